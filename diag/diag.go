@@ -1,0 +1,148 @@
+// Package diag says what a finding is and where it is.
+//
+// It is a leaf: every other package may use it, and it uses none of them.
+package diag
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Severity ranks a finding. The zero value is [Error], so that a finding nobody graded is never waved through.
+type Severity int
+
+// The severities, worst first.
+const (
+	Error Severity = iota
+	Warning
+	Info
+)
+
+// String gives the word that reports and the configuration use.
+func (s Severity) String() string {
+	switch s {
+	case Error:
+		return "error"
+	case Warning:
+		return "warning"
+	case Info:
+		return "info"
+	}
+	return fmt.Sprintf("severity(%d)", int(s))
+}
+
+// MarshalText makes the word appear in JSON.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the word back.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for _, c := range []Severity{Error, Warning, Info} {
+		if string(text) == c.String() {
+			*s = c
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown severity %q; one of \"error\", \"warning\", \"info\"", text)
+}
+
+// Position is a place in a file of the repository. Line and Column are 1-based; 0 means unknown.
+type Position struct {
+	File   string // relative to the repository, with "/"
+	Line   int
+	Column int
+}
+
+// String gives file:line:col, leaving out what is unknown.
+func (p Position) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Problem is one thing that is wrong, where it is, and what to do about it. It is an error.
+//
+// Message is lower case, has no full stop, quotes values, and says what is wrong and then, after a semicolon, what to
+// do: `"100MB" is not a Mi or Gi quantity; write 100Mi`.
+type Problem struct {
+	Position
+	Path    string // the path of the value inside the file, such as resources.redis.memory; may be empty
+	Message string
+}
+
+// Error gives `file:line:col: path: message`.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	if at := p.Position.String(); at != "" {
+		b.WriteString(at + ": ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Message)
+	return b.String()
+}
+
+// Problems is several problems found at once. It is an error that prints one problem a line.
+type Problems []*Problem
+
+// Error gives the problems in the order of their positions, one a line.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Sort orders the problems by file, line, column and message, so that every run prints the same bytes.
+func (ps Problems) Sort() {
+	sort.SliceStable(ps, func(i, j int) bool {
+		a, b := ps[i], ps[j]
+		if a.File != b.File {
+			return a.File < b.File
+		}
+		if a.Line != b.Line {
+			return a.Line < b.Line
+		}
+		if a.Column != b.Column {
+			return a.Column < b.Column
+		}
+		return a.Error() < b.Error()
+	})
+}
+
+// Err gives nil for no problems, so that a caller can return it as an error.
+func (ps Problems) Err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	ps.Sort()
+	return ps
+}
+
+// Errorf makes a problem at a position.
+func Errorf(at Position, path, format string, args ...any) *Problem {
+	return &Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)}
+}
+
+// All takes err apart into its problems; an error that is none of ours becomes a problem without a position.
+func All(err error) Problems {
+	if err == nil {
+		return nil
+	}
+	var ps Problems
+	if errors.As(err, &ps) {
+		return ps
+	}
+	var p *Problem
+	if errors.As(err, &p) {
+		return Problems{p}
+	}
+	return Problems{{Message: err.Error()}}
+}
