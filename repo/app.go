@@ -1,0 +1,216 @@
+package repo
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// AppKind says what an application's folder is.
+type AppKind int
+
+// The kinds of applications, recognised in this order as Argo CD does
+// (argo-cd docs/user-guide/tool_detection.md).
+const (
+	Plain     AppKind = iota // manifests
+	Chart                    // a Helm chart: has Chart.yaml
+	Kustomize                // has a kustomization, in its folder or, as base and overlays, below
+)
+
+// String gives the kind's name for messages.
+func (k AppKind) String() string {
+	return [...]string{"plain", "chart", "kustomize"}[k]
+}
+
+// App is one application of the repository.
+type App struct {
+	Name string
+	Dir  string
+	Kind AppKind
+
+	repo *Repo
+}
+
+// App gives one application without looking at the others.
+func (r *Repo) App(name string) (*App, error) {
+	if err := CheckName("application name", name); err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, glob := range r.layout.Applications {
+		before, segment, after := splitGlob(glob)
+		if ok, _ := path.Match(segment, name); !ok {
+			continue
+		}
+		for _, parent := range r.glob(before, nil) {
+			if dir := path.Join(parent, name, after); isFolder(r.fs, dir) && !slices.Contains(dirs, dir) {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	switch len(dirs) {
+	case 0:
+		return nil, r.unknownApp(name)
+	case 1:
+		return r.newApp(name, dirs[0]), nil
+	}
+	return nil, diag.Errorf(diag.Position{}, "", "application %q is in %d folders (%s); narrow layout.applications", name, len(dirs), strings.Join(dirs, ", "))
+}
+
+func (r *Repo) unknownApp(name string) error {
+	apps, err := r.Apps()
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(apps))
+	for i, a := range apps {
+		names[i] = a.Name
+	}
+	hint := diag.DidYouMean(name, names)
+	switch {
+	case hint != "":
+	case len(names) == 0:
+		hint = "; there is none in " + strings.Join(r.layout.Applications, ", ")
+	case len(names) > 10:
+		hint = "; " + diag.OneOf(names[:10]) + ", …"
+	default:
+		hint = "; " + diag.OneOf(names)
+	}
+	return diag.Errorf(diag.Position{}, "", "application %q does not exist%s", name, hint)
+}
+
+// Apps gives all applications, sorted by name and then folder. A folder is listed whatever its name is.
+func (r *Repo) Apps() ([]*App, error) {
+	var apps []*App
+	seen := map[string]bool{}
+	for _, glob := range r.layout.Applications {
+		before, segment, after := splitGlob(glob)
+		for _, parent := range r.glob(before, nil) {
+			names, err := r.names(parent)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			for _, name := range names {
+				dir := path.Join(parent, name, after)
+				if ok, _ := path.Match(segment, name); !ok || hidden(name) || seen[dir] || !isFolder(r.fs, dir) {
+					continue
+				}
+				seen[dir] = true
+				apps = append(apps, r.newApp(name, dir))
+			}
+		}
+	}
+	slices.SortFunc(apps, func(a, b *App) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Dir, b.Dir)
+	})
+	return apps, nil
+}
+
+func (r *Repo) newApp(name, dir string) *App {
+	a := &App{Name: name, Dir: dir, repo: r}
+	switch {
+	case isFile(r.fs, path.Join(dir, "Chart.yaml")):
+		a.Kind = Chart
+	case r.hasKustomization(dir):
+		a.Kind = Kustomize
+	}
+	return a
+}
+
+// hasKustomization looks in the folder, in those below, and in overlays/*.
+func (r *Repo) hasKustomization(dir string) bool {
+	if r.kustomization(dir) != "" {
+		return true
+	}
+	subs, _ := r.names(dir)
+	overlays, _ := r.names(path.Join(dir, "overlays"))
+	for _, name := range overlays {
+		subs = append(subs, path.Join("overlays", name))
+	}
+	return slices.ContainsFunc(subs, func(sub string) bool { return r.kustomization(path.Join(dir, sub)) != "" })
+}
+
+// kustomization gives the kustomization file of a folder, or "". The three names are those of kustomize's
+// api/konfig/general.go.
+func (r *Repo) kustomization(dir string) string {
+	for _, base := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+		if name := path.Join(dir, base); isFile(r.fs, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// Path joins names to the application's folder.
+func (a *App) Path(names ...string) string { return path.Join(append([]string{a.Dir}, names...)...) }
+
+// ChartName gives the name that Chart.yaml has, which is what .Chart.Name and most resource names are made of.
+func (a *App) ChartName() (string, error) {
+	file := a.Path("Chart.yaml")
+	docs, err := a.repo.Documents(file)
+	if err != nil {
+		return "", err
+	}
+	if len(docs) == 0 {
+		return "", diag.Errorf(diag.Position{File: file}, "name", "the file is empty; add \"name: %s\"", a.Name)
+	}
+	name := docs[0].Get("name")
+	if name == nil {
+		return "", diag.Errorf(docs[0].At(docs[0].Node), "name", "is missing; add \"name: %s\"", a.Name)
+	}
+	if name.Tag != "!!str" || name.Value == "" {
+		return "", diag.Errorf(docs[0].At(name), "name", "expected a string, found %s; write \"name: %s\"", kindName(name), a.Name)
+	}
+	return name.Value, nil
+}
+
+// splitGlob cuts a glob of application folders at the segment that is the application's name: the last one with a
+// wildcard, or else the last one.
+func splitGlob(glob string) (before, name, after string) {
+	segments := strings.Split(glob, "/")
+	at := len(segments) - 1
+	for i, s := range segments {
+		if hasMeta(s) {
+			at = i
+		}
+	}
+	return path.Join(segments[:at]...), segments[at], path.Join(segments[at+1:]...)
+}
+
+// isAppFolder says whether a folder is one that the layout calls an application.
+func (r *Repo) isAppFolder(dir string) bool {
+	return slices.ContainsFunc(r.layout.Applications, func(glob string) bool {
+		ok, _ := path.Match(glob, dir)
+		return ok
+	})
+}
+
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+// names lists a folder without asking for each entry's type.
+func (r *Repo) names(dir string) ([]string, error) {
+	f, err := r.fs.Open(dir)
+	if err != nil {
+		return nil, explain(dir, "read", err)
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, explain(dir, "read", err)
+	}
+	for i, name := range names {
+		names[i] = path.Base(name)
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,223 @@
+package repo
+
+import (
+	"maps"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxParams bounds what the generators of one ApplicationSet multiply to.
+const maxParams = 10_000
+
+var (
+	placeholder   = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
+	indexCall     = regexp.MustCompile(`^index \.?([\w.]+) (\d+)$`)
+	pathIndex     = regexp.MustCompile(`^path\[(\d+)\]$`)
+	notInDNSLabel = regexp.MustCompile(`[^-a-z0-9.]`)
+)
+
+// params are the parameters that a generator of an ApplicationSet gives to the template, by their classic names:
+// path, path.basename, path.segments.0, values.x.
+type params map[string]string
+
+func (p params) with(more params) params {
+	all := maps.Clone(p)
+	maps.Copy(all, more)
+	return all
+}
+
+// expand fills in {{path.basename}} and, of Go templates, {{.path.basename}}. It is false where a placeholder is unknown
+// or more than a name: such a text cannot be known from the files.
+func (p params) expand(s string) (text string, known bool) {
+	known = true
+	text = placeholder.ReplaceAllStringFunc(s, func(found string) string {
+		value, ok := p[paramName(placeholder.FindStringSubmatch(found)[1])]
+		if !ok {
+			known = false
+			return found
+		}
+		return value
+	})
+	return text, known
+}
+
+// paramName brings the ways to write a parameter's name into one.
+func paramName(name string) string {
+	if m := indexCall.FindStringSubmatch(name); m != nil {
+		return m[1] + "." + m[2]
+	}
+	return pathIndex.ReplaceAllString(strings.TrimPrefix(name, "."), "path.segments.$1")
+}
+
+// expandNode fills in every scalar of a copy of a node.
+func (p params) expandNode(n *yaml.Node) *yaml.Node {
+	n = deref(n)
+	filled := *n
+	if n.Kind == yaml.ScalarNode {
+		filled.Value, _ = p.expand(n.Value)
+	}
+	filled.Content = nil
+	for _, c := range n.Content {
+		filled.Content = append(filled.Content, p.expandNode(c))
+	}
+	return &filled
+}
+
+// generateAll gives the parameter sets of a list of generators.
+func (a *App) generateAll(generators *yaml.Node, given params) []params {
+	var all []params
+	for _, g := range content(generators) {
+		for _, p := range a.generate(deref(g), given) {
+			if len(all) < maxParams {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// generate gives the parameter sets of one generator, as argo-cd's applicationset/generators do. A generator that asks
+// a cluster, a Git host or a plugin gives one set without parameters of its own.
+func (a *App) generate(generator *yaml.Node, given params) []params {
+	if list := Lookup(generator, "list"); list != nil {
+		var all []params
+		for _, element := range content(Lookup(list, "elements")) {
+			p := params{}
+			flatten(p, "", element)
+			all = append(all, given.with(p))
+		}
+		return all
+	}
+	if matrix := content(Lookup(generator, "matrix", "generators")); len(matrix) == 2 {
+		var all []params
+		for _, first := range a.generate(deref(matrix[0]), given) {
+			for _, second := range a.generate(deref(matrix[1]), first) {
+				if len(all) < maxParams {
+					all = append(all, second)
+				}
+			}
+		}
+		return all
+	}
+	if git := Lookup(generator, "git"); git != nil {
+		prefix := "path"
+		if p := text(Lookup(git, "pathParamPrefix")); p != "" {
+			prefix = p + ".path"
+		}
+		all := a.gitFolders(git, prefix, given)
+		all = append(all, a.gitFiles(git, prefix, given)...)
+		for _, p := range all {
+			values := params{}
+			flatten(values, "values", Lookup(git, "values"))
+			for name, value := range values {
+				p[name], _ = p.expand(value)
+			}
+		}
+		return all
+	}
+	return []params{given}
+}
+
+// gitFolders gives one set for each folder that matches and is not excluded, whatever the order is.
+func (a *App) gitFolders(git *yaml.Node, prefix string, given params) []params {
+	var dirs []string
+	excluded := map[string]bool{}
+	for _, entry := range content(Lookup(git, "directories")) {
+		glob, known := given.expand(text(Lookup(entry, "path")))
+		if !known {
+			continue
+		}
+		matches := a.repo.glob(glob, a)
+		if text(Lookup(entry, "exclude")) != "true" {
+			dirs = append(dirs, matches...)
+			continue
+		}
+		for _, dir := range matches {
+			excluded[dir] = true
+		}
+	}
+	var all []params
+	for _, dir := range dirs {
+		if excluded[dir] || !isFolder(a.repo.fs, dir) {
+			continue
+		}
+		excluded[dir] = true // a second glob does not generate it again
+		all = append(all, given.with(pathParams(prefix, dir)))
+	}
+	return all
+}
+
+// gitFiles gives one set for each object of each JSON or YAML file that matches.
+func (a *App) gitFiles(git *yaml.Node, prefix string, given params) []params {
+	var all []params
+	for _, entry := range content(Lookup(git, "files")) {
+		glob, known := given.expand(text(Lookup(entry, "path")))
+		if !known {
+			continue
+		}
+		for _, file := range a.repo.glob(glob, a) {
+			docs, _ := a.repo.Documents(file)
+			for _, doc := range docs {
+				objects := []*yaml.Node{doc.Node}
+				if doc.Node.Kind == yaml.SequenceNode {
+					objects = doc.Node.Content
+				}
+				for _, object := range objects {
+					p := pathParams(prefix, path.Dir(file))
+					p[prefix+".filename"] = path.Base(file)
+					p[prefix+".filenameNormalized"] = normalize(path.Base(file))
+					flatten(p, "", object)
+					all = append(all, given.with(p))
+				}
+			}
+		}
+	}
+	return all
+}
+
+func pathParams(prefix, dir string) params {
+	p := params{
+		prefix:                         dir, // classic
+		prefix + ".path":               dir, // Go template
+		prefix + ".basename":           path.Base(dir),
+		prefix + ".basenameNormalized": normalize(path.Base(dir)),
+	}
+	for i, segment := range strings.Split(dir, "/") {
+		p[prefix+".segments."+strconv.Itoa(i)] = segment
+	}
+	return p
+}
+
+// normalize makes a DNS label of a name as Argo CD's SanitizeName does.
+func normalize(name string) string {
+	name = notInDNSLabel.ReplaceAllString(strings.ToLower(strings.ReplaceAll(name, "_", "-")), "")
+	if len(name) > 253 {
+		name = name[:253]
+	}
+	return strings.Trim(name, "-.")
+}
+
+// flatten gives the scalars of an object dotted names.
+func flatten(p params, prefix string, n *yaml.Node) {
+	n = deref(n)
+	if n == nil {
+		return
+	}
+	name := func(key string) string { return strings.TrimPrefix(prefix+"."+key, ".") }
+	switch n.Kind {
+	case yaml.ScalarNode:
+		p[prefix] = n.Value
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			flatten(p, name(deref(n.Content[i]).Value), n.Content[i+1])
+		}
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			flatten(p, name(strconv.Itoa(i)), c)
+		}
+	}
+}

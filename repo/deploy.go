@@ -1,0 +1,435 @@
+package repo
+
+import (
+	"bytes"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"go.yaml.in/yaml/v3"
+)
+
+// Deployment is one way in which the repository deploys an application.
+type Deployment struct {
+	Source diag.Position // the Application, ApplicationSet, HelmRelease or Kustomization
+	Kind   string        // of that document
+	Name   string        // of the Argo CD Application or Flux object; "" when it cannot be known from the files
+	Path   string        // the folder that is deployed: the application's own, one below it, or one above
+
+	Namespace   string // "" when it is not given or cannot be known from the files
+	NamespaceAt diag.Position
+
+	// Of Helm only. A later one wins: value files in order, values, parameters.
+	ReleaseName             string
+	ValueFiles              []string // in the repository; a missing one is listed too
+	IgnoreMissingValueFiles bool
+	Values                  *yaml.Node // inline values, lines as in Source.File; nil when there are none
+	Parameters              []Parameter
+}
+
+// Parameter is a value that Argo CD sets as helm --set does.
+type Parameter struct {
+	Name, Value string
+	ForceString bool
+	At          diag.Position
+}
+
+// Deployments gives everything that deploys the application, in the order of the files: Argo CD Applications and
+// ApplicationSets, Flux HelmReleases and Kustomizations. They are looked for outside the applications and generators. A
+// file of these that is broken deploys nothing; [Repo.Documents] says what is wrong with it.
+func (a *App) Deployments() ([]Deployment, error) {
+	docs, err := a.repo.scanDeployers()
+	if err != nil {
+		return nil, err
+	}
+	var found []Deployment
+	for _, doc := range docs {
+		switch doc.Kind() {
+		case "Application":
+			found = append(found, a.argo(doc, doc.Get("metadata"), doc.Get("spec"), params{})...)
+		case "ApplicationSet":
+			for _, p := range a.generateAll(doc.Get("spec", "generators"), params{}) {
+				found = append(found, a.argo(doc, doc.Get("spec", "template", "metadata"), doc.Get("spec", "template", "spec"), p)...)
+			}
+		case "HelmRelease":
+			found = append(found, a.helmRelease(doc)...)
+		case "Kustomization":
+			found = append(found, a.fluxKustomization(doc)...)
+		}
+	}
+	return found, nil
+}
+
+// Namespace gives the namespace that the application's resources go to when they name none, and where that is written:
+// the kustomization's, or else that of the deployments; "" when it cannot be known from the files. When deployments
+// differ it gives the first together with a [diag.Problem] that lists all; a caller that is content with the first may
+// ignore that error.
+func (a *App) Namespace() (namespace string, at diag.Position, err error) {
+	if file := a.repo.kustomization(a.Dir); file != "" {
+		docs, err := a.repo.Documents(file)
+		if err != nil {
+			return "", diag.Position{}, err
+		}
+		for _, doc := range docs {
+			if n := doc.Get("namespace"); text(n) != "" {
+				return text(n), doc.At(n), nil
+			}
+		}
+	}
+	deployments, err := a.Deployments()
+	if err != nil {
+		return "", diag.Position{}, err
+	}
+	var names []string
+	for _, d := range deployments {
+		if d.Namespace == "" || slices.Contains(names, d.Namespace) {
+			continue
+		}
+		if len(names) == 0 {
+			at = d.NamespaceAt
+		}
+		names = append(names, d.Namespace)
+	}
+	switch len(names) {
+	case 0:
+		return "", diag.Position{}, nil
+	case 1:
+		return names[0], at, nil
+	}
+	return names[0], at, diag.Errorf(at, "", "application %q is deployed to %d namespaces; choose %s", a.Name, len(names), diag.OneOf(names))
+}
+
+// scanDeployers finds the documents that deploy applications, once.
+func (r *Repo) scanDeployers() ([]*Document, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.deployers != nil {
+		return r.deployers, nil
+	}
+	found := []*Document{}
+	count := 0
+	err := r.walk(".", func(name string, folder bool) (bool, error) {
+		if folder {
+			return name != r.layout.Generators && path.Base(name) != "charts" && !r.isAppFolder(name), nil
+		}
+		if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" {
+			return false, nil
+		}
+		if count++; count > maxFiles {
+			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside the applications; name the folders of the applications in layout.applications", maxFiles)
+		}
+		src, err := r.ReadFile(name)
+		if err != nil || !bytes.Contains(src, []byte("argoproj.io")) && !bytes.Contains(src, []byte("fluxcd.io")) {
+			return false, nil // whoever reads this file for itself reports the error
+		}
+		docs, _ := ParseDocuments(name, src)
+		for _, doc := range docs {
+			if isDeployer(doc) {
+				found = append(found, doc)
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	roots := r.roots(found)
+	r.deployers = slices.DeleteFunc(found, func(doc *Document) bool { return isDisabled(doc, roots) })
+	return r.deployers, nil
+}
+
+func isDeployer(doc *Document) bool {
+	group, _, _ := strings.Cut(doc.APIVersion(), "/")
+	switch doc.Kind() {
+	case "Application", "ApplicationSet":
+		return group == "argoproj.io"
+	case "HelmRelease":
+		return group == "helm.toolkit.fluxcd.io"
+	case "Kustomization":
+		return group == "kustomize.toolkit.fluxcd.io"
+	}
+	return false
+}
+
+// root is a folder whose manifests an Argo CD Application deploys, which may be other Applications.
+type root struct {
+	dir    string
+	by     *Document  // nil: by the layout
+	source *yaml.Node // nil: by the layout
+}
+
+func (r *Repo) roots(deployers []*Document) []root {
+	var roots []root
+	for _, dir := range r.layout.PlatformApplications {
+		roots = append(roots, root{dir: dir})
+	}
+	for _, doc := range deployers {
+		if doc.Kind() != "Application" {
+			continue
+		}
+		for _, source := range sources(doc.Get("spec")) {
+			dir, ok := repoPath(text(Lookup(source, "path")))
+			if ok && text(Lookup(source, "path")) != "" && r.kustomization(dir) == "" {
+				roots = append(roots, root{dir, doc, source})
+			}
+		}
+	}
+	return roots
+}
+
+// isDisabled says whether an Argo CD document lies below a folder that is deployed without its subfolders, as
+// platform-applications/disabled does, and no other Application reaches it.
+func isDisabled(doc *Document, roots []root) bool {
+	if !strings.HasPrefix(doc.APIVersion(), "argoproj.io/") {
+		return false
+	}
+	below := false
+	dir := path.Dir(doc.File)
+	for _, root := range roots {
+		switch {
+		case root.by == doc:
+		case dir == root.dir, inside(dir, root.dir) && recurses(root.source, strings.TrimPrefix(doc.File, root.dir+"/")):
+			return false
+		case inside(dir, root.dir):
+			below = true
+		}
+	}
+	return below
+}
+
+// recurses says whether a source of plain manifests takes a file in one of its subfolders.
+func recurses(source *yaml.Node, file string) bool {
+	if text(Lookup(source, "directory", "recurse")) != "true" {
+		return false
+	}
+	include, exclude := text(Lookup(source, "directory", "include")), text(Lookup(source, "directory", "exclude"))
+	return (include == "" || matchesAny(include, file)) && (exclude == "" || !matchesAny(exclude, file))
+}
+
+// matchesAny matches as Argo CD's directory.include and exclude: "*" goes over "/", {a,b} are alternatives.
+func matchesAny(glob, file string) bool {
+	var b strings.Builder
+	for _, c := range glob {
+		switch c {
+		case '*':
+			b.WriteString(".*")
+		case '?':
+			b.WriteString(".")
+		case '{':
+			b.WriteString("(?:")
+		case '}':
+			b.WriteString(")")
+		case ',':
+			b.WriteString("|")
+		default:
+			b.WriteString(regexp.QuoteMeta(string(c)))
+		}
+	}
+	re, err := regexp.Compile("^(?:" + b.String() + ")$")
+	return err == nil && re.MatchString(file)
+}
+
+// inside says whether a folder is below another.
+func inside(dir, parent string) bool {
+	return parent == "." && dir != "." || strings.HasPrefix(dir, parent+"/")
+}
+
+// repoPath makes a path in a manifest, such as ./applications/shop/, one of ours; false when it leaves the repository.
+func repoPath(p string) (string, bool) {
+	p = path.Clean(strings.TrimLeft(p, "/"))
+	return p, p != ".." && !strings.HasPrefix(p, "../")
+}
+
+// sources gives the one source or the several of an Argo CD Application.
+func sources(spec *yaml.Node) []*yaml.Node {
+	var all []*yaml.Node
+	if s := Lookup(spec, "source"); s != nil {
+		all = append(all, s)
+	}
+	if list := Lookup(spec, "sources"); list != nil {
+		for _, s := range list.Content {
+			all = append(all, deref(s))
+		}
+	}
+	return all
+}
+
+// deploys says whether a deployment of a folder deploys the application.
+func (a *App) deploys(dir string, recursive bool) bool {
+	return dir == a.Dir || inside(dir, a.Dir) || recursive && inside(a.Dir, dir)
+}
+
+func (a *App) argo(doc *Document, metadata, spec *yaml.Node, p params) []Deployment {
+	var found []Deployment
+	for _, source := range sources(spec) {
+		dir, known := p.expand(text(Lookup(source, "path")))
+		if !known || dir == "" {
+			continue
+		}
+		dir, _ = repoPath(dir)
+		recursive := a.Kind == Plain && text(Lookup(source, "directory", "recurse")) == "true"
+		if !a.deploys(dir, recursive) {
+			continue
+		}
+		d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Path: dir}
+		d.Name, _ = p.expand(text(Lookup(metadata, "name")))
+		namespace := Lookup(source, "kustomize", "namespace")
+		if namespace == nil {
+			namespace = Lookup(spec, "destination", "namespace")
+		}
+		d.setNamespace(doc, namespace, p)
+		if a.Kind == Chart {
+			d.setHelm(a, doc, Lookup(source, "helm"), sources(spec), p)
+		}
+		found = append(found, d)
+	}
+	return found
+}
+
+func (d *Deployment) setNamespace(doc *Document, n *yaml.Node, p params) {
+	if namespace, known := p.expand(text(n)); known && namespace != "" {
+		d.Namespace, d.NamespaceAt = namespace, doc.At(n)
+	}
+}
+
+func (d *Deployment) setHelm(a *App, doc *Document, helm *yaml.Node, sources []*yaml.Node, p params) {
+	d.ReleaseName = d.Name
+	if name, known := p.expand(text(Lookup(helm, "releaseName"))); known && name != "" {
+		d.ReleaseName = name
+	}
+	d.IgnoreMissingValueFiles = text(Lookup(helm, "ignoreMissingValueFiles")) == "true"
+	for _, n := range content(Lookup(helm, "valueFiles")) {
+		if name, known := p.expand(text(n)); known {
+			d.ValueFiles = append(d.ValueFiles, a.repo.valueFiles(d.Path, name, sources)...)
+		}
+	}
+	if object := Lookup(helm, "valuesObject"); object != nil {
+		d.Values = p.expandNode(object)
+	} else if values := Lookup(helm, "values"); text(values) != "" {
+		d.Values = inlineValues(doc, values, p)
+	}
+	for _, n := range content(Lookup(helm, "parameters")) {
+		if name := text(Lookup(n, "name")); name != "" {
+			value, _ := p.expand(text(Lookup(n, "value")))
+			d.Parameters = append(d.Parameters, Parameter{name, value, text(Lookup(n, "forceString")) == "true", doc.At(deref(n))})
+		}
+	}
+}
+
+func content(n *yaml.Node) []*yaml.Node {
+	if n == nil {
+		return nil
+	}
+	return n.Content
+}
+
+// valueFiles resolves an entry of Argo CD's helm.valueFiles: relative to the source, from the root with "/", by a glob,
+// or as $ref/file in another source (argo-cd docs/user-guide/helm.md). A URL, and a $ref whose file is not in this
+// repository, is left out.
+func (r *Repo) valueFiles(dir, name string, sources []*yaml.Node) []string {
+	if strings.Contains(name, "://") {
+		return nil
+	}
+	if ref, file, ok := strings.Cut(name, "/"); ok && strings.HasPrefix(ref, "$") {
+		known := slices.ContainsFunc(sources, func(s *yaml.Node) bool { return "$"+text(Lookup(s, "ref")) == ref })
+		if file, ok = repoPath(file); !ok || !known || !isFile(r.fs, file) {
+			return nil
+		}
+		return []string{file}
+	}
+	if !strings.HasPrefix(name, "/") {
+		name = path.Join(dir, name)
+	}
+	switch name, ok := repoPath(name); {
+	case !ok:
+		return nil
+	case hasMeta(name):
+		return r.glob(name, nil)
+	default:
+		return []string{name}
+	}
+}
+
+// inlineValues parses values that are written as a string. In a block (|) every line keeps its line of the file; in
+// another style all have the line where the string begins.
+func inlineValues(doc *Document, n *yaml.Node, p params) *yaml.Node {
+	src, _ := p.expand(n.Value)
+	docs, err := ParseDocuments(doc.File, []byte(src))
+	if err != nil || len(docs) == 0 {
+		return nil
+	}
+	move := func(m *yaml.Node) { m.Line, m.Column = n.Line, n.Column }
+	if n.Style&yaml.LiteralStyle != 0 {
+		indent := doc.blockIndent(n)
+		move = func(m *yaml.Node) { m.Line, m.Column = m.Line+n.Line, m.Column+indent }
+	}
+	visit(docs[0].Node, move)
+	return docs[0].Node
+}
+
+// blockIndent gives the spaces that a literal block leaves out of every line.
+func (d *Document) blockIndent(n *yaml.Node) int {
+	lines := strings.Split(string(d.src), "\n")
+	for i, line := range strings.Split(n.Value, "\n") {
+		if strings.TrimSpace(line) != "" && n.Line+i < len(lines) {
+			return strings.Index(lines[n.Line+i], strings.TrimRight(line, " \r"))
+		}
+	}
+	return 0
+}
+
+// visit calls f for a node and each below it, once.
+func visit(n *yaml.Node, f func(*yaml.Node)) {
+	f(n)
+	for _, c := range n.Content {
+		visit(c, f)
+	}
+}
+
+// helmRelease reads Flux's spec.chart.spec: chart and valuesFiles are paths from the root of a GitRepository
+// (fluxcd.io/flux/components/helm/helmreleases).
+func (a *App) helmRelease(doc *Document) []Deployment {
+	chart := doc.Get("spec", "chart", "spec")
+	if kind := text(Lookup(chart, "sourceRef", "kind")); kind != "GitRepository" && kind != "Bucket" {
+		return nil
+	}
+	dir, _ := repoPath(text(Lookup(chart, "chart")))
+	if dir != a.Dir {
+		return nil
+	}
+	d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Name: doc.Name(), Path: dir}
+	namespace := doc.Get("spec", "targetNamespace")
+	target := text(namespace)
+	if target == "" {
+		namespace = doc.Get("metadata", "namespace")
+	}
+	d.setNamespace(doc, namespace, params{})
+	if d.ReleaseName = text(doc.Get("spec", "releaseName")); d.ReleaseName == "" {
+		d.ReleaseName = d.Name
+		if target != "" {
+			d.ReleaseName = target + "-" + d.Name
+		}
+	}
+	d.IgnoreMissingValueFiles = text(Lookup(chart, "ignoreMissingValuesFiles")) == "true"
+	for _, n := range content(Lookup(chart, "valuesFiles")) {
+		if name, ok := repoPath(text(n)); ok {
+			d.ValueFiles = append(d.ValueFiles, name)
+		}
+	}
+	d.Values = doc.Get("spec", "values")
+	return []Deployment{d}
+}
+
+// fluxKustomization reads Flux's spec.path. Without a kustomization there, Flux takes all manifests below it
+// (fluxcd.io/flux/components/kustomize/kustomizations).
+func (a *App) fluxKustomization(doc *Document) []Deployment {
+	dir, _ := repoPath(text(doc.Get("spec", "path")))
+	if a.Kind == Chart || !a.deploys(dir, a.repo.kustomization(dir) == "") {
+		return nil
+	}
+	d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Name: doc.Name(), Path: dir}
+	d.setNamespace(doc, doc.Get("spec", "targetNamespace"), params{})
+	return []Deployment{d}
+}

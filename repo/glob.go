@@ -1,0 +1,83 @@
+package repo
+
+import (
+	"path"
+	"strings"
+)
+
+// hasMeta says whether a part of a glob is more than a name.
+func hasMeta(segment string) bool { return strings.ContainsAny(segment, `*?[\`) }
+
+// glob gives the files and folders that match, in order; "" is the repository itself, "**" any number of folders, as
+// in Argo CD. What cannot be read has no matches. With only, the folders of other applications are not looked at.
+func (r *Repo) glob(pattern string, only *App) []string {
+	g := globber{repo: r, only: only}
+	if pattern = path.Clean(pattern); pattern == "." {
+		return []string{"."}
+	}
+	g.expand(".", strings.Split(pattern, "/"), 0)
+	return g.matches
+}
+
+type globber struct {
+	repo    *Repo
+	only    *App
+	matches []string
+}
+
+func (g *globber) expand(dir string, segments []string, depth int) {
+	if len(g.matches) >= maxFiles || depth > maxFolderDepth {
+		return
+	}
+	segment, rest := segments[0], segments[1:]
+	if segment == "**" {
+		if len(rest) > 0 {
+			g.expand(dir, rest, depth+1)
+		}
+		for _, name := range g.list(dir) {
+			sub := path.Join(dir, name)
+			if len(rest) == 0 {
+				g.matches = append(g.matches, sub)
+			}
+			if info, err := lstat(g.repo.fs, sub); err == nil && info.IsDir() {
+				g.expand(sub, segments, depth+1)
+			}
+		}
+		return
+	}
+	names := []string{segment}
+	if hasMeta(segment) {
+		names = g.list(dir)
+	}
+	for _, name := range names {
+		sub := path.Join(dir, name)
+		if ok, _ := path.Match(segment, name); hasMeta(segment) && !ok || g.skip(sub) {
+			continue
+		}
+		if len(rest) > 0 {
+			g.expand(sub, rest, depth+1)
+		} else if _, err := lstat(g.repo.fs, sub); err == nil {
+			g.matches = append(g.matches, sub)
+		}
+	}
+}
+
+// skip leaves out the other applications, so that a question about one does not cost more the more there are.
+func (g *globber) skip(dir string) bool {
+	return g.only != nil && dir != g.only.Dir && g.repo.isAppFolder(dir)
+}
+
+// list gives the names in a folder that a wildcard may match: not the hidden ones.
+func (g *globber) list(dir string) []string {
+	names, err := g.repo.names(dir)
+	if err != nil {
+		return nil
+	}
+	visible := names[:0]
+	for _, name := range names {
+		if !hidden(name) && !g.skip(path.Join(dir, name)) {
+			visible = append(visible, name)
+		}
+	}
+	return visible
+}

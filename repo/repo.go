@@ -1,0 +1,258 @@
+// Package repo opens a devops repository and gives its apps, files and documents with true lines; writes whole or not
+// at all.
+//
+// Every path is relative to the repository and uses "/". Nothing outside the given [afero.Fs] is read or written: on
+// disk, package rootfs is that border.
+package repo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/spf13/afero"
+)
+
+// MaxFileSize is the size in bytes above which a file is refused.
+const MaxFileSize = 4 << 20
+
+// maxFiles and maxFolderDepth bound a walk through a repository, so that a hostile one cannot make it endless.
+const (
+	maxFiles       = 20_000
+	maxFolderDepth = 24
+)
+
+// Options says how to open a repository. The zero value fits a Reclaim-the-Stack repository.
+type Options struct {
+	Layout Layout
+}
+
+// Layout says where things are. An empty field has the default of Reclaim the Stack.
+type Layout struct {
+	Applications         []string // folders that hold one application each; globs; default applications/*
+	Generators           string   // default generators
+	Platform             []string // folders of platform components; default platform
+	PlatformApplications []string // folders of Argo CD Applications, not recursed; default platform-applications
+}
+
+func (l Layout) withDefaults() Layout {
+	if len(l.Applications) == 0 {
+		l.Applications = []string{"applications/*"}
+	}
+	if l.Generators == "" {
+		l.Generators = "generators"
+	}
+	if len(l.Platform) == 0 {
+		l.Platform = []string{"platform"}
+	}
+	if len(l.PlatformApplications) == 0 {
+		l.PlatformApplications = []string{"platform-applications"}
+	}
+	return l
+}
+
+// check refuses what is no path inside the repository, or no glob.
+func (l Layout) check() error {
+	var problems diag.Problems
+	check := func(key string, values ...string) {
+		for _, v := range values {
+			switch _, err := path.Match(v, ""); {
+			case !fs.ValidPath(v) || v == ".":
+				problems = append(problems, diag.Errorf(diag.Position{}, key,
+					"%q is not a folder of the repository; write it like \"applications\", relative and without \"..\"", v))
+			case err != nil || strings.Contains(v, "**"):
+				problems = append(problems, diag.Errorf(diag.Position{}, key, "%q is not a glob; use \"*\", \"?\" and \"[a-z]\" in a folder's name", v))
+			}
+		}
+	}
+	check("layout.applications", l.Applications...)
+	check("layout.generators", l.Generators)
+	check("layout.platform", l.Platform...)
+	check("layout.platformApplications", l.PlatformApplications...)
+	return problems.Err()
+}
+
+// Repo is an open repository. It is safe for use by several goroutines.
+type Repo struct {
+	fs     afero.Fs
+	layout Layout
+
+	mu        sync.Mutex
+	deployers []*Document // what deploys applications; nil until asked for
+}
+
+// Open opens the repository that is the root of fsys. It reads nothing but that folder's type: the cost does not
+// depend on the number of applications.
+func Open(fsys afero.Fs, opts Options) (*Repo, error) {
+	layout := opts.Layout.withDefaults()
+	if err := layout.check(); err != nil {
+		return nil, err
+	}
+	info, err := fsys.Stat(".")
+	if err != nil {
+		return nil, explain(".", "read", err)
+	}
+	if !info.IsDir() {
+		return nil, diag.Errorf(diag.Position{}, "", "the repository is not a folder")
+	}
+	return &Repo{fs: fsys, layout: layout}, nil
+}
+
+// Fs gives the file system that the repository was opened on.
+func (r *Repo) Fs() afero.Fs { return r.fs }
+
+// Layout gives the layout with every default filled in.
+func (r *Repo) Layout() Layout { return r.layout }
+
+// ReadFile gives the text of a file: at most [MaxFileSize] bytes of UTF-8. The error is a [diag.Problem] that names the
+// file; for a missing one it also is [fs.ErrNotExist].
+func (r *Repo) ReadFile(name string) ([]byte, error) {
+	src, err := readRegular(r.fs, name)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
+		return nil, diag.Errorf(diag.Position{File: name}, "", "not UTF-8 text; save it as UTF-8 or exclude it")
+	}
+	return src, nil
+}
+
+// readRegular reads a file that is not a device, pipe or folder, and not too big.
+func readRegular(fsys afero.Fs, name string) ([]byte, error) {
+	at := diag.Position{File: name}
+	if !fs.ValidPath(name) {
+		return nil, diag.Errorf(at, "", "not a path inside the repository; write it relative, with \"/\" and without \"..\"")
+	}
+	// Before Open, which waits for ever on a named pipe.
+	info, err := fsys.Stat(name)
+	if err != nil {
+		return nil, explain(name, "read", err)
+	}
+	switch {
+	case info.IsDir():
+		return nil, diag.Errorf(at, "", "is a folder, not a file")
+	case !info.Mode().IsRegular():
+		return nil, diag.Errorf(at, "", "is not a regular file; not read")
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, explain(name, "read", err)
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+	if err != nil {
+		return nil, explain(name, "read", err)
+	}
+	if len(src) > MaxFileSize {
+		return nil, diag.Errorf(at, "", "file is %s, limit %d MiB; split or exclude it", mebibytes(max(info.Size(), int64(len(src)))), MaxFileSize>>20)
+	}
+	return src, nil
+}
+
+func mebibytes(n int64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/(1<<20)), ".0") + " MiB"
+}
+
+// fileError is a problem that still knows its cause, for errors.Is(err, fs.ErrNotExist) and the like.
+type fileError struct {
+	problem *diag.Problem
+	cause   error
+}
+
+func (e *fileError) Error() string   { return e.problem.Error() }
+func (e *fileError) Unwrap() []error { return []error{e.problem, e.cause} }
+
+// explain says in our words why a file could not be read or written, without the machine's path that err may hold.
+func explain(name, verb string, err error) error {
+	message := fmt.Sprintf("cannot %s it: %v", verb, cause(err))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		message = "does not exist"
+	case errors.Is(err, fs.ErrPermission):
+		message = fmt.Sprintf("permission denied; cannot %s it", verb)
+	}
+	return &fileError{diag.Errorf(diag.Position{File: name}, "", "%s", message), err}
+}
+
+// cause gives the reason inside the error of a file operation.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// lstat does not follow a link, where the file system has links.
+func lstat(fsys afero.Fs, name string) (fs.FileInfo, error) {
+	if l, ok := fsys.(afero.Lstater); ok {
+		info, _, err := l.LstatIfPossible(name)
+		return info, err
+	}
+	return fsys.Stat(name)
+}
+
+func isFolder(fsys afero.Fs, name string) bool {
+	info, err := fsys.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+func isFile(fsys afero.Fs, name string) bool {
+	info, err := fsys.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Files gives the files below a folder, sorted: what is in .git, node_modules and .redis-gitops left out, links to
+// files in, links to folders not followed.
+func (r *Repo) Files(dir string) ([]string, error) {
+	var files []string
+	err := r.walk(dir, func(name string, folder bool) (bool, error) {
+		if !folder {
+			files = append(files, name)
+		}
+		if len(files) > maxFiles {
+			return false, diag.Errorf(diag.Position{File: dir}, "", "holds more than %d files; exclude some", maxFiles)
+		}
+		return true, nil
+	})
+	slices.Sort(files)
+	return files, err
+}
+
+// walk visits what is below a folder, parents first. visit says for a folder whether to go into it.
+func (r *Repo) walk(dir string, visit func(name string, folder bool) (bool, error)) error {
+	if strings.Count(dir, "/") >= maxFolderDepth {
+		return diag.Errorf(diag.Position{File: dir}, "", "folders are nested deeper than %d", maxFolderDepth)
+	}
+	entries, err := afero.ReadDir(r.fs, dir)
+	if err != nil {
+		return explain(dir, "read", err)
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if e.IsDir() && slices.Contains([]string{".git", "node_modules", ".redis-gitops"}, e.Name()) {
+			continue
+		}
+		if e.Mode()&fs.ModeSymlink != 0 && isFolder(r.fs, name) {
+			continue
+		}
+		enter, err := visit(name, e.IsDir())
+		if err != nil {
+			return err
+		}
+		if e.IsDir() && enter {
+			if err := r.walk(name, visit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+// Package rootfs is a folder as an afero.Fs that cannot be left, neither by ".." nor through a symbolic link.
+//
+// afero.BasePathFs follows links out of its base, for reading and for writing; this one stands on [os.Root]. Links
+// inside the folder are followed for reading; nothing is ever written through a link.
+package rootfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/afero"
+)
+
+// The reasons inside the *fs.PathError of a refused operation.
+var (
+	ErrLeaves = errors.New("link leaves the repository, not followed")
+	ErrLoop   = errors.New("too many links, not followed")
+	ErrLink   = errors.New("is a symbolic link; nothing is written through a link")
+	ErrLocked = errors.New("another redis-gitops is writing to this repository; wait until it has finished")
+)
+
+// FS is a folder. Its paths are relative and use "/"; "." is the folder itself.
+type FS struct {
+	root *os.Root
+
+	mu   sync.Mutex
+	lock *os.File
+}
+
+var _ interface {
+	afero.Fs
+	afero.Lstater
+} = (*FS)(nil)
+
+// Open opens a folder. Close it after use.
+func Open(dir string) (*FS, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &FS{root: root}, nil
+}
+
+// Close gives back the folder, and its lock.
+func (f *FS) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var err error
+	if f.lock != nil {
+		err = f.lock.Close()
+		f.lock = nil
+	}
+	return errors.Join(err, f.root.Close())
+}
+
+// Lock keeps other processes that call Lock out until Close. It does not wait: when another has the lock, the error is
+// [ErrLocked]. Locking the folder itself leaves no file behind, whatever happens to the process. Where the system has no
+// flock it does nothing.
+func (f *FS) Lock() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lock != nil {
+		return nil
+	}
+	dir, err := f.root.Open(".")
+	if err != nil {
+		return err
+	}
+	if err := flock(dir); err != nil {
+		return errors.Join(err, dir.Close())
+	}
+	f.lock = dir
+	return nil
+}
+
+// Name names the kind of file system, as afero wants it.
+func (f *FS) Name() string { return "rootfs" }
+
+// Open opens a file for reading.
+func (f *FS) Open(name string) (afero.File, error) {
+	opened, err := f.root.Open(clean(name))
+	if err != nil {
+		return nil, explain("open", name, err)
+	}
+	return opened, nil
+}
+
+// Create makes or empties a file.
+func (f *FS) Create(name string) (afero.File, error) {
+	return f.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+}
+
+// OpenFile is [os.Root.OpenFile], but does not open through a link for writing.
+func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, error) {
+	if flag&(os.O_WRONLY|os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND) != 0 {
+		if err := f.noLinks("open", name); err != nil {
+			return nil, err
+		}
+	}
+	// os.Root takes permission bits only.
+	opened, err := f.root.OpenFile(clean(name), flag, perm.Perm())
+	if err != nil {
+		return nil, explain("open", name, err)
+	}
+	return opened, nil
+}
+
+// Mkdir makes a folder.
+func (f *FS) Mkdir(name string, perm fs.FileMode) error {
+	return f.write("mkdir", name, func(name string) error { return f.root.Mkdir(name, perm.Perm()) })
+}
+
+// MkdirAll makes a folder and those above it.
+func (f *FS) MkdirAll(name string, perm fs.FileMode) error {
+	return f.write("mkdir", name, func(name string) error { return f.root.MkdirAll(name, perm.Perm()) })
+}
+
+// Remove removes a file, an empty folder, or a link itself.
+func (f *FS) Remove(name string) error {
+	return f.writeEntry("remove", name, f.root.Remove)
+}
+
+// RemoveAll removes a folder with everything in it, and links without what they lead to.
+func (f *FS) RemoveAll(name string) error {
+	return f.writeEntry("remove", name, f.root.RemoveAll)
+}
+
+// Rename moves a file or folder, over a file that is there.
+func (f *FS) Rename(oldname, newname string) error {
+	if err := f.noLinks("rename", path.Dir(filepath.ToSlash(oldname))); err != nil {
+		return err
+	}
+	return f.write("rename", newname, func(name string) error { return f.root.Rename(clean(oldname), name) })
+}
+
+// Stat follows links.
+func (f *FS) Stat(name string) (fs.FileInfo, error) {
+	info, err := f.root.Stat(clean(name))
+	return info, explain("stat", name, err)
+}
+
+// LstatIfPossible does not follow a link; it is always possible.
+func (f *FS) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
+	info, err := f.root.Lstat(clean(name))
+	return info, true, explain("lstat", name, err)
+}
+
+// Chmod changes a mode, not through a link.
+func (f *FS) Chmod(name string, mode fs.FileMode) error {
+	return f.write("chmod", name, func(name string) error { return f.root.Chmod(name, mode) })
+}
+
+// Chown changes the owner, not through a link.
+func (f *FS) Chown(name string, uid, gid int) error {
+	return f.write("chown", name, func(name string) error { return f.root.Chown(name, uid, gid) })
+}
+
+// Chtimes changes the times, not through a link.
+func (f *FS) Chtimes(name string, atime, mtime time.Time) error {
+	return f.write("chtimes", name, func(name string) error { return f.root.Chtimes(name, atime, mtime) })
+}
+
+// write does what would follow a link anywhere in the path.
+func (f *FS) write(op, name string, do func(string) error) error {
+	if err := f.noLinks(op, name); err != nil {
+		return err
+	}
+	return explain(op, name, do(clean(name)))
+}
+
+// writeEntry does what takes a link at the end of the path for itself.
+func (f *FS) writeEntry(op, name string, do func(string) error) error {
+	if err := f.noLinks(op, path.Dir(filepath.ToSlash(name))); err != nil {
+		return err
+	}
+	return explain(op, name, do(clean(name)))
+}
+
+// noLinks refuses a path with a link in it. Whoever puts a link there after the check still cannot lead out of the
+// folder: os.Root sees to that.
+func (f *FS) noLinks(op, name string) error {
+	segments := strings.Split(filepath.ToSlash(filepath.Clean(name)), "/")
+	for i := range segments {
+		part := path.Join(segments[:i+1]...)
+		info, err := f.root.Lstat(clean(part))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return explain(op, part, err)
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return &fs.PathError{Op: op, Path: part, Err: ErrLink}
+		}
+	}
+	return nil
+}
+
+func clean(name string) string { return filepath.Clean(filepath.FromSlash(name)) }
+
+// explain keeps the folder's own path out of the error and puts links into words.
+func explain(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
+		err = p.Err
+	case errors.As(err, &l):
+		err = l.Err
+	}
+	switch {
+	case err.Error() == "path escapes from parent": // os exports no name for it; the tests would notice a change
+		err = ErrLeaves
+	case errors.Is(err, syscall.ELOOP):
+		err = ErrLoop
+	}
+	return &fs.PathError{Op: op, Path: name, Err: err}
+}
