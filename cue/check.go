@@ -1,0 +1,202 @@
+package cue
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// A violation is one thing wrong with data, at a path into it.
+type violation struct {
+	path    []string
+	key     bool // the key that ends the path is wrong, not its value
+	message string
+}
+
+// check compares plain data with a schema, field by field, and reports everything at once. It does not leave that to
+// Value.Validate, which hides unknown and missing fields while another value conflicts (cue issue 1319), gives one
+// error for each alternative of a disjunction, and has no place for our words.
+func check(schema cue.Value, data any, path []string, report func(violation)) {
+	if schema.IncompleteKind() == cue.TopKind || data == nil {
+		return
+	}
+	switch data := data.(type) {
+	case map[string]any:
+		if s, ok := alternative(schema, cue.StructKind); ok {
+			checkStruct(s, data, path, report)
+			return
+		}
+	case []any:
+		if s, ok := alternative(schema, cue.ListKind); ok {
+			element := s.LookupPath(cue.MakePath(cue.AnyIndex))
+			for i, item := range data {
+				check(element, item, append(path[:len(path):len(path)], strconv.Itoa(i)), report)
+			}
+			return
+		}
+	default:
+		if schema.Unify(schema.Context().Encode(data)).Validate(cue.Concrete(true)) == nil {
+			return
+		}
+	}
+	report(violation{path: path, message: complain(schema, data)})
+}
+
+func checkStruct(schema cue.Value, data map[string]any, path []string, report func(violation)) {
+	known := map[string]cue.Value{}
+	fields, err := schema.Fields(cue.Optional(true))
+	if err != nil {
+		report(violation{path: path, message: err.Error()})
+		return
+	}
+	for fields.Next() {
+		name := fields.Selector().Unquoted()
+		known[name] = fields.Value()
+		if _, ok := data[name]; !ok && fields.Selector().ConstraintType() == cue.RequiredConstraint {
+			report(violation{path: path, message: fmt.Sprintf("%q is missing; add it", name)})
+		}
+	}
+	anyKey := schema.LookupPath(cue.MakePath(cue.AnyString))
+	open := schema.Allows(cue.AnyString)
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		child := append(path[:len(path):len(path)], key)
+		field, ok := known[key]
+		switch {
+		case ok:
+			check(field, data[key], child, report)
+		case anyKey.Exists():
+			check(anyKey, data[key], child, report)
+		case !open:
+			report(violation{path: child, key: true, message: unknownName("key", key, slices.Sorted(maps.Keys(known)))})
+		}
+	}
+}
+
+// alternative gives the part of a disjunction that is of a kind.
+func alternative(schema cue.Value, kind cue.Kind) (cue.Value, bool) {
+	if schema.IncompleteKind()&kind == 0 {
+		return cue.Value{}, false
+	}
+	if op, parts := schema.Expr(); op == cue.OrOp {
+		for _, part := range parts {
+			if part.IncompleteKind() == kind {
+				return part, true
+			}
+		}
+	}
+	return schema, true
+}
+
+// complain says why data does not fit schema: in the words of the field's attribute @problem, else by its type.
+func complain(schema cue.Value, data any) string {
+	attribute := schema.Attribute("problem")
+	if text, err := attribute.String(0); err == nil {
+		return describe(data) + " " + strings.ReplaceAll(text, "{suggest}", suggest(schema, data))
+	}
+	if allowed := enum(schema); len(allowed) > 0 {
+		message := describe(data) + " is not allowed; " + diag.OneOf(allowed)
+		if s, ok := data.(string); ok {
+			message += diag.DidYouMean(s, allowed)
+		}
+		return message
+	}
+	kind := schema.IncompleteKind()
+	switch data.(type) {
+	case string:
+		if data == "" && kind == cue.StringKind {
+			return `"" is empty; write a text, or leave the key out`
+		}
+	case int64, float64, bool:
+		if kind&^cue.BytesKind == cue.StringKind {
+			return fmt.Sprintf("%v is not a text; put it in quotes", data)
+		}
+	}
+	return describe(data) + " is not " + kindName(kind)
+}
+
+func unknownName(what, name string, known []string) string {
+	message := fmt.Sprintf("unknown %s %q", what, name)
+	if near := diag.DidYouMean(name, known); near != "" {
+		return message + near
+	}
+	return message + "; " + diag.OneOf(known)
+}
+
+// describe gives a value as a message shows it.
+func describe(data any) string {
+	switch data := data.(type) {
+	case map[string]any:
+		return "a mapping"
+	case []any:
+		return "a list"
+	case string:
+		return strconv.Quote(data)
+	}
+	return fmt.Sprint(data)
+}
+
+func kindName(kind cue.Kind) string {
+	names := []struct {
+		kind cue.Kind
+		name string
+	}{
+		{cue.StringKind, "a text"},
+		{cue.BoolKind, "true or false"},
+		{cue.FloatKind, "a number"},
+		{cue.IntKind, "a whole number"},
+		{cue.ListKind, "a list"},
+		{cue.StructKind, "a mapping"},
+	}
+	var parts []string
+	for _, n := range names {
+		if kind&n.kind != 0 && (n.kind != cue.IntKind || kind&cue.FloatKind == 0) {
+			parts = append(parts, n.name)
+		}
+	}
+	return strings.Join(parts, " or ")
+}
+
+// enum gives the texts that a field is restricted to, without "", or nothing when it is not an enumeration.
+func enum(schema cue.Value) []string {
+	op, parts := schema.Expr()
+	if op != cue.OrOp {
+		return nil
+	}
+	var allowed []string
+	for _, part := range parts {
+		s, err := part.String()
+		if err != nil {
+			return nil
+		}
+		if s != "" {
+			allowed = append(allowed, s)
+		}
+	}
+	return allowed
+}
+
+var misspeltQuantity = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([mMgGtT]?)[iI]?[bB]?\s*$`)
+
+// suggest gives the right spelling of a quantity when the field takes it (100MB is 100Mi), else the field's default.
+func suggest(schema cue.Value, data any) string {
+	if m := misspeltQuantity.FindStringSubmatch(fmt.Sprint(data)); m != nil {
+		unit := strings.ToUpper(m[2])
+		if unit == "" {
+			unit = "M"
+		}
+		right := m[1] + unit + "i"
+		if schema.Unify(schema.Context().Encode(right)).Err() == nil {
+			return right
+		}
+	}
+	value, _ := schema.Default()
+	text, _ := value.String()
+	return text
+}

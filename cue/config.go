@@ -1,0 +1,172 @@
+package cue
+
+import (
+	"cuelang.org/go/cue"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// ConfigFile is the name of the configuration, at the root of the repository.
+const ConfigFile = ".redis-gitops.yaml"
+
+// Config is the configuration of a repository with all defaults filled in. Its fields are documented in config.cue.
+type Config struct {
+	Strict   bool
+	Layout   Layout
+	Operator OperatorChoice
+	Defaults Defaults
+	Rules    map[string]Rule
+	Frozen   []string
+	Ignore   []Ignore
+	Values   [][]string
+	Policies []string
+	Schemas  []string
+	FailOn   string // "error", "warning", "info" or "never"
+
+	doc *document
+}
+
+// Layout says where a repository keeps its parts.
+type Layout struct {
+	Applications         []string // globs of folders
+	Generators           string   // a folder
+	Platform             []string // globs of folders
+	PlatformApplications []string // globs of folders
+}
+
+// OperatorChoice is the operator that runs in the cluster.
+type OperatorChoice struct {
+	Name      string // a name that [OperatorNamed] knows
+	Version   string // one of that operator's versions
+	Namespace string // "" is unknown
+}
+
+// Defaults is what a new resource gets.
+type Defaults struct {
+	Profile  string // "" is the template's own values
+	Auth     AuthDefault
+	Values   map[string]LayerValue
+	Profiles map[string]map[string]LayerValue // on top of the built-in profile of that name, if there is one
+}
+
+// AuthDefault is how a new resource gets its password.
+type AuthDefault struct {
+	Method string // "" for none, "existing", "sealed" or "external"
+	Secret string // "" is the name of the resource
+	Cert   string // a file, relative to the repository
+	Store  string
+}
+
+// Rule is what the configuration says about a rule.
+type Rule struct {
+	Severity string // "error", "warning", "info", "off", or "" for the rule's own
+	Options  map[string]any
+	Paths    []string // globs of files; none is all
+}
+
+// Ignore suppresses findings.
+type Ignore struct {
+	Rule, Path, Resource string // "" of Path and Resource is all
+	Reason               string
+	Until                string // the last day, as 2027-01-31; "" is for ever
+}
+
+// LayerValue is a value with the place where the user wrote it.
+type LayerValue struct {
+	Value any // string, int64, float64 or bool
+	At    diag.Position
+	Path  string // inside the file, such as defaults.values.memory
+}
+
+// Position says where the value at a path of the configuration was written, such as ("ignore", "0", "rule"); a default
+// is where its nearest parent is.
+func (c *Config) Position(path ...string) diag.Position { return c.doc.at(path) }
+
+// LoadConfig checks src, which may be empty, against #Config and fills in the defaults. The error is [diag.Problems]
+// with everything that is wrong.
+func LoadConfig(file string, src []byte) (*Config, error) {
+	doc, problems := parseYAML(file, src)
+	if doc == nil {
+		return nil, problems
+	}
+	schema, err := compile("config.cue", "layout.cue")
+	if err != nil {
+		return nil, err
+	}
+	schema = lookup(schema, "#Config")
+	check(schema, doc.data, nil, func(v violation) {
+		at := doc.at(v.path)
+		if v.key {
+			at = doc.keyAt(v.path)
+		}
+		problems = append(problems, diag.Errorf(at, pathString(v.path), "%s", v.message))
+	})
+	if len(problems) > 0 {
+		return nil, problems.Err()
+	}
+	c := &Config{doc: doc}
+	if err := decodeConfig(schema, doc, c); err != nil {
+		return nil, err
+	}
+	if err := c.checkOperator(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func decodeConfig(schema cue.Value, doc *document, c *Config) error {
+	if doc.data != nil {
+		schema = schema.Unify(schema.Context().Encode(doc.data))
+	}
+	// The values keep their positions, which Decode cannot know.
+	var plain struct {
+		Config
+		Defaults struct {
+			Profile string
+			Auth    AuthDefault
+		}
+	}
+	if err := schema.Decode(&plain); err != nil {
+		return err
+	}
+	plain.Config.doc = c.doc
+	*c = plain.Config
+	c.Defaults = Defaults{Profile: plain.Defaults.Profile, Auth: plain.Defaults.Auth, Values: map[string]LayerValue{}, Profiles: map[string]map[string]LayerValue{}}
+	defaults := child(doc.data, "defaults")
+	c.Defaults.Values = doc.layer(child(defaults, "values"), "defaults", "values")
+	for name, values := range child(defaults, "profiles") {
+		c.Defaults.Profiles[name] = doc.layer(values.(map[string]any), "defaults", "profiles", name)
+	}
+	return nil
+}
+
+// child gives the mapping under a key, or nothing.
+func child(data any, key string) map[string]any {
+	m, _ := data.(map[string]any)
+	sub, _ := m[key].(map[string]any)
+	return sub
+}
+
+func (d *document) layer(values map[string]any, path ...string) map[string]LayerValue {
+	layer := map[string]LayerValue{}
+	for key, value := range values {
+		p := append(path[:len(path):len(path)], key)
+		layer[key] = LayerValue{Value: value, At: d.at(p), Path: pathString(p)}
+	}
+	return layer
+}
+
+// checkOperator compares the operator's name and version with the embedded operators, which config.cue cannot know.
+func (c *Config) checkOperator() error {
+	if _, written := c.doc.values["operator"]; !written {
+		return nil // the defaults are known to be right, and compiling an operator takes milliseconds
+	}
+	operator, err := OperatorNamed(c.Operator.Name)
+	if err != nil {
+		return diag.Problems{diag.Errorf(c.Position("operator", "name"), "operator.name", "%s", err)}
+	}
+	if err := operator.checkVersion(c.Operator.Version); err != nil {
+		return diag.Problems{diag.Errorf(c.Position("operator", "version"), "operator.version", "%s", err)}
+	}
+	return nil
+}

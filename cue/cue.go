@@ -1,0 +1,43 @@
+// Package cue holds the schemas, which are the one source of truth for the configuration, the values of a new
+// resource, what each operator creates and how it names it, and the fields of its resources. It evaluates them.
+//
+// Only the schemas embedded here are evaluated: CUE cannot be stopped once it runs, so CUE that a repository brings
+// does not belong here. An operator is a folder of operator/ with operator.cue, schema.cue and resource.yaml, found by
+// iteration.
+package cue
+
+import (
+	"embed"
+	"fmt"
+	"path"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
+)
+
+//go:embed *.cue operator/*/*.cue operator/*/resource.yaml
+var files embed.FS
+
+// compile builds the named embedded files, which are of one CUE package, in a context of their own: a context keeps
+// what was ever built in it, so it must go when the value goes.
+func compile(names ...string) (cue.Value, error) {
+	instance := build.NewContext().NewInstance("", nil)
+	for _, name := range names {
+		src, err := files.ReadFile(name)
+		if err != nil {
+			return cue.Value{}, fmt.Errorf("embedded schema %s: %w", name, err)
+		}
+		if err := instance.AddFile(path.Join("cue", name), src); err != nil {
+			return cue.Value{}, fmt.Errorf("embedded schema: %w", err)
+		}
+	}
+	v := cuecontext.New().BuildInstance(instance)
+	if err := v.Err(); err != nil {
+		return cue.Value{}, fmt.Errorf("embedded schema: %w", err)
+	}
+	return v, nil
+}
+
+// lookup gives the value at a path such as "defaults.values" or "#Values".
+func lookup(v cue.Value, path string) cue.Value { return v.LookupPath(cue.ParsePath(path)) }

@@ -1,0 +1,152 @@
+package cue
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"cuelang.org/go/cue"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// An Operator is what is known of one Redis operator. It is not safe for concurrent use.
+type Operator struct {
+	Name     string
+	Doc      string
+	Kinds    []Kind
+	Types    []string // the resource types that Template can give, such as "redis"
+	Versions []string // the versions it knows; the first one is the default
+
+	schema cue.Value
+}
+
+// Kind is a kind of Kubernetes resource.
+type Kind struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+}
+
+// OperatorNames gives the names of the embedded operators, sorted.
+func OperatorNames() []string {
+	folders, err := fs.Glob(files, "operator/*/operator.cue")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for i, f := range folders {
+		folders[i] = path.Base(path.Dir(f))
+	}
+	return folders
+}
+
+// Operators gives all embedded operators, sorted by name.
+func Operators() ([]*Operator, error) {
+	var operators []*Operator
+	for _, name := range OperatorNames() {
+		o, err := OperatorNamed(name)
+		if err != nil {
+			return nil, err
+		}
+		operators = append(operators, o)
+	}
+	return operators, nil
+}
+
+// OperatorNamed gives one operator. An unknown name is a [diag.Problem] that lists the known ones.
+func OperatorNamed(name string) (*Operator, error) {
+	names := OperatorNames()
+	if !slices.Contains(names, name) {
+		return nil, &diag.Problem{Message: fmt.Sprintf("unknown operator %q; %s%s", name, diag.OneOf(names), diag.DidYouMean(name, names))}
+	}
+	schema, err := compile("operator/" + name + "/operator.cue")
+	if err != nil {
+		return nil, err
+	}
+	o := &Operator{Name: name, schema: schema}
+	about := lookup(schema, "operator")
+	o.Doc = doc(about)
+	if err := about.Decode(o); err != nil {
+		return nil, fmt.Errorf("embedded operator %s: %w", name, err)
+	}
+	return o, nil
+}
+
+// Template gives the generator template of a resource type in the dialect of Reclaim the Stack, or nil when the
+// operator has none.
+func (o *Operator) Template(typ string) []byte {
+	if !slices.Contains(o.Types, typ) {
+		return nil
+	}
+	src, err := files.ReadFile("operator/" + o.Name + "/resource.yaml")
+	if err != nil {
+		return nil
+	}
+	return src
+}
+
+// Request is what the names of a resource follow from.
+type Request struct {
+	Chart     string // the name of the application's chart
+	Suffix    string // "" or "-" and a name
+	Namespace string // "" gives hosts without a namespace
+	Secret    string // the Secret with the password; "" is no password
+	Port      int    // 0 is 6379
+	Version   string // of the operator; "" is its first
+}
+
+// Names is what a resource and everything around it is called.
+type Names struct {
+	Resource        string   `json:"resource"`
+	MasterService   string   `json:"masterService"`
+	SentinelService string   `json:"sentinelService"`
+	MasterName      string   `json:"masterName"`   // what the sentinels call the master
+	MasterHost      string   `json:"masterHost"`   // the host that takes writes
+	SentinelHost    string   `json:"sentinelHost"` // on port 26379
+	URL             string   `json:"url"`          // with a password: redis://:$(REDIS_PASSWORD)@…, which Kubernetes expands in env
+	SentinelURL     string   `json:"sentinelURL"`
+	SecretKey       string   `json:"secretKey"` // the key of Request.Secret, "" without one
+	Objects         []Object `json:"objects"`   // what the operator creates
+}
+
+// Object is a Kubernetes object in the namespace of the resource.
+type Object struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// Names computes the names of a resource. The error is [diag.Problems]: a name that the operator or Kubernetes refuses.
+func (o *Operator) Names(r Request) (Names, error) {
+	if r.Port == 0 {
+		r.Port = 6379
+	}
+	if r.Version == "" {
+		r.Version = o.Versions[0]
+	}
+	if err := o.checkVersion(r.Version); err != nil {
+		return Names{}, diag.Problems{{Message: err.Error()}}
+	}
+	v := lookup(o.schema, "#Names").Unify(o.schema.Context().Encode(map[string]any{
+		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version,
+	}))
+	var messages []string
+	if err := lookup(v, "problems").Decode(&messages); err != nil {
+		return Names{}, fmt.Errorf("embedded operator %s: %w", o.Name, err)
+	}
+	var problems diag.Problems
+	for _, m := range messages {
+		problems = append(problems, &diag.Problem{Message: m})
+	}
+	var names Names
+	if err := v.Decode(&names); err != nil {
+		return Names{}, fmt.Errorf("embedded operator %s: %w", o.Name, err)
+	}
+	return names, problems.Err()
+}
+
+func (o *Operator) checkVersion(version string) error {
+	if slices.Contains(o.Versions, version) {
+		return nil
+	}
+	return fmt.Errorf("unknown version %q of operator %q; %s%s", version, o.Name, diag.OneOf(o.Versions), diag.DidYouMean(version, o.Versions))
+}

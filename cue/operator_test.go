@@ -1,0 +1,106 @@
+package cue
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOperatorNamed(t *testing.T) {
+	operators, err := Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range operators {
+		if o.Doc == "" || len(o.Kinds) == 0 || len(o.Versions) == 0 {
+			t.Errorf("%s: doc %q, kinds %v, versions %v", o.Name, o.Doc, o.Kinds, o.Versions)
+		}
+		for _, typ := range o.Types {
+			if len(o.Template(typ)) == 0 {
+				t.Errorf("%s has no template of %s", o.Name, typ)
+			}
+		}
+		if o.Template("kafka") != nil {
+			t.Errorf("%s has a template of kafka", o.Name)
+		}
+	}
+	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; one of "spotahome"; did you mean "spotahome"?` {
+		t.Error(err)
+	}
+}
+
+func operator(t testing.TB) *Operator {
+	t.Helper()
+	o, err := OperatorNamed("spotahome")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestNames(t *testing.T) {
+	o := operator(t)
+	for _, tt := range []struct {
+		name    string
+		request Request
+		want    Names
+		objects int
+		err     string
+	}{
+		{
+			name:    "plain",
+			request: Request{Chart: "shop", Suffix: "-cache", Namespace: "default"},
+			want: Names{
+				Resource: "shop-cache", MasterService: "shop-cache-redis-master", SentinelService: "rfs-shop-cache", MasterName: "mymaster",
+				MasterHost: "shop-cache-redis-master.default.svc", SentinelHost: "rfs-shop-cache.default.svc",
+				URL: "redis://shop-cache-redis-master.default.svc:6379", SentinelURL: "redis-sentinel://rfs-shop-cache.default.svc:26379/mymaster",
+			},
+			objects: 10,
+		},
+		{
+			name:    "password, port, no namespace, 1.3.0",
+			request: Request{Chart: "shop", Secret: "shop-redis", Port: 6380, Version: "1.3.0"},
+			want: Names{
+				Resource: "shop", MasterService: "shop-redis-master", SentinelService: "rfs-shop", MasterName: "mymaster",
+				MasterHost: "shop-redis-master", SentinelHost: "rfs-shop", SecretKey: "password",
+				URL: "redis://:$(REDIS_PASSWORD)@shop-redis-master:6380", SentinelURL: "redis-sentinel://rfs-shop:26379/mymaster",
+			},
+			objects: 12,
+		},
+		{
+			name:    "too long",
+			request: Request{Chart: strings.Repeat("a", 45), Suffix: "-caches"},
+			err: `name "` + strings.Repeat("a", 45) + `-caches" has 52 characters, 48 allowed (chart name "` + strings.Repeat("a", 45) +
+				`" 45 + suffix "-caches" 7); choose a shorter suffix`,
+		},
+		{
+			name:    "not a label",
+			request: Request{Chart: "Shop.v2", Suffix: "-", Namespace: "no.dots"},
+			err: `name "Shop.v2-" is not a DNS label (chart name "Shop.v2" + suffix "-"); use lower case letters, digits and -, a letter or digit at both ends
+namespace "no.dots" is not a DNS label; use lower case letters, digits and -`,
+		},
+		{
+			name:    "version",
+			request: Request{Chart: "shop", Version: "1.2"},
+			err:     `unknown version "1.2" of operator "spotahome"; one of "1.2.4", "1.3.0"`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := o.Names(tt.request)
+			if err != nil || tt.err != "" {
+				if err == nil || err.Error() != tt.err {
+					t.Fatalf("got %v, want %s", err, tt.err)
+				}
+				return
+			}
+			if len(got.Objects) != tt.objects {
+				t.Errorf("%d objects, want %d: %v", len(got.Objects), tt.objects, got.Objects)
+			}
+			got.Objects = nil
+			if got.URL != tt.want.URL || got.SentinelURL != tt.want.SentinelURL || got.Resource != tt.want.Resource ||
+				got.MasterHost != tt.want.MasterHost || got.SentinelHost != tt.want.SentinelHost || got.SecretKey != tt.want.SecretKey ||
+				got.MasterService != tt.want.MasterService || got.SentinelService != tt.want.SentinelService || got.MasterName != tt.want.MasterName {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}

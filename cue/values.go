@@ -1,0 +1,180 @@
+package cue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// A Layer sets some values of a new resource, on top of the layers before it.
+type Layer struct {
+	Name    string // where the values come from: "profile cache", ".redis-gitops.yaml", "--set"
+	Profile string // the embedded profile whose constraints hold, or ""
+	Values  map[string]LayerValue
+}
+
+// Value is one value of a new resource.
+type Value struct {
+	Key   string
+	Value any    // string, int64, float64 or bool
+	Layer string // the name of the layer that set it, or "default"
+	Doc   string
+}
+
+// A Profile is an embedded set of values for a purpose, or, as a size, to go on top of one.
+type Profile struct {
+	Name   string
+	Doc    string
+	Size   bool
+	Values []Value
+}
+
+// Layer gives the profile as a layer.
+func (p Profile) Layer() Layer {
+	layer := Layer{Name: "profile " + p.Name, Profile: p.Name, Values: map[string]LayerValue{}}
+	for _, v := range p.Values {
+		layer.Values[v.Key] = LayerValue{Value: v.Value}
+	}
+	return layer
+}
+
+// Profiles gives the embedded profiles and then the sizes, each in the order of operator.cue.
+func (o *Operator) Profiles() []Profile {
+	var profiles []Profile
+	for _, list := range []string{"profiles", "sizes"} {
+		fields, err := lookup(o.schema, list).Fields()
+		if err != nil {
+			continue // an operator without them
+		}
+		for fields.Next() {
+			p := Profile{Name: fields.Selector().Unquoted(), Size: list == "sizes"}
+			p.Doc, _ = lookup(fields.Value(), "doc").String()
+			layer := "profile " + p.Name
+			values, _ := lookup(fields.Value(), "values").Fields()
+			for values.Next() {
+				key := values.Selector().Unquoted()
+				p.Values = append(p.Values, Value{Key: key, Value: plain(values.Value()), Layer: layer, Doc: doc(o.field(key))})
+			}
+			profiles = append(profiles, p)
+		}
+	}
+	return profiles
+}
+
+// Resolve gives the values of a new resource: for each key the last layer's value, else the default, in the order of
+// the schema, and then the keys that only the template knows. known are the keys that the template offers; a key that
+// is neither among them nor in #Values is refused, and so are values out of bounds and values that do not go together.
+// The error is [diag.Problems], where the user wrote the value, with the path prefix.key.
+func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Value, error) {
+	type source struct {
+		LayerValue
+		layer string
+	}
+	set := map[string]source{}
+	var order, profiles []string
+	fields, err := lookup(o.schema, "#Values").Fields()
+	if err != nil {
+		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
+	}
+	for fields.Next() {
+		order = append(order, fields.Selector().Unquoted())
+	}
+	own := len(order)
+	var problems diag.Problems
+	report := func(at diag.Position, key, message string) {
+		problems = append(problems, diag.Errorf(at, strings.TrimPrefix(prefix+"."+key, "."), "%s", message))
+	}
+	for _, layer := range layers {
+		profiles = append(profiles, layer.Profile)
+		for key, value := range layer.Values {
+			switch {
+			case slices.Contains(order, key):
+			case slices.Contains(known, key):
+				order = append(order, key)
+			default:
+				report(value.At, key, unknownName("value", key, slices.Concat(order[:own], known)))
+			}
+			set[key] = source{value, layer.Name}
+		}
+	}
+	slices.Sort(order[own:])
+	given := map[string]any{}
+	for _, key := range order[:own] {
+		if s, ok := set[key]; ok {
+			given[key] = s.Value
+			check(o.field(key), s.Value, nil, func(v violation) { report(s.At, key, v.message) })
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems.Err()
+	}
+	whole := lookup(o.schema, "#Problems").Unify(o.schema.Context().Encode(map[string]any{"values": given, "profiles": profiles}))
+	var wrong []struct {
+		Keys    []string `json:"keys"`
+		Message string   `json:"message"`
+	}
+	if err := lookup(whole, "out").Decode(&wrong); err != nil {
+		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
+	}
+	for _, w := range wrong {
+		key := w.Keys[0]
+		for _, k := range w.Keys {
+			if _, ok := set[k]; ok {
+				key = k
+				break
+			}
+		}
+		report(set[key].At, key, w.Message)
+	}
+	var values []Value
+	resolved := lookup(whole, "values")
+	for i, key := range order {
+		value := Value{Key: key, Value: set[key].Value, Layer: set[key].layer}
+		if i < own {
+			value.Value, value.Doc = plain(resolved.LookupPath(cue.MakePath(cue.Str(key)))), doc(o.field(key))
+		}
+		if _, ok := set[key]; !ok {
+			value.Layer = "default"
+		}
+		values = append(values, value)
+	}
+	return values, problems.Err()
+}
+
+// field gives the schema of a value of a new resource.
+func (o *Operator) field(key string) cue.Value {
+	return o.schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key)))
+}
+
+// plain gives a scalar, or its default, as string, int64, float64 or bool.
+func plain(v cue.Value) any {
+	v, _ = v.Default()
+	switch v.Kind() {
+	case cue.StringKind:
+		s, _ := v.String()
+		return s
+	case cue.IntKind:
+		i, _ := v.Int64()
+		return i
+	case cue.FloatKind:
+		f, _ := v.Float64()
+		return f
+	case cue.BoolKind:
+		b, _ := v.Bool()
+		return b
+	}
+	return nil
+}
+
+// doc gives the comment on a field as one line of text.
+func doc(v cue.Value) string {
+	var lines []string
+	for _, group := range v.Doc() {
+		lines = append(lines, strings.TrimSpace(group.Text()))
+	}
+	return strings.ReplaceAll(strings.Join(lines, "\n"), "\n", " ")
+}

@@ -1,0 +1,153 @@
+package cue
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+func layer(name string, values ...any) Layer {
+	l := Layer{Name: name, Values: map[string]LayerValue{}}
+	for i := 0; i < len(values); i += 2 {
+		l.Values[values[i].(string)] = LayerValue{Value: values[i+1], At: diag.Position{File: name, Line: i/2 + 1}}
+	}
+	return l
+}
+
+func profile(t testing.TB, o *Operator, name string) Layer {
+	t.Helper()
+	for _, p := range o.Profiles() {
+		if p.Name == name {
+			return p.Layer()
+		}
+	}
+	t.Fatalf("no profile %s", name)
+	return Layer{}
+}
+
+func show(values []Value) string {
+	var parts []string
+	for _, v := range values {
+		parts = append(parts, fmt.Sprintf("%s=%v(%s)", v.Key, v.Value, v.Layer))
+	}
+	return strings.Join(parts, " ")
+}
+
+func TestResolve(t *testing.T) {
+	o := operator(t)
+	for _, tt := range []struct {
+		name   string
+		layers []Layer
+		known  []string
+		want   string
+	}{
+		{"nothing", nil, nil,
+			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default)`},
+		{"profile, size, flag", []Layer{profile(t, o, "cache"), profile(t, o, "dev"), layer("--set", "memory", "96Mi", "cpu", int64(1))}, nil,
+			`sentinels=1(profile dev) replicas=1(profile dev) memory=96Mi(--set) cpu=1(--set) disk=(profile cache) policy=allkeys-lru(profile cache) appendonly=false(profile cache) keepAfterDeletion=false(profile cache) auth=(default) networkPolicy=(default)`},
+		{"disk follows memory", []Layer{profile(t, o, "store"), layer("--set", "memory", "1.3Gi", "cpu", 0.5)}, nil,
+			`sentinels=3(default) replicas=3(profile store) memory=1.3Gi(--set) cpu=0.5(--set) disk=3Gi(default) policy=noeviction(profile store) appendonly=true(profile store) keepAfterDeletion=true(profile store) auth=(default) networkPolicy=(default)`},
+		{"a key of the template", []Layer{layer("--set", "zone", "a", "burst", true)}, []string{"zone", "burst"},
+			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default) burst=true(--set) zone=a(--set)`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			values, err := o.Resolve("resources.redis", tt.layers, tt.known)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := show(values); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			for _, v := range values[:10] {
+				if v.Doc == "" {
+					t.Errorf("%s has no doc", v.Key)
+				}
+			}
+		})
+	}
+}
+
+func TestResolveProblems(t *testing.T) {
+	o := operator(t)
+	for _, tt := range []struct {
+		name   string
+		layers []Layer
+		want   string
+	}{
+		{"all at once", []Layer{layer("f", "memory", "100MB", "sentinels", int64(2), "replicas", int64(0), "policy", "allkeys-lr", "memroy", "1Gi", "cpu", "250", "auth", "A b", "appendonly", "yes", "disk", "5", "networkPolicy", true)},
+			`f:1: resources.redis.memory: "100MB" is not a Mi or Gi quantity; write 100Mi
+f:2: resources.redis.sentinels: 2 is not 1, 3, 5, 7 or 9; sentinels need a majority, so take an odd number, 3 or more
+f:3: resources.redis.replicas: 0 is not a whole number of 1 or more; the operator makes 3 of 0
+f:4: resources.redis.policy: "allkeys-lr" is not allowed; one of "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"; did you mean "allkeys-lru"?
+f:5: resources.redis.memroy: unknown value "memroy"; did you mean "memory"?
+f:7: resources.redis.auth: "A b" is not the name of a Secret; use lower case letters, digits, - and .
+f:8: resources.redis.appendonly: "yes" is not true or false
+f:9: resources.redis.disk: "5" is not a Mi, Gi or Ti quantity; write 5Mi, or "" for no disk
+f:10: resources.redis.networkPolicy: true is not a namespace; use lower case letters, digits and -`},
+		{"gigabytes", []Layer{layer("f", "memory", "1G")}, `f:1: resources.redis.memory: "1G" is not a Mi or Gi quantity; write 1Gi`},
+		{"words", []Layer{layer("f", "memory", "lots")}, `f:1: resources.redis.memory: "lots" is not a Mi or Gi quantity; write 256Mi`},
+		{"a number", []Layer{layer("f", "memory", int64(512))}, `f:1: resources.redis.memory: 512 is not a Mi or Gi quantity; write 512Mi`},
+		{"too little memory", []Layer{layer("f", "memory", "0.01Gi")}, `f:1: resources.redis.memory: "0.01Gi" is less than Redis needs to run; write 32Mi or more`},
+		{"disk too small", []Layer{layer("f", "memory", "2Gi"), layer("g", "disk", "3Gi")},
+			`g:1: resources.redis.disk: "3Gi" is less than twice the memory "2Gi", which a snapshot and a rewrite need; write 4Gi or more`},
+		{"append-only without disk", []Layer{layer("f", "disk", "")}, `f:1: resources.redis.disk: an append-only file needs a disk; set disk, or appendonly to false`},
+		{"queue that evicts", []Layer{profile(t, o, "queue"), layer("--set", "policy", "allkeys-lru")},
+			`--set:1: resources.redis.policy: "allkeys-lru" loses jobs when memory is full; a queue needs noeviction`},
+		{"one sentinel, many replicas", []Layer{layer("f", "sentinels", int64(1))},
+			`f:1: resources.redis.sentinels: 1 sentinel with 3 replicas blocks node drains, because the operator's disruption budget asks for 2 sentinels; set sentinels to 3, or replicas to 2 or less`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := o.Resolve("resources.redis", tt.layers, nil)
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got\n%v\nwant\n%s", err, tt.want)
+			}
+		})
+	}
+}
+
+// Every profile at every size must be valid as it is, and hold only known keys.
+func TestProfiles(t *testing.T) {
+	o := operator(t)
+	var names []string
+	for _, p := range o.Profiles() {
+		names = append(names, p.Name)
+		if p.Doc == "" {
+			t.Errorf("%s has no doc", p.Name)
+		}
+		for _, size := range o.Profiles() {
+			if !size.Size {
+				continue
+			}
+			for _, layers := range [][]Layer{{p.Layer()}, {p.Layer(), size.Layer()}} {
+				if _, err := o.Resolve("", layers, nil); err != nil {
+					t.Errorf("%s at size %s: %v", p.Name, size.Name, err)
+				}
+			}
+		}
+	}
+	if got := strings.Join(names, " "); got != "cache queue store dev" {
+		t.Errorf("profiles %s", got)
+	}
+}
+
+func BenchmarkGenerate(b *testing.B) {
+	src := []byte("strict: true\noperator: {version: \"1.3.0\"}\ndefaults:\n  values: {memory: 512Mi}\nrules:\n  auth/missing: {severity: warning}\n")
+	for b.Loop() {
+		c, err := LoadConfig(ConfigFile, src)
+		if err != nil {
+			b.Fatal(err)
+		}
+		o, err := OperatorNamed(c.Operator.Name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := o.Resolve("resources.redis", []Layer{o.Profiles()[0].Layer(), {Name: ConfigFile, Values: c.Defaults.Values}}, nil); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := o.Names(Request{Chart: "shop", Namespace: "default"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
