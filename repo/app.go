@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/spf13/afero"
 )
 
 // AppKind says what an application's folder is.
@@ -90,7 +91,7 @@ func (r *Repo) Apps() ([]*App, error) {
 	for _, glob := range r.layout.Applications {
 		before, segment, after := splitGlob(glob)
 		for _, parent := range r.glob(before, nil) {
-			names, err := r.names(parent)
+			names, err := list(r.fs, parent)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -132,8 +133,8 @@ func (r *Repo) hasKustomization(dir string) bool {
 	if r.kustomization(dir) != "" {
 		return true
 	}
-	subs, _ := r.names(dir)
-	overlays, _ := r.names(path.Join(dir, "overlays"))
+	subs, _ := list(r.fs, dir)
+	overlays, _ := list(r.fs, path.Join(dir, "overlays"))
 	for _, name := range overlays {
 		subs = append(subs, path.Join("overlays", name))
 	}
@@ -197,9 +198,9 @@ func (r *Repo) isAppFolder(dir string) bool {
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// names lists a folder without asking for each entry's type.
-func (r *Repo) names(dir string) ([]string, error) {
-	f, err := r.fs.Open(dir)
+// list gives the names in a folder without asking for each entry's type.
+func list(fsys afero.Fs, dir string) ([]string, error) {
+	f, err := fsys.Open(dir)
 	if err != nil {
 		return nil, explain(dir, "read", err)
 	}
@@ -207,9 +208,6 @@ func (r *Repo) names(dir string) ([]string, error) {
 	names, err := f.Readdirnames(-1)
 	if err != nil {
 		return nil, explain(dir, "read", err)
-	}
-	for i, name := range names {
-		names[i] = path.Base(name)
 	}
 	slices.Sort(names)
 	return names, nil

@@ -69,7 +69,7 @@ func (g *globber) skip(dir string) bool {
 
 // list gives the names in a folder that a wildcard may match: not the hidden ones.
 func (g *globber) list(dir string) []string {
-	names, err := g.repo.names(dir)
+	names, err := list(g.repo.fs, dir)
 	if err != nil {
 		return nil
 	}

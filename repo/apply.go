@@ -1,0 +1,177 @@
+package repo
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/spf13/afero"
+)
+
+// Change is the new content of one file.
+type Change struct {
+	Path string
+	Old  []byte      // what the plan was made from; nil: the file must not exist
+	New  []byte      // nil: delete the file
+	Mode fs.FileMode // permission bits; 0: as they are, or 0644 less the umask for a new file
+}
+
+// Apply makes all the changes or none, also when the process is killed: then [Recover] completes or undoes them.
+// command names the change to whoever recovers it. Nothing is written when a file is no longer what Old says, or a path
+// is not one that may be written. docs/adr/0001-atomic-apply.md has the order of the steps.
+//
+// The caller keeps two Apply apart: see rootfs.FS.Lock.
+func (r *Repo) Apply(command string, changes []Change) error {
+	t, err := r.plan(command, changes)
+	if err != nil {
+		return outcome(err, "nothing was changed")
+	}
+	if len(t.Files) == 0 {
+		return nil
+	}
+	defer r.forget()
+	if err := t.prepare(); err != nil {
+		t.clean()
+		return outcome(err, "nothing was changed")
+	}
+	if err := t.redo(); err != nil {
+		if undoErr := t.rollBack(); undoErr != nil {
+			problems := append(diag.All(err), diag.All(undoErr)...)
+			return outcome(problems, fmt.Sprintf("the change is half done; run redis-gitops again to recover from %q", t.dir))
+		}
+		t.clean()
+		return outcome(err, "nothing was changed")
+	}
+	t.clean()
+	return nil
+}
+
+// forget drops what was read before a change.
+func (r *Repo) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deployers = nil
+}
+
+// outcome adds to each problem how things are left.
+func outcome(err error, result string) error {
+	var problems diag.Problems
+	for _, p := range diag.All(err) {
+		problems = append(problems, diag.Errorf(p.Position, p.Path, "%s; %s", p.Message, result))
+	}
+	if len(problems) == 1 {
+		return &fileError{problems[0], err}
+	}
+	return problems.Err()
+}
+
+// plan checks the changes against the repository as it is, and reports everything that is wrong.
+func (r *Repo) plan(command string, changes []Change) (*transaction, error) {
+	t := newTransaction(r.fs)
+	t.Command = command
+	if t.pending() != "" {
+		return nil, diag.Errorf(diag.Position{File: t.dir}, "", "an earlier change was interrupted and must be recovered first")
+	}
+	var problems diag.Problems
+	seen := map[string]bool{}
+	for _, c := range changes {
+		mode, err := checkChange(r.fs, c)
+		if err == nil && seen[c.Path] {
+			err = diag.Errorf(diag.Position{File: c.Path}, "", "is changed twice at once")
+		}
+		seen[c.Path] = true
+		if err != nil {
+			problems = append(problems, diag.All(err)...)
+		} else if sum(c.Old) != sum(c.New) {
+			t.add(c, mode)
+		}
+	}
+	return t, problems.Err()
+}
+
+// checkChange gives the mode of the file that is there, or why the change cannot be made.
+func checkChange(fsys afero.Fs, c Change) (fs.FileMode, error) {
+	at := diag.Position{File: c.Path}
+	if err := checkTarget(fsys, c.Path); err != nil {
+		return 0, err
+	}
+	if len(c.New) > MaxFileSize {
+		return 0, diag.Errorf(at, "", "would become %s, limit %d MiB", mebibytes(int64(len(c.New))), MaxFileSize>>20)
+	}
+	now, err := currentSum(fsys, c.Path)
+	switch {
+	case err != nil:
+		return 0, err
+	case now == "" && c.Old == nil:
+		return 0, nil
+	case c.Old == nil:
+		return 0, diag.Errorf(at, "", "already exists")
+	case now != sum(c.Old):
+		return 0, diag.Errorf(at, "", "was changed since it was read; run again")
+	}
+	info, err := fsys.Stat(c.Path)
+	if err != nil {
+		return 0, explain(c.Path, "write", err)
+	}
+	return info.Mode().Perm(), nil
+}
+
+// checkTarget refuses a path that a change may not write: outside the repository, Git's own, our own journal, or
+// through a link.
+func checkTarget(fsys afero.Fs, name string) error {
+	at := diag.Position{File: name}
+	if !fs.ValidPath(name) || name == "." || strings.ContainsFunc(name, func(c rune) bool { return c == '\\' || c == ':' || unicode.IsControl(c) }) {
+		return diag.Errorf(diag.Position{}, "", "%q is not a path inside the repository; write it relative, with \"/\" and without \"..\"", shorten(name))
+	}
+	segments := strings.Split(name, "/")
+	// Some file systems take .GIT and git~1 for .git.
+	if slices.ContainsFunc(segments, func(s string) bool { return strings.EqualFold(s, ".git") || strings.EqualFold(s, "git~1") }) {
+		return diag.Errorf(at, "", "belongs to Git; it is not written")
+	}
+	if name == workTreeJournal || inside(name, workTreeJournal) {
+		return diag.Errorf(at, "", "belongs to interrupted changes; it is not written")
+	}
+	for i := range segments {
+		part := path.Join(segments[:i+1]...)
+		info, err := lstat(fsys, part)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return explain(name, "write", err)
+		case info.Mode()&fs.ModeSymlink != 0:
+			return diag.Errorf(at, "", "%q is a symbolic link; nothing is written through a link", part)
+		case i < len(segments)-1 && !info.IsDir():
+			return diag.Errorf(at, "", "%q is not a folder", part)
+		}
+	}
+	return nil
+}
+
+// currentSum gives the sum of a file's content; "" when it does not exist.
+func currentSum(fsys afero.Fs, name string) (string, error) {
+	data, err := readRegular(fsys, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return sum(data), nil
+}
+
+// sum is "" for no file, and never "" for an empty one.
+func sum(data []byte) string {
+	if data == nil {
+		return ""
+	}
+	s := sha256.Sum256(data)
+	return hex.EncodeToString(s[:])
+}
