@@ -18,6 +18,8 @@ import (
 const (
 	MaxDepth = 200    // mappings and sequences inside each other, aliases followed
 	MaxNodes = 50_000 // nodes of one document, an alias counted as all it stands for
+
+	maxProblems = 100 // that are reported of one document
 )
 
 // Document is one YAML document of a file.
@@ -108,6 +110,8 @@ func printable(c rune) bool {
 var (
 	yamlLine   = regexp.MustCompile(`^line (\d+): (.*)`)
 	yamlAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+	// Of these the yaml package reports the line counted from 0, of all others from 1.
+	yamlParser = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key$|',' or)|found (undefined tag handle|duplicate %|incompatible YAML))`)
 )
 
 // syntaxProblem puts an error of the yaml package into our words and finds its place.
@@ -117,6 +121,9 @@ func syntaxProblem(file string, src []byte, err error) *diag.Problem {
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		at.Line, _ = strconv.Atoi(m[1])
 		message = m[2]
+	}
+	if at.Line == 0 || yamlParser.MatchString(message) {
+		at.Line++ // line 0 is left out of the message
 	}
 	if m := yamlAnchor.FindStringSubmatch(message); m != nil {
 		if i := bytes.Index(src, []byte("*"+m[1])); i >= 0 {
@@ -137,9 +144,6 @@ func syntaxProblem(file string, src []byte, err error) *diag.Problem {
 			}
 		}
 	}
-	if at.Line == 0 {
-		at.Line = 1 // yaml leaves out line 0, counting from 0
-	}
 	return diag.Errorf(at, "", "not valid YAML: %s; fix the syntax here or just before", message)
 }
 
@@ -158,7 +162,7 @@ func checkNode(doc *Document) diag.Problems {
 		c.add(doc.Node, "document has more than %d nodes once its aliases are followed; split it or write fewer aliases", MaxNodes)
 	}
 	if len(c.problems) == 0 && total.depth > MaxDepth {
-		c.add(doc.Node, "nesting is deeper than %d once the aliases are followed", MaxDepth)
+		c.add(doc.Node, "nesting is deeper than %d once the aliases are followed; flatten it", MaxDepth)
 	}
 	return c.problems
 }
@@ -173,7 +177,9 @@ type nodeChecker struct {
 type extent struct{ nodes, depth int }
 
 func (c *nodeChecker) add(n *yaml.Node, format string, args ...any) {
-	c.problems = append(c.problems, diag.Errorf(c.doc.At(n), "", format, args...))
+	if len(c.problems) < maxProblems {
+		c.problems = append(c.problems, diag.Errorf(c.doc.At(n), "", format, args...))
+	}
 }
 
 // measure visits every node once, whatever the aliases multiply it to.

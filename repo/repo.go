@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -157,8 +158,9 @@ func readRegular(fsys afero.Fs, name string) ([]byte, error) {
 	return src, nil
 }
 
+// mebibytes rounds up, so that what is over a limit looks like it.
 func mebibytes(n int64) string {
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/(1<<20)), ".0") + " MiB"
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", math.Ceil(float64(n)/(1<<20)*10)/10), ".0") + " MiB"
 }
 
 // fileError is a problem that still knows its cause, for errors.Is(err, fs.ErrNotExist) and the like.

@@ -1,0 +1,53 @@
+package repo
+
+import (
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestCheckName(t *testing.T) {
+	for _, name := range []string{"a", "shop", "shop-2", "s0-0s", strings.Repeat("a", MaxName)} {
+		if err := CheckName("application name", name); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, tt := range []struct{ name, want string }{
+		{"", `invalid application name "": it is empty; use a-z, 0-9 and "-"`},
+		{"../../etc", `invalid application name "../../etc": "." is not allowed; use a-z, 0-9 and "-"`},
+		{"shop\n../x", `invalid application name "shop\n../x": "\n" is not allowed; use a-z, 0-9 and "-"`},
+		{"shop\x00", `invalid application name "shop\x00": "\x00" is not allowed; use a-z, 0-9 and "-"`},
+		{"CON", `invalid application name "CON": "C" is a capital letter; use a-z, 0-9 and "-"`},
+		{"sh\u2024p", `invalid application name "sh․p": "․" is not allowed; use a-z, 0-9 and "-"`},
+		{"shop_web", `invalid application name "shop_web": "_" is not allowed; use a-z, 0-9 and "-"`},
+		{"2shop", `invalid application name "2shop": it does not begin with a letter; begin it with one of a-z`},
+		{"-shop", `invalid application name "-shop": it does not begin with a letter; begin it with one of a-z`},
+		{"shop-", `invalid application name "shop-": it ends in "-"; end it with a letter or digit`},
+		{strings.Repeat("a", 49), `invalid application name "` + strings.Repeat("a", 49) + `": it has 49 characters, limit 48; choose a shorter one`},
+	} {
+		checkError(t, CheckName("application name", tt.name), tt.want)
+	}
+	if err := CheckName("suffix", strings.Repeat("é", 1<<20)); len(err.Error()) > 400 {
+		t.Errorf("a message of %d bytes", len(err.Error()))
+	}
+}
+
+func FuzzCheckName(f *testing.F) {
+	for _, seed := range []string{"shop", "../x", "a\n", "a-", "A", "é", "a.b", "\xff"} {
+		f.Add(seed)
+	}
+	valid := regexp.MustCompile(`\A[a-z]([-a-z0-9]{0,46}[a-z0-9])?\z`)
+	f.Fuzz(func(t *testing.T, name string) {
+		err := CheckName("name", name)
+		if (err == nil) != valid.MatchString(name) {
+			t.Errorf("%q: %v", name, err)
+		}
+		if err == nil && path.Join("applications", name) != "applications/"+name {
+			t.Errorf("%q is more than one folder", name)
+		}
+		if err != nil && strings.ContainsAny(err.Error(), "\n\x00\x1b") {
+			t.Errorf("the message has a control character: %q", err)
+		}
+	})
+}
