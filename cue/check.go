@@ -107,14 +107,19 @@ func complain(schema cue.Value, data any) string {
 		}
 		return message
 	}
-	kind := schema.IncompleteKind()
-	switch data.(type) {
-	case string:
-		if data == "" && kind == cue.StringKind {
+	kind := schema.IncompleteKind() &^ cue.BytesKind
+	text, isText := data.(string)
+	switch _, isMap := data.(map[string]any); {
+	case isText && kind&cue.StringKind != 0:
+		if text == "" {
 			return `"" is empty; write a text, or leave the key out`
 		}
-	case int64, float64, bool:
-		if kind&^cue.BytesKind == cue.StringKind {
+		if right := quantity(schema, text); right != "" {
+			return fmt.Sprintf("%q is not a quantity; write %s", text, right)
+		}
+		return fmt.Sprintf("%q does not have the form of this field", text)
+	case !isText && !isMap && kind&cue.StringKind != 0 && kind&^(cue.StringKind|cue.IntKind) == 0:
+		if _, isList := data.([]any); !isList {
 			return fmt.Sprintf("%v is not a text; put it in quotes", data)
 		}
 	}
@@ -125,6 +130,9 @@ func unknownName(what, name string, known []string) string {
 	message := fmt.Sprintf("unknown %s %q", what, name)
 	if near := diag.DidYouMean(name, known); near != "" {
 		return message + near
+	}
+	if len(known) > 12 { // nobody reads on
+		return message + "; remove it or correct its name"
 	}
 	return message + "; " + diag.OneOf(known)
 }
@@ -184,19 +192,29 @@ func enum(schema cue.Value) []string {
 
 var misspeltQuantity = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([mMgGtT]?)[iI]?[bB]?\s*$`)
 
-// suggest gives the right spelling of a quantity when the field takes it (100MB is 100Mi), else the field's default.
+// suggest gives the right spelling of a quantity (100MB is 100Mi), else the field's default.
 func suggest(schema cue.Value, data any) string {
-	if m := misspeltQuantity.FindStringSubmatch(fmt.Sprint(data)); m != nil {
-		unit := strings.ToUpper(m[2])
-		if unit == "" {
-			unit = "M"
-		}
-		right := m[1] + unit + "i"
-		if schema.Unify(schema.Context().Encode(right)).Err() == nil {
-			return right
-		}
+	if right := quantity(schema, fmt.Sprint(data)); right != "" {
+		return right
 	}
 	value, _ := schema.Default()
 	text, _ := value.String()
 	return text
+}
+
+// quantity gives what a misspelt quantity must mean, when the field takes that, else "".
+func quantity(schema cue.Value, text string) string {
+	m := misspeltQuantity.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	unit := strings.ToUpper(m[2])
+	if unit == "" {
+		unit = "M"
+	}
+	right := m[1] + unit + "i"
+	if schema.Unify(schema.Context().Encode(right)).Err() != nil {
+		return ""
+	}
+	return right
 }

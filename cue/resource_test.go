@@ -1,0 +1,145 @@
+package cue
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// corpus holds real manifests beside the repository; it is not part of it.
+const corpus = "../../shared/corpus"
+
+func schemas(t testing.TB, version string) *Schemas {
+	t.Helper()
+	s, err := operator(t).Schemas(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func resources(t testing.TB, src []byte) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	decoder := yaml.NewDecoder(bytes.NewReader(src))
+	for {
+		var r map[string]any
+		if err := decoder.Decode(&r); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	const head = "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: shop}\n"
+	for _, tt := range []struct{ name, version, src, want string }{
+		{"right", "1.2.4", head + "spec: {redis: {replicas: 3, port: 6380}, sentinel: {replicas: 3}}", ""},
+		{"typos", "1.2.4", head + "spec: {redis: {replica: 3, customConfg: []}, storage: {}}",
+			`spec.redis.customConfg: unknown key "customConfg"; did you mean "customConfig"?
+spec.redis.replica: unknown key "replica"; did you mean "replicas"?
+spec.storage: unknown key "storage"; one of "auth", "bootstrapNode", "labelWhitelist", "redis", "sentinel"`},
+		{"types", "1.2.4", head + "spec: {redis: {replicas: three, resources: {requests: {cpu: 0.5, memory: 100MB}}, customConfig: {a: b}}, bootstrapNode: {port: 6379}, labelWhitelist: [1]}",
+			`spec.bootstrapNode.port: 6379 is not a text; put it in quotes
+spec.labelWhitelist[0]: 1 is not a text; put it in quotes
+spec.redis.customConfig: a mapping is not a list
+spec.redis.replicas: "three" is not a number of 1 or more; the operator makes 3 of 0
+spec.redis.resources.requests.cpu: 0.5 is not a text; put it in quotes
+spec.redis.resources.requests.memory: "100MB" is not a quantity; write 100Mi`},
+		{"bounds", "1.2.4", "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: Shop.x, labels: {a: b}}\nspec: {redis: {replicas: 0}, sentinel: {replicas: -1}}",
+			`metadata.name: "Shop.x" is not a DNS label of at most 48 characters; use lower case letters, digits and -
+spec.redis.replicas: 0 is not a number of 1 or more; the operator makes 3 of 0
+spec.sentinel.replicas: -1 is not a number of 1 or more; the operator makes 3 of 0`},
+		{"missing", "1.2.4", "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\n", `: "spec" is missing; add it`},
+		{"newer field", "1.2.4", head + "spec: {redis: {disablePodDisruptionBudget: true}}", `spec.redis.disablePodDisruptionBudget: unknown key "disablePodDisruptionBudget"; remove it or correct its name`},
+		{"newer field in the newer version", "1.3.0", head + "spec: {redis: {disablePodDisruptionBudget: true}}", ""},
+		{"another kind", "", "apiVersion: v1\nkind: Service\nspec: {x: y}", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, v := range schemas(t, tt.version).Check(resources(t, []byte(tt.src))[0]) {
+				got = append(got, pathString(v.Path)+": "+v.Message)
+			}
+			if got := strings.Join(got, "\n"); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSchemasVersion(t *testing.T) {
+	if _, err := operator(t).Schemas("9"); err == nil || err.Error() != `unknown version "9" of operator "spotahome"; one of "1.2.4", "1.3.0"` {
+		t.Error(err)
+	}
+}
+
+// Several goroutines may check with the same schemas, and say the same.
+func TestCheckConcurrently(t *testing.T) {
+	s := schemas(t, "")
+	r := resources(t, []byte("apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nspec: {redis: {replica: 1, affinity: {nodeAffinty: {}}}}"))[0]
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 20 {
+				if got := s.Check(r); len(got) != 2 {
+					t.Errorf("%d violations: %v", len(got), got)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// The operator's own examples must pass, but for the mistakes that are known to be in them. They come from
+// ../shared/corpus; without it there is nothing to test.
+func TestCheckCorpus(t *testing.T) {
+	dir := os.DirFS(corpus + "/spotahome+redis-operator/example/redisfailover")
+	names, err := fs.Glob(dir, "*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Skip("no ../shared/corpus beside the repository")
+	}
+	s := schemas(t, "1.3.0")
+	var got []string
+	for _, name := range names {
+		src, err := fs.ReadFile(dir, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range resources(t, src) {
+			for _, v := range s.Check(r) {
+				got = append(got, name+": "+pathString(v.Path)+": "+v.Message)
+			}
+		}
+	}
+	want := `bootstrapping-with-port.yaml: spec.bootstrapNode.port: 6388 is not a text; put it in quotes
+minimum.yaml: : "spec" is missing; add it
+pmem.yaml: spec.redis.version: unknown key "version"; remove it or correct its name`
+	if got := strings.Join(got, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	s := schemas(b, "")
+	r := resources(b, []byte("apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: shop}\nspec:\n  redis:\n    replicas: 3\n    customConfig: [maxmemory 192mb]\n    resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}\n    storage: {keepAfterDeletion: true, persistentVolumeClaim: {metadata: {name: x}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}\n  sentinel: {replicas: 3}\n"))[0]
+	for b.Loop() {
+		if v := s.Check(r); v != nil {
+			b.Fatal(v)
+		}
+	}
+}
+
+func BenchmarkSchemas(b *testing.B) {
+	for b.Loop() {
+		schemas(b, "")
+	}
+}
