@@ -59,7 +59,7 @@ func (r *Repo) App(name string) (*App, error) {
 	case 1:
 		return r.newApp(name, dirs[0]), nil
 	}
-	return nil, diag.Errorf(diag.Position{}, "", "application %q is in %d folders (%s); narrow layout.applications", name, len(dirs), strings.Join(dirs, ", "))
+	return nil, diag.Errorf(diag.Position{}, "", "application %q is in %d folders: %s; narrow layout.applications", name, len(dirs), strings.Join(dirs, ", "))
 }
 
 func (r *Repo) unknownApp(name string) error {

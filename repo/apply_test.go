@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -394,4 +396,237 @@ func (f *failingFile) Sync() error {
 		return err
 	}
 	return f.File.Sync()
+}
+
+func TestApplyRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		changes []Change
+		want    string
+	}{
+		{"changed since", []Change{{Path: "README.md", Old: []byte("The till.\n"), New: []byte("x")}},
+			`README.md: was changed since it was read; run again; nothing was changed`},
+		{"gone since", []Change{{Path: "gone.md", Old: []byte("x"), New: []byte("y")}},
+			`gone.md: was changed since it was read; run again; nothing was changed`},
+		{"already exists", []Change{{Path: "README.md", New: []byte("x")}},
+			`README.md: already exists; nothing was changed`},
+		{"all at once", []Change{{Path: "README.md", New: []byte("x")}, {Path: ".git/config", New: []byte("x")}, {Path: "applications", New: []byte("x")}},
+			".git/config: belongs to Git; it is not written; nothing was changed\nREADME.md: already exists; nothing was changed\napplications: is a folder, not a file; nothing was changed"},
+		{"twice", []Change{{Path: "a", New: []byte("x")}, {Path: "a", New: []byte("y")}},
+			`a: is changed twice at once; nothing was changed`},
+		{"a file as a folder", []Change{{Path: "README.md/a", New: []byte("x")}},
+			`README.md/a: "README.md" is not a folder; nothing was changed`},
+		{"too big", []Change{{Path: "a", New: make([]byte, MaxFileSize+1)}},
+			`a: would become 4.1 MiB, limit 4 MiB; nothing was changed`},
+		{"outside", []Change{{Path: "../a", New: []byte("x")}},
+			`"../a" is not a path inside the repository; write it relative, with "/" and without ".."; nothing was changed`},
+		{"backslash", []Change{{Path: `a\..\..\b`, New: []byte("x")}},
+			`"a\\..\\..\\b" is not a path inside the repository; write it relative, with "/" and without ".."; nothing was changed`},
+		{"Git's by another name", []Change{{Path: "sub/.GIT/hooks/x", New: []byte("x")}},
+			`sub/.GIT/hooks/x: belongs to Git; it is not written; nothing was changed`},
+		{"our journal", []Change{{Path: ".redis-gitops/journal/redo.json", New: []byte("x")}},
+			`.redis-gitops/journal/redo.json: belongs to interrupted changes; it is not written; nothing was changed`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fsys := stores["memory"](t)
+			before := snapshot(t, fsys)
+			checkError(t, apply(t, fsys, append(tt.changes, Change{Path: "new", New: []byte("x")})), tt.want)
+			if d := difference(snapshot(t, fsys), before); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestApplyNothing(t *testing.T) {
+	fsys := &failing{Fs: stores["memory"](t), at: -1}
+	if err := apply(t, fsys, []Change{{Path: "README.md", Old: []byte("The shop.\n"), New: []byte("The shop.\n")}}); err != nil || fsys.steps > 0 {
+		t.Errorf("a change of nothing wrote %d times, %v", fsys.steps, err)
+	}
+}
+
+func TestApplyKeepsRecords(t *testing.T) {
+	fsys := stores["disk"](t)
+	record := Change{Path: ".redis-gitops/generated/shop.json", New: []byte("{}\n")}
+	if err := apply(t, fsys, []Change{record}); err != nil {
+		t.Fatal(err)
+	}
+	names, err := list(fsys, ".redis-gitops")
+	if err != nil || !slices.Equal(names, []string{"generated"}) {
+		t.Errorf("%v are left, %v", names, err)
+	}
+}
+
+func TestApplyThroughLinks(t *testing.T) {
+	dir := t.TempDir()
+	fsys := filled(t, onDisk(t, dir), false)
+	for link, target := range map[string]string{"link.md": "README.md", "linked": "applications", "dangling": "nothing"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Skip("no links here:", err)
+		}
+	}
+	for _, tt := range []struct {
+		change Change
+		want   string
+	}{
+		{Change{Path: "link.md", Old: []byte("The shop.\n"), New: []byte("x")}, `link.md: "link.md" is a symbolic link; nothing is written through a link; nothing was changed`},
+		{Change{Path: "linked/new.yaml", New: []byte("x")}, `linked/new.yaml: "linked" is a symbolic link; nothing is written through a link; nothing was changed`},
+		{Change{Path: "dangling", New: []byte("x")}, `dangling: "dangling" is a symbolic link; nothing is written through a link; nothing was changed`},
+	} {
+		checkError(t, apply(t, fsys, []Change{tt.change}), tt.want)
+	}
+}
+
+func TestApplyReadOnly(t *testing.T) {
+	fsys := afero.NewReadOnlyFs(stores["memory"](t))
+	checkError(t, apply(t, fsys, sampleChanges()), ".redis-gitops/journal: permission denied; cannot write it; nothing was changed")
+}
+
+// interrupted is a repository whose change was killed after the commit point, before the first file.
+func interrupted(t *testing.T, store func(testing.TB) afero.Fs) afero.Fs {
+	t.Helper()
+	for n := 0; ; n++ {
+		fsys := store(t)
+		dead := &failing{Fs: fsys, at: n, killed: true}
+		if err := apply(t, dead, sampleChanges()); err == nil {
+			t.Fatal("no step commits")
+		}
+		if tr := newTransaction(fsys); tr.pending() == redoFile {
+			return fsys
+		}
+	}
+}
+
+func TestRecoverSaysWhat(t *testing.T) {
+	fsys := interrupted(t, stores["disk"])
+	checkError(t, apply(t, fsys, []Change{{Path: "new", New: []byte("x")}}), ".redis-gitops/journal: an earlier change was interrupted and must be recovered first; nothing was changed")
+	got, err := Recover(fsys)
+	want := &Recovery{"generate resource", true, []string{"applications/shop/values.yaml", "applications/shop/run.sh",
+		"applications/shop/templates/redis.yaml", "applications/till/deep/values.yaml", "applications/shop/templates/old.yaml"}}
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// What somebody writes after the kill is never overwritten.
+func TestRecoverConflict(t *testing.T) {
+	for name, store := range stores {
+		t.Run(name, func(t *testing.T) {
+			fsys := interrupted(t, store)
+			for _, file := range []string{"applications/shop/values.yaml", "applications/shop/templates/redis.yaml"} {
+				if err := afero.WriteFile(fsys, file, []byte("mine\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := snapshot(t, fsys)
+			_, err := Recover(fsys)
+			dir := newTransaction(fsys).dir
+			end := fmt.Sprintf("was changed by somebody else meanwhile; to give up the interrupted change \"generate resource\" and keep all files as they are, delete the folder %q", dir)
+			checkError(t, err, "applications/shop/templates/redis.yaml: "+end+"\napplications/shop/values.yaml: "+end)
+			if d := difference(snapshot(t, fsys), before); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// Somebody writes between the plan and the rename of a file.
+func TestApplyConflict(t *testing.T) {
+	for name, store := range stores {
+		t.Run(name, func(t *testing.T) {
+			fsys := store(t)
+			before := snapshot(t, fsys)
+			before["applications/shop/run.sh"] = `-rwxr-xr-x "mine\n"`
+			busy := &meddling{Fs: fsys, after: "applications/shop/values.yaml", write: "applications/shop/run.sh"}
+			checkError(t, apply(t, busy, sampleChanges()), "applications/shop/run.sh: was changed by somebody else meanwhile; nothing was changed")
+			if d := difference(snapshot(t, fsys), before); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// meddling writes a file of its own as soon as another has been moved into place.
+type meddling struct {
+	afero.Fs
+	after, write string
+}
+
+func (m *meddling) Rename(oldname, newname string) error {
+	err := m.Fs.Rename(oldname, newname)
+	if newname == m.after {
+		err = errors.Join(err, afero.WriteFile(m.Fs, m.write, []byte("mine\n"), 0o755))
+	}
+	return err
+}
+
+// A pull request may bring a journal, and a journal may say anything.
+func TestRecoverTrustsNothing(t *testing.T) {
+	const mine = `{"Version":1,"Command":"x","Files":[{"Path":"README.md","Old":"OLD","New":"NEW"}]}`
+	for _, tt := range []struct {
+		name, file, journal string
+		mode                fs.FileMode
+		staged              string
+		want                string
+	}{
+		{"committed", redoFile, mine, 0o644, "evil\n",
+			`.redis-gitops/journal/redo.json: was not written by redis-gitops in this folder; delete the folder ".redis-gitops/journal"`},
+		{"committed roll back", undoFile, mine, 0o644, "evil\n",
+			`.redis-gitops/journal/undo.json: was not written by redis-gitops in this folder; delete the folder ".redis-gitops/journal"`},
+		{"other version", redoFile, strings.Replace(mine, "1", "2", 1), 0o400, "evil\n",
+			`.redis-gitops/journal/redo.json: is not a journal of this version of redis-gitops; delete the folder ".redis-gitops/journal"`},
+		{"no JSON", redoFile, "{", 0o400, "evil\n",
+			`.redis-gitops/journal/redo.json: is not a journal of this version of redis-gitops; delete the folder ".redis-gitops/journal"`},
+		{"outside", redoFile, strings.Replace(mine, "README.md", "../README.md", 1), 0o400, "evil\n",
+			`"../README.md" is not a path inside the repository; write it relative, with "/" and without ".."; delete the folder ".redis-gitops/journal"`},
+		{"Git's", redoFile, strings.Replace(mine, "README.md", ".git/hooks/pre-commit", 1), 0o400, "evil\n",
+			`.git/hooks/pre-commit: belongs to Git; it is not written; delete the folder ".redis-gitops/journal"`},
+		{"a folder outside", redoFile, strings.Replace(mine, `"Files"`, `"Folders":["../x"],"Files"`, 1), 0o400, "evil\n",
+			`"../x" is not a path inside the repository; write it relative, with "/" and without ".."; delete the folder ".redis-gitops/journal"`},
+		{"other content", redoFile, mine, 0o400, "other\n",
+			`.redis-gitops/journal/0.new: is not what the journal says it is; to give up the interrupted change "x" and keep all files as they are, delete the folder ".redis-gitops/journal"`},
+		{"content lost", redoFile, mine, 0o400, "",
+			`README.md: its new content is no longer in ".redis-gitops/journal"; to give up the interrupted change "x" and keep all files as they are, delete the folder ".redis-gitops/journal"`},
+	} {
+		for _, name := range []string{"memory", "disk"} {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				fsys := stores[name](t)
+				if err := fsys.MkdirAll(workTreeJournal, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				journal := strings.NewReplacer("OLD", sum([]byte("The shop.\n")), "NEW", sum([]byte("evil\n"))).Replace(tt.journal)
+				if err := afero.WriteFile(fsys, workTreeJournal+"/"+tt.file, []byte(journal), tt.mode); err != nil {
+					t.Fatal(err)
+				}
+				if tt.staged != "" {
+					if err := afero.WriteFile(fsys, workTreeJournal+"/0.new", []byte(tt.staged), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				before := snapshot(t, fsys)
+				_, err := Recover(fsys)
+				checkError(t, err, tt.want)
+				if d := difference(snapshot(t, fsys), before); d != "" {
+					t.Error(d)
+				}
+			})
+		}
+	}
+}
+
+// A repository may bring a half prepared journal; that can only cost what bears our names.
+func TestRecoverRemovesOnlyItsOwn(t *testing.T) {
+	fsys := stores["disk"](t)
+	for _, name := range []string{"prepare.json", "0.new", "12.old", "notes.txt"} {
+		if err := errors.Join(fsys.MkdirAll(workTreeJournal, 0o755), afero.WriteFile(fsys, workTreeJournal+"/"+name, []byte("{}"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Recover(fsys)
+	if err != nil || got == nil || got.Finished || len(got.Files) > 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if names, _ := list(fsys, workTreeJournal); !slices.Equal(names, []string{"notes.txt"}) {
+		t.Errorf("%v are left", names)
+	}
 }

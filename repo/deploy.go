@@ -110,11 +110,14 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 	}
 	found := []*Document{}
 	count := 0
-	err := r.walk(".", func(name string, folder bool) (bool, error) {
+	skip := func(name string) bool {
+		return name == r.layout.Generators || path.Base(name) == "charts" || !isYAML(name) && r.isAppFolder(name)
+	}
+	err := r.walk(".", skip, func(name string, folder bool) (bool, error) {
 		if folder {
-			return name != r.layout.Generators && path.Base(name) != "charts" && !r.isAppFolder(name), nil
+			return !r.isAppFolder(name), nil
 		}
-		if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" {
+		if !isYAML(name) {
 			return false, nil
 		}
 		if count++; count > maxFiles {
@@ -139,6 +142,8 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 	r.deployers = slices.DeleteFunc(found, func(doc *Document) bool { return isDisabled(doc, roots) })
 	return r.deployers, nil
 }
+
+func isYAML(name string) bool { return path.Ext(name) == ".yaml" || path.Ext(name) == ".yml" }
 
 func isDeployer(doc *Document) bool {
 	group, _, _ := strings.Cut(doc.APIVersion(), "/")
@@ -274,7 +279,9 @@ func (a *App) argo(doc *Document, metadata, spec *yaml.Node, p params) []Deploym
 			continue
 		}
 		d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Path: dir}
-		d.Name, _ = p.expand(text(Lookup(metadata, "name")))
+		if name, known := p.expand(text(Lookup(metadata, "name"))); known {
+			d.Name = name
+		}
 		namespace := Lookup(source, "kustomize", "namespace")
 		if namespace == nil {
 			namespace = Lookup(spec, "destination", "namespace")

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -69,6 +70,9 @@ func (g *globber) skip(dir string) bool {
 
 // list gives the names in a folder that a wildcard may match: not the hidden ones.
 func (g *globber) list(dir string) []string {
+	if g.only != nil && dir == path.Dir(g.only.Dir) && slices.Contains(g.repo.layout.Applications, dir+"/*") {
+		return []string{path.Base(g.only.Dir)} // all others would be skipped
+	}
 	names, err := list(g.repo.fs, dir)
 	if err != nil {
 		return nil

@@ -216,7 +216,8 @@ func isFile(fsys afero.Fs, name string) bool {
 // files in, links to folders not followed.
 func (r *Repo) Files(dir string) ([]string, error) {
 	var files []string
-	err := r.walk(dir, func(name string, folder bool) (bool, error) {
+	none := func(string) bool { return false }
+	err := r.walk(dir, none, func(name string, folder bool) (bool, error) {
 		if !folder {
 			files = append(files, name)
 		}
@@ -229,29 +230,37 @@ func (r *Repo) Files(dir string) ([]string, error) {
 	return files, err
 }
 
-// walk visits what is below a folder, parents first. visit says for a folder whether to go into it.
-func (r *Repo) walk(dir string, visit func(name string, folder bool) (bool, error)) error {
+// walk visits what is below a folder, parents first. visit says for a folder whether to go into it. What skip names is
+// passed over without looking at it.
+func (r *Repo) walk(dir string, skip func(name string) bool, visit func(name string, folder bool) (bool, error)) error {
 	if strings.Count(dir, "/") >= maxFolderDepth {
 		return diag.Errorf(diag.Position{File: dir}, "", "folders are nested deeper than %d", maxFolderDepth)
 	}
-	entries, err := afero.ReadDir(r.fs, dir)
+	names, err := list(r.fs, dir)
 	if err != nil {
-		return explain(dir, "read", err)
+		return err
 	}
-	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		if e.IsDir() && slices.Contains([]string{".git", "node_modules", ".redis-gitops"}, e.Name()) {
+	for _, base := range names {
+		name := path.Join(dir, base)
+		if skip(name) {
 			continue
 		}
-		if e.Mode()&fs.ModeSymlink != 0 && isFolder(r.fs, name) {
+		info, err := lstat(r.fs, name)
+		if err != nil {
+			return explain(name, "read", err)
+		}
+		if info.IsDir() && slices.Contains([]string{".git", "node_modules", ".redis-gitops"}, base) {
 			continue
 		}
-		enter, err := visit(name, e.IsDir())
+		if info.Mode()&fs.ModeSymlink != 0 && isFolder(r.fs, name) {
+			continue
+		}
+		enter, err := visit(name, info.IsDir())
 		if err != nil {
 			return err
 		}
-		if e.IsDir() && enter {
-			if err := r.walk(name, visit); err != nil {
+		if info.IsDir() && enter {
+			if err := r.walk(name, skip, visit); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,161 @@
+package repo
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
+)
+
+const application = `apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: platform
+spec:
+  source:
+    path: NAME
+  destination:
+    namespace: other
+`
+
+const applicationSet = `apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata:
+  name: applications
+spec:
+  generators:
+    - git:
+        directories:
+          - path: applications/*
+  template:
+    metadata:
+      name: "{{path.basename}}"
+    spec:
+      source:
+        path: "{{path}}"
+      destination:
+        namespace: default
+`
+
+// TestDeployments compares what is said of every application with the file want of an archive; UPDATE=1 rewrites it.
+func TestDeployments(t *testing.T) {
+	archives, err := filepath.Glob("testdata/deployments/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no archives", err)
+	}
+	for _, name := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &archive.Files[len(archive.Files)-1]
+			if want.Name != "want" {
+				t.Fatal("the last file is not want")
+			}
+			got := describe(t, string(txtar.Format(archive)))
+			if os.Getenv("UPDATE") != "" {
+				want.Data = []byte(got)
+				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got != string(want.Data) {
+				t.Errorf("got\n%s\nwant\n%s", got, want.Data)
+			}
+		})
+	}
+}
+
+func describe(t *testing.T, archive string) string {
+	t.Helper()
+	apps, err := open(t, archive).Apps()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, a := range apps {
+		ns, at, err := a.Namespace()
+		fmt.Fprintf(&b, "%s in %s at %s\n", a.Name, ns, at)
+		if err != nil {
+			fmt.Fprintf(&b, "  %v\n", err)
+		}
+		deployments, err := a.Deployments()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range deployments {
+			fmt.Fprintf(&b, "  %s %q of %s deploys %s\n", d.Kind, d.Name, d.Source, d.Path)
+			if d.Namespace != "" {
+				fmt.Fprintf(&b, "    namespace %s at %s\n", d.Namespace, d.NamespaceAt)
+			}
+			if d.ReleaseName != "" {
+				fmt.Fprintf(&b, "    release %s\n", d.ReleaseName)
+			}
+			if len(d.ValueFiles) > 0 {
+				fmt.Fprintf(&b, "    value files %s, missing ones ignored: %v\n", strings.Join(d.ValueFiles, " "), d.IgnoreMissingValueFiles)
+			}
+			if d.Values != nil {
+				visit(d.Values, func(n *yaml.Node) {
+					if n.Kind == yaml.ScalarNode {
+						fmt.Fprintf(&b, "    %d:%d %s\n", n.Line, n.Column, n.Value)
+					}
+				})
+			}
+			for _, p := range d.Parameters {
+				fmt.Fprintf(&b, "    %s: %s=%s %v\n", p.At, p.Name, p.Value, p.ForceString)
+			}
+		}
+	}
+	return b.String()
+}
+
+// What was found is kept until a change, which may be of the ApplicationSet.
+func TestDeploymentsAfterApply(t *testing.T) {
+	r := open(t, "-- root.yaml --\n"+applicationSet+"-- applications/shop/Chart.yaml --\n")
+	app, err := r.App("shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ns, _, err := app.Namespace(); ns != "default" || err != nil {
+		t.Fatal(ns, err)
+	}
+	changed := strings.Replace(applicationSet, "default", "shops", 1)
+	if err := r.Apply("move", []Change{{Path: "root.yaml", Old: []byte(applicationSet), New: []byte(changed)}}); err != nil {
+		t.Fatal(err)
+	}
+	if ns, _, err := app.Namespace(); ns != "shops" || err != nil {
+		t.Fatal(ns, err)
+	}
+}
+
+// One file system is read by many goroutines at once when files are linted in parallel.
+func TestDeploymentsParallel(t *testing.T) {
+	fsys := afero.NewReadOnlyFs(memory(t, "-- root.yaml --\n"+applicationSet+"-- applications/shop/Chart.yaml --\n"))
+	r, err := Open(fsys, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespaces := make(chan string)
+	for range 8 {
+		go func() {
+			app, err := r.App("shop")
+			if err != nil {
+				namespaces <- err.Error()
+				return
+			}
+			ns, _, _ := app.Namespace()
+			namespaces <- ns
+		}()
+	}
+	for range 8 {
+		if ns := <-namespaces; ns != "default" {
+			t.Error(ns)
+		}
+	}
+}
