@@ -1,0 +1,29 @@
+package rdb
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Reasons that an [Error] may wrap, for errors.Is. A dump that ends too early wraps io.ErrUnexpectedEOF.
+var (
+	// ErrChecksum: the bytes are not those that were written.
+	ErrChecksum = errors.New("wrong checksum")
+	// ErrUnsupported: a version, type or opcode that this package does not know, or knows but cannot read.
+	ErrUnsupported = errors.New("not supported")
+	// ErrTarget: the commands that the value needs do not exist in the target of [Commands].
+	ErrTarget = errors.New("target too old")
+)
+
+// Error says what is wrong with a dump and where. It prints as `rdb: offset 118: unknown type 30`.
+type Error struct {
+	Offset  int64  // bytes from the start of the dump (of the value, where there is no dump around it)
+	Message string // what is wrong; what to do
+	Err     error  // the reason, for errors.Is and errors.As; may be nil, and is part of Message where that helps
+}
+
+// Error gives the offset and the message.
+func (e *Error) Error() string { return fmt.Sprintf("rdb: offset %d: %s", e.Offset, e.Message) }
+
+// Unwrap gives the reason.
+func (e *Error) Unwrap() error { return e.Err }

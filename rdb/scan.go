@@ -1,0 +1,400 @@
+// Package rdb scans an RDB stream, decodes its values and replays one into a server.
+//
+// RDB is the snapshot format of Redis and Valkey. [Scanner] reads any length of it in constant memory and leaves the
+// values as they are: they are byte for byte what RESTORE takes ([AppendDump]). [Decode] gives a value's elements and
+// [Commands] the commands that make it, for targets that are older than the dump. [Writer] writes a dump.
+//
+// Read are versions 1 to 15 of Redis and 80 to 81 of Valkey, but not the types that came with Redis 8.6, 8.8 and 8.10 and
+// Valkey 9.2: no server was at hand to prove their layout on. They end the scan with an [Error], because what follows
+// a value of unknown length cannot be found.
+package rdb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// Kind says what an [Entry] is.
+type Kind uint8
+
+// The kinds of entries.
+const (
+	KeyEntry       Kind = iota // a key with its value
+	AuxEntry                   // a fact about the dump: Key is its name and Raw its text, not encoded
+	FunctionEntry              // a library of functions: Raw is its code as FUNCTION LOAD takes it
+	ModuleAuxEntry             // data that Module keeps outside of the keys; its bytes are not kept
+	ResizeEntry                // Keys and Expires, how many keys the database DB has
+)
+
+// Entry is one part of a dump.
+type Entry struct {
+	Kind Kind
+	DB   int
+
+	// Key is valid until the next call of [Scanner.Next].
+	Key  []byte
+	Type Type
+	// Expiry is in Unix milliseconds, 0 for none. What was before 1970 is given as 1.
+	Expiry int64
+	// Idle is the time since the last use in seconds, where HasIdle (maxmemory-policy LRU at the time of the dump).
+	Idle    uint64
+	HasIdle bool
+	// Freq is the logarithmic counter of use, where HasFreq (maxmemory-policy LFU).
+	Freq    uint8
+	HasFreq bool
+	// Raw is the value without its type byte, as in the dump. It is valid until the next call of Next. It is nil for a
+	// value larger than the window: [Entry.Chunks] gives its bytes, [Decode] its elements.
+	Raw []byte
+
+	Module  string // name of the module that wrote the value, for TypeModule2 and ModuleAuxEntry
+	Keys    uint64 // keys in the database
+	Expires uint64 // those of them with an expiry
+
+	// Offset is where the entry begins in the stream, with the expiry and the idle time that stand before the type.
+	Offset int64
+	// ValueOffset is where Raw begins.
+	ValueOffset int64
+
+	from *Scanner // reads a value larger than the window; nil once it is read
+}
+
+// Options of a [Scanner].
+type Options struct {
+	// Window is how many bytes are held in memory at a time, and so the size of the largest Raw. 0 stands for 256 KiB.
+	Window int
+	// SkipChecksum leaves the checksum unread, for a second pass over the same bytes.
+	SkipChecksum bool
+}
+
+const (
+	defaultWindow = 256 << 10
+	minWindow     = 64 // the longest thing that is looked at more than once, a length, has 9 bytes
+)
+
+// A Scanner reads a dump entry by entry. It must not be used by two goroutines at once.
+type Scanner struct {
+	w       window
+	entry   Entry
+	key     []byte
+	version int
+	started bool
+	err     error
+}
+
+// NewScanner makes a scanner that reads from r, a window at a time.
+func NewScanner(r io.Reader, opts Options) *Scanner {
+	size := max(opts.Window, minWindow)
+	if opts.Window == 0 {
+		size = defaultWindow
+	}
+	return &Scanner{w: window{r: r, buf: make([]byte, size), size: size, noSum: opts.SkipChecksum}}
+}
+
+// Version is the RDB version, known after the first call of Next. Valkey's own versions begin at 80.
+func (s *Scanner) Version() int { return s.version }
+
+// Offset is how many bytes of the stream have been used.
+func (s *Scanner) Offset() int64 { return s.w.offset() }
+
+// Rest reads what follows the dump, such as the mark that ends a diskless transfer, or the commands of an append-only
+// file. It may be called once, after Next gave io.EOF.
+func (s *Scanner) Rest() io.Reader {
+	return io.MultiReader(bytes.NewReader(s.w.buf[s.w.pos:s.w.end]), s.w.r)
+}
+
+// Next gives the next entry, which is overwritten by the next call. At the end, after the checksum was found right, the
+// error is io.EOF; any other error is an *[Error] and stays.
+func (s *Scanner) Next() (*Entry, error) {
+	if s.err == nil {
+		s.err = s.next()
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	return &s.entry, nil
+}
+
+// The opcodes, which stand where a type byte could (redis src/rdb.h). Where they differ, 242 and 243 mean one thing in
+// Redis 8.6 and another in Valkey 9; neither could be tried, so they are refused.
+const (
+	opSlotNumber  = 121 // Redis Enterprise: n
+	opIdleRE      = 107 // Redis Enterprise: n
+	opSlotInfo    = 244 // (12) n, n, n: slot, keys, expires
+	opFunction    = 245 // (10) a string
+	opFunctionPre = 246 // (10, release candidates of 7.0) name, engine, description, code
+	opModuleAux   = 247 // (9) module, when, items
+	opIdle        = 248 // (9) n: seconds
+	opFreq        = 249 // (9) one byte
+	opAux         = 250 // (7) two strings
+	opResize      = 251 // (7) n, n
+	opExpireMS    = 252 // (3) 8 bytes, little-endian
+	opExpire      = 253 // (1) 4 bytes, little-endian
+	opSelect      = 254 // (1) n
+	opEOF         = 255 // (1) then, since 5, the checksum: 8 bytes, little-endian, 0 for none
+)
+
+func (s *Scanner) next() error {
+	w, e := &s.w, &s.entry
+	if !s.started {
+		s.started = true
+		if err := s.header(); err != nil {
+			return err
+		}
+	}
+	if e.from != nil {
+		if err := e.Chunks(nil); err != nil {
+			return err
+		}
+	}
+	if err := w.shrink(); err != nil {
+		return err
+	}
+	if cap(s.key) > w.size {
+		s.key = nil
+	}
+	*e = Entry{DB: e.DB, Offset: w.offset()}
+	for {
+		op, err := w.u8()
+		if err != nil {
+			return err
+		}
+		var done bool
+		switch op {
+		case opExpire:
+			var p []byte
+			if p, err = w.take(4); err == nil {
+				e.Expiry = expiry(int64(int32(binary.LittleEndian.Uint32(p))) * 1000)
+			}
+		case opExpireMS:
+			var p []byte
+			if p, err = w.take(8); err == nil {
+				e.Expiry = expiry(int64(binary.LittleEndian.Uint64(p)))
+			}
+		case opIdle, opIdleRE:
+			e.Idle, err = w.count()
+			e.HasIdle = true
+		case opFreq:
+			e.Freq, err = w.u8()
+			e.HasFreq = true
+		case opSelect:
+			err = s.selectDB()
+		case opSlotInfo:
+			err = w.skipParts("nnn")
+		case opSlotNumber:
+			err = w.skipParts("n")
+		case opResize:
+			done, err = true, s.resize()
+		case opAux:
+			done, err = true, s.aux()
+		case opFunction, opFunctionPre:
+			done, err = true, s.function(op)
+		case opModuleAux:
+			done, err = true, s.moduleAux()
+		case opEOF:
+			return s.end()
+		default:
+			return s.keyValue(op)
+		}
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// expiry makes 0 the sign for none, which in the dump is -1 (redis src/rdb.c, rdbLoadRioWithLoadingCtx).
+func expiry(ms int64) int64 {
+	if ms == -1 {
+		return 0
+	}
+	return max(ms, 1)
+}
+
+func (s *Scanner) header() error {
+	const size = len("REDIS0011")
+	p, err := s.w.take(uint64(size))
+	if err != nil {
+		return err
+	}
+	digits, ok := "", false
+	for _, magic := range []string{"REDIS", "VALKEY"} {
+		if string(p[:len(magic)]) == magic {
+			digits, ok = string(p[len(magic):]), true
+		}
+	}
+	if !ok {
+		return &Error{0, fmt.Sprintf("not an RDB dump; it begins with %q and not with \"REDIS\" or \"VALKEY\"", p), ErrUnsupported}
+	}
+	number, err := strconv.ParseUint(digits, 10, 16)
+	s.version = int(number)
+	valkey := string(p[:5]) != "REDIS"
+	if err != nil || !knownVersion(s.version) || valkey != (s.version >= minValkeyVersion) {
+		return &Error{int64(size - len(digits)), fmt.Sprintf("unknown RDB version %q; readable are 1 to %d of Redis and %d to %d of Valkey",
+			digits, maxRedisVersion, minValkeyVersion, maxValkeyVersion), ErrUnsupported}
+	}
+	return nil
+}
+
+func knownVersion(v int) bool {
+	return v >= 1 && v <= maxRedisVersion || v >= minValkeyVersion && v <= maxValkeyVersion
+}
+
+func (s *Scanner) selectDB() error {
+	n, err := s.w.count()
+	if err != nil {
+		return err
+	}
+	if n > 1<<31-1 {
+		return s.w.errorf("database number %d is too large", n)
+	}
+	s.entry.DB = int(n)
+	return nil
+}
+
+func (s *Scanner) resize() (err error) {
+	e := &s.entry
+	e.Kind = ResizeEntry
+	if e.Keys, err = s.w.count(); err == nil {
+		e.Expires, err = s.w.count()
+	}
+	return err
+}
+
+func (s *Scanner) aux() error {
+	name, err := s.w.str()
+	if err != nil {
+		return err
+	}
+	s.key = append(s.key[:0], name...)
+	e := &s.entry
+	e.Kind, e.Key = AuxEntry, s.key
+	e.Raw, err = s.w.str()
+	return err
+}
+
+// function reads a library. Release candidates of 7.0 wrote its name and engine apart, not yet in the first line of the
+// code; 7.0 itself puts them there in this way when it loads such a dump (redis 7.0 src/functions.c).
+func (s *Scanner) function(op byte) (err error) {
+	e := &s.entry
+	e.Kind = FunctionEntry
+	if op == opFunction {
+		e.Raw, err = s.w.str()
+		return err
+	}
+	name, err := s.w.str()
+	if err != nil {
+		return err
+	}
+	s.key = append(s.key[:0], name...)
+	engine, err := s.w.str()
+	if err != nil {
+		return err
+	}
+	code := fmt.Appendf(nil, "#!%s name=%s\n", engine, s.key)
+	described, err := s.w.count()
+	if err == nil && described != 0 {
+		err = s.w.skipString()
+	}
+	if err != nil {
+		return err
+	}
+	body, err := s.w.str()
+	e.Raw = append(code, body...)
+	return err
+}
+
+func (s *Scanner) moduleAux() error {
+	id, err := s.w.count()
+	if err != nil {
+		return err
+	}
+	s.entry.Kind, s.entry.Module = ModuleAuxEntry, moduleName(id)
+	if err := s.w.skipParts("nn"); err != nil {
+		return err
+	}
+	return s.w.skipModule()
+}
+
+// keyValue reads a key and, where the window can hold it, its value.
+func (s *Scanner) keyValue(typeByte byte) error {
+	w, e := &s.w, &s.entry
+	t, wrong := typeOf(typeByte, s.version)
+	if wrong != "" {
+		return &Error{w.offset() - 1, wrong, ErrUnsupported}
+	}
+	key, err := w.str()
+	if err != nil {
+		return err
+	}
+	s.key = append(s.key[:0], key...)
+	e.Key, e.Type, e.ValueOffset = s.key, t, w.offset()
+	w.holding, w.hold = true, w.pos
+	if t == TypeModule2 {
+		var id uint64
+		if id, err = w.count(); err != nil {
+			return err
+		}
+		e.Module, w.pos = moduleName(id), w.hold
+	}
+	err = w.skipValue(t)
+	w.holding = false
+	if err == errWindowFull {
+		w.pos = w.hold
+		e.from = s
+		return nil
+	}
+	e.Raw = w.buf[w.hold:w.pos:w.pos]
+	return err
+}
+
+// end checks the checksum, which Redis writes since RDB version 5, and as 0 where it is switched off.
+func (s *Scanner) end() error {
+	w := &s.w
+	if s.version < 5 {
+		return io.EOF
+	}
+	sum := crcUpdate(w.sum, w.buf[:w.pos])
+	at := w.offset()
+	p, err := w.take(8)
+	if err != nil {
+		return err
+	}
+	if want := binary.LittleEndian.Uint64(p); want != 0 && want != sum && !w.noSum {
+		return &Error{at, fmt.Sprintf("the checksum is %016x, but the dump says %016x; it is damaged, make it anew", sum, want), ErrChecksum}
+	}
+	return io.EOF
+}
+
+// Chunks gives the bytes of Raw piece by piece; a piece is valid until fn returns. A value larger than the window can
+// be read once; with a nil fn it is passed over.
+func (e *Entry) Chunks(fn func([]byte) error) error {
+	if e.Raw != nil {
+		if fn == nil {
+			return nil
+		}
+		return fn(e.Raw)
+	}
+	return e.stream(func(w *window) error {
+		w.sink, w.sinkFrom = fn, w.pos
+		defer func() { w.sink = nil }()
+		if err := w.skipValue(e.Type); err != nil || fn == nil {
+			return err
+		}
+		return w.drain(w.pos)
+	})
+}
+
+// stream lets fn use up a value larger than the window. Where fn stops half way, the scanner has lost its place.
+func (e *Entry) stream(fn func(*window) error) error {
+	s := e.from
+	if s == nil {
+		return &Error{e.ValueOffset, "the value has been read already; it is larger than the window", nil}
+	}
+	e.from = nil
+	if s.err == nil {
+		s.err = fn(&s.w)
+	}
+	return s.err
+}

@@ -1,0 +1,295 @@
+package rdb
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// The flags of an item in a stream's node (redis src/t_stream.c, streamAppendItem).
+const (
+	itemDeleted    = 1
+	itemSameFields = 2 // the fields are those of the node's first item, and only values follow
+)
+
+// pendingItem is an item that was delivered to a consumer of a group and not acknowledged.
+type pendingItem struct {
+	id         StreamID
+	delivered  int64
+	deliveries uint64
+}
+
+// stream reads a stream of any version. The layout is that of skipStream.
+func (d *decoder) stream(t Type) error {
+	w := d.w
+	var info StreamInfo
+	nodes, err := w.count()
+	for ; nodes > 0 && err == nil; nodes-- {
+		err = d.streamNode()
+	}
+	if err != nil {
+		return err
+	}
+	if info.Length, err = w.count(); err != nil {
+		return err
+	}
+	if info.Last, err = d.lengthID(); err != nil {
+		return err
+	}
+	info.Added = info.Length
+	if t != TypeStream {
+		if _, err = d.lengthID(); err != nil { // the first ID, which the items say as well
+			return err
+		}
+		if info.MaxDeleted, err = d.lengthID(); err != nil {
+			return err
+		}
+		if info.Added, err = w.count(); err != nil {
+			return err
+		}
+	}
+	d.el = Element{Kind: StreamState, Stream: info}
+	if err := d.fn(&d.el); err != nil {
+		return err
+	}
+	groups, err := w.count()
+	for ; groups > 0 && err == nil; groups-- {
+		err = d.streamGroup(t)
+	}
+	return err
+}
+
+// lengthID reads a stream ID written as two lengths.
+func (d *decoder) lengthID() (id StreamID, err error) {
+	if id.Ms, err = d.w.count(); err == nil {
+		id.Seq, err = d.w.count()
+	}
+	return id, err
+}
+
+// rawID reads a stream ID written as 16 bytes, big-endian.
+func (d *decoder) rawID() (StreamID, error) {
+	p, err := d.w.take(16)
+	if err != nil {
+		return StreamID{}, err
+	}
+	return bigID(p), nil
+}
+
+func bigID(p []byte) StreamID {
+	return StreamID{binary.BigEndian.Uint64(p), binary.BigEndian.Uint64(p[8:])}
+}
+
+// streamNode reads a node: its ID, and a listpack of items whose IDs count from there.
+func (d *decoder) streamNode() error {
+	at := d.w.offset()
+	key, err := d.w.str()
+	if err != nil {
+		return err
+	}
+	if len(key) != 16 {
+		return &Error{at, "the ID of a stream's node does not have 16 bytes", nil}
+	}
+	base := bigID(key)
+	at = d.w.offset()
+	p, err := d.w.str()
+	if err != nil {
+		return err
+	}
+	lp, err := newListpack(p)
+	if err == nil {
+		err = d.streamItems(lp, base)
+	}
+	return locate(err, at)
+}
+
+// streamItems reads the head of a node (items, deleted items, number of fields, fields, 0) and its items.
+func (d *decoder) streamItems(lp *listpack, base StreamID) error {
+	for range 2 {
+		if _, err := lp.int(); err != nil {
+			return err
+		}
+	}
+	fields, err := lp.int()
+	if err != nil {
+		return err
+	}
+	d.master.reset()
+	if err := addNext(&d.master, lp, fields); err != nil {
+		return err
+	}
+	if _, err := lp.int(); err != nil {
+		return err
+	}
+	master := d.master.slices()
+	for len(lp.p) > 0 {
+		if err := d.streamItem(lp, base, master); err != nil {
+			return err
+		}
+	}
+	_, _, err = lp.next() // is the count in the header right?
+	return err
+}
+
+// addNext adds the next n elements of lp to l.
+func addNext(l *byteList, lp *listpack, n int64) error {
+	if n < 0 {
+		return packError("a stream item has a negative number of fields")
+	}
+	for ; n > 0; n-- {
+		p, more, err := lp.next()
+		if err != nil {
+			return err
+		}
+		if !more {
+			return packError("a stream item is incomplete")
+		}
+		l.add(p)
+	}
+	return nil
+}
+
+// streamItem reads flags, the distance from the node's ID, fields and values, and how many elements that were.
+func (d *decoder) streamItem(lp *listpack, base StreamID, master [][]byte) error {
+	flags, err := lp.int()
+	if err != nil {
+		return err
+	}
+	ms, err := lp.int()
+	if err != nil {
+		return err
+	}
+	seq, err := lp.int()
+	if err != nil {
+		return err
+	}
+	d.parts.reset()
+	if flags&itemSameFields != 0 {
+		for _, field := range master {
+			d.parts.add(field)
+			if err := addNext(&d.parts, lp, 1); err != nil {
+				return err
+			}
+		}
+	} else {
+		fields, err := lp.int()
+		if err != nil {
+			return err
+		}
+		if fields > int64(len(lp.p)) { // so that twice as many cannot overflow
+			return packError("a stream item is incomplete")
+		}
+		if err := addNext(&d.parts, lp, 2*fields); err != nil {
+			return err
+		}
+	}
+	if _, err := lp.int(); err != nil {
+		return err
+	}
+	if flags&itemDeleted != 0 {
+		return nil
+	}
+	d.el = Element{Kind: StreamItem, ID: StreamID{base.Ms + uint64(ms), base.Seq + uint64(seq)}, Fields: d.parts.slices()}
+	return d.fn(&d.el)
+}
+
+// streamGroup reads a group: name, last ID, what is pending, and the consumers with the IDs of what is pending on them.
+func (d *decoder) streamGroup(t Type) error {
+	w := d.w
+	name, err := w.str()
+	if err != nil {
+		return err
+	}
+	d.parts.reset()
+	d.parts.add(name)
+	group := Element{Kind: StreamGroup, Bytes: d.parts.slices()[0], EntriesRead: -1}
+	if group.ID, err = d.lengthID(); err != nil {
+		return err
+	}
+	if t != TypeStream {
+		read, err := w.count()
+		if err != nil {
+			return err
+		}
+		group.EntriesRead = int64(read)
+	}
+	d.el = group
+	if err := d.fn(&d.el); err != nil {
+		return err
+	}
+
+	d.pending = d.pending[:0]
+	n, err := w.count()
+	for ; n > 0 && err == nil; n-- {
+		err = d.addPending()
+	}
+	if err != nil {
+		return err
+	}
+	consumers, err := w.count()
+	for ; consumers > 0 && err == nil; consumers-- {
+		err = d.streamConsumer(t)
+	}
+	return err
+}
+
+func (d *decoder) addPending() error {
+	var item pendingItem
+	var err error
+	if item.id, err = d.rawID(); err != nil {
+		return err
+	}
+	delivered, err := d.u64()
+	if err != nil {
+		return err
+	}
+	item.delivered = int64(delivered)
+	if item.deliveries, err = d.w.count(); err != nil {
+		return err
+	}
+	if n := len(d.pending); n > 0 && d.pending[n-1].id.compare(item.id) >= 0 {
+		return d.w.errorf("the pending items of a group are not in order")
+	}
+	d.pending = append(d.pending, item)
+	return nil
+}
+
+func (d *decoder) streamConsumer(t Type) error {
+	w := d.w
+	name, err := w.str()
+	if err != nil {
+		return err
+	}
+	d.parts.reset()
+	d.parts.add(name)
+	consumer := Element{Kind: StreamConsumer, Bytes: d.parts.slices()[0], Active: -1}
+	seen, err := d.u64()
+	if err != nil {
+		return err
+	}
+	consumer.Seen = int64(seen)
+	if t == TypeStream3 {
+		active, err := d.u64()
+		if err != nil {
+			return err
+		}
+		consumer.Active = int64(active)
+	}
+	d.el = consumer
+	if err := d.fn(&d.el); err != nil {
+		return err
+	}
+	n, err := w.count()
+	for ; n > 0 && err == nil; n-- {
+		var id StreamID
+		if id, err = d.rawID(); err != nil {
+			break
+		}
+		i, found := slices.BinarySearchFunc(d.pending, id, func(p pendingItem, id StreamID) int { return p.id.compare(id) })
+		if !found {
+			return w.errorf("item %s is pending on a consumer but not in its group", id)
+		}
+		d.el = Element{Kind: StreamPending, ID: id, Delivered: d.pending[i].delivered, Deliveries: d.pending[i].deliveries}
+		err = d.fn(&d.el)
+	}
+	return err
+}
