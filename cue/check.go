@@ -29,13 +29,13 @@ func check(schema cue.Value, data any, path []string, report func(violation)) {
 	}
 	switch data := data.(type) {
 	case map[string]any:
-		if s, ok := alternative(schema, cue.StructKind); ok {
-			checkStruct(s, data, path, report)
+		if schema.IncompleteKind()&cue.StructKind != 0 {
+			checkStruct(structOf(schema), data, path, report)
 			return
 		}
 	case []any:
-		if s, ok := alternative(schema, cue.ListKind); ok {
-			element := s.LookupPath(cue.MakePath(cue.AnyIndex))
+		if schema.IncompleteKind()&cue.ListKind != 0 {
+			element := element(schema)
 			for i, item := range data {
 				check(element, item, append(path[:len(path):len(path)], strconv.Itoa(i)), report)
 			}
@@ -79,19 +79,40 @@ func checkStruct(schema cue.Value, data map[string]any, path []string, report fu
 	}
 }
 
-// alternative gives the part of a disjunction that is of a kind.
-func alternative(schema cue.Value, kind cue.Kind) (cue.Value, bool) {
-	if schema.IncompleteKind()&kind == 0 {
-		return cue.Value{}, false
-	}
+// structOf gives the struct of a schema such as null | {...}.
+func structOf(schema cue.Value) cue.Value {
 	if op, parts := schema.Expr(); op == cue.OrOp {
 		for _, part := range parts {
-			if part.IncompleteKind() == kind {
-				return part, true
+			if part.IncompleteKind() == cue.StructKind {
+				return part
 			}
 		}
 	}
-	return schema, true
+	return schema
+}
+
+// element gives the schema of a list's elements, also where the list has a default such as *["a"] | [...string].
+func element(list cue.Value) cue.Value {
+	list = withoutDefault(list)
+	if op, parts := list.Expr(); op == cue.OrOp {
+		for _, part := range parts {
+			if e := part.LookupPath(cue.MakePath(cue.AnyIndex)); e.Exists() {
+				return e
+			}
+		}
+	}
+	return list.LookupPath(cue.MakePath(cue.AnyIndex))
+}
+
+// withoutDefault follows references and drops a default that the other alternative includes, as in *3 | int.
+func withoutDefault(schema cue.Value) cue.Value {
+	schema = cue.Dereference(schema)
+	if _, hasDefault := schema.Default(); hasDefault {
+		if op, parts := schema.Expr(); op == cue.NoOp && len(parts) == 1 {
+			return cue.Dereference(parts[0])
+		}
+	}
+	return schema
 }
 
 // complain says why data does not fit schema: in the words of the field's attribute @problem, else by its type.

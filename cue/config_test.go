@@ -91,7 +91,7 @@ func TestLoadConfigProblems(t *testing.T) {
 	for _, tt := range []struct{ name, src, want string }{
 		{"everything at once", `strct: true
 failOn: eror
-layout: applications
+layout: {applications: [apps, 7], platform: x}
 defaults:
   auth: { method: seald, secret: My_Secret }
   values: { memory: [1] }
@@ -105,7 +105,8 @@ strict: "yes"
 operator: { name: 7 }
 `, `c.yaml:1:1: strct: unknown key "strct"; did you mean "strict"?
 c.yaml:2:9: failOn: "eror" is not allowed; one of "error", "warning", "info", "never"; did you mean "error"?
-c.yaml:3:9: layout: "applications" is not a mapping
+c.yaml:3:31: layout.applications[1]: 7 is not a text; put it in quotes
+c.yaml:3:45: layout.platform: "x" is not a list of folders; write [platform]
 c.yaml:5:19: defaults.auth.method: "seald" is not allowed; one of "existing", "sealed", "external"; did you mean "sealed"?
 c.yaml:5:34: defaults.auth.secret: "My_Secret" is not the name of a Secret; use lower case letters, digits, - and .
 c.yaml:6:21: defaults.values.memory: a list is not a text, a number or true or false

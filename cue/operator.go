@@ -13,11 +13,12 @@ import (
 
 // An Operator is what is known of one Redis operator. It is not safe for concurrent use.
 type Operator struct {
-	Name     string
-	Doc      string
-	Kinds    []Kind
-	Types    []string // the resource types that Template can give, such as "redis"
-	Versions []string // the versions it knows; the first one is the default
+	Name      string
+	Doc       string
+	Kinds     []Kind
+	Types     []string // the resource types that Template can give, such as "redis"
+	Versions  []string // the versions it knows; the first one is the default
+	ValuesKey string   // the key under resources in values.yaml that tells this operator's values from others
 
 	schema cue.Value
 }
