@@ -18,7 +18,7 @@ type Deployment struct {
 	Name   string        // of the Argo CD Application or Flux object; "" when it cannot be known from the files
 	Path   string        // the folder that is deployed: the application's own, one below it, or one above
 
-	Namespace   string // "" when it is not given or cannot be known from the files
+	Namespace   string // of resources that name none; "" when it is not given or cannot be known from the files
 	NamespaceAt diag.Position
 
 	// Of Helm only. A later one wins: value files in order, values, parameters.
@@ -26,6 +26,7 @@ type Deployment struct {
 	ValueFiles              []string // in the repository; a missing one is listed too
 	IgnoreMissingValueFiles bool
 	Values                  *yaml.Node // inline values, lines as in Source.File; nil when there are none
+	ValuesErr               error      // why inline values could not be read
 	Parameters              []Parameter
 }
 
@@ -63,20 +64,13 @@ func (a *App) Deployments() ([]Deployment, error) {
 }
 
 // Namespace gives the namespace that the application's resources go to when they name none, and where that is written:
-// the kustomization's, or else that of the deployments; "" when it cannot be known from the files. When deployments
-// differ it gives the first together with a [diag.Problem] that lists all; a caller that is content with the first may
-// ignore that error.
+// that of the deployments, or else of the application's kustomization; "" when it cannot be known from the files. When
+// deployments differ it gives the first together with a [diag.Problem] that lists all; a caller that is content with
+// the first may ignore that error.
 func (a *App) Namespace() (namespace string, at diag.Position, err error) {
-	if file := a.repo.kustomization(a.Dir); file != "" {
-		docs, err := a.repo.Documents(file)
-		if err != nil {
-			return "", diag.Position{}, err
-		}
-		for _, doc := range docs {
-			if n := doc.Get("namespace"); text(n) != "" {
-				return text(n), doc.At(n), nil
-			}
-		}
+	own, at, err := a.repo.kustomizeNamespace(a.Dir)
+	if err != nil {
+		return "", diag.Position{}, err
 	}
 	deployments, err := a.Deployments()
 	if err != nil {
@@ -94,11 +88,28 @@ func (a *App) Namespace() (namespace string, at diag.Position, err error) {
 	}
 	switch len(names) {
 	case 0:
-		return "", diag.Position{}, nil
+		return own, at, nil
 	case 1:
 		return names[0], at, nil
 	}
 	return names[0], at, diag.Errorf(at, "", "application %q is deployed to %d namespaces; choose %s", a.Name, len(names), diag.OneOf(names))
+}
+
+// kustomizeNamespace gives the namespace that a folder's kustomization sets, and where; "" when there is none.
+func (r *Repo) kustomizeNamespace(dir string) (string, diag.Position, error) {
+	file := r.kustomization(dir)
+	if file == "" {
+		return "", diag.Position{}, nil
+	}
+	docs, err := r.Documents(file)
+	if err != nil || len(docs) == 0 {
+		return "", diag.Position{}, err
+	}
+	n := docs[0].Get("namespace")
+	if text(n) == "" {
+		return "", diag.Position{}, nil
+	}
+	return text(n), docs[0].At(n), nil
 }
 
 // scanDeployers finds the documents that deploy applications, once.
@@ -167,8 +178,13 @@ type root struct {
 
 func (r *Repo) roots(deployers []*Document) []root {
 	var roots []root
+	plain := func(dir string) bool {
+		return r.kustomization(dir) == "" && !isFile(r.fs, path.Join(dir, "Chart.yaml"))
+	}
 	for _, dir := range r.layout.PlatformApplications {
-		roots = append(roots, root{dir: dir})
+		if plain(dir) {
+			roots = append(roots, root{dir: dir})
+		}
 	}
 	for _, doc := range deployers {
 		if doc.Kind() != "Application" {
@@ -176,7 +192,7 @@ func (r *Repo) roots(deployers []*Document) []root {
 		}
 		for _, source := range sources(doc.Get("spec")) {
 			dir, ok := repoPath(text(Lookup(source, "path")))
-			if ok && text(Lookup(source, "path")) != "" && r.kustomization(dir) == "" {
+			if ok && text(Lookup(source, "path")) != "" && plain(dir) {
 				roots = append(roots, root{dir, doc, source})
 			}
 		}
@@ -282,11 +298,7 @@ func (a *App) argo(doc *Document, metadata, spec *yaml.Node, p params) []Deploym
 		if name, known := p.expand(text(Lookup(metadata, "name"))); known {
 			d.Name = name
 		}
-		namespace := Lookup(source, "kustomize", "namespace")
-		if namespace == nil {
-			namespace = Lookup(spec, "destination", "namespace")
-		}
-		d.setNamespace(doc, namespace, p)
+		d.setNamespace(a, doc, p, Lookup(source, "kustomize", "namespace"), Lookup(spec, "destination", "namespace"))
 		if a.Kind == Chart {
 			d.setHelm(a, doc, Lookup(source, "helm"), sources(spec), p)
 		}
@@ -295,7 +307,19 @@ func (a *App) argo(doc *Document, metadata, spec *yaml.Node, p params) []Deploym
 	return found
 }
 
-func (d *Deployment) setNamespace(doc *Document, n *yaml.Node, p params) {
+// setNamespace takes the first that there is: what the deployment tells kustomize, what the kustomization says, what the
+// deployment gives to resources without a namespace. A broken kustomization says nothing.
+func (d *Deployment) setNamespace(a *App, doc *Document, p params, override, fallback *yaml.Node) {
+	if a.Kind != Chart && text(override) == "" {
+		d.Namespace, d.NamespaceAt, _ = a.repo.kustomizeNamespace(d.Path)
+		if d.Namespace != "" {
+			return
+		}
+	}
+	n := override
+	if text(n) == "" {
+		n = fallback
+	}
 	if namespace, known := p.expand(text(n)); known && namespace != "" {
 		d.Namespace, d.NamespaceAt = namespace, doc.At(n)
 	}
@@ -315,7 +339,7 @@ func (d *Deployment) setHelm(a *App, doc *Document, helm *yaml.Node, sources []*
 	if object := Lookup(helm, "valuesObject"); object != nil {
 		d.Values = p.expandNode(object)
 	} else if values := Lookup(helm, "values"); text(values) != "" {
-		d.Values = inlineValues(doc, values, p)
+		d.Values, d.ValuesErr = inlineValues(doc, values, p)
 	}
 	for _, n := range content(Lookup(helm, "parameters")) {
 		if name := text(Lookup(n, "name")); name != "" {
@@ -359,21 +383,36 @@ func (r *Repo) valueFiles(dir, name string, sources []*yaml.Node) []string {
 	}
 }
 
-// inlineValues parses values that are written as a string. In a block (|) every line keeps its line of the file; in
-// another style all have the line where the string begins.
-func inlineValues(doc *Document, n *yaml.Node, p params) *yaml.Node {
-	src, _ := p.expand(n.Value)
-	docs, err := ParseDocuments(doc.File, []byte(src))
-	if err != nil || len(docs) == 0 {
-		return nil
-	}
-	move := func(m *yaml.Node) { m.Line, m.Column = n.Line, n.Column }
+// inlineValues parses values that are written as a string. In a block (|) everything keeps its place in the file; in
+// another style all is where the string begins.
+func inlineValues(doc *Document, n *yaml.Node, p params) (*yaml.Node, error) {
+	src, known := p.expand(n.Value)
+	move := func(line, column *int) { *line, *column = n.Line, n.Column }
 	if n.Style&yaml.LiteralStyle != 0 {
+		src = strings.Repeat("\n", n.Line) + src // true lines, in messages too
 		indent := doc.blockIndent(n)
-		move = func(m *yaml.Node) { m.Line, m.Column = m.Line+n.Line, m.Column+indent }
+		move = func(_, column *int) {
+			if *column > 0 {
+				*column += indent
+			}
+		}
 	}
-	visit(docs[0].Node, move)
-	return docs[0].Node
+	docs, err := ParseDocuments(doc.File, []byte(src))
+	if err != nil {
+		if !known {
+			return nil, nil // what takes the placeholder's place may well be right
+		}
+		problems := diag.All(err)
+		for _, problem := range problems {
+			move(&problem.Line, &problem.Column)
+		}
+		return nil, problems.Err()
+	}
+	if len(docs) == 0 {
+		return nil, nil
+	}
+	visit(docs[0].Node, func(m *yaml.Node) { move(&m.Line, &m.Column) })
+	return docs[0].Node, nil
 }
 
 // blockIndent gives the spaces that a literal block leaves out of every line.
@@ -407,15 +446,10 @@ func (a *App) helmRelease(doc *Document) []Deployment {
 		return nil
 	}
 	d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Name: doc.Name(), Path: dir}
-	namespace := doc.Get("spec", "targetNamespace")
-	target := text(namespace)
-	if target == "" {
-		namespace = doc.Get("metadata", "namespace")
-	}
-	d.setNamespace(doc, namespace, params{})
+	d.setNamespace(a, doc, params{}, doc.Get("spec", "targetNamespace"), doc.Get("metadata", "namespace"))
 	if d.ReleaseName = text(doc.Get("spec", "releaseName")); d.ReleaseName == "" {
 		d.ReleaseName = d.Name
-		if target != "" {
+		if target := text(doc.Get("spec", "targetNamespace")); target != "" {
 			d.ReleaseName = target + "-" + d.Name
 		}
 	}
@@ -437,6 +471,6 @@ func (a *App) fluxKustomization(doc *Document) []Deployment {
 		return nil
 	}
 	d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Name: doc.Name(), Path: dir}
-	d.setNamespace(doc, doc.Get("spec", "targetNamespace"), params{})
+	d.setNamespace(a, doc, params{}, doc.Get("spec", "targetNamespace"), nil)
 	return []Deployment{d}
 }

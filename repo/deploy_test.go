@@ -107,6 +107,9 @@ func describe(t *testing.T, archive string) string {
 					}
 				})
 			}
+			if d.ValuesErr != nil {
+				fmt.Fprintf(&b, "    %v\n", d.ValuesErr)
+			}
 			for _, p := range d.Parameters {
 				fmt.Fprintf(&b, "    %s: %s=%s %v\n", p.At, p.Name, p.Value, p.ForceString)
 			}
