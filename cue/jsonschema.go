@@ -39,6 +39,9 @@ func ValuesJSONSchema() ([]byte, error) {
 	}
 	var ours []any
 	for _, o := range operators {
+		if o.ValuesKey == "" {
+			continue
+		}
 		then := jsonSchema(lookup(o.schema, "#Values"))
 		delete(then, "additionalProperties") // a template of one's own may read more keys
 		delete(then, "description")

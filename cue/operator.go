@@ -18,7 +18,7 @@ type Operator struct {
 	Kinds     []Kind
 	Types     []string // the resource types that Template can give, such as "redis"
 	Versions  []string // the versions it knows; the first one is the default
-	ValuesKey string   // the key under resources in values.yaml that tells this operator's values from others
+	ValuesKey string   // the key under resources in values.yaml that tells this operator's values from others, "" for none
 
 	schema cue.Value
 }
@@ -84,6 +84,15 @@ func (o *Operator) Template(typ string) []byte {
 		return nil
 	}
 	return src
+}
+
+// Defaults gives what the operator fills in where a resource is silent, as plain data.
+func (o *Operator) Defaults() (map[string]any, error) {
+	var defaults map[string]any
+	if err := lookup(o.schema, "operatorDefaults").Decode(&defaults); err != nil {
+		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
+	}
+	return defaults, nil
 }
 
 // Request is what the names of a resource follow from.

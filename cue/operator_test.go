@@ -1,8 +1,11 @@
 package cue
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/redis-gitops/redis-gitops/diag"
 )
 
 func TestOperatorNamed(t *testing.T) {
@@ -18,6 +21,9 @@ func TestOperatorNamed(t *testing.T) {
 			if len(o.Template(typ)) == 0 {
 				t.Errorf("%s has no template of %s", o.Name, typ)
 			}
+		}
+		if defaults, err := o.Defaults(); err != nil || len(defaults) == 0 {
+			t.Errorf("%s has the defaults %v, %v", o.Name, defaults, err)
 		}
 		if o.Template("kafka") != nil {
 			t.Errorf("%s has a template of kafka", o.Name)
@@ -103,4 +109,22 @@ namespace "no.dots" is not a DNS label; use lower case letters, digits and -`,
 			}
 		})
 	}
+}
+
+// Whatever the names are, the answer is names or problems in our words.
+func FuzzNames(f *testing.F) {
+	f.Add("shop", "-cache", "default", "shop-redis")
+	f.Add("", "", "", "")
+	f.Add("A.b", "\xff", "-", "\"\\(x)")
+	o := operator(f)
+	f.Fuzz(func(t *testing.T, chart, suffix, namespace, secret string) {
+		names, err := o.Names(Request{Chart: chart, Suffix: suffix, Namespace: namespace, Secret: secret})
+		var problems diag.Problems
+		if err != nil && !errors.As(err, &problems) {
+			t.Fatal(err)
+		}
+		if err == nil && (names.Resource != chart+suffix || len(names.Resource) > 48 || len(names.Objects) == 0) {
+			t.Errorf("names %+v", names)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package cue
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -129,6 +130,39 @@ func TestProfiles(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); got != "cache queue store dev" {
 		t.Errorf("profiles %s", got)
+	}
+}
+
+// Whatever the values are, the answer is values or problems in our words.
+func FuzzResolve(f *testing.F) {
+	f.Add("256Mi", "1Gi", "noeviction", "100m", int64(3))
+	f.Add("0.3Gi", "", "allkeys-lru", "0.5", int64(-1))
+	f.Add("999999999999999999999999Gi", "0Ti", "\xff", "\"", int64(1<<62))
+	f.Add("100MB", "1GB", "", "1e400", int64(0))
+	o := operator(f)
+	f.Fuzz(func(t *testing.T, memory, disk, policy, cpu string, replicas int64) {
+		l := layer("f", "memory", memory, "disk", disk, "policy", policy, "cpu", ParseValue(cpu), "replicas", replicas, "appendonly", disk != "")
+		values, err := o.Resolve("resources.redis", []Layer{l}, nil)
+		var problems diag.Problems
+		if err != nil && !errors.As(err, &problems) {
+			t.Fatal(err)
+		}
+		for _, v := range values {
+			if v.Value == nil {
+				t.Errorf("%s has no value", v.Key)
+			}
+		}
+	})
+}
+
+func TestParseValue(t *testing.T) {
+	for text, want := range map[string]any{
+		"3": int64(3), "-1": int64(-1), "0.5": 0.5, "true": true, "false": false, "yes": "yes", "1Gi": "1Gi", "": "", "null": "null", "~": "~",
+		"2027-01-31": "2027-01-31", "0x10": int64(16), ".inf": ".inf", "99999999999999999999": 1e20, "a: b": "a: b", "*x": "*x",
+	} {
+		if got := ParseValue(text); got != want {
+			t.Errorf("%q: got %T %v, want %T %v", text, got, got, want, want)
+		}
 	}
 }
 
