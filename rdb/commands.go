@@ -26,7 +26,8 @@ const argOverhead = 16
 // script of an "lua" field SCRIPT LOAD; other entries, and values without any element, give nothing.
 //
 // What no command can set is lost: idle time and frequency, when consumers were last seen, consumers with nothing pending in
-// a target before 7.0, and pending items whose stream item is deleted (XCLAIM answers an empty array).
+// a target before 7.0, pending items whose stream item is deleted (XCLAIM answers an empty array), and the sign of a score of
+// -0 (servers since 7.0 make it 0 in a small zset).
 //
 // Needs of a value that the target does not meet end with [ErrTarget], a module's value with [ErrUnsupported].
 func Commands(e *Entry, opts CommandOptions, emit func(args [][]byte) error) error {

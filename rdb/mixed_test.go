@@ -165,3 +165,50 @@ func mixedDump(tb testing.TB, n int) []byte {
 	}
 	return out.Bytes()
 }
+
+// largeDump has a text of 5 MB, compressed and not, and lists and hashes larger than a window.
+func largeDump(tb testing.TB) []byte {
+	tb.Helper()
+	var out bytes.Buffer
+	w, err := NewWriter(&out, 10)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	text := make([]byte, 5_000_000)
+	for i := range text {
+		text[i] = byte(random.Uint32())
+	}
+	many := make([]string, 40_000)
+	for i := range many {
+		many[i] = fmt.Sprint("element ", i)
+	}
+	for _, e := range []Entry{
+		{Key: []byte("plain"), Type: TypeString, Raw: AppendString(nil, text), Expiry: 4_000_000_000_000},
+		{Key: []byte("packed"), Type: TypeString, Raw: lzfString(text)},
+		{Key: []byte("list"), Type: TypeList, Raw: rawStrings(1, many...)},
+		{Key: []byte("set"), Type: TypeSet, Raw: rawStrings(1, many...)},
+		{Key: []byte("hash"), Type: TypeHash, Raw: rawStrings(2, many...)},
+		{Key: []byte("node"), Type: TypeListQuicklist2, Raw: AppendString([]byte{1, 1}, text)},
+	} {
+		if err := w.Write(&e); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// lzfString writes the text twice in LZF: each 32 bytes as they are and then as a copy of themselves.
+func lzfString(text []byte) []byte {
+	var packed []byte
+	for i := 0; i+32 <= len(text); i += 32 {
+		packed = append(append(packed, 31), text[i:i+32]...)
+		packed = append(packed, 7<<5, 32-9, 31) // 32 bytes from 32 bytes back
+	}
+	raw := AppendLength([]byte{0xc0 | stringLZF}, uint64(len(packed)))
+	raw = AppendLength(raw, uint64(len(text)/32*64))
+	return append(raw, packed...)
+}

@@ -78,7 +78,7 @@ func sampleDump(t testing.TB, version int) []byte {
 	}
 	for _, e := range []Entry{
 		{Kind: AuxEntry, Key: []byte("redis-ver"), Raw: []byte("7.0.15")},
-		{Kind: FunctionEntry, Raw: []byte("#!lua name=lib\nreturn 1")},
+		{Kind: FunctionEntry, Raw: []byte("#!lua name=lib\nredis.register_function('one', function() return 1 end)")},
 		{Kind: ResizeEntry, DB: 3, Keys: 4, Expires: 1},
 		{DB: 3, Key: []byte("text"), Type: TypeString, Raw: AppendString(nil, []byte("hello")), Expiry: 1234567890123},
 		{DB: 3, Key: []byte("int"), Type: TypeString, Raw: []byte{0xc1, 0x39, 0x30}, Idle: 77, HasIdle: true},

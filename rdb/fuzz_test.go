@@ -1,0 +1,57 @@
+package rdb
+
+import (
+	"io"
+	"testing"
+)
+
+// FuzzScan: any bytes give an end or an error, the same through a small window, and never more memory than a multiple of
+// the input.
+func FuzzScan(f *testing.F) {
+	f.Add(sampleDump(f, 10))
+	f.Add([]byte("REDIS0011\x00\xc3\x04\x20\xe0\x00\x05\x00"))
+	f.Add([]byte("VALKEY080\x16\x01k\x01\x01f\x01v\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00"))
+	for _, fixture := range fixtures(f) {
+		if len(fixture.data) < 4000 {
+			f.Add(fixture.data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		large, largeErr := scanAll(data, Options{})
+		small, smallErr := scanAll(data, Options{Window: minWindow})
+		if len(large) != len(small) && largeErr == nil || (largeErr == nil) != (smallErr == nil) {
+			t.Errorf("%d entries and %v; through a small window %d and %v", len(large), largeErr, len(small), smallErr)
+		}
+		if largeErr == io.EOF {
+			t.Error("a bare io.EOF")
+		}
+	})
+}
+
+// FuzzDecode: any value of any type gives elements or an error; and what decodes, the scanner can skip.
+func FuzzDecode(f *testing.F) {
+	for _, v := range values {
+		f.Add(uint16(v.typ), v.raw)
+	}
+	for _, fixture := range fixtures(f) {
+		list, _ := scanAll(fixture.data, Options{})
+		for _, e := range list {
+			if e.Kind == KeyEntry && len(e.Raw) < 4000 {
+				f.Add(uint16(e.Type), e.Raw)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, typ uint16, raw []byte) {
+		if raw == nil {
+			return
+		}
+		e := Entry{Key: []byte("k"), Type: Type(typ), Raw: raw}
+		if err := Commands(&e, CommandOptions{ChunkBytes: 100}, func([][]byte) error { return nil }); err != nil {
+			return
+		}
+		w := window{buf: raw, end: len(raw)}
+		if err := w.skipValue(e.Type); err != nil || w.pos != len(raw) {
+			t.Errorf("%s: decoded, but skipped to %d of %d bytes: %v", e.Type, w.pos, len(raw), err)
+		}
+	})
+}
