@@ -13,24 +13,24 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 )
 
-// A violation is one thing wrong with data, at a path into it.
-type violation struct {
-	path    []string
-	key     bool // the key that ends the path is wrong, not its value
-	message string
+// A Violation is one thing wrong with data.
+type Violation struct {
+	Path    []string // of the value, list indexes as numbers
+	Unknown bool     // the key that ends Path is no field of the schema; Kubernetes drops such a key without a word
+	Message string
 }
 
 // check compares plain data with a schema, field by field, and reports everything at once. It does not leave that to
 // Value.Validate, which hides unknown and missing fields while another value conflicts (cue issue 1319), gives one
 // error for each alternative of a disjunction, and has no place for our words.
-func check(schema cue.Value, data any, path []string, report func(violation)) {
+func check(schema cue.Value, data any, path []string, report func(Violation)) {
 	if schema.IncompleteKind() == cue.TopKind || data == nil {
 		return
 	}
 	switch data := data.(type) {
 	case map[string]any:
 		if schema.IncompleteKind()&cue.StructKind != 0 {
-			checkStruct(structOf(schema), data, path, report)
+			checkStruct(withoutDefault(schema), data, path, report)
 			return
 		}
 	case []any:
@@ -46,21 +46,21 @@ func check(schema cue.Value, data any, path []string, report func(violation)) {
 			return
 		}
 	}
-	report(violation{path: path, message: complain(schema, data)})
+	report(Violation{Path: path, Message: complain(schema, data)})
 }
 
-func checkStruct(schema cue.Value, data map[string]any, path []string, report func(violation)) {
+func checkStruct(schema cue.Value, data map[string]any, path []string, report func(Violation)) {
 	known := map[string]cue.Value{}
 	fields, err := schema.Fields(cue.Optional(true))
 	if err != nil {
-		report(violation{path: path, message: err.Error()})
+		report(Violation{Path: path, Message: err.Error()})
 		return
 	}
 	for fields.Next() {
 		name := fields.Selector().Unquoted()
 		known[name] = fields.Value()
-		if _, ok := data[name]; !ok && fields.Selector().ConstraintType() == cue.RequiredConstraint {
-			report(violation{path: path, message: fmt.Sprintf("%q is missing; add it", name)})
+		if data[name] == nil && fields.Selector().ConstraintType() == cue.RequiredConstraint {
+			report(Violation{Path: path, Message: fmt.Sprintf("%q is missing; add it", name)})
 		}
 	}
 	anyKey := schema.LookupPath(cue.MakePath(cue.AnyString))
@@ -74,21 +74,9 @@ func checkStruct(schema cue.Value, data map[string]any, path []string, report fu
 		case anyKey.Exists():
 			check(anyKey, data[key], child, report)
 		case !open:
-			report(violation{path: child, key: true, message: unknownName("key", key, slices.Sorted(maps.Keys(known)))})
+			report(Violation{Path: child, Unknown: true, Message: unknownName("key", key, slices.Sorted(maps.Keys(known)))})
 		}
 	}
-}
-
-// structOf gives the struct of a schema such as null | {...}.
-func structOf(schema cue.Value) cue.Value {
-	if op, parts := schema.Expr(); op == cue.OrOp {
-		for _, part := range parts {
-			if part.IncompleteKind() == cue.StructKind {
-				return part
-			}
-		}
-	}
-	return schema
 }
 
 // element gives the schema of a list's elements, also where the list has a default such as *["a"] | [...string].
@@ -129,18 +117,19 @@ func complain(schema cue.Value, data any) string {
 		return message
 	}
 	kind := schema.IncompleteKind() &^ cue.BytesKind
-	text, isText := data.(string)
-	switch _, isMap := data.(map[string]any); {
-	case isText && kind&cue.StringKind != 0:
-		if text == "" {
+	switch data := data.(type) {
+	case string:
+		switch right := quantity(schema, data); {
+		case kind&cue.StringKind == 0:
+		case data == "":
 			return `"" is empty; write a text, or leave the key out`
+		case right != "":
+			return fmt.Sprintf("%q is not a quantity; write %s", data, right)
+		default:
+			return fmt.Sprintf("%q does not have the form of this field", data)
 		}
-		if right := quantity(schema, text); right != "" {
-			return fmt.Sprintf("%q is not a quantity; write %s", text, right)
-		}
-		return fmt.Sprintf("%q does not have the form of this field", text)
-	case !isText && !isMap && kind&cue.StringKind != 0 && kind&^(cue.StringKind|cue.IntKind) == 0:
-		if _, isList := data.([]any); !isList {
+	case int, int64, float64, bool:
+		if kind == cue.StringKind || kind == cue.StringKind|cue.IntKind {
 			return fmt.Sprintf("%v is not a text; put it in quotes", data)
 		}
 	}

@@ -94,12 +94,12 @@ func LoadConfig(file string, src []byte) (*Config, error) {
 		return nil, err
 	}
 	schema = lookup(schema, "#Config")
-	check(schema, doc.data, nil, func(v violation) {
-		at := doc.at(v.path)
-		if v.key {
-			at = doc.keyAt(v.path)
+	check(schema, doc.data, nil, func(v Violation) {
+		at := doc.at(v.Path)
+		if v.Unknown {
+			at = doc.keyAt(v.Path)
 		}
-		problems = append(problems, diag.Errorf(at, pathString(v.path), "%s", v.message))
+		problems = append(problems, diag.Errorf(at, pathString(v.Path), "%s", v.Message))
 	})
 	if len(problems) > 0 {
 		return nil, problems.Err()

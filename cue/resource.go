@@ -9,13 +9,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 )
 
-// A Violation is one thing wrong with a resource.
-type Violation struct {
-	Path    []string // of the value, list indexes as numbers
-	Unknown bool     // the key that ends Path is no field of the resource; Kubernetes drops it without a word
-	Message string
-}
-
 // Schemas checks the resources of one version of an operator against their schema. Making it compiles the whole schema,
 // so it is for what reads many resources; it may be used by several goroutines.
 type Schemas struct {
@@ -59,9 +52,7 @@ func (s *Schemas) Check(resource map[string]any) []Violation {
 		return nil
 	}
 	var violations []Violation
-	check(schema, resource, nil, func(v violation) {
-		violations = append(violations, Violation{Path: v.path, Unknown: v.key, Message: v.message})
-	})
+	check(schema, resource, nil, func(v Violation) { violations = append(violations, v) })
 	slices.SortStableFunc(violations, func(a, b Violation) int { return slices.Compare(a.Path, b.Path) })
 	return violations
 }

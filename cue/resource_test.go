@@ -60,6 +60,7 @@ spec.redis.resources.requests.memory: "100MB" is not a quantity; write 100Mi`},
 spec.redis.replicas: 0 is not a number of 1 or more; the operator makes 3 of 0
 spec.sentinel.replicas: -1 is not a number of 1 or more; the operator makes 3 of 0`},
 		{"missing", "1.2.4", "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\n", `: "spec" is missing; add it`},
+		{"empty", "1.2.4", head + "spec:\n", `: "spec" is missing; add it`},
 		{"newer field", "1.2.4", head + "spec: {redis: {disablePodDisruptionBudget: true}}", `spec.redis.disablePodDisruptionBudget: unknown key "disablePodDisruptionBudget"; remove it or correct its name`},
 		{"newer field in the newer version", "1.3.0", head + "spec: {redis: {disablePodDisruptionBudget: true}}", ""},
 		{"another kind", "", "apiVersion: v1\nkind: Service\nspec: {x: y}", ""},

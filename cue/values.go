@@ -106,7 +106,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	for _, key := range order[:own] {
 		if s, ok := set[key]; ok {
 			given[key] = s.Value
-			check(o.field(key), s.Value, nil, func(v violation) { report(s.At, key, v.message) })
+			check(o.field(key), s.Value, nil, func(v Violation) { report(s.At, key, v.Message) })
 		}
 	}
 	if len(problems) > 0 {
