@@ -47,7 +47,7 @@ func (r *Repo) App(name string) (*App, error) {
 		if ok, _ := path.Match(segment, name); !ok {
 			continue
 		}
-		for _, parent := range r.glob(before, nil) {
+		for _, parent := range r.glob(before) {
 			if dir := path.Join(parent, name, after); isFolder(r.fs, dir) && !slices.Contains(dirs, dir) {
 				dirs = append(dirs, dir)
 			}
@@ -90,7 +90,7 @@ func (r *Repo) Apps() ([]*App, error) {
 	seen := map[string]bool{}
 	for _, glob := range r.layout.Applications {
 		before, segment, after := splitGlob(glob)
-		for _, parent := range r.glob(before, nil) {
+		for _, parent := range r.glob(before) {
 			names, err := list(r.fs, parent)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue

@@ -10,9 +10,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxParams bounds what the generators of one ApplicationSet multiply to.
-const maxParams = 10_000
-
 var (
 	placeholder   = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
 	indexCall     = regexp.MustCompile(`^index \.?([\w.]+) (\d+)$`)
@@ -67,55 +64,63 @@ func (p params) expandNode(n *yaml.Node) *yaml.Node {
 	return &filled
 }
 
-// generateAll gives the parameter sets of a list of generators.
-func (a *App) generateAll(generators *yaml.Node, given params) []params {
+// generator gives the parameter sets of one ApplicationSet, as far as they can matter to one application.
+type generator struct{ globber }
+
+// spend counts a parameter set; false when there are too many.
+func (g *generator) spend() bool {
+	g.left -= 20
+	return g.left > 0
+}
+
+// all gives the sets of a list of generators.
+func (g *generator) all(generators *yaml.Node) []params {
 	var all []params
-	for _, g := range content(generators) {
-		for _, p := range a.generate(deref(g), given) {
-			if len(all) < maxParams {
-				all = append(all, p)
-			}
-		}
+	for _, n := range content(generators) {
+		all = append(all, g.generate(deref(n), params{})...)
 	}
 	return all
 }
 
 // generate gives the parameter sets of one generator, as argo-cd's applicationset/generators do. A generator that asks
 // a cluster, a Git host or a plugin gives one set without parameters of its own.
-func (a *App) generate(generator *yaml.Node, given params) []params {
-	if list := Lookup(generator, "list"); list != nil {
+func (g *generator) generate(n *yaml.Node, given params) []params {
+	if list := Lookup(n, "list"); list != nil {
 		var all []params
 		for _, element := range content(Lookup(list, "elements")) {
+			if !g.spend() {
+				break
+			}
 			p := params{}
 			flatten(p, "", element)
 			all = append(all, given.with(p))
 		}
 		return all
 	}
-	if matrix := content(Lookup(generator, "matrix", "generators")); len(matrix) == 2 {
+	if matrix := content(Lookup(n, "matrix", "generators")); len(matrix) == 2 {
 		var all []params
-		for _, first := range a.generate(deref(matrix[0]), given) {
-			for _, second := range a.generate(deref(matrix[1]), first) {
-				if len(all) < maxParams {
-					all = append(all, second)
-				}
+		for _, first := range g.generate(deref(matrix[0]), given) {
+			if !g.spend() {
+				break
 			}
+			all = append(all, g.generate(deref(matrix[1]), first)...)
 		}
 		return all
 	}
-	if git := Lookup(generator, "git"); git != nil {
+	if git := Lookup(n, "git"); git != nil {
 		prefix := "path"
 		if p := text(Lookup(git, "pathParamPrefix")); p != "" {
 			prefix = p + ".path"
 		}
-		all := a.gitFolders(git, prefix, given)
-		all = append(all, a.gitFiles(git, prefix, given)...)
+		all := append(g.gitFolders(git, prefix, given), g.gitFiles(git, prefix, given)...)
+		values := params{}
+		flatten(values, "values", Lookup(git, "values"))
 		for _, p := range all {
-			values := params{}
-			flatten(values, "values", Lookup(git, "values"))
+			filled := params{}
 			for name, value := range values {
-				p[name], _ = p.expand(value)
+				filled[name], _ = p.expand(value)
 			}
+			maps.Copy(p, filled)
 		}
 		return all
 	}
@@ -123,60 +128,68 @@ func (a *App) generate(generator *yaml.Node, given params) []params {
 }
 
 // gitFolders gives one set for each folder that matches and is not excluded, whatever the order is.
-func (a *App) gitFolders(git *yaml.Node, prefix string, given params) []params {
+func (g *generator) gitFolders(git *yaml.Node, prefix string, given params) []params {
 	var dirs []string
-	excluded := map[string]bool{}
+	done := map[string]bool{}
 	for _, entry := range content(Lookup(git, "directories")) {
-		glob, known := given.expand(text(Lookup(entry, "path")))
+		pattern, known := given.expand(text(Lookup(entry, "path")))
 		if !known {
 			continue
 		}
-		matches := a.repo.glob(glob, a)
+		matches := g.glob(pattern)
 		if text(Lookup(entry, "exclude")) != "true" {
 			dirs = append(dirs, matches...)
 			continue
 		}
 		for _, dir := range matches {
-			excluded[dir] = true
+			done[dir] = true
 		}
 	}
 	var all []params
 	for _, dir := range dirs {
-		if excluded[dir] || !isFolder(a.repo.fs, dir) {
+		if done[dir] || !isFolder(g.repo.fs, dir) || !g.spend() {
 			continue
 		}
-		excluded[dir] = true // a second glob does not generate it again
+		done[dir] = true // a second pattern does not generate it again
 		all = append(all, given.with(pathParams(prefix, dir)))
 	}
 	return all
 }
 
 // gitFiles gives one set for each object of each JSON or YAML file that matches.
-func (a *App) gitFiles(git *yaml.Node, prefix string, given params) []params {
+func (g *generator) gitFiles(git *yaml.Node, prefix string, given params) []params {
 	var all []params
 	for _, entry := range content(Lookup(git, "files")) {
-		glob, known := given.expand(text(Lookup(entry, "path")))
+		pattern, known := given.expand(text(Lookup(entry, "path")))
 		if !known {
 			continue
 		}
-		for _, file := range a.repo.glob(glob, a) {
-			docs, _ := a.repo.Documents(file)
-			for _, doc := range docs {
-				objects := []*yaml.Node{doc.Node}
-				if doc.Node.Kind == yaml.SequenceNode {
-					objects = doc.Node.Content
+		for _, file := range g.glob(pattern) {
+			for _, object := range g.objects(file) {
+				if !g.spend() {
+					return all
 				}
-				for _, object := range objects {
-					p := pathParams(prefix, path.Dir(file))
-					p[prefix+".filename"] = path.Base(file)
-					p[prefix+".filenameNormalized"] = normalize(path.Base(file))
-					flatten(p, "", object)
-					all = append(all, given.with(p))
-				}
+				p := pathParams(prefix, path.Dir(file))
+				p[prefix+".filename"] = path.Base(file)
+				p[prefix+".filenameNormalized"] = normalize(path.Base(file))
+				flatten(p, "", object)
+				all = append(all, given.with(p))
 			}
 		}
 	}
 	return all
+}
+
+// objects gives the one object of a file, or the several of a list.
+func (g *generator) objects(file string) []*yaml.Node {
+	docs, _ := g.repo.Documents(file)
+	if len(docs) == 0 {
+		return nil
+	}
+	if docs[0].Node.Kind == yaml.SequenceNode {
+		return docs[0].Node.Content
+	}
+	return []*yaml.Node{docs[0].Node}
 }
 
 func pathParams(prefix, dir string) params {

@@ -51,7 +51,8 @@ func (a *App) Deployments() ([]Deployment, error) {
 		case "Application":
 			found = append(found, a.argo(doc, doc.Get("metadata"), doc.Get("spec"), params{})...)
 		case "ApplicationSet":
-			for _, p := range a.generateAll(doc.Get("spec", "generators"), params{}) {
+			g := generator{globber{repo: a.repo, only: a, left: maxWork}}
+			for _, p := range g.all(doc.Get("spec", "generators")) {
 				found = append(found, a.argo(doc, doc.Get("spec", "template", "metadata"), doc.Get("spec", "template", "spec"), p)...)
 			}
 		case "HelmRelease":
@@ -377,7 +378,7 @@ func (r *Repo) valueFiles(dir, name string, sources []*yaml.Node) []string {
 	case !ok:
 		return nil
 	case hasMeta(name):
-		return r.glob(name, nil)
+		return r.glob(name)
 	default:
 		return []string{name}
 	}

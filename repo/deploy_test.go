@@ -2,10 +2,12 @@ package repo
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/afero"
@@ -161,4 +163,74 @@ func TestDeploymentsParallel(t *testing.T) {
 			t.Error(ns)
 		}
 	}
+}
+
+// Generators that multiply end soon.
+func TestGeneratorBomb(t *testing.T) {
+	list := "{list: {elements: [" + strings.Repeat("{a: b},", 2000) + "]}}"
+	generator := "{list: {elements: []}}"
+	for range 8 {
+		generator = "{matrix: {generators: [" + list + ", " + generator + "]}}"
+	}
+	folders := "{git: {directories: [" + strings.Repeat("{path: '**/**/**/**'},", 50) + "]}}"
+	archive := "-- applications/shop/a/b/c/d/e/f/g/h/x.yaml --\n-- root.yaml --\n" + applicationSet
+	for _, bomb := range []string{generator, folders, "{matrix: {generators: [" + folders + "," + folders + "]}}"} {
+		src := strings.Replace(archive, "generators:\n    - git:\n        directories:\n          - path: applications/*\n", "generators: ["+bomb+"]\n", 1)
+		app, err := open(t, src).App("shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := app.Deployments(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("took %s", took)
+		}
+	}
+}
+
+func FuzzDeployments(f *testing.F) {
+	archives, _ := filepath.Glob("testdata/deployments/*.txtar")
+	for _, name := range archives {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			if file.Name != "want" {
+				f.Add(file.Data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		fsys := memory(t, "-- applications/shop/Chart.yaml --\n-- applications/till/kustomization.yaml --\n-- applications/news/x.yaml --\n")
+		if err := afero.WriteFile(fsys, "root.yaml", src, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(fsys, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"shop", "till", "news"} {
+			app, err := r.App(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			deployments, err := app.Deployments()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range deployments {
+				if !app.deploys(d.Path, true) || d.Source.File != "root.yaml" || d.Source.Line < 1 {
+					t.Errorf("%s: %+v", name, d)
+				}
+				for _, file := range d.ValueFiles {
+					if !fs.ValidPath(file) {
+						t.Errorf("value file %q", file)
+					}
+				}
+			}
+		}
+	})
 }

@@ -9,25 +9,34 @@ import (
 // hasMeta says whether a part of a glob is more than a name.
 func hasMeta(segment string) bool { return strings.ContainsAny(segment, `*?[\`) }
 
+// maxWork bounds what the globs of one question may look at: "**" and the generators of an ApplicationSet multiply.
+const maxWork = 1_000_000
+
 // glob gives the files and folders that match, in order; "" is the repository itself, "**" any number of folders, as
-// in Argo CD. What cannot be read has no matches. With only, the folders of other applications are not looked at.
-func (r *Repo) glob(pattern string, only *App) []string {
-	g := globber{repo: r, only: only}
-	if pattern = path.Clean(pattern); pattern == "." {
-		return []string{"."}
-	}
-	g.expand(".", strings.Split(pattern, "/"), 0)
-	return g.matches
+// in Argo CD. What cannot be read has no matches.
+func (r *Repo) glob(pattern string) []string {
+	g := globber{repo: r, left: maxWork}
+	return g.glob(pattern)
 }
 
 type globber struct {
 	repo    *Repo
-	only    *App
+	only    *App // if not nil, the folders of other applications are not looked at
+	left    int  // of maxWork
 	matches []string
 }
 
+func (g *globber) glob(pattern string) []string {
+	if pattern = path.Clean(pattern); pattern == "." {
+		return []string{"."}
+	}
+	g.matches = nil
+	g.expand(".", strings.Split(pattern, "/"), 0)
+	return g.matches
+}
+
 func (g *globber) expand(dir string, segments []string, depth int) {
-	if len(g.matches) >= maxFiles || depth > maxFolderDepth {
+	if g.left--; g.left < 0 || depth > maxFolderDepth {
 		return
 	}
 	segment, rest := segments[0], segments[1:]
@@ -77,6 +86,7 @@ func (g *globber) list(dir string) []string {
 	if err != nil {
 		return nil
 	}
+	g.left -= len(names)
 	visible := names[:0]
 	for _, name := range names {
 		if !hidden(name) && !g.skip(path.Join(dir, name)) {
