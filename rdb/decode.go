@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -438,7 +439,7 @@ func (l *byteList) add(p []byte) {
 
 // slices gives the strings; they are valid until the next reset and add.
 func (l *byteList) slices() [][]byte {
-	l.list = l.list[:0]
+	l.list = slices.Grow(l.list[:0], len(l.ends))
 	start := 0
 	for _, end := range l.ends {
 		l.list = append(l.list, l.bytes[start:end:end])

@@ -59,7 +59,7 @@ func (lp *listpack) next() (element []byte, more bool, err error) {
 
 	size, head := lp.split() // size of the whole element and of what stands before the data
 	back := backLength(size)
-	if size == 0 || size+back > len(lp.p) {
+	if size <= 0 || size > len(lp.p)-back { // below 0 where an int has 32 bits
 		return nil, false, errPackEntry
 	}
 	data := lp.p[head:size]

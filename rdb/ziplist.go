@@ -27,7 +27,7 @@ func walkZiplist(p []byte, fn func([]byte) error) error {
 		}
 		p = p[before:]
 		head, size, isInt := splitZip(p)
-		if head == 0 || size > len(p)-head {
+		if head == 0 || size < 0 || size > len(p)-head { // below 0 where an int has 32 bits
 			return errPackEntry
 		}
 		element := p[head : head+size]
@@ -125,7 +125,7 @@ func walkZipmap(p []byte, fn func([]byte) error) error {
 			unused = int(p[head])
 			head++
 		}
-		if size+unused > len(p)-head {
+		if size < 0 || size > len(p)-head-unused {
 			return errPackEntry
 		}
 		if err := fn(p[head : head+size]); err != nil {
