@@ -78,6 +78,30 @@ func PrependEntry(src []byte, text Entry) ([]byte, Edit, error) {
 	return f.prove(e, want)
 }
 
+// PrependItems adds list items before the first item of a block list that has some.
+func PrependItems(src []byte, path []string, text Entry) ([]byte, Edit, error) {
+	f, err := parse(src)
+	if err != nil {
+		return nil, Edit{}, err
+	}
+	node, err := f.find(path)
+	if err != nil {
+		return nil, Edit{}, err
+	}
+	if node == nil || isNull(node) || node.Style&yaml.FlowStyle != 0 || len(node.Content) == 0 {
+		return AddItems(src, path, text)
+	}
+	if node.Kind != yaml.SequenceNode {
+		return nil, Edit{}, f.typeError(path, "sequence", node)
+	}
+	line := node.Content[0].Line
+	want := expand(f.root())
+	list := get(want, path)
+	list.Content = append(contentOf(text, yaml.SequenceNode), list.Content...)
+	margin := strings.Repeat(" ", f.indent(line))
+	return f.prove(Edit{Offset: f.lineStart(line), Inserted: f.toEOL(indent(string(text), margin))}, want)
+}
+
 // SetScalar replaces the scalar at path by text, which is written as it stands. Comments on the line stay.
 func SetScalar(src []byte, path []string, text string) ([]byte, Edit, error) {
 	f, err := parse(src)

@@ -77,6 +77,21 @@ func TestAddItems(t *testing.T) {
 	}
 }
 
+func TestPrepend(t *testing.T) {
+	out, _, err := PrependItems([]byte("a:\n  # first\n  - x: 1\n  - y\n"), []string{"a"}, "- n: 1\n  m: 2\n")
+	if want := "a:\n  # first\n  - n: 1\n    m: 2\n  - x: 1\n  - y\n"; err != nil || string(out) != want {
+		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
+	out, _, err = PrependItems([]byte("a: []\n"), []string{"a"}, "- n\n")
+	if err != nil || string(out) != "a:\n  - n\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+	out, _, err = PrependEntry([]byte("# top\na: 1\n"), "image: x\n")
+	if err != nil || string(out) != "# top\nimage: x\na: 1\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	var typed *TypeError
 	_, _, err := AddEntry([]byte("a: 1\nresources: [x]\n"), []string{"resources"}, redis)

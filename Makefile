@@ -1,0 +1,23 @@
+# make demo   shows the main job in a temporary repository
+# make test   installs what the tests need and passes them all
+.PHONY: build demo test check bench tools
+
+build:
+	go build -o bin/redis-gitops ./cmd/redis-gitops
+
+demo: build
+	@sh scripts/demo.sh bin/redis-gitops
+
+# Redis is there for tests of dumps; git for tests of patches and of three-way merges.
+tools:
+	@sh scripts/install-tools.sh redis-server git
+
+check:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
+	go vet ./...
+
+test: tools check
+	go test ./...
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./cue ./repo ./cmd/redis-gitops

@@ -1,0 +1,76 @@
+package scaffold
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// ApplicationRequest asks for a new application.
+type ApplicationRequest struct {
+	App       string
+	Kustomize bool // a kustomization in the place of a chart
+	Conflicts OnConflict
+}
+
+// PlanApplication plans a new application: a chart with empty values and their JSON Schema, or a kustomization.
+func PlanApplication(r *repo.Repo, req ApplicationRequest) (*Plan, error) {
+	if err := repo.CheckName("application name", req.App); err != nil {
+		return nil, err
+	}
+	dir, err := applicationDir(r, req.App)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Command: "generate application " + req.App}
+	files := []struct{ name, text string }{
+		{"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"},
+	}
+	if !req.Kustomize {
+		schema, err := cue.ValuesJSONSchema()
+		if err != nil {
+			return nil, err
+		}
+		files = []struct{ name, text string }{
+			{"Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\ntype: application\nversion: 1.0.0\nappVersion: 1.0.0\n", req.App)},
+			{"values.yaml", "deployments: {}\nresources: {}\nenvFrom: []\nenv: []\n"},
+			{"values.schema.json", string(schema)},
+			{"templates/.gitkeep", ""},
+		}
+	}
+	rec := &record{}
+	for _, f := range files {
+		old, err := readIfThere(r, path.Join(dir, f.name))
+		if err != nil {
+			return nil, err
+		}
+		// An application that is at work has other values by now: that is no conflict, it is what applications are for.
+		if old != nil && req.Conflicts != Replace {
+			p.write(path.Join(dir, f.name), old, old)
+			continue
+		}
+		if err := p.create(r, rec, path.Join(dir, f.name), f.text, req.Conflicts, "", req.App); err != nil {
+			return nil, err
+		}
+	}
+	if !p.Changed() {
+		p.Notes = append(p.Notes, "application "+req.App+" is there already")
+		return p, nil
+	}
+	p.Next = []string{"redis-gitops generate resource " + req.App + " redis"}
+	return p, nil
+}
+
+// applicationDir gives the folder of a new application: in the first layout glob that has its name last.
+func applicationDir(r *repo.Repo, name string) (string, error) {
+	for _, glob := range r.Layout().Applications {
+		if dir, ok := strings.CutSuffix(glob, "/*"); ok && !strings.ContainsAny(dir, "*?[") {
+			return path.Join(dir, name), nil
+		}
+	}
+	return "", diag.Errorf(diag.Position{File: cue.ConfigFile}, "layout.applications", "no entry has the form FOLDER/*, so there is no place for a new application; make its folder by hand")
+}

@@ -1,0 +1,270 @@
+package scaffold
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	sealing "github.com/bitnami-labs/sealed-secrets/pkg/crypto"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// AuthMethod is where the password of a Redis comes from. It never stands in Git in plain text.
+type AuthMethod string
+
+// The methods.
+const (
+	Default  AuthMethod = ""         // the configuration's; with strict: true an existing Secret, else none
+	NoAuth   AuthMethod = "none"     // an open Redis
+	Existing AuthMethod = "existing" // a Secret that somebody makes
+	Sealed   AuthMethod = "sealed"   // a SealedSecret with a random password
+	External AuthMethod = "external" // an ExternalSecret with a generated password
+)
+
+// AuthMethods lists the methods that a user can name.
+func AuthMethods() []string {
+	return []string{string(NoAuth), string(Existing), string(Sealed), string(External)}
+}
+
+// Auth asks for a password.
+type Auth struct {
+	Method AuthMethod
+	Secret string // the name of the Secret; "" is <chart><suffix>-redis-auth
+	Cert   []byte // Sealed: the controller's certificate in PEM, as `kubeseal --fetch-cert` prints it
+	Store  string // External: a ClusterSecretStore, or SecretStore/NAME
+}
+
+const passwordKey = "password" // the key that the Redis operator reads (spotahome redis-operator, service/k8s/util.go)
+
+// authSecret settles the method and gives the name of the Secret, "" without auth.
+func (s *resource) authSecret(machine Machine) (string, error) {
+	auth := &s.req.Auth
+	if auth.Method == Default {
+		configured := s.config.Defaults.Auth
+		auth.Method = AuthMethod(configured.Method)
+		if auth.Secret == "" {
+			auth.Secret = configured.Secret
+		}
+		if auth.Store == "" {
+			auth.Store = configured.Store
+		}
+		if auth.Method == Sealed && auth.Cert == nil && configured.Cert != "" {
+			cert, err := s.repo.ReadFile(configured.Cert)
+			if err != nil {
+				return "", err
+			}
+			auth.Cert = cert
+		}
+		if auth.Method == Default && s.config.Strict && s.redis {
+			auth.Method = Existing
+		}
+	}
+	switch auth.Method {
+	case Default, NoAuth:
+		return "", nil
+	case Existing:
+	case Sealed:
+		if auth.Cert == nil {
+			return "", diag.Errorf(diag.Position{}, "", "a sealed password needs the certificate of the sealed-secrets controller; give --cert FILE (`kubeseal --fetch-cert > FILE`)")
+		}
+		if _, err := parseCert(auth.Cert, machine.Now); err != nil {
+			return "", err
+		}
+	case External:
+		if auth.Store == "" {
+			return "", diag.Errorf(diag.Position{}, "", "an external password needs a secret store; give --store NAME (a ClusterSecretStore) or --store SecretStore/NAME")
+		}
+	default:
+		return "", diag.Errorf(diag.Position{}, "", "unknown auth method %q; %s%s", auth.Method, diag.OneOf(AuthMethods()), diag.DidYouMean(string(auth.Method), AuthMethods()))
+	}
+	if auth.Secret == "" {
+		auth.Secret = s.chart + s.suffix + "-redis-auth"
+	}
+	if err := repo.CheckName("Secret name", auth.Secret); err != nil {
+		return "", err
+	}
+	return auth.Secret, nil
+}
+
+// planAuth writes the manifest that makes the Secret. One that is there stays: sealed text is never the same twice.
+func (s *resource) planAuth(p *Plan, rec *record, machine Machine) error {
+	var text string
+	var err error
+	file := path.Join(s.templateDir(), s.name+"-auth.yaml")
+	switch s.req.Auth.Method {
+	case Sealed:
+		if s.namespace == "" {
+			return diag.Errorf(diag.Position{}, "", "a sealed password holds for one namespace only, and no Application says where %q goes; give --namespace", s.app.Name)
+		}
+		var old []byte
+		if old, err = readIfThere(s.repo, file); err != nil {
+			return err
+		}
+		if old != nil && s.sealsTheSame(file, old) {
+			text = string(old)
+			break
+		}
+		if text, err = s.sealedSecret(machine); err != nil {
+			return err
+		}
+	case External:
+		text = s.externalSecret()
+	default:
+		return nil
+	}
+	if err := p.create(s.repo, rec, file, text, s.req.Conflicts, s.name, s.app.Name); err != nil {
+		return err
+	}
+	if s.req.Auth.Method == Sealed {
+		written := &rec.Files[len(rec.Files)-1]
+		written.Text, written.Opaque = "", true
+	}
+	if s.app.Kind == repo.Kustomize {
+		return s.planKustomization(p, rec, path.Base(file))
+	}
+	return nil
+}
+
+func (s *resource) sealsTheSame(file string, src []byte) bool {
+	docs, err := repo.ParseDocuments(file, src)
+	return err == nil && len(docs) == 1 && docs[0].Kind() == "SealedSecret" && docs[0].Name() == s.secret && docs[0].Namespace() == s.namespace
+}
+
+// sealedSecret makes a random password and encrypts it for one name in one namespace (strict scope).
+func (s *resource) sealedSecret(machine Machine) (string, error) {
+	key, err := parseCert(s.req.Auth.Cert, machine.Now)
+	if err != nil {
+		return "", err
+	}
+	password, err := randomPassword(machine.Random)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := sealing.HybridEncrypt(machine.Random, key, []byte(password), []byte(s.namespace+"/"+s.secret))
+	if err != nil {
+		return "", diag.Errorf(diag.Position{}, "", "the password cannot be sealed: %v", err)
+	}
+	return fmt.Sprintf(`# The password of the Redis %[1]s, sealed for this name in this namespace only. Nobody has seen it: it was made at random
+# and only the sealed-secrets controller in the cluster can open it. To change it, delete this file and generate it again.
+apiVersion: bitnami.com/v1alpha1
+kind: SealedSecret
+metadata:
+  name: %[2]s
+  namespace: %[3]s
+spec:
+  encryptedData:
+    %[4]s: %[5]s
+  template:
+    metadata:
+      name: %[2]s
+      namespace: %[3]s
+`, s.chart+s.suffix, s.secret, s.namespace, passwordKey, base64.StdEncoding.EncodeToString(sealed)), nil
+}
+
+// externalSecret generates a password once, pushes it to the store unless the store has one, and reads it back from there,
+// so that the password stays the same for ever (external-secrets.io, guides/pushsecrets and api/pushsecret).
+func (s *resource) externalSecret() string {
+	kind, store := "ClusterSecretStore", s.req.Auth.Store
+	if k, name, ok := strings.Cut(store, "/"); ok {
+		kind, store = k, name
+	}
+	return fmt.Sprintf(`# The password of the Redis %[1]s: generated once, kept in the secret store %[3]s, read from there into a Secret.
+apiVersion: generators.external-secrets.io/v1alpha1
+kind: Password
+metadata:
+  name: %[2]s
+spec:
+  length: 32
+  digits: 8
+  symbols: 0
+  noUpper: false
+  allowRepeat: true
+---
+apiVersion: external-secrets.io/v1alpha1
+kind: PushSecret
+metadata:
+  name: %[2]s
+spec:
+  updatePolicy: IfNotExists
+  deletionPolicy: None
+  refreshInterval: 1h0m0s
+  secretStoreRefs:
+    - name: %[3]s
+      kind: %[4]s
+  selector:
+    generatorRef:
+      apiVersion: generators.external-secrets.io/v1alpha1
+      kind: Password
+      name: %[2]s
+  data:
+    - match:
+        secretKey: password
+        remoteRef:
+          remoteKey: %[2]s
+          property: %[5]s
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: %[2]s
+spec:
+  refreshInterval: 1h0m0s
+  secretStoreRef:
+    name: %[3]s
+    kind: %[4]s
+  target:
+    name: %[2]s
+  data:
+    - secretKey: %[5]s
+      remoteRef:
+        key: %[2]s
+        property: %[5]s
+`, s.chart+s.suffix, s.secret, store, kind, passwordKey)
+}
+
+// parseCert reads the controller's certificate. An expired one is refused: kubeseal refuses it too.
+func parseCert(text []byte, now time.Time) (*rsa.PublicKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, diag.Errorf(diag.Position{}, "", "the certificate is not in PEM form; get it with `kubeseal --fetch-cert`")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, diag.Errorf(diag.Position{}, "", "the certificate cannot be read: %v; get it with `kubeseal --fetch-cert`", err)
+	}
+	if now.After(cert.NotAfter) {
+		return nil, diag.Errorf(diag.Position{}, "", "the sealed-secrets certificate expired on %s; get the new one with `kubeseal --fetch-cert`", cert.NotAfter.Format(time.DateOnly))
+	}
+	key, ok := cert.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, diag.Errorf(diag.Position{}, "", "the certificate holds no RSA key; sealed-secrets seals with RSA only")
+	}
+	return key, nil
+}
+
+// passwordLetters need no quoting in redis.conf, in a shell and in a URL.
+const passwordLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// randomPassword gives 32 letters and digits, 190 bits.
+func randomPassword(random io.Reader) (string, error) {
+	var b strings.Builder
+	one := make([]byte, 1)
+	for b.Len() < 32 {
+		if _, err := io.ReadFull(random, one); err != nil {
+			return "", diag.Errorf(diag.Position{}, "", "no random numbers to be had: %v", err)
+		}
+		// 248 is the largest multiple of 62 in a byte: what lies above would make some letters likelier.
+		if one[0] < 248 {
+			b.WriteByte(passwordLetters[int(one[0])%len(passwordLetters)])
+		}
+	}
+	return b.String(), nil
+}

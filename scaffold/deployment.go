@@ -1,0 +1,138 @@
+package scaffold
+
+import (
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/repo/yamledit"
+)
+
+// cloudflaredConfig is where Reclaim the Stack routes host names to applications.
+const cloudflaredConfig = "platform/cloudflared/config.yaml"
+
+// DeploymentRequest asks for a deployment of an application.
+type DeploymentRequest struct {
+	App       string
+	Type      string // a generator in generators/deployments: web, sidekiq
+	Name      string // "" is the type
+	Image     string // "" is <application>:latest
+	Hostname  string // with it, a web deployment gets a rule in cloudflared's configuration, where there is one
+	Conflicts OnConflict
+}
+
+// PlanDeployment plans a deployment from the repository's own generator.
+func PlanDeployment(r *repo.Repo, req DeploymentRequest) (*Plan, error) {
+	app, err := r.App(req.App)
+	if err != nil {
+		return nil, err
+	}
+	if app.Kind != repo.Chart {
+		return nil, diag.Errorf(diag.Position{File: app.Dir}, "", "is no chart, and deployment generators make charts; write the Deployment by hand")
+	}
+	if _, err := chartName(app); err != nil {
+		return nil, err
+	}
+	g, err := generator(r, "deployments", req.Type, func(string) []byte { return nil }, nil)
+	if err != nil {
+		return nil, err
+	}
+	name := req.Name
+	if name == "" {
+		name = req.Type
+	}
+	if err := repo.CheckName("deployment name", name); err != nil {
+		return nil, err
+	}
+	image := req.Image
+	if image == "" {
+		image = app.Name + ":latest"
+	}
+	values := Placeholders{"application": app.Name, "name": name, "camelName": camelName(name), "image": image}
+	text, err := g.Expand(values)
+	if err != nil {
+		return nil, err
+	}
+	ex, err := parseExample(g.File, text)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Command: "generate deployment " + app.Name + " " + req.Type}
+	recordName := "deployment-" + name
+	rec := &record{
+		Version: 1, Command: p.Command, Application: app.Name, Folder: "deployments", Type: req.Type, Name: recordName,
+		Generator: g.File, Placeholders: values,
+	}
+	if err := p.create(r, rec, app.Path("templates", recordName+".yaml"), text, req.Conflicts, recordName, app.Name); err != nil {
+		return nil, err
+	}
+	edits, err := p.merge(r, app.Path("values.yaml"), ex, req.Conflicts)
+	if err != nil {
+		return nil, err
+	}
+	rec.Edits = append(rec.Edits, edits...)
+	if req.Hostname != "" {
+		if err := planIngress(p, r, rec, req.Hostname, "http://"+app.Name+"-"+name); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.err(); err != nil {
+		return p, err
+	}
+	if err := planRecord(p, r, rec); err != nil {
+		return nil, err
+	}
+	if p.Changed() {
+		p.Next = []string{"review the changes, then commit them: Argo CD or Flux brings them into the cluster"}
+		if req.Image == "" {
+			p.Next = append(p.Next, "set image in "+app.Path("values.yaml"))
+		}
+	}
+	return p, nil
+}
+
+// planIngress puts a host name in front of cloudflared's rules: the last rule is the one for everything else.
+func planIngress(p *Plan, r *repo.Repo, rec *record, hostname, service string) error {
+	old, src, err := p.current(r, cloudflaredConfig)
+	if err != nil {
+		return err
+	}
+	if src == nil {
+		return diag.Errorf(diag.Position{File: cloudflaredConfig}, "", "does not exist, so --hostname cannot take effect; leave it out")
+	}
+	rules, at := lookup(cloudflaredConfig, src, "ingress")
+	for _, rule := range asList(rules) {
+		m, _ := rule.(map[string]any)
+		if m["hostname"] != hostname {
+			continue
+		}
+		if m["service"] != service {
+			p.conflict(at, "ingress", "the host name "+hostname+" goes to another service already", "", "")
+		}
+		return nil
+	}
+	text := "- hostname: " + scalarText(hostname) + "\n  service: " + scalarText(service) + "\n"
+	out, e, err := yamledit.PrependItems(src, []string{"ingress"}, yamledit.Entry(text))
+	m := &merger{plan: p, file: cloudflaredConfig, src: src}
+	if err != nil {
+		return m.problem([]string{"ingress"}, text, err)
+	}
+	p.write(cloudflaredConfig, old, out)
+	m.record([]string{"ingress"}, []string{hostname}, text, e)
+	rec.Edits = append(rec.Edits, m.edits...)
+	return nil
+}
+
+// GeneratorTypes lists what `generate resource` or `generate deployment` can make, by folder (resources or deployments).
+func GeneratorTypes(r *repo.Repo, folder string, builtIn []string) ([]string, error) {
+	types, err := generatorTypes(r, folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range builtIn {
+		if !strings.Contains(" "+strings.Join(types, " ")+" ", " "+t+" ") {
+			types = append(types, t)
+		}
+	}
+	return types, nil
+}

@@ -1,0 +1,139 @@
+package scaffold
+
+import (
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/repo/yamledit"
+)
+
+// envItem is an item of an env list, taken apart into its comment and its mapping.
+type envItem struct {
+	comment string // whole lines
+	mapping string // the item without its dash, still aligned: "  { name: A, value: b }\n"
+}
+
+func newEnvItem(text string) envItem {
+	var it envItem
+	for _, l := range strings.SplitAfter(text, "\n") {
+		if it.mapping == "" && (isComment(l) || strings.TrimSpace(l) == "") {
+			it.comment += l
+			continue
+		}
+		it.mapping += l
+	}
+	it.mapping = strings.Replace(it.mapping, "- ", "  ", 1)
+	return it
+}
+
+func (it envItem) text() string {
+	return it.comment + strings.Replace(it.mapping, "  ", "- ", 1)
+}
+
+func (it envItem) get(key string) string {
+	var m map[string]any
+	if yaml.Unmarshal([]byte(it.mapping), &m) != nil {
+		return ""
+	}
+	s, _ := m[key].(string)
+	return s
+}
+
+func (it *envItem) set(key, value string) error {
+	out, _, err := yamledit.SetScalar([]byte(it.mapping), []string{key}, quoteLike(it.mapping, it.get(key), value))
+	if err != nil {
+		return err
+	}
+	it.mapping = string(out)
+	return nil
+}
+
+// quoteLike writes value with double quotes where old had them or where the value needs them inside a flow mapping.
+func quoteLike(text, old, value string) string {
+	if strings.Contains(text, `"`+old+`"`) || strings.ContainsAny(value, "{}[],:&*#?|<>=!%@$'\"") {
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+	}
+	return value
+}
+
+// envRequest is what decides how the env entries of a generator's example are written.
+type envRequest struct {
+	suffix    string            // "-cache"
+	namespace string            // "" when unknown
+	names     map[string]string // names that the user wants: REDIS_URL to CACHE_URL
+	secret    string            // the Secret of the password, or ""
+	secretKey string            // its key
+}
+
+// rewriteEnv makes the env entries of an example fit the request:
+//   - With a suffix, names get it (REDIS_URL becomes REDIS_CACHE_URL), because a second REDIS_URL in one list would win or
+//     lose by its place alone.
+//   - .default.svc becomes the namespace that the application really has.
+//   - With a Secret, the password's entry comes before the URL that uses it: Kubernetes expands $(NAME) only backwards.
+func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
+	renamed := map[string]string{}
+	for _, e := range items {
+		renamed[e.key] = envName(e.key, r)
+	}
+	var out []entry
+	password := ""
+	for _, e := range items {
+		it := newEnvItem(e.text)
+		value := it.get("value")
+		if value != "" {
+			changed := reference.ReplaceAllStringFunc(value, func(ref string) string {
+				if to, ok := renamed[ref[2:len(ref)-1]]; ok {
+					return "$(" + to + ")"
+				}
+				return ref
+			})
+			if r.namespace != "" && r.namespace != "default" {
+				changed = strings.ReplaceAll(changed, ".default.svc", "."+r.namespace+".svc")
+			}
+			if r.secret != "" && plainRedisURL.MatchString(changed) {
+				if password == "" {
+					password = envName("REDIS_PASSWORD", r)
+					out = append(out, entry{key: password, text: "- { name: " + password + ", valueFrom: { secretKeyRef: { name: " +
+						r.secret + ", key: " + r.secretKey + " } } }\n"})
+				}
+				changed = strings.Replace(changed, "redis://", "redis://:$("+password+")@", 1)
+			}
+			if changed != value {
+				if err := it.set("value", changed); err != nil {
+					return nil, err
+				}
+			}
+		}
+		name := e.key
+		if to := renamed[e.key]; to != e.key && e.key != "" {
+			if err := it.set("name", to); err != nil {
+				return nil, err
+			}
+			name = to
+		}
+		out = append(out, entry{key: name, text: it.text()})
+	}
+	return out, nil
+}
+
+var (
+	reference     = regexp.MustCompile(`\$\([A-Za-z0-9_]+\)`)
+	plainRedisURL = regexp.MustCompile(`^redis://[^@]*$`)
+)
+
+// envName gives the name of an env entry: the one the user chose, else the generator's with the suffix before its last word.
+func envName(name string, r envRequest) string {
+	if to, ok := r.names[name]; ok {
+		return to
+	}
+	middle := strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(r.suffix, "-"), "-", "_"))
+	if middle == "" || name == "" || strings.Contains("_"+name+"_", "_"+middle+"_") {
+		return name
+	}
+	if i := strings.LastIndexByte(name, '_'); i > 0 {
+		return name[:i] + "_" + middle + name[i:]
+	}
+	return name + "_" + middle
+}

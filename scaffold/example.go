@@ -1,0 +1,204 @@
+package scaffold
+
+import (
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo/yamledit"
+)
+
+// An example is what a generator's header says should stand in values.yaml: top-level keys in their order.
+type example []*exampleKey
+
+// exampleKey is one top-level key. One of the three others is set, or none for an empty collection.
+type exampleKey struct {
+	name    string
+	scalar  string  // the whole line, such as `image: registry/shop:latest`
+	entries []entry // of a mapping
+	items   []entry // of a list
+	list    bool
+}
+
+// entry is a mapping entry or list item as text at the left margin, with the comments that belong to it.
+type entry struct {
+	key  string // the key, or the item's `name`
+	text string
+}
+
+var exampleStart = regexp.MustCompile(`(?m)^# Example values\.yaml:\r?\n`)
+
+// parseExample takes the example values out of an expanded generator: the comment lines from the marker to the first blank
+// line. Without the marker there is none. Positions of problems are those of the generator's lines.
+func parseExample(file, text string) (example, error) {
+	at := exampleStart.FindStringIndex(text)
+	if at == nil {
+		return nil, nil
+	}
+	firstLine := strings.Count(text[:at[1]], "\n") + 1
+	var lines []string
+	for _, l := range strings.SplitAfter(text[at[1]:], "\n") {
+		l = strings.TrimSuffix(strings.TrimSuffix(l, "\n"), "\r")
+		if l == "" {
+			break
+		}
+		lines = append(lines, strings.TrimPrefix(l, "# "))
+	}
+	var doc yaml.Node
+	body := strings.Join(lines, "\n") + "\n"
+	if err := yaml.Unmarshal([]byte(body), &doc); err != nil {
+		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "",
+			"the example values are not YAML: %s; correct the comment", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(doc.Content) == 0 {
+		return nil, nil
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "", "the example values are no mapping; write keys such as resources: and env:")
+	}
+	var ex example
+	for i := 0; i < len(root.Content); i += 2 {
+		k, v := root.Content[i], root.Content[i+1]
+		end := len(lines)
+		if i+2 < len(root.Content) {
+			end = root.Content[i+2].Line - 1
+		}
+		key := &exampleKey{name: k.Value, list: v.Kind == yaml.SequenceNode}
+		switch {
+		case v.Kind == yaml.ScalarNode:
+			key.scalar = lines[k.Line-1]
+		case v.Style&yaml.FlowStyle != 0 && len(v.Content) > 0:
+			return nil, diag.Errorf(diag.Position{File: file, Line: firstLine + v.Line - 1, Column: v.Column + 2}, k.Value,
+				"flow style cannot be taken apart; write the entries on lines of their own")
+		case v.Kind == yaml.MappingNode:
+			key.entries = cut(lines[:end], v, 2)
+		case v.Kind == yaml.SequenceNode:
+			key.items = cut(lines[:end], v, 1)
+		}
+		ex = append(ex, key)
+	}
+	return ex, nil
+}
+
+// cut divides the lines of a block collection into its entries. A comment belongs to the entry below it when it stands at
+// the entries' depth, and to the one above when it stands deeper.
+func cut(lines []string, collection *yaml.Node, step int) []entry {
+	if len(collection.Content) == 0 {
+		return nil
+	}
+	margin := collection.Content[0].Column - 1
+	if step == 1 {
+		margin = collection.Column - 1
+	}
+	var out []entry
+	start := -1
+	for i := 0; i < len(collection.Content); i += step {
+		from := collection.Content[i].Line - 1
+		for from > 0 && isComment(lines[from-1]) && indentOf(lines[from-1]) == margin {
+			from--
+		}
+		if start >= 0 {
+			out[len(out)-1].text = dedent(lines[start:from], margin)
+		}
+		start = from
+		out = append(out, entry{key: itemName(collection.Content[i])})
+	}
+	end := len(lines)
+	for end > start && isComment(lines[end-1]) && indentOf(lines[end-1]) < margin {
+		end--
+	}
+	out[len(out)-1].text = dedent(lines[start:end], margin)
+	return out
+}
+
+// itemName gives the key of an entry, or the `name` of a list item.
+func itemName(n *yaml.Node) string {
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == "name" {
+				return n.Content[i+1].Value
+			}
+		}
+		return ""
+	}
+	return n.Value
+}
+
+func isComment(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " "), "#") }
+func indentOf(line string) int   { return len(line) - len(strings.TrimLeft(line, " ")) }
+
+func dedent(lines []string, margin int) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(l[min(margin, indentOf(l)):] + "\n")
+	}
+	return b.String()
+}
+
+// key gives the top-level key of a name, or nil.
+func (ex example) key(name string) *exampleKey {
+	for _, k := range ex {
+		if k.name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// values gives what the example says under a top-level mapping's entry: resources.redis, say. Nil when it is not there.
+func (ex example) values(name, entryKey string) map[string]any {
+	k := ex.key(name)
+	if k == nil {
+		return nil
+	}
+	for _, e := range k.entries {
+		if e.key != entryKey {
+			continue
+		}
+		var m map[string]map[string]any
+		if yaml.Unmarshal([]byte(e.text), &m) == nil {
+			return m[entryKey]
+		}
+	}
+	return nil
+}
+
+// order gives the keys of an entry in the order in which they stand.
+func (e entry) order() []string {
+	var doc yaml.Node
+	if yaml.Unmarshal([]byte(e.text), &doc) != nil || len(doc.Content) == 0 || len(doc.Content[0].Content) < 2 {
+		return nil
+	}
+	var keys []string
+	for i, n := range doc.Content[0].Content[1].Content {
+		if i%2 == 0 {
+			keys = append(keys, n.Value)
+		}
+	}
+	return keys
+}
+
+// set writes a value into an entry, in its place when the key is there and at the end when it is not.
+func (e *entry) set(key, text string) error {
+	out, _, err := yamledit.SetScalar([]byte(e.text), []string{e.key, key}, text)
+	if err != nil {
+		out, _, err = yamledit.AddEntry([]byte(e.text), []string{e.key}, yamledit.Entry(key+": "+text+"\n"))
+	}
+	if err != nil {
+		return err
+	}
+	e.text = string(out)
+	return nil
+}
+
+// scalarText writes a value as YAML, quoted where it must be.
+func scalarText(v any) string {
+	out, err := yaml.Marshal(v)
+	if err != nil {
+		return `""`
+	}
+	return strings.TrimSuffix(string(out), "\n")
+}

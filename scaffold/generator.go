@@ -1,0 +1,152 @@
+package scaffold
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// A Generator is the template of a resource or deployment, in the dialect of Reclaim the Stack: a Helm template in which
+// %{application}, %{name}, %{camelName}, %{suffix} (resources) and %{image} (deployments) are replaced, with a comment at
+// its top that holds example values. %{namespace} is ours.
+type Generator struct {
+	Type string // the file's name: redis, postgres, web
+	File string // where it stands in the repository; for a built-in one a name that no file has
+	Text string
+}
+
+// BuiltIn says whether the generator comes with the tool and not with the repository.
+func (g *Generator) BuiltIn() bool { return strings.HasPrefix(g.File, "built-in ") }
+
+// Placeholders are the values of %{…} in a generator.
+type Placeholders map[string]string
+
+// Expand replaces the placeholders. As in Ruby's format, %% is a percent sign; unlike there, a percent sign that starts no
+// placeholder stays as it is, so that {{ printf "%s" }} works. Every unknown placeholder is a problem with its place.
+func (g *Generator) Expand(values Placeholders) (string, error) {
+	var b strings.Builder
+	var problems diag.Problems
+	line, lineStart := 1, 0
+	text := g.Text
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\n':
+			line, lineStart = line+1, i+1
+		case strings.HasPrefix(text[i:], "%%"):
+			i++
+		case strings.HasPrefix(text[i:], "%{"):
+			end := strings.IndexAny(text[i:], "}\n")
+			if end < 0 || text[i+end] != '}' {
+				problems = append(problems, diag.Errorf(diag.Position{File: g.File, Line: line, Column: i - lineStart + 1}, "",
+					"a placeholder without an end; write %%%% for a percent sign"))
+				break
+			}
+			name := text[i+2 : i+end]
+			value, ok := values[name]
+			if !ok {
+				known := make([]string, 0, len(values))
+				for k := range values {
+					known = append(known, k)
+				}
+				slices.Sort(known)
+				problems = append(problems, diag.Errorf(diag.Position{File: g.File, Line: line, Column: i - lineStart + 1}, "",
+					"unknown placeholder %q; %s%s", "%{"+name+"}", diag.OneOf(known), diag.DidYouMean(name, known)))
+			}
+			b.WriteString(value)
+			i += end
+			continue
+		}
+		b.WriteByte(text[i])
+	}
+	if err := problems.Err(); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// generator finds the generator of a type in folder (resources or deployments). builtIn gives the one that comes with the
+// tool, or nil.
+func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte, builtInTypes []string) (*Generator, error) {
+	what := strings.TrimSuffix(folder, "s")
+	if err := repo.CheckName(what+" type", typ); err != nil {
+		return nil, err
+	}
+	dir := path.Join(r.Layout().Generators, folder)
+	types, err := generatorTypes(r, folder)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(types, typ) {
+		file := path.Join(dir, typ+".yaml")
+		src, err := r.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		return &Generator{Type: typ, File: file, Text: string(src)}, nil
+	}
+	if text := builtIn(typ); text != nil {
+		return &Generator{Type: typ, File: "built-in " + typ + ".yaml", Text: string(text)}, nil
+	}
+	types = append(types, builtInTypes...)
+	slices.Sort(types)
+	return nil, diag.Errorf(diag.Position{}, "", "unknown %s type %q; %s, or write %s%s",
+		what, typ, diag.OneOf(slices.Compact(types)), path.Join(dir, typ+".yaml"), diag.DidYouMean(typ, types))
+}
+
+// generatorTypes lists the types that the repository's own generators define.
+func generatorTypes(r *repo.Repo, folder string) ([]string, error) {
+	dir := path.Join(r.Layout().Generators, folder)
+	files, err := r.Files(dir)
+	if err != nil {
+		return nil, err
+	}
+	var types []string
+	for _, f := range files {
+		if name, ok := strings.CutSuffix(path.Base(f), ".yaml"); ok && path.Dir(f) == dir {
+			types = append(types, name)
+		}
+	}
+	return types, nil
+}
+
+// camelName turns a name with dashes into one with capitals: redis-cache-2 into redisCache2, as k does.
+func camelName(name string) string {
+	words := strings.Split(name, "-")
+	for i, w := range words[1:] {
+		if w != "" {
+			words[i+1] = strings.ToUpper(w[:1]) + strings.ToLower(w[1:])
+		}
+	}
+	return strings.Join(words, "")
+}
+
+// cleanSuffix gives a suffix as it is put behind names: with one dash in front, or "".
+func cleanSuffix(suffix string) (string, error) {
+	if suffix == "" {
+		return "", nil
+	}
+	plain := strings.TrimPrefix(suffix, "-")
+	if err := repo.CheckName("suffix", plain); err != nil {
+		return "", err
+	}
+	return "-" + plain, nil
+}
+
+// lineEnds gives text with the line ends of the generator it came from.
+func lineEnds(text string) string {
+	if i := strings.IndexByte(text, '\n'); i > 0 && text[i-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

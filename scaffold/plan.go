@@ -1,0 +1,233 @@
+// Package scaffold plans the edits that add, change or remove a Redis in a devops repository, and shows or applies them.
+//
+// Every function named Plan… reads the repository and gives a [Plan]; nothing is written before [Plan.Apply]. Files that
+// exist are changed by splices of bytes (package yamledit), never written anew.
+package scaffold
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	udiff "github.com/aymanbagabas/go-udiff"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// Action is what a plan does to a file.
+type Action string
+
+// The actions.
+const (
+	Create    Action = "create"
+	Update    Action = "update"
+	Remove    Action = "remove"
+	Unchanged Action = "unchanged"
+)
+
+// FileChange is one file of a plan.
+type FileChange struct {
+	Path     string
+	Action   Action
+	Old, New []byte // nil where the file is not there before or after
+}
+
+// A Conflict is something that stands in the repository and differs from what the plan would write.
+type Conflict struct {
+	diag.Problem
+	Diff string // from what stands there to what was asked for
+}
+
+// A Plan is what a command would do. It is the same for --dry-run, --output json, the page and the real run.
+type Plan struct {
+	Command   string // for messages and the journal: "generate resource shop redis"
+	Files     []FileChange
+	Conflicts []Conflict
+	Notes     []string // what a person should know about the plan
+	Next      []string // what to do after it
+	URL       string   // how clients reach what was made; "" when there is nothing to reach
+}
+
+// OnConflict says what to do where the repository differs from what would be written.
+type OnConflict int
+
+// The ways to meet a conflict.
+const (
+	Refuse  OnConflict = iota // give a [ConflictError]
+	Keep                      // leave what stands there
+	Replace                   // write over it
+)
+
+// A ConflictError refuses a plan because of what stands in the repository already.
+type ConflictError struct{ Conflicts []Conflict }
+
+func (e *ConflictError) Error() string {
+	lines := make([]string, len(e.Conflicts))
+	for i, c := range e.Conflicts {
+		lines[i] = c.Problem.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives the conflicts as problems.
+func (e *ConflictError) Unwrap() []error {
+	out := make([]error, len(e.Conflicts))
+	for i := range e.Conflicts {
+		out[i] = &e.Conflicts[i].Problem
+	}
+	return out
+}
+
+// Changed says whether the plan changes anything.
+func (p *Plan) Changed() bool {
+	return slices.ContainsFunc(p.Files, func(f FileChange) bool { return f.Action != Unchanged })
+}
+
+// Diff gives the plan as one patch that `git apply` accepts.
+func (p *Plan) Diff() string {
+	var b strings.Builder
+	for _, f := range p.Files {
+		if f.Action == Unchanged {
+			continue
+		}
+		b.WriteString("diff --git a/" + f.Path + " b/" + f.Path + "\n")
+		from, to := "a/"+f.Path, "b/"+f.Path
+		switch f.Action {
+		case Create:
+			b.WriteString("new file mode 100644\n")
+			from = "/dev/null"
+		case Remove:
+			b.WriteString("deleted file mode 100644\n")
+			to = "/dev/null"
+		}
+		b.WriteString(udiff.Unified(from, to, string(f.Old), string(f.New)))
+	}
+	return b.String()
+}
+
+// Apply writes the plan: all of it or nothing, also when the process is killed in between.
+func (p *Plan) Apply(r *repo.Repo) error {
+	var changes []repo.Change
+	for _, f := range p.Files {
+		if f.Action != Unchanged {
+			changes = append(changes, repo.Change{Path: f.Path, Old: f.Old, New: f.New})
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return r.Apply(p.Command, changes)
+}
+
+// JSON gives the plan for machines. Field names are stable.
+func (p *Plan) JSON() ([]byte, error) {
+	type file struct {
+		Path   string `json:"path"`
+		Action Action `json:"action"`
+	}
+	type conflict struct {
+		File    string `json:"file"`
+		Line    int    `json:"line"`
+		Column  int    `json:"column"`
+		Path    string `json:"path,omitempty"`
+		Message string `json:"message"`
+		Diff    string `json:"diff,omitempty"`
+	}
+	out := struct {
+		Version   int        `json:"version"`
+		Command   string     `json:"command"`
+		Changed   bool       `json:"changed"`
+		Files     []file     `json:"files"`
+		Conflicts []conflict `json:"conflicts"`
+		Notes     []string   `json:"notes"`
+		Next      []string   `json:"next"`
+		URL       string     `json:"url,omitempty"`
+		Diff      string     `json:"diff"`
+	}{1, p.Command, p.Changed(), []file{}, []conflict{}, append([]string{}, p.Notes...), append([]string{}, p.Next...), p.URL, p.Diff()}
+	for _, f := range p.Files {
+		out.Files = append(out.Files, file{f.Path, f.Action})
+	}
+	for _, c := range p.Conflicts {
+		out.Conflicts = append(out.Conflicts, conflict{c.File, c.Line, c.Column, c.Path, c.Message, c.Diff})
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(out)
+	return b.Bytes(), err
+}
+
+// write puts a file into the plan; old nil means that it is not there yet.
+func (p *Plan) write(path string, old, new []byte) {
+	action := Update
+	switch {
+	case old == nil:
+		action = Create
+	case bytes.Equal(old, new):
+		action = Unchanged
+	}
+	p.put(FileChange{Path: path, Action: action, Old: old, New: new})
+}
+
+// remove puts the removal of a file into the plan.
+func (p *Plan) remove(path string, old []byte) {
+	p.put(FileChange{Path: path, Action: Remove, Old: old})
+}
+
+// put adds a change, or replaces the one that the plan has for the same file.
+func (p *Plan) put(f FileChange) {
+	for i := range p.Files {
+		if p.Files[i].Path == f.Path {
+			p.Files[i] = f
+			return
+		}
+	}
+	p.Files = append(p.Files, f)
+}
+
+// current gives a file as it is after the plan so far: nil when it is not there.
+func (p *Plan) current(r *repo.Repo, path string) (old, now []byte, err error) {
+	for _, f := range p.Files {
+		if f.Path == path {
+			return f.Old, f.New, nil
+		}
+	}
+	src, err := readIfThere(r, path)
+	return src, src, err
+}
+
+// conflict notes a conflict.
+func (p *Plan) conflict(at diag.Position, path, message, old, new string) {
+	p.Conflicts = append(p.Conflicts, Conflict{
+		Problem: *diag.Errorf(at, path, "%s", message),
+		Diff:    udiff.Unified(at.File, at.File+" (as asked for)", old, new),
+	})
+}
+
+// err gives the conflicts as an error when there are any.
+func (p *Plan) err() error {
+	if len(p.Conflicts) == 0 {
+		return nil
+	}
+	return &ConflictError{p.Conflicts}
+}
+
+// readIfThere reads a file; nil without an error when it does not exist.
+func readIfThere(r *repo.Repo, path string) ([]byte, error) {
+	src, err := r.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if src == nil {
+		src = []byte{}
+	}
+	return src, nil
+}

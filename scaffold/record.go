@@ -1,0 +1,144 @@
+package scaffold
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// recordFolder holds one record for every generated resource. The records belong into Git: with them, destroy takes away to
+// the byte what generate added, and update knows what the template looked like before somebody changed it.
+const recordFolder = ".redis-gitops/generated"
+
+// record is what generate did for one resource.
+type record struct {
+	Version     int    `yaml:"version"`
+	Command     string `yaml:"command"`
+	Application string `yaml:"application"`
+	Folder      string `yaml:"folder"` // resources or deployments
+	Type        string `yaml:"type"`
+	Name        string `yaml:"name"` // type and suffix: redis-cache
+	Generator   string `yaml:"generator"`
+
+	Placeholders Placeholders      `yaml:"placeholders"`
+	Values       map[string]string `yaml:"values,omitempty"` // what differs from the generator's example, as YAML scalars
+
+	Files []recordFile `yaml:"files"`
+	Edits []recordEdit `yaml:"edits,omitempty"`
+}
+
+// recordFile is a file that generate created, as it wrote it.
+type recordFile struct {
+	Path string `yaml:"path"`
+	Text string `yaml:"text"`
+	// Secret files (sealed ones too) are left to people: they are recorded by name only.
+	Opaque bool `yaml:"opaque,omitempty"`
+}
+
+// recordEdit is an edit of a file that was there before.
+type recordEdit struct {
+	File string   `yaml:"file"`
+	Path []string `yaml:"path,flow"`
+	Keys []string `yaml:"keys,flow"` // the entries or items that were added
+	// The edit replaced Removed by Container+Text, where Container belongs to the collection and Text to the entries.
+	Removed   string `yaml:"removed"`
+	Container string `yaml:"container"`
+	Text      string `yaml:"text"`
+}
+
+func recordPath(application, name string) string {
+	return path.Join(recordFolder, application, name+".yaml")
+}
+
+const recordHeader = `# Written by redis-gitops generate. Keep it in Git: destroy and update read it.
+`
+
+func (rec *record) marshal() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(recordHeader)
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(rec); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// readRecord reads a record; nil when there is none. A record comes from the repository and so is not to be trusted: its
+// paths must lie inside the folder of its application.
+func readRecord(r *repo.Repo, application, name string) (*record, error) {
+	file := recordPath(application, name)
+	src, err := readIfThere(r, file)
+	if src == nil || err != nil {
+		return nil, err
+	}
+	if _, err := repo.ParseDocuments(file, src); err != nil {
+		return nil, err
+	}
+	bad := func(what string) error {
+		return diag.Errorf(diag.Position{File: file}, "", "%s; restore the file from Git, or remove it and generate again with --keep", what)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(src))
+	d.KnownFields(true)
+	var rec record
+	if err := d.Decode(&rec); err != nil {
+		return nil, bad("not a record: " + strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " "))
+	}
+	if rec.Version != 1 {
+		return nil, bad("made by another version of redis-gitops")
+	}
+	if rec.Application != application || rec.Name != name {
+		return nil, bad("the record is of another resource")
+	}
+	for _, f := range rec.Files {
+		if !inApplication(f.Path, application) {
+			return nil, bad("the path " + f.Path + " is not one of the application")
+		}
+	}
+	for _, e := range rec.Edits {
+		if !inApplication(e.File, application) && e.File != cloudflaredConfig {
+			return nil, bad("the path " + e.File + " is not one of the application")
+		}
+	}
+	return &rec, nil
+}
+
+func inApplication(file, application string) bool {
+	return file == path.Clean(file) && !strings.HasPrefix(file, "/") && !strings.HasPrefix(file, ".") &&
+		slices.Contains(strings.Split(path.Dir(file), "/"), application)
+}
+
+// records gives every record of an application.
+func records(r *repo.Repo, application string) ([]*record, error) {
+	files, err := afero.ReadDir(r.Fs(), path.Join(recordFolder, application))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, diag.Errorf(diag.Position{File: path.Join(recordFolder, application)}, "", "cannot be listed: %v", err)
+	}
+	var out []*record
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), ".yaml")
+		if !ok {
+			continue
+		}
+		rec, err := readRecord(r, application, name)
+		if err != nil {
+			return nil, err
+		}
+		if rec != nil {
+			out = append(out, rec)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,599 @@
+package scaffold
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/repo/yamledit"
+)
+
+// ResourceRequest asks for a resource of an application. The zero value of a field is its default.
+type ResourceRequest struct {
+	App       string
+	Type      string // "" is redis
+	Suffix    string // "" or "cache" or "-cache"
+	Operator  string // "" is the configuration's
+	Profile   string // "" is the configuration's, and then the generator's own values
+	Size      string // "" or the name of a size such as dev
+	Set       map[string]cue.LayerValue
+	Auth      Auth
+	Namespace string            // "" is where Argo CD or Flux deploys the application
+	Env       map[string]string // other names for env entries: REDIS_URL to CACHE_URL
+	Conflicts OnConflict
+}
+
+// Machine is what a plan needs of the world outside: chance, and the time.
+type Machine struct {
+	Random io.Reader
+	Now    time.Time
+}
+
+// PlanResource plans a resource: its template from the repository's generator or the built-in one, and its values and env
+// entries in values.yaml. What stands there already with the same content stays, so that a second run changes nothing.
+func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine Machine, req ResourceRequest) (*Plan, error) {
+	s, err := newResource(r, config, req)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Command: s.command()}
+	if err := s.prepare(ctx, machine); err != nil {
+		return nil, err
+	}
+	rec := s.record(p.Command)
+	if err := s.planTemplate(p, rec); err != nil {
+		return nil, err
+	}
+	if err := s.planAuth(p, rec, machine); err != nil {
+		return nil, err
+	}
+	if err := s.planValues(p, rec); err != nil {
+		return nil, err
+	}
+	if err := p.err(); err != nil {
+		return p, err
+	}
+	if err := planRecord(p, r, rec); err != nil {
+		return nil, err
+	}
+	s.next(p)
+	return p, nil
+}
+
+// resource is a request on its way to a plan.
+type resource struct {
+	repo   *repo.Repo
+	config *cue.Config
+	req    ResourceRequest
+
+	app       *repo.App
+	chart     string
+	operator  *cue.Operator
+	generator *Generator
+	suffix    string // with its dash
+	name      string // type and suffix
+	namespace string
+
+	placeholders Placeholders
+	text         string // the expanded generator
+	manifest     string // what is written: text, or what it renders to outside of a chart
+	example      example
+	values       map[string]any    // of resources.<camelName>
+	changed      map[string]string // what differs from the generator's example
+	secret       string            // the Secret with the password, or ""
+	names        cue.Names         // of a RedisFailover
+	redis        bool              // the generator makes a RedisFailover
+}
+
+func newResource(r *repo.Repo, config *cue.Config, req ResourceRequest) (*resource, error) {
+	if req.Type == "" {
+		req.Type = "redis"
+	}
+	s := &resource{repo: r, config: config, req: req}
+	var problems diag.Problems
+	var err error
+	if s.app, err = r.App(req.App); err != nil {
+		problems = append(problems, diag.All(err)...)
+	}
+	if s.suffix, err = cleanSuffix(req.Suffix); err != nil {
+		problems = append(problems, diag.All(err)...)
+	}
+	name := req.Operator
+	if name == "" {
+		name = config.Operator.Name
+	}
+	if s.operator, err = cue.OperatorNamed(name); err != nil {
+		problems = append(problems, diag.All(err)...)
+		return nil, problems.Err()
+	}
+	if s.generator, err = generator(r, "resources", req.Type, s.operator.Template, s.operator.Types); err != nil {
+		problems = append(problems, diag.All(err)...)
+	}
+	if len(problems) > 0 {
+		return nil, problems.Err()
+	}
+	s.name = req.Type + s.suffix
+	s.redis = strings.Contains(s.generator.Text, "kind: RedisFailover")
+	if s.chart, err = chartName(s.app); err != nil {
+		return nil, err
+	}
+	if s.namespace, err = namespaceOf(s.app, req.Namespace); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// chartName gives the name from which a chart's templates build names. It must be the folder's, which is what generators
+// put into URLs.
+func chartName(app *repo.App) (string, error) {
+	if app.Kind != repo.Chart {
+		return app.Name, nil
+	}
+	name, err := app.ChartName()
+	if err != nil {
+		return "", err
+	}
+	if name != app.Name {
+		return "", diag.Errorf(diag.Position{File: app.Path("Chart.yaml")}, "name",
+			"%q differs from the folder %q: names come from the one and URLs from the other; make them equal", name, app.Name)
+	}
+	return name, nil
+}
+
+func namespaceOf(app *repo.App, asked string) (string, error) {
+	if asked != "" {
+		if err := repo.CheckName("namespace", asked); err != nil {
+			return "", err
+		}
+		return asked, nil
+	}
+	namespace, _, err := app.Namespace()
+	if err != nil {
+		// Several namespaces: the URL can name one only, so the user must.
+		return "", diag.Errorf(diag.Position{}, "", "%v; choose one with --namespace", err)
+	}
+	return namespace, nil
+}
+
+func (s *resource) command() string {
+	c := "generate resource " + s.app.Name + " " + s.req.Type
+	if s.suffix != "" {
+		c += " --suffix " + strings.TrimPrefix(s.suffix, "-")
+	}
+	return c
+}
+
+// prepare computes names, values and texts. All problems come at once.
+func (s *resource) prepare(ctx context.Context, machine Machine) error {
+	var problems diag.Problems
+	collect := func(err error) { problems = append(problems, diag.All(err)...) }
+
+	s.placeholders = Placeholders{
+		"application": s.app.Name, "name": s.name, "camelName": camelName(s.name), "suffix": s.suffix, "namespace": s.namespace,
+	}
+	if s.namespace == "" {
+		s.placeholders["namespace"] = "default"
+	}
+	var err error
+	if s.text, err = s.generator.Expand(s.placeholders); err != nil {
+		return err
+	}
+	if s.example, err = parseExample(s.generator.File, s.text); err != nil {
+		return err
+	}
+	s.values = s.example.values("resources", s.placeholders["camelName"])
+	if s.secret, err = s.authSecret(machine); err != nil {
+		collect(err)
+	}
+	if s.redis {
+		s.names, err = s.operator.Names(cue.Request{
+			Chart: s.chart, Suffix: s.suffix, Namespace: s.placeholders["namespace"], Secret: s.secret, Version: s.config.Operator.Version,
+		})
+		collect(err)
+	}
+	collect(s.resolve())
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	if env := s.example.key("env"); env != nil {
+		env.items, err = rewriteEnv(env.items, envRequest{
+			suffix: s.suffix, namespace: s.namespace, names: s.req.Env, secret: s.secret, secretKey: s.names.SecretKey,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.render(ctx)
+}
+
+// resolve lays the layers of values over the generator's example and writes the outcome into the example's text.
+func (s *resource) resolve() error {
+	key := s.placeholders["camelName"]
+	prefix := "resources." + key
+	var target *entry
+	var known []string
+	if k := s.example.key("resources"); k != nil {
+		for i := range k.entries {
+			if k.entries[i].key == key {
+				target, known = &k.entries[i], k.entries[i].order()
+			}
+		}
+	}
+	layers, problems := s.layers(known, prefix)
+	if len(problems) > 0 {
+		return problems.Err()
+	}
+	var values []cue.Value
+	if s.redis && target != nil {
+		base, err := s.baseLayer()
+		if err != nil {
+			return err
+		}
+		if values, err = s.operator.Resolve(prefix, append([]cue.Layer{base}, layers...), known); err != nil {
+			return err
+		}
+	} else {
+		for _, l := range layers {
+			for k, v := range l.Values {
+				values = append(values, cue.Value{Key: k, Value: v.Value, Layer: l.Name})
+			}
+		}
+	}
+	s.changed = map[string]string{}
+	for _, v := range values {
+		text := scalarText(v.Value)
+		if !slices.Contains(known, v.Key) || scalarText(s.values[v.Key]) == text {
+			continue
+		}
+		if err := target.set(v.Key, text); err != nil {
+			return diag.Errorf(diag.Position{File: s.generator.File}, prefix+"."+v.Key, "the example's value cannot be replaced: %v; write it on one line", err)
+		}
+		s.changed[v.Key] = text
+		s.values[v.Key] = v.Value
+	}
+	return nil
+}
+
+// layers gives what is laid over the generator's example, later layers winning: profile, size, configuration, flags. A key
+// that the generator does not offer is a problem where a flag asks for it; in the configuration it is for other generators.
+func (s *resource) layers(known []string, prefix string) ([]cue.Layer, diag.Problems) {
+	var problems diag.Problems
+	lacks := func(key, asked string) {
+		problems = append(problems, diag.Errorf(diag.Position{File: s.generator.File}, prefix+"."+key,
+			"the generator has no such value, so %s cannot take effect; add it to the example values and the template", asked))
+	}
+	var layers []cue.Layer
+	if s.redis {
+		var err error
+		if layers, err = s.profileLayers(); err != nil {
+			return nil, diag.All(err)
+		}
+		defaults := s.config.Defaults
+		layers = append(layers, cue.Layer{Name: cue.ConfigFile, Values: defaults.Values})
+		if len(layers) > 1 {
+			layers = append(layers, cue.Layer{Name: cue.ConfigFile, Values: defaults.Profiles[layers[0].Profile]})
+		}
+		if s.config.Strict && s.config.Operator.Namespace != "" {
+			layers = append(layers, one("strict", "networkPolicy", s.config.Operator.Namespace))
+		}
+		for i, l := range layers {
+			offered := map[string]cue.LayerValue{}
+			for _, k := range sortedKeys(l.Values) {
+				if slices.Contains(known, k) {
+					offered[k] = l.Values[k]
+				} else if l.Name == "profile "+s.req.Profile || l.Name == "profile "+s.req.Size {
+					lacks(k, "the "+l.Name)
+				}
+			}
+			layers[i].Values = offered
+		}
+	} else if s.req.Profile != "" || s.req.Size != "" {
+		problems = append(problems, diag.Errorf(diag.Position{File: s.generator.File}, "", "makes no RedisFailover, so it has no profiles; leave --profile and --size out"))
+	}
+	if s.secret != "" {
+		if !slices.Contains(known, "auth") {
+			lacks("auth", "a password")
+		}
+		layers = append(layers, one("--auth", "auth", s.secret))
+	}
+	for _, k := range sortedKeys(s.req.Set) {
+		if !slices.Contains(known, k) {
+			list := "it has none"
+			if len(known) > 0 {
+				list = diag.OneOf(known)
+			}
+			problems = append(problems, diag.Errorf(s.req.Set[k].At, prefix+"."+k, "the generator %s has no such value; %s%s",
+				s.generator.File, list, diag.DidYouMean(k, known)))
+		}
+	}
+	return append(layers, cue.Layer{Name: "--set", Values: s.req.Set}), problems
+}
+
+func one(layer, key string, value any) cue.Layer {
+	return cue.Layer{Name: layer, Values: map[string]cue.LayerValue{key: {Value: value}}}
+}
+
+// profileLayers gives the profile (the flag's, else the configuration's) and the size. A size can be given as the profile:
+// then it goes on top of the configuration's profile.
+func (s *resource) profileLayers() ([]cue.Layer, error) {
+	builtIn := map[string]cue.Profile{}
+	var profiles, sizes []string
+	for _, p := range s.operator.Profiles() {
+		builtIn[p.Name] = p
+		if p.Size {
+			sizes = append(sizes, p.Name)
+		} else {
+			profiles = append(profiles, p.Name)
+		}
+	}
+	for name := range s.config.Defaults.Profiles {
+		if _, ok := builtIn[name]; !ok {
+			profiles = append(profiles, name)
+		}
+	}
+	slices.Sort(profiles)
+	profile, size := s.req.Profile, s.req.Size
+	if slices.Contains(sizes, profile) && size == "" {
+		profile, size = "", profile
+	}
+	if profile == "" {
+		profile = s.config.Defaults.Profile
+	}
+	var layers []cue.Layer
+	if profile != "" {
+		if !slices.Contains(profiles, profile) {
+			all := slices.Concat(profiles, sizes)
+			return nil, diag.Errorf(diag.Position{}, "", "unknown profile %q; %s%s", profile, diag.OneOf(all), diag.DidYouMean(profile, all))
+		}
+		layer := cue.Layer{Name: "profile " + profile, Profile: profile}
+		if p, ok := builtIn[profile]; ok {
+			layer = p.Layer()
+		}
+		layers = append(layers, layer)
+	}
+	if size != "" {
+		if !slices.Contains(sizes, size) {
+			return nil, diag.Errorf(diag.Position{}, "", "unknown size %q; %s%s", size, diag.OneOf(sizes), diag.DidYouMean(size, sizes))
+		}
+		layers = append(layers, builtIn[size].Layer())
+	}
+	return layers, nil
+}
+
+// baseLayer gives the values of the generator's example that are not the schema's own defaults: what the repository chose
+// in its generator. The defaults stay open, because some depend on others (the disk on the memory).
+func (s *resource) baseLayer() (cue.Layer, error) {
+	layer := cue.Layer{Name: s.generator.File, Values: map[string]cue.LayerValue{}}
+	if s.generator.BuiltIn() {
+		return layer, nil
+	}
+	defaults, err := s.operator.Resolve("", nil, nil)
+	if err != nil {
+		return layer, err
+	}
+	own := map[string]string{}
+	for _, v := range defaults {
+		own[v.Key] = scalarText(v.Value)
+	}
+	for k, v := range s.values {
+		switch v := v.(type) {
+		case int:
+			layer.Values[k] = cue.LayerValue{Value: int64(v), At: diag.Position{File: s.generator.File}}
+		case string, bool, float64:
+			layer.Values[k] = cue.LayerValue{Value: v, At: diag.Position{File: s.generator.File}}
+		}
+		if own[k] == scalarText(v) {
+			delete(layer.Values, k)
+		}
+	}
+	return layer, nil
+}
+
+// render makes the manifest: in a chart the template itself, elsewhere what it renders to.
+func (s *resource) render(ctx context.Context) error {
+	if s.app.Kind == repo.Chart {
+		s.manifest = s.text
+		return nil
+	}
+	text := s.text
+	// The header explains a chart's values, which this application does not have.
+	if at := exampleStart.FindStringIndex(text); at != nil {
+		if end := strings.Index(text[at[0]:], "\n\n"); end >= 0 {
+			text = text[at[0]+end+2:]
+		}
+	}
+	out, err := render.Template(ctx, s.generator.File, text, render.Input{
+		Chart: s.chart, Namespace: s.namespace,
+		Values: map[string]any{"resources": map[string]any{s.placeholders["camelName"]: s.values}},
+	})
+	if err != nil {
+		return err
+	}
+	s.manifest = strings.TrimLeft(out, "\n")
+	return nil
+}
+
+// templateDir is the folder in which the application keeps its manifests.
+func (s *resource) templateDir() string {
+	if s.app.Kind == repo.Chart {
+		return s.app.Path("templates")
+	}
+	return s.app.Dir
+}
+
+func (s *resource) record(command string) *record {
+	return &record{
+		Version: 1, Command: command, Application: s.app.Name, Folder: "resources", Type: s.req.Type, Name: s.name,
+		Generator: s.generator.File, Placeholders: s.placeholders, Values: s.changed,
+	}
+}
+
+// planTemplate writes the manifest, and in a kustomization names it there.
+func (s *resource) planTemplate(p *Plan, rec *record) error {
+	file := path.Join(s.templateDir(), s.name+".yaml")
+	if err := p.create(s.repo, rec, file, s.manifest, s.req.Conflicts, s.name, s.app.Name); err != nil {
+		return err
+	}
+	if s.app.Kind != repo.Kustomize {
+		return nil
+	}
+	return s.planKustomization(p, rec, s.name+".yaml")
+}
+
+// planKustomization adds a file to the kustomization's resources.
+func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
+	file := ""
+	for _, f := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+		if src, err := readIfThere(s.repo, s.app.Path(f)); err != nil {
+			return err
+		} else if src != nil {
+			file = s.app.Path(f)
+			break
+		}
+	}
+	if file == "" {
+		return diag.Errorf(diag.Position{File: s.app.Dir}, "", "has bases and overlays but no kustomization of its own; point layout.applications at the folder that holds the base")
+	}
+	_, src, err := p.current(s.repo, file)
+	if err != nil {
+		return err
+	}
+	for _, key := range []string{"namePrefix", "nameSuffix"} {
+		if v, at := lookup(file, src, key); v != nil && v != "" {
+			return diag.Errorf(at, key, "kustomize would rename the Redis, but not the Secret, the selector and the URLs that belong to it; remove it, or give the Redis a chart of its own")
+		}
+	}
+	if list, _ := lookup(file, src, "resources"); containsSame(asList(list), name) {
+		return nil
+	}
+	m := &merger{plan: p, file: file, src: src}
+	text := "- " + name + "\n"
+	out, e, err := yamledit.AddItems(src, []string{"resources"}, yamledit.Entry(text))
+	if err != nil {
+		return m.problem([]string{"resources"}, text, err)
+	}
+	p.write(file, src, out)
+	m.record([]string{"resources"}, []string{name}, text, e)
+	rec.Edits = append(rec.Edits, m.edits...)
+	return nil
+}
+
+func asList(v any) []any {
+	l, _ := v.([]any)
+	return l
+}
+
+// create writes a file that must not be there with another content.
+func (p *Plan) create(r *repo.Repo, rec *record, file, text string, on OnConflict, name, app string) error {
+	old, err := readIfThere(r, file)
+	if err != nil {
+		return err
+	}
+	rec.Files = append(rec.Files, recordFile{Path: file, Text: text})
+	switch {
+	case old == nil || string(old) == text || on == Replace:
+		p.write(file, old, []byte(text))
+	case on == Keep:
+		p.write(file, old, old)
+	default:
+		message := "exists already and differs from the generator; use --suffix for a second one, --force to replace it or --keep to leave it"
+		if last, err := readRecord(r, app, name); err == nil && last != nil && last.fileText(file) == string(old) {
+			message = fmt.Sprintf("was generated before, by another generator or with other flags; use `generate update %s %s` to bring it up to date, --suffix for a second one, --force to replace it or --keep to leave it", app, name)
+		}
+		p.conflict(diag.Position{File: file}, "", message, string(old), text)
+	}
+	return nil
+}
+
+func (rec *record) fileText(file string) string {
+	for _, f := range rec.Files {
+		if f.Path == file {
+			return f.Text
+		}
+	}
+	return ""
+}
+
+// planValues writes the example into values.yaml; outside of a chart the env entries are for the user to place.
+func (s *resource) planValues(p *Plan, rec *record) error {
+	if s.app.Kind != repo.Chart {
+		if env := s.example.key("env"); env != nil && len(env.items) > 0 {
+			var b strings.Builder
+			b.WriteString("add to the containers that use it:\n  env:\n")
+			for _, e := range env.items {
+				b.WriteString("    " + strings.ReplaceAll(strings.TrimSuffix(e.text, "\n"), "\n", "\n    ") + "\n")
+			}
+			p.Next = append(p.Next, strings.TrimSuffix(b.String(), "\n"))
+		}
+		return nil
+	}
+	edits, err := p.merge(s.repo, s.app.Path("values.yaml"), s.example, s.req.Conflicts)
+	if err != nil {
+		return err
+	}
+	rec.Edits = append(rec.Edits, edits...)
+	return nil
+}
+
+// planRecord writes the record. On a second run the edits are there already and were not made again: those of the first
+// run stay in the record.
+func planRecord(p *Plan, r *repo.Repo, rec *record) error {
+	file := recordPath(rec.Application, rec.Name)
+	last, err := readRecord(r, rec.Application, rec.Name)
+	if err != nil {
+		return err
+	}
+	if last != nil {
+		for _, e := range last.Edits {
+			if !slices.ContainsFunc(rec.Edits, func(n recordEdit) bool { return n.File == e.File && slices.Equal(n.Path, e.Path) }) {
+				rec.Edits = append(rec.Edits, e)
+			}
+		}
+	}
+	out, err := rec.marshal()
+	if err != nil {
+		return err
+	}
+	old, err := readIfThere(r, file)
+	if err != nil {
+		return err
+	}
+	p.write(file, old, out)
+	return nil
+}
+
+// next says what to do after the plan.
+func (s *resource) next(p *Plan) {
+	if s.redis {
+		p.URL = s.names.URL
+	}
+	if !p.Changed() {
+		return
+	}
+	if s.config.Strict && s.redis && s.values["networkPolicy"] == "" {
+		p.Notes = append(p.Notes, "strict mode wants a NetworkPolicy; set operator.namespace in "+cue.ConfigFile+" to the namespace of the Redis operator")
+	}
+	next := p.Next
+	p.Next = []string{"review the changes, then commit them: Argo CD or Flux brings them into the cluster"}
+	if s.secret != "" && s.req.Auth.Method == Existing {
+		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with the key \"password\" is in the namespace %q", s.secret, s.placeholders["namespace"]))
+	}
+	p.Next = append(p.Next, next...)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
