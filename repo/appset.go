@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,10 +12,10 @@ import (
 )
 
 var (
-	placeholder   = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
-	indexCall     = regexp.MustCompile(`^index \.?([\w.]+) (\d+)$`)
-	pathIndex     = regexp.MustCompile(`^path\[(\d+)\]$`)
-	notInDNSLabel = regexp.MustCompile(`[^-a-z0-9.]`)
+	placeholder  = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
+	indexCall    = regexp.MustCompile(`^index \.?([\w.]+) (\d+)$`)
+	pathIndex    = regexp.MustCompile(`^(|[\w.-]+\.)path\[(\d+)\]$`)
+	notInDNSName = regexp.MustCompile(`[^-a-z0-9.]`)
 )
 
 // params are the parameters that a generator of an ApplicationSet gives to the template, by their classic names:
@@ -47,7 +48,7 @@ func paramName(name string) string {
 	if m := indexCall.FindStringSubmatch(name); m != nil {
 		return m[1] + "." + m[2]
 	}
-	return pathIndex.ReplaceAllString(strings.TrimPrefix(name, "."), "path.segments.$1")
+	return pathIndex.ReplaceAllString(strings.TrimPrefix(name, "."), "${1}path.segments.$2")
 }
 
 // expandNode fills in every scalar of a copy of a node.
@@ -127,57 +128,57 @@ func (g *generator) generate(n *yaml.Node, given params) []params {
 	return []params{given}
 }
 
-// gitFolders gives one set for each folder that matches and is not excluded, whatever the order is.
+// gitFolders gives one set for each folder that matches and is not excluded.
 func (g *generator) gitFolders(git *yaml.Node, prefix string, given params) []params {
-	var dirs []string
-	done := map[string]bool{}
-	for _, entry := range content(Lookup(git, "directories")) {
-		pattern, known := given.expand(text(Lookup(entry, "path")))
-		if !known {
-			continue
-		}
-		matches := g.glob(pattern)
-		if text(Lookup(entry, "exclude")) != "true" {
-			dirs = append(dirs, matches...)
-			continue
-		}
-		for _, dir := range matches {
-			done[dir] = true
-		}
-	}
 	var all []params
-	for _, dir := range dirs {
-		if done[dir] || !isFolder(g.repo.fs, dir) || !g.spend() {
-			continue
+	glob := func(pattern string) []string {
+		return g.glob(strings.ReplaceAll(pattern, "**", "*")) // here, unlike for files, Argo CD knows no "**"
+	}
+	for _, dir := range g.gitMatches(Lookup(git, "directories"), given, glob) {
+		if isFolder(g.repo.fs, dir) && g.spend() {
+			all = append(all, given.with(pathParams(prefix, dir)))
 		}
-		done[dir] = true // a second pattern does not generate it again
-		all = append(all, given.with(pathParams(prefix, dir)))
 	}
 	return all
 }
 
-// gitFiles gives one set for each object of each JSON or YAML file that matches.
+// gitFiles gives one set for each object of each JSON or YAML file that matches and is not excluded.
 func (g *generator) gitFiles(git *yaml.Node, prefix string, given params) []params {
 	var all []params
-	for _, entry := range content(Lookup(git, "files")) {
+	for _, file := range g.gitMatches(Lookup(git, "files"), given, g.glob) {
+		for _, object := range g.objects(file) {
+			if !g.spend() {
+				return all
+			}
+			p := params{}
+			flatten(p, "", object)
+			p = p.with(pathParams(prefix, path.Dir(file))) // the file cannot set these
+			p[prefix+".filename"] = path.Base(file)
+			p[prefix+".filenameNormalized"] = normalize(path.Base(file))
+			all = append(all, given.with(p))
+		}
+	}
+	return all
+}
+
+// gitMatches gives what one of the patterns matches and none excludes, whatever their order is.
+func (g *generator) gitMatches(patterns *yaml.Node, given params, glob func(string) []string) []string {
+	included, excluded := map[string]bool{}, map[string]bool{}
+	for _, entry := range content(patterns) {
 		pattern, known := given.expand(text(Lookup(entry, "path")))
 		if !known {
 			continue
 		}
-		for _, file := range g.glob(pattern) {
-			for _, object := range g.objects(file) {
-				if !g.spend() {
-					return all
-				}
-				p := pathParams(prefix, path.Dir(file))
-				p[prefix+".filename"] = path.Base(file)
-				p[prefix+".filenameNormalized"] = normalize(path.Base(file))
-				flatten(p, "", object)
-				all = append(all, given.with(p))
-			}
+		matches := included
+		if text(Lookup(entry, "exclude")) == "true" {
+			matches = excluded
+		}
+		for _, name := range glob(pattern) {
+			matches[name] = true
 		}
 	}
-	return all
+	maps.DeleteFunc(included, func(name string, _ bool) bool { return excluded[name] })
+	return slices.Sorted(maps.Keys(included))
 }
 
 // objects gives the one object of a file, or the several of a list.
@@ -205,13 +206,10 @@ func pathParams(prefix, dir string) params {
 	return p
 }
 
-// normalize makes a DNS label of a name as Argo CD's SanitizeName does.
+// normalize makes a DNS name as Argo CD's SanitizeName does (applicationset/utils/utils.go).
 func normalize(name string) string {
-	name = notInDNSLabel.ReplaceAllString(strings.ToLower(strings.ReplaceAll(name, "_", "-")), "")
-	if len(name) > 253 {
-		name = name[:253]
-	}
-	return strings.Trim(name, "-.")
+	name = notInDNSName.ReplaceAllString(strings.ToLower(name), "-")
+	return strings.Trim(name[:min(len(name), 253)], "-.")
 }
 
 // flatten gives the scalars of an object dotted names.

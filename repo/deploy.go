@@ -21,8 +21,9 @@ type Deployment struct {
 	Namespace   string // of resources that name none; "" when it is not given or cannot be known from the files
 	NamespaceAt diag.Position
 
-	// Of Helm only. A later one wins: value files in order, values, parameters.
+	// Of Helm only. A later one wins: the chart's values.yaml, value files in order, values, parameters.
 	ReleaseName             string
+	NoChartValues           bool     // the chart's values.yaml does not count, as with Flux's valuesFiles
 	ValueFiles              []string // in the repository; a missing one is listed too
 	IgnoreMissingValueFiles bool
 	Values                  *yaml.Node // inline values, lines as in Source.File; nil when there are none
@@ -332,11 +333,15 @@ func (d *Deployment) setHelm(a *App, doc *Document, helm *yaml.Node, sources []*
 		d.ReleaseName = name
 	}
 	d.IgnoreMissingValueFiles = text(Lookup(helm, "ignoreMissingValueFiles")) == "true"
+	variables := strings.NewReplacer("$ARGOCD_APP_NAME", d.Name, "${ARGOCD_APP_NAME}", d.Name)
+	var patterns []string
 	for _, n := range content(Lookup(helm, "valueFiles")) {
-		if name, known := p.expand(text(n)); known {
-			d.ValueFiles = append(d.ValueFiles, a.repo.valueFiles(d.Path, name, sources)...)
+		name, known := p.expand(text(n))
+		if name, ok := a.repo.valueFile(d.Path, variables.Replace(name), sources); known && ok {
+			patterns = append(patterns, name)
 		}
 	}
+	d.ValueFiles = a.repo.valueFiles(patterns)
 	if object := Lookup(helm, "valuesObject"); object != nil {
 		d.Values = p.expandNode(object)
 	} else if values := Lookup(helm, "values"); text(values) != "" {
@@ -357,31 +362,42 @@ func content(n *yaml.Node) []*yaml.Node {
 	return n.Content
 }
 
-// valueFiles resolves an entry of Argo CD's helm.valueFiles: relative to the source, from the root with "/", by a glob,
-// or as $ref/file in another source (argo-cd docs/user-guide/helm.md). A URL, and a $ref whose file is not in this
-// repository, is left out.
-func (r *Repo) valueFiles(dir, name string, sources []*yaml.Node) []string {
-	if strings.Contains(name, "://") {
-		return nil
-	}
+// valueFile makes an entry of Argo CD's helm.valueFiles a path, or glob, in the repository: it is relative to the source,
+// or from the root with "/", or as $ref/file in the root of another source (argo-cd docs/user-guide/helm.md). A URL, a
+// variable of the build, and a $ref that is no file here and so may be another repository's are not known from the files.
+func (r *Repo) valueFile(dir, name string, sources []*yaml.Node) (string, bool) {
 	if ref, file, ok := strings.Cut(name, "/"); ok && strings.HasPrefix(ref, "$") {
-		known := slices.ContainsFunc(sources, func(s *yaml.Node) bool { return "$"+text(Lookup(s, "ref")) == ref })
-		if file, ok = repoPath(file); !ok || !known || !isFile(r.fs, file) {
-			return nil
+		file, ok = repoPath(file)
+		if !ok || !slices.ContainsFunc(sources, func(s *yaml.Node) bool { return "$"+text(Lookup(s, "ref")) == ref }) {
+			return "", false
 		}
-		return []string{file}
+		return file, hasMeta(file) || isFile(r.fs, file)
+	}
+	if strings.Contains(name, "://") || strings.Contains(name, "$") {
+		return "", false
 	}
 	if !strings.HasPrefix(name, "/") {
 		name = path.Join(dir, name)
 	}
-	switch name, ok := repoPath(name); {
-	case !ok:
-		return nil
-	case hasMeta(name):
-		return r.glob(name)
-	default:
-		return []string{name}
+	return repoPath(name)
+}
+
+// valueFiles puts the files that match in the place of each glob. A file that is also named without one, or was
+// matched before, is left out there.
+func (r *Repo) valueFiles(patterns []string) []string {
+	var files []string
+	for _, pattern := range patterns {
+		if !hasMeta(pattern) {
+			files = append(files, pattern)
+			continue
+		}
+		for _, file := range r.glob(pattern) {
+			if isFile(r.fs, file) && !slices.Contains(patterns, file) && !slices.Contains(files, file) {
+				files = append(files, file)
+			}
+		}
 	}
+	return files
 }
 
 // inlineValues parses values that are written as a string. In a block (|) everything keeps its place in the file; in
@@ -456,6 +472,7 @@ func (a *App) helmRelease(doc *Document) []Deployment {
 	}
 	d.IgnoreMissingValueFiles = text(Lookup(chart, "ignoreMissingValuesFiles")) == "true"
 	for _, n := range content(Lookup(chart, "valuesFiles")) {
+		d.NoChartValues = true
 		if name, ok := repoPath(text(n)); ok {
 			d.ValueFiles = append(d.ValueFiles, name)
 		}

@@ -100,7 +100,7 @@ func describe(t *testing.T, archive string) string {
 				fmt.Fprintf(&b, "    release %s\n", d.ReleaseName)
 			}
 			if len(d.ValueFiles) > 0 {
-				fmt.Fprintf(&b, "    value files %s, missing ones ignored: %v\n", strings.Join(d.ValueFiles, " "), d.IgnoreMissingValueFiles)
+				fmt.Fprintf(&b, "    value files %s, missing ones ignored: %v, without the chart's: %v\n", strings.Join(d.ValueFiles, " "), d.IgnoreMissingValueFiles, d.NoChartValues)
 			}
 			if d.Values != nil {
 				visit(d.Values, func(n *yaml.Node) {
@@ -172,9 +172,9 @@ func TestGeneratorBomb(t *testing.T) {
 	for range 8 {
 		generator = "{matrix: {generators: [" + list + ", " + generator + "]}}"
 	}
-	folders := "{git: {directories: [" + strings.Repeat("{path: '**/**/**/**'},", 50) + "]}}"
+	files := "{git: {files: [" + strings.Repeat("{path: '**/**/**/**'},", 50) + "]}}"
 	archive := "-- applications/shop/a/b/c/d/e/f/g/h/x.yaml --\n-- root.yaml --\n" + applicationSet
-	for _, bomb := range []string{generator, folders, "{matrix: {generators: [" + folders + "," + folders + "]}}"} {
+	for _, bomb := range []string{generator, files, "{matrix: {generators: [" + files + "," + files + "]}}"} {
 		src := strings.Replace(archive, "generators:\n    - git:\n        directories:\n          - path: applications/*\n", "generators: ["+bomb+"]\n", 1)
 		app, err := open(t, src).App("shop")
 		if err != nil {
@@ -233,4 +233,14 @@ func FuzzDeployments(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestNormalize(t *testing.T) {
+	for name, want := range map[string]string{
+		"shop": "shop", "My_Shop": "my-shop", "a b.c": "a-b.c", "_x-": "x", strings.Repeat("a", 300): strings.Repeat("a", 253), "": "",
+	} {
+		if got := normalize(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
 }
