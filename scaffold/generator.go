@@ -1,7 +1,9 @@
 package scaffold
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -101,7 +103,7 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 func generatorTypes(r *repo.Repo, folder string) ([]string, error) {
 	dir := path.Join(r.Layout().Generators, folder)
 	files, err := r.Files(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var types []string

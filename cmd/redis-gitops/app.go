@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/afero"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/repo/rootfs"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+// Exit codes. Other tools rely on them.
+const (
+	exitOK       = 0 // nothing found, or done
+	exitFindings = 1 // a check said no
+	exitError    = 2 // bad usage, or could not run
+)
+
+// app is the command line: streams, the world outside, and the flags of the whole tool.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	terminal bool // a person is at both ends
+	machine  scaffold.Machine
+	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
+	openFs func(dir string) (lockedFs, error)
+
+	dir        string
+	configFile string
+	color      string
+	quiet      bool
+	verbose    bool
+}
+
+// lockedFs is a file system that can be locked against other runs.
+type lockedFs interface {
+	afero.Fs
+	Lock() error
+	Close() error
+}
+
+func newApp() *app {
+	return &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
+		machine:  scaffold.Machine{Random: rand.Reader, Now: time.Now()},
+		openFs:   func(dir string) (lockedFs, error) { return rootfs.Open(dir) },
+	}
+}
+
+// errCode ends a command with a code when everything has been said.
+type errCode int
+
+func (e errCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var code errCode
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	for _, p := range diag.All(err) {
+		fmt.Fprintf(a.err, "error: %v\n", p)
+	}
+	return exitError
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "redis-gitops",
+		Short:         "Scaffold Redis in a GitOps repository",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	f := root.PersistentFlags()
+	f.StringVarP(&a.dir, "directory", "C", ".", "work in the repository that holds this folder")
+	f.StringVar(&a.configFile, "config", "", "the configuration file, inside the repository (default "+cue.ConfigFile+")")
+	f.StringVar(&a.color, "color", "auto", "colours: auto, always or never")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "print more")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see redis-gitops --help", err)
+	})
+	root.AddCommand(a.generateCommand(), a.versionCommand())
+	return root
+}
+
+// say prints a line for people.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.out, format+"\n", args...)
+	}
+}
+
+// opened is a repository with its configuration.
+type opened struct {
+	*repo.Repo
+	config *cue.Config
+	fs     lockedFs
+}
+
+// open finds the repository that holds the folder of -C, locks it when the command writes, finishes or undoes what a killed
+// run left, and reads the configuration.
+func (a *app) open(write bool) (*opened, error) {
+	root, err := findRoot(a.dir)
+	if err != nil {
+		return nil, err
+	}
+	fs, err := a.openFs(root)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{fs: fs}
+	if write {
+		if err := fs.Lock(); err != nil {
+			return nil, errors.Join(err, fs.Close())
+		}
+		recovery, err := repo.Recover(fs)
+		if err != nil {
+			return nil, err
+		}
+		if recovery != nil {
+			done := "undone, the repository is as before it"
+			if recovery.Finished {
+				done = "finished"
+			}
+			fmt.Fprintf(a.err, "an interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
+		}
+	}
+	file := cue.ConfigFile
+	if a.configFile != "" {
+		file = filepath.ToSlash(filepath.Clean(a.configFile))
+	}
+	if o.config, err = readConfig(fs, file, a.configFile != ""); err != nil {
+		return nil, err
+	}
+	l := o.config.Layout
+	o.Repo, err = repo.Open(fs, repo.Options{Layout: repo.Layout{
+		Applications: l.Applications, Generators: l.Generators, Platform: l.Platform, PlatformApplications: l.PlatformApplications,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func readConfig(fs afero.Fs, file string, must bool) (*cue.Config, error) {
+	plain, err := repo.Open(fs, repo.Options{})
+	if err != nil {
+		return nil, err
+	}
+	src, err := plain.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) && !must {
+		return cue.LoadConfig(file, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cue.LoadConfig(file, src)
+}
+
+// findRoot goes up from dir to the folder with the configuration or, failing that, with .git.
+func findRoot(dir string) (string, error) {
+	start, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(start); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("%s is no folder; give one with -C", dir)
+	}
+	for at := start; ; at = filepath.Dir(at) {
+		for _, mark := range []string{cue.ConfigFile, ".git"} {
+			if _, err := os.Lstat(filepath.Join(at, mark)); err == nil {
+				return at, nil
+			}
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("not a devops repository: no .git and no %s here or above; go into one, or give it with -C", cue.ConfigFile)
+		}
+	}
+}
