@@ -3,6 +3,7 @@ package rdb
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -11,6 +12,7 @@ func FuzzScan(f *testing.F) {
 	f.Add(sampleDump(f, 10))
 	f.Add([]byte("REDIS0011\x00\xc3\x04\x20\xe0\x00\x05\x00"))
 	f.Add([]byte("VALKEY080\x16\x01k\x01\x01f\x01v\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Add(join([]byte("REDIS0001\x00"), strings.Repeat("k", 2*minWindow), "v", []byte("\x00"), "", "v", []byte("\xff"))) // found: an empty key after a long one
 	for _, fixture := range fixtures(f) {
 		if len(fixture.data) < 4000 {
 			f.Add(fixture.data)

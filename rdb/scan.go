@@ -34,7 +34,7 @@ type Entry struct {
 	Kind Kind
 	DB   int
 
-	// Key is valid until the next call of [Scanner.Next].
+	// Key is valid until the next call of [Scanner.Next]. A key may be empty.
 	Key  []byte
 	Type Type
 	// Expiry is in Unix milliseconds, 0 for none. What was before 1970 is given as 1.
@@ -90,7 +90,7 @@ func NewScanner(r io.Reader, opts Options) *Scanner {
 	if opts.Window == 0 {
 		size = defaultWindow
 	}
-	return &Scanner{w: window{r: r, buf: make([]byte, size), size: size, noSum: opts.SkipChecksum}}
+	return &Scanner{key: []byte{}, w: window{r: r, buf: make([]byte, size), size: size, noSum: opts.SkipChecksum}}
 }
 
 // Version is the RDB version, known after the first call of Next. Valkey's own versions begin at 80.
@@ -153,7 +153,7 @@ func (s *Scanner) next() error {
 		return err
 	}
 	if cap(s.key) > w.size {
-		s.key = nil
+		s.key = []byte{}
 	}
 	*e = Entry{DB: e.DB, Offset: w.offset()}
 	for {
