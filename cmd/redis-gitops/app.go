@@ -104,7 +104,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
-	root.AddCommand(a.generateCommand(), a.versionCommand())
+	root.AddCommand(a.generateCommand(), a.destroyCommand(), a.versionCommand())
 	return root
 }
 

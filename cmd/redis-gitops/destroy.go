@@ -1,0 +1,49 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+const destroyHelp = `Take away what generate added, to the byte.
+
+What was changed since, and what the rest of the repository still refers to, is shown and nothing is removed, unless --force
+is given. The data is not touched here, but deleting the resource from Git deletes it from the cluster.
+
+Examples:
+  redis-gitops destroy resource shop redis
+  redis-gitops destroy resource shop redis-cache --dry-run`
+
+func (a *app) destroyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "destroy",
+		Short: "Take away what generate added",
+		Long:  destroyHelp,
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	for _, what := range []struct{ use, short, prefix string }{
+		{"resource APP NAME", "Take away a resource: redis, or redis-cache with its suffix", ""},
+		{"deployment APP NAME", "Take away a deployment", "deployment-"},
+	} {
+		var flags planFlags
+		sub := &cobra.Command{
+			Use:   what.use,
+			Short: what.short,
+			Args:  cobra.ExactArgs(2),
+			RunE: func(_ *cobra.Command, args []string) error {
+				o, err := a.open(!flags.dryRun)
+				if err != nil {
+					return err
+				}
+				defer o.fs.Close()
+				p, err := scaffold.PlanDestroy(o.Repo, scaffold.DestroyRequest{App: args[0], Name: what.prefix + args[1], Force: flags.force})
+				return a.finish(o, &flags, p, err)
+			},
+		}
+		flags.add(sub)
+		c.AddCommand(sub)
+	}
+	return c
+}
