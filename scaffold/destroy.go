@@ -73,7 +73,7 @@ func PlanDestroy(r *repo.Repo, req DestroyRequest) (*Plan, error) {
 	} else if src != nil {
 		p.remove(recordPath(app.Name, rec.Name), src)
 	}
-	if !req.Force {
+	if !req.Force && len(p.Conflicts) == 0 {
 		if err := d.references(); err != nil {
 			return nil, err
 		}
@@ -121,14 +121,27 @@ func (d *destroyer) edit(e recordEdit) error {
 	if err := checkValues(e.File, src); err != nil {
 		return err
 	}
-	if out := undo(src, e.Container+e.Text, e.Removed, e); out != nil {
-		d.plan.write(e.File, old, out)
-		return nil
+	// In a file whose last line had no end, the end of these lines may have come and gone with the edits around them.
+	unended := strings.TrimSuffix(strings.TrimSuffix(e.Text, "\n"), "\r")
+	begun := strings.TrimPrefix(strings.TrimPrefix(e.Text, "\r"), "\n")
+	for _, text := range []string{e.Text, unended, begun} {
+		if out := undo(src, e.Container+text, e.Removed, e); out != nil {
+			d.plan.write(e.File, old, out)
+			return nil
+		}
 	}
-	if out := undo(src, e.Text, "", e); out != nil && e.Container != "" {
-		d.inherit(e)
-		d.plan.write(e.File, old, out)
-		return nil
+	if e.Container != "" {
+		for _, text := range []string{unended + "\r\n", unended + "\n", unended} {
+			out := undo(src, text, "", e)
+			if out == nil {
+				continue
+			}
+			if left, _ := lookup(e.File, out, e.Path...); left != nil {
+				d.inherit(e)
+				d.plan.write(e.File, old, out)
+				return nil
+			}
+		}
 	}
 	out, err := d.byStructure(src, e)
 	if err != nil {

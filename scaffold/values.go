@@ -183,9 +183,12 @@ func (m *merger) conflict(at diag.Position, path string, forced []byte) {
 func (m *merger) record(path, keys []string, text string, e yamledit.Edit) {
 	rec := recordEdit{File: m.file, Path: path, Keys: keys, Removed: e.Removed, Text: e.Inserted}
 	lines := strings.SplitAfter(strings.TrimSuffix(e.Inserted, "\n"), "\n")
-	if n := len(lines) - strings.Count(text, "\n"); n > 0 && e.Removed != "" || n > 1 {
-		rec.Container = strings.Join(lines[:n], "")
-		rec.Text = strings.TrimPrefix(e.Inserted, rec.Container)
+	if n := len(lines) - strings.Count(text, "\n"); n > 0 {
+		container := strings.Join(lines[:n], "")
+		// A line end alone, put where the file had none, is part of the entries.
+		if e.Removed != "" || strings.TrimSpace(container) != "" {
+			rec.Container, rec.Text = container, strings.TrimPrefix(e.Inserted, container)
+		}
 	}
 	m.edits = append(m.edits, rec)
 }
