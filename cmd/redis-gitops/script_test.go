@@ -12,6 +12,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(killAt) != "" {
+		killMain()
+	}
 	testscript.Main(m, map[string]func(){
 		"redis-gitops": func() { os.Exit(newApp().run(context.Background(), os.Args[1:])) },
 	})
