@@ -104,7 +104,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
-	root.AddCommand(a.generateCommand(), a.destroyCommand(), a.versionCommand())
+	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.versionCommand())
 	return root
 }
 
@@ -135,19 +135,8 @@ func (a *app) open(write bool) (*opened, error) {
 	}
 	o := &opened{fs: fs}
 	if write {
-		if err := fs.Lock(); err != nil {
-			return nil, errors.Join(err, fs.Close())
-		}
-		recovery, err := repo.Recover(fs)
-		if err != nil {
+		if err := a.recover(fs); err != nil {
 			return nil, err
-		}
-		if recovery != nil {
-			done := "undone, the repository is as before it"
-			if recovery.Finished {
-				done = "finished"
-			}
-			fmt.Fprintf(a.err, "an interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
 		}
 	}
 	file := cue.ConfigFile
@@ -165,6 +154,23 @@ func (a *app) open(write bool) (*opened, error) {
 		return nil, err
 	}
 	return o, nil
+}
+
+// recover locks the repository and finishes or undoes what a killed run left, and says so.
+func (a *app) recover(fs lockedFs) error {
+	if err := fs.Lock(); err != nil {
+		return errors.Join(err, fs.Close())
+	}
+	recovery, err := repo.Recover(fs)
+	if err != nil || recovery == nil {
+		return err
+	}
+	done := "undone, the repository is as before it"
+	if recovery.Finished {
+		done = "finished"
+	}
+	fmt.Fprintf(a.err, "an interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
+	return nil
 }
 
 func readConfig(fs afero.Fs, file string, must bool) (*cue.Config, error) {

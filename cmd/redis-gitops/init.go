@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+const initHelp = `Make a devops repository in a folder: its layout, a configuration with every option as a comment, generators, Argo CD's
+root application, a pre-commit hook and CI files. In a repository that exists, only what is missing is added.
+
+Examples:
+  redis-gitops init
+  redis-gitops init devops --dry-run`
+
+func (a *app) initCommand() *cobra.Command {
+	var flags planFlags
+	c := &cobra.Command{
+		Use:   "init [DIR]",
+		Short: "Make a devops repository, or add what one lacks",
+		Long:  initHelp,
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := a.dir
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			if !flags.dryRun {
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					return fmt.Errorf("%s cannot be made: %w", dir, err)
+				}
+			}
+			fs, err := a.openFs(dir)
+			if err != nil {
+				return err
+			}
+			defer fs.Close()
+			if !flags.dryRun {
+				if err := a.recover(fs); err != nil {
+					return err
+				}
+			}
+			r, err := repo.Open(fs, repo.Options{})
+			if err != nil {
+				return err
+			}
+			p, err := scaffold.PlanInit(r)
+			return a.finish(&opened{Repo: r, fs: fs}, &flags, p, err)
+		},
+	}
+	flags.add(c)
+	return c
+}
