@@ -34,7 +34,7 @@ func (a *app) generateCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.generateApplicationCommand(), a.generateResourceCommand(), a.generateDeploymentCommand())
+	c.AddCommand(a.generateApplicationCommand(), a.generateResourceCommand(), a.generateDeploymentCommand(), a.updateCommand())
 	return c
 }
 

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+const updateHelp = `Bring what was generated up to date with its generators, by a three-way merge.
+
+What you changed in the files stays. Where you and the generator changed the same lines, both are shown, nothing is written
+and the exit code is 2. Values are never changed; those that a generator has gained are added.
+
+Examples:
+  redis-gitops generate update
+  redis-gitops generate update shop redis-cache --dry-run
+  redis-gitops generate update --check    # in CI: exit code 1 when something is behind`
+
+func (a *app) updateCommand() *cobra.Command {
+	var flags planFlags
+	var check bool
+	c := &cobra.Command{
+		Use:   "update [APP [NAME]]",
+		Short: "Bring generated files up to date with their generators",
+		Long:  updateHelp,
+		Args:  cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.dryRun = flags.dryRun || check
+			o, err := a.open(!flags.dryRun)
+			if err != nil {
+				return err
+			}
+			defer o.fs.Close()
+			args = append(args, "", "")
+			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.config, scaffold.UpdateRequest{App: args[0], Name: args[1]})
+			if err := a.finish(o, &flags, p, err); err != nil {
+				return err
+			}
+			if check && p.Changed() {
+				return errCode(exitFindings)
+			}
+			return nil
+		},
+	}
+	flags.add(c)
+	c.Flags().BoolVar(&check, "check", false, "write nothing; exit code 1 when something is behind its generator")
+	return c
+}
