@@ -20,4 +20,5 @@ test: tools check
 	go test ./...
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./cue ./repo ./cmd/redis-gitops
+	go test -run "^$$" -bench . -benchmem ./cue ./repo
+	go test -run "^$$" -bench Generate ./cmd/redis-gitops

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// BenchmarkGenerate runs the built tool as a user does and gives the CPU time of the whole process: its start alone, and
+// `generate resource` in repositories of 1, 10 and 1,000 applications. The limit is 100 ms, and it must not grow.
+func BenchmarkGenerate(b *testing.B) {
+	tool := filepath.Join(b.TempDir(), "redis-gitops")
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", tool, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	measure := func(b *testing.B, reset func(), args ...string) {
+		var cpu time.Duration
+		for b.Loop() {
+			b.StopTimer()
+			reset()
+			b.StartTimer()
+			c := exec.Command(tool, args...)
+			if out, err := c.CombinedOutput(); err != nil {
+				b.Fatalf("%v: %s", err, out)
+			}
+			cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+		}
+		b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+	}
+	b.Run("start", func(b *testing.B) { measure(b, func() {}, "version") })
+	for _, n := range []int{1, 10, 1000} {
+		b.Run(fmt.Sprintf("apps=%d", n), func(b *testing.B) {
+			dir := b.TempDir()
+			run := func(args ...string) {
+				if out, err := exec.Command(tool, append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+					b.Fatalf("%v: %s", err, out)
+				}
+			}
+			run("init", dir)
+			run("generate", "application", "app-0")
+			app := filepath.Join(dir, "applications", "app-0")
+			for i := 1; i < n; i++ {
+				if err := os.CopyFS(filepath.Join(dir, "applications", fmt.Sprintf("app-%d", i)), os.DirFS(app)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			values := filepath.Join(app, "values.yaml")
+			fresh, err := os.ReadFile(values)
+			if err != nil {
+				b.Fatal(err)
+			}
+			measure(b, func() {
+				if err := os.WriteFile(values, fresh, 0o644); err != nil {
+					b.Fatal(err)
+				}
+				for _, made := range []string{filepath.Join(app, "templates", "redis.yaml"), filepath.Join(dir, ".redis-gitops", "generated", "app-0", "redis.yaml")} {
+					if err := os.RemoveAll(made); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}, "-C", dir, "generate", "resource", "app-0", "redis", "--profile", "queue")
+		})
+	}
+}
