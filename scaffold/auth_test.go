@@ -1,0 +1,176 @@
+package scaffold
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+
+	sealing "github.com/bitnami-labs/sealed-secrets/pkg/crypto"
+
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// certificate makes a controller's key and certificate.
+func certificate(t *testing.T, validFor time.Duration) (*rsa.PrivateKey, []byte) {
+	t.Helper()
+	key, cert, err := sealing.GeneratePrivateKeyAndCert(2048, validFor, "sealed-secrets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+}
+
+func TestSealed(t *testing.T) {
+	key, cert := certificate(t, time.Hour)
+	machine := Machine{Random: rand.Reader, Now: time.Now()}
+	r := shop(t, valuesFiles["fresh"])
+	c := config(t, "")
+	req := ResourceRequest{App: "shop", Namespace: "prod", Auth: Auth{Method: Sealed, Cert: cert}}
+	p, err := PlanResource(context.Background(), r, c, machine, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Apply(r); err != nil {
+		t.Fatal(err)
+	}
+	docs, err := r.Documents("applications/shop/templates/redis-auth.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(docs) != 1 || docs[0].Kind() != "SealedSecret" || docs[0].Name() != "shop-redis-auth" || docs[0].Namespace() != "prod" {
+		t.Fatalf("not the SealedSecret: %+v", docs)
+	}
+	sealed, err := base64.StdEncoding.DecodeString(docs[0].Get("spec", "encryptedData", "password").Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fingerprint, err := sealing.PublicKeyFingerprint(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]*rsa.PrivateKey{fingerprint: key}
+	password, err := sealing.HybridDecrypt(rand.Reader, keys, sealed, []byte("prod/shop-redis-auth"))
+	if err != nil || len(password) != 32 || strings.Trim(string(password), passwordLetters) != "" {
+		t.Errorf("password %q, %v", password, err)
+	}
+	if _, err := sealing.HybridDecrypt(rand.Reader, keys, sealed, []byte("other/shop-redis-auth")); err == nil {
+		t.Error("the password opens in another namespace")
+	}
+	for _, f := range p.Files {
+		if strings.Contains(string(f.New), string(password)) {
+			t.Errorf("%s holds the password in plain text", f.Path)
+		}
+	}
+	if strings.Contains(p.Diff(), string(password)) {
+		t.Error("the diff holds the password in plain text")
+	}
+	values := read(t, r, "applications/shop/values.yaml")
+	secret, url := strings.Index(values, "name: REDIS_PASSWORD"), strings.Index(values, `redis://:$(REDIS_PASSWORD)@shop-redis-master.prod.svc:6379`)
+	if secret < 0 || url < secret {
+		t.Errorf("REDIS_PASSWORD does not come before the URL that uses it:\n%s", values)
+	}
+	again, err := PlanResource(context.Background(), r, c, machine, req)
+	if err != nil || again.Changed() {
+		t.Errorf("a second run: %v\n%s", err, again.Diff())
+	}
+	p, err = PlanDestroy(r, DestroyRequest{App: "shop", Name: "redis"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Apply(r); err != nil {
+		t.Fatal(err)
+	}
+	if src, _ := readIfThere(r, "applications/shop/templates/redis-auth.yaml"); src != nil {
+		t.Error("the sealed password is still there")
+	}
+}
+
+func TestAuthErrors(t *testing.T) {
+	_, valid := certificate(t, time.Hour)
+	_, expired := certificate(t, time.Hour)
+	late := Machine{Random: rand.Reader, Now: time.Now().Add(48 * time.Hour)}
+	now := Machine{Random: rand.Reader, Now: time.Now()}
+	rts := "# Example values.yaml:\n# resources:\n#   %{camelName}:\n#     memory: 100Mi\n\nkind: RedisFailover\n"
+	for _, tt := range []struct {
+		name      string
+		auth      Auth
+		machine   Machine
+		generator string
+		want      string
+	}{
+		{"no certificate", Auth{Method: Sealed}, now, "", "give --cert FILE"},
+		{"not PEM", Auth{Method: Sealed, Cert: []byte("x")}, now, "", "not in PEM form"},
+		{"expired", Auth{Method: Sealed, Cert: expired}, late, "", "certificate expired on "},
+		{"no namespace", Auth{Method: Sealed, Cert: valid}, now, "", `no Application says where "shop" goes; give --namespace`},
+		{"no store", Auth{Method: External}, now, "", "give --store NAME"},
+		{"bad name", Auth{Method: Existing, Secret: "a/b"}, now, "", `invalid Secret name "a/b"`},
+		{"unknown", Auth{Method: "seald"}, now, "", `did you mean "sealed"?`},
+		{"a generator without auth", Auth{Method: Existing}, now, rts, "the generator has no such value, so a password cannot take effect"},
+	} {
+		r := shop(t, valuesFiles["fresh"])
+		if tt.generator != "" {
+			if err := r.Apply("test", []repo.Change{{Path: "generators/resources/redis.yaml", New: []byte(tt.generator)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := PlanResource(context.Background(), r, config(t, ""), tt.machine, ResourceRequest{App: "shop", Auth: tt.auth})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestStrictWantsAPassword(t *testing.T) {
+	r := shop(t, valuesFiles["fresh"])
+	p, err := PlanResource(context.Background(), r, config(t, "strict: true\noperator:\n  namespace: redis-operator\n"), machine, ResourceRequest{App: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff := p.Diff()
+	for _, want := range []string{"+    auth: shop-redis-auth", "+    networkPolicy: redis-operator", "name: REDIS_PASSWORD, valueFrom: { secretKeyRef: { name: shop-redis-auth, key: password }"} {
+		if !strings.Contains(diff, want) {
+			t.Errorf("no %q in\n%s", want, diff)
+		}
+	}
+	if !strings.Contains(strings.Join(p.Next, "\n"), `make sure that the Secret "shop-redis-auth"`) {
+		t.Errorf("next: %q", p.Next)
+	}
+	p, err = PlanResource(context.Background(), r, config(t, "strict: true\n"), machine, ResourceRequest{App: "shop", Auth: Auth{Method: NoAuth}})
+	if err != nil || strings.Contains(p.Diff(), "REDIS_PASSWORD") {
+		t.Errorf("--auth none: %v", err)
+	}
+}
+
+func TestExternal(t *testing.T) {
+	r := shop(t, valuesFiles["fresh"])
+	req := ResourceRequest{App: "shop", Suffix: "cache", Auth: Auth{Method: External, Store: "SecretStore/vault"}}
+	p, err := PlanResource(context.Background(), r, config(t, ""), machine, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Apply(r); err != nil {
+		t.Fatal(err)
+	}
+	docs, err := r.Documents("applications/shop/templates/redis-cache-auth.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, d := range docs {
+		kinds = append(kinds, d.Kind()+" "+d.Name())
+	}
+	if got, want := strings.Join(kinds, ", "), "Password shop-cache-redis-auth, PushSecret shop-cache-redis-auth, ExternalSecret shop-cache-redis-auth"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if store := docs[2].Get("spec", "secretStoreRef", "kind"); store == nil || store.Value != "SecretStore" {
+		t.Error("not the store that was asked for")
+	}
+	if !strings.Contains(read(t, r, "applications/shop/values.yaml"), "name: REDIS_CACHE_PASSWORD") {
+		t.Error("the password's entry has no name of its own")
+	}
+}
