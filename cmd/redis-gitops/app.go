@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -37,6 +38,8 @@ type app struct {
 	machine  scaffold.Machine
 	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
 	openFs func(dir string) (lockedFs, error)
+
+	lines *bufio.Reader // of in, once somebody was asked
 
 	dir        string
 	configFile string

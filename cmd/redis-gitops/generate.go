@@ -188,7 +188,24 @@ Examples:
 				return err
 			}
 			defer o.fs.Close()
+			interactive := a.terminal && !flags.yes && flags.output == "text"
+			if req.Type == "" && interactive {
+				if req.Type, err = a.askType(o); err != nil {
+					return err
+				}
+			}
 			p, err := scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.machine, req)
+			// There is one already: the person may want a second one.
+			var conflict *scaffold.ConflictError
+			if errors.As(err, &conflict) && interactive && req.Suffix == "" {
+				if req.Suffix, err = a.ask("There is one already. A suffix for a second one (empty to stop): "); err != nil {
+					return err
+				}
+				if req.Suffix == "" {
+					return a.finish(o, &flags, p, conflict)
+				}
+				p, err = scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.machine, req)
+			}
 			return a.finish(o, &flags, p, err)
 		},
 	}
@@ -205,6 +222,19 @@ Examples:
 	f.StringVar(&req.Namespace, "namespace", "", "where the application runs (default: what Argo CD or Flux says)")
 	f.StringArrayVar(&env, "env", nil, "another name for an env entry: REDIS_URL=CACHE_URL; may be repeated")
 	return c
+}
+
+// askType asks for the type of a resource when there is more than one.
+func (a *app) askType(o *opened) (string, error) {
+	operator, err := cue.OperatorNamed(o.config.Operator.Name)
+	if err != nil {
+		return "", err
+	}
+	types, err := scaffold.GeneratorTypes(o.Repo, "resources", operator.Types)
+	if err != nil || len(types) == 1 {
+		return "", err
+	}
+	return a.choose("What type of resource? ", types)
 }
 
 func (a *app) generateDeploymentCommand() *cobra.Command {
