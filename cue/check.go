@@ -42,7 +42,7 @@ func check(schema cue.Value, data any, path []string, report func(Violation)) {
 			return
 		}
 	default:
-		if schema.Unify(schema.Context().Encode(data)).Validate(cue.Concrete(true)) == nil {
+		if schema.Unify(asValue(data)).Validate(cue.Concrete(true)) == nil {
 			return
 		}
 	}
@@ -223,7 +223,7 @@ func quantity(schema cue.Value, text string) string {
 		unit = "M"
 	}
 	right := m[1] + unit + "i"
-	if schema.Unify(schema.Context().Encode(right)).Err() != nil {
+	if schema.Unify(asValue(right)).Err() != nil {
 		return ""
 	}
 	return right

@@ -116,7 +116,7 @@ func LoadConfig(file string, src []byte) (*Config, error) {
 
 func decodeConfig(schema cue.Value, doc *document, c *Config) error {
 	if doc.data != nil {
-		schema = schema.Unify(schema.Context().Encode(doc.data))
+		schema = schema.Unify(asValue(doc.data))
 	}
 	// The values keep their positions, which Decode cannot know.
 	var plain struct {

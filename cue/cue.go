@@ -14,6 +14,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
 )
 
 //go:embed *.cue operator/*/*.cue operator/*/resource.yaml
@@ -28,7 +29,11 @@ func compile(names ...string) (cue.Value, error) {
 		if err != nil {
 			return cue.Value{}, fmt.Errorf("embedded schema %s: %w", name, err)
 		}
-		if err := instance.AddFile(path.Join("cue", name), src); err != nil {
+		file, err := parser.ParseFile(path.Join("cue", name), src, parser.ParseComments)
+		if err != nil {
+			return cue.Value{}, fmt.Errorf("embedded schema: %w", err)
+		}
+		if err := instance.AddSyntax(file); err != nil {
 			return cue.Value{}, fmt.Errorf("embedded schema: %w", err)
 		}
 	}
@@ -41,3 +46,6 @@ func compile(names ...string) (cue.Value, error) {
 
 // lookup gives the value at a path such as "defaults.values" or "#Values".
 func lookup(v cue.Value, path string) cue.Value { return v.LookupPath(cue.ParsePath(path)) }
+
+// asValue gives data as a value of a context of its own: one that is shared would keep it for ever.
+func asValue(data any) cue.Value { return cuecontext.New().Encode(data) }

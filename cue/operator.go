@@ -136,7 +136,7 @@ func (o *Operator) Names(r Request) (Names, error) {
 	if err := o.checkVersion(r.Version); err != nil {
 		return Names{}, diag.Problems{{Message: err.Error()}}
 	}
-	v := lookup(o.schema, "#Names").Unify(o.schema.Context().Encode(map[string]any{
+	v := lookup(o.schema, "#Names").Unify(asValue(map[string]any{
 		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version,
 	}))
 	var messages []string

@@ -112,7 +112,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
-	whole := lookup(o.schema, "#Problems").Unify(o.schema.Context().Encode(map[string]any{"values": given, "profiles": profiles}))
+	whole := lookup(o.schema, "#Problems").Unify(asValue(map[string]any{"values": given, "profiles": profiles}))
 	var wrong []struct {
 		Keys    []string `json:"keys"`
 		Message string   `json:"message"`

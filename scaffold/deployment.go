@@ -57,7 +57,7 @@ func PlanDeployment(r *repo.Repo, req DeploymentRequest) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Command: "generate deployment " + app.Name + " " + req.Type}
+	p := &Plan{Command: "generate deployment " + app.Name + " " + req.Type, Generator: g.File}
 	recordName := "deployment-" + name
 	rec := &record{
 		Version: 1, Command: p.Command, Application: app.Name, Folder: "deployments", Type: req.Type, Name: recordName,

@@ -45,6 +45,7 @@ type Conflict struct {
 // A Plan is what a command would do. It is the same for --dry-run, --output json, the page and the real run.
 type Plan struct {
 	Command   string // for messages and the journal: "generate resource shop redis"
+	Generator string // the generator in use, if the plan has one
 	Files     []FileChange
 	Conflicts []Conflict
 	Notes     []string // what a person should know about the plan

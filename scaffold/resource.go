@@ -44,7 +44,7 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Command: s.command()}
+	p := &Plan{Command: s.command(), Generator: s.generator.File}
 	if err := s.prepare(ctx, machine); err != nil {
 		return nil, err
 	}

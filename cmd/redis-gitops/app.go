@@ -44,6 +44,7 @@ type app struct {
 	dir        string
 	configFile string
 	color      string
+	colored    bool // what color comes to
 	quiet      bool
 	verbose    bool
 }
@@ -81,7 +82,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return int(code)
 	}
 	for _, p := range diag.All(err) {
-		fmt.Fprintf(a.err, "error: %v\n", p)
+		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), p)
 	}
 	return exitError
 }
@@ -103,7 +104,8 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.configFile, "config", "", "the configuration file, inside the repository (default "+cue.ConfigFile+")")
 	f.StringVar(&a.color, "color", "auto", "colours: auto, always or never")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
-	f.BoolVarP(&a.verbose, "verbose", "v", false, "print more")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "say which repository, configuration and generator are used")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.setColor() }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
@@ -115,6 +117,13 @@ func (a *app) rootCommand() *cobra.Command {
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintf(a.out, format+"\n", args...)
+	}
+}
+
+// tell prints a line for people who asked for more.
+func (a *app) tell(format string, args ...any) {
+	if a.verbose {
+		fmt.Fprintf(a.err, format+"\n", args...)
 	}
 }
 
@@ -149,6 +158,7 @@ func (a *app) open(write bool) (*opened, error) {
 	if o.config, err = readConfig(fs, file, a.configFile != ""); err != nil {
 		return nil, err
 	}
+	a.tell("repository %s", root)
 	l := o.config.Layout
 	o.Repo, err = repo.Open(fs, repo.Options{Layout: repo.Layout{
 		Applications: l.Applications, Generators: l.Generators, Platform: l.Platform, PlatformApplications: l.PlatformApplications,
@@ -186,6 +196,10 @@ func readConfig(fs afero.Fs, file string, must bool) (*cue.Config, error) {
 		return cue.LoadConfig(file, nil)
 	}
 	if err != nil {
+		return nil, err
+	}
+	// The same words and lines for broken YAML as in every other file.
+	if _, err := repo.ParseDocuments(file, src); err != nil {
 		return nil, err
 	}
 	return cue.LoadConfig(file, src)

@@ -72,6 +72,9 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 	if err != nil && !errors.As(err, &conflict) {
 		return err
 	}
+	if p.Generator != "" {
+		a.tell("generator %s", p.Generator)
+	}
 	if conflict == nil && !f.dryRun {
 		if err := p.Apply(o.Repo); err != nil {
 			return err
@@ -92,16 +95,16 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 	}
 	if conflict != nil {
 		for _, c := range conflict.Conflicts {
-			fmt.Fprintf(a.err, "error: %v\n%s", &c.Problem, c.Diff)
+			fmt.Fprintf(a.err, "%s %v\n%s", a.paint(red, "error:"), &c.Problem, a.paintDiff(c.Diff))
 		}
 		fmt.Fprintln(a.err, "nothing was changed")
 		return errCode(exitError)
 	}
 	for _, n := range p.Notes {
-		fmt.Fprintf(a.err, "note: %s\n", n)
+		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), n)
 	}
 	if f.dryRun {
-		fmt.Fprint(a.out, p.Diff())
+		fmt.Fprint(a.out, a.paintDiff(p.Diff()))
 		return nil
 	}
 	if !p.Changed() {

@@ -178,3 +178,49 @@ func tree(t *testing.T, dir string) string {
 	}
 	return b.String()
 }
+
+// readOnlyFs is a disk that takes no writes.
+type readOnlyFs struct{ *rootfs.FS }
+
+func (r readOnlyFs) refuse(op, name string) error {
+	return &fs.PathError{Op: op, Path: name, Err: syscall.EROFS}
+}
+
+func (r readOnlyFs) Create(name string) (afero.File, error) { return nil, r.refuse("create", name) }
+func (r readOnlyFs) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, error) {
+	if flag&(os.O_WRONLY|os.O_RDWR|os.O_CREATE) != 0 {
+		return nil, r.refuse("open", name)
+	}
+	return r.FS.OpenFile(name, flag, perm)
+}
+func (r readOnlyFs) Mkdir(name string, _ fs.FileMode) error    { return r.refuse("mkdir", name) }
+func (r readOnlyFs) MkdirAll(name string, _ fs.FileMode) error { return r.refuse("mkdir", name) }
+func (r readOnlyFs) Remove(name string) error                  { return r.refuse("remove", name) }
+func (r readOnlyFs) Rename(from, _ string) error               { return r.refuse("rename", from) }
+
+func TestReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	if code := newApp().run(context.Background(), []string{"-C", dir, "-q", "init", dir}); code != exitOK {
+		t.Fatal(code)
+	}
+	if code := newApp().run(context.Background(), []string{"-C", dir, "-q", "generate", "application", "shop"}); code != exitOK {
+		t.Fatal(code)
+	}
+	before := tree(t, dir)
+	var out strings.Builder
+	a := newApp()
+	a.out, a.err = &out, &out
+	a.openFs = func(dir string) (lockedFs, error) {
+		root, err := rootfs.Open(dir)
+		return readOnlyFs{root}, err
+	}
+	if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis"}); code != exitError {
+		t.Errorf("exit code %d", code)
+	}
+	if got := out.String(); !strings.Contains(got, "read-only file system") || !strings.Contains(got, "nothing was changed") {
+		t.Errorf("got %s", got)
+	}
+	if tree(t, dir) != before {
+		t.Error("something was written")
+	}
+}
