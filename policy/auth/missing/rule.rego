@@ -1,0 +1,21 @@
+# METADATA
+# title: Redis without a password
+# description: |-
+#   Without spec.auth.secretPath every pod of the cluster can read and change the data, and sentinels of another
+#   Redis can take over a replica whose address they have seen before.
+# custom:
+#   severity: "off"
+#   strict: error
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Name a Secret with the key password, as `redis-gitops generate resource --auth` does.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/generator.go, GetRedisPassword of service/k8s/util.go
+package redisgitops.auth.missing
+
+deny contains {
+	"message": "no password: spec.auth.secretPath is not set; name a Secret with the key \"password\"",
+	"path": ["spec", "auth", "secretPath"],
+} if {
+	object.get(input, ["spec", "auth", "secretPath"], "") == ""
+}

@@ -1,0 +1,200 @@
+package policy
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// Level is how grave a rule's findings are, or "off".
+type Level string
+
+// The levels, as METADATA and the configuration write them.
+const (
+	Off     Level = "off"
+	Info    Level = "info"
+	Warning Level = "warning"
+	Error   Level = "error"
+)
+
+// Severity gives the level as a severity; false for "off".
+func (l Level) Severity() (diag.Severity, bool) {
+	switch l {
+	case Error:
+		return diag.Error, true
+	case Warning:
+		return diag.Warning, true
+	case Info:
+		return diag.Info, true
+	}
+	return 0, false
+}
+
+// Scopes of rules.
+const (
+	ScopeResource   = "resource"   // one evaluation a resource, which is input
+	ScopeRepository = "repository" // one evaluation a run, on data.repo
+)
+
+// Rule is what the METADATA of a rule says.
+type Rule struct {
+	Name        string // category/rule, the folder
+	Category    string
+	Title       string   // one line: what is wrong
+	Description string   // why, and what happens
+	Remediation string   // what to do
+	Severity    Level    // by default
+	Strict      Level    // in strict mode
+	Scope       string   // ScopeResource or ScopeRepository
+	Kinds       []string // of a resource rule: the kinds of resources it looks at; none is all
+	Once        string   // "application" or "repository": many findings there are told as one; "" is each
+	Fix         string   // what --fix does; "" when it does nothing
+	Since       string   // the version of the tool that has it first
+	References  []string // where the facts are from
+	Bad, Good   string   // the txtar archives of its testdata
+	File        string   // of its Rego
+	User        bool     // not one of ours
+}
+
+// metadata is the YAML of a METADATA block.
+type metadata struct {
+	Title       string `yaml:"title"`
+	Description string `yaml:"description"`
+	Custom      struct {
+		Severity    Level    `yaml:"severity"`
+		Strict      Level    `yaml:"strict"`
+		Scope       string   `yaml:"scope"`
+		Kinds       []string `yaml:"kinds"`
+		Once        string   `yaml:"once"`
+		Fix         string   `yaml:"fix"`
+		Since       string   `yaml:"since"`
+		Remediation string   `yaml:"remediation"`
+		References  []string `yaml:"references"`
+	} `yaml:"custom"`
+}
+
+// Rules gives the embedded rules, sorted by name.
+func Rules() ([]*Rule, error) { return readRules(files, "rule.rego") }
+
+// readRules reads the METADATA of every rule file below fsys.
+func readRules(fsys fs.FS, base string) ([]*Rule, error) {
+	names, err := fs.Glob(fsys, "*/*/"+base)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]*Rule, 0, len(names))
+	for _, file := range names {
+		src, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, err
+		}
+		rule, err := parseRule(file, string(src), strings.TrimSuffix(file, "/"+base))
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, rule)
+	}
+	slices.SortFunc(rules, func(a, b *Rule) int { return strings.Compare(a.Name, b.Name) })
+	return rules, nil
+}
+
+// Examples fills in Bad and Good of an embedded rule.
+func (r *Rule) Examples() {
+	if r.User {
+		return
+	}
+	read := func(name string) string {
+		src, _ := files.ReadFile(path.Join(r.Name, "testdata", name)) // a test makes sure that each has both
+		return string(src)
+	}
+	r.Bad, r.Good = read("bad.txtar"), read("good.txtar")
+}
+
+// parseRule reads the first METADATA block of a file.
+func parseRule(file, src, name string) (*Rule, error) {
+	rule := &Rule{Name: name, File: file}
+	rule.Category, _, _ = strings.Cut(name, "/")
+	block, line := metadataBlock(src)
+	if block == "" {
+		return nil, diag.Errorf(diag.Position{File: file, Line: 1}, "", "the rule has no METADATA; write \"# METADATA\" and below it \"# title: …\" above the package")
+	}
+	var m metadata
+	if err := yaml.Unmarshal([]byte(block), &m); err != nil {
+		return nil, diag.Errorf(diag.Position{File: file, Line: line}, "", "METADATA is not valid YAML: %s; correct it", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	rule.Title, rule.Description = m.Title, strings.TrimSpace(m.Description)
+	c := m.Custom
+	rule.Severity, rule.Strict, rule.Scope, rule.Kinds, rule.Once = c.Severity, c.Strict, c.Scope, c.Kinds, c.Once
+	rule.Fix, rule.Since, rule.Remediation, rule.References = c.Fix, c.Since, strings.TrimSpace(c.Remediation), c.References
+	if rule.Severity == "" {
+		rule.Severity = Error
+	}
+	if rule.Strict == "" {
+		rule.Strict = rule.Severity
+	}
+	if rule.Scope == "" {
+		rule.Scope = ScopeResource
+	}
+	at := diag.Position{File: file, Line: line}
+	if err := oneOf(at, "severity", string(rule.Severity), "error", "info", "off", "warning"); err != nil {
+		return nil, err
+	}
+	if err := oneOf(at, "strict", string(rule.Strict), "error", "info", "off", "warning"); err != nil {
+		return nil, err
+	}
+	if err := oneOf(at, "scope", rule.Scope, ScopeRepository, ScopeResource); err != nil {
+		return nil, err
+	}
+	if err := oneOf(at, "once", rule.Once, "", "application", "repository"); err != nil {
+		return nil, err
+	}
+	return rule, nil
+}
+
+func oneOf(at diag.Position, key, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return diag.Errorf(at, "custom."+key, "%q is not allowed; %s%s", value, diag.OneOf(allowed), diag.DidYouMean(value, allowed))
+}
+
+// metadataBlock gives the YAML of the first METADATA comment and the line it begins at.
+func metadataBlock(src string) (string, int) {
+	var block strings.Builder
+	start, n := 0, 0
+	for line := range strings.Lines(src) {
+		n++
+		text := strings.TrimRight(line, "\r\n")
+		switch {
+		case start == 0 && strings.TrimSpace(text) == "# METADATA":
+			start = n
+		case start > 0 && strings.HasPrefix(text, "#"):
+			block.WriteString(strings.TrimPrefix(strings.TrimPrefix(text, "#"), " ") + "\n")
+		case start > 0:
+			return block.String(), start
+		}
+	}
+	return block.String(), start
+}
+
+// Find gives the rule of a name, or a problem that lists near ones.
+func Find(rules []*Rule, name string) (*Rule, error) {
+	names := make([]string, len(rules))
+	for i, r := range rules {
+		if r.Name == name {
+			return r, nil
+		}
+		names[i] = r.Name
+	}
+	hint := diag.DidYouMean(name, names)
+	if hint == "" {
+		hint = "; `redis-gitops rules` lists them"
+	}
+	return nil, fmt.Errorf("unknown rule %q%s", name, hint)
+}
