@@ -221,7 +221,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"module", TypeModule2, []byte{0}, `rdb: offset 100: the value of module "ReJSON-RL" cannot be decoded; restore it into a server that has the module`},
 		{"unknown", 30, []byte{0}, "rdb: offset 100: unknown type 30"},
 		{"too long", TypeString, []byte("\x01ab"), "rdb: offset 102: 1 bytes follow the value"},
-		{"too short", TypeString, []byte("\x03ab"), "rdb: offset 103: the data ends here, too early; it is truncated or damaged"},
+		{"too short", TypeString, []byte("\x03ab"), "rdb: offset 103: the data ends here, at least 1 byte too early; it is truncated or damaged"},
 		{"NaN", TypeZSet, []byte("\x01\x01m\xfd"), "rdb: offset 104: a score is not a number"},
 		{"no score", TypeZSet, []byte("\x01\x01m\x01x"), `rdb: offset 105: "x" is not a score`},
 		{"packed NaN", TypeZSetListpack, blob(packEntries("\x81m", "\x83nan")), "rdb: offset 100: damaged packed elements: a score is not a number"},

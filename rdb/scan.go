@@ -12,9 +12,11 @@ package rdb
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // Kind says what an [Entry] is.
@@ -78,6 +80,7 @@ const (
 type Scanner struct {
 	w       window
 	entry   Entry
+	db      int // not in entry, which a Filter may change
 	key     []byte
 	version int
 	started bool
@@ -155,7 +158,7 @@ func (s *Scanner) next() error {
 	if cap(s.key) > w.size {
 		s.key = []byte{}
 	}
-	*e = Entry{DB: e.DB, Offset: w.offset()}
+	*e = Entry{DB: s.db, Offset: w.offset()}
 	for {
 		op, err := w.u8()
 		if err != nil {
@@ -212,24 +215,43 @@ func expiry(ms int64) int64 {
 	return max(ms, 1)
 }
 
+// magics are what dumps begin with, before the digits of the version.
+var magics = [...]string{"REDIS", "VALKEY"}
+
+// maybeMagic tells whether a dump may begin like this.
+func maybeMagic(p []byte) bool {
+	for _, magic := range magics {
+		n := min(len(p), len(magic))
+		if string(p[:n]) == magic[:n] {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *Scanner) header() error {
 	const size = len("REDIS0011")
 	p, err := s.w.take(uint64(size))
+	if errors.Is(err, io.ErrUnexpectedEOF) && !maybeMagic(s.w.buf[:s.w.end]) {
+		return &Error{0, notADump(s.w.buf[:s.w.end]), ErrUnsupported}
+	}
 	if err != nil {
 		return err
 	}
-	digits, ok := "", false
-	for _, magic := range []string{"REDIS", "VALKEY"} {
+	digits := ""
+	for _, magic := range magics {
 		if string(p[:len(magic)]) == magic {
-			digits, ok = string(p[len(magic):]), true
+			digits = string(p[len(magic):])
 		}
 	}
-	if !ok {
-		return &Error{0, fmt.Sprintf("not an RDB dump; it begins with %q and not with \"REDIS\" or \"VALKEY\"", p), ErrUnsupported}
+	if digits == "" {
+		s.w.pos = 0
+		_ = s.w.need(sniffLen) // however many there are
+		return &Error{0, notADump(s.w.buf[:s.w.end]), ErrUnsupported}
 	}
+	valkey := len(digits) == len("080")
 	number, err := strconv.ParseUint(digits, 10, 16)
 	s.version = int(number)
-	valkey := string(p[:5]) != "REDIS"
 	if err != nil || !knownVersion(s.version) || valkey != (s.version >= minValkeyVersion) {
 		return &Error{int64(size - len(digits)), fmt.Sprintf("unknown RDB version %q; readable are 1 to %d of Redis and %d to %d of Valkey",
 			digits, maxRedisVersion, minValkeyVersion, maxValkeyVersion), ErrUnsupported}
@@ -249,7 +271,8 @@ func (s *Scanner) selectDB() error {
 	if n > 1<<31-1 {
 		return s.w.errorf("database number %d is too large", n)
 	}
-	s.entry.DB = int(n)
+	s.db = int(n)
+	s.entry.DB = s.db
 	return nil
 }
 
@@ -345,8 +368,25 @@ func (s *Scanner) keyValue(typeByte byte) error {
 		e.from = s
 		return nil
 	}
+	if err != nil {
+		return inKey(err, e.Key)
+	}
 	e.Raw = w.buf[w.hold:w.pos:w.pos]
-	return err
+	return nil
+}
+
+// inKey adds to the error of a dump that was cut in which key that is.
+func inKey(err error, key []byte) error {
+	e, ok := err.(*Error)
+	if !ok || e.Err != io.ErrUnexpectedEOF {
+		return err
+	}
+	const shown = 100
+	where := fmt.Sprintf("the data ends here, inside of key %q", key)
+	if len(key) > shown {
+		where = fmt.Sprintf("the data ends here, inside of the key that begins with %q", key[:shown])
+	}
+	return &Error{e.Offset, where + strings.TrimPrefix(e.Message, endsHere), e.Err}
 }
 
 // end checks the checksum, which Redis writes since RDB version 5, and as 0 where it is switched off.
@@ -394,7 +434,7 @@ func (e *Entry) stream(fn func(*window) error) error {
 	}
 	e.from = nil
 	if s.err == nil {
-		s.err = fn(&s.w)
+		s.err = inKey(fn(&s.w), e.Key)
 	}
 	return s.err
 }

@@ -1,6 +1,7 @@
 package rdb
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
@@ -63,7 +64,7 @@ func (w *window) fill(n int) error {
 	}
 	for empty := 0; w.end-w.pos < n; {
 		if w.r == nil {
-			return w.truncated()
+			return w.truncated(uint64(n))
 		}
 		if w.end == len(w.buf) {
 			w.buf = append(w.buf, make([]byte, min(len(w.buf), w.pos+n-w.end))...)
@@ -73,7 +74,7 @@ func (w *window) fill(n int) error {
 		switch {
 		case w.end-w.pos >= n:
 		case err == io.EOF:
-			return w.truncated()
+			return w.truncated(uint64(n))
 		case err != nil:
 			return &Error{w.base + int64(w.end), "reading: " + err.Error(), err}
 		case got > 0:
@@ -87,8 +88,16 @@ func (w *window) fill(n int) error {
 	return nil
 }
 
-func (w *window) truncated() error {
-	return &Error{w.base + int64(w.end), "the data ends here, too early; it is truncated or damaged", io.ErrUnexpectedEOF}
+const endsHere = "the data ends here"
+
+// truncated says that of n bytes not all are there.
+func (w *window) truncated(n uint64) error {
+	missing, bytes := n-uint64(w.end-w.pos), "bytes"
+	if missing == 1 {
+		bytes = "byte"
+	}
+	message := fmt.Sprintf("%s, at least %d %s too early; it is truncated or damaged", endsHere, missing, bytes)
+	return &Error{w.base + int64(w.end), message, io.ErrUnexpectedEOF}
 }
 
 // discard forgets buf[:to]; it is summed, and given to the sink, before.
@@ -178,7 +187,9 @@ func (w *window) skipFar(n uint64) error {
 	for n > uint64(w.end-w.pos) {
 		n -= uint64(w.end - w.pos)
 		w.pos = w.end
-		if err := w.fill(1); err != nil {
+		if err := w.fill(1); errors.Is(err, io.ErrUnexpectedEOF) {
+			return w.truncated(n)
+		} else if err != nil {
 			return err
 		}
 	}

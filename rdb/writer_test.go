@@ -144,7 +144,7 @@ func TestDumpErrors(t *testing.T) {
 		{"version", whole("\x00\x01a\x63\x00"), "rdb: offset 3: unknown RDB version 99"},
 		{"checksum", []byte("\x00\x01a\x0a\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "rdb: offset 5: the checksum is b47d368f9beffebf, but the payload says 0000000000000000"},
 		{"type", whole("\x1e\x01a\x0a\x00"), "rdb: offset 0: unknown type 30"},
-		{"cut", whole("\x00\x05a\x0a\x00"), "rdb: offset 3: the data ends here, too early; it is truncated or damaged"},
+		{"cut", whole("\x00\x05a\x0a\x00"), "rdb: offset 3: the data ends here, at least 4 bytes too early; it is truncated or damaged"},
 		{"more", whole("\x00\x01ab\x0a\x00"), "rdb: offset 3: 1 bytes follow the value"},
 	} {
 		if _, _, err := ParseDump(tt.payload); err == nil || err.Error() != tt.want {
