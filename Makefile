@@ -8,9 +8,9 @@ build:
 demo: build
 	@sh scripts/demo.sh bin/redis-gitops
 
-# Redis is there for tests of dumps; git for tests of patches and of three-way merges.
+# Redis and Sentinel are there for tests of dumps; git for tests of patches and of three-way merges.
 tools:
-	@sh scripts/install-tools.sh redis-server git
+	@sh scripts/install-tools.sh redis-server redis-sentinel git
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+const serverHelp = `A server is redis://HOST:PORT/DB, rediss://… (with TLS), redis+sentinel://HOST,HOST/MASTER/DB (its master, found by
+Sentinels), rediss+sentinel://… or unix:///PATH. Its password is read from %s or the file of --%spassword-file: in the
+URL, everybody on the machine could see it in the list of processes.`
+
+// maxSecret bounds the files of passwords, certificates and keys.
+const maxSecret = 1 << 20
+
+// serverFlags say how to log in to a server. A command with two servers has two of them, one with a prefix.
+type serverFlags struct {
+	prefix string // "" or a word with its hyphen, such as "source-"
+
+	username, passwordFile, sentinelPasswordFile string
+	ca, cert, key, serverName                    string
+	insecure                                     bool
+}
+
+func (f *serverFlags) add(c *cobra.Command) {
+	flags, p, env := c.Flags(), f.prefix, f.env("PASSWORD")
+	flags.StringVar(&f.username, p+"username", "", "the user to log in as, if the URL has none")
+	flags.StringVar(&f.passwordFile, p+"password-file", "", "the file with the password (default: the variable "+env+")")
+	flags.StringVar(&f.sentinelPasswordFile, p+"sentinel-password-file", "", "the file with the password of the Sentinels (default: "+f.env("SENTINEL_PASSWORD")+")")
+	flags.StringVar(&f.ca, p+"tls-ca", "", "with TLS: the file of authorities, in PEM (default: the system's)")
+	flags.StringVar(&f.cert, p+"tls-cert", "", "with TLS: the file of a client certificate, in PEM")
+	flags.StringVar(&f.key, p+"tls-key", "", "with TLS: the file of its key, in PEM")
+	flags.StringVar(&f.serverName, p+"tls-server-name", "", "with TLS: the name to send and to verify (default: the host)")
+	flags.BoolVar(&f.insecure, p+"insecure", false, "with TLS: do not verify the server")
+}
+
+// help says how a server is written.
+func (f *serverFlags) help() string { return fmt.Sprintf(serverHelp, f.env("PASSWORD"), f.prefix) }
+
+// env is the name of a variable: REDIS_PASSWORD, REDIS_SOURCE_PASSWORD.
+func (f *serverFlags) env(name string) string {
+	return "REDIS_" + strings.ToUpper(strings.ReplaceAll(f.prefix, "-", "_")) + name
+}
+
+// target gives the server of a URL with what the flags and the environment add.
+func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
+	t, err := redis.ParseTarget(url)
+	if err != nil {
+		return nil, err
+	}
+	if t.Password != "" {
+		fmt.Fprintf(a.err, "%s the password in the URL is visible in the list of processes; put it into %s or a file (--%spassword-file)\n",
+			a.paint(yellow, "warning:"), f.env("PASSWORD"), f.prefix)
+	}
+	if t.Username == "" {
+		t.Username = f.username
+	}
+	if err := f.secret(&t.Password, "password-file", f.passwordFile, "PASSWORD"); err != nil {
+		return nil, err
+	}
+	if err := f.secret(&t.SentinelPassword, "sentinel-password-file", f.sentinelPasswordFile, "SENTINEL_PASSWORD"); err != nil {
+		return nil, err
+	}
+	if t.TLS == nil {
+		if f.ca+f.cert+f.key+f.serverName != "" || f.insecure {
+			return nil, fmt.Errorf("%s is plain text, but TLS options are given; write rediss://, or leave them out", t)
+		}
+		return t, nil
+	}
+	var pem [3][]byte
+	for i, name := range []string{f.ca, f.cert, f.key} {
+		if name == "" {
+			continue
+		}
+		if pem[i], err = readSmall(name); err != nil {
+			return nil, err
+		}
+	}
+	t.TLS, err = redis.TLSConfig(pem[0], pem[1], pem[2], f.serverName, f.insecure)
+	return t, err
+}
+
+// secret sets a password from its file or variable. One that the URL has is stronger.
+func (f *serverFlags) secret(into *string, flag, file, env string) error {
+	if *into != "" {
+		return nil
+	}
+	if file == "" {
+		*into = os.Getenv(f.env(env))
+		return nil
+	}
+	text, err := readSmall(file)
+	if err != nil {
+		return err
+	}
+	*into = strings.TrimRight(string(text), "\r\n")
+	if *into == "" {
+		return fmt.Errorf("--%s%s: %s is empty", f.prefix, flag, file)
+	}
+	return nil
+}
+
+func readSmall(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxSecret {
+		return nil, errors.New(name + " is larger than a password, certificate or key; is it the right file?")
+	}
+	return os.ReadFile(name)
+}

@@ -1,0 +1,410 @@
+package redis
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Error is the answer of a server that refuses, such as `BUSYKEY Target key name already exists.`
+type Error string
+
+// Error gives the server's words.
+func (e Error) Error() string { return string(e) }
+
+// Code is the first word, such as BUSYKEY, OOM or MOVED.
+func (e Error) Code() string {
+	code, _, _ := strings.Cut(string(e), " ")
+	return code
+}
+
+// Code gives the code of an [Error] in err's chain, else "".
+func Code(err error) string {
+	var e Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return ""
+}
+
+// A Conn is a connection to a server. One goroutine may write ([Conn.Write]) while another reads ([Conn.ReadReply]);
+// [Conn.Do] does both.
+type Conn struct {
+	net  net.Conn
+	in   *bufio.Reader
+	out  []byte
+	addr string
+}
+
+const readBuffer = 32 << 10
+
+// NewConn speaks to what is at the other end of a connection, without any login.
+func NewConn(c net.Conn) *Conn {
+	addr := ""
+	if a := c.RemoteAddr(); a != nil {
+		addr = a.String()
+	}
+	return &Conn{net: c, in: bufio.NewReaderSize(c, readBuffer), addr: addr}
+}
+
+// Addr is the address that was dialled.
+func (c *Conn) Addr() string { return c.addr }
+
+// LocalIP is the address of this end as the server sees it, unless something between them changes it; nil where it is no
+// TCP connection.
+func (c *Conn) LocalIP() net.IP {
+	if a, ok := c.net.LocalAddr().(*net.TCPAddr); ok {
+		return a.IP
+	}
+	return nil
+}
+
+// Close ends the connection. Whoever reads or writes gets an error.
+func (c *Conn) Close() error { return c.net.Close() }
+
+// SetDeadline bounds all reading and writing from now on; the zero time lifts it.
+func (c *Conn) SetDeadline(at time.Time) error { return c.net.SetDeadline(at) }
+
+// SetReadDeadline bounds reading alone.
+func (c *Conn) SetReadDeadline(at time.Time) error { return c.net.SetReadDeadline(at) }
+
+// SetWriteDeadline bounds writing alone.
+func (c *Conn) SetWriteDeadline(at time.Time) error { return c.net.SetWriteDeadline(at) }
+
+// Write sends bytes as they are: commands made by [AppendCommand].
+func (c *Conn) Write(p []byte) (int, error) { return c.net.Write(p) }
+
+// Reader gives the bytes that the server sends, as they are: the payload after PSYNC or SYNC, say. What [Conn.ReadReply]
+// has not used is in it, so it must be used instead of the connection.
+func (c *Conn) Reader() *bufio.Reader { return c.in }
+
+// Do sends a command and waits for its reply: a string (simple or bulk), an int64, nil, or []any of these and of [Error].
+// A reply that is an error as a whole is the error. When ctx ends, the connection is of no use any more.
+func (c *Conn) Do(ctx context.Context, args ...string) (any, error) {
+	c.out = appendHeader(c.out[:0], '*', len(args))
+	for _, a := range args {
+		c.out = append(append(appendHeader(c.out, '$', len(a)), a...), '\r', '\n')
+	}
+	stop := context.AfterFunc(ctx, func() { c.net.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	_, err := c.net.Write(c.out)
+	clear(c.out[:cap(c.out)]) // it may have been a password
+	var reply any
+	if err == nil {
+		reply, err = c.ReadReply()
+	}
+	var refused Error
+	if err != nil && !errors.As(err, &refused) && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return reply, err
+}
+
+// Text is Do where the reply is a text; nil is "".
+func (c *Conn) Text(ctx context.Context, args ...string) (string, error) {
+	reply, err := c.Do(ctx, args...)
+	if err != nil {
+		return "", err
+	}
+	switch v := reply.(type) {
+	case string:
+		return v, nil
+	case nil:
+		return "", nil
+	}
+	return "", unexpected(args, reply)
+}
+
+// Int is Do where the reply is a number.
+func (c *Conn) Int(ctx context.Context, args ...string) (int64, error) {
+	reply, err := c.Do(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	if n, ok := reply.(int64); ok {
+		return n, nil
+	}
+	return 0, unexpected(args, reply)
+}
+
+// List is Do where the reply is an array; nil is an empty one.
+func (c *Conn) List(ctx context.Context, args ...string) ([]any, error) {
+	reply, err := c.Do(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	switch v := reply.(type) {
+	case []any:
+		return v, nil
+	case nil:
+		return nil, nil
+	}
+	return nil, unexpected(args, reply)
+}
+
+func unexpected(args []string, reply any) error {
+	return fmt.Errorf("%s: the server answers with a %T; is it Redis?", args[0], reply)
+}
+
+// AppendCommand appends a command as the protocol has it.
+func AppendCommand(dst []byte, args ...[]byte) []byte {
+	dst = appendHeader(dst, '*', len(args))
+	for _, a := range args {
+		dst = append(append(appendHeader(dst, '$', len(a)), a...), '\r', '\n')
+	}
+	return dst
+}
+
+// AppendArgs appends the beginning of a command of n arguments, which [AppendArg] appends.
+func AppendArgs(dst []byte, n int) []byte { return appendHeader(dst, '*', n) }
+
+// AppendArg appends one argument.
+func AppendArg[T string | []byte](dst []byte, arg T) []byte {
+	return append(append(appendHeader(dst, '$', len(arg)), arg...), '\r', '\n')
+}
+
+func appendHeader(dst []byte, kind byte, n int) []byte {
+	dst = strconv.AppendInt(append(dst, kind), int64(n), 10)
+	return append(dst, '\r', '\n')
+}
+
+// Bounds of a reply; the server may be anybody.
+const (
+	maxBulk  = 512 << 20 // proto-max-bulk-len of Redis, by default
+	maxList  = 64 << 20
+	maxDepth = 16
+)
+
+// ReadReply reads one reply, as [Conn.Do] gives it.
+func (c *Conn) ReadReply() (any, error) { return c.readReply(maxDepth) }
+
+// ReadOK reads a reply of which only the failure is of interest. It allocates nothing for one that is +OK.
+func (c *Conn) ReadOK() error {
+	if p, err := c.in.Peek(5); err == nil && string(p) == "+OK\r\n" {
+		_, err = c.in.Discard(5)
+		return err
+	}
+	_, err := c.ReadReply()
+	return err
+}
+
+func (c *Conn) readReply(depth int) (any, error) {
+	line, err := c.line()
+	if err != nil {
+		return nil, err
+	}
+	text := string(line[1:])
+	switch line[0] {
+	case '+':
+		return text, nil
+	case '-':
+		return nil, Error(text)
+	case ':', '$', '*':
+	default:
+		return nil, c.broken(line)
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil:
+		return nil, c.broken(line)
+	case line[0] == ':':
+		return n, nil
+	case n == -1:
+		return nil, nil
+	case n < 0 || line[0] == '$' && n > maxBulk || line[0] == '*' && (n > maxList || depth == 0):
+		return nil, c.broken(line)
+	case line[0] == '$':
+		return c.bulk(int(n))
+	}
+	list := make([]any, 0, min(n, 1024))
+	for range n {
+		v, err := c.readReply(depth - 1)
+		var inside Error
+		if errors.As(err, &inside) {
+			v, err = inside, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+// line reads up to the end of the line; empty lines are keep-alives of a master that is saving.
+func (c *Conn) line() ([]byte, error) {
+	for {
+		line, err := c.in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return nil, c.broken(line)
+		}
+		if err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		line = line[:len(line)-1]
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		if len(line) > 0 {
+			return line, nil
+		}
+	}
+}
+
+func (c *Conn) bulk(n int) (string, error) {
+	var b strings.Builder
+	b.Grow(min(n, 64<<10))
+	if _, err := io.CopyN(&b, c.in, int64(n)); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return "", err
+	}
+	var end [2]byte
+	if _, err := io.ReadFull(c.in, end[:]); err != nil {
+		return "", err
+	}
+	if end != [2]byte{'\r', '\n'} {
+		return "", c.broken(end[:])
+	}
+	return b.String(), nil
+}
+
+func (c *Conn) broken(line []byte) error {
+	return fmt.Errorf("%s answers %.40q, which is not the protocol of Redis; is it a Redis server, and does it want TLS (rediss://)?", c.addr, line)
+}
+
+// Connect connects to the server: by its address, or to the one that the Sentinels say is the master, asked anew each
+// time. It logs in and selects the database.
+func (t *Target) Connect(ctx context.Context) (*Conn, error) {
+	if t.Master != "" {
+		return t.connectMaster(ctx)
+	}
+	return t.connect(ctx, t.Addrs[0])
+}
+
+func (t *Target) connect(ctx context.Context, addr string) (*Conn, error) {
+	c, err := t.dial(ctx, addr, t.Username, t.Password)
+	if err != nil || t.DB == 0 {
+		return c, err
+	}
+	if err := c.step(ctx, t.timeout(), func(ctx context.Context) error {
+		_, err := c.Do(ctx, "SELECT", strconv.Itoa(t.DB))
+		return err
+	}); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("%s: SELECT %d: %w", addr, t.DB, err)
+	}
+	return c, nil
+}
+
+// dial connects and logs in.
+func (t *Target) dial(ctx context.Context, addr, username, password string) (*Conn, error) {
+	network := "tcp"
+	if t.Unix {
+		network = "unix"
+	}
+	dial := t.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	dialing, cancel := context.WithTimeout(ctx, t.timeout())
+	defer cancel()
+	raw, err := dial(dialing, network, addr)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", addr, plain(err))
+	}
+	if t.TLS != nil {
+		if raw, err = t.handshake(ctx, raw, addr); err != nil {
+			return nil, err
+		}
+	}
+	c := NewConn(raw)
+	c.addr = addr
+	if password == "" {
+		return c, nil
+	}
+	err = c.step(ctx, t.timeout(), func(ctx context.Context) error {
+		args := []string{"AUTH", username, password}
+		if username == "" {
+			args = []string{"AUTH", password}
+		}
+		_, err := c.Do(ctx, args...)
+		return err
+	})
+	if err != nil {
+		c.Close()
+		return nil, loginError(addr, err)
+	}
+	return c, nil
+}
+
+// loginError says what an AUTH failed of, in words of ours: an old server or a proxy may repeat the arguments of a command
+// that it does not know.
+func loginError(addr string, err error) error {
+	var refused Error
+	if !errors.As(err, &refused) {
+		return fmt.Errorf("%s: logging in: %w", addr, err)
+	}
+	switch {
+	case refused.Code() == "WRONGPASS" || strings.Contains(string(refused), "invalid password"):
+		return fmt.Errorf("%s: wrong user or password; check both", addr)
+	case strings.Contains(string(refused), "no password is set") || strings.Contains(string(refused), "without any password"):
+		return fmt.Errorf("%s: the server has no password, but one was given; leave it out", addr)
+	}
+	return fmt.Errorf("%s: the server refuses AUTH with %s; is the user name for a server before Redis 6?", addr, refused.Code())
+}
+
+func (t *Target) handshake(ctx context.Context, raw net.Conn, addr string) (net.Conn, error) {
+	config := t.TLS.Clone()
+	if config.ServerName == "" && !t.Unix {
+		config.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	secure := tls.Client(raw, config)
+	shaking, cancel := context.WithTimeout(ctx, t.timeout())
+	defer cancel()
+	err := secure.HandshakeContext(shaking)
+	if err == nil {
+		return secure, nil
+	}
+	raw.Close()
+	var record tls.RecordHeaderError
+	var verify *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &record):
+		err = fmt.Errorf("%s: the server does not speak TLS on this port; write redis://", addr)
+	case errors.As(err, &verify):
+		err = fmt.Errorf("%s: %w; give its authority by --tls-ca, or the name in its certificate by --tls-server-name", addr, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%s: no answer to the beginning of TLS: %w; if this port speaks plain text, write redis://", addr, err)
+	default:
+		err = fmt.Errorf("%s: TLS: %w", addr, err)
+	}
+	return nil, err
+}
+
+// step bounds the time of one step of making a connection.
+func (c *Conn) step(ctx context.Context, timeout time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return do(ctx)
+}
+
+// plain takes the operation and address off, which are said already.
+func plain(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
