@@ -1,0 +1,24 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+)
+
+func writeCompact(b *bytes.Buffer, v *view) {
+	for _, f := range v.all {
+		suffix := ""
+		if f.Suppressed != nil {
+			if !v.opts.Suppressed {
+				continue
+			}
+			suffix = " (suppressed " + printable(suppression(f.Suppressed)) + ")"
+		}
+		// An editor's pattern wants all three numbers.
+		file := printable(f.File)
+		if file == "" {
+			file = "."
+		}
+		fmt.Fprintf(b, "%s:%d:%d: %s: %s [%s]%s\n", file, max(f.Line, 1), max(f.Column, 1), f.Severity, printable(sentence(f)), printable(f.Rule), suffix)
+	}
+}

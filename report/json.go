@@ -1,0 +1,119 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// The JSON format is a contract: a field keeps its name and meaning as long as jsonVersion stays.
+const jsonVersion = 1
+
+type jsonReport struct {
+	Version  int           `json:"version"`
+	Findings []jsonFinding `json:"findings"`
+	Notices  []jsonNotice  `json:"notices"`
+	Summary  Summary       `json:"summary"`
+	Stats    *jsonStats    `json:"stats,omitempty"`
+}
+
+type jsonFinding struct {
+	Rule       string           `json:"rule"`
+	Severity   diag.Severity    `json:"severity"`
+	Message    string           `json:"message"`
+	File       string           `json:"file"`
+	Line       int              `json:"line"`
+	Column     int              `json:"column"`
+	EndLine    int              `json:"endLine"`
+	EndColumn  int              `json:"endColumn"`
+	Resource   *diag.Resource   `json:"resource"`
+	Path       []string         `json:"path"`
+	Related    []jsonRelated    `json:"related"`
+	Fixable    bool             `json:"fixable"`
+	Fix        string           `json:"fix,omitempty"`
+	Help       string           `json:"help"`
+	Count      int              `json:"count,omitempty"`
+	Sets       []string         `json:"sets,omitempty"`
+	Suppressed *jsonSuppression `json:"suppressed,omitempty"`
+}
+
+type jsonRelated struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+type jsonSuppression struct {
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
+	Until  string `json:"until,omitempty"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+type jsonNotice struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+}
+
+type jsonStats struct {
+	Run     int         `json:"run"`
+	Passed  int         `json:"passed"`
+	Skipped []Skip      `json:"skipped"`
+	Phases  []jsonPhase `json:"phases"`
+}
+
+type jsonPhase struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+func writeJSON(b *bytes.Buffer, v *view) {
+	out := jsonReport{Version: jsonVersion, Findings: []jsonFinding{}, Notices: []jsonNotice{}, Summary: v.summary}
+	for _, f := range v.all {
+		j := jsonFinding{
+			Rule: f.Rule, Severity: f.Severity, Message: f.Message,
+			File: f.File, Line: f.Line, Column: f.Column, EndLine: f.EndLine, EndColumn: f.EndColumn,
+			Resource: f.Resource, Path: f.Path, Related: []jsonRelated{},
+			Fixable: f.Fixable(), Fix: f.Fix, Help: f.Help, Sets: f.Sets,
+		}
+		if j.Path == nil {
+			j.Path = []string{}
+		}
+		if f.Count > 1 {
+			j.Count = f.Count
+		}
+		for _, r := range f.Related {
+			j.Related = append(j.Related, jsonRelated{r.File, r.Line, r.Column, r.Message})
+		}
+		if s := f.Suppressed; s != nil {
+			j.Suppressed = &jsonSuppression{s.Kind, s.Reason, s.Until, s.File, s.Line, s.Column}
+		}
+		out.Findings = append(out.Findings, j)
+	}
+	for _, n := range v.run.Notices {
+		out.Notices = append(out.Notices, jsonNotice{n.File, n.Line, n.Column, n.Path, n.Message})
+	}
+	if s := v.run.Stats; s != nil {
+		out.Stats = &jsonStats{Run: s.Run, Passed: s.Passed, Skipped: append([]Skip{}, s.Skipped...), Phases: []jsonPhase{}}
+		for _, p := range s.Phases {
+			out.Stats.Phases = append(out.Stats.Phases, jsonPhase{p.Name, p.Duration.Seconds()})
+		}
+	}
+	encode(b, out)
+}
+
+// encode writes indented JSON. Severities beyond the known cannot be unmarshalled, but nothing here fails to marshal.
+func encode(b *bytes.Buffer, value any) {
+	e := json.NewEncoder(b)
+	e.SetIndent("", "  ")
+	if err := e.Encode(value); err != nil {
+		panic("report: " + err.Error()) // only unsupported types fail, and a test encodes each
+	}
+}

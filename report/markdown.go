@@ -1,0 +1,149 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+const (
+	// commentLimit is how long a comment may be at GitHub; it counts characters, we count bytes, which are no fewer.
+	commentLimit = 65_536
+	// closing is kept free for the end of a comment that is cut.
+	closing = 512
+	// marker is how a bot finds its comment of the last run.
+	marker = "<!-- redis-gitops -->\n"
+)
+
+func writeMarkdown(b *bytes.Buffer, v *view) {
+	s := v.summary
+	title := "no findings"
+	if s.Findings() > 0 {
+		title = s.found()
+	}
+	fmt.Fprintf(b, "%s## %s: %s\n\n", marker, markdownText(v.tool), title)
+	fmt.Fprintf(b, "| errors | warnings | infos | suppressed | files | resources |\n|---:|---:|---:|---:|---:|---:|\n| %d | %d | %d | %d | %d | %d |\n",
+		s.Errors, s.Warnings, s.Infos, s.Suppressed, s.Files, s.Resources)
+	left := 0
+	for _, group := range byFile(v.active()) {
+		left += v.markdownFile(b, group)
+	}
+	if len(v.run.Notices) > 0 {
+		fmt.Fprintf(b, "\n<details><summary>%s</summary>\n\n", number(len(v.run.Notices), "note"))
+		for i, n := range v.run.Notices {
+			line := "- " + markdownText(n.Error()) + "\n"
+			if b.Len()+len(line) > commentLimit-closing {
+				fmt.Fprintf(b, "- and %d more\n", len(v.run.Notices)-i)
+				break
+			}
+			b.WriteString(line)
+		}
+		b.WriteString("\n</details>\n")
+	}
+	if left > 0 {
+		fmt.Fprintf(b, "\n%s not shown, because a comment may have %d characters; the log has all.\n", number(left, "finding"), commentLimit)
+	}
+}
+
+// markdownFile writes the findings of a file and says how many found no room.
+func (v *view) markdownFile(b *bytes.Buffer, group []*diag.Finding) (left int) {
+	count := (&Run{Findings: group}).Summary()
+	unfolded := ""
+	if count.Errors > 0 {
+		unfolded = " open"
+	}
+	name := group[0].File
+	if name == "" {
+		name = "the repository"
+	}
+	head := fmt.Sprintf("\n<details%s><summary>%s: %s</summary>\n\n", unfolded, htmlCode(name), count.found())
+	const foot = "\n</details>\n"
+	var body strings.Builder
+	for _, f := range group {
+		item := v.markdownFinding(f)
+		if b.Len()+len(head)+body.Len()+len(item)+len(foot) > commentLimit-closing {
+			left++ // a shorter one behind it may still fit
+			continue
+		}
+		body.WriteString(item)
+	}
+	if body.Len() > 0 {
+		b.WriteString(head + body.String() + foot)
+	}
+	return left
+}
+
+func (v *view) markdownFinding(f *diag.Finding) string {
+	var b strings.Builder
+	line := ""
+	if f.Line > 0 {
+		line = fmt.Sprintf(" line %d", f.Line)
+	}
+	rule := htmlCode(f.Rule)
+	if page := v.page(f); page != "" {
+		rule = fmt.Sprintf("<a href=\"%s\">%s</a>", htmlText(page), rule)
+	}
+	fmt.Fprintf(&b, "- **%s**%s: %s %s\n", f.Severity, line, markdownText(sentence(f)), rule)
+	if f.Resource != nil {
+		fmt.Fprintf(&b, "  <br>in %s\n", htmlCode(resource(f.Resource)))
+	}
+	for _, r := range f.Related {
+		fmt.Fprintf(&b, "  <br>%s: %s\n", htmlCode(where(r.Position)), markdownText(r.Message))
+	}
+	if f.Fixable() {
+		fmt.Fprintf(&b, "  <br><code>--fix</code>: %s\n", markdownText(f.Fix))
+	}
+	if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn, v.maskings[f]); ok {
+		fence := "```"
+		for strings.Contains(e.text, fence) {
+			fence += "`"
+		}
+		fmt.Fprintf(&b, "\n  %s\n  %s | %s\n", fence, e.number, e.text)
+		if e.marker != "" {
+			fmt.Fprintf(&b, "  %s | %s\n", strings.Repeat(" ", len(e.number)), e.marker)
+		}
+		fmt.Fprintf(&b, "  %s\n\n", fence)
+	}
+	return b.String()
+}
+
+var (
+	// markup is what Markdown or HTML would read in plain text.
+	markup = regexp.MustCompile("[\\\\`*_{}\\[\\]()<>#+!|~&$^=\"'-]")
+	// autolink is what GitHub and GitLab would make a link or a mention of.
+	autolink = regexp.MustCompile(`[@#!&~$%^]\w|://|www\.|\bGH-|:[a-z0-9+_-]+:`)
+)
+
+// markdownText escapes text so that nothing in it is markup, a link or a mention.
+func markdownText(s string) string {
+	s = printable(s)
+	var b strings.Builder
+	for s != "" {
+		at := autolink.FindStringIndex(s)
+		if at == nil {
+			b.WriteString(markdownEscape(s))
+			break
+		}
+		b.WriteString(markdownEscape(s[:at[0]]))
+		b.WriteString(markdownEscape(s[at[0] : at[0]+1]))
+		b.WriteString("<!-- -->") // breaks it and shows nothing
+		s = s[at[0]+1:]
+	}
+	return b.String()
+}
+
+// markdownEscape writes markup as character references, which also hold inside tables and HTML.
+func markdownEscape(s string) string {
+	return markup.ReplaceAllStringFunc(s, func(c string) string { return fmt.Sprintf("&#%d;", c[0]) })
+}
+
+// htmlText escapes text for HTML.
+func htmlText(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(printable(s))
+}
+
+// htmlCode gives text as inline code, where neither Markdown nor mentions are read.
+func htmlCode(s string) string { return "<code>" + markdownEscape(printable(s)) + "</code>" }

@@ -1,0 +1,281 @@
+// Package report writes findings in a format.
+//
+// One file holds one format, and [Formats] lists them. No format writes text of the repository as it stands: control
+// characters, markup and workflow commands are escaped, and values that may be secret are masked.
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// Run is what one run of the linter found.
+type Run struct {
+	Tool     string // the command's name; "" is redis-gitops
+	Version  string
+	Docs     string          // the address that Rule.Help and Finding.Help are relative to, ending in "/"; "" is [Docs]
+	Findings []*diag.Finding // the suppressed ones included
+	Rules    map[string]Rule // by name; findings of a rule that is missing here are reported all the same
+	Files    int             // files that were looked at
+	// Resources is how many rendered or plain Kubernetes objects were looked at.
+	Resources int
+	Notices   []*diag.Problem // what was not looked at, and why
+	Stats     *Stats          // nil leaves statistics out; their times differ from run to run
+	// Source gives a file of the repository for excerpts; nil leaves excerpts out.
+	Source func(file string) ([]byte, bool)
+}
+
+// Docs is where the documentation is on the web.
+const Docs = "https://github.com/redis-gitops/redis-gitops/blob/main/"
+
+// Rule is what reports say of a rule beside its findings.
+type Rule struct {
+	Category    string
+	Title       string // half a sentence
+	Description string // Markdown
+	Severity    diag.Severity
+	References  []string // web addresses
+	Help        string   // its page, as in [diag.Finding]
+}
+
+// Stats is what --stats prints.
+type Stats struct {
+	Run     int // rules that were evaluated
+	Passed  int // of those, without a finding
+	Skipped []Skip
+	Phases  []Phase
+}
+
+// Skip is a rule that was not evaluated.
+type Skip struct {
+	Rule   string `json:"rule"`
+	Reason string `json:"reason"`
+}
+
+// Phase is a part of the work and how long it took.
+type Phase struct {
+	Name     string
+	Duration time.Duration
+}
+
+// Summary counts. Suppressed findings are in Suppressed alone.
+type Summary struct {
+	Files      int `json:"files"`
+	Resources  int `json:"resources"`
+	Errors     int `json:"errors"`
+	Warnings   int `json:"warnings"`
+	Infos      int `json:"infos"`
+	Suppressed int `json:"suppressed"`
+}
+
+// Summary counts the findings.
+func (r *Run) Summary() Summary {
+	s := Summary{Files: r.Files, Resources: r.Resources}
+	for _, f := range r.Findings {
+		switch {
+		case f.Suppressed != nil:
+			s.Suppressed++
+		case f.Severity == diag.Error:
+			s.Errors++
+		case f.Severity == diag.Warning:
+			s.Warnings++
+		default:
+			s.Infos++
+		}
+	}
+	return s
+}
+
+// Findings is how many findings count.
+func (s Summary) Findings() int { return s.Errors + s.Warnings + s.Infos }
+
+// String gives `2 errors, 1 warning in 12 files and 5 resources, 1 suppressed`.
+func (s Summary) String() string {
+	found := "no findings"
+	if s.Findings() > 0 {
+		found = s.found()
+	}
+	text := fmt.Sprintf("%s in %s and %s", found, number(s.Files, "file"), number(s.Resources, "resource"))
+	if s.Suppressed > 0 {
+		text += fmt.Sprintf(", %d suppressed", s.Suppressed)
+	}
+	return text
+}
+
+// found gives the counts that are not 0.
+func (s Summary) found() string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		noun string
+	}{{s.Errors, "error"}, {s.Warnings, "warning"}, {s.Infos, "info"}} {
+		if c.n > 0 {
+			parts = append(parts, number(c.n, c.noun))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func number(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Options says how a report looks.
+type Options struct {
+	Color      bool // text: SGR colours. Whether the reader can see them, and wants to, is for the caller to know.
+	Suppressed bool // text, compact: suppressed findings too, with their reasons
+}
+
+// Format is one way to write findings.
+type Format struct {
+	Name  string
+	Title string // what it is for, in half a sentence
+	write func(*bytes.Buffer, *view)
+}
+
+// Formats lists the formats in the order of the help text.
+func Formats() []Format {
+	return []Format{
+		{"text", "for people: source lines, causes and fixes", writeText},
+		{"compact", "one finding a line: file:line:column: severity: message [rule]", writeCompact},
+		{"json", "for programs; docs/schema/findings.schema.json describes it", writeJSON},
+		{"sarif", "SARIF 2.1.0, for GitHub code scanning and editors", writeSARIF},
+		{"github", "annotations of GitHub Actions", writeGitHub},
+		{"gitlab", "GitLab Code Quality", writeGitLab},
+		{"junit", "JUnit XML, for test reports", writeJUnit},
+		{"checkstyle", "Checkstyle XML, for Jenkins and reviewdog", writeCheckstyle},
+		{"markdown", "a comment on a pull request, or a job summary", writeMarkdown},
+	}
+}
+
+// Check gives an error that lists the formats if there is none of that name.
+func Check(format string) error {
+	_, err := find(format)
+	return err
+}
+
+func find(format string) (Format, error) {
+	var names []string
+	for _, f := range Formats() {
+		if f.Name == format {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return Format{}, fmt.Errorf("unknown format %q; %s%s", format, diag.OneOf(names), diag.DidYouMean(format, names))
+}
+
+// Write writes the run in a format. Its errors are those of w, and an unknown format.
+func Write(w io.Writer, format string, run *Run, opts Options) error {
+	f, err := find(format)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	f.write(&b, newView(run, opts))
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("writing the %s report: %w", format, err)
+	}
+	return nil
+}
+
+// view is a run made ready: findings sorted and without secrets, sources split into lines.
+type view struct {
+	run      *Run
+	opts     Options
+	tool     string
+	docs     string
+	summary  Summary
+	all      []*diag.Finding
+	sources  map[string][]string
+	maskings map[*diag.Finding]masking
+}
+
+func newView(run *Run, opts Options) *view {
+	v := &view{
+		run: run, opts: opts, tool: run.Tool, docs: run.Docs, summary: run.Summary(),
+		sources: make(map[string][]string), maskings: make(map[*diag.Finding]masking),
+	}
+	if v.tool == "" {
+		v.tool = "redis-gitops"
+	}
+	if v.docs == "" {
+		v.docs = Docs
+	}
+	for _, f := range run.Findings {
+		clean, m := v.redact(f)
+		v.all = append(v.all, clean)
+		v.maskings[clean] = m
+	}
+	diag.SortFindings(v.all)
+	return v
+}
+
+// active gives the findings that are not suppressed.
+func (v *view) active() []*diag.Finding {
+	return slices.DeleteFunc(slices.Clone(v.all), func(f *diag.Finding) bool { return f.Suppressed != nil })
+}
+
+// worst gives fs with the worst first, and in their order among equals.
+func worst(fs []*diag.Finding) []*diag.Finding {
+	fs = slices.Clone(fs)
+	slices.SortStableFunc(fs, func(a, b *diag.Finding) int { return int(a.Severity) - int(b.Severity) })
+	return fs
+}
+
+// byFile groups sorted findings.
+func byFile(fs []*diag.Finding) [][]*diag.Finding {
+	var groups [][]*diag.Finding
+	for i, f := range fs {
+		if i == 0 || f.File != fs[i-1].File {
+			groups = append(groups, nil)
+		}
+		groups[len(groups)-1] = append(groups[len(groups)-1], f)
+	}
+	return groups
+}
+
+// rule gives what is known of a rule.
+func (v *view) rule(name string) Rule {
+	r := v.run.Rules[name]
+	if r.Category == "" {
+		r.Category, _, _ = strings.Cut(name, "/")
+	}
+	if r.Title == "" {
+		r.Title = name
+	}
+	return r
+}
+
+// page gives the web address of a finding's help, or "".
+func (v *view) page(f *diag.Finding) string {
+	help := f.Help
+	if help == "" {
+		help = v.rule(f.Rule).Help
+	}
+	if help == "" || strings.Contains(help, "://") {
+		return help
+	}
+	return v.docs + help
+}
+
+// sentence is the message with what Count and Sets add to it.
+func sentence(f *diag.Finding) string {
+	text := f.Message
+	if f.Count > 1 {
+		text += fmt.Sprintf(" (%d places)", f.Count)
+	}
+	if len(f.Sets) > 0 {
+		text += " (with the values of " + strings.Join(f.Sets, ", ") + ")"
+	}
+	return text
+}

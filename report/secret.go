@@ -1,0 +1,160 @@
+package report
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// mask stands for a value that may be secret.
+const mask = "***"
+
+var (
+	// secretWord is in names of keys, variables and arguments whose values are secret.
+	secretWord = regexp.MustCompile(`(?i)passw(or)?d|passphrase|requirepass|masterauth|token|secret|credential|(api|access|private)[-_]?key`)
+	// reference is a key that names a Secret and holds none.
+	reference = regexp.MustCompile(`(?i)secret[-_]?(name|path|ref|keyref|key|store|storeref)?$`)
+	// userinfo is a password in a web address.
+	userinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@"']*@`)
+	// assigned is the key of a line of YAML, behind the dashes of sequences; flow mappings come with it.
+	assigned = regexp.MustCompile(`^(\s*(?:-\s+)*)("[^"]*"|'[^']*'|[^\s:#"'{\[][^:]*?)\s*[:=]`)
+	// item is the dashes of sequences before a value.
+	item = regexp.MustCompile(`^\s*(?:-\s+)*`)
+)
+
+// masking says how much of a finding's source may be shown.
+type masking int
+
+const (
+	open   masking = iota // all but what looks secret by itself
+	values                // keys, and *** for values
+)
+
+// redact gives a copy of f without secret values in its texts, and how its source is to be shown.
+func (v *view) redact(f *diag.Finding) (*diag.Finding, masking) {
+	clean := *f
+	m := open
+	if v.rule(f.Rule).Category == "auth" || f.Resource != nil && f.Resource.Kind == "Secret" || slices.ContainsFunc(f.Path, secretWord.MatchString) {
+		m = values
+	}
+	places := []diag.Position{f.Position}
+	for _, r := range f.Related {
+		places = append(places, r.Position)
+	}
+	var secrets []string
+	for _, at := range places {
+		if line, ok := v.line(at); ok && (m == values || v.secret(at)) {
+			secrets = append(secrets, secretValues(line)...)
+		}
+	}
+	// The longest first, so that no part of one is left behind.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	text := func(s string) string {
+		for _, secret := range secrets {
+			s = strings.ReplaceAll(s, secret, mask)
+		}
+		return userinfo.ReplaceAllString(s, "${1}"+mask+"@")
+	}
+	clean.Message, clean.Fix = text(f.Message), text(f.Fix)
+	clean.Related = slices.Clone(f.Related)
+	for i := range clean.Related {
+		clean.Related[i].Message = text(clean.Related[i].Message)
+	}
+	if f.Suppressed != nil {
+		s := *f.Suppressed
+		s.Reason = text(s.Reason)
+		clean.Suppressed = &s
+	}
+	return &clean, m
+}
+
+// secret is true for a line that looks as if it held a secret: by its own words, or by the name beside a `value:`.
+func (v *view) secret(at diag.Position) bool {
+	line, ok := v.line(at)
+	if !ok {
+		return false
+	}
+	if secretWord.MatchString(line) {
+		return true
+	}
+	key, _, _ := splitKey(line)
+	if strings.Trim(strings.TrimSpace(item.ReplaceAllString(key, "")), `"':`) != "value" {
+		return false
+	}
+	for _, beside := range []int{at.Line - 1, at.Line + 1} {
+		if near, ok := v.line(diag.Position{File: at.File, Line: beside}); ok && secretWord.MatchString(near) {
+			return true
+		}
+	}
+	return false
+}
+
+// shown gives a source line as it may be printed.
+func (v *view) shown(at diag.Position, m masking) (string, bool) {
+	line, ok := v.line(at)
+	if !ok {
+		return "", false
+	}
+	if m == open && !v.secret(at) {
+		return userinfo.ReplaceAllStringFunc(line, func(s string) string { return strings.Repeat("*", len([]rune(s))-1) + "@" }), true
+	}
+	key, value, isKey := splitKey(line)
+	switch {
+	case isKey && value == "":
+		return line, true
+	case isKey:
+		space := value[:len(value)-len(strings.TrimLeft(value, " \t"))]
+		return key + space + mask, true
+	case strings.TrimSpace(line) == "":
+		return line, true
+	}
+	return item.FindString(line) + mask, true
+}
+
+// splitKey parts a line behind the colon of its first key.
+func splitKey(line string) (key, value string, ok bool) {
+	at := assigned.FindStringIndex(line)
+	if at == nil {
+		return "", line, false
+	}
+	key, value = line[:at[1]], line[at[1]:]
+	if value != "" && value[0] != ' ' && value[0] != '\t' && key[len(key)-1] == ':' {
+		return "", line, false // a URL or a time
+	}
+	return key, strings.TrimRight(value, " \t"), true
+}
+
+// secretValues gives what on a secret line must not stand in a message. Short words and names of Secrets may.
+func secretValues(line string) []string {
+	key, value, isKey := splitKey(line)
+	name := strings.Trim(item.ReplaceAllString(key, ""), `"':= `)
+	if isKey && (reference.MatchString(name) || name == "name" || name == "key") {
+		return nil
+	}
+	if !isKey {
+		value = item.ReplaceAllString(line, "")
+	}
+	value = strings.TrimSpace(value)
+	if strings.Contains(value, "{{") {
+		return nil // a template, whose value is not on this line
+	}
+	found := []string{value}
+	if at := strings.Index(value, " #"); at >= 0 {
+		found = append(found, strings.TrimSpace(value[:at]))
+	}
+	if strings.ContainsAny(value, "{[") {
+		for _, part := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("{}[],", r) }) {
+			if _, v, ok := splitKey(part); ok {
+				found = append(found, strings.TrimSpace(v))
+			}
+		}
+	}
+	for _, s := range slices.Clone(found) {
+		found = append(found, strings.Trim(s, `"'`))
+	}
+	return slices.DeleteFunc(found, func(s string) bool {
+		return len(s) < 4 || slices.Contains([]string{"true", "false", "null", "none"}, strings.ToLower(s))
+	})
+}

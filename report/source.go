@@ -1,0 +1,116 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// widest is how many columns of a source line are shown.
+const widest = 120
+
+// line gives a line of a source file without its end.
+func (v *view) line(at diag.Position) (string, bool) {
+	if at.Line <= 0 || at.File == "" || v.run.Source == nil {
+		return "", false
+	}
+	lines, ok := v.sources[at.File]
+	if !ok {
+		if data, found := v.run.Source(at.File); found {
+			text := strings.TrimPrefix(string(data), "\ufeff")
+			lines = strings.Split(text, "\n")
+			for i := range lines {
+				lines[i] = strings.TrimSuffix(lines[i], "\r")
+			}
+		}
+		v.sources[at.File] = lines
+	}
+	if at.Line > len(lines) {
+		return "", false
+	}
+	return lines[at.Line-1], true
+}
+
+// excerpt is a source line with a marker under it.
+type excerpt struct {
+	number string // the line's number, padded
+	text   string
+	marker string // spaces and carets; "" where the column is unknown
+}
+
+// excerptOf gives the line at a position, marked up to the end (0 is unknown). Columns count characters, from 1.
+func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (excerpt, bool) {
+	line, ok := v.shown(at, m)
+	if !ok {
+		return excerpt{}, false
+	}
+	e := excerpt{number: fmt.Sprintf("%5d", at.Line)}
+	from, to := at.Column-1, at.Column
+	runes := []rune(line)
+	switch {
+	case endLine == at.Line && endColumn > at.Column:
+		to = endColumn - 1
+	case endLine > at.Line:
+		to = len([]rune(strings.TrimRight(line, " \t")))
+	}
+	from = min(from, len(runes))
+	to = max(from+1, min(to, len(runes)))
+	if original, _ := v.line(at); original != line && at.Column > 0 {
+		// What is marked may have been masked away.
+		if masked := len([]rune(strings.TrimSuffix(line, mask))); from > masked && strings.HasSuffix(line, mask) {
+			from, to = masked, len(runes)
+		}
+	}
+	var text, marker strings.Builder
+	columns, start := 0, 0
+	if from > widest-20 {
+		start = from - 20
+		text.WriteString("…")
+		marker.WriteString(" ")
+		columns++
+	}
+	for i := start; i < len(runes); i++ {
+		shown := printable(string(runes[i]))
+		if runes[i] == '\t' {
+			shown = "    "
+		}
+		w := width(shown)
+		if columns+w > widest {
+			text.WriteString("…")
+			break
+		}
+		columns += w
+		text.WriteString(shown)
+		switch {
+		case i < from:
+			marker.WriteString(strings.Repeat(" ", w))
+		case i < to:
+			marker.WriteString(strings.Repeat("^", w))
+		}
+	}
+	if from >= len(runes) { // behind the end, where something is missing
+		marker.WriteString("^")
+	}
+	e.text = strings.TrimRight(text.String(), " ")
+	if at.Column > 0 {
+		e.marker = strings.TrimRight(marker.String(), " ")
+	}
+	return e, true
+}
+
+// width is how many columns of a terminal a text takes.
+func width(s string) int {
+	n := 0
+	for _, r := range s {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me):
+		case unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana) || r >= 0xff01 && r <= 0xff60 || r >= 0x1f300 && r <= 0x1faff:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}

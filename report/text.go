@@ -1,0 +1,117 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// The SGR codes of the text format.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	yellow = "33"
+	cyan   = "36"
+)
+
+func writeText(b *bytes.Buffer, v *view) {
+	paint := func(code, text string) string {
+		if !v.opts.Color || text == "" {
+			return text
+		}
+		return "\x1b[" + code + "m" + text + "\x1b[0m"
+	}
+	color := func(s diag.Severity) string { return []string{red, yellow, cyan}[min(int(s), 2)] }
+	show := func(e excerpt, color string) {
+		fmt.Fprintf(b, "%s %s\n", paint(dim, e.number+" |"), e.text)
+		if e.marker != "" {
+			indent := len(e.marker) - len(strings.TrimLeft(e.marker, " "))
+			fmt.Fprintf(b, "%s %s%s\n", paint(dim, strings.Repeat(" ", len(e.number))+" |"), e.marker[:indent], paint(color, e.marker[indent:]))
+		}
+	}
+	for _, f := range v.all {
+		if f.Suppressed != nil && !v.opts.Suppressed {
+			continue
+		}
+		b.WriteString(paint(bold, where(f.Position)) + ": " + paint(color(f.Severity), f.Severity.String()) + ": " +
+			printable(sentence(f)) + " " + paint(dim, "["+printable(f.Rule)+"]") + "\n")
+		if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn, v.maskings[f]); ok {
+			show(e, color(f.Severity))
+		}
+		if f.Resource != nil {
+			fmt.Fprintf(b, "  in %s\n", printable(resource(f.Resource)))
+		}
+		for _, r := range f.Related {
+			fmt.Fprintf(b, "  %s: %s\n", where(r.Position), printable(r.Message))
+			if e, ok := v.excerptOf(r.Position, 0, 0, v.maskings[f]); ok {
+				show(e, cyan)
+			}
+		}
+		if f.Fixable() {
+			fmt.Fprintf(b, "  --fix: %s\n", printable(f.Fix))
+		}
+		if f.Suppressed != nil {
+			fmt.Fprintf(b, "  suppressed: %s\n", printable(suppression(f.Suppressed)))
+		}
+		b.WriteString("\n")
+	}
+	for _, n := range v.run.Notices {
+		fmt.Fprintf(b, "note: %s\n", printable(n.Error()))
+	}
+	writeStats(b, v.run.Stats)
+	fmt.Fprintf(b, "%s\n", v.summary)
+	if v.summary.Findings() > 0 {
+		fmt.Fprintf(b, "%s rules show RULE explains a rule\n", v.tool)
+	}
+}
+
+func writeStats(b *bytes.Buffer, s *Stats) {
+	if s == nil {
+		return
+	}
+	fmt.Fprintf(b, "%s run, %d without findings, %d skipped\n", number(s.Run, "rule"), s.Passed, len(s.Skipped))
+	for _, skip := range s.Skipped {
+		fmt.Fprintf(b, "  %s skipped: %s\n", printable(skip.Rule), printable(skip.Reason))
+	}
+	for _, p := range s.Phases {
+		fmt.Fprintf(b, "  %-8s %8s\n", printable(p.Name), p.Duration.Round(10*time.Microsecond))
+	}
+}
+
+// where gives a position for one line of text; a finding about the whole repository has none.
+func where(at diag.Position) string {
+	if at.File == "" {
+		return "."
+	}
+	return printable(at.String())
+}
+
+// resource gives `RedisFailover/shop in namespace default`.
+func resource(r *diag.Resource) string {
+	if r.Namespace == "" {
+		return r.String()
+	}
+	return r.String() + " in namespace " + r.Namespace
+}
+
+// suppression gives `by a comment until 2027-01-31: reason`.
+func suppression(s *diag.Suppression) string {
+	text := "by " + map[string]string{"comment": "a comment", "annotation": "an annotation", "config": "the configuration", "baseline": "the baseline"}[s.Kind]
+	if text == "by " {
+		text += s.Kind
+	}
+	if s.Until != "" {
+		text += " until " + s.Until
+	}
+	if at := s.Position.String(); at != "" {
+		text += " (" + at + ")"
+	}
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	return text
+}
