@@ -279,8 +279,13 @@ func (d *decoder) quicklist() error {
 	return err
 }
 
+// How a node of a quicklist holds its elements; plain: it is one.
+const (
+	quicklistPlain  = 1
+	quicklistPacked = 2
+)
+
 func (d *decoder) quicklist2() error {
-	const plain, packed = 1, 2 // how a node holds its elements; plain: it is one
 	n, err := d.w.count()
 	for ; n > 0 && err == nil; n-- {
 		var container uint64
@@ -288,13 +293,13 @@ func (d *decoder) quicklist2() error {
 			break
 		}
 		switch container {
-		case plain:
+		case quicklistPlain:
 			var p []byte
 			if p, err = d.w.str(); err == nil {
 				d.begin(ListItem, 1)
 				err = d.part(p)
 			}
-		case packed:
+		case quicklistPacked:
 			err = d.packed(ListItem, 1, walkListpack)
 		default:
 			err = d.w.errorf("unknown kind %d of list node", container)

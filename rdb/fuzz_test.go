@@ -56,5 +56,10 @@ func FuzzDecode(f *testing.F) {
 		if err := w.skipValue(e.Type); err != nil || w.pos != len(raw) {
 			t.Errorf("%s: decoded, but skipped to %d of %d bytes: %v", e.Type, w.pos, len(raw), err)
 		}
+		size, err := Measure(&e)
+		n, _ := countElements(&e)
+		if err != nil || size.Elements != n && e.Type.Kind() != "stream" { // a stream says its length itself
+			t.Errorf("%s: %d elements decoded, but measured %+v, %v", e.Type, n, size, err)
+		}
 	})
 }

@@ -1,0 +1,123 @@
+package rdb
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// countElements counts what Decode gives, as Size counts it.
+func countElements(e *Entry) (n uint64, err error) {
+	err = Decode(e, func(el *Element) error {
+		switch el.Kind {
+		case StringChunk:
+			n = 1
+		case ListItem, SetMember, ZSetMember, HashField, StreamItem:
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// Measure must find as many elements as Decode, and through a small window the same.
+func TestMeasure(t *testing.T) {
+	dumps := [][]byte{sampleDump(t, 10), mixedDump(t, 1000), largeDump(t)}
+	for _, f := range fixtures(t) {
+		if unreadable[f.name] == "" {
+			dumps = append(dumps, f.data)
+		}
+	}
+	for _, data := range dumps {
+		small := NewScanner(bytes.NewReader(data), Options{Window: minWindow})
+		large := NewScanner(bytes.NewReader(data), Options{})
+		for {
+			a, err := large.Next()
+			b, _ := small.Next()
+			if err != nil {
+				break
+			}
+			if a.Kind != KeyEntry || a.Type == TypeModule2 {
+				continue
+			}
+			var want uint64
+			if a.Raw != nil {
+				if want, err = countElements(a); err != nil {
+					continue // damaged on purpose
+				}
+			}
+			streamed, err := Measure(b)
+			if err != nil {
+				t.Fatalf("%q: %v", b.Key, err)
+			}
+			whole, err := Measure(a)
+			if err != nil || whole != streamed || a.Raw == nil && whole.Elements == 0 {
+				t.Fatalf("%q, %s: %+v and, through a small window, %+v; %v", a.Key, a.Type, whole, streamed, err)
+			}
+			if want > 0 && whole.Elements != want && a.Type.Kind() != "stream" { // a stream says its length itself, and not always right
+				t.Errorf("%q, %s: %d elements, but %d are decoded", a.Key, a.Type, whole.Elements, want)
+			}
+			if whole.Content > 0 && whole.Memory == 0 && a.Type != TypeString {
+				t.Errorf("%q, %s: no memory", a.Key, a.Type)
+			}
+		}
+	}
+}
+
+// What a real server needs for the dump is near the estimate.
+func TestMemoryEstimate(t *testing.T) {
+	memory := func(s *server) uint64 {
+		for line := range strings.Lines(s.do("INFO", "memory").(string)) {
+			if n, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
+				v, err := strconv.ParseUint(n, 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+		}
+		t.Fatal("no used_memory")
+		return 0
+	}
+	for name, data := range map[string][]byte{"mixed": mixedDump(t, 30_000), "large": largeDump(t)} {
+		used := memory(startServer(t, data)) - memory(startServer(t, nil))
+		var estimate uint64
+		s := NewScanner(bytes.NewReader(data), Options{})
+		for {
+			e, err := s.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind != KeyEntry {
+				continue
+			}
+			key := KeyMemory(e)
+			size, err := Measure(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			estimate += key + size.Memory
+		}
+		ratio := float64(estimate) / float64(used)
+		t.Logf("%s: estimate %d, server %d, ratio %.2f", name, estimate, used, ratio)
+		if ratio < 0.85 || ratio > 1.15 {
+			t.Errorf("%s: the estimate of %d is far from the %d of the server", name, estimate, used)
+		}
+	}
+}
+
+func TestFormatBytes(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 10 << 10: "10 KiB", 1<<20 - 1: "1.0 MiB",
+		309_105_841: "295 MiB", 3 << 30: "3.0 GiB", 1 << 40: "1.0 TiB", 1<<64 - 1: "16 EiB",
+	} {
+		if got := FormatBytes(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
