@@ -1,14 +1,13 @@
 package cue
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"cuelang.org/go/cue"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 )
@@ -20,107 +19,79 @@ type Violation struct {
 	Message string
 }
 
-// check compares plain data with a schema, field by field, and reports everything at once. It does not leave that to
-// Value.Validate, which hides unknown and missing fields while another value conflicts (cue issue 1319), gives one
-// error for each alternative of a disjunction, and has no place for our words.
-func check(schema cue.Value, data any, path []string, report func(Violation)) {
-	if schema.IncompleteKind() == cue.TopKind || data == nil {
+// check compares plain data with a shape, field by field, and reports everything at once.
+func (s structure) check(shape int, data any, path []string, report func(Violation)) {
+	schema := s[shape]
+	if schema.Kind == isAny || data == nil {
 		return
 	}
 	switch data := data.(type) {
 	case map[string]any:
-		if schema.IncompleteKind()&cue.StructKind != 0 {
-			checkStruct(withoutDefault(schema), data, path, report)
+		if schema.Kind&isStruct != 0 {
+			s.checkStruct(schema, data, path, report)
 			return
 		}
 	case []any:
-		if schema.IncompleteKind()&cue.ListKind != 0 {
-			element := element(schema)
+		if schema.Kind&isList != 0 {
 			for i, item := range data {
-				check(element, item, append(path[:len(path):len(path)], strconv.Itoa(i)), report)
+				s.check(*schema.Each, item, append(path, strconv.Itoa(i)), report)
 			}
 			return
 		}
 	default:
-		if schema.Unify(asValue(data)).Validate(cue.Concrete(true)) == nil {
+		if schema.Fits != nil && schema.Fits.fits(data) {
 			return
 		}
 	}
-	report(Violation{Path: path, Message: complain(schema, data)})
+	report(Violation{Path: slices.Clone(path), Message: schema.complain(data)})
 }
 
-func checkStruct(schema cue.Value, data map[string]any, path []string, report func(Violation)) {
-	known := map[string]cue.Value{}
-	fields, err := schema.Fields(cue.Optional(true))
-	if err != nil {
-		report(Violation{Path: path, Message: err.Error()})
-		return
-	}
-	for fields.Next() {
-		name := fields.Selector().Unquoted()
-		known[name] = fields.Value()
-		if data[name] == nil && fields.Selector().ConstraintType() == cue.RequiredConstraint {
-			report(Violation{Path: path, Message: fmt.Sprintf("%q is missing; add it", name)})
+func (s structure) checkStruct(schema *shape, data map[string]any, path []string, report func(Violation)) {
+	for _, name := range schema.Required {
+		if data[name] == nil {
+			report(Violation{Path: slices.Clone(path), Message: fmt.Sprintf("%q is missing; add it", name)})
 		}
 	}
-	anyKey := schema.LookupPath(cue.MakePath(cue.AnyString))
-	open := schema.Allows(cue.AnyString)
-	for _, key := range slices.Sorted(maps.Keys(data)) {
-		child := append(path[:len(path):len(path)], key)
-		field, ok := known[key]
+	for key, value := range data {
+		child := append(path, key)
+		field, ok := schema.Fields[key]
 		switch {
 		case ok:
-			check(field, data[key], child, report)
-		case anyKey.Exists():
-			check(anyKey, data[key], child, report)
-		case !open:
-			report(Violation{Path: child, Unknown: true, Message: unknownName("key", key, slices.Sorted(maps.Keys(known)))})
+			s.check(field, value, child, report)
+		case schema.Each != nil:
+			s.check(*schema.Each, value, child, report)
+		case !schema.Open:
+			report(Violation{Path: slices.Clone(child), Unknown: true, Message: unknownName("key", key, slices.Sorted(maps.Keys(schema.Fields)))})
 		}
 	}
 }
 
-// element gives the schema of a list's elements, also where the list has a default such as *["a"] | [...string].
-func element(list cue.Value) cue.Value {
-	list = withoutDefault(list)
-	if op, parts := list.Expr(); op == cue.OrOp {
-		for _, part := range parts {
-			if e := part.LookupPath(cue.MakePath(cue.AnyIndex)); e.Exists() {
-				return e
-			}
-		}
-	}
-	return list.LookupPath(cue.MakePath(cue.AnyIndex))
+// violations gives what is wrong in the order of the paths.
+func (s structure) violations(shape int, data any) []Violation {
+	var violations []Violation
+	s.check(shape, data, make([]string, 0, 16), func(v Violation) { violations = append(violations, v) })
+	slices.SortStableFunc(violations, func(a, b Violation) int {
+		return slices.Compare(a.Path, b.Path) // those of one path come in the order of Required
+	})
+	return violations
 }
 
-// withoutDefault follows references and drops a default that the other alternative includes, as in *3 | int.
-func withoutDefault(schema cue.Value) cue.Value {
-	schema = cue.Dereference(schema)
-	if _, hasDefault := schema.Default(); hasDefault {
-		if op, parts := schema.Expr(); op == cue.NoOp && len(parts) == 1 {
-			return cue.Dereference(parts[0])
-		}
+// complain says why data does not fit: in the words of the field's attribute @problem, else by its type.
+func (s *shape) complain(data any) string {
+	if s.Problem != "" {
+		return describe(data) + " " + strings.ReplaceAll(s.Problem, "{suggest}", s.suggest(data))
 	}
-	return schema
-}
-
-// complain says why data does not fit schema: in the words of the field's attribute @problem, else by its type.
-func complain(schema cue.Value, data any) string {
-	attribute := schema.Attribute("problem")
-	if text, err := attribute.String(0); err == nil {
-		return describe(data) + " " + strings.ReplaceAll(text, "{suggest}", suggest(schema, data))
-	}
-	if allowed := enum(schema); len(allowed) > 0 {
-		message := describe(data) + " is not allowed; " + diag.OneOf(allowed)
-		if s, ok := data.(string); ok {
-			message += diag.DidYouMean(s, allowed)
+	if len(s.Enum) > 0 {
+		message := describe(data) + " is not allowed; " + diag.OneOf(s.Enum)
+		if text, ok := data.(string); ok {
+			message += diag.DidYouMean(text, s.Enum)
 		}
 		return message
 	}
-	kind := schema.IncompleteKind() &^ cue.BytesKind
 	switch data := data.(type) {
 	case string:
-		switch right := quantity(schema, data); {
-		case kind&cue.StringKind == 0:
+		switch right := s.quantity(data); {
+		case s.Kind&isString == 0:
 		case data == "":
 			return `"" is empty; write a text, or leave the key out`
 		case right != "":
@@ -128,12 +99,32 @@ func complain(schema cue.Value, data any) string {
 		default:
 			return fmt.Sprintf("%q does not have the form of this field", data)
 		}
-	case int, int64, float64, bool:
-		if kind == cue.StringKind || kind == cue.StringKind|cue.IntKind {
+	case int, int64, uint64, float64, bool:
+		if s.Kind == isString || s.Kind == isString|isInt {
 			return fmt.Sprintf("%v is not a text; put it in quotes", data)
 		}
+		if kindOf(data)&s.Kind != 0 {
+			return fmt.Sprintf("%v is out of range%s", data, s.bounds())
+		}
 	}
-	return describe(data) + " is not " + kindName(kind)
+	return describe(data) + " is not " + kindName(s.Kind)
+}
+
+// bounds gives "; write LOW to HIGH" when the field has both.
+func (s *shape) bounds() string {
+	var low, high json.Number
+	for _, part := range s.Fits.And {
+		switch part.Op {
+		case ">=":
+			low = part.Than
+		case "<=":
+			high = part.Than
+		}
+	}
+	if low == "" || high == "" {
+		return "; correct it"
+	}
+	return fmt.Sprintf("; write a number from %s to %s", low, high)
 }
 
 func unknownName(what, name string, known []string) string {
@@ -141,10 +132,33 @@ func unknownName(what, name string, known []string) string {
 	if near := diag.DidYouMean(name, known); near != "" {
 		return message + near
 	}
+	if longer := longerName(name, known); longer != "" {
+		return message + fmt.Sprintf("; did you mean %q?", longer)
+	}
 	if len(known) > 12 { // nobody reads on
 		return message + "; remove it or correct its name"
 	}
+	if len(known) == 0 {
+		return message + "; remove it"
+	}
 	return message + "; " + diag.OneOf(known)
+}
+
+// longerName gives the one known name that begins or ends with name, as bootstrapNode does with bootstrap.
+func longerName(name string, known []string) string {
+	found := ""
+	lower := strings.ToLower(name)
+	for _, k := range known {
+		candidate := strings.ToLower(k)
+		if len(name) < 4 || !strings.HasPrefix(candidate, lower) && !strings.HasSuffix(candidate, lower) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = k
+	}
+	return found
 }
 
 // describe gives a value as a message shows it.
@@ -160,60 +174,40 @@ func describe(data any) string {
 	return fmt.Sprint(data)
 }
 
-func kindName(kind cue.Kind) string {
+func kindName(kind kinds) string {
 	names := []struct {
-		kind cue.Kind
+		kind kinds
 		name string
 	}{
-		{cue.StringKind, "a text"},
-		{cue.BoolKind, "true or false"},
-		{cue.FloatKind, "a number"},
-		{cue.IntKind, "a whole number"},
-		{cue.ListKind, "a list"},
-		{cue.StructKind, "a mapping"},
+		{isString, "a text"},
+		{isBool, "true or false"},
+		{isFloat, "a number"},
+		{isInt, "a whole number"},
+		{isList, "a list"},
+		{isStruct, "a mapping"},
 	}
 	var parts []string
 	for _, n := range names {
-		if kind&n.kind != 0 && (n.kind != cue.IntKind || kind&cue.FloatKind == 0) {
+		if kind&n.kind != 0 && (n.kind != isInt || kind&isFloat == 0) {
 			parts = append(parts, n.name)
 		}
 	}
 	return strings.Join(parts, " or ")
 }
 
-// enum gives the texts that a field is restricted to, without "", or nothing when it is not an enumeration.
-func enum(schema cue.Value) []string {
-	op, parts := schema.Expr()
-	if op != cue.OrOp {
-		return nil
-	}
-	var allowed []string
-	for _, part := range parts {
-		s, err := part.String()
-		if err != nil {
-			return nil
-		}
-		if s != "" {
-			allowed = append(allowed, s)
-		}
-	}
-	return allowed
-}
-
 var misspeltQuantity = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([mMgGtT]?)[iI]?[bB]?\s*$`)
 
 // suggest gives the right spelling of a quantity (100MB is 100Mi), else the field's default.
-func suggest(schema cue.Value, data any) string {
-	if right := quantity(schema, fmt.Sprint(data)); right != "" {
+func (s *shape) suggest(data any) string {
+	if right := s.quantity(fmt.Sprint(data)); right != "" {
 		return right
 	}
-	value, _ := schema.Default()
-	text, _ := value.String()
+	text, _ := s.Default.(string)
 	return text
 }
 
 // quantity gives what a misspelt quantity must mean, when the field takes that, else "".
-func quantity(schema cue.Value, text string) string {
+func (s *shape) quantity(text string) string {
 	m := misspeltQuantity.FindStringSubmatch(text)
 	if m == nil {
 		return ""
@@ -223,7 +217,7 @@ func quantity(schema cue.Value, text string) string {
 		unit = "M"
 	}
 	right := m[1] + unit + "i"
-	if schema.Unify(asValue(right)).Err() != nil {
+	if s.Fits == nil || !s.Fits.fits(right) {
 		return ""
 	}
 	return right

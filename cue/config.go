@@ -1,7 +1,10 @@
 package cue
 
 import (
-	"cuelang.org/go/cue"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 )
@@ -89,23 +92,29 @@ func LoadConfig(file string, src []byte) (*Config, error) {
 	if doc == nil {
 		return nil, problems
 	}
-	schema, err := compile("config.cue", "layout.cue")
+	d, err := readDerived("config.json")
 	if err != nil {
 		return nil, err
 	}
-	schema = lookup(schema, "#Config")
-	check(schema, doc.data, nil, func(v Violation) {
+	report := func(v Violation) {
 		at := doc.at(v.Path)
 		if v.Unknown {
 			at = doc.keyAt(v.Path)
 		}
 		problems = append(problems, diag.Errorf(at, pathString(v.Path), "%s", v.Message))
-	})
+	}
+	for _, v := range d.Shapes.violations(d.Config, doc.data) {
+		report(v)
+	}
+	if len(problems) > 0 {
+		return nil, problems.Err()
+	}
+	filled := d.Shapes.fill(d.Config, doc.data, nil, report)
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
 	c := &Config{doc: doc}
-	if err := decodeConfig(schema, doc, c); err != nil {
+	if err := c.decode(filled); err != nil {
 		return nil, err
 	}
 	if err := c.checkOperator(); err != nil {
@@ -114,11 +123,51 @@ func LoadConfig(file string, src []byte) (*Config, error) {
 	return c, nil
 }
 
-func decodeConfig(schema cue.Value, doc *document, c *Config) error {
-	if doc.data != nil {
-		schema = schema.Unify(asValue(doc.data))
+// fill gives data with the defaults of a shape where data is silent.
+func (s structure) fill(n int, data any, path []string, report func(Violation)) any {
+	schema := s[n]
+	if data == nil {
+		switch {
+		case schema.Default != nil:
+			return schema.Default
+		case schema.Kind == isStruct:
+			data = map[string]any{}
+		case schema.Kind == isList:
+			data = []any{}
+		}
 	}
-	// The values keep their positions, which Decode cannot know.
+	switch data := data.(type) {
+	case map[string]any:
+		filled := maps.Clone(data)
+		for name, field := range schema.Fields {
+			filled[name] = s.fill(field, data[name], append(path, name), report)
+		}
+		for name, value := range data {
+			if _, ok := schema.Fields[name]; !ok && schema.Each != nil {
+				filled[name] = s.fill(*schema.Each, value, append(path, name), report)
+			}
+		}
+		return filled
+	case []any:
+		if schema.Each == nil {
+			return data
+		}
+		filled := make([]any, len(data))
+		for i, item := range data {
+			at := append(path, strconv.Itoa(i))
+			if item == nil {
+				report(Violation{Path: at, Message: "is empty; remove it, or write something after the dash"})
+				continue
+			}
+			filled[i] = s.fill(*schema.Each, item, at, report)
+		}
+		return filled
+	}
+	return data
+}
+
+// decode takes the values over. What is written as it is keeps its numbers and positions, which JSON cannot.
+func (c *Config) decode(filled any) error {
 	var plain struct {
 		Config
 		Defaults struct {
@@ -126,16 +175,26 @@ func decodeConfig(schema cue.Value, doc *document, c *Config) error {
 			Auth    AuthDefault
 		}
 	}
-	if err := schema.Decode(&plain); err != nil {
-		return err
+	src, err := json.Marshal(filled)
+	if err == nil {
+		err = json.Unmarshal(src, &plain)
+	}
+	if err != nil {
+		return fmt.Errorf("embedded structure config.json: %w", err)
 	}
 	plain.Config.doc = c.doc
 	*c = plain.Config
+	for name, rule := range c.Rules {
+		if written := child(child(child(c.doc.data, "rules"), name), "options"); written != nil {
+			rule.Options = written
+			c.Rules[name] = rule
+		}
+	}
 	c.Defaults = Defaults{Profile: plain.Defaults.Profile, Auth: plain.Defaults.Auth, Values: map[string]LayerValue{}, Profiles: map[string]map[string]LayerValue{}}
-	defaults := child(doc.data, "defaults")
-	c.Defaults.Values = doc.layer(child(defaults, "values"), "defaults", "values")
+	defaults := child(c.doc.data, "defaults")
+	c.Defaults.Values = c.doc.layer(child(defaults, "values"), "defaults", "values")
 	for name, values := range child(defaults, "profiles") {
-		c.Defaults.Profiles[name] = doc.layer(values.(map[string]any), "defaults", "profiles", name)
+		c.Defaults.Profiles[name] = c.doc.layer(values.(map[string]any), "defaults", "profiles", name)
 	}
 	return nil
 }
@@ -159,7 +218,7 @@ func (d *document) layer(values map[string]any, path ...string) map[string]Layer
 // checkOperator compares the operator's name and version with the embedded operators, which config.cue cannot know.
 func (c *Config) checkOperator() error {
 	if _, written := c.doc.values["operator"]; !written {
-		return nil // the defaults are known to be right, and compiling an operator takes milliseconds
+		return nil // the defaults are known to be right
 	}
 	operator, err := OperatorNamed(c.Operator.Name)
 	if err != nil {

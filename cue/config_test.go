@@ -123,6 +123,7 @@ c.yaml:14:19: operator.name: 7 is not a text; put it in quotes`},
 		{"two documents", "strict: true\n---\nstrict: false\n", `c.yaml:2:1: a second YAML document is not read; remove it and the line "---" before it`},
 		{"alias", "frozen: &a [x]\npolicies: *a\n", `c.yaml:2:11: policies: alias "*a" is not read here; write the value out`},
 		{"cycle", "frozen: &a [*a]\n", `c.yaml:1:13: frozen[0]: alias "*a" is not read here; write the value out`},
+		{"empty items", "frozen: [~]\nignore:\n  -\n", "c.yaml:1:10: frozen[0]: is empty; remove it, or write something after the dash\nc.yaml:3:4: ignore[0]: is empty; remove it, or write something after the dash"},
 		{"list at the top", "- a\n", `c.yaml:1:1: a list is not a mapping`},
 		{"text at the top", "hello\n", `c.yaml:1:1: "hello" is not a mapping`},
 		{"key not a text", "1: true\n", `c.yaml:1:1: key 1 is not a text; put it in quotes`},
@@ -156,4 +157,19 @@ func FuzzLoadConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+func BenchmarkLoadConfig(b *testing.B) {
+	for _, bb := range []struct{ name, src string }{
+		{"none", ""},
+		{"typical", "strict: true\noperator: {version: \"1.3.0\", namespace: redis-operator}\nlayout: {applications: [apps/*]}\nrules:\n  ha/single-redis: {severity: off}\nignore:\n  - {rule: auth/missing, path: apps/test/**, reason: a test system, until: 2027-01-31}\ndefaults: {profile: queue, values: {memory: 512Mi}}\n"},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := LoadConfig(ConfigFile, []byte(bb.src)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

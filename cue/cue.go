@@ -1,6 +1,10 @@
 // Package cue holds the schemas, which are the one source of truth for the configuration, the values of a new
 // resource, what each operator creates and how it names it, and the fields of its resources. It evaluates them.
 //
+// Compiling them takes milliseconds and checking a resource with CUE another, which is too slow for a linter. So what
+// every start needs is derived from them into config.json and operator/*/structure.json (derive.go), and checked without
+// CUE (check.go). Tests hold the two against each other.
+//
 // Only the schemas embedded here are evaluated: CUE cannot be stopped once it runs, so CUE that a repository brings
 // does not belong here. An operator is a folder of operator/ with operator.cue, schema.cue and resource.yaml, found by
 // iteration.
@@ -17,7 +21,7 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-//go:embed *.cue operator/*/*.cue operator/*/resource.yaml
+//go:embed *.cue config.json operator/*/*.cue operator/*/structure.json operator/*/resource.yaml
 var files embed.FS
 
 // compile builds the named embedded files, which are of one CUE package, in a context of their own: a context keeps

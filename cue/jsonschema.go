@@ -42,7 +42,7 @@ func ValuesJSONSchema() ([]byte, error) {
 		if o.ValuesKey == "" {
 			continue
 		}
-		then := jsonSchema(lookup(o.schema, "#Values"))
+		then := jsonSchema(lookup(o.schema(), "#Values"))
 		delete(then, "additionalProperties") // a template of one's own may read more keys
 		delete(then, "description")
 		ours = append(ours, map[string]any{"if": map[string]any{"type": "object", "required": []string{o.ValuesKey}}, "then": then})

@@ -46,7 +46,7 @@ func TestValuesJSONSchema(t *testing.T) {
 	src, err := ValuesJSONSchema()
 	schema := compileJSONSchema(t, src, err)
 	o := operator(t)
-	fields, err := lookup(o.schema, "#Values").Fields()
+	fields, err := lookup(o.schema(), "#Values").Fields()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestValuesJSONSchema(t *testing.T) {
 		key := fields.Selector().Unquoted()
 		for _, value := range candidates {
 			refused := false
-			check(o.field(key), value, nil, func(Violation) { refused = true })
+			checkInCUE(o.field(key), value, nil, func(Violation) { refused = true })
 			entry := map[string]any{"sentinels": int64(3), "unknown": "is allowed"}
 			entry[key] = value
 			err := schema.Validate(map[string]any{"resources": map[string]any{"redis": entry}})
@@ -99,7 +99,7 @@ func TestConfigJSONSchema(t *testing.T) {
 			for _, key := range reversed(strings.Split(path, ".")) {
 				data = map[string]any{key: data}
 			}
-			compareConfig(t, schema, data, func(report func(Violation)) { check(config, data, nil, report) })
+			compareConfig(t, schema, data, func(report func(Violation)) { checkInCUE(config, data, nil, report) })
 		}
 	}
 	for _, key := range []string{"rule", "path", "resource", "reason", "until"} {
@@ -108,7 +108,7 @@ func TestConfigJSONSchema(t *testing.T) {
 			entry[key] = value
 			data := map[string]any{"ignore": []any{entry}}
 			if value != "2027-13-01" {
-				compareConfig(t, schema, data, func(report func(Violation)) { check(config, data, nil, report) })
+				compareConfig(t, schema, data, func(report func(Violation)) { checkInCUE(config, data, nil, report) })
 			}
 		}
 	}

@@ -13,14 +13,15 @@ import (
 
 // An Operator is what is known of one Redis operator. It is not safe for concurrent use.
 type Operator struct {
-	Name      string
-	Doc       string
-	Kinds     []Kind
-	Types     []string // the resource types that Template can give, such as "redis"
-	Versions  []string // the versions it knows; the first one is the default
-	ValuesKey string   // the key under resources in values.yaml that tells this operator's values from others, "" for none
+	Name      string   `json:"name"`
+	Doc       string   `json:"doc"`
+	Kinds     []Kind   `json:"kinds"`
+	Types     []string `json:"types"`               // the resource types that Template can give, such as "redis"
+	Versions  []string `json:"versions"`            // the versions it knows; the first one is the default
+	ValuesKey string   `json:"valuesKey,omitempty"` // the key under resources in values.yaml that tells this operator's values from others, "" for none
 
-	schema cue.Value
+	derived  *derived
+	compiled *cue.Value
 }
 
 // Kind is a kind of Kubernetes resource.
@@ -60,17 +61,25 @@ func OperatorNamed(name string) (*Operator, error) {
 	if !slices.Contains(names, name) {
 		return nil, &diag.Problem{Message: fmt.Sprintf("unknown operator %q; %s%s", name, diag.OneOf(names), diag.DidYouMean(name, names))}
 	}
-	schema, err := compile("operator/" + name + "/operator.cue")
+	d, err := readDerived("operator/" + name + "/structure.json")
 	if err != nil {
 		return nil, err
 	}
-	o := &Operator{Name: name, schema: schema}
-	about := lookup(schema, "operator")
-	o.Doc = doc(about)
-	if err := about.Decode(o); err != nil {
-		return nil, fmt.Errorf("embedded operator %s: %w", name, err)
-	}
+	o := d.Operator
+	o.derived = d
 	return o, nil
+}
+
+// schema compiles operator.cue when it is first needed, which takes milliseconds.
+func (o *Operator) schema() cue.Value {
+	if o.compiled == nil {
+		v, err := compile("operator/" + o.Name + "/operator.cue")
+		if err != nil {
+			panic(err) // it is embedded, and TestStructure compiles it
+		}
+		o.compiled = &v
+	}
+	return *o.compiled
 }
 
 // Template gives the generator template of a resource type in the dialect of Reclaim the Stack, or nil when the
@@ -89,7 +98,7 @@ func (o *Operator) Template(typ string) []byte {
 // Defaults gives what the operator fills in where a resource is silent, as plain data.
 func (o *Operator) Defaults() (map[string]any, error) {
 	var defaults map[string]any
-	if err := lookup(o.schema, "operatorDefaults").Decode(&defaults); err != nil {
+	if err := lookup(o.schema(), "operatorDefaults").Decode(&defaults); err != nil {
 		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
 	}
 	return defaults, nil
@@ -136,7 +145,7 @@ func (o *Operator) Names(r Request) (Names, error) {
 	if err := o.checkVersion(r.Version); err != nil {
 		return Names{}, diag.Problems{{Message: err.Error()}}
 	}
-	v := lookup(o.schema, "#Names").Unify(asValue(map[string]any{
+	v := lookup(o.schema(), "#Names").Unify(asValue(map[string]any{
 		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version,
 	}))
 	var messages []string

@@ -47,7 +47,29 @@ func TestCheck(t *testing.T) {
 		{"typos", "1.2.4", head + "spec: {redis: {replica: 3, customConfg: []}, storage: {}}",
 			`spec.redis.customConfg: unknown key "customConfg"; did you mean "customConfig"?
 spec.redis.replica: unknown key "replica"; did you mean "replicas"?
-spec.storage: unknown key "storage"; one of "auth", "bootstrapNode", "labelWhitelist", "redis", "sentinel"`},
+spec.storage: unknown key "storage"; it belongs under "spec.redis"`},
+		{"hints", "1.2.4", head + `spec:
+  customConfig: []
+  bootstrap: {}
+  thing: 1
+  redis:
+    config: {}
+    bootstrapNode: {}
+    topologyKey: x
+    storage: {size: 1Gi, persistentVolumeClaim: {claimName: x, storageClassName: x, accessMode: [x]}}
+  sentinel: {hardAntiAffinity: true}
+`, `spec.bootstrap: unknown key "bootstrap"; did you mean "bootstrapNode"?
+spec.customConfig: unknown key "customConfig"; it belongs under "spec.redis" or "spec.sentinel"
+spec.redis.bootstrapNode: unknown key "bootstrapNode"; it belongs under "spec"
+spec.redis.config: unknown key "config"; write customConfig, a list of lines such as "maxmemory 192mb"
+spec.redis.storage.persistentVolumeClaim.accessMode: unknown key "accessMode"; did you mean "accessModes" under "spec.redis.storage.persistentVolumeClaim.spec" or "spec.redis.storage.persistentVolumeClaim.status"?
+spec.redis.storage.persistentVolumeClaim.claimName: unknown key "claimName"; the operator makes the claim; name it with metadata.name
+spec.redis.storage.persistentVolumeClaim.storageClassName: unknown key "storageClassName"; it belongs under "spec.redis.storage.persistentVolumeClaim.spec"
+spec.redis.storage.size: unknown key "size"; write persistentVolumeClaim.spec.resources.requests.storage
+spec.redis.topologyKey: unknown key "topologyKey"; it belongs under "spec.redis.topologySpreadConstraints[0]"
+spec.sentinel.hardAntiAffinity: unknown key "hardAntiAffinity"; it was a field of the v1alpha2 API; write affinity.podAntiAffinity
+spec.thing: unknown key "thing"; one of "auth", "bootstrapNode", "labelWhitelist", "redis", "sentinel"`},
+		{"range", "1.2.4", head + "spec: {redis: {port: 4294967296}}", `spec.redis.port: 4294967296 is out of range; write a number from -2147483648 to 2147483647`},
 		{"types", "1.2.4", head + "spec: {redis: {replicas: three, resources: {requests: {cpu: 0.5, memory: 100MB}}, customConfig: {a: b}}, bootstrapNode: {port: 6379}, labelWhitelist: [1]}",
 			`spec.bootstrapNode.port: 6379 is not a text; put it in quotes
 spec.labelWhitelist[0]: 1 is not a text; put it in quotes
@@ -123,7 +145,7 @@ func TestCheckCorpus(t *testing.T) {
 	}
 	want := `bootstrapping-with-port.yaml: spec.bootstrapNode.port: 6388 is not a text; put it in quotes
 minimum.yaml: : "spec" is missing; add it
-pmem.yaml: spec.redis.version: unknown key "version"; remove it or correct its name`
+pmem.yaml: spec.redis.version: unknown key "version"; the version is the tag of image`
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -142,5 +164,24 @@ func BenchmarkCheck(b *testing.B) {
 func BenchmarkSchemas(b *testing.B) {
 	for b.Loop() {
 		schemas(b, "")
+	}
+}
+
+// A typo is what costs most: all fields are looked at for the place that was meant.
+func BenchmarkCheckUnknownKey(b *testing.B) {
+	s := schemas(b, "")
+	r := resources(b, []byte("apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nspec: {redis: {storage: {persistentVolumeClaim: {acessMode: []}}}}"))[0]
+	for b.Loop() {
+		if v := s.Check(r); len(v) != 1 {
+			b.Fatal(v)
+		}
+	}
+}
+
+func BenchmarkOperatorNamed(b *testing.B) {
+	for b.Loop() {
+		if _, err := OperatorNamed("spotahome"); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -46,7 +46,7 @@ func (p Profile) Layer() Layer {
 func (o *Operator) Profiles() []Profile {
 	var profiles []Profile
 	for _, list := range []string{"profiles", "sizes"} {
-		fields, err := lookup(o.schema, list).Fields()
+		fields, err := lookup(o.schema(), list).Fields()
 		if err != nil {
 			continue // an operator without them
 		}
@@ -76,7 +76,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	}
 	set := map[string]source{}
 	var order, profiles []string
-	fields, err := lookup(o.schema, "#Values").Fields()
+	fields, err := lookup(o.schema(), "#Values").Fields()
 	if err != nil {
 		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
 	}
@@ -106,13 +106,15 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	for _, key := range order[:own] {
 		if s, ok := set[key]; ok {
 			given[key] = s.Value
-			check(o.field(key), s.Value, nil, func(v Violation) { report(s.At, key, v.Message) })
+			for _, v := range o.derived.Shapes.violations(o.derived.Shapes[o.derived.Values].Fields[key], s.Value) {
+				report(s.At, key, v.Message)
+			}
 		}
 	}
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
-	whole := lookup(o.schema, "#Problems").Unify(asValue(map[string]any{"values": given, "profiles": profiles}))
+	whole := lookup(o.schema(), "#Problems").Unify(asValue(map[string]any{"values": given, "profiles": profiles}))
 	var wrong []struct {
 		Keys    []string `json:"keys"`
 		Message string   `json:"message"`
@@ -147,7 +149,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 
 // field gives the schema of a value of a new resource.
 func (o *Operator) field(key string) cue.Value {
-	return o.schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key)))
+	return o.schema().LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key)))
 }
 
 // plain gives a scalar, or its default, as string, int64, float64 or bool.
