@@ -27,10 +27,7 @@ type checkstyleError struct {
 func writeCheckstyle(b *bytes.Buffer, v *view) {
 	out := checkstyle{Version: "4.3"}
 	for _, group := range byFile(v.active()) {
-		file := checkstyleFile{Name: printable(group[0].File)}
-		if file.Name == "" {
-			file.Name = "."
-		}
+		file := checkstyleFile{Name: fileName(group[0].File)}
 		for _, f := range group {
 			file.Errors = append(file.Errors, checkstyleError{f.Line, f.Column, f.Severity.String(), printable(sentence(f)), printable(f.Rule)})
 		}

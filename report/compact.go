@@ -15,10 +15,6 @@ func writeCompact(b *bytes.Buffer, v *view) {
 			suffix = " (suppressed " + printable(suppression(f.Suppressed)) + ")"
 		}
 		// An editor's pattern wants all three numbers.
-		file := printable(f.File)
-		if file == "" {
-			file = "."
-		}
-		fmt.Fprintf(b, "%s:%d:%d: %s: %s [%s]%s\n", file, max(f.Line, 1), max(f.Column, 1), f.Severity, printable(sentence(f)), printable(f.Rule), suffix)
+		fmt.Fprintf(b, "%s:%d:%d: %s: %s [%s]%s\n", fileName(f.File), max(f.Line, 1), max(f.Column, 1), f.Severity, printable(sentence(f)), printable(f.Rule), suffix)
 	}
 }

@@ -10,6 +10,8 @@ import (
 // printable escapes what a terminal, a log or a reviewer must not be given: control characters, line ends, invisible
 // format characters (which can reverse what is read) and bytes that are no UTF-8. It gives one line.
 func printable(s string) string {
+	// GitHub's runner takes ##[command] for an order wherever it stands in a line of the log.
+	s = strings.ReplaceAll(s, "##[", `##\x5b`)
 	clean := true
 	for _, r := range s {
 		if hidden(r) || r == utf8.RuneError {
@@ -62,4 +64,16 @@ func cut(s string, n int) string {
 		n--
 	}
 	return s[:max(n, 0)] + more
+}
+
+// fileName gives a path that cannot be read as an order to GitHub's runner at the start of a line, such as ::error::x.yaml.
+func fileName(file string) string {
+	if file == "" {
+		return "." // the repository as a whole
+	}
+	file = printable(file)
+	if r, _ := utf8.DecodeRuneInString(file); !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-%", r) {
+		return "./" + file
+	}
+	return file
 }

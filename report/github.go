@@ -25,7 +25,7 @@ func writeGitHub(b *bytes.Buffer, v *view) {
 		left[kind]--
 		properties := []string{}
 		if f.File != "" {
-			properties = append(properties, "file="+githubProperty(f.File))
+			properties = append(properties, "file="+githubProperty(printable(f.File)))
 			if f.Line > 0 {
 				properties = append(properties, fmt.Sprintf("line=%d", f.Line))
 				if f.EndLine > f.Line {
@@ -38,7 +38,7 @@ func writeGitHub(b *bytes.Buffer, v *view) {
 				}
 			}
 		}
-		properties = append(properties, "title="+githubProperty(f.Rule))
+		properties = append(properties, "title="+githubProperty(printable(f.Rule)))
 		text := printable(sentence(f))
 		for _, r := range f.Related {
 			text += fmt.Sprintf("\n%s: %s", where(r.Position), printable(r.Message))
@@ -49,7 +49,7 @@ func writeGitHub(b *bytes.Buffer, v *view) {
 	if omitted > 0 {
 		notes = append(notes, fmt.Sprintf("%s not shown: GitHub takes %d annotations of a kind from a step; the job summary has all", number(omitted, "finding"), githubLimit))
 	}
-	for _, n := range v.run.Notices {
+	for _, n := range v.notices {
 		notes = append(notes, printable(n.Error()))
 	}
 	if len(notes) > 0 {

@@ -27,13 +27,10 @@ func writeGitLab(b *bytes.Buffer, v *view) {
 	for _, f := range v.active() {
 		issue := gitlabIssue{
 			Description: printable(sentence(f)),
-			CheckName:   f.Rule,
+			CheckName:   printable(f.Rule),
 			Fingerprint: prints[f],
 			Severity:    asSeverity(f.Severity, "critical", "major", "info"),
-			Location:    gitlabLocation{Path: f.File, Lines: gitlabLines{Begin: max(f.Line, 1)}},
-		}
-		if f.File == "" {
-			issue.Location.Path = "."
+			Location:    gitlabLocation{Path: fileName(f.File), Lines: gitlabLines{Begin: max(f.Line, 1)}},
 		}
 		if f.EndLine > f.Line {
 			issue.Location.Lines.End = f.EndLine

@@ -3,6 +3,9 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf16"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 )
@@ -97,7 +100,7 @@ func writeJSON(b *bytes.Buffer, v *view) {
 		}
 		out.Findings = append(out.Findings, j)
 	}
-	for _, n := range v.run.Notices {
+	for _, n := range v.notices {
 		out.Notices = append(out.Notices, jsonNotice{n.File, n.Line, n.Column, n.Path, n.Message})
 	}
 	if s := v.run.Stats; s != nil {
@@ -109,11 +112,24 @@ func writeJSON(b *bytes.Buffer, v *view) {
 	encode(b, out)
 }
 
-// encode writes indented JSON. Severities beyond the known cannot be unmarshalled, but nothing here fails to marshal.
+// encode writes indented JSON in which hidden characters are escaped too, since it may be read on a terminal.
 func encode(b *bytes.Buffer, value any) {
-	e := json.NewEncoder(b)
+	var raw bytes.Buffer
+	e := json.NewEncoder(&raw)
+	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(value); err != nil {
-		panic("report: " + err.Error()) // only unsupported types fail, and a test encodes each
+		panic("report: " + err.Error()) // only unsupported types and values fail, and a test encodes each
+	}
+	for _, r := range strings.ReplaceAll(raw.String(), "##[", `##\u005b`) {
+		switch {
+		case r == '\n' || !hidden(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(b, `\u%04x`, r)
+		}
 	}
 }

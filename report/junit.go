@@ -51,10 +51,7 @@ type junitSkipped struct {
 func writeJUnit(b *bytes.Buffer, v *view) {
 	out := junitSuites{Name: v.tool}
 	for _, group := range byFile(v.all) {
-		name := printable(group[0].File)
-		if name == "" {
-			name = "."
-		}
+		name := fileName(group[0].File)
 		suite := junitSuite{Name: name}
 		for _, f := range group {
 			suite.Tests++

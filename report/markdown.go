@@ -31,12 +31,12 @@ func writeMarkdown(b *bytes.Buffer, v *view) {
 	for _, group := range byFile(v.active()) {
 		left += v.markdownFile(b, group)
 	}
-	if len(v.run.Notices) > 0 {
-		fmt.Fprintf(b, "\n<details><summary>%s</summary>\n\n", number(len(v.run.Notices), "note"))
-		for i, n := range v.run.Notices {
-			line := "- " + markdownText(n.Error()) + "\n"
+	if len(v.notices) > 0 {
+		fmt.Fprintf(b, "\n<details><summary>%s</summary>\n\n", number(len(v.notices), "note"))
+		for i, n := range v.notices {
+			line := "- note: " + markdownText(n.Error()) + "\n" // no text begins a line, where it would be markup
 			if b.Len()+len(line) > commentLimit-closing {
-				fmt.Fprintf(b, "- and %d more\n", len(v.run.Notices)-i)
+				fmt.Fprintf(b, "- and %d more\n", len(v.notices)-i)
 				break
 			}
 			b.WriteString(line)
@@ -71,7 +71,7 @@ func (v *view) markdownFile(b *bytes.Buffer, group []*diag.Finding) (left int) {
 		body.WriteString(item)
 	}
 	if body.Len() > 0 {
-		b.WriteString(head + body.String() + foot)
+		b.WriteString(head + strings.TrimSuffix(body.String(), "\n") + foot)
 	}
 	return left
 }
@@ -112,9 +112,9 @@ func (v *view) markdownFinding(f *diag.Finding) string {
 
 var (
 	// markup is what Markdown or HTML would read in plain text.
-	markup = regexp.MustCompile("[\\\\`*_{}\\[\\]()<>#+!|~&$^=\"'-]")
+	markup = regexp.MustCompile("[\\\\`*_{}\\[\\]<>|~&$]")
 	// autolink is what GitHub and GitLab would make a link or a mention of.
-	autolink = regexp.MustCompile(`[@#!&~$%^]\w|://|www\.|\bGH-|:[a-z0-9+_-]+:`)
+	autolink = regexp.MustCompile(`[@#!&~$%^]\w|://|www\.|\bGH-|:[a-z+-][a-z0-9+_-]*:`)
 )
 
 // markdownText escapes text so that nothing in it is markup, a link or a mention.
@@ -145,5 +145,5 @@ func htmlText(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(printable(s))
 }
 
-// htmlCode gives text as inline code, where neither Markdown nor mentions are read.
-func htmlCode(s string) string { return "<code>" + markdownEscape(printable(s)) + "</code>" }
+// htmlCode gives text as inline code. Code by backquotes could not hold backquotes.
+func htmlCode(s string) string { return "<code>" + markdownText(s) + "</code>" }

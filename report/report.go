@@ -38,7 +38,8 @@ const Docs = "https://github.com/redis-gitops/redis-gitops/blob/main/"
 type Rule struct {
 	Category    string
 	Title       string // half a sentence
-	Description string // Markdown
+	Description string // Markdown: why, and what happens
+	Remediation string // Markdown: what to do
 	Severity    diag.Severity
 	References  []string // web addresses
 	Help        string   // its page, as in [diag.Finding]
@@ -196,6 +197,7 @@ type view struct {
 	docs     string
 	summary  Summary
 	all      []*diag.Finding
+	notices  []*diag.Problem
 	sources  map[string][]string
 	maskings map[*diag.Finding]masking
 }
@@ -217,6 +219,9 @@ func newView(run *Run, opts Options) *view {
 		v.maskings[clean] = m
 	}
 	diag.SortFindings(v.all)
+	for _, n := range run.Notices {
+		v.notices = append(v.notices, &diag.Problem{Position: n.Position, Path: n.Path, Message: withoutUserinfo(n.Message)})
+	}
 	return v
 }
 

@@ -2,10 +2,463 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/redis-gitops/redis-gitops/diag"
 )
+
+func write(t testing.TB, format string, run *Run, opts Options) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, format, run, opts); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestGolden compares each format, of a run with everything and of one without findings, with a file.
+func TestGolden(t *testing.T) {
+	for _, f := range Formats() {
+		for _, tt := range []struct {
+			name string
+			run  *Run
+			opts Options
+		}{
+			{"full." + f.Name, fullRun(), Options{}},
+			{"clean." + f.Name, &Run{Files: 1, Resources: 1}, Options{}},
+			{"suppressed." + f.Name, fullRun(), Options{Suppressed: true, Color: true}},
+		} {
+			if strings.HasPrefix(tt.name, "suppressed.") && f.Name != "text" && f.Name != "compact" {
+				continue // the others do not look at options
+			}
+			t.Run(tt.name, func(t *testing.T) {
+				got := write(t, f.Name, tt.run, tt.opts)
+				slices.Reverse(tt.run.Findings)
+				if again := write(t, f.Name, tt.run, tt.opts); again != got {
+					t.Error("the order of the findings shows")
+				}
+				golden := filepath.Join("testdata", tt.name)
+				if os.Getenv("UPDATE") != "" {
+					if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(golden)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got != string(want) {
+					t.Errorf("differs from %s; got\n%s", golden, got)
+				}
+			})
+		}
+	}
+}
+
+// TestSecrets looks for the canary, and for what would be read as a command, in every format.
+func TestSecrets(t *testing.T) {
+	for _, f := range Formats() {
+		for _, opts := range []Options{{}, {Suppressed: true}} {
+			got := write(t, f.Name, fullRun(), opts)
+			if strings.Contains(got, canary) {
+				t.Errorf("%s prints a secret", f.Name)
+			}
+			if err := harmless(f.Name, got); err != nil {
+				t.Errorf("%s: %v", f.Name, err)
+			}
+		}
+	}
+}
+
+// harmless says what in a report could do more than be read.
+func harmless(format, report string) error {
+	if !utf8.ValidString(report) {
+		return errors.New("not UTF-8")
+	}
+	for i, line := range strings.Split(report, "\n") {
+		for _, r := range line {
+			if hidden(r) {
+				return fmt.Errorf("line %d has the character %U", i+1, r)
+			}
+		}
+		trimmed := strings.TrimSpace(line)
+		if strings.HasPrefix(trimmed, "::") && (format != "github" || !strings.HasPrefix(line, "::error ") && !strings.HasPrefix(line, "::warning ") && !strings.HasPrefix(line, "::notice ")) {
+			return fmt.Errorf("line %d is a workflow command: %s", i+1, line)
+		}
+		if format == "github" && !strings.HasPrefix(line, "::") && line != "" {
+			return fmt.Errorf("line %d is no annotation: %s", i+1, line)
+		}
+		if strings.Contains(line, "##[") {
+			return fmt.Errorf("line %d is an old workflow command: %s", i+1, line)
+		}
+	}
+	switch format {
+	case "json", "sarif", "gitlab":
+		if !json.Valid([]byte(report)) {
+			return errors.New("not JSON")
+		}
+	case "junit", "checkstyle":
+		for d := xml.NewDecoder(strings.NewReader(report)); ; {
+			token, err := d.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if e, ok := token.(xml.StartElement); ok && !slices.Contains([]string{"testsuites", "testsuite", "testcase", "failure", "skipped", "system-out", "checkstyle", "file", "error"}, e.Name.Local) {
+				return fmt.Errorf("element %s came from the data", e.Name.Local)
+			}
+		}
+	case "markdown":
+		return harmlessMarkdown(report)
+	}
+	return nil
+}
+
+// harmlessMarkdown takes our own markup away; what is left may have none.
+func harmlessMarkdown(report string) error {
+	var fence string
+	for _, line := range strings.Split(report, "\n") {
+		trimmed := strings.TrimSpace(line)
+		if fence != "" {
+			if trimmed == fence {
+				fence = ""
+			}
+			continue
+		}
+		if strings.HasPrefix(trimmed, "```") && strings.Trim(trimmed, "`") == "" {
+			fence = trimmed
+			continue
+		}
+		if strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "|-") || strings.HasPrefix(line, "## ") || line == strings.TrimSpace(marker) {
+			continue
+		}
+		rest := strings.ReplaceAll(line, "@<!-- -->", " ")
+		for _, ours := range []string{"<!-- -->", "<details open>", "<details>", "</details>", "<summary>", "</summary>", "<br>", "<code>", "</code>", "</a>", "**error**", "**warning**", "**info**"} {
+			rest = strings.ReplaceAll(rest, ours, "")
+		}
+		if i := strings.Index(rest, `<a href="`+Docs); i >= 0 {
+			j := strings.Index(rest[i:], ">")
+			rest = rest[:i] + rest[i+j+1:]
+		}
+		rest = strings.TrimPrefix(strings.TrimSpace(rest), "- ")
+		for i := 0; i < len(rest); i++ {
+			switch rest[i] {
+			case '@':
+				if i+1 < len(rest) && regexp.MustCompile(`\w`).MatchString(rest[i+1:i+2]) {
+					return fmt.Errorf("a mention in %q", line)
+				}
+			case '<', '>', '[', ']', '`', '*', '|', '_', '\\':
+				return fmt.Errorf("markup in %q", line)
+			}
+		}
+		if strings.Contains(line, "://evil") {
+			return fmt.Errorf("a link in %q", line)
+		}
+	}
+	if fence != "" {
+		return errors.New("a fence is left open")
+	}
+	if strings.Count(report, "<details") != strings.Count(report, "</details>") {
+		return errors.New("details are left open")
+	}
+	return nil
+}
+
+// FuzzEscape puts any text everywhere a text may be.
+func FuzzEscape(f *testing.F) {
+	for _, seed := range []string{hostile, canary, "", "x", "```", "a: b # c", "|\n|", "\ufeff", "\xf0\x9f", "</code>", "--> <!--", "]]>"} {
+		f.Add(seed, uint8(0), uint16(1), uint16(3))
+	}
+	f.Fuzz(func(t *testing.T, text string, severity uint8, line, column uint16) {
+		if text == "" {
+			text = "x"
+		}
+		run := &Run{
+			Tool: "redis-gitops",
+			Findings: []*diag.Finding{{
+				Rule: "a/" + text, Severity: diag.Severity(severity % 3), Message: text, Position: at(text, int(line), int(column)), EndLine: int(line), EndColumn: int(column) + len(text),
+				Resource: &diag.Resource{APIVersion: text, Kind: text, Namespace: text, Name: text}, Path: []string{text}, Sets: []string{text}, Fix: text,
+				Related: []diag.Related{{Position: at(text, 1, 1), Message: text}}, Suppressed: nil,
+			}, {Rule: "a/b", Message: text, Suppressed: &diag.Suppression{Kind: text, Reason: text, Until: text, Position: at(text, 1, 1)}}},
+			Notices: []*diag.Problem{{Position: at(text, 1, 1), Path: text, Message: text}},
+			Stats:   &Stats{Skipped: []Skip{{text, text}}, Phases: []Phase{{Name: text}}},
+			Source:  func(string) ([]byte, bool) { return []byte(text), true },
+		}
+		for _, format := range Formats() {
+			for _, opts := range []Options{{}, {Suppressed: true}} {
+				if err := harmless(format.Name, write(t, format.Name, run, opts)); err != nil {
+					t.Errorf("%s: %v", format.Name, err)
+				}
+			}
+		}
+	})
+}
+
+// FuzzSecret hides a secret in a line of any shape.
+func FuzzSecret(f *testing.F) {
+	for _, seed := range []string{"password: %s", "  - token: \"%s\" # it", "{a: 1, password: '%s'}", "x=%s", "- %s", "%s", "value: [%s, b]", "args: [--requirepass, %s]", "a: \"b: c\" %s", "\"pass word\": %s", "? %s"} {
+		f.Add(seed, uint16(3))
+	}
+	f.Fuzz(func(t *testing.T, shape string, column uint16) {
+		if strings.Count(shape, "%s") != 1 || strings.Count(shape, "%") != 1 || strings.ContainsAny(shape, "\n\r") {
+			return
+		}
+		line := fmt.Sprintf(shape, canary)
+		run := &Run{
+			Findings: []*diag.Finding{{Rule: "auth/plain", Message: "no", Position: at("x.yaml", 1, int(column)), Related: []diag.Related{{Position: at("x.yaml", 1, 1), Message: "no"}}}},
+			Source:   func(string) ([]byte, bool) { return []byte(line), true },
+		}
+		key, _, _ := splitKey(line)
+		for _, format := range Formats() {
+			if got := write(t, format.Name, run, Options{}); strings.Contains(got, canary) && !strings.Contains(key, canary) {
+				t.Errorf("%s of %q prints the secret:\n%s", format.Name, line, got)
+			}
+		}
+	})
+}
+
+func TestSummary(t *testing.T) {
+	run := fullRun()
+	want := Summary{Files: 12, Resources: 5, Errors: 7, Warnings: 5, Infos: 4, Suppressed: 2}
+	if got := run.Summary(); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for _, tt := range []struct {
+		summary Summary
+		want    string
+	}{
+		{Summary{}, "no findings in 0 files and 0 resources"},
+		{Summary{Files: 1, Resources: 1, Errors: 1, Suppressed: 3}, "1 error in 1 file and 1 resource, 3 suppressed"},
+		{Summary{Files: 2, Resources: 2, Errors: 2, Warnings: 1, Infos: 2}, "2 errors, 1 warning, 2 infos in 2 files and 2 resources"},
+	} {
+		if got := tt.summary.String(); got != tt.want {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
+	}
+}
+
+// TestFindingsAreUntouched makes sure that masking works on copies.
+func TestFindingsAreUntouched(t *testing.T) {
+	run := fullRun()
+	for _, f := range Formats() {
+		write(t, f.Name, run, Options{})
+	}
+	if !reflect.DeepEqual(run.Findings, fullRun().Findings) {
+		t.Error("writing a report changed the findings")
+	}
+}
+
+func TestJSONSchema(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "docs", "schema", "findings.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	validate := func(text string) error {
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema.Validate(doc)
+	}
+	text := write(t, "json", fullRun(), Options{})
+	for _, run := range []*Run{fullRun(), {}, manyRun(5)} {
+		if err := validate(write(t, "json", run, Options{})); err != nil {
+			t.Error(err)
+		}
+	}
+	// The schema can say no.
+	for _, change := range []struct{ old, new string }{
+		{`"version": 1`, `"version": 2`},
+		{`"severity": "error"`, `"severity": "fatal"`},
+		{`"column": 15`, `"column": "15"`},
+		{`"fixable": true`, `"fixable": false`},
+		{`"help": "docs/rules/ha/replicas.md"`, `"helpp": ""`},
+		{`"file": "applications/shop/values.yaml"`, `"file": "/applications/shop/values.yaml"`},
+		{`"kind": "baseline"`, `"kind": "mood"`},
+		{`"errors": 7`, `"errors": -1`},
+	} {
+		changed := strings.Replace(text, change.old, change.new, 1)
+		if changed == text {
+			t.Fatalf("the report has no %s", change.old)
+		}
+		if validate(changed) == nil {
+			t.Errorf("the schema takes %s", change.new)
+		}
+	}
+}
+
+func TestGitHubLimits(t *testing.T) {
+	got := write(t, "github", manyRun(30), Options{})
+	for prefix, want := range map[string]int{"::error ": 10, "::warning ": 10, "::notice ": 10} {
+		if n := strings.Count("\n"+got, "\n"+prefix); n != want {
+			t.Errorf("%d of %q, want %d", n, prefix, want)
+		}
+	}
+	if !strings.Contains(got, "61 findings not shown") {
+		t.Errorf("what is left out is not told:\n%s", got)
+	}
+	if got := write(t, "github", manyRun(9), Options{}); strings.Contains(got, "not shown") || strings.Count(got, "\n") != 27 {
+		t.Errorf("27 findings fit:\n%s", got)
+	}
+}
+
+func TestGitLabFingerprints(t *testing.T) {
+	var issues []gitlabIssue
+	run := fullRun()
+	run.Findings = append(run.Findings, run.Findings[0], run.Findings[0])
+	if err := json.Unmarshal([]byte(write(t, "gitlab", run, Options{})), &issues); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for _, i := range issues {
+		if seen[i.Fingerprint] {
+			t.Errorf("fingerprint %s is there twice", i.Fingerprint)
+		}
+		seen[i.Fingerprint] = true
+		if i.Location.Path == "" || i.Location.Lines.Begin < 1 {
+			t.Errorf("no place: %+v", i)
+		}
+	}
+	if len(issues) != 18 {
+		t.Errorf("%d issues", len(issues))
+	}
+	// Lines and wording may change.
+	moved := fullRun()
+	for _, f := range moved.Findings {
+		if f.Line > 0 {
+			f.Line += 100
+		}
+		f.Message += " indeed"
+	}
+	var after []gitlabIssue
+	if err := json.Unmarshal([]byte(write(t, "gitlab", moved, Options{})), &after); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range after {
+		if !seen[i.Fingerprint] {
+			t.Errorf("fingerprint of %s changed with the line", i.CheckName)
+		}
+	}
+}
+
+func TestMarkdownLimit(t *testing.T) {
+	for _, n := range []int{1, 100, 200, 1000, 5000} {
+		run := manyRun(n)
+		for range n {
+			run.Notices = append(run.Notices, &diag.Problem{Message: hostile})
+		}
+		got := write(t, "markdown", run, Options{})
+		if len(got) > commentLimit {
+			t.Errorf("%d findings: %d bytes", 3*n, len(got))
+		}
+		shown := strings.Count(got, "\n- **")
+		told := 0
+		if i := strings.Index(got, " findings not shown"); i >= 0 {
+			fmt.Sscan(got[strings.LastIndex(got[:i], "\n")+1:i], &told)
+		}
+		if shown+told != 3*n {
+			t.Errorf("%d findings: %d shown and %d told of", 3*n, shown, told)
+		}
+		if err := harmlessMarkdown(got); err != nil {
+			t.Error(err)
+		}
+	}
+	huge := &Run{Findings: []*diag.Finding{{Rule: "a/b", Message: strings.Repeat("x", 2*commentLimit)}, {Rule: "a/b", Message: "short"}}}
+	if got := write(t, "markdown", huge, Options{}); len(got) > commentLimit || !strings.Contains(got, "1 finding not shown") || !strings.Contains(got, "short") {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+func TestSARIFLimits(t *testing.T) {
+	run := manyRun(9000)
+	for i := range 1500 {
+		run.Findings[0].Related = append(run.Findings[0].Related, diag.Related{Position: at("x.yaml", i+1, 1), Message: "here"})
+	}
+	var log sarifLog
+	if err := json.Unmarshal([]byte(write(t, "sarif", run, Options{})), &log); err != nil {
+		t.Fatal(err)
+	}
+	r := log.Runs[0]
+	levels := make(map[string]int)
+	prints := make(map[string]bool)
+	for _, result := range r.Results {
+		levels[result.Level]++
+		prints[result.PartialFingerprints["redisGitopsFinding/v1"]] = true
+		if len(result.RelatedLocations) > sarifLocations {
+			t.Errorf("%d related locations", len(result.RelatedLocations))
+		}
+	}
+	if len(r.Results) != sarifResults || levels["error"] != 9000 || levels["warning"] != 9000 || len(prints) != sarifResults {
+		t.Errorf("%d results, %v, %d fingerprints", len(r.Results), levels, len(prints))
+	}
+	if notes := r.Invocations[0].ToolExecutionNotifications; len(notes) != 1 || !strings.HasPrefix(notes[0].Message.Text, "2000 findings left out") {
+		t.Errorf("what is left out is not told: %v", notes)
+	}
+}
+
+func TestRelativeURI(t *testing.T) {
+	for _, tt := range []struct{ file, want string }{
+		{"applications/shop/values.yaml", "applications/shop/values.yaml"},
+		{"", "."},
+		{"a:b/c.yaml", "./a:b/c.yaml"},
+		{"a/b:c.yaml", "a/b:c.yaml"},
+		{"a b/ü#?%.yaml", "a%20b/%C3%BC%23%3F%25.yaml"},
+		{"a\\b\n", "a%5Cb%0A"},
+	} {
+		if got := relativeURI(tt.file); got != tt.want {
+			t.Errorf("%q: got %s, want %s", tt.file, got, tt.want)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"plain äöü 日本", "plain äöü 日本"},
+		{"a\x1b[31m\tb\r\n", `a\x1b[31m\tb\r\n`},
+		{"\u202egnp.exe", `\u202egnp.exe`},
+		{"\xff\x80", `\xff\x80`},
+		{"\ufffd", "\ufffd"},
+		{"\u2028\u200b\ufeff", `\u2028\u200b\ufeff`},
+		{"\U000e0041\x7f\u0085", `\U000e0041\x7f\u0085`},
+	} {
+		if got := printable(tt.in); got != tt.want {
+			t.Errorf("%q: got %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"abc", 3, "abc"},
+		{"abcd", 3, "…"},
+		{"abcdef", 5, "ab…"},
+		{"aäöü", 6, "aä…"},
+	} {
+		if got := cut(tt.in, tt.n); got != tt.want || len(got) > tt.n {
+			t.Errorf("cut(%q, %d) = %q", tt.in, tt.n, got)
+		}
+	}
+}
 
 func TestUnknownFormat(t *testing.T) {
 	err := Write(&bytes.Buffer{}, "sarf", &Run{}, Options{})

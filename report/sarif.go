@@ -137,7 +137,7 @@ func writeSARIF(b *bytes.Buffer, v *view) {
 		})
 		diag.SortFindings(results)
 	}
-	for _, n := range v.run.Notices {
+	for _, n := range v.notices {
 		note := sarifNotification{Level: "note", Message: sarifMessage{Text: (&diag.Problem{Path: n.Path, Message: n.Message}).Error()}}
 		if n.File != "" {
 			note.Locations = []sarifLocation{v.sarifLocation(n.Position, 0, 0)}
@@ -185,7 +185,11 @@ func (v *view) sarifRule(name string, example *diag.Finding) sarifRule {
 		description = r.Title
 	}
 	page := v.page(example)
-	text, markdown := description, description
+	text := description
+	if r.Remediation != "" {
+		text += "\n\n" + r.Remediation
+	}
+	markdown := text
 	for _, ref := range r.References {
 		text += "\n" + ref
 		markdown += "\n\n<" + ref + ">"

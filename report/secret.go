@@ -16,8 +16,10 @@ var (
 	secretWord = regexp.MustCompile(`(?i)passw(or)?d|passphrase|requirepass|masterauth|token|secret|credential|(api|access|private)[-_]?key`)
 	// reference is a key that names a Secret and holds none.
 	reference = regexp.MustCompile(`(?i)secret[-_]?(name|path|ref|keyref|key|store|storeref)?$`)
-	// userinfo is a password in a web address.
-	userinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@"']*@`)
+	// userinfo is a password in a web address, and what might be one: an unescaped one may hold any character.
+	userinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s"']*@`)
+	// fallback is the word that a template takes for a missing value.
+	fallback = regexp.MustCompile(`default\s*["\x60]([^"\x60]+)["\x60]`)
 	// assigned is the key of a line of YAML, behind the dashes of sequences; flow mappings come with it.
 	assigned = regexp.MustCompile(`^(\s*(?:-\s+)*)("[^"]*"|'[^']*'|[^\s:#"'{\[][^:]*?)\s*[:=]`)
 	// item is the dashes of sequences before a value.
@@ -52,10 +54,11 @@ func (v *view) redact(f *diag.Finding) (*diag.Finding, masking) {
 	// The longest first, so that no part of one is left behind.
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	text := func(s string) string {
+		s = withoutUserinfo(s)
 		for _, secret := range secrets {
 			s = strings.ReplaceAll(s, secret, mask)
 		}
-		return userinfo.ReplaceAllString(s, "${1}"+mask+"@")
+		return s
 	}
 	clean.Message, clean.Fix = text(f.Message), text(f.Fix)
 	clean.Related = slices.Clone(f.Related)
@@ -70,13 +73,15 @@ func (v *view) redact(f *diag.Finding) (*diag.Finding, masking) {
 	return &clean, m
 }
 
+func withoutUserinfo(s string) string { return userinfo.ReplaceAllString(s, "${1}"+mask+"@") }
+
 // secret is true for a line that looks as if it held a secret: by its own words, or by the name beside a `value:`.
 func (v *view) secret(at diag.Position) bool {
 	line, ok := v.line(at)
 	if !ok {
 		return false
 	}
-	if secretWord.MatchString(line) {
+	if secretWord.MatchString(line) || userinfo.MatchString(line) {
 		return true
 	}
 	key, _, _ := splitKey(line)
@@ -98,7 +103,7 @@ func (v *view) shown(at diag.Position, m masking) (string, bool) {
 		return "", false
 	}
 	if m == open && !v.secret(at) {
-		return userinfo.ReplaceAllStringFunc(line, func(s string) string { return strings.Repeat("*", len([]rune(s))-1) + "@" }), true
+		return line, true
 	}
 	key, value, isKey := splitKey(line)
 	switch {
@@ -138,7 +143,11 @@ func secretValues(line string) []string {
 	}
 	value = strings.TrimSpace(value)
 	if strings.Contains(value, "{{") {
-		return nil // a template, whose value is not on this line
+		var found []string // the value is elsewhere
+		for _, m := range fallback.FindAllStringSubmatch(value, -1) {
+			found = append(found, m[1])
+		}
+		return found
 	}
 	found := []string{value}
 	if at := strings.Index(value, " #"); at >= 0 {

@@ -48,7 +48,7 @@ func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (e
 	}
 	e := excerpt{number: fmt.Sprintf("%5d", at.Line)}
 	from, to := at.Column-1, at.Column
-	runes := []rune(line)
+	runes := []rune(strings.ReplaceAll(line, "##[", "##(")) // as in printable, but of the same width
 	switch {
 	case endLine == at.Line && endColumn > at.Column:
 		to = endColumn - 1

@@ -59,7 +59,7 @@ func writeText(b *bytes.Buffer, v *view) {
 		}
 		b.WriteString("\n")
 	}
-	for _, n := range v.run.Notices {
+	for _, n := range v.notices {
 		fmt.Fprintf(b, "note: %s\n", printable(n.Error()))
 	}
 	writeStats(b, v.run.Stats)
@@ -75,19 +75,17 @@ func writeStats(b *bytes.Buffer, s *Stats) {
 	}
 	fmt.Fprintf(b, "%s run, %d without findings, %d skipped\n", number(s.Run, "rule"), s.Passed, len(s.Skipped))
 	for _, skip := range s.Skipped {
-		fmt.Fprintf(b, "  %s skipped: %s\n", printable(skip.Rule), printable(skip.Reason))
+		fmt.Fprintf(b, "  skipped %s: %s\n", printable(skip.Rule), printable(skip.Reason))
 	}
 	for _, p := range s.Phases {
-		fmt.Fprintf(b, "  %-8s %8s\n", printable(p.Name), p.Duration.Round(10*time.Microsecond))
+		fmt.Fprintf(b, "  %9s %s\n", p.Duration.Round(10*time.Microsecond), printable(p.Name))
 	}
 }
 
-// where gives a position for one line of text; a finding about the whole repository has none.
+// where gives a position for one line of text.
 func where(at diag.Position) string {
-	if at.File == "" {
-		return "."
-	}
-	return printable(at.String())
+	at.File = fileName(at.File)
+	return at.String()
 }
 
 // resource gives `RedisFailover/shop in namespace default`.
