@@ -16,10 +16,12 @@ check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
 
-# internal/helmcheck is a module of its own: real Helm and the API server's validation stay out of the tool.
+# internal/helmcheck and internal/sarifcheck are modules of their own: real Helm, the API server's validation and the
+# schema of SARIF stay out of the tool.
 test: tools check
 	go test ./...
 	cd internal/helmcheck && go vet ./... && go test ./...
+	cd internal/sarifcheck && go vet ./... && go test ./...
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo
