@@ -1,0 +1,30 @@
+# METADATA
+# title: Replicas may queue more than the container's memory
+# description: |-
+#   The output buffers of replicas come on top of maxmemory. When a replica reads slowly, or starts anew, its buffer grows
+#   up to the hard limit; one that is over the memory limit lets the kernel kill the master in the middle of a
+#   synchronisation.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Lower the hard limit, or raise the memory limit.
+#   references:
+#     - spotahome/redis-operator example/redisfailover/custom-config.yaml
+#     - Redis redis.conf, client-output-buffer-limit
+package redisgitops.config["buffer-limit-over-memory"]
+
+import data.redisgitops.lib.memory
+import data.redisgitops.lib.quantity
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("a replica's buffer may grow to %s, over the memory limit \"%v\"; write a hard limit that fits beside maxmemory", [d.words[2], input.spec.redis.resources.limits.memory]),
+	"path": ["spec", "redis", "customConfig", d.index],
+	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
+} if {
+	some d in redisfailover.redis
+	d.key == "client-output-buffer-limit"
+	lower(d.words[1]) in {"replica", "slave"}
+	quantity.redis_bytes(d.words[2]) > memory.limit
+}

@@ -1,0 +1,34 @@
+# METADATA
+# title: A command starts Redis without the operator's configuration
+# description: |-
+#   spec.redis.command replaces the operator's whole command. Without /redis/redis.conf Redis has no password, no replica
+#   settings and not the user of its probes; a sentinel without /redis/sentinel.conf and --sentinel is no sentinel.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Name the operator's file first, then the arguments that shall go before it.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/generator.go getRedisCommand and getSentinelCommand
+package redisgitops.config["command-drops-conf"]
+
+deny contains {
+	"message": sprintf("the command starts Redis without %s; write [%s] and your arguments after it", [needs[part].file, needs[part].command]),
+	"path": ["spec", part, "command"],
+} if {
+	some part, need in needs
+	words := input.spec[part].command
+	is_array(words)
+	text := concat(" ", [sprintf("%v", [w]) | some w in words])
+	regex.match(`(^|[\s/])redis-(server|sentinel)(\s|$)`, text)
+	lacks(text, need)
+}
+
+needs := {
+	"redis": {"file": "/redis/redis.conf", "words": {"redis.conf"}, "command": `"redis-server", "/redis/redis.conf"`},
+	"sentinel": {"file": "/redis/sentinel.conf and --sentinel", "words": {"sentinel.conf", "sentinel "}, "command": `"redis-server", "/redis/sentinel.conf", "--sentinel"`},
+}
+
+lacks(text, need) if {
+	some word in need.words
+	not contains(concat("", [text, " "]), word)
+}

@@ -1,0 +1,42 @@
+# METADATA
+# title: customConfig sets a directive twice
+# description: |-
+#   The operator sends all entries in their order, so the last one wins, until the next loop sets the first again for a
+#   moment. Only entries that are equal word by word are put together.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   fix: removes the entry that loses
+#   since: 0.1.0
+#   remediation: Keep the entry that is meant.
+#   references:
+#     - spotahome/redis-operator api/redisfailover/v1/validate.go deduplicateStr
+#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+package redisgitops.config.duplicate
+
+import data.redisgitops.lib.directives
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("\"%s\" is overwritten by \"%s\" below; remove one", [a.text, b.text]),
+	"path": ["spec", part, "customConfig", a.index],
+	"related": [{"path": ["spec", part, "customConfig", b.index], "message": "this one wins"}],
+	"fix": {"path": ["spec", part, "customConfig", a.index], "op": "remove"},
+} if {
+	some part in ["redis", "sentinel"]
+	some same in by_key[part]
+	some n, a in same
+	b := same[n + 1]
+	a.words != b.words
+}
+
+by_key[part] contains [d | some d in entries; identity(d) == id] if {
+	some part in ["redis", "sentinel"]
+	entries := redisfailover.directives(input.spec[part].customConfig)
+	some id in {identity(d) | some d in entries; not d.key in {"save", "rename-command", "user"}}
+}
+
+# client-output-buffer-limit is set for each class of clients.
+identity(d) := sprintf("%s %s", [d.key, directives.canonical(lower(d.words[1]))]) if {
+	d.key == "client-output-buffer-limit"
+} else := directives.canonical(d.key)

@@ -1,0 +1,41 @@
+# METADATA
+# title: customConfig sets what Redis reads at its start only
+# description: |-
+#   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
+#   before it rolls out pods and looks after sentinels: immutable directives are refused, so that from then on no change
+#   reaches the pods and no lost sentinel is repaired. As arguments of command they take effect.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Give the directive to redis-server as an argument in spec.redis.command, or remove it.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - Redis config.c, IMMUTABLE_CONFIG
+#     - https://github.com/spotahome/redis-operator/issues/175
+#     - https://github.com/spotahome/redis-operator/issues/197
+package redisgitops.config.immutable
+
+import data.redisgitops.lib.directives
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("%s cannot be set while Redis runs, and the operator stops at it; %s", [d.key, advice(d)]),
+	"path": ["spec", "redis", "customConfig", d.index],
+} if {
+	some d in redisfailover.redis
+	d.key in (directives.immutable | {"include", "loadmodule"})
+}
+
+advice(d) := "remove it, sentinels and cluster mode exclude each other" if {
+	startswith(d.key, "cluster-")
+} else := "a RedisFailover sets it for you, remove it" if {
+	d.key in {"daemonize", "pidfile", "supervised"}
+} else := sprintf("move it to spec.redis.command: [\"redis-server\", \"/redis/redis.conf\", \"--%s\", \"%s\"]", [d.key, d.value])
+
+deny contains {
+	"message": sprintf("sentinels refuse to change %s while they run, and the operator stops at it; remove it", [d.key]),
+	"path": ["spec", "sentinel", "customConfig", d.index],
+} if {
+	some d in redisfailover.sentinel
+	d.key in directives.scripts
+}

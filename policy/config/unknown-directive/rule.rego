@@ -1,0 +1,77 @@
+# METADATA
+# title: customConfig has a directive that Redis does not know
+# description: |-
+#   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
+#   before it rolls out pods and looks after sentinels: a name that this version of Redis does not know is refused, and
+#   from then on no change reaches the pods and no lost sentinel is repaired.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Correct the name, or take an image of a version that knows it.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - Redis config.c
+#     - Redis sentinel.c, sentinelSetCommand
+package redisgitops.config["unknown-directive"]
+
+import data.redisgitops.lib.directives
+import data.redisgitops.lib.images
+import data.redisgitops.lib.redisfailover
+
+deny contains violation(d, "redis", directives.names, "is no directive of Redis") if {
+	some d in redisfailover.redis
+	is_redis
+	not known(d.key)
+}
+
+deny contains {
+	"message": sprintf("%s is not in Redis %d.%d of the image \"%s\"; take a version from %d.%d on, or remove it", [d.key, floor(version / 100), version % 100, image, floor(since / 100), since % 100]),
+	"path": ["spec", "redis", "customConfig", d.index],
+} if {
+	some d in redisfailover.redis
+	is_redis
+	some since, names in directives.known
+	d.key in names
+	version < since
+}
+
+deny contains {
+	"message": sprintf("%s is gone since Redis %d.%d; remove it", [d.key, floor(until / 100), until % 100]),
+	"path": ["spec", "redis", "customConfig", d.index],
+} if {
+	some d in redisfailover.redis
+	is_redis
+	until := directives.gone[d.key]
+	version >= until
+}
+
+deny contains violation(d, "sentinel", directives.sentinel, "is no parameter of SENTINEL SET") if {
+	some d in redisfailover.sentinel
+	not d.key in (directives.sentinel | directives.names)
+}
+
+violation(d, part, among, what) := {
+	"message": sprintf("%s %s, and the operator stops at it; %s", [d.key, what, remedy(near)]),
+	"path": ["spec", part, "customConfig", d.index],
+} if {
+	count(d.words) > 1
+	near := directives.near(d.key, among)
+}
+
+remedy(near) := sprintf("did you mean %s?", [concat(" or ", array.slice(near, 0, 3))]) if {
+	count(near) > 0
+} else := "correct or remove it"
+
+known(key) if key in (directives.names | directives.elsewhere | directives.sentinel)
+
+known(key) if contains(key, ".") # of a module
+
+image := object.get(input, ["spec", "redis", "image"], "redis:6.2.6-alpine")
+
+# Images that are named otherwise may hold a fork with directives of its own.
+is_redis if images.of_redis(image)
+
+version := v if {
+	v := images.version(image)
+	v % 100 != 99
+}

@@ -1,0 +1,53 @@
+# METADATA
+# title: Configuration stands where the operator does not look for it
+# description: |-
+#   customConfig is a list of texts of spec.redis, sent as CONFIG SET, and of spec.sentinel, sent as SENTINEL SET. A map
+#   is the dialect of another operator and is refused by the API server; a directive of the one in the list of the other
+#   is refused by Redis, and the operator stops at it.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Write lists of texts, those of Redis below spec.redis, those of sentinels below spec.sentinel.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - service/redis/client.go SetCustomSentinelConfig and SetCustomRedisConfig
+package redisgitops.config["wrong-place"]
+
+import data.redisgitops.lib.directives
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": "customConfig is not a list; write each line as \"DIRECTIVE VALUE\" in a list",
+	"path": ["spec", part, "customConfig"],
+} if {
+	some part in ["redis", "sentinel"]
+	custom := input.spec[part].customConfig
+	not is_array(custom)
+	not is_null(custom)
+}
+
+deny contains {
+	"message": sprintf("%v is a map in the list; write it as the text \"%s\"", [name, concat(" ", [name, sprintf("%v", [value])])]),
+	"path": ["spec", part, "customConfig", i],
+} if {
+	some part in ["redis", "sentinel"]
+	some i, entry in input.spec[part].customConfig
+	is_number(i)
+	some name, value in entry
+}
+
+deny contains {
+	"message": sprintf("%s is a setting of sentinels; move it to spec.sentinel.customConfig", [d.key]),
+	"path": ["spec", "redis", "customConfig", d.index],
+} if {
+	some d in redisfailover.redis
+	d.key in (directives.sentinel - directives.elsewhere)
+}
+
+deny contains {
+	"message": sprintf("%s is a directive of Redis; move it to spec.redis.customConfig", [d.key]),
+	"path": ["spec", "sentinel", "customConfig", d.index],
+} if {
+	some d in redisfailover.sentinel
+	d.key in (directives.names - directives.sentinel)
+}

@@ -1,0 +1,85 @@
+# The Services of the repository, those that stand there and those that operators make, and the Redis behind them.
+package redisgitops.lib.services
+
+# objects are the ids of the rendered Services by name.
+objects[r.name] contains r.id if {
+	some r in data.repo.resources
+	r.kind == "Service"
+}
+
+# endpoints are the ways to a Redis by the name of the Service: {"redis": index, "role": "writes", "reads", "sentinels", "any" or
+# "other", "namespace", "ports": the numbers it answers on}. "any" is a Service over all copies, "other" one of another use.
+endpoints[e.host] contains {"redis": i, "role": role, "namespace": redis.namespace, "ports": {e.port}} if {
+	some i, redis in data.repo.redis
+	some role in ["writes", "reads", "sentinels"]
+	some e in redis[role]
+}
+
+endpoints[o.name] contains {"redis": i, "role": "other", "namespace": redis.namespace, "ports": set()} if {
+	some i, redis in data.repo.redis
+	some o in redis.objects
+	o.kind == "Service"
+	not is_endpoint(redis, o.name)
+}
+
+endpoints[name] contains {"redis": s.redis, "role": s.role, "namespace": s.namespace, "ports": ports(s.service.object)} if {
+	some s in selecting
+	name := s.service.name
+}
+
+is_endpoint(redis, host) if {
+	some role in ["writes", "reads", "sentinels"]
+	some e in redis[role]
+	e.host == host
+}
+
+redis_named[redis.name] contains i if some i, redis in data.repo.redis
+
+# selecting are the rendered Services that select pods of a RedisFailover by its name: {"service", "redis", "role", "namespace"}.
+selecting := [s |
+	some name, ids in objects
+	some id in ids
+	r := data.repo.resources[id]
+	selector := object.get(r.object, ["spec", "selector"], {})
+	is_object(selector)
+	of := target(selector)
+	some i in redis_named[of]
+	redis := data.repo.redis[i]
+	redis.kind == "RedisFailover"
+	same_namespace(redis.namespace, r.namespace)
+	s := {"service": r, "redis": i, "role": role(selector), "namespace": r.namespace}
+]
+
+# target is the RedisFailover that a selector names.
+target(selector) := selector["redisfailovers.databases.spotahome.com/name"]
+
+target(selector) := selector["app.kubernetes.io/name"] if not selector["redisfailovers.databases.spotahome.com/name"]
+
+role(selector) := "writes" if {
+	selector["redisfailovers-role"] == "master"
+} else := "reads" if {
+	selector["redisfailovers-role"] == "slave"
+} else := "sentinels" if {
+	selector["app.kubernetes.io/component"] == "sentinel"
+} else := "any"
+
+ports(service) := {p.port |
+	some p in service.spec.ports
+	is_number(p.port)
+}
+
+# same_namespace of two, where "" is one that nobody knows.
+same_namespace(a, b) if a == b
+
+same_namespace("", _)
+
+same_namespace(a, "") if a != ""
+
+# namespaces in which a Service of a name stands or is made; "" is one that nobody knows.
+namespaces(name) := {data.repo.resources[id].namespace | some id in objects[name]} | {e.namespace | some e in endpoints[name]}
+
+# behind gives the endpoints of a Service of a namespace.
+behind(name, namespace) := {e |
+	some e in endpoints[name]
+	same_namespace(e.namespace, namespace)
+}

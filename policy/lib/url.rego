@@ -1,0 +1,124 @@
+# The addresses of Redis in environment variables, ConfigMaps and the templates of Secrets.
+package redisgitops.lib.url
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.workloads
+
+# texts in which addresses may stand.
+texts := array.concat(in_environment, in_objects)
+
+in_environment := [t |
+	some e in workloads.environment
+	c := e.container
+	t := {
+		"resource": c.resource, "namespace": c.namespace, "name": e.name, "text": e.value,
+		"path": array.concat(c.path, ["env", e.index, "value"]), "container": c.path,
+	}
+]
+
+object_paths := {
+	"ConfigMap": ["data"],
+	"ExternalSecret": ["spec", "target", "template", "data"],
+	"SealedSecret": ["spec", "template", "data"],
+	"Secret": ["stringData"],
+}
+
+in_objects := [t |
+	some r in data.repo.resources
+	path := object_paths[r.kind]
+	some key, text in object.get(r.object, path, {})
+	is_string(text)
+	t := {
+		"resource": r.id, "namespace": r.namespace, "name": key, "text": text,
+		"path": array.concat(path, [key]), "container": [],
+	}
+]
+
+pattern := `\b(?:rediss?|valkeys?|redis-sentinels?|rediss?\+sentinel|sentinel)://[^\s"'<>;\x60]+`
+
+# references are the addresses, URLs and bare names of Services that the operator makes: the text's fields and
+# {"url", "scheme", "user", "hosts": [{"text", "service", "namespace", "pod", "short", "port"}], "path", "master", "db"}.
+references := array.concat(urls, names)
+
+urls := [object.union(t, u) |
+	some t in texts
+	contains(t.text, "://")
+	some url in regex.find_n(pattern, regex.replace(t.text, `\{\{[^}]*\}\}`, "_"), 50)
+	u := parse(url, t.namespace)
+]
+
+names := [object.union(t, u) |
+	some t in texts
+	regex.match(`^rf(r|s|rm|rs)-[a-z0-9.-]+(:[0-9]+)?$`, t.text)
+	u := {"url": t.text, "scheme": "", "user": "", "hosts": hosts(t.text, t.namespace), "master": "", "db": 0}
+]
+
+parse(url, namespace) := {
+	"url": url, "scheme": m[1], "user": m[2], "hosts": hosts(m[3], namespace), "master": master(m), "db": db(m[4]),
+} if {
+	[m] := regex.find_all_string_submatch_n(`^([a-z+-]+)://(?:([^@/]*)@)?([^/?#]*)(/[^?#]*)?(\?[^#]*)?(#.*)?$`, url, 1)
+}
+
+hosts(text, namespace) := [object.union({"text": part, "port": port(m[2])}, place) |
+	some part in split(text, ",")
+	[m] := regex.find_all_string_submatch_n(`^([A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?$`, part, 1)
+	place := locate(split(trim_suffix(m[1], "."), "."), namespace)
+]
+
+# port of an address; 0 where it says none.
+port("") := 0
+
+port(text) := to_number(text) if text != ""
+
+# locate says which Service of which namespace a name inside the cluster is; undefined for all others.
+locate(labels, namespace) := {"service": labels[0], "namespace": namespace, "pod": "", "short": true} if {
+	count(labels) == 1
+	not labels[0] in {"localhost", ""}
+} else := {"service": labels[1], "namespace": labels[2], "pod": labels[0], "short": false} if {
+	labels[3] == "svc"
+} else := {"service": labels[1], "namespace": namespace, "pod": labels[0], "short": true} if {
+	count(labels) == 2
+	pod_of(labels[0], labels[1])
+} else := {"service": labels[0], "namespace": labels[1], "pod": "", "short": false} if {
+	labels[2] == "svc"
+} else := {"service": labels[0], "namespace": labels[1], "pod": "", "short": false} if {
+	count(labels) == 2
+	known_namespaces[labels[1]]
+}
+
+pod_of(pod, service) if regex.match(`^-[0-9]+$`, trim_prefix(pod, service))
+
+known_namespaces := {r.namespace | some r in data.repo.resources; r.namespace != ""} | {r.name |
+	some r in data.repo.resources
+	r.kind == "Namespace"
+}
+
+# master is the name that a URL asks sentinels for: in its path, query or fragment; "" for none.
+master(m) := name if {
+	some name in split(m[4], "/")
+	regex.match(`^[A-Za-z_.-][A-Za-z0-9_.-]*$`, name)
+} else := name if {
+	[[_, name]] := regex.find_all_string_submatch_n(`[?&](?:sentinelMasterId|sentinel_master|master_name|master|service_name)=([^&]+)`, m[5], 1)
+} else := trim_prefix(m[6], "#")
+
+db(path) := to_number(n) if {
+	[[_, n]] := regex.find_all_string_submatch_n(`^/([0-9]{1,9})(?:/|$)`, path, 1)
+} else := 0
+
+# sentinel says whether a reference is for sentinels, by its scheme.
+sentinel(reference) if contains(reference.scheme, "sentinel")
+
+# replaced gives the text of a reference with a part of its URL changed.
+replaced(reference, old, new) := {"path": reference.path, "op": "set", "value": replace(reference.text, old, new)}
+
+# full writes a Service's address as the reference wrote its own: with the namespace unless it was short.
+full(host, service, namespace) := service if {
+	host.short
+} else := sprintf("%s.%s%s", [service, namespace, suffix(host.text)])
+
+suffix(text) := concat("", [".svc", rest]) if {
+	[[_, rest]] := regex.find_all_string_submatch_n(`\.svc([a-z.]*)`, text, 1)
+} else := ""
+
+# redises are the indexes of the Redis behind a host.
+redises(host) := {e.redis | some e in services.behind(host.service, host.namespace)}

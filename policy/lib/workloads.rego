@@ -1,0 +1,71 @@
+# The containers of the repository and what their environment says.
+package redisgitops.lib.workloads
+
+import data.redisgitops.lib.redisfailover
+
+pod_paths := {
+	"CronJob": ["spec", "jobTemplate", "spec", "template", "spec"],
+	"DaemonSet": ["spec", "template", "spec"],
+	"Deployment": ["spec", "template", "spec"],
+	"Job": ["spec", "template", "spec"],
+	"Pod": ["spec"],
+	"ReplicaSet": ["spec", "template", "spec"],
+	"Rollout": ["spec", "template", "spec"],
+	"StatefulSet": ["spec", "template", "spec"],
+}
+
+# containers of all workloads: {"resource", "unit", "namespace", "path", "object"}.
+containers := [c |
+	some r in data.repo.resources
+	pod := pod_paths[r.kind]
+	some list in ["containers", "initContainers"]
+	items := object.get(r.object, array.concat(pod, [list]), [])
+	is_array(items)
+	some i, item in items
+	is_object(item)
+	c := {"resource": r.id, "unit": r.unit, "namespace": r.namespace, "path": array.concat(pod, [list, i]), "object": item}
+]
+
+# environment of all containers: the container's fields and {"index", "name", "value"}; what is no text is not here.
+environment := [e |
+	some c in containers
+	env := object.get(c.object, "env", [])
+	is_array(env)
+	some i, entry in env
+	name := object.get(entry, "name", "")
+	is_string(name)
+	value := object.get(entry, "value", "")
+	is_string(value)
+	e := {"container": c, "index": i, "name": name, "value": value}
+]
+
+# sidekiq are the containers that run Sidekiq, by their command or image.
+sidekiq := [c |
+	some c in containers
+	words := array.concat(list(c.object, "command"), list(c.object, "args"))
+	some word in words
+	is_string(word)
+	regex.match(`(^|[\s/])sidekiq(swarm)?($|[\s;])`, word)
+]
+
+list(object, key) := object[key] if {
+	is_array(object[key])
+} else := []
+
+# policy of a RedisFailover's object: {"value", "path"} of maxmemory-policy in customConfig, else in the command.
+policy(object) := p if {
+	found := [d | some d in redisfailover.directives(custom(object)); d.key == "maxmemory-policy"]
+	count(found) > 0
+	d := found[count(found) - 1]
+	p := {"value": lower(d.value), "path": ["spec", "redis", "customConfig", d.index], "words": "maxmemory-policy "}
+} else := p if {
+	words := object.spec.redis.command
+	some i, word in words
+	word == "--maxmemory-policy"
+	p := {"value": lower(words[i + 1]), "path": ["spec", "redis", "command", i + 1], "words": ""}
+}
+
+# custom is the customConfig of a RedisFailover's object.
+custom(object) := object.spec.redis.customConfig if {
+	is_array(object.spec.redis.customConfig)
+} else := []

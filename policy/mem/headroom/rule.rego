@@ -1,0 +1,29 @@
+# METADATA
+# title: maxmemory leaves little room below the memory limit
+# description: |-
+#   Redis counts its data only: the copy that a fork makes for a snapshot or a new replica, output buffers and
+#   fragmentation come on top. With more than 80 percent of the limit a save under writes is enough for the kernel to kill
+#   Redis.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   fix: sets maxmemory to three quarters of the limit
+#   since: 0.1.0
+#   remediation: Set maxmemory to three quarters of the limit, or raise the limit.
+#   references:
+#     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/769
+package redisgitops.mem.headroom
+
+import data.redisgitops.lib.memory
+import data.redisgitops.lib.quantity
+
+deny contains {
+	"message": sprintf("maxmemory %s is more than 80 percent of the limit \"%v\"; write %s", [memory.maxmemory.text, text, quantity.redis_mb(memory.limit * 0.75)]),
+	"path": memory.maxmemory.path,
+	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
+	"fix": memory.lower_fix,
+} if {
+	text := input.spec.redis.resources.limits.memory
+	memory.maxmemory.bytes < memory.limit
+	memory.maxmemory.bytes > memory.limit * 0.8
+}

@@ -1,0 +1,29 @@
+# METADATA
+# title: Redis has a memory limit and no maxmemory
+# description: |-
+#   Redis does not know the limit of its container. Without maxmemory it grows until the kernel kills it, the master with
+#   the data that no replica has yet; the replicas then load everything anew and often meet the same end.
+# custom:
+#   severity: warning
+#   strict: error
+#   kinds: [RedisFailover]
+#   fix: adds maxmemory at three quarters of the limit
+#   since: 0.1.0
+#   remediation: Set maxmemory to three quarters of the limit, and maxmemory-policy to what shall happen when it is reached.
+#   references:
+#     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/769
+#     - spotahome/redis-operator api/redisfailover/v1/defaults.go
+package redisgitops.mem["limit-without-maxmemory"]
+
+import data.redisgitops.lib.memory
+import data.redisgitops.lib.quantity
+
+deny contains {
+	"message": sprintf("the limit is \"%v\" and there is no maxmemory, so Redis grows until it is killed; add \"maxmemory %s\" to customConfig", [text, quantity.redis_mb(memory.limit * 0.75)]),
+	"path": ["spec", "redis", "resources", "limits", "memory"],
+	"fix": {"path": ["spec", "redis", "customConfig", "-"], "op": "add", "value": sprintf("maxmemory %s", [quantity.redis_mb(memory.limit * 0.75)])},
+} if {
+	memory.limit > 0
+	text := input.spec.redis.resources.limits.memory
+	memory.unlimited
+}

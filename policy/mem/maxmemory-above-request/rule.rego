@@ -1,0 +1,31 @@
+# METADATA
+# title: maxmemory is above the memory request
+# description: |-
+#   The node keeps only the request free for the pod. A Redis that is filled above it is among the first pods to be
+#   evicted when the node is short of memory, the master included. The generator of Reclaim the Stack makes this, because
+#   it takes mb for 1,000,000 bytes.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Raise the memory request to the limit, or lower maxmemory below the request.
+#   references:
+#     - Reclaim the Stack, generators/resources/redis.yaml
+#     - Kubernetes, Node-pressure Eviction
+package redisgitops.mem["maxmemory-above-request"]
+
+import data.redisgitops.lib.memory
+import data.redisgitops.lib.quantity
+
+deny contains {
+	"message": sprintf("maxmemory %s is more than the request \"%v\", so a full Redis is evicted when its node is short of memory; raise the request, or write at most %s", [memory.maxmemory.text, text, quantity.redis_mb(memory.request)]),
+	"path": memory.maxmemory.path,
+	"related": [{"path": ["spec", "redis", "resources", "requests", "memory"], "message": "the request"}],
+} if {
+	text := input.spec.redis.resources.requests.memory
+	memory.maxmemory.bytes > memory.request
+	not at_limit
+}
+
+# Then mem/maxmemory-at-limit says it.
+at_limit if memory.maxmemory.bytes >= memory.limit

@@ -1,0 +1,28 @@
+# METADATA
+# title: maxmemory is as large as the memory limit
+# description: |-
+#   Redis counts its data only: the copy that a fork makes for a snapshot or a new replica, output buffers and
+#   fragmentation come on top. With maxmemory at the limit or above it the kernel kills Redis before Redis begins to evict
+#   or to refuse writes.
+# custom:
+#   kinds: [RedisFailover]
+#   fix: sets maxmemory to three quarters of the limit
+#   since: 0.1.0
+#   remediation: Set maxmemory to three quarters of the limit, or raise the limit.
+#   references:
+#     - Redis evict.c getMaxmemoryState
+#     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/769
+package redisgitops.mem["maxmemory-at-limit"]
+
+import data.redisgitops.lib.memory
+import data.redisgitops.lib.quantity
+
+deny contains {
+	"message": sprintf("maxmemory %s is not less than the limit \"%v\", so Redis is killed before it is full; write %s", [memory.maxmemory.text, text, quantity.redis_mb(memory.limit * 0.75)]),
+	"path": memory.maxmemory.path,
+	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
+	"fix": memory.lower_fix,
+} if {
+	text := input.spec.redis.resources.limits.memory
+	memory.maxmemory.bytes >= memory.limit
+}
