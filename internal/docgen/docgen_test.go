@@ -1,0 +1,128 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+// TestUpToDate fails when a rule changed and its page did not.
+func TestUpToDate(t *testing.T) {
+	dir := filepath.Join("..", "..", "docs", "rules")
+	if os.Getenv("UPDATE") != "" {
+		if err := run(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages, err := embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const update = "UPDATE=1 go test ./internal/docgen writes it anew"
+	for name, text := range pages {
+		got, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		switch {
+		case err != nil:
+			t.Errorf("%v; %s", err, update)
+		case string(got) != text:
+			t.Errorf("docs/rules/%s is behind its rule; %s", name, update)
+		}
+	}
+	written, err := markdownFiles(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range written {
+		if _, ok := pages[name]; !ok {
+			t.Errorf("docs/rules/%s is about no rule; remove it", name)
+		}
+	}
+}
+
+func TestPage(t *testing.T) {
+	rule := &policy.Rule{
+		Name: "ha/x", Category: "ha", Title: "Too | few", Description: "Why.", Remediation: "Do.", Severity: policy.Warning, Strict: policy.Error,
+		Kinds: []string{"A", "B"}, Once: "repository", Fix: "sets a|b", Since: "0.1.0", References: []string{"https://example.org/a", "k generate"},
+		Bad:  "One is few.\n-- a.yaml --\nn: 1\nm: 1\n-- gone.json --\n{}\n-- want.txt --\na.yaml:1:4: warning: few [ha/x]\n",
+		Good: "Three.\n-- a.yaml --\nn: 3\nm: 1\n-- new.md --\n```\n",
+	}
+	got := page(rule)
+	for _, part := range []string{
+		"# ha/x\n\n**Too | few**\n",
+		"| warning | error | A, B | sets a\\|b | 0.1.0 |\n",
+		"\nWhy.\n\n## What to do\n\nDo.\n",
+		"It is told once for each repository",
+		"\nOne is few.\n\n`a.yaml`\n\n```yaml\nn: 1\nm: 1\n```\n\n`gone.json`\n\n```json\n{}\n```\n",
+		"says\n\n```text\na.yaml:1:4: warning: few [ha/x]\n```\n",
+		"\nThree.\n\n````diff\n--- a.yaml\n+++ a.yaml\n@@ -1,2 +1,2 @@\n-n: 1\n+n: 3\n m: 1\n--- /dev/null\n+++ new.md\n",
+		"--- gone.json\n+++ /dev/null\n@@ -1 +0,0 @@\n-{}\n````\n",
+		"# redis-gitops:ignore ha/x -- ",
+		"- <https://example.org/a>\n- k generate\n",
+	} {
+		if !strings.Contains(got, part) {
+			t.Errorf("no %q in\n%s", part, got)
+		}
+	}
+	if strings.Contains(got, "`want.txt`") {
+		t.Error("what lint should say is shown as a file")
+	}
+}
+
+func TestIndex(t *testing.T) {
+	got := index([]*policy.Rule{
+		{Name: "auth/b", Category: "auth", Title: "B", Severity: policy.Off, Strict: policy.Error, Fix: "x"},
+		{Name: "mine/a", Category: "mine", Title: "A", Severity: policy.Info, Strict: policy.Info},
+		{Name: "yaml/c", Category: "yaml", Title: "C", Severity: policy.Error, Strict: policy.Error},
+	})
+	last := -1
+	for _, part := range []string{"3 rules", "## yaml", "[c](yaml/c.md)", "## auth", "| [b](auth/b.md) | B | off | error | yes |", "## mine", "| [a](mine/a.md) | A | info | info |  |"} {
+		at := strings.Index(got, part)
+		if at <= last {
+			t.Errorf("%q is missing or in the wrong place:\n%s", part, got)
+		}
+		last = at
+	}
+}
+
+// TestCategories asks for a line about each category that has a rule.
+func TestCategories(t *testing.T) {
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var known []string
+	for _, c := range categories() {
+		known = append(known, c.name)
+	}
+	for _, r := range rules {
+		if !slices.Contains(known, r.Category) {
+			t.Errorf("nothing says what the rules of %s are about; add a line to categories", r.Category)
+		}
+	}
+}
+
+// TestRunRemoves makes sure that the page of a rule that is gone goes too, and nothing else.
+func TestRunRemoves(t *testing.T) {
+	dir := t.TempDir()
+	for name, gone := range map[string]bool{"ha/none.md": true, "ha/note.txt": false} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if _, err := os.Stat(file); os.IsNotExist(err) != gone {
+				t.Errorf("%s: %v", name, err)
+			}
+		}()
+	}
+	if err := run(dir); err != nil {
+		t.Fatal(err)
+	}
+}
