@@ -1,0 +1,43 @@
+# METADATA
+# title: An append-only file that is not read at the start
+# description: |-
+#   The operator applies customConfig by CONFIG SET once Redis runs. At the start Redis knows nothing of appendonly: it
+#   loads the last snapshot, and the changes that only the append-only file has are gone. When CONFIG SET then turns it
+#   on, Redis writes the file anew from that older state.
+# custom:
+#   severity: warning
+#   strict: error
+#   kinds: [RedisFailover]
+#   fix: adds a command with --appendonly yes where there is none
+#   remediation: >-
+#     Start Redis with it instead, with the command redis-server /redis/redis.conf --appendonly yes. On a
+#     Redis that has data and no append-only file yet, first run CONFIG SET appendonly yes by hand.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/cozystack/cozystack/pull/2341
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, redisConfigTemplate
+#     - spotahome/redis-operator v1.2.4 service/redis/client.go, SetCustomRedisConfig
+package redisgitops.data["aof-not-loaded-at-start"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains object.union(violation, fix) if {
+	some d in redisfailover.redis
+	d.key == "appendonly"
+	lower(d.value) == "yes"
+	not starts_with_it
+	not redisfailover.saves_nothing # which has a rule of its own
+	violation := {
+		"message": "customConfig turns appendonly on after the start, which has loaded the older snapshot; start Redis with --appendonly yes in command",
+		"path": ["spec", "redis", "customConfig", d.index],
+	}
+}
+
+starts_with_it if {
+	some word in input.spec.redis.command
+	is_string(word)
+	contains(word, "appendonly")
+}
+
+fix := {} if count(object.get(input, ["spec", "redis", "command"], [])) > 0
+else := {"fix": {"path": ["spec", "redis", "command"], "op": "add", "value": ["redis-server", "/redis/redis.conf", "--appendonly", "yes"]}}

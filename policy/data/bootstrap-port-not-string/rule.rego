@@ -1,0 +1,23 @@
+# METADATA
+# title: bootstrapNode.port is a number
+# description: |-
+#   The custom resource definition has the port of bootstrapNode as a text. A number is refused by the API server; the
+#   operator's own example has this slip.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: writes it as a text
+#   remediation: Write the port in quotes.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 api/redisfailover/v1/types.go, BootstrapSettings
+package redisgitops.data["bootstrap-port-not-string"]
+
+deny contains {
+	"message": sprintf("port %d is a number, and the API server wants a text; write \"%d\" with the quotes", [port, port]),
+	"path": ["spec", "bootstrapNode", "port"],
+	"fix": {"path": ["spec", "bootstrapNode", "port"], "op": "set", "value": sprintf("%d", [port])},
+} if {
+	port := input.spec.bootstrapNode.port
+	is_number(port)
+}

@@ -1,0 +1,42 @@
+# METADATA
+# title: Redis loses its data with its pods
+# description: |-
+#   Without a persistentVolumeClaim the data lies in an emptyDir, which goes with the pod. When all pods are replaced at
+#   once, by an upgrade of the nodes or a failure, the operator makes an empty Redis the master, and the others copy
+#   that. A cache may do so: the label purpose: cache says that, and without such a label a maxmemory-policy that evicts
+#   any key (allkeys-…), which means that every key can be missing anyway.
+# custom:
+#   severity: warning
+#   strict: error
+#   kinds: [RedisFailover]
+#   remediation: Add storage.persistentVolumeClaim and keepAfterDeletion, or label a cache with purpose "cache".
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/77
+#     - https://github.com/spotahome/redis-operator/issues/97
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisDataVolume
+package redisgitops.data.ephemeral
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": "the data is in an emptyDir and lost when all pods are replaced; add storage.persistentVolumeClaim, or the label purpose: cache where that may be",
+	"path": ["spec", "redis", "storage", place],
+} if {
+	not is_object(object.get(input, ["spec", "redis", "storage", "persistentVolumeClaim"], null))
+	not cache
+}
+
+place := "emptyDir" if object.get(input, ["spec", "redis", "storage", "emptyDir"], null) != null
+else := "persistentVolumeClaim"
+
+purpose := object.get(input, ["metadata", "labels", "purpose"], "")
+
+cache if purpose == "cache"
+
+cache if {
+	purpose == ""
+	some d in redisfailover.redis
+	d.key == "maxmemory-policy"
+	startswith(lower(d.value), "allkeys-")
+}

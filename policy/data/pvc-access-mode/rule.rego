@@ -1,0 +1,39 @@
+# METADATA
+# title: A disk without, or with the wrong, access mode
+# description: |-
+#   A claim has to name an access mode, or the API server refuses the StatefulSet. ReadWriteMany is what network file
+#   systems give: each Redis has a disk of its own and shares it with nobody, while saving and appending over NFS is
+#   slow and, when the network stalls, stops Redis.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: writes ReadWriteOnce where there is none
+#   remediation: Write accessModes [ReadWriteOnce].
+#   since: 0.1.0
+#   references:
+#     - https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes
+#     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/471
+package redisgitops.data["pvc-access-mode"]
+
+path := ["spec", "redis", "storage", "persistentVolumeClaim", "spec", "accessModes"]
+
+modes := object.get(input, path, null)
+
+deny contains {
+	"message": "the claim has no access mode, and the API server refuses the StatefulSet; write [ReadWriteOnce]",
+	"path": path,
+	"fix": {"path": path, "op": "add", "value": ["ReadWriteOnce"]},
+} if {
+	is_object(input.spec.redis.storage.persistentVolumeClaim)
+	modes in {null, ""} | {[]}
+}
+
+deny contains {
+	"message": "ReadWriteMany is for shared network file systems, and Redis shares its disk with nobody; write ReadWriteOnce",
+	"severity": "warning",
+	"path": array.concat(path, [i]),
+} if {
+	is_array(modes)
+	some i, mode in modes
+	mode == "ReadWriteMany"
+}

@@ -1,0 +1,34 @@
+# METADATA
+# title: The disk is deleted with the RedisFailover
+# description: |-
+#   Unless keepAfterDeletion is true, the claims belong to the RedisFailover: whatever deletes it, a prune of Argo CD, a
+#   renamed application or a deleted custom resource definition, deletes the data. With it the claims stay until
+#   somebody deletes them.
+# custom:
+#   severity: warning
+#   strict: error
+#   kinds: [RedisFailover]
+#   fix: sets keepAfterDeletion to true
+#   remediation: Set storage.keepAfterDeletion to true.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisStatefulSet
+#     - https://github.com/spotahome/redis-operator#persistence
+package redisgitops.data["pvc-dies-with-cr"]
+
+deny contains {
+	"message": "the disk is deleted with the RedisFailover; set storage.keepAfterDeletion to true",
+	"path": ["spec", "redis", "storage", place],
+	"fix": {"path": ["spec", "redis", "storage", "keepAfterDeletion"], "op": op, "value": true},
+} if {
+	is_object(input.spec.redis.storage.persistentVolumeClaim)
+	object.get(input.spec.redis.storage, "keepAfterDeletion", false) != true
+}
+
+set_already if "keepAfterDeletion" in object.keys(input.spec.redis.storage)
+
+place := "keepAfterDeletion" if set_already
+else := "persistentVolumeClaim"
+
+op := "set" if set_already
+else := "add"

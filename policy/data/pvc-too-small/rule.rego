@@ -1,0 +1,36 @@
+# METADATA
+# title: A disk too small for snapshots
+# description: |-
+#   Redis writes a snapshot, or a rewritten append-only file, beside the old one: for a moment the disk holds the data
+#   twice. When it is full, saving fails and Redis refuses writes (MISCONF).
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   remediation: Make the disk at least twice as large as maxmemory.
+#   since: 0.1.0
+#   references:
+#     - https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
+#     - redis/redis src/rdb.c, rdbSaveInternal
+package redisgitops.data["pvc-too-small"]
+
+import data.redisgitops.lib.memory
+import data.redisgitops.lib.quantity
+
+deny contains {
+	"message": sprintf("the disk of \"%v\" is less than twice maxmemory \"%s\", which a snapshot beside the old one needs; write %dMi or more", [size, memory.maxmemory.text, ceil((2 * memory.maxmemory.bytes) / quantity.mebi)]),
+	"path": path,
+} if {
+	size := object.get(input, path, "")
+	quantity.bytes(size) < 2 * memory.maxmemory.bytes
+}
+
+deny contains {
+	"message": sprintf("the disk of \"%v\" is smaller than the memory limit \"%v\"; write twice that", [size, input.spec.redis.resources.limits.memory]),
+	"path": path,
+} if {
+	size := object.get(input, path, "")
+	memory.unlimited
+	quantity.bytes(size) < memory.limit
+}
+
+path := ["spec", "redis", "storage", "persistentVolumeClaim", "spec", "resources", "requests", "storage"]

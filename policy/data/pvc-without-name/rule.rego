@@ -1,0 +1,24 @@
+# METADATA
+# title: A disk without a name
+# description: |-
+#   The operator calls the volume like the claim. Without persistentVolumeClaim.metadata.name both have an empty name,
+#   which the API server refuses: there is no StatefulSet and no Redis.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: names it redis-data
+#   remediation: Give persistentVolumeClaim.metadata a name.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisDataVolumeName
+package redisgitops.data["pvc-without-name"]
+
+deny contains {
+	"message": "the claim has no name, and the API server refuses the StatefulSet; set persistentVolumeClaim.metadata.name",
+	"path": ["spec", "redis", "storage", "persistentVolumeClaim", "metadata", "name"],
+	"fix": {"path": ["spec", "redis", "storage", "persistentVolumeClaim", "metadata", "name"], "op": "add", "value": "redis-data"},
+} if {
+	claim := input.spec.redis.storage.persistentVolumeClaim
+	is_object(claim)
+	object.get(claim, ["metadata", "name"], "") in {"", null}
+}

@@ -1,0 +1,47 @@
+# METADATA
+# title: Only the last save counts
+# description: |-
+#   In a redis.conf several save lines add up. The operator sends each entry by CONFIG SET, which sets save anew: only
+#   the last one stays. Usually that is the one for many changes, so that a Redis with few of them is hardly ever saved.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   fix: writes all into the last one
+#   remediation: Write all in one entry, such as save 900 1 300 10 60 10000.
+#   since: 0.1.0
+#   references:
+#     - redis/redis src/config.c, setConfigSaveOption
+#     - spotahome/redis-operator v1.2.4 service/redis/client.go, SetCustomRedisConfig
+package redisgitops.data["save-lines-overwrite"]
+
+import data.redisgitops.lib.redisfailover
+
+saves := [d | some d in redisfailover.redis; d.key == "save"; regex.match(`^[0-9]+( [0-9]+)+$`, d.value)]
+
+last := saves[count(saves) - 1]
+
+deny contains {
+	"message": sprintf("each save replaces the one before, and only \"%s\" stays; write \"save %s\" alone", [last.text, concat(" ", all)]),
+	"path": ["spec", "redis", "customConfig", lost[0].index],
+	"fix": {"path": ["spec", "redis", "customConfig", last.index], "op": "set", "value": sprintf("save %s", [concat(" ", all)])},
+} if {
+	count(lost) > 0
+}
+
+lost := [d | some d in saves; some pair in pairs(d); not pair in pairs(last)]
+
+pairs(d) := {sprintf("%s %s", [d.words[i], d.words[i + 1]]) | some i in numbers.range(1, count(d.words) - 2); i % 2 == 1}
+
+all := [pair |
+	some i, d in saves
+	some j in numbers.range(1, count(d.words) - 2)
+	j % 2 == 1
+	pair := sprintf("%s %s", [d.words[j], d.words[j + 1]])
+	not earlier(i, pair)
+]
+
+earlier(i, pair) if {
+	some k, d in saves
+	k < i
+	pair in pairs(d)
+}

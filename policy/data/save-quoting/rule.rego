@@ -1,0 +1,34 @@
+# METADATA
+# title: Quotes in save that Redis refuses
+# description: |-
+#   Of quotes the operator understands save "" alone, with one blank. It sends everything else as it stands, and Redis
+#   answers Invalid save parameters. The operator then stops there in every round: pods are not updated and sentinels
+#   not repaired.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: writes it as Redis takes it
+#   remediation: Write save "" for no snapshots, and numbers without quotes.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/682
+#     - spotahome/redis-operator v1.2.4 service/redis/client.go, getConfigParameters
+package redisgitops.data["save-quoting"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("Redis refuses this save, and the operator stops there in every round; write %s", [right(d)]),
+	"path": ["spec", "redis", "customConfig", d.index],
+	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "set", "value": right(d)},
+} if {
+	some d in redisfailover.redis
+	d.key == "save"
+	regex.match(`["']`, d.value)
+	d.text != `save ""`
+}
+
+right(d) := trim_space(sprintf("save %s", [bare(d)])) if bare(d) != ""
+else := `save ""`
+
+bare(d) := trim_space(regex.replace(d.value, `["']`, ""))

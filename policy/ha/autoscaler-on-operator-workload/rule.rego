@@ -1,0 +1,24 @@
+# METADATA
+# title: An autoscaler that works against the operator
+# description: |-
+#   The operator owns the StatefulSet rfr-NAME and the Deployment rfs-NAME and writes their replicas anew every 30
+#   seconds. What an autoscaler sets lasts until then: pods come and go, and with each round Redis fails over or
+#   resynchronises.
+# custom:
+#   severity: error
+#   kinds: [HorizontalPodAutoscaler, ScaledObject]
+#   remediation: Remove the autoscaler and set replicas of the RedisFailover.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/543
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisStatefulSet
+package redisgitops.ha["autoscaler-on-operator-workload"]
+
+deny contains {
+	"message": sprintf("the operator sets the replicas of \"%s\" back in every round; remove the autoscaler and set replicas of the RedisFailover", [target.name]),
+	"path": ["spec", "scaleTargetRef", "name"],
+} if {
+	target := input.spec.scaleTargetRef
+	is_string(target.name)
+	[object.get(target, "kind", "Deployment"), substring(target.name, 0, 4)] in {["StatefulSet", "rfr-"], ["Deployment", "rfs-"]}
+}

@@ -1,0 +1,49 @@
+# METADATA
+# title: A node drain waits for ever
+# description: |-
+#   For every RedisFailover the operator makes a PodDisruptionBudget of at least one available pod. Where there is only
+#   one, it may never be evicted: draining its node, for an upgrade say, waits until somebody deletes the pod by hand.
+#   Operators after 1.2.4 have disablePodDisruptionBudget; it does not delete a budget that is there already.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   fix: sets disablePodDisruptionBudget where the operator knows it
+#   remediation: >-
+#     Run 2 copies, or with an operator after 1.2.4 set disablePodDisruptionBudget and delete the budget
+#     once.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/628
+#     - https://github.com/spotahome/redis-operator/issues/653
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go, ensurePodDisruptionBudget
+package redisgitops.ha["pdb-blocks-drain"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains object.union(violation, fix(part)) if {
+	some part in redisfailover.parts
+	redisfailover.replicas(input, part) == 1
+	redisfailover.budget(input) == 1
+	redisfailover.has_budget(input, part)
+	runs(part)
+	violation := {
+		"message": sprintf("the operator's disruption budget keeps 1 of 1 %s available, so that draining its node never ends; %s", [part, advice]),
+		"path": ["spec", part, "replicas"],
+	}
+}
+
+runs("redis")
+
+# Once the drain is stuck at the only Redis, that at the only sentinel is no news.
+runs("sentinel") if {
+	redisfailover.sentinels(input)
+	redisfailover.replicas(input, "redis") > 1
+}
+
+can_disable if object.get(data.settings, ["operator", "version"], "1.2.4") != "1.2.4"
+
+advice := "run 2, or set disablePodDisruptionBudget" if can_disable
+else := "run 2"
+
+fix(part) := {"fix": {"path": ["spec", part, "disablePodDisruptionBudget"], "op": "add", "value": true}} if can_disable
+else := {}

@@ -1,0 +1,26 @@
+# METADATA
+# title: Sentinels that may never be evicted
+# description: |-
+#   The operator reckons the disruption budget of the sentinels from the number of Redises: from three Redises on, two
+#   sentinels have to stay available. With one or two sentinels that forbids every eviction, so that draining a node
+#   with a sentinel on it never ends.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: writes 3 sentinels
+#   remediation: Run 3 sentinels, or at most 2 Redises.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go, ensurePodDisruptionBudget
+package redisgitops.ha["pdb-uses-redis-count"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("with %d Redises the operator keeps 2 sentinels available, and there are %d, so that no node with one can be drained; run 3", [redisfailover.replicas(input, "redis"), n]),
+	"path": ["spec", "sentinel", "replicas"],
+	"fix": {"path": ["spec", "sentinel", "replicas"], "op": "set", "value": 3},
+} if {
+	redisfailover.sentinel_budget_blocks(input)
+	n := redisfailover.replicas(input, "sentinel")
+}

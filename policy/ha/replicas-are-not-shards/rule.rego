@@ -1,0 +1,24 @@
+# METADATA
+# title: Six or more copies of the same data
+# description: |-
+#   Every Redis of a RedisFailover holds all data: six replicas are one master and five full copies of it, not three
+#   masters with a replica each. The operator knows no Redis Cluster. Each copy costs memory, and a full resync after a
+#   restart costs the master a fork and the network each.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   remediation: Run 3 copies, and a larger memory where the data grows; Redis Cluster needs another operator.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go
+package redisgitops.ha["replicas-are-not-shards"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("%d replicas are %d copies of the same data, not shards; run 3, and give each the memory it needs", [n, n]),
+	"path": ["spec", "redis", "replicas"],
+} if {
+	n := redisfailover.replicas(input, "redis")
+	n >= 6
+}

@@ -1,0 +1,43 @@
+# METADATA
+# title: Sentinels that take a pause for a failure
+# description: |-
+#   A master that does not answer for down-after-milliseconds counts as down. Below a second a slow command, a fork or a
+#   busy node is enough: the sentinels fail over, and the clients reconnect, for nothing. failover-timeout has to be
+#   longer, because within it the failover has to be done.
+# custom:
+#   severity: warning
+#   kinds: [RedisFailover]
+#   remediation: Keep the defaults, down-after-milliseconds 5000 and failover-timeout 10000.
+#   since: 0.1.0
+#   references:
+#     - https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/
+#     - spotahome/redis-operator v1.2.4 api/redisfailover/v1/defaults.go
+package redisgitops.ha["sentinel-timing"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("down-after-milliseconds of %d takes a slow command for a failure; write 1000 or more, 5000 by default", [down.ms]),
+	"path": down.path,
+} if {
+	down := setting("down-after-milliseconds")
+	down.ms < 1000
+}
+
+deny contains {
+	"message": sprintf("failover-timeout of %d is shorter than down-after-milliseconds of %d; write twice that", [timeout.ms, down.ms]),
+	"path": timeout.path,
+} if {
+	down := setting("down-after-milliseconds")
+	timeout := setting("failover-timeout")
+	timeout.ms < down.ms
+}
+
+setting(key) := s if {
+	found := [{"ms": to_number(d.value), "path": ["spec", "sentinel", "customConfig", d.index]} |
+		some d in redisfailover.sentinel
+		d.key == key
+		regex.match(`^[0-9]{1,12}$`, d.value)
+	]
+	s := found[count(found) - 1]
+}

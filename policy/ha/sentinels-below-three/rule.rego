@@ -1,0 +1,35 @@
+# METADATA
+# title: Sentinels that find no majority
+# description: |-
+#   A failover needs the votes of more than half of the sentinels, and the sentinel.conf that the operator writes asks
+#   for two that agree. Of one or two sentinels none may be lost; an even number tolerates no more losses than one
+#   sentinel less.
+# custom:
+#   severity: warning
+#   strict: error
+#   kinds: [RedisFailover]
+#   fix: writes the next odd number, 3 or more
+#   remediation: Run 3 sentinels, or 5.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, sentinelConfigTemplate and getQuorum
+package redisgitops.ha["sentinels-below-three"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("%d sentinels tolerate the loss of %d; run %d", [n, ceil(n / 2) - 1, better(n)]),
+	"path": ["spec", "sentinel", "replicas"],
+	"fix": {"path": ["spec", "sentinel", "replicas"], "op": "set", "value": better(n)},
+} if {
+	n := input.spec.sentinel.replicas
+	n > 0
+	n != better(n)
+	redisfailover.sentinels(input)
+	redisfailover.replicas(input, "redis") > 1 # one Redis has nothing to fail over to
+	not redisfailover.sentinel_budget_blocks(input) # which has a rule of its own
+}
+
+better(n) := 3 if n < 3
+else := n + 1 if n % 2 == 0
+else := n

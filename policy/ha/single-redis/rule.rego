@@ -1,0 +1,26 @@
+# METADATA
+# title: One Redis without a replica
+# description: |-
+#   The sentinels watch one Redis and have nothing to fail over to: while its pod is moved or its node is down, there is
+#   no Redis. That is fine for development and for a cache that may be empty.
+# custom:
+#   severity: info
+#   strict: warning
+#   kinds: [RedisFailover]
+#   remediation: Run 2 or 3 copies.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/614
+#     - https://github.com/spotahome/redis-operator/issues/201
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/checker.go, CheckAndHeal
+package redisgitops.ha["single-redis"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": "one Redis has no replica to fail over to; set replicas to 2 or 3 where an outage matters",
+	"path": ["spec", "redis", "replicas"],
+} if {
+	redisfailover.replicas(input, "redis") == 1
+	not redisfailover.bootstrapping(input) # which copies another one
+}

@@ -1,0 +1,28 @@
+# METADATA
+# title: Zero replicas
+# description: |-
+#   The operator reads 0 as unset and makes 3. Who wrote 0 to have no sentinels, or no Redis for a while, gets three of
+#   them. With this operator there is no way to have none: a single Redis without failover is one Redis with one
+#   sentinel.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: writes 3, which is what runs
+#   remediation: Write the number of copies that shall run; 3 is what runs now.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 api/redisfailover/v1/validate.go
+package redisgitops.ha["zero-means-three"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("replicas is %d, of which the operator makes 3; write how many shall run", [n]),
+	"path": ["spec", part, "replicas"],
+	"fix": {"path": ["spec", part, "replicas"], "op": "set", "value": 3},
+} if {
+	some part in redisfailover.parts
+	n := input.spec[part].replicas
+	is_number(n)
+	n <= 0
+}

@@ -1,0 +1,29 @@
+# Label selectors of Kubernetes.
+package redisgitops.lib.labels
+
+# selects says whether a labelSelector matches labels. An empty one matches everything, none at all nothing.
+selects(selector, labels) if {
+	is_object(selector)
+	every key, value in object.get(selector, "matchLabels", {}) { labels[key] == value }
+	every e in object.get(selector, "matchExpressions", []) { holds(e, labels) }
+}
+
+holds(e, labels) if {
+	e.operator == "In"
+	labels[e.key] in e.values
+}
+
+holds(e, labels) if {
+	e.operator == "NotIn"
+	not labels[e.key] in e.values
+}
+
+holds(e, labels) if {
+	e.operator == "Exists"
+	e.key in object.keys(labels)
+}
+
+holds(e, labels) if {
+	e.operator == "DoesNotExist"
+	not e.key in object.keys(labels)
+}
