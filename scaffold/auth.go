@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +49,7 @@ const passwordKey = "password" // the key that the Redis operator reads (spotaho
 // authSecret settles the method and gives the name of the Secret, "" without auth.
 func (s *resource) authSecret(machine Machine) (string, error) {
 	auth := &s.req.Auth
+	asked := *auth
 	if auth.Method == Default {
 		configured := s.config.Defaults.Auth
 		auth.Method = AuthMethod(configured.Method)
@@ -67,6 +70,9 @@ func (s *resource) authSecret(machine Machine) (string, error) {
 			auth.Method = Existing
 		}
 	}
+	if err := asked.check(auth.Method); err != nil {
+		return "", err
+	}
 	switch auth.Method {
 	case Default, NoAuth:
 		return "", nil
@@ -82,6 +88,13 @@ func (s *resource) authSecret(machine Machine) (string, error) {
 		if auth.Store == "" {
 			return "", diag.Errorf(diag.Position{}, "", "an external password needs a secret store; give --store NAME (a ClusterSecretStore) or --store SecretStore/NAME")
 		}
+		kind, name := splitStore(auth.Store)
+		if !slices.Contains([]string{"SecretStore", "ClusterSecretStore"}, kind) {
+			return "", diag.Errorf(diag.Position{}, "", "unknown kind of store %q; give --store NAME (a ClusterSecretStore) or --store SecretStore/NAME", kind)
+		}
+		if err := repo.CheckName("store name", name); err != nil {
+			return "", err
+		}
 	default:
 		return "", diag.Errorf(diag.Position{}, "", "unknown auth method %q; %s%s", auth.Method, diag.OneOf(AuthMethods()), diag.DidYouMean(string(auth.Method), AuthMethods()))
 	}
@@ -92,6 +105,29 @@ func (s *resource) authSecret(machine Machine) (string, error) {
 		return "", err
 	}
 	return auth.Secret, nil
+}
+
+// check refuses what was asked for and has no effect with the method that it came to: a password that somebody believes to be
+// in a store must not silently be none.
+func (a Auth) check(method AuthMethod) error {
+	var problems diag.Problems
+	useless := func(given bool, flag string, needs ...AuthMethod) {
+		if given && !slices.Contains(needs, method) && slices.Contains(AuthMethods(), string(cmp.Or(method, NoAuth))) {
+			problems = append(problems, diag.Errorf(diag.Position{}, "", "%s has no effect without --auth %s; add it, or leave %s out", flag, needs[0], flag))
+		}
+	}
+	useless(a.Store != "", "--store", External)
+	useless(a.Cert != nil, "--cert", Sealed)
+	useless(a.Secret != "", "the Secret's name "+a.Secret, Existing, Sealed, External)
+	return problems.Err()
+}
+
+// splitStore gives kind and name of a store: a ClusterSecretStore, unless the kind is written before it.
+func splitStore(store string) (kind, name string) {
+	if kind, name, ok := strings.Cut(store, "/"); ok {
+		return kind, name
+	}
+	return "ClusterSecretStore", store
 }
 
 // planAuth writes the manifest that makes the Secret. One that is there stays: sealed text is never the same twice.
@@ -172,10 +208,7 @@ spec:
 // externalSecret generates a password once, pushes it to the store unless the store has one, and reads it back from there,
 // so that the password stays the same for ever (external-secrets.io, guides/pushsecrets and api/pushsecret).
 func (s *resource) externalSecret() string {
-	kind, store := "ClusterSecretStore", s.req.Auth.Store
-	if k, name, ok := strings.Cut(store, "/"); ok {
-		kind, store = k, name
-	}
+	kind, store := splitStore(s.req.Auth.Store)
 	return fmt.Sprintf(`# The password of the Redis %[1]s: generated once, kept in the secret store %[3]s, read from there into a Secret.
 apiVersion: generators.external-secrets.io/v1alpha1
 kind: Password

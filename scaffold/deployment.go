@@ -71,6 +71,9 @@ func PlanDeployment(r *repo.Repo, req DeploymentRequest) (*Plan, error) {
 		return nil, err
 	}
 	rec.Edits = append(rec.Edits, edits...)
+	if err := adoptFound(p, r, rec, app.Path("values.yaml"), ex); err != nil {
+		return nil, err
+	}
 	if req.Hostname != "" {
 		if err := planIngress(p, r, rec, req.Hostname, "http://"+app.Name+"-"+name); err != nil {
 			return nil, err

@@ -65,6 +65,7 @@ func PlanDestroy(r *repo.Repo, req DestroyRequest) (*Plan, error) {
 			return nil, err
 		}
 	}
+	d.created()
 	if err := d.handOver(); err != nil {
 		return nil, err
 	}
@@ -124,7 +125,12 @@ func (d *destroyer) edit(e recordEdit) error {
 	// In a file whose last line had no end, the end of these lines may have come and gone with the edits around them.
 	unended := strings.TrimSuffix(strings.TrimSuffix(e.Text, "\n"), "\r")
 	begun := strings.TrimPrefix(strings.TrimPrefix(e.Text, "\r"), "\n")
-	for _, text := range []string{e.Text, unended, begun} {
+	texts := []string{e.Text, unended, begun}
+	// Between others on their line, an entry has a comma that belongs to it and is not part of its text.
+	if e.Found || !strings.Contains(e.Text, "\n") && !strings.HasPrefix(e.Text, ",") && !strings.HasSuffix(e.Text, ", ") {
+		texts = nil
+	}
+	for _, text := range texts {
 		if out := undo(src, e.Container+text, e.Removed, e); out != nil {
 			d.plan.write(e.File, old, out)
 			return nil
@@ -149,6 +155,27 @@ func (d *destroyer) edit(e recordEdit) error {
 	}
 	d.plan.write(e.File, old, out)
 	return nil
+}
+
+// created removes the files that generate made to put its entries into, once nothing is left in them.
+func (d *destroyer) created() {
+	for _, e := range d.rec.Edits {
+		if !e.Created {
+			continue
+		}
+		for _, f := range d.plan.Files {
+			if f.Path == e.File && f.Action == Update && len(bytes.TrimSpace(f.New)) == 0 {
+				d.plan.remove(f.Path, f.Old)
+				return
+			}
+		}
+		for _, other := range d.others {
+			if i := slices.IndexFunc(other.Edits, func(o recordEdit) bool { return o.File == e.File }); i >= 0 {
+				other.Edits[i].Created, d.handed = true, true
+				return
+			}
+		}
+	}
 }
 
 // undo replaces text by removed at the one place where that changes nothing but the edit's entries. Nil when there is none.
@@ -261,6 +288,7 @@ func (d *destroyer) byStructure(src []byte, e recordEdit) ([]byte, error) {
 	text := strings.TrimLeft(strings.ReplaceAll(e.Text, "\r\n", "\n"), "\n")
 	text = dedent(strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n"), indentOf(firstContent(text)))
 	text = strings.ReplaceAll(text, "\n\n", "\n")
+	flow := strings.Trim(text, ", \n") // what was put into a flow collection brings its commas along
 	for _, k := range e.Keys {
 		v, at := lookup(e.File, src, append(slices.Clone(e.Path), k)...)
 		remove := func() ([]byte, yamledit.Edit, error) {
@@ -276,14 +304,14 @@ func (d *destroyer) byStructure(src []byte, e recordEdit) ([]byte, error) {
 			v = asList(items)[i]
 			remove = func() ([]byte, yamledit.Edit, error) { return yamledit.RemoveItem(src, e.Path, i) }
 			var wants []any
-			if yaml.Unmarshal([]byte(text), &wants) == nil {
+			if yaml.Unmarshal([]byte(text), &wants) == nil || yaml.Unmarshal([]byte("["+flow+"]"), &wants) == nil {
 				if j := slices.IndexFunc(wants, func(v any) bool { return keyOf(v) == k }); j >= 0 {
 					want = wants[j]
 				}
 			}
 		} else {
 			var wants map[string]any
-			if yaml.Unmarshal([]byte(text), &wants) == nil {
+			if yaml.Unmarshal([]byte(text), &wants) == nil || yaml.Unmarshal([]byte("{"+flow+"}"), &wants) == nil {
 				want = wants[k]
 			}
 		}
@@ -301,7 +329,25 @@ func (d *destroyer) byStructure(src []byte, e recordEdit) ([]byte, error) {
 		}
 		src = out
 	}
+	// The collection was not there before: an empty one is what is left of it.
+	if strings.TrimSpace(e.Container) != "" && strings.TrimSpace(e.Removed) == "" && len(e.Path) > 0 {
+		if v, _ := lookup(e.File, src, e.Path...); isEmpty(v) {
+			if out, _, err := yamledit.RemoveEntry(src, e.Path); err == nil {
+				src = out
+			}
+		}
+	}
 	return src, nil
+}
+
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	}
+	return false
 }
 
 func firstContent(text string) string {

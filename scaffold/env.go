@@ -2,10 +2,12 @@ package scaffold
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
@@ -73,6 +75,9 @@ type envRequest struct {
 //   - .default.svc becomes the namespace that the application really has.
 //   - With a Secret, the password's entry comes before the URL that uses it: Kubernetes expands $(NAME) only backwards.
 func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
+	if err := checkEnv(items, r); err != nil {
+		return nil, err
+	}
 	renamed := map[string]string{}
 	for _, e := range items {
 		renamed[e.key] = envName(e.key, r)
@@ -118,7 +123,40 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 	return out, nil
 }
 
+// checkEnv refuses names that the user asked for and that cannot be.
+func checkEnv(items []entry, r envRequest) error {
+	var problems diag.Problems
+	var offered []string
+	for _, e := range items {
+		if e.key != "" {
+			offered = append(offered, e.key)
+		}
+	}
+	if r.secret != "" && !slices.Contains(offered, "REDIS_PASSWORD") {
+		offered = append(offered, "REDIS_PASSWORD")
+	}
+	taken := map[string]string{}
+	for _, from := range offered {
+		to := envName(from, r)
+		if first, ok := taken[to]; ok {
+			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "%s and %s would both be called %s; choose another name for one of them", first, from, to))
+		}
+		taken[to] = from
+	}
+	for _, from := range sortedKeys(r.names) {
+		switch to := r.names[from]; {
+		case !slices.Contains(offered, from):
+			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "the generator has no env entry %q; %s%s", from, diag.OneOf(offered), diag.DidYouMean(from, offered)))
+		case !environmentName.MatchString(to):
+			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "%q is not the name of an environment variable; use letters, digits and _", to))
+		}
+	}
+	return problems.Err()
+}
+
 var (
+	environmentName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) // what every shell can read
+
 	reference     = regexp.MustCompile(`\$\([A-Za-z0-9_]+\)`)
 	plainRedisURL = regexp.MustCompile(`^redis://[^@]*$`)
 )

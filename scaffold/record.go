@@ -53,6 +53,8 @@ type recordEdit struct {
 	Removed   string `yaml:"removed"`
 	Container string `yaml:"container"`
 	Text      string `yaml:"text"`
+	Created   bool   `yaml:"created,omitempty"` // the file was not there before
+	Found     bool   `yaml:"found,omitempty"`   // it stood there already: Text says its values, not its bytes
 }
 
 func recordPath(application, name string) string {
@@ -115,6 +117,33 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 func inApplication(file, application string) bool {
 	return file == path.Clean(file) && !strings.HasPrefix(file, "/") && !strings.HasPrefix(file, ".") &&
 		slices.Contains(strings.Split(path.Dir(file), "/"), application)
+}
+
+// after gives the edits of a resource whose edits were last and now are now. What was made anew is in now; what a second
+// run found in its place is in last only.
+func after(last, now []recordEdit) []recordEdit {
+	var out []recordEdit
+	now = slices.Clone(now)
+	for _, e := range last {
+		e.Keys = slices.Clone(e.Keys)
+		for i := range now {
+			n := &now[i]
+			if n.File != e.File || !slices.Equal(n.Path, e.Path) {
+				continue
+			}
+			kept := len(e.Keys)
+			e.Keys = slices.DeleteFunc(e.Keys, func(k string) bool { return k != "" && slices.Contains(n.Keys, k) })
+			// The new edit stands in the collection for which the old one made room.
+			if kept > 0 && len(e.Keys) == 0 && e.Container != "" {
+				n.Container, n.Removed = e.Container, e.Removed
+			}
+			n.Created = n.Created || e.Created
+		}
+		if len(e.Keys) > 0 {
+			out = append(out, e)
+		}
+	}
+	return append(out, now...)
 }
 
 // records gives every record of an application.

@@ -49,6 +49,9 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine
 		return nil, err
 	}
 	rec := s.record(p.Command)
+	if err := s.collisions(p); err != nil {
+		return nil, err
+	}
 	if err := s.planTemplate(p, rec); err != nil {
 		return nil, err
 	}
@@ -200,16 +203,16 @@ func (s *resource) prepare(ctx context.Context, machine Machine) error {
 		collect(err)
 	}
 	collect(s.resolve())
+	env := s.example.key("env")
+	if env == nil {
+		env = &exampleKey{} // then every --env is a problem
+	}
+	env.items, err = rewriteEnv(env.items, envRequest{
+		suffix: s.suffix, namespace: s.namespace, names: s.req.Env, secret: s.secret, secretKey: s.names.SecretKey,
+	})
+	collect(err)
 	if err := problems.Err(); err != nil {
 		return err
-	}
-	if env := s.example.key("env"); env != nil {
-		env.items, err = rewriteEnv(env.items, envRequest{
-			suffix: s.suffix, namespace: s.namespace, names: s.req.Env, secret: s.secret, secretKey: s.names.SecretKey,
-		})
-		if err != nil {
-			return err
-		}
 	}
 	return s.render(ctx)
 }
@@ -540,6 +543,24 @@ func (s *resource) planValues(p *Plan, rec *record) error {
 		return err
 	}
 	rec.Edits = append(rec.Edits, edits...)
+	return adoptFound(p, s.repo, rec, s.app.Path("values.yaml"), s.example)
+}
+
+// adoptFound records what stands in the values file already, when the template stood there too and nothing is recorded: k
+// made them, or the record was lost.
+func adoptFound(p *Plan, r *repo.Repo, rec *record, values string, ex example) error {
+	last, err := readRecord(r, rec.Application, rec.Name)
+	if err != nil || last != nil {
+		return err
+	}
+	if there, err := readIfThere(r, rec.Files[0].Path); err != nil || there == nil {
+		return err
+	}
+	_, src, err := p.current(r, values)
+	if err != nil {
+		return err
+	}
+	rec.Edits = append(rec.Edits, adopt(values, src, ex, rec.Edits, rec.Folder+"/"+rec.Placeholders["camelName"])...)
 	return nil
 }
 
@@ -552,11 +573,7 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 		return err
 	}
 	if last != nil {
-		for _, e := range last.Edits {
-			if !slices.ContainsFunc(rec.Edits, func(n recordEdit) bool { return n.File == e.File && slices.Equal(n.Path, e.Path) }) {
-				rec.Edits = append(rec.Edits, e)
-			}
-		}
+		rec.Edits = after(last.Edits, rec.Edits)
 	}
 	out, err := rec.marshal()
 	if err != nil {

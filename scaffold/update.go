@@ -2,6 +2,10 @@ package scaffold
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -18,11 +22,17 @@ import (
 type UpdateRequest struct {
 	App  string // "" is all
 	Name string // "" is all of the application
+	// Past gives, from Git's history, a file as it was when it was first committed, and another as it was in that commit,
+	// nil where it was not there. Nil means that there is no history to ask.
+	Past func(ctx context.Context, file, beside string) (first, other []byte, err error)
 }
 
 // PlanUpdate applies what changed in the generators to the files they made, by a three-way merge: the base is what generate
 // wrote and recorded, one side is the file as it is now, the other what the generator gives today. Where both sides changed
 // the same lines the file is a conflict and stays as it is. New values of a generator come into values.yaml; none is changed.
+//
+// What k or a person made has no record. When its application is named, the base comes from Git's history, and a record is
+// written. Without a name beside it, only files that were committed as the generator then gave them count as generated.
 func PlanUpdate(ctx context.Context, r *repo.Repo, config *cue.Config, req UpdateRequest) (*Plan, error) {
 	p := &Plan{Command: strings.TrimSpace("generate update " + req.App + " " + req.Name)}
 	var apps []*repo.App
@@ -38,7 +48,7 @@ func PlanUpdate(ctx context.Context, r *repo.Repo, config *cue.Config, req Updat
 			return nil, err
 		}
 	}
-	found := false
+	found, unrecorded := false, 0
 	for _, app := range apps {
 		all, err := records(r, app.Name)
 		if err != nil {
@@ -49,19 +59,188 @@ func PlanUpdate(ctx context.Context, r *repo.Repo, config *cue.Config, req Updat
 				continue
 			}
 			found = true
-			if err := updateOne(ctx, p, r, config, app, rec); err != nil {
+			if err := updateOne(ctx, p, r, config, app, rec, nil); err != nil {
 				return nil, err
 			}
+		}
+		others, err := withoutRecord(r, config, app, all)
+		if err != nil {
+			return nil, err
+		}
+		if req.App == "" {
+			unrecorded += len(others)
+			continue
+		}
+		for _, rec := range others {
+			if req.Name != "" && rec.Name != req.Name {
+				continue
+			}
+			ok, err := updateFromHistory(ctx, p, r, config, app, rec, req)
+			if err != nil {
+				return nil, err
+			}
+			found = found || ok
 		}
 	}
 	if req.Name != "" && !found {
 		return nil, diag.Errorf(diag.Position{}, "", "application %q has no generated resource %q; generate it, with --keep where it is there already", req.App, req.Name)
 	}
+	if unrecorded > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("%d files that look generated have no record; `redis-gitops generate update APP` looks for their origin in Git's history", unrecorded))
+	}
 	return p, p.err()
 }
 
-// updateOne updates what one record tells of.
-func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, app *repo.App, rec *record) error {
+// withoutRecord gives a record, still without texts, for each template of a chart that has the name of a generator's type
+// and no record of its own.
+func withoutRecord(r *repo.Repo, config *cue.Config, app *repo.App, recorded []*record) ([]*record, error) {
+	if app.Kind != repo.Chart {
+		return nil, nil
+	}
+	o, err := cue.OperatorNamed(config.Operator.Name)
+	if err != nil {
+		return nil, err
+	}
+	files, err := r.Files(app.Path("templates"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	types := map[string][]string{}
+	if types["resources"], err = GeneratorTypes(r, "resources", o.Types); err != nil {
+		return nil, err
+	}
+	if types["deployments"], err = generatorTypes(r, "deployments"); err != nil {
+		return nil, err
+	}
+	namespace, err := namespaceOf(app, "")
+	if err != nil || namespace == "" {
+		namespace = "default"
+	}
+	var out []*record
+	for _, file := range files {
+		name, ok := strings.CutSuffix(path.Base(file), ".yaml")
+		if !ok || path.Dir(file) != app.Path("templates") || repo.CheckName("name", name) != nil ||
+			slices.ContainsFunc(recorded, func(rec *record) bool { return rec.Name == name || rec.wrote(file) }) {
+			continue
+		}
+		rec := &record{Version: 1, Application: app.Name, Name: name, Files: []recordFile{{Path: file}}}
+		plain, isDeployment := strings.CutPrefix(name, "deployment-")
+		typ := longestType(types["resources"], name)
+		switch {
+		case isDeployment:
+			// k names a deployment's file deployment-NAME.yaml, where NAME is the type unless the user chose another.
+			typ = longestType(types["deployments"], plain)
+			image, _ := lookup(app.Path("values.yaml"), valuesOf(r, app), "image")
+			text, _ := image.(string)
+			rec.Folder = "deployments"
+			rec.Placeholders = Placeholders{"application": app.Name, "name": plain, "camelName": camelName(plain), "image": text}
+		default:
+			rec.Folder = "resources"
+			rec.Placeholders = Placeholders{
+				"application": app.Name, "name": name, "camelName": camelName(name), "suffix": strings.TrimPrefix(name, typ), "namespace": namespace,
+			}
+		}
+		if typ == "" {
+			continue
+		}
+		rec.Type = typ
+		rec.Command = "generate " + strings.TrimSuffix(rec.Folder, "s") + " " + app.Name + " " + typ + suffixFlag(rec)
+		out = append(out, rec)
+	}
+	return out, nil
+}
+
+// wrote says whether a record has a file.
+func (rec *record) wrote(file string) bool {
+	return slices.ContainsFunc(rec.Files, func(f recordFile) bool { return f.Path == file })
+}
+
+// valuesOf gives an application's values file, or nothing when it cannot be read: whoever edits it says why.
+func valuesOf(r *repo.Repo, app *repo.App) []byte {
+	src, err := readIfThere(r, app.Path("values.yaml"))
+	if err != nil {
+		return nil
+	}
+	return src
+}
+
+// longestType gives the longest type that a name begins with, with or without a suffix behind it.
+func longestType(types []string, name string) string {
+	longest := ""
+	for _, t := range types {
+		if (name == t || strings.HasPrefix(name, t+"-")) && len(t) > len(longest) {
+			longest = t
+		}
+	}
+	return longest
+}
+
+// updateFromHistory updates a file that has no record. Its base is what the generator gave when the file was committed;
+// where there was no generator then, the file as it was committed. It says whether the file counts as generated.
+func updateFromHistory(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, app *repo.App, rec *record, req UpdateRequest) (bool, error) {
+	file := &rec.Files[0]
+	g, err := generatorOf(r, config, rec)
+	if err != nil {
+		return false, err
+	}
+	rec.Generator = g.File
+	unknown := func(why string) error {
+		return diag.Errorf(diag.Position{File: file.Path}, "", "was not generated by this tool, and %s, so nobody knows what is yours in it; `redis-gitops %s --keep` records it as it is",
+			why, rec.Command)
+	}
+	if req.Past == nil {
+		if req.Name == "" {
+			return false, nil
+		}
+		return false, unknown("there is no Git history to look into")
+	}
+	beside := g.File
+	if g.BuiltIn() {
+		beside = ""
+	}
+	first, then, err := req.Past(ctx, file.Path, beside)
+	switch {
+	case err != nil && req.Name == "" && errors.Is(err, fs.ErrNotExist):
+		return false, nil // not committed yet
+	case errors.Is(err, fs.ErrNotExist):
+		return false, unknown("it is not in Git's history")
+	case err != nil:
+		return false, diag.Errorf(diag.Position{File: file.Path}, "", "its past cannot be read: %v", err)
+	}
+	base, certain := string(first), false
+	if then != nil {
+		old := &Generator{Type: rec.Type, File: g.File, Text: string(then)}
+		if text, err := old.Expand(rec.Placeholders); err == nil {
+			base, certain = text, text == string(first)
+		}
+	}
+	if !certain && req.Name == "" {
+		return false, nil
+	}
+	file.Text = base
+	ex, err := parseExample(g.File, base)
+	if err != nil {
+		ex = nil // a broken header of long ago names nothing to adopt
+	}
+	values := app.Path("values.yaml")
+	if _, src, err := p.current(r, values); err != nil {
+		return false, err
+	} else if src != nil {
+		rec.Edits = adopt(values, src, ex, nil, rec.Folder+"/"+rec.Placeholders["camelName"])
+	}
+	origin := "the generator as it was when the file was committed"
+	if then == nil {
+		origin = "the file as it was first committed"
+	}
+	p.Notes = append(p.Notes, file.Path+" has no record; compared with "+origin)
+	return true, updateOne(ctx, p, r, config, app, rec, &base)
+}
+
+// updateOne updates what one record tells of. A base from Git's history means that the record is not written yet.
+func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, app *repo.App, rec *record, fromHistory *string) error {
 	text, ex, err := regenerate(ctx, r, config, app, rec)
 	if err != nil {
 		return err
@@ -71,7 +250,7 @@ func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, a
 	}
 	// The first file is the template; the others hold passwords, which nothing may make anew.
 	file := &rec.Files[0]
-	if text == file.Text {
+	if text == file.Text && fromHistory == nil {
 		return nil
 	}
 	old, src, err := p.current(r, file.Path)
@@ -85,8 +264,8 @@ func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, a
 	merged, ok := merge3(file.Text, string(src), text)
 	if !ok {
 		p.conflict(diag.Position{File: file.Path}, "",
-			"both the generator and the file changed the same lines; change the file so that it fits the generator, then `redis-gitops generate resource "+
-				app.Name+" "+rec.Type+suffixFlag(rec)+" --keep` records it", string(src), text)
+			"both the generator and the file changed the same lines; change the file so that it fits the generator, then `redis-gitops "+
+				rec.Command+" --keep` records it", string(src), text)
 		return nil
 	}
 	p.write(file.Path, old, []byte(merged))
@@ -121,15 +300,7 @@ func suffixFlag(rec *record) string {
 
 // regenerate gives what the generator makes of a record today.
 func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo.App, rec *record) (string, example, error) {
-	o, err := cue.OperatorNamed(config.Operator.Name)
-	if err != nil {
-		return "", nil, err
-	}
-	builtIn, types := o.Template, o.Types
-	if rec.Folder == "deployments" {
-		builtIn, types = func(string) []byte { return nil }, nil
-	}
-	g, err := generator(r, rec.Folder, rec.Type, builtIn, types)
+	g, err := generatorOf(r, config, rec)
 	if err != nil {
 		return "", nil, err
 	}
@@ -153,6 +324,19 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 		return "", nil, err
 	}
 	return s.manifest, ex, nil
+}
+
+// generatorOf gives the generator of a record as it is today.
+func generatorOf(r *repo.Repo, config *cue.Config, rec *record) (*Generator, error) {
+	o, err := cue.OperatorNamed(config.Operator.Name)
+	if err != nil {
+		return nil, err
+	}
+	builtIn, types := o.Template, o.Types
+	if rec.Folder == "deployments" {
+		builtIn, types = func(string) []byte { return nil }, nil
+	}
+	return generator(r, rec.Folder, rec.Type, builtIn, types)
 }
 
 // newValues adds the keys that the generator's example has gained since to the entry in values.yaml.
@@ -195,7 +379,13 @@ func newValues(p *Plan, r *repo.Repo, file string, rec *record, base, now exampl
 			for i := range rec.Edits {
 				re := &rec.Edits[i]
 				if re.File == file && slices.Equal(re.Path, path[:1]) && slices.Contains(re.Keys, camel) {
-					re.Text = grownText(re.Text, edit, src)
+					if !re.Found {
+						re.Text = grownText(re.Text, edit, src)
+					} else if v, _ := lookup(file, src, path...); v != nil {
+						if text, err := yaml.Marshal(map[string]any{camel: v}); err == nil {
+							re.Text = string(text)
+						}
+					}
 				}
 			}
 		}

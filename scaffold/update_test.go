@@ -3,10 +3,13 @@ package scaffold
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/spf13/afero"
+
+	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 func TestMerge3(t *testing.T) {
@@ -113,5 +116,101 @@ func TestUpdate(t *testing.T) {
 	}
 	if _, err := PlanUpdate(context.Background(), r, c, UpdateRequest{App: "shop", Name: "thing"}); err == nil {
 		t.Error("an update of nothing is no error")
+	}
+}
+
+// TestUpdateFromHistory updates what k made: there is no record, and the base comes from Git's history.
+func TestUpdateFromHistory(t *testing.T) {
+	const template, generatorFile = "applications/shop/templates/thing-two.yaml", "generators/resources/thing.yaml"
+	made := strings.NewReplacer("%{camelName}", "thingTwo", "%{suffix}", "-two").Replace(oldGenerator)
+	grown := strings.Replace(oldGenerator, "kind: Thing", "kind: Thing\ndisk: {{ .Values.resources.%{camelName}.disk }}", 1)
+	grown = strings.Replace(grown, "#     memory: 100Mi\n", "#     memory: 100Mi\n#     disk: 1Gi # new\n", 1)
+	mine := strings.Replace(made, "color: red", "color: blue", 1)
+	original := "resources:\n  postgres:\n    disk: 1Gi\n"
+	setup := func() *repo.Repo {
+		r := shop(t, original+"  thingTwo:\n    memory: 200Mi\n")
+		write(t, r, generatorFile, grown)
+		write(t, r, template, mine)
+		return r
+	}
+	type history = func(ctx context.Context, file, beside string) ([]byte, []byte, error)
+	gave := func(first, other string) history {
+		return func(_ context.Context, file, beside string) ([]byte, []byte, error) {
+			if file != template || beside != generatorFile {
+				t.Errorf("asked for %s and %s", file, beside)
+			}
+			if other == "" {
+				return []byte(first), nil, nil
+			}
+			return []byte(first), []byte(other), nil
+		}
+	}
+	fails := func(err error) history {
+		return func(context.Context, string, string) ([]byte, []byte, error) { return nil, nil, err }
+	}
+	for _, tt := range []struct {
+		name string
+		req  UpdateRequest
+		want string // a part of the error; "" for the merge, "-" for nothing to do
+	}{
+		{"as generated", UpdateRequest{App: "shop", Past: gave(made, oldGenerator)}, ""},
+		{"as generated, named", UpdateRequest{App: "shop", Name: "thing-two", Past: gave(made, oldGenerator)}, ""},
+		{"changed before it was committed", UpdateRequest{App: "shop", Past: gave(mine, oldGenerator)}, "-"},
+		{"changed before it was committed, named", UpdateRequest{App: "shop", Name: "thing-two", Past: gave(mine, oldGenerator)}, ""},
+		{"no generator then", UpdateRequest{App: "shop", Past: gave(made, "")}, "-"},
+		{"no generator then, named", UpdateRequest{App: "shop", Name: "thing-two", Past: gave(made, "")}, ""},
+		{"not committed", UpdateRequest{App: "shop", Past: fails(fs.ErrNotExist)}, "-"},
+		{"not committed, named", UpdateRequest{App: "shop", Name: "thing-two", Past: fails(fs.ErrNotExist)},
+			"it is not in Git's history, so nobody knows what is yours in it; `redis-gitops generate resource shop thing --suffix two --keep` records it as it is"},
+		{"no history", UpdateRequest{App: "shop"}, "-"},
+		{"no history, named", UpdateRequest{App: "shop", Name: "thing-two"}, "there is no Git history to look into"},
+		{"no Git", UpdateRequest{App: "shop", Past: fails(errors.New("there is no git command; install Git"))}, "its past cannot be read: there is no git command; install Git"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := setup()
+			p, err := PlanUpdate(context.Background(), r, config(t, ""), tt.req)
+			if tt.want != "" && tt.want != "-" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("got %v, want %s", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Apply(r); err != nil {
+				t.Fatal(err)
+			}
+			if tt.want == "-" {
+				if p.Changed() {
+					t.Errorf("changed\n%s", p.Diff())
+				}
+				return
+			}
+			if got := read(t, r, template); !strings.Contains(got, "color: blue") || !strings.Contains(got, "disk: {{ .Values.resources.thingTwo.disk }}") {
+				t.Errorf("merged:\n%s", got)
+			}
+			if got, want := read(t, r, values), original+"  thingTwo:\n    memory: 200Mi\n    disk: 1Gi # new\n"; got != want {
+				t.Errorf("values:\n%s", got)
+			}
+			// Now there is a record: the next update needs no history, and destroy knows what belongs to the resource.
+			if p, err := PlanUpdate(context.Background(), r, config(t, ""), UpdateRequest{}); err != nil || p.Changed() || len(p.Notes) > 0 {
+				t.Errorf("a second update: %v\n%s", err, p.Diff())
+			}
+			p, err = PlanDestroy(r, DestroyRequest{App: "shop", Name: "thing-two", Force: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Apply(r); err != nil {
+				t.Fatal(err)
+			}
+			if got := read(t, r, values); got != original {
+				t.Errorf("after destroy:\n%s", got)
+			}
+		})
+	}
+	p, err := PlanUpdate(context.Background(), setup(), config(t, ""), UpdateRequest{Past: fails(errors.New("asked"))})
+	if err != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "1 files that look generated have no record") {
+		t.Errorf("of everything: %v, %q", err, p.Notes)
 	}
 }

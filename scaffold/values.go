@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -38,6 +39,9 @@ func (p *Plan) merge(r *repo.Repo, file string, ex example, on OnConflict) ([]re
 		}
 	}
 	p.write(file, old, m.src)
+	if old == nil && len(m.edits) > 0 {
+		m.edits[0].Created = true
+	}
 	return m.edits, nil
 }
 
@@ -91,14 +95,13 @@ func (m *merger) entries(k *exampleKey) error {
 			continue
 		}
 		path := []string{k.name, want.key}
-		forced, _, err := yamledit.RemoveEntry(m.src, path)
-		if err == nil {
-			forced, _, err = yamledit.AddEntry(forced, path[:1], yamledit.Entry(want.text))
-		}
+		forced, e, err := yamledit.ReplaceEntry(m.src, path, yamledit.Entry(want.text))
 		if err != nil {
 			return m.problem(path, want.text, err)
 		}
-		m.conflict(at, strings.Join(path, "."), forced)
+		if m.conflict(at, strings.Join(path, "."), forced) {
+			m.replaced(path[:1], want.key, e)
+		}
 	}
 	if len(keys) == 0 {
 		return nil
@@ -112,24 +115,24 @@ func (m *merger) entries(k *exampleKey) error {
 	return nil
 }
 
+// items adds list items. Items have to stand in a certain order: Kubernetes expands $(NAME) in the value of an env entry
+// only when NAME stands before it (Kubernetes API reference, EnvVar).
 func (m *merger) items(k *exampleKey) error {
 	if len(k.items) == 0 {
 		return nil
 	}
-	have, at := m.lookup(k.name)
-	list, _ := have.([]any)
-	var missing strings.Builder
-	var keys []string
+	path := []string{k.name}
+	var missing []entry
 	for _, want := range k.items {
 		var w []any
 		if err := yaml.Unmarshal([]byte(want.text), &w); err != nil || len(w) != 1 {
 			return diag.Errorf(diag.Position{File: m.file}, k.name, "the generator's example holds a broken item")
 		}
+		list, at := m.list(k.name)
 		if want.key == "" {
 			// A list without names, such as envFrom: what the user has there stands, as with k.
 			if len(list) == 0 {
-				missing.WriteString(want.text)
-				keys = append(keys, "")
+				missing = append(missing, want)
 			} else if !containsSame(list, w[0]) {
 				m.plan.Notes = append(m.plan.Notes, m.file+": "+k.name+" has entries already and is left alone; the generator suggests\n"+
 					strings.TrimSuffix(want.text, "\n"))
@@ -138,44 +141,172 @@ func (m *merger) items(k *exampleKey) error {
 		}
 		i := named(list, want.key)
 		if i < 0 {
-			missing.WriteString(want.text)
-			keys = append(keys, want.key)
+			missing = append(missing, want)
 			continue
 		}
-		if same(list[i], w[0]) {
+		// Of two with one name Kubernetes takes the last: all of them have to say the same.
+		differs := slices.IndexFunc(list, func(v any) bool { return keyOf(v) == want.key && !same(v, w[0]) })
+		if differs < 0 {
 			continue
 		}
-		forced, _, err := yamledit.RemoveItem(m.src, []string{k.name}, i)
-		if err == nil {
-			forced, _, err = yamledit.AddItems(forced, []string{k.name}, yamledit.Entry(want.text))
+		forced, e, err := yamledit.ReplaceItem(m.src, path, i, yamledit.Entry(want.text))
+		for err == nil {
+			again, _ := lookup(m.file, forced, k.name)
+			j := lastNamed(asList(again), want.key)
+			if j == i {
+				break
+			}
+			forced, _, err = yamledit.RemoveItem(forced, path, j)
 		}
 		if err != nil {
-			return m.problem([]string{k.name}, want.text, err)
+			return m.problem(path, want.text, err)
 		}
-		m.conflict(m.itemAt(at, k.name, i), k.name+"."+want.key, forced)
-		have, at = m.lookup(k.name)
-		list, _ = have.([]any)
+		if m.conflict(m.itemAt(at, k.name, differs), k.name+"."+want.key, forced) {
+			m.replaced(path, want.key, e)
+		}
 	}
-	if len(keys) == 0 {
-		return nil
+	if err := m.addItems(k, missing); err != nil || m.on != Replace {
+		return err
 	}
-	out, e, err := yamledit.AddItems(m.src, []string{k.name}, yamledit.Entry(missing.String()))
-	if err != nil {
-		return m.problem([]string{k.name}, missing.String(), err)
+	return m.order(k)
+}
+
+// order moves those of the example's items that stand before what they use to the end of the list.
+func (m *merger) order(k *exampleKey) error {
+	path := []string{k.name}
+	for _, want := range k.items {
+		list, _ := m.list(k.name)
+		i := named(list, want.key)
+		if i < 0 {
+			continue
+		}
+		late := slices.ContainsFunc(k.items, func(other entry) bool {
+			return other.key != "" && named(list, other.key) > i && uses(list[i], other.key)
+		})
+		if !late {
+			continue
+		}
+		out, _, err := yamledit.RemoveItem(m.src, path, i)
+		if err != nil {
+			return m.problem(path, want.text, err)
+		}
+		out, e, err := yamledit.AddItems(out, path, yamledit.Entry(want.text))
+		if err != nil {
+			return m.problem(path, want.text, err)
+		}
+		m.src = out
+		m.edits = slices.DeleteFunc(m.edits, func(e recordEdit) bool {
+			return slices.Equal(e.Path, path) && slices.Equal(e.Keys, []string{want.key})
+		})
+		m.replaced(path, want.key, e)
 	}
-	m.src = out
-	m.record([]string{k.name}, keys, missing.String(), e)
 	return nil
 }
 
-// conflict meets something that stands there with other values; forced is the file with the plan's.
-func (m *merger) conflict(at diag.Position, path string, forced []byte) {
+// addItems adds the missing items at the end of the list; one whose name an item uses that is there goes before that item.
+func (m *merger) addItems(k *exampleKey, missing []entry) error {
+	path := []string{k.name}
+	var tail []entry
+	// Backwards: what an item uses stands before it in the example, and must in the list.
+	for _, want := range slices.Backward(missing) {
+		list, _ := m.list(k.name)
+		i := slices.IndexFunc(list, func(v any) bool { return want.key != "" && uses(v, want.key) })
+		if i < 0 {
+			tail = append([]entry{want}, tail...)
+			continue
+		}
+		out, e, err := yamledit.InsertItems(m.src, path, i, yamledit.Entry(want.text))
+		if err != nil {
+			return m.problem(path, want.text, err)
+		}
+		m.src = out
+		m.replaced(path, want.key, e)
+	}
+	if len(tail) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	var keys []string
+	for _, want := range tail {
+		text.WriteString(want.text)
+		keys = append(keys, want.key)
+	}
+	out, e, err := yamledit.AddItems(m.src, path, yamledit.Entry(text.String()))
+	if err != nil {
+		return m.problem(path, text.String(), err)
+	}
+	m.src = out
+	m.record(path, keys, text.String(), e)
+	return nil
+}
+
+// uses says whether an env entry's value refers to another entry.
+func uses(item any, name string) bool {
+	m, _ := item.(map[string]any)
+	value, _ := m["value"].(string)
+	return strings.Contains(value, "$("+name+")")
+}
+
+// list gives the list under a top-level key and its place.
+func (m *merger) list(name string) ([]any, diag.Position) {
+	v, at := m.lookup(name)
+	return asList(v), at
+}
+
+// adopt gives edits for what stands in a values file already and belongs to a resource that generate did not make, or whose
+// record is lost: the entry of the resource, whatever it says, and env entries that say what the generator does. own is the
+// entry, such as resources/redis.
+func adopt(file string, src []byte, ex example, have []recordEdit, own string) []recordEdit {
+	recorded := func(path, key string) bool {
+		return slices.ContainsFunc(have, func(e recordEdit) bool {
+			return len(e.Path) == 1 && e.Path[0] == path && slices.Contains(e.Keys, key)
+		})
+	}
+	var out []recordEdit
+	for _, k := range ex {
+		e := recordEdit{File: file, Path: []string{k.name}, Found: true}
+		for _, want := range k.entries {
+			v, _ := lookup(file, src, k.name, want.key)
+			if v == nil || recorded(k.name, want.key) || k.name+"/"+want.key != own {
+				continue
+			}
+			if text, err := yaml.Marshal(map[string]any{want.key: v}); err == nil {
+				e.Keys, e.Text = append(e.Keys, want.key), e.Text+string(text)
+			}
+		}
+		list, _ := lookup(file, src, k.name)
+		for _, want := range k.items {
+			var w []any
+			i := named(asList(list), want.key)
+			if want.key == "" || i < 0 || recorded(k.name, want.key) || yaml.Unmarshal([]byte(want.text), &w) != nil ||
+				!containsSame(w, asList(list)[i]) {
+				continue
+			}
+			e.Keys, e.Text = append(e.Keys, want.key), e.Text+want.text
+		}
+		if len(e.Keys) > 0 {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// conflict meets something that stands there with other values; forced is the file with the plan's. It says whether that
+// has been taken.
+func (m *merger) conflict(at diag.Position, path string, forced []byte) bool {
 	switch m.on {
 	case Replace:
 		m.src = forced
+		return true
 	case Refuse:
 		m.plan.conflict(at, path, "is there already with other values; use --force to replace it or --keep to leave it", string(m.src), string(forced))
 	}
+	return false
+}
+
+// replaced notes an entry or item that was put between others: destroy takes its lines away and brings nothing back.
+func (m *merger) replaced(path []string, key string, e yamledit.Edit) {
+	m.edits = append(m.edits, recordEdit{File: m.file, Path: path, Keys: []string{key}, Text: e.Inserted})
 }
 
 // record notes an edit so that destroy can take it back. Its container part made room for the entries: `resources:` in the
@@ -249,10 +380,15 @@ func (m *merger) itemAt(list diag.Position, name string, i int) diag.Position {
 	return list
 }
 
-// named gives the index of the item with a name, or -1.
+// named gives the index of the first item with a name, or -1.
 func named(list []any, name string) int {
-	for i, v := range list {
-		if m, ok := v.(map[string]any); ok && m["name"] == name {
+	return slices.IndexFunc(list, func(v any) bool { return keyOf(v) == name })
+}
+
+// lastNamed gives the index of the last item with a name, or -1.
+func lastNamed(list []any, name string) int {
+	for i, v := range slices.Backward(list) {
+		if keyOf(v) == name {
 			return i
 		}
 	}

@@ -132,6 +132,7 @@ type opened struct {
 	*repo.Repo
 	config *cue.Config
 	fs     lockedFs
+	dir    string // the repository's folder on disk
 }
 
 // open finds the repository that holds the folder of -C, locks it when the command writes, finishes or undoes what a killed
@@ -145,7 +146,7 @@ func (a *app) open(write bool) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{fs: fs}
+	o := &opened{fs: fs, dir: root}
 	if write {
 		if err := a.recover(fs); err != nil {
 			return nil, err

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/git"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -10,6 +15,9 @@ const updateHelp = `Bring what was generated up to date with its generators, by 
 
 What you changed in the files stays. Where you and the generator changed the same lines, both are shown, nothing is written
 and the exit code is 2. Values are never changed; those that a generator has gained are added.
+
+What k of Reclaim the Stack or a person made has no record of what the generator gave then. Name its application: the answer
+is looked for in Git's history.
 
 Examples:
   redis-gitops generate update
@@ -32,7 +40,7 @@ func (a *app) updateCommand() *cobra.Command {
 			}
 			defer o.fs.Close()
 			args = append(args, "", "")
-			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.config, scaffold.UpdateRequest{App: args[0], Name: args[1]})
+			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.config, scaffold.UpdateRequest{App: args[0], Name: args[1], Past: past(git.Repo{Dir: o.dir})})
 			if err := a.finish(o, &flags, p, err); err != nil {
 				return err
 			}
@@ -45,4 +53,21 @@ func (a *app) updateCommand() *cobra.Command {
 	flags.add(c)
 	c.Flags().BoolVar(&check, "check", false, "write nothing; exit code 1 when something is behind its generator")
 	return c
+}
+
+// past gives a file as it was when it was committed first, and another as it was in that commit.
+func past(history git.Repo) func(ctx context.Context, file, beside string) (first, other []byte, err error) {
+	return func(ctx context.Context, file, beside string) (first, other []byte, err error) {
+		commit, err := history.Added(ctx, file)
+		if err != nil {
+			return nil, nil, err
+		}
+		if first, err = history.File(ctx, commit, file); err != nil || beside == "" {
+			return first, nil, err
+		}
+		if other, err = history.File(ctx, commit, beside); errors.Is(err, fs.ErrNotExist) {
+			return first, nil, nil
+		}
+		return first, other, err
+	}
 }

@@ -1,0 +1,134 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// history makes a repository: file a came, went, and came again with another text, beside b.
+func history(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("there is no git command")
+	}
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	dir := t.TempDir()
+	do := func(args ...string) {
+		t.Helper()
+		c := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=tester", "-c", "user.email=tester@example.com"}, args...)...)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, out)
+		}
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("init", "-q")
+	write("sub/a[1] é.yaml", "first\n")
+	do("add", "-A")
+	do("commit", "-qm", "one")
+	do("rm", "-q", "sub/a[1] é.yaml")
+	do("commit", "-qm", "two")
+	write("sub/a[1] é.yaml", "again\r\n")
+	write("sub/b", "b\n")
+	do("add", "-A")
+	do("commit", "-qm", "three")
+	write("sub/a[1] é.yaml", "changed\n")
+	write("sub/new", "new\n")
+	do("commit", "-qam", "four")
+	return dir
+}
+
+func TestAddedAndFile(t *testing.T) {
+	dir := history(t)
+	for _, tt := range []struct{ dir, prefix string }{{dir, "sub/"}, {filepath.Join(dir, "sub"), ""}} {
+		r := Repo{Dir: tt.dir}
+		ctx := context.Background()
+		commit, err := r.Added(ctx, tt.prefix+"a[1] é.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{"a[1] é.yaml": "again\r\n", "b": "b\n"} {
+			if got, err := r.File(ctx, commit, tt.prefix+name); err != nil || string(got) != want {
+				t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+			}
+		}
+		for _, name := range []string{"new", "a", "*"} {
+			if _, err := r.Added(ctx, tt.prefix+name); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is in no commit: %v", name, err)
+			}
+			if _, err := r.File(ctx, commit, tt.prefix+name); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s was not in the commit: %v", name, err)
+			}
+		}
+	}
+	if _, err := (Repo{Dir: dir}).File(context.Background(), "HEAD", "sub"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder: %v", err)
+	}
+	if _, err := (Repo{Dir: dir}).File(context.Background(), "nope", "sub/b"); err == nil || !strings.Contains(err.Error(), "git ls-tree: ") {
+		t.Errorf("no such commit: %v", err)
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := (Repo{Dir: dir}).Added(cancelled, "sub/b"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestNoRepository(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("there is no git command")
+	}
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(t.TempDir()))
+	if _, err := (Repo{Dir: t.TempDir()}).Added(context.Background(), "a"); err == nil || !strings.Contains(err.Error(), "not a git repository") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestNoFilters proves that nothing the repository configures is run.
+func TestNoFilters(t *testing.T) {
+	dir := history(t)
+	trap := filepath.Join(dir, "trap")
+	script := "#!/bin/sh\ntouch " + filepath.Join(dir, "sprung") + "\ncat\n"
+	if err := os.WriteFile(trap, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	config := "[core]\n\tfsmonitor = " + trap + "\n\tpager = " + trap + "\n[diff]\n\texternal = " + trap + "\n[diff \"x\"]\n\ttextconv = " + trap + "\n[filter \"x\"]\n\tsmudge = " + trap + "\n\tclean = " + trap + "\n"
+	f, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(config); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".gitattributes"), []byte("* diff=x filter=x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := Repo{Dir: dir}
+	commit, err := r.Added(context.Background(), "sub/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.File(context.Background(), commit, "sub/b"); err != nil || string(got) != "b\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "sprung")); err == nil {
+		t.Error("something of the repository's configuration was run")
+	}
+}

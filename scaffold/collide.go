@@ -1,0 +1,144 @@
+package scaffold
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// collisions looks for what would make the new resource and another one of the repository the same thing in the cluster or in
+// values.yaml. It reads the application's own files and those of at most a handful of others, however many there are.
+func (s *resource) collisions(p *Plan) error {
+	if err := s.sameKey(); err != nil {
+		return err
+	}
+	if err := s.sameObject(p); err != nil {
+		return err
+	}
+	s.sameRedis(p)
+	return nil
+}
+
+// sameKey refuses a second resource with the key of the first: redis-a-1 and redis-a1 are both redisA1 in values.yaml.
+func (s *resource) sameKey() error {
+	all, err := records(s.repo, s.app.Name)
+	if err != nil {
+		return err
+	}
+	for _, rec := range all {
+		if rec.Folder == "resources" && rec.Name != s.name && rec.Placeholders["camelName"] == s.placeholders["camelName"] {
+			return diag.Errorf(diag.Position{}, "", "%q and %q would both be resources.%s in values.yaml; choose another suffix",
+				s.name, rec.Name, rec.Placeholders["camelName"])
+		}
+	}
+	return nil
+}
+
+// sameObject meets another manifest of the application that makes an object of the same kind and name, as the redis and
+// redis-template-style generators of Reclaim the Stack do with one suffix.
+func (s *resource) sameObject(p *Plan) error {
+	files, err := s.repo.Files(s.templateDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ours := objects(s.manifest, s.chart)
+	own := []string{s.name + ".yaml", s.name + "-auth.yaml"}
+	for _, file := range files {
+		base := path.Base(file)
+		here := path.Dir(file) == s.templateDir()
+		if ext := path.Ext(base); ext != ".yaml" && ext != ".yml" || here && slices.Contains(own, base) {
+			continue
+		}
+		// Below a kustomization's folder are overlays, which patch objects by their names.
+		if !here && s.app.Kind != repo.Chart {
+			continue
+		}
+		src, err := s.repo.ReadFile(file)
+		if err != nil {
+			continue // not ours to judge; Helm will
+		}
+		for object, line := range objects(string(src), s.chart) {
+			if _, ok := ours[object]; ok {
+				s.inTheWay(p, diag.Position{File: file, Line: line},
+					"makes the "+object.kind+" "+object.name+", and so would "+s.name+".yaml; choose another suffix, or use --keep if only one of the two is ever rendered")
+			}
+		}
+	}
+	return nil
+}
+
+// object is a kind and name; names that a template computes in another way than from the chart's are unknown.
+type object struct{ kind, name string }
+
+var (
+	documentEnd = regexp.MustCompile(`(?m)^---(?:\s|$)`)
+	kindLine    = regexp.MustCompile(`(?m)^kind:\s*["']?([A-Za-z]+)`)
+	nameLine    = regexp.MustCompile(`(?m)^metadata:[^\n]*\n(?:(?:[ \t]+[^\n]*|#[^\n]*)?\n)*?[ \t]+name:[ \t]*["']?([^\s"'#][^"'#\n]*)`)
+	chartInName = regexp.MustCompile(`\{\{-?\s*\$?\.(?:Chart|Release)\.Name\s*-?\}\}`)
+)
+
+// objects gives what a manifest or template makes, with the line of each name.
+func objects(text, chart string) map[object]int {
+	found := map[object]int{}
+	offset := 0
+	for _, document := range documentEnd.Split(text, -1) {
+		start := strings.Index(text[offset:], document) + offset
+		offset = start + len(document)
+		kind, name := kindLine.FindStringSubmatch(document), nameLine.FindStringSubmatchIndex(document)
+		if kind == nil || name == nil {
+			continue
+		}
+		n := strings.TrimSpace(chartInName.ReplaceAllLiteralString(document[name[2]:name[3]], chart))
+		if !strings.Contains(n, "{{") {
+			found[object{kind[1], n}] = strings.Count(text[:start+name[2]], "\n") + 1
+		}
+	}
+	return found
+}
+
+// sameRedis meets a Redis of another application that has the same name in the same namespace: shop with the suffix cache, and
+// shop-cache without one.
+func (s *resource) sameRedis(p *Plan) {
+	if !s.redis {
+		return
+	}
+	full := s.chart + s.suffix
+	for i := 1; i <= len(full); i++ {
+		if i < len(full) && full[i] != '-' || full[:i] == s.app.Name {
+			continue
+		}
+		other, err := s.repo.App(full[:i])
+		if err != nil {
+			continue // no such application
+		}
+		dir := other.Dir
+		if other.Kind == repo.Chart {
+			dir = other.Path("templates")
+		}
+		file := path.Join(dir, s.req.Type+full[i:]+".yaml")
+		if src, err := readIfThere(s.repo, file); err != nil || src == nil || !strings.Contains(string(src), "kind: RedisFailover") {
+			continue
+		}
+		if namespace, err := namespaceOf(other, ""); err == nil && namespace == s.namespace {
+			s.inTheWay(p, diag.Position{File: file}, "makes the RedisFailover "+full+" in the same namespace; choose another suffix")
+		}
+	}
+}
+
+// inTheWay notes a conflict, which --keep and --force turn into a note.
+func (s *resource) inTheWay(p *Plan, at diag.Position, message string) {
+	if s.req.Conflicts == Refuse {
+		p.conflict(at, "", message, "", "")
+		return
+	}
+	p.Notes = append(p.Notes, diag.Errorf(at, "", "%s", message).Error())
+}
