@@ -20,4 +20,4 @@ minor(text) := to_number(text) if text != ""
 major(image) := floor(version(image) / 100)
 
 # of_redis says whether an image is Redis itself, by its name.
-of_redis(image) if regex.match(`^redis(-stack-server|-stack|-alpine)?$`, reference(image).name)
+of_redis(image) if regex.match(`^redis(-stack-server|-stack)?$`, reference(image).name)

@@ -31,6 +31,7 @@ deny contains {
 	some d in redisfailover.redis
 	is_redis
 	some since, names in directives.known
+	since > 602 # older ones are not told apart
 	d.key in names
 	version < since
 }

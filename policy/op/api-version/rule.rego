@@ -1,0 +1,22 @@
+# METADATA
+# title: An API version of RedisFailover that the operator does not serve
+# description: |-
+#   The API has been databases.spotahome.com/v1 since version 1.0.0 of the operator. The API server refuses any other, or
+#   keeps the object while no operator looks at it.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Write apiVersion databases.spotahome.com/v1; redis.version became the tag of redis.image, exporter an object.
+#   references:
+#     - spotahome/redis-operator CHANGELOG.md, 1.0.0
+#     - https://github.com/spotahome/redis-operator/issues/139
+package redisgitops.op["api-version"]
+
+deny contains {
+	"message": sprintf("\"%s\" is no API of the operator; write databases.spotahome.com/v1, and see which fields it has", [input.apiVersion]),
+	"path": ["apiVersion"],
+} if {
+	is_string(input.apiVersion)
+	input.apiVersion != "databases.spotahome.com/v1"
+	regex.match(`^([a-z.]*spotahome\.com|redis\.io)/`, input.apiVersion)
+}

@@ -1,0 +1,32 @@
+# METADATA
+# title: A version of the operator's chart that does not install
+# description: |-
+#   The chart redis-operator 3.3.0, which is also its latest version, has a CustomResourceDefinition that the API server
+#   refuses, so that the operator comes without its definition or not at all.
+# custom:
+#   scope: repository
+#   fix: writes 3.2.9
+#   since: 0.1.0
+#   remediation: Write version 3.2.9 of the chart.
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/651
+#     - https://github.com/spotahome/redis-operator/issues/655
+#     - https://github.com/spotahome/redis-operator/issues/656
+package redisgitops.op["chart-broken"]
+
+import data.redisgitops.lib.operators
+
+deny contains object.union(operators.place(r), {
+	"message": sprintf("the chart redis-operator %s has a CustomResourceDefinition that cannot be applied; write 3.2.9", [words(r.version)]),
+	"fix": {"path": r.path, "op": "set", "value": "3.2.9"},
+}) if {
+	some r in operators.references
+	r.chart
+	r.owner in {"spotahome", ""}
+	not r.skips_crds
+	regex.match(`^($|\*|latest|[~^]?3\.3(\.|$)|\^3|3(\.x|\.\*)?$|>)`, r.version)
+}
+
+words("") := "without a version, which is 3.3.0,"
+
+words(v) := v if v != ""

@@ -1,0 +1,46 @@
+# METADATA
+# title: Argo CD cannot apply the operator's CustomResourceDefinition
+# description: |-
+#   Argo CD keeps what it applied last in an annotation, which holds 256 KiB. The definition of RedisFailover has 0.8 MB
+#   and more, so that a sync fails with metadata.annotations: Too long.
+# custom:
+#   scope: repository
+#   fix: adds ServerSideApply=true
+#   since: 0.1.0
+#   remediation: Add ServerSideApply=true to the sync options of the Application that deploys the operator.
+#   references:
+#     - Argo CD, Server-Side Apply
+#     - Reclaim the Stack, platform-applications/redis-operator.yaml
+package redisgitops.op["crd-needs-server-side-apply"]
+
+import data.redisgitops.lib.operators
+
+deny contains {
+	"message": "the CustomResourceDefinition of the operator is larger than the annotation of an ordinary sync; add \"ServerSideApply=true\" to spec.syncPolicy.syncOptions",
+	"resource": a.id,
+	"path": ["spec", "syncPolicy", "syncOptions"],
+	"fix": {"path": ["spec", "syncPolicy", "syncOptions", "-"], "op": "add", "value": "ServerSideApply=true"},
+} if {
+	some a in data.repo.resources
+	a.kind == "Application"
+	deploys(a)
+	options := object.get(a.object, ["spec", "syncPolicy", "syncOptions"], [])
+	count({o | some o in options; lower(o) in {"serversideapply=true", "replace=true"}}) == 0
+}
+
+deploys(a) if {
+	some r in operators.references
+	r.resource == a.id
+	not r.skips_crds
+}
+
+deploys(a) if {
+	some s in operators.sources(a.object)
+	trim(s.source.path, "./") in folders
+}
+
+folders := {r.dir | some r in operators.references; r.dir != ""} | {r.unit |
+	some r in data.repo.resources
+	r.kind == "CustomResourceDefinition"
+	r.name == "redisfailovers.databases.spotahome.com"
+}

@@ -1,0 +1,55 @@
+# METADATA
+# title: The CustomResourceDefinition is older than the fields in use
+# description: |-
+#   Helm installs CustomResourceDefinitions once and never updates them, and an old one in the repository stays old too.
+#   Fields that it does not have are dropped without a word when a RedisFailover is applied.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Put the definition of the operator's version into the repository, and apply it before the RedisFailovers.
+#   references:
+#     - spotahome/redis-operator README.md, "Using a Helm Chart"
+package redisgitops.op["crd-not-upgraded"]
+
+deny contains {
+	"message": sprintf("the CustomResourceDefinition of the repository has no %s.%s and drops it; take the definition of the operator's version", [concat(".", at), field]),
+	"resource": r.id,
+	"path": array.concat(at, [field]),
+	"key": true,
+	"related": [{"resource": definition.id, "path": ["spec"], "message": "the definition"}],
+} if {
+	some r in data.repo.resources
+	r.kind == "RedisFailover"
+	some at in [["spec"], ["spec", "redis"], ["spec", "sentinel"]]
+	some field, _ in object.get(r.object, at, {})
+	field in fields[concat(".", at)]
+	some definition in definitions
+	properties := object.get(definition.schema, array.concat(schema_path(at), ["properties"]), null)
+	is_object(properties)
+	not field in object.keys(properties)
+}
+
+definitions := [{"id": r.id, "schema": version.schema.openAPIV3Schema} |
+	some r in data.repo.resources
+	r.kind == "CustomResourceDefinition"
+	r.name == "redisfailovers.databases.spotahome.com"
+	some version in r.object.spec.versions
+	version.name == "v1"
+]
+
+schema_path(at) := [step | some key in at; some step in ["properties", key]]
+
+# What some version of the operator knows; op/unknown-field tells about all others.
+fields := {
+	"spec": {"bootstrapNode", "labelWhitelist"},
+	"spec.redis": probes | {
+		"containerSecurityContext", "customCommandRenames", "disablePodDisruptionBudget", "extraContainers", "extraVolumeMounts", "extraVolumes",
+		"initContainers", "port", "priorityClassName", "serviceAnnotations", "startupConfigMap", "terminationGracePeriod", "topologySpreadConstraints",
+	},
+	"spec.sentinel": probes | {
+		"configCopy", "containerSecurityContext", "disablePodDisruptionBudget", "extraContainers", "extraVolumeMounts", "extraVolumes",
+		"initContainers", "priorityClassName", "serviceAnnotations", "startupConfigMap", "topologySpreadConstraints",
+	},
+}
+
+probes := {"customLivenessProbe", "customReadinessProbe", "customStartupProbe"}

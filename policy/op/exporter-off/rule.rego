@@ -1,0 +1,36 @@
+# METADATA
+# title: Redis exports no metrics
+# description: |-
+#   Without spec.redis.exporter there are no metrics, and the operator removes the Service rfr-<name>, so that names of
+#   single pods do not resolve. Without spec.sentinel.exporter nobody sees a lost majority before it is needed; strict
+#   mode tells about that.
+# custom:
+#   severity: info
+#   strict: warning
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Switch the exporters on, with an image of your own choice.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/ensurer.go
+#     - spotahome/redis-operator api/redisfailover/v1/defaults.go
+package redisgitops.op["exporter-off"]
+
+deny contains {
+	"message": "the exporter of Redis is off, so there are no metrics of it; set exporter.enabled to true",
+	"path": off("redis"),
+} if {
+	off("redis")
+}
+
+deny contains {
+	"message": "the exporter of the sentinels is off, so there are no metrics of them; set exporter.enabled to true",
+	"path": off("sentinel"),
+	"strict": true,
+} if {
+	off("sentinel")
+}
+
+off(part) := ["spec", part, "exporter", "enabled"] if {
+	object.get(input, ["spec", part, "exporter", "enabled"], false) == false
+	is_object(object.get(input, ["spec", part, "exporter"], {}))
+}

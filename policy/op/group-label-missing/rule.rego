@@ -1,0 +1,31 @@
+# METADATA
+# title: The installed operator ignores a RedisFailover without its group label
+# description: |-
+#   Since 3.3 the operator of freshworks-oss looks only at RedisFailovers whose label
+#   redis-failover.freshworks.com/operator-group is its OPERATOR_GROUP_ID. One without it stays as it is, without an event
+#   or an error.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Set the label to the operator's OPERATOR_GROUP_ID.
+#   references:
+#     - freshworks-oss/redis-operator operator/redisfailover/factory.go
+package redisgitops.op["group-label-missing"]
+
+import data.redisgitops.lib.operators
+
+deny contains {
+	"message": "the operator of freshworks-oss ignores it without the label redis-failover.freshworks.com/operator-group; set it to the operator's OPERATOR_GROUP_ID",
+	"resource": r.id,
+	"path": ["metadata", "labels", label],
+	"related": [object.union(operators.place(installed[0]), {"message": "the operator"})],
+} if {
+	count(installed) > 0
+	some r in data.repo.resources
+	r.kind == "RedisFailover"
+	object.get(r.object, ["metadata", "labels", label], "") == ""
+}
+
+label := "redis-failover.freshworks.com/operator-group"
+
+installed := [o | some o in operators.references; o.owner == "freshworks-oss"]

@@ -1,0 +1,34 @@
+# METADATA
+# title: Redis older than 6
+# description: |-
+#   The operator writes a line for an ACL user into redis.conf, for its probes. Redis 5 and older do not know it and do
+#   not start.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Take an image of Redis 6 or newer.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/generator.go redisConfigTemplate
+#     - spotahome/redis-operator README.md
+#     - spotahome/redis-operator example/redisfailover/custom-image.yaml
+package redisgitops.op["image-below-6"]
+
+import data.redisgitops.lib.images
+
+deny contains {
+	"message": sprintf("Redis %s does not know the ACL user of the operator's redis.conf and does not start; take 6 or newer", [v.text]),
+	"path": v.path,
+} if {
+	some v in versions
+	images.major(v.image) < 6
+}
+
+versions := array.concat([v |
+	image := input.spec.redis.image
+	images.of_redis(image)
+	v := {"path": ["spec", "redis", "image"], "image": image, "text": images.reference(image).tag}
+], [v |
+	version := input.spec.redis.version
+	is_string(version)
+	v := {"path": ["spec", "redis", "version"], "image": concat(":", ["redis", version]), "text": version}
+])

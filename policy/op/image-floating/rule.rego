@@ -1,0 +1,35 @@
+# METADATA
+# title: An image without a fixed version
+# description: |-
+#   latest, and no tag, mean another Redis after each restart of a pod: copies of one Redis then run different versions,
+#   and one with an older version cannot load what a newer one wrote.
+# custom:
+#   severity: warning
+#   strict: error
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Write a tag with the whole version, or a digest.
+#   references:
+#     - Kubernetes, Images
+package redisgitops.op["image-floating"]
+
+import data.redisgitops.lib.images
+
+deny contains {
+	"message": sprintf("\"%s\" is another image tomorrow; write the tag of a version", [p.image]),
+	"path": p.path,
+} if {
+	some p in places
+	reference := images.reference(p.image)
+	reference.tag in {"", "latest", "alpine", "stable"}
+	reference.digest == ""
+	not input.spec.redis.version # of the v1alpha2 API, which had the tag there
+}
+
+# places are the images of a RedisFailover: {"path", "image"}.
+places := [{"path": path, "image": image} |
+	some path in [["spec", "redis", "image"], ["spec", "redis", "exporter", "image"], ["spec", "sentinel", "image"], ["spec", "sentinel", "exporter", "image"]]
+	image := object.get(input, path, "")
+	is_string(image)
+	image != ""
+]

@@ -1,0 +1,35 @@
+# METADATA
+# title: A ServiceMonitor of the operator's Services names no port of theirs
+# description: |-
+#   The Service rfr-<name> has one port, http-metrics, and stands for the component redis. A ServiceMonitor with another
+#   port or component finds nothing, without an error.
+# custom:
+#   kinds: [ServiceMonitor, VMServiceScrape]
+#   fix: writes http-metrics
+#   since: 0.1.0
+#   remediation: Name the port http-metrics and the component redis.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/constants.go
+package redisgitops.op["service-monitor-port"]
+
+deny contains {
+	"message": sprintf("the operator's Service has no port \"%v\"; write http-metrics", [endpoint.port]),
+	"path": ["spec", "endpoints", i, "port"],
+	"fix": {"path": ["spec", "endpoints", i, "port"], "op": "set", "value": "http-metrics"},
+} if {
+	labels.component == "redis"
+	some i, endpoint in input.spec.endpoints
+	endpoint.port != "http-metrics"
+}
+
+deny contains {
+	"message": "the operator makes no Service with metrics of sentinels; write a PodMonitor for the port \"metrics\"",
+	"path": ["spec", "selector", "matchLabels", "app.kubernetes.io/component"],
+} if {
+	labels.component == "sentinel"
+}
+
+labels := {"component": selector["app.kubernetes.io/component"]} if {
+	selector := input.spec.selector.matchLabels
+	selector["app.kubernetes.io/part-of"] == "redis-failover"
+}

@@ -1,0 +1,22 @@
+# METADATA
+# title: The operator has had no commit since August 2023
+# description: |-
+#   Spotahome's operator works, but nobody repairs it: issues about data loss and new versions of Kubernetes stay open.
+#   Forks go on, each with fields and Services of its own.
+# custom:
+#   severity: "off"
+#   strict: info
+#   scope: repository
+#   once: repository
+#   since: 0.1.0
+#   remediation: Plan for a fork that is maintained, or another operator.
+#   references:
+#     - spotahome/redis-operator commit 632aa3da
+package redisgitops.op["upstream-archived"]
+
+import data.redisgitops.lib.operators
+
+deny contains object.union(operators.place(r), {"message": "the last commit of Spotahome's operator is of 2023-08-21; plan for a fork or another operator, and pin the version until then"}) if {
+	some r in operators.references
+	r.owner == "spotahome"
+}
