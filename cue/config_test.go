@@ -2,6 +2,7 @@ package cue
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/redis-gitops/redis-gitops/diag"
@@ -88,6 +89,7 @@ failOn: warning
 }
 
 func TestLoadConfigProblems(t *testing.T) {
+	known := strings.TrimPrefix(diag.OneOf(OperatorNames()), "one of ")
 	for _, tt := range []struct{ name, src, want string }{
 		{"everything at once", `strct: true
 failOn: eror
@@ -130,7 +132,7 @@ c.yaml:14:19: operator.name: 7 is not a text; put it in quotes`},
 		{"infinity", "defaults: {values: {cpu: .inf}}\n", `c.yaml:1:26: defaults.values.cpu: ".inf" is not a number that can be used; put it in quotes to make it a text`},
 		{"tag", "failOn: !secret x\n", `c.yaml:1:9: failOn: tag "!secret" is not read here; remove it`},
 		{"empty text", "layout: {generators: \"\"}\n", `c.yaml:1:22: layout.generators: "" is not a folder; write generators`},
-		{"operator", "operator: {name: opstre}\n", `c.yaml:1:18: operator.name: unknown operator "opstre"; one of "spotahome"`},
+		{"operator", "operator: {name: spotahom}\n", `c.yaml:1:18: operator.name: unknown operator "spotahom"; one of ` + known + `; did you mean "spotahome"?`},
 		{"operator's version", "operator: {version: \"1.3\"}\n", `c.yaml:1:21: operator.version: unknown version "1.3" of operator "spotahome"; one of "1.2.4", "1.3.0"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -276,6 +276,9 @@ func deriveOperator(name string) (*derived, error) {
 			return nil, err
 		}
 	}
+	if err := d.deriveInstances(v); err != nil {
+		return nil, err
+	}
 	if values := lookup(v, "#Values"); values.Exists() {
 		if d.Values, err = deriver.derive(values); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package cue
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,22 +15,30 @@ func TestOperatorNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range operators {
-		if o.Doc == "" || len(o.Kinds) == 0 || len(o.Versions) == 0 {
-			t.Errorf("%s: doc %q, kinds %v, versions %v", o.Name, o.Doc, o.Kinds, o.Versions)
+		if o.Doc == "" || len(o.Versions) == 0 || len(o.Schemes()) == 0 {
+			t.Errorf("%s: doc %q, versions %v, %d schemes", o.Name, o.Doc, o.Versions, len(o.Schemes()))
+		}
+		// A kind is one that the operator owns, or one of Kubernetes that it is recognised by.
+		for _, s := range o.Schemes() {
+			for _, apiVersion := range s.APIVersions {
+				if !slices.Contains(o.Kinds, Kind{apiVersion, s.Kind}) && apiVersion != "apps/v1" {
+					t.Errorf("%s has a scheme of %s %s, which it does not own", o.Name, apiVersion, s.Kind)
+				}
+			}
 		}
 		for _, typ := range o.Types {
 			if len(o.Template(typ)) == 0 {
 				t.Errorf("%s has no template of %s", o.Name, typ)
 			}
 		}
-		if defaults, err := o.Defaults(); err != nil || len(defaults) == 0 {
+		if defaults, err := o.Defaults(); err != nil || len(defaults) == 0 && len(o.Types) > 0 {
 			t.Errorf("%s has the defaults %v, %v", o.Name, defaults, err)
 		}
 		if o.Template("kafka") != nil {
 			t.Errorf("%s has a template of kafka", o.Name)
 		}
 	}
-	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; one of "spotahome"; did you mean "spotahome"?` {
+	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; `+diag.OneOf(OperatorNames())+`; did you mean "spotahome"?` {
 		t.Error(err)
 	}
 }

@@ -194,6 +194,8 @@ func compare(data any, bound json.Number) int {
 type derived struct {
 	Operator  *Operator                 `json:"operator,omitempty"`
 	Misplaced map[string][]misplaced    `json:"misplaced,omitempty"` // by kind
+	Recognise Recognition               `json:"recognise,omitzero"`
+	Instances []Scheme                  `json:"instances,omitempty"`
 	Config    int                       `json:"config,omitempty"`
 	Values    int                       `json:"values,omitempty"`
 	Resources map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"

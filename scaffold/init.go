@@ -3,7 +3,6 @@ package scaffold
 import (
 	"embed"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
@@ -83,7 +82,11 @@ func skeletonFiles() (map[string][]byte, error) {
 	if files[cue.ConfigFile], err = cue.ConfigTemplate(); err != nil {
 		return nil, err
 	}
-	o, err := cue.OperatorNamed(slices.MinFunc(cue.OperatorNames(), strings.Compare))
+	config, err := cue.LoadConfig(cue.ConfigFile, nil)
+	if err != nil {
+		return nil, err
+	}
+	o, err := cue.OperatorNamed(config.Operator.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -117,6 +117,10 @@ func newResource(r *repo.Repo, config *cue.Config, req ResourceRequest) (*resour
 		problems = append(problems, diag.All(err)...)
 		return nil, problems.Err()
 	}
+	if len(s.operator.Types) == 0 {
+		problems = append(problems, &diag.Problem{Message: fmt.Sprintf("operator %q cannot be scaffolded yet; choose another one with --operator", name)})
+		return nil, problems.Err()
+	}
 	if s.generator, err = generator(r, "resources", req.Type, s.operator.Template, s.operator.Types); err != nil {
 		problems = append(problems, diag.All(err)...)
 	}

@@ -215,7 +215,7 @@ Examples:
 	flags.add(c)
 	f := c.Flags()
 	f.StringVar(&req.Suffix, "suffix", "", "for a second one: becomes part of every name")
-	f.StringVar(&req.Operator, "operator", "", "the operator (default from the configuration: "+cue.OperatorNames()[0]+")")
+	f.StringVar(&req.Operator, "operator", "", "the operator (default: the configuration's, else spotahome)")
 	f.StringVar(&req.Profile, "profile", "", "what it is for: cache, queue, store, or one of the configuration")
 	f.StringVar(&req.Size, "size", "", "dev for one small copy")
 	f.StringArrayVar(&set, "set", nil, "a value, such as memory=1Gi; may be repeated")

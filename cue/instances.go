@@ -1,0 +1,116 @@
+package cue
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"cuelang.org/go/cue"
+)
+
+// Recognition says how a repository shows that it runs an operator.
+type Recognition struct {
+	Bases  []string `json:"bases,omitempty"`  // remote bases of kustomizations and Git sources: host/owner/name, lower case
+	Charts []Chart  `json:"charts,omitempty"` // Helm charts
+	Images []string `json:"images,omitempty"` // of the operator itself, without a tag
+	// Fields are conditions as in [Scheme]; a resource that fulfils one is written for this operator and for no other that
+	// owns its kind.
+	Fields []string `json:"fields,omitempty"`
+}
+
+// Chart is a Helm chart that installs an operator.
+type Chart struct {
+	Name       string            `json:"name"`
+	Repository string            `json:"repository"`         // without its scheme
+	Versions   map[string]string `json:"versions,omitempty"` // of the operator, by the first version of the chart that has it
+}
+
+// A Scheme says what a Redis, or a part of one, that the resources of a kind make is called. Texts may hold {name},
+// {namespace}, {port}, {image}, {label:KEY} of the pods, and paths with a default, such as {spec.redis.port|6379}.
+//
+// Conditions are a path, which must be there and neither false nor empty; !PATH; PATH=VALUE; PATH!=VALUE; PATH:map;
+// version>=VERSION or version<VERSION of the operator. All of a list must hold. Of alternatives the first one counts.
+type Scheme struct {
+	APIVersions []string `json:"apiVersions"`
+	Kind        string   `json:"kind"`
+	If          []string `json:"if,omitempty"`
+	Images      []string `json:"images,omitempty"` // one of the containers has an image of that name, without host and tag
+	// Is is "" for a Redis, "replica" for more pods of the one with the same name, "sentinel" for the sentinels of another
+	// resource, and "ignored" for what is no Redis of its own.
+	Is       string     `json:"is,omitempty"`
+	Name     string     `json:"name,omitempty"` // default {metadata.name}
+	Port     string     `json:"port,omitempty"` // default 6379
+	Replicas string     `json:"replicas,omitempty"`
+	Cluster  []string   `json:"cluster,omitempty"` // conditions: it is a Redis Cluster
+	TLS      []string   `json:"tls,omitempty"`     // conditions: clients must use TLS
+	Write    []Service  `json:"write,omitempty"`   // alternatives
+	Read     []Service  `json:"read,omitempty"`    // alternatives
+	Sentinel []Service  `json:"sentinel,omitempty"`
+	Others   []Service  `json:"others,omitempty"` // all that hold: Services that are neither
+	Auth     []AuthFrom `json:"auth,omitempty"`
+	// AuthEnv are variables of a container whose secretKeyRef has the password.
+	AuthEnv []string `json:"authEnv,omitempty"`
+	Watches string   `json:"watches,omitempty"` // of sentinels: the name of the Redis
+	Pods    *Pods    `json:"pods,omitempty"`
+	Notes   []Note   `json:"notes,omitempty"`
+}
+
+// Service is one that the operator makes for a Redis.
+type Service struct {
+	If        []string   `json:"if,omitempty"`
+	Service   string     `json:"service"`
+	Namespace string     `json:"namespace,omitempty"` // default that of the Redis
+	Port      string     `json:"port,omitempty"`      // default that of the Redis
+	Role      string     `json:"role,omitempty"`      // of Others: "all", "metrics"
+	Master    string     `json:"master,omitempty"`    // of sentinels: the name of the master
+	Pods      string     `json:"pods,omitempty"`      // of sentinels: the host of each, with {i}; "" when pods have no stable names
+	Count     string     `json:"count,omitempty"`     // of Pods
+	Auth      []AuthFrom `json:"auth,omitempty"`      // of the sentinels themselves
+}
+
+// AuthFrom is the Secret with the password.
+type AuthFrom struct {
+	If          []string `json:"if,omitempty"`
+	Secret      string   `json:"secret"`
+	Key         string   `json:"key"`
+	UsernameKey string   `json:"usernameKey,omitempty"` // of the Secret; "" when there is no user name
+}
+
+// Pods are the labels of the pods that the operator makes, by which Services of the repository find them.
+type Pods struct {
+	Labels  map[string]string `json:"labels,omitempty"` // default: those of the pod template
+	Master  map[string]string `json:"master,omitempty"` // that only the master has
+	Replica map[string]string `json:"replica,omitempty"`
+}
+
+// Note is something that a reader of the names must know.
+type Note struct {
+	If   []string `json:"if,omitempty"`
+	Text string   `json:"text"`
+}
+
+// Recognise says how a repository shows that it runs this operator.
+func (o *Operator) Recognise() Recognition { return o.derived.Recognise }
+
+// Schemes gives the schemes of this operator's names; of those that fit a resource the first one counts.
+func (o *Operator) Schemes() []Scheme { return o.derived.Instances }
+
+// deriveInstances takes recognition and schemes over, and refuses a misspelt field.
+func (d *derived) deriveInstances(v cue.Value) error {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances} {
+		part := lookup(v, name)
+		if !part.Exists() {
+			continue
+		}
+		src, err := part.MarshalJSON()
+		if err != nil {
+			return err
+		}
+		decoder := json.NewDecoder(bytes.NewReader(src))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(into); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}

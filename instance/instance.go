@@ -1,0 +1,453 @@
+// Package instance says which Redises a repository has and how each is reached: hosts, ports, the name of the master and the
+// Secret with the password. It reads resources as plain data and asks no cluster; what operators call things stands in the
+// schemes of cue/operator.
+package instance
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+)
+
+// Document is a resource as plain data: maps with string keys, slices, strings, bools, nil and numbers.
+type Document struct {
+	Object      map[string]any
+	Namespace   string // that it goes to when it names none; "" is unknown
+	Application string // that it belongs to; "" for none
+	Where       string // file:line of what a person edits
+}
+
+// Options say what is known of the operators beside the documents. The zero value knows nothing.
+type Options struct {
+	Operator, Version string    // what the configuration says runs in the cluster; "" for nothing
+	Found             []Running // what the repository shows; see [Recognise]
+	Fallback          string    // the operator of a kind that several own and nothing tells apart; "" is "spotahome"
+}
+
+// An Instance is one Redis and how it is reached.
+type Instance struct {
+	Name        string    `json:"name"`
+	Namespace   string    `json:"namespace"` // "" is unknown
+	Application string    `json:"application"`
+	Operator    string    `json:"operator"` // a folder of cue/operator
+	Version     string    `json:"version"`  // of the operator
+	APIVersion  string    `json:"apiVersion"`
+	Kind        string    `json:"kind"`
+	Where       string    `json:"where"`
+	Replicas    int       `json:"replicas"` // all copies of the data; 0 is unknown
+	Cluster     bool      `json:"cluster,omitempty"`
+	TLS         bool      `json:"tls,omitempty"`
+	Write       *Endpoint `json:"write,omitempty"` // nil: no Service leads to the master
+	Read        *Endpoint `json:"read,omitempty"`
+	Sentinel    *Sentinel `json:"sentinel,omitempty"`
+	Auth        *Auth     `json:"auth,omitempty"`   // nil: no password
+	Services    []Service `json:"services"`         // all that lead to it, sorted by name and port
+	Absent      []Service `json:"absent,omitempty"` // that its operator makes in another version or with other fields
+	Notes       []string  `json:"notes,omitempty"`
+}
+
+// Endpoint is a host and a port.
+type Endpoint struct {
+	Service string `json:"service"`
+	Host    string `json:"host"` // with the namespace where it is known: SERVICE.NAMESPACE.svc
+	Port    int    `json:"port"` // 0: the operator chooses it
+}
+
+// Address gives host:port.
+func (e *Endpoint) Address() string { return e.Host + ":" + strconv.Itoa(e.Port) }
+
+// Sentinel is how the sentinels of a Redis are reached.
+type Sentinel struct {
+	Endpoint
+	Master string   `json:"master"`         // what they call the master
+	Hosts  []string `json:"hosts"`          // host:port of each, or of the Service before them
+	Auth   *Auth    `json:"auth,omitempty"` // of the sentinels themselves
+}
+
+// Auth is where the password is.
+type Auth struct {
+	Secret      string `json:"secret"`
+	Key         string `json:"key"`
+	UsernameKey string `json:"usernameKey,omitempty"` // of the same Secret; "" without a user name
+}
+
+// Role is what a Service leads to.
+type Role string
+
+// The roles of Services.
+const (
+	Write     Role = "write"    // the master
+	Read      Role = "read"     // the replicas
+	All       Role = "all"      // any pod
+	Sentinels Role = "sentinel" // the sentinels
+	Metrics   Role = "metrics"  // the exporter
+)
+
+// Service is one that leads to a Redis.
+type Service struct {
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	Port      int    `json:"port"`
+	Role      Role   `json:"role"`
+	By        string `json:"by"` // "operator", or "repository" for one that is written there
+}
+
+// Find gives the Redises of documents, sorted by application, namespace and name. Documents of one cluster belong in one call.
+func Find(documents []Document, operators []*cue.Operator, o Options) []*Instance {
+	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}}
+	for i := range documents {
+		d := &documents[i]
+		if d.kind() == "Service" && d.apiVersion() == "v1" {
+			f.services[d.namespace()] = append(f.services[d.namespace()], d)
+		}
+	}
+	for i := range documents {
+		f.add(&documents[i])
+	}
+	for _, s := range f.sentinels {
+		f.attach(s)
+	}
+	slices.SortStableFunc(f.instances, func(a, b *Instance) int {
+		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+	})
+	return f.instances
+}
+
+type finder struct {
+	documents []Document
+	operators []*cue.Operator
+	options   Options
+	services  map[string][]*Document // by namespace
+	instances []*Instance
+	sentinels []*match // of other resources
+}
+
+// match is a document and the scheme that it fits.
+type match struct {
+	scope
+	operator *cue.Operator
+	scheme   cue.Scheme
+}
+
+func (f *finder) add(d *Document) {
+	m := f.match(d)
+	if m == nil {
+		return
+	}
+	switch m.scheme.Is {
+	case "ignored":
+		return
+	case "sentinel":
+		f.sentinels = append(f.sentinels, m)
+		return
+	}
+	in := f.instance(m)
+	for _, known := range f.instances {
+		if known.Operator == in.Operator && known.Kind == in.Kind && known.Namespace == in.Namespace && known.Name == in.Name && known.Application == in.Application {
+			known.merge(in)
+			return
+		}
+	}
+	f.instances = append(f.instances, in)
+}
+
+// match finds the operator and scheme of a document; nil when it is no Redis.
+func (f *finder) match(d *Document) *match {
+	var fits []*match
+	for _, o := range f.operators {
+		version := f.version(o)
+		for _, scheme := range o.Schemes() {
+			if scheme.Kind != d.kind() || !slices.Contains(scheme.APIVersions, d.apiVersion()) {
+				continue
+			}
+			s := scope{object: d, version: version, vars: map[string]string{}}
+			if len(scheme.Images) > 0 {
+				if s.container = redisContainer(d, scheme.Images); s.container == nil {
+					continue
+				}
+			}
+			if s.holds(scheme.If) {
+				fits = append(fits, &match{scope: s, operator: o, scheme: scheme})
+				break
+			}
+		}
+	}
+	if len(fits) == 0 {
+		return nil
+	}
+	best := slices.MinFunc(fits, func(a, b *match) int { return cmp.Compare(f.rank(a), f.rank(b)) })
+	name := best.scheme.Name
+	if name == "" {
+		name = "{metadata.name}"
+	}
+	best.vars["namespace"] = d.namespace()
+	if best.vars["name"] = best.expand(name); best.vars["name"] == "" {
+		return nil
+	}
+	port := best.scheme.Port
+	if port == "" {
+		port = strconv.Itoa(containerPort(best.container))
+	}
+	best.vars["port"] = best.expand(port)
+	return best
+}
+
+// rank says how likely it is that the operator of a match runs: the configuration knows best, then what the repository
+// installs, then the shape of the resource.
+func (f *finder) rank(m *match) int {
+	switch {
+	case m.operator.Name == f.options.Operator:
+		return 0
+	case slices.ContainsFunc(f.options.Found, func(r Running) bool { return r.Operator == m.operator.Name }):
+		return 1
+	case slices.ContainsFunc(m.operator.Recognise().Fields, func(field string) bool { return m.holds([]string{field}) }):
+		return 2
+	case m.operator.Name == cmp.Or(f.options.Fallback, "spotahome"):
+		return 3
+	case len(m.operator.Kinds) > 0 || len(m.scheme.Images) == 0: // Redis by its labels, before Redis by its image
+		return 4
+	}
+	return 5
+}
+
+func (f *finder) version(o *cue.Operator) string {
+	if o.Name == f.options.Operator && f.options.Version != "" {
+		return f.options.Version
+	}
+	for _, r := range f.options.Found {
+		if r.Operator == o.Name && r.Version != "" {
+			return r.Version
+		}
+	}
+	return o.Versions[0]
+}
+
+func (f *finder) instance(m *match) *Instance {
+	d := m.object
+	in := &Instance{
+		Name: m.vars["name"], Namespace: d.namespace(), Application: d.Application, Operator: m.operator.Name, Version: m.version,
+		APIVersion: d.apiVersion(), Kind: d.kind(), Where: d.Where, Replicas: number(m.expand(m.scheme.Replicas)),
+		Cluster: len(m.scheme.Cluster) > 0 && m.holds(m.scheme.Cluster), TLS: len(m.scheme.TLS) > 0 && m.holds(m.scheme.TLS),
+		Services: []Service{},
+	}
+	in.Auth = m.auth(m.scheme.Auth)
+	if in.Auth == nil {
+		in.Auth = envAuth(m.container, m.scheme.AuthEnv)
+	}
+	in.Write = in.made(m, m.scheme.Write, Write)
+	in.Read = in.made(m, m.scheme.Read, Read)
+	in.sentinel(m)
+	for _, s := range m.scheme.Others {
+		if m.holds(s.If) {
+			in.serve(m, s, Role(s.Role))
+		} else {
+			in.Absent = append(in.Absent, m.service(s, Role(s.Role)))
+		}
+	}
+	f.ownServices(m, in)
+	for _, n := range m.scheme.Notes {
+		if m.holds(n.If) {
+			in.Notes = append(in.Notes, m.expand(n.Text))
+		}
+	}
+	in.sortServices()
+	return in
+}
+
+// made takes the first alternative that holds; the others are what the operator does not make.
+func (in *Instance) made(m *match, alternatives []cue.Service, role Role) *Endpoint {
+	var endpoint *Endpoint
+	for _, s := range alternatives {
+		switch {
+		case m.expand(s.Service) == "":
+		case endpoint == nil && m.holds(s.If):
+			endpoint = in.serve(m, s, role)
+		default:
+			in.Absent = append(in.Absent, m.service(s, role))
+		}
+	}
+	return endpoint
+}
+
+func (in *Instance) serve(m *match, s cue.Service, role Role) *Endpoint {
+	service := m.service(s, role)
+	in.Services = append(in.Services, service)
+	return &Endpoint{Service: service.Name, Host: host(service.Name, service.Namespace), Port: service.Port}
+}
+
+func (m *match) service(s cue.Service, role Role) Service {
+	namespace := m.object.namespace()
+	if n := m.expand(s.Namespace); n != "" {
+		namespace = n
+	}
+	port := s.Port
+	if port == "" {
+		port = "{port}"
+	}
+	return Service{Name: m.expand(s.Service), Namespace: namespace, Port: number(m.expand(port)), Role: role, By: "operator"}
+}
+
+func (in *Instance) sentinel(m *match) {
+	for _, s := range m.scheme.Sentinel {
+		if !m.holds(s.If) {
+			continue
+		}
+		if s.Service == "" { // none, or one that is to be found by its port
+			return
+		}
+		endpoint := in.serve(m, s, Sentinels)
+		in.Sentinel = m.newSentinel(s, endpoint)
+		return
+	}
+}
+
+func (m *match) newSentinel(s cue.Service, endpoint *Endpoint) *Sentinel {
+	out := &Sentinel{Endpoint: *endpoint, Master: m.expand(s.Master), Hosts: []string{endpoint.Address()}, Auth: m.auth(s.Auth)}
+	if s.Pods == "" {
+		return out
+	}
+	if count := number(m.expand(s.Count)); count > 0 && count <= 99 {
+		out.Hosts = nil
+		for i := range count {
+			m.vars["i"] = strconv.Itoa(i)
+			out.Hosts = append(out.Hosts, host(m.expand(s.Pods), m.object.namespace())+":"+strconv.Itoa(endpoint.Port))
+		}
+	}
+	return out
+}
+
+// attach gives sentinels that are a resource of their own to the Redis that they watch.
+func (f *finder) attach(m *match) {
+	watched := m.expand(m.scheme.Watches)
+	for _, in := range f.instances {
+		if in.Name != watched || in.Namespace != m.object.namespace() || in.Operator != m.operator.Name || in.Sentinel != nil {
+			continue
+		}
+		in.sentinel(m)
+		in.sortServices()
+	}
+}
+
+// merge takes more pods of the same Redis over.
+func (known *Instance) merge(in *Instance) {
+	known.Replicas += in.Replicas
+	if known.Write == nil {
+		known.Write = in.Write
+	}
+	if known.Read == nil {
+		known.Read = in.Read
+	}
+	if known.Sentinel == nil {
+		known.Sentinel = in.Sentinel
+	}
+	if known.Auth == nil {
+		known.Auth = in.Auth
+	}
+	for _, s := range in.Services {
+		if !slices.Contains(known.Services, s) {
+			known.Services = append(known.Services, s)
+		}
+	}
+	known.sortServices()
+}
+
+func (in *Instance) sortServices() {
+	slices.SortStableFunc(in.Services, func(a, b Service) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Port, b.Port))
+	})
+}
+
+func (m *match) auth(alternatives []cue.AuthFrom) *Auth {
+	for _, a := range alternatives {
+		if !m.holds(a.If) {
+			continue
+		}
+		if secret := m.expand(a.Secret); secret != "" {
+			return &Auth{Secret: secret, Key: m.expand(a.Key), UsernameKey: a.UsernameKey}
+		}
+	}
+	return nil
+}
+
+// host gives the name of a Service, with its namespace where that is known.
+func host(service, namespace string) string {
+	if namespace == "" || service == "" {
+		return service
+	}
+	return service + "." + namespace + ".svc"
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1<<20 {
+		return 0
+	}
+	return n
+}
+
+func (d *Document) kind() string       { return text(d.Object["kind"]) }
+func (d *Document) apiVersion() string { return text(d.Object["apiVersion"]) }
+
+func (d *Document) name() string { return text(at(d.Object, "metadata", "name")) }
+
+func (d *Document) namespace() string {
+	return cmp.Or(text(at(d.Object, "metadata", "namespace")), d.Namespace)
+}
+
+// at gives the value at a path of keys and indexes, or nil.
+func at(data any, path ...string) any {
+	for _, key := range path {
+		switch value := data.(type) {
+		case map[string]any:
+			data = value[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i < 0 || i >= len(value) {
+				return nil
+			}
+			data = value[i]
+		default:
+			return nil
+		}
+	}
+	return data
+}
+
+// text gives a scalar as text, "" for anything else.
+func text(data any) string {
+	switch data := data.(type) {
+	case string:
+		return data
+	case int, int64, uint64, bool:
+		return fmt.Sprint(data)
+	case float64:
+		return strconv.FormatFloat(data, 'f', -1, 64)
+	}
+	return ""
+}
+
+func list(data any) []any {
+	l, _ := data.([]any)
+	return l
+}
+
+func stringMap(data any) map[string]string {
+	m, _ := data.(map[string]any)
+	out := make(map[string]string, len(m))
+	for key, value := range m {
+		out[key] = text(value)
+	}
+	return out
+}
+
+// imageName gives the last part of an image without tag and digest: redis of docker.io/library/redis:7.
+func imageName(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	image = image[strings.LastIndexByte(image, '/')+1:]
+	image, _, _ = strings.Cut(image, ":")
+	return image
+}

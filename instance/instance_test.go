@@ -1,0 +1,135 @@
+package instance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+)
+
+func operators(t testing.TB) []*cue.Operator {
+	t.Helper()
+	all, err := cue.Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func documents(t testing.TB, file, namespace string, src []byte) []Document {
+	t.Helper()
+	var all []Document
+	decoder := yaml.NewDecoder(bytes.NewReader(src))
+	for {
+		var object map[string]any
+		if err := decoder.Decode(&object); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if object != nil {
+			all = append(all, Document{Object: object, Namespace: namespace, Where: file})
+		}
+	}
+}
+
+// Each file of testdata has manifests, and the Redises in them; the line "namespace NAME" of its comment gives where they
+// go, and "operator NAME VERSION" what the configuration says. UPDATE=1 writes what is found.
+func TestFind(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var o Options
+			namespace := ""
+			for line := range strings.Lines(string(archive.Comment)) {
+				switch words := strings.Fields(line); {
+				case len(words) == 2 && words[0] == "namespace":
+					namespace = words[1]
+				case len(words) == 3 && words[0] == "operator":
+					o.Operator, o.Version = words[1], words[2]
+				}
+			}
+			var docs []Document
+			want := -1
+			for i, f := range archive.Files {
+				if f.Name == "want.json" {
+					want = i
+					continue
+				}
+				docs = append(docs, documents(t, f.Name, namespace, f.Data)...)
+			}
+			o.Found = Recognise(docs, operators(t))
+			got, err := json.MarshalIndent(map[string]any{"running": o.Found, "instances": Find(docs, operators(t), o)}, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			if os.Getenv("UPDATE") != "" {
+				if want < 0 {
+					archive.Files = append(archive.Files, txtar.File{Name: "want.json"})
+					want = len(archive.Files) - 1
+				}
+				archive.Files[want].Data = got
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if want < 0 || !bytes.Equal(archive.Files[want].Data, got) {
+				t.Errorf("got\n%s", got)
+			}
+		})
+	}
+}
+
+func TestRecognise(t *testing.T) {
+	for _, tt := range []struct{ name, src, want string }{
+		{"kustomize", "kind: Kustomization\nnamespace: redis-operator\nresources: ['github.com/spotahome/redis-operator/manifests/kustomize/overlays/full?ref=v1.2.4']", "spotahome 1.2.4 (v1.2.4) in redis-operator"},
+		{"kustomize, https and //", "resources: ['https://github.com/Spotahome/redis-operator//manifests/kustomize/base?ref=v1.3.0-rc1&timeout=10s']", "spotahome 1.3.0 (v1.3.0-rc1) in "},
+		{"kustomize, a branch", "kind: Kustomization\nresources: ['git@github.com:spotahome/redis-operator.git?ref=master']", "spotahome  (master) in "},
+		{"kustomize, another image", "kind: Kustomization\nresources: ['github.com/spotahome/redis-operator/manifests?ref=v1.2.4']\nimages: [{name: quay.io/spotahome/redis-operator, newTag: v1.3.0}]", "spotahome 1.3.0 (v1.3.0) in "},
+		{"raw file", "kind: Kustomization\nresources: ['https://raw.githubusercontent.com/spotahome/redis-operator/v1.2.4/example/operator/all-redis-operator-resources.yaml']", "spotahome 1.2.4 (v1.2.4) in "},
+		{"a name that only begins like it", "kind: Kustomization\nresources: ['github.com/spotahome/redis-operator-fork?ref=v1.2.4']", ""},
+		{"argo chart", "kind: Application\nspec: {destination: {namespace: x}, source: {chart: redis-operator, repoURL: 'https://spotahome.github.io/redis-operator', targetRevision: 3.2.9}}", "spotahome 1.2.4 (3.2.9) in x"},
+		{"argo chart, newer", "kind: Application\nspec: {source: {chart: redis-operator, repoURL: 'https://spotahome.github.io/redis-operator/', targetRevision: 3.3.0}}", "spotahome 1.3.0 (3.3.0) in "},
+		{"argo chart with an image", "kind: Application\nspec: {sources: [{chart: redis-operator, repoURL: 'https://spotahome.github.io/redis-operator', targetRevision: 3.3.0, helm: {values: \"image:\\n  tag: v1.2.4\\n\"}}]}", "spotahome 1.2.4 (v1.2.4) in "},
+		{"argo chart with a parameter", "kind: Application\nspec: {source: {chart: redis-operator, repoURL: 'https://spotahome.github.io/redis-operator', targetRevision: 3.2.9, helm: {parameters: [{name: image.tag, value: v1.3.0}]}}}", "spotahome 1.3.0 (v1.3.0) in "},
+		{"argo chart with broken values", "kind: Application\nspec: {source: {chart: redis-operator, repoURL: 'https://spotahome.github.io/redis-operator', targetRevision: 3.2.9, helm: {values: \"a: [\"}}}", "spotahome 1.2.4 (3.2.9) in "},
+		{"argo git", "kind: Application\nspec: {source: {path: manifests, repoURL: 'https://github.com/freshworks-oss/redis-operator.git', targetRevision: v3.3.1}}", "freshworks 3.3.0 (v3.3.1) in "},
+		{"another chart of that name", "kind: Application\nspec: {source: {chart: redis-operator, repoURL: 'https://ot-container-kit.github.io/helm-charts', targetRevision: 0.20.3}}", "opstree 0.20.0 (0.20.3) in "},
+		{"a chart of that name from elsewhere", "kind: Application\nspec: {source: {chart: redis-operator, repoURL: 'https://example.com/charts', targetRevision: 0.20.3}}", ""},
+		{"flux", "kind: HelmRepository\nmetadata: {name: r}\nspec: {url: 'https://spotahome.github.io/redis-operator'}\n---\nkind: HelmRelease\nmetadata: {namespace: flux}\nspec: {targetNamespace: ops, chart: {spec: {chart: redis-operator, version: 3.2.7, sourceRef: {kind: HelmRepository, name: r}}}}", "spotahome 1.2.4 (3.2.7) in ops"},
+		{"flux oci", "kind: HelmRepository\nmetadata: {name: r}\nspec: {url: 'oci://ghcr.io/saremox/redis-operator/charts'}\n---\nkind: HelmRelease\nspec: {chart: {spec: {chart: redis-operator, version: 4.1.0, sourceRef: {kind: HelmRepository, name: r}}}}", "saremox 4.0.0 (4.1.0) in "},
+		{"flux git", "kind: GitRepository\nmetadata: {name: r}\nspec: {url: 'ssh://git@github.com/powerhome/redis-operator'}\n---\nkind: Kustomization\napiVersion: kustomize.toolkit.fluxcd.io/v1\nspec: {sourceRef: {kind: GitRepository, name: r}, targetNamespace: ops}", "powerhome  () in ops"},
+		{"deployment", "kind: Deployment\nmetadata: {namespace: ops}\nspec: {template: {spec: {containers: [{image: 'quay.io/spotahome/redis-operator:v1.2.4@sha256:00'}]}}}", "spotahome 1.2.4 (v1.2.4) in ops"},
+		{"deployment on docker hub", "kind: Deployment\nspec: {template: {spec: {containers: [{image: 'docker.io/powerhome/redis-operator:v4.3.2'}]}}}", "powerhome 4.3.2 (v4.3.2) in "},
+		{"nonsense", "kind: Application\nspec: [x]\n---\nkind: Deployment\nspec: {template: 7}\n---\nkind: Kustomization\nresources: {a: b}", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, r := range Recognise(documents(t, "x.yaml", "", []byte(tt.src)), operators(t)) {
+				got = append(got, fmt.Sprintf("%s %s (%s) in %s", r.Operator, r.Version, r.Raw, r.Namespace))
+			}
+			if got := strings.Join(got, "; "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

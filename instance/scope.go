@@ -1,0 +1,115 @@
+package instance
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// scope is what the texts and conditions of a scheme are read against.
+type scope struct {
+	object    *Document
+	version   string            // of the operator
+	vars      map[string]string // name, namespace, port, i
+	container map[string]any    // of a workload: the one that is a Redis
+}
+
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// expand fills in {name}, {label:KEY} and paths with their alternatives, such as {spec.redis.port|6379}.
+func (s *scope) expand(template string) string {
+	return placeholder.ReplaceAllStringFunc(template, func(hole string) string {
+		value := ""
+		for alternative := range strings.SplitSeq(hole[1:len(hole)-1], "|") {
+			if value = s.value(alternative); value != "" {
+				break
+			}
+		}
+		return value
+	})
+}
+
+func (s *scope) value(name string) string {
+	if label, ok := strings.CutPrefix(name, "label:"); ok {
+		return text(at(s.object.Object, "spec", "template", "metadata", "labels", label))
+	}
+	if value, ok := s.vars[name]; ok {
+		return value
+	}
+	if strings.HasPrefix(name, "spec.") || strings.HasPrefix(name, "metadata.") {
+		return text(at(s.object.Object, strings.Split(name, ".")...))
+	}
+	return name // a literal default
+}
+
+// holds says whether all conditions hold.
+func (s *scope) holds(conditions []string) bool {
+	return !slices.ContainsFunc(conditions, func(c string) bool { return !s.condition(c) })
+}
+
+func (s *scope) condition(c string) bool {
+	if v, ok := strings.CutPrefix(c, "version>="); ok {
+		return compareVersions(s.version, v) >= 0
+	}
+	if v, ok := strings.CutPrefix(c, "version<"); ok {
+		return compareVersions(s.version, v) < 0
+	}
+	if path, want, ok := strings.Cut(c, "!="); ok {
+		return s.lookup(path) != want
+	}
+	if path, want, ok := strings.Cut(c, "="); ok {
+		return s.lookup(path) == want
+	}
+	if path, ok := strings.CutPrefix(c, "!"); ok {
+		return !s.present(path)
+	}
+	if path, ok := strings.CutSuffix(c, ":map"); ok {
+		_, isMap := at(s.object.Object, strings.Split(path, ".")...).(map[string]any)
+		return isMap
+	}
+	return s.present(c)
+}
+
+func (s *scope) lookup(path string) string {
+	if strings.HasPrefix(path, "label:") {
+		return s.value(path)
+	}
+	return text(at(s.object.Object, strings.Split(path, ".")...))
+}
+
+func (s *scope) present(path string) bool {
+	if strings.HasPrefix(path, "label:") {
+		return s.value(path) != ""
+	}
+	switch value := at(s.object.Object, strings.Split(path, ".")...).(type) {
+	case nil:
+		return false
+	case bool:
+		return value
+	case string:
+		return value != ""
+	case []any:
+		return len(value) > 0
+	}
+	return true
+}
+
+// compareVersions compares by numbers: v1.2.4 is before 1.3.0-rc1, which is 1.3.0 here.
+func compareVersions(a, b string) int {
+	return slices.Compare(versionNumbers(a), versionNumbers(b))
+}
+
+func versionNumbers(version string) []int {
+	numbers := make([]int, 3)
+	version = strings.TrimPrefix(version, "v")
+	if i := strings.IndexAny(version, "-+"); i >= 0 {
+		version = version[:i]
+	}
+	for i, part := range strings.SplitN(version, ".", 4) {
+		if i < 3 {
+			numbers[i], _ = strconv.Atoi(part)
+		}
+	}
+	return numbers
+}

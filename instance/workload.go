@@ -1,0 +1,194 @@
+package instance
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+)
+
+const redisPort, sentinelPort = 6379, 26379
+
+// redisContainer gives the container of a workload that has one of the images and is no sentinel.
+func redisContainer(d *Document, images []string) map[string]any {
+	for _, c := range list(at(d.Object, "spec", "template", "spec", "containers")) {
+		container, _ := c.(map[string]any)
+		if !slices.Contains(images, imageName(text(container["image"]))) {
+			continue
+		}
+		var command []string
+		for _, word := range slices.Concat(list(container["command"]), list(container["args"])) {
+			command = append(command, text(word))
+		}
+		if !strings.Contains(strings.Join(command, " "), "sentinel") {
+			return container
+		}
+	}
+	return nil
+}
+
+// containerPort gives the port of Redis: the one that is named so, or the only one; 6379 when that is not clear.
+func containerPort(container map[string]any) int {
+	ports := list(container["ports"])
+	for _, p := range ports {
+		if strings.Contains(text(at(p, "name")), "redis") || len(ports) == 1 {
+			return number(text(at(p, "containerPort")))
+		}
+	}
+	return redisPort
+}
+
+// envAuth gives the Secret that one of the variables of a container has its value from.
+func envAuth(container map[string]any, names []string) *Auth {
+	for _, e := range list(container["env"]) {
+		if !slices.Contains(names, text(at(e, "name"))) {
+			continue
+		}
+		if secret := text(at(e, "valueFrom", "secretKeyRef", "name")); secret != "" {
+			return &Auth{Secret: secret, Key: text(at(e, "valueFrom", "secretKeyRef", "key"))}
+		}
+	}
+	return nil
+}
+
+// ownServices adds the Services of the repository that select the pods of a Redis. One that selects the master is what
+// clients use for writes, whatever the operator makes, because it is there on purpose.
+func (f *finder) ownServices(m *match, in *Instance) {
+	labels := map[string]string{}
+	var pods cue.Pods
+	if m.scheme.Pods != nil {
+		pods = *m.scheme.Pods
+	}
+	for key, value := range pods.Labels {
+		labels[key] = m.expand(value)
+	}
+	if len(labels) == 0 {
+		labels = stringMap(at(m.object.Object, "spec", "template", "metadata", "labels"))
+	}
+	if len(labels) == 0 {
+		return
+	}
+	var write, read []*Service
+	for _, d := range f.services[in.Namespace] {
+		selector := stringMap(at(d.Object, "spec", "selector"))
+		role := roleOf(selector, labels, pods)
+		if role == "" || slices.ContainsFunc(in.Services, func(s Service) bool { return s.Name == d.name() }) {
+			continue
+		}
+		for _, p := range list(at(d.Object, "spec", "ports")) {
+			s := &Service{Name: d.name(), Namespace: in.Namespace, Port: number(text(at(p, "port"))), Role: m.portRole(p, role, pods), By: "repository"}
+			in.Services = append(in.Services, *s)
+			switch s.Role {
+			case Write:
+				write = append(write, s)
+			case Read:
+				read = append(read, s)
+			case Sentinels:
+				f.foundSentinel(m, in, s)
+			case All:
+				// Without labels of roles any pod is as good as the other.
+				if len(pods.Master) == 0 && len(pods.Labels) == 0 {
+					if m.scheme.Is == "replica" {
+						read = append(read, s)
+					} else {
+						write = append(write, s)
+					}
+				}
+			}
+		}
+	}
+	headless := func(s *Service) int {
+		for _, d := range f.services[in.Namespace] {
+			if d.name() == s.Name && text(at(d.Object, "spec", "clusterIP")) == "None" {
+				return 1
+			}
+		}
+		return 0
+	}
+	best := func(services []*Service) *Endpoint {
+		if len(services) == 0 {
+			return nil
+		}
+		s := slices.MinFunc(services, func(a, b *Service) int {
+			return cmp.Or(cmp.Compare(headless(a), headless(b)), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+		})
+		for i := range in.Services {
+			if in.Services[i].Name == s.Name && in.Services[i].Port == s.Port && s.Role == All && m.scheme.Is == "" {
+				in.Services[i].Role = Write
+			}
+		}
+		return &Endpoint{Service: s.Name, Host: host(s.Name, s.Namespace), Port: s.Port}
+	}
+	if e := best(write); e != nil {
+		in.Write = e
+	}
+	if e := best(read); e != nil {
+		in.Read = e
+	}
+}
+
+// roleOf says what a selector leads to among pods with labels; "" when to none of them.
+func roleOf(selector, labels map[string]string, pods cue.Pods) Role {
+	if len(selector) == 0 {
+		return ""
+	}
+	rest := maps.Clone(selector)
+	for key, value := range rest {
+		if labels[key] == value {
+			delete(rest, key)
+		}
+	}
+	switch {
+	case len(rest) == len(selector) && len(pods.Labels) > 0:
+		return "" // a role alone does not say whose
+	case len(rest) == 0:
+		return All
+	case maps.Equal(rest, pods.Master):
+		return Write
+	case maps.Equal(rest, pods.Replica):
+		return Read
+	}
+	return ""
+}
+
+// portRole says what a port of a Service leads to: Redis, the exporter or the sentinels.
+func (m *match) portRole(port any, role Role, pods cue.Pods) Role {
+	target := text(at(port, "targetPort"))
+	if target == "" {
+		target = text(at(port, "port"))
+	}
+	if n := number(target); n != 0 {
+		switch n {
+		case number(m.vars["port"]):
+			return role
+		case sentinelPort:
+			return Sentinels
+		case redisPort:
+			if len(pods.Labels) > 0 {
+				return role
+			}
+		}
+		return Metrics
+	}
+	switch {
+	case strings.Contains(target, "sentinel"):
+		return Sentinels
+	case strings.Contains(target, "metrics") || strings.Contains(target, "exporter"):
+		return Metrics
+	}
+	return role
+}
+
+// foundSentinel takes a Service before sentinels that run beside the Redis.
+func (f *finder) foundSentinel(m *match, in *Instance, s *Service) {
+	if in.Sentinel != nil {
+		return
+	}
+	for _, scheme := range m.scheme.Sentinel {
+		if m.holds(scheme.If) && scheme.Service == "" && scheme.Master != "" {
+			in.Sentinel = m.newSentinel(scheme, &Endpoint{Service: s.Name, Host: host(s.Name, s.Namespace), Port: s.Port})
+		}
+	}
+}
