@@ -61,6 +61,15 @@ type Entry struct {
 	ValueOffset int64
 
 	from *Scanner // reads a value larger than the window; nil once it is read
+	size uint64   // of such a value, once it is read
+}
+
+// RawSize is how many bytes Raw has or would have. That of a value larger than the window is 0 until it is read.
+func (e *Entry) RawSize() uint64 {
+	if e.Raw != nil {
+		return uint64(len(e.Raw))
+	}
+	return e.size
 }
 
 // Options of a [Scanner].
@@ -84,6 +93,7 @@ type Scanner struct {
 	key     []byte
 	version int
 	started bool
+	checked bool
 	err     error
 }
 
@@ -101,6 +111,9 @@ func (s *Scanner) Version() int { return s.version }
 
 // Offset is how many bytes of the stream have been used.
 func (s *Scanner) Offset() int64 { return s.w.offset() }
+
+// Checked says, after Next gave io.EOF, whether the dump has a checksum and it was found right.
+func (s *Scanner) Checked() bool { return s.checked }
 
 // Rest reads what follows the dump, such as the mark that ends a diskless transfer, or the commands of an append-only
 // file. It may be called once, after Next gave io.EOF.
@@ -403,6 +416,8 @@ func (s *Scanner) end() error {
 	}
 	if want := binary.LittleEndian.Uint64(p); want != 0 && want != sum && !w.noSum {
 		return &Error{at, fmt.Sprintf("the checksum is %016x, but the dump says %016x; it is damaged, make it anew", sum, want), ErrChecksum}
+	} else {
+		s.checked = want != 0 && !w.noSum
 	}
 	return io.EOF
 }
@@ -434,7 +449,9 @@ func (e *Entry) stream(fn func(*window) error) error {
 	}
 	e.from = nil
 	if s.err == nil {
+		start := s.w.offset()
 		s.err = inKey(fn(&s.w), e.Key)
+		e.size = uint64(s.w.offset() - start)
 	}
 	return s.err
 }

@@ -46,6 +46,20 @@ const (
 	maxValkeyVersion = 81 // Valkey 9.2
 )
 
+// ServerOf names the first release that writes an RDB version, such as "Redis 7.0" for 10 (redis and valkey src/rdb.h by
+// tag). It is empty for an unknown version.
+func ServerOf(version int) string {
+	switch {
+	case version == minValkeyVersion:
+		return "Valkey 9.0"
+	case version > minValkeyVersion && version <= maxValkeyVersion:
+		return "Valkey 9.2"
+	case version < 1 || version > maxRedisVersion:
+		return ""
+	}
+	return "Redis " + [...]string{"1.2", "2.4", "2.6", "2.6", "2.6", "2.6", "3.2", "4.0", "5.0", "7.0", "7.2", "7.4", "8.6", "8.8", "8.10"}[version-1]
+}
+
 // types is indexed by Type; what has no kind cannot be read.
 var types = [...]struct {
 	kind, encoding string
