@@ -11,7 +11,9 @@ var (
 	ErrChecksum = errors.New("wrong checksum")
 	// ErrUnsupported: a version, type or opcode that this package does not know, or knows but cannot read.
 	ErrUnsupported = errors.New("not supported")
-	// ErrTarget: the commands that the value needs do not exist in the target of [Commands].
+	// ErrNotDump: something else than a dump, such as a page of HTML.
+	ErrNotDump = errors.New("not a dump")
+	// ErrTarget: the target of [Commands], [Reencode] or a [Writer] has no way to say what the value is.
 	ErrTarget = errors.New("target too old")
 )
 

@@ -88,7 +88,9 @@ func scanAll(data []byte, opts Options) ([]Entry, error) {
 				return list, err
 			}
 		} else {
-			c.Raw = bytes.Clone(e.Raw)
+			if e.Kind != ModuleAuxEntry { // lost where it is larger than the window
+				c.Raw = bytes.Clone(e.Raw)
+			}
 		}
 		list = append(list, c)
 	}

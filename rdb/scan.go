@@ -27,7 +27,7 @@ const (
 	KeyEntry       Kind = iota // a key with its value
 	AuxEntry                   // a fact about the dump: Key is its name and Raw its text, not encoded
 	FunctionEntry              // a library of functions: Raw is its code as FUNCTION LOAD takes it
-	ModuleAuxEntry             // data that Module keeps outside of the keys; its bytes are not kept
+	ModuleAuxEntry             // data that Module keeps outside of the keys: Raw is the module's ID, when it is read, and its items
 	ResizeEntry                // Keys and Expires, how many keys the database DB has
 )
 
@@ -48,7 +48,8 @@ type Entry struct {
 	Freq    uint8
 	HasFreq bool
 	// Raw is the value without its type byte, as in the dump. It is valid until the next call of Next. It is nil for a
-	// value larger than the window: [Entry.Chunks] gives its bytes, [Decode] its elements.
+	// value larger than the window: [Entry.Chunks] gives its bytes, [Decode] its elements. The data of a module outside
+	// of keys that is larger than the window is lost.
 	Raw []byte
 
 	Module  string // name of the module that wrote the value, for TypeModule2 and ModuleAuxEntry
@@ -246,7 +247,7 @@ func (s *Scanner) header() error {
 	const size = len("REDIS0011")
 	p, err := s.w.take(uint64(size))
 	if errors.Is(err, io.ErrUnexpectedEOF) && !maybeMagic(s.w.buf[:s.w.end]) {
-		return &Error{0, notADump(s.w.buf[:s.w.end]), ErrUnsupported}
+		return &Error{0, notADump(s.w.buf[:s.w.end]), ErrNotDump}
 	}
 	if err != nil {
 		return err
@@ -260,7 +261,7 @@ func (s *Scanner) header() error {
 	if digits == "" {
 		s.w.pos = 0
 		_ = s.w.need(sniffLen) // however many there are
-		return &Error{0, notADump(s.w.buf[:s.w.end]), ErrUnsupported}
+		return &Error{0, notADump(s.w.buf[:s.w.end]), ErrNotDump}
 	}
 	valkey := len(digits) == len("080")
 	number, err := strconv.ParseUint(digits, 10, 16)
@@ -342,15 +343,26 @@ func (s *Scanner) function(op byte) (err error) {
 }
 
 func (s *Scanner) moduleAux() error {
-	id, err := s.w.count()
-	if err != nil {
+	w, e := &s.w, &s.entry
+	e.ValueOffset = w.offset()
+	w.holding, w.hold = true, w.pos
+	id, err := w.count()
+	if err == nil {
+		e.Kind, e.Module = ModuleAuxEntry, moduleName(id)
+		if err = w.skipParts("nn"); err == nil {
+			err = w.skipModule()
+		}
+	}
+	w.holding = false
+	if err == errWindowFull {
+		w.pos = w.hold
+		if err = w.skipParts("nnn"); err == nil {
+			err = w.skipModule()
+		}
 		return err
 	}
-	s.entry.Kind, s.entry.Module = ModuleAuxEntry, moduleName(id)
-	if err := s.w.skipParts("nn"); err != nil {
-		return err
-	}
-	return s.w.skipModule()
+	e.Raw = w.buf[w.hold:w.pos:w.pos]
+	return err
 }
 
 // keyValue reads a key and, where the window can hold it, its value.

@@ -33,9 +33,9 @@ func NewWriter(w io.Writer, version int) (*Writer, error) {
 	return out, nil
 }
 
-// Write writes an entry of any kind but ModuleAuxEntry, whose bytes a Scanner does not keep. The value is written as it
-// stands, so its type must be one that the version has; Commands or another encoding help where it is not. What the
-// version cannot say is left out: aux fields and sizes before 7, idle time and frequency before 9.
+// Write writes an entry. The value is written as it stands, so its type must be one that the version has; [Reencode]
+// gives it another where it is not. What the version cannot say is left out: aux fields and sizes before 7, idle time and
+// frequency before 9.
 func (w *Writer) Write(e *Entry) error {
 	switch e.Kind {
 	case AuxEntry:
@@ -49,29 +49,26 @@ func (w *Writer) Write(e *Entry) error {
 		}
 	case FunctionEntry:
 		if w.version < 10 {
-			return w.refuse(e, "functions", 10)
+			return cannotHold(e, w.version, "functions", 10)
 		}
 		w.buf = AppendString(append(w.buf, opFunction), e.Raw)
 	case KeyEntry:
 		return w.writeKey(e)
-	default:
-		return &Error{e.Offset, fmt.Sprintf("the data of module %q outside of keys cannot be written", e.Module), ErrUnsupported}
+	case ModuleAuxEntry:
+		switch {
+		case w.version < 9:
+			return cannotHold(e, w.version, "the data of a module outside of keys", 9)
+		case e.Raw == nil:
+			return &Error{e.Offset, fmt.Sprintf("the data of module %q outside of keys is too large", e.Module), ErrUnsupported}
+		}
+		w.buf = append(append(w.buf, opModuleAux), e.Raw...)
 	}
 	return w.flush(writeBuffer)
 }
 
-func (w *Writer) refuse(e *Entry, what string, since int) error {
-	server := "Redis"
-	if since >= minValkeyVersion {
-		server = "Valkey"
-	}
-	return &Error{e.Offset, fmt.Sprintf("a dump of RDB version %d cannot hold %s; that needs version %d of %s", w.version, what, since, server), ErrTarget}
-}
-
 func (w *Writer) writeKey(e *Entry) error {
-	t, wrong := typeOf(e.Type.Byte(), w.version)
-	if since := e.Type.Since(); since == 0 || since > w.version || wrong != "" || t != e.Type {
-		return w.refuse(e, "a "+e.Type.String(), since)
+	if !fits(e.Type, w.version) {
+		return cannotHold(e, w.version, "a "+e.Type.String(), e.Type.Since())
 	}
 	w.selectDB(e.DB)
 	if e.Expiry != 0 {

@@ -88,7 +88,7 @@ func TestWriterErrors(t *testing.T) {
 		{80, Entry{Type: TypeHashTTL, Raw: []byte{0}}, "rdb: offset 0: a dump of RDB version 80 cannot hold a hash (hash table with field expiry); that needs version 12 of Redis"},
 		{12, Entry{Type: TypeValkeyHashTTL, Raw: []byte{0}}, "rdb: offset 0: a dump of RDB version 12 cannot hold a hash (hash table with field expiry, Valkey); that needs version 80 of Valkey"},
 		{9, Entry{Kind: FunctionEntry}, "rdb: offset 0: a dump of RDB version 9 cannot hold functions; that needs version 10 of Redis"},
-		{10, Entry{Kind: ModuleAuxEntry, Module: "bf"}, `rdb: offset 0: the data of module "bf" outside of keys cannot be written`},
+		{10, Entry{Kind: ModuleAuxEntry, Module: "bf"}, `rdb: offset 0: the data of module "bf" outside of keys is too large`},
 	} {
 		w, err := NewWriter(io.Discard, tt.version)
 		if err != nil {

@@ -1,0 +1,112 @@
+package rdb
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// CopyOptions of [Copy].
+type CopyOptions struct {
+	// Version of the dump that is written; 0: that of the one that is read, or 6 where that is older than 5.
+	Version int
+	Filter  Filter
+	// Refused is called for each entry that Version cannot hold, with the reason. It is left out, unless Refused returns
+	// an error, which ends the copy. With nil, the reason does.
+	Refused func(e *Entry, reason error) error
+}
+
+// CopyStats counts what became of the keys.
+type CopyStats struct {
+	Version   int    `json:"version"` // that was written
+	Keys      uint64 `json:"keys"`    // read
+	Written   uint64 `json:"written"`
+	Reencoded uint64 `json:"reencoded"` // of those, in another type than before
+	Filtered  uint64 `json:"filtered"`
+	Expired   uint64 `json:"expired"`
+	Refused   uint64 `json:"refused"` // keys, libraries of functions and data of modules that Version cannot hold
+}
+
+// Copy writes the entries that a filter keeps as a dump of a version, with a checksum. A value whose type the version
+// has not is written in another ([Reencode]), and is in memory as a whole for that. The stats are right after an error too.
+func Copy(w io.Writer, s *Scanner, opts CopyOptions) (CopyStats, error) {
+	var stats CopyStats
+	first, err := s.Next() // which makes the version known
+	if err != nil && err != io.EOF {
+		return stats, err
+	}
+	stats.Version = opts.Version
+	if stats.Version == 0 {
+		stats.Version = s.Version()
+		if stats.Version < minWriterVersion {
+			stats.Version = oldWriterVersion
+		}
+	}
+	out, werr := NewWriter(w, stats.Version)
+	if werr != nil {
+		return stats, werr
+	}
+	c := copier{opts: opts, out: out, stats: &stats, from: map[int]int{}}
+	for e := first; err == nil; e, err = s.Next() {
+		if err := c.entry(e); err != nil {
+			return stats, err
+		}
+	}
+	if err != io.EOF {
+		return stats, err
+	}
+	return stats, out.Close()
+}
+
+// The version of a dump that is written anew because its own is older than a Writer knows.
+const oldWriterVersion = 6
+
+type copier struct {
+	opts  CopyOptions
+	out   *Writer
+	stats *CopyStats
+	from  map[int]int // the old number of each new database
+}
+
+func (c *copier) entry(e *Entry) error {
+	isKey, db := e.Kind == KeyEntry, e.DB
+	if isKey {
+		c.stats.Keys++
+	}
+	switch verdict := c.opts.Filter.Apply(e); {
+	case verdict == Filtered && isKey:
+		c.stats.Filtered++
+		return nil
+	case verdict == Expired:
+		c.stats.Expired++
+		return nil
+	case verdict != Kept:
+		return nil
+	}
+	if isKey && len(c.opts.Filter.MapDB) > 0 {
+		if other, ok := c.from[e.DB]; ok && other != db {
+			return fmt.Errorf("databases %d and %d would both become %d, and a key that both have would be there twice; map them to different ones", other, db, e.DB)
+		}
+		c.from[e.DB] = db
+	}
+	typ := e.Type
+	written, err := Reencode(e, c.stats.Version)
+	if err == nil {
+		err = c.out.Write(written)
+	}
+	switch {
+	case errors.Is(err, ErrTarget), errors.Is(err, ErrUnsupported) && !errors.Is(err, io.ErrUnexpectedEOF):
+		c.stats.Refused++
+		if c.opts.Refused == nil {
+			return err
+		}
+		return c.opts.Refused(e, err)
+	case err != nil || !isKey:
+		return err
+	}
+	c.stats.Written++
+	if written.Type != typ {
+		c.stats.Reencoded++
+	}
+	return nil
+}
