@@ -109,7 +109,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
-	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.versionCommand())
+	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.rdbCommand(), a.versionCommand())
 	return root
 }
 

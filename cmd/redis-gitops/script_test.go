@@ -3,12 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +51,30 @@ func TestScript(t *testing.T) {
 					ts.Check(os.WriteFile(ts.MkAbs(name), []byte(strings.ReplaceAll(text, "\n", "\r\n")), 0o644))
 				}
 			},
+			// exits CODE COMMAND... runs a command that must end with this exit code.
+			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+				err := ts.Exec(args[1], args[2:]...)
+				code := 0
+				var exit *exec.ExitError
+				if errors.As(err, &exit) {
+					code = exit.ExitCode()
+				} else {
+					ts.Check(err)
+				}
+				if strconv.Itoa(code) != args[0] {
+					ts.Fatalf("exit code %d, not %s", code, args[0])
+				}
+			},
+			// dump FILE makes a dump of RDB version 12: two databases, several types and encodings, expiry, functions.
+			"dump": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), sampleDump(ts), 0o644))
+			},
+			// bytes TEXT FILE writes a text with escapes such as \x00 to a file.
+			"bytes": func(ts *testscript.TestScript, _ bool, args []string) {
+				text, err := strconv.Unquote(`"` + args[0] + `"`)
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+			},
 			// unterminated FILE... takes the last line end away.
 			"unterminated": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, name := range args {
@@ -54,4 +84,25 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+func sampleDump(ts *testscript.TestScript) []byte {
+	var out bytes.Buffer
+	w, err := rdb.NewWriter(&out, 12)
+	ts.Check(err)
+	str := func(s string) []byte { return rdb.AppendString(nil, []byte(s)) }
+	for _, e := range []rdb.Entry{
+		{Kind: rdb.AuxEntry, Key: []byte("redis-ver"), Raw: []byte("7.4.1")},
+		{Kind: rdb.AuxEntry, Key: []byte("ctime"), Raw: []byte("1790000000")},
+		{Kind: rdb.FunctionEntry, Raw: []byte("#!lua name=lib\nredis.register_function('one', function() return 1 end)")},
+		{Key: []byte("user:1"), Type: rdb.TypeString, Raw: str("Ann")},
+		{Key: []byte("user:2"), Type: rdb.TypeString, Raw: str("Bob"), Expiry: 1_000},
+		{Key: []byte("roles"), Type: rdb.TypeSetListpack, Raw: str("\x10\x00\x00\x00\x02\x00\x81a\x02\x84root\x05\xff")},
+		{Key: []byte("cart"), Type: rdb.TypeHashTTL, Raw: append(binary.LittleEndian.AppendUint64(nil, 4e12), "\x01\x01\x05apple\x011"...)},
+		{DB: 3, Key: []byte("queue"), Type: rdb.TypeList, Raw: append([]byte{2}, append(str("job 1"), str("job 2")...)...), Expiry: 4e12},
+	} {
+		ts.Check(w.Write(&e))
+	}
+	ts.Check(w.Close())
+	return out.Bytes()
 }

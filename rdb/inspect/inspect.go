@@ -23,6 +23,8 @@ import (
 type Options struct {
 	// Now is the time from which the time to live is counted.
 	Now time.Time
+	// AtDump counts it from when the dump was made instead, where the dump says so.
+	AtDump bool
 	// Top is how many of the largest keys and prefixes are kept; 0 stands for 20.
 	Top int
 	// Prefixes is how many prefixes of each depth are counted at a time; 0 stands for 4096.
@@ -44,6 +46,7 @@ type Info struct {
 	Compression string `json:"compression,omitempty"`
 	Size        int64  `json:"size"` // bytes of the dump, unpacked
 	Checksum    bool   `json:"checksum"`
+	Follows     int64  `json:"follows"` // bytes after the dump, such as the commands of an append-only file; not looked at
 	Aux         []Aux  `json:"aux"`
 
 	Total     Totals     `json:"total"`
@@ -160,7 +163,11 @@ func Inspect(r io.Reader, opts Options) (*Info, error) {
 	opts.Prefixes = cmp.Or(opts.Prefixes, defaultPrefixes)
 	opts.Separator = cmp.Or(opts.Separator, defaultSeparator)
 	in := &inspector{
-		opts: opts, dbs: map[int]*Database{}, types: map[int]map[rdb.Type]*TypeInfo{},
+		opts: opts,
+		out: Info{ // lists that are never null in JSON
+			Aux: []Aux{}, Databases: []Database{}, Types: []TypeInfo{}, Idle: []Bucket{}, Prefixes: []Prefix{}, Modules: []string{},
+		},
+		dbs: map[int]*Database{}, types: map[int]map[rdb.Type]*TypeInfo{},
 		largest: top{n: opts.Top, by: func(k *Key) uint64 { return k.Memory }},
 		longest: top{n: opts.Top, by: func(k *Key) uint64 { return k.Elements }},
 	}
@@ -189,6 +196,9 @@ func Inspect(r io.Reader, opts Options) (*Info, error) {
 	info.Compression = packing.String()
 	info.Version, info.Server = s.Version(), rdb.ServerOf(s.Version())
 	info.Size, info.Checksum = s.Offset(), s.Checked()
+	if info.Follows, err = io.Copy(io.Discard, s.Rest()); err != nil {
+		return nil, fmt.Errorf("after the dump: %w", err)
+	}
 	return info, nil
 }
 
@@ -215,6 +225,11 @@ func (in *inspector) entry(e *rdb.Entry) error {
 	case rdb.AuxEntry:
 		if len(in.out.Aux) < maxAux {
 			value := e.Raw[:min(len(e.Raw), maxShownKey)]
+			if in.opts.AtDump && string(e.Key) == "ctime" {
+				if n, err := strconv.ParseInt(string(value), 10, 64); err == nil && n > 0 {
+					in.opts.Now = time.Unix(n, 0)
+				}
+			}
 			in.out.Aux = append(in.out.Aux, Aux{printable(e.Key[:min(len(e.Key), maxShownKey)]), printable(value)})
 		}
 	case rdb.FunctionEntry:
@@ -352,7 +367,8 @@ func (in *inspector) info() *Info {
 		out.Idle = labelled(in.idle[:], idleLabels[:])
 	}
 	out.Largest, out.Longest = in.largest.sorted(), in.longest.sorted()
-	out.Modules = slices.Sorted(maps.Keys(in.modules))
+	out.Modules = slices.AppendSeq(out.Modules, maps.Keys(in.modules))
+	slices.Sort(out.Modules)
 	in.topPrefixes()
 	return out
 }

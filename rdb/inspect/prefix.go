@@ -89,6 +89,9 @@ func (in *inspector) prefix(k *measured) {
 	}
 }
 
+// A prefix with less than a thousandth of the memory is not worth a line.
+const worthShowing = 1000
+
 // topPrefixes gives the heaviest prefixes of several keys. One that says the same as a shorter one is left out.
 func (in *inspector) topPrefixes() {
 	in.out.PrefixesExact = true
@@ -97,7 +100,7 @@ func (in *inspector) topPrefixes() {
 		s := &in.prefixes[i]
 		in.out.PrefixesExact = in.out.PrefixesExact && !s.full
 		for _, c := range s.byName {
-			if c.keys > 1 && c.atMost < c.memory/2 {
+			if c.keys > 1 && c.atMost < c.memory/2 && c.memory > in.out.Total.Memory/worthShowing {
 				list = append(list, Prefix{printable([]byte(c.name)), c.keys, c.memory, c.atMost})
 			}
 		}
@@ -105,7 +108,7 @@ func (in *inspector) topPrefixes() {
 	slices.SortFunc(list, func(a, b Prefix) int {
 		return cmp.Or(cmp.Compare(b.Memory, a.Memory), cmp.Compare(len(a.Prefix), len(b.Prefix)), cmp.Compare(a.Prefix, b.Prefix))
 	})
-	var kept []Prefix
+	kept := []Prefix{}
 	for _, p := range list {
 		same := func(shorter Prefix) bool {
 			return shorter.Prefix != "" && strings.HasPrefix(p.Prefix, shorter.Prefix) && shorter.Keys == p.Keys

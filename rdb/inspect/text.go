@@ -99,9 +99,12 @@ func (info *Info) facts(file string) []fact {
 		written += ", " + at.Format(time.DateTime) + " UTC"
 	}
 	t := info.Total
-	keys := fmt.Sprintf("%s in %s", count(t.Keys, "key"), count(uint64(len(info.Databases)), "database"))
+	keys := fmt.Sprintf("%s in %s", group(t.Keys), count(uint64(len(info.Databases)), "database"))
 	if t.Expires > 0 {
-		keys += fmt.Sprintf("; %s expire, %s of them already have", group(t.Expires), group(t.Expired))
+		keys += "; " + group(t.Expires) + " expire"
+		if t.Expired > 0 {
+			keys += ", " + group(t.Expired) + " of them already have"
+		}
 	}
 	memory := "about " + rdb.FormatBytes(t.Memory)
 	if used := info.UsedMemory(); used > 0 {
@@ -164,10 +167,17 @@ type histogram struct {
 func (info *Info) histograms() []histogram {
 	list := []histogram{
 		{"Time to live", "Redis deletes a key when its time is over. Keys that never expire stay until something deletes them.", info.TTL},
-		{"Size of the values", "As they are in the dump, where long texts are compressed. Very large values make a server wait.", info.Sizes},
+		{"Size of the values", "As they are in the dump, where long texts are compressed. Very large values make a server wait.", withoutEmptyEnd(info.Sizes)},
 	}
 	if len(info.Idle) > 0 {
 		list = append(list, histogram{"Last use", "How long before the dump a key was last read or written.", info.Idle})
+	}
+	return list
+}
+
+func withoutEmptyEnd(list []Bucket) []Bucket {
+	for len(list) > 1 && list[len(list)-1].Keys == 0 {
+		list = list[:len(list)-1]
 	}
 	return list
 }
@@ -180,6 +190,9 @@ func (info *Info) Observations() []string {
 	}
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if info.Follows > 0 {
+		add("%s follow the dump, such as the commands of an append-only file. They are not looked at.", rdb.FormatBytes(uint64(info.Follows)))
+	}
 	if !info.Checksum {
 		add("The dump has no checksum, so damage in it may not be found.")
 	}

@@ -42,7 +42,7 @@ func (t *top) add(k *measured) {
 
 // sorted gives the keys, the largest first.
 func (t *top) sorted() []Key {
-	list := slices.Clone(t.keys)
+	list := append([]Key{}, t.keys...)
 	slices.SortFunc(list, func(a, b Key) int {
 		return cmp.Or(cmp.Compare(t.by(&b), t.by(&a)), cmp.Compare(a.DB, b.DB), cmp.Compare(a.Key, b.Key))
 	})

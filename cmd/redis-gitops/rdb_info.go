@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/rdb/inspect"
+)
+
+const rdbInfoHelp = `Say what is in a dump: version, databases, types and encodings, times to live, sizes, the largest keys and prefixes, and
+about how much memory a server needs for it. The values themselves are never shown.
+
+` + dumpFileHelp + `
+
+Any length of dump is read in constant memory. Numbers, bytes and the largest keys are exact, memory is an estimate, and so
+are prefixes where there are more than 4096 of a depth; the report says by how much each may be wrong.
+
+Examples:
+  redis-gitops rdb info dump.rdb
+  redis-gitops rdb info dump.rdb.gz --html report.html
+  redis-gitops dump redis://host - | redis-gitops rdb info - --json`
+
+func (a *app) rdbInfoCommand() *cobra.Command {
+	var opts inspect.Options
+	var asJSON bool
+	var html, at string
+	c := &cobra.Command{
+		Use:   "info FILE",
+		Short: "Say what is in a dump: types, sizes, times to live, the largest keys",
+		Long:  rdbInfoHelp,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if opts.Top < 1 || opts.Top > 1000 {
+				return fmt.Errorf("--top %d: give a number from 1 to 1000", opts.Top)
+			}
+			var err error
+			if opts.Now, opts.AtDump, err = a.moment(at); err != nil {
+				return err
+			}
+			return a.rdbInfo(args[0], opts, asJSON, html)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.StringVar(&html, "html", "", "write a page with charts to this file; it loads nothing and runs no script")
+	f.IntVar(&opts.Top, "top", 20, "how many of the largest keys and prefixes")
+	f.StringVar(&opts.Separator, "separator", ":", "what ends a prefix")
+	f.StringVar(&at, "at", "now", "count times to live from now, from the dump, or from a time such as 2027-01-31T12:00:00Z")
+	return c
+}
+
+// moment reads --at.
+func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
+	switch at {
+	case "now":
+		return a.machine.Now, false, nil
+	case "dump":
+		return a.machine.Now, true, nil
+	}
+	now, err = time.Parse(time.RFC3339, at)
+	if err != nil {
+		err = fmt.Errorf("--at: %q is no time; now, dump, or one such as 2027-01-31T12:00:00Z", at)
+	}
+	return now, false, err
+}
+
+func (a *app) rdbInfo(name string, opts inspect.Options, asJSON bool, html string) error {
+	f, err := a.openDump(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := inspect.Inspect(f, opts)
+	if err != nil {
+		return inFile(name, err)
+	}
+	shown := filepath.Base(name)
+	if name == "-" {
+		shown = "standard input"
+	}
+	if html != "" {
+		if err := a.writeOutput(html, func(w io.Writer) error { return info.WriteHTML(w, shown) }); err != nil {
+			return err
+		}
+	}
+	switch {
+	case asJSON && html == "-":
+		return errors.New("--json and --html - cannot both go to standard output; give --html a file")
+	case asJSON:
+		e := json.NewEncoder(a.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(info)
+	case html != "":
+		if html != "-" {
+			a.say("%s", html)
+		}
+		return nil
+	}
+	return info.WriteText(a.out, shown)
+}
