@@ -1,6 +1,9 @@
 package render
 
 import (
+	"slices"
+	"strings"
+
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/diag"
@@ -13,6 +16,7 @@ type Target struct {
 	Kind       repo.AppKind     //
 	Deployment *repo.Deployment // gives the release, namespace and values; nil when nothing deploys it
 	ValueFiles []string         // on top of the deployment's, relative to the repository (--values and the configuration)
+	Files      []string         // of plain manifests: those that belong to it; nil is every YAML file in the folder itself
 }
 
 // Result is what a target gives. What is broken is in Problems and the rest is still there.
@@ -37,7 +41,7 @@ type Resource struct {
 	Node *yaml.Node // a mapping, aliases and merge keys resolved
 	File string     // the template or manifest that it is in
 
-	origins map[*yaml.Node]Origin
+	from places
 }
 
 // Origin says where a node of a resource comes from.
@@ -64,10 +68,115 @@ type ValueOrigin struct {
 
 // Chart is what is known of a chart beyond its resources.
 type Chart struct {
-	Name   string
-	Values *yaml.Node // all values files merged as Helm does, each node with ValueAt
-	Reads  []Read     // what the chart's own templates read, in the order of files and lines
-	Sets   []ValueFile
+	Name      string
+	Values    *yaml.Node // all value files, one over the other, weakest first; nil when there are none. Where a node is: ValueAt
+	Reads     []Read     // what the chart's own templates read, in the order of files and lines
+	Sets      []ValueFile
+	Subcharts []string // keys below which values are those of a subchart, whether it is there or would have to be fetched
+
+	files map[*yaml.Node]string // the file of each node of Values, where there are several
+}
+
+// ValueAt says where a node of Values is written.
+func (c *Chart) ValueAt(n *yaml.Node) diag.Position {
+	at := diag.Position{File: c.files[n], Line: n.Line, Column: n.Column}
+	if c.files == nil && len(c.Sets) > 0 {
+		at.File = c.Sets[0].Position.File
+	}
+	return at
+}
+
+// setValues puts the value files one over the other.
+func (c *Chart) setValues(files []ValueFile) {
+	c.Sets = files
+	if len(files) == 0 {
+		return
+	}
+	c.Values = files[0].Node
+	if len(files) == 1 {
+		return
+	}
+	c.files = map[*yaml.Node]string{}
+	var own func(n *yaml.Node, file string) *yaml.Node
+	own = func(n *yaml.Node, file string) *yaml.Node {
+		copied := *n
+		copied.Content = nil
+		for _, child := range n.Content {
+			copied.Content = append(copied.Content, own(child, file))
+		}
+		c.files[&copied] = file
+		return &copied
+	}
+	var over func(lower, upper *yaml.Node)
+	over = func(lower, upper *yaml.Node) {
+		for i := 0; i+1 < len(upper.Content); i += 2 {
+			k, v := upper.Content[i], upper.Content[i+1]
+			at := -1
+			for j := 0; j+1 < len(lower.Content); j += 2 {
+				if lower.Content[j].Value == k.Value {
+					at = j
+				}
+			}
+			switch {
+			case at < 0:
+				lower.Content = append(lower.Content, k, v)
+			case lower.Content[at+1].Kind == yaml.MappingNode && v.Kind == yaml.MappingNode:
+				over(lower.Content[at+1], v)
+			default:
+				lower.Content[at], lower.Content[at+1] = k, v
+			}
+		}
+	}
+	c.Values = own(resolve(files[0].Node), files[0].Position.File)
+	for _, f := range files[1:] {
+		upper := own(resolve(f.Node), f.Position.File)
+		if c.Values.Kind != yaml.MappingNode || upper.Kind != yaml.MappingNode {
+			c.Values = upper
+			continue
+		}
+		over(c.Values, upper)
+	}
+}
+
+// reads gives the places in the chart's own templates that read values.
+func (c *Chart) reads(cr *chartRun) {
+	sources := slices.Clone(cr.sources)
+	slices.SortFunc(sources, func(a, b *source) int { return strings.Compare(a.file, b.file) })
+	for _, s := range sources {
+		if s.chart != cr.root {
+			continue
+		}
+		for _, r := range s.facts.reads {
+			guarded := r.guarded
+			for _, g := range r.under {
+				if v, ok := lookupValue(cr.root.scope, g); !guarded && (!ok || isEmpty(v)) {
+					guarded = true // what is inside is not run
+				}
+			}
+			c.Reads = append(c.Reads, Read{Path: r.path, At: s.position(r.offset), Guarded: guarded, Dynamic: r.dynamic})
+		}
+	}
+}
+
+// isEmpty says what if and with take for nothing.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case string:
+		return v == ""
+	case float64:
+		return v == 0
+	case int64:
+		return v == 0
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
 }
 
 // ValueFile is a file, or the inline values of a deployment, that sets values.

@@ -117,6 +117,9 @@ func (r *Repo) Apps() ([]*App, error) {
 	return apps, nil
 }
 
+// AppAt gives a folder as an application, whether the layout calls it one or not: platform components are deployed too.
+func (r *Repo) AppAt(dir string) *App { return r.newApp(path.Base(dir), dir) }
+
 func (r *Repo) newApp(name, dir string) *App {
 	a := &App{Name: name, Dir: dir, repo: r}
 	switch {

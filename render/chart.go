@@ -1,0 +1,739 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// chart is a chart or subchart.
+type chart struct {
+	name      string // with its alias
+	dir       string // in the repository
+	parent    *chart
+	deps      []*chart
+	meta      metadata
+	values    map[string]any
+	own       []ValueFile // where values are set, weakest first
+	imports   []imported
+	templates []string // below dir
+	files     []string
+	archives  []string // .tgz in charts/
+
+	scope map[string]any // .Values, once all value files are known
+	data  map[string]any // what its templates see
+}
+
+// imported says that values below a path of a subchart are found below a path of the chart.
+type imported struct {
+	at    []string // in the chart
+	child *chart
+	from  []string // in the subchart
+}
+
+// metadata is Chart.yaml, with the names that templates use.
+type metadata struct {
+	Name, Home, Version, Description, Icon, APIVersion string
+	Condition, Tags, AppVersion, KubeVersion, Type     string
+	Deprecated                                         bool
+	Sources, Keywords                                  []string
+	Maintainers                                        []maintainer
+	Annotations                                        map[string]string
+	Dependencies                                       []dependency
+
+	at map[string]*yaml.Node // of the fields by the names of the file
+}
+
+type maintainer struct{ Name, Email, URL string }
+
+type dependency struct {
+	Name, Version, Repository, Condition, Alias string
+	Tags                                        []string
+	ImportValues                                []any
+	Enabled                                     bool
+
+	node *yaml.Node
+}
+
+// key is the name under which the values of the subchart are.
+func (d dependency) key() string {
+	if d.Alias != "" {
+		return d.Alias
+	}
+	return d.Name
+}
+
+// asMap gives .Chart.
+func (m *metadata) asMap(root bool) map[string]any {
+	anys := func(list []string) []any {
+		all := make([]any, len(list))
+		for i, s := range list {
+			all[i] = s
+		}
+		return all
+	}
+	maintainers := make([]any, len(m.Maintainers))
+	for i, p := range m.Maintainers {
+		maintainers[i] = map[string]any{"Name": p.Name, "Email": p.Email, "URL": p.URL}
+	}
+	dependencies := make([]any, len(m.Dependencies))
+	for i, d := range m.Dependencies {
+		dependencies[i] = map[string]any{"Name": d.Name, "Version": d.Version, "Repository": d.Repository, "Condition": d.Condition, "Alias": d.Alias,
+			"Tags": anys(d.Tags), "ImportValues": append([]any{}, d.ImportValues...), "Enabled": d.Enabled}
+	}
+	return map[string]any{"Name": m.Name, "Home": m.Home, "Version": m.Version, "Description": m.Description, "Icon": m.Icon,
+		"APIVersion": m.APIVersion, "Condition": m.Condition, "Tags": m.Tags, "AppVersion": m.AppVersion, "KubeVersion": m.KubeVersion,
+		"Type": m.Type, "Deprecated": m.Deprecated, "Sources": anys(m.Sources), "Keywords": anys(m.Keywords), "Maintainers": maintainers,
+		"Annotations": m.Annotations, "Dependencies": dependencies, "IsRoot": root}
+}
+
+// loader reads a chart's files and notes what is wrong.
+type loader struct {
+	repo   *repo.Repo
+	result *Result
+	broken bool
+}
+
+// problem notes what stands in the way of rendering.
+func (l *loader) problem(rule string, p *diag.Problem, related ...diag.Related) {
+	l.result.Problems = append(l.result.Problems, Problem{rule, p, related})
+	l.broken = true
+}
+
+// documents reads a YAML file; what is wrong with it is noted.
+func (l *loader) documents(file string) []*repo.Document {
+	docs, err := l.repo.Documents(file)
+	l.result.Files = append(l.result.Files, file)
+	if err != nil {
+		for _, p := range diag.All(err) {
+			l.problem(fileRule(p), p)
+		}
+	}
+	return docs
+}
+
+// fileRule names the rule that a problem of repo stands for.
+func fileRule(p *diag.Problem) string {
+	switch {
+	case strings.Contains(p.Message, " is already set at line "):
+		return "yaml/duplicate-key"
+	case strings.HasPrefix(p.Message, "tab used for indentation"):
+		return "yaml/tab"
+	}
+	return "yaml/invalid"
+}
+
+// loadChart reads the chart in a folder, with its subcharts. nil when there is no way to go on.
+func (l *loader) loadChart(ctx context.Context, dir string) *chart {
+	files, err := l.repo.Files(dir)
+	if err != nil {
+		for _, p := range diag.All(err) {
+			l.problem("yaml/invalid", p)
+		}
+		return nil
+	}
+	for i := range files {
+		files[i] = strings.TrimPrefix(files[i], dir+"/")
+	}
+	if slices.Contains(files, ".helmignore") {
+		files = l.ignore(dir, files)
+	} else {
+		files = slices.DeleteFunc(files, func(f string) bool { return hiddenTemplate(f) })
+	}
+	return l.assemble(ctx, dir, files, 0)
+}
+
+// hiddenTemplate says whether Helm passes over a file although nothing tells it to: templates/.?*
+func hiddenTemplate(file string) bool {
+	name, below := strings.CutPrefix(file, "templates/")
+	first, _, _ := strings.Cut(name, "/")
+	return below && len(first) > 1 && first[0] == '.'
+}
+
+const maxCharts = 30 // subcharts inside each other
+
+func (l *loader) assemble(ctx context.Context, dir string, files []string, depth int) *chart {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if depth > maxCharts {
+		l.problem("val/render-fails", diag.Errorf(diag.Position{File: dir}, "", "charts are nested deeper than %d; take some out", maxCharts))
+		return nil
+	}
+	c := &chart{dir: dir, values: map[string]any{}}
+	if !slices.Contains(files, "Chart.yaml") {
+		l.problem("val/render-fails", diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml")}, "", "does not exist; every chart needs one"))
+		return nil
+	}
+	subs := map[string][]string{}
+	var names []string
+	for _, f := range files {
+		switch first, rest, below := strings.Cut(f, "/"); {
+		case f == "Chart.yaml", f == "values.yaml", f == "Chart.lock", f == "values.schema.json", f == "requirements.yaml", f == "requirements.lock":
+		case below && first == "templates":
+			c.templates = append(c.templates, f)
+		case below && first == "charts" && path.Ext(f) != ".prov":
+			name, inside, isDir := strings.Cut(rest, "/")
+			switch {
+			case strings.HasPrefix(name, "_") || strings.HasPrefix(name, "."):
+			case !isDir && path.Ext(name) == ".tgz":
+				c.archives = append(c.archives, f)
+			case isDir:
+				if subs[name] == nil {
+					names = append(names, name)
+				}
+				subs[name] = append(subs[name], inside)
+			}
+		default:
+			c.files = append(c.files, f)
+		}
+	}
+	if !l.metadata(c, files) {
+		return nil
+	}
+	c.name = c.meta.Name
+	if slices.Contains(files, "values.yaml") {
+		docs := l.documents(path.Join(dir, "values.yaml"))
+		values, err := mapping(docs)
+		if err != nil {
+			for _, p := range diag.All(err) {
+				l.problem("yaml/invalid", p)
+			}
+		}
+		if values != nil {
+			c.values = values
+		}
+		c.own = valueFiles(docs)
+	}
+	for _, file := range c.archives {
+		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: path.Join(dir, file)}, "",
+			"a packed subchart is not rendered; unpack it into %s to have it checked", path.Join(dir, "charts")))
+	}
+	for _, name := range names {
+		if sub := l.assemble(ctx, path.Join(dir, "charts", name), subs[name], depth+1); sub != nil {
+			sub.parent = c
+			c.deps = append(c.deps, sub)
+		}
+	}
+	for _, d := range c.meta.Dependencies {
+		if !slices.ContainsFunc(c.deps, func(s *chart) bool { return s.name == d.Name }) &&
+			!slices.ContainsFunc(c.archives, func(f string) bool { return strings.HasPrefix(path.Base(f), d.Name+"-") }) {
+			l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml"), Line: d.node.Line, Column: d.node.Column}, "",
+				"subchart %q is not in %s and is never fetched; what it would make is not checked", d.Name, path.Join(dir, "charts")))
+		}
+	}
+	return c
+}
+
+func valueFiles(docs []*repo.Document) []ValueFile {
+	var all []ValueFile
+	for _, doc := range docs {
+		all = append(all, ValueFile{diag.Position{File: doc.File}, doc.Node})
+	}
+	return all
+}
+
+var aliasName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+// metadata reads Chart.yaml, and requirements.yaml as charts of apiVersion v1 have it.
+func (l *loader) metadata(c *chart, files []string) bool {
+	file := path.Join(c.dir, "Chart.yaml")
+	docs := l.documents(file)
+	if l.broken && len(docs) == 0 {
+		return false
+	}
+	m := &c.meta
+	m.at = map[string]*yaml.Node{}
+	ok := true
+	wrong := func(n *yaml.Node, name, format string, args ...any) {
+		ok = false
+		at := diag.Position{File: file}
+		if n != nil {
+			at.Line, at.Column = n.Line, n.Column
+		}
+		l.problem("val/render-fails", diag.Errorf(at, name, format, args...))
+	}
+	if len(docs) > 0 {
+		m.read(docs[0].Node, wrong)
+	}
+	if slices.Contains(files, "requirements.yaml") {
+		if docs := l.documents(path.Join(c.dir, "requirements.yaml")); len(docs) > 0 {
+			file = path.Join(c.dir, "requirements.yaml")
+			m.read(docs[0].Node, wrong)
+			file = path.Join(c.dir, "Chart.yaml")
+		}
+		if m.APIVersion == "" || m.APIVersion == "v1" {
+			c.files = append(c.files, "requirements.yaml")
+		}
+	}
+	if m.APIVersion == "" {
+		m.APIVersion = "v1"
+	}
+	if m.APIVersion == "v1" && slices.Contains(files, "requirements.lock") {
+		c.files = append(c.files, "requirements.lock")
+	}
+	switch {
+	case !ok:
+	case m.Name == "":
+		wrong(m.at["name"], "name", "is missing; add \"name: %s\"", path.Base(c.dir))
+	case m.Name == "." || m.Name == ".." || strings.Contains(m.Name, "/"):
+		wrong(m.at["name"], "name", "%q is no chart's name; write a name without \"/\"", m.Name)
+	case m.Version == "":
+		wrong(m.at["version"], "version", "is missing; add \"version: 0.1.0\"")
+	case m.Type != "" && m.Type != "application" && m.Type != "library":
+		wrong(m.at["type"], "type", "%q is not known; one of \"application\", \"library\"", m.Type)
+	default:
+		if _, err := semver.NewVersion(m.Version); err != nil {
+			wrong(m.at["version"], "version", "%q is no version; write one such as 0.1.0", m.Version)
+		}
+	}
+	seen := map[string]bool{}
+	for _, d := range m.Dependencies {
+		switch {
+		case d.Alias != "" && !aliasName.MatchString(d.Alias):
+			wrong(d.node, "dependencies", "alias %q has other characters than a-z, A-Z, 0-9, \"_\" and \"-\"", d.Alias)
+		case seen[d.key()]:
+			wrong(d.node, "dependencies", "two subcharts have the name or alias %q; give one an alias", d.key())
+		}
+		seen[d.key()] = true
+	}
+	return ok
+}
+
+// read fills in the fields that a node has. Names of fields are compared without case, as in JSON.
+func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...any)) {
+	text := func(name string, to *string, n *yaml.Node) {
+		if n = follow(n); n.Kind != yaml.ScalarNode {
+			wrong(n, name, "is %s; write text", nodeKind(n))
+			return
+		}
+		if s, ok := asText(scalarValue(n)); ok {
+			*to = clean(s)
+		}
+	}
+	list := func(name string, n *yaml.Node) []*yaml.Node {
+		if n = follow(n); n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null" {
+			wrong(n, name, "is %s; write a list", nodeKind(n))
+			return nil
+		}
+		return n.Content
+	}
+	texts := func(name string, n *yaml.Node) []string {
+		var all []string
+		for _, c := range list(name, n) {
+			var s string
+			text(name, &s, c)
+			all = append(all, s)
+		}
+		return all
+	}
+	if n.Kind != yaml.MappingNode {
+		wrong(n, "", "is %s; write a mapping, such as \"name: shop\"", nodeKind(n))
+		return
+	}
+	for key, v := range fields(n) {
+		name := strings.ToLower(key.Value)
+		m.at[name] = v
+		switch name {
+		case "name":
+			text("name", &m.Name, v)
+		case "home":
+			text("home", &m.Home, v)
+		case "version":
+			text("version", &m.Version, v)
+		case "description":
+			text("description", &m.Description, v)
+		case "icon":
+			text("icon", &m.Icon, v)
+		case "apiversion":
+			text("apiVersion", &m.APIVersion, v)
+		case "condition":
+			text("condition", &m.Condition, v)
+		case "tags":
+			text("tags", &m.Tags, v)
+		case "appversion":
+			text("appVersion", &m.AppVersion, v)
+		case "kubeversion":
+			text("kubeVersion", &m.KubeVersion, v)
+		case "type":
+			text("type", &m.Type, v)
+		case "deprecated":
+			m.Deprecated, _ = scalarValue(v).(bool)
+		case "sources":
+			m.Sources = texts("sources", v)
+		case "keywords":
+			m.Keywords = texts("keywords", v)
+		case "annotations":
+			if v.Kind == yaml.MappingNode {
+				m.Annotations = map[string]string{}
+				for k, s := range fields(v) {
+					var value string
+					if s.Kind == yaml.ScalarNode {
+						value, _ = asText(scalarValue(s))
+					} else {
+						wrong(s, "annotations", "%q is %s; write text", k.Value, nodeKind(s))
+					}
+					m.Annotations[keyText(k)] = value
+				}
+			}
+		case "maintainers":
+			for _, each := range list("maintainers", v) {
+				var p maintainer
+				for key, v := range fields(follow(each)) {
+					switch strings.ToLower(key.Value) {
+					case "name":
+						text("maintainers", &p.Name, v)
+					case "email":
+						text("maintainers", &p.Email, v)
+					case "url":
+						text("maintainers", &p.URL, v)
+					}
+				}
+				m.Maintainers = append(m.Maintainers, p)
+			}
+		case "dependencies":
+			m.Dependencies = nil
+			for _, each := range list("dependencies", v) {
+				d := dependency{node: follow(each)}
+				if d.node.Kind != yaml.MappingNode {
+					wrong(d.node, "dependencies", "an entry is %s; write a mapping with name, version and repository", nodeKind(d.node))
+					continue
+				}
+				for key, v := range fields(d.node) {
+					switch strings.ToLower(key.Value) {
+					case "name":
+						text("dependencies", &d.Name, v)
+					case "version":
+						text("dependencies", &d.Version, v)
+					case "repository":
+						text("dependencies", &d.Repository, v)
+					case "condition":
+						text("dependencies", &d.Condition, v)
+					case "alias":
+						text("dependencies", &d.Alias, v)
+					case "tags":
+						d.Tags = texts("dependencies", v)
+					case "import-values":
+						for _, c := range list("dependencies", v) {
+							iv, _ := value(c)
+							d.ImportValues = append(d.ImportValues, iv)
+						}
+					}
+				}
+				m.Dependencies = append(m.Dependencies, d)
+			}
+		}
+	}
+}
+
+// fields goes over the keys and values of a mapping, aliases followed.
+func fields(n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
+	return func(yield func(k, v *yaml.Node) bool) {
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(follow(n.Content[i]), follow(n.Content[i+1])) {
+				return
+			}
+		}
+	}
+}
+
+func nodeKind(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case n.ShortTag() == "!!null":
+		return "nothing"
+	}
+	return fmt.Sprintf("%q", n.Value)
+}
+
+// clean is what Helm does to the texts of Chart.yaml.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// compatible says whether a version is in the range that a dependency asks for.
+func compatible(constraint, version string) bool {
+	v, err := semver.NewVersion(version)
+	if err != nil {
+		return false
+	}
+	c, err := semver.NewConstraint(constraint)
+	return err == nil && c.Check(v)
+}
+
+// enable takes out the subcharts that conditions and tags turn off, and makes those that aliases ask for.
+func (c *chart) enable(given map[string]any, prefix string) error {
+	if c.meta.Dependencies == nil {
+		return nil
+	}
+	asks := func(d dependency, sub *chart) bool {
+		return d.Name == sub.name && compatible(d.Version, sub.meta.Version)
+	}
+	var deps []*chart
+	for _, sub := range c.deps {
+		if !slices.ContainsFunc(c.meta.Dependencies, func(d dependency) bool { return asks(d, sub) }) {
+			deps = append(deps, sub) // in charts/ without being asked for
+		}
+	}
+	c.meta.Dependencies = slices.Clone(c.meta.Dependencies)
+	for i := range c.meta.Dependencies {
+		d := &c.meta.Dependencies[i]
+		if n := slices.IndexFunc(c.deps, func(sub *chart) bool { return asks(*d, sub) }); n >= 0 {
+			sub := c.deps[n].clone()
+			if d.Alias != "" {
+				sub.name, sub.meta.Name = d.Alias, d.Alias
+			}
+			sub.parent = c
+			deps = append(deps, sub)
+		}
+		if d.Alias != "" {
+			d.Name = d.Alias
+		}
+		d.Enabled = true
+	}
+	c.deps = deps
+	values := copyMapping(given)
+	if err := coalesce(c, values, false); err != nil {
+		return err
+	}
+	tags, _ := values["tags"].(map[string]any)
+	off := map[string]bool{}
+	for i := range c.meta.Dependencies {
+		d := &c.meta.Dependencies[i]
+		var on, isOff bool
+		for _, tag := range d.Tags {
+			if v, ok := tags[tag].(bool); ok {
+				on, isOff = on || v, isOff || !v
+			}
+		}
+		d.Enabled = on || !isOff
+		for condition := range strings.SplitSeq(strings.TrimSpace(d.Condition), ",") {
+			if condition == "" {
+				continue
+			}
+			v, _ := lookupValue(values, strings.Split(prefix+condition, "."))
+			if enabled, ok := v.(bool); ok {
+				d.Enabled = enabled
+				break
+			}
+		}
+		off[d.Name] = off[d.Name] || !d.Enabled
+	}
+	c.deps = slices.DeleteFunc(c.deps, func(sub *chart) bool { return off[sub.name] })
+	c.meta.Dependencies = slices.DeleteFunc(c.meta.Dependencies, func(d dependency) bool { return off[d.Name] })
+	for _, sub := range c.deps {
+		if err := sub.enable(values, prefix+sub.name+"."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clone makes a chart that can be a second subchart.
+func (c *chart) clone() *chart {
+	twin := *c
+	twin.deps = nil
+	for _, sub := range c.deps {
+		sub = sub.clone()
+		sub.parent = &twin
+		twin.deps = append(twin.deps, sub)
+	}
+	return &twin
+}
+
+// importValues takes the values that a chart imports from its subcharts below its own.
+func (c *chart) importValues() error {
+	for _, sub := range c.deps {
+		if err := sub.importValues(); err != nil {
+			return err
+		}
+	}
+	if c.meta.Dependencies == nil {
+		return nil
+	}
+	values := map[string]any{}
+	if err := coalesce(c, values, true); err != nil {
+		return err
+	}
+	found := map[string]any{}
+	for _, d := range c.meta.Dependencies {
+		n := slices.IndexFunc(c.deps, func(sub *chart) bool { return sub.name == d.Name })
+		for _, each := range d.ImportValues {
+			from, to := "", "."
+			switch each := each.(type) {
+			case string:
+				from = "exports." + each
+			case map[string]any:
+				from, to = fmt.Sprint(each["child"]), fmt.Sprint(each["parent"])
+			default:
+				continue
+			}
+			m, ok := table(values, d.Name+"."+from)
+			if !ok {
+				continue
+			}
+			m = copyMapping(m)
+			var at []string
+			if to != "." {
+				at = strings.Split(to, ".")
+			}
+			if n >= 0 {
+				c.imports = append(c.imports, imported{at, c.deps[n], strings.Split(from, ".")})
+			}
+			for _, step := range slices.Backward(at) {
+				m = map[string]any{step: m}
+			}
+			under(found, m, true)
+		}
+	}
+	under(values, found, true)
+	c.values = values
+	return nil
+}
+
+// fullPath is the chart's part of the names of its templates.
+func (c *chart) fullPath() string {
+	if c.parent == nil {
+		return c.name
+	}
+	return c.parent.fullPath() + "/charts/" + c.name
+}
+
+// root gives the chart that is no subchart.
+func (c *chart) root() *chart {
+	for c.parent != nil {
+		c = c.parent
+	}
+	return c
+}
+
+// ignore takes out what .helmignore names.
+func (l *loader) ignore(dir string, files []string) []string {
+	file := path.Join(dir, ".helmignore")
+	src, err := l.repo.ReadFile(file)
+	if err != nil {
+		for _, p := range diag.All(err) {
+			l.problem("val/render-fails", p)
+		}
+		return files
+	}
+	l.result.Files = append(l.result.Files, file)
+	var rules []ignoreRule
+	for i, line := range strings.Split(strings.TrimPrefix(string(src), "\ufeff"), "\n") {
+		rule, ok, err := parseIgnore(line)
+		if err != nil {
+			l.problem("val/render-fails", diag.Errorf(diag.Position{File: file, Line: i + 1, Column: 1}, "", "%s", err))
+		} else if ok {
+			rules = append(rules, rule)
+		}
+	}
+	rules = append(rules, ignoreRule{pattern: "templates/.?*", path: true})
+	known := map[string]bool{}
+	var ignoredDir func(dir string) bool
+	ignoredDir = func(dir string) bool {
+		if dir == "." {
+			return false
+		}
+		if ignored, ok := known[dir]; ok {
+			return ignored
+		}
+		known[dir] = ignoredDir(path.Dir(dir)) || ignored(rules, dir, true)
+		return known[dir]
+	}
+	return slices.DeleteFunc(files, func(f string) bool { return ignoredDir(path.Dir(f)) || ignored(rules, f, false) })
+}
+
+// ignoreRule is a line of .helmignore (helm.sh/docs/chart_template_guide/helm_ignore_file).
+type ignoreRule struct {
+	pattern           string
+	negate, dir, path bool // path: the pattern is of the whole path, not of the last name
+}
+
+func parseIgnore(line string) (ignoreRule, bool, error) {
+	line = strings.TrimSpace(line)
+	if line == "" || line[0] == '#' {
+		return ignoreRule{}, false, nil
+	}
+	if strings.Contains(line, "**") {
+		return ignoreRule{}, false, errors.New("\"**\" is not supported by Helm; use \"*\" for one folder")
+	}
+	if _, err := path.Match(line, "abc"); err != nil {
+		return ignoreRule{}, false, fmt.Errorf("%q is not a pattern; use \"*\", \"?\" and \"[a-z]\"", line)
+	}
+	var r ignoreRule
+	line, r.negate = strings.CutPrefix(line, "!")
+	line, r.dir = strings.CutSuffix(line, "/")
+	r.path = strings.Contains(line, "/")
+	r.pattern = strings.TrimPrefix(line, "/")
+	return r, true, nil
+}
+
+// ignored applies the rules in order, as Helm does: a negated one ignores all that it does not match.
+func ignored(rules []ignoreRule, name string, dir bool) bool {
+	for _, r := range rules {
+		of := name
+		if !r.path {
+			of = path.Base(name)
+		}
+		match, _ := path.Match(r.pattern, of)
+		switch {
+		case r.negate && (r.dir && !dir || !match):
+			return true
+		case !r.negate && match && (!r.dir || dir):
+			return true
+		}
+	}
+	return false
+}
+
+// maxChartFiles is how much of a chart's files templates may see, in bytes.
+const maxChartFiles = 32 << 20
+
+// read gives a chart's file that need not be text.
+func (l *loader) read(file string, left *int64) ([]byte, error) {
+	info, err := l.repo.Fs().Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case err != nil:
+		return nil, diag.Errorf(diag.Position{File: file}, "", "cannot read it; check its permissions")
+	case !info.Mode().IsRegular():
+		return nil, diag.Errorf(diag.Position{File: file}, "", "is not a regular file; not read")
+	}
+	if *left -= info.Size(); *left < 0 {
+		return nil, diag.Errorf(diag.Position{File: file}, "", "the chart's files are over %d MiB; list some in .helmignore", maxChartFiles>>20)
+	}
+	src, err := afero.ReadFile(l.repo.Fs(), file)
+	if err != nil {
+		return nil, diag.Errorf(diag.Position{File: file}, "", "cannot read it; check its permissions")
+	}
+	return bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")), nil
+}

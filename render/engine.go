@@ -1,0 +1,467 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"text/template"
+	"text/template/parse"
+	"time"
+	"unicode/utf8"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// Limits of rendering one target.
+const (
+	// MaxOutput is the largest output of a target, in bytes.
+	MaxOutput = 16 << 20
+	// MaxTime is the longest time that a target may take.
+	MaxTime = 10 * time.Second
+
+	maxCount   = 100_000   // parts of a list or text that one function call may make
+	maxMade    = 256 << 20 // bytes of all texts that functions make
+	maxParts   = 1_000_000 // parts of a list or mapping that a template puts together
+	maxNesting = 500       // lists and mappings inside each other
+	maxCalls   = 2_000     // include and tpl inside each other
+	maxSame    = 1_000     // include of one name inside itself, as in Helm
+)
+
+// errStopped ends a template that takes too long or makes too much.
+type errStopped string
+
+func (e errStopped) Error() string { return string(e) }
+
+// engine runs templates. Its functions are made once and then used for one target after the other, because making them
+// costs as much as rendering a small chart does.
+type engine struct {
+	base  *template.Template // has the functions and no templates
+	known map[string]any     // the functions' names, for the parser
+
+	// Of the target that is being rendered.
+	ctx      context.Context
+	deadline time.Time
+	set      *template.Template
+	sources  []*source
+	pieces   []piece
+	texts    map[*byte]int32 // the first byte of a text in a template, to the number of its piece
+	ticks    int
+	written  int // bytes that were written, those of include and tpl too
+	made     int // bytes that functions made
+	calls    int
+	loops    int32 // ranges of all sources
+	included map[string]int
+}
+
+// engines keeps them for the next target.
+var engines = sync.Pool{New: func() any { return newEngine() }}
+
+func newEngine() *engine {
+	e := &engine{base: template.New("gotpl").Option("missingkey=zero"), texts: map[*byte]int32{}, included: map[string]int{}}
+	functions := e.functions()
+	e.base.Funcs(functions)
+	e.known = maps.Clone(functions)
+	for _, name := range []string{"and", "call", "index", "slice", "len", "not", "or", "eq", "ge", "gt", "le", "lt", "ne", "break", "continue"} {
+		e.known[name] = name // the parser asks for the names alone
+	}
+	return e
+}
+
+// startEngine gives an engine for one target. Its stop gives it back.
+func startEngine(ctx context.Context, timeout time.Duration) *engine {
+	if timeout <= 0 {
+		timeout = MaxTime
+	}
+	e := engines.Get().(*engine)
+	e.ctx, e.deadline = ctx, time.Now().Add(timeout)
+	e.set, _ = e.base.Clone() // of templates without trees: cannot fail
+	e.set.Option("missingkey=zero")
+	return e
+}
+
+func (e *engine) stop() {
+	e.ctx, e.set, e.sources = nil, nil, nil
+	clear(e.pieces)
+	e.pieces = e.pieces[:0]
+	clear(e.texts)
+	clear(e.included)
+	e.ticks, e.written, e.made, e.calls, e.loops = 0, 0, 0, 0, 0
+	engines.Put(e)
+}
+
+// source is a file of templates.
+type source struct {
+	name   string // as Helm calls it: chart/templates/file
+	file   string // in the repository
+	text   string
+	starts []int // offsets of the lines
+	chart  *chart
+	facts  *facts
+	loops  int32 // number of the first of its ranges among those of all sources
+}
+
+// newSource finds the lines of a text.
+func newSource(name, file, text string) *source {
+	s := &source{name: name, file: file, text: text, starts: make([]int, 1, strings.Count(text, "\n")+2)}
+	for i := 0; ; {
+		n := strings.IndexByte(text[i:], '\n')
+		if n < 0 {
+			return s
+		}
+		i += n + 1
+		s.starts = append(s.starts, i)
+	}
+}
+
+// line gives the number, from 1, of the line that has an offset.
+func (s *source) line(offset int) int {
+	low, high := 0, len(s.starts)
+	for high-low > 1 {
+		if mid := (low + high) / 2; s.starts[mid] <= offset {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low + 1
+}
+
+// lineText gives a line without its end.
+func (s *source) lineText(line int) string {
+	if line < 1 || line > len(s.starts) {
+		return ""
+	}
+	text := s.text[s.starts[line-1]:]
+	if i := strings.IndexByte(text, '\n'); i >= 0 {
+		text = text[:i]
+	}
+	return strings.TrimSuffix(text, "\r")
+}
+
+// piece is a text of a template, or something that is about to happen: text/template writes a text as the very bytes of
+// the parse tree, so that a first byte says where it comes from, without a call of a function.
+type piece struct {
+	source int32
+	offset int32 // in the source
+	kind   pieceKind
+	loop   int32 // of a range
+}
+
+type pieceKind uint8
+
+const (
+	textPiece   pieceKind = iota
+	actionPiece           // what is written next is the output of an action
+	loopPiece             // a range begins
+	roundPiece            // the next element of a range
+	guardPiece            // nothing but a chance to stop
+)
+
+// parse adds a file's templates. The error is of the parser.
+func (e *engine) parse(s *source) error {
+	trees, err := parse.Parse(s.name, s.text, "", "", e.known)
+	if err != nil {
+		return err
+	}
+	e.sources = append(e.sources, s)
+	file := e.set.New(s.name)
+	main := trees[s.name]
+	for name, tree := range trees {
+		if _, err := file.AddParseTree(name, tree); err != nil {
+			return err
+		}
+	}
+	s.facts = analyse(s, trees, main)
+	s.loops = e.loops
+	e.loops += int32(len(s.facts.loop))
+	n := int32(len(e.sources) - 1)
+	for _, tree := range trees {
+		e.mark(n, tree.Root)
+	}
+	return nil
+}
+
+// marker makes a text that tells the writer something and is not written.
+func (e *engine) marker(source int32, pos parse.Pos, kind pieceKind, loop int32) parse.Node {
+	text := []byte{' '}
+	e.texts[&text[0]] = int32(len(e.pieces))
+	e.pieces = append(e.pieces, piece{source, int32(pos), kind, loop})
+	return &parse.TextNode{NodeType: parse.NodeText, Pos: pos, Text: text}
+}
+
+// mark puts markers into a list of nodes, and notes its texts.
+func (e *engine) mark(source int32, list *parse.ListNode) {
+	if list == nil {
+		return
+	}
+	facts := e.sources[source].facts
+	nodes := make([]parse.Node, 0, 2*len(list.Nodes)+1)
+	if len(list.Nodes) == 0 {
+		nodes = append(nodes, e.marker(source, list.Pos, guardPiece, 0)) // an empty loop has to end too
+	}
+	for _, n := range list.Nodes {
+		switch n := n.(type) {
+		case *parse.TextNode:
+			if len(n.Text) > 0 {
+				e.texts[&n.Text[0]] = int32(len(e.pieces))
+				e.pieces = append(e.pieces, piece{source, int32(n.Pos), textPiece, 0})
+			}
+		case *parse.ActionNode:
+			nodes = append(nodes, e.marker(source, n.Pos, actionPiece, 0))
+		case *parse.IfNode:
+			e.mark(source, n.List)
+			e.mark(source, n.ElseList)
+		case *parse.WithNode:
+			e.mark(source, n.List)
+			e.mark(source, n.ElseList)
+		case *parse.RangeNode:
+			loop := e.sources[source].loops + facts.ranges[n]
+			nodes = append(nodes, e.marker(source, n.Pos, loopPiece, loop))
+			e.mark(source, n.List)
+			n.List.Nodes = append([]parse.Node{e.marker(source, n.Pos, roundPiece, loop)}, n.List.Nodes...)
+			e.mark(source, n.ElseList)
+		default:
+			nodes = append(nodes, e.marker(source, n.Position(), guardPiece, 0))
+		}
+		nodes = append(nodes, n)
+	}
+	list.Nodes = nodes
+}
+
+// spend counts what is written.
+func (e *engine) spend(size int) error {
+	if e.written += size; e.written > MaxOutput {
+		return errStopped(fmt.Sprintf("stopped: the output is over %d MiB", MaxOutput>>20))
+	}
+	return nil
+}
+
+// tick ends what takes too long. It is called for every text, action and round of a loop.
+func (e *engine) tick() error {
+	if e.ticks++; e.ticks&31 != 1 {
+		return nil
+	}
+	if e.ctx.Err() != nil || time.Now().After(e.deadline) {
+		return errStopped("stopped: it takes too long")
+	}
+	return nil
+}
+
+var noValue = []byte("<no value>")
+
+// output is what a file's templates write, and where each part of it comes from.
+type output struct {
+	engine *engine
+	text   []byte
+	marks  []mark
+	last   int32   // the piece that was written last
+	rounds []int32 // by range: how many elements came before
+	saved  []int32 // what rounds were at marks
+}
+
+// mark says that what is written from an offset on is from a piece.
+type mark struct {
+	offset int32 // in the text
+	rounds int32 // where they are in output.saved, or -1
+	piece  piece
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if err := o.engine.tick(); err != nil || len(p) == 0 {
+		return 0, err
+	}
+	if n, ok := o.engine.texts[&p[0]]; ok {
+		o.last = n
+		piece := &o.engine.pieces[n]
+		switch piece.kind {
+		case loopPiece:
+			o.round(piece.loop, -1)
+		case roundPiece:
+			o.round(piece.loop, o.rounds[piece.loop]+1)
+		case actionPiece:
+			o.mark(piece)
+		case textPiece:
+			o.mark(piece)
+			return len(p), o.add(p)
+		}
+		return len(p), nil
+	}
+	return len(p), o.add(p)
+}
+
+// add writes without what Helm takes out: text/template prints it for a missing key.
+func (o *output) add(p []byte) error {
+	if bytes.IndexByte(p, '<') >= 0 {
+		p = bytes.ReplaceAll(p, noValue, nil)
+	}
+	o.text = append(o.text, p...)
+	return o.engine.spend(len(p))
+}
+
+func (o *output) round(loop, n int32) {
+	for int(loop) >= len(o.rounds) {
+		o.rounds = append(o.rounds, 0)
+	}
+	o.rounds[loop] = n
+}
+
+func (o *output) mark(p *piece) {
+	m := mark{int32(len(o.text)), -1, *p}
+	if len(o.rounds) > 0 {
+		m.rounds = int32(len(o.saved))
+		o.saved = append(o.saved, int32(len(o.rounds)))
+		o.saved = append(o.saved, o.rounds...)
+	}
+	if last := len(o.marks) - 1; last >= 0 && o.marks[last].offset == m.offset {
+		o.marks[last] = m // nothing was written since
+		return
+	}
+	o.marks = append(o.marks, m)
+}
+
+// inner collects what include and tpl give.
+type inner struct {
+	engine *engine
+	text   strings.Builder
+}
+
+func (w *inner) Write(p []byte) (int, error) {
+	if err := w.engine.tick(); err != nil {
+		return 0, err
+	}
+	if len(p) == 1 { // as all markers are
+		if n, ok := w.engine.texts[&p[0]]; ok && w.engine.pieces[n].kind != textPiece {
+			return 1, nil
+		}
+	}
+	w.text.Write(p)
+	return len(p), w.engine.spend(len(p))
+}
+
+func (e *engine) call() error {
+	if e.calls++; e.calls > maxCalls {
+		return errStopped(fmt.Sprintf("stopped: include and tpl are nested deeper than %d; a template includes itself without end", maxCalls))
+	}
+	return nil
+}
+
+func (e *engine) include(name string, data any) (string, error) {
+	if err := e.call(); err != nil {
+		return "", err
+	}
+	defer func() { e.calls-- }()
+	if e.included[name] > maxSame {
+		return "", errStopped(fmt.Sprintf("stopped: template %q includes itself without end", name))
+	}
+	e.included[name]++
+	defer func() { e.included[name]-- }()
+	w := inner{engine: e}
+	err := e.set.ExecuteTemplate(&w, name, data)
+	return w.text.String(), err
+}
+
+func (e *engine) tpl(text string, data any) (string, error) {
+	if !strings.Contains(text, "{{") {
+		return strings.ReplaceAll(text, "<no value>", ""), nil
+	}
+	if err := e.call(); err != nil {
+		return "", err
+	}
+	defer func() { e.calls-- }()
+	outer := e.set
+	defer func() { e.set = outer }()
+	trees, err := parse.Parse("tpl", text, "", "", e.known)
+	if err != nil {
+		return "", fmt.Errorf("in the text %q: %w", shorten(text), err)
+	}
+	if len(trees) > 1 { // what it defines is for itself alone
+		if e.set, err = outer.Clone(); err != nil {
+			return "", err
+		}
+		e.set.Option("missingkey=zero")
+	}
+	t := e.set.New("tpl")
+	for name, tree := range trees {
+		guard(tree.Root)
+		if _, err := t.AddParseTree(name, tree); err != nil {
+			return "", err
+		}
+	}
+	w := inner{engine: e}
+	if err := t.Execute(&w, data); err != nil {
+		return "", fmt.Errorf("in the text %q: %w", shorten(text), err)
+	}
+	return strings.ReplaceAll(w.text.String(), "<no value>", ""), nil
+}
+
+// guard makes the loops of a text given to tpl write, so that they can be stopped.
+func guard(list *parse.ListNode) {
+	if list == nil {
+		return
+	}
+	for _, n := range list.Nodes {
+		switch n := n.(type) {
+		case *parse.IfNode:
+			guard(n.List)
+			guard(n.ElseList)
+		case *parse.WithNode:
+			guard(n.List)
+			guard(n.ElseList)
+		case *parse.RangeNode:
+			guard(n.List)
+			guard(n.ElseList)
+			n.List.Nodes = append(n.List.Nodes, &parse.ActionNode{NodeType: parse.NodeAction, Pos: n.Pos, Pipe: &parse.PipeNode{
+				NodeType: parse.NodePipe, Pos: n.Pos, Cmds: []*parse.CommandNode{{NodeType: parse.NodeCommand, Pos: n.Pos,
+					Args: []parse.Node{&parse.StringNode{NodeType: parse.NodeString, Pos: n.Pos, Quoted: `""`}}}}}})
+		}
+	}
+}
+
+// execute runs a file's templates.
+func (e *engine) execute(s *source, data any) (out *output, err error) {
+	out = &output{engine: e, text: make([]byte, 0, len(s.text)+len(s.text)/4), marks: make([]mark, 0, len(s.starts))}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the template failed: %v", r)
+		}
+	}()
+	return out, e.set.ExecuteTemplate(out, s.name, data)
+}
+
+func shorten(s string) string {
+	const limit = 60
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
+
+// names gives the names of the functions.
+func (e *engine) names() []string {
+	names := make([]string, 0, len(e.known))
+	for name := range e.known {
+		names = append(names, name)
+	}
+	return names
+}
+
+// position gives the place of an offset in a file of templates. The parser gives a chain of fields the place of its second
+// one; this gives that of the first.
+func (s *source) position(offset int) diag.Position {
+	for offset > 0 && offset < len(s.text) && s.text[offset] == '.' && isNameByte(s.text[offset-1]) {
+		for offset--; offset > 0 && s.text[offset] != '.' && isNameByte(s.text[offset-1]); offset-- {
+		}
+		if offset > 0 && (s.text[offset-1] == '.' || s.text[offset-1] == '$') {
+			offset--
+		}
+	}
+	line := s.line(offset)
+	return diag.Position{File: s.file, Line: line, Column: utf8.RuneCountInString(s.text[s.starts[line-1]:offset]) + 1}
+}
+
+func isNameByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 || c == '$'
+}

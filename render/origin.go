@@ -1,0 +1,480 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// places knows where the nodes of a resource come from.
+type places interface {
+	origin(r *Resource, n *yaml.Node) Origin
+}
+
+// Find gives the key and the value at a path of keys and decimal indexes, nil and nil where there is nothing. The
+// elements of lists have no key.
+func (r *Resource) Find(path ...string) (key, value *yaml.Node) { return find(r.Node, path...) }
+
+// Origin says where a node of the resource comes from. It is looked up when it is asked for, since most never are.
+func (r *Resource) Origin(n *yaml.Node) Origin {
+	if n == nil || r.from == nil {
+		return Origin{Source: diag.Position{File: r.File}}
+	}
+	return r.from.origin(r, n)
+}
+
+// find follows aliases and merge keys.
+func find(n *yaml.Node, path ...string) (key, value *yaml.Node) {
+	n = follow(n)
+	for _, step := range path {
+		key, n = child(n, step)
+		if n = follow(n); n == nil {
+			return nil, nil
+		}
+	}
+	return key, n
+}
+
+func child(n *yaml.Node, step string) (key, value *yaml.Node) {
+	switch {
+	case n == nil:
+	case n.Kind == yaml.SequenceNode:
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
+			return nil, n.Content[i]
+		}
+	case n.Kind == yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if k := follow(n.Content[i]); k.Kind == yaml.ScalarNode && k.Value == step && !isMerge(k) {
+				return n.Content[i], n.Content[i+1]
+			}
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !isMerge(n.Content[i]) {
+				continue
+			}
+			merged := follow(n.Content[i+1])
+			if merged.Kind != yaml.SequenceNode {
+				return child(merged, step)
+			}
+			for _, m := range merged.Content {
+				if k, v := child(follow(m), step); v != nil {
+					return k, v
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+// resolve gives a node without aliases and merge keys, the same one where there are none. It passed repo's limits.
+func resolve(n *yaml.Node) *yaml.Node {
+	if !hasAlias(n) {
+		return n
+	}
+	n = follow(n)
+	out := *n
+	out.Anchor = ""
+	out.Content = nil
+	if n.Kind != yaml.MappingNode {
+		for _, c := range n.Content {
+			out.Content = append(out.Content, resolve(c))
+		}
+		return &out
+	}
+	seen := map[string]bool{}
+	add := func(k, v *yaml.Node) {
+		if !seen[k.Value] {
+			seen[k.Value] = true
+			out.Content = append(out.Content, resolve(k), resolve(v))
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !isMerge(n.Content[i]) {
+			add(follow(n.Content[i]), n.Content[i+1])
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !isMerge(n.Content[i]) {
+			continue
+		}
+		merged := []*yaml.Node{n.Content[i+1]}
+		if m := follow(n.Content[i+1]); m.Kind == yaml.SequenceNode {
+			merged = m.Content
+		}
+		for _, m := range merged {
+			m = resolve(m)
+			for k, v := range fields(m) {
+				add(k, v)
+			}
+		}
+	}
+	return &out
+}
+
+func hasAlias(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || n.Anchor != "" || isMerge(n) || slices.ContainsFunc(n.Content, hasAlias)
+}
+
+// manifestFile is a file whose nodes are in their place.
+type manifestFile struct {
+	file string
+	src  []byte
+}
+
+func (f *manifestFile) origin(_ *Resource, n *yaml.Node) Origin {
+	o := Origin{Source: diag.Position{File: f.file, Line: n.Line, Column: n.Column}, Literal: true}
+	o.EndLine, o.EndColumn = endOf(f.src, n)
+	return o
+}
+
+// endOf gives the place just behind a scalar, or behind the line on which another node begins.
+func endOf(src []byte, n *yaml.Node) (line, column int) {
+	text := lineOf(src, n.Line)
+	behind := utf8.RuneCountInString(strings.TrimRight(text, " \t\r")) + 1
+	if n.Kind != yaml.ScalarNode || n.Column < 1 || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return n.Line, max(behind, n.Column)
+	}
+	rest := text
+	for range n.Column - 1 {
+		_, size := utf8.DecodeRuneInString(rest)
+		rest = rest[size:]
+	}
+	length := 0
+	switch {
+	case n.Style&yaml.DoubleQuotedStyle != 0 && strings.HasPrefix(rest, `"`):
+		for i := 1; i < len(rest); i++ {
+			if rest[i] == '\\' {
+				i++
+			} else if rest[i] == '"' {
+				length = i + 1
+				break
+			}
+		}
+	case n.Style&yaml.SingleQuotedStyle != 0 && strings.HasPrefix(rest, "'"):
+		for i := 1; i < len(rest); i++ {
+			if rest[i] != '\'' {
+				continue
+			}
+			if i+1 < len(rest) && rest[i+1] == '\'' {
+				i++
+				continue
+			}
+			length = i + 1
+			break
+		}
+	case strings.HasPrefix(rest, n.Value):
+		length = len(n.Value)
+	}
+	if length == 0 || length > len(rest) {
+		return n.Line, max(behind, n.Column)
+	}
+	return n.Line, n.Column + utf8.RuneCountInString(rest[:length])
+}
+
+// lineOf gives a line, counted from 1, without its end.
+func lineOf(src []byte, line int) string {
+	for n := 1; len(src) > 0; n++ {
+		i := slices.Index(src, '\n')
+		if n == line {
+			if i >= 0 {
+				src = src[:i]
+			}
+			return string(src)
+		}
+		if i < 0 {
+			break
+		}
+		src = src[i+1:]
+	}
+	return ""
+}
+
+// renderedFile is what the templates of a file gave.
+type renderedFile struct {
+	run    *chartRun
+	source *source
+	text   []byte
+	marks  []mark
+	saved  []int32
+	starts []int // offsets of the lines, once they are asked for
+}
+
+func (f *renderedFile) lines() []int {
+	if f.starts == nil {
+		f.starts = newSource("", "", string(f.text)).starts
+	}
+	return f.starts
+}
+
+// offset gives the place of a line and column in the text.
+func (f *renderedFile) offset(line, column int) int {
+	starts := f.lines()
+	if line < 1 || line > len(starts) {
+		return len(f.text)
+	}
+	at := starts[line-1]
+	for range column - 1 {
+		if at >= len(f.text) {
+			break
+		}
+		_, size := utf8.DecodeRune(f.text[at:])
+		at += size
+	}
+	return at
+}
+
+// firstColumn gives the column of the first character of a line that is no blank.
+func (f *renderedFile) firstColumn(line int) int {
+	at := f.offset(line, 1)
+	column := 1
+	for at < len(f.text) && (f.text[at] == ' ' || f.text[at] == '\t') {
+		at, column = at+1, column+1
+	}
+	return column
+}
+
+// markAt gives the number of the mark that an offset belongs to, or -1.
+func (f *renderedFile) markAt(offset int) int {
+	return sort.Search(len(f.marks), func(i int) bool { return int(f.marks[i].offset) > offset }) - 1
+}
+
+// position gives the origin of a node as far as it can be told without the resource.
+func (f *renderedFile) position(n *yaml.Node) Origin { return f.origin(nil, n) }
+
+func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
+	offset := f.offset(n.Line, n.Column)
+	at := f.markAt(offset)
+	if at < 0 {
+		return Origin{Source: diag.Position{File: f.source.file}}
+	}
+	m := f.marks[at]
+	s := f.run.sources[m.piece.source]
+	where := int(m.piece.offset)
+	if m.piece.kind == textPiece {
+		where += offset - int(m.offset)
+	}
+	line := s.line(min(where, max(len(s.text)-1, 0)))
+	text := s.lineText(line)
+	o := Origin{
+		Source:    diag.Position{File: s.file, Line: line, Column: utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeft(text, " \t")) + 1},
+		EndLine:   line,
+		EndColumn: utf8.RuneCountInString(strings.TrimRight(text, " \t")) + 1,
+		Literal:   m.piece.kind == textPiece && s.facts.plainText(line),
+	}
+	if o.Literal && n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		for i := range strings.Count(n.Value, "\n") + 1 {
+			o.Literal = o.Literal && s.facts.plainText(line+i)
+		}
+	}
+	var seen [][]string
+	for _, shown := range s.facts.on(line) {
+		path := f.elements(s, m, shown.path)
+		if shown.plain && m.piece.kind == actionPiece && r != nil {
+			path = f.below(r, n, at, s.chart, path)
+		}
+		if slices.ContainsFunc(seen, func(p []string) bool { return slices.Equal(p, path) }) {
+			continue
+		}
+		seen = append(seen, path)
+		v := ValueOrigin{Path: path}
+		if file, key, value := f.run.whereIs(s.chart, path); value != nil {
+			v.At = diag.Position{File: file, Line: value.Line, Column: value.Column}
+			v.Key = v.At
+			if key != nil {
+				v.Key.Line, v.Key.Column = key.Line, key.Column
+			}
+		}
+		o.Values = append(o.Values, v)
+	}
+	o.Alone = len(o.Values) == 1 && o.Values[0].At.File != "" && n.Kind == yaml.ScalarNode && f.inAction(at, offset) && f.is(s.chart, o.Values[0].Path, n)
+	return o
+}
+
+// inAction says whether what begins at an offset is what an action gave, in quotes or without.
+func (f *renderedFile) inAction(at, offset int) bool {
+	if f.marks[at].piece.kind == actionPiece {
+		return true
+	}
+	return at+1 < len(f.marks) && int(f.marks[at+1].offset) == offset+1 && f.marks[at+1].piece.kind == actionPiece
+}
+
+// is says whether a scalar is what a value is.
+func (f *renderedFile) is(c *chart, path []string, n *yaml.Node) bool {
+	v, ok := lookupValue(c.scope, path)
+	if !ok {
+		return false
+	}
+	switch v.(type) {
+	case nil, map[string]any, []any:
+		return false
+	}
+	return fmt.Sprint(v) == n.Value
+}
+
+// elements puts the element that a range was at into the place of the step that stands for it.
+func (f *renderedFile) elements(s *source, m mark, path []string) []string {
+	if !slices.ContainsFunc(path, isElement) {
+		return path
+	}
+	path = slices.Clone(path)
+	for i, step := range path {
+		if !isElement(step) {
+			continue
+		}
+		loop, _ := strconv.Atoi(step[len(elementStep):])
+		loop += int(s.loops)
+		round := -1
+		if m.rounds >= 0 && loop < int(f.saved[m.rounds]) {
+			round = int(f.saved[int(m.rounds)+1+loop])
+		}
+		v, _ := lookupValue(s.chart.scope, path[:i])
+		switch v := v.(type) {
+		case []any:
+			if round >= 0 && round < len(v) {
+				path[i] = strconv.Itoa(round)
+				continue
+			}
+		case map[string]any:
+			if keys := sortedKeys(v); round >= 0 && round < len(keys) {
+				path[i] = keys[round]
+				continue
+			}
+		}
+		return path[:i]
+	}
+	return path
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// below goes on inside a value that an action gives as a whole, such as by toYaml: to the part of it that a node is.
+func (f *renderedFile) below(r *Resource, n *yaml.Node, at int, c *chart, path []string) []string {
+	v, ok := lookupValue(c.scope, path)
+	if !ok {
+		return path
+	}
+	switch v.(type) {
+	case map[string]any, []any:
+	default:
+		return path
+	}
+	inside := func(n *yaml.Node) bool { return f.markAt(f.offset(n.Line, n.Column)) == at }
+	var steps []string
+	var walk func(c *yaml.Node, steps []string) []string
+	walk = func(c *yaml.Node, steps []string) []string {
+		if c == n {
+			return steps
+		}
+		switch c.Kind {
+		case yaml.MappingNode:
+			for i := 0; i+1 < len(c.Content); i += 2 {
+				next := steps
+				if inside(c.Content[i]) {
+					next = append(slices.Clip(steps), c.Content[i].Value)
+				}
+				if c.Content[i] == n {
+					return next
+				}
+				if found := walk(c.Content[i+1], next); found != nil {
+					return found
+				}
+			}
+		case yaml.SequenceNode:
+			first := -1
+			for i, item := range c.Content {
+				next := steps
+				if inside(item) {
+					if first < 0 {
+						first = i
+					}
+					next = append(slices.Clip(steps), strconv.Itoa(i-first))
+				}
+				if found := walk(item, next); found != nil {
+					return found
+				}
+			}
+		}
+		return nil
+	}
+	steps = walk(r.Node, []string{})
+	longer := append(slices.Clip(path), steps...)
+	if _, ok := lookupValue(c.scope, longer); !ok {
+		return path
+	}
+	return longer
+}
+
+// whereIs gives the file and the nodes that set a value of a chart: of the strongest of those that do.
+func (cr *chartRun) whereIs(c *chart, path []string) (file string, key, value *yaml.Node) {
+	if len(path) == 0 {
+		return "", nil, nil
+	}
+	if c.parent == nil {
+		if file, key, value = lastOf(cr.given, path); value != nil {
+			return file, key, value
+		}
+	} else {
+		if path[0] == "global" {
+			if file, key, value = cr.whereIs(c.parent, path); value != nil {
+				return file, key, value
+			}
+		}
+		if file, key, value = cr.whereIs(c.parent, append([]string{c.name}, path...)); value != nil {
+			return file, key, value
+		}
+	}
+	if file, key, value = lastOf(c.own, path); value != nil {
+		return file, key, value
+	}
+	for _, i := range slices.Backward(c.imports) {
+		if len(path) > len(i.at) && slices.Equal(path[:len(i.at)], i.at) {
+			if file, key, value = lastOf(i.child.own, append(slices.Clip(i.from), path[len(i.at):]...)); value != nil {
+				return file, key, value
+			}
+		}
+	}
+	return "", nil, nil
+}
+
+func lastOf(files []ValueFile, path []string) (string, *yaml.Node, *yaml.Node) {
+	for _, f := range slices.Backward(files) {
+		if key, value := find(f.Node, path...); value != nil {
+			return f.Position.File, key, value
+		}
+	}
+	return "", nil, nil
+}
+
+// setAt names the file in which a value can be set: where what is around it is set, or else the chart's values.yaml.
+func (cr *chartRun) setAt(c *chart, path []string) string {
+	for n := len(path); n > 0; n-- {
+		if file, _, value := cr.whereIs(c, path[:n]); value != nil {
+			return file
+		}
+	}
+	return c.root().dir + "/values.yaml"
+}
+
+// source gives a file of templates by the name that Helm calls it.
+func (cr *chartRun) source(name string) *source {
+	for _, s := range cr.sources {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}

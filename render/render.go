@@ -1,0 +1,537 @@
+package render
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// Options says how to render. The zero value is what Argo CD and Flux do on a cluster without extensions.
+type Options struct {
+	KubeVersion string        // .Capabilities.KubeVersion; "" is DefaultKubeVersion
+	APIVersions []string      // that the cluster has besides those of Kubernetes, such as monitoring.coreos.com/v1
+	Timeout     time.Duration // for one target; 0 is MaxTime
+}
+
+// Render turns a target into resources. What is broken is in the result's Problems, and the rest is rendered all the same;
+// the error is for a folder that cannot be read at all, and for a context that is done.
+func Render(ctx context.Context, r *repo.Repo, t Target, opts Options) (*Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	result := &Result{}
+	var err error
+	switch t.Kind {
+	case repo.Chart:
+		err = renderChart(ctx, r, t, opts, result)
+	case repo.Kustomize:
+		err = renderKustomization(ctx, r, t, result)
+	default:
+		err = renderPlain(ctx, r, t, result)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(result.Files)
+	result.Files = slices.Compact(result.Files)
+	return result, nil
+}
+
+// chartRun is a chart that is being rendered, and then what the origins of its resources are looked up in.
+type chartRun struct {
+	engine  *engine // nil when all is rendered
+	root    *chart
+	given   []ValueFile // values over those of the chart, weakest first
+	sources []*source
+}
+
+func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, result *Result) error {
+	l := &loader{repo: r, result: result}
+	root := l.loadChart(ctx, t.Dir)
+	if root == nil {
+		return l.unreadable(t.Dir)
+	}
+	cr := &chartRun{root: root}
+	given := l.given(cr, t)
+	result.Chart = &Chart{Name: root.meta.Name}
+	for _, d := range root.meta.Dependencies {
+		result.Chart.Subcharts = append(result.Chart.Subcharts, d.key())
+	}
+	for _, d := range root.deps {
+		result.Chart.Subcharts = append(result.Chart.Subcharts, d.name)
+	}
+	slices.Sort(result.Chart.Subcharts)
+	result.Chart.Subcharts = slices.Compact(result.Chart.Subcharts)
+	result.Chart.setValues(slices.Concat(root.own, cr.given))
+	if l.broken {
+		return nil // without its values a chart gives something else
+	}
+	if err := cr.values(given); err != nil {
+		l.problem("val/render-fails", diag.Errorf(diag.Position{File: path.Join(t.Dir, "Chart.yaml")}, "", "%s", err))
+		return nil
+	}
+	e := startEngine(ctx, opts.Timeout)
+	defer e.stop()
+	cr.engine = e
+	defer func() { cr.engine = nil }()
+	l.render(ctx, cr, t, opts)
+	cr.sources = e.sources
+	result.Chart.reads(cr)
+	return nil
+}
+
+// unreadable gives an error for a folder that cannot be read at all.
+func (l *loader) unreadable(dir string) error {
+	if info, err := l.repo.Fs().Stat(dir); err != nil || !info.IsDir() {
+		return diag.Errorf(diag.Position{File: dir}, "", "is not a folder that can be read")
+	}
+	return nil
+}
+
+// given reads the values that are put over those of the chart, in the order of the deployment.
+func (l *loader) given(cr *chartRun, t Target) map[string]any {
+	all := map[string]any{}
+	add := func(files []ValueFile, m map[string]any, err error) {
+		for _, p := range diag.All(err) {
+			l.problem("yaml/invalid", p)
+		}
+		cr.given = append(cr.given, files...)
+		all = overlay(all, m)
+	}
+	file := func(name string, missingIsFine bool, by diag.Position) ([]ValueFile, map[string]any, error) {
+		if _, err := l.repo.Fs().Stat(name); errors.Is(err, fs.ErrNotExist) {
+			if !missingIsFine {
+				l.problem("val/render-fails", diag.Errorf(by, "", "value file %q does not exist; create it or take it out of the list", name))
+			}
+			return nil, nil, nil
+		}
+		docs := l.documents(name)
+		m, err := mapping(docs)
+		return valueFiles(docs), m, err
+	}
+	if d := t.Deployment; d != nil {
+		if d.NoChartValues {
+			cr.root.values, cr.root.own = map[string]any{}, nil
+		}
+		for _, name := range d.ValueFiles {
+			files, m, err := file(name, d.IgnoreMissingValueFiles, d.Source)
+			if d.NoChartValues && err == nil {
+				cr.root.values = overlay(cr.root.values, m)
+				cr.root.own = append(cr.root.own, files...)
+				continue
+			}
+			add(files, m, err)
+		}
+		if d.ValuesErr != nil {
+			for _, p := range diag.All(d.ValuesErr) {
+				l.problem(fileRule(p), p)
+			}
+		}
+		if d.Values != nil {
+			l.result.Files = append(l.result.Files, d.Source.File)
+			m, err := nodeMapping(diag.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values)
+			add([]ValueFile{{diag.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values}}, m, err)
+		}
+		if len(d.Parameters) > 0 {
+			l.result.Files = append(l.result.Files, d.Source.File)
+			all = copyMapping(all)
+		}
+		for _, p := range d.Parameters {
+			steps, err := setParameter(all, p)
+			if err != nil {
+				l.problem("val/render-fails", diag.Errorf(p.At, "", "%s", err))
+				continue
+			}
+			cr.given = append(cr.given, ValueFile{p.At, parameterNode(steps, p)})
+		}
+	}
+	for _, name := range t.ValueFiles {
+		add(file(name, false, diag.Position{}))
+	}
+	return all
+}
+
+// values makes the values of every chart.
+func (cr *chartRun) values(given map[string]any) error {
+	if err := cr.root.enable(given, ""); err != nil {
+		return err
+	}
+	if err := cr.root.importValues(); err != nil {
+		return err
+	}
+	values := copyMapping(given)
+	if err := coalesce(cr.root, values, false); err != nil {
+		return err
+	}
+	cr.root.setScope(values)
+	return nil
+}
+
+// setScope notes what .Values is in a chart and its subcharts.
+func (c *chart) setScope(values map[string]any) {
+	c.scope = values
+	for _, d := range c.deps {
+		sub, _ := values[d.name].(map[string]any)
+		if sub == nil {
+			sub = map[string]any{}
+		}
+		d.setScope(sub)
+	}
+}
+
+// template is a file that is to be rendered.
+type templateFile struct {
+	source *source
+	data   map[string]any
+	base   string
+}
+
+// render runs the templates of a chart and its subcharts.
+func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Options) {
+	e := cr.engine
+	release := map[string]any{"Name": cr.root.name, "Namespace": "default", "IsUpgrade": false, "IsInstall": true, "Revision": 1, "Service": "Helm"}
+	if d := t.Deployment; d != nil {
+		if d.ReleaseName != "" {
+			release["Name"] = d.ReleaseName
+		}
+		if d.Namespace != "" {
+			release["Namespace"] = d.Namespace
+		}
+	}
+	files := &lazyFiles{loader: l, left: maxChartFiles}
+	var templates []*templateFile
+	l.collect(cr.root, release, newCapabilities(opts.KubeVersion, opts.APIVersions), map[string]bool{}, &templates)
+	for _, f := range templates {
+		files.want = files.want || strings.Contains(f.source.text, "Files")
+	}
+	if files.want {
+		files.fill(cr.root, templates)
+	}
+	// A template in a deeper folder is read, and run, before those above it: what is defined last counts.
+	slices.SortFunc(templates, func(a, b *templateFile) int {
+		if n := strings.Count(b.source.name, "/") - strings.Count(a.source.name, "/"); n != 0 {
+			return n
+		}
+		return strings.Compare(b.source.name, a.source.name)
+	})
+	failed := map[*source]bool{}
+	for _, f := range templates {
+		if err := e.parse(f.source); err != nil {
+			failed[f.source] = true
+			cr.sources = e.sources
+			l.add(cr.explain(f.source, err, nil))
+		}
+	}
+	cr.sources = e.sources
+	results := map[string]*renderedFile{}
+	var names []string
+	for _, f := range templates {
+		name := f.source.name
+		if failed[f.source] || strings.HasPrefix(path.Base(name), "_") {
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		f.data["Template"] = map[string]any{"Name": name, "BasePath": f.base}
+		out, err := e.execute(f.source, f.data)
+		if err != nil {
+			l.add(cr.explain(f.source, err, out))
+			continue
+		}
+		if strings.HasSuffix(name, "NOTES.txt") {
+			continue
+		}
+		names = append(names, name)
+		results[name] = &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}
+	}
+	l.crds(cr.root)
+	slices.Sort(names)
+	for _, name := range names {
+		l.resources(results[name])
+	}
+}
+
+// add notes a problem of a template, once however many of them include what is broken.
+func (l *loader) add(p Problem) {
+	for _, known := range l.result.Problems {
+		if known.Rule == p.Rule && *known.Problem == *p.Problem {
+			return
+		}
+	}
+	l.result.Problems = append(l.result.Problems, p)
+}
+
+// collect reads the templates of a chart and its subcharts and prepares what they see.
+func (l *loader) collect(c *chart, release map[string]any, caps *capabilities, seen map[string]bool, all *[]*templateFile) map[string]any {
+	subs := map[string]any{}
+	data := map[string]any{"Chart": c.meta.asMap(c.parent == nil), "Files": chartFiles{}, "Release": release, "Capabilities": caps,
+		"Values": c.scope, "Subcharts": subs}
+	c.data = data
+	for _, d := range c.deps {
+		subs[d.name] = l.collect(d, release, caps, seen, all)
+	}
+	library := strings.EqualFold(c.meta.Type, "library")
+	for _, name := range c.templates {
+		if library && !strings.HasPrefix(path.Base(name), "_") {
+			continue
+		}
+		full := c.fullPath() + "/" + name
+		if seen[full] {
+			continue
+		}
+		seen[full] = true
+		file := path.Join(c.dir, name)
+		src, err := l.repo.ReadFile(file)
+		if err != nil {
+			for _, p := range diag.All(err) {
+				l.result.Problems = append(l.result.Problems, Problem{Rule: "val/render-fails", Problem: p})
+			}
+			continue
+		}
+		l.result.Files = append(l.result.Files, file)
+		s := newSource(full, file, strings.TrimPrefix(string(src), "\ufeff"))
+		s.chart = c
+		*all = append(*all, &templateFile{s, data, c.fullPath() + "/templates"})
+	}
+	return data
+}
+
+// lazyFiles reads the files of charts whose templates speak of them.
+type lazyFiles struct {
+	loader *loader
+	left   int64
+	want   bool
+}
+
+func (f *lazyFiles) fill(c *chart, templates []*templateFile) {
+	files := chartFiles{}
+	for _, name := range c.files {
+		file := path.Join(c.dir, name)
+		b, err := f.loader.read(file, &f.left)
+		if err != nil {
+			for _, p := range diag.All(err) {
+				f.loader.add(Problem{Rule: "val/render-fails", Problem: p})
+			}
+			continue
+		}
+		files[name] = b
+		f.loader.result.Files = append(f.loader.result.Files, file)
+	}
+	c.data["Files"] = files
+	for _, d := range c.deps {
+		f.fill(d, templates)
+	}
+}
+
+// crds gives the manifests of crds/, which Helm does not render.
+func (l *loader) crds(c *chart) {
+	for _, name := range c.files {
+		if strings.HasPrefix(name, "crds/") && isManifest(name) {
+			l.manifests(path.Join(c.dir, name), "")
+		}
+	}
+	for _, d := range c.deps {
+		l.crds(d)
+	}
+}
+
+func isManifest(name string) bool {
+	switch path.Ext(name) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
+}
+
+// resources takes the text that a file's templates gave apart.
+func (l *loader) resources(f *renderedFile) {
+	if len(strings.TrimSpace(string(f.text))) == 0 {
+		return
+	}
+	docs, problems := documents(f.source.file, f.text)
+	for _, p := range problems {
+		l.add(f.notYAML(p))
+	}
+	for _, doc := range docs {
+		if doc.Node.Kind != yaml.MappingNode {
+			at := f.position(doc.Node)
+			l.add(Problem{Rule: "val/not-yaml", Problem: diag.Errorf(at.Source, "", "what the template gives here is %s; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node))})
+			continue
+		}
+		for _, n := range items(doc.Node) {
+			l.result.Resources = append(l.result.Resources, &Resource{Node: n, File: f.source.file, from: f})
+		}
+	}
+}
+
+// documents takes a stream apart and goes on behind a document that is broken.
+func documents(file string, text []byte) ([]*repo.Document, diag.Problems) {
+	var docs []*repo.Document
+	var problems diag.Problems
+	skipped := 0 // lines
+	for range 100 {
+		found, err := repo.ParseDocuments(file, text)
+		docs = append(docs, found...)
+		if err == nil {
+			return docs, problems
+		}
+		all := diag.All(err)
+		problems = append(problems, all...)
+		last := 0
+		for _, p := range all {
+			if strings.HasPrefix(p.Message, "key ") { // the others are there
+				continue
+			}
+			last = max(last, p.Line)
+		}
+		if last == 0 {
+			return docs, problems
+		}
+		next, lines := nextDocument(text, last)
+		if next == nil || lines <= skipped {
+			return docs, problems
+		}
+		skipped = lines
+		text = append(slices.Repeat([]byte("\n"), lines), next...)
+	}
+	return docs, problems
+}
+
+// nextDocument gives what is behind the first "---" behind a line, and the number of lines before.
+func nextDocument(text []byte, line int) ([]byte, int) {
+	n := 0
+	for start := 0; start < len(text); {
+		end := len(text)
+		if i := slices.Index(text[start:], '\n'); i >= 0 {
+			end = start + i + 1
+		}
+		if n++; n > line && strings.HasPrefix(string(text[start:end]), "---") {
+			return text[start:], n - 1
+		}
+		start = end
+	}
+	return nil, 0
+}
+
+// items gives the objects of a List, or the object itself, without aliases.
+func items(n *yaml.Node) []*yaml.Node {
+	n = resolve(n)
+	_, kind := find(n, "kind")
+	_, list := find(n, "items")
+	if kind == nil || kind.Value != "List" || list == nil || list.Kind != yaml.SequenceNode {
+		return []*yaml.Node{n}
+	}
+	var all []*yaml.Node
+	for _, each := range list.Content {
+		if each.Kind == yaml.MappingNode {
+			all = append(all, items(each)...)
+		}
+	}
+	return all
+}
+
+// notYAML moves a problem of a rendered text to the line of the template.
+func (f *renderedFile) notYAML(p *diag.Problem) Problem {
+	at := f.position(&yaml.Node{Line: max(p.Line, 1), Column: f.firstColumn(max(p.Line, 1))})
+	rule := "val/not-yaml"
+	message := p.Message
+	switch fileRule(p) {
+	case "yaml/duplicate-key":
+		rule = "yaml/duplicate-key"
+		if _, after, ok := strings.Cut(message, " at line "); ok {
+			var line int
+			if fmt.Sscanf(after, "%d", &line); line > 0 {
+				other := f.position(&yaml.Node{Line: line, Column: f.firstColumn(line)})
+				message = strings.Replace(message, fmt.Sprintf(" at line %d", line), fmt.Sprintf(" at %s", other.Source), 1)
+			}
+		}
+	case "yaml/tab":
+		message = "what the template gives here is not valid YAML: a tab is used for indentation; use spaces"
+	default:
+		message = strings.Replace(message, "not valid YAML: ", "what the template gives here is not valid YAML: ", 1)
+		message = strings.Replace(message, "fix the syntax here or just before", "check its indentation and quotes, here or just before", 1)
+	}
+	return Problem{Rule: rule, Problem: diag.Errorf(at.Source, p.Path, "%s", message), Related: f.related(at)}
+}
+
+// related gives the places of the values that an origin has.
+func (f *renderedFile) related(o Origin) []diag.Related {
+	var all []diag.Related
+	for _, v := range o.Values {
+		if v.At.File != "" {
+			all = append(all, diag.Related{Position: v.At, Message: "value set here"})
+		}
+	}
+	return all
+}
+
+// renderPlain gives the manifests of a folder.
+func renderPlain(ctx context.Context, r *repo.Repo, t Target, result *Result) error {
+	l := &loader{repo: r, result: result}
+	files := t.Files
+	if files == nil {
+		if err := l.unreadable(t.Dir); err != nil {
+			return err
+		}
+		all, err := r.Files(t.Dir)
+		if err != nil {
+			return err
+		}
+		for _, f := range all {
+			if path.Dir(f) == t.Dir && isYAML(f) {
+				files = append(files, f)
+			}
+		}
+	}
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l.manifests(f, "kind")
+	}
+	return nil
+}
+
+func isYAML(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".yaml" || ext == ".yml"
+}
+
+// manifests reads the objects of a file.
+func (l *loader) manifests(file, _ string) {
+	src, err := l.repo.ReadFile(file)
+	if err != nil {
+		for _, p := range diag.All(err) {
+			l.add(Problem{Rule: "yaml/invalid", Problem: p})
+		}
+		return
+	}
+	l.result.Files = append(l.result.Files, file)
+	docs, problems := documents(file, src)
+	for _, p := range problems {
+		l.add(Problem{Rule: fileRule(p), Problem: p})
+	}
+	from := &manifestFile{file: file, src: src}
+	for _, doc := range docs {
+		if doc.APIVersion() == "" || doc.Kind() == "" {
+			continue
+		}
+		for _, n := range items(doc.Node) {
+			l.result.Resources = append(l.result.Resources, &Resource{Node: n, File: file, from: from})
+		}
+	}
+}
