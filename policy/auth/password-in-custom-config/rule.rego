@@ -1,0 +1,38 @@
+# METADATA
+# title: A password set behind the back of the operator
+# description: |-
+#   The operator logs in with the password of auth.secretPath, or with none. A requirepass, masterauth or user of your
+#   own changes what Redis wants: the operator gets NOAUTH or WRONGPASS, and can neither repair nor update anything. The
+#   password is in plain text as well.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: removes an entry of customConfig
+#   remediation: Remove it and name a Secret in spec.auth.secretPath.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 service/redis/client.go, SetCustomRedisConfig
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisConfigMap
+package redisgitops.auth["password-in-custom-config"]
+
+import data.redisgitops.lib.redisfailover
+
+owned := {"masterauth", "masteruser", "requirepass", "user"}
+
+deny contains {
+	"message": sprintf("\"%s\" locks the operator out; remove it, and name a Secret in spec.auth.secretPath", [d.key]),
+	"path": ["spec", "redis", "customConfig", d.index],
+	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "remove"},
+} if {
+	some d in redisfailover.redis
+	d.key in owned
+}
+
+deny contains {
+	"message": sprintf("\"%s\" locks the operator out; remove it, and name a Secret in spec.auth.secretPath", [option]),
+	"path": ["spec", "redis", "command", i],
+} if {
+	some i, word in input.spec.redis.command
+	is_string(word)
+	some [_, option] in regex.find_all_string_submatch_n(`(?:^|\s)(--(?:masterauth|masteruser|requirepass|user))(?:[\s=]|$)`, word, 5)
+}

@@ -1,0 +1,41 @@
+# METADATA
+# title: A placeholder for a password
+# description: |-
+#   A Secret that was copied from an example and applied as it is protects nothing: these are the first passwords that
+#   anybody tries.
+# custom:
+#   severity: warning
+#   strict: error
+#   scope: repository
+#   remediation: Generate a password, and seal it.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 example/redisfailover
+package redisgitops.auth["password-placeholder"]
+
+import data.redisgitops.lib.secrets
+
+deny contains {
+	"message": sprintf("\"%s\" holds a placeholder; put a generated password there, sealed", [key]),
+	"resource": r.id,
+	"path": [place, key],
+} if {
+	some r in data.repo.resources
+	r.kind == "Secret"
+	some place in ["stringData", "data"]
+	some key, _ in r.object[place]
+	regex.match(`(?i)pass|pwd|secret|token|credential`, key)
+	secrets.placeholder(secrets.value(r.object, key))
+}
+
+deny contains {
+	"message": sprintf("\"%s\" holds a placeholder; put a generated password there, sealed", [path[count(path) - 1]]),
+	"file": d.file,
+	"document": d.document,
+	"path": path,
+} if {
+	some d in data.repo.documents
+	d.type == "values"
+	some path in secrets.redis_passwords(d.data)
+	secrets.placeholder(object.get(d.data, path, ""))
+}

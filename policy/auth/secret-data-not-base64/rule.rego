@@ -1,0 +1,26 @@
+# METADATA
+# title: A value of data is not base64
+# description: |-
+#   Values below data of a Secret have to be base64; the API server refuses others, and a word that happens to be base64
+#   becomes something else. Plain text belongs below stringData.
+# custom:
+#   severity: error
+#   kinds: [Secret]
+#   remediation: Move the value to stringData, or encode it.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/427
+#     - https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data
+package redisgitops.auth["secret-data-not-base64"]
+
+import data.redisgitops.lib.secrets
+
+deny contains {
+	"message": sprintf("the value of \"%s\" is not base64; move it to stringData", [key]),
+	"path": ["data", key],
+} if {
+	some key, value in input.data
+	is_string(value)
+	not secrets.filled_in(input, value)
+	not base64.is_valid(regex.replace(value, `\\s`, ""))
+}

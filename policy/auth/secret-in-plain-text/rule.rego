@@ -1,0 +1,44 @@
+# METADATA
+# title: A password in plain text in Git
+# description: |-
+#   Whoever can read the repository, or ever could, has the password: it stays in the history, in clones and in the logs
+#   of pipelines. base64 hides nothing. The operator cannot rotate a password without downtime, so it tends to stay for
+#   years.
+# custom:
+#   severity: warning
+#   strict: error
+#   scope: repository
+#   remediation: Seal it (SealedSecret, SOPS) or fetch it (ExternalSecret, Vault), and take a new password.
+#   since: 0.1.0
+#   references:
+#     - https://kubernetes.io/docs/concepts/security/secrets-good-practices/
+#     - https://github.com/spotahome/redis-operator/issues/568
+package redisgitops.auth["secret-in-plain-text"]
+
+import data.redisgitops.lib.secrets
+
+deny contains {
+	"message": sprintf("the Secret has \"%s\" in plain text; seal it or fetch it by an ExternalSecret, and take a new one", [concat("\", \"", keys)]),
+	"resource": r.id,
+	"path": [place],
+} if {
+	some r in data.repo.resources
+	r.kind == "Secret"
+	not contains(r.file, "templates/") # what a chart renders need not stand in Git
+	some place in ["stringData", "data"]
+	keys := [key | some key, _ in r.object[place]; sensitive(key); secrets.holds(r.object, place, key)]
+	count(keys) > 0
+}
+
+deny contains {
+	"message": sprintf("\"%s\" is in plain text; let the chart name a Secret instead, seal that, and take a new password", [path[count(path) - 1]]),
+	"file": d.file,
+	"document": d.document,
+	"path": path,
+} if {
+	some d in data.repo.documents
+	d.type == "values"
+	some path in secrets.redis_passwords(d.data)
+}
+
+sensitive(key) := regex.match(`(?i)pass|pwd|secret|token|credential|private`, key)

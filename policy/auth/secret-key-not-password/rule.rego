@@ -1,0 +1,55 @@
+# METADATA
+# title: The Secret has no key password
+# description: |-
+#   The operator reads the key password of the Secret and nothing else. Without it, it says that the Secret does not
+#   have a password field, and makes no Redis.
+# custom:
+#   severity: error
+#   scope: repository
+#   remediation: Name the key password.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword
+package redisgitops.auth["secret-key-not-password"]
+
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.secrets
+
+deny contains {
+	"message": sprintf("%s the key \"password\", and the operator reads no other; name it so", [has]),
+	"resource": p.resource,
+	"path": place(p),
+	"key": true,
+	"related": [{"resource": r.id, "path": ["spec", "auth", "secretPath"], "message": "the RedisFailover that needs it"}],
+} if {
+	some r in redisfailover.all
+	some p in meant(r)
+	p.complete
+	not p.keys.password
+	has := words(p)
+}
+
+# meant is the Secret of the name, or one of the namespace that has a key of the name.
+meant(r) := found if {
+	found := secrets.for_redis(r)
+	count(found) > 0
+} else := [p |
+	name := redisfailover.secret(r.object)
+	name != ""
+	not secrets.named[name]
+	some p in secrets.by_key[name]
+	secrets.meets(p, r)
+	secrets.same_namespace(p.namespace, r.namespace)
+]
+
+words(p) := sprintf("\"%s\" is not", [key]) if {
+	some key, _ in p.keys
+	count(p.keys) == 1
+} else := sprintf("Secret \"%s\" lacks", [p.name])
+
+place(p) := path if {
+	some _, path in p.keys
+	count(p.keys) == 1
+} else := array.concat(array.slice(path, 0, count(path) - 1), ["password"]) if {
+	path := p.keys[min(object.keys(p.keys))]
+}

@@ -1,0 +1,51 @@
+# METADATA
+# title: The Secret with the password is not there
+# description: |-
+#   The operator reads the password from the Secret that auth.secretPath names, in the namespace of the RedisFailover.
+#   While there is none it makes no configuration and no Redis. Secrets, SealedSecrets, ExternalSecrets and those of
+#   Vault and other stores count; one that somebody makes by hand is not in the repository, and nobody can tell whether
+#   it is there.
+# custom:
+#   severity: warning
+#   strict: error
+#   scope: repository
+#   fix: writes the name of the one Secret that differs in a letter and has a password
+#   remediation: Correct the name, or put the Secret into the repository, sealed or as an ExternalSecret.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/427
+#     - https://github.com/spotahome/redis-operator/issues/201
+#     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword
+package redisgitops.auth["secret-not-found"]
+
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.secrets
+
+deny contains object.union(violation, fix(near)) if {
+	some r in redisfailover.all
+	name := redisfailover.secret(r.object)
+	regex.match(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`, name)
+	count(object.get(secrets.named, name, [])) == 0 # one of another namespace is another rule's
+	near := similar(r, name)
+	violation := {
+		"message": sprintf("nothing here makes a Secret \"%s\"; %s", [name, advice(near)]),
+		"resource": r.id,
+		"path": ["spec", "auth", "secretPath"],
+		"related": [{"resource": p.resource, "path": ["metadata", "name"], "message": sprintf("Secret \"%s\"", [p.name])} | some p in near],
+	}
+}
+
+# similar are Secrets of the namespace that differ in one letter, or that have a key of the name.
+similar(r, name) := [p |
+	some p in secrets.alike(name)
+	secrets.meets(p, r)
+	secrets.same_namespace(p.namespace, r.namespace)
+]
+
+advice(near) := sprintf("did you mean \"%s\"?", [near[0].name]) if count(near) > 0
+else := "correct the name, or add it as a SealedSecret or an ExternalSecret"
+
+fix(near) := {"fix": {"path": ["spec", "auth", "secretPath"], "op": "set", "value": near[0].name}} if {
+	count({p.name | some p in near}) == 1
+	"password" in object.keys(near[0].keys)
+} else := {}

@@ -1,0 +1,50 @@
+# METADATA
+# title: The Secret is in another namespace
+# description: |-
+#   A RedisFailover can use Secrets of its own namespace only: the operator looks there, and so do the pods. It makes no
+#   Redis while there is none.
+# custom:
+#   severity: error
+#   scope: repository
+#   remediation: Put the Secret into the namespace of the RedisFailover.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword
+package redisgitops.auth["secret-other-namespace"]
+
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.secrets
+
+deny contains object.union(violation, severity(r)) if {
+	some r in redisfailover.all
+	name := redisfailover.secret(r.object)
+	others := [p | some p in secrets.named[name]; secrets.meets(p, r); p.namespace != ""]
+	count(others) > 0
+	wrong(r, name)
+	violation := {
+		"message": sprintf("Secret \"%s\" is in namespace \"%s\" and this RedisFailover %s; put both into one", [name, others[0].namespace, place(r)]),
+		"resource": r.id,
+		"path": ["spec", "auth", "secretPath"],
+		"related": [{"resource": p.resource, "path": ["metadata", "namespace"], "message": "the Secret is here"} | some p in others],
+	}
+}
+
+wrong(r, _) if {
+	r.namespace != ""
+	count(secrets.for_redis(r)) == 0
+}
+
+# Nobody knows where the RedisFailover goes, but the Secret beside it says where that one goes.
+wrong(r, name) if {
+	r.namespace == ""
+	every p in secrets.named[name] {
+		p.unit == r.unit
+		p.namespace != ""
+	}
+}
+
+place(r) := sprintf("in \"%s\"", [r.namespace]) if r.namespace != ""
+else := "names none"
+
+severity(r) := {} if r.namespace != ""
+else := {"severity": "warning"}

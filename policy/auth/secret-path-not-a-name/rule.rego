@@ -1,0 +1,25 @@
+# METADATA
+# title: auth.secretPath is no name of a Secret
+# description: |-
+#   In spite of its name secretPath takes the name of a Secret in the namespace of the RedisFailover, and the operator
+#   reads its key password. With a path, or anything else that no Secret can be called, it finds nothing and makes no
+#   Redis.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   remediation: Write the name of the Secret.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword
+package redisgitops.auth["secret-path-not-a-name"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("secretPath \"%s\" can be no name of a Secret; write the name of one that has the key \"password\"", [name]),
+	"path": ["spec", "auth", "secretPath"],
+} if {
+	name := redisfailover.secret(input)
+	name != ""
+	not regex.match(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`, name)
+}

@@ -1,0 +1,34 @@
+# METADATA
+# title: A password for the sentinels
+# description: |-
+#   The operator speaks to its sentinels without a password and cannot be told one. Sentinels that want one answer
+#   NOAUTH: the operator neither sets the master nor repairs them. As parameters of SENTINEL SET, which customConfig
+#   becomes, these do not exist either.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   fix: removes an entry of customConfig
+#   remediation: Remove it, and restrict who reaches the sentinels by a NetworkPolicy.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 service/redis/client.go, SetCustomSentinelConfig and all calls of sentinels
+package redisgitops.auth["sentinel-password-unsupported"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("the operator speaks to sentinels without a password, and \"%s\" stops it; remove it", [d.key]),
+	"path": ["spec", "sentinel", "customConfig", d.index],
+	"fix": {"path": ["spec", "sentinel", "customConfig", d.index], "op": "remove"},
+} if {
+	some d in redisfailover.sentinel
+	d.key in {"requirepass", "sentinel-pass", "sentinel-user", "user"}
+}
+
+deny contains {
+	"message": sprintf("the operator speaks to sentinels without a password, and \"%s\" locks it out; remove it", [word]),
+	"path": ["spec", "sentinel", "command", i],
+} if {
+	some i, word in input.spec.sentinel.command
+	word in {"--requirepass", "--user"}
+}

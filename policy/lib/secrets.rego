@@ -1,0 +1,196 @@
+# The Secrets of the repository: those that stand there, and those that a controller makes of a resource that stands there.
+package redisgitops.lib.secrets
+
+import data.redisgitops.lib.redisfailover
+
+# kinds that make a Secret of the name at a path, or else of their own name; the keys are known at the paths of keys_at.
+name_at := {
+	"BitwardenSecret": ["spec", "secretName"],
+	"Certificate": ["spec", "secretName"],
+	"ClusterExternalSecret": ["spec", "externalSecretSpec", "target", "name"],
+	"DopplerSecret": ["spec", "managedSecret", "name"],
+	"ExternalSecret": ["spec", "target", "name"],
+	"HCPVaultSecretsApp": ["spec", "destination", "name"],
+	"InfisicalSecret": ["spec", "managedSecretReference", "secretName"],
+	"OnePasswordItem": ["metadata", "name"],
+	"SealedSecret": ["metadata", "name"], # the template's name does not count, see Unseal of sealed-secrets
+	"Secret": ["metadata", "name"],
+	"VaultDynamicSecret": ["spec", "destination", "name"],
+	"VaultPKISecret": ["spec", "destination", "name"],
+	"VaultSecret": ["metadata", "name"],
+	"VaultStaticSecret": ["spec", "destination", "name"],
+}
+
+# providers are {"resource": id, "unit", "set", "namespace", "name", "keys": {"password": path, …}, "complete"}. complete says
+# that there are no other keys. The values are not here.
+providers := array.concat(
+	[p |
+		some r in data.repo.resources
+		path := name_at[r.kind]
+		name := object.get(r.object, path, r.name)
+		is_string(name)
+		p := {
+			"resource": r.id, "unit": r.unit, "set": r.set, "namespace": namespace(r), "name": name,
+			"keys": keys(r), "complete": complete(r),
+		}
+	],
+	[p |
+		some r in data.repo.resources
+		r.kind == "SopsSecret"
+		some template in r.object.spec.secretTemplates
+		p := {
+			"resource": r.id, "unit": r.unit, "set": r.set, "namespace": r.namespace, "name": template.name,
+			"keys": {}, "complete": false,
+		}
+	],
+)
+
+# namespace of the Secret; "" where it may be any: of those that a controller copies into others.
+namespace(r) := "" if {
+	r.kind == "ClusterExternalSecret"
+} else := "" if {
+	some key, _ in r.object.metadata.annotations
+	regex.match(`reflector\.|replicator\.|replicate|appscode\.com/kubed`, key)
+} else := r.namespace
+
+keys(r) := {key: path |
+	some place in ["data", "stringData"]
+	some key, _ in r.object[place]
+	path := [place, key]
+} if {
+	r.kind == "Secret"
+} else := {key: path |
+	some place in [["spec", "encryptedData"], ["spec", "template", "data"]]
+	some key, _ in object.get(r.object, place, {})
+	path := array.concat(place, [key])
+} if {
+	r.kind == "SealedSecret"
+} else := {key: path |
+	some key, _ in r.object.spec.target.template.data
+	path := ["spec", "target", "template", "data", key]
+} if {
+	r.kind == "ExternalSecret"
+	is_object(r.object.spec.target.template.data)
+} else := {entry.secretKey: path |
+	some i, entry in r.object.spec.data
+	path := ["spec", "data", i, "secretKey"]
+} if {
+	r.kind == "ExternalSecret"
+} else := {}
+
+complete(r) if {
+	r.kind in {"Secret", "SealedSecret"}
+	not generated(r)
+} else if {
+	r.kind == "ExternalSecret"
+	not r.object.spec.dataFrom
+	not r.object.spec.target.template.templateFrom
+} else := false
+
+# generated Secrets get their data from elsewhere.
+generated(r) if {
+	count(keys(r)) == 0
+}
+
+generated(r) if {
+	some key, _ in r.object.metadata.annotations
+	regex.match(`avp\.kubernetes\.io|secret-generator|vault|replicate-from`, key)
+}
+
+names := {p.name | some p in providers}
+
+# named gives the providers by the name of the Secret.
+named := {name: found |
+	some name in names
+	found := [p | some p in providers; p.name == name]
+}
+
+# for_redis gives the providers of the Secret that a RedisFailover names, in its namespace.
+for_redis(r) := [p |
+	some p in object.get(named, redisfailover.secret(r.object), [])
+	meets(p, r)
+	same_namespace(p.namespace, r.namespace)
+]
+
+# meets says whether two can be in one cluster: not two ways to deploy one folder.
+meets(p, r) if p.unit != r.unit
+
+meets(p, r) if {
+	p.unit == r.unit
+	p.set == r.set
+}
+
+# same_namespace of two, where "" is one that nobody knows.
+same_namespace(a, b) if a == b
+
+same_namespace("", b) if b != ""
+
+same_namespace(a, "") if a != ""
+
+# value of a key of a Secret, as Redis gets it. Undefined for what is encrypted or filled in later. Never print it.
+value(object, key) := text if {
+	text := object.stringData[key]
+	is_string(text)
+	not filled_in(object, text)
+} else := text if {
+	encoded := object.data[key]
+	is_string(encoded)
+	not filled_in(object, encoded)
+	text := base64.decode(regex.replace(encoded, `\s`, ""))
+	not filled_in(object, text)
+}
+
+# holds says whether a key of a Secret has a value in plain text, or in base64.
+holds(object, place, key) if {
+	text := object[place][key]
+	is_string(text)
+	text != ""
+	not filled_in(object, text)
+	not decoded_is_filled_in(place, text)
+}
+
+decoded_is_filled_in("data", text) if filled_in({}, base64.decode(text))
+
+# filled_in: SOPS, Argo CD's Vault plugin, Flux' substitution or a generator put the value there.
+filled_in(object, _) if object.sops
+
+filled_in(_, text) if regex.match(`^(ENC\[|<path:|<[a-zA-Z0-9_-]+(\s*\|[^>]*)?>$|\$\{|ref\+|vault:|op://)`, text)
+
+# alike gives the providers whose name differs from a text in one letter, or that have a key of that name.
+alike(text) := array.concat(
+	[p | some slip in deletions(text); some p in object.get(by_slip, slip, [])],
+	object.get(by_key, text, []),
+)
+
+# deletions of one letter each, and the text itself: two names share one when they differ in a letter.
+deletions(text) := {concat("", [substring(text, 0, i), substring(text, i + 1, -1)]) | some i in numbers.range(0, count(text) - 1)} | {text}
+
+slips := [{"slip": slip, "provider": p} | some p in providers; some slip in deletions(p.name)]
+
+by_slip := {slip: found |
+	some slip in {s.slip | some s in slips}
+	found := [s.provider | some s in slips; s.slip == slip]
+}
+
+keyed := [{"key": key, "provider": p} | some p in providers; some key, _ in p.keys]
+
+by_key := {key: found |
+	some key in {k.key | some k in keyed}
+	found := [k.provider | some k in keyed; k.key == key]
+}
+
+# placeholder says whether a text stands for a password that somebody forgot to put there.
+placeholder(text) if {
+	regex.match(`(?i)^(.*change[ _-]?(me|this|it)\b.*|changeme.*|(your|my|some)[ _-].*|.*[ _-]here|.*example.*|.*placeholder.*|replace[ _-].*|insert[ _-].*|todo|fixme|x{3,}|\*{3,}|password|passwd|secret|dummy|foobared)$`, text)
+}
+
+# redis_passwords are the paths of values files that hold a password of Redis in plain text: password, or redisPassword, with a
+# step that names Redis.
+redis_passwords(values) := [path |
+	walk(values, [path, text])
+	is_string(text)
+	text != ""
+	regex.match(`(?i)^(redis_?)?(pass(word)?|auth)$`, path[count(path) - 1])
+	regex.match(`(?i)redis`, concat(".", [step | some step in path; is_string(step)]))
+	not filled_in({}, text)
+]
