@@ -103,20 +103,3 @@ canonical(key) := replace(key, "slave", "replica") if {
 } else := key
 
 owned_names := object.keys(owned)
-
-# near gives the names that are at most about two slips away from a key.
-near(key, among) := [name |
-	some name in sort(among)
-	similar(key, name)
-]
-
-similar(a, b) if squash(a) == squash(b)
-
-similar(a, b) if {
-	abs(count(a) - count(b)) < 3
-	count(shorter(a) & shorter(b)) > 0
-}
-
-squash(s) := replace(replace(lower(s), "-", ""), "_", "")
-
-shorter(s) := {concat("", [substring(s, 0, i), substring(s, i + 1, -1)]) | some i in numbers.range(0, count(s) - 1)} | {s}

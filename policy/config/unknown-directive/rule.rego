@@ -17,6 +17,7 @@ package redisgitops.config["unknown-directive"]
 import data.redisgitops.lib.directives
 import data.redisgitops.lib.images
 import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.words
 
 deny contains violation(d, "redis", directives.names, "is no directive of Redis") if {
 	some d in redisfailover.redis
@@ -56,7 +57,7 @@ violation(d, part, among, what) := {
 	"path": ["spec", part, "customConfig", d.index],
 } if {
 	count(d.words) > 1
-	near := directives.near(d.key, among)
+	near := words.near(d.key, among)
 }
 
 remedy(near) := sprintf("did you mean %s?", [concat(" or ", array.slice(near, 0, 3))]) if {

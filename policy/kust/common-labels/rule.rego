@@ -1,0 +1,84 @@
+# METADATA
+# title: A label of the kustomization is in the selector of a Service of the operator's pods
+# description: |-
+#   commonLabels, and labels with includeSelectors, go into the selectors of Services too. The pods of a Redis are made by
+#   the operator and do not have them, so that the Service finds none.
+# custom:
+#   scope: repository
+#   fix: 'writes includeSelectors: false'
+#   since: 0.1.0
+#   remediation: |-
+#     Write labels: [{pairs: …, includeSelectors: false}] in the place of commonLabels.
+#   references:
+#     - Kustomize, labels and commonLabels
+#     - https://github.com/kubernetes-sigs/kustomize/issues/1009
+package redisgitops.kust["common-labels"]
+
+deny contains object.union(
+	{
+		"message": sprintf("%s goes into the selector of the Service \"%s\", and the operator's pods do not have it; write labels with includeSelectors: false", [label, s.service.name]),
+		"file": d.file,
+		"document": d.document,
+		"path": at.path,
+		"key": true,
+		"related": [{"resource": s.service.id, "path": ["spec", "selector"], "message": "the Service"}],
+	},
+	at.fix,
+) if {
+	some s in selecting
+	some label in sort(object.keys(s.selector) - operators)
+	some at in labelling[[label, s.selector[label]]]
+	d := at.document
+	startswith(concat("", [s.service.unit, "/"]), concat("", [parent(d.file), "/"]))
+}
+
+# A base's kustomization stands elsewhere: then the label and its value alone connect them.
+deny contains {
+	"message": sprintf("%s goes into the selector of the Service \"%s\", and the operator's pods do not have it; write labels with includeSelectors: false", [label, s.service.name]),
+	"file": d.file,
+	"document": d.document,
+	"path": at.path,
+	"key": true,
+	"related": [{"resource": s.service.id, "path": ["spec", "selector"], "message": "the Service"}],
+} if {
+	some s in selecting
+	some label in sort(object.keys(s.selector) - operators)
+	places := labelling[[label, s.selector[label]]]
+	every at in places { not startswith(concat("", [s.service.unit, "/"]), concat("", [parent(at.document.file), "/"])) }
+	count(places) == 1
+	some at in places
+	d := at.document
+}
+
+selecting := [{"service": r, "selector": selector} |
+	some r in data.repo.resources
+	r.kind == "Service"
+	selector := r.object.spec.selector
+	of_operator(selector)
+]
+
+of_operator(selector) if selector["app.kubernetes.io/part-of"] == "redis-failover"
+
+of_operator(selector) if selector["redisfailovers-role"]
+
+operators := {
+	"app.kubernetes.io/component", "app.kubernetes.io/managed-by", "app.kubernetes.io/name", "app.kubernetes.io/part-of",
+	"redisfailovers-role", "redisfailovers.databases.spotahome.com/name", "statefulset.kubernetes.io/pod-name",
+}
+
+# labelling are the kustomizations by the label and value that they put into selectors.
+labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["commonLabels", label], "fix": {}} if {
+	some d in kustomizations
+	some label, value in d.data.commonLabels
+}
+
+labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false}}} if {
+	some d in kustomizations
+	some i, entry in d.data.labels
+	entry.includeSelectors == true
+	some label, value in entry.pairs
+}
+
+kustomizations := [d | some d in data.repo.documents; d.type == "kustomization"]
+
+parent(file) := concat("/", array.slice(steps, 0, count(steps) - 1)) if steps := split(file, "/")

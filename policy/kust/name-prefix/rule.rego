@@ -1,0 +1,62 @@
+# METADATA
+# title: A name prefix of the kustomization breaks the names around a Redis
+# description: |-
+#   Kustomize renames the RedisFailover, its Secret and the Services, but does not know that spec.auth.secretPath, the
+#   selectors over the operator's labels and addresses in variables are names too. They go on with the old one.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Give the Redis its whole name in each overlay, with a patch, and no prefix or suffix.
+#   references:
+#     - Kustomize, namePrefix and the name references of custom resources
+package redisgitops.kust["name-prefix"]
+
+deny contains {
+	"message": sprintf("the Redis is called \"%s\" by it, and %s still says \"%s\"; name it in full, without %s", [r.name, what.words, what.name, affix]),
+	"file": d.file,
+	"document": d.document,
+	"path": [affix],
+	"related": [{"resource": what.resource, "path": what.path, "message": "the old name"}],
+} if {
+	some d in data.repo.documents
+	d.type == "kustomization"
+	some affix in ["namePrefix", "nameSuffix"]
+	text := object.get(d.data, affix, "")
+	is_string(text)
+	text != ""
+	some r in failovers[parent(d.file)]
+	some what in broken(r, affix, text)
+}
+
+failovers[r.unit] contains {"id": r.id, "name": r.name, "namespace": r.namespace} if {
+	some r in data.repo.resources
+	r.kind == "RedisFailover"
+}
+
+plain(name, "namePrefix", text) := trim_prefix(name, text) if startswith(name, text)
+
+plain(name, "nameSuffix", text) := trim_suffix(name, text) if endswith(name, text)
+
+# The Secret of that name is renamed, and the Redis asks for the old one.
+broken(r, affix, text) := {{"words": "spec.auth.secretPath", "name": secret, "resource": r.id, "path": ["spec", "auth", "secretPath"]} |
+	secret := data.repo.resources[r.id].object.spec.auth.secretPath
+	some name in secrets[data.repo.resources[r.id].unit]
+	name != secret
+	plain(name, affix, text) == secret
+} | {{"words": "a selector", "name": old, "resource": s.id, "path": ["spec", "selector", "app.kubernetes.io/name"]} |
+	old := plain(r.name, affix, text)
+	some s in selectors[old]
+	s.unit == data.repo.resources[r.id].unit
+}
+
+secrets[r.unit] contains r.name if {
+	some r in data.repo.resources
+	r.kind in {"ExternalSecret", "SealedSecret", "Secret"}
+}
+
+selectors[r.object.spec.selector["app.kubernetes.io/name"]] contains {"id": r.id, "unit": r.unit} if {
+	some r in data.repo.resources
+	r.kind == "Service"
+}
+
+parent(file) := concat("/", array.slice(steps, 0, count(steps) - 1)) if steps := split(file, "/")

@@ -1,0 +1,46 @@
+# What applications use a Redis for: the queue of Sidekiq, or the cache of Rails.
+package redisgitops.lib.rails
+
+import data.redisgitops.lib.url
+import data.redisgitops.lib.workloads
+
+# sidekiq_references are the addresses that Sidekiq takes its jobs from: that of the variable that REDIS_PROVIDER names, else
+# REDIS_URL, and what has Sidekiq, queue or job in its name.
+sidekiq_references := [reference |
+	some reference in url.references
+	sidekiqs[[reference.resource, reference.container]]
+	for_jobs(reference)
+]
+
+sidekiqs[[c.resource, c.path]] if some c in workloads.sidekiq
+
+for_jobs(reference) if reference.name == provider(reference)
+
+for_jobs(reference) if {
+	not provider(reference)
+	reference.name in {"REDIS_URL", "SENTINEL_URL", "REDIS_SENTINEL_URL"}
+}
+
+for_jobs(reference) if regex.match(`(^|_)(SIDEKIQ|QUEUE|JOBS?)(_|$)`, reference.name)
+
+provider(reference) := providers[[reference.resource, reference.container]]
+
+providers[[e.container.resource, e.container.path]] := e.value if {
+	some e in workloads.environment
+	e.name == "REDIS_PROVIDER"
+}
+
+# queues are the uses of a Redis by Sidekiq, by the index of the Redis: {"reference"}.
+queues[i] contains {"reference": reference} if {
+	some reference in sidekiq_references
+	some host in reference.hosts
+	some i in url.redises(host)
+}
+
+# caches are the uses of a Redis as a cache, by the name of the variable.
+caches[i] contains {"reference": reference} if {
+	some reference in url.references
+	regex.match(`(^|_)CACHE(_|$)`, reference.name)
+	some host in reference.hosts
+	some i in url.redises(host)
+}

@@ -1,0 +1,34 @@
+# METADATA
+# title: An object has the name of one that the operator makes
+# description: |-
+#   The operator writes its own content into a Service or ConfigMap of the name rfr-<name>, rfs-<name> and so on, at each
+#   loop; the Service rfr-<name> it deletes while the exporter is off. Argo CD and Flux write theirs back, for ever.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Rename the object.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/names.go
+#     - spotahome/redis-operator operator/redisfailover/service/client.go EnsureNotPresentRedisService
+package redisgitops.name["collides-with-operator"]
+
+import data.redisgitops.lib.services
+
+deny contains {
+	"message": sprintf("the operator makes the %s \"%s\" of the Redis \"%s\" itself and overwrites or deletes this one; rename it", [r.kind, r.name, redis.name]),
+	"resource": r.id,
+	"path": ["metadata", "name"],
+	"related": [{"resource": redis.resource, "path": ["metadata", "name"], "message": "the Redis"}],
+} if {
+	some r in data.repo.resources
+	some i in made[r.kind][r.name]
+	redis := data.repo.redis[i]
+	services.same_namespace(redis.namespace, r.namespace)
+	r.id != redis.resource
+}
+
+made[o.kind][o.name] contains i if {
+	some i, redis in data.repo.redis
+	redis.kind == "RedisFailover"
+	some o in redis.objects
+}

@@ -1,0 +1,23 @@
+# METADATA
+# title: The name of a RedisFailover makes no Service
+# description: |-
+#   The operator makes Services and environment variables of the name (rfs-<name>, RFS_<NAME>_SERVICE_HOST). With a dot, a
+#   capital or an end that is no letter or digit, Kubernetes refuses the Service, or the shutdown script does not find the
+#   sentinels.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Choose a name of lower case letters, digits and -.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisShutdownConfigMap
+#     - Kubernetes, Object Names and IDs
+package redisgitops.name.invalid
+
+deny contains {
+	"message": sprintf("the name \"%s\" is no name of a Service; use lower case letters, digits and -, a letter or digit at both ends", [name]),
+	"path": ["metadata", "name"],
+} if {
+	name := input.metadata.name
+	is_string(name)
+	not regex.match(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`, name)
+}

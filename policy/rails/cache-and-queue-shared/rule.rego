@@ -1,0 +1,30 @@
+# METADATA
+# title: Rails keeps its cache in the Redis of Sidekiq
+# description: |-
+#   A cache wants eviction and fills the memory, a queue must not lose a key: with noeviction a full cache stops the jobs,
+#   with any other policy it drops them. A flush of the cache (FLUSHDB) takes the jobs along when both use one database.
+# custom:
+#   severity: warning
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Make a second Redis with the profile cache, and point the cache there.
+#   references:
+#     - Sidekiq wiki, Using Redis
+#     - HashiCorp Terraform Enterprise support, article 40809186329235 (jobs lost by an eviction policy)
+package redisgitops.rails["cache-and-queue-shared"]
+
+import data.redisgitops.lib.rails
+
+deny contains {
+	"message": sprintf("\"%s\" is the cache and, by %s, the queue of Sidekiq; give the cache a Redis of its own", [redis.name, queue.reference.name]),
+	"resource": cache.reference.resource,
+	"path": cache.reference.path,
+	"related": [{"resource": queue.reference.resource, "path": queue.reference.path, "message": "Sidekiq uses it here"}],
+} if {
+	some i, caches in rails.caches
+	some cache in caches
+	redis := data.repo.redis[i]
+	first := min({[u.reference.resource, u.reference.path] | some u in rails.queues[i]})
+	some queue in rails.queues[i]
+	[queue.reference.resource, queue.reference.path] == first
+}

@@ -1,0 +1,34 @@
+# METADATA
+# title: Sidekiq is given a Redis Cluster
+# description: |-
+#   Sidekiq uses several keys in one step, which a cluster refuses with CROSSSLOT as soon as they are on different shards.
+#   Its author says that clusters are not supported.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Use a RedisFailover, or another Redis with one master.
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/614
+#     - Sidekiq wiki, Using Redis
+package redisgitops.rails["cluster-for-sidekiq"]
+
+import data.redisgitops.lib.rails
+import data.redisgitops.lib.services
+
+deny contains {
+	"message": sprintf("\"%s\" is a cluster, which Sidekiq does not support; use a Redis with sentinels", [host.service]),
+	"resource": reference.resource,
+	"path": reference.path,
+	"related": [{"resource": id, "path": ["kind"], "message": "the cluster"}],
+} if {
+	some reference in rails.sidekiq_references
+	some host in reference.hosts
+	some id in clusters[host.service]
+	services.same_namespace(data.repo.resources[id].namespace, host.namespace)
+}
+
+clusters[concat("", [r.name, suffix])] contains r.id if {
+	some r in data.repo.resources
+	r.kind == "RedisCluster"
+	some suffix in ["", "-leader", "-follower", "-master"]
+}

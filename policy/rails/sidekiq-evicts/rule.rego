@@ -1,0 +1,34 @@
+# METADATA
+# title: The Redis of Sidekiq evicts jobs
+# description: |-
+#   When memory is full, every policy but noeviction drops keys, and with them jobs, retries and schedules, without a
+#   trace. With noeviction pushing a job fails instead, and the application sees it.
+# custom:
+#   scope: repository
+#   fix: writes noeviction
+#   since: 0.1.0
+#   remediation: Write maxmemory-policy noeviction, and give caches a Redis of their own.
+#   references:
+#     - Sidekiq wiki, Using Redis
+#     - HashiCorp Terraform Enterprise support, article 40809186329235 (jobs lost by an eviction policy)
+package redisgitops.rails["sidekiq-evicts"]
+
+import data.redisgitops.lib.rails
+import data.redisgitops.lib.workloads
+
+deny contains {
+	"message": sprintf("Sidekiq keeps its jobs in \"%s\", and %s drops them when memory is full; write noeviction", [redis.name, p.value]),
+	"resource": redis.resource,
+	"path": p.path,
+	"related": [{"resource": use.reference.resource, "path": use.reference.path, "message": "Sidekiq uses it here"}],
+	"fix": {"path": p.path, "op": "set", "value": concat("", [p.words, "noeviction"])},
+} if {
+	some i, uses in rails.queues
+	redis := data.repo.redis[i]
+	redis.kind == "RedisFailover"
+	p := workloads.policy(data.repo.resources[redis.resource].object)
+	p.value != "noeviction"
+	first := min({[u.reference.resource, u.reference.path] | some u in uses})
+	some use in uses
+	[use.reference.resource, use.reference.path] == first
+}

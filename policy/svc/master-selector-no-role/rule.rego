@@ -1,0 +1,45 @@
+# METADATA
+# title: A Service for the master selects all copies
+# description: |-
+#   The operator labels the master with redisfailovers-role: master and moves the label at a failover. A Service without
+#   it spreads its connections over master and replicas, and most writes fail with READONLY.
+# custom:
+#   scope: repository
+#   fix: adds the role to the selector
+#   since: 0.1.0
+#   remediation: |-
+#     Add redisfailovers-role: master to the selector.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/names.go, generator.go
+package redisgitops.svc["master-selector-no-role"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("the Service \"%s\" selects every copy of \"%s\", and replicas refuse writes; add redisfailovers-role: master to its selector", [s.service.name, redis.name]),
+	"resource": s.service.id,
+	"path": ["spec", "selector"],
+	"related": [{"resource": redis.resource, "path": ["metadata", "name"], "message": "the Redis"}],
+	"fix": {"path": ["spec", "selector", "redisfailovers-role"], "op": "add", "value": "master"},
+} if {
+	some s in services.selecting
+	s.role == "any"
+	redis := data.repo.redis[s.redis]
+	s.service.object.spec.selector["app.kubernetes.io/component"] == "redis"
+	object.get(s.service.object, ["spec", "clusterIP"], "") != "None"
+	for_writes(s.service.name)
+	object.get(data.repo.resources[redis.resource].object, ["spec", "redis", "replicas"], 3) != 1
+}
+
+for_writes(name) if regex.match(`(^|-)(master|primary|leader|writer?|rw)(-|$)`, name)
+
+# Or an address for writes names it.
+for_writes(name) if addressed[name]
+
+addressed[host.service] if {
+	some reference in url.references
+	reference.scheme in {"redis", "rediss"}
+	not regex.match(`(?i)READ|REPLICA|SLAVE`, reference.name)
+	some host in reference.hosts
+}

@@ -1,0 +1,80 @@
+# METADATA
+# title: A Service leads to no port of a Redis
+# description: |-
+#   The selector of a Service has to be the labels that the operator gives its pods, and its targetPort the port of Redis.
+#   Otherwise it has no endpoints, or refuses connections.
+# custom:
+#   scope: repository
+#   fix: writes the port by its name
+#   since: 0.1.0
+#   remediation: |-
+#     Select app.kubernetes.io/name: <name of the RedisFailover>, and the port by its name redis.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/names.go, generator.go
+package redisgitops.svc["selector-or-port-wrong"]
+
+import data.redisgitops.lib.services
+
+deny contains {
+	"message": sprintf("no Redis of namespace \"%s\" is called \"%s\"; %s", [r.namespace, name, words(names_of(r.namespace))]),
+	"resource": r.id,
+	"path": ["spec", "selector", key],
+} if {
+	some r in data.repo.resources
+	r.kind == "Service"
+	selector := r.object.spec.selector
+	operators(selector)
+	key := key_of(selector)
+	name := selector[key]
+	count(names_of(r.namespace)) > 0
+	count({i | some i in services.redis_named[name]}) == 0
+}
+
+deny contains object.union(
+	{
+		"message": sprintf("the Redis \"%s\" answers on %d and not on \"%v\"; write targetPort: redis", [redis.name, redis.port, port.targetPort]),
+		"resource": s.service.id,
+		"path": ["spec", "ports", i, "targetPort"],
+		"related": [{"resource": redis.resource, "path": ["spec", "redis", "port"], "message": "the port"}],
+	},
+	{"fix": {"path": ["spec", "ports", i, "targetPort"], "op": "set", "value": "redis"}},
+) if {
+	some s in services.selecting
+	s.role != "sentinels"
+	redis := data.repo.redis[s.redis]
+	some i, port in s.service.object.spec.ports
+	wrong(port.targetPort, redis.port)
+}
+
+wrong(target, port) if {
+	is_number(target)
+	not target in {port, 9121}
+	not extra_ports # of containers beside Redis
+}
+
+wrong(target, _) if {
+	is_string(target)
+	regex.match(`^(redis-.*|.*-redis|tcp-redis|client|db|server)$`, target)
+}
+
+extra_ports if {
+	some redis in data.repo.redis
+	count(object.get(data.repo.resources[redis.resource].object, ["spec", "redis", "extraContainers"], [])) > 0
+}
+
+operators(selector) if selector["app.kubernetes.io/part-of"] == "redis-failover"
+
+operators(selector) if selector["redisfailovers-role"]
+
+key_of(selector) := "redisfailovers.databases.spotahome.com/name" if {
+	selector["redisfailovers.databases.spotahome.com/name"]
+} else := "app.kubernetes.io/name" if selector["app.kubernetes.io/name"]
+
+names_of(namespace) := sort(object.get(named, namespace, set()) | object.get(named, "", set()))
+
+named[redis.namespace] contains redis.name if {
+	some redis in data.repo.redis
+	redis.kind == "RedisFailover"
+}
+
+words(names) := sprintf("there is %s", [concat(", ", array.slice(names, 0, 3))])

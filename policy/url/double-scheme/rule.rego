@@ -1,0 +1,26 @@
+# METADATA
+# title: An address begins with two schemes
+# description: |-
+#   Libraries take what follows the first :// for the host, so that the connection fails with a name that cannot be
+#   resolved. The page of Reclaim the Stack shows such an address.
+# custom:
+#   scope: repository
+#   fix: writes the second scheme alone
+#   since: 0.1.0
+#   remediation: Write one scheme.
+#   references:
+#     - Reclaim the Stack, the page about Redis
+package redisgitops.url["double-scheme"]
+
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("\"%s\" has two schemes; write \"%s\"", [match, second]),
+	"resource": t.resource,
+	"path": t.path,
+	"fix": {"path": t.path, "op": "set", "value": replace(t.text, match, second)},
+} if {
+	some t in url.texts
+	contains(t.text, "://")
+	[[match, second]] := regex.find_all_string_submatch_n(`\b[a-z][a-z+-]*://((?:rediss?|valkeys?|redis-sentinel|rediss?\+sentinel|sentinel)://)`, t.text, 1)
+}

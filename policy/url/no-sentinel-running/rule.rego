@@ -1,0 +1,41 @@
+# METADATA
+# title: An address asks sentinels that do not run
+# description: |-
+#   While spec.bootstrapNode is there without allowSentinels, the operator runs no sentinels, and in forks from version 4
+#   on sentinels are off until sentinel.enabled is true. Clients that ask them find no master.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Use an address of the master until the sentinels run.
+#   references:
+#     - spotahome/redis-operator api/redisfailover/v1/bootstrapping.go
+#     - Saremox/redis-operator api/redisfailover/v1/defaults.go
+package redisgitops.url["no-sentinel-running"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("the Redis \"%s\" runs without sentinels%s; use an address of the master", [redis.name, why(redis)]),
+	"resource": reference.resource,
+	"path": reference.path,
+	"related": [{"resource": redis.resource, "path": ["spec"], "message": "the Redis"}],
+} if {
+	some reference in url.references
+	some host in reference.hosts
+	startswith(host.service, "rfs-")
+	some i in services.redis_named[trim_prefix(host.service, "rfs-")]
+	redis := data.repo.redis[i]
+	redis.kind == "RedisFailover"
+	services.same_namespace(redis.namespace, host.namespace)
+	why(redis)
+}
+
+why(redis) := " while spec.bootstrapNode is there" if {
+	spec := data.repo.resources[redis.resource].object.spec
+	is_object(spec.bootstrapNode)
+	object.get(spec.bootstrapNode, "allowSentinels", false) != true
+	object.get(spec.bootstrapNode, "enabled", true) != false
+} else := ", because sentinel.enabled is not true" if {
+	data.repo.resources[redis.resource].object.spec.sentinel.enabled == false
+}

@@ -1,0 +1,33 @@
+# METADATA
+# title: An address names one pod of a Redis
+# description: |-
+#   rfr-<name>-0 is the master by chance. After a failover it is a replica, which refuses writes, and after a restart it
+#   may be either.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Use a Service that selects the master, or ask the sentinels.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/generator.go
+package redisgitops.url["pod-pinned"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("\"%s\" is one pod, which is a replica after the next failover; use the Service of the master", [name]),
+	"resource": reference.resource,
+	"path": reference.path,
+} if {
+	some reference in url.references
+	some host in reference.hosts
+	name := concat("", {n | some n in [host.pod, host.service]; regex.match(`^rfr-.*-[0-9]+$`, n)})
+	name != ""
+	not known(host, name)
+}
+
+# A Redis may be called so: then its Service is.
+known(host, name) if {
+	name == host.service
+	count(services.namespaces(name)) > 0
+}

@@ -1,0 +1,67 @@
+# METADATA
+# title: An address names the Service of the metrics
+# description: |-
+#   rfr-<name> is a headless Service for the exporter: it resolves to every copy of the Redis, and to none while the
+#   exporter is off. Writes that reach a replica fail with READONLY, and publish and subscribe see only a part of the
+#   messages.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Use a Service that selects the master, or ask the sentinels.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisService
+#     - spotahome/redis-operator operator/redisfailover/ensurer.go
+package redisgitops.url["rfr-service"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains object.union(
+	{
+		"message": sprintf("\"%s\" is the operator's Service for metrics and leads to every copy, and replicas refuse writes; %s", [host.service, remedy(host)]),
+		"resource": reference.resource,
+		"path": reference.path,
+	},
+	severity(copies(host)),
+) if {
+	some reference in url.references
+	some host in reference.hosts
+	host.pod == ""
+	startswith(host.service, "rfr-")
+	host.port != 9121
+	not own(host)
+}
+
+# own says whether the user's own Service of that name leads to the master (name/collides-with-operator tells about it).
+own(host) if {
+	some e in services.behind(host.service, host.namespace)
+	e.role == "writes"
+}
+
+copies(host) := max(found) if {
+	found := [n |
+		some i in services.redis_named[trim_prefix(host.service, "rfr-")]
+		n := object.get(data.repo.resources[data.repo.redis[i].resource].object, ["spec", "redis", "replicas"], 3)
+		is_number(n)
+	]
+	count(found) > 0
+} else := 3
+
+severity(1) := {"severity": "warning"}
+
+severity(n) := {} if n != 1
+
+remedy(host) := sprintf("use \"%s\"", [concat("\" or \"", array.slice(masters, 0, 2))]) if {
+	masters := sort({name |
+		some i in services.redis_named[trim_prefix(host.service, "rfr-")]
+		some name in leading[i]
+	})
+	count(masters) > 0
+} else := sprintf("add a Service that selects redisfailovers-role: master, or ask the sentinels at \"rfs-%s\"", [trim_prefix(host.service, "rfr-")])
+
+# leading are the Services that lead to the master of a Redis.
+leading[e.redis] contains name if {
+	some name, endpoints in services.endpoints
+	some e in endpoints
+	e.role == "writes"
+}

@@ -1,0 +1,35 @@
+# METADATA
+# title: An address names a Service that this version of the operator does not make
+# description: |-
+#   The Services rfrm-<name> and rfrs-<name> came with 1.3.0, which has no tag: images and manifests of v1.2.4, the last
+#   release, do not make them.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Add a Service of your own for the master, or install a version that makes it and set operator.version.
+#   references:
+#     - spotahome/redis-operator, the difference of v1.2.4 and 632aa3da
+package redisgitops.url["rfrm-not-in-version"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("operator %s makes no Service \"%s\"; add a Service that selects redisfailovers-role: %s, or use a version from 1.3.0 on", [version, host.service, roles[prefix]]),
+	"resource": reference.resource,
+	"path": reference.path,
+} if {
+	data.settings.operator.name == "spotahome"
+	version := data.settings.operator.version
+	semver.is_valid(version)
+	semver.compare(version, "1.3.0") < 0
+	some reference in url.references
+	some host in reference.hosts
+	prefix := substring(host.service, 0, 5)
+	roles[prefix]
+	some i in services.redis_named[substring(host.service, 5, -1)]
+	data.repo.redis[i].kind == "RedisFailover"
+	count(services.behind(host.service, host.namespace)) == 0
+}
+
+roles := {"rfrm-": "master", "rfrs-": "slave"}

@@ -1,0 +1,30 @@
+# METADATA
+# title: An address for writes names the Service of the replicas
+# description: |-
+#   rfrs-<name> leads to replicas only, and they refuse writes with READONLY. It is for reads, by a name that says so,
+#   such as REDIS_READ_URL.
+# custom:
+#   severity: warning
+#   scope: repository
+#   fix: writes rfrm- for rfrs-
+#   since: 0.1.0
+#   remediation: Use rfrm-<name> for writes.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisSlaveService
+package redisgitops.url["rfrs-for-writes"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("\"%s\" leads to replicas, which refuse writes; use \"%s\", or a name for the variable with READ in it", [host.service, concat("", ["rfrm-", trim_prefix(host.service, "rfrs-")])]),
+	"resource": reference.resource,
+	"path": reference.path,
+	"fix": url.replaced(reference, host.service, concat("", ["rfrm-", trim_prefix(host.service, "rfrs-")])),
+} if {
+	some reference in url.references
+	not regex.match(`(?i)READ|REPLICA|SLAVE|SECONDARY|_RO(_|$)`, reference.name)
+	some host in reference.hosts
+	startswith(host.service, "rfrs-")
+	count(services.behind(host.service, host.namespace)) > 0
+}

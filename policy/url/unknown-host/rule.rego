@@ -1,0 +1,132 @@
+# METADATA
+# title: The address of a Redis leads nowhere
+# description: |-
+#   No Service of that name stands in the repository and no operator makes one, so that the name does not resolve. Most
+#   often the Redis was renamed, or the address was copied from another application.
+# custom:
+#   scope: repository
+#   fix: writes the one Service that it can be
+#   since: 0.1.0
+#   remediation: Write the name of the Service of the Redis.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/names.go
+package redisgitops.url["unknown-host"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+import data.redisgitops.lib.words
+
+deny contains object.union(
+	{
+		"message": sprintf("no Service \"%s\" is in the repository%s; %s", [host.service, where(host.namespace), remedy(near, all)]),
+		"resource": reference.resource,
+		"path": reference.path,
+	},
+	fix(reference, host, near),
+) if {
+	count(data.repo.redis) > 0
+	some reference in url.references
+	some host in reference.hosts
+	host.pod == ""
+	count(services.namespaces(host.service)) == 0
+	not foreign(host)
+	all := candidates(reference, host)
+	near := words.near(host.service, all)
+}
+
+# A host counts as ours when the operator's prefix says so, or when a Redis of this repository is in the same namespace and nothing
+# that comes from elsewhere, such as a chart, brings Services there.
+foreign(host) if {
+	not regex.match(`^rf(s|rm|rs)-`, host.service)
+	not managed[host.namespace]
+}
+
+# Of url/rfr-service, and of url/rfrm-not-in-version when there is such a Redis.
+foreign(host) if startswith(host.service, "rfr-")
+
+foreign(host) if {
+	regex.match(`^rfr[ms]-`, host.service)
+	services.redis_named[substring(host.service, 5, -1)]
+}
+
+managed[redis.namespace] if {
+	some redis in data.repo.redis
+	redis.namespace != ""
+	not elsewhere[redis.namespace]
+	not elsewhere[""]
+}
+
+# elsewhere are the namespaces that charts, remote bases and releases of elsewhere go to; "" when one does not say.
+elsewhere[namespace] if {
+	some r in data.repo.resources
+	r.kind == "Application"
+	some key in ["chart", "repoURL"]
+	some s in array.concat([object.get(r.object, ["spec", "source"], {})], object.get(r.object, ["spec", "sources"], []))
+	object.get(s, "chart", "") != ""
+	s[key]
+	namespace := object.get(r.object, ["spec", "destination", "namespace"], "")
+}
+
+elsewhere[namespace] if {
+	some r in data.repo.resources
+	r.kind in {"HelmRelease", "HelmChart"}
+	namespace := object.get(r.object, ["spec", "targetNamespace"], r.namespace)
+}
+
+elsewhere[namespace] if {
+	some d in data.repo.documents
+	d.type == "kustomization"
+	some list in ["resources", "bases", "helmCharts"]
+	some entry in d.data[list]
+	remote(entry)
+	namespace := object.get(d.data, "namespace", "")
+}
+
+elsewhere[namespace] if {
+	some d in data.repo.documents
+	d.type == "chart"
+	count(object.get(d.data, "dependencies", [])) > 0
+	namespace := object.get(namespaces, d.file, "")
+}
+
+namespaces[a.chart.file] := a.namespace if some a in data.repo.applications
+
+remote(entry) if is_object(entry)
+
+remote(entry) if {
+	is_string(entry)
+	regex.match(`^(https?://|git@|ssh://|github\.com)`, entry)
+	not contains(entry, "redis-operator")
+}
+
+where("") := ""
+
+where(namespace) := sprintf(" for the namespace \"%s\"", [namespace]) if namespace != ""
+
+# candidates are the Services of that use of the Redis in the same namespace.
+candidates(reference, host) := sort(object.get(leading, [[host.namespace, role(reference, host)]], set()))
+
+leading[[e.namespace, e.role]] contains name if {
+	some name, endpoints in services.endpoints
+	some e in endpoints
+}
+
+role(reference, host) := "sentinels" if {
+	url.sentinel(reference)
+} else := "sentinels" if {
+	host.port == 26379
+} else := "sentinels" if {
+	startswith(host.service, "rfs-")
+} else := "writes"
+
+remedy(near, all) := sprintf("did you mean \"%s\"?", [concat("\" or \"", array.slice(near, 0, 3))]) if {
+	count(near) > 0
+} else := sprintf("there is \"%s\"", [concat("\" and \"", array.slice(all, 0, 3))]) if {
+	count(all) > 0
+} else := "correct the name"
+
+fix(reference, host, [name]) := {"fix": url.replaced(reference, host.service, name)} if {
+	count(split(reference.text, host.service)) == 2
+} else := {}
+
+fix(_, _, near) := {} if count(near) != 1

@@ -1,0 +1,60 @@
+# METADATA
+# title: Sentinels are asked for a master that they do not know
+# description: |-
+#   Sentinels answer only for the master names they watch. The operator's watch mymaster and nothing else; another name
+#   gets no answer, and the client reports that it has no master.
+# custom:
+#   scope: repository
+#   fix: writes the name that the sentinels know
+#   since: 0.1.0
+#   remediation: Write mymaster.
+#   references:
+#     - spotahome/redis-operator service/redis/client.go masterName
+package redisgitops.url["wrong-master-name"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+import data.redisgitops.lib.workloads
+
+deny contains {
+	"message": sprintf("the sentinels \"%s\" know the master \"%s\" and not \"%s\"; write %s", [host.service, redis.masterName, reference.master, redis.masterName]),
+	"resource": reference.resource,
+	"path": reference.path,
+	"fix": url.replaced(reference, concat("/", [host.text, reference.master]), concat("/", [host.text, redis.masterName])),
+} if {
+	some reference in url.references
+	url.sentinel(reference)
+	reference.master != ""
+	some host in reference.hosts
+	some i in sentinels(host)
+	redis := data.repo.redis[i]
+	not redis.masterName in {"", reference.master}
+}
+
+deny contains {
+	"message": sprintf("the sentinels of \"%s\" know the master \"%s\" and not \"%s\"; write %s", [redis.name, redis.masterName, e.value, redis.masterName]),
+	"resource": e.container.resource,
+	"path": array.concat(e.container.path, ["env", e.index, "value"]),
+	"fix": {"path": array.concat(e.container.path, ["env", e.index, "value"]), "op": "set", "value": redis.masterName},
+} if {
+	some e in workloads.environment
+	regex.match(`(?i)SENTINEL.*(MASTER|SERVICE)(_?(NAME|SET|GROUP|ID))?$|MASTER_(NAME|SET|GROUP)$`, e.name)
+	regex.match(`^[A-Za-z][A-Za-z0-9_.-]*$`, e.value)
+	asked := asks[[e.container.resource, e.container.path]]
+	count(asked) == 1
+	some i in asked
+	redis := data.repo.redis[i]
+	not redis.masterName in {"", e.value}
+}
+
+sentinels(host) := {e.redis |
+	some e in services.behind(host.service, host.namespace)
+	e.role == "sentinels"
+}
+
+# asks are the Redis whose sentinels a container asks.
+asks[[reference.resource, reference.container]] contains i if {
+	some reference in url.references
+	some host in reference.hosts
+	some i in sentinels(host)
+}

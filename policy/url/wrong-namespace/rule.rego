@@ -1,0 +1,32 @@
+# METADATA
+# title: The address of a Redis names another namespace
+# description: |-
+#   The Service is in one namespace and the address in another, so that the name does not resolve. The templates of
+#   Reclaim the Stack write .default.svc, which is wrong as soon as the application goes elsewhere.
+# custom:
+#   scope: repository
+#   fix: writes the namespace that the Service is in
+#   since: 0.1.0
+#   remediation: Write the namespace that the application is deployed to.
+#   references:
+#     - Reclaim the Stack, generators/resources/redis.yaml
+package redisgitops.url["wrong-namespace"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("\"%s\" is in the namespace \"%s\" and not in \"%s\"; write \"%s\"", [host.service, there, host.namespace, url.full(host, host.service, there)]),
+	"resource": reference.resource,
+	"path": reference.path,
+	"fix": url.replaced(reference, sprintf("%s.%s", [host.service, host.namespace]), sprintf("%s.%s", [host.service, there])),
+} if {
+	some reference in url.references
+	some host in reference.hosts
+	not host.short
+	found := services.namespaces(host.service)
+	count(found) == 1
+	some there in found
+	there != ""
+	there != host.namespace
+}

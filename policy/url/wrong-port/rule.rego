@@ -1,0 +1,45 @@
+# METADATA
+# title: The address of a Redis has a port that nothing listens on
+# description: |-
+#   Redis listens on spec.redis.port, 6379 if it is not set, and sentinels on 26379. With another port the connection is
+#   refused.
+# custom:
+#   scope: repository
+#   fix: writes the port of the Service
+#   since: 0.1.0
+#   remediation: Write the port of the Service.
+#   references:
+#     - spotahome/redis-operator operator/redisfailover/service/constants.go
+package redisgitops.url["wrong-port"]
+
+import data.redisgitops.lib.services
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("\"%s\" answers on %s and not on %d; write \"%s\"", [host.service, listed(ports), asked, corrected(host, ports)]),
+	"resource": reference.resource,
+	"path": reference.path,
+	"fix": url.replaced(reference, host.text, corrected(host, ports)),
+} if {
+	some reference in url.references
+	some host in reference.hosts
+	host.pod == ""
+	not startswith(host.service, "rfr-") # of url/rfr-service
+	asked := asks(reference, host)
+	ports := {p | some e in services.behind(host.service, host.namespace); some p in e.ports}
+	count(ports) > 0
+	not asked in ports
+}
+
+asks(_, host) := host.port if host.port != 0
+
+asks(reference, host) := default_ports[reference.scheme] if host.port == 0
+
+default_ports := {
+	"redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379,
+	"redis-sentinel": 26379, "redis-sentinels": 26379, "redis+sentinel": 26379, "rediss+sentinel": 26379, "sentinel": 26379,
+}
+
+listed(ports) := concat(" and ", [sprintf("%d", [p]) | some p in sort(ports)])
+
+corrected(host, ports) := sprintf("%s:%d", [split(host.text, ":")[0], min(ports)])
