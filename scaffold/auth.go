@@ -110,15 +110,18 @@ func (s *resource) authSecret(machine Machine) (string, error) {
 // check refuses what was asked for and has no effect with the method that it came to: a password that somebody believes to be
 // in a store must not silently be none.
 func (a Auth) check(method AuthMethod) error {
+	if !slices.Contains(AuthMethods(), string(cmp.Or(method, NoAuth))) {
+		return nil // a problem of its own
+	}
 	var problems diag.Problems
-	useless := func(given bool, flag string, needs ...AuthMethod) {
-		if given && !slices.Contains(needs, method) && slices.Contains(AuthMethods(), string(cmp.Or(method, NoAuth))) {
-			problems = append(problems, diag.Errorf(diag.Position{}, "", "%s has no effect without --auth %s; add it, or leave %s out", flag, needs[0], flag))
+	useless := func(given bool, what string, needs ...AuthMethod) {
+		if given && !slices.Contains(needs, method) {
+			problems = append(problems, diag.Errorf(diag.Position{}, "", "%s has no effect with --auth %s; use --auth %s, or leave it out", what, cmp.Or(method, NoAuth), needs[0]))
 		}
 	}
 	useless(a.Store != "", "--store", External)
 	useless(a.Cert != nil, "--cert", Sealed)
-	useless(a.Secret != "", "the Secret's name "+a.Secret, Existing, Sealed, External)
+	useless(a.Secret != "", fmt.Sprintf("the name %q of a Secret", a.Secret), Existing, Sealed, External)
 	return problems.Err()
 }
 

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
@@ -48,6 +49,16 @@ func parseExample(file, text string) (example, error) {
 	}
 	var doc yaml.Node
 	body := strings.Join(lines, "\n") + "\n"
+	if _, err := repo.ParseDocuments(file, []byte(body)); err != nil {
+		for _, p := range diag.All(err) {
+			p.Line += firstLine - 1
+			if p.Column > 0 {
+				p.Column += len("# ")
+			}
+			p.Message = "the example values are " + p.Message
+		}
+		return nil, err
+	}
 	if err := yaml.Unmarshal([]byte(body), &doc); err != nil {
 		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "",
 			"the example values are not YAML: %s; correct the comment", strings.TrimPrefix(err.Error(), "yaml: "))

@@ -87,6 +87,9 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 		if err != nil {
 			return nil, err
 		}
+		if strings.TrimSpace(string(src)) == "" {
+			return nil, diag.Errorf(diag.Position{File: file}, "", "the generator is empty; write a template, or remove the file")
+		}
 		return &Generator{Type: typ, File: file, Text: string(src)}, nil
 	}
 	if text := builtIn(typ); text != nil {

@@ -171,3 +171,17 @@ func records(r *repo.Repo, application string) ([]*record, error) {
 	}
 	return out, nil
 }
+
+// Generated gives the names of what generate made in an application: redis-cache, deployment-web.
+func Generated(r *repo.Repo, application string) ([]string, error) {
+	if err := repo.CheckName("application name", application); err != nil {
+		return nil, err
+	}
+	all, err := records(r, application)
+	names := make([]string, len(all))
+	for i, rec := range all {
+		names[i] = rec.Name
+	}
+	slices.Sort(names)
+	return names, err
+}

@@ -86,7 +86,7 @@ func PlanUpdate(ctx context.Context, r *repo.Repo, config *cue.Config, req Updat
 		return nil, diag.Errorf(diag.Position{}, "", "application %q has no generated resource %q; generate it, with --keep where it is there already", req.App, req.Name)
 	}
 	if unrecorded > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%d files that look generated have no record; `redis-gitops generate update APP` looks for their origin in Git's history", unrecorded))
+		p.Notes = append(p.Notes, fmt.Sprintf("files that look generated and have no record: %d; `redis-gitops generate update APP` looks for their origin in Git's history", unrecorded))
 	}
 	return p, p.err()
 }

@@ -210,7 +210,7 @@ func TestUpdateFromHistory(t *testing.T) {
 		})
 	}
 	p, err := PlanUpdate(context.Background(), setup(), config(t, ""), UpdateRequest{Past: fails(errors.New("asked"))})
-	if err != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "1 files that look generated have no record") {
+	if err != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "files that look generated and have no record: 1; ") {
 		t.Errorf("of everything: %v, %q", err, p.Notes)
 	}
 }

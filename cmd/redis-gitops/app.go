@@ -39,7 +39,8 @@ type app struct {
 	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
 	openFs func(dir string) (lockedFs, error)
 
-	lines *bufio.Reader // of in, once somebody was asked
+	ctx   context.Context // of the run: the first Ctrl-C ends it
+	lines *bufio.Reader   // of in, once somebody was asked
 
 	dir        string
 	configFile string
@@ -71,9 +72,14 @@ type errCode int
 func (e errCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func (a *app) run(ctx context.Context, args []string) int {
+	out := &checkedWriter{Writer: a.out}
+	a.ctx, a.out = ctx, out
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("the output could not be written: %w", out.err)
+	}
 	var code errCode
 	switch {
 	case err == nil:
@@ -87,13 +93,27 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return exitError
 }
 
+// checkedWriter remembers that a write failed: half of a patch must not look like a whole one.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "redis-gitops",
 		Short:         "Scaffold Redis in a GitOps repository",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          subcommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.in)
@@ -109,6 +129,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
+	complete(root, "color", colorModes)
 	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.rdbCommand(), a.versionCommand())
 	return root
 }
@@ -165,14 +186,34 @@ func (a *app) open(write bool) (*opened, error) {
 		Applications: l.Applications, Generators: l.Generators, Platform: l.Platform, PlatformApplications: l.PlatformApplications,
 	}})
 	if err != nil {
-		return nil, err
+		return nil, located(fs, file, err)
 	}
 	return o, nil
 }
 
+// located puts problems with a configuration, told by their paths, at their lines.
+func located(fs afero.Fs, file string, err error) error {
+	problems := diag.All(err)
+	plain, openErr := repo.Open(fs, repo.Options{})
+	if openErr != nil {
+		return err
+	}
+	docs, docsErr := plain.Documents(file)
+	for _, p := range problems {
+		if p.Path == "" || p.File != "" || docsErr != nil || len(docs) == 0 {
+			continue
+		}
+		p.File = file
+		if n := docs[0].Get(strings.Split(p.Path, ".")...); n != nil {
+			p.Position = docs[0].At(n)
+		}
+	}
+	return err
+}
+
 // recover locks the repository and finishes or undoes what a killed run left, and says so.
 func (a *app) recover(fs lockedFs) error {
-	if err := fs.Lock(); err != nil {
+	if err := a.lock(fs); err != nil {
 		return errors.Join(err, fs.Close())
 	}
 	recovery, err := repo.Recover(fs)
@@ -185,6 +226,31 @@ func (a *app) recover(fs lockedFs) error {
 	}
 	fmt.Fprintf(a.err, "an interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
 	return nil
+}
+
+// lockWait is how long a run waits for another one, which takes milliseconds unless it asks its user something.
+const lockWait = 10 * time.Second
+
+// lock keeps other runs out of the repository, and waits for one that is at work.
+func (a *app) lock(fs lockedFs) error {
+	ctx, cancel := context.WithTimeout(a.ctx, lockWait)
+	defer cancel()
+	retry := time.NewTicker(20 * time.Millisecond)
+	defer retry.Stop()
+	for waits := false; ; waits = true {
+		err := fs.Lock()
+		if !errors.Is(err, rootfs.ErrLocked) {
+			return err
+		}
+		if !waits {
+			a.tell("waiting for another redis-gitops to finish")
+		}
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func readConfig(fs afero.Fs, file string, must bool) (*cue.Config, error) {

@@ -20,18 +20,25 @@ func (a *app) destroyCommand() *cobra.Command {
 		Use:   "destroy",
 		Short: "Take away what generate added",
 		Long:  destroyHelp,
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	for _, what := range []struct{ use, short, prefix string }{
-		{"resource APP NAME", "Take away a resource: redis, or redis-cache with its suffix", ""},
-		{"deployment APP NAME", "Take away a deployment", "deployment-"},
+	for _, what := range []struct{ use, short, prefix, example string }{
+		{"resource APP NAME", "Take away a resource: redis, or redis-cache with its suffix", "", "redis-gitops destroy resource shop redis-cache"},
+		{"deployment APP NAME", "Take away a deployment", "deployment-", "redis-gitops destroy deployment shop sidekiq"},
 	} {
 		var flags planFlags
 		sub := &cobra.Command{
 			Use:   what.use,
 			Short: what.short,
-			Args:  cobra.ExactArgs(2),
+			Long: what.short + `: its files, its values and its env entries, to the byte.
+
+What was changed since, and what the rest of the repository still refers to, stops it unless --force is given.
+
+Examples:
+  ` + what.example,
+			Args:              fromUse,
+			ValidArgsFunction: a.completeArgs(a.appNames, a.generatedNames(what.prefix)),
 			RunE: func(_ *cobra.Command, args []string) error {
 				o, err := a.open(!flags.dryRun)
 				if err != nil {

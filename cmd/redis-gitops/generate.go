@@ -31,12 +31,14 @@ func (a *app) generateCommand() *cobra.Command {
 		Use:   "generate",
 		Short: "Write a new application, resource or deployment",
 		Long:  generateHelp,
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.generateApplicationCommand(), a.generateResourceCommand(), a.generateDeploymentCommand(), a.updateCommand())
 	return c
 }
+
+var outputs = []string{"text", "json"}
 
 // planFlags are the flags of every command that makes a plan.
 type planFlags struct {
@@ -51,6 +53,7 @@ func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "never ask")
 	c.Flags().StringVar(&f.output, "output", "text", "text, or json for the plan as data")
 	c.MarkFlagsMutuallyExclusive("force", "keep")
+	complete(c, "output", outputs)
 }
 
 func (f *planFlags) conflicts() scaffold.OnConflict {
@@ -65,8 +68,8 @@ func (f *planFlags) conflicts() scaffold.OnConflict {
 
 // finish shows a plan and, unless it is a dry run, applies it.
 func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error {
-	if !slices.Contains([]string{"text", "json"}, f.output) {
-		return fmt.Errorf("unknown output %q; %s", f.output, diag.OneOf([]string{"text", "json"}))
+	if !slices.Contains(outputs, f.output) {
+		return fmt.Errorf("unknown output %q; %s%s", f.output, diag.OneOf(outputs), diag.DidYouMean(f.output, outputs))
 	}
 	var conflict *scaffold.ConflictError
 	if err != nil && !errors.As(err, &conflict) {
@@ -76,6 +79,9 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 		a.tell("generator %s", p.Generator)
 	}
 	if conflict == nil && !f.dryRun {
+		if a.ctx.Err() != nil {
+			return errInterrupted
+		}
 		if err := p.Apply(o.Repo); err != nil {
 			return err
 		}
@@ -134,7 +140,12 @@ func (a *app) generateApplicationCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "application APP",
 		Short: "Write a new application: a chart, or a kustomization",
-		Args:  cobra.ExactArgs(1),
+		Long: `Write a new application: a chart with empty values and their JSON Schema or, with --kustomize, an empty kustomization.
+
+Examples:
+  redis-gitops generate application shop
+  redis-gitops generate application reports --kustomize`,
+		Args: fromUse,
 		RunE: func(_ *cobra.Command, args []string) error {
 			req.App, req.Conflicts = args[0], flags.conflicts()
 			o, err := a.open(!flags.dryRun)
@@ -166,7 +177,8 @@ Examples:
   redis-gitops generate resource shop redis
   redis-gitops generate resource shop redis --suffix cache --profile cache --set memory=1Gi
   redis-gitops generate resource shop redis --auth existing:shop-redis-auth --dry-run`,
-		Args: cobra.RangeArgs(1, 2),
+		Args:              fromUse,
+		ValidArgsFunction: a.completeArgs(a.appNames, a.resourceTypes),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.App, req.Conflicts = args[0], flags.conflicts()
 			if len(args) == 2 {
@@ -224,6 +236,10 @@ Examples:
 	f.StringVar(&req.Auth.Store, "store", "", "with --auth external: a ClusterSecretStore, or SecretStore/NAME")
 	f.StringVar(&req.Namespace, "namespace", "", "where the application runs (default: what Argo CD or Flux says)")
 	f.StringArrayVar(&env, "env", nil, "another name for an env entry: REDIS_URL=CACHE_URL; may be repeated")
+	complete(c, "auth", scaffold.AuthMethods())
+	complete(c, "operator", cue.OperatorNames())
+	register(c, "profile", a.completeFlag(a.profileNames(false)))
+	register(c, "size", a.completeFlag(a.profileNames(true)))
 	return c
 }
 
@@ -246,7 +262,13 @@ func (a *app) generateDeploymentCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deployment APP TYPE",
 		Short: "Write a deployment of an application from generators/deployments/TYPE.yaml",
-		Args:  cobra.ExactArgs(2),
+		Long: `Write a deployment into an application: its template from generators/deployments/TYPE.yaml, and its values in values.yaml.
+
+Examples:
+  redis-gitops generate deployment shop web --image registry.example.com/shop:1 --hostname shop.example.com
+  redis-gitops generate deployment shop sidekiq --name sidekiq-mail`,
+		Args:              fromUse,
+		ValidArgsFunction: a.completeArgs(a.appNames, a.deploymentTypes),
 		RunE: func(_ *cobra.Command, args []string) error {
 			req.App, req.Type, req.Conflicts = args[0], args[1], flags.conflicts()
 			o, err := a.open(!flags.dryRun)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -23,11 +24,13 @@ func (a *app) initCommand() *cobra.Command {
 		Use:   "init [DIR]",
 		Short: "Make a devops repository, or add what one lacks",
 		Long:  initHelp,
-		Args:  cobra.MaximumNArgs(1),
+		Args:  fromUse,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := a.dir
-			if len(args) == 1 {
+			if len(args) == 1 && filepath.IsAbs(args[0]) {
 				dir = args[0]
+			} else if len(args) == 1 {
+				dir = filepath.Join(a.dir, args[0])
 			}
 			if !flags.dryRun {
 				if err := os.MkdirAll(dir, 0o755); err != nil {

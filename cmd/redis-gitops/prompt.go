@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 )
+
+var errInterrupted = errors.New("interrupted; nothing was changed")
 
 // ask prints a question on the terminal and reads one line. Callers ask only when a person is there and --yes is not given;
 // every question has a flag or argument that answers it beforehand.
@@ -15,7 +18,25 @@ func (a *app) ask(question string) (string, error) {
 	if a.lines == nil {
 		a.lines = bufio.NewReader(a.in)
 	}
-	line, err := a.lines.ReadString('\n')
+	// Reading cannot be interrupted, but waiting for it can.
+	type answer struct {
+		line string
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		line, err := a.lines.ReadString('\n')
+		read <- answer{line, err}
+	}()
+	var line string
+	var err error
+	select {
+	case got := <-read:
+		line, err = got.line, got.err
+	case <-a.ctx.Done():
+		fmt.Fprintln(a.err)
+		return "", errInterrupted
+	}
 	if err != nil && line == "" {
 		return "", fmt.Errorf("no answer to %q", strings.TrimSpace(question))
 	}

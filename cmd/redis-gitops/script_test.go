@@ -3,14 +3,21 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
+	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -43,7 +50,23 @@ func TestScript(t *testing.T) {
 			}
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// certificate FILE writes one as the sealed-secrets controller has it.
+			"certificate": func(ts *testscript.TestScript, _ bool, args []string) {
+				key, err := rsa.GenerateKey(rand.Reader, 2048)
+				ts.Check(err)
+				template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+				der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+				ts.Check(err)
+				text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
+			},
 			// crlf FILE... gives files line ends of CRLF.
 			"crlf": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, name := range args {

@@ -31,7 +31,9 @@ func (a *app) updateCommand() *cobra.Command {
 		Use:   "update [APP [NAME]]",
 		Short: "Bring generated files up to date with their generators",
 		Long:  updateHelp,
-		Args:  cobra.MaximumNArgs(2),
+		Args:  fromUse,
+
+		ValidArgsFunction: a.completeArgs(a.appNames, a.generatedNames("")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flags.dryRun = flags.dryRun || check
 			o, err := a.open(!flags.dryRun)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -9,22 +12,50 @@ import (
 // version is what the next release will be called: builds from source have no other name.
 const version = "0.1.0-dev"
 
+const versionHelp = `Print the version: of the tool, the commit and day it was built from, and of Go. Put it into reports of bugs.
+
+Examples:
+  redis-gitops version
+  redis-gitops version -q    # the version alone`
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Long:  versionHelp,
+		Args:  fromUse,
 		RunE: func(*cobra.Command, []string) error {
-			commit := ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						commit = " (" + s.Value + ")"
-					}
-				}
-			}
-			a.say("redis-gitops %s%s", version, commit)
-			return nil
+			info, _ := debug.ReadBuildInfo()
+			_, err := fmt.Fprintln(a.out, versionText(info, a.quiet))
+			return err
 		},
 	}
+}
+
+// versionText says what info knows: `go install` knows the module's version, a build in a work tree its commit.
+func versionText(info *debug.BuildInfo, short bool) string {
+	v, commit, day, dirty := version, "", "", ""
+	if info != nil {
+		if m := info.Main.Version; m != "" && m != "(devel)" {
+			v = m
+		}
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				commit = s.Value[:min(len(s.Value), 12)]
+			case s.Key == "vcs.time":
+				day = s.Value[:min(len(s.Value), len("2006-01-02"))]
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = ", changed since"
+			}
+		}
+	}
+	if short {
+		return v
+	}
+	text := "redis-gitops " + v
+	if commit != "" {
+		text += " (commit " + commit + ", " + cmp.Or(day, "unknown day") + dirty + ")"
+	}
+	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 }

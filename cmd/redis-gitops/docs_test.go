@@ -1,0 +1,120 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestDocs holds docs/cli against the commands. UPDATE=1 writes it.
+func TestDocs(t *testing.T) {
+	dir := filepath.Join("..", "..", "docs", "cli")
+	pages := map[string]string{}
+	root := newApp().rootCommand()
+	root.InitDefaultCompletionCmd()
+	collectPages(root, pages)
+	if os.Getenv("UPDATE") != "" {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range pages {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	there := map[string]string{}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		there[f.Name()] = string(text)
+	}
+	all := maps.Clone(pages)
+	maps.Copy(all, there)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if pages[name] != there[name] {
+			t.Errorf("docs/cli/%s is not what the commands say; run UPDATE=1 go test ./cmd/redis-gitops -run TestDocs", name)
+		}
+	}
+}
+
+// TestHelp wants of every command a long help with examples that begin with the command's own name.
+func TestHelp(t *testing.T) {
+	root := newApp().rootCommand()
+	var check func(c *cobra.Command)
+	check = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			if sub.Name() == "help" || sub.Name() == "completion" || sub.Hidden {
+				continue
+			}
+			_, examples, ok := strings.Cut(sub.Long, "\nExamples:\n")
+			if sub.HasSubCommands() {
+				ok, examples = true, "  "+sub.CommandPath() // those below have some
+			}
+			if !ok || !strings.Contains("\n"+examples, "\n  "+sub.CommandPath()) && !strings.Contains("\n"+examples, "\n  redis-gitops ") {
+				t.Errorf("the help of %q has no examples", sub.CommandPath())
+			}
+			check(sub)
+		}
+	}
+	check(root)
+}
+
+// collectPages makes a page of Markdown of a command and of those below it.
+func collectPages(c *cobra.Command, pages map[string]string) {
+	var b strings.Builder
+	b.WriteString("<!-- Generated from the commands by UPDATE=1 go test ./cmd/redis-gitops -run TestDocs. Do not edit. -->\n")
+	b.WriteString("# " + c.CommandPath() + "\n\n")
+	long := c.Long
+	if long == "" {
+		long = c.Short
+	}
+	text, examples, _ := strings.Cut(long, "\nExamples:\n")
+	b.WriteString(strings.TrimSpace(text) + "\n")
+	if c.Runnable() && !c.HasAvailableSubCommands() {
+		b.WriteString("\n```\n" + c.UseLine() + "\n```\n")
+	}
+	if examples != "" {
+		b.WriteString("\n## Examples\n\n```console\n")
+		for line := range strings.Lines(examples) {
+			b.WriteString("$ " + strings.TrimSpace(line) + "\n")
+		}
+		b.WriteString("```\n")
+	}
+	if c.HasAvailableSubCommands() {
+		b.WriteString("\n## Commands\n\n| command | |\n|---|---|\n")
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() && sub.Name() != "help" {
+				b.WriteString("| [" + sub.CommandPath() + "](" + page(sub) + ") | " + sub.Short + " |\n")
+				collectPages(sub, pages)
+			}
+		}
+	}
+	writeFlags(&b, "Flags", c.NonInheritedFlags())
+	writeFlags(&b, "Flags of every command", c.InheritedFlags())
+	pages[page(c)] = b.String()
+}
+
+func page(c *cobra.Command) string {
+	return strings.ReplaceAll(c.CommandPath(), " ", "_") + ".md"
+}
+
+func writeFlags(b *strings.Builder, title string, flags interface{ FlagUsages() string }) {
+	if usage := flags.FlagUsages(); usage != "" {
+		b.WriteString("\n## " + title + "\n\n```\n" + usage + "```\n")
+	}
+}
