@@ -1,0 +1,40 @@
+# METADATA
+# title: A security context that drops what the operator had set
+# description: |-
+#   The operator's own containerSecurityContext drops all capabilities, forbids privilege escalation and runs as user
+#   1000. One of your own takes its place whole, and what it does not say is Kubernetes' default: capabilities and
+#   privilege escalation are back.
+# custom:
+#   severity: warning
+#   strict: error
+#   kinds: [RedisFailover]
+#   fix: adds what the operator's own has
+#   remediation: >-
+#     Write the whole context: capabilities {drop [ALL]}, allowPrivilegeEscalation false, runAsNonRoot
+#     true.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getContainerSecurityContext
+#     - spotahome/redis-operator v1.2.4 example/redisfailover/container-security-context.yaml
+package redisgitops.sec["container-context-replaced"]
+
+places := [
+	["spec", "redis", "containerSecurityContext"], ["spec", "sentinel", "containerSecurityContext"],
+	["spec", "sentinel", "configCopy", "containerSecurityContext"],
+	["spec", "redis", "exporter", "containerSecurityContext"], ["spec", "sentinel", "exporter", "containerSecurityContext"],
+]
+
+deny contains {
+	"message": sprintf("this context replaces the operator's, which has %s; add that", [lost.words]),
+	"path": array.concat(place, lost.path),
+	"fix": {"path": array.concat(place, lost.path), "op": "add", "value": lost.value},
+} if {
+	some place in places
+	context := object.get(input, place, null)
+	is_object(context)
+	some lost in [
+		{"words": "capabilities.drop [ALL]", "path": ["capabilities", "drop"], "value": ["ALL"]},
+		{"words": "allowPrivilegeEscalation: false", "path": ["allowPrivilegeEscalation"], "value": false},
+	]
+	object.get(context, lost.path, null) == null
+}

@@ -1,0 +1,47 @@
+# METADATA
+# title: A Redis without a password, open to the outside
+# description: |-
+#   This way leads to Redis from outside of the cluster, and Redis asks nobody for a password. Open Redises are found
+#   within hours; through CONFIG SET and module loading they give away not only the data.
+# custom:
+#   severity: error
+#   scope: repository
+#   remediation: Name a Secret in spec.auth.secretPath, and make the Service a ClusterIP.
+#   since: 0.1.0
+#   references:
+#     - https://redis.io/docs/latest/operate/oss_and_stack/management/security/
+package redisgitops.sec["exposed-without-auth"]
+
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.services
+
+deny contains {
+	"message": sprintf("%s opens Redis \"%s\" to the outside, and it has no password; set spec.auth.secretPath or make this a ClusterIP", [way.words, data.repo.redis[s.redis].name]),
+	"resource": s.service.id,
+	"path": way.path,
+	"related": [{"resource": data.repo.redis[s.redis].resource, "path": ["spec", "auth", "secretPath"], "message": "the Redis without a password"}],
+} if {
+	some s in services.selecting
+	s.role != "sentinels"
+	open(s.redis)
+	some way in ways(s.service.object.spec)
+}
+
+deny contains {
+	"message": "hostNetwork opens Redis to whoever reaches the node, and it has no password; set spec.auth.secretPath, or remove hostNetwork",
+	"resource": r.id,
+	"path": ["spec", "redis", "hostNetwork"],
+} if {
+	some r in redisfailover.all
+	r.object.spec.redis.hostNetwork == true
+	redisfailover.secret(r.object) == ""
+}
+
+open(i) if redisfailover.secret(data.repo.resources[data.repo.redis[i].resource].object) == ""
+
+ways(spec) := [{"words": spec.type, "path": ["spec", "type"]} | spec.type in {"LoadBalancer", "NodePort"}; not restricted(spec)] if {
+	spec.type in {"LoadBalancer", "NodePort"}
+} else := [{"words": "externalIPs", "path": ["spec", "externalIPs"]} | count(spec.externalIPs) > 0]
+
+# A list of addresses that may come is a restriction.
+restricted(spec) if count(spec.loadBalancerSourceRanges) > 0

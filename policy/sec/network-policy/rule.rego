@@ -1,0 +1,63 @@
+# METADATA
+# title: A NetworkPolicy that shuts the operator or the sentinels out
+# description: |-
+#   The operator connects to every Redis and every sentinel, sentinels to the Redises and to each other, replicas to the
+#   master and a stopping pod to the sentinels. A policy that admits clients only stops all that: no failover, no
+#   repair. Without any policy, in strict mode, everybody in the cluster reaches Redis, the sentinels of another Redis
+#   included.
+# custom:
+#   severity: error
+#   scope: repository
+#   remediation: >-
+#     Admit the RedisFailover's own pods and the namespace of the operator, as `redis-gitops generate
+#     resource --set networkPolicy=NAMESPACE` does.
+#   since: 0.1.0
+#   references:
+#     - powerhome/redis-operator networkPolicyNsList
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/checker.go, CheckAndHeal
+package redisgitops.sec["network-policy"]
+
+import data.redisgitops.lib.network
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("this policy keeps %s from the %s of \"%s\" at port %d; add it below ingress", [concat(" and ", blocked), part, r.name, port]),
+	"resource": own[0].id,
+	"path": ["spec", "ingress"],
+	"related": [{"resource": r.id, "path": ["metadata", "name"], "message": "the RedisFailover"}],
+} if {
+	some r in redisfailover.all
+	some part, port in {"redis": redisfailover.port(r.object), "sentinel": 26379}
+	part in present(r.object)
+	own := network.selecting(r, part)
+	count(own) > 0
+	blocked := array.concat(
+		[words | some from, words in {"redis": "its Redises", "sentinel": "its sentinels"}; from in present(r.object); not admitted(own, redisfailover.pod_labels(r.object, from), port)],
+		["the operator" | not operator_admitted(own, port)],
+	)
+	count(blocked) > 0
+}
+
+deny contains {
+	"message": "no NetworkPolicy restricts who reaches this Redis; add one, for its clients, its own pods and the operator",
+	"severity": "warning",
+	"strict": true,
+	"resource": r.id,
+	"path": ["metadata", "name"],
+} if {
+	some r in redisfailover.all
+	count(network.selecting(r, "redis")) == 0
+}
+
+present(rf) := {"redis", "sentinel"} if redisfailover.sentinels(rf)
+else := {"redis"}
+
+admitted(own, pod, port) if {
+	some p in own
+	network.admits(p, pod, port)
+}
+
+operator_admitted(own, port) if {
+	some p in own
+	network.admits_namespace(p, data.settings.operator.namespace, {"app.kubernetes.io/name": "redis-operator"}, port)
+}

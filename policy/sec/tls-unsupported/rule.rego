@@ -1,0 +1,54 @@
+# METADATA
+# title: TLS, which the operator does not know
+# description: |-
+#   The operator, its sentinels and its probes speak to Redis without TLS and cannot be told otherwise. A client with
+#   rediss:// fails in the handshake, and replication or a cluster bus over TLS cuts the sentinels off.
+# custom:
+#   severity: error
+#   scope: repository
+#   fix: writes redis:// for rediss://
+#   remediation: >-
+#     Write redis://, and encrypt between the nodes: a mesh around the clients, or WireGuard in the
+#     network plugin.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/cozystack/cozystack/issues/2157
+#     - spotahome/redis-operator v1.2.4 service/redis/client.go
+package redisgitops.sec["tls-unsupported"]
+
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.url
+
+deny contains {
+	"message": sprintf("\"%s://\" is for TLS, which \"%s\" does not speak; write redis", [u.scheme, u.hosts[0].service]),
+	"resource": u.resource,
+	"path": u.path,
+	"fix": url.replaced(u, concat("", [u.scheme, "://"]), concat("", [replace(u.scheme, "rediss", "redis"), "://"])),
+} if {
+	some u in url.references
+	startswith(u.scheme, "rediss")
+	some host in u.hosts
+	some i in url.redises(host)
+	r := data.repo.redis[i]
+	r.kind == "RedisFailover"
+	not offers_tls(data.repo.resources[r.resource].object)
+}
+
+deny contains {
+	"message": sprintf("\"%s\" needs TLS, and the operator and the sentinels cannot speak it; remove it", [d.key]),
+	"resource": r.id,
+	"path": ["spec", "redis", "customConfig", d.index],
+} if {
+	some r in redisfailover.all
+	some d in redisfailover.directives(object.get(r.object, ["spec", "redis", "customConfig"], []))
+	d.key in {"tls-cluster", "tls-replication"}
+	d.value == "yes"
+}
+
+# Beside its own port Redis can have one with TLS, by options of one's own.
+offers_tls(object) if {
+	some word in array.concat(strings(object, "command"), strings(object, "customConfig"))
+	contains(word, "tls-port")
+}
+
+strings(object, key) := [word | some word in object.spec.redis[key]; is_string(word)]
