@@ -129,12 +129,8 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
-<<<<<<< HEAD
 	complete(root, "color", colorModes)
-	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.rdbCommand(), a.versionCommand())
-=======
 	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.importCommand(), a.rdbCommand(), a.versionCommand())
->>>>>>> 2554169 (import: replay a dump into a server, with an account of every key)
 	return root
 }
 
