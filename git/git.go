@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -96,4 +97,49 @@ func (l *limited) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Base gives the commit that a revision and the current branch have in common, or the revision's own where this clone does not
+// know one.
+func (r Repo) Base(ctx context.Context, rev string) (string, error) {
+	if strings.HasPrefix(rev, "-") {
+		return "", fmt.Errorf("%q is not a revision; give a branch, a tag or a commit", rev)
+	}
+	out, err := r.run(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	if err != nil {
+		shallow, serr := r.run(ctx, "rev-parse", "--is-shallow-repository")
+		if serr != nil {
+			return "", serr
+		}
+		if strings.TrimSpace(string(shallow)) == "true" {
+			return "", fmt.Errorf("revision %q is not in this clone, which is shallow; fetch it (fetch-depth: 0), or leave the flag out", rev)
+		}
+		return "", fmt.Errorf("revision %q does not exist; fetch it, or correct its name", rev)
+	}
+	commit := strings.TrimSpace(string(out))
+	if common, err := r.run(ctx, "merge-base", commit, "HEAD"); err == nil {
+		commit = strings.TrimSpace(string(common))
+	}
+	return commit, nil
+}
+
+// Changed gives the files that differ between a commit and the work tree, sorted: what was committed, what is not committed, and
+// what Git does not track yet and does not ignore.
+func (r Repo) Changed(ctx context.Context, commit string) ([]string, error) {
+	diff, err := r.run(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--relative", commit, "--")
+	if err != nil {
+		return nil, err
+	}
+	untracked, err := r.run(ctx, "ls-files", "-z", "--others", "--exclude-standard")
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, name := range strings.Split(string(diff)+string(untracked), "\x00") {
+		if name != "" && !slices.Contains(files, name) {
+			files = append(files, name)
+		}
+	}
+	slices.Sort(files)
+	return files, nil
 }

@@ -62,7 +62,8 @@ func explain(file string, err error) diag.Problems {
 		if eval.Location != nil {
 			at = diag.Position{File: eval.Location.File, Line: eval.Location.Row, Column: eval.Location.Col}
 		}
-		problems = append(problems, diag.Errorf(at, "", "the rule failed: %s; correct the rule or switch it off", eval.Message))
+		first, _, _ := strings.Cut(eval.Message, "\n")
+		problems = append(problems, diag.Errorf(at, "", "the rule failed: %s; correct the rule or switch it off", strings.TrimSuffix(first, ":")))
 	default:
 		problems = append(problems, diag.Errorf(diag.Position{File: file}, "", "%v", err))
 	}

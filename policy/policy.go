@@ -7,11 +7,11 @@ package policy
 import (
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -36,10 +36,10 @@ type Violation struct {
 	Document int    // its number in File
 	Line     int    // of File, when there is no path to point at
 	Path     []string
-	Key      bool   // the key that ends Path is wrong, not its value
-	Strict   bool   // counts in strict mode only
-	Severity Level  // in the place of the rule's own; "" keeps that
-	Fix      *Fix   // nil when there is none
+	Key      bool  // the key that ends Path is wrong, not its value
+	Strict   bool  // counts in strict mode only
+	Severity Level // in the place of the rule's own; "" keeps that
+	Fix      *Fix  // nil when there is none
 	Related  []Place
 }
 
@@ -72,18 +72,21 @@ func NewValue(data any) (Value, error) {
 	return Value{v}, nil
 }
 
-// Object makes a value of fields.
-func Object(fields map[string]Value) Value {
-	keys := make([]string, 0, len(fields))
-	for k := range fields {
-		keys = append(keys, k)
+// With gives an object with one more field.
+func (v Value) With(key string, field Value) Value {
+	o, ok := v.v.(ast.Object)
+	if !ok {
+		return v
 	}
-	sort.Strings(keys)
-	terms := make([][2]*ast.Term, 0, len(keys))
-	for _, k := range keys {
-		terms = append(terms, [2]*ast.Term{ast.StringTerm(k), ast.NewTerm(fields[k].v)})
-	}
-	return Value{ast.NewObject(terms...)}
+	terms := make([][2]*ast.Term, 0, o.Len()+1)
+	o.Foreach(func(k, f *ast.Term) { terms = append(terms, [2]*ast.Term{k, f}) })
+	return Value{ast.NewObject(append(terms, [2]*ast.Term{ast.StringTerm(key), ast.NewTerm(field.v)})...)}
+}
+
+// Plain gives the value as plain data again, whole numbers as int64.
+func (v Value) Plain() (any, error) {
+	plain, err := ast.JSON(v.v)
+	return numbers(plain), err
 }
 
 // Array makes a value of elements.
@@ -144,7 +147,7 @@ func New(opts Options) (*Engine, error) {
 		parse(file, string(src))
 	}
 	for _, r := range opts.Rules {
-		if r.User {
+		if r.User || r.Scope == ScopeNative {
 			continue
 		}
 		src, err := files.ReadFile(r.File)
@@ -326,7 +329,7 @@ func (v *Violation) read(m map[string]any) error {
 		if !slices.Contains([]string{"add", "remove", "set"}, op) {
 			return fmt.Errorf("fix.op %q is not allowed; %s", op, diag.OneOf([]string{"add", "remove", "set"}))
 		}
-		v.Fix = &Fix{Path: path, Op: op, Value: f["value"]}
+		v.Fix = &Fix{Path: path, Op: op, Value: numbers(f["value"])}
 	}
 	related, _ := m["related"].([]any)
 	for _, r := range related {
@@ -342,6 +345,27 @@ func (v *Violation) read(m map[string]any) error {
 		v.Related = append(v.Related, p)
 	}
 	return nil
+}
+
+// numbers makes the numbers of JSON whole ones where they are, and else floats.
+func numbers(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		for k, v := range data {
+			data[k] = numbers(v)
+		}
+	case []any:
+		for i, v := range data {
+			data[i] = numbers(v)
+		}
+	case json.Number:
+		if n, err := data.Int64(); err == nil {
+			return n
+		}
+		f, _ := data.Float64() // a number of Rego is one of JSON
+		return f
+	}
+	return data
 }
 
 func place(m map[string]any) (Place, error) {

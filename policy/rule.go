@@ -40,6 +40,7 @@ func (l Level) Severity() (diag.Severity, bool) {
 const (
 	ScopeResource   = "resource"   // one evaluation a resource, which is input
 	ScopeRepository = "repository" // one evaluation a run, on data.repo
+	ScopeNative     = "native"     // no Rego but METADATA: package lint finds it by itself
 )
 
 // Rule is what the METADATA of a rule says.
@@ -148,7 +149,7 @@ func parseRule(file, src, name string) (*Rule, error) {
 	if err := oneOf(at, "strict", string(rule.Strict), "error", "info", "off", "warning"); err != nil {
 		return nil, err
 	}
-	if err := oneOf(at, "scope", rule.Scope, ScopeRepository, ScopeResource); err != nil {
+	if err := oneOf(at, "scope", rule.Scope, ScopeNative, ScopeRepository, ScopeResource); err != nil {
 		return nil, err
 	}
 	if err := oneOf(at, "once", rule.Once, "", "application", "repository"); err != nil {

@@ -43,6 +43,7 @@ type app struct {
 	lines *bufio.Reader   // of in, once somebody was asked
 
 	dir        string
+	bare       string // the folder to work in when it is no repository; only lint sets it
 	configFile string
 	color      string
 	colored    bool // what color comes to
@@ -130,7 +131,8 @@ func (a *app) rootCommand() *cobra.Command {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
 	complete(root, "color", colorModes)
-	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.importCommand(), a.rdbCommand(), a.versionCommand())
+	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.lintCommand(), a.rulesCommand(), a.evaluateCommand(),
+		a.rdbCommand(), a.versionCommand())
 	return root
 }
 
@@ -153,15 +155,18 @@ type opened struct {
 	*repo.Repo
 	config *cue.Config
 	fs     lockedFs
-	dir    string // the repository's folder on disk
+	dir    string // the repository's folder on disk; never printed in reports
 }
 
 // open finds the repository that holds the folder of -C, locks it when the command writes, finishes or undoes what a killed
 // run left, and reads the configuration.
 func (a *app) open(write bool) (*opened, error) {
-	root, err := findRoot(a.dir)
-	if err != nil {
-		return nil, err
+	root := a.bare
+	if root == "" {
+		var err error
+		if root, err = findRoot(a.dir); err != nil {
+			return nil, err
+		}
 	}
 	fs, err := a.openFs(root)
 	if err != nil {

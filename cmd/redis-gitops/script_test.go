@@ -98,6 +98,22 @@ func TestScript(t *testing.T) {
 				ts.Check(err)
 				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 			},
+			// nest FILE DEPTH writes mappings inside each other.
+			"nest": func(ts *testscript.TestScript, _ bool, args []string) {
+				depth, err := strconv.Atoi(args[1])
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat("{a: ", depth)+strings.Repeat("}", depth)+"\n"), 0o644))
+			},
+			// big FILE MIB writes a large file of YAML.
+			"big": func(ts *testscript.TestScript, _ bool, args []string) {
+				size, err := strconv.Atoi(args[1])
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("# 16 bytes here\n"), size<<16), 0o644))
+			},
+			// zero FILE appends a byte that is no text.
+			"zero": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), append([]byte(ts.ReadFile(args[0])), 0), 0o644))
+			},
 			// unterminated FILE... takes the last line end away.
 			"unterminated": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, name := range args {

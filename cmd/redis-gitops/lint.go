@@ -1,0 +1,532 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/git"
+	"github.com/redis-gitops/redis-gitops/isolate"
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/report"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+const lintHelp = `Check the repository: render every chart and kustomization as Argo CD or Flux would, and say for each problem which line of
+which file to change.
+
+PATH is a repository, or a folder or file in one: then only findings there count. The exit code is 1 when a finding is at least
+as grave as --fail-on, and 2 when something could not be checked.
+
+Examples:
+  redis-gitops lint
+  redis-gitops lint --strict --format text --format sarif=redis.sarif
+  redis-gitops lint --new-from-rev origin/main --format github
+  redis-gitops lint --fix --diff
+  redis-gitops lint --create-baseline --baseline .redis-gitops-baseline.json`
+
+// lintFlags are the flags of lint.
+type lintFlags struct {
+	strict, fix, diff, noSuppressions, allowEmpty, stats, createBaseline, noRepoCode bool
+	formats, only, enable, disable, policies, values                                 []string
+	failOn, newFromRev, baseline                                                     string
+	jobs                                                                             int
+}
+
+func (a *app) lintCommand() *cobra.Command {
+	var f lintFlags
+	c := &cobra.Command{
+		Use:   "lint [PATH…]",
+		Short: "Check the repository and say which line to change",
+		Long:  lintHelp,
+		RunE:  func(c *cobra.Command, args []string) error { return a.lint(c.Context(), &f, args) },
+	}
+	p := c.Flags()
+	p.BoolVar(&f.strict, "strict", false, "the rules of a strict security policy too, and advice as errors")
+	p.StringArrayVar(&f.formats, "format", nil, "NAME or NAME=FILE; may be repeated: "+strings.Join(formatNames(), ", ")+" (default text)")
+	p.StringVar(&f.failOn, "fail-on", "", "exit with 1 from this severity on: error, warning, info or never (default from the configuration: error)")
+	p.StringArrayVar(&f.enable, "enable", nil, "switch a rule on, or a category as sec/*; may be repeated")
+	p.StringArrayVar(&f.disable, "disable", nil, "switch a rule off; may be repeated")
+	p.StringArrayVar(&f.only, "only", nil, "check this rule alone; may be repeated")
+	p.StringVar(&f.newFromRev, "new-from-rev", "", "only findings in what differs from this Git revision")
+	p.BoolVar(&f.fix, "fix", false, "make the safe fixes, then report what is left")
+	p.BoolVar(&f.diff, "diff", false, "with --fix: print the changes as a patch and write nothing")
+	p.StringVar(&f.baseline, "baseline", "", "do not count the findings of this file")
+	p.BoolVar(&f.createBaseline, "create-baseline", false, "write the findings to the file of --baseline")
+	p.StringArrayVar(&f.policies, "policy", nil, "a folder of your own rules in Rego; may be repeated")
+	p.BoolVar(&f.noRepoCode, "no-repo-code", false, "leave out rules that the repository brings; for pull requests of strangers")
+	p.StringArrayVar(&f.values, "values", nil, "render with these value files on top too, separated by commas; may be repeated")
+	p.BoolVar(&f.noSuppressions, "no-suppressions", false, "suppress nothing")
+	p.BoolVar(&f.allowEmpty, "allow-empty", false, "exit with 0 when there is nothing to check")
+	p.BoolVar(&f.stats, "stats", false, "say which rules ran and where the time went")
+	p.IntVarP(&f.jobs, "jobs", "j", runtime.GOMAXPROCS(0), "how many applications to check at once")
+	return c
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// output is one report: a format and the file it goes to, "" for the terminal.
+type output struct{ format, file string }
+
+// parseFormats reads --format.
+func parseFormats(formats []string) ([]output, error) {
+	if len(formats) == 0 {
+		formats = []string{"text"}
+	}
+	var out []output
+	var problems diag.Problems
+	for _, text := range formats {
+		name, file, toFile := strings.Cut(text, "=")
+		if err := report.Check(name); err != nil {
+			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "%v", err))
+		}
+		if toFile && file == "" {
+			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "%q names no file; write %s=FILE", text, name))
+		}
+		if !toFile && slices.ContainsFunc(out, func(o output) bool { return o.file == "" }) {
+			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "two formats go to the terminal; write %s=FILE for one", name))
+		}
+		out = append(out, output{name, file})
+	}
+	return out, problems.Err()
+}
+
+func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
+	outs, err := parseFormats(f.formats)
+	if err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	paths, err := a.lintPaths(args)
+	if err != nil {
+		return err
+	}
+	o, err := a.open(f.fix && !f.diff)
+	if err != nil {
+		return err
+	}
+	defer o.fs.Close()
+	opts, err := a.lintOptions(ctx, f, o, paths)
+	if err != nil {
+		return err
+	}
+	res, plan, err := a.runLint(ctx, f, o, opts)
+	if err != nil {
+		return err
+	}
+	if f.createBaseline {
+		return a.writeBaseline(f, res)
+	}
+	run := a.lintReport(f, o, res)
+	for _, out := range outs {
+		if err := a.writeReport(run, out); err != nil {
+			return err
+		}
+	}
+	if plan != nil {
+		if f.diff {
+			fmt.Fprint(a.out, a.paintDiff(plan.Diff()))
+		}
+		verb := "fixed"
+		if f.diff {
+			verb = "can fix"
+		}
+		fmt.Fprintf(a.err, "%s %s\n", verb, plural(len(plan.Files), "file"))
+	}
+	for _, p := range res.Failures {
+		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), p)
+	}
+	switch {
+	case len(res.Failures) > 0:
+		return errCode(exitError)
+	case res.Resources == 0 && len(res.Findings) == 0 && f.newFromRev == "" && !f.allowEmpty:
+		return fmt.Errorf("nothing was checked: no Kubernetes resource in %s; give the folder of a repository, or --allow-empty", a.where(paths))
+	case fails(run.Summary(), f.threshold(o)):
+		return errCode(exitFindings)
+	}
+	return nil
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func (a *app) where(paths []string) string {
+	if len(paths) > 0 {
+		return strings.Join(paths, ", ")
+	}
+	return "the repository"
+}
+
+func (f *lintFlags) check() error {
+	var problems diag.Problems
+	wrong := func(flag, format string, args ...any) {
+		problems = append(problems, diag.Errorf(diag.Position{File: flag}, "", format, args...))
+	}
+	levels := []string{"error", "warning", "info", "never"}
+	if f.failOn != "" && !slices.Contains(levels, f.failOn) {
+		wrong("--fail-on", "%q is no severity; %s%s", f.failOn, diag.OneOf(levels), diag.DidYouMean(f.failOn, levels))
+	}
+	if f.diff && !f.fix {
+		wrong("--diff", "goes with --fix only")
+	}
+	if f.createBaseline && f.baseline == "" {
+		wrong("--create-baseline", "needs a file; write --baseline FILE too")
+	}
+	if f.createBaseline && (f.fix || f.newFromRev != "") {
+		wrong("--create-baseline", "takes down the whole repository as it is; leave out --fix and --new-from-rev")
+	}
+	if f.jobs < 1 {
+		wrong("--jobs", "%d is not a number of 1 or more", f.jobs)
+	}
+	return problems.Err()
+}
+
+// lintPaths makes PATH arguments relative to the repository, which is the one that holds the first.
+func (a *app) lintPaths(args []string) ([]string, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	var problems diag.Problems
+	var full []string
+	for _, arg := range args {
+		p := arg
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(a.dir, p)
+		}
+		p, err := filepath.Abs(p)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(p); err != nil {
+			problems = append(problems, diag.Errorf(diag.Position{File: arg}, "", "does not exist; give a folder or file of the repository"))
+			continue
+		}
+		full = append(full, p)
+	}
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	a.dir = full[0]
+	if info, err := os.Stat(a.dir); err == nil && !info.IsDir() {
+		a.dir = filepath.Dir(a.dir)
+	}
+	root, err := findRoot(a.dir)
+	if err != nil {
+		root = a.dir // a folder of manifests that is no repository can be checked all the same
+		a.bare = root
+	}
+	var paths []string
+	for i, p := range full {
+		rel, err := filepath.Rel(root, p)
+		if err != nil || !filepath.IsLocal(rel) {
+			problems = append(problems, diag.Errorf(diag.Position{File: args[i]}, "", "is in another repository than %s; check them one by one", args[0]))
+			continue
+		}
+		paths = append(paths, filepath.ToSlash(rel))
+	}
+	if slices.Contains(paths, ".") {
+		paths = nil
+	}
+	return paths, problems.Err()
+}
+
+func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []string) (*lint.Options, error) {
+	opts := &lint.Options{
+		Config: o.config, Strict: f.strict, Paths: paths, Only: f.only, Enable: f.enable, Disable: f.disable,
+		NoSuppressions: f.noSuppressions, Jobs: f.jobs, Today: a.machine.Now,
+	}
+	for _, set := range f.values {
+		opts.Values = append(opts.Values, strings.Split(set, ","))
+	}
+	if f.baseline != "" && !f.createBaseline {
+		src, err := os.ReadFile(a.at(f.baseline))
+		if err != nil {
+			return nil, fmt.Errorf("--baseline: %w", fileCause(f.baseline, err))
+		}
+		if opts.Baseline, err = lint.ParseBaseline(f.baseline, src); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if f.newFromRev != "" {
+		if opts.Base, err = a.base(ctx, o, f.newFromRev); err != nil {
+			return nil, err
+		}
+	}
+	opts.UserRules, err = a.userRules(f, o)
+	return opts, err
+}
+
+// at finds a file that a flag names, relative to where the command runs.
+func (a *app) at(name string) string { return name }
+
+// fileCause says what is wrong with a file that a flag names, without the path twice.
+func fileCause(name string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return fmt.Errorf("%s: %w", name, p.Err)
+	}
+	return err
+}
+
+// userRules reads the folders of rules of --policy and of the configuration.
+func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
+	var modules []policy.Module
+	for _, dir := range f.policies {
+		found, err := readModules(os.DirFS(a.at(dir)), dir)
+		if err != nil {
+			return nil, err
+		}
+		modules = append(modules, found...)
+	}
+	if f.noRepoCode && len(o.config.Policies) > 0 {
+		a.tell("rules of %s are left out: --no-repo-code", strings.Join(o.config.Policies, ", "))
+	}
+	for i, dir := range o.config.Policies {
+		if f.noRepoCode {
+			break
+		}
+		files, err := o.Files(path.Clean(dir))
+		if err != nil {
+			return nil, diag.Errorf(o.config.Position("policies", fmt.Sprint(i)), "policies", "%q: %v", dir, err)
+		}
+		for _, file := range files {
+			if !isRule(file) {
+				continue
+			}
+			src, err := o.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			modules = append(modules, policy.Module{File: file, Source: string(src)})
+		}
+	}
+	if len(modules) == 0 {
+		return nil, nil
+	}
+	rules, err := policy.UserRules(modules)
+	if err != nil {
+		return nil, err
+	}
+	return []lint.UserRules{{
+		Rules: rules,
+		Evaluate: func(ctx context.Context, rules []*policy.Rule, settings map[string]any, resources []any, repository any) ([]lint.UserViolation, error) {
+			job := &lint.Job{Modules: modules, Rules: rules, Settings: settings, Resources: resources, Repository: repository}
+			return isolate.Evaluate(ctx, evaluateName, job)
+		},
+	}}, nil
+}
+
+func isRule(file string) bool {
+	return strings.HasSuffix(file, ".rego") && !strings.HasSuffix(file, "_test.rego")
+}
+
+func readModules(fsys fs.FS, dir string) ([]policy.Module, error) {
+	var modules []policy.Module
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !isRule(name) {
+			return err
+		}
+		src, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		modules = append(modules, policy.Module{File: path.Join(filepath.ToSlash(dir), name), Source: string(src)})
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--policy: %w", fileCause(dir, err))
+	case len(modules) == 0:
+		return nil, fmt.Errorf("--policy: %s has no .rego file; give a folder of rules", dir)
+	}
+	return modules, nil
+}
+
+// evaluateName is the hidden command that applies a user's rules in a process of its own.
+const evaluateName = "evaluate-rules"
+
+func (a *app) evaluateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: evaluateName, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return isolate.Serve(c.Context(), a.in, a.out) },
+	}
+}
+
+// runLint checks, and with --fix fixes.
+func (a *app) runLint(ctx context.Context, f *lintFlags, o *opened, opts *lint.Options) (*lint.Result, *scaffold.Plan, error) {
+	if !f.fix {
+		res, err := lint.Run(ctx, o.Repo, *opts)
+		return res, nil, err
+	}
+	fixed, err := lint.Fix(ctx, o.Repo, *opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan := &scaffold.Plan{Command: "lint --fix"}
+	for _, c := range fixed.Changes {
+		plan.Files = append(plan.Files, scaffold.FileChange{Path: c.Path, Action: scaffold.Update, Old: c.Old, New: c.New})
+	}
+	if !f.diff {
+		if err := plan.Apply(o.Repo); err != nil {
+			return nil, nil, err
+		}
+	}
+	return fixed.Result, plan, nil
+}
+
+func (a *app) writeBaseline(f *lintFlags, res *lint.Result) error {
+	baseline := lint.NewBaseline(res.Findings)
+	out, err := baseline.JSON()
+	if err != nil {
+		return err
+	}
+	if err := writeWhole(a.at(f.baseline), out); err != nil {
+		return fmt.Errorf("--baseline: %w", fileCause(f.baseline, err))
+	}
+	a.say("%s holds %s", f.baseline, plural(len(baseline.Known), "finding"))
+	return nil
+}
+
+// writeWhole writes a file outside the repository's edits whole or not at all.
+func writeWhole(name string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".redis-gitops-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return nil
+}
+
+// lintReport makes the result a report.
+func (a *app) lintReport(f *lintFlags, o *opened, res *lint.Result) *report.Run {
+	run := &report.Run{
+		Version: version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices,
+		Source: func(file string) ([]byte, bool) {
+			src, err := o.ReadFile(file)
+			return src, err == nil
+		},
+	}
+	for name, r := range res.Rules {
+		level, _ := r.Severity.Severity()
+		run.Rules[name] = report.Rule{Category: r.Category, Title: r.Title, Description: r.Description, Severity: level, References: r.References, Help: "docs/rules/" + name + ".md"}
+	}
+	if f.stats {
+		fired := map[string]bool{}
+		for _, each := range res.Findings {
+			fired[each.Rule] = true
+		}
+		s := &report.Stats{Run: len(res.Ran)}
+		for _, name := range res.Ran {
+			if !fired[name] {
+				s.Passed++
+			}
+		}
+		for _, name := range res.Off {
+			s.Skipped = append(s.Skipped, report.Skip{Rule: name, Reason: "off"})
+		}
+		for _, p := range res.Phases {
+			s.Phases = append(s.Phases, report.Phase(p))
+		}
+		run.Stats = s
+	}
+	return run
+}
+
+func (a *app) writeReport(run *report.Run, out output) error {
+	if out.file == "" {
+		if a.quiet && len(run.Findings) == 0 {
+			return nil
+		}
+		return report.Write(a.out, out.format, run, report.Options{Color: a.colored})
+	}
+	var b bytes.Buffer
+	if err := report.Write(&b, out.format, run, report.Options{}); err != nil {
+		return err
+	}
+	if err := writeWhole(a.at(out.file), b.Bytes()); err != nil {
+		return fmt.Errorf("--format %s: %w", out.format, fileCause(out.file, err))
+	}
+	return nil
+}
+
+func (f *lintFlags) threshold(o *opened) string {
+	if f.failOn != "" {
+		return f.failOn
+	}
+	return o.config.FailOn
+}
+
+func fails(s report.Summary, threshold string) bool {
+	switch threshold {
+	case "never":
+		return false
+	case "info":
+		return s.Findings() > 0
+	case "warning":
+		return s.Errors+s.Warnings > 0
+	}
+	return s.Errors > 0
+}
+
+// base opens the repository as it was in a revision.
+func (a *app) base(ctx context.Context, o *opened, rev string) (*lint.Base, error) {
+	g := git.Repo{Dir: o.dir}
+	rev, err := g.Base(ctx, rev)
+	if err != nil {
+		return nil, fmt.Errorf("--new-from-rev: %w", err)
+	}
+	changed, err := g.Changed(ctx, rev)
+	if err != nil {
+		return nil, fmt.Errorf("--new-from-rev: %w", err)
+	}
+	old := map[string][]byte{}
+	for _, file := range changed {
+		src, err := g.File(ctx, rev, file)
+		switch {
+		case err == nil:
+			old[file] = src
+		case errors.Is(err, fs.ErrNotExist):
+			old[file] = nil
+		default:
+			return nil, fmt.Errorf("--new-from-rev: %w", err)
+		}
+	}
+	base, err := repo.Open(lint.Overlay(o.fs, old), repo.Options{Layout: o.Layout()})
+	if err != nil {
+		return nil, err
+	}
+	return &lint.Base{Repo: base, Changed: changed}, nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+const rulesHelp = `List the rules of lint, or show one with its reasons and examples.
+
+Examples:
+  redis-gitops rules
+  redis-gitops rules show auth/missing
+  redis-gitops rules list --output json`
+
+func (a *app) rulesCommand() *cobra.Command {
+	var output string
+	list := func(*cobra.Command, []string) error { return a.listRules(output) }
+	c := &cobra.Command{Use: "rules", Short: "List the rules of lint, or show one", Long: rulesHelp, Args: cobra.NoArgs, RunE: list}
+	c.PersistentFlags().StringVar(&output, "output", "text", "text, or json for programs")
+	c.AddCommand(
+		&cobra.Command{Use: "list", Short: "List the rules with their severities", Args: cobra.NoArgs, RunE: list},
+		&cobra.Command{
+			Use: "show RULE", Short: "Show a rule with its reasons and examples", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.showRule(args[0], output) },
+			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				rules, _ := policy.Rules()
+				var names []string
+				for _, r := range rules {
+					names = append(names, r.Name)
+				}
+				return names, cobra.ShellCompDirectiveNoFileComp
+			},
+		})
+	return c
+}
+
+// ruleJSON is a rule for programs.
+type ruleJSON struct {
+	Rule        string       `json:"rule"`
+	Title       string       `json:"title"`
+	Severity    policy.Level `json:"severity"`
+	Strict      policy.Level `json:"strict"`
+	Scope       string       `json:"scope"`
+	Fix         string       `json:"fix,omitempty"`
+	Description string       `json:"description"`
+	Remediation string       `json:"remediation,omitempty"`
+	Since       string       `json:"since"`
+	References  []string     `json:"references,omitempty"`
+	Help        string       `json:"help"`
+}
+
+func asJSON(r *policy.Rule) ruleJSON {
+	return ruleJSON{r.Name, r.Title, r.Severity, r.Strict, r.Scope, r.Fix, r.Description, r.Remediation, r.Since, r.References, "docs/rules/" + r.Name + ".md"}
+}
+
+func checkOutput(output string) error {
+	formats := []string{"text", "json"}
+	if output == "text" || output == "json" {
+		return nil
+	}
+	return fmt.Errorf("unknown output %q; %s%s", output, diag.OneOf(formats), diag.DidYouMean(output, formats))
+}
+
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (a *app) listRules(output string) error {
+	if err := checkOutput(output); err != nil {
+		return err
+	}
+	rules, err := policy.Rules()
+	if err != nil {
+		return err
+	}
+	if output == "json" {
+		all := make([]ruleJSON, len(rules))
+		for i, r := range rules {
+			all[i] = asJSON(r)
+		}
+		return a.printJSON(all)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RULE\tSEVERITY\tSTRICT\tFIX\tTITLE")
+	for _, r := range rules {
+		fix := ""
+		if r.Fix != "" {
+			fix = "yes"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Severity, r.Strict, fix, r.Title)
+	}
+	return w.Flush()
+}
+
+func (a *app) showRule(name, output string) error {
+	if err := checkOutput(output); err != nil {
+		return err
+	}
+	rules, err := policy.Rules()
+	if err != nil {
+		return err
+	}
+	r, err := policy.Find(rules, name)
+	if err != nil {
+		return err
+	}
+	r.Examples()
+	if output == "json" {
+		return a.printJSON(asJSON(r))
+	}
+	a.say("%s: %s\n", a.paint(cyan, r.Name), r.Title)
+	a.say("severity %s, in strict mode %s; since %s", r.Severity, r.Strict, r.Since)
+	if r.Fix != "" {
+		a.say("lint --fix: %s", r.Fix)
+	}
+	a.say("\n%s", r.Description)
+	if r.Remediation != "" {
+		a.say("\n%s", r.Remediation)
+	}
+	if len(r.References) > 0 {
+		a.say("\nSources:\n- %s", strings.Join(r.References, "\n- "))
+	}
+	for _, e := range []struct{ title, text string }{{"Wrong", r.Bad}, {"Right", r.Good}} {
+		if e.text != "" {
+			a.say("\n%s:\n\n    %s", e.title, strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    ")))
+		}
+	}
+	return nil
+}

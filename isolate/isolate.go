@@ -1,0 +1,120 @@
+// Package isolate applies rules that a repository brings in a process of its own.
+//
+// Such rules are code of strangers in a pull request. Rego can be stopped, but it can also fill all memory in less time than
+// any deadline (a concatenation that doubles), so the process that evaluates it is another one: it is the tool itself, which is
+// ended when it takes too long, and which ends itself when it takes too much memory.
+package isolate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/lint"
+)
+
+// The limits of the other process.
+const (
+	MaxTime   = 10 * time.Second
+	MaxMemory = 512 << 20 // bytes of heap; the rules of real repositories take a tenth of it
+
+	memoryCode = 99      // the exit code for too much memory
+	maxAnswer  = 64 << 20 // bytes
+)
+
+// answer is what the other process writes.
+type answer struct {
+	Violations []lint.UserViolation
+	Problems   diag.Problems
+}
+
+// Evaluate applies a job in another process: this program, called with command.
+func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserViolation, error) {
+	in, err := json.Marshal(job)
+	if err != nil {
+		return nil, fmt.Errorf("rules of the repository: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("rules of the repository: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, MaxTime)
+	defer cancel()
+	c := exec.CommandContext(ctx, self, command)
+	c.Stdin = bytes.NewReader(in)
+	c.Env = []string{} // nothing of ours is its business
+	c.WaitDelay = time.Second
+	var out, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &limited{w: &out, left: maxAnswer}, &limited{w: &stderr, left: 4096}
+	err = c.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil, diag.Errorf(diag.Position{}, "", "your own rules took longer than %v and were ended; make them simpler, or give fewer", MaxTime)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.As(err, &exit) && exit.ExitCode() == memoryCode, errors.As(err, &exit) && exit.ExitCode() == 2 && bytes.Contains(stderr.Bytes(), []byte("out of memory")):
+		return nil, diag.Errorf(diag.Position{}, "", "your own rules took more than %d MiB of memory and were ended; make them simpler, or give fewer", MaxMemory>>20)
+	case err != nil:
+		return nil, diag.Errorf(diag.Position{}, "", "your own rules could not be evaluated: %v", err)
+	}
+	var a answer
+	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
+		return nil, diag.Errorf(diag.Position{}, "", "your own rules could not be evaluated: %v", err)
+	}
+	return a.Violations, a.Problems.Err()
+}
+
+// Serve is the other process: it reads a job, applies it and writes the answer.
+func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	debug.SetMemoryLimit(MaxMemory)
+	if err := limitAddressSpace(8 * MaxMemory); err != nil {
+		return err
+	}
+	go watchMemory()
+	ctx, cancel := context.WithTimeout(ctx, MaxTime)
+	defer cancel()
+	decoder := json.NewDecoder(in)
+	decoder.UseNumber()
+	var job lint.Job
+	if err := decoder.Decode(&job); err != nil {
+		return fmt.Errorf("the job cannot be read: %w", err)
+	}
+	violations, err := lint.Evaluate(ctx, &job)
+	return json.NewEncoder(out).Encode(answer{violations, diag.All(err)})
+}
+
+// watchMemory ends the process when its heap grows over the limit.
+func watchMemory() {
+	for {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		if m.HeapAlloc > MaxMemory {
+			os.Exit(memoryCode)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// limited drops what goes over a size, so that the other process cannot fill this one's memory.
+type limited struct {
+	w    io.Writer
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if len(p) > l.left {
+		return 0, errors.New("the answer is too long")
+	}
+	l.left -= len(p)
+	return l.w.Write(p)
+}

@@ -1,0 +1,112 @@
+package lint
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// Base is what the repository was like before a change.
+type Base struct {
+	Repo    *repo.Repo
+	Changed []string // files that differ, sorted; also those that are gone
+}
+
+// onlyChanged keeps the findings about what differs from the base: resources that are rendered differently, and files that
+// changed, when a finding is about no resource.
+func (l *linter) onlyChanged(ctx context.Context) error {
+	base := l.opts.Base
+	before := &linter{repo: base.Repo, opts: &Options{Config: l.config}, config: l.config, clock: newClock()}
+	targets, _, err := render.Targets(base.Repo)
+	if err != nil {
+		return err
+	}
+	// A changed Application renders its chart anew, so what deploys counts as changed for every unit.
+	deploying := slices.ContainsFunc(base.Changed, func(file string) bool { return !l.insideUnit(file) })
+	changed := map[diag.Resource]bool{}
+	for _, u := range l.units {
+		if !deploying && !slices.ContainsFunc(base.Changed, func(file string) bool {
+			return slices.Contains(u.files, file) || strings.HasPrefix(file, u.target.Dir+"/")
+		}) {
+			continue
+		}
+		old := map[diag.Resource][]string{}
+		for _, t := range targets {
+			if t.Dir != u.target.Dir || t.Kind != u.target.Kind || name(t.Deployment) != name(u.target.Deployment) {
+				continue
+			}
+			was := newUnit(t, u.set, u.values)
+			res, err := was.render(ctx, before)
+			if err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				continue
+			}
+			for _, r := range mappings(res.Resources) {
+				id := identity(r, was)
+				old[id] = append(old[id], encode(r.Node))
+			}
+		}
+		res, err := u.render(ctx, l)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			continue
+		}
+		for _, r := range mappings(res.Resources) {
+			id := identity(r, u)
+			if !slices.Contains(old[id], encode(r.Node)) {
+				changed[id] = true
+			}
+		}
+	}
+	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+		if f.Resource != nil {
+			return !changed[*f.Resource]
+		}
+		return !slices.Contains(base.Changed, f.File)
+	})
+	return nil
+}
+
+// insideUnit says whether a file is below a folder that is rendered and is no plain manifest, which may deploy others.
+func (l *linter) insideUnit(file string) bool {
+	return slices.ContainsFunc(l.units, func(u *unit) bool {
+		return u.target.Kind != repo.Plain && strings.HasPrefix(path.Dir(file)+"/", u.target.Dir+"/")
+	})
+}
+
+func name(d *repo.Deployment) string {
+	if d == nil {
+		return ""
+	}
+	return d.Name
+}
+
+func identity(r *render.Resource, u *unit) diag.Resource {
+	get := func(path ...string) string {
+		if _, v := r.Find(path...); v != nil {
+			return v.Value
+		}
+		return ""
+	}
+	id := diag.Resource{APIVersion: get("apiVersion"), Kind: get("kind"), Namespace: get("metadata", "namespace"), Name: get("metadata", "name")}
+	if id.Namespace == "" {
+		id.Namespace = u.namespace()
+	}
+	return id
+}
+
+func encode(n *yaml.Node) string {
+	out, _ := yaml.Marshal(plainData(n)) // plain data of a parsed document can be written
+	return string(out)
+}

@@ -1,0 +1,138 @@
+package lint_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/spf13/afero"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+const corpus = "../../shared/corpus"
+
+// corpusRepos opens every folder of the corpus as a repository.
+func corpusRepos(t testing.TB) map[string]*repo.Repo {
+	t.Helper()
+	entries, err := os.ReadDir(corpus)
+	if err != nil {
+		t.Skip("there is no corpus beside the project")
+	}
+	repos := map[string]*repo.Repo{}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		r, err := repo.Open(afero.NewReadOnlyFs(afero.NewBasePathFs(afero.NewOsFs(), filepath.Join(corpus, e.Name()))), repo.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		repos[e.Name()] = r
+	}
+	return repos
+}
+
+type key struct {
+	file, rule string
+	line       int
+}
+
+// TestAnswerKey holds the findings against what people found in the corpus by reading it.
+func TestAnswerKey(t *testing.T) {
+	repos := corpusRepos(t)
+	src, err := os.ReadFile(corpus + "/answer-key.tsv")
+	if err != nil {
+		t.Skip("there is no answer key beside the project")
+	}
+	reader := csv.NewReader(bytes.NewReader(src))
+	reader.Comma, reader.LazyQuotes = '\t', true
+	rows, err := reader.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	normal, strict := map[key]bool{}, map[key]bool{}
+	rules := map[string]int{}
+	for _, name := range slices.Sorted(maps.Keys(repos)) {
+		for _, mode := range []struct {
+			strict bool
+			into   map[key]bool
+		}{{false, normal}, {true, strict}} {
+			for _, f := range run(t, repos[name], lint.Options{Strict: mode.strict}).Findings {
+				mode.into[key{name + "/" + f.File, f.Rule, f.Line}] = true
+				for _, r := range f.Related {
+					if strings.HasPrefix(r.Message, "also here") {
+						mode.into[key{name + "/" + r.File, f.Rule, r.Line}] = true
+					}
+				}
+				if mode.strict {
+					rules[f.Rule] += max(1, f.Count)
+				}
+			}
+		}
+	}
+	found, missed := map[string]int{}, map[string]int{}
+	for _, row := range rows[1:] {
+		line, err := strconv.Atoi(row[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := key{row[0], row[1], line}
+		if strings.HasPrefix(k.rule, "ops/") {
+			continue // the rules of that operator are yet to come
+		}
+		in := normal
+		if strings.Contains(row[3], "[strict") {
+			in = strict
+			if normal[k] && !strict[k] {
+				t.Errorf("%s:%d: %s is told without strict mode and not with it", k.file, k.line, k.rule)
+			}
+		}
+		if in[k] {
+			found[k.rule]++
+			continue
+		}
+		missed[k.rule]++
+		t.Errorf("%s:%d: %s is missed: %s", k.file, k.line, k.rule, row[3])
+	}
+	var b strings.Builder
+	for _, rule := range slices.Sorted(maps.Keys(rules)) {
+		fmt.Fprintf(&b, "%-44s found %2d  missed %2d  extra %3d\n", rule, found[rule], missed[rule], rules[rule]-found[rule])
+	}
+	t.Logf("findings in strict mode, against the answer key:\n%s", b.String())
+}
+
+// TestCorpus: every repository can be checked, nothing fails to run, and the bytes are the same on any number of cores.
+func TestCorpus(t *testing.T) {
+	for name, r := range corpusRepos(t) {
+		t.Run(name, func(t *testing.T) {
+			var first string
+			for i, jobs := range []int{1, 8, 8} {
+				res := run(t, r, lint.Options{Strict: true, Jobs: jobs})
+				got := print(t, r, "json", res.Findings) + notices(res.Notices)
+				if i == 0 {
+					first = got
+				} else if got != first {
+					t.Fatalf("run %d differs from the first one", i)
+				}
+			}
+		})
+	}
+}
+
+func notices(ps []*diag.Problem) string {
+	var b strings.Builder
+	for _, p := range ps {
+		fmt.Fprintln(&b, p)
+	}
+	return b.String()
+}

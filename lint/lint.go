@@ -1,0 +1,388 @@
+// Package lint runs the schemas and rules over a repository and says for each finding which line to change.
+//
+// It reads and renders everything, in parallel, and gives the same bytes on any number of cores. A rule says which path of a
+// resource is wrong; this package alone turns that into a file, a line and a column.
+package lint
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// Options says what to check. The zero value checks everything with the rules' own levels.
+type Options struct {
+	Config *cue.Config // nil is the configuration of a repository that has none
+	Strict bool        // as the configuration's strict
+
+	Paths   []string // only findings in these files and folders count; none is all
+	Only    []string // these rules and no others, also when they are off; a category is "auth/*"
+	Enable  []string // rules to switch on
+	Disable []string // rules to switch off
+
+	Values         [][]string // sets of value files to render on top, each for itself, besides those of the configuration
+	NoSuppressions bool
+	Baseline       *Baseline // findings that were there before
+	Base           *Base     // what the repository was like; then only findings in what changed since count
+
+	UserRules []UserRules // rules that are not ours
+	Jobs      int         // how many targets are looked at at once; 0 is one for each core
+	Today     time.Time   // for suppressions that expire; the zero time lets none expire
+}
+
+func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
+
+// UserRules is a set of rules that the user or the repository brings.
+type UserRules struct {
+	Rules []*policy.Rule
+	// Evaluate applies them. Rego can use up all memory before a deadline ends it, so a caller may do this elsewhere.
+	Evaluate func(ctx context.Context, rules []*policy.Rule, settings map[string]any, resources []any, repository any) ([]UserViolation, error)
+}
+
+// UserViolation is what a user's rule answers: about resources[Input], or as a repository rule with Input -1.
+type UserViolation struct {
+	Input int
+	policy.Violation
+}
+
+// Result is what a run found.
+type Result struct {
+	Findings  []*diag.Finding         // sorted, the suppressed ones included
+	Rules     map[string]*policy.Rule // all that are known, by name
+	Ran       []string                // the rules that were evaluated
+	Off       []string                // the rules that were not
+	Notices   []*diag.Problem         // what was not looked at, and why
+	Failures  diag.Problems           // what could not be run: rules that failed, files that could not be read
+	Files     int
+	Resources int
+	Phases    []Phase
+
+	fixes map[*diag.Finding]*fix
+	repo  *repo.Repo
+}
+
+// Phase is a part of the work and the time it took, added up over all cores.
+type Phase struct {
+	Name     string
+	Duration time.Duration
+}
+
+// Run checks a repository. The error is about the options, or that ctx is done; what is wrong with the repository is in the
+// result.
+func Run(ctx context.Context, r *repo.Repo, opts Options) (*Result, error) {
+	if opts.Config == nil {
+		var err error
+		if opts.Config, err = cue.LoadConfig(cue.ConfigFile, nil); err != nil {
+			return nil, err
+		}
+	}
+	l := &linter{repo: r, opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}}
+	l.operators = sync.OnceValue(l.recognise)
+	rules, err := policy.Rules()
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range opts.UserRules {
+		rules = append(rules, u.Rules...)
+	}
+	if l.rules, err = ruleLevels(rules, &opts); err != nil {
+		return nil, err
+	}
+	if err := l.run(ctx); err != nil {
+		return nil, err
+	}
+	return l.result(), nil
+}
+
+type linter struct {
+	repo   *repo.Repo
+	opts   *Options
+	config *cue.Config
+	rules  *ruleSet
+	engine *policy.Engine
+	clock  *clock
+
+	units     []*unit
+	files     []string
+	documents []sourceDocument
+	schemas   schemas
+	operators func() []instance.Running
+
+	suppressions []*suppression
+
+	findings []*diag.Finding
+	located  map[*diag.Finding]*fix
+	notices  []*diag.Problem
+	failures diag.Problems
+}
+
+// settings is data.settings.
+func (l *linter) settings() map[string]any {
+	options := map[string]any{}
+	for name, rule := range l.config.Rules {
+		if len(rule.Options) > 0 {
+			options[name] = rule.Options
+		}
+	}
+	return map[string]any{
+		"strict":   l.rules.strict,
+		"operator": map[string]any{"name": l.config.Operator.Name, "version": l.config.Operator.Version, "namespace": l.config.Operator.Namespace},
+		"options":  options,
+	}
+}
+
+func (l *linter) run(ctx context.Context) error {
+	// Compiling the rules takes as long as rendering a hundred applications, and needs nothing of them.
+	type compiled struct {
+		engine *policy.Engine
+		err    error
+	}
+	ready := make(chan compiled, 1)
+	go func() {
+		defer l.clock.measure("compile rules")()
+		own := slices.DeleteFunc(l.rules.enabled(), func(r *policy.Rule) bool { return r.User })
+		engine, err := policy.New(policy.Options{Rules: own, Settings: l.settings()})
+		ready <- compiled{engine, err}
+	}()
+	err := l.read(ctx)
+	c := <-ready
+	if err = cmp.Or(err, c.err); err != nil {
+		return err
+	}
+	l.engine = c.engine
+	if err := l.parallel(ctx, len(l.units), func(ctx context.Context, i int) error { return l.units[i].check(ctx, l) }); err != nil {
+		return err
+	}
+	for _, u := range l.units {
+		l.findings = append(l.findings, u.findings...)
+		maps.Copy(l.located, u.located)
+		l.notices = append(l.notices, u.notices...)
+		l.failures = append(l.failures, u.failures...)
+	}
+	if err := l.readSources(ctx); err != nil {
+		return err
+	}
+	if err := l.checkRepository(ctx); err != nil {
+		return err
+	}
+	if err := l.userRules(ctx); err != nil {
+		return err
+	}
+	return l.settle(ctx)
+}
+
+// read finds what there is to check.
+func (l *linter) read(ctx context.Context) error {
+	defer l.clock.measure("read")()
+	var err error
+	if l.files, err = l.repo.Files("."); err != nil {
+		return err
+	}
+	targets, problems, err := render.Targets(l.repo)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		l.add(l.fileFinding("yaml/invalid", p, nil))
+	}
+	for _, t := range targets {
+		sets := append([][]string{nil}, l.config.Values...)
+		sets = append(sets, l.opts.Values...)
+		if t.Kind != repo.Chart {
+			sets = sets[:1]
+		}
+		for i, values := range sets {
+			if i > 0 && !l.anyExists(t.Dir, values) {
+				continue
+			}
+			l.units = append(l.units, newUnit(t, i, values))
+		}
+	}
+	return ctx.Err()
+}
+
+// parallel calls f for every index on several cores. The error is that of the lowest index.
+func (l *linter) parallel(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+	jobs := l.opts.Jobs
+	if jobs <= 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	errs := make([]error, n)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(jobs, n) {
+		wg.Go(func() {
+			for i := range next {
+				errs[i] = f(ctx, i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// add takes a finding unless its rule is off there.
+func (l *linter) add(f *diag.Finding) {
+	if f != nil {
+		l.findings = append(l.findings, f)
+	}
+}
+
+// finding makes a finding of a violation, or nil when the rule is off for that file.
+func (l *linter) finding(v *policy.Violation, at place, resource *diag.Resource) *diag.Finding {
+	level := l.rules.levels[v.Rule]
+	if v.Strict && !l.rules.strict || !l.rules.on(v.Rule) || !l.rules.appliesTo(v.Rule, at.File) {
+		return nil
+	}
+	if set := l.config.Rules[v.Rule].Severity; v.Severity != "" && set == "" {
+		level = v.Severity
+		if l.rules.strict && v.Severity == policy.Warning && l.rules.all[v.Rule].Strict == policy.Error {
+			level = policy.Error
+		}
+	}
+	severity, _ := level.Severity()
+	return &diag.Finding{
+		Rule: v.Rule, Severity: severity, Message: v.Message, Position: at.Position, EndLine: at.endLine, EndColumn: at.endColumn,
+		Resource: resource, Path: v.Path, Related: at.related, Help: help(v.Rule),
+	}
+}
+
+func help(rule string) string { return "docs/rules/" + rule + ".md" }
+
+// fileFinding makes a finding about a file.
+func (l *linter) fileFinding(rule string, p *diag.Problem, related []diag.Related) *diag.Finding {
+	f := l.finding(&policy.Violation{Rule: rule, Message: p.Message}, place{Position: p.Position, related: related}, nil)
+	if f != nil && p.Path != "" {
+		f.Path = strings.Split(p.Path, ".")
+	}
+	return f
+}
+
+// userRules applies the rules that are not ours.
+func (l *linter) userRules(ctx context.Context) error {
+	for _, set := range l.opts.UserRules {
+		rules := slices.DeleteFunc(slices.Clone(set.Rules), func(r *policy.Rule) bool { return !l.rules.on(r.Name) })
+		if len(rules) == 0 {
+			continue
+		}
+		stop := l.clock.measure("user rules")
+		resources, ids, err := l.plainResources(ctx)
+		if err != nil {
+			return err
+		}
+		repository, err := l.plainRepository()
+		if err != nil {
+			return err
+		}
+		violations, err := set.Evaluate(ctx, rules, l.settings(), resources, repository)
+		stop()
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			l.failures = append(l.failures, diag.All(err)...)
+		}
+		for i := range violations {
+			v := &violations[i]
+			if v.Input >= 0 && v.Input < len(ids) {
+				v.Resource = ids[v.Input]
+			}
+		}
+		if err := l.locate(ctx, violations); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// result puts everything together.
+func (l *linter) result() *Result {
+	res := &Result{Findings: l.findings, Rules: l.rules.all, Notices: l.notices, Failures: l.failures, Phases: l.clock.phases(), fixes: l.located, repo: l.repo}
+	seen := map[string]bool{}
+	for _, u := range l.units {
+		res.Resources += len(u.resources)
+		for _, f := range u.files {
+			seen[f] = true
+		}
+	}
+	for _, d := range l.documents {
+		seen[d.File] = true
+	}
+	res.Files = len(seen)
+	for _, name := range slices.Sorted(maps.Keys(l.rules.all)) {
+		if l.rules.on(name) {
+			res.Ran = append(res.Ran, name)
+		} else {
+			res.Off = append(res.Off, name)
+		}
+	}
+	slices.SortStableFunc(res.Notices, func(a, b *diag.Problem) int { return cmp.Compare(a.Error(), b.Error()) })
+	res.Notices = slices.CompactFunc(res.Notices, func(a, b *diag.Problem) bool { return a.Error() == b.Error() })
+	res.Failures.Sort()
+	return res
+}
+
+// clock adds up times by phase.
+type clock struct {
+	mu    sync.Mutex
+	names []string
+	spent map[string]time.Duration
+}
+
+func newClock() *clock { return &clock{spent: map[string]time.Duration{}} }
+
+// measure begins a phase and gives the function that ends it.
+func (c *clock) measure(name string) func() {
+	start := time.Now()
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if _, known := c.spent[name]; !known {
+			c.names = append(c.names, name)
+		}
+		c.spent[name] += time.Since(start)
+	}
+}
+
+func (c *clock) phases() []Phase {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []Phase
+	for _, name := range slices.Sorted(slices.Values(c.names)) {
+		out = append(out, Phase{name, c.spent[name]})
+	}
+	return out
+}
+
+// errNoUnit is an id that no resource has: a rule made it up.
+var errNoUnit = errors.New("is no resource of data.repo")
+
+func unknownResource(rule string, id int) *diag.Problem {
+	return diag.Errorf(diag.Position{File: rule}, "", "resource %d %v; answer with the id of one", id, errNoUnit)
+}
+
+func resourceName(apiVersion, kind, namespace, name string) *diag.Resource {
+	return &diag.Resource{APIVersion: apiVersion, Kind: kind, Namespace: namespace, Name: name}
+}

@@ -1,0 +1,115 @@
+package lint
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// place is where a path of a resource or document is in the source that a user edits.
+type place struct {
+	diag.Position
+	endLine, endColumn int
+	related            []diag.Related
+}
+
+// inResource turns a path of a rendered resource into the line to change: that of the value in values.yaml when the value alone
+// makes it, else that of the template or manifest. What is not there is at its nearest parent.
+func inResource(r *render.Resource, path []string, atKey bool) place {
+	key, value, found := nearest(r.Find, path)
+	node := key
+	if found && !atKey && value != nil && value.Kind == yaml.ScalarNode || node == nil {
+		node = value
+	}
+	if node == nil {
+		node = firstKey(r.Node)
+	}
+	origin := r.Origin(node)
+	if found && node == value && origin.Alone && len(origin.Values) == 1 && origin.Values[0].At.Line > 0 {
+		v := origin.Values[0]
+		p := place{Position: v.At, endLine: v.At.Line, endColumn: v.At.Column + max(1, width(value))}
+		if origin.Source.Line > 0 {
+			p.related = append(p.related, diag.Related{Position: origin.Source, Message: "used here"})
+		}
+		return p
+	}
+	p := place{Position: origin.Source, endLine: origin.EndLine, endColumn: origin.EndColumn}
+	if p.File == "" {
+		p.File = r.File
+	}
+	for _, v := range origin.Values {
+		if v.At.Line > 0 {
+			p.related = append(p.related, diag.Related{Position: v.At, Message: "value set here"})
+		}
+	}
+	return p
+}
+
+// inDocument does the same for a source document.
+func inDocument(doc *repo.Document, path []string, atKey bool) place {
+	key, value, found := nearest(func(path ...string) (*yaml.Node, *yaml.Node) { return findIn(doc.Node, path) }, path)
+	node := key
+	if found && !atKey && value != nil && value.Kind == yaml.ScalarNode || node == nil {
+		node = value
+	}
+	if node == nil {
+		node = firstKey(doc.Node)
+	}
+	return place{Position: doc.At(node), endLine: node.Line, endColumn: node.Column + max(1, width(node))}
+}
+
+// nearest looks a path up, and then its parents until one is there.
+func nearest(find func(path ...string) (*yaml.Node, *yaml.Node), path []string) (key, value *yaml.Node, found bool) {
+	for n := len(path); n > 0; n-- {
+		if key, value := find(path[:n]...); value != nil {
+			return key, value, n == len(path)
+		}
+	}
+	return nil, nil, false
+}
+
+// findIn gives key and value at a path; the key of a list's item is nil.
+func findIn(n *yaml.Node, path []string) (key, value *yaml.Node) {
+	for i := range path {
+		parent := repo.Lookup(n, path[:i]...)
+		value = repo.Lookup(n, path[:i+1]...)
+		if value == nil {
+			return nil, nil
+		}
+		key = nil
+		if parent.Kind == yaml.MappingNode {
+			for j := 0; j+1 < len(parent.Content); j += 2 {
+				if parent.Content[j].Value == path[i] {
+					key, value = parent.Content[j], parent.Content[j+1]
+				}
+			}
+		}
+	}
+	return key, value
+}
+
+// firstKey gives the first key of a mapping, else the node itself.
+func firstKey(n *yaml.Node) *yaml.Node {
+	if n != nil && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
+		return n.Content[0]
+	}
+	return n
+}
+
+// width is how many columns a scalar takes in its first line.
+func width(n *yaml.Node) int {
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return 1
+	}
+	first, _, _ := strings.Cut(n.Value, "\n")
+	w := utf8.RuneCountInString(first)
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		w += 2
+	}
+	return w
+}

@@ -1,0 +1,532 @@
+package lint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// chartModel is what rules see of a chart beyond its resources.
+type chartModel struct {
+	name  string
+	reads []any
+	set   []any
+	files []valuesFile
+}
+
+type valuesFile struct {
+	file string
+	data any
+}
+
+func newChartModel(c *render.Chart) (*chartModel, error) {
+	m := &chartModel{name: c.Name}
+	m.read(c.Reads)
+	if c.Values != nil {
+		m.set = setPaths(c.Values, nil, nil)
+	}
+	for _, s := range c.Sets {
+		if s.Node != nil {
+			m.files = append(m.files, valuesFile{s.Position.File, plainData(s.Node)})
+		}
+	}
+	return m, nil
+}
+
+func (m *chartModel) read(reads []render.Read) {
+	for _, r := range reads {
+		m.reads = append(m.reads, map[string]any{
+			"path": anyList(r.Path), "file": r.At.File, "line": int64(r.At.Line), "column": int64(r.At.Column), "guarded": r.Guarded, "dynamic": r.Dynamic,
+		})
+	}
+}
+
+// setPaths gives every path that is set, parents too.
+func setPaths(n *yaml.Node, at []string, out []any) []any {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode || len(at) > repo.MaxDepth {
+		return out
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		step := append(slices.Clip(at), n.Content[i].Value)
+		out = append(out, anyList(step))
+		out = setPaths(n.Content[i+1], step, out)
+	}
+	return out
+}
+
+func anyList(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
+// resourceID finds the unit of an id of data.repo.resources, and the index in that unit.
+func (l *linter) resourceID(id int) (*unit, int, bool) {
+	if id < 0 {
+		return nil, 0, false
+	}
+	for _, u := range l.units {
+		if id < len(u.resources) {
+			return u, id, true
+		}
+		id -= len(u.resources)
+	}
+	return nil, 0, false
+}
+
+// app gives the name of the application that a folder is, or is in.
+func (l *linter) app(dir string, apps map[string]string) string {
+	for d := dir; d != "." && d != "/"; d = path.Dir(d) {
+		if name, ok := apps[d]; ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// repository builds data.repo. build makes a value of plain data, resource the value of one resource.
+func (l *linter) repository() (policy.Value, error) {
+	model, err := l.repositoryModel()
+	if err != nil {
+		return policy.Value{}, err
+	}
+	var resources []policy.Value
+	for i, u := range l.units {
+		meta := model.units[i]
+		for _, r := range u.resources {
+			fields, err := policy.NewValue(resourceFields(len(resources), meta, r))
+			if err != nil {
+				return policy.Value{}, err
+			}
+			resources = append(resources, fields.With("object", r.value))
+		}
+	}
+	rest, err := policy.NewValue(model.rest)
+	if err != nil {
+		return policy.Value{}, err
+	}
+	return rest.With("resources", policy.Array(resources)), nil
+}
+
+func resourceFields(id int, u unitModel, r resource) map[string]any {
+	return map[string]any{
+		"id": int64(id), "unit": u.unit, "set": u.set, "app": u.app, "file": r.file,
+		"apiVersion": r.APIVersion, "kind": r.Kind, "namespace": r.Namespace, "name": r.Name,
+	}
+}
+
+type unitModel struct{ unit, set, app string }
+
+type repositoryModel struct {
+	units []unitModel
+	rest  map[string]any // all of data.repo but the resources
+}
+
+// repositoryModel gives data.repo without the resources.
+func (l *linter) repositoryModel() (*repositoryModel, error) {
+	apps, err := l.repo.Apps()
+	if err != nil {
+		return nil, err
+	}
+	dirs := map[string]string{}
+	for _, a := range apps {
+		dirs[a.Dir] = a.Name
+	}
+	m := &repositoryModel{}
+	ways := map[string]int{}
+	charts := map[string]*chartModel{}
+	deployed := map[string]bool{}
+	namespaces := map[string]string{}
+	kinds := map[string]repo.AppKind{}
+	seenDir := []string{}
+	for _, u := range l.units {
+		dir := u.target.Dir
+		m.units = append(m.units, unitModel{unit: dir, set: strconv.Itoa(ways[dir]), app: l.app(dir, dirs)})
+		ways[dir]++
+		if _, seen := kinds[dir]; !seen {
+			seenDir = append(seenDir, dir)
+		}
+		kinds[dir] = u.target.Kind
+		deployed[dir] = deployed[dir] || u.target.Deployment != nil
+		if namespaces[dir] == "" {
+			namespaces[dir] = u.namespace()
+		}
+		if u.chart != nil {
+			charts[dir] = mergeCharts(charts[dir], u.chart)
+		}
+	}
+	applications := []any{}
+	for _, dir := range seenDir {
+		name, isApp := dirs[dir]
+		if !isApp && kinds[dir] == repo.Plain {
+			continue
+		}
+		if name == "" {
+			name = path.Base(dir)
+		}
+		a := map[string]any{"name": name, "dir": dir, "kind": kinds[dir].String(), "namespace": namespaces[dir], "deployed": deployed[dir], "application": isApp}
+		var templates []any
+		for _, f := range l.filesBelow(dir + "/templates") {
+			templates = append(templates, f)
+		}
+		a["templates"] = nonNil(templates)
+		values := []any{}
+		if c := charts[dir]; c != nil {
+			a["chart"] = map[string]any{"name": c.name, "file": dir + "/Chart.yaml"}
+			a["reads"], a["set"] = nonNil(c.reads), nonNil(c.set)
+			for _, f := range c.files {
+				values = append(values, map[string]any{"file": f.file, "document": int64(0), "data": f.data})
+			}
+		}
+		a["values"] = values
+		applications = append(applications, a)
+	}
+	documents := []any{}
+	for _, d := range l.documents {
+		documents = append(documents, map[string]any{"file": d.File, "document": int64(d.Index), "type": d.kind, "data": plainData(d.Node)})
+	}
+	files := make([]any, len(l.files))
+	for i, f := range l.files {
+		files[i] = f
+	}
+	generators, err := l.generators()
+	if err != nil {
+		return nil, err
+	}
+	redis, err := l.redis(m.units)
+	if err != nil {
+		return nil, err
+	}
+	m.rest = map[string]any{"applications": applications, "documents": documents, "generators": generators, "files": files, "redis": redis}
+	return m, nil
+}
+
+func nonNil(list []any) []any {
+	if list == nil {
+		return []any{}
+	}
+	return list
+}
+
+// mergeCharts adds what another way to render the same chart reads and sets.
+func mergeCharts(into, from *chartModel) *chartModel {
+	if into == nil {
+		return from
+	}
+	out := &chartModel{name: into.name, reads: into.reads, set: slices.Concat(into.set, from.set), files: slices.Clone(into.files)}
+	for _, f := range from.files {
+		if !slices.ContainsFunc(out.files, func(o valuesFile) bool { return o.file == f.file }) {
+			out.files = append(out.files, f)
+		}
+	}
+	return out
+}
+
+// filesBelow gives the files of the repository in a folder; l.files is sorted.
+func (l *linter) filesBelow(dir string) []string {
+	from, _ := slices.BinarySearch(l.files, dir+"/")
+	to, _ := slices.BinarySearch(l.files, dir+"0") // "0" is the character after "/"
+	return l.files[from:to]
+}
+
+// checkRepository applies the rules about the repository as a whole.
+func (l *linter) checkRepository(ctx context.Context) error {
+	stop := l.clock.measure("repository rules")
+	defer stop()
+	value, err := l.repository()
+	if err != nil {
+		return err
+	}
+	violations, err := l.engine.Repository(ctx, value)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l.failures = append(l.failures, diag.All(err)...)
+	}
+	all := make([]UserViolation, len(violations))
+	for i, v := range violations {
+		all[i] = UserViolation{-1, v}
+	}
+	return l.locate(ctx, all)
+}
+
+// locate turns violations with resource ids and files into findings. It renders the units they are about once more.
+func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
+	rendered := map[*unit]*render.Result{}
+	get := func(id int) (*unit, *render.Resource, *diag.Resource, error) {
+		u, i, ok := l.resourceID(id)
+		if !ok {
+			return nil, nil, nil, nil
+		}
+		res := rendered[u]
+		if res == nil {
+			var err error
+			if res, err = u.render(ctx, l); err != nil {
+				return nil, nil, nil, err
+			}
+			rendered[u] = res
+		}
+		name := u.resources[i].Resource
+		return u, mappings(res.Resources)[i], &name, nil
+	}
+	for i := range violations {
+		v := &violations[i].Violation
+		if !l.rules.on(v.Rule) {
+			continue
+		}
+		var related []diag.Related
+		for _, p := range v.Related {
+			if p.Resource >= 0 {
+				_, r, _, err := get(p.Resource)
+				if err != nil {
+					return err
+				}
+				if r == nil {
+					l.failures = append(l.failures, unknownResource(v.Rule, p.Resource))
+					continue
+				}
+				related = append(related, diag.Related{Position: inResource(r, p.Path, false).Position, Message: p.Message})
+			} else if p.File != "" {
+				related = append(related, diag.Related{Position: l.inFile(p.File, p.Document, p.Line, p.Path, false).Position, Message: p.Message})
+			}
+		}
+		switch {
+		case v.Resource >= 0:
+			u, r, name, err := get(v.Resource)
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				l.failures = append(l.failures, unknownResource(v.Rule, v.Resource))
+				continue
+			}
+			v.Related = nil
+			f := l.finding(v, inResource(r, v.Path, v.Key), name)
+			if f == nil {
+				continue
+			}
+			f.Related = append(f.Related, related...)
+			if v.Fix != nil {
+				if fx := u.planFix(l, r, v.Fix); fx != nil {
+					f.Fix, l.located[f] = fx.words, fx
+				}
+			}
+			l.add(f)
+		case v.File != "":
+			f := l.finding(v, l.inFile(v.File, v.Document, v.Line, v.Path, v.Key), nil)
+			if f == nil {
+				continue
+			}
+			f.Related = append(f.Related, related...)
+			if v.Fix != nil {
+				if fx := l.planFileFix(v.File, v.Document, v.Fix); fx != nil {
+					f.Fix, l.located[f] = fx.words, fx
+				}
+			}
+			l.add(f)
+		default:
+			f := l.finding(v, place{Position: diag.Position{File: cueConfigFile}}, nil)
+			if f != nil {
+				f.Related = append(f.Related, related...)
+				l.add(f)
+			}
+		}
+	}
+	return nil
+}
+
+// mappings leaves out what was not kept as a resource.
+func mappings(all []*render.Resource) []*render.Resource {
+	return slices.DeleteFunc(slices.Clone(all), func(r *render.Resource) bool { return r.Node == nil || r.Node.Kind != yaml.MappingNode })
+}
+
+// inFile locates a path in a source document, or a line of a file.
+func (l *linter) inFile(file string, document, line int, path []string, atKey bool) place {
+	if line > 0 {
+		return place{Position: diag.Position{File: file, Line: line}}
+	}
+	if path != nil {
+		docs, _ := l.repo.Documents(file)
+		for _, d := range docs {
+			if d.Index == document {
+				return inDocument(d, path, atKey)
+			}
+		}
+	}
+	return place{Position: diag.Position{File: file, Line: 1, Column: 1}}
+}
+
+// plainResources gives every resource as plain data for rules that are evaluated elsewhere, and their ids.
+func (l *linter) plainResources(ctx context.Context) ([]any, []int, error) {
+	var out []any
+	var ids []int
+	for _, u := range l.units {
+		res, err := u.render(ctx, l)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, nil, ctx.Err()
+			}
+			continue
+		}
+		for _, r := range mappings(res.Resources) {
+			ids = append(ids, len(ids))
+			out = append(out, plainData(r.Node))
+		}
+	}
+	return out, ids, nil
+}
+
+// plainRepository gives data.repo as plain data.
+func (l *linter) plainRepository() (any, error) {
+	model, err := l.repositoryModel()
+	if err != nil {
+		return nil, err
+	}
+	resources := []any{}
+	for i, u := range l.units {
+		for _, r := range u.resources {
+			object, err := r.value.Plain()
+			if err != nil {
+				return nil, err
+			}
+			fields := resourceFields(len(resources), model.units[i], r)
+			fields["object"] = object
+			resources = append(resources, fields)
+		}
+	}
+	model.rest["resources"] = resources
+	return model.rest, nil
+}
+
+// generators gives the templates of new resources and deployments.
+func (l *linter) generators() ([]any, error) {
+	out := []any{}
+	for _, group := range []string{"resources", "deployments"} {
+		for _, file := range l.filesBelow(l.repo.Layout().Generators + "/" + group) {
+			if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" {
+				continue
+			}
+			g := render.Generator(l.repo, file)
+			for _, p := range g.Problems {
+				l.add(l.fileFinding(p.Rule, p.Problem, p.Related))
+			}
+			m := chartModel{}
+			m.read(g.Reads)
+			var example any = map[string]any{}
+			var set []any
+			if g.Example != nil {
+				example, set = plainData(g.Example), setPaths(g.Example, nil, nil)
+			}
+			out = append(out, map[string]any{
+				"file": file, "group": group, "type": strings.TrimSuffix(path.Base(file), path.Ext(file)),
+				"reads": nonNil(m.reads), "set": nonNil(set), "example": example,
+			})
+		}
+	}
+	return out, nil
+}
+
+// aboutRedis names the kinds of resources that say something about a Redis: its own, and those around it.
+func aboutRedis(kind string) bool {
+	switch kind {
+	case "Service", "StatefulSet", "Deployment", "Application", "HelmRelease", "GitRepository", "OCIRepository", "HelmRepository":
+		return true
+	}
+	return strings.HasPrefix(kind, "Redis")
+}
+
+// redis gives every Redis of the repository, as data.repo.redis has it.
+func (l *linter) redis(units []unitModel) ([]any, error) {
+	operators, err := cue.Operators()
+	if err != nil {
+		return nil, err
+	}
+	// What is deployed twice does not meet, so each way to deploy is looked at for itself.
+	sets := map[string][]instance.Document{}
+	id := 0
+	for i, u := range l.units {
+		for _, r := range u.resources {
+			if aboutRedis(r.Kind) {
+				plain, err := r.value.Plain()
+				if err != nil {
+					return nil, err
+				}
+				object, _ := plain.(map[string]any)
+				sets[units[i].set] = append(sets[units[i].set], instance.Document{Object: object, Namespace: r.Namespace, Application: units[i].app, Where: strconv.Itoa(id)})
+			}
+			id++
+		}
+	}
+	byName := map[string]*cue.Operator{}
+	for _, o := range operators {
+		byName[o.Name] = o
+	}
+	out := []any{}
+	options := instance.Options{Operator: l.config.Operator.Name, Version: l.config.Operator.Version, Found: l.running()}
+	for _, set := range slices.Sorted(maps.Keys(sets)) {
+		for _, in := range instance.Find(sets[set], operators, options) {
+			id, err := strconv.Atoi(in.Where)
+			if err != nil {
+				return nil, fmt.Errorf("lint: an instance without a resource: %q", in.Where)
+			}
+			out = append(out, instanceFields(id, in, byName[in.Operator]))
+		}
+	}
+	slices.SortStableFunc(out, func(a, b any) int {
+		return cmp.Compare(a.(map[string]any)["resource"].(int64), b.(map[string]any)["resource"].(int64))
+	})
+	return out, nil
+}
+
+func instanceFields(id int, in *instance.Instance, operator *cue.Operator) map[string]any {
+	hosts := map[instance.Role][]any{instance.Write: {}, instance.Read: {}, instance.Sentinels: {}}
+	for _, s := range in.Services {
+		if s.By == "operator" {
+			hosts[s.Role] = append(hosts[s.Role], map[string]any{"host": s.Name, "port": int64(s.Port)})
+		}
+	}
+	port, master, secret := 0, "", any(nil)
+	if in.Write != nil {
+		port = in.Write.Port
+	}
+	if in.Sentinel != nil {
+		master = in.Sentinel.Master
+	}
+	if in.Auth != nil {
+		secret = map[string]any{"name": in.Auth.Secret, "key": in.Auth.Key}
+	}
+	objects := []any{}
+	if operator != nil && len(operator.Types) > 0 {
+		names, err := operator.Names(cue.Request{Chart: in.Name, Version: in.Version})
+		if err == nil { // a name that is refused has a finding of its own
+			for _, o := range names.Objects {
+				objects = append(objects, map[string]any{"kind": o.Kind, "name": o.Name})
+			}
+		}
+	}
+	return map[string]any{
+		"resource": int64(id), "operator": in.Operator, "version": in.Version, "kind": in.Kind, "name": in.Name, "namespace": in.Namespace,
+		"port": int64(port), "writes": hosts[instance.Write], "reads": hosts[instance.Read], "sentinels": hosts[instance.Sentinels],
+		"masterName": master, "secret": secret, "objects": objects, "replicas": int64(in.Replicas), "cluster": in.Cluster,
+	}
+}

@@ -1,0 +1,242 @@
+package lint_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/spf13/afero"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/report"
+)
+
+var today = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+
+// open makes a repository of an archive in memory; its .redis-gitops.yaml counts.
+func open(t testing.TB, files []txtar.File) (*repo.Repo, *cue.Config) {
+	t.Helper()
+	fs := afero.NewMemMapFs()
+	var config []byte
+	for _, f := range files {
+		if err := afero.WriteFile(fs, f.Name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if f.Name == cue.ConfigFile {
+			config = f.Data
+		}
+	}
+	c, err := cue.LoadConfig(cue.ConfigFile, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := repo.Open(fs, repo.Options{Layout: repo.Layout(c.Layout)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, c
+}
+
+func run(t testing.TB, r *repo.Repo, opts lint.Options) *lint.Result {
+	t.Helper()
+	opts.Today = today
+	res, err := lint.Run(context.Background(), r, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Failures) > 0 {
+		t.Fatalf("could not be run:\n%v", res.Failures)
+	}
+	return res
+}
+
+// print gives findings as a user sees them.
+func print(t testing.TB, r *repo.Repo, format string, findings []*diag.Finding) string {
+	t.Helper()
+	var b bytes.Buffer
+	err := report.Write(&b, format, &report.Run{Findings: findings, Source: func(file string) ([]byte, bool) {
+		src, err := r.ReadFile(file)
+		return src, err == nil
+	}}, report.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// excerpt is the findings in text format without the summary below them.
+func excerpt(t *testing.T, r *repo.Repo, findings []*diag.Finding) string {
+	text := print(t, r, "text", findings)
+	if i := strings.LastIndex(text, "\n\n"); i >= 0 {
+		text = text[:i+1]
+	}
+	return text
+}
+
+// TestRules holds every rule against its examples: bad.txtar makes this rule fire and no other, with the text that want.txt has,
+// good.txtar makes none fire. UPDATE=1 writes want.txt. RULE=category/name runs one.
+func TestRules(t *testing.T) {
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range rules {
+		if only := os.Getenv("RULE"); only != "" && only != rule.Name {
+			continue
+		}
+		t.Run(rule.Name, func(t *testing.T) {
+			rule.Examples()
+			if rule.Bad == "" || rule.Good == "" {
+				t.Fatal("has no testdata/bad.txtar or good.txtar")
+			}
+			if rule.Title == "" || rule.Description == "" || rule.Since == "" || rule.Remediation == "" {
+				t.Error("METADATA lacks title, description, since or remediation")
+			}
+			bad(t, rule)
+			good(t, rule)
+		})
+	}
+}
+
+func bad(t *testing.T, rule *policy.Rule) {
+	archive := txtar.Parse([]byte(rule.Bad))
+	files := slices.DeleteFunc(slices.Clone(archive.Files), func(f txtar.File) bool { return f.Name == "want.txt" })
+	r, config := open(t, files)
+	res := run(t, r, lint.Options{Config: config})
+	var mine, others []*diag.Finding
+	for _, f := range res.Findings {
+		switch {
+		case f.Rule == rule.Name:
+			mine = append(mine, f)
+		case f.Suppressed == nil:
+			others = append(others, f)
+		}
+	}
+	if len(others) > 0 {
+		t.Errorf("bad.txtar makes other rules fire:\n%s", print(t, r, "compact", others))
+	}
+	if rule.Severity == policy.Off || len(mine) == 0 {
+		res = run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}})
+		mine = res.Findings
+	}
+	if len(mine) == 0 {
+		t.Fatal("bad.txtar does not make the rule fire")
+	}
+	got := excerpt(t, r, mine)
+	want := ""
+	for _, f := range archive.Files {
+		if f.Name == "want.txt" {
+			want = string(f.Data)
+		}
+	}
+	if got == want {
+		return
+	}
+	if os.Getenv("UPDATE") == "" {
+		t.Errorf("bad.txtar: got\n%s\nwant\n%s", got, want)
+		return
+	}
+	archive.Files = append(files, txtar.File{Name: "want.txt", Data: []byte(got)})
+	file := filepath.Join("..", "policy", filepath.FromSlash(rule.Name), "testdata", "bad.txtar")
+	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func good(t *testing.T, rule *policy.Rule) {
+	archive := txtar.Parse([]byte(rule.Good))
+	r, config := open(t, archive.Files)
+	var found []*diag.Finding
+	for _, f := range run(t, r, lint.Options{Config: config}).Findings {
+		if f.Suppressed == nil {
+			found = append(found, f)
+		}
+	}
+	for _, f := range run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}}).Findings {
+		if f.Suppressed == nil {
+			found = append(found, f)
+		}
+	}
+	if len(found) > 0 {
+		t.Errorf("good.txtar is not clean:\n%s", print(t, r, "compact", found))
+	}
+}
+
+// TestFixes: what bad.txtar says can be fixed is fixed, and then the rule is silent and no other fires.
+func TestFixes(t *testing.T) {
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range rules {
+		if rule.Fix == "" {
+			continue
+		}
+		t.Run(rule.Name, func(t *testing.T) {
+			rule.Examples()
+			archive := txtar.Parse([]byte(rule.Bad))
+			files := slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want.txt" })
+			r, config := open(t, files)
+			fixed, err := lint.Fix(context.Background(), r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}, Today: today})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(fixed.Done) == 0 {
+				t.Fatal("METADATA has a fix, and nothing of bad.txtar was fixed")
+			}
+			if len(fixed.Result.Findings) > 0 {
+				t.Errorf("left after the fix:\n%s", print(t, r, "compact", fixed.Result.Findings))
+			}
+			if err := r.Apply("test", fixed.Changes); err != nil {
+				t.Fatal(err)
+			}
+			if rest := run(t, r, lint.Options{Config: config}).Findings; len(rest) > 0 {
+				t.Errorf("the fix brought:\n%s", print(t, r, "compact", rest))
+			}
+		})
+	}
+}
+
+// TestCleanExample: what the scaffolder makes passes, in strict mode too where it is made for it.
+func TestCleanExample(t *testing.T) {
+	root := filepath.Join("..", "examples", "devops-repo")
+	fs := afero.NewBasePathFs(afero.NewOsFs(), root)
+	src, err := os.ReadFile(filepath.Join(root, cue.ConfigFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := cue.LoadConfig(cue.ConfigFile, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := repo.Open(fs, repo.Options{Layout: repo.Layout(config.Layout)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := run(t, r, lint.Options{Config: config}).Findings; len(found) > 0 {
+		t.Errorf("examples/devops-repo is not clean:\n%s", print(t, r, "text", found))
+	}
+	got := print(t, r, "compact", run(t, r, lint.Options{Config: config, Strict: true}).Findings)
+	golden := filepath.Join("testdata", "example-strict.txt")
+	want, _ := os.ReadFile(golden)
+	if got == string(want) {
+		return
+	}
+	if os.Getenv("UPDATE") == "" {
+		t.Errorf("strict: got\n%s\nwant\n%s", got, want)
+		return
+	}
+	if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,109 @@
+package lint
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// settle makes the one sorted list of what all parts have found.
+func (l *linter) settle(ctx context.Context) error {
+	l.suppress()
+	l.unite()
+	if len(l.opts.Paths) > 0 {
+		l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool { return !l.inPaths(f) })
+	}
+	if l.opts.Base != nil {
+		if err := l.onlyChanged(ctx); err != nil {
+			return err
+		}
+	}
+	l.fold()
+	if b := l.opts.Baseline; b != nil {
+		l.notices = append(l.notices, b.apply(l.findings)...)
+	}
+	diag.SortFindings(l.findings)
+	return nil
+}
+
+// unite makes one of findings that differ in the value set only: a finding that the chart's own values have too stands for all.
+func (l *linter) unite() {
+	diag.SortFindings(l.findings)
+	key := func(f *diag.Finding) string {
+		return strings.Join([]string{f.Rule, f.Position.String(), f.Message, f.Resource.String(), strings.Join(f.Path, "\x00")}, "\x01")
+	}
+	kept := map[string]*diag.Finding{}
+	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+		first, seen := kept[key(f)]
+		if !seen {
+			kept[key(f)] = f
+			return false
+		}
+		if len(first.Sets) == 0 || len(f.Sets) == 0 {
+			first.Sets = nil
+		} else if !slices.Contains(first.Sets, f.Sets[0]) {
+			first.Sets = append(first.Sets, f.Sets[0])
+		}
+		if l.located[first] == nil && l.located[f] != nil {
+			l.located[first], first.Fix = l.located[f], f.Fix
+		}
+		return true
+	})
+}
+
+// maxAlso is how many places a finding that stands for many lists.
+const maxAlso = 50
+
+// fold makes one finding of many, for rules that say so: the first one, with the others as related places.
+func (l *linter) fold() {
+	diag.SortFindings(l.findings)
+	first := map[string]*diag.Finding{}
+	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+		rule := l.rules.all[f.Rule]
+		if rule == nil || rule.Once == "" || f.Suppressed != nil {
+			return false
+		}
+		key := f.Rule + "\x00" + fmt.Sprint(f.Severity)
+		if rule.Once == "application" {
+			key += "\x00" + l.folder(f.File)
+		}
+		one := first[key]
+		if one == nil {
+			first[key] = f
+			f.Count = 1
+			return false
+		}
+		one.Count++
+		if one.Count <= maxAlso {
+			one.Related = append(one.Related, diag.Related{Position: f.Position, Message: "also here: " + f.Resource.String()})
+		}
+		return true
+	})
+	for _, f := range first {
+		if f.Count == 1 {
+			f.Count = 0
+		}
+	}
+}
+
+// folder gives the folder of the unit that a file belongs to.
+func (l *linter) folder(file string) string {
+	best := path.Dir(file)
+	for d := best; d != "."; d = path.Dir(d) {
+		if l.has(d+"/Chart.yaml") || l.has(d+"/kustomization.yaml") {
+			best = d
+		}
+	}
+	return best
+}
+
+// inPaths says whether a finding is in one of the paths that were asked for.
+func (l *linter) inPaths(f *diag.Finding) bool {
+	return slices.ContainsFunc(l.opts.Paths, func(p string) bool {
+		return p == "." || f.File == p || strings.HasPrefix(f.File, p+"/")
+	})
+}

@@ -1,0 +1,257 @@
+package lint
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+// suppression is a user's word that a finding may stay.
+type suppression struct {
+	diag.Suppression
+	rule     string
+	wholly   bool           // ignore-file
+	from, to int            // lines that a comment covers
+	resource *diag.Resource // of an annotation: of that resource; of the configuration: by kindName
+	kindName string         // Kind/name, "" for all
+	glob     string         // of the configuration
+	broken   bool           // has been told to be wrong; suppresses nothing
+	used     bool
+}
+
+var (
+	commentPattern = regexp.MustCompile(`(#|/\*|<!--)\s*redis-gitops:ignore(-file)?([^\S\n]+(.*?))?\s*(\*/.*|-->.*)?$`)
+	untilPattern   = regexp.MustCompile(`^until=(\S*)$`)
+	marker         = []byte("redis-gitops:ignore")
+)
+
+const annotationPrefix = "ignore.redis-gitops.io/"
+
+// readSuppressions finds the comments of a file. One on a line of its own is about the next line that is no comment.
+func readSuppressions(file string, src []byte) []*suppression {
+	if !bytes.Contains(src, marker) {
+		return nil
+	}
+	var out []*suppression
+	lines := strings.Split(string(src), "\n")
+	for i, line := range lines {
+		m := commentPattern.FindStringSubmatchIndex(line)
+		if m == nil {
+			continue
+		}
+		s := &suppression{wholly: m[4] >= 0}
+		s.Position = diag.Position{File: file, Line: i + 1, Column: utf8.RuneCountInString(line[:m[0]]) + 1}
+		s.Kind = "comment"
+		words := ""
+		if m[8] >= 0 {
+			words = line[m[8]:m[9]]
+		}
+		s.from, s.to = i+1, i+1
+		if alone := strings.TrimLeft(line[:m[0]], " \t{-"); alone == "" {
+			s.to = nextLine(lines, i) + 1
+		}
+		out = append(out, s.split(words)...)
+	}
+	return out
+}
+
+// nextLine gives the index of the next line that is neither empty nor a comment.
+func nextLine(lines []string, i int) int {
+	for j := i + 1; j < len(lines); j++ {
+		t := strings.TrimSpace(lines[j])
+		if t != "" && !strings.HasPrefix(t, "#") && !strings.HasPrefix(t, "{{/*") && !strings.HasPrefix(t, "{{- /*") {
+			return j
+		}
+	}
+	return i
+}
+
+// split makes one suppression for each rule that the words name: "auth/missing, ha/single-redis until=2027-01-31 -- reason".
+func (s *suppression) split(words string) []*suppression {
+	head, reason, _ := strings.Cut(words+" ", "-- ")
+	s.Reason = strings.TrimSpace(reason)
+	var rules []string
+	for _, w := range strings.FieldsFunc(head, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' }) {
+		if m := untilPattern.FindStringSubmatch(w); m != nil {
+			s.Until = m[1]
+			continue
+		}
+		rules = append(rules, w)
+	}
+	if len(rules) == 0 {
+		return []*suppression{s}
+	}
+	var out []*suppression
+	for _, r := range rules {
+		each := *s
+		each.rule = r
+		out = append(out, &each)
+	}
+	return out
+}
+
+// annotations finds the suppressions that a resource's annotations hold, and those that stand where nobody reads them.
+func (u *unit) annotations(l *linter, plain map[string]any, name *diag.Resource, at func(path []string) place) {
+	metadata, _ := plain["metadata"].(map[string]any)
+	own, _ := metadata["annotations"].(map[string]any)
+	for key, value := range own {
+		rest, ok := strings.CutPrefix(key, annotationPrefix)
+		if !ok {
+			continue
+		}
+		s := &suppression{resource: name, rule: strings.Replace(rest, ".", "/", 1)}
+		s.Position, s.Kind = at([]string{"metadata", "annotations", key}).Position, "annotation"
+		text, _ := value.(string)
+		for i, part := range strings.Split(text, ";") {
+			if m := untilPattern.FindStringSubmatch(strings.TrimSpace(part)); m != nil {
+				s.Until = m[1]
+			} else if i == 0 || s.Reason == "" {
+				s.Reason = strings.TrimSpace(part)
+			}
+		}
+		u.suppressions = append(u.suppressions, s)
+	}
+	var walk func(data any, path []string)
+	walk = func(data any, path []string) {
+		switch data := data.(type) {
+		case map[string]any:
+			for k, v := range data {
+				step := append(slices.Clip(path), k)
+				if strings.HasPrefix(k, annotationPrefix) && !slices.Equal(path, []string{"metadata", "annotations"}) {
+					p := at(step)
+					u.add(l.finding(&policy.Violation{
+						Rule: "suppression/misplaced", Path: step,
+						Message: fmt.Sprintf("annotation %q is not read here; move it to metadata.annotations of the resource", k),
+					}, p, name), nil)
+				}
+				walk(v, step)
+			}
+		case []any:
+			for i, v := range data {
+				walk(v, append(slices.Clip(path), fmt.Sprint(i)))
+			}
+		}
+	}
+	walk(plain, nil)
+}
+
+// configSuppressions are the ignore entries of the configuration.
+func (l *linter) configSuppressions() []*suppression {
+	var out []*suppression
+	for i, e := range l.config.Ignore {
+		s := &suppression{rule: e.Rule, glob: e.Path, kindName: e.Resource}
+		s.Position = l.config.Position("ignore", fmt.Sprint(i))
+		s.Kind, s.Reason, s.Until = "config", e.Reason, e.Until
+		out = append(out, s)
+	}
+	return out
+}
+
+// checkSuppressions tells about suppressions that say something wrong.
+func (l *linter) checkSuppressions(all []*suppression) {
+	for _, s := range all {
+		tell := func(rule, format string, args ...any) {
+			s.broken = true
+			l.add(l.fileFinding(rule, diag.Errorf(s.Position, "", format, args...), nil))
+		}
+		if s.rule == "" {
+			tell("suppression/unknown-rule", "the suppression names no rule; write `redis-gitops:ignore auth/missing -- reason`")
+			continue
+		}
+		if _, err := l.rules.match(s.rule); err != nil {
+			tell("suppression/unknown-rule", "%v", err)
+			continue
+		}
+		if s.Reason == "" {
+			tell("suppression/no-reason", "the suppression of %q has no reason; add `-- ` and why the finding may stay", s.rule)
+			continue
+		}
+		if frozen(l.config, s.rule) {
+			tell("suppression/frozen", "rule %q cannot be suppressed: the configuration freezes it; correct the finding, or ask the owners of %s", s.rule, cueConfigFile)
+			continue
+		}
+		if s.Until == "" {
+			continue
+		}
+		day, err := time.Parse(time.DateOnly, s.Until)
+		if err != nil {
+			tell("suppression/expired", "until=%s is not a date; write it as until=2027-01-31", s.Until)
+			continue
+		}
+		if !l.opts.Today.IsZero() && l.opts.Today.After(day.AddDate(0, 0, 1)) {
+			tell("suppression/expired", "the suppression of %q expired on %s; correct the finding or give a new date", s.rule, s.Until)
+		}
+	}
+}
+
+// covers says whether a suppression is about a finding.
+func (s *suppression) covers(f *diag.Finding) bool {
+	if s.broken || !ruleMatches(s.rule, f.Rule) {
+		return false
+	}
+	switch s.Kind {
+	case "comment":
+		at := func(p diag.Position) bool {
+			return p.File == s.File && (s.wholly || p.Line >= s.from && p.Line <= s.to)
+		}
+		// A value that is wrong may be excused where it is set or where it is used.
+		return at(f.Position) || slices.ContainsFunc(f.Related, func(r diag.Related) bool {
+			return (r.Message == "used here" || r.Message == "value set here") && at(r.Position)
+		})
+	case "annotation":
+		return f.Resource != nil && *f.Resource == *s.resource
+	}
+	return (s.glob == "" || matchGlob(s.glob, f.File)) && (s.kindName == "" || s.kindName == f.Resource.String() || f.Resource != nil && s.kindName == f.Resource.Name)
+}
+
+func ruleMatches(pattern, rule string) bool {
+	category, wild := strings.CutSuffix(pattern, "/*")
+	return pattern == rule || wild && path.Dir(rule) == category
+}
+
+// suppress marks what is suppressed and tells about suppressions that are of no use.
+func (l *linter) suppress() {
+	all := slices.Concat(l.suppressions, l.configSuppressions())
+	for _, u := range l.units {
+		all = append(all, u.suppressions...)
+	}
+	slices.SortStableFunc(all, func(a, b *suppression) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.rule, b.rule))
+	})
+	l.checkSuppressions(all)
+	if l.opts.NoSuppressions {
+		return
+	}
+	for _, f := range l.findings {
+		if strings.HasPrefix(f.Rule, "suppression/") {
+			continue
+		}
+		for _, s := range all {
+			if s.covers(f) {
+				s.used = true
+				if f.Suppressed == nil {
+					f.Suppressed = &s.Suppression
+				}
+			}
+		}
+	}
+	for _, s := range all {
+		if s.used || s.broken {
+			continue
+		}
+		names, _ := l.rules.match(s.rule)
+		if !slices.ContainsFunc(names, l.rules.on) {
+			continue // the rule is off in this run
+		}
+		l.add(l.fileFinding("suppression/unused", diag.Errorf(s.Position, "", "the suppression of %q suppresses nothing; remove it", s.rule), nil))
+	}
+}

@@ -1,0 +1,303 @@
+package lint
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/render"
+)
+
+// unit is one way to render one folder, and what came of it. It does not keep the rendered nodes, so that memory does not grow
+// with the repository; what is needed again is rendered again.
+type unit struct {
+	target render.Target
+	set    int // 0: no value files on top
+	values []string
+
+	resources []resource
+	files     []string
+	chart     *chartModel
+
+	suppressions []*suppression
+
+	findings []*diag.Finding
+	located  map[*diag.Finding]*fix
+	notices  []*diag.Problem
+	failures diag.Problems
+}
+
+// resource is what is kept of a rendered resource.
+type resource struct {
+	diag.Resource
+	file  string
+	value policy.Value
+}
+
+func newUnit(t render.Target, set int, values []string) *unit {
+	u := &unit{target: t, set: set, values: values, located: map[*diag.Finding]*fix{}}
+	for _, v := range values {
+		u.target.ValueFiles = append(u.target.ValueFiles, valuePath(t.Dir, v))
+	}
+	return u
+}
+
+// valuePath finds a value file of a set: relative to the chart, or from the repository's root with "/".
+func valuePath(dir, name string) string {
+	if rest, rooted := strings.CutPrefix(name, "/"); rooted {
+		return path.Clean(rest)
+	}
+	return path.Join(dir, name)
+}
+
+func (l *linter) anyExists(dir string, values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool {
+		info, err := l.repo.Fs().Stat(valuePath(dir, v))
+		return err == nil && info.Mode().IsRegular()
+	})
+}
+
+// render renders the unit, the value files of its set that are there on top.
+func (u *unit) render(ctx context.Context, l *linter) (*render.Result, error) {
+	t := u.target
+	t.ValueFiles = slices.DeleteFunc(slices.Clone(t.ValueFiles), func(name string) bool {
+		info, err := l.repo.Fs().Stat(name)
+		return err != nil || !info.Mode().IsRegular()
+	})
+	return render.Render(ctx, l.repo, t, render.Options{})
+}
+
+// namespace is where resources of the unit go that name none.
+func (u *unit) namespace() string {
+	if u.target.Deployment != nil {
+		return u.target.Deployment.Namespace
+	}
+	return ""
+}
+
+// check renders the unit and applies everything that is about single resources.
+func (u *unit) check(ctx context.Context, l *linter) error {
+	stop := l.clock.measure("render")
+	res, err := u.render(ctx, l)
+	stop()
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for _, p := range diag.All(err) {
+			u.add(l.fileFinding("yaml/invalid", p, nil), nil)
+		}
+		return nil
+	}
+	u.files = res.Files
+	u.notices = res.Notices
+	for _, p := range res.Problems {
+		rule := p.Rule
+		if strings.HasPrefix(rule, "yaml/") {
+			rule = yamlRule(p.Problem)
+		}
+		u.add(l.fileFinding(rule, p.Problem, p.Related), nil)
+	}
+	seen := map[string]*render.Resource{}
+	for _, r := range res.Resources {
+		n := len(u.resources)
+		if err := u.checkResource(ctx, l, r); err != nil {
+			return err
+		}
+		if len(u.resources) > n {
+			u.checkTwice(l, r, u.resources[n], seen)
+		}
+	}
+	if res.Chart != nil {
+		if u.chart, err = newChartModel(res.Chart); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTwice tells about the second of two documents of one file that are the same object.
+func (u *unit) checkTwice(l *linter, r *render.Resource, kept resource, seen map[string]*render.Resource) {
+	if kept.Name == "" {
+		return
+	}
+	group, _, _ := strings.Cut(kept.APIVersion, "/")
+	id := strings.Join([]string{r.File, group, kept.Kind, kept.Namespace, kept.Name}, "\x00")
+	first := seen[id]
+	if first == nil {
+		seen[id] = r
+		return
+	}
+	path := []string{"metadata", "name"}
+	v := policy.Violation{Rule: "yaml/duplicate-document", Path: path, Message: kept.Kind + " \"" + kept.Name + "\" is in this file twice, and one of them is lost; rename or remove it"}
+	if f := l.finding(&v, inResource(r, path, false), &kept.Resource); f != nil {
+		f.Related = append(f.Related, diag.Related{Position: inResource(first, path, false).Position, Message: "the first one is here"})
+		u.add(f, nil)
+	}
+}
+
+func (u *unit) add(f *diag.Finding, fx *fix) {
+	if f == nil {
+		return
+	}
+	u.findings = append(u.findings, f)
+	if fx != nil {
+		u.located[f] = fx
+		f.Fix = fx.words
+	}
+}
+
+func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource) error {
+	plain, ok := plainData(r.Node).(map[string]any)
+	if !ok {
+		return nil
+	}
+	kept := resource{file: r.File, Resource: diag.Resource{
+		APIVersion: text(plain, "apiVersion"), Kind: text(plain, "kind"),
+		Namespace: text(plain, "metadata", "namespace"), Name: text(plain, "metadata", "name"),
+	}}
+	if kept.Namespace == "" {
+		kept.Namespace = u.namespace()
+	}
+	var err error
+	if kept.value, err = policy.NewValue(plain); err != nil {
+		return err
+	}
+	u.resources = append(u.resources, kept)
+	name := kept.Resource
+
+	stop := l.clock.measure("rules")
+	violations, err := l.engine.Resource(ctx, kept.value)
+	stop()
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		u.failures = append(u.failures, diag.All(err)...)
+	}
+	u.annotations(l, plain, &name, func(path []string) place { return inResource(r, path, true) })
+	said := map[string]bool{}
+	for i := range violations {
+		v := &violations[i]
+		said[strings.Join(v.Path, "\x00")] = true
+		u.violation(l, r, &name, v)
+	}
+	stop = l.clock.measure("schema")
+	structural := l.schemas.check(l, plain)
+	stop()
+	for _, v := range structural {
+		if said[strings.Join(v.Path, "\x00")] {
+			continue // a rule has said what is wrong with that value in particular
+		}
+		u.violation(l, r, &name, &v)
+	}
+	return nil
+}
+
+// violation locates one violation about a resource.
+func (u *unit) violation(l *linter, r *render.Resource, name *diag.Resource, v *policy.Violation) {
+	f := l.finding(v, inResource(r, v.Path, v.Key), name)
+	if f == nil {
+		return
+	}
+	if u.set > 0 {
+		f.Sets = []string{strings.Join(u.values, " ")}
+	}
+	for _, p := range v.Related {
+		at := inResource(r, p.Path, false)
+		f.Related = append(f.Related, diag.Related{Position: at.Position, Message: p.Message})
+	}
+	var fx *fix
+	if v.Fix != nil {
+		fx = u.planFix(l, r, v.Fix)
+	}
+	u.add(f, fx)
+}
+
+// plainData gives the data of a node with whole numbers as int64, as schemas and rules want it.
+func plainData(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return plainData(n.Alias)
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		var merged []*yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Tag == "!!merge" {
+				merged = append(merged, n.Content[i+1])
+				continue
+			}
+			m[n.Content[i].Value] = plainData(n.Content[i+1])
+		}
+		for _, from := range merged {
+			mergeInto(m, from)
+		}
+		return m
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			list[i] = plainData(c)
+		}
+		return list
+	}
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool", "!!int", "!!float":
+		var v any
+		if err := n.Decode(&v); err != nil {
+			return n.Value
+		}
+		switch v := v.(type) {
+		case int:
+			return int64(v)
+		case uint64:
+			return float64(v)
+		case float64:
+			if v != v || v > 1e308 || v < -1e308 { // .nan and .inf are no JSON
+				return n.Value
+			}
+		}
+		return v
+	}
+	return n.Value
+}
+
+func mergeInto(m map[string]any, from *yaml.Node) {
+	if from.Kind == yaml.AliasNode {
+		from = from.Alias
+	}
+	if from.Kind == yaml.SequenceNode {
+		for _, each := range from.Content {
+			mergeInto(m, each)
+		}
+		return
+	}
+	data, _ := plainData(from).(map[string]any)
+	for k, v := range data {
+		if _, own := m[k]; !own {
+			m[k] = v
+		}
+	}
+}
+
+// text gives a text in plain data, or "".
+func text(data any, path ...string) string {
+	for _, step := range path {
+		m, _ := data.(map[string]any)
+		data = m[step]
+	}
+	switch data := data.(type) {
+	case string:
+		return data
+	case int64:
+		return strconv.FormatInt(data, 10)
+	}
+	return ""
+}

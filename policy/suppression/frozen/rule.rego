@@ -1,0 +1,10 @@
+# METADATA
+# title: A suppression is of a rule that cannot be suppressed
+# description: |-
+#   The configuration lists the rule under frozen. The finding counts.
+# custom:
+#   scope: native
+#   severity: error
+#   since: 0.1.0
+#   remediation: Correct the finding.
+package redisgitops.suppression["frozen"]

@@ -1,0 +1,11 @@
+# METADATA
+# title: A suppression suppresses nothing
+# description: |-
+#   The finding it was written for is gone. It would hide the next one.
+# custom:
+#   scope: native
+#   severity: warning
+#   strict: error
+#   since: 0.1.0
+#   remediation: Remove it.
+package redisgitops.suppression["unused"]

@@ -1,0 +1,10 @@
+# METADATA
+# title: Two documents of one file are the same object
+# description: |-
+#   Both have the same apiVersion, kind, namespace and name. The one that is applied later wins, and which that is depends on the tool.
+# custom:
+#   scope: native
+#   severity: error
+#   since: 0.1.0
+#   remediation: Remove one, or give it another name.
+package redisgitops.yaml["duplicate-document"]
