@@ -224,6 +224,10 @@ func (c *Config) checkOperator() error {
 	if err != nil {
 		return diag.Problems{diag.Errorf(c.Position("operator", "name"), "operator.name", "%s", err)}
 	}
+	if child(c.doc.data, "operator")["version"] == nil {
+		c.Operator.Version = operator.Versions[0] // the schema's default is one of its default operator
+		return nil
+	}
 	if err := operator.checkVersion(c.Operator.Version); err != nil {
 		return diag.Problems{diag.Errorf(c.Position("operator", "version"), "operator.version", "%s", err)}
 	}

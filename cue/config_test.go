@@ -29,6 +29,19 @@ func TestLoadConfigDefaults(t *testing.T) {
 	}
 }
 
+// The version's default is that of the operator which was chosen.
+func TestLoadConfigOperator(t *testing.T) {
+	for text, want := range map[string]OperatorChoice{
+		"operator: {name: opstree}\n":                       {Name: "opstree", Version: "0.20.0"},
+		"operator: {namespace: redis}\n":                    {Name: "spotahome", Version: "1.2.4", Namespace: "redis"},
+		"operator: {name: spotahome, version: \"1.3.0\"}\n": {Name: "spotahome", Version: "1.3.0"},
+	} {
+		if c, err := LoadConfig(ConfigFile, []byte(text)); err != nil || c.Operator != want {
+			t.Errorf("%q: got %+v, %v", text, c.Operator, err)
+		}
+	}
+}
+
 func TestLoadConfig(t *testing.T) {
 	c, err := LoadConfig(ConfigFile, []byte(`# ours
 strict: true

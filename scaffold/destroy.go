@@ -23,12 +23,16 @@ type DestroyRequest struct {
 // PlanDestroy plans to take away what generate added, to the byte: the recorded files and edits. What somebody changed since
 // then, and what the rest of the repository still refers to, is a conflict unless forced.
 func PlanDestroy(r *repo.Repo, req DestroyRequest) (*Plan, error) {
-	app, err := r.App(req.App)
-	if err != nil {
-		return nil, err
-	}
 	if err := repo.CheckName("resource name", req.Name); err != nil {
 		return nil, err
+	}
+	app, err := r.App(req.App)
+	if err != nil {
+		// The folder may be gone, but not what was recorded of it.
+		if all, recErr := Generated(r, req.App); recErr != nil || !slices.Contains(all, req.Name) {
+			return nil, err
+		}
+		app = &repo.App{Name: req.App}
 	}
 	all, err := records(r, app.Name)
 	if err != nil {

@@ -9,10 +9,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
+	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -121,7 +123,20 @@ func (p *Plan) Apply(r *repo.Repo) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	return r.Apply(p.Command, changes)
+	if err := r.Apply(p.Command, changes); err != nil {
+		return err
+	}
+	// Git knows no empty folders: those of the tool's own that have become empty go too. If that fails, nothing is lost.
+	for _, c := range changes {
+		dir := path.Dir(c.Path)
+		for c.New == nil && strings.HasPrefix(c.Path, recordFolder+"/") && dir != "." {
+			if left, err := afero.ReadDir(r.Fs(), dir); err != nil || len(left) > 0 || r.Fs().Remove(dir) != nil {
+				break
+			}
+			dir = path.Dir(dir)
+		}
+	}
+	return nil
 }
 
 // JSON gives the plan for machines. Field names are stable.

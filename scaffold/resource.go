@@ -163,9 +163,12 @@ func namespaceOf(app *repo.App, asked string) (string, error) {
 		return asked, nil
 	}
 	namespace, _, err := app.Namespace()
-	if err != nil {
+	if err != nil && namespace != "" {
 		// Several namespaces: the URL can name one only, so the user must.
-		return "", diag.Errorf(diag.Position{}, "", "%v; choose one with --namespace", err)
+		return "", diag.Errorf(diag.Position{}, "", "%v with --namespace", err)
+	}
+	if err != nil {
+		return "", err
 	}
 	return namespace, nil
 }

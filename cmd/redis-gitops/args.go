@@ -19,6 +19,11 @@ func fromUse(c *cobra.Command, args []string) error {
 	if len(args) > len(words) {
 		return fmt.Errorf("unexpected argument %q; %s", args[len(words)], usage)
 	}
+	for i, arg := range args {
+		if arg == "" {
+			return fmt.Errorf("%s is empty; %s", strings.Trim(words[i], "[]"), usage)
+		}
+	}
 	for _, w := range words[len(args):] {
 		if !strings.HasPrefix(w, "[") {
 			return fmt.Errorf("%s is missing; %s", w, usage)

@@ -107,6 +107,9 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 		return errCode(exitError)
 	}
 	for _, n := range p.Notes {
+		if a.quiet {
+			break
+		}
 		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), n)
 	}
 	if f.dryRun {
