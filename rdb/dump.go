@@ -18,12 +18,54 @@ func AppendDump(dst []byte, e *Entry, version int) ([]byte, error) {
 	}
 	start := len(dst)
 	dst = append(dst, e.Type.Byte())
+	var err error
+	if e.Raw != nil {
+		dst = append(dst, e.Raw...)
+	} else {
+		dst, err = appendChunks(dst, e)
+	}
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(version))
+	return binary.LittleEndian.AppendUint64(dst, crcUpdate(0, dst[start:])), err
+}
+
+// appendChunks is apart, because its closure puts dst on the heap.
+func appendChunks(dst []byte, e *Entry) ([]byte, error) {
 	err := e.Chunks(func(p []byte) error {
 		dst = append(dst, p...)
 		return nil
 	})
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(version))
-	return binary.LittleEndian.AppendUint64(dst, crcUpdate(0, dst[start:])), err
+	return dst, err
+}
+
+// DumpChunks gives the payload of AppendDump piece by piece, for a value larger than the window. A piece is valid until fn
+// returns.
+func DumpChunks(e *Entry, version int, fn func([]byte) error) error {
+	head := []byte{e.Type.Byte()}
+	sum := crcUpdate(0, head)
+	if err := fn(head); err != nil {
+		return err
+	}
+	err := e.Chunks(func(p []byte) error {
+		sum = crcUpdate(sum, p)
+		return fn(p)
+	})
+	if err != nil {
+		return err
+	}
+	end := binary.LittleEndian.AppendUint16(nil, uint16(version))
+	return fn(binary.LittleEndian.AppendUint64(end, crcUpdate(sum, end)))
+}
+
+// AppendFunctions appends the payload for FUNCTION RESTORE of one library of functions.
+func AppendFunctions(dst []byte, e *Entry) ([]byte, error) {
+	if e.Kind != FunctionEntry {
+		return dst, &Error{e.Offset, "not a library of functions", ErrUnsupported}
+	}
+	const version = 10 // the first with functions
+	start := len(dst)
+	dst = AppendString(append(dst, opFunction), e.Raw)
+	dst = binary.LittleEndian.AppendUint16(dst, version)
+	return binary.LittleEndian.AppendUint64(dst, crcUpdate(0, dst[start:])), nil
 }
 
 // ParseDump takes a payload of DUMP apart and gives an entry with Type and Raw, which points into it, and its RDB version.

@@ -79,6 +79,15 @@ type Options struct {
 	Window int
 	// SkipChecksum leaves the checksum unread, for a second pass over the same bytes.
 	SkipChecksum bool
+	// Start says that the stream does not begin with the dump, but with one of its entries. The checksum is then left unread.
+	Start Position
+}
+
+// Position is the place of an entry in a dump, to go on from there.
+type Position struct {
+	Offset  int64 // of the entry; 0 for the beginning of the dump
+	DB      int   // the database selected there
+	Version int   // of the dump
 }
 
 const (
@@ -95,6 +104,7 @@ type Scanner struct {
 	version int
 	started bool
 	checked bool
+	sum     uint64
 	err     error
 }
 
@@ -104,7 +114,12 @@ func NewScanner(r io.Reader, opts Options) *Scanner {
 	if opts.Window == 0 {
 		size = defaultWindow
 	}
-	return &Scanner{key: []byte{}, w: window{r: r, buf: make([]byte, size), size: size, noSum: opts.SkipChecksum}}
+	s := &Scanner{key: []byte{}, w: window{r: r, buf: make([]byte, size), size: size, noSum: opts.SkipChecksum}}
+	if at := opts.Start; at.Offset > 0 {
+		s.started, s.w.noSum = true, true
+		s.w.base, s.db, s.version = at.Offset, at.DB, at.Version
+	}
+	return s
 }
 
 // Version is the RDB version, known after the first call of Next. Valkey's own versions begin at 80.
@@ -115,6 +130,13 @@ func (s *Scanner) Offset() int64 { return s.w.offset() }
 
 // Checked says, after Next gave io.EOF, whether the dump has a checksum and it was found right.
 func (s *Scanner) Checked() bool { return s.checked }
+
+// Position is where the next entry begins. It is not known before the value of the last one has been read.
+func (s *Scanner) Position() Position { return Position{s.w.offset(), s.db, s.version} }
+
+// Checksum is the CRC64 of the dump without its trailer, known when Next has given io.EOF and the checksum was not left
+// unread. It is computed for every version.
+func (s *Scanner) Checksum() uint64 { return s.sum }
 
 // Rest reads what follows the dump, such as the mark that ends a diskless transfer, or the commands of an append-only
 // file. It may be called once, after Next gave io.EOF.
@@ -417,10 +439,11 @@ func inKey(err error, key []byte) error {
 // end checks the checksum, which Redis writes since RDB version 5, and as 0 where it is switched off.
 func (s *Scanner) end() error {
 	w := &s.w
+	sum := crcUpdate(w.sum, w.buf[:w.pos])
+	s.sum = sum
 	if s.version < 5 {
 		return io.EOF
 	}
-	sum := crcUpdate(w.sum, w.buf[:w.pos])
 	at := w.offset()
 	p, err := w.take(8)
 	if err != nil {
@@ -433,6 +456,9 @@ func (s *Scanner) end() error {
 	}
 	return io.EOF
 }
+
+// Unread says whether it is a value larger than the window that was not read so far.
+func (e *Entry) Unread() bool { return e.from != nil }
 
 // Chunks gives the bytes of Raw piece by piece; a piece is valid until fn returns. A value larger than the window can
 // be read once; with a nil fn it is passed over.

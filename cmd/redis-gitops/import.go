@@ -1,0 +1,348 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+	"github.com/redis-gitops/redis-gitops/rdb/source"
+)
+
+const importHelp = `Write the keys of a dump into a running Redis or Valkey: one server, the master behind Sentinels, or a cluster.
+
+FILE is a dump.rdb, also packed with gzip or zstd; "-" for standard input; or an http:// or https:// URL, such as a presigned
+one of S3.
+
+%s
+
+Before the first write the whole dump is read and its checksum verified, and the target is asked whether it can take it:
+role, version, memory, rights, keys that are there already. All problems are told at once. Every key is accounted for; what
+was written is compared afterwards. An import that stops half way, also by SIGKILL, loss of power or a failover, goes on with
+--resume; a checkpoint (without names of keys that went well, and without passwords) says from where.
+
+No application should write to the databases meanwhile.
+
+Exit code: 0 all keys are there; 1 some failed or differ; 2 it could not begin, or stopped half way.
+
+Examples:
+  redis-gitops import dump.rdb redis://localhost:6379
+  redis-gitops import dump.rdb.gz rediss://redis.example.com/3 --map-db 0:3 --tls-ca ca.pem --password-file secret
+  redis-gitops import dump.rdb redis+sentinel://rfs-shop:26379/mymaster --resume
+  redis-gitops import https://bucket.s3.amazonaws.com/dump.rdb?X-Amz-Signature=… redis://localhost --match 'user:*' --dry-run`
+
+// importFlags are those of import.
+type importFlags struct {
+	server                     serverFlags
+	filter                     filterFlags
+	replace, skip, flush, yes  bool
+	method, verify             string
+	dryRun, resume, ignoreRoom bool
+	checkpoint, rate           string
+	progress, output           string
+	connections                int
+	patience                   time.Duration
+}
+
+func (a *app) importCommand() *cobra.Command {
+	f := &importFlags{}
+	c := &cobra.Command{
+		Use:   "import FILE TARGET",
+		Short: "Write the keys of a dump into a running Redis",
+		Long:  fmt.Sprintf(importHelp, f.server.help()),
+		Args:  cobra.ExactArgs(2),
+		RunE:  func(c *cobra.Command, args []string) error { return a.runImport(c.Context(), args[0], args[1], f) },
+	}
+	f.filter.add(c)
+	f.server.add(c)
+	flags := c.Flags()
+	flags.BoolVar(&f.replace, "replace", false, "write over keys that are there already")
+	flags.BoolVar(&f.skip, "skip-existing", false, "leave keys that are there already as they are")
+	flags.BoolVar(&f.flush, "flush", false, "empty the databases that keys go to first; asks for the target's name on a terminal")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask before --flush")
+	c.MarkFlagsMutuallyExclusive("replace", "skip-existing", "flush")
+	flags.StringVar(&f.method, "method", "auto", "restore, commands (slower, for servers that refuse RESTORE), or auto: restore, and commands for encodings that the target does not know")
+	flags.StringVar(&f.verify, "verify", "sample", "compare afterwards: off, sample (1000 keys and the number of all) or full")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "do all but writing")
+	flags.BoolVar(&f.resume, "resume", false, "go on with an import that was interrupted")
+	flags.StringVar(&f.checkpoint, "checkpoint", "", "the file that remembers how far the import is, or none (default: one for this dump and target in the user's folder of states)")
+	flags.StringVar(&f.rate, "rate", "", "bytes a second at most, such as 20MB")
+	flags.BoolVar(&f.ignoreRoom, "ignore-memory", false, "do not compare the estimate of memory with the target's maxmemory")
+	flags.IntVar(&f.connections, "connections", 0, "connections to each server (default 2)")
+	flags.DurationVar(&f.patience, "patience", 0, "how long to try to reach a target that does not answer (default 2m)")
+	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
+	flags.StringVar(&f.output, "output", "text", "the report as text or json")
+	return c
+}
+
+func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) error {
+	opts, err := f.options()
+	if err != nil {
+		return err
+	}
+	target, err := a.target(to, &f.server)
+	if err != nil {
+		return err
+	}
+	show, err := a.progressPrinter(f.progress)
+	if err != nil {
+		return err
+	}
+	defer show.end()
+	src, release, err := a.importSource(ctx, from, show)
+	if err != nil {
+		return err
+	}
+	defer release()
+	opts.Progress = show.print
+	opts.Confirm = func(question string) error { return a.confirmFlush(question, target, f.yes, show) }
+	if f.checkpoint != "none" && !opts.DryRun {
+		store, err := newCheckpointFile(f.checkpoint, src.Name, target.String())
+		if err != nil {
+			return err
+		}
+		opts.Checkpoint = store
+		defer func() { a.tell("checkpoint %s", store.path) }()
+	}
+	report, err := importer.Import(ctx, src, target, opts)
+	show.end()
+	var stopped *importer.Interrupted
+	begun := err == nil || errors.As(err, &stopped) || report.Total.Read > 0
+	if begun {
+		if e := a.printImport(report, f.output); e != nil {
+			return e
+		}
+	}
+	switch {
+	case err != nil && ctx.Err() != nil && stopped != nil:
+		stopped.Err = errors.New("interrupted")
+		return stopped
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted before the first write")
+	case err != nil:
+		return err
+	case report.Failed() > 0:
+		return errCode(exitFindings)
+	}
+	return nil
+}
+
+// options gives what the flags say, all mistakes at once.
+func (f *importFlags) options() (importer.Options, error) {
+	var errs []error
+	filter, err := f.filter.filter()
+	if err != nil {
+		errs = append(errs, err)
+	}
+	opts := importer.Options{
+		Filter: filter, DryRun: f.dryRun, Resume: f.resume, IgnoreRoom: f.ignoreRoom, Connections: f.connections, Patience: f.patience,
+	}
+	switch {
+	case f.replace:
+		opts.Existing = importer.Replace
+	case f.skip:
+		opts.Existing = importer.Skip
+	case f.flush:
+		opts.Existing = importer.Flush
+	}
+	if opts.Method, err = oneOf("method", f.method, importer.Auto, importer.Restore, importer.Commands, importer.Replication); err != nil {
+		errs = append(errs, err)
+	}
+	if opts.Verify, err = oneOf("verify", f.verify, importer.VerifySample, importer.VerifyFull, importer.VerifyOff); err != nil {
+		errs = append(errs, err)
+	}
+	if opts.Rate, err = parseBytes(f.rate); err != nil {
+		errs = append(errs, fmt.Errorf("--rate: %w", err))
+	}
+	if f.connections < 0 || f.connections > 64 {
+		errs = append(errs, errors.New("--connections: give 1 to 64"))
+	}
+	if f.output != "text" && f.output != "json" {
+		errs = append(errs, fmt.Errorf("--output: unknown form %q; text or json", f.output))
+	}
+	return opts, errors.Join(errs...)
+}
+
+// oneOf finds the value whose word it is.
+func oneOf[T fmt.Stringer](flag, word string, values ...T) (T, error) {
+	var words []string
+	for _, v := range values {
+		if v.String() == word {
+			return v, nil
+		}
+		words = append(words, v.String())
+	}
+	return values[0], fmt.Errorf("--%s: unknown value %q; %s%s", flag, word, diag.OneOf(words), diag.DidYouMean(word, words))
+}
+
+// parseBytes reads a number of bytes, with KB, MB or GB (steps of 1024) where it is large.
+func parseBytes(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	number, factor := strings.ToUpper(text), int64(1)
+	for unit, f := range map[string]int64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30} {
+		if n, ok := strings.CutSuffix(number, unit); ok {
+			number, factor = n, f
+		}
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 32)
+	if err != nil || n <= 0 {
+		return 0, fmt.Errorf("%q is no number of bytes; such as 500KB or 20MB", text)
+	}
+	return n * factor, nil
+}
+
+// importSource opens what is to be imported. What comes through a pipe or over the network is kept in a temporary file, because
+// it is read twice; release removes that.
+func (a *app) importSource(ctx context.Context, from string, show *progressPrinter) (importer.Source, func(), error) {
+	nothing := func() {}
+	switch {
+	case source.IsURL(from):
+		return a.spool(source.NameOf(from), func(w io.Writer) error {
+			began := time.Now()
+			return source.Download(ctx, nil, from, w, func(done, total int64) {
+				show.print(importer.Progress{Stage: "downloading", Bytes: done, Total: total, Elapsed: time.Since(began)})
+			})
+		})
+	case from == "-":
+		in, err := a.openDump(from)
+		if err != nil {
+			return importer.Source{}, nothing, err
+		}
+		return a.spool("standard input", func(w io.Writer) error {
+			_, err := io.Copy(w, in)
+			return err
+		})
+	case redis.IsTarget(from):
+		return importer.Source{}, nothing, errors.New("a server cannot be the source yet; dump it to a file first")
+	}
+	in, err := a.openDump(from)
+	if err != nil {
+		return importer.Source{}, nothing, err
+	}
+	f, ok := in.(*os.File)
+	if info, err := f.Stat(); ok && err == nil && info.Mode().IsRegular() {
+		f.Close()
+		s, err := source.File(from, info.Size(), func() (io.ReadSeekCloser, error) { return os.Open(from) })
+		return s, nothing, inFile(from, err)
+	}
+	return a.spool(from, func(w io.Writer) error { // a pipe or device
+		defer in.Close()
+		_, err := io.Copy(w, in)
+		return err
+	})
+}
+
+// spool keeps what fill writes in a temporary file.
+func (a *app) spool(name string, fill func(io.Writer) error) (importer.Source, func(), error) {
+	f, err := os.CreateTemp("", "redis-gitops-*.rdb") // readable for its owner only
+	if err != nil {
+		return importer.Source{}, func() {}, err
+	}
+	release := func() {
+		f.Close()
+		os.Remove(f.Name())
+	}
+	if err := fill(f); err != nil {
+		release()
+		return importer.Source{}, func() {}, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		release()
+		return importer.Source{}, func() {}, err
+	}
+	s, err := source.File(name, info.Size(), func() (io.ReadSeekCloser, error) { return os.Open(f.Name()) })
+	if err != nil {
+		release()
+		return importer.Source{}, func() {}, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, release, nil
+}
+
+// confirmFlush has a person type the target's name.
+func (a *app) confirmFlush(question string, target *redis.Target, yes bool, show *progressPrinter) error {
+	if yes {
+		return nil
+	}
+	if !a.terminal {
+		return fmt.Errorf("%s; say --yes as well, because nobody is here to ask", question)
+	}
+	show.end()
+	name := target.String()
+	answer, err := a.ask(fmt.Sprintf("%s. Type %s to go on: ", question, name))
+	if err != nil {
+		return err
+	}
+	if answer != name {
+		return errors.New("not confirmed; nothing was written")
+	}
+	return nil
+}
+
+func (a *app) printImport(r *importer.Report, form string) error {
+	if form == "json" {
+		e := json.NewEncoder(a.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(struct {
+			*importer.Report
+			Seconds float64 `json:"seconds"`
+		}{r, r.Took.Seconds()})
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(a.err, "key %q of database %d (%s, offset %d): %s\n", f.Key, f.DB, f.Type, f.Offset, f.Reply)
+	}
+	if more := r.Total.Failed - min(r.Total.Failed, uint64(len(r.Failures))); more > 0 {
+		fmt.Fprintf(a.err, "and %d more\n", more)
+	}
+	for _, d := range r.Differences {
+		fmt.Fprintf(a.err, "key %q of database %d: %s\n", d.Key, d.DB, d.Reason)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), n)
+	}
+	if a.quiet {
+		return nil
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "db\ttype\tread\twritten\tskipped\texpired\tfiltered\tfailed\t\n")
+	for _, row := range append(slices.Clone(r.Rows), importer.Row{DB: -1, Type: "all", Counts: r.Total}) {
+		db := strconv.Itoa(row.DB)
+		if row.DB < 0 {
+			db = ""
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", db, row.Type, row.Read, row.Written, row.Skipped, row.Expired, row.Filtered, row.Failed)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if r.DryRun {
+		a.say("nothing was written; the keys would take about %s in %s", rdb.FormatBytes(uint64(r.Estimate)), r.Target)
+		return nil
+	}
+	rate := float64(r.Total.Written) / max(r.Took.Seconds(), 1e-3)
+	line := fmt.Sprintf("%d keys in %.1f s (%.0f a second)", r.Total.Written, r.Took.Seconds(), rate)
+	if r.Repaired > 0 {
+		line += fmt.Sprintf("; %d were written again", r.Repaired)
+	}
+	if r.Verified > 0 {
+		line += fmt.Sprintf("; %d compared, %d differ", r.Verified, r.Differing)
+	}
+	a.say("%s", line)
+	return nil
+}

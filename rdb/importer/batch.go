@@ -1,0 +1,158 @@
+package importer
+
+import (
+	"strconv"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// A batch is some commands that go to one server in one piece. It stays in memory until all are answered.
+type batch struct {
+	epoch  *epoch
+	route  *route
+	db     int
+	buf    []byte
+	keys   []keyRef
+	counts []Counts // by row
+	size   int      // of the window that it takes
+	resent bool     // a part of it may have been carried out
+	stuck  bool
+}
+
+// A keyRef is one key of a batch: its commands are buf[start:end].
+type keyRef struct {
+	start, end            int
+	nameAt, nameLen       int
+	offset                int64
+	row                   int32
+	replies               int32
+	raw                   int32 // bytes of the value
+	kind                  rdb.Type
+	how                   how
+	done, lasting         bool // answered; does not expire
+	uncertain             bool // it may have been written by an earlier run
+	asked                 bool // preceded by ASKING
+	payloadAt, payloadEnd int  // of RESTORE
+}
+
+// how says what the replies of a key mean.
+type how uint8
+
+const (
+	byRestore  how = iota
+	bySet          // SET … NX: nil where the key exists
+	byRename       // the last command is RENAMENX: 0 where the key exists
+	byCommands     // no reply but an error matters
+)
+
+func (b *batch) name(k *keyRef) string { return string(b.buf[k.nameAt : k.nameAt+k.nameLen]) }
+
+// pending gives the commands that have not been answered.
+func (b *batch) pending() []byte {
+	from := 0
+	for from < len(b.keys) && b.keys[from].done {
+		from++
+	}
+	if from == len(b.keys) {
+		return nil
+	}
+	whole := true
+	for i := range b.keys[from:] {
+		whole = whole && !b.keys[from+i].done
+	}
+	if whole {
+		return b.buf[b.keys[from].start:]
+	}
+	var out []byte
+	for i := range b.keys {
+		if k := &b.keys[i]; !k.done {
+			out = append(out, b.buf[k.start:k.end]...)
+		}
+	}
+	return out
+}
+
+func (b *batch) count(row int32) *Counts {
+	for len(b.counts) <= int(row) {
+		b.counts = append(b.counts, Counts{})
+	}
+	return &b.counts[row]
+}
+
+// payloadVersion is the RDB version that a payload says it is of: old enough for every server that knows the type.
+func payloadVersion(t rdb.Type) int {
+	const oldest = 6
+	if t.Since() > 11 { // where Redis and Valkey part
+		return t.Since()
+	}
+	return oldest
+}
+
+var (
+	wordAbsTTL   = []byte("$6\r\nABSTTL\r\n")
+	wordIdle     = []byte("$8\r\nIDLETIME\r\n")
+	wordFreq     = []byte("$4\r\nFREQ\r\n")
+	wordReplace  = []byte("$7\r\nREPLACE\r\n")
+	wordRestore  = []byte("\r\n$7\r\nRESTORE\r\n")
+	wordNoExpiry = []byte("$1\r\n0\r\n")
+)
+
+// appendRestore appends the command that makes a key with all that the dump says of it, and gives where its payload is.
+func appendRestore(dst []byte, e *rdb.Entry, replace bool) (_ []byte, payload [2]int, err error) {
+	dst = appendRestoreHead(dst, e, int64(len(e.Raw)), replace)
+	payload[0] = len(dst)
+	if dst, err = rdb.AppendDump(dst, e, payloadVersion(e.Type)); err != nil {
+		return dst, payload, err
+	}
+	payload[1] = len(dst)
+	return appendRestoreTail(dst, e, replace), payload, nil
+}
+
+// appendRestoreHead appends what comes before the payload of a value of that many bytes.
+func appendRestoreHead(dst []byte, e *rdb.Entry, size int64, replace bool) []byte {
+	n := 4
+	if e.Expiry != 0 {
+		n++
+	}
+	if e.HasIdle || e.HasFreq {
+		n += 2
+	}
+	if replace {
+		n++
+	}
+	dst = append(append(dst, '*', byte('0'+n)), wordRestore...)
+	dst = redis.AppendArg(dst, e.Key)
+	if e.Expiry != 0 {
+		dst = appendInt(dst, e.Expiry)
+	} else {
+		dst = append(dst, wordNoExpiry...)
+	}
+	const around = 1 + 2 + 8 // type, version, checksum
+	dst = strconv.AppendInt(append(dst, '$'), size+around, 10)
+	return append(dst, '\r', '\n')
+}
+
+// appendRestoreTail appends what comes after the payload.
+func appendRestoreTail(dst []byte, e *rdb.Entry, replace bool) []byte {
+	dst = append(dst, '\r', '\n')
+	if e.Expiry != 0 {
+		dst = append(dst, wordAbsTTL...)
+	}
+	switch {
+	case e.HasIdle:
+		dst = appendInt(append(dst, wordIdle...), int64(e.Idle))
+	case e.HasFreq:
+		dst = appendInt(append(dst, wordFreq...), int64(e.Freq))
+	}
+	if replace {
+		dst = append(dst, wordReplace...)
+	}
+	return dst
+}
+
+// appendInt appends a number as an argument.
+func appendInt(dst []byte, n int64) []byte {
+	var digits [20]byte
+	return redis.AppendArg(dst, strconv.AppendInt(digits[:0], n, 10))
+}

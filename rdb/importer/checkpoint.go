@@ -1,0 +1,158 @@
+package importer
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+)
+
+// A checkpoint is what Store keeps: enough to go on after the importer, the machine or the target was lost, and nothing
+// secret.
+type checkpoint struct {
+	Format   int       `json:"format"`
+	ID       string    `json:"id"`
+	Began    time.Time `json:"began"`
+	Source   string    `json:"source"`
+	Size     int64     `json:"size"`
+	Checksum string    `json:"checksum"` // of the dump
+	Options  string    `json:"options"`  // sum of those that must not change
+	Target   string    `json:"target"`
+	RunID    string    `json:"runID"` // of the server that confirmed all before Offset
+	Offset   int64     `json:"offset"`
+	DB       int       `json:"db"`
+	Version  int       `json:"rdbVersion"`
+	// Limit is an offset from which on no key was sent. Those between Offset and Limit may be there already.
+	Limit    int64     `json:"limit"`
+	Rows     []Row     `json:"rows"`
+	Failures []Failure `json:"failures,omitempty"`
+	Repaired uint64    `json:"repaired,omitempty"`
+	Notes    []string  `json:"notes,omitempty"`
+}
+
+const checkpointFormat = 1
+
+// ahead is how far beyond the frontier keys may be sent before the checkpoint says so.
+const ahead = 64 << 20
+
+var errNoCheckpoint = errors.New("there is no checkpoint to resume from; import without --resume")
+
+// load reads the checkpoint, and checks that it is of this dump and these options.
+func (im *importer) load() error {
+	if im.opts.Checkpoint == nil {
+		return errNoCheckpoint
+	}
+	text, err := im.opts.Checkpoint.Load()
+	if err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	if text == nil {
+		return errNoCheckpoint
+	}
+	var c checkpoint
+	if err := json.Unmarshal(text, &c); err != nil {
+		return fmt.Errorf("the checkpoint is damaged: %w; remove it and import anew", err)
+	}
+	if c.Format != checkpointFormat {
+		return fmt.Errorf("the checkpoint is of another version of this tool (format %d); finish with that one, or remove it and import anew", c.Format)
+	}
+	im.resumed = &c
+	return nil
+}
+
+// fits says what keeps the checkpoint from being of this import.
+func (im *importer) fits() error {
+	c := im.resumed
+	switch {
+	case c.Size != im.survey.size || c.Checksum != im.survey.checksum():
+		return fmt.Errorf("the checkpoint is of another dump (%s, %d bytes); resume with that one, or remove the checkpoint", c.Source, c.Size)
+	case c.Options != im.sum:
+		return errors.New("the checkpoint is of an import with other filters or another rule for existing keys; resume with the same options")
+	case c.Offset < 0 || c.Offset > c.Size || c.Limit < c.Offset:
+		return errors.New("the checkpoint is damaged; remove it and import anew")
+	}
+	return nil
+}
+
+// optionsSum covers what decides which keys are written and how.
+func (im *importer) optionsSum() string {
+	f := im.opts.Filter
+	f.Now = time.Time{}
+	existing := im.opts.Existing
+	text, err := json.Marshal(struct {
+		Filter   rdb.Filter
+		Existing Existing
+	}{f, existing})
+	if err != nil {
+		panic(err) // plain data
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// begin takes the state of the checkpoint over, or writes the first one.
+func (im *importer) begin() error {
+	l := &im.ledger
+	if c := im.resumed; c != nil {
+		im.id, im.began, im.opts.Filter.Now = c.ID, c.Began, c.Began
+		l.rows, l.failures, l.repaired = c.Rows, c.Failures, c.Repaired
+		l.index = map[rowName]int{}
+		for i, r := range l.rows {
+			l.index[rowName{r.DB, r.Type}] = i
+		}
+		l.frontier = rdb.Position{Offset: c.Offset, DB: c.DB, Version: c.Version}
+		l.sent, l.runID = c.Limit, c.RunID
+		for _, n := range c.Notes {
+			l.note("%s", n)
+		}
+		if c.RunID != im.server.runID || c.RunID == "" {
+			l.note("the target was restarted, or another one has taken its place, since the import stopped; all keys that it had confirmed were looked at again")
+			l.repair = im.server.runID
+		}
+		im.saved = true
+	} else {
+		var id [6]byte
+		if _, err := rand.Read(id[:]); err != nil {
+			return err
+		}
+		im.id = hex.EncodeToString(id[:])
+		l.runID = im.server.runID
+	}
+	l.maxFail = im.opts.MaxFailures
+	return im.save()
+}
+
+// save writes the checkpoint and allows sending up to its limit.
+func (im *importer) save() error {
+	if im.opts.Checkpoint == nil || im.source.Once {
+		return nil
+	}
+	im.saving.Lock()
+	defer im.saving.Unlock()
+	l := &im.ledger
+	l.mu.Lock()
+	c := checkpoint{
+		Format: checkpointFormat, ID: im.id, Began: im.began, Source: im.source.Name, Size: im.survey.size, Checksum: im.survey.checksum(),
+		Options: im.sum, Target: im.target.String(), RunID: l.runID,
+		Offset: l.frontier.Offset, DB: l.frontier.DB, Version: l.frontier.Version,
+		Limit: max(l.frontier.Offset+ahead, l.sent), Rows: slices.Clone(l.rows), Failures: slices.Clone(l.failures),
+		Repaired: l.repaired, Notes: slices.Clone(l.report.Notes),
+	}
+	l.mu.Unlock()
+	text, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if err := im.opts.Checkpoint.Save(text); err != nil {
+		return fmt.Errorf("writing the checkpoint: %w; make room for it, or give another place by --checkpoint", err)
+	}
+	im.saved = true
+	im.limit.Store(c.Limit)
+	return nil
+}

@@ -1,0 +1,538 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// expireAtSince is the first RDB version whose servers know SET … PXAT for certain: 6.2 has it, but cannot be told from 5.0.
+const expireAtSince = 10
+
+// temporary is the name under which a key is made, before it is renamed. Names differ by entry and by attempt, so that a
+// server that carries out late what it got from a broken connection cannot mix the two.
+func (p *pass) temporary(key []byte, offset int64) []byte {
+	name := "redis-gitops:import:" + p.im.id + ":" + strconv.FormatInt(offset, 36) + ":" + strconv.FormatInt(p.im.names.Add(1), 36)
+	if p.slots != nil {
+		name += p.slots.tag(key)
+	}
+	return []byte(name)
+}
+
+// appendCommands appends the plain commands that make a key whole, or not at all where it exists. Without any element there
+// are none.
+func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
+	replace := p.im.opts.Existing == Replace
+	start := len(b.buf)
+	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.server.version >= expireAtSince) {
+		return p.appendSet(b, k, e, replace)
+	}
+	temporary := p.temporary(e.Key, e.Offset)
+	b.buf = redis.AppendCommand(b.buf, []byte("UNLINK"), temporary)
+	made := *e
+	made.Key = temporary
+	n := int32(1)
+	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.server.version}, func(args [][]byte) error {
+		b.buf = redis.AppendCommand(b.buf, args...)
+		n++
+		return nil
+	})
+	if err != nil || n == 1 {
+		b.buf = b.buf[:start]
+		return err
+	}
+	word := "RENAMENX"
+	if replace {
+		word = "RENAME"
+	}
+	b.buf = redis.AppendArg(redis.AppendArg(redis.AppendArgs(b.buf, 3), word), temporary)
+	b.buf = redis.AppendArg(b.buf, e.Key)
+	k.nameAt, k.nameLen = len(b.buf)-2-len(e.Key), len(e.Key)
+	k.replies, k.how = n+1, byRename
+	return nil
+}
+
+func (p *pass) appendSet(b *batch, k *keyRef, e *rdb.Entry, replace bool) error {
+	return rdb.Decode(e, func(el *rdb.Element) error {
+		n := 3
+		if !replace {
+			n++
+		}
+		if e.Expiry != 0 {
+			n += 2
+		}
+		b.buf = redis.AppendArg(redis.AppendArg(redis.AppendArgs(b.buf, n), "SET"), e.Key)
+		k.nameAt, k.nameLen = len(b.buf)-2-len(e.Key), len(e.Key)
+		b.buf = redis.AppendArg(b.buf, el.Bytes)
+		if !replace {
+			b.buf = redis.AppendArg(b.buf, "NX")
+		}
+		if e.Expiry != 0 {
+			b.buf = appendInt(redis.AppendArg(b.buf, "PXAT"), e.Expiry)
+		}
+		k.replies, k.how = 1, bySet
+		return nil
+	})
+}
+
+// byCommands says whether an entry's type goes by plain commands. The first one of a type is tried on the target.
+func (im *importer) byCommands(ctx context.Context, e *rdb.Entry) (bool, error) {
+	switch im.opts.Method {
+	case Commands:
+		return e.Type != rdb.TypeModule2, nil
+	case Restore:
+		return false, nil
+	}
+	if !im.server.absTTL {
+		return e.Type != rdb.TypeModule2, nil
+	}
+	if commands, ok := im.methods[e.Type]; ok {
+		return commands, nil
+	}
+	if e.Raw == nil || isEmptyEntry(e) {
+		return false, nil // the next one says
+	}
+	commands, err := im.probe(ctx, e)
+	if err != nil {
+		return false, err
+	}
+	im.methods[e.Type] = commands
+	if commands {
+		im.ledger.note("the target does not know the encoding %q of RDB version %d; such keys were written by plain commands, which take longer", e.Type, e.Type.Since())
+	}
+	return commands, nil
+}
+
+func isEmptyEntry(e *rdb.Entry) bool {
+	empty := true
+	err := rdb.Decode(e, func(*rdb.Element) error { empty = false; return nil })
+	return err == nil && empty
+}
+
+// probe asks whether the target takes the type of an entry. A key whose time is over is checked and then not made.
+func (im *importer) probe(ctx context.Context, e *rdb.Entry) (commands bool, err error) {
+	payload, err := rdb.AppendDump(nil, e, payloadVersion(e.Type))
+	if err != nil {
+		return true, nil
+	}
+	_, err = im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
+	var refused redis.Error
+	switch {
+	case err == nil:
+		return false, nil
+	case !errors.As(err, &refused):
+		return false, err
+	case judge(refused) == keyFailed:
+		return e.Type != rdb.TypeModule2, nil
+	}
+	return false, advise(refused)
+}
+
+// probeKey is the name of a key that does not exist: one that the user may write, and in the slot of the node, is like a key
+// of the dump.
+func (im *importer) probeKey(like []byte) string {
+	name := string(like) + ":redis-gitops:probe"
+	if im.server.cluster {
+		name = "redis-gitops:probe" + im.slotTag(like)
+	}
+	return name
+}
+
+// ask sends a command over the control connection, which is made anew where it broke.
+func (im *importer) ask(ctx context.Context, args ...string) (any, error) {
+	var last error
+	for range 3 {
+		if im.control == nil {
+			conn, err := im.connect(ctx, "")
+			if err != nil {
+				return nil, err
+			}
+			im.control = conn
+		}
+		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		reply, err := im.control.Do(limited, args...)
+		cancel()
+		var refused redis.Error
+		if err == nil || errors.As(err, &refused) {
+			return reply, err
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		last = err
+		im.control.Close()
+		im.control = nil
+	}
+	return nil, last
+}
+
+// function loads a library.
+func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
+	v := p.im.opts.Filter.Apply(e)
+	row := p.rowFor(0, "function")
+	c := p.count(row)
+	c.Read++
+	if v != rdb.Kept {
+		c.Filtered++
+		return nil
+	}
+	policy := "APPEND"
+	if p.im.opts.Existing == Replace || e.Offset < p.uncertain || e.Offset == p.reread {
+		policy = "REPLACE"
+	}
+	payload, err := rdb.AppendFunctions(nil, e)
+	if err != nil {
+		return err
+	}
+	for _, r := range p.routes {
+		conn, err := p.connOf(ctx, r)
+		if err != nil {
+			return err
+		}
+		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		_, err = conn.Do(limited, "FUNCTION", "RESTORE", string(payload), policy)
+		cancel()
+		var refused redis.Error
+		switch {
+		case err == nil:
+		case !errors.As(err, &refused):
+			p.drop(r)
+			c.Read--
+			return errReread
+		case p.im.opts.Existing == Skip && policy == "APPEND":
+			c.Skipped++
+			return nil
+		default:
+			p.refuse(e, row, advise(refused))
+			return nil
+		}
+	}
+	c.Written++
+	return nil
+}
+
+// connOf gives a connection of the goroutine that reads the dump.
+func (p *pass) connOf(ctx context.Context, r *route) (*redis.Conn, error) {
+	if c := p.big[r]; c != nil {
+		return c, nil
+	}
+	c, err := p.im.connect(ctx, r.addr)
+	if err == nil {
+		p.big[r] = c
+	}
+	return c, err
+}
+
+func (p *pass) drop(r *route) {
+	if c := p.big[r]; c != nil {
+		c.Close()
+		delete(p.big, r)
+	}
+}
+
+// large writes a value of any size, on a connection of its own. A collection is made piece by piece under another name. A
+// stream keeps more of itself in one piece (who has seen it when), and reading that is quick; what a module wrote cannot be
+// cut.
+func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, commands bool) error {
+	r := p.routes[to]
+	conn, err := p.connOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	l := &largeKey{pass: p, conn: conn, entry: e}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	size, known := p.im.lengthOf(e)
+	whole := e.Type == rdb.TypeModule2 || e.Type.Kind() == "stream" && !commands && known && size <= maxWhole
+	if e.Type == rdb.TypeModule2 && (!known || size > maxBulk) {
+		p.refuse(e, row, fmt.Errorf("a module's value of %d bytes cannot be sent; more than 512 MB is not possible in one command", size))
+		return nil
+	}
+	refused, err := l.run(ctx, e.Offset, size, whole)
+	conn.SetDeadline(time.Time{})
+	c := p.count(row)
+	switch {
+	case err != nil:
+		p.drop(r)
+		var wrong *rdb.Error
+		if errors.As(err, &wrong) {
+			if errors.Is(err, rdb.ErrTarget) || errors.Is(err, rdb.ErrUnsupported) {
+				p.refuse(e, row, err)
+				return nil
+			}
+			return &fatalError{err}
+		}
+		var fatal *fatalError
+		if errors.As(err, &fatal) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return errReread
+	case refused == "":
+		if l.empty {
+			c.Skipped++
+			return nil
+		}
+		c.Written++
+		c.Bytes += uint64(size)
+		if e.Expiry == 0 {
+			c.Lasting++
+		}
+		return nil
+	}
+	switch judge(refused) {
+	case exists:
+		switch {
+		case p.im.opts.Existing == Skip:
+			c.Skipped++
+		case e.Offset < p.uncertain || p.epoch.repair || p.reread == e.Offset:
+			if !p.epoch.repair {
+				c.Written++
+			}
+		default:
+			p.refuse(e, row, advise(refused))
+		}
+		return nil
+	case keyFailed:
+		p.refuse(e, row, refused)
+		return nil
+	case giveUp:
+		return &fatalError{advise(refused)}
+	}
+	p.drop(r)
+	if p.slots != nil && judge(refused) == moved {
+		if err := p.refreshSlots(ctx); err != nil {
+			return err
+		}
+	}
+	return errReread
+}
+
+const (
+	maxWhole = 64 << 20  // of a stream; 64 MB of listpacks are read in about 50 ms
+	maxBulk  = 512 << 20 // proto-max-bulk-len
+)
+
+// A largeKey is one key while it is sent in pieces.
+type largeKey struct {
+	pass  *pass
+	conn  *redis.Conn
+	entry *rdb.Entry
+	buf   []byte
+	sent  int // commands in buf
+	empty bool
+	named bool     // the last command is RENAMENX: 0 where the key exists
+	dues  chan int // replies that are due, piece by piece
+}
+
+const (
+	pieceBytes  = 64 << 10
+	piecesAhead = 32
+)
+
+func (l *largeKey) add(args ...[]byte) {
+	l.buf = redis.AppendCommand(l.buf, args...)
+	l.sent++
+}
+
+// run sends the key and gives the first reply that refuses.
+func (l *largeKey) run(ctx context.Context, offset, size int64, whole bool) (redis.Error, error) {
+	p, e, replace := l.pass, l.entry, l.pass.im.opts.Existing == Replace
+	if err := l.selectDB(ctx, e.DB); err != nil {
+		var refused redis.Error
+		if errors.As(err, &refused) {
+			return refused, nil
+		}
+		return "", err
+	}
+	key := append([]byte(nil), e.Key...)
+	if !replace {
+		there, err := l.exists(ctx, key)
+		if err != nil || there {
+			if there {
+				return "BUSYKEY", nil
+			}
+			var refused redis.Error
+			if errors.As(err, &refused) {
+				return refused, nil
+			}
+			return "", err
+		}
+	}
+	l.dues = make(chan int, piecesAhead)
+	type outcome struct {
+		refused redis.Error
+		err     error
+	}
+	read := make(chan outcome, 1)
+	go func() {
+		refused, err := l.read()
+		if err != nil {
+			l.conn.Close()
+		}
+		for range l.dues { // a writer may wait
+		}
+		read <- outcome{refused, err}
+	}()
+	var err error
+	var temporary []byte
+	if whole {
+		err = l.restore(ctx, size, replace)
+	} else {
+		temporary = p.temporary(key, offset)
+		err = l.pieces(ctx, key, temporary, replace)
+	}
+	if err == nil {
+		err = l.flush(ctx)
+	}
+	if err != nil {
+		var wrong *rdb.Error
+		if !errors.As(err, &wrong) {
+			l.conn.Close()
+		}
+	}
+	close(l.dues)
+	out := <-read
+	if out.err != nil && err == nil {
+		err = out.err
+	}
+	if temporary != nil && err == nil && out.refused != "" {
+		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		_, _ = l.conn.Do(limited, "UNLINK", string(temporary))
+		cancel()
+	}
+	return out.refused, err
+}
+
+func (l *largeKey) selectDB(ctx context.Context, db int) error {
+	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	if l.pass.slots != nil {
+		return nil
+	}
+	_, err := l.conn.Do(limited, "SELECT", strconv.Itoa(db))
+	return err
+}
+
+func (l *largeKey) exists(ctx context.Context, key []byte) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	n, err := l.conn.Int(limited, "EXISTS", string(key))
+	return n > 0, err
+}
+
+// pieces sends the commands that make the key under another name, and then its own.
+func (l *largeKey) pieces(ctx context.Context, key, temporary []byte, replace bool) error {
+	l.add([]byte("UNLINK"), temporary)
+	made := l.entry
+	made.Key = temporary
+	n := 0
+	err := rdb.Commands(made, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2}, func(args [][]byte) error {
+		n++
+		l.add(args...)
+		if len(l.buf) < pieceBytes {
+			return nil
+		}
+		return l.flush(ctx)
+	})
+	made.Key = key
+	if err != nil {
+		return err
+	}
+	l.empty = n == 0
+	switch {
+	case l.empty:
+	case replace: // RENAME alone would free the old value at once, however large
+		l.add([]byte("MULTI"))
+		l.add([]byte("UNLINK"), key)
+		l.add([]byte("RENAME"), temporary, key)
+		l.add([]byte("EXEC"))
+	default:
+		l.named = true
+		l.add([]byte("RENAMENX"), temporary, key)
+	}
+	return nil
+}
+
+// restore sends the value in one command, as it is read.
+func (l *largeKey) restore(ctx context.Context, size int64, replace bool) error {
+	e := l.entry
+	l.buf = appendRestoreHead(l.buf, e, size, replace)
+	err := rdb.DumpChunks(e, payloadVersion(e.Type), func(part []byte) error {
+		l.buf = append(l.buf, part...)
+		if len(l.buf) < pieceBytes {
+			return nil
+		}
+		return l.flush(ctx)
+	})
+	l.buf = appendRestoreTail(l.buf, e, replace)
+	l.sent++
+	return err
+}
+
+func (l *largeKey) flush(ctx context.Context) error {
+	if err := l.pass.mayPass(ctx, l.entry.Offset+1, len(l.buf)); err != nil {
+		return err
+	}
+	select {
+	case l.dues <- l.sent:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := l.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err := l.conn.Write(l.buf)
+	l.buf, l.sent = l.buf[:0], 0
+	return err
+}
+
+// read reads all replies.
+func (l *largeKey) read() (refused redis.Error, err error) {
+	var last any
+	for n := range l.dues {
+		for range n {
+			if err := l.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
+				return refused, err
+			}
+			reply, err := l.conn.ReadReply()
+			var e redis.Error
+			switch {
+			case errors.As(err, &e):
+			case err != nil:
+				return refused, err
+			default:
+				e = insideError(reply)
+			}
+			if refused == "" {
+				refused = e
+			}
+			last = reply
+		}
+	}
+	if refused == "" && last == int64(0) && l.named {
+		refused = "BUSYKEY"
+	}
+	if l.named && strings.HasPrefix(string(refused), "ERR no such key") {
+		refused = "" // it expired in between
+	}
+	return refused, nil
+}
+
+// insideError gives the first error of an array, such as the reply of EXEC.
+func insideError(reply any) redis.Error {
+	list, _ := reply.([]any)
+	for _, v := range list {
+		if e, ok := v.(redis.Error); ok {
+			return e
+		}
+	}
+	return ""
+}

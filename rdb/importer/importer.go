@@ -1,0 +1,299 @@
+// Package importer replays a dump into a running server: a Redis or Valkey, alone, behind Sentinels, or a cluster.
+//
+// [Import] reads the dump twice. The first pass, before anything is written, checks its checksum and counts what is in it,
+// and the target is asked whether it can take that; all problems are reported at once. The second pass sends the values as
+// they stand, by RESTORE, or as plain commands where the target does not know an encoding, over several connections with
+// many commands under way. Every key is accounted for: its reply is read, and a [Checkpoint] moves on only when all keys
+// before it have been answered. A connection that breaks is made anew and what was not answered is sent again; a key that
+// was written by then answers BUSYKEY, which is how nothing is written twice (docs/adr/0003-import-resume.md).
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// A Source is a dump that can be read.
+type Source struct {
+	// Name is what people call it, without secrets.
+	Name string
+	// Size in bytes; 0 where it is not known.
+	Size int64
+	// Open gives the bytes of the dump from an offset on. With Once, it is called once, with 0.
+	Open func(ctx context.Context, offset int64) (io.ReadCloser, error)
+	// Once says that the dump cannot be read a second time: a live snapshot. There is then no first pass, and nothing that
+	// needs one: no estimate of memory, no going on after an interruption, no full verification.
+	Once bool
+	// Version is that of a dump that is read Once; where it is 0, it is taken from the dump.
+	Version int
+}
+
+// A Store keeps the checkpoint of an import.
+type Store interface {
+	// Load gives what was saved last, or nil.
+	Load() ([]byte, error)
+	// Save replaces it as a whole, so that a loss of power leaves the old or the new one.
+	Save([]byte) error
+	// Remove is for an import that is done.
+	Remove() error
+}
+
+// Existing says what to do about keys that are there already.
+type Existing uint8
+
+// What to do about keys that are there already.
+const (
+	Refuse  Existing = iota // do not begin
+	Replace                 // write over them
+	Skip                    // leave them as they are
+	Flush                   // empty the databases first that keys go to
+)
+
+// String gives the word of the command line.
+func (e Existing) String() string {
+	return [...]string{"refuse", "replace", "skip-existing", "flush"}[e]
+}
+
+// Method is how keys are written.
+type Method uint8
+
+// How keys are written.
+const (
+	Auto        Method = iota // RESTORE, and commands for what the target refuses
+	Restore                   // RESTORE only
+	Commands                  // commands only
+	Replication               // the target becomes our replica for a moment and loads the dump itself
+)
+
+// String gives the word of the command line.
+func (m Method) String() string { return [...]string{"auto", "restore", "commands", "replication"}[m] }
+
+// Verify says how much is compared afterwards.
+type Verify uint8
+
+// How much is compared afterwards.
+const (
+	VerifySample Verify = iota // some keys of all
+	VerifyFull                 // every key
+	VerifyOff
+)
+
+// String gives the word of the command line.
+func (v Verify) String() string { return [...]string{"sample", "full", "off"}[v] }
+
+// Options of [Import]. The zero value is the default.
+type Options struct {
+	Filter   rdb.Filter // Now is set by Import
+	Existing Existing
+	Method   Method
+	Verify   Verify
+	DryRun   bool // everything but the first write
+	Resume   bool // go on from the checkpoint
+
+	// Checkpoint may be nil: then an import that ends too early cannot be resumed.
+	Checkpoint Store
+
+	Connections int           // to each node; 0 stands for 2
+	Window      int           // bytes of commands under way to all nodes; 0 stands for 8 MiB
+	Rate        int64         // bytes of commands a second; 0 for no limit
+	Patience    time.Duration // how long to try to reach a target that does not answer; 0 stands for 2 minutes
+	IgnoreRoom  bool          // do not compare the estimate of memory with the target's
+	MaxFailures int           // how many failures a Report names; 0 stands for 100
+
+	// Replication is how the target reaches us; only for that Method.
+	Replication ReplicationOptions
+
+	// Progress is called now and then, from one goroutine at a time; it may be nil.
+	Progress func(Progress)
+	// Confirm is asked before databases are emptied; nil refuses.
+	Confirm func(question string) error
+}
+
+// Progress is how far an import is.
+type Progress struct {
+	Stage   string // "reading", "writing", "verifying", "loading"
+	DB      int
+	Bytes   int64 // of the dump
+	Total   int64 // 0 where it is not known
+	Keys    uint64
+	Elapsed time.Duration // since the stage began
+	Note    string        // what is being waited for, such as a replica that lags
+}
+
+const (
+	defaultConnections = 2
+	defaultWindow      = 8 << 20
+	defaultPatience    = 2 * time.Minute
+	defaultFailures    = 100
+	// split is the size from which a value is written piece by piece under another name and then renamed, so that no
+	// command keeps the target busy for long: 90,000 elements of a sorted set, which take 0.1 s.
+	split = 256 << 10
+)
+
+func (o Options) withDefaults() Options {
+	if o.Connections <= 0 {
+		o.Connections = defaultConnections
+	}
+	if o.Window <= 0 {
+		o.Window = defaultWindow
+	}
+	if o.Patience <= 0 {
+		o.Patience = defaultPatience
+	}
+	if o.MaxFailures <= 0 {
+		o.MaxFailures = defaultFailures
+	}
+	return o
+}
+
+// Import writes the dump into the target. The report is as complete as it could be made also where there is an error.
+//
+// An error that stopped the import half way is an *[Interrupted], which says where it stopped and whether it can be gone on
+// with; what was wrong before the first write comes as diag.Problems, all at once. Single keys that failed are in the
+// report and no error.
+func Import(ctx context.Context, source Source, target *redis.Target, opts Options) (*Report, error) {
+	im := &importer{source: source, target: target, opts: opts.withDefaults(), began: time.Now()}
+	im.opts.Filter.Now = im.began
+	im.ledger.report = newReport(source, target, im.opts)
+	report := im.ledger.report
+	stop := im.reportProgress()
+	defer stop()
+	err := im.all(ctx)
+	report.Took = time.Since(im.began)
+	im.ledger.fill(report)
+	if err == nil && im.opts.Checkpoint != nil && im.saved && report.Failed() == 0 {
+		err = im.opts.Checkpoint.Remove()
+	}
+	return report, err
+}
+
+// Interrupted says that an import stopped half way.
+type Interrupted struct {
+	Offset int64 // all keys before it are written; 0 for none
+	Size   int64
+	Resume bool // whether Options.Resume goes on from there
+	Err    error
+}
+
+// Error says why and where.
+func (e *Interrupted) Error() string {
+	at := fmt.Sprintf("stopped at byte %d", e.Offset)
+	if e.Size > 0 {
+		at += fmt.Sprintf(" of %d (%d %%)", e.Size, e.Offset*100/e.Size)
+	}
+	if e.Resume {
+		at += "; --resume goes on from there"
+	}
+	return fmt.Sprintf("%v\n%s", e.Err, at)
+}
+
+// Unwrap gives the reason.
+func (e *Interrupted) Unwrap() error { return e.Err }
+
+// An importer is one import under way.
+type importer struct {
+	source Source
+	target *redis.Target
+	opts   Options
+	began  time.Time
+
+	survey  *survey
+	server  server // what is known of the target
+	control *redis.Conn
+	methods map[rdb.Type]bool // by commands; for types that were asked about
+	sum     string            // of the options that must not change between runs
+	id      string            // of the import, in the names of temporary keys
+
+	ledger  ledger
+	resumed *checkpoint // what was loaded
+	saved   bool        // a checkpoint was written, by this run or the one before
+
+	saving sync.Mutex
+	limit  atomic.Int64 // no key from here on may be sent before a checkpoint says so
+	names  atomic.Int64 // temporary keys so far
+
+	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
+	head     *rdb.Scanner
+	headBody io.Closer
+	pending  *rdb.Entry
+
+	pace     pace
+	replicas replicas
+	sampler  *sampler
+	progress progress
+}
+
+func (im *importer) all(ctx context.Context) error {
+	defer func() {
+		if im.control != nil {
+			im.control.Close()
+		}
+	}()
+	if err := im.preflight(ctx); err != nil {
+		return err
+	}
+	if im.opts.DryRun {
+		return nil
+	}
+	if im.opts.Method == Replication {
+		return im.replicate(ctx)
+	}
+	if err := im.flush(ctx); err != nil {
+		return err
+	}
+	if err := im.write(ctx); err != nil {
+		at, _, _ := im.ledger.position()
+		return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.source.Once, Err: err}
+	}
+	if err := im.verify(ctx); err != nil {
+		return fmt.Errorf("verifying: %w", err)
+	}
+	return nil
+}
+
+func (im *importer) size() int64 {
+	if im.survey != nil && im.survey.size > 0 {
+		return im.survey.size
+	}
+	return im.source.Size
+}
+
+// write makes passes over the dump until one comes to its end.
+func (im *importer) write(ctx context.Context) error {
+	if err := im.begin(); err != nil {
+		return err
+	}
+	im.pace.rate = im.opts.Rate
+	if im.opts.Verify == VerifySample || im.source.Once {
+		im.sampler = newSampler()
+	}
+	im.progress.stage("writing", im.size())
+	for {
+		err := im.pass(ctx)
+		if err == nil {
+			if err = im.sameServer(ctx); err == nil {
+				return im.save()
+			}
+		}
+		var restarted *restartedError
+		if !errors.As(err, &restarted) {
+			return errors.Join(err, im.save())
+		}
+		if im.source.Once {
+			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and import anew", err), im.save())
+		}
+		im.ledger.note("%v; all keys that it had confirmed were looked at again", err)
+		if err := im.identify(ctx); err != nil {
+			return errors.Join(err, im.save())
+		}
+		im.ledger.repairFrom(im.server.runID)
+	}
+}

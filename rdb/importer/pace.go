@@ -1,0 +1,349 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// A pace keeps to a number of bytes a second.
+type pace struct {
+	rate int64
+	next time.Time // when the bytes let through so far will have had their time
+}
+
+// wait waits until so many bytes may be sent.
+func (p *pace) wait(ctx context.Context, n int) error {
+	if p.rate <= 0 {
+		return nil
+	}
+	now := time.Now()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	delay := p.next.Sub(now)
+	p.next = p.next.Add(time.Duration(float64(n) / float64(p.rate) * float64(time.Second)))
+	if delay <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(delay):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// replicas holds the import back while a replica of the target lags.
+type replicas struct {
+	mu   sync.Mutex
+	open chan struct{} // nil: go on; else closed when it may go on
+}
+
+func (r *replicas) wait(ctx context.Context) error {
+	r.mu.Lock()
+	open := r.open
+	r.mu.Unlock()
+	if open == nil {
+		return nil
+	}
+	select {
+	case <-open:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (r *replicas) set(hold bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case hold && r.open == nil:
+		r.open = make(chan struct{})
+	case !hold && r.open != nil:
+		close(r.open)
+		r.open = nil
+	}
+}
+
+const (
+	watchEvery = 200 * time.Millisecond
+	// maxLag is how far a replica may lag behind. The server drops one at 64 MB for a minute, or 256 MB at once
+	// (client-output-buffer-limit), and then has to send it all of its memory.
+	maxLag = 32 << 20
+)
+
+// watchReplicas looks at the replicas of the target all the time, on a connection of its own. Where that is not possible the
+// import goes on without.
+func (im *importer) watchReplicas(ctx context.Context) {
+	defer im.replicas.set(false)
+	if im.server.cluster {
+		return // each node would need its own; a cluster's replicas are as many as its masters, and share the load
+	}
+	var conn *redis.Conn
+	defer func() {
+		if conn != nil {
+			conn.Close()
+		}
+	}()
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		var err error
+		if conn == nil {
+			conn, err = im.target.Connect(ctx)
+		}
+		if err == nil {
+			var lag int64
+			var who string
+			if lag, who, err = replicaLag(ctx, conn); err == nil {
+				switch {
+				case lag > maxLag:
+					im.replicas.set(true)
+					im.progress.wait(fmt.Sprintf("waiting for replica %s, which is %s behind", who, rdb.FormatBytes(uint64(lag))))
+				case lag < maxLag/2:
+					im.replicas.set(false)
+				}
+			}
+		}
+		if err != nil {
+			im.replicas.set(false) // the workers have the same trouble and deal with it
+			if conn != nil {
+				conn.Close()
+				conn = nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// replicaLag gives the lag of the replica that is furthest behind, in bytes. One that is being sent all of the memory lags
+// by what was written since.
+func replicaLag(ctx context.Context, conn *redis.Conn) (lag int64, who string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	info, err := conn.Info(ctx, "replication")
+	if err != nil || info["connected_slaves"] == "0" {
+		return 0, "", err
+	}
+	// WAIT has the replicas tell at once how far they are, which they do by themselves only once a second.
+	if _, err := conn.Do(ctx, "WAIT", info["connected_slaves"], "100"); err != nil && redis.Code(err) == "" {
+		return 0, "", err
+	}
+	if info, err = conn.Info(ctx, "replication"); err != nil {
+		return 0, "", err
+	}
+	at, _ := strconv.ParseInt(info["master_repl_offset"], 10, 64)
+	for name, value := range info {
+		if !strings.HasPrefix(name, "slave") || !strings.Contains(value, "offset=") {
+			continue
+		}
+		replica := map[string]string{}
+		for field := range strings.SplitSeq(value, ",") {
+			k, v, _ := strings.Cut(field, "=")
+			replica[k] = v
+		}
+		offset, err := strconv.ParseInt(replica["offset"], 10, 64)
+		if err != nil || replica["state"] != "online" {
+			continue // its buffer is not told; the server limits it
+		}
+		if at-offset > lag {
+			lag, who = at-offset, replica["ip"]+":"+replica["port"]
+		}
+	}
+	return lag, who, nil
+}
+
+// progress is what Progress is made of.
+type progress struct {
+	bytes, keys, db atomic.Int64
+
+	mu    sync.Mutex
+	name  string
+	total int64
+	began time.Time
+	note  string
+}
+
+func (p *progress) stage(name string, total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.name, p.total, p.began, p.note = name, total, time.Now(), ""
+	p.bytes.Store(0)
+	p.keys.Store(0)
+}
+
+func (p *progress) set(bytes int64, keys uint64, db int) {
+	p.bytes.Store(bytes)
+	p.keys.Store(int64(keys))
+	p.db.Store(int64(max(db, 0)))
+}
+
+// at says which entry is being dealt with.
+func (p *progress) at(e *rdb.Entry) {
+	p.bytes.Store(e.Offset)
+	if e.Kind == rdb.KeyEntry {
+		p.keys.Add(1)
+		p.db.Store(int64(e.DB))
+	}
+}
+
+func (p *progress) wait(note string) {
+	p.mu.Lock()
+	p.note = note
+	p.mu.Unlock()
+}
+
+func (p *progress) now() Progress {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Progress{
+		Stage: p.name, DB: int(p.db.Load()), Bytes: p.bytes.Load(), Total: p.total, Keys: uint64(p.keys.Load()),
+		Elapsed: time.Since(p.began), Note: p.note,
+	}
+}
+
+const progressEvery = 100 * time.Millisecond
+
+// reportProgress calls the Progress of the options until its result is called.
+func (im *importer) reportProgress() (stop func()) {
+	if im.opts.Progress == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if p := im.progress.now(); p.Stage != "" {
+					im.opts.Progress(p)
+				}
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() { close(done); running.Wait() }
+}
+
+const saveEvery = 500 * time.Millisecond
+
+// checkpoints says whether sending is bound to the checkpoint.
+func (im *importer) checkpoints() bool { return im.opts.Checkpoint != nil && !im.source.Once }
+
+// keepSaving writes the checkpoint now and then.
+func (im *importer) keepSaving(ctx context.Context, p *pass) {
+	if !im.checkpoints() {
+		return
+	}
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	last, _, _ := im.ledger.position()
+	for {
+		select {
+		case <-tick.C:
+			if at, _, _ := im.ledger.position(); at != last {
+				last = at
+				if err := im.save(); err != nil {
+					p.fail(&fatalError{err})
+					return
+				}
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// flush empties the databases that keys go to.
+func (im *importer) flush(ctx context.Context) error {
+	if im.opts.Existing != Flush || im.resumed != nil {
+		return nil
+	}
+	dbs := im.survey.databases()
+	if im.source.Once {
+		dbs = []int{0}
+	}
+	if len(dbs) == 0 {
+		return nil
+	}
+	if im.opts.Confirm == nil {
+		return errors.New("emptying databases was not confirmed")
+	}
+	if err := im.opts.Confirm(fmt.Sprintf("all keys of database %s of %s will be deleted", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(dbs)), ", "), "[]"), im.target)); err != nil {
+		return err
+	}
+	nodes := []string{""}
+	if im.server.cluster {
+		m, err := im.slots(ctx)
+		if err != nil {
+			return err
+		}
+		nodes = m.routes
+	}
+	for _, node := range nodes {
+		conn, err := im.connect(ctx, node)
+		if err != nil {
+			return err
+		}
+		for _, db := range dbs {
+			if !im.server.cluster {
+				_, err = conn.Do(ctx, "SELECT", strconv.Itoa(db))
+			}
+			if err == nil {
+				_, err = conn.Do(ctx, "FLUSHDB", "ASYNC")
+			}
+			if err != nil {
+				conn.Close()
+				return advise(err)
+			}
+		}
+		conn.Close()
+	}
+	return nil
+}
+
+// readHead reads what stands before the keys of a dump that can be read once.
+func (im *importer) readHead(ctx context.Context) error {
+	body, err := im.source.Open(ctx, 0)
+	if err != nil {
+		return err
+	}
+	s := newSurvey()
+	im.survey, im.headBody = s, body
+	im.head = rdb.NewScanner(body, rdb.Options{Window: split})
+	for {
+		e, err := im.head.Next()
+		if err == io.EOF {
+			im.head = rdb.NewScanner(strings.NewReader("REDIS0001\xff"), rdb.Options{}) // nothing is left
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if e.Kind != rdb.AuxEntry {
+			im.pending = e
+			break
+		}
+		s.other(e, &im.opts.Filter)
+	}
+	s.version, s.size = im.head.Version(), im.source.Size
+	return nil
+}

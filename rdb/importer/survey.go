@@ -1,0 +1,173 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+)
+
+// A survey is what the first pass learns of a dump.
+type survey struct {
+	version   int
+	size      int64 // bytes of the dump
+	sum       uint64
+	aux       map[string]string
+	dbs       map[int]uint64 // keys that will be written, by database of the target
+	keys      uint64         // those
+	all       uint64         // keys of the dump
+	raw       uint64         // bytes of the values of keys that will be written
+	allRaw    uint64
+	functions int
+	modules   map[string]uint64 // keys that will be written, by module
+	types     map[rdb.Type]uint64
+	samples   map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
+	lengths   map[int64]int64         // of large values that are best sent whole, by the offset of their entry
+	largest   int64
+}
+
+// maxSample is the size up to which a value is kept to try its type on the target.
+const maxSample = 16 << 10
+
+func newSurvey() *survey {
+	return &survey{
+		aux: map[string]string{}, dbs: map[int]uint64{}, modules: map[string]uint64{}, types: map[rdb.Type]uint64{},
+		samples: map[rdb.Type]*rdb.Entry{}, lengths: map[int64]int64{},
+	}
+}
+
+func (s *survey) checksum() string { return fmt.Sprintf("%016x", s.sum) }
+
+// takeSurvey reads the whole dump, and checks its checksum.
+func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
+	body, err := im.source.Open(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	s := newSurvey()
+	scanner := rdb.NewScanner(body, rdb.Options{Window: split})
+	var (
+		db, of  = -1, rdb.Type(0)
+		tally   uint64 // keys of the database and type that was met last
+		flush   = func() { s.dbs[db] += tally; s.types[of] += tally; tally = 0 }
+		filter  = im.opts.Filter
+		keysNow = uint64(0)
+	)
+	for n := 0; ; n++ {
+		if n%4096 == 0 {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			im.progress.set(scanner.Offset(), keysNow, db)
+		}
+		e, err := scanner.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if e.Kind != rdb.KeyEntry {
+			s.other(e, &filter)
+			continue
+		}
+		keysNow++
+		size := int64(len(e.Raw))
+		if e.Raw == nil {
+			if size, err = s.lengthOf(e); err != nil {
+				return nil, err
+			}
+		}
+		s.allRaw += uint64(size)
+		if filter.Apply(e) != rdb.Kept {
+			continue
+		}
+		if e.DB != db || e.Type != of {
+			flush()
+			db, of = e.DB, e.Type
+		}
+		tally++
+		s.keys++
+		s.raw += uint64(size)
+		s.largest = max(s.largest, size)
+		if e.Type == rdb.TypeModule2 {
+			s.modules[e.Module]++
+		}
+		if _, ok := s.samples[e.Type]; !ok && e.Raw != nil && size <= maxSample && (e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+			c := *e
+			c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
+			s.samples[e.Type] = &c
+		}
+	}
+	flush()
+	delete(s.dbs, -1)
+	for t, n := range s.types {
+		if n == 0 {
+			delete(s.types, t)
+		}
+	}
+	s.all = keysNow
+	s.version, s.size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
+	return s, nil
+}
+
+func (s *survey) other(e *rdb.Entry, f *rdb.Filter) {
+	switch {
+	case e.Kind == rdb.AuxEntry && len(e.Raw) < 256:
+		s.aux[string(e.Key)] = string(e.Raw)
+	case e.Kind == rdb.FunctionEntry && f.Apply(e) == rdb.Kept:
+		s.functions++
+	}
+}
+
+// lengthOf measures a large value, and keeps the length where it is needed again.
+func (s *survey) lengthOf(e *rdb.Entry) (int64, error) {
+	var n int64
+	err := e.Chunks(func(p []byte) error { n += int64(len(p)); return nil })
+	if e.Type == rdb.TypeModule2 || e.Type.Kind() == "stream" {
+		s.lengths[e.Offset] = n
+	}
+	return n, err
+}
+
+// lengthOf gives the length of a large value that the first pass has measured.
+func (im *importer) lengthOf(e *rdb.Entry) (int64, bool) {
+	if e.Raw != nil {
+		return int64(len(e.Raw)), true
+	}
+	n, ok := im.survey.lengths[e.Offset]
+	return n, ok
+}
+
+// databases gives the numbers of the target's databases that keys go to, in order.
+func (s *survey) databases() []int {
+	var list []int
+	for db, n := range s.dbs {
+		if n > 0 {
+			list = append(list, db)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Around each key and value Redis spends about this much (dictionary entry, object, name, allocator), on a server of 64 bits.
+const keyOverhead = 90
+
+// memory estimates what the keys will take in the target: what they took when the dump was made, as far as they are written,
+// or, where the dump does not say, their size and an overhead each.
+func (s *survey) memory() int64 {
+	byType := s.raw*3/2 + s.keys*keyOverhead
+	used, err := strconv.ParseUint(s.aux["used-mem"], 10, 63)
+	if err != nil || s.allRaw == 0 {
+		return int64(byType)
+	}
+	// The dump's own number has the base memory of that server in it, which is more than all of a small dump.
+	share := float64(s.raw+s.keys*keyOverhead) / float64(s.allRaw+s.all*keyOverhead)
+	return int64(min(float64(used)*share, float64(byType)*4))
+}

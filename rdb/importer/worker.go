@@ -1,0 +1,380 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// A route leads to one server: the target, or a node of its cluster. Its workers share the batches.
+type route struct {
+	addr string // of a node; "" for the target itself
+
+	mu      sync.Mutex
+	batches []*batch      // to be sent
+	more    chan struct{} // has an element where batches may have one
+}
+
+func newRoute(addr string) *route { return &route{addr: addr, more: make(chan struct{}, 1)} }
+
+// push has a batch sent. It never waits: the window bounds how many there are.
+func (r *route) push(b *batch) {
+	r.mu.Lock()
+	r.batches = append(r.batches, b)
+	r.mu.Unlock()
+	r.wake()
+}
+
+// pushFirst has batches sent again, before all others.
+func (r *route) pushFirst(batches []*batch) {
+	r.mu.Lock()
+	r.batches = slices.Concat(batches, r.batches)
+	r.mu.Unlock()
+	r.wake()
+}
+
+func (r *route) wake() {
+	select {
+	case r.more <- struct{}{}:
+	default:
+	}
+}
+
+func (r *route) pop() *batch {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.batches) == 0 {
+		return nil
+	}
+	b := r.batches[0]
+	r.batches[0] = nil
+	r.batches = r.batches[1:]
+	if len(r.batches) > 0 {
+		r.wake() // another worker
+	}
+	return b
+}
+
+// A worker is one connection, made anew as often as it breaks.
+type worker struct {
+	pass  *pass
+	route *route
+
+	mu       sync.Mutex
+	inFlight []*batch // in the order of their replies
+}
+
+const (
+	replyTimeout = 30 * time.Second // without any reply while some are due
+	writeTimeout = 30 * time.Second
+	firstBackoff = 20 * time.Millisecond
+	maxBackoff   = 2 * time.Second
+)
+
+// run works until all batches of the pass are answered.
+func (w *worker) run(ctx context.Context) error {
+	backoff, answered, since := firstBackoff, w.pass.answered.Load(), time.Now()
+	for {
+		conn, err := w.pass.im.connect(ctx, w.route.addr)
+		if err != nil {
+			return err
+		}
+		err = w.serve(ctx, conn)
+		conn.Close()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		var fatal *fatalError
+		var restarted *restartedError
+		if errors.As(err, &fatal) || errors.As(err, &restarted) {
+			return err
+		}
+		w.pass.im.progress.wait("the connection broke: " + err.Error())
+		w.takeBack()
+		if now := w.pass.answered.Load(); now != answered {
+			backoff, answered, since = firstBackoff, now, time.Now()
+			continue
+		}
+		if time.Since(since) > w.pass.im.opts.Patience {
+			return &fatalError{fmt.Errorf("no key could be written for %v: %w", w.pass.im.opts.Patience, advise(err))}
+		}
+		select {
+		case <-time.After(backoff):
+			backoff = min(2*backoff, maxBackoff)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// takeBack has what was not answered sent again.
+func (w *worker) takeBack() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, b := range w.inFlight {
+		b.resent = true
+	}
+	w.route.pushFirst(w.inFlight)
+	w.inFlight = nil
+}
+
+// A flight is a batch of which the replies are due.
+type flight struct {
+	*batch
+	selected bool // the reply of SELECT comes before
+}
+
+// serve writes batches and reads replies at the same time.
+func (w *worker) serve(ctx context.Context, conn *redis.Conn) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	flights := make(chan flight, 64)
+	read := make(chan error, 1)
+	go func() {
+		err := w.readAll(ctx, conn, flights)
+		if err != nil {
+			cancel(err) // ends the writer
+		}
+		read <- err
+	}()
+	err := w.writeAll(ctx, conn, flights)
+	close(flights)
+	if err != nil {
+		conn.Close() // ends the reader
+	}
+	// The reader knows better: a server may say why before it hangs up.
+	if readErr := <-read; readErr != nil {
+		return readErr
+	}
+	return err
+}
+
+func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- flight) error {
+	db := w.pass.im.target.DB
+	for {
+		b, err := w.next(ctx)
+		if b == nil || err != nil {
+			return err
+		}
+		w.mu.Lock()
+		w.inFlight = append(w.inFlight, b)
+		w.mu.Unlock()
+		out, f := b.pending(), flight{batch: b, selected: b.db != db}
+		if f.selected {
+			db = b.db
+			out = append(redis.AppendCommand(nil, []byte("SELECT"), []byte(strconv.Itoa(db))), out...)
+		}
+		select {
+		case flights <- f:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return err
+		}
+		if _, err := conn.Write(out); err != nil {
+			return err
+		}
+	}
+}
+
+// next gives the batch to send, or nil when no more will come.
+func (w *worker) next(ctx context.Context) (*batch, error) {
+	for {
+		if b := w.route.pop(); b != nil {
+			return b, nil
+		}
+		select {
+		case <-w.route.more:
+		case <-w.pass.finished:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (w *worker) readAll(ctx context.Context, conn *redis.Conn, flights <-chan flight) error {
+	for f := range flights {
+		if err := conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
+			return err
+		}
+		if f.selected {
+			if err := conn.ReadOK(); redis.Code(err) != "" && judge(redis.Error(err.Error())) != tryAgain {
+				return &fatalError{advise(err)}
+			} else if err != nil {
+				return err
+			}
+		}
+		if err := w.readBatch(ctx, conn, f.batch); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		w.inFlight[0] = nil
+		w.inFlight = w.inFlight[1:]
+		w.mu.Unlock()
+		w.pass.done(f.batch)
+	}
+	return nil
+}
+
+// readBatch reads the replies of a batch. Where keys have to be sent again, the error says why, and the replies of the keys
+// behind them have been read all the same where the connection allows it.
+func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) error {
+	var retry error
+	var elsewhere []redirect
+	for i := range b.keys {
+		k := &b.keys[i]
+		if k.done {
+			continue
+		}
+		refused, err := readKey(conn, k)
+		if err != nil {
+			return err
+		}
+		if refused == "" {
+			w.pass.written(b, k)
+			continue
+		}
+		switch judge(refused) {
+		case exists:
+			w.pass.existed(b, k)
+		case tryAgain:
+			retry = refused
+		case moved, ask:
+			if !w.pass.im.server.cluster {
+				return &fatalError{advise(refused)}
+			}
+			elsewhere = append(elsewhere, redirect{k, refused})
+		case giveUp:
+			k.done, b.stuck = true, true
+			w.pass.giveUp(advise(refused))
+		case keyFailed:
+			w.pass.failed(b, k, refused)
+		}
+	}
+	if len(elsewhere) > 0 {
+		if err := w.pass.redirect(ctx, b, elsewhere); err != nil {
+			return err
+		}
+	}
+	return retry
+}
+
+// readKey reads the replies of a key and gives the first one that refuses.
+func readKey(conn *redis.Conn, k *keyRef) (redis.Error, error) {
+	var refused redis.Error
+	for i := range k.replies {
+		if k.how == byRestore && i == k.replies-1 {
+			err := conn.ReadOK()
+			if err == nil {
+				continue
+			}
+			if !errors.As(err, &refused) {
+				return "", err
+			}
+			continue
+		}
+		reply, err := conn.ReadReply()
+		var e redis.Error
+		switch {
+		case errors.As(err, &e):
+			if refused == "" {
+				refused = e
+			}
+		case err != nil:
+			return "", err
+		case k.how == bySet && reply == nil, k.how == byRename && i == k.replies-1 && reply == int64(0):
+			refused = "BUSYKEY"
+		}
+	}
+	if k.how == byRename && strings.HasPrefix(string(refused), "ERR no such key") {
+		refused = "" // it expired in between
+	}
+	return refused, nil
+}
+
+// connect connects until the target answers and takes writes, for as long as Patience says.
+func (im *importer) connect(ctx context.Context, node string) (*redis.Conn, error) {
+	began := time.Now()
+	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		conn, err := im.tryConnect(ctx, node)
+		if err == nil {
+			im.progress.wait("")
+			return conn, nil
+		}
+		var restarted *restartedError
+		var fatal *fatalError
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case errors.As(err, &restarted), errors.As(err, &fatal):
+			return nil, err
+		case time.Since(began) > im.opts.Patience:
+			return nil, &fatalError{fmt.Errorf("the target could not be reached for %v: %w", im.opts.Patience, advise(err))}
+		}
+		im.progress.wait("waiting for the target: " + err.Error())
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// tryConnect connects once, and makes sure that it is a master, and the server that has confirmed what was written so far.
+func (im *importer) tryConnect(ctx context.Context, node string) (*redis.Conn, error) {
+	target := im.target
+	if node != "" {
+		target = target.WithAddr(node)
+	}
+	conn, err := target.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := im.greet(ctx, conn, node); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) error {
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	if _, err := conn.Do(ctx, "PING"); redis.Code(err) != "NOPERM" && err != nil {
+		return err
+	}
+	role, err := conn.Role(ctx)
+	if err == nil && role != "master" && im.target.Master == "" && node == "" {
+		return &fatalError{advise(redis.Error("READONLY"))}
+	}
+	if err == nil && role != "master" {
+		return redis.Error("READONLY")
+	}
+	info, err := conn.Info(ctx, "server")
+	if err != nil && redis.Code(err) != "NOPERM" {
+		return err
+	}
+	return im.server.same(node, info["run_id"])
+}
+
+func isEmpty(payload []byte) bool {
+	e, _, err := rdb.ParseDump(payload)
+	if err != nil {
+		return false
+	}
+	empty := true
+	err = rdb.Decode(e, func(*rdb.Element) error { empty = false; return nil })
+	return err == nil && empty
+}
