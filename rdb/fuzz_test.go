@@ -61,5 +61,17 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || size.Elements != n && e.Type.Kind() != "stream" { // a stream says its length itself
 			t.Errorf("%s: %d elements decoded, but measured %+v, %v", e.Type, n, size, err)
 		}
+		for _, version := range []int{6, 9, 12, 80} {
+			other, err := Reencode(&e, version)
+			if errors.Is(err, ErrTarget) {
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s: decoded, but not written for version %d: %v", e.Type, version, err)
+			}
+			if m, err := countElements(other); m != n || err != nil {
+				t.Errorf("%s: %d elements are %d, %v, as %s", e.Type, n, m, err, other.Type)
+			}
+		}
 	})
 }
