@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -29,7 +28,7 @@ func TestMain(m *testing.M) {
 		killMain()
 	}
 	testscript.Main(m, map[string]func(){
-		"redis-gitops": func() { os.Exit(newApp().run(context.Background(), os.Args[1:])) },
+		"redis-gitops": main,
 	})
 }
 

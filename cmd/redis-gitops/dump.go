@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+	"github.com/redis-gitops/redis-gitops/rdb/snapshot"
+)
+
+const dumpHelp = `Take a dump of a running Redis or Valkey: all its data as of one moment, as a replica gets it. With Sentinels it comes from
+a replica where there is one that is up, so that the master is spared.
+
+%s
+
+FILE is written whole or not at all, and its checksum is verified before; .gz or .zst at its end packs it, "-" is standard
+output. It is for its owner's eyes only.
+
+The server makes a child process for the dump, and a user needs the right to it: ACL SETUSER NAME +psync +replconf +ping +info +role.
+Providers may forbid that. With --scan, the keys are then read one by one: slower, and not of one moment, so that what is
+written meanwhile is in the dump or not.
+
+Examples:
+  redis-gitops dump redis://localhost:6379 dump.rdb
+  REDIS_PASSWORD=… redis-gitops dump rediss://redis.example.com dump.rdb.zst --username backup --scan
+  redis-gitops dump redis+sentinel://rfs-shop:26379/mymaster - | redis-gitops rdb info -`
+
+type dumpFlags struct {
+	server     serverFlags
+	scan       bool
+	fromMaster bool
+	progress   string
+}
+
+func (a *app) dumpCommand() *cobra.Command {
+	var f dumpFlags
+	c := &cobra.Command{
+		Use:   "dump SOURCE FILE",
+		Short: "Take a dump of a running Redis",
+		Long:  fmt.Sprintf(dumpHelp, f.server.help()),
+		Args:  cobra.ExactArgs(2),
+		RunE:  func(c *cobra.Command, args []string) error { return a.runDump(c.Context(), args[0], args[1], &f) },
+	}
+	f.server.add(c)
+	flags := c.Flags()
+	flags.BoolVar(&f.scan, "scan", false, "read key by key where the server forbids replication")
+	flags.BoolVar(&f.fromMaster, "from-master", false, "with Sentinels: read from the master, even where there is a replica")
+	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
+	return c
+}
+
+func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error {
+	source, err := a.target(from, &f.server)
+	if err != nil {
+		return err
+	}
+	show, err := a.progressPrinter(f.progress)
+	if err != nil {
+		return err
+	}
+	defer show.end()
+	d := dumper{app: a, source: source, flags: f, show: show, began: time.Now()}
+	err = a.writeOutput(to, func(w io.Writer) error { return d.fill(ctx, w) })
+	show.end()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted; nothing was changed")
+	case err != nil:
+		return err
+	}
+	summary := to + ": " + d.summary
+	if to == "-" {
+		fmt.Fprintln(a.err, d.summary)
+	} else {
+		a.say("%s", summary)
+	}
+	return nil
+}
+
+// A dumper fills one output.
+type dumper struct {
+	app     *app
+	source  *redis.Target
+	flags   *dumpFlags
+	show    *progressPrinter
+	began   time.Time
+	summary string
+}
+
+func (d *dumper) warn(format string, args ...any) {
+	d.show.end()
+	fmt.Fprintf(d.app.err, "%s %s\n", d.app.paint(yellow, "warning:"), fmt.Sprintf(format, args...))
+}
+
+func (d *dumper) fill(ctx context.Context, w io.Writer) error {
+	opts := snapshot.Options{FromMaster: d.flags.fromMaster, Waiting: func() {
+		d.show.print(importer.Progress{Stage: "waiting for the server's snapshot", Elapsed: time.Since(d.began)})
+	}}
+	s, err := snapshot.Open(ctx, d.source, opts)
+	if errors.Is(err, snapshot.ErrForbidden) {
+		if !d.flags.scan {
+			return fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
+		}
+		d.warn("%v; reading key by key, which is not of one moment", err)
+		return d.scan(ctx, w, opts)
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	d.note(s.Source)
+	saved, err := rdb.Save(w, &progressReader{r: s, total: s.Size, d: d})
+	if err != nil {
+		return fmt.Errorf("the dump of %s: %w", s.Source.Addr, err)
+	}
+	checksum := "no checksum (rdbchecksum no)"
+	if saved.Checksum {
+		checksum = "checksum right"
+	}
+	keys := fmt.Sprintf("%d keys", saved.Keys)
+	if saved.Unknown != nil {
+		keys = "keys not counted"
+		d.warn("this version of redis-gitops cannot read all of the dump, only its checksum was verified: %v", saved.Unknown)
+	}
+	d.summary = fmt.Sprintf("%s, %s, RDB version %d, %s, from %s", keys, rdb.FormatBytes(uint64(saved.Bytes)), saved.Version, checksum, sourceName(s.Source))
+	return nil
+}
+
+func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) error {
+	stats, err := snapshot.Scan(ctx, d.source, w, opts, func(s *snapshot.ScanStats) {
+		d.show.print(importer.Progress{Stage: "reading keys", Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
+	})
+	if err != nil {
+		return err
+	}
+	d.note(stats.Source)
+	if stats.NoFunctions != nil {
+		d.warn("libraries of functions are not in the dump: %v", stats.NoFunctions)
+	}
+	d.summary = fmt.Sprintf("%d keys, RDB version %d, read key by key from %s", stats.Keys, stats.Version, sourceName(stats.Source))
+	if stats.Gone > 0 {
+		d.summary += fmt.Sprintf("; %d were deleted or expired meanwhile", stats.Gone)
+	}
+	return nil
+}
+
+// note says what is not as one would expect.
+func (d *dumper) note(s snapshot.Source) {
+	if s.Cluster {
+		d.warn("%s is a node of a Redis Cluster; the dump has the keys of its own slots only", s.Addr)
+	}
+	if d.source.Master != "" && s.Role == "master" && !d.flags.fromMaster {
+		d.app.tell("the Sentinels know no replica that is up; the dump comes from the master")
+	}
+}
+
+func sourceName(s snapshot.Source) string {
+	switch s.Role {
+	case "master":
+		return "master " + s.Addr
+	case "slave":
+		return "replica " + s.Addr
+	}
+	return s.Addr
+}
+
+// progressReader shows how much was read.
+type progressReader struct {
+	r     io.Reader
+	d     *dumper
+	total int64 // -1: not known
+	n     int64
+	last  time.Time
+}
+
+const progressEvery = 200 * time.Millisecond
+
+func (p *progressReader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	p.n += int64(n)
+	if now := time.Now(); now.Sub(p.last) >= progressEvery {
+		p.last = now
+		p.d.show.print(importer.Progress{Stage: "receiving", Bytes: p.n, Total: max(p.total, 0), Elapsed: now.Sub(p.d.began)})
+	}
+	return n, err
+}
