@@ -21,7 +21,7 @@ func (a *app) rdbCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.rdbInfoCommand(), a.rdbVerifyCommand(), a.rdbConvertCommand(), a.rdbFilterCommand())
+	c.AddCommand(a.rdbInfoCommand(), a.rdbVerifyCommand(), a.rdbConvertCommand(), a.rdbFilterCommand(), a.rdbServeCommand())
 	return c
 }
 

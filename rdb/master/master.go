@@ -364,3 +364,23 @@ func (r *replica) line() (string, error) {
 	}
 	return strings.TrimRight(string(line), "\r\n"), err
 }
+
+// Listen opens the port that [Serve] takes connections from: host:port, where an empty host is every address and port 0 one
+// that is free.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, fmt.Errorf("%q is no address to listen on; write HOST:PORT, such as 127.0.0.1:6380 or :6380", addr)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = fmt.Errorf("cannot listen on %s: %w; give another by --listen", addr, op.Err)
+	}
+	return l, err
+}
+
+// Local says whether only this machine can reach what listens there.
+func Local(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/master"
+)
+
+const rdbServeHelp = `Play the master of a replication, so that a server loads a dump by itself, twice as fast as any import by commands can be.
+
+  1. Start this command where the server can reach it.
+  2. On the server: REPLICAOF HOST PORT. Its own data is replaced by the dump, and so is that of its replicas.
+  3. When this command says that it has loaded: REPLICAOF NO ONE.
+
+The whole dump is verified first. A server refuses a dump of a newer version than its own: see rdb convert. Nothing but the
+dump is replicated. A server that a Sentinel or an operator watches is soon told to follow another master again.
+
+With a password (in REDIS_SERVE_PASSWORD, or the file of --password-file) the server needs it as masterauth.
+
+FILE is a dump.rdb, also one packed by gzip or zstd.
+
+Examples:
+  redis-gitops rdb serve dump.rdb
+  redis-gitops rdb serve dump.rdb.zst --listen :6380 --password-file secret --once`
+
+type serveFlags struct {
+	listen, username, passwordFile string
+	once                           bool
+}
+
+func (a *app) rdbServeCommand() *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve FILE",
+		Short: "Play the master of a replication, so that a server loads a dump by itself",
+		Long:  rdbServeHelp,
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(c *cobra.Command, args []string) error { return a.rdbServe(c.Context(), args[0], &f) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:6380", "the address to listen on; :6380 for all of this machine's")
+	flags.StringVar(&f.username, "username", "", "the user that the server has to log in as (its masteruser)")
+	flags.StringVar(&f.passwordFile, "password-file", "", "the file with the password that the server has to give (default: the variable REDIS_SERVE_PASSWORD)")
+	flags.BoolVar(&f.once, "once", false, "end when one server has loaded the dump and left")
+	return c
+}
+
+func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
+	if name == "-" {
+		return errors.New("every server reads the dump from its beginning, which standard input cannot do; give a file")
+	}
+	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
+	if f.passwordFile != "" {
+		text, err := readSmall(f.passwordFile)
+		if err != nil {
+			return err
+		}
+		if opts.Password = strings.TrimRight(string(text), "\r\n"); opts.Password == "" {
+			return fmt.Errorf("--password-file: %s is empty", f.passwordFile)
+		}
+	}
+	if opts.Username != "" && opts.Password == "" {
+		return errors.New("--username needs a password; give one in REDIS_SERVE_PASSWORD or by --password-file")
+	}
+	l, err := master.Listen(ctx, f.listen) // first, so that a port that is taken is known at once
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	dump, what, err := a.servedDump(name)
+	if err != nil {
+		return err
+	}
+	a.say("%s: %s", name, what)
+	if !master.Local(l) && opts.Password == "" {
+		fmt.Fprintf(a.err, "%s whoever can reach %s gets all of the dump; give a password in REDIS_SERVE_PASSWORD or by --password-file\n", a.paint(yellow, "warning:"), l.Addr())
+	}
+	a.say("listening on %s; on the server: REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	events := make(chan master.Event, 64)
+	opts.Event = func(e master.Event) {
+		if e.Kind != master.Sending {
+			events <- e
+		}
+	}
+	served := make(chan error, 1)
+	go func() {
+		served <- master.Serve(ctx, l, dump, opts)
+		close(events)
+	}()
+	syncing, loaded := map[string]bool{}, map[string]bool{}
+	for e := range events {
+		switch e.Kind {
+		case master.Syncing:
+			syncing[e.Replica] = true
+			a.say("%s gets the dump", e.Replica)
+		case master.Sent:
+			a.say("%s has got all of it and loads it", e.Replica)
+		case master.Loaded:
+			loaded[e.Replica] = true
+			a.say("%s has loaded it; on the server: REPLICAOF NO ONE", e.Replica)
+		case master.Left:
+			switch {
+			case loaded[e.Replica]:
+				a.say("%s has left", e.Replica)
+			case syncing[e.Replica]:
+				fmt.Fprintf(a.err, "%s %s has left before it had loaded the dump%s; its log says why: a version that it cannot read, too little memory, a full disk\n",
+					a.paint(yellow, "warning:"), e.Replica, because(e.Err))
+			case e.Err != nil:
+				a.tell("%s has left%s", e.Replica, because(e.Err))
+			}
+			if f.once && loaded[e.Replica] {
+				stop()
+			}
+			delete(syncing, e.Replica)
+			delete(loaded, e.Replica)
+		}
+	}
+	return <-served
+}
+
+func because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return " (" + err.Error() + ")"
+}
+
+// servedDump verifies a file and gives it to be read again and again, without what follows the dump in it.
+func (a *app) servedDump(name string) (master.Dump, string, error) {
+	var size int64
+	var what string
+	err := a.scanDump(name, func(s *rdb.Scanner) error {
+		keys := 0
+		for {
+			e, err := s.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if e.Kind == rdb.KeyEntry {
+				keys++
+			}
+		}
+		size = s.Offset()
+		what = fmt.Sprintf("%d keys, %s, RDB version %d, which %s and later can load", keys, rdb.FormatBytes(uint64(size)), s.Version(), rdb.ServerOf(s.Version()))
+		return nil
+	})
+	open := func(context.Context) (io.ReadCloser, error) {
+		f, err := a.openDump(name)
+		if err != nil {
+			return nil, err
+		}
+		unpacked, _, err := rdb.Decompress(f)
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		return unpackedFile{unpacked, f}, nil
+	}
+	return master.Dump{Open: open, Size: size}, what, err
+}
+
+// unpackedFile closes the file with its unpacker.
+type unpackedFile struct {
+	io.ReadCloser
+	file io.Closer
+}
+
+func (u unpackedFile) Close() error { return errors.Join(u.ReadCloser.Close(), u.file.Close()) }
