@@ -2,6 +2,8 @@ package scaffold
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +21,12 @@ func getStarted(t *testing.T) *repo.Repo {
 	if _, err := os.Stat(root); err != nil {
 		t.Skip("the corpus of public manifests is not here")
 	}
+	return folder(t, root)
+}
+
+// folder copies a folder on disk into a repository in memory.
+func folder(t *testing.T, root string) *repo.Repo {
+	t.Helper()
 	mem := afero.NewMemMapFs()
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -109,5 +117,38 @@ func TestReclaimTheStack(t *testing.T) {
 	values = read(t, r, "applications/shop/values.yaml")
 	if !strings.HasPrefix(values, "image: registry.example.com/shop:1\ndeployments:\n  web:\n") || !strings.Contains(values, "envFrom:\n  - secretRef:\n      name: shop #") {
 		t.Errorf("values.yaml:\n%s", values)
+	}
+}
+
+// TestKSnapshot makes what k's own specification makes, from its generators, and compares with its snapshot to the byte. k
+// puts a new entry before the others and this tool puts it behind them, so the order of the commands is the other way round.
+func TestKSnapshot(t *testing.T) {
+	fixtures := filepath.Join("..", "..", "shared", "corpus", "reclaim-the-stack+k", "spec", "fixtures")
+	want, err := os.ReadFile(filepath.Join(fixtures, "generated-values-snapshot.yaml"))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the corpus of public manifests is not here")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := folder(t, filepath.Join(fixtures, "dummy-home", ".k", "test"))
+	apply := func(p *Plan, err error) {
+		t.Helper()
+		if err == nil {
+			err = p.Apply(r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(PlanApplication(r, ApplicationRequest{App: "test-app"}))
+	for _, typ := range []string{"sidekiq", "web"} {
+		apply(PlanDeployment(r, DeploymentRequest{App: "test-app", Type: typ, Image: "docker.io/dummy-user/test-app:latest"}))
+	}
+	for _, typ := range []string{"redis", "postgres"} {
+		apply(PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "test-app", Type: typ}))
+	}
+	if got := read(t, r, "applications/test-app/values.yaml"); got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
