@@ -1,6 +1,10 @@
 # make demo   shows the main job in a temporary repository
 # make test   installs what the tests need and passes them all
-.PHONY: build demo test check bench tools
+# make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
+.PHONY: build demo test check vet staticcheck bench tools
+
+# The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
+staticcheck_version = v0.7.0
 
 build:
 	go build -o bin/redis-gitops ./cmd/redis-gitops
@@ -12,13 +16,19 @@ demo: build
 tools:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git
 
-check:
+vet:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
 
+staticcheck:
+	go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...
+	for module in internal/*/go.mod; do (cd $$(dirname $$module) && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...) || exit 1; done
+
+check: vet staticcheck
+
 # internal/helmcheck and internal/sarifcheck are modules of their own: real Helm, the API server's validation and the
 # schema of SARIF stay out of the tool.
-test: tools check
+test: tools vet
 	go test ./...
 	cd internal/helmcheck && go vet ./... && go test ./...
 	cd internal/sarifcheck && go vet ./... && go test ./...
