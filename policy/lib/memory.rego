@@ -45,3 +45,10 @@ in_command if {
 lower_fix := {"path": maxmemory.path, "op": "set", "value": sprintf("maxmemory %s", [quantity.redis_mb(limit * 0.75)])} if {
 	maxmemory.path[2] == "customConfig"
 } else := {"path": maxmemory.path, "op": "set", "value": quantity.redis_mb(limit * 0.75)}
+
+# add_fix adds maxmemory where none is.
+add_fix := {"path": ["spec", "redis", "customConfig", "-"], "op": "add", "value": addition} if {
+	count(input.spec.redis.customConfig) > 0
+} else := {"path": ["spec", "redis", "customConfig"], "op": "add", "value": [addition]}
+
+addition := sprintf("maxmemory %s", [quantity.redis_mb(limit * 0.75)])

@@ -21,7 +21,7 @@ import data.redisgitops.lib.quantity
 deny contains {
 	"message": sprintf("the limit is \"%v\" and there is no maxmemory, so Redis grows until it is killed; add \"maxmemory %s\" to customConfig", [text, quantity.redis_mb(memory.limit * 0.75)]),
 	"path": ["spec", "redis", "resources", "limits", "memory"],
-	"fix": {"path": ["spec", "redis", "customConfig", "-"], "op": "add", "value": sprintf("maxmemory %s", [quantity.redis_mb(memory.limit * 0.75)])},
+	"fix": memory.add_fix,
 } if {
 	memory.limit > 0
 	text := input.spec.redis.resources.limits.memory

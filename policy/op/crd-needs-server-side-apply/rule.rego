@@ -19,7 +19,7 @@ deny contains {
 	"message": "the CustomResourceDefinition of the operator is larger than the annotation of an ordinary sync; add \"ServerSideApply=true\" to spec.syncPolicy.syncOptions",
 	"resource": a.id,
 	"path": ["spec", "syncPolicy", "syncOptions"],
-	"fix": {"path": ["spec", "syncPolicy", "syncOptions", "-"], "op": "add", "value": "ServerSideApply=true"},
+	"fix": fix(options),
 } if {
 	some a in data.repo.resources
 	a.kind == "Application"
@@ -27,6 +27,10 @@ deny contains {
 	options := object.get(a.object, ["spec", "syncPolicy", "syncOptions"], [])
 	count({o | some o in options; lower(o) in {"serversideapply=true", "replace=true"}}) == 0
 }
+
+fix([]) := {"path": ["spec", "syncPolicy", "syncOptions"], "op": "add", "value": ["ServerSideApply=true"]}
+
+fix(options) := {"path": ["spec", "syncPolicy", "syncOptions", "-"], "op": "add", "value": "ServerSideApply=true"} if count(options) > 0
 
 deploys(a) if {
 	some r in operators.references

@@ -32,7 +32,7 @@ deny contains {
 
 deny contains object.union(
 	{
-		"message": sprintf("the Redis \"%s\" answers on %d and not on \"%v\"; write targetPort: redis", [redis.name, redis.port, port.targetPort]),
+		"message": sprintf("the Redis \"%s\" answers on %d and not on \"%v\"; write targetPort: redis", [redis.name, own, port.targetPort]),
 		"resource": s.service.id,
 		"path": ["spec", "ports", i, "targetPort"],
 		"related": [{"resource": redis.resource, "path": ["spec", "redis", "port"], "message": "the port"}],
@@ -42,8 +42,10 @@ deny contains object.union(
 	some s in services.selecting
 	s.role != "sentinels"
 	redis := data.repo.redis[s.redis]
+	redis.kind == "RedisFailover"
 	some i, port in s.service.object.spec.ports
-	wrong(port.targetPort, redis.port)
+	own := object.get(data.repo.resources[redis.resource].object, ["spec", "redis", "port"], 6379)
+	wrong(port.targetPort, own)
 }
 
 wrong(target, port) if {

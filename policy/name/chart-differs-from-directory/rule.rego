@@ -1,0 +1,34 @@
+# METADATA
+# title: The chart has another name than its folder
+# description: |-
+#   Names of Redis and Services are made of the chart's name, and addresses, the name of the application in Argo CD and
+#   what commands ask for of the folder's. Where the two differ, generated addresses lead nowhere.
+# custom:
+#   scope: repository
+#   fix: writes the name of the folder
+#   since: 0.1.0
+#   remediation: |-
+#     Give the chart the name of its folder. A Redis that runs already is then made anew under that name: move its
+#     data first.
+#   references:
+#     - Reclaim the Stack, k generate
+package redisgitops.name["chart-differs-from-directory"]
+
+deny contains {
+	"message": sprintf("the chart is called \"%s\" and its folder \"%s\", so that addresses made of one miss the Redis made of the other; write name: %s", [a.chart.name, folder, folder]),
+	"file": a.chart.file,
+	"document": 0,
+	"path": ["name"],
+	"fix": {"path": ["name"], "op": "set", "value": folder},
+} if {
+	some a in data.repo.applications
+	a.kind == "chart"
+	a.application
+	steps := split(a.dir, "/")
+	folder := steps[count(steps) - 1]
+	folder != a.chart.name
+	of_redis[a.dir]
+}
+
+# of_redis are the folders that make a Redis: of others the names are nobody's business.
+of_redis[data.repo.resources[redis.resource].unit] if some redis in data.repo.redis

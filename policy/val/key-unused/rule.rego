@@ -1,0 +1,65 @@
+# METADATA
+# title: A value that no template reads
+# description: |-
+#   Whoever changes it believes that something happens. Often the template has the number itself, or the key is misspelt.
+# custom:
+#   severity: warning
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Remove the value, or read it in the template.
+#   references:
+#     - Reclaim the Stack, generators/resources/redis.yaml
+package redisgitops.val["key-unused"]
+
+deny contains {
+	"message": sprintf("no template reads %s; remove it, or read it with .Values.%s", [concat(".", path), concat(".", path)]),
+	"file": file.file,
+	"document": file.document,
+	"path": path,
+	"key": true,
+} if {
+	some a in data.repo.applications
+	a.kind == "chart"
+	a.application
+	count(a.templates) > 0
+	used := {r.path | some r in a.reads}
+	parents := {array.slice(r.path, 0, n) | some r in a.reads; some n in numbers.range(1, count(r.path))}
+	some file in a.values
+	is_object(file.data)
+	some path in {p | some p in a.set}
+	unused(path, used, parents)
+	not unused(array.slice(path, 0, count(path) - 1), used, parents) # else that says it
+	not others(path, a)
+	not nested(path, parents)
+	not object.get(file.data, path, null) in [null, {}, []]
+}
+
+unused(path, used, parents) if {
+	count(path) > 0
+	not path in parents
+	every n in numbers.range(0, count(path)) { not array.slice(path, 0, n) in used }
+}
+
+# What other rules say, and what Helm and the subcharts read.
+others(path, _) if path[0] == "global"
+
+others(path, _) if {
+	path[0] in {"deployments", "resources"}
+	count(path) == 2
+}
+
+# A resource inside another one, which val/resource-nested says.
+nested(path, parents) if {
+	path[0] == "resources"
+	count(path) == 3
+	["resources", path[2]] in parents
+}
+
+others(path, a) if path[0] in subcharts[a.chart.file]
+
+subcharts[d.file] contains name if {
+	some d in data.repo.documents
+	d.type == "chart"
+	some dependency in d.data.dependencies
+	name := object.get(dependency, "alias", object.get(dependency, "name", ""))
+}

@@ -1,0 +1,42 @@
+# METADATA
+# title: A resource stands inside another one
+# description: |-
+#   The generator of Reclaim the Stack writes its values with an indentation of two spaces. In a file with four, what was
+#   there before becomes a part of the new resource: still YAML, and the templates no longer find it.
+# custom:
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Move the resource out, to the indentation of the others.
+#   references:
+#     - Reclaim the Stack, k generate resource
+package redisgitops.val["resource-nested"]
+
+deny contains {
+	"message": sprintf("%s stands inside resources.%s, and the template reads it at resources.%s; move it out", [name, outer, name]),
+	"file": file.file,
+	"document": file.document,
+	"path": ["resources", outer, name],
+	"key": true,
+} if {
+	some a in data.repo.applications
+	a.kind == "chart"
+	used := {array.slice(r.path, 0, 3) | some r in a.reads}
+	read := {p[1] | some p in used; p[0] == "resources"; count(p) > 1}
+	some file in a.values
+	some outer, resource in file.data.resources
+	is_object(resource)
+	some name, value in resource
+	is_object(value)
+	not ["resources", outer, name] in used
+	nested(name, value, resource, read)
+}
+
+nested(name, _, _, read) if name in read
+
+# Without its template: what has a size and copies of its own is a resource.
+nested(_, value, resource, _) if {
+	some key in ["replicas", "sentinels", "instances"]
+	value[key]
+	value.memory
+	resource.memory
+}

@@ -1,0 +1,35 @@
+# METADATA
+# title: Values for a resource that has no template
+# description: |-
+#   resources.<name> and templates/<name>.yaml belong together: they come and go with generate and destroy. Values alone
+#   make nothing, and a name for them in the application's environment leads nowhere.
+# custom:
+#   severity: warning
+#   scope: repository
+#   since: 0.1.0
+#   remediation: Generate the template, or remove the values.
+#   references:
+#     - Reclaim the Stack, k generate resource
+package redisgitops.val["resource-template-pair"]
+
+deny contains {
+	"message": sprintf("no template reads %s.%s; add templates/%s.yaml with generate, or remove the values", [group, name, dashed(name)]),
+	"file": file.file,
+	"document": file.document,
+	"path": [group, name],
+	"key": true,
+} if {
+	some a in data.repo.applications
+	a.kind == "chart"
+	a.application
+	used := {array.slice(r.path, 0, 2) | some r in a.reads}
+	some file in a.values
+	some group in ["deployments", "resources"]
+	not [group] in used
+	not [] in used
+	some name, value in file.data[group]
+	is_object(value)
+	not [group, name] in used
+}
+
+dashed(name) := lower(regex.replace(name, "([A-Z])", "-$1"))

@@ -1,0 +1,38 @@
+# METADATA
+# title: values.yaml lacks a key that the generator looks for
+# description: |-
+#   The generator of Reclaim the Stack replaces the lines deployments:, resources: and env:. Where one is missing it
+#   changes nothing, and still says Modified values.yaml: the template is there without its values.
+# custom:
+#   severity: warning
+#   scope: repository
+#   once: application
+#   fix: adds the key with an empty value
+#   since: 0.1.0
+#   remediation: Add the key with an empty value.
+#   references:
+#     - Reclaim the Stack, k generate
+package redisgitops.val["top-level-missing"]
+
+deny contains {
+	"message": sprintf("there is no %s for k generate to write to, and it will say that it did; add \"%s: %s\"", [key, key, empty[key]]),
+	"file": file.file,
+	"document": file.document,
+	"path": [key],
+	"fix": {"path": [key], "op": "add", "value": value[key]},
+} if {
+	count(data.repo.generators) > 0
+	some a in data.repo.applications
+	a.kind == "chart"
+	a.application
+	some file in a.values
+	file.file == sprintf("%s/values.yaml", [a.dir])
+	is_object(file.data)
+	file.data[["deployments", "resources"][_]]
+	some key, _ in empty
+	not key in object.keys(file.data)
+}
+
+empty := {"deployments": "{}", "env": "[]", "envFrom": "[]", "resources": "{}"}
+
+value := {"deployments": {}, "env": [], "envFrom": [], "resources": {}}
