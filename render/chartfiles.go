@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/base64"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gobwas/glob"
@@ -93,12 +94,7 @@ type versionSet []string
 
 // Has says whether the cluster knows an API version, or an API version and kind.
 func (v versionSet) Has(name string) bool {
-	for _, each := range v {
-		if each == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(v, name)
 }
 
 func newCapabilities(version string, more []string) *capabilities {
@@ -107,9 +103,13 @@ func newCapabilities(version string, more []string) *capabilities {
 	}
 	version = "v" + strings.TrimPrefix(version, "v")
 	parts := append(strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3), "", "")
+	versions := builtinVersions
+	if len(more) > 0 {
+		versions = slices.Concat(builtinVersions, more)
+	}
 	return &capabilities{
 		KubeVersion: kubeVersion{version, parts[0], parts[1]},
-		APIVersions: append(append(versionSet{}, builtinVersions...), more...),
+		APIVersions: versions,
 		HelmVersion: helmVersion{Version: "v4.3", GoVersion: "go1.26"},
 	}
 }

@@ -38,13 +38,14 @@ func (e errStopped) Error() string { return string(e) }
 // engine runs templates. Its functions are made once and then used for one target after the other, because making them
 // costs as much as rendering a small chart does.
 type engine struct {
-	base  *template.Template // has the functions and no templates
-	known map[string]any     // the functions' names, for the parser
+	functions template.FuncMap
+	known     map[string]any // the functions' names, for the parser, with those that text/template has itself
 
 	// Of the target that is being rendered.
 	ctx      context.Context
 	deadline time.Time
 	set      *template.Template
+	used     template.FuncMap // that the set has been given
 	sources  []*source
 	pieces   []piece
 	texts    map[*byte]int32 // the first byte of a text in a template, to the number of its piece
@@ -60,11 +61,10 @@ type engine struct {
 var engines = sync.Pool{New: func() any { return newEngine() }}
 
 func newEngine() *engine {
-	e := &engine{base: template.New("gotpl").Option("missingkey=zero"), texts: map[*byte]int32{}, included: map[string]int{}}
-	functions := e.functions()
-	e.base.Funcs(functions)
-	e.known = maps.Clone(functions)
-	for _, name := range []string{"and", "call", "index", "slice", "len", "not", "or", "eq", "ge", "gt", "le", "lt", "ne", "break", "continue"} {
+	e := &engine{texts: map[*byte]int32{}, included: map[string]int{}, used: template.FuncMap{}}
+	e.functions = e.makeFunctions()
+	e.known = maps.Clone(map[string]any(e.functions))
+	for _, name := range []string{"and", "call", "index", "slice", "len", "not", "or", "eq", "ge", "gt", "le", "lt", "ne"} {
 		e.known[name] = name // the parser asks for the names alone
 	}
 	return e
@@ -77,8 +77,7 @@ func startEngine(ctx context.Context, timeout time.Duration) *engine {
 	}
 	e := engines.Get().(*engine)
 	e.ctx, e.deadline = ctx, time.Now().Add(timeout)
-	e.set, _ = e.base.Clone() // of templates without trees: cannot fail
-	e.set.Option("missingkey=zero")
+	e.set = template.New("gotpl").Option("missingkey=zero")
 	return e
 }
 
@@ -88,6 +87,7 @@ func (e *engine) stop() {
 	e.pieces = e.pieces[:0]
 	clear(e.texts)
 	clear(e.included)
+	clear(e.used)
 	e.ticks, e.written, e.made, e.calls, e.loops = 0, 0, 0, 0, 0
 	engines.Put(e)
 }
@@ -179,9 +179,54 @@ func (e *engine) parse(s *source) error {
 	e.loops += int32(len(s.facts.loop))
 	n := int32(len(e.sources) - 1)
 	for _, tree := range trees {
+		e.use(tree.Root)
 		e.mark(n, tree.Root)
 	}
+	e.set.Funcs(e.used)
 	return nil
+}
+
+// use notes the functions that a node calls. A set of templates is given these alone: copying all two hundred for each chart
+// would cost more than running its templates.
+func (e *engine) use(n parse.Node) {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n != nil {
+			for _, each := range n.Nodes {
+				e.use(each)
+			}
+		}
+	case *parse.ActionNode:
+		e.use(n.Pipe)
+	case *parse.IfNode:
+		e.useBranch(&n.BranchNode)
+	case *parse.WithNode:
+		e.useBranch(&n.BranchNode)
+	case *parse.RangeNode:
+		e.useBranch(&n.BranchNode)
+	case *parse.TemplateNode:
+		e.use(n.Pipe)
+	case *parse.PipeNode:
+		if n != nil {
+			for _, c := range n.Cmds {
+				for _, arg := range c.Args {
+					e.use(arg)
+				}
+			}
+		}
+	case *parse.ChainNode:
+		e.use(n.Node)
+	case *parse.IdentifierNode:
+		if f, ok := e.functions[n.Ident]; ok {
+			e.used[n.Ident] = f
+		}
+	}
+}
+
+func (e *engine) useBranch(n *parse.BranchNode) {
+	e.use(n.Pipe)
+	e.use(n.List)
+	e.use(n.ElseList)
 }
 
 // marker makes a text that tells the writer something and is not written.
@@ -385,11 +430,13 @@ func (e *engine) tpl(text string, data any) (string, error) {
 	}
 	t := e.set.New("tpl")
 	for name, tree := range trees {
+		e.use(tree.Root)
 		guard(tree.Root)
 		if _, err := t.AddParseTree(name, tree); err != nil {
 			return "", err
 		}
 	}
+	t.Funcs(e.used)
 	w := inner{engine: e}
 	if err := t.Execute(&w, data); err != nil {
 		return "", fmt.Errorf("in the text %q: %w", shorten(text), err)

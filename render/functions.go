@@ -20,9 +20,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// functions is what templates may call: sprig's functions and Helm's, without what reads the machine or the network, with
+// makeFunctions gives what templates may call: sprig's functions and Helm's, without what reads the machine or the network, with
 // a fixed result for what depends on time or chance, and with bounds.
-func (e *engine) functions() template.FuncMap {
+func (e *engine) makeFunctions() template.FuncMap {
 	f := sprig.TxtFuncMap()
 	for _, name := range []string{"env", "expandenv"} {
 		delete(f, name)

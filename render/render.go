@@ -35,7 +35,7 @@ func Render(ctx context.Context, r *repo.Repo, t Target, opts Options) (*Result,
 	case repo.Chart:
 		err = renderChart(ctx, r, t, opts, result)
 	case repo.Kustomize:
-		err = renderKustomization(ctx, r, t, result)
+		err = renderKustomization(ctx, r, t, opts, result)
 	default:
 		err = renderPlain(ctx, r, t, result)
 	}
@@ -252,11 +252,13 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 			l.add(cr.explain(f.source, err, out))
 			continue
 		}
+		rendered := &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}
+		l.result.texts = append(l.result.texts, rendered)
 		if strings.HasSuffix(name, "NOTES.txt") {
 			continue
 		}
 		names = append(names, name)
-		results[name] = &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}
+		results[name] = rendered
 	}
 	l.crds(cr.root)
 	slices.Sort(names)

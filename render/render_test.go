@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/afero"
 )
@@ -22,6 +23,21 @@ func open(t testing.TB, archive string) *repo.Repo {
 			t.Fatal(err)
 		}
 	}
+	r, err := repo.Open(fsys, repo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// openDir opens a folder on disk; the test is skipped when it is not there.
+func openDir(t testing.TB, dir string) *repo.Repo {
+	t.Helper()
+	fsys, err := rootfs.Open(dir)
+	if err != nil {
+		t.Skipf("%s is not here", dir)
+	}
+	t.Cleanup(func() { fsys.Close() })
 	r, err := repo.Open(fsys, repo.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,17 @@ type Result struct {
 	Notices   []*diag.Problem // what was left out on purpose, such as a remote base, once each
 	Files     []string        // every file that had a part in it, sorted; also those of values
 	Chart     *Chart          // nil unless the target is a chart
+
+	texts []*renderedFile
+}
+
+// Texts gives what each file of templates of a chart gave, by the name that Helm has for it: chart/templates/file.
+func (r *Result) Texts() map[string]string {
+	texts := make(map[string]string, len(r.texts))
+	for _, f := range r.texts {
+		texts[f.source.name] = string(f.text)
+	}
+	return texts
 }
 
 // Problem is why something could not be rendered, and the rule that stands for that: "val/render-fails" for a template or

@@ -83,7 +83,12 @@ func fill(m map[string]any, n *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		m[keyText(follow(n.Content[i]))] = v
+		key := follow(n.Content[i])
+		name, ok := asText(scalarValue(key))
+		if !ok || key.Kind != yaml.ScalarNode {
+			return fmt.Errorf("%s is no key; write text, in quotes where it would be something else", nodeKind(key))
+		}
+		m[name] = v
 	}
 	return nil
 }
