@@ -232,21 +232,44 @@ func TestRandomRequests(t *testing.T) {
 	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "32Mi", "33.5Mi", "100Mi", "8Gi", "64Gi"}
 	c := config(t, "operator:\n  namespace: redis-operator\n")
 	maxmemory := regexp.MustCompile(`(?m)^ *- maxmemory (\S+)$`)
+	tooLong := 0
 	for i := range 150 {
 		memory := memories[random.IntN(len(memories))]
 		if i%3 == 0 {
 			memory = fmt.Sprintf("%.*f%s", random.IntN(3), 1+random.Float64()*40, []string{"Gi"}[0])
 		}
-		req := ResourceRequest{App: "shop", Set: map[string]cue.LayerValue{"memory": {Value: memory}}}
+		name := func(longest int) string {
+			b := []byte{"abcxyz"[random.IntN(6)]}
+			for range random.IntN(longest) {
+				b = append(b, "abcdefxyz0189-"[random.IntN(14)])
+			}
+			return strings.TrimRight(string(b), "-")
+		}
+		app := name(30)
+		req := ResourceRequest{App: app, Set: map[string]cue.LayerValue{"memory": {Value: memory}}}
 		if random.IntN(2) == 0 {
-			req.Suffix = "s" + strings.Repeat("x", random.IntN(42))
+			req.Suffix = name(30)
 		}
 		req.Profile = []string{"", "cache", "queue", "store", "dev"}[random.IntN(5)]
 		if random.IntN(2) == 0 {
 			req.Auth = Auth{Method: Existing, Secret: "some-secret"}
 		}
 		r := shop(t, valuesFiles["fresh"])
+		created, err := PlanApplication(r, ApplicationRequest{App: app})
+		if err == nil {
+			err = created.Apply(r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		p, err := PlanResource(context.Background(), r, c, machine, req)
+		if length := len(app + "-" + req.Suffix); req.Suffix != "" && length > 48 {
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has %d characters, 48 allowed", length)) {
+				t.Errorf("%+v: got %v", req, err)
+			}
+			tooLong++
+			continue
+		}
 		if err != nil {
 			t.Fatalf("%+v: %v", req, err)
 		}
@@ -258,18 +281,18 @@ func TestRandomRequests(t *testing.T) {
 			t.Fatalf("%+v: a second run: %v\n%s", req, err, again.Diff())
 		}
 		var values map[string]any
-		if err := yaml.Unmarshal([]byte(read(t, r, "applications/shop/values.yaml")), &values); err != nil {
+		if err := yaml.Unmarshal([]byte(read(t, r, "applications/"+app+"/values.yaml")), &values); err != nil {
 			t.Fatal(err)
 		}
-		name := "redis"
+		file := "redis"
 		if req.Suffix != "" {
-			name += "-" + req.Suffix
+			file += "-" + req.Suffix
 		}
-		out, err := render.Template(context.Background(), name, read(t, r, "applications/shop/templates/"+name+".yaml"), render.Input{Chart: "shop", Values: values})
+		out, err := render.Template(context.Background(), file, read(t, r, "applications/"+app+"/templates/"+file+".yaml"), render.Input{Chart: app, Values: values})
 		if err != nil {
 			t.Fatalf("%+v: %v", req, err)
 		}
-		docs, err := repo.ParseDocuments(name, []byte(out))
+		docs, err := repo.ParseDocuments(file, []byte(out))
 		if err != nil {
 			t.Fatalf("%+v: %v", req, err)
 		}
@@ -289,6 +312,9 @@ func TestRandomRequests(t *testing.T) {
 		if err != nil || mib < 1 || float64(mib) > 0.8*mebibytes(t, memory) {
 			t.Errorf("%+v: maxmemory %s of %s", req, m[1], memory)
 		}
+	}
+	if tooLong == 0 || tooLong > 75 {
+		t.Errorf("%d of 150 names were too long: the test does not try what it says", tooLong)
 	}
 }
 
