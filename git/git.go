@@ -29,15 +29,30 @@ const timeout = 30 * time.Second
 type Repo struct{ Dir string }
 
 // Added gives the name of the commit that added a file, the newest one where it came several times. The error is
-// [fs.ErrNotExist] when none of the current branch did.
+// [fs.ErrNotExist] when none of the current branch did, and another one when a shallow clone does not reach back to it.
 func (r Repo) Added(ctx context.Context, file string) (string, error) {
 	out, err := r.run(ctx, "log", "--max-count=1", "--no-renames", "--diff-filter=A", "--no-ext-diff", "--no-textconv", "--format=%H", "HEAD", "--", file)
+	if err != nil && strings.Contains(err.Error(), "bad revision 'HEAD'") { // there is no commit yet
+		return "", fmt.Errorf("%s is in no commit: %w", file, fs.ErrNotExist)
+	}
 	if err != nil {
 		return "", err
 	}
 	commit := strings.TrimSpace(string(out))
 	if commit == "" {
 		return "", fmt.Errorf("%s is in no commit: %w", file, fs.ErrNotExist)
+	}
+	// The oldest commit of a shallow clone seems to add every file.
+	shallow, err := r.run(ctx, "rev-parse", "--is-shallow-repository")
+	if err != nil || strings.TrimSpace(string(shallow)) != "true" {
+		return commit, err
+	}
+	family, err := r.run(ctx, "rev-list", "--max-count=1", "--parents", commit)
+	if err != nil {
+		return "", err
+	}
+	if len(strings.Fields(string(family))) == 1 {
+		return "", errors.New("the clone is shallow and ends before the file came; run git fetch --unshallow")
 	}
 	return commit, nil
 }

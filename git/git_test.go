@@ -88,6 +88,34 @@ func TestAddedAndFile(t *testing.T) {
 	}
 }
 
+// TestShallow has a clone whose only commit seems to add everything.
+func TestShallow(t *testing.T) {
+	dir, clone := history(t), filepath.Join(t.TempDir(), "clone")
+	for _, depth := range []string{"1", "2", "9"} {
+		if err := os.RemoveAll(clone); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("git", "clone", "-q", "--depth", depth, "file://"+dir, clone).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		_, err := (Repo{Dir: clone}).Added(context.Background(), "sub/b")
+		// It came with the second commit from the end: with two the clone ends at it, and nobody knows what was before.
+		if shallow := depth != "9"; shallow != (err != nil && strings.Contains(err.Error(), "the clone is shallow")) {
+			t.Errorf("depth %s: %v", depth, err)
+		}
+	}
+}
+
+func TestNoCommit(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("git", "init", "-q", dir).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s", err, out)
+	}
+	if _, err := (Repo{Dir: dir}).Added(context.Background(), "a"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNoRepository(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("there is no git command")
