@@ -60,34 +60,32 @@ func ServerOf(version int) string {
 	return "Redis " + [...]string{"1.2", "2.4", "2.6", "2.6", "2.6", "2.6", "3.2", "4.0", "5.0", "7.0", "7.2", "7.4", "8.6", "8.8", "8.10"}[version-1]
 }
 
+// releases and the RDB version that each writes (redis and valkey src/rdb.h by tag).
+var releases = [...]struct {
+	name    string
+	version int
+}{
+	{"2.6", 6}, {"2.8", 6}, {"3.0", 6}, {"3.2", 7}, {"4.0", 8}, {"5.0", 9}, {"6.0", 9}, {"6.2", 9}, {"7.0", 10}, {"7.2", 11},
+	{"7.4", 12}, {"8.0", 12}, {"8.2", 12}, {"8.4", 12}, {"8.6", 13}, {"8.8", 14}, {"8.10", 15},
+	{"valkey-7.2", 11}, {"valkey-8.0", 11}, {"valkey-8.1", 11}, {"valkey-9.0", minValkeyVersion}, {"valkey-9.2", maxValkeyVersion},
+}
+
+// Releases are the names that [VersionFor] knows, the oldest first.
+func Releases() []string {
+	var names []string
+	for _, r := range releases {
+		names = append(names, r.name)
+	}
+	return names
+}
+
 // VersionFor gives the RDB version that a release of Redis writes, such as "6.2", or of Valkey, such as "valkey-8.0"; 0 for
-// one that is not known (redis and valkey src/rdb.h by tag).
+// one that is not known.
 func VersionFor(release string) int {
-	switch release {
-	case "2.6", "2.8", "3.0":
-		return 6
-	case "3.2":
-		return 7
-	case "4.0":
-		return 8
-	case "5.0", "6.0", "6.2":
-		return 9
-	case "7.0":
-		return 10
-	case "7.2", "valkey-7.2", "valkey-8.0", "valkey-8.1":
-		return 11
-	case "7.4", "8.0", "8.2", "8.4":
-		return 12
-	case "8.6":
-		return 13
-	case "8.8":
-		return 14
-	case "8.10":
-		return 15
-	case "valkey-9.0":
-		return minValkeyVersion
-	case "valkey-9.2":
-		return maxValkeyVersion
+	for _, r := range releases {
+		if r.name == release {
+			return r.version
+		}
 	}
 	return 0
 }

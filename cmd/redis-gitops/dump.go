@@ -45,7 +45,7 @@ func (a *app) dumpCommand() *cobra.Command {
 		Use:   "dump SOURCE FILE",
 		Short: "Take a dump of a running Redis",
 		Long:  fmt.Sprintf(dumpHelp, f.server.help()),
-		Args:  cobra.ExactArgs(2),
+		Args:  fromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.runDump(c.Context(), args[0], args[1], &f) },
 	}
 	f.server.add(c)
@@ -53,6 +53,7 @@ func (a *app) dumpCommand() *cobra.Command {
 	flags.BoolVar(&f.scan, "scan", false, "read key by key where the server forbids replication")
 	flags.BoolVar(&f.fromMaster, "from-master", false, "with Sentinels: read from the master, even where there is a replica")
 	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
+	complete(c, "progress", []string{"auto", "json", "none"})
 	return c
 }
 

@@ -18,7 +18,7 @@ func (a *app) rdbCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rdb",
 		Short: "Look into dumps of Redis (dump.rdb), check, convert and filter them",
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.rdbInfoCommand(), a.rdbVerifyCommand(), a.rdbConvertCommand(), a.rdbFilterCommand(), a.rdbServeCommand())
@@ -90,6 +90,7 @@ func (f *filterFlags) add(c *cobra.Command) {
 	flags.StringArrayVar(&f.match, "match", nil, "only keys that match this pattern of KEYS: 'user:*'; may be repeated")
 	flags.StringArrayVar(&f.exclude, "exclude", nil, "no keys that match this pattern; may be repeated")
 	flags.StringSliceVar(&f.types, "type", nil, "only keys of this type: string, list, set, zset, hash, stream, module; or function; may be repeated")
+	complete(c, "type", rdb.FilterTypes())
 	flags.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or the longest time that any may live from now: 90m, 7d")
 }
 

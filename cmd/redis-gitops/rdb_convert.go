@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,7 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 		Use:   "convert FILE OUT",
 		Short: "Write a dump anew in another version",
 		Long:  rdbConvertHelp,
-		Args:  cobra.ExactArgs(2),
+		Args:  fromUse,
 		RunE: func(_ *cobra.Command, args []string) error {
 			version, err := parseVersion(to)
 			if err != nil {
@@ -42,6 +43,7 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&to, "to-version", "", "the server that is to read it, such as 6.2 or valkey-9.0, or an RDB version, such as 9")
+	complete(c, "to-version", rdb.Releases())
 	c.Flags().BoolVar(&lossy, "lossy", false, "leave out what the version cannot say")
 	return c
 }
@@ -58,7 +60,7 @@ func parseVersion(text string) (int, error) {
 	if err == nil {
 		_, err = rdb.NewWriter(io.Discard, v)
 	} else {
-		err = fmt.Errorf("unknown version %q; a release such as 6.2, 7.4 or valkey-9.0, or an RDB version such as 9", text)
+		err = fmt.Errorf("unknown version %q; a release (%s), or an RDB version such as 9", text, strings.Join(rdb.Releases(), ", "))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("--to-version: %w", err)

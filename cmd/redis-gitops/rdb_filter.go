@@ -25,7 +25,7 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 		Use:   "filter FILE OUT",
 		Short: "Write a part of a dump, or other databases and expiries",
 		Long:  rdbFilterHelp,
-		Args:  cobra.ExactArgs(2),
+		Args:  fromUse,
 		RunE: func(_ *cobra.Command, args []string) error {
 			filter, err := flags.filter()
 			if err != nil {

@@ -34,7 +34,7 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 		Use:   "info FILE",
 		Short: "Say what is in a dump: types, sizes, times to live, the largest keys",
 		Long:  rdbInfoHelp,
-		Args:  cobra.ExactArgs(1),
+		Args:  fromUse,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if opts.Top < 1 || opts.Top > 1000 {
 				return fmt.Errorf("--top %d: give a number from 1 to 1000", opts.Top)

@@ -42,7 +42,7 @@ func (a *app) rdbServeCommand() *cobra.Command {
 		Use:   "serve FILE",
 		Short: "Play the master of a replication, so that a server loads a dump by itself",
 		Long:  rdbServeHelp,
-		Args:  cobra.ExactArgs(1),
+		Args:  fromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.rdbServe(c.Context(), args[0], &f) },
 	}
 	flags := c.Flags()

@@ -29,7 +29,7 @@ func (a *app) rdbVerifyCommand() *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Check structure and checksum of a dump",
 		Long:  rdbVerifyHelp,
-		Args:  cobra.ExactArgs(1),
+		Args:  fromUse,
 		RunE:  func(_ *cobra.Command, args []string) error { return a.rdbVerify(args[0], values) },
 	}
 	c.Flags().BoolVar(&values, "values", false, "take every value apart too")

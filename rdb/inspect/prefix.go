@@ -92,7 +92,7 @@ func (in *inspector) prefix(k *measured) {
 // A prefix with less than a thousandth of the memory is not worth a line.
 const worthShowing = 1000
 
-// topPrefixes gives the heaviest prefixes of several keys. One that says the same as a shorter one is left out.
+// topPrefixes gives the heaviest prefixes of several keys. One that says the same as a longer one is left out.
 func (in *inspector) topPrefixes() {
 	in.out.PrefixesExact = true
 	var list []Prefix
@@ -110,10 +110,10 @@ func (in *inspector) topPrefixes() {
 	})
 	kept := []Prefix{}
 	for _, p := range list {
-		same := func(shorter Prefix) bool {
-			return shorter.Prefix != "" && strings.HasPrefix(p.Prefix, shorter.Prefix) && shorter.Keys == p.Keys
+		same := func(longer Prefix) bool {
+			return p.Prefix != "" && len(longer.Prefix) > len(p.Prefix) && strings.HasPrefix(longer.Prefix, p.Prefix) && longer.Keys == p.Keys
 		}
-		if len(kept) < in.opts.Top && !slices.ContainsFunc(kept, same) {
+		if len(kept) < in.opts.Top && !slices.ContainsFunc(list, same) {
 			kept = append(kept, p)
 		}
 	}
