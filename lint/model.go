@@ -184,11 +184,14 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 			name = path.Base(dir)
 		}
 		a := map[string]any{"name": name, "dir": dir, "kind": kinds[dir].String(), "namespace": namespaces[dir], "deployed": deployed[dir], "application": isApp}
-		var templates []any
+		var templates, headers []any
 		for _, f := range l.filesBelow(dir + "/templates") {
 			templates = append(templates, f)
+			if h := l.header(f); h != nil && isApp {
+				headers = append(headers, h)
+			}
 		}
-		a["templates"] = nonNil(templates)
+		a["templates"], a["headers"] = nonNil(templates), nonNil(headers)
 		values := []any{}
 		if c := charts[dir]; c != nil {
 			a["chart"] = map[string]any{"name": c.name, "file": dir + "/Chart.yaml"}
@@ -218,6 +221,29 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 	}
 	m.rest = map[string]any{"applications": applications, "documents": documents, "generators": generators, "files": files, "redis": redis}
 	return m, nil
+}
+
+// header gives the example values in the comment on top of a template, which its generator wrote; nil when there is none.
+func (l *linter) header(file string) map[string]any {
+	src, err := l.repo.ReadFile(file)
+	if err != nil {
+		return nil // it has been read for rendering, and what is wrong with it is told
+	}
+	before, below, found := strings.Cut(string(src), "# Example values.yaml:")
+	if !found || strings.Contains(before, "\n\n") {
+		return nil
+	}
+	lines := []any{}
+	for i, line := range strings.Split(below, "\n") {
+		text, comment := strings.CutPrefix(line, "#")
+		if i > 0 && !comment {
+			break
+		}
+		if i > 0 {
+			lines = append(lines, strings.TrimRight(strings.TrimPrefix(text, " "), "\r"))
+		}
+	}
+	return map[string]any{"file": file, "line": int64(strings.Count(before, "\n") + 2), "lines": lines}
 }
 
 func nonNil(list []any) []any {

@@ -1,0 +1,36 @@
+# METADATA
+# title: The example in a template is of another application
+# description: |-
+#   The comment on top of a template shows the values that its generator wrote. In a template that was copied from another
+#   application it shows that one's addresses, and who copies them connects to a foreign Redis.
+# custom:
+#   severity: info
+#   scope: repository
+#   once: application
+#   since: 0.1.0
+#   remediation: Generate the template anew, or correct the comment.
+#   references:
+#     - Reclaim the Stack, k generate resource
+package redisgitops.val["header-stale"]
+
+deny contains {
+	"message": sprintf("the example names the Redis of \"%s\" and this is \"%s\"; generate the template anew, or correct the comment", [host, a.chart.name]),
+	"file": header.file,
+	"line": header.line + i,
+} if {
+	some a in data.repo.applications
+	a.kind == "chart"
+	some header in a.headers
+	some i, text in header.lines
+	contains(text, "://")
+	[[_, host]] := regex.find_all_string_submatch_n(`(?:redis|rediss|redis-sentinel|redis\+sentinel)://(?:[^@/"]*@)?(?:rf(?:s|rm|rs|r)-)?([a-z0-9-]+)`, text, 1)
+	not named(host, a.chart.name)
+	some other in names
+	named(host, other)
+}
+
+names := {a.chart.name | some a in data.repo.applications; a.kind == "chart"}
+
+named(host, name) if host == name
+
+named(host, name) if startswith(host, concat("", [name, "-"]))
