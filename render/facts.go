@@ -167,7 +167,7 @@ func (a *analyser) at(pos parse.Pos) {
 
 func (a *analyser) show(r result) {
 	for _, path := range r.flows {
-		a.shown = append(a.shown, shownRead{a.line, path, r.plain && r.ref.valued() && slices.Equal(path, r.ref.path)})
+		a.shown = append(a.shown, shownRead{a.line, path, r.plain && r.ref.kind == valueRef && slices.Equal(path, r.ref.path)})
 	}
 }
 
@@ -417,6 +417,9 @@ func (a *analyser) term(n parse.Node, dot reference, guarded bool) result {
 }
 
 func (a *analyser) use(ref reference, pos parse.Pos, guarded bool) result {
+	if ref.kind == valueRef && len(ref.path) == 0 {
+		return result{ref: ref, flows: [][]string{{}}, plain: true} // all values
+	}
 	if !ref.valued() {
 		return result{ref: ref, plain: ref.kind != unknownRef}
 	}

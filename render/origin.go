@@ -279,7 +279,7 @@ func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
 		if shown.plain && m.piece.kind == actionPiece && r != nil {
 			path = f.below(r, n, at, s.chart, path)
 		}
-		if slices.ContainsFunc(seen, func(p []string) bool { return slices.Equal(p, path) }) {
+		if len(path) == 0 || slices.ContainsFunc(seen, func(p []string) bool { return slices.Equal(p, path) }) {
 			continue
 		}
 		seen = append(seen, path)
@@ -437,7 +437,7 @@ func (cr *chartRun) whereIs(c *chart, path []string) (file string, key, value *y
 			return file, key, value
 		}
 	}
-	if file, key, value = lastOf(c.own, path); value != nil {
+	if file, key, value = c.ownValue(path); value != nil {
 		return file, key, value
 	}
 	for _, i := range slices.Backward(c.imports) {
@@ -445,6 +445,19 @@ func (cr *chartRun) whereIs(c *chart, path []string) (file string, key, value *y
 			if file, key, value = lastOf(i.child.own, append(slices.Clip(i.from), path[len(i.at):]...)); value != nil {
 				return file, key, value
 			}
+		}
+	}
+	return "", nil, nil
+}
+
+// ownValue gives what a chart, or the subchart whose values the path leads to, sets by itself.
+func (c *chart) ownValue(path []string) (file string, key, value *yaml.Node) {
+	if file, key, value = lastOf(c.own, path); value != nil || len(path) < 2 {
+		return file, key, value
+	}
+	for _, d := range c.deps {
+		if d.name == path[0] {
+			return d.ownValue(path[1:])
 		}
 	}
 	return "", nil, nil
