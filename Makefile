@@ -1,7 +1,7 @@
 # make demo   shows the main job in a temporary repository
 # make test   installs what the tests need and passes them all
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: build demo test check vet staticcheck bench tools
+.PHONY: build demo test integration check vet staticcheck bench tools
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -32,6 +32,12 @@ test: tools vet
 	go test ./...
 	cd internal/helmcheck && go vet ./... && go test ./...
 	cd internal/sarifcheck && go vet ./... && go test ./...
+	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
+
+# The hooks with the real pre-commit, and the scripts of action.yml and of the GitLab component, on a clone of the last commit.
+integration:
+	go vet -tags integration ./internal/citest
+	go test -tags integration -count=1 ./internal/citest
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo
