@@ -54,6 +54,7 @@ type importFlags struct {
 	checkpoint, rate           string
 	progress, output           string
 	connections                int
+	listen, announce           string
 	patience                   time.Duration
 }
 
@@ -74,7 +75,7 @@ func (a *app) importCommand() *cobra.Command {
 	flags.BoolVar(&f.flush, "flush", false, "empty the databases that keys go to first; asks for the target's name on a terminal")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask before --flush")
 	c.MarkFlagsMutuallyExclusive("replace", "skip-existing", "flush")
-	flags.StringVar(&f.method, "method", "auto", "restore, commands (slower, for servers that refuse RESTORE), or auto: restore, and commands for encodings that the target does not know")
+	flags.StringVar(&f.method, "method", "auto", "restore, commands (slower, for servers that refuse RESTORE), replication (an empty server loads the dump by itself, in half the time), or auto: restore, and commands for encodings that the target does not know")
 	flags.StringVar(&f.verify, "verify", "sample", "compare afterwards: off, sample (1000 keys and the number of all) or full")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "do all but writing")
 	flags.BoolVar(&f.resume, "resume", false, "go on with an import that was interrupted")
@@ -83,6 +84,8 @@ func (a *app) importCommand() *cobra.Command {
 	flags.BoolVar(&f.ignoreRoom, "ignore-memory", false, "do not compare the estimate of memory with the target's maxmemory")
 	flags.IntVar(&f.connections, "connections", 0, "connections to each server (default 2)")
 	flags.DurationVar(&f.patience, "patience", 0, "how long to try to reach a target that does not answer (default 2m)")
+	flags.StringVar(&f.listen, "listen", "", "with --method replication: the address to listen on for the target (default: any port of the address that it is reached from)")
+	flags.StringVar(&f.announce, "announce", "", "with --method replication: the HOST:PORT where the target reaches that, if another")
 	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
 	flags.StringVar(&f.output, "output", "text", "the report as text or json")
 	return c
@@ -149,6 +152,7 @@ func (f *importFlags) options() (importer.Options, error) {
 	}
 	opts := importer.Options{
 		Filter: filter, DryRun: f.dryRun, Resume: f.resume, IgnoreRoom: f.ignoreRoom, Connections: f.connections, Patience: f.patience,
+		Replication: importer.ReplicationOptions{Listen: f.listen, Announce: f.announce},
 	}
 	switch {
 	case f.replace:

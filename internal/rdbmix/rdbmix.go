@@ -21,7 +21,10 @@ import (
 const Version = 10
 
 // Write writes a dump of so many keys.
-func Write(w io.Writer, keys int) error {
+func Write(w io.Writer, keys int) error { return WriteLarge(w, keys, 0) }
+
+// WriteLarge writes a dump of so many keys, among which some have values of 1 to 2 MB, in turn of each type.
+func WriteLarge(w io.Writer, keys, large int) error {
 	out, err := rdb.NewWriter(w, Version)
 	if err != nil {
 		return err
@@ -38,7 +41,11 @@ func Write(w io.Writer, keys int) error {
 		}
 	}
 	for i := range keys {
-		if err := out.Write(m.entry(i)); err != nil {
+		e := m.entry(i)
+		if large > 0 && i%(keys/large) == keys/large/2 {
+			m.large(i / (keys / large))
+		}
+		if err := out.Write(e); err != nil {
 			return err
 		}
 	}
@@ -267,5 +274,103 @@ func (m *maker) stream() {
 	m.end(5 + items*5)
 	for _, n := range []uint64{items, ms, items - 1, ms, 0, 0, 0, items, 0} { // length, last, first, deleted, added; no groups
 		m.raw = rdb.AppendLength(m.raw, n)
+	}
+}
+
+// large gives the entry that was made last a large value instead.
+func (m *maker) large(n int) {
+	m.key = strconv.AppendInt(append(m.key[:0], "app:large:"...), int64(n), 10)
+	m.e.Key = m.key
+	m.raw = m.raw[:0]
+	switch n % 6 {
+	case 0:
+		m.e.Type = rdb.TypeListQuicklist2
+		const nodes = 300
+		m.raw = rdb.AppendLength(m.raw, nodes)
+		for i := range nodes {
+			m.raw = append(m.raw, 2)
+			m.begin()
+			for j := range 150 {
+				m.element(string(m.letters(25)), i*1000+j)
+			}
+			m.end(150)
+		}
+	case 1:
+		m.e.Type = rdb.TypeHash
+		const fields = 30_000
+		m.raw = rdb.AppendLength(m.raw, fields)
+		for i := range fields {
+			m.string([]byte("field:" + strconv.Itoa(i)))
+			m.string(m.letters(20))
+		}
+	case 2:
+		m.e.Type = rdb.TypeZSet2
+		const members = 40_000
+		m.raw = rdb.AppendLength(m.raw, members)
+		for i := range members {
+			m.string([]byte("member:" + strconv.Itoa(i)))
+			m.raw = binary.LittleEndian.AppendUint64(m.raw, math.Float64bits(m.random.Float64()*1e6))
+		}
+	case 3:
+		m.e.Type = rdb.TypeSet
+		const members = 50_000
+		m.raw = rdb.AppendLength(m.raw, members)
+		for i := range members {
+			m.string(strconv.AppendInt(m.letters(20), int64(i), 10))
+		}
+	case 4:
+		m.e.Type = rdb.TypeString
+		m.string(m.letters(2_000_000))
+	default:
+		m.e.Type = rdb.TypeStream2
+		m.longStream()
+	}
+	m.e.Raw = m.raw
+}
+
+// longStream has many nodes, and a group that has read half of them, with a consumer.
+func (m *maker) longStream() {
+	const nodes, items = 300, 100
+	first := uint64(1_700_000_000_000)
+	m.raw = rdb.AppendLength(m.raw, nodes)
+	id := func(node, item int) []byte {
+		p := binary.BigEndian.AppendUint64(nil, first+uint64(node))
+		return binary.BigEndian.AppendUint64(p, uint64(item))
+	}
+	number := func(n int) { m.item(strconv.AppendInt(nil, int64(n), 10)) }
+	for node := range nodes {
+		m.raw = rdb.AppendString(m.raw, id(node, 0))
+		m.begin()
+		for _, n := range []int{items, 0, 1} {
+			number(n)
+		}
+		m.item([]byte("event"))
+		number(0)
+		for i := range items {
+			number(2)
+			number(0)
+			number(i)
+			m.item(m.letters(40))
+			number(4)
+		}
+		m.end(5 + items*5)
+	}
+	for _, n := range []uint64{nodes * items, first + nodes - 1, items - 1, first, 0, 0, 0, nodes * items, 1} {
+		m.raw = rdb.AppendLength(m.raw, n)
+	}
+	m.raw = rdb.AppendString(m.raw, []byte("workers"))
+	for _, n := range []uint64{first + nodes/2, 0, nodes/2*items + 1, 2} { // last delivered, entries read; pending
+		m.raw = rdb.AppendLength(m.raw, n)
+	}
+	pending := [][]byte{id(3, 1), id(4, 2)}
+	for _, p := range pending {
+		m.raw = binary.LittleEndian.AppendUint64(append(m.raw, p...), first)
+		m.raw = rdb.AppendLength(m.raw, 1)
+	}
+	m.raw = rdb.AppendString(rdb.AppendLength(m.raw, 1), []byte("worker-1"))
+	m.raw = binary.LittleEndian.AppendUint64(m.raw, first)
+	m.raw = rdb.AppendLength(m.raw, uint64(len(pending)))
+	for _, p := range pending {
+		m.raw = append(m.raw, p...)
 	}
 }

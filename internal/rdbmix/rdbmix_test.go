@@ -14,7 +14,7 @@ func TestWrite(t *testing.T) {
 	const keys = 3000
 	var one, two bytes.Buffer
 	for _, w := range []*bytes.Buffer{&one, &two} {
-		if err := Write(w, keys); err != nil {
+		if err := WriteLarge(w, keys, 6); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,10 +40,9 @@ type keyRef struct {
 type how uint8
 
 const (
-	byRestore  how = iota
-	bySet          // SET … NX: nil where the key exists
-	byRename       // the last command is RENAMENX: 0 where the key exists
-	byCommands     // no reply but an error matters
+	byRestore     how = iota
+	bySet             // SET … NX: nil where the key exists
+	byTransaction     // the reply before the last of EXEC is that of RENAMENX: 0 where the key exists
 )
 
 func (b *batch) name(k *keyRef) string { return string(b.buf[k.nameAt : k.nameAt+k.nameLen]) }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -15,10 +18,13 @@ import (
 // expireAtSince is the first RDB version whose servers know SET … PXAT for certain: 6.2 has it, but cannot be told from 5.0.
 const expireAtSince = 10
 
-// temporary is the name under which a key is made, before it is renamed. Names differ by entry and by attempt, so that a
-// server that carries out late what it got from a broken connection cannot mix the two.
-func (p *pass) temporary(key []byte, offset int64) []byte {
-	name := "redis-gitops:import:" + p.im.id + ":" + strconv.FormatInt(offset, 36) + ":" + strconv.FormatInt(p.im.names.Add(1), 36)
+// temporaryPrefix begins the names under which keys are made, before they are renamed.
+const temporaryPrefix = "redis-gitops:import:"
+
+// temporary is the name under which a key of a dump is made. n differs by attempt, where pieces of two attempts could mix: a
+// server may carry out late what it got from a connection that broke. 0 is for what is made at once.
+func (p *pass) temporary(key []byte, n int64) []byte {
+	name := temporaryPrefix + p.im.id + ":" + strconv.FormatInt(n, 36)
 	if p.slots != nil {
 		name += p.slots.tag(key)
 	}
@@ -27,23 +33,27 @@ func (p *pass) temporary(key []byte, offset int64) []byte {
 
 // appendCommands appends the plain commands that make a key whole, or not at all where it exists. Without any element there
 // are none.
+//
+// They are one transaction: what is cut off is not carried out, and where the server refuses one command (OOM, say) it
+// carries out none. A name that all share is enough then.
 func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	replace := p.im.opts.Existing == Replace
 	start := len(b.buf)
 	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.server.version >= expireAtSince) {
 		return p.appendSet(b, k, e, replace)
 	}
-	temporary := p.temporary(e.Key, e.Offset)
+	temporary := p.temporary(e.Key, 0)
+	b.buf = redis.AppendArg(redis.AppendArgs(b.buf, 1), "MULTI")
 	b.buf = redis.AppendCommand(b.buf, []byte("UNLINK"), temporary)
 	made := *e
 	made.Key = temporary
-	n := int32(1)
+	n := int32(2)
 	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.server.version}, func(args [][]byte) error {
 		b.buf = redis.AppendCommand(b.buf, args...)
 		n++
 		return nil
 	})
-	if err != nil || n == 1 {
+	if err != nil || n == 2 {
 		b.buf = b.buf[:start]
 		return err
 	}
@@ -54,7 +64,9 @@ func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	b.buf = redis.AppendArg(redis.AppendArg(redis.AppendArgs(b.buf, 3), word), temporary)
 	b.buf = redis.AppendArg(b.buf, e.Key)
 	k.nameAt, k.nameLen = len(b.buf)-2-len(e.Key), len(e.Key)
-	k.replies, k.how = n+1, byRename
+	b.buf = redis.AppendCommand(b.buf, []byte("UNLINK"), temporary) // where the key exists
+	b.buf = redis.AppendArg(redis.AppendArgs(b.buf, 1), "EXEC")
+	k.replies, k.how = n+3, byTransaction
 	return nil
 }
 
@@ -274,6 +286,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, comma
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		p.im.progress.wait("the connection broke: " + err.Error())
 		return errReread
 	case refused == "":
 		if l.empty {
@@ -328,7 +341,6 @@ type largeKey struct {
 	buf   []byte
 	sent  int // commands in buf
 	empty bool
-	named bool     // the last command is RENAMENX: 0 where the key exists
 	dues  chan int // replies that are due, piece by piece
 }
 
@@ -366,6 +378,39 @@ func (l *largeKey) run(ctx context.Context, offset, size int64, whole bool) (red
 			return "", err
 		}
 	}
+	var err error
+	var refused redis.Error
+	if whole {
+		refused, err = l.pipeline(ctx, func() error { return l.restore(ctx, size, replace) })
+		return refused, err
+	}
+	temporary := p.temporary(key, p.im.names.Add(1))
+	p.im.leftovers.add(e.DB, string(temporary))
+	refused, err = l.pipeline(ctx, func() error { return l.pieces(ctx, temporary) })
+	e.Key = key
+	if err != nil {
+		return "", err
+	}
+	// All pieces are there, or the key must not get its name.
+	if refused == "" && !l.empty {
+		refused, err = l.rename(ctx, key, temporary, replace)
+	}
+	if refused != "" && err == nil {
+		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		_, err = l.conn.Do(limited, "UNLINK", string(temporary))
+		cancel()
+		if redis.Code(err) != "" {
+			return refused, nil // it stays among the leftovers
+		}
+	}
+	if err == nil {
+		p.im.leftovers.remove(e.DB, string(temporary))
+	}
+	return refused, err
+}
+
+// pipeline sends what fn gives while it reads the replies, and gives the first one that refuses.
+func (l *largeKey) pipeline(ctx context.Context, fn func() error) (redis.Error, error) {
 	l.dues = make(chan int, piecesAhead)
 	type outcome struct {
 		refused redis.Error
@@ -377,38 +422,55 @@ func (l *largeKey) run(ctx context.Context, offset, size int64, whole bool) (red
 		if err != nil {
 			l.conn.Close()
 		}
-		for range l.dues { // a writer may wait
+		for range l.dues { // the writer may wait
 		}
 		read <- outcome{refused, err}
 	}()
-	var err error
-	var temporary []byte
-	if whole {
-		err = l.restore(ctx, size, replace)
-	} else {
-		temporary = p.temporary(key, offset)
-		err = l.pieces(ctx, key, temporary, replace)
-	}
+	err := fn()
 	if err == nil {
 		err = l.flush(ctx)
 	}
-	if err != nil {
-		var wrong *rdb.Error
-		if !errors.As(err, &wrong) {
-			l.conn.Close()
-		}
+	var wrong *rdb.Error
+	if err != nil && !errors.As(err, &wrong) {
+		l.conn.Close()
 	}
 	close(l.dues)
 	out := <-read
-	if out.err != nil && err == nil {
+	if err == nil {
 		err = out.err
 	}
-	if temporary != nil && err == nil && out.refused != "" {
-		limited, cancel := context.WithTimeout(ctx, replyTimeout)
-		_, _ = l.conn.Do(limited, "UNLINK", string(temporary))
-		cancel()
-	}
 	return out.refused, err
+}
+
+// rename gives the key its name. RENAME alone would free an old value at once, however large.
+func (l *largeKey) rename(ctx context.Context, key, temporary []byte, replace bool) (redis.Error, error) {
+	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	var reply any
+	var err error
+	if replace {
+		for _, args := range [][]string{{"MULTI"}, {"UNLINK", string(key)}, {"RENAME", string(temporary), string(key)}, {"EXEC"}} {
+			if reply, err = l.conn.Do(limited, args...); err != nil {
+				break
+			}
+		}
+	} else {
+		reply, err = l.conn.Do(limited, "RENAMENX", string(temporary), string(key))
+	}
+	var refused redis.Error
+	if err != nil && !errors.As(err, &refused) {
+		return "", err
+	}
+	if refused == "" {
+		refused = insideError(reply)
+	}
+	switch {
+	case strings.HasPrefix(string(refused), "ERR no such key"):
+		return "", nil // it expired in between
+	case refused == "" && reply == int64(0):
+		return "BUSYKEY", nil
+	}
+	return refused, nil
 }
 
 func (l *largeKey) selectDB(ctx context.Context, db int) error {
@@ -428,37 +490,19 @@ func (l *largeKey) exists(ctx context.Context, key []byte) (bool, error) {
 	return n > 0, err
 }
 
-// pieces sends the commands that make the key under another name, and then its own.
-func (l *largeKey) pieces(ctx context.Context, key, temporary []byte, replace bool) error {
+// pieces sends the commands that make the key under another name.
+func (l *largeKey) pieces(ctx context.Context, temporary []byte) error {
 	l.add([]byte("UNLINK"), temporary)
-	made := l.entry
-	made.Key = temporary
-	n := 0
-	err := rdb.Commands(made, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2}, func(args [][]byte) error {
-		n++
+	l.entry.Key = temporary
+	l.empty = true
+	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2}, func(args [][]byte) error {
+		l.empty = false
 		l.add(args...)
 		if len(l.buf) < pieceBytes {
 			return nil
 		}
 		return l.flush(ctx)
 	})
-	made.Key = key
-	if err != nil {
-		return err
-	}
-	l.empty = n == 0
-	switch {
-	case l.empty:
-	case replace: // RENAME alone would free the old value at once, however large
-		l.add([]byte("MULTI"))
-		l.add([]byte("UNLINK"), key)
-		l.add([]byte("RENAME"), temporary, key)
-		l.add([]byte("EXEC"))
-	default:
-		l.named = true
-		l.add([]byte("RENAMENX"), temporary, key)
-	}
-	return nil
 }
 
 // restore sends the value in one command, as it is read.
@@ -496,32 +540,20 @@ func (l *largeKey) flush(ctx context.Context) error {
 
 // read reads all replies.
 func (l *largeKey) read() (refused redis.Error, err error) {
-	var last any
 	for n := range l.dues {
 		for range n {
 			if err := l.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 				return refused, err
 			}
-			reply, err := l.conn.ReadReply()
+			_, err := l.conn.ReadReply()
 			var e redis.Error
-			switch {
-			case errors.As(err, &e):
-			case err != nil:
+			if err != nil && !errors.As(err, &e) {
 				return refused, err
-			default:
-				e = insideError(reply)
 			}
 			if refused == "" {
 				refused = e
 			}
-			last = reply
 		}
-	}
-	if refused == "" && last == int64(0) && l.named {
-		refused = "BUSYKEY"
-	}
-	if l.named && strings.HasPrefix(string(refused), "ERR no such key") {
-		refused = "" // it expired in between
 	}
 	return refused, nil
 }
@@ -535,4 +567,108 @@ func insideError(reply any) redis.Error {
 		}
 	}
 	return ""
+}
+
+// leftovers are temporary keys that may be left where a connection broke.
+type leftovers struct {
+	mu    sync.Mutex
+	names map[leftover]bool
+}
+
+type leftover struct {
+	db   int
+	name string
+}
+
+func (l *leftovers) add(db int, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.names == nil {
+		l.names = map[leftover]bool{}
+	}
+	l.names[leftover{db, name}] = true
+}
+
+func (l *leftovers) remove(db int, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.names, leftover{db, name})
+}
+
+// tidyTime bounds the removal of temporary keys of an import that has failed.
+const tidyTime = 5 * time.Second
+
+// tidy removes temporary keys that this run, or an interrupted one before, has left. Where it cannot be done, the next run
+// does it.
+func (im *importer) tidy(ctx context.Context, failed bool) error {
+	if failed {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
+		defer cancel()
+	}
+	im.leftovers.mu.Lock()
+	names := slices.Collect(maps.Keys(im.leftovers.names))
+	im.leftovers.mu.Unlock()
+	search := (im.resumed != nil || im.restarted) && !failed
+	if len(names) == 0 && !search {
+		return nil
+	}
+	nodes := []string{""}
+	if im.server.cluster {
+		m, err := im.slots(ctx)
+		if err != nil {
+			return err
+		}
+		nodes = m.routes
+	}
+	for _, node := range nodes {
+		conn, err := im.tryConnect(ctx, node)
+		if err != nil {
+			return err
+		}
+		err = im.tidyNode(ctx, conn, names, search)
+		conn.Close()
+		if err != nil {
+			return advise(err)
+		}
+	}
+	return nil
+}
+
+func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []leftover, search bool) error {
+	for _, db := range im.survey.databases() {
+		if !im.server.cluster {
+			if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
+				return err
+			}
+		}
+		for _, l := range names {
+			if l.db != db {
+				continue
+			}
+			if _, err := conn.Do(ctx, "UNLINK", l.name); err != nil && redis.Code(err) != "MOVED" {
+				return err
+			}
+			im.leftovers.remove(l.db, l.name)
+		}
+		for cursor := "0"; search; {
+			list, err := conn.List(ctx, "SCAN", cursor, "MATCH", temporaryPrefix+im.id+":*", "COUNT", "2000")
+			if err != nil {
+				return err
+			}
+			if len(list) != 2 {
+				return errors.New("the answer to SCAN is not understood")
+			}
+			found, _ := list[1].([]any)
+			for _, key := range found {
+				if _, err := conn.Do(ctx, "UNLINK", fmt.Sprint(key)); err != nil {
+					return err
+				}
+			}
+			if cursor, _ = list[0].(string); cursor == "0" {
+				break
+			}
+		}
+	}
+	return nil
 }

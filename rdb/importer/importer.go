@@ -212,13 +212,16 @@ type importer struct {
 	sum     string            // of the options that must not change between runs
 	id      string            // of the import, in the names of temporary keys
 
-	ledger  ledger
-	resumed *checkpoint // what was loaded
-	saved   bool        // a checkpoint was written, by this run or the one before
+	ledger    ledger
+	resumed   *checkpoint // what was loaded
+	restarted bool        // the server that answers may have temporary keys that another one has confirmed to be gone
+	saved     bool        // a checkpoint was written, by this run or the one before
 
 	saving sync.Mutex
 	limit  atomic.Int64 // no key from here on may be sent before a checkpoint says so
 	names  atomic.Int64 // temporary keys so far
+
+	leftovers leftovers
 
 	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
 	head     *rdb.Scanner
@@ -241,6 +244,7 @@ func (im *importer) all(ctx context.Context) error {
 		return err
 	}
 	if im.opts.DryRun {
+		im.ledger.rows = im.survey.rows
 		return nil
 	}
 	if im.opts.Method == Replication {
@@ -249,7 +253,11 @@ func (im *importer) all(ctx context.Context) error {
 	if err := im.flush(ctx); err != nil {
 		return err
 	}
-	if err := im.write(ctx); err != nil {
+	err := im.write(ctx)
+	if e := im.tidy(ctx, err != nil); e != nil && err == nil {
+		err = fmt.Errorf("removing temporary keys: %w", e)
+	}
+	if err != nil {
 		at, _, _ := im.ledger.position()
 		return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.source.Once, Err: err}
 	}
@@ -287,6 +295,7 @@ func (im *importer) write(ctx context.Context) error {
 		if !errors.As(err, &restarted) {
 			return errors.Join(err, im.save())
 		}
+		im.restarted = true
 		if im.source.Once {
 			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and import anew", err), im.save())
 		}

@@ -31,21 +31,22 @@ type pass struct {
 	stop context.CancelCauseFunc // of reading the dump
 
 	// Of the goroutine that reads the dump:
-	scanner   *rdb.Scanner
-	body      io.Closer
-	epoch     *epoch
-	counts    []Counts // of the epoch, of keys that were not sent
-	builders  []*batch // by route
-	bytes     int      // sent in the epoch
-	repairTo  rdb.Position
-	uncertain int64
-	reread    int64 // offset of an entry that is sent again; -1 for none
-	rows      map[rowName]int32
-	row       int32 // the last one used
-	rowOf     rowName
-	now       int64 // Unix milliseconds
-	big       map[*route]*redis.Conn
-	free      sync.Pool
+	scanner     *rdb.Scanner
+	body        io.Closer
+	epoch       *epoch
+	counts      []Counts // of the epoch, of keys that were not sent
+	builders    []*batch // by route
+	bytes       int      // sent in the epoch
+	repairTo    rdb.Position
+	uncertain   int64
+	reread      int64 // offset of an entry that is sent again; -1 for none
+	rereadSince time.Time
+	rows        map[rowName]int32
+	row         int32 // the last one used
+	rowOf       rowName
+	now         int64 // Unix milliseconds
+	big         map[*route]*redis.Conn
+	free        sync.Pool
 }
 
 const (
@@ -238,7 +239,9 @@ func (p *pass) again(ctx context.Context, at rdb.Position, attempts int) error {
 		return &fatalError{fmt.Errorf("%w, and a live snapshot cannot be read again; empty the target and import anew, or dump it to a file first", errReread)}
 	}
 	backoff := min(firstBackoff<<min(attempts, 10), maxBackoff)
-	if time.Duration(attempts)*maxBackoff > p.im.opts.Patience {
+	if p.reread != at.Offset {
+		p.rereadSince = time.Now()
+	} else if time.Since(p.rereadSince) > p.im.opts.Patience && attempts > 3 {
 		return &fatalError{fmt.Errorf("%w %d times", errReread, attempts)}
 	}
 	select {

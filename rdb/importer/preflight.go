@@ -125,6 +125,9 @@ func (im *importer) preflight(ctx context.Context) error {
 		im.ledger.report.Version, im.ledger.report.Size = im.survey.version, im.survey.size
 	}
 	if im.opts.Resume && err == nil {
+		if im.opts.Method == Replication {
+			return im.resumeReplication(ctx)
+		}
 		if im.source.Once {
 			add(errors.New("a live snapshot cannot be resumed; empty the target and import anew"))
 		} else if e := im.load(); e != nil {

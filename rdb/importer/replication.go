@@ -2,12 +2,369 @@ package importer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb/master"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // ReplicationOptions say how the target reaches us.
-type ReplicationOptions struct{}
+type ReplicationOptions struct {
+	// Listen is the address that we listen on; "" stands for any port of the address that the connection to the target is
+	// made from.
+	Listen string
+	// Announce is the host:port under which the target reaches that; "" stands for the address listened on.
+	Announce string
+}
 
-func (im *importer) checkReplication(ctx context.Context, info map[string]string, add func(error)) {}
+// A debt is what the target's settings were before. It is kept in the checkpoint, so that --resume can pay it after a loss of
+// power.
+type debt struct {
+	Format      int               `json:"format"`
+	Replication bool              `json:"replication"`
+	Target      string            `json:"target"`
+	Settings    map[string]string `json:"settings"`
+}
 
-func (im *importer) replicate(ctx context.Context) error { return errors.New("not yet") }
+// checkReplication says all that forbids making the target a replica.
+func (im *importer) checkReplication(ctx context.Context, info map[string]string, add func(error)) {
+	const other = "leave --method replication out"
+	f := im.opts.Filter
+	f.Now = time.Time{}
+	if !f.Empty() {
+		add(errors.New("the target would load the whole dump as it stands; " + other + " to choose or change keys"))
+	}
+	if im.source.Once {
+		add(errors.New("the target would load the dump from a live snapshot, which it can do from the server itself (REPLICAOF); " + other))
+	}
+	if im.target.Unix {
+		add(errors.New("the target is reached over a Unix socket, but has to reach us over TCP; " + other))
+	}
+	if im.target.Master != "" {
+		add(errors.New("Sentinels watch the target and would make a replica of it a master again; " + other))
+	}
+	if im.server.cluster {
+		add(errors.New("a node of a cluster cannot be made a replica from outside; " + other))
+	}
+	if info["connected_slaves"] != "0" && info["connected_slaves"] != "" {
+		add(fmt.Errorf("the target has %s replicas, which would lose what they have; %s", info["connected_slaves"], other))
+	}
+	if im.resumed == nil && im.opts.Existing != Flush {
+		for name, value := range info {
+			if db, ok := strings.CutPrefix(name, "db"); ok && strings.HasPrefix(value, "keys=") {
+				keys, _, _ := strings.Cut(strings.TrimPrefix(value, "keys="), ",")
+				add(fmt.Errorf("database %s of the target has %s keys, all of which would be deleted; say --flush, or %s", db, keys, other))
+			}
+		}
+	}
+	if v := im.survey.version; v > im.server.version || im.server.version >= 80 && v > 11 && v < 80 {
+		add(fmt.Errorf("%s cannot load a dump of RDB version %d; %s, or convert it (rdb convert)", im.server.name, v, other))
+	}
+	if n, err := im.subscribers(ctx); err == nil && n > 0 {
+		add(fmt.Errorf("%d Sentinels watch the target and would make a replica of it a master again; %s", n, other))
+	}
+	for _, name := range []string{"tls-replication", "repl-diskless-load"} {
+		value, err := im.setting(ctx, name)
+		switch {
+		case redis.Code(err) == "NOPERM":
+			add(fmt.Errorf("%w: making the target a replica needs the rights to REPLICAOF and CONFIG; %s", err, other))
+			return
+		case name == "tls-replication" && value == "yes":
+			add(errors.New("the target replicates over TLS only (tls-replication), which is not offered here; " + other))
+		}
+	}
+}
+
+// subscribers counts the Sentinels: each has a subscription of its own to this channel (redis src/sentinel.c).
+func (im *importer) subscribers(ctx context.Context) (int64, error) {
+	reply, err := im.ask(ctx, "PUBSUB", "NUMSUB", "__sentinel__:hello")
+	if err != nil {
+		return 0, err
+	}
+	list, _ := reply.([]any)
+	if len(list) != 2 {
+		return 0, nil
+	}
+	n, _ := list[1].(int64)
+	return n, nil
+}
+
+// setting reads one setting; "" where the server does not know it.
+func (im *importer) setting(ctx context.Context, name string) (string, error) {
+	reply, err := im.ask(ctx, "CONFIG", "GET", name)
+	if err != nil {
+		return "", err
+	}
+	list, _ := reply.([]any)
+	if len(list) != 2 {
+		return "", nil
+	}
+	value, _ := list[1].(string)
+	return value, nil
+}
+
+// loadDebt takes over what a run that was killed has left undone.
+func (im *importer) loadDebt() (*debt, error) {
+	if im.opts.Checkpoint == nil {
+		return nil, errNoCheckpoint
+	}
+	text, err := im.opts.Checkpoint.Load()
+	if err != nil {
+		return nil, fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	var d debt
+	if text == nil {
+		return nil, errNoCheckpoint
+	}
+	if err := json.Unmarshal(text, &d); err != nil || !d.Replication || d.Target != im.target.String() {
+		return nil, errors.New("the checkpoint is not of an import into this target by --method replication")
+	}
+	return &d, nil
+}
+
+// resumeReplication ends what a run that was killed has begun. Whether the dump was loaded as a whole is not known, so that
+// the import has to be made anew.
+func (im *importer) resumeReplication(ctx context.Context) error {
+	d, err := im.loadDebt()
+	if err != nil {
+		return err
+	}
+	if err := im.pay(ctx, d); err != nil {
+		return err
+	}
+	if err := im.opts.Checkpoint.Remove(); err != nil {
+		return err
+	}
+	return errors.New("the target is a master again, with the settings that it had; whether it had loaded the dump is not known: import anew, with --flush if it has keys")
+}
+
+// replicate has the target load the dump by itself, as our replica, and makes it a master again, whatever happens.
+func (im *importer) replicate(ctx context.Context) (err error) {
+	if im.opts.Existing == Flush && im.resumed == nil {
+		if im.opts.Confirm == nil {
+			return errors.New("emptying the target was not confirmed")
+		}
+		if err := im.opts.Confirm(fmt.Sprintf("all keys of all databases of %s will be deleted", im.target)); err != nil {
+			return err
+		}
+	}
+	d := &debt{Format: checkpointFormat, Replication: true, Target: im.target.String(), Settings: map[string]string{}}
+	const diskless = "repl-diskless-load" // without it the target would write the dump to its disk and read it again
+	old, err := im.setting(ctx, diskless)
+	if err != nil {
+		return advise(err)
+	}
+	if old != "" {
+		d.Settings[diskless] = old
+	}
+	if im.opts.Checkpoint != nil {
+		text, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		if err := im.opts.Checkpoint.Save(text); err != nil {
+			return fmt.Errorf("writing the checkpoint: %w; make room for it, or give another place by --checkpoint", err)
+		}
+		im.saved = true
+	}
+	defer func() {
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.opts.Patience)
+		defer cancel()
+		if e := im.pay(after, d); e != nil {
+			err = errors.Join(err, e)
+		} else if err != nil && im.opts.Checkpoint != nil {
+			err = errors.Join(err, im.opts.Checkpoint.Remove())
+		}
+	}()
+	if old != "" {
+		if _, err := im.ask(ctx, "CONFIG", "SET", diskless, "on-empty-db"); err != nil && redis.Code(err) == "" {
+			return err
+		}
+	}
+	if err := im.followUs(ctx); err != nil {
+		return err
+	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.opts.Patience)
+	defer cancel()
+	if err := im.pay(after, d); err != nil {
+		return err
+	}
+	return im.afterLoad(ctx)
+}
+
+// pay makes the target a master again, with the settings that it had.
+func (im *importer) pay(ctx context.Context, d *debt) error {
+	var errs []error
+	for {
+		_, err := im.askLoading(ctx, "REPLICAOF", "NO", "ONE")
+		if err == nil {
+			break
+		}
+		if redis.Code(err) != "LOADING" || ctx.Err() != nil {
+			errs = append(errs, fmt.Errorf("making the target a master again: %w; do it by hand: REPLICAOF NO ONE", advise(err)))
+			break
+		}
+		select {
+		case <-time.After(firstBackoff):
+		case <-ctx.Done():
+		}
+	}
+	for name, value := range d.Settings {
+		if _, err := im.askLoading(ctx, "CONFIG", "SET", name, value); err != nil {
+			errs = append(errs, fmt.Errorf("setting %s back: %w; do it by hand: CONFIG SET %s %s", name, advise(err), name, value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// askLoading is ask over a connection for which the target need not be a master.
+func (im *importer) askLoading(ctx context.Context, args ...string) (any, error) {
+	if im.control == nil {
+		conn, err := im.target.Connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		im.control = conn
+	}
+	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	reply, err := im.control.Do(limited, args...)
+	if err != nil && redis.Code(err) == "" {
+		im.control.Close()
+		im.control = nil
+	}
+	return reply, err
+}
+
+// followUs makes the target our replica until it has loaded the dump.
+func (im *importer) followUs(ctx context.Context) error {
+	if im.control == nil {
+		return errors.New("the connection to the target broke; try again")
+	}
+	listen := im.opts.Replication.Listen
+	if listen == "" {
+		listen = net.JoinHostPort(im.control.LocalIP().String(), "0")
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listening for the target: %w", err)
+	}
+	announce := im.opts.Replication.Announce
+	if announce == "" {
+		announce = l.Addr().String()
+	}
+	host, port, err := net.SplitHostPort(announce)
+	if err != nil {
+		return errors.Join(fmt.Errorf("%q is not HOST:PORT", announce), l.Close())
+	}
+
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	loaded, failed := make(chan struct{}, 1), make(chan error, 1)
+	var syncs atomic.Int32
+	im.progress.stage("loading", im.size())
+	event := func(e master.Event) {
+		switch e.Kind {
+		case master.Syncing:
+			if syncs.Add(1) > maxSyncs {
+				select {
+				case failed <- fmt.Errorf("the target asked for the dump %d times and did not load it; its own log says why", maxSyncs):
+				default:
+				}
+			}
+		case master.Sending:
+			im.progress.bytes.Store(e.Bytes)
+		case master.Loaded:
+			select {
+			case loaded <- struct{}{}:
+			default:
+			}
+		case master.Left:
+			if e.Err != nil {
+				im.progress.wait("the target hung up: " + e.Err.Error())
+			}
+		}
+	}
+	served := make(chan error, 1)
+	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.source.Open(ctx, 0) }}
+	go func() { served <- master.Serve(serving, l, dump, master.Options{Event: event}) }()
+	defer func() { stop(); <-served }()
+
+	if _, err := im.askLoading(ctx, "REPLICAOF", host, port); err != nil {
+		return fmt.Errorf("REPLICAOF: %w", advise(err))
+	}
+	quiet := time.NewTimer(im.opts.Patience)
+	defer quiet.Stop()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	before := int64(-1)
+	for {
+		select {
+		case <-loaded:
+			return im.linkUp(ctx)
+		case err := <-failed:
+			return err
+		case err := <-served:
+			served <- err
+			return errors.Join(errors.New("the target could not be served"), err)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+			// Loading takes as long as it takes; a link that does nothing before does not.
+			if now := im.progress.bytes.Load(); now != before || now == im.survey.size {
+				before = now
+				quiet.Reset(im.opts.Patience)
+			}
+		case <-quiet.C:
+			return fmt.Errorf("the target did not come to %s for %v; can it reach us there? --listen and --announce give other addresses", announce, im.opts.Patience)
+		}
+	}
+}
+
+const maxSyncs = 3
+
+// linkUp waits until the target says of itself what the first acknowledgement has said.
+func (im *importer) linkUp(ctx context.Context) error {
+	for {
+		reply, err := im.askLoading(ctx, "INFO", "replication")
+		if err != nil && redis.Code(err) != "LOADING" {
+			return err
+		}
+		if text, _ := reply.(string); strings.Contains(text, "master_link_status:up") && !strings.Contains(text, "master_sync_in_progress:1") {
+			return nil
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// afterLoad takes account of what the target has loaded.
+func (im *importer) afterLoad(ctx context.Context) error {
+	l := &im.ledger
+	l.mu.Lock()
+	l.rows = im.survey.rows
+	for i := range l.rows {
+		r := &l.rows[i]
+		r.Written = r.Read - r.Expired - r.Skipped
+	}
+	l.runID = im.server.runID
+	l.mu.Unlock()
+	if im.opts.Verify == VerifySample {
+		im.sampler = im.survey.sampler
+	}
+	im.opts.Existing = Flush // the target has what the dump has
+	if err := im.identify(ctx); err != nil {
+		return err
+	}
+	return im.verify(ctx)
+}

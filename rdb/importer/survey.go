@@ -25,6 +25,8 @@ type survey struct {
 	functions int
 	modules   map[string]uint64 // keys that will be written, by module
 	types     map[rdb.Type]uint64
+	rows      []Row                   // what will be written, skipped and so on, if nothing goes wrong
+	sampler   *sampler                // for a target that loads the dump by itself
 	samples   map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
 	lengths   map[int64]int64         // of large values that are best sent whole, by the offset of their entry
 	largest   int64
@@ -51,19 +53,19 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 	defer body.Close()
 	s := newSurvey()
 	scanner := rdb.NewScanner(body, rdb.Options{Window: split})
-	var (
-		db, of  = -1, rdb.Type(0)
-		tally   uint64 // keys of the database and type that was met last
-		flush   = func() { s.dbs[db] += tally; s.types[of] += tally; tally = 0 }
-		filter  = im.opts.Filter
-		keysNow = uint64(0)
-	)
+	filter := im.opts.Filter
+	tally := map[tallyName]*tallied{}
+	var name tallyName
+	var t *tallied
+	if im.opts.Method == Replication {
+		s.sampler = newSampler()
+	}
 	for n := 0; ; n++ {
 		if n%4096 == 0 {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			im.progress.set(scanner.Offset(), keysNow, db)
+			im.progress.set(scanner.Offset(), s.all, name.db)
 		}
 		e, err := scanner.Next()
 		if err == io.EOF {
@@ -76,44 +78,101 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 			s.other(e, &filter)
 			continue
 		}
-		keysNow++
 		size := int64(len(e.Raw))
 		if e.Raw == nil {
 			if size, err = s.lengthOf(e); err != nil {
 				return nil, err
 			}
 		}
+		s.all++
 		s.allRaw += uint64(size)
-		if filter.Apply(e) != rdb.Kept {
+		from := e.DB
+		verdict := filter.Apply(e)
+		if to, ok := filter.MapDB[from]; ok {
+			e.DB = to
+		}
+		if now := (tallyName{e.DB, e.Type}); t == nil || now != name {
+			name = now
+			if t = tally[name]; t == nil {
+				t = &tallied{}
+				tally[name] = t
+			}
+		}
+		t.Read++
+		switch verdict {
+		case rdb.Expired:
+			t.Expired++
+			continue
+		case rdb.Filtered:
+			t.Filtered++
 			continue
 		}
-		if e.DB != db || e.Type != of {
-			flush()
-			db, of = e.DB, e.Type
+		t.keys++
+		t.Bytes += uint64(size)
+		if e.Expiry == 0 {
+			t.Lasting++
 		}
-		tally++
 		s.keys++
 		s.raw += uint64(size)
 		s.largest = max(s.largest, size)
+		if e.Raw != nil && s.sampler != nil {
+			s.sampler.offer(e)
+		}
 		if e.Type == rdb.TypeModule2 {
 			s.modules[e.Module]++
+		} else if e.Raw != nil && size < maxEmpty && isEmptyEntry(e) {
+			t.Skipped++
+			if e.Expiry == 0 {
+				t.Lasting--
+			}
+			continue
 		}
-		if _, ok := s.samples[e.Type]; !ok && e.Raw != nil && size <= maxSample && (e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+		if t.sampled || e.Raw == nil || size > maxSample {
+			continue
+		}
+		if t.sampled = true; s.samples[e.Type] == nil {
 			c := *e
 			c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
 			s.samples[e.Type] = &c
 		}
 	}
-	flush()
-	delete(s.dbs, -1)
-	for t, n := range s.types {
-		if n == 0 {
-			delete(s.types, t)
-		}
-	}
-	s.all = keysNow
+	s.take(tally)
 	s.version, s.size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
 	return s, nil
+}
+
+// maxEmpty is more than any encoding takes that has no element.
+const maxEmpty = 24
+
+type tallyName struct {
+	db int
+	of rdb.Type
+}
+
+// tallied counts what was met of one database and type.
+type tallied struct {
+	Counts
+	keys    uint64 // that will be written
+	sampled bool
+}
+
+// take sums up by database, type and kind.
+func (s *survey) take(tally map[tallyName]*tallied) {
+	index := map[rowName]int{}
+	for name, t := range tally {
+		if t.keys > 0 {
+			s.dbs[name.db] += t.keys
+			s.types[name.of] += t.keys
+		}
+		row := rowName{name.db, name.of.Kind()}
+		i, ok := index[row]
+		if !ok {
+			i = len(s.rows)
+			index[row] = i
+			s.rows = append(s.rows, Row{DB: row.db, Type: row.kind})
+		}
+		s.rows[i].Counts.add(t.Counts)
+	}
 }
 
 func (s *survey) other(e *rdb.Entry, f *rdb.Filter) {

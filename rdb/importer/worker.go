@@ -275,12 +275,9 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 func readKey(conn *redis.Conn, k *keyRef) (redis.Error, error) {
 	var refused redis.Error
 	for i := range k.replies {
-		if k.how == byRestore && i == k.replies-1 {
-			err := conn.ReadOK()
-			if err == nil {
-				continue
-			}
-			if !errors.As(err, &refused) {
+		last := i == k.replies-1
+		if k.how == byRestore && last {
+			if err := conn.ReadOK(); err != nil && !errors.As(err, &refused) {
 				return "", err
 			}
 			continue
@@ -289,19 +286,31 @@ func readKey(conn *redis.Conn, k *keyRef) (redis.Error, error) {
 		var e redis.Error
 		switch {
 		case errors.As(err, &e):
-			if refused == "" {
-				refused = e
-			}
 		case err != nil:
 			return "", err
-		case k.how == bySet && reply == nil, k.how == byRename && i == k.replies-1 && reply == int64(0):
-			refused = "BUSYKEY"
+		case k.how == bySet && reply == nil:
+			e = "BUSYKEY"
+		case k.how == byTransaction && last:
+			e = renamed(reply)
+		}
+		if refused == "" {
+			refused = e
 		}
 	}
-	if k.how == byRename && strings.HasPrefix(string(refused), "ERR no such key") {
-		refused = "" // it expired in between
-	}
 	return refused, nil
+}
+
+// renamed gives what was wrong with a transaction that ends with RENAMENX and UNLINK.
+func renamed(reply any) redis.Error {
+	list, _ := reply.([]any)
+	refused := insideError(reply)
+	switch {
+	case strings.HasPrefix(string(refused), "ERR no such key"):
+		return "" // it expired in between
+	case refused == "" && len(list) > 1 && list[len(list)-2] == int64(0):
+		return "BUSYKEY"
+	}
+	return refused
 }
 
 // connect connects until the target answers and takes writes, for as long as Patience says.
