@@ -72,7 +72,7 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 	show.end()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return errors.New("interrupted; nothing was changed")
+		return errInterrupted
 	case err != nil:
 		return err
 	}

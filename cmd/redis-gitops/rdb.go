@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,13 +52,13 @@ func (a *app) openDump(name string) (io.ReadCloser, error) {
 }
 
 // scanDump opens a dump, unpacks it and gives its scanner to fn. Errors of the dump name the file.
-func (a *app) scanDump(name string, fn func(*rdb.Scanner) error) error {
+func (a *app) scanDump(ctx context.Context, name string, fn func(*rdb.Scanner) error) error {
 	f, err := a.openDump(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	unpacked, _, err := rdb.Decompress(f)
+	unpacked, _, err := rdb.Decompress(untilDone{ctx, f})
 	if err != nil {
 		return inFile(name, err)
 	}
@@ -65,10 +66,26 @@ func (a *app) scanDump(name string, fn func(*rdb.Scanner) error) error {
 	return inFile(name, fn(rdb.NewScanner(unpacked, rdb.Options{})))
 }
 
+// untilDone reads until a context ends.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	return u.r.Read(p)
+}
+
 // inFile adds the name of the file to errors of the dump in it.
 func inFile(name string, err error) error {
 	var wrong *rdb.Error
-	if !errors.As(err, &wrong) {
+	switch {
+	case errors.Is(err, errInterrupted):
+		return errInterrupted
+	case !errors.As(err, &wrong):
 		return err
 	}
 	if name == "-" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,12 +35,12 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 		Short: "Write a dump anew in another version",
 		Long:  rdbConvertHelp,
 		Args:  fromUse,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			version, err := parseVersion(to)
 			if err != nil {
 				return err
 			}
-			return a.rewrite(args[0], args[1], rdb.CopyOptions{Version: version}, lossy)
+			return a.rewrite(c.Context(), args[0], args[1], rdb.CopyOptions{Version: version}, lossy)
 		},
 	}
 	c.Flags().StringVar(&to, "to-version", "", "the server that is to read it, such as 6.2 or valkey-9.0, or an RDB version, such as 9")
@@ -75,7 +76,7 @@ const maxRefused = 100
 var errLossy = errors.New("something cannot be expressed")
 
 // rewrite copies a dump. What the version cannot say is told.
-func (a *app) rewrite(from, to string, opts rdb.CopyOptions, lossy bool) error {
+func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions, lossy bool) error {
 	var refused uint64
 	opts.Refused = func(e *rdb.Entry, reason error) error {
 		if refused++; refused > maxRefused {
@@ -93,7 +94,7 @@ func (a *app) rewrite(from, to string, opts rdb.CopyOptions, lossy bool) error {
 	}
 	var stats rdb.CopyStats
 	err := a.writeOutput(to, func(w io.Writer) error {
-		return a.scanDump(from, func(s *rdb.Scanner) (err error) {
+		return a.scanDump(ctx, from, func(s *rdb.Scanner) (err error) {
 			stats, err = rdb.Copy(w, s, opts)
 			if err == nil && refused > 0 && !lossy && to != "-" {
 				err = errLossy

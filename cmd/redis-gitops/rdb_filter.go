@@ -26,7 +26,7 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 		Short: "Write a part of a dump, or other databases and expiries",
 		Long:  rdbFilterHelp,
 		Args:  fromUse,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			filter, err := flags.filter()
 			if err != nil {
 				return err
@@ -34,7 +34,7 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 			if dropExpired || filter.TTL.Max > 0 {
 				filter.Now = a.machine.Now
 			}
-			return a.rewrite(args[0], args[1], rdb.CopyOptions{Filter: filter}, false)
+			return a.rewrite(c.Context(), args[0], args[1], rdb.CopyOptions{Filter: filter}, false)
 		},
 	}
 	flags.add(c)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 		Short: "Say what is in a dump: types, sizes, times to live, the largest keys",
 		Long:  rdbInfoHelp,
 		Args:  fromUse,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if opts.Top < 1 || opts.Top > 1000 {
 				return fmt.Errorf("--top %d: give a number from 1 to 1000", opts.Top)
 			}
@@ -43,7 +44,7 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 			if opts.Now, opts.AtDump, err = a.moment(at); err != nil {
 				return err
 			}
-			return a.rdbInfo(args[0], opts, asJSON, html)
+			return a.rdbInfo(c.Context(), args[0], opts, asJSON, html)
 		},
 	}
 	f := c.Flags()
@@ -70,13 +71,13 @@ func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
 	return now, false, err
 }
 
-func (a *app) rdbInfo(name string, opts inspect.Options, asJSON bool, html string) error {
+func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, asJSON bool, html string) error {
 	f, err := a.openDump(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := inspect.Inspect(f, opts)
+	info, err := inspect.Inspect(untilDone{ctx, f}, opts)
 	if err != nil {
 		return inFile(name, err)
 	}

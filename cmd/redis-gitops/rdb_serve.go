@@ -75,7 +75,7 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 		return err
 	}
 	defer l.Close()
-	dump, what, err := a.servedDump(name)
+	dump, what, err := a.servedDump(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -137,10 +137,10 @@ func because(err error) string {
 }
 
 // servedDump verifies a file and gives it to be read again and again, without what follows the dump in it.
-func (a *app) servedDump(name string) (master.Dump, string, error) {
+func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string, error) {
 	var size int64
 	var what string
-	err := a.scanDump(name, func(s *rdb.Scanner) error {
+	err := a.scanDump(ctx, name, func(s *rdb.Scanner) error {
 		keys := 0
 		for {
 			e, err := s.Next()

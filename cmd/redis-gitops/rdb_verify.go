@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,16 +31,16 @@ func (a *app) rdbVerifyCommand() *cobra.Command {
 		Short: "Check structure and checksum of a dump",
 		Long:  rdbVerifyHelp,
 		Args:  fromUse,
-		RunE:  func(_ *cobra.Command, args []string) error { return a.rdbVerify(args[0], values) },
+		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], values) },
 	}
 	c.Flags().BoolVar(&values, "values", false, "take every value apart too")
 	return c
 }
 
-func (a *app) rdbVerify(name string, values bool) error {
+func (a *app) rdbVerify(ctx context.Context, name string, values bool) error {
 	var keys, opaque uint64
 	dbs := map[int]bool{}
-	err := a.scanDump(name, func(s *rdb.Scanner) error {
+	err := a.scanDump(ctx, name, func(s *rdb.Scanner) error {
 		for {
 			e, err := s.Next()
 			if errors.Is(err, io.EOF) {

@@ -28,7 +28,7 @@ type ScanStats struct {
 }
 
 // Scan reads all keys one by one (SCAN, DUMP, PTTL) and writes a dump of the RDB version that the server itself uses. It
-// is not of one moment: what is written while it runs is in it or not. It remembers about 40 bytes for each key,
+// is not of one moment: what is written while it runs is in it or not. It needs 100 to 150 bytes of memory for each key,
 // because SCAN may name a key twice and a server does not load a dump that has one twice. progress, which may be nil,
 // is called now and then.
 func Scan(ctx context.Context, t *redis.Target, w io.Writer, opts Options, progress func(*ScanStats)) (*ScanStats, error) {
