@@ -412,6 +412,89 @@ func TestSARIFLimits(t *testing.T) {
 	}
 }
 
+func TestExcerpt(t *testing.T) {
+	long := strings.Repeat("0123456789", 30)
+	for _, tt := range []struct {
+		source          string
+		line, column    int
+		endLine, endCol int
+		text, marker    string
+	}{
+		{"a: b\n", 1, 4, 1, 5, "a: b", "   ^"},
+		{"a: b\n", 1, 4, 0, 0, "a: b", "   ^"},
+		{"a: b\n", 1, 0, 0, 0, "a: b", ""},
+		{"a: b\n", 1, 99, 1, 120, "a: b", "    ^"},
+		{"a: b\r\nc: d\r\n", 2, 1, 2, 2, "c: d", "^"},
+		{"\ufeffa: b\n", 1, 1, 1, 2, "a: b", "^"},
+		{"a:\n  - b  \n  - c\n", 2, 3, 3, 6, "  - b", "  ^^^"},
+		{"\ta:\tb\n", 1, 5, 1, 6, "    a:    b", "          ^"},
+		{"日本: x\n", 1, 5, 1, 6, "日本: x", "      ^"},
+		{"e\u0301: x\n", 1, 5, 1, 6, "e\u0301: x", "   ^"},
+		{"a: \x1b[31m\n", 1, 4, 1, 5, `a: \x1b[31m`, "   ^^^^"},
+		{"a: \xff\n", 1, 4, 1, 5, `a: \xff`, "   ^^^^"},
+		{"a: " + long + "\n", 1, 1, 1, 2, "a: " + long[:117] + "…", "^"},
+		{"a: " + long + "\n", 1, 203, 1, 205, "…" + long[179:298] + "…", strings.Repeat(" ", 21) + "^^"},
+		{"last", 1, 1, 1, 5, "last", "^^^^"},
+		{"\n", 1, 1, 0, 0, "", "^"},
+		{"password: x\n", 1, 11, 1, 12, "password: ***", "          ^^^"},
+		{"password: x\n", 1, 1, 1, 9, "password: ***", "^^^^^^^^"},
+	} {
+		v := newView(&Run{Source: func(string) ([]byte, bool) { return []byte(tt.source), true }}, Options{})
+		e, ok := v.excerptOf(at("a.yaml", tt.line, tt.column), tt.endLine, tt.endCol, open)
+		if !ok || e.text != tt.text || e.marker != tt.marker {
+			t.Errorf("%q at %d:%d:\ngot  %q\n     %q\nwant %q\n     %q", tt.source, tt.line, tt.column, e.text, e.marker, tt.text, tt.marker)
+		}
+	}
+	v := newView(&Run{Source: source}, Options{})
+	for _, none := range []diag.Position{at("gone.yaml", 1, 1), at("applications/shop/values.yaml", 0, 1), at("applications/shop/values.yaml", 999, 1), {}} {
+		if _, ok := v.excerptOf(none, 0, 0, open); ok {
+			t.Errorf("an excerpt of %v", none)
+		}
+	}
+}
+
+// TestMasked says what of a line is shown and what of it may not stand in a message.
+func TestMasked(t *testing.T) {
+	for _, tt := range []struct {
+		line    string
+		masking masking
+		shown   string
+		secrets []string
+	}{
+		{"replicas: 3", open, "replicas: 3", nil},
+		{"password: hunter2 # it", open, "password: ***", []string{"hunter2 # it", "hunter2"}},
+		{`"requirepass": "hunter2"`, open, `"requirepass": ***`, []string{`"hunter2"`, "hunter2"}},
+		{"- TOKEN=hunter2", open, "- TOKEN=***", []string{"hunter2"}},
+		{"a: {password: hunter2, b: 1}", open, "a: ***", []string{"{password: hunter2, b: 1}", "hunter2"}},
+		{"url: redis://:hunter2@redis", open, "url: ***", []string{"redis://:hunter2@redis"}},
+		{"secretPath: redis-auth", open, "secretPath: ***", nil},
+		{"password: {{ .Values.password | default \"hunter2\" }}", open, "password: ***", []string{"hunter2"}},
+		{"auth:", values, "auth:", nil},
+		{"kind: Secret", values, "kind: Secret", nil},
+		{"  dsn: hunter2", values, "  dsn: ***", []string{"hunter2"}},
+		{"    aHVudGVyMg==", values, "    ***", []string{"aHVudGVyMg=="}},
+		{"", values, "", nil},
+		{"enabled: true", values, "enabled: ***", nil},
+	} {
+		v := newView(&Run{Source: func(string) ([]byte, bool) { return []byte(tt.line), true }}, Options{})
+		if got, _ := v.shown(at("a.yaml", 1, 1), tt.masking); got != tt.shown {
+			t.Errorf("%q is shown as %q, want %q", tt.line, got, tt.shown)
+		}
+		if tt.masking == open && !v.secret(at("a.yaml", 1, 1)) {
+			continue // nobody asks for its values
+		}
+		got := secretValues(tt.line)
+		for _, s := range tt.secrets {
+			if !slices.Contains(got, s) {
+				t.Errorf("%q: %q is not among the secrets %q", tt.line, s, got)
+			}
+		}
+		if len(tt.secrets) == 0 && len(got) > 0 {
+			t.Errorf("%q: secrets %q, want none", tt.line, got)
+		}
+	}
+}
+
 func TestRelativeURI(t *testing.T) {
 	for _, tt := range []struct{ file, want string }{
 		{"applications/shop/values.yaml", "applications/shop/values.yaml"},

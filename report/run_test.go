@@ -44,7 +44,7 @@ func fullRun() *Run {
 		Source: source,
 		Rules: map[string]Rule{
 			"auth/missing": {Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.",
-				Severity: diag.Error, References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/"}, Help: "docs/rules/auth/missing.md"},
+				Severity: diag.Error, References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}, Help: "docs/rules/auth/missing.md"},
 			"ha/replicas":  {Category: "ha", Title: "too few replicas", Description: "Two are no majority.", Severity: diag.Error, Help: "docs/rules/ha/replicas.md"},
 			"mem/unit":     {Category: "mem", Title: "not a quantity", Description: "Kubernetes knows Mi and Gi.", Severity: diag.Warning, Help: "docs/rules/mem/unit.md"},
 			"sec/fires-no": {Category: "sec", Title: "did not fire", Severity: diag.Warning, Help: "docs/rules/sec/fires-no.md"},

@@ -192,7 +192,12 @@ func (v *view) sarifRule(name string, example *diag.Finding) sarifRule {
 	markdown := text
 	for _, ref := range r.References {
 		text += "\n" + ref
-		markdown += "\n\n<" + ref + ">"
+		if strings.HasPrefix(ref, "https://") {
+			ref = "<" + ref + ">"
+		} else {
+			ref = markdownText(ref)
+		}
+		markdown += "\n\n" + ref
 	}
 	if page != "" {
 		text += "\n" + page

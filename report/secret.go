@@ -16,6 +16,8 @@ var (
 	secretWord = regexp.MustCompile(`(?i)passw(or)?d|passphrase|requirepass|masterauth|token|secret|credential|(api|access|private)[-_]?key`)
 	// reference is a key that names a Secret and holds none.
 	reference = regexp.MustCompile(`(?i)secret[-_]?(name|path|ref|keyref|key|store|storeref)?$`)
+	// structure is a key whose value every manifest has, and in a Secret too tells nothing.
+	structure = regexp.MustCompile(`^(apiVersion|kind|type|name|namespace|key)$`)
 	// userinfo is a password in a web address, and what might be one: an unescaped one may hold any character.
 	userinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s"']*@`)
 	// fallback is the word that a template takes for a missing value.
@@ -85,7 +87,7 @@ func (v *view) secret(at diag.Position) bool {
 		return true
 	}
 	key, _, _ := splitKey(line)
-	if strings.Trim(strings.TrimSpace(item.ReplaceAllString(key, "")), `"':`) != "value" {
+	if keyName(key) != "value" {
 		return false
 	}
 	for _, beside := range []int{at.Line - 1, at.Line + 1} {
@@ -107,7 +109,7 @@ func (v *view) shown(at diag.Position, m masking) (string, bool) {
 	}
 	key, value, isKey := splitKey(line)
 	switch {
-	case isKey && value == "":
+	case isKey && (value == "" || structure.FindString(keyName(key)) == "kind"):
 		return line, true
 	case isKey:
 		space := value[:len(value)-len(strings.TrimLeft(value, " \t"))]
@@ -125,17 +127,23 @@ func splitKey(line string) (key, value string, ok bool) {
 		return "", line, false
 	}
 	key, value = line[:at[1]], line[at[1]:]
+	if key[len(key)-1] == '=' && !secretWord.MatchString(key) {
+		return "", line, false // the end of Base64, or a part of the secret
+	}
 	if value != "" && value[0] != ' ' && value[0] != '\t' && key[len(key)-1] == ':' {
 		return "", line, false // a URL or a time
 	}
 	return key, strings.TrimRight(value, " \t"), true
 }
 
+// keyName gives the bare name of what splitKey gave.
+func keyName(key string) string { return strings.Trim(item.ReplaceAllString(key, ""), `"':= `) }
+
 // secretValues gives what on a secret line must not stand in a message. Short words and names of Secrets may.
 func secretValues(line string) []string {
 	key, value, isKey := splitKey(line)
-	name := strings.Trim(item.ReplaceAllString(key, ""), `"':= `)
-	if isKey && (reference.MatchString(name) || name == "name" || name == "key") {
+	name := keyName(key)
+	if isKey && (reference.MatchString(name) || structure.MatchString(name)) {
 		return nil
 	}
 	if !isKey {

@@ -48,19 +48,19 @@ func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (e
 	}
 	e := excerpt{number: fmt.Sprintf("%5d", at.Line)}
 	from, to := at.Column-1, at.Column
-	runes := []rune(strings.ReplaceAll(line, "##[", "##(")) // as in printable, but of the same width
+	chars := characters(strings.ReplaceAll(line, "##[", "##(")) // as in printable, but of the same width
 	switch {
 	case endLine == at.Line && endColumn > at.Column:
 		to = endColumn - 1
 	case endLine > at.Line:
-		to = len([]rune(strings.TrimRight(line, " \t")))
+		to = len(characters(strings.TrimRight(line, " \t")))
 	}
-	from = min(from, len(runes))
-	to = max(from+1, min(to, len(runes)))
+	from = min(from, len(chars))
+	to = max(from+1, min(to, len(chars)))
 	if original, _ := v.line(at); original != line && at.Column > 0 {
 		// What is marked may have been masked away.
-		if masked := len([]rune(strings.TrimSuffix(line, mask))); from > masked && strings.HasSuffix(line, mask) {
-			from, to = masked, len(runes)
+		if masked := len(characters(strings.TrimSuffix(line, mask))); from >= masked && strings.HasSuffix(line, mask) {
+			from, to = masked, len(chars)
 		}
 	}
 	var text, marker strings.Builder
@@ -71,9 +71,9 @@ func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (e
 		marker.WriteString(" ")
 		columns++
 	}
-	for i := start; i < len(runes); i++ {
-		shown := printable(string(runes[i]))
-		if runes[i] == '\t' {
+	for i := start; i < len(chars); i++ {
+		shown := printable(chars[i])
+		if chars[i] == "\t" {
 			shown = "    "
 		}
 		w := width(shown)
@@ -90,7 +90,7 @@ func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (e
 			marker.WriteString(strings.Repeat("^", w))
 		}
 	}
-	if from >= len(runes) { // behind the end, where something is missing
+	if from >= len(chars) { // behind the end, where something is missing
 		marker.WriteString("^")
 	}
 	e.text = strings.TrimRight(text.String(), " ")
@@ -99,6 +99,9 @@ func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (e
 	}
 	return e, true
 }
+
+// characters takes a line apart; a byte that is no UTF-8 stands for itself.
+func characters(s string) []string { return strings.Split(s, "") }
 
 // width is how many columns of a terminal a text takes.
 func width(s string) int {

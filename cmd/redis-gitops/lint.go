@@ -441,7 +441,7 @@ func (a *app) lintReport(f *lintFlags, o *opened, res *lint.Result) *report.Run 
 	}
 	for name, r := range res.Rules {
 		level, _ := r.Severity.Severity()
-		run.Rules[name] = report.Rule{Category: r.Category, Title: r.Title, Description: r.Description, Severity: level, References: r.References, Help: "docs/rules/" + name + ".md"}
+		run.Rules[name] = report.Rule{Category: r.Category, Title: r.Title, Description: r.Description, Remediation: r.Remediation, Severity: level, References: r.References, Help: "docs/rules/" + name + ".md"}
 	}
 	if f.stats {
 		fired := map[string]bool{}
