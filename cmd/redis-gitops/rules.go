@@ -22,12 +22,12 @@ Examples:
 func (a *app) rulesCommand() *cobra.Command {
 	var output string
 	list := func(*cobra.Command, []string) error { return a.listRules(output) }
-	c := &cobra.Command{Use: "rules", Short: "List the rules of lint, or show one", Long: rulesHelp, Args: cobra.NoArgs, RunE: list}
+	c := &cobra.Command{Use: "rules", Short: "List the rules of lint, or show one", Long: rulesHelp, Args: subcommand, RunE: list}
 	c.PersistentFlags().StringVar(&output, "output", "text", "text, or json for programs")
 	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the rules with their severities", Args: cobra.NoArgs, RunE: list},
+		&cobra.Command{Use: "list", Short: "List the rules with their severities", Args: fromUse, RunE: list},
 		&cobra.Command{
-			Use: "show RULE", Short: "Show a rule with its reasons and examples", Args: cobra.ExactArgs(1),
+			Use: "show RULE", Short: "Show a rule with its reasons and examples", Args: fromUse,
 			RunE: func(_ *cobra.Command, args []string) error { return a.showRule(args[0], output) },
 			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				rules, _ := policy.Rules()
