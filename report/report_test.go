@@ -468,6 +468,7 @@ func TestMasked(t *testing.T) {
 		{"a: {password: hunter2, b: 1}", open, "a: ***", []string{"{password: hunter2, b: 1}", "hunter2"}},
 		{"url: redis://:hunter2@redis", open, "url: ***", []string{"redis://:hunter2@redis"}},
 		{"secretPath: redis-auth", open, "secretPath: ***", nil},
+		{"secretPath: Hunter2/x", open, "secretPath: ***", []string{"Hunter2/x"}},
 		{"password: {{ .Values.password | default \"hunter2\" }}", open, "password: ***", []string{"hunter2"}},
 		{"auth:", values, "auth:", nil},
 		{"kind: Secret", values, "kind: Secret", nil},

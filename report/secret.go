@@ -16,6 +16,8 @@ var (
 	secretWord = regexp.MustCompile(`(?i)passw(or)?d|passphrase|requirepass|masterauth|token|secret|credential|(api|access|private)[-_]?key`)
 	// reference is a key that names a Secret and holds none.
 	reference = regexp.MustCompile(`(?i)secret[-_]?(name|path|ref|keyref|key|store|storeref)?$`)
+	// objectName is what the name of a Secret can be. A password that somebody took for one is mostly not.
+	objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
 	// structure is a key whose value every manifest has, and in a Secret too tells nothing.
 	structure = regexp.MustCompile(`^(apiVersion|kind|type|name|namespace|key)$`)
 	// userinfo is a password in a web address, and what might be one: an unescaped one may hold any character.
@@ -143,7 +145,7 @@ func keyName(key string) string { return strings.Trim(item.ReplaceAllString(key,
 func secretValues(line string) []string {
 	key, value, isKey := splitKey(line)
 	name := keyName(key)
-	if isKey && (reference.MatchString(name) || structure.MatchString(name)) {
+	if isKey && (structure.MatchString(name) || reference.MatchString(name) && objectName.MatchString(strings.Trim(value, `"' `))) {
 		return nil
 	}
 	if !isKey {
