@@ -41,6 +41,14 @@ func KeyMemory(e *Entry) uint64 {
 	return n
 }
 
+// Where the packed encodings say how many parts they have; a zipmap may not be right about it. Never written.
+var (
+	zipmapPacking   = packing{walk: walkZipmap}
+	ziplistPacking  = packing{8, 2, walkZiplist}
+	listpackPacking = packing{4, 2, walkListpack}
+	intsetPacking   = packing{4, 4, walkIntset}
+)
+
 // What things take in memory (redis 7.0 src/dict.h, object.c, quicklist.h, t_zset.c, stream.h; 64 bits).
 const (
 	object          = 16        // robj
@@ -127,27 +135,27 @@ func (m *measurer) value(t Type) error {
 		s.Memory = listFixed
 		return m.list("s", 0)
 	case TypeHashZipmap:
-		return m.packed(2, countZipmap)
+		return m.packed(2, zipmapPacking)
 	case TypeListZiplist:
 		s.Memory = listFixed + listNode
-		return m.packed(1, countZiplist)
+		return m.packed(1, ziplistPacking)
 	case TypeSetIntset:
-		return m.packed(1, countIntset)
+		return m.packed(1, intsetPacking)
 	case TypeZSetZiplist, TypeHashZiplist:
-		return m.packed(2, countZiplist)
+		return m.packed(2, ziplistPacking)
 	case TypeHashListpack, TypeZSetListpack:
-		return m.packed(2, countListpack)
+		return m.packed(2, listpackPacking)
 	case TypeSetListpack:
-		return m.packed(1, countListpack)
+		return m.packed(1, listpackPacking)
 	case TypeHashTTLLPPreGA:
-		return m.packed(3, countListpack)
+		return m.packed(3, listpackPacking)
 	case TypeHashTTLLP:
 		if err := m.w.skip(8); err != nil {
 			return err
 		}
-		return m.packed(3, countListpack)
+		return m.packed(3, listpackPacking)
 	case TypeListQuicklist:
-		return m.nodes(func() error { return m.packed(1, countZiplist) })
+		return m.nodes(func() error { return m.packed(1, ziplistPacking) })
 	case TypeListQuicklist2:
 		return m.nodes(m.quicklistNode)
 	case TypeStream:
@@ -184,18 +192,106 @@ func (m *measurer) list(element layout, fixed uint64) error {
 	return err
 }
 
-// packed measures a string that holds elements of arity parts; count gives the number of parts.
-func (m *measurer) packed(arity uint64, count func([]byte) (uint64, error)) error {
-	at := m.w.offset()
-	p, err := m.w.str()
+// packed measures a string that holds elements of arity parts. Where its head says how many, it is not unpacked.
+func (m *measurer) packed(arity uint64, p packing) error {
+	head, size, err := m.w.peekString()
 	if err != nil {
 		return err
 	}
-	parts, err := count(p)
+	parts, known := p.count(head)
+	if known {
+		err = m.w.skipString()
+	} else {
+		at := m.w.offset()
+		var whole []byte
+		if whole, err = m.w.str(); err != nil {
+			return err
+		}
+		err = locate(p.walk(whole, func([]byte) error { parts++; return nil }), at)
+	}
 	m.size.Elements += parts / arity
-	m.size.Content += uint64(len(p))
-	m.size.Memory += jemalloc(uint64(len(p)))
-	return locate(err, at)
+	m.size.Content += size
+	m.size.Memory += jemalloc(size)
+	return err
+}
+
+// A packing knows the number of parts of a packed encoding: where in its head it is, if it says so.
+type packing struct {
+	at, width int // of the number, in the head; a width of 0: nowhere
+	walk      func([]byte, func([]byte) error) error
+}
+
+// count gives the number in the head of a packed encoding, where it says one.
+func (p packing) count(head []byte) (n uint64, known bool) {
+	if p.width == 0 || len(head) < p.at+p.width {
+		return 0, false
+	}
+	if p.width == 2 {
+		n = uint64(binary.LittleEndian.Uint16(head[p.at:]))
+		return n % packMany, n != packMany
+	}
+	return uint64(binary.LittleEndian.Uint32(head[p.at:])), true
+}
+
+// peekHead is how much is looked at of a string: more than the head of any packed encoding.
+const peekHead = 16
+
+// peekString gives the first bytes of a string and its length unpacked, and leaves it unread.
+func (w *window) peekString() (head []byte, size uint64, err error) {
+	w.holding, w.hold = true, w.pos
+	defer func() { w.holding, w.pos = false, w.hold }()
+	n, special, err := w.length()
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case !special:
+		head, err = w.take(min(n, peekHead))
+		return head, n, err
+	case n != stringLZF:
+		var digits []byte
+		digits, err = w.appendInt(nil, n)
+		return digits, uint64(len(digits)), err
+	}
+	packed, real, err := w.lzfLengths()
+	if err != nil {
+		return nil, 0, err
+	}
+	// A byte of the head takes two of the packed ones at most.
+	p, err := w.take(min(packed, 2*peekHead))
+	if err != nil {
+		return nil, 0, err
+	}
+	return lzfHead(p), real, nil
+}
+
+// lzfHead unpacks the beginning of a compressed string as far as p goes.
+func lzfHead(p []byte) []byte {
+	var head []byte
+	for len(p) > 0 {
+		ctrl := p[0]
+		if p = p[1:]; ctrl < 32 {
+			n := min(int(ctrl)+1, len(p))
+			head, p = append(head, p[:n]...), p[n:]
+			continue
+		}
+		run := int(ctrl>>5) + 2
+		if run == 7+2 && len(p) > 0 {
+			run += int(p[0])
+			p = p[1:]
+		}
+		if len(p) == 0 {
+			break
+		}
+		from := len(head) - (int(ctrl&0x1f)<<8 | int(p[0])) - 1
+		if p = p[1:]; from < 0 {
+			break
+		}
+		for ; run > 0; run-- {
+			head = append(head, head[from])
+			from++
+		}
+	}
+	return head
 }
 
 // nodes measures a list of nodes.
@@ -215,7 +311,7 @@ func (m *measurer) quicklistNode() error {
 		return err
 	}
 	if container == quicklistPacked {
-		return m.packed(1, countListpack)
+		return m.packed(1, listpackPacking)
 	}
 	n, _, err := m.w.stringLength()
 	m.size.Elements++
@@ -268,39 +364,6 @@ func (w *window) stringLength() (n uint64, integer bool, err error) {
 	var digits [20]byte
 	p, err := w.appendInt(digits[:0], n)
 	return uint64(len(p)), true, err
-}
-
-// The counts in the heads of packed encodings. Where the head cannot hold the number, the elements are counted.
-
-func countListpack(p []byte) (uint64, error) {
-	if _, err := newListpack(p); err != nil {
-		return 0, err
-	}
-	return headCount(p, binary.LittleEndian.Uint16(p[4:]), walkListpack)
-}
-
-func countZiplist(p []byte) (uint64, error) {
-	if len(p) < 11 {
-		return 0, errPackSize
-	}
-	return headCount(p, binary.LittleEndian.Uint16(p[8:]), walkZiplist)
-}
-
-func countIntset(p []byte) (uint64, error) {
-	if len(p) < 8 {
-		return 0, errPackSize
-	}
-	return uint64(binary.LittleEndian.Uint32(p[4:])), nil
-}
-
-func countZipmap(p []byte) (uint64, error) { return headCount(p, packMany, walkZipmap) }
-
-func headCount(p []byte, head uint16, walk func([]byte, func([]byte) error) error) (n uint64, err error) {
-	if head != packMany {
-		return uint64(head), nil
-	}
-	err = walk(p, func([]byte) error { n++; return nil })
-	return n, err
 }
 
 // FormatBytes gives a size for people, in steps of 1024: 999 B, 1.5 KiB, 12 MiB.

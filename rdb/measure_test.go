@@ -3,6 +3,7 @@ package rdb
 import (
 	"bytes"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,6 +119,41 @@ func TestFormatBytes(t *testing.T) {
 	} {
 		if got := FormatBytes(n); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
+// A packed value that unpacks to 100 MB is not unpacked to be counted.
+func TestMeasureBomb(t *testing.T) {
+	head := append([]byte{0, 0, 0, 0, 7, 0}, make([]byte, 26)...) // of a listpack with 7 elements
+	packed := append([]byte{31}, head...)
+	real := uint64(len(head))
+	for range 400_000 {
+		packed = append(packed, 7<<5, 255, 0) // 264 bytes from one byte back
+		real += 264
+	}
+	raw := append(AppendLength(AppendLength([]byte{0xc0 | stringLZF}, uint64(len(packed))), real), packed...)
+	for name, e := range map[string]*Entry{"whole": {Type: TypeSetListpack, Raw: raw}, "streamed": nil} {
+		if e == nil {
+			var out bytes.Buffer
+			w, err := NewWriter(&out, 11)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Write(&Entry{Type: TypeSetListpack, Raw: raw}); err != nil {
+				t.Fatal(err)
+			}
+			if e, err = NewScanner(&out, Options{}).Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		size, err := Measure(e)
+		runtime.ReadMemStats(&after)
+		allocated := after.TotalAlloc - before.TotalAlloc
+		if err != nil || size.Elements != 7 || size.Content != real || allocated > 1<<20 {
+			t.Errorf("%s: %+v, %v, %d bytes allocated", name, size, err, allocated)
 		}
 	}
 }
