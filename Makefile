@@ -1,7 +1,7 @@
 # make demo   shows the main job in a temporary repository
 # make test   installs what the tests need and passes them all
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: build demo test integration check vet staticcheck bench tools
+.PHONY: build demo test integration check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -26,12 +26,18 @@ staticcheck:
 
 check: vet staticcheck
 
+# The libraries whose code `url` prints; tests of one that is missing are skipped.
+clients:
+	apt-get install -y redis-server redis-sentinel python3-redis ruby-redis ruby-sidekiq
+	cd internal/clientcheck && npm install --no-save --no-audit --no-fund ioredis@5.4.1
+
 # internal/helmcheck and internal/sarifcheck are modules of their own: real Helm, the API server's validation and the
 # schema of SARIF stay out of the tool.
 test: tools vet
 	go test ./...
 	cd internal/helmcheck && go vet ./... && go test ./...
 	cd internal/sarifcheck && go vet ./... && go test ./...
+	cd internal/clientcheck && go vet ./... && go test ./...
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
 
 # The hooks with the real pre-commit, and the scripts of action.yml and of the GitLab component, on a clone of the last commit.
@@ -41,4 +47,4 @@ integration:
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo
-	go test -run "^$$" -bench Generate ./cmd/redis-gitops
+	go test -run "^$$" -bench "Generate|URL" ./cmd/redis-gitops

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 )
@@ -84,6 +85,12 @@ type LayerValue struct {
 // Position says where the value at a path of the configuration was written, such as ("ignore", "0", "rule"); a default
 // is where its nearest parent is.
 func (c *Config) Position(path ...string) diag.Position { return c.doc.at(path) }
+
+// Written says whether the configuration says something about a path, such as ("operator"), or leaves it to the defaults.
+func (c *Config) Written(path ...string) bool {
+	_, written := c.doc.values[strings.Join(path, "\x00")]
+	return written
+}
 
 // LoadConfig checks src, which may be empty, against #Config and fills in the defaults. The error is [diag.Problems]
 // with everything that is wrong.
@@ -217,7 +224,7 @@ func (d *document) layer(values map[string]any, path ...string) map[string]Layer
 
 // checkOperator compares the operator's name and version with the embedded operators, which config.cue cannot know.
 func (c *Config) checkOperator() error {
-	if _, written := c.doc.values["operator"]; !written {
+	if !c.Written("operator") {
 		return nil // the defaults are known to be right
 	}
 	operator, err := OperatorNamed(c.Operator.Name)

@@ -96,7 +96,7 @@ type Service struct {
 	By        string `json:"by"` // "operator", or "repository" for one that is written there
 }
 
-// Find gives the Redises of documents, sorted by application, namespace and name. Documents of one cluster belong in one call.
+// Find gives the Redises of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
 func Find(documents []Document, operators []*cue.Operator, o Options) []*Instance {
 	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}}
 	for i := range documents {
@@ -111,10 +111,14 @@ func Find(documents []Document, operators []*cue.Operator, o Options) []*Instanc
 	for _, s := range f.sentinels {
 		f.attach(s)
 	}
-	slices.SortStableFunc(f.instances, func(a, b *Instance) int {
-		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
-	})
+	sortInstances(f.instances)
 	return f.instances
+}
+
+func sortInstances(instances []*Instance) {
+	slices.SortStableFunc(instances, func(a, b *Instance) int {
+		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind))
+	})
 }
 
 type finder struct {
@@ -147,7 +151,7 @@ func (f *finder) add(d *Document) {
 	}
 	in := f.instance(m)
 	for _, known := range f.instances {
-		if known.Operator == in.Operator && known.Kind == in.Kind && known.Namespace == in.Namespace && known.Name == in.Name && known.Application == in.Application {
+		if known.same(in) {
 			known.merge(in)
 			return
 		}

@@ -16,9 +16,12 @@ import (
 // kustomization that no other one uses, and the folders with other manifests. A chart or kustomization that several
 // deployments render differently is there once for each, one that nothing deploys once. The problems are of files that
 // cannot be read; the error is of a repository that cannot be.
-func Targets(r *repo.Repo) ([]Target, []*diag.Problem, error) {
+func Targets(r *repo.Repo) ([]Target, []*diag.Problem, error) { return TargetsIn(r, ".") }
+
+// TargetsIn is Targets of a folder and what is below it, without looking at the rest of the repository.
+func TargetsIn(r *repo.Repo, dir string) ([]Target, []*diag.Problem, error) {
 	s := &search{repo: r, layout: r.Layout(), charts: map[string]bool{}, kustomizations: map[string]string{}, used: map[string]bool{}}
-	if err := s.walk(); err != nil {
+	if err := s.walk(dir); err != nil {
 		return nil, nil, err
 	}
 	for _, dir := range slices.Sorted(keysOf(s.kustomizations)) {
@@ -78,8 +81,8 @@ type search struct {
 	problems       []*diag.Problem
 }
 
-func (s *search) walk() error {
-	files, err := s.repo.Files(".")
+func (s *search) walk(dir string) error {
+	files, err := s.repo.Files(dir)
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,23 @@ func (r *Repo) Apps() ([]*App, error) {
 // AppAt gives a folder as an application, whether the layout calls it one or not: platform components are deployed too.
 func (r *Repo) AppAt(dir string) *App { return r.newApp(path.Base(dir), dir) }
 
+// AppOf gives the application that a folder is, or is part of; nil when the layout has none there.
+func (r *Repo) AppOf(dir string) *App {
+	for at := dir; at != "."; at = path.Dir(at) {
+		if !r.isAppFolder(at) {
+			continue
+		}
+		for _, glob := range r.layout.Applications {
+			if ok, _ := path.Match(glob, at); ok {
+				before, _, _ := splitGlob(glob)
+				name := strings.Split(at, "/")[strings.Count(path.Join(before, "x"), "/")]
+				return r.newApp(name, at)
+			}
+		}
+	}
+	return nil
+}
+
 func (r *Repo) newApp(name, dir string) *App {
 	a := &App{Name: name, Dir: dir, repo: r}
 	switch {

@@ -121,6 +121,21 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 	if r.deployers != nil {
 		return r.deployers, nil
 	}
+	found, err := r.Outside(func(src []byte) bool {
+		return bytes.Contains(src, []byte("argoproj.io")) || bytes.Contains(src, []byte("fluxcd.io"))
+	})
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(doc *Document) bool { return !isDeployer(doc) })
+	roots := r.roots(found)
+	r.deployers = slices.DeleteFunc(found, func(doc *Document) bool { return isDisabled(doc, roots) })
+	return r.deployers, nil
+}
+
+// Outside gives the documents of the YAML files outside the applications and generators whose text is wanted. A file that
+// cannot be read is left out, and of a broken one what can be read is there: whoever reads it for itself reports the error.
+func (r *Repo) Outside(wanted func(src []byte) bool) ([]*Document, error) {
 	found := []*Document{}
 	count := 0
 	skip := func(name string) bool {
@@ -137,23 +152,14 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside the applications; name the folders of the applications in layout.applications", maxFiles)
 		}
 		src, err := r.ReadFile(name)
-		if err != nil || !bytes.Contains(src, []byte("argoproj.io")) && !bytes.Contains(src, []byte("fluxcd.io")) {
-			return false, nil // whoever reads this file for itself reports the error
+		if err != nil || !wanted(src) {
+			return false, nil
 		}
 		docs, _ := ParseDocuments(name, src)
-		for _, doc := range docs {
-			if isDeployer(doc) {
-				found = append(found, doc)
-			}
-		}
+		found = append(found, docs...)
 		return false, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	roots := r.roots(found)
-	r.deployers = slices.DeleteFunc(found, func(doc *Document) bool { return isDisabled(doc, roots) })
-	return r.deployers, nil
+	return found, err
 }
 
 func isYAML(name string) bool { return path.Ext(name) == ".yaml" || path.Ext(name) == ".yml" }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,24 +18,8 @@ import (
 // process), and `generate resource` in repositories of 1, 10 and 1,000 applications. The limit is 100 ms, and it must not
 // grow: TestDoesNotGrow counts the calls.
 func BenchmarkGenerate(b *testing.B) {
-	tool := filepath.Join(b.TempDir(), "redis-gitops")
-	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", tool, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, out)
-	}
-	measure := func(b *testing.B, reset func(), args ...string) {
-		var cpu time.Duration
-		for b.Loop() {
-			b.StopTimer()
-			reset()
-			b.StartTimer()
-			c := exec.Command(tool, args...)
-			if out, err := c.CombinedOutput(); err != nil {
-				b.Fatalf("%v: %s", err, out)
-			}
-			cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-		}
-		b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
-	}
+	tool := buildTool(b)
+	measure := func(b *testing.B, reset func(), args ...string) { measureTool(b, tool, reset, args...) }
 	b.Run("start", func(b *testing.B) { measure(b, func() {}, "version") })
 	b.Run("cue", func(b *testing.B) {
 		before := cpuTime(b)
@@ -98,4 +83,64 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func buildTool(b *testing.B) string {
+	b.Helper()
+	tool := filepath.Join(b.TempDir(), "redis-gitops")
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", tool, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	return tool
+}
+
+// measureTool gives the CPU time of the whole process.
+func measureTool(b *testing.B, tool string, reset func(), args ...string) {
+	b.Helper()
+	var cpu time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		reset()
+		b.StartTimer()
+		c := exec.Command(tool, args...)
+		if out, err := c.CombinedOutput(); err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+		cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	}
+	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+}
+
+// BenchmarkURL asks for one Redis in repositories of 1 and 1,000 applications, each a chart with a Redis: by its
+// application, and by a Service, for which the applications whose name is in it are rendered. The limit is 50 ms.
+func BenchmarkURL(b *testing.B) {
+	tool := buildTool(b)
+	for _, n := range []int{1, 1000} {
+		dir := b.TempDir()
+		for _, args := range [][]string{{"init", dir}, {"-C", dir, "generate", "application", "app-0"}, {"-C", dir, "generate", "resource", "app-0", "redis", "--profile", "queue"}} {
+			if out, err := exec.Command(tool, args...).CombinedOutput(); err != nil {
+				b.Fatalf("%v: %s", err, out)
+			}
+		}
+		first := filepath.Join(dir, "applications", "app-0")
+		for i := 1; i < n; i++ {
+			name := fmt.Sprintf("app-%d", i)
+			app := filepath.Join(dir, "applications", name)
+			if err := os.CopyFS(app, os.DirFS(first)); err != nil {
+				b.Fatal(err)
+			}
+			for _, file := range []string{"Chart.yaml", "values.yaml"} {
+				src, err := os.ReadFile(filepath.Join(app, file))
+				if err == nil {
+					err = os.WriteFile(filepath.Join(app, file), bytes.ReplaceAll(src, []byte("app-0"), []byte(name)), 0o644)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		name := fmt.Sprintf("app-%d", n/2)
+		b.Run(fmt.Sprintf("apps=%d/application", n), func(b *testing.B) { measureTool(b, tool, func() {}, "-C", dir, "url", name) })
+		b.Run(fmt.Sprintf("apps=%d/service", n), func(b *testing.B) { measureTool(b, tool, func() {}, "-C", dir, "url", name+"-redis-master") })
+	}
 }

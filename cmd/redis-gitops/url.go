@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+const urlHelp = `Print how clients reach a Redis, answered from the files of the repository: no cluster is asked.
+
+NAME is an application, a Redis (a RedisFailover or the like), or a Service before one. A password is never printed: URLs hold
+$(REDIS_PASSWORD), which Kubernetes expands in env entries, and code reads the environment. --password-file puts it there.`
+
+const urlExamples = `
+Examples:
+  redis-gitops url shop
+  redis-gitops url shop --format env
+  redis-gitops url shop-cache --format rails
+  redis-gitops url shop --password-file password.txt`
+
+const sentinelURLExamples = `
+There is no standard form of a URL of sentinels: clients take a list of hosts and the name of the master, which the other
+formats write out. --sentinels prints the hosts alone.
+
+Examples:
+  redis-gitops sentinel-url shop
+  redis-gitops sentinel-url shop --sentinels
+  redis-gitops sentinel-url shop --format sidekiq`
+
+func (a *app) urlCommand() *cobra.Command {
+	return a.newURLCommand("url", "Print the URL of a Redis, or code that connects to it", urlHelp+"\n"+urlExamples, false)
+}
+
+func (a *app) sentinelURLCommand() *cobra.Command {
+	return a.newURLCommand("sentinel-url", "Print the URL of the sentinels of a Redis, or code that asks them", urlHelp+"\n"+sentinelURLExamples, true)
+}
+
+// urlFlags are the flags of url and sentinel-url.
+type urlFlags struct {
+	format, namespace, passwordFile string
+	sentinels                       bool
+}
+
+func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Command {
+	var flags urlFlags
+	formats := instance.Formats()
+	c := &cobra.Command{
+		Use:     name + " NAME",
+		Aliases: []string{"redis:" + name},
+		Short:   short,
+		Long:    long,
+		// Not the Redises themselves: to know them all, the whole repository must be rendered.
+		ValidArgsFunction: a.completeArgs(a.appNames),
+		Args:              fromUse,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.url(cmd.Context(), args[0], sentinel, &flags)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&flags.format, "format", "url", strings.Join(formats, ", "))
+	f.BoolVar(&flags.sentinels, "sentinels", false, "print the hosts of the sentinels, one a line")
+	f.StringVarP(&flags.namespace, "namespace", "n", "", "the one in this namespace")
+	f.StringVar(&flags.passwordFile, "password-file", "", "put the password in this file into the URL")
+	c.MarkFlagsMutuallyExclusive("format", "sentinels")
+	c.MarkFlagsMutuallyExclusive("password-file", "sentinels")
+	complete(c, "format", formats)
+	return c
+}
+
+func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFlags) error {
+	if formats := instance.Formats(); !slices.Contains(formats, flags.format) { // before anything is rendered
+		return fmt.Errorf("unknown format %q; %s%s", flags.format, diag.OneOf(formats), diag.DidYouMean(flags.format, formats))
+	}
+	options := instance.ClientOptions{Sentinel: sentinel}
+	if flags.passwordFile != "" {
+		password, err := readPassword(flags.passwordFile)
+		if err != nil {
+			return err
+		}
+		options.Password = &password
+	}
+	o, err := a.open(false)
+	if err != nil {
+		return err
+	}
+	defer o.fs.Close()
+	in, err := a.findInstance(ctx, o, name, flags.namespace)
+	if err != nil {
+		return err
+	}
+	if flags.sentinels {
+		hosts, err := in.SentinelHosts()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.out, strings.Join(hosts, "\n"))
+		return nil
+	}
+	text, err := in.Client(flags.format, options)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(a.out, text)
+	if a.quiet || flags.format == "json" {
+		return nil
+	}
+	for _, note := range in.Notes {
+		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), note)
+	}
+	if in.Auth != nil && flags.format == "url" && options.Password == nil {
+		fmt.Fprintf(a.err, "%s the password is in the Secret %q, key %q; --format env gives the entries\n", a.paint(yellow, "note:"), in.Auth.Secret, in.Auth.Key)
+	}
+	if in.Namespace == "" {
+		fmt.Fprintf(a.err, "%s the files do not say in which namespace it runs, so hosts have none\n", a.paint(yellow, "note:"))
+	}
+	return nil
+}
+
+// findInstance gives the one Redis that a name means.
+func (a *app) findInstance(ctx context.Context, o *opened, name, namespace string) (*instance.Instance, error) {
+	r, err := instance.Open(o.Repo, o.config)
+	if err != nil {
+		return nil, err
+	}
+	for _, running := range r.Running() {
+		a.tell("operator %s %s, by %s", running.Operator, running.Raw, running.Where)
+	}
+	found, err := r.Named(ctx, name)
+	if err != nil {
+		return nil, a.withProblems(r.Problems, err)
+	}
+	if namespace != "" {
+		all := found
+		found = slices.DeleteFunc(slices.Clone(all), func(in *instance.Instance) bool { return in.Namespace != namespace })
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%q is not in namespace %q but in %s", name, namespace, places(all))
+		}
+	}
+	// One Redis for two clusters, as overlays have it, is reached alike.
+	found = slices.CompactFunc(found, (*instance.Instance).ReachedAs)
+	if len(found) > 1 {
+		var lines []string
+		for _, in := range found {
+			lines = append(lines, fmt.Sprintf("  %s %s in namespace %q of application %q (%s)", in.Kind, in.Name, in.Namespace, in.Application, in.Where))
+		}
+		return nil, fmt.Errorf("%q means %d Redises; name one of them, with --namespace where that tells them apart:\n%s", name, len(found), strings.Join(lines, "\n"))
+	}
+	a.tell("%s %s in %s", found[0].Kind, found[0].Name, found[0].Where)
+	return found[0], nil
+}
+
+// withProblems adds what was broken on the way: it may be why nothing was found.
+func (a *app) withProblems(problems []*diag.Problem, err error) error {
+	const most = 5
+	if more := len(problems) - most; more > 0 {
+		problems = append(problems[:most:most], &diag.Problem{Message: fmt.Sprintf("and %d more", more)})
+	}
+	for _, p := range problems {
+		fmt.Fprintf(a.err, "%s not read: %v\n", a.paint(yellow, "note:"), p)
+	}
+	return err
+}
+
+func places(all []*instance.Instance) string {
+	var namespaces []string
+	for _, in := range all {
+		if n := fmt.Sprintf("%q", in.Namespace); !slices.Contains(namespaces, n) {
+			namespaces = append(namespaces, n)
+		}
+	}
+	return strings.Join(namespaces, ", ")
+}
+
+const maxPassword = 64 << 10
+
+// readPassword reads a password, without the line end that editors put behind it.
+func readPassword(file string) (string, error) {
+	info, err := os.Stat(file)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxPassword) {
+		err = fmt.Errorf("%s is no file of at most 64 KiB", file)
+	}
+	var src []byte
+	if err == nil {
+		src, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("--password-file: %w", err)
+	}
+	src = bytes.TrimSuffix(bytes.TrimSuffix(src, []byte("\n")), []byte("\r"))
+	if len(src) == 0 {
+		return "", fmt.Errorf("--password-file: %s is empty", file)
+	}
+	return string(src), nil
+}

@@ -1,0 +1,238 @@
+package instance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// Repository finds the Redises of a repository.
+type Repository struct {
+	Problems []*diag.Problem // what could not be read or rendered on the way
+
+	repo      *repo.Repo
+	operators []*cue.Operator
+	options   Options
+	seen      map[string]bool // folders that were rendered
+	found     []*Instance
+}
+
+// Open looks for the operators of a repository. What the configuration says of the operator counts before what the
+// repository shows.
+func Open(r *repo.Repo, config *cue.Config) (*Repository, error) {
+	operators, err := cue.Operators()
+	if err != nil {
+		return nil, err
+	}
+	found := &Repository{repo: r, operators: operators, seen: map[string]bool{}}
+	if config.Written("operator") {
+		found.options.Operator, found.options.Version = config.Operator.Name, config.Operator.Version
+		return found, nil
+	}
+	docs, err := r.Outside(mentionsRedis)
+	if err != nil {
+		return nil, err
+	}
+	var documents []Document
+	for _, doc := range docs {
+		var object map[string]any
+		if doc.Node.Decode(&object) == nil {
+			documents = append(documents, Document{Object: object, Where: doc.At(doc.Node).String()})
+		}
+	}
+	found.options.Found = Recognise(documents, operators)
+	return found, nil
+}
+
+func mentionsRedis(src []byte) bool {
+	for _, word := range []string{"redis", "Redis", "kubedb", "valkey", "keydb", "dragonfly"} {
+		if bytes.Contains(src, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Running gives the operators that the repository installs; none where the configuration names the operator.
+func (r *Repository) Running() []Running { return r.options.Found }
+
+// All renders the whole repository and gives its Redises, sorted by application, name and namespace.
+func (r *Repository) All(ctx context.Context) ([]*Instance, error) {
+	targets, problems, err := render.Targets(r.repo)
+	if err != nil {
+		return nil, err
+	}
+	r.Problems = append(r.Problems, problems...)
+	if err := r.render(ctx, targets); err != nil {
+		return nil, err
+	}
+	return r.found, nil
+}
+
+// Named gives the Redises that a name means: the one of that name in the application of that name, else all of that
+// application, else those whose resource or Service has the name, also as a host such as NAME.NAMESPACE.svc. Only the
+// applications that can have it are rendered, all of them only when there is no other way. A name that means nothing is an
+// error that lists the known ones.
+func (r *Repository) Named(ctx context.Context, name string) ([]*Instance, error) {
+	if app, err := r.repo.App(name); err == nil {
+		if err := r.app(ctx, app.Dir); err != nil {
+			return nil, err
+		}
+		if same := r.matching(func(in *Instance) bool { return in.Name == name }); len(same) > 0 {
+			return same, nil
+		}
+		if len(r.found) > 0 {
+			return r.found, nil
+		}
+	}
+	meant := func(in *Instance) bool { return in.named(name) }
+	apps, err := r.repo.Apps()
+	if err != nil {
+		return nil, err
+	}
+	for _, app := range apps {
+		if strings.Contains(name, app.Name) {
+			if err := r.app(ctx, app.Dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if found := r.matching(meant); len(found) > 0 {
+		return found, nil
+	}
+	if _, err := r.All(ctx); err != nil {
+		return nil, err
+	}
+	found := r.matching(meant)
+	if len(found) == 0 {
+		found = r.matching(func(in *Instance) bool { return in.Application == name })
+	}
+	if len(found) == 0 {
+		return nil, r.unknown(name)
+	}
+	return found, nil
+}
+
+func (r *Repository) matching(ok func(*Instance) bool) []*Instance {
+	return slices.DeleteFunc(slices.Clone(r.found), func(in *Instance) bool { return !ok(in) })
+}
+
+// named says whether a name is the instance's or that of a Service before it.
+func (in *Instance) named(name string) bool {
+	name = strings.TrimSuffix(name, ".cluster.local")
+	return in.Name == name || slices.ContainsFunc(in.Services, func(s Service) bool {
+		return s.Name == name || s.Namespace != "" && (s.Name+"."+s.Namespace == name || host(s.Name, s.Namespace) == name)
+	})
+}
+
+// unknown says which names there are.
+func (r *Repository) unknown(name string) error {
+	var names, near []string
+	add := func(list *[]string, name string) {
+		if name != "" && !slices.Contains(*list, name) {
+			*list = append(*list, name)
+		}
+	}
+	for _, in := range r.found {
+		add(&names, in.Name)
+		add(&near, in.Name)
+		add(&near, in.Application)
+		for _, s := range in.Services {
+			add(&near, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("no Redis %q: there is none in this repository", name)
+	}
+	what := "no Redis"
+	if _, err := r.repo.App(name); err == nil {
+		what = "no Redis in application"
+	}
+	slices.Sort(names)
+	more := ""
+	if len(names) > 20 {
+		names, more = names[:20], ", …"
+	}
+	return fmt.Errorf("%s %q; %s%s%s", what, name, diag.OneOf(names), more, diag.DidYouMean(name, near))
+}
+
+// app renders what is in the folder of an application.
+func (r *Repository) app(ctx context.Context, dir string) error {
+	targets, problems, err := render.TargetsIn(r.repo, dir)
+	if err != nil {
+		return err
+	}
+	r.Problems = append(r.Problems, problems...)
+	return r.render(ctx, targets)
+}
+
+// render adds the Redises of targets that were not rendered yet. One that is rendered alike for several deployments counts
+// once.
+func (r *Repository) render(ctx context.Context, targets []render.Target) error {
+	done := map[string]bool{}
+	for _, t := range targets {
+		if r.seen[t.Dir] && !done[t.Dir] {
+			continue
+		}
+		r.seen[t.Dir], done[t.Dir] = true, true
+		result, err := render.Render(ctx, r.repo, t, render.Options{})
+		if err != nil {
+			return err
+		}
+		for _, p := range result.Problems {
+			r.Problems = append(r.Problems, p.Problem)
+		}
+		for _, in := range Find(r.documents(t, result), r.operators, r.options) {
+			if !slices.ContainsFunc(r.found, in.same) {
+				r.found = append(r.found, in)
+			}
+		}
+	}
+	sortInstances(r.found)
+	return nil
+}
+
+// same says whether two are one Redis that is written, or rendered, twice.
+func (in *Instance) same(other *Instance) bool {
+	return in.Operator == other.Operator && in.Kind == other.Kind && in.Name == other.Name && in.Namespace == other.Namespace && in.Application == other.Application
+}
+
+func (r *Repository) documents(t render.Target, result *render.Result) []Document {
+	application := ""
+	if t.Deployment != nil {
+		application = t.Deployment.Name
+	}
+	namespace := ""
+	if t.Deployment != nil {
+		namespace = t.Deployment.Namespace
+	}
+	if app := r.repo.AppOf(t.Dir); app != nil {
+		application = app.Name
+		if namespace == "" {
+			namespace, _, _ = app.Namespace() // of several the first
+		}
+	} else if application == "" {
+		application = path.Base(t.Dir)
+	}
+	var documents []Document
+	for _, resource := range result.Resources {
+		var object map[string]any
+		if resource.Node.Decode(&object) != nil {
+			continue
+		}
+		d := Document{Object: object, Namespace: namespace, Application: application, Where: resource.File}
+		if _, name := resource.Find("metadata", "name"); name != nil && d.kind() != "Service" {
+			d.Where = resource.Origin(name).Source.String()
+		}
+		documents = append(documents, d)
+	}
+	return documents
+}

@@ -1,0 +1,377 @@
+package clientcheck
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+// A language runs printed code in a program that writes a counter until it is ended, and prints "ok N" for each number that
+// was written, and "error …" for each that was not.
+type language struct {
+	format  string
+	source  string // with %s in the place of the printed code
+	command func(t *testing.T, file string) *exec.Cmd
+	ext     string
+}
+
+var languages = []language{
+	{"go", `package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+func main() {
+	_ = os.Args
+%s
+	for n := 1; ; n++ {
+		if err := rdb.Set(context.Background(), "counter", n, 0).Err(); err != nil {
+			fmt.Println("error", err)
+		} else {
+			fmt.Println("ok", n)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+`, func(t *testing.T, file string) *exec.Cmd {
+		// Built and then run, so that ending the program ends it.
+		binary := filepath.Join(t.TempDir(), "client")
+		if out, err := exec.Command("go", "build", "-o", binary, file).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return exec.Command(binary)
+	}, ".go"},
+	{"node", `%s
+(async () => {
+  for (let n = 1; ; n++) {
+    try {
+      await redis.set("counter", n);
+      console.log("ok " + n);
+    } catch (error) {
+      console.log("error " + error.message);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+})();
+`, func(t *testing.T, file string) *exec.Cmd {
+		c := exec.Command("node", file)
+		modules, err := filepath.Abs("node_modules")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Env = append(os.Environ(), "NODE_PATH="+modules)
+		return c
+	}, ".js"},
+	{"python", `%s
+import time
+n = 0
+while True:
+    n += 1
+    try:
+        redis.set("counter", n)
+        print("ok", n, flush=True)
+    except Exception as error:
+        print("error", error, flush=True)
+    time.sleep(0.02)
+`, func(_ *testing.T, file string) *exec.Cmd { return exec.Command(python(), file) }, ".py"},
+	{"rails", `require "redis"
+$stdout.sync = true
+%s
+(1..).each do |n|
+  begin
+    REDIS.set("counter", n)
+    puts "ok #{n}"
+  rescue StandardError => error
+    puts "error #{error.message}"
+  end
+  sleep 0.02
+end
+`, func(_ *testing.T, file string) *exec.Cmd { return exec.Command("ruby", file) }, ".rb"},
+	{"sidekiq", `require "sidekiq"
+$stdout.sync = true
+%s
+class Job
+  include Sidekiq::Worker
+end
+(1..).each do |n|
+  begin
+    Job.perform_async(n)
+    Sidekiq.redis { |connection| connection.set("counter", n) }
+    puts "ok #{n}"
+  rescue StandardError => error
+    puts "error #{error.message}"
+  end
+  sleep 0.02
+end
+`, func(_ *testing.T, file string) *exec.Cmd { return exec.Command("ruby", file) }, ".rb"},
+}
+
+// python gives a Python that has redis-py: Debian's package belongs to Debian's Python.
+func python() string {
+	if exec.Command("python3", "-c", "import redis").Run() == nil {
+		return "python3"
+	}
+	return "/usr/bin/python3"
+}
+
+// available says whether the client library of a format is installed here.
+func available(format string) bool {
+	switch format {
+	case "node":
+		if _, err := os.Stat(filepath.Join("node_modules", "ioredis")); err != nil {
+			return false
+		}
+		_, err := exec.LookPath("node")
+		return err == nil
+	case "python":
+		return exec.Command(python(), "-c", "import redis").Run() == nil
+	case "rails":
+		return exec.Command("ruby", "-e", "require 'redis'").Run() == nil
+	case "sidekiq":
+		return exec.Command("ruby", "-e", "require 'sidekiq'").Run() == nil
+	}
+	return true
+}
+
+func (g *group) instance() *instance.Instance {
+	in := &instance.Instance{
+		Name: "shop", Kind: "RedisFailover",
+		Write:    &instance.Endpoint{Host: "127.0.0.1", Port: g.redises[0]},
+		Sentinel: &instance.Sentinel{Endpoint: instance.Endpoint{Host: "127.0.0.1", Port: g.sentinels[0]}, Master: "mymaster"},
+	}
+	for _, port := range g.sentinels {
+		in.Sentinel.Hosts = append(in.Sentinel.Hosts, "127.0.0.1:"+strconv.Itoa(port))
+	}
+	if g.password != "" {
+		in.Auth = &instance.Auth{Secret: "shop", Key: "password"}
+	}
+	if g.sentinelPassword != "" {
+		in.Sentinel.Auth = &instance.Auth{Secret: "shop-sentinel", Key: "password"}
+	}
+	return in
+}
+
+// Each client connects by the printed code, with and without passwords, and goes on after a failover.
+func TestClients(t *testing.T) {
+	for _, tt := range []struct{ name, password, sentinelPassword string }{
+		{"open", "", ""},
+		{"password", "p@ss/w:rd %&+=", ""},
+		{"both", "secret", "another: secret"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := startGroup(t, tt.password, tt.sentinelPassword)
+			programs := map[string]*program{} // all at once: a failover takes the sentinels ten seconds
+			for _, l := range languages {
+				if !available(l.format) {
+					continue
+				}
+				code, err := g.instance().Client(l.format, instance.ClientOptions{Sentinel: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				programs[l.format] = g.run(t, l, code)
+				programs[l.format].written(t, 3)
+			}
+			before := time.Now()
+			g.failover()
+			moved := time.Now()
+			t.Logf("the failover took %v", moved.Sub(before).Round(10*time.Millisecond))
+			for _, l := range languages {
+				t.Run(l.format, func(t *testing.T) {
+					p := programs[l.format]
+					if p == nil {
+						t.Skipf("the client library of format %s is not installed", l.format)
+					}
+					for !p.at.After(moved) {
+						p.written(t, 1)
+					}
+					n := p.written(t, 5)
+					// What the client calls written is on the new master.
+					var got int
+					if _, err := fmt.Sscan(g.do(g.master(), g.password, "GET", "counter-"+l.format), &got); err != nil || got < n {
+						t.Errorf("the new master has %d, the client has written %d (%v)", got, n, err)
+					}
+					t.Logf("%d numbers written, %d errors", p.last, p.errors)
+				})
+			}
+		})
+	}
+}
+
+// Without sentinels the printed code connects too.
+func TestDirect(t *testing.T) {
+	g := startGroup(t, "p@ss/w:rd", "")
+	for _, l := range languages {
+		t.Run(l.format, func(t *testing.T) {
+			if !available(l.format) {
+				t.Skipf("the client library of format %s is not installed", l.format)
+			}
+			code, err := g.instance().Client(l.format, instance.ClientOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.run(t, l, code).written(t, 3)
+		})
+	}
+}
+
+// line is what a client says, and when.
+type line struct {
+	text string
+	at   time.Time
+}
+
+// program is a client that runs.
+type program struct {
+	lines  chan line
+	last   int       // the last number it has written
+	at     time.Time // when
+	errors int
+	seen   []string
+}
+
+func (g *group) run(t *testing.T, l language, code string) *program {
+	t.Helper()
+	dir, err := os.MkdirTemp(".", "client-") // below the module, so that Go finds go-redis
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, "main"+l.ext)
+	source := strings.Replace(strings.Replace(l.source, "%s", code, 1), `"counter"`, `"counter-`+l.format+`"`, 1)
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := l.command(t, file)
+	if c.Env == nil {
+		c.Env = os.Environ()
+	}
+	c.Env = append(c.Env, "REDIS_PASSWORD="+g.password, "REDIS_SENTINEL_PASSWORD="+g.sentinelPassword)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &program{lines: make(chan line, 10_000)}
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			p.lines <- line{s.Text(), time.Now()}
+		}
+		close(p.lines)
+	}()
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	return p
+}
+
+// written waits until the client has written n more numbers and gives the last.
+func (p *program) written(t *testing.T, n int) int {
+	t.Helper()
+	timeout := time.After(deadline)
+	for n > 0 {
+		select {
+		case line, ok := <-p.lines:
+			if !ok {
+				t.Fatalf("the client ended: %s", strings.Join(p.seen, "\n"))
+			}
+			if _, err := fmt.Sscanf(line.text, "ok %d", &p.last); err == nil {
+				p.at = line.at
+				n--
+				continue
+			}
+			p.errors++
+			p.seen = append(p.seen, line.text)
+		case <-timeout:
+			t.Fatalf("after %v the client has not written: %s", deadline, strings.Join(p.seen, "\n"))
+		}
+	}
+	return p.last
+}
+
+// The URL with the password of a file, and the one that Kubernetes expands from the env entries, are taken as they are.
+func TestURL(t *testing.T) {
+	for _, password := range []string{"", "plain", "p@ss/w:rd %&+=#?"} {
+		g := startGroup(t, password, "")
+		in := g.instance()
+		text, err := in.Client("url", instance.ClientOptions{Password: &password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if password == "" {
+			if text, err = in.Client("url", instance.ClientOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ping(t, strings.TrimSpace(text))
+		if strings.ContainsAny(password, "@/") {
+			continue // Kubernetes expands a password as it is, which is why the code formats read it for themselves
+		}
+		env, err := in.Client("env", instance.ClientOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ping(t, expand(t, env, password)["REDIS_URL"])
+	}
+}
+
+// expand does what Kubernetes does with env entries.
+func expand(t *testing.T, text, password string) map[string]string {
+	t.Helper()
+	var entries []struct {
+		Name, Value string
+		ValueFrom   *struct {
+			SecretKeyRef struct{ Name, Key string } `yaml:"secretKeyRef"`
+		} `yaml:"valueFrom"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &entries); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	env := map[string]string{}
+	for _, e := range entries {
+		if e.ValueFrom != nil {
+			if e.ValueFrom.SecretKeyRef.Name != "shop" || e.ValueFrom.SecretKeyRef.Key != "password" {
+				t.Errorf("secret %+v", e.ValueFrom)
+			}
+			env[e.Name] = password
+			continue
+		}
+		for name, value := range env { // only what stands before it
+			e.Value = strings.ReplaceAll(e.Value, "$("+name+")", value)
+		}
+		env[e.Name] = e.Value
+	}
+	return env
+}
+
+func ping(t *testing.T, url string) {
+	t.Helper()
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatalf("%v in the URL %s", err, url)
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	if err := client.Ping(context.Background()).Err(); err != nil {
+		t.Errorf("%s: %v", url, err)
+	}
+}
