@@ -1,0 +1,59 @@
+# METADATA
+# title: The client takes the password from the wrong place
+# description: |-
+#   The password in the address comes from a key of a Secret that is not there, or not in the namespace of the pod.
+#   Kubernetes does not start the container (CreateContainerConfigError).
+# custom:
+#   severity: error
+#   scope: repository
+#   fix: writes the name of the Secret, or its key
+#   remediation: >-
+#     Take the key password of the Secret that the RedisFailover names; a pod of another namespace needs
+#     a copy there.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/427
+#     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword
+package redisgitops.auth["client-secret-ref-broken"]
+
+import data.redisgitops.lib.clients
+import data.redisgitops.lib.secrets
+
+deny contains {
+	"message": sprintf("%s; %s", [wrong.what, wrong.advice]),
+	"resource": c.reference.resource,
+	"path": wrong.path,
+	"fix": {"path": wrong.path, "op": "set", "value": wrong.value},
+	"related": [clients.redis(c, "the Redis takes its password from here")],
+} if {
+	some c in clients.connections
+	c.secret != ""
+	some i, entry in clients.container(c).env
+	contains(c.password, sprintf("$(%s)", [entry.name]))
+	ref := entry.valueFrom.secretKeyRef
+	object.get(ref, "optional", false) != true
+	wrong := broken(c, ref, array.concat(c.reference.container, ["env", i, "valueFrom", "secretKeyRef"]))
+}
+
+broken(c, ref, path) := {
+	"what": sprintf("nothing here makes a Secret \"%s\"", [ref.name]),
+	"advice": sprintf("the password of \"%s\" is in \"%s\"", [c.redis.name, c.secret]),
+	"path": array.concat(path, ["name"]), "value": c.secret,
+} if {
+	ref.name != c.secret
+	not secrets.named[ref.name]
+	secrets.named[c.secret]
+} else := {
+	"what": sprintf("Secret \"%s\" has no key \"%s\"", [ref.name, ref.key]),
+	"advice": "write \"password\"",
+	"path": array.concat(path, ["key"]), "value": "password",
+} if {
+	ref.name == c.secret
+	ref.key != "password"
+	found := secrets.for_redis(c.redis)
+	count(found) > 0
+	every p in found {
+		p.complete
+		not p.keys[ref.key]
+	}
+}

@@ -1,0 +1,42 @@
+# METADATA
+# title: A client without the password
+# description: |-
+#   Redis wants the password of auth.secretPath, and this container neither has one in the address nor takes one from a
+#   Secret: it gets NOAUTH Authentication required.
+# custom:
+#   severity: warning
+#   strict: error
+#   scope: repository
+#   remediation: >-
+#     Take the password from the Secret as REDIS_PASSWORD, before the address, and write
+#     redis://:$(REDIS_PASSWORD)@… there.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisConfigMap
+package redisgitops.auth["client-sends-none"]
+
+import data.redisgitops.lib.clients
+
+deny contains {
+	"message": sprintf("\"%s\" has no password, and \"%s\" wants that of Secret \"%s\"; take it as REDIS_PASSWORD and write redis://:$(REDIS_PASSWORD)@…", [c.reference.name, c.redis.name, c.secret]),
+	"resource": c.reference.resource,
+	"path": c.reference.path,
+	"related": [clients.redis(c, "the Redis with a password")],
+} if {
+	some c in clients.connections
+	c.secret != ""
+	c.password == ""
+	not takes_one(clients.container(c))
+	not contains(json.marshal(clients.pod(c)), c.secret) # in a file, say
+}
+
+# Whatever comes from a Secret may be the password.
+takes_one(container) if {
+	some entry in container.envFrom
+	entry.secretRef
+}
+
+takes_one(container) if {
+	some entry in container.env
+	regex.match(`(?i)pass|pwd|auth|secret|credential`, entry.name)
+}

@@ -1,0 +1,30 @@
+# METADATA
+# title: A client with a password for a Redis without one
+# description: |-
+#   A Redis without a password refuses AUTH with an error (called without any password configured, or Client sent AUTH,
+#   but no password is set), and most clients then give up.
+# custom:
+#   severity: error
+#   scope: repository
+#   remediation: Set spec.auth.secretPath, or take the password out of the address.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/201
+#     - redis/redis src/acl.c, authCommand
+package redisgitops.auth["client-sends-one-to-open-redis"]
+
+import data.redisgitops.lib.clients
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("the address in \"%s\" has a password, and \"%s\" has none, which AUTH answers with an error; set spec.auth.secretPath there, or take it out here", [c.reference.name, c.redis.name]),
+	"resource": c.reference.resource,
+	"path": c.reference.path,
+	"related": [clients.redis(c, "the Redis without a password")],
+} if {
+	some c in clients.connections
+	c.secret == ""
+	c.password != ""
+	c.user == "" # AUTH default anything is fine
+	count([d | some d in redisfailover.directives(object.get(c.redis.object, ["spec", "redis", "customConfig"], [])); d.key in {"requirepass", "user"}]) == 0
+}

@@ -1,0 +1,27 @@
+# METADATA
+# title: A password in an address
+# description: |-
+#   An address with a password stands in plain text in Git, in the pod and in every log that prints addresses.
+# custom:
+#   severity: warning
+#   strict: error
+#   scope: repository
+#   remediation: Take the password from a Secret, as REDIS_PASSWORD, and write $(REDIS_PASSWORD) in the address.
+#   since: 0.1.0
+#   references:
+#     - https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+package redisgitops.auth["password-in-url"]
+
+import data.redisgitops.lib.url
+import data.redisgitops.lib.workloads
+
+deny contains {
+	"message": sprintf("the address in \"%s\" holds a password; take it from a Secret and write $(REDIS_PASSWORD) in its place", [u.name]),
+	"resource": u.resource,
+	"path": u.path,
+} if {
+	some u in url.references
+	data.repo.resources[u.resource].kind in object.keys(workloads.pod_paths) | {"ConfigMap"}
+	[[_, password]] := regex.find_all_string_submatch_n(`^[^:]*:(.+)$`, u.user, 1)
+	not regex.match(`^(\$[({]|_|%|<|\*)`, password) # filled in later
+}

@@ -1,0 +1,66 @@
+# METADATA
+# title: A script that is not there
+# description: |-
+#   The operator mounts the ConfigMaps of shutdownConfigMap and startupConfigMap and runs shutdown.sh and startup.sh of
+#   them. Without the first it stops in every round; without the others the pods wait for the volume, or every probe
+#   fails.
+# custom:
+#   severity: error
+#   scope: repository
+#   remediation: >-
+#     Add the ConfigMap, with the script under its name, to the namespace of the RedisFailover; a name
+#     that kustomize completes with a hash is not known to it.
+#   since: 0.1.0
+#   references:
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go, EnsureRedisShutdownConfigMap
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisVolumes
+package redisgitops.data["hook-config-map"]
+
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.secrets
+
+hooks := [
+	{"path": ["spec", "redis", "shutdownConfigMap"], "key": "shutdown.sh"},
+	{"path": ["spec", "redis", "startupConfigMap"], "key": "startup.sh"},
+	{"path": ["spec", "sentinel", "startupConfigMap"], "key": "startup.sh"},
+]
+
+uses := [u |
+	some r in redisfailover.all
+	some hook in hooks
+	name := object.get(r.object, hook.path, "")
+	is_string(name)
+	name != ""
+	u := {"redis": r, "hook": hook, "name": name}
+]
+
+wanted := {u.name | some u in uses}
+
+config_maps := [r | some r in data.repo.resources; r.kind == "ConfigMap"; r.name in wanted]
+
+found(u) := [m |
+	some m in config_maps
+	m.name == u.name
+	secrets.meets(m, u.redis)
+	secrets.same_namespace(m.namespace, u.redis.namespace)
+]
+
+deny contains {
+	"message": sprintf("no ConfigMap \"%s\" is here; add it with \"%s\" to the namespace of the RedisFailover", [u.name, u.hook.key]),
+	"resource": u.redis.id,
+	"path": u.hook.path,
+} if {
+	some u in uses
+	count(found(u)) == 0
+}
+
+deny contains {
+	"message": sprintf("ConfigMap \"%s\" has no \"%s\", which the operator runs; add it", [u.name, u.hook.key]),
+	"resource": m.id,
+	"path": ["data", u.hook.key],
+	"related": [{"resource": u.redis.id, "path": u.hook.path, "message": "the RedisFailover that runs it"}],
+} if {
+	some u in uses
+	some m in found(u)
+	not u.hook.key in object.keys(object.get(m.object, "data", {}))
+}

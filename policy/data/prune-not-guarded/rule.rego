@@ -1,0 +1,86 @@
+# METADATA
+# title: A sync can delete the definition, and with it every Redis
+# description: |-
+#   With prune, what leaves the repository leaves the cluster. When the operator's kustomization is moved, fails to
+#   render or loses a line, its custom resource definition is deleted, and Kubernetes deletes every RedisFailover of the
+#   cluster with it, and their disks unless keepAfterDeletion is set.
+# custom:
+#   severity: warning
+#   strict: error
+#   scope: repository
+#   fix: sets prune to false
+#   remediation: >-
+#     Turn prune off for the operator, or annotate the definition with argocd.argoproj.io/sync-options
+#     Prune=false (Flux, kustomize.toolkit.fluxcd.io/prune disabled).
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator#cleanup
+#     - https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#no-prune-resources
+package redisgitops.data["prune-not-guarded"]
+
+import data.redisgitops.lib.operators
+
+deny contains {
+	"message": sprintf("%s prunes the Redis operator's custom resource definition when it leaves the repository, and all Redises go with it; set prune to false", [d.words]),
+	"resource": d.resource,
+	"path": d.path,
+	"fix": {"path": d.path, "op": "set", "value": false},
+} if {
+	some d in pruning
+	d.dir in operator_folders
+}
+
+deny contains {
+	"message": sprintf("%s prunes the Redis operator's custom resource definition when it leaves the repository, and all Redises go with it; set prune to false", [d.words]),
+	"resource": d.resource,
+	"path": d.path,
+	"fix": {"path": d.path, "op": "set", "value": false},
+} if {
+	some d in pruning
+	d.resource in {o.resource | some o in operators.references; not o.skips_crds}
+}
+
+# pruning are the deployments that prune: {"resource", "dir", "path", "words"}.
+pruning := array.concat(
+	[d |
+		some r in data.repo.resources
+		r.kind == "Application"
+		r.object.spec.syncPolicy.automated.prune == true
+		not "Prune=false" in object.get(r.object, ["spec", "syncPolicy", "syncOptions"], [])
+		some s in operators.sources(r.object)
+		d := {
+			"resource": r.id, "dir": folder(object.get(s.source, "path", "")), "words": "Argo CD",
+			"path": ["spec", "syncPolicy", "automated", "prune"],
+		}
+	],
+	[d |
+		some r in data.repo.resources
+		r.kind == "Kustomization"
+		r.object.spec.prune == true
+		d := {"resource": r.id, "dir": folder(object.get(r.object, ["spec", "path"], "")), "words": "Flux", "path": ["spec", "prune"]}
+	],
+)
+
+folder(path) := trim_suffix(trim_prefix(path, "./"), "/")
+
+operator_folders := {o.dir |
+	some o in operators.references
+	o.dir != ""
+	not guarded(o.file)
+} | {r.unit |
+	some r in data.repo.resources
+	r.kind == "CustomResourceDefinition"
+	r.name == "redisfailovers.databases.spotahome.com"
+	not annotated(r.object)
+}
+
+guarded(file) if {
+	some d in data.repo.documents
+	d.file == file
+	regex.match(`Prune=false|fluxcd\.io/prune`, json.marshal(d.data))
+}
+
+annotated(object) if {
+	some key, value in object.metadata.annotations
+	regex.match(`Prune=false|fluxcd\.io/prune`, sprintf("%s %v", [key, value]))
+}

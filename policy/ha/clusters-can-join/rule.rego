@@ -1,0 +1,57 @@
+# METADATA
+# title: The sentinels of two Redises can join
+# description: |-
+#   All sentinels of this operator call their master mymaster, and find each other through it. When a pod's address is
+#   used again by a pod of another RedisFailover with the same port and no password, or the same, the sentinels of both
+#   join, and the replicas of one copy the data of the other over their own: whole data sets were lost so. Nearly all
+#   repositories with two RedisFailovers have this, so it counts in strict mode only.
+# custom:
+#   severity: "off"
+#   strict: error
+#   scope: repository
+#   once: repository
+#   remediation: >-
+#     Give each RedisFailover a password of its own, or a NetworkPolicy that keeps the pods of others
+#     out.
+#   since: 0.1.0
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/550
+#     - https://github.com/spotahome/redis-operator/issues/297
+#     - https://github.com/spotahome/redis-operator/issues/698
+#     - https://github.com/freshworks-oss/redis-operator/issues/6
+package redisgitops.ha["clusters-can-join"]
+
+import data.redisgitops.lib.network
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("its sentinels can join those of %d other RedisFailovers here: same port, %s; give each a password of its own", [count(others), words(r)]),
+	"resource": r.id,
+	"path": ["spec", "auth", "secretPath"],
+	"related": [{"resource": o.id, "path": ["spec", "auth", "secretPath"], "message": sprintf("\"%s\" as well", [o.name])} | some o in array.slice(others, 0, 10)],
+} if {
+	some members in groups
+	r := members[0] # which tells of all
+	others := [o | some o in members; [o.namespace, o.name] != [r.namespace, r.name]] # one in two clusters is not two
+	count(others) > 0
+}
+
+# open ones have the common name of the master, and let the pods of others in: {"redis", "group"}.
+open := [{"redis": r, "group": sprintf("%d %s", [redisfailover.port(r.object), password(r)])} |
+	some r in redisfailover.all
+	redisfailover.sentinels(r.object)
+	object.get(r.object, ["spec", "sentinel", "disableMyMaster"], false) != true
+	count(network.selecting(r, "redis")) == 0
+]
+
+# password says which: none, or that of a Secret.
+password(r) := sprintf("%s/%s", [r.namespace, redisfailover.secret(r.object)]) if redisfailover.secret(r.object) != ""
+else := ""
+
+groups := {group: members |
+	some group in {o.group | some o in open}
+	members := [o.redis | some o in open; o.group == group]
+}
+
+words(r) := "no password" if redisfailover.secret(r.object) == ""
+else := "same password"
