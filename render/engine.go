@@ -23,11 +23,11 @@ const (
 	MaxTime = 10 * time.Second
 
 	maxCount   = 100_000   // parts of a list or text that one function call may make
-	maxMade    = 256 << 20 // bytes of all texts that functions make
+	maxMade    = 64 << 20  // bytes of all texts that functions make
 	maxParts   = 1_000_000 // parts of a list or mapping that a template puts together
 	maxNesting = 500       // lists and mappings inside each other
-	maxCalls   = 2_000     // include and tpl inside each other
-	maxSame    = 1_000     // include of one name inside itself, as in Helm
+	maxCalls   = 1_000     // include inside each other; Helm allows as many of each name
+	maxTpl     = 100       // tpl inside each other
 )
 
 // errStopped ends a template that takes too long or makes too much.
@@ -53,15 +53,15 @@ type engine struct {
 	written  int // bytes that were written, those of include and tpl too
 	made     int // bytes that functions made
 	calls    int
+	tpls     int
 	loops    int32 // ranges of all sources
-	included map[string]int
 }
 
 // engines keeps them for the next target.
 var engines = sync.Pool{New: func() any { return newEngine() }}
 
 func newEngine() *engine {
-	e := &engine{texts: map[*byte]int32{}, included: map[string]int{}, used: template.FuncMap{}}
+	e := &engine{texts: map[*byte]int32{}, used: template.FuncMap{}}
 	e.functions = e.makeFunctions()
 	e.known = maps.Clone(map[string]any(e.functions))
 	for _, name := range []string{"and", "call", "index", "slice", "len", "not", "or", "eq", "ge", "gt", "le", "lt", "ne"} {
@@ -86,9 +86,8 @@ func (e *engine) stop() {
 	clear(e.pieces)
 	e.pieces = e.pieces[:0]
 	clear(e.texts)
-	clear(e.included)
 	clear(e.used)
-	e.ticks, e.written, e.made, e.calls, e.loops = 0, 0, 0, 0, 0
+	e.ticks, e.written, e.made, e.calls, e.tpls, e.loops = 0, 0, 0, 0, 0, 0
 	engines.Put(e)
 }
 
@@ -386,23 +385,12 @@ func (w *inner) Write(p []byte) (int, error) {
 	return len(p), w.engine.spend(len(p))
 }
 
-func (e *engine) call() error {
-	if e.calls++; e.calls > maxCalls {
-		return errStopped(fmt.Sprintf("stopped: include and tpl are nested deeper than %d; a template includes itself without end", maxCalls))
-	}
-	return nil
-}
-
 func (e *engine) include(name string, data any) (string, error) {
-	if err := e.call(); err != nil {
-		return "", err
+	if e.calls >= maxCalls {
+		return "", errStopped(fmt.Sprintf("stopped: include is nested deeper than %d; template %q includes itself without end", maxCalls, name))
 	}
+	e.calls++
 	defer func() { e.calls-- }()
-	if e.included[name] > maxSame {
-		return "", errStopped(fmt.Sprintf("stopped: template %q includes itself without end", name))
-	}
-	e.included[name]++
-	defer func() { e.included[name]-- }()
 	w := inner{engine: e}
 	err := e.set.ExecuteTemplate(&w, name, data)
 	return w.text.String(), err
@@ -412,10 +400,11 @@ func (e *engine) tpl(text string, data any) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return strings.ReplaceAll(text, "<no value>", ""), nil
 	}
-	if err := e.call(); err != nil {
-		return "", err
+	if e.tpls >= maxTpl {
+		return "", errStopped(fmt.Sprintf("stopped: tpl is nested deeper than %d; a text evaluates itself without end", maxTpl))
 	}
-	defer func() { e.calls-- }()
+	e.tpls++
+	defer func() { e.tpls-- }()
 	outer := e.set
 	defer func() { e.set = outer }()
 	trees, err := parse.Parse("tpl", text, "", "", e.known)

@@ -462,8 +462,10 @@ func (e *engine) wrap(fn any) any {
 
 // text counts what functions make: many texts below the limit of one would fill the memory as well.
 func (e *engine) text(s string) (string, error) {
-	if e.made += len(s); len(s) > MaxOutput || e.made > maxMade {
-		return "", errStopped(fmt.Sprintf("stopped: its functions make more than %d MiB of text", MaxOutput>>20))
+	if e.made += len(s); len(s) > MaxOutput {
+		return "", errStopped(fmt.Sprintf("stopped: a text of more than %d MiB", MaxOutput>>20))
+	} else if e.made > maxMade {
+		return "", errStopped(fmt.Sprintf("stopped: its functions make more than %d MiB of text", maxMade>>20))
 	}
 	return s, nil
 }
