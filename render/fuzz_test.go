@@ -62,7 +62,7 @@ func FuzzRender(f *testing.F) {
 			if file == "" {
 				return
 			}
-			if !ok || line > len(lines) || line < 0 || column < 0 || line > 0 && column > len(lines[line-1])+2 {
+			if !ok || line > len(lines)+1 || line < 0 || column < 0 || line > 0 && line <= len(lines) && column > len(lines[line-1])+2 {
 				t.Errorf("%s:%d:%d is not in a file", file, line, column)
 			}
 		}
