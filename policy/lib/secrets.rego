@@ -190,7 +190,7 @@ redis_passwords(values) := [path |
 	walk(values, [path, text])
 	is_string(text)
 	text != ""
-	regex.match(`(?i)^(redis_?)?(pass(word)?|auth)$`, path[count(path) - 1])
+	regex.match(`(?i)^(redis_?)?pass(word)?$`, path[count(path) - 1])
 	regex.match(`(?i)redis`, concat(".", [step | some step in path; is_string(step)]))
 	not filled_in({}, text)
 ]

@@ -1,0 +1,229 @@
+// Command benchlint measures lint on repositories of many applications, next to other linters on the same rendered resources.
+//
+//	go run ./internal/benchlint -tool bin/redis-gitops -peers DIR 1 100 1000 5000
+//
+// It prints CPU seconds (user and system, of the process and its children) and the largest resident memory, the median of runs.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+)
+
+func main() {
+	tool := flag.String("tool", "bin/redis-gitops", "the binary to measure")
+	peers := flag.String("peers", "", "a folder with kubeconform, kube-score and conftest; what is missing is left out")
+	runs := flag.Int("runs", 3, "runs of each, of which the median is printed")
+	flag.Parse()
+	if err := run(*tool, *peers, *runs, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "benchlint:", err)
+		os.Exit(1)
+	}
+}
+
+// cost is what a process took.
+type cost struct {
+	cpu float64 // seconds
+	mib int64   // largest resident memory
+}
+
+func run(tool, peers string, runs int, sizes []string) error {
+	tool, err := filepath.Abs(tool)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "benchlint")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "applications\twhat\tCPU s\tms/application\tpeak MiB\t")
+	if len(sizes) == 0 {
+		sizes = []string{"1", "100", "1000", "5000"}
+	}
+	for _, size := range sizes {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is not a number of applications", size)
+		}
+		root, rendered, err := generate(tool, dir, n)
+		if err != nil {
+			return err
+		}
+		row := func(what string, allowed []int, args ...string) error {
+			c, err := measure(runs, allowed, args...)
+			if err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+			fmt.Fprintf(w, "%d\t%s\t%.3f\t%.3f\t%d\t\n", n, what, c.cpu, c.cpu*1000/float64(n), c.mib)
+			return w.Flush()
+		}
+		if err := row("redis-gitops lint", []int{0}, tool, "lint", root); err != nil {
+			return err
+		}
+		if err := row("redis-gitops lint --strict", []int{0, 1}, tool, "lint", root, "--strict"); err != nil {
+			return err
+		}
+		for _, peer := range []struct {
+			name string
+			args []string
+		}{
+			{"kubeconform", []string{"-ignore-missing-schemas", "-schema-location", filepath.Join(dir, "none-{{ .ResourceKind }}.json"), rendered}},
+			{"kube-score", []string{"score", rendered}},
+			{"conftest", []string{"test", "--policy", policyFolder(dir), rendered}},
+		} {
+			binary := filepath.Join(peers, peer.name)
+			if _, err := os.Stat(binary); peers == "" || err != nil {
+				continue
+			}
+			if err := row(peer.name+", on what is rendered", []int{0, 1}, append([]string{binary}, peer.args...)...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// generate makes a repository of n charts, each with the tool's Redis template and its values, and their resources in one file.
+func generate(tool, dir string, n int) (root, rendered string, err error) {
+	root = filepath.Join(dir, fmt.Sprintf("repo-%d", n))
+	if err := os.MkdirAll(filepath.Join(root, ".git"), 0o755); err != nil {
+		return "", "", err
+	}
+	for _, args := range [][]string{{"generate", "application", "app0"}, {"generate", "resource", "app0", "redis"}} {
+		if out, err := exec.Command(tool, append([]string{"-C", root}, args...)...).CombinedOutput(); err != nil {
+			return "", "", fmt.Errorf("%v: %w: %s", args, err, out)
+		}
+	}
+	first := filepath.Join(root, "applications", "app0")
+	for i := 1; i < n; i++ {
+		name := fmt.Sprintf("app%d", i)
+		err := filepath.WalkDir(first, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(first, path)
+			if err != nil {
+				return err
+			}
+			to := filepath.Join(root, "applications", name, rel)
+			if d.IsDir() {
+				return os.MkdirAll(to, 0o755)
+			}
+			src, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(to, bytes.ReplaceAll(src, []byte("app0"), []byte(name)), 0o644)
+		})
+		if err != nil {
+			return "", "", err
+		}
+	}
+	rendered = filepath.Join(dir, fmt.Sprintf("rendered-%d.yaml", n))
+	var out bytes.Buffer
+	for i := range n {
+		name := fmt.Sprintf("app%d", i)
+		out.WriteString(strings.ReplaceAll(resources, "NAME", name))
+	}
+	return root, rendered, os.WriteFile(rendered, out.Bytes(), 0o644)
+}
+
+// resources is what the template gives, in short.
+const resources = `---
+apiVersion: databases.spotahome.com/v1
+kind: RedisFailover
+metadata:
+  name: NAME
+spec:
+  labelWhitelist: ["^$"]
+  sentinel:
+    image: redis:7.4.9-alpine
+    replicas: 3
+    resources: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 64Mi}}
+    exporter: {enabled: true, image: "leominov/redis_sentinel_exporter:1.7.1"}
+  redis:
+    image: redis:7.4.9-alpine
+    replicas: 3
+    customConfig: [maxmemory 192mb, maxmemory-policy noeviction]
+    command: [redis-server, /redis/redis.conf, --appendonly, "yes"]
+    terminationGracePeriod: 90
+    resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}
+    exporter: {enabled: true, image: "quay.io/oliver006/redis_exporter:v1.62.0"}
+    storage:
+      keepAfterDeletion: true
+      persistentVolumeClaim:
+        metadata: {name: NAME}
+        spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: NAME-redis-master
+spec:
+  type: ClusterIP
+  ports:
+    - {name: redis, port: 6379, protocol: TCP, targetPort: redis}
+  selector: {app.kubernetes.io/name: NAME, app.kubernetes.io/part-of: redis-failover, app.kubernetes.io/component: redis, redisfailovers-role: master}
+`
+
+// policyFolder holds two small rules, as most users of conftest have more of.
+func policyFolder(dir string) string {
+	folder := filepath.Join(dir, "policy")
+	rule := `package main
+
+deny contains "no password" if {
+	input.kind == "RedisFailover"
+	not input.spec.auth.secretPath
+}
+
+deny contains "no limit" if {
+	input.kind == "RedisFailover"
+	not input.spec.redis.resources.limits.memory
+}
+`
+	if err := os.MkdirAll(folder, 0o755); err == nil {
+		_ = os.WriteFile(filepath.Join(folder, "rules.rego"), []byte(rule), 0o644) // conftest says so when there is none
+	}
+	return folder
+}
+
+// measure runs a command several times and gives the medians. allowed are its exit codes.
+func measure(runs int, allowed []int, args ...string) (cost, error) {
+	var cpu []float64
+	var mem []int64
+	for range runs {
+		c := exec.Command(args[0], args[1:]...)
+		var stderr bytes.Buffer
+		c.Stderr = &stderr
+		err := c.Run()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			return cost{}, err
+		}
+		if code := c.ProcessState.ExitCode(); !slices.Contains(allowed, code) {
+			return cost{}, fmt.Errorf("exit code %d: %.500s", code, stderr.String())
+		}
+		usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
+		if !ok {
+			return cost{}, errors.New("this system does not say what a process took")
+		}
+		cpu = append(cpu, (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds())
+		mem = append(mem, usage.Maxrss/1024)
+	}
+	slices.Sort(cpu)
+	slices.Sort(mem)
+	return cost{cpu[len(cpu)/2], mem[len(mem)/2]}, nil
+}
