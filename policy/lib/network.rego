@@ -19,20 +19,25 @@ ingress(spec) if {
 	not spec.policyTypes
 }
 
-spaces := {p.namespace | some p in policies} | {""}
-
-in_namespace := {space: found |
-	some space in spaces
-	found := [p | some p in policies; p.namespace == space]
+# named_for holds the policies that ask for a name of the RedisFailover, by namespace and that name; the others are under "".
+# In a repository of many applications each is looked at by its own Redis alone.
+named_for[[p.namespace, object.get(p.object, ["spec", "podSelector", "matchLabels", "app.kubernetes.io/name"], "")]] contains p.id if {
+	some p in policies
 }
+
+index := named_for
 
 # selecting gives the policies that select the pods of a part of a RedisFailover.
 selecting(r, part) := [p |
 	some space in {r.namespace, ""}
-	some p in object.get(in_namespace, space, [])
+	some name in {object.get(r.object, ["metadata", "name"], ""), object.get(pod, "app.kubernetes.io/name", ""), ""}
+	some id in object.get(index, [[space, name]], set())
+	p := data.repo.resources[id]
 	secrets.meets(p, r)
-	labels.selects(object.get(p.object, ["spec", "podSelector"], {}), redisfailover.pod_labels(r.object, part))
-]
+	labels.selects(object.get(p.object, ["spec", "podSelector"], {}), pod)
+] if {
+	pod := redisfailover.pod_labels(r.object, part)
+}
 
 # admits says whether a policy lets pods with these labels, of the same namespace, in at a port.
 admits(p, pod, port) if {

@@ -1,6 +1,14 @@
 # The Services of the repository, those that stand there and those that operators make, and the Redis behind them.
 package redisgitops.lib.services
 
+# Each index has a name for the whole of it, which is made once: index[key] of a rule with "contains" alone would go through
+# everything for each key.
+object_ids := objects
+
+ways := endpoints
+
+redis_by_name := redis_named
+
 # objects are the ids of the rendered Services by name.
 objects[r.name] contains r.id if {
 	some r in data.repo.resources
@@ -37,13 +45,13 @@ redis_named[redis.name] contains i if some i, redis in data.repo.redis
 
 # selecting are the rendered Services that select pods of a RedisFailover by its name: {"service", "redis", "role", "namespace"}.
 selecting := [s |
-	some name, ids in objects
+	some name, ids in object_ids
 	some id in ids
 	r := data.repo.resources[id]
 	selector := object.get(r.object, ["spec", "selector"], {})
 	is_object(selector)
 	of := target(selector)
-	some i in redis_named[of]
+	some i in redis_by_name[of]
 	redis := data.repo.redis[i]
 	redis.kind == "RedisFailover"
 	same_namespace(redis.namespace, r.namespace)
@@ -76,10 +84,10 @@ same_namespace("", _)
 same_namespace(a, "") if a != ""
 
 # namespaces in which a Service of a name stands or is made; "" is one that nobody knows.
-namespaces(name) := {data.repo.resources[id].namespace | some id in objects[name]} | {e.namespace | some e in endpoints[name]}
+namespaces(name) := {data.repo.resources[id].namespace | some id in object_ids[name]} | {e.namespace | some e in ways[name]}
 
 # behind gives the endpoints of a Service of a namespace.
 behind(name, namespace) := {e |
-	some e in endpoints[name]
+	some e in ways[name]
 	same_namespace(e.namespace, namespace)
 }

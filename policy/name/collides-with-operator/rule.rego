@@ -21,14 +21,17 @@ deny contains {
 	"related": [{"resource": redis.resource, "path": ["metadata", "name"], "message": "the Redis"}],
 } if {
 	some r in data.repo.resources
-	some i in made[r.kind][r.name]
+	some i in by_name[[r.kind, r.name]]
 	redis := data.repo.redis[i]
 	services.same_namespace(redis.namespace, r.namespace)
 	r.id != redis.resource
 }
 
-made[o.kind][o.name] contains i if {
+made[[o.kind, o.name]] contains i if {
 	some i, redis in data.repo.redis
 	redis.kind == "RedisFailover"
 	some o in redis.objects
 }
+
+# The whole index at once: made[key] alone would go through all Redises for each key.
+by_name := made

@@ -27,7 +27,7 @@ deny contains {
 	key := key_of(selector)
 	name := selector[key]
 	count(names_of(r.namespace)) > 0
-	count({i | some i in services.redis_named[name]}) == 0
+	count({i | some i in services.redis_by_name[name]}) == 0
 }
 
 deny contains object.union(
@@ -72,7 +72,9 @@ key_of(selector) := "redisfailovers.databases.spotahome.com/name" if {
 	selector["redisfailovers.databases.spotahome.com/name"]
 } else := "app.kubernetes.io/name" if selector["app.kubernetes.io/name"]
 
-names_of(namespace) := sort(object.get(named, namespace, set()) | object.get(named, "", set()))
+names_of(namespace) := sort(object.get(all_named, namespace, set()) | object.get(all_named, "", set()))
+
+all_named := named
 
 named[redis.namespace] contains redis.name if {
 	some redis in data.repo.redis

@@ -24,7 +24,7 @@ deny contains {
 	some reference in url.references
 	some host in reference.hosts
 	startswith(host.service, "rfs-")
-	some i in services.redis_named[trim_prefix(host.service, "rfs-")]
+	some i in services.redis_by_name[trim_prefix(host.service, "rfs-")]
 	redis := data.repo.redis[i]
 	redis.kind == "RedisFailover"
 	services.same_namespace(redis.namespace, host.namespace)

@@ -40,7 +40,7 @@ own(host) if {
 
 copies(host) := max(found) if {
 	found := [n |
-		some i in services.redis_named[trim_prefix(host.service, "rfr-")]
+		some i in services.redis_by_name[trim_prefix(host.service, "rfr-")]
 		n := object.get(data.repo.resources[data.repo.redis[i].resource].object, ["spec", "redis", "replicas"], 3)
 		is_number(n)
 	]
@@ -53,7 +53,7 @@ severity(n) := {} if n != 1
 
 remedy(host) := sprintf("use \"%s\"", [concat("\" or \"", array.slice(masters, 0, 2))]) if {
 	masters := sort({name |
-		some i in services.redis_named[trim_prefix(host.service, "rfr-")]
+		some i in services.redis_by_name[trim_prefix(host.service, "rfr-")]
 		some name in leading[i]
 	})
 	count(masters) > 0
@@ -61,7 +61,7 @@ remedy(host) := sprintf("use \"%s\"", [concat("\" or \"", array.slice(masters, 0
 
 # leading are the Services that lead to the master of a Redis.
 leading[e.redis] contains name if {
-	some name, endpoints in services.endpoints
+	some name, endpoints in services.ways
 	some e in endpoints
 	e.role == "writes"
 }

@@ -27,7 +27,7 @@ deny contains {
 	some host in reference.hosts
 	prefix := substring(host.service, 0, 5)
 	roles[prefix]
-	some i in services.redis_named[substring(host.service, 5, -1)]
+	some i in services.redis_by_name[substring(host.service, 5, -1)]
 	data.repo.redis[i].kind == "RedisFailover"
 	count(services.behind(host.service, host.namespace)) == 0
 }

@@ -27,7 +27,7 @@ deny contains {
 	host.short
 	host.pod == ""
 	host.namespace != ""
-	count(services.endpoints[host.service]) > 0
+	count(services.ways[host.service]) > 0
 	found := services.namespaces(host.service)
 	count(found) == 1
 	some there in found

@@ -46,7 +46,7 @@ foreign(host) if startswith(host.service, "rfr-")
 
 foreign(host) if {
 	regex.match(`^rfr[ms]-`, host.service)
-	services.redis_named[substring(host.service, 5, -1)]
+	services.redis_by_name[substring(host.service, 5, -1)]
 }
 
 managed[redis.namespace] if {
@@ -107,7 +107,7 @@ where(namespace) := sprintf(" for the namespace \"%s\"", [namespace]) if namespa
 candidates(reference, host) := sort(object.get(leading, [[host.namespace, role(reference, host)]], set()))
 
 leading[[e.namespace, e.role]] contains name if {
-	some name, endpoints in services.endpoints
+	some name, endpoints in services.ways
 	some e in endpoints
 }
 

@@ -26,7 +26,7 @@ deny contains {
 	parents := {array.slice(r.path, 0, n) | some r in a.reads; some n in numbers.range(1, count(r.path))}
 	some file in a.values
 	is_object(file.data)
-	some path in {p | some p in a.set}
+	some path in {p | some p in a.set} - parents
 	unused(path, used, parents)
 	not unused(array.slice(path, 0, count(path) - 1), used, parents) # else that says it
 	not others(path, a)
