@@ -43,6 +43,9 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Compiled == nil {
+		opts.Compiled = &Compiled{}
+	}
 	out := &Fixed{}
 	refused := map[string]bool{}
 	if out.Result, err = Run(ctx, on, opts); err != nil {

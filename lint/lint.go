@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"runtime"
 	"slices"
@@ -39,6 +40,7 @@ type Options struct {
 	Base           *Base     // what the repository was like; then only findings in what changed since count
 
 	UserRules []UserRules // rules that are not ours
+	Compiled  *Compiled   // keeps compiled rules from one run to the next; nil keeps none
 	Jobs      int         // how many targets are looked at at once; 0 is one for each core
 	Today     time.Time   // for suppressions that expire; the zero time lets none expire
 }
@@ -129,6 +131,37 @@ type linter struct {
 	failures diag.Problems
 }
 
+// Compiled holds compiled rules, which take most of the time of a small run. It may be used by several goroutines.
+type Compiled struct {
+	mu      sync.Mutex
+	engines map[string]*policy.Engine
+}
+
+func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*policy.Engine, error) {
+	if c == nil {
+		return policy.New(policy.Options{Rules: rules, Settings: settings})
+	}
+	names := make([]string, len(rules))
+	for i, r := range rules {
+		names[i] = r.Name
+	}
+	key := fmt.Sprint(names, settings) // fmt sorts maps
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.engines[key]; e != nil {
+		return e, nil
+	}
+	e, err := policy.New(policy.Options{Rules: rules, Settings: settings})
+	if err != nil {
+		return nil, err
+	}
+	if c.engines == nil {
+		c.engines = map[string]*policy.Engine{}
+	}
+	c.engines[key] = e
+	return e, nil
+}
+
 // settings is data.settings.
 func (l *linter) settings() map[string]any {
 	options := map[string]any{}
@@ -154,7 +187,7 @@ func (l *linter) run(ctx context.Context) error {
 	go func() {
 		defer l.clock.measure("compile rules")()
 		own := slices.DeleteFunc(l.rules.enabled(), func(r *policy.Rule) bool { return r.User })
-		engine, err := policy.New(policy.Options{Rules: own, Settings: l.settings()})
+		engine, err := l.opts.Compiled.engine(own, l.settings())
 		ready <- compiled{engine, err}
 	}()
 	err := l.read(ctx)

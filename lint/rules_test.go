@@ -47,9 +47,12 @@ func open(t testing.TB, files []txtar.File) (*repo.Repo, *cue.Config) {
 	return r, c
 }
 
+// compiled is shared by all tests: compiling the rules takes longer than checking a small repository.
+var compiled lint.Compiled
+
 func run(t testing.TB, r *repo.Repo, opts lint.Options) *lint.Result {
 	t.Helper()
-	opts.Today = today
+	opts.Today, opts.Compiled = today, &compiled
 	res, err := lint.Run(context.Background(), r, opts)
 	if err != nil {
 		t.Fatal(err)
