@@ -25,9 +25,9 @@ func (a *app) rulesCommand() *cobra.Command {
 	c := &cobra.Command{Use: "rules", Short: "List the rules of lint, or show one", Long: rulesHelp, Args: subcommand, RunE: list}
 	c.PersistentFlags().StringVar(&output, "output", "text", "text, or json for programs")
 	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the rules with their severities", Args: fromUse, RunE: list},
+		&cobra.Command{Use: "list", Short: "List the rules with their severities", Long: "List the rules with their severities, by default and in strict mode.\n\nExamples:\n  redis-gitops rules list\n  redis-gitops rules list --output json", Args: fromUse, RunE: list},
 		&cobra.Command{
-			Use: "show RULE", Short: "Show a rule with its reasons and examples", Args: fromUse,
+			Use: "show RULE", Short: "Show a rule with its reasons and examples", Long: "Show a rule with its reasons, its sources and a wrong and a right example.\n\nExamples:\n  redis-gitops rules show auth/missing", Args: fromUse,
 			RunE: func(_ *cobra.Command, args []string) error { return a.showRule(args[0], output) },
 			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				rules, _ := policy.Rules()
