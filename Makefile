@@ -1,7 +1,7 @@
 # make demo   shows the main job in a temporary repository
 # make test   installs what the tests need and passes them all
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: build demo test integration check vet staticcheck bench tools clients
+.PHONY: bench-lint build demo test integration check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -48,3 +48,10 @@ integration:
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo
 	go test -run "^$$" -bench "Generate|URL" ./cmd/redis-gitops
+
+# Peers are built from the module proxy into .cache; those that do not build are left out of the table.
+bench-lint: build
+	@mkdir -p .cache/peers
+	@for m in github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0 github.com/zegl/kube-score/cmd/kube-score@v1.20.0 github.com/open-policy-agent/conftest@v0.68.2; do \
+		GOBIN=$(CURDIR)/.cache/peers go install $$m || echo "left out: $$m does not build here"; done
+	go run ./internal/benchlint -tool bin/redis-gitops -peers .cache/peers 1 100 1000 5000
