@@ -19,13 +19,15 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
+	"github.com/redis-gitops/redis-gitops/rdb/snapshot"
 	"github.com/redis-gitops/redis-gitops/rdb/source"
 )
 
 const importHelp = `Write the keys of a dump into a running Redis or Valkey: one server, the master behind Sentinels, or a cluster.
 
-FILE is a dump.rdb, also packed with gzip or zstd; "-" for standard input; or an http:// or https:// URL, such as a presigned
-one of S3.
+FILE is a dump.rdb, also packed with gzip or zstd; "-" for standard input; an http:// or https:// URL, such as a presigned one
+of S3; or a server: its data of one moment is then written as it arrives, without touching a disk, and the flags that begin
+with --source- log in to it.
 
 %s
 
@@ -42,11 +44,13 @@ Examples:
   redis-gitops import dump.rdb redis://localhost:6379
   redis-gitops import dump.rdb.gz rediss://redis.example.com/3 --map-db 0:3 --tls-ca ca.pem --password-file secret
   redis-gitops import dump.rdb redis+sentinel://rfs-shop:26379/mymaster --resume
+  redis-gitops import rediss://old.example.com redis://new --source-username backup --source-password-file secret
   redis-gitops import https://bucket.s3.amazonaws.com/dump.rdb?X-Amz-Signature=… redis://localhost --match 'user:*' --dry-run`
 
 // importFlags are those of import.
 type importFlags struct {
-	server                     serverFlags
+	server, source             serverFlags
+	scan                       bool
 	filter                     filterFlags
 	replace, skip, flush, yes  bool
 	method, verify             string
@@ -59,17 +63,19 @@ type importFlags struct {
 }
 
 func (a *app) importCommand() *cobra.Command {
-	f := &importFlags{}
+	f := &importFlags{source: serverFlags{prefix: "source-"}}
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
 		Short: "Write the keys of a dump into a running Redis",
 		Long:  fmt.Sprintf(importHelp, f.server.help()),
-		Args:  cobra.ExactArgs(2),
+		Args:  fromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.runImport(c.Context(), args[0], args[1], f) },
 	}
 	f.filter.add(c)
 	f.server.add(c)
+	f.source.add(c)
 	flags := c.Flags()
+	flags.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key where it forbids replication")
 	flags.BoolVar(&f.replace, "replace", false, "write over keys that are there already")
 	flags.BoolVar(&f.skip, "skip-existing", false, "leave keys that are there already as they are")
 	flags.BoolVar(&f.flush, "flush", false, "empty the databases that keys go to first; asks for the target's name on a terminal")
@@ -88,6 +94,10 @@ func (a *app) importCommand() *cobra.Command {
 	flags.StringVar(&f.announce, "announce", "", "with --method replication: the HOST:PORT where the target reaches that, if another")
 	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
 	flags.StringVar(&f.output, "output", "text", "the report as text or json")
+	complete(c, "method", []string{"auto", "restore", "commands", "replication"})
+	complete(c, "verify", []string{"off", "sample", "full"})
+	complete(c, "progress", []string{"auto", "json", "none"})
+	complete(c, "output", []string{"text", "json"})
 	return c
 }
 
@@ -105,14 +115,14 @@ func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) er
 		return err
 	}
 	defer show.end()
-	src, release, err := a.importSource(ctx, from, show)
+	src, release, err := a.importSource(ctx, from, f, show)
 	if err != nil {
 		return err
 	}
 	defer release()
 	opts.Progress = show.print
 	opts.Confirm = func(question string) error { return a.confirmFlush(question, target, f.yes, show) }
-	if f.checkpoint != "none" && !opts.DryRun {
+	if f.checkpoint != "none" && !opts.DryRun && !src.Once {
 		store, err := newCheckpointFile(f.checkpoint, src.Name, target.String())
 		if err != nil {
 			return err
@@ -212,7 +222,7 @@ func parseBytes(text string) (int64, error) {
 
 // importSource opens what is to be imported. What comes through a pipe or over the network is kept in a temporary file, because
 // it is read twice; release removes that.
-func (a *app) importSource(ctx context.Context, from string, show *progressPrinter) (importer.Source, func(), error) {
+func (a *app) importSource(ctx context.Context, from string, f *importFlags, show *progressPrinter) (importer.Source, func(), error) {
 	nothing := func() {}
 	switch {
 	case source.IsURL(from):
@@ -232,15 +242,16 @@ func (a *app) importSource(ctx context.Context, from string, show *progressPrint
 			return err
 		})
 	case redis.IsTarget(from):
-		return importer.Source{}, nothing, errors.New("a server cannot be the source yet; dump it to a file first")
+		s, err := a.liveSource(ctx, from, f)
+		return s, nothing, err
 	}
 	in, err := a.openDump(from)
 	if err != nil {
 		return importer.Source{}, nothing, err
 	}
-	f, ok := in.(*os.File)
-	if info, err := f.Stat(); ok && err == nil && info.Mode().IsRegular() {
-		f.Close()
+	file, ok := in.(*os.File)
+	if info, err := file.Stat(); ok && err == nil && info.Mode().IsRegular() {
+		file.Close()
 		s, err := source.File(from, info.Size(), func() (io.ReadSeekCloser, error) { return os.Open(from) })
 		return s, nothing, inFile(from, err)
 	}
@@ -249,6 +260,43 @@ func (a *app) importSource(ctx context.Context, from string, show *progressPrint
 		_, err := io.Copy(w, in)
 		return err
 	})
+}
+
+// liveSource is the data of a running server, as it arrives.
+func (a *app) liveSource(ctx context.Context, from string, f *importFlags) (importer.Source, error) {
+	server, err := a.target(from, &f.source)
+	if err != nil {
+		return importer.Source{}, err
+	}
+	conn, err := server.Connect(ctx)
+	if err != nil {
+		return importer.Source{}, err
+	}
+	info, err := conn.Info(ctx, "server")
+	conn.Close()
+	if err != nil && redis.Code(err) != "NOPERM" {
+		return importer.Source{}, err
+	}
+	s := importer.Source{Name: server.String(), Once: true, RunID: info["run_id"]}
+	s.Open = func(ctx context.Context, _ int64) (io.ReadCloser, error) {
+		live, err := snapshot.Open(ctx, server, snapshot.Options{})
+		if err == nil {
+			return live, nil
+		}
+		if !errors.Is(err, snapshot.ErrForbidden) {
+			return nil, err
+		}
+		if !f.scan {
+			return nil, fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
+		}
+		r, w := io.Pipe()
+		go func() {
+			_, err := snapshot.Scan(ctx, server, w, snapshot.Options{}, nil)
+			w.CloseWithError(err)
+		}()
+		return r, nil
+	}
+	return s, nil
 }
 
 // spool keeps what fill writes in a temporary file.

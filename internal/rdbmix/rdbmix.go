@@ -216,7 +216,7 @@ func (m *maker) item(s []byte) {
 		m.pack = append(m.pack, 0xc0|byte(n>>8), byte(n))
 	} else if err == nil && n >= 0 && n < 32768 {
 		m.pack = append(m.pack, 0xf1, byte(n), byte(n>>8))
-	} else if err == nil && n >= 0 && n <= math.MaxInt64 {
+	} else if err == nil && n >= 0 {
 		m.pack = binary.LittleEndian.AppendUint64(append(m.pack, 0xf4), uint64(n))
 	} else if len(s) < 64 {
 		m.pack = append(append(m.pack, 0x80|byte(len(s))), s...)

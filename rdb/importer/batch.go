@@ -32,7 +32,6 @@ type keyRef struct {
 	how                   how
 	done, lasting         bool // answered; does not expire
 	uncertain             bool // it may have been written by an earlier run
-	asked                 bool // preceded by ASKING
 	payloadAt, payloadEnd int  // of RESTORE
 }
 

@@ -636,7 +636,7 @@ func (im *importer) tidy(ctx context.Context, failed bool) error {
 }
 
 func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []leftover, search bool) error {
-	for _, db := range im.survey.databases() {
+	for _, db := range im.databases() {
 		if !im.server.cluster {
 			if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
 				return err

@@ -32,8 +32,8 @@ type Source struct {
 	// Once says that the dump cannot be read a second time: a live snapshot. There is then no first pass, and nothing that
 	// needs one: no estimate of memory, no going on after an interruption, no full verification.
 	Once bool
-	// Version is that of a dump that is read Once; where it is 0, it is taken from the dump.
-	Version int
+	// RunID is that of the server the dump comes from, which must not be the target; "" where there is none.
+	RunID string
 }
 
 // A Store keeps the checkpoint of an import.

@@ -106,9 +106,6 @@ func empty(s *redistest.Server) {
 	s.Do("FUNCTION", "FLUSH")
 }
 
-// expected are the fixtures that end an import, or a part of it, and with what words. All others must be imported whole.
-var expected = map[string]string{}
-
 // TestOracle: for every dump that the server itself loads, both ways of importing give what it then has; for the others,
 // what can be imported is, and what cannot is told.
 func TestOracle(t *testing.T) {

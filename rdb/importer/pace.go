@@ -277,10 +277,7 @@ func (im *importer) flush(ctx context.Context) error {
 	if im.opts.Existing != Flush || im.resumed != nil {
 		return nil
 	}
-	dbs := im.survey.databases()
-	if im.source.Once {
-		dbs = []int{0}
-	}
+	dbs := im.databases()
 	if len(dbs) == 0 {
 		return nil
 	}

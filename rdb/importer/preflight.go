@@ -23,6 +23,7 @@ type server struct {
 	version int    // the newest RDB version that it reads
 	absTTL  bool   // RESTORE knows ABSTTL: Redis 5.0
 	cluster bool
+	dbs     []int // that had keys before
 
 	mu     sync.Mutex
 	known  bool
@@ -164,12 +165,22 @@ func (im *importer) checkTarget(ctx context.Context, conn *redis.Conn, haveDump 
 		add(fmt.Errorf("%s does not say which process it is (INFO server, run_id); a proxy cannot be imported into, give the server behind it", conn.Addr()))
 		return
 	}
+	if info["run_id"] == im.source.RunID {
+		add(errors.New("source and target are the same server; give two"))
+		return
+	}
 	s := &im.server
 	s.cluster = info["cluster_enabled"] == "1"
 	s.name = "Redis " + info["redis_version"]
 	if v := info["valkey_version"]; v != "" {
 		s.name = "Valkey " + v
 	}
+	for name := range info {
+		if n, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err == nil && strings.HasPrefix(name, "db") {
+			s.dbs = append(s.dbs, n)
+		}
+	}
+	slices.Sort(s.dbs)
 	if info["loading"] == "1" {
 		add(advise(redis.Error("LOADING the target is loading its data")))
 		return
@@ -251,9 +262,25 @@ func (im *importer) oldVersion(redisVersion string) error {
 	return nil
 }
 
+// databases gives those that keys go to, in order. Of a dump that is read once that is not known beforehand: then all that
+// have keys are in the way, and those that got some.
+func (im *importer) databases() []int {
+	if !im.source.Once {
+		return im.survey.databases()
+	}
+	dbs := slices.Clone(im.server.dbs)
+	im.ledger.mu.Lock()
+	for _, r := range im.ledger.rows {
+		dbs = append(dbs, r.DB)
+	}
+	im.ledger.mu.Unlock()
+	slices.Sort(dbs)
+	return slices.Compact(dbs)
+}
+
 // checkDatabases looks whether keys are there already, and whether all databases exist.
 func (im *importer) checkDatabases(ctx context.Context, conn *redis.Conn, add func(error)) {
-	dbs := im.survey.databases()
+	dbs := im.databases()
 	if im.server.cluster {
 		if len(dbs) > 0 && (len(dbs) > 1 || dbs[0] != 0) {
 			add(fmt.Errorf("keys go to the databases %v, but a cluster has database 0 only; choose one by --db, and --map-db N:0", dbs))
@@ -261,9 +288,6 @@ func (im *importer) checkDatabases(ctx context.Context, conn *redis.Conn, add fu
 		}
 		im.checkNodes(ctx, add)
 		return
-	}
-	if im.source.Once {
-		dbs = []int{0}
 	}
 	for _, db := range dbs {
 		if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {

@@ -48,7 +48,7 @@ func (im *importer) checkReplication(ctx context.Context, info map[string]string
 		add(errors.New("the target is reached over a Unix socket, but has to reach us over TCP; " + other))
 	}
 	if im.target.Master != "" {
-		add(errors.New("Sentinels watch the target and would make a replica of it a master again; " + other))
+		add(errors.New("the Sentinels that watch the target would make a replica of it a master again; " + other))
 	}
 	if im.server.cluster {
 		add(errors.New("a node of a cluster cannot be made a replica from outside; " + other))

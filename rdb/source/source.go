@@ -93,8 +93,11 @@ const (
 )
 
 // Download writes what a URL has to w. A transfer that breaks goes on where it stopped, where the server can do that. Errors
-// do not hold what NameOf leaves out. progress may be nil; total is 0 where it is not known.
+// do not hold what NameOf leaves out. client and progress may be nil; total is 0 where it is not known.
 func Download(ctx context.Context, client *http.Client, text string, w io.Writer, progress func(done, total int64)) error {
+	if client == nil {
+		client = http.DefaultClient
+	}
 	d := &download{client: client, url: text, w: w, progress: progress}
 	backoff := firstBackoff
 	for try := 1; ; try++ {
