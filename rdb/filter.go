@@ -25,7 +25,7 @@ type Filter struct {
 // TTL says what becomes of a key's expiry. The zero value keeps it.
 type TTL struct {
 	None bool          // keys never expire
-	Max  time.Duration // keys expire so long after [Filter.Now] at the latest; 0 for no such limit
+	Max  time.Duration // keys expire so long after [Filter.Now], which must be set, at the latest; 0 for no such limit
 }
 
 // Verdict is what [Filter.Apply] says of an entry.
@@ -57,9 +57,9 @@ func (f *Filter) Apply(e *Entry) Verdict {
 	case AuxEntry:
 		return Kept
 	case FunctionEntry:
-		return f.type_("function")
+		return f.kind("function")
 	case ModuleAuxEntry:
-		return f.type_("module")
+		return f.kind("module")
 	case ResizeEntry:
 		if !f.keepsAll() {
 			return Filtered
@@ -75,7 +75,7 @@ func (f *Filter) Apply(e *Entry) Verdict {
 	return Kept
 }
 
-func (f *Filter) type_(kind string) Verdict {
+func (f *Filter) kind(kind string) Verdict {
 	if len(f.Types) > 0 && !slices.Contains(f.Types, kind) {
 		return Filtered
 	}
@@ -90,7 +90,7 @@ func (f *Filter) key(e *Entry) Verdict {
 		slices.ContainsFunc(f.Exclude, matches):
 		return Filtered
 	}
-	if v := f.type_(e.Type.Kind()); v != Kept {
+	if v := f.kind(e.Type.Kind()); v != Kept {
 		return v
 	}
 	if !f.Now.IsZero() && e.Expiry != 0 && e.Expiry <= f.Now.UnixMilli() {

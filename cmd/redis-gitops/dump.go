@@ -24,8 +24,8 @@ FILE is written whole or not at all, and its checksum is verified before; .gz or
 output. It is for its owner's eyes only.
 
 The server makes a child process for the dump, and a user needs the right to it: ACL SETUSER NAME +psync +replconf +ping +info +role.
-Providers may forbid that. With --scan, the keys are then read one by one: slower, and not of one moment, so that what is
-written meanwhile is in the dump or not.
+Providers may forbid that. With --scan, the keys are then read one by one: slower, with up to 150 bytes of memory for each
+key, and not of one moment, so that what is written meanwhile is in the dump or not.
 
 Examples:
   redis-gitops dump redis://localhost:6379 dump.rdb

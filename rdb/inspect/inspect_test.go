@@ -410,3 +410,26 @@ func TestFormat(t *testing.T) {
 		}
 	}
 }
+
+// FuzzInspect: any bytes are counted and shown, or refused; the page never has a tag of theirs.
+func FuzzInspect(f *testing.F) {
+	f.Add(sample(f))
+	f.Add([]byte("REDIS0011\x00\x08<script>\x01v\xff\x00\x00\x00\x00\x00\x00\x00\x00"))
+	f.Add([]byte("REDIS0011\xfe\x05\x01\x04a:b:\x02\x01a\x01b\xff\x00\x00\x00\x00\x00\x00\x00\x00more"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		info, err := Inspect(bytes.NewReader(data), Options{Now: now, Prefixes: 4, Top: 2, AtDump: true})
+		if err != nil {
+			return
+		}
+		var page, lines strings.Builder
+		if err := errors.Join(info.WriteHTML(&page, "dump.rdb"), info.WriteText(&lines, "dump.rdb")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := json.Marshal(info); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.ToLower(page.String()), "<script") || strings.Contains(lines.String(), "\x1b") {
+			t.Error("a key is shown unescaped")
+		}
+	})
+}
