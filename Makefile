@@ -43,7 +43,7 @@ test: tools vet
 # The hooks with the real pre-commit, and the scripts of action.yml and of the GitLab component, on a clone of the last commit.
 integration:
 	go vet -tags integration ./internal/citest
-	go test -tags integration -count=1 ./internal/citest
+	go test -tags integration -count=1 -timeout 40m ./internal/citest
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo

@@ -17,18 +17,16 @@ func TestPreCommit(t *testing.T) {
 		t.Skip("pre-commit is not installed; make integration installs it")
 	}
 	env := world(t)
-	clone, commit := source(t, env)
-	must(t, clone, env, "pre-commit", "validate-manifest", ".pre-commit-hooks.yaml")
-	bin := t.TempDir()
-	tool := build(t, env, clone, bin)
+	m := source(t, env)
+	must(t, m.clone, env, "pre-commit", "validate-manifest", ".pre-commit-hooks.yaml")
 	for _, hook := range []string{"redis-gitops-lint", "redis-gitops-lint-system"} {
 		t.Run(hook, func(t *testing.T) {
 			env := env
 			if strings.HasSuffix(hook, "-system") {
-				env = append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+				env = append(env, "PATH="+m.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			}
-			dir := devops(t, env, tool)
-			write(t, dir, ".pre-commit-config.yaml", fmt.Sprintf("repos:\n  - repo: %s\n    rev: %s\n    hooks:\n      - id: %s\n", clone, commit, hook))
+			dir := devops(t, env, m.tool)
+			write(t, dir, ".pre-commit-config.yaml", fmt.Sprintf("repos:\n  - repo: %s\n    rev: %s\n    hooks:\n      - id: %s\n", m.clone, m.commit, hook))
 			must(t, dir, env, "git", "add", "--all")
 			must(t, dir, env, "pre-commit", "install", "--install-hooks")
 
@@ -52,7 +50,7 @@ func TestPreCommit(t *testing.T) {
 			must(t, dir, env, "git", "checkout", "--quiet", "HEAD", "--", ".")
 
 			// As a hook, Git gives the process an index of its own; --new-from-rev has to work there.
-			write(t, dir, ".pre-commit-config.yaml", fmt.Sprintf("repos:\n  - repo: %s\n    rev: %s\n    hooks:\n      - id: %s\n        args: [--new-from-rev, HEAD]\n", clone, commit, hook))
+			write(t, dir, ".pre-commit-config.yaml", fmt.Sprintf("repos:\n  - repo: %s\n    rev: %s\n    hooks:\n      - id: %s\n        args: [--new-from-rev, HEAD]\n", m.clone, m.commit, hook))
 			spoil(t, dir)
 			r = run(t, dir, env, "git", "commit", "--all", "--message=new")
 			if r.code == 0 || !strings.Contains(r.out, fmt.Sprintf("%s:%d:", valuesFile, line)) {
@@ -68,11 +66,9 @@ func TestSkeletonHook(t *testing.T) {
 		t.Skip("pre-commit is not installed; make integration installs it")
 	}
 	env := world(t)
-	clone, _ := source(t, env)
-	bin := t.TempDir()
-	tool := build(t, env, clone, bin)
-	env = append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	dir := devops(t, env, tool)
+	m := source(t, env)
+	env = append(env, "PATH="+m.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	dir := devops(t, env, m.tool)
 	if _, err := os.Stat(filepath.Join(dir, ".pre-commit-config.yaml")); err != nil {
 		t.Fatal(err)
 	}

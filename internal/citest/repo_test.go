@@ -66,9 +66,30 @@ func world(t *testing.T) []string {
 	return env
 }
 
-// source gives a clone of this repository at the last commit, as other machines get it.
-func source(t *testing.T, env []string) (dir, commit string) {
+// machine is what all tests share, because a build in another folder compiles the project anew.
+type machine struct{ clone, commit, bin, tool string }
+
+var prepared machine
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "redis-gitops-citest-*")
+	if err != nil {
+		panic(err)
+	}
+	prepared.clone, prepared.bin = filepath.Join(dir, "redis-gitops"), filepath.Join(dir, "bin")
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// source gives a clone of this repository at the last commit, as other machines get it, and the tool built of it.
+func source(t *testing.T, env []string) machine {
 	t.Helper()
+	if prepared.tool != "" {
+		return prepared
+	}
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -76,17 +97,12 @@ func source(t *testing.T, env []string) (dir, commit string) {
 	if r := run(t, root, env, "git", "rev-parse", "--git-dir"); r.code != 0 {
 		t.Skipf("not a Git checkout: %s", r.out)
 	}
-	dir = filepath.Join(t.TempDir(), "redis-gitops")
-	must(t, ".", env, "git", "clone", "--quiet", "--no-hardlinks", root, dir)
-	return dir, must(t, dir, env, "git", "rev-parse", "HEAD")
-}
-
-// build builds the tool of a clone into a folder.
-func build(t *testing.T, env []string, dir, bin string) string {
-	t.Helper()
-	tool := filepath.Join(bin, "redis-gitops")
-	must(t, dir, env, "go", "build", "-o", tool, "./cmd/redis-gitops")
-	return tool
+	must(t, ".", env, "git", "clone", "--quiet", "--no-hardlinks", root, prepared.clone)
+	prepared.commit = must(t, prepared.clone, env, "git", "rev-parse", "HEAD")
+	tool := filepath.Join(prepared.bin, "redis-gitops")
+	must(t, prepared.clone, env, "go", "build", "-o", tool, "./cmd/redis-gitops")
+	prepared.tool = tool
+	return prepared
 }
 
 // devops makes a repository with a Redis, as users have them, with one commit.

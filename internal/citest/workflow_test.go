@@ -184,16 +184,15 @@ deny contains {"message": "the repository's own rule", "path": ["spec"]}
 
 func TestAction(t *testing.T) {
 	env := world(t)
-	clone, _ := source(t, env)
-	tool := build(t, env, clone, t.TempDir())
-	dir := devops(t, env, tool)
+	m := source(t, env)
+	dir := devops(t, env, m.tool)
 	reset := func() {
 		must(t, dir, env, "git", "checkout", "--quiet", "HEAD", "--", ".")
 		must(t, dir, env, "git", "clean", "-qfdx")
 	}
 	here := map[string]string{"github.event_name": "push", "github.repository": "us/devops"}
 	temp := t.TempDir()
-	r := &runner{env: env, clone: clone, contexts: here, temp: temp}
+	r := &runner{env: env, clone: m.clone, contexts: here, temp: temp}
 
 	t.Run("clean", func(t *testing.T) {
 		got := r.run(t, dir, map[string]string{"fail-on": "error"})
@@ -250,7 +249,7 @@ func TestAction(t *testing.T) {
 			{"pull_request", "stranger/devops", "always", true},
 			{"push", "", "never", false},
 		} {
-			r := &runner{env: env, clone: clone, temp: temp, contexts: map[string]string{"github.event_name": tt.event, "github.repository": "us/devops", "github.event.pull_request.head.repo.full_name": tt.head}}
+			r := &runner{env: env, clone: m.clone, temp: temp, contexts: map[string]string{"github.event_name": tt.event, "github.repository": "us/devops", "github.event.pull_request.head.repo.full_name": tt.head}}
 			got := r.run(t, dir, map[string]string{"repo-code": tt.repoCode})
 			if ran := strings.Contains(got.out, "the repository's own rule"); ran != tt.runs || got.code == 2 {
 				t.Errorf("%+v: the repository's rule ran: %v, exit code %d\n%s", tt, ran, got.code, got.out)
@@ -288,7 +287,7 @@ func TestAction(t *testing.T) {
 		}
 	})
 	t.Run("release", func(t *testing.T) {
-		binary, err := os.ReadFile(tool)
+		binary, err := os.ReadFile(m.tool)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +306,7 @@ func TestAction(t *testing.T) {
 		if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r := &runner{env: append(append([]string{}, env...), "CURL_CA_BUNDLE="+ca), clone: clone, temp: t.TempDir(), contexts: here, override: map[string]string{"RELEASES": server.URL}}
+		r := &runner{env: append(append([]string{}, env...), "CURL_CA_BUNDLE="+ca), clone: m.clone, temp: t.TempDir(), contexts: here, override: map[string]string{"RELEASES": server.URL}}
 		if got := r.run(t, dir, map[string]string{"version": "v9.8.7", "sha256": hex.EncodeToString(sum[:])}); got.code != 0 {
 			t.Errorf("the right checksum: exit code %d\n%s", got.code, got.out)
 		}
@@ -391,8 +390,8 @@ func tarball(t *testing.T, name string, data []byte) []byte {
 // TestSkeletonWorkflow runs the workflow that init writes, with the action of this commit.
 func TestSkeletonWorkflow(t *testing.T) {
 	env := world(t)
-	clone, _ := source(t, env)
-	dir := devops(t, env, build(t, env, clone, t.TempDir()))
+	m := source(t, env)
+	dir := devops(t, env, m.tool)
 	var w struct {
 		Jobs map[string]struct{ Steps []step }
 	}
@@ -400,7 +399,7 @@ func TestSkeletonWorkflow(t *testing.T) {
 	if len(w.Jobs) != 1 {
 		t.Fatalf("%d jobs", len(w.Jobs))
 	}
-	r := &runner{env: env, clone: clone, temp: t.TempDir(), contexts: map[string]string{"github.event_name": "push", "github.repository": "us/devops"}}
+	r := &runner{env: env, clone: m.clone, temp: t.TempDir(), contexts: map[string]string{"github.event_name": "push", "github.repository": "us/devops"}}
 	for _, j := range w.Jobs {
 		path, scripts := "", 0
 		for _, s := range j.Steps {
@@ -499,18 +498,17 @@ func gitlab(t *testing.T, env []string, file, dir string, inputs map[string]stri
 
 func TestGitLab(t *testing.T) {
 	env := world(t)
-	clone, commit := source(t, env)
-	tool := build(t, env, clone, t.TempDir())
-	dir := devops(t, env, tool)
+	m := source(t, env)
+	dir := devops(t, env, m.tool)
 	// The module is asked of Git and not of the proxy, and Git finds the clone behind its address.
 	env = append(env, "GOPRIVATE=github.com/redis-gitops/redis-gitops", "TMPDIR="+t.TempDir(),
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://"+clone+".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/redis-gitops/redis-gitops")
-	inputs := map[string]string{"version": commit}
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://"+m.clone+".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/redis-gitops/redis-gitops")
+	inputs := map[string]string{"version": m.commit}
 	if r, j := gitlab(t, env, filepath.Join(dir, ".gitlab-ci.yml"), dir, nil); r.code != 0 || len(j.Artifacts.Reports) != 2 {
 		t.Errorf("what init writes: exit code %d\n%s", r.code, r.out)
 	}
 
-	file := filepath.Join(clone, "templates", "redis-gitops.yml")
+	file := filepath.Join(m.clone, "templates", "redis-gitops.yml")
 	r, j := gitlab(t, env, file, dir, inputs)
 	if r.code != 0 {
 		t.Fatalf("clean: exit code %d\n%s", r.code, r.out)
