@@ -182,6 +182,7 @@ func (e *engine) parse(s *source) error {
 		e.mark(n, tree.Root)
 	}
 	e.set.Funcs(e.used)
+	s.facts.ranges = nil // it would keep the parse trees
 	return nil
 }
 

@@ -149,6 +149,16 @@ func (cr *chartRun) words(s *source, at failurePlace, message string) string {
 	}
 	r, missing := cr.culprit(s, at)
 	if missing == nil {
+		if typed != nil && typed[1] != "" {
+			if path := cr.ofKind(s, at, typed[2]); path != nil {
+				v, _ := lookupValue(s.chart.scope, path)
+				advice := "change it"
+				if typed[1] == "string" && kindOf(v) == "a number" {
+					advice = "quote it"
+				}
+				return fmt.Sprintf(".Values.%s is %s where %s is expected; %s in %s", strings.Join(path, "."), kindOf(v), article(typed[1]), advice, cr.setAt(s.chart, path))
+			}
+		}
 		switch {
 		case nilAt != nil:
 			return fmt.Sprintf("nothing has a field %q here: what is before it has no value; set it, or guard it with \"if\" or \"with\"", nilAt[1])
@@ -220,6 +230,19 @@ func (cr *chartRun) culprit(s *source, at failurePlace) (read, missing []string)
 		return nil, nil
 	}
 	return s.facts.reads[best].path, missing
+}
+
+// ofKind gives the value that a line reads and that is of a Go type.
+func (cr *chartRun) ofKind(s *source, at failurePlace, kind string) []string {
+	if s.facts == nil || s.chart == nil {
+		return nil
+	}
+	for _, r := range s.facts.reads {
+		if v, ok := lookupValue(s.chart.scope, r.path); ok && s.line(r.offset) == at.line && fmt.Sprintf("%T", v) == kind {
+			return r.path
+		}
+	}
+	return nil
 }
 
 // firstMissing gives the shortest part of a path that has no value, or has one that is no mapping although the path goes

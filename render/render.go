@@ -88,9 +88,17 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 	cr.engine = e
 	defer func() { cr.engine = nil }()
 	l.render(ctx, cr, t, opts)
-	cr.sources = e.sources
+	root.forget()
 	result.Chart.reads(cr)
 	return nil
+}
+
+// forget drops what only templates need.
+func (c *chart) forget() {
+	c.data, c.templates, c.files = nil, nil, nil
+	for _, d := range c.deps {
+		d.forget()
+	}
 }
 
 // unreadable gives an error for a folder that cannot be read at all.
