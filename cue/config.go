@@ -88,6 +88,9 @@ func (c *Config) Position(path ...string) diag.Position { return c.doc.at(path) 
 
 // Written says whether the configuration says something about a path, such as ("operator"), or leaves it to the defaults.
 func (c *Config) Written(path ...string) bool {
+	if c.doc == nil { // not loaded from a file
+		return false
+	}
 	_, written := c.doc.values[strings.Join(path, "\x00")]
 	return written
 }

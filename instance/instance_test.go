@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +120,8 @@ func TestRecognise(t *testing.T) {
 		{"a chart of that name from elsewhere", "kind: Application\nspec: {source: {chart: redis-operator, repoURL: 'https://example.com/charts', targetRevision: 0.20.3}}", ""},
 		{"flux", "kind: HelmRepository\nmetadata: {name: r}\nspec: {url: 'https://spotahome.github.io/redis-operator'}\n---\nkind: HelmRelease\nmetadata: {namespace: flux}\nspec: {targetNamespace: ops, chart: {spec: {chart: redis-operator, version: 3.2.7, sourceRef: {kind: HelmRepository, name: r}}}}", "spotahome 1.2.4 (3.2.7) in ops"},
 		{"flux oci", "kind: HelmRepository\nmetadata: {name: r}\nspec: {url: 'oci://ghcr.io/saremox/redis-operator/charts'}\n---\nkind: HelmRelease\nspec: {chart: {spec: {chart: redis-operator, version: 4.1.0, sourceRef: {kind: HelmRepository, name: r}}}}", "saremox 4.0.0 (4.1.0) in "},
+		{"a version before the first", "kind: Deployment\nspec: {template: {spec: {containers: [{image: 'ghcr.io/buildio/redis-operator:1.7.0'}]}}}", "saremox 1.4.0 (1.7.0) in "},
+		{"a version before all", "kind: Deployment\nspec: {template: {spec: {containers: [{image: 'quay.io/spotahome/redis-operator:v1.0.0'}]}}}", "spotahome 1.2.4 (v1.0.0) in "},
 		{"flux git", "kind: GitRepository\nmetadata: {name: r}\nspec: {url: 'ssh://git@github.com/powerhome/redis-operator'}\n---\nkind: Kustomization\napiVersion: kustomize.toolkit.fluxcd.io/v1\nspec: {sourceRef: {kind: GitRepository, name: r}, targetNamespace: ops}", "powerhome  () in ops"},
 		{"deployment", "kind: Deployment\nmetadata: {namespace: ops}\nspec: {template: {spec: {containers: [{image: 'quay.io/spotahome/redis-operator:v1.2.4@sha256:00'}]}}}", "spotahome 1.2.4 (v1.2.4) in ops"},
 		{"deployment on docker hub", "kind: Deployment\nspec: {template: {spec: {containers: [{image: 'docker.io/powerhome/redis-operator:v4.3.2'}]}}}", "powerhome 4.3.2 (v4.3.2) in "},
@@ -131,5 +136,101 @@ func TestRecognise(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Whatever the documents are, the answer is instances, and texts that hold nothing of theirs but names.
+func TestNonsense(t *testing.T) {
+	var docs []Document
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range archive.Files {
+			if f.Name != "want.json" {
+				docs = append(docs, documents(t, f.Name, "default", f.Data)...)
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	junk := []any{nil, true, 7, -1, int64(1) << 40, 0.5, "", "x", "${IFS}`id`\"'\n", strings.Repeat("a", 300), []any{}, []any{map[string]any{"name": 1}}, map[string]any{}, map[string]any{"name": []any{}}}
+	all := operators(t)
+	found, texts := 0, 0
+	for range 2000 {
+		var damaged []Document
+		for range 4 {
+			d := docs[r.IntN(len(docs))]
+			d.Object = clone(d.Object).(map[string]any)
+			for range 1 + r.IntN(3) {
+				damage(r, d.Object, junk)
+			}
+			damaged = append(damaged, d)
+		}
+		for _, in := range Find(damaged, all, Options{Found: Recognise(damaged, all)}) {
+			found++
+			for _, format := range Formats() {
+				text, err := in.Client(format, ClientOptions{Sentinel: r.IntN(2) == 0})
+				if err != nil {
+					continue
+				}
+				texts++
+				if format != "json" && (strings.Contains(text, "IFS") || strings.Contains(text, "`id`")) {
+					t.Fatalf("%s of %+v:\n%s", format, in, text)
+				}
+			}
+		}
+	}
+	if found < 500 || texts < 500 {
+		t.Errorf("%d instances and %d texts are too few to tell", found, texts)
+	}
+}
+
+func clone(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range data {
+			out[key] = clone(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(data))
+		for i := range data {
+			out[i] = clone(data[i])
+		}
+		return out
+	}
+	return data
+}
+
+// damage puts junk somewhere below a mapping.
+func damage(r *rand.Rand, at map[string]any, junk []any) {
+	keys := slices.Sorted(maps.Keys(at))
+	if len(keys) == 0 {
+		at["name"] = junk[r.IntN(len(junk))]
+		return
+	}
+	key := keys[r.IntN(len(keys))]
+	switch child := at[key].(type) {
+	case map[string]any:
+		if r.IntN(5) > 0 {
+			damage(r, child, junk)
+			return
+		}
+	case []any:
+		if len(child) > 0 {
+			if sub, ok := child[r.IntN(len(child))].(map[string]any); ok && r.IntN(5) > 0 {
+				damage(r, sub, junk)
+				return
+			}
+		}
+	}
+	if key != "kind" && key != "apiVersion" {
+		at[key] = clone(junk[r.IntN(len(junk))])
 	}
 }

@@ -240,14 +240,15 @@ func location(url string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(url, "git::"), "/"), ".git")
 }
 
-// nearestVersion gives the last of the known versions, oldest first, that is not later than one as it is written, such as
-// v1.2.4; the first one when all are later, and "" when it is no number.
+// nearestVersion gives the last of the known versions that is not later than one as it is written, such as v1.2.4; the
+// first of all when it is older than they are, and "" when it is no number.
 func nearestVersion(known []string, written string) string {
 	if !releaseNumber.MatchString(written) {
 		return ""
 	}
-	best := known[0]
-	for _, v := range known {
+	sorted := slices.SortedFunc(slices.Values(known), compareVersions)
+	best := sorted[0]
+	for _, v := range sorted {
 		if compareVersions(v, written) <= 0 {
 			best = v
 		}

@@ -7,15 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/redis-gitops/redis-gitops/instance"
 )
 
 // A language runs printed code in a program that writes a counter until it is ended, and prints "ok N" for each number that
@@ -151,22 +151,87 @@ func available(format string) bool {
 	return true
 }
 
-func (g *group) instance() *instance.Instance {
-	in := &instance.Instance{
-		Name: "shop", Kind: "RedisFailover",
-		Write:    &instance.Endpoint{Host: "127.0.0.1", Port: g.redises[0]},
-		Sentinel: &instance.Sentinel{Endpoint: instance.Endpoint{Host: "127.0.0.1", Port: g.sentinels[0]}, Master: "mymaster"},
+// manifests are a replication with three sentinels of their own, the one kind whose sentinels have hosts each.
+const manifests = `apiVersion: redis.redis.opstreelabs.in/v1beta2
+kind: RedisReplication
+metadata: {name: shop, namespace: default}
+spec: {clusterSize: 2, kubernetesConfig: {%s}}
+---
+apiVersion: redis.redis.opstreelabs.in/v1beta2
+kind: RedisSentinel
+metadata: {name: shop, namespace: default}
+spec: {clusterSize: 3, redisSentinelConfig: {redisReplicationName: shop, masterGroupName: mymaster}, kubernetesConfig: {%s}}
+`
+
+// print gives what the tool prints for the group, with the addresses of its processes in the place of those of Services.
+func (g *group) print(t *testing.T, args ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	secret := func(password, name string) string {
+		if password == "" {
+			return ""
+		}
+		return "redisSecret: {name: " + name + ", key: password}"
 	}
-	for _, port := range g.sentinels {
-		in.Sentinel.Hosts = append(in.Sentinel.Hosts, "127.0.0.1:"+strconv.Itoa(port))
+	text := fmt.Sprintf(manifests, secret(g.password, "shop"), secret(g.sentinelPassword, "shop-sentinel"))
+	for name, text := range map[string]string{".redis-gitops.yaml": "", "redis.yaml": text} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if g.password != "" {
-		in.Auth = &instance.Auth{Secret: "shop", Key: "password"}
+	var stderr strings.Builder
+	c := exec.Command(tool(t), append([]string{"-q", "-C", dir}, args...)...)
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
 	}
-	if g.sentinelPassword != "" {
-		in.Sentinel.Auth = &instance.Auth{Secret: "shop-sentinel", Key: "password"}
+	printed := local(string(out), "shop-master.default.svc", 6379, g.redises[0])
+	for i, port := range g.sentinels {
+		printed = local(printed, fmt.Sprintf("shop-sentinel-%d.shop-sentinel-headless.default.svc", i), 26379, port)
 	}
-	return in
+	if strings.Contains(printed, ".svc") {
+		t.Fatalf("a host is left in\n%s", printed)
+	}
+	return printed
+}
+
+// local puts a process on loopback in the place of a Service: X:26379, "X", 26379, and so on.
+func local(text, host string, servicePort, port int) string {
+	address := regexp.MustCompile(regexp.QuoteMeta(host) + `("?[:,]\s*(?:port[:=] ?)?)` + strconv.Itoa(servicePort))
+	return address.ReplaceAllString(text, fmt.Sprintf("127.0.0.1${1}%d", port))
+}
+
+// tool builds the command once. It does not come from a Go import: this module would need all that the tool needs.
+func tool(t *testing.T) string {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "clientcheck-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "redis-gitops")
+	c := exec.Command("go", "build", "-o", binary, "./cmd/redis-gitops")
+	c.Dir = filepath.Join("..", "..")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return binary, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binary, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(binary))
+	}
+	os.Exit(code)
 }
 
 // Each client connects by the printed code, with and without passwords, and goes on after a failover.
@@ -183,10 +248,7 @@ func TestClients(t *testing.T) {
 				if !available(l.format) {
 					continue
 				}
-				code, err := g.instance().Client(l.format, instance.ClientOptions{Sentinel: true})
-				if err != nil {
-					t.Fatal(err)
-				}
+				code := g.print(t, "sentinel-url", "shop", "--format", l.format)
 				programs[l.format] = g.run(t, l, code)
 				programs[l.format].written(t, 3)
 			}
@@ -224,10 +286,7 @@ func TestDirect(t *testing.T) {
 			if !available(l.format) {
 				t.Skipf("the client library of format %s is not installed", l.format)
 			}
-			code, err := g.instance().Client(l.format, instance.ClientOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			code := g.print(t, "url", "shop", "--format", l.format)
 			g.run(t, l, code).written(t, 3)
 		})
 	}
@@ -312,24 +371,19 @@ func (p *program) written(t *testing.T, n int) int {
 func TestURL(t *testing.T) {
 	for _, password := range []string{"", "plain", "p@ss/w:rd %&+=#?"} {
 		g := startGroup(t, password, "")
-		in := g.instance()
-		text, err := in.Client("url", instance.ClientOptions{Password: &password})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if password == "" {
-			if text, err = in.Client("url", instance.ClientOptions{}); err != nil {
+		args := []string{"url", "shop"}
+		if password != "" {
+			file := filepath.Join(t.TempDir(), "password")
+			if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			args = append(args, "--password-file", file)
 		}
-		ping(t, strings.TrimSpace(text))
+		ping(t, strings.TrimSpace(g.print(t, args...)))
 		if strings.ContainsAny(password, "@/") {
 			continue // Kubernetes expands a password as it is, which is why the code formats read it for themselves
 		}
-		env, err := in.Client("env", instance.ClientOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		env := g.print(t, "url", "shop", "--format", "env")
 		ping(t, expand(t, env, password)["REDIS_URL"])
 	}
 }
