@@ -174,7 +174,7 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 			charts[dir] = mergeCharts(charts[dir], u.chart)
 		}
 	}
-	applications := []any{}
+	applications, chance := []any{}, []any{}
 	for _, dir := range seenDir {
 		name, isApp := dirs[dir]
 		if !isApp && kinds[dir] == repo.Plain {
@@ -189,6 +189,9 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 			templates = append(templates, f)
 			if h := l.header(f); h != nil && isApp {
 				headers = append(headers, h)
+			}
+			if t := l.chance(f); t != nil {
+				chance = append(chance, t)
 			}
 		}
 		a["templates"], a["headers"] = nonNil(templates), nonNil(headers)
@@ -219,8 +222,17 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.rest = map[string]any{"applications": applications, "documents": documents, "generators": generators, "files": files, "redis": redis}
+	m.rest = map[string]any{"applications": applications, "documents": documents, "generators": generators, "files": files, "redis": redis, "templates": chance}
 	return m, nil
+}
+
+// chance gives the text of a template that calls a function of chance, which only its text shows; nil for all others.
+func (l *linter) chance(file string) map[string]any {
+	src, err := l.repo.ReadFile(file)
+	if err != nil || !strings.Contains(string(src), "rand") && !strings.Contains(string(src), "uuidv4") {
+		return nil
+	}
+	return map[string]any{"file": file, "text": string(src)}
 }
 
 // header gives the example values in the comment on top of a template, which its generator wrote; nil when there is none.

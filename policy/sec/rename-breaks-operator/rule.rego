@@ -7,7 +7,6 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: removes the entry
 #   remediation: Rename only commands such as FLUSHALL, FLUSHDB, KEYS and DEBUG; restrict the others by an ACL.
 #   since: 0.1.0
 #   references:
@@ -25,7 +24,6 @@ needed := {
 deny contains {
 	"message": sprintf("the operator and the sentinels need %s; remove this entry", [upper(rename.from)]),
 	"path": ["spec", "redis", "customCommandRenames", i, "from"],
-	"fix": {"path": ["spec", "redis", "customCommandRenames", i], "op": "remove"},
 } if {
 	some i, rename in input.spec.redis.customCommandRenames
 	upper(rename.from) in needed
