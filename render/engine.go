@@ -295,6 +295,11 @@ func (e *engine) tick() error {
 	return nil
 }
 
+// spent says that there is no time or room left for another file.
+func (e *engine) spent() bool {
+	return e.written > MaxOutput || e.made > maxMade || e.ctx.Err() != nil || time.Now().After(e.deadline)
+}
+
 var noValue = []byte("<no value>")
 
 // output is what a file's templates write, and where each part of it comes from.
@@ -459,7 +464,7 @@ func guard(list *parse.ListNode) {
 
 // execute runs a file's templates.
 func (e *engine) execute(s *source, data any) (out *output, err error) {
-	out = &output{engine: e, text: make([]byte, 0, len(s.text)+len(s.text)/4), marks: make([]mark, 0, len(s.starts))}
+	out = &output{engine: e, last: -1, text: make([]byte, 0, len(s.text)+len(s.text)/4), marks: make([]mark, 0, len(s.starts))}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the template failed: %v", r)

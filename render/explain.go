@@ -113,7 +113,7 @@ func (cr *chartRun) explain(s *source, err error, out *output) Problem {
 		p.Position = at
 		s = of
 	}
-	if len(f.places) == 0 && out != nil && len(cr.engine.pieces) > 0 { // what was written last is where it was
+	if len(f.places) == 0 && out != nil && out.last >= 0 { // what was written last is where it was
 		m := cr.engine.pieces[out.last]
 		p.Position = cr.sources[m.source].position(int(m.offset))
 	}

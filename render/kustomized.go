@@ -22,7 +22,6 @@ type kustomized struct {
 	base      *yaml.Node // the object as it was; nil when it was generated
 	generator *yaml.Node // the entry that generated it
 	file      string     // of base or generator
-	found     *yaml.Node // what the last origin is of
 }
 
 // step is a part of a path: a key, or an element of a list with what names it there.
@@ -140,16 +139,21 @@ func (kr *kustomized) origin(r *Resource, n *yaml.Node) Origin {
 	if isKey {
 		value = way[len(way)-1].node
 	}
-	o := kr.find(way, value, isKey)
-	o.Literal = o.Literal && (n.Kind != yaml.ScalarNode || kr.found.Kind == yaml.ScalarNode && kr.found.Value == n.Value)
+	file, at, literal := kr.find(way, value, isKey)
+	if at == nil {
+		return Origin{Source: diag.Position{File: file}}
+	}
+	o := Origin{Source: diag.Position{File: file, Line: at.Line, Column: at.Column}}
+	o.EndLine, o.EndColumn = endOf(kr.run.sources[file], at)
+	o.Literal = literal && (n.Kind != yaml.ScalarNode || at.Kind == yaml.ScalarNode && at.Value == n.Value)
 	return o
 }
 
-// find gives the place where something is set, and notes the node there.
-func (kr *kustomized) find(way []step, value *yaml.Node, isKey bool) Origin {
+// find gives the file and the node where something is set, and whether it stands there as it is.
+func (kr *kustomized) find(way []step, value *yaml.Node, isKey bool) (file string, at *yaml.Node, literal bool) {
 	for _, l := range slices.Backward(kr.run.layers) {
 		if at := kr.set(l, way, value); at != nil {
-			return kr.at(l.file, at, true)
+			return l.file, at, true
 		}
 		for _, p := range slices.Backward(l.patches) {
 			if !kr.patchedBy(p) {
@@ -159,7 +163,7 @@ func (kr *kustomized) find(way []step, value *yaml.Node, isKey bool) Origin {
 				if isKey && key != nil {
 					v = key
 				}
-				return kr.at(p.file, v, p.literal)
+				return p.file, v, p.literal
 			}
 		}
 	}
@@ -167,34 +171,25 @@ func (kr *kustomized) find(way []step, value *yaml.Node, isKey bool) Origin {
 		key, v, depth := walk(kr.base, way)
 		switch {
 		case depth == len(way) && isKey && key != nil:
-			return kr.at(kr.file, key, true)
+			return kr.file, key, true
 		case depth == len(way):
-			return kr.at(kr.file, v, true)
+			return kr.file, v, true
 		}
 		// What nobody wrote is at what is around it, if that is more than the object.
 		if depth > 0 {
 			if key != nil {
 				v = key
 			}
-			return kr.at(kr.file, v, false)
+			return kr.file, v, false
 		}
 	}
 	if kr.generator != nil {
-		return kr.at(kr.file, kr.generated(way), true)
+		return kr.file, kr.generated(way), true
 	}
 	if kr.base != nil {
-		return kr.at(kr.file, kr.base, false)
+		return kr.file, kr.base, false
 	}
-	kr.found = &yaml.Node{}
-	return Origin{Source: diag.Position{File: kr.file}}
-}
-
-// at makes an origin of a node that is in its place.
-func (kr *kustomized) at(file string, n *yaml.Node, literal bool) Origin {
-	kr.found = n
-	o := Origin{Source: diag.Position{File: file, Line: n.Line, Column: n.Column}, Literal: literal}
-	o.EndLine, o.EndColumn = endOf(kr.run.sources[file], n)
-	return o
+	return kr.file, nil, false
 }
 
 // generated gives the part of a generator's entry that a node is from: the literal or file with its key.

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -203,13 +204,13 @@ type renderedFile struct {
 	text   []byte
 	marks  []mark
 	saved  []int32
+
+	once   sync.Once
 	starts []int // offsets of the lines, once they are asked for
 }
 
 func (f *renderedFile) lines() []int {
-	if f.starts == nil {
-		f.starts = newSource("", "", string(f.text)).starts
-	}
+	f.once.Do(func() { f.starts = newSource("", "", string(f.text)).starts })
 	return f.starts
 }
 

@@ -258,6 +258,9 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 		out, err := e.execute(f.source, f.data)
 		if err != nil {
 			l.add(cr.explain(f.source, err, out))
+			if e.spent() {
+				break // the others would say the same
+			}
 			continue
 		}
 		rendered := &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}

@@ -274,3 +274,36 @@ b: {{ .Values.x | default 1 }}
 		t.Errorf("got %v", g.Problems)
 	}
 }
+
+// TestParallel renders the same targets on several goroutines and wants the same of each.
+func TestParallel(t *testing.T) {
+	charts, kustomizations := open(t, chartArchive), open(t, overlays)
+	outcome := func() string {
+		var b strings.Builder
+		for _, c := range []struct {
+			repo   *repo.Repo
+			target Target
+		}{{charts, Target{Dir: "c", Kind: repo.Chart}}, {kustomizations, Target{Dir: "dev", Kind: repo.Kustomize}}} {
+			result, err := Render(context.Background(), c.repo, c.target, Options{})
+			if err != nil {
+				return err.Error()
+			}
+			b.WriteString(problems(result) + fmt.Sprint(result.Texts()) + strings.Join(result.Files, " "))
+			for _, resource := range result.Resources {
+				_, n := resource.Find("metadata", "name")
+				b.WriteString(n.Value + describe(resource.Origin(n)))
+			}
+		}
+		return b.String()
+	}
+	want := outcome()
+	got := make(chan string)
+	for range 8 {
+		go func() { got <- outcome() }()
+	}
+	for range 8 {
+		if g := <-got; g != want {
+			t.Errorf("got\n%s\nwant\n%s", g, want)
+		}
+	}
+}

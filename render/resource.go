@@ -47,7 +47,8 @@ type Problem struct {
 	Related []diag.Related
 }
 
-// Resource is one Kubernetes object that remembers where each of its nodes comes from.
+// Resource is one Kubernetes object that remembers where each of its nodes comes from. It is safe for use by several
+// goroutines that do not change its nodes.
 type Resource struct {
 	Node *yaml.Node // a mapping, aliases and merge keys resolved
 	File string     // the template or manifest that it is in

@@ -1,6 +1,7 @@
 package helmcheck
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -175,7 +176,7 @@ func helmChart(c *chart.Chart, release string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.Engine{CustomTemplateFuncs: fixed}.Render(c, values)
+	return engine.Engine{CustomTemplateFuncs: fixed}.RenderWithContext(context.Background(), c, values)
 }
 
 func ourTexts(t *testing.T, dir string) (texts map[string]string, notices, problems []string) {
