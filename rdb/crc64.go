@@ -30,8 +30,8 @@ func makeCRCTables() *[16][256]uint64 {
 	return t
 }
 
-// crcUpdate gives the checksum of what gave crc, followed by p.
-func crcUpdate(crc uint64, p []byte) uint64 {
+// crcTable is crcUpdate for any processor.
+func crcTable(crc uint64, p []byte) uint64 {
 	t := crcTables
 	for len(p) >= 16 {
 		c := crc ^ binary.LittleEndian.Uint64(p)

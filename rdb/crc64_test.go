@@ -16,10 +16,17 @@ func TestCRC(t *testing.T) {
 	for i := range data {
 		data[i] = byte(rand.Uint32())
 	}
-	for _, n := range []int{0, 1, 7, 8, 9, 15, 16, 17, 31, 300, len(data)} {
+	lengths := []int{0, 1, 7, 8, 9, 15, 16, 17, 31, 300, len(data)}
+	for n := 100; n < 700; n++ { // around the steps of 64
+		lengths = append(lengths, n)
+	}
+	for _, n := range lengths {
 		want := ^crc64.Update(^uint64(0), table, data[:n])
 		if got := crcUpdate(0, data[:n]); got != want {
 			t.Errorf("%d bytes: got %x, want %x", n, got, want)
+		}
+		if got := crcTable(0, data[:n]); got != want {
+			t.Errorf("%d bytes by tables: got %x, want %x", n, got, want)
 		}
 		cut := n / 3
 		if got := crcUpdate(crcUpdate(0, data[:cut]), data[cut:n]); got != want {

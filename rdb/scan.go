@@ -227,6 +227,9 @@ func (s *Scanner) next() error {
 		case opResize:
 			done, err = true, s.resize()
 		case opAux:
+			if s.version < checksumSince { // fields came with version 7
+				return &Error{e.Offset, fmt.Sprintf("a field that dumps of version %d do not have; the version is damaged, and with it the checksum is lost", s.version), ErrChecksum}
+			}
 			done, err = true, s.aux()
 		case opFunction, opFunctionPre:
 			done, err = true, s.function(op)
@@ -436,12 +439,15 @@ func inKey(err error, key []byte) error {
 	return &Error{e.Offset, where + strings.TrimPrefix(e.Message, endsHere), e.Err}
 }
 
+// checksumSince is the first version with a checksum.
+const checksumSince = 5
+
 // end checks the checksum, which Redis writes since RDB version 5, and as 0 where it is switched off.
 func (s *Scanner) end() error {
 	w := &s.w
 	sum := crcUpdate(w.sum, w.buf[:w.pos])
 	s.sum = sum
-	if s.version < 5 {
+	if s.version < checksumSince {
 		return io.EOF
 	}
 	at := w.offset()

@@ -82,7 +82,7 @@ func (a *app) importCommand() *cobra.Command {
 	flags.BoolVar(&f.yes, "yes", false, "do not ask before --flush")
 	c.MarkFlagsMutuallyExclusive("replace", "skip-existing", "flush")
 	flags.StringVar(&f.method, "method", "auto", "restore, commands (slower, for servers that refuse RESTORE), replication (an empty server loads the dump by itself, in half the time), or auto: restore, and commands for encodings that the target does not know")
-	flags.StringVar(&f.verify, "verify", "sample", "compare afterwards: off, sample (1000 keys and the number of all) or full")
+	flags.StringVar(&f.verify, "verify", "sample", "compare afterwards: off, sample (1000 keys and the number of all) or full; servers before Redis 7.2 take what is compared for used")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "do all but writing")
 	flags.BoolVar(&f.resume, "resume", false, "go on with an import that was interrupted")
 	flags.StringVar(&f.checkpoint, "checkpoint", "", "the file that remembers how far the import is, or none (default: one for this dump and target in the user's folder of states)")

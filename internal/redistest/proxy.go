@@ -124,7 +124,7 @@ func pipe(to, from net.Conn, cutAfter int, delay time.Duration, rate int) (cut b
 		}
 	}()
 	defer func() { close(parcels); <-written }()
-	buf, seen := make([]byte, 16<<10), 0
+	buf, seen := make([]byte, 64<<10), 0
 	for {
 		n, err := from.Read(buf)
 		if cutAfter > 0 && seen+n >= cutAfter {

@@ -172,7 +172,17 @@ func (im *importer) ask(ctx context.Context, args ...string) (any, error) {
 		cancel()
 		var refused redis.Error
 		if err == nil || errors.As(err, &refused) {
-			return reply, err
+			words := strings.Fields(string(refused))
+			if !im.server.cluster || refused.Code() != "MOVED" || len(words) != 3 {
+				return reply, err
+			}
+			im.control.Close() // any node will do, so why not the one that has the slot
+			if im.control, err = im.connect(ctx, words[2]); err != nil {
+				im.control = nil
+				return nil, err
+			}
+			last = refused
+			continue
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

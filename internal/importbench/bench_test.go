@@ -1,0 +1,360 @@
+//go:build bench
+
+package importbench
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/rdbmix"
+	"github.com/redis-gitops/redis-gitops/internal/redistest"
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// Ratios of RedisShake 4.2 and HDT3213/rdb to ready-made RESTORE commands; see the package comment.
+const (
+	shakeRatio = 9.7
+	hdtRatio   = 4.3
+)
+
+// A run is one measurement.
+type run struct {
+	wall, client, server time.Duration // client and server: CPU time
+	rss                  int64         // of the client, in bytes
+}
+
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestImport is a benchmark with a table. BENCH_ROUNDS (3), BENCH_KEYS (1000000) and BENCH_LARGE_KEYS (10000000, 0 for none)
+// change its size. The methods take turns, so that another load on the machine hits all alike; medians are told.
+func TestImport(t *testing.T) {
+	rounds, keys, many := number(t, "BENCH_ROUNDS", 3), number(t, "BENCH_KEYS", 1_000_000), number(t, "BENCH_LARGE_KEYS", 10_000_000)
+	dir := t.TempDir()
+	tool := filepath.Join(dir, "redis-gitops")
+	if out, err := exec.Command("go", "build", "-o", tool, "../../cmd/redis-gitops").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	file, size := generate(t, dir, keys)
+	ready, count := bake(t, file)
+	scan(t, file, size)
+
+	s := redistest.Start(t)
+	near, far := redistest.StartProxy(t, s.Addr()), redistest.StartProxy(t, s.Addr())
+	far.Set(redistest.Toxic{Delay: 10 * time.Millisecond})
+	ours := func(url string, flags ...string) func() run {
+		return func() run {
+			args := append([]string{"import", file, url, "--checkpoint", filepath.Join(dir, "checkpoint.json"), "--progress", "none"}, flags...)
+			return measure(t, s, keys, tool, args...)
+		}
+	}
+	ways := []struct {
+		name string
+		run  func() run
+	}{
+		{"the server loads the file (limit 1)", func() run { return load(t, file) }},
+		{"ready RESTORE commands, 2 connections (limit 2)", func() run { return blast(t, s, ready, count, keys) }},
+		{"import", ours(s.URL())},
+		{"import, 1 connection", ours(s.URL(), "--connections", "1")},
+		{"import, 4 connections", ours(s.URL(), "--connections", "4")},
+		{"import --verify full", ours(s.URL(), "--verify", "full")},
+		{"import --method commands", ours(s.URL(), "--method", "commands")},
+		{"import --method replication", ours(s.URL(), "--method", "replication")},
+		{"import, through a proxy", ours("redis://" + near.Addr)},
+		{"import, through a proxy with 20 ms of round trip", ours("redis://" + far.Addr)},
+	}
+	results := make([][]run, len(ways))
+	for range rounds {
+		for i, w := range ways {
+			s.Do("FLUSHALL")
+			results[i] = append(results[i], w.run())
+		}
+	}
+	medians := make([]run, len(ways))
+	var table strings.Builder
+	fmt.Fprintf(&table, "%d keys, %d bytes; medians of %d rounds in turn\n", keys, size, rounds)
+	fmt.Fprintf(&table, "%-50s %8s %10s %9s %11s %11s %9s  %s\n", "", "wall s", "keys/s", "/limit 2", "client CPU", "server CPU", "RSS MB", "all runs")
+	for i, w := range ways {
+		m := median(results[i])
+		medians[i] = m
+		var all []string
+		for _, r := range results[i] {
+			all = append(all, fmt.Sprintf("%.2f", r.wall.Seconds()))
+		}
+		fmt.Fprintf(&table, "%-50s %8.2f %10.0f %9.2f %11.2f %11.2f %9.1f  %s\n", w.name, m.wall.Seconds(), float64(keys)/m.wall.Seconds(),
+			m.wall.Seconds()/medians[min(i, 1)].wall.Seconds(), m.client.Seconds(), m.server.Seconds(), float64(m.rss)/(1<<20), strings.Join(all, " "))
+	}
+	limit1, limit2, plain, commands, replication := medians[0].wall, medians[1].wall, medians[2], medians[6].wall, medians[7].wall
+	fmt.Fprintf(&table, "RedisShake 4.2, by its ratio: %.1f s; HDT3213/rdb: %.1f s\n", shakeRatio*limit2.Seconds(), hdtRatio*limit2.Seconds())
+	ratio := func(a, b time.Duration) float64 { return a.Seconds() / b.Seconds() }
+	for _, aim := range []struct {
+		what       string
+		got, limit float64
+	}{
+		{"import / limit 2", ratio(plain.wall, limit2), 1.10},
+		{"CPU of client / of server", ratio(plain.client, plain.server), 0.35},
+		{"RSS in MB", float64(plain.rss) / (1 << 20), 64},
+		{"commands / RedisShake (by its ratio)", ratio(commands, limit2) / shakeRatio, 0.5},
+		{"replication / limit 1", ratio(replication, limit1), 1.5},
+		{"20 ms of round trip / none", ratio(medians[9].wall, medians[8].wall), 1.3},
+	} {
+		verdict := "ok"
+		if aim.got > aim.limit {
+			verdict = "MISSED"
+		}
+		fmt.Fprintf(&table, "%-40s %6.2f, aim %5.2f: %s\n", aim.what, aim.got, aim.limit, verdict)
+	}
+	t.Log("\n" + table.String())
+
+	if many > 0 {
+		large, size := generate(t, dir, many)
+		s.Do("FLUSHALL")
+		r := measure(t, s, many, tool, "import", large, s.URL(), "--checkpoint", filepath.Join(dir, "checkpoint.json"), "--progress", "none")
+		t.Logf("%d keys, %d bytes: %.1f s, client CPU %.1f s, server CPU %.1f s, RSS %.1f MB", many, size, r.wall.Seconds(), r.client.Seconds(), r.server.Seconds(), float64(r.rss)/(1<<20))
+	}
+}
+
+func median(runs []run) run {
+	sorted := slices.Clone(runs)
+	slices.SortFunc(sorted, func(a, b run) int { return int(a.wall - b.wall) })
+	return sorted[len(sorted)/2]
+}
+
+func generate(t *testing.T, dir string, keys int) (string, int64) {
+	t.Helper()
+	name := filepath.Join(dir, fmt.Sprintf("%d.rdb", keys))
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := errors.Join(rdbmix.Write(w, keys), w.Flush(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name, info.Size()
+}
+
+// bake makes the RESTORE commands beforehand, for two connections.
+func bake(t *testing.T, file string) (ready [2][]byte, count [2]int) {
+	t.Helper()
+	n := 0
+	scanFile(t, file, rdb.Options{SkipChecksum: true}, func(e *rdb.Entry) {
+		if e.Kind != rdb.KeyEntry {
+			return
+		}
+		payload, err := rdb.AppendDump(nil, e, rdbmix.Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := [][]byte{[]byte("RESTORE"), e.Key, strconv.AppendInt(nil, e.Expiry, 10), payload}
+		if e.Expiry != 0 {
+			args = append(args, []byte("ABSTTL"))
+		}
+		ready[n%2] = redis.AppendCommand(ready[n%2], args...)
+		count[n%2]++
+		n++
+	})
+	return ready, count
+}
+
+func scanFile(t *testing.T, file string, opts rdb.Options, fn func(*rdb.Entry)) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := rdb.NewScanner(f, opts)
+	for {
+		e, err := s.Next()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn(e)
+	}
+}
+
+// scan measures reading alone, the best of five.
+func scan(t *testing.T, file string, size int64) {
+	t.Helper()
+	for _, opts := range []rdb.Options{{SkipChecksum: true}, {}} {
+		best := time.Hour
+		for range 5 {
+			began := time.Now()
+			scanFile(t, file, opts, func(*rdb.Entry) {})
+			best = min(best, time.Since(began))
+		}
+		t.Logf("scan, checksum %v: %.3f s, %.2f GB/s", !opts.SkipChecksum, best.Seconds(), float64(size)/1e9/best.Seconds())
+	}
+}
+
+// load is the time that a server needs longer to answer with the file than without one.
+func load(t *testing.T, file string) run {
+	t.Helper()
+	start := func(dump bool) run {
+		dir := t.TempDir()
+		if dump {
+			if err := os.Link(file, filepath.Join(dir, "dump.rdb")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		port := redistest.FreePort(t)
+		c := exec.Command("redis-server", "--port", strconv.Itoa(port), "--save", "", "--dir", dir, "--bind", "127.0.0.1")
+		began := time.Now()
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		target := &redis.Target{Addrs: []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}}
+		for {
+			conn, err := target.Connect(t.Context())
+			if err == nil {
+				_, err = conn.Do(t.Context(), "PING")
+				conn.Close()
+			}
+			if err == nil {
+				break
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		wall := time.Since(began)
+		c.Process.Kill()
+		c.Wait()
+		return run{wall: wall, server: c.ProcessState.UserTime() + c.ProcessState.SystemTime()}
+	}
+	with, without := start(true), start(false)
+	return run{wall: with.wall - without.wall, server: with.server}
+}
+
+// blast sends the ready commands and reads the replies.
+func blast(t *testing.T, s *redistest.Server, ready [2][]byte, count [2]int, keys int) run {
+	t.Helper()
+	cpu := serverCPU(s)
+	var before, after syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	began := time.Now()
+	var both sync.WaitGroup
+	for i := range ready {
+		conn, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		both.Go(func() {
+			if _, err := conn.Write(ready[i]); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Go(func() {
+			buf, left := make([]byte, 64<<10), count[i]*len("+OK\r\n")
+			for left > 0 {
+				n, err := conn.Read(buf)
+				if err != nil || n > 0 && slices.Contains(buf[:n], '-') {
+					t.Errorf("%v: %.200s", err, buf[:n])
+					return
+				}
+				left -= n
+			}
+		})
+	}
+	both.Wait()
+	wall := time.Since(began)
+	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	if n := s.Do("DBSIZE"); n != int64(keys) {
+		t.Fatalf("%v keys", n)
+	}
+	return run{wall: wall, client: usage(after) - usage(before), server: serverCPU(s) - cpu}
+}
+
+func usage(r syscall.Rusage) time.Duration {
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+func serverCPU(s *redistest.Server) time.Duration {
+	text, _ := s.Do("INFO", "cpu").(string)
+	var sum float64
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "used_cpu_user" || name == "used_cpu_sys" {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				s.TB.Fatal(err)
+			}
+			sum += n
+		}
+	}
+	return time.Duration(sum * float64(time.Second))
+}
+
+// measure runs the command.
+func measure(t *testing.T, s *redistest.Server, keys int, tool string, args ...string) run {
+	t.Helper()
+	cpu := serverCPU(s)
+	c := exec.Command(tool, args...)
+	var text bytes.Buffer
+	c.Stdout, c.Stderr = &text, &text
+	began := time.Now()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended, peak := make(chan struct{}), make(chan int64, 1)
+	go func() { peak <- peakMemory(c.Process.Pid, ended) }()
+	err := c.Wait()
+	wall := time.Since(began)
+	close(ended)
+	rss, out := <-peak, text.Bytes()
+	if n := s.Do("DBSIZE"); err != nil || n != int64(keys) {
+		t.Fatalf("%v: %v, %v keys: %s", args, err, n, out)
+	}
+	return run{wall: wall, client: c.ProcessState.UserTime() + c.ProcessState.SystemTime(), server: serverCPU(s) - cpu, rss: rss}
+}
+
+// peakMemory watches a process until it has ended. The kernel's own account at the end (ru_maxrss) has in it what this
+// process had when it made the other.
+func peakMemory(pid int, ended <-chan struct{}) (peak int64) {
+	for {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if _, after, ok := bytes.Cut(status, []byte("VmHWM:")); ok && !bytes.Contains(status, []byte("Name:\timportbench")) {
+			fields := bytes.Fields(after)
+			if kb, err := strconv.ParseInt(string(fields[0]), 10, 64); err == nil {
+				peak = max(peak, kb<<10)
+			}
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ended:
+			return peak
+		}
+	}
+}
