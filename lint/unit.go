@@ -182,18 +182,19 @@ func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource)
 		u.failures = append(u.failures, diag.All(err)...)
 	}
 	u.annotations(l, plain, &name, func(path []string) place { return inResource(r, path, true) })
-	said := map[string]bool{}
+	said := map[string]bool{} // paths, and whether a rule is about the key there
 	for i := range violations {
 		v := &violations[i]
-		said[strings.Join(v.Path, "\x00")] = true
+		path := strings.Join(v.Path, "\x00")
+		said[path] = said[path] || v.Key
 		u.violation(l, r, &name, v)
 	}
 	stop = l.clock.measure("schema")
 	structural := l.schemas.check(l, plain)
 	stop()
 	for _, v := range structural {
-		if said[strings.Join(v.Path, "\x00")] {
-			continue // a rule has said what is wrong with that value in particular
+		if key, known := said[strings.Join(v.Path, "\x00")]; known && (key || !v.Key) {
+			continue // a rule has said what is wrong with that key or value in particular
 		}
 		u.violation(l, r, &name, &v)
 	}

@@ -472,7 +472,7 @@ func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
 	if file == "" {
 		return diag.Errorf(diag.Position{File: s.app.Dir}, "", "has bases and overlays but no kustomization of its own; point layout.applications at the folder that holds the base")
 	}
-	_, src, err := p.current(s.repo, file)
+	old, src, err := p.current(s.repo, file)
 	if err != nil {
 		return err
 	}
@@ -490,7 +490,7 @@ func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
 	if err != nil {
 		return m.problem([]string{"resources"}, text, err)
 	}
-	p.write(file, src, out)
+	p.write(file, old, out)
 	m.record([]string{"resources"}, []string{name}, text, e)
 	rec.Edits = append(rec.Edits, m.edits...)
 	return nil

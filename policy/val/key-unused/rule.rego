@@ -43,6 +43,12 @@ unused(path, used, parents) if {
 # What other rules say, and what Helm and the subcharts read.
 others(path, _) if path[0] == "global"
 
+# The keys that every application of Reclaim the Stack has from its beginning.
+others(path, _) if {
+	count(path) == 1
+	path[0] in {"deployments", "resources", "env", "envFrom"}
+}
+
 others(path, _) if {
 	path[0] in {"deployments", "resources"}
 	count(path) == 2

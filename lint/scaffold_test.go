@@ -1,0 +1,69 @@
+package lint_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+// TestScaffolded: whatever the scaffolder makes passes the linter, in strict mode too when it is made with a password.
+func TestScaffolded(t *testing.T) {
+	random := mathrand.New(mathrand.NewPCG(3, 4))
+	machine := scaffold.Machine{Random: rand.Reader, Now: today}
+	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "64Mi", "100Mi", "8Gi"}
+	for i := range 60 {
+		strict := i%2 == 0
+		archive := []txtar.File{{Name: cue.ConfigFile, Data: []byte(fmt.Sprintf("strict: %v\noperator:\n  namespace: redis-operator\n", strict))}}
+		r, config := open(t, archive)
+		app := fmt.Sprintf("app%d", i)
+		plan, err := scaffold.PlanApplication(r, scaffold.ApplicationRequest{App: app, Kustomize: i%5 == 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := plan.Apply(r); err != nil {
+			t.Fatal(err)
+		}
+		for _, suffix := range []string{"", "cache"} {
+			req := scaffold.ResourceRequest{
+				App: app, Suffix: suffix, Profile: []string{"", "cache", "queue", "store"}[random.IntN(4)],
+				Set: map[string]cue.LayerValue{"memory": {Value: memories[random.IntN(len(memories))]}},
+			}
+			if suffix == "cache" {
+				req.Env = map[string]string{"REDIS_URL": "CACHE_URL", "SENTINEL_URL": "CACHE_SENTINEL_URL"}
+				if strict {
+					req.Env["REDIS_PASSWORD"] = "CACHE_PASSWORD"
+				}
+			}
+			if random.IntN(4) == 0 {
+				req.Size, req.Profile = "dev", ""
+			}
+			if strict {
+				req.Auth = scaffold.Auth{Method: scaffold.External, Store: "vault"}
+			}
+			plan, err := scaffold.PlanResource(context.Background(), r, config, machine, req)
+			if err != nil {
+				t.Fatalf("%+v: %v", req, err)
+			}
+			if err := plan.Apply(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, f := range run(t, r, lint.Options{Config: config}).Findings {
+			if f.Rule == "ha/pdb-blocks-drain" && f.Severity == diag.Warning {
+				continue // true of a single copy, which the size dev is
+			}
+			if f.Severity == diag.Error || !strict && f.Severity == diag.Warning {
+				t.Errorf("strict %v, %s: %s", strict, app, print(t, r, "compact", []*diag.Finding{f}))
+			}
+		}
+	}
+}
