@@ -31,12 +31,14 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 	// A changed Application renders its chart anew, so what deploys counts as changed for every unit.
 	deploying := slices.ContainsFunc(base.Changed, func(file string) bool { return !l.insideUnit(file) })
 	changed := map[diag.Resource]bool{}
+	var affected []string // folders of units that a changed file has a part in
 	for _, u := range l.units {
 		if !deploying && !slices.ContainsFunc(base.Changed, func(file string) bool {
 			return slices.Contains(u.files, file) || strings.HasPrefix(file, u.target.Dir+"/")
 		}) {
 			continue
 		}
+		affected = append(affected, u.target.Dir+"/")
 		old := map[diag.Resource][]string{}
 		for _, t := range targets {
 			if t.Dir != u.target.Dir || t.Kind != u.target.Kind || name(t.Deployment) != name(u.target.Deployment) {
@@ -73,7 +75,11 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 		if f.Resource != nil {
 			return !changed[*f.Resource]
 		}
-		return !slices.Contains(base.Changed, f.File)
+		if slices.Contains(base.Changed, f.File) {
+			return false
+		}
+		// A changed value can break a template that did not change.
+		return !strings.HasPrefix(f.Rule, "val/") || !slices.ContainsFunc(affected, func(dir string) bool { return strings.HasPrefix(f.File, dir) })
 	})
 	return nil
 }

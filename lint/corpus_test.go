@@ -136,3 +136,85 @@ func notices(ps []*diag.Problem) string {
 	}
 	return b.String()
 }
+
+// TestFixCorpus: on every repository of the corpus, fixes change nothing but lines of fixable findings, leave every file as readable
+// as it was, and a second run finds nothing more to fix.
+func TestFixCorpus(t *testing.T) {
+	total := 0
+	for name, r := range corpusRepos(t) {
+		t.Run(name, func(t *testing.T) {
+			opts := lint.Options{Strict: true, Today: today, Compiled: &compiled}
+			before := run(t, r, opts)
+			fixed, err := lint.Fix(t.Context(), r, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			total += len(fixed.Done)
+			overlay := map[string][]byte{}
+			for _, c := range fixed.Changes {
+				overlay[c.Path] = c.New
+				_, was := repo.ParseDocuments(c.Path, c.Old)
+				_, is := repo.ParseDocuments(c.Path, c.New)
+				if was == nil && is != nil {
+					t.Errorf("%s could be read before: %v", c.Path, is)
+				}
+				lines := strings.Split(string(c.Old), "\n")
+				mayGo := map[string]int{}
+				for _, f := range fixed.Done {
+					if f.File == c.Path && f.Line > 0 {
+						mayGo[lines[f.Line-1]]++
+					}
+					for _, r := range f.Related { // where a value is set or used
+						if r.File == c.Path && r.Line > 0 {
+							mayGo[lines[r.Line-1]]++
+						}
+					}
+				}
+				for _, gone := range missing(c.Old, c.New) {
+					if mayGo[gone] == 0 {
+						t.Errorf("%s: a line that no finding is about was changed: %q", c.Path, gone)
+					}
+				}
+			}
+			after, err := repo.Open(lint.Overlay(r.Fs(), overlay), repo.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := lint.Fix(t.Context(), after, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(again.Changes) > 0 {
+				t.Errorf("a second run fixes more: %s", print(t, r, "compact", again.Done))
+			}
+			left := map[string]int{}
+			for _, f := range run(t, after, opts).Findings {
+				left[f.Rule+f.File+f.Resource.String()+strings.Join(f.Path, ".")]++
+			}
+			for _, f := range fixed.Done {
+				if left[f.Rule+f.File+f.Resource.String()+strings.Join(f.Path, ".")] > 0 && f.Count == 0 {
+					t.Errorf("claims to have fixed %s", print(t, r, "compact", []*diag.Finding{f}))
+				}
+			}
+			if len(run(t, after, opts).Findings) > len(before.Findings) {
+				t.Error("there are more findings than before")
+			}
+		})
+	}
+	t.Logf("%d findings fixed", total)
+}
+
+// missing gives the lines of a that b has not, or not as often.
+func missing(a, b []byte) []string {
+	count := map[string]int{}
+	for _, l := range strings.Split(string(b), "\n") {
+		count[l]++
+	}
+	var gone []string
+	for _, l := range strings.Split(string(a), "\n") {
+		if count[l]--; count[l] < 0 {
+			gone = append(gone, l)
+		}
+	}
+	return gone
+}

@@ -46,6 +46,8 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	if opts.Compiled == nil {
 		opts.Compiled = &Compiled{}
 	}
+	folded := opts
+	opts.unfolded = true
 	out := &Fixed{}
 	refused := map[string]bool{}
 	if out.Result, err = Run(ctx, on, opts); err != nil {
@@ -130,6 +132,9 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 		}
 		out.Result = after
 	}
+	if out.Result, err = Run(ctx, on, folded); err != nil {
+		return nil, err
+	}
 	diag.SortFindings(out.Done)
 	for name := range fsys.names {
 		old, err := r.ReadFile(name)
@@ -197,12 +202,12 @@ func (u *unit) planFix(l *linter, r *render.Resource, f *policy.Fix) *fix {
 		}
 		o := r.Origin(value)
 		if o.Alone && len(o.Values) == 1 && o.Values[0].At.Line > 0 {
-			return setAt(o.Values[0].At, value.Value, f.Value)
+			return setAt(o.Values[0].At, value, f.Value)
 		}
 		if !o.Literal {
 			return nil
 		}
-		return setAt(o.Source, value.Value, f.Value)
+		return setAt(o.Source, value, f.Value)
 	case f.Op == "remove":
 		node := key
 		if node == nil {
@@ -267,7 +272,7 @@ func (l *linter) planFileFix(file string, document int, f *policy.Fix) *fix {
 			}
 			return removeLine(d.At(key), value.Value)
 		case found && value.Kind == yaml.ScalarNode:
-			return setAt(d.At(value), value.Value, f.Value)
+			return setAt(d.At(value), value, f.Value)
 		case f.Op == "add" && value.Kind == yaml.MappingNode && len(value.Content) > 0:
 			return insertEntry(d.At(value.Content[0]), value.Content[0].Value, f.Path[depth(find, f.Path):], f.Value)
 		}
@@ -278,7 +283,8 @@ func (l *linter) planFileFix(file string, document int, f *policy.Fix) *fix {
 var errMoved = fmt.Errorf("the line is not as it was rendered")
 
 // setAt replaces a scalar on one line. Comment and quoting around it stay.
-func setAt(at diag.Position, old string, value any) *fix {
+func setAt(at diag.Position, node *yaml.Node, value any) *fix {
+	old, quoting := node.Value, node.Tag != "!!str"
 	words := fmt.Sprintf("set %s", scalar(value))
 	return &fix{file: at.File, line: at.Line, words: words, edit: func(lines []string) ([]string, error) {
 		i := at.Line - 1
@@ -286,7 +292,7 @@ func setAt(at diag.Position, old string, value any) *fix {
 			return nil, errMoved
 		}
 		for _, quoted := range []string{old, `"` + old + `"`, `'` + old + `'`} {
-			if changed, ok := replaceAt(lines[i], at.Column, quoted, quote(value, quoted, old)); ok {
+			if changed, ok := replaceAt(lines[i], at.Column, quoted, quote(value, quoted, old, quoting)); ok {
 				lines[i] = changed
 				return lines, nil
 			}
@@ -295,7 +301,7 @@ func setAt(at diag.Position, old string, value any) *fix {
 		for _, quoted := range []string{old, `"` + old + `"`, `'` + old + `'`} {
 			pattern := regexp.MustCompile(`^(\s*(?:- )*(?:[^\s#][^#]*?:\s+|- )?(?:- )?)` + regexp.QuoteMeta(quoted) + `(\s*(?:#.*)?\r?\n?)$`)
 			if m := pattern.FindStringSubmatch(lines[i]); m != nil && quoted != "" {
-				lines[i] = m[1] + quote(value, quoted, old) + m[2]
+				lines[i] = m[1] + quote(value, quoted, old, quoting) + m[2]
 				return lines, nil
 			}
 		}
@@ -303,10 +309,11 @@ func setAt(at diag.Position, old string, value any) *fix {
 	}}
 }
 
-// quote writes a value in the quotes that the old one had.
-func quote(value any, quoted, old string) string {
+// quote writes a value in the quotes that the old one had. A number gets them where the old one was a number in spite of them,
+// as parameters of Argo CD are.
+func quote(value any, quoted, old string, number bool) string {
 	text := scalar(value)
-	if _, isText := value.(string); isText && quoted != old && !strings.ContainsAny(text, `'"\`) {
+	if _, isText := value.(string); (isText || number) && quoted != old && !strings.ContainsAny(text, `'"\`) {
 		return quoted[:1] + text + quoted[:1]
 	}
 	return text

@@ -43,6 +43,8 @@ type Options struct {
 	Compiled  *Compiled   // keeps compiled rules from one run to the next; nil keeps none
 	Jobs      int         // how many targets are looked at at once; 0 is one for each core
 	Today     time.Time   // for suppressions that expire; the zero time lets none expire
+
+	unfolded bool // findings of rules that report once are told each, for Fix
 }
 
 func (o *Options) strict() bool { return o.Strict || o.Config.Strict }

@@ -22,7 +22,9 @@ func (l *linter) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	l.fold()
+	if !l.opts.unfolded {
+		l.fold()
+	}
 	if b := l.opts.Baseline; b != nil {
 		l.notices = append(l.notices, b.apply(l.findings)...)
 	}

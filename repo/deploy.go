@@ -35,7 +35,7 @@ type Deployment struct {
 type Parameter struct {
 	Name, Value string
 	ForceString bool
-	At          diag.Position
+	At          diag.Position // of the value
 }
 
 // Deployments gives everything that deploys the application, in the order of the files: Argo CD Applications and
@@ -355,8 +355,12 @@ func (d *Deployment) setHelm(a *App, doc *Document, helm *yaml.Node, sources []*
 	}
 	for _, n := range content(Lookup(helm, "parameters")) {
 		if name := text(Lookup(n, "name")); name != "" {
-			value, _ := p.expand(text(Lookup(n, "value")))
-			d.Parameters = append(d.Parameters, Parameter{name, value, text(Lookup(n, "forceString")) == "true", doc.At(deref(n))})
+			at := Lookup(n, "value")
+			value, _ := p.expand(text(at))
+			if at == nil {
+				at = deref(n)
+			}
+			d.Parameters = append(d.Parameters, Parameter{name, value, text(Lookup(n, "forceString")) == "true", doc.At(at)})
 		}
 	}
 }
