@@ -387,7 +387,9 @@ func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...
 					} else {
 						wrong(s, "annotations", "%q is %s; write text", k.Value, nodeKind(s))
 					}
-					m.Annotations[keyText(k)] = value
+					if name, ok := keyText(k); ok {
+						m.Annotations[name] = value
+					}
 				}
 			}
 		case "maintainers":

@@ -54,29 +54,14 @@ func value(n *yaml.Node) (any, error) {
 	}
 }
 
-// fill puts a mapping's values into m: first those it merges (<<), then its own.
+// fill puts a mapping's values into m, and those that it merges (<<) where it does so: over the keys before and under those
+// behind, as Helm's parser has it.
 func fill(m map[string]any, n *yaml.Node) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if !isMerge(n.Content[i]) {
-			continue
-		}
-		from := follow(n.Content[i+1])
-		list := []*yaml.Node{from}
-		if from.Kind == yaml.SequenceNode {
-			list = slices.Clone(from.Content)
-			slices.Reverse(list) // the first wins
-		}
-		for _, each := range list {
-			if each = follow(each); each.Kind != yaml.MappingNode {
-				return fmt.Errorf("%q is no mapping to merge", each.Value)
-			}
-			if err := fill(m, each); err != nil {
+		if isMerge(n.Content[i]) {
+			if err := merge(m, follow(n.Content[i+1])); err != nil {
 				return err
 			}
-		}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if isMerge(n.Content[i]) {
 			continue
 		}
 		v, err := value(n.Content[i+1])
@@ -84,11 +69,28 @@ func fill(m map[string]any, n *yaml.Node) error {
 			return err
 		}
 		key := follow(n.Content[i])
-		name, ok := asText(scalarValue(key))
-		if !ok || key.Kind != yaml.ScalarNode {
+		name, ok := keyText(key)
+		if !ok {
 			return fmt.Errorf("%s is no key; write text, in quotes where it would be something else", nodeKind(key))
 		}
 		m[name] = v
+	}
+	return nil
+}
+
+func merge(m map[string]any, from *yaml.Node) error {
+	list := []*yaml.Node{from}
+	if from.Kind == yaml.SequenceNode {
+		list = slices.Clone(from.Content)
+		slices.Reverse(list) // the first wins
+	}
+	for _, each := range list {
+		if each = follow(each); each.Kind != yaml.MappingNode {
+			return fmt.Errorf("%q is no mapping to merge", each.Value)
+		}
+		if err := fill(m, each); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -102,12 +104,27 @@ func follow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// keyText gives a key as the string that JSON has.
-func keyText(n *yaml.Node) string {
-	if text, ok := asText(scalarValue(n)); ok {
-		return text
+// keyText gives a key as the string that JSON has; false for what cannot be one.
+func keyText(n *yaml.Node) (string, bool) {
+	if n.Kind != yaml.ScalarNode {
+		return "", false
 	}
-	return n.Value
+	switch v := scalarValue(n).(type) {
+	case uint64:
+		return "", false
+	case float64:
+		switch {
+		case math.IsNaN(v):
+			return ".nan", true
+		case math.IsInf(v, 1):
+			return ".inf", true
+		case math.IsInf(v, -1):
+			return "-.inf", true
+		}
+		return asText(v)
+	default:
+		return asText(v)
+	}
 }
 
 // asText writes a scalar as a string field of Helm's structs takes it.
