@@ -2,6 +2,7 @@
 package redisgitops.lib.network
 
 import data.redisgitops.lib.labels
+import data.redisgitops.lib.operators
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
@@ -10,7 +11,24 @@ policies := [r |
 	some r in data.repo.resources
 	r.kind == "NetworkPolicy"
 	ingress(r.object.spec)
+	not left_out(r.file)
 ]
+
+# left_out says that a file lies beside a kustomization that does not list it: nothing deploys it.
+left_out(file) if {
+	names := lists[operators.directory(file)]
+	steps := split(file, "/")
+	not steps[count(steps) - 1] in names
+}
+
+lists := listed
+
+listed[operators.directory(d.file)] contains trim_prefix(name, "./") if {
+	some d in data.repo.documents
+	d.type == "kustomization"
+	some name in d.data.resources
+	is_string(name)
+}
 
 ingress(spec) if "Ingress" in spec.policyTypes
 

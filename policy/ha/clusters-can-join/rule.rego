@@ -25,15 +25,18 @@ import data.redisgitops.lib.network
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("its sentinels can join those of %d other RedisFailovers here: same port, %s; give each a password of its own", [count(others), words(r)]),
+	"message": sprintf("its sentinels can join those of %d other RedisFailovers here: same port, %s; give each a password of its own", [count(names), words(r)]),
 	"resource": r.id,
 	"path": ["spec", "auth", "secretPath"],
-	"related": [{"resource": o.id, "path": ["spec", "auth", "secretPath"], "message": sprintf("\"%s\" as well", [o.name])} | some o in array.slice(others, 0, 10)],
+	"related": [{"resource": id, "path": ["spec", "auth", "secretPath"], "message": sprintf("\"%s\" as well", [name[1]])} |
+		some name in array.slice(sort(names), 0, 10)
+		id := min({m.id | some m in members; [m.namespace, m.name] == name})
+	],
 } if {
 	some members in groups
 	r := members[0] # which tells of all
-	others := [o | some o in members; [o.namespace, o.name] != [r.namespace, r.name]] # one in two clusters is not two
-	count(others) > 0
+	names := {[m.namespace, m.name] | some m in members} - {[r.namespace, r.name]} # one in two clusters is not two
+	count(names) > 0
 }
 
 # open ones have the common name of the master, and let the pods of others in: {"redis", "group"}.

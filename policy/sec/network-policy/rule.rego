@@ -3,11 +3,13 @@
 # description: |-
 #   The operator connects to every Redis and every sentinel, sentinels to the Redises and to each other, replicas to the
 #   master and a stopping pod to the sentinels. A policy that admits clients only stops all that: no failover, no
-#   repair. Without any policy, in strict mode, everybody in the cluster reaches Redis, the sentinels of another Redis
-#   included.
+#   repair. Where no policy selects a Redis, strict mode warns: everybody in the cluster reaches it, the sentinels of
+#   another Redis included.
 # custom:
 #   severity: error
+#   strict: warning
 #   scope: repository
+#   once: repository
 #   remediation: >-
 #     Admit the RedisFailover's own pods and the namespace of the operator, as `redis-gitops generate
 #     resource --set networkPolicy=NAMESPACE` does.
@@ -22,6 +24,7 @@ import data.redisgitops.lib.redisfailover
 
 deny contains {
 	"message": sprintf("this policy keeps %s from the %s of \"%s\" at port %d; add it below ingress", [concat(" and ", blocked), part, r.name, port]),
+	"severity": "error",
 	"resource": own[0].id,
 	"path": ["spec", "ingress"],
 	"related": [{"resource": r.id, "path": ["metadata", "name"], "message": "the RedisFailover"}],
