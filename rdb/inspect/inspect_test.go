@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis-gitops/redis-gitops/internal/rdbmix"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
@@ -432,4 +433,18 @@ func FuzzInspect(f *testing.F) {
 			t.Error("a key is shown unescaped")
 		}
 	})
+}
+
+func BenchmarkInspect(b *testing.B) {
+	var data bytes.Buffer
+	if err := rdbmix.Write(&data, 20_000); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(data.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Inspect(bytes.NewReader(data.Bytes()), Options{Now: now}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
