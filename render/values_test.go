@@ -116,9 +116,9 @@ metadata/name shop-prod
 metadata/namespace prod
 data/memory 2Gi applications/shop/prod.yaml:1:9
 data/replicas 3 platform-applications/shop.yaml:12:19
-data/big 1000000 platform-applications/shop.yaml:14:11
+data/big 1000000 platform-applications/shop.yaml:15:18
 data/keep gone applications/shop/prod.yaml:2:7
-data/item c platform-applications/shop.yaml:16:11
+data/item c platform-applications/shop.yaml:17:18
 -- on top
 metadata/name shop
 metadata/namespace default
