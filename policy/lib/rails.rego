@@ -12,7 +12,10 @@ sidekiq_references := [reference |
 	for_jobs(reference)
 ]
 
-sidekiqs[[c.resource, c.path]] if some c in workloads.sidekiq
+# Tables are made whole, once: OPA would search everything again for each single key of a partial rule.
+sidekiqs := {key: value | some key, value in each_sidekiqs}
+
+each_sidekiqs[[c.resource, c.path]] if some c in workloads.sidekiq
 
 for_jobs(reference) if reference.name == provider(reference)
 
@@ -25,20 +28,26 @@ for_jobs(reference) if regex.match(`(^|_)(SIDEKIQ|QUEUE|JOBS?)(_|$)`, reference.
 
 provider(reference) := providers[[reference.resource, reference.container]]
 
-providers[[e.container.resource, e.container.path]] := e.value if {
+providers := {key: value | some key, value in each_providers}
+
+each_providers[[e.container.resource, e.container.path]] := e.value if {
 	some e in workloads.environment
 	e.name == "REDIS_PROVIDER"
 }
 
 # queues are the uses of a Redis by Sidekiq, by the index of the Redis: {"reference"}.
-queues[i] contains {"reference": reference} if {
+queues := {key: value | some key, value in each_queues}
+
+each_queues[i] contains {"reference": reference} if {
 	some reference in sidekiq_references
 	some host in reference.hosts
 	some i in url.redises(host)
 }
 
 # caches are the uses of a Redis as a cache, by the name of the variable.
-caches[i] contains {"reference": reference} if {
+caches := {key: value | some key, value in each_caches}
+
+each_caches[i] contains {"reference": reference} if {
 	some reference in url.references
 	regex.match(`(^|_)CACHE(_|$)`, reference.name)
 	some host in reference.hosts

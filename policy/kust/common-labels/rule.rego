@@ -67,12 +67,14 @@ operators := {
 }
 
 # labelling are the kustomizations by the label and value that they put into selectors.
-labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["commonLabels", label], "fix": {}} if {
+labelling := {key: value | some key, value in each_labelling}
+
+each_labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["commonLabels", label], "fix": {}} if {
 	some d in kustomizations
 	some label, value in d.data.commonLabels
 }
 
-labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false}}} if {
+each_labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false}}} if {
 	some d in kustomizations
 	some i, entry in d.data.labels
 	entry.includeSelectors == true

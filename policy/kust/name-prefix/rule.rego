@@ -28,7 +28,9 @@ deny contains {
 	some what in broken(r, affix, text)
 }
 
-failovers[r.unit] contains {"id": r.id, "name": r.name, "namespace": r.namespace} if {
+failovers := {key: value | some key, value in each_failovers}
+
+each_failovers[r.unit] contains {"id": r.id, "name": r.name, "namespace": r.namespace} if {
 	some r in data.repo.resources
 	r.kind == "RedisFailover"
 }
@@ -49,12 +51,16 @@ broken(r, affix, text) := {{"words": "spec.auth.secretPath", "name": secret, "re
 	s.unit == data.repo.resources[r.id].unit
 }
 
-secrets[r.unit] contains r.name if {
+secrets := {key: value | some key, value in each_secrets}
+
+each_secrets[r.unit] contains r.name if {
 	some r in data.repo.resources
 	r.kind in {"ExternalSecret", "SealedSecret", "Secret"}
 }
 
-selectors[r.object.spec.selector["app.kubernetes.io/name"]] contains {"id": r.id, "unit": r.unit} if {
+selectors := {key: value | some key, value in each_selectors}
+
+each_selectors[r.object.spec.selector["app.kubernetes.io/name"]] contains {"id": r.id, "unit": r.unit} if {
 	some r in data.repo.resources
 	r.kind == "Service"
 }

@@ -31,4 +31,6 @@ deny contains {
 }
 
 # of_redis are the folders that make a Redis: of others the names are nobody's business.
-of_redis[data.repo.resources[redis.resource].unit] if some redis in data.repo.redis
+of_redis := {key: value | some key, value in each_of_redis}
+
+each_of_redis[data.repo.resources[redis.resource].unit] if some redis in data.repo.redis

@@ -51,12 +51,16 @@ meet(a, b) if {
 	not regex.match(`(^|/)(overlays?|environments?|envs?|clusters?)/|(^|/)(dev|prod|stag|test|local|production|staging)[^/]*$`, concat("\n", [a.unit, b.unit]))
 }
 
-charts[a.dir] if {
+charts := {key: value | some key, value in each_charts}
+
+each_charts[a.dir] if {
 	some a in data.repo.applications
 	a.kind == "chart"
 }
 
-deployed[a.dir] if {
+deployed := {key: value | some key, value in each_deployed}
+
+each_deployed[a.dir] if {
 	some a in data.repo.applications
 	a.deployed
 }

@@ -30,5 +30,6 @@ versions := array.concat([v |
 ], [v |
 	version := input.spec.redis.version
 	is_string(version)
-	v := {"path": ["spec", "redis", "version"], "image": concat(":", ["redis", version]), "text": version}
+	# One step further than the field, which op/unknown-field tells about as well.
+	v := {"path": ["spec", "redis", "version", "tag"], "image": concat(":", ["redis", version]), "text": version}
 ])

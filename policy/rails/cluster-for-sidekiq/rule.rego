@@ -27,7 +27,9 @@ deny contains {
 	services.same_namespace(data.repo.resources[id].namespace, host.namespace)
 }
 
-clusters[concat("", [r.name, suffix])] contains r.id if {
+clusters := {key: value | some key, value in each_clusters}
+
+each_clusters[concat("", [r.name, suffix])] contains r.id if {
 	some r in data.repo.resources
 	r.kind == "RedisCluster"
 	some suffix in ["", "-leader", "-follower", "-master"]

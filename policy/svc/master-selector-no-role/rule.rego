@@ -37,7 +37,9 @@ for_writes(name) if regex.match(`(^|-)(master|primary|leader|writer?|rw)(-|$)`, 
 # Or an address for writes names it.
 for_writes(name) if addressed[name]
 
-addressed[host.service] if {
+addressed := {key: value | some key, value in each_addressed}
+
+each_addressed[host.service] if {
 	some reference in url.references
 	reference.scheme in {"redis", "rediss"}
 	not regex.match(`(?i)READ|REPLICA|SLAVE`, reference.name)

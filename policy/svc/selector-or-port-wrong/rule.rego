@@ -28,6 +28,16 @@ deny contains {
 	name := selector[key]
 	count(names_of(r.namespace)) > 0
 	count({i | some i in services.redis_by_name[name]}) == 0
+	not renamed[r.unit]
+}
+
+# Where a kustomization renames all, kust/name-prefix says it.
+renamed := {concat("/", array.slice(steps, 0, count(steps) - 1)) |
+	some d in data.repo.documents
+	d.type == "kustomization"
+	some affix in ["namePrefix", "nameSuffix"]
+	not object.get(d.data, affix, "") in {"", null}
+	steps := split(d.file, "/")
 }
 
 deny contains object.union(

@@ -40,7 +40,9 @@ deny contains {
 	some [a, b] in pairs(object.get(v.data, path, []))
 }
 
-charts[a.dir] if {
+charts := {key: value | some key, value in each_charts}
+
+each_charts[a.dir] if {
 	some a in data.repo.applications
 	a.kind == "chart"
 }

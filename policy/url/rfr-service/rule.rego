@@ -60,7 +60,9 @@ remedy(host) := sprintf("use \"%s\"", [concat("\" or \"", array.slice(masters, 0
 } else := sprintf("add a Service that selects redisfailovers-role: master, or ask the sentinels at \"rfs-%s\"", [trim_prefix(host.service, "rfr-")])
 
 # leading are the Services that lead to the master of a Redis.
-leading[e.redis] contains name if {
+leading := {key: value | some key, value in each_leading}
+
+each_leading[e.redis] contains name if {
 	some name, endpoints in services.ways
 	some e in endpoints
 	e.role == "writes"

@@ -49,7 +49,9 @@ foreign(host) if {
 	services.redis_by_name[substring(host.service, 5, -1)]
 }
 
-managed[redis.namespace] if {
+managed := {key: value | some key, value in each_managed}
+
+each_managed[redis.namespace] if {
 	some redis in data.repo.redis
 	redis.namespace != ""
 	not elsewhere[redis.namespace]
@@ -57,7 +59,9 @@ managed[redis.namespace] if {
 }
 
 # elsewhere are the namespaces that charts, remote bases and releases of elsewhere go to; "" when one does not say.
-elsewhere[namespace] if {
+elsewhere := {key: value | some key, value in each_elsewhere}
+
+each_elsewhere[namespace] if {
 	some r in data.repo.resources
 	r.kind == "Application"
 	some key in ["chart", "repoURL"]
@@ -67,13 +71,13 @@ elsewhere[namespace] if {
 	namespace := object.get(r.object, ["spec", "destination", "namespace"], "")
 }
 
-elsewhere[namespace] if {
+each_elsewhere[namespace] if {
 	some r in data.repo.resources
 	r.kind in {"HelmRelease", "HelmChart"}
 	namespace := object.get(r.object, ["spec", "targetNamespace"], r.namespace)
 }
 
-elsewhere[namespace] if {
+each_elsewhere[namespace] if {
 	some d in data.repo.documents
 	d.type == "kustomization"
 	some list in ["resources", "bases", "helmCharts"]
@@ -82,14 +86,16 @@ elsewhere[namespace] if {
 	namespace := object.get(d.data, "namespace", "")
 }
 
-elsewhere[namespace] if {
+each_elsewhere[namespace] if {
 	some d in data.repo.documents
 	d.type == "chart"
 	count(object.get(d.data, "dependencies", [])) > 0
 	namespace := object.get(namespaces, d.file, "")
 }
 
-namespaces[a.chart.file] := a.namespace if some a in data.repo.applications
+namespaces := {key: value | some key, value in each_namespaces}
+
+each_namespaces[a.chart.file] := a.namespace if some a in data.repo.applications
 
 remote(entry) if is_object(entry)
 
@@ -106,7 +112,9 @@ where(namespace) := sprintf(" for the namespace \"%s\"", [namespace]) if namespa
 # candidates are the Services of that use of the Redis in the same namespace.
 candidates(reference, host) := sort(object.get(leading, [[host.namespace, role(reference, host)]], set()))
 
-leading[[e.namespace, e.role]] contains name if {
+leading := {key: value | some key, value in each_leading}
+
+each_leading[[e.namespace, e.role]] contains name if {
 	some name, endpoints in services.ways
 	some e in endpoints
 }

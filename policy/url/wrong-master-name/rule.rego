@@ -53,7 +53,9 @@ sentinels(host) := {e.redis |
 }
 
 # asks are the Redis whose sentinels a container asks.
-asks[[reference.resource, reference.container]] contains i if {
+asks := {key: value | some key, value in each_asks}
+
+each_asks[[reference.resource, reference.container]] contains i if {
 	some reference in url.references
 	some host in reference.hosts
 	some i in sentinels(host)

@@ -25,12 +25,13 @@ deny contains {
 	contains(text, "://")
 	[[_, host]] := regex.find_all_string_submatch_n(`(?:redis|rediss|redis-sentinel|redis\+sentinel)://(?:[^@/"]*@)?(?:rf(?:s|rm|rs|r)-)?([a-z0-9-]+)`, text, 1)
 	not named(host, a.chart.name)
-	some other in names
-	named(host, other)
+	some other in named_like(host)
+	other in names
 }
 
 names := {a.chart.name | some a in data.repo.applications; a.kind == "chart"}
 
-named(host, name) if host == name
+named(host, name) if name in named_like(host)
 
-named(host, name) if startswith(host, concat("", [name, "-"]))
+# named_like are the charts that a Redis of that name may belong to: names get suffixes after the chart's.
+named_like(host) := {concat("-", array.slice(words, 0, n)) | some n in numbers.range(1, count(words))} if words := split(host, "-")

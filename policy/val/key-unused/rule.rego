@@ -63,7 +63,9 @@ nested(path, parents) if {
 
 others(path, a) if path[0] in subcharts[a.chart.file]
 
-subcharts[d.file] contains name if {
+subcharts := {key: value | some key, value in each_subcharts}
+
+each_subcharts[d.file] contains name if {
 	some d in data.repo.documents
 	d.type == "chart"
 	some dependency in d.data.dependencies
