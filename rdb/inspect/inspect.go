@@ -168,8 +168,8 @@ func Inspect(r io.Reader, opts Options) (*Info, error) {
 			Aux: []Aux{}, Databases: []Database{}, Types: []TypeInfo{}, Idle: []Bucket{}, Prefixes: []Prefix{}, Modules: []string{},
 		},
 		dbs: map[int]*Database{}, types: map[int]map[rdb.Type]*TypeInfo{},
-		largest: top{n: opts.Top, by: func(k *Key) uint64 { return k.Memory }},
-		longest: top{n: opts.Top, by: func(k *Key) uint64 { return k.Elements }},
+		largest: top{n: opts.Top},
+		longest: top{n: opts.Top},
 	}
 	for i := range in.prefixes {
 		in.prefixes[i] = sketch{room: opts.Prefixes}
@@ -216,6 +216,7 @@ type inspector struct {
 	sizes    [len(sizeLabels)]Bucket
 	idle     [len(idleLabels)]Bucket
 	hasIdle  bool
+	measured measured // the key that is being added, so that none is allocated
 }
 
 const maxAux = 100 // a server writes about ten
@@ -252,7 +253,8 @@ func (in *inspector) module(name string) {
 }
 
 func (in *inspector) key(e *rdb.Entry) error {
-	k := measured{Entry: e, memory: rdb.KeyMemory(e), expiry: e.Expiry}
+	in.measured = measured{Entry: e, memory: rdb.KeyMemory(e), expiry: e.Expiry}
+	k := &in.measured
 	var err error
 	if k.size, err = rdb.Measure(e); err != nil {
 		return err
@@ -266,7 +268,7 @@ func (in *inspector) key(e *rdb.Entry) error {
 		in.module(e.Module)
 	}
 
-	in.out.Total.add(&k)
+	in.out.Total.add(k)
 	number := e.DB
 	if in.dbs[number] == nil && len(in.dbs) >= maxDatabases {
 		number = OtherDatabases
@@ -277,23 +279,23 @@ func (in *inspector) key(e *rdb.Entry) error {
 		in.dbs[number] = db
 		in.types[number] = map[rdb.Type]*TypeInfo{}
 	}
-	db.add(&k)
+	db.add(k)
 	t := in.types[number][e.Type]
 	if t == nil {
 		t = &TypeInfo{Type: e.Type.Kind(), Encoding: e.Type.Encoding()}
 		in.types[number][e.Type] = t
 	}
-	t.add(&k)
+	t.add(k)
 
-	in.ttl[ttlBucket(k.expiry, now)].add(&k)
-	in.sizes[sizeBucket(valueBytes)].add(&k)
+	in.ttl[ttlBucket(k.expiry, now)].add(k)
+	in.sizes[sizeBucket(valueBytes)].add(k)
 	if e.HasIdle {
 		in.hasIdle = true
-		in.idle[idleBucket(e.Idle)].add(&k)
+		in.idle[idleBucket(e.Idle)].add(k)
 	}
-	in.largest.add(&k)
-	in.longest.add(&k)
-	in.prefix(&k)
+	in.largest.add(k, k.memory)
+	in.longest.add(k, k.size.Elements)
+	in.prefix(k)
 	return nil
 }
 
