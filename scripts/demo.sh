@@ -21,3 +21,9 @@ git --no-pager diff --no-color -- applications/shop/values.yaml
 echo
 echo "The template is applications/shop/templates/redis.yaml; a second run changes nothing:"
 show generate resource shop redis --profile queue
+show lint
+show url shop
+echo
+echo "A wrong value is told where it stands:"
+sed -i 's/memory: 256Mi/memory: 100MB/' applications/shop/values.yaml
+show lint || echo "exit code $?"

@@ -19,6 +19,18 @@ run generate application payments
 run generate deployment payments web --image registry.example.com/payments:2.0.1
 run generate resource payments redis --profile store --auth external --store company-vault --set networkPolicy=redis-operator
 
-# An application without Helm.
+# An application without Helm, under the same policy.
 run generate application reports --kustomize
-run generate resource reports redis --profile cache --set memory=100Mi
+run generate resource reports redis --profile cache --set memory=100Mi --auth external --store company-vault --set networkPolicy=redis-operator
+
+# What the owners of this repository have decided about rules of strict mode.
+cat >> "$dir/.redis-gitops.yaml" <<'END'
+
+ignore:
+  - rule: op/upstream-archived
+    reason: the version is pinned, and the move to a fork is planned
+    until: 2027-12-31
+  - rule: data/no-backup
+    path: applications/payments
+    reason: Velero takes the volumes of every namespace; it is installed from another repository
+END
