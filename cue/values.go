@@ -2,6 +2,7 @@ package cue
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -179,4 +180,24 @@ func doc(v cue.Value) string {
 		lines = append(lines, strings.TrimSpace(group.Text()))
 	}
 	return strings.ReplaceAll(strings.Join(lines, "\n"), "\n", " ")
+}
+
+// CheckValues says what is wrong with single values under resources.NAME of a values.yaml, given as plain data. Keys that only the
+// template knows are fine, and so is a mapping without the key [Operator.ValuesKey], which is another operator's.
+func (o *Operator) CheckValues(values map[string]any) []Violation {
+	if _, ours := values[o.ValuesKey]; !ours || o.ValuesKey == "" || o.derived == nil || len(o.derived.Shapes) == 0 {
+		return nil
+	}
+	fields := o.derived.Shapes[o.derived.Values].Fields
+	var out []Violation
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		shape, known := fields[key]
+		if !known || values[key] == nil {
+			continue
+		}
+		for _, v := range o.derived.Shapes.violations(shape, values[key]) {
+			out = append(out, Violation{Path: append([]string{key}, v.Path...), Message: v.Message})
+		}
+	}
+	return out
 }

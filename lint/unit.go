@@ -2,6 +2,7 @@ package lint
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -9,9 +10,11 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // unit is one way to render one folder, and what came of it. It does not keep the rendered nodes, so that memory does not grow
@@ -115,11 +118,60 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 		}
 	}
 	if res.Chart != nil {
+		u.checkValues(l, res.Chart)
 		if u.chart, err = newChartModel(res.Chart); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkValues holds what stands under resources in the values against the schema of the operator's values. What a template says of
+// such a value then is not told a second time: it is the same mistake, and values.yaml is what has to change.
+func (u *unit) checkValues(l *linter, chart *render.Chart) {
+	operator, err := cue.OperatorNamed(l.config.Operator.Name)
+	if err != nil || !l.rules.on("val/invalid-value") {
+		return
+	}
+	var found []*diag.Finding
+	for _, set := range chart.Sets {
+		if set.Node == nil {
+			continue
+		}
+		_, value := findIn(set.Node, []string{"resources"})
+		if value == nil {
+			continue
+		}
+		all, _ := plainData(value).(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			values, _ := all[name].(map[string]any)
+			for _, v := range operator.CheckValues(values) {
+				path := append([]string{"resources", name}, v.Path...)
+				at := inDocument(&repo.Document{File: set.Position.File, Node: set.Node}, path, false)
+				f := l.finding(&policy.Violation{Rule: "val/invalid-value", Path: path, Message: v.Message}, at, nil)
+				if f != nil {
+					found = append(found, f)
+				}
+			}
+		}
+	}
+	for _, f := range found {
+		u.add(f, nil)
+	}
+	if len(found) == 0 {
+		return
+	}
+	u.findings = slices.DeleteFunc(u.findings, func(f *diag.Finding) bool {
+		if f.Rule != "val/render-fails" || !slices.ContainsFunc(found, func(v *diag.Finding) bool { return strings.Contains(f.Message, strings.Join(v.Path, ".")) }) {
+			return false
+		}
+		for _, v := range found {
+			if strings.Contains(f.Message, strings.Join(v.Path, ".")) {
+				v.Related = append(v.Related, diag.Related{Position: f.Position, Message: "used here"})
+			}
+		}
+		return true
+	})
 }
 
 // checkTwice tells about the second of two documents of one file that are the same object.
