@@ -520,7 +520,10 @@ func (l *linter) redis(units []unitModel) ([]any, error) {
 		byName[o.Name] = o
 	}
 	out := []any{}
-	options := instance.Options{Operator: l.config.Operator.Name, Version: l.config.Operator.Version, Found: l.running()}
+	options := instance.Options{Found: l.running(), Fallback: l.config.Operator.Name}
+	if l.config.Written("operator") {
+		options.Operator, options.Version = l.config.Operator.Name, l.config.Operator.Version
+	}
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
 		for _, in := range instance.Find(sets[set], operators, options) {
 			id, err := strconv.Atoi(in.Where)
