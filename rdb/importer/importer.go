@@ -102,7 +102,7 @@ type Options struct {
 	Checkpoint Store
 
 	Connections int           // to each node; 0 stands for 2
-	Window      int           // bytes of commands under way to all nodes; 0 stands for 8 MiB
+	Window      int           // bytes of commands under way to all nodes; 0 stands for 4 MiB
 	Rate        int64         // bytes of commands a second; 0 for no limit
 	Patience    time.Duration // how long to try to reach a target that does not answer; 0 stands for 2 minutes
 	IgnoreRoom  bool          // do not compare the estimate of memory with the target's
@@ -130,7 +130,7 @@ type Progress struct {
 
 const (
 	defaultConnections = 2
-	defaultWindow      = 8 << 20
+	defaultWindow      = 4 << 20
 	defaultPatience    = 2 * time.Minute
 	defaultFailures    = 100
 	// split is the size from which a value is written piece by piece under another name and then renamed, so that no

@@ -24,6 +24,8 @@ type pass struct {
 	answered atomic.Uint64 // keys
 	stale    atomic.Bool   // slots have moved
 
+	free chan *batch // to be used again; a sync.Pool would be emptied at each collection
+
 	mu   sync.Mutex
 	open int                     // batches that are not answered
 	idle chan struct{}           // has an element when open has become 0
@@ -46,7 +48,6 @@ type pass struct {
 	rowOf       rowName
 	now         int64 // Unix milliseconds
 	big         map[*route]*redis.Conn
-	free        sync.Pool
 }
 
 const (
@@ -67,7 +68,7 @@ func (im *importer) pass(ctx context.Context) error {
 	working, stopWorking := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWorking(nil)
 	p := &pass{
-		im: im, finished: make(chan struct{}), idle: make(chan struct{}, 1), stop: stopReading,
+		im: im, finished: make(chan struct{}), free: make(chan *batch, 64), idle: make(chan struct{}, 1), stop: stopReading,
 		window: newWindow(im.opts.Window), rows: map[rowName]int32{}, row: -1, reread: -1, big: map[*route]*redis.Conn{},
 	}
 	if err := p.connectRoutes(ctx); err != nil {
@@ -410,8 +411,10 @@ func (p *pass) refuse(e *rdb.Entry, row int32, err error) {
 }
 
 func (p *pass) newBatch(route, db int) *batch {
-	b, _ := p.free.Get().(*batch)
-	if b == nil {
+	var b *batch
+	select {
+	case b = <-p.free:
+	default:
 		b = &batch{buf: make([]byte, 0, batchBytes+batchBytes/4), keys: make([]keyRef, 0, 512)}
 	}
 	b.epoch, b.route, b.db = p.epoch, p.routes[route], db
@@ -489,7 +492,10 @@ func (p *pass) done(b *batch) {
 		return
 	}
 	*b = batch{buf: b.buf[:0], keys: b.keys[:0], counts: b.counts[:0]}
-	p.free.Put(b)
+	select {
+	case p.free <- b:
+	default:
+	}
 }
 
 // written says that the target has confirmed a key.

@@ -214,19 +214,32 @@ func (im *importer) learnVersion(ctx context.Context, redisVersion string) error
 			break
 		}
 	}
-	for _, v := range []int{81, 80, 15, 14, 13, 12, 11, 10, 9} {
+	versions := []int{81, 80, 15, 14, 13, 12, 11, 10, 9}
+	var probes [][]string
+	for _, v := range versions {
 		payload, err := rdb.AppendDump(nil, value, v)
 		if err != nil {
 			return err
 		}
-		_, err = im.ask(ctx, "RESTORE", im.probeKey(value.Key), "1", string(payload), "ABSTTL")
-		var refused redis.Error
+		probes = append(probes, []string{"RESTORE", im.probeKey(value.Key), "1", string(payload), "ABSTTL"})
+	}
+	if im.server.cluster { // so that the control connection leads to the node that has the slot of this key
+		if _, err := im.ask(ctx, "EXISTS", probes[0][1]); err != nil {
+			return advise(err)
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	replies, err := im.control.Pipeline(limited, probes...)
+	cancel()
+	if err != nil {
+		return err
+	}
+	for i, reply := range replies {
+		refused, ok := reply.(redis.Error)
 		switch {
-		case err == nil:
-			im.server.version, im.server.absTTL = v, true
+		case !ok:
+			im.server.version, im.server.absTTL = versions[i], true
 			return nil
-		case !errors.As(err, &refused):
-			return err
 		case strings.Contains(string(refused), "syntax error"):
 			return im.oldVersion(redisVersion)
 		case refused.Code() == "NOPERM" && im.opts.Method == Commands:

@@ -361,20 +361,23 @@ func (im *importer) tryConnect(ctx context.Context, node string) (*redis.Conn, e
 func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) error {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	if _, err := conn.Do(ctx, "PING"); redis.Code(err) != "NOPERM" && err != nil {
+	replies, err := conn.Pipeline(ctx, []string{"PING"}, []string{"INFO", "replication"}, []string{"INFO", "server"})
+	if err != nil {
 		return err
 	}
-	role, err := conn.Role(ctx)
-	if err == nil && role != "master" && im.target.Master == "" && node == "" {
-		return &fatalError{advise(redis.Error("READONLY"))}
+	for _, reply := range replies { // such as LOADING
+		if refused, ok := reply.(redis.Error); ok && refused.Code() != "NOPERM" {
+			return refused
+		}
 	}
-	if err == nil && role != "master" {
+	section := func(i int) map[string]string { text, _ := replies[i].(string); return redis.ParseInfo(text) }
+	if role := section(1)["role"]; role == "slave" {
+		if im.target.Master == "" && node == "" {
+			return &fatalError{advise(redis.Error("READONLY"))}
+		}
 		return redis.Error("READONLY")
 	}
-	info, err := conn.Info(ctx, "server")
-	if err != nil && redis.Code(err) != "NOPERM" {
-		return err
-	}
+	info := section(2)
 	return im.server.same(node, info["run_id"])
 }
 

@@ -107,6 +107,38 @@ func (c *Conn) Do(ctx context.Context, args ...string) (any, error) {
 	return reply, err
 }
 
+// Pipeline sends commands at once and gives all replies; one that refuses is an [Error] among them. When ctx ends, the
+// connection is of no use any more.
+func (c *Conn) Pipeline(ctx context.Context, commands ...[]string) ([]any, error) {
+	c.out = c.out[:0]
+	for _, args := range commands {
+		c.out = AppendArgs(c.out, len(args))
+		for _, a := range args {
+			c.out = AppendArg(c.out, a)
+		}
+	}
+	stop := context.AfterFunc(ctx, func() { c.net.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	_, err := c.net.Write(c.out)
+	replies := make([]any, 0, len(commands))
+	for range commands {
+		if err != nil {
+			break
+		}
+		var reply any
+		reply, err = c.ReadReply()
+		var refused Error
+		if errors.As(err, &refused) {
+			reply, err = refused, nil
+		}
+		replies = append(replies, reply)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return replies, err
+}
+
 // Text is Do where the reply is a text; nil is "".
 func (c *Conn) Text(ctx context.Context, args ...string) (string, error) {
 	reply, err := c.Do(ctx, args...)

@@ -64,6 +64,10 @@ func TestDo(t *testing.T) {
 	if got := s.Do("GET", "k"); got != "v" {
 		t.Errorf("database 5 has %v", got)
 	}
+	replies, err := c.Pipeline(t.Context(), []string{"GET", "k"}, []string{"INCR", "k"}, []string{"PING"})
+	if want := []any{"v", redis.Error("ERR value is not an integer or out of range"), "PONG"}; err != nil || !reflect.DeepEqual(replies, want) {
+		t.Errorf("got %v, %v, want %v", replies, err, want)
+	}
 	large := strings.Repeat("x", 3<<20)
 	if _, err := c.Do(t.Context(), "SET", "large", large); err != nil {
 		t.Fatal(err)

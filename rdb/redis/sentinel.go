@@ -149,11 +149,16 @@ func (c *Conn) Info(ctx context.Context, section string) (map[string]string, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: INFO: %w", c.addr, err)
 	}
+	return ParseInfo(text), nil
+}
+
+// ParseInfo takes the reply of INFO apart.
+func ParseInfo(text string) map[string]string {
 	m := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
 			m[name] = value
 		}
 	}
-	return m, nil
+	return m
 }
