@@ -47,6 +47,11 @@ type key struct {
 	line       int
 }
 
+// movedRows are rows of the answer key whose line holds a comment; the line that the row is about is another.
+var movedRows = map[key]int{
+	{"eco2-team+backend/workloads/redis/base/pubsub-redis-failover.yaml", "data/ephemeral", 77}: 79, // emptyDir: {} stands two lines below the comment
+}
+
 // TestAnswerKey holds the findings against what people found in the corpus by reading it.
 func TestAnswerKey(t *testing.T) {
 	repos := corpusRepos(t)
@@ -96,6 +101,9 @@ func TestAnswerKey(t *testing.T) {
 			if normal[k] && !strict[k] {
 				t.Errorf("%s:%d: %s is told without strict mode and not with it", k.file, k.line, k.rule)
 			}
+		}
+		if line, moved := movedRows[k]; moved {
+			k.line = line
 		}
 		if in[k] {
 			found[k.rule]++

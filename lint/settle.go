@@ -36,7 +36,7 @@ func (l *linter) settle(ctx context.Context) error {
 func (l *linter) unite() {
 	diag.SortFindings(l.findings)
 	key := func(f *diag.Finding) string {
-		return strings.Join([]string{f.Rule, f.Position.String(), f.Message, f.Resource.String(), strings.Join(f.Path, "\x00")}, "\x01")
+		return strings.Join([]string{f.Rule, f.Position.String(), f.Message}, "\x01") // one line of two overlays is one mistake
 	}
 	kept := map[string]*diag.Finding{}
 	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {

@@ -55,6 +55,7 @@ type engine struct {
 	calls    int
 	tpls     int
 	loops    int32 // ranges of all sources
+	lenient  bool  // a template that is not defined gives nothing
 }
 
 // engines keeps them for the next target.
@@ -394,6 +395,9 @@ func (w *inner) Write(p []byte) (int, error) {
 func (e *engine) include(name string, data any) (string, error) {
 	if e.calls >= maxCalls {
 		return "", errStopped(fmt.Sprintf("stopped: include is nested deeper than %d; template %q includes itself without end", maxCalls, name))
+	}
+	if e.lenient && e.set.Lookup(name) == nil {
+		return "", nil
 	}
 	e.calls++
 	defer func() { e.calls-- }()

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -261,7 +262,17 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 			if e.spent() {
 				break // the others would say the same
 			}
-			continue
+			if !noTemplate.MatchString(err.Error()) {
+				continue
+			}
+			// A library chart that is not in the repository is missing in every file. What does not come from it can be checked
+			// all the same.
+			e.lenient = true
+			out, err = e.execute(f.source, f.data)
+			e.lenient = false
+			if err != nil {
+				continue
+			}
 		}
 		rendered := &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}
 		l.result.texts = append(l.result.texts, rendered)
@@ -535,6 +546,11 @@ func (l *loader) manifests(file, _ string) {
 	}
 	l.result.Files = append(l.result.Files, file)
 	docs, problems := documents(file, src)
+	if len(problems) > 0 && path.Base(path.Dir(file)) == "templates" && bytes.Contains(src, []byte("{{")) {
+		// The chart is elsewhere, or this is the template of another tool.
+		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: file}, "", "is a template of no chart here; what it would give is not checked"))
+		return
+	}
 	for _, p := range problems {
 		l.add(Problem{Rule: fileRule(p), Problem: p})
 	}
