@@ -2,6 +2,11 @@ module github.com/redis-gitops/redis-gitops
 
 go 1.26.0
 
+ignore (
+	./wasm/web/node_modules
+	./wasm/web/dist
+)
+
 require (
 	cuelang.org/go v0.17.1
 	github.com/BurntSushi/toml v1.6.0

@@ -52,6 +52,13 @@ func ValuesJSONSchema() ([]byte, error) {
 	return encode(schema)
 }
 
+// ResourceJSONSchema gives the JSON Schema (draft 7) of the values of a new resource, for forms.
+func (o *Operator) ResourceJSONSchema() ([]byte, error) {
+	schema := jsonSchema(lookup(o.schema(), "#Values"))
+	schema["$schema"] = draft07
+	return encode(schema)
+}
+
 func encode(schema map[string]any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -45,6 +45,9 @@ type Options struct {
 	Today     time.Time   // for suppressions that expire; the zero time lets none expire
 
 	unfolded bool // findings of rules that report once are told each, for Fix
+
+	// Progress, which may be nil, is told how many targets have been looked at; one call at a time.
+	Progress func(done, total int)
 }
 
 func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
@@ -198,7 +201,18 @@ func (l *linter) run(ctx context.Context) error {
 		return err
 	}
 	l.engine = c.engine
-	if err := l.parallel(ctx, len(l.units), func(ctx context.Context, i int) error { return l.units[i].check(ctx, l) }); err != nil {
+	var mu sync.Mutex
+	done := 0
+	if err := l.parallel(ctx, len(l.units), func(ctx context.Context, i int) error {
+		err := l.units[i].check(ctx, l)
+		if l.opts.Progress != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			l.opts.Progress(done, len(l.units))
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	for _, u := range l.units {

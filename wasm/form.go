@@ -1,0 +1,98 @@
+package wasm
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+// form is what a new resource can be asked to be. The page shows it before this program is there, from web/src/form.json.
+type form struct {
+	Operators []formOperator `json:"operators"` // that can be scaffolded
+	Auth      []string       `json:"auth"`
+}
+
+type formOperator struct {
+	Name     string          `json:"name"`
+	Doc      string          `json:"doc"`
+	Types    []string        `json:"types"`
+	Profiles []formProfile   `json:"profiles"`
+	Order    []string        `json:"order"`  // of the values
+	Schema   json.RawMessage `json:"schema"` // JSON Schema of the values
+}
+
+type formProfile struct {
+	Name   string         `json:"name"`
+	Doc    string         `json:"doc"`
+	Size   bool           `json:"size"`
+	Values map[string]any `json:"values"`
+}
+
+// Form gives the form in JSON, as the page is built with.
+func Form() ([]byte, error) {
+	operators, err := cue.Operators()
+	if err != nil {
+		return nil, err
+	}
+	f := form{Auth: scaffold.AuthMethods()}
+	for _, o := range operators {
+		if len(o.Types) == 0 {
+			continue
+		}
+		each := formOperator{Name: o.Name, Doc: o.Doc, Types: o.Types, Profiles: []formProfile{}, Order: []string{}}
+		if each.Schema, err = o.ResourceJSONSchema(); err != nil {
+			return nil, err
+		}
+		values, err := o.Resolve("", nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range values {
+			each.Order = append(each.Order, v.Key)
+		}
+		for _, p := range o.Profiles() {
+			profile := formProfile{p.Name, p.Doc, p.Size, map[string]any{}}
+			for _, v := range p.Values {
+				profile.Values[v.Key] = v.Value
+			}
+			each.Profiles = append(each.Profiles, profile)
+		}
+		f.Operators = append(f.Operators, each)
+	}
+	return json.MarshalIndent(f, "", "  ")
+}
+
+type empty struct{}
+
+func (s *Session) form(context.Context, empty) (any, error) {
+	f, err := Form()
+	return json.RawMessage(f), err
+}
+
+// rule is what the page shows of a rule.
+type rule struct {
+	Rule        string       `json:"rule"`
+	Title       string       `json:"title"`
+	Severity    policy.Level `json:"severity"`
+	Strict      policy.Level `json:"strict"`
+	Description string       `json:"description"`
+	Remediation string       `json:"remediation"`
+	Fix         string       `json:"fix"`
+	References  []string     `json:"references"`
+}
+
+// rules gives the built-in rules.
+func (s *Session) rules(context.Context, empty) (any, error) {
+	rules, err := policy.Rules()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]rule, len(rules))
+	for i, r := range rules {
+		out[i] = rule{r.Name, r.Title, r.Severity, r.Strict, r.Description, r.Remediation, r.Fix, append([]string{}, r.References...)}
+	}
+	return out, nil
+}

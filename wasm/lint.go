@@ -1,0 +1,182 @@
+package wasm
+
+import (
+	"bytes"
+	"context"
+	"path"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/report"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+type lintRequest struct {
+	Strict        bool     `json:"strict"`
+	Paths         []string `json:"paths,omitempty"`
+	Only          []string `json:"only,omitempty"`
+	NoSuppression bool     `json:"noSuppressions,omitempty"`
+	NoRepoCode    bool     `json:"noRepoCode,omitempty"` // leave out rules that the repository brings
+}
+
+// linted is a report, as `lint --format json` prints it.
+type linted struct {
+	Report   string    `json:"report"`
+	Failures []Problem `json:"failures"`
+}
+
+// lintOptions are the options of a call. Rules of the repository run here: a program that takes too long, or all memory, is
+// ended from outside with its Web Worker.
+func (s *Session) lintOptions(r lintRequest, on *repo.Repo) (lint.Options, error) {
+	o := lint.Options{
+		Config: s.config, Strict: r.Strict, Paths: r.Paths, Only: r.Only, NoSuppressions: r.NoSuppression,
+		Compiled: &s.compiled, Today: s.today(),
+		Progress: func(done, total int) { s.tell(Progress{"lint", done, total}) },
+	}
+	if r.NoRepoCode {
+		return o, nil
+	}
+	var modules []policy.Module
+	for _, dir := range s.config.Policies {
+		files, err := on.Files(path.Clean(dir))
+		if err != nil {
+			return o, err
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, ".rego") || strings.HasSuffix(file, "_test.rego") {
+				continue
+			}
+			src, err := on.ReadFile(file)
+			if err != nil {
+				return o, err
+			}
+			modules = append(modules, policy.Module{File: file, Source: string(src)})
+		}
+	}
+	if len(modules) == 0 {
+		return o, nil
+	}
+	rules, err := policy.UserRules(modules)
+	if err != nil {
+		return o, err
+	}
+	o.UserRules = []lint.UserRules{{
+		Rules: rules,
+		Evaluate: func(ctx context.Context, rules []*policy.Rule, settings map[string]any, resources []any, repository any) ([]lint.UserViolation, error) {
+			return lint.Evaluate(ctx, &lint.Job{Modules: modules, Rules: rules, Settings: settings, Resources: resources, Repository: repository})
+		},
+	}}
+	return o, nil
+}
+
+func (s *Session) tell(p Progress) {
+	if s.progress != nil {
+		s.progress(p)
+	}
+}
+
+// lint checks the repository.
+func (s *Session) lint(ctx context.Context, r lintRequest) (any, error) {
+	opts, err := s.lintOptions(r, s.repo)
+	if err != nil {
+		return nil, err
+	}
+	res, err := lint.Run(ctx, s.repo, opts)
+	if err != nil {
+		return nil, err
+	}
+	s.last = s.reportOf(res, s.repo)
+	return s.linted(s.last, res)
+}
+
+func (s *Session) linted(run *report.Run, res *lint.Result) (*linted, error) {
+	text, err := written(run, "json")
+	if err != nil {
+		return nil, err
+	}
+	return &linted{text, problems(res.Failures)}, nil
+}
+
+func written(run *report.Run, format string) (string, error) {
+	var b bytes.Buffer
+	err := report.Write(&b, format, run, report.Options{})
+	return b.String(), err
+}
+
+// reportOf makes a result a report.
+func (s *Session) reportOf(res *lint.Result, on *repo.Repo) *report.Run {
+	run := &report.Run{
+		Version: s.options.Version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices,
+		Source: func(file string) ([]byte, bool) {
+			src, err := on.ReadFile(file)
+			return src, err == nil
+		},
+	}
+	for name, r := range res.Rules {
+		level, _ := r.Severity.Severity()
+		run.Rules[name] = report.Rule{
+			Category: r.Category, Title: r.Title, Description: r.Description, Remediation: r.Remediation, Severity: level,
+			References: r.References, Help: "docs/rules/" + name + ".md",
+		}
+	}
+	return run
+}
+
+type reportRequest struct {
+	Format string `json:"format"`
+}
+
+// report gives the findings of the last lint in a format.
+func (s *Session) report(_ context.Context, r reportRequest) (any, error) {
+	if err := report.Check(r.Format); err != nil {
+		return nil, err
+	}
+	if s.last == nil {
+		return nil, errNoReport
+	}
+	return written(s.last, r.Format)
+}
+
+type fixRequest struct {
+	lintRequest
+	Apply bool `json:"apply"`
+}
+
+type fixed struct {
+	linted
+	Done  int           `json:"done"` // findings that are gone
+	Files []changedFile `json:"files"`
+	Diff  string        `json:"diff"`
+}
+
+// fix makes the safe fixes of the findings that count, in memory and only with apply.
+func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
+	opts, err := s.lintOptions(r.lintRequest, s.repo)
+	if err != nil {
+		return nil, err
+	}
+	done, err := lint.Fix(ctx, s.repo, opts)
+	if err != nil {
+		return nil, err
+	}
+	plan := &scaffold.Plan{Command: "lint --fix"}
+	for _, c := range done.Changes {
+		plan.Files = append(plan.Files, scaffold.FileChange{Path: c.Path, Action: scaffold.Update, Old: c.Old, New: c.New})
+	}
+	out := &fixed{Done: len(done.Done), Files: changedFiles(plan), Diff: plan.Diff()}
+	run := s.reportOf(done.Result, s.repo)
+	after, err := s.linted(run, done.Result)
+	if err != nil {
+		return nil, err
+	}
+	out.linted = *after
+	if r.Apply {
+		if err := s.set(out.Files); err != nil {
+			return nil, err
+		}
+		s.last = run
+	}
+	return out, nil
+}

@@ -1,0 +1,319 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+// planRequest is what the flags of `generate` say.
+type planRequest struct {
+	Kind string `json:"kind"` // application, resource or deployment
+	App  string `json:"app"`
+	// NewApp plans the application too when the repository has none of that name.
+	NewApp bool   `json:"newApp,omitempty"`
+	Type   string `json:"type,omitempty"`
+
+	Kustomize bool `json:"kustomize,omitempty"` // application
+
+	Suffix    string            `json:"suffix,omitempty"` // resource
+	Operator  string            `json:"operator,omitempty"`
+	Profile   string            `json:"profile,omitempty"`
+	Size      string            `json:"size,omitempty"`
+	Set       map[string]string `json:"set,omitempty"`
+	Auth      string            `json:"auth,omitempty"`
+	Secret    string            `json:"secret,omitempty"`
+	Cert      string            `json:"cert,omitempty"`
+	Store     string            `json:"store,omitempty"`
+	Namespace string            `json:"namespace,omitempty"`
+	Env       map[string]string `json:"env,omitempty"`
+
+	Name     string `json:"name,omitempty"` // deployment
+	Image    string `json:"image,omitempty"`
+	Hostname string `json:"hostname,omitempty"`
+
+	OnConflict string `json:"onConflict,omitempty"` // "", keep or replace
+	Strict     bool   `json:"strict,omitempty"`     // check: as lint --strict
+}
+
+// planned is a plan for the page.
+type planned struct {
+	Plan      string        `json:"plan"` // as --output json prints it
+	Files     []changedFile `json:"files"`
+	Diff      string        `json:"diff"`
+	Commands  []string      `json:"commands"` // that do the same
+	Conflicts []Problem     `json:"conflicts"`
+	Notes     []string      `json:"notes"`
+	Next      []string      `json:"next"`
+	URL       string        `json:"url"`
+	Env       []string      `json:"env"` // of the application's deployments, as they stand in values.yaml
+}
+
+// plan plans, and changes nothing.
+func (s *Session) plan(ctx context.Context, r planRequest) (any, error) {
+	p, err := s.planOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return s.planned(r, p)
+}
+
+func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
+	text, err := p.JSON()
+	if err != nil {
+		return nil, err
+	}
+	out := &planned{
+		Plan: string(text), Files: changedFiles(p), Diff: p.Diff(), Commands: s.commands(r), Conflicts: []Problem{},
+		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
+	}
+	for i := range p.Conflicts {
+		out.Conflicts = append(out.Conflicts, problems([]*diag.Problem{&p.Conflicts[i].Problem})...)
+	}
+	for _, f := range p.Files {
+		if !strings.HasSuffix(f.Path, "/values.yaml") {
+			continue
+		}
+		for line := range strings.Lines((&scaffold.Plan{Files: []scaffold.FileChange{f}}).Diff()) {
+			if added, ok := strings.CutPrefix(line, "+"); ok && !strings.HasPrefix(line, "+++") {
+				out.Env = append(out.Env, strings.TrimSuffix(added, "\n"))
+			}
+		}
+	}
+	return out, nil
+}
+
+// planOf gives the plan; one with conflicts is no error here, since the page shows them beside it.
+func (s *Session) planOf(ctx context.Context, r planRequest) (*scaffold.Plan, error) {
+	conflicts, err := onConflict(r.OnConflict)
+	if err != nil {
+		return nil, err
+	}
+	on := s.repo
+	var before *scaffold.Plan
+	if r.NewApp && r.Kind != "application" {
+		if _, err := s.repo.App(r.App); err != nil {
+			if before, err = scaffold.PlanApplication(s.repo, scaffold.ApplicationRequest{App: r.App, Kustomize: r.Kustomize}); err != nil {
+				return nil, err
+			}
+			if on, err = s.after(before); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p, err := s.planOn(ctx, on, r, conflicts)
+	var conflict *scaffold.ConflictError
+	if err != nil && (!errors.As(err, &conflict) || p == nil) {
+		return nil, err
+	}
+	if before != nil {
+		p.Files = joined(before.Files, p.Files)
+		p.Notes = append(before.Notes, p.Notes...)
+	}
+	return p, nil
+}
+
+func (s *Session) planOn(ctx context.Context, on *repo.Repo, r planRequest, conflicts scaffold.OnConflict) (*scaffold.Plan, error) {
+	switch r.Kind {
+	case "application":
+		return scaffold.PlanApplication(on, scaffold.ApplicationRequest{App: r.App, Kustomize: r.Kustomize, Conflicts: conflicts})
+	case "deployment":
+		return scaffold.PlanDeployment(on, scaffold.DeploymentRequest{
+			App: r.App, Type: r.Type, Name: r.Name, Image: r.Image, Hostname: r.Hostname, Conflicts: conflicts,
+		})
+	case "resource":
+		req := scaffold.ResourceRequest{
+			App: r.App, Type: r.Type, Suffix: r.Suffix, Operator: r.Operator, Profile: r.Profile, Size: r.Size, Set: map[string]cue.LayerValue{},
+			Auth:      scaffold.Auth{Method: scaffold.AuthMethod(r.Auth), Secret: r.Secret, Store: r.Store},
+			Namespace: r.Namespace, Env: r.Env, Conflicts: conflicts,
+		}
+		if r.Cert != "" {
+			req.Auth.Cert = []byte(r.Cert)
+		}
+		for k, v := range r.Set {
+			req.Set[k] = cue.LayerValue{Value: cue.ParseValue(v), At: diag.Position{File: "--set " + k}}
+		}
+		return scaffold.PlanResource(ctx, on, s.config, s.machine(), req)
+	}
+	kinds := []string{"application", "deployment", "resource"}
+	return nil, fmt.Errorf("unknown kind %q; %s%s", r.Kind, diag.OneOf(kinds), diag.DidYouMean(r.Kind, kinds))
+}
+
+func onConflict(name string) (scaffold.OnConflict, error) {
+	switch name {
+	case "":
+		return scaffold.Refuse, nil
+	case "keep":
+		return scaffold.Keep, nil
+	case "replace":
+		return scaffold.Replace, nil
+	}
+	return 0, fmt.Errorf("%q is no way to meet a conflict; give keep or replace", name)
+}
+
+// after gives the repository as a plan leaves it. Nothing is written.
+func (s *Session) after(p *scaffold.Plan) (*repo.Repo, error) {
+	files := map[string][]byte{}
+	for _, f := range p.Files {
+		if f.Action != scaffold.Unchanged {
+			files[f.Path] = f.New
+			if f.New == nil && f.Action != scaffold.Remove {
+				files[f.Path] = []byte{}
+			}
+		}
+	}
+	return repo.Open(lint.Overlay(s.fs, files), repo.Options{Layout: s.repo.Layout()})
+}
+
+// joined lays the files of a later plan over those of an earlier one.
+func joined(before, after []scaffold.FileChange) []scaffold.FileChange {
+	out := slices.Clone(before)
+	for _, f := range after {
+		i := slices.IndexFunc(out, func(b scaffold.FileChange) bool { return b.Path == f.Path })
+		switch {
+		case i < 0:
+			out = append(out, f)
+		case f.Action != scaffold.Unchanged:
+			f.Old = out[i].Old
+			if f.Old == nil {
+				f.Action = scaffold.Create
+			}
+			out[i] = f
+		}
+	}
+	return out
+}
+
+// check lints what the repository would be with the plan, and gives the findings in the plan's files.
+func (s *Session) check(ctx context.Context, r planRequest) (any, error) {
+	p, err := s.planOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Conflicts) > 0 {
+		return &linted{"", []Problem{{Message: "the plan has conflicts; settle them first"}}}, nil
+	}
+	on, err := s.after(p)
+	if err != nil {
+		return nil, err
+	}
+	req := lintRequest{Strict: r.Strict, NoRepoCode: true}
+	for _, f := range p.Files {
+		req.Paths = append(req.Paths, f.Path)
+	}
+	opts, err := s.lintOptions(req, on)
+	if err != nil {
+		return nil, err
+	}
+	opts.Progress = nil
+	res, err := lint.Run(ctx, on, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s.linted(s.reportOf(res, on), res)
+}
+
+// apply makes the plan in memory.
+func (s *Session) apply(ctx context.Context, r planRequest) (any, error) {
+	p, err := s.planOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.planned(r, p)
+	if err != nil || len(p.Conflicts) > 0 {
+		return out, err
+	}
+	var changes []changedFile
+	for _, f := range out.Files {
+		if f.Action != scaffold.Unchanged {
+			changes = append(changes, f)
+		}
+	}
+	return out, s.set(changes)
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.,:/@%+=-]+$`)
+
+// quoted makes a word safe for a POSIX shell.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// commands are the command lines that do what a request asks for.
+func (s *Session) commands(r planRequest) []string {
+	var out []string
+	words := []string{"redis-gitops", "generate", r.Kind, r.App}
+	flag := func(name, value string) {
+		if value != "" {
+			words = append(words, "--"+name, value)
+		}
+	}
+	if r.NewApp && r.Kind != "application" {
+		if _, err := s.repo.App(r.App); err != nil {
+			out = append(out, "redis-gitops generate application "+quoted(r.App))
+			if r.Kustomize {
+				out[0] += " --kustomize"
+			}
+		}
+	}
+	switch r.Kind {
+	case "application":
+		if r.Kustomize {
+			words = append(words, "--kustomize")
+		}
+	case "deployment":
+		words = append(words, r.Type)
+		flag("name", r.Name)
+		flag("image", r.Image)
+		flag("hostname", r.Hostname)
+	case "resource":
+		if r.Type != "" {
+			words = append(words, r.Type)
+		} else {
+			words = append(words, "redis")
+		}
+		flag("suffix", r.Suffix)
+		flag("operator", r.Operator)
+		flag("profile", r.Profile)
+		flag("size", r.Size)
+		for _, k := range slices.Sorted(maps.Keys(r.Set)) {
+			flag("set", k+"="+r.Set[k])
+		}
+		auth := r.Auth
+		if auth != "" && r.Secret != "" {
+			auth += ":" + r.Secret
+		}
+		flag("auth", auth)
+		if r.Cert != "" {
+			flag("cert", "sealed-secrets.pem")
+		}
+		flag("store", r.Store)
+		flag("namespace", r.Namespace)
+		for _, k := range slices.Sorted(maps.Keys(r.Env)) {
+			flag("env", k+"="+r.Env[k])
+		}
+	}
+	switch r.OnConflict {
+	case "keep":
+		words = append(words, "--keep")
+	case "replace":
+		words = append(words, "--force")
+	}
+	for i, w := range words {
+		words[i] = quoted(w)
+	}
+	return append(out, strings.Join(words, " "))
+}

@@ -1,0 +1,402 @@
+package wasm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+var day = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// noise is chance that is the same each time.
+type noise struct{}
+
+func (noise) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(i * 7)
+	}
+	return len(p), nil
+}
+
+func session() *Session {
+	return NewSession(Options{Version: "test", Machine: func() scaffold.Machine { return scaffold.Machine{Random: noise{}, Now: day} }})
+}
+
+// ask calls and decodes the answer, of which either part may be what is wanted.
+func ask[T any](t *testing.T, s *Session, name string, request any) (T, []Problem) {
+	t.Helper()
+	in, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out struct {
+		Result T
+		Error  *failure
+	}
+	answer := s.Run(t.Context(), name, in, nil)
+	if err := json.Unmarshal(answer, &out); err != nil {
+		t.Fatalf("%s: %v in %s", name, err, answer)
+	}
+	if out.Error == nil {
+		return out.Result, nil
+	}
+	if out.Error.Panic != "" {
+		t.Fatalf("%s: %v\n%s", name, out.Error.Problems, out.Error.Panic)
+	}
+	return out.Result, out.Error.Problems
+}
+
+// must calls and takes no error.
+func must[T any](t *testing.T, s *Session, name string, request any) T {
+	t.Helper()
+	out, wrong := ask[T](t, s, name, request)
+	if wrong != nil {
+		t.Fatalf("%s: %+v", name, wrong)
+	}
+	return out
+}
+
+// folder reads a repository on disk as the page does.
+func folder(t testing.TB, dir string) []File {
+	t.Helper()
+	var files []File
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		f := File{Path: filepath.ToSlash(rel), Text: string(src)}
+		if !utf8.Valid(src) {
+			f.Text, f.Base64 = "", src
+		}
+		files = append(files, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+const exampleDir = "../examples/devops-repo"
+
+func example(t *testing.T) *Session {
+	t.Helper()
+	s := session()
+	must[opened](t, s, "open", openRequest{Files: folder(t, exampleDir)})
+	return s
+}
+
+func TestOpen(t *testing.T) {
+	s := session()
+	got := must[opened](t, s, "open", openRequest{Files: folder(t, exampleDir)})
+	var names []string
+	for _, a := range got.Applications {
+		names = append(names, a.Name+" "+a.Kind)
+	}
+	if want := "payments chart, reports kustomize, shop chart"; strings.Join(names, ", ") != want {
+		t.Errorf("applications %q, want %q", strings.Join(names, ", "), want)
+	}
+	if len(got.Problems) > 0 || got.Operator != "spotahome" || !strings.Contains(strings.Join(got.Resources, " "), "redis") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		files      []File
+	}{
+		{"parent", "leads out", []File{{Path: "../x"}}},
+		{"inner parent", "leads out", []File{{Path: "a/../../x"}}},
+		{"absolute", "leads out", []File{{Path: "/etc/passwd"}}},
+		{"backslash", "leads out", []File{{Path: `..\x`}}},
+		{"drive", "leads out", []File{{Path: "c:/x"}}},
+		{"empty", "leads out", []File{{Path: ""}}},
+		{"twice", "twice", []File{{Path: "a"}, {Path: "a"}}},
+		{"file and folder", "folder", []File{{Path: "a/b"}, {Path: "a"}}},
+		{"many", "too many", make([]File, MaxFiles+1)},
+		{"large", "MiB", []File{{Path: "a", Text: strings.Repeat("x", MaxBytes+1)}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, wrong := ask[any](t, session(), "open", openRequest{Files: tt.files})
+			if len(wrong) == 0 || !strings.Contains(wrong[0].Message, tt.want) {
+				t.Errorf("got %+v, want %q", wrong, tt.want)
+			}
+		})
+	}
+}
+
+// A broken configuration is told, and the rest of the page still works.
+func TestBrokenConfiguration(t *testing.T) {
+	s := session()
+	got := must[opened](t, s, "open", openRequest{Files: []File{{Path: ".redis-gitops.yaml", Text: "strct: true\n"}}})
+	if len(got.Problems) != 1 || got.Problems[0].Line != 1 || !strings.Contains(got.Problems[0].Message, "strict") {
+		t.Errorf("%+v", got.Problems)
+	}
+	must[linted](t, s, "lint", lintRequest{})
+}
+
+func TestRequests(t *testing.T) {
+	for _, tt := range []struct{ name, request, want string }{
+		{"lnt", "{}", `did you mean "lint"`},
+		{"lint", "{", "cannot be read"},
+		{"lint", `{"paht": []}`, "paht"},
+		{"report", `{"format": "jsn"}`, `"json"`},
+		{"report", `{"format": "json"}`, "lint first"},
+		{"plan", `{"kind": "resorce", "app": "shop"}`, `"resource"`},
+		{"plan", `{"kind": "resource", "app": "shop", "onConflict": "x"}`, "keep or replace"},
+	} {
+		var out answer
+		if err := json.Unmarshal(session().Run(t.Context(), tt.name, []byte(tt.request), nil), &out); err != nil {
+			t.Fatal(err)
+		}
+		if out.Error == nil || !strings.Contains(out.Error.Problems[0].Message, tt.want) {
+			t.Errorf("%s %s: got %+v, want %q", tt.name, tt.request, out.Error, tt.want)
+		}
+	}
+}
+
+func TestPanicIsAMessage(t *testing.T) {
+	s := session()
+	s.repo = nil
+	var out answer
+	if err := json.Unmarshal(s.Run(t.Context(), "lint", []byte("{}"), nil), &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.Error == nil || out.Error.Panic == "" || !strings.Contains(out.Error.Problems[0].Message, "report it") {
+		t.Errorf("%+v", out)
+	}
+}
+
+type reportJSON struct {
+	Findings []struct {
+		Rule, File, Severity string
+		Fixable              bool
+		Suppressed           any
+	}
+	Summary struct{ Resources, Errors, Warnings int }
+}
+
+func parsed(t *testing.T, l linted) (r reportJSON) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(l.Report), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestLint(t *testing.T) {
+	s := example(t)
+	var told []Progress
+	in, _ := json.Marshal(lintRequest{})
+	s.Run(t.Context(), "lint", in, func(p Progress) { told = append(told, p) })
+	if len(told) == 0 || told[len(told)-1].Done != told[len(told)-1].Total {
+		t.Errorf("progress %+v", told)
+	}
+	if r := parsed(t, must[linted](t, s, "lint", lintRequest{})); r.Summary.Errors > 0 || r.Summary.Resources == 0 {
+		t.Errorf("the example: %+v", r)
+	}
+	if text := must[string](t, s, "report", reportRequest{"markdown"}); !strings.Contains(text, "|") && !strings.Contains(text, "#") {
+		t.Errorf("markdown: %s", text)
+	}
+	if text := must[string](t, s, "report", reportRequest{"sarif"}); !json.Valid([]byte(text)) {
+		t.Errorf("sarif: %s", text)
+	}
+	must[opened](t, s, "files", filesRequest{[]changedFile{{Path: "applications/bad/bad.yaml", New: redisWithout}}})
+	before := parsed(t, must[linted](t, s, "lint", lintRequest{}))
+	fixable := 0
+	for _, f := range before.Findings {
+		if f.Fixable && f.Suppressed == nil {
+			fixable++
+		}
+	}
+	if before.Summary.Errors+before.Summary.Warnings == 0 || fixable == 0 {
+		t.Fatalf("nothing is wrong with a Redis without anything: %+v", before)
+	}
+	dry := must[fixed](t, s, "fix", fixRequest{})
+	if dry.Done == 0 || !strings.Contains(dry.Diff, "+++ b/") {
+		t.Fatalf("%+v", dry)
+	}
+	if again := parsed(t, must[linted](t, s, "lint", lintRequest{})); len(again.Findings) != len(before.Findings) {
+		t.Error("a fix that is only shown changed something")
+	}
+	must[fixed](t, s, "fix", fixRequest{Apply: true})
+	if after := parsed(t, must[linted](t, s, "lint", lintRequest{})); len(after.Findings) >= len(before.Findings) {
+		t.Errorf("%d findings before and %d after the fixes", len(before.Findings), len(after.Findings))
+	}
+}
+
+const redisWithout = `apiVersion: databases.spotahome.com/v1
+kind: RedisFailover
+metadata:
+  name: bad
+spec:
+  sentinel:
+    replicas: 2
+  redis:
+    replicas: 1
+    customConfig:
+      - maxmemory-policy volatile-lru
+`
+
+func TestPlan(t *testing.T) {
+	s := example(t)
+	for _, tt := range []struct {
+		name     string
+		request  planRequest
+		file     string
+		commands string
+	}{
+		{"resource", planRequest{Kind: "resource", App: "shop", Suffix: "jobs", Profile: "queue", Set: map[string]string{"memory": "1Gi"}},
+			"applications/shop/templates/redis-jobs.yaml", "redis-gitops generate resource shop redis --suffix jobs --profile queue --set memory=1Gi"},
+		{"new application", planRequest{Kind: "resource", App: "blog", NewApp: true},
+			"applications/blog/templates/redis.yaml", "redis-gitops generate application blog\nredis-gitops generate resource blog redis"},
+		{"application", planRequest{Kind: "application", App: "blog", Kustomize: true},
+			"applications/blog/kustomization.yaml", "redis-gitops generate application blog --kustomize"},
+		{"deployment", planRequest{Kind: "deployment", App: "shop", Type: "web", Name: "admin", Image: "a b"},
+			"applications/shop/templates/deployment-admin.yaml", "redis-gitops generate deployment shop web --name admin --image 'a b'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := must[planned](t, s, "plan", tt.request)
+			found := false
+			for _, f := range got.Files {
+				found = found || f.Path == tt.file && f.Action == scaffold.Create && f.New != ""
+			}
+			if !found || !strings.Contains(got.Diff, tt.file) {
+				t.Errorf("no %s in %+v", tt.file, got.Files)
+			}
+			if commands := strings.Join(got.Commands, "\n"); commands != tt.commands {
+				t.Errorf("commands %q, want %q", commands, tt.commands)
+			}
+			for _, strict := range []bool{false, true} {
+				tt.request.Strict = strict
+				checked := must[linted](t, s, "check", tt.request)
+				if len(checked.Failures) > 0 {
+					t.Fatalf("%+v", checked.Failures)
+				}
+				if r := parsed(t, checked); !strict && tt.request.Kind == "resource" && r.Summary.Errors > 0 {
+					t.Errorf("what we scaffold does not pass: %+v", r.Findings)
+				}
+			}
+		})
+	}
+}
+
+func TestPlanConflict(t *testing.T) {
+	s := example(t)
+	request := planRequest{Kind: "resource", App: "shop", Set: map[string]string{"memory": "3Gi"}}
+	got := must[planned](t, s, "plan", request)
+	if len(got.Conflicts) == 0 {
+		t.Fatalf("%+v", got)
+	}
+	if must[planned](t, s, "apply", request); len(must[planned](t, s, "plan", request).Conflicts) == 0 {
+		t.Error("a plan with conflicts was applied")
+	}
+	request.OnConflict = "replace"
+	if got = must[planned](t, s, "apply", request); len(got.Conflicts) > 0 {
+		t.Fatalf("%+v", got.Conflicts)
+	}
+	if got = must[planned](t, s, "plan", request); got.Diff != "" {
+		t.Errorf("a second run changes something:\n%s", got.Diff)
+	}
+}
+
+func TestPlanProblems(t *testing.T) {
+	_, wrong := ask[any](t, example(t), "plan", planRequest{Kind: "resource", App: "shp", Set: map[string]string{"memory": "1G1"}})
+	if len(wrong) == 0 || !strings.Contains(wrong[0].Message, "shop") {
+		t.Errorf("%+v", wrong)
+	}
+}
+
+// A password that is made here stands in no answer in plain text.
+func TestSecretsStayOut(t *testing.T) {
+	got := must[planned](t, example(t), "plan", planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "existing", Secret: "shop-redis"})
+	if !strings.Contains(got.URL, "$(REDIS_PASSWORD)") && !strings.Contains(got.URL, "$(REDIS_X_PASSWORD)") {
+		t.Errorf("URL %q", got.URL)
+	}
+}
+
+func TestInstances(t *testing.T) {
+	got := must[found](t, example(t), "instances", empty{})
+	var names []string
+	for _, in := range got.Instances {
+		names = append(names, in.Application+"/"+in.Name)
+		if in.Memory == "" || in.Clients["url"] == "" || len(in.Sentinels) == 0 || len(in.UsedBy) == 0 && in.Application != "reports" {
+			t.Errorf("%s: memory %q, persistence %q, used by %v, %v", in.Name, in.Memory, in.Persistence, in.UsedBy, in.Clients)
+		}
+	}
+	if want := "payments/payments, reports/reports, shop/shop, shop/shop-cache"; strings.Join(names, ", ") != want {
+		t.Errorf("got %s, want %s", strings.Join(names, ", "), want)
+	}
+}
+
+func TestHasHost(t *testing.T) {
+	for text, want := range map[string]bool{
+		"redis://rfrm-shop:6379": true, "rfrm-shop": true, "redis://rfrm-shop-cache:6379": false, "xrfrm-shop": false,
+		"rfrm-shop-cache rfrm-shop": true, "rfrm-shop.default.svc": true, "": false,
+	} {
+		if got := hasHost(text, "rfrm-shop"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestRules(t *testing.T) {
+	rules := must[[]rule](t, session(), "rules", empty{})
+	for _, r := range rules {
+		if r.Rule == "" || r.Title == "" || r.Description == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(rules) < 50 {
+		t.Errorf("%d rules", len(rules))
+	}
+}
+
+// TestForm holds what the page is built with against the schemas. UPDATE=1 writes it.
+func TestForm(t *testing.T) {
+	got, err := Form()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	const file = "web/src/form.json"
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the schemas say; run UPDATE=1 go test ./wasm", file)
+	}
+}
+
+func BenchmarkLintExample(b *testing.B) {
+	s := session()
+	in, _ := json.Marshal(openRequest{Files: folder(b, exampleDir)})
+	s.Run(context.Background(), "open", in, nil)
+	for b.Loop() {
+		s.Run(context.Background(), "lint", []byte("{}"), nil)
+	}
+}
