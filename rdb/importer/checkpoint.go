@@ -39,7 +39,7 @@ type checkpoint struct {
 const checkpointFormat = 1
 
 // ahead is how far beyond the frontier keys may be sent before the checkpoint says so.
-const ahead = 64 << 20
+const ahead = 256 << 20
 
 var errNoCheckpoint = errors.New("there is no checkpoint to resume from; import without --resume")
 
