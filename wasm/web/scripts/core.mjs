@@ -1,6 +1,6 @@
 // Loads the Go program as the Web Worker does, outside of a browser. As a script it answers the calls of standard input,
 // one JSON text a line: {"name": …, "request": "…"}.
-import { readFileSync } from "node:fs";
+import { openSync, readFileSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import vm from "node:vm";
@@ -26,11 +26,12 @@ export async function load(exec, wasm, options = {}) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [, , exec, wasm, now] = process.argv;
+  const [, , exec, wasm, now, file] = process.argv;
+  const out = openSync(file, "w");
   const core = await load(exec, wasm, { now: Number(now) });
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     const { name, request } = JSON.parse(line);
-    process.stdout.write((await core.call(name, request)) + "\n");
+    writeSync(out, (await core.call(name, request)) + "\n");
   }
   process.exit(0);
 }

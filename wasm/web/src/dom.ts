@@ -1,0 +1,101 @@
+// Small helpers for the DOM. Text goes in as text, never as markup: names and values of a repository are strangers' words.
+
+type Child = Node | string | number | null | undefined | false | Child[];
+type Props = Record<string, unknown>;
+
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  const e = document.createElement(tag);
+  set(e, props);
+  add(e, children);
+  return e;
+}
+
+export function svg(tag: string, props: Props = {}, ...children: Child[]): SVGElement {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  set(e, props);
+  add(e, children);
+  return e;
+}
+
+function set(e: Element, props: Props) {
+  for (const [key, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) e.addEventListener(key.slice(2), value as EventListener);
+    else if (key === "value" || key === "checked" || key === "selected" || key === "indeterminate") (e as unknown as Props)[key] = value;
+    else e.setAttribute(key, value === true ? "" : String(value));
+  }
+}
+
+function add(e: Element, children: Child[]) {
+  for (const c of children) {
+    if (Array.isArray(c)) add(e, c);
+    else if (c !== null && c !== undefined && c !== false) e.append(c instanceof Node ? c : String(c));
+  }
+}
+
+export function fill(e: Element, ...children: Child[]) {
+  e.replaceChildren();
+  add(e, children);
+}
+
+export const byId = (id: string) => document.getElementById(id)!;
+
+// say tells screen readers.
+export function say(text: string) {
+  byId("live").textContent = text;
+}
+
+export function copyButton(text: () => string, label = "Copy") {
+  const b = h("button", { class: "quiet", type: "button" }, label);
+  b.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      b.textContent = "Copied";
+      say("Copied");
+    } catch {
+      b.textContent = "Select it and copy by hand";
+    }
+    setTimeout(() => (b.textContent = label), 1500);
+  });
+  return b;
+}
+
+export function download(name: string, data: BlobPart, type: string) {
+  const url = URL.createObjectURL(new Blob([data], { type }));
+  const a = h("a", { href: url, download: name });
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+// diffView shows a patch with its lines coloured; a letter says the same without colour.
+export function diffView(patch: string): HTMLElement {
+  const pre = h("pre", { class: "code diff", tabindex: 0, "aria-label": "Difference" });
+  for (const line of patch.replace(/\n$/, "").split("\n")) {
+    if (/^(diff --git|--- |\+\+\+ |new file|deleted file|index )/.test(line)) continue;
+    const kind = line.startsWith("@@") ? "at" : line[0] === "+" ? "add" : line[0] === "-" ? "del" : "same";
+    pre.append(h("span", { class: kind }, line + "\n"));
+  }
+  return pre;
+}
+
+export const plural = (n: number, noun: string) => (n === 1 ? `1 ${noun}` : `${n.toLocaleString("en")} ${noun}s`);
+
+export function dialog(title: string, body: Child, confirm: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const d = h("dialog", { "aria-label": title }, h("h2", {}, title), h("div", { class: "dialog-body" }, body));
+    const close = (yes: boolean) => {
+      d.close();
+      d.remove();
+      resolve(yes);
+    };
+    d.append(
+      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => close(false) }, "Cancel"), h("button", { type: "button", class: "primary", onclick: () => close(true) }, confirm)),
+    );
+    d.addEventListener("cancel", (e) => {
+      e.preventDefault();
+      close(false);
+    });
+    document.body.append(d);
+    d.showModal();
+  });
+}

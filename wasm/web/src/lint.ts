@@ -1,0 +1,270 @@
+// The Lint view: findings by file, each with its source, its causes, its rule and its fix.
+import { canWrite, changed, core, local, messages, onchange, progress, rules, save, setHash, state, status, take } from "./app";
+import { Cancelled } from "./core";
+import { byId, copyButton, dialog, diffView, download, fill, h, plural, say } from "./dom";
+import type { Finding, Fixed, Linted, Related, Report } from "./types";
+
+const marks = { error: "✕", warning: "!", info: "i" } as const;
+
+let report: Report | undefined;
+let failures: Linted["failures"] = [];
+let shown: Finding[] = [];
+let chosen: Finding | undefined;
+const filter = { severities: new Set(["error", "warning", "info"]), rule: "", text: "", suppressed: false };
+
+export function findingCard(f: Finding): HTMLElement {
+  return h("details", { class: "finding " + f.severity },
+    h("summary", {}, h("span", { class: "mark", "aria-hidden": "true" }, marks[f.severity]), h("span", { class: "sr" }, f.severity + ": "), h("span", { class: "message" }, f.message), h("code", { class: "rule" }, f.rule)),
+    h("p", { class: "muted" }, `${f.file}:${f.line}`));
+}
+
+function source(file: string, line: number, end = line, around = 2): HTMLElement | false {
+  const text = state.files.get(file)?.text;
+  if (text === undefined || line < 1) return false;
+  const lines = text.split("\n");
+  const from = Math.max(1, line - around);
+  const to = Math.min(lines.length, Math.max(line, Math.min(end, line + 8)) + around);
+  const pre = h("pre", { class: "code excerpt", tabindex: 0, "aria-label": `${file}, line ${line}` });
+  for (let n = from; n <= to; n++) pre.append(h("span", { class: n >= line && n <= Math.max(line, end) ? "hit" : "" }, String(n).padStart(4) + "  " + lines[n - 1]!.slice(0, 400) + "\n"));
+  return pre;
+}
+
+function place(f: { file: string; line: number }, what: string | HTMLElement, end?: number, around?: number) {
+  return h("li", {}, h("div", { class: "where" }, h("code", {}, f.file + (f.line ? ":" + f.line : "")), " ", what), source(f.file, f.line, end, around));
+}
+
+// markdown shows the paragraphs, lists and code of a rule's documentation; all of it as text.
+function markdown(text: string): HTMLElement[] {
+  return text.trim().split(/\n\s*\n/).map((block) => {
+    if (/^( {4}|```)/.test(block)) return h("pre", { class: "code", tabindex: 0 }, block.replace(/^```\w*\n?|```$/g, "").replace(/^ {4}/gm, ""));
+    const list = /^[-*] /.test(block);
+    const inline = (s: string) => s.split(/(`[^`]+`)/).map((part) => (part.startsWith("`") && part.length > 1 ? h("code", {}, part.slice(1, -1)) : part));
+    return list ? h("ul", {}, block.split(/\n(?=[-*] )/).map((i) => h("li", {}, inline(i.slice(2))))) : h("p", {}, inline(block.replace(/\n/g, " ")));
+  });
+}
+
+async function drawDetail() {
+  const box = byId("detail");
+  const f = chosen;
+  if (!f) return fill(box, h("p", { class: "muted" }, shown.length ? "Choose a finding to see its source, its causes and its fix." : ""));
+  const fix = h("div", {});
+  const doc = h("div", { class: "doc" });
+  fill(box,
+    h("div", { class: "row" }, h("span", { class: "badge " + f.severity }, f.severity), h("code", {}, f.rule), f.count && f.count > 1 && h("span", { class: "muted" }, `in ${f.count} places`)),
+    h("h3", { id: "detail-title", tabindex: -1 }, f.message),
+    f.resource && h("p", { class: "muted" }, `${f.resource.kind} ${f.resource.namespace ? f.resource.namespace + "/" : ""}${f.resource.name}${f.path.length ? " · " + f.path.join(".") : ""}`),
+    f.suppressed && h("p", { class: "note" }, `Suppressed by a ${f.suppressed.kind}: ${f.suppressed.reason}`),
+    h("ol", { class: "chain" }, place(f, "", f.endLine), f.related.map((r: Related) => place(r, r.message, undefined, 1))),
+    fix, doc);
+  if (f.fixable && !f.suppressed) {
+    fill(fix, h("div", { class: "row between" }, h("h4", {}, "Fix: " + f.fix), h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the change")));
+  }
+  const r = (await rules().catch(() => undefined))?.get(f.rule);
+  if (!r || chosen !== f) return;
+  fill(doc, h("h4", {}, "Why"), markdown(r.description), r.remediation && [h("h4", {}, "What to do"), ...markdown(r.remediation)],
+    r.references.length > 0 && [h("h4", {}, "Sources"), h("ul", { class: "refs" }, r.references.map((u) => h("li", {}, /^https:\/\//.test(u) ? h("a", { href: u, rel: "noreferrer noopener", target: "_blank" }, u) : u)))]);
+}
+
+const options = () => ({ strict: state.strict });
+
+async function showFix(f: Finding, box: HTMLElement) {
+  const ask = { ...options(), only: [f.rule], paths: [f.file] };
+  fill(box, h("p", { class: "muted" }, "Looking…"));
+  try {
+    const fixed = await core.call<Fixed>("fix", { ...ask, apply: false });
+    if (chosen !== f) return;
+    if (!fixed.files.length) return fill(box, h("p", { class: "note" }, "The change would not make this finding go away here; do it by hand."));
+    fill(box, h("div", { class: "row between" }, h("h4", {}, "Fix: " + f.fix), h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and check again")),
+      fixed.files.map((c) => [h("p", {}, h("code", {}, c.path)), diffView(c.diff ?? "")]).flat());
+  } catch (e) {
+    fill(box, h("p", { class: "bad-text" }, messages(e).join("; ")));
+  }
+}
+
+async function applyFix(ask: object) {
+  try {
+    const before = await core.call<Fixed>("fix", { ...ask, apply: false });
+    if (canWrite()) {
+      const yes = await dialog("Write this fix?", diffView(before.diff), local ? "Write to the repository" : "Write to the folder");
+      if (!yes) return;
+      await save(before.files, "lint --fix");
+    }
+    const fixed = await core.call<Fixed>("fix", { ...ask, apply: true });
+    say(`${plural(fixed.done, "finding")} fixed`);
+    await take(fixed.files);
+  } catch (e) {
+    if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
+  }
+}
+
+let running = 0;
+let current = "";
+
+export async function run() {
+  if (!state.opened) return;
+  const mine = ++running;
+  stale = false;
+  fill(byId("cancel-place"), h("button", { type: "button", id: "cancel", onclick: () => { running++; core.cancel(); status("Cancelled", "bad"); fill(byId("cancel-place")); stale = true; byId("summary").textContent = "Cancelled."; } }, "Cancel"));
+  if (!report || current !== state.name) byId("summary").textContent = "Checking…";
+  const start = performance.now();
+  try {
+    const l = await core.call<Linted>("lint", options(), progress("Checked"));
+    if (mine !== running) return;
+    const r = JSON.parse(l.report) as Report;
+    const key = chosen && chosen.rule + chosen.file + chosen.message;
+    [report, failures, current] = [r, l.failures, state.name];
+    chosen = r.findings.find((f) => f.rule + f.file + f.message === key);
+    status(`Checked in ${Math.round(performance.now() - start).toLocaleString("en")} ms`, "ok");
+    draw();
+    say(byId("summary").textContent!);
+  } catch (e) {
+    if (mine !== running || e instanceof Cancelled) return;
+    report = undefined;
+    byId("summary").textContent = messages(e).join("; ");
+    status("The check failed", "bad");
+  } finally {
+    if (mine === running) fill(byId("cancel-place"));
+  }
+}
+
+function select() {
+  const words = filter.text.toLowerCase();
+  shown = (report?.findings ?? []).filter((f) =>
+    (filter.suppressed || !f.suppressed) && filter.severities.has(f.severity) && (!filter.rule || f.rule === filter.rule) &&
+    (!words || (f.message + " " + f.file + " " + f.rule).toLowerCase().includes(words)));
+  rows = [];
+  let file: string | undefined;
+  for (const f of shown) {
+    if (f.file !== file) rows.push({ file: (file = f.file) });
+    rows.push({ finding: f });
+  }
+}
+
+interface Row {
+  file?: string;
+  finding?: Finding;
+}
+
+// Every row has the same height, so that which ones are in view is a division.
+const rowHeight = 44;
+let rows: Row[] = [];
+
+function drawRows() {
+  const list = byId("list");
+  const inner = list.firstElementChild as HTMLElement;
+  const from = Math.max(0, Math.floor(list.scrollTop / rowHeight) - 8);
+  const to = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / rowHeight) + 8);
+  inner.style.height = rows.length * rowHeight + "px";
+  const out: HTMLElement[] = [];
+  for (let i = from; i < to; i++) {
+    const r = rows[i]!;
+    const f = r.finding;
+    const e = f
+      ? h("div", { role: "option", id: "row-" + i, "aria-selected": f === chosen ? "true" : "false", "aria-setsize": rows.length, "aria-posinset": i + 1, class: `item ${f.severity}${f.suppressed ? " suppressed" : ""}`, onclick: () => choose(f) },
+          h("span", { class: "mark", "aria-hidden": "true" }, marks[f.severity]), h("span", { class: "sr" }, f.severity + " "),
+          h("span", { class: "line" }, f.line || ""), h("span", { class: "message" }, f.message), f.fixable && !f.suppressed && h("span", { class: "tag" }, "fix"))
+      : h("div", { role: "presentation", class: "item group" }, r.file || "the repository");
+    e.style.top = i * rowHeight + "px";
+    out.push(e);
+  }
+  fill(inner, out);
+  const at = rows.findIndex((r) => r.finding && r.finding === chosen);
+  if (at >= from && at < to) list.setAttribute("aria-activedescendant", "row-" + at);
+  else list.removeAttribute("aria-activedescendant");
+}
+
+function choose(f: Finding, move = false) {
+  chosen = f;
+  if (move) {
+    const list = byId("list");
+    const top = rows.findIndex((r) => r.finding === f) * rowHeight;
+    if (top < list.scrollTop + rowHeight) list.scrollTop = Math.max(0, top - rowHeight);
+    if (top + rowHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + rowHeight - list.clientHeight;
+  }
+  drawRows();
+  void drawDetail();
+  if (!move && matchMedia("(max-width: 60rem)").matches) byId("detail").scrollIntoView({ block: "start" });
+}
+
+function key(e: KeyboardEvent) {
+  const all = rows.filter((r) => r.finding).map((r) => r.finding!);
+  if (!all.length) return;
+  const at = chosen ? all.indexOf(chosen) : -1;
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1, PageDown: at + 10, PageUp: at - 10 }[e.key];
+  if (e.key === "Enter" && chosen) return byId("detail-title").focus();
+  if (to === undefined) return;
+  e.preventDefault();
+  choose(all[Math.max(0, Math.min(all.length - 1, to))]!, true);
+}
+
+function draw() {
+  select();
+  const s = report?.summary;
+  byId("summary").textContent = !s ? "" : s.errors + s.warnings + s.infos === 0
+    ? `Nothing found in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
+    : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "remark")} in ${plural(s.resources, "resource")}.`;
+  const count = (sev: string) => report?.findings.filter((f) => f.severity === sev && !f.suppressed).length ?? 0;
+  for (const sev of ["error", "warning", "info"]) byId("count-" + sev).textContent = String(count(sev));
+  const names = [...new Set(report?.findings.map((f) => f.rule))].sort();
+  fill(byId("rule-filter"), h("option", { value: "" }, "every rule"), names.map((n) => h("option", { value: n, selected: n === filter.rule }, n)));
+  (byId("strict") as HTMLInputElement).checked = state.strict;
+  byId("suppressed-count").textContent = s?.suppressed ? `show ${s.suppressed} suppressed` : "show suppressed";
+  byId("fix-all").toggleAttribute("disabled", !report?.findings.some((f) => f.fixable && !f.suppressed));
+  for (const b of document.querySelectorAll("#exports button")) b.toggleAttribute("disabled", !report);
+  const more = [...(report?.notices ?? []).map((n) => `${n.file}: ${n.message}`), ...failures.map((f) => "could not be run: " + f.message)];
+  fill(byId("notices"), more.length > 0 && h("details", {}, h("summary", {}, plural(more.length, "notice")), h("ul", {}, more.map((m) => h("li", {}, m)))));
+  byId("lint-body").classList.toggle("empty", rows.length === 0);
+  fill(byId("nothing"), rows.length === 0 && report !== undefined && h("p", { class: "card good" }, report.findings.length === 0 || s!.errors + s!.warnings + s!.infos === 0 ? "✓ Every check passes." + (state.strict ? "" : " Strict mode asks for more.") : "Nothing fits the filter."));
+  drawRows();
+  void drawDetail();
+}
+
+async function fixAll() {
+  try {
+    const fixed = await core.call<Fixed>("fix", { ...options(), apply: false }, progress("Fixing, checked"));
+    status("Ready", "ok");
+    const yes = await dialog(`Fix ${plural(fixed.done, "finding")} in ${plural(fixed.files.length, "file")}?`, [h("p", {}, copyButton(() => fixed.diff, "Copy patch"), " ", canWrite() ? "The files on disk are changed." : "The files in this tab are changed; take them along as a patch."), diffView(fixed.diff)], "Apply and check again");
+    if (!yes) return;
+    if (canWrite()) await save(fixed.files, "lint --fix");
+    const done = await core.call<Fixed>("fix", { ...options(), apply: true });
+    await take(done.files);
+    say(`${plural(done.done, "finding")} fixed`);
+  } catch (e) {
+    if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
+  }
+}
+
+let stale = true;
+
+export function init() {
+  const severity = (name: "error" | "warning" | "info", text: string) =>
+    h("label", { class: "pill " + name }, h("input", { type: "checkbox", id: "show-" + name, checked: true, onchange: (e: Event) => { if ((e.target as HTMLInputElement).checked) filter.severities.add(name); else filter.severities.delete(name); draw(); } }), h("span", {}, h("b", { id: "count-" + name }, "0"), " ", text));
+  const out = (name: string, format: string, file: string, type: string) =>
+    h("button", { type: "button", class: "quiet", disabled: true, onclick: () => void core.call<string>("report", { format }).then((text) => download(file, text, type)) }, name);
+  const list = h("div", { id: "list", role: "listbox", tabindex: 0, "aria-label": "Findings", onkeydown: (e: Event) => key(e as KeyboardEvent) }, h("div", { class: "inner", role: "presentation" }));
+  list.addEventListener("scroll", () => requestAnimationFrame(drawRows), { passive: true });
+  new ResizeObserver(() => drawRows()).observe(list);
+  fill(byId("lint"),
+    h("div", { class: "toolbar" },
+      h("p", { id: "summary", class: "summary" }, ""), h("span", { id: "cancel-place" }),
+      h("div", { class: "row" }, severity("error", "errors"), severity("warning", "warnings"), severity("info", "remarks"),
+        h("label", { class: "switch" }, h("input", { type: "checkbox", id: "strict", onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict")),
+      h("div", { class: "row" },
+        h("label", { class: "sr", for: "rule-filter" }, "Rule"), h("select", { id: "rule-filter", onchange: (e: Event) => { filter.rule = (e.target as HTMLSelectElement).value; draw(); } }),
+        h("label", { class: "sr", for: "search" }, "Search"), h("input", { id: "search", type: "search", placeholder: "Search", oninput: (e: Event) => { filter.text = (e.target as HTMLInputElement).value; draw(); } }),
+        h("label", { class: "check" }, h("input", { type: "checkbox", id: "suppressed", onchange: (e: Event) => { filter.suppressed = (e.target as HTMLInputElement).checked; draw(); } }), h("span", { id: "suppressed-count" }, "show suppressed")),
+        h("button", { type: "button", id: "fix-all", disabled: true, onclick: () => void fixAll() }, "Fix what is safe"),
+        h("span", { class: "row", id: "exports", role: "group", "aria-label": "Export" }, out("SARIF", "sarif", "redis-gitops.sarif", "application/sarif+json"), out("JSON", "json", "redis-gitops.json", "application/json"), out("Markdown", "markdown", "redis-gitops.md", "text/markdown")))),
+    h("div", { id: "notices" }), h("div", { id: "nothing" }),
+    h("div", { class: "split lint", id: "lint-body" }, list, h("article", { id: "detail", class: "card", "aria-live": "off" })));
+  onchange(() => {
+    stale = true;
+    if (!byId("lint").hidden) void run();
+  });
+}
+
+export function show() {
+  setHash("lint");
+  if (stale) void run();
+  else draw();
+}

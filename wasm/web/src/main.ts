@@ -1,0 +1,111 @@
+import { core, exampleRepository, hash, local, localRepository, messages, onchange, open, state, status } from "./app";
+import { byId, dialog, fill, h, plural } from "./dom";
+import { fromDrop, fromInput, fromPicker, fromZip, picker, type Taken } from "./files";
+import * as explore from "./explore";
+import * as lint from "./lint";
+import * as scaffold from "./scaffold";
+
+const views = { scaffold, lint, explore };
+type View = keyof typeof views;
+const names = Object.keys(views) as View[];
+
+function go(view: View, focus = false) {
+  for (const n of names) {
+    const tab = byId("tab-" + n);
+    tab.setAttribute("aria-selected", String(n === view));
+    tab.tabIndex = n === view ? 0 : -1;
+    byId(n).hidden = n !== view;
+    if (n === view && focus) tab.focus();
+  }
+  views[view].show();
+}
+
+for (const n of names) {
+  byId("tab-" + n).addEventListener("click", () => go(n));
+}
+byId("tabs").addEventListener("keydown", (e) => {
+  const at = names.findIndex((n) => byId("tab-" + n).tabIndex === 0);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: names.length - 1 }[e.key];
+  if (to === undefined) return;
+  e.preventDefault();
+  go(names[(to + names.length) % names.length]!, true);
+});
+
+async function takeIn(what: () => Promise<Taken>) {
+  try {
+    status("Reading…");
+    const t = await what();
+    if (!t.files.length) throw new Error("there is no file in it that could matter");
+    await open(t.name, t.files, { folder: t.folder });
+    if (t.skipped.length) await dialog(`${plural(t.skipped.length, "file")} left out`, h("ul", {}, t.skipped.map((s) => h("li", {}, s))), "Go on");
+    if (!byId("scaffold").hidden) go("lint");
+  } catch (e) {
+    if (e instanceof DOMException && e.name === "AbortError") return status("Ready", "ok");
+    status("It was not opened", "bad");
+    await dialog("This could not be opened", h("ul", {}, messages(e).map((m) => h("li", {}, m))), "Close");
+  }
+}
+
+const tell = (t: string) => status(t);
+
+function drawSource() {
+  const folder = h("input", { type: "file", id: "folder", webkitdirectory: true, class: "sr", tabindex: -1, "aria-label": "Folder", onchange: () => { if (folder.files?.length) void takeIn(() => fromInput(folder.files!, tell)); } });
+  const zip = h("input", { type: "file", id: "zip", accept: ".zip", class: "sr", tabindex: -1, "aria-label": "Zip archive", onchange: () => { const f = zip.files?.[0]; if (f) void takeIn(() => fromZip(f, tell)); } });
+  const o = state.opened;
+  fill(byId("source"),
+    h("p", {}, o ? [h("b", {}, state.example ? "Example repository" : state.name), h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`)] : h("span", { class: "muted" }, "No repository yet")),
+    h("div", { class: "row" },
+      !local && h("button", { type: "button", onclick: () => { if (picker) void takeIn(() => fromPicker(tell)); else folder.click(); } }, "Open a folder"), folder,
+      !local && h("button", { type: "button", onclick: () => zip.click() }, "Open a zip"), zip,
+      local && h("button", { type: "button", onclick: () => void start() }, "Read again"),
+      !local && !state.example && h("button", { type: "button", onclick: () => void openExample() }, "Example")),
+    !local && h("p", { class: "muted wide" }, "or drop a folder or zip anywhere"),
+    (o?.problems.length ?? 0) > 0 && h("div", { class: "note wide", role: "alert" }, o!.problems.map((p) => h("div", {}, `${p.file ?? ""}${p.line ? ":" + p.line : ""} ${p.message}`))));
+}
+
+const openExample = async () => open("Example repository", await exampleRepository(), { example: true });
+
+async function start() {
+  try {
+    if (local) {
+      const r = await localRepository();
+      await open(r.name, r.files);
+    } else await openExample();
+  } catch (e) {
+    status(messages(e)[0]!, "bad");
+  }
+}
+
+document.addEventListener("dragover", (e) => {
+  e.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (e) => {
+  if (!e.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (e) => {
+  e.preventDefault();
+  document.body.classList.remove("dropping");
+  if (e.dataTransfer && !local) void takeIn(() => fromDrop(e.dataTransfer!, tell));
+});
+
+core.onload = (p) => status(`Loading the program ${Math.round((100 * p.done) / p.total)} %`, "busy", p.done / p.total);
+core.onready = (t) => {
+  performance.measure("core-load", { start: performance.now() - t.load - t.start, duration: t.load });
+  performance.measure("core-start", { start: performance.now() - t.start, duration: t.start });
+};
+core.onfail = (m) => status(m, "bad");
+
+for (const v of names) views[v].init();
+onchange(drawSource);
+drawSource();
+const first = hash().view as View;
+go(names.includes(first) ? first : "scaffold");
+void start();
+
+if ("serviceWorker" in navigator && !local && import.meta.env.PROD && location.protocol !== "file:") {
+  core.onready = ((before) => (t: { load: number; start: number }) => {
+    before(t);
+    navigator.serviceWorker.register("./sw.js").catch(() => {});
+  })(core.onready);
+}

@@ -1,0 +1,330 @@
+// The Scaffold view: a form made from the schema, and what it would do to the repository.
+import form from "./form.json";
+import { canWrite, changed, core, hash, local, messages, onchange, save, setHash, state, status, take } from "./app";
+import { Cancelled } from "./core";
+import { byId, copyButton, dialog, diffView, download, fill, h, plural, say } from "./dom";
+import { findingCard } from "./lint";
+import { writeZip } from "./zip";
+import type { ChangedFile, Linted, Planned, Report } from "./types";
+
+interface Schema {
+  type?: string;
+  default?: unknown;
+  description?: string;
+  enum?: unknown[];
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  anyOf?: Schema[];
+}
+
+const operator = form.operators[0]!;
+const properties = (operator.schema as unknown as { properties: Record<string, Schema> }).properties;
+// auth and networkPolicy have fields of their own, or follow from the configuration.
+const values = operator.order.filter((k) => k !== "auth");
+
+interface Ask {
+  kind: "resource" | "application" | "deployment";
+  app: string;
+  type: string;
+  suffix: string;
+  profile: string;
+  size: string;
+  auth: string;
+  secret: string;
+  store: string;
+  cert: string;
+  namespace: string;
+  name: string;
+  image: string;
+  hostname: string;
+  onConflict: string;
+  kustomize: boolean;
+  set: Record<string, string>;
+}
+
+const blank = (): Ask => ({
+  kind: "resource", app: "shop", type: "", suffix: "jobs", profile: "queue", size: "", auth: "", secret: "", store: "", cert: "", namespace: "",
+  name: "", image: "", hostname: "", onConflict: "", kustomize: false, set: {},
+});
+let ask = blank();
+let planned: Planned | undefined;
+
+// kept are the fields that a link carries. A certificate is left out: it is long, and the colleague's cluster has its own.
+const kept = ["kind", "app", "type", "suffix", "profile", "size", "auth", "secret", "store", "namespace", "name", "image", "hostname", "onConflict"] as const;
+
+function params(): URLSearchParams {
+  const p = new URLSearchParams();
+  p.set("v", "1");
+  for (const k of kept) if (ask[k]) p.set(k, ask[k]);
+  if (ask.kustomize) p.set("kustomize", "1");
+  for (const k of values) if (ask.set[k] !== undefined) p.set("set." + k, ask.set[k]!);
+  if (state.strict !== (state.opened?.strict ?? false)) p.set("strict", state.strict ? "1" : "0");
+  return p;
+}
+
+export function fromHash() {
+  const { view, params: p } = hash();
+  if (view !== "scaffold" || !p.has("v")) return;
+  ask = { ...blank(), suffix: "", profile: "" };
+  for (const k of kept) if (p.has(k)) (ask as unknown as Record<string, string>)[k] = p.get(k)!;
+  if (!["resource", "application", "deployment"].includes(ask.kind)) ask.kind = "resource";
+  ask.kustomize = p.get("kustomize") === "1";
+  for (const k of values) if (p.has("set." + k)) ask.set[k] = p.get("set." + k)!;
+  if (p.has("strict")) state.strict = p.get("strict") === "1";
+}
+
+const request = () => {
+  const { kind, app, set } = ask;
+  const some = (o: Record<string, unknown>) => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== "" && v !== false));
+  const common = { kind, app, ...some({ onConflict: ask.onConflict, strict: state.strict }) };
+  const exists = state.opened?.applications.some((a) => a.name === app);
+  if (kind === "application") return { ...common, ...some({ kustomize: ask.kustomize }) };
+  if (kind === "deployment") return { ...common, type: ask.type || state.opened?.deployments?.[0] || "web", ...some({ newApp: !exists, name: ask.name, image: ask.image, hostname: ask.hostname }) };
+  return {
+    ...common,
+    type: ask.type || "redis",
+    ...some({
+      newApp: !exists, suffix: ask.suffix, profile: ask.profile, size: ask.size, auth: ask.auth, namespace: ask.namespace,
+      secret: ask.auth && ask.auth !== "none" ? ask.secret : "", store: ask.auth === "external" ? ask.store : "", cert: ask.auth === "sealed" ? ask.cert : "",
+    }),
+    set,
+  };
+};
+
+function field(label: string, input: HTMLElement, help = "", id = input.id) {
+  const described = help ? id + "-help" : undefined;
+  if (described) input.setAttribute("aria-describedby", described);
+  return h("div", { class: "field" }, h("label", { for: id }, label), input, help && h("p", { class: "help", id: described }, help));
+}
+
+function textField(id: string, label: string, get: () => string, put: (v: string) => void, help = "", props: Record<string, unknown> = {}) {
+  return field(label, h("input", { id, type: "text", value: get(), autocomplete: "off", spellcheck: "false", oninput: (e: Event) => { put((e.target as HTMLInputElement).value); update(); }, ...props }), help);
+}
+
+function choice(id: string, label: string, options: [string, string][], get: () => string, put: (v: string) => void, help = "", redraw = false) {
+  const s = h("select", { id, onchange: (e: Event) => { put((e.target as HTMLSelectElement).value); if (redraw) drawForm(); update(); } },
+    options.map(([value, text]) => h("option", { value, selected: value === get() }, text)));
+  return field(label, s, help);
+}
+
+// preset is what a value is when the form leaves it alone.
+function preset(key: string): unknown {
+  for (const name of [ask.size, ask.profile]) {
+    const v = operator.profiles.find((p) => p.name === name)?.values as Record<string, unknown> | undefined;
+    if (v && key in v) return v[key];
+  }
+  return properties[key]!.default;
+}
+
+const options = (s: Schema): unknown[] | undefined => s.enum ?? (s.anyOf?.every((a) => a.enum) ? s.anyOf.flatMap((a) => a.enum!) : undefined);
+const isNumber = (s: Schema): boolean => s.type === "integer" || s.type === "number";
+
+function valueField(key: string) {
+  const s = properties[key]!;
+  const id = "value-" + key;
+  const before = preset(key);
+  const shown = before === "" ? "none" : String(before);
+  const put = (v: string) => { if (v === "") delete ask.set[key]; else ask.set[key] = v; };
+  const list = options(s);
+  if (list) return choice(id, label(key), [["", `${shown} (default)`], ...list.map((v) => [String(v), String(v)] as [string, string])], () => ask.set[key] ?? "", put, s.description);
+  return textField(id, label(key), () => ask.set[key] ?? "", put, s.description, {
+    placeholder: shown, inputmode: isNumber(s) ? "numeric" : undefined, pattern: s.pattern?.replace(/^\^|\$$/g, ""),
+  });
+}
+
+const label = (key: string) => key === "cpu" ? "CPU" : key.replace(/[A-Z]/g, (c) => " " + c.toLowerCase()).replace(/^./, (c) => c.toUpperCase());
+
+function drawForm() {
+  const at = document.activeElement?.id;
+  const apps = state.opened?.applications ?? [];
+  const kinds: [Ask["kind"], string][] = [["resource", "A Redis"], ["application", "An application"], ["deployment", "A deployment"]];
+  const parts: HTMLElement[] = [
+    h("fieldset", { class: "segments" }, h("legend", {}, "What do you need?"),
+      kinds.map(([value, text]) => h("label", {}, h("input", { type: "radio", name: "kind", value, checked: ask.kind === value, onchange: () => { ask.kind = value; ask.type = ""; drawForm(); update(); } }), h("span", {}, text)))),
+    h("datalist", { id: "apps" }, apps.map((a) => h("option", { value: a.name }))),
+    textField("app", "Application", () => ask.app, (v) => (ask.app = v.trim()), ask.kind === "application" ? "Lower-case letters, digits and dashes." : "One of the repository, or a new name: then its chart is made too.", { list: "apps", required: true }),
+  ];
+  if (ask.kind === "resource") {
+    const profiles = operator.profiles.filter((p) => !p.size);
+    const own = (state.opened?.profiles ?? []).filter((n) => !profiles.some((p) => p.name === n));
+    parts.push(
+      h("fieldset", { class: "cards" }, h("legend", {}, "What is it for?"),
+        [...profiles.map((p) => [p.name, p.doc]), ...own.map((n) => [n, "from .redis-gitops.yaml"]), ["", "the repository's own defaults"]].map(([name, doc]) =>
+          h("label", {}, h("input", { type: "radio", name: "profile", value: name, checked: ask.profile === name, onchange: () => { ask.profile = name!; drawForm(); update(); } }), h("span", {}, h("b", {}, label(name || "default")), h("small", {}, doc))))),
+      textField("suffix", "Suffix", () => ask.suffix, (v) => (ask.suffix = v.trim()), "For a second Redis of the same application: becomes part of every name."),
+      h("label", { class: "check" }, h("input", { type: "checkbox", id: "size", checked: ask.size === "dev", onchange: (e: Event) => { ask.size = (e.target as HTMLInputElement).checked ? "dev" : ""; drawForm(); update(); } }), "One small copy, for development"),
+      h("div", { class: "grid2" }, values.filter((k) => k !== "networkPolicy").map(valueField)),
+      choice("auth", "Password", [["", "the repository's default"], ["none", "none: an open Redis"], ["existing", "a Secret that is there"], ["external", "generated by External Secrets"], ["sealed", "sealed here, with the controller's certificate"]],
+        () => ask.auth, (v) => (ask.auth = v), "Never in Git in plain text.", true),
+    );
+    if (ask.auth && ask.auth !== "none") parts.push(textField("secret", "Name of the Secret", () => ask.secret, (v) => (ask.secret = v.trim()), "", { placeholder: `${ask.app}${ask.suffix ? "-" + ask.suffix : ""}-redis-auth` }));
+    if (ask.auth === "external") parts.push(textField("store", "Secret store", () => ask.store, (v) => (ask.store = v.trim()), "A ClusterSecretStore, or SecretStore/NAME."));
+    if (ask.auth === "sealed") parts.push(field("Certificate", h("textarea", { id: "cert", rows: 4, spellcheck: "false", value: ask.cert, oninput: (e: Event) => { ask.cert = (e.target as HTMLTextAreaElement).value; update(); } }), "What kubeseal --fetch-cert prints. It is public, and stays in this tab."));
+    parts.push(h("details", {}, h("summary", {}, "More"), valueField("networkPolicy"), textField("namespace", "Namespace", () => ask.namespace, (v) => (ask.namespace = v.trim()), "Where the application runs, when Argo CD or Flux does not say it.")));
+  } else if (ask.kind === "application") {
+    parts.push(h("label", { class: "check" }, h("input", { type: "checkbox", id: "kustomize", checked: ask.kustomize, onchange: (e: Event) => { ask.kustomize = (e.target as HTMLInputElement).checked; update(); } }), "A kustomization in the place of a chart"));
+  } else {
+    const types = state.opened?.deployments ?? [];
+    parts.push(
+      types.length ? choice("type", "Type", types.map((t) => [t, t]), () => ask.type || types[0]!, (v) => (ask.type = v), "From generators/deployments.") : h("p", { class: "help" }, "The repository has no generators/deployments."),
+      textField("name", "Name", () => ask.name, (v) => (ask.name = v.trim()), "When it is not the type."),
+      textField("image", "Image", () => ask.image, (v) => (ask.image = v.trim())),
+      textField("hostname", "Host name", () => ask.hostname, (v) => (ask.hostname = v.trim())),
+    );
+  }
+  fill(byId("form"), parts);
+  if (at) document.getElementById(at)?.focus();
+}
+
+let round = 0;
+let timer = 0;
+
+export function update(soon = false) {
+  setHash("scaffold", params());
+  clearTimeout(timer);
+  timer = window.setTimeout(() => void plan(), soon ? 0 : 30);
+}
+
+async function plan() {
+  if (!state.opened) return;
+  const mine = ++round;
+  try {
+    const r = request();
+    const p = await core.call<Planned>("plan", r);
+    if (mine !== round) return;
+    planned = p;
+    drawPlan();
+    if (p.conflicts.length === 0) {
+      const l = await core.call<Linted>("check", r);
+      if (mine === round) drawCheck(l);
+    }
+  } catch (e) {
+    if (mine !== round || e instanceof Cancelled) return;
+    planned = undefined;
+    fill(byId("preview"), h("div", { class: "card bad", role: "alert" }, h("h3", {}, "This cannot be made"), h("ul", {}, messages(e).map((m) => h("li", {}, m)))));
+  }
+}
+
+const openFiles = new Set<string>();
+
+function drawPlan() {
+  const p = planned!;
+  const made = p.files.filter((f) => f.action !== "unchanged");
+  const out: (HTMLElement | false)[] = [];
+  if (p.conflicts.length)
+    out.push(
+      h("div", { class: "card bad", role: "alert" }, h("h3", {}, "Something else stands there"), h("ul", {}, p.conflicts.map((c) => h("li", {}, h("code", {}, `${c.file}${c.line ? ":" + c.line : ""}`), " ", c.message))),
+        h("div", { class: "row" },
+          h("button", { type: "button", onclick: () => { ask.onConflict = "keep"; update(true); } }, "Keep what is there"),
+          h("button", { type: "button", onclick: () => { ask.onConflict = "replace"; update(true); } }, "Replace it"))),
+    );
+  else if (ask.onConflict)
+    out.push(h("p", { class: "note" }, ask.onConflict === "keep" ? "What stands there already is kept. " : "What stands there already is replaced. ", h("button", { type: "button", class: "quiet", onclick: () => { ask.onConflict = ""; update(true); } }, "Ask again")));
+  if (!made.length && !p.conflicts.length) out.push(h("p", { class: "card" }, "Nothing to do: everything is there already."));
+  if (p.url) {
+    const url = p.url;
+    out.push(h("div", { class: "card url" }, h("div", { class: "row between" }, h("h3", {}, "Clients reach it at"), copyButton(() => url)), h("code", { class: "big" }, url)));
+  }
+  out.push(h("div", { id: "checked", class: "card", "aria-live": "polite" }, h("h3", {}, "Checks"), h("p", { class: "muted" }, p.conflicts.length ? "Settle the conflict first." : "Checking…")));
+  if (made.length)
+    out.push(
+      h("div", { class: "card" },
+        h("div", { class: "row between" }, h("h3", {}, plural(made.length, "file")), h("div", { class: "row" }, actions(p, made))),
+        made.map(fileView)),
+    );
+  const commands = p.commands.join("\n");
+  out.push(
+    h("div", { class: "card" }, h("div", { class: "row between" }, h("h3", {}, "The same on the command line"), copyButton(() => commands)), h("pre", { class: "code", tabindex: 0, "aria-label": "Commands" }, commands)),
+    p.next.length > 0 && h("div", { class: "card" }, h("h3", {}, "Next"), h("ol", {}, p.next.map((n) => h("li", { class: "pre" }, n)))),
+    p.notes.length > 0 && h("div", { class: "card" }, h("h3", {}, "Good to know"), h("ul", {}, p.notes.map((n) => h("li", {}, n)))),
+  );
+  fill(byId("preview"), out);
+}
+
+function fileView(f: ChangedFile) {
+  const name = { create: "new", update: "changed", remove: "removed", unchanged: "" }[f.action];
+  const d = h("details", { class: "file", open: openFiles.has(f.path) || (f.action === "update" && f.path.endsWith("values.yaml")) });
+  d.append(h("summary", {}, h("span", { class: "tag " + f.action }, name), h("span", { class: "path" }, f.path)));
+  let drawn = false;
+  const draw = () => {
+    if (drawn || !d.open) return;
+    drawn = true;
+    d.append(h("div", { class: "row end" }, copyButton(() => f.new, "Copy file")), diffView(f.diff ?? ""));
+  };
+  d.addEventListener("toggle", () => { if (d.open) openFiles.add(f.path); else openFiles.delete(f.path); draw(); });
+  draw();
+  return d;
+}
+
+function actions(p: Planned, made: ChangedFile[]) {
+  const command = p.commands.at(-1)!.replace("redis-gitops ", "");
+  return [
+    h("button", { type: "button", onclick: () => download("redis-gitops.patch", p.diff, "text/x-diff") }, "Patch"),
+    h("button", { type: "button", onclick: () => download("redis-gitops.zip", writeZip(made.filter((f) => f.action !== "remove").map((f) => ({ path: f.path, text: f.new }))), "application/zip") }, "Zip"),
+    copyButton(() => location.href, "Copy link"),
+    h("button", { type: "button", class: canWrite() ? "" : "primary", onclick: () => void keep(p) }, "Keep in this tab"),
+    canWrite() && h("button", { type: "button", class: "primary", onclick: () => void writeOut(p, made, command) }, local ? "Write to the repository" : "Write to the folder"),
+  ];
+}
+
+// keep takes the plan into the repository of this tab, so that Lint and Explore show it and the next plan builds on it.
+async function keep(p: Planned) {
+  try {
+    await core.call("apply", request());
+    await take(p.files);
+    say("Kept in this tab");
+  } catch (e) {
+    status(messages(e)[0]!, "bad");
+  }
+}
+
+async function writeOut(p: Planned, made: ChangedFile[], command: string) {
+  const yes = await dialog("Write these changes?", [h("p", {}, `${plural(made.length, "file")} of ${state.name} will be written.`), diffView(p.diff)], "Write");
+  if (!yes) return;
+  try {
+    await save(made, command);
+    await core.call("apply", request());
+    await take(made);
+    status("Written", "ok");
+    say("Written");
+  } catch (e) {
+    status(messages(e)[0]!, "bad");
+    await dialog("Nothing was written", h("ul", {}, messages(e).map((m) => h("li", {}, m))), "Close");
+  }
+}
+
+function drawCheck(l: Linted) {
+  const box = document.getElementById("checked");
+  if (!box) return;
+  const strict = h("label", { class: "switch" }, h("input", { type: "checkbox", id: "check-strict", checked: state.strict, onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict");
+  const report = l.report ? (JSON.parse(l.report) as Report) : undefined;
+  const found = report?.findings.filter((f) => !f.suppressed) ?? [];
+  const s = report?.summary;
+  fill(box,
+    h("div", { class: "row between" }, h("h3", {}, found.length === 0 ? "✓ Passes every check" : `Checks: ${[s!.errors && plural(s!.errors, "error"), s!.warnings && plural(s!.warnings, "warning"), s!.infos && plural(s!.infos, "remark")].filter(Boolean).join(", ")}`), strict),
+    l.failures.map((f) => h("p", { class: "bad-text" }, f.message)),
+    found.length > 0 && h("div", { class: "findings" }, found.slice(0, 30).map((f) => findingCard(f))),
+  );
+  box.classList.toggle("good", found.length === 0 && l.failures.length === 0);
+}
+
+export function init() {
+  fill(byId("scaffold"),
+    h("div", { class: "split" },
+      h("form", { id: "form", "aria-label": "What to generate", onsubmit: (e: Event) => e.preventDefault() }),
+      h("div", { id: "preview", "aria-label": "What it would do" }, h("div", { class: "card skeleton" }, h("h3", {}, "The files appear here"), h("p", { class: "muted" }, "The program is loading; the form works already.")))));
+  fromHash();
+  drawForm();
+  onchange(() => {
+    drawForm();
+    if (!byId("scaffold").hidden) update(true);
+    else stale = true;
+  });
+  addEventListener("hashchange", () => { if (hash().view === "scaffold") { fromHash(); drawForm(); update(true); } });
+}
+
+let stale = false;
+export function show() {
+  if (stale) { stale = false; update(true); } else setHash("scaffold", params());
+}

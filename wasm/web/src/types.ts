@@ -1,0 +1,128 @@
+// What the Go core takes and gives; see wasm/*.go.
+
+export interface RepoFile {
+  path: string;
+  text?: string;
+  base64?: string;
+}
+
+export interface Problem {
+  file?: string;
+  line?: number;
+  column?: number;
+  path?: string;
+  message: string;
+}
+
+export interface Opened {
+  files: number;
+  applications: { name: string; dir: string; kind: string; namespace: string }[];
+  strict: boolean;
+  operator: string;
+  problems: Problem[];
+  resources: string[] | null;
+  deployments: string[] | null;
+  profiles: string[] | null;
+}
+
+export interface ChangedFile {
+  path: string;
+  action: "create" | "update" | "remove" | "unchanged";
+  old: string;
+  new: string;
+  diff?: string;
+}
+
+export interface Planned {
+  plan: string;
+  files: ChangedFile[];
+  diff: string;
+  commands: string[];
+  conflicts: Problem[];
+  notes: string[];
+  next: string[];
+  url: string;
+  env: string[];
+}
+
+export interface Related {
+  file: string;
+  line: number;
+  column: number;
+  message: string;
+}
+
+export interface Finding {
+  rule: string;
+  severity: "error" | "warning" | "info";
+  message: string;
+  file: string;
+  line: number;
+  column: number;
+  endLine: number;
+  endColumn: number;
+  resource: { kind: string; namespace: string; name: string } | null;
+  path: string[];
+  related: Related[];
+  fixable: boolean;
+  fix?: string;
+  count?: number;
+  suppressed?: { kind: string; reason: string };
+}
+
+export interface Report {
+  findings: Finding[];
+  notices: Problem[];
+  summary: { files: number; resources: number; errors: number; warnings: number; infos: number; suppressed: number };
+}
+
+export interface Linted {
+  report: string;
+  failures: Problem[];
+}
+
+export interface Fixed extends Linted {
+  done: number;
+  files: ChangedFile[];
+  diff: string;
+}
+
+export interface Rule {
+  rule: string;
+  title: string;
+  severity: string;
+  strict: string;
+  description: string;
+  remediation: string;
+  fix: string;
+  references: string[];
+}
+
+export interface Instance {
+  name: string;
+  namespace: string;
+  application: string;
+  operator: string;
+  version: string;
+  kind: string;
+  where: string;
+  replicas: number;
+  cluster?: boolean;
+  tls?: boolean;
+  write?: { service: string; host: string; port: number };
+  read?: { service: string; host: string; port: number };
+  sentinel?: { host: string; port: number; master: string; hosts: string[] };
+  auth?: { secret: string; key: string };
+  notes?: string[];
+  memory: string;
+  persistence: string;
+  clients: Record<string, string>;
+  sentinels: Record<string, string>;
+  usedBy: { kind: string; name: string; namespace: string; file: string }[];
+}
+
+export interface Found {
+  instances: Instance[];
+  operators: { operator: string; raw: string; where: string }[];
+  problems: Problem[];
+}

@@ -1,0 +1,78 @@
+// The Web Worker: loads the Go program and hands it calls. It is ended from outside to cancel one.
+
+interface Scope {
+  Go: new () => { importObject: WebAssembly.Imports; run(i: WebAssembly.Instance): Promise<void> };
+  redisGitops(name: string, request: string, progress: (phase: string, done: number, total: number) => void, done: (answer: string) => void): void;
+  redisGitopsReady(): void;
+}
+
+const scope = globalThis as unknown as Scope;
+
+interface Core {
+  br?: string;
+  gz: string;
+  size: number; // unpacked
+}
+
+let module: WebAssembly.Module | undefined;
+
+async function unpacked(base: string): Promise<Response> {
+  const core: Core = await (await fetch(base + "core.json")).json();
+  let format = "gzip";
+  let file = core.gz;
+  if (core.br) {
+    try {
+      new DecompressionStream("brotli" as CompressionFormat);
+      [format, file] = ["brotli", core.br];
+    } catch {
+      // gzip, then
+    }
+  }
+  const response = await fetch(base + file);
+  if (!response.ok || !response.body) throw new Error(`the program could not be loaded: ${response.status}`);
+  const total = Number(response.headers.get("content-length")) || 0;
+  let loaded = 0;
+  let told = 0;
+  const counted = new TransformStream<BufferSource, BufferSource>({
+    transform(chunk, controller) {
+      loaded += chunk.byteLength;
+      if (total && loaded - told > total / 50) {
+        told = loaded;
+        postMessage({ progress: { phase: "load", done: loaded, total } });
+      }
+      controller.enqueue(chunk);
+    },
+  });
+  const stream = (response.body as ReadableStream<BufferSource>).pipeThrough(counted).pipeThrough(new DecompressionStream(format as CompressionFormat));
+  return new Response(stream, { headers: { "content-type": "application/wasm" } });
+}
+
+async function start(base: string, given?: WebAssembly.Module) {
+  importScripts(base + "wasm_exec.js");
+  const begin = performance.now();
+  module = given ?? (await WebAssembly.compileStreaming(unpacked(base)));
+  const compiled = performance.now();
+  const go = new scope.Go();
+  const instance = await WebAssembly.instantiate(module, go.importObject);
+  await new Promise<void>((resolve) => {
+    scope.redisGitopsReady = resolve;
+    void go.run(instance).then(() => postMessage({ ended: true }));
+  });
+  postMessage({ ready: { module: given ? undefined : module, load: compiled - begin, start: performance.now() - compiled } });
+}
+
+onmessage = (event: MessageEvent) => {
+  const m = event.data;
+  if (m.start) {
+    start(m.base, m.module).catch((e: unknown) => postMessage({ failed: String(e instanceof Error ? e.message : e) }));
+    return;
+  }
+  scope.redisGitops(
+    m.name,
+    m.request,
+    (phase, done, total) => postMessage({ id: m.id, progress: { phase, done, total } }),
+    (answer) => postMessage({ id: m.id, answer }),
+  );
+};
+
+export {};
