@@ -1,13 +1,36 @@
 # make demo   shows the main job in a temporary repository
 # make test   installs what the tests need and passes them all
+# make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: bench-lint build demo test integration check vet staticcheck bench tools clients
+.PHONY: web build-web test-web bench-wasm bench-lint build demo test integration check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
 
 build:
 	go build -o bin/redis-gitops ./cmd/redis-gitops
+
+# The page: the Go program for the browser, then everything around it. Packing takes a minute, and is done once for a program.
+core = .cache/wasm/core.wasm
+quality = 11
+
+web:
+	@sh scripts/install-tools.sh nodejs npm
+	@mkdir -p .cache/wasm
+	GOOS=js GOARCH=wasm go build -trimpath -ldflags="-s -w" -gcflags=all=-l -o $(core) ./wasm/worker
+	cd wasm/web && npm ci --no-audit --no-fund && npx tsc --noEmit && npx vite build
+	node wasm/web/scripts/pack.mjs $(core) "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(quality)
+
+build-web: web
+	go build -tags webpage -o bin/redis-gitops ./cmd/redis-gitops
+
+# In a real browser: every journey, and what a hostile repository may not do. Pictures are in wasm/web/shots.
+test-web: web
+	cd wasm/web && node --test --test-concurrency=1 test/*.test.mjs
+
+# Sizes and times against the budget of docs/adr/0004-page.md; fails when a size is more than 5 % over.
+bench-wasm: web
+	node wasm/web/test/bench.mjs
 
 demo: build
 	@sh scripts/demo.sh bin/redis-gitops
@@ -38,6 +61,7 @@ test: tools vet
 	cd internal/helmcheck && go vet ./... && go test ./...
 	cd internal/sarifcheck && go vet ./... && go test ./...
 	cd internal/clientcheck && go vet ./... && go test ./...
+	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-web quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
 
 # The hooks with the real pre-commit, and the scripts of action.yml and of the GitLab component, on a clone of the last commit.

@@ -3,7 +3,11 @@
 set -eu
 missing=""
 for tool in "$@"; do
-	command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+	case $tool in
+	nodejs) command=node ;;
+	*) command=$tool ;;
+	esac
+	command -v "$command" >/dev/null 2>&1 || missing="$missing $tool"
 done
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then

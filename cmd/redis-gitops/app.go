@@ -132,7 +132,7 @@ func (a *app) rootCommand() *cobra.Command {
 	})
 	complete(root, "color", colorModes)
 	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.lintCommand(), a.rulesCommand(), a.evaluateCommand(),
-		a.urlCommand(), a.sentinelURLCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.versionCommand())
+		a.urlCommand(), a.sentinelURLCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.webCommand(), a.versionCommand())
 	return root
 }
 

@@ -1,9 +1,9 @@
-// Package page serves the built page on this machine for one repository.
+// Package host serves the built page on this machine for one repository.
 //
 // Everything stands below a path with a random token, so that no other page in the browser and no other user of the machine
 // can read the repository or write to it. Host and Origin are checked as well: a name that somebody else's DNS points here is
 // refused.
-package page
+package host
 
 import (
 	"context"
