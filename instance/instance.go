@@ -98,7 +98,7 @@ type Service struct {
 
 // Find gives the Redises of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
 func Find(documents []Document, operators []*cue.Operator, o Options) []*Instance {
-	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}}
+	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}, filed: map[string]map[string][]selector{}, headless: map[string]bool{}}
 	for i := range documents {
 		d := &documents[i]
 		if d.kind() == "Service" && d.apiVersion() == "v1" {
@@ -125,7 +125,9 @@ type finder struct {
 	documents []Document
 	operators []*cue.Operator
 	options   Options
-	services  map[string][]*Document // by namespace
+	services  map[string][]*Document           // by namespace
+	filed     map[string]map[string][]selector // the same by a label that they select, once asked for
+	headless  map[string]bool                  // by namespace/name
 	instances []*Instance
 	sentinels []*match // of other resources
 }

@@ -53,6 +53,63 @@ func envAuth(container map[string]any, names []string) *Auth {
 	return nil
 }
 
+// selector is a Service of the repository with its selector and its place among all.
+type selector struct {
+	*Document
+	selector map[string]string
+	index    int
+}
+
+// file puts the Services of a namespace in order: each under the label of its selector that the fewest others ask for. In a
+// repository of many applications that is the name of its own, so that nobody has to go through all.
+func (f *finder) file(namespace string) map[string][]selector {
+	if filed, done := f.filed[namespace]; done {
+		return filed
+	}
+	count := map[string]int{}
+	var all []selector
+	for i, d := range f.services[namespace] {
+		s := selector{d, stringMap(at(d.Object, "spec", "selector")), i}
+		for key, value := range s.selector {
+			count[key+"="+value]++
+		}
+		all = append(all, s)
+		if text(at(d.Object, "spec", "clusterIP")) == "None" {
+			f.headless[namespace+"/"+d.name()] = true
+		}
+	}
+	filed := map[string][]selector{}
+	for _, s := range all {
+		rarest := ""
+		for key, value := range s.selector {
+			pair := key + "=" + value
+			if rarest == "" || count[pair] < count[rarest] || count[pair] == count[rarest] && pair < rarest {
+				rarest = pair
+			}
+		}
+		filed[rarest] = append(filed[rarest], s)
+	}
+	f.filed[namespace] = filed
+	return filed
+}
+
+// selecting gives the Services of a namespace that can select pods with these labels, in the order of the documents.
+func (f *finder) selecting(namespace string, labels map[string]string, pods cue.Pods) []selector {
+	filed := f.file(namespace)
+	var found []selector
+	seen := map[string]bool{}
+	for _, m := range []map[string]string{labels, pods.Master, pods.Replica} {
+		for key, value := range m {
+			if pair := key + "=" + value; !seen[pair] {
+				seen[pair] = true
+				found = append(found, filed[pair]...)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b selector) int { return cmp.Compare(a.index, b.index) })
+	return found
+}
+
 // ownServices adds the Services of the repository that select the pods of a Redis. One that selects the master is what
 // clients use for writes, whatever the operator makes, because it is there on purpose.
 func (f *finder) ownServices(m *match, in *Instance) {
@@ -71,9 +128,8 @@ func (f *finder) ownServices(m *match, in *Instance) {
 		return
 	}
 	var write, read []*Service
-	for _, d := range f.services[in.Namespace] {
-		selector := stringMap(at(d.Object, "spec", "selector"))
-		role := roleOf(selector, labels, pods)
+	for _, d := range f.selecting(in.Namespace, labels, pods) {
+		role := roleOf(d.selector, labels, pods)
 		if role == "" || slices.ContainsFunc(in.Services, func(s Service) bool { return s.Name == d.name() }) {
 			continue
 		}
@@ -100,10 +156,8 @@ func (f *finder) ownServices(m *match, in *Instance) {
 		}
 	}
 	headless := func(s *Service) int {
-		for _, d := range f.services[in.Namespace] {
-			if d.name() == s.Name && text(at(d.Object, "spec", "clusterIP")) == "None" {
-				return 1
-			}
+		if f.headless[in.Namespace+"/"+s.Name] {
+			return 1
 		}
 		return 0
 	}

@@ -98,6 +98,10 @@ func Run(ctx context.Context, r *repo.Repo, opts Options) (*Result, error) {
 	}
 	l := &linter{repo: r, opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}}
 	l.operators = sync.OnceValue(l.recognise)
+	l.operator = sync.OnceValue(func() *cue.Operator {
+		operator, _ := cue.OperatorNamed(opts.Config.Operator.Name) // the configuration has been checked
+		return operator
+	})
 	rules, err := policy.Rules()
 	if err != nil {
 		return nil, err
@@ -125,8 +129,10 @@ type linter struct {
 	units     []*unit
 	files     []string
 	documents []sourceDocument
+	templates map[string]templateFacts
 	schemas   schemas
 	operators func() []instance.Running
+	operator  func() *cue.Operator // that the configuration names
 
 	suppressions []*suppression
 
@@ -377,7 +383,7 @@ func (l *linter) result() *Result {
 		}
 	}
 	for _, d := range l.documents {
-		seen[d.File] = true
+		seen[d.file] = true
 	}
 	res.Files = len(seen)
 	for _, name := range slices.Sorted(maps.Keys(l.rules.all)) {

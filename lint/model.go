@@ -23,52 +23,28 @@ import (
 // chartModel is what rules see of a chart beyond its resources.
 type chartModel struct {
 	name  string
-	reads []any
-	set   []any
+	flow  flow
 	files []valuesFile
 }
 
 type valuesFile struct {
 	file string
-	data any
+	data policy.Value
 }
 
 func newChartModel(c *render.Chart) (*chartModel, error) {
-	m := &chartModel{name: c.Name}
-	m.read(c.Reads)
-	if c.Values != nil {
-		m.set = setPaths(c.Values, nil, nil)
-	}
+	m := &chartModel{name: c.Name, flow: newFlow(c.Reads, c.Values)}
 	for _, s := range c.Sets {
-		if s.Node != nil {
-			m.files = append(m.files, valuesFile{s.Position.File, plainData(s.Node)})
+		if s.Node == nil {
+			continue
 		}
+		data, err := policy.NewValue(plainData(s.Node))
+		if err != nil {
+			return nil, err
+		}
+		m.files = append(m.files, valuesFile{s.Position.File, data})
 	}
 	return m, nil
-}
-
-func (m *chartModel) read(reads []render.Read) {
-	for _, r := range reads {
-		m.reads = append(m.reads, map[string]any{
-			"path": anyList(r.Path), "file": r.At.File, "line": int64(r.At.Line), "column": int64(r.At.Column), "guarded": r.Guarded, "dynamic": r.Dynamic,
-		})
-	}
-}
-
-// setPaths gives every path that is set, parents too.
-func setPaths(n *yaml.Node, at []string, out []any) []any {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	if n.Kind != yaml.MappingNode || len(at) > repo.MaxDepth {
-		return out
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		step := append(slices.Clip(at), n.Content[i].Value)
-		out = append(out, anyList(step))
-		out = setPaths(n.Content[i+1], step, out)
-	}
-	return out
 }
 
 func anyList(list []string) []any {
@@ -103,28 +79,55 @@ func (l *linter) app(dir string, apps map[string]string) string {
 	return ""
 }
 
-// repository builds data.repo. build makes a value of plain data, resource the value of one resource.
+// repository builds data.repo.
 func (l *linter) repository() (policy.Value, error) {
-	model, err := l.repositoryModel()
+	m, err := l.repositoryModel()
 	if err != nil {
 		return policy.Value{}, err
 	}
-	var resources []policy.Value
+	fields := map[string]any{}
+	if fields["generators"], err = l.generators(); err != nil {
+		return policy.Value{}, err
+	}
+	if fields["redis"], err = l.redis(m.units); err != nil {
+		return policy.Value{}, err
+	}
+	fields["files"] = anyList(l.files)
+	templates := []any{}
+	for _, s := range l.templates {
+		if s.chance != nil {
+			templates = append(templates, s.chance)
+		}
+	}
+	fields["templates"] = templates
+	value, err := policy.NewValue(fields)
+	if err != nil {
+		return policy.Value{}, err
+	}
+	var resources, documents []policy.Value
 	for i, u := range l.units {
-		meta := model.units[i]
 		for _, r := range u.resources {
-			fields, err := policy.NewValue(resourceFields(len(resources), meta, r))
+			f, err := policy.NewValue(resourceFields(len(resources), m.units[i], r))
 			if err != nil {
 				return policy.Value{}, err
 			}
-			resources = append(resources, fields.With("object", r.value))
+			resources = append(resources, f.With("object", r.value))
 		}
 	}
-	rest, err := policy.NewValue(model.rest)
-	if err != nil {
-		return policy.Value{}, err
+	for _, d := range l.documents {
+		f, err := policy.NewValue(map[string]any{"file": d.file, "document": int64(d.index), "type": d.kind})
+		if err != nil {
+			return policy.Value{}, err
+		}
+		data, shared := m.values[d.file]
+		if !shared || d.index > 0 {
+			if data, err = policy.NewValue(d.data); err != nil {
+				return policy.Value{}, err
+			}
+		}
+		documents = append(documents, f.With("data", data))
 	}
-	return rest.With("resources", policy.Array(resources)), nil
+	return value.With("applications", policy.Array(m.applications)).With("resources", policy.Array(resources)).With("documents", policy.Array(documents)), nil
 }
 
 func resourceFields(id int, u unitModel, r resource) map[string]any {
@@ -137,11 +140,12 @@ func resourceFields(id int, u unitModel, r resource) map[string]any {
 type unitModel struct{ unit, set, app string }
 
 type repositoryModel struct {
-	units []unitModel
-	rest  map[string]any // all of data.repo but the resources
+	units        []unitModel
+	applications []policy.Value
+	values       map[string]policy.Value // of values files
 }
 
-// repositoryModel gives data.repo without the resources.
+// repositoryModel gives the applications, and what each unit is called.
 func (l *linter) repositoryModel() (*repositoryModel, error) {
 	apps, err := l.repo.Apps()
 	if err != nil {
@@ -151,7 +155,7 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 	for _, a := range apps {
 		dirs[a.Dir] = a.Name
 	}
-	m := &repositoryModel{}
+	m := &repositoryModel{values: map[string]policy.Value{}}
 	ways := map[string]int{}
 	charts := map[string]*chartModel{}
 	deployed := map[string]bool{}
@@ -174,7 +178,6 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 			charts[dir] = mergeCharts(charts[dir], u.chart)
 		}
 	}
-	applications, chance := []any{}, []any{}
 	for _, dir := range seenDir {
 		name, isApp := dirs[dir]
 		if !isApp && kinds[dir] == repo.Plain {
@@ -184,66 +187,49 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 			name = path.Base(dir)
 		}
 		a := map[string]any{"name": name, "dir": dir, "kind": kinds[dir].String(), "namespace": namespaces[dir], "deployed": deployed[dir], "application": isApp}
-		var templates, headers []any
-		for _, f := range l.filesBelow(dir + "/templates") {
-			templates = append(templates, f)
-			if h := l.header(f); h != nil && isApp {
+		headers := []any{}
+		files := l.filesBelow(dir + "/templates")
+		for _, f := range files {
+			if h := l.templates[f].header; h != nil && isApp {
 				headers = append(headers, h)
 			}
-			if t := l.chance(f); t != nil {
-				chance = append(chance, t)
-			}
 		}
-		a["templates"], a["headers"] = nonNil(templates), nonNil(headers)
-		values := []any{}
+		a["templates"], a["headers"] = anyList(files), headers
+		values := []policy.Value{}
 		if c := charts[dir]; c != nil {
 			a["chart"] = map[string]any{"name": c.name, "file": dir + "/Chart.yaml"}
-			a["reads"], a["set"] = nonNil(c.reads), nonNil(c.set)
+			a["read"], a["unset"], a["unread"] = nonNil(c.flow.read), nonNil(c.flow.unset), nonNil(c.flow.unread)
 			for _, f := range c.files {
-				values = append(values, map[string]any{"file": f.file, "document": int64(0), "data": f.data})
+				entry, err := policy.NewValue(map[string]any{"file": f.file, "document": int64(0)})
+				if err != nil {
+					return nil, err
+				}
+				values = append(values, entry.With("data", f.data))
+				m.values[f.file] = f.data
 			}
 		}
-		a["values"] = values
-		applications = append(applications, a)
+		app, err := policy.NewValue(a)
+		if err != nil {
+			return nil, err
+		}
+		m.applications = append(m.applications, app.With("values", policy.Array(values)))
 	}
-	documents := []any{}
-	for _, d := range l.documents {
-		documents = append(documents, map[string]any{"file": d.File, "document": int64(d.Index), "type": d.kind, "data": plainData(d.Node)})
-	}
-	files := make([]any, len(l.files))
-	for i, f := range l.files {
-		files[i] = f
-	}
-	generators, err := l.generators()
-	if err != nil {
-		return nil, err
-	}
-	redis, err := l.redis(m.units)
-	if err != nil {
-		return nil, err
-	}
-	m.rest = map[string]any{"applications": applications, "documents": documents, "generators": generators, "files": files, "redis": redis, "templates": chance}
 	return m, nil
 }
 
-// chance gives the text of a template that calls a function of chance, which only its text shows; nil for all others.
-func (l *linter) chance(file string) map[string]any {
-	src, err := l.repo.ReadFile(file)
-	if err != nil || !strings.Contains(string(src), "rand") && !strings.Contains(string(src), "uuidv4") {
-		return nil
-	}
-	return map[string]any{"file": file, "text": string(src)}
-}
+// templateFacts is what only the text of a template shows.
+type templateFacts struct{ header, chance map[string]any }
 
-// header gives the example values in the comment on top of a template, which its generator wrote; nil when there is none.
-func (l *linter) header(file string) map[string]any {
-	src, err := l.repo.ReadFile(file)
-	if err != nil {
-		return nil // it has been read for rendering, and what is wrong with it is told
+// readTemplate finds the example values in the comment on top, which a generator wrote, and calls of functions of chance.
+func readTemplate(file string, src []byte) templateFacts {
+	var f templateFacts
+	text := string(src)
+	if strings.Contains(text, "rand") || strings.Contains(text, "uuidv4") {
+		f.chance = map[string]any{"file": file, "text": text}
 	}
-	before, below, found := strings.Cut(string(src), "# Example values.yaml:")
+	before, below, found := strings.Cut(text, "# Example values.yaml:")
 	if !found || strings.Contains(before, "\n\n") {
-		return nil
+		return f
 	}
 	lines := []any{}
 	for i, line := range strings.Split(below, "\n") {
@@ -252,10 +238,11 @@ func (l *linter) header(file string) map[string]any {
 			break
 		}
 		if i > 0 {
-			lines = append(lines, strings.TrimRight(strings.TrimPrefix(text, " "), "\r"))
+			lines = append(lines, strings.Clone(strings.TrimRight(strings.TrimPrefix(text, " "), "\r"))) // without the whole file behind it
 		}
 	}
-	return map[string]any{"file": file, "line": int64(strings.Count(before, "\n") + 2), "lines": lines}
+	f.header = map[string]any{"file": file, "line": int64(strings.Count(before, "\n") + 2), "lines": lines}
+	return f
 }
 
 func nonNil(list []any) []any {
@@ -270,7 +257,7 @@ func mergeCharts(into, from *chartModel) *chartModel {
 	if into == nil {
 		return from
 	}
-	out := &chartModel{name: into.name, reads: into.reads, set: slices.Concat(into.set, from.set), files: slices.Clone(into.files)}
+	out := &chartModel{name: into.name, flow: into.flow.and(from.flow), files: slices.Clone(into.files)}
 	for _, f := range from.files {
 		if !slices.ContainsFunc(out.files, func(o valuesFile) bool { return o.file == f.file }) {
 			out.files = append(out.files, f)
@@ -436,24 +423,11 @@ func (l *linter) plainResources(ctx context.Context) ([]any, []int, error) {
 
 // plainRepository gives data.repo as plain data.
 func (l *linter) plainRepository() (any, error) {
-	model, err := l.repositoryModel()
+	value, err := l.repository()
 	if err != nil {
 		return nil, err
 	}
-	resources := []any{}
-	for i, u := range l.units {
-		for _, r := range u.resources {
-			object, err := r.value.Plain()
-			if err != nil {
-				return nil, err
-			}
-			fields := resourceFields(len(resources), model.units[i], r)
-			fields["object"] = object
-			resources = append(resources, fields)
-		}
-	}
-	model.rest["resources"] = resources
-	return model.rest, nil
+	return value.Plain()
 }
 
 // generators gives the templates of new resources and deployments.
@@ -468,16 +442,14 @@ func (l *linter) generators() ([]any, error) {
 			for _, p := range g.Problems {
 				l.add(l.fileFinding(p.Rule, p.Problem, p.Related))
 			}
-			m := chartModel{}
-			m.read(g.Reads)
+			f := newFlow(g.Reads, g.Example)
 			var example any = map[string]any{}
-			var set []any
 			if g.Example != nil {
-				example, set = plainData(g.Example), setPaths(g.Example, nil, nil)
+				example = plainData(g.Example)
 			}
 			out = append(out, map[string]any{
 				"file": file, "group": group, "type": strings.TrimSuffix(path.Base(file), path.Ext(file)),
-				"reads": nonNil(m.reads), "set": nonNil(set), "example": example,
+				"read": nonNil(f.read), "unset": nonNil(f.unset), "unread": nonNil(f.unread), "example": example,
 			})
 		}
 	}
@@ -519,6 +491,20 @@ func (l *linter) redis(units []unitModel) ([]any, error) {
 	for _, o := range operators {
 		byName[o.Name] = o
 	}
+	made := map[string][]cue.Object{}
+	objects := func(in *instance.Instance) []cue.Object {
+		key := in.Operator + " " + in.Version
+		if _, known := made[key]; !known {
+			made[key] = nil
+			if o := byName[in.Operator]; o != nil && len(o.Types) > 0 {
+				names, err := o.Names(cue.Request{Chart: anyName, Version: in.Version})
+				if err == nil {
+					made[key] = names.Objects
+				}
+			}
+		}
+		return made[key]
+	}
 	out := []any{}
 	options := instance.Options{Found: l.running(), Fallback: l.config.Operator.Name}
 	if l.config.Written("operator") {
@@ -530,7 +516,7 @@ func (l *linter) redis(units []unitModel) ([]any, error) {
 			if err != nil {
 				return nil, fmt.Errorf("lint: an instance without a resource: %q", in.Where)
 			}
-			out = append(out, instanceFields(id, in, byName[in.Operator]))
+			out = append(out, instanceFields(id, in, objects(in)))
 		}
 	}
 	slices.SortStableFunc(out, func(a, b any) int {
@@ -539,7 +525,10 @@ func (l *linter) redis(units []unitModel) ([]any, error) {
 	return out, nil
 }
 
-func instanceFields(id int, in *instance.Instance, operator *cue.Operator) map[string]any {
+// anyName stands for the name of a Redis in the names of what operators make, which CUE is asked for once.
+const anyName = "any-name"
+
+func instanceFields(id int, in *instance.Instance, made []cue.Object) map[string]any {
 	hosts := map[instance.Role][]any{instance.Write: {}, instance.Read: {}, instance.Sentinels: {}}
 	for _, s := range in.Services {
 		if s.By == "operator" {
@@ -557,13 +546,8 @@ func instanceFields(id int, in *instance.Instance, operator *cue.Operator) map[s
 		secret = map[string]any{"name": in.Auth.Secret, "key": in.Auth.Key}
 	}
 	objects := []any{}
-	if operator != nil && len(operator.Types) > 0 {
-		names, err := operator.Names(cue.Request{Chart: in.Name, Version: in.Version})
-		if err == nil { // a name that is refused has a finding of its own
-			for _, o := range names.Objects {
-				objects = append(objects, map[string]any{"kind": o.Kind, "name": o.Name})
-			}
-		}
+	for _, o := range made {
+		objects = append(objects, map[string]any{"kind": o.Kind, "name": strings.ReplaceAll(o.Name, anyName, in.Name)})
 	}
 	return map[string]any{
 		"resource": int64(id), "operator": in.Operator, "version": in.Version, "kind": in.Kind, "name": in.Name, "namespace": in.Namespace,

@@ -20,8 +20,10 @@ const cueConfigFile = cue.ConfigFile
 
 // sourceDocument is a document that is no resource.
 type sourceDocument struct {
-	*repo.Document
-	kind string // "chart", "values", "kustomization"
+	file  string
+	index int
+	kind  string // "chart", "values", "kustomization"
+	data  any
 }
 
 // yamlRule sorts a problem of a YAML file into the rules about files.
@@ -49,9 +51,9 @@ type schemas struct {
 var oldGroups = regexp.MustCompile(`^(storage\.spotahome\.com|spotahome\.com|redis\.io)/`)
 
 func (s *schemas) load(l *linter) {
-	operator, err := cue.OperatorNamed(l.config.Operator.Name)
-	if err != nil {
-		return // the configuration has been checked
+	operator := l.operator()
+	if operator == nil {
+		return
 	}
 	version := l.config.Operator.Version
 	for _, found := range l.running() {

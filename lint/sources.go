@@ -17,6 +17,7 @@ type source struct {
 	findings     []*diag.Finding
 	failures     diag.Problems
 	documents    []sourceDocument
+	template     templateFacts
 	suppressions []*suppression
 }
 
@@ -34,7 +35,11 @@ func (l *linter) readSources(ctx context.Context) error {
 		sources[i] = l.readSource(l.files[i], rendered[l.files[i]])
 		return nil
 	})
-	for _, s := range sources {
+	l.templates = map[string]templateFacts{}
+	for i, s := range sources {
+		if s.template.header != nil || s.template.chance != nil {
+			l.templates[l.files[i]] = s.template
+		}
 		l.findings = append(l.findings, s.findings...)
 		l.failures = append(l.failures, s.failures...)
 		l.documents = append(l.documents, s.documents...)
@@ -61,6 +66,9 @@ func (l *linter) readSource(name string, rendered bool) source {
 	}
 	s.suppressions = readSuppressions(name, src)
 	kind := l.documentKind(name)
+	if l.isTemplate(name) && kind == "" {
+		s.template = readTemplate(name, src)
+	}
 	if ext == ".tpl" || kind == "" && rendered || l.isTemplate(name) {
 		return s
 	}
@@ -70,7 +78,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 	}
 	if kind != "" {
 		for _, d := range docs {
-			s.documents = append(s.documents, sourceDocument{d, kind})
+			s.documents = append(s.documents, sourceDocument{d.File, d.Index, kind, plainData(d.Node)})
 		}
 	}
 	return s

@@ -10,7 +10,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -129,8 +128,8 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 // checkValues holds what stands under resources in the values against the schema of the operator's values. What a template says of
 // such a value then is not told a second time: it is the same mistake, and values.yaml is what has to change.
 func (u *unit) checkValues(l *linter, chart *render.Chart) {
-	operator, err := cue.OperatorNamed(l.config.Operator.Name)
-	if err != nil || !l.rules.on("val/invalid-value") {
+	operator := l.operator()
+	if operator == nil || !l.rules.on("val/invalid-value") {
 		return
 	}
 	var found []*diag.Finding

@@ -22,22 +22,12 @@ deny contains {
 	a.kind == "chart"
 	a.application
 	count(a.templates) > 0
-	used := {r.path | some r in a.reads}
-	parents := {array.slice(r.path, 0, n) | some r in a.reads; some n in numbers.range(1, count(r.path))}
+	some path in a.unread
 	some file in a.values
 	is_object(file.data)
-	some path in {p | some p in a.set} - parents
-	unused(path, used, parents)
-	not unused(array.slice(path, 0, count(path) - 1), used, parents) # else that says it
 	not others(path, a)
-	not nested(path, parents)
+	not nested(path, a)
 	not object.get(file.data, path, null) in [null, {}, []]
-}
-
-unused(path, used, parents) if {
-	count(path) > 0
-	not path in parents
-	every n in numbers.range(0, count(path)) { not array.slice(path, 0, n) in used }
 }
 
 # What other rules say, and what Helm and the subcharts read.
@@ -55,10 +45,11 @@ others(path, _) if {
 }
 
 # A resource inside another one, which val/resource-nested says.
-nested(path, parents) if {
+nested(path, a) if {
 	path[0] == "resources"
 	count(path) == 3
-	["resources", path[2]] in parents
+	some read in a.read
+	array.slice(read, 0, 2) == ["resources", path[2]]
 }
 
 others(path, a) if path[0] in subcharts[a.chart.file]

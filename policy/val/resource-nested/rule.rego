@@ -20,7 +20,7 @@ deny contains {
 } if {
 	some a in data.repo.applications
 	a.kind == "chart"
-	used := {array.slice(r.path, 0, 3) | some r in a.reads}
+	used := {p | some p in a.read}
 	read := {p[1] | some p in used; p[0] == "resources"; count(p) > 1}
 	some file in a.values
 	some outer, resource in file.data.resources

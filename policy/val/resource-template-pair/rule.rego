@@ -22,7 +22,7 @@ deny contains {
 	some a in data.repo.applications
 	a.kind == "chart"
 	a.application
-	used := {array.slice(r.path, 0, 2) | some r in a.reads}
+	used := {array.slice(p, 0, 2) | some p in a.read}
 	some file in a.values
 	some group in ["deployments", "resources"]
 	not [group] in used
