@@ -295,9 +295,14 @@ func (l *linter) checkRepository(ctx context.Context) error {
 	return l.locate(ctx, all)
 }
 
+// maxRendered is how many rendered units locate keeps at once.
+const maxRendered = 16
+
 // locate turns violations with resource ids and files into findings. It renders the units they are about once more.
 func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 	rendered := map[*unit]*render.Result{}
+	// The nodes of all units would fill the memory; violations come sorted by unit, so that a few are enough.
+	slices.SortStableFunc(violations, func(a, b UserViolation) int { return cmp.Compare(a.Resource, b.Resource) })
 	get := func(id int) (*unit, *render.Resource, *diag.Resource, error) {
 		u, i, ok := l.resourceID(id)
 		if !ok {
@@ -308,6 +313,9 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 			var err error
 			if res, err = u.render(ctx, l); err != nil {
 				return nil, nil, nil, err
+			}
+			if len(rendered) >= maxRendered {
+				clear(rendered)
 			}
 			rendered[u] = res
 		}

@@ -223,9 +223,12 @@ func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource)
 	u.resources = append(u.resources, kept)
 	name := kept.Resource
 
-	stop := l.clock.measure("rules")
-	violations, err := l.engine.Resource(ctx, kept.value)
-	stop()
+	var violations []policy.Violation
+	if l.engine.Wants(kept.Kind) {
+		stop := l.clock.measure("rules")
+		violations, err = l.engine.Resource(ctx, kept.value)
+		stop()
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -240,7 +243,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource)
 		said[path] = said[path] || v.Key
 		u.violation(l, r, &name, v)
 	}
-	stop = l.clock.measure("schema")
+	stop := l.clock.measure("schema")
 	structural := l.schemas.check(l, plain)
 	stop()
 	for _, v := range structural {

@@ -111,8 +111,8 @@ type Module struct{ File, Source string }
 // Engine evaluates rules. It may be used by several goroutines.
 type Engine struct {
 	compiler *ast.Compiler
-	resource ast.Body // nil when no rule is about single resources
-	repo     ast.Body
+	resource ast.Body        // nil when no rule is about single resources
+	repo     []ast.Body      // one for each category, because what OPA keeps of a query lasts as long as the query
 	kinds    map[string]bool // that some resource rule looks at
 	allKinds bool
 	settings ast.Value
@@ -179,8 +179,20 @@ func New(opts Options) (*Engine, error) {
 	if e.resource, err = e.query(ScopeResource); err != nil {
 		return nil, err
 	}
-	e.repo, err = e.query(ScopeRepository)
-	return e, err
+	var categories []string
+	for _, r := range opts.Rules {
+		if category, _, _ := strings.Cut(r.Name, "/"); r.Scope == ScopeRepository && !slices.Contains(categories, category) {
+			categories = append(categories, category)
+		}
+	}
+	for _, category := range categories {
+		q, err := e.query(fmt.Sprintf("%s[%q]", ScopeRepository, category))
+		if err != nil {
+			return nil, err
+		}
+		e.repo = append(e.repo, q)
+	}
+	return e, nil
 }
 
 // main is the entry point: one rule for each rule that is on, so that those that are off cost nothing, and those about other
@@ -192,7 +204,7 @@ func (e *Engine) main(rules []*Rule) string {
 		category, name, _ := strings.Cut(r.Name, "/")
 		ref := fmt.Sprintf("data.%s[%q][%q].deny", root, category, name)
 		if r.Scope == ScopeRepository {
-			fmt.Fprintf(&b, "%s contains [%q, violation] if some violation in %s\n", ScopeRepository, r.Name, ref)
+			fmt.Fprintf(&b, "%s[%q] contains [%q, violation] if some violation in %s\n", ScopeRepository, category, r.Name, ref)
 			continue
 		}
 		if len(r.Kinds) == 0 {
@@ -208,7 +220,11 @@ func (e *Engine) main(rules []*Rule) string {
 }
 
 func (e *Engine) query(scope string) (ast.Body, error) {
-	if len(e.compiler.GetRules(ast.MustParseRef("data."+root+".main."+scope))) == 0 {
+	ref, err := ast.ParseRef("data." + root + ".main." + scope)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.compiler.GetRules(ref)) == 0 {
 		return nil, nil
 	}
 	return e.compiler.QueryCompiler().Compile(ast.MustParseBody("x = data." + root + ".main." + scope))
@@ -227,14 +243,24 @@ func (e *Engine) Resource(ctx context.Context, resource Value) ([]Violation, err
 
 // Repository evaluates the rules about the whole repository, once, on data.repo.
 func (e *Engine) Repository(ctx context.Context, repo Value) ([]Violation, error) {
-	if e.repo == nil {
+	if len(e.repo) == 0 {
 		return nil, nil
 	}
 	store := inmem.NewFromASTObject(ast.NewObject(
 		[2]*ast.Term{ast.StringTerm("settings"), ast.NewTerm(e.settings)},
 		[2]*ast.Term{ast.StringTerm("repo"), ast.NewTerm(repo.v)},
 	))
-	return e.eval(ctx, e.repo, store, nil)
+	var out []Violation
+	var problems diag.Problems
+	for _, query := range e.repo {
+		found, err := e.eval(ctx, query, store, nil)
+		if ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		out = append(out, found...)
+		problems = append(problems, diag.All(err)...)
+	}
+	return out, problems.Err()
 }
 
 func (e *Engine) eval(ctx context.Context, query ast.Body, store storage.Store, input *ast.Term) ([]Violation, error) {

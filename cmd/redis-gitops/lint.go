@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -127,6 +128,9 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 		return err
 	}
 	defer o.fs.Close()
+	if apps, err := o.Apps(); err == nil && collectSeldom() {
+		debug.SetMemoryLimit(max(minMemory, int64(len(apps))*memoryOfApplication))
+	}
 	opts, err := a.lintOptions(ctx, f, o, paths)
 	if err != nil {
 		return err
