@@ -17,7 +17,8 @@ quality = 11
 web:
 	@sh scripts/install-tools.sh nodejs npm
 	@mkdir -p .cache/wasm
-	GOOS=js GOARCH=wasm go build -trimpath -ldflags="-s -w" -gcflags=all=-l -o $(core) ./wasm/worker
+	go run ./internal/wasmtrim .cache/wasm
+	GOOS=js GOARCH=wasm go build -modfile=.cache/wasm/trim.mod -mod=mod -trimpath -ldflags="-s -w" -gcflags=all=-l -o $(core) ./wasm/worker
 	cd wasm/web && npm ci --no-audit --no-fund && npx tsc --noEmit && npx vite build
 	node wasm/web/scripts/pack.mjs $(core) "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(quality)
 

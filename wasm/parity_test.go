@@ -96,13 +96,21 @@ func TestParity(t *testing.T) {
 		t.Skip("needs node")
 	}
 	goroot := strings.TrimSpace(string(output(t, "go", "env", "GOROOT")))
-	core := os.Getenv("REDIS_GITOPS_CORE")
+	core := os.Getenv("WASM_CORE")
 	if core == "" {
-		core = filepath.Join(t.TempDir(), "core.wasm")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -X main.version=test", "-gcflags=all=-l", "-o", core, "./worker")
-		build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+		dir := t.TempDir()
+		core = filepath.Join(dir, "core.wasm")
+		for _, args := range [][]string{
+			{"run", "../internal/wasmtrim", dir},
+			{"build", "-modfile=" + filepath.Join(dir, "trim.mod"), "-mod=mod", "-trimpath", "-ldflags=-s -w -X main.version=test", "-gcflags=all=-l", "-o", core, "./worker"},
+		} {
+			build := exec.Command("go", args...)
+			if args[0] == "build" {
+				build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+			}
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %v\n%s", build, err, out)
+			}
 		}
 	}
 	var all []asked

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"runtime/debug"
 	"syscall/js"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
+	// There is one thread, so that collecting garbage makes everybody wait; a page may have some memory.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(1 << 30)
 	session := wasm.NewSession(wasm.Options{
 		Version: version,
 		Machine: func() scaffold.Machine { return scaffold.Machine{Random: rand.Reader, Now: now()} },

@@ -253,6 +253,8 @@ for (const [name, options] of Object.entries({ light: { colorScheme: "light" }, 
     const { page } = p;
     await page.getByText("Passes every check").waitFor();
     await page.screenshot({ path: join(shots, `scaffold-${name}.png`), fullPage: name === "phone" });
+    // The picture of the README.
+    if (name === "light" && process.env.UPDATE) await page.screenshot({ path: join(web, "..", "..", "docs", "page.png") });
     await axe(page, "scaffold " + name);
     await page.getByRole("tab", { name: "Lint" }).click();
     await page.locator("#summary", { hasText: "found" }).or(page.locator("#summary", { hasText: "remark" })).waitFor();

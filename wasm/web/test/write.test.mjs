@@ -1,0 +1,97 @@
+// Writing: into a folder of the browser's, and by way of redis-gitops web into a repository on disk.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { dist, example, launch, open, serve, skip, slow, web } from "./browser.mjs";
+
+let server, browser;
+before(async () => {
+  if (skip) return;
+  server = await serve();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+const it = (name, f) => test(name, { skip, timeout: 4 * slow }, f);
+
+const files = (dir, at = "") => readdirSync(join(dir, at), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(dir, join(at, e.name)) : [join(at, e.name)]));
+
+async function write(page, button) {
+  await page.getByLabel("Application", { exact: true }).fill("shop");
+  await page.getByLabel("Suffix").fill("written");
+  await page.locator("summary", { hasText: "redis-written.yaml" }).first().waitFor();
+  await page.getByRole("button", { name: button }).click();
+  const ask = page.getByRole("dialog");
+  await ask.getByText("files of").waitFor();
+  await ask.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: button }).click();
+  await ask.getByRole("button", { name: "Write", exact: true }).click();
+  await page.getByText("Nothing to do: everything is there already.").waitFor();
+}
+
+it("into a folder that the browser opened", async () => {
+  const p = await open(browser, server.url);
+  const { page } = p;
+  // The browser's own private folder is one like any other, without the dialog that only a person can answer.
+  await page.evaluate(async (list) => {
+    const root = await navigator.storage.getDirectory();
+    for (const { path, text } of list) {
+      let dir = root;
+      for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part, { create: true });
+      const w = await (await dir.getFileHandle(path.split("/").at(-1), { create: true })).createWritable();
+      await w.write(text);
+      await w.close();
+    }
+  }, files(example).map((f) => ({ path: f, text: readFileSync(join(example, f), "utf8") })));
+  await page.addInitScript(() => (window.showDirectoryPicker = () => navigator.storage.getDirectory()));
+  await page.reload();
+  await page.locator('#status[data-kind="ok"]').waitFor();
+  await page.getByRole("button", { name: "Open a folder" }).click();
+  await page.locator("#summary", { hasText: /found|remark/ }).waitFor();
+  await page.getByRole("tab", { name: "Scaffold" }).click();
+  await write(page, "Write to the folder");
+  const text = await page.evaluate(async () => {
+    let dir = await navigator.storage.getDirectory();
+    for (const part of ["applications", "shop"]) dir = await dir.getDirectoryHandle(part);
+    return (await (await dir.getFileHandle("values.yaml")).getFile()).text();
+  });
+  assert.match(text, /redisWritten:/);
+  assert.deepEqual(p.problems, []);
+  await p.context.close();
+});
+
+it("into a repository on disk, by redis-gitops web", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "web-local-"));
+  const repo = join(dir, "devops");
+  cpSync(example, repo, { recursive: true });
+  execFileSync("git", ["init", "-q"], { cwd: repo });
+  const tool = join(dir, "redis-gitops");
+  execFileSync("go", ["build", "-o", tool, "./cmd/redis-gitops"], { cwd: join(web, "..", "..") });
+  const child = spawn(tool, ["-C", repo, "web", "--page", dist], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const url = await new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout }).once("line", resolve);
+      child.once("exit", (code) => reject(new Error("it ended with " + code)));
+    });
+    const p = await open(browser, url);
+    const { page } = p;
+    assert.match(await page.locator("#source").innerText(), /devops/);
+    await write(page, "Write to the repository");
+    assert.match(readFileSync(join(repo, "applications/shop/values.yaml"), "utf8"), /redisWritten:/);
+    assert.ok(existsSync(join(repo, "applications/shop/templates/redis-written.yaml")));
+    assert.equal((await fetch(new URL("/", url))).status, 404);
+    assert.equal((await fetch(url + "api/repository", { headers: { origin: "https://evil.example" } })).status, 403);
+    assert.deepEqual(p.problems, []);
+    await p.context.close();
+  } finally {
+    child.kill("SIGINT");
+    await new Promise((resolve) => child.once("exit", resolve));
+    rmSync(dir, { recursive: true });
+  }
+});
