@@ -192,7 +192,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 			e, err = p.scanner.Next()
 		}
 		if err == io.EOF {
-			return p.closeEpoch(ctx, p.scanner.Position())
+			return p.closeEpoch(ctx, at) // before the end's own bytes: one who resumes there finds the end again
 		}
 		if err != nil {
 			return &fatalError{err}
