@@ -7,7 +7,6 @@ package lint
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -431,13 +430,7 @@ func (c *clock) phases() []Phase {
 	return out
 }
 
-// errNoUnit is an id that no resource has: a rule made it up.
-var errNoUnit = errors.New("is no resource of data.repo")
-
+// unknownResource is for a rule that made an id up.
 func unknownResource(rule string, id int) *diag.Problem {
-	return diag.Errorf(diag.Position{File: rule}, "", "resource %d %v; answer with the id of one", id, errNoUnit)
-}
-
-func resourceName(apiVersion, kind, namespace, name string) *diag.Resource {
-	return &diag.Resource{APIVersion: apiVersion, Kind: kind, Namespace: namespace, Name: name}
+	return diag.Errorf(diag.Position{File: rule}, "", "the rule answers about resource %d, which is none of data.repo.resources; answer with the id of one", id)
 }

@@ -2,13 +2,16 @@ package lint_test
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 const chartTemplate = `apiVersion: databases.spotahome.com/v1
@@ -167,5 +170,49 @@ spec:
 	}
 	if t.Failed() {
 		t.Log(print(t, r, "text", res.Findings))
+	}
+}
+
+// denied is a repository in which one file may not be read.
+type denied struct {
+	afero.Fs
+	name string
+}
+
+func (d denied) Open(name string) (afero.File, error) {
+	if name == d.name {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return d.Fs.Open(name)
+}
+
+// TestUnreadable: a file without permission is a finding and a failure, and the rest is checked all the same.
+func TestUnreadable(t *testing.T) {
+	files := afero.NewMemMapFs()
+	for name, text := range map[string]string{
+		"applications/shop/secret.yaml": "kind: ConfigMap\n",
+		"applications/shop/redis.yaml":  strings.Replace(kustomizeBase, "terminationGracePeriod: 90", "terminationGracePeriod: 10", 1),
+	} {
+		if err := afero.WriteFile(files, name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := repo.Open(denied{files, "applications/shop/secret.yaml"}, repo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := lint.Run(t.Context(), r, lint.Options{Compiled: &compiled})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, f := range res.Findings {
+		found[f.Rule] = f.File
+	}
+	if found["yaml/unreadable"] != "applications/shop/secret.yaml" || found["ha/grace-shorter-than-shutdown"] != "applications/shop/redis.yaml" {
+		t.Errorf("got %v", found)
+	}
+	if len(res.Failures) != 1 || !strings.Contains(res.Failures.Error(), "permission denied") {
+		t.Errorf("failures: %v", res.Failures)
 	}
 }
