@@ -27,7 +27,7 @@ const (
 	MaxTime   = 10 * time.Second
 	MaxMemory = 512 << 20 // bytes of heap; the rules of real repositories take a tenth of it
 
-	memoryCode = 99      // the exit code for too much memory
+	memoryCode = 99       // the exit code for too much memory
 	maxAnswer  = 64 << 20 // bytes
 )
 

@@ -189,7 +189,7 @@ func helmRender(t *testing.T, c *chart.Chart, strict bool) map[string]string {
 		t.Fatal(err)
 	}
 	engine := engine.Engine{Strict: strict}
-	out, err := engine.Render(c, values)
+	out, err := engine.RenderWithContext(t.Context(), c, values)
 	if err != nil {
 		t.Fatal(err)
 	}
