@@ -400,3 +400,17 @@ func BenchmarkLintExample(b *testing.B) {
 		s.Run(context.Background(), "lint", []byte("{}"), nil)
 	}
 }
+
+// BenchmarkPlan is what a change of the form costs: the plan, and what lint says of it.
+func BenchmarkPlan(b *testing.B) {
+	s := session()
+	in, _ := json.Marshal(openRequest{Files: folder(b, exampleDir)})
+	s.Run(context.Background(), "open", in, nil)
+	for _, call := range []string{"plan", "check"} {
+		b.Run(call, func(b *testing.B) {
+			for b.Loop() {
+				s.Run(context.Background(), call, []byte(`{"kind":"resource","app":"shop","suffix":"jobs","profile":"queue"}`), nil)
+			}
+		})
+	}
+}

@@ -183,7 +183,7 @@ let timer = 0;
 export function update(soon = false) {
   setHash("scaffold", params());
   clearTimeout(timer);
-  timer = window.setTimeout(() => void plan(), soon ? 0 : 30);
+  timer = window.setTimeout(() => void plan(), soon ? 0 : 10);
 }
 
 async function plan() {

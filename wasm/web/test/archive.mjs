@@ -34,8 +34,9 @@ export function zip(entries, { plain } = {}) {
   const tail = Buffer.concat(directory);
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(entries.length, 8);
-  end.writeUInt16LE(entries.length, 10);
+  const count = Math.min(entries.length, 0xffff); // more is for the 64 bit kind
+  end.writeUInt16LE(count, 8);
+  end.writeUInt16LE(count, 10);
   end.writeUInt32LE(tail.length, 12);
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...parts, tail, end]);

@@ -169,6 +169,11 @@ it("a zip is opened; hostile ones are not", async () => {
   await refused("larger than the archive says");
   await give(Array.from({ length: 20_001 }, (_, i) => [`f${i}.yaml`, ""]));
   await refused("more than 20,000 files");
+  await give(Array.from({ length: 100_000 }, (_, i) => [`f${i}.yaml`, ""]));
+  await refused("too many files");
+  await give([["repo/applications/x/redis.yaml", broken], ["repo/huge.yaml", Buffer.alloc(200 << 20, "a")]]);
+  await page.getByRole("dialog").filter({ hasText: "huge.yaml: larger than 4 MiB" }).waitFor();
+  await page.getByRole("button", { name: "Go on" }).click();
   await page.locator("#zip").setInputFiles({ name: "repo.zip", mimeType: "application/zip", buffer: Buffer.from("no zip at all") });
   await refused("no zip archive");
   // After all that a good one works, and names are text.
