@@ -80,7 +80,11 @@ var modules = []module{
 	},
 	{path: "github.com/spf13/afero", version: "v1.15.0", remove: []string{"httpFs.go"}},
 	{path: "github.com/go-openapi/swag/loading", version: "v0.27.1", http: true},
-	{path: "github.com/google/gnostic-models", version: "v0.7.1", http: true},
+	{
+		path: "k8s.io/kube-openapi", version: "v0.0.0-20260721132016-d427ff9ee9ad",
+		// Conversions of another library's types, which bring all of protobuf; kustomize reads OpenAPI without them.
+		remove: []string{"pkg/validation/spec/gnostic.go"},
+	},
 	{path: "sigs.k8s.io/kustomize/api", version: "v0.21.2", http: true},
 }
 

@@ -68,10 +68,9 @@ export class Core {
     w.postMessage({ start: true, base: this.base, module: this.module });
   }
 
-  private answer(id: number, text: string) {
+  private answer(id: number, a: { result?: unknown; error?: { problems: Problem[] } }) {
     const w = this.waiting.get(id);
     this.waiting.delete(id);
-    const a = JSON.parse(text);
     if (a.error) w?.reject(new CoreError(a.error.problems));
     else w?.resolve(a.result);
   }
@@ -83,7 +82,7 @@ export class Core {
     return new Promise<T>((resolve, reject) => {
       const id = this.next++;
       this.waiting.set(id, { resolve: resolve as (v: unknown) => void, reject, progress });
-      worker.postMessage({ id, name, request: JSON.stringify(request) });
+      worker.postMessage({ id, name, request });
     });
   }
 

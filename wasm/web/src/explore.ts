@@ -2,7 +2,7 @@
 import { core, messages, onchange, progress, setHash, state, status } from "./app";
 import { Cancelled } from "./core";
 import { byId, copyButton, fill, h, plural, svg } from "./dom";
-import type { Found, Instance, Linted, Report } from "./types";
+import type { Found, Instance, Linted } from "./types";
 
 let found: Found | undefined;
 let counts = new Map<string, number>();
@@ -20,7 +20,7 @@ async function run() {
     status("Ready", "ok");
     if (!found.instances.some((i) => id(i) === chosen)) chosen = found.instances[0] ? id(found.instances[0]) : "";
     draw();
-    const report = JSON.parse((await core.call<Linted>("lint", { strict: state.strict })).report) as Report;
+    const report = (await core.call<Linted>("lint", { strict: state.strict })).report!;
     counts = new Map();
     for (const f of report.findings) if (f.resource && !f.suppressed) {
       const k = f.resource.kind + "/" + f.resource.name;

@@ -110,7 +110,7 @@ export async function run() {
   try {
     const l = await core.call<Linted>("lint", options(), progress("Checked"));
     if (mine !== running) return;
-    const r = JSON.parse(l.report) as Report;
+    const r = l.report!;
     const key = chosen && chosen.rule + chosen.file + chosen.message;
     [report, failures, current] = [r, l.failures, state.name];
     chosen = r.findings.find((f) => f.rule + f.file + f.message === key);

@@ -5,7 +5,7 @@ import { Cancelled } from "./core";
 import { byId, copyButton, dialog, diffView, download, fill, h, plural, say } from "./dom";
 import { findingCard } from "./lint";
 import { writeZip } from "./zip";
-import type { ChangedFile, Linted, Planned, Report } from "./types";
+import type { ChangedFile, Linted, Planned } from "./types";
 
 interface Schema {
   type?: string;
@@ -298,7 +298,7 @@ function drawCheck(l: Linted) {
   const box = document.getElementById("checked");
   if (!box) return;
   const strict = h("label", { class: "switch" }, h("input", { type: "checkbox", id: "check-strict", checked: state.strict, onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict");
-  const report = l.report ? (JSON.parse(l.report) as Report) : undefined;
+  const report = l.report;
   const found = report?.findings.filter((f) => !f.suppressed) ?? [];
   const s = report?.summary;
   fill(box,

@@ -77,7 +77,7 @@ export interface Report {
 }
 
 export interface Linted {
-  report: string;
+  report: Report | null; // null when nothing was checked
   failures: Problem[];
 }
 

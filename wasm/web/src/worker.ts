@@ -69,9 +69,14 @@ onmessage = (event: MessageEvent) => {
   }
   scope.redisGitops(
     m.name,
-    m.request,
+    // Written and read here: a thousand applications would hold up the page.
+    JSON.stringify(m.request),
     (phase, done, total) => postMessage({ id: m.id, progress: { phase, done, total } }),
-    (answer) => postMessage({ id: m.id, answer }),
+    (text) => {
+      const answer = JSON.parse(text);
+      if (typeof answer.result?.report === "string") answer.result.report = answer.result.report ? JSON.parse(answer.result.report) : null;
+      postMessage({ id: m.id, answer });
+    },
   );
 };
 
