@@ -3,8 +3,8 @@ module github.com/redis-gitops/redis-gitops
 go 1.26.0
 
 ignore (
-	./wasm/web/node_modules
 	./wasm/web/dist
+	./wasm/web/node_modules
 )
 
 require (
@@ -85,6 +85,7 @@ require (
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	golang.org/x/crypto v0.57.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/tools v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

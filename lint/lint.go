@@ -143,6 +143,8 @@ type linter struct {
 
 // Compiled holds compiled rules, which take most of the time of a small run. It may be used by several goroutines.
 type Compiled struct {
+	Cover *policy.Cover // takes down what rules evaluate, for tests with one job
+
 	mu      sync.Mutex
 	engines map[string]*policy.Engine
 }
@@ -161,7 +163,7 @@ func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*polic
 	if e := c.engines[key]; e != nil {
 		return e, nil
 	}
-	e, err := policy.New(policy.Options{Rules: rules, Settings: settings})
+	e, err := policy.New(policy.Options{Rules: rules, Settings: settings, Cover: c.Cover})
 	if err != nil {
 		return nil, err
 	}

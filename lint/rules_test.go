@@ -107,14 +107,16 @@ func TestRules(t *testing.T) {
 			}
 			bad(t, rule)
 			good(t, rule)
+			for name, text := range rule.Cases() {
+				t.Run(name, func(t *testing.T) { oneCase(t, rule, name, text) })
+			}
 		})
 	}
 }
 
 func bad(t *testing.T, rule *policy.Rule) {
 	archive := txtar.Parse([]byte(rule.Bad))
-	files := slices.DeleteFunc(slices.Clone(archive.Files), func(f txtar.File) bool { return f.Name == "want.txt" })
-	r, config := open(t, files)
+	r, config := open(t, repository(archive))
 	res := run(t, r, lint.Options{Config: config})
 	var mine, others []*diag.Finding
 	for _, f := range res.Findings {
@@ -135,7 +137,12 @@ func bad(t *testing.T, rule *policy.Rule) {
 	if len(mine) == 0 {
 		t.Fatal("bad.txtar does not make the rule fire")
 	}
-	got := excerpt(t, r, mine)
+	compare(t, rule, "bad.txtar", archive, excerpt(t, r, mine))
+}
+
+// compare holds what was said against want.txt of an archive. UPDATE=1 writes it.
+func compare(t *testing.T, rule *policy.Rule, name string, archive *txtar.Archive, got string) {
+	t.Helper()
 	want := ""
 	for _, f := range archive.Files {
 		if f.Name == "want.txt" {
@@ -146,14 +153,37 @@ func bad(t *testing.T, rule *policy.Rule) {
 		return
 	}
 	if os.Getenv("UPDATE") == "" {
-		t.Errorf("bad.txtar: got\n%s\nwant\n%s", got, want)
+		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
 		return
 	}
-	archive.Files = append(files, txtar.File{Name: "want.txt", Data: []byte(got)})
-	file := filepath.Join("..", "policy", filepath.FromSlash(rule.Name), "testdata", "bad.txtar")
+	archive.Files = append(repository(archive), txtar.File{Name: "want.txt", Data: []byte(got)})
+	file := filepath.Join("..", "policy", filepath.FromSlash(rule.Name), "testdata", name)
 	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// repository gives the files of an archive without want.txt.
+func repository(archive *txtar.Archive) []txtar.File {
+	return slices.DeleteFunc(slices.Clone(archive.Files), func(f txtar.File) bool { return f.Name == "want.txt" })
+}
+
+// oneCase checks with this rule alone, in strict mode: an archive with want.txt makes it say that, one without makes it silent.
+func oneCase(t *testing.T, rule *policy.Rule, name, text string) {
+	archive := txtar.Parse([]byte(text))
+	files := repository(archive)
+	r, config := open(t, files)
+	found := slices.DeleteFunc(run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}}).Findings, func(f *diag.Finding) bool { return f.Suppressed != nil })
+	if len(files) == len(archive.Files) {
+		if len(found) > 0 {
+			t.Errorf("%s has no want.txt, so the rule must be silent:\n%s", name, print(t, r, "compact", found))
+		}
+		return
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s does not make the rule fire", name)
+	}
+	compare(t, rule, name, archive, excerpt(t, r, found))
 }
 
 func good(t *testing.T, rule *policy.Rule) {
@@ -188,8 +218,7 @@ func TestFixes(t *testing.T) {
 		t.Run(rule.Name, func(t *testing.T) {
 			rule.Examples()
 			archive := txtar.Parse([]byte(rule.Bad))
-			files := slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want.txt" })
-			r, config := open(t, files)
+			r, config := open(t, repository(archive))
 			fixed, err := lint.Fix(context.Background(), r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}, Today: today})
 			if err != nil {
 				t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,6 +104,7 @@ type Options struct {
 	Rules    []*Rule
 	Settings map[string]any // data.settings: strict, operator, options by rule
 	Modules  []Module       // the user's own rules, and what these import
+	Cover    *Cover         // takes down what is evaluated; nil for nothing
 }
 
 // Module is a file of Rego that is not embedded.
@@ -117,6 +119,7 @@ type Engine struct {
 	allKinds bool
 	settings ast.Value
 	store    storage.Store
+	cover    *Cover
 }
 
 const root = "redisgitops"
@@ -159,13 +162,16 @@ func New(opts Options) (*Engine, error) {
 	for _, m := range opts.Modules {
 		parse(m.File, m.Source)
 	}
-	e := &Engine{kinds: map[string]bool{}}
+	e := &Engine{kinds: map[string]bool{}, cover: opts.Cover}
 	parse("main.rego", e.main(opts.Rules))
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
 	e.compiler = ast.NewCompiler().WithCapabilities(capabilities()).WithDefaultRegoVersion(ast.RegoV1).SetErrorLimit(50)
 	e.compiler.Compile(modules)
+	if e.cover != nil {
+		maps.Copy(e.cover.modules, e.compiler.Modules)
+	}
 	if e.compiler.Failed() {
 		return nil, explain("", e.compiler.Errors).Err()
 	}
@@ -275,6 +281,9 @@ func (e *Engine) eval(ctx context.Context, query ast.Body, store storage.Store, 
 	q := topdown.NewQuery(query).WithCompiler(e.compiler).WithStore(store).WithTransaction(txn).WithCancel(cancel)
 	if input != nil {
 		q = q.WithInput(input)
+	}
+	if e.cover != nil {
+		q = q.WithQueryTracer(e.cover.tracer)
 	}
 	var out []Violation
 	err = q.Iter(ctx, func(r topdown.QueryResult) error {

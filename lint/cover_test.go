@@ -1,0 +1,57 @@
+package lint_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+// minCover is the share of a rule's lines that its examples have to evaluate, and minCoverAll that of all lines of Rego.
+const (
+	minCover    = 0.25
+	minCoverAll = 0.70
+)
+
+// TestCover: the examples evaluate nearly all that the rules say; what nothing evaluates may be wrong unseen.
+func TestCover(t *testing.T) {
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := lint.Compiled{Cover: policy.NewCover()}
+	for _, rule := range rules {
+		rule.Examples()
+		for _, text := range append([]string{rule.Bad, rule.Good}, slices.Collect(maps.Values(rule.Cases()))...) {
+			r, config := open(t, repository(txtar.Parse([]byte(text))))
+			for _, strict := range []bool{false, true} {
+				if _, err := lint.Run(context.Background(), r, lint.Options{Config: config, Strict: strict, Jobs: 1, Today: today, Compiled: &c}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	files := c.Cover.Files()
+	covered, all := 0, 0
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		f := files[file]
+		n := f.Covered + len(f.Missed)
+		if file == "main.rego" || n == 0 {
+			continue
+		}
+		covered, all = covered+f.Covered, all+n
+		if strings.HasSuffix(file, "/rule.rego") && float64(f.Covered) < minCover*float64(n) {
+			t.Errorf("%s: its examples evaluate %d of %d lines; add one for lines %v", file, f.Covered, n, f.Missed)
+		}
+	}
+	t.Logf("%d of %d lines of Rego are evaluated", covered, all)
+	if float64(covered) < minCoverAll*float64(all) {
+		t.Errorf("%d of %d lines of Rego are evaluated, less than %v", covered, all, minCoverAll)
+	}
+}
