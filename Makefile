@@ -2,7 +2,7 @@
 # make test   installs what the tests need and passes them all
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: web build-web test-web bench-wasm bench-lint build demo test integration check vet staticcheck bench tools clients
+.PHONY: web build-web test-web test-wasm bench-wasm bench-lint build demo test integration check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -28,6 +28,12 @@ build-web: web
 # In a real browser: every journey, and what a hostile repository may not do. Pictures are in wasm/web/shots.
 test-web: web
 	cd wasm/web && node --test --test-concurrency=1 test/*.test.mjs
+
+# The library's tests as the browser runs them. The environment is empty, since Go passes all of it to the program in one small page.
+test-wasm:
+	@sh scripts/install-tools.sh nodejs
+	go run ./internal/wasmtrim .cache/wasm
+	env -i HOME="$$HOME" PATH="$$(go env GOROOT)/lib/wasm:$$PATH" GOPROXY="$$(go env GOPROXY)" GOOS=js GOARCH=wasm go test -short -modfile=.cache/wasm/trim.mod -mod=mod -gcflags=all=-l ./wasm ./diag
 
 # Sizes and times against the budget of docs/adr/0004-page.md; fails when a size is more than 5 % over.
 bench-wasm: web
@@ -62,7 +68,7 @@ test: tools vet
 	cd internal/helmcheck && go vet ./... && go test ./...
 	cd internal/sarifcheck && go vet ./... && go test ./...
 	cd internal/clientcheck && go vet ./... && go test ./...
-	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-web quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
+	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-wasm test-web quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
 
 # The hooks with the real pre-commit, and the scripts of action.yml and of the GitLab component, on a clone of the last commit.
