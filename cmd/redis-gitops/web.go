@@ -54,7 +54,7 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 		built = os.DirFS(a.at(dir))
 	}
 	if built == nil {
-		return errors.New("this build has no page; give the folder of one with --page, or build with `make web build-web`")
+		return errors.New("this build has no page; give the folder of one with --page, or build with `make build-web`")
 	}
 	first, err := a.open(false) // a wrong place is told now
 	if err != nil {
