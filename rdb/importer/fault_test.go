@@ -213,7 +213,7 @@ func TestCutConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.check(t, s, report)
-		if p.Cuts()-before < 5 {
+		if p.Cuts()-before < 2 { // how many depends on how fast the machine is
 			t.Errorf("only %d connections were cut", p.Cuts()-before)
 		}
 		t.Logf("%v: %d connections were cut", method, p.Cuts()-before)
