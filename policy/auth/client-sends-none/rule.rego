@@ -27,7 +27,7 @@ deny contains {
 	c.secret != ""
 	c.password == ""
 	not takes_one(clients.container(c))
-	not contains(json.marshal(clients.pod(c)), c.secret) # in a file, say
+	not regex.match(sprintf(`(^|[^a-z0-9-])%s([^a-z0-9:.-]|$)`, [c.secret]), json.marshal(clients.pod(c))) # in a file, say
 }
 
 # Whatever comes from a Secret may be the password.

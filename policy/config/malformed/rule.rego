@@ -13,7 +13,7 @@
 package redisgitops.config.malformed
 
 deny contains {
-	"message": sprintf("\"%s\" is a directive without a value, at which the operator stops; write it as \"%s VALUE\"", [entry, name(entry)]),
+	"message": sprintf("\"%s\" is a directive without a value, at which the operator stops; write it as \"%s\"", [entry, meant(entry)]),
 	"path": ["spec", part, "customConfig", i],
 } if {
 	some part in ["redis", "sentinel"]
@@ -23,6 +23,9 @@ deny contains {
 	not contains(entry, " ")
 }
 
-name(entry) := trim_right(split(entry, "=")[0], ":") if entry != ""
-
-name("") := "DIRECTIVE"
+# meant is the directive with the value that an equals sign or a colon sets apart.
+meant(entry) := concat(" ", [m[1], m[2]]) if {
+	[m] := regex.find_all_string_submatch_n(`^([^=:]+)[=:]+([^=:]+)$`, entry, 1)
+} else := concat(" ", [trim_right(entry, "=:"), "VALUE"]) if {
+	trim_right(entry, "=:") != ""
+} else := "DIRECTIVE VALUE"

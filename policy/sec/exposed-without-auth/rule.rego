@@ -16,7 +16,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.services
 
 deny contains {
-	"message": sprintf("%s opens Redis \"%s\" to the outside, and it has no password; set spec.auth.secretPath or make this a ClusterIP", [way.words, data.repo.redis[s.redis].name]),
+	"message": sprintf("%s opens Redis \"%s\" to the outside, and it has no password; set spec.auth.secretPath or %s", [way.words, data.repo.redis[s.redis].name, way.advice]),
 	"resource": s.service.id,
 	"path": way.path,
 	"related": [{"resource": data.repo.redis[s.redis].resource, "path": ["spec", "auth", "secretPath"], "message": "the Redis without a password"}],
@@ -39,9 +39,13 @@ deny contains {
 
 open(i) if redisfailover.secret(data.repo.resources[data.repo.redis[i].resource].object) == ""
 
-ways(spec) := [{"words": spec.type, "path": ["spec", "type"]} | spec.type in {"LoadBalancer", "NodePort"}; not restricted(spec)] if {
-	spec.type in {"LoadBalancer", "NodePort"}
-} else := [{"words": "externalIPs", "path": ["spec", "externalIPs"]} | count(spec.externalIPs) > 0]
+ways(spec) := array.concat(
+	[{"words": spec.type, "advice": "make this a ClusterIP", "path": ["spec", "type"]} | spec.type in {"LoadBalancer", "NodePort"}; not restricted(spec)],
+	[{"words": "externalIPs", "advice": "remove them", "path": ["spec", "externalIPs"]} | count(spec.externalIPs) > 0],
+)
 
-# A list of addresses that may come is a restriction.
-restricted(spec) if count(spec.loadBalancerSourceRanges) > 0
+# A list of addresses that may come is a restriction, of the load balancer alone.
+restricted(spec) if {
+	spec.type == "LoadBalancer"
+	count(spec.loadBalancerSourceRanges) > 0
+}

@@ -20,7 +20,7 @@ deny contains {
 	"message": sprintf("the sentinels \"%s\" know the master \"%s\" and not \"%s\"; write %s", [host.service, redis.masterName, reference.master, redis.masterName]),
 	"resource": reference.resource,
 	"path": reference.path,
-	"fix": url.replaced(reference, concat("/", [host.text, reference.master]), concat("/", [host.text, redis.masterName])),
+	"fix": url.replaced(reference, reference.url, renamed(reference, redis.masterName)),
 } if {
 	some reference in url.references
 	url.sentinel(reference)
@@ -45,6 +45,13 @@ deny contains {
 	some i in asked
 	redis := data.repo.redis[i]
 	not redis.masterName in {"", e.value}
+}
+
+# renamed is the URL with another master, which stands behind the hosts: in the path, in the query or in the fragment.
+renamed(reference, name) := concat("", [hosts, replace(rest, concat("", [mark, reference.master]), concat("", [mark, name]))]) if {
+	[hosts] := regex.find_n(`^[a-z+-]+://[^/?#]*`, reference.url, 1)
+	rest := trim_prefix(reference.url, hosts)
+	mark := [m | some m in ["/", "=", "#"]; contains(rest, concat("", [m, reference.master]))][0]
 }
 
 sentinels(host) := {e.redis |
