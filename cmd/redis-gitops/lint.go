@@ -128,8 +128,8 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 		return err
 	}
 	defer o.fs.Close()
-	if apps, err := o.Apps(); err == nil && collectSeldom() {
-		debug.SetMemoryLimit(max(minMemory, int64(len(apps))*memoryOfApplication))
+	if apps, err := o.Apps(); err == nil {
+		collectSeldom(len(apps))
 	}
 	opts, err := a.lintOptions(ctx, f, o, paths)
 	if err != nil {
@@ -170,6 +170,22 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 		return errCode(exitFindings)
 	}
 	return nil
+}
+
+// minMemory is the heap in bytes from which on garbage is collected; memoryOfApplication is what lint keeps of one application,
+// with room (measured on 1,000 of them).
+const (
+	minMemory           = 130 << 20
+	memoryOfApplication = 140 << 10
+)
+
+// collectSeldom has the garbage of a run, which is short, collected only where it would take more memory than the run needs: that
+// saves a fifth of the time. Users who set GOGC or GOMEMLIMIT have decided for themselves.
+func collectSeldom(applications int) {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(-1)
+		debug.SetMemoryLimit(max(minMemory, int64(applications)*memoryOfApplication))
+	}
 }
 
 func plural(n int, noun string) string {
