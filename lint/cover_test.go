@@ -15,8 +15,8 @@ import (
 
 // minCover is the share of a rule's lines that its examples have to evaluate, and minCoverAll that of all lines of Rego.
 const (
-	minCover    = 0.25
-	minCoverAll = 0.70
+	minCover    = 0.94
+	minCoverAll = 0.99
 )
 
 // TestCover: the examples evaluate nearly all that the rules say; what nothing evaluates may be wrong unseen.

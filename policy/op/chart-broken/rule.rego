@@ -18,7 +18,7 @@ import data.redisgitops.lib.operators
 
 deny contains object.union(operators.place(r), {
 	"message": sprintf("the chart redis-operator %s has a CustomResourceDefinition that cannot be applied; write 3.2.9", [words(r.version)]),
-	"fix": {"path": r.path, "op": "set", "value": "3.2.9"},
+	"fix": {"path": r.path, "op": "add", "value": "3.2.9"},
 }) if {
 	some r in operators.references
 	r.chart
