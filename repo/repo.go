@@ -27,7 +27,7 @@ const MaxFileSize = 4 << 20
 
 // maxFiles and maxFolderDepth bound a walk through a repository, so that a hostile one cannot make it endless.
 const (
-	maxFiles       = 20_000
+	maxFiles       = 200_000
 	maxFolderDepth = 24
 )
 

@@ -89,7 +89,7 @@ func (a *app) importCommand() *cobra.Command {
 	flags.StringVar(&f.checkpoint, "checkpoint", "", "the file that remembers how far the import is, or none (default: one for this dump and target in the user's folder of states)")
 	flags.StringVar(&f.rate, "rate", "", "bytes a second at most, such as 20MB")
 	flags.BoolVar(&f.ignoreRoom, "ignore-memory", false, "do not compare the estimate of memory with the target's maxmemory")
-	flags.IntVar(&f.connections, "connections", 0, "connections to each server (default 2)")
+	flags.IntVar(&f.connections, "connections", 0, "connections to each server (default 4)")
 	flags.DurationVar(&f.patience, "patience", 0, "how long to try to reach a target that does not answer (default 2m)")
 	flags.StringVar(&f.listen, "listen", "", "with --method replication: the address to listen on for the target (default: any port of the address that it is reached from)")
 	flags.StringVar(&f.announce, "announce", "", "with --method replication: the HOST:PORT where the target reaches that, if another")

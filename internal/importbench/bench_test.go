@@ -81,7 +81,7 @@ func TestImport(t *testing.T) {
 		{"ready RESTORE commands, 2 connections (limit 2)", func() run { return blast(t, s, ready, count, keys) }},
 		{"import", ours(s.URL())},
 		{"import, 1 connection", ours(s.URL(), "--connections", "1")},
-		{"import, 4 connections", ours(s.URL(), "--connections", "4")},
+		{"import, 2 connections", ours(s.URL(), "--connections", "2")},
 		{"import --verify full", ours(s.URL(), "--verify", "full")},
 		{"import --method commands", ours(s.URL(), "--method", "commands")},
 		{"import --method replication", ours(s.URL(), "--method", "replication")},

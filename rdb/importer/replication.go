@@ -267,7 +267,7 @@ func (im *importer) followUs(ctx context.Context) error {
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	loaded, failed := make(chan struct{}, 1), make(chan error, 1)
+	sent, failed := make(chan struct{}, 1), make(chan error, 1)
 	var syncs atomic.Int32
 	im.progress.stage("loading", im.size())
 	event := func(e master.Event) {
@@ -281,9 +281,9 @@ func (im *importer) followUs(ctx context.Context) error {
 			}
 		case master.Sending:
 			im.progress.bytes.Store(e.Bytes)
-		case master.Loaded:
+		case master.Sent:
 			select {
-			case loaded <- struct{}{}:
+			case sent <- struct{}{}:
 			default:
 			}
 		case master.Left:
@@ -305,10 +305,26 @@ func (im *importer) followUs(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	before := int64(-1)
+	// The target tells us that it has loaded only once a second; asked, it says so at once.
+	ask := time.NewTicker(linkPoll)
+	ask.Stop()
+	defer ask.Stop()
+	answered := time.Now()
 	for {
 		select {
-		case <-loaded:
-			return im.linkUp(ctx)
+		case <-sent:
+			ask.Reset(linkPoll)
+			answered = time.Now()
+		case <-ask.C:
+			up, err := im.linkUp(ctx)
+			switch {
+			case up:
+				return nil
+			case err == nil || redis.Code(err) == "LOADING":
+				answered = time.Now()
+			case ctx.Err() == nil && time.Since(answered) > im.opts.Patience:
+				return fmt.Errorf("the target got the dump and does not answer any more: %w", err)
+			}
 		case err := <-failed:
 			return err
 		case err := <-served:
@@ -328,24 +344,16 @@ func (im *importer) followUs(ctx context.Context) error {
 	}
 }
 
-const maxSyncs = 3
+const (
+	maxSyncs = 3
+	linkPoll = 10 * time.Millisecond
+)
 
-// linkUp waits until the target says of itself what the first acknowledgement has said.
-func (im *importer) linkUp(ctx context.Context) error {
-	for {
-		reply, err := im.askLoading(ctx, "INFO", "replication")
-		if err != nil && redis.Code(err) != "LOADING" {
-			return err
-		}
-		if text, _ := reply.(string); strings.Contains(text, "master_link_status:up") && !strings.Contains(text, "master_sync_in_progress:1") {
-			return nil
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+// linkUp asks the target whether it has loaded the dump and follows us.
+func (im *importer) linkUp(ctx context.Context) (bool, error) {
+	reply, err := im.askLoading(ctx, "INFO", "replication")
+	text, _ := reply.(string)
+	return strings.Contains(text, "master_link_status:up") && !strings.Contains(text, "master_sync_in_progress:1"), err
 }
 
 // afterLoad takes account of what the target has loaded.
