@@ -48,6 +48,14 @@ type Instance struct {
 	Services    []Service `json:"services"`         // all that lead to it, sorted by name and port
 	Absent      []Service `json:"absent,omitempty"` // that its operator makes in another version or with other fields
 	Notes       []string  `json:"notes,omitempty"`
+	Pods        []Pods    `json:"-"` // which pods it has; more than one where several workloads make up one Redis
+}
+
+// Pods are the labels by which the pods of a Redis are found.
+type Pods struct {
+	Labels  map[string]string // of each of them; empty: the files do not say
+	Master  map[string]string // that only the master has, beside those; empty: no label tells it
+	Replica map[string]string
 }
 
 // Endpoint is a host and a port.
@@ -254,7 +262,11 @@ func (f *finder) instance(m *match) *Instance {
 			in.Absent = append(in.Absent, m.service(s, Role(s.Role)))
 		}
 	}
-	f.ownServices(m, in)
+	pods := m.pods()
+	if len(pods.Labels) > 0 {
+		in.Pods = []Pods{pods}
+		f.ownServices(m, in, pods)
+	}
 	for _, n := range m.scheme.Notes {
 		if m.holds(n.If) {
 			in.Notes = append(in.Notes, m.expand(n.Text))
@@ -341,6 +353,7 @@ func (f *finder) attach(m *match) {
 // merge takes more pods of the same Redis over.
 func (known *Instance) merge(in *Instance) {
 	known.Replicas += in.Replicas
+	known.Pods = append(known.Pods, in.Pods...)
 	if known.Write == nil {
 		known.Write = in.Write
 	}

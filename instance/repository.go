@@ -93,7 +93,7 @@ func (r *Repository) Named(ctx context.Context, name string) ([]*Instance, error
 			return r.found, nil
 		}
 	}
-	meant := func(in *Instance) bool { return in.named(name) }
+	meant := func(in *Instance) bool { return in.Named(name) }
 	apps, err := r.repo.Apps()
 	if err != nil {
 		return nil, err
@@ -125,8 +125,8 @@ func (r *Repository) matching(ok func(*Instance) bool) []*Instance {
 	return slices.DeleteFunc(slices.Clone(r.found), func(in *Instance) bool { return !ok(in) })
 }
 
-// named says whether a name is the instance's or that of a Service before it.
-func (in *Instance) named(name string) bool {
+// Named says whether a name is the instance's or that of a Service before it, also as a host such as NAME.NAMESPACE.svc.
+func (in *Instance) Named(name string) bool {
 	name = strings.TrimSuffix(name, ".cluster.local")
 	return in.Name == name || slices.ContainsFunc(in.Services, func(s Service) bool {
 		return s.Name == name || s.Namespace != "" && (s.Name+"."+s.Namespace == name || host(s.Name, s.Namespace) == name)
@@ -135,13 +135,23 @@ func (in *Instance) named(name string) bool {
 
 // unknown says which names there are.
 func (r *Repository) unknown(name string) error {
+	what := "no Redis"
+	if _, err := r.repo.App(name); err == nil {
+		what = "no Redis in application"
+	}
+	return Unknown(what, name, r.found, "this repository")
+}
+
+// Unknown is the error of a name that none of the instances has: what, such as "no Redis", and the names that there are in a
+// place, such as "this repository", with the one that was meant, perhaps.
+func Unknown(what, name string, all []*Instance, place string) error {
 	var names, near []string
 	add := func(list *[]string, name string) {
 		if name != "" && !slices.Contains(*list, name) {
 			*list = append(*list, name)
 		}
 	}
-	for _, in := range r.found {
+	for _, in := range all {
 		add(&names, in.Name)
 		add(&near, in.Name)
 		add(&near, in.Application)
@@ -150,11 +160,7 @@ func (r *Repository) unknown(name string) error {
 		}
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("no Redis %q: there is none in this repository", name)
-	}
-	what := "no Redis"
-	if _, err := r.repo.App(name); err == nil {
-		what = "no Redis in application"
+		return fmt.Errorf("no Redis %q: there is none in %s", name, place)
 	}
 	slices.Sort(names)
 	more := ""

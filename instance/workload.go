@@ -110,23 +110,29 @@ func (f *finder) selecting(namespace string, labels map[string]string, pods cue.
 	return found
 }
 
+// pods gives the labels of the pods: those that the operator sets, else those of the template.
+func (m *match) pods() Pods {
+	pods := Pods{Labels: map[string]string{}}
+	if m.scheme.Pods != nil {
+		pods.Master, pods.Replica = m.scheme.Pods.Master, m.scheme.Pods.Replica
+		for key, value := range m.scheme.Pods.Labels {
+			pods.Labels[key] = m.expand(value)
+		}
+	}
+	if len(pods.Labels) == 0 {
+		pods.Labels = stringMap(at(m.object.Object, "spec", "template", "metadata", "labels"))
+	}
+	return pods
+}
+
 // ownServices adds the Services of the repository that select the pods of a Redis. One that selects the master is what
 // clients use for writes, whatever the operator makes, because it is there on purpose.
-func (f *finder) ownServices(m *match, in *Instance) {
-	labels := map[string]string{}
+func (f *finder) ownServices(m *match, in *Instance, of Pods) {
 	var pods cue.Pods
 	if m.scheme.Pods != nil {
 		pods = *m.scheme.Pods
 	}
-	for key, value := range pods.Labels {
-		labels[key] = m.expand(value)
-	}
-	if len(labels) == 0 {
-		labels = stringMap(at(m.object.Object, "spec", "template", "metadata", "labels"))
-	}
-	if len(labels) == 0 {
-		return
-	}
+	labels := of.Labels
 	var write, read []*Service
 	for _, d := range f.selecting(in.Namespace, labels, pods) {
 		role := roleOf(d.selector, labels, pods)

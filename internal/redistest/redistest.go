@@ -29,6 +29,7 @@ import (
 type Server struct {
 	TB       testing.TB
 	Dir      string
+	Host     string // an address of loopback; 127.0.0.1 unless the test chose one
 	Port     int
 	Password string // for Do, where the server wants one
 	Username string
@@ -58,8 +59,62 @@ func StartDump(tb testing.TB, dump []byte, args ...string) *Server {
 			tb.Fatal(err)
 		}
 	}
-	s.args = append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "",
+	return s.plain(args)
+}
+
+// StartAt starts a server at an address of loopback, such as 127.3.0.7:6379, which replicas and sentinels see it by: servers of
+// one port, as pods have it.
+func StartAt(tb testing.TB, addr, password string, args ...string) *Server {
+	tb.Helper()
+	s := newServer(tb, "redis-server")
+	s.at(addr)
+	if s.Password = password; password != "" {
+		args = append(args, "--requirepass", password, "--masterauth", password)
+	}
+	return s.plain(append(args, "--bind-source-addr", s.Host))
+}
+
+// StartSentinelAt starts a Sentinel at an address of loopback, with lines of its configuration.
+func StartSentinelAt(tb testing.TB, addr string, lines ...string) *Server {
+	tb.Helper()
+	s := newServer(tb, "redis-sentinel")
+	s.at(addr)
+	return s.sentinel(append(lines, "sentinel announce-ip "+s.Host)...)
+}
+
+func (s *Server) at(addr string) {
+	s.TB.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		s.Host = host
+		s.Port, err = strconv.Atoi(port)
+	}
+	if err != nil {
+		s.TB.Fatal(err)
+	}
+}
+
+// plain runs a server without TLS.
+func (s *Server) plain(args []string) *Server {
+	s.TB.Helper()
+	s.args = append([]string{"--port", strconv.Itoa(s.Port), "--bind", s.Host, "--dir", s.Dir, "--save", "",
 		"--appendonly", "no", "--databases", "64", "--enable-debug-command", "yes"}, args...)
+	s.Run()
+	return s
+}
+
+// sentinel runs one with lines of its configuration.
+func (s *Server) sentinel(lines ...string) *Server {
+	s.TB.Helper()
+	text := fmt.Sprintf("port %d\nbind %s\ndir %s\n", s.Port, s.Host, s.Dir)
+	for _, l := range lines {
+		text += l + "\n"
+	}
+	config := filepath.Join(s.Dir, "sentinel.conf")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		s.TB.Fatal(err)
+	}
+	s.args = []string{config}
 	s.Run()
 	return s
 }
@@ -88,19 +143,11 @@ func StartTLS(tb testing.TB, args ...string) (s *Server, authority []byte) {
 // StartSentinel starts a Sentinel that watches a master under a name, alone.
 func StartSentinel(tb testing.TB, name string, master *Server, lines ...string) *Server {
 	tb.Helper()
-	s := newServer(tb, "redis-sentinel")
-	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 1\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 5000\n",
-		s.Port, s.Dir, name, master.Port, name, name)
-	for _, l := range lines {
-		text += l + "\n"
-	}
-	config := filepath.Join(s.Dir, "sentinel.conf")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	s.args = []string{config}
-	s.Run()
-	return s
+	return newServer(tb, "redis-sentinel").sentinel(append([]string{
+		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d 1", name, master.Port),
+		fmt.Sprintf("sentinel down-after-milliseconds %s 1000", name),
+		fmt.Sprintf("sentinel failover-timeout %s 5000", name),
+	}, lines...)...)
 }
 
 func newServer(tb testing.TB, binary string) *Server {
@@ -109,7 +156,7 @@ func newServer(tb testing.TB, binary string) *Server {
 	if err != nil {
 		tb.Skip(binary + " is not installed")
 	}
-	return &Server{TB: tb, Dir: tb.TempDir(), Port: FreePort(tb), binary: path, output: &output{}}
+	return &Server{TB: tb, Dir: tb.TempDir(), Host: "127.0.0.1", Port: FreePort(tb), binary: path, output: &output{}}
 }
 
 // FreePort gives a port of loopback that nobody listens on.
@@ -124,7 +171,7 @@ func FreePort(tb testing.TB) int {
 }
 
 // Addr is the server's host:port.
-func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
+func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // URL is the server's URL, without a password.
 func (s *Server) URL() string {

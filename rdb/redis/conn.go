@@ -381,6 +381,12 @@ func (t *Target) dial(ctx context.Context, addr, username, password string) (*Co
 	return c, nil
 }
 
+// Failures of a login.
+var (
+	ErrWrongPassword = errors.New("wrong user or password")
+	ErrNoPassword    = errors.New("the server has no password, but one was given")
+)
+
 // loginError says what an AUTH failed of, in words of ours: an old server or a proxy may repeat the arguments of a command
 // that it does not know.
 func loginError(addr string, err error) error {
@@ -390,9 +396,9 @@ func loginError(addr string, err error) error {
 	}
 	switch {
 	case refused.Code() == "WRONGPASS" || strings.Contains(string(refused), "invalid password"):
-		return fmt.Errorf("%s: wrong user or password; check both", addr)
+		return fmt.Errorf("%s: %w; check both", addr, ErrWrongPassword)
 	case strings.Contains(string(refused), "no password is set") || strings.Contains(string(refused), "without any password"):
-		return fmt.Errorf("%s: the server has no password, but one was given; leave it out", addr)
+		return fmt.Errorf("%s: %w; leave it out", addr, ErrNoPassword)
 	}
 	return fmt.Errorf("%s: the server refuses AUTH with %s; is the user name for a server before Redis 6?", addr, refused.Code())
 }

@@ -1,0 +1,256 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/transport/spdy"
+	"k8s.io/client-go/util/exec"
+	"k8s.io/klog/v2"
+	"k8s.io/streaming/pkg/httpstream"
+)
+
+// kube is the real API. The typed clients of client-go are left out: they would double what it weighs.
+type kube struct {
+	config  *rest.Config
+	rest    *rest.RESTClient
+	dynamic *dynamic.DynamicClient
+}
+
+// quiet keeps client-go from printing: what goes wrong is returned.
+var quiet = sync.OnceFunc(func() { klog.SetLogger(logr.Discard()) })
+
+// Open finds the cluster that kubectl would ask. Nothing is asked yet, but a credential plugin may be found missing.
+func Open(o Options) (*Cluster, error) {
+	quiet()
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.Kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return nil, explainConfig(o, raw, err)
+	}
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, explainConfig(o, raw, err)
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, explainConfig(o, raw, err)
+	}
+	api, err := newKube(config)
+	if err != nil {
+		return nil, explainConfig(o, raw, err)
+	}
+	return New(api, namespace, o)
+}
+
+func newKube(config *rest.Config) (*kube, error) {
+	config = dynamic.ConfigFor(config)
+	config.QPS = -1 // a handful of questions, some at once: the server knows how to defend itself
+	config.UserAgent = "redis-gitops"
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	h, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	r, err := rest.UnversionedRESTClientForConfigAndClient(config, h)
+	if err != nil {
+		return nil, err
+	}
+	return &kube{config, r, dynamic.New(r)}, nil
+}
+
+func (k *kube) Served(ctx context.Context, apiVersions []string) ([]Kind, error) {
+	explain := func(path string, err error) error {
+		return question{verb: "get", resource: path, kind: "path", name: path}.explain(k.config.Host, err)
+	}
+	var groups metav1.APIGroupList
+	if err := k.raw(ctx, "/apis", &groups); err != nil {
+		return nil, explain("/apis", err)
+	}
+	var kinds []Kind
+	for _, g := range groups.Groups {
+		for _, v := range g.Versions {
+			if !slices.Contains(apiVersions, v.GroupVersion) {
+				continue
+			}
+			var resources metav1.APIResourceList
+			path := "/apis/" + v.GroupVersion
+			if err := k.raw(ctx, path, &resources); err != nil {
+				return nil, explain(path, err)
+			}
+			for _, r := range resources.APIResources {
+				if !strings.Contains(r.Name, "/") {
+					kinds = append(kinds, Kind{v.GroupVersion, r.Kind, r.Name})
+				}
+			}
+		}
+	}
+	return kinds, nil
+}
+
+func (k *kube) raw(ctx context.Context, path string, into any) error {
+	text, err := k.rest.Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(ctx)
+	if err != nil {
+		return withCause(ctx, err)
+	}
+	return json.Unmarshal(text, into)
+}
+
+// withCause says why a context ended.
+func withCause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (k Kind) resource() (schema.GroupVersionResource, string) {
+	gv, err := schema.ParseGroupVersion(k.APIVersion)
+	if err != nil {
+		gv = schema.GroupVersion{Version: k.APIVersion}
+	}
+	r := gv.WithResource(k.Plural)
+	return r, r.GroupResource().String()
+}
+
+func (k *kube) Get(ctx context.Context, kind Kind, namespace, name string) (map[string]any, error) {
+	r, resource := kind.resource()
+	object, err := k.dynamic.Resource(r).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, question{"get", resource, kind.Kind, namespace, name}.explain(k.config.Host, withCause(ctx, err))
+	}
+	return object.Object, nil
+}
+
+const pageSize = 500
+
+func (k *kube) List(ctx context.Context, kind Kind, namespace, selector string) ([]map[string]any, error) {
+	r, resource := kind.resource()
+	var all []map[string]any
+	options := metav1.ListOptions{Limit: pageSize, LabelSelector: selector}
+	for {
+		page, err := k.dynamic.Resource(r).Namespace(namespace).List(ctx, options)
+		if apierrors.IsResourceExpired(err) && options.Continue != "" { // too slow for the server: once more, all at once
+			all, options.Continue, options.Limit = nil, "", 0
+			continue
+		}
+		if err != nil {
+			return nil, question{verb: "list", resource: resource, kind: kind.Kind, namespace: namespace}.explain(k.config.Host, withCause(ctx, err))
+		}
+		for i := range page.Items {
+			all = append(all, page.Items[i].Object)
+		}
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return all, nil
+		}
+	}
+}
+
+// pod gives the request for a subresource of a pod.
+func (k *kube) pod(namespace, pod, subresource string) *rest.Request {
+	return k.rest.Post().AbsPath("/api/v1/namespaces", namespace, "pods", pod, subresource)
+}
+
+// fallBack says whether a server, or something before it, cannot do WebSockets, so that SPDY may work.
+func fallBack(err error) bool {
+	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+}
+
+// upgraded takes the API server's answer out of a failed upgrade.
+func upgraded(err error) error {
+	var failed *httpstream.UpgradeFailureError
+	if errors.As(err, &failed) {
+		return failed.Cause
+	}
+	return err
+}
+
+func (k *kube) Exec(ctx context.Context, c Command) error {
+	r := k.pod(c.Namespace, c.Pod, "exec").Param("container", c.Container).Param("stdout", "true")
+	for _, arg := range c.Args {
+		r.Param("command", arg)
+	}
+	for name, on := range map[string]bool{"stdin": c.In != nil, "stderr": !c.Terminal, "tty": c.Terminal} {
+		if on {
+			r.Param(name, "true")
+		}
+	}
+	second, err := remotecommand.NewSPDYExecutor(k.config, http.MethodPost, r.URL())
+	if err != nil {
+		return err
+	}
+	first, err := remotecommand.NewWebSocketExecutor(k.config, http.MethodGet, r.URL().String())
+	if err != nil {
+		return err
+	}
+	executor, err := remotecommand.NewFallbackExecutor(first, second, fallBack)
+	if err != nil {
+		return err
+	}
+	options := remotecommand.StreamOptions{Stdin: c.In, Stdout: c.Out, Stderr: c.Err, Tty: c.Terminal}
+	if c.Terminal {
+		options.Stderr = nil
+		if c.Size != nil {
+			options.TerminalSizeQueue = sizes(c.Size)
+		}
+	}
+	err = executor.StreamWithContext(ctx, options)
+	var exit exec.CodeExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit):
+		return &ExitError{Code: exit.Code}
+	}
+	return question{"create", "pods/exec", "Pod", c.Namespace, c.Pod}.explain(k.config.Host, withCause(ctx, upgraded(err)))
+}
+
+type sizes func() (uint16, uint16, bool)
+
+func (s sizes) Next() *remotecommand.TerminalSize {
+	width, height, ok := s()
+	if !ok {
+		return nil
+	}
+	return &remotecommand.TerminalSize{Width: width, Height: height}
+}
+
+// tunnel opens a connection to the kubelet of a pod, for streams to its ports.
+func (k *kube) tunnel(namespace, pod string) (httpstream.Connection, error) {
+	u := k.pod(namespace, pod, "portforward").URL()
+	transport, upgrader, err := spdy.RoundTripperFor(k.config)
+	if err != nil {
+		return nil, err
+	}
+	second := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, u)
+	first, err := portforward.NewSPDYOverWebsocketDialerForStreaming(u, k.config)
+	if err != nil {
+		return nil, err
+	}
+	connection, protocol, err := portforward.NewFallbackDialerForStreaming(first, second, fallBack).Dial(portforward.PortForwardProtocolV1Name)
+	if err != nil {
+		return nil, upgraded(err)
+	}
+	if protocol != portforward.PortForwardProtocolV1Name {
+		connection.Close()
+		return nil, fmt.Errorf("the API server forwards ports by %q, which is not known here", protocol)
+	}
+	return connection, nil
+}

@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// NotFound says that a resource is not there.
+type NotFound struct{ Kind, Namespace, Name string }
+
+func (e *NotFound) Error() string {
+	if e.Namespace == "" {
+		return fmt.Sprintf("no %s %q", e.Kind, e.Name)
+	}
+	return fmt.Sprintf("no %s %q in namespace %q", e.Kind, e.Name, e.Namespace)
+}
+
+// Forbidden says that the API server refuses.
+type Forbidden struct {
+	Verb, Resource string // resource.group, as a Role has it
+	Namespace      string // "" for all
+	User           string // "" when the server does not say
+}
+
+func (e *Forbidden) Error() string {
+	text := fmt.Sprintf("not allowed to %s %s", e.Verb, e.Resource)
+	if e.Namespace != "" {
+		text += fmt.Sprintf(" in namespace %q", e.Namespace)
+	} else {
+		text += " in all namespaces"
+	}
+	if e.User != "" {
+		text += fmt.Sprintf(" as %q", e.User)
+	}
+	return text + "; docs/rbac.md has the Role that it takes"
+}
+
+// ExitError says that a command ran and failed.
+type ExitError struct{ Code int }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
+
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
+func (e *timeoutError) Timeout() bool { return true }
+
+// question is what was asked of the API server.
+type question struct {
+	verb, resource, kind string
+	namespace, name      string
+}
+
+var forbiddenUser = regexp.MustCompile(`User "([^"]+)" cannot`)
+
+// explain says what a failure of the API server means, in words of ours.
+func (q question) explain(host string, err error) error {
+	var status *apierrors.StatusError
+	var dns *net.DNSError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err):
+		e := &Forbidden{Verb: q.verb, Resource: q.resource, Namespace: q.namespace}
+		if m := forbiddenUser.FindStringSubmatch(err.Error()); m != nil {
+			e.User = m[1]
+		}
+		return e
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("the API server %s does not know who you are; log in again, or look at the user of the context", host)
+	case apierrors.IsNotFound(err):
+		return &NotFound{Kind: q.kind, Namespace: q.namespace, Name: q.name}
+	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), isTimeout(err):
+		return fmt.Errorf("the API server %s does not answer (%s %s): %w; is it the right --context?", host, q.verb, q.resource, plainTimeout(err))
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &status):
+		return fmt.Errorf("the API server refuses to %s %s: %s", q.verb, q.resource, status.ErrStatus.Message)
+	case errors.As(err, &dns):
+		return fmt.Errorf("the API server %s has no address: %s; is it the right --context?", host, dns.Err)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("the API server %s has a certificate of an unknown authority; look at certificate-authority of the cluster in the kubeconfig", host)
+	}
+	var asURL *url.Error
+	if errors.As(err, &asURL) {
+		err = asURL.Err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return fmt.Errorf("the API server %s cannot be asked to %s %s: %w", host, q.verb, q.resource, err)
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+func plainTimeout(err error) error {
+	var t *timeoutError
+	if errors.As(err, &t) {
+		return t
+	}
+	return errors.New("timeout")
+}
+
+// explainConfig says what is wrong with a kubeconfig.
+func explainConfig(o Options, raw clientcmdapi.Config, err error) error {
+	if o.Context != "" {
+		if _, ok := raw.Contexts[o.Context]; !ok && len(raw.Contexts) > 0 {
+			var known []string
+			for name := range raw.Contexts {
+				known = append(known, name)
+			}
+			slices.Sort(known)
+			return fmt.Errorf("no context %q in the kubeconfig; %s%s", o.Context, diag.OneOf(known), diag.DidYouMean(o.Context, known))
+		}
+	}
+	if clientcmd.IsEmptyConfig(err) || o.Kubeconfig == "" && len(raw.Contexts) == 0 {
+		return errors.New("no kubeconfig: neither --kubeconfig nor KUBECONFIG nor ~/.kube/config says where the cluster is, and this is no pod; give one")
+	}
+	return fmt.Errorf("kubeconfig: %s", strings.TrimPrefix(err.Error(), "invalid configuration: "))
+}

@@ -1,0 +1,480 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+// A Redis is one that runs: what its resources say, and its pods.
+type Redis struct {
+	*instance.Instance
+	Object   map[string]any            // the resource that it comes from
+	Services map[string]map[string]any // that lead to it, by name; one that should be there and is not is missing
+	Pods     []*Pod                    // of the servers, sorted by name
+	Watchers []*Pod                    // of the sentinels
+}
+
+// String is how people call it.
+func (r *Redis) String() string { return fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name) }
+
+// RoleLabels says whether a label of the pods tells the master.
+func (r *Redis) RoleLabels() bool {
+	return len(r.Instance.Pods) > 0 && len(r.Instance.Pods[0].Master) > 0
+}
+
+// A Pod is one of a Redis or of its sentinels.
+type Pod struct {
+	Namespace, Name string
+	IP              string
+	Container       string // in which the server runs
+	Port            int
+	Ready           bool
+	Why             string // why it is not ready
+	Label           string // the role that its labels say: "master", "replica" or ""
+	Object          map[string]any
+}
+
+// Find gives the one Redis that a name means: of its resource, of its application, or of a Service before it.
+func (c *Cluster) Find(ctx context.Context, name string) (*Redis, error) {
+	all, err := c.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := matching(all.redises, func(r *Redis) bool { return r.Name == name })
+	if len(found) == 0 {
+		found = matching(all.redises, func(r *Redis) bool { return name != "" && r.Application == name })
+	}
+	if len(found) == 0 {
+		found = matching(all.redises, func(r *Redis) bool { return r.Named(name) })
+	}
+	switch len(found) {
+	case 0:
+		return nil, c.unknown(name, all)
+	case 1:
+		return found[0], c.pods(ctx, found[0])
+	}
+	var lines []string
+	for _, r := range found {
+		lines = append(lines, "  "+r.String())
+	}
+	return nil, fmt.Errorf("%q means %d Redises; name one of them, with --namespace where that tells them apart:\n%s", name, len(found), strings.Join(lines, "\n"))
+}
+
+// Live gives the Redis that an instance of a repository is in the cluster. Where the files do not say its namespace, it is
+// that of the context.
+func (c *Cluster) Live(ctx context.Context, in *instance.Instance) (*Redis, error) {
+	at := *c
+	if at.namespace = cmp.Or(in.Namespace, c.namespace); at.namespace == "" {
+		at.namespace = "default"
+	}
+	at.where = fmt.Sprintf("namespace %q", at.namespace)
+	all, err := at.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all.redises {
+		if r.Name == in.Name && r.Kind == in.Kind {
+			return r, at.pods(ctx, r)
+		}
+	}
+	if err := all.refused(); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s is not in %s: there is no %s %q; is it committed, and has Argo CD or Flux applied it?", in.Where, at.where, in.Kind, in.Name)
+}
+
+// All gives all Redises with their pods, sorted by namespace and name.
+func (c *Cluster) All(ctx context.Context) ([]*Redis, error) {
+	all, err := c.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(all.redises) == 0 {
+		if err := all.refused(); err != nil {
+			return nil, err
+		}
+	}
+	errs := make([]error, len(all.redises))
+	each(len(errs), func(i int) { errs[i] = c.pods(ctx, all.redises[i]) })
+	return all.redises, errors.Join(errs...)
+}
+
+// Pods reads the pods of a Redis again.
+func (c *Cluster) Pods(ctx context.Context, r *Redis) error { return c.pods(ctx, r) }
+
+func matching(all []*Redis, ok func(*Redis) bool) []*Redis {
+	return slices.DeleteFunc(slices.Clone(all), func(r *Redis) bool { return !ok(r) })
+}
+
+// sight is what a look at a place shows.
+type sight struct {
+	redises   []*Redis
+	forbidden []error // what may not be looked at
+	operators bool    // a CRD of a Redis operator is installed
+}
+
+func (s *sight) refused() error { return errors.Join(s.forbidden...) }
+
+func (c *Cluster) unknown(name string, all *sight) error {
+	if err := all.refused(); err != nil {
+		return fmt.Errorf("no Redis %q that may be seen in %s: %w", name, c.where, err)
+	}
+	var instances []*instance.Instance
+	for _, r := range all.redises {
+		instances = append(instances, r.Instance)
+	}
+	err := instance.Unknown("no Redis", name, instances, c.where)
+	switch {
+	case len(instances) == 0 && !all.operators:
+		return fmt.Errorf("%w, and no operator's CustomResourceDefinition is installed: is it the right --context?", err)
+	case len(instances) == 0 && c.namespace != "":
+		return fmt.Errorf("%w; look elsewhere with --namespace or --all-namespaces", err)
+	}
+	return err
+}
+
+// look lists the resources of all known operators, the workloads and the Services.
+func (c *Cluster) look(ctx context.Context) (*sight, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	kinds, err := c.kinds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := &sight{operators: len(kinds) > 0}
+	kinds = append(kinds, statefulSetKind, deploymentKind, serviceKind)
+	lists := make([][]map[string]any, len(kinds))
+	errs := make([]error, len(kinds))
+	each(len(kinds), func(i int) { lists[i], errs[i] = c.api.List(ctx, kinds[i], c.namespace, "") })
+	var documents []instance.Document
+	objects := map[string]map[string]any{}
+	services := map[string]map[string]any{}
+	for i, kind := range kinds {
+		var forbidden *Forbidden
+		if errors.As(errs[i], &forbidden) {
+			seen.forbidden = append(seen.forbidden, errs[i])
+			continue
+		}
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		for _, object := range lists[i] {
+			d := document(object)
+			if kind == serviceKind {
+				services[namespaceOf(object)+"/"+nameOf(object)] = object
+			} else if controlled(object) { // by the resource that says more
+				continue
+			}
+			objects[d.Where] = object
+			documents = append(documents, d)
+		}
+	}
+	options := instance.Options{Operator: c.options.Operator, Version: c.options.Version}
+	if options.Operator == "" && c.ambiguous(documents) {
+		options.Found = c.running(ctx)
+	}
+	for _, in := range instance.Find(documents, c.operators, options) {
+		r := &Redis{Instance: in, Object: objects[in.Where], Services: map[string]map[string]any{}}
+		for _, s := range in.Services {
+			if object, ok := services[cmp.Or(s.Namespace, in.Namespace)+"/"+s.Name]; ok {
+				r.Services[s.Name] = object
+			}
+		}
+		seen.redises = append(seen.redises, r)
+	}
+	slices.SortFunc(seen.redises, func(a, b *Redis) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+	})
+	return seen, nil
+}
+
+// kinds gives those of the operators that the cluster has, each in one version.
+func (c *Cluster) kinds(ctx context.Context) ([]Kind, error) {
+	var versions []string
+	wanted := map[string]bool{}
+	for _, o := range c.operators {
+		for _, s := range o.Schemes() {
+			for _, v := range s.APIVersions {
+				wanted[v+"/"+s.Kind] = true
+				if v != "apps/v1" && !slices.Contains(versions, v) {
+					versions = append(versions, v)
+				}
+			}
+		}
+	}
+	served, err := c.api.Served(ctx, versions)
+	if err != nil {
+		return nil, err
+	}
+	var kinds []Kind
+	for _, k := range served {
+		group, _, _ := strings.Cut(k.APIVersion, "/")
+		if wanted[k.APIVersion+"/"+k.Kind] && !slices.ContainsFunc(kinds, func(other Kind) bool {
+			return other.Kind == k.Kind && strings.HasPrefix(other.APIVersion, group+"/")
+		}) {
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds, nil
+}
+
+// ambiguous says whether there are resources of a kind that several operators own.
+func (c *Cluster) ambiguous(documents []instance.Document) bool {
+	owners := map[string]int{}
+	for _, o := range c.operators {
+		for _, k := range o.Kinds {
+			owners[k.Kind]++
+		}
+	}
+	return slices.ContainsFunc(documents, func(d instance.Document) bool { return owners[text(d.Object["kind"])] > 1 })
+}
+
+// running looks for the operators themselves, in all namespaces. It is a help only: who may not look does without.
+func (c *Cluster) running(ctx context.Context) []instance.Running {
+	objects, err := c.api.List(ctx, deploymentKind, "", "")
+	if err != nil {
+		return nil
+	}
+	var documents []instance.Document
+	for _, object := range objects {
+		documents = append(documents, document(object))
+	}
+	return instance.Recognise(documents, c.operators)
+}
+
+func document(object map[string]any) instance.Document {
+	application, _, ok := strings.Cut(text(at(object, "metadata", "annotations", "argocd.argoproj.io/tracking-id")), ":")
+	if !ok {
+		application = cmp.Or(text(at(object, "metadata", "labels", "argocd.argoproj.io/instance")), text(at(object, "metadata", "annotations", "meta.helm.sh/release-name")),
+			text(at(object, "metadata", "labels", "kustomize.toolkit.fluxcd.io/name")), text(at(object, "metadata", "labels", "app.kubernetes.io/instance")))
+	}
+	return instance.Document{Object: object, Namespace: namespaceOf(object), Application: application,
+		Where: fmt.Sprintf("%s %s/%s", text(object["kind"]), namespaceOf(object), nameOf(object))}
+}
+
+func controlled(object map[string]any) bool {
+	owners, _ := at(object, "metadata", "ownerReferences").([]any)
+	return slices.ContainsFunc(owners, func(o any) bool { return text(at(o, "controller")) == "true" })
+}
+
+// pods fills in the pods of the servers and of the sentinels.
+func (c *Cluster) pods(ctx context.Context, r *Redis) error {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	r.Pods, r.Watchers = nil, nil
+	var selectors []map[string]string
+	for _, p := range r.Instance.Pods {
+		selectors = append(selectors, p.Labels)
+	}
+	if len(selectors) == 0 { // the scheme does not know: what the Services of data lead to
+		for _, s := range r.Instance.Services {
+			if object := r.Services[s.Name]; object != nil && s.Role != instance.Sentinels && s.Role != instance.Metrics {
+				if selector := stringMap(at(object, "spec", "selector")); len(selector) > 0 {
+					selectors = append(selectors, selector)
+				}
+			}
+		}
+	}
+	var err error
+	if r.Pods, err = c.selected(ctx, r.Namespace, selectors); err != nil {
+		return err
+	}
+	port := r.port()
+	for _, p := range r.Pods {
+		p.Label = r.label(p)
+		p.place(port, "redis")
+	}
+	if r.Sentinel == nil {
+		return nil
+	}
+	if service := r.Services[r.Sentinel.Service]; service != nil {
+		namespace := namespaceOf(service)
+		if r.Watchers, err = c.selected(ctx, namespace, []map[string]string{stringMap(at(service, "spec", "selector"))}); err != nil {
+			return err
+		}
+		for _, p := range r.Watchers {
+			p.place(targetPort(service, r.Sentinel.Port, p), "sentinel")
+		}
+	}
+	return nil
+}
+
+// port gives the port of the servers inside their pods.
+func (r *Redis) port() int {
+	for _, e := range []*instance.Endpoint{r.Write, r.Read} {
+		if e == nil {
+			continue
+		}
+		if service := r.Services[e.Service]; service != nil && len(r.Pods) > 0 {
+			if p := targetPort(service, e.Port, r.Pods[0]); p > 0 {
+				return p
+			}
+		}
+		if e.Port > 0 {
+			return e.Port
+		}
+	}
+	for _, s := range r.Instance.Services {
+		if s.Role == instance.All && s.Port > 0 {
+			return s.Port
+		}
+	}
+	return cmp.Or(number(at(r.Object, "spec", "redis", "port")), 6379)
+}
+
+// targetPort gives the port of a pod that a port of a Service leads to; the same one where the Service does not say.
+func targetPort(service map[string]any, port int, pod *Pod) int {
+	ports, _ := at(service, "spec", "ports").([]any)
+	for _, p := range ports {
+		if number(at(p, "port")) != port {
+			continue
+		}
+		target := text(at(p, "targetPort"))
+		if target == "" {
+			return port
+		}
+		if n, err := strconv.Atoi(target); err == nil {
+			return n
+		}
+		for _, container := range pod.containers() {
+			ports, _ := at(container, "ports").([]any)
+			for _, cp := range ports {
+				if text(at(cp, "name")) == target {
+					return number(at(cp, "containerPort"))
+				}
+			}
+		}
+	}
+	return port
+}
+
+// label gives the role that the labels of a pod say.
+func (r *Redis) label(p *Pod) string {
+	have := stringMap(at(p.Object, "metadata", "labels"))
+	has := func(want map[string]string) bool {
+		for key, value := range want {
+			if have[key] != value {
+				return false
+			}
+		}
+		return len(want) > 0
+	}
+	for _, of := range r.Instance.Pods {
+		switch {
+		case has(of.Master):
+			return master
+		case has(of.Replica):
+			return replica
+		}
+	}
+	return ""
+}
+
+// selected gives the pods that one of several selectors selects.
+func (c *Cluster) selected(ctx context.Context, namespace string, selectors []map[string]string) ([]*Pod, error) {
+	var pods []*Pod
+	for _, s := range selectors {
+		if len(s) == 0 {
+			continue
+		}
+		var terms []string
+		for _, key := range slices.Sorted(maps.Keys(s)) {
+			terms = append(terms, key+"="+s[key])
+		}
+		objects, err := c.api.List(ctx, podKind, namespace, strings.Join(terms, ","))
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range objects {
+			phase := text(at(object, "status", "phase"))
+			if phase == "Succeeded" || phase == "Failed" || slices.ContainsFunc(pods, func(p *Pod) bool { return p.Name == nameOf(object) }) {
+				continue
+			}
+			p := &Pod{Namespace: namespace, Name: nameOf(object), IP: text(at(object, "status", "podIP")), Object: object}
+			p.Ready, p.Why = readiness(object)
+			pods = append(pods, p)
+		}
+	}
+	slices.SortFunc(pods, func(a, b *Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return pods, nil
+}
+
+// readiness says whether a pod is ready, and if not, why.
+func readiness(pod map[string]any) (bool, string) {
+	if text(at(pod, "metadata", "deletionTimestamp")) != "" {
+		return false, "it is being deleted"
+	}
+	statuses, _ := at(pod, "status", "containerStatuses").([]any)
+	why := ""
+	for _, s := range statuses {
+		for _, state := range []string{"waiting", "terminated"} {
+			if reason := text(at(s, "state", state, "reason")); reason != "" && why == "" {
+				why = fmt.Sprintf("container %q: %s", text(at(s, "name")), reason)
+			}
+		}
+	}
+	conditions, _ := at(pod, "status", "conditions").([]any)
+	for _, condition := range conditions {
+		kind, message := text(at(condition, "type")), text(at(condition, "message"))
+		switch {
+		case text(at(condition, "status")) == "True":
+			if kind == "Ready" {
+				return true, ""
+			}
+		case kind == "PodScheduled" || kind == "Ready":
+			why = cmp.Or(why, message)
+		}
+	}
+	return false, cmp.Or(why, "phase "+cmp.Or(text(at(pod, "status", "phase")), "unknown"))
+}
+
+func (p *Pod) containers() []any {
+	containers, _ := at(p.Object, "spec", "containers").([]any)
+	return containers
+}
+
+// place says where in a pod the server is: the container with its port, with its name, else the first one.
+func (p *Pod) place(port int, name string) {
+	p.Port = port
+	containers := p.containers()
+	if len(containers) == 0 {
+		return
+	}
+	best := containers[0]
+	for _, want := range []func(c any) bool{
+		func(c any) bool { return text(at(c, "name")) == name },
+		func(c any) bool {
+			ports, _ := at(c, "ports").([]any)
+			return slices.ContainsFunc(ports, func(cp any) bool { return number(at(cp, "containerPort")) == port })
+		},
+	} {
+		if i := slices.IndexFunc(containers, want); i >= 0 {
+			best = containers[i]
+		}
+	}
+	p.Container = text(at(best, "name"))
+}
+
+// each calls f for 0 to n-1, a few at once.
+func each(n int, f func(i int)) {
+	const atOnce = 8
+	var group sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			f(i)
+		})
+	}
+	group.Wait()
+}
