@@ -324,7 +324,7 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 	}
 	for i := range violations {
 		v := &violations[i].Violation
-		if !l.rules.on(v.Rule) {
+		if !l.rules.on(v.Rule) || v.Strict && !l.rules.strict { // before its unit is rendered
 			continue
 		}
 		var related []diag.Related

@@ -124,6 +124,15 @@ type Engine struct {
 
 const root = "redisgitops"
 
+// checks are the stages of the compiler that find mistakes and change nothing. Rules of our own went through them in our tests,
+// which saves a third of the time to compile them.
+var checks = []ast.StageID{
+	ast.StageCheckUnusedImports, ast.StageCheckKeywordOverrides, ast.StageCheckDuplicateImports, ast.StageCheckVoidCalls,
+	ast.StageParseMetadataBlocks, ast.StageSetAnnotationSet, ast.StageRewriteRegoMetadataCalls, ast.StageCheckRuleConflicts,
+	ast.StageCheckUndefinedFuncs, ast.StageCheckSafetyRuleHeads, ast.StageCheckRecursion, ast.StageCheckTypes,
+	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
+}
+
 // New compiles the rules. The error is diag.Problems: what is wrong with the user's modules and where.
 func New(opts Options) (*Engine, error) {
 	modules := map[string]*ast.Module{}
@@ -168,6 +177,9 @@ func New(opts Options) (*Engine, error) {
 		return nil, problems.Err()
 	}
 	e.compiler = ast.NewCompiler().WithCapabilities(capabilities()).WithDefaultRegoVersion(ast.RegoV1).SetErrorLimit(50)
+	if len(opts.Modules) == 0 {
+		e.compiler.WithSkipStages(checks...)
+	}
 	e.compiler.Compile(modules)
 	if e.cover != nil {
 		maps.Copy(e.cover.modules, e.compiler.Modules)

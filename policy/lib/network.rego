@@ -46,7 +46,9 @@ named_for[[p.namespace, object.get(p.object, ["spec", "podSelector", "matchLabel
 index := named_for
 
 # selecting gives the policies that select the pods of a part of a RedisFailover.
-selecting(r, part) := [p |
+selecting(r, part) := [] if {
+	count(policies) == 0
+} else := [p |
 	some space in {r.namespace, ""}
 	some name in {object.get(r.object, ["metadata", "name"], ""), object.get(pod, "app.kubernetes.io/name", ""), ""}
 	some id in object.get(index, [[space, name]], set())

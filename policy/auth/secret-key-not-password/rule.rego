@@ -23,6 +23,7 @@ deny contains {
 	"related": [{"resource": r.id, "path": ["spec", "auth", "secretPath"], "message": "the RedisFailover that needs it"}],
 } if {
 	some r in redisfailover.all
+	redisfailover.secret(r.object) != ""
 	some p in meant(r)
 	p.complete
 	not p.keys.password

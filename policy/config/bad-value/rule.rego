@@ -40,26 +40,29 @@ deny contains {
 	not regex.match(`^("?(normal|slave|replica|pubsub) [0-9]+[kmg]?b? [0-9]+[kmg]?b? [0-9]+"? ?)+$`, lower(d.value))
 }
 
-kinds := object.union_n([{name: kind | some name in names} | some kind, names in by_kind])
-
-by_kind := {
-	"bytes": {"active-defrag-ignore-bytes", "auto-aof-rewrite-min-size", "client-query-buffer-limit", "cluster-link-sendbuf-limit", "maxmemory", "proto-max-bulk-len", "repl-backlog-size", "stream-node-max-bytes"},
-	"bytes or percent": {"maxmemory-clients"},
-	"policy": {"maxmemory-policy"},
-	"fsync": {"appendfsync"},
-	"level": {"loglevel"},
-	"yes or no": {
-		"activedefrag", "activerehashing", "aof-load-truncated", "aof-use-rdb-preamble", "appendonly", "crash-log-enabled", "dynamic-hz",
-		"lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del", "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush",
-		"no-appendfsync-on-rewrite", "protected-mode", "rdbcompression", "repl-disable-tcp-nodelay", "repl-diskless-sync", "replica-lazy-flush",
-		"replica-read-only", "replica-serve-stale-data", "stop-writes-on-bgsave-error",
-	},
-	"number": {
-		"active-expire-effort", "auto-aof-rewrite-percentage", "hz", "latency-monitor-threshold", "lfu-decay-time", "lfu-log-factor", "maxclients",
-		"maxmemory-samples", "min-replicas-max-lag", "min-replicas-to-write", "repl-backlog-ttl", "repl-diskless-sync-delay", "repl-timeout",
-		"replica-priority", "slowlog-log-slower-than", "slowlog-max-len", "tcp-keepalive", "timeout",
-		"down-after-milliseconds", "failover-timeout", "parallel-syncs", "quorum",
-	},
+# kinds of the values of directives.
+kinds := {
+	"active-defrag-ignore-bytes": "bytes", "auto-aof-rewrite-min-size": "bytes", "client-query-buffer-limit": "bytes",
+	"cluster-link-sendbuf-limit": "bytes", "maxmemory": "bytes", "proto-max-bulk-len": "bytes", "repl-backlog-size": "bytes",
+	"stream-node-max-bytes": "bytes",
+	"maxmemory-clients": "bytes or percent",
+	"maxmemory-policy": "policy",
+	"appendfsync": "fsync",
+	"loglevel": "level",
+	"activedefrag": "yes or no", "activerehashing": "yes or no", "aof-load-truncated": "yes or no",
+	"aof-use-rdb-preamble": "yes or no", "appendonly": "yes or no", "crash-log-enabled": "yes or no",
+	"dynamic-hz": "yes or no", "lazyfree-lazy-eviction": "yes or no", "lazyfree-lazy-expire": "yes or no",
+	"lazyfree-lazy-server-del": "yes or no", "lazyfree-lazy-user-del": "yes or no", "lazyfree-lazy-user-flush": "yes or no",
+	"no-appendfsync-on-rewrite": "yes or no", "protected-mode": "yes or no", "rdbcompression": "yes or no",
+	"repl-disable-tcp-nodelay": "yes or no", "repl-diskless-sync": "yes or no", "replica-lazy-flush": "yes or no",
+	"replica-read-only": "yes or no", "replica-serve-stale-data": "yes or no", "stop-writes-on-bgsave-error": "yes or no",
+	"active-expire-effort": "number", "auto-aof-rewrite-percentage": "number", "hz": "number",
+	"latency-monitor-threshold": "number", "lfu-decay-time": "number", "lfu-log-factor": "number", "maxclients": "number",
+	"maxmemory-samples": "number", "min-replicas-max-lag": "number", "min-replicas-to-write": "number",
+	"repl-backlog-ttl": "number", "repl-diskless-sync-delay": "number", "repl-timeout": "number",
+	"replica-priority": "number", "slowlog-log-slower-than": "number", "slowlog-max-len": "number", "tcp-keepalive": "number",
+	"timeout": "number", "down-after-milliseconds": "number", "failover-timeout": "number", "parallel-syncs": "number",
+	"quorum": "number",
 }
 
 valid("bytes", v) if regex.match(`^[0-9]+([kmg]b?|b)?$`, lower(v))

@@ -23,7 +23,7 @@ deny contains {
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
-	d.key in (directives.immutable | {"include", "loadmodule"})
+	fixed(d.key)
 }
 
 advice(d) := "remove it, sentinels and cluster mode exclude each other" if {
@@ -39,3 +39,7 @@ deny contains {
 	some d in redisfailover.sentinel
 	d.key in directives.scripts
 }
+
+fixed(key) if key in directives.immutable
+
+fixed(key) if key in {"include", "loadmodule"}

@@ -19,7 +19,7 @@ import data.redisgitops.lib.images
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.words
 
-deny contains violation(d, "redis", directives.names, "is no directive of Redis") if {
+deny contains violation(d, "redis", "is no directive of Redis") if {
 	some d in redisfailover.redis
 	is_redis
 	not known(d.key)
@@ -31,9 +31,8 @@ deny contains {
 } if {
 	some d in redisfailover.redis
 	is_redis
-	some since, names in directives.known
+	since := directives.since[d.key]
 	since > 602 # older ones are not told apart
-	d.key in names
 	version < since
 }
 
@@ -47,24 +46,33 @@ deny contains {
 	version >= until
 }
 
-deny contains violation(d, "sentinel", directives.sentinel, "is no parameter of SENTINEL SET") if {
+deny contains violation(d, "sentinel", "is no parameter of SENTINEL SET") if {
 	some d in redisfailover.sentinel
-	not d.key in (directives.sentinel | directives.names)
+	not d.key in directives.sentinel
+	not directives.since[d.key]
 }
 
-violation(d, part, among, what) := {
+violation(d, part, what) := {
 	"message": sprintf("%s %s, and the operator stops at it; %s", [d.key, what, remedy(near)]),
 	"path": ["spec", part, "customConfig", d.index],
 } if {
 	count(d.words) > 1
-	near := words.near(d.key, among)
+	near := words.near(d.key, among[part])
 }
+
+among["redis"] := directives.names
+
+among["sentinel"] := directives.sentinel
 
 remedy(near) := sprintf("did you mean %s?", [concat(" or ", array.slice(near, 0, 3))]) if {
 	count(near) > 0
 } else := "correct or remove it"
 
-known(key) if key in (directives.names | directives.elsewhere | directives.sentinel)
+known(key) if directives.since[key]
+
+known(key) if key in directives.elsewhere
+
+known(key) if key in directives.sentinel
 
 known(key) if contains(key, ".") # of a module
 

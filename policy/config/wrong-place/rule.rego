@@ -41,7 +41,8 @@ deny contains {
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
-	d.key in (directives.sentinel - directives.elsewhere)
+	d.key in directives.sentinel
+	not d.key in directives.elsewhere
 }
 
 deny contains {
@@ -49,5 +50,6 @@ deny contains {
 	"path": ["spec", "sentinel", "customConfig", d.index],
 } if {
 	some d in redisfailover.sentinel
-	d.key in (directives.names - directives.sentinel)
+	directives.since[d.key]
+	not d.key in directives.sentinel
 }

@@ -25,6 +25,7 @@ deny contains object.union(
 	},
 	at.fix,
 ) if {
+	count(labelling) > 0
 	some s in selecting
 	some label in sort(object.keys(s.selector) - operators)
 	some at in labelling[[label, s.selector[label]]]
@@ -41,6 +42,7 @@ deny contains {
 	"key": true,
 	"related": [{"resource": s.service.id, "path": ["spec", "selector"], "message": "the Service"}],
 } if {
+	count(labelling) > 0
 	some s in selecting
 	some label in sort(object.keys(s.selector) - operators)
 	places := labelling[[label, s.selector[label]]]

@@ -17,12 +17,10 @@ import data.redisgitops.lib.quantity
 
 deny contains {
 	"message": sprintf("\"%s\" of memory is thousandths of a byte; write \"%sMi\"", [value, trim_suffix(value, "m")]),
-	"path": array.concat(at, [list, "memory"]),
-	"fix": {"path": array.concat(at, [list, "memory"]), "op": "set", "value": concat("", [trim_suffix(value, "m"), "Mi"])},
+	"path": path,
+	"fix": {"path": path, "op": "set", "value": concat("", [trim_suffix(value, "m"), "Mi"])},
 } if {
-	some at in places
-	some list in ["requests", "limits"]
-	value := object.get(input, array.concat(at, [list, "memory"]), "")
+	some [path, value] in memory
 	quantity.milli(value)
 }
 
@@ -31,29 +29,36 @@ deny contains {
 	"path": array.concat(at, ["requests", what]),
 	"related": [{"path": array.concat(at, ["limits", what]), "message": "the limit"}],
 } if {
-	some at in places
-	some what in ["cpu", "memory"]
-	request := object.get(input, array.concat(at, ["requests", what]), null)
-	limit := object.get(input, array.concat(at, ["limits", what]), null)
+	some [at, resources] in given
+	some what, limit in resources.limits
+	request := resources.requests[what]
 	amount(what, request) > amount(what, limit)
 }
 
 deny contains {
 	"message": sprintf("\"%s\" is no quantity of memory; write it like 256Mi or 1Gi", [value]),
-	"path": array.concat(at, [list, "memory"]),
+	"path": path,
 } if {
-	some at in places
-	some list in ["requests", "limits"]
-	value := object.get(input, array.concat(at, [list, "memory"]), "")
+	some [path, value] in memory
 	is_string(value)
 	value != ""
 	not quantity.bytes(value)
 	not regex.match(`^[0-9.]+[eE][0-9]+$`, value)
 }
 
-places := [
-	["spec", "redis", "resources"], ["spec", "redis", "exporter", "resources"],
-	["spec", "sentinel", "resources"], ["spec", "sentinel", "exporter", "resources"],
+given := [[at, resources] |
+	some at in [
+		["spec", "redis", "resources"], ["spec", "redis", "exporter", "resources"],
+		["spec", "sentinel", "resources"], ["spec", "sentinel", "exporter", "resources"],
+	]
+	resources := object.get(input, at, null)
+	is_object(resources)
+]
+
+memory := [[array.concat(at, [list, "memory"]), value] |
+	some [at, resources] in given
+	some list in ["requests", "limits"]
+	value := resources[list].memory
 ]
 
 amount("cpu", q) := quantity.cores(q)

@@ -18,6 +18,7 @@ deny contains {
 	"key": true,
 	"related": [{"resource": definition.id, "path": ["spec"], "message": "the definition"}],
 } if {
+	count(definitions) > 0
 	some r in data.repo.resources
 	r.kind == "RedisFailover"
 	some at in [["spec"], ["spec", "redis"], ["spec", "sentinel"]]

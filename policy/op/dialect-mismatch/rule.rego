@@ -21,24 +21,25 @@ deny contains {
 	"key": true,
 } if {
 	data.settings.operator.name == "spotahome"
-	some owner, paths in fields
-	some path in paths
+	some [at, owners] in fields
+	some field in object.keys(object.get(input, at, {})) & object.keys(owners)
+	path := array.concat(at, [field])
 	object.get(input, path, null) != null
+	owner := owners[field]
 }
 
 # By the forks' schemas of 2025 and 2026.
-fields := {
-	"alauda": [
-		["spec", "redis", "backup"], ["spec", "redis", "enableTLS"], ["spec", "redis", "expose"], ["spec", "redis", "restore"],
-		["spec", "sentinel", "monitorConfig"], ["spec", "sentinel", "passwordSecret"], ["spec", "sentinel", "quorum"],
-		["spec", "sentinel", "sentinelReference"],
-	],
-	"freshworks": [
-		["spec", "engine"], ["spec", "redis", "engine"], ["spec", "redis", "disableMasterRollout"], ["spec", "redis", "preventMasterEviction"],
-		["spec", "redis", "reservedPodMemoryPercent"], ["spec", "sentinel", "disableMyMaster"], ["spec", "sentinel", "engine"],
-	],
-	"powerhome": [["spec", "bootstrapNode", "enabled"], ["spec", "haproxy"], ["spec", "networkPolicyNsList"]],
-	"Saremox or buildio": [
-		["spec", "redis", "instanceManagerImage"], ["spec", "sentinel", "enabled"], ["spec", "sentinel", "failoverTimeout"],
-	],
-}
+fields := [
+	[["spec"], {"engine": "freshworks", "haproxy": "powerhome", "networkPolicyNsList": "powerhome"}],
+	[["spec", "bootstrapNode"], {"enabled": "powerhome"}],
+	[["spec", "redis"], {
+		"backup": "alauda", "disableMasterRollout": "freshworks", "enableTLS": "alauda", "engine": "freshworks", "expose": "alauda",
+		"instanceManagerImage": "Saremox or buildio", "preventMasterEviction": "freshworks",
+		"reservedPodMemoryPercent": "freshworks", "restore": "alauda",
+	}],
+	[["spec", "sentinel"], {
+		"disableMyMaster": "freshworks", "enabled": "Saremox or buildio", "engine": "freshworks",
+		"failoverTimeout": "Saremox or buildio", "monitorConfig": "alauda", "passwordSecret": "alauda", "quorum": "alauda",
+		"sentinelReference": "alauda",
+	}],
+]

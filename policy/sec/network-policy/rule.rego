@@ -29,6 +29,7 @@ deny contains {
 	"path": ["spec", "ingress"],
 	"related": [{"resource": r.id, "path": ["metadata", "name"], "message": "the RedisFailover"}],
 } if {
+	count(network.policies) > 0
 	some r in redisfailover.all
 	some part, port in {"redis": redisfailover.port(r.object), "sentinel": 26379}
 	part in present(r.object)

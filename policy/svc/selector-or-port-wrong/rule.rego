@@ -26,8 +26,8 @@ deny contains {
 	operators(selector)
 	key := key_of(selector)
 	name := selector[key]
+	not services.redis_by_name[name]
 	count(names_of(r.namespace)) > 0
-	count({i | some i in services.redis_by_name[name]}) == 0
 	not renamed[r.unit]
 }
 

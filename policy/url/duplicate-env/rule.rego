@@ -49,6 +49,7 @@ each_charts[a.dir] if {
 
 pairs(env) := [[a, b] |
 	is_array(env)
+	count({e.name | some e in env}) < count(env)
 	some i, first in env
 	a := {"index": i, "name": first.name}
 	about_redis(first)

@@ -31,7 +31,9 @@ deny contains {
 
 names := {a.chart.name | some a in data.repo.applications; a.kind == "chart"}
 
-named(host, name) if name in named_like(host)
+named(host, name) if host == name
+
+named(host, name) if startswith(host, concat("", [name, "-"]))
 
 # named_like are the charts that a Redis of that name may belong to: names get suffixes after the chart's.
 named_like(host) := {concat("-", array.slice(words, 0, n)) | some n in numbers.range(1, count(words))} if words := split(host, "-")

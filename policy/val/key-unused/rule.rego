@@ -23,10 +23,10 @@ deny contains {
 	a.application
 	count(a.templates) > 0
 	some path in a.unread
-	some file in a.values
-	is_object(file.data)
 	not others(path, a)
 	not nested(path, a)
+	some file in a.values
+	is_object(file.data)
 	not object.get(file.data, path, null) in [null, {}, []]
 }
 

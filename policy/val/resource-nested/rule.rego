@@ -20,15 +20,13 @@ deny contains {
 } if {
 	some a in data.repo.applications
 	a.kind == "chart"
-	used := {p | some p in a.read}
-	read := {p[1] | some p in used; p[0] == "resources"; count(p) > 1}
 	some file in a.values
 	some outer, resource in file.data.resources
 	is_object(resource)
 	some name, value in resource
 	is_object(value)
-	not ["resources", outer, name] in used
-	nested(name, value, resource, read)
+	not ["resources", outer, name] in a.read
+	nested(name, value, resource, {p[1] | some p in a.read; p[0] == "resources"; count(p) > 1})
 }
 
 nested(name, _, _, read) if name in read

@@ -22,14 +22,20 @@ deny contains {
 	some a in data.repo.applications
 	a.kind == "chart"
 	a.application
-	used := {array.slice(p, 0, 2) | some p in a.read}
 	some file in a.values
 	some group in ["deployments", "resources"]
-	not [group] in used
-	not [] in used
+	not [group] in a.read
+	not [] in a.read
 	some name, value in file.data[group]
 	is_object(value)
-	not [group, name] in used
+	not reads(a, group, name)
+}
+
+reads(a, group, name) if [group, name] in a.read
+
+reads(a, group, name) if {
+	some p in a.read
+	array.slice(p, 0, 2) == [group, name]
 }
 
 dashed(name) := lower(regex.replace(name, "([A-Z])", "-$1"))
