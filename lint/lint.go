@@ -95,7 +95,7 @@ func Run(ctx context.Context, r *repo.Repo, opts Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	l := &linter{repo: r, opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}}
+	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}}
 	l.operators = sync.OnceValue(l.recognise)
 	l.operator = sync.OnceValue(func() *cue.Operator {
 		operator, _ := cue.OperatorNamed(opts.Config.Operator.Name) // the configuration has been checked
@@ -114,7 +114,9 @@ func Run(ctx context.Context, r *repo.Repo, opts Options) (*Result, error) {
 	if err := l.run(ctx); err != nil {
 		return nil, err
 	}
-	return l.result(), nil
+	res := l.result()
+	res.repo = r
+	return res, nil
 }
 
 type linter struct {
@@ -130,6 +132,7 @@ type linter struct {
 	documents []sourceDocument
 	templates map[string]templateFacts
 	schemas   schemas
+	pool      policy.Pool
 	operators func() []instance.Running
 	operator  func() *cue.Operator // that the configuration names
 
@@ -375,7 +378,7 @@ func (l *linter) userRules(ctx context.Context) error {
 
 // result puts everything together.
 func (l *linter) result() *Result {
-	res := &Result{Findings: l.findings, Rules: l.rules.all, Notices: l.notices, Failures: l.failures, Phases: l.clock.phases(), fixes: l.located, repo: l.repo}
+	res := &Result{Findings: l.findings, Rules: l.rules.all, Notices: l.notices, Failures: l.failures, Phases: l.clock.phases(), fixes: l.located}
 	seen := map[string]bool{}
 	for _, u := range l.units {
 		res.Resources += len(u.resources)

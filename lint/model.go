@@ -32,13 +32,13 @@ type valuesFile struct {
 	data policy.Value
 }
 
-func newChartModel(c *render.Chart) (*chartModel, error) {
+func newChartModel(pool *policy.Pool, c *render.Chart) (*chartModel, error) {
 	m := &chartModel{name: c.Name, flow: newFlow(c.Reads, c.Values)}
 	for _, s := range c.Sets {
 		if s.Node == nil {
 			continue
 		}
-		data, err := policy.NewValue(plainData(s.Node))
+		data, err := pool.Value(plainData(s.Node))
 		if err != nil {
 			return nil, err
 		}
@@ -100,14 +100,14 @@ func (l *linter) repository() (policy.Value, error) {
 		}
 	}
 	fields["templates"] = templates
-	value, err := policy.NewValue(fields)
+	value, err := l.pool.Value(fields)
 	if err != nil {
 		return policy.Value{}, err
 	}
 	var resources, documents []policy.Value
 	for i, u := range l.units {
 		for _, r := range u.resources {
-			f, err := policy.NewValue(resourceFields(len(resources), m.units[i], r))
+			f, err := l.pool.Value(resourceFields(len(resources), m.units[i], r))
 			if err != nil {
 				return policy.Value{}, err
 			}
@@ -115,13 +115,13 @@ func (l *linter) repository() (policy.Value, error) {
 		}
 	}
 	for _, d := range l.documents {
-		f, err := policy.NewValue(map[string]any{"file": d.file, "document": int64(d.index), "type": d.kind})
+		f, err := l.pool.Value(map[string]any{"file": d.file, "document": int64(d.index), "type": d.kind})
 		if err != nil {
 			return policy.Value{}, err
 		}
 		data, shared := m.values[d.file]
 		if !shared || d.index > 0 {
-			if data, err = policy.NewValue(d.data); err != nil {
+			if data, err = l.pool.Value(d.data); err != nil {
 				return policy.Value{}, err
 			}
 		}
@@ -200,7 +200,7 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 			a["chart"] = map[string]any{"name": c.name, "file": dir + "/Chart.yaml"}
 			a["read"], a["unset"], a["unread"] = nonNil(c.flow.read), nonNil(c.flow.unset), nonNil(c.flow.unread)
 			for _, f := range c.files {
-				entry, err := policy.NewValue(map[string]any{"file": f.file, "document": int64(0)})
+				entry, err := l.pool.Value(map[string]any{"file": f.file, "document": int64(0)})
 				if err != nil {
 					return nil, err
 				}
@@ -208,7 +208,7 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 				m.values[f.file] = f.data
 			}
 		}
-		app, err := policy.NewValue(a)
+		app, err := l.pool.Value(a)
 		if err != nil {
 			return nil, err
 		}

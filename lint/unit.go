@@ -118,7 +118,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	}
 	if res.Chart != nil {
 		u.checkValues(l, res.Chart)
-		if u.chart, err = newChartModel(res.Chart); err != nil {
+		if u.chart, err = newChartModel(&l.pool, res.Chart); err != nil {
 			return err
 		}
 	}
@@ -217,7 +217,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource)
 		kept.Namespace = u.namespace()
 	}
 	var err error
-	if kept.value, err = policy.NewValue(plain); err != nil {
+	if kept.value, err = l.pool.Value(plain); err != nil {
 		return err
 	}
 	u.resources = append(u.resources, kept)

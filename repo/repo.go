@@ -148,10 +148,11 @@ func readRegular(fsys afero.Fs, name string) ([]byte, error) {
 		return nil, explain(name, "read", err)
 	}
 	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
-	if err != nil {
+	buf := bytes.NewBuffer(make([]byte, 0, min(info.Size(), MaxFileSize)+bytes.MinRead))
+	if _, err := buf.ReadFrom(io.LimitReader(f, MaxFileSize+1)); err != nil {
 		return nil, explain(name, "read", err)
 	}
+	src := buf.Bytes()
 	if len(src) > MaxFileSize {
 		return nil, diag.Errorf(at, "", "file is %s, limit %d MiB; split or exclude it", mebibytes(max(info.Size(), int64(len(src)))), MaxFileSize>>20)
 	}

@@ -175,8 +175,8 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 // minMemory is the heap in bytes from which on garbage is collected; memoryOfApplication is what lint keeps of one application,
 // with room (measured on 1,000 of them).
 const (
-	minMemory           = 130 << 20
-	memoryOfApplication = 140 << 10
+	minMemory           = 108 << 20
+	memoryOfApplication = 70 << 10
 )
 
 // collectSeldom has the garbage of a run, which is short, collected only where it would take more memory than the run needs: that
