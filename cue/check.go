@@ -107,7 +107,18 @@ func (s *shape) complain(data any) string {
 			return fmt.Sprintf("%v is out of range%s", data, s.bounds())
 		}
 	}
-	return describe(data) + " is not " + kindName(s.Kind)
+	return describe(data) + " is not " + expected(kindName(s.Kind))
+}
+
+// expected says how to write what a message asks for, where that is not plain.
+func expected(kind string) string {
+	switch kind {
+	case "a list":
+		return `a list; write one element a line, each after "- "`
+	case "a mapping":
+		return "a mapping; write keys with values below it"
+	}
+	return kind
 }
 
 // bounds gives "; write LOW to HIGH" when the field has both.

@@ -127,7 +127,7 @@ c.yaml:5:34: defaults.auth.secret: "My_Secret" is not the name of a Secret; use 
 c.yaml:6:21: defaults.values.memory: a list is not a text, a number or true or false
 c.yaml:8:5: ignore[0]: "reason" is missing; add it
 c.yaml:9:12: ignore[0].until: "tomorrow" is not a date; write it as 2027-01-31
-c.yaml:10:5: ignore[1]: 7 is not a mapping
+c.yaml:10:5: ignore[1]: 7 is not a mapping; write keys with values below it
 c.yaml:12:17: rules.auth/missing: "off" is not a rule's settings; write {severity: warning}
 c.yaml:13:9: strict: "yes" is not true or false
 c.yaml:14:19: operator.name: 7 is not a text; put it in quotes`},
@@ -139,8 +139,8 @@ c.yaml:14:19: operator.name: 7 is not a text; put it in quotes`},
 		{"alias", "frozen: &a [x]\npolicies: *a\n", `c.yaml:2:11: policies: alias "*a" is not read here; write the value out`},
 		{"cycle", "frozen: &a [*a]\n", `c.yaml:1:13: frozen[0]: alias "*a" is not read here; write the value out`},
 		{"empty items", "frozen: [~]\nignore:\n  -\n", "c.yaml:1:10: frozen[0]: is empty; remove it, or write something after the dash\nc.yaml:3:4: ignore[0]: is empty; remove it, or write something after the dash"},
-		{"list at the top", "- a\n", `c.yaml:1:1: a list is not a mapping`},
-		{"text at the top", "hello\n", `c.yaml:1:1: "hello" is not a mapping`},
+		{"list at the top", "- a\n", `c.yaml:1:1: a list is not a mapping; write keys with values below it`},
+		{"text at the top", "hello\n", `c.yaml:1:1: "hello" is not a mapping; write keys with values below it`},
 		{"key not a text", "1: true\n", `c.yaml:1:1: key 1 is not a text; put it in quotes`},
 		{"infinity", "defaults: {values: {cpu: .inf}}\n", `c.yaml:1:26: defaults.values.cpu: ".inf" is not a number that can be used; put it in quotes to make it a text`},
 		{"tag", "failOn: !secret x\n", `c.yaml:1:9: failOn: tag "!secret" is not read here; remove it`},

@@ -5,8 +5,8 @@
 // every start needs is derived from them into config.json and operator/*/structure.json (derive.go), and checked without
 // CUE (check.go). Tests hold the two against each other.
 //
-// Only the schemas embedded here are evaluated: CUE cannot be stopped once it runs, so CUE that a repository brings
-// does not belong here. An operator is a folder of operator/ with operator.cue, schema.cue and resource.yaml, found by
+// CUE cannot be stopped once it runs, so CUE that a repository brings (own.go) is evaluated in a process of its own, which
+// package isolate starts and ends. An operator is a folder of operator/ with operator.cue, schema.cue and resource.yaml, found by
 // iteration.
 package cue
 

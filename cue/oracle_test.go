@@ -101,7 +101,7 @@ func complainInCUE(schema cue.Value, data any) string {
 			return fmt.Sprintf("%v is not a text; put it in quotes", data)
 		}
 	}
-	return describe(data) + " is not " + kindNameOf(kind)
+	return describe(data) + " is not " + expected(kindNameOf(kind))
 }
 
 func kindNameOf(kind cue.Kind) string {

@@ -73,7 +73,7 @@ spec.thing: unknown key "thing"; one of "auth", "bootstrapNode", "labelWhitelist
 		{"types", "1.2.4", head + "spec: {redis: {replicas: three, resources: {requests: {cpu: 0.5, memory: 100MB}}, customConfig: {a: b}}, bootstrapNode: {port: 6379}, labelWhitelist: [1]}",
 			`spec.bootstrapNode.port: 6379 is not a text; put it in quotes
 spec.labelWhitelist[0]: 1 is not a text; put it in quotes
-spec.redis.customConfig: a mapping is not a list
+spec.redis.customConfig: a mapping is not a list; write one element a line, each after "- "
 spec.redis.replicas: "three" is not a number of 1 or more; the operator makes 3 of 0
 spec.redis.resources.requests.cpu: 0.5 is not a text; put it in quotes
 spec.redis.resources.requests.memory: "100MB" is not a quantity; write 100Mi`},

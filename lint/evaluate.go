@@ -2,14 +2,21 @@ package lint
 
 import (
 	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // Job is rules that are not ours and the data to apply them to, as it goes to the process that does so.
 type Job struct {
 	Modules    []policy.Module
+	Schemas    []cue.OwnFile
 	Rules      []*policy.Rule
 	Settings   map[string]any
 	Resources  []any
@@ -18,6 +25,9 @@ type Job struct {
 
 // Evaluate applies the rules of a job. With an error it still gives what it found before.
 func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
+	if len(job.Schemas) > 0 {
+		return evaluateSchemas(job)
+	}
 	engine, err := policy.New(policy.Options{Rules: job.Rules, Settings: job.Settings, Modules: job.Modules})
 	if err != nil {
 		return nil, err
@@ -54,4 +64,114 @@ func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
 	}
 	take(-1, violations, err)
 	return out, problems.Err()
+}
+
+// IsRule says whether a file of a folder of rules is one; tests of rules are not.
+func IsRule(file string) bool {
+	return strings.HasSuffix(file, ".rego") && !strings.HasSuffix(file, "_test.rego")
+}
+
+// RepoCode reads the rules and schemas that the configuration names (policies, schemas).
+func RepoCode(r *repo.Repo, config *cue.Config) ([]policy.Module, []cue.OwnFile, error) {
+	var modules []policy.Module
+	var schemas []cue.OwnFile
+	err := repoFiles(r, config, "policies", config.Policies, IsRule, func(file, src string) {
+		modules = append(modules, policy.Module{File: file, Source: src})
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	isSchema := func(file string) bool { return strings.HasSuffix(file, ".cue") }
+	err = repoFiles(r, config, "schemas", config.Schemas, isSchema, func(file, src string) {
+		schemas = append(schemas, cue.OwnFile{File: file, Source: src})
+	})
+	return modules, schemas, err
+}
+
+// repoFiles reads the files of the folders that a key of the configuration names.
+func repoFiles(r *repo.Repo, config *cue.Config, key string, dirs []string, wanted func(file string) bool, take func(file, src string)) error {
+	for i, dir := range dirs {
+		files, err := r.Files(path.Clean(dir))
+		if err != nil {
+			return diag.Errorf(config.Position(key, fmt.Sprint(i)), key, "%q: %v", dir, err)
+		}
+		for _, file := range files {
+			if !wanted(file) {
+				continue
+			}
+			src, err := r.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			take(file, string(src))
+		}
+	}
+	return nil
+}
+
+// OwnRules makes sets of rules of what a user or a repository brings. evaluate applies a job: [Evaluate], or something that does
+// so elsewhere, because both languages can take all time and memory.
+func OwnRules(modules []policy.Module, schemas []cue.OwnFile, evaluate func(ctx context.Context, job *Job) ([]UserViolation, error)) ([]UserRules, error) {
+	set := func(job Job) UserRules {
+		return UserRules{
+			Rules: job.Rules,
+			Evaluate: func(ctx context.Context, rules []*policy.Rule, settings map[string]any, resources []any, repository any) ([]UserViolation, error) {
+				job := job
+				job.Rules, job.Settings, job.Resources, job.Repository = rules, settings, resources, repository
+				return evaluate(ctx, &job)
+			},
+		}
+	}
+	var sets []UserRules
+	if len(modules) > 0 {
+		rules, err := policy.UserRules(modules)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, set(Job{Modules: modules, Rules: rules}))
+	}
+	if len(schemas) > 0 {
+		rules, err := schemaRules(schemas)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, set(Job{Schemas: schemas, Rules: rules}))
+	}
+	return sets, nil
+}
+
+// schemaRules are the rules that schemas of a user stand for, one for each package: what fails is schema/PACKAGE.
+func schemaRules(files []cue.OwnFile) ([]*policy.Rule, error) {
+	packages, err := cue.OwnPackages(files)
+	if err != nil {
+		return nil, err
+	}
+	var rules []*policy.Rule
+	for i, name := range packages {
+		if slices.ContainsFunc(rules, func(r *policy.Rule) bool { return r.Name == schemaCategory+"/"+name }) {
+			continue
+		}
+		rules = append(rules, &policy.Rule{
+			Name: schemaCategory + "/" + name, Category: schemaCategory, Title: "A resource does not fit the schema " + name + " of this repository",
+			Remediation: "Change the resource, or the schema.",
+			Severity:    policy.Error, Strict: policy.Error, Scope: policy.ScopeResource, File: files[i].File, User: true,
+		})
+	}
+	return rules, nil
+}
+
+const schemaCategory = "schema"
+
+func evaluateSchemas(job *Job) ([]UserViolation, error) {
+	found, err := cue.CheckOwn(job.Schemas, job.Resources)
+	var out []UserViolation
+	for _, v := range found {
+		rule := schemaCategory + "/" + v.Package
+		if !slices.ContainsFunc(job.Rules, func(r *policy.Rule) bool { return r.Name == rule }) {
+			continue // it is off
+		}
+		schema := policy.Place{Resource: -1, File: v.File, Line: v.Line, Message: "the schema"}
+		out = append(out, UserViolation{v.Resource, policy.Violation{Rule: rule, Message: v.Message, Path: v.Path, Related: []policy.Place{schema}}})
+	}
+	return out, err
 }

@@ -102,7 +102,7 @@ func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 	var out []policy.Violation
 	for _, v := range s.schemas.Check(resource) {
 		rule := "op/invalid-value"
-		if v.Unknown || strings.HasSuffix(v.Message, "is not a mapping") {
+		if v.Unknown || strings.Contains(v.Message, " is not a mapping; ") {
 			rule = "op/unknown-field" // what is expected below a mapping is lost, as an unknown field is
 		}
 		out = append(out, policy.Violation{Rule: rule, Resource: -1, Path: v.Path, Key: v.Unknown, Message: v.Message})

@@ -3,11 +3,8 @@ package wasm
 import (
 	"bytes"
 	"context"
-	"path"
-	"strings"
 
 	"github.com/redis-gitops/redis-gitops/lint"
-	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -38,37 +35,12 @@ func (s *Session) lintOptions(r lintRequest, on *repo.Repo) (lint.Options, error
 	if r.NoRepoCode {
 		return o, nil
 	}
-	var modules []policy.Module
-	for _, dir := range s.config.Policies {
-		files, err := on.Files(path.Clean(dir))
-		if err != nil {
-			return o, err
-		}
-		for _, file := range files {
-			if !strings.HasSuffix(file, ".rego") || strings.HasSuffix(file, "_test.rego") {
-				continue
-			}
-			src, err := on.ReadFile(file)
-			if err != nil {
-				return o, err
-			}
-			modules = append(modules, policy.Module{File: file, Source: string(src)})
-		}
-	}
-	if len(modules) == 0 {
-		return o, nil
-	}
-	rules, err := policy.UserRules(modules)
+	modules, schemas, err := lint.RepoCode(on, s.config)
 	if err != nil {
 		return o, err
 	}
-	o.UserRules = []lint.UserRules{{
-		Rules: rules,
-		Evaluate: func(ctx context.Context, rules []*policy.Rule, settings map[string]any, resources []any, repository any) ([]lint.UserViolation, error) {
-			return lint.Evaluate(ctx, &lint.Job{Modules: modules, Rules: rules, Settings: settings, Resources: resources, Repository: repository})
-		},
-	}}
-	return o, nil
+	o.UserRules, err = lint.OwnRules(modules, schemas, lint.Evaluate)
+	return o, err
 }
 
 func (s *Session) tell(p Progress) {

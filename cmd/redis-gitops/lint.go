@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/git"
 	"github.com/redis-gitops/redis-gitops/isolate"
@@ -324,52 +325,27 @@ func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
 		}
 		modules = append(modules, found...)
 	}
-	if f.noRepoCode && len(o.config.Policies) > 0 {
-		a.tell("rules of %s are left out: --no-repo-code", strings.Join(o.config.Policies, ", "))
-	}
-	for i, dir := range o.config.Policies {
-		if f.noRepoCode {
-			break
+	var schemas []cue.OwnFile
+	if f.noRepoCode {
+		if own := slices.Concat(o.config.Policies, o.config.Schemas); len(own) > 0 {
+			a.tell("rules of %s are left out: --no-repo-code", strings.Join(own, ", "))
 		}
-		files, err := o.Files(path.Clean(dir))
+	} else {
+		own, found, err := lint.RepoCode(o.Repo, o.config)
 		if err != nil {
-			return nil, diag.Errorf(o.config.Position("policies", fmt.Sprint(i)), "policies", "%q: %v", dir, err)
+			return nil, err
 		}
-		for _, file := range files {
-			if !isRule(file) {
-				continue
-			}
-			src, err := o.ReadFile(file)
-			if err != nil {
-				return nil, err
-			}
-			modules = append(modules, policy.Module{File: file, Source: string(src)})
-		}
+		modules, schemas = append(modules, own...), found
 	}
-	if len(modules) == 0 {
-		return nil, nil
-	}
-	rules, err := policy.UserRules(modules)
-	if err != nil {
-		return nil, err
-	}
-	return []lint.UserRules{{
-		Rules: rules,
-		Evaluate: func(ctx context.Context, rules []*policy.Rule, settings map[string]any, resources []any, repository any) ([]lint.UserViolation, error) {
-			job := &lint.Job{Modules: modules, Rules: rules, Settings: settings, Resources: resources, Repository: repository}
-			return isolate.Evaluate(ctx, evaluateName, job)
-		},
-	}}, nil
-}
-
-func isRule(file string) bool {
-	return strings.HasSuffix(file, ".rego") && !strings.HasSuffix(file, "_test.rego")
+	return lint.OwnRules(modules, schemas, func(ctx context.Context, job *lint.Job) ([]lint.UserViolation, error) {
+		return isolate.Evaluate(ctx, evaluateName, job)
+	})
 }
 
 func readModules(fsys fs.FS, dir string) ([]policy.Module, error) {
 	var modules []policy.Module
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !isRule(name) {
+		if err != nil || d.IsDir() || !lint.IsRule(name) {
 			return err
 		}
 		src, err := fs.ReadFile(fsys, name)

@@ -1,0 +1,280 @@
+package cue
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// OwnFile is a file of schemas that a user or a repository brings. The files of one package belong together. A regular field
+// named like a kind holds what every resource of that kind has to fit:
+//
+//	package limits
+//
+//	RedisFailover: spec: redis: resources: limits: memory: =~"^[1-4]Gi$" @problem("is more than 4Gi; ask the platform team")
+type OwnFile struct{ File, Source string }
+
+// OwnViolation is one thing that a resource has against it.
+type OwnViolation struct {
+	Package  string
+	Resource int // its index
+	Path     []string
+	Message  string
+	File     string // of the schema
+	Line     int
+}
+
+var ownPackage = regexp.MustCompile(`(?m)^package[ \t]+([A-Za-z][A-Za-z0-9_]*)[ \t]*(?://.*)?\r?$`)
+
+// OwnPackages gives the package of each file without parsing it. The error is diag.Problems: files without one.
+func OwnPackages(files []OwnFile) ([]string, error) {
+	var problems diag.Problems
+	packages := make([]string, len(files))
+	for i, f := range files {
+		m := ownPackage.FindStringSubmatch(f.Source)
+		if m == nil {
+			problems = append(problems, diag.Errorf(diag.Position{File: f.File, Line: 1}, "", "there is no package; write `package NAME`"))
+			continue
+		}
+		packages[i] = m[1]
+	}
+	return packages, problems.Err()
+}
+
+// CheckOwn holds resources against the packages of files. CUE cannot be stopped and can take all memory: schemas of strangers
+// belong in a process of its own. They can import the packages of CUE itself and nothing else: nothing is read or fetched. The
+// error is diag.Problems about the files.
+func CheckOwn(files []OwnFile, resources []any) ([]OwnViolation, error) {
+	packages, err := OwnPackages(files)
+	if err != nil {
+		return nil, err
+	}
+	var problems diag.Problems
+	schemas := map[string]cue.Value{}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(packages))) {
+		var own []OwnFile
+		for i, f := range files {
+			if packages[i] == name {
+				own = append(own, f)
+			}
+		}
+		v, err := compileOwn(own)
+		if err != nil {
+			problems = append(problems, explainOwn(own, err)...)
+			continue
+		}
+		schemas[name] = v
+	}
+	var out []OwnViolation
+	for i, data := range resources {
+		object, _ := plainNumbers(data).(map[string]any)
+		kind, _ := object["kind"].(string)
+		for _, name := range slices.Sorted(maps.Keys(schemas)) {
+			schema := schemas[name].LookupPath(cue.MakePath(cue.Str(kind)))
+			if kind == "" || !schema.Exists() {
+				continue
+			}
+			for _, v := range violationsOf(kind, schema, object) {
+				v.Package, v.Resource = name, i
+				if v.File == "" { // CUE does not say which part of the schema it is
+					v.File, v.Line = schema.Pos().Filename(), schema.Pos().Line()
+				}
+				out = append(out, v)
+			}
+		}
+	}
+	return out, problems.Err()
+}
+
+func compileOwn(files []OwnFile) (cue.Value, error) {
+	none := func(token.Pos, string) *build.Instance { return nil }
+	instance := build.NewContext(build.Loader(none)).NewInstance("", none)
+	var errs errors.Error
+	for _, f := range files {
+		file, err := parser.ParseFile(f.File, f.Source)
+		if err != nil {
+			errs = errors.Append(errs, errors.Promote(err, ""))
+			continue
+		}
+		for spec := range file.ImportSpecs() {
+			if path := strings.Trim(spec.Path.Value, `"`); strings.Contains(path, ".") {
+				errs = errors.Append(errs, errors.Newf(spec.Pos(), "%q is not a package of CUE itself, and others are not read; write it here", path))
+			}
+		}
+		if err := instance.AddSyntax(file); err != nil {
+			errs = errors.Append(errs, err)
+		}
+	}
+	if errs != nil {
+		return cue.Value{}, errs
+	}
+	if err := instance.Complete(); err != nil {
+		return cue.Value{}, err
+	}
+	v := cuecontext.New().BuildInstance(instance)
+	return v, v.Err()
+}
+
+func explainOwn(files []OwnFile, err error) diag.Problems {
+	var problems diag.Problems
+	for _, e := range errors.Errors(err) {
+		at := diag.Position{File: files[0].File}
+		for _, p := range append(errors.Positions(e), e.Position()) {
+			if p.IsValid() && p.Filename() != "" {
+				at = diag.Position{File: p.Filename(), Line: p.Line(), Column: p.Column()}
+				break
+			}
+		}
+		message := ownMessage(e)
+		if !strings.Contains(message, "; ") {
+			message += "; correct the schema"
+		}
+		problems = append(problems, diag.Errorf(at, "", "%s", message))
+	}
+	return problems
+}
+
+func ownMessage(e errors.Error) string {
+	format, args := e.Msg()
+	return strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
+}
+
+// violationsOf gives one violation a path, the first that CUE tells.
+func violationsOf(kind string, schema cue.Value, object map[string]any) []OwnViolation {
+	var out []OwnViolation
+	seen := map[string]bool{}
+	add := func(path []string, words string, positions []token.Pos) {
+		key := strings.Join(path, "\x00")
+		if seen[key] {
+			return
+		}
+		seen[key] = true
+		v := OwnViolation{Path: slices.Clone(path), Message: words}
+		for _, p := range positions {
+			if p.IsValid() && p.Filename() != "" {
+				v.File, v.Line = p.Filename(), p.Line()
+				break
+			}
+		}
+		out = append(out, v)
+	}
+	// While one value does not fit, CUE does not tell which others are missing.
+	missing(schema, object, nil, func(path []string, field cue.Value) {
+		words := strings.Join(path, ".") + " is missing; add it"
+		if problem := problemOf(field); problem != "" {
+			words = strings.Join(path, ".") + " is missing and " + problem
+		}
+		add(path, words, []token.Pos{field.Pos()})
+	})
+	for _, e := range errors.Errors(schema.Unify(asValue(object)).Validate(cue.Concrete(true), cue.All())) {
+		path := e.Path()
+		if len(path) > 0 && path[0] == kind {
+			path = path[1:]
+		}
+		words := ownMessage(e) + "; change it, or the schema"
+		selectors := make([]cue.Selector, len(path))
+		for i, step := range path {
+			selectors[i] = cue.Str(step)
+		}
+		if problem := problemOf(schema.LookupPath(cue.MakePath(selectors...))); problem != "" {
+			words = describe(valueAt(object, path)) + " " + problem
+		}
+		add(path, words, errors.Positions(e))
+	}
+	slices.SortStableFunc(out, func(a, b OwnViolation) int { return slices.Compare(a.Path, b.Path) })
+	return out
+}
+
+// missing calls report for the fields that an object has to have and lacks.
+func missing(schema cue.Value, object map[string]any, path []string, report func(path []string, field cue.Value)) {
+	fields, err := schema.Fields(cue.Optional(true))
+	if err != nil {
+		return
+	}
+	for fields.Next() {
+		selector, field := fields.Selector(), fields.Value()
+		if selector.LabelType() != cue.StringLabel {
+			continue
+		}
+		name := selector.Unquoted()
+		at := append(path[:len(path):len(path)], name)
+		value, there := object[name]
+		below, _ := value.(map[string]any)
+		_, defaulted := field.Default()
+		switch {
+		case there && below == nil, selector.ConstraintType() == cue.OptionalConstraint && !there:
+		case !there && selector.ConstraintType() == cue.RequiredConstraint:
+			report(at, field)
+		case field.IncompleteKind() == cue.StructKind:
+			missing(field, below, at, report)
+		case !there && !defaulted && !field.IsConcrete() && field.Err() == nil:
+			report(at, field)
+		}
+	}
+}
+
+// problemOf gives the words of the attribute @problem.
+func problemOf(field cue.Value) string {
+	attribute := field.Attribute("problem")
+	if attribute.Err() != nil {
+		return ""
+	}
+	words, err := attribute.String(0)
+	if err != nil {
+		return ""
+	}
+	return words
+}
+
+// valueAt gives what is at a path; nil where nothing is.
+func valueAt(data any, path []string) any {
+	for _, step := range path {
+		switch parent := data.(type) {
+		case map[string]any:
+			data = parent[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(parent) {
+				return nil
+			}
+			data = parent[i]
+		default:
+			return nil
+		}
+	}
+	return data
+}
+
+// plainNumbers makes numbers of the numbers of JSON, which CUE would take for texts.
+func plainNumbers(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		for k, v := range data {
+			data[k] = plainNumbers(v)
+		}
+	case []any:
+		for i, v := range data {
+			data[i] = plainNumbers(v)
+		}
+	case json.Number:
+		if n, err := data.Int64(); err == nil {
+			return n
+		}
+		f, _ := data.Float64()
+		return f
+	}
+	return data
+}
