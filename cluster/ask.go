@@ -144,13 +144,19 @@ func (c *Cluster) Replica(ctx context.Context, r *Redis) (*Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	servers := c.askServers(ctx, r, l)
+	return oneReplica(r, c.askServers(ctx, r, l))
+}
+
+func oneReplica(r *Redis, servers []*Server) (*Pod, error) {
 	for _, s := range servers {
 		if s.Role == replica && s.Info["master_link_status"] == "up" {
 			return s.Pod, nil
 		}
 	}
-	return nil, fmt.Errorf("no replica of %s is in sync: %s", r, answers(r, servers))
+	if len(servers) == 0 {
+		return nil, fmt.Errorf("%s has no pods: %s", r, podless(r))
+	}
+	return nil, fmt.Errorf("no replica of %s is in sync: %s", r, answers(servers))
 }
 
 func oneMaster(r *Redis, servers []*Server) (*Pod, error) {
@@ -161,9 +167,9 @@ func oneMaster(r *Redis, servers []*Server) (*Pod, error) {
 	case len(masters) == 1, len(masters) > 1 && r.Cluster:
 		return masters[0].Pod, nil
 	case len(masters) == 0:
-		return nil, fmt.Errorf("%s has no master: %s", r, answers(r, servers))
+		return nil, fmt.Errorf("%s has no master: %s", r, answers(servers))
 	}
-	return nil, fmt.Errorf("%s has several masters: %s; wait for the end of a failover, or see doctor", r, answers(r, servers))
+	return nil, fmt.Errorf("%s has several masters: %s; wait for the end of a failover, or see doctor", r, answers(servers))
 }
 
 func podless(r *Redis) string {
@@ -174,7 +180,7 @@ func podless(r *Redis) string {
 }
 
 // answers says what each pod answers.
-func answers(_ *Redis, servers []*Server) string {
+func answers(servers []*Server) string {
 	var list []string
 	for _, s := range servers {
 		switch {
@@ -218,9 +224,6 @@ func (s *Server) int(field string) int64 {
 	n, _ := strconv.ParseInt(s.Info[field], 10, 64)
 	return n
 }
-
-// Addr is host:port as sentinels and replicas know it.
-func (s *Server) Addr() string { return net.JoinHostPort(s.Pod.IP, strconv.Itoa(s.Pod.Port)) }
 
 // askServers asks all servers at once.
 func (c *Cluster) askServers(ctx context.Context, r *Redis, l Login) []*Server {
@@ -386,10 +389,10 @@ func (c *Cluster) State(ctx context.Context, r *Redis) (*State, error) {
 // Masters gives the servers that say they are masters.
 func (s *State) Masters() []*Server { return masters(s.Servers) }
 
-// ByAddr gives the server with an address as sentinels know it, or nil.
+// ByAddr gives the server with an address as sentinels and replicas know it, or nil.
 func (s *State) ByAddr(addr string) *Server {
 	for _, server := range s.Servers {
-		if server.Addr() == addr {
+		if server.Pod.at(addr, server.Pod.Port) {
 			return server
 		}
 	}
@@ -408,9 +411,38 @@ func (s *State) Lag(server *Server) (int64, bool) {
 // Agreement says how many sentinels name a server as the master, of how many there should be.
 func (s *State) Agreement(m *Server) (agree, all int) {
 	for _, sentinel := range s.Sentinels {
-		if sentinel.Err == nil && sentinel.Master == m.Addr() {
+		if sentinel.Err == nil && m.Pod.at(sentinel.Master, m.Pod.Port) {
 			agree++
 		}
 	}
 	return agree, len(s.Sentinels)
+}
+
+// States asks everybody in the place that is looked into, sorted by namespace and name.
+func (c *Cluster) States(ctx context.Context) ([]*State, error) {
+	all, err := c.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]*State, len(all))
+	errs := make([]error, len(all))
+	each(len(all), func(i int) { states[i], errs[i] = c.State(ctx, all[i]) })
+	return states, errors.Join(errs...)
+}
+
+// NotOneMaster says what is so instead of one master; nil where there is one, or several of a Redis Cluster.
+func (s *State) NotOneMaster() error {
+	_, err := oneMaster(s.Redis, s.Servers)
+	if err != nil && s.Login != nil {
+		return fmt.Errorf("%w (the password is not known: %w)", err, s.Login)
+	}
+	return err
+}
+
+// Connected is the number of replicas that a master serves.
+func (s *Server) Connected() int { return int(s.int("connected_slaves")) }
+
+// Follows says whether a server is a replica of another.
+func (s *Server) Follows(m *Server) bool {
+	return s.Role == replica && m.Pod.at(s.Master, m.Pod.Port)
 }

@@ -106,9 +106,13 @@ func (k *kube) Served(ctx context.Context, apiVersions []string) ([]Kind, error)
 }
 
 func (k *kube) raw(ctx context.Context, path string, into any) error {
-	text, err := k.rest.Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(ctx)
-	if err != nil {
+	result := k.rest.Get().AbsPath(path).SetHeader("Accept", "application/json").Do(ctx)
+	if err := result.Error(); err != nil { // which has the server's words, unlike that of Raw
 		return withCause(ctx, err)
+	}
+	text, err := result.Raw()
+	if err != nil {
+		return err
 	}
 	return json.Unmarshal(text, into)
 }

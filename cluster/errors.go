@@ -1,10 +1,12 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -13,7 +15,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/redis-gitops/redis-gitops/diag"
@@ -38,7 +39,8 @@ type Forbidden struct {
 
 func (e *Forbidden) Error() string {
 	text := fmt.Sprintf("not allowed to %s %s", e.Verb, e.Resource)
-	if e.Namespace != "" {
+	if strings.HasPrefix(e.Resource, "/") { // a path
+	} else if e.Namespace != "" {
 		text += fmt.Sprintf(" in namespace %q", e.Namespace)
 	} else {
 		text += " in all namespaces"
@@ -122,18 +124,18 @@ func plainTimeout(err error) error {
 
 // explainConfig says what is wrong with a kubeconfig.
 func explainConfig(o Options, raw clientcmdapi.Config, err error) error {
-	if o.Context != "" {
-		if _, ok := raw.Contexts[o.Context]; !ok && len(raw.Contexts) > 0 {
-			var known []string
-			for name := range raw.Contexts {
-				known = append(known, name)
-			}
-			slices.Sort(known)
-			return fmt.Errorf("no context %q in the kubeconfig; %s%s", o.Context, diag.OneOf(known), diag.DidYouMean(o.Context, known))
-		}
-	}
-	if clientcmd.IsEmptyConfig(err) || o.Kubeconfig == "" && len(raw.Contexts) == 0 {
+	name := cmp.Or(o.Context, raw.CurrentContext)
+	used := raw.Contexts[name]
+	switch {
+	case len(raw.Contexts) == 0 && o.Kubeconfig == "":
 		return errors.New("no kubeconfig: neither --kubeconfig nor KUBECONFIG nor ~/.kube/config says where the cluster is, and this is no pod; give one")
+	case len(raw.Contexts) > 0 && name == "":
+		return fmt.Errorf("the kubeconfig has no current context; give --context, %s", diag.OneOf(slices.Sorted(maps.Keys(raw.Contexts))))
+	case len(raw.Contexts) > 0 && used == nil:
+		known := slices.Sorted(maps.Keys(raw.Contexts))
+		return fmt.Errorf("no context %q in the kubeconfig; %s%s", name, diag.OneOf(known), diag.DidYouMean(name, known))
+	case used != nil && raw.Clusters[used.Cluster] == nil:
+		return fmt.Errorf("kubeconfig: context %q is of cluster %q, which is not there", name, used.Cluster)
 	}
 	return fmt.Errorf("kubeconfig: %s", strings.TrimPrefix(err.Error(), "invalid configuration: "))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ import (
 type Redis struct {
 	*instance.Instance
 	Object   map[string]any            // the resource that it comes from
-	Services map[string]map[string]any // that lead to it, by name; one that should be there and is not is missing
+	Services map[string]map[string]any // those of its namespace, by name, and the one of its sentinels
 	Pods     []*Pod                    // of the servers, sorted by name
 	Watchers []*Pod                    // of the sentinels
 }
@@ -29,6 +30,17 @@ func (r *Redis) String() string { return fmt.Sprintf("%s %s/%s", r.Kind, r.Names
 // RoleLabels says whether a label of the pods tells the master.
 func (r *Redis) RoleLabels() bool {
 	return len(r.Instance.Pods) > 0 && len(r.Instance.Pods[0].Master) > 0
+}
+
+// As gives the Redis as an instance of a repository describes it: with the Services, the Secret and the sentinels of the files.
+func (r *Redis) As(in *instance.Instance) *Redis {
+	as, described := *r, *r.Instance
+	described.Write, described.Read, described.Auth = in.Write, in.Read, in.Auth
+	if in.Sentinel != nil {
+		described.Sentinel = in.Sentinel
+	}
+	as.Instance = &described
+	return &as
 }
 
 // A Pod is one of a Redis or of its sentinels.
@@ -157,7 +169,7 @@ func (c *Cluster) look(ctx context.Context) (*sight, error) {
 	each(len(kinds), func(i int) { lists[i], errs[i] = c.api.List(ctx, kinds[i], c.namespace, "") })
 	var documents []instance.Document
 	objects := map[string]map[string]any{}
-	services := map[string]map[string]any{}
+	services := map[string]map[string]map[string]any{} // by namespace and name
 	for i, kind := range kinds {
 		var forbidden *Forbidden
 		if errors.As(errs[i], &forbidden) {
@@ -170,7 +182,11 @@ func (c *Cluster) look(ctx context.Context) (*sight, error) {
 		for _, object := range lists[i] {
 			d := document(object)
 			if kind == serviceKind {
-				services[namespaceOf(object)+"/"+nameOf(object)] = object
+				namespace := namespaceOf(object)
+				if services[namespace] == nil {
+					services[namespace] = map[string]map[string]any{}
+				}
+				services[namespace][nameOf(object)] = object
 			} else if controlled(object) { // by the resource that says more
 				continue
 			}
@@ -183,10 +199,11 @@ func (c *Cluster) look(ctx context.Context) (*sight, error) {
 		options.Found = c.running(ctx)
 	}
 	for _, in := range instance.Find(documents, c.operators, options) {
-		r := &Redis{Instance: in, Object: objects[in.Where], Services: map[string]map[string]any{}}
-		for _, s := range in.Services {
-			if object, ok := services[cmp.Or(s.Namespace, in.Namespace)+"/"+s.Name]; ok {
-				r.Services[s.Name] = object
+		r := &Redis{Instance: in, Object: objects[in.Where], Services: services[in.Namespace]}
+		for _, s := range in.Services { // KubeDB's sentinels may be elsewhere
+			if object := services[s.Namespace][s.Name]; object != nil && s.Namespace != in.Namespace {
+				r.Services = maps.Clone(r.Services)
+				maps.Copy(r.Services, map[string]map[string]any{s.Name: object})
 			}
 		}
 		seen.redises = append(seen.redises, r)
@@ -203,6 +220,9 @@ func (c *Cluster) kinds(ctx context.Context) ([]Kind, error) {
 	wanted := map[string]bool{}
 	for _, o := range c.operators {
 		for _, s := range o.Schemes() {
+			if s.Is == "ignored" {
+				continue
+			}
 			for _, v := range s.APIVersions {
 				wanted[v+"/"+s.Kind] = true
 				if v != "apps/v1" && !slices.Contains(versions, v) {
@@ -435,6 +455,12 @@ func readiness(pod map[string]any) (bool, string) {
 		}
 	}
 	return false, cmp.Or(why, "phase "+cmp.Or(text(at(pod, "status", "phase")), "unknown"))
+}
+
+// at says whether an address is a port of the pod, by its IP or by a host name such as POD.SERVICE.NAMESPACE.svc.
+func (p *Pod) at(addr string, port int) bool {
+	host, number, err := net.SplitHostPort(addr)
+	return err == nil && number == strconv.Itoa(port) && (host == p.IP || strings.HasPrefix(host, p.Name+"."))
 }
 
 func (p *Pod) containers() []any {

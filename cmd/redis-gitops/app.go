@@ -35,6 +35,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	terminal bool // a person is at both ends
+	plugin   bool // kubectl calls it
 	machine  scaffold.Machine
 	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
 	openFs func(dir string) (lockedFs, error)
@@ -62,6 +63,7 @@ func newApp() *app {
 	return &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
+		plugin:   strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-"),
 		machine:  scaffold.Machine{Random: rand.Reader, Now: time.Now()},
 		openFs:   func(dir string) (lockedFs, error) { return rootfs.Open(dir) },
 	}
@@ -132,8 +134,25 @@ func (a *app) rootCommand() *cobra.Command {
 	})
 	complete(root, "color", colorModes)
 	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.lintCommand(), a.rulesCommand(), a.evaluateCommand(),
-		a.urlCommand(), a.sentinelURLCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.webCommand(), a.versionCommand())
+		a.urlCommand(), a.sentinelURLCommand(),
+		a.cliCommand(), a.sentinelCLICommand(), a.failoverCommand(), a.primariesCommand(), a.portForwardCommand(), a.doctorCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.webCommand(), a.versionCommand())
+	if a.plugin {
+		asPlugin(root)
+	}
 	return root
+}
+
+// asPlugin lets help and usage show how kubectl calls the commands.
+func asPlugin(root *cobra.Command) {
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl " + root.Name()}
+	var each func(c *cobra.Command)
+	each = func(c *cobra.Command) {
+		c.Long = strings.ReplaceAll(c.Long, "\n  "+root.Name()+" ", "\n  kubectl "+root.Name()+" ")
+		for _, sub := range c.Commands() {
+			each(sub)
+		}
+	}
+	each(root)
 }
 
 // say prints a line for people.
@@ -277,6 +296,8 @@ func readConfig(fs afero.Fs, file string, must bool) (*cue.Config, error) {
 	return cue.LoadConfig(file, src)
 }
 
+var errNoRepository = errors.New("not a devops repository")
+
 // findRoot goes up from dir to the folder with the configuration or, failing that, with .git.
 func findRoot(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
@@ -293,7 +314,7 @@ func findRoot(dir string) (string, error) {
 			}
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("not a devops repository: no .git and no %s here or above; go into one, or give it with -C", cue.ConfigFile)
+			return "", fmt.Errorf("%w: no .git and no %s here or above; go into one, or give it with -C", errNoRepository, cue.ConfigFile)
 		}
 	}
 }

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 		killMain()
 	}
 	testscript.Main(m, map[string]func(){
-		"redis-gitops": main,
+		"redis-gitops":         main,
+		"kubectl-redis_gitops": main,
 	})
 }
 

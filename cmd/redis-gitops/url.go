@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
 )
@@ -17,14 +19,21 @@ import (
 const urlHelp = `Print how clients reach a Redis, answered from the files of the repository: no cluster is asked.
 
 NAME is an application, a Redis (a RedisFailover or the like), or a Service before one. A password is never printed: URLs hold
-$(REDIS_PASSWORD), which Kubernetes expands in env entries, and code reads the environment. --password-file puts it there.`
+$(REDIS_PASSWORD), which Kubernetes expands in env entries, and code reads the environment. --password-file puts it there.
+
+--live proves the answer in the cluster: the Service is there, a ready pod behind it is the master, the Secret can be read and
+its password is accepted, the sentinels agree on the master and have their quorum. All that is wrong is told, and the exit code
+is then 1. Outside of a repository the cluster is asked anyway. --show-password puts the password of the Secret into the URL, on a
+terminal only. What it takes is in docs/rbac.md.`
 
 const urlExamples = `
 Examples:
   redis-gitops url shop
   redis-gitops url shop --format env
   redis-gitops url shop-cache --format rails
-  redis-gitops url shop --password-file password.txt`
+  redis-gitops url shop --password-file password.txt
+  redis-gitops url shop --live
+  redis-gitops url shop --live --show-password`
 
 const sentinelURLExamples = `
 There is no standard form of a URL of sentinels: clients take a list of hosts and the name of the master, which the other
@@ -33,6 +42,7 @@ formats write out. --sentinels prints the hosts alone.
 Examples:
   redis-gitops sentinel-url shop
   redis-gitops sentinel-url shop --sentinels
+  redis-gitops sentinel-url shop --live
   redis-gitops sentinel-url shop --format sidekiq`
 
 func (a *app) urlCommand() *cobra.Command {
@@ -45,8 +55,9 @@ func (a *app) sentinelURLCommand() *cobra.Command {
 
 // urlFlags are the flags of url and sentinel-url.
 type urlFlags struct {
-	format, namespace, passwordFile string
-	sentinels                       bool
+	clusterFlags
+	format, passwordFile          string
+	sentinels, live, showPassword bool
 }
 
 func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Command {
@@ -67,10 +78,14 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 	f := c.Flags()
 	f.StringVar(&flags.format, "format", "url", strings.Join(formats, ", "))
 	f.BoolVar(&flags.sentinels, "sentinels", false, "print the hosts of the sentinels, one a line")
-	f.StringVarP(&flags.namespace, "namespace", "n", "", "the one in this namespace")
+	flags.add(c)
+	f.BoolVar(&flags.live, "live", false, "prove it in the cluster")
+	f.BoolVar(&flags.showPassword, "show-password", false, "with --live: put the password of the Secret into the URL")
 	f.StringVar(&flags.passwordFile, "password-file", "", "put the password in this file into the URL")
 	c.MarkFlagsMutuallyExclusive("format", "sentinels")
 	c.MarkFlagsMutuallyExclusive("password-file", "sentinels")
+	c.MarkFlagsMutuallyExclusive("show-password", "password-file")
+	c.MarkFlagsMutuallyExclusive("show-password", "sentinels")
 	complete(c, "format", formats)
 	return c
 }
@@ -87,15 +102,77 @@ func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFla
 		}
 		options.Password = &password
 	}
-	o, err := a.open(false)
+	if flags.showPassword && !a.terminal {
+		return errors.New("--show-password is for a terminal: elsewhere the password would be in a file or a log; use --password-file")
+	}
+	in, err := a.urlInstance(ctx, name, sentinel, flags, &options)
 	if err != nil {
 		return err
 	}
-	defer o.fs.Close()
-	in, err := a.findInstance(ctx, o, name, flags.namespace)
+	return a.printURL(in, flags, options)
+}
+
+// urlInstance finds what is asked for in the repository, in the cluster, or in both.
+func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, flags *urlFlags, options *instance.ClientOptions) (*instance.Instance, error) {
+	o, noRepository := a.open(false)
+	switch {
+	case errors.Is(noRepository, errNoRepository):
+	case noRepository != nil:
+		return nil, noRepository
+	default:
+		defer o.fs.Close()
+		in, err := a.findInstance(ctx, o, name, flags.namespace)
+		if err != nil || !flags.live && !flags.showPassword {
+			return in, err
+		}
+		c, err := a.openCluster(&flags.clusterFlags, o)
+		if err != nil {
+			return nil, err
+		}
+		r, err := c.Live(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return in, a.prove(ctx, c, r.As(in), sentinel, flags, options)
+	}
+	c, err := a.openCluster(&flags.clusterFlags, nil)
+	if err != nil {
+		return nil, diag.Problems{{Message: noRepository.Error()}, {Message: err.Error()}}
+	}
+	r, err := c.Find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return r.Instance, a.prove(ctx, c, r, sentinel, flags, options)
+}
+
+// prove asks the cluster whether a Redis can be reached as it is printed.
+func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, sentinel bool, flags *urlFlags, options *instance.ClientOptions) error {
+	state, err := c.State(ctx, r)
 	if err != nil {
 		return err
 	}
+	problems := state.CheckURL(sentinel)
+	a.printProblems(problems)
+	if cluster.Failed(problems) {
+		return errCode(exitFindings)
+	}
+	for _, fact := range state.Facts(sentinel) {
+		a.step("live: " + fact)
+	}
+	if !flags.showPassword {
+		return nil
+	}
+	if r.Auth == nil {
+		return fmt.Errorf("%s has no password; leave --show-password out", r)
+	}
+	l, err := c.Login(ctx, r.Namespace, r.Auth)
+	options.Password = &l.Password
+	return err
+}
+
+// printURL prints a format, and notes about it.
+func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.ClientOptions) error {
 	if flags.sentinels {
 		hosts, err := in.SentinelHosts()
 		if err != nil {

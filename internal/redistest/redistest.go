@@ -71,7 +71,7 @@ func StartAt(tb testing.TB, addr, password string, args ...string) *Server {
 	if s.Password = password; password != "" {
 		args = append(args, "--requirepass", password, "--masterauth", password)
 	}
-	return s.plain(append(args, "--bind-source-addr", s.Host))
+	return s.plain(append(args, "--bind-source-addr", s.Host, "--protected-mode", "no")) // which knows 127.0.0.1 only
 }
 
 // StartSentinelAt starts a Sentinel at an address of loopback, with lines of its configuration.

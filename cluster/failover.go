@@ -1,0 +1,488 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// FailoverOptions say how to fail over. The zero value does it, and waits as long as it takes within two minutes.
+type FailoverOptions struct {
+	DryRun   bool
+	Wait     time.Duration     // for the new master, and then once more for the Service; 0 is 2 min
+	Progress func(text string) // called with each step, from one goroutine
+	MaxLag   int64             // bytes that the best replica may be behind; 0 is 1 MiB
+}
+
+// A Failover is what became of one.
+type Failover struct {
+	Before, After *State
+	Old, New      *Pod
+	Promoted      time.Duration // from the command to the new master
+	Writes        Writes
+	Service       string        // that leads to the master; "" without one that goes by a label
+	Moved         time.Duration // from the command until that led to the new master; 0: it does not yet
+	Killed        int64         // connections to the old master that were closed
+}
+
+// Writes says how writes went meanwhile: what the servers themselves answered to a write command that changes nothing, sent
+// to each of them every 20 ms. Times are from the command. A client sees more: it has to find the new master first.
+type Writes struct {
+	Known  bool          // false: the probe was refused
+	Why    string        // why not
+	Until  time.Duration // the last write that the old master took
+	From   time.Duration // the first one that the new master took
+	Longer time.Duration // how long the old master took writes beside the new one: those are lost; 0 for none
+}
+
+// Gap is how long no server took writes.
+func (w Writes) Gap() time.Duration { return max(0, w.From-w.Until) }
+
+const (
+	failoverWait = 2 * time.Minute
+	failoverLag  = 1 << 20
+	probeEvery   = 20 * time.Millisecond
+	pollEvery    = 200 * time.Millisecond
+	evictEvery   = time.Second
+)
+
+// ErrNotReady is the error of a failover that was not begun. It says all that stands in the way.
+var ErrNotReady = errors.New("no failover")
+
+// Failover makes the sentinels choose another master, when all speaks for it that it works. It makes the old master follow
+// the new one at once, and closes the connections of clients to the old one, which would go on reading from it, until the
+// Service leads to the new one.
+func (c *Cluster) Failover(ctx context.Context, r *Redis, o FailoverOptions) (*Failover, error) {
+	o.Wait, o.MaxLag = cmp.Or(o.Wait, failoverWait), cmp.Or(o.MaxLag, failoverLag)
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	before, err := c.State(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	f := &Failover{Before: before}
+	if obstacles := before.obstacles(o); len(obstacles) > 0 {
+		return f, fmt.Errorf("%w of %s: %w", ErrNotReady, r, errors.Join(obstacles...))
+	}
+	f.Old = before.Masters()[0].Pod
+	if r.Write != nil && r.RoleLabels() {
+		f.Service = r.Write.Service
+	}
+	if o.DryRun {
+		return f, nil
+	}
+	login, err := c.Login(ctx, r.Namespace, r.Auth)
+	if err != nil {
+		return f, err
+	}
+	watch, err := c.probe(ctx, before, login)
+	if err != nil {
+		return f, err
+	}
+	defer watch.stop()
+	old, _, err := c.connect(ctx, r, f.Old, login) // now: later every millisecond counts
+	if err != nil {
+		return f, err
+	}
+	defer old.Close()
+	start := time.Now()
+	if err := c.command(ctx, before); err != nil {
+		return f, err
+	}
+	o.Progress("the sentinels have begun")
+	if err := c.promoted(ctx, f, login, o, start, watch); err != nil {
+		return f, err
+	}
+	f.demote(ctx, old)
+	if err := c.agreed(ctx, f, login, o); err != nil {
+		return f, err
+	}
+	f.Writes = watch.result(ctx, start, f)
+	watch.stop() // before its own connections would be closed and counted
+	err = c.evict(ctx, f, login, o, start)
+	var after error
+	if f.After, after = c.State(ctx, r); after == nil {
+		after = c.pods(ctx, r)
+	}
+	return f, errors.Join(err, after)
+}
+
+// obstacles says all that speaks against a failover.
+func (s *State) obstacles(o FailoverOptions) []error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	switch {
+	case s.Cluster:
+		add("it is a Redis Cluster, which fails over by CLUSTER FAILOVER on a replica: redis-gitops cli %s --replica -- CLUSTER FAILOVER", s.Name)
+		return errs
+	case s.Sentinel == nil:
+		add("it has no sentinels, which would do it; let its operator do it")
+		return errs
+	}
+	var p problems
+	p.login(s)
+	p.roles(s)
+	p.sentinels(s)
+	for _, problem := range p {
+		add("%s", problem.Message)
+	}
+	m := s.Masters()
+	if len(m) != 1 {
+		return errs
+	}
+	best := int64(-1)
+	var why []string
+	for _, server := range s.Servers {
+		if server.Role != replica {
+			continue
+		}
+		lag, known := s.Lag(server)
+		switch {
+		case !known:
+			why = append(why, fmt.Sprintf("%s does not follow pod %s", server.Pod.Name, m[0].Pod.Name))
+		case server.Info["master_link_status"] != "up":
+			why = append(why, server.Pod.Name+" has lost its link to the master")
+		case server.Info["slave_priority"] == "0":
+			why = append(why, server.Pod.Name+" has replica-priority 0")
+		case lag > o.MaxLag:
+			why = append(why, fmt.Sprintf("%s is %s behind", server.Pod.Name, rdb.FormatBytes(uint64(lag))))
+		case !server.Pod.Ready:
+			why = append(why, fmt.Sprintf("%s is not ready: %s", server.Pod.Name, server.Pod.Why))
+		case best < 0 || lag < best:
+			best = lag
+		}
+	}
+	if best < 0 {
+		if len(why) == 0 {
+			why = []string{"there is none"}
+		}
+		add("no replica could take over: %s", strings.Join(why, ", "))
+	}
+	for _, sentinel := range s.Sentinels {
+		if strings.Contains(sentinel.Fields["flags"], "failover_in_progress") {
+			add("a failover is in progress already; wait for its end")
+			break
+		}
+	}
+	return errs
+}
+
+// command tells one sentinel to fail over: the first one that does.
+func (c *Cluster) command(ctx context.Context, s *State) error {
+	login, err := c.Login(ctx, s.Namespace, s.Sentinel.Auth)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, sentinel := range s.Sentinels {
+		err := func() error {
+			ctx, cancel := c.bounded(ctx)
+			defer cancel()
+			conn, _, err := c.connect(ctx, s.Redis, sentinel.Pod, login)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_, err = conn.Do(ctx, "SENTINEL", "FAILOVER", sentinel.Name)
+			return err
+		}()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("sentinel %s: %w", sentinel.Pod.Name, err))
+		if redis.Code(err) == "INPROG" {
+			break
+		}
+	}
+	return fmt.Errorf("the sentinels refuse: %w", errors.Join(errs...))
+}
+
+// promoted waits until another pod is the master.
+func (c *Cluster) promoted(ctx context.Context, f *Failover, login Login, o FailoverOptions, start time.Time, watch *probes) error {
+	o.Progress("waiting for a new master")
+	return c.until(ctx, o.Wait, probeEvery, func(round int) (string, error) {
+		name := watch.takes(f.Old.Name)
+		if name == "" && round%int(pollEvery/probeEvery) != 0 {
+			return "no pod but the old master took a write", nil
+		}
+		servers := c.askServers(ctx, f.Before.Redis, login)
+		for _, s := range masters(servers) {
+			if s.Pod.Name != f.Old.Name {
+				f.New, f.Promoted = s.Pod, time.Since(start)
+				o.Progress(fmt.Sprintf("pod %s is the master, after %v", s.Pod.Name, f.Promoted.Round(time.Millisecond)))
+				return "", nil
+			}
+		}
+		return answers(servers), nil
+	})
+}
+
+// demote tells the old master to follow the new one, in the words of a sentinel. Those do it too, but let 8 seconds pass
+// (SENTINEL_PUBLISH_PERIOD*4 in sentinel.c), in which the old master takes writes that are lost. When it fails they do it.
+func (f *Failover) demote(ctx context.Context, old *redis.Conn) {
+	replies, err := old.Pipeline(ctx, []string{"MULTI"}, []string{"REPLICAOF", f.New.IP, strconv.Itoa(f.New.Port)}, []string{"CONFIG", "REWRITE"},
+		[]string{"CLIENT", "KILL", "TYPE", "normal"}, []string{"EXEC"})
+	if err != nil {
+		return
+	}
+	if done, _ := replies[len(replies)-1].([]any); len(done) == 3 {
+		if n, _ := done[2].(int64); n > 1 {
+			f.Killed += n - 1 // without the probe
+		}
+	}
+}
+
+// agreed waits until there is one master again and all sentinels that answer name it.
+func (c *Cluster) agreed(ctx context.Context, f *Failover, login Login, o FailoverOptions) error {
+	o.Progress("waiting for the sentinels to agree, and the old master to follow it")
+	return c.until(ctx, o.Wait, pollEvery, func(int) (string, error) {
+		servers := c.askServers(ctx, f.Before.Redis, login)
+		if m := masters(servers); len(m) != 1 || m[0].Pod.Name != f.New.Name {
+			return answers(servers), nil
+		}
+		sentinels, err := c.askSentinels(ctx, f.Before.Redis)
+		if err != nil {
+			return "", err
+		}
+		for _, s := range sentinels {
+			if s.Err == nil && !f.New.at(s.Master, f.New.Port) {
+				return fmt.Sprintf("sentinel %s still names %s", s.Pod.Name, s.Master), nil
+			}
+		}
+		return "", nil
+	})
+}
+
+// until asks again and again until there is nothing to wait for.
+func (c *Cluster) until(ctx context.Context, wait, every time.Duration, waitsFor func(round int) (string, error)) error {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for round := 1; ; round++ {
+		what, err := waitsFor(round)
+		if what == "" || err != nil {
+			return err
+		}
+		if !pause(waiting, every) {
+			if ctx.Err() != nil {
+				return fmt.Errorf("the failover was begun, and goes on by itself: %w", context.Cause(ctx))
+			}
+			return fmt.Errorf("the failover was begun and is not over after %v: %s", wait, what)
+		}
+	}
+}
+
+// evict closes the connections of clients to the old master once a second until the Service leads to the new one: clients
+// that come by the Service before come to the old one again.
+func (c *Cluster) evict(ctx context.Context, f *Failover, login Login, o FailoverOptions, start time.Time) error {
+	kill := func() error {
+		conn, _, err := c.connect(ctx, f.Before.Redis, f.Old, login)
+		if err != nil {
+			return nil // it has no connections then
+		}
+		defer conn.Close()
+		n, err := conn.Int(ctx, "CLIENT", "KILL", "TYPE", "normal")
+		f.Killed += n
+		if redis.Code(err) != "" {
+			return fmt.Errorf("the failover is done, but the connections to the old master, pod %s, cannot be closed: %w", f.Old.Name, err)
+		}
+		return nil
+	}
+	if f.Service == "" {
+		return kill()
+	}
+	err := c.until(ctx, o.Wait, evictEvery, func(round int) (string, error) {
+		if err := kill(); err != nil {
+			return "", err
+		}
+		again := *f.Before.Redis
+		if err := c.pods(ctx, &again); err == nil && leads(&again, f.New) {
+			return "", nil
+		}
+		if round == 1 {
+			o.Progress(fmt.Sprintf("waiting for the operator to point Service %s at it", f.Service))
+		}
+		return fmt.Sprintf("the Service %q still leads to the old master, pod %s, which refuses writes; look at the log of the operator", f.Service, f.Old.Name), nil
+	})
+	if err != nil {
+		return err
+	}
+	f.Moved = time.Since(start)
+	o.Progress(fmt.Sprintf("Service %s leads to it, after %v", f.Service, f.Moved.Round(100*time.Millisecond)))
+	return kill()
+}
+
+// leads says whether the Service of writes selects a pod, and no other.
+func leads(r *Redis, to *Pod) bool {
+	service := r.Services[r.Write.Service]
+	if service == nil {
+		return false
+	}
+	selector := stringMap(at(service, "spec", "selector"))
+	var behind []*Pod
+	for _, pod := range r.Pods {
+		if selects(selector, pod) {
+			behind = append(behind, pod)
+		}
+	}
+	return len(behind) == 1 && behind[0].Name == to.Name && behind[0].Ready
+}
+
+// probes send a write that changes nothing to every server: SET with XX, of a key that does not exist, is refused by a
+// replica and by a master that is full as any write is, and is no change for a master that takes it.
+type probes struct {
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+
+	mu    sync.Mutex
+	first map[string]time.Time // since when without a refusal, by pod
+	last  map[string]time.Time // the last one that was taken
+	why   string               // the probe itself is not allowed
+}
+
+func (c *Cluster) probe(ctx context.Context, s *State, l Login) (*probes, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &probes{cancel: cancel, first: map[string]time.Time{}, last: map[string]time.Time{}}
+	key := "redis-gitops:probe:" + rand.Text()
+	ready := make(chan struct{}, len(s.Redis.Pods))
+	for _, pod := range s.Redis.Pods {
+		p.group.Go(func() {
+			told := false
+			tell := func() {
+				if !told {
+					told = true
+					ready <- struct{}{}
+				}
+			}
+			defer tell()
+			for ctx.Err() == nil {
+				conn, _, err := c.connect(ctx, s.Redis, pod, l)
+				if err == nil {
+					p.watch(ctx, conn, pod.Name, key, tell)
+					conn.Close()
+				}
+				tell()
+				p.refused(pod.Name)
+				pause(ctx, probeEvery)
+			}
+		})
+	}
+	for range s.Redis.Pods { // everybody was asked once
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			p.stop()
+			return nil, context.Cause(ctx)
+		}
+	}
+	return p, nil
+}
+
+// watch asks over one connection until it breaks.
+func (p *probes) watch(ctx context.Context, conn *redis.Conn, pod, key string, tell func()) {
+	const slow = time.Second // no answer for so long is no
+	for {
+		answer, cancel := context.WithTimeout(ctx, slow)
+		_, err := conn.Do(answer, "SET", key, "", "XX")
+		cancel()
+		switch code := redis.Code(err); {
+		case err == nil:
+			p.taken(pod)
+		case code == "NOPERM" || code == "ERR":
+			p.mu.Lock()
+			p.why = err.Error()
+			p.mu.Unlock()
+			fallthrough
+		case code != "":
+			p.refused(pod)
+		default:
+			return
+		}
+		tell()
+		if !pause(ctx, probeEvery) {
+			return
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p *probes) taken(pod string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if p.first[pod].IsZero() {
+		p.first[pod] = now
+	}
+	p.last[pod] = now
+}
+
+func (p *probes) refused(pod string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.first[pod] = time.Time{}
+}
+
+// takes gives a pod that took the last write, other than one; "" for none.
+func (p *probes) takes(other string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for pod, first := range p.first {
+		if pod != other && !first.IsZero() {
+			return pod
+		}
+	}
+	return ""
+}
+
+func (p *probes) stop() {
+	p.cancel()
+	p.group.Wait()
+}
+
+// result says what was seen, once the new master has taken a write.
+func (p *probes) result(ctx context.Context, start time.Time, f *Failover) Writes {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	taken := func() (from, until time.Time, why string) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.first[f.New.Name], p.last[f.Old.Name], p.why
+	}
+	from, until, why := taken()
+	for from.IsZero() && why == "" && pause(ctx, probeEvery) {
+		from, until, why = taken()
+	}
+	switch {
+	case why != "":
+		return Writes{Why: "the probe is refused: " + why}
+	case until.IsZero():
+		return Writes{Why: "the old master took no write before the failover either"}
+	case from.IsZero():
+		return Writes{Why: "the new master has not taken a write yet"}
+	}
+	w := Writes{Known: true, Until: until.Sub(start), From: from.Sub(start)}
+	if w.Longer = until.Sub(from); w.Longer < 0 {
+		w.Longer = 0
+	}
+	return w
+}

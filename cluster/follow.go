@@ -1,0 +1,221 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// How often a server that is forwarded to is asked whether it still is what it was.
+const (
+	watchEvery    = 500 * time.Millisecond
+	watchPatience = 5 * time.Second // for an answer
+)
+
+// A Way says where connections lead. The zero value is the current master.
+type Way struct {
+	Replica bool // a replica that is in sync
+	Pod     *Pod // this one, whatever it is
+}
+
+func (w Way) role() string {
+	if w.Replica {
+		return replica
+	}
+	return master
+}
+
+// Forward takes connections of a listener and passes them on to the current master, or to what else the way says, until ctx
+// ends. When another pod is the master, connections to the old one are closed, so that clients come again and reach the new
+// one. say is told of masters and troubles, from several goroutines.
+func (c *Cluster) Forward(ctx context.Context, r *Redis, to Way, l net.Listener, say func(text string)) error {
+	f, err := c.newForward(ctx, r, to, say)
+	if err != nil {
+		return err
+	}
+	say(fmt.Sprintf("%s leads to pod %s, port %d", l.Addr(), f.to.Name, f.to.Port))
+	return f.serve(ctx, l)
+}
+
+type forward struct {
+	c     *Cluster
+	r     *Redis
+	way   Way
+	login Login
+	say   func(string)
+
+	mu   sync.Mutex
+	to   *Pod // nil while there is none
+	open map[net.Conn]bool
+}
+
+func (c *Cluster) newForward(ctx context.Context, r *Redis, to Way, say func(string)) (*forward, error) {
+	f := &forward{c: c, r: r, way: to, say: say, to: to.Pod, open: map[net.Conn]bool{}}
+	if f.to != nil {
+		return f, nil
+	}
+	var err error
+	if f.login, err = c.Login(ctx, r.Namespace, r.Auth); err != nil {
+		return nil, err
+	}
+	f.to, err = f.pick(ctx, r)
+	return f, err
+}
+
+func (f *forward) pick(ctx context.Context, r *Redis) (*Pod, error) {
+	servers := f.c.askServers(ctx, r, f.login)
+	if f.way.Replica {
+		return oneReplica(r, servers)
+	}
+	return oneMaster(r, servers)
+}
+
+func (f *forward) serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	if f.way.Pod == nil {
+		group.Go(func() { f.watch(ctx) })
+	}
+	stop := context.AfterFunc(ctx, func() { l.Close(); f.hangUp() })
+	defer stop()
+	for {
+		near, err := l.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				near.Close()
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		group.Go(func() { f.pass(ctx, near) })
+	}
+}
+
+// pass copies one connection both ways.
+func (f *forward) pass(ctx context.Context, near net.Conn) {
+	defer near.Close()
+	f.mu.Lock()
+	to := f.to
+	f.mu.Unlock()
+	if to == nil {
+		return
+	}
+	dialing, cancel := f.c.bounded(ctx)
+	far, err := f.c.Dial(dialing, to, to.Port)
+	cancel()
+	if err != nil {
+		if ctx.Err() == nil {
+			f.say(fmt.Sprintf("pod %s: %v", to.Name, err))
+		}
+		return
+	}
+	defer far.Close()
+	f.mu.Lock()
+	current := f.to == to && ctx.Err() == nil
+	if current {
+		f.open[near] = true
+	}
+	f.mu.Unlock()
+	if !current {
+		return
+	}
+	var group sync.WaitGroup
+	group.Go(func() { _, _ = io.Copy(far, near); far.Close() })
+	_, _ = io.Copy(near, far)
+	near.Close()
+	group.Wait()
+	f.mu.Lock()
+	delete(f.open, near)
+	f.mu.Unlock()
+}
+
+func (f *forward) hangUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for near := range f.open {
+		near.Close()
+	}
+}
+
+func (f *forward) set(to *Pod) {
+	f.mu.Lock()
+	f.to = to
+	f.mu.Unlock()
+}
+
+// watch asks the server whether it still is what it was, and looks for another when it is not.
+func (f *forward) watch(ctx context.Context) {
+	at, said := f.to, ""
+	for ctx.Err() == nil {
+		if at != nil {
+			why := f.stays(ctx, at)
+			if ctx.Err() != nil {
+				return
+			}
+			f.set(nil)
+			f.hangUp()
+			f.say(fmt.Sprintf("pod %s is not the %s any more (%s); connections to it are closed", at.Name, f.way.role(), why))
+		}
+		again := *f.r
+		err := f.c.pods(ctx, &again)
+		if err == nil {
+			at, err = f.pick(ctx, &again)
+		}
+		if err == nil {
+			f.set(at)
+			f.say(fmt.Sprintf("connections lead to pod %s", at.Name))
+			said = ""
+			continue
+		}
+		if at = nil; err.Error() != said && ctx.Err() == nil {
+			said = err.Error()
+			f.say(said)
+		}
+		pause(ctx, watchEvery)
+	}
+}
+
+// stays returns when a pod is not what it was, and says why.
+func (f *forward) stays(ctx context.Context, pod *Pod) string {
+	connecting, cancel := f.c.bounded(ctx)
+	conn, _, err := f.c.connect(connecting, f.r, pod, f.login)
+	cancel()
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	for {
+		asking, cancel := context.WithTimeoutCause(ctx, watchPatience, &timeoutError{after: watchPatience})
+		role, err := conn.Role(asking)
+		cancel()
+		if role == "slave" {
+			role = replica
+		}
+		switch {
+		case err != nil:
+			return err.Error()
+		case role != f.way.role():
+			return "it is a " + role
+		case !pause(ctx, watchEvery):
+			return ""
+		}
+	}
+}
+
+// ForwardPort is [Cluster.Forward] of a port of this machine; 0 is any free one.
+func (c *Cluster) ForwardPort(ctx context.Context, r *Redis, to Way, port int, say func(text string)) error {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return fmt.Errorf("port %d of this machine: %w; give another one", port, err)
+	}
+	defer l.Close()
+	return c.Forward(ctx, r, to, l, say)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// clusterHelp is part of the help of every command that asks a cluster.
+const clusterHelp = `NAME is a Redis (a RedisFailover or the like), an application, or a Service before one. In a repository its namespace is taken
+from the files, unless --namespace is given; elsewhere it is that of the context, as with kubectl. What a command must be
+allowed to do in the cluster is in docs/rbac.md.`
+
+// clusterFlags say which cluster, as those of kubectl do.
+type clusterFlags struct {
+	kubeconfig, context, namespace string
+	all                            bool
+}
+
+func (f *clusterFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "the kubeconfig (default: KUBECONFIG, ~/.kube/config, or the pod that it runs in)")
+	flags.StringVar(&f.context, "context", "", "the context of the kubeconfig (default: the current one)")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace (default: that of the repository's files or of the context)")
+	register(c, "namespace", cobra.NoFileCompletions)
+	register(c, "context", cobra.NoFileCompletions)
+}
+
+func (f *clusterFlags) addAll(c *cobra.Command) {
+	f.add(c)
+	c.Flags().BoolVarP(&f.all, "all-namespaces", "A", false, "in all namespaces")
+	c.MarkFlagsMutuallyExclusive("namespace", "all-namespaces")
+}
+
+// openCluster finds the cluster. What the configuration of a repository says of the operator helps to tell forks apart.
+func (a *app) openCluster(f *clusterFlags, o *opened) (*cluster.Cluster, error) {
+	options := cluster.Options{Kubeconfig: f.kubeconfig, Context: f.context, Namespace: f.namespace, AllNamespaces: f.all}
+	if o != nil && o.config.Written("operator") {
+		options.Operator, options.Version = o.config.Operator.Name, o.config.Operator.Version
+	}
+	return cluster.Open(options)
+}
+
+// findLive gives the running Redis that a name means: of the repository, where there is one that has it, else of the cluster.
+func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*cluster.Cluster, *cluster.Redis, error) {
+	var o *opened
+	if f.namespace == "" && !f.all {
+		var err error
+		if o, err = a.open(false); err != nil && !errors.Is(err, errNoRepository) {
+			return nil, nil, err
+		}
+	}
+	c, err := a.openCluster(f, o)
+	if o != nil {
+		defer o.fs.Close()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if o != nil {
+		if in, err := a.findInstance(ctx, o, name, ""); err == nil {
+			r, err := c.Live(ctx, in)
+			return c, r, err
+		}
+	}
+	r, err := c.Find(ctx, name)
+	if err == nil {
+		a.tell("%s, of operator %s", r, r.Operator)
+	}
+	return c, r, err
+}
+
+// printProblems prints what checks found.
+func (a *app) printProblems(problems []*cluster.Problem) {
+	for _, p := range problems {
+		color := yellow
+		if p.Severity == diag.Error {
+			color = red
+		}
+		fmt.Fprintf(a.err, "%s %s\n", a.paint(color, p.Severity.String()+":"), p.Message)
+		if p.Help != "" && a.verbose {
+			fmt.Fprintf(a.err, "  help: %s\n", p.Help)
+		}
+	}
+}
+
+// progress prints the steps of something that takes a while.
+func (a *app) step(text string) {
+	if !a.quiet {
+		fmt.Fprintln(a.err, text)
+	}
+}
+
+// lines joins a help, the common part and examples.
+func clusterLong(help, examples string) string {
+	return help + "\n\n" + clusterHelp + "\n\nExamples:\n" + strings.TrimPrefix(examples, "\n")
+}

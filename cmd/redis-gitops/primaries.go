@@ -1,0 +1,166 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/rdb"
+)
+
+const primariesHelp = `List the primaries of all Redises in a namespace or, with -A, in the cluster: of every operator, and of StatefulSets without
+one. A pod is a primary when it says so; a Redis without one, or with several, is marked.
+
+REPLICAS are the connected ones, LAG is how far the last of them is behind, SENTINELS how many name this pod of all that run.
+
+Exit code: 0; 1 when a Redis has no primary or several; 2 when the cluster could not be asked.`
+
+const primariesExamples = `
+  redis-gitops primaries
+  redis-gitops primaries -A
+  redis-gitops primaries -A --output json`
+
+func (a *app) primariesCommand() *cobra.Command {
+	var f clusterFlags
+	var output string
+	c := &cobra.Command{
+		Use:     "primaries",
+		Aliases: []string{"redis:primaries"},
+		Short:   "List the primaries of all Redises in the cluster",
+		Long:    primariesHelp + "\n\nExamples:\n" + primariesExamples[1:],
+		Args:    fromUse,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.primaries(c.Context(), &f, output) },
+	}
+	f.addAll(c)
+	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	complete(c, "output", []string{"text", "json"})
+	return c
+}
+
+// primary is one line. The names of the fields are those of the JSON.
+type primary struct {
+	Namespace string     `json:"namespace"`
+	Name      string     `json:"name"`
+	Kind      string     `json:"kind"`
+	Operator  string     `json:"operator"`
+	Pod       string     `json:"pod"`  // "" for a Redis without a primary
+	Role      string     `json:"role"` // as the pod says
+	Version   string     `json:"version"`
+	Replicas  int        `json:"replicas"`
+	Lag       *int64     `json:"lag"`       // bytes; null where no replica tells
+	Memory    int64      `json:"memory"`    // bytes
+	MaxMemory int64      `json:"maxMemory"` // bytes; 0 without a limit
+	Sentinels *sentinels `json:"sentinels"` // null for a Redis without any
+	Problem   string     `json:"problem,omitempty"`
+}
+
+type sentinels struct {
+	Agree int `json:"agree"`
+	All   int `json:"all"`
+}
+
+func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) error {
+	if output != "text" && output != "json" {
+		return fmt.Errorf("--output: unknown value %q; %s", output, diag.OneOf([]string{"text", "json"}))
+	}
+	c, err := a.openCluster(f, nil)
+	if err != nil {
+		return err
+	}
+	states, err := c.States(ctx)
+	if err != nil {
+		return err
+	}
+	all := []primary{}
+	for _, s := range states {
+		all = append(all, primariesOf(s)...)
+	}
+	if output == "json" {
+		out, err := json.MarshalIndent(all, "", "  ")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.out, string(out))
+	} else if err := a.printPrimaries(c, all); err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.Problem != "" {
+			return errCode(exitFindings)
+		}
+	}
+	return nil
+}
+
+func primariesOf(s *cluster.State) []primary {
+	base := primary{Namespace: s.Namespace, Name: s.Name, Kind: s.Kind, Operator: s.Operator}
+	masters := s.Masters()
+	if err := s.NotOneMaster(); err != nil {
+		base.Problem = err.Error()
+	}
+	if len(masters) == 0 {
+		return []primary{base}
+	}
+	var list []primary
+	for _, m := range masters {
+		p := base
+		p.Pod, p.Role, p.Version = m.Pod.Name, m.Role, m.Name()+" "+m.Version()
+		p.Memory, p.MaxMemory, p.Replicas = m.Used(), m.Max(), m.Connected()
+		for _, server := range s.Servers {
+			if n, known := s.Lag(server); known && server.Follows(m) {
+				most := n
+				if p.Lag != nil {
+					most = max(most, *p.Lag)
+				}
+				p.Lag = &most
+			}
+		}
+		if s.Sentinel != nil {
+			agree, all := s.Agreement(m)
+			p.Sentinels = &sentinels{agree, all}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
+	if len(all) == 0 {
+		a.say("no Redis in %s", cmp.Or(c.Namespace(), "the cluster"))
+		return nil
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAMESPACE\tNAME\tOPERATOR\tPOD\tROLE\tREPLICAS\tLAG\tMEMORY\tVERSION\tSENTINELS")
+	for _, p := range all {
+		lag, memory, agree := "-", "-", "-"
+		if p.Lag != nil {
+			lag = fmt.Sprintf("%d B", *p.Lag)
+		}
+		if p.Pod != "" {
+			memory = rdb.FormatBytes(uint64(p.Memory))
+			if p.MaxMemory > 0 {
+				memory += " of " + rdb.FormatBytes(uint64(p.MaxMemory))
+			}
+		}
+		if p.Sentinels != nil {
+			agree = fmt.Sprintf("%d of %d", p.Sentinels.Agree, p.Sentinels.All)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", p.Namespace, p.Name, p.Operator, cmp.Or(p.Pod, "none"), cmp.Or(p.Role, "-"), p.Replicas, lag, memory, cmp.Or(p.Version, "-"), agree)
+	}
+	err := w.Flush()
+	said := map[string]bool{}
+	for _, p := range all {
+		if p.Problem != "" && !said[p.Problem] {
+			said[p.Problem] = true
+			fmt.Fprintf(a.err, "%s %s\n", a.paint(red, "error:"), p.Problem)
+		}
+	}
+	return errors.Join(err)
+}
