@@ -623,13 +623,9 @@ func (im *importer) tidy(ctx context.Context, failed bool) error {
 	if len(names) == 0 && !search {
 		return nil
 	}
-	nodes := []string{""}
-	if im.server.cluster {
-		m, err := im.slots(ctx)
-		if err != nil {
-			return err
-		}
-		nodes = m.routes
+	nodes, err := im.nodes(ctx)
+	if err != nil {
+		return err
 	}
 	for _, node := range nodes {
 		conn, err := im.tryConnect(ctx, node)

@@ -287,13 +287,9 @@ func (im *importer) flush(ctx context.Context) error {
 	if err := im.opts.Confirm(fmt.Sprintf("all keys of database %s of %s will be deleted", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(dbs)), ", "), "[]"), im.target)); err != nil {
 		return err
 	}
-	nodes := []string{""}
-	if im.server.cluster {
-		m, err := im.slots(ctx)
-		if err != nil {
-			return err
-		}
-		nodes = m.routes
+	nodes, err := im.nodes(ctx)
+	if err != nil {
+		return err
 	}
 	for _, node := range nodes {
 		conn, err := im.connect(ctx, node)

@@ -57,13 +57,9 @@ func (im *importer) identify(ctx context.Context) error {
 	s.mu.Lock()
 	s.known, s.runIDs = false, nil
 	s.mu.Unlock()
-	nodes := []string{""}
-	if s.cluster {
-		m, err := im.slots(ctx)
-		if err != nil {
-			return err
-		}
-		nodes = m.routes
+	nodes, err := im.nodes(ctx)
+	if err != nil {
+		return err
 	}
 	for _, node := range nodes {
 		conn, err := im.connect(ctx, node)

@@ -12,11 +12,7 @@ import (
 // Comments of text that stand above the old entry already are not written twice.
 func ReplaceEntry(src []byte, path []string, text Entry) ([]byte, Edit, error) {
 	parentPath, name := path[:len(path)-1], path[len(path)-1]
-	f, err := parse(src)
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	parent, err := f.find(parentPath)
+	f, parent, err := parseAt(src, parentPath)
 	if err != nil {
 		return nil, Edit{}, err
 	}
@@ -34,11 +30,7 @@ func ReplaceEntry(src []byte, path []string, text Entry) ([]byte, Edit, error) {
 
 // ReplaceItem puts the one item of text in the place of the list item with the given index, as ReplaceEntry does.
 func ReplaceItem(src []byte, path []string, index int, text Entry) ([]byte, Edit, error) {
-	f, err := parse(src)
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	list, err := f.find(path)
+	f, list, err := parseAt(src, path)
 	if err != nil {
 		return nil, Edit{}, err
 	}
@@ -51,11 +43,7 @@ func ReplaceItem(src []byte, path []string, index int, text Entry) ([]byte, Edit
 
 // InsertItems adds list items before the item with the given index, and before the comments that belong to that item.
 func InsertItems(src []byte, path []string, index int, text Entry) ([]byte, Edit, error) {
-	f, err := parse(src)
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	list, err := f.find(path)
+	f, list, err := parseAt(src, path)
 	if err != nil {
 		return nil, Edit{}, err
 	}
@@ -127,4 +115,14 @@ func (f *file) first(start, end int, margin string, text Entry, want *yaml.Node,
 		}
 	}
 	return nil, Edit{}, f.unproven(path, node)
+}
+
+// parseAt parses a file and finds the node at a path; nil where there is none.
+func parseAt(src []byte, path []string) (*file, *yaml.Node, error) {
+	f, err := parse(src)
+	if err != nil {
+		return nil, nil, err
+	}
+	node, err := f.find(path)
+	return f, node, err
 }

@@ -80,11 +80,7 @@ func PrependEntry(src []byte, text Entry) ([]byte, Edit, error) {
 
 // PrependItems adds list items before the first item of a block list that has some.
 func PrependItems(src []byte, path []string, text Entry) ([]byte, Edit, error) {
-	f, err := parse(src)
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	node, err := f.find(path)
+	f, node, err := parseAt(src, path)
 	if err != nil {
 		return nil, Edit{}, err
 	}
@@ -104,11 +100,7 @@ func PrependItems(src []byte, path []string, text Entry) ([]byte, Edit, error) {
 
 // SetScalar replaces the scalar at path by text, which is written as it stands. Comments on the line stay.
 func SetScalar(src []byte, path []string, text string) ([]byte, Edit, error) {
-	f, err := parse(src)
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	node, err := f.find(path)
+	f, node, err := parseAt(src, path)
 	if err != nil {
 		return nil, Edit{}, err
 	}
@@ -138,11 +130,7 @@ func SetScalar(src []byte, path []string, text string) ([]byte, Edit, error) {
 // RemoveEntry removes the lines of the mapping entry at path. The last entry of a mapping leaves {}. Comments above the entry
 // stay: they may belong to the entry before.
 func RemoveEntry(src []byte, path []string) ([]byte, Edit, error) {
-	f, err := parse(src)
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	parent, err := f.find(path[:len(path)-1])
+	f, parent, err := parseAt(src, path[:len(path)-1])
 	if err != nil {
 		return nil, Edit{}, err
 	}
@@ -160,11 +148,7 @@ func RemoveEntry(src []byte, path []string) ([]byte, Edit, error) {
 // RemoveItem removes the lines of the list item with the given index from the list at path, as RemoveEntry does.
 // The last item of a list leaves [].
 func RemoveItem(src []byte, path []string, index int) ([]byte, Edit, error) {
-	f, err := parse(src)
-	if err != nil {
-		return nil, Edit{}, err
-	}
-	parent, err := f.find(path)
+	f, parent, err := parseAt(src, path)
 	if err != nil {
 		return nil, Edit{}, err
 	}
