@@ -176,7 +176,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 // minMemory is the heap in bytes from which on garbage is collected; memoryOfApplication is what lint keeps of one application,
 // with room (measured on 1,000 of them).
 const (
-	minMemory           = 108 << 20
+	minMemory           = 98 << 20
 	memoryOfApplication = 70 << 10
 )
 

@@ -20,7 +20,7 @@ deny contains {
 	"path": path,
 	"fix": {"path": path, "op": "set", "value": concat("", [trim_suffix(value, "m"), "Mi"])},
 } if {
-	some [path, value] in memory
+	some [path, value] in odd
 	quantity.milli(value)
 }
 
@@ -32,6 +32,7 @@ deny contains {
 	some [at, resources] in given
 	some what, limit in resources.limits
 	request := resources.requests[what]
+	request != limit
 	amount(what, request) > amount(what, limit)
 }
 
@@ -39,9 +40,7 @@ deny contains {
 	"message": sprintf("\"%s\" is no quantity of memory; write it like 256Mi or 1Gi", [value]),
 	"path": path,
 } if {
-	some [path, value] in memory
-	is_string(value)
-	value != ""
+	some [path, value] in odd
 	not quantity.bytes(value)
 	not regex.match(`^[0-9.]+[eE][0-9]+$`, value)
 }
@@ -55,10 +54,13 @@ given := [[at, resources] |
 	is_object(resources)
 ]
 
-memory := [[array.concat(at, [list, "memory"]), value] |
+# odd texts of memory are not plain numbers with a plain unit.
+odd := [[array.concat(at, [list, "memory"]), value] |
 	some [at, resources] in given
 	some list in ["requests", "limits"]
 	value := resources[list].memory
+	is_string(value)
+	not regex.match(`^([0-9]+([kMGTPE]|[KMGTPE]i)?)?$`, value)
 ]
 
 amount("cpu", q) := quantity.cores(q)
