@@ -251,6 +251,9 @@ func (a *app) importSource(ctx context.Context, from string, f *importFlags, sho
 		s, err := a.liveSource(ctx, from, f)
 		return s, nothing, err
 	}
+	if err := source.Check(from); err != nil {
+		return importer.Source{}, nothing, err
+	}
 	in, err := a.openDump(from)
 	if err != nil {
 		return importer.Source{}, nothing, err

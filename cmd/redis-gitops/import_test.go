@@ -384,3 +384,30 @@ func TestImportReplicationKilled(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// At a terminal a bar shows how far it is, and emptying the target is confirmed by typing its name.
+func TestImportAtTerminal(t *testing.T) {
+	file, want := mixFile(t)
+	s := redistest.Start(t)
+	s.Do("SET", "old", "value")
+	run := func(answers string, args ...string) (string, int) {
+		var out bytes.Buffer
+		a := newApp()
+		a.in, a.out, a.err, a.terminal = strings.NewReader(answers), &out, &out, true
+		code := a.run(t.Context(), append([]string{"import", file, s.URL(), "--flush", "--checkpoint", "none"}, args...))
+		return out.String(), code
+	}
+	for _, answer := range []string{"", "yes\n", "redis://\n"} {
+		out, code := run(answer)
+		if code != exitError || !strings.Contains(out, "Type "+s.URL()+" to go on") || s.Do("GET", "old") != "value" {
+			t.Errorf("answer %q: exit code %d: %s", answer, code, out)
+		}
+	}
+	out, code := run(s.URL()+"\n", "--rate", "20MB")
+	if code != exitOK || s.Do("DEBUG", "DIGEST") != want {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if !strings.Contains(out, "\r\x1b[K") || !strings.Contains(out, "[####") || !strings.Contains(out, " keys, ") {
+		t.Errorf("no bar: %q", out)
+	}
+}

@@ -77,6 +77,22 @@ func IsURL(word string) bool {
 	return strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "https://")
 }
 
+// Check refuses URLs of object stores, whose credentials are not the business of this tool: a presigned URL needs none.
+func Check(word string) error {
+	scheme, place, found := strings.Cut(word, "://")
+	if !found {
+		return nil
+	}
+	presign := map[string]string{
+		"s3": "aws s3 presign s3://" + place, "gs": "gcloud storage sign-url gs://" + place,
+		"az": "az storage blob generate-sas --full-uri", "azure": "az storage blob generate-sas --full-uri",
+	}
+	if command := presign[scheme]; command != "" {
+		return fmt.Errorf("%s:// is not read with credentials; give the https:// URL of `%s`", scheme, command)
+	}
+	return fmt.Errorf("%s:// is no kind of URL that is read here; give https://, or redis:// for a running server", scheme)
+}
+
 // NameOf gives a URL without user, password and query, in which the signature of a presigned URL is.
 func NameOf(text string) string {
 	u, err := url.Parse(text)
