@@ -2,7 +2,7 @@
 # make test   installs what the tests need and passes them all
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: web build-web test-web test-wasm bench-wasm bench-lint build demo test integration check vet staticcheck bench tools clients
+.PHONY: e2e e2e-up web build-web test-web test-wasm bench-wasm bench-lint build demo test integration check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -52,6 +52,7 @@ vet:
 
 staticcheck:
 	go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...
+	cd test/e2e && CGO_ENABLED=0 GOFLAGS=-trimpath go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) . ./harness/... ./operator ./podrunner
 	for module in internal/*/go.mod; do (cd $$(dirname $$module) && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...) || exit 1; done
 
 check: vet staticcheck
@@ -69,7 +70,20 @@ test: tools vet
 	cd internal/sarifcheck && go vet ./... && go test ./...
 	cd internal/clientcheck && go vet ./... && go test ./...
 	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-wasm test-web quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
+	@if sh scripts/install-tools.sh etcd-server iproute2 && sh test/e2e/check.sh; then $(MAKE) e2e; else echo "a Kubernetes of one's own cannot run here: make e2e is left out"; fi
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
+
+# The commands that ask a cluster, on a real Kubernetes API with real Redis processes: test/e2e/README.md. Kubernetes is built
+# once, in 3 to 6 minutes. Without cgo and with -trimpath, so that the tests share what the programs are built of.
+e2e:
+	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
+	@sh test/e2e/check.sh
+	cd test/e2e && CGO_ENABLED=0 go vet -trimpath . ./harness/... ./operator ./podrunner && CGO_ENABLED=0 go test -trimpath -vet=off -count=1 -timeout 20m -parallel 4 .
+
+# A cluster to try things in, until Ctrl-C.
+e2e-up:
+	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
+	cd test/e2e && CGO_ENABLED=0 go run -trimpath ./harness/up
 
 # The hooks with the real pre-commit, and the scripts of action.yml and of the GitLab component, on a clone of the last commit.
 integration:

@@ -5,6 +5,8 @@ missing=""
 for tool in "$@"; do
 	case $tool in
 	nodejs) command=node ;;
+	etcd-server) command=etcd ;;
+	iproute2) command=ip ;;
 	*) command=$tool ;;
 	esac
 	command -v "$command" >/dev/null 2>&1 || missing="$missing $tool"
