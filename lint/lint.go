@@ -177,17 +177,19 @@ func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*polic
 	return e, nil
 }
 
-// settings is data.settings.
-func (l *linter) settings() map[string]any {
+func (l *linter) settings() map[string]any { return Settings(l.config, l.rules.strict) }
+
+// Settings is what rules see as data.settings.
+func Settings(config *cue.Config, strict bool) map[string]any {
 	options := map[string]any{}
-	for name, rule := range l.config.Rules {
+	for name, rule := range config.Rules {
 		if len(rule.Options) > 0 {
 			options[name] = rule.Options
 		}
 	}
 	return map[string]any{
-		"strict":   l.rules.strict,
-		"operator": map[string]any{"name": l.config.Operator.Name, "version": l.config.Operator.Version, "namespace": l.config.Operator.Namespace},
+		"strict":   strict,
+		"operator": map[string]any{"name": config.Operator.Name, "version": config.Operator.Version, "namespace": config.Operator.Namespace},
 		"options":  options,
 	}
 }

@@ -133,7 +133,7 @@ func (a *app) rootCommand() *cobra.Command {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
 	complete(root, "color", colorModes)
-	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.lintCommand(), a.rulesCommand(), a.evaluateCommand(),
+	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.lintCommand(), a.rulesCommand(), a.policyCommand(), a.evaluateCommand(),
 		a.urlCommand(), a.sentinelURLCommand(),
 		a.cliCommand(), a.sentinelCLICommand(), a.failoverCommand(), a.primariesCommand(), a.portForwardCommand(), a.doctorCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.webCommand(), a.versionCommand())
 	if a.plugin {

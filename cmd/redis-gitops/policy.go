@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+const policyHelp = `Use the rules of lint elsewhere.
+
+Examples:
+  redis-gitops policy export --format conftest policies
+  redis-gitops rules    # what rules there are`
+
+const exportHelp = `Write the rules about single resources for another engine: the same Rego, with the severities, of this repository's
+configuration where there is one. Rules about the repository as a whole need what only lint knows and are left out.
+
+Examples:
+  redis-gitops policy export --format conftest DIR      # conftest test --policy DIR/policy --data DIR/data manifests
+  redis-gitops policy export --format gatekeeper DIR    # kubectl apply -f DIR/templates, and then -f DIR/constraints
+  redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource`
+
+func (a *app) policyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "policy", Short: "Use the rules of lint elsewhere", Long: policyHelp, Args: subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	var opts policy.ExportOptions
+	export := &cobra.Command{
+		Use: "export DIR", Short: "Write the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: fromUse,
+		RunE: func(_ *cobra.Command, args []string) error { return a.exportPolicies(args[0], opts) },
+	}
+	f := export.Flags()
+	f.StringVar(&opts.Format, "format", "conftest", strings.Join(policy.ExportFormats(), ", "))
+	f.BoolVar(&opts.Strict, "strict", false, "with the rules and severities of strict mode")
+	complete(export, "format", policy.ExportFormats())
+	c.AddCommand(export)
+	return c
+}
+
+func (a *app) exportPolicies(dir string, opts policy.ExportOptions) error {
+	config, err := cue.LoadConfig(cue.ConfigFile, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := findRoot(a.dir); err == nil {
+		o, err := a.open(false)
+		if err != nil {
+			return err
+		}
+		defer o.fs.Close()
+		config = o.config
+	}
+	opts.Strict = opts.Strict || config.Strict
+	opts.Settings = lint.Settings(config, opts.Strict)
+	rules, err := policy.Rules()
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if set := policy.Level(config.Rules[r.Name].Severity); set != "" {
+			r.Severity, r.Strict = set, set
+		}
+	}
+	opts.Rules = rules
+	files, err := policy.Export(opts)
+	if err != nil {
+		return err
+	}
+	if err := writeFolder(a.at(dir), files); err != nil {
+		return err
+	}
+	a.tell("%s in %s", plural(len(files), "file"), dir)
+	return nil
+}
+
+// writeFolder makes a folder with files, whole or not at all. What is there has to be empty.
+func writeFolder(dir string, files []policy.Module) (err error) {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s is not empty; give a new folder", dir)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fileCause(dir, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fileCause(dir, err)
+	}
+	made, err := os.MkdirTemp(filepath.Dir(dir), ".redis-gitops-*")
+	if err != nil {
+		return fileCause(dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fileCause(dir, err), os.RemoveAll(made))
+		}
+	}()
+	for _, f := range files {
+		name := filepath.Join(made, filepath.FromSlash(f.File))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, []byte(f.Source), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(made, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(made, dir)
+}

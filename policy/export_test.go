@@ -1,0 +1,269 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/tools/txtar"
+)
+
+// exampleResources are the manifests of the examples of all rules.
+func exampleResources(t *testing.T, rules []*Rule) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for _, r := range rules {
+		r.Examples()
+		archives := []string{r.Bad, r.Good}
+		for _, a := range r.Cases() {
+			archives = append(archives, a)
+		}
+		for _, archive := range archives {
+			for _, f := range txtar.Parse([]byte(archive)).Files {
+				if !strings.HasSuffix(f.Name, ".yaml") || bytes.Contains(f.Data, []byte("{{")) {
+					continue
+				}
+				decoder := yaml.NewDecoder(bytes.NewReader(f.Data))
+				for {
+					var object map[string]any
+					err := decoder.Decode(&object)
+					if errors.Is(err, io.EOF) {
+						break
+					}
+					if err != nil {
+						break // some examples are no YAML
+					}
+					if object["kind"] != nil && object["apiVersion"] != nil {
+						out = append(out, object)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// asked evaluates a query on modules and data, and gives what it is.
+func asked(t *testing.T, compiler *ast.Compiler, data map[string]any, query string, input any) any {
+	t.Helper()
+	body, err := compiler.QueryCompiler().Compile(ast.MustParseBody("x = " + query))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := inmem.NewFromObject(data)
+	txn, err := store.NewTransaction(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Abort(t.Context(), txn)
+	value, err := ast.InterfaceToValue(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out any
+	err = topdown.NewQuery(body).WithCompiler(compiler).WithStore(store).WithTransaction(txn).WithInput(ast.NewTerm(value)).Iter(t.Context(), func(r topdown.QueryResult) error {
+		out, err = ast.JSON(r["x"].Value)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func compiled(t *testing.T, files []Module) *ast.Compiler {
+	t.Helper()
+	modules := map[string]*ast.Module{}
+	for _, f := range files {
+		m, err := ast.ParseModuleWithOpts(f.File, f.Source, ast.ParserOptions{RegoVersion: ast.RegoV1})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, f.Source)
+		}
+		modules[f.File] = m
+	}
+	c := ast.NewCompiler().WithDefaultRegoVersion(ast.RegoV1)
+	if c.Compile(modules); c.Failed() {
+		t.Fatal(c.Errors)
+	}
+	return c
+}
+
+// Every form of the rules says of every example what lint says.
+func TestExport(t *testing.T) {
+	rules, err := Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resources := exampleResources(t, rules)
+	settings := map[string]any{"operator": map[string]any{"name": "spotahome", "version": "1.2.4", "namespace": "operator"}, "options": map[string]any{}}
+	for _, strict := range []bool{false, true} {
+		settings["strict"] = strict
+		var on []*Rule
+		for _, r := range rules {
+			if level := map[bool]Level{false: r.Severity, true: r.Strict}[strict]; r.Scope == ScopeResource && level != Off {
+				on = append(on, r)
+			}
+		}
+		engine, err := New(Options{Rules: on, Settings: settings})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exported := func(format string) []Module {
+			files, err := Export(ExportOptions{Format: format, Rules: rules, Strict: strict, Settings: settings})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return files
+		}
+		regoAndData := func(files []Module, dataFile string) (*ast.Compiler, map[string]any) {
+			var rego []Module
+			var data map[string]any
+			for _, f := range files {
+				switch {
+				case strings.HasSuffix(f.File, ".rego"):
+					rego = append(rego, f)
+				case f.File == dataFile:
+					if err := json.Unmarshal([]byte(f.Source), &data); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			return compiled(t, rego), data
+		}
+		conftest, conftestData := regoAndData(exported("conftest"), "data/settings.json")
+		opa, opaData := regoAndData(exported("opa"), "data.json")
+		gatekeeper := templates(t, exported("gatekeeper"))
+		if len(gatekeeper) != len(on) {
+			t.Errorf("%d templates for %d rules", len(gatekeeper), len(on))
+		}
+		found := 0
+		for i, object := range resources {
+			value, err := NewValue(object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			violations, err := engine.Resource(t.Context(), value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want, bare []string
+			for _, v := range violations {
+				if strict || !v.Strict {
+					want = append(want, fmt.Sprintf("%s [%s]", v.Message, v.Rule))
+					bare = append(bare, v.Rule+" "+v.Message)
+				}
+			}
+			found += len(want)
+			var fromConftest []string
+			for _, set := range []string{"deny", "warn"} {
+				for _, v := range asked(t, conftest, conftestData, "data.main."+set, object).([]any) {
+					fromConftest = append(fromConftest, v.(map[string]any)["msg"].(string))
+				}
+			}
+			compare(t, "conftest", object, fromConftest, want)
+			var fromOPA []string
+			for _, v := range asked(t, opa, opaData, "data.redisgitops.main.resource", object).([]any) {
+				pair := v.([]any)
+				fromOPA = append(fromOPA, pair[0].(string)+" "+pair[1].(map[string]any)["message"].(string))
+			}
+			compare(t, "opa", object, fromOPA, bare)
+			var fromGatekeeper []string
+			for _, template := range gatekeeper {
+				said := slices.ContainsFunc(bare, func(line string) bool { return strings.HasPrefix(line, template.rule+" ") })
+				if !said && i%20 > 0 { // most say nothing of most
+					continue
+				}
+				for _, v := range asked(t, template.compiler, map[string]any{}, "data."+template.name+".violation", map[string]any{"review": map[string]any{"object": object}}).([]any) {
+					fromGatekeeper = append(fromGatekeeper, template.rule+" "+v.(map[string]any)["msg"].(string))
+				}
+			}
+			compare(t, "gatekeeper", object, fromGatekeeper, bare)
+		}
+		if found < 100 {
+			t.Errorf("only %d violations in %d resources", found, len(resources))
+		}
+	}
+}
+
+func compare(t *testing.T, form string, object map[string]any, got, want []string) {
+	t.Helper()
+	set := func(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) } // two places of one message are one there
+	if got, want := set(got), set(want); !slices.Equal(got, want) {
+		t.Errorf("%s: %v: got\n%s\nwant\n%s", form, object["metadata"], strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+type template struct {
+	name, rule string
+	compiler   *ast.Compiler
+}
+
+// templates reads ConstraintTemplates as Gatekeeper does: libraries below data.lib, and no other data.
+func templates(t *testing.T, files []Module) []template {
+	t.Helper()
+	var out []template
+	for _, f := range files {
+		if !strings.HasPrefix(f.File, "templates/") {
+			continue
+		}
+		var object struct {
+			Metadata struct{ Name string }
+			Spec     struct {
+				CRD struct {
+					Spec struct{ Names struct{ Kind string } }
+				}
+				Targets []struct {
+					Target string
+					Code   []struct {
+						Engine string
+						Source struct {
+							Version, Rego string
+							Libs          []string
+						}
+					}
+				}
+			}
+		}
+		if err := yaml.Unmarshal([]byte(f.Source), &object); err != nil {
+			t.Fatal(err)
+		}
+		if object.Metadata.Name != strings.ToLower(object.Spec.CRD.Spec.Names.Kind) {
+			t.Errorf("%s: the name is not the kind in lower case", f.File)
+		}
+		source := object.Spec.Targets[0].Code[0].Source
+		modules := []Module{{"template.rego", source.Rego}}
+		for i, lib := range source.Libs {
+			modules = append(modules, Module{fmt.Sprintf("lib%d.rego", i), lib})
+			if !strings.Contains(lib, "package lib.redisgitops") {
+				t.Errorf("%s: a library is not below lib", f.File)
+			}
+		}
+		c := compiled(t, modules)
+		for _, m := range c.Modules {
+			ast.WalkRefs(m, func(ref ast.Ref) bool {
+				if ref.HasPrefix(ast.MustParseRef("data")) && len(ref) > 1 && !ref.HasPrefix(ast.MustParseRef("data.lib")) && !ref.HasPrefix(m.Package.Path) {
+					t.Errorf("%s: reads %v, which Gatekeeper refuses", f.File, ref)
+				}
+				return false
+			})
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(f.File, "templates/"), ".yaml")
+		out = append(out, template{object.Metadata.Name, strings.Replace(name, "-", "/", 1), c})
+	}
+	return out
+}
+
+func TestExportUnknown(t *testing.T) {
+	if _, err := Export(ExportOptions{Format: "gatekeper"}); err == nil || err.Error() != `unknown format "gatekeper"; one of "conftest", "gatekeeper", "opa"; did you mean "gatekeeper"?` {
+		t.Errorf("error %v", err)
+	}
+}
