@@ -1,6 +1,11 @@
 # Names that were probably meant.
 package redisgitops.lib.words
 
+# phrase joins words as a sentence does.
+phrase(items) := concat(" and ", items) if {
+	count(items) < 3
+} else := concat(" and ", [concat(", ", array.slice(items, 0, count(items) - 1)), items[count(items) - 1]])
+
 # near gives the names that are at most about two slips away from a name, sorted.
 near(name, among) := [other |
 	some other in sort(among)

@@ -21,9 +21,10 @@ package redisgitops.sec["network-policy"]
 
 import data.redisgitops.lib.network
 import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.words
 
 deny contains {
-	"message": sprintf("this policy keeps %s from the %s of \"%s\" at port %d; add it below ingress", [concat(" and ", blocked), part, r.name, port]),
+	"message": sprintf("this policy keeps %s from the %s of \"%s\" at port %d; add it below ingress", [words.phrase(blocked), part, r.name, port]),
 	"severity": "error",
 	"resource": own[0].id,
 	"path": ["spec", "ingress"],
@@ -36,7 +37,7 @@ deny contains {
 	own := network.selecting(r, part)
 	count(own) > 0
 	blocked := array.concat(
-		[words | some from, words in {"redis": "its Redises", "sentinel": "its sentinels"}; from in present(r.object); not admitted(own, redisfailover.pod_labels(r.object, from), port)],
+		[who | some from, who in {"redis": "its Redises", "sentinel": "its sentinels"}; from in present(r.object); not admitted(own, redisfailover.pod_labels(r.object, from), port)],
 		["the operator" | not operator_admitted(own, port)],
 	)
 	count(blocked) > 0

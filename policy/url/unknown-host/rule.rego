@@ -64,12 +64,21 @@ elsewhere := {key: value | some key, value in each_elsewhere}
 each_elsewhere[namespace] if {
 	some r in data.repo.resources
 	r.kind == "Application"
-	some key in ["chart", "repoURL"]
 	some s in array.concat([object.get(r.object, ["spec", "source"], {})], object.get(r.object, ["spec", "sources"], []))
-	object.get(s, "chart", "") != ""
-	s[key]
+	brings(s)
 	namespace := object.get(r.object, ["spec", "destination", "namespace"], "")
 }
+
+# brings says whether a source of an Application is not of this repository: a chart, or a folder that is not here.
+brings(source) if object.get(source, "chart", "") != ""
+
+brings(source) if {
+	folder := trim(trim_prefix(object.get(source, "path", ""), "./"), "/")
+	not folder in {"", "."}
+	not folder in folders
+}
+
+folders := {r.unit | some r in data.repo.resources} | {a.dir | some a in data.repo.applications}
 
 each_elsewhere[namespace] if {
 	some r in data.repo.resources

@@ -12,7 +12,7 @@
 package redisgitops.val["resource-nested"]
 
 deny contains {
-	"message": sprintf("%s stands inside resources.%s, and the template reads it at resources.%s; move it out", [name, outer, name]),
+	"message": sprintf("%s stands inside resources.%s %s", [name, outer, reason(name, read)]),
 	"file": file.file,
 	"document": file.document,
 	"path": ["resources", outer, name],
@@ -26,8 +26,13 @@ deny contains {
 	some name, value in resource
 	is_object(value)
 	not ["resources", outer, name] in a.read
-	nested(name, value, resource, {p[1] | some p in a.read; p[0] == "resources"; count(p) > 1})
+	read := {p[1] | some p in a.read; p[0] == "resources"; count(p) > 1}
+	nested(name, value, resource, read)
 }
+
+reason(name, read) := sprintf("and the template reads it at resources.%s; move it out", [name]) if {
+	name in read
+} else := sprintf("and looks like a resource of its own; move it to resources.%s", [name])
 
 nested(name, _, _, read) if name in read
 
