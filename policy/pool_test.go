@@ -46,7 +46,7 @@ func TestPool(t *testing.T) {
 		}
 		return v.v.(ast.Object).Get(ast.StringTerm("same"))
 	}
-	if part() != part() {
+	if first, second := part(), part(); first != second {
 		t.Error("equal parts of two values are not shared")
 	}
 	if _, err := pool.Value(map[string]any{"not": map[string]any{"json": make(chan int)}}); err == nil {
