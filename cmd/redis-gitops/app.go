@@ -113,7 +113,7 @@ func (w *checkedWriter) Write(p []byte) (int, error) {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "redis-gitops",
-		Short:         "Scaffold Redis in a GitOps repository",
+		Short:         "Scaffold, lint and connect to Redis in a GitOps repository",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          subcommand,

@@ -1,4 +1,4 @@
-// Command redis-gitops scaffolds Redis in a GitOps repository.
+// Command redis-gitops scaffolds and lints Redis in a GitOps repository, connects to it and fills it.
 package main
 
 import (
