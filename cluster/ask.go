@@ -105,10 +105,17 @@ func (c *Cluster) MasterTarget(ctx context.Context, r *Redis) (*redis.Target, er
 		return nil, err
 	}
 	t := c.Target(r, m, l)
+	t.Moves = true
 	t.Addrs = []string{net.JoinHostPort(r.Name+"."+r.Namespace, strconv.Itoa(m.Port))}
 	var found atomic.Pointer[Pod] // a moment ago: the first connection takes it
 	found.Store(m)
-	t.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	t.Dial = func(ctx context.Context, _, addr string) (net.Conn, error) {
+		// A node of a Redis Cluster, by the address that the others know.
+		for _, pod := range r.Pods {
+			if pod.at(addr, pod.Port) {
+				return c.Dial(ctx, pod, pod.Port)
+			}
+		}
 		m := found.Swap(nil)
 		if m == nil {
 			again := *r
@@ -122,6 +129,18 @@ func (c *Cluster) MasterTarget(ctx context.Context, r *Redis) (*redis.Target, er
 		return c.Dial(ctx, m, m.Port)
 	}
 	return t, nil
+}
+
+// ReplicaTarget gives a replica that is in sync, which spares the master, or the master where there is none.
+func (c *Cluster) ReplicaTarget(ctx context.Context, r *Redis) (*redis.Target, error) {
+	l, err := c.Login(ctx, r.Namespace, r.Auth)
+	if err != nil {
+		return nil, err
+	}
+	if pod, err := oneReplica(r, c.askServers(ctx, r, l)); err == nil {
+		return c.Target(r, pod, l), nil
+	}
+	return c.MasterTarget(ctx, r)
 }
 
 // Master gives the pod of the master: the one that says so when it is asked. None, and more than one, are errors that say

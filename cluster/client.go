@@ -181,7 +181,16 @@ func fallBack(err error) bool {
 func upgraded(err error) error {
 	var failed *httpstream.UpgradeFailureError
 	if errors.As(err, &failed) {
-		return failed.Cause
+		err = failed.Cause
+	}
+	// Over SPDY the answer's code is lost, and its text is what is left (k8s.io/streaming pkg/httpstream/spdy).
+	if text, ok := strings.CutPrefix(err.Error(), "unable to upgrade connection: "); ok {
+		switch pods := (schema.GroupResource{Resource: "pods"}); {
+		case forbiddenUser.MatchString(text):
+			return apierrors.NewForbidden(pods, "", errors.New(text))
+		case strings.HasPrefix(text, "pods ") && strings.HasSuffix(text, " not found"):
+			return apierrors.NewNotFound(pods, "")
+		}
 	}
 	return err
 }

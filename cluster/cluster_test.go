@@ -251,6 +251,41 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func TestReplicaTarget(t *testing.T) {
+	o := newObjects()
+	newBed(t, o, "shop", "s3cret", 2, 1)
+	newBed(t, o, "alone", "", 1, 1)
+	c := o.open(t, Options{})
+	for name, want := range map[string]string{"shop": "slave", "alone": "master"} {
+		target, err := c.ReplicaTarget(t.Context(), find(t, c, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := target.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if role, err := conn.Role(t.Context()); err != nil || role != want || target.Follows() != (want == "master") {
+			t.Errorf("%s: role %q, %v, follows %t; want %s", name, role, err, target.Follows(), want)
+		}
+		conn.Close()
+	}
+}
+
+// What a real API server answered where only SPDY is left.
+func TestUpgradeRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		`unable to upgrade connection: pods "x-0" is forbidden: User "system:serviceaccount:a:b" cannot create resource "pods/portforward" in API group "" in the namespace "a"`: `not allowed to create pods/portforward in namespace "a" as "system:serviceaccount:a:b"; docs/rbac.md has the Role that it takes`,
+		`unable to upgrade connection: pods "x-0" not found`: `no Pod "x-0" in namespace "a"`,
+		`unable to upgrade connection: <html>`:               `the API server https://k cannot be asked to create pods/portforward: unable to upgrade connection: <html>`,
+	} {
+		err := question{"create", "pods/portforward", "Pod", "a", "x-0"}.explain("https://k", upgraded(errors.New(text)))
+		if err.Error() != want {
+			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
+		}
+	}
+}
+
 // A client that connects by MasterTarget follows a failover.
 func TestMasterTarget(t *testing.T) {
 	o := newObjects()

@@ -66,7 +66,10 @@ func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*clus
 	if o != nil {
 		if in, err := a.findInstance(ctx, o, name, ""); err == nil {
 			r, err := c.Live(ctx, in)
-			return c, r, err
+			if err != nil {
+				return c, nil, err
+			}
+			return c, r.As(in), nil
 		}
 	}
 	r, err := c.Find(ctx, name)

@@ -9,15 +9,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 	"github.com/redis-gitops/redis-gitops/rdb/snapshot"
 )
 
-const dumpHelp = `Take a dump of a running Redis or Valkey: all its data as of one moment, as a replica gets it. With Sentinels it comes from
-a replica where there is one that is up, so that the master is spared.
+const dumpHelp = `Take a dump of a running Redis or Valkey: all its data as of one moment, as a replica gets it. With Sentinels, or in
+Kubernetes, it comes from a replica where there is one that is up, so that the master is spared.
 
+%s
 %s
 
 FILE is written whole or not at all, and its checksum is verified before; .gz or .zst at its end packs it, "-" is standard
@@ -30,10 +32,12 @@ key, and not of one moment, so that what is written meanwhile is in the dump or 
 Examples:
   redis-gitops dump redis://localhost:6379 dump.rdb
   REDIS_PASSWORD=… redis-gitops dump rediss://redis.example.com dump.rdb.zst --username backup --scan
-  redis-gitops dump redis+sentinel://rfs-shop:26379/mymaster - | redis-gitops rdb info -`
+  redis-gitops dump redis+sentinel://rfs-shop:26379/mymaster - | redis-gitops rdb info -
+  redis-gitops dump shop shop.rdb --namespace production`
 
 type dumpFlags struct {
 	server     serverFlags
+	cluster    clusterFlags
 	scan       bool
 	fromMaster bool
 	progress   string
@@ -44,21 +48,26 @@ func (a *app) dumpCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dump SOURCE FILE",
 		Short: "Take a dump of a running Redis",
-		Long:  fmt.Sprintf(dumpHelp, f.server.help()),
+		Long:  fmt.Sprintf(dumpHelp, f.server.help(), namedServer),
 		Args:  fromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.runDump(c.Context(), args[0], args[1], &f) },
 	}
 	f.server.add(c)
+	f.cluster.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.scan, "scan", false, "read key by key where the server forbids replication")
-	flags.BoolVar(&f.fromMaster, "from-master", false, "with Sentinels: read from the master, even where there is a replica")
+	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master, even where there is a replica")
 	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
 	complete(c, "progress", []string{"auto", "json", "none"})
 	return c
 }
 
 func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error {
-	source, err := a.target(from, &f.server)
+	way := (*cluster.Cluster).ReplicaTarget
+	if f.fromMaster {
+		way = (*cluster.Cluster).MasterTarget
+	}
+	source, err := a.server(ctx, from, &f.server, &f.cluster, way)
 	if err != nil {
 		return err
 	}
@@ -157,8 +166,8 @@ func (d *dumper) note(s snapshot.Source) {
 	if s.Cluster {
 		d.warn("%s is a node of a Redis Cluster; the dump has the keys of its own slots only", s.Addr)
 	}
-	if d.source.Master != "" && s.Role == "master" && !d.flags.fromMaster {
-		d.app.tell("the Sentinels know no replica that is up; the dump comes from the master")
+	if d.source.Follows() && s.Role == "master" && !d.flags.fromMaster {
+		d.app.tell("no replica is known that is up; the dump comes from the master")
 	}
 }
 

@@ -24,12 +24,14 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/source"
 )
 
-const importHelp = `Write the keys of a dump into a running Redis or Valkey: one server, the master behind Sentinels, or a cluster.
+const importHelp = `Write the keys of a dump into a running Redis or Valkey: one server, the master behind Sentinels, a cluster, or a Redis that
+runs in Kubernetes.
 
 FILE is a dump.rdb, also packed with gzip or zstd; "-" for standard input; an http:// or https:// URL, such as a presigned one
 of S3; or a server: its data of one moment is then written as it arrives, without touching a disk, and the flags that begin
 with --source- log in to it.
 
+%s
 %s
 
 Before the first write the whole dump is read and its checksum verified, and the target is asked whether it can take it:
@@ -45,12 +47,14 @@ Examples:
   redis-gitops import dump.rdb redis://localhost:6379
   redis-gitops import dump.rdb.gz rediss://redis.example.com/3 --map-db 0:3 --tls-ca ca.pem --password-file secret
   redis-gitops import dump.rdb redis+sentinel://rfs-shop:26379/mymaster --resume
+  redis-gitops import dump.rdb shop --namespace production
   redis-gitops import rediss://old.example.com redis://new --source-username backup --source-password-file secret
   redis-gitops import https://bucket.s3.amazonaws.com/dump.rdb?X-Amz-Signature=… redis://localhost --match 'user:*' --dry-run`
 
 // importFlags are those of import.
 type importFlags struct {
 	server, source             serverFlags
+	cluster                    clusterFlags
 	scan                       bool
 	filter                     filterFlags
 	replace, skip, flush, yes  bool
@@ -68,13 +72,14 @@ func (a *app) importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
 		Short: "Write the keys of a dump into a running Redis",
-		Long:  fmt.Sprintf(importHelp, f.server.help()),
+		Long:  fmt.Sprintf(importHelp, f.server.help(), namedServer),
 		Args:  fromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.runImport(c.Context(), args[0], args[1], f) },
 	}
 	f.filter.add(c)
 	f.server.add(c)
 	f.source.add(c)
+	f.cluster.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key where it forbids replication")
 	flags.BoolVar(&f.replace, "replace", false, "write over keys that are there already")
@@ -112,7 +117,7 @@ func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) er
 	if err != nil {
 		return err
 	}
-	target, err := a.target(to, &f.server)
+	target, err := a.master(ctx, to, &f.server, &f.cluster)
 	if err != nil {
 		return err
 	}

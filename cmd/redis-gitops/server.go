@@ -1,19 +1,27 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 const serverHelp = `A server is redis://HOST:PORT/DB, rediss://… (with TLS), redis+sentinel://HOST,HOST/MASTER/DB (its master, found by
 Sentinels), rediss+sentinel://… or unix:///PATH. Its password is read from %s or the file of --%spassword-file: in the
 URL, everybody on the machine could see it in the list of processes.`
+
+// namedServer is help of the commands that take a URL or a name.
+const namedServer = `Or it is the name of a Redis in Kubernetes: a RedisFailover or the like, an application, or a Service before one. It is
+reached through the API server; its master is looked for by asking the pods for their role, again after a failover, and its
+password comes from its Secret. What a user must be allowed to do is in docs/rbac.md.`
 
 // maxSecret bounds the files of passwords, certificates and keys.
 const maxSecret = 1 << 20
@@ -83,6 +91,28 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 	}
 	t.TLS, err = redis.TLSConfig(pem[0], pem[1], pem[2], f.serverName, f.insecure)
 	return t, err
+}
+
+// isName says whether a word can be the name of a Redis in a cluster, and is no address.
+var isName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`).MatchString
+
+// master gives the server of a URL, or the master of the Redis in a cluster that a word names.
+func (a *app) master(ctx context.Context, word string, f *serverFlags, cf *clusterFlags) (*redis.Target, error) {
+	return a.server(ctx, word, f, cf, (*cluster.Cluster).MasterTarget)
+}
+
+func (a *app) server(ctx context.Context, word string, f *serverFlags, cf *clusterFlags, of func(*cluster.Cluster, context.Context, *cluster.Redis) (*redis.Target, error)) (*redis.Target, error) {
+	if !isName(word) {
+		return a.target(word, f)
+	}
+	if *f != (serverFlags{prefix: f.prefix}) {
+		return nil, fmt.Errorf("the login of %q comes from its resource and Secret; leave the flags of TLS, user and passwords out, or give the URL of a server", word)
+	}
+	c, r, err := a.findLive(ctx, word, cf)
+	if err != nil {
+		return nil, err
+	}
+	return of(c, ctx, r)
 }
 
 // secret sets a password from its file or variable. One that the URL has is stronger.

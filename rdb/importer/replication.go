@@ -47,6 +47,9 @@ func (im *importer) checkReplication(ctx context.Context, info map[string]string
 	if im.target.Unix {
 		add(errors.New("the target is reached over a Unix socket, but has to reach us over TCP; " + other))
 	}
+	if im.target.Moves {
+		add(errors.New("the target is reached through the API server of its cluster, but has to reach us; " + other))
+	}
 	if im.target.Master != "" {
 		add(errors.New("the Sentinels that watch the target would make a replica of it a master again; " + other))
 	}

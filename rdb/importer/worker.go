@@ -372,7 +372,7 @@ func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) er
 	}
 	section := func(i int) map[string]string { text, _ := replies[i].(string); return redis.ParseInfo(text) }
 	if role := section(1)["role"]; role == "slave" {
-		if im.target.Master == "" && node == "" {
+		if !im.target.Follows() && node == "" {
 			return &fatalError{advise(redis.Error("READONLY"))}
 		}
 		return redis.Error("READONLY")

@@ -40,7 +40,12 @@ type Target struct {
 	Timeout time.Duration
 	// Dial replaces the dialer, for a way in that is no address (such as a port-forward). nil stands for net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Moves says that Dial looks for the master each time: after a failover another server answers at the same address.
+	Moves bool
 }
+
+// Follows says whether a new connection leads to the master of the moment, after a failover too.
+func (t *Target) Follows() bool { return t.Master != "" || t.Moves }
 
 const (
 	defaultTimeout      = 10 * time.Second
@@ -255,7 +260,7 @@ func (t *Target) WithDB(db int) *Target {
 // WithAddr gives a copy that connects to one server, such as a node of the cluster or a replica, with the same login.
 func (t *Target) WithAddr(addr string) *Target {
 	c := *t
-	c.Addrs, c.Unix, c.Master = []string{addr}, false, ""
+	c.Addrs, c.Unix, c.Master, c.Moves = []string{addr}, false, "", false
 	return &c
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis-gitops/redis-gitops/test/e2e/harness"
 	"github.com/redis/go-redis/v9"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,7 +39,7 @@ func newBenchAlone(t *testing.T) *bench {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(b.state())
-			t.Log(cluster.Logs(15))
+			t.Log(cluster.Logs(10))
 		}
 		if err := cluster.DeleteNamespace(ctx, namespace); err != nil {
 			t.Error(err)
@@ -177,4 +178,58 @@ spec:%s
   redis: { replicas: 3, image: "redis:7.0.15-alpine" }
   sentinel: { replicas: 3, image: "redis:7.0.15-alpine" }
 `, name, auth)
+}
+
+// setSecret changes the password of a Secret.
+func (b *bench) setSecret(name, value string) {
+	b.Helper()
+	s, err := cluster.Client.CoreV1().Secrets(b.namespace).Get(b.ctx, name, metav1.GetOptions{})
+	b.must(err)
+	s.StringData = map[string]string{"password": value}
+	_, err = cluster.Client.CoreV1().Secrets(b.namespace).Update(b.ctx, s, metav1.UpdateOptions{})
+	b.must(err)
+}
+
+// takeService deletes a Service and gives what putService makes again.
+func (b *bench) takeService(name string) *v1.Service {
+	b.Helper()
+	s, err := cluster.Client.CoreV1().Services(b.namespace).Get(b.ctx, name, metav1.GetOptions{})
+	b.must(err)
+	b.must(cluster.Client.CoreV1().Services(b.namespace).Delete(b.ctx, name, metav1.DeleteOptions{}))
+	s.ObjectMeta = metav1.ObjectMeta{Name: name, Labels: s.Labels, OwnerReferences: s.OwnerReferences}
+	return s
+}
+
+func (b *bench) putService(s *v1.Service) {
+	b.Helper()
+	_, err := cluster.Client.CoreV1().Services(b.namespace).Create(b.ctx, s, metav1.CreateOptions{})
+	b.must(err)
+}
+
+// replica gives a pod of a RedisFailover that is not the master by its label.
+func (b *bench) replica(name string) v1.Pod {
+	b.Helper()
+	for _, p := range b.pods(name) {
+		if p.Labels["redisfailovers-role"] == "slave" {
+			return p
+		}
+	}
+	b.Fatalf("%s has no replica", name)
+	return v1.Pod{}
+}
+
+// pointSentinels makes the sentinels of a RedisFailover watch a master.
+func (b *bench) pointSentinels(name, ip string) {
+	b.Helper()
+	pods, err := cluster.Pods(b.ctx, b.namespace, harness.Labels(name, "sentinel"))
+	b.must(err)
+	for _, p := range pods {
+		c := b.client(p.Status.PodIP+":26379", "")
+		for _, args := range [][]any{
+			{"SENTINEL", "REMOVE", "mymaster"}, {"SENTINEL", "MONITOR", "mymaster", ip, 6379, 2}, {"SENTINEL", "SET", "mymaster", "auth-pass", password},
+			{"SENTINEL", "SET", "mymaster", "down-after-milliseconds", 5000}, {"SENTINEL", "SET", "mymaster", "failover-timeout", 10000},
+		} {
+			b.must(c.Do(b.ctx, args...).Err())
+		}
+	}
 }

@@ -1,0 +1,269 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/redis-gitops/redis-gitops/test/e2e/harness"
+)
+
+// password of the Redises that have one. No command may print it.
+const password = "s3cret-of-the-suite"
+
+// has wants texts in the output of a command, which ended with code.
+func (b *bench) has(r result, code int, texts ...string) {
+	b.Helper()
+	b.noPassword(r)
+	for _, text := range texts {
+		if !strings.Contains(r.stdout+r.stderr, text) {
+			b.Errorf("there is no %q", text)
+		}
+	}
+	if r.code != code {
+		b.Errorf("exit code %d, want %d", r.code, code)
+	}
+	if b.Failed() {
+		b.Fatal(r)
+	}
+}
+
+func (b *bench) noPassword(r result) {
+	b.Helper()
+	if strings.Contains(r.stdout+r.stderr, password) {
+		b.Errorf("the password was printed:\n%s", r)
+	}
+}
+
+// prints wants a command to end well and print a text, and nothing else, on standard output.
+func (b *bench) prints(r result, want string) {
+	b.Helper()
+	b.noPassword(r)
+	if b.ok(r); r.stdout != want+"\n" {
+		b.Fatalf("want %q\n%s", want, r)
+	}
+}
+
+// poking pokes the operator until stop is called, as often as a real one has its resync in a command that lasts.
+func (b *bench) poking(name string) (stop func()) {
+	ctx, cancel := context.WithCancel(b.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+				if err := cluster.Poke(ctx, b.namespace, name); err != nil && ctx.Err() == nil {
+					b.Error(err)
+				}
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// documentedRole gives the rules of the Role in docs/rbac.md.
+func (b *bench) documentedRole() []rbacv1.PolicyRule {
+	b.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "rbac.md"))
+	b.must(err)
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		b.Fatal("docs/rbac.md has no Role")
+	}
+	var role rbacv1.Role
+	b.must(yaml.UnmarshalStrict([]byte(block), &role))
+	return role.Rules
+}
+
+// TestCommands runs every command on a Redis with a password, as a user who has the Role of docs/rbac.md and nothing else.
+func TestCommands(t *testing.T) {
+	b := newBench(t)
+	b.secret("shop-auth", "password", password)
+	dir := b.devopsRepo("--profile", "queue", "--auth", "existing:shop-auth")
+	b.deploy(dir)
+	user, err := cluster.MakeUser(b.ctx, b.namespace, "developer", b.documentedRole())
+	b.must(err)
+	b.kubeconfig = user
+	url := "redis://:$(REDIS_PASSWORD)@shop-redis-master." + b.namespace + ".svc:6379"
+
+	b.prints(b.tool(dir, "url", "shop"), url)
+	b.until("the sentinels know each other", func() error { return b.failed(b.tool(dir, "url", "shop", "--live")) })
+	live := b.tool(dir, "url", "shop", "--live")
+	b.prints(live, url)
+	b.has(live, 0, "live: master: pod rfr-shop-", "live: sentinels: 3 of 3 name it, quorum 2", "live: password: that of the Secret shop-auth is accepted")
+	live = b.tool(dir, "sentinel-url", "shop", "--live")
+	b.prints(live, "redis-sentinel://rfs-shop."+b.namespace+".svc:26379/mymaster")
+	// Outside of a repository: the context of the kubeconfig has the namespace.
+	b.prints(b.tool(b.TempDir(), "url", "shop"), "redis://:$(REDIS_PASSWORD)@rfrm-shop."+b.namespace+".svc:6379")
+
+	// Arguments arrive as they are: no shell sees them, and no file matches them.
+	files := b.TempDir()
+	b.must(os.WriteFile(filepath.Join(files, "a-file"), nil, 0o644))
+	for _, key := range []string{"a b", "*", `it's "quoted"`, "$HOME", "`id`;exit", "-x", "Ключ"} {
+		value := "value of " + key
+		b.prints(b.tool(dir, "cli", "shop", "--", "SET", key, value), "OK")
+		b.prints(b.tool(dir, "cli", "shop", "--", "GET", key), value)
+	}
+	b.prints(b.tool(files, "cli", "shop", "--", "DEL", "*"), "1")
+	if keys := b.ok(b.tool(files, "cli", "shop", "--", "KEYS", "*")); len(strings.Fields(keys.stdout)) < 6 || strings.Contains(keys.stdout, "a-file") {
+		t.Error(keys)
+	}
+	b.prints(b.tool(dir, "cli", "shop", "--local", "--", "GET", "a b"), "value of a b")
+	b.until("doctor finds nothing", func() error { return b.failed(b.tool(dir, "doctor", "shop")) })
+	b.prints(b.tool(dir, "cli", "shop", "--replica", "--", "GET", "a b"), "value of a b")
+	b.has(b.tool(dir, "cli", "shop", "--replica", "--", "SET", "a b", "x"), 0, "READONLY")
+	b.has(b.tool(dir, "sentinel-cli", "shop", "--", "SENTINEL", "ckquorum", "mymaster"), 0, "OK 3 usable Sentinels")
+
+	primaries := b.tool(b.TempDir(), "primaries")
+	b.has(primaries, 0, "shop", "rfr-shop-", "master", "7.0.15", "3 of 3")
+
+	before, err := cluster.Master(b.ctx, b.namespace, "shop")
+	b.must(err)
+	b.has(b.tool(dir, "failover", "shop", "--dry-run"), 0)
+	if now, err := cluster.Master(b.ctx, b.namespace, "shop"); err != nil || now.Name != before.Name {
+		t.Errorf("--dry-run has moved the master: %v", err)
+	}
+	stop := b.poking("shop")
+	failover := b.tool(dir, "failover", "shop")
+	stop()
+	b.has(failover, 0, before.Name)
+	t.Log(failover)
+	after, err := cluster.Master(b.ctx, b.namespace, "shop")
+	b.must(err)
+	if after.Name == before.Name {
+		t.Error("the master has not changed")
+	}
+	b.prints(b.tool(dir, "cli", "shop", "--", "GET", "a b"), "value of a b")
+	b.until("doctor finds nothing after the failover", func() error { return b.failed(b.tool(dir, "doctor", "shop")) })
+}
+
+// failed is an error when a command ended with one.
+func (b *bench) failed(r result) error {
+	b.noPassword(r)
+	if r.code != 0 {
+		return exitError(r.String())
+	}
+	return nil
+}
+
+type exitError string
+
+func (e exitError) Error() string { return string(e) }
+
+// TestDenied: who lacks a right reads which.
+func TestDenied(t *testing.T) {
+	b := newBench(t)
+	b.secret("x-auth", "password", password)
+	b.apply(failover("x", "x-auth"))
+	b.must(cluster.WaitReady(b.ctx, b.namespace, "x"))
+	dir := b.TempDir()
+	for _, tt := range []struct {
+		name, without string
+		code          int
+		want          string
+	}{
+		{"nobody", "*", 2, `not allowed to list`},
+		{"noports", "pods/portforward", 1, `not allowed to create pods/portforward in namespace "` + b.namespace + `"`},
+		{"nosecrets", "secrets", 1, `not allowed to get secrets in namespace "` + b.namespace + `"`},
+	} {
+		var rules []rbacv1.PolicyRule
+		for _, rule := range b.documentedRole() {
+			rule.Resources = slices.DeleteFunc(rule.Resources, func(r string) bool { return tt.without == "*" || r == tt.without })
+			if len(rule.Resources) > 0 {
+				rules = append(rules, rule)
+			}
+		}
+		user, err := cluster.MakeUser(b.ctx, b.namespace, tt.name, rules)
+		b.must(err)
+		b.kubeconfig = user
+		b.has(b.tool(dir, "url", "x", "--live"), tt.code, tt.want, "system:serviceaccount:"+b.namespace+":"+tt.name)
+	}
+	b.kubeconfig = filepath.Join(dir, "absent")
+	b.has(b.tool(dir, "url", "x", "--live"), 2, "no kubeconfig")
+	b.kubeconfig = cluster.Kubeconfig()
+	b.has(b.tool(dir, "url", "y", "--live", "-n", b.namespace), 2, `no Redis "y"; one of "x"`)
+}
+
+// TestFaults makes one fault after the other, with no operator that would heal it meanwhile, and wants the text of each.
+func TestFaults(t *testing.T) {
+	b := newBenchAlone(t)
+	b.secret("shop-auth", "password", password)
+	b.apply(failover("other", "shop-auth"))
+	dir := b.devopsRepo("--profile", "queue", "--auth", "existing:shop-auth")
+	b.deploy(dir)
+	b.must(cluster.WaitReady(b.ctx, b.namespace, "other"))
+	run := func(args ...string) result { return b.tool(dir, args...) }
+	healthy := func() {
+		t.Helper()
+		b.until("doctor finds nothing", func() error { return b.failed(run("doctor", "shop")) })
+	}
+	healthy()
+	cluster.StopOperator()
+	t.Cleanup(func() {
+		if err := cluster.StartOperator(); err != nil {
+			t.Error(err)
+		}
+	})
+	// says waits until doctor and url --live say what is wrong, which make runs before each try.
+	says := func(what string, makeFault func() error, texts ...string) {
+		t.Helper()
+		b.until(what, func() error {
+			if err := makeFault(); err != nil {
+				return err
+			}
+			for _, r := range []result{run("doctor", "shop"), run("url", "shop", "--live")} {
+				b.noPassword(r)
+				for _, text := range texts {
+					if r.code != 1 || !strings.Contains(r.stdout+r.stderr, text) {
+						return exitError("want " + text + "\n" + r.String())
+					}
+				}
+			}
+			return nil
+		})
+	}
+	nothing := func() error { return nil }
+
+	b.setSecret("shop-auth", "another")
+	says("a wrong password is told", nothing, `the password of the Secret "shop-auth" is refused by rfr-shop-0, rfr-shop-1, rfr-shop-2`)
+	b.setSecret("shop-auth", password)
+	healthy()
+
+	service := b.takeService("shop-redis-master")
+	says("a missing Service is told", nothing, `there is no Service "shop-redis-master" in namespace "`+b.namespace+`"`)
+	b.has(run("cli", "shop", "--", "PING"), 0, "PONG")
+	b.putService(service)
+	healthy()
+
+	replica := b.replica("shop")
+	says("two masters are told", func() error {
+		// Sentinel demotes it after a while.
+		return b.client(replica.Status.PodIP+":6379", password).SlaveOf(b.ctx, "no", "one").Err()
+	}, "masters", replica.Name)
+	b.until("sentinels demote the second master", func() error { return b.failed(run("doctor", "shop")) })
+
+	foreign, err := cluster.Master(b.ctx, b.namespace, "other")
+	b.must(err)
+	b.pointSentinels("shop", foreign.Status.PodIP)
+	says("sentinels of another Redis are told", nothing, "the sentinels take "+foreign.Status.PodIP+":6379 for the master, which is no pod of")
+	own, err := cluster.Master(b.ctx, b.namespace, "shop")
+	b.must(err)
+	b.pointSentinels("shop", own.Status.PodIP)
+	healthy()
+
+	pid, err := harness.PID(own, "redis")
+	b.must(err)
+	b.must(harness.Kill(pid))
+	says("a killed master is told", nothing, own.Name)
+}
