@@ -143,8 +143,9 @@ func (c *Cluster) ReplicaTarget(ctx context.Context, r *Redis) (*redis.Target, e
 	return c.MasterTarget(ctx, r)
 }
 
-// Master gives the pod of the master: the one that says so when it is asked. None, and more than one, are errors that say
-// what each pod answers. The master of a Redis Cluster is the first one.
+// Master gives the pod of the master: the one that says so when it is asked, and of several the one that most sentinels
+// name. None, and more than one that they do not choose from, are errors that say what each pod answers. The master of a Redis
+// Cluster is the first one.
 func (c *Cluster) Master(ctx context.Context, r *Redis) (*Pod, error) {
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
 	if err != nil {
@@ -153,8 +154,25 @@ func (c *Cluster) Master(ctx context.Context, r *Redis) (*Pod, error) {
 	return c.masterWith(ctx, r, l)
 }
 
+// masterWith takes the word of the sentinels where there are several masters: after SENTINEL FAILOVER the old one says for 8
+// seconds that it still is one.
 func (c *Cluster) masterWith(ctx context.Context, r *Redis, l Login) (*Pod, error) {
-	return oneMaster(r, c.askServers(ctx, r, l))
+	servers := c.askServers(ctx, r, l)
+	pod, err := oneMaster(r, servers)
+	if err == nil || len(masters(servers)) < 2 {
+		return pod, err
+	}
+	sentinels, sentinelErr := c.askSentinels(ctx, r)
+	if sentinelErr != nil {
+		return nil, err
+	}
+	s := State{Redis: r, Servers: servers, Sentinels: sentinels}
+	for _, m := range s.Masters() {
+		if agree, all := s.Agreement(m); agree > 0 && agree > all/2 {
+			return m.Pod, nil
+		}
+	}
+	return nil, err
 }
 
 // Replica gives the pod of a replica whose link to its master is up.

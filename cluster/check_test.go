@@ -48,6 +48,7 @@ func texts(problems []*Problem) string {
 
 // One RedisFailover goes through the faults of a life. Each is told in one place, and when it is over nothing is.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", "s3cret", 3, 3)
 	c := o.open(t, Options{Timeout: 5 * time.Second})
@@ -183,6 +184,7 @@ func TestDoctor(t *testing.T) {
 
 // Issue 550 of the operator: the sentinels of one Redis take the pod of another over.
 func TestDoctorForeign(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	one, two := newBed(t, o, "one", "", 2, 1), newBed(t, o, "two", "", 2, 1)
 	c := o.open(t, Options{})
@@ -218,6 +220,7 @@ func TestDoctorForeign(t *testing.T) {
 
 // What Kubernetes knows of pods and disks.
 func TestDoctorPods(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", "", 2, 1)
 	for _, s := range b.servers {

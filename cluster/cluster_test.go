@@ -216,6 +216,7 @@ func find(t testing.TB, c *Cluster, name string) *Redis {
 }
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", "s3cret", 3, 3)
 	c := o.open(t, Options{})
@@ -288,6 +289,7 @@ func TestUpgradeRefused(t *testing.T) {
 
 // A client that connects by MasterTarget follows a failover.
 func TestMasterTarget(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", "s3cret", 2, 1)
 	c := o.open(t, Options{})

@@ -16,6 +16,7 @@ import (
 )
 
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", "s3cret", 3, 3)
 	c := o.open(t, Options{})
@@ -77,6 +78,7 @@ func TestFailover(t *testing.T) {
 
 // Each obstacle is told, and nothing happens.
 func TestFailoverRefused(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", "", 2, 3)
 	c := o.open(t, Options{Timeout: 5 * time.Second})
@@ -129,6 +131,7 @@ func TestFailoverRefused(t *testing.T) {
 
 // An interrupted wait is no success, and says how far it was.
 func TestFailoverInterrupted(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	newBed(t, o, "shop", "", 2, 1)
 	c := o.open(t, Options{})
@@ -139,6 +142,7 @@ func TestFailoverInterrupted(t *testing.T) {
 }
 
 func TestForward(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", "s3cret", 2, 1)
 	c := o.open(t, Options{})
@@ -161,6 +165,9 @@ func TestForward(t *testing.T) {
 	if _, err := conn.Do(ctx, "SET", "k", strings.Repeat("x", 1<<20)); err != nil {
 		t.Fatal(err)
 	}
+	if n, err := conn.Int(ctx, "WAIT", "1", "60000"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
 	b.sentinels[0].Do("SENTINEL", "FAILOVER", "mymaster")
 	// The connection does not stay with the old one.
 	redistest.Until(t, "the connection ends", func() bool { _, err := conn.Do(ctx, "PING"); return err != nil && redis.Code(err) == "" })
@@ -171,7 +178,8 @@ func TestForward(t *testing.T) {
 		}
 		defer conn.Close()
 		_, err = conn.Do(ctx, "SET", "k2", "v")
-		return err == nil && b.role(1) == "master"
+		there, _ := b.servers[1].Try("GET", "k2") // which hangs up once, on promotion
+		return err == nil && there == "v"
 	})
 	cancel()
 	if err := <-done; err != nil {
@@ -189,6 +197,7 @@ func TestForward(t *testing.T) {
 
 // RunCLI with the real sh and redis-cli: arguments arrive as they are, and the password is in none of them.
 func TestRunCLI(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	b := newBed(t, o, "shop", `a'b $c \d*;|`, 1, 0)
 	o.exec = func(c Command) error {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // How often a server that is forwarded to is asked whether it still is what it was.
@@ -67,11 +69,10 @@ func (c *Cluster) newForward(ctx context.Context, r *Redis, to Way, say func(str
 }
 
 func (f *forward) pick(ctx context.Context, r *Redis) (*Pod, error) {
-	servers := f.c.askServers(ctx, r, f.login)
 	if f.way.Replica {
-		return oneReplica(r, servers)
+		return oneReplica(r, f.c.askServers(ctx, r, f.login))
 	}
-	return oneMaster(r, servers)
+	return f.c.masterWith(ctx, r, f.login)
 }
 
 func (f *forward) serve(ctx context.Context, l net.Listener) error {
@@ -155,59 +156,116 @@ func (f *forward) set(to *Pod) {
 func (f *forward) watch(ctx context.Context) {
 	at, said := f.to, ""
 	for ctx.Err() == nil {
+		why, doubt := "", false
 		if at != nil {
-			why := f.stays(ctx, at)
+			why, doubt = f.stays(ctx, at)
 			if ctx.Err() != nil {
 				return
 			}
+		}
+		if at != nil && !doubt {
 			f.set(nil)
 			f.hangUp()
 			f.say(fmt.Sprintf("pod %s is not the %s any more (%s); connections to it are closed", at.Name, f.way.role(), why))
+			at = nil
 		}
 		again := *f.r
 		err := f.c.pods(ctx, &again)
+		var next *Pod
 		if err == nil {
-			at, err = f.pick(ctx, &again)
+			next, err = f.pick(ctx, &again)
 		}
-		if err == nil {
-			f.set(at)
-			f.say(fmt.Sprintf("connections lead to pod %s", at.Name))
-			said = ""
-			continue
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && at != nil && next.Name == at.Name: // the sentinels will see it, too
+			pause(ctx, watchPatience)
+		case err == nil:
+			f.set(next)
+			if at != nil {
+				f.hangUp()
+				f.say(fmt.Sprintf("pod %s is not the %s any more (%s); connections to it are closed", at.Name, f.way.role(), why))
+			}
+			f.say(fmt.Sprintf("connections lead to pod %s", next.Name))
+			at, said = next, ""
+		default:
+			if err.Error() != said {
+				said = err.Error()
+				f.say(said)
+			}
+			pause(ctx, watchEvery)
 		}
-		if at = nil; err.Error() != said && ctx.Err() == nil {
-			said = err.Error()
-			f.say(said)
-		}
-		pause(ctx, watchEvery)
 	}
 }
 
-// stays returns when a pod is not what it was, and says why.
-func (f *forward) stays(ctx context.Context, pod *Pod) string {
+// stays returns when a pod is not what it was, and says why; doubt, when it still says so itself.
+func (f *forward) stays(ctx context.Context, pod *Pod) (why string, doubt bool) {
 	connecting, cancel := f.c.bounded(ctx)
+	defer cancel()
 	conn, _, err := f.c.connect(connecting, f.r, pod, f.login)
-	cancel()
 	if err != nil {
-		return err.Error()
+		return err.Error(), false
 	}
 	defer conn.Close()
-	for {
+	sentinel, name := f.sentinel(connecting)
+	if sentinel != nil {
+		defer sentinel.Close()
+	}
+	ask := func(what func(context.Context) error) error {
 		asking, cancel := context.WithTimeoutCause(ctx, watchPatience, &timeoutError{after: watchPatience})
-		role, err := conn.Role(asking)
-		cancel()
+		defer cancel()
+		return what(asking)
+	}
+	for {
+		var role string
+		err := ask(func(ctx context.Context) (err error) { role, err = conn.Role(ctx); return err })
 		if role == "slave" {
 			role = replica
 		}
 		switch {
 		case err != nil:
-			return err.Error()
+			return err.Error(), false
 		case role != f.way.role():
-			return "it is a " + role
-		case !pause(ctx, watchEvery):
-			return ""
+			return "it is a " + role, false
+		}
+		if sentinel != nil {
+			var named []any
+			err := ask(func(ctx context.Context) (err error) {
+				named, err = sentinel.List(ctx, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
+				return err
+			})
+			if err != nil {
+				sentinel.Close()
+				sentinel = nil
+			} else if len(named) == 2 {
+				host, _ := named[0].(string)
+				port, _ := named[1].(string)
+				if addr := net.JoinHostPort(host, port); !pod.at(addr, pod.Port) {
+					return "a sentinel names " + addr, true
+				}
+			}
+		}
+		if !pause(ctx, watchEvery) {
+			return "", false
 		}
 	}
+}
+
+// sentinel connects to the first one that answers; nil for none. They know of another master before the old one does.
+func (f *forward) sentinel(ctx context.Context) (*redis.Conn, string) {
+	if f.r.Sentinel == nil || f.way.Replica {
+		return nil, ""
+	}
+	l, err := f.c.Login(ctx, f.r.Namespace, f.r.Sentinel.Auth)
+	if err != nil {
+		return nil, ""
+	}
+	for _, pod := range f.r.Watchers {
+		if conn, _, err := f.c.connect(ctx, f.r, pod, l); err == nil {
+			return conn, f.r.Sentinel.Master
+		}
+	}
+	return nil, ""
 }
 
 // ForwardPort is [Cluster.Forward] of a port of this machine; 0 is any free one.
