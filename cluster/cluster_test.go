@@ -253,6 +253,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestReplicaTarget(t *testing.T) {
+	t.Parallel()
 	o := newObjects()
 	newBed(t, o, "shop", "s3cret", 2, 1)
 	newBed(t, o, "alone", "", 1, 1)
