@@ -29,15 +29,19 @@ The server makes a child process for the dump, and a user needs the right to it:
 Providers may forbid that. With --scan, the keys are then read one by one: slower, with up to 150 bytes of memory for each
 key, and not of one moment, so that what is written meanwhile is in the dump or not.
 
+%s
+
 Examples:
   redis-gitops dump redis://localhost:6379 dump.rdb
   REDIS_PASSWORD=… redis-gitops dump rediss://redis.example.com dump.rdb.zst --username backup --scan
   redis-gitops dump redis+sentinel://rfs-shop:26379/mymaster - | redis-gitops rdb info -
-  redis-gitops dump shop shop.rdb --namespace production`
+  redis-gitops dump shop shop.rdb --namespace production
+  redis-gitops dump shop pvc://dumps/shop.rdb --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -`
 
 type dumpFlags struct {
 	server     serverFlags
 	cluster    clusterFlags
+	job        jobFlags
 	scan       bool
 	fromMaster bool
 	progress   string
@@ -48,12 +52,18 @@ func (a *app) dumpCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dump SOURCE FILE",
 		Short: "Take a dump of a running Redis",
-		Long:  fmt.Sprintf(dumpHelp, f.server.help(), namedServer),
+		Long:  fmt.Sprintf(dumpHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, "")),
 		Args:  fromUse,
-		RunE:  func(c *cobra.Command, args []string) error { return a.runDump(c.Context(), args[0], args[1], &f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.job.job {
+				return a.printJob(c, args[0], args[1], &f.job, &f.cluster, &f.server)
+			}
+			return a.runDump(c.Context(), args[0], args[1], &f)
+		},
 	}
 	f.server.add(c)
 	f.cluster.add(c)
+	f.job.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.scan, "scan", false, "read key by key where the server forbids replication")
 	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master, even where there is a replica")

@@ -28,7 +28,7 @@ const importHelp = `Write the keys of a dump into a running Redis or Valkey: one
 runs in Kubernetes.
 
 FILE is a dump.rdb, also packed with gzip or zstd; "-" for standard input; an http:// or https:// URL, such as a presigned one
-of S3; or a server: its data of one moment is then written as it arrives, without touching a disk, and the flags that begin
+of S3; @PATH, a file that holds such a URL, which no list of processes then shows; or a server: its data of one moment is then written as it arrives, without touching a disk, and the flags that begin
 with --source- log in to it.
 
 %s
@@ -41,6 +41,8 @@ was written is compared afterwards. An import that stops half way, also by SIGKI
 
 No application should write to the databases meanwhile.
 
+%s
+
 Exit code: 0 all keys are there; 1 some failed or differ; 2 it could not begin, or stopped half way.
 
 Examples:
@@ -48,6 +50,7 @@ Examples:
   redis-gitops import dump.rdb.gz rediss://redis.example.com/3 --map-db 0:3 --tls-ca ca.pem --password-file secret
   redis-gitops import dump.rdb redis+sentinel://rfs-shop:26379/mymaster --resume
   redis-gitops import dump.rdb shop --namespace production
+  redis-gitops import pvc://dumps/shop.rdb shop --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -
   redis-gitops import rediss://old.example.com redis://new --source-username backup --source-password-file secret
   redis-gitops import https://bucket.s3.amazonaws.com/dump.rdb?X-Amz-Signature=… redis://localhost --match 'user:*' --dry-run`
 
@@ -55,6 +58,7 @@ Examples:
 type importFlags struct {
 	server, source             serverFlags
 	cluster                    clusterFlags
+	job                        jobFlags
 	scan                       bool
 	filter                     filterFlags
 	replace, skip, flush, yes  bool
@@ -72,14 +76,25 @@ func (a *app) importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
 		Short: "Write the keys of a dump into a running Redis",
-		Long:  fmt.Sprintf(importHelp, f.server.help(), namedServer),
+		Long:  fmt.Sprintf(importHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, `, secret://NAME/KEY, a Secret with\nthe URL of a dump, or https://…`)),
 		Args:  fromUse,
-		RunE:  func(c *cobra.Command, args []string) error { return a.runImport(c.Context(), args[0], args[1], f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case f.job.job && f.source != (serverFlags{prefix: f.source.prefix}):
+				return errors.New("--source- flags are for a server as FILE, which a Job does not take")
+			case f.job.job && f.flush && !f.yes:
+				return errors.New("--flush of a Job needs --yes, because nobody is there to ask")
+			case f.job.job:
+				return a.printJob(c, args[1], args[0], &f.job, &f.cluster, &f.server)
+			}
+			return a.runImport(c.Context(), args[0], args[1], f)
+		},
 	}
 	f.filter.add(c)
 	f.server.add(c)
 	f.source.add(c)
 	f.cluster.add(c)
+	f.job.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key where it forbids replication")
 	flags.BoolVar(&f.replace, "replace", false, "write over keys that are there already")
@@ -235,6 +250,15 @@ func parseBytes(text string) (int64, error) {
 // it is read twice; release removes that.
 func (a *app) importSource(ctx context.Context, from string, f *importFlags, show *progressPrinter) (importer.Source, func(), error) {
 	nothing := func() {}
+	if file, ok := strings.CutPrefix(from, "@"); ok {
+		text, err := readSmall(file)
+		if err != nil {
+			return importer.Source{}, nothing, err
+		}
+		if from = strings.TrimSpace(string(text)); !source.IsURL(from) {
+			return importer.Source{}, nothing, fmt.Errorf("%s holds no URL of a dump; write one with http:// or https:// into it", file)
+		}
+	}
 	switch {
 	case source.IsURL(from):
 		return a.spool(source.NameOf(from), func(w io.Writer) error {

@@ -117,6 +117,7 @@ func TestImport(t *testing.T) {
 		return err
 	})
 
+	b.until("a replica is in sync", func() error { return b.failed(b.tool(dir, "cli", "shop", "--replica", "--", "PING")) })
 	out := filepath.Join(t.TempDir(), "out.rdb")
 	dumped := b.tool(dir, "dump", "shop", out)
 	b.has(dumped, 0, fmt.Sprintf("%d keys", keys), "checksum right", "from replica")

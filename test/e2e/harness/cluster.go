@@ -41,6 +41,9 @@ const (
 	adminToken   = "admin-token"
 )
 
+// TestAddress is one that pods reach and that podrunner gives to none of them.
+const TestAddress = podPrefix + "2"
+
 // limit is how long a condition is waited for: a busy machine is ten times slower than an idle one.
 const limit = 3 * time.Minute
 
@@ -141,7 +144,7 @@ func (c *Cluster) start(ctx context.Context) error {
 			"serviceaccount-controller,job-controller"); err != nil {
 		return err
 	}
-	podrunner := []string{"-kubeconfig", c.Kubeconfig(), "-state", c.file("pods"), "-pod-prefix", podPrefix, "-apiserver", apiserver, "-dns", dnsAddress}
+	podrunner := []string{"-kubeconfig", c.Kubeconfig(), "-state", c.file("pods"), "-pod-prefix", podPrefix, "-apiserver", apiserver, "-dns", dnsAddress, "-tools", c.Bin}
 	if c.options.ReuseIP {
 		podrunner = append(podrunner, "-reuse-ip")
 	}

@@ -152,16 +152,20 @@ func (k *kubelet) bind(ctx context.Context, pod *v1.Pod) {
 	}
 }
 
-// find gives the worker of a pod that is running here.
+// find gives the worker of a pod, also of one that has ended and is not deleted yet.
 func (k *kubelet) find(namespace, name string) (*worker, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	var found *worker
 	for key, w := range k.pods {
-		if key.namespace == namespace && key.name == name && !w.ended() {
-			return w, nil
+		if key.namespace == namespace && key.name == name && (found == nil || found.ended()) {
+			found = w
 		}
 	}
-	return nil, fmt.Errorf("pod %q not found", name)
+	if found == nil {
+		return nil, fmt.Errorf("pod %q not found", name)
+	}
+	return found, nil
 }
 
 func (k *kubelet) killAll() {

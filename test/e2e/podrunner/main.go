@@ -29,6 +29,7 @@ type options struct {
 	reuseIP    bool   // give the lowest free address instead of the next one
 	apiserver  string // where the Service kubernetes leads
 	dns        string // address of the DNS server, port 53
+	tools      string // a folder of the machine that is in the PATH of containers, in the place of images
 	speedup    int    // divides initial delays and periods of probes
 }
 
@@ -46,6 +47,7 @@ func main() {
 	flag.BoolVar(&o.reuseIP, "reuse-ip", false, "give a new pod the lowest free address, as a small network does, and not the next one")
 	flag.StringVar(&o.apiserver, "apiserver", "127.0.0.1:6443", "where the Service kubernetes leads")
 	flag.StringVar(&o.dns, "dns", "10.96.0.10", "address of the DNS server")
+	flag.StringVar(&o.tools, "tools", "", "a folder of this machine that is in the PATH of containers")
 	flag.IntVar(&o.speedup, "probe-speedup", 10, "divides the initial delay and the period of probes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -61,7 +63,7 @@ func run(ctx context.Context, o options) error {
 		return errors.New("podrunner makes namespaces: run it as root")
 	}
 	if ip := net.ParseIP(o.podPrefix + "1"); ip == nil {
-		return fmt.Errorf("-pod-prefix %q is not three bytes of an address, such as 10.244.0.", o.podPrefix)
+		return fmt.Errorf("-pod-prefix %q: want the first three bytes of an address, with a dot after each", o.podPrefix)
 	}
 	state, err := filepath.Abs(o.state)
 	if err != nil {

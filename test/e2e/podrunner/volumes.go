@@ -256,8 +256,12 @@ func giveToGroup(dir string, group int) error {
 
 // environment gives the variables of a container: those of the image, the Services', then its own.
 func (w *worker) environment(ctx context.Context, spec v1.Container) ([]string, error) {
+	tools := ""
+	if w.k.tools != "" {
+		tools = w.k.tools + ":"
+	}
 	values := map[string]string{
-		"PATH": shimDir + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp",
+		"PATH": shimDir + ":" + tools + "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp",
 		"HOSTNAME": w.pod.Name, "PODRUNNER_IP": w.ip,
 	}
 	if !cache.WaitForCacheSync(ctx.Done(), w.k.services.HasSynced) {

@@ -1,0 +1,222 @@
+// Package job writes a Kubernetes Job that imports into a Redis, or takes a dump of it, inside of the cluster. It asks no
+// cluster and holds no secret: passwords and URLs with a signature are references to Secrets.
+package job
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+// Places in the container.
+const (
+	dataDir   = "/data"   // the claim
+	sourceDir = "/source" // the Secret with a URL
+)
+
+// maxName is how long the name of a Job may be: its pods bear it as a label.
+const maxName = 63
+
+// A Job is an import or a dump of one Redis.
+type Job struct {
+	Command string             // "import" or "dump"
+	Redis   *instance.Instance // of which, and where it is reached
+	Dump    Place
+	Image   string   // one that has redis-gitops
+	Flags   []string // more of the command's
+}
+
+// A Place is where a dump is, or goes to.
+type Place struct {
+	Claim, File string // a file in a PersistentVolumeClaim
+	Secret, Key string // a Secret with the URL of a dump
+	URL         string // one that everybody may know
+}
+
+var dnsName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+
+// ParsePlace reads pvc://CLAIM/PATH, secret://NAME/KEY or an http(s):// URL without a query.
+func ParsePlace(text string) (Place, error) {
+	scheme, rest, _ := strings.Cut(text, "://")
+	name, file, _ := strings.Cut(rest, "/")
+	switch scheme {
+	case "pvc", "secret":
+		if !dnsName.MatchString(name) {
+			return Place{}, fmt.Errorf("%q: %q is no name of a %s", text, name, map[string]string{"pvc": "PersistentVolumeClaim", "secret": "Secret"}[scheme])
+		}
+		if scheme == "secret" {
+			if file == "" || strings.Contains(file, "/") {
+				return Place{}, fmt.Errorf("%q names no key of the Secret; write secret://NAME/KEY", text)
+			}
+			return Place{Secret: name, Key: file}, nil
+		}
+		clean := path.Clean("/" + file)[1:]
+		if clean == "" || clean != strings.TrimPrefix(file, "/") {
+			return Place{}, fmt.Errorf("%q names no file of the claim; write pvc://CLAIM/PATH", text)
+		}
+		return Place{Claim: name, File: clean}, nil
+	case "http", "https":
+		u, err := url.Parse(text)
+		switch {
+		case err != nil:
+			return Place{}, errors.New("the URL of the dump cannot be read")
+		case u.RawQuery != "" || u.User != nil:
+			return Place{}, errors.New("the URL of the dump has a signature or a login, which everybody could read who may read Jobs; put it into a Secret and write secret://NAME/KEY")
+		}
+		return Place{URL: text}, nil
+	}
+	return Place{}, fmt.Errorf("%q is not where a Job finds a dump; write pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…", text)
+}
+
+// YAML gives the Job. The error has all that is missing.
+func (j *Job) YAML() ([]byte, error) {
+	var errs []error
+	if j.Image == "" {
+		errs = append(errs, errors.New("there is no image for the Job; give one that has redis-gitops by --image"))
+	}
+	if j.Command == "dump" && j.Dump.Claim == "" {
+		errs = append(errs, errors.New("a dump of a Job goes into a claim; write pvc://CLAIM/PATH"))
+	}
+	target, err := j.target()
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	if err := e.Encode(j.object(target)); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), e.Close()
+}
+
+// target is the URL of the Redis for a pod of the cluster. By its sentinels a failover is followed.
+func (j *Job) target() (string, error) {
+	in, s := j.Redis, ""
+	if in.TLS {
+		s = "s"
+	}
+	switch {
+	case in.Sentinel != nil && in.Sentinel.Port != 0:
+		return "redis" + s + "+sentinel://" + in.Sentinel.Address() + "/" + url.PathEscape(in.Sentinel.Master), nil
+	case in.Write != nil && in.Write.Port != 0:
+		return "redis" + s + "://" + in.Write.Address(), nil
+	}
+	return "", fmt.Errorf("no Service with a known port leads to %s %s, and it has no sentinels", in.Kind, in.Name)
+}
+
+type object = map[string]any
+
+func (j *Job) object(target string) object {
+	name := j.Redis.Name + "-" + j.Command
+	if len(name) > maxName {
+		name = strings.Trim(name[len(name)-maxName:], "-.")
+	}
+	labels := object{"app.kubernetes.io/name": "redis-gitops", "app.kubernetes.io/component": j.Command, "app.kubernetes.io/instance": name}
+	meta := object{"name": name, "labels": labels}
+	if j.Redis.Namespace != "" {
+		meta["namespace"] = j.Redis.Namespace
+	}
+	env, volumes, mounts := j.surroundings()
+	return object{
+		"apiVersion": "batch/v1",
+		"kind":       "Job",
+		"metadata":   meta,
+		"spec": object{
+			// Once: what has stopped half way goes on by a Job with --resume, which somebody has looked at.
+			"backoffLimit": 0,
+			"template": object{
+				"metadata": object{"labels": labels},
+				"spec": object{
+					"restartPolicy":                "Never",
+					"automountServiceAccountToken": false,
+					"enableServiceLinks":           false,
+					"securityContext": object{
+						"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+						"seccompProfile": object{"type": "RuntimeDefault"},
+					},
+					"containers": []any{object{
+						"name":    j.Command,
+						"image":   j.Image,
+						"command": j.command(target),
+						"env":     env,
+						"securityContext": object{
+							"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": object{"drop": []string{"ALL"}},
+						},
+						"resources":    object{"requests": object{"cpu": "500m", "memory": "256Mi"}, "limits": object{"memory": "512Mi"}},
+						"volumeMounts": mounts,
+					}},
+					"volumes": volumes,
+				},
+			},
+		},
+	}
+}
+
+func (j *Job) command(target string) []string {
+	file := j.Dump.URL
+	switch {
+	case j.Dump.Claim != "":
+		file = path.Join(dataDir, j.Dump.File)
+	case j.Dump.Secret != "":
+		file = "@" + path.Join(sourceDir, j.Dump.Key)
+	}
+	command := []string{"redis-gitops", j.Command, target, file}
+	if j.Command == "import" {
+		command = []string{"redis-gitops", j.Command, file, target}
+		checkpoint := "none" // nothing outlives the pod
+		if j.Dump.Claim != "" {
+			checkpoint = file + ".checkpoint.json"
+		}
+		if !slices.ContainsFunc(j.Flags, func(f string) bool { return strings.HasPrefix(f, "--checkpoint=") }) {
+			command = append(command, "--checkpoint="+checkpoint)
+		}
+	}
+	if auth := j.Redis.Auth; auth != nil && auth.UsernameKey != "" {
+		command = append(command, "--username=$(REDIS_USERNAME)") // which Kubernetes fills in
+	}
+	return append(command, j.Flags...)
+}
+
+// surroundings are the environment with the logins, and the volumes.
+func (j *Job) surroundings() (env, volumes, mounts []any) {
+	secret := func(name, from, key string) {
+		env = append(env, object{"name": name, "valueFrom": object{"secretKeyRef": object{"name": from, "key": key}}})
+	}
+	volume := func(name, at string, readOnly bool, source object) {
+		source["name"] = name
+		volumes = append(volumes, source)
+		mount := object{"name": name, "mountPath": at}
+		if readOnly {
+			mount["readOnly"] = true
+		}
+		mounts = append(mounts, mount)
+	}
+	if auth := j.Redis.Auth; auth != nil {
+		secret("REDIS_PASSWORD", auth.Secret, auth.Key)
+		if auth.UsernameKey != "" {
+			secret("REDIS_USERNAME", auth.Secret, auth.UsernameKey)
+		}
+	}
+	if s := j.Redis.Sentinel; s != nil && s.Auth != nil {
+		secret("REDIS_SENTINEL_PASSWORD", s.Auth.Secret, s.Auth.Key)
+	}
+	env = append(env, object{"name": "HOME", "value": "/tmp"})
+	volume("tmp", "/tmp", false, object{"emptyDir": object{}})
+	switch {
+	case j.Dump.Claim != "":
+		volume("data", dataDir, false, object{"persistentVolumeClaim": object{"claimName": j.Dump.Claim}})
+	case j.Dump.Secret != "":
+		volume("source", sourceDir, true, object{"secret": object{"secretName": j.Dump.Secret, "items": []any{object{"key": j.Dump.Key, "path": j.Dump.Key}}}})
+	}
+	return env, volumes, mounts
+}

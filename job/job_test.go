@@ -1,0 +1,97 @@
+package job
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+func shop() *instance.Instance {
+	return &instance.Instance{
+		Name: "shop", Namespace: "production", Kind: "RedisFailover",
+		Write:    &instance.Endpoint{Service: "rfrm-shop", Host: "rfrm-shop.production.svc", Port: 6379},
+		Sentinel: &instance.Sentinel{Endpoint: instance.Endpoint{Service: "rfs-shop", Host: "rfs-shop.production.svc", Port: 26379}, Master: "mymaster"},
+		Auth:     &instance.Auth{Secret: "shop-auth", Key: "password"},
+	}
+}
+
+func TestYAML(t *testing.T) {
+	j := &Job{Command: "import", Redis: shop(), Dump: Place{Claim: "dumps", File: "shop/dump.rdb"}, Image: "registry.example.com/redis-gitops:1", Flags: []string{"--replace=true"}}
+	got, err := j.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "testdata/import.yaml"
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestCommand(t *testing.T) {
+	named := shop()
+	named.Auth.UsernameKey, named.Sentinel, named.TLS = "user", nil, true
+	for _, tt := range []struct {
+		job  *Job
+		want string
+	}{
+		{&Job{Command: "import", Redis: shop(), Dump: Place{Claim: "c", File: "d.rdb"}}, "redis-gitops import /data/d.rdb redis+sentinel://rfs-shop.production.svc:26379/mymaster --checkpoint=/data/d.rdb.checkpoint.json"},
+		{&Job{Command: "import", Redis: shop(), Dump: Place{Claim: "c", File: "d.rdb"}, Flags: []string{"--checkpoint=none"}}, "redis-gitops import /data/d.rdb redis+sentinel://rfs-shop.production.svc:26379/mymaster --checkpoint=none"},
+		{&Job{Command: "import", Redis: shop(), Dump: Place{Secret: "s", Key: "k"}}, "redis-gitops import @/source/k redis+sentinel://rfs-shop.production.svc:26379/mymaster --checkpoint=none"},
+		{&Job{Command: "dump", Redis: named, Dump: Place{Claim: "c", File: "d.rdb"}}, "redis-gitops dump rediss://rfrm-shop.production.svc:6379 /data/d.rdb --username=$(REDIS_USERNAME)"},
+	} {
+		target, err := tt.job.target()
+		if got := strings.Join(tt.job.command(target), " "); err != nil || got != tt.want {
+			t.Errorf("%v\ngot  %s\nwant %s", err, got, tt.want)
+		}
+	}
+}
+
+func TestWrongJob(t *testing.T) {
+	lonely := &instance.Instance{Name: "shop", Kind: "Redis"}
+	_, err := (&Job{Command: "dump", Redis: lonely, Dump: Place{URL: "https://example.com/d.rdb"}}).YAML()
+	want := "there is no image for the Job; give one that has redis-gitops by --image\na dump of a Job goes into a claim; write pvc://CLAIM/PATH\nno Service with a known port leads to Redis shop, and it has no sentinels"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	long := shop()
+	long.Name = strings.Repeat("x", 70)
+	if name := (&Job{Command: "import", Redis: long}).object("")["metadata"].(object)["name"].(string); len(name) > maxName || !strings.HasSuffix(name, "x-import") {
+		t.Errorf("name %q", name)
+	}
+}
+
+func TestParsePlace(t *testing.T) {
+	for text, want := range map[string]Place{
+		"pvc://dumps/a/dump.rdb":       {Claim: "dumps", File: "a/dump.rdb"},
+		"secret://url/key":             {Secret: "url", Key: "key"},
+		"https://example.com/dump.rdb": {URL: "https://example.com/dump.rdb"},
+	} {
+		if got, err := ParsePlace(text); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"dump.rdb":                     `"dump.rdb" is not where a Job finds a dump; write pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…`,
+		"pvc://Dumps/x":                `"pvc://Dumps/x": "Dumps" is no name of a PersistentVolumeClaim`,
+		"pvc://dumps":                  `"pvc://dumps" names no file of the claim; write pvc://CLAIM/PATH`,
+		"pvc://dumps/../x":             `"pvc://dumps/../x" names no file of the claim; write pvc://CLAIM/PATH`,
+		"secret://s":                   `"secret://s" names no key of the Secret; write secret://NAME/KEY`,
+		"https://h/d?X-Amz-Signature=": "the URL of the dump has a signature or a login, which everybody could read who may read Jobs; put it into a Secret and write secret://NAME/KEY",
+		"https://a:topsecret@h/d":      "the URL of the dump has a signature or a login, which everybody could read who may read Jobs; put it into a Secret and write secret://NAME/KEY",
+	} {
+		if _, err := ParsePlace(text); err == nil || err.Error() != want {
+			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
+		}
+	}
+}
