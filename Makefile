@@ -52,7 +52,7 @@ vet:
 
 staticcheck:
 	go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...
-	cd test/e2e && CGO_ENABLED=0 GOFLAGS=-trimpath go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) . ./harness/... ./operator ./podrunner
+	cd test/e2e && CGO_ENABLED=0 GOFLAGS=-trimpath go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) . ./harness/... ./operator ./podrunner ./spawn
 	for module in internal/*/go.mod; do (cd $$(dirname $$module) && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...) || exit 1; done
 
 check: vet staticcheck
@@ -78,7 +78,7 @@ test: tools vet
 e2e:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
 	@sh test/e2e/check.sh
-	cd test/e2e && CGO_ENABLED=0 go vet -trimpath . ./harness/... ./operator ./podrunner && CGO_ENABLED=0 go test -trimpath -vet=off -count=1 -timeout 20m -parallel 4 .
+	cd test/e2e && CGO_ENABLED=0 go vet -trimpath . ./harness/... ./operator ./podrunner ./spawn && CGO_ENABLED=0 go test -trimpath -vet=off -count=1 -timeout 20m -parallel 4 .
 
 # A cluster to try things in, until Ctrl-C.
 e2e-up:

@@ -2,13 +2,18 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
@@ -86,15 +91,28 @@ func (b *bench) documentedRole() []rbacv1.PolicyRule {
 	return role.Rules
 }
 
-// TestCommands runs every command on a Redis with a password, as a user who has the Role of docs/rbac.md and nothing else.
-func TestCommands(t *testing.T) {
-	b := newBench(t)
+// shop makes a repository whose Redis has a password, and deploys it.
+func (b *bench) shop() (dir string) {
+	b.Helper()
 	b.secret("shop-auth", "password", password)
-	dir := b.devopsRepo("--profile", "queue", "--auth", "existing:shop-auth")
+	dir = b.devopsRepo("--profile", "queue", "--auth", "existing:shop-auth")
 	b.deploy(dir)
+	return dir
+}
+
+// beDeveloper makes all further commands those of a user who has the Role of docs/rbac.md and nothing else.
+func (b *bench) beDeveloper() {
+	b.Helper()
 	user, err := cluster.MakeUser(b.ctx, b.namespace, "developer", b.documentedRole())
 	b.must(err)
 	b.kubeconfig = user
+}
+
+// TestCommands runs every command on a Redis with a password, as a user who has the Role of docs/rbac.md and nothing else.
+func TestCommands(t *testing.T) {
+	b := newBench(t)
+	dir := b.shop()
+	b.beDeveloper()
 	url := "redis://:$(REDIS_PASSWORD)@shop-redis-master." + b.namespace + ".svc:6379"
 
 	b.prints(b.tool(dir, "url", "shop"), url)
@@ -161,6 +179,65 @@ type exitError string
 
 func (e exitError) Error() string { return string(e) }
 
+// TestTerminal talks to the redis-cli of the master as a person does.
+func TestTerminal(t *testing.T) {
+	b := newBench(t)
+	dir := b.shop()
+	b.beDeveloper()
+	cmd := exec.Command(filepath.Join(cluster.Bin, "redis-gitops"), "cli", "shop")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+b.kubeconfig, "TERM=xterm")
+	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 120})
+	b.must(err)
+	defer terminal.Close()
+	var mu sync.Mutex
+	var seen strings.Builder
+	go func() {
+		buffer := make([]byte, 4096)
+		for {
+			n, err := terminal.Read(buffer)
+			mu.Lock()
+			seen.Write(buffer[:n])
+			mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	shows := func(text string) {
+		t.Helper()
+		b.until("the terminal shows "+text, func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			if !strings.Contains(seen.String(), text) {
+				return fmt.Errorf("it shows %q", seen.String())
+			}
+			return nil
+		})
+	}
+	typed := func(line string) {
+		t.Helper()
+		_, err := io.WriteString(terminal, line+"\r")
+		b.must(err)
+	}
+	shows(":6379> ")
+	typed(`SET greeting "good morning"`)
+	shows("OK")
+	// redis-cli prints numbers so on a terminal only.
+	typed("STRLEN greeting")
+	shows("(integer) 12")
+	typed("exit")
+	err = cmd.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	if err != nil {
+		t.Errorf("%v\n%s", err, seen.String())
+	}
+	if strings.Contains(seen.String(), password) {
+		t.Error("the password was shown")
+	}
+}
+
 // TestDenied: who lacks a right reads which.
 func TestDenied(t *testing.T) {
 	b := newBench(t)
@@ -198,10 +275,8 @@ func TestDenied(t *testing.T) {
 // TestFaults makes one fault after the other, with no operator that would heal it meanwhile, and wants the text of each.
 func TestFaults(t *testing.T) {
 	b := newBenchAlone(t)
-	b.secret("shop-auth", "password", password)
+	dir := b.shop()
 	b.apply(failover("other", "shop-auth"))
-	dir := b.devopsRepo("--profile", "queue", "--auth", "existing:shop-auth")
-	b.deploy(dir)
 	b.must(cluster.WaitReady(b.ctx, b.namespace, "other"))
 	run := func(args ...string) result { return b.tool(dir, args...) }
 	healthy := func() {
@@ -266,4 +341,17 @@ func TestFaults(t *testing.T) {
 	b.must(err)
 	b.must(harness.Kill(pid))
 	says("a killed master is told", nothing, own.Name)
+
+	// The last one: the sentinels of both Redises meet in the data of the replica, and do not part again.
+	b.until("a replica of another Redis is told", func() error {
+		// Sentinels that see it bring it back.
+		if err := b.client(replica.Status.PodIP+":6379", password).SlaveOf(b.ctx, foreign.Status.PodIP, "6379").Err(); err != nil {
+			return err
+		}
+		want := fmt.Sprintf("pod %s is a replica of %s:6379, which is no pod of", replica.Name, foreign.Status.PodIP)
+		if r := run("doctor", "shop"); r.code != 1 || !strings.Contains(r.stdout, want) {
+			return exitError("want " + want + "\n" + r.String())
+		}
+		return nil
+	})
 }

@@ -65,12 +65,8 @@ func (b *bench) aDump() string {
 // TestImport: the master is killed in the middle of an import through the API server, which then is complete all the same.
 func TestImport(t *testing.T) {
 	b := newBench(t)
-	b.secret("shop-auth", "password", password)
-	dir := b.devopsRepo("--profile", "queue", "--auth", "existing:shop-auth")
-	b.deploy(dir)
-	user, err := cluster.MakeUser(b.ctx, b.namespace, "developer", b.documentedRole())
-	b.must(err)
-	b.kubeconfig = user
+	dir := b.shop()
+	b.beDeveloper()
 	dump := b.aDump()
 
 	killed := ""

@@ -20,9 +20,7 @@ import (
 // TestJob: a dump is taken and another is written by the Jobs that are printed, inside of the cluster.
 func TestJob(t *testing.T) {
 	b := newBench(t)
-	b.secret("shop-auth", "password", password)
-	dir := b.devopsRepo("--profile", "queue", "--auth", "existing:shop-auth")
-	b.deploy(dir)
+	dir := b.shop()
 	b.apply(`
 apiVersion: v1
 kind: PersistentVolumeClaim

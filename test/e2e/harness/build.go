@@ -75,9 +75,13 @@ func stamp(ctx context.Context, module, program string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("go version: %w", err)
 	}
-	files, err := filepath.Glob(filepath.Join(module, program, "*.go"))
-	if err != nil {
-		return nil, err
+	var files []string
+	for _, dir := range []string{program, "spawn"} {
+		found, err := filepath.Glob(filepath.Join(module, dir, "*.go"))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
 	}
 	hash := sha256.New()
 	hash.Write(version)

@@ -5,37 +5,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/test/e2e/spawn"
 )
 
-// spawner gives a function that starts a process that dies with this one. The signal comes when the thread that started it ends, so there is one
-// thread for that, which never does.
-var spawner = sync.OnceValue(func() func(*exec.Cmd) error {
-	type job struct {
-		cmd  *exec.Cmd
-		done chan error
-	}
-	jobs := make(chan job)
-	go func() {
-		runtime.LockOSThread()
-		for j := range jobs {
-			j.done <- j.cmd.Start()
-		}
-	}()
-	return func(cmd *exec.Cmd) error {
-		if cmd.SysProcAttr == nil {
-			cmd.SysProcAttr = &syscall.SysProcAttr{}
-		}
-		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-		j := job{cmd, make(chan error)}
-		jobs <- j
-		return <-j.done
-	}
-})
+// spawner is the one of this process.
+var spawner = sync.OnceValue(spawn.Starter)
 
 // process is one that the cluster runs.
 type process struct {

@@ -43,27 +43,6 @@ type mount struct {
 	ReadOnly       bool
 }
 
-// startSpawner gives a function that starts processes from one thread that never ends: the death signal of a process comes
-// when the thread of its parent ends, not the parent.
-func startSpawner() func(*exec.Cmd) error {
-	type job struct {
-		cmd  *exec.Cmd
-		done chan error
-	}
-	jobs := make(chan job)
-	go func() {
-		runtime.LockOSThread()
-		for j := range jobs {
-			j.done <- j.cmd.Start()
-		}
-	}()
-	return func(cmd *exec.Cmd) error {
-		j := job{cmd, make(chan error)}
-		jobs <- j
-		return <-j.done
-	}
-}
-
 // run starts a container with its output in log. The process that it gives is the container's command, seen from the host.
 func (c container) run(start func(*exec.Cmd) error, log *os.File) (*exec.Cmd, error) {
 	r, w, err := os.Pipe()
@@ -78,7 +57,6 @@ func (c container) run(start func(*exec.Cmd) error, log *os.File) (*exec.Cmd, er
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC,
-		Pdeathsig:  syscall.SIGKILL,
 		Setsid:     true,
 	}
 	if err := start(cmd); err != nil {

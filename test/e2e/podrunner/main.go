@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/redis-gitops/redis-gitops/test/e2e/spawn"
 )
 
 // options are the flags.
@@ -79,7 +81,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	start := startSpawner()
+	start := spawn.Starter()
 	bin, err := writeShims(filepath.Join(o.state, "bin"))
 	if err != nil {
 		return err
