@@ -67,7 +67,7 @@ func (b *bench) poking(name string) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-time.After(time.Second):
-				if err := cluster.Poke(ctx, b.namespace, name); err != nil && ctx.Err() == nil {
+				if err := cluster.Nudge(ctx, b.namespace, name); err != nil && ctx.Err() == nil {
 					b.Error(err)
 				}
 			}

@@ -103,7 +103,7 @@ func TestImport(t *testing.T) {
 	}
 	// Asked of the Service, not of the tool.
 	b.until("the Service leads to all keys", func() error {
-		if err := cluster.Poke(b.ctx, b.namespace, "shop"); err != nil {
+		if err := cluster.Nudge(b.ctx, b.namespace, "shop"); err != nil {
 			return err
 		}
 		n, err := b.client("shop-redis-master."+b.namespace+".svc:6379", password).DBSize(b.ctx).Result()

@@ -85,7 +85,7 @@ func TestFromRepository(t *testing.T) {
 	})
 	b.until("the label is on another pod", func() error {
 		// Each look of the operator may find the old master not yet demoted.
-		if err := cluster.Poke(b.ctx, b.namespace, "shop"); err != nil {
+		if err := cluster.Nudge(b.ctx, b.namespace, "shop"); err != nil {
 			return err
 		}
 		after, err := cluster.Master(b.ctx, b.namespace, "shop")
@@ -120,7 +120,7 @@ func TestMasterKilled(t *testing.T) {
 	b.must(err)
 	b.must(harness.Kill(pid))
 	b.until("a replica is the master", func() error {
-		if err := cluster.Poke(b.ctx, b.namespace, "x"); err != nil {
+		if err := cluster.Nudge(b.ctx, b.namespace, "x"); err != nil {
 			return err
 		}
 		after, err := cluster.Master(b.ctx, b.namespace, "x")

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -73,8 +74,12 @@ type Cluster struct {
 	// Bin is the folder with redis-gitops.
 	Bin string
 
-	options   Options
-	pokes     atomic.Uint64
+	options Options
+	pokes   atomic.Uint64
+
+	mu     sync.Mutex
+	nudged map[string]time.Time // by namespace/name
+
 	mapper    *restmapper.DeferredDiscoveryRESTMapper
 	processes []*process
 	operator  *process
