@@ -404,6 +404,8 @@ type State struct {
 	Login     error // why the password is not known
 	Servers   []*Server
 	Sentinels []*Sentinel
+
+	unsafe bool // the password has characters that the operator does not quote
 }
 
 // State asks everybody.
@@ -411,6 +413,7 @@ func (c *Cluster) State(ctx context.Context, r *Redis) (*State, error) {
 	s := &State{Redis: r}
 	var l Login
 	l, s.Login = c.Login(ctx, r.Namespace, r.Auth)
+	s.unsafe = r.Kind == "RedisFailover" && strings.ContainsAny(l.Password, " \t\r\n\\$#\"'`")
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}

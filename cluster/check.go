@@ -3,6 +3,8 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,6 +198,9 @@ func (p *problems) login(s *State) {
 			wrong = append(wrong, server.Pod.Name)
 		}
 	}
+	if s.unsafe {
+		p.error(checkLogin, "auth/password-unsafe-characters", "the password of the Secret %q has blanks, quotes or other characters that the operator writes into redis.conf as they are, so that Redis does not start or has another password; take letters and digits", s.Auth.Secret)
+	}
 	if len(wrong) > 0 {
 		p.error(checkLogin, "", "the password of the Secret %q is refused by %s; was it changed without a restart of the pods?", s.Auth.Secret, strings.Join(wrong, ", "))
 	}
@@ -247,20 +252,23 @@ func (p *problems) sentinels(s *State) {
 	}
 	named := map[string][]string{}
 	var order []string
-	answer := 0
+	without := map[string][]string{} // quorum, by what they say
 	for _, sentinel := range s.Sentinels {
 		if sentinel.Err != nil {
 			p.error(checkSentinel, "", "sentinel %s: %v", sentinel.Pod.Name, sentinel.Err)
 			continue
 		}
-		answer++
 		if named[sentinel.Master] == nil {
 			order = append(order, sentinel.Master)
 		}
 		named[sentinel.Master] = append(named[sentinel.Master], sentinel.Pod.Name)
 		if sentinel.Quorum != nil {
-			p.error(checkSentinel, "ha/sentinels-below-three", "sentinel %s cannot fail over: %s", sentinel.Pod.Name, strings.TrimPrefix(sentinel.Quorum.Error(), "NOQUORUM "))
+			text := strings.TrimPrefix(sentinel.Quorum.Error(), "NOQUORUM ")
+			without[text] = append(without[text], sentinel.Pod.Name)
 		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(without)) {
+		p.error(checkSentinel, "", "%s cannot fail over: %s", strings.Join(without[text], ", "), text)
 	}
 	if len(order) > 1 {
 		var list []string
@@ -271,7 +279,10 @@ func (p *problems) sentinels(s *State) {
 	}
 	m := s.Masters()
 	for _, addr := range order {
+		host, _, _ := net.SplitHostPort(addr)
 		switch server := s.ByAddr(addr); {
+		case server == nil && host == "127.0.0.1":
+			p.error(checkSentinel, "", "%s have not been told the master yet; the operator does it when there is one", strings.Join(named[addr], ", "))
 		case server == nil:
 			p.error(checkForeign, "ha/clusters-can-join", "the sentinels take %s for the master, which is no pod of %s: clients get the data of another Redis; give each Redis a password of its own", addr, s)
 		case server.Err == nil && server.Role != master && len(m) == 1:

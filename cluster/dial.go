@@ -107,7 +107,8 @@ func newConn(tunnel httpstream.Connection, problem, data httpstream.Stream, addr
 		if err == nil || errors.Is(err, io.ErrClosedPipe) {
 			err = io.EOF
 		}
-		select { // why it ended may come after the end
+		_ = data.Reset() // as client-go does: the other end says why when both halves are closed
+		select {
 		case <-told:
 		case <-time.After(lastWords):
 		}

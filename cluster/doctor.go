@@ -415,7 +415,11 @@ func (p *problems) grace(s *State) {
 		}
 		save := max(server.int("rdb_last_bgsave_time_sec"), 0) // a guess: what the last one took
 		if grace <= waits+save {
-			p.warn(checkGrace, "ha/grace-shorter-than-shutdown", "terminationGracePeriod is %d seconds, and the shutdown script waits %d before it saves, which took %d: the pods are killed before that; set it to %d", grace, waits, save, 90+2*save)
+			took := ""
+			if save > 0 {
+				took = fmt.Sprintf(", which took %d the last time", save)
+			}
+			p.warn(checkGrace, "ha/grace-shorter-than-shutdown", "terminationGracePeriod is %d seconds, and the shutdown script waits %d before it saves%s: the pods are killed before that; set it to %d", grace, waits, took, 90+2*save)
 			return // alike for all pods
 		}
 	}

@@ -344,7 +344,7 @@ type probes struct {
 	group  sync.WaitGroup
 
 	mu    sync.Mutex
-	first map[string]time.Time // since when without a refusal, by pod
+	first map[string]time.Time // the first one that was taken since the last refusal, by pod
 	last  map[string]time.Time // the last one that was taken
 	why   string               // the probe itself is not allowed
 }
@@ -370,8 +370,7 @@ func (c *Cluster) probe(ctx context.Context, s *State, l Login) (*probes, error)
 					p.watch(ctx, conn, pod.Name, key, tell)
 					conn.Close()
 				}
-				tell()
-				p.refused(pod.Name)
+				tell() // a connection that breaks is no refusal: sentinels close all on promotion
 				pause(ctx, probeEvery)
 			}
 		})

@@ -14,7 +14,7 @@ import (
 
 // How often a server that is forwarded to is asked whether it still is what it was.
 const (
-	watchEvery    = 500 * time.Millisecond
+	watchEvery    = 200 * time.Millisecond
 	watchPatience = 5 * time.Second // for an answer
 )
 

@@ -99,6 +99,9 @@ func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, 
 		cli.In = a.in
 	}
 	if f.local {
+		if a.terminal { // which redis-cli looks for at the other end
+			cli.Out, cli.Err = os.Stdout, os.Stderr
+		}
 		err = c.RunLocalCLI(ctx, r, way, auth, cli, func(text string) { a.tell("%s", text) })
 	} else {
 		err = a.remoteCLI(ctx, c, r, way, auth, cli)

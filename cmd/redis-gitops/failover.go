@@ -15,9 +15,10 @@ import (
 const failoverHelp = `Make the sentinels of a Redis in Kubernetes choose another master, after checks that it will work.
 
 It is refused when there is not one master, when the sentinels do not agree or have no quorum, or when no replica is in sync,
-ready and at most --max-lag behind. Then it sends SENTINEL FAILOVER, waits for the new master, and closes the connections of
-clients to the old one until the Service leads to the new one: they would go on reading from it. Operators move the Service
-some time after the sentinels: Spotahome's up to a minute later.
+ready and at most --max-lag behind. Then it sends SENTINEL FAILOVER, waits for the new master, and makes the old one follow it at
+once: sentinels let 8 seconds pass, in which the old one takes writes that are lost. It closes the connections of clients to the
+old one until the Service leads to the new one: they would go on reading from it. Operators move the Service some time after the
+sentinels: Spotahome's up to a minute later.
 
 How long writes failed is what the servers themselves say: a write that changes nothing (SET of a key that does not exist, with
 XX) is sent to each every 20 ms. Clients see more, since they have to find the new master first.`
@@ -87,8 +88,10 @@ func (a *app) printFailover(f *cluster.Failover) {
 		a.say("writes: not measured, %s", w.Why)
 	case w.Longer > 0:
 		a.say("writes: always taken by a server; but the old master took some for %v beside the new one, which are lost", ms(w.Longer))
+	case w.Gap() == 0:
+		a.say("writes: taken by a server all the time, as far as a write every 20 ms can tell")
 	default:
-		a.say("writes: taken by no server for %v (until %v by the old master, from %v by the new one; to the 20 ms)", ms(w.Gap()), ms(w.Until), ms(w.From))
+		a.say("writes: taken by no server for %v, to the 20 ms (by the old master until %v, by the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
 	}
 	if f.Moved > 0 {
 		a.say("Service %s: leads to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))

@@ -12,7 +12,7 @@ import (
 
 const portForwardHelp = `Listen on a port of this machine and pass connections on to the current master of a Redis in Kubernetes, until Ctrl-C.
 
-The master is asked twice a second whether it still is one. When another pod is, open connections are closed, so that clients
+The master and a sentinel are asked five times a second whether it still is one. When another pod is, open connections are closed, so that clients
 connect again and reach the new one: kubectl port-forward of a Service stays with the pod that it began with. LOCAL is the port
 of this machine; without it, any free one is taken and printed.`
 

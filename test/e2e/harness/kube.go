@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/creack/pty"
 	appsv1 "k8s.io/api/apps/v1"
 	authv1 "k8s.io/api/authentication/v1"
 	v1 "k8s.io/api/core/v1"
@@ -178,6 +180,39 @@ func PID(pod *v1.Pod, container string) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("container %s of pod %s is not running", container, pod.Name)
+}
+
+// TerminalOf gives the rows and columns of the terminal that a program in a container has, as "31 101".
+func TerminalOf(pod *v1.Pod, container, program string) (string, error) {
+	pid, err := PID(pod, container)
+	if err != nil {
+		return "", err
+	}
+	namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	if err != nil {
+		return "", err
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return "", err
+	}
+	for _, p := range processes {
+		its, err := os.Readlink(p + "/ns/pid")
+		if err != nil || its != namespace {
+			continue
+		}
+		if exe, err := os.ReadFile(p + "/comm"); err != nil || strings.TrimSpace(string(exe)) != program {
+			continue
+		}
+		terminal, err := os.Open(p + "/fd/0")
+		if err != nil {
+			return "", err
+		}
+		defer terminal.Close()
+		rows, columns, err := pty.Getsize(terminal)
+		return fmt.Sprintf("%d %d", rows, columns), err
+	}
+	return "", fmt.Errorf("no %s runs in container %s of pod %s", program, container, pod.Name)
 }
 
 // Ready fails while a RedisFailover is not up: all pods are ready, and one is the master by its label.
