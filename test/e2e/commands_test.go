@@ -3,17 +3,13 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
@@ -178,65 +174,6 @@ func (b *bench) failed(r result) error {
 type exitError string
 
 func (e exitError) Error() string { return string(e) }
-
-// TestTerminal talks to the redis-cli of the master as a person does.
-func TestTerminal(t *testing.T) {
-	b := newBench(t)
-	dir := b.shop()
-	b.beDeveloper()
-	cmd := exec.Command(filepath.Join(cluster.Bin, "redis-gitops"), "cli", "shop")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+b.kubeconfig, "TERM=xterm")
-	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 120})
-	b.must(err)
-	defer terminal.Close()
-	var mu sync.Mutex
-	var seen strings.Builder
-	go func() {
-		buffer := make([]byte, 4096)
-		for {
-			n, err := terminal.Read(buffer)
-			mu.Lock()
-			seen.Write(buffer[:n])
-			mu.Unlock()
-			if err != nil {
-				return
-			}
-		}
-	}()
-	shows := func(text string) {
-		t.Helper()
-		b.until("the terminal shows "+text, func() error {
-			mu.Lock()
-			defer mu.Unlock()
-			if !strings.Contains(seen.String(), text) {
-				return fmt.Errorf("it shows %q", seen.String())
-			}
-			return nil
-		})
-	}
-	typed := func(line string) {
-		t.Helper()
-		_, err := io.WriteString(terminal, line+"\r")
-		b.must(err)
-	}
-	shows(":6379> ")
-	typed(`SET greeting "good morning"`)
-	shows("OK")
-	// redis-cli prints numbers so on a terminal only.
-	typed("STRLEN greeting")
-	shows("(integer) 12")
-	typed("exit")
-	err = cmd.Wait()
-	mu.Lock()
-	defer mu.Unlock()
-	if err != nil {
-		t.Errorf("%v\n%s", err, seen.String())
-	}
-	if strings.Contains(seen.String(), password) {
-		t.Error("the password was shown")
-	}
-}
 
 // TestDenied: who lacks a right reads which.
 func TestDenied(t *testing.T) {

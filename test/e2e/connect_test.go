@@ -42,14 +42,11 @@ func (s *screen) shows(text string) error {
 // terminal arrives, and another one later.
 func TestTerminal(t *testing.T) {
 	b := newBench(t)
-	b.secret("x-auth", "password", password)
-	b.apply(failover("x", "x-auth"))
-	b.must(cluster.WaitReady(b.ctx, b.namespace, "x"))
-	user, err := cluster.MakeUser(b.ctx, b.namespace, "developer", b.documentedRole())
-	b.must(err)
-	cmd := exec.Command(filepath.Join(cluster.Bin, "redis-gitops"), "cli", "x")
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+user, "TERM=dumb")
+	dir := b.shop()
+	b.beDeveloper()
+	cmd := exec.Command(filepath.Join(cluster.Bin, "redis-gitops"), "cli", "shop")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+b.kubeconfig)
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 31, Cols: 101})
 	b.must(err)
 	defer terminal.Close()
@@ -77,9 +74,9 @@ func TestTerminal(t *testing.T) {
 		b.must(err)
 	}
 	typed("> ", "SET typed \"x  *\"\r")
-	typed("OK", "GET typed\r")
-	typed(`"x  *"`, "")
-	master, err := cluster.Master(b.ctx, b.namespace, "x")
+	typed("OK", "STRLEN typed\r")
+	typed("(integer) 4", "") // as on a terminal only
+	master, err := cluster.Master(b.ctx, b.namespace, "shop")
 	b.must(err)
 	sized := func(want string) {
 		t.Helper()
@@ -94,7 +91,7 @@ func TestTerminal(t *testing.T) {
 	sized("31 101")
 	b.must(pty.Setsize(terminal, &pty.Winsize{Rows: 41, Cols: 77}))
 	sized("41 77")
-	typed(`"x  *"`, "quit\r")
+	typed("> ", "quit\r")
 	b.must(cmd.Wait())
 	<-copied
 	if shown.shows(password) == nil {
@@ -105,15 +102,12 @@ func TestTerminal(t *testing.T) {
 // TestPortForward writes through a port of this machine while the master changes: each new connection reaches the master.
 func TestPortForward(t *testing.T) {
 	b := newBench(t)
-	b.secret("x-auth", "password", password)
-	b.apply(failover("x", "x-auth"))
-	b.must(cluster.WaitReady(b.ctx, b.namespace, "x"))
-	user, err := cluster.MakeUser(b.ctx, b.namespace, "developer", b.documentedRole())
-	b.must(err)
+	dir := b.shop()
+	b.beDeveloper()
 	ctx, cancel := context.WithCancel(b.ctx)
-	cmd := exec.CommandContext(ctx, filepath.Join(cluster.Bin, "redis-gitops"), "port-forward", "x")
+	cmd := exec.CommandContext(ctx, filepath.Join(cluster.Bin, "redis-gitops"), "port-forward", "shop")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "KUBECONFIG="+user)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "KUBECONFIG="+b.kubeconfig)
 	said, err := cmd.StderrPipe()
 	b.must(err)
 	b.must(cmd.Start())
@@ -136,17 +130,17 @@ func TestPortForward(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: address, Password: password, Protocol: 2, DisableIdentity: true})
 	defer client.Close()
 	b.until("a write arrives", func() error { return client.Set(b.ctx, "k", "before", 0).Err() })
-	before, err := cluster.Master(b.ctx, b.namespace, "x")
+	before, err := cluster.Master(b.ctx, b.namespace, "shop")
 	b.must(err)
 	b.until("the sentinels could fail over", func() error {
-		return b.failed(b.tool(t.TempDir(), "failover", "x", "-n", b.namespace, "--dry-run"))
+		return b.failed(b.tool(dir, "failover", "shop", "--dry-run"))
 	})
-	stop := b.poking("x")
-	r := b.tool(t.TempDir(), "failover", "x", "-n", b.namespace)
+	stop := b.poking("shop")
+	r := b.tool(dir, "failover", "shop")
 	stop()
 	b.ok(r)
 	b.until("a write arrives at the new master", func() error { return client.Set(b.ctx, "k", "after", 0).Err() })
-	after, err := cluster.Master(b.ctx, b.namespace, "x")
+	after, err := cluster.Master(b.ctx, b.namespace, "shop")
 	b.must(err)
 	direct := b.client(after.Status.PodIP+":6379", password)
 	if value, err := direct.Get(b.ctx, "k").Result(); value != "after" || err != nil || after.Name == before.Name {
