@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,7 +196,7 @@ func (p *problems) replication(s *State) {
 			continue
 		}
 		m := s.ByAddr(server.Master)
-		host, _, _ := strings.Cut(server.Master, ":")
+		host, _, _ := net.SplitHostPort(server.Master)
 		switch {
 		case m == nil && bootstrap:
 			p.warn(checkSync, "data/bootstrap-left-on", "pod %s follows %s by spec.bootstrapNode: it takes no writes; remove bootstrapNode when all data is there", server.Pod.Name, server.Master)
@@ -223,7 +224,7 @@ func (p *problems) replication(s *State) {
 		for i := range m.int("connected_slaves") {
 			fields := commaFields(m.Info["slave"+strconv.FormatInt(i, 10)])
 			ip := fields["ip"]
-			if ip == "" || slices.ContainsFunc(s.Redis.Pods, func(pod *Pod) bool { return pod.at(ip+":"+strconv.Itoa(pod.Port), pod.Port) }) {
+			if ip == "" || slices.ContainsFunc(s.Redis.Pods, func(pod *Pod) bool { return pod.at(net.JoinHostPort(ip, strconv.Itoa(pod.Port)), pod.Port) }) {
 				continue
 			}
 			p.error(checkForeign, "ha/clusters-can-join", "%s:%s replicates from pod %s and is no pod of %s: a replica of another Redis, or somebody who copies its data", ip, fields["port"], m.Pod.Name, s)
@@ -246,34 +247,34 @@ func commaFields(text string) map[string]string {
 
 // strangers checks that the sentinels know each other and the pods of this Redis, and nobody else.
 func (p *problems) strangers(s *State) {
-	foreign := map[string]bool{}
+	told := map[string]bool{}
+	// stranger tells of what a sentinel knows and this Redis has not: once, and as a memory where it is gone.
+	stranger := func(known map[string]string, ours func(addr string) bool, gone, there string) {
+		addr := net.JoinHostPort(known["ip"], known["port"])
+		switch {
+		case told[addr] || ours(addr):
+			return
+		case strings.Contains(known["flags"], "down"):
+			p.warn(checkSentinel, "", gone, addr, s.Sentinel.Master)
+		default:
+			p.error(checkForeign, "ha/clusters-can-join", there, addr, s)
+		}
+		told[addr] = true
+	}
 	for _, sentinel := range s.Sentinels {
 		if sentinel.Err != nil {
 			continue
 		}
 		for _, other := range sentinel.Sentinels {
-			addr := other["ip"] + ":" + other["port"]
-			if slices.ContainsFunc(s.Watchers, func(pod *Pod) bool { return pod.at(addr, pod.Port) }) || foreign[addr] {
-				continue
-			}
-			foreign[addr] = true
-			if strings.Contains(other["flags"], "down") {
-				p.warn(checkSentinel, "", "the sentinels remember one at %s that is gone, which counts for the majority; SENTINEL RESET %s on each forgets it", addr, sentinel.Name)
-			} else {
-				p.error(checkForeign, "ha/clusters-can-join", "a sentinel at %s votes with those of %s and is no pod of it: the sentinels of two Redises have joined; give each Redis a password of its own", addr, s)
-			}
+			stranger(other, func(addr string) bool {
+				return slices.ContainsFunc(s.Watchers, func(pod *Pod) bool { return pod.at(addr, pod.Port) })
+			}, "the sentinels remember one at %s that is gone, which counts for the majority; SENTINEL RESET %s on each forgets it",
+				"a sentinel at %s votes with those of %s and is no pod of it: the sentinels of two Redises have joined; give each Redis a password of its own")
 		}
 		for _, known := range sentinel.Replicas {
-			addr := known["ip"] + ":" + known["port"]
-			if s.ByAddr(addr) != nil || foreign[addr] {
-				continue
-			}
-			foreign[addr] = true
-			if strings.Contains(known["flags"], "down") {
-				p.warn(checkSentinel, "", "the sentinels remember a replica at %s that is gone; SENTINEL RESET %s on each forgets it", addr, sentinel.Name)
-			} else {
-				p.error(checkForeign, "ha/clusters-can-join", "the sentinels count %s as a replica, which is no pod of %s: they make the pod of another Redis follow this one; give each Redis a password of its own", addr, s)
-			}
+			stranger(known, func(addr string) bool { return s.ByAddr(addr) != nil },
+				"the sentinels remember a replica at %s that is gone; SENTINEL RESET %s on each forgets it",
+				"the sentinels count %s as a replica, which is no pod of %s: they make the pod of another Redis follow this one; give each Redis a password of its own")
 		}
 		for _, name := range sentinel.Others {
 			p.warn(checkForeign, "", "sentinel %s watches %q as well", sentinel.Pod.Name, name)

@@ -72,7 +72,7 @@ func (c *Cluster) Failover(ctx context.Context, r *Redis, o FailoverOptions) (*F
 	}
 	f := &Failover{Before: before}
 	if obstacles := before.obstacles(o); len(obstacles) > 0 {
-		return f, fmt.Errorf("%w of %s: %w", ErrNotReady, r, errors.Join(obstacles...))
+		return f, fmt.Errorf("%w of %s:\n  %s", ErrNotReady, r, strings.ReplaceAll(errors.Join(obstacles...).Error(), "\n", "\n  "))
 	}
 	f.Old = before.Masters()[0].Pod
 	if r.Write != nil && r.RoleLabels() {
