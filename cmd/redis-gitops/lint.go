@@ -186,7 +186,7 @@ func collectSeldom() {
 	limit := int64(minMemory)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	// A limit close to what is kept would have the collector run without end, so it grows with that, after each run.
-	type sentinel struct{ self *sentinel } // with a pointer, since small values without one share their memory
+	type sentinel struct{ _ *byte } // with a pointer, since small values without one share their memory
 	var again func(*sentinel)
 	again = func(*sentinel) {
 		metrics.Read(live)
