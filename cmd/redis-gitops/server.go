@@ -110,7 +110,7 @@ func (a *app) server(ctx context.Context, word string, f *serverFlags, cf *clust
 	}
 	c, r, err := a.findLive(ctx, word, cf)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%q is not the URL of a server, such as redis://HOST:PORT, but a name in a cluster: %w", word, err)
 	}
 	return of(c, ctx, r)
 }
