@@ -21,6 +21,9 @@ const initArg = "container-init"
 // shimDir is where a container finds the shims of writeShims.
 const shimDir = "/opt/podrunner/bin"
 
+// toolsDir is where a container finds the folder of -tools, wherever that is on the machine: below /tmp it would be hidden.
+const toolsDir = "/opt/podrunner/tools"
+
 // container is what containerInit is told. It comes by a pipe, so that no password of the environment is in a list of processes.
 type container struct {
 	Command    []string
@@ -31,6 +34,7 @@ type container struct {
 	Resolv     string // /etc/resolv.conf
 	Scratch    string // an empty folder of the host
 	Bin        string // the shims on the host
+	Tools      string // a folder of the host for toolsDir; "" for none
 	Mounts     []mount
 	ReadOnly   bool
 	User       uint32
@@ -150,7 +154,11 @@ func (c container) makeRoot() error {
 			return err
 		}
 	}
-	for _, m := range append(slices.Clone(c.Mounts), mount{c.Bin, shimDir, true}) {
+	mounts := append(slices.Clone(c.Mounts), mount{c.Bin, shimDir, true})
+	if c.Tools != "" {
+		mounts = append(mounts, mount{c.Tools, toolsDir, true})
+	}
+	for _, m := range mounts {
 		if err := bind(m.Source, in(m.Target), m.ReadOnly); err != nil {
 			return fmt.Errorf("mount %s: %w", m.Target, err)
 		}

@@ -164,7 +164,7 @@ func (w *worker) prepare(ctx context.Context, s *state, volumes map[string]strin
 		Command: command(s.spec, env), Env: env, WorkingDir: s.spec.WorkingDir, Hostname: hostname,
 		Hosts:   fmt.Sprintf("127.0.0.1\tlocalhost\n::1\tlocalhost\n%s\t%s\n", w.ip, hostname),
 		Resolv:  fmt.Sprintf("nameserver %s\nsearch %s.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n", w.k.dns, w.pod.Namespace),
-		Scratch: filepath.Join(w.dir, "scratch", s.spec.Name), Bin: w.k.bin,
+		Scratch: filepath.Join(w.dir, "scratch", s.spec.Name), Bin: w.k.bin, Tools: w.k.tools,
 	}
 	var group *int64
 	if sc := w.pod.Spec.SecurityContext; sc != nil {
@@ -258,7 +258,7 @@ func giveToGroup(dir string, group int) error {
 func (w *worker) environment(ctx context.Context, spec v1.Container) ([]string, error) {
 	tools := ""
 	if w.k.tools != "" {
-		tools = w.k.tools + ":"
+		tools = toolsDir + ":"
 	}
 	values := map[string]string{
 		"PATH": shimDir + ":" + tools + "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp",
