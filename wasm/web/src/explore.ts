@@ -35,17 +35,19 @@ async function run() {
 function draw() {
   const all = found?.instances ?? [];
   if (!all.length) return fill(byId("explore"), h("p", { class: "card" }, "There is no Redis in this repository."));
+  const focused = document.activeElement?.id; // of what is drawn anew
   const head = ["Redis", "Application", "Operator", "Topology", "Memory", "Disk", "Password", "Findings"];
   fill(byId("explore"),
     h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Every Redis" },
       h("table", {}, h("caption", { class: "sr" }, "Every Redis of the repository"), h("thead", {}, h("tr", {}, head.map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, all.map((i) =>
           h("tr", { class: id(i) === chosen ? "chosen" : "" },
-            h("th", { scope: "row" }, h("button", { type: "button", class: "link", "aria-pressed": id(i) === chosen ? "true" : "false", onclick: () => { chosen = id(i); draw(); } }, i.name), i.namespace && h("small", {}, " " + i.namespace)),
+            h("th", { scope: "row" }, h("button", { id: "redis/" + id(i), type: "button", class: "link", "aria-pressed": id(i) === chosen ? "true" : "false", onclick: () => { chosen = id(i); draw(); } }, i.name), i.namespace && h("small", {}, " " + i.namespace)),
             h("td", {}, i.application), h("td", {}, i.operator, i.version && h("small", {}, " " + i.version)), h("td", {}, topology(i)), h("td", {}, i.memory || "no limit"), h("td", {}, i.persistence || "none"),
             h("td", {}, i.auth ? `Secret ${i.auth.secret}` : h("span", { class: "bad-text" }, "none")), h("td", {}, counts.get(i.kind + "/" + i.name) ?? 0)))))),
     detail(all.find((i) => id(i) === chosen) ?? all[0]!),
     found!.problems.length > 0 && h("details", {}, h("summary", {}, plural(found!.problems.length, "problem")), h("ul", {}, found!.problems.map((p) => h("li", {}, `${p.file}:${p.line} ${p.message}`)))));
+  if (focused) document.getElementById(focused)?.focus();
 }
 
 let format = "url";
@@ -58,7 +60,7 @@ function detail(i: Instance) {
     h("h3", {}, i.name), h("p", { class: "muted" }, `${i.kind} at ${i.where}`),
     h("div", { class: "diagram", tabindex: 0, role: "region", "aria-label": "Topology" }, drawing(i)),
     (i.notes?.length ?? 0) > 0 && h("ul", {}, i.notes!.map((n) => h("li", {}, n))),
-    h("div", { class: "field inline" }, h("label", { for: "format" }, "Connect with"), h("select", { id: "format", onchange: (e: Event) => { format = (e.target as HTMLSelectElement).value; draw(); byId("format").focus(); } }, formats.map((f) => h("option", { value: f, selected: f === format }, f)))),
+    h("div", { class: "field inline" }, h("label", { for: "format" }, "Connect with"), h("select", { id: "format", onchange: (e: Event) => { format = (e.target as HTMLSelectElement).value; draw(); } }, formats.map((f) => h("option", { value: f, selected: f === format }, f)))),
     block("By its Service", i.clients[format]), block("By way of the sentinels", i.sentinels[format]));
 }
 
