@@ -76,7 +76,7 @@ func (a *app) importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
 		Short: "Write the keys of a dump into a running Redis",
-		Long:  fmt.Sprintf(importHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, `, secret://NAME/KEY, a Secret with\nthe URL of a dump, or https://…`)),
+		Long:  fmt.Sprintf(importHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {

@@ -104,7 +104,7 @@ type Options struct {
 	Connections int           // to each node; 0 stands for 4
 	Window      int           // bytes of commands under way to all nodes; 0 stands for 4 MiB
 	Rate        int64         // bytes of commands a second; 0 for no limit
-	Patience    time.Duration // how long to try to reach a target that does not answer; 0 stands for 4 minutes
+	Patience    time.Duration // how long to try to reach a target that does not answer; 0 stands for 2 minutes
 	IgnoreRoom  bool          // do not compare the estimate of memory with the target's
 	MaxFailures int           // how many failures a Report names; 0 stands for 100
 
