@@ -19,6 +19,25 @@ type Violation struct {
 	Message string
 }
 
+// At gives the value at a path of plain data, list indexes as numbers; nil where nothing is.
+func At(data any, path ...string) any {
+	for _, key := range path {
+		switch parent := data.(type) {
+		case map[string]any:
+			data = parent[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i < 0 || i >= len(parent) {
+				return nil
+			}
+			data = parent[i]
+		default:
+			return nil
+		}
+	}
+	return data
+}
+
 // check compares plain data with a shape, field by field, and reports everything at once.
 func (s structure) check(shape int, data any, path []string, report func(Violation)) {
 	schema := s[shape]

@@ -1,12 +1,10 @@
 package cue
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -55,8 +53,8 @@ func OwnPackages(files []OwnFile) ([]string, error) {
 }
 
 // CheckOwn holds resources against the packages of files. CUE cannot be stopped and can take all memory: schemas of strangers
-// belong in a process of its own. They can import the packages of CUE itself and nothing else: nothing is read or fetched. The
-// error is diag.Problems about the files.
+// belong in a process of its own. They can import the packages of CUE itself and nothing else: nothing is read or fetched.
+// Resources are plain data, with int64 and float64 for numbers. The error is diag.Problems about the files.
 func CheckOwn(files []OwnFile, resources []any) ([]OwnViolation, error) {
 	packages, err := OwnPackages(files)
 	if err != nil {
@@ -80,7 +78,7 @@ func CheckOwn(files []OwnFile, resources []any) ([]OwnViolation, error) {
 	}
 	var out []OwnViolation
 	for i, data := range resources {
-		object, _ := plainNumbers(data).(map[string]any)
+		object, _ := data.(map[string]any)
 		kind, _ := object["kind"].(string)
 		for _, name := range slices.Sorted(maps.Keys(schemas)) {
 			schema := schemas[name].LookupPath(cue.MakePath(cue.Str(kind)))
@@ -132,11 +130,8 @@ func explainOwn(files []OwnFile, err error) diag.Problems {
 	var problems diag.Problems
 	for _, e := range errors.Errors(err) {
 		at := diag.Position{File: files[0].File}
-		for _, p := range append(errors.Positions(e), e.Position()) {
-			if p.IsValid() && p.Filename() != "" {
-				at = diag.Position{File: p.Filename(), Line: p.Line(), Column: p.Column()}
-				break
-			}
+		if p := written(append(errors.Positions(e), e.Position())); p.IsValid() {
+			at = diag.Position{File: p.Filename(), Line: p.Line(), Column: p.Column()}
 		}
 		message := ownMessage(e)
 		if !strings.Contains(message, "; ") {
@@ -145,6 +140,16 @@ func explainOwn(files []OwnFile, err error) diag.Problems {
 		problems = append(problems, diag.Errorf(at, "", "%s", message))
 	}
 	return problems
+}
+
+// written gives the first position that is in a file; none is no position.
+func written(positions []token.Pos) token.Pos {
+	for _, p := range positions {
+		if p.IsValid() && p.Filename() != "" {
+			return p
+		}
+	}
+	return token.NoPos
 }
 
 func ownMessage(e errors.Error) string {
@@ -162,14 +167,8 @@ func violationsOf(kind string, schema cue.Value, object map[string]any) []OwnVio
 			return
 		}
 		seen[key] = true
-		v := OwnViolation{Path: slices.Clone(path), Message: words}
-		for _, p := range positions {
-			if p.IsValid() && p.Filename() != "" {
-				v.File, v.Line = p.Filename(), p.Line()
-				break
-			}
-		}
-		out = append(out, v)
+		at := written(positions)
+		out = append(out, OwnViolation{Path: slices.Clone(path), Message: words, File: at.Filename(), Line: at.Line()})
 	}
 	// While one value does not fit, CUE does not tell which others are missing.
 	missing(schema, object, nil, func(path []string, field cue.Value) {
@@ -190,7 +189,7 @@ func violationsOf(kind string, schema cue.Value, object map[string]any) []OwnVio
 			selectors[i] = cue.Str(step)
 		}
 		if problem := problemOf(schema.LookupPath(cue.MakePath(selectors...))); problem != "" {
-			words = describe(valueAt(object, path)) + " " + problem
+			words = describe(At(object, path...)) + " " + problem
 		}
 		add(path, words, errors.Positions(e))
 	}
@@ -237,44 +236,4 @@ func problemOf(field cue.Value) string {
 		return ""
 	}
 	return words
-}
-
-// valueAt gives what is at a path; nil where nothing is.
-func valueAt(data any, path []string) any {
-	for _, step := range path {
-		switch parent := data.(type) {
-		case map[string]any:
-			data = parent[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(parent) {
-				return nil
-			}
-			data = parent[i]
-		default:
-			return nil
-		}
-	}
-	return data
-}
-
-// plainNumbers makes numbers of the numbers of JSON, which CUE would take for texts.
-func plainNumbers(data any) any {
-	switch data := data.(type) {
-	case map[string]any:
-		for k, v := range data {
-			data[k] = plainNumbers(v)
-		}
-	case []any:
-		for i, v := range data {
-			data[i] = plainNumbers(v)
-		}
-	case json.Number:
-		if n, err := data.Int64(); err == nil {
-			return n
-		}
-		f, _ := data.Float64()
-		return f
-	}
-	return data
 }

@@ -163,7 +163,16 @@ func schemaRules(files []cue.OwnFile) ([]*policy.Rule, error) {
 const schemaCategory = "schema"
 
 func evaluateSchemas(job *Job) ([]UserViolation, error) {
-	found, err := cue.CheckOwn(job.Schemas, job.Resources)
+	value, err := policy.NewValue(job.Resources)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := value.Plain() // without the numbers of JSON, which CUE would take for texts
+	if err != nil {
+		return nil, err
+	}
+	resources, _ := plain.([]any)
+	found, err := cue.CheckOwn(job.Schemas, resources)
 	var out []UserViolation
 	for _, v := range found {
 		rule := schemaCategory + "/" + v.Package

@@ -343,19 +343,25 @@ func (l *linter) fileFinding(rule string, p *diag.Problem, related []diag.Relate
 
 // userRules applies the rules that are not ours.
 func (l *linter) userRules(ctx context.Context) error {
+	var resources []any // the same for every set
+	var ids []int
 	for _, set := range l.opts.UserRules {
 		rules := slices.DeleteFunc(slices.Clone(set.Rules), func(r *policy.Rule) bool { return !l.rules.on(r.Name) })
 		if len(rules) == 0 {
 			continue
 		}
 		stop := l.clock.measure("user rules")
-		resources, ids, err := l.plainResources(ctx)
-		if err != nil {
-			return err
+		var err error
+		if resources == nil {
+			if resources, ids, err = l.plainResources(ctx); err != nil {
+				return err
+			}
 		}
-		repository, err := l.plainRepository()
-		if err != nil {
-			return err
+		var repository any
+		if slices.ContainsFunc(rules, func(r *policy.Rule) bool { return r.Scope == policy.ScopeRepository }) {
+			if repository, err = l.plainRepository(); err != nil {
+				return err
+			}
 		}
 		violations, err := set.Evaluate(ctx, rules, l.settings(), resources, repository)
 		stop()
