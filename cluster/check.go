@@ -104,15 +104,8 @@ func (p *problems) service(s *State, name string, role instance.Role) {
 	if role == instance.Sentinels {
 		among = s.Watchers
 	}
-	var behind, ready []*Pod
-	for _, pod := range among {
-		if !selects(selector, pod) {
-			continue
-		}
-		if behind = append(behind, pod); pod.Ready {
-			ready = append(ready, pod)
-		}
-	}
+	behind := selectedOf(among, selector)
+	ready := slices.DeleteFunc(slices.Clone(behind), func(pod *Pod) bool { return !pod.Ready })
 	switch {
 	case len(behind) == 0:
 		p.error(checkService, "svc/selector-or-port-wrong", "the Service %q selects none of the pods of %s; its selector is %s%s", name, s, terms(selector), mastersHint(s, role))
@@ -156,6 +149,11 @@ func selects(selector map[string]string, pod *Pod) bool {
 		}
 	}
 	return true
+}
+
+// selectedOf gives those of some pods that a selector selects.
+func selectedOf(pods []*Pod, selector map[string]string) []*Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(pod *Pod) bool { return !selects(selector, pod) })
 }
 
 func unready(pods []*Pod) string {
@@ -299,6 +297,7 @@ func (s *State) whose(addr string) string {
 	return ""
 }
 
+// terms writes a selector as the API server takes it.
 func terms(selector map[string]string) string {
 	var list []string
 	for key, value := range selector {

@@ -327,13 +327,7 @@ func leads(r *Redis, to *Pod) bool {
 	if service == nil {
 		return false
 	}
-	selector := stringMap(at(service, "spec", "selector"))
-	var behind []*Pod
-	for _, pod := range r.Pods {
-		if selects(selector, pod) {
-			behind = append(behind, pod)
-		}
-	}
+	behind := selectedOf(r.Pods, stringMap(at(service, "spec", "selector")))
 	return len(behind) == 1 && behind[0].Name == to.Name && behind[0].Ready
 }
 

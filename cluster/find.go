@@ -379,15 +379,7 @@ func targetPort(service map[string]any, port int, pod *Pod) int {
 
 // label gives the role that the labels of a pod say.
 func (r *Redis) label(p *Pod) string {
-	have := stringMap(at(p.Object, "metadata", "labels"))
-	has := func(want map[string]string) bool {
-		for key, value := range want {
-			if have[key] != value {
-				return false
-			}
-		}
-		return len(want) > 0
-	}
+	has := func(labels map[string]string) bool { return len(labels) > 0 && selects(labels, p) }
 	for _, of := range r.Instance.Pods {
 		switch {
 		case has(of.Master):
@@ -406,11 +398,7 @@ func (c *Cluster) selected(ctx context.Context, namespace string, selectors []ma
 		if len(s) == 0 {
 			continue
 		}
-		var terms []string
-		for _, key := range slices.Sorted(maps.Keys(s)) {
-			terms = append(terms, key+"="+s[key])
-		}
-		objects, err := c.api.List(ctx, podKind, namespace, strings.Join(terms, ","))
+		objects, err := c.api.List(ctx, podKind, namespace, terms(s))
 		if err != nil {
 			return nil, err
 		}

@@ -152,6 +152,13 @@ func (f *forward) set(to *Pod) {
 	f.mu.Unlock()
 }
 
+// leave sends new connections to another pod, nil for none, and ends those that are open.
+func (f *forward) leave(from, to *Pod, why string) {
+	f.set(to)
+	f.hangUp()
+	f.say(fmt.Sprintf("pod %s is not the %s any more (%s); connections to it are closed", from.Name, f.way.role(), why))
+}
+
 // watch asks the server whether it still is what it was, and looks for another when it is not.
 func (f *forward) watch(ctx context.Context) {
 	at, said := f.to, ""
@@ -164,9 +171,7 @@ func (f *forward) watch(ctx context.Context) {
 			}
 		}
 		if at != nil && !doubt {
-			f.set(nil)
-			f.hangUp()
-			f.say(fmt.Sprintf("pod %s is not the %s any more (%s); connections to it are closed", at.Name, f.way.role(), why))
+			f.leave(at, nil, why)
 			at = nil
 		}
 		again := *f.r
@@ -181,10 +186,10 @@ func (f *forward) watch(ctx context.Context) {
 		case err == nil && at != nil && next.Name == at.Name: // the sentinels will see it, too
 			pause(ctx, watchPatience)
 		case err == nil:
-			f.set(next)
 			if at != nil {
-				f.hangUp()
-				f.say(fmt.Sprintf("pod %s is not the %s any more (%s); connections to it are closed", at.Name, f.way.role(), why))
+				f.leave(at, next, why)
+			} else {
+				f.set(next)
 			}
 			f.say(fmt.Sprintf("connections lead to pod %s", next.Name))
 			at, said = next, ""

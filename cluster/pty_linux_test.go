@@ -1,13 +1,11 @@
 package cluster
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -35,24 +33,6 @@ func openTerminal(t *testing.T) (near, far *os.File) {
 		t.Fatal(err)
 	}
 	return near, far
-}
-
-// screen is what a terminal shows.
-type screen struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // On a terminal whose container does not have the password, the script reads it from the terminal: it is never shown, and then
@@ -83,7 +63,7 @@ func TestRunCLITerminal(t *testing.T) {
 	c := o.open(t, Options{})
 	r := find(t, c, "shop")
 	keys, typist := io.Pipe()
-	var shown screen
+	var shown redistest.Screen
 	done := make(chan error, 1)
 	go func() {
 		done <- c.RunCLI(t.Context(), r, r.Pods[0], r.Auth, CLI{In: keys, Out: &shown, Err: &shown, Terminal: true})

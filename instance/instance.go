@@ -6,6 +6,7 @@ package instance
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -400,6 +401,11 @@ func host(service, namespace string) string {
 	return service + "." + namespace + ".svc"
 }
 
+var name = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+
+// IsName says whether a word can be the name of a resource, and is no address: RFC 1123, without its bound of 253 characters.
+func IsName(word string) bool { return name.MatchString(word) }
+
 func number(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > 1<<20 {
@@ -417,27 +423,12 @@ func (d *Document) namespace() string {
 	return cmp.Or(text(at(d.Object, "metadata", "namespace")), d.Namespace)
 }
 
-// at gives the value at a path of keys and indexes, or nil.
-func at(data any, path ...string) any {
-	for _, key := range path {
-		switch value := data.(type) {
-		case map[string]any:
-			data = value[key]
-		case []any:
-			i, err := strconv.Atoi(key)
-			if err != nil || i < 0 || i >= len(value) {
-				return nil
-			}
-			data = value[i]
-		default:
-			return nil
-		}
-	}
-	return data
-}
+func at(data any, path ...string) any { return cue.At(data, path...) }
 
-// text gives a scalar as text, "" for anything else.
-func text(data any) string {
+func text(data any) string { return Text(data) }
+
+// Text gives a scalar as text, "" for anything else.
+func Text(data any) string {
 	switch data := data.(type) {
 	case string:
 		return data
@@ -454,11 +445,14 @@ func list(data any) []any {
 	return l
 }
 
-func stringMap(data any) map[string]string {
+func stringMap(data any) map[string]string { return Texts(data) }
+
+// Texts gives a mapping of scalars, such as labels, as texts; empty for anything else.
+func Texts(data any) map[string]string {
 	m, _ := data.(map[string]any)
 	out := make(map[string]string, len(m))
 	for key, value := range m {
-		out[key] = text(value)
+		out[key] = Text(value)
 	}
 	return out
 }

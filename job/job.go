@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -42,15 +41,13 @@ type Place struct {
 	URL         string // one that everybody may know
 }
 
-var dnsName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
-
 // ParsePlace reads pvc://CLAIM/PATH, secret://NAME/KEY or an http(s):// URL without a query.
 func ParsePlace(text string) (Place, error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	name, file, _ := strings.Cut(rest, "/")
 	switch scheme {
 	case "pvc", "secret":
-		if !dnsName.MatchString(name) {
+		if !instance.IsName(name) {
 			return Place{}, fmt.Errorf("%q: %q is no name of a %s", text, name, map[string]string{"pvc": "PersistentVolumeClaim", "secret": "Secret"}[scheme])
 		}
 		if scheme == "secret" {

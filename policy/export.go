@@ -202,11 +202,6 @@ func guard(r *Rule, kind string) string {
 	return fmt.Sprintf("\t%s in {%s}\n", kind, strings.Join(quoted, ", "))
 }
 
-func denyOf(r *Rule) string {
-	category, name, _ := strings.Cut(r.Name, "/")
-	return fmt.Sprintf("data.%s[%q][%q].deny", root, category, name)
-}
-
 // strictly leaves out the violations that count in strict mode only.
 func (x *exporter) strictly() string {
 	if x.Strict {

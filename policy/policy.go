@@ -219,9 +219,9 @@ func (e *Engine) main(rules []*Rule) string {
 	var b strings.Builder
 	b.WriteString("package " + root + ".main\n\n")
 	for _, r := range rules {
-		category, name, _ := strings.Cut(r.Name, "/")
-		ref := fmt.Sprintf("data.%s[%q][%q].deny", root, category, name)
+		ref := denyOf(r)
 		if r.Scope == ScopeRepository {
+			category, _, _ := strings.Cut(r.Name, "/")
 			fmt.Fprintf(&b, "%s[%q] contains [%q, violation] if some violation in %s\n", ScopeRepository, category, r.Name, ref)
 			continue
 		}
@@ -235,6 +235,12 @@ func (e *Engine) main(rules []*Rule) string {
 		}
 	}
 	return b.String()
+}
+
+// denyOf is the reference of what a rule answers.
+func denyOf(r *Rule) string {
+	category, name, _ := strings.Cut(r.Name, "/")
+	return fmt.Sprintf("data.%s[%q][%q].deny", root, category, name)
 }
 
 func (e *Engine) query(scope string) (ast.Body, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -79,28 +80,44 @@ func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*clus
 	return c, r, err
 }
 
-// printProblems prints what checks found.
-func (a *app) printProblems(problems []*cluster.Problem) {
-	for _, p := range problems {
-		color := yellow
-		if p.Severity == diag.Error {
-			color = red
-		}
-		fmt.Fprintf(a.err, "%s %s\n", a.paint(color, p.Severity.String()+":"), p.Message)
-		if p.Help != "" && a.verbose {
-			fmt.Fprintf(a.err, "  help: %s\n", p.Help)
-		}
+// printProblem prints what a check found, and where there is help.
+func (a *app) printProblem(w io.Writer, p *cluster.Problem, message string, help bool) {
+	color := yellow
+	if p.Severity == diag.Error {
+		color = red
+	}
+	fmt.Fprintf(w, "%s %s\n", a.paint(color, p.Severity.String()+":"), message)
+	if p.Help != "" && help {
+		fmt.Fprintf(w, "  help: %s\n", p.Help)
 	}
 }
 
-// progress prints the steps of something that takes a while.
+// outside finds a Redis in the cluster alone, where there is no repository.
+func (a *app) outside(ctx context.Context, name string, f *clusterFlags, noRepository error) (*cluster.Cluster, *cluster.Redis, error) {
+	c, err := a.openCluster(f, nil)
+	if err != nil {
+		return nil, nil, diag.Problems{{Message: noRepository.Error()}, {Message: err.Error()}}
+	}
+	r, err := c.Find(ctx, name)
+	return c, r, err
+}
+
+// textOrJSON checks --output of the commands that ask a cluster.
+func textOrJSON(output string) error {
+	if output == "text" || output == "json" {
+		return nil
+	}
+	return fmt.Errorf("--output: unknown value %q; %s", output, diag.OneOf([]string{"text", "json"}))
+}
+
+// step prints one of something that takes a while.
 func (a *app) step(text string) {
 	if !a.quiet {
 		fmt.Fprintln(a.err, text)
 	}
 }
 
-// lines joins a help, the common part and examples.
+// clusterLong joins a help, the common part and examples.
 func clusterLong(help, examples string) string {
 	return help + "\n\n" + clusterHelp + "\n\nExamples:\n" + strings.TrimPrefix(examples, "\n")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -41,8 +40,8 @@ func (a *app) doctorCommand() *cobra.Command {
 }
 
 func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output string) error {
-	if output != "text" && output != "json" {
-		return fmt.Errorf("--output: unknown value %q; %s", output, diag.OneOf([]string{"text", "json"}))
+	if err := textOrJSON(output); err != nil {
+		return err
 	}
 	c, r, err := a.findLive(ctx, name, f)
 	if err != nil {
@@ -53,12 +52,11 @@ func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output s
 		return err
 	}
 	if output == "json" {
-		out, err := json.MarshalIndent(map[string]any{"name": r.Name, "namespace": r.Namespace, "kind": r.Kind, "operator": r.Operator,
-			"problems": append([]*cluster.Problem{}, report.Problems...), "notes": append([]string{}, report.Notes...)}, "", "  ")
+		err := a.printJSON(map[string]any{"name": r.Name, "namespace": r.Namespace, "kind": r.Kind, "operator": r.Operator,
+			"problems": append([]*cluster.Problem{}, report.Problems...), "notes": append([]string{}, report.Notes...)})
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(a.out, string(out))
 	} else {
 		a.printReport(report)
 	}
@@ -71,15 +69,10 @@ func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output s
 func (a *app) printReport(report *cluster.Report) {
 	errors := 0
 	for _, p := range report.Problems {
-		color := yellow
 		if p.Severity == diag.Error {
-			color = red
 			errors++
 		}
-		fmt.Fprintf(a.out, "%s %s [%s]\n", a.paint(color, p.Severity.String()+":"), p.Message, p.Check)
-		if p.Help != "" {
-			fmt.Fprintf(a.out, "  help: %s\n", p.Help)
-		}
+		a.printProblem(a.out, p, p.Message+" ["+p.Check+"]", true)
 	}
 	for _, n := range report.Notes {
 		fmt.Fprintf(a.err, "%s not checked: %s\n", a.paint(yellow, "note:"), n)

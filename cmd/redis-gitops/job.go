@@ -41,7 +41,7 @@ func (a *app) printJob(c *cobra.Command, name, place string, f *jobFlags, cf *cl
 	if server.passwordFile+server.sentinelPasswordFile+server.ca+server.cert+server.key != "" {
 		add(errors.New("files of this machine are not in the cluster; with --job the password comes from the Secret of the Redis"))
 	}
-	if !isName(name) {
+	if !instance.IsName(name) {
 		add(fmt.Errorf("%q is no name of a Redis, which --job needs to know its Service and Secret", name))
 	}
 	if len(problems) > 0 {
@@ -89,11 +89,7 @@ func (a *app) instanceNamed(ctx context.Context, name string, f *clusterFlags) (
 	case !errors.Is(noRepository, errNoRepository):
 		return nil, noRepository
 	}
-	c, err := a.openCluster(f, nil)
-	if err != nil {
-		return nil, diag.Problems{{Message: noRepository.Error()}, {Message: err.Error()}}
-	}
-	r, err := c.Find(ctx, name)
+	_, r, err := a.outside(ctx, name, f, noRepository)
 	if err != nil {
 		return nil, err
 	}

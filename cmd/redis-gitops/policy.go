@@ -44,17 +44,18 @@ func (a *app) policyCommand() *cobra.Command {
 }
 
 func (a *app) exportPolicies(dir string, opts policy.ExportOptions) error {
-	config, err := cue.LoadConfig(cue.ConfigFile, nil)
-	if err != nil {
-		return err
-	}
-	if _, err := findRoot(a.dir); err == nil {
-		o, err := a.open(false)
-		if err != nil {
-			return err
-		}
+	var config *cue.Config
+	o, err := a.open(false)
+	switch {
+	case err == nil:
 		defer o.fs.Close()
 		config = o.config
+	case !errors.Is(err, errNoRepository):
+		return err
+	default:
+		if config, err = cue.LoadConfig(cue.ConfigFile, nil); err != nil {
+			return err
+		}
 	}
 	opts.Strict = opts.Strict || config.Strict
 	opts.Settings = lint.Settings(config, opts.Strict)

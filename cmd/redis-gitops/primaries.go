@@ -3,15 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
-	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
@@ -67,8 +64,8 @@ type sentinels struct {
 }
 
 func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) error {
-	if output != "text" && output != "json" {
-		return fmt.Errorf("--output: unknown value %q; %s", output, diag.OneOf([]string{"text", "json"}))
+	if err := textOrJSON(output); err != nil {
+		return err
 	}
 	c, err := a.openCluster(f, nil)
 	if err != nil {
@@ -83,11 +80,9 @@ func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) err
 		all = append(all, primariesOf(s)...)
 	}
 	if output == "json" {
-		out, err := json.MarshalIndent(all, "", "  ")
-		if err != nil {
+		if err := a.printJSON(all); err != nil {
 			return err
 		}
-		fmt.Fprintln(a.out, string(out))
 	} else if err := a.printPrimaries(c, all); err != nil {
 		return err
 	}
@@ -162,5 +157,5 @@ func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
 			fmt.Fprintf(a.err, "%s %s\n", a.paint(red, "error:"), p.Problem)
 		}
 	}
-	return errors.Join(err)
+	return err
 }

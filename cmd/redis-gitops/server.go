@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -93,16 +93,13 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 	return t, err
 }
 
-// isName says whether a word can be the name of a Redis in a cluster, and is no address.
-var isName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`).MatchString
-
 // master gives the server of a URL, or the master of the Redis in a cluster that a word names.
 func (a *app) master(ctx context.Context, word string, f *serverFlags, cf *clusterFlags) (*redis.Target, error) {
 	return a.server(ctx, word, f, cf, (*cluster.Cluster).MasterTarget)
 }
 
 func (a *app) server(ctx context.Context, word string, f *serverFlags, cf *clusterFlags, of func(*cluster.Cluster, context.Context, *cluster.Redis) (*redis.Target, error)) (*redis.Target, error) {
-	if !isName(word) {
+	if !instance.IsName(word) {
 		return a.target(word, f)
 	}
 	if *f != (serverFlags{prefix: f.prefix}) {

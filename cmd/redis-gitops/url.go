@@ -135,11 +135,7 @@ func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, flags
 		}
 		return in, a.prove(ctx, c, r.As(in), sentinel, flags, options)
 	}
-	c, err := a.openCluster(&flags.clusterFlags, nil)
-	if err != nil {
-		return nil, diag.Problems{{Message: noRepository.Error()}, {Message: err.Error()}}
-	}
-	r, err := c.Find(ctx, name)
+	c, r, err := a.outside(ctx, name, &flags.clusterFlags, noRepository)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +149,9 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 		return err
 	}
 	problems := state.CheckURL(sentinel)
-	a.printProblems(problems)
+	for _, p := range problems {
+		a.printProblem(a.err, p, p.Message, a.verbose)
+	}
 	if cluster.Failed(problems) {
 		return errCode(exitFindings)
 	}

@@ -37,7 +37,7 @@ type Server struct {
 	args   []string
 	binary string
 	tls    bool
-	output *output
+	output *Screen
 
 	process *exec.Cmd
 	done    chan struct{}
@@ -156,7 +156,7 @@ func newServer(tb testing.TB, binary string) *Server {
 	if err != nil {
 		tb.Skip(binary + " is not installed")
 	}
-	return &Server{TB: tb, Dir: tb.TempDir(), Host: "127.0.0.1", Port: FreePort(tb), binary: path, output: &output{}}
+	return &Server{TB: tb, Dir: tb.TempDir(), Host: "127.0.0.1", Port: FreePort(tb), binary: path, output: &Screen{}}
 }
 
 // FreePort gives a port of loopback that nobody listens on.
@@ -337,20 +337,20 @@ func Certificate(tb testing.TB) (cert, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw})
 }
 
-// output is a buffer that the process writes and the test reads.
-type output struct {
+// Screen is what a process prints, for a test to read meanwhile.
+type Screen struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
+func (s *Screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
 }
 
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
+func (s *Screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

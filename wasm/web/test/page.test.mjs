@@ -4,22 +4,10 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { example, launch, open, serve, shots, skip, slow, web } from "./browser.mjs";
+import { example, open, shots, web } from "./browser.mjs";
+import { browser, it, server } from "./suite.mjs";
 import { zip } from "./archive.mjs";
 
-let server, browser;
-before(async () => {
-  if (skip) return;
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
-
-const it = (name, f) => test(name, { skip, timeout: 4 * slow }, f);
 const clean = (p) => assert.deepEqual(p.problems, []);
 
 async function axe(page, what) {

@@ -5,20 +5,8 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, test } from "node:test";
-import { dist, example, launch, open, serve, skip, slow, web } from "./browser.mjs";
-
-let server, browser;
-before(async () => {
-  if (skip) return;
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
-const it = (name, f) => test(name, { skip, timeout: 4 * slow }, f);
+import { dist, example, open, web } from "./browser.mjs";
+import { browser, it, server } from "./suite.mjs";
 
 const files = (dir, at = "") => readdirSync(join(dir, at), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(dir, join(at, e.name)) : [join(at, e.name)]));
 
