@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -165,6 +167,24 @@ func (k *kube) List(ctx context.Context, kind Kind, namespace, selector string) 
 			return all, nil
 		}
 	}
+}
+
+func (k *kube) Create(ctx context.Context, kind Kind, namespace string, object map[string]any) (map[string]any, error) {
+	r, resource := kind.resource()
+	made, err := k.dynamic.Resource(r).Namespace(namespace).Create(ctx, &unstructured.Unstructured{Object: object}, metav1.CreateOptions{FieldManager: "redis-gitops", FieldValidation: metav1.FieldValidationStrict})
+	if err != nil {
+		return nil, question{"create", resource, kind.Kind, namespace, nameOf(object)}.explain(k.config.Host, withCause(ctx, err))
+	}
+	return made.Object, nil
+}
+
+func (k *kube) Log(ctx context.Context, namespace, pod, container string) (io.ReadCloser, error) {
+	r := k.rest.Get().AbsPath("/api/v1/namespaces", namespace, "pods", pod, "log").Param("container", container).Param("follow", "true")
+	log, err := r.Stream(ctx)
+	if err != nil {
+		return nil, question{"get", "pods/log", "Pod", namespace, pod}.explain(k.config.Host, withCause(ctx, err))
+	}
+	return log, nil
 }
 
 // pod gives the request for a subresource of a pod.

@@ -2,8 +2,8 @@
 // the API server (as `kubectl port-forward` has them) and commands in pods (as `kubectl exec`).
 //
 // What operators call things comes from the schemes of cue/operator, through package instance, fed with live resources. What
-// is so is asked of the servers themselves (ROLE, INFO, SENTINEL), never taken from labels alone. Nothing is written to
-// Kubernetes; [Cluster.Failover] alone changes something, by SENTINEL FAILOVER and CLIENT KILL.
+// is so is asked of the servers themselves (ROLE, INFO, SENTINEL), never taken from labels alone. [Cluster.StartJob]
+// creates a Job, [Cluster.Failover] sends SENTINEL FAILOVER and CLIENT KILL; nothing else changes anything.
 package cluster
 
 import (
@@ -25,6 +25,10 @@ type API interface {
 	List(ctx context.Context, k Kind, namespace, selector string) ([]map[string]any, error)
 	// Dial connects to a port of a pod.
 	Dial(ctx context.Context, namespace, pod string, port int) (net.Conn, error)
+	// Create makes a resource, and gives it as the server has it. The error is an [*Exists] when there is one of its name.
+	Create(ctx context.Context, k Kind, namespace string, object map[string]any) (map[string]any, error)
+	// Log gives what a container prints, from its beginning until it ends.
+	Log(ctx context.Context, namespace, pod, container string) (io.ReadCloser, error)
 	// Exec runs a command in a container. The error is an [*ExitError] when the command ran and failed.
 	Exec(ctx context.Context, c Command) error
 }

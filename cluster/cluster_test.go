@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -73,6 +74,23 @@ func (o *objects) Exec(_ context.Context, c Command) error {
 		return errors.New("nothing runs in this pod")
 	}
 	return o.exec(c)
+}
+
+func (o *objects) Create(_ context.Context, k Kind, namespace string, object map[string]any) (map[string]any, error) {
+	if err := o.refuses[k]; err != nil {
+		return nil, err
+	}
+	for _, other := range o.all[k] {
+		if namespaceOf(other) == namespace && nameOf(other) == nameOf(object) {
+			return nil, &Exists{Kind: k.Kind, Namespace: namespace, Name: nameOf(object)}
+		}
+	}
+	o.all[k] = append(o.all[k], object)
+	return object, nil
+}
+
+func (o *objects) Log(context.Context, string, string, string) (io.ReadCloser, error) {
+	return nil, errors.New("nothing runs in this pod")
 }
 
 // add takes documents of YAML over.

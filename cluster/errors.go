@@ -30,6 +30,13 @@ func (e *NotFound) Error() string {
 	return fmt.Sprintf("no %s %q in namespace %q", e.Kind, e.Name, e.Namespace)
 }
 
+// Exists says that a resource of a name is there already.
+type Exists struct{ Kind, Namespace, Name string }
+
+func (e *Exists) Error() string {
+	return fmt.Sprintf("%s %q is in namespace %q already", e.Kind, e.Name, e.Namespace)
+}
+
 // Forbidden says that the API server refuses.
 type Forbidden struct {
 	Verb, Resource string // resource.group, as a Role has it
@@ -87,6 +94,8 @@ func (q question) explain(host string, err error) error {
 		return fmt.Errorf("the API server %s does not know who you are; log in again, or look at the user of the context", host)
 	case apierrors.IsNotFound(err):
 		return &NotFound{Kind: q.kind, Namespace: q.namespace, Name: q.name}
+	case apierrors.IsAlreadyExists(err):
+		return &Exists{Kind: q.kind, Namespace: q.namespace, Name: q.name}
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), isTimeout(err):
 		return fmt.Errorf("the API server %s does not answer (%s %s): %w; is it the right --context?", host, q.verb, q.resource, plainTimeout(err))
 	case errors.Is(err, context.Canceled):

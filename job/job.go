@@ -4,6 +4,7 @@ package job
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -74,8 +75,36 @@ func ParsePlace(text string) (Place, error) {
 	return Place{}, fmt.Errorf("%q is not where a Job finds a dump; write pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…", text)
 }
 
-// YAML gives the Job. The error has all that is missing.
+// YAML gives the Job as text. The error has all that is missing.
 func (j *Job) YAML() ([]byte, error) {
+	object, err := j.manifest()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	if err := e.Encode(object); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), e.Close()
+}
+
+// Object gives the Job as the API server takes it: of what JSON has alone. The error has all that is missing.
+func (j *Job) Object() (map[string]any, error) {
+	object, err := j.manifest()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	var plain map[string]any
+	return plain, json.Unmarshal(text, &plain)
+}
+
+func (j *Job) manifest() (object, error) {
 	var errs []error
 	if j.Image == "" {
 		errs = append(errs, errors.New("there is no image for the Job; give one that has redis-gitops by --image"))
@@ -87,13 +116,7 @@ func (j *Job) YAML() ([]byte, error) {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	e := yaml.NewEncoder(&out)
-	e.SetIndent(2)
-	if err := e.Encode(j.object(target)); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), e.Close()
+	return j.object(target), nil
 }
 
 // target is the URL of the Redis for a pod of the cluster. By its sentinels a failover is followed.

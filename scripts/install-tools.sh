@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages that are named and whose command is missing. A machine without apt says what to install.
+# Installs the Debian packages that are named and whose command, or library, is missing. A machine without apt says what to install.
 set -eu
 missing=""
 for tool in "$@"; do
 	case $tool in
+	python3-*) /usr/bin/python3 -c "import ${tool#python3-}" 2>/dev/null || missing="$missing $tool"; continue ;;
+	ruby-*) ruby -e "require '${tool#ruby-}'" 2>/dev/null || missing="$missing $tool"; continue ;;
 	nodejs) command=node ;;
 	etcd-server) command=etcd ;;
 	iproute2) command=ip ;;

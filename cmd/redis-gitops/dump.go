@@ -55,8 +55,11 @@ func (a *app) dumpCommand() *cobra.Command {
 		Long:  fmt.Sprintf(dumpHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, "")),
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
-			if f.job.job {
-				return a.printJob(c, args[0], args[1], &f.job, &f.cluster, &f.server)
+			switch {
+			case f.job.job:
+				return a.makeJob(c, args[0], args[1], &f.job, &f.cluster, &f.server)
+			case f.job.apply:
+				return errApplyAlone
 			}
 			return a.runDump(c.Context(), args[0], args[1], &f)
 		},

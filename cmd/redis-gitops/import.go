@@ -51,6 +51,7 @@ Examples:
   redis-gitops import dump.rdb redis+sentinel://rfs-shop:26379/mymaster --resume
   redis-gitops import dump.rdb shop --namespace production
   redis-gitops import pvc://dumps/shop.rdb shop --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -
+  redis-gitops import pvc://dumps/shop.rdb shop --job --apply --image registry.example.com/redis-gitops:1
   redis-gitops import rediss://old.example.com redis://new --source-username backup --source-password-file secret
   redis-gitops import https://bucket.s3.amazonaws.com/dump.rdb?X-Amz-Signature=… redis://localhost --match 'user:*' --dry-run`
 
@@ -85,7 +86,9 @@ func (a *app) importCommand() *cobra.Command {
 			case f.job.job && f.flush && !f.yes:
 				return errors.New("--flush of a Job needs --yes, because nobody is there to ask")
 			case f.job.job:
-				return a.printJob(c, args[1], args[0], &f.job, &f.cluster, &f.server)
+				return a.makeJob(c, args[1], args[0], &f.job, &f.cluster, &f.server)
+			case f.job.apply:
+				return errApplyAlone
 			}
 			return a.runImport(c.Context(), args[0], args[1], f)
 		},

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/job"
@@ -17,21 +19,27 @@ import (
 
 // jobHelp is part of the help of import and dump.
 const jobHelp = `With --job nothing is done here: a Kubernetes Job is printed that runs the same inside of the cluster, near the data. Apply it
-with kubectl, or commit it; its log has the progress. FILE is then pvc://CLAIM/PATH, a file in a PersistentVolumeClaim%s.`
+with kubectl, or commit it; its log has the progress. FILE is then pvc://CLAIM/PATH, a file in a PersistentVolumeClaim%s.
+With --apply too the Job is created and followed: its log goes to standard error, and its exit code is that of this
+command. Ctrl-C leaves the Job at work; the same command finds it again.`
+
+var errApplyAlone = errors.New("--apply creates a Job; give --job too")
 
 // jobFlags are those of a command that a Job can run.
 type jobFlags struct {
 	job   bool
+	apply bool
 	image string
 }
 
 func (f *jobFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.job, "job", false, "print a Kubernetes Job that does it inside of the cluster")
+	c.Flags().BoolVar(&f.apply, "apply", false, "with --job: create the Job, and follow it until it ends")
 	c.Flags().StringVar(&f.image, "image", "", "with --job: an image that has redis-gitops")
 }
 
-// printJob prints the Job of a command with the flags that it was given.
-func (a *app) printJob(c *cobra.Command, name, place string, f *jobFlags, cf *clusterFlags, server *serverFlags) error {
+// makeJob prints the Job of a command with the flags that it was given, or runs it.
+func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *clusterFlags, server *serverFlags) error {
 	var problems diag.Problems
 	add := func(err error) { problems = append(problems, &diag.Problem{Message: err.Error()}) }
 	dump, err := job.ParsePlace(place)
@@ -51,7 +59,15 @@ func (a *app) printJob(c *cobra.Command, name, place string, f *jobFlags, cf *cl
 	if err != nil {
 		return err
 	}
-	text, err := (&job.Job{Command: c.Name(), Redis: in, Dump: dump, Image: f.image, Flags: jobArguments(c)}).YAML()
+	j := &job.Job{Command: c.Name(), Redis: in, Dump: dump, Image: f.image, Flags: jobArguments(c)}
+	if f.apply {
+		manifest, err := j.Object()
+		if err != nil {
+			return err
+		}
+		return a.runJob(c.Context(), manifest, cf)
+	}
+	text, err := j.YAML()
 	if err != nil {
 		return err
 	}
@@ -59,9 +75,48 @@ func (a *app) printJob(c *cobra.Command, name, place string, f *jobFlags, cf *cl
 	return err
 }
 
+// runJob creates a Job and follows it to its end.
+func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFlags) error {
+	c, err := a.openCluster(cf, nil)
+	if err != nil {
+		return err
+	}
+	j, err := c.StartJob(ctx, manifest)
+	if err != nil {
+		return err
+	}
+	if j.Found {
+		a.step(fmt.Sprintf("%s is at work already, with the same command: it is followed", j))
+	} else {
+		a.step(fmt.Sprintf("%s is created", j))
+	}
+	o := cluster.JobOptions{Say: a.step}
+	if !a.quiet {
+		o.Log = a.err
+	}
+	began := time.Now()
+	end, err := c.FollowJob(ctx, j, o)
+	if err != nil {
+		return err
+	}
+	if end.Code == 0 {
+		a.say("%s has succeeded, after %v", j, time.Since(began).Round(time.Second))
+		return nil
+	}
+	if a.quiet && end.Last != "" {
+		fmt.Fprintln(a.err, end.Last)
+	}
+	err = fmt.Errorf("%s has failed: %s; kubectl delete job %s -n %s, then run this again, with --resume where an import had begun", j, end.Why, j.Name, j.Namespace)
+	if end.Code != exitFindings {
+		return err
+	}
+	fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), err)
+	return errCode(exitFindings)
+}
+
 // jobArguments gives the flags that were given and are not about this machine.
 func jobArguments(c *cobra.Command) []string {
-	here := []string{"job", "image", "kubeconfig", "context", "namespace"}
+	here := []string{"job", "apply", "image", "kubeconfig", "context", "namespace"}
 	var out []string
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if slices.Contains(here, f.Name) || c.InheritedFlags().Lookup(f.Name) != nil {

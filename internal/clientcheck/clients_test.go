@@ -19,39 +19,15 @@ import (
 )
 
 // A language runs printed code in a program that writes a counter until it is ended, and prints "ok N" for each number that
-// was written, and "error …" for each that was not.
+// was written, and "error …" for each that was not. The programs are in the folder programs; test/e2e runs them too.
 type language struct {
 	format  string
-	source  string // with %s in the place of the printed code
 	command func(t *testing.T, file string) *exec.Cmd
 	ext     string
 }
 
 var languages = []language{
-	{"go", `package main
-
-import (
-	"context"
-	"fmt"
-	"os"
-	"time"
-
-	"github.com/redis/go-redis/v9"
-)
-
-func main() {
-	_ = os.Args
-%s
-	for n := 1; ; n++ {
-		if err := rdb.Set(context.Background(), "counter", n, 0).Err(); err != nil {
-			fmt.Println("error", err)
-		} else {
-			fmt.Println("ok", n)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-`, func(t *testing.T, file string) *exec.Cmd {
+	{"go", func(t *testing.T, file string) *exec.Cmd {
 		// Built and then run, so that ending the program ends it.
 		binary := filepath.Join(t.TempDir(), "client")
 		if out, err := exec.Command("go", "build", "-o", binary, file).CombinedOutput(); err != nil {
@@ -59,19 +35,7 @@ func main() {
 		}
 		return exec.Command(binary)
 	}, ".go"},
-	{"node", `%s
-(async () => {
-  for (let n = 1; ; n++) {
-    try {
-      await redis.set("counter", n);
-      console.log("ok " + n);
-    } catch (error) {
-      console.log("error " + error.message);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-})();
-`, func(t *testing.T, file string) *exec.Cmd {
+	{"node", func(t *testing.T, file string) *exec.Cmd {
 		c := exec.Command("node", file)
 		modules, err := filepath.Abs("node_modules")
 		if err != nil {
@@ -80,48 +44,9 @@ func main() {
 		c.Env = append(os.Environ(), "NODE_PATH="+modules)
 		return c
 	}, ".js"},
-	{"python", `%s
-import time
-n = 0
-while True:
-    n += 1
-    try:
-        redis.set("counter", n)
-        print("ok", n, flush=True)
-    except Exception as error:
-        print("error", error, flush=True)
-    time.sleep(0.02)
-`, func(_ *testing.T, file string) *exec.Cmd { return exec.Command(python(), file) }, ".py"},
-	{"rails", `require "redis"
-$stdout.sync = true
-%s
-(1..).each do |n|
-  begin
-    REDIS.set("counter", n)
-    puts "ok #{n}"
-  rescue StandardError => error
-    puts "error #{error.message}"
-  end
-  sleep 0.02
-end
-`, func(_ *testing.T, file string) *exec.Cmd { return exec.Command("ruby", file) }, ".rb"},
-	{"sidekiq", `require "sidekiq"
-$stdout.sync = true
-%s
-class Job
-  include Sidekiq::Worker
-end
-(1..).each do |n|
-  begin
-    Job.perform_async(n)
-    Sidekiq.redis { |connection| connection.set("counter", n) }
-    puts "ok #{n}"
-  rescue StandardError => error
-    puts "error #{error.message}"
-  end
-  sleep 0.02
-end
-`, func(_ *testing.T, file string) *exec.Cmd { return exec.Command("ruby", file) }, ".rb"},
+	{"python", func(_ *testing.T, file string) *exec.Cmd { return exec.Command(python(), file) }, ".py"},
+	{"rails", func(_ *testing.T, file string) *exec.Cmd { return exec.Command("ruby", file) }, ".rb"},
+	{"sidekiq", func(_ *testing.T, file string) *exec.Cmd { return exec.Command("ruby", file) }, ".rb"},
 }
 
 // python gives a Python that has redis-py: Debian's package belongs to Debian's Python.
@@ -315,7 +240,11 @@ func (g *group) run(t *testing.T, l language, code string) *program {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	file := filepath.Join(dir, "main"+l.ext)
-	source := strings.Replace(strings.Replace(l.source, "%s", code, 1), `"counter"`, `"counter-`+l.format+`"`, 1)
+	text, err := os.ReadFile(filepath.Join("programs", l.format+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := strings.Replace(strings.Replace(string(text), "KEY", "counter-"+l.format, 1), "CODE", code, 1)
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}

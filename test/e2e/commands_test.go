@@ -72,19 +72,24 @@ func (b *bench) poking(name string) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// documentedRole gives the rules of the Role in docs/rbac.md.
-func (b *bench) documentedRole() []rbacv1.PolicyRule {
+// documentedRole gives the rules of the Role in docs/rbac.md that all commands need.
+func (b *bench) documentedRole() []rbacv1.PolicyRule { return b.documentedRoleOf("redis-gitops") }
+
+// documentedRoleOf gives the rules of a Role in docs/rbac.md, by its name.
+func (b *bench) documentedRoleOf(name string) []rbacv1.PolicyRule {
 	b.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "rbac.md"))
 	b.must(err)
-	_, rest, _ := strings.Cut(string(text), "```yaml\n")
-	block, _, ok := strings.Cut(rest, "```")
-	if !ok {
-		b.Fatal("docs/rbac.md has no Role")
+	for _, rest := range strings.Split(string(text), "```yaml\n")[1:] {
+		block, _, _ := strings.Cut(rest, "```")
+		var role rbacv1.Role
+		b.must(yaml.UnmarshalStrict([]byte(block), &role))
+		if role.Name == name {
+			return role.Rules
+		}
 	}
-	var role rbacv1.Role
-	b.must(yaml.UnmarshalStrict([]byte(block), &role))
-	return role.Rules
+	b.Fatalf("docs/rbac.md has no Role %s", name)
+	return nil
 }
 
 // shop makes a repository whose Redis has a password, and deploys it.

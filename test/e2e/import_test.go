@@ -22,17 +22,27 @@ import (
 // keys in the dump that is imported.
 const keys = 100_000
 
+// aServer starts a server of its own, without a network.
+func (b *bench) aServer() (server struct {
+	*redis.Client
+	dir string
+}) {
+	b.Helper()
+	server.dir = b.TempDir()
+	socket := filepath.Join(server.dir, "redis.sock")
+	process := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--dir", server.dir, "--save", "", "--loglevel", "warning")
+	b.must(process.Start())
+	b.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
+	server.Client = redis.NewClient(&redis.Options{Network: "unix", Addr: socket, Protocol: 2, DisableIdentity: true, ReadTimeout: time.Minute})
+	b.Cleanup(func() { _ = server.Close() })
+	b.until("the server of the dump answers", func() error { return server.Ping(b.ctx).Err() })
+	return server
+}
+
 // aDump makes a dump with keys of each type, by a server of its own. Every tenth has a time to live.
 func (b *bench) aDump() string {
 	b.Helper()
-	dir := b.TempDir()
-	socket := filepath.Join(dir, "redis.sock")
-	server := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--loglevel", "warning")
-	b.must(server.Start())
-	b.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, Protocol: 2, DisableIdentity: true, ReadTimeout: time.Minute})
-	b.Cleanup(func() { _ = c.Close() })
-	b.until("the server of the dump answers", func() error { return c.Ping(b.ctx).Err() })
+	c := b.aServer()
 	padding := strings.Repeat("p", 200)
 	for i := 0; i < keys; i += 1000 {
 		_, err := c.Pipelined(b.ctx, func(p redis.Pipeliner) error {
@@ -59,7 +69,7 @@ func (b *bench) aDump() string {
 		b.must(err)
 	}
 	b.must(c.Save(b.ctx).Err())
-	return filepath.Join(dir, "dump.rdb")
+	return filepath.Join(c.dir, "dump.rdb")
 }
 
 // TestImport: the master is killed in the middle of an import through the API server, which then is complete all the same.

@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,29 +24,8 @@ import (
 func TestJob(t *testing.T) {
 	b := newBench(t)
 	dir := b.shop()
-	b.apply(`
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: { name: dumps }
-spec:
-  accessModes: [ReadWriteOnce]
-  resources: { requests: { storage: 1Gi } }
-`)
-	volume := ""
-	b.until("the claim is bound", func() error {
-		claim, err := cluster.Client.CoreV1().PersistentVolumeClaims(b.namespace).Get(b.ctx, "dumps", metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		if claim.Status.Phase != v1.ClaimBound {
-			return errors.New(string(claim.Status.Phase))
-		}
-		pv, err := cluster.Client.CoreV1().PersistentVolumes().Get(b.ctx, claim.Spec.VolumeName, metav1.GetOptions{})
-		if err == nil {
-			volume = pv.Spec.HostPath.Path
-		}
-		return err
-	})
+	b.apply(claimOfDumps)
+	volume := b.volumeOf("dumps")
 	from, err := os.Open(b.aDump())
 	b.must(err)
 	defer from.Close()
@@ -69,6 +51,143 @@ spec:
 	}
 	info := b.tool(dir, "rdb", "verify", filepath.Join(volume, "out.rdb"))
 	b.has(info, 0, fmt.Sprint(keys))
+}
+
+// TestJobApplied: with --apply the tool makes the Job and follows it, as a user who has the two Roles of docs/rbac.md and
+// nothing else.
+func TestJobApplied(t *testing.T) {
+	b := newBench(t)
+	dir := b.shop()
+	b.apply(claimOfDumps)
+	volume := b.volumeOf("dumps")
+	server := b.aServer()
+	noise := rand.NewChaCha8([32]byte{})
+	for i := range 100 {
+		value := make([]byte, 1000)
+		_, _ = noise.Read(value)
+		b.must(server.Set(b.ctx, fmt.Sprint("k", i), value, 0).Err())
+	}
+	b.must(server.Save(b.ctx).Err())
+	dump, err := os.ReadFile(filepath.Join(server.dir, "dump.rdb"))
+	b.must(err)
+	b.must(os.WriteFile(filepath.Join(volume, "in.rdb"), dump, 0o644))
+	b.must(os.WriteFile(filepath.Join(volume, "broken.rdb"), append([]byte("REDIS0011"), dump[9:len(dump)-4]...), 0o644))
+	image := "redis-gitops:test"
+	importing := func(file string, more ...string) []string {
+		return append([]string{"import", file, "shop", "--job", "--apply", "--image", image}, more...)
+	}
+	remove := func(name string) {
+		t.Helper()
+		background := metav1.DeletePropagationBackground
+		b.must(cluster.Client.BatchV1().Jobs(b.namespace).Delete(b.ctx, name, metav1.DeleteOptions{PropagationPolicy: &background}))
+	}
+	at := b.namespace + "/shop-import"
+
+	// Who has the first Role alone.
+	b.beDeveloper()
+	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, `not allowed to create jobs.batch in namespace "`+b.namespace+`" as "system:serviceaccount:`+b.namespace+`:developer"`)
+	user, err := cluster.MakeUser(b.ctx, b.namespace, "importer", append(b.documentedRole(), b.documentedRoleOf("redis-gitops-jobs")...))
+	b.must(err)
+	b.kubeconfig = user
+
+	// What is not there is told before the Job is made.
+	b.has(b.tool(dir, importing("pvc://absent/in.rdb")...), 2, `no PersistentVolumeClaim "absent" in namespace "`+b.namespace+`"`)
+	b.has(b.tool(dir, importing("secret://absent/url")...), 2, `no Secret "absent" in namespace "`+b.namespace+`"`)
+	if _, err := cluster.Client.BatchV1().Jobs(b.namespace).Get(b.ctx, "shop-import", metav1.GetOptions{}); err == nil {
+		t.Error("there is a Job")
+	}
+
+	// A Job that fails: its log, and its exit code.
+	b.has(b.tool(dir, importing("pvc://dumps/broken.rdb")...), 2, "Job "+at+" is created", "broken.rdb", "Job "+at+" has failed: exit code 2; kubectl delete job shop-import -n "+b.namespace)
+	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" is there already, and has failed; kubectl delete job shop-import -n "+b.namespace+", then run this again")
+	remove("shop-import")
+
+	// An image that there is not. The Job stays; once it is gone, another takes its place.
+	image = "Redis-Gitops:test"
+	b.until("the image is told", func() error {
+		r := b.tool(dir, importing("pvc://dumps/in.rdb")...)
+		if r.code != 2 || !strings.Contains(r.stderr, "does not start: InvalidImageName: Failed to apply default image tag") || !strings.Contains(r.stderr, "end it by kubectl delete job shop-import -n "+b.namespace) {
+			return errors.New(r.String())
+		}
+		return nil
+	})
+	image = "redis-gitops:test"
+	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" is at work already, with another image")
+	remove("shop-import")
+
+	// Somebody looks away, and comes back. The Job does not end before that: it waits for its dump.
+	release := make(chan struct{})
+	address := b.serveHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+			http.ServeFile(w, r, filepath.Join(volume, "in.rdb"))
+		case <-r.Context().Done():
+		}
+	}))
+	b.secret("bucket", "url", "http://"+address+"/in.rdb?X-Amz-Signature="+password)
+	r := b.when("is at work", func(p *os.Process) { b.must(p.Signal(os.Interrupt)) }, dir, importing("secret://bucket/url")...)
+	b.has(r, 2, "interrupted; Job "+at+" is left as it is: follow it by running this again or by kubectl logs -f job/shop-import -n "+b.namespace)
+	r = b.when("is followed", func(*os.Process) { close(release) }, dir, importing("secret://bucket/url")...)
+	b.has(r, 0, "Job "+at+" is at work already, with the same command: it is followed", "100 compared, 0 differ", "Job "+at+" has succeeded, after ")
+	if !strings.HasPrefix(r.stdout, "Job "+at+" has succeeded") {
+		t.Error("the log belongs to standard error:", r)
+	}
+	b.prints(b.tool(dir, "cli", "shop", "--", "STRLEN", "k99"), "1000")
+
+	b.has(b.tool(dir, "dump", "shop", "pvc://dumps/out.rdb", "--job", "--apply", "--image", image), 0, "100 keys", "Job "+b.namespace+"/shop-dump has succeeded")
+	b.has(b.tool(dir, "rdb", "verify", filepath.Join(volume, "out.rdb")), 0, "100 keys")
+	b.has(b.tool(dir, "dump", "shop", "out.rdb", "--apply"), 2, "--apply creates a Job; give --job too")
+}
+
+// when runs redis-gitops, and does something when it prints a text on standard error.
+func (b *bench) when(text string, do func(*os.Process), dir string, args ...string) result {
+	b.Helper()
+	cmd := exec.Command(filepath.Join(cluster.Bin, "redis-gitops"), args...)
+	r, w, err := os.Pipe()
+	b.must(err)
+	defer r.Close()
+	var stdout, stderr strings.Builder
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, w
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+b.kubeconfig, "NO_COLOR=1")
+	b.must(cmd.Start())
+	w.Close()
+	for s := bufio.NewScanner(r); s.Scan(); {
+		stderr.WriteString(s.Text() + "\n")
+		if strings.Contains(s.Text(), text) {
+			do(cmd.Process)
+		}
+	}
+	_ = cmd.Wait()
+	return result{stdout: stdout.String(), stderr: stderr.String(), code: cmd.ProcessState.ExitCode()}
+}
+
+const claimOfDumps = `
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: dumps }
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: { requests: { storage: 1Gi } }
+`
+
+// volumeOf waits until a claim is bound, and gives the folder that it is.
+func (b *bench) volumeOf(name string) (volume string) {
+	b.Helper()
+	b.until("the claim is bound", func() error {
+		claim, err := cluster.Client.CoreV1().PersistentVolumeClaims(b.namespace).Get(b.ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if claim.Status.Phase != v1.ClaimBound {
+			return errors.New(string(claim.Status.Phase))
+		}
+		pv, err := cluster.Client.CoreV1().PersistentVolumes().Get(b.ctx, claim.Spec.VolumeName, metav1.GetOptions{})
+		if err == nil {
+			volume = pv.Spec.HostPath.Path
+		}
+		return err
+	})
+	return volume
 }
 
 // runJob applies the Job that a command prints, waits until it is done and gives its log.
@@ -100,11 +219,13 @@ func (b *bench) runJob(dir, name string, args ...string) string {
 }
 
 // serve serves a folder to pods and gives its host and port.
-func (b *bench) serve(dir string) string {
+func (b *bench) serve(dir string) string { return b.serveHandler(http.FileServer(http.Dir(dir))) }
+
+func (b *bench) serveHandler(h http.Handler) string {
 	b.Helper()
 	l, err := net.Listen("tcp", harness.TestAddress+":0")
 	b.must(err)
-	server := &http.Server{Handler: http.FileServer(http.Dir(dir))}
+	server := &http.Server{Handler: h}
 	go func() { _ = server.Serve(l) }()
 	b.Cleanup(func() { _ = server.Close() })
 	return l.Addr().String()

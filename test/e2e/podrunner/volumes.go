@@ -145,6 +145,14 @@ func writeFiles(dir string, data map[string][]byte, items []v1.KeyToPath, mode *
 
 // prepare makes of a container's specification what containerInit needs.
 func (w *worker) prepare(ctx context.Context, s *state, volumes map[string]string) error {
+	// There are no images, but a kubelet says this one of them before it asks anybody.
+	if repository, _, _ := strings.Cut(s.spec.Image, ":"); repository != strings.ToLower(repository) {
+		w.update(func() {
+			s.status.State.Waiting = &v1.ContainerStateWaiting{Reason: "InvalidImageName", Message: fmt.Sprintf("Failed to apply default image tag %q: couldn't parse image name %q: invalid reference format: repository name must be lowercase", s.spec.Image, s.spec.Image)}
+		})
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	var env []string
 	err := w.until(ctx, func() (err error) {
 		env, err = w.environment(ctx, s.spec)
@@ -181,6 +189,11 @@ func (w *worker) prepare(ctx context.Context, s *state, volumes map[string]strin
 	if group != nil {
 		c.Groups = append(c.Groups, int(*group))
 	}
+	// As a kubelet has it, whatever the mount says: CONFIG REWRITE fails there.
+	readOnly := map[string]bool{}
+	for _, v := range w.pod.Spec.Volumes {
+		readOnly[v.Name] = v.ConfigMap != nil || v.Secret != nil
+	}
 	for _, m := range s.spec.VolumeMounts {
 		source := filepath.Join(volumes[m.Name], m.SubPath)
 		if group != nil && !strings.HasPrefix(source, "/dev") {
@@ -188,7 +201,7 @@ func (w *worker) prepare(ctx context.Context, s *state, volumes map[string]strin
 				return err
 			}
 		}
-		c.Mounts = append(c.Mounts, mount{source, m.MountPath, m.ReadOnly})
+		c.Mounts = append(c.Mounts, mount{source, m.MountPath, m.ReadOnly || readOnly[m.Name]})
 	}
 	// There are no images; this is the working directory of those of Redis, where dumps are written.
 	if c.WorkingDir == "" && slices.ContainsFunc(c.Mounts, func(m mount) bool { return m.Target == "/data" }) {
