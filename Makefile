@@ -12,6 +12,7 @@ build:
 
 # The page: the Go program for the browser, then everything around it. Packing takes a minute, and is done once for a program.
 core = .cache/wasm/core.wasm
+trimmed = -modfile=.cache/wasm/trim.mod -mod=mod -tags compiled -overlay=.cache/wasm/overlay.json
 quality = 11
 
 web:
@@ -29,11 +30,15 @@ build-web: web
 test-web: web
 	cd wasm/web && node --test --test-concurrency=1 test/*.test.mjs
 
-# The library's tests as the browser runs them. The environment is empty, since Go passes all of it to the program in one small page.
+# The library's tests as the browser runs them, and all examples of rules on the compiled ones. The environment is empty, since Go passes all of it to the program in one small page.
+in_node = env -i HOME="$$HOME" PATH="$$(go env GOROOT)/lib/wasm:$$PATH" GOPROXY="$$(go env GOPROXY)" GOOS=js GOARCH=wasm go test $(trimmed) -gcflags=all=-l
+
 test-wasm:
 	@sh scripts/install-tools.sh nodejs
 	go run ./internal/wasmtrim .cache/wasm
-	env -i HOME="$$HOME" PATH="$$(go env GOROOT)/lib/wasm:$$PATH" GOPROXY="$$(go env GOPROXY)" GOOS=js GOARCH=wasm go test -short -modfile=.cache/wasm/trim.mod -mod=mod -gcflags=all=-l ./wasm ./diag
+	go run ./internal/rulec .cache/wasm
+	$(in_node) -short ./wasm ./diag
+	$(in_node) -run 'TestRules|TestFixes|TestCleanExample' ./lint
 
 # Sizes and times against the budget of docs/adr/0004-page.md; fails when a size is more than 5 % over.
 bench-wasm: web

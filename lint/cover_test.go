@@ -1,3 +1,5 @@
+//go:build !compiled
+
 package lint_test
 
 import (

@@ -1,19 +1,14 @@
-// Package policy holds the rules, which are written in Rego, and evaluates them on plain data.
-//
-// A rule is a folder category/rule with rule.rego and testdata/{bad,good}.txtar, found by iteration. It says which path of
-// which resource is wrong and never which line. Rego can call nothing outside: what rules may use is a list (capabilities.go).
+//go:build !compiled
+
 package policy
 
 import (
 	"context"
-	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -24,41 +19,29 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 )
 
-//go:embed lib/*.rego */*/rule.rego */*/testdata/*.txtar
-var files embed.FS
+// Rules gives the embedded rules, sorted by name.
+func Rules() ([]*Rule, error) { return readRules(files, "rule.rego") }
 
-// Violation is one thing that a rule has against something.
-type Violation struct {
-	Rule    string
-	Message string
-	// One of these says what it is about: of a resource rule neither.
-	Resource int    // the id of a resource of data.repo; -1 for none
-	File     string // a document of data.repo.documents, or any file
-	Document int    // its number in File
-	Line     int    // of File, when there is no path to point at
-	Path     []string
-	Key      bool  // the key that ends Path is wrong, not its value
-	Strict   bool  // counts in strict mode only
-	Severity Level // in the place of the rule's own; "" keeps that
-	Fix      *Fix  // nil when there is none
-	Related  []Place
-}
-
-// Fix changes one place of a document.
-type Fix struct {
-	Path  []string
-	Op    string // "set", "add" or "remove"; add makes missing parents, and appends to a list with the last step "-"
-	Value any
-}
-
-// Place is another place that has a part in a violation.
-type Place struct {
-	Resource int
-	File     string
-	Document int
-	Line     int
-	Path     []string
-	Message  string
+// readRules reads the METADATA of every rule file below fsys.
+func readRules(fsys fs.FS, base string) ([]*Rule, error) {
+	names, err := fs.Glob(fsys, "*/*/"+base)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]*Rule, 0, len(names))
+	for _, file := range names {
+		src, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, err
+		}
+		rule, err := parseRule(file, string(src), strings.TrimSuffix(file, "/"+base))
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, rule)
+	}
+	slices.SortFunc(rules, func(a, b *Rule) int { return strings.Compare(a.Name, b.Name) })
+	return rules, nil
 }
 
 // Value is plain data as rules see it. The zero value is none.
@@ -99,17 +82,6 @@ func Array(elements []Value) Value {
 	return Value{ast.NewArray(terms...)}
 }
 
-// Options says what to evaluate. Rules holds the rules that are on; the modules of all others are not even parsed.
-type Options struct {
-	Rules    []*Rule
-	Settings map[string]any // data.settings: strict, operator, options by rule
-	Modules  []Module       // the user's own rules, and what these import
-	Cover    *Cover         // takes down what is evaluated; nil for nothing
-}
-
-// Module is a file of Rego that is not embedded.
-type Module struct{ File, Source string }
-
 // Engine evaluates rules. It may be used by several goroutines.
 type Engine struct {
 	compiler *ast.Compiler
@@ -121,8 +93,6 @@ type Engine struct {
 	store    storage.Store
 	cover    *Cover
 }
-
-const root = "redisgitops"
 
 // checks are the stages of the compiler that find mistakes and change nothing. Rules of our own went through them in our tests,
 // which saves a third of the time to compile them.
@@ -338,121 +308,5 @@ func violation(t *ast.Term) (Violation, error) {
 		return Violation{}, err
 	}
 	rule, _ := pair.Elem(0).Value.(ast.String)
-	v := Violation{Rule: string(rule)}
-	switch plain := plain.(type) {
-	case string: // as conftest takes it
-		v.Message, v.Resource = plain, -1
-		return v, nil
-	case map[string]any:
-		if err := v.read(plain); err != nil {
-			return v, fmt.Errorf("rule %s: %w", rule, err)
-		}
-		return v, nil
-	}
-	return v, fmt.Errorf("rule %s: deny holds %v, which is neither an object nor a text; give {\"message\": …, \"path\": […]}", rule, plain)
-}
-
-func (v *Violation) read(m map[string]any) error {
-	v.Message, _ = m["message"].(string)
-	if v.Message == "" {
-		v.Message, _ = m["msg"].(string) // as conftest and Gatekeeper have it
-	}
-	if v.Message == "" {
-		return errors.New("a violation has no message; add \"message\"")
-	}
-	p, err := place(m)
-	if err != nil {
-		return err
-	}
-	v.Resource, v.File, v.Document, v.Line, v.Path = p.Resource, p.File, p.Document, p.Line, p.Path
-	v.Key, _ = m["key"].(bool)
-	v.Strict, _ = m["strict"].(bool)
-	if s, ok := m["severity"].(string); ok {
-		v.Severity = Level(s)
-		if !slices.Contains([]Level{Info, Warning, Error}, v.Severity) {
-			return fmt.Errorf("severity %q is not allowed; %s", s, diag.OneOf([]string{"error", "info", "warning"}))
-		}
-	}
-	if f, ok := m["fix"].(map[string]any); ok {
-		path, err := steps(f["path"])
-		if err != nil {
-			return err
-		}
-		op, _ := f["op"].(string)
-		if !slices.Contains([]string{"add", "remove", "set"}, op) {
-			return fmt.Errorf("fix.op %q is not allowed; %s", op, diag.OneOf([]string{"add", "remove", "set"}))
-		}
-		v.Fix = &Fix{Path: path, Op: op, Value: numbers(f["value"])}
-	}
-	related, _ := m["related"].([]any)
-	for _, r := range related {
-		each, ok := r.(map[string]any)
-		if !ok {
-			return errors.New("an element of related is no object")
-		}
-		p, err := place(each)
-		if err != nil {
-			return err
-		}
-		p.Message, _ = each["message"].(string)
-		v.Related = append(v.Related, p)
-	}
-	return nil
-}
-
-// numbers makes the numbers of JSON whole ones where they are, and else floats.
-func numbers(data any) any {
-	switch data := data.(type) {
-	case map[string]any:
-		for k, v := range data {
-			data[k] = numbers(v)
-		}
-	case []any:
-		for i, v := range data {
-			data[i] = numbers(v)
-		}
-	case json.Number:
-		if n, err := data.Int64(); err == nil {
-			return n
-		}
-		f, _ := data.Float64() // a number of Rego is one of JSON
-		return f
-	}
-	return data
-}
-
-func place(m map[string]any) (Place, error) {
-	p := Place{Resource: -1}
-	if id, ok := m["resource"]; ok {
-		n, err := strconv.Atoi(fmt.Sprint(id))
-		if err != nil {
-			return p, fmt.Errorf("resource %v is no id of data.repo.resources", id)
-		}
-		p.Resource = n
-	}
-	p.File, _ = m["file"].(string)
-	if d, ok := m["document"]; ok {
-		p.Document, _ = strconv.Atoi(fmt.Sprint(d))
-	}
-	if l, ok := m["line"]; ok {
-		p.Line, _ = strconv.Atoi(fmt.Sprint(l))
-	}
-	var err error
-	p.Path, err = steps(m["path"])
-	return p, err
-}
-
-func steps(path any) ([]string, error) {
-	if path == nil {
-		return nil, nil
-	}
-	list, ok := path.([]any)
-	if !ok {
-		return nil, fmt.Errorf("path %v is no array; write it like [\"spec\", \"redis\"]", path)
-	}
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = fmt.Sprint(s)
-	}
-	return out, nil
+	return read(string(rule), plain)
 }

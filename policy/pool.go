@@ -1,3 +1,5 @@
+//go:build !compiled
+
 package policy
 
 import (

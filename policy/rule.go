@@ -80,31 +80,6 @@ type metadata struct {
 	} `yaml:"custom"`
 }
 
-// Rules gives the embedded rules, sorted by name.
-func Rules() ([]*Rule, error) { return readRules(files, "rule.rego") }
-
-// readRules reads the METADATA of every rule file below fsys.
-func readRules(fsys fs.FS, base string) ([]*Rule, error) {
-	names, err := fs.Glob(fsys, "*/*/"+base)
-	if err != nil {
-		return nil, err
-	}
-	rules := make([]*Rule, 0, len(names))
-	for _, file := range names {
-		src, err := fs.ReadFile(fsys, file)
-		if err != nil {
-			return nil, err
-		}
-		rule, err := parseRule(file, string(src), strings.TrimSuffix(file, "/"+base))
-		if err != nil {
-			return nil, err
-		}
-		rules = append(rules, rule)
-	}
-	slices.SortFunc(rules, func(a, b *Rule) int { return strings.Compare(a.Name, b.Name) })
-	return rules, nil
-}
-
 // Examples fills in Bad and Good of an embedded rule.
 func (r *Rule) Examples() {
 	if r.User {

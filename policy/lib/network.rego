@@ -49,9 +49,9 @@ index := named_for
 selecting(r, part) := [] if {
 	count(policies) == 0
 } else := [p |
-	some space in {r.namespace, ""}
-	some name in {object.get(r.object, ["metadata", "name"], ""), object.get(pod, "app.kubernetes.io/name", ""), ""}
-	some id in object.get(index, [[space, name]], set())
+	some space in sort({r.namespace, ""}) # sorted, since the first one is named
+	some name in sort({object.get(r.object, ["metadata", "name"], ""), object.get(pod, "app.kubernetes.io/name", ""), ""})
+	some id in sort(object.get(index, [[space, name]], set()))
 	p := data.repo.resources[id]
 	secrets.meets(p, r)
 	labels.selects(object.get(p.object, ["spec", "podSelector"], {}), pod)

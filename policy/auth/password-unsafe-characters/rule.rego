@@ -25,7 +25,7 @@ deny contains {
 } if {
 	some r in redisfailover.all
 	some p in secrets.for_redis(r)
-	found := [what | some what, pattern in unsafe; regex.match(pattern, secrets.value(data.repo.resources[p.resource].object, "password"))]
+	found := [what | some what in sort(object.keys(unsafe)); regex.match(unsafe[what], secrets.value(data.repo.resources[p.resource].object, "password"))]
 	count(found) > 0
 }
 

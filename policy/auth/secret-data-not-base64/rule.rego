@@ -22,5 +22,5 @@ deny contains {
 	some key, value in input.data
 	is_string(value)
 	not secrets.filled_in(input, value)
-	not base64.is_valid(regex.replace(value, `\\s`, ""))
+	not secrets.in_base64(value)
 }

@@ -37,7 +37,7 @@ deny contains {
 	own := network.selecting(r, part)
 	count(own) > 0
 	blocked := array.concat(
-		[who | some from, who in {"redis": "its Redises", "sentinel": "its sentinels"}; from in present(r.object); not admitted(own, redisfailover.pod_labels(r.object, from), port)],
+		[who | some [from, who] in [["redis", "its Redises"], ["sentinel", "its sentinels"]]; from in present(r.object); not admitted(own, redisfailover.pod_labels(r.object, from), port)],
 		["the operator" | not operator_admitted(own, port)],
 	)
 	count(blocked) > 0

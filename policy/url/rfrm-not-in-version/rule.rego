@@ -21,8 +21,8 @@ deny contains {
 } if {
 	data.settings.operator.name == "spotahome"
 	version := data.settings.operator.version
-	semver.is_valid(version)
-	semver.compare(version, "1.3.0") < 0
+	[[_, major, minor]] := regex.find_all_string_submatch_n(`^v?([0-9]{1,9})\.([0-9]{1,9})\.[0-9]`, version, 1)
+	[to_number(major), to_number(minor)] < [1, 3]
 	some reference in url.references
 	some host in reference.hosts
 	prefix := substring(host.service, 0, 5)

@@ -1,0 +1,352 @@
+//go:build compiled
+
+package policy
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+)
+
+// This is the other door to the rules: compiled to WebAssembly by internal/rulec, so that a program for the browser needs no
+// OPA. It answers as the first one (policy.go); make test-wasm holds it to all examples of rules, and the test of parity to
+// every public repository.
+
+//go:embed rules.wasm
+var program []byte
+
+//go:embed rules.json
+var metadataJSON []byte
+
+// ErrModules says that this program cannot take rules in Rego.
+var ErrModules = errors.New("this program has its own rules alone; rules in Rego need the one with OPA")
+
+// Rules gives the embedded rules, sorted by name.
+func Rules() ([]*Rule, error) {
+	var rules []*Rule
+	err := json.Unmarshal(metadataJSON, &rules)
+	return rules, err
+}
+
+// Value is plain data as rules see it. The zero value is none.
+type Value struct{ json []byte }
+
+// NewValue makes a value of maps with string keys, slices, strings, numbers, bools and nil. It keeps no reference to them.
+func NewValue(data any) (Value, error) {
+	text, err := plainJSON(nil, data)
+	return Value{text}, err
+}
+
+// plainJSON appends plain data in JSON. encoding/json takes several times as long for it.
+func plainJSON(b []byte, data any) ([]byte, error) {
+	var err error
+	switch data := data.(type) {
+	case map[string]any:
+		b = append(b, '{')
+		for i, key := range slices.Sorted(maps.Keys(data)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(quote(b, key), ':')
+			if b, err = plainJSON(b, data[key]); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	case []any:
+		b = append(b, '[')
+		for i, each := range data {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = plainJSON(b, each); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case string:
+		return quote(b, data), nil
+	case int64:
+		return strconv.AppendInt(b, data, 10), nil
+	case bool:
+		return strconv.AppendBool(b, data), nil
+	case nil:
+		return append(b, "null"...), nil
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	return append(b, text...), nil
+}
+
+// quote appends a string in JSON.
+func quote(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	from := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(b, s[from:]...), '"')
+}
+
+// With gives an object with one more field.
+func (v Value) With(key string, field Value) Value {
+	if len(v.json) < 2 || v.json[0] != '{' {
+		return v
+	}
+	b := make([]byte, 0, len(v.json)+len(key)+len(field.json)+4)
+	b = append(b, v.json[:len(v.json)-1]...)
+	if len(v.json) > 2 {
+		b = append(b, ',')
+	}
+	b = append(quote(b, key), ':')
+	return Value{append(append(b, field.json...), '}')}
+}
+
+// Plain gives the value as plain data again, whole numbers as int64.
+func (v Value) Plain() (any, error) { return plain(v.json) }
+
+func plain(text []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var data any
+	err := d.Decode(&data)
+	return numbers(data), err
+}
+
+// Array makes a value of elements.
+func Array(elements []Value) Value {
+	size := 2
+	for _, e := range elements {
+		size += len(e.json) + 1
+	}
+	b := append(make([]byte, 0, size), '[')
+	for i, e := range elements {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, e.json...)
+	}
+	return Value{append(b, ']')}
+}
+
+// Pool is of the program with OPA, where values share what is alike; texts of JSON share nothing.
+type Pool struct{}
+
+// Value is [NewValue].
+func (*Pool) Value(data any) (Value, error) { return NewValue(data) }
+
+// Cover is of the program with OPA alone.
+type Cover struct{}
+
+// Engine evaluates rules. It may be used by several goroutines.
+type Engine struct {
+	settings   []byte // data, without its end
+	resource   bool   // some rule is about single resources
+	categories []string
+	kinds      map[string]bool // that some resource rule looks at
+	allKinds   bool
+	machine    *machine // with the settings as its data
+}
+
+// New makes the rules ready. There are no modules here.
+func New(opts Options) (*Engine, error) {
+	if len(opts.Modules) > 0 {
+		return nil, ErrModules
+	}
+	e := &Engine{kinds: map[string]bool{}}
+	on := map[string]any{}
+	for _, r := range opts.Rules {
+		on[r.Name] = true
+		if r.Scope == ScopeRepository {
+			if entry := entrypoint(r); !slices.Contains(e.categories, entry) {
+				e.categories = append(e.categories, entry)
+			}
+			continue
+		}
+		e.resource = true
+		e.allKinds = e.allKinds || len(r.Kinds) == 0
+		for _, kind := range r.Kinds {
+			e.kinds[kind] = true
+		}
+	}
+	settings, err := json.Marshal(map[string]any{"on": on, "settings": opts.Settings})
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	e.settings = settings[:len(settings)-1]
+	if e.machine, err = newMachine(settings); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Wants says whether any rule that is on looks at resources of a kind.
+func (e *Engine) Wants(kind string) bool { return e.resource && (e.allKinds || e.kinds[kind]) }
+
+// Resource evaluates the rules about single resources on one.
+func (e *Engine) Resource(ctx context.Context, resource Value) ([]Violation, error) {
+	if !e.resource {
+		return nil, nil
+	}
+	return e.eval(ctx, e.machine, ScopeResource, resource.json)
+}
+
+// Repository evaluates the rules about the whole repository, once, on data.repo.
+func (e *Engine) Repository(ctx context.Context, repo Value) ([]Violation, error) {
+	if len(e.categories) == 0 {
+		return nil, nil
+	}
+	data := make([]byte, 0, len(e.settings)+len(repo.json)+10)
+	data = append(append(append(append(data, e.settings...), `,"repo":`...), repo.json...), '}')
+	m, err := newMachine(data)
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+	var out []Violation
+	var problems diag.Problems
+	for _, category := range e.categories {
+		found, err := e.eval(ctx, m, category, nil)
+		if ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		out = append(out, found...)
+		problems = append(problems, diag.All(err)...)
+	}
+	return out, problems.Err()
+}
+
+func (e *Engine) eval(ctx context.Context, m *machine, entry string, input []byte) ([]Violation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	text, err := m.eval(entry, input)
+	if err != nil {
+		return nil, diag.Errorf(diag.Position{}, "", "the rule failed: %v; correct the rule or switch it off", err)
+	}
+	var results []struct {
+		Result [][2]any `json:"result"`
+	}
+	if bytes.Equal(text, noViolation) {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&results); err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	var out []Violation
+	for _, r := range results {
+		// OPA's set is sorted, that of WebAssembly is not.
+		slices.SortFunc(r.Result, func(a, b [2]any) int { return compare(a[:], b[:]) })
+		for _, pair := range r.Result {
+			rule, _ := pair[0].(string)
+			v, err := read(rule, pair[1])
+			if err != nil {
+				return out, err
+			}
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+var noViolation = []byte(`[{"result":[]}]`)
+
+// compare orders plain data as OPA does.
+func compare(a, b any) int {
+	if c := cmp.Compare(order(a), order(b)); c != 0 {
+		return c
+	}
+	switch a := a.(type) {
+	case bool:
+		return cmp.Compare(order(a), order(b))
+	case json.Number:
+		x, _ := a.Float64()
+		y, _ := b.(json.Number).Float64()
+		return cmp.Compare(x, y)
+	case string:
+		return cmp.Compare(a, b.(string))
+	case []any:
+		return slices.CompareFunc(a, b.([]any), compare)
+	case map[string]any:
+		b := b.(map[string]any)
+		x, y := slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b))
+		for i := range min(len(x), len(y)) {
+			if c := cmp.Or(cmp.Compare(x[i], y[i]), compare(a[x[i]], b[y[i]])); c != 0 {
+				return c
+			}
+		}
+		return cmp.Compare(len(x), len(y))
+	}
+	return 0
+}
+
+// order is that of types, and of false and true.
+func order(v any) int {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return 2
+		}
+		return 1
+	case json.Number:
+		return 3
+	case string:
+		return 4
+	case []any:
+		return 5
+	case map[string]any:
+		return 6
+	}
+	return 0
+}
+
+// text prints plain data as OPA does in messages.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return strconv.Quote(v)
+	case []any:
+		parts := make([]string, len(v))
+		for i, each := range v {
+			parts[i] = text(each)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, strconv.Quote(key)+": "+text(v[key]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return fmt.Sprint(v)
+}

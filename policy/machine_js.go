@@ -1,0 +1,185 @@
+//go:build compiled
+
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"syscall/js"
+)
+
+// machine is an instance of the compiled rules with its data, behind the interface that OPA gives such programs
+// (https://www.openpolicyagent.org/docs/wasm): texts of JSON go into its memory and come out of it.
+type machine struct {
+	memory  js.Value
+	exports js.Value
+	view    js.Value // of the memory, which moves when it grows
+	data    int      // address of the parsed data
+	heap    int      // what comes above is of one evaluation
+	blocks  bool
+	entries map[string]int
+	hosted  map[int]func([]any) any
+	aborted string
+	funcs   []js.Func
+}
+
+// compiledProgram is compiled once by the browser, which takes longer than to make an instance of it.
+var compiledProgram = sync.OnceValue(func() js.Value {
+	text := js.Global().Get("Uint8Array").New(len(program))
+	js.CopyBytesToJS(text, program)
+	return js.Global().Get("WebAssembly").Get("Module").New(text)
+})
+
+const firstPages = 64 // of 64 KiB
+
+func newMachine(data []byte) (m *machine, err error) {
+	m = &machine{}
+	defer caught(m, &err)
+	wasm := js.Global().Get("WebAssembly")
+	m.memory = wasm.Get("Memory").New(map[string]any{"initial": firstPages})
+	env := map[string]any{
+		"memory":    m.memory,
+		"opa_abort": m.function(func(args []js.Value) any { m.aborted = string(m.read(args[0].Int())); return nil }),
+	}
+	for i := range 5 {
+		env[fmt.Sprint("opa_builtin", i)] = m.function(func(args []js.Value) any { return m.host(args[0].Int(), args[2:]) })
+	}
+	m.exports = wasm.Get("Instance").New(compiledProgram(), map[string]any{"env": env}).Get("exports")
+	if m.entries, err = m.numbered("entrypoints"); err != nil {
+		return nil, err
+	}
+	for name, n := range maps.Clone(m.entries) {
+		m.entries[name[strings.LastIndex(name, "/")+1:]] = n
+	}
+	builtins, err := m.numbered("builtins")
+	if err != nil {
+		return nil, err
+	}
+	m.hosted = map[int]func([]any) any{}
+	for name, n := range builtins {
+		f, known := hosted[name]
+		if !known {
+			return nil, fmt.Errorf("policy: compiled rules use %s, which is missing here; add it to hosted", name)
+		}
+		m.hosted[n] = f
+	}
+	if m.data, err = m.parse(data); err != nil {
+		return nil, err
+	}
+	m.heap = m.call("opa_heap_ptr_get")
+	return m, nil
+}
+
+// function lends Go code to the program, until close.
+func (m *machine) function(f func(args []js.Value) any) js.Func {
+	lent := js.FuncOf(func(_ js.Value, args []js.Value) any { return f(args) })
+	m.funcs = append(m.funcs, lent)
+	return lent
+}
+
+func (m *machine) close() {
+	for _, f := range m.funcs {
+		f.Release()
+	}
+}
+
+func (m *machine) call(name string, args ...any) int { return m.exports.Call(name, args...).Int() }
+
+// numbered reads what an export says of names and their numbers.
+func (m *machine) numbered(export string) (map[string]int, error) {
+	var out map[string]int
+	err := json.Unmarshal(m.read(m.call("opa_json_dump", m.call(export))), &out)
+	return out, err
+}
+
+func (m *machine) bytes() js.Value {
+	buffer := m.memory.Get("buffer")
+	if m.view.IsUndefined() || !m.view.Get("buffer").Equal(buffer) {
+		m.view = js.Global().Get("Uint8Array").New(buffer)
+	}
+	return m.view
+}
+
+// read gives the text at an address, which ends with a zero.
+func (m *machine) read(at int) []byte {
+	view := m.bytes()
+	out := make([]byte, view.Call("indexOf", 0, at).Int()-at)
+	js.CopyBytesToGo(out, view.Call("subarray", at, at+len(out)))
+	return out
+}
+
+// write puts a text into memory and gives its address.
+func (m *machine) write(text []byte) int {
+	at := m.call("opa_malloc", len(text))
+	js.CopyBytesToJS(m.bytes().Call("subarray", at, at+len(text)), text)
+	return at
+}
+
+func (m *machine) parse(text []byte) (int, error) {
+	at := m.write(text)
+	value := m.call("opa_json_parse", at, len(text))
+	if value == 0 {
+		return 0, errors.New("policy: the compiled rules cannot read their data")
+	}
+	return value, nil
+}
+
+// eval evaluates an entry point. What it took of the memory is free again afterwards.
+func (m *machine) eval(entry string, input []byte) (out []byte, err error) {
+	number, known := m.entries[entry]
+	if !known {
+		return nil, fmt.Errorf("there is no entry point %q", entry)
+	}
+	defer caught(m, &err)
+	m.exports.Call("opa_heap_ptr_set", m.heap)
+	at := 0
+	if input != nil {
+		at = m.write(input)
+	}
+	result := m.call("opa_eval", 0, number, m.data, at, len(input), m.call("opa_heap_ptr_get"), 0)
+	return m.read(result), nil
+}
+
+// host answers a call of a function that WebAssembly does not have.
+func (m *machine) host(number int, at []js.Value) any {
+	args := make([]any, len(at))
+	for i, a := range at {
+		d := json.NewDecoder(bytes.NewReader(m.read(m.call("opa_json_dump", a))))
+		d.UseNumber()
+		if err := d.Decode(&args[i]); err != nil {
+			return 0
+		}
+	}
+	answer := m.hosted[number](args)
+	if answer == nil {
+		return 0
+	}
+	text, err := plainJSON(nil, answer)
+	if err != nil {
+		return 0
+	}
+	value, err := m.parse(text)
+	if err != nil {
+		return 0
+	}
+	return value
+}
+
+// caught makes an exception of the program an error.
+func caught(m *machine, err *error) {
+	switch fault := recover().(type) {
+	case nil:
+	case js.Error:
+		*err = errors.New(m.aborted)
+		if m.aborted == "" {
+			*err = fault
+		}
+	default:
+		panic(fault)
+	}
+}
