@@ -10,8 +10,10 @@ staticcheck_version = v0.7.0
 build:
 	go build -o bin/redis-gitops ./cmd/redis-gitops
 
-# The page: the Go program for the browser, then everything around it. Packing takes a minute, and is done once for a program.
-core = .cache/wasm/core.wasm
+# The page: the Go programs for the browser, then everything around them. The first one has the rules compiled to WebAssembly; the
+# full one has OPA, for repositories with rules of their own. Packing takes a minute, and is done once for a program.
+programs = .cache/wasm
+in_browser = GOOS=js GOARCH=wasm go build -modfile=.cache/wasm/trim.mod -mod=mod -trimpath -ldflags="-s -w" -gcflags=all=-l
 trimmed = -modfile=.cache/wasm/trim.mod -mod=mod -tags compiled -overlay=.cache/wasm/overlay.json
 quality = 11
 
@@ -19,9 +21,11 @@ web:
 	@sh scripts/install-tools.sh nodejs npm
 	@mkdir -p .cache/wasm
 	go run ./internal/wasmtrim .cache/wasm
-	GOOS=js GOARCH=wasm go build -modfile=.cache/wasm/trim.mod -mod=mod -trimpath -ldflags="-s -w" -gcflags=all=-l -o $(core) ./wasm/worker
+	go run ./internal/rulec .cache/wasm
+	$(in_browser) -tags compiled -overlay=.cache/wasm/overlay.json -o $(programs)/core.wasm ./wasm/worker
+	$(in_browser) -o $(programs)/full.wasm ./wasm/worker
 	cd wasm/web && npm ci --no-audit --no-fund && npx tsc --noEmit && npx vite build
-	node wasm/web/scripts/pack.mjs $(core) "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(quality)
+	node wasm/web/scripts/pack.mjs $(programs) "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(quality)
 
 build-web: web
 	go build -tags webpage -o bin/redis-gitops ./cmd/redis-gitops

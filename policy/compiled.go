@@ -28,6 +28,9 @@ var program []byte
 //go:embed rules.json
 var metadataJSON []byte
 
+// TakesModules says whether [New] takes rules that are not embedded.
+const TakesModules = false
+
 // ErrModules says that this program cannot take rules in Rego.
 var ErrModules = errors.New("this program has its own rules alone; rules in Rego need the one with OPA")
 

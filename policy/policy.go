@@ -19,6 +19,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 )
 
+// TakesModules says whether [New] takes rules that are not embedded.
+const TakesModules = true
+
 // Rules gives the embedded rules, sorted by name.
 func Rules() ([]*Rule, error) { return readRules(files, "rule.rego") }
 
@@ -152,7 +155,7 @@ func New(opts Options) (*Engine, error) {
 	}
 	e.compiler.Compile(modules)
 	if e.cover != nil {
-		maps.Copy(e.cover.modules, e.compiler.Modules)
+		maps.Copy(e.cover.Modules, e.compiler.Modules)
 	}
 	if e.compiler.Failed() {
 		return nil, explain("", e.compiler.Errors).Err()
@@ -271,7 +274,7 @@ func (e *Engine) eval(ctx context.Context, query ast.Body, store storage.Store, 
 		q = q.WithInput(input)
 	}
 	if e.cover != nil {
-		q = q.WithQueryTracer(e.cover.tracer)
+		q = q.WithQueryTracer(e.cover.Tracer)
 	}
 	var out []Violation
 	err = q.Iter(ctx, func(r topdown.QueryResult) error {

@@ -3,7 +3,6 @@ package scaffold
 import (
 	"cmp"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -272,15 +271,14 @@ func parseCert(text []byte, now time.Time) (*rsa.PublicKey, error) {
 	if block == nil || block.Type != "CERTIFICATE" {
 		return nil, diag.Errorf(diag.Position{}, "", "the certificate is not in PEM form; get it with `kubeseal --fetch-cert`")
 	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	key, notAfter, err := certifiedKey(block.Bytes)
 	if err != nil {
 		return nil, diag.Errorf(diag.Position{}, "", "the certificate cannot be read: %v; get it with `kubeseal --fetch-cert`", err)
 	}
-	if now.After(cert.NotAfter) {
-		return nil, diag.Errorf(diag.Position{}, "", "the sealed-secrets certificate expired on %s; get the new one with `kubeseal --fetch-cert`", cert.NotAfter.Format(time.DateOnly))
+	if now.After(notAfter) {
+		return nil, diag.Errorf(diag.Position{}, "", "the sealed-secrets certificate expired on %s; get the new one with `kubeseal --fetch-cert`", notAfter.Format(time.DateOnly))
 	}
-	key, ok := cert.PublicKey.(*rsa.PublicKey)
-	if !ok {
+	if key == nil {
 		return nil, diag.Errorf(diag.Position{}, "", "the certificate holds no RSA key; sealed-secrets seals with RSA only")
 	}
 	return key, nil

@@ -22,6 +22,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -182,10 +183,11 @@ type opened struct {
 	Applications []application `json:"applications"`
 	Strict       bool          `json:"strict"`
 	Operator     string        `json:"operator"`
-	Problems     []Problem     `json:"problems"`    // of the configuration and layout
-	Resources    []string      `json:"resources"`   // types that generators make
-	Deployments  []string      `json:"deployments"` // the same
-	Profiles     []string      `json:"profiles"`    // of the configuration, beside the built-in ones
+	Problems     []Problem     `json:"problems"`          // of the configuration and layout
+	Resources    []string      `json:"resources"`         // types that generators make
+	Deployments  []string      `json:"deployments"`       // the same
+	Profiles     []string      `json:"profiles"`          // of the configuration, beside the built-in ones
+	Program      string        `json:"program,omitempty"` // the one to ask, when it is not this one
 }
 
 type application struct {
@@ -296,10 +298,26 @@ func (s *Session) describe(files int) (*opened, error) {
 	if out.Resources, err = scaffold.GeneratorTypes(s.repo, "resources", operator.Types); err != nil {
 		return nil, err
 	}
+	out.Program = s.program()
 	if out.Deployments, err = scaffold.GeneratorTypes(s.repo, "deployments", nil); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// full is the program that takes rules in Rego, which has OPA in it.
+const full = "full"
+
+// program is the one that a repository needs, "" for this one.
+func (s *Session) program() string {
+	if policy.TakesModules || len(s.config.Policies) == 0 {
+		return ""
+	}
+	modules, _, err := lint.RepoCode(s.repo, s.config)
+	if err != nil || len(modules) == 0 {
+		return "" // what is wrong, lint tells
+	}
+	return full
 }
 
 // set writes changed files; Text of a removed one does not matter.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,8 +86,8 @@ func questions(t *testing.T, dir string) []asked {
 	return out
 }
 
-// TestParity asks the program for the browser and this one the same about the example and every public repository, and wants
-// the same bytes.
+// TestParity asks both programs for the browser and this one the same about the example and every public repository, and wants the
+// same bytes.
 func TestParity(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program for the browser")
@@ -96,23 +97,16 @@ func TestParity(t *testing.T) {
 		t.Skip("needs node")
 	}
 	goroot := strings.TrimSpace(string(output(t, "go", "env", "GOROOT")))
-	core := os.Getenv("WASM_CORE")
-	if core == "" {
-		dir := t.TempDir()
-		core = filepath.Join(dir, "core.wasm")
-		for _, args := range [][]string{
-			{"run", "../internal/wasmtrim", dir},
-			{"build", "-modfile=" + filepath.Join(dir, "trim.mod"), "-mod=mod", "-trimpath", "-ldflags=-s -w -X main.version=test", "-gcflags=all=-l", "-o", core, "./worker"},
-		} {
-			build := exec.Command("go", args...)
-			if args[0] == "build" {
-				build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
-			}
-			if out, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("%v: %v\n%s", build, err, out)
-			}
+	dir := t.TempDir()
+	run := func(env []string, args ...string) {
+		build := exec.Command("go", args...)
+		build.Env = append(os.Environ(), env...)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", build, err, out)
 		}
 	}
+	run(nil, "run", "../internal/wasmtrim", dir)
+	run(nil, "run", "../internal/rulec", dir)
 	var all []asked
 	for _, dir := range repositories(t) {
 		all = append(all, questions(t, dir)...)
@@ -123,27 +117,39 @@ func TestParity(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	answered := filepath.Join(t.TempDir(), "answers")
-	c := exec.CommandContext(t.Context(), node, "--stack-size=8000", filepath.Join("web", "scripts", "core.mjs"), filepath.Join(goroot, "lib", "wasm", "wasm_exec.js"), core, fmt.Sprint(day.Unix()), answered)
-	c.Stdin, c.Stderr = &in, t.Output()
-	if err := c.Run(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(answered)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answers := bufio.NewScanner(bytes.NewReader(got))
-	answers.Buffer(nil, 256<<20)
+	var want [][]byte
 	s := session()
 	for _, q := range all {
-		want := s.Run(context.Background(), q.Name, []byte(q.Request), nil)
-		if !answers.Scan() {
-			t.Fatalf("no answer to %s: %v", q.about, answers.Err())
-		}
-		if !bytes.Equal(answers.Bytes(), want) {
-			t.Errorf("%s\n%s", q.about, difference(answers.Bytes(), want))
-		}
+		want = append(want, s.Run(context.Background(), q.Name, []byte(q.Request), nil))
+	}
+	for program, flags := range map[string][]string{
+		"core": {"-tags=compiled", "-overlay=" + filepath.Join(dir, "overlay.json")},
+		"full": nil,
+	} {
+		t.Run(program, func(t *testing.T) {
+			core := filepath.Join(dir, program+".wasm")
+			run([]string{"GOOS=js", "GOARCH=wasm"}, slices.Concat([]string{"build", "-modfile=" + filepath.Join(dir, "trim.mod"), "-mod=mod", "-trimpath", "-ldflags=-s -w -X main.version=test", "-gcflags=all=-l"}, flags, []string{"-o", core, "./worker"})...)
+			answered := filepath.Join(dir, program+".answers")
+			c := exec.CommandContext(t.Context(), node, "--stack-size=8000", filepath.Join("web", "scripts", "core.mjs"), filepath.Join(goroot, "lib", "wasm", "wasm_exec.js"), core, fmt.Sprint(day.Unix()), answered)
+			c.Stdin, c.Stderr = bytes.NewReader(in.Bytes()), t.Output()
+			if err := c.Run(); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(answered)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers := bufio.NewScanner(bytes.NewReader(got))
+			answers.Buffer(nil, 256<<20)
+			for i, q := range all {
+				if !answers.Scan() {
+					t.Fatalf("no answer to %s: %v", q.about, answers.Err())
+				}
+				if !bytes.Equal(answers.Bytes(), want[i]) {
+					t.Errorf("%s\n%s", q.about, difference(answers.Bytes(), want[i]))
+				}
+			}
+		})
 	}
 	t.Logf("%d calls about %d repositories", len(all), len(repositories(t)))
 }

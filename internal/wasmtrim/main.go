@@ -60,6 +60,9 @@ var modules = []module{
 			// @embed reads files: it brings every encoding, and our schemas have none.
 			{"cue/cuecontext/cuecontext.go", `\t"cuelang.org/go/cue/inject/embed"\n`, ""},
 			{"cue/cuecontext/cuecontext.go", `\tr\.AddInjection\(embed\.New\(\)\)\n`, ""},
+			// Instances for other programs of CUE.
+			{"cue/marshal.go", cut + `// root\..*`, ""},
+			{"cue/marshal.go", cut + `import \(.*?\n\)`, ""},
 			// A page of graphs for CUE's own developers.
 			{"internal/core/adt/debug.go", `\t"html/template"\n`, ""},
 			{"internal/core/adt/debug.go", cut + "\ttmpl := template\\.Must.*?\topenBrowser\\(url\\)\n", "\t_ = data\n"},
@@ -76,6 +79,40 @@ var modules = []module{
 			{"v1/topdown/http.go", cut + `\A.*\z`, "package topdown\n\n// CustomizeRoundTripper is of http.send.\ntype CustomizeRoundTripper func()\n"},
 			// What every version since 0.17 could do, in 157 files.
 			{"capabilities/capabilities.go", `//go:embed \*\.json\n`, ""},
+		},
+	},
+	{
+		path: "github.com/Masterminds/sprig/v3", version: "v3.3.0",
+		remove: []string{"network.go"},
+		// Passwords and certificates, in whose place render/functions.go has fixed ones.
+		edits: []edit{
+			{"functions.go", `\t"getHostByName": getHostByName,\n`, ""},
+			{"functions.go", cut + `\t"bcrypt": .*\t"encryptAES"`, "\t\"encryptAES\""},
+			{"functions.go", `\t"randBytes": .*\n`, ""},
+			{"functions.go", `\t"uuidv4": .*\n`, ""},
+			{"crypto.go", cut + `func bcrypt\(.*func encryptAES`, "func encryptAES"},
+			{"crypto.go", cut + `import \(.*?\n\)`, `import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash/adler32"
+	"io"
+)`},
+		},
+	},
+	{
+		path: "github.com/bitnami-labs/sealed-secrets", version: "v0.36.0",
+		remove: []string{"pkg/crypto/keys.go"}, // for the controller
+		edits: []edit{
+			{"pkg/crypto/crypto.go", cut + `// PublicKeyFingerprint.*?\n}\n`, ""},
+			{"pkg/crypto/crypto.go", `\t"golang.org/x/crypto/ssh"\n`, ""},
 		},
 	},
 	{path: "github.com/spf13/afero", version: "v1.15.0", remove: []string{"httpFs.go"}},

@@ -38,7 +38,7 @@ export const progress = (what: string) => (p: Progress) => status(`${what} ${p.d
 
 export async function open(name: string, files: RepoFile[], more: { example?: boolean; folder?: FileSystemDirectoryHandle } = {}) {
   status(`Opening ${name}…`);
-  const opened = await core.call<Opened>("open", { files });
+  const opened = await core.opened("open", { files });
   state.name = name;
   state.example = more.example ?? false;
   state.folder = more.folder;
@@ -56,7 +56,7 @@ export async function take(changes: ChangedFile[]) {
     if (c.action === "remove") state.files.delete(c.path);
     else if (c.action !== "unchanged") state.files.set(c.path, { path: c.path, text: c.new });
   }
-  state.opened = await core.call<Opened>("files", { changes: [] });
+  state.opened = await core.opened("files", { changes: [] });
   changed();
 }
 

@@ -1,4 +1,4 @@
-import type { Problem } from "./types";
+import type { Opened, Problem } from "./types";
 import CoreWorker from "./worker?worker";
 
 export interface Progress {
@@ -30,7 +30,8 @@ export class Core {
   restore: () => unknown = () => undefined;
 
   private worker!: Worker;
-  private module?: WebAssembly.Module;
+  private program = "core";
+  private modules: Record<string, WebAssembly.Module> = {};
   private ready!: Promise<void>;
   private waiting = new Map<number, Waiting>();
   private next = 1;
@@ -41,6 +42,7 @@ export class Core {
 
   private start() {
     const w = new CoreWorker();
+    const program = this.program;
     this.worker = w;
     this.ready = new Promise((resolve, reject) => {
       const fail = (message: string) => {
@@ -51,7 +53,7 @@ export class Core {
       };
       w.onmessage = ({ data }) => {
         if (data.ready) {
-          this.module ??= data.ready.module;
+          if (data.ready.module) this.modules[program] = data.ready.module;
           resolve();
           this.onready(data.ready);
         } else if (data.failed) fail(data.failed);
@@ -65,7 +67,7 @@ export class Core {
       w.onerror = (e) => fail(e.message || "the program could not be started");
     });
     this.ready.catch(() => {});
-    w.postMessage({ start: true, base: this.base, module: this.module });
+    w.postMessage({ start: true, base: this.base, program, module: this.modules[program] });
   }
 
   private answer(id: number, a: { result?: unknown; error?: { problems: Problem[] } }) {
@@ -86,12 +88,34 @@ export class Core {
     });
   }
 
-  // cancel ends whatever the program does, by ending the program, and starts it anew.
-  cancel() {
+  // opened asks for what describes the repository: "open", or "files". One with rules of its own needs another program, which is
+  // loaded then and opens the same files.
+  async opened(name: "open" | "files", request: unknown): Promise<Opened> {
+    const opened = await this.call<Opened>(name, request);
+    if (!opened.program || opened.program === this.program) return opened;
+    const before = this.program;
+    this.begin(opened.program);
+    try {
+      return await this.call<Opened>("open", name === "open" ? request : this.restore());
+    } catch (e) {
+      if (e instanceof Cancelled) throw e;
+      this.begin(before);
+      throw new Error(`this repository has rules of its own, and what checks them could not be loaded: ${e instanceof Error ? e.message : e}`);
+    }
+  }
+
+  // begin starts a program in the place of the one that runs.
+  private begin(program: string) {
+    this.program = program;
     this.worker.terminate();
     for (const each of this.waiting.values()) each.reject(new Cancelled());
     this.waiting.clear();
     this.start();
+  }
+
+  // cancel ends whatever the program does, by ending the program, and starts it anew.
+  cancel() {
+    this.begin(this.program);
     const files = this.restore();
     if (files) this.call("open", files).catch(() => {});
   }

@@ -8,7 +8,7 @@ self.addEventListener("install", (event) => {
     (async () => {
       const cache = await caches.open(name);
       await cache.addAll(files);
-      const core = await (await cache.match("core.json")).json();
+      const { core } = await (await cache.match("core.json")).json();
       await cache.add(core[typeof core.br === "string" && brotli() ? "br" : "gz"]);
     })(),
   );
@@ -38,7 +38,12 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(
     (async () => {
       const cache = await caches.open(name);
-      return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+      const kept = await cache.match(event.request, { ignoreSearch: true });
+      if (kept) return kept;
+      const answer = await fetch(event.request);
+      // The program for repositories with rules of their own is kept when one has been opened.
+      if (answer.ok && /\/full-\w+\.wasm\.\w+$/.test(url.pathname)) event.waitUntil(cache.put(event.request, answer.clone()));
+      return answer;
     })(),
   );
 });

@@ -23,6 +23,7 @@ export interface Opened {
   resources: string[] | null;
   deployments: string[] | null;
   profiles: string[] | null;
+  program?: string; // the one to ask, when it is another than the one that answered
 }
 
 export interface ChangedFile {

@@ -8,7 +8,7 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 
-interface Core {
+interface Packed {
   br?: string;
   gz: string;
   size: number; // unpacked
@@ -16,8 +16,8 @@ interface Core {
 
 let module: WebAssembly.Module | undefined;
 
-async function unpacked(base: string): Promise<Response> {
-  const core: Core = await (await fetch(base + "core.json")).json();
+async function unpacked(base: string, program: string): Promise<Response> {
+  const core: Packed = (await (await fetch(base + "core.json")).json())[program];
   let format = "gzip";
   let file = core.gz;
   if (core.br) {
@@ -47,10 +47,10 @@ async function unpacked(base: string): Promise<Response> {
   return new Response(stream, { headers: { "content-type": "application/wasm" } });
 }
 
-async function start(base: string, given?: WebAssembly.Module) {
+async function start(base: string, program: string, given?: WebAssembly.Module) {
   importScripts(base + "wasm_exec.js");
   const begin = performance.now();
-  module = given ?? (await WebAssembly.compileStreaming(unpacked(base)));
+  module = given ?? (await WebAssembly.compileStreaming(unpacked(base, program)));
   const compiled = performance.now();
   const go = new scope.Go();
   const instance = await WebAssembly.instantiate(module, go.importObject);
@@ -64,7 +64,7 @@ async function start(base: string, given?: WebAssembly.Module) {
 onmessage = (event: MessageEvent) => {
   const m = event.data;
   if (m.start) {
-    start(m.base, m.module).catch((e: unknown) => postMessage({ failed: String(e instanceof Error ? e.message : e) }));
+    start(m.base, m.program, m.module).catch((e: unknown) => postMessage({ failed: String(e instanceof Error ? e.message : e) }));
     return;
   }
   scope.redisGitops(

@@ -10,7 +10,7 @@ if (skip) {
   process.exit(2);
 }
 const budget = JSON.parse(readFileSync(join(web, "budget.json"), "utf8"));
-const core = JSON.parse(readFileSync(join(dist, "core.json"), "utf8"));
+const { core, full } = JSON.parse(readFileSync(join(dist, "core.json"), "utf8"));
 const MB = 1e6;
 let failed = false;
 const row = (name, got, unit, ceiling, aim, hard) => {
@@ -22,6 +22,7 @@ const row = (name, got, unit, ceiling, aim, hard) => {
 const page = ["index.html", ...readdirSync(join(dist, "assets")).map((f) => "assets/" + f)].reduce((n, f) => n + brotliCompressSync(readFileSync(join(dist, f))).length, 0);
 row("page without the program, brotli", page / MB, "MB", budget.pageMB, 0.06, true);
 row("program, brotli", statSync(join(dist, core.br)).size / MB, "MB", budget.coreMB, 2.3, true);
+row("program with OPA, for rules of a repository", statSync(join(dist, full.br)).size / MB, "MB", budget.fullMB, undefined, true);
 row("program, gzip", statSync(join(dist, core.gz)).size / MB, "MB");
 row("program, unpacked", core.size / MB, "MB");
 

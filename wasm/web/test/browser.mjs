@@ -16,15 +16,16 @@ const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 export const prefix = "/some/sub/path/";
 
 export function serve() {
+  const is = {}; // missing: what it has not, for once
   const server = createServer((req, res) => {
     const path = decodeURIComponent(new URL(req.url, "http://x").pathname);
-    if (!path.startsWith(prefix)) return void res.writeHead(404).end();
+    if (!path.startsWith(prefix) || is.missing?.test(path)) return void res.writeHead(404).end();
     const file = join(dist, normalize(path.slice(prefix.length) || "index.html"));
     if (!file.startsWith(dist) || !existsSync(file)) return void res.writeHead(404).end();
     const body = readFileSync(file);
     res.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-length": body.length }).end(body);
   });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve({ url: `http://127.0.0.1:${server.address().port}${prefix}`, close: () => { server.closeAllConnections(); server.close(); } })));
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(Object.assign(is, { url: `http://127.0.0.1:${server.address().port}${prefix}`, close: () => { server.closeAllConnections(); server.close(); } }))));
 }
 
 export const launch = () => chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
