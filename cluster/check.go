@@ -30,6 +30,7 @@ const (
 	checkRoles     = "roles"
 	checkLabels    = "labels"
 	checkForeign   = "foreign"
+	checkCopied    = "copied" // by a stranger, or by a dump that is being taken
 	checkSync      = "replication"
 	checkSentinel  = "sentinels"
 	checkReconcile = "reconciled"
@@ -81,7 +82,21 @@ func (s *State) CheckURL(sentinel bool) []*Problem {
 	p.login(s)
 	p.roles(s)
 	p.sentinels(s)
+	p.joined(s)
 	return p
+}
+
+// joined checks that neither the replicas nor the sentinels are mixed up with another Redis: what clients read, and what they
+// find after the next failover, is its data then.
+func (p *problems) joined(s *State) {
+	var all problems
+	all.replication(s)
+	all.strangers(s)
+	for _, problem := range all {
+		if problem.Check == checkForeign && problem.Severity == diag.Error {
+			*p = append(*p, problem)
+		}
+	}
 }
 
 // service checks a Service and what it leads to.

@@ -120,7 +120,7 @@ func TestDoctor(t *testing.T) {
 		{"too few pods", func() func() {
 			o.all[podKind] = slices.Delete(slices.Clone(pods), 2, 3)
 			return func() { o.all[podKind] = pods }
-		}, []string{"asks for 3 Redises, and there are 2 pods", "replicates from pod rfr-shop-0 and is no pod of", "count"}, false},
+		}, []string{"asks for 3 Redises, and there are 2 pods", "replicates from pod rfr-shop-0 and is no pod of", "count"}, true},
 		{"a setting that is not in force", func() func() {
 			redis := spec["redis"].(map[string]any)
 			redis["customConfig"] = []any{"maxmemory 100mb", "maxmemory-policy  noeviction", "save 900 1"}
@@ -198,7 +198,7 @@ func TestDoctorForeign(t *testing.T) {
 		"two": fmt.Sprintf("pod rfr-two-1 is a replica of %s, which is no pod of RedisFailover default/two", one.servers[0].Addr()),
 	} {
 		report := doctor(t, c, name)
-		i := slices.IndexFunc(report.Problems, func(p *Problem) bool { return p.Check == checkForeign && strings.HasPrefix(p.Message, want[:10]) })
+		i := slices.IndexFunc(report.Problems, func(p *Problem) bool { return (p.Check == checkForeign || p.Check == checkCopied) && strings.HasPrefix(p.Message, want[:10]) })
 		if i < 0 || !strings.Contains(texts(report.Problems), want) && name == "two" || report.Problems[i].Help != "docs/rules/ha/clusters-can-join.md" {
 			t.Errorf("%s: %q is missing in\n%s", name, want, texts(report.Problems))
 		}

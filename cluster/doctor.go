@@ -227,7 +227,7 @@ func (p *problems) replication(s *State) {
 			if ip == "" || slices.ContainsFunc(s.Redis.Pods, func(pod *Pod) bool { return pod.at(net.JoinHostPort(ip, strconv.Itoa(pod.Port)), pod.Port) }) {
 				continue
 			}
-			p.error(checkForeign, "ha/clusters-can-join", "%s:%s replicates from pod %s and is no pod of %s: a replica of another Redis, or somebody who copies its data", ip, fields["port"], m.Pod.Name, s)
+			p.error(checkCopied, "ha/clusters-can-join", "%s:%s replicates from pod %s and is no pod of %s: a replica of another Redis, or somebody who copies its data", ip, fields["port"], m.Pod.Name, s)
 		}
 	}
 	if m := s.Masters(); s.Replicas > 1 && len(m) == 1 && m[0].int("connected_slaves") == 0 {
@@ -254,7 +254,7 @@ func (p *problems) strangers(s *State) {
 		switch {
 		case told[addr] || ours(addr):
 			return
-		case strings.Contains(known["flags"], "down"):
+		case strings.Contains(known["flags"], "down"), strings.Contains(known["flags"], "disconnected"):
 			p.warn(checkSentinel, "", gone, addr, s.Sentinel.Master)
 		default:
 			p.error(checkForeign, "ha/clusters-can-join", there, addr, s)

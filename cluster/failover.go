@@ -133,6 +133,7 @@ func (s *State) obstacles(o FailoverOptions) []error {
 	p.login(s)
 	p.roles(s)
 	p.sentinels(s)
+	p.joined(s)
 	for _, problem := range p {
 		add("%s", problem.Message)
 	}

@@ -1,9 +1,12 @@
 package job
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/instance"
 )
@@ -35,6 +38,33 @@ func TestYAML(t *testing.T) {
 	}
 	if string(got) != string(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// The object for the API server is the text.
+func TestObject(t *testing.T) {
+	j := &Job{Command: "dump", Redis: shop(), Dump: Place{Claim: "dumps", File: "dump.rdb"}, Image: "i"}
+	object, err := j.Object()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := j.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain map[string]any
+	if err := yaml.Unmarshal(text, &plain); err != nil {
+		t.Fatal(err)
+	}
+	if want, err := json.Marshal(plain); err != nil || string(got) != string(want) {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
+	if _, err := (&Job{Command: "dump", Redis: shop()}).Object(); err == nil {
+		t.Error("a Job without an image")
 	}
 }
 

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	v1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"github.com/redis-gitops/redis-gitops/test/e2e/harness"
@@ -296,4 +301,62 @@ func TestFaults(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestSwappedAddresses is issue 550 of the operator: a replica of each of two Redises without passwords is lost at once, and the
+// new pods have each other's address. The sentinels of each take the pod of the other for their replica.
+func TestSwappedAddresses(t *testing.T) {
+	b := newBench(t)
+	b.apply(failover("aa", "") + "---" + failover("bb", ""))
+	ip := map[string]string{}
+	var lost []v1.Pod
+	for _, name := range []string{"aa", "bb"} {
+		b.must(cluster.WaitReady(b.ctx, b.namespace, name))
+		lost = append(lost, b.replica(name))
+	}
+	ip[lost[0].Name], ip[lost[1].Name] = lost[1].Status.PodIP, lost[0].Status.PodIP
+	for _, name := range []string{"aa", "bb"} {
+		b.until("the sentinels know the replicas of "+name, func() error {
+			// Of each pod behind the Service, since each goes by what it knows.
+			pods, err := cluster.Pods(b.ctx, b.namespace, harness.Labels(name, "sentinel"))
+			for _, p := range pods {
+				replicas, failed := b.client(p.Status.PodIP+":26379", "").Do(b.ctx, "SENTINEL", "REPLICAS", "mymaster").Slice()
+				if err = errors.Join(err, failed); len(replicas) != 2 {
+					err = errors.Join(err, fmt.Errorf("%d replicas", len(replicas)))
+				}
+			}
+			return err
+		})
+	}
+	addresses, err := json.Marshal(ip)
+	b.must(err)
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{"podrunner/addresses": string(addresses)}}})
+	b.must(err)
+	_, err = cluster.Client.CoreV1().Namespaces().Patch(b.ctx, b.namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+	b.must(err)
+	now := int64(0)
+	for _, p := range lost {
+		b.must(cluster.Client.CoreV1().Pods(b.namespace).Delete(b.ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}))
+	}
+	dir := b.TempDir()
+	whole := "RedisFailover " + b.namespace + "/aa"
+	says := func(text string, args ...string) {
+		t.Helper()
+		b.until(args[0]+" says "+text, func() error {
+			r := b.tool(dir, append(args, "-n", b.namespace)...)
+			if r.code != 1 || !strings.Contains(r.stdout+r.stderr, text) {
+				return exitError(r.String())
+			}
+			return nil
+		})
+	}
+	master, err := cluster.Master(b.ctx, b.namespace, "bb")
+	b.must(err)
+	counted := "the sentinels count " + lost[0].Status.PodIP + ":6379 as a replica, which is no pod of " + whole + ": they make the pod of another Redis follow this one; give each Redis a password of its own"
+	says(counted, "doctor", "aa")
+	says(counted, "url", "aa", "--live")
+	follows := "pod " + lost[0].Name + " is a replica of " + master.Status.PodIP + ":6379, which is no pod of " + whole + ": its data is that of another Redis; give each Redis a password of its own"
+	says(follows, "doctor", "aa")
+	says(follows, "url", "aa", "--live")
+	says("no failover of "+whole+":\n  "+follows, "failover", "aa", "--dry-run")
 }

@@ -19,9 +19,8 @@ import (
 	"syscall"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -51,13 +50,13 @@ const limit = 3 * time.Minute
 //go:embed redisfailover.yaml
 var redisFailoverCRD string
 
+//go:embed opstree.yaml
+var opstreeCRDs string
+
 // Options of a cluster.
 type Options struct {
 	// Resync of the stand-in for the operator. The real one has 30 s.
-	Resync time.Duration
-	// ReuseIP gives new pods the lowest free address, so that two clusters can swap theirs.
-	ReuseIP bool
-
+	Resync     time.Duration
 	netns, bin string
 }
 
@@ -149,11 +148,8 @@ func (c *Cluster) start(ctx context.Context) error {
 			"serviceaccount-controller,job-controller"); err != nil {
 		return err
 	}
-	podrunner := []string{"-kubeconfig", c.Kubeconfig(), "-state", c.file("pods"), "-pod-prefix", podPrefix, "-apiserver", apiserver, "-dns", dnsAddress, "-tools", c.Bin}
-	if c.options.ReuseIP {
-		podrunner = append(podrunner, "-reuse-ip")
-	}
-	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"), podrunner...); err != nil {
+	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"),
+		"-kubeconfig", c.Kubeconfig(), "-state", c.file("pods"), "-pod-prefix", podPrefix, "-apiserver", apiserver, "-dns", dnsAddress, "-tools", c.Bin); err != nil {
 		return err
 	}
 	if err := c.install(ctx); err != nil {
@@ -212,7 +208,7 @@ func (c *Cluster) run(name, program string, args ...string) error {
 	return nil
 }
 
-// install makes the API server know RedisFailovers: by a definition of ours, or that of the file E2E_CRD.
+// install makes the API server know the resources of operators: RedisFailovers by a definition of ours, or that of the file E2E_CRD.
 func (c *Cluster) install(ctx context.Context) error {
 	crd := redisFailoverCRD
 	if file := os.Getenv("E2E_CRD"); file != "" {
@@ -222,16 +218,19 @@ func (c *Cluster) install(ctx context.Context) error {
 		}
 		crd = string(text)
 	}
-	if err := c.Apply(ctx, "", crd); err != nil {
+	if err := c.Apply(ctx, "", crd+"\n---\n"+opstreeCRDs); err != nil {
 		return err
 	}
-	return c.Until(ctx, "RedisFailovers are known", func(ctx context.Context) error {
-		_, err := c.Dynamic.Resource(RedisFailovers).List(ctx, metav1.ListOptions{})
-		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+	for _, r := range append([]schema.GroupVersionResource{RedisFailovers}, opstree...) {
+		err := c.Until(ctx, r.Resource+" are known", func(ctx context.Context) error {
+			_, err := c.Dynamic.Resource(r).List(ctx, metav1.ListOptions{})
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		return err
-	})
+	}
+	return nil
 }
 
 // StartOperator starts the stand-in for the operator, or the program of E2E_OPERATOR with the flags of the real one.

@@ -29,6 +29,13 @@ import (
 // RedisFailovers are the operator's resource.
 var RedisFailovers = schema.GroupVersionResource{Group: "databases.spotahome.com", Version: "v1", Resource: "redisfailovers"}
 
+// opstree are the resources of OpsTree's operator that tests make.
+var opstree = []schema.GroupVersionResource{
+	{Group: "redis.redis.opstreelabs.in", Version: "v1beta2", Resource: "redisreplications"},
+	{Group: "redis.redis.opstreelabs.in", Version: "v1beta2", Resource: "redissentinels"},
+	{Group: "redis.redis.opstreelabs.in", Version: "v1beta2", Resource: "redisclusters"},
+}
+
 // Apply applies every document of a YAML text; those without a namespace go into namespace.
 func (c *Cluster) Apply(ctx context.Context, namespace, text string) error {
 	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)

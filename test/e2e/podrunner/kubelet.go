@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,35 +181,47 @@ func finished(pod *v1.Pod) bool {
 	return pod.Status.Phase == v1.PodSucceeded || pod.Status.Phase == v1.PodFailed
 }
 
-// addresses gives each pod its address.
+// addresses gives each pod its address: the next one, as a network does whose addresses are many.
 type addresses struct {
 	prefix string
-	reuse  bool
 
-	mu   sync.Mutex
-	next int
-	used map[int]bool
+	mu       sync.Mutex
+	next     int
+	used     map[int]bool
+	released map[int]time.Time
 }
 
 // The first addresses are left to what a test itself listens on.
 const firstAddress = 10
 
-func newAddresses(prefix string, reuse bool) *addresses {
-	return &addresses{prefix: prefix, reuse: reuse, next: firstAddress, used: map[int]bool{}}
+// restAddress is how long an address that was released is left to those who want it.
+const restAddress = 30 * time.Second
+
+func newAddresses(prefix string) *addresses {
+	return &addresses{prefix: prefix, next: firstAddress, used: map[int]bool{}, released: map[int]time.Time{}}
 }
 
-func (a *addresses) take() (string, error) {
+// take gives the address that is wanted, or a free one where that is "".
+func (a *addresses) take(wanted string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.reuse {
-		a.next = firstAddress
+	if wanted != "" {
+		n, err := strconv.Atoi(strings.TrimPrefix(wanted, a.prefix))
+		if err != nil || n < firstAddress || n > 254 {
+			return "", fmt.Errorf("%q is no address for a pod", wanted)
+		}
+		if a.used[n] {
+			return "", fmt.Errorf("address %s is taken", wanted)
+		}
+		a.used[n] = true
+		return wanted, nil
 	}
 	for range 256 {
 		n := a.next
 		if a.next++; a.next > 254 {
 			a.next = firstAddress
 		}
-		if !a.used[n] {
+		if !a.used[n] && time.Since(a.released[n]) > restAddress {
 			a.used[n] = true
 			return a.prefix + strconv.Itoa(n), nil
 		}
@@ -221,5 +234,6 @@ func (a *addresses) release(ip string) {
 	defer a.mu.Unlock()
 	if n, err := strconv.Atoi(ip[len(a.prefix):]); err == nil {
 		delete(a.used, n)
+		a.released[n] = time.Now()
 	}
 }

@@ -28,7 +28,6 @@ type options struct {
 	node       string
 	listen     string // address of the kubelet's API
 	podPrefix  string // the first three bytes of each pod's address, "10.244.0."
-	reuseIP    bool   // give the lowest free address instead of the next one
 	apiserver  string // where the Service kubernetes leads
 	dns        string // address of the DNS server, port 53
 	tools      string // a folder of the machine that is in the PATH of containers, in the place of images
@@ -46,7 +45,6 @@ func main() {
 	flag.StringVar(&o.node, "node", "e2e", "name of the node")
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:10250", "address of the kubelet's API")
 	flag.StringVar(&o.podPrefix, "pod-prefix", "10.244.0.", "the first three bytes of each pod's address")
-	flag.BoolVar(&o.reuseIP, "reuse-ip", false, "give a new pod the lowest free address, as a small network does, and not the next one")
 	flag.StringVar(&o.apiserver, "apiserver", "127.0.0.1:6443", "where the Service kubernetes leads")
 	flag.StringVar(&o.dns, "dns", "10.96.0.10", "address of the DNS server")
 	flag.StringVar(&o.tools, "tools", "", "a folder of this machine that is in the PATH of containers")
@@ -86,7 +84,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	k := &kubelet{options: o, client: client, start: start, bin: bin, pods: map[podKey]*worker{}, addresses: newAddresses(o.podPrefix, o.reuseIP)}
+	k := &kubelet{options: o, client: client, start: start, bin: bin, pods: map[podKey]*worker{}, addresses: newAddresses(o.podPrefix)}
 	if err := k.register(ctx); err != nil {
 		return fmt.Errorf("register the node: %w", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -157,7 +158,14 @@ func (w *worker) run(ctx context.Context) {
 
 // runContainers ends when all containers have ended for good.
 func (w *worker) runContainers(ctx context.Context) error {
-	ip, err := w.k.addresses.take()
+	ip := ""
+	err := w.until(ctx, func() error {
+		wanted, err := w.wantedAddress(ctx)
+		if err == nil {
+			ip, err = w.k.addresses.take(wanted)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -196,6 +204,20 @@ func (w *worker) runContainers(ctx context.Context) error {
 	}
 	all.Wait()
 	return nil
+}
+
+// addressesAnnotation of a namespace has the addresses of pods that are made from then on, by name: for tests in which two pods
+// swap theirs.
+const addressesAnnotation = "podrunner/addresses"
+
+func (w *worker) wantedAddress(ctx context.Context) (string, error) {
+	n, err := w.k.client.CoreV1().Namespaces().Get(ctx, w.pod.Namespace, metav1.GetOptions{})
+	if err != nil || n.Annotations[addressesAnnotation] == "" {
+		return "", err
+	}
+	var wanted map[string]string
+	err = json.Unmarshal([]byte(n.Annotations[addressesAnnotation]), &wanted)
+	return wanted[w.pod.Name], err
 }
 
 // supervise runs a container again and again, as far as the pod's policy goes.
