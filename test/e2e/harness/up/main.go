@@ -16,7 +16,6 @@ import (
 func main() {
 	var o harness.Options
 	flag.DurationVar(&o.Resync, "resync", 30*time.Second, "time between two looks of the stand-in operator")
-	flag.BoolVar(&o.ReuseIP, "reuse-ip", false, "give new pods the lowest free address")
 	flag.Parse()
 	os.Exit(harness.Main(o, func(c *harness.Cluster) int {
 		fmt.Printf(`A cluster is running; Ctrl-C ends it. Logs: %s
