@@ -198,7 +198,9 @@ func TestDoctorForeign(t *testing.T) {
 		"two": fmt.Sprintf("pod rfr-two-1 is a replica of %s, which is no pod of RedisFailover default/two", one.servers[0].Addr()),
 	} {
 		report := doctor(t, c, name)
-		i := slices.IndexFunc(report.Problems, func(p *Problem) bool { return (p.Check == checkForeign || p.Check == checkCopied) && strings.HasPrefix(p.Message, want[:10]) })
+		i := slices.IndexFunc(report.Problems, func(p *Problem) bool {
+			return (p.Check == checkForeign || p.Check == checkCopied) && strings.HasPrefix(p.Message, want[:10])
+		})
 		if i < 0 || !strings.Contains(texts(report.Problems), want) && name == "two" || report.Problems[i].Help != "docs/rules/ha/clusters-can-join.md" {
 			t.Errorf("%s: %q is missing in\n%s", name, want, texts(report.Problems))
 		}
