@@ -87,10 +87,34 @@ func (c *Cluster) Target(r *Redis, pod *Pod, l Login) *redis.Target {
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.Dial(ctx, pod, pod.Port) },
 	}
 	if r.TLS {
-		// The API server vouches for the pod; the name in the certificate is the Service's, or none.
-		t.TLS = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+		t.TLS = c.tls(r, pod)
 	}
 	return t
+}
+
+// tls says how a server or a sentinel is verified.
+func (c *Cluster) tls(r *Redis, pod *Pod) *tls.Config {
+	if c.options.TLS == nil {
+		return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+	}
+	config := c.options.TLS.Clone()
+	if config.ServerName == "" {
+		config.ServerName = r.serverName(slices.Contains(r.Watchers, pod))
+	}
+	return config
+}
+
+// serverName is the name by which clients in the cluster reach the master, or the sentinels.
+func (r *Redis) serverName(sentinel bool) string {
+	switch {
+	case sentinel && r.Sentinel != nil:
+		return r.Sentinel.Host
+	case r.Write != nil:
+		return r.Write.Host
+	case r.Read != nil:
+		return r.Read.Host
+	}
+	return r.Name + "." + r.Namespace + ".svc"
 }
 
 // MasterTarget gives the master of a Redis, for a client over the API server: it is looked for anew at each connection, by

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +24,8 @@ type CLI struct {
 	Out, Err io.Writer
 	Terminal bool
 	Size     func() (width, height uint16, ok bool) // as in [Command]
+	// TLS are options of the redis-cli of this machine that verify a server which speaks TLS; none verify nothing.
+	TLS []string
 }
 
 // authVariable is where redis-cli takes its password from.
@@ -215,7 +218,15 @@ func (c *Cluster) RunLocalCLI(ctx context.Context, r *Redis, to Way, auth *insta
 	defer group.Wait()
 	defer cancel()
 	group.Go(func() { _ = f.serve(ctx, listener) })
-	args := append(r.cliFlags(), "-h", "127.0.0.1", "-p", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+	args := r.cliFlags()
+	if r.TLS && slices.Contains(cli.TLS, "--cacert") {
+		args = slices.DeleteFunc(args, func(arg string) bool { return arg == "--insecure" })
+		args = append(args, "--sni", c.tls(r, to.Pod).ServerName)
+	}
+	if r.TLS {
+		args = append(args, cli.TLS...)
+	}
+	args = append(args, "-h", "127.0.0.1", "-p", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
 	if l.Username != "" {
 		args = append(args, "--user", l.Username)
 	}

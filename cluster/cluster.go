@@ -8,6 +8,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"time"
@@ -65,9 +66,12 @@ type Options struct {
 	Context       string // "" for the current one
 	Namespace     string // "" for the one of the context
 	AllNamespaces bool
-	Operator      string        // that runs there, where that is known; "" tells it by the resources
-	Version       string        // of the operator; "" is unknown
-	Timeout       time.Duration // of one question to the API server or to a Redis; 0 is 15 s
+	Operator      string // that runs there, where that is known; "" tells it by the resources
+	Version       string // of the operator; "" is unknown
+	// TLS verifies a Redis that speaks TLS, and logs in by a certificate. Without a ServerName its certificate must be for the
+	// Service, SERVICE.NAMESPACE.svc. nil verifies nothing: the API server vouches for the pod.
+	TLS     *tls.Config
+	Timeout time.Duration // of one question to the API server or to a Redis; 0 is 15 s
 }
 
 // A Cluster is a Kubernetes cluster and a place in it.

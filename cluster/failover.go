@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -169,6 +170,9 @@ func (s *State) obstacles(o FailoverOptions) []error {
 		}
 		add("no replica could take over: %s", strings.Join(why, ", "))
 	}
+	if best >= 0 && slices.ContainsFunc(s.Sentinels, answered) && !slices.ContainsFunc(s.Sentinels, promotes) {
+		add("no sentinel knows a replica that it would promote; they look every 10 seconds: try again then")
+	}
 	for _, sentinel := range s.Sentinels {
 		if strings.Contains(sentinel.Fields["flags"], "failover_in_progress") {
 			add("a failover is in progress already; wait for its end")
@@ -176,6 +180,16 @@ func (s *State) obstacles(o FailoverOptions) []error {
 		}
 	}
 	return errs
+}
+
+func answered(s *Sentinel) bool { return s.Err == nil }
+
+// promotes says whether a sentinel knows a replica that it would promote: sentinelSelectSlave in sentinel.c, as far as it shows.
+func promotes(s *Sentinel) bool {
+	return slices.ContainsFunc(s.Replicas, func(known map[string]string) bool {
+		flags := known["flags"]
+		return known["master-link-status"] == "ok" && known["slave-priority"] != "0" && !strings.Contains(flags, "down") && !strings.Contains(flags, "disconnected")
+	})
 }
 
 // command tells one sentinel to fail over: the first one that does.

@@ -99,6 +99,7 @@ func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, 
 		cli.In = a.in
 	}
 	if f.local {
+		cli.TLS = f.tls.cli()
 		if a.terminal { // which redis-cli looks for at the other end
 			cli.Out, cli.Err = os.Stdout, os.Stderr
 		}

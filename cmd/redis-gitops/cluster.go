@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // clusterHelp is part of the help of every command that asks a cluster.
@@ -22,6 +24,47 @@ allowed to do in the cluster is in docs/rbac.md.`
 type clusterFlags struct {
 	kubeconfig, context, namespace string
 	all                            bool
+	tls                            tlsFlags
+}
+
+// tlsFlags say how a server that speaks TLS is verified, and by which certificate a user logs in: files in PEM.
+type tlsFlags struct{ ca, cert, key, serverName string }
+
+// config gives nil when no flag was given.
+func (f *tlsFlags) config(insecure bool) (*tls.Config, error) {
+	if *f == (tlsFlags{}) && !insecure {
+		return nil, nil
+	}
+	var pem [3][]byte
+	for i, name := range []string{f.ca, f.cert, f.key} {
+		if name == "" {
+			continue
+		}
+		var err error
+		if pem[i], err = readSmall(name); err != nil {
+			return nil, err
+		}
+	}
+	return redis.TLSConfig(pem[0], pem[1], pem[2], f.serverName, insecure)
+}
+
+// cli are the options of redis-cli.
+func (f *tlsFlags) cli() []string {
+	var args []string
+	for _, file := range [][]string{{"--cacert", f.ca}, {"--cert", f.cert}, {"--key", f.key}} {
+		if file[1] != "" {
+			args = append(args, file...)
+		}
+	}
+	return args
+}
+
+func (f *tlsFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.ca, "tls-ca", "", "with TLS: the file of authorities, in PEM (default: the server is not verified, since the API server leads to it)")
+	flags.StringVar(&f.cert, "tls-cert", "", "with TLS: the file of a client certificate, in PEM")
+	flags.StringVar(&f.key, "tls-key", "", "with TLS: the file of its key, in PEM")
+	flags.StringVar(&f.serverName, "tls-server-name", "", "with --tls-ca: the name to verify (default: that of the Service, SERVICE.NAMESPACE.svc)")
 }
 
 func (f *clusterFlags) add(c *cobra.Command) {
@@ -29,6 +72,9 @@ func (f *clusterFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "the kubeconfig (default: KUBECONFIG, ~/.kube/config, or the pod that it runs in)")
 	flags.StringVar(&f.context, "context", "", "the context of the kubeconfig (default: the current one)")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace (default: that of the repository's files or of the context)")
+	if flags.Lookup("tls-ca") == nil { // import and dump have them, also for URLs
+		f.tls.add(c)
+	}
 	register(c, "namespace", cobra.NoFileCompletions)
 	register(c, "context", cobra.NoFileCompletions)
 }
@@ -44,6 +90,17 @@ func (a *app) openCluster(f *clusterFlags, o *opened) (*cluster.Cluster, error) 
 	options := cluster.Options{Kubeconfig: f.kubeconfig, Context: f.context, Namespace: f.namespace, AllNamespaces: f.all}
 	if o != nil && o.config.Written("operator") {
 		options.Operator, options.Version = o.config.Operator.Name, o.config.Operator.Version
+	}
+	config, err := f.tls.config(false)
+	if err != nil {
+		return nil, err
+	}
+	if options.TLS = config; config != nil && f.tls.ca == "" {
+		// A client certificate alone. Authorities of the system do not know a Service of the cluster.
+		if f.tls.serverName != "" {
+			return nil, errors.New("--tls-server-name: nothing is verified without --tls-ca; give that too")
+		}
+		config.InsecureSkipVerify = true
 	}
 	return cluster.Open(options)
 }

@@ -31,8 +31,8 @@ type serverFlags struct {
 	prefix string // "" or a word with its hyphen, such as "source-"
 
 	username, passwordFile, sentinelPasswordFile string
-	ca, cert, key, serverName                    string
-	insecure                                     bool
+	tlsFlags
+	insecure bool
 }
 
 func (f *serverFlags) add(c *cobra.Command) {
@@ -40,10 +40,10 @@ func (f *serverFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.username, p+"username", "", "the user to log in as, if the URL has none")
 	flags.StringVar(&f.passwordFile, p+"password-file", "", "the file with the password (default: the variable "+env+")")
 	flags.StringVar(&f.sentinelPasswordFile, p+"sentinel-password-file", "", "the file with the password of the Sentinels (default: "+f.env("SENTINEL_PASSWORD")+")")
-	flags.StringVar(&f.ca, p+"tls-ca", "", "with TLS: the file of authorities, in PEM (default: the system's)")
+	flags.StringVar(&f.ca, p+"tls-ca", "", "with TLS: the file of authorities, in PEM (default: the system's; for a name, the server is not verified, since the API server leads to it)")
 	flags.StringVar(&f.cert, p+"tls-cert", "", "with TLS: the file of a client certificate, in PEM")
 	flags.StringVar(&f.key, p+"tls-key", "", "with TLS: the file of its key, in PEM")
-	flags.StringVar(&f.serverName, p+"tls-server-name", "", "with TLS: the name to send and to verify (default: the host)")
+	flags.StringVar(&f.serverName, p+"tls-server-name", "", "with TLS: the name to send and to verify (default: the host; for a name, its Service)")
 	flags.BoolVar(&f.insecure, p+"insecure", false, "with TLS: do not verify the server")
 }
 
@@ -80,16 +80,10 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 		}
 		return t, nil
 	}
-	var pem [3][]byte
-	for i, name := range []string{f.ca, f.cert, f.key} {
-		if name == "" {
-			continue
-		}
-		if pem[i], err = readSmall(name); err != nil {
-			return nil, err
-		}
+	config, err := f.tlsFlags.config(f.insecure)
+	if config != nil {
+		t.TLS = config
 	}
-	t.TLS, err = redis.TLSConfig(pem[0], pem[1], pem[2], f.serverName, f.insecure)
 	return t, err
 }
 
@@ -102,9 +96,12 @@ func (a *app) server(ctx context.Context, word string, f *serverFlags, cf *clust
 	if !instance.IsName(word) {
 		return a.target(word, f)
 	}
-	if *f != (serverFlags{prefix: f.prefix}) {
-		return nil, fmt.Errorf("the login of %q comes from its resource and Secret; leave the flags of TLS, user and passwords out, or give the URL of a server", word)
+	if *f != (serverFlags{prefix: f.prefix, tlsFlags: f.tlsFlags}) {
+		return nil, fmt.Errorf("the login of %q comes from its resource and Secret; leave the user, passwords and --%sinsecure out, or give the URL of a server", word, f.prefix)
 	}
+	named := *cf
+	named.tls = f.tlsFlags
+	cf = &named
 	c, r, err := a.findLive(ctx, word, cf)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not the URL of a server, such as redis://HOST:PORT, but a name in a cluster: %w", word, err)

@@ -26,8 +26,9 @@ func (b *bench) opstree(kind, name, spec string) string {
 	return fmt.Sprintf("[{apiVersion: redis.redis.opstreelabs.in/v1beta2, kind: %s, name: %s, uid: %s, controller: true}]", kind, name, object.GetUID())
 }
 
-// statefulSet makes one and waits until its pods run, which it gives. labels and command are YAML.
-func (b *bench) statefulSet(name, owner, labels string, replicas int, image, command, env string) []v1.Pod {
+// statefulSet makes one and waits until its pods run, which it gives. All but name and image are YAML; more are lines of the
+// specification of the pods.
+func (b *bench) statefulSet(name, owner, labels string, replicas int, image, container string, more ...string) []v1.Pod {
 	b.Helper()
 	b.apply(fmt.Sprintf(`
 apiVersion: apps/v1
@@ -41,8 +42,9 @@ spec:
   template:
     metadata: {labels: %[3]s}
     spec:
-      containers: [{name: %[1]s, image: %[5]q, command: %[6]s, env: %[7]s}]
-`, name, owner, labels, replicas, image, command, env))
+      containers: [{name: %[1]s, image: %[5]q, %[6]s}]
+      %[7]s
+`, name, owner, labels, replicas, image, container, strings.Join(more, "\n      ")))
 	var pods []v1.Pod
 	b.until("the pods of "+name+" run", func() (err error) {
 		pods, err = cluster.Pods(b.ctx, b.namespace, selector(labels))
@@ -101,12 +103,12 @@ func (b *bench) labelRoles(pods []v1.Pod, label string) (stop func()) {
 }
 
 const (
-	openServer   = "[redis-server]"
-	lockedServer = "[redis-server, --requirepass, $(REDIS_PASSWORD), --masterauth, $(REDIS_PASSWORD)]"
+	openServer   = "command: [redis-server]"
+	lockedServer = "command: [redis-server, --requirepass, $(REDIS_PASSWORD), --masterauth, $(REDIS_PASSWORD)]"
 )
 
 func fromSecret(name string) string {
-	return "[{name: REDIS_PASSWORD, valueFrom: {secretKeyRef: {name: " + name + ", key: password}}}]"
+	return ", env: [{name: REDIS_PASSWORD, valueFrom: {secretKeyRef: {name: " + name + ", key: password}}}]"
 }
 
 // TestOtherOperators: the commands find and reach what OpsTree's operator makes, and a StatefulSet without an operator, as a
@@ -118,7 +120,7 @@ func TestOtherOperators(t *testing.T) {
 	// A replication, and sentinels that are a resource of their own.
 	owner := b.opstree("RedisReplication", "repl", "{clusterSize: 3, kubernetesConfig: {redisSecret: {name: repl-secret, key: password}}}")
 	labels := "{app: repl, redis_setup_type: replication, role: replication}"
-	servers := b.statefulSet("repl", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", lockedServer, fromSecret("repl-secret"))
+	servers := b.statefulSet("repl", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", lockedServer+fromSecret("repl-secret"))
 	for _, p := range servers[1:] {
 		b.until(p.Name+" follows repl-0", func() error {
 			return b.client(p.Status.PodIP+":6379", password).SlaveOf(b.ctx, servers[0].Status.PodIP, "6379").Err()
@@ -133,14 +135,14 @@ func TestOtherOperators(t *testing.T) {
 	labels = "{app: watch-sentinel, redis_setup_type: sentinel, role: sentinel}"
 	conf := fmt.Sprintf(`sentinel monitor myMaster %s 6379 2\nsentinel auth-pass myMaster $REDIS_PASSWORD\nsentinel down-after-milliseconds myMaster 5000\nsentinel failover-timeout myMaster 10000\n`, servers[0].Status.PodIP)
 	b.statefulSet("watch-sentinel", owner, labels, 3, "quay.io/opstree/redis-sentinel:v7.0.15",
-		fmt.Sprintf("[sh, -c, %q]", `printf "`+conf+`" > /tmp/sentinel.conf && exec redis-sentinel /tmp/sentinel.conf`), fromSecret("repl-secret"))
+		fmt.Sprintf("command: [sh, -c, %q]", `printf "`+conf+`" > /tmp/sentinel.conf && exec redis-sentinel /tmp/sentinel.conf`)+fromSecret("repl-secret"))
 	b.service("watch-sentinel", labels, 26379)
 	b.service("watch-sentinel-headless", labels+", clusterIP: None", 26379)
 
 	// A Redis Cluster: three leaders that share the slots.
 	owner = b.opstree("RedisCluster", "ring", "{clusterSize: 3}")
 	labels = "{app: ring-leader, redis_setup_type: cluster, role: leader}"
-	leaders := b.statefulSet("ring-leader", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", "[redis-server, --cluster-enabled, 'yes', --cluster-node-timeout, '5000', --dir, /tmp]", "[]")
+	leaders := b.statefulSet("ring-leader", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", "command: [redis-server, --cluster-enabled, 'yes', --cluster-node-timeout, '5000', --dir, /tmp]")
 	for _, name := range []string{"ring-leader", "ring-master"} {
 		b.service(name, labels, 6379)
 	}
@@ -167,7 +169,7 @@ func TestOtherOperators(t *testing.T) {
 	}
 
 	// No operator.
-	b.statefulSet("plain", "[]", "{app: plain}", 1, "redis:7.2", openServer, "[]")
+	b.statefulSet("plain", "[]", "{app: plain}", 1, "redis:7.2", openServer)
 	b.service("plain", "{app: plain}", 6379)
 
 	b.beDeveloper()
