@@ -188,7 +188,7 @@ func answered(s *Sentinel) bool { return s.Err == nil }
 func promotes(s *Sentinel) bool {
 	return slices.ContainsFunc(s.Replicas, func(known map[string]string) bool {
 		flags := known["flags"]
-		return known["master-link-status"] == "ok" && known["slave-priority"] != "0" && !strings.Contains(flags, "down") && !strings.Contains(flags, "disconnected")
+		return known["info-refresh"] != "0" && known["slave-priority"] != "0" && !strings.Contains(flags, "down") && !strings.Contains(flags, "disconnected")
 	})
 }
 
