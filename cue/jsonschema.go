@@ -42,7 +42,9 @@ func ValuesJSONSchema() ([]byte, error) {
 		if o.ValuesKey == "" {
 			continue
 		}
-		then := jsonSchema(lookup(o.schema(), "#Values"))
+		value, done := o.schema()
+		then := jsonSchema(lookup(value, "#Values"))
+		done()
 		delete(then, "additionalProperties") // a template of one's own may read more keys
 		delete(then, "description")
 		ours = append(ours, map[string]any{"if": map[string]any{"type": "object", "required": []string{o.ValuesKey}}, "then": then})
@@ -54,7 +56,9 @@ func ValuesJSONSchema() ([]byte, error) {
 
 // ResourceJSONSchema gives the JSON Schema (draft 7) of the values of a new resource, for forms.
 func (o *Operator) ResourceJSONSchema() ([]byte, error) {
-	schema := jsonSchema(lookup(o.schema(), "#Values"))
+	value, done := o.schema()
+	defer done()
+	schema := jsonSchema(lookup(value, "#Values"))
 	schema["$schema"] = draft07
 	return encode(schema)
 }

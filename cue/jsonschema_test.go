@@ -46,20 +46,22 @@ func TestValuesJSONSchema(t *testing.T) {
 	src, err := ValuesJSONSchema()
 	schema := compileJSONSchema(t, src, err)
 	o := operator(t)
-	fields, err := lookup(o.schema(), "#Values").Fields()
+	value, done := o.schema()
+	defer done()
+	fields, err := lookup(value, "#Values").Fields()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for fields.Next() {
 		key := fields.Selector().Unquoted()
-		for _, value := range candidates {
+		for _, candidate := range candidates {
 			refused := false
-			checkInCUE(o.field(key), value, nil, func(Violation) { refused = true })
+			checkInCUE(field(value, key), candidate, nil, func(Violation) { refused = true })
 			entry := map[string]any{"sentinels": int64(3), "unknown": "is allowed"}
-			entry[key] = value
+			entry[key] = candidate
 			err := schema.Validate(map[string]any{"resources": map[string]any{"redis": entry}})
 			if (err != nil) != refused {
-				t.Errorf("%s: %v: CUE refuses it: %v, JSON Schema: %v", key, value, refused, err)
+				t.Errorf("%s: %v: CUE refuses it: %v, JSON Schema: %v", key, candidate, refused, err)
 			}
 		}
 	}

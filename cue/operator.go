@@ -5,13 +5,14 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sync"
 
 	"cuelang.org/go/cue"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 )
 
-// An Operator is what is known of one Redis operator. It is not safe for concurrent use.
+// An Operator is what is known of one Redis operator. It is safe for concurrent use, and what it holds is shared: do not change it.
 type Operator struct {
 	Name      string   `json:"name"`
 	Doc       string   `json:"doc"`
@@ -20,8 +21,7 @@ type Operator struct {
 	Versions  []string `json:"versions"`            // the versions it knows; the first one is the default
 	ValuesKey string   `json:"valuesKey,omitempty"` // the key under resources in values.yaml that tells this operator's values from others, "" for none
 
-	derived  *derived
-	compiled *cue.Value
+	derived *derived
 }
 
 // Kind is a kind of Kubernetes resource.
@@ -65,21 +65,32 @@ func OperatorNamed(name string) (*Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := d.Operator
+	o := *d.Operator
 	o.derived = d
-	return o, nil
+	return &o, nil
 }
 
-// schema compiles operator.cue when it is first needed, which takes milliseconds.
-func (o *Operator) schema() cue.Value {
-	if o.compiled == nil {
-		v, err := compile("operator/" + o.Name + "/operator.cue")
-		if err != nil {
+// compiledSchema is operator.cue of one operator. Whoever holds mu may evaluate it: CUE is not for several goroutines.
+type compiledSchema struct {
+	mu    sync.Mutex
+	value cue.Value
+}
+
+// compiledSchemas are kept as long as the program runs, by the operator's name: to compile one takes milliseconds.
+var compiledSchemas sync.Map
+
+// schema compiles operator.cue when it is first needed, and gives it to the caller alone until done is called.
+func (o *Operator) schema() (value cue.Value, done func()) {
+	kept, _ := compiledSchemas.LoadOrStore(o.Name, &compiledSchema{})
+	s := kept.(*compiledSchema)
+	s.mu.Lock()
+	if !s.value.Exists() {
+		var err error
+		if s.value, err = compile("operator/" + o.Name + "/operator.cue"); err != nil {
 			panic(err) // it is embedded, and TestStructure compiles it
 		}
-		o.compiled = &v
 	}
-	return *o.compiled
+	return s.value, s.mu.Unlock
 }
 
 // Template gives the generator template of a resource type in the dialect of Reclaim the Stack, or nil when the
@@ -97,8 +108,10 @@ func (o *Operator) Template(typ string) []byte {
 
 // Defaults gives what the operator fills in where a resource is silent, as plain data.
 func (o *Operator) Defaults() (map[string]any, error) {
+	schema, done := o.schema()
+	defer done()
 	var defaults map[string]any
-	if err := lookup(o.schema(), "operatorDefaults").Decode(&defaults); err != nil {
+	if err := lookup(schema, "operatorDefaults").Decode(&defaults); err != nil {
 		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
 	}
 	return defaults, nil
@@ -134,8 +147,37 @@ type Object struct {
 	Name string `json:"name"`
 }
 
+// knownNames are answers of Names by operator and request, since a program asks for the same ones again and again.
+var knownNames = struct {
+	sync.Mutex
+	byRequest map[string]map[Request]Names
+}{byRequest: map[string]map[Request]Names{}}
+
+// maxKnownNames bounds the answers that are kept for an operator.
+const maxKnownNames = 1000
+
 // Names computes the names of a resource. The error is [diag.Problems]: a name that the operator or Kubernetes refuses.
 func (o *Operator) Names(r Request) (Names, error) {
+	knownNames.Lock()
+	names, ok := knownNames.byRequest[o.Name][r]
+	knownNames.Unlock()
+	if !ok {
+		var err error
+		if names, err = o.computeNames(r); err != nil {
+			return names, err
+		}
+		knownNames.Lock()
+		if len(knownNames.byRequest[o.Name]) >= maxKnownNames || knownNames.byRequest[o.Name] == nil {
+			knownNames.byRequest[o.Name] = map[Request]Names{}
+		}
+		knownNames.byRequest[o.Name][r] = names
+		knownNames.Unlock()
+	}
+	names.Objects = slices.Clone(names.Objects)
+	return names, nil
+}
+
+func (o *Operator) computeNames(r Request) (Names, error) {
 	if r.Port == 0 {
 		r.Port = 6379
 	}
@@ -145,7 +187,9 @@ func (o *Operator) Names(r Request) (Names, error) {
 	if err := o.checkVersion(r.Version); err != nil {
 		return Names{}, diag.Problems{{Message: err.Error()}}
 	}
-	v := lookup(o.schema(), "#Names").Unify(asValue(map[string]any{
+	schema, done := o.schema()
+	defer done()
+	v := lookup(schema, "#Names").Unify(asValue(map[string]any{
 		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version,
 	}))
 	var messages []string

@@ -208,7 +208,21 @@ type misplaced struct {
 	Hint string `json:"hint"` // what to do
 }
 
+// deriveds are the structures that were read, by file. They are shared, and nobody changes them.
+var deriveds sync.Map
+
 func readDerived(name string) (*derived, error) {
+	if kept, ok := deriveds.Load(name); ok {
+		return kept.(*derived), nil
+	}
+	d, err := decodeDerived(name)
+	if err == nil {
+		deriveds.Store(name, d)
+	}
+	return d, err
+}
+
+func decodeDerived(name string) (*derived, error) {
 	src, err := files.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("embedded structure: %w", err)

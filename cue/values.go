@@ -45,9 +45,11 @@ func (p Profile) Layer() Layer {
 
 // Profiles gives the embedded profiles and then the sizes, each in the order of operator.cue.
 func (o *Operator) Profiles() []Profile {
+	schema, done := o.schema()
+	defer done()
 	var profiles []Profile
 	for _, list := range []string{"profiles", "sizes"} {
-		fields, err := lookup(o.schema(), list).Fields()
+		fields, err := lookup(schema, list).Fields()
 		if err != nil {
 			continue // an operator without them
 		}
@@ -58,7 +60,7 @@ func (o *Operator) Profiles() []Profile {
 			values, _ := lookup(fields.Value(), "values").Fields()
 			for values.Next() {
 				key := values.Selector().Unquoted()
-				p.Values = append(p.Values, Value{Key: key, Value: plain(values.Value()), Layer: layer, Doc: doc(o.field(key))})
+				p.Values = append(p.Values, Value{Key: key, Value: plain(values.Value()), Layer: layer, Doc: doc(field(schema, key))})
 			}
 			profiles = append(profiles, p)
 		}
@@ -77,7 +79,9 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	}
 	set := map[string]source{}
 	var order, profiles []string
-	fields, err := lookup(o.schema(), "#Values").Fields()
+	schema, done := o.schema()
+	defer done()
+	fields, err := lookup(schema, "#Values").Fields()
 	if err != nil {
 		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
 	}
@@ -115,7 +119,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
-	whole := lookup(o.schema(), "#Problems").Unify(asValue(map[string]any{"values": given, "profiles": profiles}))
+	whole := lookup(schema, "#Problems").Unify(asValue(map[string]any{"values": given, "profiles": profiles}))
 	var wrong []struct {
 		Keys    []string `json:"keys"`
 		Message string   `json:"message"`
@@ -138,7 +142,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	for i, key := range order {
 		value := Value{Key: key, Value: set[key].Value, Layer: set[key].layer}
 		if i < own {
-			value.Value, value.Doc = plain(resolved.LookupPath(cue.MakePath(cue.Str(key)))), doc(o.field(key))
+			value.Value, value.Doc = plain(resolved.LookupPath(cue.MakePath(cue.Str(key)))), doc(field(schema, key))
 		}
 		if _, ok := set[key]; !ok {
 			value.Layer = "default"
@@ -149,8 +153,8 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 }
 
 // field gives the schema of a value of a new resource.
-func (o *Operator) field(key string) cue.Value {
-	return o.schema().LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key)))
+func field(schema cue.Value, key string) cue.Value {
+	return schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key)))
 }
 
 // plain gives a scalar, or its default, as string, int64, float64 or bool.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 )
@@ -34,12 +35,17 @@ const TakesModules = false
 // ErrModules says that this program cannot take rules in Rego.
 var ErrModules = errors.New("this program has its own rules alone; rules in Rego need the one with OPA")
 
-// Rules gives the embedded rules, sorted by name.
+// Rules gives the embedded rules, sorted by name. They are shared, and the slice is the caller's.
 func Rules() ([]*Rule, error) {
+	rules, err := embeddedRules()
+	return slices.Clone(rules), err
+}
+
+var embeddedRules = sync.OnceValues(func() ([]*Rule, error) {
 	var rules []*Rule
 	err := json.Unmarshal(metadataJSON, &rules)
 	return rules, err
-}
+})
 
 // Value is plain data as rules see it. The zero value is none.
 type Value struct{ json []byte }
