@@ -40,6 +40,7 @@ type Options struct {
 
 	UserRules []UserRules // rules that are not ours
 	Compiled  *Compiled   // keeps compiled rules from one run to the next; nil keeps none
+	Kept      *Kept       // keeps what was found where nothing changes; nil keeps nothing
 	Jobs      int         // how many targets are looked at at once; 0 is one for each core
 	Today     time.Time   // for suppressions that expire; the zero time lets none expire
 
@@ -213,10 +214,12 @@ func (l *linter) run(ctx context.Context) error {
 		return err
 	}
 	l.engine = c.engine
+	l.opts.Kept.begin(l)
 	var mu sync.Mutex
 	done := 0
 	if err := l.parallel(ctx, len(l.units), func(ctx context.Context, i int) error {
-		err := l.units[i].check(ctx, l)
+		u := l.units[i]
+		err := l.opts.Kept.check(l, u, func() error { return u.check(ctx, l) })
 		if l.opts.Progress != nil {
 			mu.Lock()
 			defer mu.Unlock()
@@ -242,6 +245,7 @@ func (l *linter) run(ctx context.Context) error {
 	if err := l.userRules(ctx); err != nil {
 		return err
 	}
+	l.opts.Kept.end()
 	return l.settle(ctx)
 }
 

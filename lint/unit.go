@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"path"
@@ -26,6 +27,10 @@ type unit struct {
 	resources []resource
 	files     []string
 	chart     *chartModel
+
+	repo     *repo.Repo     // to read through while it is checked; nil for the linter's
+	keep     bool           // keep what is rendered
+	rendered *render.Result // nil unless it is kept
 
 	suppressions []*suppression
 
@@ -67,12 +72,20 @@ func (l *linter) anyExists(dir string, values []string) bool {
 
 // render renders the unit, the value files of its set that are there on top.
 func (u *unit) render(ctx context.Context, l *linter) (*render.Result, error) {
+	if u.rendered != nil {
+		return u.rendered, nil
+	}
+	r := cmp.Or(u.repo, l.repo)
 	t := u.target
 	t.ValueFiles = slices.DeleteFunc(slices.Clone(t.ValueFiles), func(name string) bool {
-		info, err := l.repo.Fs().Stat(name)
+		info, err := r.Fs().Stat(name)
 		return err != nil || !info.Mode().IsRegular()
 	})
-	return render.Render(ctx, l.repo, t, render.Options{})
+	res, err := render.Render(ctx, r, t, render.Options{})
+	if u.keep && err == nil {
+		u.rendered = res
+	}
+	return res, err
 }
 
 // namespace is where resources of the unit go that name none.

@@ -9,7 +9,11 @@ import (
 
 // Still gives the repository for a time in which nobody changes it: what kind of file a name is, is asked for only once. On
 // disk that is half of the calls of a run that reads everything.
-func (r *Repo) Still() *Repo { return &Repo{fs: &still{Fs: r.fs}, layout: r.layout} }
+func (r *Repo) Still() *Repo { return r.On(&still{Fs: r.fs}) }
+
+// On gives the repository on another file system, which has to say the same: one that takes down what is asked for, or that
+// answers out of memory.
+func (r *Repo) On(fsys afero.Fs) *Repo { return &Repo{fs: fsys, layout: r.layout} }
 
 type still struct {
 	afero.Fs

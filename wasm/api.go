@@ -43,14 +43,16 @@ type Options struct {
 
 // Session holds one repository and what was found in it. It serves one call at a time.
 type Session struct {
-	options  Options
-	fs       afero.Fs
-	repo     *repo.Repo
-	config   *cue.Config
-	problems diag.Problems // of the configuration; then config is that of a repository without one
-	compiled lint.Compiled
-	last     *report.Run
-	progress func(Progress)
+	options    Options
+	fs         afero.Fs
+	repo       *repo.Repo
+	config     *cue.Config
+	problems   diag.Problems // of the configuration; then config is that of a repository without one
+	compiled   lint.Compiled
+	kept       lint.Kept
+	planBefore lastPlan
+	last       *report.Run
+	progress   func(Progress)
 }
 
 // Progress says how far a call is.
@@ -248,7 +250,7 @@ func local(name string) bool {
 
 // use opens a file system.
 func (s *Session) use(fsys afero.Fs) error {
-	s.fs, s.last, s.problems = fsys, nil, nil
+	s.fs, s.last, s.problems, s.planBefore = fsys, nil, nil, lastPlan{}
 	var err error
 	if s.config, err = readConfig(fsys); err != nil {
 		s.problems = diag.All(err)

@@ -29,7 +29,7 @@ type linted struct {
 func (s *Session) lintOptions(r lintRequest, on *repo.Repo) (lint.Options, error) {
 	o := lint.Options{
 		Config: s.config, Strict: r.Strict, Paths: r.Paths, Only: r.Only, NoSuppressions: r.NoSuppression,
-		Compiled: &s.compiled, Today: s.today(),
+		Compiled: &s.compiled, Kept: &s.kept, Today: s.today(),
 		Progress: func(done, total int) { s.tell(Progress{"lint", done, total}) },
 	}
 	if r.NoRepoCode {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,8 +94,26 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 	return out, nil
 }
 
+// lastPlan is a plan and what asked for it. What is shown, checked and then made is one plan, with one random password.
+type lastPlan struct {
+	request planRequest
+	plan    *scaffold.Plan
+}
+
 // planOf gives the plan; one with conflicts is no error here, since the page shows them beside it.
 func (s *Session) planOf(ctx context.Context, r planRequest) (*scaffold.Plan, error) {
+	r.Strict = false // is about the check
+	if b := s.planBefore; b.plan != nil && reflect.DeepEqual(b.request, r) {
+		return b.plan, nil
+	}
+	p, err := s.makePlan(ctx, r)
+	if err == nil {
+		s.planBefore = lastPlan{r, p}
+	}
+	return p, err
+}
+
+func (s *Session) makePlan(ctx context.Context, r planRequest) (*scaffold.Plan, error) {
 	conflicts, err := onConflict(r.OnConflict)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,252 @@
+package lint
+
+import (
+	"fmt"
+	"hash/maphash"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/afero"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/render"
+)
+
+// Kept holds what a run found in each target and file, so that the next one looks only at what it would read differently. It is
+// for a program that checks the same repository again and again, with a small change each time, and costs about as much memory
+// as the repository. It may be used by one run at a time.
+type Kept struct {
+	mu      sync.Mutex
+	setting string // what it was made with besides the files
+	config  *cue.Config
+	targets map[string]*keptUnit
+	sources map[string]*keptSource
+}
+
+// keptUnit is a unit that was checked, and what it had read for that.
+type keptUnit struct {
+	unit     *unit
+	rendered *render.Result // nil in a repository of many
+	reads    map[string]uint64
+	used     bool // in this run
+}
+
+type keptSource struct {
+	source source
+	hash   uint64
+	used   bool
+}
+
+// maxKeptRendered is the number of targets up to which the rendered resources are kept too.
+const maxKeptRendered = 64
+
+// begin forgets everything when something else than files is different from the last run.
+func (k *Kept) begin(l *linter) {
+	if k == nil {
+		return
+	}
+	o := l.opts
+	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.running())
+	if k.config != l.config || k.setting != setting || k.targets == nil {
+		*k = Kept{setting: setting, config: l.config, targets: map[string]*keptUnit{}, sources: map[string]*keptSource{}}
+	}
+	for _, u := range k.targets {
+		u.used = false
+	}
+	for _, s := range k.sources {
+		s.used = false
+	}
+}
+
+// end forgets what is no part of the repository any more.
+func (k *Kept) end() {
+	if k == nil {
+		return
+	}
+	maps.DeleteFunc(k.targets, func(_ string, u *keptUnit) bool { return !u.used })
+	maps.DeleteFunc(k.sources, func(_ string, s *keptSource) bool { return !s.used })
+}
+
+// check is [unit.check], or what it gave before.
+func (k *Kept) check(l *linter, u *unit, check func() error) error {
+	if k == nil {
+		return check()
+	}
+	key := u.key()
+	k.mu.Lock()
+	kept := k.targets[key]
+	k.mu.Unlock()
+	if kept != nil && unchanged(l.repo.Fs(), kept.reads) {
+		kept.used = true
+		u.take(kept.unit)
+		u.rendered = kept.rendered
+		return nil
+	}
+	seen := &recorder{Fs: l.repo.Fs(), names: map[string]bool{}}
+	u.repo = l.repo.On(seen)
+	u.keep = len(l.units) <= maxKeptRendered
+	err := check()
+	u.repo = nil
+	if err != nil {
+		return err
+	}
+	if d := u.target.Deployment; d != nil {
+		seen.saw(d.Source.File) // inline values
+	}
+	kept = &keptUnit{unit: &unit{}, reads: map[string]uint64{}, used: true, rendered: u.rendered}
+	for name := range seen.names {
+		kept.reads[name] = state(l.repo.Fs(), name)
+	}
+	kept.unit.take(u)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.targets[key] = kept
+	return nil
+}
+
+// key tells a unit from all others of a repository, and from itself when it is deployed in another way.
+func (u *unit) key() string {
+	var b strings.Builder
+	t := u.target
+	fmt.Fprintf(&b, "%q %d %q %q %d %q", t.Dir, t.Kind, t.ValueFiles, t.Files, u.set, u.values)
+	if d := t.Deployment; d != nil {
+		fmt.Fprintf(&b, " %+v %q %q %q %q %v %q %v %v %+v", d.Source, d.Kind, d.Name, d.Path, d.Namespace, d.NoChartValues, d.ValueFiles, d.IgnoreMissingValueFiles, d.ValuesErr, d.Parameters)
+		fmt.Fprintf(&b, " %q %+v", d.ReleaseName, d.NamespaceAt)
+	}
+	return b.String()
+}
+
+// take makes a unit what another one is, with findings and suppressions of its own, since these are changed later.
+func (u *unit) take(from *unit) {
+	u.resources, u.files, u.chart = from.resources, from.files, from.chart
+	u.notices, u.failures = from.notices, from.failures
+	u.suppressions = copySuppressions(from.suppressions)
+	u.located = map[*diag.Finding]*fix{}
+	u.findings = make([]*diag.Finding, len(from.findings))
+	for i, f := range from.findings {
+		u.findings[i] = copyFinding(f)
+		if fx := from.located[f]; fx != nil {
+			u.located[u.findings[i]] = fx
+		}
+	}
+}
+
+func copyFinding(f *diag.Finding) *diag.Finding {
+	c := *f
+	c.Related, c.Sets = slices.Clone(f.Related), slices.Clone(f.Sets)
+	return &c
+}
+
+func copySuppressions(from []*suppression) []*suppression {
+	out := make([]*suppression, len(from))
+	for i, s := range from {
+		c := *s
+		out[i] = &c
+	}
+	return out
+}
+
+// source is [linter.readSource], or what it gave before.
+func (k *Kept) source(l *linter, name string, rendered bool) source {
+	if k == nil {
+		return l.readSource(name, rendered)
+	}
+	key := fmt.Sprint(name, " ", rendered, l.isTemplate(name), l.documentKind(name))
+	hash := state(l.repo.Fs(), name)
+	k.mu.Lock()
+	kept := k.sources[key]
+	k.mu.Unlock()
+	if kept == nil || kept.hash != hash {
+		kept = &keptSource{source: l.readSource(name, rendered), hash: hash}
+		k.mu.Lock()
+		k.sources[key] = kept
+		k.mu.Unlock()
+	}
+	kept.used = true
+	s := kept.source
+	s.suppressions = copySuppressions(s.suppressions)
+	s.findings = slices.Clone(s.findings)
+	for i, f := range s.findings {
+		s.findings[i] = copyFinding(f)
+	}
+	return s
+}
+
+// recorder takes down which names are asked for.
+type recorder struct {
+	afero.Fs
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func (r *recorder) saw(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.names[name] = true
+}
+
+// Stat implements [afero.Fs].
+func (r *recorder) Stat(name string) (fs.FileInfo, error) {
+	r.saw(name)
+	return r.Fs.Stat(name)
+}
+
+// LstatIfPossible implements [afero.Lstater].
+func (r *recorder) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
+	r.saw(name)
+	if l, ok := r.Fs.(afero.Lstater); ok {
+		return l.LstatIfPossible(name)
+	}
+	info, err := r.Fs.Stat(name)
+	return info, false, err
+}
+
+// Open implements [afero.Fs].
+func (r *recorder) Open(name string) (afero.File, error) {
+	r.saw(name)
+	return r.Fs.Open(name)
+}
+
+// seed makes hashes that nobody outside can foresee, so that no file can be made that passes for another one.
+var seed = maphash.MakeSeed()
+
+// state sums up what a name is: its text, the names in a folder, or that there is nothing.
+func state(fsys afero.Fs, name string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	f, err := fsys.Open(name)
+	if err != nil {
+		_, _ = h.WriteString("error " + err.Error())
+		return h.Sum64()
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		_, _ = h.WriteString("error " + err.Error())
+	case info.IsDir():
+		names, err := f.Readdirnames(-1)
+		slices.Sort(names)
+		_, _ = fmt.Fprintf(&h, "folder %q %v", names, err)
+	default:
+		_, _ = fmt.Fprintf(&h, "file %v ", info.Mode())
+		if _, err := io.Copy(&h, f); err != nil {
+			_, _ = h.WriteString("error " + err.Error())
+		}
+	}
+	return h.Sum64()
+}
+
+func unchanged(fsys afero.Fs, reads map[string]uint64) bool {
+	for name, was := range reads {
+		if state(fsys, name) != was {
+			return false
+		}
+	}
+	return true
+}
