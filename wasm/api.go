@@ -377,4 +377,13 @@ func changedFiles(p *scaffold.Plan) []changedFile {
 	return out
 }
 
+// patch gives all changes as one patch, as [scaffold.Plan.Diff] does.
+func patch(files []changedFile) string {
+	var b strings.Builder
+	for _, f := range files {
+		b.WriteString(f.Diff)
+	}
+	return b.String()
+}
+
 var errNoReport = errors.New("nothing was checked yet; lint first")

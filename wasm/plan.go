@@ -74,8 +74,9 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
+	files := changedFiles(p)
 	out := &planned{
-		Plan: string(text), Files: changedFiles(p), Diff: p.Diff(), Commands: s.commands(r), Conflicts: []Problem{},
+		Plan: string(text), Files: files, Diff: patch(files), Commands: s.commands(r), Conflicts: []Problem{},
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
 	for i := range p.Conflicts {
