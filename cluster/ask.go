@@ -227,6 +227,8 @@ func oneMaster(r *Redis, servers []*Server) (*Pod, error) {
 		return nil, fmt.Errorf("%s has no pods: %s", r, podless(r))
 	case len(masters) == 1, len(masters) > 1 && r.Cluster:
 		return masters[0].Pod, nil
+	case len(masters) == 0 && !slices.ContainsFunc(servers, func(s *Server) bool { return !locked(s) }):
+		return nil, fmt.Errorf("the master of %s is not known: %s", r, answers(servers))
 	case len(masters) == 0:
 		return nil, fmt.Errorf("%s has no master: %s", r, answers(servers))
 	}
@@ -341,9 +343,16 @@ func (c *Cluster) askServer(ctx context.Context, r *Redis, s *Server, l Login) e
 // refusedBy says what an answer means for the login.
 func refusedBy(answer redis.Error, l Login) error {
 	if answer.Code() == "NOAUTH" && l.Password == "" {
-		return errors.New("it asks for a password, but the resource names no Secret")
+		return errAsks
 	}
 	return answer
+}
+
+var errAsks = errors.New("it asks for a password, and none is known")
+
+// locked says whether a server was not asked anything, for want of the right password.
+func locked(s *Server) bool {
+	return errors.Is(s.Err, errAsks) || errors.Is(s.Err, redis.ErrWrongPassword)
 }
 
 func pairs(reply any) map[string]string {

@@ -202,17 +202,22 @@ func (p *problems) login(s *State) {
 			}
 		}
 	}
-	var open, wrong []string
+	var open, wrong, asking []string
 	for _, server := range s.Servers {
 		switch {
 		case server.NoAuth:
 			open = append(open, server.Pod.Name)
+		case errors.Is(server.Err, errAsks):
+			asking = append(asking, server.Pod.Name)
 		case errors.Is(server.Err, redis.ErrWrongPassword):
 			wrong = append(wrong, server.Pod.Name)
 		}
 	}
 	if s.unsafe {
 		p.error(checkLogin, "auth/password-unsafe-characters", "the password of the Secret %q has blanks, quotes or other characters that the operator writes into redis.conf as they are, so that Redis does not start or has another password; take letters and digits", s.Auth.Secret)
+	}
+	if len(asking) > 0 && s.Auth == nil {
+		p.error(checkLogin, "auth/missing", "%s asks for a password, but %s names no Secret with it: clients by its URL are refused; give it one, or look who has set requirepass", strings.Join(asking, ", "), s)
 	}
 	if len(wrong) > 0 {
 		p.error(checkLogin, "", "the password of the Secret %q is refused by %s; was it changed without a restart of the pods?", s.Auth.Secret, strings.Join(wrong, ", "))
@@ -237,7 +242,7 @@ func (p *problems) roles(s *State) {
 		return
 	}
 	for _, server := range s.Servers {
-		if server.Err != nil && !errors.Is(server.Err, redis.ErrWrongPassword) {
+		if server.Err != nil && !locked(server) {
 			if server.Pod.Ready {
 				p.error(checkPods, "", "pod %s is ready, but does not answer: %v", server.Pod.Name, server.Err)
 			} else {
@@ -245,8 +250,8 @@ func (p *problems) roles(s *State) {
 			}
 		}
 	}
-	if s.Cluster {
-		return
+	if s.Cluster || !slices.ContainsFunc(s.Servers, func(server *Server) bool { return !locked(server) }) {
+		return // the password was told, and who is the master is not known
 	}
 	if m := s.Masters(); len(m) != 1 {
 		_, err := oneMaster(s.Redis, s.Servers)

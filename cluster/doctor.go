@@ -65,7 +65,7 @@ func (c *Cluster) Doctor(ctx context.Context, r *Redis) (*Report, error) {
 		p.error(checkService, "svc/master-selector-no-role", "no Service leads to the master, and there are no sentinels to ask; add one that selects it")
 	}
 	p.login(s)
-	if s.Auth == nil {
+	if s.Auth == nil && slices.ContainsFunc(s.Servers, func(server *Server) bool { return !locked(server) }) {
 		p.warn(checkLogin, "auth/missing", "it has no password: every pod of the cluster can read and write it")
 	}
 	p.roles(s)

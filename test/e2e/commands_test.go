@@ -244,7 +244,8 @@ func TestFaults(t *testing.T) {
 			if err := makeFault(); err != nil {
 				return err
 			}
-			for _, r := range []result{run("doctor", "shop"), run("url", "shop", "--live")} {
+			doctor, live := run("doctor", "shop"), run("url", "shop", "--live")
+			for _, r := range []result{doctor, live} {
 				b.noPassword(r)
 				for _, text := range texts {
 					if r.code != 1 || !strings.Contains(r.stdout+r.stderr, text) {
@@ -252,6 +253,7 @@ func TestFaults(t *testing.T) {
 					}
 				}
 			}
+			t.Logf("%s\ndoctor:\n%s\nurl --live:\n%s", what, doctor.stdout, live.stderr)
 			return nil
 		})
 	}
@@ -301,6 +303,30 @@ func TestFaults(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestAuthOn: the servers ask for a password that the resource knows nothing of, as after somebody's CONFIG SET.
+func TestAuthOn(t *testing.T) {
+	b := newBench(t)
+	b.apply(failover("x", ""))
+	b.must(cluster.WaitReady(b.ctx, b.namespace, "x"))
+	b.beDeveloper()
+	dir := b.TempDir()
+	b.until("it is well", func() error { return b.failed(b.tool(dir, "url", "x", "--live")) })
+	for _, p := range b.pods("x") {
+		c := b.client(p.Status.PodIP+":6379", "")
+		b.must(c.ConfigSet(b.ctx, "requirepass", password).Err())
+	}
+	for _, args := range [][]string{{"doctor", "x"}, {"url", "x", "--live"}, {"sentinel-url", "x", "--live"}} {
+		r := b.tool(dir, args...)
+		b.has(r, 1, "rfr-x-0, rfr-x-1, rfr-x-2 asks for a password, but RedisFailover "+b.namespace+"/x names no Secret with it")
+		if strings.Contains(r.stdout, "it has no password") {
+			t.Error(r)
+		}
+		t.Log(args, r)
+	}
+	b.has(b.tool(dir, "failover", "x"), 1, "no failover of", "asks for a password")
+	b.has(b.tool(dir, "cli", "x", "--", "PING"), 2, "the master of RedisFailover "+b.namespace+"/x is not known: rfr-x-0: it asks for a password, and none is known")
 }
 
 // TestSwappedAddresses is issue 550 of the operator: a replica of each of two Redises without passwords is lost at once, and the
