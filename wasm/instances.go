@@ -14,6 +14,7 @@ import (
 type redis struct {
 	*instance.Instance
 	Memory      string            `json:"memory"`      // its limit; "" when there is none
+	Watchers    int               `json:"watchers"`    // how many sentinels; 0 when the resource does not say
 	Persistence string            `json:"persistence"` // the size of its volume, "yes" for one of unknown size; "" without one
 	Clients     map[string]string `json:"clients"`     // the URL, and code that connects, by format
 	Sentinels   map[string]string `json:"sentinels"`   // the same by way of the sentinels
@@ -62,7 +63,7 @@ func (s *Session) instances(ctx context.Context, _ empty) (any, error) {
 		}
 		for _, o := range objects {
 			if text(o.data, "kind") == in.Kind && text(o.data, "metadata", "name") == in.Name && sameNamespace(text(o.data, "metadata", "namespace"), in.Namespace) {
-				each.Memory, each.Persistence = memory(o.data["spec"]), persistence(o.data["spec"])
+				each.Memory, each.Persistence, each.Watchers = memory(o.data["spec"]), persistence(o.data["spec"]), watchers(o.data["spec"])
 				break
 			}
 		}
@@ -144,6 +145,17 @@ func walk(v any, f func(m map[string]any) bool) {
 		}
 		level = next
 	}
+}
+
+// watchers gives how many sentinels a spec asks for.
+func watchers(spec any) int {
+	switch n := at(spec, "sentinel", "replicas").(type) {
+	case int:
+		return n
+	case float64:
+		return int(n)
+	}
+	return 0
 }
 
 // memory gives the limit of memory that a spec has for the Redis: the one nearest to the top, as every operator has it.

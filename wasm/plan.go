@@ -57,7 +57,7 @@ type planned struct {
 	Notes     []string      `json:"notes"`
 	Next      []string      `json:"next"`
 	URL       string        `json:"url"`
-	Env       []string      `json:"env"` // of the application's deployments, as they stand in values.yaml
+	Env       []string      `json:"env"` // new entries of the application's environment, as they stand in values.yaml
 }
 
 // plan plans, and changes nothing.
@@ -82,17 +82,35 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 	for i := range p.Conflicts {
 		out.Conflicts = append(out.Conflicts, problems([]*diag.Problem{&p.Conflicts[i].Problem})...)
 	}
-	for _, f := range p.Files {
-		if !strings.HasSuffix(f.Path, "/values.yaml") {
-			continue
-		}
-		for line := range strings.Lines((&scaffold.Plan{Files: []scaffold.FileChange{f}}).Diff()) {
-			if added, ok := strings.CutPrefix(line, "+"); ok && !strings.HasPrefix(line, "+++") {
-				out.Env = append(out.Env, strings.TrimSuffix(added, "\n"))
-			}
+	for _, f := range files {
+		if strings.HasSuffix(f.Path, "/values.yaml") {
+			out.Env = append(out.Env, newItems(f.Diff)...)
 		}
 	}
 	return out, nil
+}
+
+// newItems gives the items of lists that a diff adds, each with the lines that belong to it. The values of a resource are no list.
+func newItems(diff string) []string {
+	var out []string
+	inside := -1 // how far the item is indented
+	for line := range strings.Lines(diff) {
+		added, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "+")
+		text := strings.TrimLeft(added, " ")
+		indent := len(added) - len(text)
+		switch {
+		case !ok || strings.HasPrefix(line, "+++"):
+			inside = -1
+		case strings.HasPrefix(text, "- "):
+			inside = indent
+			out = append(out, text)
+		case inside >= 0 && indent > inside:
+			out[len(out)-1] += "\n" + added[inside:]
+		default:
+			inside = -1
+		}
+	}
+	return out
 }
 
 // lastPlan is a plan and what asked for it. What is shown, checked and then made is one plan, with one random password.

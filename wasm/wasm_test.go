@@ -299,6 +299,27 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+func TestPlanEnv(t *testing.T) {
+	s := example(t)
+	for _, tt := range []struct {
+		auth string
+		want string // names of the entries
+	}{{"", "REDIS_X_URL SENTINEL_X_URL"}, {"existing", "REDIS_X_PASSWORD REDIS_X_URL SENTINEL_X_URL"}} {
+		got := must[planned](t, s, "plan", planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: tt.auth})
+		var names []string
+		for _, e := range got.Env {
+			if !strings.HasPrefix(e, "- ") {
+				t.Errorf("%q is no entry", e)
+			}
+			_, name, _ := strings.Cut(e, "name: ")
+			names = append(names, strings.FieldsFunc(name, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })[0])
+		}
+		if strings.Join(names, " ") != tt.want {
+			t.Errorf("auth %q: %q, want %s", tt.auth, got.Env, tt.want)
+		}
+	}
+}
+
 func TestPlanConflict(t *testing.T) {
 	s := example(t)
 	request := planRequest{Kind: "resource", App: "shop", Set: map[string]string{"memory": "3Gi"}}
@@ -338,7 +359,7 @@ func TestInstances(t *testing.T) {
 	var names []string
 	for _, in := range got.Instances {
 		names = append(names, in.Application+"/"+in.Name)
-		if in.Memory == "" || in.Clients["url"] == "" || len(in.Sentinels) == 0 || len(in.UsedBy) == 0 && in.Application != "reports" {
+		if in.Memory == "" || in.Watchers != 3 || in.Clients["url"] == "" || len(in.Sentinels) == 0 || len(in.UsedBy) == 0 && in.Application != "reports" {
 			t.Errorf("%s: memory %q, persistence %q, used by %v, %v", in.Name, in.Memory, in.Persistence, in.UsedBy, in.Clients)
 		}
 	}

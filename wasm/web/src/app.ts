@@ -1,7 +1,7 @@
 // What the three views share: the repository, the core, and where changes can go.
 import { Core, CoreError, type Progress } from "./core";
 import { byId, say } from "./dom";
-import type { ChangedFile, Opened, RepoFile, Rule } from "./types";
+import type { ChangedFile, Linted, Opened, RepoFile, Rule } from "./types";
 import { write } from "./files";
 
 export interface State {
@@ -16,14 +16,58 @@ export interface State {
 export const state: State = { name: "", example: false, files: new Map(), strict: false };
 
 const base = new URL(".", location.href).href;
-export const core = new Core(base);
+
+// Watched offers to cancel what takes longer than a moment.
+class Watched extends Core {
+  up = false; // it has been ready once; loading is not cancelled
+  cancelled: () => void = () => {};
+  private busy = 0;
+  private timer = 0;
+
+  override async call<T>(name: string, request: unknown = {}, progress?: (p: Progress) => void): Promise<T> {
+    if (this.busy++ === 0) this.timer = window.setTimeout(() => (byId("cancel").hidden = !this.up), 400);
+    try {
+      return await super.call<T>(name, request, progress);
+    } finally {
+      if (--this.busy === 0) {
+        clearTimeout(this.timer);
+        byId("cancel").hidden = true;
+      }
+    }
+  }
+
+  override cancel() {
+    super.cancel();
+    status("Cancelled", "bad");
+    say("Cancelled");
+    this.cancelled();
+  }
+}
+
+export const core = new Watched(base);
 
 // local says that a redis-gitops on this machine serves the page for a folder.
 export const local = document.querySelector('meta[name="redis-gitops-local"]') !== null;
 
 const listeners: (() => void)[] = [];
 export const onchange = (f: () => void) => void listeners.push(f);
-export const changed = () => listeners.forEach((f) => f());
+export const changed = () => {
+  checked = undefined;
+  listeners.forEach((f) => f());
+};
+
+// The check of the whole repository, which two views show and one of them may have asked for.
+let checked: Promise<Linted> | undefined;
+
+export function check(tell: (p: Progress) => void): Promise<Linted> {
+  if (checked) return checked;
+  const mine = core.call<Linted>("lint", { strict: state.strict }, tell);
+  mine.catch(() => { if (checked === mine) checked = undefined; });
+  return (checked = mine);
+}
+
+// navigate shows another view; main sets it.
+export const navigate = { to: (_view: "scaffold" | "lint" | "explore") => {} };
 
 core.restore = () => (state.opened ? { files: [...state.files.values()] } : undefined);
 
@@ -63,9 +107,9 @@ export async function take(changes: ChangedFile[]) {
 export const canWrite = () => local || state.folder !== undefined;
 
 // save writes changes to disk: into the folder that was opened, or by way of the local server.
-export async function save(changes: ChangedFile[], command: string) {
+export async function save(changes: ChangedFile[], command: string, folder = state.folder) {
   const real = changes.filter((c) => c.action !== "unchanged");
-  if (state.folder) return write(state.folder, real);
+  if (folder) return write(folder, real);
   const r = await fetch(base + "api/apply", {
     method: "POST",
     headers: { "content-type": "application/json" },

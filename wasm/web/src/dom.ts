@@ -45,8 +45,8 @@ export function say(text: string) {
   byId("live").textContent = text;
 }
 
-export function copyButton(text: () => string, label = "Copy") {
-  const b = h("button", { class: "quiet", type: "button" }, label);
+export function copyButton(text: () => string, label = "Copy", id?: string) {
+  const b = h("button", { class: "quiet", type: "button", id }, label);
   b.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text());
@@ -67,15 +67,49 @@ export function download(name: string, data: BlobPart, type: string) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
+// The parts of a line of YAML: template, comment, string, key. Only colours hang on it, so that a line suffices.
+const parts = /(\{\{.*?\}\})|((?:^|\s)#.*$)|("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')|((?<=^\s*(?:- )*)[\w./-]+(?=:(?:\s|$)))/g;
+const kinds = ["template", "comment", "string", "key"];
+
+// paint gives a line with its parts coloured. Long lines and long files stay plain: colours must not cost the page its speed.
+export function paint(line: string): Child[] {
+  if (line.length > 400) return [line];
+  const out: Child[] = [];
+  let at = 0;
+  for (const m of line.matchAll(parts)) {
+    if (m.index > at) out.push(line.slice(at, m.index));
+    out.push(h("span", { class: "y-" + kinds[m.slice(1).findIndex((p) => p !== undefined)] }, m[0]));
+    at = m.index + m[0].length;
+  }
+  if (at < line.length) out.push(line.slice(at));
+  return out;
+}
+
+const painted = 1500; // lines
+
+// codeView shows a file.
+export function codeView(text: string, label: string): HTMLElement {
+  const lines = text.replace(/\n$/, "").split("\n");
+  return h("pre", { class: "code", tabindex: 0, "aria-label": label }, lines.map((l) => h("span", {}, lines.length > painted ? l : paint(l), "\n")));
+}
+
 // diffView shows a patch with its lines coloured; a letter says the same without colour.
-export function diffView(patch: string): HTMLElement {
-  const pre = h("pre", { class: "code diff", tabindex: 0, "aria-label": "Difference" });
-  for (const line of patch.replace(/\n$/, "").split("\n")) {
+export function diffView(patch: string, label = "Difference"): HTMLElement {
+  const pre = h("pre", { class: "code diff", tabindex: 0, "aria-label": label });
+  const lines = patch.replace(/\n$/, "").split("\n");
+  for (const line of lines) {
     if (/^(diff --git|--- |\+\+\+ |new file|deleted file|index )/.test(line)) continue;
     const kind = line.startsWith("@@") ? "at" : line[0] === "+" ? "add" : line[0] === "-" ? "del" : "same";
-    pre.append(h("span", { class: kind }, line + "\n"));
+    pre.append(h("span", { class: kind }, kind === "at" || lines.length > painted ? line : [line[0], paint(line.slice(1))], "\n"));
   }
   return pre;
+}
+
+// again redraws with f, and gives the focus back to what had it and is drawn anew under the same id.
+export function again(f: () => void) {
+  const id = document.activeElement?.id;
+  f();
+  if (id && document.activeElement?.id !== id) document.getElementById(id)?.focus({ preventScroll: true });
 }
 
 export const plural = (n: number, noun: string) => (n === 1 ? `1 ${noun}` : `${n.toLocaleString("en")} ${noun}s`);

@@ -15,11 +15,16 @@ const pictures = /\.(png|jpe?g|gif|webp|ico|woff2?|ttf|pdf|zip|gz|xz|zst|jar|exe
 // wanted says whether a file can be of any use.
 export const wanted = (path: string) => !left.test("/" + path) && !pictures.test(path);
 
+// together is how many files are asked for at once: each one alone would wait for the disk.
+const together = 64;
+
 class Collector {
   files: RepoFile[] = [];
   skipped: string[] = [];
-  seen = 0;
-  total = 0;
+  private seen = 0;
+  private wanted = 0;
+  private total = 0;
+  private found: { path: string; file: () => Promise<File> }[] = [];
 
   constructor(private tell: (text: string) => void) {}
 
@@ -27,18 +32,38 @@ class Collector {
     if (this.skipped.length < 100) this.skipped.push(`${path}: ${why}`);
   };
 
-  // want is asked before a file is read.
-  want(path: string, size: number): boolean {
+  // named counts a file, and says whether it can be of use.
+  named(path: string): boolean {
     if (++this.seen > limits.entries) throw new Error(`more than ${limits.entries.toLocaleString("en")} files; open the repository's own folder, or a part of it`);
     if (this.seen % 500 === 0) this.tell(`${this.seen.toLocaleString("en")} files seen`);
     if (!wanted(path)) return false;
+    if (++this.wanted > limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files that could matter; open a part of the repository`);
+    return true;
+  }
+
+  // sized is asked before a file is read.
+  sized(path: string, size: number): boolean {
     if (size > limits.file) {
       this.skip(path, `larger than ${limits.file >> 20} MiB`);
       return false;
     }
-    if (this.files.length >= limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files that could matter; open a part of the repository`);
     if ((this.total += size) > limits.total) throw new Error(`the files are more than ${limits.total >> 20} MiB; open a part of the repository`);
     return true;
+  }
+
+  // add notes a file, which is looked at once it is clear that there are not too many.
+  add(path: string, file: () => Promise<File>) {
+    if (this.named(path)) this.found.push({ path, file });
+  }
+
+  async read() {
+    for (let i = 0; i < this.found.length; i += together) {
+      const some = await Promise.all(this.found.slice(i, i + together).map(async ({ path, file }) => ({ path, file: await file() })));
+      const small = some.filter(({ path, file }) => this.sized(path, file.size));
+      const data = await Promise.all(small.map(({ file }) => file.arrayBuffer()));
+      small.forEach(({ path }, n) => this.put(path, new Uint8Array(data[n]!)));
+      this.tell(`${Math.min(i + together, this.found.length).toLocaleString("en")} of ${this.found.length.toLocaleString("en")} files read`);
+    }
   }
 
   put(path: string, data: Uint8Array) {
@@ -65,17 +90,15 @@ function root(files: RepoFile[]): string {
 
 export async function fromZip(file: File, tell: (t: string) => void): Promise<Taken> {
   const c = new Collector(tell);
-  for (const e of await readZip(file, wanted, c.skip)) if (c.want(e.path, e.data.length)) c.put(e.path, e.data);
+  for (const e of await readZip(file, wanted, c.skip)) if (c.named(e.path) && c.sized(e.path, e.data.length)) c.put(e.path, e.data);
   const name = root(c.files);
   return { name: name || file.name, files: c.files, skipped: c.skipped };
 }
 
 export async function fromInput(list: FileList, tell: (t: string) => void): Promise<Taken> {
   const c = new Collector(tell);
-  for (const f of list) {
-    const path = f.webkitRelativePath || f.name;
-    if (c.want(path, f.size)) c.put(path, new Uint8Array(await f.arrayBuffer()));
-  }
+  for (const f of list) c.add(f.webkitRelativePath || f.name, async () => f);
+  await c.read();
   return { name: root(c.files) || "your files", files: c.files, skipped: c.skipped };
 }
 
@@ -94,15 +117,18 @@ export async function fromDrop(data: DataTransfer, tell: (t: string) => void): P
         for (const e of some) await visit(e, path + "/" + e.name);
       }
     }
-    const f = await new Promise<File>((ok, no) => (entry as FileSystemFileEntry).file(ok, no));
-    if (c.want(path, f.size)) c.put(path, new Uint8Array(await f.arrayBuffer()));
+    c.add(path, () => new Promise<File>((ok, no) => (entry as FileSystemFileEntry).file(ok, no)));
   };
   for (const e of entries) await visit(e, e.name);
+  await c.read();
   return { name: root(c.files) || "your files", files: c.files, skipped: c.skipped };
 }
 
 type Picker = (o: { mode: "read" | "readwrite" }) => Promise<FileSystemDirectoryHandle>;
 export const picker = (window as unknown as { showDirectoryPicker?: Picker }).showDirectoryPicker;
+
+// pick asks for a folder that changes can be written to.
+export const pick = () => picker!.call(window, { mode: "readwrite" });
 
 export async function fromPicker(tell: (t: string) => void): Promise<Taken> {
   const folder = await picker!.call(window, { mode: "read" });
@@ -110,15 +136,12 @@ export async function fromPicker(tell: (t: string) => void): Promise<Taken> {
   const visit = async (dir: FileSystemDirectoryHandle, path: string): Promise<void> => {
     for await (const e of (dir as unknown as { values(): AsyncIterable<FileSystemHandle> }).values()) {
       const at = path + e.name;
-      if (e.kind === "directory") {
-        if (wanted(at + "/x")) await visit(e as FileSystemDirectoryHandle, at + "/");
-        continue;
-      }
-      const f = await (e as FileSystemFileHandle).getFile();
-      if (c.want(at, f.size)) c.put(at, new Uint8Array(await f.arrayBuffer()));
+      if (e.kind === "file") c.add(at, () => (e as FileSystemFileHandle).getFile());
+      else if (wanted(at + "/x")) await visit(e as FileSystemDirectoryHandle, at + "/");
     }
   };
   await visit(folder, "");
+  await c.read();
   return { name: folder.name, files: c.files, skipped: c.skipped, folder };
 }
 
@@ -142,14 +165,22 @@ export async function write(folder: FileSystemDirectoryHandle, changes: { path: 
     })();
     if (now !== (c.action === "create" ? undefined : c.old)) throw new Error(`${c.path} has changed on disk meanwhile; open the folder again. Nothing was written`);
   }
-  for (const c of changes) {
-    const dir = await parent(c.path, true);
-    if (c.action === "remove") {
-      await dir.removeEntry(base(c.path));
-      continue;
+  // What is written stands beside a file until it is closed: a full disk is met before anything has changed.
+  const open: FileSystemWritableFileStream[] = [];
+  const made: [FileSystemDirectoryHandle, string][] = [];
+  try {
+    for (const c of changes.filter((c) => c.action !== "remove")) {
+      const dir = await parent(c.path, true);
+      if (c.action === "create") made.push([dir, base(c.path)]);
+      const w = await (await dir.getFileHandle(base(c.path), { create: true })).createWritable();
+      open.push(w);
+      await w.write(c.new);
     }
-    const w = await (await dir.getFileHandle(base(c.path), { create: true })).createWritable();
-    await w.write(c.new);
-    await w.close();
+  } catch (e) {
+    for (const w of open) await w.abort().catch(() => {});
+    for (const [dir, name] of made) await dir.removeEntry(name).catch(() => {});
+    throw e;
   }
+  for (const w of open) await w.close();
+  for (const c of changes.filter((c) => c.action === "remove")) await (await parent(c.path, false)).removeEntry(base(c.path));
 }

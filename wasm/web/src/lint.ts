@@ -1,7 +1,7 @@
 // The Lint view: findings by file, each with its source, its causes, its rule and its fix.
-import { canWrite, changed, core, local, messages, onchange, progress, rules, save, setHash, state, status, take } from "./app";
+import { canWrite, changed, check, core, local, messages, onchange, progress, rules, save, setHash, state, status, take } from "./app";
 import { Cancelled } from "./core";
-import { byId, copyButton, dialog, diffView, download, fill, h, plural, say } from "./dom";
+import { byId, copyButton, dialog, diffView, download, fill, h, paint, plural, say } from "./dom";
 import type { Finding, Fixed, Linted, Related, Report } from "./types";
 
 const marks = { error: "✕", warning: "!", info: "i" } as const;
@@ -25,7 +25,7 @@ function source(file: string, line: number, end = line, around = 2): HTMLElement
   const from = Math.max(1, line - around);
   const to = Math.min(lines.length, Math.max(line, Math.min(end, line + 8)) + around);
   const pre = h("pre", { class: "code excerpt", tabindex: 0, "aria-label": `${file}, line ${line}` });
-  for (let n = from; n <= to; n++) pre.append(h("span", { class: n >= line && n <= Math.max(line, end) ? "hit" : "" }, String(n).padStart(4) + "  " + lines[n - 1]!.slice(0, 400) + "\n"));
+  for (let n = from; n <= to; n++) pre.append(h("span", { class: n >= line && n <= Math.max(line, end) ? "hit" : "" }, h("span", { class: "number" }, String(n).padStart(4) + "  "), paint(lines[n - 1]!.slice(0, 400)), "\n"));
   return pre;
 }
 
@@ -104,11 +104,10 @@ export async function run() {
   if (!state.opened) return;
   const mine = ++running;
   stale = false;
-  fill(byId("cancel-place"), h("button", { type: "button", id: "cancel", onclick: () => { running++; core.cancel(); status("Cancelled", "bad"); fill(byId("cancel-place")); stale = true; byId("summary").textContent = "Cancelled."; } }, "Cancel"));
   if (!report || current !== state.name) byId("summary").textContent = "Checking…";
   const start = performance.now();
   try {
-    const l = await core.call<Linted>("lint", options(), progress("Checked"));
+    const l = await check(progress("Checked"));
     if (mine !== running) return;
     const r = l.report!;
     const key = chosen && chosen.rule + chosen.file + chosen.message;
@@ -118,12 +117,15 @@ export async function run() {
     draw();
     say(byId("summary").textContent!);
   } catch (e) {
-    if (mine !== running || e instanceof Cancelled) return;
+    if (mine !== running) return;
+    if (e instanceof Cancelled) {
+      stale = true;
+      fill(byId("summary"), "Cancelled. ", h("button", { type: "button", onclick: () => void run() }, "Check again"));
+      return;
+    }
     report = undefined;
     byId("summary").textContent = messages(e).join("; ");
     status("The check failed", "bad");
-  } finally {
-    if (mine === running) fill(byId("cancel-place"));
   }
 }
 
@@ -131,7 +133,7 @@ function select() {
   const words = filter.text.toLowerCase();
   shown = (report?.findings ?? []).filter((f) =>
     (filter.suppressed || !f.suppressed) && filter.severities.has(f.severity) && (!filter.rule || f.rule === filter.rule) &&
-    (!words || (f.message + " " + f.file + " " + f.rule).toLowerCase().includes(words)));
+    (!words || (f.message + " " + f.file + " " + f.rule + (f.resource ? ` ${f.resource.kind}/${f.resource.name}` : "")).toLowerCase().includes(words)));
   rows = [];
   let file: string | undefined;
   for (const f of shown) {
@@ -234,19 +236,37 @@ async function fixAll() {
   }
 }
 
+// exported hands out what was found in a format of the command line.
+async function exported(format: string, file: string, type: string) {
+  try {
+    await check(progress("Checked")); // a program that was started anew has checked nothing yet
+    download(file, await core.call<string>("report", { format }), type);
+  } catch (e) {
+    if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
+  }
+}
+
+// only shows what fits a text, and chooses the first of it.
+export function only(text: string) {
+  filter.text = text;
+  filter.rule = "";
+  (byId("search") as HTMLInputElement).value = text;
+  chosen = undefined;
+}
+
 let stale = true;
 
 export function init() {
   const severity = (name: "error" | "warning" | "info", text: string) =>
     h("label", { class: "pill " + name }, h("input", { type: "checkbox", id: "show-" + name, checked: true, onchange: (e: Event) => { if ((e.target as HTMLInputElement).checked) filter.severities.add(name); else filter.severities.delete(name); draw(); } }), h("span", {}, h("b", { id: "count-" + name }, "0"), " ", text));
   const out = (name: string, format: string, file: string, type: string) =>
-    h("button", { type: "button", class: "quiet", disabled: true, onclick: () => void core.call<string>("report", { format }).then((text) => download(file, text, type)) }, name);
+    h("button", { type: "button", class: "quiet", disabled: true, onclick: () => void exported(format, file, type) }, name);
   const list = h("div", { id: "list", role: "listbox", tabindex: 0, "aria-label": "Findings", onkeydown: (e: Event) => key(e as KeyboardEvent) }, h("div", { class: "inner", role: "presentation" }));
   list.addEventListener("scroll", () => requestAnimationFrame(drawRows), { passive: true });
   new ResizeObserver(() => drawRows()).observe(list);
   fill(byId("lint"),
     h("div", { class: "toolbar" },
-      h("p", { id: "summary", class: "summary" }, ""), h("span", { id: "cancel-place" }),
+      h("p", { id: "summary", class: "summary" }, ""),
       h("div", { class: "row" }, severity("error", "errors"), severity("warning", "warnings"), severity("info", "remarks"),
         h("label", { class: "switch" }, h("input", { type: "checkbox", id: "strict", onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict")),
       h("div", { class: "row" },

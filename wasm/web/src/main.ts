@@ -1,4 +1,5 @@
-import { core, exampleRepository, hash, local, localRepository, messages, onchange, open, state, status } from "./app";
+import { core, exampleRepository, hash, local, localRepository, messages, navigate, onchange, open, state, status } from "./app";
+import { Cancelled } from "./core";
 import { byId, dialog, fill, h, plural } from "./dom";
 import { fromDrop, fromInput, fromPicker, fromZip, picker, type Taken } from "./files";
 import * as explore from "./explore";
@@ -41,29 +42,38 @@ async function takeIn(what: () => Promise<Taken>) {
     if (!byId("scaffold").hidden) go("lint");
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") return status("Ready", "ok");
+    if (e instanceof Cancelled) return;
     status("It was not opened", "bad");
     await dialog("This could not be opened", h("ul", {}, messages(e).map((m) => h("li", {}, m))), "Close");
   }
 }
 
 const tell = (t: string) => status(t);
+byId("cancel").addEventListener("click", () => core.cancel());
+navigate.to = (view) => go(view, true);
 
 function drawSource() {
   const folder = h("input", { type: "file", id: "folder", webkitdirectory: true, class: "sr", tabindex: -1, "aria-label": "Folder", onchange: () => { if (folder.files?.length) void takeIn(() => fromInput(folder.files!, tell)); } });
   const zip = h("input", { type: "file", id: "zip", accept: ".zip", class: "sr", tabindex: -1, "aria-label": "Zip archive", onchange: () => { const f = zip.files?.[0]; if (f) void takeIn(() => fromZip(f, tell)); } });
   const o = state.opened;
   fill(byId("source"),
-    h("p", {}, o ? [h("b", {}, state.example ? "Example repository" : state.name), h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`)] : h("span", { class: "muted" }, "No repository yet")),
+    h("p", {}, o ? [h("b", {}, state.example ? "Example repository" : state.name), h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`)] : h("span", { class: "muted" }, local ? "Reading the repository…" : "Opening the example…")),
     h("div", { class: "row" },
+      !local && h("span", { class: "muted wide" }, "drop a folder or zip anywhere, or"),
+      !local && !state.example && h("button", { type: "button", class: "quiet", onclick: () => void openExample() }, "Example"),
       !local && h("button", { type: "button", onclick: () => { if (picker) void takeIn(() => fromPicker(tell)); else folder.click(); } }, "Open a folder"), folder,
       !local && h("button", { type: "button", onclick: () => zip.click() }, "Open a zip"), zip,
-      local && h("button", { type: "button", onclick: () => void start() }, "Read again"),
-      !local && !state.example && h("button", { type: "button", onclick: () => void openExample() }, "Example")),
-    !local && h("p", { class: "muted wide" }, "or drop a folder or zip anywhere"),
+      local && h("button", { type: "button", onclick: () => void start() }, "Read again")),
     (o?.problems.length ?? 0) > 0 && h("div", { class: "note wide", role: "alert" }, o!.problems.map((p) => h("div", {}, `${p.file ?? ""}${p.line ? ":" + p.line : ""} ${p.message}`))));
 }
 
-const openExample = async () => open("Example repository", await exampleRepository(), { example: true });
+const openExample = async () => {
+  try {
+    await open("Example repository", await exampleRepository(), { example: true });
+  } catch (e) {
+    if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
+  }
+};
 
 async function start() {
   try {
@@ -78,7 +88,7 @@ async function start() {
 
 document.addEventListener("dragover", (e) => {
   e.preventDefault();
-  document.body.classList.add("dropping");
+  if (!local && e.dataTransfer?.types.includes("Files")) document.body.classList.add("dropping");
 });
 document.addEventListener("dragleave", (e) => {
   if (!e.relatedTarget) document.body.classList.remove("dropping");
@@ -86,11 +96,12 @@ document.addEventListener("dragleave", (e) => {
 document.addEventListener("drop", (e) => {
   e.preventDefault();
   document.body.classList.remove("dropping");
-  if (e.dataTransfer && !local) void takeIn(() => fromDrop(e.dataTransfer!, tell));
+  if (e.dataTransfer?.types.includes("Files") && !local) void takeIn(() => fromDrop(e.dataTransfer!, tell));
 });
 
 core.onload = (p) => status(`Loading the program ${Math.round((100 * p.done) / p.total)} %`, "busy", p.done / p.total);
 core.onready = (t) => {
+  core.up = true;
   performance.measure("core-load", { start: performance.now() - t.load - t.start, duration: t.load });
   performance.measure("core-start", { start: performance.now() - t.start, duration: t.start });
 };

@@ -2,7 +2,8 @@
 import form from "./form.json";
 import { canWrite, changed, core, hash, local, messages, onchange, save, setHash, state, status, take } from "./app";
 import { Cancelled } from "./core";
-import { byId, copyButton, dialog, diffView, download, fill, h, plural, say } from "./dom";
+import { again, byId, codeView, copyButton, dialog, diffView, download, fill, h, plural, say } from "./dom";
+import { pick, picker } from "./files";
 import { findingCard } from "./lint";
 import { writeZip } from "./zip";
 import type { ChangedFile, Linted, Planned } from "./types";
@@ -120,6 +121,17 @@ function preset(key: string): unknown {
 const options = (s: Schema): unknown[] | undefined => s.enum ?? (s.anyOf?.every((a) => a.enum) ? s.anyOf.flatMap((a) => a.enum!) : undefined);
 const isNumber = (s: Schema): boolean => s.type === "integer" || s.type === "number";
 
+// bounds are what a number may be; the core says more when it is wrong.
+const bounds = (s: Schema) => s.minimum === undefined && s.maximum === undefined ? "" : s.maximum === undefined ? ` At least ${s.minimum}.` : ` ${s.minimum ?? 0} to ${s.maximum}.`;
+
+// pattern is what the browser itself can check of a text.
+function pattern(s: Schema): string | undefined {
+  const whole = (p: string) => p.replace(/^\^|\$$/g, "");
+  if (s.pattern) return whole(s.pattern);
+  const some = s.anyOf?.flatMap((a) => (a.pattern ? [whole(a.pattern)] : []));
+  return some?.length ? some.map((p) => `(?:${p})`).join("|") : undefined;
+}
+
 function valueField(key: string) {
   const s = properties[key]!;
   const id = "value-" + key;
@@ -128,20 +140,18 @@ function valueField(key: string) {
   const put = (v: string) => { if (v === "") delete ask.set[key]; else ask.set[key] = v; };
   const list = options(s);
   if (list) return choice(id, label(key), [["", `${shown} (default)`], ...list.map((v) => [String(v), String(v)] as [string, string])], () => ask.set[key] ?? "", put, s.description);
-  return textField(id, label(key), () => ask.set[key] ?? "", put, s.description, {
-    placeholder: shown, inputmode: isNumber(s) ? "numeric" : undefined, pattern: s.pattern?.replace(/^\^|\$$/g, ""),
-  });
+  const number = isNumber(s) ? { type: "number", min: s.minimum, max: s.maximum, step: s.type === "integer" ? 1 : "any" } : { pattern: pattern(s) };
+  return textField(id, label(key), () => ask.set[key] ?? "", put, (s.description ?? "") + bounds(s), { placeholder: shown, ...number });
 }
 
 const label = (key: string) => key === "cpu" ? "CPU" : key.replace(/[A-Z]/g, (c) => " " + c.toLowerCase()).replace(/^./, (c) => c.toUpperCase());
 
 function drawForm() {
-  const at = document.activeElement?.id;
   const apps = state.opened?.applications ?? [];
   const kinds: [Ask["kind"], string][] = [["resource", "A Redis"], ["application", "An application"], ["deployment", "A deployment"]];
   const parts: HTMLElement[] = [
     h("fieldset", { class: "segments" }, h("legend", {}, "What do you need?"),
-      kinds.map(([value, text]) => h("label", {}, h("input", { type: "radio", name: "kind", value, checked: ask.kind === value, onchange: () => { ask.kind = value; ask.type = ""; drawForm(); update(); } }), h("span", {}, text)))),
+      kinds.map(([value, text]) => h("label", {}, h("input", { type: "radio", name: "kind", id: "kind-" + value, value, checked: ask.kind === value, onchange: () => { ask.kind = value; ask.type = ""; drawForm(); update(); } }), h("span", {}, text)))),
     h("datalist", { id: "apps" }, apps.map((a) => h("option", { value: a.name }))),
     textField("app", "Application", () => ask.app, (v) => (ask.app = v.trim()), ask.kind === "application" ? "Lower-case letters, digits and dashes." : "One of the repository, or a new name: then its chart is made too.", { list: "apps", required: true }),
   ];
@@ -149,9 +159,12 @@ function drawForm() {
     const profiles = operator.profiles.filter((p) => !p.size);
     const own = (state.opened?.profiles ?? []).filter((n) => !profiles.some((p) => p.name === n));
     parts.push(
+      form.operators.length > 1
+        ? choice("operator", "Operator", form.operators.map((o) => [o.name, label(o.name)]), () => operator.name, () => {}, operator.doc)
+        : h("p", { class: "operator" }, h("b", {}, "Operator: "), label(operator.name), h("small", {}, " " + operator.doc)),
       h("fieldset", { class: "cards" }, h("legend", {}, "What is it for?"),
         [...profiles.map((p) => [p.name, p.doc]), ...own.map((n) => [n, "from .redis-gitops.yaml"]), ["", "the repository's own defaults"]].map(([name, doc]) =>
-          h("label", {}, h("input", { type: "radio", name: "profile", value: name, checked: ask.profile === name, onchange: () => { ask.profile = name!; drawForm(); update(); } }), h("span", {}, h("b", {}, label(name || "default")), h("small", {}, doc))))),
+          h("label", {}, h("input", { type: "radio", name: "profile", id: "profile-" + name, value: name, checked: ask.profile === name, onchange: () => { ask.profile = name!; drawForm(); update(); } }), h("span", {}, h("b", {}, label(name || "default")), h("small", {}, doc))))),
       textField("suffix", "Suffix", () => ask.suffix, (v) => (ask.suffix = v.trim()), "For a second Redis of the same application: becomes part of every name."),
       h("label", { class: "check" }, h("input", { type: "checkbox", id: "size", checked: ask.size === "dev", onchange: (e: Event) => { ask.size = (e.target as HTMLInputElement).checked ? "dev" : ""; drawForm(); update(); } }), "One small copy, for development"),
       h("div", { class: "grid2" }, values.filter((k) => k !== "networkPolicy").map(valueField)),
@@ -173,40 +186,49 @@ function drawForm() {
       textField("hostname", "Host name", () => ask.hostname, (v) => (ask.hostname = v.trim())),
     );
   }
-  fill(byId("form"), parts);
-  if (at) document.getElementById(at)?.focus();
+  again(() => fill(byId("form"), parts));
 }
 
-let round = 0;
-let timer = 0;
+let asked = 0; // what the form says, counted
+let done = 0; // what of it has been asked of the core
+let planning = false;
+let address = 0;
 
-export function update(soon = false) {
-  setHash("scaffold", params());
-  clearTimeout(timer);
-  timer = window.setTimeout(() => void plan(), soon ? 0 : 10);
+// update plans what the form says now. Nothing waits: while the core is at work the newest state of the form is next.
+export function update() {
+  asked++;
+  clearTimeout(address);
+  address = window.setTimeout(() => { if (!byId("scaffold").hidden) setHash("scaffold", params()); }, 150); // browsers count changes of it
+  if (!planning) void plan();
 }
 
 async function plan() {
-  if (!state.opened) return;
-  const mine = ++round;
-  try {
-    const r = request();
-    const p = await core.call<Planned>("plan", r);
-    if (mine !== round) return;
-    planned = p;
-    drawPlan();
-    if (p.conflicts.length === 0) {
+  planning = true;
+  while (state.opened && done !== asked) {
+    const mine = (done = asked);
+    try {
+      const r = request();
+      const p = await core.call<Planned>("plan", r);
+      planned = p;
+      again(drawPlan);
+      if (p.conflicts.length > 0 || mine !== asked) continue;
       const l = await core.call<Linted>("check", r);
-      if (mine === round) drawCheck(l);
+      if (mine === asked) again(() => drawCheck(l));
+    } catch (e) {
+      planned = undefined;
+      if (e instanceof Cancelled) {
+        fill(byId("preview"), h("div", { class: "card" }, h("h3", {}, "Cancelled"), h("div", { class: "row" }, h("button", { type: "button", onclick: () => update() }, "Try again"))));
+        break;
+      }
+      fill(byId("preview"), h("div", { class: "card bad", role: "alert" }, h("h3", {}, "This cannot be made"), h("ul", {}, messages(e).map((m) => h("li", {}, m)))));
     }
-  } catch (e) {
-    if (mine !== round || e instanceof Cancelled) return;
-    planned = undefined;
-    fill(byId("preview"), h("div", { class: "card bad", role: "alert" }, h("h3", {}, "This cannot be made"), h("ul", {}, messages(e).map((m) => h("li", {}, m)))));
   }
+  planning = false;
 }
 
 const openFiles = new Set<string>();
+const wholeFiles = new Set<string>();
+const checkBox = h("div", { id: "checked", class: "card", "aria-live": "polite" });
 
 function drawPlan() {
   const p = planned!;
@@ -216,26 +238,34 @@ function drawPlan() {
     out.push(
       h("div", { class: "card bad", role: "alert" }, h("h3", {}, "Something else stands there"), h("ul", {}, p.conflicts.map((c) => h("li", {}, h("code", {}, `${c.file}${c.line ? ":" + c.line : ""}`), " ", c.message))),
         h("div", { class: "row" },
-          h("button", { type: "button", onclick: () => { ask.onConflict = "keep"; update(true); } }, "Keep what is there"),
-          h("button", { type: "button", onclick: () => { ask.onConflict = "replace"; update(true); } }, "Replace it"))),
+          h("button", { type: "button", id: "conflict-keep", onclick: () => { ask.onConflict = "keep"; update(); } }, "Keep what is there"),
+          h("button", { type: "button", id: "conflict-replace", onclick: () => { ask.onConflict = "replace"; update(); } }, "Replace it"))),
     );
   else if (ask.onConflict)
-    out.push(h("p", { class: "note" }, ask.onConflict === "keep" ? "What stands there already is kept. " : "What stands there already is replaced. ", h("button", { type: "button", class: "quiet", onclick: () => { ask.onConflict = ""; update(true); } }, "Ask again")));
+    out.push(h("p", { class: "note" }, ask.onConflict === "keep" ? "What stands there already is kept. " : "What stands there already is replaced. ", h("button", { type: "button", class: "quiet", id: "conflict-ask", onclick: () => { ask.onConflict = ""; update(); } }, "Ask again")));
   if (!made.length && !p.conflicts.length) out.push(h("p", { class: "card" }, "Nothing to do: everything is there already."));
   if (p.url) {
     const url = p.url;
-    out.push(h("div", { class: "card url" }, h("div", { class: "row between" }, h("h3", {}, "Clients reach it at"), copyButton(() => url)), h("code", { class: "big" }, url)));
+    out.push(h("div", { class: "card url" }, h("div", { class: "row between" }, h("h3", {}, "Clients reach it at"), copyButton(() => url, "Copy", "copy-url")), h("code", { class: "big" }, url)));
   }
-  out.push(h("div", { id: "checked", class: "card", "aria-live": "polite" }, h("h3", {}, "Checks"), h("p", { class: "muted" }, p.conflicts.length ? "Settle the conflict first." : "Checking…")));
+  // What the checks said stays until they have said something new, so that nothing jumps.
+  if (p.conflicts.length || !checkBox.firstChild) {
+    checkBox.classList.remove("good");
+    fill(checkBox, h("div", { class: "row between" }, h("h3", {}, p.conflicts.length ? "Settle the conflict first" : "Checking…"), strictSwitch()));
+  }
+  checkBox.setAttribute("aria-busy", String(p.conflicts.length === 0));
+  out.push(checkBox);
   if (made.length)
     out.push(
       h("div", { class: "card" },
         h("div", { class: "row between" }, h("h3", {}, plural(made.length, "file")), h("div", { class: "row" }, actions(p, made))),
         made.map(fileView)),
     );
+  const env = p.env.join("\n");
+  if (env) out.push(h("div", { class: "card" }, h("div", { class: "row between" }, h("h3", {}, "Environment variables of its clients"), copyButton(() => env, "Copy", "copy-env")), codeView(env, "Environment variables")));
   const commands = p.commands.join("\n");
   out.push(
-    h("div", { class: "card" }, h("div", { class: "row between" }, h("h3", {}, "The same on the command line"), copyButton(() => commands)), h("pre", { class: "code", tabindex: 0, "aria-label": "Commands" }, commands)),
+    h("div", { class: "card" }, h("div", { class: "row between" }, h("h3", {}, "The same on the command line"), copyButton(() => commands, "Copy", "copy-commands")), h("pre", { class: "code", tabindex: 0, "aria-label": "Commands" }, commands)),
     p.next.length > 0 && h("div", { class: "card" }, h("h3", {}, "Next"), h("ol", {}, p.next.map((n) => h("li", { class: "pre" }, n)))),
     p.notes.length > 0 && h("div", { class: "card" }, h("h3", {}, "Good to know"), h("ul", {}, p.notes.map((n) => h("li", {}, n)))),
   );
@@ -245,12 +275,21 @@ function drawPlan() {
 function fileView(f: ChangedFile) {
   const name = { create: "new", update: "changed", remove: "removed", unchanged: "" }[f.action];
   const d = h("details", { class: "file", open: openFiles.has(f.path) || (f.action === "update" && f.path.endsWith("values.yaml")) });
-  d.append(h("summary", {}, h("span", { class: "tag " + f.action }, name), h("span", { class: "path" }, f.path)));
+  d.append(h("summary", { id: "file/" + f.path }, h("span", { class: "tag " + f.action }, name), h("span", { class: "path" }, f.path)));
   let drawn = false;
   const draw = () => {
     if (drawn || !d.open) return;
     drawn = true;
-    d.append(h("div", { class: "row end" }, copyButton(() => f.new, "Copy file")), diffView(f.diff ?? ""));
+    const body = h("div", {});
+    const show = () => again(() => {
+      const whole = f.action === "create" || wholeFiles.has(f.path);
+      const toggle = (text: string, on: boolean, id: string) => h("button", { type: "button", id: id + f.path, class: "quiet", "aria-pressed": String(on), onclick: () => { if (id === "whole/") wholeFiles.add(f.path); else wholeFiles.delete(f.path); show(); } }, text);
+      fill(body,
+        h("div", { class: "row end" }, f.action === "update" && h("span", { class: "pair" }, toggle("Difference", !whole, "diff/"), toggle("Whole file", whole, "whole/")), copyButton(() => f.new, "Copy file", "copy/" + f.path)),
+        whole ? codeView(f.new, f.path) : diffView(f.diff ?? "", "Difference of " + f.path));
+    });
+    show();
+    d.append(body);
   };
   d.addEventListener("toggle", () => { if (d.open) openFiles.add(f.path); else openFiles.delete(f.path); draw(); });
   draw();
@@ -259,12 +298,13 @@ function fileView(f: ChangedFile) {
 
 function actions(p: Planned, made: ChangedFile[]) {
   const command = p.commands.at(-1)!.replace("redis-gitops ", "");
+  const name = `${ask.app}${ask.suffix && ask.kind === "resource" ? "-" + ask.suffix : ""}`.replace(/[^\w.-]/g, "_") || "redis-gitops";
   return [
-    h("button", { type: "button", onclick: () => download("redis-gitops.patch", p.diff, "text/x-diff") }, "Patch"),
-    h("button", { type: "button", onclick: () => download("redis-gitops.zip", writeZip(made.filter((f) => f.action !== "remove").map((f) => ({ path: f.path, text: f.new }))), "application/zip") }, "Zip"),
-    copyButton(() => location.href, "Copy link"),
-    h("button", { type: "button", class: canWrite() ? "" : "primary", onclick: () => void keep(p) }, "Keep in this tab"),
-    canWrite() && h("button", { type: "button", class: "primary", onclick: () => void writeOut(p, made, command) }, local ? "Write to the repository" : "Write to the folder"),
+    h("button", { type: "button", id: "take-patch", class: canWrite() ? "" : "primary", onclick: () => download(name + ".patch", p.diff, "text/x-diff") }, "Download patch"),
+    h("button", { type: "button", id: "take-zip", onclick: () => download(name + ".zip", writeZip(made.filter((f) => f.action !== "remove").map((f) => ({ path: f.path, text: f.new }))), "application/zip") }, "Download zip"),
+    copyButton(() => { setHash("scaffold", params()); return location.href; }, "Copy link", "take-link"),
+    h("button", { type: "button", id: "take-keep", onclick: () => void keep(p) }, "Keep in this tab"),
+    (canWrite() || picker) && h("button", { type: "button", id: "take-write", class: canWrite() ? "primary" : "", onclick: () => void writeOut(p, made, command) }, local ? "Write to the repository" : state.folder ? "Write to the folder" : "Write to a folder"),
   ];
 }
 
@@ -280,29 +320,33 @@ async function keep(p: Planned) {
 }
 
 async function writeOut(p: Planned, made: ChangedFile[], command: string) {
-  const yes = await dialog("Write these changes?", [h("p", {}, `${plural(made.length, "file")} of ${state.name} will be written.`), diffView(p.diff)], "Write");
-  if (!yes) return;
   try {
-    await save(made, command);
+    // A repository that came as a zip, or by another way that cannot be written to: its folder is asked for now.
+    const folder = canWrite() ? state.folder : await pick();
+    const yes = await dialog("Write these changes?", [h("p", {}, `${plural(made.length, "file")} of ${folder?.name || state.name} will be written.`), diffView(p.diff)], "Write");
+    if (!yes) return;
+    await save(made, command, folder);
     await core.call("apply", request());
     await take(made);
     status("Written", "ok");
     say("Written");
   } catch (e) {
+    if (e instanceof DOMException && e.name === "AbortError") return; // the folder was not chosen
     status(messages(e)[0]!, "bad");
     await dialog("Nothing was written", h("ul", {}, messages(e).map((m) => h("li", {}, m))), "Close");
   }
 }
 
+const strictSwitch = () => h("label", { class: "switch" }, h("input", { type: "checkbox", id: "check-strict", checked: state.strict, onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict");
+
 function drawCheck(l: Linted) {
-  const box = document.getElementById("checked");
-  if (!box) return;
-  const strict = h("label", { class: "switch" }, h("input", { type: "checkbox", id: "check-strict", checked: state.strict, onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict");
+  const box = checkBox;
+  box.removeAttribute("aria-busy");
   const report = l.report;
   const found = report?.findings.filter((f) => !f.suppressed) ?? [];
   const s = report?.summary;
   fill(box,
-    h("div", { class: "row between" }, h("h3", {}, found.length === 0 ? "✓ Passes every check" : `Checks: ${[s!.errors && plural(s!.errors, "error"), s!.warnings && plural(s!.warnings, "warning"), s!.infos && plural(s!.infos, "remark")].filter(Boolean).join(", ")}`), strict),
+    h("div", { class: "row between" }, h("h3", {}, found.length === 0 ? "✓ Passes every check" : `Checks: ${[s!.errors && plural(s!.errors, "error"), s!.warnings && plural(s!.warnings, "warning"), s!.infos && plural(s!.infos, "remark")].filter(Boolean).join(", ")}`), strictSwitch()),
     l.failures.map((f) => h("p", { class: "bad-text" }, f.message)),
     found.length > 0 && h("div", { class: "findings" }, found.slice(0, 30).map((f) => findingCard(f))),
   );
@@ -318,13 +362,13 @@ export function init() {
   drawForm();
   onchange(() => {
     drawForm();
-    if (!byId("scaffold").hidden) update(true);
+    if (!byId("scaffold").hidden) update();
     else stale = true;
   });
-  addEventListener("hashchange", () => { if (hash().view === "scaffold") { fromHash(); drawForm(); update(true); } });
+  addEventListener("hashchange", () => { if (hash().view === "scaffold") { fromHash(); drawForm(); update(); } });
 }
 
 let stale = false;
 export function show() {
-  if (stale) { stale = false; update(true); } else setHash("scaffold", params());
+  if (stale) { stale = false; update(); } else setHash("scaffold", params());
 }

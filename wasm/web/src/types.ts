@@ -116,6 +116,7 @@ export interface Instance {
   auth?: { secret: string; key: string };
   notes?: string[];
   memory: string;
+  watchers: number;
   persistence: string;
   clients: Record<string, string>;
   sentinels: Record<string, string>;

@@ -33,7 +33,8 @@ export const launch = () => chromium.launch({ executablePath: executable, args: 
 // slow is how long a step may take: machines that test are busy.
 export const slow = Number(process.env.SLOW ?? 90_000);
 
-// open opens the page. Requests to anywhere but its server are refused; those, and what the console says, are in problems.
+// open opens the page. Requests to anywhere but its server are refused; those, and what the console says, are in problems. With
+// ready: false it does not wait for the program, with null it opens nothing yet.
 export async function open(browser, url, { allowed = [], ready = true, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: new URL(url).origin });
@@ -48,7 +49,7 @@ export async function open(browser, url, { allowed = [], ready = true, ...option
   page.setDefaultTimeout(slow);
   page.on("console", (m) => { if (["error", "warning"].includes(m.type()) && !allowed.some((a) => a.test(m.text()))) problems.push(`console ${m.type()}: ${m.text()}`); });
   page.on("pageerror", (e) => problems.push("error: " + e.message));
-  await page.goto(url);
+  if (ready !== null) await page.goto(url);
   if (ready) await page.locator('#status[data-kind="ok"]').waitFor();
   return { context, page, problems };
 }

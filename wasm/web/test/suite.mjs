@@ -1,6 +1,10 @@
 // What the tests of a file use, from before the first one to after the last.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { launch, serve, skip, slow } from "./browser.mjs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { launch, serve, skip, slow, web } from "./browser.mjs";
 
 export let server, browser;
 before(async () => {
@@ -13,3 +17,58 @@ after(async () => {
   server?.close();
 });
 export const it = (name, f) => test(name, { skip, timeout: 4 * slow }, f);
+
+let built;
+// tool gives the native program, built once for all tests of a file.
+export function tool() {
+  if (!built) {
+    built = join(mkdtempSync(join(tmpdir(), "web-tool-")), "redis-gitops");
+    execFileSync("go", ["build", "-o", built, "./cmd/redis-gitops"], { cwd: join(web, "..", "..") });
+  }
+  return built;
+}
+after(() => built && rmSync(dirname(built), { recursive: true }));
+
+// saved clicks, and gives what is downloaded then, in a folder of its own.
+export async function saved(page, click) {
+  const [d] = await Promise.all([page.waitForEvent("download"), click()]);
+  const dir = mkdtempSync(join(tmpdir(), "web-download-"));
+  const file = join(dir, d.suggestedFilename());
+  await d.saveAs(file);
+  return { file, dir };
+}
+
+// tree gives the files of a folder and what is in them, Git's left out.
+export function tree(dir, at = "") {
+  const out = {};
+  for (const e of readdirSync(join(dir, at), { withFileTypes: true })) {
+    const path = at ? at + "/" + e.name : e.name;
+    if (e.isDirectory()) {
+      if (e.name !== ".git") Object.assign(out, tree(dir, path));
+    } else out[path] = readFileSync(join(dir, path), "latin1");
+  }
+  return out;
+}
+
+// drop lets go of files and folders of the disk over the page, as a person does.
+export async function drop(p, files) {
+  const cdp = await p.context.newCDPSession(p.page);
+  const drag = (type) => cdp.send("Input.dispatchDragEvent", { type, x: 500, y: 400, data: { items: [], files, dragOperationsMask: 1 } });
+  await p.page.evaluate(() => {
+    globalThis.dropped = false;
+    document.addEventListener("drop", () => (globalThis.dropped = true), { once: true });
+  });
+  // The browser lets go only where the event before was taken, and it learns that a moment later.
+  for (let tries = 0; tries < 50; tries++) {
+    for (const type of ["dragEnter", "dragOver", "dragOver", "dragOver", "drop"]) await drag(type);
+    if (await p.page.evaluate(() => globalThis.dropped)) break;
+  }
+  await cdp.detach();
+}
+
+export const grave = async (page, what) => {
+  // As the browser's own tool does it: the page's policy is against scripts from elsewhere.
+  await page.evaluate(readFileSync(join(web, "node_modules", "axe-core", "axe.min.js"), "utf8") + ";void 0");
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  return found.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${what}: ${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 4).join(", ")}`);
+};
