@@ -2,7 +2,7 @@
 # make test   installs what the tests need and passes them all
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: e2e e2e-up web build-web test-web test-wasm bench-wasm bench-lint build demo test integration check vet staticcheck bench tools clients
+.PHONY: e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -48,6 +48,10 @@ test-wasm:
 bench-wasm: web
 	node wasm/web/test/bench.mjs
 
+# The sizes alone, which are the same everywhere. With quality=5 gzip stands for brotli, whose best packing takes minutes.
+sizes: web
+	SIZES=1 node wasm/web/test/bench.mjs
+
 demo: build
 	@sh scripts/demo.sh bin/redis-gitops
 
@@ -79,7 +83,7 @@ test: tools vet
 	cd internal/sarifcheck && go vet ./... && go test ./...
 	@$(MAKE) clients || echo "some client libraries are not to be had here: tests of them are skipped"
 	cd internal/clientcheck && go vet ./... && go test ./...
-	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-wasm test-web quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
+	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-wasm test-web sizes quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
 	@if sh scripts/install-tools.sh etcd-server iproute2 && sh test/e2e/check.sh; then $(MAKE) e2e; else echo "a Kubernetes of one's own cannot run here: make e2e is left out"; fi
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
 

@@ -33,7 +33,7 @@ function pack(name) {
   };
 }
 
-const programs = JSON.stringify({ core: pack("core"), full: pack("full") }) + "\n";
+const programs = JSON.stringify({ quality: Number(quality), core: pack("core"), full: pack("full") }) + "\n";
 writeFileSync(join(dist, "core.json"), programs);
 copyFileSync(exec, join(dist, "wasm_exec.js"));
 const version = createHash("sha256").update(programs);

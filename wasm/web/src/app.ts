@@ -26,9 +26,11 @@ class Watched extends Core {
 
   override async call<T>(name: string, request: unknown = {}, progress?: (p: Progress) => void): Promise<T> {
     if (this.busy++ === 0) this.timer = window.setTimeout(() => (byId("cancel").hidden = !this.up), 400);
+    const start = performance.now();
     try {
       return await super.call<T>(name, request, progress);
     } finally {
+      performance.measure("core-call", { start, detail: name });
       if (--this.busy === 0) {
         clearTimeout(this.timer);
         byId("cancel").hidden = true;

@@ -1,16 +1,18 @@
 // Sizes and times of the page, in the real browser with a cold cache, next to the budget. Exits with 1 when a size is more than
-// 5 % over its ceiling. SHORT=1 leaves the thousand applications out.
-import { readFileSync, readdirSync, statSync } from "node:fs";
+// 5 % over its ceiling. SHORT=1 leaves the thousand applications out, SIZES=1 all times.
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { dist, example, launch, open, serve, skip, web } from "./browser.mjs";
 
-if (skip) {
+const sizes = Boolean(process.env.SIZES);
+if (skip && !(sizes && existsSync(join(dist, "core.json")))) {
   console.error(skip);
   process.exit(2);
 }
 const budget = JSON.parse(readFileSync(join(web, "budget.json"), "utf8"));
-const { core, full } = JSON.parse(readFileSync(join(dist, "core.json"), "utf8"));
+const { quality, core, full } = JSON.parse(readFileSync(join(dist, "core.json"), "utf8"));
 const MB = 1e6;
 let failed = false;
 const row = (name, got, unit, ceiling, aim, hard) => {
@@ -21,11 +23,15 @@ const row = (name, got, unit, ceiling, aim, hard) => {
 
 const page = ["index.html", ...readdirSync(join(dist, "assets")).map((f) => "assets/" + f)].reduce((n, f) => n + brotliCompressSync(readFileSync(join(dist, f))).length, 0);
 row("page without the program, brotli", page / MB, "MB", budget.pageMB, 0.06, true);
-row("program, brotli", statSync(join(dist, core.br)).size / MB, "MB", budget.coreMB, 2.3, true);
-row("program with OPA, for rules of a repository", statSync(join(dist, full.br)).size / MB, "MB", budget.fullMB, undefined, true);
-row("program, gzip", statSync(join(dist, core.gz)).size / MB, "MB");
+// Packed quickly, for tests, brotli says nothing about its ceiling; gzip, which every build has, then stands for it.
+const real = quality === 11;
+row(`program, brotli -q ${quality}`, statSync(join(dist, core.br)).size / MB, "MB", real ? budget.coreMB : undefined, 2.3, true);
+row("program, gzip", statSync(join(dist, core.gz)).size / MB, "MB", budget.coreGzipMB, undefined, true);
+row(`program with OPA, brotli -q ${quality}`, statSync(join(dist, full.br)).size / MB, "MB", real ? budget.fullMB : undefined, undefined, true);
+row("program with OPA, gzip", statSync(join(dist, full.gz)).size / MB, "MB", budget.fullGzipMB, undefined, true);
 row("program, unpacked", core.size / MB, "MB");
 
+if (sizes) end();
 const server = await serve();
 const browser = await launch();
 try {
@@ -38,28 +44,36 @@ try {
   row("program: start after that", await measure("core-start"), "ms", 600);
   await p.page.getByText("Passes every check").waitFor();
   const timed = (f) => p.page.evaluate(f);
+  // What the page itself takes is all time in which it does not wait for the program.
   const change = await timed(async () => {
     const times = [];
     const input = document.getElementById("value-memory");
-    for (let i = 1; i <= 12; i++) {
+    const until = (test) => new Promise((resolve) => {
+      const look = () => test() && (o.disconnect(), document.body.offsetHeight, resolve(performance.now()));
+      const o = new MutationObserver(look);
+      o.observe(document.getElementById("preview"), { childList: true, subtree: true, attributes: true });
+      look();
+    });
+    const box = () => document.getElementById("checked");
+    const waits = () => performance.getEntriesByName("core-call").reduce((n, e) => n + e.duration, 0);
+    for (let i = 1; i <= 22; i++) {
+      await until(() => !box().hasAttribute("aria-busy"));
+      performance.clearMeasures("core-call");
       const start = performance.now();
       input.value = i + "Gi";
-      const shown = new Promise((resolve) => {
-        const o = new MutationObserver(() => {
-          if (document.getElementById("preview").textContent.includes("memory: " + i + "Gi")) o.disconnect(), resolve(performance.now());
-        });
-        o.observe(document.getElementById("preview"), { childList: true, subtree: true });
-      });
+      const shown = until(() => document.getElementById("preview").textContent.includes("memory: " + i + "Gi"));
       input.dispatchEvent(new Event("input", { bubbles: true }));
       const preview = (await shown) - start;
-      while (!/Passes|Checks:/.test(document.querySelector("#checked h3")?.textContent)) await new Promise((r) => setTimeout(r, 2));
-      times.push([preview, performance.now() - start]);
+      const waited = waits();
+      const whole = (await until(() => !box().hasAttribute("aria-busy"))) - start;
+      times.push([preview, whole, preview - waited, whole - waits()]);
     }
-    const middle = (n) => times.map((t) => t[n]).sort((a, b) => a - b)[times.length >> 1];
-    return [middle(0), middle(1)];
+    return [0, 1, 2, 3].map((n) => times.map((t) => t[n]).sort((a, b) => a - b)[times.length >> 1]);
   });
-  row("form change to preview, with 10 ms of waiting", change[0], "ms", 30);
+  row("form change to preview", change[0], "ms", 30);
   row("form change to preview and checks", change[1], "ms", 30);
+  row("of it the page's own work, preview", change[2], "ms", 10);
+  row("of it the page's own work, both", change[3], "ms", 10);
   const lintTime = async () => {
     const text = await p.page.locator("#status-text", { hasText: "Checked in" }).innerText();
     return Number(text.replace(/\D/g, ""));
@@ -85,16 +99,30 @@ try {
       new PerformanceObserver((l) => globalThis.long.push(...l.getEntries().map((e) => e.duration))).observe({ type: "longtask" });
       document.getElementById("status-text").textContent = "";
     });
+    // From the disk: handed over by the test, the archive alone would hold the page up for a third of a second.
+    const dir = mkdtempSync(join(tmpdir(), "web-bench-"));
+    writeFileSync(join(dir, "r.zip"), zip(files));
     const start = performance.now();
-    await p.page.locator("#zip").setInputFiles({ name: "r.zip", mimeType: "application/zip", buffer: zip(files) });
+    await p.page.locator("#zip").setInputFiles(join(dir, "r.zip"));
     p.page.setDefaultTimeout(300_000);
     row("lint of 1,000 applications", await lintTime(), "ms", 15_000);
     row("the same with unpacking and opening", performance.now() - start, "ms");
-    row("longest task of the page meanwhile", Math.max(0, ...(await p.page.evaluate(() => globalThis.long))), "ms", 100);
+    const longest = async () => Math.max(0, ...(await p.page.evaluate(() => globalThis.long.splice(0))));
+    row("longest task of the page meanwhile", await longest(), "ms", 100);
+    await p.page.getByRole("tab", { name: "Explore" }).click();
+    await p.page.getByRole("button", { name: /findings? of / }).first().waitFor();
+    await p.page.getByRole("tab", { name: "Scaffold" }).click();
+    await p.page.getByText("redis-jobs.yaml").first().waitFor();
+    row("longest task of the other views of them", await longest(), "ms", 100);
+    rmSync(dir, { recursive: true });
   }
 } finally {
   await browser.close();
   server.close();
 }
-if (failed) console.error("a size is more than 5 % over its ceiling");
-process.exit(failed ? 1 : 0);
+end();
+
+function end() {
+  if (failed) console.error("a size is more than 5 % over its ceiling");
+  process.exit(failed ? 1 : 0);
+}
