@@ -180,7 +180,10 @@ type Engine struct {
 	categories []string
 	kinds      map[string]bool // that some resource rule looks at
 	allKinds   bool
-	machine    *machine // with the settings as its data
+
+	mu         sync.Mutex // a machine does one thing at a time
+	machine    *machine   // with the settings as its data
+	repository *machine   // with those and data.repo; made when it is first needed
 }
 
 // New makes the rules ready. There are no modules here.
@@ -223,6 +226,8 @@ func (e *Engine) Resource(ctx context.Context, resource Value) ([]Violation, err
 	if !e.resource {
 		return nil, nil
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.eval(ctx, e.machine, ScopeResource, resource.json)
 }
 
@@ -233,15 +238,22 @@ func (e *Engine) Repository(ctx context.Context, repo Value) ([]Violation, error
 	}
 	data := make([]byte, 0, len(e.settings)+len(repo.json)+10)
 	data = append(append(append(append(data, e.settings...), `,"repo":`...), repo.json...), '}')
-	m, err := newMachine(data)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var err error
+	if e.repository == nil {
+		e.repository, err = newMachine(data)
+	} else {
+		err = e.repository.setData(data)
+	}
 	if err != nil {
+		e.repository = nil
 		return nil, err
 	}
-	defer m.close()
 	var out []Violation
 	var problems diag.Problems
 	for _, category := range e.categories {
-		found, err := e.eval(ctx, m, category, nil)
+		found, err := e.eval(ctx, e.repository, category, nil)
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}

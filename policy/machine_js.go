@@ -19,13 +19,12 @@ type machine struct {
 	memory  js.Value
 	exports js.Value
 	view    js.Value // of the memory, which moves when it grows
+	base    int      // what comes above is of the data and of evaluations
 	data    int      // address of the parsed data
 	heap    int      // what comes above is of one evaluation
-	blocks  bool
 	entries map[string]int
 	hosted  map[int]func([]any) any
 	aborted string
-	funcs   []js.Func
 }
 
 // compiledProgram is compiled once by the browser, which takes longer than to make an instance of it.
@@ -68,24 +67,24 @@ func newMachine(data []byte) (m *machine, err error) {
 		}
 		m.hosted[n] = f
 	}
+	m.base = m.call("opa_heap_ptr_get")
+	return m, m.setData(data)
+}
+
+// setData takes the place of the data before.
+func (m *machine) setData(data []byte) (err error) {
+	defer caught(m, &err)
+	m.exports.Call("opa_heap_ptr_set", m.base)
 	if m.data, err = m.parse(data); err != nil {
-		return nil, err
+		return err
 	}
 	m.heap = m.call("opa_heap_ptr_get")
-	return m, nil
+	return nil
 }
 
-// function lends Go code to the program, until close.
+// function lends Go code to the program, for as long as both run.
 func (m *machine) function(f func(args []js.Value) any) js.Func {
-	lent := js.FuncOf(func(_ js.Value, args []js.Value) any { return f(args) })
-	m.funcs = append(m.funcs, lent)
-	return lent
-}
-
-func (m *machine) close() {
-	for _, f := range m.funcs {
-		f.Release()
-	}
+	return js.FuncOf(func(_ js.Value, args []js.Value) any { return f(args) })
 }
 
 func (m *machine) call(name string, args ...any) int { return m.exports.Call(name, args...).Int() }
@@ -136,6 +135,7 @@ func (m *machine) eval(entry string, input []byte) (out []byte, err error) {
 		return nil, fmt.Errorf("there is no entry point %q", entry)
 	}
 	defer caught(m, &err)
+	m.aborted = ""
 	m.exports.Call("opa_heap_ptr_set", m.heap)
 	at := 0
 	if input != nil {

@@ -29,6 +29,8 @@ row(`program, brotli -q ${quality}`, statSync(join(dist, core.br)).size / MB, "M
 row("program, gzip", statSync(join(dist, core.gz)).size / MB, "MB", budget.coreGzipMB, undefined, true);
 row(`program with OPA, brotli -q ${quality}`, statSync(join(dist, full.br)).size / MB, "MB", real ? budget.fullMB : undefined, undefined, true);
 row("program with OPA, gzip", statSync(join(dist, full.gz)).size / MB, "MB", budget.fullGzipMB, undefined, true);
+const rules = join(web, "..", "..", ".cache", "wasm", "rules.wasm");
+row("compiled rules alone, brotli", brotliCompressSync(readFileSync(rules)).length / MB, "MB", budget.rulesMB, undefined, true);
 row("program, unpacked", core.size / MB, "MB");
 
 if (sizes) end();
