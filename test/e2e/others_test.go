@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,16 +15,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/redis-gitops/redis-gitops/test/e2e/harness"
 )
 
-// opstree makes a resource of OpsTree's operator, which does not run here, and gives its reference as an owner.
-func (b *bench) opstree(kind, name, spec string) string {
+// resource makes one of an operator that does not run here, and gives its reference as an owner.
+func (b *bench) resource(kind, name, spec string) string {
 	b.Helper()
-	b.apply(fmt.Sprintf("apiVersion: redis.redis.opstreelabs.in/v1beta2\nkind: %s\nmetadata: {name: %s}\nspec: %s\n", kind, name, spec))
-	r := schema.GroupVersionResource{Group: "redis.redis.opstreelabs.in", Version: "v1beta2", Resource: strings.ToLower(kind) + "s"}
+	i := slices.IndexFunc(harness.Others, func(r schema.GroupVersionResource) bool {
+		return r.Resource == strings.ToLower(kind)+"s" || r.Resource == strings.ToLower(kind)+"es"
+	})
+	r := harness.Others[i]
+	b.apply(fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s}\nspec: %s\n", r.GroupVersion(), kind, name, spec))
 	object, err := cluster.Dynamic.Resource(r).Namespace(b.namespace).Get(b.ctx, name, metav1.GetOptions{})
 	b.must(err)
-	return fmt.Sprintf("[{apiVersion: redis.redis.opstreelabs.in/v1beta2, kind: %s, name: %s, uid: %s, controller: true}]", kind, name, object.GetUID())
+	return fmt.Sprintf("[{apiVersion: %s, kind: %s, name: %s, uid: %s, controller: true}]", r.GroupVersion(), kind, name, object.GetUID())
 }
 
 // statefulSet makes one and waits until its pods run, which it gives. All but name and image are YAML; more are lines of the
@@ -111,14 +117,14 @@ func fromSecret(name string) string {
 	return ", env: [{name: REDIS_PASSWORD, valueFrom: {secretKeyRef: {name: " + name + ", key: password}}}]"
 }
 
-// TestOtherOperators: the commands find and reach what OpsTree's operator makes, and a StatefulSet without an operator, as a
-// user who has the Role of docs/rbac.md and nothing else. The test does what the operator does.
+// TestOtherOperators: the commands find and reach what the operators of OpsTree, KubeDB and Redis Enterprise make, and a
+// StatefulSet without an operator, as a user who has the Role of docs/rbac.md and nothing else. The test does what the operator does.
 func TestOtherOperators(t *testing.T) {
 	b := newBench(t)
 	b.secret("repl-secret", "password", password)
 
 	// A replication, and sentinels that are a resource of their own.
-	owner := b.opstree("RedisReplication", "repl", "{clusterSize: 3, kubernetesConfig: {redisSecret: {name: repl-secret, key: password}}}")
+	owner := b.resource("RedisReplication", "repl", "{clusterSize: 3, kubernetesConfig: {redisSecret: {name: repl-secret, key: password}}}")
 	labels := "{app: repl, redis_setup_type: replication, role: replication}"
 	servers := b.statefulSet("repl", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", lockedServer+fromSecret("repl-secret"))
 	for _, p := range servers[1:] {
@@ -131,7 +137,7 @@ func TestOtherOperators(t *testing.T) {
 	for name, role := range map[string]string{"repl": "", "repl-master": ", redis-role: master", "repl-replica": ", redis-role: slave"} {
 		b.service(name, strings.TrimSuffix(labels, "}")+role+"}", 6379)
 	}
-	owner = b.opstree("RedisSentinel", "watch", "{clusterSize: 3, redisSentinelConfig: {redisReplicationName: repl}}")
+	owner = b.resource("RedisSentinel", "watch", "{clusterSize: 3, redisSentinelConfig: {redisReplicationName: repl}}")
 	labels = "{app: watch-sentinel, redis_setup_type: sentinel, role: sentinel}"
 	conf := fmt.Sprintf(`sentinel monitor myMaster %s 6379 2\nsentinel auth-pass myMaster $REDIS_PASSWORD\nsentinel down-after-milliseconds myMaster 5000\nsentinel failover-timeout myMaster 10000\n`, servers[0].Status.PodIP)
 	b.statefulSet("watch-sentinel", owner, labels, 3, "quay.io/opstree/redis-sentinel:v7.0.15",
@@ -140,7 +146,7 @@ func TestOtherOperators(t *testing.T) {
 	b.service("watch-sentinel-headless", labels+", clusterIP: None", 26379)
 
 	// A Redis Cluster: three leaders that share the slots.
-	owner = b.opstree("RedisCluster", "ring", "{clusterSize: 3}")
+	owner = b.resource("RedisCluster", "ring", "{clusterSize: 3}")
 	labels = "{app: ring-leader, redis_setup_type: cluster, role: leader}"
 	leaders := b.statefulSet("ring-leader", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", "command: [redis-server, --cluster-enabled, 'yes', --cluster-node-timeout, '5000', --dir, /tmp]")
 	for _, name := range []string{"ring-leader", "ring-master"} {
@@ -168,6 +174,18 @@ func TestOtherOperators(t *testing.T) {
 		})
 	}
 
+	// KubeDB, whose Secret has the name of the user too.
+	b.apply("apiVersion: v1\nkind: Secret\nmetadata: {name: quick-auth}\nstringData: {username: default, password: " + password + "}\n")
+	owner = b.resource("Redis", "quick", "{mode: Standalone}")
+	labels = "{app.kubernetes.io/instance: quick, app.kubernetes.io/name: redises.kubedb.com, app.kubernetes.io/managed-by: kubedb.com, kubedb.com/role: primary}"
+	b.statefulSet("quick", owner, labels, 1, "ghcr.io/kubedb/redis:7.0.15", lockedServer+fromSecret("quick-auth"))
+	b.service("quick", labels, 6379)
+	// A database of Redis Enterprise, on a port that its operator has chosen.
+	b.secret("redb-large", "password", password)
+	owner = b.resource("RedisEnterpriseDatabase", "large", "{databasePort: 12000}")
+	b.statefulSet("rec", owner, "{app: redis-enterprise, redis.io/role: node}", 1, "redislabs/redis:7.8", strings.Replace(lockedServer, "[redis-server", "[redis-server, --port, '12000'", 1)+fromSecret("redb-large"))
+	b.service("large", "{app: redis-enterprise, redis.io/role: node}", 12000)
+
 	// No operator.
 	b.statefulSet("plain", "[]", "{app: plain}", 1, "redis:7.2", openServer)
 	b.service("plain", "{app: plain}", 6379)
@@ -190,6 +208,8 @@ func TestOtherOperators(t *testing.T) {
 	b.prints(run("url", "repl", "--live"), "redis://:$(REDIS_PASSWORD)@"+host("repl-master")+":6379")
 	b.prints(run("url", "plain", "--live"), "redis://"+host("plain")+":6379")
 	b.prints(run("url", "ring", "--live"), "redis://"+host("ring-leader")+":6379")
+	b.prints(run("url", "quick", "--live"), "redis://$(REDIS_USERNAME):$(REDIS_PASSWORD)@"+host("quick")+":6379")
+	b.prints(run("url", "large", "--live"), "redis://:$(REDIS_PASSWORD)@"+host("large")+":12000")
 
 	primaries := run("primaries", "--output", "json")
 	b.ok(primaries)
@@ -208,7 +228,9 @@ func TestOtherOperators(t *testing.T) {
 		got = append(got, line)
 	}
 	want := []string{
+		"RedisEnterpriseDatabase redis-enterprise rec-0 master Redis 7.0.15 0",
 		"StatefulSet workload plain-0 master Redis 7.0.15 0",
+		"Redis kubedb quick-0 master Redis 7.0.15 0",
 		"RedisReplication opstree repl-0 master Redis 7.0.15 2 3 of 3",
 		"RedisCluster opstree ring-leader-0 master Redis 7.0.15 0", "RedisCluster opstree ring-leader-1 master Redis 7.0.15 0", "RedisCluster opstree ring-leader-2 master Redis 7.0.15 0",
 	}
@@ -216,8 +238,18 @@ func TestOtherOperators(t *testing.T) {
 		t.Errorf("primaries\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	t.Log(run("primaries"))
+	developer := b.kubeconfig
+	b.kubeconfig = cluster.Kubeconfig()
+	all := run("primaries", "-A", "-o", "json") // of other tests too, of which one may have no master now
+	for _, line := range []string{`"namespace": "` + b.namespace + `"`, `"operator": "opstree"`, `"operator": "kubedb"`, `"operator": "redis-enterprise"`, `"operator": "workload"`} {
+		if !strings.Contains(all.stdout, line) {
+			t.Errorf("primaries -A has no %s\n%s", line, all)
+		}
+	}
+	b.kubeconfig = developer
+	b.has(run("primaries", "-A"), 2, "not allowed to list", "in all namespaces", "docs/rbac.md has the Role that it takes")
 
-	for _, name := range []string{"repl", "plain", "ring"} {
+	for _, name := range []string{"repl", "plain", "ring", "quick", "large"} {
 		for _, key := range []string{"a b", "{x}*", "z"} { // in the Cluster each in another slot
 			b.prints(run("cli", name, "--", "SET", key, "value of "+key), "OK")
 			b.prints(run("cli", name, "--", "GET", key), "value of "+key)

@@ -50,7 +50,7 @@ func TestTLS(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "safe-tls"}, StringData: map[string]string{"ca.crt": cert, "tls.crt": cert, "tls.key": key},
 	}, metav1.CreateOptions{})
 	b.must(err)
-	owner := b.opstree("RedisReplication", "safe", "{clusterSize: 1, TLS: {secret: {secretName: safe-tls}}}")
+	owner := b.resource("RedisReplication", "safe", "{clusterSize: 1, TLS: {secret: {secretName: safe-tls}}}")
 	b.statefulSet("safe", owner, "{app: safe, redis_setup_type: replication, role: replication, redis-role: master}", 1, "quay.io/opstree/redis:v7.0.15",
 		"command: [redis-server, --port, '0', --tls-port, '6379', --tls-cert-file, /tls/tls.crt, --tls-key-file, /tls/tls.key, --tls-ca-cert-file, /tls/ca.crt, --tls-auth-clients, 'yes'], "+
 			"volumeMounts: [{name: tls, mountPath: /tls}]",

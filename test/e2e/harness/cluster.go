@@ -50,8 +50,8 @@ const limit = 3 * time.Minute
 //go:embed redisfailover.yaml
 var redisFailoverCRD string
 
-//go:embed opstree.yaml
-var opstreeCRDs string
+//go:embed others.yaml
+var otherCRDs string
 
 // Options of a cluster.
 type Options struct {
@@ -218,10 +218,10 @@ func (c *Cluster) install(ctx context.Context) error {
 		}
 		crd = string(text)
 	}
-	if err := c.Apply(ctx, "", crd+"\n---\n"+opstreeCRDs); err != nil {
+	if err := c.Apply(ctx, "", crd+"\n---\n"+otherCRDs); err != nil {
 		return err
 	}
-	for _, r := range append([]schema.GroupVersionResource{RedisFailovers}, opstree...) {
+	for _, r := range append([]schema.GroupVersionResource{RedisFailovers}, Others...) {
 		err := c.Until(ctx, r.Resource+" are known", func(ctx context.Context) error {
 			_, err := c.Dynamic.Resource(r).List(ctx, metav1.ListOptions{})
 			return err

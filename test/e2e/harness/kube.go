@@ -29,11 +29,13 @@ import (
 // RedisFailovers are the operator's resource.
 var RedisFailovers = schema.GroupVersionResource{Group: "databases.spotahome.com", Version: "v1", Resource: "redisfailovers"}
 
-// opstree are the resources of OpsTree's operator that tests make.
-var opstree = []schema.GroupVersionResource{
+// Others are resources of other operators, of which none runs: tests do what they do.
+var Others = []schema.GroupVersionResource{
 	{Group: "redis.redis.opstreelabs.in", Version: "v1beta2", Resource: "redisreplications"},
 	{Group: "redis.redis.opstreelabs.in", Version: "v1beta2", Resource: "redissentinels"},
 	{Group: "redis.redis.opstreelabs.in", Version: "v1beta2", Resource: "redisclusters"},
+	{Group: "kubedb.com", Version: "v1", Resource: "redises"},
+	{Group: "app.redislabs.com", Version: "v1alpha1", Resource: "redisenterprisedatabases"},
 }
 
 // Apply applies every document of a YAML text; those without a namespace go into namespace.
