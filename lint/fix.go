@@ -254,8 +254,7 @@ func depth(find func(path ...string) (*yaml.Node, *yaml.Node), path []string) in
 
 // planFileFix is the same for a source document.
 func (l *linter) planFileFix(file string, document int, f *policy.Fix) *fix {
-	docs, _ := l.repo.Documents(file)
-	for _, d := range docs {
+	for _, d := range l.documentsOf(file) {
 		if d.Index != document {
 			continue
 		}

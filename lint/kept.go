@@ -42,8 +42,8 @@ type keptSource struct {
 	used   bool
 }
 
-// maxKeptRendered is the number of targets up to which the rendered resources are kept too.
-const maxKeptRendered = 64
+// maxKeptRendered is the number of targets up to which the rendered resources are kept too, of some 100 KB each.
+const maxKeptRendered = 1000
 
 // begin forgets everything when something else than files is different from the last run.
 func (k *Kept) begin(l *linter) {

@@ -139,6 +139,9 @@ type linter struct {
 
 	suppressions []*suppression
 
+	lastFile      string // that was looked up in, and what it holds
+	lastDocuments []*repo.Document
+
 	findings []*diag.Finding
 	located  map[*diag.Finding]*fix
 	notices  []*diag.Problem

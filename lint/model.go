@@ -302,7 +302,9 @@ const maxRendered = 16
 func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 	rendered := map[*unit]*render.Result{}
 	// The nodes of all units would fill the memory; violations come sorted by unit, so that a few are enough.
-	slices.SortStableFunc(violations, func(a, b UserViolation) int { return cmp.Compare(a.Resource, b.Resource) })
+	slices.SortStableFunc(violations, func(a, b UserViolation) int {
+		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.File, b.File))
+	})
 	get := func(id int) (*unit, *render.Resource, *diag.Resource, error) {
 		u, i, ok := l.resourceID(id)
 		if !ok {
@@ -399,14 +401,22 @@ func (l *linter) inFile(file string, document, line int, path []string, atKey bo
 		return place{Position: diag.Position{File: file, Line: line}}
 	}
 	if path != nil {
-		docs, _ := l.repo.Documents(file)
-		for _, d := range docs {
+		for _, d := range l.documentsOf(file) {
 			if d.Index == document {
 				return inDocument(d, path, atKey)
 			}
 		}
 	}
 	return place{Position: diag.Position{File: file, Line: 1, Column: 1}}
+}
+
+// documentsOf parses a file; the last one stays parsed, since violations come sorted by file.
+func (l *linter) documentsOf(file string) []*repo.Document {
+	if l.lastFile != file {
+		l.lastFile = file
+		l.lastDocuments, _ = l.repo.Documents(file) // what is wrong with it, readSource has told
+	}
+	return l.lastDocuments
 }
 
 // plainResources gives every resource as plain data for rules that are evaluated elsewhere, and their ids.
