@@ -90,7 +90,7 @@ function root(files: RepoFile[]): string {
 
 export async function fromZip(file: File, tell: (t: string) => void): Promise<Taken> {
   const c = new Collector(tell);
-  for (const e of await readZip(file, wanted, c.skip)) if (c.named(e.path) && c.sized(e.path, e.data.length)) c.put(e.path, e.data);
+  for (const e of await readZip(file, wanted, c.skip, tell)) if (c.named(e.path) && c.sized(e.path, e.data.length)) c.put(e.path, e.data);
   const name = root(c.files);
   return { name: name || file.name, files: c.files, skipped: c.skipped };
 }

@@ -11,6 +11,7 @@ type View = keyof typeof views;
 const names = Object.keys(views) as View[];
 
 function go(view: View, focus = false) {
+  if (byId(view).hidden) scrollTo(0, 0);
   for (const n of names) {
     const tab = byId("tab-" + n);
     tab.setAttribute("aria-selected", String(n === view));

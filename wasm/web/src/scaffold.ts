@@ -1,12 +1,12 @@
 // The Scaffold view: a form made from the schema, and what it would do to the repository.
 import form from "./form.json";
 import { canWrite, changed, core, hash, local, messages, onchange, save, setHash, state, status, take } from "./app";
-import { Cancelled } from "./core";
+import { Cancelled, CoreError } from "./core";
 import { again, byId, codeView, copyButton, dialog, diffView, download, fill, h, plural, say } from "./dom";
 import { pick, picker } from "./files";
 import { findingCard } from "./lint";
 import { writeZip } from "./zip";
-import type { ChangedFile, Linted, Planned } from "./types";
+import type { ChangedFile, Linted, Planned, Problem } from "./types";
 
 interface Schema {
   type?: string;
@@ -202,6 +202,23 @@ export function update() {
   if (!planning) void plan();
 }
 
+// problem tells what is wrong, and marks the field that it is about: the core names flags of the command line.
+function problem(p: Problem): HTMLElement {
+  const [, key, flag] = /^--(?:set ([\w-]+)|([\w-]+))/.exec(p.file ?? "") ?? [];
+  const name = key ?? flag ?? "";
+  const input = document.getElementById(key ? "value-" + key : name);
+  if (!name || !input?.closest("#form")) return h("li", {}, messages(new CoreError([p]))[0]);
+  input.setAttribute("aria-invalid", "true");
+  return h("li", {}, h("button", { type: "button", class: "link", onclick: () => input.focus() }, label(name)), ": ", p.message);
+}
+
+// jump is the way from the form to what it makes, where the two do not stand side by side.
+function jump(text: string, kind: "good" | "bad" | "") {
+  const b = byId("jump");
+  b.textContent = text + " ↓";
+  b.className = kind;
+}
+
 async function plan() {
   planning = true;
   while (state.opened && done !== asked) {
@@ -210,6 +227,7 @@ async function plan() {
       const r = request();
       const p = await core.call<Planned>("plan", r);
       planned = p;
+      for (const e of byId("form").querySelectorAll("[aria-invalid]")) e.removeAttribute("aria-invalid");
       again(drawPlan);
       if (p.conflicts.length > 0 || mine !== asked) continue;
       const l = await core.call<Linted>("check", r);
@@ -220,7 +238,8 @@ async function plan() {
         fill(byId("preview"), h("div", { class: "card" }, h("h3", {}, "Cancelled"), h("div", { class: "row" }, h("button", { type: "button", onclick: () => update() }, "Try again"))));
         break;
       }
-      fill(byId("preview"), h("div", { class: "card bad", role: "alert" }, h("h3", {}, "This cannot be made"), h("ul", {}, messages(e).map((m) => h("li", {}, m)))));
+      again(() => fill(byId("preview"), h("div", { class: "card bad", role: "alert" }, h("h3", {}, "This cannot be made"), h("ul", {}, e instanceof CoreError ? e.problems.map(problem) : messages(e).map((m) => h("li", {}, m))))));
+      jump("It cannot be made", "bad");
     }
   }
   planning = false;
@@ -233,6 +252,7 @@ const checkBox = h("div", { id: "checked", class: "card", "aria-live": "polite" 
 function drawPlan() {
   const p = planned!;
   const made = p.files.filter((f) => f.action !== "unchanged");
+  jump(p.conflicts.length ? "Something stands in the way" : made.length ? plural(made.length, "file") : "Nothing to do", p.conflicts.length ? "bad" : "");
   const out: (HTMLElement | false)[] = [];
   if (p.conflicts.length)
     out.push(
@@ -350,14 +370,19 @@ function drawCheck(l: Linted) {
     l.failures.map((f) => h("p", { class: "bad-text" }, f.message)),
     found.length > 0 && h("div", { class: "findings" }, found.slice(0, 30).map((f) => findingCard(f))),
   );
-  box.classList.toggle("good", found.length === 0 && l.failures.length === 0);
+  const good = found.length === 0 && l.failures.length === 0;
+  box.classList.toggle("good", good);
+  const files = planned ? plural(planned.files.filter((f) => f.action !== "unchanged").length, "file") : "";
+  jump(good ? `✓ ${files}, every check passes` : `${files}, ${plural(found.length, "finding")}`, good ? "good" : "bad");
 }
 
 export function init() {
   fill(byId("scaffold"),
     h("div", { class: "split" },
       h("form", { id: "form", "aria-label": "What to generate", onsubmit: (e: Event) => e.preventDefault() }),
-      h("div", { id: "preview", "aria-label": "What it would do" }, h("div", { class: "card skeleton" }, h("h3", {}, "The files appear here"), h("p", { class: "muted" }, "The program is loading; the form works already.")))));
+      h("div", { id: "preview", role: "region", tabindex: -1, "aria-label": "What it would do" }, h("div", { class: "card skeleton" }, h("h3", {}, "The files appear here"), h("p", { class: "muted" }, "The program is loading; the form works already.")))),
+    h("button", { type: "button", id: "jump", onclick: () => { byId("preview").scrollIntoView({ block: "start" }); byId("preview").focus({ preventScroll: true }); } }, "Loading…"));
+  new IntersectionObserver(([e]) => (byId("jump").hidden = e!.isIntersecting)).observe(byId("preview"));
   fromHash();
   drawForm();
   onchange(() => {

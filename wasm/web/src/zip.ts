@@ -7,7 +7,7 @@ export interface Entry {
 
 export const limits = { files: 20_000, entries: 200_000, file: 4 << 20, total: 64 << 20, ratio: 100, archive: 256 << 20 };
 
-export async function readZip(file: Blob, wanted: (path: string) => boolean, skipped: (path: string, why: string) => void): Promise<Entry[]> {
+export async function readZip(file: Blob, wanted: (path: string) => boolean, skipped: (path: string, why: string) => void, tell: (text: string) => void = () => {}): Promise<Entry[]> {
   if (file.size > limits.archive) throw new Error(`the archive is larger than ${limits.archive >> 20} MiB; take a part of the repository`);
   const tail = new DataView(await file.slice(Math.max(0, file.size - 65_557)).arrayBuffer());
   let end = tail.byteLength - 22;
@@ -19,7 +19,7 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
   if (count === 0xffff || offset === 0xffffffff) throw new Error("the archive is of the 64 bit kind, with too many files; take a part of the repository");
   if (offset + size > file.size) throw new Error("the archive is damaged: its directory is not in it");
   const directory = new DataView(await file.slice(offset, offset + size).arrayBuffer());
-  const out: Entry[] = [];
+  const found: { path: string; local: number; packed: number; plain: number; method: number }[] = [];
   let total = 0;
   for (let i = 0, at = 0; i < count; i++) {
     if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== 0x02014b50) throw new Error("the archive is damaged: its directory ends early");
@@ -49,24 +49,37 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
     }
     if (plain > limits.ratio * Math.max(packed, 1) && plain > 10_000) throw new Error(`${path} grows ${Math.round(plain / Math.max(packed, 1))} times when it is unpacked; that is no repository`);
     if ((total += plain) > limits.total) throw new Error(`unpacked, the files are more than ${limits.total >> 20} MiB; take a part of the repository`);
-    if (out.length >= limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files; take a part of the repository`);
-    const head = new DataView(await file.slice(local, local + 30).arrayBuffer());
+    if (found.length >= limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files; take a part of the repository`);
+    found.push({ path, local, packed, plain, method });
+  }
+  // Only now, when all that the directory says is within the limits, files are read. A small archive is read at once, since each
+  // slice of a file is a question to the browser.
+  const whole = file.size <= limits.total ? new Uint8Array(await file.arrayBuffer()) : undefined;
+  const part = async (from: number, to: number) => whole?.subarray(from, to) ?? new Uint8Array(await file.slice(from, to).arrayBuffer());
+  const read = async ({ path, local, packed, plain, method }: (typeof found)[0]): Promise<Entry> => {
+    const bytes = await part(local, local + 30);
+    const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (head.byteLength < 30 || head.getUint32(0, true) !== 0x04034b50) throw new Error("the archive is damaged: a file is not where its directory says");
     const start = local + 30 + head.getUint16(26, true) + head.getUint16(28, true);
-    out.push({ path, data: await inflate(file.slice(start, start + packed), method, plain, path) });
+    return { path, data: await inflate(await part(start, start + packed), method, plain, path) };
+  };
+  const out: Entry[] = [];
+  for (let i = 0; i < found.length; i += 32) {
+    out.push(...(await Promise.all(found.slice(i, i + 32).map(read))));
+    tell(`${out.length.toLocaleString("en")} of ${found.length.toLocaleString("en")} files unpacked`);
   }
   return out;
 }
 
-async function inflate(packed: Blob, method: number, plain: number, path: string): Promise<Uint8Array> {
+async function inflate(packed: Uint8Array<ArrayBuffer>, method: number, plain: number, path: string): Promise<Uint8Array> {
   if (method === 0) {
-    if (packed.size !== plain) throw new Error(`${path} is damaged`);
-    return new Uint8Array(await packed.arrayBuffer());
+    if (packed.length !== plain) throw new Error(`${path} is damaged`);
+    return packed;
   }
   if (method !== 8) throw new Error(`${path} is packed in a way that is not known here`);
   const out = new Uint8Array(plain);
   let at = 0;
-  const reader = packed.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  const reader = new Response(packed).body!.pipeThrough(new DecompressionStream("deflate-raw")).getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;

@@ -30,6 +30,14 @@ export function serve() {
 
 export const launch = () => chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 
+const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+export const modes = {
+  light: { colorScheme: "light" },
+  dark: { colorScheme: "dark" },
+  phone: { colorScheme: "light", ...phone },
+  "phone-dark": { colorScheme: "dark", ...phone },
+};
+
 // slow is how long a step may take: machines that test are busy.
 export const slow = Number(process.env.SLOW ?? 90_000);
 

@@ -1,20 +1,16 @@
 // How the page looks and how it is worked: in light, dark and phone width, by keyboard, while the program loads, without a network.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { open, shots, web } from "./browser.mjs";
+import { modes, open, shots, web } from "./browser.mjs";
 import { browser, grave, it, server } from "./suite.mjs";
 
-for (const [name, options] of Object.entries({
-  light: { colorScheme: "light" },
-  dark: { colorScheme: "dark" },
-  phone: { colorScheme: "light", viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
-  "phone-dark": { colorScheme: "dark", viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
-})) {
+for (const [name, options] of Object.entries(modes)) {
   it(`looks right: ${name}`, async () => {
     const p = await open(browser, server.url, options);
     const { page } = p;
     const phone = name.startsWith("phone");
     const look = async (view) => {
+      await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ path: join(shots, `${view}-${name}.png`), fullPage: phone });
       assert.deepEqual(await grave(page, `${view} ${name}`), []);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { example, open, shots } from "./browser.mjs";
-import { browser, drop, grave, it, saved, server, tool, tree } from "./suite.mjs";
+import { browser, drop, everywhere, grave, it, saved, server, tool, tree } from "./suite.mjs";
 import { zip } from "./archive.mjs";
 
 const clean = (p) => assert.deepEqual(p.problems, []);
@@ -72,7 +72,7 @@ it("scaffold: what is wrong is said, a conflict is shown", async () => {
   await p.context.close();
 });
 
-it("lint: a folder with faults, its source, causes and fix", async () => {
+everywhere("lint: a folder with faults, its source, causes and fix", async (mode, called) => {
   const dir = mkdtempSync(join(tmpdir(), "web-repo-"));
   cpSync(example, join(dir, "shop-repo"), { recursive: true });
   const values = join(dir, "shop-repo/applications/shop/values.yaml");
@@ -81,7 +81,7 @@ it("lint: a folder with faults, its source, causes and fix", async () => {
   writeFileSync(values, before.replace(/replicas: 3/, "replicas: 1"));
   mkdirSync(join(dir, "shop-repo/applications/bad"));
   writeFileSync(join(dir, "shop-repo/applications/bad/bad.yaml"), broken);
-  const p = await open(browser, server.url);
+  const p = await open(browser, server.url, mode);
   const { page } = p;
   await page.locator("#folder").setInputFiles(join(dir, "shop-repo"));
   await page.locator("#summary", { hasText: /error/ }).waitFor();
@@ -95,7 +95,7 @@ it("lint: a folder with faults, its source, causes and fix", async () => {
   await list.getByRole("option").filter({ hasText: "fix" }).first().click();
   await page.getByRole("button", { name: "Show the change" }).click();
   await page.locator("#detail .diff .add").first().waitFor();
-  await page.screenshot({ path: join(shots, "lint-light.png") });
+  await page.screenshot({ path: join(shots, `fix-${called}.png`) });
   const count = await page.locator("#count-error").innerText() + "/" + await page.locator("#count-warning").innerText();
   await page.getByRole("button", { name: "Apply and check again" }).click();
   await page.waitForFunction((c) => document.querySelector("#count-error").textContent + "/" + document.querySelector("#count-warning").textContent !== c, count);
@@ -206,22 +206,22 @@ it("nothing of a repository is stored or sent", async () => {
   await p.context.close();
 });
 
-it("explore: every Redis with its topology and code", async () => {
-  const p = await open(browser, server.url + "#explore");
+everywhere("explore: every Redis with its topology and code", async (mode, called) => {
+  const p = await open(browser, server.url + "#explore", mode);
   const { page } = p;
   await page.getByRole("button", { name: "shop-cache" }).click();
   await page.locator(".instance h3", { hasText: "shop-cache" }).waitFor();
   await page.locator("svg.topology").waitFor();
   await page.getByLabel("Connect with").selectOption("rails");
   await page.locator("pre", { hasText: /redis/i }).first().waitFor();
-  await page.screenshot({ path: join(shots, "explore-light.png"), fullPage: true });
+  await page.screenshot({ path: join(shots, `code-${called}.png`), fullPage: true });
   await axe(page, "explore");
   clean(p);
   await p.context.close();
 });
 
-it("a folder and a zip are dropped, a folder is chosen", async () => {
-  const p = await open(browser, server.url);
+everywhere("a folder and a zip are dropped, the example is a click away", async (mode) => {
+  const p = await open(browser, server.url, mode);
   const { page } = p;
   const dir = mkdtempSync(join(tmpdir(), "web-drop-"));
   cpSync(example, join(dir, "dropped"), { recursive: true });

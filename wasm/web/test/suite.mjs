@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { launch, serve, skip, slow, web } from "./browser.mjs";
+import { launch, modes, serve, skip, slow, web } from "./browser.mjs";
 
 export let server, browser;
 before(async () => {
@@ -16,6 +16,10 @@ after(async () => {
   await browser?.close();
   server?.close();
 });
+// everywhere tests a journey in light, in dark and in phone width: f gets the options of the browser's context.
+export const everywhere = (name, f) => {
+  for (const mode of ["light", "dark", "phone"]) it(`${name} [${mode}]`, () => f(modes[mode], mode));
+};
 export const it = (name, f) => test(name, { skip, timeout: 4 * slow }, f);
 
 let built;
@@ -53,7 +57,7 @@ export function tree(dir, at = "") {
 // drop lets go of files and folders of the disk over the page, as a person does.
 export async function drop(p, files) {
   const cdp = await p.context.newCDPSession(p.page);
-  const drag = (type) => cdp.send("Input.dispatchDragEvent", { type, x: 500, y: 400, data: { items: [], files, dragOperationsMask: 1 } });
+  const drag = (type) => cdp.send("Input.dispatchDragEvent", { type, x: 200, y: 400, data: { items: [], files, dragOperationsMask: 1 } });
   await p.page.evaluate(() => {
     globalThis.dropped = false;
     document.addEventListener("drop", () => (globalThis.dropped = true), { once: true });

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { example, open } from "./browser.mjs";
-import { browser, it, saved, server, tool, tree } from "./suite.mjs";
+import { browser, everywhere, it, saved, server, tool, tree } from "./suite.mjs";
 
 function copies(...names) {
   const dir = mkdtempSync(join(tmpdir(), "web-take-"));
@@ -68,14 +68,15 @@ const journeys = {
 };
 
 for (const [name, fill] of Object.entries(journeys)) {
-  it(`taken along: ${name}`, async () => {
-    const p = await open(browser, server.url);
+  everywhere(`taken along: ${name}`, async (mode) => {
+    const p = await open(browser, server.url, mode);
     const { page } = p;
     const [dir, native, patched, unpacked] = copies("native", "patched", "unpacked");
     const want = await fill(page);
+    const says = page.getByLabel("Commands");
+    await page.waitForFunction((source) => new RegExp(source, "s").test(document.querySelector('[aria-label="Commands"]')?.textContent), want.source);
     await page.locator("#checked:not([aria-busy])").waitFor();
-    const commands = await page.getByLabel("Commands").innerText();
-    assert.match(commands, new RegExp(want.source, "s"));
+    const commands = await says.innerText();
     for (const line of commands.split("\n")) execFileSync("sh", ["-c", line], { cwd: native, env: { ...process.env, PATH: join(tool(), "..") + ":" + process.env.PATH }, stdio: ["ignore", "ignore", "inherit"] });
     const made = tree(native);
     assert.notDeepEqual(made, tree(example));
@@ -129,8 +130,8 @@ it("the URL, the entries of the environment and the whole of a changed file are 
   await p.context.close();
 });
 
-it("the link fills the form of a colleague, and has no secret in it", async () => {
-  const p = await open(browser, server.url);
+everywhere("the link fills the form of a colleague, and has no secret in it", async (mode) => {
+  const p = await open(browser, server.url, mode);
   const { page } = p;
   await page.getByLabel("Suffix").fill("mail");
   await page.getByText("Cache", { exact: true }).click();
@@ -146,7 +147,7 @@ it("the link fills the form of a colleague, and has no secret in it", async () =
   await page.getByRole("button", { name: "Copy link" }).click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   assert.doesNotMatch(decodeURIComponent(link), /CERTIFICATE|verysecret/);
-  const q = await open(browser, link);
+  const q = await open(browser, link, mode);
   await q.page.getByText("redis-mail.yaml").first().waitFor();
   assert.equal(await q.page.getByLabel("Suffix").inputValue(), "mail");
   assert.equal(await q.page.getByLabel("Disk").inputValue(), "4Gi");
@@ -179,4 +180,38 @@ it("the form says what a value may be, and strict asks for more", async () => {
   await page.getByText("Passes every check").waitFor();
   assert.deepEqual(p.problems, []);
   await p.context.close();
+});
+
+it("a field that is wrong is marked, and the message leads to it", async () => {
+  const p = await open(browser, server.url);
+  const { page } = p;
+  await page.getByRole("textbox", { name: "Memory" }).fill("1GB");
+  await page.getByRole("alert").getByRole("button", { name: "Memory" }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "value-memory");
+  assert.equal(await page.getByRole("textbox", { name: "Memory" }).getAttribute("aria-invalid"), "true");
+  await page.getByRole("textbox", { name: "Memory" }).fill("1Gi");
+  await page.locator(".diff .add", { hasText: "memory: 1Gi" }).waitFor();
+  assert.equal(await page.getByRole("textbox", { name: "Memory" }).getAttribute("aria-invalid"), null);
+  assert.deepEqual(p.problems, []);
+  await p.context.close();
+});
+
+it("a password is sealed in the tab, with a certificate that stays in it", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "web-sealed-"));
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=sealed-secrets", "-keyout", join(dir, "key.pem"), "-out", join(dir, "cert.pem")], { stdio: "ignore" });
+  const p = await open(browser, server.url);
+  const { page } = p;
+  await page.getByLabel("Suffix").fill("mail");
+  await page.getByLabel("Password", { exact: true }).selectOption("sealed");
+  await page.getByLabel("Certificate").fill(readFileSync(join(dir, "cert.pem"), "utf8"));
+  const file = page.locator("details.file", { hasText: /sealed|auth/ }).first();
+  await file.locator("summary").click();
+  await file.locator("pre", { hasText: "kind: SealedSecret" }).waitFor();
+  await page.locator("#checked:not([aria-busy])").waitFor();
+  assert.match(await page.getByLabel("Commands").innerText(), /--auth sealed.* --cert sealed-secrets\.pem/);
+  await page.getByRole("button", { name: "Copy link" }).click();
+  assert.doesNotMatch(decodeURIComponent(await page.evaluate(() => navigator.clipboard.readText())), /CERTIFICATE|MII/);
+  assert.deepEqual(p.problems, []);
+  await p.context.close();
+  rmSync(dir, { recursive: true });
 });

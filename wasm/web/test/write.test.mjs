@@ -5,10 +5,35 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { dist, example, open, web } from "./browser.mjs";
-import { browser, it, server } from "./suite.mjs";
+import { dist, example, open } from "./browser.mjs";
+import { zip } from "./archive.mjs";
+import { browser, everywhere, it, server, tool } from "./suite.mjs";
 
 const files = (dir, at = "") => readdirSync(join(dir, at), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(dir, join(at, e.name)) : [join(at, e.name)]));
+
+const folderFiles = () => files(example).map((f) => ({ path: f, text: readFileSync(join(example, f), "utf8") }));
+
+// fillFolder, in the browser, writes files into its private folder; readFolder reads one.
+async function fillFolder(list) {
+  const root = await navigator.storage.getDirectory();
+  for (const { path, text } of list) {
+    let dir = root;
+    for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part, { create: true });
+    const w = await (await dir.getFileHandle(path.split("/").at(-1), { create: true })).createWritable();
+    await w.write(text);
+    await w.close();
+  }
+}
+
+async function readFolder(path) {
+  try {
+    let dir = await navigator.storage.getDirectory();
+    for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part);
+    return await (await (await dir.getFileHandle(path.split("/").at(-1))).getFile()).text();
+  } catch {
+    return null;
+  }
+}
 
 async function write(page, button) {
   await page.getByLabel("Application", { exact: true }).fill("shop");
@@ -23,20 +48,11 @@ async function write(page, button) {
   await page.getByText("Nothing to do: everything is there already.").waitFor();
 }
 
-it("into a folder that the browser opened", async () => {
-  const p = await open(browser, server.url);
+everywhere("into a folder that the browser opened", async (mode) => {
+  const p = await open(browser, server.url, mode);
   const { page } = p;
   // The browser's own private folder is one like any other, without the dialog that only a person can answer.
-  await page.evaluate(async (list) => {
-    const root = await navigator.storage.getDirectory();
-    for (const { path, text } of list) {
-      let dir = root;
-      for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part, { create: true });
-      const w = await (await dir.getFileHandle(path.split("/").at(-1), { create: true })).createWritable();
-      await w.write(text);
-      await w.close();
-    }
-  }, files(example).map((f) => ({ path: f, text: readFileSync(join(example, f), "utf8") })));
+  await page.evaluate(fillFolder, folderFiles());
   await page.addInitScript(() => (window.showDirectoryPicker = () => navigator.storage.getDirectory()));
   await page.reload();
   await page.locator('#status[data-kind="ok"]').waitFor();
@@ -44,12 +60,36 @@ it("into a folder that the browser opened", async () => {
   await page.locator("#summary", { hasText: /found|remark/ }).waitFor();
   await page.getByRole("tab", { name: "Scaffold" }).click();
   await write(page, "Write to the folder");
-  const text = await page.evaluate(async () => {
-    let dir = await navigator.storage.getDirectory();
-    for (const part of ["applications", "shop"]) dir = await dir.getDirectoryHandle(part);
-    return (await (await dir.getFileHandle("values.yaml")).getFile()).text();
-  });
+  const text = await page.evaluate(readFolder, "applications/shop/values.yaml");
   assert.match(text, /redisWritten:/);
+  assert.deepEqual(p.problems, []);
+  await p.context.close();
+});
+
+it("into a folder that is chosen then, for what came as a zip; one that has changed is left alone", async () => {
+  const p = await open(browser, server.url);
+  const { page } = p;
+  await page.evaluate(fillFolder, folderFiles());
+  await page.addInitScript(() => (window.showDirectoryPicker = () => navigator.storage.getDirectory()));
+  await page.reload();
+  await page.locator('#status[data-kind="ok"]').waitFor();
+  await page.locator("#zip").setInputFiles({ name: "devops.zip", mimeType: "application/zip", buffer: zip(folderFiles().map((f) => ["devops/" + f.path, f.text])) });
+  await page.locator("#source b", { hasText: "devops" }).waitFor();
+  await page.locator("#summary", { hasText: /ound|remark/ }).waitFor();
+  await page.getByRole("tab", { name: "Scaffold" }).click();
+  await page.getByLabel("Suffix").fill("written");
+  await page.locator("summary", { hasText: "redis-written.yaml" }).first().waitFor();
+  // Somebody has changed a file meanwhile: nothing at all is written.
+  await page.evaluate(fillFolder, [{ path: "applications/shop/values.yaml", text: "changed: meanwhile\n" }]);
+  await page.getByRole("button", { name: "Write to a folder" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Write", exact: true }).click();
+  await page.getByRole("dialog").filter({ hasText: "applications/shop/values.yaml has changed on disk meanwhile" }).waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  assert.equal(await page.evaluate(readFolder, "applications/shop/templates/redis-written.yaml"), null);
+  await page.evaluate(fillFolder, folderFiles());
+  await write(page, "Write to a folder");
+  assert.match(await page.evaluate(readFolder, "applications/shop/values.yaml"), /redisWritten:/);
+  assert.match(await page.evaluate(readFolder, "applications/shop/templates/redis-written.yaml"), /RedisFailover/);
   assert.deepEqual(p.problems, []);
   await p.context.close();
 });
@@ -59,9 +99,7 @@ it("into a repository on disk, by redis-gitops web", async () => {
   const repo = join(dir, "devops");
   cpSync(example, repo, { recursive: true });
   execFileSync("git", ["init", "-q"], { cwd: repo });
-  const tool = join(dir, "redis-gitops");
-  execFileSync("go", ["build", "-o", tool, "./cmd/redis-gitops"], { cwd: join(web, "..", "..") });
-  const child = spawn(tool, ["-C", repo, "web", "--page", dist], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(tool(), ["-C", repo, "web", "--page", dist], { stdio: ["ignore", "pipe", "inherit"] });
   try {
     const url = await new Promise((resolve, reject) => {
       createInterface({ input: child.stdout }).once("line", resolve);
