@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -247,7 +248,7 @@ func answers(servers []*Server) string {
 	var list []string
 	for _, s := range servers {
 		switch {
-		case s.Err != nil && !s.Pod.Ready && s.Pod.Why != "":
+		case s.Err != nil && !locked(s) && !s.Pod.Ready && s.Pod.Why != "":
 			list = append(list, fmt.Sprintf("%s: not ready (%s)", s.Pod.Name, s.Pod.Why))
 		case s.Err != nil:
 			list = append(list, fmt.Sprintf("%s: %v", s.Pod.Name, s.Err))
@@ -311,6 +312,16 @@ func (c *Cluster) connect(ctx context.Context, r *Redis, pod *Pod, l Login) (con
 }
 
 func (c *Cluster) askServer(ctx context.Context, r *Redis, s *Server, l Login) error {
+	err := c.ask(ctx, r, s, l)
+	// A server that wants a certificate says so, or just hangs up, when the handshake is over for the client.
+	without := c.options.TLS == nil || len(c.options.TLS.Certificates) == 0
+	if err != nil && r.TLS && without && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "certificate required")) {
+		return fmt.Errorf("%w; it may want a certificate of its clients: give one by --tls-cert and --tls-key", err)
+	}
+	return err
+}
+
+func (c *Cluster) ask(ctx context.Context, r *Redis, s *Server, l Login) error {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	conn, noAuth, err := c.connect(ctx, r, s.Pod, l)
