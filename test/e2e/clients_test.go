@@ -102,8 +102,8 @@ func TestClients(t *testing.T) {
 	t.Logf("%s", moved.stdout)
 	second := b.afterwards(clients, master.Name)
 
-	// What has only the Service may hang on a pod that came back as a replica: https://redis.io/docs/latest/develop/reference/sentinel-clients
-	// is why the tool gives code with sentinels.
+	// Those with sentinels alone: a client that came by the Service to the pod that is a replica now goes on when that connection
+	// is closed, which sentinels do at some time, before the operator has moved the Service or after it.
 	var sentinels []client
 	for _, c := range clients {
 		if c.code == "" {
