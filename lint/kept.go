@@ -21,11 +21,12 @@ import (
 // for a program that checks the same repository again and again, with a small change each time, and costs about as much memory
 // as the repository. It may be used by one run at a time.
 type Kept struct {
-	mu      sync.Mutex
-	setting string // what it was made with besides the files
-	config  *cue.Config
-	targets map[string]*keptUnit
-	sources map[string]*keptSource
+	mu         sync.Mutex
+	setting    string // what it was made with besides the files
+	config     *cue.Config
+	targets    map[string]*keptUnit
+	sources    map[string]*keptSource
+	generators map[string]*keptGenerator
 }
 
 // keptUnit is a unit that was checked, and what it had read for that.
@@ -42,6 +43,11 @@ type keptSource struct {
 	used   bool
 }
 
+type keptGenerator struct {
+	generator
+	hash uint64
+}
+
 // maxKeptRendered is the number of targets up to which the rendered resources are kept too, of some 100 KB each.
 const maxKeptRendered = 1000
 
@@ -53,7 +59,7 @@ func (k *Kept) begin(l *linter) {
 	o := l.opts
 	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.running())
 	if k.config != l.config || k.setting != setting || k.targets == nil {
-		*k = Kept{setting: setting, config: l.config, targets: map[string]*keptUnit{}, sources: map[string]*keptSource{}}
+		*k = Kept{setting: setting, config: l.config, targets: map[string]*keptUnit{}, sources: map[string]*keptSource{}, generators: map[string]*keptGenerator{}}
 	}
 	for _, u := range k.targets {
 		u.used = false
@@ -175,6 +181,20 @@ func (k *Kept) source(l *linter, name string, rendered bool) source {
 		s.findings[i] = copyFinding(f)
 	}
 	return s
+}
+
+// generator is [linter.readGenerator], or what it gave before.
+func (k *Kept) generator(l *linter, file, group string) generator {
+	if k == nil {
+		return l.readGenerator(file, group)
+	}
+	hash := state(l.repo.Fs(), file)
+	kept := k.generators[file]
+	if kept == nil || kept.hash != hash {
+		kept = &keptGenerator{l.readGenerator(file, group), hash}
+		k.generators[file] = kept // those of files that are gone are few
+	}
+	return kept.generator
 }
 
 // recorder takes down which names are asked for.

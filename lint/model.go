@@ -456,22 +456,33 @@ func (l *linter) generators() ([]any, error) {
 			if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" {
 				continue
 			}
-			g := render.Generator(l.repo, file)
-			for _, p := range g.Problems {
-				l.add(l.fileFinding(p.Rule, p.Problem, p.Related))
+			g := l.opts.Kept.generator(l, file, group)
+			for _, p := range g.problems {
+				l.add(l.fileFinding(p.Rule, p.Problem, slices.Clone(p.Related)))
 			}
-			f := newFlow(g.Reads, g.Example)
-			var example any = map[string]any{}
-			if g.Example != nil {
-				example = plainData(g.Example)
-			}
-			out = append(out, map[string]any{
-				"file": file, "group": group, "type": strings.TrimSuffix(path.Base(file), path.Ext(file)),
-				"read": nonNil(f.read), "unset": nonNil(f.unset), "unread": nonNil(f.unread), "example": example,
-			})
+			out = append(out, g.model)
 		}
 	}
 	return out, nil
+}
+
+// generator is one of data.repo.generators, and what is wrong with it.
+type generator struct {
+	model    map[string]any
+	problems []render.Problem
+}
+
+func (l *linter) readGenerator(file, group string) generator {
+	g := render.Generator(l.repo, file)
+	f := newFlow(g.Reads, g.Example)
+	var example any = map[string]any{}
+	if g.Example != nil {
+		example = plainData(g.Example)
+	}
+	return generator{map[string]any{
+		"file": file, "group": group, "type": strings.TrimSuffix(path.Base(file), path.Ext(file)),
+		"read": nonNil(f.read), "unset": nonNil(f.unset), "unread": nonNil(f.unread), "example": example,
+	}, g.Problems}
 }
 
 // aboutRedis names the kinds of resources that say something about a Redis: its own, and those around it.

@@ -24,7 +24,10 @@ type machine struct {
 	heap    int      // what comes above is of one evaluation
 	entries map[string]int
 	hosted  map[int]func([]any) any
-	aborted string
+
+	constants map[int][]byte    // in JSON, by address
+	answers   map[string][]byte // in JSON, by what was asked; nil for undefined
+	aborted   string
 }
 
 // compiledProgram is compiled once by the browser, which takes longer than to make an instance of it.
@@ -37,7 +40,7 @@ var compiledProgram = sync.OnceValue(func() js.Value {
 const firstPages = 64 // of 64 KiB
 
 func newMachine(data []byte) (m *machine, err error) {
-	m = &machine{}
+	m = &machine{constants: map[int][]byte{}}
 	defer caught(m, &err)
 	wasm := js.Global().Get("WebAssembly")
 	m.memory = wasm.Get("Memory").New(map[string]any{"initial": firstPages})
@@ -145,29 +148,66 @@ func (m *machine) eval(entry string, input []byte) (out []byte, err error) {
 	return m.read(result), nil
 }
 
-// host answers a call of a function that WebAssembly does not have.
+// maxAnswers bounds the answers that are kept for one machine.
+const maxAnswers = 4096
+
+// host answers a call of a function that WebAssembly does not have. Rules ask the same again and again, and answers follow from the
+// arguments alone.
 func (m *machine) host(number int, at []js.Value) any {
-	args := make([]any, len(at))
+	texts := make([][]byte, len(at))
+	key := []byte{byte(number)}
 	for i, a := range at {
-		d := json.NewDecoder(bytes.NewReader(m.read(m.call("opa_json_dump", a))))
-		d.UseNumber()
-		if err := d.Decode(&args[i]); err != nil {
-			return 0
+		texts[i] = m.dump(a.Int())
+		key = append(append(key, texts[i]...), 0)
+	}
+	text, known := m.answers[string(key)]
+	if !known {
+		text = m.answer(number, texts)
+		if m.answers == nil || len(m.answers) >= maxAnswers {
+			m.answers = map[string][]byte{}
 		}
+		m.answers[string(key)] = text
 	}
-	answer := m.hosted[number](args)
-	if answer == nil {
-		return 0
-	}
-	text, err := plainJSON(nil, answer)
-	if err != nil {
-		return 0
+	if text == nil {
+		return 0 // undefined
 	}
 	value, err := m.parse(text)
 	if err != nil {
 		return 0
 	}
 	return value
+}
+
+func (m *machine) answer(number int, texts [][]byte) []byte {
+	args := make([]any, len(texts))
+	for i, text := range texts {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		if err := d.Decode(&args[i]); err != nil {
+			return nil
+		}
+	}
+	answer := m.hosted[number](args)
+	if answer == nil {
+		return nil
+	}
+	text, err := plainJSON(nil, answer)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// dump gives a value in JSON. Those below the heap are constants of the rules, such as formats and patterns.
+func (m *machine) dump(at int) []byte {
+	if text, known := m.constants[at]; known {
+		return text
+	}
+	text := m.read(m.call("opa_json_dump", at))
+	if at < m.base {
+		m.constants[at] = text
+	}
+	return text
 }
 
 // caught makes an exception of the program an error.
