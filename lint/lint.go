@@ -48,6 +48,9 @@ type Options struct {
 
 	// Progress, which may be nil, is told how many targets have been looked at; one call at a time.
 	Progress func(done, total int)
+	// Found, which may be nil, is told what was found in a target, before its Progress. It is a first sight of a long run: without
+	// rules that look at the whole repository or report once, and before anything is suppressed or left out.
+	Found func([]*diag.Finding)
 }
 
 func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
@@ -223,10 +226,12 @@ func (l *linter) run(ctx context.Context) error {
 	if err := l.parallel(ctx, len(l.units), func(ctx context.Context, i int) error {
 		u := l.units[i]
 		err := l.opts.Kept.check(l, u, func() error { return u.check(ctx, l) })
-		if l.opts.Progress != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			done++
+		mu.Lock()
+		defer mu.Unlock()
+		if early := l.early(u); len(early) > 0 {
+			l.opts.Found(early)
+		}
+		if done++; l.opts.Progress != nil {
 			l.opts.Progress(done, len(l.units))
 		}
 		return err
@@ -250,6 +255,20 @@ func (l *linter) run(ctx context.Context) error {
 	}
 	l.opts.Kept.end()
 	return l.settle(ctx)
+}
+
+// early gives the findings of a target that can be told before the end of the run.
+func (l *linter) early(u *unit) []*diag.Finding {
+	if l.opts.Found == nil {
+		return nil
+	}
+	var out []*diag.Finding
+	for _, f := range u.findings {
+		if rule := l.rules.all[f.Rule]; rule == nil || rule.Once == "" {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // read finds what there is to check.

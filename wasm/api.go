@@ -60,6 +60,8 @@ type Progress struct {
 	Phase string `json:"phase"`
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
+	// Found is a report, in JSON, of some findings of a lint that goes on; "" is none. They come once each.
+	Found string `json:"found,omitempty"`
 }
 
 // NewSession gives a session with an empty repository.

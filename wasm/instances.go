@@ -93,7 +93,7 @@ func (s *Session) objects(ctx context.Context) ([]object, error) {
 	}
 	var out []object
 	for i, t := range targets {
-		s.tell(Progress{"render", i, len(targets)})
+		s.tell(Progress{Phase: "render", Done: i, Total: len(targets)})
 		result, err := render.Render(ctx, s.repo, t, render.Options{})
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
@@ -30,7 +31,7 @@ func (s *Session) lintOptions(r lintRequest, on *repo.Repo) (lint.Options, error
 	o := lint.Options{
 		Config: s.config, Strict: r.Strict, Paths: r.Paths, Only: r.Only, NoSuppressions: r.NoSuppression,
 		Compiled: &s.compiled, Kept: &s.kept, Today: s.today(),
-		Progress: func(done, total int) { s.tell(Progress{"lint", done, total}) },
+		Progress: func(done, total int) { s.tell(Progress{Phase: "lint", Done: done, Total: total}) },
 	}
 	if r.NoRepoCode {
 		return o, nil
@@ -55,12 +56,32 @@ func (s *Session) lint(ctx context.Context, r lintRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.early(&opts)
 	res, err := lint.Run(ctx, s.repo, opts)
 	if err != nil {
 		return nil, err
 	}
 	s.last = s.reportOf(res, s.repo)
 	return s.linted(s.last, res)
+}
+
+// early lets a run tell what it has found so far together with how far it is.
+func (s *Session) early(o *lint.Options) {
+	if s.progress == nil {
+		return
+	}
+	var waiting []*diag.Finding
+	told := false
+	o.Found = func(f []*diag.Finding) { waiting = append(waiting, f...) }
+	o.Progress = func(done, total int) {
+		p := Progress{Phase: "lint", Done: done, Total: total}
+		// Each report is read by the page, so that many small ones would hold up both; the first comes at once.
+		if len(waiting) >= 100 || len(waiting) > 0 && !told {
+			p.Found, _ = written(&report.Run{Findings: waiting}, "json") // no more than a first sight
+			waiting, told = nil, true
+		}
+		s.tell(p)
+	}
 }
 
 func (s *Session) linted(run *report.Run, res *lint.Result) (*linted, error) {

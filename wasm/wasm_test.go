@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +256,51 @@ spec:
     customConfig:
       - maxmemory-policy volatile-lru
 `
+
+// A lint tells what it finds while it goes on, and all of it is in the report at the end.
+func TestLintTellsEarly(t *testing.T) {
+	s := session()
+	files := folder(t, exampleDir)
+	for _, app := range []string{"a", "b", "c"} {
+		files = append(files, File{Path: "applications/" + app + "/redis.yaml", Text: redisWithout})
+	}
+	must[opened](t, s, "open", openRequest{Files: files})
+	type place struct {
+		Rule, File, Message string
+		Line                int
+	}
+	var early []place
+	last := 0
+	answer := s.Run(t.Context(), "lint", []byte("{}"), func(p Progress) {
+		if p.Done != last+1 {
+			t.Errorf("%d of %d after %d", p.Done, p.Total, last)
+		}
+		last = p.Done
+		if p.Found != "" {
+			var r struct{ Findings []place }
+			if err := json.Unmarshal([]byte(p.Found), &r); err != nil {
+				t.Fatal(err)
+			}
+			early = append(early, r.Findings...)
+		}
+	})
+	var out struct{ Result linted }
+	if err := json.Unmarshal(answer, &out); err != nil {
+		t.Fatal(err)
+	}
+	var all struct{ Findings []place }
+	if err := json.Unmarshal([]byte(out.Result.Report), &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(early) == 0 || len(early) >= len(all.Findings) {
+		t.Errorf("%d findings came early, of %d", len(early), len(all.Findings))
+	}
+	for _, f := range early {
+		if !slices.Contains(all.Findings, f) {
+			t.Errorf("%+v came early and is not in the report", f)
+		}
+	}
+}
 
 func TestPlan(t *testing.T) {
 	s := example(t)

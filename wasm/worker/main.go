@@ -32,7 +32,7 @@ func main() {
 	})
 	js.Global().Set("redisGitops", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		name, request, progress, done := args[0].String(), args[1].String(), args[2], args[3]
-		tell := func(p wasm.Progress) { progress.Invoke(p.Phase, p.Done, p.Total) }
+		tell := func(p wasm.Progress) { progress.Invoke(p.Phase, p.Done, p.Total, p.Found) }
 		// Not in the call itself: to wait there for another goroutine would block the one thread for ever.
 		go func() { done.Invoke(string(session.Run(context.Background(), name, []byte(request), tell))) }()
 		return nil

@@ -1,10 +1,11 @@
-import type { Opened, Problem } from "./types";
+import type { Finding, Opened, Problem } from "./types";
 import CoreWorker from "./worker?worker";
 
 export interface Progress {
   phase: string;
   done: number;
   total: number;
+  found?: Finding[]; // of a lint that goes on, each once
 }
 
 export class CoreError extends Error {

@@ -56,7 +56,7 @@ async function drawDetail() {
     f.suppressed && h("p", { class: "note" }, `Suppressed by a ${f.suppressed.kind}: ${f.suppressed.reason}`),
     h("ol", { class: "chain" }, place(f, "", f.endLine), f.related.map((r: Related) => place(r, r.message, undefined, 1))),
     fix, doc);
-  if (f.fixable && !f.suppressed) {
+  if (f.fixable && !f.suppressed && !report?.soFar) {
     fill(fix, h("div", { class: "row between" }, h("h4", {}, "Fix: " + f.fix), h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the change")));
   }
   const r = (await rules().catch(() => undefined))?.get(f.rule);
@@ -99,20 +99,50 @@ async function applyFix(ask: object) {
 
 let running = 0;
 let current = "";
+let soFar: Finding[] = []; // of a run that goes on
+let drawn = 0;
+
+// early shows what has been found so far, where nothing else is shown: some more of it every second.
+function early(found: Finding[]) {
+  soFar.push(...found);
+  if ((report && current === state.name && !report.soFar) || performance.now() - drawn < 1000) return;
+  drawn = performance.now();
+  const count = (severity: string) => soFar.filter((f) => f.severity === severity).length;
+  report = {
+    findings: [...soFar].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line)), notices: [], soFar: true,
+    summary: { files: 0, resources: 0, errors: count("error"), warnings: count("warning"), infos: count("info"), suppressed: 0 },
+  };
+  [failures, current] = [[], state.name];
+  chosen = report.findings.find((f) => same(f, chosen));
+  draw();
+}
+
+const same = (a: Finding, b: Finding | undefined) => b !== undefined && a.rule === b.rule && a.file === b.file && a.line === b.line && a.message === b.message;
 
 export async function run() {
   if (!state.opened) return;
   const mine = ++running;
   stale = false;
-  if (!report || current !== state.name) byId("summary").textContent = "Checking…";
+  [soFar, drawn] = [[], performance.now()];
+  if (!report || current !== state.name) {
+    // What was found in another repository is not to be read as what is in this one.
+    report = undefined;
+    chosen = undefined;
+    draw();
+    byId("summary").textContent = "Checking…";
+  }
   const start = performance.now();
   try {
-    const l = await check(progress("Checked"));
+    const told = progress("Checked");
+    const l = await check((p) => {
+      told(p);
+      if (p.found && mine === running) early(p.found);
+    });
     if (mine !== running) return;
     const r = l.report!;
-    const key = chosen && chosen.rule + chosen.file + chosen.message;
     [report, failures, current] = [r, l.failures, state.name];
-    chosen = r.findings.find((f) => f.rule + f.file + f.message === key);
+    // A fix moves lines; then it is the one that says the same.
+    chosen = r.findings.find((f) => same(f, chosen)) ?? r.findings.find((f) => chosen && same({ ...f, line: chosen.line }, chosen));
     status(`Checked in ${Math.round(performance.now() - start).toLocaleString("en")} ms`, "ok");
     draw();
     say(byId("summary").textContent!);
@@ -204,6 +234,7 @@ function draw() {
   const s = report?.summary;
   byId("summary").textContent = !s ? "" : s.errors + s.warnings + s.infos === 0
     ? `Nothing found in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
+    : report!.soFar ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "remark")} so far…`
     : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "remark")} in ${plural(s.resources, "resource")}.`;
   const count = (sev: string) => report?.findings.filter((f) => f.severity === sev && !f.suppressed).length ?? 0;
   for (const sev of ["error", "warning", "info"]) byId("count-" + sev).textContent = String(count(sev));
@@ -211,8 +242,8 @@ function draw() {
   fill(byId("rule-filter"), h("option", { value: "" }, "every rule"), names.map((n) => h("option", { value: n, selected: n === filter.rule }, n)));
   (byId("strict") as HTMLInputElement).checked = state.strict;
   byId("suppressed-count").textContent = s?.suppressed ? `show ${s.suppressed} suppressed` : "show suppressed";
-  byId("fix-all").toggleAttribute("disabled", !report?.findings.some((f) => f.fixable && !f.suppressed));
-  for (const b of document.querySelectorAll("#exports button")) b.toggleAttribute("disabled", !report);
+  byId("fix-all").toggleAttribute("disabled", !report || report.soFar || !report.findings.some((f) => f.fixable && !f.suppressed));
+  for (const b of document.querySelectorAll("#exports button")) b.toggleAttribute("disabled", !report || report.soFar === true);
   const more = [...(report?.notices ?? []).map((n) => `${n.file}: ${n.message}`), ...failures.map((f) => "could not be run: " + f.message)];
   fill(byId("notices"), more.length > 0 && h("details", {}, h("summary", {}, plural(more.length, "notice")), h("ul", {}, more.map((m) => h("li", {}, m)))));
   byId("lint-body").classList.toggle("empty", rows.length === 0);

@@ -72,6 +72,7 @@ export interface Finding {
 }
 
 export interface Report {
+  soFar?: boolean; // a first sight, while the check goes on
   findings: Finding[];
   notices: Problem[];
   summary: { files: number; resources: number; errors: number; warnings: number; infos: number; suppressed: number };

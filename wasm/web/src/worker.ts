@@ -2,7 +2,7 @@
 
 interface Scope {
   Go: new () => { importObject: WebAssembly.Imports; run(i: WebAssembly.Instance): Promise<void> };
-  redisGitops(name: string, request: string, progress: (phase: string, done: number, total: number) => void, done: (answer: string) => void): void;
+  redisGitops(name: string, request: string, progress: (phase: string, done: number, total: number, found: string) => void, done: (answer: string) => void): void;
   redisGitopsReady(): void;
 }
 
@@ -71,7 +71,7 @@ onmessage = (event: MessageEvent) => {
     m.name,
     // Written and read here: a thousand applications would hold up the page.
     JSON.stringify(m.request),
-    (phase, done, total) => postMessage({ id: m.id, progress: { phase, done, total } }),
+    (phase, done, total, found) => postMessage({ id: m.id, progress: { phase, done, total, found: found ? JSON.parse(found).findings : undefined } }),
     (text) => {
       const answer = JSON.parse(text);
       if (typeof answer.result?.report === "string") answer.result.report = answer.result.report ? JSON.parse(answer.result.report) : null;

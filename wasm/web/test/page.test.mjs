@@ -347,8 +347,16 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
   await page.locator("#zip").setInputFiles(join(dir, "many.zip"));
   await page.locator("#status-text", { hasText: /^Checked \d+ of 1,000/ }).waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
+  await page.evaluate(() => {
+    globalThis.said = [];
+    const summary = document.getElementById("summary");
+    new MutationObserver(() => globalThis.said.push(`${summary.textContent} ${document.querySelectorAll("#list [role=option]").length}`)).observe(summary, { childList: true, characterData: true, subtree: true });
+  });
   await page.getByRole("button", { name: "Check again" }).click();
   await page.locator("#status-text", { hasText: /^Checked in/ }).waitFor();
+  // What is found is shown while the rest is looked at.
+  const said = await page.evaluate(() => globalThis.said);
+  assert.ok(said.some((t) => /[1-9][\d,]* warnings.* so far/.test(t)), said.join("\n"));
   const rows = await page.locator("#list .item").count();
   assert.ok(rows > 0 && rows < 80, `${rows} rows`);
   await page.getByRole("listbox", { name: "Findings" }).focus();
