@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue"
 
@@ -45,6 +46,18 @@ func (p Profile) Layer() Layer {
 
 // Profiles gives the embedded profiles and then the sizes, each in the order of operator.cue.
 func (o *Operator) Profiles() []Profile {
+	if kept, ok := knownProfiles.Load(o.Name); ok {
+		return slices.Clone(kept.([]Profile))
+	}
+	profiles := o.computeProfiles()
+	knownProfiles.Store(o.Name, profiles)
+	return slices.Clone(profiles)
+}
+
+// knownProfiles are those of operators, by name; nobody changes their values.
+var knownProfiles sync.Map
+
+func (o *Operator) computeProfiles() []Profile {
 	schema, done := o.schema()
 	defer done()
 	var profiles []Profile

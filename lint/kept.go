@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/render"
 )
 
@@ -27,6 +28,8 @@ type Kept struct {
 	targets    map[string]*keptUnit
 	sources    map[string]*keptSource
 	generators map[string]*keptGenerator
+	// installs are documents that may install an operator. They follow from their file alone, whatever the rest of setting says.
+	installs map[string]*keptInstall
 }
 
 // keptUnit is a unit that was checked, and what it had read for that.
@@ -41,6 +44,11 @@ type keptSource struct {
 	source source
 	hash   uint64
 	used   bool
+}
+
+type keptInstall struct {
+	documents []instance.Document
+	hash      uint64
 }
 
 type keptGenerator struct {
@@ -59,7 +67,7 @@ func (k *Kept) begin(l *linter) {
 	o := l.opts
 	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.running())
 	if k.config != l.config || k.setting != setting || k.targets == nil {
-		*k = Kept{setting: setting, config: l.config, targets: map[string]*keptUnit{}, sources: map[string]*keptSource{}, generators: map[string]*keptGenerator{}}
+		*k = Kept{setting: setting, config: l.config, installs: k.installs, targets: map[string]*keptUnit{}, sources: map[string]*keptSource{}, generators: map[string]*keptGenerator{}}
 	}
 	for _, u := range k.targets {
 		u.used = false
@@ -195,6 +203,23 @@ func (k *Kept) generator(l *linter, file, group string) generator {
 		k.generators[file] = kept // those of files that are gone are few
 	}
 	return kept.generator
+}
+
+// installing is [linter.readInstalling], or what it gave before.
+func (k *Kept) installing(l *linter, file string) []instance.Document {
+	if k == nil {
+		return l.readInstalling(file)
+	}
+	hash := state(l.repo.Fs(), file)
+	kept := k.installs[file]
+	if kept == nil || kept.hash != hash {
+		kept = &keptInstall{l.readInstalling(file), hash}
+		if k.installs == nil {
+			k.installs = map[string]*keptInstall{}
+		}
+		k.installs[file] = kept
+	}
+	return kept.documents
 }
 
 // recorder takes down which names are asked for.

@@ -132,23 +132,30 @@ func (l *linter) recognise() []instance.Running {
 		if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" || l.isTemplate(file) || insideAny(file, isApp) {
 			continue
 		}
-		src, err := l.repo.ReadFile(file)
-		if err != nil || !bytes.Contains(bytes.ToLower(src), []byte("redis")) {
-			continue
-		}
-		docs, _ := repo.ParseDocuments(file, src)
-		for _, d := range docs {
-			object, _ := plainData(d.Node).(map[string]any)
-			if object == nil {
-				continue
-			}
-			if base := path.Base(file); object["kind"] == nil && strings.HasPrefix(base, "kustomization.") {
-				object["kind"] = "Kustomization"
-			}
-			documents = append(documents, instance.Document{Object: object, Namespace: d.Namespace(), Where: d.At(d.Node).String()})
-		}
+		documents = append(documents, l.opts.Kept.installing(l, file)...)
 	}
 	return instance.Recognise(documents, operators)
+}
+
+// readInstalling gives the documents of a file that names Redis.
+func (l *linter) readInstalling(file string) []instance.Document {
+	src, err := l.repo.ReadFile(file)
+	if err != nil || !bytes.Contains(bytes.ToLower(src), []byte("redis")) {
+		return nil
+	}
+	var documents []instance.Document
+	docs, _ := repo.ParseDocuments(file, src)
+	for _, d := range docs {
+		object, _ := plainData(d.Node).(map[string]any)
+		if object == nil {
+			continue
+		}
+		if base := path.Base(file); object["kind"] == nil && strings.HasPrefix(base, "kustomization.") {
+			object["kind"] = "Kustomization"
+		}
+		documents = append(documents, instance.Document{Object: object, Namespace: d.Namespace(), Where: d.At(d.Node).String()})
+	}
+	return documents
 }
 
 func insideAny(file string, dirs map[string]bool) bool {

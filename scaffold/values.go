@@ -63,6 +63,9 @@ type merger struct {
 	src   []byte
 	on    OnConflict
 	edits []recordEdit
+
+	parsed    []*repo.Document // of what src was when it was last looked up in
+	parsedSrc []byte
 }
 
 // scalar adds a top-level key such as image: when it is missing. One that is there is the user's.
@@ -349,12 +352,32 @@ func pasteable(path []string, text string) string {
 
 // lookup gives the value at a path and its place; nil when it is not there.
 func (m *merger) lookup(path ...string) (any, diag.Position) {
-	return lookup(m.file, m.src, path...)
+	return lookupIn(m.documents(), m.file, path...)
+}
+
+// documents parses the text again when an edit has changed it.
+func (m *merger) documents() []*repo.Document {
+	if m.parsedSrc == nil || !bytes.Equal(m.parsedSrc, m.src) {
+		m.parsed, m.parsedSrc = parsed(m.file, m.src), m.src
+	}
+	return m.parsed
+}
+
+// parsed gives nothing for a text that is broken.
+func parsed(file string, src []byte) []*repo.Document {
+	docs, err := repo.ParseDocuments(file, src)
+	if err != nil {
+		return nil
+	}
+	return docs
 }
 
 func lookup(file string, src []byte, path ...string) (any, diag.Position) {
-	docs, err := repo.ParseDocuments(file, src)
-	if err != nil || len(docs) == 0 {
+	return lookupIn(parsed(file, src), file, path...)
+}
+
+func lookupIn(docs []*repo.Document, file string, path ...string) (any, diag.Position) {
+	if len(docs) == 0 {
 		return nil, diag.Position{File: file}
 	}
 	n := docs[0].Get(path...)
@@ -370,8 +393,8 @@ func lookup(file string, src []byte, path ...string) (any, diag.Position) {
 
 // itemAt gives the place of a list's item.
 func (m *merger) itemAt(list diag.Position, name string, i int) diag.Position {
-	docs, err := repo.ParseDocuments(m.file, m.src)
-	if err != nil || len(docs) == 0 {
+	docs := m.documents()
+	if len(docs) == 0 {
 		return list
 	}
 	if n := docs[0].Get(name); n != nil && n.Kind == yaml.SequenceNode && i < len(n.Content) {

@@ -252,7 +252,7 @@ func local(name string) bool {
 
 // use opens a file system.
 func (s *Session) use(fsys afero.Fs) error {
-	s.fs, s.last, s.problems, s.planBefore = fsys, nil, nil, lastPlan{}
+	s.fs, s.last, s.problems, s.planBefore, s.kept = fsys, nil, nil, lastPlan{}, lint.Kept{}
 	var err error
 	if s.config, err = readConfig(fsys); err != nil {
 		s.problems = diag.All(err)
