@@ -217,7 +217,7 @@ func (p *problems) login(s *State) {
 		p.error(checkLogin, "auth/password-unsafe-characters", "the password of the Secret %q has blanks, quotes or other characters that the operator writes into redis.conf as they are, so that Redis does not start or has another password; take letters and digits", s.Auth.Secret)
 	}
 	if len(asking) > 0 && s.Auth == nil {
-		p.error(checkLogin, "auth/missing", "%s asks for a password, but %s names no Secret with it: clients by its URL are refused; give it one, or look who has set requirepass", strings.Join(asking, ", "), s)
+		p.error(checkLogin, "auth/missing", "a password is asked for by %s, but %s names no Secret with it: clients by its URL are refused; give it one, or look who has set requirepass", strings.Join(asking, ", "), s)
 	}
 	if len(wrong) > 0 {
 		p.error(checkLogin, "", "the password of the Secret %q is refused by %s; was it changed without a restart of the pods?", s.Auth.Secret, strings.Join(wrong, ", "))

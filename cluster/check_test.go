@@ -120,7 +120,7 @@ func TestDoctor(t *testing.T) {
 		{"too few pods", func() func() {
 			o.all[podKind] = slices.Delete(slices.Clone(pods), 2, 3)
 			return func() { o.all[podKind] = pods }
-		}, []string{"asks for 3 Redises, and there are 2 pods", "replicates from pod rfr-shop-0 and is no pod of", "count"}, true},
+		}, []string{"asks for 3 Redises, and the number of pods is 2", "replicates from pod rfr-shop-0 and is no pod of", "count"}, true},
 		{"a setting that is not in force", func() func() {
 			redis := spec["redis"].(map[string]any)
 			redis["customConfig"] = []any{"maxmemory 100mb", "maxmemory-policy  noeviction", "save 900 1"}

@@ -110,7 +110,7 @@ func (c *Cluster) workloads(ctx context.Context, report *Report) map[string]map[
 // reconciled checks that the operator has made what the resource asks for.
 func (p *problems) reconciled(s *State, workloads map[string]map[string]any) {
 	if want, have := s.Replicas, len(s.Redis.Pods); want > 0 && have > 0 && have != want {
-		p.error(checkReconcile, "ha/operator-missing", "%s asks for %d Redises, and there are %d pods; look at the log of the operator", s, want, have)
+		p.error(checkReconcile, "ha/operator-missing", "%s asks for %d Redises, and the number of pods is %d; look at the log of the operator", s, want, have)
 	}
 	conditions, _ := at(s.Object, "status", "conditions").([]any)
 	for _, condition := range conditions {
@@ -145,7 +145,7 @@ func (p *problems) reconciled(s *State, workloads map[string]map[string]any) {
 	}
 	if s.Sentinel != nil {
 		if want, have := number(at(s.Object, "spec", "sentinel", "replicas")), len(s.Watchers); want > 0 && have > 0 && want != have {
-			p.error(checkReconcile, "", "%s asks for %d sentinels, and there are %d pods", s, want, have)
+			p.error(checkReconcile, "", "%s asks for %d sentinels, and the number of pods is %d", s, want, have)
 		}
 	}
 }

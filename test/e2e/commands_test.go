@@ -319,7 +319,7 @@ func TestAuthOn(t *testing.T) {
 	}
 	for _, args := range [][]string{{"doctor", "x"}, {"url", "x", "--live"}, {"sentinel-url", "x", "--live"}} {
 		r := b.tool(dir, args...)
-		b.has(r, 1, "rfr-x-0, rfr-x-1, rfr-x-2 asks for a password, but RedisFailover "+b.namespace+"/x names no Secret with it")
+		b.has(r, 1, "a password is asked for by rfr-x-0, rfr-x-1, rfr-x-2, but RedisFailover "+b.namespace+"/x names no Secret with it")
 		if strings.Contains(r.stdout, "it has no password") {
 			t.Error(r)
 		}
