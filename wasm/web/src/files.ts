@@ -1,5 +1,5 @@
 // Takes a repository in: dropped, chosen, unpacked, or from the local server.
-import { limits, readZip } from "./zip";
+import { breather, limits, readZip } from "./zip";
 import type { RepoFile } from "./types";
 
 export interface Taken {
@@ -90,7 +90,11 @@ function root(files: RepoFile[]): string {
 
 export async function fromZip(file: File, tell: (t: string) => void): Promise<Taken> {
   const c = new Collector(tell);
-  for (const e of await readZip(file, wanted, c.skip, tell)) if (c.named(e.path) && c.sized(e.path, e.data.length)) c.put(e.path, e.data);
+  const breathe = breather();
+  for (const e of await readZip(file, wanted, c.skip, tell)) {
+    if (c.named(e.path) && c.sized(e.path, e.data.length)) c.put(e.path, e.data);
+    await breathe();
+  }
   const name = root(c.files);
   return { name: name || file.name, files: c.files, skipped: c.skipped };
 }

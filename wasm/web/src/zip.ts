@@ -7,6 +7,16 @@ export interface Entry {
 
 export const limits = { files: 20_000, entries: 200_000, file: 4 << 20, total: 64 << 20, ratio: 100, archive: 256 << 20 };
 
+// breather gives a function that lets the page answer its user whenever work has gone on for 30 ms.
+export function breather(): () => Promise<void> {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < 30) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    since = performance.now();
+  };
+}
+
 export async function readZip(file: Blob, wanted: (path: string) => boolean, skipped: (path: string, why: string) => void, tell: (text: string) => void = () => {}): Promise<Entry[]> {
   if (file.size > limits.archive) throw new Error(`the archive is larger than ${limits.archive >> 20} MiB; take a part of the repository`);
   const tail = new DataView(await file.slice(Math.max(0, file.size - 65_557)).arrayBuffer());
@@ -64,8 +74,10 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
     return { path, data: await inflate(await part(start, start + packed), method, plain, path) };
   };
   const out: Entry[] = [];
+  const breathe = breather();
   for (let i = 0; i < found.length; i += 32) {
     out.push(...(await Promise.all(found.slice(i, i + 32).map(read))));
+    await breathe(); // unpacking from memory never waits by itself
     tell(`${out.length.toLocaleString("en")} of ${found.length.toLocaleString("en")} files unpacked`);
   }
   return out;
