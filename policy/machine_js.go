@@ -100,9 +100,9 @@ func (m *machine) numbered(export string) (map[string]int, error) {
 }
 
 func (m *machine) bytes() js.Value {
-	buffer := m.memory.Get("buffer")
-	if m.view.IsUndefined() || !m.view.Get("buffer").Equal(buffer) {
-		m.view = js.Global().Get("Uint8Array").New(buffer)
+	// A view is empty when the memory has grown. Asking for a number costs no object, of which Go has to be told the end.
+	if m.view.IsUndefined() || m.view.Get("byteLength").Int() == 0 {
+		m.view = js.Global().Get("Uint8Array").New(m.memory.Get("buffer"))
 	}
 	return m.view
 }
