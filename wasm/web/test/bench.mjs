@@ -37,9 +37,15 @@ if (sizes) end();
 const server = await serve();
 const browser = await launch();
 try {
-  const p = await open(browser, server.url, { ready: false });
-  const paint = await p.page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
-  row("first paint", await paint.jsonValue(), "ms", 150);
+  // Each with a cache of its own; the first one also waits for the browser.
+  const paints = [];
+  let p;
+  for (let i = 0; i < 6; i++) {
+    await p?.context.close();
+    p = await open(browser, server.url, { ready: false });
+    paints.push(await (await p.page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime)).jsonValue());
+  }
+  row("first paint, middle of five", paints.slice(1).sort((a, b) => a - b)[2], "ms", 150);
   await p.page.locator('#status[data-kind="ok"]').waitFor();
   const measure = (name) => p.page.evaluate((n) => performance.getEntriesByName(n)[0].duration, name);
   row("program: fetch, unpack, compile", await measure("core-load"), "ms");
