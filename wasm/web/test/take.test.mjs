@@ -204,7 +204,7 @@ it("a password is sealed in the tab, with a certificate that stays in it", async
   await page.getByLabel("Suffix").fill("mail");
   await page.getByLabel("Password", { exact: true }).selectOption("sealed");
   await page.getByLabel("Certificate").fill(readFileSync(join(dir, "cert.pem"), "utf8"));
-  const file = page.locator("details.file", { hasText: /sealed|auth/ }).first();
+  const file = page.locator("details.file", { has: page.locator(".path", { hasText: /sealed|auth/ }) }).first();
   await file.locator("summary").click();
   await file.locator("pre", { hasText: "kind: SealedSecret" }).waitFor();
   await page.locator("#checked:not([aria-busy])").waitFor();
