@@ -96,7 +96,9 @@ func (k *Kept) check(l *linter, u *unit, check func() error) error {
 	kept := k.targets[key]
 	k.mu.Unlock()
 	if kept != nil && unchanged(l.repo.Fs(), kept.reads) {
+		k.mu.Lock()
 		kept.used = true
+		k.mu.Unlock()
 		u.take(kept.unit)
 		u.rendered = kept.rendered
 		return nil
@@ -177,11 +179,10 @@ func (k *Kept) source(l *linter, name string, rendered bool) source {
 	k.mu.Unlock()
 	if kept == nil || kept.hash != hash {
 		kept = &keptSource{source: l.readSource(name, rendered), hash: hash}
-		k.mu.Lock()
-		k.sources[key] = kept
-		k.mu.Unlock()
 	}
-	kept.used = true
+	k.mu.Lock()
+	k.sources[key], kept.used = kept, true
+	k.mu.Unlock()
 	s := kept.source
 	s.suppressions = copySuppressions(s.suppressions)
 	s.findings = slices.Clone(s.findings)

@@ -325,7 +325,7 @@ func TestAuthOn(t *testing.T) {
 		}
 		t.Log(args, r)
 	}
-	b.has(b.tool(dir, "failover", "x"), 1, "no failover of", "asks for a password")
+	b.has(b.tool(dir, "failover", "x"), 1, "no failover of", "a password is asked for by")
 	b.has(b.tool(dir, "cli", "x", "--", "PING"), 2, "the master of RedisFailover "+b.namespace+"/x is not known: rfr-x-0: it asks for a password, and none is known")
 }
 
