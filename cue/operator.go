@@ -147,19 +147,25 @@ type Object struct {
 	Name string `json:"name"`
 }
 
-// knownNames are answers of Names by operator and request, since a program asks for the same ones again and again.
+type nameRequest struct {
+	operator string
+	Request
+}
+
+// knownNames are answers of Names, since a program asks for the same ones again and again.
 var knownNames = struct {
 	sync.Mutex
-	byRequest map[string]map[Request]Names
-}{byRequest: map[string]map[Request]Names{}}
+	answers map[nameRequest]Names
+}{answers: map[nameRequest]Names{}}
 
-// maxKnownNames bounds the answers that are kept for an operator.
+// maxKnownNames bounds the answers that are kept.
 const maxKnownNames = 1000
 
 // Names computes the names of a resource. The error is [diag.Problems]: a name that the operator or Kubernetes refuses.
 func (o *Operator) Names(r Request) (Names, error) {
+	request := nameRequest{o.Name, r}
 	knownNames.Lock()
-	names, ok := knownNames.byRequest[o.Name][r]
+	names, ok := knownNames.answers[request]
 	knownNames.Unlock()
 	if !ok {
 		var err error
@@ -167,10 +173,10 @@ func (o *Operator) Names(r Request) (Names, error) {
 			return names, err
 		}
 		knownNames.Lock()
-		if len(knownNames.byRequest[o.Name]) >= maxKnownNames || knownNames.byRequest[o.Name] == nil {
-			knownNames.byRequest[o.Name] = map[Request]Names{}
+		if len(knownNames.answers) >= maxKnownNames {
+			clear(knownNames.answers)
 		}
-		knownNames.byRequest[o.Name][r] = names
+		knownNames.answers[request] = names
 		knownNames.Unlock()
 	}
 	names.Objects = slices.Clone(names.Objects)

@@ -26,10 +26,10 @@ type Kept struct {
 	setting    string // what it was made with besides the files
 	config     *cue.Config
 	targets    map[string]*keptUnit
-	sources    map[string]*keptSource
-	generators map[string]*keptGenerator
+	sources    keptFiles[source]
+	generators keptFiles[generator]
 	// installs are documents that may install an operator. They follow from their file alone, whatever the rest of setting says.
-	installs map[string]*keptInstall
+	installs keptFiles[[]instance.Document]
 }
 
 // keptUnit is a unit that was checked, and what it had read for that.
@@ -40,20 +40,36 @@ type keptUnit struct {
 	used     bool // in this run
 }
 
-type keptSource struct {
-	source source
-	hash   uint64
-	used   bool
+// keptFiles are what was read from files, by the file and what else it depends on.
+type keptFiles[T any] map[string]*keptFile[T]
+
+type keptFile[T any] struct {
+	value T
+	hash  uint64 // of the file
+	used  bool   // in this run
 }
 
-type keptInstall struct {
-	documents []instance.Document
-	hash      uint64
+// get gives what read gave before when the file still says the same.
+func (f keptFiles[T]) get(k *Kept, l *linter, file, key string, read func() T) T {
+	hash := state(l.repo.Fs(), file)
+	k.mu.Lock()
+	kept := f[key]
+	k.mu.Unlock()
+	if kept == nil || kept.hash != hash {
+		kept = &keptFile[T]{value: read(), hash: hash}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f[key], kept.used = kept, true
+	return kept.value
 }
 
-type keptGenerator struct {
-	generator
-	hash uint64
+// forget leaves out what was not asked for since the last time.
+func (f keptFiles[T]) forget() {
+	maps.DeleteFunc(f, func(_ string, kept *keptFile[T]) bool { return !kept.used })
+	for _, kept := range f {
+		kept.used = false
+	}
 }
 
 // maxKeptRendered is the number of targets up to which the rendered resources are kept too, of some 100 KB each.
@@ -64,16 +80,13 @@ func (k *Kept) begin(l *linter) {
 	if k == nil {
 		return
 	}
+	if k.installs == nil {
+		k.installs = keptFiles[[]instance.Document]{}
+	}
 	o := l.opts
 	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.running())
 	if k.config != l.config || k.setting != setting || k.targets == nil {
-		*k = Kept{setting: setting, config: l.config, installs: k.installs, targets: map[string]*keptUnit{}, sources: map[string]*keptSource{}, generators: map[string]*keptGenerator{}}
-	}
-	for _, u := range k.targets {
-		u.used = false
-	}
-	for _, s := range k.sources {
-		s.used = false
+		*k = Kept{setting: setting, config: l.config, installs: k.installs, targets: map[string]*keptUnit{}, sources: keptFiles[source]{}, generators: keptFiles[generator]{}}
 	}
 }
 
@@ -83,7 +96,12 @@ func (k *Kept) end() {
 		return
 	}
 	maps.DeleteFunc(k.targets, func(_ string, u *keptUnit) bool { return !u.used })
-	maps.DeleteFunc(k.sources, func(_ string, s *keptSource) bool { return !s.used })
+	for _, u := range k.targets {
+		u.used = false
+	}
+	k.sources.forget()
+	k.generators.forget()
+	k.installs.forget()
 }
 
 // check is [unit.check], or what it gave before.
@@ -173,17 +191,7 @@ func (k *Kept) source(l *linter, name string, rendered bool) source {
 		return l.readSource(name, rendered)
 	}
 	key := fmt.Sprint(name, " ", rendered, l.isTemplate(name), l.documentKind(name))
-	hash := state(l.repo.Fs(), name)
-	k.mu.Lock()
-	kept := k.sources[key]
-	k.mu.Unlock()
-	if kept == nil || kept.hash != hash {
-		kept = &keptSource{source: l.readSource(name, rendered), hash: hash}
-	}
-	k.mu.Lock()
-	k.sources[key], kept.used = kept, true
-	k.mu.Unlock()
-	s := kept.source
+	s := k.sources.get(k, l, name, key, func() source { return l.readSource(name, rendered) })
 	s.suppressions = copySuppressions(s.suppressions)
 	s.findings = slices.Clone(s.findings)
 	for i, f := range s.findings {
@@ -197,13 +205,7 @@ func (k *Kept) generator(l *linter, file, group string) generator {
 	if k == nil {
 		return l.readGenerator(file, group)
 	}
-	hash := state(l.repo.Fs(), file)
-	kept := k.generators[file]
-	if kept == nil || kept.hash != hash {
-		kept = &keptGenerator{l.readGenerator(file, group), hash}
-		k.generators[file] = kept // those of files that are gone are few
-	}
-	return kept.generator
+	return k.generators.get(k, l, file, file, func() generator { return l.readGenerator(file, group) })
 }
 
 // installing is [linter.readInstalling], or what it gave before.
@@ -211,16 +213,7 @@ func (k *Kept) installing(l *linter, file string) []instance.Document {
 	if k == nil {
 		return l.readInstalling(file)
 	}
-	hash := state(l.repo.Fs(), file)
-	kept := k.installs[file]
-	if kept == nil || kept.hash != hash {
-		kept = &keptInstall{l.readInstalling(file), hash}
-		if k.installs == nil {
-			k.installs = map[string]*keptInstall{}
-		}
-		k.installs[file] = kept
-	}
-	return kept.documents
+	return k.installs.get(k, l, file, file, func() []instance.Document { return l.readInstalling(file) })
 }
 
 // recorder takes down which names are asked for.
