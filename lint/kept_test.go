@@ -53,6 +53,21 @@ func TestKept(t *testing.T) {
 				}
 			}
 			same(r, "as it is")
+			broken := files // each in turn, rendered or not; of other repositories some
+			if name != "example" {
+				broken = []string{files[random.IntN(len(files))]}
+			}
+			for _, file := range broken {
+				src, err := r.ReadFile(file)
+				if err != nil || strings.HasPrefix(file, ".redis-gitops") {
+					continue
+				}
+				changed, err := repo.Open(lint.Overlay(r.Fs(), map[string][]byte{file: append(bytes.Clone(src), "\nbroken: [{{\n"...)}), repo.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				same(changed, "with "+file+" broken")
+			}
 			changes := map[string][]byte{}
 			for range 6 {
 				file := files[random.IntN(len(files))]
