@@ -1,8 +1,11 @@
-// Package git asks the Git command about the past of a repository's files.
+// Package git reads the history of a repository's files with the git command, without running anything that the repository
+// names.
 //
-// Libraries that read a repository's objects themselves differ from Git in its newer formats; the command does not. The
-// repository's configuration is not trusted: only plumbing that runs no filter, hook, pager or external diff is used, and
-// nothing is fetched.
+// A repository's configuration can name programs in dozens of keys (filters, textconv, signatures, transports, hooks, …), and
+// files that look like a bare repository can be committed in a directory. So git never reads the configuration of the
+// repository, nor looks for a repository itself: it works in a private Git directory with a configuration of our own, which
+// borrows the objects and references. It never reads the content of the work tree either: what differs from a commit is
+// computed here, by the identifiers of blobs. Nothing is fetched.
 package git
 
 import (
@@ -14,24 +17,62 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// maxOutput bounds what is read of one file, in bytes: the limit that package repo has for files.
-const maxOutput = 4 << 20
+const (
+	// maxFile bounds one file of a commit, in bytes: the limit that package repo has for files.
+	maxFile = 4 << 20
+	// maxList bounds a list of files, in bytes; 200,000 files with long names take half of it.
+	maxList = 64 << 20
+)
 
 // timeout bounds one question. Repositories with millions of commits need some seconds to find when a file came.
 const timeout = 30 * time.Second
 
-// Repo is a folder inside a work tree. Its paths are relative to that folder and use "/".
-type Repo struct{ Dir string }
+// ErrTooLarge is the error of [Repo.File] for a file over 4 MiB.
+var ErrTooLarge = errors.New("file is larger than 4 MiB")
+
+// Repo is a directory inside a work tree. Its paths are relative to that directory and use "/". Close it after use.
+type Repo struct {
+	Dir string
+
+	mu      sync.Mutex
+	private *private
+}
+
+// Close removes the private Git directory.
+func (r *Repo) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.private == nil {
+		return nil
+	}
+	err := os.RemoveAll(r.private.dir)
+	r.private = nil
+	return err
+}
+
+// open makes the private Git directory at the first question.
+func (r *Repo) open(ctx context.Context) (*private, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.private == nil {
+		p, err := newPrivate(ctx, r.Dir)
+		if err != nil {
+			return nil, err
+		}
+		r.private = p
+	}
+	return r.private, nil
+}
 
 // Added gives the name of the commit that added a file, the newest one where it came several times. The error is
 // [fs.ErrNotExist] when none of the current branch did, and another one when a shallow clone does not reach back to it.
-func (r Repo) Added(ctx context.Context, file string) (string, error) {
-	out, err := r.run(ctx, "log", "--max-count=1", "--no-renames", "--diff-filter=A", "--no-ext-diff", "--no-textconv", "--format=%H", "HEAD", "--", file)
+func (r *Repo) Added(ctx context.Context, file string) (string, error) {
+	out, err := r.run(ctx, maxFile, "log", "--max-count=1", "--no-renames", "--diff-filter=A", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--ignore-submodules=all", "--format=%H", "HEAD", "--", file)
 	if err != nil && strings.Contains(err.Error(), "bad revision 'HEAD'") { // there is no commit yet
 		return "", fmt.Errorf("%s is in no commit: %w", file, fs.ErrNotExist)
 	}
@@ -43,11 +84,11 @@ func (r Repo) Added(ctx context.Context, file string) (string, error) {
 		return "", fmt.Errorf("%s is in no commit: %w", file, fs.ErrNotExist)
 	}
 	// The oldest commit of a shallow clone seems to add every file.
-	shallow, err := r.run(ctx, "rev-parse", "--is-shallow-repository")
+	shallow, err := r.run(ctx, maxFile, "rev-parse", "--is-shallow-repository")
 	if err != nil || strings.TrimSpace(string(shallow)) != "true" {
 		return commit, err
 	}
-	family, err := r.run(ctx, "rev-list", "--max-count=1", "--parents", commit)
+	family, err := r.run(ctx, maxFile, "rev-list", "--max-count=1", "--parents", commit)
 	if err != nil {
 		return "", err
 	}
@@ -57,9 +98,10 @@ func (r Repo) Added(ctx context.Context, file string) (string, error) {
 	return commit, nil
 }
 
-// File gives a file as it was in a commit. The error is [fs.ErrNotExist] when it was not there.
-func (r Repo) File(ctx context.Context, commit, file string) ([]byte, error) {
-	listed, err := r.run(ctx, "ls-tree", "-z", commit, "--", file)
+// File gives a file as it was in a commit. The error is [fs.ErrNotExist] when it was not there, and [ErrTooLarge] when it has
+// more than 4 MiB.
+func (r *Repo) File(ctx context.Context, commit, file string) ([]byte, error) {
+	listed, err := r.run(ctx, maxFile, "ls-tree", "-z", "--end-of-options", commit, "--", file)
 	if err != nil {
 		return nil, err
 	}
@@ -68,27 +110,44 @@ func (r Repo) File(ctx context.Context, commit, file string) ([]byte, error) {
 	if len(fields) < 4 || fields[1] != "blob" || !strings.HasPrefix(fields[0], "100") {
 		return nil, fmt.Errorf("%s is no file in commit %.7s: %w", file, commit, fs.ErrNotExist)
 	}
-	return r.run(ctx, "cat-file", "blob", fields[2])
+	src, err := r.run(ctx, maxFile, "cat-file", "blob", fields[2])
+	if err != nil && !errors.Is(err, ErrTooLarge) && r.private.partial {
+		return nil, fmt.Errorf("commit %.7s lacks %s in this clone, which is partial; clone without --filter", commit, file)
+	}
+	return src, err
 }
 
-func (r Repo) run(ctx context.Context, args ...string) ([]byte, error) {
+// run calls git in the private Git directory. What git prints beyond limit bytes is an error.
+func (r *Repo) run(ctx context.Context, limit int, args ...string) ([]byte, error) {
+	p, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.run(ctx, limit, args...)
+}
+
+// command calls git and nothing else: no pager, no prompt, no lock.
+func command(ctx context.Context, dir string, env []string, limit int, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false"}, args...)...)
-	c.Dir = r.Dir
-	c.Env = append(os.Environ(), "LC_ALL=C", "GIT_LITERAL_PATHSPECS=1", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0")
+	c := exec.CommandContext(ctx, "git", append([]string{"--no-optional-locks", "--no-pager", "--literal-pathspecs"}, args...)...)
+	c.Dir = dir
+	c.Env = env
 	c.WaitDelay = time.Second
 	var out, problem bytes.Buffer
-	c.Stdout = &limited{Writer: &out, left: maxOutput}
+	c.Stdout = &limited{Writer: &out, left: limit + 1}
 	c.Stderr = &limited{Writer: &problem, left: 4096}
 	err := c.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return nil, errors.New("there is no git command; install Git")
+		return nil, errors.New("git is not installed; install Git")
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("git %s: %w", args[0], ctx.Err())
-	case out.Len() >= maxOutput:
-		return nil, fmt.Errorf("git %s: more than %d MiB", args[0], maxOutput>>20)
+	case out.Len() > limit:
+		if limit == maxFile {
+			return nil, fmt.Errorf("git %s: %w", args[0], ErrTooLarge)
+		}
+		return nil, fmt.Errorf("git %s: more than %d MiB of output", args[0], limit>>20)
 	case err != nil:
 		first, _, _ := strings.Cut(strings.TrimSpace(problem.String()), "\n")
 		if first == "" {
@@ -116,13 +175,16 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // Base gives the commit that a revision and the current branch have in common, or the revision's own where this clone does not
 // know one.
-func (r Repo) Base(ctx context.Context, rev string) (string, error) {
+func (r *Repo) Base(ctx context.Context, rev string) (string, error) {
 	if strings.HasPrefix(rev, "-") {
 		return "", fmt.Errorf("%q is not a revision; give a branch, a tag or a commit", rev)
 	}
-	out, err := r.run(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	out, err := r.run(ctx, maxFile, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
-		shallow, serr := r.run(ctx, "rev-parse", "--is-shallow-repository")
+		if ctx.Err() != nil || r.private == nil {
+			return "", err
+		}
+		shallow, serr := r.run(ctx, maxFile, "rev-parse", "--is-shallow-repository")
 		if serr != nil {
 			return "", serr
 		}
@@ -132,29 +194,8 @@ func (r Repo) Base(ctx context.Context, rev string) (string, error) {
 		return "", fmt.Errorf("revision %q does not exist; fetch it, or correct its name", rev)
 	}
 	commit := strings.TrimSpace(string(out))
-	if common, err := r.run(ctx, "merge-base", commit, "HEAD"); err == nil {
+	if common, err := r.run(ctx, maxFile, "merge-base", commit, "HEAD"); err == nil {
 		commit = strings.TrimSpace(string(common))
 	}
 	return commit, nil
-}
-
-// Changed gives the files that differ between a commit and the work tree, sorted: what was committed, what is not committed, and
-// what Git does not track yet and does not ignore.
-func (r Repo) Changed(ctx context.Context, commit string) ([]string, error) {
-	diff, err := r.run(ctx, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--relative", commit, "--")
-	if err != nil {
-		return nil, err
-	}
-	untracked, err := r.run(ctx, "ls-files", "-z", "--others", "--exclude-standard")
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, name := range strings.Split(string(diff)+string(untracked), "\x00") {
-		if name != "" && !slices.Contains(files, name) {
-			files = append(files, name)
-		}
-	}
-	slices.Sort(files)
-	return files, nil
 }

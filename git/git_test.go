@@ -11,6 +11,24 @@ import (
 	"testing"
 )
 
+// opened gives a repository that is closed after the test, when nothing of it may be left.
+func opened(t *testing.T, dir string) *Repo {
+	t.Helper()
+	r := &Repo{Dir: dir}
+	t.Cleanup(func() {
+		private := r.private
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if private != nil {
+			if _, err := os.Stat(private.dir); err == nil {
+				t.Errorf("%s is left behind", private.dir)
+			}
+		}
+	})
+	return r
+}
+
 // history makes a repository: file a came, went, and came again with another text, beside b.
 func history(t *testing.T) string {
 	t.Helper()
@@ -55,7 +73,7 @@ func history(t *testing.T) string {
 func TestAddedAndFile(t *testing.T) {
 	dir := history(t)
 	for _, tt := range []struct{ dir, prefix string }{{dir, "sub/"}, {filepath.Join(dir, "sub"), ""}} {
-		r := Repo{Dir: tt.dir}
+		r := opened(t, tt.dir)
 		ctx := context.Background()
 		commit, err := r.Added(ctx, tt.prefix+"a[1] é.yaml")
 		if err != nil {
@@ -75,15 +93,15 @@ func TestAddedAndFile(t *testing.T) {
 			}
 		}
 	}
-	if _, err := (Repo{Dir: dir}).File(context.Background(), "HEAD", "sub"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := opened(t, dir).File(context.Background(), "HEAD", "sub"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err := (Repo{Dir: dir}).File(context.Background(), "nope", "sub/b"); err == nil || !strings.Contains(err.Error(), "git ls-tree: ") {
+	if _, err := opened(t, dir).File(context.Background(), "nope", "sub/b"); err == nil || !strings.Contains(err.Error(), "git ls-tree: ") {
 		t.Errorf("no such commit: %v", err)
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := (Repo{Dir: dir}).Added(cancelled, "sub/b"); !errors.Is(err, context.Canceled) {
+	if _, err := opened(t, dir).Added(cancelled, "sub/b"); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -98,7 +116,7 @@ func TestShallow(t *testing.T) {
 		if out, err := exec.Command("git", "clone", "-q", "--depth", depth, "file://"+dir, clone).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		_, err := (Repo{Dir: clone}).Added(context.Background(), "sub/b")
+		_, err := opened(t, clone).Added(context.Background(), "sub/b")
 		// It came with the second commit from the end: with two the clone ends at it, and nobody knows what was before.
 		if shallow := depth != "9"; shallow != (err != nil && strings.Contains(err.Error(), "the clone is shallow")) {
 			t.Errorf("depth %s: %v", depth, err)
@@ -111,7 +129,7 @@ func TestNoCommit(t *testing.T) {
 	if out, err := exec.Command("git", "init", "-q", dir).CombinedOutput(); err != nil {
 		t.Skipf("%v: %s", err, out)
 	}
-	if _, err := (Repo{Dir: dir}).Added(context.Background(), "a"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := opened(t, dir).Added(context.Background(), "a"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -121,42 +139,7 @@ func TestNoRepository(t *testing.T) {
 		t.Skip("there is no git command")
 	}
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(t.TempDir()))
-	if _, err := (Repo{Dir: t.TempDir()}).Added(context.Background(), "a"); err == nil || !strings.Contains(err.Error(), "not a git repository") {
+	if _, err := opened(t, t.TempDir()).Added(context.Background(), "a"); err == nil || !strings.Contains(err.Error(), "not a git repository") {
 		t.Errorf("got %v", err)
-	}
-}
-
-// TestNoFilters proves that nothing the repository configures is run.
-func TestNoFilters(t *testing.T) {
-	dir := history(t)
-	trap := filepath.Join(dir, "trap")
-	script := "#!/bin/sh\ntouch " + filepath.Join(dir, "sprung") + "\ncat\n"
-	if err := os.WriteFile(trap, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	config := "[core]\n\tfsmonitor = " + trap + "\n\tpager = " + trap + "\n[diff]\n\texternal = " + trap + "\n[diff \"x\"]\n\ttextconv = " + trap + "\n[filter \"x\"]\n\tsmudge = " + trap + "\n\tclean = " + trap + "\n"
-	f, err := os.OpenFile(filepath.Join(dir, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString(config); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, ".gitattributes"), []byte("* diff=x filter=x\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	r := Repo{Dir: dir}
-	commit, err := r.Added(context.Background(), "sub/b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := r.File(context.Background(), commit, "sub/b"); err != nil || string(got) != "b\n" {
-		t.Errorf("got %q, %v", got, err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "sprung")); err == nil {
-		t.Error("something of the repository's configuration was run")
 	}
 }

@@ -509,7 +509,8 @@ func fails(s report.Summary, threshold string) bool {
 
 // base opens the repository as it was in a revision.
 func (a *app) base(ctx context.Context, o *opened, rev string) (*lint.Base, error) {
-	g := git.Repo{Dir: o.dir}
+	g := &git.Repo{Dir: o.dir}
+	defer g.Close()
 	rev, err := g.Base(ctx, rev)
 	if err != nil {
 		return nil, fmt.Errorf("--new-from-rev: %w", err)
@@ -526,6 +527,8 @@ func (a *app) base(ctx context.Context, o *opened, rev string) (*lint.Base, erro
 			old[file] = src
 		case errors.Is(err, fs.ErrNotExist):
 			old[file] = nil
+		case errors.Is(err, git.ErrTooLarge): // so large that it is refused, as it was then
+			old[file] = make([]byte, repo.MaxFileSize+1)
 		default:
 			return nil, fmt.Errorf("--new-from-rev: %w", err)
 		}

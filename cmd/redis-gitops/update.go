@@ -42,7 +42,9 @@ func (a *app) updateCommand() *cobra.Command {
 			}
 			defer o.fs.Close()
 			args = append(args, "", "")
-			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.config, scaffold.UpdateRequest{App: args[0], Name: args[1], Past: past(git.Repo{Dir: o.dir})})
+			history := &git.Repo{Dir: o.dir}
+			defer history.Close()
+			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.config, scaffold.UpdateRequest{App: args[0], Name: args[1], Past: past(history)})
 			if err := a.finish(o, &flags, p, err); err != nil {
 				return err
 			}
@@ -58,7 +60,7 @@ func (a *app) updateCommand() *cobra.Command {
 }
 
 // past gives a file as it was when it was committed first, and another as it was in that commit.
-func past(history git.Repo) func(ctx context.Context, file, beside string) (first, other []byte, err error) {
+func past(history *git.Repo) func(ctx context.Context, file, beside string) (first, other []byte, err error) {
 	return func(ctx context.Context, file, beside string) (first, other []byte, err error) {
 		commit, err := history.Added(ctx, file)
 		if err != nil {

@@ -1,0 +1,224 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxHashed is the size in bytes above which a file of the work tree counts as changed without a look at its content.
+const maxHashed = 64 << 20
+
+// Changed gives the files that differ between a commit and the work tree, sorted: what was committed since, what is not
+// committed, and what Git does not track and does not ignore.
+//
+// A file is unchanged when its blob has the same identifier as in the commit, as it is or with LF for each CRLF: that is what
+// core.autocrlf and the attributes text and eol make of it. A file that a filter has rewritten (Git LFS, git-crypt) is
+// unchanged when the index has the commit's blob for it and the size and time that the file has; the filter is not run. The
+// executable bit does not count, and neither do submodules, which are repositories of their own. A file that a sparse checkout
+// leaves out is unchanged.
+func (r *Repo) Changed(ctx context.Context, commit string) ([]string, error) {
+	listed, err := r.run(ctx, maxList, "ls-tree", "-r", "-z", "--end-of-options", commit)
+	if err != nil {
+		return nil, err
+	}
+	index, err := r.index(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	known, links := map[string]bool{}, map[string]bool{}
+	for line := range strings.SplitSeq(string(listed), "\x00") {
+		meta, name, ok := strings.Cut(line, "\t")
+		fields := strings.Fields(meta)
+		if !ok || len(fields) != 3 {
+			continue
+		}
+		known[name] = true
+		if fields[1] != "blob" {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if r.beyondLink(name, links) {
+			files = append(files, name)
+			continue
+		}
+		same, err := r.same(ctx, name, fields[0], fields[2], index[name])
+		if err != nil {
+			return nil, err
+		}
+		if !same {
+			files = append(files, name)
+		}
+	}
+	untracked, err := r.run(ctx, maxList, "ls-files", "-z", "--others", "--exclude-standard")
+	if err != nil {
+		return nil, err
+	}
+	added := strings.Split(string(untracked), "\x00")
+	for name := range index {
+		added = append(added, name)
+	}
+	for _, name := range added {
+		if name == "" || known[name] || strings.HasSuffix(name, "/") { // the last is a repository inside this one
+			continue
+		}
+		known[name] = true
+		if e, ok := index[name]; ok && (e.submodule || e.absent && !r.exists(name)) {
+			continue
+		}
+		files = append(files, name)
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+// entry is what the index says of a file.
+type entry struct {
+	blob        string
+	size, mtime int64 // of the file when it was compared last; mtime is in nanoseconds
+	absent      bool  // left out by a sparse checkout
+	submodule   bool
+	hasStat     bool
+}
+
+// stat is what ls-files --debug prints behind each entry.
+var stat = regexp.MustCompile(`^  ctime: \d+:\d+\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: \d+\n  uid: \d+\tgid: \d+\n  size: (\d+)\tflags: [0-9a-f]+\n`)
+
+// index gives the entries of the index.
+func (r *Repo) index(ctx context.Context) (map[string]*entry, error) {
+	out, err := r.run(ctx, maxList, "ls-files", "-z", "-t", "--stage", "--debug")
+	if err != nil {
+		return nil, err
+	}
+	entries := map[string]*entry{}
+	for rest := string(out); rest != ""; {
+		// "H 100644 BLOB 0\tNAME\x00", then the lines of stat.
+		meta, after, ok := strings.Cut(rest, "\t")
+		name, after, ended := strings.Cut(after, "\x00")
+		fields := strings.Fields(meta)
+		if !ok || !ended || len(fields) != 4 {
+			return nil, errors.New("git ls-files: unexpected output")
+		}
+		e := &entry{blob: fields[2], absent: fields[0] == "S", submodule: fields[1] == "160000"}
+		if m := stat.FindStringSubmatch(after); m != nil {
+			after = after[len(m[0]):]
+			seconds, _ := strconv.ParseInt(m[1], 10, 64) // digits
+			nanoseconds, _ := strconv.ParseInt(m[2], 10, 64)
+			e.size, _ = strconv.ParseInt(m[3], 10, 64)
+			e.mtime, e.hasStat = seconds*1e9+nanoseconds, true
+		}
+		entries[name] = e
+		rest = after
+	}
+	return entries, nil
+}
+
+func (r *Repo) exists(name string) bool {
+	_, err := os.Lstat(filepath.Join(r.private.cwd, filepath.FromSlash(name)))
+	return err == nil
+}
+
+// beyondLink says whether a directory of a name is a symbolic link: then the work tree has no file of that name. links keeps
+// the answers.
+func (r *Repo) beyondLink(name string, links map[string]bool) bool {
+	dir := path.Dir(name)
+	if dir == "." {
+		return false
+	}
+	is, ok := links[dir]
+	if !ok {
+		info, err := os.Lstat(filepath.Join(r.private.cwd, filepath.FromSlash(dir)))
+		is = r.beyondLink(dir, links) || err == nil && info.Mode()&fs.ModeSymlink != 0
+		links[dir] = is
+	}
+	return is
+}
+
+// same says whether a file of the work tree is what a tree has under its name.
+func (r *Repo) same(ctx context.Context, name, mode, blob string, e *entry) (bool, error) {
+	full := filepath.Join(r.private.cwd, filepath.FromSlash(name))
+	info, err := os.Lstat(full)
+	if err != nil {
+		// A name that this system cannot have is as good as one that does not exist.
+		return e != nil && e.absent && e.blob == blob, nil
+	}
+	switch {
+	case mode == "120000" && info.Mode()&fs.ModeSymlink != 0:
+		to, err := os.Readlink(full)
+		if err != nil {
+			return false, nil
+		}
+		return r.private.blob([]byte(filepath.ToSlash(to))) == blob, nil
+	case mode == "120000" && filepath.Separator == '/', !info.Mode().IsRegular():
+		return false, nil
+	case info.Size() > maxHashed:
+		return e != nil && e.fits(info, blob), nil
+	}
+	f, err := os.OpenFile(full, os.O_RDONLY|nonblock, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return false, err
+	}
+	src, err := io.ReadAll(io.LimitReader(untilDone{ctx, f}, maxHashed+1))
+	if err != nil || len(src) > maxHashed {
+		return false, err
+	}
+	if r.private.blob(src) == blob {
+		return true, nil
+	}
+	if bytes.Contains(src, []byte("\r\n")) && r.private.blob(bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))) == blob {
+		return true, nil
+	}
+	return e != nil && e.fits(info, blob), nil
+}
+
+// fits says whether a file is the one that the index has, with a blob.
+func (e *entry) fits(info fs.FileInfo, blob string) bool {
+	return e.blob == blob && e.hasStat && e.size == int64(uint32(info.Size())) && e.mtime == info.ModTime().UnixNano() && e.size > 0
+}
+
+// blob gives the identifier of a content (gitformat: "blob SIZE\0" and the content, hashed).
+func (p *private) blob(content []byte) string {
+	var h hash.Hash = sha1.New()
+	if p.sha256 {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(content))
+	h.Write(content)
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// untilDone reads until a context ends.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
+}
