@@ -17,6 +17,9 @@ type Violation struct {
 	Path    []string // of the value, list indexes as numbers
 	Unknown bool     // the key that ends Path is no field of the schema; Kubernetes drops such a key without a word
 	Message string
+
+	NoMapping bool   // something else where a mapping belongs, so that all that belongs below it is lost
+	Meant     string // the known key that an unknown one is most likely a slip of; "" when none is near
 }
 
 // At gives the value at a path of plain data, list indexes as numbers; nil where nothing is.
@@ -62,7 +65,7 @@ func (s structure) check(shape int, data any, path []string, report func(Violati
 			return
 		}
 	}
-	report(Violation{Path: slices.Clone(path), Message: schema.complain(data)})
+	report(Violation{Path: slices.Clone(path), Message: schema.complain(data), NoMapping: schema.Kind&^isNull == isStruct})
 }
 
 func (s structure) checkStruct(schema *shape, data map[string]any, path []string, report func(Violation)) {
@@ -80,7 +83,8 @@ func (s structure) checkStruct(schema *shape, data map[string]any, path []string
 		case schema.Each != nil:
 			s.check(*schema.Each, value, child, report)
 		case !schema.Open:
-			report(Violation{Path: slices.Clone(child), Unknown: true, Message: unknownName("key", key, slices.Sorted(maps.Keys(schema.Fields)))})
+			known := slices.Sorted(maps.Keys(schema.Fields))
+			report(Violation{Path: slices.Clone(child), Unknown: true, Message: unknownName("key", key, known), Meant: meant(key, known)})
 		}
 	}
 }
@@ -159,11 +163,8 @@ func (s *shape) bounds() string {
 
 func unknownName(what, name string, known []string) string {
 	message := fmt.Sprintf("unknown %s %q", what, name)
-	if near := diag.DidYouMean(name, known); near != "" {
-		return message + near
-	}
-	if longer := longerName(name, known); longer != "" {
-		return message + fmt.Sprintf("; did you mean %q?", longer)
+	if near := meant(name, known); near != "" {
+		return message + fmt.Sprintf("; did you mean %q?", near)
 	}
 	if len(known) > 12 { // nobody reads on
 		return message + "; remove it or correct its name"
@@ -172,6 +173,14 @@ func unknownName(what, name string, known []string) string {
 		return message + "; remove it"
 	}
 	return message + "; " + diag.OneOf(known)
+}
+
+// meant gives the known name that name is most likely a slip or a part of, or "".
+func meant(name string, known []string) string {
+	if near := diag.Nearest(name, known); near != "" {
+		return near
+	}
+	return longerName(name, known)
 }
 
 // longerName gives the one known name that begins or ends with name, as bootstrapNode does with bootstrap.

@@ -67,7 +67,7 @@ func (s *Schemas) unknownKey(root int, kind string, v Violation) string {
 	if best.Hint != "" {
 		return fmt.Sprintf("unknown key %q; %s", key, best.Hint)
 	}
-	if strings.Contains(v.Message, "did you mean") {
+	if v.Meant != "" {
 		return v.Message
 	}
 	at := v.Path[:len(v.Path)-1]

@@ -65,6 +65,10 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
+// Code names a kind of problem. Code decides by it, never by the text of a message; the package that reports a problem
+// defines its codes, and "" is a kind that nothing depends on.
+type Code string
+
 // Problem is one thing that is wrong, where it is, and what to do about it. It is an error.
 //
 // Message is lower case, has no full stop, quotes values, and says what is wrong and then, after a semicolon, what to
@@ -73,6 +77,11 @@ type Problem struct {
 	Position
 	Path    string // the path of the value inside the file, such as resources.redis.memory; may be empty
 	Message string
+
+	Code    Code
+	Subject string     // what Code is about, such as the key that is set twice; "" for most
+	Values  [][]string // the paths in .Values that it depends on, of a template that fails
+	Related []Related  // other locations that are part of it, such as the first of two equal keys
 }
 
 // Error gives `file:line:col: path: message`.
@@ -129,6 +138,18 @@ func (ps Problems) Err() error {
 // Errorf makes a problem at a position.
 func Errorf(at Position, path, format string, args ...any) *Problem {
 	return &Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)}
+}
+
+// Same reports whether two problems are equal in what a user sees of them.
+func (p *Problem) Same(other *Problem) bool {
+	return p.Code == other.Code && p.Position == other.Position && p.Path == other.Path && p.Message == other.Message
+}
+
+// WithCode gives the problem with another code, for a caller to whom it is of another kind.
+func (p *Problem) WithCode(code Code) *Problem {
+	other := *p
+	other.Code = code
+	return &other
 }
 
 // All takes err apart into its problems; an error that is none of ours becomes a problem without a position.

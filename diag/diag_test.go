@@ -12,10 +12,10 @@ func TestProblem(t *testing.T) {
 		problem Problem
 		want    string
 	}{
-		{Problem{Position{"applications/shop/values.yaml", 7, 13}, "resources.redis.memory", `"100MB" is not a Mi or Gi quantity; write 100Mi`},
+		{Problem{Position: Position{"applications/shop/values.yaml", 7, 13}, Path: "resources.redis.memory", Message: `"100MB" is not a Mi or Gi quantity; write 100Mi`},
 			`applications/shop/values.yaml:7:13: resources.redis.memory: "100MB" is not a Mi or Gi quantity; write 100Mi`},
-		{Problem{Position{"a.yaml", 7, 0}, "", "no"}, "a.yaml:7: no"},
-		{Problem{Position{"a.yaml", 0, 0}, "x", "no"}, "a.yaml: x: no"},
+		{Problem{Position: Position{"a.yaml", 7, 0}, Message: "no"}, "a.yaml:7: no"},
+		{Problem{Position: Position{"a.yaml", 0, 0}, Path: "x", Message: "no"}, "a.yaml: x: no"},
 		{Problem{Message: "no"}, "no"},
 	} {
 		if got := tt.problem.Error(); got != tt.want {

@@ -283,7 +283,7 @@ func (l *linter) read(ctx context.Context) error {
 		return err
 	}
 	for _, p := range problems {
-		l.add(l.fileFinding("yaml/invalid", p, nil))
+		l.add(l.problemFinding(p, nil))
 	}
 	for _, t := range targets {
 		sets := append([][]string{nil}, l.config.Values...)
@@ -357,6 +357,11 @@ func (l *linter) finding(v *policy.Violation, at place, resource *diag.Resource)
 }
 
 func help(rule string) string { return "docs/rules/" + rule + ".md" }
+
+// problemFinding makes a finding of a problem with a file or with rendering.
+func (l *linter) problemFinding(p *diag.Problem, related []diag.Related) *diag.Finding {
+	return l.fileFinding(ruleOf(p.Code), p, related)
+}
 
 // fileFinding makes a finding about a file.
 func (l *linter) fileFinding(rule string, p *diag.Problem, related []diag.Related) *diag.Finding {

@@ -458,7 +458,7 @@ func (l *linter) generators() ([]any, error) {
 			}
 			g := l.opts.Kept.generator(l, file, group)
 			for _, p := range g.problems {
-				l.add(l.fileFinding(p.Rule, p.Problem, slices.Clone(p.Related)))
+				l.add(l.problemFinding(p.Problem, slices.Clone(p.Related)))
 			}
 			out = append(out, g.model)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -26,15 +27,19 @@ type sourceDocument struct {
 	data  any
 }
 
-// yamlRule sorts a problem of a YAML file into the rules about files.
-func yamlRule(p *diag.Problem) string {
-	switch {
-	case p.Line == 0:
+// ruleOf gives the rule that reports a kind of problem with a file or with rendering.
+func ruleOf(code diag.Code) string {
+	switch code {
+	case repo.CodeUnreadable:
 		return "yaml/unreadable"
-	case strings.Contains(p.Message, "is already set at line"):
+	case repo.CodeDuplicateKey:
 		return "yaml/duplicate-key"
-	case strings.Contains(p.Message, "tab used for indentation"):
+	case repo.CodeTab:
 		return "yaml/tab"
+	case render.CodeFails:
+		return "val/render-fails"
+	case render.CodeNotYAML:
+		return "val/not-yaml"
 	}
 	return "yaml/invalid"
 }
@@ -102,7 +107,7 @@ func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 	var out []policy.Violation
 	for _, v := range s.schemas.Check(resource) {
 		rule := "op/invalid-value"
-		if v.Unknown || strings.Contains(v.Message, " is not a mapping; ") {
+		if v.Unknown || v.NoMapping {
 			rule = "op/unknown-field" // what is expected below a mapping is lost, as an unknown field is
 		}
 		out = append(out, policy.Violation{Rule: rule, Resource: -1, Path: v.Path, Key: v.Unknown, Message: v.Message})

@@ -106,18 +106,19 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 			return ctx.Err()
 		}
 		for _, p := range diag.All(err) {
-			u.add(l.fileFinding("yaml/invalid", p, nil), nil)
+			u.add(l.problemFinding(p, nil), nil)
 		}
 		return nil
 	}
 	u.files = res.Files
 	u.notices = res.Notices
+	failed := map[*diag.Finding]*diag.Problem{}
 	for _, p := range res.Problems {
-		rule := p.Rule
-		if strings.HasPrefix(rule, "yaml/") {
-			rule = yamlRule(p.Problem)
+		f := l.problemFinding(p.Problem, p.Related)
+		u.add(f, nil)
+		if f != nil && p.Code == render.CodeFails {
+			failed[f] = p.Problem
 		}
-		u.add(l.fileFinding(rule, p.Problem, p.Related), nil)
 	}
 	seen := map[string]*render.Resource{}
 	for _, r := range res.Resources {
@@ -130,7 +131,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 		}
 	}
 	if res.Chart != nil {
-		u.checkValues(l, res.Chart)
+		u.checkValues(l, res.Chart, failed)
 		if u.chart, err = newChartModel(&l.pool, res.Chart); err != nil {
 			return err
 		}
@@ -138,9 +139,9 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	return nil
 }
 
-// checkValues holds what stands under resources in the values against the schema of the operator's values. What a template says of
-// such a value then is not told a second time: it is the same mistake, and values.yaml is what has to change.
-func (u *unit) checkValues(l *linter, chart *render.Chart) {
+// checkValues checks what is under resources in the values against the schema of the operator's values. A template that fails
+// because of such a value alone is not reported as well: it is the same mistake, and values.yaml is what has to change.
+func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*diag.Finding]*diag.Problem) {
 	operator := l.operator()
 	if operator == nil || !l.rules.on("val/invalid-value") {
 		return
@@ -174,16 +175,37 @@ func (u *unit) checkValues(l *linter, chart *render.Chart) {
 		return
 	}
 	u.findings = slices.DeleteFunc(u.findings, func(f *diag.Finding) bool {
-		if f.Rule != "val/render-fails" || !slices.ContainsFunc(found, func(v *diag.Finding) bool { return strings.Contains(f.Message, strings.Join(v.Path, ".")) }) {
-			return false
+		because := causes(failed[f], found)
+		for _, v := range because {
+			v.Related = append(v.Related, diag.Related{Position: f.Position, Message: "used here"})
 		}
+		return len(because) > 0
+	})
+}
+
+// causes gives the findings about values that are the reason why a template fails. There are none when it depends on any other
+// value, which may be the reason too.
+func causes(p *diag.Problem, found []*diag.Finding) []*diag.Finding {
+	if p == nil {
+		return nil
+	}
+	var because []*diag.Finding
+	for _, path := range p.Values {
+		below := false
 		for _, v := range found {
-			if strings.Contains(f.Message, strings.Join(v.Path, ".")) {
-				v.Related = append(v.Related, diag.Related{Position: f.Position, Message: "used here"})
+			if len(v.Path) < len(path) || !slices.Equal(v.Path[:len(path)], path) {
+				continue
+			}
+			below = true
+			if len(v.Path) == len(path) && !slices.Contains(because, v) {
+				because = append(because, v)
 			}
 		}
-		return true
-	})
+		if !below {
+			return nil
+		}
+	}
+	return because
 }
 
 // checkTwice tells about the second of two documents of one file that are the same object.

@@ -108,11 +108,14 @@ type loader struct {
 	broken bool
 }
 
-// problem notes what stands in the way of rendering.
-func (l *loader) problem(rule string, p *diag.Problem, related ...diag.Related) {
-	l.result.Problems = append(l.result.Problems, Problem{rule, p, related})
+// problem adds a problem of a file that rendering needs.
+func (l *loader) problem(p *diag.Problem) {
+	l.result.Problems = append(l.result.Problems, Problem{Problem: p})
 	l.broken = true
 }
+
+// fail adds a reason why nothing can be rendered.
+func (l *loader) fail(p *diag.Problem) { l.problem(p.WithCode(CodeFails)) }
 
 // documents reads a YAML file; what is wrong with it is noted.
 func (l *loader) documents(file string) []*repo.Document {
@@ -120,21 +123,10 @@ func (l *loader) documents(file string) []*repo.Document {
 	l.result.Files = append(l.result.Files, file)
 	if err != nil {
 		for _, p := range diag.All(err) {
-			l.problem(fileRule(p), p)
+			l.problem(p)
 		}
 	}
 	return docs
-}
-
-// fileRule names the rule that a problem of repo stands for.
-func fileRule(p *diag.Problem) string {
-	switch {
-	case strings.Contains(p.Message, " is already set at line "):
-		return "yaml/duplicate-key"
-	case strings.HasPrefix(p.Message, "tab used for indentation"):
-		return "yaml/tab"
-	}
-	return "yaml/invalid"
 }
 
 // loadChart reads the chart in a folder, with its subcharts. nil when there is no way to go on.
@@ -142,7 +134,7 @@ func (l *loader) loadChart(ctx context.Context, dir string) *chart {
 	files, err := l.repo.Files(dir)
 	if err != nil {
 		for _, p := range diag.All(err) {
-			l.problem("yaml/invalid", p)
+			l.problem(p)
 		}
 		return nil
 	}
@@ -171,12 +163,12 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 		return nil
 	}
 	if depth > maxCharts {
-		l.problem("val/render-fails", diag.Errorf(diag.Position{File: dir}, "", "charts are nested deeper than %d; take some out", maxCharts))
+		l.fail(diag.Errorf(diag.Position{File: dir}, "", "charts are nested deeper than %d; take some out", maxCharts))
 		return nil
 	}
 	c := &chart{dir: dir, values: map[string]any{}}
 	if !slices.Contains(files, "Chart.yaml") {
-		l.problem("val/render-fails", diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml")}, "", "does not exist; every chart needs one"))
+		l.fail(diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml")}, "", "does not exist; every chart needs one"))
 		return nil
 	}
 	subs := map[string][]string{}
@@ -211,7 +203,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 		values, err := mapping(docs)
 		if err != nil {
 			for _, p := range diag.All(err) {
-				l.problem("yaml/invalid", p)
+				l.problem(p)
 			}
 		}
 		if values != nil {
@@ -265,7 +257,7 @@ func (l *loader) metadata(c *chart, files []string) bool {
 		if n != nil {
 			at.Line, at.Column = n.Line, n.Column
 		}
-		l.problem("val/render-fails", diag.Errorf(at, name, format, args...))
+		l.fail(diag.Errorf(at, name, format, args...))
 	}
 	if len(docs) > 0 {
 		m.read(docs[0].Node, wrong)
@@ -643,7 +635,7 @@ func (l *loader) ignore(dir string, files []string) []string {
 	src, err := l.repo.ReadFile(file)
 	if err != nil {
 		for _, p := range diag.All(err) {
-			l.problem("val/render-fails", p)
+			l.fail(p)
 		}
 		return files
 	}
@@ -652,7 +644,7 @@ func (l *loader) ignore(dir string, files []string) []string {
 	for i, line := range strings.Split(strings.TrimPrefix(string(src), "\ufeff"), "\n") {
 		rule, ok, err := parseIgnore(line)
 		if err != nil {
-			l.problem("val/render-fails", diag.Errorf(diag.Position{File: file, Line: i + 1, Column: 1}, "", "%s", err))
+			l.fail(diag.Errorf(diag.Position{File: file, Line: i + 1, Column: 1}, "", "%s", err))
 		} else if ok {
 			rules = append(rules, rule)
 		}

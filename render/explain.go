@@ -94,7 +94,7 @@ func (f *failure) problem(file string) *diag.Problem {
 // places that lead there.
 func (cr *chartRun) explain(s *source, err error, out *output) Problem {
 	f := parseFailure(err)
-	p := Problem{Rule: "val/render-fails", Problem: diag.Errorf(diag.Position{File: s.file}, "", "%s", f.message)}
+	p := Problem{Problem: diag.Errorf(diag.Position{File: s.file}, "", "%s", f.message).WithCode(CodeFails)}
 	for i, place := range f.places {
 		of := cr.source(place.name)
 		if of == nil {
@@ -122,6 +122,9 @@ func (cr *chartRun) explain(s *source, err error, out *output) Problem {
 		last = f.places[len(f.places)-1]
 	}
 	p.Message = cr.words(s, last, f.message)
+	if s.facts != nil && last.line > 0 {
+		p.Values = s.facts.dependsOn(s, last.line)
+	}
 	return p
 }
 

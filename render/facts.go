@@ -12,6 +12,7 @@ type facts struct {
 	reads  []valueRead // in the order of the file
 	shown  []shownRead // by line, then in the order of reading
 	busy   []int       // lines where something other than text is, sorted
+	fails  []decision  // actions that call fail, in the order of reading
 	ranges map[*parse.RangeNode]int32
 	loop   []reference // what each range goes over
 }
@@ -22,6 +23,12 @@ type valueRead struct {
 	offset           int // in the source
 	guarded, dynamic bool
 	under            [][]string // values that are tested around it
+}
+
+// decision is an action that fails on purpose, and the values that the innermost condition around it tests.
+type decision struct {
+	line   int
+	values [][]string
 }
 
 // shownRead is a value that has a part in what a line gives, directly or by way of a variable.
@@ -104,6 +111,7 @@ type analyser struct {
 	source *source
 	vars   []variable
 	guards [][]string
+	inner  int // where the guards of the innermost condition begin
 	line   int // of the action that is being looked at
 }
 
@@ -203,6 +211,9 @@ func (a *analyser) branch(p *parse.PipeNode, list, orElse *parse.ListNode, dot r
 	if len(p.Decl) > 0 {
 		a.assign(p, r)
 	}
+	outer := a.inner
+	defer func() { a.inner = outer }()
+	a.inner = len(a.guards)
 	a.guards = append(a.guards, r.flows...)
 	inside := dot
 	if with {
@@ -246,12 +257,50 @@ func (a *analyser) loopOver(n *parse.RangeNode, dot reference) {
 	case 2:
 		a.vars = append(a.vars, variable{n.Pipe.Decl[0].Ident[0], reference{}, r.flows}, variable{n.Pipe.Decl[1].Ident[0], element, flows})
 	}
+	outer := a.inner
+	defer func() { a.inner = outer }()
+	a.inner = len(a.guards)
 	a.guards = append(a.guards, r.flows...)
 	inner := len(a.vars)
 	a.list(n.List, element)
 	a.vars = a.vars[:inner]
 	a.list(n.ElseList, dot)
 	a.vars, a.guards = a.vars[:depth], a.guards[:guards]
+}
+
+// dependsOn gives the values that decide what a line does: those that it reads, or, where it fails on purpose, those of the
+// condition that leads there.
+func (f *facts) dependsOn(s *source, line int) [][]string {
+	var values [][]string
+	add := func(path []string) {
+		if at := slices.IndexFunc(path, isElement); at >= 0 {
+			path = path[:at]
+		}
+		if !slices.ContainsFunc(values, func(p []string) bool { return slices.Equal(p, path) }) {
+			values = append(values, path)
+		}
+	}
+	purpose := false
+	for _, d := range f.fails {
+		if d.line == line {
+			purpose = true
+			for _, path := range d.values {
+				add(path)
+			}
+		}
+	}
+	if purpose {
+		return values
+	}
+	for _, r := range f.reads {
+		if s.line(r.offset) == line {
+			add(r.path)
+		}
+	}
+	for _, shown := range f.on(line) {
+		add(shown.path)
+	}
+	return values
 }
 
 // pipe evaluates commands, each of which has the one before as its last argument.
@@ -289,6 +338,9 @@ func (a *analyser) command(c *parse.CommandNode, dot reference, last *result, gu
 	}
 	name := id.Ident
 	guarded = guarded || guarding(name)
+	if name == "fail" {
+		a.fails = append(a.fails, decision{a.line, slices.Clone(a.guards[a.inner:])})
+	}
 	switch name {
 	case "index", "get", "hasKey", "dig":
 		if r, ok := a.lookup(name, c, dot, last, guarded); ok {

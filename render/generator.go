@@ -33,7 +33,7 @@ func Generator(r *repo.Repo, file string) *GeneratorResult {
 	src, err := r.ReadFile(file)
 	if err != nil {
 		for _, p := range diag.All(err) {
-			g.Problems = append(g.Problems, Problem{Rule: "yaml/invalid", Problem: p})
+			g.Problems = append(g.Problems, Problem{Problem: p})
 		}
 		return g
 	}
@@ -100,7 +100,7 @@ func (g *GeneratorResult) example(file string, src []byte) {
 		if p.Column > 0 {
 			p.Column += 2
 		}
-		g.Problems = append(g.Problems, Problem{Rule: fileRule(p), Problem: p})
+		g.Problems = append(g.Problems, Problem{Problem: p})
 	}
 	if len(docs) == 0 {
 		return

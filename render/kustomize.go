@@ -101,7 +101,7 @@ func kustomizationFile(r *repo.Repo, dir string) string {
 // fail notes a problem of a kustomization, which leaves something out.
 func (k *kustomizeRun) fail(at diag.Position, format string, args ...any) {
 	k.left = true
-	k.loader.add(Problem{Rule: "val/render-fails", Problem: diag.Errorf(at, "", format, args...)})
+	k.loader.add(Problem{Problem: diag.Errorf(at, "", format, args...).WithCode(CodeFails)})
 }
 
 func (k *kustomizeRun) notice(at diag.Position, format string, args ...any) {
@@ -339,7 +339,7 @@ func (k *kustomizeRun) documents(file string) ([]*repo.Document, bool) {
 		}
 	}
 	for _, p := range diag.All(err) {
-		k.loader.add(Problem{Rule: fileRule(p), Problem: p})
+		k.loader.add(Problem{Problem: p})
 	}
 	return nil, false
 }
@@ -437,7 +437,7 @@ func (k *kustomizeRun) copy(dir, name string, at diag.Position, isYAML bool) boo
 		return false
 	case err != nil:
 		for _, problem := range diag.All(err) {
-			k.loader.add(Problem{Rule: "val/render-fails", Problem: problem})
+			k.loader.add(Problem{Problem: problem.WithCode(CodeFails)})
 		}
 		return false
 	}
@@ -538,7 +538,7 @@ func (k *kustomizeRun) patch(dir, file string, n *yaml.Node) ([]*patch, bool) {
 				if !literal {
 					p.Line, p.Column = inside.Line, inside.Column
 				}
-				k.loader.add(Problem{Rule: fileRule(p), Problem: p})
+				k.loader.add(Problem{Problem: p})
 			}
 			return nil, false
 		}
@@ -697,11 +697,11 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 				if p.doc != nil && patchKind != nil && name != nil && patchKind.Value == kind && name.Value == m[2] {
 					at = diag.Position{File: p.file, Line: name.Line, Column: name.Column}
 					if elsewhere := k.namespaceOf(kind, m[2]); elsewhere != "" && textAt(p.doc, "metadata", "namespace") != elsewhere {
-						return Problem{Rule: "val/render-fails", Problem: diag.Errorf(at, "metadata.namespace",
-							"%s %q is in namespace %q and the patch is not, so that kustomize finds nothing to patch; add \"namespace: %s\"", kind, m[2], elsewhere, elsewhere)}
+						return Problem{Problem: diag.Errorf(at, "metadata.namespace",
+							"%s %q is in namespace %q and the patch is not, so that kustomize finds nothing to patch; add \"namespace: %s\"", kind, m[2], elsewhere, elsewhere).WithCode(CodeFails)}
 					}
-					return Problem{Rule: "val/render-fails", Problem: diag.Errorf(at, "metadata.name",
-						"no %s %q is there to patch; correct kind and name, or add it to resources", kind, m[2])}
+					return Problem{Problem: diag.Errorf(at, "metadata.name",
+						"no %s %q is there to patch; correct kind and name, or add it to resources", kind, m[2]).WithCode(CodeFails)}
 				}
 			}
 		}
@@ -709,7 +709,7 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 	for _, prefix := range []string{"accumulating resources: ", "accumulation err='", "invalid Kustomization: "} {
 		message = strings.TrimPrefix(message, prefix)
 	}
-	return Problem{Rule: "val/render-fails", Problem: diag.Errorf(at, "", "kustomize refuses it: %s", message)}
+	return Problem{Problem: diag.Errorf(at, "", "kustomize refuses it: %s", message).WithCode(CodeFails)}
 }
 
 // add makes a resource of what kustomize gave.

@@ -178,22 +178,22 @@ notice dev/kustomization.yaml:19:5: chart "vector" is not rendered, since it wou
 func TestKustomizeProblems(t *testing.T) {
 	for _, tt := range []struct{ name, archive, want string }{
 		{"missing resource", "-- k/kustomization.yaml --\nresources:\n  - a.yaml\n  - b.yaml\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n",
-			"val/render-fails k/kustomization.yaml:3:5: \"b.yaml\" does not exist; create it or take it out of resources\n"},
+			"render-fails k/kustomization.yaml:3:5: \"b.yaml\" does not exist; create it or take it out of resources\n"},
 		{"outside", "-- k/kustomization.yaml --\nresources:\n  - ../../x\n  - ../a.yaml\n-- a.yaml --\nx: 1\n",
-			"val/render-fails k/kustomization.yaml:2:5: \"../../x\" is outside of the repository; name a file or folder in it\n" +
-				"val/render-fails k/kustomization.yaml:3:5: \"../a.yaml\" is outside of the kustomization's folder, where kustomize reads no files; move it, or give it a kustomization of its own\n"},
+			"render-fails k/kustomization.yaml:2:5: \"../../x\" is outside of the repository; name a file or folder in it\n" +
+				"render-fails k/kustomization.yaml:3:5: \"../a.yaml\" is outside of the kustomization's folder, where kustomize reads no files; move it, or give it a kustomization of its own\n"},
 		{"alias of itself", "-- k/kustomization.yaml --\nresources: [a.yaml]\n-- k/a.yaml --\na: &a\n  b: *a\n",
-			"yaml/invalid k/a.yaml:2:6: alias \"a\" contains itself; remove the alias\n"},
+			"other k/a.yaml:2:6: alias \"a\" contains itself; remove the alias\n"},
 		{"cycle", "-- k/kustomization.yaml --\nresources: [../j]\n-- j/kustomization.yaml --\nresources: [../k]\n",
-			"val/render-fails j/kustomization.yaml:1:13: \"../k\" uses this kustomization in turn; take one of the two out\n"},
-		{"unknown field", "-- k/kustomization.yaml --\nresorces: []\n", "val/render-fails k/kustomization.yaml: kustomize refuses it: json: unknown field \"resorces\"\n"},
+			"render-fails j/kustomization.yaml:1:13: \"../k\" uses this kustomization in turn; take one of the two out\n"},
+		{"unknown field", "-- k/kustomization.yaml --\nresorces: []\n", "render-fails k/kustomization.yaml: kustomize refuses it: json: unknown field \"resorces\"\n"},
 		{"patch without target", "-- k/kustomization.yaml --\nresources: [a.yaml]\npatches:\n  - path: p.yaml\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n-- k/p.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: nope\n",
-			"val/render-fails k/p.yaml:4:9: metadata.name: no ConfigMap \"nope\" is there to patch; correct kind and name, or add it to resources\n"},
+			"render-fails k/p.yaml:4:9: metadata.name: no ConfigMap \"nope\" is there to patch; correct kind and name, or add it to resources\n"},
 		{"patch without namespace", "-- k/kustomization.yaml --\nresources: [a.yaml]\npatches:\n  - path: p.yaml\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a, namespace: n }\n-- k/p.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n",
-			"val/render-fails k/p.yaml:4:9: metadata.namespace: ConfigMap \"a\" is in namespace \"n\" and the patch is not, so that kustomize finds nothing to patch; add \"namespace: n\"\n"},
+			"render-fails k/p.yaml:4:9: metadata.namespace: ConfigMap \"a\" is in namespace \"n\" and the patch is not, so that kustomize finds nothing to patch; add \"namespace: n\"\n"},
 		{"program", "-- k/kustomization.yaml --\nresources: [a.yaml]\ntransformers: [t.yaml]\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n-- k/t.yaml --\napiVersion: v1\nkind: Steal\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: { path: ./steal.sh }\n",
 			"notice k/kustomization.yaml:2:16: transformer \"Steal\" is a program and is not run; what it would change is not checked\n"},
-		{"broken kustomization", "-- k/kustomization.yaml --\nresources: [\n", "yaml/invalid k/kustomization.yaml:2: not valid YAML: did not find expected node content; fix the syntax here or just before\n"},
+		{"broken kustomization", "-- k/kustomization.yaml --\nresources: [\n", "syntax k/kustomization.yaml:2: not valid YAML: did not find expected node content; fix the syntax here or just before\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			result := render(t, open(t, tt.archive), Target{Dir: "k", Kind: repo.Kustomize})

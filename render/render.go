@@ -81,7 +81,7 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 		return nil // without its values a chart gives something else
 	}
 	if err := cr.values(given); err != nil {
-		l.problem("val/render-fails", diag.Errorf(diag.Position{File: path.Join(t.Dir, "Chart.yaml")}, "", "%s", err))
+		l.fail(diag.Errorf(diag.Position{File: path.Join(t.Dir, "Chart.yaml")}, "", "%s", err))
 		return nil
 	}
 	e := startEngine(ctx, opts.Timeout)
@@ -115,7 +115,7 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 	all := map[string]any{}
 	add := func(files []ValueFile, m map[string]any, err error) {
 		for _, p := range diag.All(err) {
-			l.problem("yaml/invalid", p)
+			l.problem(p)
 		}
 		cr.given = append(cr.given, files...)
 		all = overlay(all, m)
@@ -123,7 +123,7 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 	file := func(name string, missingIsFine bool, by diag.Position) ([]ValueFile, map[string]any, error) {
 		if _, err := l.repo.Fs().Stat(name); errors.Is(err, fs.ErrNotExist) {
 			if !missingIsFine {
-				l.problem("val/render-fails", diag.Errorf(by, "", "value file %q does not exist; create it or take it out of the list", name))
+				l.fail(diag.Errorf(by, "", "value file %q does not exist; create it or take it out of the list", name))
 			}
 			return nil, nil, nil
 		}
@@ -146,7 +146,7 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 		}
 		if d.ValuesErr != nil {
 			for _, p := range diag.All(d.ValuesErr) {
-				l.problem(fileRule(p), p)
+				l.problem(p)
 			}
 		}
 		if d.Values != nil {
@@ -161,7 +161,7 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 		for _, p := range d.Parameters {
 			steps, err := setParameter(all, p)
 			if err != nil {
-				l.problem("val/render-fails", diag.Errorf(p.At, "", "%s", err))
+				l.fail(diag.Errorf(p.At, "", "%s", err))
 				continue
 			}
 			cr.given = append(cr.given, ValueFile{p.At, parameterNode(steps, p)})
@@ -292,7 +292,7 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 // add notes a problem of a template, once however many of them include what is broken.
 func (l *loader) add(p Problem) {
 	for _, known := range l.result.Problems {
-		if known.Rule == p.Rule && *known.Problem == *p.Problem {
+		if known.Problem.Same(p.Problem) {
 			return
 		}
 	}
@@ -322,7 +322,7 @@ func (l *loader) collect(c *chart, release map[string]any, caps *capabilities, s
 		src, err := l.repo.ReadFile(file)
 		if err != nil {
 			for _, p := range diag.All(err) {
-				l.result.Problems = append(l.result.Problems, Problem{Rule: "val/render-fails", Problem: p})
+				l.result.Problems = append(l.result.Problems, Problem{Problem: p.WithCode(CodeFails)})
 			}
 			continue
 		}
@@ -348,7 +348,7 @@ func (f *lazyFiles) fill(c *chart, templates []*templateFile) {
 		b, err := f.loader.read(file, &f.left)
 		if err != nil {
 			for _, p := range diag.All(err) {
-				f.loader.add(Problem{Rule: "val/render-fails", Problem: p})
+				f.loader.add(Problem{Problem: p.WithCode(CodeFails)})
 			}
 			continue
 		}
@@ -393,7 +393,7 @@ func (l *loader) resources(f *renderedFile) {
 	for _, doc := range docs {
 		if doc.Node.Kind != yaml.MappingNode {
 			at := f.position(doc.Node)
-			l.add(Problem{Rule: "val/not-yaml", Problem: diag.Errorf(at.Source, "", "what the template gives here is %s; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node))})
+			l.add(Problem{Problem: diag.Errorf(at.Source, "", "what the template gives here is %s; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node)).WithCode(CodeNotYAML)})
 			continue
 		}
 		for _, n := range items(doc.Node) {
@@ -417,7 +417,7 @@ func documents(file string, text []byte) ([]*repo.Document, diag.Problems) {
 		problems = append(problems, all...)
 		last := 0
 		for _, p := range all {
-			if strings.HasPrefix(p.Message, "key ") { // the others are there
+			if p.Code == repo.CodeDuplicateKey { // the others are there
 				continue
 			}
 			last = max(last, p.Line)
@@ -471,25 +471,20 @@ func items(n *yaml.Node) []*yaml.Node {
 // notYAML moves a problem of a rendered text to the line of the template.
 func (f *renderedFile) notYAML(p *diag.Problem) Problem {
 	at := f.position(&yaml.Node{Line: max(p.Line, 1), Column: f.firstColumn(max(p.Line, 1))})
-	rule := "val/not-yaml"
-	message := p.Message
-	switch fileRule(p) {
-	case "yaml/duplicate-key":
-		rule = "yaml/duplicate-key"
-		if _, after, ok := strings.Cut(message, " at line "); ok {
-			var line int
-			if fmt.Sscanf(after, "%d", &line); line > 0 {
-				other := f.position(&yaml.Node{Line: line, Column: f.firstColumn(line)})
-				message = strings.Replace(message, fmt.Sprintf(" at line %d", line), fmt.Sprintf(" at %s", other.Source), 1)
-			}
+	problem := diag.Errorf(at.Source, p.Path, "%s", p.Message).WithCode(CodeNotYAML)
+	switch p.Code {
+	case repo.CodeDuplicateKey:
+		problem.Code, problem.Subject = p.Code, p.Subject
+		for _, first := range p.Related {
+			other := f.position(&yaml.Node{Line: first.Line, Column: f.firstColumn(first.Line)})
+			problem.Message = fmt.Sprintf("key %q is already set at %s; remove one of the two", p.Subject, other.Source)
 		}
-	case "yaml/tab":
-		message = "what the template gives here is not valid YAML: a tab is used for indentation; use spaces"
-	default:
-		message = strings.Replace(message, "not valid YAML: ", "what the template gives here is not valid YAML: ", 1)
-		message = strings.Replace(message, "fix the syntax here or just before", "check its indentation and quotes, here or just before", 1)
+	case repo.CodeTab:
+		problem.Message = "what the template gives here is not valid YAML: a tab is used for indentation; use spaces"
+	case repo.CodeSyntax:
+		problem.Message = fmt.Sprintf("what the template gives here is not valid YAML: %s; check its indentation and quotes, here or just before", p.Subject)
 	}
-	return Problem{Rule: rule, Problem: diag.Errorf(at.Source, p.Path, "%s", message), Related: f.related(at)}
+	return Problem{Problem: problem, Related: f.related(at)}
 }
 
 // related gives the places of the values that an origin has.
@@ -540,7 +535,7 @@ func (l *loader) manifests(file, _ string) {
 	src, err := l.repo.ReadFile(file)
 	if err != nil {
 		for _, p := range diag.All(err) {
-			l.add(Problem{Rule: "yaml/invalid", Problem: p})
+			l.add(Problem{Problem: p})
 		}
 		return
 	}
@@ -552,7 +547,7 @@ func (l *loader) manifests(file, _ string) {
 		return
 	}
 	for _, p := range problems {
-		l.add(Problem{Rule: fileRule(p), Problem: p})
+		l.add(Problem{Problem: p})
 	}
 	from := &manifestFile{file: file, src: src}
 	for _, doc := range docs {

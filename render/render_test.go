@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -58,7 +59,7 @@ func render(t testing.TB, r *repo.Repo, target Target) *Result {
 func problems(r *Result) string {
 	var b strings.Builder
 	for _, p := range r.Problems {
-		fmt.Fprintf(&b, "%s %s\n", p.Rule, p.Problem)
+		fmt.Fprintf(&b, "%s %s\n", cmp.Or(p.Code, "other"), p.Problem)
 		for _, rel := range p.Related {
 			fmt.Fprintf(&b, "\t%s: %s\n", rel.Position, rel.Message)
 		}
@@ -181,14 +182,14 @@ env c/templates/redis.yaml:20:20 true true`
 
 func TestProblems(t *testing.T) {
 	for _, tt := range []struct{ name, template, want string }{
-		{"nil pointer", "a: {{ .Values.a.b.c }}\n", "val/render-fails c/templates/t.yaml:1:7: .Values.a has no value, so there is no .Values.a.b.c; set a.b.c in c/values.yaml\n"},
-		{"no template", "{{ include \"shop.nme\" . }}\n{{ define \"shop.name\" }}{{ end }}", "val/render-fails c/templates/t.yaml:1:4: template \"shop.nme\" is not defined; did you mean \"shop.name\"?\n"},
-		{"no function", "a: 1\nb: {{ toYml .Values }}\n", "val/render-fails c/templates/t.yaml:2: function \"toYml\" is not defined; did you mean \"toYaml\"?\n"},
-		{"number for text", "a: {{ trimSuffix \"x\" .Values.size }}\n", "val/render-fails c/templates/t.yaml:1:22: .Values.size is a number where a string is expected; quote it in c/values.yaml\n"},
-		{"required", "a: {{ required \"set a\" .Values.a }}\n", "val/render-fails c/templates/t.yaml:1:7: required: set a\n"},
-		{"not yaml", "a: b\n  c: {{ .Values.n }}\n", "val/not-yaml c/templates/t.yaml:2:3: what the template gives here is not valid YAML: mapping values are not allowed in this context; check its indentation and quotes, here or just before\n\tc/values.yaml:1:4: value set here\n"},
+		{"nil pointer", "a: {{ .Values.a.b.c }}\n", "render-fails c/templates/t.yaml:1:7: .Values.a has no value, so there is no .Values.a.b.c; set a.b.c in c/values.yaml\n"},
+		{"no template", "{{ include \"shop.nme\" . }}\n{{ define \"shop.name\" }}{{ end }}", "render-fails c/templates/t.yaml:1:4: template \"shop.nme\" is not defined; did you mean \"shop.name\"?\n"},
+		{"no function", "a: 1\nb: {{ toYml .Values }}\n", "render-fails c/templates/t.yaml:2: function \"toYml\" is not defined; did you mean \"toYaml\"?\n"},
+		{"number for text", "a: {{ trimSuffix \"x\" .Values.size }}\n", "render-fails c/templates/t.yaml:1:22: .Values.size is a number where a string is expected; quote it in c/values.yaml\n"},
+		{"required", "a: {{ required \"set a\" .Values.a }}\n", "render-fails c/templates/t.yaml:1:7: required: set a\n"},
+		{"not yaml", "a: b\n  c: {{ .Values.n }}\n", "not-yaml c/templates/t.yaml:2:3: what the template gives here is not valid YAML: mapping values are not allowed in this context; check its indentation and quotes, here or just before\n\tc/values.yaml:1:4: value set here\n"},
 		{"secret file", "apiVersion: v1\nkind: A\na: {{ .Files.Get \"../../etc/passwd\" | quote }}\n", ""},
-		{"endless", "{{ range 1000000000000 }}{{ end }}", "val/render-fails c/templates/t.yaml:1:10: stopped: it takes too long\n"},
+		{"endless", "{{ range 1000000000000 }}{{ end }}", "render-fails c/templates/t.yaml:1:10: stopped: it takes too long\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := open(t, "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\nn: 1\nsize: 3\n-- c/templates/t.yaml --\n"+tt.template)
@@ -225,7 +226,7 @@ kind: A
 kind: B
 `)
 	result := render(t, r, Target{Dir: "m", Kind: repo.Plain})
-	if got, want := problems(result), "yaml/duplicate-key m/broken.yaml:3:1: key \"kind\" is already set at line 2; remove one of the two\n"; got != want {
+	if got, want := problems(result), "duplicate-key m/broken.yaml:3:1: key \"kind\" is already set at line 2; remove one of the two\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if len(result.Resources) != 2 {

@@ -39,12 +39,16 @@ func (r *Result) Texts() map[string]string {
 	return texts
 }
 
-// Problem is why something could not be rendered, and the rule that stands for that: "val/render-fails" for a template or
-// a kustomization, "yaml/invalid" and the like for a file.
+// Codes of problems of rendering. Those of files are in repo.
+const (
+	CodeFails   diag.Code = "render-fails" // a template, chart or kustomization gives nothing; Values is what it depends on
+	CodeNotYAML diag.Code = "not-yaml"     // what a template gives is no manifest
+)
+
+// Problem is why something could not be rendered: a [CodeFails] or [CodeNotYAML], or a problem of a file.
 type Problem struct {
-	Rule string
 	*diag.Problem
-	Related []diag.Related
+	Related []diag.Related // how to get from what is rendered to the position
 }
 
 // Resource is one Kubernetes object that remembers where each of its nodes comes from. It is safe for use by several

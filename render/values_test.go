@@ -247,14 +247,14 @@ func TestChartFiles(t *testing.T) {
 
 func TestChartProblems(t *testing.T) {
 	for _, tt := range []struct{ name, files, want string }{
-		{"no name", "-- c/Chart.yaml --\nversion: 1.0.0\n", "val/render-fails c/Chart.yaml: name: is missing; add \"name: c\"\n"},
-		{"no version", "-- c/Chart.yaml --\nname: c\n", "val/render-fails c/Chart.yaml: version: is missing; add \"version: 0.1.0\"\n"},
-		{"wrong version", "-- c/Chart.yaml --\nname: c\nversion: one\n", "val/render-fails c/Chart.yaml:2:10: version: \"one\" is no version; write one such as 0.1.0\n"},
+		{"no name", "-- c/Chart.yaml --\nversion: 1.0.0\n", "render-fails c/Chart.yaml: name: is missing; add \"name: c\"\n"},
+		{"no version", "-- c/Chart.yaml --\nname: c\n", "render-fails c/Chart.yaml: version: is missing; add \"version: 0.1.0\"\n"},
+		{"wrong version", "-- c/Chart.yaml --\nname: c\nversion: one\n", "render-fails c/Chart.yaml:2:10: version: \"one\" is no version; write one such as 0.1.0\n"},
 		{"twice the same", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\ndependencies:\n  - name: a\n  - name: a\n",
-			"val/render-fails c/Chart.yaml:5:5: dependencies: two subcharts have the name or alias \"a\"; give one an alias\n"},
-		{"values are a list", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\n- a\n", "yaml/invalid c/values.yaml:1:1: values are a mapping, such as \"replicas: 3\"; found a list\n"},
-		{"broken values", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\na: [\n", "yaml/invalid c/values.yaml:2: not valid YAML: did not find expected node content; fix the syntax here or just before\n"},
-		{"tab", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\na:\n\tb: 1\n", "yaml/tab c/values.yaml:2:1: tab used for indentation; use spaces\n"},
+			"render-fails c/Chart.yaml:5:5: dependencies: two subcharts have the name or alias \"a\"; give one an alias\n"},
+		{"values are a list", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\n- a\n", "other c/values.yaml:1:1: values are a mapping, such as \"replicas: 3\"; found a list\n"},
+		{"broken values", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\na: [\n", "syntax c/values.yaml:2: not valid YAML: did not find expected node content; fix the syntax here or just before\n"},
+		{"tab", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\na:\n\tb: 1\n", "tab c/values.yaml:2:1: tab used for indentation; use spaces\n"},
 		{"no value file", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestChartProblems(t *testing.T) {
 	}
 	r := open(t, "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n")
 	if got, want := problems(render(t, r, Target{Dir: "c", Kind: repo.Chart, ValueFiles: []string{"c/none.yaml"}})),
-		"val/render-fails value file \"c/none.yaml\" does not exist; create it or take it out of the list\n"; got != want {
+		"render-fails value file \"c/none.yaml\" does not exist; create it or take it out of the list\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if _, err := Render(context.Background(), r, Target{Dir: "nope", Kind: repo.Chart}, Options{}); err == nil {
@@ -296,7 +296,7 @@ x: {{ include "inner" . }}
 
 y: {{ include "inner" . }}
 `)
-	want := `val/render-fails c/templates/_h.tpl:2:6: .Values.a is a string, so there is no .Values.a.b; make it a mapping in c/values.yaml
+	want := `render-fails c/templates/_h.tpl:2:6: .Values.a is a string, so there is no .Values.a.b; make it a mapping in c/values.yaml
 	c/templates/two.yaml:2:7: included here
 `
 	if got := problems(render(t, r, Target{Dir: "c", Kind: repo.Chart})); got != want {

@@ -14,6 +14,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// Codes of problems with files. A [diag.Problem] of this package with another code, or none, is not about the text of a file.
+const (
+	CodeUnreadable   diag.Code = "unreadable"    // the file as a whole cannot be read
+	CodeSyntax       diag.Code = "syntax"        // not YAML; Subject is the reason of the parser
+	CodeDuplicateKey diag.Code = "duplicate-key" // Subject is the key, Related where it is set first
+	CodeTab          diag.Code = "tab"           // a tab in the indentation
+)
+
 // The limits of a YAML document. Beyond them kustomize and CUE hang, or overflow the stack.
 const (
 	MaxDepth = 200    // mappings and sequences inside each other, aliases followed
@@ -80,7 +88,7 @@ func isEmpty(n *yaml.Node) bool {
 // checkText finds what yaml would report without a position.
 func checkText(file string, src []byte) *diag.Problem {
 	if len(src) > MaxFileSize {
-		return diag.Errorf(diag.Position{File: file}, "", "file is %s, limit %d MiB; split or exclude it", mebibytes(int64(len(src))), MaxFileSize>>20)
+		return unreadable(file, "file is %s, limit %d MiB; split or exclude it", mebibytes(int64(len(src))), MaxFileSize>>20)
 	}
 	line, column := 1, 0
 	for i := 0; i < len(src); {
@@ -140,11 +148,13 @@ func syntaxProblem(file string, src []byte, err error) *diag.Problem {
 			}
 			indent := lines[n-1][:len(lines[n-1])-len(bytes.TrimLeft(lines[n-1], " \t"))]
 			if i := bytes.IndexByte(indent, '\t'); i >= 0 {
-				return diag.Errorf(diag.Position{File: file, Line: n, Column: i + 1}, "", "tab used for indentation; use spaces")
+				return diag.Errorf(diag.Position{File: file, Line: n, Column: i + 1}, "", "tab used for indentation; use spaces").WithCode(CodeTab)
 			}
 		}
 	}
-	return diag.Errorf(at, "", "not valid YAML: %s; fix the syntax here or just before", message)
+	problem := diag.Errorf(at, "", "not valid YAML: %s; fix the syntax here or just before", message)
+	problem.Code, problem.Subject = CodeSyntax, message
+	return problem
 }
 
 // position turns an offset into a line and column.
@@ -177,8 +187,12 @@ type nodeChecker struct {
 type extent struct{ nodes, depth int }
 
 func (c *nodeChecker) add(n *yaml.Node, format string, args ...any) {
+	c.report(diag.Errorf(c.doc.At(n), "", format, args...))
+}
+
+func (c *nodeChecker) report(p *diag.Problem) {
 	if len(c.problems) < maxProblems {
-		c.problems = append(c.problems, diag.Errorf(c.doc.At(n), "", format, args...))
+		c.problems = append(c.problems, p)
 	}
 }
 
@@ -222,17 +236,19 @@ func (c *nodeChecker) measure(n *yaml.Node, level int) extent {
 
 // checkKeys compares the text of keys, since 1 and "1" become one key in JSON.
 func (c *nodeChecker) checkKeys(mapping *yaml.Node) {
-	lines := make(map[string]int, len(mapping.Content)/2)
+	seen := make(map[string]*yaml.Node, len(mapping.Content)/2)
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key := deref(mapping.Content[i])
 		if key.Kind != yaml.ScalarNode {
 			continue
 		}
-		if line, twice := lines[key.Value]; twice {
-			c.add(mapping.Content[i], "key %q is already set at line %d; remove one of the two", key.Value, line)
+		if first := seen[key.Value]; first != nil {
+			p := diag.Errorf(c.doc.At(mapping.Content[i]), "", "key %q is already set at line %d; remove one of the two", key.Value, first.Line)
+			p.Code, p.Subject, p.Related = CodeDuplicateKey, key.Value, []diag.Related{{Position: c.doc.At(first), Message: "set here first"}}
+			c.report(p)
 			continue
 		}
-		lines[key.Value] = mapping.Content[i].Line
+		seen[key.Value] = mapping.Content[i]
 	}
 }
 

@@ -121,16 +121,15 @@ func (r *Repo) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
-		return nil, diag.Errorf(diag.Position{File: name}, "", "not UTF-8 text; save it as UTF-8 or exclude it")
+		return nil, unreadable(name, "not UTF-8 text; save it as UTF-8 or exclude it")
 	}
 	return src, nil
 }
 
 // readRegular reads a file that is not a device, pipe or folder, and not too big.
 func readRegular(fsys afero.Fs, name string) ([]byte, error) {
-	at := diag.Position{File: name}
 	if !fs.ValidPath(name) {
-		return nil, diag.Errorf(at, "", "not a path inside the repository; write it relative, with \"/\" and without \"..\"")
+		return nil, unreadable(name, "not a path inside the repository; write it relative, with \"/\" and without \"..\"")
 	}
 	// Before Open, which waits for ever on a named pipe.
 	info, err := fsys.Stat(name)
@@ -139,9 +138,9 @@ func readRegular(fsys afero.Fs, name string) ([]byte, error) {
 	}
 	switch {
 	case info.IsDir():
-		return nil, diag.Errorf(at, "", "is a folder, not a file")
+		return nil, unreadable(name, "is a folder, not a file")
 	case !info.Mode().IsRegular():
-		return nil, diag.Errorf(at, "", "is not a regular file; not read")
+		return nil, unreadable(name, "is not a regular file; not read")
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -154,9 +153,14 @@ func readRegular(fsys afero.Fs, name string) ([]byte, error) {
 	}
 	src := buf.Bytes()
 	if len(src) > MaxFileSize {
-		return nil, diag.Errorf(at, "", "file is %s, limit %d MiB; split or exclude it", mebibytes(max(info.Size(), int64(len(src)))), MaxFileSize>>20)
+		return nil, unreadable(name, "file is %s, limit %d MiB; split or exclude it", mebibytes(max(info.Size(), int64(len(src)))), MaxFileSize>>20)
 	}
 	return src, nil
+}
+
+// unreadable makes a problem of a file that cannot be read as a whole.
+func unreadable(name, format string, args ...any) *diag.Problem {
+	return diag.Errorf(diag.Position{File: name}, "", format, args...).WithCode(CodeUnreadable)
 }
 
 // mebibytes rounds up, so that what is over a limit looks like it.
@@ -182,7 +186,7 @@ func explain(name, verb string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		message = fmt.Sprintf("permission denied; cannot %s it", verb)
 	}
-	return &fileError{diag.Errorf(diag.Position{File: name}, "", "%s", message), err}
+	return &fileError{unreadable(name, "%s", message), err}
 }
 
 // cause gives the reason inside the error of a file operation.
