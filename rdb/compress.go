@@ -124,9 +124,9 @@ func notADump(p []byte) string {
 	case bytes.HasPrefix(p, []byte("SQLite format 3")):
 		what = "an SQLite database"
 	case isCommand(p):
-		what, advice = "an append-only file (AOF) of commands", "give the .base.rdb file of the appendonlydir, or the dump.rdb"
+		what, advice = "an append-only file (AOF) of commands", "load it into an empty server (redis-gitops import FILE redis://HOST), then dump that server (redis-gitops dump)"
 	case bytes.HasPrefix(text, []byte("file appendonly")):
-		what, advice = "the manifest of an append-only file (AOF)", "give the .base.rdb file beside it, or the dump.rdb"
+		what, advice = "the manifest of an append-only file (AOF)", "pass the directory that it is in (appendonlydir)"
 	case bytes.HasPrefix(text, []byte("<!doctype")), bytes.HasPrefix(text, []byte("<html")), bytes.HasPrefix(text, []byte("<head")):
 		what, advice = "an HTML page", "was it downloaded from a page that wanted a login?"
 	case bytes.HasPrefix(text, []byte("<?xml")):

@@ -24,7 +24,7 @@ type Saved struct {
 func Save(w io.Writer, r io.Reader) (Saved, error) {
 	var saved Saved
 	t := &trailer{w: w}
-	s := NewScanner(io.TeeReader(r, t), Options{SkipChecksum: true}) // trailer has the sum
+	s := NewScanner(io.TeeReader(r, t), Options{SkipChecksum: true, Rest: true}) // trailer has the sum
 	var err error
 	for err == nil {
 		var e *Entry

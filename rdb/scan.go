@@ -10,7 +10,6 @@
 package rdb
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -79,6 +78,9 @@ type Options struct {
 	Window int
 	// SkipChecksum leaves the checksum unread, for a second pass over the same bytes.
 	SkipChecksum bool
+	// Rest leaves what follows the dump to [Scanner.Following] and [Scanner.Rest]. Without it, anything but the mark that ends
+	// a diskless transfer is an error, so that no data is dropped unnoticed.
+	Rest bool
 	// Start says that the stream does not begin with the dump, but with one of its entries. The checksum is then left unread.
 	Start Position
 }
@@ -104,6 +106,7 @@ type Scanner struct {
 	version int
 	started bool
 	checked bool
+	rest    bool // left to the caller
 	sum     uint64
 	err     error
 }
@@ -114,7 +117,7 @@ func NewScanner(r io.Reader, opts Options) *Scanner {
 	if opts.Window == 0 {
 		size = defaultWindow
 	}
-	s := &Scanner{key: []byte{}, w: window{r: r, buf: make([]byte, size), size: size, noSum: opts.SkipChecksum}}
+	s := &Scanner{key: []byte{}, rest: opts.Rest, w: window{r: r, buf: make([]byte, size), size: size, noSum: opts.SkipChecksum}}
 	if at := opts.Start; at.Offset > 0 {
 		s.started, s.w.noSum = true, true
 		s.w.base, s.db, s.version = at.Offset, at.DB, at.Version
@@ -137,12 +140,6 @@ func (s *Scanner) Position() Position { return Position{s.w.offset(), s.db, s.ve
 // Checksum is the CRC64 of the dump without its trailer, known when Next has given io.EOF and the checksum was not left
 // unread. It is computed for every version.
 func (s *Scanner) Checksum() uint64 { return s.sum }
-
-// Rest reads what follows the dump, such as the mark that ends a diskless transfer, or the commands of an append-only
-// file. It may be called once, after Next gave io.EOF.
-func (s *Scanner) Rest() io.Reader {
-	return io.MultiReader(bytes.NewReader(s.w.buf[s.w.pos:s.w.end]), s.w.r)
-}
 
 // Next gives the next entry, which is overwritten by the next call. At the end, after the checksum was found right, the
 // error is io.EOF; any other error is an *[Error] and stays.
@@ -448,7 +445,7 @@ func (s *Scanner) end() error {
 	sum := crcUpdate(w.sum, w.buf[:w.pos])
 	s.sum = sum
 	if s.version < checksumSince {
-		return io.EOF
+		return s.last()
 	}
 	at := w.offset()
 	p, err := w.take(8)
@@ -460,7 +457,7 @@ func (s *Scanner) end() error {
 	} else {
 		s.checked = want != 0 && !w.noSum
 	}
-	return io.EOF
+	return s.last()
 }
 
 // Unread says whether it is a value larger than the window that was not read so far.

@@ -27,7 +27,7 @@ const preGAModule = `rdb: offset 1257: type 6 (module of a Redis 4.0 release can
 func TestScanFixtures(t *testing.T) {
 	for _, f := range mustFixtures(t) {
 		t.Run(f.name, func(t *testing.T) {
-			list, err := scanAll(f.data, Options{})
+			list, err := scanAll(f.data, Options{Rest: true}) // one is an append-only file
 			want := unreadable[f.name]
 			if f.name == "module.rdb" && f.version == 8 {
 				want = preGAModule
@@ -60,7 +60,7 @@ func TestScanFixtures(t *testing.T) {
 			} else if uint64(keys) != stated {
 				t.Errorf("%d keys; the dump itself says %d", keys, stated)
 			}
-			small, err := scanAll(f.data, Options{Window: minWindow})
+			small, err := scanAll(f.data, Options{Window: minWindow, Rest: true})
 			if err != nil || !reflect.DeepEqual(small, list) {
 				t.Errorf("a window of %d bytes gives something else: %v", minWindow, err)
 			}
@@ -98,7 +98,7 @@ func sampleDump(t testing.TB, version int) []byte {
 func TestScan(t *testing.T) {
 	data := sampleDump(t, 10)
 	data = append(data, "*1\r\n"...)
-	s := NewScanner(iotest.OneByteReader(bytes.NewReader(data)), Options{Window: minWindow})
+	s := NewScanner(iotest.OneByteReader(bytes.NewReader(data)), Options{Window: minWindow, Rest: true})
 	var got []string
 	last := int64(9)
 	for {
@@ -141,6 +141,9 @@ func TestScan(t *testing.T) {
 	if s.Version() != 10 {
 		t.Errorf("version %d", s.Version())
 	}
+	if what, err := s.Following(); what != FollowingCommands || err != nil {
+		t.Errorf("commands follow the dump, but not %v, %v", what, err)
+	}
 	if rest, err := io.ReadAll(s.Rest()); err != nil || string(rest) != "*1\r\n" {
 		t.Errorf("what follows the dump is %q, %v", rest, err)
 	}
@@ -165,11 +168,11 @@ func TestScanErrors(t *testing.T) {
 		{"zip", "PK\x03\x04\x14\x00\x00\x00\x08", "rdb: offset 0: not an RDB dump but a zip archive; unpack it first", ErrNotDump},
 		{"tar", "dump.rdb" + strings.Repeat("\x00", 249) + "ustar\x0000", "rdb: offset 0: not an RDB dump but a tar archive; unpack it first", ErrNotDump},
 		{"AOF", "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n",
-			"rdb: offset 0: not an RDB dump but an append-only file (AOF) of commands; give the .base.rdb file of the appendonlydir, or the dump.rdb", ErrNotDump},
+			"rdb: offset 0: not an RDB dump but an append-only file (AOF) of commands; load it into an empty server (redis-gitops import FILE redis://HOST), then dump that server (redis-gitops dump)", ErrNotDump},
 		{"AOF with time", "#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n",
-			"rdb: offset 0: not an RDB dump but an append-only file (AOF) of commands; give the .base.rdb file of the appendonlydir, or the dump.rdb", ErrNotDump},
+			"rdb: offset 0: not an RDB dump but an append-only file (AOF) of commands; load it into an empty server (redis-gitops import FILE redis://HOST), then dump that server (redis-gitops dump)", ErrNotDump},
 		{"AOF manifest", "file appendonly.aof.1.base.rdb seq 1 type b\n",
-			"rdb: offset 0: not an RDB dump but the manifest of an append-only file (AOF); give the .base.rdb file beside it, or the dump.rdb", ErrNotDump},
+			"rdb: offset 0: not an RDB dump but the manifest of an append-only file (AOF); pass the directory that it is in (appendonlydir)", ErrNotDump},
 		{"HTML", "\n<!DOCTYPE html><html><title>Sign in</title>",
 			"rdb: offset 0: not an RDB dump but an HTML page; was it downloaded from a page that wanted a login?", ErrNotDump},
 		{"XML", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>",

@@ -266,11 +266,11 @@ func TestOracle(t *testing.T) {
 		opts Options
 		fill func(*server) func(*Entry) error
 	}{
-		{"commands", Options{}, func(s *server) func(*Entry) error { return s.viaCommands(CommandOptions{RDBVersion: 10}) }},
-		{"commands, streamed in chunks", Options{Window: minWindow}, func(s *server) func(*Entry) error {
+		{"commands", Options{Rest: true}, func(s *server) func(*Entry) error { return s.viaCommands(CommandOptions{RDBVersion: 10}) }},
+		{"commands, streamed in chunks", Options{Window: minWindow, Rest: true}, func(s *server) func(*Entry) error {
 			return s.viaCommands(CommandOptions{RDBVersion: 10, ChunkBytes: 100})
 		}},
-		{"restore", Options{}, func(s *server) func(*Entry) error { return s.viaRestore }},
+		{"restore", Options{Rest: true}, func(s *server) func(*Entry) error { return s.viaRestore }},
 	}
 	dumps := []fixture{
 		{name: "mixed", data: mixedDump(t, 3000)},

@@ -24,6 +24,19 @@ func tool(t *testing.T, env []string, args ...string) (stdout, stderr string, co
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "redis-gitops", args...)
 	c.Env = append(os.Environ(), env...)
+	return runTool(t, c)
+}
+
+// toolIn runs the program with something on standard input.
+func toolIn(t *testing.T, in []byte, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "redis-gitops", args...)
+	c.Stdin = bytes.NewReader(in)
+	return runTool(t, c)
+}
+
+func runTool(t *testing.T, c *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	err := c.Run()
@@ -32,7 +45,7 @@ func tool(t *testing.T, env []string, args ...string) (stdout, stderr string, co
 	}
 	for _, text := range []string{out.String(), errs.String()} {
 		if strings.Contains(text, dumpSecret) {
-			t.Errorf("%q prints the password: %s", args, text)
+			t.Errorf("%q prints the password: %s", c.Args, text)
 		}
 	}
 	return out.String(), errs.String(), c.ProcessState.ExitCode()

@@ -27,7 +27,8 @@ import (
 const importHelp = `Write the keys of a dump into a running Redis or Valkey: one server, the master behind Sentinels, a cluster, or a Redis that
 runs in Kubernetes.
 
-FILE is a dump.rdb, also packed with gzip or zstd; "-" for standard input; an http:// or https:// URL, such as a presigned one
+FILE is a dump.rdb or an append-only file, also compressed with gzip or zstd; the directory with the manifest of an
+append-only file (appendonlydir); "-" for standard input; an http:// or https:// URL, such as a presigned one
 of S3; @PATH, a file that holds such a URL, which no list of processes then shows; or a server: its data of one moment is then written as it arrives, without touching a disk, and the flags that begin
 with --source- log in to it.
 
@@ -38,6 +39,10 @@ Before the first write the whole dump is read and its checksum verified, and the
 role, version, memory, rights, keys that are there already. All problems are told at once. Every key is accounted for; what
 was written is compared afterwards. An import that stops half way, also by SIGKILL, loss of power or a failover, goes on with
 --resume; a checkpoint (without names of keys that went well, and without passwords) says from where.
+
+The commands of an append-only file can only be replayed in order and as a whole: the target becomes a replica of this command
+for that time (--method replication), so it has to be empty (or --flush), reachable in both directions, and not watched by
+Sentinels. Filters do not apply. An interrupted replay starts again from the beginning.
 
 No application should write to the databases meanwhile.
 
@@ -286,15 +291,13 @@ func (a *app) importSource(ctx context.Context, from string, f *importFlags, sho
 	if err := source.Check(from); err != nil {
 		return importer.Source{}, nothing, err
 	}
+	if info, err := os.Stat(from); err == nil && (info.IsDir() || info.Mode().IsRegular()) {
+		s, err := fileSource(from, info)
+		return s, nothing, inFile(from, err)
+	}
 	in, err := a.openDump(from)
 	if err != nil {
 		return importer.Source{}, nothing, err
-	}
-	file, ok := in.(*os.File)
-	if info, err := file.Stat(); ok && err == nil && info.Mode().IsRegular() {
-		file.Close()
-		s, err := source.File(from, info.Size(), func() (io.ReadSeekCloser, error) { return os.Open(from) })
-		return s, nothing, inFile(from, err)
 	}
 	return a.spool(from, func(w io.Writer) error { // a pipe or device
 		defer in.Close()
@@ -425,11 +428,17 @@ func (a *app) printImport(r *importer.Report, form string) error {
 		return err
 	}
 	if r.DryRun {
+		if r.Replay != nil {
+			a.say("then %d commands of the append-only file would be replayed", r.Replay.Commands)
+		}
 		a.say("nothing was written; the keys would take about %s in %s", rdb.FormatBytes(uint64(r.Estimate)), r.Target)
 		return nil
 	}
 	rate := float64(r.Total.Written) / max(r.Took.Seconds(), 1e-3)
 	line := fmt.Sprintf("%d keys in %.1f s (%.0f a second)", r.Total.Written, r.Took.Seconds(), rate)
+	if r.Replay != nil {
+		line = fmt.Sprintf("%d commands replayed, %d refused; ", r.Replay.Commands, r.Replay.Refused) + line
+	}
 	if r.Repaired > 0 {
 		line += fmt.Sprintf("; %d were written again", r.Repaired)
 	}

@@ -288,7 +288,7 @@ func TestImportSources(t *testing.T) {
 		{web.URL + "/dump.rdb?X-Amz-Signature=x" + dumpSecret, "has a presigned URL expired?"},
 		{web.URL + "/none", "404"},
 		{filepath.Join(dir, "none"), "no such file"},
-		{dir, "it is a folder"},
+		{dir, "is a directory without the manifest of an append-only file"},
 	} {
 		_, stderr, code := tool(t, []string{"TMPDIR=" + dir}, "import", tt.from, s.URL())
 		if code != exitError || !strings.Contains(stderr, tt.want) {

@@ -7,12 +7,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/aof"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/source"
 )
 
 func (a *app) rdbCommand() *cobra.Command {
@@ -26,7 +31,7 @@ func (a *app) rdbCommand() *cobra.Command {
 	return c
 }
 
-const dumpFileHelp = `FILE is a dump.rdb, also one packed by gzip or zstd; "-" is standard input.`
+const dumpFileHelp = `FILE is a dump.rdb, also compressed with gzip or zstd; "-" is standard input.`
 
 // openDump opens a file of a dump, or standard input for "-".
 func (a *app) openDump(name string) (io.ReadCloser, error) {
@@ -38,32 +43,112 @@ func (a *app) openDump(name string) (io.ReadCloser, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return nil, fmt.Errorf("cannot read %s: %w", name, err)
+		return nil, cannotRead(name, err)
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		f.Close()
-		return nil, fmt.Errorf("cannot read %s: it is a folder; give the dump.rdb in it", name)
+		return nil, fmt.Errorf("cannot read %s: it is a directory", name)
 	}
 	return f, nil
 }
 
-// scanDump opens a dump, unpacks it and gives its scanner to fn. Errors of the dump name the file.
-func (a *app) scanDump(ctx context.Context, name string, fn func(*rdb.Scanner) error) error {
-	f, err := a.openDump(name)
+func cannotRead(name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("cannot read %s: %w", name, err)
+}
+
+// openSource opens a dump or an append-only file: a file, standard input, or a directory with a manifest.
+func (a *app) openSource(name string) (s importer.Source, release func(), err error) {
+	release = func() {}
+	if name != "-" {
+		if info, err := os.Stat(name); err == nil && (info.IsDir() || info.Mode().IsRegular()) {
+			s, err := fileSource(name, info)
+			return s, release, inFile(name, err)
+		}
+	}
+	f, err := a.openDump(name) // standard input, a pipe or a device
+	if err != nil {
+		return s, release, err
+	}
+	shown := name
+	if name == "-" {
+		shown = "standard input"
+	}
+	s, err = source.Stream(shown, f)
+	return s, func() { f.Close() }, err
+}
+
+// fileSource opens a regular file or a directory.
+func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
+	if info.IsDir() {
+		return source.Directory(os.DirFS(name), name)
+	}
+	dir, base := filepath.Split(name)
+	beside := os.DirFS(filepath.Clean(dir))
+	if strings.HasSuffix(base, aof.ManifestSuffix) {
+		return source.Manifest(beside, base, name)
+	}
+	if err := source.Alone(beside, base); err != nil {
+		return importer.Source{}, err
+	}
+	return source.File(name, info.Size(), func() (io.ReadSeekCloser, error) {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, cannotRead(name, err)
+		}
+		return f, nil
+	})
+}
+
+// scanSource opens a source and gives the scanner of its dump to fn, which is to leave what follows the dump where rest is
+// true. Errors of the dump name the file.
+func (a *app) scanSource(ctx context.Context, name string, rest bool, fn func(importer.Source, *rdb.Scanner) error) error {
+	src, release, err := a.openSource(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	unpacked, _, err := rdb.Decompress(untilDone{ctx, f})
+	defer release()
+	body, err := src.Open(ctx, 0)
 	if err != nil {
-		return inFile(name, err)
+		return err
 	}
-	defer unpacked.Close()
-	return inFile(name, fn(rdb.NewScanner(unpacked, rdb.Options{})))
+	defer body.Close()
+	return inFile(name, fn(src, rdb.NewScanner(untilDone{ctx, body}, rdb.Options{Rest: rest})))
+}
+
+// dumpAlone refuses an append-only file of several files that has commands.
+func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
+	if len(src.Parts) == 0 {
+		return nil
+	}
+	t, err := aof.Scan(ctx, src.Parts)
+	if err != nil {
+		return err
+	}
+	for _, n := range src.Notes {
+		a.warnf("%s", n)
+	}
+	if !t.Empty() {
+		return fmt.Errorf("%s: %s", src.Name, t.Refusal())
+	}
+	return nil
+}
+
+func (a *app) warnf(format string, args ...any) {
+	fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "warning:"), fmt.Sprintf(format, args...))
+}
+
+// scanDump is scanSource for what can use a dump only: it refuses commands that follow the dump.
+func (a *app) scanDump(ctx context.Context, name string, fn func(*rdb.Scanner) error) error {
+	return a.scanSource(ctx, name, false, func(src importer.Source, s *rdb.Scanner) error {
+		if err := a.dumpAlone(ctx, src); err != nil {
+			return err
+		}
+		return fn(s)
+	})
 }
 
 // untilDone reads until a context ends.

@@ -72,15 +72,24 @@ func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
 }
 
 func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, asJSON bool, html string) error {
-	f, err := a.openDump(name)
+	src, release, err := a.openSource(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := inspect.Inspect(untilDone{ctx, f}, opts)
+	defer release()
+	if err := a.dumpAlone(ctx, src); err != nil {
+		return err
+	}
+	body, err := src.Open(ctx, 0)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	info, err := inspect.Inspect(untilDone{ctx, body}, opts)
 	if err != nil {
 		return inFile(name, err)
 	}
+	info.Compression = src.Packed
 	shown := filepath.Base(name)
 	if name == "-" {
 		shown = "standard input"

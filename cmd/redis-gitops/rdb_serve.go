@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
 )
 
@@ -20,12 +21,13 @@ const rdbServeHelp = `Play the master of a replication, so that a server loads a
   2. On the server: REPLICAOF HOST PORT. Its own data is replaced by the dump, and so is that of its replicas.
   3. When this command says that it has loaded: REPLICAOF NO ONE.
 
-The whole dump is verified first. A server refuses a dump of a newer version than its own: see rdb convert. Nothing but the
-dump is replicated. A server that a Sentinel or an operator watches is soon told to follow another master again.
+The whole dump is verified first. A server refuses a dump of a newer version than its own: see rdb convert. The commands of
+an append-only file are replicated after its dump, and nothing else. A server that a Sentinel or an operator watches is soon told to follow another master again.
 
 With a password (in REDIS_SERVE_PASSWORD, or the file of --password-file) the server needs it as masterauth.
 
-FILE is a dump.rdb, also one packed by gzip or zstd.
+FILE is a dump.rdb or an append-only file, also compressed with gzip or zstd, or the directory with the manifest of an
+append-only file (appendonlydir).
 
 Examples:
   redis-gitops rdb serve dump.rdb
@@ -136,11 +138,14 @@ func because(err error) string {
 	return " (" + err.Error() + ")"
 }
 
-// servedDump verifies a file and gives it to be read again and again, without what follows the dump in it.
+// servedDump verifies a source and gives it to be read again and again.
 func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string, error) {
-	var size int64
+	var dump master.Dump
 	var what string
-	err := a.scanDump(ctx, name, func(s *rdb.Scanner) error {
+	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
+		if src.Once {
+			return errors.New("every server reads the dump from its beginning, which a pipe cannot do; pass a file")
+		}
 		keys := 0
 		for {
 			e, err := s.Next()
@@ -154,29 +159,26 @@ func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string,
 				keys++
 			}
 		}
-		size = s.Offset()
+		size := s.Offset()
+		dump = master.Dump{Size: size, Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, 0) }}
 		what = fmt.Sprintf("%d keys, %s, RDB version %d, which %s and later can load", keys, rdb.FormatBytes(uint64(size)), s.Version(), rdb.ServerOf(s.Version()))
+		tail, err := src.Commands(ctx, s)
+		if err != nil {
+			return err
+		}
+		for _, n := range src.Notes {
+			a.warnf("%s", n)
+		}
+		if tail != nil {
+			dump.Commands = tail.WriteTo
+			if what += "; followed by " + tail.Describe(); src.NoDump {
+				what = tail.Describe()
+			}
+			if tail.Cut != nil {
+				a.warnf("%s", tail.Cut)
+			}
+		}
 		return nil
 	})
-	open := func(context.Context) (io.ReadCloser, error) {
-		f, err := a.openDump(name)
-		if err != nil {
-			return nil, err
-		}
-		unpacked, _, err := rdb.Decompress(f)
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		return unpackedFile{unpacked, f}, nil
-	}
-	return master.Dump{Open: open, Size: size}, what, err
+	return dump, what, err
 }
-
-// unpackedFile closes the file with its unpacker.
-type unpackedFile struct {
-	io.ReadCloser
-	file io.Closer
-}
-
-func (u unpackedFile) Close() error { return errors.Join(u.ReadCloser.Close(), u.file.Close()) }

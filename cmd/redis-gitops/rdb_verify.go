@@ -10,12 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/aof"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
 
 const rdbVerifyHelp = `Check that a dump is whole: its structure, from the first to the last byte, and its checksum. With --values, every value is
 taken apart too.
 
 ` + dumpFileHelp + `
+An append-only file is checked with all its commands: a single file, or the directory with the manifest (appendonlydir).
 
 Exit code: 0 for a whole dump; 1 for one that is damaged, cut, or no dump at all; 2 where that cannot be told, because the
 file cannot be read or is of a version or type that is not known.
@@ -40,7 +43,8 @@ func (a *app) rdbVerifyCommand() *cobra.Command {
 func (a *app) rdbVerify(ctx context.Context, name string, values bool) error {
 	var keys, opaque uint64
 	dbs := map[int]bool{}
-	err := a.scanDump(ctx, name, func(s *rdb.Scanner) error {
+	cut := false
+	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
 		for {
 			e, err := s.Next()
 			if errors.Is(err, io.EOF) {
@@ -63,26 +67,48 @@ func (a *app) rdbVerify(ctx context.Context, name string, values bool) error {
 				return fmt.Errorf("key %q: %w", e.Key, err)
 			}
 		}
-		follows, err := io.Copy(io.Discard, s.Rest())
+		tail, err := src.Commands(ctx, s)
 		if err != nil {
-			return fmt.Errorf("after the dump: %w", err)
+			return err
 		}
 		checksum := "no checksum"
 		if s.Checked() {
 			checksum = "checksum right"
 		}
-		a.say("%s: a whole dump of RDB version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), keys, len(dbs), checksum)
+		if !src.NoDump {
+			a.say("%s: a whole dump of RDB version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), keys, len(dbs), checksum)
+		}
 		if opaque > 0 {
 			a.say("%d values of modules were not taken apart", opaque)
 		}
-		if follows > 0 {
-			a.say("%s follow the dump, such as the commands of an append-only file; they were not checked", rdb.FormatBytes(uint64(follows)))
+		for _, n := range src.Notes {
+			a.warnf("%s", n)
+		}
+		if tail == nil && src.NoDump {
+			a.say("%s: an append-only file without commands", name)
+		}
+		if tail == nil {
+			return nil
+		}
+		if size := rdb.FormatBytes(uint64(tail.Bytes)); src.NoDump {
+			a.say("%s: %s (%s), without a dump", name, tail.Describe(), size)
+		} else {
+			a.say("%s: followed by %s (%s)", name, tail.Describe(), size)
+		}
+		if tail.Cut != nil {
+			cut = true
+			fmt.Fprintf(a.err, "%s %s\n", a.paint(red, "error:"), tail.Cut)
 		}
 		return nil
 	})
+	if err == nil && cut {
+		return errCode(exitFindings)
+	}
 	var wrong *rdb.Error
 	var unreadable *fs.PathError // the disk, and not the dump
-	if errors.As(err, &wrong) && !errors.Is(err, rdb.ErrUnsupported) && !errors.As(err, &unreadable) {
+	var damaged *aof.Error
+	isDump := errors.As(err, &wrong) && !errors.Is(err, rdb.ErrUnsupported)
+	if (isDump || errors.As(err, &damaged)) && !errors.As(err, &unreadable) {
 		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), err)
 		return errCode(exitFindings)
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -32,6 +33,17 @@ type Source struct {
 	// Once says that the dump cannot be read a second time: a live snapshot. There is then no first pass, and nothing that
 	// needs one: no estimate of memory, no going on after an interruption, no full verification.
 	Once bool
+	// Base is the file that the dump is in, where that is not Name.
+	Base string
+	// Parts are the files of commands that follow the dump, where the source is an append-only file. Commands may also
+	// follow the dump in its own stream.
+	Parts []aof.Part
+	// NoDump says that there are commands only: Open then gives a dump without keys.
+	NoDump bool
+	// Packed is the program that unpacks the file: gzip, zstd or "".
+	Packed string
+	// Notes are for the report, such as files that were not read.
+	Notes []string
 	// RunID is that of the server the dump comes from, which must not be the target; "" where there is none.
 	RunID string
 }
@@ -245,6 +257,9 @@ func (im *importer) all(ctx context.Context) error {
 	}
 	if im.opts.DryRun {
 		im.ledger.rows = im.survey.rows
+		if t := im.survey.tail; t != nil {
+			im.ledger.report.Replay = &Replay{Commands: t.Commands}
+		}
 		return nil
 	}
 	if im.opts.Method == Replication {

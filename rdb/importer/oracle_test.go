@@ -114,6 +114,9 @@ func TestOracle(t *testing.T) {
 	fmt.Fprintf(&table, "%-70s %-7s %-5s %-22s %s\n", "dump", "version", "loads", "restore", "commands")
 	equal, told := 0, 0
 	for _, f := range fixtures(t) {
+		if strings.HasSuffix(f.name, ".aof") {
+			continue // a server that loads it as a dump leaves its commands out
+		}
 		t.Run(f.name, func(t *testing.T) {
 			target.TB = t
 			var want []string

@@ -120,6 +120,7 @@ func (im *importer) preflight(ctx context.Context) error {
 		add(fmt.Errorf("%s: %w", im.source.Name, err))
 	} else {
 		im.ledger.report.Version, im.ledger.report.Size = im.survey.version, im.survey.size
+		add(im.forCommands())
 	}
 	if im.opts.Resume && err == nil {
 		if im.opts.Method == Replication {
@@ -199,6 +200,7 @@ func (im *importer) checkTarget(ctx context.Context, conn *redis.Conn, haveDump 
 	if im.opts.Method == Replication {
 		im.checkReplication(ctx, info, add)
 	}
+	im.checkCommands(ctx, add)
 }
 
 // learnVersion tries which RDB versions RESTORE takes, the newest first. A key whose time is over is checked and not made.

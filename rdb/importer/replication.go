@@ -35,7 +35,10 @@ type debt struct {
 
 // checkReplication says all that forbids making the target a replica.
 func (im *importer) checkReplication(ctx context.Context, info map[string]string, add func(error)) {
-	const other = "leave --method replication out"
+	other := "leave --method replication out"
+	if im.survey.tail != nil {
+		other = "import the file into an empty server of its own, and import from that server"
+	}
 	f := im.opts.Filter
 	f.Now = time.Time{}
 	if !f.Empty() {
@@ -191,13 +194,24 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	before, err := im.counters(ctx)
+	if err != nil {
+		return advise(err)
+	}
 	if err := im.followUs(ctx); err != nil {
 		return err
+	}
+	replayed, err := im.counters(ctx) // as long as nothing can expire or be evicted
+	if err != nil {
+		return advise(err)
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.opts.Patience)
 	defer cancel()
 	if err := im.pay(after, d); err != nil {
 		return err
+	}
+	if im.survey.tail != nil {
+		return im.afterReplay(ctx, before, replayed)
 	}
 	return im.afterLoad(ctx)
 }
@@ -270,7 +284,7 @@ func (im *importer) followUs(ctx context.Context) error {
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	sent, failed := make(chan struct{}, 1), make(chan error, 1)
+	sent, loaded, failed := make(chan struct{}, 1), make(chan struct{}, 1), make(chan error, 1)
 	var syncs atomic.Int32
 	im.progress.stage("loading", im.size())
 	event := func(e master.Event) {
@@ -289,6 +303,11 @@ func (im *importer) followUs(ctx context.Context) error {
 			case sent <- struct{}{}:
 			default:
 			}
+		case master.Loaded:
+			select {
+			case loaded <- struct{}{}:
+			default:
+			}
 		case master.Left:
 			if e.Err != nil {
 				im.progress.wait("the target hung up: " + e.Err.Error())
@@ -297,6 +316,9 @@ func (im *importer) followUs(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.source.Open(ctx, 0) }}
+	if im.survey.tail != nil {
+		dump.Commands = im.survey.tail.WriteTo
+	}
 	go func() { served <- master.Serve(serving, l, dump, master.Options{Event: event}) }()
 	defer func() { stop(); <-served }()
 
@@ -321,13 +343,15 @@ func (im *importer) followUs(ctx context.Context) error {
 		case <-ask.C:
 			up, err := im.linkUp(ctx)
 			switch {
-			case up:
+			case up && im.survey.tail == nil:
 				return nil
 			case err == nil || redis.Code(err) == "LOADING":
 				answered = time.Now()
 			case ctx.Err() == nil && time.Since(answered) > im.opts.Patience:
 				return fmt.Errorf("the target got the dump and does not answer any more: %w", err)
 			}
+		case <-loaded: // and all commands are carried out
+			return nil
 		case err := <-failed:
 			return err
 		case err := <-served:
@@ -337,7 +361,7 @@ func (im *importer) followUs(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 			// Loading takes as long as it takes; a link that does nothing before does not.
-			if now := im.progress.bytes.Load(); now != before || now == im.survey.size {
+			if now := im.progress.bytes.Load(); now != before || now >= im.survey.size {
 				before = now
 				quiet.Reset(im.opts.Patience)
 			}

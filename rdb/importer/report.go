@@ -69,6 +69,10 @@ type Report struct {
 	Total    Counts        `json:"total"`
 	Repaired uint64        `json:"repaired,omitempty"` // keys written again, because the target had lost what it had confirmed
 
+	// Replay accounts for the commands of an append-only file; nil where there were none. The rows then count the keys that
+	// the target has afterwards.
+	Replay *Replay `json:"commands,omitempty"`
+
 	Failures    []Failure    `json:"failures,omitempty"`
 	Verified    uint64       `json:"verified"` // keys compared
 	Differences []Difference `json:"differences,omitempty"`
@@ -78,8 +82,20 @@ type Report struct {
 	Notes    []string `json:"notes,omitempty"`           // what somebody should know
 }
 
-// Failed counts the keys that failed or differ.
-func (r *Report) Failed() uint64 { return r.Total.Failed + r.Differing }
+// A Replay accounts for the commands of an append-only file that the target has carried out.
+type Replay struct {
+	Commands int64  `json:"sent"`
+	Refused  uint64 `json:"refused"` // answered with an error, or not carried out
+}
+
+// Failed counts the keys that failed or differ, and the commands that were refused.
+func (r *Report) Failed() uint64 {
+	n := r.Total.Failed + r.Differing
+	if r.Replay != nil {
+		n += r.Replay.Refused
+	}
+	return n
+}
 
 func newReport(source Source, target *redis.Target, opts Options) *Report {
 	return &Report{Source: source.Name, Target: target.String(), Method: opts.Method.String(), DryRun: opts.DryRun, Rows: []Row{}}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/aof"
 )
 
 // A survey is what the first pass learns of a dump.
@@ -28,6 +29,7 @@ type survey struct {
 	rows      []Row                   // what will be written, skipped and so on, if nothing goes wrong
 	sampler   *sampler                // for a target that loads the dump by itself
 	samples   map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
+	tail      *aof.Tail               // commands that follow the dump; nil for none
 	lengths   map[int64]int64         // of large values that are best sent whole, by the offset of their entry
 	largest   int64
 }
@@ -52,7 +54,7 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 	}
 	defer body.Close()
 	s := newSurvey()
-	scanner := rdb.NewScanner(body, rdb.Options{Window: split})
+	scanner := rdb.NewScanner(body, rdb.Options{Window: split, Rest: true})
 	filter := im.opts.Filter
 	tally := map[tallyName]*tallied{}
 	var name tallyName
@@ -138,7 +140,8 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 	}
 	s.take(tally)
 	s.version, s.size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
-	return s, nil
+	s.tail, err = im.source.Commands(ctx, scanner)
+	return s, err
 }
 
 // maxEmpty is more than any encoding takes that has no element.

@@ -46,7 +46,6 @@ type Info struct {
 	Compression string `json:"compression,omitempty"`
 	Size        int64  `json:"size"` // bytes of the dump, unpacked
 	Checksum    bool   `json:"checksum"`
-	Follows     int64  `json:"follows"` // bytes after the dump, such as the commands of an append-only file; not looked at
 	Aux         []Aux  `json:"aux"`
 
 	Total     Totals     `json:"total"`
@@ -196,9 +195,6 @@ func Inspect(r io.Reader, opts Options) (*Info, error) {
 	info.Compression = packing.String()
 	info.Version, info.Server = s.Version(), rdb.ServerOf(s.Version())
 	info.Size, info.Checksum = s.Offset(), s.Checked()
-	if info.Follows, err = io.Copy(io.Discard, s.Rest()); err != nil {
-		return nil, fmt.Errorf("after the dump: %w", err)
-	}
 	return info, nil
 }
 

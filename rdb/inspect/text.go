@@ -190,9 +190,6 @@ func (info *Info) Observations() []string {
 	}
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-	if info.Follows > 0 {
-		add("%s follow the dump, such as the commands of an append-only file. They are not looked at.", rdb.FormatBytes(uint64(info.Follows)))
-	}
 	if !info.Checksum {
 		add("The dump has no checksum, so damage in it may not be found.")
 	}

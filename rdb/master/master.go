@@ -1,5 +1,6 @@
 // Package master plays the master of a replication: a server that becomes its replica loads a dump the way it loads its
-// master's, which costs it half of what RESTORE does. Nothing but the dump is replicated afterwards.
+// master's, which costs it half of what RESTORE does. Afterwards it gets the commands of an append-only file, where there are
+// some, and nothing else.
 package master
 
 import (
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +27,9 @@ type Dump struct {
 	// Size in bytes, without anything that follows the dump. Where it is 0 the end is marked instead (as with diskless
 	// replication), which servers before 2.8.18 do not know.
 	Size int64
+	// Commands writes what a master sends after the dump, such as the commands of an append-only file; nil for nothing. They
+	// are sent once the replica has loaded the dump.
+	Commands func(ctx context.Context, w io.Writer) error
 }
 
 // Options of [Serve].
@@ -32,7 +37,7 @@ type Options struct {
 	// Username and Password are what replicas have to log in with (masteruser, masterauth). Without a password all may, with
 	// any login.
 	Username, Password string
-	// Event is called for what happens to each replica, from the goroutine that serves it; it may be nil.
+	// Event is called for what happens to each replica, until Serve returns, from several goroutines; it may be nil.
 	Event func(Event)
 	// Ping is how often a replica that has the dump hears of its master, so that it keeps the link (its repl-timeout is a
 	// minute). 0 stands for 10 s.
@@ -56,7 +61,7 @@ const (
 	Syncing                  // asked for the dump
 	Sending                  // Bytes were sent
 	Sent                     // all of it was
-	Loaded                   // it has loaded the dump and follows
+	Loaded                   // it has loaded the dump, has carried out all commands after it, and follows
 	Left                     // the connection ended
 )
 
@@ -103,8 +108,12 @@ func Serve(ctx context.Context, l net.Listener, dump Dump, opts Options) error {
 			err := r.serve(ctx)
 			stop()
 			c.Close()
+			r.work.Wait()
 			if ctx.Err() != nil || errors.Is(err, io.EOF) {
 				err = nil
+			}
+			if failed := r.failure(); failed != nil && ctx.Err() == nil {
+				err = failed
 			}
 			r.event(Event{Kind: Left, Err: err})
 		})
@@ -125,15 +134,22 @@ type replica struct {
 	name   string
 	logged bool
 
-	write  sync.Mutex // the pings and the answers
-	sent   int64
-	loaded bool
-	online bool // has the dump, and gets pings
+	sent    atomic.Int64
+	loaded  bool
+	online  bool // has the dump, and gets pings
+	applies bool // has loaded the dump, and gets commands
+	work    sync.WaitGroup
+
+	write  sync.Mutex // the pings, the commands and the answers; guards what follows
+	busy   bool       // commands are being sent, into which no ping may go
+	offset int64      // bytes sent after the dump, as the replica counts them
+	end    int64      // the offset after the last command; 0 where they are not all sent
+	failed error      // why the commands could not be sent
 }
 
 func (r *replica) event(e Event) {
 	if r.opts.Event != nil {
-		e.Replica, e.Bytes = r.name, r.sent
+		e.Replica, e.Bytes = r.name, r.sent.Load()
 		r.opts.Event(e)
 	}
 }
@@ -178,7 +194,7 @@ func (r *replica) answer(ctx context.Context, words []string) error {
 	case "PING":
 		return r.say("+PONG\r\n")
 	case "REPLCONF":
-		return r.replconf(words[1:])
+		return r.replconf(ctx, words[1:])
 	case "PSYNC", "SYNC":
 		return r.sync(ctx, name == "PSYNC")
 	case "ROLE":
@@ -219,21 +235,105 @@ func (r *replica) login(args []string) error {
 
 // replconf takes what replicas tell of themselves. ACK is not answered: it comes all the time, the first one when the dump is
 // loaded (redis src/replication.c, replicationCron and replconfCommand).
-func (r *replica) replconf(args []string) error {
+func (r *replica) replconf(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return r.say("-ERR wrong number of arguments for 'replconf' command\r\n")
 	}
 	switch strings.ToUpper(args[0]) {
 	case "ACK":
-		if r.online && !r.loaded {
-			r.loaded = true
-			r.event(Event{Kind: Loaded})
+		if len(args) > 1 {
+			r.ack(ctx, args[1])
 		}
 		return nil
 	case "GETACK":
 		return nil
 	}
 	return r.say("+OK\r\n")
+}
+
+// ack notes how far the replica is: the first one comes when it has loaded the dump.
+func (r *replica) ack(ctx context.Context, offset string) {
+	if !r.online || r.loaded {
+		return
+	}
+	if r.dump.Commands != nil {
+		if !r.applies {
+			r.applies = true
+			r.work.Go(func() { r.commands(ctx) })
+			return
+		}
+		at, err := strconv.ParseInt(offset, 10, 64)
+		r.write.Lock()
+		end := r.end
+		r.write.Unlock()
+		if err != nil || end == 0 || at < end {
+			return
+		}
+	}
+	r.loaded = true
+	r.event(Event{Kind: Loaded})
+}
+
+// commands sends what follows the dump, and asks the replica to say when it has carried it out.
+func (r *replica) commands(ctx context.Context) {
+	r.write.Lock()
+	r.busy = true
+	r.write.Unlock()
+	w := bufio.NewWriterSize(stream{r}, chunk)
+	err := r.dump.Commands(ctx, w)
+	if err == nil {
+		err = w.Flush()
+	}
+	r.write.Lock()
+	r.busy = false
+	if err == nil {
+		r.end = r.offset
+		_, err = r.follow([]byte("*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n"))
+	}
+	r.failed = err
+	r.write.Unlock()
+	if err != nil {
+		r.conn.Close() // half of the commands must not pass for all
+	}
+}
+
+func (r *replica) failure() error {
+	r.write.Lock()
+	defer r.write.Unlock()
+	return r.failed
+}
+
+// keepAlive sends a ping, unless it would be within a command or transaction.
+func (r *replica) keepAlive() error {
+	r.write.Lock()
+	defer r.write.Unlock()
+	if r.busy {
+		return nil
+	}
+	_, err := r.follow([]byte("*1\r\n$4\r\nPING\r\n"))
+	return err
+}
+
+// follow sends something that the replica counts, with write held.
+func (r *replica) follow(p []byte) (int, error) {
+	if err := r.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	n, err := r.conn.Write(p)
+	r.offset += int64(n)
+	return n, err
+}
+
+// A stream is the commands that a replica gets after the dump.
+type stream struct{ r *replica }
+
+func (s stream) Write(p []byte) (int, error) {
+	s.r.write.Lock()
+	n, err := s.r.follow(p)
+	s.r.write.Unlock()
+	s.r.sent.Add(int64(n))
+	s.r.event(Event{Kind: Sending})
+	return n, err
 }
 
 // sync sends the dump. A replica that was here before and wants to go on gets it again: nothing is kept of what it missed.
@@ -273,7 +373,7 @@ func (r *replica) sync(ctx context.Context, psync bool) error {
 	}
 	r.event(Event{Kind: Sent})
 	r.online = true
-	go r.ping(ctx)
+	r.work.Go(func() { r.ping(ctx) })
 	return nil
 }
 
@@ -297,7 +397,7 @@ func (r *replica) copyDump(body io.Reader) error {
 				return err
 			}
 			left -= int64(n)
-			r.sent += int64(n)
+			r.sent.Add(int64(n))
 			r.event(Event{Kind: Sending})
 		}
 		switch {
@@ -319,7 +419,7 @@ func (r *replica) ping(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			if r.say("*1\r\n$4\r\nPING\r\n") != nil {
+			if r.keepAlive() != nil {
 				return
 			}
 		case <-ctx.Done():

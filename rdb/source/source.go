@@ -1,7 +1,10 @@
-// Package source makes a dump readable for an import, wherever it is: a file, packed or not, or a URL.
+// Package source makes a dump or an append-only file readable for an import, wherever it is: a file, compressed or not, the
+// directory of a server, or a URL.
 package source
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,39 +15,123 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
 
-// File is a dump that can be opened again and again. It may be packed with gzip or zstd; size is that of what is opened, and
-// only used where it is not packed.
+// File is a dump or append-only file that can be opened again and again. It may be packed with gzip or zstd; size is that of
+// what is opened, and only used where it is not packed.
 func File(name string, size int64, open func() (io.ReadSeekCloser, error)) (importer.Source, error) {
-	f, err := open()
+	f, err := newFile(name, size, open)
 	if err != nil {
 		return importer.Source{}, err
 	}
-	defer f.Close()
-	unpacked, packed, err := rdb.Decompress(f)
+	return f.source(name)
+}
+
+// Stream is a dump or append-only file that can be read once.
+func Stream(name string, r io.Reader) (importer.Source, error) {
+	unpacked, packed, err := rdb.Decompress(r)
 	if err != nil {
 		return importer.Source{}, err
 	}
-	if err := unpacked.Close(); err != nil {
-		return importer.Source{}, err
-	}
-	if packed != rdb.Uncompressed {
-		size = 0
-	}
-	return importer.Source{Name: name, Size: size, Open: func(_ context.Context, offset int64) (io.ReadCloser, error) {
-		f, err := open()
-		if err != nil {
-			return nil, err
+	in := bufio.NewReader(unpacked)
+	once := func(context.Context, int64) (io.ReadCloser, error) { return both{io.NopCloser(in), unpacked}, nil }
+	s := importer.Source{Name: name, Packed: packed.String(), Once: true, Open: once}
+	if head, _ := in.Peek(1); isCommands(head) {
+		if s, err = empty(s); err != nil {
+			return s, err
 		}
-		r, err := from(f, packed, offset)
-		if err != nil {
-			f.Close()
-			return nil, err
+		s.Once = true
+		s.Parts = []aof.Part{{Name: name, Once: true, Open: func(ctx context.Context) (io.ReadCloser, error) { return once(ctx, 0) }}}
+	}
+	return s, nil
+}
+
+// A file is one file of a source.
+type file struct {
+	name     string
+	size     int64
+	open     func() (io.ReadSeekCloser, error)
+	packed   rdb.Compression
+	commands bool // begins with a command, and not with a dump
+	empty    bool
+}
+
+func newFile(name string, size int64, open func() (io.ReadSeekCloser, error)) (*file, error) {
+	f := &file{name: name, size: size, open: open}
+	in, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	unpacked, packed, err := rdb.Decompress(in)
+	if err != nil {
+		return nil, err
+	}
+	if f.packed = packed; packed != rdb.Uncompressed {
+		f.size = 0
+	}
+	var head [1]byte
+	_, err = io.ReadFull(unpacked, head[:])
+	f.empty = err == io.EOF
+	f.commands = err == nil && isCommands(head[:])
+	_ = unpacked.Close() // an error comes again when the file is read
+	return f, nil
+}
+
+// isCommands tells whether a file begins with a command or with an annotation before one.
+func isCommands(head []byte) bool { return len(head) > 0 && (head[0] == '*' || head[0] == '#') }
+
+// at opens the file at an offset of what is in it.
+func (f *file) at(_ context.Context, offset int64) (io.ReadCloser, error) {
+	in, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	r, err := from(in, f.packed, offset)
+	if err != nil {
+		in.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// part is the file as commands alone.
+func (f *file) part() aof.Part {
+	return aof.Part{Name: f.name, Open: func(ctx context.Context) (io.ReadCloser, error) { return f.at(ctx, 0) }}
+}
+
+// source begins with the dump in the file, or with an empty one.
+func (f *file) source(name string) (importer.Source, error) {
+	s := importer.Source{Name: name, Size: f.size, Packed: f.packed.String(), Open: f.at}
+	if !f.commands {
+		return s, nil
+	}
+	s, err := empty(s)
+	s.Parts = []aof.Part{f.part()}
+	return s, err
+}
+
+// empty gives a source a dump without keys, for an append-only file that begins with commands. Every server that can be
+// replicated to loads its version.
+func empty(s importer.Source) (importer.Source, error) {
+	var b bytes.Buffer
+	w, err := rdb.NewWriter(&b, 6)
+	if err != nil {
+		return s, err
+	}
+	if err := w.Close(); err != nil {
+		return s, err
+	}
+	s.Size, s.Once, s.NoDump = int64(b.Len()), false, true
+	s.Open = func(_ context.Context, offset int64) (io.ReadCloser, error) {
+		if offset > int64(b.Len()) {
+			return nil, io.ErrUnexpectedEOF
 		}
-		return r, nil
-	}}, nil
+		return io.NopCloser(bytes.NewReader(b.Bytes()[offset:])), nil
+	}
+	return s, nil
 }
 
 // from reads from an offset of the dump on.

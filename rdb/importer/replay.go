@@ -1,0 +1,249 @@
+package importer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/aof"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// The commands of an append-only file are replayed by replication and not by an ordinary connection. A master would delete
+// keys at once whose expiry has passed by now, and with them what later commands do to them: SET with an expiry of
+// yesterday, then PERSIST. A replica carries out what its master sends as it is, like a server that loads the file (redis
+// src/expire.c, checkAlreadyExpired; src/db.c, keyIsExpired). It also evicts nothing meanwhile.
+
+// Commands reads what follows the dump that a scanner with [rdb.Options.Rest] has come to the end of. It gives nil where no
+// command follows.
+func (s *Source) Commands(ctx context.Context, scanner *rdb.Scanner) (*aof.Tail, error) {
+	following, err := scanner.Following()
+	if err != nil {
+		return nil, err
+	}
+	parts := s.Parts
+	if following == rdb.FollowingCommands {
+		at := scanner.Offset()
+		first := aof.Part{Name: cmp.Or(s.Base, s.Name), Start: at, Open: func(ctx context.Context) (io.ReadCloser, error) { return s.Open(ctx, at) }}
+		if s.Once {
+			first.Once, first.Open = true, func(context.Context) (io.ReadCloser, error) { return io.NopCloser(scanner.Rest()), nil }
+		}
+		parts = append([]aof.Part{first}, parts...)
+	}
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	t, err := aof.Scan(ctx, parts)
+	if err != nil || t.Empty() {
+		return nil, err
+	}
+	return t, nil
+}
+
+// forCommands chooses the method for an append-only file.
+func (im *importer) forCommands() error {
+	for _, n := range im.source.Notes {
+		im.ledger.note("%s", n)
+	}
+	t := im.survey.tail
+	if t == nil {
+		return nil
+	}
+	if t.Cut != nil {
+		im.ledger.note("%s", t.Cut)
+	}
+	if im.opts.Method != Auto && im.opts.Method != Replication {
+		return fmt.Errorf("%s has %s, which are replayed by --method replication only; leave --method %s out", im.source.Name, t.Describe(), im.opts.Method)
+	}
+	im.opts.Method = Replication
+	im.ledger.report.Method = Replication.String()
+	return nil
+}
+
+// checkCommands asks the target whether it knows all commands of the append-only file.
+func (im *importer) checkCommands(ctx context.Context, add func(error)) {
+	t := im.survey.tail
+	if t == nil {
+		return
+	}
+	names := t.NamesInOrder()
+	reply, err := im.ask(ctx, append([]string{"COMMAND", "INFO"}, names...)...)
+	if err != nil {
+		if redis.Code(err) == "" {
+			add(advise(err))
+		}
+		im.ledger.note("the target does not describe its commands (COMMAND INFO: %v), so that unknown ones are noticed afterwards only", err)
+		return
+	}
+	list, _ := reply.([]any)
+	var unknown []string
+	for i, name := range names {
+		if i < len(list) {
+			if known, ok := list[i].([]any); ok && len(known) > 0 {
+				continue
+			}
+		}
+		unknown = append(unknown, fmt.Sprintf("%s (%d)", strings.ToUpper(name), t.Names[name]))
+	}
+	if len(unknown) > 0 {
+		add(fmt.Errorf("%s does not know %s of the append-only file; import into a server of the version and with the modules of the one that wrote it", im.server.name, strings.Join(unknown, ", ")))
+	}
+}
+
+// counters are what INFO counts. They are read for an append-only file only.
+func (im *importer) counters(ctx context.Context) (map[string]string, error) {
+	if im.survey.tail == nil {
+		return nil, nil
+	}
+	reply, err := im.askLoading(ctx, "INFO", "all")
+	text, _ := reply.(string)
+	return redis.ParseInfo(text), err
+}
+
+// afterReplay takes account of what the target has replayed: each command was carried out and none answered with an error
+// (INFO before and after), and the keys are still there now that it is a master, unless they have expired.
+func (im *importer) afterReplay(ctx context.Context, before, replayed map[string]string) error {
+	if err := im.sameServer(ctx); err != nil {
+		return err
+	}
+	if _, err := im.ask(ctx, "PING"); err != nil { // which evicts, where maxmemory is exceeded
+		return err
+	}
+	after, err := im.counters(ctx)
+	if err != nil {
+		return err
+	}
+	if before["run_id"] != after["run_id"] || replayed["run_id"] != after["run_id"] {
+		return errors.New("the target was restarted while it replayed the append-only file; import anew, with --flush")
+	}
+	t, l := im.survey.tail, &im.ledger
+	r := &Replay{Commands: t.Commands, Refused: im.refused(before, replayed)}
+	l.mu.Lock()
+	l.report.Replay = r
+	l.rows = nil
+	l.mu.Unlock()
+
+	gone := delta(replayed, after, "expired_keys")
+	evicted := delta(replayed, after, "evicted_keys")
+	for name := range replayed {
+		keys, ok := keyspace(replayed, name)
+		if !ok {
+			continue
+		}
+		now, _ := keyspace(after, name)
+		db, _ := strconv.Atoi(strings.TrimPrefix(name, "db"))
+		row := Row{DB: db, Type: "any", Counts: Counts{Read: keys, Written: min(keys, now)}}
+		missing := keys - row.Written
+		row.Expired = min(missing, gone)
+		gone -= row.Expired
+		row.Failed = missing - row.Expired
+		l.mu.Lock()
+		l.rows = append(l.rows, row)
+		l.mu.Unlock()
+		if row.Failed > 0 {
+			l.fail(Failure{DB: db, Type: "any", Reply: fmt.Sprintf("%d keys were lost after the replay (%d evicted); raise maxmemory and import anew", row.Failed, evicted)})
+		}
+	}
+	if im.opts.Verify != VerifyOff {
+		l.note("what an append-only file results in is not compared key by key: each command was counted as carried out, and the keys were counted")
+	}
+	return nil
+}
+
+// refused counts the commands that were not carried out, or were answered with an error. Before Redis 6.2 a server does not
+// count errors.
+func (im *importer) refused(before, after map[string]string) uint64 {
+	var n uint64
+	for name, sent := range im.survey.tail.Names {
+		if name == "select" || name == "multi" || name == "exec" || name == "ping" {
+			continue
+		}
+		done := calls(after, name, "calls") - calls(before, name, "calls")
+		if missing := sent - done; missing > 0 {
+			n += uint64(missing)
+			im.ledger.note("%d of %d commands %s were not carried out", missing, sent, strings.ToUpper(name))
+		}
+	}
+	const unexpected = "unexpected_error_replies" // of a master's or an append-only file's commands, since 7.0
+	if _, ok := after[unexpected]; ok {
+		if errs := delta(before, after, unexpected); errs > 0 {
+			n = max(n, errs)
+			im.ledger.note("%d commands were answered with an error: %s; the log of the target names the first ones", errs, errorKinds(before, after))
+		}
+		return n
+	}
+	failed, counted := int64(0), false
+	for name := range im.survey.tail.Names {
+		failed += calls(after, name, "failed_calls") - calls(before, name, "failed_calls")
+		counted = counted || strings.Contains(after["cmdstat_"+name], "failed_calls=")
+	}
+	if failed > 0 {
+		n = max(n, uint64(failed))
+		im.ledger.note("%d commands were answered with an error: %s; the log of the target names the first ones", failed, errorKinds(before, after))
+	}
+	if !counted {
+		im.ledger.note("%s does not count commands that fail, so that only their number was checked", im.server.name)
+	}
+	return n
+}
+
+// errorKinds lists the errors that were answered between two INFO, such as WRONGTYPE (3).
+func errorKinds(before, after map[string]string) string {
+	var kinds []string
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		kind, ok := strings.CutPrefix(name, "errorstat_")
+		if !ok {
+			continue
+		}
+		if n := field(after[name], "count") - field(before[name], "count"); n > 0 {
+			kinds = append(kinds, fmt.Sprintf("%s (%d)", kind, n))
+		}
+	}
+	if len(kinds) == 0 {
+		return "of a kind that it does not count"
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// calls adds up what commandstats says of a command and its subcommands.
+func calls(info map[string]string, name, what string) int64 {
+	n := field(info["cmdstat_"+name], what)
+	for key, value := range info {
+		if strings.HasPrefix(key, "cmdstat_"+name+"|") {
+			n += field(value, what)
+		}
+	}
+	return n
+}
+
+// field reads one number of a line such as calls=3,usec=12.
+func field(line, name string) int64 {
+	for pair := range strings.SplitSeq(line, ",") {
+		if text, ok := strings.CutPrefix(pair, name+"="); ok {
+			n, _ := strconv.ParseInt(text, 10, 64)
+			return n
+		}
+	}
+	return 0
+}
+
+func delta(before, after map[string]string, name string) uint64 {
+	a, _ := strconv.ParseUint(after[name], 10, 64)
+	b, _ := strconv.ParseUint(before[name], 10, 64)
+	return a - min(a, b)
+}
+
+// keyspace gives the number of keys of a line such as db0:keys=3,expires=1.
+func keyspace(info map[string]string, name string) (uint64, bool) {
+	if _, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err != nil || !strings.HasPrefix(name, "db") {
+		return 0, false
+	}
+	return uint64(max(field(info[name], "keys"), 0)), strings.HasPrefix(info[name], "keys=")
+}
