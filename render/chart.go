@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"unicode"
 
 	"github.com/Masterminds/semver/v3"
-	"github.com/spf13/afero"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/diag"
@@ -713,21 +711,13 @@ const maxChartFiles = 32 << 20
 
 // read gives a chart's file that need not be text.
 func (l *loader) read(file string, left *int64) ([]byte, error) {
-	info, err := l.repo.Fs().Stat(file)
+	src, err := repo.ReadBytes(l.repo.Fs(), file, max(*left, 0))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	case err != nil:
-		return nil, diag.Errorf(diag.Position{File: file}, "", "cannot read it; check its permissions")
-	case !info.Mode().IsRegular():
-		return nil, diag.Errorf(diag.Position{File: file}, "", "is not a regular file; not read")
-	}
-	if *left -= info.Size(); *left < 0 {
+	case errors.Is(err, repo.ErrTooLarge):
 		return nil, diag.Errorf(diag.Position{File: file}, "", "the chart's files are over %d MiB; list some in .helmignore", maxChartFiles>>20)
+	case err != nil:
+		return nil, err
 	}
-	src, err := afero.ReadFile(l.repo.Fs(), file)
-	if err != nil {
-		return nil, diag.Errorf(diag.Position{File: file}, "", "cannot read it; check its permissions")
-	}
+	*left -= int64(len(src))
 	return bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")), nil
 }

@@ -126,36 +126,62 @@ func (r *Repo) ReadFile(name string) ([]byte, error) {
 	return src, nil
 }
 
-// readRegular reads a file that is not a device, pipe or folder, and not too big.
+// readRegular reads a file that is not a device, pipe or directory, and not larger than [MaxFileSize].
 func readRegular(fsys afero.Fs, name string) ([]byte, error) {
+	return ReadBytes(fsys, name, MaxFileSize)
+}
+
+// ReadBytes reads a regular file of at most limit bytes, text or not: the one way in which the content of a repository's file
+// is read. The error is a [diag.Problem] that names the file; for a missing one it also is [fs.ErrNotExist], for one that is
+// larger [ErrTooLarge].
+func ReadBytes(fsys afero.Fs, name string, limit int64) ([]byte, error) {
 	if !fs.ValidPath(name) {
 		return nil, unreadable(name, "not a path inside the repository; write it relative, with \"/\" and without \"..\"")
 	}
-	// Before Open, which waits for ever on a named pipe.
+	// Before Open, because a file system that is not package rootfs may wait for the other end of a named pipe.
 	info, err := fsys.Stat(name)
 	if err != nil {
 		return nil, explain(name, "read", err)
 	}
-	switch {
-	case info.IsDir():
-		return nil, unreadable(name, "is a folder, not a file")
-	case !info.Mode().IsRegular():
-		return nil, unreadable(name, "is not a regular file; not read")
+	if err := regular(name, info); err != nil {
+		return nil, err
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, explain(name, "read", err)
 	}
 	defer f.Close()
-	buf := bytes.NewBuffer(make([]byte, 0, min(info.Size(), MaxFileSize)+bytes.MinRead))
-	if _, err := buf.ReadFrom(io.LimitReader(f, MaxFileSize+1)); err != nil {
+	// And after it, because the name may lead to something else by now.
+	if info, err = f.Stat(); err != nil {
+		return nil, explain(name, "read", err)
+	}
+	if err := regular(name, info); err != nil {
+		return nil, err
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, min(info.Size(), limit)+bytes.MinRead))
+	if _, err := buf.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, explain(name, "read", err)
 	}
 	src := buf.Bytes()
-	if len(src) > MaxFileSize {
-		return nil, unreadable(name, "file is %s, limit %d MiB; split or exclude it", mebibytes(max(info.Size(), int64(len(src)))), MaxFileSize>>20)
+	if int64(len(src)) > limit {
+		p := unreadable(name, "file is %s, limit %s; split or exclude it", mebibytes(max(info.Size(), int64(len(src)))), mebibytes(limit))
+		return nil, &fileError{p, ErrTooLarge}
 	}
 	return src, nil
+}
+
+// ErrTooLarge is the cause inside the error for a file over the limit.
+var ErrTooLarge = errors.New("file is too large")
+
+// regular refuses directories, pipes, devices and sockets.
+func regular(name string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return unreadable(name, "is a folder, not a file")
+	case !info.Mode().IsRegular():
+		return unreadable(name, "is not a regular file; not read")
+	}
+	return nil
 }
 
 // unreadable makes a problem of a file that cannot be read as a whole.

@@ -23,7 +23,9 @@ var (
 	ErrLeaves = errors.New("link leaves the repository, not followed")
 	ErrLoop   = errors.New("too many links, not followed")
 	ErrLink   = errors.New("is a symbolic link; nothing is written through a link")
-	ErrLocked = errors.New("another redis-gitops is writing to this repository; wait until it has finished")
+	// ErrNotRegular keeps a named pipe, a device or a socket from being waited for, or read without end.
+	ErrNotRegular = errors.New("is not a regular file")
+	ErrLocked     = errors.New("another redis-gitops is writing to this repository; wait until it has finished")
 )
 
 // FS is a folder. Its paths are relative and use "/"; "." is the folder itself.
@@ -83,11 +85,24 @@ func (f *FS) Lock() error {
 // Name names the kind of file system, as afero wants it.
 func (f *FS) Name() string { return "rootfs" }
 
-// Open opens a file for reading.
-func (f *FS) Open(name string) (afero.File, error) {
-	opened, err := f.root.Open(clean(name))
+// Open opens a file or directory for reading.
+func (f *FS) Open(name string) (afero.File, error) { return f.open(name, os.O_RDONLY, 0) }
+
+// open opens without waiting, and then asks what was opened: a name may lead to something else by the time it is opened.
+func (f *FS) open(name string, flag int, perm fs.FileMode) (afero.File, error) {
+	opened, err := f.root.OpenFile(clean(name), flag|nonblock, perm)
 	if err != nil {
+		if errors.Is(err, syscall.ENXIO) { // a socket, or a pipe that nobody reads
+			err = ErrNotRegular
+		}
 		return nil, explain("open", name, err)
+	}
+	info, err := opened.Stat()
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		return nil, errors.Join(explain("open", name, err), opened.Close())
 	}
 	return opened, nil
 }
@@ -104,12 +119,7 @@ func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, erro
 			return nil, err
 		}
 	}
-	// os.Root takes permission bits only.
-	opened, err := f.root.OpenFile(clean(name), flag, perm.Perm())
-	if err != nil {
-		return nil, explain("open", name, err)
-	}
-	return opened, nil
+	return f.open(name, flag, perm.Perm()) // os.Root takes permission bits only
 }
 
 // Mkdir makes a folder.
