@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -131,9 +130,10 @@ func checkTarget(fsys afero.Fs, name string) error {
 		return diag.Errorf(diag.Position{}, "", "%q is not a path inside the repository; write it relative, with \"/\" and without \"..\"", shorten(name))
 	}
 	segments := strings.Split(name, "/")
-	// Some file systems take .GIT and git~1 for .git.
-	if slices.ContainsFunc(segments, func(s string) bool { return strings.EqualFold(s, ".git") || strings.EqualFold(s, "git~1") }) {
-		return diag.Errorf(at, "", "belongs to Git; it is not written")
+	for _, segment := range segments {
+		if reason := unsafeSegment(segment); reason != "" {
+			return diag.Errorf(at, "", "%s; it is not written", reason)
+		}
 	}
 	if name == workTreeJournal || inside(name, workTreeJournal) {
 		return diag.Errorf(at, "", "belongs to interrupted changes; it is not written")

@@ -54,3 +54,50 @@ func shorten(name string) string {
 	}
 	return strings.ToValidUTF8(name[:limit], "") + "…"
 }
+
+// unsafeSegment says why a part of a path must not be written: some file system would take it for .git, or for another file
+// than it names. It is what Git itself protects (read-cache.c: verify_path; path.c: is_ntfs_dotgit; utf8.c: is_hfs_dotgit), and
+// the names that Windows reserves.
+func unsafeSegment(segment string) string {
+	// HFS+ ignores these characters, and Windows what follows a ":", and blanks and dots at the end.
+	plain := strings.Map(func(c rune) rune {
+		if ignoredByHFS(c) {
+			return -1
+		}
+		return c
+	}, segment)
+	stem, _, _ := strings.Cut(plain, ":")
+	stem = strings.ToLower(strings.TrimRight(stem, " ."))
+	number, short := strings.CutPrefix(stem, "git~")
+	switch {
+	case stem == ".git" || short && number != "" && strings.Trim(number, "0123456789") == "":
+		return "belongs to Git"
+	case plain != segment:
+		return fmt.Sprintf("%q has a character that some file systems ignore", shorten(segment))
+	case strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " "):
+		return fmt.Sprintf("%q ends in a dot or a blank, which Windows removes", shorten(segment))
+	case reservedOnWindows(stem):
+		return fmt.Sprintf("%q is a reserved name on Windows", shorten(segment))
+	}
+	return ""
+}
+
+// ignoredByHFS is about the characters that HFS+ leaves out when it compares names (Git utf8.c: next_hfs_char).
+func ignoredByHFS(c rune) bool {
+	return c >= 0x200c && c <= 0x200f || c >= 0x202a && c <= 0x202e || c >= 0x206a && c <= 0x206f || c == 0xfeff
+}
+
+// reservedOnWindows is about device names, with any extension ("Naming Files, Paths, and Namespaces" of Windows).
+func reservedOnWindows(name string) bool {
+	stem, _, _ := strings.Cut(name, ".")
+	stem = strings.TrimRight(stem, " ")
+	switch stem {
+	case "con", "prn", "aux", "nul", "conin$", "conout$":
+		return true
+	}
+	device, number := strings.CutPrefix(stem, "com")
+	if !number {
+		device, number = strings.CutPrefix(stem, "lpt")
+	}
+	return number && len([]rune(device)) == 1 && strings.Contains("0123456789¹²³", device)
+}

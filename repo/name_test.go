@@ -51,3 +51,24 @@ func FuzzCheckName(f *testing.F) {
 		}
 	})
 }
+
+// TestUnsafeSegment has the names that Git's own tests refuse (t/t1014-read-tree-confusing.sh, t/helper/test-path-utils.c), and
+// others that only look like them.
+func TestUnsafeSegment(t *testing.T) {
+	for _, name := range []string{
+		".git", ".GIT", ".Git", ".git ", ".git.", ".git. .", ".git...", ".git::$INDEX_ALLOCATION", ".git:x", "git~1", "GIT~1", "git~1.", "git~10", "git~1::$DATA",
+		".g\u200cit", ".gi\u200dt", ".git\u200e", "\u200f.git", ".\u202agit", ".g\u202eit", ".\u206agit", ".git\u206f", "\ufeff.git", ".G\u200cIT ",
+		"a\u200cb", "a.", "a ", "...", " ", "con", "CON", "nul.yaml", "Aux", "prn.tar.gz", "com1", "COM9.yaml", "lpt¹", "conin$", "nul .txt",
+	} {
+		if unsafeSegment(name) == "" {
+			t.Errorf("%q may be written", name)
+		}
+	}
+	for _, name := range []string{
+		".gitignore", ".gitkeep", ".github", ".gitlab-ci.yml", "git", ".gi", "agit", "git~", "git~a", "git~1x", "a.b", ".a", "console", "com", "com10", "lpt", "nullable", "auxiliary", "ünïcode",
+	} {
+		if reason := unsafeSegment(name); reason != "" {
+			t.Errorf("%q may not be written: %s", name, reason)
+		}
+	}
+}
