@@ -41,6 +41,7 @@ type Conn struct {
 	in   *bufio.Reader
 	out  []byte
 	addr string
+	room int64 // what the reply that is read may still take of memory, in bytes
 }
 
 const readBuffer = 32 << 10
@@ -212,10 +213,15 @@ const (
 	maxBulk  = 512 << 20 // proto-max-bulk-len of Redis, by default
 	maxList  = 64 << 20
 	maxDepth = 16
+	maxReply = maxBulk + 256<<20 // of memory, in bytes, for all parts of a reply
+	partSize = 96                // what a part of a list takes besides its text while the list grows, in bytes
 )
 
 // ReadReply reads one reply, as [Conn.Do] gives it.
-func (c *Conn) ReadReply() (any, error) { return c.readReply(maxDepth) }
+func (c *Conn) ReadReply() (any, error) {
+	c.room = maxReply
+	return c.readReply(maxDepth)
+}
 
 // ReadOK reads a reply of which only the failure is of interest. It allocates nothing for one that is +OK.
 func (c *Conn) ReadOK() error {
@@ -233,6 +239,9 @@ func (c *Conn) readReply(depth int) (any, error) {
 		return nil, err
 	}
 	text := string(line[1:])
+	if c.room -= partSize + int64(len(text)); c.room < 0 {
+		return nil, c.tooLarge()
+	}
 	switch line[0] {
 	case '+':
 		return text, nil
@@ -253,6 +262,9 @@ func (c *Conn) readReply(depth int) (any, error) {
 	case n < 0 || line[0] == '$' && n > maxBulk || line[0] == '*' && (n > maxList || depth == 0):
 		return nil, c.broken(line)
 	case line[0] == '$':
+		if c.room -= n; c.room < 0 {
+			return nil, c.tooLarge()
+		}
 		return c.bulk(int(n))
 	}
 	list := make([]any, 0, min(n, 1024))
@@ -310,6 +322,10 @@ func (c *Conn) bulk(n int) (string, error) {
 		return "", c.broken(end[:])
 	}
 	return b.String(), nil
+}
+
+func (c *Conn) tooLarge() error {
+	return fmt.Errorf("%s sends a reply of more than %d MiB; is it a Redis server?", c.addr, maxReply>>20)
 }
 
 func (c *Conn) broken(line []byte) error {

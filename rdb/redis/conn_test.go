@@ -328,3 +328,34 @@ func readPair(t *testing.T, dir string) (cert, key []byte) {
 	}
 	return cert, key
 }
+
+// TestReplyBounds has servers that announce or send more than memory can hold.
+func TestReplyBounds(t *testing.T) {
+	part := strings.Repeat("$-1\r\n", 1<<14)
+	for name, tt := range map[string]struct {
+		first, then string
+		want        string
+	}{
+		"a text":                  {"$9223372036854775807\r\n", "", "not the protocol of Redis"},
+		"a list":                  {"*9223372036854775807\r\n", "", "not the protocol of Redis"},
+		"less than nothing":       {"$-9223372036854775808\r\n", "", "not the protocol of Redis"},
+		"a list of nothing":       {"*67108864\r\n", part, "a reply of more than"},
+		"lists of lists":          {"", "*67108864\r\n*1\r\n", "not the protocol of Redis"},
+		"a number of many digits": {":99999999999999999999999\r\n", "", "not the protocol of Redis"},
+	} {
+		ours, theirs := net.Pipe()
+		go func() {
+			defer theirs.Close()
+			_, err := io.WriteString(theirs, tt.first)
+			for err == nil && tt.then != "" {
+				_, err = io.WriteString(theirs, tt.then)
+			}
+			_, _ = io.Copy(io.Discard, theirs)
+		}()
+		_, err := redis.NewConn(ours).ReadReply()
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		ours.Close()
+	}
+}
