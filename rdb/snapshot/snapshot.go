@@ -26,7 +26,17 @@ type Options struct {
 	Waiting func()
 }
 
-const defaultIdleTimeout = time.Minute
+const (
+	defaultIdleTimeout = time.Minute
+	// minProgress is how many bytes must arrive while a read waits for IdleTimeout in all: a server that sends a byte now and
+	// then would never be idle, and never be done. Time that the reader of the dump takes does not count.
+	minProgress = 64 << 10
+	// maxSize is the largest size of a dump that is believed, in bytes: a petabyte.
+	maxSize = 1 << 50
+)
+
+// ErrStalled is in the chain of the error when a server sends next to nothing.
+var ErrStalled = errors.New("the transfer has stalled")
 
 func (o *Options) idleTimeout() time.Duration {
 	if o.IdleTimeout > 0 {
@@ -89,8 +99,10 @@ type Snapshot struct {
 	stop    func() bool
 	timeout time.Duration
 	waiting func()
-	left    int64  // of Size
-	mark    []byte // ends a dump of unknown size
+	waited  time.Duration // in reads, since progress was counted anew
+	arrived int           // bytes meanwhile
+	left    int64         // of Size
+	mark    []byte        // ends a dump of unknown size
 	buf     []byte
 	held    []byte // of buf: read, and not given away
 	ready   int    // bytes of held that are no part of the mark
@@ -209,7 +221,7 @@ func (s *Snapshot) header() error {
 			return nil
 		case line[0] == '$':
 			s.Size, err = strconv.ParseInt(line[1:], 10, 64)
-			if err != nil || s.Size < 0 {
+			if err != nil || s.Size < 0 || s.Size > maxSize {
 				return fmt.Errorf("the answer %.60q instead of a dump", line)
 			}
 			s.left = s.Size
@@ -273,9 +285,24 @@ func (s *Snapshot) readSized(p []byte) (int, error) {
 	if err := s.extend(); err != nil {
 		return 0, err
 	}
-	n, err := s.conn.Reader().Read(p[:min(int64(len(p)), s.left)])
+	n, err := s.receive(p[:min(int64(len(p)), s.left)])
 	s.left -= int64(n)
 	return n, s.broken(err)
+}
+
+// receive reads what has arrived, and ends a transfer that has stalled.
+func (s *Snapshot) receive(p []byte) (int, error) {
+	began := time.Now()
+	n, err := s.conn.Reader().Read(p)
+	s.waited += time.Since(began)
+	s.arrived += n
+	switch {
+	case s.arrived >= minProgress:
+		s.waited, s.arrived = 0, 0
+	case s.waited >= s.timeout && err == nil:
+		err = fmt.Errorf("%w: %d bytes arrived in %v", ErrStalled, s.arrived, s.waited.Round(time.Millisecond))
+	}
+	return n, err
 }
 
 // fill reads more of a dump that ends with a mark. Bytes that may be the beginning of the mark are not ready.
@@ -287,7 +314,7 @@ func (s *Snapshot) fill() error {
 		s.buf = make([]byte, 64<<10)
 	}
 	start := copy(s.buf, s.held) // less than a mark
-	n, err := s.conn.Reader().Read(s.buf[start:])
+	n, err := s.receive(s.buf[start:])
 	s.held = s.buf[:start+n]
 	if i := bytes.Index(s.held, s.mark); i >= 0 {
 		s.ready = i

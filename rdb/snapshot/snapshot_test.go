@@ -294,6 +294,7 @@ func TestFraming(t *testing.T) {
 		{"marked, long", "$EOF:" + mark + "\r\n" + strings.Repeat("0123456789", 50_000) + "x" + mark, strings.Repeat("0123456789", 50_000) + "x", ""},
 		{"marked, cut", "$EOF:" + mark + "\r\nhello" + mark[:39] + "hang up", "hello", "closed the connection before the dump was complete"},
 		{"refused late", "-ERR BGSAVE failed\r\n", "", "BGSAVE failed"},
+		{"a size that nobody has", "$9223372036854775807\r\nhello", "", "instead of a dump"},
 		{"no size", "$x\r\n", "", "instead of a dump"},
 		{"negative", "$-1\r\n", "", "instead of a dump"},
 		{"short mark", "$EOF:123\r\n", "", "instead of a dump"},
@@ -495,3 +496,36 @@ func TestScanFake(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// TestDrip has a server that sends a byte now and then, for ever: it is never idle, and would never be done.
+func TestDrip(t *testing.T) {
+	for name, sends := range map[string]string{"sized": "$1000000\r\n", "marked": "$EOF:" + mark + "\r\n"} {
+		to := fake(t, map[string][]string{"PSYNC": {"+FULLRESYNC abc 1\r\n" + sends + strings.Repeat("x|", 20_000)}})
+		s, err := snapshot.Open(t.Context(), to, snapshot.Options{IdleTimeout: 200 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, err := io.Copy(io.Discard, s); !errors.Is(err, snapshot.ErrStalled) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
+		s.Close()
+	}
+	// A reader that is slow itself does not end a transfer.
+	to := fake(t, map[string][]string{"PSYNC": {"+FULLRESYNC abc 1\r\n$5\r\nhello"}})
+	s, err := snapshot.Open(t.Context(), to, snapshot.Options{IdleTimeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	buf := make([]byte, 1)
+	for i := range 5 {
+		if n, err := s.Read(buf); n != 1 || err != nil {
+			t.Errorf("byte %d: %d, %v", i, n, err)
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+}
