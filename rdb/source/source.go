@@ -193,15 +193,58 @@ const (
 	attempts     = 6
 	firstBackoff = 200 * time.Millisecond
 	idleTimeout  = 30 * time.Second
+	// minProgress is how many bytes must arrive in each idleTimeout: a server that sends a byte now and then would never be
+	// done.
+	minProgress  = 32 << 10
+	maxRedirects = 5
 )
 
-// Download writes what a URL has to w. A transfer that breaks goes on where it stopped, where the server can do that. Errors
-// do not hold what NameOf leaves out. client and progress may be nil; total is 0 where it is not known.
-func Download(ctx context.Context, client *http.Client, text string, w io.Writer, progress func(done, total int64)) error {
-	if client == nil {
-		client = http.DefaultClient
+// refusal is an error that trying again does not change.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// redirect follows a redirect as far as it is safe. net/http would send the whole URL as Referer, with the signature of a
+// presigned URL in its query, and would go on without encryption.
+func redirect(req *http.Request, via []*http.Request) error {
+	req.Header.Del("Referer")
+	first := via[0].URL
+	switch {
+	case len(via) > maxRedirects:
+		return refusal(fmt.Sprintf("more than %d redirects", maxRedirects))
+	case req.URL.Scheme != "https" && req.URL.Scheme != "http":
+		return refusal(fmt.Sprintf("redirected to %s://, which is not followed", req.URL.Scheme))
+	case first.Scheme == "https" && req.URL.Scheme != "https":
+		return refusal(fmt.Sprintf("redirected to %s, which is not encrypted; download the file yourself if you trust it", NameOf(req.URL.String())))
 	}
-	d := &download{client: client, url: text, w: w, progress: progress}
+	if req.URL.Host != via[len(via)-1].URL.Host || req.URL.Scheme != via[len(via)-1].URL.Scheme {
+		for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
+			req.Header.Del(name)
+		}
+		// Another server has another version of the file.
+		if req.Header.Get("Range") == "" {
+			req.Header.Del("If-Range")
+		}
+	}
+	return nil
+}
+
+// Download writes what a URL has to w. A transfer that breaks goes on where it stopped, where the server can do that; one that
+// nearly stands still is ended. At most five redirects are followed, none from https to http, and no other server learns the
+// URL or its login. Errors do not hold what NameOf leaves out. client and progress may be nil; total is 0 where it is not known.
+func Download(ctx context.Context, client *http.Client, text string, w io.Writer, progress func(done, total int64)) error {
+	own := http.Client{}
+	if client != nil {
+		own = *client
+	}
+	own.CheckRedirect = redirect
+	own.Jar = nil
+	d := &download{client: &own, url: text, w: w, progress: progress, patience: idleTimeout}
+	return d.fetch(ctx)
+}
+
+// fetch tries until all has arrived.
+func (d *download) fetch(ctx context.Context) error {
 	backoff := firstBackoff
 	for try := 1; ; try++ {
 		before := d.done
@@ -213,11 +256,11 @@ func Download(ctx context.Context, client *http.Client, text string, w io.Writer
 		if errors.As(err, &urlErr) {
 			err = urlErr.Err // the rest of it is the URL
 		}
-		if d.done > before {
+		if d.done-before >= minProgress {
 			try, backoff = 1, firstBackoff
 		}
 		if !again || try == attempts || ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", NameOf(text), err)
+			return fmt.Errorf("%s: %w", NameOf(d.url), err)
 		}
 		select {
 		case <-time.After(backoff):
@@ -236,13 +279,16 @@ type download struct {
 	progress func(done, total int64)
 	done     int64
 	tag      string // of the version of the file that the first part is of
+	patience time.Duration
 }
 
 // get fetches what is missing, and says whether it is worth trying again.
 func (d *download) get(ctx context.Context) (again bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	idle := time.AfterFunc(idleTimeout, func() { cancel(fmt.Errorf("nothing came for %v", idleTimeout)) })
+	idle := time.AfterFunc(d.patience, func() {
+		cancel(fmt.Errorf("less than %s came in %v", rdb.FormatBytes(minProgress), d.patience))
+	})
 	defer idle.Stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
 	if err != nil {
@@ -258,7 +304,11 @@ func (d *download) get(ctx context.Context) (again bool, err error) {
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return true, err
+		var refused refusal
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return !errors.As(err, &refused), err
 	}
 	defer resp.Body.Close()
 	switch {
@@ -280,9 +330,13 @@ func (d *download) get(ctx context.Context) (again bool, err error) {
 		total = d.done + resp.ContentLength
 	}
 	buf := make([]byte, 256<<10)
+	recent := 0
 	for {
 		n, err := resp.Body.Read(buf)
-		idle.Reset(idleTimeout)
+		if recent += n; recent >= minProgress {
+			recent = 0
+			idle.Reset(d.patience)
+		}
 		if n > 0 {
 			if _, err := d.w.Write(buf[:n]); err != nil {
 				return false, err

@@ -170,3 +170,99 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestRedirect has a presigned URL, which no other server may learn, and redirects that are not followed.
+func TestRedirect(t *testing.T) {
+	var asked []*http.Request
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r)
+		fmt.Fprint(w, "REDIS")
+	}))
+	defer other.Close()
+	to := ""
+	first := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/dump.rdb" {
+			http.Redirect(w, r, to, http.StatusFound)
+			return
+		}
+		asked = append(asked, r)
+		fmt.Fprint(w, "REDIS")
+	}
+	plain := httptest.NewServer(http.HandlerFunc(first))
+	defer plain.Close()
+	secure := httptest.NewTLSServer(http.HandlerFunc(first))
+	defer secure.Close()
+	elsewhere := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) // another host, for net/http
+	for _, tt := range []struct {
+		name, from, to, want string
+	}{
+		{"same server", plain.URL, "/moved", ""},
+		{"another server", plain.URL, other.URL + "/moved?token=theirs", ""},
+		{"another host", plain.URL, elsewhere + "/moved", ""},
+		{"a secure server", plain.URL, secure.URL + "/moved", ""},
+		{"no longer encrypted", secure.URL, other.URL + "/moved?token=theirs", "which is not encrypted"},
+		{"another protocol", plain.URL, "file:///etc/passwd", "redirected to file://"},
+		{"for ever", plain.URL, plain.URL + "/dump.rdb", "more than 5 redirects"},
+	} {
+		asked, to = nil, tt.to
+		var got bytes.Buffer
+		from := strings.Replace(tt.from, "://", "://ann:pw@", 1) + "/dump.rdb?X-Signature=s3cret"
+		err := Download(t.Context(), secure.Client(), from, &got, nil)
+		switch {
+		case tt.want == "" && (err != nil || got.String() != "REDIS"):
+			t.Errorf("%s: %q, %v", tt.name, got.String(), err)
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "theirs") || strings.Contains(err.Error(), "pw@")) {
+			t.Errorf("%s: the error has the secret: %v", tt.name, err)
+		}
+		for _, r := range asked {
+			text := fmt.Sprint(r.Header, r.URL)
+			if strings.Contains(text, "s3cret") || r.Header.Get("Referer") != "" {
+				t.Errorf("%s: was sent %s", tt.name, text)
+			}
+			if r.Host != strings.TrimPrefix(tt.from, "http://") && r.Header.Get("Authorization") != "" {
+				t.Errorf("%s: was sent the login", tt.name)
+			}
+		}
+		if tt.want != "" && len(asked) > 0 {
+			t.Errorf("%s: was followed", tt.name)
+		}
+	}
+}
+
+// TestDrip has servers that send a byte now and then, in the header and in the body, for ever.
+func TestDrip(t *testing.T) {
+	ended := make(chan struct{})
+	requests := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		if r.Header.Get("Range") != "" {
+			w.WriteHeader(http.StatusPartialContent)
+		}
+		for {
+			if _, err := w.Write([]byte("x")); err != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			case <-ended:
+				return
+			}
+		}
+	}))
+	defer s.Close()
+	defer close(ended)
+	d := &download{client: &http.Client{CheckRedirect: redirect}, url: s.URL, w: io.Discard, patience: 100 * time.Millisecond}
+	err := d.fetch(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "less than 32 KiB came in 100ms") {
+		t.Errorf("got %v", err)
+	}
+	if requests != attempts {
+		t.Errorf("%d requests, want %d", requests, attempts)
+	}
+}
