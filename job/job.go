@@ -32,7 +32,7 @@ type Job struct {
 	Redis   *instance.Instance // of which, and where it is reached
 	Dump    Place
 	Image   string   // one that has redis-gitops
-	Flags   []string // more of the command's
+	Flags   []string // more of the command's, as they are: Kubernetes expands nothing in them
 }
 
 // A Place is where a dump is, or goes to.
@@ -182,6 +182,10 @@ func (j *Job) object(target string) object {
 	}
 }
 
+// literal keeps Kubernetes from expanding $(NAME) in a command or an argument. It takes $$ for $ everywhere
+// (k8s.io/kubernetes third_party/forked/golang/expansion/expand.go, tryReadVariableName), so every $ is doubled.
+func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+
 func (j *Job) command(target string) []string {
 	file := j.Dump.URL
 	switch {
@@ -190,21 +194,24 @@ func (j *Job) command(target string) []string {
 	case j.Dump.Secret != "":
 		file = "@" + path.Join(sourceDir, j.Dump.Key)
 	}
-	command := []string{"redis-gitops", j.Command, target, file}
+	command := []string{"redis-gitops", j.Command, literal(target), literal(file)}
 	if j.Command == "import" {
-		command = []string{"redis-gitops", j.Command, file, target}
+		command = []string{"redis-gitops", j.Command, literal(file), literal(target)}
 		checkpoint := "none" // nothing outlives the pod
 		if j.Dump.Claim != "" {
 			checkpoint = file + ".checkpoint.json"
 		}
 		if !slices.ContainsFunc(j.Flags, func(f string) bool { return strings.HasPrefix(f, "--checkpoint=") }) {
-			command = append(command, "--checkpoint="+checkpoint)
+			command = append(command, literal("--checkpoint="+checkpoint))
 		}
 	}
 	if auth := j.Redis.Auth; auth != nil && auth.UsernameKey != "" {
 		command = append(command, "--username=$(REDIS_USERNAME)") // which Kubernetes fills in
 	}
-	return append(command, j.Flags...)
+	for _, flag := range j.Flags {
+		command = append(command, literal(flag))
+	}
+	return command
 }
 
 // surroundings are the environment with the logins, and the volumes.

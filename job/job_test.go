@@ -125,3 +125,58 @@ func TestParsePlace(t *testing.T) {
 		}
 	}
 }
+
+// expand is what Kubernetes makes of a command (third_party/forked/golang/expansion/expand.go), written anew: $(NAME) is the
+// variable where it is known, $$ is $, anything else stays.
+func expand(text string, known map[string]string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' || i+1 == len(text) {
+			b.WriteByte(text[i])
+			continue
+		}
+		switch end := strings.IndexByte(text[i:], ')'); {
+		case text[i+1] == '$':
+			b.WriteByte('$')
+			i++
+		case text[i+1] == '(' && end > 0:
+			if value, ok := known[text[i+2:i+end]]; ok {
+				b.WriteString(value)
+			} else {
+				b.WriteString(text[i : i+end+1])
+			}
+			i += end
+		default:
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
+}
+
+// TestNothingExpands has texts that Kubernetes would change, wherever one can come from: they arrive as they are.
+func TestNothingExpands(t *testing.T) {
+	known := map[string]string{"HOME": "/tmp", "REDIS_PASSWORD": "s3cret", "REDIS_USERNAME": "ann"}
+	for _, text := range []string{"$(HOME)", "$$(HOME)", "$$$(HOME)", "a$$b", "$", "$$", "a$", "$(", "$(HOME", "$()", "$(REDIS_PASSWORD)$(HOME)", "100$x"} {
+		in := shop()
+		in.Auth.UsernameKey = "user"
+		for _, j := range []*Job{
+			{Command: "import", Redis: in, Dump: Place{Claim: "c", File: text}, Flags: []string{"--match=" + text}},
+			{Command: "import", Redis: in, Dump: Place{Secret: "s", Key: text}, Flags: []string{"--checkpoint=" + text}},
+			{Command: "import", Redis: in, Dump: Place{URL: "https://example.com/" + text}},
+			{Command: "dump", Redis: in, Dump: Place{Claim: "c", File: text}, Flags: []string{"--match=" + text}},
+		} {
+			for _, arg := range j.command("redis://" + text) {
+				got := expand(arg, known)
+				if arg == "--username=$(REDIS_USERNAME)" {
+					if got != "--username=ann" {
+						t.Errorf("the user is %q", got)
+					}
+					continue
+				}
+				if strings.Contains(got, "s3cret") || strings.Contains(got, "/tmp") || strings.Contains(arg, "$") && !strings.Contains(got, text) {
+					t.Errorf("%q of %q arrives as %q", arg, text, got)
+				}
+			}
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -127,8 +126,7 @@ func jobArguments(c *cobra.Command) []string {
 			values = list.GetSlice()
 		}
 		for _, v := range values {
-			// Kubernetes would fill in $(NAME), and takes $$ for $.
-			out = append(out, "--"+f.Name+"="+strings.ReplaceAll(v, "$(", "$$("))
+			out = append(out, "--"+f.Name+"="+v)
 		}
 	})
 	return out
