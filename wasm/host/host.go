@@ -6,6 +6,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -43,7 +44,15 @@ type Options struct {
 	Read func() (afero.Fs, io.Closer, error)
 	// Apply makes changes that the user has confirmed on the page: all or none.
 	Apply func(command string, changes []repo.Change) error
+	// Patience is how long the reading of a request may take; 0 stands for 30 s.
+	Patience time.Duration
 }
+
+const (
+	headerTimeout  = 10 * time.Second
+	requestTimeout = 30 * time.Second
+	answerTimeout  = 2 * time.Minute
+)
 
 // Server listens. Serve answers.
 type Server struct {
@@ -85,7 +94,11 @@ func Listen(o Options) (*Server, error) {
 
 // Serve answers until ctx is done.
 func (s *Server) Serve(ctx context.Context) error {
-	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{
+		Handler: s, MaxHeaderBytes: 16 << 10,
+		// On one machine 64 MiB take less than a second: who takes longer only holds the connection.
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: cmp.Or(s.options.Patience, requestTimeout), WriteTimeout: answerTimeout, IdleTimeout: answerTimeout,
+	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -207,7 +220,7 @@ func read(fsys afero.Fs) ([]file, error) {
 		case !info.Mode().IsRegular() || info.Size() > repo.MaxFileSize:
 			return nil
 		}
-		data, err := afero.ReadFile(fsys, name)
+		data, err := repo.ReadBytes(fsys, name, repo.MaxFileSize)
 		if err != nil {
 			return nil
 		}

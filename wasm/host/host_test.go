@@ -3,7 +3,9 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,7 +24,7 @@ func (nothing) Close() error { return nil }
 func start(t *testing.T, fsys afero.Fs) *Server {
 	t.Helper()
 	s, err := Listen(Options{
-		Name: "shop",
+		Name: "shop", Patience: 2 * time.Second,
 		Page: fstest.MapFS{"index.html": {Data: []byte("<html><head></head></html>")}, "core.json": {Data: []byte("{}")}, "assets/a.js": {Data: []byte("1")}},
 		Read: func() (afero.Fs, io.Closer, error) { return fsys, nothing{}, nil },
 		Apply: func(command string, changes []repo.Change) error {
@@ -171,5 +173,37 @@ func TestListenWithoutPage(t *testing.T) {
 	a := start(t, afero.NewMemMapFs())
 	if !strings.HasPrefix(a.URL, "http://127.0.0.1:") || len(a.token) < 32 {
 		t.Errorf("%s", a.URL)
+	}
+}
+
+// TestDrip sends the body of a request byte by byte, for ever: the connection is ended, and nothing is written.
+func TestDrip(t *testing.T) {
+	fsys := afero.NewMemMapFs()
+	s := start(t, fsys)
+	address := strings.TrimPrefix(s.URL, "http://")
+	host, token, _ := strings.Cut(address, "/")
+	c, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := fmt.Fprintf(c, "POST /%sapi/apply HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nContent-Type: application/json\r\nContent-Length: 60000000\r\n\r\n{", token, host, host); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, c)
+	}()
+	limit := time.After(20 * time.Second)
+	for {
+		select {
+		case <-ended:
+			return
+		case <-limit:
+			t.Fatal("the connection is still open")
+		case <-time.After(10 * time.Millisecond):
+			_, _ = c.Write([]byte(" ")) // it fails in the end
+		}
 	}
 }
