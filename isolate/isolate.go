@@ -93,9 +93,13 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(answer{violations, diag.All(err)})
 }
 
-// watchMemory ends the process when its heap grows over the limit.
+// watchMemory ends the process when its heap grows over the limit, or when whoever waits for its answer is gone.
 func watchMemory() {
+	parent := os.Getppid()
 	for {
+		if os.Getppid() != parent {
+			os.Exit(memoryCode)
+		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		if m.HeapAlloc > MaxMemory {
