@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,14 @@ func Open(o Options) (*Cluster, error) {
 	quiet()
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
+	for _, file := range append([]string{o.Kubeconfig}, rules.Precedence...) {
+		if err := checkKubeconfig(file); err != nil {
+			return nil, err
+		}
+		if o.Kubeconfig != "" {
+			break // the others are not read
+		}
+	}
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
 	raw, err := loader.RawConfig()
 	if err != nil {
@@ -60,6 +69,25 @@ func Open(o Options) (*Cluster, error) {
 		return nil, explainConfig(o, raw, err)
 	}
 	return New(api, namespace, o)
+}
+
+// maxKubeconfig bounds a kubeconfig, in bytes.
+const maxKubeconfig = 16 << 20
+
+// checkKubeconfig refuses what client-go would wait for, or read without end.
+func checkKubeconfig(file string) error {
+	info, err := os.Stat(file)
+	switch {
+	case file == os.DevNull: // as people write for none
+		return nil
+	case err != nil: // client-go knows what to do about a missing one
+		return nil
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("kubeconfig: %s is not a regular file", file)
+	case info.Size() > maxKubeconfig:
+		return fmt.Errorf("kubeconfig: %s is larger than %d MiB; is it the right file?", file, maxKubeconfig>>20)
+	}
+	return nil
 }
 
 func newKube(config *rest.Config) (*kube, error) {
