@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -17,13 +16,16 @@ import (
 )
 
 // startProbes probes a container until ctx ends.
-func (w *worker) startProbes(ctx context.Context, s *state, pid int, helpers *sync.WaitGroup) {
+func (w *worker) startProbes(ctx context.Context, s *state, pid int, exited <-chan struct{}, helpers *sync.WaitGroup) {
 	begin := func(p *v1.Probe, result func(ok bool, why string)) {
 		if p != nil {
 			helpers.Go(func() { w.probe(ctx, s, pid, p, result) })
 		}
 	}
 	begin(s.spec.ReadinessProbe, func(ok bool, why string) {
+		if !ok {
+			w.event(v1.EventTypeWarning, "Unhealthy", "Readiness probe failed: "+why)
+		}
 		w.mu.Lock()
 		changed := s.status.Ready != ok && s.pid == pid
 		w.mu.Unlock()
@@ -35,7 +37,10 @@ func (w *worker) startProbes(ctx context.Context, s *state, pid int, helpers *sy
 	begin(s.spec.LivenessProbe, func(ok bool, why string) {
 		if !ok {
 			slog.Info("liveness: the container is restarted", "pod", w.name(), "container", s.spec.Name, "output", why)
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			w.event(v1.EventTypeWarning, "Unhealthy", "Liveness probe failed: "+why)
+			over := make(chan struct{})
+			close(over)
+			w.shut(pid, exited, over)
 		}
 	})
 }

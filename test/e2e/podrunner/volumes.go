@@ -30,7 +30,11 @@ func (w *worker) until(ctx context.Context, try func() error) error {
 			w.update(func() { w.reason = "" })
 			return err
 		}
-		w.update(func() { w.reason = err.Error() })
+		changed := false
+		w.update(func() { changed, w.reason = w.reason != err.Error(), err.Error() })
+		if changed {
+			w.event(v1.EventTypeWarning, "FailedMount", err.Error())
+		}
 		sleep(ctx, 300*time.Millisecond)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -241,6 +241,7 @@ func (w *worker) backOff(ctx context.Context, s *state) {
 		s.status.LastTerminationState = s.status.State
 		s.status.State = v1.ContainerState{Waiting: &v1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off " + wait.String()}}
 	})
+	w.event(v1.EventTypeWarning, "BackOff", "Back-off restarting failed container "+s.spec.Name)
 	sleep(ctx, wait)
 }
 
@@ -293,10 +294,11 @@ func (w *worker) runOnce(ctx context.Context, s *state) int {
 		s.status.Started = &yes
 		s.status.Ready = s.spec.ReadinessProbe == nil
 	})
+	w.event(v1.EventTypeNormal, "Started", "Started container "+s.spec.Name)
 	exited := make(chan struct{})
 	probing, stopProbing := context.WithCancel(ctx)
 	var helpers sync.WaitGroup
-	w.startProbes(probing, s, pid, &helpers)
+	w.startProbes(probing, s, pid, exited, &helpers)
 	helpers.Go(func() { w.end(s, pid, exited) })
 	err = cmd.Wait()
 	close(exited)
@@ -347,6 +349,10 @@ func (w *worker) startContainer(s *state) (*exec.Cmd, error) {
 	return s.container.run(w.k.start, log)
 }
 
+// minimumGrace is what kubelet leaves a container between SIGTERM and SIGKILL, however long the preStop hook took: kubernetes
+// 1.36.3 pkg/kubelet/kuberuntime/kuberuntime_container.go:905, minimumGracePeriodInSeconds.
+const minimumGrace = 2 * time.Second
+
 // end ends a running container when the pod ends: the preStop hook, SIGTERM, and SIGKILL when the grace period is over.
 func (w *worker) end(s *state, pid int, exited chan struct{}) {
 	select {
@@ -354,27 +360,57 @@ func (w *worker) end(s *state, pid int, exited chan struct{}) {
 		return
 	case <-w.stop:
 	}
-	graceful := make(chan struct{})
+	w.event(v1.EventTypeNormal, "Killing", "Stopping container "+s.spec.Name)
 	hook, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	hooked := make(chan struct{})
 	go func() {
-		defer close(graceful)
+		defer close(hooked)
 		if l := s.spec.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Exec != nil {
 			if out, err := w.exec(hook, s, pid, l.PreStop.Exec.Command); err != nil {
 				slog.Info("preStop", "pod", w.name(), "container", s.spec.Name, "error", err, "output", out)
+				w.event(v1.EventTypeWarning, "FailedPreStopHook", "PreStopHook failed")
 			}
 		}
-		// The group too: a shell that waits for its child does not pass a signal on.
-		_ = syscall.Kill(pid, syscall.SIGTERM)
 	}()
+	defer func() { cancel(); <-hooked }()
 	select {
 	case <-exited:
-	case <-w.kill:
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-		<-exited
+		return
+	case <-hooked:
+	case <-w.kill: // the hook goes on beside what follows
 	}
-	cancel()
-	<-graceful
+	w.shut(pid, exited, w.kill)
+}
+
+// shut sends SIGTERM, and SIGKILL when over is closed, but not before the minimum has passed.
+func (w *worker) shut(pid int, exited, over <-chan struct{}) {
+	_ = syscall.Kill(pid, syscall.SIGTERM)
+	least := time.NewTimer(minimumGrace)
+	defer least.Stop()
+	for _, wait := range []func() bool{
+		func() bool {
+			select {
+			case <-exited:
+				return true
+			case <-least.C:
+				return false
+			}
+		},
+		func() bool {
+			select {
+			case <-exited:
+				return true
+			case <-over:
+				return false
+			}
+		},
+	} {
+		if wait() {
+			return
+		}
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	<-exited
 }
 
 // exec runs a command in a container to its end. The error has its output.
