@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	v1 "k8s.io/api/core/v1"
@@ -22,26 +22,12 @@ import (
 
 type operator struct{ client kubernetes.Interface }
 
-// timeToPrepare is how long Redises may be without a master before the operator takes one.
-const timeToPrepare = 2 * time.Minute
-
 // reconcile looks at a RedisFailover once. As with the real operator, what is wrong shows in the log alone.
 func (o *operator) reconcile(ctx context.Context, key string, object runtime.Object) {
 	err := func() error {
 		rf, err := decode(object)
 		if err != nil {
 			return err
-		}
-		if name := rf.Spec.Auth.SecretPath; name != "" {
-			s, err := o.client.CoreV1().Secrets(rf.Namespace).Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			password, ok := s.Data["password"]
-			if !ok {
-				return fmt.Errorf("secret %q does not have a password field", name)
-			}
-			rf.password = string(password)
 		}
 		if err := o.ensure(ctx, rf); err != nil {
 			return err
@@ -53,41 +39,36 @@ func (o *operator) reconcile(ctx context.Context, key string, object runtime.Obj
 	}
 }
 
-// node is a pod with a Redis or a Sentinel that answers.
-type node struct {
-	pod    v1.Pod
-	client *redis.Client
-	info   map[string]string
-}
-
-func (n node) close() {
-	if n.client != nil {
-		_ = n.client.Close()
-	}
-}
-
-func (n node) follows() string { return n.info["master_host"] }
-
-// pods gives the pods of a component that run and are not to end.
+// pods gives the pods of a component, of any phase.
 func (o *operator) pods(ctx context.Context, rf *redisFailover, kind string) ([]v1.Pod, error) {
 	list, err := o.client.CoreV1().Pods(rf.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(rf.selector(kind)).String()})
 	if err != nil {
 		return nil, err
 	}
-	var out []v1.Pod
-	for _, p := range list.Items {
-		if p.Status.Phase == v1.PodRunning && p.DeletionTimestamp == nil {
-			out = append(out, p)
-		}
-	}
-	return out, nil
+	return list.Items, nil
 }
 
-func dial(ip string, port int32, password string) *redis.Client {
-	return redis.NewClient(&redis.Options{
-		Addr: net.JoinHostPort(ip, strconv.Itoa(int(port))), Password: password, Protocol: 2, DisableIdentity: true,
-		DialTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxRetries: -1, PoolSize: 1,
-	})
+// running gives those that run and are not to end.
+func running(pods []v1.Pod) []v1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p v1.Pod) bool { return p.Status.Phase != v1.PodRunning || p.DeletionTimestamp != nil })
+}
+
+// allRunning says whether no pod is pending or to end, and there are enough of the others: AreAllRunning in service/check.go.
+func allRunning(pods []v1.Pod, want int32) bool {
+	n := int32(0)
+	for _, p := range pods {
+		switch {
+		case p.DeletionTimestamp != nil || p.Status.Phase == v1.PodPending:
+			return false
+		case p.Status.Phase != v1.PodFailed && p.Status.Phase != v1.PodSucceeded:
+			n++
+		}
+	}
+	return n >= want
+}
+
+func dial(ip, port, password string) *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: net.JoinHostPort(ip, port), Password: password, Protocol: 2, DisableIdentity: true, PoolSize: 1})
 }
 
 // info reads a section of INFO.
@@ -105,241 +86,364 @@ func info(ctx context.Context, c *redis.Client, section string) (map[string]stri
 	return out, nil
 }
 
-// heal takes one step towards one master that all follow and all sentinels watch.
+// replication asks the Redis of a pod for its replication.
+func (rf *redisFailover) replication(ctx context.Context, p v1.Pod) (map[string]string, error) {
+	c := dial(p.Status.PodIP, rf.port(), rf.password)
+	defer c.Close()
+	return info(ctx, c, "replication")
+}
+
+// heal is CheckAndHeal in checker.go: what fails ends the round, and what comes after waits for the next one.
 func (o *operator) heal(ctx context.Context, rf *redisFailover) error {
-	pods, err := o.pods(ctx, rf, "redis")
+	all, err := o.pods(ctx, rf, "redis")
 	if err != nil {
 		return err
 	}
-	if len(pods) != int(rf.Spec.Redis.Replicas) {
-		return nil // the next resync finds them, or the StatefulSet is at work
+	if !allRunning(all, rf.Spec.Redis.Replicas) {
+		return nil
 	}
-	var nodes []node
-	defer func() {
-		for _, n := range nodes {
-			n.close()
-		}
-	}()
-	var masters []node
-	for _, p := range pods {
-		n := node{pod: p, client: dial(p.Status.PodIP, rf.Spec.Redis.Port, rf.password)}
-		nodes = append(nodes, n)
-		last := &nodes[len(nodes)-1]
-		if last.info, err = info(ctx, n.client, "replication"); err != nil {
-			return fmt.Errorf("redis %s: %w", p.Name, err)
-		}
-		if last.info["role"] == master {
-			masters = append(masters, *last)
-		}
-	}
+	pods := running(all)
 	if rf.bootstrapping() {
-		return o.bootstrap(ctx, rf, nodes)
+		return o.bootstrap(ctx, rf, pods)
 	}
+	watchers, err := o.pods(ctx, rf, "sentinel")
+	if err != nil {
+		return err
+	}
+	if !allRunning(watchers, rf.Spec.Sentinel.Replicas) {
+		return nil
+	}
+	masters := rf.masters(ctx, pods)
 	switch len(masters) {
 	case 0:
-		return o.choose(ctx, rf, nodes)
+		if on, err := o.choose(ctx, rf, pods, running(watchers)); !on || err != nil {
+			return err
+		}
+		if masters = rf.masters(ctx, pods); len(masters) != 1 {
+			return errors.New("number of redis nodes known as master is different than 1")
+		}
 	case 1:
 	default:
 		return errors.New("more than one master, fix manually")
 	}
 	current := masters[0]
-	for _, n := range nodes {
-		if n.pod.UID != current.pod.UID && n.follows() != current.pod.Status.PodIP {
-			slog.Info("a replica follows another master", "pod", n.pod.Name, "follows", n.follows())
-			if err := n.client.SlaveOf(ctx, current.pod.Status.PodIP, strconv.Itoa(int(rf.Spec.Redis.Port))).Err(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := o.label(ctx, nodes, current); err != nil {
+	if err := o.follow(ctx, rf, pods, current); err != nil {
 		return err
 	}
-	if done, err := o.update(ctx, rf, nodes, current); !done || err != nil {
+	if err := customConfig(ctx, rf, pods); err != nil {
 		return err
 	}
-	for _, n := range nodes {
-		for _, line := range rf.Spec.Redis.CustomConfig {
-			if err := configSet(ctx, n.client, line); err != nil {
-				return fmt.Errorf("redis %s: customConfig %q: %w", n.pod.Name, line, err)
-			}
-		}
-	}
-	return o.healSentinels(ctx, rf, current.pod.Status.PodIP)
-}
-
-func configSet(ctx context.Context, c *redis.Client, line string) error {
-	name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-	if !ok {
-		return errors.New("configuration malformed")
-	}
-	return c.ConfigSet(ctx, name, strings.Trim(strings.TrimSpace(value), `"`)).Err()
-}
-
-// choose makes the oldest Redis the master: at once when all are new, later when the sentinels do not find one.
-func (o *operator) choose(ctx context.Context, rf *redisFailover, nodes []node) error {
-	oldest := nodes[0]
-	fresh := true
-	youngest := time.Duration(1<<63 - 1)
-	for _, n := range nodes {
-		if n.pod.CreationTimestamp.Before(&oldest.pod.CreationTimestamp) {
-			oldest = n
-		}
-		fresh = fresh && n.follows() == "127.0.0.1"
-		youngest = min(youngest, time.Since(n.pod.CreationTimestamp.Time))
-	}
-	if !fresh && youngest < timeToPrepare {
-		slog.Info("no master found, wait until failover", "redisfailover", rf.Namespace+"/"+rf.Name)
-		return nil
-	}
-	if err := oldest.client.SlaveOf(ctx, "no", "one").Err(); err != nil {
+	if err := o.update(ctx, rf, pods, current); err != nil {
 		return err
 	}
-	for _, n := range nodes {
-		if n.pod.UID != oldest.pod.UID {
-			if err := n.client.SlaveOf(ctx, oldest.pod.Status.PodIP, strconv.Itoa(int(rf.Spec.Redis.Port))).Err(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := o.label(ctx, nodes, oldest); err != nil {
-		return err
-	}
-	return o.healSentinels(ctx, rf, oldest.pod.Status.PodIP)
+	return healSentinels(ctx, rf, running(watchers), current.Status.PodIP, rf.port())
 }
 
-// bootstrap makes all Redises follow the one outside.
-func (o *operator) bootstrap(ctx context.Context, rf *redisFailover, nodes []node) error {
-	b := rf.Spec.BootstrapNode
-	port := b.Port
-	if port == "" {
-		port = "6379"
-	}
-	for _, n := range nodes {
-		if n.follows() != b.Host {
-			if err := n.client.SlaveOf(ctx, b.Host, port).Err(); err != nil {
-				return err
-			}
+// masters gives the pods that say they are one. Those that do not answer are none.
+func (rf *redisFailover) masters(ctx context.Context, pods []v1.Pod) []v1.Pod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p v1.Pod) bool {
+		fields, err := rf.replication(ctx, p)
+		if err != nil {
+			slog.Error("Get redis info failed, maybe this node is not ready", "pod", p.Name, "error", err)
 		}
-	}
-	if rf.sentinels() {
-		return o.healSentinels(ctx, rf, b.Host)
-	}
-	return nil
+		return fields["role"] != master
+	})
 }
 
-func (o *operator) label(ctx context.Context, nodes []node, current node) error {
-	for _, n := range nodes {
+// follow labels the pods, and makes all replicas follow the master where one does not: CheckAllSlavesFromMaster and SetMasterOnAll.
+func (o *operator) follow(ctx context.Context, rf *redisFailover, pods []v1.Pod, current v1.Pod) error {
+	wrong := false
+	for _, p := range pods {
 		role := slave
-		if n.pod.UID == current.pod.UID {
+		if p.UID == current.UID {
 			role = master
 		}
-		if n.pod.Labels[roleLabel] == role {
-			continue
-		}
-		patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, roleLabel, role)
-		if _, err := o.client.CoreV1().Pods(n.pod.Namespace).Patch(ctx, n.pod.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		if err := o.label(ctx, p, role); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// update deletes one pod of an old revision, the master last, once all replicas are in sync. It says whether none is left.
-func (o *operator) update(ctx context.Context, rf *redisFailover, nodes []node, current node) (bool, error) {
-	set, err := o.client.AppsV1().StatefulSets(rf.Namespace).Get(ctx, "rfr-"+rf.Name, metav1.GetOptions{})
-	if err != nil {
-		return false, err
-	}
-	var old *v1.Pod
-	for _, n := range nodes {
-		if n.pod.UID != current.pod.UID && n.info["master_link_status"] != "up" {
-			return true, nil
-		}
-		if n.pod.Labels["controller-revision-hash"] == set.Status.UpdateRevision {
-			continue
-		}
-		if old == nil || old.UID == current.pod.UID {
-			old = &n.pod
+		fields, err := rf.replication(ctx, p)
+		if err != nil || fields["master_host"] != "" && fields["master_host"] != current.Status.PodIP {
+			slog.Warn("Slave not associated to master", "pod", p.Name, "follows", fields["master_host"], "error", err)
+			wrong = true
+			break
 		}
 	}
-	if old == nil || set.Status.UpdateRevision == "" {
-		return true, nil
-	}
-	slog.Info("the pod is of an old revision", "pod", old.Name)
-	err = o.client.CoreV1().Pods(old.Namespace).Delete(ctx, old.Name, metav1.DeleteOptions{})
-	if apierrors.IsNotFound(err) {
-		err = nil
-	}
-	return false, err
-}
-
-// healSentinels makes every sentinel watch the master, and forget what is not there any more.
-func (o *operator) healSentinels(ctx context.Context, rf *redisFailover, ip string) error {
-	pods, err := o.pods(ctx, rf, "sentinel")
-	if err != nil {
-		return err
-	}
-	if len(pods) != int(rf.Spec.Sentinel.Replicas) {
+	if !wrong {
 		return nil
 	}
-	port := strconv.Itoa(int(rf.Spec.Redis.Port))
 	for _, p := range pods {
-		c := dial(p.Status.PodIP, sentinelPort, "")
-		err := healSentinel(ctx, c, rf, ip, port)
-		_ = c.Close()
-		if err != nil {
-			return fmt.Errorf("sentinel %s: %w", p.Name, err)
+		if p.UID == current.UID {
+			continue
+		}
+		if fields, err := rf.replication(ctx, current); err != nil || fields["role"] != master {
+			return err
+		}
+		if err := slaveOf(ctx, p, rf.port(), current.Status.PodIP, rf.port(), rf.password); err != nil {
+			return err
+		}
+		if err := o.label(ctx, p, slave); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// settled is how long after a change the number of what a sentinel knows says something.
-const settled = 30 * time.Second
+// slaveOf makes the Redis at a port of a pod follow another one; "no" and "one" make it a master.
+func slaveOf(ctx context.Context, p v1.Pod, at, host, port, password string) error {
+	c := dial(p.Status.PodIP, at, password)
+	defer c.Close()
+	return c.SlaveOf(ctx, host, port).Err()
+}
 
-func healSentinel(ctx context.Context, c *redis.Client, rf *redisFailover, ip, port string) error {
-	do := func(args ...any) error { return c.Do(ctx, args...).Err() }
-	state, err := c.Do(ctx, "SENTINEL", "MASTER", "mymaster").StringSlice()
+// customConfig sends every line to every Redis. The first one that is refused ends the round.
+func customConfig(ctx context.Context, rf *redisFailover, pods []v1.Pod) error {
+	for _, p := range pods {
+		c := dial(p.Status.PodIP, rf.port(), rf.password)
+		err := func() error {
+			for _, line := range rf.Spec.Redis.CustomConfig {
+				name, value, err := parameter(line)
+				if err != nil {
+					return err
+				}
+				if strings.TrimSpace(name) == "" {
+					continue
+				}
+				if err := c.ConfigSet(ctx, name, value).Err(); err != nil {
+					return err
+				}
+			}
+			return nil
+		}()
+		_ = c.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parameter takes a line apart as getConfigParameters in service/redis/client.go does: at each single blank.
+func parameter(line string) (name, value string, err error) {
+	parts := strings.Split(line, " ")
+	switch {
+	case len(parts) < 2:
+		return "", "", fmt.Errorf("configuration '%s' malformed", line)
+	case len(parts) == 2 && parts[1] == `""`:
+		return parts[0], "", nil
+	}
+	return parts[0], strings.Join(parts[1:], " "), nil
+}
+
+// choose decides what to do without a master. It says whether the round goes on, which needs one.
+func (o *operator) choose(ctx context.Context, rf *redisFailover, pods, watchers []v1.Pod) (bool, error) {
+	if rf.Spec.Redis.Replicas == 1 {
+		return false, o.oldest(ctx, rf, pods)
+	}
+	if !quorum(ctx, rf, watchers) {
+		slog.Warn("Quorum not available for sentinel to choose master, Operator to step-in", "redisfailover", rf.Name)
+		return true, o.oldest(ctx, rf, pods)
+	}
+	for _, p := range pods {
+		fields, err := rf.replication(ctx, p)
+		switch host := fields["master_host"]; {
+		case err != nil:
+			return false, err
+		case host == "":
+			return false, errors.New("unexpected master state, fix manually")
+		case host != "127.0.0.1":
+			slog.Info("no master found, wait until failover or fix manually", "redisfailover", rf.Name, "namespace", rf.Namespace)
+			return false, nil
+		}
+	}
+	return true, o.oldest(ctx, rf, pods)
+}
+
+// quorum says whether fewer sentinels than a quorum are without one: CheckSentinelQuorum.
+func quorum(ctx context.Context, rf *redisFailover, watchers []v1.Pod) bool {
+	need := int(rf.quorum())
+	if len(watchers) < need {
+		return false
+	}
+	without := 0
+	for _, p := range watchers {
+		c := dial(p.Status.PodIP, strconv.Itoa(sentinelPort), "")
+		if err := c.Do(ctx, "SENTINEL", "CKQUORUM", "mymaster").Err(); err != nil {
+			without++
+		}
+		_ = c.Close()
+	}
+	return without < need
+}
+
+// oldest makes the oldest pod that takes it the master, and the others follow it: SetOldestAsMaster.
+func (o *operator) oldest(ctx context.Context, rf *redisFailover, pods []v1.Pod) error {
+	pods = slices.SortedStableFunc(slices.Values(pods), func(a, b v1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	current := ""
+	for _, p := range pods {
+		role := slave
+		if current == "" {
+			slog.Info("New master is", "pod", p.Name)
+			if err := slaveOf(ctx, p, rf.port(), "no", "one", rf.password); err != nil {
+				slog.Error("Make new master failed", "pod", p.Name, "error", err)
+				continue
+			}
+			current, role = p.Status.PodIP, master
+		} else if err := slaveOf(ctx, p, rf.port(), current, rf.port(), rf.password); err != nil {
+			slog.Error("Make slave failed", "pod", p.Name, "error", err)
+		}
+		if err := o.label(ctx, p, role); err != nil {
+			return err
+		}
+	}
+	if current == "" {
+		return errors.New("SetOldestAsMaster- unable to set master")
+	}
+	return nil
+}
+
+// bootstrap makes all pods follow the Redis outside. It dials them on the port of that one: MakeSlaveOfWithPort takes one port for both.
+func (o *operator) bootstrap(ctx context.Context, rf *redisFailover, pods []v1.Pod) error {
+	if err := o.update(ctx, rf, pods, v1.Pod{}); err != nil {
+		return err
+	}
+	if err := customConfig(ctx, rf, pods); err != nil {
+		return err
+	}
+	b := rf.Spec.BootstrapNode
+	for _, p := range pods {
+		if err := slaveOf(ctx, p, b.Port, b.Host, b.Port, rf.password); err != nil {
+			return err
+		}
+	}
+	if !rf.sentinels() {
+		return nil
+	}
+	watchers, err := o.pods(ctx, rf, "sentinel")
+	if err != nil || !allRunning(watchers, rf.Spec.Sentinel.Replicas) {
+		return err
+	}
+	return healSentinels(ctx, rf, running(watchers), b.Host, b.Port)
+}
+
+func (o *operator) label(ctx context.Context, p v1.Pod, role string) error {
+	if p.Labels[roleLabel] == role {
+		return nil
+	}
+	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, roleLabel, role)
+	_, err := o.client.CoreV1().Pods(p.Namespace).Patch(ctx, p.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
+}
+
+// update deletes one pod of an old revision, the master last, once all replicas are in sync: UpdateRedisesPods.
+func (o *operator) update(ctx context.Context, rf *redisFailover, pods []v1.Pod, current v1.Pod) error {
+	var replicas []v1.Pod
+	for _, p := range pods {
+		if p.UID == current.UID {
+			continue
+		}
+		fields, err := rf.replication(ctx, p)
+		if err != nil {
+			return err
+		}
+		if fields["master_sync_in_progress"] == "1" || fields["master_host"] == "127.0.0.1" || fields["master_link_status"] != "up" {
+			return nil
+		}
+		replicas = append(replicas, p)
+	}
+	set, err := o.client.AppsV1().StatefulSets(rf.Namespace).Get(ctx, "rfr-"+rf.Name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	known := map[string]string{}
-	for i := 0; i+1 < len(state); i += 2 {
-		known[state[i]] = state[i+1]
+	if current.Name != "" {
+		replicas = append(replicas, current)
 	}
-	switch {
-	case known["ip"] != ip || known["port"] != port:
-		slog.Info("a sentinel watches another master", "sentinel", c.Options().Addr, "watches", known["ip"])
-		if err := do("SENTINEL", "REMOVE", "mymaster"); err != nil {
+	for _, p := range replicas {
+		if p.Labels["controller-revision-hash"] == set.Status.UpdateRevision {
+			continue
+		}
+		slog.Info("Deleting pods", "pod", p.Name)
+		if err := o.client.CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
-		if err := do("SENTINEL", "MONITOR", "mymaster", ip, port, int(rf.Spec.Sentinel.Replicas)/2+1); err != nil {
+		return nil
+	}
+	return nil
+}
+
+// healSentinels makes every sentinel watch the master, resets those that know a wrong number of others, and sends customConfig.
+// Each step is made with all sentinels before the next one.
+func healSentinels(ctx context.Context, rf *redisFailover, pods []v1.Pod, ip, port string) error {
+	clients := make([]*redis.Client, len(pods))
+	for i, p := range pods {
+		clients[i] = dial(p.Status.PodIP, strconv.Itoa(sentinelPort), "")
+		defer clients[i].Close()
+	}
+	for _, c := range clients {
+		if err := watch(ctx, c, rf, ip, port); err != nil {
 			return err
 		}
-		if rf.password != "" {
-			if err := do("SENTINEL", "SET", "mymaster", "auth-pass", rf.password); err != nil {
+	}
+	replicas := rf.Spec.Redis.Replicas - 1
+	if rf.bootstrapping() {
+		replicas++
+	}
+	for _, known := range []struct {
+		field string
+		want  int32
+	}{{"sentinels", rf.Spec.Sentinel.Replicas}, {"slaves", replicas}} {
+		for _, c := range clients {
+			if err := knows(ctx, c, known.field, known.want); err != nil {
+				slog.Warn("Sentinel mismatch. resetting", "sentinel", c.Options().Addr, "error", err)
+				if err := c.Do(ctx, "SENTINEL", "reset", "*").Err(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, c := range clients {
+		for _, line := range rf.Spec.Sentinel.CustomConfig {
+			name, value, err := parameter(line)
+			if err == nil {
+				err = c.Do(ctx, "SENTINEL", "set", "mymaster", name, value).Err()
+			}
+			if err != nil {
 				return err
 			}
 		}
-	case stale(known, rf):
-		if err := do("SENTINEL", "RESET", "mymaster"); err != nil {
-			return err
-		}
-	}
-	for _, line := range rf.Spec.Sentinel.CustomConfig {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if err := do("SENTINEL", "SET", "mymaster", name, strings.TrimSpace(value)); err != nil {
-			return fmt.Errorf("customConfig %q: %w", line, err)
-		}
 	}
 	return nil
 }
 
-// stale says that a sentinel has known too many or too few sentinels or replicas for long.
-func stale(known map[string]string, rf *redisFailover) bool {
-	since, err := strconv.Atoi(known["role-reported-time"])
-	if err != nil || time.Duration(since)*time.Millisecond < settled {
-		return false
+// watch makes a sentinel watch a master: CheckSentinelMonitor and NewSentinelMonitor.
+func watch(ctx context.Context, c *redis.Client, rf *redisFailover, ip, port string) error {
+	state, err := c.Do(ctx, "SENTINEL", "master", "mymaster").StringSlice()
+	if err == nil && len(state) > 5 && state[3] == ip && state[5] == port {
+		return nil
 	}
-	return known["num-other-sentinels"] != strconv.Itoa(int(rf.Spec.Sentinel.Replicas)-1) || known["num-slaves"] != strconv.Itoa(int(rf.Spec.Redis.Replicas)-1)
+	slog.Warn("Fixing sentinel not monitoring expected master", "sentinel", c.Options().Addr, "error", err)
+	_ = c.Do(ctx, "SENTINEL", "REMOVE", "mymaster").Err()
+	if err := c.Do(ctx, "SENTINEL", "MONITOR", "mymaster", ip, port, int(rf.quorum())).Err(); err != nil {
+		return err
+	}
+	if rf.password == "" {
+		return nil
+	}
+	return c.Do(ctx, "SENTINEL", "SET", "mymaster", "auth-pass", rf.password).Err()
+}
+
+// knows says that a sentinel counts what it should. A master that is down counts as a wrong number, as with the operator.
+func knows(ctx context.Context, c *redis.Client, field string, want int32) error {
+	text, err := c.Info(ctx, "sentinel").Result()
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(text, "status=ok") {
+		return errors.New("sentinels not ready")
+	}
+	_, rest, _ := strings.Cut(text, field+"=")
+	number, _, _ := strings.Cut(rest, ",")
+	if n, err := strconv.Atoi(strings.TrimSpace(number)); err != nil || int32(n) != want {
+		return fmt.Errorf("%s in memory mismatch: %q", field, number)
+	}
+	return nil
 }

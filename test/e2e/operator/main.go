@@ -67,6 +67,7 @@ func run(ctx context.Context, kubeconfig string, resync time.Duration) error {
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
 	o := &operator{client: client}
+	go o.lead(ctx)
 	go func() {
 		<-ctx.Done()
 		queue.ShutDown()

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -48,6 +50,7 @@ type component struct {
 	PodAnnotations     map[string]string       `json:"podAnnotations"`
 	ServiceAnnotations map[string]string       `json:"serviceAnnotations"`
 	Grace              int64                   `json:"terminationGracePeriod"`
+	ShutdownConfigMap  string                  `json:"shutdownConfigMap"`
 	Exporter           struct {
 		Enabled bool   `json:"enabled"`
 		Image   string `json:"image"`
@@ -83,7 +86,7 @@ func decode(object runtime.Object) (*redisFailover, error) {
 	if rf.Spec.BootstrapNode != nil && rf.Spec.BootstrapNode.Host == "" {
 		return nil, errors.New("BootstrapNode must include a host when provided")
 	}
-	defaults := func(c *component, port int32, config ...string) {
+	defaults := func(c *component, port int32) {
 		if c.Image == "" {
 			c.Image = "redis:6.2.6-alpine"
 		}
@@ -93,13 +96,33 @@ func decode(object runtime.Object) (*redisFailover, error) {
 		if c.Port <= 0 {
 			c.Port = port
 		}
-		// The last one wins: the user's come after ours.
-		c.CustomConfig = append(config, c.CustomConfig...)
 	}
-	defaults(&rf.Spec.Redis, 6379, "replica-priority 100")
-	defaults(&rf.Spec.Sentinel, sentinelPort, "down-after-milliseconds 5000", "failover-timeout 10000")
+	defaults(&rf.Spec.Redis, 6379)
+	defaults(&rf.Spec.Sentinel, sentinelPort)
+	// Validate in api/redisfailover/v1/validate.go: equal lines count once, and the sentinels' own come in place of the default.
+	priority := "replica-priority 100"
+	if b := rf.Spec.BootstrapNode; b != nil {
+		priority = "replica-priority 0"
+		if b.Port == "" {
+			b.Port = "6379"
+		}
+	}
+	lines := []string{priority}
+	for _, line := range rf.Spec.Redis.CustomConfig {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	rf.Spec.Redis.CustomConfig = lines
+	if len(rf.Spec.Sentinel.CustomConfig) == 0 {
+		rf.Spec.Sentinel.CustomConfig = []string{"down-after-milliseconds 5000", "failover-timeout 10000"}
+	}
 	return rf, nil
 }
+
+func (rf *redisFailover) port() string { return strconv.Itoa(int(rf.Spec.Redis.Port)) }
+
+func (rf *redisFailover) quorum() int32 { return rf.Spec.Sentinel.Replicas/2 + 1 }
 
 func (rf *redisFailover) bootstrapping() bool { return rf.Spec.BootstrapNode != nil }
 
@@ -130,48 +153,49 @@ func (rf *redisFailover) meta(name, kind string) metav1.ObjectMeta {
 	}}}
 }
 
-// ensure makes all objects, or changes those that differ.
+// ensure makes all objects, or changes those that differ, in the order of ensurer.go: what fails keeps those after it from being made.
 func (o *operator) ensure(ctx context.Context, rf *redisFailover) error {
-	core := o.client.CoreV1()
-	redis := rf.Spec.Redis
-	configMaps := []*v1.ConfigMap{
-		{ObjectMeta: rf.meta("rfr-"+rf.Name, "redis"), Data: map[string]string{"redis.conf": redisConf(rf)}},
-		{ObjectMeta: rf.meta("rfr-s-"+rf.Name, "redis"), Data: map[string]string{"shutdown.sh": shutdownScript(rf)}},
-		{ObjectMeta: rf.meta("rfr-readiness-"+rf.Name, "redis"), Data: map[string]string{"ready.sh": readinessScript(rf)}},
-	}
-	services := []*v1.Service{
-		rf.service("rfrm-"+rf.Name, "redis", "redis", redis.Port, redis.ServiceAnnotations, map[string]string{roleLabel: master}),
-		rf.service("rfrs-"+rf.Name, "redis", "redis", redis.Port, redis.ServiceAnnotations, map[string]string{roleLabel: slave}),
-	}
+	redis, sentinel := rf.Spec.Redis, rf.Spec.Sentinel
 	if redis.Exporter.Enabled {
 		s := rf.service("rfr-"+rf.Name, "redis", "http-metrics", 9121, redis.ServiceAnnotations, nil)
 		s.Spec.ClusterIP = v1.ClusterIPNone
 		s.Spec.Ports[0].TargetPort = intstr.FromString("metrics")
-		services = append(services, s)
+		if err := o.ensureService(ctx, s); err != nil {
+			return err
+		}
+	} else if err := o.client.CoreV1().Services(rf.Namespace).Delete(ctx, "rfr-"+rf.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return err
 	}
 	if rf.sentinels() {
-		configMaps = append(configMaps, &v1.ConfigMap{ObjectMeta: rf.meta("rfs-"+rf.Name, "sentinel"), Data: map[string]string{"sentinel.conf": sentinelConf(rf)}})
-		services = append(services, rf.service("rfs-"+rf.Name, "sentinel", "sentinel", sentinelPort, rf.Spec.Sentinel.ServiceAnnotations, nil))
-	}
-	for _, m := range configMaps {
-		if err := apply(ctx, core.ConfigMaps(rf.Namespace), m.Name, m, func(old *v1.ConfigMap) bool {
-			same := maps.Equal(old.Data, m.Data)
-			old.Data = m.Data
-			return !same
-		}); err != nil {
+		if err := o.ensureService(ctx, rf.service("rfs-"+rf.Name, "sentinel", "sentinel", sentinelPort, sentinel.ServiceAnnotations, nil)); err != nil {
+			return err
+		}
+		if err := o.ensureConfigMap(ctx, rf, "rfs-"+rf.Name, "sentinel", "sentinel.conf", sentinelConf(rf)); err != nil {
 			return err
 		}
 	}
-	for _, s := range services {
-		if err := apply(ctx, core.Services(rf.Namespace), s.Name, s, func(old *v1.Service) bool {
-			same := maps.Equal(old.Spec.Selector, s.Spec.Selector) && old.Spec.Ports[0].Port == s.Spec.Ports[0].Port
-			old.Spec.Selector, old.Spec.Ports = s.Spec.Selector, s.Spec.Ports
-			return !same
-		}); err != nil {
+	for name, role := range map[string]string{"rfrm-": master, "rfrs-": slave} {
+		if err := o.ensureService(ctx, rf.service(name+rf.Name, "redis", "redis", redis.Port, redis.ServiceAnnotations, map[string]string{roleLabel: role})); err != nil {
 			return err
 		}
 	}
-	if err := o.ensurePDB(ctx, rf, "rfr-"+rf.Name, "redis", redis.Replicas); err != nil {
+	if name := redis.ShutdownConfigMap; name != "" {
+		if _, err := o.client.CoreV1().ConfigMaps(rf.Namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
+			return err
+		}
+	} else if err := o.ensureConfigMap(ctx, rf, "rfr-s-"+rf.Name, "redis", "shutdown.sh", shutdownScript(rf)); err != nil {
+		return err
+	}
+	if err := o.ensureConfigMap(ctx, rf, "rfr-readiness-"+rf.Name, "redis", "ready.sh", readinessScript(rf)); err != nil {
+		return err
+	}
+	if err := o.readPassword(ctx, rf); err != nil {
+		return err
+	}
+	if err := o.ensureConfigMap(ctx, rf, "rfr-"+rf.Name, "redis", "redis.conf", redisConf(rf)); err != nil {
+		return err
+	}
+	if err := o.ensurePDB(ctx, rf, "rfr-"+rf.Name, "redis"); err != nil {
 		return err
 	}
 	if err := o.ensureStatefulSet(ctx, rf); err != nil {
@@ -180,10 +204,45 @@ func (o *operator) ensure(ctx context.Context, rf *redisFailover) error {
 	if !rf.sentinels() {
 		return nil
 	}
-	if err := o.ensurePDB(ctx, rf, "rfs-"+rf.Name, "sentinel", rf.Spec.Sentinel.Replicas); err != nil {
+	if err := o.ensurePDB(ctx, rf, "rfs-"+rf.Name, "sentinel"); err != nil {
 		return err
 	}
 	return o.ensureDeployment(ctx, rf)
+}
+
+// readPassword reads the Secret: GetRedisPassword in service/k8s/util.go.
+func (o *operator) readPassword(ctx context.Context, rf *redisFailover) error {
+	name := rf.Spec.Auth.SecretPath
+	if name == "" {
+		return nil
+	}
+	s, err := o.client.CoreV1().Secrets(rf.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	password, ok := s.Data["password"]
+	if !ok {
+		return fmt.Errorf("secret %q does not have a password field", name)
+	}
+	rf.password = string(password)
+	return nil
+}
+
+func (o *operator) ensureConfigMap(ctx context.Context, rf *redisFailover, name, kind, key, text string) error {
+	m := &v1.ConfigMap{ObjectMeta: rf.meta(name, kind), Data: map[string]string{key: text}}
+	return apply(ctx, o.client.CoreV1().ConfigMaps(rf.Namespace), name, m, func(old *v1.ConfigMap) bool {
+		same := maps.Equal(old.Data, m.Data)
+		old.Data = m.Data
+		return !same
+	})
+}
+
+func (o *operator) ensureService(ctx context.Context, s *v1.Service) error {
+	return apply(ctx, o.client.CoreV1().Services(s.Namespace), s.Name, s, func(old *v1.Service) bool {
+		same := maps.Equal(old.Spec.Selector, s.Spec.Selector) && old.Spec.Ports[0].Port == s.Spec.Ports[0].Port
+		old.Spec.Selector, old.Spec.Ports = s.Spec.Selector, s.Spec.Ports
+		return !same
+	})
 }
 
 // api is a client of one kind in one namespace.
@@ -216,9 +275,10 @@ func (rf *redisFailover) service(name, kind, port string, number int32, annotati
 	return s
 }
 
-func (o *operator) ensurePDB(ctx context.Context, rf *redisFailover, name, kind string, replicas int32) error {
+// ensurePDB counts the Redises for both: ensurePodDisruptionBudget in service/client.go.
+func (o *operator) ensurePDB(ctx context.Context, rf *redisFailover, name, kind string) error {
 	available := intstr.FromInt32(2)
-	if replicas <= 2 {
+	if rf.Spec.Redis.Replicas <= 2 {
 		available = intstr.FromInt32(1)
 	}
 	return apply(ctx, o.client.PolicyV1().PodDisruptionBudgets(rf.Namespace), name, &policyv1.PodDisruptionBudget{
@@ -340,6 +400,10 @@ func (o *operator) ensureStatefulSet(ctx context.Context, rf *redisFailover) err
 	if grace == 0 {
 		grace = 30
 	}
+	shutdown := redis.ShutdownConfigMap
+	if shutdown == "" {
+		shutdown = "rfr-s-" + rf.Name
+	}
 	labels := rf.labels("redis")
 	labels[roleLabel] = slave
 	set := &appsv1.StatefulSet{ObjectMeta: rf.meta(name, "redis"), Spec: appsv1.StatefulSetSpec{
@@ -351,7 +415,7 @@ func (o *operator) ensureStatefulSet(ctx context.Context, rf *redisFailover) err
 			Spec: v1.PodSpec{
 				SecurityContext: securityContext(), TerminationGracePeriodSeconds: &grace,
 				Volumes: []v1.Volume{
-					configMapVolume("redis-config", "rfr-"+rf.Name), configMapVolume("redis-readiness-config", "rfr-readiness-"+rf.Name), configMapVolume("redis-shutdown-config", "rfr-s-"+rf.Name),
+					configMapVolume("redis-config", "rfr-"+rf.Name), configMapVolume("redis-readiness-config", "rfr-readiness-"+rf.Name), configMapVolume("redis-shutdown-config", shutdown),
 				},
 			},
 		},
