@@ -13,6 +13,8 @@ type Recognition struct {
 	Bases  []string `json:"bases,omitempty"`  // remote bases of kustomizations and Git sources: host/owner/name, lower case
 	Charts []Chart  `json:"charts,omitempty"` // Helm charts
 	Images []string `json:"images,omitempty"` // of the operator itself, without a tag
+	// Lease is the name of the Lease that its leader renews in its own namespace; with a * at the end, how that name begins.
+	Lease string `json:"lease,omitempty"`
 	// Fields are conditions as in [Scheme]; a resource that fulfils one is written for this operator and for no other that
 	// owns its kind.
 	Fields []string `json:"fields,omitempty"`
@@ -74,6 +76,7 @@ type AuthFrom struct {
 	Secret      string   `json:"secret"`
 	Key         string   `json:"key"`
 	UsernameKey string   `json:"usernameKey,omitempty"` // of the Secret; "" when there is no user name
+	Trim        bool     `json:"trim,omitempty"`        // the operator strips white space around the password
 }
 
 // Pods are the labels of the pods that the operator makes, by which Services of the repository find them.

@@ -82,6 +82,7 @@ type Auth struct {
 	Secret      string `json:"secret"`
 	Key         string `json:"key"`
 	UsernameKey string `json:"usernameKey,omitempty"` // of the same Secret; "" without a user name
+	Trim        bool   `json:"-"`                     // the operator strips white space around the password
 }
 
 // Role is what a Service leads to.
@@ -387,7 +388,7 @@ func (m *match) auth(alternatives []cue.AuthFrom) *Auth {
 			continue
 		}
 		if secret := m.expand(a.Secret); secret != "" {
-			return &Auth{Secret: secret, Key: m.expand(a.Key), UsernameKey: a.UsernameKey}
+			return &Auth{Secret: secret, Key: m.expand(a.Key), UsernameKey: a.UsernameKey, Trim: a.Trim}
 		}
 	}
 	return nil
