@@ -24,7 +24,10 @@ const (
 )
 
 // A Login is a user name and a password; without a password nobody logs in.
-type Login struct{ Username, Password string }
+type Login struct {
+	Username, Password string
+	Stripped           bool // the Secret has white space around the password, which its operator strips
+}
 
 // Login reads the Secret with the password of a Redis; nil auth is none.
 func (c *Cluster) Login(ctx context.Context, namespace string, auth *instance.Auth) (Login, error) {
@@ -58,6 +61,10 @@ func (c *Cluster) Login(ctx context.Context, namespace string, auth *instance.Au
 	var l Login
 	if l.Password, err = read(auth.Key); err != nil {
 		return Login{}, err
+	}
+	if auth.Trim {
+		l.Stripped = strings.TrimSpace(l.Password) != l.Password
+		l.Password = strings.TrimSpace(l.Password)
 	}
 	if l.Password == "" {
 		return Login{}, fmt.Errorf("the Secret %q in namespace %q: key %q is empty", auth.Secret, namespace, auth.Key)
@@ -233,14 +240,14 @@ func oneMaster(r *Redis, servers []*Server) (*Pod, error) {
 	case len(masters) == 0:
 		return nil, fmt.Errorf("%s has no master: %s", r, answers(servers))
 	}
-	return nil, fmt.Errorf("%s has several masters: %s; wait for the end of a failover, or see doctor", r, answers(servers))
+	return nil, fmt.Errorf("%s has several masters: %s; wait for the end of a failover, or see redis-gitops doctor %s", r, answers(servers), r.Name)
 }
 
 func podless(r *Redis) string {
 	if r.Instance.Pods == nil && len(r.Services) == 0 {
-		return "it is not known which labels they have, and there is no Service"
+		return "their labels are not known, and no Service selects them"
 	}
-	return "its operator has made none; see doctor"
+	return "its operator has not created any"
 }
 
 // answers says what each pod answers.
@@ -312,11 +319,24 @@ func (c *Cluster) connect(ctx context.Context, r *Redis, pod *Pod, l Login) (con
 }
 
 func (c *Cluster) askServer(ctx context.Context, r *Redis, s *Server, l Login) error {
-	err := c.ask(ctx, r, s, l)
+	err := c.plainEnd(c.ask(ctx, r, s, l))
 	// A server that wants a certificate says so, or just hangs up, when the handshake is over for the client.
 	without := c.options.TLS == nil || len(c.options.TLS.Certificates) == 0
-	if err != nil && r.TLS && without && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "certificate required")) {
+	if err != nil && r.TLS && without && (errors.Is(err, errEnded) || strings.Contains(err.Error(), "certificate required")) {
 		return fmt.Errorf("%w; it may want a certificate of its clients: give one by --tls-cert and --tls-key", err)
+	}
+	return err
+}
+
+var errEnded = errors.New("the connection was closed before an answer came")
+
+// plainEnd says in words that a connection ended, or that its time was over.
+func (c *Cluster) plainEnd(err error) error {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errEnded
+	case errors.Is(err, context.DeadlineExceeded):
+		return &timeoutError{after: c.Timeout()}
 	}
 	return err
 }
@@ -398,7 +418,7 @@ func (c *Cluster) askSentinels(ctx context.Context, r *Redis) ([]*Sentinel, erro
 	sentinels := make([]*Sentinel, len(r.Watchers))
 	each(len(sentinels), func(i int) {
 		sentinels[i] = &Sentinel{Pod: r.Watchers[i], Name: r.Sentinel.Master}
-		sentinels[i].Err = c.askSentinel(ctx, r, sentinels[i], l)
+		sentinels[i].Err = c.plainEnd(c.askSentinel(ctx, r, sentinels[i], l))
 	})
 	return sentinels, err
 }
@@ -445,19 +465,35 @@ func (c *Cluster) askSentinel(ctx context.Context, r *Redis, s *Sentinel, l Logi
 // A State is what all servers and sentinels of a Redis said at one time.
 type State struct {
 	*Redis
+	Err       error // of [Cluster.States]: why nothing of the rest is known
 	Login     error // why the password is not known
 	Servers   []*Server
 	Sentinels []*Sentinel
 
-	unsafe bool // the password has characters that the operator does not quote
+	unsafe   bool   // the password has characters that the operator does not quote
+	trimmed  bool   // it has white space around it, which the operator strips and clients do not
+	password string // to keep it out of what is printed
 }
 
-// State asks everybody.
+// State asks everybody. Where the pods may not be asked, or the API server does not answer, that is the error.
 func (c *Cluster) State(ctx context.Context, r *Redis) (*State, error) {
+	s, err := c.askAll(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.blocked(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// askAll asks everybody, and takes every refusal for an answer.
+func (c *Cluster) askAll(ctx context.Context, r *Redis) (*State, error) {
 	s := &State{Redis: r}
 	var l Login
 	l, s.Login = c.Login(ctx, r.Namespace, r.Auth)
-	s.unsafe = r.Kind == "RedisFailover" && strings.ContainsAny(l.Password, " \t\r\n\\$#\"'`")
+	s.password, s.trimmed = l.Password, l.Stripped
+	s.unsafe = r.Kind == "RedisFailover" && strings.ContainsAny(l.Password, unsafeCharacters)
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -468,6 +504,47 @@ func (c *Cluster) State(ctx context.Context, r *Redis) (*State, error) {
 		s.Login = errors.Join(s.Login, err)
 	}
 	return s, context.Cause(ctx)
+}
+
+// unsafeCharacters end or change an unquoted word of redis.conf: sdssplitargs in sds.c. Others, such as # and $, do not.
+const unsafeCharacters = " \t\r\n\v\f\x00\"'"
+
+// blocked says why nothing can be said of a Redis: a right is missing, or the API server is gone.
+func (c *Cluster) blocked(ctx context.Context, s *State) error {
+	var forbidden *Forbidden
+	if errors.As(s.Login, &forbidden) {
+		return forbidden
+	}
+	var lost *Unreachable
+	unreachable := false
+	for _, err := range s.errors() {
+		if errors.As(err, &forbidden) {
+			return forbidden
+		}
+		unreachable = unreachable || errors.As(err, &lost)
+	}
+	if !unreachable {
+		return nil
+	}
+	// One node that is gone looks alike: is the API server there?
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	_, err := c.api.List(ctx, podKind, s.Namespace, "")
+	if errors.As(err, &lost) {
+		return lost
+	}
+	return nil
+}
+
+// errors gives what kept servers and sentinels from being asked.
+func (s *State) errors() (errs []error) {
+	for _, server := range s.Servers {
+		errs = append(errs, server.Err)
+	}
+	for _, sentinel := range s.Sentinels {
+		errs = append(errs, sentinel.Err)
+	}
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
 // Masters gives the servers that say they are masters.
@@ -509,9 +586,13 @@ func (c *Cluster) States(ctx context.Context) ([]*State, error) {
 		return nil, err
 	}
 	states := make([]*State, len(all))
-	errs := make([]error, len(all))
-	each(len(all), func(i int) { states[i], errs[i] = c.State(ctx, all[i]) })
-	return states, errors.Join(errs...)
+	each(len(all), func(i int) {
+		var err error
+		if states[i], err = c.State(ctx, all[i]); err != nil {
+			states[i] = &State{Redis: all[i], Err: err}
+		}
+	})
+	return states, context.Cause(ctx)
 }
 
 // NotOneMaster says what is so instead of one master; nil where there is one, or several of a Redis Cluster.

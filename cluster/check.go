@@ -8,61 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// A Problem is something that is wrong with a running Redis.
-type Problem struct {
-	Check    string        `json:"check"`
-	Severity diag.Severity `json:"severity"`
-	Message  string        `json:"message"`        // what is wrong, and what to do
-	Help     string        `json:"help,omitempty"` // the page of the rule that prevents it, where there is one
-}
-
-// The names of the checks.
-const (
-	checkService   = "service"
-	checkPods      = "pods"
-	checkLogin     = "password"
-	checkRoles     = "roles"
-	checkLabels    = "labels"
-	checkForeign   = "foreign"
-	checkCopied    = "copied" // by a stranger, or by a dump that is being taken
-	checkSync      = "replication"
-	checkSentinel  = "sentinels"
-	checkReconcile = "reconciled"
-	checkConfig    = "config"
-	checkMemory    = "memory"
-	checkDisk      = "disk"
-	checkSaving    = "persistence"
-	checkGrace     = "shutdown"
-)
-
-// problems collects what checks find.
-type problems []*Problem
-
-func (p *problems) add(severity diag.Severity, check, help, format string, args ...any) {
-	if help != "" {
-		help = "docs/rules/" + help + ".md"
-	}
-	*p = append(*p, &Problem{check, severity, fmt.Sprintf(format, args...), help})
-}
-
-func (p *problems) error(check, help, format string, args ...any) {
-	p.add(diag.Error, check, help, format, args...)
-}
-
-func (p *problems) warn(check, help, format string, args ...any) {
-	p.add(diag.Warning, check, help, format, args...)
-}
-
-// Failed says whether one of the problems is an error.
-func Failed(all []*Problem) bool {
-	return slices.ContainsFunc(all, func(p *Problem) bool { return p.Severity == diag.Error })
-}
 
 // CheckURL says what keeps clients from reaching a Redis by its URL, or by its sentinels: the Service, a ready pod behind it
 // that is the master, the Secret and its password, sentinels that agree on the master and have their quorum.
@@ -70,20 +20,21 @@ func (s *State) CheckURL(sentinel bool) []*Problem {
 	var p problems
 	if sentinel {
 		if s.Sentinel == nil {
-			p.error(checkSentinel, "", "%s has no sentinels; use url", s)
+			p.error(sentinelNone, "", "%s has no sentinels; use url", s)
 			return p
 		}
 		p.service(s, s.Sentinel.Service, instance.Sentinels)
 	} else if s.Write == nil {
-		p.error(checkService, "svc/master-selector-no-role", "no Service leads to the master of %s; add one that selects it, or let clients ask the sentinels", s)
+		p.error(serviceNone, "svc/master-selector-no-role", "no Service leads to the master of %s; add one that selects it, or let clients ask the sentinels", s)
 	} else {
 		p.service(s, s.Write.Service, instance.Write)
 	}
 	p.login(s)
+	p.podsUp(s.Servers, nil)
 	p.roles(s)
 	p.sentinels(s)
 	p.joined(s)
-	return p
+	return ordered(p)
 }
 
 // joined checks that neither the replicas nor the sentinels are mixed up with another Redis: what clients read, and what they
@@ -93,7 +44,7 @@ func (p *problems) joined(s *State) {
 	all.replication(s)
 	all.strangers(s)
 	for _, problem := range all {
-		if problem.Check == checkForeign && problem.Severity == diag.Error {
+		if problem.Check == "foreign" && problem.ID != foreignName {
 			*p = append(*p, problem)
 		}
 	}
@@ -107,12 +58,12 @@ func (p *problems) service(s *State, name string, role instance.Role) {
 		if strings.HasPrefix(name, "rfrm-") {
 			help = "url/rfrm-not-in-version"
 		}
-		p.error(checkService, help, "there is no Service %q in namespace %q; is its operator at work, and of a version that makes it?", name, s.Namespace)
+		p.error(serviceMissing, help, "Service %q does not exist in namespace %q; check that the operator is running, and that its version creates this Service", name, s.Namespace)
 		return
 	}
 	selector := stringMap(at(object, "spec", "selector"))
 	if len(selector) == 0 {
-		p.error(checkService, "svc/selector-or-port-wrong", "the Service %q selects no pods; give it a selector", name)
+		p.error(serviceSelector, "svc/selector-or-port-wrong", "Service %q has no selector; add one", name)
 		return
 	}
 	among := s.Redis.Pods
@@ -123,17 +74,17 @@ func (p *problems) service(s *State, name string, role instance.Role) {
 	ready := slices.DeleteFunc(slices.Clone(behind), func(pod *Pod) bool { return !pod.Ready })
 	switch {
 	case len(behind) == 0:
-		p.error(checkService, "svc/selector-or-port-wrong", "the Service %q selects none of the pods of %s; its selector is %s%s", name, s, terms(selector), mastersHint(s, role))
+		p.error(serviceSelector, "svc/selector-or-port-wrong", "Service %q selects none of the pods of %s; its selector is %s%s", name, s, terms(selector), mastersHint(s, role))
 		return
 	case len(ready) == 0:
-		p.error(checkService, "", "no pod behind the Service %q is ready: %s", name, unready(behind))
+		p.error(serviceUnready, "", "no pod behind Service %q is ready: %s", name, unready(behind)).about(podNames(behind)...)
 		return
 	}
 	if role != instance.Write {
 		return
 	}
 	if port := targetPort(object, s.Write.Port, ready[0]); port != ready[0].Port {
-		p.error(checkService, "svc/selector-or-port-wrong", "port %d of the Service %q leads to port %d of the pods, where no Redis listens; it is %d", s.Write.Port, name, port, ready[0].Port)
+		p.error(servicePort, "svc/selector-or-port-wrong", "Service %q forwards port %d to port %d of the pods, but Redis listens on %d; change targetPort", name, s.Write.Port, port, ready[0].Port)
 	}
 	if s.Cluster {
 		return
@@ -142,9 +93,9 @@ func (p *problems) service(s *State, name string, role instance.Role) {
 		if server := s.of(pod); server != nil && server.Err == nil && server.Role != master {
 			where := ""
 			if m := s.Masters(); len(m) == 1 {
-				where = fmt.Sprintf(", the master is pod %s", m[0].Pod.Name)
+				where = fmt.Sprintf("; the master is pod %s", m[0].Pod.Name)
 			}
-			p.error(checkService, "svc/master-selector-no-role", "the Service %q leads to pod %s, which is a replica and refuses writes%s; after a failover the operator moves it within a minute", name, pod.Name, where)
+			p.error(serviceWrong, "svc/master-selector-no-role", "Service %q leads to pod %s, a replica that refuses writes%s; after a failover the operator moves the Service within a minute", name, pod.Name, where)
 		}
 	}
 }
@@ -154,6 +105,13 @@ func mastersHint(s *State, role instance.Role) string {
 		return "; no pod has the label of a master"
 	}
 	return ""
+}
+
+func podNames(pods []*Pod) (names []string) {
+	for _, p := range pods {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 func selects(selector map[string]string, pod *Pod) bool {
@@ -196,9 +154,9 @@ func (p *problems) login(s *State) {
 		for _, err := range joined(s.Login) {
 			var missing *NotFound
 			if errors.As(err, &missing) {
-				p.error(checkLogin, "auth/secret-not-found", "the Secret with the password is missing: %v", err)
+				p.error(secretMissing, "auth/secret-not-found", "the Secret with the password is missing: %v; create it", err)
 			} else {
-				p.error(checkLogin, "", "the password is not known: %v", err)
+				p.error(secretMissing, "", "the password cannot be read: %v", err)
 			}
 		}
 	}
@@ -214,17 +172,27 @@ func (p *problems) login(s *State) {
 		}
 	}
 	if s.unsafe {
-		p.error(checkLogin, "auth/password-unsafe-characters", "the password of the Secret %q has blanks, quotes or other characters that the operator writes into redis.conf as they are, so that Redis does not start or has another password; take letters and digits", s.Auth.Secret)
+		p.error(passwordUnsafe, "auth/password-unsafe-characters", "the password in Secret %q contains white space or quotes, which the operator writes into redis.conf unquoted: Redis does not start, or has another password; use other characters", s.Auth.Secret)
+	}
+	if s.trimmed {
+		p.warn(passwordBlank, "auth/password-unsafe-characters", "the password in Secret %q begins or ends with white space, such as a line end; the operator strips it, but clients that read the Secret send it and are refused; store it without (printf, not echo)", s.Auth.Secret)
 	}
 	if len(asking) > 0 && s.Auth == nil {
-		p.error(checkLogin, "auth/missing", "a password is asked for by %s, but %s names no Secret with it: clients by its URL are refused; give it one, or look who has set requirepass", strings.Join(asking, ", "), s)
+		p.error(passwordUnknown, "auth/missing", "a password is required by %s, but %s names no Secret with it: clients that use its URL are refused; name the Secret, or find out who set requirepass", strings.Join(asking, ", "), s)
 	}
 	if len(wrong) > 0 {
-		p.error(checkLogin, "", "the password of the Secret %q is refused by %s; was it changed without a restart of the pods?", s.Auth.Secret, strings.Join(wrong, ", "))
+		p.error(passwordWrong, "", "the password in Secret %q is refused by %s; if the Secret was changed, restart the pods one at a time, the master last", s.Auth.Secret, strings.Join(wrong, ", ")).about(wrong...)
 	}
 	if len(open) > 0 {
-		p.error(checkLogin, "auth/client-sends-one-to-open-redis", "the Secret %q has a password, but %s asks for none: everybody can connect, and clients that send it are refused", s.Auth.Secret, strings.Join(open, ", "))
+		p.error(passwordOpen, "auth/client-sends-one-to-open-redis", "Secret %q has a password, but %s %s none: anyone can connect, and clients that send it are refused", s.Auth.Secret, strings.Join(open, ", "), verb(len(open), "requires", "require")).about(open...)
 	}
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // joined takes errors.Join apart.
@@ -235,28 +203,115 @@ func joined(err error) []error {
 	return []error{err}
 }
 
+// podsUp checks that pods run and answer: those of servers that could not be asked, and all of others.
+func (p *problems) podsUp(servers []*Server, others []*Pod) {
+	type group struct {
+		id, why string
+	}
+	var order []group
+	pods := map[group][]string{}
+	put := func(id, why, pod string) {
+		g := group{id, why}
+		if pods[g] == nil {
+			order = append(order, g)
+		}
+		pods[g] = append(pods[g], pod)
+	}
+	notReady := func(pod *Pod) {
+		id := podUnready
+		if pod.Down {
+			id = podDown
+		}
+		put(id, pod.Why, pod.Name)
+	}
+	for _, server := range servers {
+		switch {
+		case server.Err == nil || locked(server):
+		case !server.Pod.Ready:
+			notReady(server.Pod)
+		default:
+			put(podSilent, server.Err.Error(), server.Pod.Name)
+		}
+	}
+	for _, pod := range others {
+		if s := slices.IndexFunc(servers, func(server *Server) bool { return server.Pod == pod && server.Err != nil && !locked(server) }); s < 0 && !pod.Ready {
+			notReady(pod)
+		}
+	}
+	for _, g := range order {
+		list := strings.Join(pods[g], ", ")
+		noun := verb(len(pods[g]), "pod", "pods")
+		switch g.id {
+		case podSilent:
+			p.error(g.id, "", "%s %s %s ready, but %s not answer: %s", noun, list, verb(len(pods[g]), "is", "are"), verb(len(pods[g]), "does", "do"), g.why).about(pods[g]...)
+		case podDown:
+			p.error(g.id, "", "%s %s %s: %s", noun, list, verb(len(pods[g]), "does not run", "do not run"), g.why).about(pods[g]...)
+		default:
+			p.error(g.id, "", "%s %s %s not ready: %s", noun, list, verb(len(pods[g]), "is", "are"), g.why).about(pods[g]...)
+		}
+	}
+}
+
 // roles checks that there is one master that answers.
 func (p *problems) roles(s *State) {
 	if len(s.Servers) == 0 {
-		p.error(checkPods, "ha/operator-missing", "%s has no pods: %s", s, podless(s.Redis))
+		p.error(noPods, "ha/operator-missing", "%s has no pods: %s", s, podless(s.Redis))
 		return
 	}
-	for _, server := range s.Servers {
-		if server.Err != nil && !locked(server) {
-			if server.Pod.Ready {
-				p.error(checkPods, "", "pod %s is ready, but does not answer: %v", server.Pod.Name, server.Err)
-			} else {
-				p.error(checkPods, "", "pod %s is not ready: %s", server.Pod.Name, server.Pod.Why)
-			}
+	if s.Cluster || !slices.ContainsFunc(s.Servers, func(server *Server) bool { return !locked(server) }) {
+		return // without the password, nobody says who is the master
+	}
+	switch m := s.Masters(); {
+	case len(m) == 1:
+	case len(m) > 1:
+		p.error(severalMasters, "", "%s has several masters: %s; %s", s, answers(s.Servers), s.oneOf(m))
+	case s.Deadlocked():
+		p.error(deadlock, "", "%s has no master and will not get one: %s; %s", s, s.deadlockReason(), promoteHint(s.Redis)).saw(s.holdings()...)
+	default:
+		p.error(noMaster, "", "%s has no master: %s; %s", s, answers(s.Servers), s.nextMaster())
+	}
+}
+
+// oneOf says what becomes of several masters.
+func (s *State) oneOf(m []*Server) string {
+	const wait = "sentinels demote the old master within seconds after a failover, so wait for that; until one is left, the operator changes nothing"
+	for _, server := range m {
+		if agree, all := s.Agreement(server); agree > all/2 {
+			return fmt.Sprintf("%s. The sentinels name pod %s: if the other stays, make it follow that one (REPLICAOF), which discards the writes it took", wait, server.Pod.Name)
 		}
 	}
-	if s.Cluster || !slices.ContainsFunc(s.Servers, func(server *Server) bool { return !locked(server) }) {
-		return // the password was told, and who is the master is not known
+	return wait
+}
+
+// nextMaster says who makes one, when there is none.
+func (s *State) nextMaster() string {
+	family := s.Kind == "RedisFailover"
+	switch {
+	case s.bootstrapping():
+		return "it follows another Redis by spec.bootstrapNode"
+	case family && s.allWait():
+		return "the pods wait for the operator to appoint one, which it does in a round (every 30 s) in which all pods run"
+	case family && s.Replicas == 1:
+		return "the operator promotes the only pod in its next round (every 30 s)"
+	case family && s.Sentinel != nil && s.withoutQuorum():
+		return "the sentinels have no quorum, so the operator promotes the oldest pod in its next round (every 30 s)"
+	case slices.ContainsFunc(s.Sentinels, promotes):
+		return "the sentinels elect one of the replicas, so wait for that" + s.timing()
 	}
-	if m := s.Masters(); len(m) != 1 {
-		_, err := oneMaster(s.Redis, s.Servers)
-		p.error(checkRoles, "", "%v", err)
+	return "see the log of the operator"
+}
+
+// timing says how long sentinels take for a failover.
+func (s *State) timing() string {
+	for _, sentinel := range s.Sentinels {
+		down, err := strconv.Atoi(sentinel.Fields["down-after-milliseconds"])
+		timeout, failed := strconv.Atoi(sentinel.Fields["failover-timeout"])
+		if err == nil && failed == nil {
+			ms := func(n int) string { return (time.Duration(n) * time.Millisecond).String() }
+			return fmt.Sprintf(" (they begin when the master has been down for %s, and try again every %s)", ms(down), ms(2*timeout))
+		}
 	}
+	return ""
 }
 
 // sentinels checks that they answer, agree on the master and can fail over.
@@ -265,49 +320,67 @@ func (p *problems) sentinels(s *State) {
 		return
 	}
 	if len(s.Sentinels) == 0 {
-		p.error(checkSentinel, "url/no-sentinel-running", "no sentinel of %s runs", s)
+		p.error(sentinelNone, "url/no-sentinel-running", "%s has no sentinel pods", s)
 		return
 	}
-	named := map[string][]string{}
+	named := map[string][]*Sentinel{}
 	var order []string
-	without := map[string][]string{} // quorum, by what they say
+	without := map[string][]string{} // quorum, by the answer
+	broken := map[string][]string{}
 	for _, sentinel := range s.Sentinels {
 		if sentinel.Err != nil {
-			p.error(checkSentinel, "", "sentinel %s: %v", sentinel.Pod.Name, sentinel.Err)
+			broken[sentinel.Err.Error()] = append(broken[sentinel.Err.Error()], sentinel.Pod.Name)
 			continue
 		}
 		if named[sentinel.Master] == nil {
 			order = append(order, sentinel.Master)
 		}
-		named[sentinel.Master] = append(named[sentinel.Master], sentinel.Pod.Name)
+		named[sentinel.Master] = append(named[sentinel.Master], sentinel)
 		if sentinel.Quorum != nil {
 			text := strings.TrimPrefix(sentinel.Quorum.Error(), "NOQUORUM ")
 			without[text] = append(without[text], sentinel.Pod.Name)
 		}
 	}
-	for _, text := range slices.Sorted(maps.Keys(without)) {
-		p.error(checkSentinel, "", "%s cannot fail over: %s", strings.Join(without[text], ", "), text)
+	for _, text := range sortedKeys(broken) {
+		p.error(sentinelDown, "", "%s %s: %s", verb(len(broken[text]), "sentinel", "sentinels"), strings.Join(broken[text], ", "), text).about(broken[text]...)
+	}
+	for _, text := range sortedKeys(without) {
+		p.error(sentinelQuorum, "", "%s cannot fail over: %s", strings.Join(without[text], ", "), text)
 	}
 	if len(order) > 1 {
 		var list []string
 		for _, addr := range order {
-			list = append(list, fmt.Sprintf("%s say %s%s", strings.Join(named[addr], ", "), addr, s.whose(addr)))
+			list = append(list, fmt.Sprintf("%s %s %s%s", watchers(named[addr]), verb(len(named[addr]), "names", "name"), addr, s.whose(addr)))
 		}
-		p.error(checkSentinel, "", "the sentinels do not agree on the master: %s", strings.Join(list, "; "))
+		p.error(sentinelSplit, "", "the sentinels do not agree on the master: %s", strings.Join(list, "; "))
 	}
 	m := s.Masters()
 	for _, addr := range order {
 		host, _, _ := net.SplitHostPort(addr)
+		down := slices.ContainsFunc(named[addr], func(sentinel *Sentinel) bool { return strings.Contains(sentinel.Fields["flags"], "down") })
 		switch server := s.ByAddr(addr); {
 		case server == nil && host == "127.0.0.1":
-			p.error(checkSentinel, "", "%s have not been told the master yet; the operator does it when there is one", strings.Join(named[addr], ", "))
+			p.error(sentinelUntold, "", "%s %s no master yet; the operator tells them when there is one", watchers(named[addr]), verb(len(named[addr]), "knows", "know"))
+		case server == nil && s.bootstrapping():
+		case server == nil && down:
+			p.error(sentinelGone, "", "%s %s %s as the master, which is down and not a pod of %s; they fail over, or the operator points them to the new master", watchers(named[addr]), verb(len(named[addr]), "watches", "watch"), addr, s)
 		case server == nil:
-			p.error(checkForeign, "ha/clusters-can-join", "the sentinels take %s for the master, which is no pod of %s: clients get the data of another Redis; give each Redis a password of its own", addr, s)
+			p.error(foreignWatched, "ha/clusters-can-join", "the sentinels take %s for the master, which is not a pod of %s: clients get the data of another Redis; give each Redis its own password", addr, s)
 		case server.Err == nil && server.Role != master && len(m) == 1:
-			p.error(checkSentinel, "", "%s take pod %s for the master, which is a replica; the master is pod %s", strings.Join(named[addr], ", "), server.Pod.Name, m[0].Pod.Name)
+			p.error(sentinelWrong, "", "%s %s pod %s for the master, which is a replica; the master is pod %s", watchers(named[addr]), verb(len(named[addr]), "takes", "take"), server.Pod.Name, m[0].Pod.Name)
 		}
 	}
 }
+
+func watchers(sentinels []*Sentinel) string {
+	var names []string
+	for _, s := range sentinels {
+		names = append(names, s.Pod.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // whose says which pod an address is.
 func (s *State) whose(addr string) string {
@@ -338,7 +411,7 @@ func (s *State) Facts(sentinel bool) []string {
 		facts = append(facts, fmt.Sprintf("Service %s: port %d leads to a ready pod", endpoint.Service, endpoint.Port))
 	}
 	for _, m := range s.Masters() {
-		facts = append(facts, fmt.Sprintf("master: pod %s, %s %s, %d replicas connected", m.Pod.Name, m.Name(), m.Version(), m.int("connected_slaves")))
+		facts = append(facts, fmt.Sprintf("master: pod %s, %s %s, %s connected", m.Pod.Name, m.Name(), m.Version(), plural(int(m.int("connected_slaves")), "replica")))
 		if agree, all := s.Agreement(m); all > 0 {
 			facts = append(facts, fmt.Sprintf("sentinels: %d of %d name it, quorum %s", agree, all, s.quorum()))
 		}
@@ -379,6 +452,20 @@ func (s *Server) Used() int64 { return s.int("used_memory") }
 
 // Max is the limit of memory.
 func (s *Server) Max() int64 { return s.int("maxmemory") }
+
+// Keys is the number of keys in all databases.
+func (s *Server) Keys() int64 {
+	total := int64(0)
+	for name, value := range s.Info {
+		if rest, ok := strings.CutPrefix(name, "db"); ok {
+			if _, err := strconv.Atoi(rest); err == nil {
+				n, _ := strconv.ParseInt(commaFields(value)["keys"], 10, 64)
+				total += n
+			}
+		}
+	}
+	return total
+}
 
 func percent(part, whole int64) string {
 	return strconv.FormatInt(part*100/max(whole, 1), 10) + " %"

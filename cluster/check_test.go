@@ -81,8 +81,8 @@ func TestDoctor(t *testing.T) {
 			return func() { o.all[serviceKind] = services }
 		}, []string{`no Service leads to the master`}, true},
 		{"labels lag behind", func() func() { b.label(1); return func() { b.label(0) } }, []string{
-			"pod rfr-shop-0 has the label of a replica, and is a master", "pod rfr-shop-1 has the label of a master, and is a replica",
-			`the Service "rfrm-shop" leads to pod rfr-shop-1, which is a replica and refuses writes, the master is pod rfr-shop-0`}, true},
+			"pod rfr-shop-0 is labeled as replica but is a master", "pod rfr-shop-1 is labeled as master but is a replica",
+			`Service "rfrm-shop" leads to pod rfr-shop-1, a replica that refuses writes; the master is pod rfr-shop-0`}, true},
 		{"no Secret", func() func() {
 			o.all[secretKind] = nil
 			return func() {
@@ -99,7 +99,7 @@ func TestDoctor(t *testing.T) {
 			data := o.all[secretKind][0]["data"].(map[string]any)
 			data["password"] = "d3Jvbmc="
 			return func() { data["password"] = "czNjcmV0" }
-		}, []string{`the password of the Secret "shop-auth" is refused by rfr-shop-0, rfr-shop-1, rfr-shop-2`}, true},
+		}, []string{`the password in Secret "shop-auth" is refused by rfr-shop-0, rfr-shop-1, rfr-shop-2`}, true},
 		{"no password any more", func() func() {
 			for _, s := range b.servers {
 				s.Do("CONFIG", "SET", "requirepass", "")
@@ -109,35 +109,34 @@ func TestDoctor(t *testing.T) {
 					s.Do("CONFIG", "SET", "requirepass", b.password)
 				}
 			}
-		}, []string{`the Secret "shop-auth" has a password, but rfr-shop-0, rfr-shop-1, rfr-shop-2 asks for none`}, true},
+		}, []string{`Secret "shop-auth" has a password, but rfr-shop-0, rfr-shop-1, rfr-shop-2 require none`}, true},
 		{"two masters", func() func() {
 			b.servers[2].Do("REPLICAOF", "NO", "ONE")
 			return func() {
 				b.servers[2].Do("REPLICAOF", b.servers[0].Host, fmt.Sprint(b.port))
 				b.settle(2, 3)
 			}
-		}, []string{"has several masters: rfr-shop-0: master; rfr-shop-1: replica of", "pod rfr-shop-2 has the label of a replica, and is a master"}, true},
+		}, []string{"has several masters: rfr-shop-0: master; rfr-shop-1: replica of", "pod rfr-shop-2 is labeled as replica but is a master"}, true},
 		{"too few pods", func() func() {
 			o.all[podKind] = slices.Delete(slices.Clone(pods), 2, 3)
 			return func() { o.all[podKind] = pods }
-		}, []string{"asks for 3 Redises, and the number of pods is 2", "replicates from pod rfr-shop-0 and is no pod of", "count"}, true},
+		}, []string{"asks for 3 replicas, but there are 2 pods", "replicates from pod rfr-shop-0 and is not a pod of", "count"}, true},
 		{"a setting that is not in force", func() func() {
 			redis := spec["redis"].(map[string]any)
-			redis["customConfig"] = []any{"maxmemory 100mb", "maxmemory-policy  noeviction", "save 900 1"}
+			redis["customConfig"] = []any{"maxmemory 100mb", "maxmemory-policy noeviction", "save 900 1"}
 			b.servers[1].Do("CONFIG", "SET", "maxmemory", "104857600", "save", "900 1")
 			return func() {
 				delete(redis, "customConfig")
 				b.servers[1].Do("CONFIG", "SET", "maxmemory", "0", "save", "")
 			}
-		}, []string{`pod rfr-shop-0 does not run with customConfig "maxmemory 100mb" but with "maxmemory 0"`, `pod rfr-shop-0 does not run with customConfig "save 900 1" but with "save "`,
-			`pod rfr-shop-2 does not run with customConfig "maxmemory 100mb"`, `pod rfr-shop-2 does not run with customConfig "save 900 1"`}, false},
+		}, []string{`pod rfr-shop-0, rfr-shop-2: customConfig "maxmemory 100mb" is not in force, the value is "maxmemory 0"`}, false},
 		{"a pod that crashes", func() func() {
 			status := pods[0]["status"].(map[string]any)
 			old := status["conditions"]
 			status["conditions"] = []any{map[string]any{"type": "Ready", "status": "False"}}
 			status["containerStatuses"] = []any{map[string]any{"name": "redis", "state": map[string]any{"waiting": map[string]any{"reason": "CrashLoopBackOff"}}}}
 			return func() { status["conditions"] = old; delete(status, "containerStatuses") }
-		}, []string{`no pod behind the Service "rfrm-shop" is ready: rfr-shop-0 (container "redis": CrashLoopBackOff)`}, true},
+		}, []string{`no pod behind Service "rfrm-shop" is ready: rfr-shop-0 (container "redis": CrashLoopBackOff)`, `pod rfr-shop-0 does not run: container "redis": CrashLoopBackOff`}, true},
 		{"nobody answers", func() func() {
 			b.servers[0].Signal(syscall.SIGSTOP)
 			for _, s := range b.sentinels {
@@ -150,7 +149,7 @@ func TestDoctor(t *testing.T) {
 				}
 				b.settle(2, 3)
 			}
-		}, []string{"pod rfr-shop-0 is ready, but does not answer", "has no master: rfr-shop-0", "sentinel rfs-shop-0", "sentinel rfs-shop-1", "sentinel rfs-shop-2"}, true},
+		}, []string{"pod rfr-shop-0 is ready, but does not answer", "has no master: rfr-shop-0", "sentinels rfs-shop-0, rfs-shop-1, rfs-shop-2: no answer within 5s"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			undo := tt.do()
@@ -194,12 +193,12 @@ func TestDoctorForeign(t *testing.T) {
 		return strings.Contains(two.servers[1].Do("INFO", "replication").(string), "master_link_status:up")
 	})
 	for name, want := range map[string]string{
-		"one": fmt.Sprintf("%s replicates from pod rfr-one-0 and is no pod of RedisFailover default/one", two.servers[1].Host),
-		"two": fmt.Sprintf("pod rfr-two-1 is a replica of %s, which is no pod of RedisFailover default/two", one.servers[0].Addr()),
+		"one": fmt.Sprintf("%s replicates from pod rfr-one-0 and is not a pod of RedisFailover default/one", two.servers[1].Host),
+		"two": fmt.Sprintf("pod rfr-two-1 is a replica of %s, which is not a pod of RedisFailover default/two", one.servers[0].Addr()),
 	} {
 		report := doctor(t, c, name)
 		i := slices.IndexFunc(report.Problems, func(p *Problem) bool {
-			return (p.Check == checkForeign || p.Check == checkCopied) && strings.HasPrefix(p.Message, want[:10])
+			return (p.Check == "foreign" || p.Check == "copied") && strings.HasPrefix(p.Message, want[:10])
 		})
 		if i < 0 || !strings.Contains(texts(report.Problems), want) && name == "two" || report.Problems[i].Help != "docs/rules/ha/clusters-can-join.md" {
 			t.Errorf("%s: %q is missing in\n%s", name, want, texts(report.Problems))
@@ -215,7 +214,7 @@ func TestDoctorForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := texts(state.CheckURL(true)); !strings.Contains(p, "the sentinels take "+one.servers[0].Addr()+" for the master, which is no pod of RedisFailover default/two") {
+	if p := texts(state.CheckURL(true)); !strings.Contains(p, "the sentinels take "+one.servers[0].Addr()+" for the master, which is not a pod of RedisFailover default/two") {
 		t.Errorf("sentinel-url --live: %s", p)
 	}
 }
@@ -253,10 +252,10 @@ func TestDoctorPods(t *testing.T) {
 	c := o.open(t, Options{})
 	report := doctor(t, c, "shop")
 	for _, want := range []string{
-		"error disk: the claim data-rfr-shop-0 of pod rfr-shop-0 is 97 % full, 970 KiB of 1000 KiB",
-		"error reconciled: RedisFailover default/shop asks for image redis:7.2, and StatefulSet rfr-shop has redis:7.0",
-		"warning reconciled: rfr-shop-0, rfr-shop-1 are from before the last change of StatefulSet rfr-shop",
-		"warning shutdown: terminationGracePeriod is 30 seconds, and the shutdown script waits 31",
+		"error disk: PVC data-rfr-shop-0 of pod rfr-shop-0 is 97% full, 970 KiB of 1000 KiB",
+		"error reconciled: RedisFailover default/shop asks for image redis:7.2, but StatefulSet rfr-shop has redis:7.0",
+		"warning reconciled: rfr-shop-0, rfr-shop-1 are older than the last change of StatefulSet rfr-shop",
+		"warning shutdown: terminationGracePeriod is 30 s, but the shutdown script of a master waits 31 s before it saves, and Redis has no save points",
 		"warning memory: pod rfr-shop-0 has maxmemory 2.0 MiB at a memory limit of 2.0 MiB",
 		"warning memory: pod rfr-shop-0 uses 1",
 		"info pods: all pods run on node node-1",
@@ -275,7 +274,7 @@ func TestDoctorPods(t *testing.T) {
 	o.exec = func(Command) error {
 		return &Forbidden{Verb: "create", Resource: "pods/exec", Namespace: "default", User: "me"}
 	}
-	if report = doctor(t, c, "shop"); !slices.Contains(report.Notes, `not allowed to create pods/exec in namespace "default" as "me"; docs/rbac.md has the Role that it takes`) {
+	if report = doctor(t, c, "shop"); !slices.Contains(report.Notes, `how full the volumes are: not allowed to create pods/exec in namespace "default" as "me"; docs/rbac.md has the Role that it takes`) {
 		t.Errorf("notes: %q", report.Notes)
 	}
 }
@@ -286,14 +285,27 @@ func TestUnlike(t *testing.T) {
 		have map[string]string
 		diff string
 	}{
-		{[]any{"maxmemory 100mb", "appendonly  YES", `save ""`}, map[string]string{"maxmemory": "104857600", "appendonly": "yes", "save": ""}, ""},
-		{[]any{"save 900 1", "save 300 10"}, map[string]string{"save": "900 1 300 10"}, ""},
+		{[]any{"maxmemory 100mb", "appendonly YES", `save ""`}, map[string]string{"maxmemory": "104857600", "appendonly": "yes", "save": ""}, ""},
+		// CONFIG SET replaces all save points: the last line counts, and of equal ones the first.
+		{[]any{"save 900 1", "save 300 10"}, map[string]string{"save": "300 10"}, ""},
+		{[]any{"save 900 1", "save 300 10"}, map[string]string{"save": "900 1 300 10"}, "[{save 300 10 save 900 1 300 10}]"},
+		{[]any{"save 900 1", "save 300 10", "save 900 1"}, map[string]string{"save": "300 10"}, ""},
 		{[]any{"maxmemory 1k", "maxmemory 1kb"}, map[string]string{"maxmemory": "1024"}, ""},
+		// In the unit that a person wrote.
+		{[]any{"maxmemory 100mb"}, map[string]string{"maxmemory": "209715200"}, "[{maxmemory 100mb maxmemory 200mb}]"},
+		{[]any{"maxmemory 1gb"}, map[string]string{"maxmemory": "209715200"}, "[{maxmemory 1gb maxmemory 200mb}]"},
+		{[]any{"maxmemory 1g"}, map[string]string{"maxmemory": "209715200"}, "[{maxmemory 1g maxmemory 209715200}]"},
 		{map[string]any{"maxmemory": "1g", "timeout": 10}, map[string]string{"maxmemory": "1000000000", "timeout": "0"}, "[{timeout 10 timeout 0}]"},
 		{[]any{"requirepass secret", "unknown 1", "client-output-buffer-limit pubsub 1 1 1"}, map[string]string{"requirepass": "other", "client-output-buffer-limit": "x"}, ""},
 		{[]any{"", "word", 3, nil}, nil, ""},
+		// What comes after a line that stops the operator is never set.
+		{[]any{"timeout 1", "appendonly", "maxclients 5"}, map[string]string{"timeout": "0", "maxclients": "10000", "appendonly": "no"}, "[{timeout 1 timeout 0}]"},
 	} {
-		if got := fmt.Sprint(unlike(customConfig(tt.want), tt.have)); strings.Trim(got, "[]") != strings.Trim(tt.diff, "[]") {
+		lines := judgeConfig(tt.want, nil, "")
+		if m, ok := tt.want.(map[string]any); ok {
+			lines = mappedConfig(m)
+		}
+		if got := fmt.Sprint(unlike(lines, tt.have)); strings.Trim(got, "[]") != strings.Trim(tt.diff, "[]") {
 			t.Errorf("%v: got %s, want %s", tt.want, got, tt.diff)
 		}
 	}

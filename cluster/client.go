@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -16,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -213,6 +215,33 @@ func (k *kube) Log(ctx context.Context, namespace, pod, container string) (io.Re
 		return nil, question{"get", "pods/log", "Pod", namespace, pod}.explain(k.config.Host, withCause(ctx, err))
 	}
 	return log, nil
+}
+
+// logBytes bounds what is read of a log at once.
+const logBytes = 1 << 20
+
+func (k *kube) Tail(ctx context.Context, namespace, pod, container string, previous bool, lines int) (string, error) {
+	r := k.rest.Get().AbsPath("/api/v1/namespaces", namespace, "pods", pod, "log").Param("container", container).
+		Param("previous", strconv.FormatBool(previous)).Param("tailLines", strconv.Itoa(lines)).Param("limitBytes", strconv.Itoa(logBytes))
+	log, err := r.DoRaw(ctx)
+	if err != nil {
+		return "", question{"get", "pods/log", "Pod", namespace, pod}.explain(k.config.Host, withCause(ctx, err))
+	}
+	return string(log), nil
+}
+
+func (k *kube) Events(ctx context.Context, namespace, kind, name string) ([]map[string]any, error) {
+	r, resource := eventKind.resource()
+	selector := fields.Set{"involvedObject.kind": kind, "involvedObject.name": name}.AsSelector().String()
+	page, err := k.dynamic.Resource(r).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: pageSize, FieldSelector: selector})
+	if err != nil {
+		return nil, question{verb: "list", resource: resource, kind: eventKind.Kind, namespace: namespace}.explain(k.config.Host, withCause(ctx, err))
+	}
+	var events []map[string]any
+	for i := range page.Items {
+		events = append(events, page.Items[i].Object)
+	}
+	return events, nil
 }
 
 // pod gives the request for a subresource of a pod.

@@ -3,7 +3,8 @@
 //
 // What operators call things comes from the schemes of cue/operator, through package instance, fed with live resources. What
 // is so is asked of the servers themselves (ROLE, INFO, SENTINEL), never taken from labels alone. [Cluster.StartJob]
-// creates a Job, [Cluster.Failover] sends SENTINEL FAILOVER and CLIENT KILL; nothing else changes anything.
+// creates a Job, [Cluster.Failover] sends SENTINEL FAILOVER and CLIENT KILL, [Cluster.Promote] REPLICAOF and SENTINEL MONITOR; nothing
+// else changes anything.
 package cluster
 
 import (
@@ -28,6 +29,10 @@ type API interface {
 	Dial(ctx context.Context, namespace, pod string, port int) (net.Conn, error)
 	// Create makes a resource, and gives it as the server has it. The error is an [*Exists] when there is one of its name.
 	Create(ctx context.Context, k Kind, namespace string, object map[string]any) (map[string]any, error)
+	// Tail gives the last lines that a container printed; those of the one before its last restart with previous.
+	Tail(ctx context.Context, namespace, pod, container string, previous bool, lines int) (string, error)
+	// Events gives the events about a resource, by its kind and name.
+	Events(ctx context.Context, namespace, kind, name string) ([]map[string]any, error)
 	// Log gives what a container prints, from its beginning until it ends.
 	Log(ctx context.Context, namespace, pod, container string) (io.ReadCloser, error)
 	// Exec runs a command in a container. The error is an [*ExitError] when the command ran and failed.
@@ -47,6 +52,8 @@ var (
 	secretKind      = Kind{"v1", "Secret", "secrets"}
 	statefulSetKind = Kind{"apps/v1", "StatefulSet", "statefulsets"}
 	deploymentKind  = Kind{"apps/v1", "Deployment", "deployments"}
+	configMapKind   = Kind{"v1", "ConfigMap", "configmaps"}
+	eventKind       = Kind{"v1", "Event", "events"}
 )
 
 // Command is one that runs in a container.
@@ -98,6 +105,9 @@ const defaultTimeout = 15 * time.Second
 
 // Namespace is the one that is looked into; "" for all.
 func (c *Cluster) Namespace() string { return c.namespace }
+
+// Where names what is looked into: a namespace, or the cluster.
+func (c *Cluster) Where() string { return c.where }
 
 // Timeout is how long one question may take.
 func (c *Cluster) Timeout() time.Duration {

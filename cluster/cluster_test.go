@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,10 +23,14 @@ import (
 // objects are an API of resources that stand still. Its pods are at their addresses of loopback, where real servers run.
 // The real API is asked in test/e2e.
 type objects struct {
+	mu      sync.Mutex // guards the Leases
 	served  []Kind
 	all     map[Kind][]map[string]any
 	refuses map[Kind]error
 	exec    func(Command) error
+	tails   map[string]string // logs, by pod
+	events  map[string][]map[string]any
+	stopped bool // the leader renews its Lease no more
 }
 
 func (o *objects) Served(_ context.Context, versions []string) ([]Kind, error) {
@@ -41,6 +46,7 @@ func (o *objects) List(_ context.Context, k Kind, namespace, selector string) ([
 		return nil, err
 	}
 	var found []map[string]any
+	o.renew(k)
 	for _, object := range o.all[k] {
 		if (namespace == "" || namespaceOf(object) == namespace) && want.Matches(labels.Set(stringMap(at(object, "metadata", "labels")))) {
 			found = append(found, object)
@@ -53,6 +59,9 @@ func (o *objects) Get(_ context.Context, k Kind, namespace, name string) (map[st
 	if err := o.refuses[k]; err != nil {
 		return nil, err
 	}
+	o.renew(k)
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, object := range o.all[k] {
 		if namespaceOf(object) == namespace && nameOf(object) == name {
 			return object, nil
@@ -60,6 +69,35 @@ func (o *objects) Get(_ context.Context, k Kind, namespace, name string) (map[st
 	}
 	return nil, &NotFound{Kind: k.Kind, Namespace: namespace, Name: name}
 }
+
+// renew renews each Lease, as the leader does between two looks at it.
+func (o *objects) renew(k Kind) {
+	if k != leaseKind || o.stopped {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, object := range o.all[k] {
+		o.all[k][i] = map[string]any{"metadata": object["metadata"], "spec": map[string]any{"renewTime": time.Now().Format(time.RFC3339Nano)}}
+	}
+}
+
+func (o *objects) Tail(_ context.Context, _, pod, _ string, _ bool, _ int) (string, error) {
+	if err := o.refuses[logKind]; err != nil {
+		return "", err
+	}
+	return o.tails[pod], nil
+}
+
+func (o *objects) Events(_ context.Context, _, kind, name string) ([]map[string]any, error) {
+	if err := o.refuses[eventKind]; err != nil {
+		return nil, err
+	}
+	return o.events[kind+"/"+name], nil
+}
+
+// logKind stands for the logs of pods where they are refused.
+var logKind = Kind{"v1", "Log", "log"}
 
 func (o *objects) Dial(ctx context.Context, namespace, pod string, port int) (net.Conn, error) {
 	object, err := o.Get(ctx, podKind, namespace, pod)
@@ -136,6 +174,9 @@ func newBed(t testing.TB, o *objects, name, password string, servers, sentinels 
 	if password != "" {
 		auth = "auth: {secretPath: " + name + "-auth}"
 		o.add(t, secretKind, fmt.Sprintf("metadata: {namespace: default, name: %s-auth}\ndata: {password: %s}", name, base64.StdEncoding.EncodeToString([]byte(password))))
+	}
+	if len(o.all[leaseKind]) == 0 {
+		o.add(t, leaseKind, "metadata: {namespace: operators, name: redis-failover-lease}\nspec: {renewTime: '2026-01-01T00:00:00.000000Z'}")
 	}
 	o.add(t, failoverKind, fmt.Sprintf("metadata: {namespace: default, name: %s}\nspec: {redis: {replicas: %d, port: %d}, sentinel: {replicas: %d}, %s}", name, servers, b.port, sentinels, auth))
 	service := func(name, selector string, port int) {

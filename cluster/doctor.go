@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -26,26 +29,83 @@ const (
 	diskFull     = 95       // percent of the volume
 	lagBehind    = 10 << 20 // bytes of replication
 	shutdownWait = 31       // seconds that the shutdown script of Spotahome's operator and its forks waits before it saves
+	leastGrace   = 2        // seconds between SIGTERM and SIGKILL at least
 )
 
 // A Report is what [Cluster.Doctor] saw.
 type Report struct {
 	*State
-	Problems []*Problem
-	Notes    []string // what could not be looked at
+	Problems []*Problem // sorted: the grave ones first, and below each what follows from it
+	Notes    []string   // what could not be checked
+	Blocked  error      // why the servers could not be asked; the rest is what Kubernetes knows
+	Operator *Operator  // nil for a Redis without one
 }
 
 // Doctor makes all checks of a running Redis. What is wrong with it is in the report; the error is that it could not be
 // looked at.
 func (c *Cluster) Doctor(ctx context.Context, r *Redis) (*Report, error) {
-	s, err := c.State(ctx, r)
+	var operator *Operator
+	var group sync.WaitGroup
+	group.Go(func() { operator = c.operatorOf(ctx, r) })
+	s, err := c.askAll(ctx, r)
+	group.Wait()
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{State: s}
+	report := &Report{State: s, Operator: operator}
+	if report.Blocked = c.blocked(ctx, s); report.Blocked != nil {
+		var lost *Unreachable
+		if errors.As(report.Blocked, &lost) {
+			return nil, report.Blocked
+		}
+	}
 	workloads := c.workloads(ctx, report)
 	var p problems
+	changed, _ := lastChange(slices.Concat(slices.Collect(maps.Values(workloads)), slices.Collect(maps.Values(r.Services)), podObjects(r.Pods))...)
+	p.operator(s, operator, changed)
+	if operator != nil && operator.Unseen != nil {
+		report.skip("whether the operator is running", operator.Unseen)
+	}
+	c.surroundings(ctx, report, &p)
 	p.reconciled(s, workloads)
+	p.endpoints(s)
+	if report.Blocked == nil {
+		p.asked(s)
+		p.disks(c.disks(ctx, report))
+	}
+	p.grace(s)
+	p.pods(s)
+	p.podsUp(report.reachable(), slices.Concat(s.Redis.Pods, s.Watchers))
+	p.starting(s)
+	report.Problems = ordered(p)
+	c.evidence(ctx, report)
+	return report, context.Cause(ctx)
+}
+
+// reachable gives the servers, unless nobody could be asked.
+func (r *Report) reachable() []*Server {
+	if r.Blocked != nil {
+		return nil
+	}
+	return r.Servers
+}
+
+// skip notes what could not be checked, each reason once.
+func (r *Report) skip(what string, err error) {
+	if note := fmt.Sprintf("%s: %v", what, joined(err)[0]); err != nil && !slices.Contains(r.Notes, note) {
+		r.Notes = append(r.Notes, note)
+	}
+}
+
+func podObjects(pods []*Pod) (objects []map[string]any) {
+	for _, p := range pods {
+		objects = append(objects, p.Object)
+	}
+	return objects
+}
+
+// endpoints checks the Services and what they lead to.
+func (p *problems) endpoints(s *State) {
 	for _, service := range []*instance.Endpoint{s.Write, s.Read} {
 		if service != nil && (service != s.Read || len(s.Servers) > 1) {
 			role := instance.Write
@@ -59,15 +119,20 @@ func (c *Cluster) Doctor(ctx context.Context, r *Redis) (*Report, error) {
 	case s.Sentinel != nil:
 		p.service(s, s.Sentinel.Service, instance.Sentinels)
 		if s.Write == nil {
-			p.warn(checkService, "svc/master-selector-no-role", "no Service leads to the master: clients must ask the sentinels; add one that selects it")
+			p.warn(serviceNone, "svc/master-selector-no-role", "no Service leads to the master: clients must ask the sentinels; add one that selects it")
 		}
-	case s.Write == nil:
-		p.error(checkService, "svc/master-selector-no-role", "no Service leads to the master, and there are no sentinels to ask; add one that selects it")
+	case s.Write == nil && !s.bootstrapping():
+		p.error(serviceNone, "svc/master-selector-no-role", "no Service leads to the master, and there are no sentinels to ask; add one that selects it")
 	}
+}
+
+// asked checks what servers and sentinels say.
+func (p *problems) asked(s *State) {
 	p.login(s)
 	if s.Auth == nil && slices.ContainsFunc(s.Servers, func(server *Server) bool { return !locked(server) }) {
-		p.warn(checkLogin, "auth/missing", "it has no password: every pod of the cluster can read and write it")
+		p.warn(authMissing, "auth/missing", "it has no password: every pod of the cluster can read and write it; set one with spec.auth.secretPath")
 	}
+	p.renamed(s)
 	p.roles(s)
 	p.labels(s)
 	p.replication(s)
@@ -76,12 +141,6 @@ func (c *Cluster) Doctor(ctx context.Context, r *Redis) (*Report, error) {
 	p.config(s)
 	p.memory(s)
 	p.saving(s)
-	p.grace(s)
-	p.pods(s)
-	p.disks(c.disks(ctx, report))
-	slices.SortStableFunc(p, func(a, b *Problem) int { return int(a.Severity) - int(b.Severity) })
-	report.Problems = p
-	return report, context.Cause(ctx)
 }
 
 // workloads gives the StatefulSets, ReplicaSets' Deployments and so on that own the pods, by kind/name.
@@ -98,7 +157,7 @@ func (c *Cluster) workloads(ctx context.Context, report *Report) map[string]map[
 			object, err := c.api.Get(ctx, statefulSetKind, pod.Namespace, name)
 			cancel()
 			if err != nil {
-				report.Notes = append(report.Notes, err.Error())
+				report.skip("StatefulSet "+name, err)
 				object = map[string]any{}
 			}
 			owners[name] = object
@@ -110,12 +169,12 @@ func (c *Cluster) workloads(ctx context.Context, report *Report) map[string]map[
 // reconciled checks that the operator has made what the resource asks for.
 func (p *problems) reconciled(s *State, workloads map[string]map[string]any) {
 	if want, have := s.Replicas, len(s.Redis.Pods); want > 0 && have > 0 && have != want {
-		p.error(checkReconcile, "ha/operator-missing", "%s asks for %d Redises, and the number of pods is %d; look at the log of the operator", s, want, have)
+		p.error(podCount, "ha/operator-missing", "%s asks for %s, but there %s; see the log of the operator", s, plural(want, "replica"), verb(have, "is 1 pod", fmt.Sprintf("are %d pods", have)))
 	}
 	conditions, _ := at(s.Object, "status", "conditions").([]any)
 	for _, condition := range conditions {
 		if kind := text(at(condition, "type")); (kind == "Ready" || kind == "Available") && text(at(condition, "status")) == "False" {
-			p.error(checkReconcile, "", "the operator says it is not %s: %s", strings.ToLower(kind), text(at(condition, "message")))
+			p.error(conditionFalse, "", "the operator reports that it is not %s: %s", strings.ToLower(kind), cmp.Or(text(at(condition, "message")), text(at(condition, "reason"))))
 		}
 	}
 	image := text(at(s.Object, "spec", "redis", "image"))
@@ -125,12 +184,12 @@ func (p *problems) reconciled(s *State, workloads map[string]map[string]any) {
 			continue
 		}
 		if made, asked := number(at(w, "status", "observedGeneration")), number(at(w, "metadata", "generation")); made < asked {
-			p.error(checkReconcile, "", "StatefulSet %s was changed, and its controller has not seen it yet", name)
+			p.error(generationOld, "", "StatefulSet %s was changed, and its controller has not observed the change yet", name)
 		}
 		template := &Pod{Object: map[string]any{"spec": at(w, "spec", "template", "spec")}}
 		template.place(s.port(), "redis")
 		if have := text(at(template.container(), "image")); image != "" && have != image {
-			p.error(checkReconcile, "", "%s asks for image %s, and StatefulSet %s has %s; look at the log of the operator", s, image, name, have)
+			p.error(imageOld, "", "%s asks for image %s, but StatefulSet %s has %s; see the log of the operator", s, image, name, have)
 		}
 		revision := text(at(w, "status", "updateRevision"))
 		var old []string
@@ -140,21 +199,14 @@ func (p *problems) reconciled(s *State, workloads map[string]map[string]any) {
 			}
 		}
 		if len(old) > 0 {
-			p.warn(checkReconcile, "", "%s %s from before the last change of StatefulSet %s; the operator replaces one after the other", strings.Join(old, ", "), are(len(old)), name)
+			p.warn(podsOld, "", "%s %s older than the last change of StatefulSet %s; the operator replaces them one by one, while all replicas are in sync", strings.Join(old, ", "), verb(len(old), "is", "are"), name).about(old...)
 		}
 	}
 	if s.Sentinel != nil {
 		if want, have := number(at(s.Object, "spec", "sentinel", "replicas")), len(s.Watchers); want > 0 && have > 0 && want != have {
-			p.error(checkReconcile, "", "%s asks for %d sentinels, and the number of pods is %d", s, want, have)
+			p.error(sentinelCount, "", "%s asks for %s, but there %s", s, plural(want, "sentinel"), verb(have, "is 1 pod", fmt.Sprintf("are %d pods", have)))
 		}
 	}
-}
-
-func are(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 func owned(pod *Pod, name string) bool {
@@ -181,44 +233,19 @@ func (p *problems) labels(s *State) {
 		switch {
 		case server.Err != nil || server.Pod.Label == server.Role:
 		case server.Pod.Label == "":
-			p.warn(checkLabels, "", "pod %s has no label of its role, and is a %s; Services that select a role leave it out", server.Pod.Name, server.Role)
+			p.warn(labelMissing, "", "pod %s is a %s and has no role label, so Services that select a role leave it out", server.Pod.Name, server.Role).about(server.Pod.Name)
 		default:
-			p.error(checkLabels, "", "pod %s has the label of a %s, and is a %s: Services lead to the wrong pod; the operator corrects it within a minute, unless it sees several masters", server.Pod.Name, server.Pod.Label, server.Role)
+			p.error(labelWrong, "", "pod %s is labeled as %s but is a %s, so Services lead to the wrong pod; the operator corrects this within a minute", server.Pod.Name, server.Pod.Label, server.Role)
 		}
 	}
 }
 
 // replication checks whom the replicas follow and how far they are.
 func (p *problems) replication(s *State) {
-	bootstrap := at(s.Object, "spec", "bootstrapNode") != nil
-	for _, server := range s.Servers {
-		if server.Role != replica {
-			continue
-		}
-		m := s.ByAddr(server.Master)
-		host, _, _ := net.SplitHostPort(server.Master)
-		switch {
-		case m == nil && bootstrap:
-			p.warn(checkSync, "data/bootstrap-left-on", "pod %s follows %s by spec.bootstrapNode: it takes no writes; remove bootstrapNode when all data is there", server.Pod.Name, server.Master)
-		case m == nil && host == "127.0.0.1":
-			p.error(checkSync, "", "pod %s follows itself: it waits for the operator to tell it the master", server.Pod.Name)
-		case m == nil:
-			p.error(checkForeign, "ha/clusters-can-join", "pod %s is a replica of %s, which is no pod of %s: its data is that of another Redis; give each Redis a password of its own", server.Pod.Name, server.Master, s)
-		case m.Role == replica && m.Err == nil:
-			p.error(checkSync, "", "pod %s is a replica of pod %s, which is a replica itself", server.Pod.Name, m.Pod.Name)
-		}
-		if m == nil {
-			continue
-		}
-		if lag, known := s.Lag(server); server.Info["master_link_status"] != "up" {
-			doing := "the link is down for " + server.Info["master_link_down_since_seconds"] + " s"
-			if server.Info["master_sync_in_progress"] == "1" {
-				doing = "it is loading a full copy"
-			}
-			p.error(checkSync, "", "pod %s is not in sync with its master: %s", server.Pod.Name, doing)
-		} else if known && lag > lagBehind {
-			p.warn(checkSync, "", "pod %s is %s behind its master", server.Pod.Name, rdb.FormatBytes(uint64(lag)))
-		}
+	if s.bootstrapping() {
+		p.bootstrap(s)
+	} else {
+		p.followers(s)
 	}
 	for _, m := range s.Masters() {
 		for i := range m.int("connected_slaves") {
@@ -227,11 +254,87 @@ func (p *problems) replication(s *State) {
 			if ip == "" || slices.ContainsFunc(s.Redis.Pods, func(pod *Pod) bool { return pod.at(net.JoinHostPort(ip, strconv.Itoa(pod.Port)), pod.Port) }) {
 				continue
 			}
-			p.error(checkCopied, "ha/clusters-can-join", "%s:%s replicates from pod %s and is no pod of %s: a replica of another Redis, or somebody who copies its data", ip, fields["port"], m.Pod.Name, s)
+			p.error(copied, "ha/clusters-can-join", "%s:%s replicates from pod %s and is not a pod of %s: it is a replica of another Redis, or someone copies the data", ip, fields["port"], m.Pod.Name, s)
 		}
 	}
 	if m := s.Masters(); s.Replicas > 1 && len(m) == 1 && m[0].int("connected_slaves") == 0 {
-		p.error(checkSync, "", "no replica is connected to the master: nothing takes over when pod %s is lost", m[0].Pod.Name)
+		p.error(noReplicas, "", "no replica is connected to the master: nothing takes over when pod %s is lost", m[0].Pod.Name)
+	}
+}
+
+// followers checks the replicas of a master that is a pod.
+func (p *problems) followers(s *State) {
+	var waits []string
+	for _, server := range s.Servers {
+		if server.Role != replica {
+			continue
+		}
+		m := s.ByAddr(server.Master)
+		switch {
+		case waiting(server):
+			waits = append(waits, server.Pod.Name)
+		case m == nil && server.Info["master_link_status"] == "up":
+			p.error(foreignMaster, "ha/clusters-can-join", "pod %s is a replica of %s, which is not a pod of %s: its data is that of another Redis; give each Redis its own password", server.Pod.Name, server.Master, s).about(server.Pod.Name)
+		case m == nil:
+			p.error(goneMaster, "", "pod %s follows %s, which is not a pod of %s and does not answer it; the operator or the sentinels point it to the master", server.Pod.Name, server.Master, s).about(server.Pod.Name)
+		case m.Role == replica && m.Err == nil:
+			p.error(chained, "", "pod %s is a replica of pod %s, which is a replica itself; the operator corrects this in its next round", server.Pod.Name, m.Pod.Name).about(server.Pod.Name)
+		}
+		if m == nil || waiting(server) {
+			continue
+		}
+		if lag, known := s.Lag(server); server.Info["master_link_status"] != "up" {
+			p.error(linkDown, "", "pod %s is not in sync with its master: %s", server.Pod.Name, linkState(server)).about(server.Pod.Name)
+		} else if known && lag > lagBehind {
+			p.warn(lagging, "", "pod %s is %s behind its master", server.Pod.Name, rdb.FormatBytes(uint64(lag))).about(server.Pod.Name)
+		}
+	}
+	if len(waits) > 0 {
+		p.error(waitsForMaster, "", "%s %s for the operator to name a master (%s 127.0.0.1 until then)", strings.Join(waits, ", "), verb(len(waits), "waits", "wait"), verb(len(waits), "it follows", "they follow")).about(waits...)
+	}
+}
+
+// linkState says what the connection of a replica to its master does.
+func linkState(server *Server) string {
+	if server.Info["master_sync_in_progress"] == "1" {
+		text := "it is loading a full copy"
+		if total := server.int("master_sync_total_bytes"); total > 0 {
+			text += fmt.Sprintf(", %s of %s", rdb.FormatBytes(uint64(max(0, server.int("master_sync_read_bytes")))), rdb.FormatBytes(uint64(total)))
+		}
+		return text
+	}
+	if down := server.int("master_link_down_since_seconds"); down > 0 {
+		return fmt.Sprintf("the connection has been down for %v", time.Duration(down)*time.Second)
+	}
+	return "it has never been connected"
+}
+
+// bootstrap checks that the pods copy the Redis of spec.bootstrapNode, and how far they are.
+func (p *problems) bootstrap(s *State) {
+	host := text(at(s.Object, "spec", "bootstrapNode", "host"))
+	port := cmp.Or(text(at(s.Object, "spec", "bootstrapNode", "port")), "6379")
+	source := net.JoinHostPort(host, port)
+	if own := cmp.Or(number(at(s.Object, "spec", "redis", "port")), 6379); port != strconv.Itoa(own) {
+		p.error(bootstrapPort, "data/bootstrap-port-differs", "spec.bootstrapNode.port is %s and spec.redis.port %d: the operator connects to its own pods on the port of the source, so nothing is copied; make both ports the same", port, own)
+	}
+	var synced []string
+	for _, server := range s.Servers {
+		switch {
+		case server.Err != nil:
+		case waiting(server), server.Role != replica:
+			p.error(bootstrapLink, "data/bootstrap-left-on", "pod %s does not follow %s of spec.bootstrapNode, so nothing is copied; see the log of the operator", server.Pod.Name, source).about(server.Pod.Name)
+		case server.Master != source:
+			p.error(bootstrapLink, "data/bootstrap-left-on", "pod %s follows %s instead of %s of spec.bootstrapNode; see the log of the operator", server.Pod.Name, server.Master, source).about(server.Pod.Name)
+		case server.Info["master_link_status"] != "up":
+			p.error(bootstrapLink, "data/bootstrap-left-on", "pod %s has no connection to %s of spec.bootstrapNode, and its data is incomplete: %s; check host, port, password and network policies, and keep bootstrapNode until all pods are in sync", server.Pod.Name, server.Master, linkState(server)).about(server.Pod.Name)
+		default:
+			synced = append(synced, fmt.Sprintf("%s (%s, offset %d)", server.Pod.Name, plural(int(server.Keys()), "key"), server.Offset()))
+		}
+	}
+	if len(synced) > 0 && len(synced) == len(s.Servers) {
+		p.warn(bootstrapOn, "data/bootstrap-left-on", "it copies %s by spec.bootstrapNode and refuses writes; all pods are in sync: %s. Stop the writers of the source, compare its offset (INFO replication), then remove bootstrapNode", source, strings.Join(synced, ", "))
+	} else if len(synced) > 0 {
+		p.warn(bootstrapOn, "data/bootstrap-left-on", "it copies %s by spec.bootstrapNode and refuses writes; in sync: %s; keep bootstrapNode until all pods are", source, strings.Join(synced, ", "))
 	}
 }
 
@@ -249,15 +352,15 @@ func commaFields(text string) map[string]string {
 func (p *problems) strangers(s *State) {
 	told := map[string]bool{}
 	// stranger tells of what a sentinel knows and this Redis has not: once, and as a memory where it is gone.
-	stranger := func(known map[string]string, ours func(addr string) bool, gone, there string) {
+	stranger := func(id string, known map[string]string, ours func(addr string) bool, gone, there string) {
 		addr := net.JoinHostPort(known["ip"], known["port"])
 		switch {
 		case told[addr] || ours(addr):
 			return
 		case strings.Contains(known["flags"], "down"), strings.Contains(known["flags"], "disconnected"):
-			p.warn(checkSentinel, "", gone, addr, s.Sentinel.Master)
+			p.warn(remembered, "", gone, addr, s.Sentinel.Master)
 		default:
-			p.error(checkForeign, "ha/clusters-can-join", there, addr, s)
+			p.error(id, "ha/clusters-can-join", there, addr, s)
 		}
 		told[addr] = true
 	}
@@ -266,96 +369,20 @@ func (p *problems) strangers(s *State) {
 			continue
 		}
 		for _, other := range sentinel.Sentinels {
-			stranger(other, func(addr string) bool {
+			stranger(foreignSentinel, other, func(addr string) bool {
 				return slices.ContainsFunc(s.Watchers, func(pod *Pod) bool { return pod.at(addr, pod.Port) })
-			}, "the sentinels remember one at %s that is gone, which counts for the majority; SENTINEL RESET %s on each forgets it",
-				"a sentinel at %s votes with those of %s and is no pod of it: the sentinels of two Redises have joined; give each Redis a password of its own")
+			}, "the sentinels remember a sentinel at %s that is gone, and count it for the majority; the operator resets them, or use SENTINEL RESET %s on each, one by one and while the master runs",
+				"a sentinel at %s votes with those of %s and is not a pod of it: the sentinels of two Redis instances have merged; give each Redis its own password")
 		}
 		for _, known := range sentinel.Replicas {
-			stranger(known, func(addr string) bool { return s.ByAddr(addr) != nil },
-				"the sentinels remember a replica at %s that is gone; SENTINEL RESET %s on each forgets it",
-				"the sentinels count %s as a replica, which is no pod of %s: they make the pod of another Redis follow this one; give each Redis a password of its own")
+			stranger(foreignReplica, known, func(addr string) bool { return s.ByAddr(addr) != nil },
+				"the sentinels remember a replica at %s that is gone; the operator resets them, or use SENTINEL RESET %s on each, one by one and while the master runs",
+				"the sentinels count %s as a replica, which is not a pod of %s: they make the pod of another Redis follow this one; give each Redis its own password")
 		}
 		for _, name := range sentinel.Others {
-			p.warn(checkForeign, "", "sentinel %s watches %q as well", sentinel.Pod.Name, name)
+			p.warn(foreignName, "", "sentinel %s also watches %q", sentinel.Pod.Name, name)
 		}
 	}
-}
-
-// config checks that customConfig is what the servers and sentinels run with.
-func (p *problems) config(s *State) {
-	for _, server := range s.Servers {
-		if server.Err == nil && len(server.Config) > 0 {
-			for _, line := range unlike(customConfig(at(s.Object, "spec", "redis", "customConfig")), server.Config) {
-				p.error(checkConfig, "config/bad-value", "pod %s does not run with customConfig %q but with %q; look at the log of the operator, or restart the pod", server.Pod.Name, line.want, line.have)
-			}
-		}
-	}
-	for _, sentinel := range s.Sentinels {
-		if sentinel.Err == nil {
-			for _, line := range unlike(customConfig(at(s.Object, "spec", "sentinel", "customConfig")), sentinel.Fields) {
-				p.error(checkConfig, "config/bad-value", "sentinel %s does not run with customConfig %q but with %q; look at the log of the operator", sentinel.Pod.Name, line.want, line.have)
-			}
-		}
-	}
-}
-
-// customConfig reads the lines of a list, or the keys of a mapping as Alauda has it. Of lines with one name the last one
-// counts, but for those that add up.
-func customConfig(data any) map[string]string {
-	settings := map[string]string{}
-	set := func(name, value string) {
-		name, value = strings.ToLower(name), strings.Trim(strings.TrimSpace(value), `"'`)
-		if old := settings[name]; name == "save" && old != "" && value != "" {
-			value = old + " " + value
-		}
-		settings[name] = value
-	}
-	switch data := data.(type) {
-	case []any:
-		for _, line := range data {
-			if name, value, ok := strings.Cut(strings.TrimSpace(text(line)), " "); ok {
-				set(name, value)
-			}
-		}
-	case map[string]any:
-		for name, value := range data {
-			set(name, text(value))
-		}
-	}
-	return settings
-}
-
-type setting struct{ want, have string }
-
-// unlike gives the settings that the server has another value of. Those that it does not tell are left out.
-func unlike(want, have map[string]string) []setting {
-	var all []setting
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		switch is, ok := have[name]; {
-		case !ok, name == "client-output-buffer-limit", name == "rename-command", strings.HasPrefix(name, "user"):
-		case strings.Contains(name, "pass") || strings.Contains(name, "auth"): // never shown
-		case normal(is) != normal(want[name]):
-			all = append(all, setting{name + " " + want[name], name + " " + is})
-		}
-	}
-	return all
-}
-
-// normal gives a value as CONFIG GET has it: 100mb as bytes, one blank, lower case.
-func normal(value string) string {
-	value = strings.ToLower(strings.Join(strings.Fields(strings.Trim(value, `"'`)), " "))
-	digits := strings.TrimRight(value, "kmgb")
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		return value
-	}
-	// memtoull in Redis' util.c
-	factor, ok := map[string]int64{"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1e6, "mb": 1 << 20, "g": 1e9, "gb": 1 << 30}[value[len(digits):]]
-	if !ok {
-		return value
-	}
-	return strconv.FormatInt(n*factor, 10)
 }
 
 // memory checks how near the servers are to their limits.
@@ -368,9 +395,9 @@ func (p *problems) memory(s *State) {
 		if limit > 0 && used*100 >= limit*memoryNear {
 			then := "it evicts keys (" + server.Info["maxmemory_policy"] + ")"
 			if server.Info["maxmemory_policy"] == "noeviction" {
-				then = "writes fail then (noeviction)"
+				then = "writes fail when it is full (noeviction)"
 			}
-			p.warn(checkMemory, "", "pod %s uses %s of maxmemory, %s of %s; %s", server.Pod.Name, percent(used, limit), rdb.FormatBytes(uint64(used)), rdb.FormatBytes(uint64(limit)), then)
+			p.warn(memoryNearMax, "", "pod %s uses %s of maxmemory, %s of %s; %s", server.Pod.Name, percent(used, limit), rdb.FormatBytes(uint64(used)), rdb.FormatBytes(uint64(limit)), then)
 		}
 		container, err := resource.ParseQuantity(text(at(server.Pod.container(), "resources", "limits", "memory")))
 		if err != nil || container.Value() <= 0 {
@@ -378,13 +405,13 @@ func (p *problems) memory(s *State) {
 		}
 		most := container.Value()
 		if rss := server.int("used_memory_rss"); rss*100 >= most*memoryLimit {
-			p.warn(checkMemory, "mem/headroom", "pod %s uses %s of its memory limit, %s of %s; Kubernetes kills it at the limit", server.Pod.Name, percent(rss, most), rdb.FormatBytes(uint64(rss)), rdb.FormatBytes(uint64(most)))
+			p.warn(memoryNearLimit, "mem/headroom", "pod %s uses %s of its memory limit, %s of %s; Kubernetes kills it at the limit", server.Pod.Name, percent(rss, most), rdb.FormatBytes(uint64(rss)), rdb.FormatBytes(uint64(most)))
 		}
 		switch {
 		case limit == 0:
-			p.warn(checkMemory, "mem/limit-without-maxmemory", "pod %s has a memory limit of %s and no maxmemory: it is killed when the data grows; set maxmemory in customConfig", server.Pod.Name, rdb.FormatBytes(uint64(most)))
+			p.warn(memoryNoMax, "mem/limit-without-maxmemory", "pod %s has a memory limit of %s and no maxmemory: it is killed when the data grows; set maxmemory in customConfig", server.Pod.Name, rdb.FormatBytes(uint64(most)))
 		case limit >= most:
-			p.warn(checkMemory, "mem/maxmemory-at-limit", "pod %s has maxmemory %s at a memory limit of %s, which leaves no room for forks and buffers", server.Pod.Name, rdb.FormatBytes(uint64(limit)), rdb.FormatBytes(uint64(most)))
+			p.warn(memoryMaxLimit, "mem/maxmemory-at-limit", "pod %s has maxmemory %s at a memory limit of %s, which leaves no room for forks and buffers", server.Pod.Name, rdb.FormatBytes(uint64(limit)), rdb.FormatBytes(uint64(most)))
 		}
 	}
 }
@@ -397,17 +424,19 @@ func (p *problems) saving(s *State) {
 		}
 		for field, what := range map[string]string{"rdb_last_bgsave_status": "snapshot", "aof_last_bgrewrite_status": "rewrite of the append-only file", "aof_last_write_status": "write to the append-only file"} {
 			if status := server.Info[field]; status != "" && status != "ok" {
-				p.error(checkSaving, "data/pvc-too-small", "the last %s of pod %s failed; is its disk full? It may refuse writes until one works (MISCONF)", what, server.Pod.Name)
+				p.error(savingFailed, "data/pvc-too-small", "the last %s of pod %s failed; check that its volume is not full: Redis refuses writes until one succeeds (MISCONF)", what, server.Pod.Name).about(server.Pod.Name)
 			}
 		}
 	}
 }
 
-// grace checks that Kubernetes leaves Redis the time to shut down.
+// grace checks that Redis can save before it is killed. When the grace period is over, kubelet still sends SIGTERM and waits 2 s
+// (kubernetes 1.36.3 pkg/kubelet/kuberuntime/kuberuntime_container.go:905), and Redis saves on SIGTERM where it has save points: so
+// only a save that takes longer, or one that SIGTERM does not make, is lost.
 func (p *problems) grace(s *State) {
 	for _, server := range s.Servers {
 		grace := int64(number(at(server.Pod.Object, "spec", "terminationGracePeriodSeconds")))
-		if grace == 0 || at(server.Pod.container(), "lifecycle", "preStop") == nil {
+		if grace == 0 || server.Err != nil || at(server.Pod.container(), "lifecycle", "preStop") == nil || claimAt(server.Pod, server.Config["dir"]) == "" {
 			continue
 		}
 		waits := int64(0)
@@ -415,26 +444,22 @@ func (p *problems) grace(s *State) {
 			waits = shutdownWait
 		}
 		save := max(server.int("rdb_last_bgsave_time_sec"), 0) // a guess: what the last one took
-		if grace <= waits+save {
-			took := ""
-			if save > 0 {
-				took = fmt.Sprintf(", which took %d the last time", save)
-			}
-			p.warn(checkGrace, "ha/grace-shorter-than-shutdown", "terminationGracePeriod is %d seconds, and the shutdown script waits %d before it saves%s: the pods are killed before that; set it to %d", grace, waits, took, 90+2*save)
-			return // alike for all pods
+		if grace > waits+save || server.Config["save"] != "" && save < leastGrace {
+			continue
 		}
+		why := "Redis has no save points, so SIGTERM does not save either"
+		if server.Config["save"] != "" {
+			why = fmt.Sprintf("the last save took %d s, and SIGKILL follows %d s after SIGTERM", save, leastGrace)
+		}
+		p.warn(graceShort, "ha/grace-shorter-than-shutdown", "terminationGracePeriod is %d s, but the shutdown script of a master waits %d s before it saves, and %s; set it to %d", grace, waits, why, 90+2*save)
+		return // alike for all pods
 	}
 }
 
 // pods checks for what Kubernetes tells of the pods.
 func (p *problems) pods(s *State) {
 	for _, pod := range slices.Concat(s.Redis.Pods, s.Watchers) {
-		statuses, _ := at(pod.Object, "status", "containerStatuses").([]any)
-		for _, status := range statuses {
-			if reason := text(at(status, "lastState", "terminated", "reason")); reason == "OOMKilled" {
-				p.warn(checkMemory, "mem/headroom", "container %q of pod %s was killed for its memory at %s; %d restarts", text(at(status, "name")), pod.Name, text(at(status, "lastState", "terminated", "finishedAt")), number(at(status, "restartCount")))
-			}
-		}
+		p.restarts(pod)
 	}
 	nodes := map[string][]string{}
 	for _, pod := range s.Redis.Pods {
@@ -444,7 +469,7 @@ func (p *problems) pods(s *State) {
 	}
 	if len(nodes) == 1 && len(s.Redis.Pods) > 1 {
 		for node := range nodes {
-			p.add(diag.Info, checkPods, "ha/default-anti-affinity-lost", "all pods run on node %s, whose loss is the loss of all", node)
+			p.add(diag.Info, oneNode, "ha/default-anti-affinity-lost", "all pods run on node %s: if it is lost, all are", node)
 		}
 	}
 }
@@ -469,7 +494,7 @@ func (c *Cluster) disks(ctx context.Context, report *Report) []disk {
 	})
 	for _, err := range notes {
 		if err != nil {
-			report.Notes = append(report.Notes, err.Error())
+			report.skip("how full the volumes are", err)
 		}
 	}
 	return slices.DeleteFunc(found, func(d disk) bool { return d.size == 0 })
@@ -502,7 +527,7 @@ func (c *Cluster) disk(ctx context.Context, pod *Pod, claim, dir string) (disk, 
 	err := c.api.Exec(ctx, Command{Namespace: pod.Namespace, Pod: pod.Name, Container: pod.Container, Args: []string{"df", "-Pk", dir}, Out: &out, Err: &failed})
 	var forbidden *Forbidden
 	if err != nil && !errors.As(err, &forbidden) {
-		err = fmt.Errorf("how full the disk of pod %s is, it cannot be asked: df: %w", pod.Name, err)
+		err = fmt.Errorf("df in pod %s: %w", pod.Name, err)
 	}
 	if err != nil {
 		return disk{}, err
@@ -510,7 +535,7 @@ func (c *Cluster) disk(ctx context.Context, pod *Pod, claim, dir string) (disk, 
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	fields := strings.Fields(lines[len(lines)-1]) // file system, size, used, free, percent, where
 	if len(lines) < 2 || len(fields) < 4 {
-		return disk{}, fmt.Errorf("how full the disk of pod %s is, df does not say: %.200q", pod.Name, out.String())
+		return disk{}, fmt.Errorf("df in pod %s: unexpected output %.200q", pod.Name, out.String())
 	}
 	size, _ := strconv.ParseInt(fields[1], 10, 64)
 	used, _ := strconv.ParseInt(fields[2], 10, 64)
@@ -526,6 +551,6 @@ func (p *problems) disks(all []disk) {
 		} else if share < diskNear {
 			continue
 		}
-		add(checkDisk, "data/pvc-too-small", "the claim %s of pod %s is %d %% full, %s of %s; a snapshot needs as much room as the data", d.claim, d.pod.Name, share, rdb.FormatBytes(uint64(d.used)), rdb.FormatBytes(uint64(d.size)))
+		add(diskFilling, "data/pvc-too-small", "PVC %s of pod %s is %d%% full, %s of %s; a snapshot needs as much space as the data", d.claim, d.pod.Name, share, rdb.FormatBytes(uint64(d.used)), rdb.FormatBytes(uint64(d.size)))
 	}
 }

@@ -58,6 +58,12 @@ func (e *Forbidden) Error() string {
 	return text + "; docs/rbac.md has the Role that it takes"
 }
 
+// Unreachable says that the API server does not answer.
+type Unreachable struct{ Err error }
+
+func (e *Unreachable) Error() string { return e.Err.Error() }
+func (e *Unreachable) Unwrap() error { return e.Err }
+
 // ExitError says that a command ran and failed.
 type ExitError struct{ Code int }
 
@@ -97,13 +103,13 @@ func (q question) explain(host string, err error) error {
 	case apierrors.IsAlreadyExists(err):
 		return &Exists{Kind: q.kind, Namespace: q.namespace, Name: q.name}
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), isTimeout(err):
-		return fmt.Errorf("the API server %s does not answer (%s %s): %w; is it the right --context?", host, q.verb, q.resource, plainTimeout(err))
+		return &Unreachable{fmt.Errorf("the API server %s does not answer (%s %s): %w; check that --context is right", host, q.verb, q.resource, plainTimeout(err))}
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &status):
 		return fmt.Errorf("the API server refuses to %s %s: %s", q.verb, q.resource, status.ErrStatus.Message)
 	case errors.As(err, &dns):
-		return fmt.Errorf("the API server %s has no address: %s; is it the right --context?", host, dns.Err)
+		return &Unreachable{fmt.Errorf("the API server %s has no address: %s; check that --context is right", host, dns.Err)}
 	case errors.As(err, &unknown):
 		return fmt.Errorf("the API server %s has a certificate of an unknown authority; look at certificate-authority of the cluster in the kubeconfig", host)
 	}
@@ -115,7 +121,7 @@ func (q question) explain(host string, err error) error {
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return fmt.Errorf("the API server %s cannot be asked to %s %s: %w", host, q.verb, q.resource, err)
+	return &Unreachable{fmt.Errorf("the API server %s cannot be asked to %s %s: %w", host, q.verb, q.resource, err)}
 }
 
 func isTimeout(err error) bool {

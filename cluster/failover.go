@@ -19,20 +19,34 @@ import (
 // FailoverOptions say how to fail over. The zero value does it, and waits as long as it takes within two minutes.
 type FailoverOptions struct {
 	DryRun   bool
-	Wait     time.Duration     // for the new master, and then once more for the Service; 0 is 2 min
-	Progress func(text string) // called with each step, from one goroutine
-	MaxLag   int64             // bytes that the best replica may be behind; 0 is 1 MiB
+	Wait     time.Duration         // for the new master, and then once more for the Service; 0 is 2 min
+	Progress func(text string)     // called with each step, from one goroutine
+	MaxLag   int64                 // bytes that the best replica may be behind; 0 is 1 MiB
+	To       string                // the pod to promote; "" lets the sentinels choose, and Promote take the one with the most data
+	Force    bool                  // also while the operator is not running
+	Confirm  func(*Failover) error // of Promote: called before anything is changed; an error ends it
+
+	operator []error // what speaks against it on the operator's side
+}
+
+func (o FailoverOptions) defaults() FailoverOptions {
+	o.Wait, o.MaxLag = cmp.Or(o.Wait, failoverWait), cmp.Or(o.MaxLag, failoverLag)
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	return o
 }
 
 // A Failover is what became of one.
 type Failover struct {
 	Before, After *State
-	Old, New      *Pod
+	Old, New      *Pod          // Old is nil after Promote
 	Promoted      time.Duration // from the command to the new master
 	Writes        Writes
 	Service       string        // that leads to the master; "" without one that goes by a label
 	Moved         time.Duration // from the command until that led to the new master; 0: it does not yet
 	Killed        int64         // connections to the old master that were closed
+	Warnings      []string      // what a user should know before it begins
 }
 
 // Writes says how writes went meanwhile: what the servers themselves answered to a write command that changes nothing, sent
@@ -59,54 +73,85 @@ const (
 // ErrNotReady is the error of a failover that was not begun. It says all that stands in the way.
 var ErrNotReady = errors.New("no failover")
 
-// Failover makes the sentinels choose another master, when all speaks for it that it works. It makes the old master follow
-// the new one at once, and closes the connections of clients to the old one, which would go on reading from it, until the
-// Service leads to the new one.
+func notReady(r *Redis, obstacles []error) error {
+	return fmt.Errorf("%w of %s:\n  %s", ErrNotReady, r, strings.ReplaceAll(errors.Join(obstacles...).Error(), "\n", "\n  "))
+}
+
+// Failover makes the sentinels choose another master, or the one of o.To, when all speaks for it that it works. It makes the old
+// master follow the new one at once, and closes the connections of clients to the old one, which would go on reading from it, until
+// the Service leads to the new one.
 func (c *Cluster) Failover(ctx context.Context, r *Redis, o FailoverOptions) (*Failover, error) {
-	o.Wait, o.MaxLag = cmp.Or(o.Wait, failoverWait), cmp.Or(o.MaxLag, failoverLag)
-	if o.Progress == nil {
-		o.Progress = func(string) {}
-	}
+	o = o.defaults()
 	before, err := c.State(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	f := &Failover{Before: before}
-	if obstacles := before.obstacles(o); len(obstacles) > 0 {
-		return f, fmt.Errorf("%w of %s:\n  %s", ErrNotReady, r, strings.ReplaceAll(errors.Join(obstacles...).Error(), "\n", "\n  "))
+	obstacles := before.obstacles(o)
+	if len(obstacles) == 0 || len(before.Masters()) == 1 {
+		f.Warnings = c.operatorWarning(ctx, r, &o)
+		obstacles = append(obstacles, o.operator...)
+	}
+	if len(obstacles) > 0 {
+		return f, notReady(r, obstacles)
 	}
 	f.Old = before.Masters()[0].Pod
 	if r.Write != nil && r.RoleLabels() {
 		f.Service = r.Write.Service
 	}
+	if o.To == f.Old.Name {
+		f.New = f.Old // nothing to do
+		return f, nil
+	}
 	if o.DryRun {
 		return f, nil
 	}
+	return f, c.failover(ctx, f, o)
+}
+
+func (c *Cluster) failover(ctx context.Context, f *Failover, o FailoverOptions) error {
+	before, r := f.Before, f.Before.Redis
 	login, err := c.Login(ctx, r.Namespace, r.Auth)
 	if err != nil {
-		return f, err
+		return err
+	}
+	for _, warning := range f.Warnings {
+		o.Progress("warning: " + warning)
+	}
+	sentinels := before.Sentinels
+	if o.To != "" {
+		to, err := before.named(o.To)
+		if err != nil {
+			return err
+		}
+		restore, sentinel, err := c.prefer(ctx, before, to, login, o)
+		if err != nil {
+			return err
+		}
+		defer restore()
+		sentinels = []*Sentinel{sentinel}
 	}
 	watch, err := c.probe(ctx, before, login)
 	if err != nil {
-		return f, err
+		return err
 	}
 	defer watch.stop()
 	old, _, err := c.connect(ctx, r, f.Old, login) // now: later every millisecond counts
 	if err != nil {
-		return f, err
+		return err
 	}
 	defer old.Close()
 	start := time.Now()
-	if err := c.command(ctx, before); err != nil {
-		return f, err
+	if err := c.command(ctx, before, sentinels); err != nil {
+		return err
 	}
 	o.Progress("the sentinels have begun")
 	if err := c.promoted(ctx, f, login, o, start, watch); err != nil {
-		return f, err
+		return err
 	}
 	f.demote(ctx, old)
 	if err := c.agreed(ctx, f, login, o); err != nil {
-		return f, err
+		return err
 	}
 	f.Writes = watch.result(ctx, start, f)
 	watch.stop() // before its own connections would be closed and counted
@@ -115,7 +160,10 @@ func (c *Cluster) Failover(ctx context.Context, r *Redis, o FailoverOptions) (*F
 	if f.After, after = c.State(ctx, r); after == nil {
 		after = c.pods(ctx, r)
 	}
-	return f, errors.Join(err, after)
+	if o.To != "" && f.New.Name != o.To {
+		err = errors.Join(err, fmt.Errorf("the sentinels promoted pod %s instead of %s; run it again", f.New.Name, o.To))
+	}
+	return errors.Join(err, after)
 }
 
 // obstacles says all that speaks against a failover.
@@ -132,11 +180,20 @@ func (s *State) obstacles(o FailoverOptions) []error {
 	}
 	var p problems
 	p.login(s)
+	p.podsUp(s.Servers, nil)
 	p.roles(s)
 	p.sentinels(s)
 	p.joined(s)
 	for _, problem := range p {
-		add("%s", problem.Message)
+		if problem.ID != passwordBlank {
+			add("%s", problem.Message)
+		}
+	}
+	if o.To != "" {
+		if _, err := s.named(o.To); err != nil {
+			errs = append(errs, err)
+			return errs
+		}
 	}
 	m := s.Masters()
 	if len(m) != 1 {
@@ -145,7 +202,7 @@ func (s *State) obstacles(o FailoverOptions) []error {
 	best := int64(-1)
 	var why []string
 	for _, server := range s.Servers {
-		if server.Role != replica {
+		if server.Role != replica || o.To != "" && server.Pod.Name != o.To {
 			continue
 		}
 		lag, known := s.Lag(server)
@@ -164,14 +221,15 @@ func (s *State) obstacles(o FailoverOptions) []error {
 			best = lag
 		}
 	}
-	if best < 0 {
-		if len(why) == 0 {
-			why = []string{"there is none"}
-		}
-		add("no replica could take over: %s", strings.Join(why, ", "))
+	switch {
+	case best >= 0 || o.To == m[0].Pod.Name:
+	case len(why) == 0:
+		add("it has no replica that could take over")
+	default:
+		add("no replica can take over: %s", strings.Join(why, ", "))
 	}
 	if best >= 0 && slices.ContainsFunc(s.Sentinels, answered) && !slices.ContainsFunc(s.Sentinels, promotes) {
-		add("no sentinel knows a replica that it would promote; they look every 10 seconds: try again then")
+		add("no sentinel knows a replica that it would promote; they ask the master for them every 10 seconds, so try again then")
 	}
 	for _, sentinel := range s.Sentinels {
 		if strings.Contains(sentinel.Fields["flags"], "failover_in_progress") {
@@ -192,14 +250,14 @@ func promotes(s *Sentinel) bool {
 	})
 }
 
-// command tells one sentinel to fail over: the first one that does.
-func (c *Cluster) command(ctx context.Context, s *State) error {
+// command tells one of some sentinels to fail over: the first one that does.
+func (c *Cluster) command(ctx context.Context, s *State, sentinels []*Sentinel) error {
 	login, err := c.Login(ctx, s.Namespace, s.Sentinel.Auth)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, sentinel := range s.Sentinels {
+	for _, sentinel := range sentinels {
 		err := func() error {
 			ctx, cancel := c.bounded(ctx)
 			defer cancel()
@@ -225,7 +283,7 @@ func (c *Cluster) command(ctx context.Context, s *State) error {
 // promoted waits until another pod is the master.
 func (c *Cluster) promoted(ctx context.Context, f *Failover, login Login, o FailoverOptions, start time.Time, watch *probes) error {
 	o.Progress("waiting for a new master")
-	return c.until(ctx, o.Wait, probeEvery, func(round int) (string, error) {
+	return c.until(ctx, begun, o.Wait, probeEvery, func(round int) (string, error) {
 		name := watch.takes(f.Old.Name)
 		if name == "" && round%int(pollEvery/probeEvery) != 0 {
 			return "no pod but the old master took a write", nil
@@ -260,7 +318,7 @@ func (f *Failover) demote(ctx context.Context, old *redis.Conn) {
 // agreed waits until there is one master again and all sentinels that answer name it.
 func (c *Cluster) agreed(ctx context.Context, f *Failover, login Login, o FailoverOptions) error {
 	o.Progress("waiting for the sentinels to agree, and the old master to follow it")
-	return c.until(ctx, o.Wait, pollEvery, func(int) (string, error) {
+	return c.until(ctx, begun, o.Wait, pollEvery, func(int) (string, error) {
 		servers := c.askServers(ctx, f.Before.Redis, login)
 		if m := masters(servers); len(m) != 1 || m[0].Pod.Name != f.New.Name {
 			return answers(servers), nil
@@ -278,8 +336,11 @@ func (c *Cluster) agreed(ctx context.Context, f *Failover, login Login, o Failov
 	})
 }
 
-// until asks again and again until there is nothing to wait for.
-func (c *Cluster) until(ctx context.Context, wait, every time.Duration, waitsFor func(round int) (string, error)) error {
+// begun is what an error says of a failover that cannot be taken back.
+const begun = "the failover has begun"
+
+// until asks again and again until there is nothing to wait for. An error begins with what was done so far.
+func (c *Cluster) until(ctx context.Context, done string, wait, every time.Duration, waitsFor func(round int) (string, error)) error {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for round := 1; ; round++ {
@@ -289,9 +350,9 @@ func (c *Cluster) until(ctx context.Context, wait, every time.Duration, waitsFor
 		}
 		if !pause(waiting, every) {
 			if ctx.Err() != nil {
-				return fmt.Errorf("the failover was begun, and goes on by itself: %w", context.Cause(ctx))
+				return fmt.Errorf("%s: %w", done, context.Cause(ctx))
 			}
-			return fmt.Errorf("the failover was begun and is not over after %v: %s", wait, what)
+			return fmt.Errorf("%s and is not complete after %v: %s", done, wait, what)
 		}
 	}
 }
@@ -315,7 +376,16 @@ func (c *Cluster) evict(ctx context.Context, f *Failover, login Login, o Failove
 	if f.Service == "" {
 		return kill()
 	}
-	err := c.until(ctx, o.Wait, evictEvery, func(round int) (string, error) {
+	return c.serviceMoves(ctx, f, o, start, kill)
+}
+
+// serviceMoves waits until the Service leads to the new master, and calls kill once a second meanwhile, and once after.
+func (c *Cluster) serviceMoves(ctx context.Context, f *Failover, o FailoverOptions, start time.Time, kill func() error) error {
+	leadsTo := ""
+	if f.Old != nil {
+		leadsTo = fmt.Sprintf(" the old master, pod %s, which refuses writes", f.Old.Name)
+	}
+	err := c.until(ctx, begun, o.Wait, evictEvery, func(round int) (string, error) {
 		if err := kill(); err != nil {
 			return "", err
 		}
@@ -326,7 +396,10 @@ func (c *Cluster) evict(ctx context.Context, f *Failover, login Login, o Failove
 		if round == 1 {
 			o.Progress(fmt.Sprintf("waiting for the operator to point Service %s at it", f.Service))
 		}
-		return fmt.Sprintf("the Service %q still leads to the old master, pod %s, which refuses writes; look at the log of the operator", f.Service, f.Old.Name), nil
+		if leadsTo == "" {
+			return fmt.Sprintf("Service %q does not lead to the new master, pod %s; see the log of the operator", f.Service, f.New.Name), nil
+		}
+		return fmt.Sprintf("Service %q still leads to%s; see the log of the operator", f.Service, leadsTo), nil
 	})
 	if err != nil {
 		return err

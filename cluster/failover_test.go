@@ -88,7 +88,7 @@ func TestFailoverRefused(t *testing.T) {
 		want     []string
 	}{
 		{"no replica may", func() { b.servers[1].Do("CONFIG", "SET", "replica-priority", "0") }, func() { b.servers[1].Do("CONFIG", "SET", "replica-priority", "100") },
-			[]string{"no replica could take over: rfr-shop-1 has replica-priority 0"}},
+			[]string{"no replica can take over: rfr-shop-1 has replica-priority 0"}},
 		{"no quorum", func() {
 			for _, s := range b.sentinels[1:] {
 				s.Kill()
@@ -136,7 +136,7 @@ func TestFailoverInterrupted(t *testing.T) {
 	newBed(t, o, "shop", "", 2, 1)
 	c := o.open(t, Options{})
 	f, err := c.Failover(t.Context(), find(t, c, "shop"), FailoverOptions{Wait: 6 * time.Second, Progress: func(s string) { t.Log(s) }})
-	if err == nil || !strings.Contains(err.Error(), `the Service "rfrm-shop" still leads to the old master, pod rfr-shop-0`) || f.New == nil || f.After == nil {
+	if err == nil || !strings.Contains(err.Error(), `Service "rfrm-shop" still leads to the old master, pod rfr-shop-0`) || f.New == nil || f.After == nil {
 		t.Errorf("an operator that does nothing: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
@@ -51,6 +52,8 @@ type Pod struct {
 	Port            int
 	Ready           bool
 	Why             string // why it is not ready
+	Down            bool   // a container of it does not run, or it has no node
+	Creating        bool   // it is about to start
 	Label           string // the role that its labels say: "master", "replica" or ""
 	Object          map[string]any
 }
@@ -149,7 +152,7 @@ func (c *Cluster) unknown(name string, all *sight) error {
 	case len(instances) == 0 && !all.operators:
 		return fmt.Errorf("%w, and no operator's CustomResourceDefinition is installed: is it the right --context?", err)
 	case len(instances) == 0 && c.namespace != "":
-		return fmt.Errorf("%w; look elsewhere with --namespace or --all-namespaces", err)
+		return fmt.Errorf("%w; choose another with --namespace", err)
 	}
 	return err
 }
@@ -195,10 +198,10 @@ func (c *Cluster) look(ctx context.Context) (*sight, error) {
 		}
 	}
 	options := instance.Options{Operator: c.options.Operator, Version: c.options.Version}
-	if options.Operator == "" && c.ambiguous(documents) {
+	if options.Operator == "" && (c.ambiguous(documents) || c.versioned(documents)) {
 		options.Found = c.running(ctx)
 	}
-	for _, in := range instance.Find(documents, c.operators, options) {
+	for _, in := range c.instances(documents, services, options) {
 		r := &Redis{Instance: in, Object: objects[in.Where], Services: services[in.Namespace]}
 		for _, s := range in.Services { // KubeDB's sentinels may be elsewhere
 			if object := services[s.Namespace][s.Name]; object != nil && s.Namespace != in.Namespace {
@@ -256,6 +259,50 @@ func (c *Cluster) ambiguous(documents []instance.Document) bool {
 		}
 	}
 	return slices.ContainsFunc(documents, func(d instance.Document) bool { return owners[text(d.Object["kind"])] > 1 })
+}
+
+// versioned says whether there are resources whose Services depend on the version of their operator.
+func (c *Cluster) versioned(documents []instance.Document) bool {
+	return slices.ContainsFunc(documents, func(d instance.Document) bool {
+		return slices.ContainsFunc(c.operators, func(o *cue.Operator) bool {
+			return len(o.Versions) > 1 && slices.ContainsFunc(o.Kinds, func(k cue.Kind) bool { return k.Kind == text(d.Object["kind"]) })
+		})
+	})
+}
+
+// instances finds the instances. The version of an operator that nothing says is that of the Services which it has made; where it
+// has made none yet, it stays unknown.
+func (c *Cluster) instances(documents []instance.Document, services map[string]map[string]map[string]any, options instance.Options) []*instance.Instance {
+	made := func(in *instance.Instance, s instance.Service) bool {
+		owners, _ := at(services[s.Namespace][s.Name], "metadata", "ownerReferences").([]any)
+		return slices.ContainsFunc(owners, func(o any) bool { return text(at(o, "kind")) == in.Kind && text(at(o, "name")) == in.Name })
+	}
+	found := instance.Find(documents, c.operators, options)
+	for _, o := range c.operators {
+		said := o.Name == options.Operator && options.Version != "" ||
+			slices.ContainsFunc(options.Found, func(r instance.Running) bool { return r.Operator == o.Name && r.Version != "" })
+		if said || len(o.Versions) < 2 {
+			continue
+		}
+		newer := func(in *instance.Instance) bool {
+			return in.Operator == o.Name && slices.ContainsFunc(in.Absent, func(s instance.Service) bool { return made(in, s) })
+		}
+		guess := options
+		for _, version := range o.Versions[1:] {
+			if !slices.ContainsFunc(found, newer) {
+				break
+			}
+			guess.Found = append(slices.Clone(options.Found), instance.Running{Operator: o.Name, Version: version})
+			found = instance.Find(documents, c.operators, guess)
+		}
+		options = guess
+		for _, in := range found {
+			if in.Operator == o.Name && !slices.ContainsFunc(in.Services, func(s instance.Service) bool { return s.By == "operator" && made(in, s) }) {
+				in.Version, in.Absent = "", nil
+			}
+		}
+	}
+	return found
 }
 
 // running looks for the operators themselves, in all namespaces. It is a help only: who may not look does without.
@@ -408,7 +455,7 @@ func (c *Cluster) selected(ctx context.Context, namespace string, selectors []ma
 				continue
 			}
 			p := &Pod{Namespace: namespace, Name: nameOf(object), IP: text(at(object, "status", "podIP")), Object: object}
-			p.Ready, p.Why = readiness(object)
+			p.readiness()
 			pods = append(pods, p)
 		}
 	}
@@ -417,16 +464,30 @@ func (c *Cluster) selected(ctx context.Context, namespace string, selectors []ma
 }
 
 // readiness says whether a pod is ready, and if not, why.
-func readiness(pod map[string]any) (bool, string) {
+func (p *Pod) readiness() {
+	pod := p.Object
 	if text(at(pod, "metadata", "deletionTimestamp")) != "" {
-		return false, "it is being deleted"
+		p.Why, p.Down = "it is being deleted", true
+		return
 	}
-	statuses, _ := at(pod, "status", "containerStatuses").([]any)
 	why := ""
-	for _, s := range statuses {
-		for _, state := range []string{"waiting", "terminated"} {
-			if reason := text(at(s, "state", state, "reason")); reason != "" && why == "" {
-				why = fmt.Sprintf("container %q: %s", text(at(s, "name")), reason)
+	p.Down = text(at(pod, "status", "phase")) == "Pending"
+	p.Creating = p.Down
+	for _, list := range []string{"initContainerStatuses", "containerStatuses"} {
+		statuses, _ := at(pod, "status", list).([]any)
+		for _, s := range statuses {
+			for _, state := range []string{"waiting", "terminated"} {
+				reason := text(at(s, "state", state, "reason"))
+				if reason == "" || list == "initContainerStatuses" && (reason == "Completed" || reason == "PodInitializing") {
+					continue
+				}
+				p.Down = true
+				if reason != "ContainerCreating" && reason != "PodInitializing" {
+					p.Creating = false
+				}
+				if why == "" || strings.HasSuffix(why, "PodInitializing") {
+					why = fmt.Sprintf("container %q: %s%s", text(at(s, "name")), reason, ended(s))
+				}
 			}
 		}
 	}
@@ -436,13 +497,48 @@ func readiness(pod map[string]any) (bool, string) {
 		switch {
 		case text(at(condition, "status")) == "True":
 			if kind == "Ready" {
-				return true, ""
+				p.Ready, p.Down, p.Creating = true, false, false
+				return
 			}
-		case kind == "PodScheduled" || kind == "Ready":
+		case kind == "PodScheduled":
+			p.Creating = false
+			why = cmp.Or(why, message)
+		case kind == "Ready":
 			why = cmp.Or(why, message)
 		}
 	}
-	return false, cmp.Or(why, "phase "+cmp.Or(text(at(pod, "status", "phase")), "unknown"))
+	if why == "" && !p.Down {
+		why = "its readiness probe has not succeeded"
+	}
+	p.Why = cmp.Or(why, "phase "+cmp.Or(text(at(pod, "status", "phase")), "unknown"))
+}
+
+// ended says how a container ended that does not run: its exit code and how often it was restarted.
+func ended(status any) string {
+	last := at(status, "state", "terminated")
+	if last == nil {
+		last = at(status, "lastState", "terminated")
+	}
+	var parts []string
+	if code := text(at(last, "exitCode")); code != "" {
+		parts = append(parts, "exit code "+code+signalOf(code))
+	}
+	if n := number(at(status, "restartCount")); n > 0 {
+		parts = append(parts, plural(n, "restart"))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// signalOf names the signal of an exit code above 128.
+func signalOf(code string) string {
+	names := map[string]string{"134": "SIGABRT", "137": "SIGKILL", "139": "SIGSEGV", "143": "SIGTERM"}
+	if name := names[code]; name != "" {
+		return " " + name
+	}
+	return ""
 }
 
 // at says whether an address is a port of the pod, by its IP or by a host name such as POD.SERVICE.NAMESPACE.svc.

@@ -91,3 +91,44 @@ func TestLive(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// The version that nothing says is that of the Services which the operator has made, and unknown before it has made any.
+func TestLiveVersion(t *testing.T) {
+	service := func(o *objects, name, role string) {
+		o.add(t, serviceKind, "metadata: {namespace: default, name: "+name+", ownerReferences: [{kind: RedisFailover, name: shop, controller: true}]}\n"+
+			"spec: {selector: {app.kubernetes.io/name: shop, app.kubernetes.io/component: redis, app.kubernetes.io/part-of: redis-failover, redisfailovers-role: "+role+"}, ports: [{port: 6379}]}")
+	}
+	for _, tt := range []struct {
+		services []string
+		version  string
+		absent   int
+	}{
+		{nil, "", 0},
+		{[]string{"rfs-shop"}, "1.2.4", 3},
+		{[]string{"rfs-shop", "rfrm-shop", "rfrs-shop"}, "1.3.0", 1}, // rfr-shop, with the exporter
+	} {
+		o := newObjects()
+		o.add(t, failoverKind, "metadata: {namespace: default, name: shop}\nspec: {}")
+		for _, name := range tt.services {
+			service(o, name, map[string]string{"rfrm-shop": "master", "rfrs-shop": "slave", "rfs-shop": "none"}[name])
+		}
+		in := find(t, o.open(t, Options{}), "shop").Instance
+		if in.Version != tt.version || len(in.Absent) != tt.absent {
+			t.Errorf("%v: version %q, absent %+v", tt.services, in.Version, in.Absent)
+		}
+		for _, made := range in.Services {
+			for _, absent := range in.Absent {
+				if made.Name == absent.Name {
+					t.Errorf("%v: %s is made and absent", tt.services, made.Name)
+				}
+			}
+		}
+	}
+	// The Deployment of the operator knows best.
+	o := newObjects()
+	o.add(t, failoverKind, "metadata: {namespace: default, name: shop}\nspec: {}")
+	o.add(t, deploymentKind, "metadata: {namespace: operators, name: o}\nspec: {template: {spec: {containers: [{image: 'quay.io/spotahome/redis-operator:v1.2.4'}]}}}")
+	if in := find(t, o.open(t, Options{}), "shop").Instance; in.Version != "1.2.4" {
+		t.Errorf("version %q", in.Version)
+	}
+}

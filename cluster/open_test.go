@@ -92,7 +92,7 @@ func TestUnreachable(t *testing.T) {
 	tls.StartTLS()
 	defer tls.Close()
 	for _, tt := range []struct{ server, want string }{
-		{"http://" + silent.Addr().String(), "does not answer (get /apis): no answer within 200ms; is it the right --context?"},
+		{"http://" + silent.Addr().String(), "does not answer (get /apis): no answer within 200ms; check that --context is right"},
 		{"http://" + gone.Addr().String(), "cannot be asked to get /apis: connect: connection refused"},
 		{"http://no-such-host.invalid", "has no address"},
 		{tls.URL, "has a certificate of an unknown authority"},

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -10,33 +12,68 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 )
 
-const doctorHelp = `Check everything about a running Redis in Kubernetes: Services and what they lead to, password, roles and labels, replication,
-sentinels, strangers among replicas and sentinels (two Redises that have joined), whether the operator has done what the
-resource asks for and customConfig is in force, memory, disks, saving and the time to shut down. Each problem names the page of
-the rule that prevents it, where there is one.
+const doctorHelp = `Check everything about a running Redis in Kubernetes: its operator, Services and what they lead to, password, roles and
+labels, replication, sentinels, foreign replicas and sentinels (two instances that have merged), customConfig as the operator
+applies it, memory, volumes, persistence and shutdown.
 
-Exit code: 0 no errors (there may be warnings); 1 errors; 2 the cluster could not be asked.`
+Problems are ordered by cause: what follows from another problem is listed below it. Events, exit codes and last log lines of
+pods, and the operator's last complaint about this Redis, are shown where you may read them (docs/rbac.md); what could not be
+checked is listed. Each problem names the page of the rule that prevents it, where there is one.
+
+With --all-namespaces instead of NAME, all Redis instances of the cluster are checked.
+
+Exit code: 0 no errors (there may be warnings); 1 errors; 2 the cluster or a Redis could not be asked.`
 
 const doctorExamples = `
   redis-gitops doctor shop
-  redis-gitops doctor shop --output json`
+  redis-gitops doctor shop --output json
+  redis-gitops doctor -A`
 
 func (a *app) doctorCommand() *cobra.Command {
 	var f clusterFlags
 	var output string
 	c := &cobra.Command{
-		Use:               "doctor NAME",
+		Use:               "doctor [NAME]",
 		Aliases:           []string{"redis:doctor"},
 		Short:             "Check everything about a running Redis",
 		Long:              clusterLong(doctorHelp, doctorExamples),
 		Args:              fromUse,
 		ValidArgsFunction: a.completeArgs(a.appNames),
-		RunE:              func(c *cobra.Command, args []string) error { return a.doctor(c.Context(), args[0], &f, output) },
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && f.all:
+				return a.doctorAll(c.Context(), &f, output)
+			case len(args) == 0:
+				return errors.New("NAME is missing; name a Redis, or use --all-namespaces")
+			case f.all:
+				return errors.New("--all-namespaces checks every Redis; leave out NAME, or choose its namespace with --namespace")
+			}
+			return a.doctor(c.Context(), args[0], &f, output)
+		},
 	}
-	f.add(c)
+	f.addAll(c)
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	complete(c, "output", []string{"text", "json"})
 	return c
+}
+
+// doctorJSON is the report of one Redis as data.
+type doctorJSON struct {
+	Name      string             `json:"name"`
+	Namespace string             `json:"namespace"`
+	Kind      string             `json:"kind"`
+	Operator  string             `json:"operator"`
+	Problems  []*cluster.Problem `json:"problems"`
+	Notes     []string           `json:"notes"`
+	Error     string             `json:"error,omitempty"` // why it could not be asked
+}
+
+func reportJSON(r *cluster.Report) doctorJSON {
+	j := doctorJSON{r.Name, r.Namespace, r.Kind, r.Redis.Operator, append([]*cluster.Problem{}, r.Problems...), append([]string{}, r.Notes...), ""}
+	if r.Blocked != nil {
+		j.Error = r.Blocked.Error()
+	}
+	return j
 }
 
 func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output string) error {
@@ -52,35 +89,122 @@ func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output s
 		return err
 	}
 	if output == "json" {
-		err := a.printJSON(map[string]any{"name": r.Name, "namespace": r.Namespace, "kind": r.Kind, "operator": r.Operator,
-			"problems": append([]*cluster.Problem{}, report.Problems...), "notes": append([]string{}, report.Notes...)})
-		if err != nil {
+		if err := a.printJSON(reportJSON(report)); err != nil {
 			return err
 		}
 	} else {
 		a.printReport(report)
 	}
-	if cluster.Failed(report.Problems) {
+	return verdict(report)
+}
+
+// verdict is the exit code of a report.
+func verdict(report *cluster.Report) error {
+	switch {
+	case report.Blocked != nil:
+		return errCode(exitError)
+	case cluster.Failed(report.Problems):
 		return errCode(exitFindings)
 	}
 	return nil
 }
 
+// doctorAll checks every Redis of the cluster. The exit code is the worst one.
+func (a *app) doctorAll(ctx context.Context, f *clusterFlags, output string) error {
+	if err := textOrJSON(output); err != nil {
+		return err
+	}
+	c, err := a.openCluster(f, nil)
+	if err != nil {
+		return err
+	}
+	all, err := c.All(ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 && output == "text" {
+		a.say("no Redis in %s", c.Where())
+		return nil
+	}
+	reports := []doctorJSON{}
+	worst := errCode(exitOK)
+	for i, r := range all {
+		report, err := c.Doctor(ctx, r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r, err)
+		}
+		if output == "json" {
+			reports = append(reports, reportJSON(report))
+		} else {
+			if i > 0 {
+				a.say("")
+			}
+			a.printReport(report)
+		}
+		var code errCode
+		if errors.As(verdict(report), &code) {
+			worst = max(worst, code)
+		}
+	}
+	if output == "json" {
+		if err := a.printJSON(reports); err != nil {
+			return err
+		}
+	}
+	if worst > exitOK {
+		return worst
+	}
+	return nil
+}
+
 func (a *app) printReport(report *cluster.Report) {
-	errors := 0
+	failed := 0
+	help := ""
+	end := func() {
+		if help != "" {
+			fmt.Fprintf(a.out, "  help: %s\n", help)
+		}
+		help = ""
+	}
 	for _, p := range report.Problems {
 		if p.Severity == diag.Error {
-			errors++
+			failed++
 		}
-		a.printProblem(a.out, p, p.Message+" ["+p.Check+"]", true)
+		message := p.Message + " [" + p.Check + "]"
+		if p.CausedBy != "" {
+			fmt.Fprintf(a.out, "  - %s\n", message)
+			printDetails(a.out, p, "      ")
+			continue
+		}
+		end()
+		a.printProblem(a.out, p, message, false)
+		printDetails(a.out, p, "    ")
+		help = p.Help
 	}
+	end()
 	for _, n := range report.Notes {
 		fmt.Fprintf(a.err, "%s not checked: %s\n", a.paint(yellow, "note:"), n)
 	}
-	if len(report.Problems) == 0 {
+	if report.Blocked != nil {
+		fmt.Fprintf(a.err, "%s the pods of %s cannot be asked: %v\n", a.paint(red, "error:"), report.Redis, report.Blocked)
+	} else if len(report.Problems) == 0 {
 		for _, fact := range report.Facts(false) {
 			a.say("%s", fact)
 		}
 	}
-	a.say("%s: %d pods, %d sentinels; errors: %d, other problems: %d", report.Redis, len(report.Redis.Pods), len(report.Watchers), errors, len(report.Problems)-errors)
+	a.say("%s: %s, %s; errors: %d, other problems: %d", report.Redis, count(len(report.Redis.Pods), "pod"), count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
+}
+
+func printDetails(w io.Writer, p *cluster.Problem, indent string) {
+	for _, line := range p.Details {
+		fmt.Fprintf(w, "%s%s\n", indent, line)
+	}
+}
+
+// count gives "1 pod" or "2 pods".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -12,26 +13,39 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 )
 
-const failoverHelp = `Make the sentinels of a Redis in Kubernetes choose another master, after checks that it will work.
+const failoverHelp = `Fail over to another pod of a Redis in Kubernetes, through its sentinels.
 
-It is refused when there is not one master, when the sentinels do not agree or have no quorum, or when no replica is in sync,
-ready and at most --max-lag behind. Then it sends SENTINEL FAILOVER, waits for the new master, and makes the old one follow it at
-once: sentinels let 8 seconds pass, in which the old one takes writes that are lost. It closes the connections of clients to the
-old one until the Service leads to the new one: they would go on reading from it. Operators move the Service some time after the
-sentinels: Spotahome's up to a minute later.
+Refuses to run unless there is exactly one master, the sentinels agree and have quorum, a replica is ready, in sync and at most
+--max-lag behind, and the operator runs, without which its Service would stay with the old master (--force goes ahead without
+the operator). Then it sends SENTINEL FAILOVER, waits for the new master, and makes the old one follow it at once: sentinels
+wait 8 seconds, in which the old master accepts writes that are lost. It closes client connections to the old master until the
+Service leads to the new one. Operators move the Service after the sentinels: Spotahome's up to a minute later.
 
-How long writes failed is what the servers themselves say: a write that changes nothing (SET of a key that does not exist, with
-XX) is sent to each every 20 ms. Clients see more, since they have to find the new master first.`
+--to POD chooses the new master: its replica-priority is 1 until the sentinels have promoted it.
+
+--promote is for a Redis that has lost its master and gets no new one: after SENTINEL RESET the sentinels know no replica, and
+the operator waits for them forever (doctor reports this state). It makes the replica with the most data the master, or the one
+of --to, lets the others follow it, and points the sentinels to it. What only other pods have is lost, so it shows what each has
+and asks first; --yes does not ask. --force also promotes while pods do not answer, or when the sentinels or the operator could
+still make a master.
+
+Write downtime is measured on the servers: a write that changes nothing (SET with XX of a key that does not exist) is sent to
+each every 20 ms. Clients see more, since they have to find the new master first.
+
+Exit code: 0 done; 1 refused, nothing was changed; 2 failed, or the cluster could not be asked.`
 
 const failoverExamples = `
   redis-gitops failover shop --dry-run
-  redis-gitops failover shop`
+  redis-gitops failover shop
+  redis-gitops failover shop --to rfr-shop-2
+  redis-gitops failover shop --promote`
 
 type failoverFlags struct {
 	clusterFlags
-	dryRun bool
-	wait   time.Duration
-	maxLag int64
+	dryRun, promote, force, yes bool
+	to                          string
+	wait                        time.Duration
+	maxLag                      int64
 }
 
 func (a *app) failoverCommand() *cobra.Command {
@@ -39,7 +53,7 @@ func (a *app) failoverCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "failover NAME",
 		Aliases:           []string{"redis:failover"},
-		Short:             "Make another pod the master",
+		Short:             "Fail over to another pod",
 		Long:              clusterLong(failoverHelp, failoverExamples),
 		Args:              fromUse,
 		ValidArgsFunction: a.completeArgs(a.appNames),
@@ -47,9 +61,14 @@ func (a *app) failoverCommand() *cobra.Command {
 	}
 	f.add(c)
 	flags := c.Flags()
-	flags.BoolVar(&f.dryRun, "dry-run", false, "make the checks only")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "run the checks only")
+	flags.StringVar(&f.to, "to", "", "the pod to make the master (default: the sentinels choose)")
+	flags.BoolVar(&f.promote, "promote", false, "promote a replica without the sentinels, when there is no master and they cannot elect one")
+	flags.BoolVar(&f.force, "force", false, "go ahead although the operator is not running; with --promote, also although pods do not answer")
+	flags.BoolVar(&f.yes, "yes", false, "with --promote: do not ask")
 	flags.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for the Service")
 	flags.Int64Var(&f.maxLag, "max-lag", 1<<20, "how many bytes of replication the best replica may be behind")
+	register(c, "to", cobra.NoFileCompletions)
 	return c
 }
 
@@ -57,21 +76,39 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 	if f.wait <= 0 || f.maxLag <= 0 {
 		return errors.New("--wait and --max-lag must be more than 0")
 	}
+	if f.yes && !f.promote {
+		return errors.New("--yes is for --promote, which asks; leave it out")
+	}
 	c, r, err := a.findLive(ctx, name, &f.clusterFlags)
 	if err != nil {
 		return err
 	}
-	result, err := c.Failover(ctx, r, cluster.FailoverOptions{DryRun: f.dryRun, Wait: f.wait, MaxLag: f.maxLag, Progress: a.step})
+	options := cluster.FailoverOptions{DryRun: f.dryRun, Wait: f.wait, MaxLag: f.maxLag, Progress: a.step, To: f.to, Force: f.force}
+	act := c.Failover
+	if f.promote {
+		act = c.Promote
+		options.Confirm = func(plan *cluster.Failover) error { return a.confirmPromotion(plan, f.yes) }
+	}
+	result, err := act(ctx, r, options)
 	if errors.Is(err, cluster.ErrNotReady) {
 		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), err)
 		return errCode(exitFindings)
 	}
-	if result == nil || result.Old == nil {
+	if result == nil || result.Old == nil && result.New == nil {
 		return err
 	}
 	if f.dryRun && err == nil {
-		a.say("%s can fail over: the checks say yes", r)
+		a.warn(result.Warnings)
+		if f.promote {
+			a.say("would %s", result.Plan())
+		} else {
+			a.say("%s can fail over: all checks pass", r)
+		}
 		return a.printNodes(result.Before, nil)
+	}
+	if result.Old != nil && result.Old == result.New {
+		a.say("pod %s is the master already", result.Old.Name)
+		return err
 	}
 	if result.After != nil {
 		a.printFailover(result)
@@ -80,8 +117,44 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 	return err
 }
 
+func (a *app) warn(warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "warning:"), w)
+	}
+}
+
+// confirmPromotion shows what each pod has, and asks.
+func (a *app) confirmPromotion(plan *cluster.Failover, yes bool) error {
+	a.warn(plan.Warnings)
+	if err := a.printNodes(plan.Before, nil); err != nil {
+		return err
+	}
+	if yes {
+		a.say("will %s", plan.Plan())
+		return nil
+	}
+	if !a.terminal {
+		return fmt.Errorf("would %s; add --yes to confirm, since there is no terminal to ask on", plan.Plan())
+	}
+	answer, err := a.ask(fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
+	if err != nil {
+		return err
+	}
+	if word := strings.ToLower(answer); word != "y" && word != "yes" {
+		return errors.New("canceled; nothing was changed")
+	}
+	return nil
+}
+
 func (a *app) printFailover(f *cluster.Failover) {
 	ms := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+	if f.Old == nil {
+		a.say("master: pod %s, promoted", f.New.Name)
+		if f.Moved > 0 {
+			a.say("Service %s: leads to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+		}
+		return
+	}
 	a.say("master: pod %s instead of %s, after %v", f.New.Name, f.Old.Name, ms(f.Promoted))
 	switch w := f.Writes; {
 	case !w.Known:
@@ -105,9 +178,9 @@ func (a *app) printNodes(before, after *cluster.State) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	head := "POD\tROLE\tLAG"
+	head := "POD\tROLE\tKEYS\tOFFSET\tLAG"
 	if after != nil {
-		head = "POD\tBEFORE\tAFTER\tLAG"
+		head = "POD\tBEFORE\tAFTER\tKEYS\tOFFSET\tLAG"
 	}
 	fmt.Fprintln(w, head)
 	for i, s := range before.Servers {
@@ -119,7 +192,7 @@ func (a *app) printNodes(before, after *cluster.State) error {
 			}
 			fmt.Fprintf(w, "\t%s", role(server))
 		}
-		fmt.Fprintf(w, "\t%s\n", lag(state, server))
+		fmt.Fprintf(w, "\t%s\t%s\n", holds(server), lag(state, server))
 	}
 	return w.Flush()
 }
@@ -129,6 +202,14 @@ func role(s *cluster.Server) string {
 		return "no answer"
 	}
 	return s.Role
+}
+
+// holds gives the number of keys and the replication offset of a server.
+func holds(s *cluster.Server) string {
+	if s.Err != nil {
+		return "-\t-"
+	}
+	return fmt.Sprintf("%d\t%d", s.Keys(), s.Offset())
 }
 
 // lag gives the bytes that a replica is behind.

@@ -17,7 +17,7 @@ one. A pod is a primary when it says so; a Redis without one, or with several, i
 
 REPLICAS are the connected ones, LAG is how far the last of them is behind, SENTINELS how many name this pod of all that run.
 
-Exit code: 0; 1 when a Redis has no primary or several; 2 when the cluster could not be asked.`
+Exit code: 0; 1 when a Redis has no primary or several; 2 when the cluster or a Redis could not be asked.`
 
 const primariesExamples = `
   redis-gitops primaries
@@ -56,6 +56,8 @@ type primary struct {
 	MaxMemory int64      `json:"maxMemory"` // bytes; 0 without a limit
 	Sentinels *sentinels `json:"sentinels"` // null for a Redis without any
 	Problem   string     `json:"problem,omitempty"`
+
+	blocked bool // it could not be asked
 }
 
 type sentinels struct {
@@ -86,16 +88,27 @@ func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) err
 	} else if err := a.printPrimaries(c, all); err != nil {
 		return err
 	}
+	code := exitOK
 	for _, p := range all {
-		if p.Problem != "" {
-			return errCode(exitFindings)
+		switch {
+		case p.blocked:
+			code = exitError
+		case p.Problem != "" && code == exitOK:
+			code = exitFindings
 		}
+	}
+	if code != exitOK {
+		return errCode(code)
 	}
 	return nil
 }
 
 func primariesOf(s *cluster.State) []primary {
 	base := primary{Namespace: s.Namespace, Name: s.Name, Kind: s.Kind, Operator: s.Operator}
+	if s.Err != nil {
+		base.Problem, base.blocked = fmt.Sprintf("%s cannot be asked: %v", s, s.Err), true
+		return []primary{base}
+	}
 	masters := s.Masters()
 	if err := s.NotOneMaster(); err != nil {
 		base.Problem = err.Error()
@@ -128,7 +141,7 @@ func primariesOf(s *cluster.State) []primary {
 
 func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
 	if len(all) == 0 {
-		a.say("no Redis in %s", cmp.Or(c.Namespace(), "the cluster"))
+		a.say("no Redis in %s", c.Where())
 		return nil
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)

@@ -150,7 +150,12 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 	}
 	problems := state.CheckURL(sentinel)
 	for _, p := range problems {
+		if p.CausedBy != "" {
+			fmt.Fprintf(a.err, "  - %s\n", p.Message)
+			continue
+		}
 		a.printProblem(a.err, p, p.Message, a.verbose)
+		printDetails(a.err, p, "    ")
 	}
 	if cluster.Failed(problems) {
 		return errCode(exitFindings)
