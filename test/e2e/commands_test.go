@@ -198,8 +198,8 @@ func TestDenied(t *testing.T) {
 		want          string
 	}{
 		{"nobody", "*", 2, `not allowed to list`},
-		{"noports", "pods/portforward", 1, `not allowed to create pods/portforward in namespace "` + b.namespace + `"`},
-		{"nosecrets", "secrets", 1, `not allowed to get secrets in namespace "` + b.namespace + `"`},
+		{"noports", "pods/portforward", 2, `not allowed to create pods/portforward in namespace "` + b.namespace + `"`},
+		{"nosecrets", "secrets", 2, `not allowed to get secrets in namespace "` + b.namespace + `"`},
 	} {
 		var rules []rbacv1.PolicyRule
 		for _, rule := range b.documentedRole() {
@@ -260,12 +260,12 @@ func TestFaults(t *testing.T) {
 	nothing := func() error { return nil }
 
 	b.setSecret("shop-auth", "another")
-	says("a wrong password is told", nothing, `the password of the Secret "shop-auth" is refused by rfr-shop-0, rfr-shop-1, rfr-shop-2`)
+	says("a wrong password is told", nothing, `the password in Secret "shop-auth" is refused by rfr-shop-0, rfr-shop-1, rfr-shop-2`)
 	b.setSecret("shop-auth", password)
 	healthy()
 
 	service := b.takeService("shop-redis-master")
-	says("a missing Service is told", nothing, `there is no Service "shop-redis-master" in namespace "`+b.namespace+`"`)
+	says("a missing Service is told", nothing, `Service "shop-redis-master" does not exist in namespace "`+b.namespace+`"`)
 	b.has(run("cli", "shop", "--", "PING"), 0, "PONG")
 	b.putService(service)
 	healthy()
@@ -280,7 +280,7 @@ func TestFaults(t *testing.T) {
 	foreign, err := cluster.Master(b.ctx, b.namespace, "other")
 	b.must(err)
 	b.pointSentinels("shop", foreign.Status.PodIP)
-	says("sentinels of another Redis are told", nothing, "the sentinels take "+foreign.Status.PodIP+":6379 for the master, which is no pod of")
+	says("sentinels of another Redis are told", nothing, "the sentinels take "+foreign.Status.PodIP+":6379 for the master, which is not a pod of")
 	own, err := cluster.Master(b.ctx, b.namespace, "shop")
 	b.must(err)
 	b.pointSentinels("shop", own.Status.PodIP)
@@ -297,7 +297,7 @@ func TestFaults(t *testing.T) {
 		if err := b.client(replica.Status.PodIP+":6379", password).SlaveOf(b.ctx, foreign.Status.PodIP, "6379").Err(); err != nil {
 			return err
 		}
-		want := fmt.Sprintf("pod %s is a replica of %s:6379, which is no pod of", replica.Name, foreign.Status.PodIP)
+		want := fmt.Sprintf("pod %s is a replica of %s:6379, which is not a pod of", replica.Name, foreign.Status.PodIP)
 		if r := run("doctor", "shop"); r.code != 1 || !strings.Contains(r.stdout, want) {
 			return exitError("want " + want + "\n" + r.String())
 		}
@@ -319,13 +319,13 @@ func TestAuthOn(t *testing.T) {
 	}
 	for _, args := range [][]string{{"doctor", "x"}, {"url", "x", "--live"}, {"sentinel-url", "x", "--live"}} {
 		r := b.tool(dir, args...)
-		b.has(r, 1, "a password is asked for by rfr-x-0, rfr-x-1, rfr-x-2, but RedisFailover "+b.namespace+"/x names no Secret with it")
+		b.has(r, 1, "a password is required by rfr-x-0, rfr-x-1, rfr-x-2, but RedisFailover "+b.namespace+"/x names no Secret with it")
 		if strings.Contains(r.stdout, "it has no password") {
 			t.Error(r)
 		}
 		t.Log(args, r)
 	}
-	b.has(b.tool(dir, "failover", "x"), 1, "no failover of", "a password is asked for by")
+	b.has(b.tool(dir, "failover", "x"), 1, "no failover of", "a password is required by")
 	b.has(b.tool(dir, "cli", "x", "--", "PING"), 2, "the master of RedisFailover "+b.namespace+"/x is not known: rfr-x-0: it asks for a password, and none is known")
 }
 
@@ -378,10 +378,10 @@ func TestSwappedAddresses(t *testing.T) {
 	}
 	master, err := cluster.Master(b.ctx, b.namespace, "bb")
 	b.must(err)
-	counted := "the sentinels count " + lost[0].Status.PodIP + ":6379 as a replica, which is no pod of " + whole + ": they make the pod of another Redis follow this one; give each Redis a password of its own"
+	counted := "the sentinels count " + lost[0].Status.PodIP + ":6379 as a replica, which is not a pod of " + whole + ": they make the pod of another Redis follow this one; give each Redis its own password"
 	says(counted, "doctor", "aa")
 	says(counted, "url", "aa", "--live")
-	follows := "pod " + lost[0].Name + " is a replica of " + master.Status.PodIP + ":6379, which is no pod of " + whole + ": its data is that of another Redis; give each Redis a password of its own"
+	follows := "pod " + lost[0].Name + " is a replica of " + master.Status.PodIP + ":6379, which is not a pod of " + whole + ": its data is that of another Redis; give each Redis its own password"
 	says(follows, "doctor", "aa")
 	says(follows, "url", "aa", "--live")
 	says("no failover of "+whole+":\n  "+follows, "failover", "aa", "--dry-run")
