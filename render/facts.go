@@ -346,6 +346,7 @@ func (a *analyser) command(c *parse.CommandNode, dot reference, last *result, gu
 		if r, ok := a.lookup(name, c, dot, last, guarded); ok {
 			return r
 		}
+		name = "" // by a key that is computed it reads any part of its object
 	}
 	args := make([]result, 0, len(c.Args))
 	var flows [][]string

@@ -66,6 +66,7 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 		return l.unreadable(t.Dir)
 	}
 	cr := &chartRun{root: root}
+	result.run = cr
 	given := l.given(cr, t)
 	result.Chart = &Chart{Name: root.meta.Name}
 	for _, d := range root.meta.Dependencies {

@@ -28,6 +28,7 @@ type Result struct {
 	Chart     *Chart          // nil unless the target is a chart
 
 	texts []*renderedFile
+	run   *chartRun // of a chart
 }
 
 // Texts gives what each file of templates of a chart gave, by the name that Helm has for it: chart/templates/file.
