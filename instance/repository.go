@@ -37,6 +37,20 @@ func Open(r *repo.Repo, config *cue.Config) (*Repository, error) {
 		found.options.Operator, found.options.Version = config.Operator.Name, config.Operator.Version
 		return found, nil
 	}
+	found.options.Found, err = installed(r, operators)
+	return found, err
+}
+
+// Installed gives the operators that the repository installs, whatever its configuration says of them.
+func Installed(r *repo.Repo) ([]Running, error) {
+	operators, err := cue.Operators()
+	if err != nil {
+		return nil, err
+	}
+	return installed(r, operators)
+}
+
+func installed(r *repo.Repo, operators []*cue.Operator) ([]Running, error) {
 	docs, err := r.Outside(mentionsRedis)
 	if err != nil {
 		return nil, err
@@ -48,8 +62,7 @@ func Open(r *repo.Repo, config *cue.Config) (*Repository, error) {
 			documents = append(documents, Document{Object: object, Where: doc.At(doc.Node).String()})
 		}
 	}
-	found.options.Found = Recognise(documents, operators)
-	return found, nil
+	return Recognise(documents, operators), nil
 }
 
 func mentionsRedis(src []byte) bool {
