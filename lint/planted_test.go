@@ -22,9 +22,9 @@ spec:
   labelWhitelist: ["^$"]
   sentinel:
     replicas: {{ .Values.sentinels }}
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
   redis:
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
     replicas: {{ .Values.replicas }}
     terminationGracePeriod: 10
     {{- $maxmemory := .Values.maxmemory }}
@@ -41,9 +41,9 @@ spec:
   labelWhitelist: ["^$"]
   sentinel:
     replicas: 3
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
   redis:
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
     replicas: 3
     terminationGracePeriod: 90
     customConfig:

@@ -150,18 +150,18 @@ metadata:
 spec:
   labelWhitelist: ["^$"]
   sentinel:
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
     replicas: 3
     resources: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 64Mi}}
     exporter: {enabled: true, image: "leominov/redis_sentinel_exporter:1.7.1"}
   redis:
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
     replicas: 3
     customConfig: [maxmemory 192mb, maxmemory-policy noeviction]
     command: [redis-server, /redis/redis.conf, --appendonly, "yes"]
     terminationGracePeriod: 90
     resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}
-    exporter: {enabled: true, image: "quay.io/oliver006/redis_exporter:v1.62.0"}
+    exporter: {enabled: true, image: "quay.io/oliver006/redis_exporter:v1.87.0"}
     storage:
       keepAfterDeletion: true
       persistentVolumeClaim:
