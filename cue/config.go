@@ -42,13 +42,14 @@ type Layout struct {
 type OperatorChoice struct {
 	Name      string // a name that [OperatorNamed] knows
 	Version   string // one of that operator's versions
-	Namespace string // "" is unknown
+	Namespace string // "" is the one that the repository installs it in
 }
 
 // Defaults is what a new resource gets.
 type Defaults struct {
 	Profile  string // "" is the template's own values
 	Auth     AuthDefault
+	Image    string // "" is the generator's own
 	Values   map[string]LayerValue
 	Profiles map[string]map[string]LayerValue // on top of the built-in profile of that name, if there is one
 }
@@ -181,8 +182,8 @@ func (c *Config) decode(filled any) error {
 	var plain struct {
 		Config
 		Defaults struct {
-			Profile string
-			Auth    AuthDefault
+			Profile, Image string
+			Auth           AuthDefault
 		}
 	}
 	src, err := json.Marshal(filled)
@@ -200,7 +201,7 @@ func (c *Config) decode(filled any) error {
 			c.Rules[name] = rule
 		}
 	}
-	c.Defaults = Defaults{Profile: plain.Defaults.Profile, Auth: plain.Defaults.Auth, Values: map[string]LayerValue{}, Profiles: map[string]map[string]LayerValue{}}
+	c.Defaults = Defaults{Profile: plain.Defaults.Profile, Auth: plain.Defaults.Auth, Image: plain.Defaults.Image, Values: map[string]LayerValue{}, Profiles: map[string]map[string]LayerValue{}}
 	defaults := child(c.doc.data, "defaults")
 	c.Defaults.Values = c.doc.layer(child(defaults, "values"), "defaults", "values")
 	for name, values := range child(defaults, "profiles") {

@@ -218,3 +218,8 @@ func (o *Operator) CheckValues(values map[string]any) []Violation {
 	}
 	return out
 }
+
+// ValuesKeys are the keys of values.yaml under which a resource may have its values, best first. The first one is also the
+// name that `helm create` gives to the resources of a container, which its templates render as a whole; the others take its
+// place there.
+func ValuesKeys() []string { return []string{"resources", "databases", "datastores"} }

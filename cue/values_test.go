@@ -45,13 +45,13 @@ func TestResolve(t *testing.T) {
 		want   string
 	}{
 		{"nothing", nil, nil,
-			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default)`},
+			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default)`},
 		{"profile, size, flag", []Layer{profile(t, o, "cache"), profile(t, o, "dev"), layer("--set", "memory", "96Mi", "cpu", int64(1))}, nil,
-			`sentinels=1(profile dev) replicas=1(profile dev) memory=96Mi(--set) cpu=1(--set) disk=(profile cache) policy=allkeys-lru(profile cache) appendonly=false(profile cache) keepAfterDeletion=false(profile cache) auth=(default) networkPolicy=(default)`},
+			`sentinels=1(profile dev) replicas=1(profile dev) memory=96Mi(--set) cpu=1(--set) disk=(profile cache) policy=allkeys-lru(profile cache) appendonly=false(profile cache) keepAfterDeletion=false(profile cache) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default)`},
 		{"disk follows memory", []Layer{profile(t, o, "store"), layer("--set", "memory", "1.3Gi", "cpu", 0.5)}, nil,
-			`sentinels=3(default) replicas=3(profile store) memory=1.3Gi(--set) cpu=0.5(--set) disk=3Gi(default) policy=noeviction(profile store) appendonly=true(profile store) keepAfterDeletion=true(profile store) auth=(default) networkPolicy=(default)`},
+			`sentinels=3(default) replicas=3(profile store) memory=1.3Gi(--set) cpu=0.5(--set) disk=3Gi(default) policy=noeviction(profile store) appendonly=true(profile store) keepAfterDeletion=true(profile store) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default)`},
 		{"a key of the template", []Layer{layer("--set", "zone", "a", "burst", true)}, []string{"zone", "burst"},
-			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default) burst=true(--set) zone=a(--set)`},
+			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default) burst=true(--set) zone=a(--set)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			values, err := o.Resolve("resources.redis", tt.layers, tt.known)
