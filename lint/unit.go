@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -139,7 +140,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	return nil
 }
 
-// checkValues checks what is under resources in the values against the schema of the operator's values. A template that fails
+// checkValues checks what is under resources, or the keys that replace it, against the schema of the operator's values. A template that fails
 // because of such a value alone is not reported as well: it is the same mistake, and values.yaml is what has to change.
 func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*diag.Finding]*diag.Problem) {
 	operator := l.operator()
@@ -151,19 +152,21 @@ func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*diag.Find
 		if set.Node == nil {
 			continue
 		}
-		_, value := findIn(set.Node, []string{"resources"})
-		if value == nil {
-			continue
-		}
-		all, _ := plainData(value).(map[string]any)
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			values, _ := all[name].(map[string]any)
-			for _, v := range operator.CheckValues(values) {
-				path := append([]string{"resources", name}, v.Path...)
-				at := inDocument(&repo.Document{File: set.Position.File, Node: set.Node}, path, false)
-				f := l.finding(&policy.Violation{Rule: "val/invalid-value", Path: path, Message: v.Message}, at, nil)
-				if f != nil {
-					found = append(found, f)
+		for _, key := range cue.ValuesKeys() {
+			_, value := findIn(set.Node, []string{key})
+			if value == nil {
+				continue
+			}
+			all, _ := plainData(value).(map[string]any)
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				values, _ := all[name].(map[string]any)
+				for _, v := range operator.CheckValues(values) {
+					path := append([]string{key, name}, v.Path...)
+					at := inDocument(&repo.Document{File: set.Position.File, Node: set.Node}, path, false)
+					f := l.finding(&policy.Violation{Rule: "val/invalid-value", Path: path, Message: v.Message}, at, nil)
+					if f != nil {
+						found = append(found, f)
+					}
 				}
 			}
 		}

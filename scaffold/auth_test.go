@@ -78,7 +78,7 @@ func TestSealed(t *testing.T) {
 	if err != nil || again.Changed() {
 		t.Errorf("a second run: %v\n%s", err, again.Diff())
 	}
-	p, err = PlanDestroy(r, DestroyRequest{App: "shop", Name: "redis"})
+	p, err = PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "redis"})
 	if err != nil {
 		t.Fatal(err)
 	}

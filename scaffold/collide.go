@@ -27,14 +27,22 @@ func (s *resource) collisions(p *Plan) error {
 
 // sameKey refuses a second resource with the key of the first: redis-a-1 and redis-a1 are both redisA1 in values.yaml.
 func (s *resource) sameKey() error {
-	all, err := records(s.repo, s.app.Name)
+	return sameKey(s.repo, s.record(""))
+}
+
+func sameKey(r *repo.Repo, rec *record) error {
+	all, err := records(r, rec.Application)
 	if err != nil {
 		return err
 	}
-	for _, rec := range all {
-		if rec.Folder == "resources" && rec.Name != s.name && rec.Placeholders["camelName"] == s.placeholders["camelName"] {
-			return diag.Errorf(diag.Position{}, "", "%q and %q would both be resources.%s in values.yaml; choose another suffix",
-				s.name, rec.Name, rec.Placeholders["camelName"])
+	camel := rec.Placeholders["camelName"]
+	for _, other := range all {
+		if other.valuesKey() == rec.valuesKey() && other.Name != rec.Name && other.Placeholders["camelName"] == camel {
+			way := "choose another suffix"
+			if rec.Folder == "deployments" {
+				way = "choose another name"
+			}
+			return diag.Errorf(diag.Position{}, "", "%q and %q would both be %s.%s in values.yaml; %s", rec.Name, other.Name, rec.valuesKey(), camel, way)
 		}
 	}
 	return nil
@@ -51,6 +59,12 @@ func (s *resource) sameObject(p *Plan) error {
 		return err
 	}
 	ours := objects(s.manifest, s.chart)
+	switch s.req.Auth.Method { // planned later
+	case Sealed:
+		ours[object{"SealedSecret", s.secret}] = 0
+	case External:
+		ours[object{"ExternalSecret", s.secret}] = 0
+	}
 	own := []string{s.name + ".yaml", s.name + "-auth.yaml"}
 	for _, file := range files {
 		base := path.Base(file)
@@ -136,8 +150,12 @@ func (s *resource) sameRedis(p *Plan) {
 
 // inTheWay notes a conflict, which --keep and --force turn into a note.
 func (s *resource) inTheWay(p *Plan, at diag.Position, message string) {
-	if s.req.Conflicts == Refuse {
-		p.conflict(at, "", message, "", "")
+	p.inTheWay(s.req.Conflicts, at, message, "")
+}
+
+func (p *Plan) inTheWay(on OnConflict, at diag.Position, message, way string) {
+	if on == Refuse {
+		p.conflict(at, "", message+way, "", "")
 		return
 	}
 	p.Notes = append(p.Notes, diag.Errorf(at, "", "%s", message).Error())

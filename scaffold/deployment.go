@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"context"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/diag"
@@ -22,7 +23,7 @@ type DeploymentRequest struct {
 }
 
 // PlanDeployment plans a deployment from the repository's own generator.
-func PlanDeployment(r *repo.Repo, req DeploymentRequest) (*Plan, error) {
+func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*Plan, error) {
 	app, err := r.App(req.App)
 	if err != nil {
 		return nil, err
@@ -63,6 +64,9 @@ func PlanDeployment(r *repo.Repo, req DeploymentRequest) (*Plan, error) {
 		Version: 1, Command: p.Command, Application: app.Name, Folder: "deployments", Type: req.Type, Name: recordName,
 		Generator: g.File, Placeholders: values,
 	}
+	if err := sameKey(r, rec); err != nil {
+		return nil, err
+	}
 	if err := p.create(r, rec, app.Path("templates", recordName+".yaml"), text, req.Conflicts, recordName, app.Name); err != nil {
 		return nil, err
 	}
@@ -72,6 +76,9 @@ func PlanDeployment(r *repo.Repo, req DeploymentRequest) (*Plan, error) {
 	}
 	rec.Edits = append(rec.Edits, edits...)
 	if err := adoptFound(p, r, rec, app.Path("values.yaml"), ex); err != nil {
+		return nil, err
+	}
+	if err := p.checkEffects(ctx, r, app, rec, req.Conflicts); err != nil {
 		return nil, err
 	}
 	if req.Hostname != "" {

@@ -2,8 +2,7 @@ package scaffold
 
 import (
 	"bytes"
-	"path"
-	"regexp"
+	"context"
 	"slices"
 	"strings"
 
@@ -22,7 +21,10 @@ type DestroyRequest struct {
 
 // PlanDestroy plans to take away what generate added, to the byte: the recorded files and edits. What somebody changed since
 // then, and what the rest of the repository still refers to, is a conflict unless forced.
-func PlanDestroy(r *repo.Repo, req DestroyRequest) (*Plan, error) {
+//
+// A value that another generated resource or a template still uses stays; the record of that resource takes it over, so that
+// the last one to go removes it.
+func PlanDestroy(ctx context.Context, r *repo.Repo, req DestroyRequest) (*Plan, error) {
 	if err := repo.CheckName("resource name", req.Name); err != nil {
 		return nil, err
 	}
@@ -58,14 +60,18 @@ func PlanDestroy(r *repo.Repo, req DestroyRequest) (*Plan, error) {
 	rec := all[i]
 	others := slices.Delete(slices.Clone(all), i, i+1)
 
-	p := &Plan{Command: "destroy resource " + app.Name + " " + req.Name}
-	d := &destroyer{plan: p, repo: r, rec: rec, others: others, force: req.Force}
+	p := &Plan{Command: "destroy " + strings.TrimSuffix(rec.Folder, "s") + " " + app.Name + " " + strings.TrimPrefix(req.Name, "deployment-")}
+	d := &destroyer{plan: p, repo: r, app: app, rec: rec, others: others, force: req.Force}
+	if err := d.readValues(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.files(); err != nil {
 		return nil, err
 	}
 	// Backwards, as the last edit may stand on the ones before it.
-	for i := len(rec.Edits) - 1; i >= 0; i-- {
-		if err := d.edit(rec.Edits[i]); err != nil {
+	removed := d.unshared(rec.Edits)
+	for _, e := range slices.Backward(removed) {
+		if err := d.edit(e); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +85,7 @@ func PlanDestroy(r *repo.Repo, req DestroyRequest) (*Plan, error) {
 		p.remove(recordPath(app.Name, rec.Name), src)
 	}
 	if !req.Force && len(p.Conflicts) == 0 {
-		if err := d.references(); err != nil {
+		if err := d.references(removed); err != nil {
 			return nil, err
 		}
 	}
@@ -93,20 +99,23 @@ func PlanDestroy(r *repo.Repo, req DestroyRequest) (*Plan, error) {
 type destroyer struct {
 	plan   *Plan
 	repo   *repo.Repo
+	app    *repo.App
 	rec    *record
 	others []*record
 	force  bool
 	handed bool // an other record took over what this one knew
+	values *valueReads
 }
 
 func (d *destroyer) files() error {
-	for _, f := range d.rec.Files {
+	for i, f := range d.rec.Files {
 		src, err := readIfThere(d.repo, f.Path)
 		if err != nil {
 			return err
 		}
 		switch {
 		case src == nil:
+		case i > 0 && d.handOverSecret(f):
 		case f.Opaque || string(src) == f.Text || d.force:
 			d.plan.remove(f.Path, src)
 		default:
@@ -135,7 +144,11 @@ func (d *destroyer) edit(e recordEdit) error {
 		texts = nil
 	}
 	for _, text := range texts {
-		if out := undo(src, e.Container+text, e.Removed, e); out != nil {
+		removed := e.Removed
+		if text != e.Text && text == unended { // the line's end is not there to be replaced
+			removed = strings.TrimSuffix(strings.TrimSuffix(removed, "\n"), "\r")
+		}
+		if out := undo(src, e.Container+text, removed, e); out != nil {
 			d.plan.write(e.File, old, out)
 			return nil
 		}
@@ -361,68 +374,6 @@ func firstContent(text string) string {
 		}
 	}
 	return ""
-}
-
-// references looks for what the rest of the repository says about the resource: hosts of its Services, names of its Secrets,
-// and uses of its env entries.
-func (d *destroyer) references() error {
-	name := d.rec.Application + d.rec.Placeholders["suffix"]
-	words := []string{name + "-redis-master", "rfs-" + name, "rfr-" + name, "rfrm-" + name, "rfrs-" + name}
-	for _, f := range d.rec.Files {
-		docs, err := repo.ParseDocuments(f.Path, []byte(f.Text))
-		if err != nil {
-			continue // a template: its names are built from the chart's
-		}
-		for _, doc := range docs {
-			if n := doc.Name(); n != "" && n != d.rec.Application {
-				words = append(words, n)
-			}
-		}
-	}
-	var patterns []string
-	for _, w := range words {
-		patterns = append(patterns, `(?:^|[^a-z0-9-])(`+regexp.QuoteMeta(w)+`)(?:[^a-z0-9-]|$)`)
-	}
-	for _, e := range d.rec.Edits {
-		if len(e.Path) == 1 && e.Path[0] == "env" {
-			for _, k := range e.Keys {
-				if k != "" {
-					patterns = append(patterns, `(\$\(`+regexp.QuoteMeta(k)+`\))`)
-				}
-			}
-		}
-	}
-	find, err := regexp.Compile(strings.Join(patterns, "|"))
-	if err != nil {
-		return err
-	}
-	files, err := d.repo.Files(".")
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" && ext != ".tpl" && ext != ".json" {
-			continue
-		}
-		_, src, err := d.plan.current(d.repo, file)
-		if err != nil || src == nil {
-			continue // what cannot be read cannot be checked; destroy does not touch it
-		}
-		for i, line := range strings.Split(string(src), "\n") {
-			m := find.FindStringSubmatchIndex(line)
-			if m == nil || isComment(line) {
-				continue
-			}
-			for g := 2; g < len(m); g += 2 {
-				if m[g] >= 0 {
-					d.plan.conflict(diag.Position{File: file, Line: i + 1, Column: m[g] + 1}, "",
-						"still refers to "+line[m[g]:m[g+1]]+"; change it first, or use --force", "", "")
-					break
-				}
-			}
-		}
-	}
-	return nil
 }
 
 // warn says what becomes of the data.

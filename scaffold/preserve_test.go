@@ -97,7 +97,7 @@ func roundTrip(t *testing.T, values string, order ...string) {
 		}
 	}
 	for _, name := range order {
-		p, err := PlanDestroy(r, DestroyRequest{App: "shop", Name: name})
+		p, err := PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: name})
 		if err != nil {
 			t.Errorf("destroy %s: %v", name, err)
 			return

@@ -106,7 +106,7 @@ func TestReclaimTheStack(t *testing.T) {
 		t.Errorf("values.yaml:\n%s", values)
 	}
 	for _, typ := range []string{"web", "sidekiq", "other"} {
-		p, err := PlanDeployment(r, DeploymentRequest{App: "shop", Type: typ, Image: "registry.example.com/shop:1"})
+		p, err := PlanDeployment(context.Background(), r, DeploymentRequest{App: "shop", Type: typ, Image: "registry.example.com/shop:1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestKSnapshot(t *testing.T) {
 	}
 	apply(PlanApplication(r, ApplicationRequest{App: "test-app"}))
 	for _, typ := range []string{"sidekiq", "web"} {
-		apply(PlanDeployment(r, DeploymentRequest{App: "test-app", Type: typ, Image: "docker.io/dummy-user/test-app:latest"}))
+		apply(PlanDeployment(context.Background(), r, DeploymentRequest{App: "test-app", Type: typ, Image: "docker.io/dummy-user/test-app:latest"}))
 	}
 	for _, typ := range []string{"redis", "postgres"} {
 		apply(PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "test-app", Type: typ}))

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/afero"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -28,6 +29,7 @@ type record struct {
 	Type        string `yaml:"type"`
 	Name        string `yaml:"name"` // type and suffix: redis-cache
 	Generator   string `yaml:"generator"`
+	Key         string `yaml:"key,omitempty"` // of values.yaml where the values of a resource are not under resources
 
 	Placeholders Placeholders      `yaml:"placeholders"`
 	Values       map[string]string `yaml:"values,omitempty"` // what differs from the generator's example, as YAML scalars
@@ -55,6 +57,7 @@ type recordEdit struct {
 	Text      string `yaml:"text"`
 	Created   bool   `yaml:"created,omitempty"` // the file was not there before
 	Found     bool   `yaml:"found,omitempty"`   // it stood there already: Text says its values, not its bytes
+	Shared    bool   `yaml:"shared,omitempty"`  // it stood there already and is used too: another record's, or a person's
 }
 
 func recordPath(application, name string) string {
@@ -101,6 +104,9 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	if rec.Application != application || rec.Name != name {
 		return nil, bad("the record is of another resource")
 	}
+	if rec.Key != "" && !slices.Contains(cue.ValuesKeys(), rec.Key) {
+		return nil, bad("its key " + rec.Key + " is unknown")
+	}
 	for _, f := range rec.Files {
 		if !inApplication(f.Path, application) {
 			return nil, bad("the path " + f.Path + " is not one of the application")
@@ -123,12 +129,12 @@ func inApplication(file, application string) bool {
 // run found in its place is in last only.
 func after(last, now []recordEdit) []recordEdit {
 	var out []recordEdit
-	now = slices.Clone(now)
+	now = unrecorded(last, now)
 	for _, e := range last {
 		e.Keys = slices.Clone(e.Keys)
 		for i := range now {
 			n := &now[i]
-			if n.File != e.File || !slices.Equal(n.Path, e.Path) {
+			if n.Shared || n.File != e.File || !slices.Equal(n.Path, e.Path) {
 				continue
 			}
 			kept := len(e.Keys)
@@ -144,6 +150,27 @@ func after(last, now []recordEdit) []recordEdit {
 		}
 	}
 	return append(out, now...)
+}
+
+// unrecorded leaves out of the shared edits what the record has already: a second run finds what the first one wrote.
+func unrecorded(last, now []recordEdit) []recordEdit {
+	var out []recordEdit
+	for _, n := range now {
+		if n.Shared {
+			n.Keys = slices.DeleteFunc(slices.Clone(n.Keys), func(k string) bool {
+				return slices.ContainsFunc(last, func(e recordEdit) bool { return e.has(n.File, n.Path, k) })
+			})
+		}
+		if len(n.Keys) > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// has says whether an edit is about an entry or item.
+func (e *recordEdit) has(file string, path []string, key string) bool {
+	return e.File == file && slices.Equal(e.Path, path) && slices.Contains(e.Keys, key)
 }
 
 // records gives every record of an application.

@@ -25,15 +25,9 @@ func generate(t *testing.T, r *repo.Repo, req ResourceRequest) *Plan {
 	return p
 }
 
-func destroy(t *testing.T, r *repo.Repo, name string) {
+func destroy(t *testing.T, r *repo.Repo, name string) *Plan {
 	t.Helper()
-	p, err := PlanDestroy(r, DestroyRequest{App: "shop", Name: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Apply(r); err != nil {
-		t.Fatal(err)
-	}
+	return apply(t, r)(PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: name}))
 }
 
 // envNames gives the names of the env entries in their order.
@@ -124,7 +118,7 @@ func TestPasswordBeforeItsUser(t *testing.T) {
 	if err != nil || again.Changed() {
 		t.Errorf("a second run: %v", err)
 	}
-	p, err := PlanDestroy(r, DestroyRequest{App: "shop", Name: "redis", Force: true})
+	p, err := PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "redis", Force: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +197,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, r, values, strings.Replace(read(t, r, values), "memory: 256Mi", "memory: 1Gi", 1))
-	if _, err := PlanDestroy(r, DestroyRequest{App: "shop", Name: "redis"}); err == nil || !strings.Contains(err.Error(), "there is no record of what belongs to it") {
+	if _, err := PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "redis"}); err == nil || !strings.Contains(err.Error(), "there is no record of what belongs to it") {
 		t.Errorf("without a record: %v", err)
 	}
 	generate(t, r, ResourceRequest{App: "shop", Conflicts: Keep})
@@ -218,7 +212,7 @@ func TestAdopt(t *testing.T) {
 	own := "env:\n  - { name: REDIS_URL, value: \"redis://shop-redis-master.default.svc:6379\" }\n"
 	r = shop(t, own)
 	generate(t, r, ResourceRequest{App: "shop"})
-	p, err := PlanDestroy(r, DestroyRequest{App: "shop", Name: "redis", Force: true})
+	p, err := PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "redis", Force: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,7 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine
 	if err := s.prepare(ctx, machine); err != nil {
 		return nil, err
 	}
+	p.Notes = append(p.Notes, s.notes...)
 	rec := s.record(p.Command)
 	if err := s.collisions(p); err != nil {
 		return nil, err
@@ -61,14 +62,16 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine
 	if err := s.planValues(p, rec); err != nil {
 		return nil, err
 	}
+	if err := p.checkEffects(ctx, r, s.app, rec, req.Conflicts); err != nil {
+		return nil, err
+	}
 	if err := p.err(); err != nil {
 		return p, err
 	}
 	if err := planRecord(p, r, rec); err != nil {
 		return nil, err
 	}
-	s.next(p)
-	return p, nil
+	return p, s.next(p)
 }
 
 // resource is a request on its way to a plan.
@@ -86,6 +89,8 @@ type resource struct {
 	namespace string
 
 	placeholders Placeholders
+	key          string // of values.yaml: resources, unless the chart reads the whole of that
+	notes        []string
 	text         string // the expanded generator
 	manifest     string // what is written: text, or what it renders to outside of a chart
 	example      example
@@ -94,6 +99,8 @@ type resource struct {
 	secret       string            // the Secret with the password, or ""
 	names        cue.Names         // of a RedisFailover
 	redis        bool              // the generator makes a RedisFailover
+
+	operatorNamespace string // "" is unknown
 }
 
 func newResource(r *repo.Repo, config *cue.Config, req ResourceRequest) (*resource, error) {
@@ -135,7 +142,10 @@ func newResource(r *repo.Repo, config *cue.Config, req ResourceRequest) (*resour
 	if s.namespace, err = namespaceOf(s.app, req.Namespace); err != nil {
 		return nil, err
 	}
-	return s, nil
+	if s.redis {
+		s.operatorNamespace, err = operatorNamespace(r, config, s.operator.Name)
+	}
+	return s, err
 }
 
 // chartName gives the name from which a chart's templates build names. It must be the folder's, which is what generators
@@ -196,10 +206,13 @@ func (s *resource) prepare(ctx context.Context, machine Machine) error {
 	if s.text, err = s.generator.Expand(s.placeholders); err != nil {
 		return err
 	}
+	if err := s.chooseKey(ctx); err != nil {
+		return err
+	}
 	if s.example, err = parseExample(s.generator.File, s.text); err != nil {
 		return err
 	}
-	s.values = s.example.values("resources", s.placeholders["camelName"])
+	s.values = s.example.values(s.key, s.placeholders["camelName"])
 	if s.secret, err = s.authSecret(machine); err != nil {
 		collect(err)
 	}
@@ -227,10 +240,10 @@ func (s *resource) prepare(ctx context.Context, machine Machine) error {
 // resolve lays the layers of values over the generator's example and writes the outcome into the example's text.
 func (s *resource) resolve() error {
 	key := s.placeholders["camelName"]
-	prefix := "resources." + key
+	prefix := s.key + "." + key
 	var target *entry
 	var known []string
-	if k := s.example.key("resources"); k != nil {
+	if k := s.example.key(s.key); k != nil {
 		for i := range k.entries {
 			if k.entries[i].key == key {
 				target, known = &k.entries[i], k.entries[i].order()
@@ -247,7 +260,11 @@ func (s *resource) resolve() error {
 		if err != nil {
 			return err
 		}
-		if values, err = s.operator.Resolve(prefix, append([]cue.Layer{base}, layers...), known); err != nil {
+		weakest := []cue.Layer{base}
+		if s.operatorNamespace != "" {
+			weakest = []cue.Layer{one("operator.namespace", "networkPolicy", s.operatorNamespace), base}
+		}
+		if values, err = s.operator.Resolve(prefix, append(weakest, layers...), known); err != nil {
 			return err
 		}
 	} else {
@@ -287,12 +304,13 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, diag.Prob
 			return nil, diag.All(err)
 		}
 		defaults := s.config.Defaults
-		layers = append(layers, cue.Layer{Name: cue.ConfigFile, Values: defaults.Values})
-		if len(layers) > 1 {
-			layers = append(layers, cue.Layer{Name: cue.ConfigFile, Values: defaults.Profiles[layers[0].Profile]})
+		profiled := len(layers) > 0
+		if defaults.Image != "" {
+			layers = append(layers, one("defaults.image", "image", defaults.Image))
 		}
-		if s.config.Strict && s.config.Operator.Namespace != "" {
-			layers = append(layers, one("strict", "networkPolicy", s.config.Operator.Namespace))
+		layers = append(layers, cue.Layer{Name: cue.ConfigFile, Values: defaults.Values})
+		if profiled {
+			layers = append(layers, cue.Layer{Name: cue.ConfigFile, Values: defaults.Profiles[layers[0].Profile]})
 		}
 		for i, l := range layers {
 			offered := map[string]cue.LayerValue{}
@@ -422,7 +440,7 @@ func (s *resource) render(ctx context.Context) error {
 	}
 	out, err := render.Template(ctx, s.generator.File, text, render.Input{
 		Chart: s.chart, Namespace: s.namespace,
-		Values: map[string]any{"resources": map[string]any{s.placeholders["camelName"]: s.values}},
+		Values: map[string]any{s.key: map[string]any{s.placeholders["camelName"]: s.values}},
 	})
 	if err != nil {
 		return err
@@ -440,10 +458,14 @@ func (s *resource) templateDir() string {
 }
 
 func (s *resource) record(command string) *record {
-	return &record{
+	rec := &record{
 		Version: 1, Command: command, Application: s.app.Name, Folder: "resources", Type: s.req.Type, Name: s.name,
 		Generator: s.generator.File, Placeholders: s.placeholders, Values: s.changed,
 	}
+	if s.key != resourcesKey {
+		rec.Key = s.key
+	}
+	return rec
 }
 
 // planTemplate writes the manifest, and in a kustomization names it there.
@@ -567,7 +589,8 @@ func adoptFound(p *Plan, r *repo.Repo, rec *record, values string, ex example) e
 	if err != nil {
 		return err
 	}
-	rec.Edits = append(rec.Edits, adopt(values, src, ex, rec.Edits, rec.Folder+"/"+rec.Placeholders["camelName"])...)
+	found := adopt(values, src, ex, rec.Edits, rec.valuesKey()+"/"+rec.Placeholders["camelName"])
+	rec.Edits = append(unrecorded(found, rec.Edits), found...)
 	return nil
 }
 
@@ -595,15 +618,15 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 }
 
 // next says what to do after the plan.
-func (s *resource) next(p *Plan) {
+func (s *resource) next(p *Plan) error {
 	if s.redis {
 		p.URL = s.names.URL
 	}
 	if !p.Changed() {
-		return
+		return nil
 	}
-	if s.config.Strict && s.redis && s.values["networkPolicy"] == "" {
-		p.Notes = append(p.Notes, "strict mode wants a NetworkPolicy; set operator.namespace in "+cue.ConfigFile+" to the namespace of the Redis operator")
+	if err := s.protection(p); err != nil {
+		return err
 	}
 	next := p.Next
 	p.Next = []string{"review the changes, then commit them: Argo CD or Flux brings them into the cluster"}
@@ -611,6 +634,7 @@ func (s *resource) next(p *Plan) {
 		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with the key \"password\" is in the namespace %q", s.secret, s.placeholders["namespace"]))
 	}
 	p.Next = append(p.Next, next...)
+	return nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -229,7 +229,7 @@ func updateFromHistory(ctx context.Context, p *Plan, r *repo.Repo, config *cue.C
 	if _, src, err := p.current(r, values); err != nil {
 		return false, err
 	} else if src != nil {
-		rec.Edits = adopt(values, src, ex, nil, rec.Folder+"/"+rec.Placeholders["camelName"])
+		rec.Edits = adopt(values, src, ex, nil, rec.valuesKey()+"/"+rec.Placeholders["camelName"])
 	}
 	origin := "the generator as it was when the file was committed"
 	if then == nil {
@@ -308,12 +308,15 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 	if err != nil {
 		return "", nil, err
 	}
+	if rec.Key != "" {
+		text = withKey(text, rec.Key, rec.Placeholders["camelName"])
+	}
 	ex, err := parseExample(g.File, text)
 	if err != nil || app.Kind == repo.Chart {
 		return text, ex, err
 	}
-	s := &resource{repo: r, config: config, app: app, chart: app.Name, generator: g, placeholders: rec.Placeholders, text: text, example: ex}
-	s.values = ex.values("resources", rec.Placeholders["camelName"])
+	s := &resource{repo: r, config: config, app: app, chart: app.Name, key: resourcesKey, generator: g, placeholders: rec.Placeholders, text: text, example: ex}
+	s.values = ex.values(resourcesKey, rec.Placeholders["camelName"])
 	for k, v := range rec.Values {
 		var value any
 		if yaml.Unmarshal([]byte(v), &value) == nil {
@@ -342,8 +345,9 @@ func generatorOf(r *repo.Repo, config *cue.Config, rec *record) (*Generator, err
 // newValues adds the keys that the generator's example has gained since to the entry in values.yaml.
 func newValues(p *Plan, r *repo.Repo, file string, rec *record, base, now example) error {
 	camel := rec.Placeholders["camelName"]
-	before := base.values(rec.Folder, camel)
-	k := now.key(rec.Folder)
+	key := rec.valuesKey()
+	before := base.values(key, camel)
+	k := now.key(key)
 	if k == nil {
 		return nil
 	}
@@ -354,7 +358,7 @@ func newValues(p *Plan, r *repo.Repo, file string, rec *record, base, now exampl
 	if err := checkValues(file, src); err != nil {
 		return err
 	}
-	have, _ := lookup(file, src, rec.Folder, camel)
+	have, _ := lookup(file, src, key, camel)
 	entryNow, ok := have.(map[string]any)
 	if !ok {
 		return nil
@@ -368,7 +372,7 @@ func newValues(p *Plan, r *repo.Repo, file string, rec *record, base, now exampl
 			if _, is := entryNow[part.key]; was || is {
 				continue
 			}
-			path := []string{rec.Folder, camel}
+			path := []string{key, camel}
 			out, edit, err := yamledit.AddEntry(src, path, yamledit.Entry(part.text))
 			m := &merger{plan: p, file: file, src: src}
 			if err != nil {

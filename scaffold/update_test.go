@@ -104,7 +104,7 @@ func TestUpdate(t *testing.T) {
 	}
 	// What the update added goes with the resource.
 	write(template, strings.Replace(got, "color: blue", "color: red", 1))
-	p, err = PlanDestroy(r, DestroyRequest{App: "shop", Name: "thing"})
+	p, err = PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "thing"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestUpdateFromHistory(t *testing.T) {
 			if p, err := PlanUpdate(context.Background(), r, config(t, ""), UpdateRequest{}); err != nil || p.Changed() || len(p.Notes) > 0 {
 				t.Errorf("a second update: %v\n%s", err, p.Diff())
 			}
-			p, err = PlanDestroy(r, DestroyRequest{App: "shop", Name: "thing-two", Force: true})
+			p, err = PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "thing-two", Force: true})
 			if err != nil {
 				t.Fatal(err)
 			}

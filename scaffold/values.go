@@ -39,8 +39,8 @@ func (p *Plan) merge(r *repo.Repo, file string, ex example, on OnConflict) ([]re
 		}
 	}
 	p.write(file, old, m.src)
-	if old == nil && len(m.edits) > 0 {
-		m.edits[0].Created = true
+	if i := slices.IndexFunc(m.edits, func(e recordEdit) bool { return !e.Shared }); old == nil && i >= 0 {
+		m.edits[i].Created = true
 	}
 	return m.edits, nil
 }
@@ -70,7 +70,18 @@ type merger struct {
 
 // scalar adds a top-level key such as image: when it is missing. One that is there is the user's.
 func (m *merger) scalar(k *exampleKey) error {
-	if have, _ := m.lookup(k.name); have != nil {
+	if have, at := m.lookup(k.name); have != nil {
+		kind := ""
+		switch have.(type) {
+		case map[string]any:
+			kind = "mapping"
+		case []any:
+			kind = "list"
+		}
+		if kind != "" {
+			return diag.Errorf(at, k.name, "is a %s, and the generator reads a single value such as `%s`; change the generator to read what the chart has", kind, k.scalar)
+		}
+		m.shared(nil, k.name)
 		return nil
 	}
 	text := k.scalar + "\n"
@@ -95,6 +106,7 @@ func (m *merger) entries(k *exampleKey) error {
 		}
 		var w map[string]any
 		if err := yaml.Unmarshal([]byte(want.text), &w); err == nil && same(have, w[want.key]) {
+			m.shared([]string{k.name}, want.key)
 			continue
 		}
 		path := []string{k.name, want.key}
@@ -134,9 +146,12 @@ func (m *merger) items(k *exampleKey) error {
 		list, at := m.list(k.name)
 		if want.key == "" {
 			// A list without names, such as envFrom: what the user has there stands, as with k.
-			if len(list) == 0 {
+			switch {
+			case len(list) == 0:
 				missing = append(missing, want)
-			} else if !containsSame(list, w[0]) {
+			case containsSame(list, w[0]):
+				m.shared(path, "")
+			default:
 				m.plan.Notes = append(m.plan.Notes, m.file+": "+k.name+" has entries already and is left alone; the generator suggests\n"+
 					strings.TrimSuffix(want.text, "\n"))
 			}
@@ -150,6 +165,7 @@ func (m *merger) items(k *exampleKey) error {
 		// Of two with one name Kubernetes takes the last: all of them have to say the same.
 		differs := slices.IndexFunc(list, func(v any) bool { return keyOf(v) == want.key && !same(v, w[0]) })
 		if differs < 0 {
+			m.shared(path, want.key)
 			continue
 		}
 		forced, e, err := yamledit.ReplaceItem(m.src, path, i, yamledit.Entry(want.text))
@@ -262,7 +278,7 @@ func (m *merger) list(name string) ([]any, diag.Position) {
 func adopt(file string, src []byte, ex example, have []recordEdit, own string) []recordEdit {
 	recorded := func(path, key string) bool {
 		return slices.ContainsFunc(have, func(e recordEdit) bool {
-			return len(e.Path) == 1 && e.Path[0] == path && slices.Contains(e.Keys, key)
+			return !e.Shared && len(e.Path) == 1 && e.Path[0] == path && slices.Contains(e.Keys, key)
 		})
 	}
 	var out []recordEdit
@@ -305,6 +321,12 @@ func (m *merger) conflict(at diag.Position, path string, forced []byte) bool {
 		m.plan.conflict(at, path, "is there already with other values; use --force to replace it or --keep to leave it", string(m.src), string(forced))
 	}
 	return false
+}
+
+// shared notes that an entry or item stands there already as the generator wants it: destroying what put it there must not
+// take it from this one.
+func (m *merger) shared(path []string, key string) {
+	m.edits = append(m.edits, recordEdit{File: m.file, Path: path, Keys: []string{key}, Shared: true})
 }
 
 // replaced notes an entry or item that was put between others: destroy takes its lines away and brings nothing back.

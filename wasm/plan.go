@@ -166,7 +166,7 @@ func (s *Session) planOn(ctx context.Context, on *repo.Repo, r planRequest, conf
 	case "application":
 		return scaffold.PlanApplication(on, scaffold.ApplicationRequest{App: r.App, Kustomize: r.Kustomize, Conflicts: conflicts})
 	case "deployment":
-		return scaffold.PlanDeployment(on, scaffold.DeploymentRequest{
+		return scaffold.PlanDeployment(ctx, on, scaffold.DeploymentRequest{
 			App: r.App, Type: r.Type, Name: r.Name, Image: r.Image, Hostname: r.Hostname, Conflicts: conflicts,
 		})
 	case "resource":

@@ -39,13 +39,13 @@ Examples:
   ` + what.example,
 			Args:              fromUse,
 			ValidArgsFunction: a.completeArgs(a.appNames, a.generatedNames(what.prefix)),
-			RunE: func(_ *cobra.Command, args []string) error {
+			RunE: func(c *cobra.Command, args []string) error {
 				o, err := a.open(!flags.dryRun)
 				if err != nil {
 					return err
 				}
 				defer o.fs.Close()
-				p, err := scaffold.PlanDestroy(o.Repo, scaffold.DestroyRequest{App: args[0], Name: what.prefix + args[1], Force: flags.force})
+				p, err := scaffold.PlanDestroy(c.Context(), o.Repo, scaffold.DestroyRequest{App: args[0], Name: what.prefix + args[1], Force: flags.force})
 				return a.finish(o, &flags, p, err)
 			},
 		}

@@ -176,6 +176,10 @@ func (a *app) generateResourceCommand() *cobra.Command {
 		Long: `Write a resource into an application: its template from generators/resources/TYPE.yaml or, without one, the built-in one,
 and its values and env entries in values.yaml.
 
+Values go under resources, or under databases in a chart whose templates render the whole of resources. A Redis gets a
+NetworkPolicy when the namespace of the Redis operator is known: operator.namespace in .redis-gitops.yaml, or the namespace in
+which the repository installs the operator. --set networkPolicy= leaves it out.
+
 Examples:
   redis-gitops generate resource shop redis
   redis-gitops generate resource shop redis --suffix cache --profile cache --set memory=1Gi
@@ -272,14 +276,14 @@ Examples:
   redis-gitops generate deployment shop sidekiq --name sidekiq-mail`,
 		Args:              fromUse,
 		ValidArgsFunction: a.completeArgs(a.appNames, a.deploymentTypes),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			req.App, req.Type, req.Conflicts = args[0], args[1], flags.conflicts()
 			o, err := a.open(!flags.dryRun)
 			if err != nil {
 				return err
 			}
 			defer o.fs.Close()
-			p, err := scaffold.PlanDeployment(o.Repo, req)
+			p, err := scaffold.PlanDeployment(c.Context(), o.Repo, req)
 			return a.finish(o, &flags, p, err)
 		},
 	}

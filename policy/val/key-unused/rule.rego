@@ -44,6 +44,15 @@ others(path, _) if {
 	count(path) == 2
 }
 
+# Where generate puts them in a chart that has the resources of its containers there.
+others(path, a) if {
+	path[0] == "databases"
+	count(path) < 3
+	some file in a.values
+	some value in file.data.databases
+	value.sentinels
+}
+
 # A resource inside another one, which val/resource-nested says.
 nested(path, a) if {
 	path[0] == "resources"

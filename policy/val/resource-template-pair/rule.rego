@@ -23,13 +23,19 @@ deny contains {
 	a.kind == "chart"
 	a.application
 	some file in a.values
-	some group in ["deployments", "resources"]
+	some group in ["deployments", "resources", "databases"]
 	not [group] in a.read
 	not [] in a.read
 	some name, value in file.data[group]
 	is_object(value)
+	generated(group, value)
 	not reads(a, group, name)
 }
+
+# Under databases, where generate puts what a chart cannot have under resources, may be values of the chart's own.
+generated("databases", value) if value.sentinels
+
+generated(group, _) if group != "databases"
 
 reads(a, group, name) if [group, name] in a.read
 

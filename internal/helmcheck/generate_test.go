@@ -1,0 +1,133 @@
+package helmcheck
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// createdChart has the shape of what `helm create` makes: resources, env and image are the container's.
+var createdChart = map[string]string{
+	"Chart.yaml": "apiVersion: v2\nname: shop\ntype: application\nversion: 0.1.0\nappVersion: \"1.16.0\"\n",
+	"values.yaml": `replicaCount: 1
+
+image:
+  repository: shop
+  tag: "1.0"
+
+serviceAccount:
+  create: true
+
+service:
+  port: 80
+
+resources: {}
+  # limits:
+  #   memory: 128Mi
+
+autoscaling:
+  enabled: false
+
+nodeSelector: {}
+`,
+	"templates/_helpers.tpl": `{{- define "shop.fullname" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- define "shop.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+`,
+	"templates/deployment.yaml": `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "shop.fullname" . }}
+  labels:
+    {{- include "shop.labels" . | nindent 4 }}
+spec:
+  {{- if not .Values.autoscaling.enabled }}
+  replicas: {{ .Values.replicaCount }}
+  {{- end }}
+  selector:
+    matchLabels:
+      {{- include "shop.labels" . | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "shop.labels" . | nindent 8 }}
+    spec:
+      containers:
+        - name: {{ .Chart.Name }}
+          image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
+          {{- with .Values.resources }}
+          resources:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+      {{- with .Values.nodeSelector }}
+      nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+`,
+	"templates/service.yaml": `apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "shop.fullname" . }}
+spec:
+  ports:
+    - port: {{ .Values.service.port }}
+      targetPort: http
+  selector:
+    {{- include "shop.labels" . | nindent 4 }}
+`,
+}
+
+// TestGenerateIntoCreatedChart: real Helm renders what was there before as before, with the resources of a container set too,
+// and the RedisFailover with the values that generate wrote.
+func TestGenerateIntoCreatedChart(t *testing.T) {
+	tool := buildTool(t)
+	for name, resources := range map[string]string{
+		"as created":  createdChart["values.yaml"],
+		"with limits": strings.Replace(createdChart["values.yaml"], "resources: {}\n  # limits:\n  #   memory: 128Mi\n", "resources:\n  limits:\n    memory: 128Mi\n", 1),
+		"no values":   "image: {repository: shop}\nautoscaling: {}\nservice: {port: 80}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			repo := t.TempDir()
+			run(t, repo, "git", "init", "-q")
+			for file, text := range createdChart {
+				if file == "values.yaml" {
+					text = resources
+				}
+				path := filepath.Join(repo, "applications", "shop", file)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := helmRender(t, load(t, repo), false)
+			run(t, repo, tool, "generate", "resource", "shop", "redis", "--set", "memory=64Mi")
+			run(t, repo, tool, "generate", "resource", "shop", "redis", "--suffix", "cache", "--profile", "cache")
+			run(t, repo, tool, "generate", "resource", "shop", "redis") // changes nothing
+			after := helmRender(t, load(t, repo), false)
+			for file, text := range before {
+				if after[file] != text {
+					t.Errorf("%s was\n%s\nand is\n%s", file, text, after[file])
+				}
+			}
+			redises := redisFailovers(t, after)
+			if len(redises) != 2 {
+				t.Fatalf("%d RedisFailovers", len(redises))
+			}
+			for _, r := range redises {
+				checkMaxmemory(t, r)
+			}
+			run(t, repo, tool, "destroy", "resource", "shop", "redis")
+			run(t, repo, tool, "destroy", "resource", "shop", "redis-cache")
+			if left := readFile(t, filepath.Join(repo, "applications", "shop", "values.yaml")); left != resources {
+				t.Errorf("after destroy:\n%s\nwant\n%s", left, resources)
+			}
+		})
+	}
+}

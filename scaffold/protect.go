@@ -1,0 +1,115 @@
+package scaffold
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// operatorNamespace gives the namespace of the Redis operator: what the configuration says, else where the repository
+// installs the operator. It is "" when neither says it, or when the repository installs it in several.
+func operatorNamespace(r *repo.Repo, config *cue.Config, operator string) (string, error) {
+	if config.Operator.Namespace != "" {
+		return config.Operator.Namespace, nil
+	}
+	running, err := instance.Installed(r)
+	if err != nil {
+		return "", err
+	}
+	namespace := ""
+	for _, found := range running {
+		switch {
+		case found.Operator != operator || found.Namespace == "" || found.Namespace == namespace:
+		case namespace != "":
+			return "", nil
+		default:
+			namespace = found.Namespace
+		}
+	}
+	return namespace, nil
+}
+
+var redisFailover = regexp.MustCompile(`(?m)^kind:\s*["']?RedisFailover\b`)
+
+// protection notes what keeps the sentinels of this Redis and of another one apart, or that nothing does. All sentinels of
+// the operator call their master mymaster, and find each other through it: when a pod gets the address that a pod of another
+// Redis had, they join, and the data of one is overwritten (spotahome/redis-operator#550, freshworks-oss/redis-operator#6).
+func (s *resource) protection(p *Plan) error {
+	if !s.redis {
+		return nil
+	}
+	policy, _ := s.values["networkPolicy"].(string)
+	if policy != "" {
+		if policy == s.operatorNamespace && s.changed["networkPolicy"] != "" {
+			p.Notes = append(p.Notes, "a NetworkPolicy admits pods of the same namespace and of the operator's namespace "+quoted(policy)+
+				"; to admit clients of other namespaces, add them to it, or use --set networkPolicy= to leave it out")
+		}
+		return nil
+	}
+	way := "set operator.namespace in " + cue.ConfigFile + " to the namespace of the Redis operator"
+	if s.operatorNamespace != "" {
+		way = "use --set networkPolicy=" + s.operatorNamespace
+	}
+	if s.config.Strict {
+		p.Notes = append(p.Notes, "strict mode wants a NetworkPolicy; "+way)
+	}
+	if s.secret != "" && !s.sharedSecret() {
+		return nil
+	}
+	other, err := s.anotherRedis()
+	if err != nil || other == "" {
+		return err
+	}
+	lacks := "no password and no NetworkPolicy"
+	if s.secret != "" {
+		lacks = "the password of another one and no NetworkPolicy"
+	}
+	p.Notes = append(p.Notes, "the Redis "+quoted(s.chart+s.suffix)+" has "+lacks+", so its sentinels can join those of another Redis ("+other+
+		") when a pod takes over an address, and the data of one is lost; "+way+", or use --auth with a password of its own")
+	return nil
+}
+
+func quoted(s string) string { return `"` + s + `"` }
+
+// sharedSecret says whether another Redis of the application has the same Secret. A password keeps two apart only if it is
+// not the same.
+func (s *resource) sharedSecret() bool {
+	all, err := records(s.repo, s.app.Name)
+	if err != nil {
+		return false // who reads the records to change them says what is wrong
+	}
+	for _, rec := range all {
+		if rec.Name != s.name && rec.Values["auth"] == s.secret {
+			return true
+		}
+	}
+	return false
+}
+
+// anotherRedis gives the file of another RedisFailover of the repository, "" when there is none.
+func (s *resource) anotherRedis() (string, error) {
+	files, err := s.repo.Files(".")
+	if err != nil {
+		return "", err
+	}
+	own := path.Join(s.templateDir(), s.name+".yaml")
+	for _, file := range files {
+		if ext := path.Ext(file); file == own || ext != ".yaml" && ext != ".yml" ||
+			strings.HasPrefix(file, s.repo.Layout().Generators+"/") || strings.HasPrefix(file, recordFolder+"/") {
+			continue
+		}
+		src, err := readIfThere(s.repo, file)
+		if err != nil {
+			continue // nobody can deploy what cannot be read
+		}
+		if at := redisFailover.FindIndex(src); at != nil {
+			return diag.Position{File: file, Line: strings.Count(string(src[:at[0]]), "\n") + 1}.String(), nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,137 @@
+package scaffold
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// valueReads is what an application's chart reads of its values: templates by their syntax tree, other files, which tpl may
+// run, by their text.
+type valueReads struct {
+	reads      []render.Read
+	subcharts  []string // keys whose values belong to a subchart
+	sets       []render.ValueFile
+	unreadable bool // some values cannot be read, so that nothing is known of what is rendered
+}
+
+// valueReference is a value in a text: {{ tpl .Values.greeting . }} runs what the value holds.
+var valueReference = regexp.MustCompile(`\.Values((?:\.[A-Za-z0-9_]+)*)`)
+
+// readsOf gives what the chart of an application reads, the files of leave aside. It is nil for what is not a chart.
+func readsOf(ctx context.Context, r *repo.Repo, app *repo.App, leave ...string) (*valueReads, error) {
+	if app.Kind != repo.Chart {
+		return &valueReads{}, nil
+	}
+	targets, err := chartTargets(r, app)
+	if err != nil {
+		return nil, err
+	}
+	v := &valueReads{}
+	rendered := map[string]bool{}
+	for i, t := range targets {
+		res, err := render.Render(ctx, r, t, render.Options{})
+		if err != nil {
+			return nil, err
+		}
+		if res.Chart == nil {
+			v.unreadable = true
+			continue
+		}
+		v.subcharts = append(v.subcharts, res.Chart.Subcharts...)
+		v.sets = append(v.sets, res.Chart.Sets...)
+		if i > 0 {
+			continue // the templates are the same
+		}
+		for _, read := range append(slices.Clone(res.Chart.Reads), res.LibraryReads()...) {
+			rendered[read.At.File] = true
+			if !slices.Contains(leave, read.At.File) {
+				v.reads = append(v.reads, read)
+			}
+		}
+	}
+	return v, v.texts(r, app, rendered, leave)
+}
+
+// chartTargets gives the ways in which an application's chart is deployed, at least one.
+func chartTargets(r *repo.Repo, app *repo.App) ([]render.Target, error) {
+	targets, _, err := render.TargetsIn(r, app.Dir)
+	if err != nil {
+		return nil, err
+	}
+	targets = slices.DeleteFunc(targets, func(t render.Target) bool { return t.Dir != app.Dir || t.Kind != repo.Chart })
+	if len(targets) == 0 {
+		targets = []render.Target{{Dir: app.Dir, Kind: repo.Chart}}
+	}
+	return targets, nil
+}
+
+// texts adds the values named in files that were not read as templates: value files, files for tpl, and templates that the
+// parser refuses.
+func (v *valueReads) texts(r *repo.Repo, app *repo.App, rendered map[string]bool, leave []string) error {
+	files, err := r.Files(app.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range v.sets {
+		if f := s.Position.File; f != "" && !slices.Contains(files, f) {
+			files = append(files, f)
+		}
+	}
+	for _, file := range files {
+		name := strings.TrimPrefix(file, app.Dir+"/")
+		if rendered[file] || slices.Contains(leave, file) || strings.HasPrefix(name, "charts/") || path.Ext(name) == ".md" {
+			continue
+		}
+		src, err := readIfThere(r, file)
+		if err != nil || src == nil {
+			continue // what cannot be read is not run either
+		}
+		for n, line := range strings.Split(string(src), "\n") {
+			if isComment(line) {
+				continue
+			}
+			for _, m := range valueReference.FindAllStringSubmatchIndex(line, -1) {
+				var steps []string
+				if at := line[m[2]:m[3]]; at != "" {
+					steps = strings.Split(at[1:], ".")
+				}
+				v.reads = append(v.reads, render.Read{Path: steps, At: diag.Position{File: file, Line: n + 1, Column: m[0] + 1}, Guarded: true, Dynamic: true})
+			}
+		}
+	}
+	return nil
+}
+
+// whole gives a place that reads a value as a whole or, if there is none, the whole of what it is a part of.
+func (v *valueReads) whole(path ...string) *render.Read {
+	var found *render.Read
+	for i, read := range v.reads {
+		if len(read.Path) <= len(path) && slices.Equal(read.Path, path[:len(read.Path)]) && (found == nil || len(read.Path) > len(found.Path)) {
+			found = &v.reads[i]
+		}
+	}
+	return found
+}
+
+// below gives the places that read a value or a part of it.
+func (v *valueReads) below(path ...string) []render.Read {
+	var found []render.Read
+	for _, read := range v.reads {
+		if len(read.Path) >= len(path) && slices.Equal(read.Path[:len(path)], path) {
+			found = append(found, read)
+		}
+	}
+	return found
+}
