@@ -70,8 +70,11 @@ func newPrivate(ctx context.Context, dir string) (_ *private, err error) {
 		return nil, err
 	}
 	if p.common != p.gitDir {
-		// Git takes a directory for a repository only with these.
+		// Git takes a directory for a repository only with HEAD. It finds the branches by the file commondir, not by GIT_COMMON_DIR.
 		if err := borrowFile(common, p.common, "HEAD"); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(p.gitDir, "commondir"), []byte(p.common+"\n"), 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -265,7 +268,7 @@ func (p *private) configure(ctx context.Context, common string) error {
 			fmt.Fprintf(&ours, "[extensions]\n\tobjectFormat = %s\n", quote(value))
 		case section == "extensions" && rest == "refstorage":
 			fmt.Fprintf(&ours, "[extensions]\n\trefStorage = %s\n", quote(value))
-		case section == "core" && (rest == "ignorecase" || rest == "precomposeunicode"):
+		case section == "core" && (rest == "ignorecase" || rest == "precomposeunicode") && isBool(value):
 			fmt.Fprintf(&ours, "[core]\n\t%s = %s\n", rest, quote(value))
 		case section == "branch" && sub != "" && (variable == "remote" || variable == "merge"), section == "remote" && sub != "" && variable == "fetch":
 			fmt.Fprintf(&ours, "[%s %s]\n\t%s = %s\n", section, quote(sub), variable, quote(value))
@@ -280,6 +283,11 @@ func (p *private) configure(ctx context.Context, common string) error {
 		p.exclude = strings.TrimRight(string(out), "\n")
 	}
 	return nil
+}
+
+// isBool is about values that git can read; it ends at others.
+func isBool(value string) bool {
+	return slices.Contains([]string{"", "true", "yes", "on", "1", "false", "no", "off", "0"}, strings.ToLower(value))
 }
 
 // quote writes a value or subsection of a configuration (git-config(1), "Syntax").
@@ -303,7 +311,7 @@ func (p *private) env() []string {
 		return strings.HasPrefix(strings.ToUpper(v), "GIT_") && !strings.HasPrefix(v, "GIT_EXEC_PATH=")
 	})
 	nothing := filepath.Join(p.dir, "nothing") // a file that does not exist
-	env = append(env, "LC_ALL=C", "GIT_DIR="+p.gitDir, "GIT_COMMON_DIR="+p.common, "GIT_WORK_TREE="+p.top, "GIT_OBJECT_DIRECTORY="+p.objects, "GIT_INDEX_FILE="+p.index,
+	env = append(env, "LC_ALL=C", "GIT_DIR="+p.gitDir, "GIT_WORK_TREE="+p.top, "GIT_OBJECT_DIRECTORY="+p.objects, "GIT_INDEX_FILE="+p.index,
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_SYSTEM="+nothing, "GIT_CONFIG_GLOBAL="+nothing, "GIT_ATTR_NOSYSTEM=1",
 		"GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=", "GIT_PROTOCOL_FROM_USER=0")
 	return env
