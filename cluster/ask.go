@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -191,8 +192,11 @@ func (c *Cluster) Master(ctx context.Context, r *Redis) (*Pod, error) {
 func (c *Cluster) masterWith(ctx context.Context, r *Redis, l Login) (*Pod, error) {
 	servers := c.askServers(ctx, r, l)
 	pod, err := oneMaster(r, servers)
-	if err == nil || len(masters(servers)) < 2 {
-		return pod, err
+	if err == nil {
+		return pod, nil
+	}
+	if len(masters(servers)) < 2 {
+		return nil, cmp.Or(c.blocked(ctx, &State{Redis: r, Servers: servers}), err)
 	}
 	sentinels, sentinelErr := c.askSentinels(ctx, r)
 	if sentinelErr != nil {
@@ -213,7 +217,12 @@ func (c *Cluster) Replica(ctx context.Context, r *Redis) (*Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	return oneReplica(r, c.askServers(ctx, r, l))
+	servers := c.askServers(ctx, r, l)
+	pod, err := oneReplica(r, servers)
+	if err != nil {
+		return nil, cmp.Or(c.blocked(ctx, &State{Redis: r, Servers: servers}), err)
+	}
+	return pod, nil
 }
 
 func oneReplica(r *Redis, servers []*Server) (*Pod, error) {

@@ -267,6 +267,11 @@ func TestBlocked(t *testing.T) {
 	if _, err := c.State(t.Context(), find(t, c, "shop")); !errors.As(err, &forbidden) {
 		t.Errorf("state: %v", err)
 	}
+	for what, ask := range map[string]func(context.Context, *Redis) (*Pod, error){"master": c.Master, "replica": c.Replica} {
+		if _, err := ask(t.Context(), find(t, c, "shop")); !errors.As(err, &forbidden) || strings.Contains(err.Error(), "no "+what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	report := doctor(t, c, "shop")
 	if report.Blocked == nil || len(report.Problems) > 0 {
 		t.Errorf("doctor: %v, %s", report.Blocked, texts(report.Problems))

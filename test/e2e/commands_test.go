@@ -228,7 +228,8 @@ func TestFaults(t *testing.T) {
 	run := func(args ...string) result { return b.tool(dir, args...) }
 	healthy := func() {
 		t.Helper()
-		b.until("doctor finds nothing", func() error { return b.failed(run("doctor", "shop")) })
+		// Not doctor, which reports that the operator is stopped.
+		b.until("it can be reached", func() error { return b.failed(run("url", "shop", "--live")) })
 	}
 	healthy()
 	cluster.StopOperator()
@@ -275,7 +276,7 @@ func TestFaults(t *testing.T) {
 		// Sentinel demotes it after a while.
 		return b.client(replica.Status.PodIP+":6379", password).SlaveOf(b.ctx, "no", "one").Err()
 	}, "masters", replica.Name)
-	b.until("sentinels demote the second master", func() error { return b.failed(run("doctor", "shop")) })
+	b.until("sentinels demote the second master", func() error { return b.failed(run("url", "shop", "--live")) })
 
 	foreign, err := cluster.Master(b.ctx, b.namespace, "other")
 	b.must(err)
