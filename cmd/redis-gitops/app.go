@@ -40,8 +40,12 @@ type app struct {
 	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
 	openFs func(dir string) (lockedFs, error)
 
-	ctx   context.Context // of the run: the first Ctrl-C ends it
-	lines *bufio.Reader   // of in, once somebody was asked
+	ctx       context.Context // of the run: the first Ctrl-C ends it, and so does --timeout
+	exit      func(code int)  // ends the process; nil in tests
+	ended     func()          // what the run's time limit needs at its end; nil without one
+	leftovers leftovers
+	timeout   time.Duration
+	lines     *bufio.Reader // of in, once somebody was asked
 
 	dir        string
 	bare       string // the folder to work in when it is no repository; only lint sets it
@@ -79,7 +83,16 @@ func (a *app) run(ctx context.Context, args []string) int {
 	a.ctx, a.out = ctx, out
 	root := a.rootCommand()
 	root.SetArgs(args)
+	defer a.watch(ctx, signalGrace)()
 	err := root.ExecuteContext(ctx)
+	if a.ended != nil {
+		defer a.ended()
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if a.ctx.Err() != nil {
+			err = stopReason(a.ctx)
+		}
+	}
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("the output could not be written: %w", out.err)
 	}
@@ -128,13 +141,18 @@ func (a *app) rootCommand() *cobra.Command {
 	f.StringVar(&a.color, "color", "auto", "colours: auto, always or never")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "say which repository, configuration and generator are used")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.setColor() }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := a.setColor(); err != nil {
+			return err
+		}
+		return a.limitTime(c)
+	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
 	complete(root, "color", colorModes)
-	root.AddCommand(a.initCommand(), a.generateCommand(), a.destroyCommand(), a.lintCommand(), a.rulesCommand(), a.policyCommand(), a.evaluateCommand(),
-		a.urlCommand(), a.sentinelURLCommand(),
+	root.AddCommand(a.addTimeouts(a.initCommand()), a.addTimeouts(a.generateCommand()), a.addTimeouts(a.destroyCommand()), a.addTimeouts(a.lintCommand()), a.rulesCommand(), a.policyCommand(), a.evaluateCommand(),
+		a.addTimeouts(a.urlCommand()), a.addTimeouts(a.sentinelURLCommand()),
 		a.cliCommand(), a.sentinelCLICommand(), a.failoverCommand(), a.primariesCommand(), a.portForwardCommand(), a.doctorCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.webCommand(), a.versionCommand())
 	if a.plugin {
 		asPlugin(root)

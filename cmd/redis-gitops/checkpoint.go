@@ -34,7 +34,7 @@ func newCheckpointFile(path, source, target string) (*checkpointFile, error) {
 }
 
 func (c *checkpointFile) Load() ([]byte, error) {
-	text, err := os.ReadFile(c.path)
+	text, err := readRegular(c.path, maxCheckpoint)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -133,6 +133,7 @@ func (a *app) remoteCLI(ctx context.Context, c *cluster.Cluster, r *cluster.Redi
 		if err != nil {
 			return err
 		}
+		defer a.leftovers.add(func() { _ = term.Restore(fd, state) })()
 		defer func() { _ = term.Restore(fd, state) }()
 		cli.Terminal, cli.Size = true, terminalSize(ctx)
 	}

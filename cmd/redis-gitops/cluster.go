@@ -41,7 +41,7 @@ func (f *tlsFlags) config(insecure bool) (*tls.Config, error) {
 			continue
 		}
 		var err error
-		if pem[i], err = readSmall(name); err != nil {
+		if pem[i], err = readRegular(name, maxSecret); err != nil {
 			return nil, err
 		}
 	}

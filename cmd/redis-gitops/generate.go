@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -201,7 +200,7 @@ Examples:
 			method, secret, _ := strings.Cut(auth, ":")
 			req.Auth.Method, req.Auth.Secret = scaffold.AuthMethod(method), secret
 			if cert != "" {
-				if req.Auth.Cert, err = os.ReadFile(cert); err != nil {
+				if req.Auth.Cert, err = readRegular(cert, maxSecret); err != nil {
 					return fmt.Errorf("--cert: %w", err)
 				}
 			}

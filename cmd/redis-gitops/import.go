@@ -259,7 +259,7 @@ func parseBytes(text string) (int64, error) {
 func (a *app) importSource(ctx context.Context, from string, f *importFlags, show *progressPrinter) (importer.Source, func(), error) {
 	nothing := func() {}
 	if file, ok := strings.CutPrefix(from, "@"); ok {
-		text, err := readSmall(file)
+		text, err := readRegular(file, maxSecret)
 		if err != nil {
 			return importer.Source{}, nothing, err
 		}
@@ -349,9 +349,11 @@ func (a *app) spool(name string, fill func(io.Writer) error) (importer.Source, f
 	if err != nil {
 		return importer.Source{}, func() {}, err
 	}
+	done := a.leftovers.add(func() { os.Remove(f.Name()) })
 	release := func() {
 		f.Close()
 		os.Remove(f.Name())
+		done()
 	}
 	if err := fill(f); err != nil {
 		release()

@@ -295,9 +295,9 @@ func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []
 		opts.Values = append(opts.Values, strings.Split(set, ","))
 	}
 	if f.baseline != "" && !f.createBaseline {
-		src, err := os.ReadFile(a.at(f.baseline))
+		src, err := readRegular(a.at(f.baseline), maxBaseline)
 		if err != nil {
-			return nil, fmt.Errorf("--baseline: %w", fileCause(f.baseline, err))
+			return nil, fmt.Errorf("--baseline: %w", err)
 		}
 		if opts.Baseline, err = lint.ParseBaseline(f.baseline, src); err != nil {
 			return nil, err
@@ -329,7 +329,7 @@ func fileCause(name string, err error) error {
 func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
 	var modules []policy.Module
 	for _, dir := range f.policies {
-		found, err := readModules(os.DirFS(a.at(dir)), dir)
+		found, err := readModules(a.at(dir))
 		if err != nil {
 			return nil, err
 		}
@@ -352,18 +352,10 @@ func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
 	})
 }
 
-func readModules(fsys fs.FS, dir string) ([]policy.Module, error) {
+func readModules(dir string) ([]policy.Module, error) {
 	var modules []policy.Module
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !lint.IsRule(name) {
-			return err
-		}
-		src, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return err
-		}
+	err := readRules(dir, lint.IsRule, func(name string, src []byte) {
 		modules = append(modules, policy.Module{File: path.Join(filepath.ToSlash(dir), name), Source: string(src)})
-		return nil
 	})
 	switch {
 	case err != nil:
@@ -412,19 +404,23 @@ func (a *app) writeBaseline(f *lintFlags, res *lint.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(a.at(f.baseline), out); err != nil {
+	if err := a.writeWhole(a.at(f.baseline), out); err != nil {
 		return fmt.Errorf("--baseline: %w", fileCause(f.baseline, err))
 	}
 	a.say("%s holds %s", f.baseline, plural(len(baseline.Known), "finding"))
 	return nil
 }
 
-// writeWhole writes a file outside the repository's edits whole or not at all.
-func writeWhole(name string, data []byte) error {
+// writeWhole writes a file outside the repository's edits whole or not at all, and never in the place of a device or pipe.
+func (a *app) writeWhole(name string, data []byte) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w", name, errNotRegular)
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".redis-gitops-*")
 	if err != nil {
 		return err
 	}
+	defer a.leftovers.add(func() { os.Remove(tmp.Name()) })()
 	_, err = tmp.Write(data)
 	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
 	if err == nil {
@@ -482,7 +478,7 @@ func (a *app) writeReport(run *report.Run, out output) error {
 	if err := report.Write(&b, out.format, run, report.Options{}); err != nil {
 		return err
 	}
-	if err := writeWhole(a.at(out.file), b.Bytes()); err != nil {
+	if err := a.writeWhole(a.at(out.file), b.Bytes()); err != nil {
 		return fmt.Errorf("--format %s: %w", out.format, fileCause(out.file, err))
 	}
 	return nil
@@ -510,6 +506,7 @@ func fails(s report.Summary, threshold string) bool {
 // base opens the repository as it was in a revision.
 func (a *app) base(ctx context.Context, o *opened, rev string) (*lint.Base, error) {
 	g := &git.Repo{Dir: o.dir}
+	defer a.leftovers.add(func() { g.Close() })()
 	defer g.Close()
 	rev, err := g.Base(ctx, rev)
 	if err != nil {

@@ -10,8 +10,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the process at once
-	code := newApp().run(ctx, os.Args[1:])
+	context.AfterFunc(ctx, stop) // the second signal ends the process at once
+	a := newApp()
+	a.exit = os.Exit
+	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

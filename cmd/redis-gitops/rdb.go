@@ -41,13 +41,9 @@ func (a *app) openDump(name string) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(a.in), nil
 	}
-	f, err := os.Open(name)
+	f, err := openStream(name)
 	if err != nil {
 		return nil, cannotRead(name, err)
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
-		return nil, fmt.Errorf("cannot read %s: it is a directory", name)
 	}
 	return f, nil
 }
@@ -84,10 +80,10 @@ func (a *app) openSource(name string) (s importer.Source, release func(), err er
 // fileSource opens a regular file or a directory.
 func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
 	if info.IsDir() {
-		return source.Directory(os.DirFS(name), name)
+		return source.Directory(regularFS{dir: name}, name)
 	}
 	dir, base := filepath.Split(name)
-	beside := os.DirFS(filepath.Clean(dir))
+	beside := regularFS{dir: filepath.Clean(dir)}
 	if strings.HasSuffix(base, aof.ManifestSuffix) {
 		return source.Manifest(beside, base, name)
 	}
@@ -95,7 +91,7 @@ func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
 		return importer.Source{}, err
 	}
 	return source.File(name, info.Size(), func() (io.ReadSeekCloser, error) {
-		f, err := os.Open(name)
+		f, err := openRegular(name)
 		if err != nil {
 			return nil, cannotRead(name, err)
 		}

@@ -61,9 +61,9 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	}
 	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
 	if f.passwordFile != "" {
-		text, err := readSmall(f.passwordFile)
+		text, err := readRegular(f.passwordFile, maxSecret)
 		if err != nil {
-			return err
+			return fmt.Errorf("--password-file: %w", err)
 		}
 		if opts.Password = strings.TrimRight(string(text), "\r\n"); opts.Password == "" {
 			return fmt.Errorf("--password-file: %s is empty", f.passwordFile)
@@ -71,6 +71,11 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	}
 	if opts.Username != "" && opts.Password == "" {
 		return errors.New("--username needs a password; give one in REDIS_SERVE_PASSWORD or by --password-file")
+	}
+	if check, err := openRegular(name); err != nil { // it is read again for every server
+		return fmt.Errorf("cannot read %w", fileCause(name, err))
+	} else if err := check.Close(); err != nil {
+		return err
 	}
 	l, err := master.Listen(ctx, f.listen) // first, so that a port that is taken is known at once
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -22,9 +21,6 @@ URL, everybody on the machine could see it in the list of processes.`
 const namedServer = `Or it is the name of a Redis in Kubernetes: a RedisFailover or the like, an application, or a Service before one. It is
 reached through the API server; its master is looked for by asking the pods for their role, again after a failover, and its
 password comes from its Secret. What a user must be allowed to do is in docs/rbac.md.`
-
-// maxSecret bounds the files of passwords, certificates and keys.
-const maxSecret = 1 << 20
 
 // serverFlags say how to log in to a server. A command with two servers has two of them, one with a prefix.
 type serverFlags struct {
@@ -118,24 +114,13 @@ func (f *serverFlags) secret(into *string, flag, file, env string) error {
 		*into = os.Getenv(f.env(env))
 		return nil
 	}
-	text, err := readSmall(file)
+	text, err := readRegular(file, maxSecret)
 	if err != nil {
-		return err
+		return fmt.Errorf("--%s%s: %w", f.prefix, flag, err)
 	}
 	*into = strings.TrimRight(string(text), "\r\n")
 	if *into == "" {
 		return fmt.Errorf("--%s%s: %s is empty", f.prefix, flag, file)
 	}
 	return nil
-}
-
-func readSmall(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxSecret {
-		return nil, errors.New(name + " is larger than a password, certificate or key; is it the right file?")
-	}
-	return os.ReadFile(name)
 }

@@ -43,6 +43,7 @@ func (a *app) updateCommand() *cobra.Command {
 			defer o.fs.Close()
 			args = append(args, "", "")
 			history := &git.Repo{Dir: o.dir}
+			defer a.leftovers.add(func() { history.Close() })()
 			defer history.Close()
 			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.config, scaffold.UpdateRequest{App: args[0], Name: args[1], Past: past(history)})
 			if err := a.finish(o, &flags, p, err); err != nil {

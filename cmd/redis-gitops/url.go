@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -259,18 +258,9 @@ func places(all []*instance.Instance) string {
 	return strings.Join(namespaces, ", ")
 }
 
-const maxPassword = 64 << 10
-
 // readPassword reads a password, without the line end that editors put behind it.
 func readPassword(file string) (string, error) {
-	info, err := os.Stat(file)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxPassword) {
-		err = fmt.Errorf("%s is no file of at most 64 KiB", file)
-	}
-	var src []byte
-	if err == nil {
-		src, err = os.ReadFile(file)
-	}
+	src, err := readRegular(file, maxPassword)
 	if err != nil {
 		return "", fmt.Errorf("--password-file: %w", err)
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is what the next release will be called: builds from source have no other name.
-const version = "0.1.0-dev"
+// version is what the next release will be called: builds from source have no other name. Those of a release are linked with
+// theirs (scripts/release.sh).
+var version = "0.1.0-dev"
 
 const versionHelp = `Print the version: of the tool, the commit and day it was built from, and of Go. Put it into reports of bugs.
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/afero"
@@ -51,7 +50,7 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 	}
 	built := web.Page()
 	if dir != "" {
-		built = os.DirFS(a.at(dir))
+		built = regularFS{a.at(dir), maxPage}
 	}
 	if built == nil {
 		return errors.New("this build has no page; give the folder of one with --page, or build with `make build-web`")
