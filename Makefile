@@ -2,10 +2,13 @@
 # make test   installs what the tests need and passes them all
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
-.PHONY: e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration check vet staticcheck bench tools clients
+# make vulnerabilities, make release   see below
+.PHONY: vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
+govulncheck_version = v1.9.0
+cyclonedx_version = v1.10.0
 
 build:
 	go build -o bin/redis-gitops ./cmd/redis-gitops
@@ -69,6 +72,14 @@ staticcheck:
 	for module in internal/*/go.mod; do (cd $$(dirname $$module) && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...) || exit 1; done
 
 check: vet staticcheck
+
+# Known vulnerabilities in what is called. It asks vuln.go.dev, so it is not part of make check and make test.
+vulnerabilities:
+	go run golang.org/x/vuln/cmd/govulncheck@$(govulncheck_version) ./...
+
+# The archives of a release, reproducible, with their checksums and an SBOM, into dist: make release VERSION=v0.1.0
+release: web
+	sh scripts/release.sh "$(VERSION)" "go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(cyclonedx_version)"
 
 # The libraries whose code `url` prints; tests of one that is missing are skipped.
 clients:
