@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // connectMaster asks the Sentinels in turn and connects to the master that the first answer names. A server that does not
@@ -161,4 +163,26 @@ func ParseInfo(text string) map[string]string {
 		}
 	}
 	return m
+}
+
+// Clock asks how far the server's clock (TIME) is ahead of the one here, and how long the answer took, which is about how
+// wrong that may be. Both are 0 where the server refuses TIME.
+func (c *Conn) Clock(ctx context.Context) (ahead, took time.Duration, err error) {
+	sent := time.Now()
+	list, err := c.List(ctx, "TIME")
+	took = time.Since(sent)
+	if Code(err) != "" {
+		return 0, 0, nil
+	}
+	if err != nil || len(list) != 2 {
+		return 0, 0, err
+	}
+	seconds, _ := list[0].(string)
+	micros, _ := list[1].(string)
+	s, err1 := strconv.ParseInt(seconds, 10, 64)
+	us, err2 := strconv.ParseInt(micros, 10, 64)
+	if err1 != nil || err2 != nil {
+		return 0, 0, nil
+	}
+	return time.Unix(s, us*1000).Sub(sent.Add(took / 2)), took, nil
 }

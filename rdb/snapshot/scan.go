@@ -38,15 +38,24 @@ func Scan(ctx context.Context, t *redis.Target, w io.Writer, opts Options, progr
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
-	s := &scan{ctx: ctx, conn: conn, to: w, stats: ScanStats{Source: src}, timeout: opts.idleTimeout(), progress: progress, window: minScanWindow,
-		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
-	if err := s.all(t.DB); err != nil {
+	s := newScan(ctx, w, opts, progress)
+	s.conn, s.stats.Source = conn, src
+	err = s.databases(t.DB)
+	if err == nil {
+		err = s.end()
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		return &s.stats, err
 	}
 	return &s.stats, nil
+}
+
+func newScan(ctx context.Context, w io.Writer, opts Options, progress func(*ScanStats)) *scan {
+	return &scan{ctx: ctx, to: w, timeout: opts.idleTimeout(), progress: progress, window: minScanWindow,
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 }
 
 // How many replies are waited for at a time: as many as have together about so many bytes.
@@ -73,7 +82,8 @@ type scan struct {
 	buf       []byte
 }
 
-func (s *scan) all(db int) error {
+// databases reads the keys of the server that s.conn leads to.
+func (s *scan) databases(db int) error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -83,13 +93,18 @@ func (s *scan) all(db int) error {
 	}
 	slices.Sort(dbs)
 	for _, db := range dbs {
-		if _, err := s.do("SELECT", strconv.Itoa(db)); err != nil {
+		if _, err := s.do("SELECT", strconv.Itoa(db)); err != nil && !s.stats.Source.Cluster {
 			return s.refused("SELECT", err)
 		}
 		if err := s.database(db); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// end writes the end of the dump.
+func (s *scan) end() error {
 	if s.out == nil {
 		// Nothing has told the version, and there is nothing that depends on it but functions.
 		major, rest, _ := strings.Cut(s.stats.Source.Version, ".")
@@ -106,11 +121,23 @@ const oldestVersion = 6
 
 // prepare finds out what the server can do.
 func (s *scan) prepare() error {
-	reply, err := s.do("PEXPIRETIME", "")
+	// Before the first byte: without DUMP not one key can be read.
+	_, err := s.do("DUMP", "redis-gitops:probe")
+	if err != nil && (redis.Code(err) == "" || unknownCommand(err)) {
+		if unknownCommand(err) {
+			err = fmt.Errorf("%s does not know DUMP (renamed or disabled), so its keys cannot be read one by one; allow replication (+psync +replconf), or copy its dump.rdb after a BGSAVE", s.stats.Source.Addr)
+		}
+		return err
+	}
+	if redis.Code(err) == "NOPERM" && strings.Contains(err.Error(), "'dump'") {
+		return s.refused("DUMP", err)
+	}
+	reply, err := s.do("PEXPIRETIME", "redis-gitops:probe")
 	if err != nil && redis.Code(err) == "" {
 		return err
 	}
 	_, s.expiryAt = reply.(int64)
+	s.expiryAt = s.expiryAt || redis.Code(err) == "MOVED" // another node of a cluster has the slot
 	reply, err = s.do("FUNCTION", "LIST", "WITHCODE")
 	if err != nil && redis.Code(err) == "" {
 		return err
@@ -122,12 +149,17 @@ func (s *scan) prepare() error {
 	for _, library := range libraries {
 		fields, _ := library.([]any)
 		for i := 0; i+1 < len(fields); i += 2 {
-			if code, ok := fields[i+1].(string); ok && fields[i] == "library_code" {
+			if code, ok := fields[i+1].(string); ok && fields[i] == "library_code" && !slices.Contains(s.functions, code) {
 				s.functions = append(s.functions, code)
 			}
 		}
 	}
 	return nil
+}
+
+// unknownCommand says that a server does not have a command, or has it under another name.
+func unknownCommand(err error) bool {
+	return redis.Code(err) == "ERR" && strings.Contains(strings.ToLower(err.Error()), "unknown command")
 }
 
 // begin writes the head of the dump.

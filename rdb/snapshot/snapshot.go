@@ -56,6 +56,35 @@ type Source struct {
 	Cluster bool   // a node of a cluster: its dump has only its own slots
 	DBs     []int  // that have keys, where the server says so
 	UsedMem string
+	// RunID and ReplID identify the process and the data set that it replicates; empty where the server does not say.
+	RunID, ReplID string
+	// Clock is how far the server's clock is ahead of the one here, give or take a round trip; 0 where TIME is refused.
+	Clock time.Duration
+	// FieldTTL says that the server has hashes of which fields expire (Redis 7.4, INFO keyspace, subexpiry).
+	FieldTTL bool
+}
+
+// Describe connects to a server and gives what [Open] and [Scan] know before they read data. Where the server does not let
+// the user see whether it is a node of a cluster, that is an error: a dump of a node alone lacks most keys without a word.
+func Describe(ctx context.Context, t *redis.Target, opts Options) (Source, error) {
+	c, src, err := connect(ctx, t, opts)
+	if err != nil {
+		return src, err
+	}
+	defer c.Close()
+	if src.Version != "" || src.Cluster {
+		return src, nil
+	}
+	_, err = c.Do(ctx, "CLUSTER", "INFO")
+	switch code := redis.Code(err); {
+	case err == nil:
+		src.Cluster = true
+	case code == "":
+		return src, err
+	case code == "NOPERM":
+		return src, fmt.Errorf("%s does not tell this user whether it is a node of a cluster; grant +info, or say --only-node", c.Addr())
+	}
+	return src, nil
 }
 
 func connect(ctx context.Context, t *redis.Target, opts Options) (*redis.Conn, Source, error) {
@@ -70,12 +99,7 @@ func connect(ctx context.Context, t *redis.Target, opts Options) (*redis.Conn, S
 	src := Source{Addr: c.Addr()}
 	// Without the right to INFO all of this is unknown, which is no reason to give up.
 	if info, err := c.Info(ctx, ""); err == nil {
-		src.Version, src.Role, src.Cluster, src.UsedMem = info["redis_version"], info["role"], info["cluster_enabled"] == "1", info["used_memory"]
-		for name := range info {
-			if n, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err == nil && strings.HasPrefix(name, "db") {
-				src.DBs = append(src.DBs, n)
-			}
-		}
+		src.fill(info)
 	} else if code := redis.Code(err); code == "NOAUTH" || code == "" || ctx.Err() != nil {
 		c.Close()
 		if code == "NOAUTH" {
@@ -83,7 +107,24 @@ func connect(ctx context.Context, t *redis.Target, opts Options) (*redis.Conn, S
 		}
 		return nil, src, err
 	}
+	if src.Clock, _, err = c.Clock(ctx); err != nil {
+		c.Close()
+		return nil, src, err
+	}
 	return c, src, nil
+}
+
+// fill takes over what INFO says.
+func (src *Source) fill(info map[string]string) {
+	src.Version, src.Role, src.Cluster, src.UsedMem = info["redis_version"], info["role"], info["cluster_enabled"] == "1", info["used_memory"]
+	src.RunID, src.ReplID = info["run_id"], info["master_replid"]
+	for name, value := range info {
+		if n, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err == nil && strings.HasPrefix(name, "db") {
+			src.DBs = append(src.DBs, n)
+			_, fields, ok := strings.Cut(value, "subexpiry=")
+			src.FieldTTL = src.FieldTTL || ok && !strings.HasPrefix(fields, "0")
+		}
+	}
 }
 
 // A Snapshot is a dump that a server sends. Read gives io.EOF at its end only when all of it has arrived.
