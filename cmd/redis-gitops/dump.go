@@ -25,9 +25,14 @@ Kubernetes, it comes from a replica where there is one that is up, so that the m
 FILE is written whole or not at all, and its checksum is verified before; .gz or .zst at its end packs it, "-" is standard
 output. It is for its owner's eyes only.
 
-The server makes a child process for the dump, and a user needs the right to it: ACL SETUSER NAME +psync +replconf +ping +info +role.
+The server makes a child process for the dump, and a user needs the right to it: ACL SETUSER NAME +psync +replconf +ping +info +role +time,
+and for a cluster +cluster|nodes +cluster|info.
 Providers may forbid that. With --scan, the keys are then read one by one: slower, with up to 150 bytes of memory for each
 key, and not of one moment, so that what is written meanwhile is in the dump or not.
+
+Of a Redis Cluster every master gives its snapshot, all at the same time, and FILE has the keys of all: any node may be SOURCE,
+and each must be reachable at the address that the cluster announces. Each node's keys are of one moment, those of two nodes are
+not. The dump fails where a slot is not served, or where slots or masters change meanwhile. --only-node takes the keys of one node.
 
 %s
 
@@ -43,6 +48,7 @@ type dumpFlags struct {
 	cluster    clusterFlags
 	job        jobFlags
 	scan       bool
+	onlyNode   bool
 	fromMaster bool
 	progress   string
 }
@@ -69,11 +75,15 @@ func (a *app) dumpCommand() *cobra.Command {
 	f.job.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.scan, "scan", false, "read key by key where the server forbids replication")
+	flags.BoolVar(&f.onlyNode, "only-node", false, onlyNodeUsage)
 	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master, even where there is a replica")
 	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
 	complete(c, "progress", []string{"auto", "json", "none"})
 	return c
 }
+
+// onlyNodeUsage is of dump and import.
+const onlyNodeUsage = "of a Redis Cluster: read the keys of the given node only, instead of those of every master"
 
 func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error {
 	way := (*cluster.Cluster).ReplicaTarget
@@ -89,8 +99,25 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 		return err
 	}
 	defer show.end()
+	var about snapshot.Source
+	if !f.onlyNode {
+		if about, err = snapshot.Describe(ctx, source, snapshot.Options{FromMaster: f.fromMaster}); err != nil {
+			return err
+		}
+	}
+	if about.Cluster && source.Dial != nil { // a replica's target leads to that pod only; this one leads to each node by its address
+		if source, err = a.server(ctx, from, &f.server, &f.cluster, (*cluster.Cluster).MasterTarget); err != nil {
+			return err
+		}
+	}
 	d := dumper{app: a, source: source, flags: f, show: show, began: time.Now()}
-	err = a.writeOutput(to, func(w io.Writer) error { return d.fill(ctx, w) })
+	d.clock(about)
+	err = a.writeOutput(to, func(w io.Writer) error {
+		if about.Cluster {
+			return d.wholeCluster(ctx, w)
+		}
+		return d.fill(ctx, w)
+	})
 	show.end()
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -172,6 +199,67 @@ func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) e
 		d.summary += fmt.Sprintf("; %d were deleted or expired meanwhile", stats.Gone)
 	}
 	return nil
+}
+
+// wholeCluster takes the dump of every master of a Redis Cluster.
+func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
+	opts := snapshot.Options{FromMaster: true, Waiting: func() {
+		d.show.print(importer.Progress{Stage: "waiting for the nodes' snapshots", Elapsed: time.Since(d.began)})
+	}}
+	told := func(stage string) func(*snapshot.ClusterStats) {
+		return func(s *snapshot.ClusterStats) {
+			d.show.print(importer.Progress{Stage: stage, Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
+		}
+	}
+	out := &firstWrite{w: w}
+	stats, err := snapshot.Cluster(ctx, d.source, out, opts, told("receiving"))
+	how := "taken"
+	if errors.Is(err, snapshot.ErrForbidden) {
+		if !d.flags.scan {
+			return fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
+		}
+		if out.written {
+			return err
+		}
+		d.warn("%v; reading key by key, which is not of one moment", err)
+		how = "read key by key"
+		stats, err = snapshot.ClusterScan(ctx, d.source, w, opts, told("reading keys"))
+	}
+	if err != nil {
+		return fmt.Errorf("the dump of the cluster: %w", err)
+	}
+	for _, n := range stats.Notes {
+		d.warn("%s", n)
+	}
+	if stats.NoFunctions != nil {
+		d.warn("libraries of functions are not in the dump: %v", stats.NoFunctions)
+	}
+	d.summary = fmt.Sprintf("%d keys, RDB version %d, %s from %d masters of a cluster", stats.Keys, stats.Version, how, len(stats.Nodes))
+	if how == "taken" {
+		d.summary += fmt.Sprintf(" within %v", stats.Span.Round(time.Millisecond))
+	}
+	if stats.Gone > 0 {
+		d.summary += fmt.Sprintf("; %d were deleted or expired meanwhile", stats.Gone)
+	}
+	return nil
+}
+
+// firstWrite knows whether anything was written.
+type firstWrite struct {
+	w       io.Writer
+	written bool
+}
+
+func (f *firstWrite) Write(p []byte) (int, error) {
+	f.written = true
+	return f.w.Write(p)
+}
+
+// clock warns of a server whose clock is wrong, because the dump has the expiry of keys as that clock counts.
+func (d *dumper) clock(s snapshot.Source) {
+	if off := s.Clock.Round(time.Second); s.Clock.Abs() > importer.ClockTolerance {
+		d.warn("the clock of %s differs by %v from the one here; keys expire by that clock, so import the dump with --source-clock %v", s.Addr, off, off)
+	}
 }
 
 // note says what is not as one would expect.

@@ -30,7 +30,7 @@ runs in Kubernetes.
 FILE is a dump.rdb or an append-only file, also compressed with gzip or zstd; the directory with the manifest of an
 append-only file (appendonlydir); "-" for standard input; an http:// or https:// URL, such as a presigned one
 of S3; @PATH, a file that holds such a URL, which no list of processes then shows; or a server: its data of one moment is then written as it arrives, without touching a disk, and the flags that begin
-with --source- log in to it.
+with --source- log in to it. Of a Redis Cluster every master is read, whichever node is given; --only-node reads that one.
 
 %s
 %s
@@ -44,7 +44,13 @@ The commands of an append-only file can only be replayed in order and as a whole
 for that time (--method replication), so it has to be empty (or --flush), reachable in both directions, and not watched by
 Sentinels. Filters do not apply. An interrupted replay starts again from the beginning.
 
-No application should write to the databases meanwhile.
+No application should write to the databases meanwhile. At the end the keys are counted, and where the count does not prove that
+all are there (the target evicted keys, other clients wrote or deleted, it was another process in between) every key is looked
+for; keys that are missing are named.
+
+Expiry is judged by the clock that set it: that of the server as FILE, which is asked for its time, or for a file the target's.
+Where the clocks of source and target differ by more than 2 s, expiry times are moved by the difference; --source-clock says the
+same of a file whose server's clock was wrong.
 
 %s
 
@@ -65,7 +71,9 @@ type importFlags struct {
 	server, source             serverFlags
 	cluster                    clusterFlags
 	job                        jobFlags
-	scan                       bool
+	scan, onlyNode             bool
+	sourceClock                time.Duration
+	anonymous                  bool
 	filter                     filterFlags
 	replace, skip, flush, yes  bool
 	method, verify             string
@@ -105,6 +113,9 @@ func (a *app) importCommand() *cobra.Command {
 	f.job.add(c)
 	flags := c.Flags()
 	flags.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key where it forbids replication")
+	flags.BoolVar(&f.onlyNode, "only-node", false, "with a server as FILE, "+onlyNodeUsage)
+	flags.DurationVar(&f.sourceClock, "source-clock", 0, "how far the clock of the dump's server was ahead, such as -24h where it was a day behind: expiry times are moved by that (default: 0; of a server as FILE, it is asked for)")
+	flags.BoolVar(&f.anonymous, "no-run-id", false, "take a target that does not tell its run_id (Dragonfly, a proxy): a restart of it is then not noticed at once, and every key is looked for at the end")
 	flags.BoolVar(&f.replace, "replace", false, "write over keys that are there already")
 	flags.BoolVar(&f.skip, "skip-existing", false, "leave keys that are there already as they are")
 	flags.BoolVar(&f.flush, "flush", false, "empty the databases that keys go to first; asks for the target's name on a terminal")
@@ -195,7 +206,7 @@ func (f *importFlags) options() (importer.Options, error) {
 		errs = append(errs, err)
 	}
 	opts := importer.Options{
-		Filter: filter, DryRun: f.dryRun, Resume: f.resume, IgnoreRoom: f.ignoreRoom, Connections: f.connections, Patience: f.patience,
+		Filter: filter, DryRun: f.dryRun, Resume: f.resume, IgnoreRoom: f.ignoreRoom, SourceClock: f.sourceClock, Anonymous: f.anonymous, Connections: f.connections, Patience: f.patience,
 		Replication: importer.ReplicationOptions{Listen: f.listen, Announce: f.announce},
 	}
 	switch {
@@ -312,35 +323,80 @@ func (a *app) liveSource(ctx context.Context, from string, f *importFlags) (impo
 	if err != nil {
 		return importer.Source{}, err
 	}
-	conn, err := server.Connect(ctx)
-	if err != nil {
-		return importer.Source{}, err
+	var about snapshot.Source
+	if !f.onlyNode {
+		if about, err = snapshot.Describe(ctx, server, snapshot.Options{FromMaster: true}); err != nil {
+			return importer.Source{}, err
+		}
 	}
-	info, err := conn.Info(ctx, "server")
-	conn.Close()
-	if err != nil && redis.Code(err) != "NOPERM" {
-		return importer.Source{}, err
+	live := &importer.Live{Clock: about.Clock, FieldTTL: about.FieldTTL}
+	s := importer.Source{Name: server.String(), Once: true, Live: live}
+	for _, id := range []string{about.RunID, about.ReplID} {
+		if id != "" {
+			live.IDs = append(live.IDs, id)
+		}
 	}
-	s := importer.Source{Name: server.String(), Once: true, RunID: info["run_id"]}
+	if about.Cluster {
+		if live.IDs, err = snapshot.ClusterIDs(ctx, server); err != nil {
+			return importer.Source{}, err
+		}
+	}
 	s.Open = func(ctx context.Context, _ int64) (io.ReadCloser, error) {
-		live, err := snapshot.Open(ctx, server, snapshot.Options{})
-		if err == nil {
-			return live, nil
+		if about.Cluster {
+			return clusterStream(ctx, server, f.scan)
 		}
-		if !errors.Is(err, snapshot.ErrForbidden) {
-			return nil, err
-		}
-		if !f.scan {
-			return nil, fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
-		}
-		r, w := io.Pipe()
-		go func() {
-			_, err := snapshot.Scan(ctx, server, w, snapshot.Options{}, nil)
-			w.CloseWithError(err)
-		}()
-		return r, nil
+		return serverStream(ctx, server, f.scan)
 	}
 	return s, nil
+}
+
+// useScan adds to a refusal that there is another way.
+func useScan(err error) error {
+	return fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
+}
+
+// serverStream is the data of one server.
+func serverStream(ctx context.Context, server *redis.Target, scan bool) (io.ReadCloser, error) {
+	live, err := snapshot.Open(ctx, server, snapshot.Options{})
+	if err == nil {
+		return live, nil
+	}
+	if !errors.Is(err, snapshot.ErrForbidden) {
+		return nil, err
+	}
+	if !scan {
+		return nil, useScan(err)
+	}
+	return piped(func(w io.Writer) error {
+		_, err := snapshot.Scan(ctx, server, w, snapshot.Options{}, nil)
+		return err
+	}), nil
+}
+
+// clusterStream is the data of every master of a cluster, as one dump.
+func clusterStream(ctx context.Context, server *redis.Target, scan bool) (io.ReadCloser, error) {
+	return piped(func(w io.Writer) error {
+		out := &firstWrite{w: w}
+		_, err := snapshot.Cluster(ctx, server, out, snapshot.Options{FromMaster: true}, nil)
+		if !errors.Is(err, snapshot.ErrForbidden) {
+			return err
+		}
+		if !scan {
+			return useScan(err)
+		}
+		if out.written {
+			return err
+		}
+		_, err = snapshot.ClusterScan(ctx, server, w, snapshot.Options{}, nil)
+		return err
+	}), nil
+}
+
+// piped gives what fill writes, and its error instead of an end.
+func piped(fill func(io.Writer) error) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(fill(w)) }()
+	return r
 }
 
 // spool keeps what fill writes in a temporary file.
@@ -410,6 +466,9 @@ func (a *app) printImport(r *importer.Report, form string) error {
 	}
 	for _, d := range r.Differences {
 		fmt.Fprintf(a.err, "key %q of database %d: %s\n", d.Key, d.DB, d.Reason)
+	}
+	for _, d := range r.Doubts {
+		fmt.Fprintf(a.err, "%s %s\n", a.paint(red, "error:"), d)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), n)

@@ -21,8 +21,10 @@ const rdbServeHelp = `Play the master of a replication, so that a server loads a
   2. On the server: REPLICAOF HOST PORT. Its own data is replaced by the dump, and so is that of its replicas.
   3. When this command says that it has loaded: REPLICAOF NO ONE.
 
-The whole dump is verified first. A server refuses a dump of a newer version than its own: see rdb convert. The commands of
-an append-only file are replicated after its dump, and nothing else. A server that a Sentinel or an operator watches is soon told to follow another master again.
+The whole dump is verified first, and which servers can load it is printed. One that cannot, because its version is older or
+it lacks a module, does not skip a key: its process ends. See rdb convert for an older version. The commands of an append-only
+file are replicated after its dump, and nothing else. A server that a Sentinel or an operator watches is soon told to follow
+another master again.
 
 With a password (in REDIS_SERVE_PASSWORD, or the file of --password-file) the server needs it as masterauth.
 
@@ -152,6 +154,7 @@ func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string,
 			return errors.New("every server reads the dump from its beginning, which a pipe cannot do; pass a file")
 		}
 		keys := 0
+		var needs importer.Needs
 		for {
 			e, err := s.Next()
 			if errors.Is(err, io.EOF) {
@@ -163,10 +166,16 @@ func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string,
 			if e.Kind == rdb.KeyEntry {
 				keys++
 			}
+			if err := needs.Add(e); err != nil {
+				return err
+			}
+		}
+		if text := needs.Warning(); text != "" {
+			fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "warning:"), text)
 		}
 		size := s.Offset()
 		dump = master.Dump{Size: size, Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, 0) }}
-		what = fmt.Sprintf("%d keys, %s, RDB version %d, which %s and later can load", keys, rdb.FormatBytes(uint64(size)), s.Version(), rdb.ServerOf(s.Version()))
+		what = fmt.Sprintf("%d keys, %s, RDB version %d, which %s", keys, rdb.FormatBytes(uint64(size)), s.Version(), needs.Servers(s.Version()))
 		tail, err := src.Commands(ctx, s)
 		if err != nil {
 			return err

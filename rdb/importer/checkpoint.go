@@ -25,9 +25,14 @@ type checkpoint struct {
 	Options  string    `json:"options"`  // sum of those that must not change
 	Target   string    `json:"target"`
 	RunID    string    `json:"runID"` // of the server that confirmed all before Offset
-	Offset   int64     `json:"offset"`
-	DB       int       `json:"db"`
-	Version  int       `json:"rdbVersion"`
+	// Nodes are the processes that RunID stands for, by address, with the history of their data.
+	Nodes map[string]identity `json:"nodes,omitempty"`
+	// Now is the time of which expiries are judged, and Shift the milliseconds that they are moved by.
+	Now     time.Time `json:"now,omitzero"`
+	Shift   int64     `json:"shift,omitempty"`
+	Offset  int64     `json:"offset"`
+	DB      int       `json:"db"`
+	Version int       `json:"rdbVersion"`
 	// Limit is an offset from which on no key was sent. Those between Offset and Limit may be there already.
 	Limit    int64     `json:"limit"`
 	Rows     []Row     `json:"rows"`
@@ -74,6 +79,8 @@ func (im *importer) fits() error {
 		return fmt.Errorf("the checkpoint is of another dump (%s, %d bytes); resume with that one, or remove the checkpoint", c.Source, c.Size)
 	case c.Options != im.sum:
 		return errors.New("the checkpoint is of an import with other filters or another rule for existing keys; resume with the same options")
+	case c.Target != "" && c.Target != im.target.String():
+		return fmt.Errorf("the checkpoint is of an import into %s; resume into that target, or remove the checkpoint and import anew", c.Target)
 	case c.Offset < 0 || c.Offset > c.Size || c.Limit < c.Offset:
 		return errors.New("the checkpoint is damaged; remove it and import anew")
 	}
@@ -99,8 +106,23 @@ func (im *importer) optionsSum() string {
 // begin takes the state of the checkpoint over, or writes the first one.
 func (im *importer) begin() error {
 	l := &im.ledger
+	im.server.mu.Lock()
+	ids := im.server.ids
+	im.server.mu.Unlock()
+	im.confirmed = ids
+	l.looked = func() { // under the lock of the ledger
+		im.server.mu.Lock()
+		im.confirmed = im.server.ids
+		im.server.mu.Unlock()
+	}
 	if c := im.resumed; c != nil {
-		im.id, im.began, im.opts.Filter.Now = c.ID, c.Began, c.Began
+		if c.RunID != im.server.runID {
+			im.confirmed = c.Nodes
+		}
+		im.id, im.began, im.opts.Filter.Now, im.shift = c.ID, c.Began, c.Now, c.Shift
+		if c.Now.IsZero() { // of an earlier version
+			im.opts.Filter.Now = c.Began
+		}
 		l.rows, l.failures, l.repaired = c.Rows, c.Failures, c.Repaired
 		l.index = map[rowName]int{}
 		for i, r := range l.rows {
@@ -111,9 +133,12 @@ func (im *importer) begin() error {
 		for _, n := range c.Notes {
 			l.note("%s", n)
 		}
-		if c.RunID != im.server.runID || c.RunID == "" {
+		if c.RunID != im.server.runID || c.RunID == "" || len(c.Nodes) > 0 && !descends(c.Nodes, ids) {
 			l.note("the target was restarted, or another one has taken its place, since the import stopped; all keys that it had confirmed were looked at again")
 			l.repair = im.server.runID
+			if !descends(c.Nodes, im.server.ids) {
+				im.foreign.Store(true)
+			}
 		}
 		im.saved = true
 	} else {
@@ -139,7 +164,7 @@ func (im *importer) save() error {
 	l.mu.Lock()
 	c := checkpoint{
 		Format: checkpointFormat, ID: im.id, Began: im.began, Source: im.source.Name, Size: im.survey.size, Checksum: im.survey.checksum(),
-		Options: im.sum, Target: im.target.String(), RunID: l.runID,
+		Options: im.sum, Target: im.target.String(), RunID: l.runID, Nodes: im.confirmed, Now: im.opts.Filter.Now, Shift: im.shift,
 		Offset: l.frontier.Offset, DB: l.frontier.DB, Version: l.frontier.Version,
 		Limit: max(l.frontier.Offset+ahead, l.sent), Rows: slices.Clone(l.rows), Failures: slices.Clone(l.failures),
 		Repaired: l.repaired, Notes: slices.Clone(l.report.Notes),

@@ -95,14 +95,13 @@ func (p *pass) appendSet(b *batch, k *keyRef, e *rdb.Entry, replace bool) error 
 
 // byCommands says whether an entry's type goes by plain commands. The first one of a type is tried on the target.
 func (im *importer) byCommands(ctx context.Context, e *rdb.Entry) (bool, error) {
-	switch im.opts.Method {
-	case Commands:
-		return e.Type != rdb.TypeModule2, nil
-	case Restore:
+	switch {
+	case e.Type == rdb.TypeModule2:
+		return false, im.moduleKnown(ctx, e)
+	case im.opts.Method == Restore:
 		return false, nil
-	}
-	if !im.server.absTTL {
-		return e.Type != rdb.TypeModule2, nil
+	case im.opts.Method == Commands, im.noRestore, !im.server.absTTL:
+		return true, nil
 	}
 	if commands, ok := im.methods[e.Type]; ok {
 		return commands, nil
@@ -230,12 +229,17 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 		case p.im.opts.Existing == Skip && policy == "APPEND":
 			c.Skipped++
 			return nil
+		case p.im.source.Once && (unknownCommand(refused) || refused.Code() == "NOPERM"):
+			return &fatalError{fmt.Errorf("libraries of functions: %w; leave them out by --type", advise(refused))}
 		default:
 			p.refuse(e, row, advise(refused))
 			return nil
 		}
 	}
 	c.Written++
+	p.im.ledger.mu.Lock()
+	p.im.loaded = append(p.im.loaded, parseLibrary(string(e.Raw)).name)
+	p.im.ledger.mu.Unlock()
 	return nil
 }
 
@@ -283,7 +287,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, comma
 		p.drop(r)
 		var wrong *rdb.Error
 		if errors.As(err, &wrong) {
-			if errors.Is(err, rdb.ErrTarget) || errors.Is(err, rdb.ErrUnsupported) {
+			if !p.im.source.Once && (errors.Is(err, rdb.ErrTarget) || errors.Is(err, rdb.ErrUnsupported)) {
 				p.refuse(e, row, err)
 				return nil
 			}
@@ -316,6 +320,9 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, comma
 		case p.im.opts.Existing == Skip:
 			c.Skipped++
 		case e.Offset < p.uncertain || p.epoch.repair || p.reread == e.Offset:
+			if p.im.foreign.Load() {
+				p.im.doubtful.add(e.Offset)
+			}
 			if !p.epoch.repair {
 				c.Written++
 			}
@@ -396,6 +403,7 @@ func (l *largeKey) run(ctx context.Context, offset, size int64, whole bool) (red
 	}
 	temporary := p.temporary(key, p.im.names.Add(1))
 	p.im.leftovers.add(e.DB, string(temporary))
+	p.im.sent.made(3, replace, e.Expiry == 0)
 	refused, err = l.pipeline(ctx, func() error { return l.pieces(ctx, temporary) })
 	e.Key = key
 	if err != nil {
@@ -475,7 +483,7 @@ func (l *largeKey) rename(ctx context.Context, key, temporary []byte, replace bo
 		refused = insideError(reply)
 	}
 	switch {
-	case strings.HasPrefix(string(refused), "ERR no such key"):
+	case strings.HasPrefix(string(refused), "ERR no such key") && l.entry.Expiry != 0 && l.pass.im.isGone(l.entry.Expiry):
 		return "", nil // it expired in between
 	case refused == "" && reply == int64(0):
 		return "BUSYKEY", nil
@@ -652,6 +660,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 			if l.db != db {
 				continue
 			}
+			im.sent["unlink"].Add(1)
 			if _, err := conn.Do(ctx, "UNLINK", l.name); err != nil && redis.Code(err) != "MOVED" {
 				return err
 			}
@@ -666,6 +675,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 				return errors.New("the answer to SCAN is not understood")
 			}
 			found, _ := list[1].([]any)
+			im.sent["unlink"].Add(int64(len(found)))
 			for _, key := range found {
 				if _, err := conn.Do(ctx, "UNLINK", fmt.Sprint(key)); err != nil {
 					return err

@@ -44,8 +44,18 @@ type Source struct {
 	Packed string
 	// Notes are for the report, such as files that were not read.
 	Notes []string
-	// RunID is that of the server the dump comes from, which must not be the target; "" where there is none.
-	RunID string
+	// Live is what is known of the servers that the dump comes from as it is read; nil for a dump that lies somewhere.
+	Live *Live
+}
+
+// Live is what is known of running servers that are a source.
+type Live struct {
+	// IDs are run and replication IDs of all of them (INFO, run_id, master_replid); none may be the target's.
+	IDs []string
+	// Clock is how far the clock of the source is ahead of the one here.
+	Clock time.Duration
+	// FieldTTL says that there are hashes of which fields expire.
+	FieldTTL bool
 }
 
 // A Store keeps the checkpoint of an import.
@@ -118,7 +128,10 @@ type Options struct {
 	Rate        int64         // bytes of commands a second; 0 for no limit
 	Patience    time.Duration // how long to try to reach a target that does not answer; 0 stands for 2 minutes
 	IgnoreRoom  bool          // do not compare the estimate of memory with the target's
-	MaxFailures int           // how many failures a Report names; 0 stands for 100
+	Anonymous   bool          // take a target that does not say which process it is, and look for every key at the end
+	// SourceClock is how far the clock of the server that wrote the dump was ahead; 0 where it was right, or is asked (Live).
+	SourceClock time.Duration
+	MaxFailures int // how many failures a Report names; 0 stands for 100
 
 	// Replication is how the target reaches us; only for that Method.
 	Replication ReplicationOptions
@@ -172,8 +185,7 @@ func (o Options) withDefaults() Options {
 // with; what was wrong before the first write comes as diag.Problems, all at once. Single keys that failed are in the
 // report and no error.
 func Import(ctx context.Context, source Source, target *redis.Target, opts Options) (*Report, error) {
-	im := &importer{source: source, target: target, opts: opts.withDefaults(), began: time.Now()}
-	im.opts.Filter.Now = im.began
+	im := &importer{source: source, target: target, opts: opts.withDefaults(), began: time.Now(), sent: newOwnCommands()}
 	im.ledger.report = newReport(source, target, im.opts)
 	report := im.ledger.report
 	stop := im.reportProgress()
@@ -221,12 +233,14 @@ type importer struct {
 	server  server // what is known of the target
 	control *redis.Conn
 	methods map[rdb.Type]bool // by commands; for types that were asked about
+	modules map[string]bool   // of a live source: modules that the target has
 	sum     string            // of the options that must not change between runs
 	id      string            // of the import, in the names of temporary keys
 
 	ledger    ledger
 	resumed   *checkpoint // what was loaded
 	restarted bool        // the server that answers may have temporary keys that another one has confirmed to be gone
+	begun     bool        // the ledger has what the checkpoint had
 	saved     bool        // a checkpoint was written, by this run or the one before
 
 	saving sync.Mutex
@@ -234,6 +248,19 @@ type importer struct {
 	names  atomic.Int64 // temporary keys so far
 
 	leftovers leftovers
+
+	sent      ownCommands
+	clock     time.Duration // the target's, ahead of the one here
+	shift     int64         // milliseconds to add to each expiry of the dump
+	facts     nodeFacts
+	lifetimes lifetimes
+	loaded    []string            // names of libraries of functions that were loaded, under the ledger's lock
+	confirmed map[string]identity // of the processes that confirmed all before the frontier, under the ledger's lock
+	foreign   atomic.Bool         // the target's data may be another's than what was confirmed
+	doubtful  span                // keys that are there, but may be another's
+	noRestore bool                // the target has no RESTORE that we may use
+	noDump    bool                // nor DUMP
+	uses      uses
 
 	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
 	head     *rdb.Scanner
@@ -250,6 +277,9 @@ func (im *importer) all(ctx context.Context) error {
 	defer func() {
 		if im.control != nil {
 			im.control.Close()
+		}
+		if im.head != nil && im.headBody != nil { // nobody has read on
+			im.headBody.Close()
 		}
 	}()
 	if err := im.preflight(ctx); err != nil {
@@ -268,17 +298,43 @@ func (im *importer) all(ctx context.Context) error {
 	if err := im.flush(ctx); err != nil {
 		return err
 	}
-	err := im.write(ctx)
-	if e := im.tidy(ctx, err != nil); e != nil && err == nil {
-		err = fmt.Errorf("removing temporary keys: %w", e)
+	for {
+		err := im.write(ctx)
+		if e := im.tidy(ctx, err != nil); e != nil && err == nil {
+			err = fmt.Errorf("removing temporary keys: %w", e)
+		}
+		if err != nil {
+			at, _, _ := im.ledger.position()
+			return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.source.Once, Err: err}
+		}
+		im.nameLosses()
+		err = im.check(ctx)
+		var restarted *restartedError
+		if errors.As(err, &restarted) && !im.source.Once { // after the last key, but before all of them were found
+			err = im.repair(ctx, restarted)
+			if err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("verifying: %w", err)
+		}
+		return nil
 	}
-	if err != nil {
-		at, _, _ := im.ledger.position()
-		return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.source.Once, Err: err}
+}
+
+// repair has everything that was confirmed looked at again, because another process answers.
+func (im *importer) repair(ctx context.Context, why error) error {
+	im.restarted = true
+	im.ledger.note("%v; all keys that it had confirmed were looked at again", why)
+	old := im.server.ids
+	if err := im.identify(ctx); err != nil {
+		return err
 	}
-	if err := im.verify(ctx); err != nil {
-		return fmt.Errorf("verifying: %w", err)
+	if !descends(old, im.server.ids) {
+		im.foreign.Store(true)
 	}
+	im.ledger.repairFrom(im.server.runID)
 	return nil
 }
 
@@ -291,11 +347,14 @@ func (im *importer) size() int64 {
 
 // write makes passes over the dump until one comes to its end.
 func (im *importer) write(ctx context.Context) error {
-	if err := im.begin(); err != nil {
-		return err
+	if !im.begun {
+		if err := im.begin(); err != nil {
+			return err
+		}
+		im.begun = true
 	}
 	im.pace.rate = im.opts.Rate
-	if im.opts.Verify == VerifySample || im.source.Once {
+	if im.sampler == nil && im.opts.Verify != VerifyOff && (im.opts.Verify == VerifySample || im.source.Once) {
 		im.sampler = newSampler()
 	}
 	im.progress.stage("writing", im.size())
@@ -310,14 +369,12 @@ func (im *importer) write(ctx context.Context) error {
 		if !errors.As(err, &restarted) {
 			return errors.Join(err, im.save())
 		}
-		im.restarted = true
 		if im.source.Once {
+			im.restarted = true
 			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and import anew", err), im.save())
 		}
-		im.ledger.note("%v; all keys that it had confirmed were looked at again", err)
-		if err := im.identify(ctx); err != nil {
+		if err := im.repair(ctx, err); err != nil {
 			return errors.Join(err, im.save())
 		}
-		im.ledger.repairFrom(im.server.runID)
 	}
 }

@@ -23,6 +23,7 @@ type ledger struct {
 	epochs   []*epoch
 	runID    string // of the server that has confirmed all before the frontier
 	repair   string // run ID of a server that has to be looked at from the beginning; "" for none
+	looked   func() // called under the lock when that has been done
 }
 
 type rowName struct {
@@ -125,6 +126,7 @@ func (l *ledger) retire() {
 		l.frontier = e.end
 		if l.repair != "" { // everything before it has been looked at by now
 			l.runID, l.repair = l.repair, ""
+			l.looked()
 		}
 	}
 }
@@ -191,4 +193,46 @@ func (l *ledger) fill(r *Report) {
 	r.setRows(rows)
 	r.Failures = append(r.Failures[:0:0], l.failures...)
 	r.Repaired = l.repaired
+}
+
+// readTo counts the keys of the dump before a position, which is the frontier or the beginning.
+func (l *ledger) readTo(at rdb.Position) (n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at.Offset == 0 {
+		return 0
+	}
+	for _, r := range l.rows {
+		n += r.Read
+	}
+	return n
+}
+
+// A span is a stretch of the dump from the first to the last offset that was added.
+type span struct {
+	mu       sync.Mutex
+	from, to int64
+	any      bool
+}
+
+func (s *span) add(offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.any {
+		s.from, s.to, s.any = offset, offset, true
+		return
+	}
+	s.from, s.to = min(s.from, offset), max(s.to, offset)
+}
+
+func (s *span) has(offset int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.any && offset >= s.from && offset <= s.to
+}
+
+func (s *span) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.any
 }

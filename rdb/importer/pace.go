@@ -193,6 +193,9 @@ func (p *progress) set(bytes int64, keys uint64, db int) {
 	p.db.Store(int64(max(db, 0)))
 }
 
+// keysFrom says how many keys come before the first that will be dealt with: a pass may begin in the middle, or again.
+func (p *progress) keysFrom(n uint64) { p.keys.Store(int64(n)) }
+
 // at says which entry is being dealt with.
 func (p *progress) at(e *rdb.Entry) {
 	p.bytes.Store(e.Offset)
@@ -301,6 +304,7 @@ func (im *importer) flush(ctx context.Context) error {
 				_, err = conn.Do(ctx, "SELECT", strconv.Itoa(db))
 			}
 			if err == nil {
+				im.sent["flushdb"].Add(1)
 				_, err = conn.Do(ctx, "FLUSHDB", "ASYNC")
 			}
 			if err != nil {

@@ -178,6 +178,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 			return err
 		}
 	}
+	p.im.progress.keysFrom(p.im.ledger.readTo(from))
 	p.beginEpoch(from.Offset < p.repairTo.Offset)
 	attempts := 0
 	for n := 0; ; n++ {
@@ -268,7 +269,7 @@ func (p *pass) passOver(e *rdb.Entry) error {
 func (p *pass) beginEpoch(repair bool) {
 	p.epoch, p.bytes = p.im.ledger.begin(repair), 0
 	p.counts = p.counts[:0]
-	p.now = time.Now().UnixMilli()
+	p.now = p.im.now()
 }
 
 // closeEpoch sends what is gathered.
@@ -335,6 +336,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 			e.DB = to
 		}
 	}
+	p.im.shiftExpiry(e)
 	row := p.rowFor(e.DB, e.Type.Kind())
 	c := p.count(row)
 	c.Read++
@@ -354,6 +356,20 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
+	if p.im.source.Once {
+		p.im.lifetimes.add(e.DB, e.Expiry, p.now)
+	}
+	if commands && !p.epoch.repair {
+		if e.HasFreq {
+			p.im.uses.freq++
+		}
+		if e.HasIdle {
+			p.im.uses.idle++
+		}
+	}
+	if p.im.sampler != nil && p.reread != e.Offset {
+		p.im.sampler.offer(e, from, p.scanner.Version())
+	}
 	if e.Raw == nil || len(e.Raw) > split {
 		err := p.large(ctx, e, route, row, commands)
 		if err == errReread {
@@ -371,9 +387,6 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	if b == nil {
 		b = p.newBatch(route, e.DB)
 	}
-	if p.im.sampler != nil {
-		p.im.sampler.offer(e)
-	}
 	k := keyRef{start: len(b.buf), offset: e.Offset, row: row, raw: int32(len(e.Raw)), kind: e.Type, uncertain: e.Offset < p.uncertain, lasting: e.Expiry == 0}
 	if commands {
 		err = p.appendCommands(b, &k, e)
@@ -386,6 +399,10 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	}
 	if err != nil || k.replies == 0 {
 		b.buf = b.buf[:k.start]
+		if err != nil && p.im.source.Once && errors.Is(err, rdb.ErrTarget) {
+			// A file would have been refused before the first write.
+			return &fatalError{fmt.Errorf("key %q of database %d: %w; import into a newer server, or leave such keys out by --type", e.Key, e.DB, err)}
+		}
 		if err != nil {
 			p.refuse(e, row, err)
 		} else {
@@ -515,10 +532,16 @@ func (p *pass) existed(b *batch, k *keyRef) {
 	switch {
 	case b.epoch.repair:
 		k.done = true
+		if p.im.foreign.Load() && p.im.opts.Existing != Skip {
+			p.im.doubtful.add(k.offset)
+		}
 	case p.im.opts.Existing == Skip:
 		k.done = true
 		b.count(k.row).Skipped++
 	case k.uncertain || b.resent:
+		if p.im.foreign.Load() {
+			p.im.doubtful.add(k.offset)
+		}
 		p.written(b, k)
 	default:
 		p.failed(b, k, "BUSYKEY the key was made by somebody else meanwhile, or the dump has it twice")

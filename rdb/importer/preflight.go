@@ -2,11 +2,8 @@ package importer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,92 +18,64 @@ import (
 type server struct {
 	name    string // such as "Redis 7.0.15"
 	version int    // the newest RDB version that it reads
+	release string // such as "7.0.15" or "valkey-8.1.1"
 	absTTL  bool   // RESTORE knows ABSTTL: Redis 5.0
 	cluster bool
 	dbs     []int // that had keys before
+	info    map[string]string
 
-	mu     sync.Mutex
-	known  bool
-	runIDs map[string]string // by node, "" for a server alone
-	runID  string            // of all of them
+	mu    sync.Mutex
+	known bool
+	ids   map[string]identity // by node, "" for a server alone
+	runID string              // of all of them
 }
 
-// same compares the server at the other end with the one that was there before.
-func (s *server) same(node, runID string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cluster && node == "" {
-		return nil // any node
-	}
-	old, ok := s.runIDs[node]
-	switch {
-	case !s.known:
-		if s.runIDs == nil {
-			s.runIDs = map[string]string{}
-		}
-		s.runIDs[node] = runID
-	case !ok || old != runID:
-		return &restartedError{}
-	}
-	return nil
+// A Refusal is one reason not to begin, with a code that does not change when its words do.
+type Refusal struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
-// identify learns which processes the target is made of.
-func (im *importer) identify(ctx context.Context) error {
-	s := &im.server
-	s.mu.Lock()
-	s.known, s.runIDs = false, nil
-	s.mu.Unlock()
-	nodes, err := im.nodes(ctx)
-	if err != nil {
-		return err
-	}
-	for _, node := range nodes {
-		conn, err := im.connect(ctx, node)
-		if err != nil {
-			return err
-		}
-		conn.Close()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known = true
-	s.runID = s.runIDs[""]
-	if s.cluster {
-		sum := sha256.New()
-		for _, node := range slices.Sorted(maps.Keys(s.runIDs)) {
-			fmt.Fprintln(sum, node, s.runIDs[node])
-		}
-		s.runID = hex.EncodeToString(sum.Sum(nil)[:20])
-	}
-	return nil
+// A check is one question of the preflight. Every method has all of them asked; each knows whom it concerns.
+type check struct {
+	code string
+	ask  func(ctx context.Context, add func(error))
 }
 
-// sameServer makes sure that what has confirmed all keys is still what answers: a master that was cut off from its Sentinels
-// goes on answering, until it is made a replica and forgets.
-func (im *importer) sameServer(ctx context.Context) error {
-	before := im.server.runID
-	if err := im.identify(ctx); err != nil {
-		return err
+func (im *importer) checks() []check {
+	return []check{
+		{"databases", im.checkDatabases},
+		{"memory", im.checkRoom},
+		{"live-source", im.checkLive},
+		{"types", im.checkTypes},
+		{"modules", im.checkModules},
+		{"functions", im.checkFunctions},
+		{"rights", im.checkRights},
+		{"replication", im.checkReplication},
+		{"commands", im.checkCommands},
 	}
-	if im.server.runID != before {
-		return &restartedError{}
-	}
-	return nil
 }
 
 // preflight checks dump and target, and reports all that is wrong at once.
 func (im *importer) preflight(ctx context.Context) error {
-	im.methods = map[rdb.Type]bool{}
+	im.methods, im.modules = map[rdb.Type]bool{}, map[string]bool{}
 	im.sum = im.optionsSum()
 	im.ledger.maxFail = im.opts.MaxFailures
 	im.progress.stage("reading", im.source.Size)
+	im.measureClock(ctx)
 	var problems diag.Problems
-	add := func(err error) {
-		if err != nil {
-			problems = append(problems, diag.All(err)...)
+	under := func(code string) func(error) {
+		return func(err error) {
+			if err == nil {
+				return
+			}
+			for _, p := range diag.All(err) {
+				problems = append(problems, p)
+				im.ledger.report.Refusals = append(im.ledger.report.Refusals, Refusal{code, p.Error()})
+			}
 		}
 	}
+	add := under("dump")
 	var err error
 	if im.source.Once {
 		err = im.readHead(ctx)
@@ -126,6 +95,7 @@ func (im *importer) preflight(ctx context.Context) error {
 		if im.opts.Method == Replication {
 			return im.resumeReplication(ctx)
 		}
+		add = under("checkpoint")
 		if im.source.Once {
 			add(errors.New("a live snapshot cannot be resumed; empty the target and import anew"))
 		} else if e := im.load(); e != nil {
@@ -134,43 +104,67 @@ func (im *importer) preflight(ctx context.Context) error {
 			add(im.fits())
 		}
 	}
+	add = under("target")
 	conn, connErr := im.tryConnect(ctx, "")
 	if connErr != nil {
 		add(advise(connErr))
 		return problems.Err()
 	}
 	im.control = conn
-	im.checkTarget(ctx, conn, err == nil, add)
+	ready := im.checkTarget(ctx, conn, add)
+	for _, c := range im.checks() {
+		if ready && err == nil {
+			c.ask(ctx, under(c.code))
+		}
+	}
 	if len(problems) > 0 {
 		return problems.Err()
 	}
-	return im.identify(ctx)
+	if err := im.identify(ctx); err != nil {
+		return err
+	}
+	return im.notItself()
 }
 
-// checkTarget asks the target all that can be asked without writing.
-func (im *importer) checkTarget(ctx context.Context, conn *redis.Conn, haveDump bool, add func(error)) {
+// notItself refuses a target that is the source, or replicates it or from it: emptying the one would empty the other.
+func (im *importer) notItself() error {
+	if im.source.Live == nil {
+		return nil
+	}
+	for _, id := range im.server.ids {
+		if slices.Contains(im.source.Live.IDs, id.Run) || slices.Contains(im.source.Live.IDs, id.Repl) {
+			return errors.New("source and target are the same server, or a master and its replica; give two")
+		}
+	}
+	return nil
+}
+
+// checkTarget asks the target what it is, and says whether more can be asked.
+func (im *importer) checkTarget(ctx context.Context, conn *redis.Conn, add func(error)) bool {
 	info, err := conn.Info(ctx, "")
-	if err != nil {
+	if err != nil && im.opts.Anonymous && redis.Code(err) != "" {
+		info, err = map[string]string{}, nil
+	}
+	switch {
+	case err != nil:
 		add(advise(err))
-		return
-	}
-	if info["redis_mode"] == "sentinel" {
+		return false
+	case info["redis_mode"] == "sentinel":
 		add(fmt.Errorf("%s is a Sentinel; write redis+sentinel://%s/NAME for the master that it watches", conn.Addr(), conn.Addr()))
-		return
-	}
-	if info["run_id"] == "" {
-		add(fmt.Errorf("%s does not say which process it is (INFO server, run_id); a proxy cannot be imported into, give the server behind it", conn.Addr()))
-		return
-	}
-	if info["run_id"] == im.source.RunID {
-		add(errors.New("source and target are the same server; give two"))
-		return
+		return false
+	case identityOf(info).Run == "" && !im.opts.Anonymous:
+		add(fmt.Errorf("%s does not tell which process it is (INFO server, run_id), so a restart would go unnoticed; give the server behind the proxy, or say --no-run-id: then every key is looked for at the end", conn.Addr()))
+		return false
+	case info["loading"] == "1":
+		add(advise(redis.Error("LOADING the target is loading its data")))
+		return false
 	}
 	s := &im.server
+	s.info = info
 	s.cluster = info["cluster_enabled"] == "1"
-	s.name = "Redis " + info["redis_version"]
+	s.name, s.release = "Redis "+info["redis_version"], info["redis_version"]
 	if v := info["valkey_version"]; v != "" {
-		s.name = "Valkey " + v
+		s.name, s.release = "Valkey "+v, "valkey-"+v
 	}
 	for name := range info {
 		if n, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err == nil && strings.HasPrefix(name, "db") {
@@ -178,33 +172,15 @@ func (im *importer) checkTarget(ctx context.Context, conn *redis.Conn, haveDump 
 		}
 	}
 	slices.Sort(s.dbs)
-	if info["loading"] == "1" {
-		add(advise(redis.Error("LOADING the target is loading its data")))
-		return
-	}
-	if err := im.learnVersion(ctx, info["redis_version"]); err != nil {
+	if err := im.learnVersion(ctx); err != nil {
 		add(err)
-		return
+		return false
 	}
-	if !haveDump {
-		return
-	}
-	im.checkDatabases(ctx, conn, add)
-	im.checkRoom(info, add)
-	im.checkTypes(ctx, add)
-	if im.opts.Verify != VerifyOff {
-		if _, err := im.ask(ctx, "DUMP", im.probeKey([]byte("none"))); redis.Code(err) == "NOPERM" {
-			add(fmt.Errorf("%w: verifying needs the right to DUMP; grant it, or --verify off", err))
-		}
-	}
-	if im.opts.Method == Replication {
-		im.checkReplication(ctx, info, add)
-	}
-	im.checkCommands(ctx, add)
+	return true
 }
 
 // learnVersion tries which RDB versions RESTORE takes, the newest first. A key whose time is over is checked and not made.
-func (im *importer) learnVersion(ctx context.Context, redisVersion string) error {
+func (im *importer) learnVersion(ctx context.Context) error {
 	value := &rdb.Entry{Type: rdb.TypeString, Raw: []byte("\x01x"), Key: []byte("x")}
 	if im.survey != nil {
 		for _, sample := range im.survey.samples { // a user may be kept to some names
@@ -239,9 +215,18 @@ func (im *importer) learnVersion(ctx context.Context, redisVersion string) error
 			im.server.version, im.server.absTTL = versions[i], true
 			return nil
 		case strings.Contains(string(refused), "syntax error"):
-			return im.oldVersion(redisVersion)
-		case refused.Code() == "NOPERM" && im.opts.Method == Commands:
-			return im.oldVersion(redisVersion)
+			return im.oldVersion()
+		case refused.Code() == "NOPERM" && (im.opts.Method == Commands || im.opts.Method == Replication):
+			im.noRestore = true
+			return im.oldVersion()
+		case unknownCommand(refused) && im.opts.Method == Restore:
+			return fmt.Errorf("%s does not know RESTORE (renamed or disabled); leave --method restore out, then keys are written by plain commands", im.server.name)
+		case unknownCommand(refused):
+			im.noRestore = true
+			if im.opts.Method == Auto {
+				im.ledger.note("the target does not know RESTORE (renamed or disabled); keys were written by plain commands, which take longer")
+			}
+			return im.oldVersion()
 		case judge(refused) != keyFailed:
 			return advise(refused)
 		}
@@ -249,25 +234,33 @@ func (im *importer) learnVersion(ctx context.Context, redisVersion string) error
 	return fmt.Errorf("%s takes no RDB version that is known here; is it Redis or Valkey?", im.server.name)
 }
 
+// unknownCommand says that a server does not have a command, or has it under another name.
+func unknownCommand(err error) bool {
+	return redis.Code(err) == "ERR" && strings.Contains(strings.ToLower(err.Error()), "unknown command")
+}
+
 // oldVersion goes by the number of the server's version, where RESTORE cannot be asked.
-func (im *importer) oldVersion(redisVersion string) error {
-	major, rest, _ := strings.Cut(redisVersion, ".")
+func (im *importer) oldVersion() error {
+	number, valkey := strings.CutPrefix(im.server.release, "valkey-")
+	major, rest, _ := strings.Cut(number, ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	n, err := strconv.Atoi(major)
 	m, err2 := strconv.Atoi(minor)
 	if err != nil || err2 != nil || n < 4 {
 		return fmt.Errorf("%s is too old; Redis 4.0 is the oldest that can be imported into", im.server.name)
 	}
-	switch {
-	case n == 4:
-		im.server.version = 8
-	case n < 7:
-		im.server.version = 9
-	case n == 7 && m < 2:
-		im.server.version = 10
-	case n == 7 && m < 4:
+	name := fmt.Sprintf("%d.%d", n, m)
+	if valkey {
+		name = "valkey-" + name
+	}
+	switch v := rdb.VersionFor(name); {
+	case v > 0:
+		im.server.version = v
+	case valkey && n < 9:
 		im.server.version = 11
-	default:
+	case valkey:
+		im.server.version = 80
+	default: // newer than what is known here
 		im.server.version = 12
 	}
 	return nil
@@ -290,7 +283,7 @@ func (im *importer) databases() []int {
 }
 
 // checkDatabases looks whether keys are there already, and whether all databases exist.
-func (im *importer) checkDatabases(ctx context.Context, conn *redis.Conn, add func(error)) {
+func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
 	dbs := im.databases()
 	if im.server.cluster {
 		if len(dbs) > 0 && (len(dbs) > 1 || dbs[0] != 0) {
@@ -300,6 +293,7 @@ func (im *importer) checkDatabases(ctx context.Context, conn *redis.Conn, add fu
 		im.checkNodes(ctx, add)
 		return
 	}
+	conn := im.control
 	for _, db := range dbs {
 		if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
 			if redis.Code(err) == "ERR" {
@@ -357,71 +351,58 @@ func (im *importer) occupied(where string, keys int64) error {
 	return err
 }
 
-// checkRoom compares the estimate of memory with what the target may use.
-func (im *importer) checkRoom(info map[string]string, add func(error)) {
+// checkRoom compares the estimate of memory with what the target may use. A node of a cluster gets as much as it has slots.
+func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 	estimate := im.survey.memory()
 	if im.source.Once {
 		estimate, _ = strconv.ParseInt(im.survey.aux["used-mem"], 10, 64)
 	}
 	im.ledger.report.Estimate = estimate
-	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
-	limit, used := number("maxmemory"), number("used_memory")
-	if limit == 0 || im.opts.IgnoreRoom || im.server.cluster || im.resumed != nil {
+	if im.opts.IgnoreRoom || im.resumed != nil {
 		return
 	}
+	if !im.server.cluster {
+		add(im.room("the target", im.server.info, estimate))
+		return
+	}
+	m, err := im.slots(ctx)
+	if err != nil {
+		return // checkDatabases says why
+	}
+	share := make([]int64, len(m.routes))
+	for _, i := range m.of {
+		share[i]++
+	}
+	for i, node := range m.routes {
+		c, err := im.tryConnect(ctx, node)
+		if err != nil {
+			continue
+		}
+		info, err := c.Info(ctx, "memory")
+		c.Close()
+		if err != nil {
+			add(advise(err))
+			continue
+		}
+		add(im.room("node "+node, info, estimate*share[i]/slotCount))
+	}
+}
+
+// room says that one server has not enough memory for what it gets.
+func (im *importer) room(who string, info map[string]string, estimate int64) error {
+	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
+	limit, used := number("maxmemory"), number("used_memory")
 	free := limit - used
 	if im.opts.Existing == Flush || im.opts.Existing == Replace {
 		free = limit - number("used_memory_startup")
 	}
-	if estimate <= free {
-		return
+	if limit == 0 || estimate <= free {
+		return nil
 	}
 	what := "writes would fail"
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		what = fmt.Sprintf("keys would be evicted (maxmemory-policy %s)", policy)
 	}
-	add(fmt.Errorf("the keys will take about %s, but the target has %s left of its maxmemory of %s, so that %s; raise maxmemory, leave keys out, or say --ignore-memory if the estimate is wrong",
-		rdb.FormatBytes(uint64(estimate)), rdb.FormatBytes(uint64(max(free, 0))), rdb.FormatBytes(uint64(limit)), what))
-}
-
-// checkTypes tries each type of the dump on the target.
-func (im *importer) checkTypes(ctx context.Context, add func(error)) {
-	if im.opts.Method == Replication {
-		return
-	}
-	if im.survey.functions > 0 && im.server.version < 10 {
-		add(fmt.Errorf("the dump has %d libraries of functions, which %s does not know; leave them out by --type", im.survey.functions, im.server.name))
-	}
-	for _, t := range slices.Sorted(maps.Keys(im.survey.samples)) {
-		sample := im.survey.samples[t]
-		commands, err := im.byCommands(ctx, sample)
-		if err == nil && t == rdb.TypeModule2 {
-			_, err = im.probeModule(ctx, sample)
-		} else if err == nil && !commands && im.opts.Method == Restore {
-			if commands, err = im.probe(ctx, sample); commands && err == nil {
-				err = fmt.Errorf("%s does not take the encoding %q of %d keys by RESTORE; leave --method restore out", im.server.name, t, im.survey.types[t])
-			}
-		}
-		if err == nil && commands {
-			err = rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func([][]byte) error { return nil })
-			if errors.Is(err, rdb.ErrTarget) {
-				err = fmt.Errorf("%d keys are of type %s: %w; import into a newer server, or leave them out by --type", im.survey.types[t], t, err)
-			}
-		}
-		add(err)
-	}
-}
-
-// probeModule asks whether the target has the module of a value.
-func (im *importer) probeModule(ctx context.Context, e *rdb.Entry) (any, error) {
-	payload, err := rdb.AppendDump(nil, e, payloadVersion(e.Type))
-	if err != nil {
-		return nil, err
-	}
-	reply, err := im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
-	var refused redis.Error
-	if errors.As(err, &refused) && judge(refused) == keyFailed {
-		return nil, fmt.Errorf("%d keys are of module %q, which the target lacks; load the module there, or leave them out by --type", im.survey.modules[e.Module], e.Module)
-	}
-	return reply, err
+	return fmt.Errorf("the keys will take about %s, but %s has %s left of its maxmemory of %s, so that %s; raise maxmemory, leave keys out, or say --ignore-memory if the estimate is wrong",
+		rdb.FormatBytes(uint64(estimate)), who, rdb.FormatBytes(uint64(max(free, 0))), rdb.FormatBytes(uint64(limit)), what)
 }

@@ -110,7 +110,7 @@ func (im *importer) counters(ctx context.Context) (map[string]string, error) {
 // afterReplay takes account of what the target has replayed: each command was carried out and none answered with an error
 // (INFO before and after), and the keys are still there now that it is a master, unless they have expired.
 func (im *importer) afterReplay(ctx context.Context, before, replayed map[string]string) error {
-	if err := im.sameServer(ctx); err != nil {
+	if err := im.identify(ctx); err != nil { // it has another history of replication now
 		return err
 	}
 	if _, err := im.ask(ctx, "PING"); err != nil { // which evicts, where maxmemory is exceeded

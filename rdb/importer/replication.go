@@ -34,7 +34,11 @@ type debt struct {
 }
 
 // checkReplication says all that forbids making the target a replica.
-func (im *importer) checkReplication(ctx context.Context, info map[string]string, add func(error)) {
+func (im *importer) checkReplication(ctx context.Context, add func(error)) {
+	if im.opts.Method != Replication {
+		return
+	}
+	info := im.server.info
 	other := "leave --method replication out"
 	if im.survey.tail != nil {
 		other = "import the file into an empty server of its own, and import from that server"
@@ -46,6 +50,9 @@ func (im *importer) checkReplication(ctx context.Context, info map[string]string
 	}
 	if im.source.Once {
 		add(errors.New("the target would load the dump from a live snapshot, which it can do from the server itself (REPLICAOF); " + other))
+	}
+	if im.shift != 0 {
+		add(errors.New("the target would load expiry times as they stand, but the source's clock was off (--source-clock); " + other))
 	}
 	if im.target.Unix {
 		add(errors.New("the target is reached over a Unix socket, but has to reach us over TCP; " + other))
@@ -73,6 +80,7 @@ func (im *importer) checkReplication(ctx context.Context, info map[string]string
 	if v := im.survey.version; v > im.server.version || im.server.version >= 80 && v > 11 && v < 80 {
 		add(fmt.Errorf("%s cannot load a dump of RDB version %d; %s, or convert it (rdb convert)", im.server.name, v, other))
 	}
+	add(im.mayFollow(ctx))
 	if n, err := im.subscribers(ctx); err == nil && n > 0 {
 		add(fmt.Errorf("%d Sentinels watch the target and would make a replica of it a master again; %s", n, other))
 	}
@@ -220,7 +228,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 func (im *importer) pay(ctx context.Context, d *debt) error {
 	var errs []error
 	for {
-		_, err := im.askLoading(ctx, "REPLICAOF", "NO", "ONE")
+		err := im.replicaOf(ctx, "NO", "ONE")
 		if err == nil {
 			break
 		}
@@ -258,6 +266,28 @@ func (im *importer) askLoading(ctx context.Context, args ...string) (any, error)
 		im.control = nil
 	}
 	return reply, err
+}
+
+// replicaOf sends REPLICAOF, or SLAVEOF, as it was called before Redis 5.0.
+func (im *importer) replicaOf(ctx context.Context, host, port string) error {
+	_, err := im.askLoading(ctx, "REPLICAOF", host, port)
+	if unknownCommand(err) {
+		_, err = im.askLoading(ctx, "SLAVEOF", host, port)
+	}
+	return err
+}
+
+// mayFollow says that the target lets nobody make it a replica.
+func (im *importer) mayFollow(ctx context.Context) error {
+	reply, err := im.ask(ctx, "COMMAND", "INFO", "REPLICAOF", "SLAVEOF")
+	list, _ := reply.([]any)
+	if redis.Code(err) != "" || len(list) != 2 { // no right to ask: the command itself says
+		return nil
+	}
+	if err == nil && list[0] == nil && list[1] == nil {
+		err = errors.New("the target knows neither REPLICAOF nor SLAVEOF (renamed or disabled); leave --method replication out")
+	}
+	return err
 }
 
 // followUs makes the target our replica until it has loaded the dump.
@@ -322,7 +352,7 @@ func (im *importer) followUs(ctx context.Context) error {
 	go func() { served <- master.Serve(serving, l, dump, master.Options{Event: event}) }()
 	defer func() { stop(); <-served }()
 
-	if _, err := im.askLoading(ctx, "REPLICAOF", host, port); err != nil {
+	if err := im.replicaOf(ctx, host, port); err != nil {
 		return fmt.Errorf("REPLICAOF: %w", advise(err))
 	}
 	quiet := time.NewTimer(im.opts.Patience)
@@ -397,9 +427,12 @@ func (im *importer) afterLoad(ctx context.Context) error {
 	if im.opts.Verify == VerifySample {
 		im.sampler = im.survey.sampler
 	}
+	for _, lib := range im.survey.libraries {
+		im.loaded = append(im.loaded, lib.name)
+	}
 	im.opts.Existing = Flush // the target has what the dump has
 	if err := im.identify(ctx); err != nil {
 		return err
 	}
-	return im.verify(ctx)
+	return im.check(ctx)
 }

@@ -78,6 +78,9 @@ type Report struct {
 	Differences []Difference `json:"differences,omitempty"`
 	Differing   uint64       `json:"differing"` // all of them, also those that Differences has no room for
 
+	Refusals []Refusal `json:"refusals,omitempty"` // why it did not begin
+	Doubts   []string  `json:"doubts,omitempty"`   // why keys that were written are not, or may not be, in the target
+
 	Estimate int64    `json:"estimatedMemory,omitempty"` // bytes that the keys will take
 	Notes    []string `json:"notes,omitempty"`           // what somebody should know
 }
@@ -88,9 +91,10 @@ type Replay struct {
 	Refused  uint64 `json:"refused"` // answered with an error, or not carried out
 }
 
-// Failed counts the keys that failed or differ, and the commands that were refused.
+// Failed counts the keys that failed or differ, the commands that were refused, and the reasons to doubt the rest. Only at 0 is
+// everything there.
 func (r *Report) Failed() uint64 {
-	n := r.Total.Failed + r.Differing
+	n := r.Total.Failed + r.Differing + uint64(len(r.Doubts))
 	if r.Replay != nil {
 		n += r.Replay.Refused
 	}
@@ -99,6 +103,11 @@ func (r *Report) Failed() uint64 {
 
 func newReport(source Source, target *redis.Target, opts Options) *Report {
 	return &Report{Source: source.Name, Target: target.String(), Method: opts.Method.String(), DryRun: opts.DryRun, Rows: []Row{}}
+}
+
+// doubt adds a reason.
+func (r *Report) doubt(format string, args ...any) {
+	r.Doubts = append(r.Doubts, fmt.Sprintf(format, args...))
 }
 
 // note adds a line, once.

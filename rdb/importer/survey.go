@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"slices"
 	"strconv"
@@ -23,15 +24,18 @@ type survey struct {
 	all       uint64         // keys of the dump
 	raw       uint64         // bytes of the values of keys that will be written
 	allRaw    uint64
-	functions int
+	libraries []library         // of functions, those that will be loaded
 	modules   map[string]uint64 // keys that will be written, by module
-	types     map[rdb.Type]uint64
-	rows      []Row                   // what will be written, skipped and so on, if nothing goes wrong
-	sampler   *sampler                // for a target that loads the dump by itself
-	samples   map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
-	tail      *aof.Tail               // commands that follow the dump; nil for none
-	lengths   map[int64]int64         // of large values that are best sent whole, by the offset of their entry
-	largest   int64
+	moduleAux map[string]bool   // modules with data outside of keys
+	// moduleSamples are a small value of each module, to try it on the target.
+	moduleSamples map[string]*rdb.Entry
+	types         map[rdb.Type]uint64
+	rows          []Row                   // what will be written, skipped and so on, if nothing goes wrong
+	sampler       *sampler                // for a target that loads the dump by itself
+	samples       map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
+	tail          *aof.Tail               // commands that follow the dump; nil for none
+	lengths       map[int64]int64         // of large values that are best sent whole, by the offset of their entry
+	largest       int64
 }
 
 // maxSample is the size up to which a value is kept to try its type on the target.
@@ -40,7 +44,7 @@ const maxSample = 16 << 10
 func newSurvey() *survey {
 	return &survey{
 		aux: map[string]string{}, dbs: map[int]uint64{}, modules: map[string]uint64{}, types: map[rdb.Type]uint64{},
-		samples: map[rdb.Type]*rdb.Entry{}, lengths: map[int64]int64{},
+		samples: map[rdb.Type]*rdb.Entry{}, lengths: map[int64]int64{}, moduleAux: map[string]bool{}, moduleSamples: map[string]*rdb.Entry{},
 	}
 }
 
@@ -59,8 +63,9 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 	tally := map[tallyName]*tallied{}
 	var name tallyName
 	var t *tallied
+	var seen *keySet
 	if im.opts.Method == Replication {
-		s.sampler = newSampler()
+		s.sampler, seen = newSampler(), newKeySet()
 	}
 	for n := 0; ; n++ {
 		if n%4096 == 0 {
@@ -83,6 +88,10 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 		size := int64(len(e.Raw))
 		if e.Raw == nil {
 			if size, err = s.lengthOf(e); err != nil {
+				return nil, err
+			}
+		} else if im.opts.Method == Replication {
+			if err := mustLoad(e, seen); err != nil {
 				return nil, err
 			}
 		}
@@ -109,6 +118,8 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 			t.Filtered++
 			continue
 		}
+		im.shiftExpiry(e)
+		im.lifetimes.add(e.DB, e.Expiry, im.now())
 		t.keys++
 		t.Bytes += uint64(size)
 		if e.Expiry == 0 {
@@ -117,11 +128,12 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 		s.keys++
 		s.raw += uint64(size)
 		s.largest = max(s.largest, size)
-		if e.Raw != nil && s.sampler != nil {
-			s.sampler.offer(e)
+		if s.sampler != nil {
+			s.sampler.offer(e, from, scanner.Version())
 		}
 		if e.Type == rdb.TypeModule2 {
 			s.modules[e.Module]++
+			s.sampleModule(e)
 		} else if e.Raw != nil && size < maxEmpty && isEmptyEntry(e) {
 			t.Skipped++
 			if e.Expiry == 0 {
@@ -183,8 +195,60 @@ func (s *survey) other(e *rdb.Entry, f *rdb.Filter) {
 	case e.Kind == rdb.AuxEntry && len(e.Raw) < 256:
 		s.aux[string(e.Key)] = string(e.Raw)
 	case e.Kind == rdb.FunctionEntry && f.Apply(e) == rdb.Kept:
-		s.functions++
+		s.libraries = append(s.libraries, parseLibrary(string(e.Raw)))
+	case e.Kind == rdb.ModuleAuxEntry:
+		s.moduleAux[e.Module] = true
 	}
+}
+
+// sampleModule keeps the smallest value of each module, of those that fit the window.
+func (s *survey) sampleModule(e *rdb.Entry) {
+	if old := s.moduleSamples[e.Module]; e.Raw == nil || old != nil && len(old.Raw) <= len(e.Raw) {
+		return
+	}
+	c := *e
+	c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
+	s.moduleSamples[e.Module] = &c
+}
+
+// mustLoad finds what a server does not survive that loads the dump itself: a value that is damaged, or a key that is there
+// twice (redis src/rdb.c, rdbLoadRioWithLoadingCtx: "Internal error in RDB reading", "RDB has duplicated key").
+func mustLoad(e *rdb.Entry, seen *keySet) error {
+	if e.Type != rdb.TypeModule2 {
+		if err := rdb.Decode(e, func(*rdb.Element) error { return nil }); err != nil {
+			return fmt.Errorf("key %q of database %d: %w; a server that loads the dump itself ends there", e.Key, e.DB, err)
+		}
+	}
+	if seen.twice(e.DB, e.Key) {
+		return fmt.Errorf("key %q of database %d is in the dump twice; a server that loads the dump itself ends there", e.Key, e.DB)
+	}
+	return nil
+}
+
+// A keySet remembers keys by 64 bits of a hash each, of as many as it has room for.
+type keySet struct {
+	seed maphash.Seed
+	keys map[uint64]struct{}
+}
+
+// maxKeySet bounds the memory of a keySet to about 400 MB.
+const maxKeySet = 16 << 20
+
+func newKeySet() *keySet { return &keySet{seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}} }
+
+func (k *keySet) twice(db int, key []byte) bool {
+	var h maphash.Hash
+	h.SetSeed(k.seed)
+	fmt.Fprint(&h, db, " ")
+	h.Write(key)
+	sum := h.Sum64()
+	if _, ok := k.keys[sum]; ok {
+		return true
+	}
+	if len(k.keys) < maxKeySet {
+		k.keys[sum] = struct{}{}
+	}
+	return false
 }
 
 // lengthOf measures a large value, and keeps the length where it is needed again.

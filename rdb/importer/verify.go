@@ -7,10 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -19,65 +19,65 @@ import (
 
 const (
 	sampleKeys  = 1000
-	sampleBytes = 16 << 10 // larger values are not sampled
+	sampleBytes = 16 << 10 // of values up to this size
+	sampleLarge = 48       // and so many of larger ones, up to what a window holds
+	sampleHuge  = 8        // and of those that are read in pieces
 	verifyBatch = 128      // keys asked for at once
 	verifyBytes = 1 << 20  // or when their values are so large
 )
 
-// A sampler keeps some of the keys that were sent, each with the same chance (Vitter's algorithm R).
+// A sampler keeps some of the keys that were sent, each of a size with the same chance.
 type sampler struct {
-	seen   uint64
-	kept   []rdb.Entry
-	random *rand.Rand
+	random       *rand.Rand
+	small, large reservoir[rdb.Entry]
+	huge         reservoir[hugeKey]
+}
+
+// A reservoir keeps some of many, each with the same chance (Vitter's algorithm R).
+type reservoir[T any] struct {
+	seen uint64
+	kept []T
+}
+
+func (r *reservoir[T]) offer(random *rand.Rand, size int, item func() T) {
+	r.seen++
+	at := len(r.kept)
+	if at < size {
+		var none T
+		r.kept = append(r.kept, none)
+	} else if at = int(random.Uint64N(r.seen)); at >= size {
+		return
+	}
+	r.kept[at] = item()
+}
+
+// A hugeKey is a key whose value is larger than the window, to be read again.
+type hugeKey struct {
+	at  rdb.Position
+	key rdb.Entry // without its value
 }
 
 func newSampler() *sampler {
 	return &sampler{random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))}
 }
 
-func (s *sampler) offer(e *rdb.Entry) {
-	if len(e.Raw) > sampleBytes {
-		return
-	}
-	s.seen++
-	at := len(s.kept)
-	if at < sampleKeys {
-		s.kept = append(s.kept, rdb.Entry{})
-	} else if at = int(s.random.Uint64N(s.seen)); at >= sampleKeys {
-		return
-	}
-	c := *e
-	c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
-	s.kept[at] = c
-}
-
-// verify compares the target with the dump.
-func (im *importer) verify(ctx context.Context) error {
-	if im.opts.Verify == VerifyOff {
-		return nil
-	}
-	im.progress.stage("verifying", im.size())
-	v := &verifier{im: im, report: im.ledger.report}
-	defer v.close()
-	if im.opts.Verify == VerifyFull {
-		if im.source.Once {
-			v.report.note("a live snapshot cannot be read again, so that a sample was compared instead of every key")
-		} else {
-			return v.full(ctx)
+// offer may keep an entry; from is its database in the dump, and version the dump's.
+func (s *sampler) offer(e *rdb.Entry, from, version int) {
+	clone := func() rdb.Entry {
+		c := rdb.Entry{DB: e.DB, Key: bytes.Clone(e.Key), Type: e.Type, Expiry: e.Expiry, Offset: e.Offset, Module: e.Module}
+		if e.Raw != nil {
+			c.Raw = bytes.Clone(e.Raw)
 		}
+		return c
 	}
-	if err := v.sizes(ctx); err != nil {
-		return err
+	switch {
+	case e.Raw == nil:
+		s.huge.offer(s.random, sampleHuge, func() hugeKey { return hugeKey{rdb.Position{Offset: e.Offset, DB: from, Version: version}, clone()} })
+	case len(e.Raw) > sampleBytes:
+		s.large.offer(s.random, sampleLarge, clone)
+	default:
+		s.small.offer(s.random, sampleKeys, clone)
 	}
-	if im.sampler == nil {
-		return nil
-	}
-	for i := range im.sampler.kept {
-		if err := v.key(ctx, &im.sampler.kept[i]); err != nil {
-			return err
-		}
-	}
-	return v.flush(ctx)
 }
 
 // A verifier asks for keys and compares them.
@@ -86,10 +86,16 @@ type verifier struct {
 	report *Report
 	slots  *slotMap
 	lanes  map[string]*lane
+
+	exists   bool // ask only whether keys are there
+	plain    bool // without DUMP: element by element
+	compared bool // every key
+	missing  uint64
 }
 
 // A lane is the connection to one node and the keys that are asked for over it.
 type lane struct {
+	node  string
 	conn  *redis.Conn
 	db    int
 	out   []byte
@@ -101,41 +107,114 @@ func (v *verifier) close() {
 	for _, l := range v.lanes {
 		l.conn.Close()
 	}
+	v.lanes, v.slots = nil, nil
 }
 
-// sizes compares how many keys there are at least with what was written. Others may write too, so more are none of our business.
-func (v *verifier) sizes(ctx context.Context) error {
-	if v.im.opts.Existing != Refuse && v.im.opts.Existing != Flush || v.im.server.cluster {
+// values compares the values of keys with the dump: all, or a sample, and those that may be another's.
+func (v *verifier) values(ctx context.Context) error {
+	im := v.im
+	full := im.opts.Verify == VerifyFull
+	if full && im.source.Once {
+		v.report.note("a live snapshot cannot be read again, so that a sample was compared instead of every key")
+		full = false
+	}
+	doubtful := !im.doubtful.empty() && !im.source.Once
+	if full || doubtful {
+		if !full {
+			v.report.note("the target is another process than the one that had confirmed keys, with data of its own; the values of keys that it had already were compared with the dump")
+		}
+		v.compared = full
+		return v.each(ctx, func(e *rdb.Entry) error {
+			if !full && !im.doubtful.has(e.Offset) {
+				return v.skip(e)
+			}
+			if e.Raw == nil || v.plain {
+				return v.element(ctx, e)
+			}
+			c := *e
+			c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
+			return v.key(ctx, &c)
+		})
+	}
+	if im.sampler == nil || im.opts.Verify == VerifyOff {
 		return nil
 	}
-	var total Report
-	v.im.ledger.fill(&total)
-	lasting := map[int]uint64{}
-	for _, r := range total.Rows {
-		lasting[r.DB] += r.Lasting
+	for _, kept := range [][]rdb.Entry{im.sampler.small.kept, im.sampler.large.kept} {
+		for i := range kept {
+			if im.isGone(kept[i].Expiry) {
+				continue
+			}
+			var err error
+			if v.plain {
+				err = v.retry(ctx, func() error { return v.element(ctx, &kept[i]) })
+			} else {
+				err = v.key(ctx, &kept[i])
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
-	for db, want := range lasting {
-		if want == 0 {
-			continue
-		}
-		l, err := v.lane(ctx, nil)
-		if err != nil {
+	if err := v.flush(ctx); err != nil {
+		return err
+	}
+	for _, h := range im.sampler.huge.kept {
+		if err := v.retry(ctx, func() error { return v.huge(ctx, h) }); err != nil {
 			return err
-		}
-		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
-			return err
-		}
-		l.db = db
-		n, err := l.conn.Int(ctx, "DBSIZE")
-		if err != nil {
-			return err
-		}
-		if uint64(n) < want {
-			v.differ(rdb.Entry{DB: db}, fmt.Sprintf("the database has %d keys, but %d that do not expire were written to it", n, want))
-			v.report.Differing += want - uint64(n) - 1
 		}
 	}
 	return nil
+}
+
+// skip passes over a value that nobody reads.
+func (v *verifier) skip(e *rdb.Entry) error {
+	if !e.Unread() {
+		return nil
+	}
+	return e.Chunks(nil)
+}
+
+// retry does something again while the connection breaks or slots move.
+func (v *verifier) retry(ctx context.Context, fn func() error) error {
+	began := time.Now()
+	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		err := fn()
+		if err == nil || isFinal(err) || time.Since(began) > v.im.opts.Patience || len(v.report.Differences) > v.im.opts.MaxFailures {
+			return err
+		}
+		v.close()
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// huge reads one large value again and compares it. Of a dump that was read once, only the type is known.
+func (v *verifier) huge(ctx context.Context, h hugeKey) error {
+	if v.im.isGone(h.key.Expiry) {
+		return nil
+	}
+	if v.im.source.Once {
+		l, err := v.lane(ctx, h.key.Key)
+		if err != nil {
+			return err
+		}
+		_, err = v.typeOf(ctx, l, &h.key)
+		return err
+	}
+	body, err := v.im.source.Open(ctx, h.at.Offset)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	e, err := rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true, Start: h.at}).Next()
+	if err != nil {
+		return err
+	}
+	e.DB, e.Expiry = h.key.DB, h.key.Expiry
+	return v.element(ctx, e)
 }
 
 func (v *verifier) lane(ctx context.Context, key []byte) (*lane, error) {
@@ -153,58 +232,54 @@ func (v *verifier) lane(ctx context.Context, key []byte) (*lane, error) {
 	if l := v.lanes[node]; l != nil {
 		return l, nil
 	}
-	conn, err := v.im.connect(ctx, node)
-	if err != nil {
+	l := &lane{node: node}
+	if err := v.connect(ctx, l); err != nil {
 		return nil, err
 	}
 	if v.lanes == nil {
 		v.lanes = map[string]*lane{}
 	}
-	// Where the server knows how (7.2), reading does not make the keys look as if they were used.
-	if _, err := conn.Do(ctx, "CLIENT", "NO-TOUCH", "ON"); err != nil && redis.Code(err) == "" {
-		return nil, err
-	}
-	l := &lane{conn: conn, db: v.im.target.DB}
 	v.lanes[node] = l
 	return l, nil
 }
 
-// full reads the dump again and asks for every key.
-func (v *verifier) full(ctx context.Context) error {
-	body, err := v.im.source.Open(ctx, 0)
-	if err != nil {
-		return err
+// connect gives a lane a connection, in the database of the target's URL.
+func (v *verifier) connect(ctx context.Context, l *lane) error {
+	if l.conn != nil {
+		l.conn.Close()
 	}
-	defer body.Close()
-	filter := v.im.opts.Filter
-	scanner := rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true})
-	for {
-		e, err := scanner.Next()
-		if err == io.EOF {
-			return v.flush(ctx)
+	return v.im.on(ctx, l.node, func(conn *redis.Conn) (bool, error) {
+		// Where the server knows how (7.2), reading does not make the keys look as if they were used.
+		if _, err := conn.Do(ctx, "CLIENT", "NO-TOUCH", "ON"); err != nil && redis.Code(err) == "" {
+			return false, err
 		}
+		l.conn, l.db = conn, v.im.target.DB
+		return true, nil
+	})
+}
+
+// on connects to a node and does something there, again where the connection breaks. keep leaves the connection open.
+func (im *importer) on(ctx context.Context, node string, do func(*redis.Conn) (keep bool, err error)) error {
+	began := time.Now()
+	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		conn, err := im.connect(ctx, node)
 		if err != nil {
 			return err
 		}
-		v.im.progress.at(e)
-		if e.Kind != rdb.KeyEntry || filter.Apply(e) != rdb.Kept || isGone(e.Expiry) {
-			continue
+		keep, err := do(conn)
+		if !keep {
+			conn.Close()
 		}
-		if e.Raw == nil {
-			err = v.large(ctx, e)
-		} else {
-			c := *e
-			c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
-			err = v.key(ctx, &c)
-		}
-		if err != nil {
+		if err == nil || redis.Code(err) != "" || isFinal(err) || time.Since(began) > im.opts.Patience {
 			return err
+		}
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }
-
-// isGone says whether a key's time is over, or so nearly that it may be gone.
-func isGone(expiry int64) bool { return expiry != 0 && expiry <= time.Now().UnixMilli()+1000 }
 
 func (v *verifier) expiryCommand() string {
 	if v.im.server.version >= expireAtSince {
@@ -219,17 +294,11 @@ func (v *verifier) key(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
-	if l.db != e.DB {
+	if len(l.asked) > 0 && l.asked[0].DB != e.DB {
 		if err := v.exchange(ctx, l); err != nil {
 			return err
 		}
-		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(e.DB)); err != nil {
-			return err
-		}
-		l.db = e.DB
 	}
-	l.out = redis.AppendCommand(l.out, []byte("DUMP"), e.Key)
-	l.out = redis.AppendCommand(l.out, []byte(v.expiryCommand()), e.Key)
 	l.asked = append(l.asked, *e)
 	l.size += len(e.Raw)
 	if len(l.asked) >= verifyBatch || l.size >= verifyBytes {
@@ -247,41 +316,237 @@ func (v *verifier) flush(ctx context.Context) error {
 	return nil
 }
 
-// exchange sends what is gathered and compares the replies. Where the connection breaks it asks again.
-func (v *verifier) exchange(ctx context.Context, l *lane) error {
-	if len(l.asked) == 0 {
-		return nil
+// append appends the commands that ask for a key, and says how many they are.
+func (v *verifier) append(dst []byte, e *rdb.Entry) []byte {
+	if v.exists {
+		return redis.AppendCommand(dst, []byte("EXISTS"), e.Key)
 	}
-	stop := context.AfterFunc(ctx, func() { l.conn.Close() })
-	defer stop()
-	if err := l.conn.SetDeadline(time.Now().Add(2 * replyTimeout)); err != nil {
-		return err
+	return redis.AppendCommand(redis.AppendCommand(dst, []byte("DUMP"), e.Key), []byte(v.expiryCommand()), e.Key)
+}
+
+// exchange sends what is gathered and compares the replies. Where the connection breaks it asks again, and where a key has
+// moved, at its new node.
+func (v *verifier) exchange(ctx context.Context, l *lane) error {
+	began := time.Now()
+	for backoff := firstBackoff; len(l.asked) > 0; backoff = min(2*backoff, maxBackoff) {
+		elsewhere, err := v.round(ctx, l)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil && redis.Code(err) != "" {
+			return advise(err)
+		}
+		for i := range elsewhere {
+			if err := v.follow(ctx, &elsewhere[i]); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			continue
+		}
+		if time.Since(began) > v.im.opts.Patience {
+			return err
+		}
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := v.connect(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A strayed key is one that its node refused, because of its slot or for a while.
+type strayed struct {
+	entry rdb.Entry
+	reply redis.Error
+}
+
+// round sends the commands for all keys of a lane once. What was answered leaves the lane; an error of the connection leaves
+// the rest.
+func (v *verifier) round(ctx context.Context, l *lane) (elsewhere []strayed, err error) {
+	conn := l.conn
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if db := l.asked[0].DB; db != l.db {
+		if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
+			return nil, err
+		}
+		l.db = db
+	}
+	l.out = l.out[:0]
+	for i := range l.asked {
+		l.out = v.append(l.out, &l.asked[i])
+	}
+	if err := conn.SetDeadline(time.Now().Add(2 * replyTimeout)); err != nil {
+		return nil, err
 	}
 	asked := time.Now()
-	if _, err := l.conn.Write(l.out); err != nil {
-		return err
+	if _, err := conn.Write(l.out); err != nil {
+		return nil, err
 	}
-	for i := range l.asked {
-		dump, err := l.conn.ReadReply()
+	for len(l.asked) > 0 {
+		e := &l.asked[0]
+		refused, err := v.answer(conn, e, asked)
 		if err != nil {
-			return advise(err)
+			return elsewhere, err
 		}
-		ttl, err := l.conn.ReadReply()
-		if err != nil {
-			return advise(err)
+		if refused != "" {
+			switch judge(refused) {
+			case moved, ask, tryAgain:
+				elsewhere = append(elsewhere, strayed{*e, refused})
+			default:
+				return elsewhere, refused
+			}
 		}
-		v.compare(&l.asked[i], dump, ttl, asked)
+		l.size -= len(e.Raw)
+		l.asked = l.asked[1:]
 	}
-	l.out, l.asked, l.size = l.out[:0], l.asked[:0], 0
-	return l.conn.SetDeadline(time.Time{})
+	l.asked, l.size = nil, 0
+	return elsewhere, conn.SetDeadline(time.Time{})
+}
+
+// answer reads the replies for one key and takes account of them.
+func (v *verifier) answer(conn *redis.Conn, e *rdb.Entry, asked time.Time) (redis.Error, error) {
+	var refused redis.Error
+	value, err := conn.ReadReply()
+	if err != nil && !errors.As(err, &refused) {
+		return "", err
+	}
+	if v.exists {
+		if n, ok := value.(int64); ok && n == 0 && !v.im.isGone(e.Expiry) && (e.Raw == nil || e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+			v.differ(*e, notThere)
+		}
+		return refused, nil
+	}
+	ttl, err := conn.ReadReply()
+	if err != nil && refused == "" && !errors.As(err, &refused) {
+		return "", err
+	}
+	if refused == "" {
+		v.compare(e, value, ttl, asked)
+	}
+	return refused, nil
+}
+
+// follow asks for one key where it is now, as long as it moves.
+func (v *verifier) follow(ctx context.Context, s *strayed) error {
+	began := time.Now()
+	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		if time.Since(began) > v.im.opts.Patience {
+			return advise(s.reply)
+		}
+		select { // while slots move, nodes may disagree
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		refused, err := v.askAt(ctx, s)
+		if err != nil {
+			return err
+		}
+		if refused == "" {
+			return nil
+		}
+		if v := judge(refused); v != moved && v != ask && v != tryAgain {
+			return advise(refused)
+		}
+		s.reply = refused
+	}
+}
+
+// askAt asks the node that the last reply named, or the same one again.
+func (v *verifier) askAt(ctx context.Context, s *strayed) (redis.Error, error) {
+	words := strings.Fields(string(s.reply))
+	node := ""
+	switch kind := judge(s.reply); {
+	case (kind == moved || kind == ask) && len(words) == 3 && v.im.server.cluster:
+		node = words[2]
+	case v.im.server.cluster:
+		m, err := v.im.slots(ctx)
+		if err != nil {
+			return "", err
+		}
+		node = m.routes[m.route(s.entry.Key)]
+	}
+	l := &lane{node: node}
+	if err := v.connect(ctx, l); err != nil {
+		return "", err
+	}
+	defer l.conn.Close()
+	if !v.im.server.cluster {
+		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(s.entry.DB)); err != nil {
+			return "", err
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	defer context.AfterFunc(limited, func() { l.conn.Close() })()
+	var out []byte
+	if judge(s.reply) == ask {
+		return v.askEarly(l.conn, s)
+	}
+	out = v.append(out, &s.entry)
+	asked := time.Now()
+	if _, err := l.conn.Write(out); err != nil {
+		return s.reply, nil // another time
+	}
+	refused, err := v.answer(l.conn, &s.entry, asked)
+	if err != nil {
+		return s.reply, nil
+	}
+	return refused, nil
+}
+
+// askEarly asks the node that a slot is on its way to: ASKING is for one command only.
+func (v *verifier) askEarly(conn *redis.Conn, s *strayed) (redis.Error, error) {
+	out := redis.AppendCommand(nil, []byte("ASKING"))
+	first := "DUMP"
+	if v.exists {
+		first = "EXISTS"
+	}
+	out = redis.AppendCommand(out, []byte(first), s.entry.Key)
+	if !v.exists {
+		out = redis.AppendCommand(redis.AppendCommand(out, []byte("ASKING")), []byte(v.expiryCommand()), s.entry.Key)
+	}
+	asked := time.Now()
+	if _, err := conn.Write(out); err != nil {
+		return s.reply, nil
+	}
+	var replies [4]any
+	n := 2
+	if !v.exists {
+		n = 4
+	}
+	for i := range n {
+		reply, err := conn.ReadReply()
+		var refused redis.Error
+		switch {
+		case errors.As(err, &refused):
+			return refused, nil
+		case err != nil:
+			return s.reply, nil
+		}
+		replies[i] = reply
+	}
+	if v.exists {
+		if replies[1] == int64(0) && !v.im.isGone(s.entry.Expiry) {
+			v.differ(s.entry, notThere)
+		}
+		return "", nil
+	}
+	v.compare(&s.entry, replies[1], replies[3], asked)
+	return "", nil
 }
 
 func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	v.report.Verified++
 	payload, there := dump.(string)
 	if !there {
-		if !isGone(e.Expiry) && !isEmptyEntry(e) {
-			v.differ(*e, "missing")
+		if !v.im.isGone(e.Expiry) && (e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+			v.differ(*e, notThere)
 		}
 		return
 	}
@@ -294,7 +559,7 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	}
 	at, _ := ttl.(int64)
 	if v.expiryCommand() == "PTTL" && at > 0 {
-		at += asked.UnixMilli()
+		at += asked.Add(v.im.clock).UnixMilli()
 	}
 	const tolerance = 1000
 	slack := tolerance + time.Since(asked).Milliseconds()
@@ -309,8 +574,14 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	}
 }
 
+// notThere is the reason for a key that is missing.
+const notThere = "missing"
+
 func (v *verifier) differ(e rdb.Entry, reason string) {
 	v.report.Differing++
+	if reason == notThere {
+		v.missing++
+	}
 	if len(v.report.Differences) < v.im.opts.MaxFailures {
 		v.report.Differences = append(v.report.Differences, Difference{DB: e.DB, Key: string(e.Key), Type: e.Type.Kind(), Reason: reason})
 	}
@@ -395,8 +666,36 @@ func valueSum(e *rdb.Entry) (sum [sha256.Size]byte, err error) {
 	return sum, err
 }
 
-// large compares a value larger than the window element by element: the target never has to give it as a whole.
-func (v *verifier) large(ctx context.Context, e *rdb.Entry) error {
+// typeOf compares the type of a key, and says whether its elements can be compared, too.
+func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, error) {
+	if !v.im.server.cluster && l.db != e.DB {
+		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(e.DB)); err != nil {
+			return false, err
+		}
+		l.db = e.DB
+	}
+	kind, err := l.conn.Text(ctx, "TYPE", string(e.Key))
+	if err != nil {
+		return false, err
+	}
+	v.report.Verified++
+	switch {
+	case kind == "none":
+		if !v.im.isGone(e.Expiry) {
+			v.differ(*e, notThere)
+		}
+		return false, nil
+	case e.Type == rdb.TypeModule2, v.im.opts.Existing == Skip:
+		return false, nil
+	case kind != e.Type.Kind():
+		v.differ(*e, fmt.Sprintf("is a %s, but should be a %s", kind, e.Type.Kind()))
+		return false, nil
+	}
+	return true, nil
+}
+
+// element compares a value element by element: the target never has to give it as a whole.
+func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 	l, err := v.lane(ctx, e.Key)
 	if err != nil {
 		return err
@@ -404,28 +703,13 @@ func (v *verifier) large(ctx context.Context, e *rdb.Entry) error {
 	if err := v.exchange(ctx, l); err != nil {
 		return err
 	}
-	v.report.Verified++
-	if !v.im.server.cluster {
-		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(e.DB)); err != nil {
-			return err
-		}
-		l.db = e.DB
-	}
-	kind, err := l.conn.Text(ctx, "TYPE", string(e.Key))
-	if err != nil {
-		return err
-	}
-	switch {
-	case kind == "none":
-		v.differ(*e, "missing")
-		return nil
-	case e.Type == rdb.TypeModule2, v.im.opts.Existing == Skip:
-		return nil
-	case kind != e.Type.Kind():
-		v.differ(*e, fmt.Sprintf("is a %s, but should be a %s", kind, e.Type.Kind()))
+	if e.Raw != nil && e.Type != rdb.TypeModule2 && isEmptyEntry(e) {
 		return nil
 	}
-	c := &largeCheck{conn: l.conn, key: bytes.Clone(e.Key)}
+	if same, err := v.typeOf(ctx, l, e); err != nil || !same {
+		return errors.Join(err, v.skip(e))
+	}
+	c := &largeCheck{verifier: v, conn: l.conn, key: bytes.Clone(e.Key)}
 	err = rdb.Decode(e, func(el *rdb.Element) error { return c.element(ctx, el) })
 	if err == nil {
 		err = c.end(ctx)
@@ -433,12 +717,7 @@ func (v *verifier) large(ctx context.Context, e *rdb.Entry) error {
 	switch {
 	case errors.Is(err, errDiffers):
 		v.differ(*e, "has another value")
-		if e.Unread() {
-			err = e.Chunks(nil)
-		} else {
-			err = nil
-		}
-		return err
+		return v.skip(e)
 	case err != nil:
 		return err
 	}
@@ -446,7 +725,7 @@ func (v *verifier) large(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
-	if (at == -1) != (e.Expiry == 0) && !isGone(e.Expiry) {
+	if (at == -1) != (e.Expiry == 0) && !v.im.isGone(e.Expiry) {
 		v.differ(*e, "has another expiry")
 	}
 	return nil
@@ -456,6 +735,8 @@ var errDiffers = errors.New("differs")
 
 // A largeCheck asks for the elements of one key, many at a time.
 type largeCheck struct {
+	verifier *verifier
+
 	conn    *redis.Conn
 	key     []byte
 	out     []byte
@@ -482,7 +763,11 @@ func (c *largeCheck) exchange(ctx context.Context) error {
 	}
 	for _, want := range c.want {
 		got, err := c.conn.ReadReply()
-		if err != nil {
+		var refused redis.Error
+		switch {
+		case errors.As(err, &refused) && refused.Code() == "WRONGTYPE":
+			got = nil
+		case err != nil:
 			return advise(err)
 		}
 		c.differs = c.differs || !equalReply(got, want)
@@ -523,7 +808,7 @@ func (c *largeCheck) element(ctx context.Context, el *rdb.Element) error {
 		return c.ask(ctx, el.Score, []byte("ZSCORE"), c.key, el.Bytes)
 	case rdb.HashField:
 		c.size = "HLEN"
-		if isGone(el.Expiry) {
+		if c.verifier.im.isGone(el.Expiry) {
 			c.n--
 			return nil
 		}

@@ -170,6 +170,11 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 		w.inFlight = append(w.inFlight, b)
 		w.mu.Unlock()
 		out, f := b.pending(), flight{batch: b, selected: b.db != db}
+		for i := range b.keys {
+			if k := &b.keys[i]; k.how == byTransaction && !k.done {
+				w.pass.im.sent.made(2, w.pass.im.opts.Existing == Replace, k.lasting)
+			}
+		}
 		if f.selected {
 			db = b.db
 			out = append(redis.AppendCommand(nil, []byte("SELECT"), []byte(strconv.Itoa(db))), out...)
@@ -291,7 +296,7 @@ func readKey(conn *redis.Conn, k *keyRef) (redis.Error, error) {
 		case k.how == bySet && reply == nil:
 			e = "BUSYKEY"
 		case k.how == byTransaction && last:
-			e = renamed(reply)
+			e = renamed(reply, k.lasting)
 		}
 		if refused == "" {
 			refused = e
@@ -301,11 +306,11 @@ func readKey(conn *redis.Conn, k *keyRef) (redis.Error, error) {
 }
 
 // renamed gives what was wrong with a transaction that ends with RENAMENX and UNLINK.
-func renamed(reply any) redis.Error {
+func renamed(reply any, lasting bool) redis.Error {
 	list, _ := reply.([]any)
 	refused := insideError(reply)
 	switch {
-	case strings.HasPrefix(string(refused), "ERR no such key"):
+	case strings.HasPrefix(string(refused), "ERR no such key") && !lasting:
 		return "" // it expired in between
 	case refused == "" && len(list) > 1 && list[len(list)-2] == int64(0):
 		return "BUSYKEY"
@@ -365,8 +370,8 @@ func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) er
 	if err != nil {
 		return err
 	}
-	for _, reply := range replies { // such as LOADING
-		if refused, ok := reply.(redis.Error); ok && refused.Code() != "NOPERM" {
+	for i, reply := range replies { // such as LOADING
+		if refused, ok := reply.(redis.Error); ok && refused.Code() != "NOPERM" && !(im.opts.Anonymous && i > 0 && judge(refused) == keyFailed) {
 			return refused
 		}
 	}
@@ -377,8 +382,9 @@ func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) er
 		}
 		return redis.Error("READONLY")
 	}
-	info := section(2)
-	return im.server.same(node, info["run_id"])
+	info := section(1)
+	info["run_id"] = section(2)["run_id"]
+	return im.server.same(node, identityOf(info))
 }
 
 func isEmpty(payload []byte) bool {

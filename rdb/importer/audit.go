@@ -1,0 +1,349 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// nodeFacts is what the nodes of the target said, by run ID.
+type nodeFacts struct {
+	before, now map[string]facts
+}
+
+// since gives how much a number of all nodes has grown.
+func (f *nodeFacts) since(number func(facts) int64) (grown int64) {
+	for run, now := range f.now {
+		grown += max(number(now)-number(f.before[run]), 0)
+	}
+	return grown
+}
+
+// keys counts the keys of a database in all nodes.
+func (f *nodeFacts) keys(of map[string]facts, db int) (n uint64) {
+	for _, node := range of {
+		n += uint64(node.keys[db])
+	}
+	return n
+}
+
+// A lifetimes counts the keys that expire soon, by database and second, so that at the end it is known how many are gone by
+// right. What expires later than that is not expected to go during an import.
+type lifetimes struct {
+	mu   sync.Mutex
+	ends map[int]map[int64]uint64
+}
+
+const soon = 30 * 24 * 60 * 60 // seconds; so there are few numbers
+
+func (l *lifetimes) add(db int, expiry, now int64) {
+	second := expiry / 1000
+	if expiry == 0 || second > now/1000+soon {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ends == nil {
+		l.ends = map[int]map[int64]uint64{}
+	}
+	if l.ends[db] == nil {
+		l.ends[db] = map[int64]uint64{}
+	}
+	l.ends[db][second]++
+}
+
+// over counts those whose time is over, or nearly.
+func (l *lifetimes) over(db int, now int64) (n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for second, keys := range l.ends[db] {
+		if second <= now/1000+1 {
+			n += keys
+		}
+	}
+	return n
+}
+
+// check makes sure that the keys are there: it compares values, as many as the options say, and then counts. "Written" means
+// that the target said yes; what it lost since is found here.
+func (im *importer) check(ctx context.Context) error {
+	r := im.ledger.report
+	r.Verified, r.Differing, r.Differences, r.Doubts = 0, 0, nil, nil
+	if err := im.settle(ctx); err != nil {
+		return err
+	}
+	im.progress.stage("verifying", im.size())
+	v := &verifier{im: im, report: r, plain: im.noDump}
+	defer v.close()
+	if err := v.values(ctx); err != nil {
+		return err
+	}
+	if err := im.sameServer(ctx); err != nil {
+		return err
+	}
+	if err := im.audit(ctx, v); err != nil {
+		return err
+	}
+	return im.checkLibraries(ctx)
+}
+
+// settleTime bounds how long the import waits for a target that evicts keys to be done with it.
+const settleTime = 5 * time.Second
+
+// settle waits while the target frees memory, which it goes on with after the last command. Each command has it free more.
+func (im *importer) settle(ctx context.Context) error {
+	for began := time.Now(); ; {
+		if err := im.sameServer(ctx); err != nil {
+			return err
+		}
+		busy := false
+		for _, f := range im.facts.now {
+			busy = busy || f.limit > 0 && f.used > f.limit && f.policy != "noeviction"
+		}
+		if !busy || time.Since(began) > settleTime {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// audit compares what was counted with what the target says, and where they do not agree for sure, looks for every key.
+func (im *importer) audit(ctx context.Context, v *verifier) error {
+	r := im.ledger.report
+	evicted := im.facts.since(func(f facts) int64 { return f.evicted })
+	short, reasons := im.countKeys()
+	if evicted > 0 {
+		reasons = append(reasons, fmt.Sprintf("the target evicted %d keys (maxmemory-policy)", evicted))
+	}
+	if names := im.removals(); len(names) > 0 {
+		reasons = append(reasons, "other clients sent "+strings.Join(names, ", "))
+	}
+	if im.resumed != nil || im.restarted || im.opts.Anonymous {
+		reasons = append(reasons, "the import was interrupted, or the target was another process in between")
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	if v.compared && evicted == 0 {
+		return nil // every key was looked at a moment ago
+	}
+	if im.source.Once {
+		switch {
+		case short > 0:
+			r.Differing += short
+			r.doubt("%d keys that were written are not in the target: %s; empty the target and import again", short, strings.Join(reasons, "; "))
+		case evicted > 0:
+			r.doubt("the target evicted %d keys while keys were written, and a live source cannot be read again to tell which; raise maxmemory, empty the target and import again", evicted)
+		}
+		return nil
+	}
+	err := v.presence(ctx)
+	if redis.Code(err) == "NOPERM" {
+		r.doubt("whether all keys are there is not known: %s, and looking for them needs the right to EXISTS: %v", strings.Join(reasons, "; "), err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case v.missing > 0:
+		r.doubt("%d keys that were written are not in the target: %s; mend the cause, then import again with --skip-existing to write what is missing", v.missing, strings.Join(reasons, "; "))
+	case evicted > 0:
+		r.note("the target evicted %d keys meanwhile, but all keys of the dump are there", evicted)
+	}
+	return nil
+}
+
+// countKeys compares the number of keys in each database with what must be there. short is how many are not there for sure.
+func (im *importer) countKeys() (short uint64, reasons []string) {
+	var total Report
+	im.ledger.fill(&total)
+	written, expired := map[int]uint64{}, map[int]uint64{}
+	for _, row := range total.Rows {
+		if row.Type == functionRow {
+			continue
+		}
+		written[row.DB] += row.Written
+		expired[row.DB] += row.Expired
+	}
+	var before map[int]uint64 // counted as expired before the first write
+	if im.survey != nil && !im.source.Once {
+		before = map[int]uint64{}
+		for _, row := range im.survey.rows {
+			before[row.DB] += row.Expired
+		}
+	}
+	for _, db := range slices.Sorted(maps.Keys(written)) {
+		if written[db] == 0 {
+			continue
+		}
+		gone := im.lifetimes.over(db, im.now())
+		if before != nil { // those among them that were not sent, because their time was over
+			gone -= min(gone, expired[db]-min(expired[db], before[db]))
+		}
+		must, most := written[db]-min(written[db], gone), written[db]
+		have, had := im.facts.keys(im.facts.now, db), im.facts.keys(im.facts.before, db)
+		if im.opts.Existing == Flush {
+			had = 0
+		}
+		switch {
+		case have < must:
+			short += must - have
+			reasons = append(reasons, fmt.Sprintf("database %d has %d keys, but %d were written to it that have not expired", db, have, must))
+		case had > 0 && (im.opts.Existing == Replace || im.opts.Existing == Skip):
+			reasons = append(reasons, fmt.Sprintf("database %d had %d keys before, so a count proves nothing", db, had))
+		case have > most+had:
+			reasons = append(reasons, fmt.Sprintf("other clients wrote to database %d", db))
+		}
+	}
+	return short, reasons
+}
+
+// removals names commands of other clients that may have taken keys away.
+func (im *importer) removals() []string {
+	var names []string
+	for _, name := range removing {
+		n := im.facts.since(func(f facts) int64 { return f.removals[name] })
+		if sent := im.sent[name]; sent != nil {
+			n -= sent.Load()
+		}
+		if n > 0 {
+			names = append(names, fmt.Sprintf("%s (%d times)", strings.ToUpper(name), n))
+		}
+	}
+	return names
+}
+
+// presence looks for every key of the dump, and names those that are missing.
+func (v *verifier) presence(ctx context.Context) error {
+	im := v.im
+	im.progress.stage("looking for every key", im.size())
+	failed := map[int64]bool{}
+	im.ledger.mu.Lock()
+	for _, f := range im.ledger.failures {
+		failed[f.Offset] = true
+	}
+	im.ledger.mu.Unlock()
+	known := map[string]bool{} // differ already
+	for _, d := range v.report.Differences {
+		known[fmt.Sprint(d.DB, " ", d.Key)] = true
+	}
+	v.exists = true
+	defer func() { v.exists = false }()
+	return v.each(ctx, func(e *rdb.Entry) error {
+		if failed[e.Offset] || known[fmt.Sprint(e.DB, " ", string(e.Key))] {
+			return nil
+		}
+		c := rdb.Entry{DB: e.DB, Key: bytes.Clone(e.Key), Type: e.Type, Expiry: e.Expiry, Offset: e.Offset}
+		if e.Raw != nil && len(e.Raw) < maxEmpty { // it may be empty
+			c.Raw = bytes.Clone(e.Raw)
+		}
+		return v.key(ctx, &c)
+	})
+}
+
+// each gives every key of the dump that must be in the target.
+func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
+	im := v.im
+	body, err := im.source.Open(ctx, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { body.Close() }()
+	filter := im.opts.Filter
+	scanner := rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true})
+	began, attempts := time.Now(), 0
+	for {
+		at := scanner.Position()
+		e, err := scanner.Next()
+		if err == io.EOF {
+			return v.flush(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		im.progress.at(e)
+		if e.Kind != rdb.KeyEntry || filter.Apply(e) != rdb.Kept {
+			continue
+		}
+		im.shiftExpiry(e)
+		if im.isGone(e.Expiry) {
+			continue
+		}
+		large := e.Raw == nil
+		err = fn(e)
+		if err != nil && large && !isFinal(err) && time.Since(began) < im.opts.Patience && attempts < 10 {
+			// The connection broke within a large value: it has to be read again.
+			attempts++
+			v.close()
+			body.Close()
+			if body, err = im.source.Open(ctx, at.Offset); err != nil {
+				return err
+			}
+			scanner = rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true, Start: at})
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		began, attempts = time.Now(), 0
+	}
+}
+
+// isFinal says that trying again does not help.
+func isFinal(err error) bool {
+	var restarted *restartedError
+	var fatal *fatalError
+	var wrong *rdb.Error
+	return errors.As(err, &restarted) || errors.As(err, &fatal) || errors.As(err, &wrong) || errors.Is(err, context.Canceled) ||
+		redis.Code(err) == "NOPERM"
+}
+
+// checkLibraries makes sure that the libraries of functions are in every node.
+func (im *importer) checkLibraries(ctx context.Context) error {
+	im.ledger.mu.Lock()
+	names := slices.Clone(im.loaded)
+	im.ledger.mu.Unlock()
+	if len(names) == 0 {
+		return nil
+	}
+	nodes, err := im.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		conn, err := im.connect(ctx, node)
+		if err != nil {
+			return err
+		}
+		have, err := libraries(ctx, conn)
+		conn.Close()
+		if redis.Code(err) == "NOPERM" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if name != "" && have[name] == nil {
+				im.ledger.report.Differing++
+				im.ledger.report.Differences = append(im.ledger.report.Differences, Difference{Key: name, Type: functionRow, Reason: "missing"})
+			}
+		}
+	}
+	return nil
+}

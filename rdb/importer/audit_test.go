@@ -1,0 +1,441 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/redistest"
+	"github.com/redis-gitops/redis-gitops/rdb"
+)
+
+// plainKeys are strings of so many bytes, every second one with an expiry far away.
+func plainKeys(n, size int) []rdb.Entry {
+	var list []rdb.Entry
+	for i := range n {
+		e := text(0, fmt.Sprint("key:", i))
+		e.Raw = rdb.AppendString(nil, bytes.Repeat([]byte{byte('a' + i%26)}, size))
+		if i%2 == 1 {
+			e.Expiry = 4_000_000_000_000
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// dump10 is a dump that Redis 7.0 loads.
+func dump10(t *testing.T, entries ...rdb.Entry) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := rdb.NewWriter(&b, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range entries {
+		if err := w.Write(&entries[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// missingIn counts the keys of entries that no server has, one by one, as a script would.
+func missingIn(servers []*redistest.Server, entries []rdb.Entry) (missing []string) {
+	for _, e := range entries {
+		if e.Kind != rdb.KeyEntry || e.Expiry != 0 && e.Expiry < time.Now().UnixMilli()+2000 {
+			continue
+		}
+		there := false
+		for _, s := range servers {
+			s.Do("SELECT", strconv.Itoa(e.DB))
+			if n, err := s.Try("EXISTS", string(e.Key)); err == nil && n == int64(1) {
+				there = true
+			}
+		}
+		if !there {
+			missing = append(missing, string(e.Key))
+		}
+	}
+	for _, s := range servers {
+		s.Do("SELECT", "0")
+	}
+	return missing
+}
+
+// A target that evicts says yes to every key and keeps some: the import counts what is there, by each method.
+func TestEvicted(t *testing.T) {
+	entries := plainKeys(6000, 1000)
+	data := dump10(t, entries...)
+	for _, policy := range []string{"allkeys-lru", "volatile-lru"} {
+		for _, o := range []Options{
+			{}, {Verify: VerifyOff}, {Verify: VerifyFull}, {Method: Commands}, {Existing: Replace}, {Existing: Skip}, {Method: Replication},
+			{Existing: Flush, Confirm: func(string) error { return nil }},
+		} {
+			t.Run(fmt.Sprint(policy, " ", o.Method, " ", o.Existing, " ", o.Verify), func(t *testing.T) {
+				s := redistest.Start(t, "--maxmemory", "7mb", "--maxmemory-policy", policy)
+				if o.Existing != Refuse {
+					s.Do("SET", "key:1", "old")
+				}
+				o.IgnoreRoom, o.MaxFailures = true, 10_000
+				report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				missing := missingIn([]*redistest.Server{s}, entries)
+				if len(missing) == 0 {
+					t.Fatal("nothing was evicted")
+				}
+				if report.Failed() == 0 || len(report.Doubts) == 0 {
+					t.Fatalf("%d keys are missing, but the import is said to be whole: %+v", len(missing), report.Total)
+				}
+				named := map[string]bool{}
+				for _, d := range report.Differences {
+					named[d.Key] = true
+				}
+				if len(missing) != len(named) {
+					t.Errorf("%d keys are missing, %d are named; %q", len(missing), len(named), report.Doubts)
+				}
+			})
+		}
+	}
+}
+
+// A live source cannot be read again, but is not said to be whole either.
+func TestEvictedLive(t *testing.T) {
+	data := dump10(t, plainKeys(6000, 1000)...)
+	for _, existing := range []Existing{Refuse, Replace} {
+		s := redistest.Start(t, "--maxmemory", "7mb", "--maxmemory-policy", "allkeys-lru")
+		src := bytesSource("live", data)
+		src.Once = true
+		report, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{IgnoreRoom: true, Existing: existing})
+		if err != nil || report.Failed() == 0 || len(report.Doubts) == 0 {
+			t.Errorf("%v: %v, %+v", existing, err, report)
+		}
+	}
+}
+
+// One node of a cluster that evicts is enough.
+func TestEvictedInCluster(t *testing.T) {
+	nodes := redistest.StartCluster(t, 3)
+	entries := plainKeys(6000, 1000)
+	data := dump10(t, entries...)
+	nodes[1].Do("CONFIG", "SET", "maxmemory", "3mb")
+	nodes[1].Do("CONFIG", "SET", "maxmemory-policy", "allkeys-random")
+	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, nodes[0].URL()), Options{})
+	if err == nil || !strings.Contains(err.Error(), "node "+nodes[1].Addr()) || !strings.Contains(err.Error(), "keys would be evicted") {
+		t.Errorf("the preflight: %v", err)
+	}
+	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, nodes[0].URL()), Options{IgnoreRoom: true, MaxFailures: 10_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := missingIn(nodes, entries)
+	if len(missing) == 0 || report.Differing != uint64(len(missing)) || report.Failed() == 0 {
+		t.Errorf("%d keys are missing, %d differ, %q", len(missing), report.Differing, report.Doubts)
+	}
+}
+
+// Whatever others do to the target meanwhile: an import is whole if and only if the keys are there.
+func TestOthersMeanwhile(t *testing.T) {
+	entries := plainKeys(4000, 500)
+	soonGone := text(0, "gone by right")
+	soonGone.Expiry = time.Now().UnixMilli() + 1500
+	data := dump10(t, append(entries, soonGone)...)
+	random := rand.New(rand.NewPCG(5, 6))
+	deeds := map[string]func(s *redistest.Server){
+		"nothing":  func(*redistest.Server) {},
+		"flushall": func(s *redistest.Server) { s.Do("FLUSHALL") },
+		"other db": func(s *redistest.Server) {
+			s.Do("SELECT", "5")
+			s.Do("SET", "x", "y")
+			s.Do("FLUSHDB")
+			s.Do("SELECT", "0")
+		},
+		"additions": func(s *redistest.Server) { s.Do("SET", "other", "x") },
+		"one key":   func(s *redistest.Server) { s.Do("DEL", fmt.Sprint("key:", random.IntN(300))) },
+		"balanced": func(s *redistest.Server) {
+			for i := range 10 {
+				s.Do("DEL", fmt.Sprint("key:", i))
+				s.Do("SET", fmt.Sprint("other:", i), "x")
+			}
+		},
+		"expire":  func(s *redistest.Server) { s.Do("PEXPIRE", "key:2", "1") },
+		"rename":  func(s *redistest.Server) { s.Do("RENAME", "key:4", "key:four") },
+		"script":  func(s *redistest.Server) { s.Do("EVAL", "redis.call('UNLINK', 'key:7', 'key:9')", "0") },
+		"swapdb":  func(s *redistest.Server) { s.Do("SWAPDB", "0", "9") },
+		"restart": func(s *redistest.Server) { s.Kill(); s.Run() },
+	}
+	for name, deed := range deeds {
+		for _, o := range []Options{{}, {Method: Commands, Verify: VerifyOff}, {Existing: Replace}} {
+			t.Run(fmt.Sprint(name, " ", o.Method, " ", o.Existing), func(t *testing.T) {
+				s := redistest.Start(t)
+				o.Rate, o.Connections, o.Checkpoint, o.Patience = 4<<20, 1, &memoryStore{}, 20*time.Second
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					redistest.Until(t, "some keys are written", func() bool { n, err := s.Try("DBSIZE"); return err == nil && n.(int64) > 400 })
+					deed(s)
+				}()
+				report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), o)
+				<-done
+				if err != nil {
+					t.Fatal(err)
+				}
+				missing := missingIn([]*redistest.Server{s}, entries)
+				if (len(missing) > 0) != (report.Failed() > 0) {
+					t.Errorf("%d keys are missing, but the report says %+v, %q, %v", len(missing), report.Total, report.Doubts, report.Differences)
+				}
+				for _, d := range report.Differences {
+					if !slices.Contains(missing, d.Key) {
+						t.Errorf("%q is said to be missing, but is there: %v", d.Key, d)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A target that was made a replica of an empty server, and a master again, is the same process without its data.
+func TestDemotedMeanwhile(t *testing.T) {
+	entries := plainKeys(4000, 500)
+	other, s := redistest.Start(t), redistest.Start(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		redistest.Until(t, "some keys are written", func() bool { return s.Do("DBSIZE").(int64) > 400 })
+		s.Do("REPLICAOF", "127.0.0.1", fmt.Sprint(other.Port))
+		redistest.Until(t, "it has synchronized", func() bool { return s.Do("DBSIZE") == int64(0) })
+		s.Do("REPLICAOF", "NO", "ONE")
+	}()
+	store := &memoryStore{}
+	o := Options{Rate: 4 << 20, Connections: 1, Checkpoint: store}
+	report, err := Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, s.URL()), o)
+	<-done
+	if err != nil { // a target that is a replica ends it
+		o.Rate, o.Resume = 0, true
+		if report, err = Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, s.URL()), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if missing := missingIn([]*redistest.Server{s}, entries); len(missing) > 0 || report.Failed() > 0 {
+		t.Errorf("%d keys are missing, %+v, %q", len(missing), report.Total, report.Doubts)
+	}
+}
+
+// Before --resume the target was replaced by another, which has keys of the same names. They are not taken for our own.
+func TestReplacedBeforeResume(t *testing.T) {
+	entries := plainKeys(4000, 500)
+	data := dump10(t, entries...)
+	s := redistest.Start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		redistest.Until(t, "some keys are written", func() bool { return s.Do("DBSIZE").(int64) > 2000 })
+		cancel()
+	}()
+	store := &memoryStore{}
+	_, err := Import(ctx, bytesSource("dump", data), targetOf(t, s.URL()), Options{Rate: 4 << 20, Checkpoint: store})
+	var stopped *Interrupted
+	if !errors.As(err, &stopped) {
+		t.Fatal(err)
+	}
+	s.Kill()
+	second := redistest.StartAt(t, net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), "")
+	for i := range 40 {
+		second.Do("SET", fmt.Sprint("key:", i*2), "of somebody else")
+	}
+	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, second.URL()), Options{Resume: true, Checkpoint: store, MaxFailures: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Failed() < 40 {
+		t.Errorf("40 keys are another's, but the report says %+v, %d differ, %q", report.Total, report.Differing, report.Notes)
+	}
+	if missing := missingIn([]*redistest.Server{second}, entries); len(missing) > 0 {
+		t.Errorf("%d keys are missing", len(missing))
+	}
+	// Another target is another import.
+	store.text = bytes.ReplaceAll(store.text, []byte(targetOf(t, second.URL()).String()), []byte("redis://elsewhere:6379"))
+	_, err = Import(t.Context(), bytesSource("dump", data), targetOf(t, second.URL()), Options{Resume: true, Checkpoint: store})
+	if err == nil || !strings.Contains(err.Error(), "of an import into redis://elsewhere:6379") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Values of every size are compared, not only small ones.
+func TestLargeValuesAreSampled(t *testing.T) {
+	var entries []rdb.Entry
+	for i, size := range []int{10, 20_000, 200_000, 900_000} {
+		e := text(0, fmt.Sprint("size:", i))
+		e.Raw = rdb.AppendString(nil, bytes.Repeat([]byte("v"), size))
+		entries = append(entries, e)
+	}
+	data := dump10(t, entries...)
+	for i := range entries {
+		s := redistest.Start(t)
+		store := &spoiler{do: func() { s.Do("APPEND", fmt.Sprint("size:", i), "x") }, when: func() bool { return s.Do("DBSIZE") == int64(len(entries)) }}
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Checkpoint: store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Differing != 1 {
+			t.Errorf("a value of %d bytes was changed: %v", len(entries[i].Raw), report.Differences)
+		}
+	}
+}
+
+// A spoiler does something once, when a checkpoint is saved and a condition holds.
+type spoiler struct {
+	memoryStore
+	once sync.Once
+	do   func()
+	when func() bool
+}
+
+func (s *spoiler) Save(text []byte) error {
+	if s.when() {
+		s.once.Do(s.do)
+	}
+	return s.memoryStore.Save(text)
+}
+
+// Verification goes on after its connection breaks, and follows slots that move.
+func TestVerificationSurvives(t *testing.T) {
+	m := mixedDump(t)
+	s := redistest.Start(t)
+	p := redistest.StartProxy(t, s.Addr())
+	cuts := 0
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{Verify: VerifyFull, Progress: func(now Progress) {
+		if now.Stage == "verifying" && cuts < 5 {
+			cuts++
+			p.Set(redistest.Toxic{CutReply: 900_000})
+			p.Cut()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.check(t, s, report)
+	if report.Verified < m.keys {
+		t.Errorf("%d keys were compared", report.Verified)
+	}
+
+	nodes := redistest.StartCluster(t, 3)
+	entries := plainKeys(5000, 100)
+	moved := sync.OnceFunc(func() {
+		for slot := range 30 {
+			redistest.MoveSlot(t, nodes[0], nodes[1], strconv.Itoa(slot))
+		}
+	})
+	var moving sync.WaitGroup
+	report, err = Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, nodes[0].URL()), Options{Verify: VerifyFull, Progress: func(now Progress) {
+		if now.Stage == "verifying" {
+			moving.Go(moved)
+		}
+	}})
+	moving.Wait()
+	if err != nil || report.Failed() > 0 || report.Verified < uint64(len(entries)) {
+		t.Errorf("%v, %+v, %v, %q", err, report.Total, report.Differences, report.Doubts)
+	}
+}
+
+// Keys live as long in the target as they would have in a source whose clock is wrong.
+func TestClocks(t *testing.T) {
+	now := time.Now()
+	const day = 24 * time.Hour
+	for _, tt := range []struct {
+		name          string
+		live          *Live
+		option        time.Duration
+		expiry        time.Time // by the source's clock
+		lives         time.Duration
+		written, note bool
+	}{
+		{"right", &Live{}, 0, now.Add(time.Hour), time.Hour, true, false},
+		{"expired", &Live{}, 0, now.Add(-time.Hour), 0, false, false},
+		{"a day behind", &Live{Clock: -day}, 0, now.Add(-day + time.Hour), time.Hour, true, true},
+		{"a day behind, expired", &Live{Clock: -day}, 0, now.Add(-day - time.Hour), 0, false, true},
+		{"a day ahead", &Live{Clock: day}, 0, now.Add(day + time.Hour), time.Hour, true, true},
+		{"a day ahead, expired", &Live{Clock: day}, 0, now.Add(day - time.Hour), 0, false, true},
+		{"a second off", &Live{Clock: time.Second}, 0, now.Add(time.Hour), time.Hour, true, false},
+		{"a file", nil, 0, now.Add(-day + time.Hour), 0, false, false},
+		{"a file of a server a day behind", nil, -day, now.Add(-day + time.Hour), time.Hour, true, true},
+	} {
+		for _, method := range []Method{Auto, Commands} {
+			t.Run(fmt.Sprint(tt.name, " ", method), func(t *testing.T) {
+				e, lasting := text(0, "a"), text(0, "b")
+				e.Expiry = tt.expiry.UnixMilli()
+				s := redistest.Start(t)
+				src := bytesSource("dump", dump10(t, e, lasting))
+				src.Live, src.Once = tt.live, tt.live != nil
+				report, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{SourceClock: tt.option, Method: method})
+				if err != nil || report.Failed() > 0 {
+					t.Fatalf("%v, %+v", err, report)
+				}
+				want := uint64(1)
+				if tt.written {
+					want++
+				}
+				if report.Total.Written != want || report.Total.Expired != 2-want {
+					t.Errorf("%+v", report.Total)
+				}
+				left, _ := s.Do("PTTL", "a").(int64)
+				if off := time.Duration(left)*time.Millisecond - tt.lives; tt.written && off.Abs() > 30*time.Second {
+					t.Errorf("it lives for another %v, want %v", time.Duration(left)*time.Millisecond, tt.lives)
+				}
+				if note := strings.Contains(fmt.Sprint(report.Notes), "clock differs"); note != tt.note {
+					t.Errorf("notes %q", report.Notes)
+				}
+			})
+		}
+	}
+}
+
+// The count of keys never goes beyond those of the dump, also where they are gone through again.
+func TestProgressKeys(t *testing.T) {
+	m := mixedDump(t)
+	s := redistest.Start(t)
+	go func() {
+		redistest.Until(t, "some keys are written", func() bool { n, err := s.Try("DBSIZE"); return err == nil && n.(int64) > 6000 })
+		s.Kill()
+		s.Run()
+	}()
+	var most uint64
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Rate: 15 << 20, Progress: func(p Progress) { most = max(most, p.Keys) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.check(t, s, report)
+	if most > m.keys {
+		t.Errorf("the progress went to %d of %d keys", most, m.keys)
+	}
+}
+
+func TestGoesOn(t *testing.T) {
+	old := map[string]identity{"": {Run: "a", Repl: "1"}}
+	for _, tt := range []struct {
+		now  identity
+		want bool
+	}{
+		{identity{Run: "a", Repl: "1"}, true},
+		{identity{Run: "b", Repl: "1"}, true},               // a replica that is asked
+		{identity{Run: "b", Repl: "2", Before: "1"}, true},  // a failover
+		{identity{Run: "b", Repl: "2"}, false},              // a restart without what it had
+		{identity{Run: "a", Repl: "3", Before: "2"}, false}, // it was another's replica
+	} {
+		if got := descends(old, map[string]identity{"x": tt.now}); got != tt.want {
+			t.Errorf("%+v: %v", tt.now, got)
+		}
+	}
+}

@@ -1,0 +1,352 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// checkLive decides up front what a snapshot that is read once would otherwise show key by key.
+func (im *importer) checkLive(_ context.Context, add func(error)) {
+	if !im.source.Once {
+		return
+	}
+	v := im.survey.version
+	newer := v > im.server.version || im.server.version >= 80 && v > 11 && v < 80
+	if newer && im.opts.Method == Restore {
+		add(fmt.Errorf("the source writes RDB version %d, of which %s does not take every value by RESTORE; leave --method restore out", v, im.server.name))
+	}
+	if live := im.source.Live; live != nil && live.FieldTTL && im.server.version < 12 && wants(im.opts.Filter.Types, "hash") {
+		add(fmt.Errorf("the source has hashes of which fields expire, which %s does not know; import into Redis 7.4 or Valkey 9.0, or leave hashes out by --type", im.server.name))
+	}
+}
+
+func wants(types []string, kind string) bool { return len(types) == 0 || slices.Contains(types, kind) }
+
+// checkTypes tries each type of the dump on the target.
+func (im *importer) checkTypes(ctx context.Context, add func(error)) {
+	for _, t := range slices.Sorted(maps.Keys(im.survey.samples)) {
+		sample, keys := im.survey.samples[t], im.survey.types[t]
+		if t == rdb.TypeModule2 {
+			continue
+		}
+		if im.opts.Method == Replication {
+			add(im.loadable(ctx, sample, keys))
+			continue
+		}
+		commands, err := im.byCommands(ctx, sample)
+		if err == nil && !commands && im.opts.Method == Restore {
+			if commands, err = im.probe(ctx, sample); commands && err == nil {
+				err = fmt.Errorf("%s does not take the encoding %q of %d keys by RESTORE; leave --method restore out", im.server.name, t, keys)
+			}
+		}
+		if err == nil && commands {
+			var wants [][]string
+			err = rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func(args [][]byte) error {
+				words := make([]string, len(args))
+				for i, a := range args {
+					words[i] = string(a)
+				}
+				if len(wants) < 8 {
+					wants = append(wants, words)
+				}
+				return nil
+			})
+			if errors.Is(err, rdb.ErrTarget) {
+				err = fmt.Errorf("%d keys are of type %s: %w; import into a newer server, or leave them out by --type", keys, t, err)
+			}
+			if err == nil {
+				err = im.mayQueue(ctx, sample.Key, wants)
+			}
+		}
+		add(err)
+	}
+}
+
+// loadable says why a target that loads the dump itself would end its process at a type.
+func (im *importer) loadable(ctx context.Context, sample *rdb.Entry, keys uint64) error {
+	unknown := !knows(im.server.version, sample.Type)
+	if !unknown && im.server.absTTL && !im.noRestore {
+		refused, err := im.probe(ctx, sample)
+		if err != nil {
+			return err
+		}
+		unknown = refused
+	}
+	if unknown {
+		return fmt.Errorf("%s does not know the encoding %q of %d keys, and a server that loads such a dump ends; leave --method replication out", im.server.name, sample.Type, keys)
+	}
+	return nil
+}
+
+// knows says whether servers of an RDB version have a type. Redis and Valkey parted at 11.
+func knows(version int, t rdb.Type) bool {
+	switch since := t.Since(); {
+	case since >= 80:
+		return version >= since
+	case since > 11:
+		return version >= since && version < 80
+	default:
+		return version >= since
+	}
+}
+
+// checkModules asks for every module of the dump whether the target has it. A server that loads a dump with data of a module
+// that it lacks ends; RESTORE of such a key fails.
+func (im *importer) checkModules(ctx context.Context, add func(error)) {
+	var have []string
+	list, listErr := im.ask(ctx, "MODULE", "LIST")
+	if listErr != nil && redis.Code(listErr) == "" {
+		add(listErr)
+		return
+	}
+	items, _ := list.([]any)
+	for _, item := range items {
+		fields, _ := item.([]any)
+		for i := 0; i+1 < len(fields); i += 2 {
+			if name, ok := fields[i+1].(string); ok && fields[i] == "name" {
+				have = append(have, name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(im.survey.modules)) {
+		add(im.checkModule(ctx, name, have, listErr == nil))
+	}
+	if im.opts.Method != Replication {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(im.survey.moduleAux)) {
+		if _, keys := im.survey.modules[name]; !keys && !moduleListed(have, name) {
+			add(fmt.Errorf("the dump has data of module %q, which %s does not list (MODULE LIST), and a server that loads such a dump without it ends; load the module there, or leave --method replication out", name, im.server.name))
+		}
+	}
+}
+
+func (im *importer) checkModule(ctx context.Context, name string, have []string, listed bool) error {
+	keys, what := im.survey.modules[name], fmt.Sprintf("module %q", name)
+	if name == vectorSet {
+		what = "vector sets, which Redis has since 8.0 and Valkey has not"
+	}
+	lacks := fmt.Errorf("%d keys are of %s, which the target lacks; load the module there, or leave them out by --type", keys, what)
+	if name == vectorSet {
+		lacks = fmt.Errorf("%d keys are %s; import into Redis 8.0 or later, or leave them out by --type", keys, what)
+	}
+	switch {
+	case im.noRestore && im.opts.Method != Replication:
+		return fmt.Errorf("%d keys are of %s, and only RESTORE can write those, which the target does not offer; leave them out by --type", keys, what)
+	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.noRestore:
+		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
+		if err == nil && !known {
+			err = lacks
+		}
+		return err
+	case listed && !moduleListed(have, name):
+		return lacks
+	case im.opts.Method == Replication && !listed:
+		return fmt.Errorf("whether the target has the module of %d keys (%s) is not known, and without it a server that loads the dump ends; grant +module|list, or leave --method replication out", keys, what)
+	}
+	return nil
+}
+
+// moduleNames are modules by the prefix of the types that they make (their source, RedisModule_CreateDataType).
+var moduleNames = map[string]string{
+	"ReJSON-RL": "ReJSON json", "MBbloom--": "bf", "MBbloomCF": "bf", "CMSk-TYPE": "bf", "TopK-TYPE": "bf", "TDIS-TYPE": "bf", "bloomfltr": "bf",
+	"TSDB-TYPE": "timeseries", "graphdata": "graph", "ft_index0": "search ft", "ft_invidx": "search ft", "numericdx": "search ft",
+	"scdtype00": "search ft", "trietype0": "search ft", "vectorset": "vectorset",
+}
+
+// moduleListed says whether a type, such as "ReJSON-RL", is of one of the modules. A type that is not known here may be of
+// any whose name begins alike.
+func moduleListed(have []string, of string) bool {
+	names := strings.Fields(moduleNames[of])
+	return slices.ContainsFunc(have, func(name string) bool {
+		if len(names) > 0 {
+			return slices.Contains(names, name)
+		}
+		n := min(len(name), len(of), 4)
+		return n > 0 && strings.EqualFold(name[:n], of[:n])
+	})
+}
+
+// probeModule asks whether the target has the module of a value.
+func (im *importer) probeModule(ctx context.Context, e *rdb.Entry) (bool, error) {
+	payload, err := rdb.AppendDump(nil, e, payloadVersion(e.Type))
+	if err != nil {
+		return false, err
+	}
+	_, err = im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
+	var refused redis.Error
+	if errors.As(err, &refused) {
+		if judge(refused) == keyFailed {
+			return false, nil
+		}
+		return false, advise(refused)
+	}
+	return err == nil, err
+}
+
+// moduleKnown stops a live import at the first key of a module that the target lacks.
+func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
+	if !im.source.Once || e.Raw == nil || im.modules[e.Module] {
+		return nil
+	}
+	if !im.noRestore {
+		known, err := im.probeModule(ctx, e)
+		if known || err != nil {
+			im.modules[e.Module] = known
+			return err
+		}
+	}
+	return &fatalError{fmt.Errorf("key %q of database %d is of module %q, which the target cannot take; load the module there, or leave such keys out by --type", e.Key, e.DB, e.Module)}
+}
+
+// checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.
+func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
+	if im.source.Once && im.survey.version < 10 || !wants(im.opts.Filter.Types, functionRow) {
+		return
+	}
+	count := len(im.survey.libraries)
+	if !im.source.Once && count == 0 {
+		return
+	}
+	if im.server.version < 10 {
+		if count > 0 {
+			add(fmt.Errorf("the dump has %d libraries of functions, which %s does not know; leave them out by --type", count, im.server.name))
+		}
+		return
+	}
+	for _, l := range im.survey.libraries {
+		if l.engine != "" && !strings.EqualFold(l.engine, "lua") {
+			add(im.checkEngine(ctx, l))
+		}
+	}
+	if im.opts.Method == Replication || im.opts.Existing == Skip || im.resumed != nil || count == 0 {
+		return // what is there is replaced, or kept
+	}
+	have, err := libraries(ctx, im.control)
+	switch {
+	case redis.Code(err) == "NOPERM":
+		add(fmt.Errorf("%w: the dump has %d libraries of functions; grant +function, or leave them out by --type", err, count))
+	case err != nil:
+		add(advise(err))
+	default:
+		for _, e := range conflicts(im.survey.libraries, have, im.opts.Existing == Replace) {
+			add(e)
+		}
+		payload, err := rdb.AppendFunctions(nil, &rdb.Entry{Kind: rdb.FunctionEntry, Raw: []byte(im.survey.libraries[0].code)})
+		if err == nil {
+			err = im.mayQueue(ctx, []byte("x"), [][]string{{"FUNCTION", "RESTORE", string(payload), "APPEND"}})
+		}
+		add(err)
+	}
+}
+
+// checkEngine says that the target cannot run a library.
+func (im *importer) checkEngine(ctx context.Context, l library) error {
+	reply, err := im.ask(ctx, "FUNCTION", "STATS")
+	if err != nil && redis.Code(err) == "" {
+		return err
+	}
+	if strings.Contains(strings.ToLower(fmt.Sprint(reply)), strings.ToLower(l.engine)) {
+		return nil
+	}
+	return fmt.Errorf("the library of functions %q is for the engine %q, which the target lacks; leave functions out by --type", l.name, l.engine)
+}
+
+// checkRights asks whether the user may do what will be done, and whether the target knows the commands: within a
+// transaction that is discarded, a command is looked up and the user's rights are checked, but nothing is carried out.
+func (im *importer) checkRights(ctx context.Context, add func(error)) {
+	if im.opts.Verify != VerifyOff {
+		_, err := im.ask(ctx, "DUMP", im.probeKey([]byte("none")))
+		switch {
+		case redis.Code(err) == "NOPERM":
+			add(fmt.Errorf("%w: verifying needs the right to DUMP; grant it, or --verify off", err))
+		case unknownCommand(err):
+			im.noDump = true
+			im.ledger.note("the target does not know DUMP (renamed or disabled); values were compared element by element, which takes longer")
+		}
+	}
+	if im.opts.Method == Replication {
+		return
+	}
+	var wants [][]string
+	if im.opts.Existing == Flush && im.resumed == nil {
+		wants = append(wants, []string{"FLUSHDB", "ASYNC"})
+	}
+	if im.opts.Method == Commands || im.noRestore || !im.server.absTTL || im.survey.largest > split {
+		key, other := im.probeKey([]byte("x")), im.probeKey([]byte("x"))
+		wants = append(wants, []string{"UNLINK", key}, []string{"RENAMENX", key, other}, []string{"RENAME", key, other}, []string{"EXISTS", key})
+	}
+	add(im.mayQueue(ctx, []byte("x"), wants))
+}
+
+// mayQueue says which of the commands the target would refuse, for keys that are like one of the dump.
+func (im *importer) mayQueue(ctx context.Context, like []byte, commands [][]string) error {
+	if len(commands) == 0 {
+		return nil
+	}
+	key := im.probeKey(like)
+	if _, err := im.ask(ctx, "EXISTS", key); err != nil && (redis.Code(err) == "" || im.server.cluster) { // leads to the node of the slot
+		return advise(err)
+	}
+	sent := [][]string{{"MULTI"}}
+	for _, c := range commands {
+		c = slices.Clone(c)
+		if len(c) > 1 && c[0] != "FLUSHDB" && c[0] != "FUNCTION" {
+			if c[0] == "XGROUP" && len(c) > 2 {
+				c[2] = key
+			} else {
+				c[1] = key
+			}
+		}
+		if c[0] == "RENAME" || c[0] == "RENAMENX" {
+			c[2] = key
+		}
+		sent = append(sent, c)
+	}
+	sent = append(sent, []string{"DISCARD"})
+	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	if im.control == nil {
+		return errors.New("the connection to the target broke; try again")
+	}
+	replies, err := im.control.Pipeline(limited, sent...)
+	if err != nil {
+		return err
+	}
+	for i, reply := range replies {
+		refused, ok := reply.(redis.Error)
+		switch {
+		case !ok:
+		case i == 0:
+			return fmt.Errorf("MULTI: %w; keys that need several commands are written in a transaction", advise(refused))
+		case i == len(replies)-1:
+		case refused.Code() == "NOPERM":
+			return advise(refused)
+		case unknownCommand(refused):
+			return fmt.Errorf("the target does not know %s (renamed or disabled), which is needed here; enable it, or choose another --method", sent[i][0])
+		case judge(refused) == giveUp:
+			return advise(refused)
+		}
+	}
+	return nil
+}
+
+// uses counts what plain commands cannot set.
+type uses struct{ idle, freq uint64 }
+
+// nameLosses says what was lost by writing with plain commands.
+func (im *importer) nameLosses() {
+	if n := im.uses.freq; n > 0 {
+		im.ledger.note("%d keys were written by plain commands, which cannot set how often a key was used (LFU); the target begins to count anew", n)
+	}
+	if n := im.uses.idle; n > 0 {
+		im.ledger.note("%d keys were written by plain commands, which cannot set when a key was last used (LRU); for the target they were used now", n)
+	}
+}

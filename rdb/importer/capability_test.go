@@ -1,0 +1,248 @@
+package importer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/redis-gitops/redis-gitops/internal/redistest"
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// moduleValue is a key of a module that no server here has.
+func moduleValue(t *testing.T, key, module string) rdb.Entry {
+	t.Helper()
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	id := uint64(0)
+	for _, c := range []byte(module) {
+		id = id<<6 | uint64(strings.IndexByte(letters, c))
+	}
+	raw := binary.BigEndian.AppendUint64([]byte{0x81}, id<<10)
+	raw = append(raw, 2, 7, 0) // an integer, then the end
+	return rdb.Entry{Key: []byte(key), Type: rdb.TypeModule2, Raw: raw, Module: module}
+}
+
+// What a target would not survive, or cannot take, is refused by each method before the first byte.
+func TestSamePreflight(t *testing.T) {
+	fixed := func(e rdb.Entry) []byte { return dump10(t, text(0, "a"), e) }
+	module := fixed(moduleValue(t, "m", "fakemodul"))
+	vectors := fixed(moduleValue(t, "v", "vectorset"))
+	id := binary.BigEndian.AppendUint64([]byte{0x81}, 0x1234567890abcd00)
+	moduleAux := fixed(rdb.Entry{Kind: rdb.ModuleAuxEntry, Raw: append(id, 2, 1, 2, 7, 0)})
+	function := func(code string) []byte { return fixed(rdb.Entry{Kind: rdb.FunctionEntry, Raw: []byte(code)}) }
+	damaged := fixed(rdb.Entry{Key: []byte("h"), Type: rdb.TypeHashListpack, Raw: rdb.AppendString(nil, []byte("not a listpack"))})
+	listpackSet := rdb.Entry{Key: []byte("s"), Type: rdb.TypeSetListpack, Raw: rdb.AppendString(nil, []byte{10, 0, 0, 0, 1, 0, 0x81, 'a', 2, 0xff})}
+	var b bytes.Buffer
+	w, err := rdb.NewWriter(&b, 11)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(&listpackSet); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lying := bytes.Replace(b.Bytes(), []byte("REDIS0011"), []byte("REDIS0010"), 1)
+	clear(lying[len(lying)-8:]) // no checksum
+	const lib = "#!lua name=lib\nredis.register_function('one', function() return 1 end)"
+	for _, tt := range []struct {
+		name    string
+		dump    []byte
+		methods []Method
+		setup   func(*redistest.Server)
+		args    []string
+		opts    Options
+		code    string
+		want    string // "" for none
+	}{
+		{name: "module", dump: module, methods: []Method{Auto, Restore, Commands, Replication}, code: "modules", want: `of module "fakemodul", which the target lacks`},
+		{name: "vector set", dump: vectors, methods: []Method{Auto, Restore, Commands, Replication}, code: "modules", want: "import into Redis 8.0 or later"},
+		{name: "two modules", dump: dump10(t, moduleValue(t, "m", "fakemodul"), moduleValue(t, "n", "othermodu")), methods: []Method{Auto, Replication}, code: "modules", want: `"othermodu"`},
+		{name: "data of a module outside of keys", dump: moduleAux, methods: []Method{Replication}, code: "modules", want: "does not list (MODULE LIST)"},
+		{name: "a type newer than the dump says", dump: lying, methods: []Method{Replication}, code: "types", want: "does not know the encoding"},
+		{name: "a damaged value", dump: damaged, methods: []Method{Replication}, code: "dump", want: "a server that loads the dump itself ends there"},
+		{name: "a key twice", dump: dump10(t, text(0, "a"), text(0, "a")), methods: []Method{Replication}, code: "dump", want: "in the dump twice"},
+		{name: "a library of the same name", dump: function(lib), methods: []Method{Auto, Commands}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) },
+			code: "functions", want: `has a library of functions "lib" already`},
+		{name: "a library of the same name, replaced", dump: function(lib), methods: []Method{Auto}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, opts: Options{Existing: Replace}},
+		{name: "a function of the same name", dump: function(strings.Replace(lib, "name=lib", "name=new", 1)), methods: []Method{Auto},
+			setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, code: "functions", want: `registers "one", which library "lib"`},
+		{name: "another engine", dump: function("#!js name=lib\nredis.register('one')"), methods: []Method{Auto, Replication}, code: "functions", want: `for the engine "js", which the target lacks`},
+		{name: "RESTORE is renamed", dump: dump10(t, text(0, "a")), methods: []Method{Auto, Commands, Replication}, args: []string{"--rename-command", "RESTORE", "hidden"}},
+		{name: "RESTORE is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Restore}, args: []string{"--rename-command", "RESTORE", ""}, code: "target", want: "does not know RESTORE"},
+		{name: "RESTORE is disabled, module", dump: module, methods: []Method{Auto, Commands}, args: []string{"--rename-command", "RESTORE", ""}, code: "modules", want: "only RESTORE can write those"},
+		{name: "RPUSH is disabled", dump: dump10(t, rdb.Entry{Key: []byte("l"), Type: rdb.TypeList, Raw: []byte{1, 1, 'a'}}), methods: []Method{Commands},
+			args: []string{"--rename-command", "RPUSH", ""}, code: "types", want: "does not know RPUSH"},
+		{name: "no right to SADD", dump: dump10(t, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSet, Raw: []byte{1, 1, 'a'}}), methods: []Method{Commands},
+			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-sadd") }, code: "types", want: "the user lacks a right"},
+		{name: "no right to FLUSHDB", dump: dump10(t, text(0, "a")), methods: []Method{Auto}, opts: Options{Existing: Flush},
+			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-flushdb") }, code: "rights", want: "the user lacks a right"},
+		{name: "DUMP is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Auto}, args: []string{"--rename-command", "DUMP", ""}},
+		{name: "SLAVEOF only", dump: dump10(t, text(0, "a")), methods: []Method{Replication}, args: []string{"--rename-command", "REPLICAOF", ""}},
+		{name: "neither", dump: dump10(t, text(0, "a")), methods: []Method{Replication}, args: []string{"--rename-command", "REPLICAOF", "", "--rename-command", "SLAVEOF", ""},
+			code: "replication", want: "knows neither REPLICAOF nor SLAVEOF"},
+	} {
+		for _, method := range tt.methods {
+			t.Run(fmt.Sprint(tt.name, " ", method), func(t *testing.T) {
+				s := redistest.Start(t, tt.args...)
+				if tt.setup != nil {
+					tt.setup(s)
+				}
+				pid := s.Do("INFO", "server").(string)
+				pid = redis.ParseInfo(pid)["run_id"]
+				o := tt.opts
+				o.Method = method
+				report, err := Import(t.Context(), bytesSource("dump", tt.dump), targetOf(t, s.URL()), o)
+				if tt.want == "" {
+					if err != nil || report.Failed() > 0 || s.Do("GET", "a") != "value" {
+						t.Fatalf("%v, %+v, %v", err, report, report.Differences)
+					}
+					return
+				}
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("got %v, want %s; %+v", err, tt.want, report.Total)
+				}
+				if len(report.Refusals) == 0 || report.Refusals[0].Code != tt.code {
+					t.Errorf("refusals %+v, want code %s", report.Refusals, tt.code)
+				}
+				if now := redis.ParseInfo(s.Do("INFO", "server").(string))["run_id"]; now != pid {
+					t.Error("the target was ended")
+				}
+				if n := s.Do("DBSIZE"); n != int64(0) {
+					t.Errorf("%v keys were written", n)
+				}
+			})
+		}
+	}
+}
+
+// A live source that the target cannot take is noticed at once, not key by key.
+func TestLiveDecidesUpFront(t *testing.T) {
+	hashTTL := rdb.Entry{Key: []byte("h"), Type: rdb.TypeHashTTL, Raw: append(binary.LittleEndian.AppendUint64(nil, 1), 1, 0, 1, 'f', 1, 'v')}
+	for _, tt := range []struct {
+		name string
+		dump []byte
+		live *Live
+		opts Options
+		want string
+	}{
+		{"RESTORE of a newer version", dumpOf(t, text(0, "a")), &Live{}, Options{Method: Restore}, "leave --method restore out"},
+		{"fields that expire", dumpOf(t, text(0, "a"), hashTTL), &Live{FieldTTL: true}, Options{}, "hashes of which fields expire"},
+		{"fields that expire, found late", dumpOf(t, text(0, "a"), hashTTL, text(0, "b")), &Live{}, Options{}, `key "h"`},
+		{"a module, found late", dump10(t, text(0, "a"), moduleValue(t, "m", "fakemodul"), text(0, "b")), &Live{}, Options{}, `of module "fakemodul", which the target cannot take`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := redistest.Start(t)
+			src := bytesSource("live", tt.dump)
+			src.Once, src.Live = true, tt.live
+			report, err := Import(t.Context(), src, targetOf(t, s.URL()), tt.opts)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s; %+v", err, tt.want, report.Total)
+			}
+		})
+	}
+}
+
+// A target is not emptied to be filled from itself, or from its replica.
+func TestNotItself(t *testing.T) {
+	s := redistest.Start(t)
+	info := redis.ParseInfo(s.Do("INFO").(string))
+	for _, id := range []string{info["run_id"], info["master_replid"]} {
+		src := bytesSource("live", dump10(t, text(0, "a")))
+		src.Once, src.Live = true, &Live{IDs: []string{"x", id}}
+		_, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{Existing: Flush, Confirm: func(string) error { return nil }})
+		if err == nil || !strings.Contains(err.Error(), "source and target are the same server") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+// A target without run_id is taken only by name, and then every key is looked for.
+func TestNoRunID(t *testing.T) {
+	s := redistest.Start(t, "--rename-command", "INFO", "")
+	data := dump10(t, plainKeys(100, 10)...)
+	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{})
+	if err == nil {
+		t.Error("it was taken")
+	}
+	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Anonymous: true})
+	if err != nil || report.Failed() > 0 || report.Total.Written != 100 || s.Do("DBSIZE") != int64(100) {
+		t.Errorf("%v, %+v, %q", err, report, report.Doubts)
+	}
+}
+
+// Values are compared element by element where the target has no DUMP.
+func TestVerifyWithoutDump(t *testing.T) {
+	m := mixedDump(t)
+	s := redistest.Start(t, "--rename-command", "DUMP", "")
+	for _, verify := range []Verify{VerifySample, VerifyFull} {
+		empty(s)
+		store := &spoiler{do: func() { s.Do("SET", "app:cache:17", "other") }, when: func() bool { return verify == VerifyFull && s.Do("DBSIZE") == int64(m.keys) }}
+		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Verify: verify, Checkpoint: store})
+		if err != nil || report.Verified == 0 {
+			t.Fatalf("%v, %+v", err, report)
+		}
+		if want := map[Verify]uint64{VerifySample: 0, VerifyFull: 1}[verify]; report.Differing != want {
+			t.Errorf("%v: %d differ: %v", verify, report.Differing, report.Differences)
+		}
+	}
+}
+
+// What plain commands lose is named.
+func TestLossesAreNamed(t *testing.T) {
+	freq, idle := text(0, "f"), text(0, "i")
+	freq.Freq, freq.HasFreq = 200, true
+	idle.Idle, idle.HasIdle = 5000, true
+	data := dump10(t, freq, idle)
+	for _, method := range []Method{Auto, Commands} {
+		s := redistest.Start(t)
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Method: method})
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := fmt.Sprint(report.Notes)
+		if named := strings.Contains(notes, "(LFU)") && strings.Contains(notes, "(LRU)"); named != (method == Commands) {
+			t.Errorf("%v: %s", method, notes)
+		}
+	}
+}
+
+func TestNeeds(t *testing.T) {
+	for _, tt := range []struct {
+		version int
+		entry   rdb.Entry
+		want    string
+		modules int
+	}{
+		{8, text(0, "a"), "Redis 4.0 and later can load, and so can Valkey", 0},
+		{11, text(0, "a"), "Redis 7.2 and later can load, and so can Valkey", 0},
+		{12, text(0, "a"), "Redis 7.4 and later can load, but no Valkey", 0},
+		{80, text(0, "a"), "Valkey 9.0 and later can load, but no Redis", 0},
+		{8, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSetListpack, Raw: rdb.AppendString(nil, []byte{10, 0, 0, 0, 1, 0, 0x81, 'a', 2, 0xff})}, "Redis 7.2 and later can load, and so", 0},
+		{8, moduleValue(t, "v", "vectorset"), "Redis 8.0 and later can load, but no Valkey", 0},
+		{8, moduleValue(t, "m", "fakemodul"), "Redis 4.0", 1},
+	} {
+		var n Needs
+		if err := n.Add(&tt.entry); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.Servers(tt.version); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
+		if len(n.Modules()) != tt.modules || (n.Warning() == "") != (tt.modules == 0) {
+			t.Errorf("modules %q, %q", n.Modules(), n.Warning())
+		}
+	}
+	var n Needs
+	e := text(0, "a")
+	if err := n.Add(&e); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Add(&e); err == nil {
+		t.Error("a key that is there twice was not noticed")
+	}
+}

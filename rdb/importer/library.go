@@ -1,0 +1,88 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// functionRow is the type of a row that counts libraries of functions.
+const functionRow = "function"
+
+// A library is what the first line of a library of functions says, such as "#!lua name=mylib", and its code.
+type library struct{ engine, name, code string }
+
+func parseLibrary(code string) library {
+	line, _, _ := strings.Cut(code, "\n")
+	l := library{code: code}
+	words := strings.Fields(strings.TrimPrefix(line, "#!"))
+	if len(words) > 0 && strings.HasPrefix(line, "#!") {
+		l.engine = words[0]
+	}
+	for _, w := range words {
+		if name, ok := strings.CutPrefix(w, "name="); ok {
+			l.name = name
+		}
+	}
+	return l
+}
+
+// libraries gives the names of a server's libraries, each with its functions.
+func libraries(ctx context.Context, conn *redis.Conn) (map[string][]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	list, err := conn.List(ctx, "FUNCTION", "LIST")
+	if err != nil {
+		return nil, err
+	}
+	have := map[string][]string{}
+	for _, item := range list {
+		fields, _ := item.([]any)
+		name, functions := "", []string{}
+		for i := 0; i+1 < len(fields); i += 2 {
+			switch fields[i] {
+			case "library_name":
+				name, _ = fields[i+1].(string)
+			case "functions":
+				of, _ := fields[i+1].([]any)
+				for _, f := range of {
+					pairs, _ := f.([]any)
+					for j := 0; j+1 < len(pairs); j += 2 {
+						if text, ok := pairs[j+1].(string); ok && pairs[j] == "name" {
+							functions = append(functions, text)
+						}
+					}
+				}
+			}
+		}
+		have[name] = functions
+	}
+	return have, nil
+}
+
+var registers = regexp.MustCompile(`register_function\s*[({][^)}]*?["']([A-Za-z0-9_]+)["']`)
+
+// conflicts says which libraries of the dump the target cannot take beside its own: one of the same name, or another that
+// registers a function of the same name (redis src/functions.c, libraryJoin).
+func conflicts(dump []library, have map[string][]string, replace bool) (errs []error) {
+	for _, l := range dump {
+		if _, ok := have[l.name]; ok && l.name != "" {
+			if !replace {
+				errs = append(errs, fmt.Errorf("the target has a library of functions %q already; say --replace, FUNCTION DELETE %s there, or leave functions out by --type", l.name, l.name))
+			}
+			continue
+		}
+		for _, m := range registers.FindAllStringSubmatch(l.code, -1) {
+			for name, functions := range have {
+				if slices.Contains(functions, m[1]) {
+					errs = append(errs, fmt.Errorf("the library of functions %q registers %q, which library %q of the target has; FUNCTION DELETE %s there, or leave functions out by --type", l.name, m[1], name, name))
+				}
+			}
+		}
+	}
+	return errs
+}

@@ -1,0 +1,81 @@
+package importer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+)
+
+// Needs are what a server must have that loads a dump itself, from its master or its own directory. One that lacks any of it
+// does not skip the key: its process ends. The zero value is for a dump without entries.
+type Needs struct {
+	since   int
+	modules map[string]uint64
+	seen    *keySet
+}
+
+// Add takes account of an entry. The error says that no server would survive loading it.
+func (n *Needs) Add(e *rdb.Entry) error {
+	switch e.Kind {
+	case rdb.FunctionEntry:
+		n.since = max(n.since, 10)
+	case rdb.ModuleAuxEntry:
+		n.module(e.Module, 0)
+	case rdb.KeyEntry:
+		if n.seen == nil {
+			n.seen = newKeySet()
+		}
+		n.since = max(n.since, e.Type.Since())
+		if e.Type == rdb.TypeModule2 {
+			n.module(e.Module, 1)
+		}
+		return mustLoad(e, n.seen)
+	}
+	return nil
+}
+
+func (n *Needs) module(name string, keys uint64) {
+	if n.modules == nil {
+		n.modules = map[string]uint64{}
+	}
+	n.modules[name] += keys
+}
+
+// vectorSet is the name under which Redis 8 writes its vector sets: as values of a module that is built in.
+const vectorSet = "vectorset"
+
+// Servers names the releases that can load a dump of an RDB version, apart from its [Needs.Modules]. Redis and Valkey parted
+// at RDB version 11: neither loads what the other writes since.
+func (n *Needs) Servers(version int) string {
+	version = max(version, n.since)
+	_, vectors := n.modules[vectorSet]
+	switch from := rdb.ServerOf(version); {
+	case vectors && version <= 12:
+		return "Redis 8.0 and later can load, but no Valkey, because of its vector sets"
+	case version >= 80:
+		return from + " and later can load, but no Redis"
+	case version > 11:
+		return from + " and later can load, but no Valkey"
+	default:
+		return from + " and later can load, and so can Valkey"
+	}
+}
+
+// Modules names the modules whose data the dump has, other than what servers have built in.
+func (n *Needs) Modules() []string {
+	names := slices.Sorted(maps.Keys(n.modules))
+	return slices.DeleteFunc(names, func(name string) bool { return name == vectorSet })
+}
+
+// Warning says what happens without the modules; "" where none is needed.
+func (n *Needs) Warning() string {
+	names := n.Modules()
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the dump has data of %s %q; a server without it ends when it loads the dump, so check MODULE LIST there first",
+		map[bool]string{true: "module", false: "modules"}[len(names) == 1], strings.Join(names, ", "))
+}
