@@ -158,7 +158,11 @@ func TestDump(t *testing.T) {
 // A dump of a node of a cluster has only its own slots, which nobody may take for all.
 func TestDumpCluster(t *testing.T) {
 	s := redistest.Start(t, "--cluster-enabled", "yes", "--databases", "1", "--repl-diskless-sync-delay", "0")
-	_, errs, code := tool(t, nil, "dump", s.URL(), filepath.Join(t.TempDir(), "dump.rdb"))
+	file := filepath.Join(t.TempDir(), "dump.rdb")
+	if _, errs, code := tool(t, nil, "dump", s.URL(), file); code != exitError || !strings.Contains(errs, "--cluster check") {
+		t.Errorf("a cluster without slots: %d: %s", code, errs)
+	}
+	_, errs, code := tool(t, nil, "dump", s.URL(), file, "--only-node")
 	if code != 0 || !strings.Contains(errs, "is a node of a Redis Cluster; the dump has the keys of its own slots only") {
 		t.Errorf("%d: %s", code, errs)
 	}

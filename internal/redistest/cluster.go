@@ -27,7 +27,8 @@ func StartCluster(tb testing.TB, masters int, args ...string) []*Server {
 	Until(tb, "the cluster is up", func() bool {
 		for _, n := range nodes {
 			info, _ := n.Do("CLUSTER", "INFO").(string)
-			if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r", masters)) {
+			if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r", masters)) ||
+				!strings.Contains(info, "cluster_slots_ok:16384\r") {
 				return false
 			}
 		}

@@ -290,6 +290,11 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 			// The connection broke within a large value: it has to be read again.
 			attempts++
 			v.close()
+			select {
+			case <-time.After(firstBackoff << min(attempts, 6)):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 			body.Close()
 			if body, err = im.source.Open(ctx, at.Offset); err != nil {
 				return err
@@ -326,12 +331,11 @@ func (im *importer) checkLibraries(ctx context.Context) error {
 		return err
 	}
 	for _, node := range nodes {
-		conn, err := im.connect(ctx, node)
-		if err != nil {
-			return err
-		}
-		have, err := libraries(ctx, conn)
-		conn.Close()
+		var have map[string][]string
+		err := im.on(ctx, node, func(conn *redis.Conn) (_ bool, err error) {
+			have, err = libraries(ctx, conn)
+			return false, err
+		})
 		if redis.Code(err) == "NOPERM" {
 			return nil
 		}

@@ -319,7 +319,7 @@ func TestVerificationSurvives(t *testing.T) {
 	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{Verify: VerifyFull, Progress: func(now Progress) {
 		if now.Stage == "verifying" && cuts < 5 {
 			cuts++
-			p.Set(redistest.Toxic{CutReply: 900_000})
+			p.Set(redistest.Toxic{CutReply: 6_000_000})
 			p.Cut()
 		}
 	}})

@@ -103,11 +103,15 @@ type lane struct {
 	size  int
 }
 
+// close ends the connections. What is asked for stays, and is asked over new ones.
 func (v *verifier) close() {
 	for _, l := range v.lanes {
-		l.conn.Close()
+		if l.conn != nil {
+			l.conn.Close()
+			l.conn = nil
+		}
 	}
-	v.lanes, v.slots = nil, nil
+	v.slots = nil
 }
 
 // values compares the values of keys with the dump: all, or a sample, and those that may be another's.
@@ -230,6 +234,9 @@ func (v *verifier) lane(ctx context.Context, key []byte) (*lane, error) {
 		node = v.slots.routes[v.slots.route(key)]
 	}
 	if l := v.lanes[node]; l != nil {
+		if l.conn == nil {
+			return l, v.connect(ctx, l)
+		}
 		return l, nil
 	}
 	l := &lane{node: node}
@@ -329,6 +336,11 @@ func (v *verifier) append(dst []byte, e *rdb.Entry) []byte {
 func (v *verifier) exchange(ctx context.Context, l *lane) error {
 	began := time.Now()
 	for backoff := firstBackoff; len(l.asked) > 0; backoff = min(2*backoff, maxBackoff) {
+		if l.conn == nil {
+			if err := v.connect(ctx, l); err != nil {
+				return err
+			}
+		}
 		elsewhere, err := v.round(ctx, l)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -434,7 +434,7 @@ func TestScanFake(t *testing.T) {
 		return map[string][]string{
 			"SELECT": {"+OK\r\n"}, "TIME": {"*2\r\n$10\r\n1700000000\r\n$1\r\n5\r\n"},
 			"SCAN": {"*2\r\n$2\r\n17\r\n*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\na\r\n", "*2\r\n$1\r\n0\r\n*3\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n"},
-			"DUMP": {bulk(string(payload)), bulk(string(payload)), "$-1\r\n", bulk(string(payload))},
+			"DUMP": {"$-1\r\n", bulk(string(payload)), bulk(string(payload)), "$-1\r\n", bulk(string(payload))},
 			"PTTL": {":-1\r\n", ":5000\r\n", ":-2\r\n", ":-2\r\n"},
 		}
 	}
@@ -481,13 +481,13 @@ func TestScanFake(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := answers()
-	list["DUMP"] = []string{bulk(string(payload)), bulk(string(newer))}
+	list["DUMP"] = []string{"$-1\r\n", bulk(string(payload)), bulk(string(newer))}
 	if _, err := snapshot.Scan(t.Context(), fake(t, list), io.Discard, snapshot.Options{}, nil); err == nil || !strings.Contains(err.Error(), "changed its RDB version from 9 to 10") {
 		t.Error(err)
 	}
 	full := errors.New("disk full")
 	list = answers()
-	list["DUMP"] = []string{bulk(string(payload))}
+	list["DUMP"] = []string{"$-1\r\n", bulk(string(payload))}
 	if _, err := snapshot.Scan(t.Context(), fake(t, list), failing{full}, snapshot.Options{}, nil); !errors.Is(err, full) {
 		t.Error(err)
 	}
