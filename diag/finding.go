@@ -17,14 +17,15 @@ type Finding struct {
 	Resource           *Resource // what it is about; nil when it is about a file
 	Path               []string  // inside the resource or file, list indexes as decimal numbers
 	Related            []Related // the way from what was rendered to Position, or other places that have a part in it
-	Fix                string    // what --fix would do, in a few words; "" when it can do nothing
+	Fix                string    // what its fix does, in a few words; "" when there is none
+	Suggested          string    // why lint makes the fix only with --fix=suggested; "" when --fix makes it, or there is none
 	Help               string    // the rule's page, relative to the tool's documentation: docs/rules/auth/missing.md
 	Count              int       // how many places a rule that reports once stands for; 0 and 1 are the one
 	Sets               []string  // the value sets in which it was found; empty when it is in all, or when there is one
 	Suppressed         *Suppression
 }
 
-// Fixable says whether --fix can do something about it.
+// Fixable says whether there is a fix, one that --fix makes or one that --fix=suggested makes.
 func (f *Finding) Fixable() bool { return f.Fix != "" }
 
 // Resource names a Kubernetes object.

@@ -4,39 +4,37 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/policy"
-	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-// fix is a change of lines of one source file. Rendered text is never what is changed.
-type fix struct {
-	file  string
-	line  int    // where it begins, for the order of several
-	words string // what it does
-	edit  func(lines []string) ([]string, error)
-}
 
 // Fixed is what Fix did.
 type Fixed struct {
 	Result  *Result         // of the repository after the fixes
 	Done    []*diag.Finding // that are gone
 	Changes []repo.Change   // to apply, sorted by file
+	Refused []Refused       // fixes that were not made, in the order of the findings
+}
+
+// Refused is a finding with a fix that was not made.
+type Refused struct {
+	Finding *diag.Finding
+	Reason  string
 }
 
 // maxRounds is how often the repository is checked again after fixes, which may make others possible.
-const maxRounds = 10
+const maxRounds = 20
 
-// Fix applies the fixes of all findings that count, checks again, and goes on until nothing changes. A fix that does not make
-// its finding go away, or makes a file or chart unreadable, is taken back. It writes nothing: Changes is for [repo.Repo.Apply].
+// Fix makes the safe fixes of all findings that count, checks again, and goes on until nothing changes. A fix is safe when the
+// repository that it leaves is proven: see [world]. What cannot be proven, and what a rule itself calls a suggestion, is made only
+// with opts.Suggested, and then only if it brings no error. A fix that is not made never stops another one. Nothing is written:
+// Changes is for [repo.Repo.Apply].
 func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	fsys := newOverlay(r.Fs())
 	on, err := repo.Open(fsys, repo.Options{Layout: r.Layout()})
@@ -46,95 +44,16 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	if opts.Compiled == nil {
 		opts.Compiled = &Compiled{}
 	}
-	folded := opts
-	opts.unfolded = true
-	out := &Fixed{}
-	refused := map[string]bool{}
+	f := &fixer{repo: on, fsys: fsys, opts: opts, kept: &Kept{}}
+	f.opts.unfolded = true
+	if err := f.all(ctx); err != nil {
+		return nil, err
+	}
+	out := &Fixed{Done: f.done}
 	if out.Result, err = Run(ctx, on, opts); err != nil {
 		return nil, err
 	}
-	for range maxRounds {
-		files := map[string][]*diag.Finding{}
-		for _, f := range out.Result.Findings {
-			if fx := out.Result.fixes[f]; fx != nil && f.Suppressed == nil && !refused[fingerprint(f)] {
-				files[fx.file] = append(files[fx.file], f)
-			}
-		}
-		if len(files) == 0 {
-			break
-		}
-		before := map[string][]byte{}
-		tried := map[string][]*diag.Finding{}
-		for file, findings := range files {
-			src, err := on.ReadFile(file)
-			if err != nil {
-				return nil, err
-			}
-			fixed, applied := apply(src, findings, out.Result.fixes)
-			for _, f := range findings {
-				if !slices.Contains(applied, f) && len(applied) == 0 {
-					refused[fingerprint(f)] = true
-				}
-			}
-			if len(applied) == 0 || bytes.Equal(src, fixed) {
-				continue
-			}
-			before[file], tried[file] = src, applied
-			if err := fsys.set(file, fixed); err != nil {
-				return nil, err
-			}
-		}
-		if len(tried) == 0 {
-			break
-		}
-		after, err := Run(ctx, on, opts)
-		if err != nil {
-			return nil, err
-		}
-		still := map[string]bool{}
-		for _, f := range after.Findings {
-			still[fingerprint(f)] = true
-		}
-		was := map[string]bool{}
-		for _, f := range out.Result.Findings {
-			was[fingerprint(f)] = true
-		}
-		again := false
-		for file, findings := range tried {
-			bad := slices.ContainsFunc(after.Findings, func(f *diag.Finding) bool { return breaks(f.Rule) && !was[fingerprint(f)] })
-			for _, f := range findings {
-				bad = bad || still[fingerprint(f)]
-			}
-			if !bad {
-				out.Done = append(out.Done, findings...)
-				continue
-			}
-			again = true
-			for _, f := range findings {
-				// With several in one file, the next round tries those that did work.
-				if still[fingerprint(f)] || len(findings) == 1 {
-					refused[fingerprint(f)] = true
-				}
-			}
-			if !slices.ContainsFunc(findings, func(f *diag.Finding) bool { return refused[fingerprint(f)] }) {
-				for _, f := range findings {
-					refused[fingerprint(f)] = true
-				}
-			}
-			if err := fsys.set(file, before[file]); err != nil {
-				return nil, err
-			}
-		}
-		if again {
-			if after, err = Run(ctx, on, opts); err != nil {
-				return nil, err
-			}
-		}
-		out.Result = after
-	}
-	if out.Result, err = Run(ctx, on, folded); err != nil {
-		return nil, err
-	}
+	f.explain(out)
 	diag.SortFindings(out.Done)
 	for name := range fsys.names {
 		old, err := r.ReadFile(name)
@@ -153,7 +72,234 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	return out, nil
 }
 
-// breaks are the rules whose findings a fix must never bring.
+// fixer makes fixes in an overlay.
+type fixer struct {
+	repo *repo.Repo
+	fsys *overlay
+	opts Options // of the user
+	kept *Kept   // of the proof
+
+	last    *Result           // what the user's options find now; nil when that has to be asked
+	world   *world            // the repository as it is now
+	refused map[string]string // why, by the id of the fix
+	done    []*diag.Finding
+}
+
+// candidate is a fix and the findings that it is for.
+type candidate struct {
+	*fix
+	findings []*diag.Finding
+	allowed  bool // a suggestion that was asked for
+}
+
+// all makes fixes until there are no more, first those that are safe.
+func (f *fixer) all(ctx context.Context) error {
+	f.refused = map[string]string{}
+	for _, suggested := range []bool{false, true} {
+		if suggested && !f.opts.Suggested {
+			break
+		}
+		for range maxRounds {
+			made, err := f.round(ctx, suggested)
+			if err != nil {
+				return err
+			}
+			if made == 0 {
+				break
+			}
+			clear(f.refused) // another fix may have made it possible
+		}
+	}
+	return nil
+}
+
+// round tries all fixes that there are and gives how many it made.
+func (f *fixer) round(ctx context.Context, suggested bool) (int, error) {
+	if f.last == nil {
+		var err error
+		if f.last, err = Run(ctx, f.repo, f.opts); err != nil {
+			return 0, err
+		}
+	}
+	candidates := f.candidates(suggested)
+	if len(candidates) == 0 {
+		return 0, nil
+	}
+	if f.world == nil {
+		var err error
+		if f.world, err = f.look(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return f.try(ctx, candidates)
+}
+
+func (f *fixer) candidates(suggested bool) []*candidate {
+	byID := map[string]*candidate{}
+	var out []*candidate
+	for _, found := range f.last.Findings {
+		fx := f.last.fixes[found]
+		if fx == nil || found.Suppressed != nil {
+			continue
+		}
+		id := fx.id()
+		switch {
+		case len(fx.edits) == 0:
+			continue
+		case fx.suggested != "" && !suggested:
+			f.refused[id] = fx.suggested
+			continue
+		}
+		if c := byID[id]; c != nil {
+			c.findings = append(c.findings, found)
+			continue
+		}
+		byID[id] = &candidate{fix: fx, findings: []*diag.Finding{found}, allowed: suggested}
+		out = append(out, byID[id])
+	}
+	return out
+}
+
+// try makes as many of the candidates as can be made together: all, or those of each half.
+func (f *fixer) try(ctx context.Context, candidates []*candidate) (int, error) {
+	before := map[string][]byte{}
+	made, err := f.apply(candidates, before)
+	if err != nil || len(made) == 0 {
+		return 0, err
+	}
+	after, err := f.look(ctx)
+	if err != nil {
+		return 0, err
+	}
+	reason := f.world.judge(after, made)
+	if reason == "" {
+		f.world, f.last = after, nil
+		for _, c := range made {
+			f.done = append(f.done, c.findings...)
+		}
+		return len(made), nil
+	}
+	for name, src := range before {
+		if err := f.fsys.set(name, src); err != nil {
+			return 0, err
+		}
+	}
+	if len(made) == 1 {
+		f.refused[made[0].id()] = reason
+		return 0, nil
+	}
+	first, err := f.try(ctx, made[:len(made)/2])
+	if err != nil {
+		return 0, err
+	}
+	second, err := f.try(ctx, made[len(made)/2:])
+	return first + second, err
+}
+
+// apply changes the files of the overlay. It leaves out fixes that cannot be made, with the reason, and those of lines that
+// another one changes, which have their turn in the next round.
+func (f *fixer) apply(candidates []*candidate, before map[string][]byte) ([]*candidate, error) {
+	type work struct {
+		*edit
+		of *candidate
+	}
+	taken := map[diag.Position]bool{}
+	files := map[string][]work{}
+	var made []*candidate
+	for _, c := range candidates {
+		clash := func(e *edit) bool { return taken[diag.Position{File: e.file, Line: e.line}] }
+		if slices.ContainsFunc(c.edits, clash) {
+			continue
+		}
+		if err := f.rehearse(c); err != nil {
+			f.refused[c.id()] = err.Error()
+			continue
+		}
+		for _, e := range c.edits {
+			taken[diag.Position{File: e.file, Line: e.line}] = true
+			files[e.file] = append(files[e.file], work{e, c})
+		}
+		made = append(made, c)
+	}
+	for name, edits := range files {
+		src, err := f.repo.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		// From the end to the beginning, so that lines stay where they were found.
+		slices.SortStableFunc(edits, func(a, b work) int { return cmp.Compare(b.line, a.line) })
+		lines := strings.SplitAfter(string(src), "\n")
+		for _, e := range edits {
+			if lines, err = e.do(lines); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", name, e.line, err) // it was rehearsed
+			}
+		}
+		before[name] = src
+		if err := f.fsys.set(name, []byte(strings.Join(lines, ""))); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
+}
+
+// rehearse makes a fix on copies, so that one that cannot be made spoils nothing.
+func (f *fixer) rehearse(c *candidate) error {
+	files := map[string][]string{}
+	edits := slices.Clone(c.edits)
+	slices.SortStableFunc(edits, func(a, b *edit) int { return cmp.Compare(b.line, a.line) })
+	seen := map[diag.Position]bool{}
+	for _, e := range edits {
+		at := diag.Position{File: e.file, Line: e.line}
+		if seen[at] {
+			return errInline
+		}
+		seen[at] = true
+		if files[e.file] == nil {
+			src, err := f.repo.ReadFile(e.file)
+			if err != nil {
+				return err
+			}
+			files[e.file] = strings.SplitAfter(string(src), "\n")
+		}
+		changed, err := e.do(files[e.file])
+		if err != nil {
+			return err
+		}
+		files[e.file] = changed
+	}
+	return nil
+}
+
+// explain says of every finding that is left and has a fix why it was not made.
+func (f *fixer) explain(out *Fixed) {
+	for _, found := range out.Result.Findings {
+		fx := out.Result.fixes[found]
+		if fx == nil || found.Suppressed != nil {
+			continue
+		}
+		reason := cmp.Or(f.refused[fx.id()], fx.suggested)
+		if len(fx.edits) == 0 {
+			reason = fx.why
+		} else if found.Suggested = reason; reason == "" {
+			continue // folded into another finding, or a round too late
+		}
+		out.Refused = append(out.Refused, Refused{found, reason})
+	}
+}
+
+// look checks the repository as it is now in every way that is known: with all rules, in strict mode, with all value files.
+func (f *fixer) look(ctx context.Context) (*world, error) {
+	o := f.opts
+	o.Strict, o.everyValues, o.Kept = true, true, f.kept
+	o.Paths, o.Only, o.Enable, o.Base, o.Baseline, o.Progress, o.Found = nil, nil, nil, nil, nil, nil, nil
+	l, err := run(ctx, f.repo, o)
+	if err != nil {
+		return nil, err
+	}
+	return newWorld(l)
+}
+
+// breaks are the rules whose findings no fix may bring, not even one that was asked for.
 func breaks(rule string) bool {
 	return strings.HasPrefix(rule, "yaml/") || rule == "val/render-fails" || rule == "val/not-yaml" || rule == "op/unknown-field" || rule == "op/invalid-value"
 }
@@ -162,266 +308,78 @@ func fingerprint(f *diag.Finding) string {
 	return strings.Join([]string{f.Rule, f.File, f.Resource.String(), strings.Join(f.Path, "\x00"), f.Message}, "\x01")
 }
 
-// apply makes the fixes from the end of the file to its beginning, so that lines stay where they were found. Of two at one line
-// the first one wins.
-func apply(src []byte, findings []*diag.Finding, fixes map[*diag.Finding]*fix) ([]byte, []*diag.Finding) {
-	sorted := slices.Clone(findings)
-	slices.SortStableFunc(sorted, func(a, b *diag.Finding) int { return cmp.Compare(fixes[b].line, fixes[a].line) })
-	lines := strings.SplitAfter(string(src), "\n")
-	var applied []*diag.Finding
-	last := 0
-	for _, f := range sorted {
-		fx := fixes[f]
-		if fx.line == last {
-			continue
-		}
-		changed, err := fx.edit(slices.Clone(lines))
-		if err != nil {
-			continue
-		}
-		lines, last = changed, fx.line
-		applied = append(applied, f)
-	}
-	return []byte(strings.Join(lines, "")), applied
-}
+var errNoList = errors.New("is not a list")
 
-// planFix finds the source lines that a fix of a resource's path changes; nil when there is no safe way.
-func (u *unit) planFix(l *linter, r *render.Resource, f *policy.Fix) *fix {
-	key, value, found := nearest(r.Find, f.Path)
-	if !found && f.Op != "add" || value == nil {
-		return nil
-	}
-	at := func(n *yaml.Node) (diag.Position, bool) {
-		o := r.Origin(n)
-		return o.Source, o.Literal && o.Source.Line > 0
-	}
-	switch {
-	case f.Op == "set" || f.Op == "add" && found && value.Kind == yaml.ScalarNode:
-		if value.Kind != yaml.ScalarNode {
-			return nil
-		}
-		o := r.Origin(value)
-		if o.Alone && len(o.Values) == 1 && o.Values[0].At.Line > 0 {
-			return setAt(o.Values[0].At, value, f.Value)
-		}
-		if !o.Literal {
-			return nil
-		}
-		return setAt(o.Source, value, f.Value)
-	case f.Op == "remove":
-		node := key
-		if node == nil {
-			node = value
-		}
-		p, ok := at(node)
-		if !ok || value.Kind != yaml.ScalarNode {
-			return nil
-		}
-		return removeLine(p, value.Value)
-	case f.Op == "add":
-		n := depth(r.Find, f.Path)
-		rest := f.Path[n:]
-		if len(rest) == 1 && rest[0] == "-" && value.Kind == yaml.SequenceNode && len(value.Content) > 0 {
-			last := value.Content[len(value.Content)-1]
-			p, ok := at(last)
-			if !ok || last.Kind != yaml.ScalarNode {
-				return nil
-			}
-			return appendItem(p, f.Value)
-		}
-		if value.Kind != yaml.MappingNode || len(value.Content) == 0 || slices.Contains(rest, "-") {
-			return nil
-		}
-		first := value.Content[0]
-		p, ok := at(first)
-		if !ok {
-			return nil
-		}
-		return insertEntry(p, first.Value, rest, f.Value)
-	}
-	return nil
-}
-
-// depth is how many steps of a path are there.
-func depth(find func(path ...string) (*yaml.Node, *yaml.Node), path []string) int {
-	for n := len(path); n > 0; n-- {
-		if _, value := find(path[:n]...); value != nil {
-			return n
-		}
-	}
-	return 0
-}
-
-// planFileFix is the same for a source document.
-func (l *linter) planFileFix(file string, document int, f *policy.Fix) *fix {
-	for _, d := range l.documentsOf(file) {
-		if d.Index != document {
-			continue
-		}
-		find := func(path ...string) (*yaml.Node, *yaml.Node) { return findIn(d.Node, path) }
-		key, value, found := nearest(find, f.Path)
+// applyTo makes edits in plain data: what a fix is meant to give. The indexes of all are those before the first one.
+func applyTo(data any, edits []policy.Edit) (any, error) {
+	order := func(e policy.Edit) int {
 		switch {
-		case value == nil && f.Op == "add" && d.Node.Kind == yaml.MappingNode && len(d.Node.Content) > 0:
-			return insertEntry(d.At(d.Node.Content[0]), d.Node.Content[0].Value, f.Path, f.Value)
-		case value == nil || !found && f.Op != "add":
-			return nil
-		case f.Op == "remove" && value.Kind == yaml.ScalarNode:
-			if key == nil {
-				key = value
-			}
-			return removeLine(d.At(key), value.Value)
-		case found && value.Kind == yaml.ScalarNode:
-			return setAt(d.At(value), value, f.Value)
-		case f.Op == "add" && value.Kind == yaml.MappingNode && len(value.Content) > 0:
-			return insertEntry(d.At(value.Content[0]), value.Content[0].Value, f.Path[depth(find, f.Path):], f.Value)
+		case e.Op == "remove":
+			return 1
+		case len(e.Path) > 0 && e.Path[len(e.Path)-1] == "-":
+			return 2
 		}
+		return 0
 	}
-	return nil
-}
-
-var errMoved = fmt.Errorf("the line is not as it was rendered")
-
-// setAt replaces a scalar on one line. Comment and quoting around it stay.
-func setAt(at diag.Position, node *yaml.Node, value any) *fix {
-	old, quoting := node.Value, node.Tag != "!!str"
-	words := fmt.Sprintf("set %s", scalar(value))
-	return &fix{file: at.File, line: at.Line, words: words, edit: func(lines []string) ([]string, error) {
-		i := at.Line - 1
-		if i >= len(lines) || strings.Contains(old, "\n") {
-			return nil, errMoved
+	sorted := slices.Clone(edits)
+	slices.SortStableFunc(sorted, func(a, b policy.Edit) int {
+		if c := cmp.Compare(order(a), order(b)); c != 0 || a.Op != "remove" {
+			return c
 		}
-		for _, quoted := range []string{old, `"` + old + `"`, `'` + old + `'`} {
-			if changed, ok := replaceAt(lines[i], at.Column, quoted, quote(value, quoted, old, quoting)); ok {
-				lines[i] = changed
-				return lines, nil
-			}
-		}
-		// Behind a key or a dash, or at the column, stands the old value, plain or quoted, and then at most a comment.
-		for _, quoted := range []string{old, `"` + old + `"`, `'` + old + `'`} {
-			pattern := regexp.MustCompile(`^(\s*(?:- )*(?:[^\s#][^#]*?:\s+|- )?(?:- )?)` + regexp.QuoteMeta(quoted) + `(\s*(?:#.*)?\r?\n?)$`)
-			if m := pattern.FindStringSubmatch(lines[i]); m != nil && quoted != "" {
-				lines[i] = m[1] + quote(value, quoted, old, quoting) + m[2]
-				return lines, nil
-			}
-		}
-		return nil, errMoved
-	}}
-}
-
-// quote writes a value in the quotes that the old one had. A number gets them where the old one was a number in spite of them,
-// as parameters of Argo CD are.
-func quote(value any, quoted, old string, number bool) string {
-	text := scalar(value)
-	if _, isText := value.(string); (isText || number) && quoted != old && !strings.ContainsAny(text, `'"\`) {
-		return quoted[:1] + text + quoted[:1]
-	}
-	return text
-}
-
-// replaceAt replaces a scalar that stands at a column of a line, when that is what stands there.
-func replaceAt(line string, column int, old, text string) (string, bool) {
-	runes := []rune(line)
-	if column < 1 || column > len(runes) || old == "" {
-		return "", false
-	}
-	before, rest := string(runes[:column-1]), string(runes[column-1:])
-	after, ok := strings.CutPrefix(rest, old)
-	if !ok || after != "" && !strings.ContainsAny(after[:1], " \t,]}\r\n") {
-		return "", false
-	}
-	return before + text + after, true
-}
-
-// removeLine takes the line of an entry or item away.
-func removeLine(at diag.Position, old string) *fix {
-	return &fix{file: at.File, line: at.Line, words: "remove the line", edit: func(lines []string) ([]string, error) {
-		i := at.Line - 1
-		if i >= len(lines) || strings.Contains(old, "\n") || !strings.Contains(lines[i], old) || strings.Contains(lines[i], "{") {
-			return nil, errMoved
-		}
-		text := strings.TrimSpace(lines[i])
-		if strings.HasPrefix(text, "- ") && strings.Contains(text, ": ") && old != strings.Trim(strings.TrimPrefix(text, "- "), `"'`) {
-			return nil, errMoved // the first entry of a mapping in a list: its dash would go too
-		}
-		return slices.Delete(lines, i, i+1), nil
-	}}
-}
-
-// appendItem adds an item behind the last one of a list.
-func appendItem(last diag.Position, value any) *fix {
-	return &fix{file: last.File, line: last.Line, words: fmt.Sprintf("add %s", scalar(value)), edit: func(lines []string) ([]string, error) {
-		i := last.Line - 1
-		if i >= len(lines) {
-			return nil, errMoved
-		}
-		m := regexp.MustCompile(`^(\s*- )\S`).FindStringSubmatch(lines[i])
-		if m == nil {
-			return nil, errMoved
-		}
-		return slices.Insert(complete(lines, i), i+1, m[1]+scalar(value)+ending(lines[i])), nil
-	}}
-}
-
-// insertEntry adds an entry in front of the first one of a mapping, whose key stands at first.
-func insertEntry(first diag.Position, key string, path []string, value any) *fix {
-	words := "add " + strings.Join(path, ".")
-	return &fix{file: first.File, line: first.Line, words: words, edit: func(lines []string) ([]string, error) {
-		i := first.Line - 1
-		if i >= len(lines) || len(path) == 0 {
-			return nil, errMoved
-		}
-		m := regexp.MustCompile(`^(\s*(?:- )*)` + `["']?` + regexp.QuoteMeta(key) + `["']?\s*:`).FindStringSubmatch(lines[i])
-		if m == nil {
-			return nil, errMoved
-		}
-		data := value
-		for j := len(path) - 1; j >= 0; j-- {
-			data = map[string]any{path[j]: data}
-		}
-		var b bytes.Buffer
-		enc := yaml.NewEncoder(&b)
-		enc.SetIndent(2)
-		if err := enc.Encode(data); err != nil {
+		return slices.CompareFunc(b.Path, a.Path, func(x, y string) int { return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)) })
+	})
+	var err error
+	for _, e := range sorted {
+		if data, err = applyOne(data, e, e.Path); err != nil {
 			return nil, err
 		}
-		indent := strings.Repeat(" ", len(m[1]))
-		var added []string
-		for j, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
-			prefix := indent
-			if j == 0 {
-				prefix = m[1] // the dash of a list's item moves up to the new first entry
-			}
-			added = append(added, prefix+line+ending(lines[i]))
+	}
+	return data, nil
+}
+
+func applyOne(data any, e policy.Edit, path []string) (any, error) {
+	if len(path) == 0 {
+		return e.Value, nil
+	}
+	step := path[0]
+	switch data := data.(type) {
+	case map[string]any:
+		if e.Op == "remove" && len(path) == 1 {
+			delete(data, step)
+			return data, nil
 		}
-		lines = complete(lines, i)
-		lines[i] = indent + lines[i][len(m[1]):]
-		return slices.Insert(lines, i, added...), nil
-	}}
-}
-
-// complete gives a last line without an end one.
-func complete(lines []string, i int) []string {
-	if !strings.HasSuffix(lines[i], "\n") && i > 0 {
-		lines[i] += ending(lines[i-1])
+		below, err := applyOne(data[step], e, path[1:])
+		if err == nil {
+			data[step] = below
+		}
+		return data, err
+	case []any:
+		if step == "-" {
+			below, err := applyOne(nil, e, path[1:])
+			return append(data, below), err
+		}
+		i := indexOf(step)
+		if i < 0 || i >= len(data) {
+			return data, errNothing
+		}
+		if e.Op == "remove" && len(path) == 1 {
+			return slices.Delete(data, i, i+1), nil
+		}
+		below, err := applyOne(data[i], e, path[1:])
+		if err == nil {
+			data[i] = below
+		}
+		return data, err
+	case nil:
+		if e.Op == "remove" {
+			return nil, errNothing
+		}
+		if step == "-" {
+			below, err := applyOne(nil, e, path[1:])
+			return []any{below}, err
+		}
+		below, err := applyOne(nil, e, path[1:])
+		return map[string]any{step: below}, err
 	}
-	return lines
-}
-
-func ending(line string) string {
-	if strings.HasSuffix(line, "\r\n") {
-		return "\r\n"
-	}
-	return "\n"
-}
-
-// scalar writes a value as YAML on one line.
-func scalar(value any) string {
-	if s, ok := value.(string); ok && strings.ContainsAny(s, "\r\n") {
-		return fmt.Sprintf("%q", s)
-	}
-	out, err := yaml.Marshal(value)
-	if err != nil || bytes.Count(out, []byte("\n")) != 1 {
-		return fmt.Sprint(value)
-	}
-	return strings.TrimSuffix(string(out), "\n")
+	return data, errNoList
 }

@@ -44,7 +44,11 @@ type Options struct {
 	Jobs      int         // how many targets are looked at at once; 0 is one for each core
 	Today     time.Time   // for suppressions that expire; the zero time lets none expire
 
-	unfolded bool // findings of rules that report once are told each, for Fix
+	// Suggested lets Fix make fixes too that are not proven to be safe.
+	Suggested bool
+
+	unfolded    bool // findings of rules that report once are told each, for Fix
+	everyValues bool // render with value files beside a chart too that nothing names, for Fix
 
 	// Progress, which may be nil, is told how many targets have been looked at; one call at a time.
 	Progress func(done, total int)
@@ -93,6 +97,16 @@ type Phase struct {
 // Run checks a repository. The error is about the options, or that ctx is done; what is wrong with the repository is in the
 // result.
 func Run(ctx context.Context, r *repo.Repo, opts Options) (*Result, error) {
+	l, err := run(ctx, r, opts)
+	if err != nil {
+		return nil, err
+	}
+	res := l.result()
+	res.repo = r
+	return res, nil
+}
+
+func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 	if opts.Config == nil {
 		var err error
 		if opts.Config, err = cue.LoadConfig(cue.ConfigFile, nil); err != nil {
@@ -118,9 +132,7 @@ func Run(ctx context.Context, r *repo.Repo, opts Options) (*Result, error) {
 	if err := l.run(ctx); err != nil {
 		return nil, err
 	}
-	res := l.result()
-	res.repo = r
-	return res, nil
+	return l, nil
 }
 
 type linter struct {
@@ -285,17 +297,24 @@ func (l *linter) read(ctx context.Context) error {
 	for _, p := range problems {
 		l.add(l.problemFinding(p, nil))
 	}
+	ids := map[string]int{}
 	for _, t := range targets {
 		sets := append([][]string{nil}, l.config.Values...)
 		sets = append(sets, l.opts.Values...)
 		if t.Kind != repo.Chart {
 			sets = sets[:1]
+		} else if l.opts.everyValues {
+			sets = append(sets, l.valuesBeside(t, targets)...)
 		}
 		for i, values := range sets {
 			if i > 0 && !l.anyExists(t.Dir, values) {
 				continue
 			}
-			l.units = append(l.units, newUnit(t, i, values))
+			u := newUnit(t, i, values)
+			id := fmt.Sprintf("%s %d %q %s", t.Dir, t.Kind, values, name(t.Deployment))
+			u.id = fmt.Sprint(id, " ", ids[id])
+			ids[id]++
+			l.units = append(l.units, u)
 		}
 	}
 	return ctx.Err()

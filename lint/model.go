@@ -305,24 +305,30 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 	slices.SortStableFunc(violations, func(a, b UserViolation) int {
 		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.File, b.File))
 	})
-	get := func(id int) (*unit, *render.Resource, *diag.Resource, error) {
+	type located struct {
+		*unit
+		chart    *render.Chart
+		resource *render.Resource
+		index    int
+		name     diag.Resource
+	}
+	get := func(id int) (*located, error) {
 		u, i, ok := l.resourceID(id)
 		if !ok {
-			return nil, nil, nil, nil
+			return nil, nil
 		}
 		res := rendered[u]
 		if res == nil {
 			var err error
 			if res, err = u.render(ctx, l); err != nil {
-				return nil, nil, nil, err
+				return nil, err
 			}
 			if len(rendered) >= maxRendered {
 				clear(rendered)
 			}
 			rendered[u] = res
 		}
-		name := u.resources[i].Resource
-		return u, mappings(res.Resources)[i], &name, nil
+		return &located{u, res.Chart, mappings(res.Resources)[i], i, u.resources[i].Resource}, nil
 	}
 	for i := range violations {
 		v := &violations[i].Violation
@@ -332,39 +338,38 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 		var related []diag.Related
 		for _, p := range v.Related {
 			if p.Resource >= 0 {
-				_, r, _, err := get(p.Resource)
+				at, err := get(p.Resource)
 				if err != nil {
 					return err
 				}
-				if r == nil {
+				if at == nil {
 					l.failures = append(l.failures, unknownResource(v.Rule, p.Resource))
 					continue
 				}
-				related = append(related, diag.Related{Position: inResource(r, p.Path, false).Position, Message: p.Message})
+				related = append(related, diag.Related{Position: inResource(at.resource, p.Path, false).Position, Message: p.Message})
 			} else if p.File != "" {
 				related = append(related, diag.Related{Position: l.inFile(p.File, p.Document, p.Line, p.Path, false).Position, Message: p.Message})
 			}
 		}
 		switch {
 		case v.Resource >= 0:
-			u, r, name, err := get(v.Resource)
+			at, err := get(v.Resource)
 			if err != nil {
 				return err
 			}
-			if r == nil {
+			if at == nil {
 				l.failures = append(l.failures, unknownResource(v.Rule, v.Resource))
 				continue
 			}
 			v.Related = nil
-			f := l.finding(v, inResource(r, v.Path, v.Key), name)
+			f := l.finding(v, inResource(at.resource, v.Path, v.Key), &at.name)
 			if f == nil {
 				continue
 			}
 			f.Related = append(f.Related, related...)
 			if v.Fix != nil {
-				if fx := u.planFix(l, r, v.Fix); fx != nil {
-					f.Fix, l.located[f] = fx.words, fx
-				}
+				l.located[f] = at.planFix(l, at.chart, at.resource, at.index, v.Fix)
+				l.located[f].tell(f)
 			}
 			l.add(f)
 		case v.File != "":
@@ -374,9 +379,8 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 			}
 			f.Related = append(f.Related, related...)
 			if v.Fix != nil {
-				if fx := l.planFileFix(v.File, v.Document, v.Fix); fx != nil {
-					f.Fix, l.located[f] = fx.words, fx
-				}
+				l.located[f] = l.planFileFix(v.File, v.Document, v.Fix)
+				l.located[f].tell(f)
 			}
 			l.add(f)
 		default:
@@ -535,10 +539,7 @@ func (l *linter) redis(units []unitModel) ([]any, error) {
 		return made[key]
 	}
 	out := []any{}
-	options := instance.Options{Found: l.running(), Fallback: l.config.Operator.Name}
-	if l.config.Written("operator") {
-		options.Operator, options.Version = l.config.Operator.Name, l.config.Operator.Version
-	}
+	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
 		for _, in := range instance.Find(sets[set], operators, options) {
 			id, err := strconv.Atoi(in.Where)

@@ -50,8 +50,13 @@ func (l *linter) unite() {
 		} else if !slices.Contains(first.Sets, f.Sets[0]) {
 			first.Sets = append(first.Sets, f.Sets[0])
 		}
-		if l.located[first] == nil && l.located[f] != nil {
-			l.located[first], first.Fix = l.located[f], f.Fix
+		switch one, other := l.located[first], l.located[f]; {
+		case other == nil:
+		case one == nil || len(one.edits) == 0 && len(other.edits) > 0:
+			l.located[first] = other
+			other.tell(first)
+		case one.id() == other.id():
+			l.located[first] = one.and(other)
 		}
 		return true
 	})

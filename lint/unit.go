@@ -24,6 +24,7 @@ type unit struct {
 	target render.Target
 	set    int // 0: no value files on top
 	values []string
+	id     string // tells it from all others of a run, and is the same in the next one
 
 	resources []resource
 	files     []string
@@ -124,7 +125,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	seen := map[string]*render.Resource{}
 	for _, r := range res.Resources {
 		n := len(u.resources)
-		if err := u.checkResource(ctx, l, r); err != nil {
+		if err := u.checkResource(ctx, l, res.Chart, r); err != nil {
 			return err
 		}
 		if len(u.resources) > n {
@@ -238,11 +239,11 @@ func (u *unit) add(f *diag.Finding, fx *fix) {
 	u.findings = append(u.findings, f)
 	if fx != nil {
 		u.located[f] = fx
-		f.Fix = fx.words
+		fx.tell(f)
 	}
 }
 
-func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource) error {
+func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart, r *render.Resource) error {
 	plain, ok := plainData(r.Node).(map[string]any)
 	if !ok {
 		return nil
@@ -279,7 +280,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource)
 		v := &violations[i]
 		path := strings.Join(v.Path, "\x00")
 		said[path] = said[path] || v.Key
-		u.violation(l, r, &name, v)
+		u.violation(l, chart, r, &name, v)
 	}
 	stop := l.clock.measure("schema")
 	structural := l.schemas.check(l, plain)
@@ -288,13 +289,13 @@ func (u *unit) checkResource(ctx context.Context, l *linter, r *render.Resource)
 		if key, known := said[strings.Join(v.Path, "\x00")]; known && (key || !v.Key) {
 			continue // a rule has said what is wrong with that key or value in particular
 		}
-		u.violation(l, r, &name, &v)
+		u.violation(l, chart, r, &name, &v)
 	}
 	return nil
 }
 
-// violation locates one violation about a resource.
-func (u *unit) violation(l *linter, r *render.Resource, name *diag.Resource, v *policy.Violation) {
+// violation locates one violation about the resource that was kept last.
+func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, name *diag.Resource, v *policy.Violation) {
 	f := l.finding(v, inResource(r, v.Path, v.Key), name)
 	if f == nil {
 		return
@@ -308,7 +309,7 @@ func (u *unit) violation(l *linter, r *render.Resource, name *diag.Resource, v *
 	}
 	var fx *fix
 	if v.Fix != nil {
-		fx = u.planFix(l, r, v.Fix)
+		fx = u.planFix(l, chart, r, len(u.resources)-1, v.Fix)
 	}
 	u.add(f, fx)
 }

@@ -137,6 +137,9 @@ func (v Value) With(key string, field Value) Value {
 	return Value{append(append(b, field.json...), '}')}
 }
 
+// Equal says whether two values are the same, written the same way.
+func (v Value) Equal(other Value) bool { return bytes.Equal(v.json, other.json) }
+
 // Plain gives the value as plain data again, whole numbers as int64.
 func (v Value) Plain() (any, error) { return plain(v.json) }
 

@@ -70,6 +70,11 @@ func (v Value) With(key string, field Value) Value {
 	return Value{ast.NewObject(append(terms, [2]*ast.Term{ast.StringTerm(key), ast.NewTerm(field.v)})...)}
 }
 
+// Equal says whether two values are the same.
+func (v Value) Equal(other Value) bool {
+	return v.v == other.v || v.v != nil && other.v != nil && v.v.Compare(other.v) == 0
+}
+
 // Plain gives the value as plain data again, whole numbers as int64.
 func (v Value) Plain() (any, error) {
 	plain, err := ast.JSON(v.v)

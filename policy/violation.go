@@ -37,8 +37,20 @@ type Violation struct {
 	Related  []Place
 }
 
-// Fix changes one place of a document.
+// Fix changes one or more values of a document, all of them or none.
 type Fix struct {
+	Edit
+	Also []Edit // of the same document
+	// Suggested says why the fix may do harm that nothing in the repository shows: then lint makes it only when it is asked for
+	// suggestions too. "" leaves that to the proof.
+	Suggested string
+}
+
+// Edits gives all changes of a fix.
+func (f *Fix) Edits() []Edit { return append([]Edit{f.Edit}, f.Also...) }
+
+// Edit changes one value of a document.
+type Edit struct {
 	Path  []string
 	Op    string // "set", "add" or "remove"; add makes missing parents, and appends to a list with the last step "-"
 	Value any
@@ -103,15 +115,9 @@ func (v *Violation) read(m map[string]any) error {
 		}
 	}
 	if f, ok := m["fix"].(map[string]any); ok {
-		path, err := steps(f["path"])
-		if err != nil {
+		if v.Fix, err = fix(f); err != nil {
 			return err
 		}
-		op, _ := f["op"].(string)
-		if !slices.Contains([]string{"add", "remove", "set"}, op) {
-			return fmt.Errorf("fix.op %q is not allowed; %s", op, diag.OneOf([]string{"add", "remove", "set"}))
-		}
-		v.Fix = &Fix{Path: path, Op: op, Value: numbers(f["value"])}
 	}
 	related, _ := m["related"].([]any)
 	for _, r := range related {
@@ -127,6 +133,40 @@ func (v *Violation) read(m map[string]any) error {
 		v.Related = append(v.Related, p)
 	}
 	return nil
+}
+
+func fix(m map[string]any) (*Fix, error) {
+	first, err := edit(m)
+	if err != nil {
+		return nil, err
+	}
+	f := &Fix{Edit: first}
+	f.Suggested, _ = m["suggested"].(string)
+	also, _ := m["also"].([]any)
+	for _, each := range also {
+		m, ok := each.(map[string]any)
+		if !ok {
+			return nil, errors.New("an element of fix.also is not an object; write {\"path\": […], \"op\": …}")
+		}
+		e, err := edit(m)
+		if err != nil {
+			return nil, err
+		}
+		f.Also = append(f.Also, e)
+	}
+	return f, nil
+}
+
+func edit(m map[string]any) (Edit, error) {
+	path, err := steps(m["path"])
+	if err != nil {
+		return Edit{}, err
+	}
+	op, _ := m["op"].(string)
+	if !slices.Contains([]string{"add", "remove", "set"}, op) {
+		return Edit{}, fmt.Errorf("fix.op %q is not allowed; %s", op, diag.OneOf([]string{"add", "remove", "set"}))
+	}
+	return Edit{Path: path, Op: op, Value: numbers(m["value"])}, nil
 }
 
 // numbers makes the numbers of JSON whole ones where they are, and else floats.

@@ -35,6 +35,8 @@ type jsonFinding struct {
 	Related    []jsonRelated    `json:"related"`
 	Fixable    bool             `json:"fixable"`
 	Fix        string           `json:"fix,omitempty"`
+	FixSafe    *bool            `json:"fixSafe,omitempty"`
+	FixReason  string           `json:"fixReason,omitempty"`
 	Help       string           `json:"help"`
 	Count      int              `json:"count,omitempty"`
 	Sets       []string         `json:"sets,omitempty"`
@@ -85,6 +87,10 @@ func writeJSON(b *bytes.Buffer, v *view) {
 			File: f.File, Line: f.Line, Column: f.Column, EndLine: f.EndLine, EndColumn: f.EndColumn,
 			Resource: f.Resource, Path: f.Path, Related: []jsonRelated{},
 			Fixable: f.Fixable(), Fix: f.Fix, Help: f.Help, Sets: f.Sets,
+		}
+		if f.Fixable() {
+			safe := f.Suggested == ""
+			j.FixSafe, j.FixReason = &safe, f.Suggested
 		}
 		if j.Path == nil {
 			j.Path = []string{}

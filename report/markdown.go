@@ -94,7 +94,7 @@ func (v *view) markdownFinding(f *diag.Finding) string {
 		fmt.Fprintf(&b, "  <br>%s: %s\n", htmlCode(where(r.Position)), markdownText(r.Message))
 	}
 	if f.Fixable() {
-		fmt.Fprintf(&b, "  <br><code>--fix</code>: %s\n", markdownText(f.Fix))
+		fmt.Fprintf(&b, "  <br><code>%s</code>: %s\n", fixFlag(f), markdownText(fixWords(f)))
 	}
 	if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn, v.maskings[f]); ok {
 		fence := "```"

@@ -253,6 +253,7 @@ func (v *view) sarifResult(f *diag.Finding, ruleIndex int, fingerprint string) s
 	}
 	if f.Fixable() {
 		result.Properties["fix"] = f.Fix
+		result.Properties["fixSafe"] = f.Suggested == ""
 	}
 	if s := f.Suppressed; s != nil {
 		suppressed := sarifSuppression{Kind: "external", Status: "accepted", Justification: s.Reason}

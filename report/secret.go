@@ -64,7 +64,7 @@ func (v *view) redact(f *diag.Finding) (*diag.Finding, masking) {
 		}
 		return s
 	}
-	clean.Message, clean.Fix = text(f.Message), text(f.Fix)
+	clean.Message, clean.Fix, clean.Suggested = text(f.Message), text(f.Fix), text(f.Suggested)
 	clean.Related = slices.Clone(f.Related)
 	for i := range clean.Related {
 		clean.Related[i].Message = text(clean.Related[i].Message)

@@ -52,7 +52,7 @@ func writeText(b *bytes.Buffer, v *view) {
 			}
 		}
 		if f.Fixable() {
-			fmt.Fprintf(b, "  --fix: %s\n", printable(f.Fix))
+			fmt.Fprintf(b, "  %s: %s\n", fixFlag(f), printable(fixWords(f)))
 		}
 		if f.Suppressed != nil {
 			fmt.Fprintf(b, "  suppressed: %s\n", printable(suppression(f.Suppressed)))
@@ -67,6 +67,22 @@ func writeText(b *bytes.Buffer, v *view) {
 	if v.summary.Findings() > 0 {
 		fmt.Fprintf(b, "%s rules show RULE explains a rule\n", v.tool)
 	}
+}
+
+// fixFlag is the flag of lint that makes the fix of a finding.
+func fixFlag(f *diag.Finding) string {
+	if f.Suggested != "" {
+		return "--fix=suggested"
+	}
+	return "--fix"
+}
+
+// fixWords gives what a fix does, and why it is only suggested.
+func fixWords(f *diag.Finding) string {
+	if f.Suggested != "" {
+		return f.Fix + " (" + f.Suggested + ")"
+	}
+	return f.Fix
 }
 
 func writeStats(b *bytes.Buffer, s *Stats) {

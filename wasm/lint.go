@@ -134,14 +134,23 @@ func (s *Session) report(_ context.Context, r reportRequest) (any, error) {
 
 type fixRequest struct {
 	lintRequest
-	Apply bool `json:"apply"`
+	Apply     bool `json:"apply"`
+	Suggested bool `json:"suggested,omitempty"` // make fixes without a proof too
 }
 
 type fixed struct {
 	linted
 	Done  int           `json:"done"` // findings that are gone
+	Left  []notFixed    `json:"left"` // those whose fix was not made
 	Files []changedFile `json:"files"`
 	Diff  string        `json:"diff"`
+}
+
+type notFixed struct {
+	Rule   string `json:"rule"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
 }
 
 // fix makes the safe fixes of the findings that count, in memory and only with apply.
@@ -150,6 +159,7 @@ func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Suggested = r.Suggested
 	done, err := lint.Fix(ctx, s.repo, opts)
 	if err != nil {
 		return nil, err
@@ -158,7 +168,10 @@ func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
 	for _, c := range done.Changes {
 		plan.Files = append(plan.Files, scaffold.FileChange{Path: c.Path, Action: scaffold.Update, Old: c.Old, New: c.New})
 	}
-	out := &fixed{Done: len(done.Done), Files: changedFiles(plan), Diff: plan.Diff()}
+	out := &fixed{Done: len(done.Done), Left: []notFixed{}, Files: changedFiles(plan), Diff: plan.Diff()}
+	for _, left := range done.Refused {
+		out.Left = append(out.Left, notFixed{left.Finding.Rule, left.Finding.File, left.Finding.Line, left.Reason})
+	}
 	run := s.reportOf(done.Result, s.repo)
 	after, err := s.linted(run, done.Result)
 	if err != nil {

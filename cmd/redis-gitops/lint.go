@@ -34,6 +34,10 @@ which file to change.
 PATH is a repository, or a folder or file in one: then only findings there count. The exit code is 1 when a finding is at least
 as grave as --fail-on, and 2 when something could not be checked.
 
+--fix makes the fixes that are proven safe: it renders the repository with every known set of values before and after, and takes
+back a fix that brings another finding, changes which pods a selector has or where an address leads, or changes anything else. A fix
+without that proof is a suggestion, which --fix=suggested makes too: read the patch of --fix=suggested --diff before you commit it.
+
 Examples:
   redis-gitops lint
   redis-gitops lint --strict --format text --format sarif=redis.sarif
@@ -41,12 +45,18 @@ Examples:
   redis-gitops lint --fix --diff
   redis-gitops lint --create-baseline --baseline .redis-gitops-baseline.json`
 
+// The values of --fix.
+const (
+	fixSafe      = "safe"
+	fixSuggested = "suggested"
+)
+
 // lintFlags are the flags of lint.
 type lintFlags struct {
-	strict, fix, diff, noSuppressions, allowEmpty, stats, createBaseline, noRepoCode bool
-	formats, only, enable, disable, policies, values                                 []string
-	failOn, newFromRev, baseline                                                     string
-	jobs                                                                             int
+	strict, diff, noSuppressions, allowEmpty, stats, createBaseline, noRepoCode bool
+	formats, only, enable, disable, policies, values                            []string
+	failOn, fix, newFromRev, baseline                                           string
+	jobs                                                                        int
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -65,7 +75,9 @@ func (a *app) lintCommand() *cobra.Command {
 	p.StringArrayVar(&f.disable, "disable", nil, "switch a rule off; may be repeated")
 	p.StringArrayVar(&f.only, "only", nil, "check this rule alone; may be repeated")
 	p.StringVar(&f.newFromRev, "new-from-rev", "", "only findings in what differs from this Git revision")
-	p.BoolVar(&f.fix, "fix", false, "make the safe fixes, then report what is left")
+	p.StringVar(&f.fix, "fix", "", "make the fixes that are proven safe, then report what is left; with =suggested those without a proof too")
+	p.Lookup("fix").NoOptDefVal = fixSafe
+	complete(c, "fix", []string{fixSafe, fixSuggested})
 	p.BoolVar(&f.diff, "diff", false, "with --fix: print the changes as a patch and write nothing")
 	p.StringVar(&f.baseline, "baseline", "", "do not count the findings of this file")
 	p.BoolVar(&f.createBaseline, "create-baseline", false, "write the findings to the file of --baseline")
@@ -125,7 +137,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	o, err := a.open(f.fix && !f.diff)
+	o, err := a.open(f.fix != "" && !f.diff)
 	if err != nil {
 		return err
 	}
@@ -135,7 +147,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	res, plan, err := a.runLint(ctx, f, o, opts)
+	res, plan, refused, err := a.runLint(ctx, f, o, opts)
 	if err != nil {
 		return err
 	}
@@ -155,6 +167,9 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 		verb := "fixed"
 		if f.diff {
 			verb = "can fix"
+		}
+		for _, r := range refused {
+			fmt.Fprintf(a.err, "not fixed: %s: %s [%s]\n", r.Finding.Position, r.Reason, r.Finding.Rule)
 		}
 		fmt.Fprintf(a.err, "%s %s\n", verb, plural(len(plan.Files), "file"))
 	}
@@ -222,13 +237,16 @@ func (f *lintFlags) check() error {
 	if f.failOn != "" && !slices.Contains(levels, f.failOn) {
 		wrong("--fail-on", "%q is no severity; %s%s", f.failOn, diag.OneOf(levels), diag.DidYouMean(f.failOn, levels))
 	}
-	if f.diff && !f.fix {
+	if fixes := []string{fixSafe, fixSuggested}; f.fix != "" && !slices.Contains(fixes, f.fix) {
+		wrong("--fix", "%q is not a kind of fix; %s%s", f.fix, diag.OneOf(fixes), diag.DidYouMean(f.fix, fixes))
+	}
+	if f.diff && f.fix == "" {
 		wrong("--diff", "goes with --fix only")
 	}
 	if f.createBaseline && f.baseline == "" {
 		wrong("--create-baseline", "needs a file; write --baseline FILE too")
 	}
-	if f.createBaseline && (f.fix || f.newFromRev != "") {
+	if f.createBaseline && (f.fix != "" || f.newFromRev != "") {
 		wrong("--create-baseline", "takes down the whole repository as it is; leave out --fix and --new-from-rev")
 	}
 	if f.jobs < 1 {
@@ -377,14 +395,15 @@ func (a *app) evaluateCommand() *cobra.Command {
 }
 
 // runLint checks, and with --fix fixes.
-func (a *app) runLint(ctx context.Context, f *lintFlags, o *opened, opts *lint.Options) (*lint.Result, *scaffold.Plan, error) {
-	if !f.fix {
+func (a *app) runLint(ctx context.Context, f *lintFlags, o *opened, opts *lint.Options) (*lint.Result, *scaffold.Plan, []lint.Refused, error) {
+	if f.fix == "" {
 		res, err := lint.Run(ctx, o.Repo, *opts)
-		return res, nil, err
+		return res, nil, nil, err
 	}
+	opts.Suggested = f.fix == fixSuggested
 	fixed, err := lint.Fix(ctx, o.Repo, *opts)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	plan := &scaffold.Plan{Command: "lint --fix"}
 	for _, c := range fixed.Changes {
@@ -392,10 +411,10 @@ func (a *app) runLint(ctx context.Context, f *lintFlags, o *opened, opts *lint.O
 	}
 	if !f.diff {
 		if err := plan.Apply(o.Repo); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
-	return fixed.Result, plan, nil
+	return fixed.Result, plan, fixed.Refused, nil
 }
 
 func (a *app) writeBaseline(f *lintFlags, res *lint.Result) error {

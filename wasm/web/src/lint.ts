@@ -57,7 +57,7 @@ async function drawDetail() {
     h("ol", { class: "chain" }, place(f, "", f.endLine), f.related.map((r: Related) => place(r, r.message, undefined, 1))),
     fix, doc);
   if (f.fixable && !f.suppressed && !report?.soFar) {
-    fill(fix, h("div", { class: "row between" }, h("h4", {}, "Fix: " + f.fix), h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the change")));
+    fill(fix, h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the change")), why(f));
   }
   const r = (await rules().catch(() => undefined))?.get(f.rule);
   if (!r || chosen !== f) return;
@@ -67,14 +67,17 @@ async function drawDetail() {
 
 const options = () => ({ strict: state.strict });
 
+const fixTitle = (f: Finding) => (f.fixSafe ? "Fix: " : "Suggested fix: ") + f.fix;
+const why = (f: Finding) => !f.fixSafe && f.fixReason !== undefined && h("p", { class: "note" }, "Not proven safe: " + f.fixReason);
+
 async function showFix(f: Finding, box: HTMLElement) {
-  const ask = { ...options(), only: [f.rule], paths: [f.file] };
+  const ask = { ...options(), only: [f.rule], paths: [f.file], suggested: !f.fixSafe };
   fill(box, h("p", { class: "muted" }, "Looking…"));
   try {
     const fixed = await core.call<Fixed>("fix", { ...ask, apply: false });
     if (chosen !== f) return;
-    if (!fixed.files.length) return fill(box, h("p", { class: "note" }, "The change would not make this finding go away here; do it by hand."));
-    fill(box, h("div", { class: "row between" }, h("h4", {}, "Fix: " + f.fix), h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and check again")),
+    if (!fixed.files.length) return fill(box, h("p", { class: "note" }, `This cannot be fixed for you: ${fixed.left[0]?.reason ?? "the finding would be there still"}. Do it by hand.`));
+    fill(box, why(f), h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and check again")),
       fixed.files.map((c) => [h("p", {}, h("code", {}, c.path)), diffView(c.diff ?? "")]).flat());
   } catch (e) {
     fill(box, h("p", { class: "bad-text" }, messages(e).join("; ")));
@@ -194,7 +197,7 @@ function drawRows() {
     const e = f
       ? h("div", { role: "option", id: "row-" + i, "aria-selected": f === chosen ? "true" : "false", "aria-setsize": rows.length, "aria-posinset": i + 1, class: `item ${f.severity}${f.suppressed ? " suppressed" : ""}`, onclick: () => choose(f) },
           h("span", { class: "mark", "aria-hidden": "true" }, marks[f.severity]), h("span", { class: "sr" }, f.severity + " "),
-          h("span", { class: "line" }, f.line || ""), h("span", { class: "message" }, f.message), f.fixable && !f.suppressed && h("span", { class: "tag" }, "fix"))
+          h("span", { class: "line" }, f.line || ""), h("span", { class: "message" }, f.message), f.fixable && !f.suppressed && h("span", { class: "tag" }, f.fixSafe ? "fix" : "suggestion"))
       : h("div", { role: "presentation", class: "item group" }, r.file || "the repository");
     e.style.top = i * rowHeight + "px";
     out.push(e);
@@ -242,7 +245,7 @@ function draw() {
   fill(byId("rule-filter"), h("option", { value: "" }, "every rule"), names.map((n) => h("option", { value: n, selected: n === filter.rule }, n)));
   (byId("strict") as HTMLInputElement).checked = state.strict;
   byId("suppressed-count").textContent = s?.suppressed ? `show ${s.suppressed} suppressed` : "show suppressed";
-  byId("fix-all").toggleAttribute("disabled", !report || report.soFar || !report.findings.some((f) => f.fixable && !f.suppressed));
+  byId("fix-all").toggleAttribute("disabled", !report || report.soFar || !report.findings.some((f) => f.fixSafe && !f.suppressed));
   for (const b of document.querySelectorAll("#exports button")) b.toggleAttribute("disabled", !report || report.soFar === true);
   const more = [...(report?.notices ?? []).map((n) => `${n.file}: ${n.message}`), ...failures.map((f) => "could not be run: " + f.message)];
   fill(byId("notices"), more.length > 0 && h("details", {}, h("summary", {}, plural(more.length, "notice")), h("ul", {}, more.map((m) => h("li", {}, m)))));

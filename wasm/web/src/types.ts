@@ -66,6 +66,8 @@ export interface Finding {
   path: string[];
   related: Related[];
   fixable: boolean;
+  fixSafe?: boolean; // proven safe; otherwise only suggested, for fixReason
+  fixReason?: string;
   fix?: string;
   count?: number;
   suppressed?: { kind: string; reason: string };
@@ -85,6 +87,7 @@ export interface Linted {
 
 export interface Fixed extends Linted {
   done: number;
+  left: { rule: string; file: string; line: number; reason: string }[]; // findings whose fix was not made
   files: ChangedFile[];
   diff: string;
 }

@@ -1,0 +1,282 @@
+package lint
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+// world is what a repository comes to, as far as a safe fix has to leave it alone: what is found with all rules, what each way to
+// deploy renders, which pods each selector has, and where each address leads. "Each way" is every deployment of the repository,
+// the value files of the configuration, and those beside a chart that nothing names.
+type world struct {
+	lint  *linter
+	units map[string]*unit
+	reach *reach // nil until it is asked for
+}
+
+func newWorld(l *linter) (*world, error) {
+	w := &world{lint: l, units: map[string]*unit{}}
+	for _, u := range l.units {
+		w.units[u.id] = u
+	}
+	return w, nil
+}
+
+// judge says why fixes that were made must be taken back; "" when nothing is against them. Of suggestions that were asked for it
+// wants only that they help and bring no error.
+func (w *world) judge(after *world, made []*candidate) string {
+	left := map[string]bool{}
+	for _, f := range after.lint.findings {
+		left[fingerprint(f)] = true
+	}
+	lenient := false
+	for _, c := range made {
+		lenient = lenient || c.allowed
+		for _, f := range c.findings {
+			if left[fingerprint(f)] {
+				return "the finding would be there still"
+			}
+		}
+	}
+	for _, f := range newFindings(w.lint.findings, after.lint.findings, lenient) {
+		if rule := after.lint.rules.all[f.Rule]; lenient && !breaks(f.Rule) && (rule == nil || rule.Severity != policy.Error) {
+			continue
+		}
+		return fmt.Sprintf("it would bring %s at %s", f.Rule, f.Position) // without the message, which may quote a secret
+	}
+	if lenient {
+		return ""
+	}
+	changed, reason := w.rendersAsMeant(after, made)
+	if reason != "" || !changed {
+		return reason
+	}
+	before, reached, err := w.reached(after)
+	if err != nil {
+		return err.Error()
+	}
+	return before.keptBy(reached)
+}
+
+// newFindings gives the findings that have no counterpart before: the same one, one with the same message in another line or at
+// another index, or one with another message about the same path. A suggestion may also give the resource another name.
+func newFindings(before, after []*diag.Finding, renamed bool) []*diag.Finding {
+	keys := []func(f *diag.Finding) string{
+		fingerprint,
+		func(f *diag.Finding) string {
+			return strings.Join([]string{f.Rule, f.File, f.Resource.String(), f.Message}, "\x01")
+		},
+		func(f *diag.Finding) string {
+			return strings.Join([]string{f.Rule, f.Resource.String(), f.Message}, "\x01")
+		},
+		func(f *diag.Finding) string {
+			return strings.Join([]string{f.Rule, f.Resource.String(), strings.Join(f.Path, "\x00")}, "\x01")
+		},
+	}
+	if renamed {
+		keys = append(keys, func(f *diag.Finding) string {
+			return strings.Join([]string{f.Rule, f.File, strings.Join(f.Path, "\x00")}, "\x01")
+		})
+	}
+	counts := func(f *diag.Finding) bool { return f.Suppressed == nil }
+	for _, key := range keys {
+		had := map[string]int{}
+		for _, f := range before {
+			if counts(f) {
+				had[key(f)]++
+			}
+		}
+		var left []*diag.Finding
+		gone := map[string]int{}
+		for _, f := range after {
+			if !counts(f) {
+				continue
+			}
+			if had[key(f)] > 0 {
+				had[key(f)]--
+				gone[key(f)]++
+				continue
+			}
+			left = append(left, f)
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		var rest []*diag.Finding
+		for _, f := range before {
+			if counts(f) && gone[key(f)] > 0 {
+				gone[key(f)]--
+				continue
+			}
+			rest = append(rest, f)
+		}
+		before, after = rest, left
+	}
+	return after
+}
+
+// rendersAsMeant holds what is rendered against what was rendered before with the edits of the fixes. changed says whether
+// anything is different at all.
+func (w *world) rendersAsMeant(after *world, made []*candidate) (changed bool, reason string) {
+	wanted := map[string]map[int][]policy.Edit{}
+	for _, c := range made {
+		for _, m := range w.meant(c) {
+			if wanted[m.unit] == nil {
+				wanted[m.unit] = map[int][]policy.Edit{}
+			}
+			wanted[m.unit][m.resource] = append(wanted[m.unit][m.resource], m.edits...)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.units)) {
+		was, is := w.units[id], after.units[id]
+		if is == nil {
+			return true, fmt.Sprintf("it would change how %s is deployed", was.target.Dir)
+		}
+		if len(was.resources) > 0 && len(is.resources) > 0 && &was.resources[0] == &is.resources[0] {
+			continue // nothing that it is made of is different
+		}
+		if len(was.resources) != len(is.resources) {
+			return true, fmt.Sprintf("it would change which resources %s gives", was.where())
+		}
+		for i := range was.resources {
+			different, reason := asMeant(was, was.resources[i], is.resources[i], wanted[id][i])
+			changed = changed || different
+			if reason != "" {
+				return true, reason
+			}
+		}
+	}
+	if len(w.units) != len(after.units) {
+		return true, "it would change what is deployed"
+	}
+	return changed, ""
+}
+
+// meant gives what a fix is for in every way to deploy, which the user's own run may not have looked at.
+func (w *world) meant(c *candidate) []meant {
+	all := slices.Clone(c.meant)
+	id := c.id()
+	for _, fx := range w.lint.located {
+		if len(fx.edits) > 0 && fx.id() == id {
+			all = append(all, fx.meant...)
+		}
+	}
+	var out []meant
+	seen := map[string]bool{}
+	for _, m := range all {
+		if key := fmt.Sprintf("%s\x00%d\x00%v", m.unit, m.resource, m.edits); !seen[key] {
+			seen[key] = true
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// asMeant compares one resource. It may also be as it was: another value can be stronger there.
+func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, reason string) {
+	if was.value.Equal(is.value) {
+		return false, ""
+	}
+	before, err := was.value.Plain()
+	if err != nil {
+		return true, err.Error()
+	}
+	got, err := is.value.Plain()
+	if err != nil {
+		return true, err.Error()
+	}
+	if canonical(before) == canonical(got) {
+		return false, ""
+	}
+	want, err := applyTo(before, edits)
+	if err != nil {
+		want = before
+	}
+	if canonical(want) == canonical(got) {
+		return true, ""
+	}
+	at := difference(want, got, nil)
+	return true, fmt.Sprintf("it would change %s of %s too, of %s", cmp.Or(strings.Join(at, "."), "the whole"), was.Resource.String(), u.where())
+}
+
+// where says which way to deploy a unit is.
+func (u *unit) where() string {
+	if len(u.values) > 0 {
+		return u.target.Dir + " with " + strings.Join(u.values, " ")
+	}
+	return u.target.Dir
+}
+
+// canonical writes data so that what Kubernetes takes for the same is the same: a field that is null, and a list without elements.
+func canonical(data any) string {
+	text, _ := json.Marshal(withoutNulls(data)) // it came from JSON
+	return string(text)
+}
+
+func withoutNulls(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for k, v := range data {
+			if v = withoutNulls(v); v != nil {
+				out[k] = v
+			}
+		}
+		return out
+	case []any:
+		if len(data) == 0 {
+			return nil
+		}
+		out := make([]any, len(data))
+		for i, v := range data {
+			out[i] = withoutNulls(v)
+		}
+		return out
+	}
+	return data
+}
+
+// difference gives the first path at which data differ.
+func difference(a, b any, at []string) []string {
+	if x, ok := a.(map[string]any); ok {
+		if y, ok := b.(map[string]any); ok {
+			for _, k := range slices.Sorted(maps.Keys(both(x, y))) {
+				if canonical(x[k]) != canonical(y[k]) {
+					return difference(x[k], y[k], append(slices.Clip(at), k))
+				}
+			}
+		}
+	}
+	if x, ok := a.([]any); ok {
+		if y, ok := b.([]any); ok && len(x) == len(y) {
+			for i := range x {
+				if canonical(x[i]) != canonical(y[i]) {
+					return difference(x[i], y[i], append(slices.Clip(at), strconv.Itoa(i)))
+				}
+			}
+		}
+	}
+	return at
+}
+
+func both(a, b map[string]any) map[string]any {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// indexOf reads the index of a list; -1 for what is none.
+func indexOf(step string) int {
+	if i, err := strconv.Atoi(step); err == nil {
+		return i
+	}
+	return -1
+}
