@@ -219,12 +219,21 @@ func TestFixes(t *testing.T) {
 			rule.Examples()
 			archive := txtar.Parse([]byte(rule.Bad))
 			r, config := open(t, repository(archive))
-			fixed, err := lint.Fix(context.Background(), r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}, Today: today})
+			opts := lint.Options{Config: config, Strict: true, Only: []string{rule.Name}, Today: today, Compiled: &compiled}
+			safe, err := lint.Fix(context.Background(), r, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if suggested := strings.HasPrefix(rule.Fix, "as a suggestion: "); suggested != (len(safe.Done) == 0) {
+				t.Errorf("METADATA says %q, and --fix fixes %d findings of bad.txtar", rule.Fix, len(safe.Done))
+			}
+			opts.Suggested = true
+			fixed, err := lint.Fix(context.Background(), r, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(fixed.Done) == 0 {
-				t.Fatal("METADATA has a fix, and nothing of bad.txtar was fixed")
+				t.Fatalf("METADATA has a fix, and nothing of bad.txtar was fixed: %v", fixed.Refused)
 			}
 			if len(fixed.Result.Findings) > 0 {
 				t.Errorf("left after the fix:\n%s", print(t, r, "compact", fixed.Result.Findings))

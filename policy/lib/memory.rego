@@ -41,14 +41,46 @@ in_command if {
 	contains(word, "maxmemory")
 }
 
-# lower_fix sets maxmemory to three quarters of the limit, where it stands in customConfig.
-lower_fix := {"path": maxmemory.path, "op": "set", "value": sprintf("maxmemory %s", [quantity.redis_mb(limit * 0.75)])} if {
+# room is the maxmemory that every rule about memory is content with, in bytes: three quarters of the limit, for forks and buffers
+# come on top, and no more than the request.
+room := min({limit * 0.75, request}) if {
+	request > 0
+} else := limit * 0.75
+
+# by_request says that the request and not the limit decides about the room.
+by_request if request < limit * 0.75
+
+by_request if not limit
+
+# most is the room as Redis takes it.
+most := quantity.redis_mb(room)
+
+# advice is what to write, and what Redis does then.
+advice(verb) := sprintf("%s%s, above which Redis %s", [verb, bound, when_full])
+
+bound := sprintf(", the most that the request \"%v\" allows", [input.spec.redis.resources.requests.memory]) if by_request
+else := ""
+
+when_full := "refuses writes (noeviction)" if policy == "noeviction"
+else := sprintf("drops keys (%s)", [policy])
+
+policy := lower(set[count(set) - 1].value) if {
+	set := [d | some d in redisfailover.redis; d.key == "maxmemory-policy"]
+	count(set) > 0
+} else := "noeviction"
+
+# A lower bound than the limit gives may be far below what Redis holds already.
+risk := {"suggested": sprintf("Redis may hold more than %s already; raising the request keeps it", [most])} if by_request
+else := {}
+
+# lower_fix sets maxmemory to the room, where it stands in customConfig.
+lower_fix := object.union({"path": maxmemory.path, "op": "set", "value": sprintf("maxmemory %s", [most])}, risk) if {
 	maxmemory.path[2] == "customConfig"
-} else := {"path": maxmemory.path, "op": "set", "value": quantity.redis_mb(limit * 0.75)}
+} else := object.union({"path": maxmemory.path, "op": "set", "value": most}, risk)
 
 # add_fix adds maxmemory where none is.
-add_fix := {"path": ["spec", "redis", "customConfig", "-"], "op": "add", "value": addition} if {
+add_fix := object.union({"path": ["spec", "redis", "customConfig", "-"], "op": "add", "value": addition}, risk) if {
 	count(input.spec.redis.customConfig) > 0
-} else := {"path": ["spec", "redis", "customConfig"], "op": "add", "value": [addition]}
+} else := object.union({"path": ["spec", "redis", "customConfig"], "op": "add", "value": [addition]}, risk)
 
-addition := sprintf("maxmemory %s", [quantity.redis_mb(limit * 0.75)])
+addition := sprintf("maxmemory %s", [most])

@@ -1,6 +1,8 @@
 # The Services of the repository, those that stand there and those that operators make, and the Redis behind them.
 package redisgitops.lib.services
 
+import data.redisgitops.lib.redisfailover
+
 # Each index has a name for the whole of it, which is made once: index[key] of a rule with "contains" alone would go through
 # everything for each key.
 object_ids := objects
@@ -55,8 +57,26 @@ selecting := [s |
 	redis := data.repo.redis[i]
 	redis.kind == "RedisFailover"
 	same_namespace(redis.namespace, r.namespace)
+	matches(selector, data.repo.resources[redis.resource].object)
 	s := {"service": r, "redis": i, "role": role(selector), "namespace": r.namespace}
 ]
+
+# matches says whether a selector selects pods of a RedisFailover: one label that they lack is enough for it to select none.
+matches(selector, rf) if {
+	some part in redisfailover.parts
+	pod := redisfailover.pod_labels(rf, part)
+	every key, value in selector { has(pod, key, value) }
+}
+
+has(pod, key, value) if pod[key] == value
+
+has(_, "redisfailovers-role", value) if value in {"master", "slave"}
+
+# masters are the Services that lead to the master of a Redis, those written in the repository first.
+masters(i) := array.concat(
+	sort({s.service.name | some s in selecting; s.redis == i; s.role == "writes"}),
+	sort({e.host | some e in data.repo.redis[i].writes}),
+)
 
 # target is the RedisFailover that a selector names.
 target(selector) := selector["redisfailovers.databases.spotahome.com/name"]

@@ -108,8 +108,18 @@ db(path) := to_number(n) if {
 # sentinel says whether a reference is for sentinels, by its scheme.
 sentinel(reference) if contains(reference.scheme, "sentinel")
 
-# replaced gives the text of a reference with a part of its URL changed.
-replaced(reference, old, new) := {"path": reference.path, "op": "set", "value": replace(reference.text, old, new)}
+# replaced gives the fix that writes another URL for a reference.
+replaced(reference, url) := {"path": reference.path, "op": "set", "value": replace(reference.text, reference.url, url)}
+
+# with_host gives the URL of a reference with another host in the place of one of its own; scheme, user and the rest stay.
+with_host(reference, host, new) := concat("", [m[1], concat(",", hosts), m[3]]) if {
+	[m] := regex.find_all_string_submatch_n(`^((?:[a-z+-]+://(?:[^@/]*@)?)?)([^/?#]*)(.*)$`, reference.url, 1)
+	hosts := [changed(part, host.text, new) | some part in split(m[2], ",")]
+}
+
+changed(part, old, new) := new if part == old
+
+changed(part, old, _) := part if part != old
 
 # full writes a Service's address as the reference wrote its own: with the namespace unless it was short.
 full(host, service, namespace) := service if {
@@ -122,3 +132,25 @@ suffix(text) := concat("", [".svc", rest]) if {
 
 # redises are the indexes of the Redis behind a host.
 redises(host) := {e.redis | some e in services.behind(host.service, host.namespace)}
+
+# instead says what to write for a client of Redis that has the address of sentinels: the Service that leads to the master, or how to
+# make one.
+instead(host) := sprintf("write \"%s:%d\", or use a client that asks sentinels", [reached, port]) if {
+	[name, port, namespace] := leader(host)
+	reached := sprintf("%s%s", [name, elsewhere(host, namespace)])
+} else := "add a Service that selects redisfailovers-role: master and write its name, or use a client that asks sentinels"
+
+leader(host) := [names[0], data.repo.redis[i].port, data.repo.redis[i].namespace] if {
+	found := redises(host)
+	count(found) == 1
+	some i in found
+	names := services.masters(i)
+	count(names) > 0
+}
+
+elsewhere(host, namespace) := "" if {
+	namespace in {"", host.namespace}
+	host.short
+} else := sprintf(".%s.svc", [namespace]) if {
+	namespace != ""
+} else := ""

@@ -6,7 +6,7 @@
 # custom:
 #   severity: error
 #   scope: repository
-#   fix: writes the name of the Secret, or its key
+#   fix: 'as a suggestion: writes the name of the Secret, or its key'
 #   remediation: >-
 #     Take the key password of the Secret that the RedisFailover names; a pod of another namespace needs
 #     a copy there.
@@ -23,7 +23,7 @@ deny contains {
 	"message": sprintf("%s; %s", [wrong.what, wrong.advice]),
 	"resource": c.reference.resource,
 	"path": wrong.path,
-	"fix": {"path": wrong.path, "op": "set", "value": wrong.value},
+	"fix": {"path": wrong.path, "op": "set", "value": wrong.value, "suggested": "the Secret may be made by hand, with a password of its own"},
 	"related": [clients.redis(c, "the Redis takes its password from here")],
 } if {
 	some c in clients.connections

@@ -7,7 +7,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: removes an entry of customConfig
+#   fix: 'as a suggestion: removes an entry of customConfig'
 #   remediation: Remove it and name a Secret in spec.auth.secretPath.
 #   since: 0.1.0
 #   references:
@@ -22,7 +22,7 @@ owned := {"masterauth", "masteruser", "requirepass", "user"}
 deny contains {
 	"message": sprintf("\"%s\" locks the operator out; remove it, and name a Secret in spec.auth.secretPath", [d.key]),
 	"path": ["spec", "redis", "customConfig", d.index],
-	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "remove"},
+	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "remove", "suggested": "without it Redis takes connections without a password until spec.auth.secretPath is set"},
 } if {
 	some d in redisfailover.redis
 	d.key in owned

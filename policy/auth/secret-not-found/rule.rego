@@ -9,7 +9,7 @@
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   fix: writes the name of the one Secret that differs in a letter and has a password
+#   fix: 'as a suggestion: writes the name of the one Secret that differs in a letter and has a password'
 #   remediation: Correct the name, or put the Secret into the repository, sealed or as an ExternalSecret.
 #   since: 0.1.0
 #   references:
@@ -45,7 +45,7 @@ similar(r, name) := [p |
 advice(near) := sprintf("did you mean \"%s\"?", [near[0].name]) if count(near) > 0
 else := "correct the name, or add it as a SealedSecret or an ExternalSecret"
 
-fix(near) := {"fix": {"path": ["spec", "auth", "secretPath"], "op": "set", "value": near[0].name}} if {
+fix(near) := {"fix": {"path": ["spec", "auth", "secretPath"], "op": "set", "value": near[0].name, "suggested": "the name is a guess, and the Secret may be made by hand"}} if {
 	count({p.name | some p in near}) == 1
 	"password" in object.keys(near[0].keys)
 } else := {}

@@ -7,7 +7,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: removes an entry of customConfig
+#   fix: 'as a suggestion: removes an entry of customConfig'
 #   remediation: Remove it, and restrict who reaches the sentinels by a NetworkPolicy.
 #   since: 0.1.0
 #   references:
@@ -19,7 +19,7 @@ import data.redisgitops.lib.redisfailover
 deny contains {
 	"message": sprintf("the operator speaks to sentinels without a password, and \"%s\" stops it; remove it", [d.key]),
 	"path": ["spec", "sentinel", "customConfig", d.index],
-	"fix": {"path": ["spec", "sentinel", "customConfig", d.index], "op": "remove"},
+	"fix": {"path": ["spec", "sentinel", "customConfig", d.index], "op": "remove", "suggested": "clients that send this password to the sentinels have to leave it out at the same time"},
 } if {
 	some d in redisfailover.sentinel
 	d.key in {"requirepass", "sentinel-pass", "sentinel-user", "user"}

@@ -16,12 +16,13 @@ package redisgitops.config.duplicate
 
 import data.redisgitops.lib.directives
 import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.values
 
 deny contains {
 	"message": sprintf("\"%s\" is overwritten by \"%s\" below; remove one", [a.text, b.text]),
 	"path": ["spec", part, "customConfig", a.index],
 	"related": [{"path": ["spec", part, "customConfig", b.index], "message": "this one wins"}],
-	"fix": {"path": ["spec", part, "customConfig", a.index], "op": "remove"},
+	"fix": object.union({"path": ["spec", part, "customConfig", a.index], "op": "remove"}, risk(b)),
 } if {
 	some part in ["redis", "sentinel"]
 	some same in by_key[part]
@@ -40,3 +41,9 @@ by_key[part] contains [d | some d in entries; identity(d) == id] if {
 identity(d) := sprintf("%s %s", [d.key, directives.canonical(lower(d.words[1]))]) if {
 	d.key == "client-output-buffer-limit"
 } else := directives.canonical(d.key)
+
+# While Redis refuses the later one, the earlier one is in force.
+risk(b) := {"suggested": sprintf("Redis refuses \"%s\", so that this one is in force", [b.text])} if {
+	values.kinds[b.key]
+	values.refused(b)
+} else := {}

@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: adds a command with --appendonly yes where there is none
+#   fix: 'as a suggestion: adds a command with --appendonly yes where there is none'
 #   remediation: >-
 #     Start Redis with it instead, with the command redis-server /redis/redis.conf --appendonly yes. On a
 #     Redis that has data and no append-only file yet, first run CONFIG SET appendonly yes by hand.
@@ -40,4 +40,4 @@ starts_with_it if {
 }
 
 fix := {} if count(object.get(input, ["spec", "redis", "command"], [])) > 0
-else := {"fix": {"path": ["spec", "redis", "command"], "op": "add", "value": ["redis-server", "/redis/redis.conf", "--appendonly", "yes"]}}
+else := {"fix": {"path": ["spec", "redis", "command"], "op": "add", "value": ["redis-server", "/redis/redis.conf", "--appendonly", "yes"], "suggested": "a pod that has no append-only file yet starts empty with it; see that each has one first"}}

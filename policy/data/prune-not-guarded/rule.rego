@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   fix: sets prune to false
+#   fix: 'as a suggestion: sets prune to false'
 #   remediation: >-
 #     Turn prune off for the operator, or annotate the definition with argocd.argoproj.io/sync-options
 #     Prune=false (Flux, kustomize.toolkit.fluxcd.io/prune disabled).
@@ -24,7 +24,7 @@ deny contains {
 	"message": sprintf("%s prunes the Redis operator's custom resource definition when it leaves the repository, and all Redises go with it; set prune to false", [d.words]),
 	"resource": d.resource,
 	"path": d.path,
-	"fix": {"path": d.path, "op": "set", "value": false},
+	"fix": {"path": d.path, "op": "set", "value": false, "suggested": "whatever else it deploys then stays in the cluster too when it leaves the repository"},
 } if {
 	some d in pruning
 	d.dir in operator_folders
@@ -34,7 +34,7 @@ deny contains {
 	"message": sprintf("%s prunes the Redis operator's custom resource definition when it leaves the repository, and all Redises go with it; set prune to false", [d.words]),
 	"resource": d.resource,
 	"path": d.path,
-	"fix": {"path": d.path, "op": "set", "value": false},
+	"fix": {"path": d.path, "op": "set", "value": false, "suggested": "whatever else it deploys then stays in the cluster too when it leaves the repository"},
 } if {
 	some d in pruning
 	d.resource in {o.resource | some o in operators.references; not o.skips_crds}

@@ -24,7 +24,10 @@ deny contains {
 	"message": sprintf("each save replaces the one before, and only \"%s\" stays; write \"save %s\" alone", [last.text, concat(" ", all)]),
 	"path": ["spec", "redis", "customConfig", lost[0].index],
 	"related": [{"path": ["spec", "redis", "customConfig", last.index], "message": "this one stays"}],
-	"fix": {"path": ["spec", "redis", "customConfig", last.index], "op": "set", "value": sprintf("save %s", [concat(" ", all)])},
+	"fix": {
+		"path": ["spec", "redis", "customConfig", last.index], "op": "set", "value": sprintf("save %s", [concat(" ", all)]),
+		"also": [{"path": ["spec", "redis", "customConfig", d.index], "op": "remove"} | some d in saves; d.index != last.index],
+	},
 } if {
 	count(lost) > 0
 }

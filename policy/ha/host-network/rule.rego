@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: removes hostNetwork
+#   fix: 'as a suggestion: removes hostNetwork'
 #   remediation: Remove hostNetwork; clients outside of the cluster come through a Service.
 #   since: 0.1.0
 #   references:
@@ -20,8 +20,13 @@ import data.redisgitops.lib.redisfailover
 deny contains {
 	"message": sprintf("hostNetwork gives each node's port %d to one RedisFailover; remove it", [port]),
 	"path": ["spec", part, "hostNetwork"],
-	"fix": {"path": ["spec", part, "hostNetwork"], "op": "remove"},
+	"fix": {"path": ["spec", part, "hostNetwork"], "op": "remove", "suggested": suggested(part)},
 } if {
 	some part, port in {"redis": redisfailover.port(input), "sentinel": 26379}
 	input.spec[part].hostNetwork == true
 }
+
+# A policy that is made for the host's network stays behind, and is not what pods of the cluster's network want.
+suggested(part) := sprintf("clients of the nodes' addresses lose Redis, and dnsPolicy %s stays", [input.spec[part].dnsPolicy]) if {
+	is_string(input.spec[part].dnsPolicy)
+} else := "clients of the nodes' addresses lose Redis"

@@ -7,7 +7,7 @@
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   fix: sets disablePodDisruptionBudget where the operator knows it
+#   fix: 'as a suggestion: sets disablePodDisruptionBudget where the operator knows it'
 #   remediation: >-
 #     Run 2 copies, or with an operator after 1.2.4 set disablePodDisruptionBudget and delete the budget
 #     once.
@@ -45,5 +45,5 @@ can_disable if object.get(data.settings, ["operator", "version"], "1.2.4") != "1
 advice := "run 2, or set disablePodDisruptionBudget" if can_disable
 else := "run 2"
 
-fix(part) := {"fix": {"path": ["spec", part, "disablePodDisruptionBudget"], "op": "add", "value": true}} if can_disable
+fix(part) := {"fix": {"path": ["spec", part, "disablePodDisruptionBudget"], "op": "add", "value": true, "suggested": "a drain then stops the only copy"}} if can_disable
 else := {}

@@ -5,7 +5,7 @@
 #   the operator and do not have them, so that the Service finds none.
 # custom:
 #   scope: repository
-#   fix: 'writes includeSelectors: false'
+#   fix: 'as a suggestion: writes includeSelectors: false'
 #   since: 0.1.0
 #   remediation: |-
 #     Write labels: [{pairs: …, includeSelectors: false}] in the place of commonLabels.
@@ -76,7 +76,7 @@ each_labelling[[label, value]] contains {"document": object.filter(d, ["file", "
 	some label, value in d.data.commonLabels
 }
 
-each_labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false}}} if {
+each_labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false, "suggested": "it changes the selectors of everything in the kustomization, and those of workloads cannot be changed"}}} if {
 	some d in kustomizations
 	some i, entry in d.data.labels
 	entry.includeSelectors == true

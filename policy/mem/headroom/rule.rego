@@ -7,18 +7,17 @@
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   fix: sets maxmemory to three quarters of the limit
+#   fix: sets maxmemory to three quarters of the limit, or as a suggestion to the request
 #   since: 0.1.0
-#   remediation: Set maxmemory to three quarters of the limit, or raise the limit.
+#   remediation: Set maxmemory to three quarters of the limit and at most to the request, or raise both.
 #   references:
 #     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/769
 package redisgitops.mem.headroom
 
 import data.redisgitops.lib.memory
-import data.redisgitops.lib.quantity
 
 deny contains {
-	"message": sprintf("maxmemory %s is more than 80 percent of the limit \"%v\"; write %s", [memory.maxmemory.text, text, quantity.redis_mb(memory.limit * 0.75)]),
+	"message": sprintf("maxmemory %s is more than 80 percent of the limit \"%v\"; %s", [memory.maxmemory.text, text, memory.advice(sprintf("write %s", [memory.most]))]),
 	"path": memory.maxmemory.path,
 	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
 	"fix": memory.lower_fix,

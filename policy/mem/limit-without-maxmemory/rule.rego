@@ -7,19 +7,18 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: adds maxmemory at three quarters of the limit
+#   fix: adds maxmemory at three quarters of the limit, or as a suggestion at the request
 #   since: 0.1.0
-#   remediation: Set maxmemory to three quarters of the limit, and maxmemory-policy to what shall happen when it is reached.
+#   remediation: Set maxmemory to three quarters of the limit and at most to the request, and maxmemory-policy to what shall happen when it is reached.
 #   references:
 #     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/769
 #     - spotahome/redis-operator api/redisfailover/v1/defaults.go
 package redisgitops.mem["limit-without-maxmemory"]
 
 import data.redisgitops.lib.memory
-import data.redisgitops.lib.quantity
 
 deny contains {
-	"message": sprintf("the limit is \"%v\" and there is no maxmemory, so Redis grows until it is killed; add \"maxmemory %s\" to customConfig", [text, quantity.redis_mb(memory.limit * 0.75)]),
+	"message": sprintf("the limit is \"%v\" and there is no maxmemory, so Redis grows until it is killed; %s", [text, memory.advice(sprintf("add \"maxmemory %s\" to customConfig", [memory.most]))]),
 	"path": ["spec", "redis", "resources", "limits", "memory"],
 	"fix": memory.add_fix,
 } if {

@@ -18,7 +18,7 @@ import data.redisgitops.lib.memory
 import data.redisgitops.lib.quantity
 
 deny contains {
-	"message": sprintf("maxmemory %s is more than the request \"%v\", so a full Redis is evicted when its node is short of memory; raise the request, or write at most %s", [memory.maxmemory.text, text, quantity.redis_mb(memory.request)]),
+	"message": sprintf("maxmemory %s is more than the request \"%v\", so a full Redis is evicted when its node is short of memory; raise the request, or write %s, above which Redis %s", [memory.maxmemory.text, text, most, memory.when_full]),
 	"path": memory.maxmemory.path,
 	"related": [{"path": ["spec", "redis", "resources", "requests", "memory"], "message": "the request"}],
 } if {
@@ -26,6 +26,10 @@ deny contains {
 	memory.maxmemory.bytes > memory.request
 	not at_limit
 }
+
+# Without a limit the request alone decides.
+most := memory.most if memory.limit
+else := quantity.redis_mb(memory.request)
 
 # Then mem/maxmemory-at-limit says it.
 at_limit if memory.maxmemory.bytes >= memory.limit

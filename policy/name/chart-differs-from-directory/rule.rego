@@ -5,7 +5,7 @@
 #   what commands ask for of the folder's. Where the two differ, generated addresses lead nowhere.
 # custom:
 #   scope: repository
-#   fix: writes the name of the folder
+#   fix: 'as a suggestion: writes the name of the folder'
 #   since: 0.1.0
 #   remediation: |-
 #     Give the chart the name of its folder. A Redis that runs already is then made anew under that name: move its
@@ -19,7 +19,7 @@ deny contains {
 	"file": a.chart.file,
 	"document": 0,
 	"path": ["name"],
-	"fix": {"path": ["name"], "op": "set", "value": folder},
+	"fix": {"path": ["name"], "op": "set", "value": folder, "suggested": "what is named after the chart is made anew, without its data"},
 } if {
 	some a in data.repo.applications
 	a.kind == "chart"

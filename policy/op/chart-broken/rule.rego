@@ -5,7 +5,7 @@
 #   refuses, so that the operator comes without its definition or not at all.
 # custom:
 #   scope: repository
-#   fix: writes 3.2.9
+#   fix: 'as a suggestion: writes 3.2.9'
 #   since: 0.1.0
 #   remediation: Write version 3.2.9 of the chart.
 #   references:
@@ -18,7 +18,7 @@ import data.redisgitops.lib.operators
 
 deny contains object.union(operators.place(r), {
 	"message": sprintf("the chart redis-operator %s has a CustomResourceDefinition that cannot be applied; write 3.2.9", [words(r.version)]),
-	"fix": {"path": r.path, "op": "add", "value": "3.2.9"},
+	"fix": {"path": r.path, "op": "add", "value": "3.2.9", "suggested": "it changes the version of the operator that runs"},
 }) if {
 	some r in operators.references
 	r.chart

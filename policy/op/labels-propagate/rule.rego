@@ -3,12 +3,13 @@
 # description: |-
 #   Without labelWhitelist the operator copies all labels of the RedisFailover to the pod templates and to the selector of
 #   its disruption budgets. A label that changes, such as a chart's version or one that Argo CD sets, restarts every
-#   Redis.
+#   Redis. A label that a Service, NetworkPolicy, PodDisruptionBudget, monitor or affinity of the repository selects by
+#   has to stay.
 # custom:
 #   severity: warning
 #   strict: error
-#   kinds: [RedisFailover]
-#   fix: 'adds labelWhitelist: ["^$"]'
+#   scope: repository
+#   fix: 'adds labelWhitelist: ["^$"], or one with the labels that selectors of the repository ask for'
 #   since: 0.1.0
 #   remediation: Set spec.labelWhitelist to ["^$"], which lets no label through, or to the labels that the pods shall have.
 #   references:
@@ -18,12 +19,25 @@
 #     - https://github.com/spotahome/redis-operator/issues/706
 package redisgitops.op["labels-propagate"]
 
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.selectors
+
 deny contains {
-	"message": sprintf("the labels %s go to the pods, and a change of one restarts every Redis; add labelWhitelist: [\"^$\"] to spec", [concat(", ", sort(object.keys(labels)))]),
+	"message": sprintf("the labels %s go to the pods, and a change of one restarts every Redis; add labelWhitelist: %s to spec%s", [concat(", ", sort(object.keys(labels))), json.marshal(patterns), kept(wanted)]),
+	"resource": r.id,
 	"path": ["metadata", "labels"],
-	"fix": {"path": ["spec", "labelWhitelist"], "op": "add", "value": ["^$"]},
+	"fix": {"path": ["spec", "labelWhitelist"], "op": "add", "value": patterns},
 } if {
-	labels := input.metadata.labels
+	some r in redisfailover.all
+	labels := object.get(r.object, ["metadata", "labels"], {})
 	count(labels) > 0
-	object.get(input, ["spec", "labelWhitelist"], []) in [[], null]
+	object.get(r.object, ["spec", "labelWhitelist"], []) in [[], null]
+	wanted := selectors.wanted(r)
+	patterns := whitelist(wanted)
 }
+
+whitelist(wanted) := ["^$"] if count(wanted) == 0
+else := [selectors.pattern(key) | some key in sort(wanted)]
+
+kept(wanted) := "" if count(wanted) == 0
+else := sprintf(", which keeps what selectors ask for: %s", [concat(", ", sort(wanted))])

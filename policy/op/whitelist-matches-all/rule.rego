@@ -4,31 +4,47 @@
 #   The entries are regular expressions that are searched in the names of labels: an empty one and .* are found in each.
 #   One that is no regular expression is skipped with a line in the operator's log.
 # custom:
-#   kinds: [RedisFailover]
-#   fix: writes "^$"
+#   scope: repository
+#   fix: writes "^$", or the labels that selectors of the repository ask for
 #   since: 0.1.0
 #   remediation: Write the names of the labels as regular expressions with ^ and $, or ["^$"] for none.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/handler.go getLabels
 package redisgitops.op["whitelist-matches-all"]
 
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.selectors
+
 deny contains {
-	"message": sprintf("\"%s\" is found in the name of every label; write \"^$\" to let none through", [pattern]),
+	"message": sprintf("\"%s\" is found in the name of every label; write \"%s\"%s", [pattern, right, purpose(wanted)]),
+	"resource": r.id,
 	"path": ["spec", "labelWhitelist", i],
 	"severity": "warning",
-	"fix": {"path": ["spec", "labelWhitelist", i], "op": "set", "value": "^$"},
+	"fix": {"path": ["spec", "labelWhitelist", i], "op": "set", "value": right},
 } if {
-	some i, pattern in input.spec.labelWhitelist
+	some r in redisfailover.all
+	some i, pattern in r.object.spec.labelWhitelist
 	is_string(pattern)
 	trim_right(trim_left(pattern, "^"), "$") in {"", ".*", ".+", "(.*)", "(.+)"}
 	pattern != "^$"
+	wanted := selectors.wanted(r)
+	right := only(wanted)
 }
 
 deny contains {
 	"message": sprintf("\"%s\" is no regular expression, so the operator skips it; correct it", [pattern]),
+	"resource": r.id,
 	"path": ["spec", "labelWhitelist", i],
 } if {
-	some i, pattern in input.spec.labelWhitelist
+	some r in redisfailover.all
+	some i, pattern in r.object.spec.labelWhitelist
 	is_string(pattern)
 	not regex.is_valid(pattern)
 }
+
+only(wanted) := "^$" if count(wanted) == 0
+else := selectors.pattern([key | some key in wanted][0]) if count(wanted) == 1
+else := sprintf("^(%s)$", [concat("|", [replace(key, ".", `\.`) | some key in sort(wanted)])])
+
+purpose(wanted) := " to let none through" if count(wanted) == 0
+else := " to keep only what selectors ask for"

@@ -5,7 +5,7 @@
 #   trace. With noeviction pushing a job fails instead, and the application sees it.
 # custom:
 #   scope: repository
-#   fix: writes noeviction
+#   fix: 'as a suggestion: writes noeviction'
 #   since: 0.1.0
 #   remediation: Write maxmemory-policy noeviction, and give caches a Redis of their own.
 #   references:
@@ -21,7 +21,7 @@ deny contains {
 	"resource": redis.resource,
 	"path": p.path,
 	"related": [{"resource": use.reference.resource, "path": use.reference.path, "message": "Sidekiq uses it here"}],
-	"fix": {"path": p.path, "op": "set", "value": concat("", [p.words, "noeviction"])},
+	"fix": {"path": p.path, "op": "set", "value": concat("", [p.words, "noeviction"]), "suggested": "when memory is full, Redis then refuses writes, those of caches too"},
 } if {
 	some i, uses in rails.queues
 	redis := data.repo.redis[i]

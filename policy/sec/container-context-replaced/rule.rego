@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: adds what the operator's own has
+#   fix: "as a suggestion: adds what the operator's own has"
 #   remediation: >-
 #     Write the whole context: capabilities {drop [ALL]}, allowPrivilegeEscalation false, runAsNonRoot
 #     true.
@@ -27,7 +27,7 @@ places := [
 deny contains {
 	"message": sprintf("this context replaces the operator's, which has %s; add that", [lost.words]),
 	"path": array.concat(place, lost.path),
-	"fix": {"path": array.concat(place, lost.path), "op": "add", "value": lost.value},
+	"fix": {"path": array.concat(place, lost.path), "op": "add", "value": lost.value, "suggested": "a container that needs these rights does not start"},
 } if {
 	some place in places
 	context := object.get(input, place, null)

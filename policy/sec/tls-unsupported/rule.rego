@@ -6,7 +6,7 @@
 # custom:
 #   severity: error
 #   scope: repository
-#   fix: writes redis:// for rediss://
+#   fix: 'as a suggestion: writes redis:// for rediss://'
 #   remediation: >-
 #     Write redis://, and encrypt between the nodes: a mesh around the clients, or WireGuard in the
 #     network plugin.
@@ -23,7 +23,10 @@ deny contains {
 	"message": sprintf("\"%s://\" is for TLS, which \"%s\" does not speak; write redis", [u.scheme, u.hosts[0].service]),
 	"resource": u.resource,
 	"path": u.path,
-	"fix": url.replaced(u, concat("", [u.scheme, "://"]), concat("", [replace(u.scheme, "rediss", "redis"), "://"])),
+	"fix": object.union(
+		url.replaced(u, concat("", [replace(u.scheme, "rediss", "redis"), trim_prefix(u.url, u.scheme)])),
+		{"suggested": "whatever encrypts this connection outside of Redis would be left out"},
+	),
 } if {
 	some u in url.references
 	startswith(u.scheme, "rediss")

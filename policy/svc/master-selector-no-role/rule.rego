@@ -5,7 +5,7 @@
 #   it spreads its connections over master and replicas, and most writes fail with READONLY.
 # custom:
 #   scope: repository
-#   fix: adds the role to the selector
+#   fix: 'as a suggestion: adds the role to the selector'
 #   since: 0.1.0
 #   remediation: |-
 #     Add redisfailovers-role: master to the selector.
@@ -21,7 +21,7 @@ deny contains {
 	"resource": s.service.id,
 	"path": ["spec", "selector"],
 	"related": [{"resource": redis.resource, "path": ["metadata", "name"], "message": "the Redis"}],
-	"fix": {"path": ["spec", "selector", "redisfailovers-role"], "op": "add", "value": "master"},
+	"fix": {"path": ["spec", "selector", "redisfailovers-role"], "op": "add", "value": "master", "suggested": "clients that read from replicas through this Service then reach the master alone"},
 } if {
 	some s in services.selecting
 	s.role == "any"

@@ -13,6 +13,7 @@
 #     - spotahome/redis-operator operator/redisfailover/service/names.go, generator.go
 package redisgitops.svc["selector-or-port-wrong"]
 
+import data.redisgitops.lib.selectors
 import data.redisgitops.lib.services
 
 deny contains {
@@ -51,12 +52,19 @@ deny contains object.union(
 ) if {
 	some s in services.selecting
 	s.role != "sentinels"
+	for_redis(s.service.object.spec.selector)
 	redis := data.repo.redis[s.redis]
 	redis.kind == "RedisFailover"
 	some i, port in s.service.object.spec.ports
 	own := object.get(data.repo.resources[redis.resource].object, ["spec", "redis", "port"], 6379)
 	wrong(port.targetPort, own)
 }
+
+# for_redis says whether a Service is one for Redis. A Service of the application that selects by the name alone selects Redis as well,
+# which is another rule's, and its port is the application's.
+for_redis(selector) if selectors.of_redis({"matchLabels": selector})
+
+for_redis(selector) if selector["app.kubernetes.io/component"] == "redis"
 
 wrong(target, port) if {
 	is_number(target)

@@ -6,7 +6,7 @@
 # custom:
 #   severity: warning
 #   scope: repository
-#   fix: writes rfrm- for rfrs-
+#   fix: 'as a suggestion: writes rfrm- for rfrs-'
 #   since: 0.1.0
 #   remediation: Use rfrm-<name> for writes.
 #   references:
@@ -20,7 +20,10 @@ deny contains {
 	"message": sprintf("\"%s\" leads to replicas, which refuse writes; use \"%s\", or a name for the variable with READ in it", [host.service, concat("", ["rfrm-", trim_prefix(host.service, "rfrs-")])]),
 	"resource": reference.resource,
 	"path": reference.path,
-	"fix": url.replaced(reference, host.service, concat("", ["rfrm-", trim_prefix(host.service, "rfrs-")])),
+	"fix": object.union(
+		url.replaced(reference, url.with_host(reference, host, concat("", ["rfrm-", trim_prefix(host.text, "rfrs-")]))),
+		{"suggested": "a client that only reads belongs to the replicas"},
+	),
 } if {
 	some reference in url.references
 	not regex.match(`(?i)READ|REPLICA|SLAVE|SECONDARY|_RO(_|$)`, reference.name)

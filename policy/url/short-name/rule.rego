@@ -20,7 +20,7 @@ deny contains {
 	"message": sprintf("\"%s\" is in the namespace \"%s\", and this pod in \"%s\"; write \"%s.%s.svc\"", [host.service, there, host.namespace, host.service, there]),
 	"resource": reference.resource,
 	"path": reference.path,
-	"fix": url.replaced(reference, host.text, replace(host.text, host.service, sprintf("%s.%s.svc", [host.service, there]))),
+	"fix": url.replaced(reference, url.with_host(reference, host, concat("", [host.service, ".", there, ".svc", trim_prefix(host.text, host.service)]))),
 } if {
 	some reference in url.references
 	some host in reference.hosts

@@ -5,7 +5,7 @@
 #   often the Redis was renamed, or the address was copied from another application.
 # custom:
 #   scope: repository
-#   fix: writes the one Service that it can be
+#   fix: 'as a suggestion: writes the one Service that it can be'
 #   since: 0.1.0
 #   remediation: Write the name of the Service of the Redis.
 #   references:
@@ -142,7 +142,10 @@ remedy(near, all) := sprintf("did you mean \"%s\"?", [concat("\" or \"", array.s
 	count(all) > 0
 } else := "correct the name"
 
-fix(reference, host, [name]) := {"fix": url.replaced(reference, host.service, name)} if {
+fix(reference, host, [name]) := {"fix": object.union(
+	url.replaced(reference, url.with_host(reference, host, replace(host.text, host.service, name))),
+	{"suggested": "the name is a guess, and the Service may be made outside of this repository"},
+)} if {
 	count(split(reference.text, host.service)) == 2
 } else := {}
 

@@ -20,7 +20,7 @@ deny contains {
 	"message": sprintf("the sentinels \"%s\" know the master \"%s\" and not \"%s\"; write %s", [host.service, redis.masterName, reference.master, redis.masterName]),
 	"resource": reference.resource,
 	"path": reference.path,
-	"fix": url.replaced(reference, reference.url, renamed(reference, redis.masterName)),
+	"fix": url.replaced(reference, renamed(reference, redis.masterName)),
 } if {
 	some reference in url.references
 	url.sentinel(reference)
@@ -35,7 +35,10 @@ deny contains {
 	"message": sprintf("the sentinels of \"%s\" know the master \"%s\" and not \"%s\"; write %s", [redis.name, redis.masterName, e.value, redis.masterName]),
 	"resource": e.container.resource,
 	"path": array.concat(e.container.path, ["env", e.index, "value"]),
-	"fix": {"path": array.concat(e.container.path, ["env", e.index, "value"]), "op": "set", "value": redis.masterName},
+	"fix": {
+		"path": array.concat(e.container.path, ["env", e.index, "value"]), "op": "set", "value": redis.masterName,
+		"suggested": "that the variable is the name of the master is a guess from its own name",
+	},
 } if {
 	some e in workloads.environment
 	regex.match(`(?i)SENTINEL.*(MASTER|SERVICE)(_?(NAME|SET|GROUP|ID))?$|MASTER_(NAME|SET|GROUP)$`, e.name)

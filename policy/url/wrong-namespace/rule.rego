@@ -5,7 +5,7 @@
 #   Reclaim the Stack write .default.svc, which is wrong as soon as the application goes elsewhere.
 # custom:
 #   scope: repository
-#   fix: writes the namespace that the Service is in
+#   fix: 'as a suggestion: writes the namespace that the Service is in'
 #   since: 0.1.0
 #   remediation: Write the namespace that the application is deployed to.
 #   references:
@@ -19,7 +19,10 @@ deny contains {
 	"message": sprintf("\"%s\" is in the namespace \"%s\" and not in \"%s\"; write \"%s\"", [host.service, there, host.namespace, url.full(host, host.service, there)]),
 	"resource": reference.resource,
 	"path": reference.path,
-	"fix": url.replaced(reference, sprintf("%s.%s", [host.service, host.namespace]), sprintf("%s.%s", [host.service, there])),
+	"fix": object.union(
+		url.replaced(reference, url.with_host(reference, host, replace(host.text, sprintf("%s.%s", [host.service, host.namespace]), sprintf("%s.%s", [host.service, there])))),
+		{"suggested": "a Service of that name may be in the other namespace, made outside of this repository"},
+	),
 } if {
 	some reference in url.references
 	some host in reference.hosts

@@ -15,12 +15,14 @@ package redisgitops.url["wrong-port"]
 import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
-deny contains {
-	"message": sprintf("\"%s\" answers on %s and not on %d; write \"%s\"", [host.service, listed(ports), asked, corrected(host, ports)]),
-	"resource": reference.resource,
-	"path": reference.path,
-	"fix": url.replaced(reference, host.text, corrected(host, ports)),
-} if {
+deny contains object.union(
+	{
+		"message": sprintf("\"%s\" answers on %s and not on %d; %s", [host.service, listed(ports), asked, advice]),
+		"resource": reference.resource,
+		"path": reference.path,
+	},
+	fix,
+) if {
 	some reference in url.references
 	some host in reference.hosts
 	host.pod == ""
@@ -29,7 +31,28 @@ deny contains {
 	ports := {p | some e in services.behind(host.service, host.namespace); some p in e.ports}
 	count(ports) > 0
 	not asked in ports
+	[advice, fix] := answer(reference, host, ports)
 }
+
+# A port alone does not make sentinels out of Redis, nor Redis out of sentinels: clients speak to them in different ways.
+answer(reference, host, ports) := [url.instead(host), {}] if {
+	not url.sentinel(reference)
+	leads_to_sentinels(host)
+} else := [sprintf("write the host of the sentinels, or redis:// with \"%s\"", [corrected(host, ports)]), {}] if {
+	url.sentinel(reference)
+	not leads_to_sentinels(host)
+} else := [sprintf("write \"%s\"", [corrected(host, ports)]), {"fix": object.union(
+	url.replaced(reference, url.with_host(reference, host, corrected(host, ports))),
+	choice(ports),
+)}]
+
+leads_to_sentinels(host) if {
+	some e in services.behind(host.service, host.namespace)
+	e.role == "sentinels"
+}
+
+choice(ports) := {"suggested": "it has several ports, and the lowest one is a guess"} if count(ports) > 1
+else := {}
 
 asks(_, host) := host.port if host.port != 0
 

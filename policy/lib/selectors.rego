@@ -1,0 +1,126 @@
+# Label selectors of the repository that can select pods of a RedisFailover: those of Services, policies, budgets, monitors, affinities
+# and spread constraints.
+package redisgitops.lib.selectors
+
+import data.redisgitops.lib.labels
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.workloads
+
+# asking holds the selectors that ask for a label, by the namespace of the pods ("*" is any) and the key.
+asking := asked
+
+asked[[s.namespace, key]] contains s if {
+	some s in all
+	some key in keys(s.selector)
+}
+
+# all are {"resource", "path", "namespace", "kind", "name", "selector"}; the selector of a Service is turned into matchLabels.
+all := array.concat(services, others)
+
+services := [s |
+	some r in data.repo.resources
+	r.kind == "Service"
+	selector := object.get(r.object, ["spec", "selector"], {})
+	is_object(selector)
+	count(selector) > 0
+	s := {
+		"resource": r.id, "path": ["spec", "selector"], "namespace": r.namespace, "kind": r.kind, "name": r.name,
+		"labels": ["spec", "selector"], "selector": {"matchLabels": selector},
+	}
+]
+
+others := [s |
+	some r in data.repo.resources
+	r.kind in kinds
+	walk(object.get(r.object, "spec", {}), [path, value])
+	count(path) > 0
+	path[count(path) - 1] in {"endpointSelector", "labelSelector", "podSelector", "selector"}
+	is_object(value)
+	labelled(value)
+	not its_own(r, path)
+	place := array.concat(["spec"], path)
+	s := {
+		"resource": r.id, "path": place, "namespace": namespace(r, path), "kind": r.kind, "name": r.name,
+		"labels": array.concat(place, ["matchLabels"]), "selector": value,
+	}
+]
+
+# kinds of resources that select the pods of others.
+kinds := {
+	"CiliumNetworkPolicy", "DaemonSet", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "RedisFailover",
+	"Rollout", "ServiceMonitor", "StatefulSet", "VMPodScrape", "VMServiceScrape",
+}
+
+# The selector of a workload selects its own pods.
+its_own(r, ["selector"]) if workloads.pod_paths[r.kind]
+
+labelled(selector) if is_object(selector.matchLabels)
+
+labelled(selector) if is_array(selector.matchExpressions)
+
+# A namespaceSelector beside a selector makes it one for pods of other namespaces too.
+namespace(r, path) := "*" if {
+	beside := object.get(r.object.spec, array.slice(path, 0, count(path) - 1), {})
+	is_object(beside)
+	beside.namespaceSelector
+} else := r.namespace
+
+keys(selector) := {key | some key, _ in selector.matchLabels} | {e.key | some e in selector.matchExpressions}
+
+# of_key gives the selectors that ask a pod of a namespace for a key.
+of_key(space, key) := union({object.get(asked, [[n, key]], set()) | some n in {space, "*", ""}})
+
+# selects says whether a selector selects a part of a RedisFailover whose pods have these labels, in whatever role.
+selects(selector, pod) if labels.selects(selector, pod)
+
+selects(selector, pod) if {
+	some role in ["master", "slave"]
+	labels.selects(selector, object.union(pod, {"redisfailovers-role": role}))
+}
+
+# offered are the labels of the pods if all labels of the RedisFailover went to them.
+offered(rf, part) := object.union(object.get(rf, ["metadata", "labels"], {}), redisfailover.pod_labels(rf, part))
+
+# wanted are the keys of labels of a RedisFailover that something asks its pods for.
+wanted(r) := {key |
+	some key, _ in object.get(r.object, ["metadata", "labels"], {})
+	not key in own
+	some s in of_key(r.namespace, key)
+	some part in redisfailover.parts
+	selects(s.selector, offered(r.object, part))
+}
+
+# own are the keys that the operator sets itself.
+own := {
+	"app.kubernetes.io/component", "app.kubernetes.io/managed-by", "app.kubernetes.io/name", "app.kubernetes.io/part-of",
+	"redisfailovers-role", "redisfailovers.databases.spotahome.com/name",
+}
+
+# others_too: the selector is one of a workload of the repository, whose pods it selects as well, and asks for nothing that only pods
+# of Redis have.
+others_too(s) if {
+	not of_redis(s.selector)
+	some w in object.get(by_namespace, s.namespace, set())
+	labels.selects(s.selector, w)
+}
+
+by_namespace := pods_by_namespace
+
+pods_by_namespace[r.namespace] contains object.get(r.object, array.concat(array.slice(path, 0, count(path) - 1), ["metadata", "labels"]), {}) if {
+	some r in data.repo.resources
+	path := workloads.pod_paths[r.kind]
+	count(path) > 1
+}
+
+# of_redis says whether a selector asks for a label that only the operator's pods have.
+of_redis(selector) if {
+	some key in {"redisfailovers-role", "redisfailovers.databases.spotahome.com/name"}
+	key in keys(selector)
+}
+
+of_redis(selector) if selector.matchLabels["app.kubernetes.io/part-of"] == "redis-failover"
+
+of_redis(selector) if selector.matchLabels["app.kubernetes.io/managed-by"] == "redis-operator"
+
+# pattern is the entry of labelWhitelist that lets one key through. The entries are searched in keys.
+pattern(key) := sprintf("^%s$", [replace(key, ".", `\.`)])

@@ -1,0 +1,46 @@
+# What Redis takes for the values of directives. Source: config.c, util.c memtoull.
+package redisgitops.lib.values
+
+# kinds of the values of directives.
+kinds := {
+	"active-defrag-ignore-bytes": "bytes", "auto-aof-rewrite-min-size": "bytes", "client-query-buffer-limit": "bytes",
+	"cluster-link-sendbuf-limit": "bytes", "maxmemory": "bytes", "proto-max-bulk-len": "bytes", "repl-backlog-size": "bytes",
+	"stream-node-max-bytes": "bytes",
+	"maxmemory-clients": "bytes or percent",
+	"maxmemory-policy": "policy",
+	"appendfsync": "fsync",
+	"loglevel": "level",
+	"activedefrag": "yes or no", "activerehashing": "yes or no", "aof-load-truncated": "yes or no",
+	"aof-use-rdb-preamble": "yes or no", "appendonly": "yes or no", "crash-log-enabled": "yes or no",
+	"dynamic-hz": "yes or no", "lazyfree-lazy-eviction": "yes or no", "lazyfree-lazy-expire": "yes or no",
+	"lazyfree-lazy-server-del": "yes or no", "lazyfree-lazy-user-del": "yes or no", "lazyfree-lazy-user-flush": "yes or no",
+	"no-appendfsync-on-rewrite": "yes or no", "protected-mode": "yes or no", "rdbcompression": "yes or no",
+	"repl-disable-tcp-nodelay": "yes or no", "repl-diskless-sync": "yes or no", "replica-lazy-flush": "yes or no",
+	"replica-read-only": "yes or no", "replica-serve-stale-data": "yes or no", "stop-writes-on-bgsave-error": "yes or no",
+	"active-expire-effort": "number", "auto-aof-rewrite-percentage": "number", "hz": "number",
+	"latency-monitor-threshold": "number", "lfu-decay-time": "number", "lfu-log-factor": "number", "maxclients": "number",
+	"maxmemory-samples": "number", "min-replicas-max-lag": "number", "min-replicas-to-write": "number",
+	"repl-backlog-ttl": "number", "repl-diskless-sync-delay": "number", "repl-timeout": "number",
+	"replica-priority": "number", "slowlog-log-slower-than": "number", "slowlog-max-len": "number", "tcp-keepalive": "number",
+	"timeout": "number", "down-after-milliseconds": "number", "failover-timeout": "number", "parallel-syncs": "number",
+	"quorum": "number",
+}
+
+valid("bytes", v) if regex.match(`^[0-9]+([kmg]b?|b)?$`, lower(v))
+
+valid("bytes or percent", v) if regex.match(`^[0-9]+([kmg]b?|b|%)?$`, lower(v))
+
+valid("policy", v) if lower(v) in {"allkeys-lfu", "allkeys-lru", "allkeys-random", "noeviction", "volatile-lfu", "volatile-lru", "volatile-random", "volatile-ttl"}
+
+valid("fsync", v) if lower(v) in {"always", "everysec", "no"}
+
+valid("level", v) if lower(v) in {"debug", "verbose", "notice", "warning", "nothing"}
+
+valid("yes or no", v) if lower(v) in {"yes", "no"}
+
+valid("number", v) if regex.match(`^-?[0-9]+$`, v)
+
+# refused says whether Redis refuses a directive, so that an earlier one of the same key stays in force.
+refused(d) if count(d.words) < 2
+
+refused(d) if not valid(kinds[d.key], d.value)
