@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // waitsFor is the master of a pod that was not told one: slaveof in the operator's redis.conf.
@@ -286,7 +287,14 @@ func (c *Cluster) rewatch(ctx context.Context, s *State, pod *Pod, servers Login
 			}
 		}
 		for _, command := range commands {
-			if err := c.order(ctx, s.Redis, sentinel.Pod, login, command...); err != nil {
+			err := c.order(ctx, s.Redis, sentinel.Pod, login, command...)
+			if command[1] == "REMOVE" && redis.Code(err) != "" {
+				continue // the operator has just removed it, and is about to do the rest too
+			}
+			if err != nil && strings.Contains(err.Error(), "Duplicate master name") {
+				break // the operator was faster; agreed looks what it did
+			}
+			if err != nil {
 				errs = append(errs, fmt.Errorf("sentinel %s does not watch the new master: %s: %w", sentinel.Pod.Name, strings.Join(command[:2], " "), err))
 				break
 			}

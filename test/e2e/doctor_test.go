@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,12 +122,12 @@ func TestOperatorDown(t *testing.T) {
 	dir := b.TempDir()
 	b.until("it can fail over", func() error { return b.failed(b.tool(dir, "failover", "x", "-n", b.namespace, "--dry-run")) })
 	cluster.StopOperator()
-	start := func() {
+	start := sync.OnceFunc(func() {
 		if err := cluster.StartOperator(); err != nil {
 			t.Error(err)
 		}
-	}
-	t.Cleanup(func() { start() })
+	})
+	t.Cleanup(start)
 	run := func(args ...string) result { return b.tool(dir, append(args, "-n", b.namespace)...) }
 	before, err := cluster.Master(b.ctx, b.namespace, "x")
 	b.must(err)
@@ -141,7 +142,6 @@ func TestOperatorDown(t *testing.T) {
 		t.Errorf("%d causes: %q", len(list), list)
 	}
 	start()
-	t.Cleanup(func() {})
 	b.until("it is healthy", func() error {
 		b.must(cluster.Nudge(b.ctx, b.namespace, "x"))
 		return b.failed(run("doctor", "x"))
