@@ -248,7 +248,7 @@ func TestBootstrapPort(t *testing.T) {
 			t.Errorf("bootstrapNode is to be removed, and nothing was copied: %s", r)
 		}
 	}
-	b.doctorSays("c", 0, "all pods are in sync", "then remove bootstrapNode")
+	b.doctorSays("c", 1, "all pods are in sync", "then remove bootstrapNode")
 }
 
 // TestShutdownConfigMap: a hook that is missing, and two names that share a ConfigMap.
