@@ -214,6 +214,11 @@ func (f *renderedFile) lines() []int {
 	return f.starts
 }
 
+// lineAt gives the line, from 1, that an offset is in.
+func (f *renderedFile) lineAt(offset int) int {
+	return sort.Search(len(f.lines()), func(i int) bool { return f.lines()[i] > offset })
+}
+
 // offset gives the place of a line and column in the text.
 func (f *renderedFile) offset(line, column int) int {
 	starts := f.lines()

@@ -57,6 +57,7 @@ type chartRun struct {
 	root    *chart
 	given   []ValueFile // values over those of the chart, weakest first
 	sources []*source
+	failed  bool // a template did not run to its end
 }
 
 func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, result *Result) error {
@@ -240,7 +241,7 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 	failed := map[*source]bool{}
 	for _, f := range templates {
 		if err := e.parse(f.source); err != nil {
-			failed[f.source] = true
+			failed[f.source], cr.failed = true, true
 			cr.sources = e.sources
 			l.add(cr.explain(f.source, err, nil))
 		}
@@ -259,6 +260,7 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 		f.data["Template"] = map[string]any{"Name": name, "BasePath": f.base}
 		out, err := e.execute(f.source, f.data)
 		if err != nil {
+			cr.failed = true
 			l.add(cr.explain(f.source, err, out))
 			if e.spent() {
 				break // the others would say the same
@@ -387,7 +389,7 @@ func (l *loader) resources(f *renderedFile) {
 	if len(strings.TrimSpace(string(f.text))) == 0 {
 		return
 	}
-	docs, problems := documents(f.source.file, f.text)
+	docs, problems := f.documents()
 	for _, p := range problems {
 		l.add(f.notYAML(p))
 	}

@@ -1,0 +1,78 @@
+package render
+
+import (
+	"bytes"
+	"regexp"
+	"unicode"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// separator is where Helm splits what a template renders. It also splits where YAML does not, such as before "---apiVersion: v1", and at a
+// line of a block scalar that begins with "---" (helm v4.3.1, pkg/release/v1/util/manifest.go:39 and SplitManifests).
+var separator = regexp.MustCompile(`(?:^|\s*\n)---\s*`)
+
+// span is a part of a text, in bytes.
+type span struct{ from, to int }
+
+// splitManifests gives the documents of a rendered text as Helm splits it, without those that are empty.
+func splitManifests(text []byte) []span {
+	var spans []span
+	add := func(from, to int) {
+		from = to - len(bytes.TrimLeftFunc(text[from:to], unicode.IsSpace))
+		if from < to {
+			spans = append(spans, span{from, to})
+		}
+	}
+	begin := len(text) - len(bytes.TrimLeftFunc(text, unicode.IsSpace))
+	at := begin
+	for _, m := range separator.FindAllIndex(text[begin:], -1) {
+		add(at, begin+m[0])
+		at = begin + m[1]
+	}
+	add(at, len(text))
+	return spans
+}
+
+// documents parses what the templates of a file render, document by document; positions are those of the whole text.
+func (f *renderedFile) documents() ([]*repo.Document, diag.Problems) {
+	var docs []*repo.Document
+	var problems diag.Problems
+	for _, s := range splitManifests(f.text) {
+		found, err := repo.ParseDocuments(f.source.file, f.text[s.from:s.to])
+		lines, columns := f.lineAt(s.from)-1, 0
+		columns = utf8.RuneCount(f.text[f.lines()[lines]:s.from])
+		move := func(line, column *int) {
+			if *line == 1 && *column > 0 { // the separator may be on the same line
+				*column += columns
+			}
+			if *line > 0 {
+				*line += lines
+			}
+		}
+		for _, p := range diag.All(err) {
+			move(&p.Line, &p.Column)
+			for i := range p.Related {
+				move(&p.Related[i].Line, &p.Related[i].Column)
+			}
+			problems = append(problems, p)
+		}
+		for _, doc := range found {
+			moveNodes(doc.Node, move)
+		}
+		docs = append(docs, found...)
+	}
+	return docs, problems
+}
+
+// moveNodes changes the position of a node and of all below it.
+func moveNodes(n *yaml.Node, move func(line, column *int)) {
+	move(&n.Line, &n.Column)
+	for _, c := range n.Content {
+		moveNodes(c, move)
+	}
+}
