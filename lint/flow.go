@@ -17,6 +17,8 @@ type flow struct {
 	read   []any // the first three steps of every path that is read, once each
 	unset  []any // paths that are read as if they were there, and that no values set
 	unread []any // paths that values set and no template reads
+
+	skipped map[string]bool // paths that no values set and that would be read with other ones
 }
 
 // depthOfRead is how many steps of a path a rule can ask for.
@@ -88,6 +90,7 @@ func (f *flow) unsetPaths(reads []render.Read, paths [][]string, set map[string]
 		at   []any
 	}
 	var found []*place
+	f.skipped = map[string]bool{}
 	at := map[string]*place{}
 	for _, r := range reads {
 		if r.Guarded || r.Dynamic || len(r.Path) == 0 || r.Path[0] == "global" || set[joined(r.Path)] {
@@ -98,6 +101,10 @@ func (f *flow) unsetPaths(reads []render.Read, paths [][]string, set map[string]
 			n++
 		}
 		missing := r.Path[:n]
+		if r.Skipped {
+			f.skipped[joined(missing)] = true
+			continue
+		}
 		p := at[joined(missing)]
 		if p == nil {
 			p = &place{path: missing}
@@ -152,9 +159,24 @@ func (f *flow) unreadPaths(reads []render.Read, paths [][]string) {
 	}
 }
 
-// and adds what another way to render the same chart reads and sets: a value is unset or unread only when it is so in every way.
+// and adds what another way to render the same chart reads and sets: a value is unset or unread only when it is so in every way, and
+// unset where it is not read does not count against it.
 func (f flow) and(other flow) flow {
-	return flow{read: union(f.read, other.read), unset: common(f.unset, other.unset), unread: common(f.unread, other.unread)}
+	out := flow{read: union(f.read, other.read), unread: common(f.unread, other.unread), skipped: map[string]bool{}}
+	out.unset = union(missingIn(f.unset, other), missingIn(other.unset, f))
+	for path := range f.skipped {
+		if other.skipped[path] {
+			out.skipped[path] = true
+		}
+	}
+	return out
+}
+
+// missingIn gives the entries of unset that are unset in another flow too, or that it never reads.
+func missingIn(unset []any, other flow) []any {
+	return slices.DeleteFunc(slices.Clone(unset), func(e any) bool {
+		return !other.skipped[pathOf(e)] && !slices.ContainsFunc(other.unset, func(o any) bool { return pathOf(o) == pathOf(e) })
+	})
 }
 
 // pathOf gives the path of an entry of read, unset or unread as a key.

@@ -147,6 +147,7 @@ type piece struct {
 	source int32
 	offset int32 // in the source
 	kind   pieceKind
+	ran    bool  // it was reached
 	loop   int32 // of a range
 }
 
@@ -234,7 +235,7 @@ func (e *engine) useBranch(n *parse.BranchNode) {
 func (e *engine) marker(source int32, pos parse.Pos, kind pieceKind, loop int32) parse.Node {
 	text := []byte{' '}
 	e.texts[&text[0]] = int32(len(e.pieces))
-	e.pieces = append(e.pieces, piece{source, int32(pos), kind, loop})
+	e.pieces = append(e.pieces, piece{source: source, offset: int32(pos), kind: kind, loop: loop})
 	return &parse.TextNode{NodeType: parse.NodeText, Pos: pos, Text: text}
 }
 
@@ -253,7 +254,7 @@ func (e *engine) mark(source int32, list *parse.ListNode) {
 		case *parse.TextNode:
 			if len(n.Text) > 0 {
 				e.texts[&n.Text[0]] = int32(len(e.pieces))
-				e.pieces = append(e.pieces, piece{source, int32(n.Pos), textPiece, 0})
+				e.pieces = append(e.pieces, piece{source: source, offset: int32(n.Pos), kind: textPiece})
 			}
 		case *parse.ActionNode:
 			nodes = append(nodes, e.marker(source, n.Pos, actionPiece, 0))
@@ -327,6 +328,7 @@ func (o *output) Write(p []byte) (int, error) {
 	if n, ok := o.engine.texts[&p[0]]; ok {
 		o.last = n
 		piece := &o.engine.pieces[n]
+		piece.ran = true
 		switch piece.kind {
 		case loopPiece:
 			o.round(piece.loop, -1)
@@ -385,6 +387,7 @@ func (w *inner) Write(p []byte) (int, error) {
 	}
 	if len(p) == 1 { // as all markers are
 		if n, ok := w.engine.texts[&p[0]]; ok && w.engine.pieces[n].kind != textPiece {
+			w.engine.pieces[n].ran = true
 			return 1, nil
 		}
 	}

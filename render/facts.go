@@ -23,6 +23,8 @@ type valueRead struct {
 	offset           int // in the source
 	guarded, dynamic bool
 	under            [][]string // values that are tested around it
+	node             int32      // offset of the action, condition or loop that reads it
+	inside           [][]string // values without which no template gets there
 }
 
 // decision is an action that fails on purpose, and the values that the innermost condition around it tests.
@@ -113,6 +115,8 @@ type analyser struct {
 	guards [][]string
 	inner  int // where the guards of the innermost condition begin
 	line   int // of the action that is being looked at
+	node   int32
+	inside [][]string // values that the conditions around it need
 }
 
 // analyse looks at all templates of a file. In each, dot is taken for the root, as most are called.
@@ -141,6 +145,7 @@ func (a *analyser) list(list *parse.ListNode, dot reference) {
 		return
 	}
 	for _, n := range list.Nodes {
+		a.node = int32(n.Position())
 		switch n := n.(type) {
 		case *parse.ActionNode:
 			a.at(n.Pos)
@@ -222,9 +227,10 @@ func (a *analyser) branch(p *parse.PipeNode, list, orElse *parse.ListNode, dot r
 			inside = reference{}
 		}
 	}
-	inner := len(a.vars)
+	inner, needs := len(a.vars), len(a.inside)
+	a.inside = append(a.inside, a.needs(p, r, dot)...)
 	a.list(list, inside)
-	a.vars = a.vars[:inner]
+	a.vars, a.inside = a.vars[:inner], a.inside[:needs]
 	a.list(orElse, dot)
 	a.vars, a.guards = a.vars[:depth], a.guards[:guards]
 }
@@ -261,11 +267,34 @@ func (a *analyser) loopOver(n *parse.RangeNode, dot reference) {
 	defer func() { a.inner = outer }()
 	a.inner = len(a.guards)
 	a.guards = append(a.guards, r.flows...)
-	inner := len(a.vars)
+	inner, needs := len(a.vars), len(a.inside)
+	a.inside = append(a.inside, a.needs(n.Pipe, r, dot)...)
 	a.list(n.List, element)
-	a.vars = a.vars[:inner]
+	a.vars, a.inside = a.vars[:inner], a.inside[:needs]
 	a.list(n.ElseList, dot)
 	a.vars, a.guards = a.vars[:depth], a.guards[:guards]
+}
+
+// needs gives the values that a condition needs to hold: the one that it is, or those that it joins by and.
+func (a *analyser) needs(p *parse.PipeNode, r result, dot reference) [][]string {
+	if r.plain && r.ref.valued() && !slices.ContainsFunc(r.ref.path, isElement) && len(p.Cmds) == 1 && len(p.Cmds[0].Args) == 1 {
+		return [][]string{r.ref.path}
+	}
+	if id, ok := p.Cmds[0].Args[0].(*parse.IdentifierNode); !ok || id.Ident != "and" || len(p.Cmds) != 1 {
+		return nil
+	}
+	var paths [][]string
+	known := len(a.reads)
+	for _, arg := range p.Cmds[0].Args[1:] {
+		switch arg.(type) {
+		case *parse.FieldNode, *parse.VariableNode:
+			if part := a.term(arg, dot, true); part.plain && part.ref.valued() && !slices.ContainsFunc(part.ref.path, isElement) {
+				paths = append(paths, part.ref.path)
+			}
+		}
+	}
+	a.reads = a.reads[:known]
+	return paths
 }
 
 // dependsOn gives the values that decide what a line does: those that it reads, or, where it fails on purpose, those of the
@@ -485,7 +514,7 @@ func (a *analyser) read(ref reference, pos parse.Pos, guarded bool) {
 	if !ref.valued() {
 		return
 	}
-	r := valueRead{path: ref.path, offset: int(pos), guarded: guarded}
+	r := valueRead{path: ref.path, offset: int(pos), guarded: guarded, node: a.node, inside: slices.Clone(a.inside)}
 	if at := slices.IndexFunc(r.path, isElement); at >= 0 {
 		r.path, r.guarded, r.dynamic = r.path[:at], true, true
 	}
@@ -514,7 +543,7 @@ func (a *analyser) whole(ref reference, pos parse.Pos) {
 		}
 	}
 	if len(ref.path) == 0 {
-		a.reads = append(a.reads, valueRead{offset: int(pos), guarded: true, dynamic: true})
+		a.reads = append(a.reads, valueRead{offset: int(pos), guarded: true, dynamic: true, node: a.node})
 	}
 }
 

@@ -157,6 +157,17 @@ func (c *Chart) setValues(files []ValueFile) {
 
 // reads gives the places in the chart's own templates that read values.
 func (c *Chart) reads(cr *chartRun) {
+	type node struct{ source, offset int32 }
+	ran := map[node]bool{}
+	for _, p := range cr.engine.pieces {
+		if p.ran && p.kind != textPiece {
+			ran[node{p.source, p.offset}] = true
+		}
+	}
+	number := map[*source]int32{}
+	for i, s := range cr.sources {
+		number[s] = int32(i)
+	}
 	sources := slices.Clone(cr.sources)
 	slices.SortFunc(sources, func(a, b *source) int { return strings.Compare(a.file, b.file) })
 	for _, s := range sources {
@@ -170,7 +181,13 @@ func (c *Chart) reads(cr *chartRun) {
 					guarded = true // what is inside is not run
 				}
 			}
-			c.Reads = append(c.Reads, Read{Path: r.path, At: s.position(r.offset), Guarded: guarded, Dynamic: r.dynamic})
+			skipped := !cr.failed && !ran[node{number[s], r.node}]
+			for _, need := range r.inside {
+				v, ok := lookupValue(cr.root.scope, need)
+				skipped = skipped || !ok || isEmpty(v)
+			}
+			c.Reads = append(c.Reads, Read{Path: r.path, At: s.position(r.offset), Guarded: guarded, Dynamic: r.dynamic,
+				Skipped: skipped})
 		}
 	}
 }
@@ -207,5 +224,6 @@ type Read struct {
 	Path    []string // of the value; ends at the first step that is not known from the text
 	At      diag.Position
 	Guarded bool // by if, with, default, or, and, hasKey, required, range or the like: it may be missing
+	Skipped bool // with these values no template gets there
 	Dynamic bool // goes on below Path in a way that is not known from the text, or uses the whole (toYaml, range)
 }
