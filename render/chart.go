@@ -117,12 +117,18 @@ func (l *loader) fail(p *diag.Problem) { l.problem(p.WithCode(CodeFails)) }
 
 // documents reads a YAML file; what is wrong with it is noted.
 func (l *loader) documents(file string) []*repo.Document {
-	docs, err := l.repo.Documents(file)
+	var docs []*repo.Document
+	src, err := l.repo.ReadFile(file)
+	if err == nil {
+		docs, err = repo.ParseLastWins(file, src)
+	}
 	l.result.Files = append(l.result.Files, file)
-	if err != nil {
-		for _, p := range diag.All(err) {
-			l.problem(p)
+	for _, p := range diag.All(err) {
+		if p.Code == repo.CodeDuplicateKey {
+			l.add(Problem{Problem: p}) // Helm renders it, with the last one
+			continue
 		}
+		l.problem(p)
 	}
 	return docs
 }

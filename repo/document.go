@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -52,6 +53,16 @@ func (r *Repo) Documents(name string) ([]*Document, error) {
 // is dangerous or ambiguous to those who read it next: more than [MaxFileSize], [MaxDepth] or [MaxNodes], an alias that
 // contains itself, a key that is set twice. With an error it still gives the good documents.
 func ParseDocuments(file string, src []byte) ([]*Document, error) {
+	return parseDocuments(file, src, false)
+}
+
+// ParseLastWins is [ParseDocuments] for what Helm reads next, to which the last of two equal keys counts: a document that sets a key
+// twice is given too, without the earlier one. The error reports it all the same, with [CodeDuplicateKey].
+func ParseLastWins(file string, src []byte) ([]*Document, error) {
+	return parseDocuments(file, src, true)
+}
+
+func parseDocuments(file string, src []byte, lastWins bool) ([]*Document, error) {
 	if p := checkText(file, src); p != nil {
 		return nil, p
 	}
@@ -73,11 +84,40 @@ func ParseDocuments(file string, src []byte) ([]*Document, error) {
 		doc := &Document{File: file, Index: len(docs), Node: root.Content[0], src: src}
 		if found := checkNode(doc); len(found) > 0 {
 			problems = append(problems, found...)
-			continue
+			if !lastWins || slices.ContainsFunc(found, func(p *diag.Problem) bool { return p.Code != CodeDuplicateKey }) {
+				continue
+			}
+			keepLast(doc.Node)
+			if more := checkNode(doc); len(more) > 0 { // the limits, which are behind the first problem
+				problems = append(problems, more...)
+				continue
+			}
 		}
 		docs = append(docs, doc)
 	}
 	return docs, problems.Err()
+}
+
+// keepLast takes out the keys of mappings that are set again further down.
+func keepLast(n *yaml.Node) {
+	if n.Kind == yaml.MappingNode {
+		seen := map[string]bool{}
+		var kept []*yaml.Node
+		for i := len(n.Content) - 2; i >= 0; i -= 2 {
+			if key := deref(n.Content[i]); key.Kind == yaml.ScalarNode {
+				if seen[key.Value] {
+					continue
+				}
+				seen[key.Value] = true
+			}
+			kept = append(kept, n.Content[i+1], n.Content[i])
+		}
+		slices.Reverse(kept)
+		n.Content = kept
+	}
+	for _, c := range n.Content {
+		keepLast(c)
+	}
 }
 
 // isEmpty tells the nothing between two "---" from an explicit null.
