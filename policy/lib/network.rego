@@ -1,6 +1,7 @@
 # NetworkPolicies around the pods of RedisFailovers.
 package redisgitops.lib.network
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.labels
 import data.redisgitops.lib.operators
 import data.redisgitops.lib.redisfailover
@@ -23,12 +24,12 @@ left_out(file) if {
 
 lists := listed
 
-listed[operators.directory(d.file)] contains trim_prefix(name, "./") if {
+listed := group.by([[operators.directory(d.file), trim_prefix(name, "./")] |
 	some d in data.repo.documents
 	d.type == "kustomization"
 	some name in d.data.resources
 	is_string(name)
-}
+])
 
 ingress(spec) if "Ingress" in spec.policyTypes
 
@@ -39,19 +40,46 @@ ingress(spec) if {
 
 # named_for holds the policies that ask for a name of the RedisFailover, by namespace and that name; the others are under "".
 # In a repository of many applications each is looked at by its own Redis alone.
-named_for[[p.namespace, object.get(p.object, ["spec", "podSelector", "matchLabels", "app.kubernetes.io/name"], "")]] contains p.id if {
+named_for := group.by([[[p.namespace, object.get(p.object, ["spec", "podSelector", "matchLabels", "app.kubernetes.io/name"], "")], p.id] |
 	some p in policies
-}
+])
 
-index := named_for
+# named_beside holds the same by the unit.
+named_beside := group.by([[[p.unit, p.set, object.get(p.object, ["spec", "podSelector", "matchLabels", "app.kubernetes.io/name"], "")], p.id] |
+	some p in policies
+])
+
+# most is how many policies of one kind one RedisFailover is compared with, so that the work does not grow with the square.
+most := 16
+
+index := {key: array.slice(sort(found), 0, most) | some key, found in named_for}
+
+beside := {key: array.slice(sort(found), 0, most) | some key, found in named_beside}
+
+crowds := {key | some key, found in named_for; count(found) > most}
+
+# crowded says that not all policies of the namespace can be looked at, so that nothing is known of what they admit together.
+crowded(r) if {
+	some space in {r.namespace, ""}
+	some name in {r.name, ""}
+	[space, name] in crowds
+}
 
 # selecting gives the policies that select the pods of a part of a RedisFailover.
 selecting(r, part) := [] if {
 	count(policies) == 0
 } else := [p |
-	some space in sort({r.namespace, ""}) # sorted, since the first one is named
-	some name in sort({object.get(r.object, ["metadata", "name"], ""), object.get(pod, "app.kubernetes.io/name", ""), ""})
-	some id in sort(object.get(index, [[space, name]], set()))
+	names := sort({object.get(r.object, ["metadata", "name"], ""), object.get(pod, "app.kubernetes.io/name", ""), ""})
+	found := array.concat( # sorted, since the first one is named
+		[id | some space in sort({r.namespace, ""}); some name in names; some id in object.get(index, [[space, name]], [])],
+		[id |
+			some name in names
+			some id in object.get(beside, [[r.unit, r.set, name]], [])
+			data.repo.resources[id].namespace in {r.namespace, ""}
+		],
+	)
+	some i, id in found
+	not id in array.slice(found, 0, i)
 	p := data.repo.resources[id]
 	secrets.meets(p, r)
 	labels.selects(object.get(p.object, ["spec", "podSelector"], {}), pod)

@@ -1,6 +1,8 @@
 # Where the repository installs the operator of RedisFailovers.
 package redisgitops.lib.operators
 
+import data.redisgitops.lib.group
+
 # references are the places that name it: {"resource" or "file" and "document", "path", "owner", "version", "chart": bool, …}; the
 # path is that of the version where there is one.
 references := array.concat(array.concat(manifests, helm_charts), array.concat(applications, releases))
@@ -62,11 +64,11 @@ repositories := {name: owner |
 	some owner in owners
 }
 
-repository_owners[r.name] contains owner_of(r.object.spec.url) if {
+repository_owners := group.by([[r.name, owner_of(r.object.spec.url)] |
 	some r in data.repo.resources
 	r.kind == "HelmRepository"
 	is_string(r.object.spec.url)
-}
+])
 
 owner_of(url) := m[1] if {
 	[m] := regex.find_all_string_submatch_n(`(?:https?|oci)://([^./]+)\.github\.io/`, url, 1)

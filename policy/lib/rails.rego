@@ -1,6 +1,7 @@
 # What applications use a Redis for: the queue of Sidekiq, or the cache of Rails.
 package redisgitops.lib.rails
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.url
 import data.redisgitops.lib.workloads
 
@@ -38,18 +39,18 @@ each_providers[[e.container.resource, e.container.path]] := e.value if {
 # queues are the uses of a Redis by Sidekiq, by the index of the Redis: {"reference"}.
 queues := {key: value | some key, value in each_queues}
 
-each_queues[i] contains {"reference": reference} if {
+each_queues := group.by([[i, {"reference": reference}] |
 	some reference in sidekiq_references
 	some host in reference.hosts
 	some i in url.redises(host)
-}
+])
 
 # caches are the uses of a Redis as a cache, by the name of the variable.
 caches := {key: value | some key, value in each_caches}
 
-each_caches[i] contains {"reference": reference} if {
+each_caches := group.by([[i, {"reference": reference}] |
 	some reference in url.references
 	regex.match(`(^|_)CACHE(_|$)`, reference.name)
 	some host in reference.hosts
 	some i in url.redises(host)
-}
+])

@@ -1,6 +1,7 @@
 # The Secrets of the repository: those that stand there, and those that a controller makes of a resource that stands there.
 package redisgitops.lib.secrets
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.redisfailover
 
 # kinds that make a Secret of the name at a path, or else of their own name; the keys are known at the paths of keys_at.
@@ -97,20 +98,71 @@ generated(r) if {
 	regex.match(`avp\.kubernetes\.io|secret-generator|vault|replicate-from`, key)
 }
 
-names := {p.name | some p in providers}
-
 # named gives the providers by the name of the Secret.
 named := {name: found |
-	some name in names
+	some name in {p.name | some p in providers}
 	found := [p | some p in providers; p.name == name]
 }
 
 # for_redis gives the providers of the Secret that a RedisFailover names, in its namespace.
-for_redis(r) := [p |
-	some p in object.get(named, redisfailover.secret(r.object), [])
-	meets(p, r)
+for_redis(r) := of_name(r, redisfailover.secret(r.object))
+
+# of_name gives the providers of a Secret for a resource, in its namespace.
+of_name(r, name) := [p |
+	some p in anywhere(r, name)
 	same_namespace(p.namespace, r.namespace)
 ]
+
+# anywhere gives the providers of a name that can be in one cluster with a resource, in any namespace.
+anywhere(r, name) := [p |
+	some i in candidates(by_name, r, name)
+	p := providers[i]
+	meets(p, r)
+]
+
+# most is how many providers of one name are compared with one resource, so that the work grows with the number of resources and
+# not with its square. Those of the resource's own unit and namespace are never crowded out by those of others.
+most := 16
+
+# candidates are the indexes of providers, in ascending order.
+candidates(index, r, text) := sort({i |
+	some scope in scopes(r)
+	some i in object.get(index, [[text, scope]], [])
+})
+
+scopes(r) := {["unit", r.unit, r.set], ["namespace", r.namespace], ["namespace", ""], ["all"]}
+
+# scopes_of a provider are those of the resources that it can be for.
+scopes_of(p) := [["unit", p.unit, p.set], ["namespace", p.namespace], ["all"]]
+
+by_name := {key: array.slice(sort(found), 0, most) | some key, found in named_in}
+
+named_in := group.by([[[p.name, scope], i] |
+	some i, p in providers
+	some scope in scopes_of(p)
+])
+
+by_key := {key: array.slice(sort(found), 0, most) | some key, found in keyed_in}
+
+keyed_in := group.by([[[key, scope], i] |
+	some i, p in providers
+	some key, _ in p.keys
+	some scope in scopes_of(p)
+])
+
+by_slip := {key: array.slice(sort(found), 0, most) | some key, found in slipped_in}
+
+slipped_in := group.by([[[slip, scope], i] |
+	some i, p in providers
+	some slip in deletions(p.name)
+	some scope in scopes_of(p)
+])
+
+# units are the units that provide a Secret of a name.
+units := {name: {p.unit | some p in found} | some name, found in named}
+
+# namespaces are those that a Secret of a name is in; "" where it may be any.
+namespaces := {name: {p.namespace | some p in found} | some name, found in named}
 
 # meets says whether two can be in one cluster: not two ways to deploy one folder.
 meets(p, r) if p.unit != r.unit
@@ -163,28 +215,29 @@ filled_in(object, _) if object.sops
 
 filled_in(_, text) if regex.match(`^(ENC\[|<path:|<[a-zA-Z0-9_-]+(\s*\|[^>]*)?>$|\$\{|ref\+|vault:|op://)`, text)
 
-# alike gives the providers whose name differs from a text in one letter, or that have a key of that name.
-alike(text) := array.concat(
-	[p | some slip in sort(deletions(text)); some p in object.get(by_slip, slip, [])],
-	object.get(by_key, text, []),
-)
+# alike gives the providers for a resource, in its namespace, whose name differs from a text in one letter, or that have a key of
+# that name.
+alike(r, text) := [p |
+	found := array.concat(
+		[i | some slip in sort(deletions(text)); some i in candidates(by_slip, r, slip)],
+		candidates(by_key, r, text),
+	)
+	some i in found
+	p := providers[i]
+	meets(p, r)
+	same_namespace(p.namespace, r.namespace)
+]
+
+# with_key gives the providers for a resource, in its namespace, that have a key.
+with_key(r, key) := [p |
+	some i in candidates(by_key, r, key)
+	p := providers[i]
+	meets(p, r)
+	same_namespace(p.namespace, r.namespace)
+]
 
 # deletions of one letter each, and the text itself: two names share one when they differ in a letter.
 deletions(text) := {concat("", [substring(text, 0, i), substring(text, i + 1, -1)]) | some i in numbers.range(0, count(text) - 1)} | {text}
-
-slips := [{"slip": slip, "provider": p} | some p in providers; some slip in deletions(p.name)]
-
-by_slip := {slip: found |
-	some slip in {s.slip | some s in slips}
-	found := [s.provider | some s in slips; s.slip == slip]
-}
-
-keyed := [{"key": key, "provider": p} | some p in providers; some key, _ in p.keys]
-
-by_key := {key: found |
-	some key in {k.key | some k in keyed}
-	found := [k.provider | some k in keyed; k.key == key]
-}
 
 # placeholder says whether a text stands for a password that somebody forgot to put there.
 placeholder(text) if {

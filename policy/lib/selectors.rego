@@ -2,17 +2,23 @@
 # and spread constraints.
 package redisgitops.lib.selectors
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.labels
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.workloads
 
-# asking holds the selectors that ask for a label, by the namespace of the pods ("*" is any) and the key.
-asking := asked
+# most is how many selectors, or workloads, that ask for one label are compared with one other, so that the work does not grow with
+# the square of the repository.
+most := 64
 
-asked[[s.namespace, key]] contains s if {
+# asked holds the selectors by what they ask for: the namespace of the pods ("*" is any), the key, and ["is", value] or ["in"] for an
+# expression.
+asked := {key: array.slice(sort(found), 0, most) | some key, found in group.by([[[s.namespace, key, how], s] |
 	some s in all
-	some key in keys(s.selector)
-}
+	some [key, how] in asks(s.selector)
+])}
+
+asks(selector) := {[key, ["is", value]] | some key, value in selector.matchLabels} | {[e.key, ["in"]] | some e in selector.matchExpressions}
 
 # all are {"resource", "path", "namespace", "kind", "name", "selector"}; the selector of a Service is turned into matchLabels.
 all := array.concat(services, others)
@@ -67,8 +73,12 @@ namespace(r, path) := "*" if {
 
 keys(selector) := {key | some key, _ in selector.matchLabels} | {e.key | some e in selector.matchExpressions}
 
-# of_key gives the selectors that ask a pod of a namespace for a key.
-of_key(space, key) := union({object.get(asked, [[n, key]], set()) | some n in {space, "*", ""}})
+# of_label gives the selectors that ask a pod of a namespace for a label.
+of_label(space, key, value) := {s |
+	some n in {space, "*", ""}
+	some how in [["is", value], ["in"]]
+	some s in object.get(asked, [[n, key, how]], [])
+}
 
 # selects says whether a selector selects a part of a RedisFailover whose pods have these labels, in whatever role.
 selects(selector, pod) if labels.selects(selector, pod)
@@ -83,9 +93,9 @@ offered(rf, part) := object.union(object.get(rf, ["metadata", "labels"], {}), re
 
 # wanted are the keys of labels of a RedisFailover that something asks its pods for.
 wanted(r) := {key |
-	some key, _ in object.get(r.object, ["metadata", "labels"], {})
+	some key, value in object.get(r.object, ["metadata", "labels"], {})
 	not key in own
-	some s in of_key(r.namespace, key)
+	some s in of_label(r.namespace, key, value)
 	some part in redisfailover.parts
 	selects(s.selector, offered(r.object, part))
 }
@@ -100,17 +110,26 @@ own := {
 # of Redis have.
 others_too(s) if {
 	not of_redis(s.selector)
-	some w in object.get(by_namespace, s.namespace, set())
+	some w in pods(s.namespace, s.selector)
 	labels.selects(s.selector, w)
 }
 
-by_namespace := pods_by_namespace
+# pods gives the labels of the pods of a namespace that a selector may select: those with its first label.
+pods(namespace, selector) := object.get(by_label, [[namespace, key, selector.matchLabels[key]]], []) if {
+	key := min(object.keys(selector.matchLabels))
+} else := object.get(by_label, [[namespace]], [])
 
-pods_by_namespace[r.namespace] contains object.get(r.object, array.concat(array.slice(path, 0, count(path) - 1), ["metadata", "labels"]), {}) if {
+by_label := {key: array.slice(sort(found), 0, most) | some key, found in group.by(array.concat(
+	[[[p.namespace], p.labels] | some p in templates],
+	[[[p.namespace, key, value], p.labels] | some p in templates; some key, value in p.labels],
+))}
+
+templates := [{"namespace": r.namespace, "labels": found} |
 	some r in data.repo.resources
 	path := workloads.pod_paths[r.kind]
 	count(path) > 1
-}
+	found := object.get(r.object, array.concat(array.slice(path, 0, count(path) - 1), ["metadata", "labels"]), {})
+]
 
 # of_redis says whether a selector asks for a label that only the operator's pods have.
 of_redis(selector) if {

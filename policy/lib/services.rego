@@ -1,6 +1,7 @@
 # The Services of the repository, those that stand there and those that operators make, and the Redis behind them.
 package redisgitops.lib.services
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.redisfailover
 
 # Each index has a name for the whole of it, which is made once: index[key] of a rule with "contains" alone would go through
@@ -12,30 +13,32 @@ ways := endpoints
 redis_by_name := redis_named
 
 # objects are the ids of the rendered Services by name.
-objects[r.name] contains r.id if {
+objects := group.by([[r.name, r.id] |
 	some r in data.repo.resources
 	r.kind == "Service"
-}
+])
 
 # endpoints are the ways to a Redis by the name of the Service: {"redis": index, "role": "writes", "reads", "sentinels", "any" or
 # "other", "namespace", "ports": the numbers it answers on}. "any" is a Service over all copies, "other" one of another use.
-endpoints[e.host] contains {"redis": i, "role": role, "namespace": redis.namespace, "ports": {e.port}} if {
+endpoints := group.by(array.concat(array.concat(endpoints_1, endpoints_2), endpoints_3))
+
+endpoints_1 := [[e.host, {"redis": i, "role": role, "namespace": redis.namespace, "ports": {e.port}}] |
 	some i, redis in data.repo.redis
 	some role in ["writes", "reads", "sentinels"]
 	some e in redis[role]
-}
+]
 
-endpoints[o.name] contains {"redis": i, "role": "other", "namespace": redis.namespace, "ports": set()} if {
+endpoints_2 := [[o.name, {"redis": i, "role": "other", "namespace": redis.namespace, "ports": set()}] |
 	some i, redis in data.repo.redis
 	some o in redis.objects
 	o.kind == "Service"
 	not is_endpoint(redis, o.name)
-}
+]
 
-endpoints[name] contains {"redis": s.redis, "role": s.role, "namespace": s.namespace, "ports": ports(s.service.object)} if {
+endpoints_3 := [[name, {"redis": s.redis, "role": s.role, "namespace": s.namespace, "ports": ports(s.service.object)}] |
 	some s in selecting
 	name := s.service.name
-}
+]
 
 is_endpoint(redis, host) if {
 	some role in ["writes", "reads", "sentinels"]
@@ -43,7 +46,9 @@ is_endpoint(redis, host) if {
 	e.host == host
 }
 
-redis_named[redis.name] contains i if some i, redis in data.repo.redis
+redis_named := group.by([[redis.name, i] |
+	some i, redis in data.repo.redis
+])
 
 # selecting are the rendered Services that select pods of a RedisFailover by its name: {"service", "redis", "role", "namespace"}.
 selecting := [s |

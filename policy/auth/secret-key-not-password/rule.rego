@@ -38,9 +38,7 @@ meant(r) := found if {
 	name := redisfailover.secret(r.object)
 	name != ""
 	not secrets.named[name]
-	some p in secrets.by_key[name]
-	secrets.meets(p, r)
-	secrets.same_namespace(p.namespace, r.namespace)
+	some p in secrets.with_key(r, name)
 ]
 
 words(p) := sprintf("\"%s\" is not", [key]) if {

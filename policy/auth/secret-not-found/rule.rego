@@ -36,11 +36,7 @@ deny contains object.union(violation, fix(near)) if {
 }
 
 # similar are Secrets of the namespace that differ in one letter, or that have a key of the name.
-similar(r, name) := [p |
-	some p in secrets.alike(name)
-	secrets.meets(p, r)
-	secrets.same_namespace(p.namespace, r.namespace)
-]
+similar(r, name) := secrets.alike(r, name)
 
 advice(near) := sprintf("did you mean \"%s\"?", [near[0].name]) if count(near) > 0
 else := "correct the name, or add it as a SealedSecret or an ExternalSecret"

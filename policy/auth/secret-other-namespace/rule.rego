@@ -18,7 +18,7 @@ import data.redisgitops.lib.secrets
 deny contains object.union(violation, severity(r)) if {
 	some r in redisfailover.all
 	name := redisfailover.secret(r.object)
-	others := [p | some p in secrets.named[name]; secrets.meets(p, r); p.namespace != ""]
+	others := [p | some p in secrets.anywhere(r, name); p.namespace != ""]
 	count(others) > 0
 	wrong(r, name)
 	violation := {
@@ -37,10 +37,8 @@ wrong(r, _) if {
 # Nobody knows where the RedisFailover goes, but the Secret beside it says where that one goes.
 wrong(r, name) if {
 	r.namespace == ""
-	every p in secrets.named[name] {
-		p.unit == r.unit
-		p.namespace != ""
-	}
+	secrets.units[name] == {r.unit}
+	not "" in secrets.namespaces[name]
 }
 
 place(r) := sprintf("in \"%s\"", [r.namespace]) if r.namespace != ""

@@ -16,6 +16,7 @@
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisVolumes
 package redisgitops.data["hook-config-map"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
@@ -39,11 +40,19 @@ wanted := {u.name | some u in uses}
 config_maps := [r | some r in data.repo.resources; r.kind == "ConfigMap"; r.name in wanted]
 
 found(u) := [m |
-	some m in config_maps
-	m.name == u.name
+	ids := {id | some scope in secrets.scopes(u.redis); some id in object.get(by_name, [[u.name, scope]], [])}
+	some id in sort(ids)
+	m := data.repo.resources[id]
 	secrets.meets(m, u.redis)
 	secrets.same_namespace(m.namespace, u.redis.namespace)
 ]
+
+by_name := {key: array.slice(sort(ids), 0, secrets.most) | some key, ids in named_in}
+
+named_in := group.by([[[m.name, scope], m.id] |
+	some m in config_maps
+	some scope in secrets.scopes_of(m)
+])
 
 deny contains {
 	"message": sprintf("no ConfigMap \"%s\" is here; add it with \"%s\" to the namespace of the RedisFailover", [u.name, u.hook.key]),

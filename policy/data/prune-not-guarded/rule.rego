@@ -37,8 +37,10 @@ deny contains {
 	"fix": {"path": d.path, "op": "set", "value": false, "suggested": "whatever else it deploys then stays in the cluster too when it leaves the repository"},
 } if {
 	some d in pruning
-	d.resource in {o.resource | some o in operators.references; not o.skips_crds}
+	d.resource in with_crds
 }
+
+with_crds := {o.resource | some o in operators.references; not o.skips_crds}
 
 # pruning are the deployments that prune: {"resource", "dir", "path", "words"}.
 pruning := array.concat(
@@ -74,9 +76,11 @@ operator_folders := {o.dir |
 	not annotated(r.object)
 }
 
-guarded(file) if {
+guarded(file) if file in guards
+
+guards := {d.file |
 	some d in data.repo.documents
-	d.file == file
+	d.file in named
 	regex.match(`Prune=false|fluxcd\.io/prune`, json.marshal(d.data))
 }
 
@@ -84,3 +88,5 @@ annotated(object) if {
 	some key, value in object.metadata.annotations
 	regex.match(`Prune=false|fluxcd\.io/prune`, sprintf("%s %v", [key, value]))
 }
+
+named := {o.file | some o in operators.references}

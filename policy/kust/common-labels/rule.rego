@@ -14,6 +14,8 @@
 #     - https://github.com/kubernetes-sigs/kustomize/issues/1009
 package redisgitops.kust["common-labels"]
 
+import data.redisgitops.lib.group
+
 deny contains object.union(
 	{
 		"message": sprintf("%s goes into the selector of the Service \"%s\", and the operator's pods do not have it; write labels with includeSelectors: false", [label, s.service.name]),
@@ -71,17 +73,19 @@ operators := {
 # labelling are the kustomizations by the label and value that they put into selectors.
 labelling := {key: value | some key, value in each_labelling}
 
-each_labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["commonLabels", label], "fix": {}} if {
+each_labelling := group.by(array.concat(each_labelling_1, each_labelling_2))
+
+each_labelling_1 := [[[label, value], {"document": object.filter(d, ["file", "document"]), "path": ["commonLabels", label], "fix": {}}] |
 	some d in kustomizations
 	some label, value in d.data.commonLabels
-}
+]
 
-each_labelling[[label, value]] contains {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false, "suggested": "it changes the selectors of everything in the kustomization, and those of workloads cannot be changed"}}} if {
+each_labelling_2 := [[[label, value], {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false, "suggested": "it changes the selectors of everything in the kustomization, and those of workloads cannot be changed"}}}] |
 	some d in kustomizations
 	some i, entry in d.data.labels
 	entry.includeSelectors == true
 	some label, value in entry.pairs
-}
+]
 
 kustomizations := [d | some d in data.repo.documents; d.type == "kustomization"]
 

@@ -11,6 +11,8 @@
 #     - Kustomize, namePrefix and the name references of custom resources
 package redisgitops.kust["name-prefix"]
 
+import data.redisgitops.lib.group
+
 deny contains {
 	"message": sprintf("the Redis is called \"%s\" by it, and %s still says \"%s\"; name it in full, without %s", [r.name, what.words, what.name, affix]),
 	"file": d.file,
@@ -30,10 +32,10 @@ deny contains {
 
 failovers := {key: value | some key, value in each_failovers}
 
-each_failovers[r.unit] contains {"id": r.id, "name": r.name, "namespace": r.namespace} if {
+each_failovers := group.by([[r.unit, {"id": r.id, "name": r.name, "namespace": r.namespace}] |
 	some r in data.repo.resources
 	r.kind == "RedisFailover"
-}
+])
 
 plain(name, "namePrefix", text) := trim_prefix(name, text) if startswith(name, text)
 
@@ -53,16 +55,16 @@ broken(r, affix, text) := {{"words": "spec.auth.secretPath", "name": secret, "re
 
 secrets := {key: value | some key, value in each_secrets}
 
-each_secrets[r.unit] contains r.name if {
+each_secrets := group.by([[r.unit, r.name] |
 	some r in data.repo.resources
 	r.kind in {"ExternalSecret", "SealedSecret", "Secret"}
-}
+])
 
 selectors := {key: value | some key, value in each_selectors}
 
-each_selectors[r.object.spec.selector["app.kubernetes.io/name"]] contains {"id": r.id, "unit": r.unit} if {
+each_selectors := group.by([[r.object.spec.selector["app.kubernetes.io/name"], {"id": r.id, "unit": r.unit}] |
 	some r in data.repo.resources
 	r.kind == "Service"
-}
+])
 
 parent(file) := concat("/", array.slice(steps, 0, count(steps) - 1)) if steps := split(file, "/")

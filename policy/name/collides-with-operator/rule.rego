@@ -12,6 +12,7 @@
 #     - spotahome/redis-operator operator/redisfailover/service/client.go EnsureNotPresentRedisService
 package redisgitops.name["collides-with-operator"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 
 deny contains {
@@ -28,11 +29,11 @@ deny contains {
 	r.id != redis.resource
 }
 
-made[[o.kind, o.name]] contains i if {
+made := group.by([[[o.kind, o.name], i] |
 	some i, redis in data.repo.redis
 	redis.kind == "RedisFailover"
 	some o in redis.objects
-}
+])
 
 # The whole index at once: made[key] alone would go through all Redises for each key.
 by_name := made

@@ -11,6 +11,7 @@
 #     - spotahome/redis-operator operator/redisfailover/service/names.go
 package redisgitops.name["config-map-cross"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 
 deny contains {
@@ -19,19 +20,42 @@ deny contains {
 	"path": ["metadata", "name"],
 	"related": [{"resource": other.resource, "path": ["metadata", "name"], "message": "the other one"}],
 } if {
-	some name, owners in made
-	count(owners) > 1
-	some i in owners
-	some j in owners
+	some name, of in names
+	count(of) > 1
+	some own in of
+	some shorter in of
+	count(own) > count(shorter)
+	some i in owners[[name, own]]
 	redis := data.repo.redis[i]
-	other := data.repo.redis[j]
-	count(redis.name) > count(other.name)
-	services.same_namespace(redis.namespace, other.namespace)
+	other := data.repo.redis[first(name, shorter, redis.namespace)]
 }
 
-made[o.name] contains i if {
+# first of the Redis instances of a name that have the ConfigMap and are in the namespace, or where nobody knows.
+first(name, redis, namespace) := min({in_space[[name, redis, space]] | some space in spaces(namespace)})
+
+spaces("") := {"*"}
+
+spaces(namespace) := {namespace, ""} if namespace != ""
+
+names := {name: {redis | some [_, redis] in found} | some name, found in pairs}
+
+pairs := group.by([[name, [name, redis]] |
+	some [name, redis], _ in owners
+])
+
+in_space := {key: min(found) | some key, found in made_in}
+
+made_in := group.by([[[name, redis, space], i] |
+	some [name, redis], found in owners
+	some i in found
+	some space in {data.repo.redis[i].namespace, "*"}
+])
+
+owners := {key: found | some key, found in made}
+
+made := group.by([[[o.name, redis.name], i] |
 	some i, redis in data.repo.redis
 	redis.kind == "RedisFailover"
 	some o in redis.objects
 	o.kind == "ConfigMap"
-}
+])

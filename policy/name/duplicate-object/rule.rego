@@ -11,6 +11,8 @@
 #     - Reclaim the Stack, generators/resources/redis.yaml and redis-template-style.yaml, which make the same Service
 package redisgitops.name["duplicate-object"]
 
+import data.redisgitops.lib.group
+
 deny contains {
 	"message": sprintf("the %s \"%s\" of namespace \"%s\" is made by %s too; rename one", [r.kind, r.name, r.namespace, other.file]),
 	"resource": r.id,
@@ -27,11 +29,11 @@ deny contains {
 }
 
 # Kinds that belong to a Redis and its clients; namespaces and the like are often made by several.
-same[[r.kind, r.namespace, r.name]] contains r.id if {
+same := group.by([[[r.kind, r.namespace, r.name], r.id] |
 	some r in data.repo.resources
 	r.kind in {"ConfigMap", "CronJob", "Deployment", "ExternalSecret", "NetworkPolicy", "Redis", "RedisFailover", "RedisReplication", "SealedSecret", "Secret", "Service", "StatefulSet"}
 	r.name != ""
-}
+])
 
 # Of one folder only charts: in a kustomization and in plain files yaml/duplicate-document says it.
 meet(a, b) if {

@@ -32,11 +32,9 @@ fix([]) := {"path": ["spec", "syncPolicy", "syncOptions"], "op": "add", "value":
 
 fix(options) := {"path": ["spec", "syncPolicy", "syncOptions", "-"], "op": "add", "value": "ServerSideApply=true"} if count(options) > 0
 
-deploys(a) if {
-	some r in operators.references
-	r.resource == a.id
-	not r.skips_crds
-}
+deploys(a) if a.id in with_crds
+
+with_crds := {r.resource | some r in operators.references; not r.skips_crds}
 
 deploys(a) if {
 	some s in operators.sources(a.object)

@@ -12,6 +12,7 @@
 #     - Sidekiq wiki, Using Redis
 package redisgitops.rails["cluster-for-sidekiq"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.rails
 import data.redisgitops.lib.services
 
@@ -29,8 +30,8 @@ deny contains {
 
 clusters := {key: value | some key, value in each_clusters}
 
-each_clusters[concat("", [r.name, suffix])] contains r.id if {
+each_clusters := group.by([[concat("", [r.name, suffix]), r.id] |
 	some r in data.repo.resources
 	r.kind == "RedisCluster"
 	some suffix in ["", "-leader", "-follower", "-master"]
-}
+])

@@ -34,6 +34,7 @@ deny contains {
 	some r in redisfailover.all
 	some part, port in {"redis": redisfailover.port(r.object), "sentinel": 26379}
 	part in present(r.object)
+	not network.crowded(r)
 	own := network.selecting(r, part)
 	count(own) > 0
 	blocked := array.concat(

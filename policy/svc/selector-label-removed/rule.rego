@@ -27,11 +27,11 @@ deny contains object.union(
 ) if {
 	some r in redisfailover.all
 	count(object.get(r.object, ["spec", "labelWhitelist"], [])) > 0
-	some key, _ in r.object.metadata.labels
+	some key, value in r.object.metadata.labels
 	not key in selectors.own
 	not redisfailover.propagated(r.object, key)
 	not key in by_kustomize
-	some s in selectors.of_key(r.namespace, key)
+	some s in selectors.of_label(r.namespace, key, value)
 	offered(r.object, s)
 	not selected(r.object, s)
 	for_redis(s)

@@ -13,6 +13,7 @@
 #     - spotahome/redis-operator operator/redisfailover/service/names.go, generator.go
 package redisgitops.svc["selector-or-port-wrong"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.selectors
 import data.redisgitops.lib.services
 
@@ -94,9 +95,9 @@ names_of(namespace) := sort(object.get(all_named, namespace, set()) | object.get
 
 all_named := named
 
-named[redis.namespace] contains redis.name if {
+named := group.by([[redis.namespace, redis.name] |
 	some redis in data.repo.redis
 	redis.kind == "RedisFailover"
-}
+])
 
 words(names) := sprintf("there is %s", [concat(", ", array.slice(names, 0, 3))])

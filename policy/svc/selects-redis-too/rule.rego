@@ -36,7 +36,7 @@ deny contains {
 }
 
 for_others(service, selector) if {
-	some pod in object.get(selectors.by_namespace, service.namespace, set())
+	some pod in selectors.pods(service.namespace, {"matchLabels": selector})
 	labels.selects({"matchLabels": selector}, pod)
 }
 

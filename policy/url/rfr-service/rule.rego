@@ -13,6 +13,7 @@
 #     - spotahome/redis-operator operator/redisfailover/ensurer.go
 package redisgitops.url["rfr-service"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
@@ -62,8 +63,8 @@ remedy(host) := sprintf("use \"%s\"", [concat("\" or \"", array.slice(masters, 0
 # leading are the Services that lead to the master of a Redis.
 leading := {key: value | some key, value in each_leading}
 
-each_leading[e.redis] contains name if {
+each_leading := group.by([[e.redis, name] |
 	some name, endpoints in services.ways
 	some e in endpoints
 	e.role == "writes"
-}
+])

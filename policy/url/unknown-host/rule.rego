@@ -12,6 +12,7 @@
 #     - spotahome/redis-operator operator/redisfailover/service/names.go
 package redisgitops.url["unknown-host"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 import data.redisgitops.lib.words
@@ -123,10 +124,10 @@ candidates(reference, host) := sort(object.get(leading, [[host.namespace, role(r
 
 leading := {key: value | some key, value in each_leading}
 
-each_leading[[e.namespace, e.role]] contains name if {
+each_leading := group.by([[[e.namespace, e.role], name] |
 	some name, endpoints in services.ways
 	some e in endpoints
-}
+])
 
 role(reference, host) := "sentinels" if {
 	url.sentinel(reference)

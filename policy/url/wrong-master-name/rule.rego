@@ -12,6 +12,7 @@
 #     - spotahome/redis-operator service/redis/client.go masterName
 package redisgitops.url["wrong-master-name"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 import data.redisgitops.lib.workloads
@@ -65,8 +66,8 @@ sentinels(host) := {e.redis |
 # asks are the Redis whose sentinels a container asks.
 asks := {key: value | some key, value in each_asks}
 
-each_asks[[reference.resource, reference.container]] contains i if {
+each_asks := group.by([[[reference.resource, reference.container], i] |
 	some reference in url.references
 	some host in reference.hosts
 	some i in sentinels(host)
-}
+])

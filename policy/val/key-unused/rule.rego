@@ -11,6 +11,8 @@
 #     - Reclaim the Stack, generators/resources/redis.yaml
 package redisgitops.val["key-unused"]
 
+import data.redisgitops.lib.group
+
 deny contains {
 	"message": sprintf("no template reads %s; remove it, or read it with .Values.%s", [concat(".", path), concat(".", path)]),
 	"file": file.file,
@@ -65,9 +67,9 @@ others(path, a) if path[0] in subcharts[a.chart.file]
 
 subcharts := {key: value | some key, value in each_subcharts}
 
-each_subcharts[d.file] contains name if {
+each_subcharts := group.by([[d.file, name] |
 	some d in data.repo.documents
 	d.type == "chart"
 	some dependency in d.data.dependencies
 	name := object.get(dependency, "alias", object.get(dependency, "name", ""))
-}
+])
