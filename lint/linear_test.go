@@ -81,13 +81,13 @@ var shapes = map[string]func(n int) []string{
 	},
 	"a Service for each": func(n int) []string {
 		return append(each(n, func(i int) string { return redisFailover(fmt.Sprint("shop-", i), "") }),
-			each(n, func(i int) string { return masterService(fmt.Sprint("shop-", i), fmt.Sprint("shop-", i)) })...)
+			each(n, func(i int) string { return serviceOf(fmt.Sprint("shop-", i), fmt.Sprint("shop-", i)) })...)
 	},
 	"Services for one": func(n int) []string {
-		return append(each(n, func(i int) string { return masterService(fmt.Sprint("shop-", i), "shop") }), redisFailover("shop", ""))
+		return append(each(n, func(i int) string { return serviceOf(fmt.Sprint("shop-", i), "shop") }), redisFailover("shop", ""))
 	},
 	"Services of one name": func(n int) []string {
-		return append(each(n, func(i int) string { return masterService("shop", fmt.Sprint("shop-", i)) }),
+		return append(each(n, func(i int) string { return serviceOf("shop", fmt.Sprint("shop-", i)) }),
 			each(n, func(i int) string { return redisFailover(fmt.Sprint("shop-", i), "") })...)
 	},
 	"policies for all": func(n int) []string {
@@ -135,6 +135,14 @@ var shapes = map[string]func(n int) []string{
 	"two names of a ConfigMap": func(n int) []string {
 		return append(each(n, func(i int) string { return redisFailover("shop", fmt.Sprint("team-", i)) }),
 			each(n, func(i int) string { return redisFailover("s-shop", fmt.Sprint("team-", i)) })...)
+	},
+	"Services of a label": func(n int) []string {
+		return each(n, func(i int) string {
+			rf := redisFailover(fmt.Sprint("shop-", i), "")
+			return strings.Replace(rf, "}\n", ", labels: {team: a}}\n", 1) + "  labelWhitelist: [none]\n---\n" +
+				fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: web-%d}\nspec: {selector: {team: a}, ports: [{port: 80}]}\n---\n", i) +
+				strings.Replace(client(fmt.Sprint("web-", i), ""), "  template:", "  template:\n    metadata: {labels: {team: a}}", 1)
+		})
 	},
 	"Applications": func(n int) []string {
 		return append(each(n, func(i int) string {
@@ -190,7 +198,7 @@ func secret(name string) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %q}\nstringData: {password: a1b2c3d4e5}\n", name)
 }
 
-func masterService(name, redis string) string {
+func serviceOf(name, redis string) string {
 	return fmt.Sprintf(`apiVersion: v1
 kind: Service
 metadata: {name: %q}

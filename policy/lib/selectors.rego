@@ -9,7 +9,7 @@ import data.redisgitops.lib.workloads
 
 # most is how many selectors, or workloads, that ask for one label are compared with one other, so that the work does not grow with
 # the square of the repository.
-most := 64
+most := 16
 
 # asked holds the selectors by what they ask for: the namespace of the pods ("*" is any), the key, and ["is", value] or ["in"] for an
 # expression.
