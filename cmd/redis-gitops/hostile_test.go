@@ -85,7 +85,7 @@ func TestForkRunsNothing(t *testing.T) {
 	calls(exitOK)
 
 	// And the trap works: plain git runs it.
-	_ = exec.Command("git", "-C", sub, "diff", "HEAD").Run()
+	_ = exec.Command("git", "-C", sub, "diff", "HEAD", "--").Run() // HEAD is a file here, too
 	if _, err := os.Stat(sprung); err != nil {
 		t.Error("git ran no program, so the test proves nothing")
 	}
