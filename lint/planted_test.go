@@ -27,6 +27,7 @@ spec:
     image: redis:7.4.11-alpine
     replicas: {{ .Values.replicas }}
     terminationGracePeriod: 10
+    storage: {persistentVolumeClaim: {metadata: {name: data}}}
     {{- $maxmemory := .Values.maxmemory }}
     customConfig:
       - maxmemory {{ $maxmemory }}
@@ -46,6 +47,7 @@ spec:
     image: redis:7.4.11-alpine
     replicas: 3
     terminationGracePeriod: 90
+    storage: {persistentVolumeClaim: {metadata: {name: data}}}
     customConfig:
       - maxmemory 100mb
 `

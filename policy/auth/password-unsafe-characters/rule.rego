@@ -1,24 +1,26 @@
 # METADATA
 # title: A password with characters that do not survive
 # description: |-
-#   The operator writes requirepass and masterauth into redis.conf without quotes, and its scripts hand the password to
-#   the shell. A blank, a quote, a backslash or a newline makes two passwords of one or ends the line; a dollar sign and
-#   a hash are taken for something else somewhere. The newline at the end is the one that echo adds before base64.
+#   The operator writes requirepass and masterauth into redis.conf without quotes. White space ends the word and a
+#   newline the line, a quote begins another kind of word, and a NUL ends the file's line: Redis does not start, or has
+#   another password than the Secret. Other characters, such as #, $, a backslash and a backtick, are safe in redis.conf,
+#   in the operator's scripts and in its connections. The newline at the end is the one that echo adds before base64.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: Take letters and digits, 32 of them.
+#   remediation: Remove white space and quotes, or generate 32 letters and digits.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/526
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisConfigMap
+#     - redis/redis 7.0 src/sds.c, sdssplitargs; src/config.c, loadServerConfigFromString
 package redisgitops.auth["password-unsafe-characters"]
 
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
 deny contains {
-	"message": sprintf("the password has %s, which the operator writes into redis.conf and scripts without quotes; take letters and digits", [concat(" and ", found)]),
+	"message": sprintf("the password has %s, which the operator writes into redis.conf without quotes; remove it, or use letters and digits", [concat(" and ", found)]),
 	"resource": p.resource,
 	"path": p.keys.password,
 	"related": [{"resource": r.id, "path": ["spec", "auth", "secretPath"], "message": "the RedisFailover that uses it"}],
@@ -29,6 +31,7 @@ deny contains {
 	count(found) > 0
 }
 
+# The white space and quotes of sdssplitargs.
 unsafe := {
-	"a backslash": `\\`, "a blank": `[ \t]`, "a dollar sign": `\$`, "a hash": `#`, "a newline": `[\r\n]`, "a quote": "[\"'`]",
+	"a NUL": `\x00`, "a blank": `[ \t\v\f]`, "a newline": `[\r\n]`, "a quote": `["']`,
 }

@@ -2,30 +2,64 @@
 # title: customConfig sets what belongs to the operator or is protected
 # description: |-
 #   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
-#   before it rolls out pods and looks after sentinels: dir and dbfilename are protected and refused. The port, the
-#   addresses and who follows whom belong to the operator: changed by hand, Redis no longer answers where the operator,
-#   its probes and the sentinels look for it.
+#   before it rolls out pods and looks after sentinels. dir and dbfilename are protected from Redis 7.0 on and refused
+#   (unless enable-protected-configs is yes). Before, Redis takes them while it runs, writes its data there, and after a
+#   restart loads from where its start looks: dump.rdb in /data. The port, the addresses and who follows whom belong to
+#   the operator, its probes and the sentinels.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Remove the entry; set the port with spec.redis.port.
+#   remediation: Remove the entry; set the port with spec.redis.port, the directory and the name of the dump in spec.redis.command.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - spotahome/redis-operator README.md, "Custom configurations"
-#     - Redis config.c, PROTECTED_CONFIG
+#     - redis/redis 7.0 src/config.c, PROTECTED_CONFIG; 6.2 src/config.c, configSetCommand (dir) and dbfilename
+#     - spotahome/redis-operator api/redisfailover/v1/defaults.go, bootstrappingRedisCustomConfig
 #     - https://github.com/spotahome/redis-operator/issues/664
 package redisgitops.config["protected-or-owned"]
 
 import data.redisgitops.lib.directives
+import data.redisgitops.lib.images
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("%s is protected: Redis refuses to change it while it runs, and the operator stops at it; remove it, the data lie in /data", [d.key]),
+	"message": sprintf("%s is protected: Redis refuses to change it while it runs, and the operator stops at it; remove it, the data is in /data", [d.key]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
 	d.key in directives.protected
+	not unprotected
 }
+
+deny contains {
+	"message": sprintf("Redis writes its data with %s %s only until it restarts, then it starts with %s and without the data; remove it, or pass it in spec.redis.command", [d.key, d.value, starts]),
+	"path": ["spec", "redis", "customConfig", d.index],
+} if {
+	some d in redisfailover.redis
+	d.key in directives.protected
+	unprotected
+	starts := started(d.key)
+	trim_right(d.value, "/") != trim_right(starts, "/")
+}
+
+# unprotected: Redis takes protected directives from CONFIG SET.
+unprotected if {
+	image := object.get(input, ["spec", "redis", "image"], "redis:6.2.6-alpine")
+	images.of_redis(image)
+	images.version(image) < 700
+}
+
+unprotected if started("enable-protected-configs") == "yes"
+
+# started is the value that a directive has when Redis starts.
+started(key) := last if {
+	words := input.spec.redis.command
+	is_array(words)
+	values := [words[i + 1] | some i, word in words; word == sprintf("--%s", [key])]
+	last := values[count(values) - 1]
+} else := defaults[key]
+
+defaults := {"dbfilename": "dump.rdb", "dir": "/data"}
 
 deny contains {
 	"message": sprintf("%s is not for customConfig: %s", [d.key, directives.owned[d.key]]),
@@ -36,10 +70,11 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("%s is 0 while spec.bootstrapNode is there, so that no copy becomes master; remove it", [d.key]),
+	"message": sprintf("%s replaces the 0 that the operator sets while spec.bootstrapNode is set, so sentinels may make a copy the master; remove it", [d.key]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
-	input.spec.bootstrapNode
+	redisfailover.bootstrapping(input)
 	some d in redisfailover.redis
 	d.key in {"replica-priority", "slave-priority"}
+	d.value != "0"
 }

@@ -1,32 +1,56 @@
 # METADATA
-# title: bootstrapNode.host is no IPv4 address
+# title: bootstrapNode.host is not an address that sentinels take
 # description: |-
-#   The operator reads from INFO of each Redis which master it follows, by a pattern of digits and dots, and compares
-#   that with host. A name or an IPv6 address never matches: it sends SLAVEOF in every round, and every time the copying
-#   begins anew. Without a host the operator refuses the resource.
+#   With bootstrapNode.allowSentinels the operator points the sentinels at the source in each round: SENTINEL REMOVE, then
+#   SENTINEL MONITOR with host as it is. A sentinel resolves no names unless resolve-hostnames is on, refuses one, and
+#   from then on monitors nothing; the operator ends the round there. Redis itself takes names, so without allowSentinels
+#   any host is fine. Without a host the operator refuses the resource.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   remediation: Write the IPv4 address of the source.
+#   remediation: Set host to the IP address of the source, or remove allowSentinels.
 #   since: 0.1.0
 #   references:
-#     - spotahome/redis-operator v1.2.4 service/redis/client.go, redisMasterHostREString
-#     - spotahome/redis-operator v1.2.4 api/redisfailover/v1/validate.go
+#     - spotahome/redis-operator v1.2.4 and 632aa3da operator/redisfailover/checker.go, checkAndHealBootstrapMode
+#     - spotahome/redis-operator v1.2.4 and 632aa3da service/redis/client.go, MonitorRedisWithPort
+#     - spotahome/redis-operator v1.2.4 and 632aa3da api/redisfailover/v1/validate.go
+#     - redis/redis 7.0 src/sentinel.c, sentinelCommand (monitor) and createSentinelAddr; sentinel.conf, resolve-hostnames
 package redisgitops.data["bootstrap-host-not-ip"]
 
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("host \"%v\" is no IPv4 address, and the operator understands nothing else; write the address of the source", [host]),
+	"message": "bootstrapNode has no host, so the operator refuses the resource; set it to the address of the source",
 	"path": ["spec", "bootstrapNode", "host"],
 } if {
 	redisfailover.bootstrapping(input)
-	host := object.get(input.spec.bootstrapNode, "host", "")
-	not ipv4(host)
+	host == ""
 }
 
-ipv4(host) if {
+deny contains {
+	"message": sprintf("sentinels refuse the host %q, which is not an IP address; use the address of the source, or remove allowSentinels", [host]),
+	"path": ["spec", "bootstrapNode", "host"],
+} if {
+	redisfailover.bootstrapping(input)
+	redisfailover.sentinels(input)
 	is_string(host)
-	regex.match(`^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.|$)){4}$`, host)
-	not endswith(host, ".")
+	host != ""
+	not address(host)
+	not resolves
+}
+
+host := object.get(input.spec.bootstrapNode, "host", "")
+
+address(text) if {
+	regex.match(`^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.|$)){4}$`, text)
+	not endswith(text, ".")
+}
+
+# IPv6; what is wrong inside of one is left to the API of the sentinels.
+address(text) if regex.match(`^[0-9a-fA-F]*:[0-9a-fA-F:.]+$`, text)
+
+# resolves: the sentinels are started with resolve-hostnames.
+resolves if {
+	some word in input.spec.sentinel.command
+	contains(word, "resolve-hostnames")
 }

@@ -1,13 +1,14 @@
 # METADATA
-# title: Redis is killed before it has saved
+# title: Little time to save when a pod stops
 # description: |-
-#   When a pod is stopped, the operator's shutdown script asks the sentinels for another master, waits 31 seconds and
-#   only then saves. Kubernetes kills the pod after terminationGracePeriod, which the operator sets to 30: the master is
-#   always killed before the save, and loses what came after the last snapshot. Nearly every RedisFailover has this; the
-#   finding lists them.
+#   When the pod of the master stops, the operator's shutdown script asks the sentinels for another master, waits 31
+#   seconds and only then saves. With a terminationGracePeriod of up to 31 seconds, the operator's default of 30 among
+#   them, that save does not happen. The failover has moved the writes by then, and after the hook kubelet sends SIGTERM
+#   and waits at least 2 seconds, in which Redis saves if it has save points: so only a save that takes longer, or one
+#   that SIGTERM does not make (save ""), is lost. Nearly every RedisFailover has this; the finding lists them.
 # custom:
-#   severity: warning
-#   strict: error
+#   severity: info
+#   strict: warning
 #   kinds: [RedisFailover]
 #   once: repository
 #   fix: sets terminationGracePeriod to 90
@@ -17,19 +18,26 @@
 #     - https://github.com/spotahome/redis-operator/issues/565
 #     - https://github.com/spotahome/redis-operator/pull/434
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisShutdownConfigMap and getTerminationGracePeriodSeconds
+#     - kubernetes/kubernetes v1.36.3 pkg/kubelet/kuberuntime/kuberuntime_container.go:905, killContainer
+#     - redis/redis 7.0 src/server.c, prepareForShutdown and finishShutdown
 package redisgitops.ha["grace-shorter-than-shutdown"]
 
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("terminationGracePeriod is %d seconds, and the shutdown script waits 31 before it saves; set it to 90", [seconds]),
+	"message": sprintf("terminationGracePeriod is %d seconds, but the shutdown script of a master waits 31 before it saves, and %s; set it to 90", [seconds, left]),
 	"path": ["spec", "redis", "terminationGracePeriod"],
 	"fix": {"path": ["spec", "redis", "terminationGracePeriod"], "op": "add", "value": 90},
 } if {
 	object.get(input, ["spec", "redis", "shutdownConfigMap"], "") == "" # a script of one's own takes its own time
+	is_object(input.spec.redis.storage.persistentVolumeClaim) # an emptyDir goes with the pod
 	redisfailover.sentinels(input) # without them the script does not wait
 	seconds <= 31
 }
+
+# What SIGTERM still saves.
+left := "with save \"\" SIGTERM does not save either" if redisfailover.saves_nothing
+else := "the save at SIGTERM has 2 seconds"
 
 seconds := s if {
 	s := input.spec.redis.terminationGracePeriod
