@@ -131,7 +131,7 @@ func refusedValue(name, value, is string) string {
 }
 
 // The directives of config.c (Redis 6.2 to 8.0): IMMUTABLE_CONFIG, PROTECTED_CONFIG, strings that may hold blanks, those whose yes
-// or no is one of several words, and those that split their own value. A test holds the first two against policy/lib.
+// or no is one of several words, and those that split their own value. A test holds all but those of several words against policy/lib.
 var (
 	immutable = []string{"aclfile", "always-show-logo", "aof_rewrite_cpulist", "appenddirname", "appendfilename", "bgsave_cpulist", "bio_cpulist",
 		"cluster-config-file", "cluster-enabled", "cluster-port", "daemonize", "databases", "disable-thp", "enable-debug-command",

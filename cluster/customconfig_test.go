@@ -58,7 +58,7 @@ func TestDirectives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, have := range map[string][]string{"immutable": immutable, "protected": protected} {
+	for name, have := range map[string][]string{"immutable": immutable, "protected": protected, "free_text": freeText, "split_by_redis": quoted} {
 		_, rest, ok := strings.Cut(string(src), "\n"+name+" := {")
 		if !ok {
 			t.Fatalf("policy/lib/directives.rego has no set %s", name)

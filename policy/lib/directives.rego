@@ -11,8 +11,19 @@ immutable := {
 	"syslog-ident", "tcp-backlog", "unixsocket", "unixsocketperm",
 }
 
-# protected ones CONFIG SET refuses while enable-protected-configs is no (PROTECTED_CONFIG).
+# protected ones CONFIG SET refuses from Redis 7.0 on, while enable-protected-configs is no (PROTECTED_CONFIG).
 protected := {"dbfilename", "dir"}
+
+# free_text ones are strings that may hold blanks (createStringConfig, createSDSConfig).
+free_text := {
+	"cluster-announce-hostname", "cluster-announce-human-nodename", "cluster-announce-ip", "dbfilename", "dir",
+	"ignore-warnings", "locale-collate", "masterauth", "masteruser", "notify-keyspace-events", "proc-title-template",
+	"replica-announce-ip", "requirepass", "slave-announce-ip", "tls-ca-cert-dir", "tls-ca-cert-file", "tls-cert-file",
+	"tls-ciphers", "tls-ciphersuites", "tls-dh-params-file", "tls-key-file", "tls-key-file-pass", "tls-protocols",
+}
+
+# split_by_redis ones split their value themselves, at any number of blanks.
+split_by_redis := {"latency-tracking-info-percentiles"}
 
 # owned ones are the operator's to set: it starts Redis with them and dials it by them.
 owned := {

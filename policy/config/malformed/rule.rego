@@ -1,31 +1,132 @@
 # METADATA
-# title: An entry of customConfig has no value
+# title: An entry of customConfig has no value, or white space too many
 # description: |-
-#   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
-#   before it rolls out pods and looks after sentinels: an entry without a blank is refused as malformed, and until it is
-#   corrected no change reaches the pods and no lost sentinel is repaired.
+#   The operator cuts an entry of customConfig at each single blank, sends the first part as the name and the rest as the
+#   value by CONFIG SET (SENTINEL SET) on every loop, and stops at the first that is refused, before it rolls out pods
+#   and looks after sentinels. An entry without a blank is malformed. A second blank, a tab, or a blank or newline at the
+#   end, becomes part of the value, which nearly every directive refuses. An entry of spec.redis that starts with a blank
+#   has an empty name, and the operator skips it silently: the directive keeps its default.
 # custom:
 #   kinds: [RedisFailover]
+#   fix: writes the directive and its value with single blanks
 #   since: 0.1.0
-#   remediation: Write the directive and its value with a blank between them.
+#   remediation: Write the directive and its value with one blank between them, and none before or after.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - spotahome/redis-operator v1.2.4 and 632aa3da operator/redisfailover/checker.go, applyRedisCustomConfig
+#     - spotahome/redis-operator v1.2.4 and 632aa3da service/redis/client.go, getConfigParameters, SetCustomRedisConfig and SetCustomSentinelConfig
 package redisgitops.config.malformed
 
-deny contains {
-	"message": sprintf("\"%s\" is a directive without a value, at which the operator stops; write it as \"%s\"", [entry, meant(entry)]),
-	"path": ["spec", part, "customConfig", i],
-} if {
+import data.redisgitops.lib.directives
+
+entries := [e |
 	some part in ["redis", "sentinel"]
-	some i, entry in input.spec[part].customConfig
+	some i, text in input.spec[part].customConfig
 	is_number(i)
-	is_string(entry)
-	not contains(entry, " ")
+	is_string(text)
+	words := regex.split(`[ \t\r\n\v\f]+`, regex.replace(text, `^[ \t\r\n\v\f]+|[ \t\r\n\v\f]+$`, ""))
+	e := {"part": part, "path": ["spec", part, "customConfig", i], "text": text, "words": words, "key": lower(words[0])}
+]
+
+deny contains object.union(
+	{
+		"message": sprintf("%s is a directive without a value, at which the operator stops; write it as \"%s\"", shown(e)),
+		"path": e.path,
+	},
+	separated(e),
+) if {
+	some e in entries
+	not contains(e.text, " ")
 }
 
-# meant is the directive with the value that an equals sign or a colon sets apart.
-meant(entry) := concat(" ", [m[1], m[2]]) if {
-	[m] := regex.find_all_string_submatch_n(`^([^=:]+)[=:]+([^=:]+)$`, entry, 1)
-} else := concat(" ", [trim_right(entry, "=:"), "VALUE"]) if {
-	trim_right(entry, "=:") != ""
+deny contains object.union(
+	{
+		"message": sprintf("the entry of %s starts with a blank, so the operator %s; remove the blank", [e.key, consequence[e.part]]),
+		"path": e.path,
+	},
+	joined(e),
+) if {
+	some e in entries
+	startswith(e.text, " ")
+	e.key != ""
+}
+
+deny contains {
+	"message": "an entry of blanks alone is sent as an empty name, which sentinels refuse; remove it",
+	"path": e.path,
+	"fix": {"path": e.path, "op": "remove"},
+} if {
+	some e in entries
+	e.part == "sentinel"
+	startswith(e.text, " ")
+	e.key == ""
+}
+
+deny contains object.union(
+	{
+		"message": sprintf("the entry of %s has white space that the operator sends as part of the %s, and stops when that is refused; separate the words by single blanks", [e.key, what(e)]),
+		"path": e.path,
+	},
+	joined(e),
+) if {
+	some e in entries
+	contains(e.text, " ")
+	not startswith(e.text, " ")
+	e.text != single(e)
+	not kept(e)
+}
+
+consequence := {
+	"redis": "ignores it and Redis keeps its default",
+	"sentinel": "sends an empty name, which sentinels refuse, and stops",
+}
+
+# single is the entry with single blanks.
+single(e) := concat(" ", e.words)
+
+# A fix is printed: none for passwords.
+joined(e) := {} if secret(e)
+else := {"fix": {"path": e.path, "op": "set", "value": single(e)}}
+
+secret(e) if regex.match(`pass|auth|user`, e.key)
+
+shown(e) := ["the entry", "DIRECTIVE VALUE"] if secret(e)
+else := [sprintf("\"%s\"", [e.text]), meant(e)]
+
+what(e) := "name" if {
+	regex.match(`^[^ ]*[\t\r\n\v\f]`, e.text)
+} else := "value"
+
+# Values that may hold white space, and the quotes of save, which data/save-quoting repairs.
+kept(e) if {
+	e.key in directives.free_text
+	regex.match(`^[^ \t\r\n\v\f]+ [^ \t\r\n\v\f](.*[^ \t\r\n\v\f])?$`, e.text)
+}
+
+kept(e) if {
+	e.key in directives.split_by_redis
+	regex.match(`^[^ ]+ [^ \t\r\n].*[^ \t\r\n]$`, e.text)
+}
+
+kept(e) if {
+	e.key == "save"
+	regex.match(`["']`, e.text)
+}
+
+# meant is the directive with the value that a tab, an equals sign or a colon sets apart.
+meant(e) := concat(" ", m) if {
+	m := pair(e)
+} else := concat(" ", [trim_right(single(e), "=:"), "VALUE"]) if {
+	trim_right(single(e), "=:") != ""
 } else := "DIRECTIVE VALUE"
+
+pair(e) := [m[1], m[2]] if {
+	[m] := regex.find_all_string_submatch_n(`^([^=: ]+)[=: ]+([^=: ]+)$`, single(e), 1)
+}
+
+separated(e) := {"fix": {"path": e.path, "op": "set", "value": meant(e)}} if {
+	[key, _] := pair(e)
+	not secret(e)
+	known[e.part][lower(key)]
+} else := {}
+
+known := {"redis": directives.since, "sentinel": {key: true | some key in directives.sentinel}}
