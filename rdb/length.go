@@ -2,6 +2,7 @@ package rdb
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strconv"
 )
 
@@ -66,8 +67,16 @@ func (w *window) count() (uint64, error) {
 
 // lzfLengths reads the compressed and the real length of a compressed string.
 func (w *window) lzfLengths() (packed, real uint64, err error) {
+	at := w.offset()
 	if packed, err = w.count(); err == nil {
 		real, err = w.count()
+	}
+	switch {
+	case err != nil:
+	case real > maxElement:
+		err = &Error{at, fmt.Sprintf("a compressed string of %d bytes; more than 512 MB is not possible in Redis", real), nil}
+	case packed > maxElement || real > packed*lzfRatio:
+		err = &Error{at, fmt.Sprintf("damaged compressed string; %d bytes cannot unpack to %d", packed, real), nil}
 	}
 	return packed, real, err
 }
@@ -110,9 +119,6 @@ func (w *window) str() ([]byte, error) {
 		packed, real, err := w.lzfLengths()
 		if err != nil {
 			return nil, err
-		}
-		if real > maxElement {
-			return nil, w.errorf("an element of %d bytes; more than 512 MB is not possible in Redis", real)
 		}
 		w.scratch, err = w.inflate(w.scratch[:0], packed, real, nil)
 		return w.scratch, err

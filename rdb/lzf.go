@@ -7,6 +7,7 @@ import "fmt"
 // copy length+2 bytes from distance+1 bytes back, possibly from what this run itself writes.
 const (
 	lzfReach    = 1 << 13 // the largest distance
+	lzfRatio    = 88      // 3 bytes stand for at most 264
 	stringChunk = 1 << 20 // bytes of a large string that are given away at a time
 )
 

@@ -19,6 +19,7 @@ var (
 	nilPointer   = regexp.MustCompile(`nil pointer evaluating (?:interface \{\}|.*?)\.(\S+)$`)
 	noField      = regexp.MustCompile(`can't evaluate field (\S+) in type (.*)$`)
 	wrongType    = regexp.MustCompile(`^(?:wrong type for value; expected (\S+); got (.*)|invalid value; expected (\S+))$`)
+	goFault      = regexp.MustCompile(`runtime error: ([^\n]*)`)
 	closedByline = regexp.MustCompile(`unclosed action started at [^\n]*?:(\d+)`)
 )
 
@@ -71,7 +72,8 @@ func parseFailure(err error) failure {
 			text = m[1] + ": " + text
 		}
 	}
-	f.message = text
+	// A panic of a function, such as chunk 0.
+	f.message = goFault.ReplaceAllString(text, "invalid arguments ($1)")
 	return f
 }
 

@@ -3,7 +3,9 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -65,6 +67,17 @@ func advise(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %s", err, what)
+}
+
+// explain adds to the reply of a target that refuses a value what to do about it.
+func (im *importer) explain(t rdb.Type, reply redis.Error) error {
+	switch {
+	case !strings.Contains(string(reply), "Bad data format"): // redis src/cluster.c, restoreCommand
+		return reply
+	case knows(im.server.version, t):
+		return fmt.Errorf("%w: the target considers the value damaged; check the dump with rdb verify --values", reply)
+	}
+	return fmt.Errorf("%w: the target does not know the encoding %q of RDB version %d; leave --method restore out", reply, t, t.Since())
 }
 
 // A restartedError says that the server is not the one that has confirmed keys before, or has lost its memory since.

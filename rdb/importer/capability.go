@@ -71,18 +71,17 @@ func (im *importer) checkTypes(ctx context.Context, add func(error)) {
 
 // loadable says why a target that loads the dump itself would end its process at a type.
 func (im *importer) loadable(ctx context.Context, sample *rdb.Entry, keys uint64) error {
-	unknown := !knows(im.server.version, sample.Type)
-	if !unknown && im.server.absTTL && !im.noRestore {
-		refused, err := im.probe(ctx, sample)
-		if err != nil {
-			return err
+	if knows(im.server.version, sample.Type) {
+		if !im.server.absTTL || im.noRestore {
+			return nil
 		}
-		unknown = refused
+		refused, err := im.probe(ctx, sample)
+		if refused && err == nil {
+			err = fmt.Errorf("%s considers key %q damaged, and a server that loads a damaged dump ends; leave --method replication out, so that the other keys are written", im.server.name, sample.Key)
+		}
+		return err
 	}
-	if unknown {
-		return fmt.Errorf("%s does not know the encoding %q of %d keys, and a server that loads such a dump ends; leave --method replication out", im.server.name, sample.Type, keys)
-	}
-	return nil
+	return fmt.Errorf("%s does not know the encoding %q of %d keys, and a server that loads such a dump ends; leave --method replication out", im.server.name, sample.Type, keys)
 }
 
 // knows says whether servers of an RDB version have a type. Redis and Valkey parted at 11.

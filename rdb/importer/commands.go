@@ -109,10 +109,12 @@ func (im *importer) byCommands(ctx context.Context, e *rdb.Entry) (bool, error) 
 	if e.Raw == nil || isEmptyEntry(e) {
 		return false, nil // the next one says
 	}
-	commands, err := im.probe(ctx, e)
+	refused, err := im.probe(ctx, e)
 	if err != nil {
 		return false, err
 	}
+	// A server that knows the type refuses damage; commands would write a part of such a value and lose the rest.
+	commands := refused && !knows(im.server.version, e.Type)
 	im.methods[e.Type] = commands
 	if commands {
 		im.ledger.note("the target does not know the encoding %q of RDB version %d; such keys were written by plain commands, which take longer", e.Type, e.Type.Since())
@@ -126,23 +128,24 @@ func isEmptyEntry(e *rdb.Entry) bool {
 	return err == nil && empty
 }
 
-// probe asks whether the target takes the type of an entry. A key whose time is over is checked and then not made.
-func (im *importer) probe(ctx context.Context, e *rdb.Entry) (commands bool, err error) {
+// probe asks whether the target refuses an entry, because of its type or of damage. The key expires at once, so it is checked
+// and not made.
+func (im *importer) probe(ctx context.Context, e *rdb.Entry) (refused bool, err error) {
 	payload, err := rdb.AppendDump(nil, e, payloadVersion(e.Type))
 	if err != nil {
 		return true, nil
 	}
 	_, err = im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
-	var refused redis.Error
+	var reply redis.Error
 	switch {
 	case err == nil:
 		return false, nil
-	case !errors.As(err, &refused):
+	case !errors.As(err, &reply):
 		return false, err
-	case judge(refused) == keyFailed:
+	case judge(reply) == keyFailed:
 		return e.Type != rdb.TypeModule2, nil
 	}
-	return false, advise(refused)
+	return false, advise(reply)
 }
 
 // probeKey is the name of a key that does not exist: one that the user may write, and in the slot of the node, is like a key
@@ -331,7 +334,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, comma
 		}
 		return nil
 	case keyFailed:
-		p.refuse(e, row, refused)
+		p.refuse(e, row, p.im.explain(e.Type, refused))
 		return nil
 	case giveUp:
 		return &fatalError{advise(refused)}

@@ -561,7 +561,7 @@ func (p *pass) failed(b *batch, k *keyRef, reply redis.Error) {
 		return
 	}
 	b.count(k.row).Failed++
-	p.im.ledger.fail(Failure{DB: b.db, Key: b.name(k), Type: k.kind.String(), Offset: k.offset, Reply: string(reply)})
+	p.im.ledger.fail(Failure{DB: b.db, Key: b.name(k), Type: k.kind.String(), Offset: k.offset, Reply: p.im.explain(k.kind, reply).Error()})
 }
 
 // A window bounds the bytes that are under way.
