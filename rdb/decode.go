@@ -68,14 +68,16 @@ type StreamInfo struct {
 // element and can be decoded once; what is held at a time is one element or packed node, and for a stream what is
 // pending in one group (32 bytes each). Values of modules are refused with [ErrUnsupported]. An error of fn is returned
 // as it is.
-func Decode(e *Entry, fn func(*Element) error) error {
+func Decode(e *Entry, fn func(*Element) error) error { return decode(e, false, fn) }
+
+func decode(e *Entry, deep bool, fn func(*Element) error) error {
 	if e.Type == TypeModule2 {
 		return &Error{e.ValueOffset, fmt.Sprintf("the value of module %q cannot be decoded; restore it into a server that has the module", e.Module), ErrUnsupported}
 	}
 	if e.Raw == nil {
-		return e.stream(func(w *window) error { return (&decoder{w: w, fn: fn}).value(e.Type) })
+		return e.stream(func(w *window) error { return (&decoder{w: w, fn: fn, deep: deep}).value(e.Type) })
 	}
-	d := decoder{w: &window{buf: e.Raw, end: len(e.Raw), base: e.ValueOffset}, fn: fn}
+	d := decoder{w: &window{buf: e.Raw, end: len(e.Raw), base: e.ValueOffset}, fn: fn, deep: deep}
 	if err := d.value(e.Type); err != nil {
 		return err
 	}
@@ -87,18 +89,27 @@ func Decode(e *Entry, fn func(*Element) error) error {
 
 // A decoder gathers the parts of an element and gives it to fn.
 type decoder struct {
-	w     *window
-	fn    func(*Element) error
-	el    Element
-	parts byteList
-	arity int // parts of an element
+	w      *window
+	fn     func(*Element) error
+	elType Type
+	deep   bool // check what reading does not need, too
+	el     Element
+	parts  byteList
+	arity  int // parts of an element
 
 	master  byteList // the field names that items of a stream node share
 	pending []pendingItem
+
+	// With deep, of a stream:
+	items     uint64 // of all nodes
+	node      StreamID
+	consumers map[string]bool // of the group
+	groups    map[string]bool
 }
 
 // value reads a value of type t. The layouts are those of skipValue.
 func (d *decoder) value(t Type) error {
+	d.elType = t
 	switch t {
 	case TypeString:
 		return d.stringValue()
@@ -255,7 +266,12 @@ func (d *decoder) packed(kind ElementKind, arity int, walk func([]byte, func([]b
 	if err != nil {
 		return err
 	}
-	err = walk(p, d.part)
+	if d.deep {
+		err = checkPacked(d.elType, p)
+	}
+	if err == nil {
+		err = walk(p, d.part)
+	}
 	if err == nil && d.parts.len() > 0 {
 		err = packError("its last element is incomplete")
 	}

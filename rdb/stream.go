@@ -2,6 +2,7 @@ package rdb
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -16,6 +17,7 @@ type pendingItem struct {
 	id         StreamID
 	delivered  int64
 	deliveries uint64
+	owned      bool // by a consumer
 }
 
 // stream reads a stream of any version. The layout is that of skipStream.
@@ -46,6 +48,9 @@ func (d *decoder) stream(t Type) error {
 		if info.Added, err = w.count(); err != nil {
 			return err
 		}
+	}
+	if d.deep && d.items != info.Length {
+		return w.errorf("the stream has %d items, but its length is %d", d.items, info.Length)
 	}
 	d.el = Element{Kind: StreamState, Stream: info}
 	if err := d.fn(&d.el); err != nil {
@@ -90,12 +95,19 @@ func (d *decoder) streamNode() error {
 		return &Error{at, "the ID of a stream's node does not have 16 bytes", nil}
 	}
 	base := bigID(key)
+	if d.deep && d.node.compare(base) >= 0 && d.node != (StreamID{}) {
+		return &Error{at, "the nodes of a stream are not in order, or one occurs twice", nil}
+	}
+	d.node = base
 	at = d.w.offset()
 	p, err := d.w.str()
 	if err != nil {
 		return err
 	}
 	lp, err := newListpack(p)
+	if err == nil && d.deep {
+		err = lp.check()
+	}
 	if err == nil {
 		err = d.streamItems(lp, base)
 	}
@@ -104,10 +116,13 @@ func (d *decoder) streamNode() error {
 
 // streamItems reads the head of a node (items, deleted items, number of fields, fields, 0) and its items.
 func (d *decoder) streamItems(lp *listpack, base StreamID) error {
-	for range 2 {
-		if _, err := lp.int(); err != nil {
+	var counts [2]int64 // of items, and of deleted ones
+	for i := range counts {
+		n, err := lp.int()
+		if err != nil {
 			return err
 		}
+		counts[i] = n
 	}
 	fields, err := lp.int()
 	if err != nil {
@@ -117,14 +132,27 @@ func (d *decoder) streamItems(lp *listpack, base StreamID) error {
 	if err := addNext(&d.master, lp, fields); err != nil {
 		return err
 	}
-	if _, err := lp.int(); err != nil {
+	if zero, err := lp.int(); err != nil {
 		return err
+	} else if d.deep && zero != 0 {
+		return packError("the head of a stream node does not end with 0")
 	}
 	master := d.master.slices()
+	var found [2]int64
 	for len(lp.p) > 0 {
-		if err := d.streamItem(lp, base, master); err != nil {
+		deleted, err := d.streamItem(lp, base, master)
+		if err != nil {
 			return err
 		}
+		if deleted {
+			found[1]++
+		} else {
+			found[0]++
+		}
+	}
+	d.items += uint64(found[0])
+	if d.deep && found != counts {
+		return packError(fmt.Sprintf("a stream node has %d items and %d deleted ones, but its head counts %d and %d", found[0], found[1], counts[0], counts[1]))
 	}
 	_, _, err = lp.next() // is the count in the header right?
 	return err
@@ -149,47 +177,52 @@ func addNext(l *byteList, lp *listpack, n int64) error {
 }
 
 // streamItem reads flags, the distance from the node's ID, fields and values, and how many elements that were.
-func (d *decoder) streamItem(lp *listpack, base StreamID, master [][]byte) error {
+func (d *decoder) streamItem(lp *listpack, base StreamID, master [][]byte) (deleted bool, err error) {
 	flags, err := lp.int()
 	if err != nil {
-		return err
+		return false, err
 	}
 	ms, err := lp.int()
 	if err != nil {
-		return err
+		return false, err
 	}
 	seq, err := lp.int()
 	if err != nil {
-		return err
+		return false, err
 	}
 	d.parts.reset()
+	pieces := int64(3) // flags and distances
 	if flags&itemSameFields != 0 {
 		for _, field := range master {
 			d.parts.add(field)
 			if err := addNext(&d.parts, lp, 1); err != nil {
-				return err
+				return false, err
 			}
+			pieces++
 		}
 	} else {
 		fields, err := lp.int()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if fields > int64(len(lp.p)) { // so that twice as many cannot overflow
-			return packError("a stream item is incomplete")
+			return false, packError("a stream item is incomplete")
 		}
 		if err := addNext(&d.parts, lp, 2*fields); err != nil {
-			return err
+			return false, err
 		}
+		pieces += 1 + 2*fields
 	}
-	if _, err := lp.int(); err != nil {
-		return err
+	if n, err := lp.int(); err != nil {
+		return false, err
+	} else if d.deep && n != pieces {
+		return false, packError(fmt.Sprintf("a stream item has %d parts, but counts %d", pieces, n))
 	}
 	if flags&itemDeleted != 0 {
-		return nil
+		return true, nil
 	}
 	d.el = Element{Kind: StreamItem, ID: StreamID{base.Ms + uint64(ms), base.Seq + uint64(seq)}, Fields: d.parts.slices()}
-	return d.fn(&d.el)
+	return false, d.fn(&d.el)
 }
 
 // streamGroup reads a group: name, last ID, what is pending, and the consumers with the IDs of what is pending on them.
@@ -212,6 +245,10 @@ func (d *decoder) streamGroup(t Type) error {
 		}
 		group.EntriesRead = int64(read)
 	}
+	if d.deep && !isNew(&d.groups, group.Bytes) {
+		return w.errorf("the consumer group %q occurs twice", shorten(group.Bytes))
+	}
+	d.consumers = nil
 	d.el = group
 	if err := d.fn(&d.el); err != nil {
 		return err
@@ -229,7 +266,27 @@ func (d *decoder) streamGroup(t Type) error {
 	for ; consumers > 0 && err == nil; consumers-- {
 		err = d.streamConsumer(t)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for _, p := range d.pending { // commands could not make these
+		if !p.owned {
+			return w.errorf("item %s is pending in a group, but on none of its consumers", p.id)
+		}
+	}
+	return nil
+}
+
+// isNew notes a name.
+func isNew(names *map[string]bool, name []byte) bool {
+	if (*names)[string(name)] {
+		return false
+	}
+	if *names == nil {
+		*names = map[string]bool{}
+	}
+	(*names)[string(name)] = true
+	return true
 }
 
 func (d *decoder) addPending() error {
@@ -274,6 +331,9 @@ func (d *decoder) streamConsumer(t Type) error {
 		}
 		consumer.Active = int64(active)
 	}
+	if d.deep && !isNew(&d.consumers, consumer.Bytes) {
+		return w.errorf("the consumer %q occurs twice in its group", shorten(consumer.Bytes))
+	}
 	d.el = consumer
 	if err := d.fn(&d.el); err != nil {
 		return err
@@ -288,6 +348,12 @@ func (d *decoder) streamConsumer(t Type) error {
 		if !found {
 			return w.errorf("item %s is pending on a consumer but not in its group", id)
 		}
+		// Servers that have the fix of July 2026 refuse this (redis#15081, valkey#4073): the consumers would share a
+		// structure that the first acknowledgement frees.
+		if d.pending[i].owned {
+			return w.errorf("item %s is pending twice: on two consumers of a group, or on one of them twice", id)
+		}
+		d.pending[i].owned = true
 		d.el = Element{Kind: StreamPending, ID: id, Delivered: d.pending[i].delivered, Deliveries: d.pending[i].deliveries}
 		err = d.fn(&d.el)
 	}

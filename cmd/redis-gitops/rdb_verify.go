@@ -15,7 +15,7 @@ import (
 )
 
 const rdbVerifyHelp = `Check that a dump is whole: its structure, from the first to the last byte, and its checksum. With --values, every value is
-taken apart too.
+taken apart too. With --deep, values are checked as by a server with sanitize-dump-payload yes.
 
 ` + dumpFileHelp + `
 An append-only file is checked with all its commands: a single file, or the directory with the manifest (appendonlydir).
@@ -28,19 +28,43 @@ Examples:
   redis-gitops -q rdb verify backup.rdb.zst && echo whole`
 
 func (a *app) rdbVerifyCommand() *cobra.Command {
-	var values bool
+	var check valueCheck
 	c := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Check structure and checksum of a dump",
 		Long:  rdbVerifyHelp,
 		Args:  fromUse,
-		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], values) },
+		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], check) },
 	}
-	c.Flags().BoolVar(&values, "values", false, "take every value apart too")
+	c.Flags().BoolVar(&check.values, "values", false, "take every value apart too")
+	c.Flags().BoolVar(&check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes refuses: duplicate keys, members and fields, wrong counts and lengths, stream items pending on no consumer or on several")
+	c.MarkFlagsMutuallyExclusive("values", "deep")
 	return c
 }
 
-func (a *app) rdbVerify(ctx context.Context, name string, values bool) error {
+// A valueCheck is how far values are checked, and what was found.
+type valueCheck struct {
+	values, deep bool
+	keys         rdb.KeySet
+	damaged      uint64
+}
+
+// check returns what is wrong with the value of a key.
+func (v *valueCheck) check(e *rdb.Entry) error {
+	switch {
+	case v.deep && !v.keys.Add(e.DB, e.Key):
+		return &rdb.Error{Offset: e.Offset, Message: fmt.Sprintf("the key occurs twice in database %d; a server that loads the dump stops at the second one", e.DB)}
+	case e.Module != "":
+		return nil
+	case v.deep:
+		return rdb.Check(e)
+	case v.values:
+		return rdb.Decode(e, func(*rdb.Element) error { return nil })
+	}
+	return nil
+}
+
+func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) error {
 	var keys, opaque uint64
 	dbs := map[int]bool{}
 	cut := false
@@ -58,13 +82,21 @@ func (a *app) rdbVerify(ctx context.Context, name string, values bool) error {
 			}
 			keys++
 			dbs[e.DB] = true
-			if !values {
+			if !check.values && !check.deep {
 				continue
 			}
 			if e.Module != "" {
 				opaque++
-			} else if err := rdb.Decode(e, func(*rdb.Element) error { return nil }); err != nil {
+			}
+			whole := e.Raw != nil // and the next entry can be found, whatever is wrong in it
+			err = check.check(e)
+			if err != nil && (!whole || !check.deep) {
 				return fmt.Errorf("key %q: %w", e.Key, err)
+			}
+			if err != nil {
+				if check.damaged++; check.damaged <= maxRefused {
+					fmt.Fprintf(a.err, "%s %s: key %q: %v\n", a.paint(red, "error:"), src.Name, e.Key, err)
+				}
 			}
 		}
 		tail, err := src.Commands(ctx, s)
@@ -77,6 +109,12 @@ func (a *app) rdbVerify(ctx context.Context, name string, values bool) error {
 		}
 		if !src.NoDump {
 			a.say("%s: a whole dump of RDB version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), keys, len(dbs), checksum)
+		}
+		if check.damaged > 0 {
+			a.say("%s: %d damaged values", name, check.damaged)
+		}
+		if check.keys.Full() {
+			a.warnf("only the first keys of a database were searched for duplicates, because there are many")
 		}
 		if opaque > 0 {
 			a.say("%d values of modules were not taken apart", opaque)
@@ -101,7 +139,7 @@ func (a *app) rdbVerify(ctx context.Context, name string, values bool) error {
 		}
 		return nil
 	})
-	if err == nil && cut {
+	if err == nil && (cut || check.damaged > 0) {
 		return errCode(exitFindings)
 	}
 	var wrong *rdb.Error

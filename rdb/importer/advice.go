@@ -75,7 +75,7 @@ func (im *importer) explain(t rdb.Type, reply redis.Error) error {
 	case !strings.Contains(string(reply), "Bad data format"): // redis src/cluster.c, restoreCommand
 		return reply
 	case knows(im.server.version, t):
-		return fmt.Errorf("%w: the target considers the value damaged; check the dump with rdb verify --values", reply)
+		return fmt.Errorf("%w: the target considers the value damaged; check the dump with rdb verify --deep", reply)
 	}
 	return fmt.Errorf("%w: the target does not know the encoding %q of RDB version %d; leave --method restore out", reply, t, t.Since())
 }

@@ -42,7 +42,7 @@ func TestDamagedValue(t *testing.T) {
 		if report.Total.Written != 1 || report.Total.Failed != 1 || len(report.Failures) != 1 {
 			t.Fatalf("%v: %+v", order, report)
 		}
-		if f := report.Failures[0]; f.Key != "bad" || !strings.Contains(f.Reply, "Bad data format") || !strings.Contains(f.Reply, "rdb verify --values") {
+		if f := report.Failures[0]; f.Key != "bad" || !strings.Contains(f.Reply, "Bad data format") || !strings.Contains(f.Reply, "rdb verify --deep") {
 			t.Errorf("%v: %+v", order, f)
 		}
 		if strings.Contains(strings.Join(report.Notes, " "), "encoding") || target.Do("EXISTS", "bad") != int64(0) {
