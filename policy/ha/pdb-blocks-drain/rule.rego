@@ -40,6 +40,11 @@ runs("sentinel") if {
 	redisfailover.replicas(input, "redis") > 1
 }
 
+runs("sentinel") if {
+	redisfailover.sentinels(input)
+	not redisfailover.has_budget(input, "redis")
+}
+
 can_disable if object.get(data.settings, ["operator", "version"], "1.2.4") != "1.2.4"
 
 advice := "run 2, or set disablePodDisruptionBudget" if can_disable

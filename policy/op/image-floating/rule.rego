@@ -27,7 +27,20 @@ deny contains {
 }
 
 # places are the images of a RedisFailover: {"path", "image"}.
-places := [{"path": path, "image": image} |
+places := array.concat(images_of_own, images_of_extra)
+
+images_of_extra := [{"path": ["spec", part, list, i, "image"], "image": image} |
+	some part in ["redis", "sentinel"]
+	some list in ["extraContainers", "initContainers"]
+	containers := object.get(input, ["spec", part, list], [])
+	is_array(containers)
+	some i, c in containers
+	image := c.image
+	is_string(image)
+	image != ""
+]
+
+images_of_own := [{"path": path, "image": image} |
 	some path in [["spec", "redis", "image"], ["spec", "redis", "exporter", "image"], ["spec", "sentinel", "image"], ["spec", "sentinel", "exporter", "image"]]
 	image := object.get(input, path, "")
 	is_string(image)

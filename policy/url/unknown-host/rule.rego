@@ -71,7 +71,17 @@ each_elsewhere[namespace] if {
 }
 
 # brings says whether a source of an Application is not of this repository: a chart, or a folder that is not here.
-brings(source) if object.get(source, "chart", "") != ""
+brings(source) if {
+	chart := object.get(source, "chart", "")
+	chart != ""
+	not of_operator(chart)
+}
+
+# of_operator: the chart of the operator brings no Service for clients.
+of_operator(chart) if {
+	is_string(chart)
+	endswith(chart, "redis-operator")
+}
 
 brings(source) if {
 	folder := trim(trim_prefix(object.get(source, "path", ""), "./"), "/")
@@ -84,6 +94,7 @@ folders := {r.unit | some r in data.repo.resources} | {a.dir | some a in data.re
 each_elsewhere[namespace] if {
 	some r in data.repo.resources
 	r.kind in {"HelmRelease", "HelmChart"}
+	not of_operator(object.get(r.object, ["spec", "chart", "spec", "chart"], object.get(r.object, ["spec", "chart"], "")))
 	namespace := object.get(r.object, ["spec", "targetNamespace"], r.namespace)
 }
 

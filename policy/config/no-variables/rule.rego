@@ -1,0 +1,27 @@
+# METADATA
+# title: A variable in customConfig
+# description: |-
+#   The operator sends customConfig to Redis as it is; neither it nor Redis expands environment variables. Redis then has
+#   the text $NAME as its value: as replica-announce-ip, for example, sentinels and clients get an address that does not
+#   resolve. What Flux substitutes, ${NAME}, is left alone.
+# custom:
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Write the value itself, or pass the directive in spec.redis.command through a shell that expands it.
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/364
+#     - spotahome/redis-operator v1.2.4 service/redis/client.go, getConfigParameters and applyRedisConfig
+package redisgitops.config["no-variables"]
+
+import data.redisgitops.lib.redisfailover
+
+deny contains {
+	"message": sprintf("%s is set to the text %q, since nothing expands variables in customConfig; write the value itself", [d.key, found[0]]),
+	"path": ["spec", part, "customConfig", d.index],
+} if {
+	some part in redisfailover.parts
+	some d in redisfailover.directives(input.spec[part].customConfig)
+	not regex.match(`pass|auth|user`, d.key) # a password may have a dollar sign
+	found := regex.find_n(`\$([A-Za-z_][A-Za-z0-9_]*|\([A-Za-z_][A-Za-z0-9_]*\))`, d.value, 1)
+	count(found) > 0
+}

@@ -1,0 +1,30 @@
+# METADATA
+# title: A quote in customCommandRenames
+# description: |-
+#   The operator writes each entry into redis.conf as rename-command "FROM" "TO", without escaping. A quote in a name ends
+#   it there and a newline ends the line: Redis finds the wrong number of arguments or unbalanced quotes, and does not
+#   start. A backslash begins an escape, so that the command gets another name than the one written.
+# custom:
+#   severity: error
+#   kinds: [RedisFailover]
+#   since: 0.1.0
+#   remediation: Write names of letters, digits, hyphens and underscores, without quotes; an empty text disables a command.
+#   references:
+#     - https://github.com/spotahome/redis-operator/issues/716
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, redisConfigTemplate
+#     - redis/redis 7.0 src/sds.c, sdssplitargs; src/config.c, loadServerConfigFromString
+package redisgitops.sec["rename-quotes"]
+
+deny contains {
+	"message": sprintf("%q has %s, which the operator writes into redis.conf as it is; remove it", [name, what[0]]),
+	"path": ["spec", "redis", "customCommandRenames", i, field],
+} if {
+	some i, rename in input.spec.redis.customCommandRenames
+	some field in ["from", "to"]
+	name := rename[field]
+	is_string(name)
+	what := [word | some sign, word in signs; contains(name, sign)]
+	count(what) > 0
+}
+
+signs := {"\"": "a quote", "\\": "a backslash", "\n": "a newline", "\r": "a newline"}
