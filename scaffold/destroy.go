@@ -148,7 +148,7 @@ func (d *destroyer) edit(e recordEdit) error {
 		if text != e.Text && text == unended { // the line's end is not there to be replaced
 			removed = strings.TrimSuffix(strings.TrimSuffix(removed, "\n"), "\r")
 		}
-		if out := undo(src, e.Container+text, removed, e); out != nil {
+		if out := undo(src, e.Container+text, removed, e); out != nil && emptied(e, out) {
 			d.plan.write(e.File, old, out)
 			return nil
 		}
@@ -219,6 +219,21 @@ func undo(src []byte, text, removed string, e recordEdit) []byte {
 		}
 		from = at + 1
 	}
+}
+
+// emptied reports whether a collection that was {} or [] before the edit is empty again. Where it is not, what was put back
+// has become part of the comment before it, which YAML does not see.
+func emptied(e recordEdit, out []byte) bool {
+	if was := strings.TrimSpace(e.Removed); was != "{}" && was != "[]" {
+		return true
+	}
+	switch v, _ := lookup(e.File, out, e.Path...); v := v.(type) {
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	}
+	return false
 }
 
 func isList(file string, src []byte, path []string) bool {

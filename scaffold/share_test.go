@@ -219,12 +219,46 @@ func TestRandomCommands(t *testing.T) {
 				}
 			}
 		}
-		for name := range there {
+		for _, name := range slices.Sorted(maps.Keys(there)) {
 			destroy(t, r, name)
 			log = append(log, "destroy "+name)
 		}
 		if v := read(t, r, "applications/shop/values.yaml"); v != values {
 			t.Fatalf("%s: %v:\n%q\nwant\n%q", names[round%len(names)], log, v, values)
+		}
+	}
+}
+
+// TestDestroyAfterAComment: the entry before ends in a comment, into which {} must not be put back.
+func TestDestroyAfterAComment(t *testing.T) {
+	for name, values := range valuesFiles {
+		r := newRepository(t, "shop")
+		write(t, r, "applications/shop/values.yaml", values)
+		c := config(t, "operator:\n  namespace: redis-operator\n")
+		do := func(p *Plan, err error) {
+			t.Helper()
+			if err == nil {
+				err = p.Apply(r)
+			}
+			if err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		generate := func(suffix string) {
+			do(PlanResource(context.Background(), r, c, machine, ResourceRequest{App: "shop", Suffix: suffix}))
+		}
+		for _, suffix := range []string{"", "a", "cache"} {
+			generate(suffix)
+		}
+		destroy(t, r, "redis")
+		generate("")
+		destroy(t, r, "redis-cache")
+		generate("cache")
+		for _, name := range []string{"redis-a", "redis-cache", "redis"} {
+			destroy(t, r, name)
+		}
+		if v := read(t, r, "applications/shop/values.yaml"); v != values {
+			t.Errorf("%s: %q, want %q", name, v, values)
 		}
 	}
 }
