@@ -15,6 +15,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 )
 
@@ -30,6 +31,7 @@ type Kept struct {
 	generators keptFiles[generator]
 	// installs are documents that may install an operator. They follow from their file alone, whatever the rest of setting says.
 	installs keptFiles[[]instance.Document]
+	secrets  keptFiles[*redact.File] // the same
 }
 
 // keptUnit is a unit that was checked, and what it had read for that.
@@ -81,12 +83,12 @@ func (k *Kept) begin(l *linter) {
 		return
 	}
 	if k.installs == nil {
-		k.installs = keptFiles[[]instance.Document]{}
+		k.installs, k.secrets = keptFiles[[]instance.Document]{}, keptFiles[*redact.File]{}
 	}
 	o := l.opts
 	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.running())
 	if k.config != l.config || k.setting != setting || k.targets == nil {
-		*k = Kept{setting: setting, config: l.config, installs: k.installs, targets: map[string]*keptUnit{}, sources: keptFiles[source]{}, generators: keptFiles[generator]{}}
+		*k = Kept{setting: setting, config: l.config, installs: k.installs, secrets: k.secrets, targets: map[string]*keptUnit{}, sources: keptFiles[source]{}, generators: keptFiles[generator]{}}
 	}
 }
 
@@ -102,6 +104,7 @@ func (k *Kept) end() {
 	k.sources.forget()
 	k.generators.forget()
 	k.installs.forget()
+	k.secrets.forget()
 }
 
 // check is [unit.check], or what it gave before.
@@ -157,7 +160,7 @@ func (u *unit) key() string {
 
 // take makes a unit what another one is, with findings and suppressions of its own, since these are changed later.
 func (u *unit) take(from *unit) {
-	u.resources, u.files, u.chart = from.resources, from.files, from.chart
+	u.resources, u.files, u.chart, u.secrets = from.resources, from.files, from.chart, from.secrets
 	u.notices, u.failures = from.notices, from.failures
 	u.suppressions = copySuppressions(from.suppressions)
 	u.located = map[*diag.Finding]*fix{}
@@ -214,6 +217,14 @@ func (k *Kept) installing(l *linter, file string) []instance.Document {
 		return l.readInstalling(file)
 	}
 	return k.installs.get(k, l, file, file, func() []instance.Document { return l.readInstalling(file) })
+}
+
+// secretsOf is what [redact.Scan] finds in a file, or what it gave before.
+func (k *Kept) secretsOf(l *linter, file string, scan func() *redact.File) *redact.File {
+	if k == nil {
+		return scan()
+	}
+	return k.secrets.get(k, l, file, file, scan)
 }
 
 // recorder takes down which names are asked for.

@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -53,8 +54,9 @@ type Options struct {
 	// Progress, which may be nil, is told how many targets have been looked at; one call at a time.
 	Progress func(done, total int)
 	// Found, which may be nil, is told what was found in a target, before its Progress. It is a first sight of a long run: without
-	// rules that look at the whole repository or report once, and before anything is suppressed or left out.
-	Found func([]*diag.Finding)
+	// rules that look at the whole repository or report once, and before anything is suppressed or left out. The secrets are those
+	// of the repository, for the report.
+	Found func([]*diag.Finding, *redact.Secrets)
 }
 
 func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
@@ -83,6 +85,7 @@ type Result struct {
 	Files     int
 	Resources int
 	Phases    []Phase
+	Secrets   *redact.Secrets // values that reports must not show
 
 	fixes map[*diag.Finding]*fix
 	repo  *repo.Repo
@@ -115,6 +118,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 	}
 	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}}
 	l.operators = sync.OnceValue(l.recognise)
+	l.secrets = sync.OnceValue(l.readSecrets)
 	l.operator = sync.OnceValue(func() *cue.Operator {
 		operator, _ := cue.OperatorNamed(opts.Config.Operator.Name) // the configuration has been checked
 		return operator
@@ -151,6 +155,7 @@ type linter struct {
 	pool      policy.Pool
 	operators func() []instance.Running
 	operator  func() *cue.Operator // that the configuration names
+	secrets   func() *redact.Secrets
 
 	suppressions []*suppression
 
@@ -241,7 +246,8 @@ func (l *linter) run(ctx context.Context) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if early := l.early(u); len(early) > 0 {
-			l.opts.Found(early)
+			l.secrets().Add(u.secrets...)
+			l.opts.Found(early, l.secrets())
 		}
 		if done++; l.opts.Progress != nil {
 			l.opts.Progress(done, len(l.units))
@@ -436,7 +442,12 @@ func (l *linter) userRules(ctx context.Context) error {
 
 // result puts everything together.
 func (l *linter) result() *Result {
-	res := &Result{Findings: l.findings, Rules: l.rules.all, Notices: l.notices, Failures: l.failures, Phases: l.clock.phases(), fixes: l.located}
+	res := &Result{Findings: l.findings, Rules: l.rules.all, Notices: l.notices, Failures: l.failures, fixes: l.located}
+	res.Secrets = l.secrets()
+	for _, u := range l.units {
+		res.Secrets.Add(u.secrets...)
+	}
+	res.Phases = l.clock.phases()
 	seen := map[string]bool{}
 	for _, u := range l.units {
 		res.Resources += len(u.resources)

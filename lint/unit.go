@@ -14,6 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -29,6 +30,7 @@ type unit struct {
 	resources []resource
 	files     []string
 	chart     *chartModel
+	secrets   []string // of rendered Secrets
 
 	repo     *repo.Repo     // to read through while it is checked; nil for the linter's
 	keep     bool           // keep what is rendered
@@ -260,6 +262,9 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 		return err
 	}
 	u.resources = append(u.resources, kept)
+	if kept.Kind == "Secret" {
+		u.secrets = append(u.secrets, redact.Data(plain)...)
+	}
 	name := kept.Resource
 
 	var violations []policy.Violation

@@ -96,7 +96,7 @@ func (v *view) markdownFinding(f *diag.Finding) string {
 	if f.Fixable() {
 		fmt.Fprintf(&b, "  <br><code>%s</code>: %s\n", fixFlag(f), markdownText(fixWords(f)))
 	}
-	if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn, v.maskings[f]); ok {
+	if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn); ok {
 		fence := "```"
 		for strings.Contains(e.text, fence) {
 			fence += "`"

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // Run is what one run of the linter found.
@@ -29,6 +30,10 @@ type Run struct {
 	Stats     *Stats          // nil leaves statistics out; their times differ from run to run
 	// Source gives a file of the repository for excerpts; nil leaves excerpts out.
 	Source func(file string) ([]byte, bool)
+	// Secrets are the secret values of the repository, which no format shows. What is secret in files that findings are about is
+	// masked in any case.
+	Secrets *redact.Secrets
+	Foreign bool // all messages carry text that is not ours
 }
 
 // Docs is where the documentation is on the web.
@@ -43,6 +48,7 @@ type Rule struct {
 	Severity    diag.Severity
 	References  []string // web addresses
 	Help        string   // its page, as in [diag.Finding]
+	User        bool     // a user or the repository brought it
 }
 
 // Stats is what --stats prints.
@@ -191,21 +197,24 @@ func Write(w io.Writer, format string, run *Run, opts Options) error {
 
 // view is a run made ready: findings sorted and without secrets, sources split into lines.
 type view struct {
-	run      *Run
-	opts     Options
-	tool     string
-	docs     string
-	summary  Summary
-	all      []*diag.Finding
-	notices  []*diag.Problem
-	sources  map[string][]string
-	maskings map[*diag.Finding]masking
+	run     *Run
+	opts    Options
+	tool    string
+	docs    string
+	summary Summary
+	all     []*diag.Finding
+	notices []*diag.Problem
+	sources map[string][]string
+	secrets *redact.Secrets
 }
 
 func newView(run *Run, opts Options) *view {
 	v := &view{
 		run: run, opts: opts, tool: run.Tool, docs: run.Docs, summary: run.Summary(),
-		sources: make(map[string][]string), maskings: make(map[*diag.Finding]masking),
+		sources: make(map[string][]string), secrets: run.Secrets,
+	}
+	if v.secrets == nil {
+		v.secrets = &redact.Secrets{}
 	}
 	if v.tool == "" {
 		v.tool = "redis-gitops"
@@ -213,14 +222,18 @@ func newView(run *Run, opts Options) *view {
 	if v.docs == "" {
 		v.docs = Docs
 	}
+	for _, f := range run.Findings { // all files first, so that what is in one is masked in findings about others
+		v.file(f.File)
+		for _, r := range f.Related {
+			v.file(r.File)
+		}
+	}
 	for _, f := range run.Findings {
-		clean, m := v.redact(f)
-		v.all = append(v.all, clean)
-		v.maskings[clean] = m
+		v.all = append(v.all, v.clean(f))
 	}
 	diag.SortFindings(v.all)
 	for _, n := range run.Notices {
-		v.notices = append(v.notices, &diag.Problem{Position: n.Position, Path: n.Path, Message: withoutUserinfo(n.Message)})
+		v.notices = append(v.notices, &diag.Problem{Position: n.Position, Path: n.Path, Message: v.secrets.Foreign(n.Message)})
 	}
 	return v
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // What GitHub takes of a SARIF file (docs.github.com, "SARIF support for code scanning"). It refuses a file with more
@@ -222,7 +223,8 @@ func (v *view) sarifRule(name string, example *diag.Finding) sarifRule {
 
 func (v *view) sarifResult(f *diag.Finding, ruleIndex int, fingerprint string) sarifResult {
 	location := v.sarifLocation(f.Position, f.EndLine, f.EndColumn)
-	if line, ok := v.shown(f.Position, v.maskings[f]); ok {
+	if line, ok := v.line(f.Position); ok {
+		line = redact.Without(line, v.hide(f.Position, line))
 		location.PhysicalLocation.Region.Snippet = &sarifMessage{Text: cut(line, sarifText)}
 	}
 	if r := f.Resource; r != nil {

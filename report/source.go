@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // widest is how many columns of a source line are shown.
@@ -41,28 +42,25 @@ type excerpt struct {
 }
 
 // excerptOf gives the line at a position, marked up to the end (0 is unknown). Columns count characters, from 1.
-func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (excerpt, bool) {
-	line, ok := v.shown(at, m)
+func (v *view) excerptOf(at diag.Position, endLine, endColumn int) (excerpt, bool) {
+	line, ok := v.line(at)
 	if !ok {
 		return excerpt{}, false
 	}
 	e := excerpt{number: fmt.Sprintf("%5d", at.Line)}
 	from, to := at.Column-1, at.Column
-	chars := characters(strings.ReplaceAll(line, "##[", "##(")) // as in printable, but of the same width
+	chars, column := v.characters(at, line)
 	switch {
 	case endLine == at.Line && endColumn > at.Column:
 		to = endColumn - 1
 	case endLine > at.Line:
 		to = len(characters(strings.TrimRight(line, " \t")))
 	}
+	if at.Column > 0 {
+		from, to = column(from), max(column(from)+1, column(to))
+	}
 	from = min(from, len(chars))
 	to = max(from+1, min(to, len(chars)))
-	if original, _ := v.line(at); original != line && at.Column > 0 {
-		// What is marked may have been masked away.
-		if masked := len(characters(strings.TrimSuffix(line, mask))); from >= masked && strings.HasSuffix(line, mask) {
-			from, to = masked, len(chars)
-		}
-	}
 	var text, marker strings.Builder
 	columns, start := 0, 0
 	if from > widest-20 {
@@ -98,6 +96,38 @@ func (v *view) excerptOf(at diag.Position, endLine, endColumn int, m masking) (e
 		e.marker = strings.TrimRight(marker.String(), " ")
 	}
 	return e, true
+}
+
+// characters takes a line of the source apart, with one mask for each secret part, and gives the function that finds a column of the
+// line, from 0, in that.
+func (v *view) characters(at diag.Position, line string) ([]string, func(int) int) {
+	line = strings.ReplaceAll(line, "##[", "##(") // as in printable, but of the same width
+	var chars []string
+	var columns []int // of each character of the line
+	add := func(text string, masked bool) {
+		for i, c := range characters(text) {
+			if !masked || i == 0 {
+				chars = append(chars, c)
+			}
+			if masked {
+				chars[len(chars)-1] = redact.Mask
+			}
+			columns = append(columns, len(chars)-1)
+		}
+	}
+	done := 0
+	for _, s := range v.hide(at, line) {
+		add(line[done:s.From], false)
+		add(line[s.From:s.To], true)
+		done = s.To
+	}
+	add(line[done:], false)
+	return chars, func(i int) int {
+		if i < 0 || i >= len(columns) {
+			return len(chars) + max(0, i-len(columns))
+		}
+		return columns[i]
+	}
 }
 
 // characters takes a line apart; a byte that is no UTF-8 stands for itself.

@@ -39,7 +39,7 @@ func writeText(b *bytes.Buffer, v *view) {
 		}
 		b.WriteString(paint(bold, where(f.Position)) + ": " + paint(color(f.Severity), f.Severity.String()) + ": " +
 			printable(sentence(f)) + " " + paint(dim, "["+printable(f.Rule)+"]") + "\n")
-		if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn, v.maskings[f]); ok {
+		if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn); ok {
 			show(e, color(f.Severity))
 		}
 		if f.Resource != nil {
@@ -47,7 +47,7 @@ func writeText(b *bytes.Buffer, v *view) {
 		}
 		for _, r := range f.Related {
 			fmt.Fprintf(b, "  %s: %s\n", where(r.Position), printable(r.Message))
-			if e, ok := v.excerptOf(r.Position, 0, 0, v.maskings[f]); ok {
+			if e, ok := v.excerptOf(r.Position, 0, 0); ok {
 				show(e, cyan)
 			}
 		}

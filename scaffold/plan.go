@@ -139,8 +139,11 @@ func (p *Plan) Apply(r *repo.Repo) error {
 	return nil
 }
 
-// JSON gives the plan for machines. Field names are stable.
-func (p *Plan) JSON() ([]byte, error) {
+// JSON gives the plan for machines. Field names are stable. show, which may be nil, makes a diff one that may be printed.
+func (p *Plan) JSON(show func(diff string) string) ([]byte, error) {
+	if show == nil {
+		show = func(diff string) string { return diff }
+	}
 	type file struct {
 		Path   string `json:"path"`
 		Action Action `json:"action"`
@@ -163,12 +166,12 @@ func (p *Plan) JSON() ([]byte, error) {
 		Next      []string   `json:"next"`
 		URL       string     `json:"url,omitempty"`
 		Diff      string     `json:"diff"`
-	}{1, p.Command, p.Changed(), []file{}, []conflict{}, append([]string{}, p.Notes...), append([]string{}, p.Next...), p.URL, p.Diff()}
+	}{1, p.Command, p.Changed(), []file{}, []conflict{}, append([]string{}, p.Notes...), append([]string{}, p.Next...), p.URL, show(p.Diff())}
 	for _, f := range p.Files {
 		out.Files = append(out.Files, file{f.Path, f.Action})
 	}
 	for _, c := range p.Conflicts {
-		out.Conflicts = append(out.Conflicts, conflict{c.File, c.Line, c.Column, c.Path, c.Message, c.Diff})
+		out.Conflicts = append(out.Conflicts, conflict{c.File, c.Line, c.Column, c.Path, c.Message, show(c.Diff)})
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

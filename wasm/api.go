@@ -23,6 +23,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -52,6 +53,7 @@ type Session struct {
 	kept       lint.Kept
 	planBefore lastPlan
 	last       *report.Run
+	secrets    *redact.Secrets // of the repository; nil until a message needs them
 	progress   func(Progress)
 }
 
@@ -128,7 +130,7 @@ func (s *Session) Run(ctx context.Context, name string, request []byte, progress
 	defer func() {
 		if fault := recover(); fault != nil {
 			out = encode(answer{Error: &failure{
-				Problems: []Problem{{Message: fmt.Sprintf("this is a fault of redis-gitops; please report it with what you did: %v", fault)}},
+				Problems: []Problem{{Message: fmt.Sprintf("this is a fault of redis-gitops; please report it with what you did: %s", s.secrets.Foreign(fmt.Sprint(fault)))}},
 				Panic:    string(debug.Stack()),
 			}})
 		}
@@ -138,16 +140,22 @@ func (s *Session) Run(ctx context.Context, name string, request []byte, progress
 	f, ok := known[name]
 	if !ok {
 		names := slices.Sorted(maps.Keys(known))
-		return encode(failed(fmt.Errorf("unknown call %q; %s%s", name, diag.OneOf(names), diag.DidYouMean(name, names))))
+		return encode(s.failed(fmt.Errorf("unknown call %q; %s%s", name, diag.OneOf(names), diag.DidYouMean(name, names))))
 	}
 	result, err := f(s, ctx, request)
 	if err != nil {
-		return encode(failed(err))
+		return encode(s.failed(err))
 	}
-	return encode(answer{Result: result})
+	out = encode(answer{Result: result})
+	if name == "instances" { // which quotes what stands in the place of names
+		out = []byte(s.known().Text(string(out)))
+	}
+	return out
 }
 
-func failed(err error) answer { return answer{Error: &failure{Problems: problems(diag.All(err))}} }
+func (s *Session) failed(err error) answer {
+	return answer{Error: &failure{Problems: s.told(diag.All(err))}}
+}
 
 func problems(list []*diag.Problem) []Problem {
 	out := make([]Problem, len(list))
@@ -252,7 +260,7 @@ func local(name string) bool {
 
 // use opens a file system.
 func (s *Session) use(fsys afero.Fs) error {
-	s.fs, s.last, s.problems, s.planBefore, s.kept = fsys, nil, nil, lastPlan{}, lint.Kept{}
+	s.fs, s.last, s.problems, s.planBefore, s.kept, s.secrets = fsys, nil, nil, lastPlan{}, lint.Kept{}, nil
 	var err error
 	if s.config, err = readConfig(fsys); err != nil {
 		s.problems = diag.All(err)
@@ -284,7 +292,7 @@ func readConfig(fsys afero.Fs) (*cue.Config, error) {
 
 func (s *Session) describe(files int) (*opened, error) {
 	out := &opened{
-		Files: files, Applications: []application{}, Strict: s.config.Strict, Operator: s.config.Operator.Name, Problems: problems(s.problems),
+		Files: files, Applications: []application{}, Strict: s.config.Strict, Operator: s.config.Operator.Name, Problems: s.told(s.problems),
 		Profiles: slices.Sorted(maps.Keys(s.config.Defaults.Profiles)),
 	}
 	apps, err := s.repo.Apps()

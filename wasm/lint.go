@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -72,12 +73,13 @@ func (s *Session) early(o *lint.Options) {
 	}
 	var waiting []*diag.Finding
 	told := false
-	o.Found = func(f []*diag.Finding) { waiting = append(waiting, f...) }
+	var secrets *redact.Secrets
+	o.Found = func(f []*diag.Finding, known *redact.Secrets) { waiting, secrets = append(waiting, f...), known }
 	o.Progress = func(done, total int) {
 		p := Progress{Phase: "lint", Done: done, Total: total}
 		// Each report is read by the page, so that many small ones would hold up both; the first comes at once.
 		if len(waiting) >= 100 || len(waiting) > 0 && !told {
-			p.Found, _ = written(&report.Run{Findings: waiting}, "json") // no more than a first sight
+			p.Found, _ = written(&report.Run{Findings: waiting, Secrets: secrets}, "json") // no more than a first sight
 			waiting, told = nil, true
 		}
 		s.tell(p)
@@ -89,7 +91,11 @@ func (s *Session) linted(run *report.Run, res *lint.Result) (*linted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &linted{text, problems(res.Failures)}, nil
+	failures := problems(res.Failures)
+	for i := range failures {
+		failures[i].Message = res.Secrets.Foreign(failures[i].Message)
+	}
+	return &linted{text, failures}, nil
 }
 
 func written(run *report.Run, format string) (string, error) {
@@ -101,7 +107,7 @@ func written(run *report.Run, format string) (string, error) {
 // reportOf makes a result a report.
 func (s *Session) reportOf(res *lint.Result, on *repo.Repo) *report.Run {
 	run := &report.Run{
-		Version: s.options.Version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices,
+		Version: s.options.Version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices, Secrets: res.Secrets,
 		Source: func(file string) ([]byte, bool) {
 			src, err := on.ReadFile(file)
 			return src, err == nil
@@ -111,7 +117,7 @@ func (s *Session) reportOf(res *lint.Result, on *repo.Repo) *report.Run {
 		level, _ := r.Severity.Severity()
 		run.Rules[name] = report.Rule{
 			Category: r.Category, Title: r.Title, Description: r.Description, Remediation: r.Remediation, Severity: level,
-			References: r.References, Help: "docs/rules/" + name + ".md",
+			References: r.References, Help: "docs/rules/" + name + ".md", User: r.User,
 		}
 	}
 	return run
@@ -168,9 +174,10 @@ func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
 	for _, c := range done.Changes {
 		plan.Files = append(plan.Files, scaffold.FileChange{Path: c.Path, Action: scaffold.Update, Old: c.Old, New: c.New})
 	}
-	out := &fixed{Done: len(done.Done), Left: []notFixed{}, Files: changedFiles(plan), Diff: plan.Diff()}
+	out := &fixed{Done: len(done.Done), Left: []notFixed{}, Files: changedFiles(plan), Diff: s.show(plan.Diff())}
+	shown(out.Files, s.show)
 	for _, left := range done.Refused {
-		out.Left = append(out.Left, notFixed{left.Finding.Rule, left.Finding.File, left.Finding.Line, left.Reason})
+		out.Left = append(out.Left, notFixed{left.Finding.Rule, left.Finding.File, left.Finding.Line, s.known().Foreign(left.Reason)})
 	}
 	run := s.reportOf(done.Result, s.repo)
 	after, err := s.linted(run, done.Result)

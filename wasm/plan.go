@@ -70,23 +70,25 @@ func (s *Session) plan(ctx context.Context, r planRequest) (any, error) {
 }
 
 func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
-	text, err := p.JSON()
+	text, err := p.JSON(s.show)
 	if err != nil {
 		return nil, err
 	}
 	files := changedFiles(p)
 	out := &planned{
-		Plan: string(text), Files: files, Diff: patch(files), Commands: s.commands(r), Conflicts: []Problem{},
+		Plan: string(text), Files: files, Commands: s.commands(r), Conflicts: []Problem{},
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
 	for i := range p.Conflicts {
-		out.Conflicts = append(out.Conflicts, problems([]*diag.Problem{&p.Conflicts[i].Problem})...)
+		out.Conflicts = append(out.Conflicts, s.told([]*diag.Problem{&p.Conflicts[i].Problem})...)
 	}
 	for _, f := range files {
 		if strings.HasSuffix(f.Path, "/values.yaml") {
 			out.Env = append(out.Env, newItems(f.Diff)...)
 		}
 	}
+	shown(files, s.show)
+	out.Diff = patch(files)
 	return out, nil
 }
 

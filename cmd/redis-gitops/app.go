@@ -18,6 +18,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -37,6 +38,7 @@ type app struct {
 	terminal bool // a person is at both ends
 	plugin   bool // kubectl calls it
 	machine  scaffold.Machine
+	secrets  *redact.Secrets // that nothing may print
 	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
 	openFs func(dir string) (lockedFs, error)
 
@@ -68,6 +70,7 @@ func newApp() *app {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 		plugin:   strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-"),
+		secrets:  &redact.Secrets{},
 		machine:  scaffold.Machine{Random: rand.Reader, Now: time.Now()},
 		openFs:   func(dir string) (lockedFs, error) { return rootfs.Open(dir) },
 	}
@@ -79,8 +82,14 @@ type errCode int
 func (e errCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func (a *app) run(ctx context.Context, args []string) int {
-	out := &checkedWriter{Writer: a.out}
-	a.ctx, a.out = ctx, out
+	if a.secrets == nil {
+		a.secrets = &redact.Secrets{}
+	}
+	for _, arg := range args {
+		a.secrets.Add(redact.Argument(arg)...)
+	}
+	out := a.newDoor(a.out)
+	a.ctx, a.out, a.err = ctx, out, a.newDoor(a.err)
 	root := a.rootCommand()
 	root.SetArgs(args)
 	defer a.watch(ctx, signalGrace)()
@@ -104,23 +113,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return int(code)
 	}
 	for _, p := range diag.All(err) {
-		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), p)
+		a.errf("%s %v\n", a.paint(red, "error:"), p)
 	}
 	return exitError
-}
-
-// checkedWriter remembers that a write failed: half of a patch must not look like a whole one.
-type checkedWriter struct {
-	io.Writer
-	err error
-}
-
-func (w *checkedWriter) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
-	if err != nil && w.err == nil {
-		w.err = err
-	}
-	return n, err
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -176,14 +171,14 @@ func asPlugin(root *cobra.Command) {
 // say prints a line for people.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.out, format+"\n", args...)
+		a.outf(format+"\n", args...)
 	}
 }
 
 // tell prints a line for people who asked for more.
 func (a *app) tell(format string, args ...any) {
 	if a.verbose {
-		fmt.Fprintf(a.err, format+"\n", args...)
+		a.errf(format+"\n", args...)
 	}
 }
 
@@ -205,10 +200,11 @@ func (a *app) open(write bool) (*opened, error) {
 			return nil, err
 		}
 	}
-	fs, err := a.openFs(root)
+	on, err := a.openFs(root)
 	if err != nil {
 		return nil, err
 	}
+	fs := watch(on, a.secrets)
 	o := &opened{fs: fs, dir: root}
 	if write {
 		if err := a.recover(fs); err != nil {
@@ -266,7 +262,7 @@ func (a *app) recover(fs lockedFs) error {
 	if recovery.Finished {
 		done = "finished"
 	}
-	fmt.Fprintf(a.err, "an interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
+	a.errf("an interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
 	return nil
 }
 

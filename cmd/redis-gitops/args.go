@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -71,6 +72,8 @@ func (a *app) completeFlag(values words) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		// A shell puts what it is given on the line of the command.
+		names = slices.DeleteFunc(names, func(name string) bool { return redact.Printable(name) != name || a.secrets.Text(name) != name })
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -94,7 +94,7 @@ func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, 
 			return err
 		}
 	}
-	cli := cluster.CLI{Args: args, Out: a.out, Err: a.err}
+	cli := cluster.CLI{Args: args, Out: a.raw(a.out), Err: a.raw(a.err)} // as kubectl exec: what redis-cli prints is data
 	if a.terminal || readsInput(args) {
 		cli.In = a.in
 	}

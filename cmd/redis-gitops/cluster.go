@@ -143,9 +143,9 @@ func (a *app) printProblem(w io.Writer, p *cluster.Problem, message string, help
 	if p.Severity == diag.Error {
 		color = red
 	}
-	fmt.Fprintf(w, "%s %s\n", a.paint(color, p.Severity.String()+":"), message)
+	a.printf(w, "%s %s\n", a.paint(color, p.Severity.String()+":"), message)
 	if p.Help != "" && help {
-		fmt.Fprintf(w, "  help: %s\n", p.Help)
+		a.printf(w, "  help: %s\n", p.Help)
 	}
 }
 
@@ -170,7 +170,7 @@ func textOrJSON(output string) error {
 // step prints one of something that takes a while.
 func (a *app) step(text string) {
 	if !a.quiet {
-		fmt.Fprintln(a.err, text)
+		a.errf("%s\n", text)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // The SGR codes of the colours in use.
@@ -33,12 +34,15 @@ func (a *app) setColor() error {
 	return nil
 }
 
-func (a *app) paint(code, text string) string {
+func (a *app) paint(code, text string) trusted {
+	text = redact.Printable(text)
 	if !a.colored || text == "" {
-		return text
+		return trusted(text)
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return trusted(colored(code, text))
 }
+
+func colored(code, text string) string { return "\x1b[" + code + "m" + text + "\x1b[0m" }
 
 // paintDiff colours the lines of a patch.
 func (a *app) paintDiff(diff string) string {
@@ -54,11 +58,11 @@ func (a *app) paintDiff(diff string) string {
 		switch {
 		case strings.HasPrefix(text, "+++"), strings.HasPrefix(text, "---"), strings.HasPrefix(text, "diff "):
 		case strings.HasPrefix(text, "+"):
-			text = a.paint(green, text)
+			text = colored(green, text)
 		case strings.HasPrefix(text, "-"):
-			text = a.paint(red, text)
+			text = colored(red, text)
 		case strings.HasPrefix(text, "@@"):
-			text = a.paint(cyan, text)
+			text = colored(cyan, text)
 		}
 		b.WriteString(text + end)
 	}

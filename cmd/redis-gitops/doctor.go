@@ -162,7 +162,7 @@ func (a *app) printReport(report *cluster.Report) {
 	help := ""
 	end := func() {
 		if help != "" {
-			fmt.Fprintf(a.out, "  help: %s\n", help)
+			a.outf("  help: %s\n", help)
 		}
 		help = ""
 	}
@@ -172,21 +172,21 @@ func (a *app) printReport(report *cluster.Report) {
 		}
 		message := p.Message + " [" + p.Check + "]"
 		if p.CausedBy != "" {
-			fmt.Fprintf(a.out, "  - %s\n", message)
-			printDetails(a.out, p, "      ")
+			a.outf("  - %s\n", message)
+			a.printDetails(a.out, p, "      ")
 			continue
 		}
 		end()
 		a.printProblem(a.out, p, message, false)
-		printDetails(a.out, p, "    ")
+		a.printDetails(a.out, p, "    ")
 		help = p.Help
 	}
 	end()
 	for _, n := range report.Notes {
-		fmt.Fprintf(a.err, "%s not checked: %s\n", a.paint(yellow, "note:"), n)
+		a.errf("%s not checked: %s\n", a.paint(yellow, "note:"), n)
 	}
 	if report.Blocked != nil {
-		fmt.Fprintf(a.err, "%s the pods of %s cannot be asked: %v\n", a.paint(red, "error:"), report.Redis, report.Blocked)
+		a.errf("%s the pods of %s cannot be asked: %v\n", a.paint(red, "error:"), report.Redis, report.Blocked)
 	} else if len(report.Problems) == 0 {
 		for _, fact := range report.Facts(false) {
 			a.say("%s", fact)
@@ -195,9 +195,9 @@ func (a *app) printReport(report *cluster.Report) {
 	a.say("%s: %s, %s; errors: %d, other problems: %d", report.Redis, count(len(report.Redis.Pods), "pod"), count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
 }
 
-func printDetails(w io.Writer, p *cluster.Problem, indent string) {
+func (a *app) printDetails(w io.Writer, p *cluster.Problem, indent string) {
 	for _, line := range p.Details {
-		fmt.Fprintf(w, "%s%s\n", indent, line)
+		a.printf(w, "%s%s\n", trusted(indent), line)
 	}
 }
 

@@ -127,7 +127,7 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 	}
 	summary := to + ": " + d.summary
 	if to == "-" {
-		fmt.Fprintln(a.err, d.summary)
+		a.errf("%s\n", d.summary)
 	} else {
 		a.say("%s", summary)
 	}
@@ -146,7 +146,7 @@ type dumper struct {
 
 func (d *dumper) warn(format string, args ...any) {
 	d.show.end()
-	fmt.Fprintf(d.app.err, "%s %s\n", d.app.paint(yellow, "warning:"), fmt.Sprintf(format, args...))
+	d.app.errf("%s %s\n", d.app.paint(yellow, "warning:"), trusted(d.app.sprintf(format, args...)))
 }
 
 func (d *dumper) fill(ctx context.Context, w io.Writer) error {

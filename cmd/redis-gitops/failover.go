@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,7 +90,7 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 	}
 	result, err := act(ctx, r, options)
 	if errors.Is(err, cluster.ErrNotReady) {
-		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), err)
+		a.errf("%s %v\n", a.paint(red, "error:"), err)
 		return errCode(exitFindings)
 	}
 	if result == nil || result.Old == nil && result.New == nil {
@@ -119,7 +118,7 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 
 func (a *app) warn(warnings []string) {
 	for _, w := range warnings {
-		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "warning:"), w)
+		a.errf("%s %s\n", a.paint(yellow, "warning:"), w)
 	}
 }
 
@@ -177,22 +176,22 @@ func (a *app) printNodes(before, after *cluster.State) error {
 	if a.quiet {
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	w := a.table(0)
 	head := "POD\tROLE\tKEYS\tOFFSET\tLAG"
 	if after != nil {
 		head = "POD\tBEFORE\tAFTER\tKEYS\tOFFSET\tLAG"
 	}
-	fmt.Fprintln(w, head)
+	w.row("%s", trusted(head))
 	for i, s := range before.Servers {
-		fmt.Fprintf(w, "%s\t%s", s.Pod.Name, role(s))
+		cells := []any{s.Pod.Name, role(s)}
 		state, server := before, s
 		if after != nil {
 			if i < len(after.Servers) {
 				state, server = after, after.Servers[i]
 			}
-			fmt.Fprintf(w, "\t%s", role(server))
+			cells = append(cells, role(server))
 		}
-		fmt.Fprintf(w, "\t%s\t%s\n", holds(server), lag(state, server))
+		w.row(strings.Repeat("%s\t", len(cells)+1)+"%s", append(cells, trusted(holds(server)), lag(state, server))...)
 	}
 	return w.Flush()
 }

@@ -86,11 +86,14 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 		}
 	}
 	if f.output == "json" {
-		out, err := p.JSON()
+		out, err := p.JSON(func(diff string) string {
+			text, _ := a.secrets.Patch(diff)
+			return text
+		})
 		if err != nil {
 			return err
 		}
-		if _, err := a.out.Write(out); err != nil {
+		if err := a.jsonText(out); err != nil {
 			return err
 		}
 		if conflict != nil {
@@ -100,19 +103,20 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 	}
 	if conflict != nil {
 		for _, c := range conflict.Conflicts {
-			fmt.Fprintf(a.err, "%s %v\n%s", a.paint(red, "error:"), &c.Problem, a.paintDiff(c.Diff))
+			a.errf("%s %v\n", a.paint(red, "error:"), &c.Problem)
+			a.patch(a.err, c.Diff)
 		}
-		fmt.Fprintln(a.err, "nothing was changed")
+		a.errf("%s\n", "nothing was changed")
 		return errCode(exitError)
 	}
 	for _, n := range p.Notes {
 		if a.quiet {
 			break
 		}
-		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), n)
+		a.errf("%s %s\n", a.paint(yellow, "note:"), n)
 	}
 	if f.dryRun {
-		fmt.Fprint(a.out, a.paintDiff(p.Diff()))
+		a.patch(a.out, p.Diff())
 		return nil
 	}
 	if !p.Changed() {
@@ -130,7 +134,7 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 	if len(p.Next) > 0 {
 		a.say("\nNext:")
 		for _, n := range p.Next {
-			a.say("- %s", strings.ReplaceAll(n, "\n", "\n  "))
+			a.say("- %s", a.block(strings.ReplaceAll(n, "\n", "\n  ")))
 		}
 	}
 	return nil

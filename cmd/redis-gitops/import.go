@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -450,40 +449,37 @@ func (a *app) confirmFlush(question string, target *redis.Target, yes bool, show
 
 func (a *app) printImport(r *importer.Report, form string) error {
 	if form == "json" {
-		e := json.NewEncoder(a.out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(struct {
+		return a.json(struct {
 			*importer.Report
 			Seconds float64 `json:"seconds"`
 		}{r, r.Took.Seconds()})
 	}
 	for _, f := range r.Failures {
-		fmt.Fprintf(a.err, "key %q of database %d (%s, offset %d): %s\n", f.Key, f.DB, f.Type, f.Offset, f.Reply)
+		a.errf("key %q of database %d (%s, offset %d): %s\n", f.Key, f.DB, f.Type, f.Offset, f.Reply)
 	}
 	if more := r.Total.Failed - min(r.Total.Failed, uint64(len(r.Failures))); more > 0 {
-		fmt.Fprintf(a.err, "and %d more\n", more)
+		a.errf("and %d more\n", more)
 	}
 	for _, d := range r.Differences {
-		fmt.Fprintf(a.err, "key %q of database %d: %s\n", d.Key, d.DB, d.Reason)
+		a.errf("key %q of database %d: %s\n", d.Key, d.DB, d.Reason)
 	}
 	for _, d := range r.Doubts {
-		fmt.Fprintf(a.err, "%s %s\n", a.paint(red, "error:"), d)
+		a.errf("%s %s\n", a.paint(red, "error:"), d)
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), n)
+		a.errf("%s %s\n", a.paint(yellow, "note:"), n)
 	}
 	if a.quiet {
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "db\ttype\tread\twritten\tskipped\texpired\tfiltered\tfailed\t\n")
+	w := a.table(tabwriter.AlignRight)
+	w.row("db\ttype\tread\twritten\tskipped\texpired\tfiltered\tfailed\t")
 	for _, row := range append(slices.Clone(r.Rows), importer.Row{DB: -1, Type: "all", Counts: r.Total}) {
 		db := strconv.Itoa(row.DB)
 		if row.DB < 0 {
 			db = ""
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", db, row.Type, row.Read, row.Written, row.Skipped, row.Expired, row.Filtered, row.Failed)
+		w.row("%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t", db, row.Type, row.Read, row.Written, row.Skipped, row.Expired, row.Filtered, row.Failed)
 	}
 	if err := w.Flush(); err != nil {
 		return err

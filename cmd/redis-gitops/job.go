@@ -103,13 +103,13 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFl
 		return nil
 	}
 	if a.quiet && end.Last != "" {
-		fmt.Fprintln(a.err, end.Last)
+		a.errf("%s\n", end.Last)
 	}
 	err = fmt.Errorf("%s has failed: %s; kubectl delete job %s -n %s, then run this again, with --resume where an import had begun", j, end.Why, j.Name, j.Namespace)
 	if end.Code != exitFindings {
 		return err
 	}
-	fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), err)
+	a.errf("%s %v\n", a.paint(red, "error:"), err)
 	return errCode(exitFindings)
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/isolate"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -154,6 +155,8 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	if f.createBaseline {
 		return a.writeBaseline(f, res)
 	}
+	a.secrets.From(nil) // lint has read the whole repository
+	a.secrets.Merge(res.Secrets)
 	run := a.lintReport(f, o, res)
 	for _, out := range outs {
 		if err := a.writeReport(run, out); err != nil {
@@ -162,19 +165,19 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	}
 	if plan != nil {
 		if f.diff {
-			fmt.Fprint(a.out, a.paintDiff(plan.Diff()))
+			a.patch(a.out, plan.Diff())
 		}
 		verb := "fixed"
 		if f.diff {
 			verb = "can fix"
 		}
 		for _, r := range refused {
-			fmt.Fprintf(a.err, "not fixed: %s: %s [%s]\n", r.Finding.Position, r.Reason, r.Finding.Rule)
+			a.errf("not fixed: %s: %s [%s]\n", r.Finding.Position, trusted(redact.Printable(a.secrets.Foreign(r.Reason))), r.Finding.Rule)
 		}
-		fmt.Fprintf(a.err, "%s %s\n", verb, plural(len(plan.Files), "file"))
+		a.errf("%s %s\n", verb, plural(len(plan.Files), "file"))
 	}
 	for _, p := range res.Failures {
-		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), p)
+		a.errf("%s %v\n", a.paint(red, "error:"), p)
 	}
 	switch {
 	case len(res.Failures) > 0:
@@ -390,7 +393,7 @@ const evaluateName = "evaluate-rules"
 func (a *app) evaluateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: evaluateName, Hidden: true, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return isolate.Serve(c.Context(), a.in, a.out) },
+		RunE: func(c *cobra.Command, _ []string) error { return isolate.Serve(c.Context(), a.in, a.raw(a.out)) },
 	}
 }
 
@@ -454,7 +457,7 @@ func (a *app) writeWhole(name string, data []byte) error {
 // lintReport makes the result a report.
 func (a *app) lintReport(f *lintFlags, o *opened, res *lint.Result) *report.Run {
 	run := &report.Run{
-		Version: version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices,
+		Version: version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices, Secrets: a.secrets,
 		Source: func(file string) ([]byte, bool) {
 			src, err := o.ReadFile(file)
 			return src, err == nil
@@ -462,7 +465,7 @@ func (a *app) lintReport(f *lintFlags, o *opened, res *lint.Result) *report.Run 
 	}
 	for name, r := range res.Rules {
 		level, _ := r.Severity.Severity()
-		run.Rules[name] = report.Rule{Category: r.Category, Title: r.Title, Description: r.Description, Remediation: r.Remediation, Severity: level, References: r.References, Help: "docs/rules/" + name + ".md"}
+		run.Rules[name] = report.Rule{Category: r.Category, Title: r.Title, Description: r.Description, Remediation: r.Remediation, Severity: level, References: r.References, Help: "docs/rules/" + name + ".md", User: r.User}
 	}
 	if f.stats {
 		fired := map[string]bool{}
@@ -491,7 +494,7 @@ func (a *app) writeReport(run *report.Run, out output) error {
 		if a.quiet && len(run.Findings) == 0 {
 			return nil
 		}
-		return report.Write(a.out, out.format, run, report.Options{Color: a.colored})
+		return report.Write(a.raw(a.out), out.format, run, report.Options{Color: a.colored})
 	}
 	var b bytes.Buffer
 	if err := report.Write(&b, out.format, run, report.Options{}); err != nil {

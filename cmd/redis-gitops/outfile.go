@@ -19,7 +19,7 @@ func (a *app) writeOutput(name string, fill func(io.Writer) error) error {
 		if a.terminal {
 			return errors.New("a terminal cannot show a dump; give a file, or pipe it into another program")
 		}
-		return packed(a.out, rdb.Uncompressed, fill)
+		return packed(a.raw(a.out), rdb.Uncompressed, fill)
 	}
 	wrong := func(err error) error {
 		var path *fs.PathError

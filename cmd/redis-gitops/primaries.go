@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -144,8 +143,8 @@ func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
 		a.say("no Redis in %s", c.Where())
 		return nil
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAMESPACE\tNAME\tOPERATOR\tPOD\tROLE\tREPLICAS\tLAG\tMEMORY\tVERSION\tSENTINELS")
+	w := a.table(0)
+	w.row("NAMESPACE\tNAME\tOPERATOR\tPOD\tROLE\tREPLICAS\tLAG\tMEMORY\tVERSION\tSENTINELS")
 	for _, p := range all {
 		lag, memory, agree := "-", "-", "-"
 		if p.Lag != nil {
@@ -160,14 +159,14 @@ func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
 		if p.Sentinels != nil {
 			agree = fmt.Sprintf("%d of %d", p.Sentinels.Agree, p.Sentinels.All)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", p.Namespace, p.Name, p.Operator, cmp.Or(p.Pod, "none"), cmp.Or(p.Role, "-"), p.Replicas, lag, memory, cmp.Or(p.Version, "-"), agree)
+		w.row("%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s", p.Namespace, p.Name, p.Operator, cmp.Or(p.Pod, "none"), cmp.Or(p.Role, "-"), p.Replicas, lag, memory, cmp.Or(p.Version, "-"), agree)
 	}
 	err := w.Flush()
 	said := map[string]bool{}
 	for _, p := range all {
 		if p.Problem != "" && !said[p.Problem] {
 			said[p.Problem] = true
-			fmt.Fprintf(a.err, "%s %s\n", a.paint(red, "error:"), p.Problem)
+			a.errf("%s %s\n", a.paint(red, "error:"), p.Problem)
 		}
 	}
 	return err

@@ -63,17 +63,17 @@ func (p *progressPrinter) print(now importer.Progress) {
 			Note    string  `json:"note,omitempty"`
 		}{now.Stage, now.DB, now.Bytes, now.Total, now.Keys, seconds, max(left, 0), now.Note})
 		if err == nil {
-			fmt.Fprintf(p.app.err, "%s\n", line)
+			_, _ = p.app.raw(p.app.err).Write([]byte(asciiControls(p.app.secrets.Text(string(line))) + "\n"))
 		}
 	case "bar":
-		fmt.Fprintf(p.app.err, "\r\x1b[K%s", p.line(now, seconds, left, true))
+		p.app.errf("%s%s", clearLine, p.line(now, seconds, left, true))
 		p.drawn = true
 	case "lines":
 		if now.Stage == p.stage && time.Since(p.last) < linesEvery {
 			return
 		}
 		if p.stage != "" || seconds > 1 {
-			fmt.Fprintln(p.app.err, p.line(now, seconds, left, false))
+			p.app.errf("%s\n", p.line(now, seconds, left, false))
 		}
 		p.stage, p.last = now.Stage, time.Now()
 	}
@@ -110,7 +110,7 @@ func (p *progressPrinter) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drawn {
-		fmt.Fprint(p.app.err, "\r\x1b[K")
+		p.app.errf("%s", clearLine)
 		p.drawn = false
 	}
 }

@@ -14,7 +14,7 @@ var errInterrupted = errors.New("interrupted; nothing was changed")
 // ask prints a question on the terminal and reads one line. Callers ask only when a person is there and --yes is not given;
 // every question has a flag or argument that answers it beforehand.
 func (a *app) ask(question string) (string, error) {
-	fmt.Fprint(a.err, question)
+	a.errf("%s", a.block(question))
 	if a.lines == nil {
 		a.lines = bufio.NewReader(a.in)
 	}
@@ -34,7 +34,7 @@ func (a *app) ask(question string) (string, error) {
 	case got := <-read:
 		line, err = got.line, got.err
 	case <-a.ctx.Done():
-		fmt.Fprintln(a.err)
+		a.errf("\n")
 		return "", errInterrupted
 	}
 	if err != nil && line == "" {
@@ -46,7 +46,7 @@ func (a *app) ask(question string) (string, error) {
 // choose lets a person pick one of several by its number or name.
 func (a *app) choose(question string, options []string) (string, error) {
 	for i, o := range options {
-		fmt.Fprintf(a.err, "%2d. %s\n", i+1, o)
+		a.errf("%2d. %s\n", i+1, o)
 	}
 	answer, err := a.ask(question)
 	if err != nil {

@@ -134,7 +134,7 @@ func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
 }
 
 func (a *app) warnf(format string, args ...any) {
-	fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "warning:"), fmt.Sprintf(format, args...))
+	a.errf("%s %s\n", a.paint(yellow, "warning:"), fmt.Sprintf(format, args...))
 }
 
 // scanDump is scanSource for what can use a dump only: it refuses commands that follow the dump.

@@ -89,7 +89,7 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 		case rdb.ModuleAuxEntry:
 			what = fmt.Sprintf("data of module %q", e.Module)
 		}
-		fmt.Fprintf(a.err, "%s: %v\n", what, reason)
+		a.errf("%s: %v\n", what, reason)
 		return nil
 	}
 	var stats rdb.CopyStats
@@ -103,7 +103,7 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 		})
 	})
 	if refused > maxRefused {
-		fmt.Fprintf(a.err, "and %d more\n", refused-maxRefused)
+		a.errf("and %d more\n", refused-maxRefused)
 	}
 	if err != nil && !errors.Is(err, errLossy) {
 		return err
@@ -119,14 +119,14 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	}
 	switch {
 	case err != nil:
-		fmt.Fprintf(a.err, "%s %d keys or other parts have no form in RDB version %d; nothing was written. --lossy leaves them out\n",
+		a.errf("%s %d keys or other parts have no form in RDB version %d; nothing was written. --lossy leaves them out\n",
 			a.paint(red, "error:"), refused, stats.Version)
 		return errCode(exitFindings)
 	case to != "-":
 		a.say("%s: %s", to, summary)
 	}
 	if refused > 0 {
-		fmt.Fprintf(a.err, "%s %d keys or other parts were left out\n", a.paint(yellow, "warning:"), refused)
+		a.errf("%s %d keys or other parts were left out\n", a.paint(yellow, "warning:"), refused)
 		return errCode(exitFindings)
 	}
 	return nil

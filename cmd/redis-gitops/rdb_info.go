@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,10 +102,7 @@ func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, as
 	case asJSON && html == "-":
 		return errors.New("--json and --html - cannot both go to standard output; give --html a file")
 	case asJSON:
-		e := json.NewEncoder(a.out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(info)
+		return a.json(info)
 	case html != "":
 		if html != "-" {
 			a.say("%s", html)

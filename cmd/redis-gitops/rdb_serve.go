@@ -71,6 +71,7 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 			return fmt.Errorf("--password-file: %s is empty", f.passwordFile)
 		}
 	}
+	a.secrets.Add(opts.Password)
 	if opts.Username != "" && opts.Password == "" {
 		return errors.New("--username needs a password; give one in REDIS_SERVE_PASSWORD or by --password-file")
 	}
@@ -90,7 +91,7 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	}
 	a.say("%s: %s", name, what)
 	if !master.Local(l) && opts.Password == "" {
-		fmt.Fprintf(a.err, "%s whoever can reach %s gets all of the dump; give a password in REDIS_SERVE_PASSWORD or by --password-file\n", a.paint(yellow, "warning:"), l.Addr())
+		a.errf("%s whoever can reach %s gets all of the dump; give a password in REDIS_SERVE_PASSWORD or by --password-file\n", a.paint(yellow, "warning:"), l.Addr())
 	}
 	a.say("listening on %s; on the server: REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
 
@@ -123,7 +124,7 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 			case loaded[e.Replica]:
 				a.say("%s has left", e.Replica)
 			case syncing[e.Replica]:
-				fmt.Fprintf(a.err, "%s %s has left before it had loaded the dump%s; its log says why: a version that it cannot read, too little memory, a full disk\n",
+				a.errf("%s %s has left before it had loaded the dump%s; its log says why: a version that it cannot read, too little memory, a full disk\n",
 					a.paint(yellow, "warning:"), e.Replica, because(e.Err))
 			case e.Err != nil:
 				a.tell("%s has left%s", e.Replica, because(e.Err))
@@ -171,7 +172,7 @@ func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string,
 			}
 		}
 		if text := needs.Warning(); text != "" {
-			fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "warning:"), text)
+			a.errf("%s %s\n", a.paint(yellow, "warning:"), text)
 		}
 		size := s.Offset()
 		dump = master.Dump{Size: size, Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, 0) }}

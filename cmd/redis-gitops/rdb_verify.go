@@ -135,7 +135,7 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 		}
 		if tail.Cut != nil {
 			cut = true
-			fmt.Fprintf(a.err, "%s %s\n", a.paint(red, "error:"), tail.Cut)
+			a.errf("%s %s\n", a.paint(red, "error:"), tail.Cut)
 		}
 		return nil
 	})
@@ -147,7 +147,7 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 	var damaged *aof.Error
 	isDump := errors.As(err, &wrong) && !errors.Is(err, rdb.ErrUnsupported)
 	if (isDump || errors.As(err, &damaged)) && !errors.As(err, &unreadable) {
-		fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), err)
+		a.errf("%s %v\n", a.paint(red, "error:"), err)
 		return errCode(exitFindings)
 	}
 	return err

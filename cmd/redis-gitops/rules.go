@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -69,10 +67,7 @@ func checkOutput(output string) error {
 }
 
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	return a.json(v)
 }
 
 func (a *app) listRules(output string) error {
@@ -90,14 +85,14 @@ func (a *app) listRules(output string) error {
 		}
 		return a.printJSON(all)
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RULE\tSEVERITY\tSTRICT\tFIX\tTITLE")
+	w := a.table(0)
+	w.row("RULE\tSEVERITY\tSTRICT\tFIX\tTITLE")
 	for _, r := range rules {
 		fix := ""
 		if r.Fix != "" {
 			fix = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Severity, r.Strict, fix, r.Title)
+		w.row("%s\t%s\t%s\t%s\t%s", r.Name, r.Severity, r.Strict, fix, r.Title)
 	}
 	return w.Flush()
 }
@@ -123,16 +118,16 @@ func (a *app) showRule(name, output string) error {
 	if r.Fix != "" {
 		a.say("lint --fix: %s", r.Fix)
 	}
-	a.say("\n%s", r.Description)
+	a.say("\n%s", trusted(r.Description))
 	if r.Remediation != "" {
-		a.say("\n%s", r.Remediation)
+		a.say("\n%s", trusted(r.Remediation))
 	}
 	if len(r.References) > 0 {
-		a.say("\nSources:\n- %s", strings.Join(r.References, "\n- "))
+		a.say("\nSources:\n- %s", trusted(strings.Join(r.References, "\n- ")))
 	}
 	for _, e := range []struct{ title, text string }{{"Wrong", r.Bad}, {"Right", r.Good}} {
 		if e.text != "" {
-			a.say("\n%s:\n\n    %s", e.title, strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    ")))
+			a.say("\n%s:\n\n    %s", e.title, trusted(strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    "))))
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 		return nil, err
 	}
 	if t.Password != "" {
-		fmt.Fprintf(a.err, "%s the password in the URL is visible in the list of processes; put it into %s or a file (--%spassword-file)\n",
+		a.errf("%s the password in the URL is visible in the list of processes; put it into %s or a file (--%spassword-file)\n",
 			a.paint(yellow, "warning:"), f.env("PASSWORD"), f.prefix)
 	}
 	if t.Username == "" {
@@ -70,6 +70,7 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 	if err := f.secret(&t.SentinelPassword, "sentinel-password-file", f.sentinelPasswordFile, "SENTINEL_PASSWORD"); err != nil {
 		return nil, err
 	}
+	a.secrets.Add(t.Password, t.SentinelPassword)
 	if t.TLS == nil {
 		if f.ca+f.cert+f.key+f.serverName != "" || f.insecure {
 			return nil, fmt.Errorf("%s is plain text, but TLS options are given; write rediss://, or leave them out", t)
@@ -102,7 +103,11 @@ func (a *app) server(ctx context.Context, word string, f *serverFlags, cf *clust
 	if err != nil {
 		return nil, fmt.Errorf("%q is not the URL of a server, such as redis://HOST:PORT, but a name in a cluster: %w", word, err)
 	}
-	return of(c, ctx, r)
+	t, err := of(c, ctx, r)
+	if t != nil {
+		a.secrets.Add(t.Password, t.SentinelPassword)
+	}
+	return t, err
 }
 
 // secret sets a password from its file or variable. One that the URL has is stronger.

@@ -78,7 +78,7 @@ func (a *app) watch(ctx context.Context, grace time.Duration) (stop func()) {
 			go func() {
 				defer close(done)
 				a.leftovers.clean()
-				fmt.Fprintf(a.err, "%s %v\n", a.paint(red, "error:"), stopReason(ctx))
+				a.errf("%s %v\n", a.paint(red, "error:"), stopReason(ctx))
 			}()
 			select { // nobody may read what is printed
 			case <-done:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 const urlHelp = `Print how clients reach a Redis, answered from the files of the repository: no cluster is asked.
@@ -150,11 +152,11 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 	problems := state.CheckURL(sentinel)
 	for _, p := range problems {
 		if p.CausedBy != "" {
-			fmt.Fprintf(a.err, "  - %s\n", p.Message)
+			a.errf("  - %s\n", p.Message)
 			continue
 		}
 		a.printProblem(a.err, p, p.Message, a.verbose)
-		printDetails(a.err, p, "    ")
+		a.printDetails(a.err, p, "    ")
 	}
 	if cluster.Failed(problems) {
 		return errCode(exitFindings)
@@ -169,6 +171,7 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 		return fmt.Errorf("%s has no password; leave --show-password out", r)
 	}
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
+	a.secrets.Add(l.Password)
 	options.Password = &l.Password
 	return err
 }
@@ -180,25 +183,29 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(a.out, strings.Join(hosts, "\n"))
+		a.outf("%s\n", a.block(strings.Join(hosts, "\n")))
 		return nil
 	}
 	text, err := in.Client(flags.format, options)
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.out, text)
+	if options.Password != nil { // which was asked for
+		_, _ = io.WriteString(a.raw(a.out), redact.Lines(text))
+	} else {
+		a.outf("%s", a.block(text))
+	}
 	if a.quiet || flags.format == "json" {
 		return nil
 	}
 	for _, note := range in.Notes {
-		fmt.Fprintf(a.err, "%s %s\n", a.paint(yellow, "note:"), note)
+		a.errf("%s %s\n", a.paint(yellow, "note:"), note)
 	}
 	if in.Auth != nil && flags.format == "url" && options.Password == nil {
-		fmt.Fprintf(a.err, "%s the password is in the Secret %q, key %q; --format env gives the entries\n", a.paint(yellow, "note:"), in.Auth.Secret, in.Auth.Key)
+		a.errf("%s the password is in the Secret %q, key %q; --format env gives the entries\n", a.paint(yellow, "note:"), in.Auth.Secret, in.Auth.Key)
 	}
 	if in.Namespace == "" {
-		fmt.Fprintf(a.err, "%s the files do not say in which namespace it runs, so hosts have none\n", a.paint(yellow, "note:"))
+		a.errf("%s the files do not say in which namespace it runs, so hosts have none\n", a.paint(yellow, "note:"))
 	}
 	return nil
 }
@@ -243,7 +250,7 @@ func (a *app) withProblems(problems []*diag.Problem, err error) error {
 		problems = append(problems[:most:most], &diag.Problem{Message: fmt.Sprintf("and %d more", more)})
 	}
 	for _, p := range problems {
-		fmt.Fprintf(a.err, "%s not read: %v\n", a.paint(yellow, "note:"), p)
+		a.errf("%s not read: %v\n", a.paint(yellow, "note:"), p)
 	}
 	return err
 }

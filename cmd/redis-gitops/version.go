@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -27,8 +26,8 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:  fromUse,
 		RunE: func(*cobra.Command, []string) error {
 			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(a.out, versionText(info, a.quiet))
-			return err
+			a.outf("%s\n", a.block(versionText(info, a.quiet)))
+			return nil
 		},
 	}
 }

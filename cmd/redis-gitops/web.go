@@ -88,7 +88,7 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 	if open {
 		done, err := host.OpenBrowser(s.URL)
 		if err != nil {
-			fmt.Fprintf(a.err, "%s the browser cannot be opened: %v\n", a.paint(yellow, "note:"), err)
+			a.errf("%s the browser cannot be opened: %v\n", a.paint(yellow, "note:"), err)
 		} else {
 			defer done()
 		}

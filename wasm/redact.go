@@ -1,0 +1,53 @@
+package wasm
+
+import (
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/redact"
+)
+
+// known gives the secret values of the repository, which no message may have. Files themselves are the page's own: it shows and
+// writes them as they are.
+func (s *Session) known() *redact.Secrets {
+	if s.secrets != nil || s.repo == nil {
+		return s.secrets
+	}
+	s.secrets = &redact.Secrets{}
+	names, err := s.repo.Files(".")
+	if err != nil {
+		return s.secrets
+	}
+	read := func(name string) ([]byte, bool) {
+		src, err := s.repo.ReadFile(name)
+		return src, err == nil
+	}
+	s.secrets.AddFile(redact.Collect(names, read, func(name string) *redact.File {
+		if !redact.Holds(name) {
+			return nil
+		}
+		src, _ := read(name)
+		return redact.Scan(name, src)
+	})...)
+	return s.secrets
+}
+
+// told gives problems without secrets.
+func (s *Session) told(list []*diag.Problem) []Problem {
+	out := problems(list)
+	for i := range out {
+		out[i].Message = s.known().Foreign(out[i].Message)
+	}
+	return out
+}
+
+// show makes a diff one that may be printed.
+func (s *Session) show(diff string) string {
+	text, _ := s.known().Patch(diff)
+	return text
+}
+
+// shown makes the diffs of files ones that may be printed.
+func shown(files []changedFile, show func(string) string) {
+	for i := range files {
+		files[i].Diff = show(files[i].Diff)
+	}
+}
