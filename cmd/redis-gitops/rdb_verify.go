@@ -95,7 +95,7 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 			}
 			if err != nil {
 				if check.damaged++; check.damaged <= maxRefused {
-					fmt.Fprintf(a.err, "%s %s: key %q: %v\n", a.paint(red, "error:"), src.Name, e.Key, err)
+					a.errf("%s %s: key %q: %v\n", a.paint(red, "error:"), src.Name, e.Key, err)
 				}
 			}
 		}
