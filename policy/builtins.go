@@ -15,6 +15,7 @@ import (
 var hosted = map[string]func(args []any) any{
 	"regex.find_n":  findN,
 	"regex.replace": replace,
+	"regex.split":   split,
 	"sprintf":       sprintf,
 	"units.parse":   unitsParse,
 }
@@ -77,6 +78,19 @@ func replace(args []any) any {
 		return nil
 	}
 	return re.ReplaceAllString(s, with)
+}
+
+func split(args []any) any {
+	s, ok := args[1].(string)
+	re := pattern(args[0])
+	if !ok || re == nil {
+		return nil
+	}
+	out := []any{}
+	for _, part := range re.Split(s, -1) {
+		out = append(out, part)
+	}
+	return out
 }
 
 func findN(args []any) any {
