@@ -254,7 +254,7 @@ spec:
   redis:
     replicas: 1
     customConfig:
-      - maxmemory-policy volatile-lru
+      - maxmemory-policy  volatile-lru
 `
 
 // A lint tells what it finds while it goes on, and all of it is in the report at the end.
