@@ -41,19 +41,3 @@ func charts(b testing.TB, n int) []txtar.File {
 	}
 	return files
 }
-
-// BenchmarkOneTemplate checks many RedisFailovers of one target: 4,000 cost at most 4.4 times as much as 1,000.
-func BenchmarkOneTemplate(b *testing.B) {
-	for _, n := range []int{1000, 4000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			template := "{{- range until " + fmt.Sprint(n) + " }}\n---\n" + redisFailover("shop-{{ . }}", "") + "{{- end }}\n"
-			r, config := open(b, []txtar.File{
-				{Name: "applications/shop/Chart.yaml", Data: []byte("apiVersion: v2\nname: shop\nversion: 0.1.0\n")},
-				{Name: "applications/shop/templates/redis.yaml", Data: []byte(template)},
-			})
-			for b.Loop() {
-				run(b, r, lint.Options{Config: config})
-			}
-		})
-	}
-}
