@@ -25,7 +25,7 @@ deny contains {
 	some own in of
 	some shorter in of
 	count(own) > count(shorter)
-	some i in owners[[name, own]]
+	some i in made[[name, own]]
 	redis := data.repo.redis[i]
 	other := data.repo.redis[first(name, shorter, redis.namespace)]
 }
@@ -37,21 +37,16 @@ spaces("") := {"*"}
 
 spaces(namespace) := {namespace, ""} if namespace != ""
 
-names := {name: {redis | some [_, redis] in found} | some name, found in pairs}
-
-pairs := group.by([[name, [name, redis]] |
-	some [name, redis], _ in owners
-])
+# names are those of the Redis instances that have a ConfigMap of a name.
+names := group.by([[name, redis] | some [name, redis], _ in made])
 
 in_space := {key: min(found) | some key, found in made_in}
 
 made_in := group.by([[[name, redis, space], i] |
-	some [name, redis], found in owners
+	some [name, redis], found in made
 	some i in found
 	some space in {data.repo.redis[i].namespace, "*"}
 ])
-
-owners := {key: found | some key, found in made}
 
 made := group.by([[[o.name, redis.name], i] |
 	some i, redis in data.repo.redis
