@@ -109,7 +109,7 @@ func TestGenerateIntoCreatedChart(t *testing.T) {
 			before := helmRender(t, load(t, repo), false)
 			run(t, repo, tool, "generate", "resource", "shop", "redis", "--set", "memory=64Mi")
 			run(t, repo, tool, "generate", "resource", "shop", "redis", "--suffix", "cache", "--profile", "cache")
-			run(t, repo, tool, "generate", "resource", "shop", "redis") // changes nothing
+			run(t, repo, tool, "generate", "resource", "shop", "redis", "--set", "memory=64Mi") // changes nothing
 			after := helmRender(t, load(t, repo), false)
 			for file, text := range before {
 				if after[file] != text {
