@@ -192,7 +192,7 @@ func selections(objects []map[string]any) map[string]string {
 	return out
 }
 
-var clientURL = regexp.MustCompile(`(?:(rediss?|redis-sentinel)://)?([a-z0-9-]+)((?:\.[a-z0-9-]+)*)(?::([0-9]+))?`)
+var clientURL = regexp.MustCompile(`(?:(rediss?|redis-sentinel)://)*([a-z0-9-]+)((?:\.[a-z0-9-]+)*)(?::([0-9]+))?`)
 
 // clients gives what the addresses in a rendering reach: the pods behind the Service, or what the operator's Service stands for.
 func clients(objects []map[string]any) []string {
