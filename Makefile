@@ -104,7 +104,7 @@ e2e:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
 	@sh test/e2e/check.sh
 	cd test/e2e && CGO_ENABLED=0 go run -trimpath ./harness/build
-	cd test/e2e && CGO_ENABLED=0 go vet -trimpath . ./harness/... ./operator ./podrunner ./spawn && CGO_ENABLED=0 go test -trimpath -vet=off -count=1 -timeout 20m -parallel 4 .
+	cd test/e2e && CGO_ENABLED=0 go vet -trimpath . ./harness/... ./operator ./podrunner ./spawn && CGO_ENABLED=0 go test -trimpath -vet=off -count=1 -timeout 30m -parallel 4 .
 
 # A cluster to try things in, until Ctrl-C.
 e2e-up:
