@@ -44,7 +44,7 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 			if t.Dir != u.target.Dir || t.Kind != u.target.Kind || name(t.Deployment) != name(u.target.Deployment) {
 				continue
 			}
-			was := newUnit(t, u.set, u.values)
+			was := newUnit(t, u.set, u.values, u.setFiles)
 			res, err := was.render(ctx, before)
 			if err != nil {
 				if ctx.Err() != nil {

@@ -34,7 +34,7 @@ func (l *linter) valuesBeside(t render.Target, targets []render.Target) [][]stri
 		case slices.ContainsFunc(targets, func(o render.Target) bool { return o.Dir == t.Dir && names(o, file) }):
 			continue
 		case slices.ContainsFunc(l.config.Values, func(set []string) bool {
-			return len(set) == 1 && valuePath(t.Dir, set[0]) == file
+			return len(set) == 1 && l.valueFile(t.Dir, set[0]) == file
 		}):
 			continue
 		}

@@ -303,6 +303,9 @@ func (l *linter) read(ctx context.Context) error {
 	for _, p := range problems {
 		l.add(l.problemFinding(p, nil))
 	}
+	if err := l.missingValues(targets); err != nil {
+		return err
+	}
 	ids := map[string]int{}
 	for _, t := range targets {
 		sets := append([][]string{nil}, l.config.Values...)
@@ -313,10 +316,11 @@ func (l *linter) read(ctx context.Context) error {
 			sets = append(sets, l.valuesBeside(t, targets)...)
 		}
 		for i, values := range sets {
-			if i > 0 && !l.anyExists(t.Dir, values) {
+			files := l.valueFiles(t.Dir, values)
+			if i > 0 && len(files) == 0 {
 				continue
 			}
-			u := newUnit(t, i, values)
+			u := newUnit(t, i, values, files)
 			id := fmt.Sprintf("%s %d %q %s", t.Dir, t.Kind, values, name(t.Deployment))
 			u.id = fmt.Sprint(id, " ", ids[id])
 			ids[id]++

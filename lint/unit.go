@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,9 +22,11 @@ import (
 // with the repository; what is needed again is rendered again.
 type unit struct {
 	target render.Target
-	set    int // 0: no value files on top
-	values []string
-	id     string // tells it from all others of a run, and is the same in the next one
+	set    int      // 0: no value files on top
+	values []string // the names of the set's files, as they were given
+
+	setFiles []string // those that are there
+	id       string   // tells it from all others of a run, and is the same in the next one
 
 	resources []resource
 	files     []string
@@ -51,27 +52,11 @@ type resource struct {
 	value policy.Value
 }
 
-func newUnit(t render.Target, set int, values []string) *unit {
-	u := &unit{target: t, set: set, values: values, located: map[*diag.Finding]*fix{}}
-	for _, v := range values {
-		u.target.ValueFiles = append(u.target.ValueFiles, valuePath(t.Dir, v))
-	}
+// newUnit makes a unit with the files of a set that its chart has.
+func newUnit(t render.Target, set int, values, files []string) *unit {
+	u := &unit{target: t, set: set, values: values, setFiles: files, located: map[*diag.Finding]*fix{}}
+	u.target.ValueFiles = slices.Concat(t.ValueFiles, files)
 	return u
-}
-
-// valuePath finds a value file of a set: relative to the chart, or from the repository's root with "/".
-func valuePath(dir, name string) string {
-	if rest, rooted := strings.CutPrefix(name, "/"); rooted {
-		return path.Clean(rest)
-	}
-	return path.Join(dir, name)
-}
-
-func (l *linter) anyExists(dir string, values []string) bool {
-	return slices.ContainsFunc(values, func(v string) bool {
-		info, err := l.repo.Fs().Stat(valuePath(dir, v))
-		return err == nil && info.Mode().IsRegular()
-	})
 }
 
 // render renders the unit, the value files of its set that are there on top.

@@ -84,7 +84,7 @@ func (a *app) lintCommand() *cobra.Command {
 	p.BoolVar(&f.createBaseline, "create-baseline", false, "write the findings to the file of --baseline")
 	p.StringArrayVar(&f.policies, "policy", nil, "a folder of your own rules in Rego; may be repeated")
 	p.BoolVar(&f.noRepoCode, "no-repo-code", false, "leave out rules that the repository brings; for pull requests of strangers")
-	p.StringArrayVar(&f.values, "values", nil, "render with these value files on top too, separated by commas; may be repeated")
+	p.StringArrayVar(&f.values, "values", nil, "render with these value files on top too, separated by commas, relative to each chart or to the repository; may be repeated")
 	p.BoolVar(&f.noSuppressions, "no-suppressions", false, "suppress nothing")
 	p.BoolVar(&f.allowEmpty, "allow-empty", false, "exit with 0 when there is nothing to check")
 	p.BoolVar(&f.stats, "stats", false, "say which rules ran and where the time went")

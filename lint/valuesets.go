@@ -1,0 +1,99 @@
+package lint
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// valueFile finds a value file of a set for the chart in dir: relative to the chart, else from the repository's root. A file that is
+// inside another chart belongs to that one, unless its name begins with "/". "" when the chart has no such file.
+func (l *linter) valueFile(dir, name string) string {
+	rest, rooted := strings.CutPrefix(name, "/")
+	if !rooted {
+		if file := path.Join(dir, name); l.isFile(file) {
+			return file
+		}
+	}
+	file := path.Clean(rest)
+	if !l.isFile(file) || !rooted && l.chartAround(file) != "" && !strings.HasPrefix(file, dir+"/") {
+		return ""
+	}
+	return file
+}
+
+func (l *linter) isFile(name string) bool {
+	if strings.HasPrefix(name, "../") {
+		return false
+	}
+	info, err := l.repo.Fs().Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// chartAround gives the directory of the chart that a file is in, "" when it is in none.
+func (l *linter) chartAround(file string) string {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		if l.has(dir + "/Chart.yaml") {
+			return dir
+		}
+	}
+	return ""
+}
+
+// valueFiles gives the files of a set that the chart in dir has.
+func (l *linter) valueFiles(dir string, set []string) []string {
+	var files []string
+	for _, name := range set {
+		if file := l.valueFile(dir, name); file != "" && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// missingValues reports every file of a set that no chart has, as a mistyped name would otherwise leave a set unchecked.
+func (l *linter) missingValues(targets []render.Target) error {
+	var problems diag.Problems
+	look := func(sets [][]string, at func(set, file int) diag.Position) {
+		for i, set := range sets {
+			for j, name := range set {
+				if !slices.ContainsFunc(targets, func(t render.Target) bool {
+					return t.Kind == repo.Chart && l.valueFile(t.Dir, name) != ""
+				}) {
+					problems = append(problems, l.missingValue(targets, name, at(i, j)))
+				}
+			}
+		}
+	}
+	look(l.config.Values, func(set, file int) diag.Position {
+		return l.config.Position("values", fmt.Sprint(set), fmt.Sprint(file))
+	})
+	look(l.opts.Values, func(int, int) diag.Position { return diag.Position{File: "--values"} })
+	return problems.Err()
+}
+
+func (l *linter) missingValue(targets []render.Target, name string, at diag.Position) *diag.Problem {
+	if info, err := l.repo.Fs().Stat(path.Clean(strings.TrimPrefix(name, "/"))); err == nil && info.IsDir() {
+		return diag.Errorf(at, "", "%q is a directory; name a value file", name)
+	}
+	if l.isFile(path.Clean(strings.TrimPrefix(name, "/"))) {
+		return diag.Errorf(at, "", "%q belongs to no chart of the repository; name a value file of a chart", name)
+	}
+	var near []string
+	for _, t := range targets {
+		if t.Kind != repo.Chart {
+			continue
+		}
+		for _, file := range l.filesBelow(t.Dir) {
+			if rel := strings.TrimPrefix(file, t.Dir+"/"); strings.HasPrefix(path.Base(rel), "values") && !slices.Contains(near, rel) {
+				near = append(near, rel)
+			}
+		}
+	}
+	return diag.Errorf(at, "", "%q does not exist in any chart or at the repository's root; correct the path%s", name, diag.DidYouMean(name, near))
+}
