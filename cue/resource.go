@@ -88,12 +88,11 @@ func (s *Schemas) unknownKey(root int, kind string, v Violation) string {
 	return v.Message
 }
 
-// maxSteps is how far away a field of the same name may be to be the one that was meant: an `env` among the volumes has
-// nothing to do with one of the Redis.
+// maxSteps is how far away a field of the same name may be to be the one that was meant.
 const maxSteps = 3
 
-// nearest gives the paths of the mappings that have a field named key, those that are the fewest steps away from at. It
-// gives none when there are more than two of them.
+// nearest gives the paths of the mappings that have a field named key and where it means the same, those that are the fewest steps
+// away from at. It gives none when there are more than two of them.
 func (s *Schemas) nearest(root int, at []string, key string) []string {
 	var found []string
 	best := maxSteps
@@ -104,7 +103,11 @@ func (s *Schemas) nearest(root int, at []string, key string) []string {
 		if steps < best {
 			best, found = steps, nil
 		}
-		found = append(found, strconv.Quote(pathString(path)))
+		where := "the top level"
+		if len(path) > 0 {
+			where = strconv.Quote(pathString(path))
+		}
+		found = append(found, where)
 	})
 	if len(found) > 2 {
 		return nil
@@ -112,25 +115,115 @@ func (s *Schemas) nearest(root int, at []string, key string) []string {
 	return found
 }
 
-// near visits the shapes that are at most maxSteps away from a path, in the order of their paths.
+// near visits the shapes that are at most maxSteps away from a path and about the same thing, in the order of their paths.
 func (s *Schemas) near(root int, at []string, visit func(shape *shape, path []string, steps int)) {
-	var walk func(n int, path []string)
-	walk = func(n int, path []string) {
+	var walk func(n int, path []string, from part)
+	walk = func(n int, path []string, from part) {
 		shape := s.shapes[n]
-		if d := steps(at, path); d <= maxSteps {
+		above := isPrefix(path, at)
+		if kind := shape.part(); kind != samePart && len(path) > 0 && !above {
+			from = part{kind, path, from.outer || s.inPart(root, at)}
+		}
+		if d := steps(at, path); d > maxSteps {
+			if d > len(at)-len(path) {
+				return // off the way, and further down it gets no nearer
+			}
+		} else if from.reaches(at, path) && !farAway(at, path, from) {
 			visit(shape, path, d)
-		} else if d > len(at)-len(path) {
-			return // off the way, and further down it gets no nearer
 		}
 		for _, name := range slices.Sorted(maps.Keys(shape.Fields)) {
-			walk(shape.Fields[name], append(path, name))
+			below := append(slices.Clip(path), name)
+			if name == "status" && !isPrefix(below, at) {
+				continue // written by a controller
+			}
+			walk(shape.Fields[name], below, from)
 		}
-		if shape.Each != nil && shape.Kind&isList != 0 {
-			walk(*shape.Each, append(path, "0"))
+		if shape.Each != nil && shape.Kind&isList != 0 && above && len(at) > len(path) {
+			walk(*shape.Each, append(slices.Clip(path), at[len(path)]), from) // an element of its own is nothing to move a key into
 		}
 	}
-	walk(root, nil)
+	walk(root, nil, part{})
 }
+
+// part is a mapping that is about something else than what is around it, such as a container or another server.
+type part struct {
+	kind  partKind
+	path  []string
+	outer bool // what is around it is such a part too
+}
+
+type partKind int
+
+const (
+	samePart  partKind = iota
+	container          // a program that runs with an image of its own: Redis, its sentinels, an exporter
+	object             // an embedded object, such as a PersistentVolumeClaim
+	server             // another server that is only named
+)
+
+func (s *shape) part() partKind {
+	has := func(names ...string) bool {
+		for _, name := range names {
+			if _, ok := s.Fields[name]; !ok {
+				return false
+			}
+		}
+		return true
+	}
+	switch {
+	case has("image"):
+		return container
+	case has("metadata", "spec"):
+		return object
+	case has("host", "port"):
+		return server
+	}
+	return samePart
+}
+
+// reaches says whether a key at one path can have been meant for another one that is inside of the part: an env of Redis is not one of
+// its exporter, and a host of Redis is not that of the server it is filled from.
+func (p part) reaches(at, path []string) bool {
+	switch p.kind {
+	case container:
+		return !p.outer && len(path) == len(p.path) && isPrefix(at, path) && len(path) == len(at)+1
+	case object:
+		return isPrefix(at, p.path) && len(p.path) == len(at)+1
+	case server:
+		return false
+	}
+	return true
+}
+
+// inPart says whether a path is inside of a container.
+func (s *Schemas) inPart(root int, path []string) bool {
+	n := root
+	for _, step := range path {
+		shape := s.shapes[n]
+		next, ok := shape.Fields[step]
+		if !ok {
+			if shape.Each == nil {
+				return false
+			}
+			next = *shape.Each
+		}
+		if n = next; s.shapes[n].part() == container {
+			return true
+		}
+	}
+	return false
+}
+
+// farAway says whether a mapping is deep below the one with the key, or at the top level or in the metadata of a key deep below: a user
+// of Redis is not one of SELinux, and a name of its port not the resource's own.
+func farAway(at, path []string, in part) bool {
+	if len(at) > 1 && (len(path) == 0 || path[0] != at[0]) {
+		return true
+	}
+	return in.kind == samePart && isPrefix(at, path) && len(path) > len(at)+1
+}
+
+func isPrefix(a, b []string) bool { return len(a) <= len(b) && slices.Equal(a, b[:len(a)]) }
 
 // steps counts the steps up from a and then down to b.
 func steps(a, b []string) int {

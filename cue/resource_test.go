@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,13 +63,44 @@ spec.storage: unknown key "storage"; it belongs under "spec.redis"`},
 spec.customConfig: unknown key "customConfig"; it belongs under "spec.redis" or "spec.sentinel"
 spec.redis.bootstrapNode: unknown key "bootstrapNode"; it belongs under "spec"
 spec.redis.config: unknown key "config"; write customConfig, a list of lines such as "maxmemory 192mb"
-spec.redis.storage.persistentVolumeClaim.accessMode: unknown key "accessMode"; did you mean "accessModes" under "spec.redis.storage.persistentVolumeClaim.spec" or "spec.redis.storage.persistentVolumeClaim.status"?
+spec.redis.storage.persistentVolumeClaim.accessMode: unknown key "accessMode"; did you mean "accessModes" under "spec.redis.storage.persistentVolumeClaim.spec"?
 spec.redis.storage.persistentVolumeClaim.claimName: unknown key "claimName"; the operator makes the claim; name it with metadata.name
 spec.redis.storage.persistentVolumeClaim.storageClassName: unknown key "storageClassName"; it belongs under "spec.redis.storage.persistentVolumeClaim.spec"
 spec.redis.storage.size: unknown key "size"; write persistentVolumeClaim.spec.resources.requests.storage
-spec.redis.topologyKey: unknown key "topologyKey"; it belongs under "spec.redis.topologySpreadConstraints[0]"
+spec.redis.topologyKey: unknown key "topologyKey"; remove it or correct its name
 spec.sentinel.hardAntiAffinity: unknown key "hardAntiAffinity"; it was a field of the v1alpha2 API; write affinity.podAntiAffinity
 spec.thing: unknown key "thing"; one of "auth", "bootstrapNode", "labelWhitelist", "redis", "sentinel"`},
+		{"fields of another part", "1.2.4", head + `spec:
+  env: []
+  host: 10.0.0.1
+  redis:
+    env: []
+    labels: {a: b}
+    livenessProbe: {}
+    volumes: []
+    user: shop
+    limits: {}
+    auth: {}
+  sentinel:
+    env: []
+    storage: {}
+    port: 26380
+    customCommandRenames: []
+    storageClassName: x
+`, `spec.env: unknown key "env"; the operator takes no env for Redis or its sentinels; write settings into customConfig of one
+spec.host: unknown key "host"; one of "auth", "bootstrapNode", "labelWhitelist", "redis", "sentinel"
+spec.redis.auth: unknown key "auth"; it belongs under "spec"
+spec.redis.env: unknown key "env"; the operator takes no env for Redis; write settings into customConfig
+spec.redis.labels: unknown key "labels"; pods have the labels of the RedisFailover; write metadata.labels
+spec.redis.limits: unknown key "limits"; it belongs under "spec.redis.resources"
+spec.redis.livenessProbe: unknown key "livenessProbe"; write customLivenessProbe
+spec.redis.user: unknown key "user"; remove it or correct its name
+spec.redis.volumes: unknown key "volumes"; write extraVolumes
+spec.sentinel.customCommandRenames: unknown key "customCommandRenames"; remove it or correct its name
+spec.sentinel.env: unknown key "env"; the operator takes no env for the sentinels; write settings into customConfig
+spec.sentinel.port: unknown key "port"; sentinels always listen on 26379; remove it
+spec.sentinel.storage: unknown key "storage"; sentinels keep no data; remove it
+spec.sentinel.storageClassName: unknown key "storageClassName"; remove it or correct its name`},
 		{"range", "1.2.4", head + "spec: {redis: {port: 4294967296}}", `spec.redis.port: 4294967296 is out of range; write a number from -2147483648 to 2147483647`},
 		{"types", "1.2.4", head + "spec: {redis: {replicas: three, resources: {requests: {cpu: 0.5, memory: 100MB}}, customConfig: {a: b}}, bootstrapNode: {port: 6379}, labelWhitelist: [1]}",
 			`spec.bootstrapNode.port: 6379 is not a text; put it in quotes
@@ -96,6 +128,50 @@ spec.sentinel.replicas: -1 is not a number of 1 or more; the operator makes 3 of
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 		})
+	}
+}
+
+// No advice moves a key from one part of a Redis into another, whatever the key: from Redis to its exporter, its sentinels, the server
+// it is filled from, an element of a list or the object that a controller writes.
+func TestNearestStaysInPart(t *testing.T) {
+	for _, version := range []string{"1.2.4", "1.3.0"} {
+		s := schemas(t, version)
+		root := s.kinds[Kind{"databases.spotahome.com/v1", "RedisFailover"}]
+		mappings, keys := map[string][]string{}, map[string]bool{}
+		var walk func(n int, path []string)
+		walk = func(n int, path []string) {
+			if len(path) > 5 {
+				return
+			}
+			mappings[pathString(path)] = path
+			for name, field := range s.shapes[n].Fields {
+				keys[name] = true
+				walk(field, append(slices.Clip(path), name))
+			}
+			if each := s.shapes[n].Each; each != nil {
+				walk(*each, append(slices.Clip(path), "0"))
+			}
+		}
+		walk(root, nil)
+		asked, told := 0, 0
+		for _, at := range mappings {
+			for key := range keys {
+				asked++
+				for _, found := range s.nearest(root, at, key) {
+					told++
+					to := strings.Trim(found, `"`)
+					for _, part := range []string{"redis", "sentinel", "exporter", "bootstrapNode", "status", "[0]"} {
+						into := strings.Count(to, part) > strings.Count(pathString(at), part)
+						if into && !(pathString(at) == "spec" && (to == "spec.redis" || to == "spec.sentinel")) {
+							t.Errorf("%s: %s.%s is moved to %s", version, pathString(at), key, to)
+						}
+					}
+				}
+			}
+		}
+		if told < 1000 || told > asked/2 {
+			t.Errorf("%s: %d of %d keys are moved", version, told, asked)
+		}
 	}
 }
 
