@@ -3,6 +3,7 @@ package rdb
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -26,8 +27,9 @@ const argOverhead = 16
 // script of an "lua" field SCRIPT LOAD; other entries, and values without any element, give nothing.
 //
 // What no command can set is lost: idle time and frequency, when consumers were last seen, consumers with nothing pending in
-// a target before 7.0, pending items whose stream item is deleted (XCLAIM answers an empty array), and the sign of a score of
-// -0 (servers since 7.0 make it 0 in a small zset).
+// a target before 7.0, and the sign of a score of -0 (servers since 7.0 make it 0 in a small zset). Pending items of deleted
+// stream entries are kept for a value that is in memory (Raw): the entry is added, claimed and deleted again. Those of a larger
+// value are lost; XCLAIM answers an empty array.
 //
 // Needs of a value that the target does not meet end with [ErrTarget], a module's value with [ErrUnsupported].
 func Commands(e *Entry, opts CommandOptions, emit func(args [][]byte) error) error {
@@ -52,10 +54,19 @@ func Commands(e *Entry, opts CommandOptions, emit func(args [][]byte) error) err
 	case e.Type.fieldExpiry() && opts.RDBVersion < 12:
 		return r.tooOld("hash fields with an expiry", "Redis 7.4 or Valkey 9.0")
 	}
+	if e.Type.Kind() == "stream" && e.Raw != nil {
+		var err error
+		if r.ghosts, err = deletedPending(e); err != nil {
+			return err
+		}
+	}
 	if err := Decode(e, r.element); err != nil {
 		return err
 	}
 	if err := r.flush(); err != nil {
+		return err
+	}
+	if err := r.removeGhosts(); err != nil {
 		return err
 	}
 	if e.Expiry == 0 || !r.made {
@@ -78,6 +89,9 @@ type replay struct {
 	added    bool // the stream has an item
 	group    []byte
 	consumer []byte
+	ghosts   []StreamID // deleted entries that are pending, in order
+	revived  int        // of those, how many were added
+	state    StreamInfo // of a stream with ghosts
 }
 
 // fieldTTL is the expiry of a hash field, which is argument number arg of the batch.
@@ -107,6 +121,9 @@ func (r *replay) element(el *Element) error {
 	case HashField:
 		return r.hashField(el)
 	case StreamItem:
+		if err := r.addGhosts(el.ID); err != nil {
+			return err
+		}
 		r.added = true
 		return r.send("XADD", append([][]byte{key, []byte(el.ID.String())}, el.Fields...)...)
 	case StreamState:
@@ -144,16 +161,88 @@ func (r *replay) hashField(el *Element) error {
 // (src/aof.c, rewriteStreamObject), and sets what the items do not say.
 func (r *replay) streamState(el *Element) error {
 	s, key := el.Stream, r.e.Key
+	if len(r.ghosts) > 0 {
+		r.state = s
+		return r.addGhosts(StreamID{math.MaxUint64, math.MaxUint64}) // and the state after they are deleted
+	}
 	if !r.added {
 		if err := r.send("XADD", key, []byte("MAXLEN"), []byte("0"), []byte("0-1"), []byte("x"), []byte("y")); err != nil {
 			return err
 		}
 	}
-	args := [][]byte{key, []byte(s.Last.String())}
+	return r.setState(s)
+}
+
+func (r *replay) setState(s StreamInfo) error {
+	args := [][]byte{r.e.Key, []byte(s.Last.String())}
 	if r.opts.RDBVersion >= 10 {
 		args = append(args, []byte("ENTRIESADDED"), strconv.AppendUint(nil, s.Added, 10), []byte("MAXDELETEDID"), []byte(s.MaxDeleted.String()))
 	}
 	return r.send("XSETID", args...)
+}
+
+// deletedPending gives the pending items of a stream whose entry is deleted, in order. XCLAIM makes an item pending only
+// while its entry exists (redis src/t_stream.c, xclaimCommand).
+func deletedPending(e *Entry) ([]StreamID, error) {
+	var pending []StreamID
+	var last StreamID
+	err := Decode(e, func(el *Element) error {
+		switch el.Kind {
+		case StreamState:
+			last = el.Stream.Last
+		case StreamPending:
+			if el.ID.compare(last) <= 0 && el.ID != (StreamID{}) {
+				pending = append(pending, el.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(pending) == 0 {
+		return nil, err
+	}
+	slices.SortFunc(pending, StreamID.compare)
+	pending = slices.Compact(pending)
+	deleted, at := pending[:0], 0
+	err = Decode(e, func(el *Element) error {
+		if el.Kind != StreamItem {
+			return nil
+		}
+		for ; at < len(pending) && pending[at].compare(el.ID) < 0; at++ {
+			deleted = append(deleted, pending[at])
+		}
+		if at < len(pending) && pending[at] == el.ID {
+			at++
+		}
+		return nil
+	})
+	return append(deleted, pending[at:]...), err
+}
+
+// addGhosts adds the deleted entries before an ID, so that they can be claimed.
+func (r *replay) addGhosts(before StreamID) error {
+	for ; r.revived < len(r.ghosts) && r.ghosts[r.revived].compare(before) < 0; r.revived++ {
+		r.added = true
+		if err := r.send("XADD", r.e.Key, []byte(r.ghosts[r.revived].String()), []byte("x"), []byte("y")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeGhosts deletes them again. What XDEL changes in the state of the stream is set afterwards.
+func (r *replay) removeGhosts() error {
+	if len(r.ghosts) == 0 {
+		return nil
+	}
+	for _, id := range r.ghosts {
+		if err := r.add("XDEL", []byte(id.String())); err != nil {
+			return err
+		}
+	}
+	if err := r.flush(); err != nil {
+		return err
+	}
+	return r.setState(r.state)
 }
 
 func decimal(n int64) []byte { return strconv.AppendInt(nil, n, 10) }

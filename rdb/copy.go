@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // CopyOptions of [Copy].
@@ -11,9 +12,17 @@ type CopyOptions struct {
 	// Version of the dump that is written; 0: that of the one that is read, or 6 where that is older than 5.
 	Version int
 	Filter  Filter
+	// DropFieldTTL and Now are those of [ReencodeOptions].
+	DropFieldTTL bool
+	Now          time.Time
+	// HasModule reports whether the server that will load the dump has a module, by the name of its type; a server that
+	// lacks one does not start. With nil, values of any module are kept.
+	HasModule func(name string) bool
 	// Refused is called for each entry that Version cannot hold, with the reason. It is left out, unless Refused returns
 	// an error, which ends the copy. With nil, the reason does.
 	Refused func(e *Entry, reason error) error
+	// Lost, if not nil, is called for each key that was written and lost something.
+	Lost func(e *Entry, lost Loss)
 }
 
 // CopyStats counts what became of the keys.
@@ -25,6 +34,19 @@ type CopyStats struct {
 	Filtered  uint64 `json:"filtered"`
 	Expired   uint64 `json:"expired"`
 	Refused   uint64 `json:"refused"` // keys, libraries of functions and data of modules that Version cannot hold
+	// Lost counts the keys written that lost something by their new encoding, by what they lost.
+	Lost map[Loss]uint64 `json:"-"`
+}
+
+func (s *CopyStats) lose(lost Loss) {
+	for _, l := range Losses() {
+		if lost&l != 0 {
+			if s.Lost == nil {
+				s.Lost = map[Loss]uint64{}
+			}
+			s.Lost[l]++
+		}
+	}
 }
 
 // Copy writes the entries that a filter keeps as a dump of a version, with a checksum. A value whose type the version
@@ -90,7 +112,11 @@ func (c *copier) entry(e *Entry) error {
 		c.from[e.DB] = db
 	}
 	typ := e.Type
-	written, err := Reencode(e, c.stats.Version)
+	written, lost, err := c.reencode(e)
+	if err == nil && written == nil {
+		c.stats.Expired++ // all its fields have
+		return nil
+	}
 	if err == nil {
 		err = c.out.Write(written)
 	}
@@ -108,5 +134,27 @@ func (c *copier) entry(e *Entry) error {
 	if written.Type != typ {
 		c.stats.Reencoded++
 	}
+	if (e.HasIdle || e.HasFreq) && c.stats.Version < 9 {
+		lost |= LossUse
+	}
+	if lost != 0 && c.opts.Lost != nil {
+		c.opts.Lost(e, lost)
+	}
+	c.stats.lose(lost)
 	return nil
 }
+
+func (c *copier) reencode(e *Entry) (*Entry, Loss, error) {
+	if has := c.opts.HasModule; has != nil && e.Module != "" && !has(e.Module) {
+		what := fmt.Sprintf("data of module %q", e.Module)
+		if e.Module == vectorSet {
+			what = "vector sets, which only Redis 8.0 and later has"
+		}
+		return nil, 0, &Error{e.Offset, what + "; a server without it does not load the dump", ErrTarget}
+	}
+	return Reencode(e, ReencodeOptions{Version: c.stats.Version, DropFieldTTL: c.opts.DropFieldTTL, Now: c.opts.Now})
+}
+
+// vectorSet is the name of the type of vector sets, which Redis 8 writes as values of a module (redis modules/vector-sets,
+// vset.c).
+const vectorSet = "vectorset"

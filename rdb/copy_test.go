@@ -145,15 +145,15 @@ func TestReencodeFieldExpiry(t *testing.T) {
 		return list
 	}
 	want := fields(&redis)
-	valkey, err := Reencode(&redis, 80)
+	valkey, _, err := Reencode(&redis, ReencodeOptions{Version: 80})
 	if err != nil || valkey.Type != TypeValkeyHashTTL || !reflect.DeepEqual(fields(valkey), want) {
 		t.Fatal(valkey, err)
 	}
-	back, err := Reencode(valkey, 12)
+	back, _, err := Reencode(valkey, ReencodeOptions{Version: 12})
 	if err != nil || back.Type != TypeHashTTL || !reflect.DeepEqual(fields(back), want) {
 		t.Fatal(back, err)
 	}
-	if _, err := Reencode(valkey, 11); !errors.Is(err, ErrTarget) {
+	if _, _, err := Reencode(valkey, ReencodeOptions{Version: 11}); !errors.Is(err, ErrTarget) {
 		t.Error(err)
 	}
 }

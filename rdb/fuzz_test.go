@@ -62,7 +62,7 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%s: %d elements decoded, but measured %+v, %v", e.Type, n, size, err)
 		}
 		for _, version := range []int{6, 9, 12, 80} {
-			other, err := Reencode(&e, version)
+			other, _, err := Reencode(&e, ReencodeOptions{Version: version})
 			if errors.Is(err, ErrTarget) {
 				continue
 			}

@@ -463,6 +463,38 @@ func (s *Scanner) end() error {
 // Unread says whether it is a value larger than the window that was not read so far.
 func (e *Entry) Unread() bool { return e.from != nil }
 
+// Load reads a value larger than the window into Raw where it has at most limit bytes, and reports whether Raw has it. A
+// larger value is still unread afterwards. Up to twice the limit is in memory until the next call of [Scanner.Next].
+func (e *Entry) Load(limit int) (bool, error) {
+	s := e.from
+	if e.Raw != nil || s == nil || s.err != nil {
+		return e.Raw != nil, nil
+	}
+	w := &s.w
+	for w.holding, w.hold = true, w.pos; ; {
+		err := w.skipValue(e.Type)
+		if err == errWindowFull && len(w.buf) < limit {
+			w.pos = w.hold
+			grown := make([]byte, min(2*len(w.buf), limit))
+			copy(grown, w.buf[:w.end])
+			w.buf = grown
+			continue
+		}
+		w.holding = false
+		if err == errWindowFull || err == nil && w.pos-w.hold > limit {
+			w.pos = w.hold
+			return false, nil
+		}
+		e.from = nil
+		if err != nil {
+			s.err = inKey(err, e.Key)
+			return false, s.err
+		}
+		e.Raw = w.buf[w.hold:w.pos:w.pos]
+		return true, nil
+	}
+}
+
 // Chunks gives the bytes of Raw piece by piece; a piece is valid until fn returns. A value larger than the window can
 // be read once; with a nil fn it is passed over.
 func (e *Entry) Chunks(fn func([]byte) error) error {

@@ -1,6 +1,10 @@
 package rdb
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // A Type is the encoding of a value: the type byte of the dump. Where Redis and Valkey use one byte for two encodings,
 // Valkey's has [valkeyOnly] added.
@@ -45,6 +49,16 @@ const (
 	minValkeyVersion = 80 // Valkey 9.0
 	maxValkeyVersion = 81 // Valkey 9.2
 )
+
+// HasVectorSets says whether a release of [Releases], or a server of an RDB version that is written as a number, has vector
+// sets: Redis since 8.0, which shares RDB version 12 with 7.4, so that the number 12 does not say so (redis
+// modules/vector-sets).
+func HasVectorSets(release string) bool {
+	if v, err := strconv.Atoi(release); err == nil {
+		return v > 12 && v <= maxRedisVersion
+	}
+	return strings.HasPrefix(release, "8.") && VersionFor(release) != 0
+}
 
 // ServerOf names the first release that writes an RDB version, such as "Redis 7.0" for 10 (redis and valkey src/rdb.h by
 // tag). It is empty for an unknown version.

@@ -77,7 +77,7 @@ func (im *importer) explain(t rdb.Type, reply redis.Error) error {
 	case knows(im.server.version, t):
 		return fmt.Errorf("%w: the target considers the value damaged; check the dump with rdb verify --deep", reply)
 	}
-	return fmt.Errorf("%w: the target does not know the encoding %q of RDB version %d; leave --method restore out", reply, t, t.Since())
+	return fmt.Errorf("%w: the target does not know the encoding %q of RDB version %d", reply, t, t.Since())
 }
 
 // A restartedError says that the server is not the one that has confirmed keys before, or has lost its memory since.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -17,11 +18,6 @@ func (im *importer) checkLive(_ context.Context, add func(error)) {
 	if !im.source.Once {
 		return
 	}
-	v := im.survey.version
-	newer := v > im.server.version || im.server.version >= 80 && v > 11 && v < 80
-	if newer && im.opts.Method == Restore {
-		add(fmt.Errorf("the source writes RDB version %d, of which %s does not take every value by RESTORE; leave --method restore out", v, im.server.name))
-	}
 	if live := im.source.Live; live != nil && live.FieldTTL && im.server.version < 12 && wants(im.opts.Filter.Types, "hash") {
 		add(fmt.Errorf("the source has hashes of which fields expire, which %s does not know; import into Redis 7.4 or Valkey 9.0, or leave hashes out by --type", im.server.name))
 	}
@@ -29,50 +25,59 @@ func (im *importer) checkLive(_ context.Context, add func(error)) {
 
 func wants(types []string, kind string) bool { return len(types) == 0 || slices.Contains(types, kind) }
 
-// checkTypes tries each type of the dump on the target.
+// checkTypes finds the types of the dump that the target cannot have, and tries a value of each on the target.
 func (im *importer) checkTypes(ctx context.Context, add func(error)) {
-	for _, t := range slices.Sorted(maps.Keys(im.survey.samples)) {
+	for _, t := range slices.Sorted(maps.Keys(im.survey.types)) {
 		sample, keys := im.survey.samples[t], im.survey.types[t]
-		if t == rdb.TypeModule2 {
-			continue
+		switch {
+		case t == rdb.TypeModule2:
+		case im.opts.Method == Replication:
+			add(im.loadable(ctx, t, sample, keys))
+		case rdb.Loadable(t, im.server.version) != nil:
+			add(fmt.Errorf("%d keys are of type %s: %w; import into a newer server, or leave them out by --type", keys, t, rdb.Loadable(t, im.server.version)))
+		case sample != nil: // else all of its values are large
+			add(im.tryType(ctx, sample, keys))
 		}
-		if im.opts.Method == Replication {
-			add(im.loadable(ctx, sample, keys))
-			continue
-		}
-		commands, err := im.byCommands(ctx, sample)
-		if err == nil && !commands && im.opts.Method == Restore {
-			if commands, err = im.probe(ctx, sample); commands && err == nil {
-				err = fmt.Errorf("%s does not take the encoding %q of %d keys by RESTORE; leave --method restore out", im.server.name, t, keys)
-			}
-		}
-		if err == nil && commands {
-			var wants [][]string
-			err = rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func(args [][]byte) error {
-				words := make([]string, len(args))
-				for i, a := range args {
-					words[i] = string(a)
-				}
-				if len(wants) < 8 {
-					wants = append(wants, words)
-				}
-				return nil
-			})
-			if errors.Is(err, rdb.ErrTarget) {
-				err = fmt.Errorf("%d keys are of type %s: %w; import into a newer server, or leave them out by --type", keys, t, err)
-			}
-			if err == nil {
-				err = im.mayQueue(ctx, sample.Key, wants)
-			}
-		}
-		add(err)
 	}
 }
 
+// tryType tries a value of a type on the target in the way that it will be written.
+func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64) error {
+	how, err := im.wayOf(ctx, sample)
+	if err != nil || how == asIs {
+		return err
+	}
+	if how == reencoded {
+		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.server.version})
+		if err != nil || value == nil {
+			return nil // the value is damaged; it is reported when it is written
+		}
+		if refused, err := im.probe(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
+			return err
+		}
+		return fmt.Errorf("%s does not take %d keys of type %s, also not as %s; leave them out by --type, or write them by --method commands", im.server.name, keys, sample.Type, value.Type)
+	}
+	var wants [][]string
+	err = rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func(args [][]byte) error {
+		words := make([]string, len(args))
+		for i, a := range args {
+			words[i] = string(a)
+		}
+		if len(wants) < 8 {
+			wants = append(wants, words)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return im.mayQueue(ctx, sample.Key, wants)
+}
+
 // loadable says why a target that loads the dump itself would end its process at a type.
-func (im *importer) loadable(ctx context.Context, sample *rdb.Entry, keys uint64) error {
-	if knows(im.server.version, sample.Type) {
-		if !im.server.absTTL || im.noRestore {
+func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry, keys uint64) error {
+	if knows(im.server.version, t) {
+		if !im.server.absTTL || im.noRestore || sample == nil {
 			return nil
 		}
 		refused, err := im.probe(ctx, sample)
@@ -81,7 +86,7 @@ func (im *importer) loadable(ctx context.Context, sample *rdb.Entry, keys uint64
 		}
 		return err
 	}
-	return fmt.Errorf("%s does not know the encoding %q of %d keys, and a server that loads such a dump ends; leave --method replication out", im.server.name, sample.Type, keys)
+	return fmt.Errorf("%s does not know the encoding %q of %d keys, and a server that loads such a dump ends; leave --method replication out", im.server.name, t, keys)
 }
 
 // knows says whether servers of an RDB version have a type. Redis and Valkey parted at 11.
@@ -158,6 +163,12 @@ var moduleNames = map[string]string{
 	"ReJSON-RL": "ReJSON json", "MBbloom--": "bf", "MBbloomCF": "bf", "CMSk-TYPE": "bf", "TopK-TYPE": "bf", "TDIS-TYPE": "bf", "bloomfltr": "bf",
 	"TSDB-TYPE": "timeseries", "graphdata": "graph", "ft_index0": "search ft", "ft_invidx": "search ft", "numericdx": "search ft",
 	"scdtype00": "search ft", "trietype0": "search ft", "vectorset": "vectorset",
+}
+
+// HasModule says whether one of the modules, by the name of MODULE LIST or of the type that it makes, has a type of a dump,
+// such as "ReJSON-RL".
+func HasModule(names []string, of string) bool {
+	return slices.Contains(names, of) || moduleListed(names, of)
 }
 
 // moduleListed says whether a type, such as "ReJSON-RL", is of one of the modules. A type that is not known here may be of
@@ -337,15 +348,48 @@ func (im *importer) mayQueue(ctx context.Context, like []byte, commands [][]stri
 	return nil
 }
 
-// uses counts what plain commands cannot set.
-type uses struct{ idle, freq uint64 }
+// uses counts what was lost by the way keys were written.
+type uses struct {
+	idle, freq, streams uint64 // by plain commands
+	reencoded           map[rdb.Loss]uint64
+	unclaimed           atomic.Int64 // pending items of deleted stream entries
+	known               bool         // some keys have an idle time or frequency
+}
 
-// nameLosses says what was lost by writing with plain commands.
+func (u *uses) lose(lost rdb.Loss) {
+	for _, l := range rdb.Losses() {
+		if lost&l == 0 {
+			continue
+		}
+		if u.reencoded == nil {
+			u.reencoded = map[rdb.Loss]uint64{}
+		}
+		u.reencoded[l]++
+	}
+}
+
+// nameLosses says what was lost by writing with plain commands, or in an older encoding.
 func (im *importer) nameLosses() {
+	note := im.ledger.note
 	if n := im.uses.freq; n > 0 {
-		im.ledger.note("%d keys were written by plain commands, which cannot set how often a key was used (LFU); the target begins to count anew", n)
+		note("%d keys were written by plain commands, which cannot set how often a key was used (LFU); the target begins to count anew", n)
 	}
 	if n := im.uses.idle; n > 0 {
-		im.ledger.note("%d keys were written by plain commands, which cannot set when a key was last used (LRU); for the target they were used now", n)
+		note("%d keys were written by plain commands, which cannot set when a key was last used (LRU); for the target they were used now", n)
+	}
+	if n := im.uses.streams; n > 0 {
+		also := ""
+		if im.server.version < 10 {
+			also = "; consumers without pending items and stream counters (entries added, entries read, largest deleted ID) were lost"
+		}
+		note("%d streams were written by plain commands, which cannot set when consumers were last seen or active%s", n, also)
+	}
+	if n := im.uses.unclaimed.Load(); n > 0 {
+		note("%d pending items were lost, because their stream entries are deleted and XCLAIM does not take them", n)
+	}
+	for _, l := range rdb.Losses() {
+		if n := im.uses.reencoded[l]; n > 0 {
+			note("%d keys were re-encoded without %s, which %s does not know", n, l, im.server.name)
+		}
 	}
 }

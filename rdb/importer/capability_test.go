@@ -130,7 +130,6 @@ func TestLiveDecidesUpFront(t *testing.T) {
 		opts Options
 		want string
 	}{
-		{"RESTORE of a newer version", dumpOf(t, text(0, "a")), &Live{}, Options{Method: Restore}, "leave --method restore out"},
 		{"fields that expire", dumpOf(t, text(0, "a"), hashTTL), &Live{FieldTTL: true}, Options{}, "hashes of which fields expire"},
 		{"fields that expire, found late", dumpOf(t, text(0, "a"), hashTTL, text(0, "b")), &Live{}, Options{}, `key "h"`},
 		{"a module, found late", dump10(t, text(0, "a"), moduleValue(t, "m", "fakemodul"), text(0, "b")), &Live{}, Options{}, `of module "fakemodul", which the target cannot take`},
@@ -223,7 +222,7 @@ func TestNeeds(t *testing.T) {
 		{12, text(0, "a"), "Redis 7.4 and later can load, but no Valkey", 0},
 		{80, text(0, "a"), "Valkey 9.0 and later can load, but no Redis", 0},
 		{8, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSetListpack, Raw: rdb.AppendString(nil, []byte{10, 0, 0, 0, 1, 0, 0x81, 'a', 2, 0xff})}, "Redis 7.2 and later can load, and so", 0},
-		{8, moduleValue(t, "v", "vectorset"), "Redis 8.0 and later can load, but no Valkey", 0},
+		{8, moduleValue(t, "v", "vectorset"), "Redis 8.0 and later can load, but no Valkey", 1},
 		{8, moduleValue(t, "m", "fakemodul"), "Redis 4.0", 1},
 	} {
 		var n Needs
@@ -233,8 +232,8 @@ func TestNeeds(t *testing.T) {
 		if got := n.Servers(tt.version); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("got %s, want %s", got, tt.want)
 		}
-		if len(n.Modules()) != tt.modules || (n.Warning() == "") != (tt.modules == 0) {
-			t.Errorf("modules %q, %q", n.Modules(), n.Warning())
+		if len(n.Modules()) != tt.modules || len(n.Missing(nil)) != tt.modules || len(n.Missing([]string{"fakemodul", "vectorset"})) != 0 {
+			t.Errorf("modules %q, missing %q", n.Modules(), n.Missing(nil))
 		}
 	}
 	var n Needs

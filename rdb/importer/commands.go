@@ -93,33 +93,52 @@ func (p *pass) appendSet(b *batch, k *keyRef, e *rdb.Entry, replace bool) error 
 	})
 }
 
-// byCommands says whether an entry's type goes by plain commands. The first one of a type is tried on the target.
-func (im *importer) byCommands(ctx context.Context, e *rdb.Entry) (bool, error) {
+// A way is how a key is written.
+type way uint8
+
+const (
+	asIs      way = iota // RESTORE of the bytes of the dump
+	reencoded            // RESTORE in an older encoding of the same value
+	plain                // plain commands
+)
+
+// wayOf chooses how an entry is written. The first value of an encoding that the target should not know is tried on it: some
+// servers read more than their version says.
+func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	switch {
 	case e.Type == rdb.TypeModule2:
-		return false, im.moduleKnown(ctx, e)
-	case im.opts.Method == Restore:
-		return false, nil
+		return asIs, im.moduleKnown(ctx, e)
 	case im.opts.Method == Commands, im.noRestore, !im.server.absTTL:
-		return true, nil
+		return plain, nil
+	case knows(im.server.version, e.Type): // if it refuses the value all the same, the value is damaged
+		return asIs, nil
 	}
-	if commands, ok := im.methods[e.Type]; ok {
-		return commands, nil
+	if w, ok := im.methods[e.Type]; ok {
+		return w, nil
 	}
 	if e.Raw == nil || isEmptyEntry(e) {
-		return false, nil // the next one says
+		return reencoded, nil
 	}
 	refused, err := im.probe(ctx, e)
 	if err != nil {
-		return false, err
+		return asIs, err
 	}
-	// A server that knows the type refuses damage; commands would write a part of such a value and lose the rest.
-	commands := refused && !knows(im.server.version, e.Type)
-	im.methods[e.Type] = commands
-	if commands {
-		im.ledger.note("the target does not know the encoding %q of RDB version %d; such keys were written by plain commands, which take longer", e.Type, e.Type.Since())
+	w := asIs
+	if refused {
+		w = reencoded
+		im.ledger.note("the target does not know the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.server.version)
 	}
-	return commands, nil
+	im.methods[e.Type] = w
+	return w, nil
+}
+
+// reencode gives an entry that the target loads, and takes account of what it loses.
+func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
+	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.server.version})
+	if err == nil && !p.epoch.repair && p.reread != e.Offset {
+		p.im.uses.lose(lost)
+	}
+	return out, err
 }
 
 func isEmptyEntry(e *rdb.Entry) bool {
@@ -268,21 +287,32 @@ func (p *pass) drop(r *route) {
 // large writes a value of any size, on a connection of its own. A collection is made piece by piece under another name. A
 // stream keeps more of itself in one piece (who has seen it when), and reading that is quick; what a module wrote cannot be
 // cut.
-func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, commands bool) error {
+func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how way) error {
+	value, err := p.wholeStream(e, how)
+	if err != nil && e.Raw != nil && (!p.im.source.Once || !errors.Is(err, rdb.ErrTarget)) { // it was read, and is damaged
+		p.refuse(e, row, err)
+		return nil
+	}
+	if err != nil {
+		return &fatalError{err}
+	}
 	r := p.routes[to]
 	conn, err := p.connOf(ctx, r)
 	if err != nil {
 		return err
 	}
-	l := &largeKey{pass: p, conn: conn, entry: e}
+	l := &largeKey{pass: p, conn: conn, entry: value}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	size, known := p.im.lengthOf(e)
-	whole := e.Type == rdb.TypeModule2 || e.Type.Kind() == "stream" && !commands && known && size <= maxWhole
+	size, known := p.im.lengthOf(value)
+	whole := e.Type == rdb.TypeModule2 || e.Type.Kind() == "stream" && how != plain && value.Raw != nil
+	if !whole {
+		p.countLosses(e)
+	}
 	if e.Type == rdb.TypeModule2 && (!known || size > maxBulk) {
 		p.refuse(e, row, fmt.Errorf("a module's value of %d bytes cannot be sent; more than 512 MB is not possible in one command", size))
 		return nil
 	}
-	refused, err := l.run(ctx, e.Offset, size, whole)
+	refused, err := l.run(ctx, size, whole)
 	conn.SetDeadline(time.Time{})
 	c := p.count(row)
 	switch {
@@ -311,7 +341,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, comma
 			return nil
 		}
 		c.Written++
-		c.Bytes += uint64(size)
+		c.Bytes += e.RawSize()
 		if e.Expiry == 0 {
 			c.Lasting++
 		}
@@ -334,7 +364,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, comma
 		}
 		return nil
 	case keyFailed:
-		p.refuse(e, row, p.im.explain(e.Type, refused))
+		p.refuse(e, row, p.im.explain(value.Type, refused))
 		return nil
 	case giveUp:
 		return &fatalError{advise(refused)}
@@ -346,6 +376,19 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, comma
 		}
 	}
 	return errReread
+}
+
+// wholeStream gives a stream that is in memory as a whole, in an encoding that the target knows, where it is not too large
+// for that; other values as they are.
+func (p *pass) wholeStream(e *rdb.Entry, how way) (*rdb.Entry, error) {
+	if e.Type.Kind() != "stream" {
+		return e, nil
+	}
+	loaded, err := e.Load(maxWhole)
+	if err != nil || !loaded || how != reencoded {
+		return e, err
+	}
+	return p.reencode(e)
 }
 
 const (
@@ -375,7 +418,7 @@ func (l *largeKey) add(args ...[]byte) {
 }
 
 // run sends the key and gives the first reply that refuses.
-func (l *largeKey) run(ctx context.Context, offset, size int64, whole bool) (redis.Error, error) {
+func (l *largeKey) run(ctx context.Context, size int64, whole bool) (redis.Error, error) {
 	p, e, replace := l.pass, l.entry, l.pass.im.opts.Existing == Replace
 	if err := l.selectDB(ctx, e.DB); err != nil {
 		var refused redis.Error
@@ -566,10 +609,13 @@ func (l *largeKey) read() (refused redis.Error, err error) {
 			if err := l.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 				return refused, err
 			}
-			_, err := l.conn.ReadReply()
+			reply, err := l.conn.ReadReply()
 			var e redis.Error
 			if err != nil && !errors.As(err, &e) {
 				return refused, err
+			}
+			if unclaimed(reply) {
+				l.pass.im.uses.unclaimed.Add(1)
 			}
 			if refused == "" {
 				refused = e
@@ -588,6 +634,12 @@ func insideError(reply any) redis.Error {
 		}
 	}
 	return ""
+}
+
+// unclaimed says that XCLAIM, the only command sent that answers an array of its own, found no stream entry to claim.
+func unclaimed(reply any) bool {
+	list, ok := reply.([]any)
+	return ok && len(list) == 0
 }
 
 // leftovers are temporary keys that may be left where a connection broke.

@@ -2,7 +2,7 @@
 //
 // [Import] reads the dump twice. The first pass, before anything is written, checks its checksum and counts what is in it,
 // and the target is asked whether it can take that; all problems are reported at once. The second pass sends the values as
-// they stand, by RESTORE, or as plain commands where the target does not know an encoding, over several connections with
+// they stand, by RESTORE, re-encoded where the target is older, or as plain commands where it has no RESTORE, over several connections with
 // many commands under way. Every key is accounted for: its reply is read, and a [Checkpoint] moves on only when all keys
 // before it have been answered. A connection that breaks is made anew and what was not answered is sent again; a key that
 // was written by then answers BUSYKEY, which is how nothing is written twice (docs/adr/0003-import-resume.md).
@@ -232,10 +232,10 @@ type importer struct {
 	survey  *survey
 	server  server // what is known of the target
 	control *redis.Conn
-	methods map[rdb.Type]bool // by commands; for types that were asked about
-	modules map[string]bool   // of a live source: modules that the target has
-	sum     string            // of the options that must not change between runs
-	id      string            // of the import, in the names of temporary keys
+	methods map[rdb.Type]way // for types that were tried on the target
+	modules map[string]bool  // of a live source: modules that the target has
+	sum     string           // of the options that must not change between runs
+	id      string           // of the import, in the names of temporary keys
 
 	ledger    ledger
 	resumed   *checkpoint // what was loaded

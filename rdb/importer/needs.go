@@ -1,10 +1,8 @@
 package importer
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -64,18 +62,10 @@ func (n *Needs) Servers(version int) string {
 	}
 }
 
-// Modules names the modules whose data the dump has, other than what servers have built in.
-func (n *Needs) Modules() []string {
-	names := slices.Sorted(maps.Keys(n.modules))
-	return slices.DeleteFunc(names, func(name string) bool { return name == vectorSet })
-}
+// Modules names the types of modules whose data the dump has, vector sets ("vectorset") among them.
+func (n *Needs) Modules() []string { return slices.Sorted(maps.Keys(n.modules)) }
 
-// Warning says what happens without the modules; "" where none is needed.
-func (n *Needs) Warning() string {
-	names := n.Modules()
-	if len(names) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("the dump has data of %s %q; a server without it ends when it loads the dump, so check MODULE LIST there first",
-		map[bool]string{true: "module", false: "modules"}[len(names) == 1], strings.Join(names, ", "))
+// Missing names those of them that none of the modules has.
+func (n *Needs) Missing(modules []string) []string {
+	return slices.DeleteFunc(n.Modules(), func(of string) bool { return HasModule(modules, of) })
 }

@@ -352,26 +352,23 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	if p.slots != nil {
 		route = p.slots.route(e.Key)
 	}
-	commands, err := p.im.byCommands(ctx, e)
+	if p.im.server.version < 10 && mayBeEmpty(e) && isEmptyEntry(e) { // such a server would make an empty key of it
+		c.Skipped++
+		return nil
+	}
+	p.im.uses.known = p.im.uses.known || e.HasIdle || e.HasFreq
+	how, err := p.im.wayOf(ctx, e)
 	if err != nil {
 		return err
 	}
 	if p.im.source.Once {
 		p.im.lifetimes.add(e.DB, e.Expiry, p.now)
 	}
-	if commands && !p.epoch.repair {
-		if e.HasFreq {
-			p.im.uses.freq++
-		}
-		if e.HasIdle {
-			p.im.uses.idle++
-		}
-	}
 	if p.im.sampler != nil && p.reread != e.Offset {
 		p.im.sampler.offer(e, from, p.scanner.Version())
 	}
 	if e.Raw == nil || len(e.Raw) > split {
-		err := p.large(ctx, e, route, row, commands)
+		err := p.large(ctx, e, route, row, how)
 		if err == errReread {
 			c.Read-- // it comes again
 		}
@@ -388,14 +385,18 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		b = p.newBatch(route, e.DB)
 	}
 	k := keyRef{start: len(b.buf), offset: e.Offset, row: row, raw: int32(len(e.Raw)), kind: e.Type, uncertain: e.Offset < p.uncertain, lasting: e.Expiry == 0}
-	if commands {
+	switch how {
+	case plain:
+		p.countLosses(e)
 		err = p.appendCommands(b, &k, e)
-	} else {
-		k.replies, k.how = 1, byRestore
-		var payload [2]int
-		b.buf, payload, err = appendRestore(b.buf, e, p.im.opts.Existing == Replace)
-		k.payloadAt, k.payloadEnd = payload[0], payload[1]
-		k.nameAt, k.nameLen = k.start+len("*4\r\n$7\r\nRESTORE\r\n$\r\n")+len(strconv.Itoa(len(e.Key))), len(e.Key)
+	case reencoded:
+		var value *rdb.Entry
+		if value, err = p.reencode(e); err == nil {
+			k.kind = value.Type
+			err = p.appendRestore(b, &k, value)
+		}
+	default:
+		err = p.appendRestore(b, &k, e)
 	}
 	if err != nil || k.replies == 0 {
 		b.buf = b.buf[:k.start]
@@ -416,6 +417,36 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		return p.dispatch(ctx, route)
 	}
 	return nil
+}
+
+func (p *pass) appendRestore(b *batch, k *keyRef, e *rdb.Entry) (err error) {
+	k.replies, k.how = 1, byRestore
+	var payload [2]int
+	b.buf, payload, err = appendRestore(b.buf, e, p.im.opts.Existing == Replace)
+	k.payloadAt, k.payloadEnd = payload[0], payload[1]
+	k.nameAt, k.nameLen = k.start+len("*4\r\n$7\r\nRESTORE\r\n$\r\n")+len(strconv.Itoa(len(e.Key))), len(e.Key)
+	return err
+}
+
+// mayBeEmpty says whether a value is so small that it may have no element. A string is an element.
+func mayBeEmpty(e *rdb.Entry) bool {
+	return e.Raw != nil && len(e.Raw) < maxEmpty && e.Type != rdb.TypeString && e.Type != rdb.TypeModule2
+}
+
+// countLosses takes account of what plain commands cannot set.
+func (p *pass) countLosses(e *rdb.Entry) {
+	if p.epoch.repair || p.reread == e.Offset {
+		return
+	}
+	if e.HasFreq {
+		p.im.uses.freq++
+	}
+	if e.HasIdle {
+		p.im.uses.idle++
+	}
+	if e.Type.Kind() == "stream" {
+		p.im.uses.streams++
+	}
 }
 
 // refuse notes a key that could not be sent.

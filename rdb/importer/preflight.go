@@ -58,7 +58,7 @@ func (im *importer) checks() []check {
 
 // preflight checks dump and target, and reports all that is wrong at once.
 func (im *importer) preflight(ctx context.Context) error {
-	im.methods, im.modules = map[rdb.Type]bool{}, map[string]bool{}
+	im.methods, im.modules = map[rdb.Type]way{}, map[string]bool{}
 	im.sum = im.optionsSum()
 	im.ledger.maxFail = im.opts.MaxFailures
 	im.progress.stage("reading", im.source.Size)
@@ -214,6 +214,8 @@ func (im *importer) learnVersion(ctx context.Context) error {
 		case !ok:
 			im.server.version, im.server.absTTL = versions[i], true
 			return nil
+		case strings.Contains(string(refused), "syntax error") && im.opts.Method == Restore:
+			return fmt.Errorf("%s does not know RESTORE with ABSTTL, so keys that expire would live too long; leave --method restore out", im.server.name)
 		case strings.Contains(string(refused), "syntax error"):
 			return im.oldVersion()
 		case refused.Code() == "NOPERM" && (im.opts.Method == Commands || im.opts.Method == Replication):

@@ -257,8 +257,12 @@ func (v *verifier) connect(ctx context.Context, l *lane) error {
 	}
 	return v.im.on(ctx, l.node, func(conn *redis.Conn) (bool, error) {
 		// Where the server knows how (7.2), reading does not make the keys look as if they were used.
-		if _, err := conn.Do(ctx, "CLIENT", "NO-TOUCH", "ON"); err != nil && redis.Code(err) == "" {
+		_, err := conn.Do(ctx, "CLIENT", "NO-TOUCH", "ON")
+		if err != nil && redis.Code(err) == "" {
 			return false, err
+		}
+		if err != nil && v.im.uses.known {
+			v.im.ledger.note("%s does not know CLIENT NO-TOUCH, so that keys that were compared count as used now (LRU, LFU); --verify off keeps that", v.im.server.name)
 		}
 		l.conn, l.db = conn, v.im.target.DB
 		return true, nil
@@ -630,9 +634,10 @@ func differentValue(e *rdb.Entry, payload []byte) string {
 	return ""
 }
 
-// valueSum is equal for equal values, however they are encoded. What commands cannot set is left out.
+// valueSum is equal for equal values, however they are encoded. What commands cannot set is left out: consumers without
+// pending items, and times of consumers.
 func valueSum(e *rdb.Entry) (sum [sha256.Size]byte, err error) {
-	var buf []byte
+	var buf, group, consumer []byte
 	whole := sha256.New() // of what has an order
 	err = rdb.Decode(e, func(el *rdb.Element) error {
 		buf = append(buf[:0], byte(el.Kind))
@@ -656,8 +661,16 @@ func valueSum(e *rdb.Entry) (sum [sha256.Size]byte, err error) {
 			buf = binary.AppendUvarint(binary.AppendUvarint(buf, el.Stream.Last.Ms), el.Stream.Last.Seq)
 		case rdb.StreamGroup:
 			buf = binary.AppendUvarint(binary.AppendUvarint(buf, el.ID.Ms), el.ID.Seq)
-		case rdb.StreamConsumer, rdb.StreamPending:
+			group = append(group[:0], el.Bytes...)
+		case rdb.StreamConsumer:
+			consumer = append(consumer[:0], el.Bytes...)
 			return nil
+		case rdb.StreamPending:
+			add(group)
+			add(consumer)
+			for _, n := range []uint64{el.ID.Ms, el.ID.Seq, uint64(el.Delivered), el.Deliveries} {
+				buf = binary.AppendUvarint(buf, n)
+			}
 		case rdb.ZSetMember:
 			buf = binary.AppendUvarint(buf, math.Float64bits(el.Score+0)) // -0 and 0 are one
 		case rdb.HashField:
@@ -676,179 +689,4 @@ func valueSum(e *rdb.Entry) (sum [sha256.Size]byte, err error) {
 		sum[i] ^= b
 	}
 	return sum, err
-}
-
-// typeOf compares the type of a key, and says whether its elements can be compared, too.
-func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, error) {
-	if !v.im.server.cluster && l.db != e.DB {
-		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(e.DB)); err != nil {
-			return false, err
-		}
-		l.db = e.DB
-	}
-	kind, err := l.conn.Text(ctx, "TYPE", string(e.Key))
-	if err != nil {
-		return false, err
-	}
-	v.report.Verified++
-	switch {
-	case kind == "none":
-		if !v.im.isGone(e.Expiry) {
-			v.differ(*e, notThere)
-		}
-		return false, nil
-	case e.Type == rdb.TypeModule2, v.im.opts.Existing == Skip:
-		return false, nil
-	case kind != e.Type.Kind():
-		v.differ(*e, fmt.Sprintf("is a %s, but should be a %s", kind, e.Type.Kind()))
-		return false, nil
-	}
-	return true, nil
-}
-
-// element compares a value element by element: the target never has to give it as a whole.
-func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
-	l, err := v.lane(ctx, e.Key)
-	if err != nil {
-		return err
-	}
-	if err := v.exchange(ctx, l); err != nil {
-		return err
-	}
-	if e.Raw != nil && e.Type != rdb.TypeModule2 && isEmptyEntry(e) {
-		return nil
-	}
-	if same, err := v.typeOf(ctx, l, e); err != nil || !same {
-		return errors.Join(err, v.skip(e))
-	}
-	c := &largeCheck{verifier: v, conn: l.conn, key: bytes.Clone(e.Key)}
-	err = rdb.Decode(e, func(el *rdb.Element) error { return c.element(ctx, el) })
-	if err == nil {
-		err = c.end(ctx)
-	}
-	switch {
-	case errors.Is(err, errDiffers):
-		v.differ(*e, "has another value")
-		return v.skip(e)
-	case err != nil:
-		return err
-	}
-	at, err := l.conn.Int(ctx, v.expiryCommand(), string(c.key))
-	if err != nil {
-		return err
-	}
-	if (at == -1) != (e.Expiry == 0) && !v.im.isGone(e.Expiry) {
-		v.differ(*e, "has another expiry")
-	}
-	return nil
-}
-
-var errDiffers = errors.New("differs")
-
-// A largeCheck asks for the elements of one key, many at a time.
-type largeCheck struct {
-	verifier *verifier
-
-	conn    *redis.Conn
-	key     []byte
-	out     []byte
-	want    []any // the replies
-	n       int64 // elements, or bytes of a string
-	size    string
-	differs bool
-}
-
-func (c *largeCheck) ask(ctx context.Context, want any, args ...[]byte) error {
-	c.out = redis.AppendCommand(c.out, args...)
-	c.want = append(c.want, want)
-	if len(c.want) < verifyBatch && len(c.out) < verifyBytes {
-		return nil
-	}
-	return c.exchange(ctx)
-}
-
-func (c *largeCheck) exchange(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
-	defer stop()
-	if _, err := c.conn.Write(c.out); err != nil {
-		return err
-	}
-	for _, want := range c.want {
-		got, err := c.conn.ReadReply()
-		var refused redis.Error
-		switch {
-		case errors.As(err, &refused) && refused.Code() == "WRONGTYPE":
-			got = nil
-		case err != nil:
-			return advise(err)
-		}
-		c.differs = c.differs || !equalReply(got, want)
-	}
-	c.out, c.want = c.out[:0], c.want[:0]
-	return nil
-}
-
-func equalReply(got, want any) bool {
-	if f, ok := want.(float64); ok {
-		text, _ := got.(string)
-		g, err := strconv.ParseFloat(text, 64)
-		return err == nil && g == f
-	}
-	return fmt.Sprint(got) == fmt.Sprint(want)
-}
-
-func (c *largeCheck) element(ctx context.Context, el *rdb.Element) error {
-	text := string(el.Bytes)
-	c.n++
-	switch el.Kind {
-	case rdb.StringChunk:
-		from := c.n - 1
-		c.n += int64(len(el.Bytes)) - 1
-		c.size = "STRLEN"
-		if len(el.Bytes) == 0 {
-			return nil
-		}
-		return c.ask(ctx, text, []byte("GETRANGE"), c.key, strconv.AppendInt(nil, from, 10), strconv.AppendInt(nil, c.n-1, 10))
-	case rdb.ListItem:
-		c.size = "LLEN"
-		return c.ask(ctx, text, []byte("LINDEX"), c.key, strconv.AppendInt(nil, c.n-1, 10))
-	case rdb.SetMember:
-		c.size = "SCARD"
-		return c.ask(ctx, int64(1), []byte("SISMEMBER"), c.key, el.Bytes)
-	case rdb.ZSetMember:
-		c.size = "ZCARD"
-		return c.ask(ctx, el.Score, []byte("ZSCORE"), c.key, el.Bytes)
-	case rdb.HashField:
-		c.size = "HLEN"
-		if c.verifier.im.isGone(el.Expiry) {
-			c.n--
-			return nil
-		}
-		return c.ask(ctx, string(el.Value), []byte("HGET"), c.key, el.Bytes)
-	case rdb.StreamItem:
-		c.size = "XLEN"
-		id := []byte(el.ID.String())
-		fields := make([]any, len(el.Fields))
-		for i, f := range el.Fields {
-			fields[i] = string(f)
-		}
-		return c.ask(ctx, []any{[]any{el.ID.String(), fields}}, []byte("XRANGE"), c.key, id, id)
-	}
-	c.n--
-	return nil
-}
-
-func (c *largeCheck) end(ctx context.Context) error {
-	if c.size != "" {
-		if err := c.ask(ctx, c.n, []byte(c.size), c.key); err != nil {
-			return err
-		}
-	}
-	if err := c.exchange(ctx); err != nil {
-		return err
-	}
-	if c.differs {
-		return errDiffers
-	}
-	return nil
 }

@@ -243,7 +243,7 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 		if k.done {
 			continue
 		}
-		refused, err := readKey(conn, k)
+		refused, err := readKey(conn, k, &w.pass.im.uses)
 		if err != nil {
 			return err
 		}
@@ -277,7 +277,7 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 }
 
 // readKey reads the replies of a key and gives the first one that refuses.
-func readKey(conn *redis.Conn, k *keyRef) (redis.Error, error) {
+func readKey(conn *redis.Conn, k *keyRef, uses *uses) (redis.Error, error) {
 	var refused redis.Error
 	for i := range k.replies {
 		last := i == k.replies-1
@@ -297,6 +297,13 @@ func readKey(conn *redis.Conn, k *keyRef) (redis.Error, error) {
 			e = "BUSYKEY"
 		case k.how == byTransaction && last:
 			e = renamed(reply, k.lasting)
+			if list, ok := reply.([]any); ok && e == "" {
+				for _, r := range list {
+					if unclaimed(r) {
+						uses.unclaimed.Add(1)
+					}
+				}
+			}
 		}
 		if refused == "" {
 			refused = e
