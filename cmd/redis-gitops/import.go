@@ -120,7 +120,7 @@ func (a *app) importCommand() *cobra.Command {
 	flags.BoolVar(&f.flush, "flush", false, "empty the databases that keys go to first; asks for the target's name on a terminal")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask before --flush")
 	c.MarkFlagsMutuallyExclusive("replace", "skip-existing", "flush")
-	flags.StringVar(&f.method, "method", "auto", "restore, commands (slower, for servers that refuse RESTORE), replication (an empty server loads the dump by itself, in half the time), or auto: restore, and commands for encodings that the target does not know")
+	flags.StringVar(&f.method, "method", "auto", "restore (re-encoded for an older target), commands (slower, for servers without RESTORE), replication (an empty server loads the dump by itself, in half the time), or auto: restore, or commands where the target has no RESTORE")
 	flags.StringVar(&f.verify, "verify", "sample", "compare afterwards: off, sample (1000 keys and the number of all) or full; servers before Redis 7.2 take what is compared for used")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "do all but writing")
 	flags.BoolVar(&f.resume, "resume", false, "go on with an import that was interrupted")

@@ -11,25 +11,30 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
 
-const rdbConvertHelp = `Write a dump anew in another version, older or newer, for a server that would refuse it. Values of a type that the version
-has not are written in another type: what is a listpack in Redis 7.2 becomes a hash table for 6.2. Streams lose only
-bookkeeping (how many items were ever added and read) when they become those of Redis 6.2.
+const rdbConvertHelp = `Write a dump anew in another version, older or newer, for a server that would refuse it. Values of an encoding that the
+version does not have are re-encoded: a listpack of Redis 7.2 becomes a hash table for 6.2, the stream of 7.2 one of 5.0. What
+the older encoding has no room for is listed: the active time of consumers, stream counters, LRU and LFU before 5.0.
 
-What the version has no way to say (hash fields with an expiry before 7.4, functions before 7.0, streams before 5.0, modules
-before 4.0) is told key by key, and then nothing is written and the exit code is 1. With --lossy, the rest is written.
+What the version cannot hold is listed key by key, nothing is written, and the exit code is 1: hash fields with an expiry
+before 7.4, functions before 7.0, streams before 5.0, vector sets anywhere but in Redis 8.0 and later, and data of modules,
+because a server without the module does not start. --module names a module that the server has. With --lossy, the rest is
+written: hashes lose the expiry of their fields, and the other keys are left out.
 
 ` + dumpFileHelp + ` OUT is written whole or not at all; .gz or .zst at its end packs it, "-" is standard output.
 
 Examples:
   redis-gitops rdb convert dump.rdb old.rdb --to-version 6.2
   redis-gitops rdb convert dump.rdb new.rdb.zst --to-version valkey-9.0 --lossy
+  redis-gitops rdb convert dump.rdb new.rdb --to-version 8.0 --module ReJSON
   redis-gitops rdb convert - - --to-version 10 <dump.rdb >other.rdb`
 
 func (a *app) rdbConvertCommand() *cobra.Command {
 	var to string
 	var lossy bool
+	var modules []string
 	c := &cobra.Command{
 		Use:   "convert FILE OUT",
 		Short: "Write a dump anew in another version",
@@ -40,12 +45,18 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.rewrite(c.Context(), args[0], args[1], rdb.CopyOptions{Version: version}, lossy)
+			opts := rdb.CopyOptions{Version: version, DropFieldTTL: lossy, Now: a.machine.Now}
+			if rdb.HasVectorSets(to) {
+				modules = append(modules, "vectorset")
+			}
+			opts.HasModule = func(name string) bool { return importer.HasModule(modules, name) }
+			return a.rewrite(c.Context(), args[0], args[1], opts, lossy)
 		},
 	}
 	c.Flags().StringVar(&to, "to-version", "", "the server that is to read it, such as 6.2 or valkey-9.0, or an RDB version, such as 9")
 	complete(c, "to-version", rdb.Releases())
-	c.Flags().BoolVar(&lossy, "lossy", false, "leave out what the version cannot say")
+	c.Flags().BoolVar(&lossy, "lossy", false, "drop the expiry of hash fields and leave out keys, where the version cannot hold them")
+	c.Flags().StringSliceVar(&modules, "module", nil, "a module that the server has, by the name in MODULE LIST (repeatable)")
 	return c
 }
 
@@ -77,11 +88,14 @@ var errLossy = errors.New("something cannot be expressed")
 
 // rewrite copies a dump. What the version cannot say is told.
 func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions, lossy bool) error {
-	var refused uint64
-	opts.Refused = func(e *rdb.Entry, reason error) error {
-		if refused++; refused > maxRefused {
-			return nil
+	var refused, named uint64
+	name := func(format string, args ...any) {
+		if named++; named <= maxRefused {
+			a.errf(format+"\n", args...)
 		}
+	}
+	opts.Refused = func(e *rdb.Entry, reason error) error {
+		refused++
 		what := fmt.Sprintf("key %q of database %d", e.Key, e.DB)
 		switch e.Kind {
 		case rdb.FunctionEntry:
@@ -89,8 +103,13 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 		case rdb.ModuleAuxEntry:
 			what = fmt.Sprintf("data of module %q", e.Module)
 		}
-		a.errf("%s: %v\n", what, reason)
+		name("%s: %v", what, reason)
 		return nil
+	}
+	opts.Lost = func(e *rdb.Entry, lost rdb.Loss) {
+		if lost&rdb.LossFieldExpiry != 0 {
+			name("key %q of database %d: written without the expiry of its fields", e.Key, e.DB)
+		}
 	}
 	var stats rdb.CopyStats
 	err := a.writeOutput(to, func(w io.Writer) error {
@@ -102,8 +121,8 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 			return err
 		})
 	})
-	if refused > maxRefused {
-		a.errf("and %d more\n", refused-maxRefused)
+	if named > maxRefused {
+		a.errf("and %d more\n", named-maxRefused)
 	}
 	if err != nil && !errors.Is(err, errLossy) {
 		return err
@@ -119,14 +138,21 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	}
 	switch {
 	case err != nil:
-		a.errf("%s %d keys or other parts have no form in RDB version %d; nothing was written. --lossy leaves them out\n",
+		a.errf("%s %d keys or other parts have no form in RDB version %d; nothing was written. --lossy writes the rest\n",
 			a.paint(red, "error:"), refused, stats.Version)
 		return errCode(exitFindings)
 	case to != "-":
 		a.say("%s: %s", to, summary)
 	}
+	for _, l := range rdb.Losses() {
+		if n := stats.Lost[l]; n > 0 {
+			a.errf("%s %d keys were written without %s, which RDB version %d does not have\n", a.paint(yellow, "warning:"), n, l, stats.Version)
+		}
+	}
 	if refused > 0 {
 		a.errf("%s %d keys or other parts were left out\n", a.paint(yellow, "warning:"), refused)
+	}
+	if refused > 0 || stats.Lost[rdb.LossFieldExpiry] > 0 {
 		return errCode(exitFindings)
 	}
 	return nil

@@ -22,7 +22,8 @@ const rdbServeHelp = `Play the master of a replication, so that a server loads a
   3. When this command says that it has loaded: REPLICAOF NO ONE.
 
 The whole dump is verified first, and which servers can load it is printed. One that cannot, because its version is older or
-it lacks a module, does not skip a key: its process ends. See rdb convert for an older version. The commands of an append-only
+it lacks a module, does not skip a key: its process ends. See rdb convert for an older version. A dump with data of modules or
+vector sets is refused unless --module names what the server has. The commands of an append-only
 file are replicated after its dump, and nothing else. A server that a Sentinel or an operator watches is soon told to follow
 another master again.
 
@@ -37,6 +38,7 @@ Examples:
 
 type serveFlags struct {
 	listen, username, passwordFile string
+	modules                        []string
 	once                           bool
 }
 
@@ -53,6 +55,7 @@ func (a *app) rdbServeCommand() *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:6380", "the address to listen on; :6380 for all of this machine's")
 	flags.StringVar(&f.username, "username", "", "the user that the server has to log in as (its masteruser)")
 	flags.StringVar(&f.passwordFile, "password-file", "", "the file with the password that the server has to give (default: the variable REDIS_SERVE_PASSWORD)")
+	flags.StringSliceVar(&f.modules, "module", nil, "a module that the server has, by the name in MODULE LIST (repeatable); without it, a dump with data of the module is refused")
 	flags.BoolVar(&f.once, "once", false, "end when one server has loaded the dump and left")
 	return c
 }
@@ -85,7 +88,7 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 		return err
 	}
 	defer l.Close()
-	dump, what, err := a.servedDump(ctx, name)
+	dump, what, err := a.servedDump(ctx, name, f.modules)
 	if err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func because(err error) string {
 }
 
 // servedDump verifies a source and gives it to be read again and again.
-func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string, error) {
+func (a *app) servedDump(ctx context.Context, name string, modules []string) (master.Dump, string, error) {
 	var dump master.Dump
 	var what string
 	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
@@ -171,8 +174,8 @@ func (a *app) servedDump(ctx context.Context, name string) (master.Dump, string,
 				return err
 			}
 		}
-		if text := needs.Warning(); text != "" {
-			a.errf("%s %s\n", a.paint(yellow, "warning:"), text)
+		if missing := needs.Missing(modules); len(missing) > 0 {
+			return fmt.Errorf("the dump has data of modules (%s), and a server without them ends when it loads the dump; check MODULE LIST on the server and pass --module for each that it has, or leave their keys out (rdb filter --type)", strings.Join(missing, ", "))
 		}
 		size := s.Offset()
 		dump = master.Dump{Size: size, Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, 0) }}
