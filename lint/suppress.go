@@ -232,7 +232,7 @@ func (l *linter) suppress() {
 		return
 	}
 	for _, f := range l.findings {
-		if strings.HasPrefix(f.Rule, "suppression/") {
+		if strings.HasPrefix(f.Rule, "suppression/") || frozen(l.config, f.Rule) { // frozen also when its category is suppressed
 			continue
 		}
 		for _, s := range all {

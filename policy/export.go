@@ -22,6 +22,8 @@ type ExportOptions struct {
 	Rules    []*Rule
 	Strict   bool           // levels of strict mode
 	Settings map[string]any // data.settings, as for [Options]
+	Ignore   []Ignored      // of the configuration; annotations of resources always count
+	Frozen   []string       // rules, or categories as "auth/*", that nothing suppresses
 }
 
 var exporters = map[string]func(*exporter) ([]Module, error){"conftest": exportConftest, "gatekeeper": exportGatekeeper, "opa": exportOPA}
@@ -212,6 +214,11 @@ func (x *exporter) strictly() string {
 	return "\tobject.get(violation, \"strict\", false) != true\n"
 }
 
+// unsuppressed leaves out what a suppression covers.
+func unsuppressed(r *Rule, object string) string {
+	return fmt.Sprintf("\tnot data.%s.suppressed.finding(%q, %s)\n", root, r.Name, object)
+}
+
 func exportConftest(x *exporter) ([]Module, error) {
 	var b strings.Builder
 	b.WriteString("# Made by redis-gitops policy export.\npackage main\n")
@@ -220,22 +227,32 @@ func exportConftest(x *exporter) ([]Module, error) {
 		if x.level(r) == Error {
 			set = "deny"
 		}
-		fmt.Fprintf(&b, "\n%s contains {\"msg\": sprintf(\"%%s [%s]\", [violation.message]), \"path\": object.get(violation, \"path\", [])} if {\n%s\tsome violation in %s\n%s}\n",
-			set, r.Name, guard(r, "input.kind"), denyOf(r), x.strictly())
+		fmt.Fprintf(&b, "\n%s contains {\"msg\": sprintf(\"%%s [%s]\", [violation.message]), \"path\": object.get(violation, \"path\", [])} if {\n%s\tsome violation in %s\n%s%s}\n",
+			set, r.Name, guard(r, "input.kind"), denyOf(r), x.strictly(), unsuppressed(r, "input"))
 	}
 	settings, err := x.settings()
-	return append(x.policies("policy"), Module{"data/settings.json", settings}, Module{"policy/main.rego", b.String()}), err
+	if err != nil {
+		return nil, err
+	}
+	suppressions, err := x.suppressions()
+	return append(x.policies("policy"), Module{"data/settings.json", settings}, Module{"policy/main.rego", b.String()},
+		Module{path.Join("policy", root, suppressedFile), suppressions}), err
 }
 
 func exportOPA(x *exporter) ([]Module, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Made by redis-gitops policy export.\npackage %s.main\n", root)
 	for _, r := range x.rules {
-		fmt.Fprintf(&b, "\nresource contains [%q, violation] if {\n%s\tsome violation in %s\n%s}\n", r.Name, guard(r, "input.kind"), denyOf(r), x.strictly())
+		fmt.Fprintf(&b, "\nresource contains [%q, violation] if {\n%s\tsome violation in %s\n%s%s}\n", r.Name, guard(r, "input.kind"), denyOf(r), x.strictly(), unsuppressed(r, "input"))
 	}
 	settings, err := x.settings()
+	if err != nil {
+		return nil, err
+	}
+	suppressions, err := x.suppressions()
 	manifest := "{\n  \"roots\": [\"" + root + "\", \"settings\"],\n  \"rego_version\": 1\n}\n"
-	return append(x.policies(""), Module{".manifest", manifest}, Module{"data.json", settings}, Module{root + "/main.rego", b.String()}), err
+	return append(x.policies(""), Module{".manifest", manifest}, Module{"data.json", settings}, Module{root + "/main.rego", b.String()},
+		Module{path.Join(root, suppressedFile), suppressions}), err
 }
 
 var (
@@ -255,13 +272,17 @@ func exportGatekeeper(x *exporter) ([]Module, error) {
 	if err != nil {
 		return nil, err
 	}
+	suppressions, err := x.suppressions()
+	if err != nil {
+		return nil, err
+	}
 	var out []Module
 	for _, r := range x.rules {
 		kind := "RedisGitops"
 		for word := range strings.FieldsFuncSeq(r.Name, func(c rune) bool { return c == '/' || c == '-' }) {
 			kind += strings.ToUpper(word[:1]) + word[1:]
 		}
-		libs := []string{"package lib." + root + "\n\nsettings := " + string(settings) + "\n"}
+		libs := []string{"package lib." + root + "\n\nsettings := " + string(settings) + "\n", ownPackage.ReplaceAllString(suppressions, "package lib."+root)}
 		needed := x.needed(r.File)
 		var used []string
 		for n := range needed {
@@ -273,8 +294,8 @@ func exportGatekeeper(x *exporter) ([]Module, error) {
 		for _, file := range used {
 			libs = append(libs, ownPackage.ReplaceAllString(underLib(x.only(file, needed)), "package lib."+root))
 		}
-		adapter := fmt.Sprintf("package %s\n\nviolation contains {\"msg\": violation.message, \"details\": {\"path\": object.get(violation, \"path\", [])}} if {\n%s\tsome violation in %s with input as input.review.object\n%s}\n",
-			strings.ToLower(kind), guard(r, "input.review.object.kind"), underLib(denyOf(r)), x.strictly())
+		adapter := fmt.Sprintf("package %s\n\nviolation contains {\"msg\": violation.message, \"details\": {\"path\": object.get(violation, \"path\", [])}} if {\n%s\tsome violation in %s with input as input.review.object\n%s%s}\n",
+			strings.ToLower(kind), guard(r, "input.review.object.kind"), underLib(denyOf(r)), x.strictly(), underLib(unsuppressed(r, "input.review.object")))
 		action := map[Level]string{Error: "deny", Warning: "warn", Info: "dryrun"}[x.level(r)]
 		kinds := r.Kinds
 		if len(kinds) == 0 {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
@@ -44,7 +45,7 @@ func exampleResources(t *testing.T, rules []*Rule) []map[string]any {
 					if err != nil {
 						break // some examples are no YAML
 					}
-					if object["kind"] != nil && object["apiVersion"] != nil {
+					if object["kind"] != nil && object["apiVersion"] != nil && !strings.Contains(string(f.Data), "ignore.redis-gitops.io") {
 						out = append(out, object)
 					}
 				}
@@ -262,6 +263,78 @@ func templates(t *testing.T, files []Module) []template {
 		out = append(out, template{object.Metadata.Name, strings.Replace(name, "-", "/", 1), c})
 	}
 	return out
+}
+
+// What lint suppresses by an annotation or the configuration, an export suppresses too, and nothing more.
+func TestExportSuppressions(t *testing.T) {
+	rules, err := Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rule = "ha/single-redis"
+	var only []*Rule
+	for _, r := range rules {
+		if r.Name == rule {
+			only = append(only, r)
+		}
+	}
+	tomorrow, past := time.Now().AddDate(0, 0, 1).Format(time.DateOnly), time.Now().AddDate(0, 0, -2).Format(time.DateOnly)
+	for _, tt := range []struct {
+		name, key string
+		value     any
+		ignore    []Ignored
+		frozen    []string
+		found     bool
+	}{
+		{"none", "", "", nil, nil, true},
+		{"with a reason", "ha.single-redis", "a test cluster", nil, nil, false},
+		{"category", "ha.*", "a test cluster", nil, nil, false},
+		{"without a reason", "ha.single-redis", " ", nil, nil, true},
+		{"no text", "ha.single-redis", true, nil, nil, true},
+		{"of another rule", "ha.host-network", "a test cluster", nil, nil, true},
+		{"of another category", "sec.*", "a test cluster", nil, nil, true},
+		{"until tomorrow", "ha.single-redis", "a test cluster; until=" + tomorrow, nil, nil, false},
+		{"expired", "ha.single-redis", "a test cluster; until=" + past, nil, nil, true},
+		{"expired, then extended", "ha.single-redis", "until=" + past + ";a test cluster;until=" + tomorrow, nil, nil, false},
+		{"no date", "ha.single-redis", "a test cluster; until=soon", nil, nil, true},
+		{"a date that does not exist", "ha.single-redis", "a test cluster; until=2999-13-40", nil, nil, true},
+		{"only a date", "ha.single-redis", "until=" + tomorrow, nil, nil, true},
+		{"frozen", "ha.single-redis", "a test cluster", nil, []string{rule}, true},
+		{"frozen category", "ha.single-redis", "a test cluster", nil, []string{"ha/*"}, true},
+		{"frozen in a suppressed category", "ha.*", "a test cluster", nil, []string{rule}, true},
+		{"another frozen", "ha.single-redis", "a test cluster", nil, []string{"sec/*"}, false},
+		{"configured", "", "", []Ignored{{Rule: rule}}, nil, false},
+		{"configured for the resource", "", "", []Ignored{{Rule: "ha/*", Resource: "RedisFailover/shop"}}, nil, false},
+		{"configured for another one", "", "", []Ignored{{Rule: "ha/*", Resource: "RedisFailover/other"}}, nil, true},
+		{"configured and expired", "", "", []Ignored{{Rule: rule, Until: past}}, nil, true},
+		{"configured and frozen", "", "", []Ignored{{Rule: rule}}, []string{rule}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			metadata := map[string]any{"name": "shop"}
+			if tt.key != "" {
+				metadata["annotations"] = map[string]any{"ignore.redis-gitops.io/" + tt.key: tt.value, "other": "x"}
+			}
+			object := map[string]any{"apiVersion": "databases.spotahome.com/v1", "kind": "RedisFailover", "metadata": metadata,
+				"spec": map[string]any{"redis": map[string]any{"replicas": 1}, "sentinel": map[string]any{"replicas": 3}}}
+			for format, query := range map[string]string{"conftest": "data.main.warn", "opa": "data.redisgitops.main.resource", "gatekeeper": "data.redisgitopshasingleredis.violation"} {
+				files, err := Export(ExportOptions{Format: format, Rules: only, Ignore: tt.ignore, Frozen: tt.frozen, Settings: map[string]any{"strict": false, "options": map[string]any{}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var input any = object
+				var compiler *ast.Compiler
+				if format == "gatekeeper" {
+					input, compiler = map[string]any{"review": map[string]any{"object": object}}, templates(t, files)[0].compiler
+				} else {
+					compiler = compiled(t, slices.DeleteFunc(files, func(f Module) bool { return !strings.HasSuffix(f.File, ".rego") }))
+				}
+				data := map[string]any{"settings": map[string]any{"strict": false, "options": map[string]any{}}}
+				if found := asked(t, compiler, data, query, input).([]any); len(found) > 0 != tt.found {
+					t.Errorf("%s: %v", format, found)
+				}
+			}
+		})
+	}
 }
 
 func TestExportUnknown(t *testing.T) {

@@ -23,6 +23,9 @@ Examples:
 const exportHelp = `Write the rules about single resources for another engine: the same Rego, with the severities, of this repository's
 configuration where there is one. Rules about the repository as a whole need what only lint knows and are left out.
 
+What lint suppresses by an annotation, or by "ignore" in the configuration without a path, the other engine suppresses too. Comments and
+paths of files do not reach it.
+
 Examples:
   redis-gitops policy export --format conftest DIR      # conftest test --policy DIR/policy --data DIR/data manifests
   redis-gitops policy export --format gatekeeper DIR    # kubectl apply -f DIR/templates, and then -f DIR/constraints
@@ -68,7 +71,12 @@ func (a *app) exportPolicies(dir string, opts policy.ExportOptions) error {
 			r.Severity, r.Strict = set, set
 		}
 	}
-	opts.Rules = rules
+	opts.Rules, opts.Frozen = rules, config.Frozen
+	for _, i := range config.Ignore {
+		if i.Path == "" {
+			opts.Ignore = append(opts.Ignore, policy.Ignored{Rule: i.Rule, Resource: i.Resource, Until: i.Until})
+		}
+	}
 	files, err := policy.Export(opts)
 	if err != nil {
 		return err
