@@ -1,5 +1,5 @@
 # METADATA
-# title: The client takes the password from the wrong place
+# title: The client reads the password from the wrong Secret or key
 # description: |-
 #   The password in the address comes from a key of a Secret that is not there, or not in the namespace of the pod.
 #   Kubernetes does not start the container (CreateContainerConfigError).

@@ -1,5 +1,5 @@
 # METADATA
-# title: A client without the password
+# title: The client connects without the required password
 # description: |-
 #   Redis wants the password of auth.secretPath, and this container neither has one in the address nor takes one from a
 #   Secret: it gets NOAUTH Authentication required.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A client with a password for a Redis without one
+# title: The client sends a password to a Redis without one
 # description: |-
 #   A Redis without a password refuses AUTH with an error (called without any password configured, or Client sent AUTH,
 #   but no password is set), and most clients then give up.

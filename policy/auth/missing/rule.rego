@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis without a password
+# title: Redis has no password
 # description: |-
 #   Without spec.auth.secretPath every pod of the cluster can read and change the data, and sentinels of another
 #   Redis can take over a replica whose address they have seen before.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A password set behind the back of the operator
+# title: Password set in customConfig instead of a Secret
 # description: |-
 #   The operator logs in with the password of auth.secretPath, or with none. A requirepass, masterauth or user of your
 #   own changes what Redis wants: the operator gets NOAUTH or WRONGPASS, and can neither repair nor update anything. The

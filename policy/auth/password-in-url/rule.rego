@@ -1,5 +1,5 @@
 # METADATA
-# title: A password in an address
+# title: Password in a connection URL
 # description: |-
 #   An address with a password stands in plain text in Git, in the pod and in every log that prints addresses.
 # custom:

@@ -1,5 +1,5 @@
 # METADATA
-# title: A placeholder for a password
+# title: Password is a placeholder
 # description: |-
 #   A Secret that was copied from an example and applied as it is protects nothing: these are the first passwords that
 #   anybody tries.

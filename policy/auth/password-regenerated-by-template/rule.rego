@@ -1,5 +1,5 @@
 # METADATA
-# title: A password that changes at every render
+# title: Password changes with every render
 # description: |-
 #   A function of chance gives another value each time the chart is rendered. Argo CD renders without the cluster, where
 #   lookup finds nothing: at every sync the Secret gets a new password. The operator takes it at once and the pods do

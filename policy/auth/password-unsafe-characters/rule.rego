@@ -1,5 +1,5 @@
 # METADATA
-# title: A password with characters that do not survive
+# title: Password contains characters the operator cannot quote
 # description: |-
 #   The operator writes requirepass and masterauth into redis.conf without quotes. White space ends the word and a
 #   newline the line, a quote begins another kind of word, and a NUL ends the file's line: Redis does not start, or has

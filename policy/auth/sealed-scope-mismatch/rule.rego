@@ -1,5 +1,5 @@
 # METADATA
-# title: A SealedSecret that was renamed or moved
+# title: SealedSecret was renamed or moved after sealing
 # description: |-
 #   kubeseal encrypts for one name in one namespace, unless a wider scope is asked for, and notes both in the template.
 #   Under another name or in another namespace the controller cannot decrypt it, and there is no Secret.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A value of data is not base64
+# title: Secret data is not base64-encoded
 # description: |-
 #   Values below data of a Secret have to be base64; the API server refuses others, and a word that happens to be base64
 #   becomes something else. Plain text belongs below stringData.

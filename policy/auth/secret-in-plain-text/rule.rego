@@ -1,5 +1,5 @@
 # METADATA
-# title: A password in plain text in Git
+# title: Plain-text password in Git
 # description: |-
 #   Whoever can read the repository, or ever could, has the password: it stays in the history, in clones and in the logs
 #   of pipelines. base64 hides nothing. The operator cannot rotate a password without downtime, so it tends to stay for

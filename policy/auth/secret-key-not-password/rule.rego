@@ -1,5 +1,5 @@
 # METADATA
-# title: The Secret has no key password
+# title: Secret has no key password
 # description: |-
 #   The operator reads the key password of the Secret and nothing else. Without it, it says that the Secret does not
 #   have a password field, and makes no Redis.

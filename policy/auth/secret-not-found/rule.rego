@@ -1,5 +1,5 @@
 # METADATA
-# title: The Secret with the password is not there
+# title: Password Secret does not exist
 # description: |-
 #   The operator reads the password from the Secret that auth.secretPath names, in the namespace of the RedisFailover.
 #   While there is none it makes no configuration and no Redis. Secrets, SealedSecrets, ExternalSecrets and those of

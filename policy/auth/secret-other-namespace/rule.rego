@@ -1,5 +1,5 @@
 # METADATA
-# title: The Secret is in another namespace
+# title: Password Secret is in another namespace
 # description: |-
 #   A RedisFailover can use Secrets of its own namespace only: the operator looks there, and so do the pods. It makes no
 #   Redis while there is none.

@@ -1,5 +1,5 @@
 # METADATA
-# title: auth.secretPath is no name of a Secret
+# title: auth.secretPath is not a valid Secret name
 # description: |-
 #   In spite of its name secretPath takes the name of a Secret in the namespace of the RedisFailover, and the operator
 #   reads its key password. With a path, or anything else that no Secret can be called, it finds nothing and makes no

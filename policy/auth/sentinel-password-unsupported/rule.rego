@@ -1,5 +1,5 @@
 # METADATA
-# title: A password for the sentinels
+# title: Sentinel passwords are not supported by the operator
 # description: |-
 #   The operator speaks to its sentinels without a password and cannot be told one. Sentinels that want one answer
 #   NOAUTH: the operator neither sets the master nor repairs them. As parameters of SENTINEL SET, which customConfig

@@ -1,5 +1,5 @@
 # METADATA
-# title: customConfig has a value that Redis does not take
+# title: customConfig contains a value that Redis rejects
 # description: |-
 #   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
 #   before it rolls out pods and looks after sentinels: Redis takes whole numbers with its own units (kb, mb, gb and so

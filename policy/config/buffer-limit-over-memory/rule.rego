@@ -1,5 +1,5 @@
 # METADATA
-# title: Replicas may queue more than the container's memory
+# title: Replica output buffer exceeds the container's memory
 # description: |-
 #   The output buffers of replicas come on top of maxmemory. When a replica reads slowly, or starts anew, its buffer grows
 #   up to the hard limit; one that is over the memory limit lets the kernel kill the master in the middle of a

@@ -1,5 +1,5 @@
 # METADATA
-# title: A command that does not start, or starts Redis at another port
+# title: Command cannot start, or starts Redis on another port
 # description: |-
 #   Kubernetes starts the first word of command as the program and passes the others as they are, without a shell: a whole
 #   command line in one word is the name of a program that does not exist. And what follows the configuration file

@@ -1,5 +1,5 @@
 # METADATA
-# title: A command starts Redis without the operator's configuration
+# title: Command starts Redis without the operator's configuration
 # description: |-
 #   spec.redis.command replaces the operator's whole command. Without /redis/redis.conf Redis has no password, no replica
 #   settings and not the user of its probes; a sentinel without /redis/sentinel.conf and --sentinel is no sentinel.

@@ -1,5 +1,5 @@
 # METADATA
-# title: customConfig sets what Redis reads at its start only
+# title: customConfig sets a directive that only applies at startup
 # description: |-
 #   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
 #   before it rolls out pods and looks after sentinels: immutable directives are refused, so that from then on no change

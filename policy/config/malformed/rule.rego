@@ -1,5 +1,5 @@
 # METADATA
-# title: An entry of customConfig has no value, or white space too many
+# title: customConfig entry lacks a value or has extra whitespace
 # description: |-
 #   The operator cuts an entry of customConfig at each single blank, sends the first part as the name and the rest as the
 #   value by CONFIG SET (SENTINEL SET) on every loop, and stops at the first that is refused, before it rolls out pods

@@ -1,5 +1,5 @@
 # METADATA
-# title: A variable in customConfig
+# title: customConfig does not expand variables
 # description: |-
 #   The operator sends customConfig to Redis as it is; neither it nor Redis expands environment variables. Redis then has
 #   the text $NAME as its value: as replica-announce-ip, for example, sentinels and clients get an address that does not

@@ -1,5 +1,5 @@
 # METADATA
-# title: customConfig sets what belongs to the operator or is protected
+# title: customConfig sets a protected or operator-owned directive
 # description: |-
 #   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
 #   before it rolls out pods and looks after sentinels. dir and dbfilename are protected from Redis 7.0 on and refused

@@ -1,5 +1,5 @@
 # METADATA
-# title: customConfig has a directive that Redis does not know
+# title: customConfig contains an unknown directive
 # description: |-
 #   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
 #   before it rolls out pods and looks after sentinels: a name that this version of Redis does not know is refused, and

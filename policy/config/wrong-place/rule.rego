@@ -1,5 +1,5 @@
 # METADATA
-# title: Configuration stands where the operator does not look for it
+# title: Configuration is set where the operator ignores it
 # description: |-
 #   customConfig is a list of texts of spec.redis, sent as CONFIG SET, and of spec.sentinel, sent as SENTINEL SET. A map
 #   is the dialect of another operator and is refused by the API server; a directive of the one in the list of the other

@@ -1,5 +1,5 @@
 # METADATA
-# title: Neither the snapshot nor the append-only file is of use
+# title: Persistence is effectively disabled
 # description: |-
 #   save "" turns snapshots off, and appendonly in customConfig comes too late to be read at the start: after a crash
 #   Redis loads a snapshot that is old or was never made, and then overwrites the append-only file, which had

@@ -1,5 +1,5 @@
 # METADATA
-# title: An append-only file that is not read at the start
+# title: Append-only file is not loaded at startup
 # description: |-
 #   The operator applies customConfig by CONFIG SET once Redis runs. At the start Redis knows nothing of appendonly: it
 #   loads the last snapshot, and the changes that only the append-only file has are gone. When CONFIG SET then turns it

@@ -1,5 +1,5 @@
 # METADATA
-# title: bootstrapNode.host is not an address that sentinels take
+# title: Sentinels reject a bootstrapNode.host that is not an IP
 # description: |-
 #   With bootstrapNode.allowSentinels the operator points the sentinels at the source in each round: SENTINEL REMOVE, then
 #   SENTINEL MONITOR with host as it is. A sentinel resolves no names unless resolve-hostnames is on, refuses one, and

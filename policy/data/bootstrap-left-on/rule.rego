@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis still follows another one
+# title: bootstrapNode is still set
 # description: |-
 #   With bootstrapNode every Redis is a replica of the one named there, may never become a master (replica-priority 0)
 #   and has, without allowSentinels, no sentinels. That is for copying data in. While it stays, there is no failover,

@@ -1,5 +1,5 @@
 # METADATA
-# title: The source of the data listens at another port
+# title: bootstrapNode.port differs from the Redis port
 # description: |-
 #   To make a Redis follow the source, the operator dials the Redis itself, but at the port of the source. Where the two
 #   differ, it reaches nothing, and no data is ever copied.

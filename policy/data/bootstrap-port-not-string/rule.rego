@@ -1,5 +1,5 @@
 # METADATA
-# title: bootstrapNode.port is a number
+# title: bootstrapNode.port is a number instead of a string
 # description: |-
 #   The custom resource definition has the port of bootstrapNode as a text. A number is refused by the API server; the
 #   operator's own example has this slip.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis loses its data with its pods
+# title: Data is lost when the pods restart
 # description: |-
 #   Without a persistentVolumeClaim the data lies in an emptyDir, which goes with the pod. When all pods are replaced at
 #   once, by an upgrade of the nodes or a failure, the operator makes an empty Redis the master, and the others copy

@@ -1,5 +1,5 @@
 # METADATA
-# title: A script that is not there
+# title: ConfigMap of a shutdown or startup script does not exist
 # description: |-
 #   The operator mounts the ConfigMaps of shutdownConfigMap and startupConfigMap and runs shutdown.sh and startup.sh of
 #   them. Without the first it stops in every round; without the others the pods wait for the volume, or every probe

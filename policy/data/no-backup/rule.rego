@@ -1,5 +1,5 @@
 # METADATA
-# title: Nothing backs Redis up
+# title: Redis has no backup
 # description: |-
 #   A disk survives a lost pod, and no slip of a person, no bug of an application and no lost volume. There is no
 #   CronJob that takes a dump, no schedule of Velero and no snapshot of the volumes here.

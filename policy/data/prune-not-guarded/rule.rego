@@ -1,5 +1,5 @@
 # METADATA
-# title: A sync can delete the definition, and with it every Redis
+# title: A sync can delete the CRD and every Redis with it
 # description: |-
 #   With prune, what leaves the repository leaves the cluster. When the operator's kustomization is moved, fails to
 #   render or loses a line, its custom resource definition is deleted, and Kubernetes deletes every RedisFailover of the

@@ -1,5 +1,5 @@
 # METADATA
-# title: A disk without, or with the wrong, access mode
+# title: Missing or wrong PVC access mode
 # description: |-
 #   A claim has to name an access mode, or the API server refuses the StatefulSet. ReadWriteMany is what network file
 #   systems give: each Redis has a disk of its own and shares it with nobody, while saving and appending over NFS is

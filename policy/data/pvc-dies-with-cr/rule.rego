@@ -1,5 +1,5 @@
 # METADATA
-# title: The disk is deleted with the RedisFailover
+# title: PVC is deleted with the RedisFailover
 # description: |-
 #   Unless keepAfterDeletion is true, the claims belong to the RedisFailover: whatever deletes it, a prune of Argo CD, a
 #   renamed application or a deleted custom resource definition, deletes the data. With it the claims stay until

@@ -1,5 +1,5 @@
 # METADATA
-# title: A disk too small for snapshots
+# title: PVC is too small for snapshots
 # description: |-
 #   Redis writes a snapshot, or a rewritten append-only file, beside the old one: for a moment the disk holds the data
 #   twice. When it is full, saving fails and Redis refuses writes (MISCONF).

@@ -1,5 +1,5 @@
 # METADATA
-# title: A disk without a name
+# title: PVC template has no name
 # description: |-
 #   The operator calls the volume like the claim. Without persistentVolumeClaim.metadata.name both have an empty name,
 #   which the API server refuses: there is no StatefulSet and no Redis.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Only the last save counts
+# title: Only the last save line applies
 # description: |-
 #   In a redis.conf several save lines add up. The operator sends each entry by CONFIG SET, which sets save anew: only
 #   the last one stays. Usually that is the one for many changes, so that a Redis with few of them is hardly ever saved.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Quotes in save that Redis refuses
+# title: save value is quoted in a way that Redis rejects
 # description: |-
 #   Of quotes the operator understands save "" alone, with one blank. It sends everything else as it stands, and Redis
 #   answers Invalid save parameters. The operator then stops there in every round: pods are not updated and sentinels

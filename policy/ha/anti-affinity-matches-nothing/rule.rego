@@ -1,5 +1,5 @@
 # METADATA
-# title: An anti-affinity that no pod of this Redis matches
+# title: Anti-affinity matches no pod of this Redis
 # description: |-
 #   The pods have the labels app.kubernetes.io/name (the name of the RedisFailover), app.kubernetes.io/component (redis
 #   or sentinel) and app.kubernetes.io/part-of (redis-failover), and those of the RedisFailover that labelWhitelist lets

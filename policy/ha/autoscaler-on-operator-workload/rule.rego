@@ -1,5 +1,5 @@
 # METADATA
-# title: An autoscaler that works against the operator
+# title: Autoscaler conflicts with the operator
 # description: |-
 #   The operator owns the StatefulSet rfr-NAME and the Deployment rfs-NAME and writes their replicas anew every 30
 #   seconds. What an autoscaler sets lasts until then: pods come and go, and with each round Redis fails over or

@@ -1,5 +1,5 @@
 # METADATA
-# title: The sentinels of two Redises can join
+# title: Sentinels of different Redis instances can merge
 # description: |-
 #   All sentinels of this operator call their master mymaster, and find each other through it. When a pod's address is
 #   used again by a pod of another RedisFailover with the same port and no password, or the same, the sentinels of both

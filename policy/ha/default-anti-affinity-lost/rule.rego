@@ -1,5 +1,5 @@
 # METADATA
-# title: All copies may land on one node
+# title: All replicas can be scheduled on one node
 # description: |-
 #   Without an affinity the operator adds one that prefers to spread the pods over the nodes. Any affinity of your own,
 #   be it for nodes only, takes its place whole. Then the scheduler may put all Redises, or all sentinels, on one node,

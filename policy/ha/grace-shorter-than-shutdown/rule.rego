@@ -1,5 +1,5 @@
 # METADATA
-# title: Little time to save when a pod stops
+# title: Termination grace period is too short to save
 # description: |-
 #   When the pod of the master stops, the operator's shutdown script asks the sentinels for another master, waits 31
 #   seconds and only then saves. With a terminationGracePeriod of up to 31 seconds, the operator's default of 30 among

@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis on the network of its node
+# title: hostNetwork limits Redis to one instance per node
 # description: |-
 #   With hostNetwork every Redis takes port 6379 of its node and every sentinel 26379: a second RedisFailover finds no
 #   free port there. The probes ask the host's name, which several pods share, and whoever reaches the node reaches

@@ -1,5 +1,5 @@
 # METADATA
-# title: RedisFailovers, and no operator for them
+# title: No operator is deployed for the RedisFailovers
 # description: |-
 #   A RedisFailover is a wish: without an operator that watches its namespace nothing happens, and nobody says so. Argo
 #   CD shows it as healthy. This repository deploys what runs in the cluster, but not the Redis operator.

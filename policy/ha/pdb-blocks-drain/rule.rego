@@ -1,5 +1,5 @@
 # METADATA
-# title: A node drain waits for ever
+# title: Disruption budget blocks node drains
 # description: |-
 #   For every RedisFailover the operator makes a PodDisruptionBudget of at least one available pod. Where there is only
 #   one, it may never be evicted: draining its node, for an upgrade say, waits until somebody deletes the pod by hand.

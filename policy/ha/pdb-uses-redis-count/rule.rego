@@ -1,5 +1,5 @@
 # METADATA
-# title: Sentinels that may never be evicted
+# title: Sentinel disruption budget uses the number of Redis pods
 # description: |-
 #   The operator reckons the disruption budget of the sentinels from the number of Redises: from three Redises on, two
 #   sentinels have to stay available. With one or two sentinels that forbids every eviction, so that draining a node

@@ -1,5 +1,5 @@
 # METADATA
-# title: Six or more copies of the same data
+# title: Six or more replicas of the same data
 # description: |-
 #   Every Redis of a RedisFailover holds all data: six replicas are one master and five full copies of it, not three
 #   masters with a replica each. The operator knows no Redis Cluster. Each copy costs memory, and a full resync after a

@@ -1,5 +1,5 @@
 # METADATA
-# title: Sentinels that take a pause for a failure
+# title: down-after-milliseconds is too short
 # description: |-
 #   A master that does not answer for down-after-milliseconds counts as down. Below a second a slow command, a fork or a
 #   busy node is enough: the sentinels fail over, and the clients reconnect, for nothing. failover-timeout has to be

@@ -1,5 +1,5 @@
 # METADATA
-# title: Sentinels that find no majority
+# title: Fewer than three sentinels cannot elect a master
 # description: |-
 #   A failover needs the votes of more than half of the sentinels, and the sentinel.conf that the operator writes asks
 #   for two that agree. Of one or two sentinels none may be lost; an even number tolerates no more losses than one

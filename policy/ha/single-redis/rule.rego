@@ -1,5 +1,5 @@
 # METADATA
-# title: One Redis without a replica
+# title: Redis has no replica
 # description: |-
 #   The sentinels watch one Redis and have nothing to fail over to: while its pod is moved or its node is down, there is
 #   no Redis. That is fine for development and for a cache that may be empty.

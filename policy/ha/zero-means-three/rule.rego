@@ -1,5 +1,5 @@
 # METADATA
-# title: Zero replicas
+# title: Zero replicas means three
 # description: |-
 #   The operator reads 0 as unset and makes 3. Who wrote 0 to have no sentinels, or no Redis for a while, gets three of
 #   them. With this operator there is no way to have none: a single Redis without failover is one Redis with one

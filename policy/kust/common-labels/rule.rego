@@ -1,5 +1,5 @@
 # METADATA
-# title: A label of the kustomization is in the selector of a Service of the operator's pods
+# title: commonLabels change a selector for the operator's pods
 # description: |-
 #   commonLabels, and labels with includeSelectors, go into the selectors of Services too. The pods of a Redis are made by
 #   the operator and do not have them, so that the Service finds none.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A name prefix of the kustomization breaks the names around a Redis
+# title: namePrefix breaks references to Redis
 # description: |-
 #   Kustomize renames the RedisFailover, its Secret and the Services, but does not know that spec.auth.secretPath, the
 #   selectors over the operator's labels and addresses in variables are names too. They go on with the old one.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A quantity of resources is not what is meant
+# title: Suspicious resource quantity
 # description: |-
 #   100m of memory is a tenth of a byte, and requests above their limits make the StatefulSet or Deployment invalid: the
 #   operator gets an error from the API server on each loop and goes no further.

@@ -1,5 +1,5 @@
 # METADATA
-# title: maxmemory leaves little room below the memory limit
+# title: maxmemory leaves too little memory headroom
 # description: |-
 #   Redis counts its data only: the copy that a fork makes for a snapshot or a new replica, output buffers and
 #   fragmentation come on top. With more than 80 percent of the limit a save under writes is enough for the kernel to kill

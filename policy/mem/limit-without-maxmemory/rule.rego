@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis has a memory limit and no maxmemory
+# title: Memory limit without maxmemory
 # description: |-
 #   Redis does not know the limit of its container. Without maxmemory it grows until the kernel kills it, the master with
 #   the data that no replica has yet; the replicas then load everything anew and often meet the same end.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis or its sentinels request no memory
+# title: Redis or its sentinels have no memory request
 # description: |-
 #   A pod without a memory request counts as nothing for the scheduler and is the first to be evicted when the node is
 #   short of memory. For Redis that is a failover or lost data, for sentinels a lost majority.

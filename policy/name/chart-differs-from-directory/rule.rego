@@ -1,5 +1,5 @@
 # METADATA
-# title: The chart has another name than its folder
+# title: Chart name differs from its directory
 # description: |-
 #   Names of Redis and Services are made of the chart's name, and addresses, the name of the application in Argo CD and
 #   what commands ask for of the folder's. Where the two differ, generated addresses lead nowhere.

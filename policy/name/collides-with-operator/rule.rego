@@ -1,5 +1,5 @@
 # METADATA
-# title: An object has the name of one that the operator makes
+# title: Object name conflicts with one that the operator creates
 # description: |-
 #   The operator writes its own content into a Service or ConfigMap of the name rfr-<name>, rfs-<name> and so on, at each
 #   loop; the Service rfr-<name> it deletes while the exporter is off. Argo CD and Flux write theirs back, for ever.

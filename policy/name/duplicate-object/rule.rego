@@ -1,5 +1,5 @@
 # METADATA
-# title: Two applications or templates make the same object
+# title: Object is defined twice
 # description: |-
 #   What is applied last wins, and each sync takes the object from the other: a Service then leads to the wrong Redis, and
 #   what one application removes is gone for both.

@@ -1,5 +1,5 @@
 # METADATA
-# title: The name of a RedisFailover makes no Service
+# title: RedisFailover name is not a valid Service name
 # description: |-
 #   The operator makes Services and environment variables of the name (rfs-<name>, RFS_<NAME>_SERVICE_HOST). With a dot, a
 #   capital or an end that is no letter or digit, Kubernetes refuses the Service, or the shutdown script does not find the

@@ -1,5 +1,5 @@
 # METADATA
-# title: The name of a RedisFailover is too long
+# title: RedisFailover name is too long
 # description: |-
 #   The operator refuses names of more than 48 characters, with a line in its log and no event: the object is there and
 #   nothing happens. In a chart the name is made of the chart's name and the suffix.

@@ -1,5 +1,5 @@
 # METADATA
-# title: An API version of RedisFailover that the operator does not serve
+# title: API version is not served by the operator
 # description: |-
 #   The API has been databases.spotahome.com/v1 since version 1.0.0 of the operator. The API server refuses any other, or
 #   keeps the object while no operator looks at it.

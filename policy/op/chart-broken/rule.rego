@@ -1,5 +1,5 @@
 # METADATA
-# title: A version of the operator's chart that does not install
+# title: This version of the operator chart cannot be installed
 # description: |-
 #   The chart redis-operator 3.3.0, which is also its latest version, has a CustomResourceDefinition that the API server
 #   refuses, so that the operator comes without its definition or not at all.

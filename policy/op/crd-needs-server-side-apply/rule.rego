@@ -1,5 +1,5 @@
 # METADATA
-# title: Argo CD cannot apply the operator's CustomResourceDefinition
+# title: Operator CRD is too large for client-side apply
 # description: |-
 #   Argo CD keeps what it applied last in an annotation, which holds 256 KiB. The definition of RedisFailover has 0.8 MB
 #   and more, so that a sync fails with metadata.annotations: Too long.

@@ -1,5 +1,5 @@
 # METADATA
-# title: The CustomResourceDefinition is older than the fields in use
+# title: CRD is older than the fields in use
 # description: |-
 #   Helm installs CustomResourceDefinitions once and never updates them, and an old one in the repository stays old too.
 #   Fields that it does not have are dropped without a word when a RedisFailover is applied.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A field of another operator with the same API group
+# title: Field belongs to a different operator fork
 # description: |-
 #   Several operators go by databases.spotahome.com/v1. What only a fork knows, the CustomResourceDefinition of
 #   Spotahome's drops without a word: the Redis then runs without what the field asks for.

@@ -1,5 +1,5 @@
 # METADATA
-# title: The installed operator ignores a RedisFailover without its group label
+# title: RedisFailover lacks the operator's group label
 # description: |-
 #   Since 3.3 the operator of freshworks-oss looks only at RedisFailovers whose label
 #   redis-failover.freshworks.com/operator-group is its OPERATOR_GROUP_ID. One without it stays as it is, without an event

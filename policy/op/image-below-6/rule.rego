@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis older than 6
+# title: Redis is older than version 6
 # description: |-
 #   The operator writes a line for an ACL user into redis.conf, for its probes. Redis 5 and older do not know it and do
 #   not start.

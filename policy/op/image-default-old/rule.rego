@@ -1,5 +1,5 @@
 # METADATA
-# title: The operator's default image is of 2021
+# title: Operator's default image is outdated (2021)
 # description: |-
 #   Where no image is named the operator takes redis:6.2.6-alpine, of October 2021, and redis_exporter v1.43.0, of 2022.
 #   They have known vulnerabilities, and the next version of the operator changes them under a running Redis.

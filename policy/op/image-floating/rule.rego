@@ -1,5 +1,5 @@
 # METADATA
-# title: An image without a fixed version
+# title: Image is not pinned to a version
 # description: |-
 #   latest, and no tag, mean another Redis after each restart of a pod: copies of one Redis then run different versions,
 #   and one with an older version cannot load what a newer one wrote.

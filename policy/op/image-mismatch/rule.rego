@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis and its sentinels are of different major versions
+# title: Redis and sentinels run different major versions
 # description: |-
 #   Sentinels speak to Redis of any version, but commands and their answers differ between major versions, and nobody
 #   tests the pair. Most often one of the two was forgotten at an upgrade.

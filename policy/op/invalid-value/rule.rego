@@ -1,5 +1,5 @@
 # METADATA
-# title: RedisFailover has a value that the operator refuses or misreads
+# title: Operator rejects or misinterprets a RedisFailover value
 # description: |-
 #   The value does not fit the CustomResourceDefinition, then Kubernetes refuses the resource, or the operator replaces it by another.
 # custom:

@@ -1,5 +1,5 @@
 # METADATA
-# title: Labels of the RedisFailover reach its pods
+# title: RedisFailover labels propagate to the pods
 # description: |-
 #   Without labelWhitelist the operator copies all labels of the RedisFailover to the pod templates and to the selector of
 #   its disruption budgets. A label that changes, such as a chart's version or one that Argo CD sets, restarts every

@@ -1,5 +1,5 @@
 # METADATA
-# title: Argo CD does not know when a Redis is unhealthy
+# title: Argo CD has no health check for Redis
 # description: |-
 #   A RedisFailover has no status, so Argo CD shows it as healthy from the moment it is applied: sync waves do not wait
 #   for it, and a broken Redis stays green.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Nothing can collect the metrics of the sentinels
+# title: Sentinel metrics are not exposed by a Service
 # description: |-
 #   The Service rfs-<name> has the port 26379 and no other, so a ServiceMonitor does not reach the sentinels' exporter at
 #   9355. A PodMonitor does, by the port that is called metrics.

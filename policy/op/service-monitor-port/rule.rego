@@ -1,5 +1,5 @@
 # METADATA
-# title: A ServiceMonitor of the operator's Services names no port of theirs
+# title: ServiceMonitor port does not exist on the Service
 # description: |-
 #   The Service rfr-<name> has one port, http-metrics, and stands for the component redis. A ServiceMonitor with another
 #   port or component finds nothing, without an error.

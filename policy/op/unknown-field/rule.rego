@@ -1,5 +1,5 @@
 # METADATA
-# title: RedisFailover has a field that the operator does not know
+# title: Unknown field in RedisFailover
 # description: |-
 #   Kubernetes drops a field that is not in the CustomResourceDefinition without an error. What it was meant to set, such as storage, keeps
 #   its default: 22 % of the public RedisFailovers that were looked at have such a field.

@@ -1,5 +1,5 @@
 # METADATA
-# title: The operator has had no commit since August 2023
+# title: Operator is archived
 # description: |-
 #   Spotahome's operator works, but nobody repairs it: issues about data loss and new versions of Kubernetes stay open.
 #   Forks go on, each with fields and Services of its own.

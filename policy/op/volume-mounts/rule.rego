@@ -1,5 +1,5 @@
 # METADATA
-# title: A mount without a volume, or at a path of the operator
+# title: Volume mount has no volume or conflicts with the operator
 # description: |-
 #   The operator appends extraVolumeMounts to its own mounts. Kubernetes refuses a pod whose mount names a volume that the
 #   pod does not have, and one with two mounts at the same path: no new pod of Redis or of the sentinels is made. At

@@ -1,5 +1,5 @@
 # METADATA
-# title: labelWhitelist lets every label through
+# title: labelWhitelist matches every label
 # description: |-
 #   The entries are regular expressions that are searched in the names of labels: an empty one and .* are found in each.
 #   One that is no regular expression is skipped with a line in the operator's log.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Rails keeps its cache in the Redis of Sidekiq
+# title: Rails cache and Sidekiq share a Redis
 # description: |-
 #   A cache wants eviction and fills the memory, a queue must not lose a key: with noeviction a full cache stops the jobs,
 #   with any other policy it drops them. A flush of the cache (FLUSHDB) takes the jobs along when both use one database.

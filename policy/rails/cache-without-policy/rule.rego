@@ -1,5 +1,5 @@
 # METADATA
-# title: A cache refuses writes when it is full
+# title: Cache rejects writes when it is full
 # description: |-
 #   Without maxmemory-policy Redis has noeviction: a full cache answers OOM command not allowed, to each write, until
 #   somebody empties it.

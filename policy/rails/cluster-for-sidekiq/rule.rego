@@ -1,5 +1,5 @@
 # METADATA
-# title: Sidekiq is given a Redis Cluster
+# title: Sidekiq does not support Redis Cluster
 # description: |-
 #   Sidekiq uses several keys in one step, which a cluster refuses with CROSSSLOT as soon as they are on different shards.
 #   Its author says that clusters are not supported.

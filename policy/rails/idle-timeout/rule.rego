@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis closes idle connections of Sidekiq
+# title: Redis closes idle Sidekiq connections
 # description: |-
 #   timeout closes a connection that has sent nothing for so many seconds: those of idle threads and of the clients that
 #   push jobs at night. The next command of each fails with a broken pipe, or is tried again. tcp-keepalive finds clients

@@ -1,5 +1,5 @@
 # METADATA
-# title: The Redis of Sidekiq evicts jobs
+# title: Redis evicts Sidekiq jobs
 # description: |-
 #   When memory is full, every policy but noeviction drops keys, and with them jobs, retries and schedules, without a
 #   trace. With noeviction pushing a job fails instead, and the application sees it.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A security context that drops what the operator had set
+# title: Security context drops the operator's defaults
 # description: |-
 #   The operator's own containerSecurityContext drops all capabilities, forbids privilege escalation and runs as user
 #   1000. One of your own takes its place whole, and what it does not say is Kubernetes' default: capabilities and

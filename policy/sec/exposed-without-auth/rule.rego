@@ -1,5 +1,5 @@
 # METADATA
-# title: A Redis without a password, open to the outside
+# title: Redis without a password is exposed outside the cluster
 # description: |-
 #   This way leads to Redis from outside of the cluster, and Redis asks nobody for a password. Open Redises are found
 #   within hours; through CONFIG SET and module loading they give away not only the data.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A NetworkPolicy that shuts the operator or the sentinels out
+# title: NetworkPolicy blocks the operator or the sentinels
 # description: |-
 #   The operator connects to every Redis and every sentinel, sentinels to the Redises and to each other, replicas to the
 #   master and a stopping pod to the sentinels. A policy that admits clients only stops all that: no failover, no

@@ -1,5 +1,5 @@
 # METADATA
-# title: The namespace refuses the pods
+# title: Namespace rejects the pods (pod security)
 # description: |-
 #   A namespace that enforces the Pod Security Standard restricted takes only pods with a seccompProfile of RuntimeDefault
 #   or Localhost, which the security contexts of the operator lack; restricted and baseline refuse hostNetwork. The

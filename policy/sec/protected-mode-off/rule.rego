@@ -1,5 +1,5 @@
 # METADATA
-# title: Protected mode is off and there is no password
+# title: Protected mode is off without a password
 # description: |-
 #   Protected mode makes a Redis without a password refuse connections from outside of its pod. Who turns it off says
 #   that everybody may come in. (The official images turn it off too; with others this line makes the difference.)

@@ -1,5 +1,5 @@
 # METADATA
-# title: A renamed command that the operator needs
+# title: Renamed command is required by the operator
 # description: |-
 #   Who drives Redis sends commands under their own names. The operator: CONFIG for customConfig, SLAVEOF to say who
 #   follows whom, INFO to see who does, AUTH. Sentinels: SLAVEOF in a MULTI with CONFIG and CLIENT, PUBLISH and SUBSCRIBE

@@ -1,5 +1,5 @@
 # METADATA
-# title: A quote in customCommandRenames
+# title: Quotes in customCommandRenames
 # description: |-
 #   The operator writes each entry into redis.conf as rename-command "FROM" "TO", without escaping. A quote in a name ends
 #   it there and a newline ends the line: Redis finds the wrong number of arguments or unbalanced quotes, and does not

@@ -1,5 +1,5 @@
 # METADATA
-# title: TLS, which the operator does not know
+# title: TLS is not supported by this operator
 # description: |-
 #   The operator, its sentinels and its probes speak to Redis without TLS and cannot be told otherwise. A client with
 #   rediss:// fails in the handshake, and replication or a cluster bus over TLS cuts the sentinels off.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Redis runs as another user than its disk is for
+# title: Redis runs as a user that cannot write its volume
 # description: |-
 #   Without a containerSecurityContext the operator runs the container as user 1000, whatever the pod's securityContext
 #   says. And a securityContext replaces the operator's whole: without fsGroup in it, the disk belongs to root and Redis

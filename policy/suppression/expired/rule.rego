@@ -1,5 +1,5 @@
 # METADATA
-# title: A suppression has expired
+# title: Suppression has expired
 # description: |-
 #   Its last day is over, so that the finding counts again.
 # custom:

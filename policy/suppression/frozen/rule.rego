@@ -1,5 +1,5 @@
 # METADATA
-# title: A suppression is of a rule that cannot be suppressed
+# title: Rule cannot be suppressed
 # description: |-
 #   The configuration lists the rule under frozen. The finding counts.
 # custom:

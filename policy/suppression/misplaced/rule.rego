@@ -1,5 +1,5 @@
 # METADATA
-# title: A suppression stands where it is not read
+# title: Misplaced suppression has no effect
 # description: |-
 #   Annotations are read in metadata.annotations of the resource itself and nowhere else, such as in a pod template.
 # custom:

@@ -1,5 +1,5 @@
 # METADATA
-# title: A suppression has no reason
+# title: Suppression has no reason
 # description: |-
 #   Who reads it later cannot tell whether it still holds. It suppresses nothing until it has one.
 # custom:

@@ -1,5 +1,5 @@
 # METADATA
-# title: A suppression names no rule that exists
+# title: Suppression names an unknown rule
 # description: |-
 #   It suppresses nothing.
 # custom:

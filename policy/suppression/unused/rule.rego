@@ -1,5 +1,5 @@
 # METADATA
-# title: A suppression suppresses nothing
+# title: Suppression is unused
 # description: |-
 #   The finding it was written for is gone. It would hide the next one.
 # custom:

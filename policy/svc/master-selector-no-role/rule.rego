@@ -1,5 +1,5 @@
 # METADATA
-# title: A Service for the master selects all copies
+# title: Master Service selects all pods
 # description: |-
 #   The operator labels the master with redisfailovers-role: master and moves the label at a failover. A Service without
 #   it spreads its connections over master and replicas, and most writes fail with READONLY.

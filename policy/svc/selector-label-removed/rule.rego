@@ -1,5 +1,5 @@
 # METADATA
-# title: A selector asks for a label that labelWhitelist keeps from the pods
+# title: Selector uses a label that labelWhitelist removes
 # description: |-
 #   With labelWhitelist the operator copies to its pods only those labels of the RedisFailover whose name an entry matches.
 #   A Service, policy, budget or monitor that asks for one of the others selects nothing: the Service has no endpoints, the

@@ -1,5 +1,5 @@
 # METADATA
-# title: A Service leads to no port of a Redis
+# title: Service targets no port of Redis
 # description: |-
 #   The selector of a Service has to be the labels that the operator gives its pods, and its targetPort the port of Redis.
 #   Otherwise it has no endpoints, or refuses connections.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A Service of the application selects the pods of Redis as well
+# title: Application Service also selects Redis pods
 # description: |-
 #   The operator labels its pods with app.kubernetes.io/name: <name of the RedisFailover>, which is also what charts label
 #   their own pods with. A Service that selects by that label alone sends a part of its requests to Redis and to the

@@ -1,5 +1,5 @@
 # METADATA
-# title: An address selects a database that Redis does not have
+# title: URL selects a database that does not exist
 # description: |-
 #   Redis has 16 databases, numbered from 0, unless databases says otherwise. SELECT of another answers ERR DB index is
 #   out of range, and the client does not connect.

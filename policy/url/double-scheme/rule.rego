@@ -1,5 +1,5 @@
 # METADATA
-# title: An address begins with two schemes
+# title: URL has two schemes
 # description: |-
 #   Libraries take what follows the first :// for the host, so that the connection fails with a name that cannot be
 #   resolved. The page of Reclaim the Stack shows such an address.

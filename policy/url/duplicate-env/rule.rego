@@ -1,5 +1,5 @@
 # METADATA
-# title: An environment has the address of Redis twice
+# title: Redis URL is set twice in one environment
 # description: |-
 #   The later of two variables of one name wins, without a word. The generator of Reclaim the Stack puts a second Redis'
 #   REDIS_URL above the first one's, so that the application goes on with the old one.

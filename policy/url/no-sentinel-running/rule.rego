@@ -1,5 +1,5 @@
 # METADATA
-# title: An address asks sentinels that do not run
+# title: URL points to sentinels that do not run
 # description: |-
 #   While spec.bootstrapNode is there without allowSentinels, the operator runs no sentinels, and in forks from version 4
 #   on sentinels are off until sentinel.enabled is true. Clients that ask them find no master.

@@ -1,5 +1,5 @@
 # METADATA
-# title: An address names one pod of a Redis
+# title: URL points to a single Redis pod
 # description: |-
 #   rfr-<name>-0 is the master by chance. After a failover it is a replica, which refuses writes, and after a restart it
 #   may be either.

@@ -1,5 +1,5 @@
 # METADATA
-# title: An address names the Service of the metrics
+# title: URL points to the metrics Service
 # description: |-
 #   rfr-<name> is a headless Service for the exporter: it resolves to every copy of the Redis, and to none while the
 #   exporter is off. Writes that reach a replica fail with READONLY, and publish and subscribe see only a part of the

@@ -1,5 +1,5 @@
 # METADATA
-# title: An address names a Service that this version of the operator does not make
+# title: Operator version does not create this Service
 # description: |-
 #   The Services rfrm-<name> and rfrs-<name> came with 1.3.0, which has no tag: images and manifests of v1.2.4, the last
 #   release, do not make them.

@@ -1,5 +1,5 @@
 # METADATA
-# title: An address for writes names the Service of the replicas
+# title: URL for writes points to the replicas
 # description: |-
 #   rfrs-<name> leads to replicas only, and they refuse writes with READONLY. It is for reads, by a name that says so,
 #   such as REDIS_READ_URL.

@@ -1,5 +1,5 @@
 # METADATA
-# title: An address of sentinels has the scheme of Redis
+# title: Sentinel Service is used with a redis:// URL
 # description: |-
 #   A client that takes redis:// speaks to the sentinel as to a Redis: GET and SET answer ERR unknown command. Clients
 #   that ask sentinels want redis-sentinel:// or a list of hosts.

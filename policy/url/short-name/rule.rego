@@ -1,5 +1,5 @@
 # METADATA
-# title: The address of a Redis of another namespace lacks the namespace
+# title: URL of a Redis in another namespace lacks the namespace
 # description: |-
 #   A name without a namespace is looked up in the pod's own. The Redis is in another, so that the name does not resolve,
 #   or finds another Service of that name.

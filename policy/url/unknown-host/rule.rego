@@ -1,5 +1,5 @@
 # METADATA
-# title: The address of a Redis leads nowhere
+# title: URL points to a Service that does not exist
 # description: |-
 #   No Service of that name stands in the repository and no operator makes one, so that the name does not resolve. Most
 #   often the Redis was renamed, or the address was copied from another application.

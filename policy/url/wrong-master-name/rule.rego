@@ -1,5 +1,5 @@
 # METADATA
-# title: Sentinels are asked for a master that they do not know
+# title: Wrong Sentinel master name
 # description: |-
 #   Sentinels answer only for the master names they watch. The operator's watch mymaster and nothing else; another name
 #   gets no answer, and the client reports that it has no master.

@@ -1,5 +1,5 @@
 # METADATA
-# title: The address of a Redis names another namespace
+# title: URL has the wrong namespace
 # description: |-
 #   The Service is in one namespace and the address in another, so that the name does not resolve. The templates of
 #   Reclaim the Stack write .default.svc, which is wrong as soon as the application goes elsewhere.

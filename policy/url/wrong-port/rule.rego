@@ -1,5 +1,5 @@
 # METADATA
-# title: The address of a Redis has a port that nothing listens on
+# title: URL has a port that nothing listens on
 # description: |-
 #   Redis listens on spec.redis.port, 6379 if it is not set, and sentinels on 26379. With another port the connection is
 #   refused.

@@ -1,5 +1,5 @@
 # METADATA
-# title: The example in a template is of another application
+# title: Example values in the template are outdated
 # description: |-
 #   The comment on top of a template shows the values that its generator wrote. In a template that was copied from another
 #   application it shows that one's addresses, and who copies them connects to a foreign Redis.

@@ -1,5 +1,5 @@
 # METADATA
-# title: A value of a Redis is not what its template takes
+# title: Invalid value for a Redis
 # description: |-
 #   What stands under resources in values.yaml has a type and bounds: memory is a quantity in Mi or Gi, sentinels are an odd number.
 #   With another value the template fails, and with it the whole application, or Redis is not what was meant.

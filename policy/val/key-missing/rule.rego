@@ -1,5 +1,5 @@
 # METADATA
-# title: A template reads a value that nobody sets
+# title: Template reads a value that is not set
 # description: |-
 #   Where the value itself is missing the template writes nothing, an image without a name or 0 copies. Where the map
 #   around it is missing rendering ends with nil pointer evaluating interface {}, for the whole application.

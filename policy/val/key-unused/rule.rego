@@ -1,5 +1,5 @@
 # METADATA
-# title: A value that no template reads
+# title: Value is not used by any template
 # description: |-
 #   Whoever changes it believes that something happens. Often the template has the number itself, or the key is misspelt.
 # custom:

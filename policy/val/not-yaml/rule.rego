@@ -1,5 +1,5 @@
 # METADATA
-# title: A template gives text that is not valid YAML
+# title: Template renders invalid YAML
 # description: |-
 #   The template itself runs, but what it writes cannot be read: mostly an indentation that is off, or a value that needs quotes.
 # custom:

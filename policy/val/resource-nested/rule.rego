@@ -1,5 +1,5 @@
 # METADATA
-# title: A resource stands inside another one
+# title: Resource values are nested under another resource
 # description: |-
 #   The generator of Reclaim the Stack writes its values with an indentation of two spaces. In a file with four, what was
 #   there before becomes a part of the new resource: still YAML, and the templates no longer find it.

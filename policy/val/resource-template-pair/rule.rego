@@ -1,5 +1,5 @@
 # METADATA
-# title: Values for a resource that has no template
+# title: Values for a resource without a template
 # description: |-
 #   resources.<name> and templates/<name>.yaml belong together: they come and go with generate and destroy. Values alone
 #   make nothing, and a name for them in the application's environment leads nowhere.

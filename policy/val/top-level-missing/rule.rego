@@ -1,5 +1,5 @@
 # METADATA
-# title: values.yaml lacks a key that the generator looks for
+# title: values.yaml lacks a key that the generator needs
 # description: |-
 #   The generator of Reclaim the Stack replaces the lines deployments:, resources: and env:. Where one is missing it
 #   changes nothing, and still says Modified values.yaml: the template is there without its values.

@@ -1,5 +1,5 @@
 # METADATA
-# title: Two documents of one file are the same object
+# title: Object is defined twice in one file
 # description: |-
 #   Both have the same apiVersion, kind, namespace and name. The one that is applied later wins, and which that is depends on the tool.
 # custom:

@@ -1,5 +1,5 @@
 # METADATA
-# title: A key is set twice in one mapping
+# title: Duplicate key
 # description: |-
 #   Most readers of YAML keep the last one and drop the first without a word, so that half of what was written is lost.
 # custom:

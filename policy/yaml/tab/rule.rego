@@ -1,5 +1,5 @@
 # METADATA
-# title: A tab is used for indentation
+# title: Tab used for indentation
 # description: |-
 #   YAML allows spaces only. Argo CD, Flux and Helm refuse the whole file.
 # custom:
