@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,20 @@ func TestCategories(t *testing.T) {
 	for _, r := range rules {
 		if !slices.Contains(known, r.Category) {
 			t.Errorf("nothing says what the rules of %s are about; add a line to categories", r.Category)
+		}
+	}
+}
+
+// TestTitles holds the titles of rules to the style of CONTRIBUTING.md.
+func TestTitles(t *testing.T) {
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialect := regexp.MustCompile(`^(A|An|The) |Redises|\b(stands?|told|is no|leads?)\b|\.$`)
+	for _, r := range rules {
+		if len(r.Title) > 60 || dialect.MatchString(r.Title) {
+			t.Errorf("%s: the title %q is longer than 60 characters or does not follow CONTRIBUTING.md", r.Category+"/"+r.Name, r.Title)
 		}
 	}
 }
