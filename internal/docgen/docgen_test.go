@@ -55,11 +55,11 @@ func TestPage(t *testing.T) {
 	for _, part := range []string{
 		"# ha/x\n\n**Too | few**\n",
 		"| warning | error | A, B | sets a\\|b | 0.1.0 |\n",
-		"\nWhy.\n\n## What to do\n\nDo.\n",
-		"It is told once for each repository",
-		"\nOne is few.\n\n`a.yaml`\n\n```yaml\nn: 1\nm: 1\n```\n\n`gone.json`\n\n```json\n{}\n```\n",
-		"says\n\n```text\na.yaml:1:4: warning: few [ha/x]\n```\n",
-		"\nThree.\n\n````diff\n--- a.yaml\n+++ a.yaml\n@@ -1,2 +1,2 @@\n-n: 1\n+n: 3\n m: 1\n--- /dev/null\n+++ new.md\n",
+		"\n## Why it matters\n\nWhy.\n\n## How to fix\n\nDo.\n",
+		"Reported once per repository",
+		"\n## Example\n\n`a.yaml`\n\n```yaml\nn: 1\nm: 1\n```\n\n`gone.json`\n\n```json\n{}\n```\n",
+		"reports:\n\n```text\na.yaml:1:4: warning: few [ha/x]\n```\n",
+		"\nFixed:\n\n````diff\n--- a.yaml\n+++ a.yaml\n@@ -1,2 +1,2 @@\n-n: 1\n+n: 3\n m: 1\n--- /dev/null\n+++ new.md\n",
 		"--- gone.json\n+++ /dev/null\n@@ -1 +0,0 @@\n-{}\n````\n",
 		"# redis-gitops:ignore ha/x -- ",
 		"- <https://example.org/a>\n- k generate\n",
@@ -115,7 +115,7 @@ func TestTitles(t *testing.T) {
 	dialect := regexp.MustCompile(`^(A|An|The) |Redises|\b(stands?|told|is no|leads?)\b|\.$`)
 	for _, r := range rules {
 		if len(r.Title) > 60 || dialect.MatchString(r.Title) {
-			t.Errorf("%s: the title %q is longer than 60 characters or does not follow CONTRIBUTING.md", r.Category+"/"+r.Name, r.Title)
+			t.Errorf("%s: the title %q is longer than 60 characters or does not follow CONTRIBUTING.md", r.Name, r.Title)
 		}
 	}
 }

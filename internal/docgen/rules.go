@@ -18,27 +18,27 @@ const want = "want.txt"
 
 const generated = "<!-- Written by internal/docgen from the rule's folder. Do not edit. -->\n"
 
-// categories says what the rules of a category are about; the order is that of the index.
+// categories describes the categories of rules, in the order of the index.
 func categories() []struct{ name, about string } {
 	return []struct{ name, about string }{
-		{"yaml", "files that cannot be read as they are meant"},
+		{"yaml", "files that cannot be parsed"},
 		{"auth", "passwords"},
-		{"sec", "security beside passwords"},
-		{"ha", "failover, and what stands in its way"},
-		{"data", "data that can be lost"},
+		{"sec", "security other than passwords"},
+		{"ha", "high availability and failover"},
+		{"data", "persistence and data loss"},
 		{"mem", "memory"},
-		{"config", "the configuration of Redis"},
-		{"op", "the operator and its resources"},
-		{"ops", "resources of OpsTree's operator"},
+		{"config", "Redis configuration"},
+		{"op", "Redis operators and their resources"},
+		{"ops", "resources of the OpsTree operator"},
 		{"re", "Redis Enterprise"},
-		{"name", "names"},
-		{"url", "addresses of clients"},
+		{"name", "resource names"},
+		{"url", "connection URLs"},
 		{"svc", "Services"},
 		{"rails", "Rails and Sidekiq"},
-		{"val", "values of charts"},
+		{"val", "charts and their values"},
 		{"kust", "kustomizations"},
-		{"layout", "the layout of the repository"},
-		{"suppression", "suppressions of findings"},
+		{"layout", "repository layout"},
+		{"suppression", "suppressions"},
 	}
 }
 
@@ -54,7 +54,7 @@ func pages(rules []*policy.Rule) map[string]string {
 func page(r *policy.Rule) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s# %s\n\n**%s**\n\n", generated, r.Name, r.Title)
-	kinds := "everything"
+	kinds := "all resources"
 	switch {
 	case len(r.Kinds) > 0:
 		kinds = strings.Join(r.Kinds, ", ")
@@ -65,21 +65,21 @@ func page(r *policy.Rule) string {
 	if r.Fix != "" {
 		fix = r.Fix
 	}
-	fmt.Fprintf(&b, "| severity | with `--strict` | looks at | `--fix` | since |\n|---|---|---|---|---|\n| %s | %s | %s | %s | %s |\n",
+	fmt.Fprintf(&b, "| severity | with `--strict` | applies to | `--fix` | since |\n|---|---|---|---|---|\n| %s | %s | %s | %s | %s |\n",
 		r.Severity, r.Strict, cell(kinds), cell(fix), cell(r.Since))
 	if r.Description != "" {
-		fmt.Fprintf(&b, "\n%s\n", r.Description)
+		fmt.Fprintf(&b, "\n## Why it matters\n\n%s\n", r.Description)
 	}
 	if r.Remediation != "" {
-		fmt.Fprintf(&b, "\n## What to do\n\n%s\n", r.Remediation)
+		fmt.Fprintf(&b, "\n## How to fix\n\n%s\n", r.Remediation)
 	}
 	if r.Once != "" {
-		fmt.Fprintf(&b, "\nIt is told once for each %s, with the number of places.\n", r.Once)
+		fmt.Fprintf(&b, "\nReported once per %s, with the number of occurrences.\n", r.Once)
 	}
 	examples(&b, txtar.Parse([]byte(r.Bad)), txtar.Parse([]byte(r.Good)))
-	fmt.Fprintf(&b, "\n## Living with it\n\n```yaml\n# redis-gitops:ignore %s -- why it does not matter here\n```\n\non the line or above it; for the whole repository, in `.redis-gitops.yaml`,\n\n```yaml\nrules:\n  %s: {severity: \"off\"}\n```\n", r.Name, r.Name)
+	fmt.Fprintf(&b, "\n## Suppress\n\nOn the line, or above it:\n\n```yaml\n# redis-gitops:ignore %s -- reason\n```\n\nFor the whole repository, in `.redis-gitops.yaml`:\n\n```yaml\nrules:\n  %s: {severity: \"off\"}\n```\n", r.Name, r.Name)
 	if len(r.References) > 0 {
-		b.WriteString("\n## Where this is from\n\n")
+		b.WriteString("\n## References\n\n")
 		for _, ref := range r.References {
 			if strings.HasPrefix(ref, "https://") {
 				ref = "<" + ref + ">"
@@ -90,28 +90,25 @@ func page(r *policy.Rule) string {
 	return b.String()
 }
 
-// examples shows what lint reports, what it says, and what is repaired. That a rule has both is for a test of lint to see.
+// examples shows a violation, its finding and the fix. A test of package lint checks that every rule has both examples.
 func examples(b *strings.Builder, bad, good *txtar.Archive) {
 	if len(bad.Files) == 0 {
 		return
 	}
-	b.WriteString("\n## What is wrong\n")
-	comment(b, bad.Comment)
+	b.WriteString("\n## Example\n")
 	for _, f := range bad.Files {
 		if f.Name != want {
 			fmt.Fprintf(b, "\n`%s`\n\n%s", f.Name, fenced(language(f.Name), string(f.Data)))
 		}
 	}
 	if said := file(bad, want); len(said) > 0 {
-		fmt.Fprintf(b, "\n`redis-gitops lint` says\n\n%s", fenced("text", string(said)))
+		fmt.Fprintf(b, "\n`redis-gitops lint` reports:\n\n%s", fenced("text", string(said)))
 	}
-	b.WriteString("\n## What is right\n")
-	comment(b, good.Comment)
-	repaired(b, bad, good)
+	fixed(b, bad, good)
 }
 
-// repaired writes the good example as changes to the bad one.
-func repaired(b *strings.Builder, bad, good *txtar.Archive) {
+// fixed writes the good example as a diff against the bad one.
+func fixed(b *strings.Builder, bad, good *txtar.Archive) {
 	var diff strings.Builder
 	for _, f := range good.Files {
 		old := file(bad, f.Name)
@@ -129,13 +126,13 @@ func repaired(b *strings.Builder, bad, good *txtar.Archive) {
 		}
 	}
 	if diff.Len() > 0 {
-		b.WriteString("\n" + fenced("diff", diff.String()))
+		b.WriteString("\nFixed:\n\n" + fenced("diff", diff.String()))
 	}
 }
 
 func index(rules []*policy.Rule) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s# Rules\n\n%d rules. `redis-gitops rules show RULE` prints a page; `--strict` is the second severity.\n", generated, len(rules))
+	fmt.Fprintf(&b, "%s# Rules\n\n%d rules. `redis-gitops rules show RULE` prints a page. The second severity applies with `--strict`.\n", generated, len(rules))
 	left := slices.Clone(rules)
 	section := func(name, about string) {
 		var rows strings.Builder
@@ -151,7 +148,7 @@ func index(rules []*policy.Rule) string {
 			return true
 		})
 		if rows.Len() > 0 {
-			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| rule | what is wrong | severity | strict | fix |\n|---|---|---|---|---|\n%s", name, about, rows.String())
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| rule | problem | severity | strict | fix |\n|---|---|---|---|---|\n%s", name, about, rows.String())
 		}
 	}
 	for _, c := range categories() {
@@ -161,12 +158,6 @@ func index(rules []*policy.Rule) string {
 		section(left[0].Category, "")
 	}
 	return b.String()
-}
-
-func comment(b *strings.Builder, text []byte) {
-	if t := strings.TrimSpace(string(text)); t != "" {
-		fmt.Fprintf(b, "\n%s\n", t)
-	}
 }
 
 // file gives a file of an example, or nil.

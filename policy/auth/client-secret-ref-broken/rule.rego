@@ -1,15 +1,15 @@
 # METADATA
-# title: The client reads the password from the wrong Secret or key
+# title: Client reads the password from the wrong Secret or key
 # description: |-
-#   The password in the address comes from a key of a Secret that is not there, or not in the namespace of the pod.
-#   Kubernetes does not start the container (CreateContainerConfigError).
+#   The connection URL reads the password from a Secret or key that does not exist, or not in the namespace of the
+#   pod. Kubernetes does not start the container (CreateContainerConfigError).
 # custom:
 #   severity: error
 #   scope: repository
 #   fix: 'as a suggestion: writes the name of the Secret, or its key'
-#   remediation: >-
-#     Take the key password of the Secret that the RedisFailover names; a pod of another namespace needs
-#     a copy there.
+#   remediation: |-
+#     Reference the key password of the Secret that the RedisFailover uses; pods in another namespace need a copy of
+#     it.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/427

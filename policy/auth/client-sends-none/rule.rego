@@ -1,15 +1,15 @@
 # METADATA
-# title: The client connects without the required password
+# title: Client connects without the required password
 # description: |-
-#   Redis wants the password of auth.secretPath, and this container neither has one in the address nor takes one from a
-#   Secret: it gets NOAUTH Authentication required.
+#   Redis requires the password of auth.secretPath, but this container neither has one in its connection URL nor
+#   reads one from a Secret. Its commands fail with "NOAUTH Authentication required".
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   remediation: >-
-#     Take the password from the Secret as REDIS_PASSWORD, before the address, and write
-#     redis://:$(REDIS_PASSWORD)@… there.
+#   remediation: |-
+#     Read the password from the Secret as REDIS_PASSWORD, defined before the URL, and use
+#     redis://:$(REDIS_PASSWORD)@… in the URL.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisConfigMap

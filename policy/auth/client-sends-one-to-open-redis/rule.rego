@@ -1,12 +1,12 @@
 # METADATA
-# title: The client sends a password to a Redis without one
+# title: Client sends a password to a Redis without one
 # description: |-
-#   A Redis without a password refuses AUTH with an error (called without any password configured, or Client sent AUTH,
-#   but no password is set), and most clients then give up.
+#   Redis without a password rejects AUTH ("called without any password configured", or "Client sent AUTH, but no
+#   password is set"), and most clients then fail to connect.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: Set spec.auth.secretPath, or take the password out of the address.
+#   remediation: Set spec.auth.secretPath, or remove the password from the URL.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/201

@@ -1,14 +1,14 @@
 # METADATA
 # title: Redis has no password
 # description: |-
-#   Without spec.auth.secretPath every pod of the cluster can read and change the data, and sentinels of another
-#   Redis can take over a replica whose address they have seen before.
+#   Without spec.auth.secretPath every pod in the cluster can read and change the data, and the sentinels of another
+#   Redis can take over a replica whose IP address they have seen before.
 # custom:
 #   severity: "off"
 #   strict: error
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Name a Secret with the key password, as `redis-gitops generate resource --auth` does.
+#   remediation: Reference a Secret with the key password, like `redis-gitops generate resource --auth` does.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go, GetRedisPassword of service/k8s/util.go
 package redisgitops.auth.missing

@@ -1,14 +1,14 @@
 # METADATA
 # title: Password set in customConfig instead of a Secret
 # description: |-
-#   The operator logs in with the password of auth.secretPath, or with none. A requirepass, masterauth or user of your
-#   own changes what Redis wants: the operator gets NOAUTH or WRONGPASS, and can neither repair nor update anything. The
-#   password is in plain text as well.
+#   The operator authenticates with the password of auth.secretPath, or without one. requirepass, masterauth or user
+#   in customConfig changes the password Redis expects: the operator gets NOAUTH or WRONGPASS and can neither repair
+#   nor update anything. The password is also stored in plain text.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: 'as a suggestion: removes an entry of customConfig'
-#   remediation: Remove it and name a Secret in spec.auth.secretPath.
+#   remediation: Remove it and set spec.auth.secretPath to a Secret.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 service/redis/client.go, SetCustomRedisConfig

@@ -1,12 +1,12 @@
 # METADATA
 # title: Password in a connection URL
 # description: |-
-#   An address with a password stands in plain text in Git, in the pod and in every log that prints addresses.
+#   A password in a URL is stored in plain text in Git, in the pod, and in every log that prints the URL.
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   remediation: Take the password from a Secret, as REDIS_PASSWORD, and write $(REDIS_PASSWORD) in the address.
+#   remediation: Read the password from a Secret, as REDIS_PASSWORD, and use $(REDIS_PASSWORD) in the URL.
 #   since: 0.1.0
 #   references:
 #     - https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/

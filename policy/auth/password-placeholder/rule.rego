@@ -1,13 +1,13 @@
 # METADATA
 # title: Password is a placeholder
 # description: |-
-#   A Secret that was copied from an example and applied as it is protects nothing: these are the first passwords that
-#   anybody tries.
+#   A Secret copied from an example and applied unchanged protects nothing: these passwords are the first that
+#   attackers try.
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   remediation: Generate a password, and seal it.
+#   remediation: Generate a password and seal it.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 example/redisfailover

@@ -1,16 +1,17 @@
 # METADATA
 # title: Password changes with every render
 # description: |-
-#   A function of chance gives another value each time the chart is rendered. Argo CD renders without the cluster, where
-#   lookup finds nothing: at every sync the Secret gets a new password. The operator takes it at once and the pods do
-#   not, so that it is locked out of its Redis. Helm itself and Flux find the old one by lookup.
+#   A random function returns a new value each time the chart is rendered. Argo CD renders without cluster access,
+#   where lookup returns nothing, so every sync sets a new password in the Secret. The operator uses the new password
+#   immediately but the pods do not, which locks the operator out. Helm and Flux find the existing password with
+#   lookup.
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   remediation: >-
-#     Generate the password once, outside of the chart: a SealedSecret, or an ExternalSecret with a
-#     generator and a PushSecret.
+#   remediation: |-
+#     Generate the password once, outside of the chart: as a SealedSecret, or as an ExternalSecret with a generator
+#     and a PushSecret.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/hcengineering/huly-selfhost/issues/321

@@ -1,14 +1,15 @@
 # METADATA
 # title: Password contains characters the operator cannot quote
 # description: |-
-#   The operator writes requirepass and masterauth into redis.conf without quotes. White space ends the word and a
-#   newline the line, a quote begins another kind of word, and a NUL ends the file's line: Redis does not start, or has
-#   another password than the Secret. Other characters, such as #, $, a backslash and a backtick, are safe in redis.conf,
-#   in the operator's scripts and in its connections. The newline at the end is the one that echo adds before base64.
+#   The operator writes requirepass and masterauth to redis.conf without quotes. Whitespace ends the argument and a
+#   newline ends the line, a quote starts a quoted argument, and a NUL ends the line: Redis does not start, or uses a
+#   different password than the Secret. Other characters, such as #, $, a backslash and a backtick, are safe in
+#   redis.conf, in the operator's scripts and in its connections. A trailing newline usually comes from echo before
+#   base64.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: Remove white space and quotes, or generate 32 letters and digits.
+#   remediation: Remove whitespace and quotes, or generate 32 letters and digits.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/526

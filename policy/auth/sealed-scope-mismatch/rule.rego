@@ -1,12 +1,13 @@
 # METADATA
 # title: SealedSecret was renamed or moved after sealing
 # description: |-
-#   kubeseal encrypts for one name in one namespace, unless a wider scope is asked for, and notes both in the template.
-#   Under another name or in another namespace the controller cannot decrypt it, and there is no Secret.
+#   Unless a wider scope is requested, kubeseal encrypts for one name in one namespace and records both in the
+#   template. Under another name or in another namespace the controller cannot decrypt it, and the Secret is never
+#   created.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: Seal it again for its new name and namespace.
+#   remediation: Seal it again for the new name and namespace.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/bitnami-labs/sealed-secrets#scopes

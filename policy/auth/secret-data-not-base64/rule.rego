@@ -1,8 +1,8 @@
 # METADATA
 # title: Secret data is not base64-encoded
 # description: |-
-#   Values below data of a Secret have to be base64; the API server refuses others, and a word that happens to be base64
-#   becomes something else. Plain text belongs below stringData.
+#   Values under data of a Secret must be base64-encoded. The API server rejects anything else, and a word that
+#   happens to be valid base64 is decoded to something else. Plain text belongs under stringData.
 # custom:
 #   severity: error
 #   kinds: [Secret]

@@ -1,14 +1,14 @@
 # METADATA
 # title: Plain-text password in Git
 # description: |-
-#   Whoever can read the repository, or ever could, has the password: it stays in the history, in clones and in the logs
-#   of pipelines. base64 hides nothing. The operator cannot rotate a password without downtime, so it tends to stay for
-#   years.
+#   Everyone who can read the repository, or ever could, has the password: it remains in the history, in clones and
+#   in pipeline logs. base64 hides nothing. The operator cannot rotate a password without downtime, so passwords tend
+#   to stay in use for years.
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   remediation: Seal it (SealedSecret, SOPS) or fetch it (ExternalSecret, Vault), and take a new password.
+#   remediation: Seal it (SealedSecret, SOPS) or fetch it (ExternalSecret, Vault), and use a new password.
 #   since: 0.1.0
 #   references:
 #     - https://kubernetes.io/docs/concepts/security/secrets-good-practices/

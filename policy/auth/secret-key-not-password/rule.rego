@@ -1,12 +1,12 @@
 # METADATA
 # title: Secret has no key password
 # description: |-
-#   The operator reads the key password of the Secret and nothing else. Without it, it says that the Secret does not
-#   have a password field, and makes no Redis.
+#   The operator only reads the key password of the Secret. Without it, the operator reports that the Secret does not
+#   have a password field, and creates no Redis.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: Name the key password.
+#   remediation: Rename the key to password.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword

@@ -1,16 +1,16 @@
 # METADATA
 # title: Password Secret does not exist
 # description: |-
-#   The operator reads the password from the Secret that auth.secretPath names, in the namespace of the RedisFailover.
-#   While there is none it makes no configuration and no Redis. Secrets, SealedSecrets, ExternalSecrets and those of
-#   Vault and other stores count; one that somebody makes by hand is not in the repository, and nobody can tell whether
-#   it is there.
+#   The operator reads the password from the Secret in auth.secretPath, in the namespace of the RedisFailover. Until
+#   the Secret exists, the operator creates neither configuration nor Redis. Secrets, SealedSecrets, ExternalSecrets
+#   and those of Vault and other stores count. A Secret created manually is not part of the repository, so its
+#   existence cannot be verified.
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
 #   fix: 'as a suggestion: writes the name of the one Secret that differs in a letter and has a password'
-#   remediation: Correct the name, or put the Secret into the repository, sealed or as an ExternalSecret.
+#   remediation: Correct the name, or add the Secret to the repository, sealed or as an ExternalSecret.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/427

@@ -1,12 +1,12 @@
 # METADATA
 # title: Password Secret is in another namespace
 # description: |-
-#   A RedisFailover can use Secrets of its own namespace only: the operator looks there, and so do the pods. It makes no
-#   Redis while there is none.
+#   A RedisFailover can only use Secrets in its own namespace, because the operator and the pods look there. Until
+#   one exists, the operator creates no Redis.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: Put the Secret into the namespace of the RedisFailover.
+#   remediation: Move the Secret to the namespace of the RedisFailover.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword

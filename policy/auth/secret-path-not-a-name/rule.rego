@@ -1,13 +1,13 @@
 # METADATA
 # title: auth.secretPath is not a valid Secret name
 # description: |-
-#   In spite of its name secretPath takes the name of a Secret in the namespace of the RedisFailover, and the operator
-#   reads its key password. With a path, or anything else that no Secret can be called, it finds nothing and makes no
-#   Redis.
+#   Despite its name, secretPath is the name of a Secret in the namespace of the RedisFailover; the operator reads
+#   its key password. With a path, or anything else that is not a valid Secret name, the operator finds nothing and
+#   creates no Redis.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   remediation: Write the name of the Secret.
+#   remediation: Set it to the name of the Secret.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword

@@ -1,14 +1,14 @@
 # METADATA
 # title: Sentinel passwords are not supported by the operator
 # description: |-
-#   The operator speaks to its sentinels without a password and cannot be told one. Sentinels that want one answer
-#   NOAUTH: the operator neither sets the master nor repairs them. As parameters of SENTINEL SET, which customConfig
-#   becomes, these do not exist either.
+#   The operator connects to its sentinels without a password, and this cannot be configured. Sentinels that require
+#   one answer NOAUTH: the operator neither sets the master nor repairs them. These settings also do not exist as
+#   SENTINEL SET parameters, which is how customConfig is applied.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: 'as a suggestion: removes an entry of customConfig'
-#   remediation: Remove it, and restrict who reaches the sentinels by a NetworkPolicy.
+#   remediation: Remove it, and restrict access to the sentinels with a NetworkPolicy.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 service/redis/client.go, SetCustomSentinelConfig and all calls of sentinels

@@ -1,14 +1,14 @@
 # METADATA
 # title: customConfig contains a value that Redis rejects
 # description: |-
-#   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
-#   before it rolls out pods and looks after sentinels: Redis takes whole numbers with its own units (kb, mb, gb and so
-#   on, but no Mi or Gi and no fractions), and the policies by their exact names.
+#   The operator applies each entry of customConfig with CONFIG SET on every reconcile and stops at the first entry
+#   that Redis rejects, before it rolls out pods and repairs sentinels. Redis accepts whole numbers with its own
+#   units (kb, mb, gb and so on, but not Mi, Gi or fractions), and policies by their exact names.
 # custom:
 #   kinds: [RedisFailover]
 #   fix: writes the quantity in mb
 #   since: 0.1.0
-#   remediation: Write the value as Redis takes it, such as 192mb.
+#   remediation: Use a value that Redis accepts, such as 192mb.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - Redis util.c memtoull

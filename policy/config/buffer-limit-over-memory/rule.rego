@@ -1,9 +1,9 @@
 # METADATA
 # title: Replica output buffer exceeds the container's memory
 # description: |-
-#   The output buffers of replicas come on top of maxmemory. When a replica reads slowly, or starts anew, its buffer grows
-#   up to the hard limit; one that is over the memory limit lets the kernel kill the master in the middle of a
-#   synchronisation.
+#   Replica output buffers are allocated in addition to maxmemory. While a replica reads slowly or resynchronizes,
+#   its buffer grows up to the hard limit; a hard limit above the memory limit gets the master OOM-killed in the
+#   middle of a resynchronization.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]

@@ -1,13 +1,14 @@
 # METADATA
 # title: Command cannot start, or starts Redis on another port
 # description: |-
-#   Kubernetes starts the first word of command as the program and passes the others as they are, without a shell: a whole
-#   command line in one word is the name of a program that does not exist. And what follows the configuration file
-#   replaces it: with --port Redis listens where the operator, the probes, the sentinels and the Services do not look.
+#   Kubernetes runs the first element of command as the program and passes the others unchanged, without a shell: a
+#   whole command line in one element is the name of a program that does not exist. Arguments after the configuration
+#   file override it: with --port, Redis listens on a port that the operator, the probes, the sentinels and the
+#   Services do not use.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Write each word of the command as an entry of the list, and set the port with spec.redis.port.
+#   remediation: Write each word of the command as a separate list element, and set the port with spec.redis.port.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/370
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisCommand and getSentinelCommand

@@ -1,12 +1,13 @@
 # METADATA
 # title: Command starts Redis without the operator's configuration
 # description: |-
-#   spec.redis.command replaces the operator's whole command. Without /redis/redis.conf Redis has no password, no replica
-#   settings and not the user of its probes; a sentinel without /redis/sentinel.conf and --sentinel is no sentinel.
+#   spec.redis.command replaces the whole command of the operator. Without /redis/redis.conf, Redis has no password,
+#   no replica settings and no user for its probes; a sentinel without /redis/sentinel.conf and --sentinel does not
+#   run as a sentinel.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Name the operator's file first, then the arguments that shall go before it.
+#   remediation: Pass the operator's configuration file first, then your arguments.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go getRedisCommand and getSentinelCommand
 package redisgitops.config["command-drops-conf"]

@@ -1,14 +1,14 @@
 # METADATA
 # title: customConfig sets a directive twice
 # description: |-
-#   The operator sends all entries in their order, so the last one wins, until the next loop sets the first again for a
-#   moment. Only entries that are equal word by word are put together.
+#   The operator applies all entries in order, so the last one wins until the next reconcile briefly applies the
+#   first one again. Only identical entries are deduplicated.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
 #   fix: removes the entry that loses
 #   since: 0.1.0
-#   remediation: Keep the entry that is meant.
+#   remediation: Keep one of the entries.
 #   references:
 #     - spotahome/redis-operator api/redisfailover/v1/validate.go deduplicateStr
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters

@@ -1,13 +1,14 @@
 # METADATA
 # title: customConfig sets a directive that only applies at startup
 # description: |-
-#   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
-#   before it rolls out pods and looks after sentinels: immutable directives are refused, so that from then on no change
-#   reaches the pods and no lost sentinel is repaired. As arguments of command they take effect.
+#   The operator applies each entry of customConfig with CONFIG SET on every reconcile and stops at the first entry
+#   that Redis rejects, before it rolls out pods and repairs sentinels. Redis rejects directives that cannot be
+#   changed at runtime, so no further change reaches the pods and no lost sentinel is repaired. As arguments in
+#   command they take effect.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Give the directive to redis-server as an argument in spec.redis.command, or remove it.
+#   remediation: Pass the directive to redis-server as an argument in spec.redis.command, or remove it.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - Redis config.c, IMMUTABLE_CONFIG

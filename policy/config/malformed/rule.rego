@@ -1,16 +1,16 @@
 # METADATA
 # title: customConfig entry lacks a value or has extra whitespace
 # description: |-
-#   The operator cuts an entry of customConfig at each single blank, sends the first part as the name and the rest as the
-#   value by CONFIG SET (SENTINEL SET) on every loop, and stops at the first that is refused, before it rolls out pods
-#   and looks after sentinels. An entry without a blank is malformed. A second blank, a tab, or a blank or newline at the
-#   end, becomes part of the value, which nearly every directive refuses. An entry of spec.redis that starts with a blank
-#   has an empty name, and the operator skips it silently: the directive keeps its default.
+#   The operator splits each entry of customConfig at single blanks, sends the first part as the name and the rest as
+#   the value with CONFIG SET (SENTINEL SET) on every reconcile, and stops at the first entry that is rejected,
+#   before it rolls out pods and repairs sentinels. An entry without a blank is malformed. A second blank, a tab, or
+#   a trailing blank or newline becomes part of the value, which nearly every directive rejects. An entry of
+#   spec.redis that starts with a blank has an empty name and is silently skipped: the directive keeps its default.
 # custom:
 #   kinds: [RedisFailover]
 #   fix: writes the directive and its value with single blanks
 #   since: 0.1.0
-#   remediation: Write the directive and its value with one blank between them, and none before or after.
+#   remediation: Write the directive and its value separated by one blank, without leading or trailing whitespace.
 #   references:
 #     - spotahome/redis-operator v1.2.4 and 632aa3da operator/redisfailover/checker.go, applyRedisCustomConfig
 #     - spotahome/redis-operator v1.2.4 and 632aa3da service/redis/client.go, getConfigParameters, SetCustomRedisConfig and SetCustomSentinelConfig

@@ -1,13 +1,14 @@
 # METADATA
 # title: customConfig does not expand variables
 # description: |-
-#   The operator sends customConfig to Redis as it is; neither it nor Redis expands environment variables. Redis then has
-#   the text $NAME as its value: as replica-announce-ip, for example, sentinels and clients get an address that does not
-#   resolve. What Flux substitutes, ${NAME}, is left alone.
+#   The operator sends customConfig to Redis unchanged; neither expands environment variables. Redis then uses the
+#   text $NAME as the value: as replica-announce-ip, for example, sentinels and clients get an address that does not
+#   resolve. Flux substitutions, ${NAME}, are not reported.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Write the value itself, or pass the directive in spec.redis.command through a shell that expands it.
+#   remediation: |-
+#     Write the value itself, or pass the directive in spec.redis.command through a shell that expands it.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/364
 #     - spotahome/redis-operator v1.2.4 service/redis/client.go, getConfigParameters and applyRedisConfig

@@ -1,15 +1,17 @@
 # METADATA
 # title: customConfig sets a protected or operator-owned directive
 # description: |-
-#   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
-#   before it rolls out pods and looks after sentinels. dir and dbfilename are protected from Redis 7.0 on and refused
-#   (unless enable-protected-configs is yes). Before, Redis takes them while it runs, writes its data there, and after a
-#   restart loads from where its start looks: dump.rdb in /data. The port, the addresses and who follows whom belong to
-#   the operator, its probes and the sentinels.
+#   The operator applies each entry of customConfig with CONFIG SET on every reconcile and stops at the first entry
+#   that Redis rejects, before it rolls out pods and repairs sentinels. Since Redis 7.0, dir and dbfilename are
+#   protected and rejected (unless enable-protected-configs is yes). Earlier versions accept them at runtime and
+#   write their data there, but load /data/dump.rdb after a restart. The port, the bind addresses and the replication
+#   settings belong to the operator, its probes and the sentinels.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Remove the entry; set the port with spec.redis.port, the directory and the name of the dump in spec.redis.command.
+#   remediation: |-
+#     Remove the entry; set the port with spec.redis.port, and the directory and file name of the dump in
+#     spec.redis.command.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - spotahome/redis-operator README.md, "Custom configurations"

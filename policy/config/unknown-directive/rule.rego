@@ -1,13 +1,13 @@
 # METADATA
 # title: customConfig contains an unknown directive
 # description: |-
-#   The operator sends each entry of customConfig as CONFIG SET on every loop and stops at the first that Redis refuses,
-#   before it rolls out pods and looks after sentinels: a name that this version of Redis does not know is refused, and
-#   from then on no change reaches the pods and no lost sentinel is repaired.
+#   The operator applies each entry of customConfig with CONFIG SET on every reconcile and stops at the first entry
+#   that Redis rejects, before it rolls out pods and repairs sentinels. A directive that this version of Redis does
+#   not know is rejected, so no further change reaches the pods and no lost sentinel is repaired.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Correct the name, or take an image of a version that knows it.
+#   remediation: Correct the name, or use an image of a version that supports it.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - Redis config.c

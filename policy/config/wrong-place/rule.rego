@@ -1,13 +1,14 @@
 # METADATA
 # title: Configuration is set where the operator ignores it
 # description: |-
-#   customConfig is a list of texts of spec.redis, sent as CONFIG SET, and of spec.sentinel, sent as SENTINEL SET. A map
-#   is the dialect of another operator and is refused by the API server; a directive of the one in the list of the other
-#   is refused by Redis, and the operator stops at it.
+#   customConfig is a list of strings, applied with CONFIG SET under spec.redis and with SENTINEL SET under
+#   spec.sentinel. A map is the syntax of another operator and is rejected by the API server; a directive in the
+#   wrong list is rejected by Redis or Sentinel, and the operator stops reconciling.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Write lists of texts, those of Redis below spec.redis, those of sentinels below spec.sentinel.
+#   remediation: |-
+#     Use lists of strings, with Redis directives under spec.redis and Sentinel directives under spec.sentinel.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - service/redis/client.go SetCustomSentinelConfig and SetCustomRedisConfig

@@ -1,9 +1,9 @@
 # METADATA
 # title: Persistence is effectively disabled
 # description: |-
-#   save "" turns snapshots off, and appendonly in customConfig comes too late to be read at the start: after a crash
-#   Redis loads a snapshot that is old or was never made, and then overwrites the append-only file, which had
-#   everything, with that.
+#   save "" disables snapshots, and appendonly in customConfig is applied too late to be read at startup: after a
+#   crash, Redis loads an old snapshot or none, and then overwrites the append-only file, which had all the data,
+#   with that state.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]

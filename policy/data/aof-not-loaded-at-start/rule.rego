@@ -1,17 +1,17 @@
 # METADATA
 # title: Append-only file is not loaded at startup
 # description: |-
-#   The operator applies customConfig by CONFIG SET once Redis runs. At the start Redis knows nothing of appendonly: it
-#   loads the last snapshot, and the changes that only the append-only file has are gone. When CONFIG SET then turns it
-#   on, Redis writes the file anew from that older state.
+#   The operator applies customConfig with CONFIG SET after Redis has started. At startup, appendonly is therefore
+#   off: Redis loads the last snapshot, and changes that only the append-only file contains are lost. When CONFIG SET
+#   enables it, Redis rewrites the file from that older state.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
 #   fix: 'as a suggestion: adds a command with --appendonly yes where there is none'
-#   remediation: >-
-#     Start Redis with it instead, with the command redis-server /redis/redis.conf --appendonly yes. On a
-#     Redis that has data and no append-only file yet, first run CONFIG SET appendonly yes by hand.
+#   remediation: |-
+#     Start Redis with the command redis-server /redis/redis.conf --appendonly yes instead. On a Redis that has data
+#     but no append-only file yet, run CONFIG SET appendonly yes manually first.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/cozystack/cozystack/pull/2341

@@ -1,10 +1,10 @@
 # METADATA
 # title: Sentinels reject a bootstrapNode.host that is not an IP
 # description: |-
-#   With bootstrapNode.allowSentinels the operator points the sentinels at the source in each round: SENTINEL REMOVE, then
-#   SENTINEL MONITOR with host as it is. A sentinel resolves no names unless resolve-hostnames is on, refuses one, and
-#   from then on monitors nothing; the operator ends the round there. Redis itself takes names, so without allowSentinels
-#   any host is fine. Without a host the operator refuses the resource.
+#   With bootstrapNode.allowSentinels, the operator points the sentinels to the source on every reconcile: SENTINEL
+#   REMOVE, then SENTINEL MONITOR with the host unchanged. Unless resolve-hostnames is on, a sentinel rejects host
+#   names and then monitors nothing, and the operator stops reconciling. Redis itself accepts host names, so any host
+#   works without allowSentinels. Without a host the operator rejects the resource.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]

@@ -1,14 +1,14 @@
 # METADATA
 # title: bootstrapNode is still set
 # description: |-
-#   With bootstrapNode every Redis is a replica of the one named there, may never become a master (replica-priority 0)
-#   and has, without allowSentinels, no sentinels. That is for copying data in. While it stays, there is no failover,
-#   and when the other Redis empties, so does this one.
+#   With bootstrapNode, every Redis pod is a replica of that host, can never become a master (replica-priority 0)
+#   and, without allowSentinels, has no sentinels. It is meant for copying data. As long as it is set, there is no
+#   failover, and when the source loses its data, so does this Redis.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   remediation: Remove bootstrapNode once the data is here.
+#   remediation: Remove bootstrapNode once the data has been copied.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator#bootstrapping-from-pre-existing-redis-instances

@@ -1,12 +1,12 @@
 # METADATA
 # title: bootstrapNode.port differs from the Redis port
 # description: |-
-#   To make a Redis follow the source, the operator dials the Redis itself, but at the port of the source. Where the two
-#   differ, it reaches nothing, and no data is ever copied.
+#   To make Redis replicate from the source, the operator connects to the Redis pod itself, but on the port of the
+#   source. If the ports differ, the connection fails and no data is ever copied.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   remediation: Set spec.redis.port to the port of the source for as long as the copying lasts.
+#   remediation: Set spec.redis.port to the port of the source while copying.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/498

@@ -1,13 +1,13 @@
 # METADATA
 # title: bootstrapNode.port is a number instead of a string
 # description: |-
-#   The custom resource definition has the port of bootstrapNode as a text. A number is refused by the API server; the
-#   operator's own example has this slip.
+#   The port of bootstrapNode is a string in the CRD, so the API server rejects a number. The operator's own example
+#   has this mistake.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: writes it as a text
-#   remediation: Write the port in quotes.
+#   remediation: Quote the port.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 api/redisfailover/v1/types.go, BootstrapSettings

@@ -1,10 +1,10 @@
 # METADATA
 # title: Data is lost when the pods restart
 # description: |-
-#   Without a persistentVolumeClaim the data lies in an emptyDir, which goes with the pod. When all pods are replaced at
-#   once, by an upgrade of the nodes or a failure, the operator makes an empty Redis the master, and the others copy
-#   that. A cache may do so: the label purpose: cache says that, and without such a label a maxmemory-policy that evicts
-#   any key (allkeys-…), which means that every key can be missing anyway.
+#   Without a persistentVolumeClaim the data is stored in an emptyDir, which is deleted with the pod. When all pods
+#   are replaced at once, by a node upgrade or a failure, the operator promotes an empty Redis and the others
+#   replicate it. For a cache this is acceptable: label it purpose: cache. Without such a label, a maxmemory-policy
+#   that evicts any key (allkeys-…) counts as a cache, because every key may be missing anyway.
 # custom:
 #   severity: warning
 #   strict: error

@@ -1,15 +1,15 @@
 # METADATA
 # title: ConfigMap of a shutdown or startup script does not exist
 # description: |-
-#   The operator mounts the ConfigMaps of shutdownConfigMap and startupConfigMap and runs shutdown.sh and startup.sh of
-#   them. Without the first it stops in every round; without the others the pods wait for the volume, or every probe
-#   fails.
+#   The operator mounts the ConfigMaps of shutdownConfigMap and startupConfigMap and runs shutdown.sh and startup.sh
+#   from them. Without the former the operator stops reconciling; without the others the pods wait for the volume, or
+#   every probe fails.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: >-
-#     Add the ConfigMap, with the script under its name, to the namespace of the RedisFailover; a name
-#     that kustomize completes with a hash is not known to it.
+#   remediation: |-
+#     Add the ConfigMap with the script under its name to the namespace of the RedisFailover. The operator does not
+#     know a name to which kustomize appends a hash.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go, EnsureRedisShutdownConfigMap

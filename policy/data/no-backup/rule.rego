@@ -1,14 +1,15 @@
 # METADATA
 # title: Redis has no backup
 # description: |-
-#   A disk survives a lost pod, and no slip of a person, no bug of an application and no lost volume. There is no
-#   CronJob that takes a dump, no schedule of Velero and no snapshot of the volumes here.
+#   A volume survives the loss of a pod, but not a human error, an application bug or the loss of the volume itself.
+#   This repository contains no CronJob that dumps Redis, no Velero schedule and no volume snapshots.
 # custom:
 #   severity: "off"
 #   strict: warning
 #   scope: repository
 #   once: repository
-#   remediation: Take dumps by a CronJob with `redis-gitops dump`, or snapshots by Velero or the CSI driver.
+#   remediation: |-
+#     Dump Redis from a CronJob with `redis-gitops dump`, or take snapshots with Velero or the CSI driver.
 #   since: 0.1.0
 #   references:
 #     - https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/#backing-up-redis-data

@@ -1,17 +1,17 @@
 # METADATA
-# title: A sync can delete the CRD and every Redis with it
+# title: Sync can delete the CRD and every Redis with it
 # description: |-
-#   With prune, what leaves the repository leaves the cluster. When the operator's kustomization is moved, fails to
-#   render or loses a line, its custom resource definition is deleted, and Kubernetes deletes every RedisFailover of the
-#   cluster with it, and their disks unless keepAfterDeletion is set.
+#   With prune, everything that leaves the repository is deleted from the cluster. When the operator's kustomization
+#   is moved, fails to render or loses a line, its CRD is deleted; Kubernetes then deletes every RedisFailover in the
+#   cluster, and their volumes unless keepAfterDeletion is set.
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
 #   fix: 'as a suggestion: sets prune to false'
-#   remediation: >-
-#     Turn prune off for the operator, or annotate the definition with argocd.argoproj.io/sync-options
-#     Prune=false (Flux, kustomize.toolkit.fluxcd.io/prune disabled).
+#   remediation: |-
+#     Disable prune for the operator, or annotate the CRD with argocd.argoproj.io/sync-options Prune=false (Flux,
+#     kustomize.toolkit.fluxcd.io/prune disabled).
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator#cleanup

@@ -1,14 +1,14 @@
 # METADATA
 # title: Missing or wrong PVC access mode
 # description: |-
-#   A claim has to name an access mode, or the API server refuses the StatefulSet. ReadWriteMany is what network file
-#   systems give: each Redis has a disk of its own and shares it with nobody, while saving and appending over NFS is
-#   slow and, when the network stalls, stops Redis.
+#   A PVC needs an access mode, or the API server rejects the StatefulSet. ReadWriteMany is what network file systems
+#   provide, but each Redis pod has its own volume and shares it with no other; writing snapshots and append-only
+#   files over NFS is slow and blocks Redis when the network stalls.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: writes ReadWriteOnce where there is none
-#   remediation: Write accessModes [ReadWriteOnce].
+#   remediation: Set accessModes to [ReadWriteOnce].
 #   since: 0.1.0
 #   references:
 #     - https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes

@@ -1,9 +1,9 @@
 # METADATA
 # title: PVC is deleted with the RedisFailover
 # description: |-
-#   Unless keepAfterDeletion is true, the claims belong to the RedisFailover: whatever deletes it, a prune of Argo CD, a
-#   renamed application or a deleted custom resource definition, deletes the data. With it the claims stay until
-#   somebody deletes them.
+#   Unless keepAfterDeletion is true, the RedisFailover owns the PVCs: whatever deletes it (an Argo CD prune, a
+#   renamed application, a deleted CRD) deletes the data. With keepAfterDeletion the PVCs remain until they are
+#   deleted explicitly.
 # custom:
 #   severity: warning
 #   strict: error

@@ -1,12 +1,12 @@
 # METADATA
 # title: PVC is too small for snapshots
 # description: |-
-#   Redis writes a snapshot, or a rewritten append-only file, beside the old one: for a moment the disk holds the data
-#   twice. When it is full, saving fails and Redis refuses writes (MISCONF).
+#   Redis writes a snapshot, or a rewritten append-only file, next to the old one, so the volume temporarily stores
+#   the data twice. When it is full, saving fails and Redis rejects writes (MISCONF).
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   remediation: Make the disk at least twice as large as maxmemory.
+#   remediation: Make the volume at least twice as large as maxmemory.
 #   since: 0.1.0
 #   references:
 #     - https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/

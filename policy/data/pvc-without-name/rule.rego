@@ -1,13 +1,13 @@
 # METADATA
 # title: PVC template has no name
 # description: |-
-#   The operator calls the volume like the claim. Without persistentVolumeClaim.metadata.name both have an empty name,
-#   which the API server refuses: there is no StatefulSet and no Redis.
+#   The operator names the volume after the PVC. Without persistentVolumeClaim.metadata.name both names are empty,
+#   which the API server rejects: neither StatefulSet nor Redis is created.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: names it redis-data
-#   remediation: Give persistentVolumeClaim.metadata a name.
+#   remediation: Set persistentVolumeClaim.metadata.name.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisDataVolumeName

@@ -1,13 +1,14 @@
 # METADATA
 # title: Only the last save line applies
 # description: |-
-#   In a redis.conf several save lines add up. The operator sends each entry by CONFIG SET, which sets save anew: only
-#   the last one stays. Usually that is the one for many changes, so that a Redis with few of them is hardly ever saved.
+#   In redis.conf, several save lines are cumulative. The operator applies each entry with CONFIG SET, which replaces
+#   save: only the last entry applies. That is usually the one for many changes, so a Redis with few changes is
+#   hardly ever saved.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
 #   fix: writes all into the last one
-#   remediation: Write all in one entry, such as save 900 1 300 10 60 10000.
+#   remediation: Write all save points in one entry, such as save 900 1 300 10 60 10000.
 #   since: 0.1.0
 #   references:
 #     - redis/redis src/config.c, setConfigSaveOption

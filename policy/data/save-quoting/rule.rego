@@ -1,14 +1,14 @@
 # METADATA
 # title: save value is quoted in a way that Redis rejects
 # description: |-
-#   Of quotes the operator understands save "" alone, with one blank. It sends everything else as it stands, and Redis
-#   answers Invalid save parameters. The operator then stops there in every round: pods are not updated and sentinels
-#   not repaired.
+#   The only quoted value the operator supports is save "", with one blank. Other quotes are sent unchanged, and
+#   Redis answers "Invalid save parameters". The operator stops reconciling there every time: pods are not updated
+#   and sentinels are not repaired.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: writes it as Redis takes it
-#   remediation: Write save "" for no snapshots, and numbers without quotes.
+#   remediation: Use save "" to disable snapshots, and numbers without quotes.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/682

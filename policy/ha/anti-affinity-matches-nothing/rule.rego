@@ -1,15 +1,15 @@
 # METADATA
 # title: Anti-affinity matches no pod of this Redis
 # description: |-
-#   The pods have the labels app.kubernetes.io/name (the name of the RedisFailover), app.kubernetes.io/component (redis
-#   or sentinel) and app.kubernetes.io/part-of (redis-failover), and those of the RedisFailover that labelWhitelist lets
-#   through. An anti-affinity or a spread that selects anything else, or has no selector, repels nothing: all copies may
-#   land on one node.
+#   The pods have the labels app.kubernetes.io/name (the name of the RedisFailover), app.kubernetes.io/component
+#   (redis or sentinel) and app.kubernetes.io/part-of (redis-failover), and the labels of the RedisFailover that
+#   labelWhitelist allows. An anti-affinity or topology spread constraint with another selector, or without one, has
+#   no effect: all replicas can be scheduled on one node.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   remediation: Select by app.kubernetes.io/name and app.kubernetes.io/component.
+#   remediation: Select app.kubernetes.io/name and app.kubernetes.io/component.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go, generateSelectorLabels

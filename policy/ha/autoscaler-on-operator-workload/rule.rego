@@ -1,13 +1,13 @@
 # METADATA
 # title: Autoscaler conflicts with the operator
 # description: |-
-#   The operator owns the StatefulSet rfr-NAME and the Deployment rfs-NAME and writes their replicas anew every 30
-#   seconds. What an autoscaler sets lasts until then: pods come and go, and with each round Redis fails over or
-#   resynchronises.
+#   The operator owns the StatefulSet rfr-NAME and the Deployment rfs-NAME and resets their replicas every 30
+#   seconds. Until then the autoscaler's value applies: pods come and go, and Redis fails over or resynchronizes each
+#   time.
 # custom:
 #   severity: error
 #   kinds: [HorizontalPodAutoscaler, ScaledObject]
-#   remediation: Remove the autoscaler and set replicas of the RedisFailover.
+#   remediation: Remove the autoscaler and set replicas in the RedisFailover.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/543

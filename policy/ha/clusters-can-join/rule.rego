@@ -1,18 +1,17 @@
 # METADATA
 # title: Sentinels of different Redis instances can merge
 # description: |-
-#   All sentinels of this operator call their master mymaster, and find each other through it. When a pod's address is
-#   used again by a pod of another RedisFailover with the same port and no password, or the same, the sentinels of both
-#   join, and the replicas of one copy the data of the other over their own: whole data sets were lost so. Nearly all
-#   repositories with two RedisFailovers have this, so it counts in strict mode only.
+#   All sentinels of this operator name their master mymaster and discover each other through it. When the IP address
+#   of a pod is reused by a pod of another RedisFailover with the same port and no password, or the same one, the
+#   sentinels of both merge, and the replicas of one overwrite their data with that of the other: whole data sets
+#   have been lost this way. Nearly every repository with two RedisFailovers is affected, so it is reported in strict
+#   mode only.
 # custom:
 #   severity: "off"
 #   strict: error
 #   scope: repository
 #   once: repository
-#   remediation: >-
-#     Give each RedisFailover a password of its own, or a NetworkPolicy that keeps the pods of others
-#     out.
+#   remediation: Give each RedisFailover its own password, or a NetworkPolicy that blocks the pods of others.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/550

@@ -1,15 +1,15 @@
 # METADATA
 # title: All replicas can be scheduled on one node
 # description: |-
-#   Without an affinity the operator adds one that prefers to spread the pods over the nodes. Any affinity of your own,
-#   be it for nodes only, takes its place whole. Then the scheduler may put all Redises, or all sentinels, on one node,
-#   and its loss takes all of them.
+#   Without an affinity, the operator adds one that prefers to spread the pods across nodes. A custom affinity, even
+#   one for nodes only, replaces it entirely. The scheduler can then place all Redis pods, or all sentinels, on one
+#   node, and losing that node takes down all of them.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
 #   fix: adds the operator's own preference
-#   remediation: Add podAntiAffinity to the affinity, or topologySpreadConstraints beside it.
+#   remediation: Add podAntiAffinity to the affinity, or topologySpreadConstraints next to it.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getAffinity

@@ -1,18 +1,18 @@
 # METADATA
 # title: Termination grace period is too short to save
 # description: |-
-#   When the pod of the master stops, the operator's shutdown script asks the sentinels for another master, waits 31
-#   seconds and only then saves. With a terminationGracePeriod of up to 31 seconds, the operator's default of 30 among
-#   them, that save does not happen. The failover has moved the writes by then, and after the hook kubelet sends SIGTERM
-#   and waits at least 2 seconds, in which Redis saves if it has save points: so only a save that takes longer, or one
-#   that SIGTERM does not make (save ""), is lost. Nearly every RedisFailover has this; the finding lists them.
+#   When the pod of the master stops, the operator's shutdown script triggers a failover, waits 31 seconds and only
+#   then saves. With a terminationGracePeriod of up to 31 seconds, including the operator's default of 30, that save
+#   does not happen. By then the failover has moved the writes, and after the hook the kubelet sends SIGTERM and
+#   waits at least 2 seconds, in which Redis saves if it has save points. Only a save that takes longer, or one that
+#   SIGTERM does not trigger (save ""), is lost. Nearly every RedisFailover is affected; the finding lists them.
 # custom:
 #   severity: info
 #   strict: warning
 #   kinds: [RedisFailover]
 #   once: repository
 #   fix: sets terminationGracePeriod to 90
-#   remediation: Set terminationGracePeriod to 90 seconds, more where saving takes longer.
+#   remediation: Set terminationGracePeriod to 90 seconds, or more if saving takes longer.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/565

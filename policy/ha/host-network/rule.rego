@@ -1,15 +1,15 @@
 # METADATA
 # title: hostNetwork limits Redis to one instance per node
 # description: |-
-#   With hostNetwork every Redis takes port 6379 of its node and every sentinel 26379: a second RedisFailover finds no
-#   free port there. The probes ask the host's name, which several pods share, and whoever reaches the node reaches
-#   Redis.
+#   With hostNetwork, Redis uses port 6379 of its node and a sentinel 26379, so a second RedisFailover finds the
+#   ports in use. The probes query the host name, which several pods share, and everyone who can reach the node can
+#   reach Redis.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
 #   fix: 'as a suggestion: removes hostNetwork'
-#   remediation: Remove hostNetwork; clients outside of the cluster come through a Service.
+#   remediation: Remove hostNetwork; expose Redis to clients outside of the cluster with a Service.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, generateRedisStatefulSet

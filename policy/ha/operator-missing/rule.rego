@@ -1,14 +1,14 @@
 # METADATA
 # title: No operator is deployed for the RedisFailovers
 # description: |-
-#   A RedisFailover is a wish: without an operator that watches its namespace nothing happens, and nobody says so. Argo
-#   CD shows it as healthy. This repository deploys what runs in the cluster, but not the Redis operator.
+#   Without an operator that watches its namespace, a RedisFailover has no effect, and nothing reports it: Argo CD
+#   shows it as healthy. This repository deploys to the cluster, but not the Redis operator.
 # custom:
 #   severity: warning
 #   scope: repository
 #   once: repository
-#   remediation: >-
-#     Add the operator of the version in .redis-gitops.yaml, as `redis-gitops init` does, or widen
+#   remediation: |-
+#     Add the operator with the version in .redis-gitops.yaml, like `redis-gitops init` does, or widen
 #     --supported-namespaces-regex.
 #   since: 0.1.0
 #   references:

@@ -1,16 +1,15 @@
 # METADATA
 # title: Disruption budget blocks node drains
 # description: |-
-#   For every RedisFailover the operator makes a PodDisruptionBudget of at least one available pod. Where there is only
-#   one, it may never be evicted: draining its node, for an upgrade say, waits until somebody deletes the pod by hand.
-#   Operators after 1.2.4 have disablePodDisruptionBudget; it does not delete a budget that is there already.
+#   The operator creates a PodDisruptionBudget of at least one available pod for every RedisFailover. A single pod
+#   can therefore never be evicted: draining its node, for an upgrade for example, blocks until the pod is deleted
+#   manually. Operators after 1.2.4 have disablePodDisruptionBudget, which does not delete an existing budget.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
 #   fix: 'as a suggestion: sets disablePodDisruptionBudget where the operator knows it'
-#   remediation: >-
-#     Run 2 copies, or with an operator after 1.2.4 set disablePodDisruptionBudget and delete the budget
-#     once.
+#   remediation: |-
+#     Run 2 replicas, or with an operator after 1.2.4 set disablePodDisruptionBudget and delete the budget once.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/628

@@ -1,14 +1,14 @@
 # METADATA
 # title: Sentinel disruption budget uses the number of Redis pods
 # description: |-
-#   The operator reckons the disruption budget of the sentinels from the number of Redises: from three Redises on, two
-#   sentinels have to stay available. With one or two sentinels that forbids every eviction, so that draining a node
-#   with a sentinel on it never ends.
+#   The operator computes the disruption budget of the sentinels from the number of Redis pods: with three or more,
+#   two sentinels must stay available. With one or two sentinels this forbids every eviction, so draining a node that
+#   runs a sentinel never completes.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: writes 3 sentinels
-#   remediation: Run 3 sentinels, or at most 2 Redises.
+#   remediation: Run 3 sentinels, or at most 2 Redis pods.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go, ensurePodDisruptionBudget

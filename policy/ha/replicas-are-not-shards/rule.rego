@@ -1,13 +1,13 @@
 # METADATA
 # title: Six or more replicas of the same data
 # description: |-
-#   Every Redis of a RedisFailover holds all data: six replicas are one master and five full copies of it, not three
-#   masters with a replica each. The operator knows no Redis Cluster. Each copy costs memory, and a full resync after a
-#   restart costs the master a fork and the network each.
+#   Every pod of a RedisFailover holds all data: six replicas are one master and five full copies, not three masters
+#   with a replica each. The operator does not support Redis Cluster. Each copy costs memory, and each full
+#   resynchronization costs the master a fork and network bandwidth.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   remediation: Run 3 copies, and a larger memory where the data grows; Redis Cluster needs another operator.
+#   remediation: Run 3 replicas, and increase the memory as the data grows; Redis Cluster needs another operator.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go

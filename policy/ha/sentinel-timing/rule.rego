@@ -1,9 +1,9 @@
 # METADATA
 # title: down-after-milliseconds is too short
 # description: |-
-#   A master that does not answer for down-after-milliseconds counts as down. Below a second a slow command, a fork or a
-#   busy node is enough: the sentinels fail over, and the clients reconnect, for nothing. failover-timeout has to be
-#   longer, because within it the failover has to be done.
+#   A master that does not respond for down-after-milliseconds is considered down. Below one second, a slow command,
+#   a fork or a busy node triggers an unnecessary failover, and all clients reconnect. failover-timeout must be
+#   longer, because the failover has to complete within it.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]

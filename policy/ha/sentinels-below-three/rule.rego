@@ -1,15 +1,15 @@
 # METADATA
 # title: Fewer than three sentinels cannot elect a master
 # description: |-
-#   A failover needs the votes of more than half of the sentinels, and the sentinel.conf that the operator writes asks
-#   for two that agree. Of one or two sentinels none may be lost; an even number tolerates no more losses than one
+#   A failover needs the votes of a majority of the sentinels, and the sentinel.conf written by the operator requires
+#   a quorum of two. With one or two sentinels, none may fail; an even number tolerates no more failures than one
 #   sentinel less.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
 #   fix: writes the next odd number, 3 or more
-#   remediation: Run 3 sentinels, or 5.
+#   remediation: Run 3 or 5 sentinels.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, sentinelConfigTemplate and getQuorum

@@ -1,13 +1,13 @@
 # METADATA
 # title: Redis has no replica
 # description: |-
-#   The sentinels watch one Redis and have nothing to fail over to: while its pod is moved or its node is down, there is
-#   no Redis. That is fine for development and for a cache that may be empty.
+#   The sentinels watch a single Redis and have nothing to fail over to: while its pod is rescheduled or its node is
+#   down, Redis is unavailable. This is acceptable for development and for a cache that may be empty.
 # custom:
 #   severity: info
 #   strict: warning
 #   kinds: [RedisFailover]
-#   remediation: Run 2 or 3 copies.
+#   remediation: Run 2 or 3 replicas.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/614

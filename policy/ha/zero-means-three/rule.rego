@@ -1,14 +1,13 @@
 # METADATA
 # title: Zero replicas means three
 # description: |-
-#   The operator reads 0 as unset and makes 3. Who wrote 0 to have no sentinels, or no Redis for a while, gets three of
-#   them. With this operator there is no way to have none: a single Redis without failover is one Redis with one
-#   sentinel.
+#   The operator treats 0 as unset and creates 3. Setting 0 to run no sentinels, or to stop Redis for a while,
+#   creates three instead. This operator cannot run none: a Redis without failover is one replica with one sentinel.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   fix: writes 3, which is what runs
-#   remediation: Write the number of copies that shall run; 3 is what runs now.
+#   remediation: Set the number of replicas you want; 3 is what runs now.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 api/redisfailover/v1/validate.go

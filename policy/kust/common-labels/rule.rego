@@ -1,14 +1,14 @@
 # METADATA
 # title: commonLabels change a selector for the operator's pods
 # description: |-
-#   commonLabels, and labels with includeSelectors, go into the selectors of Services too. The pods of a Redis are made by
-#   the operator and do not have them, so that the Service finds none.
+#   commonLabels, and labels with includeSelectors, are also added to the selectors of Services. The Redis pods are
+#   created by the operator and do not have these labels, so the Service selects nothing.
 # custom:
 #   scope: repository
 #   fix: 'as a suggestion: writes includeSelectors: false'
 #   since: 0.1.0
 #   remediation: |-
-#     Write labels: [{pairs: …, includeSelectors: false}] in the place of commonLabels.
+#     Use labels with [{pairs: …, includeSelectors: false}] instead of commonLabels.
 #   references:
 #     - Kustomize, labels and commonLabels
 #     - https://github.com/kubernetes-sigs/kustomize/issues/1009

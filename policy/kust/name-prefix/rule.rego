@@ -1,12 +1,12 @@
 # METADATA
 # title: namePrefix breaks references to Redis
 # description: |-
-#   Kustomize renames the RedisFailover, its Secret and the Services, but does not know that spec.auth.secretPath, the
-#   selectors over the operator's labels and addresses in variables are names too. They go on with the old one.
+#   Kustomize renames the RedisFailover, its Secret and the Services, but does not update spec.auth.secretPath,
+#   selectors on the operator's labels, or URLs in environment variables. They keep the old name.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Give the Redis its whole name in each overlay, with a patch, and no prefix or suffix.
+#   remediation: Set the full name of the Redis in each overlay with a patch, without a prefix or suffix.
 #   references:
 #     - Kustomize, namePrefix and the name references of custom resources
 package redisgitops.kust["name-prefix"]

@@ -1,13 +1,13 @@
 # METADATA
 # title: Suspicious resource quantity
 # description: |-
-#   100m of memory is a tenth of a byte, and requests above their limits make the StatefulSet or Deployment invalid: the
-#   operator gets an error from the API server on each loop and goes no further.
+#   100m of memory is a tenth of a byte, and requests above the limits make the StatefulSet or Deployment invalid:
+#   the operator gets an error from the API server on every reconcile and stops there.
 # custom:
 #   kinds: [RedisFailover]
 #   fix: writes Mi for m
 #   since: 0.1.0
-#   remediation: Write memory in Mi or Gi, and requests that are not above the limits.
+#   remediation: Use Mi or Gi for memory, and requests that do not exceed the limits.
 #   references:
 #     - Kubernetes, Resource Management for Pods and Containers
 #     - Kubernetes API server, ValidateResourceRequirements

@@ -1,9 +1,9 @@
 # METADATA
 # title: maxmemory leaves too little memory headroom
 # description: |-
-#   Redis counts its data only: the copy that a fork makes for a snapshot or a new replica, output buffers and
-#   fragmentation come on top. With more than 80 percent of the limit a save under writes is enough for the kernel to kill
-#   Redis.
+#   maxmemory only covers the data: the copy-on-write memory of a fork for a snapshot or a new replica, output
+#   buffers and fragmentation are added to it. Above 80 percent of the limit, a save under write load is enough to
+#   get Redis OOM-killed.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]

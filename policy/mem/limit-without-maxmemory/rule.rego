@@ -1,15 +1,17 @@
 # METADATA
 # title: Memory limit without maxmemory
 # description: |-
-#   Redis does not know the limit of its container. Without maxmemory it grows until the kernel kills it, the master with
-#   the data that no replica has yet; the replicas then load everything anew and often meet the same end.
+#   Redis does not know the limit of its container. Without maxmemory it grows until it is OOM-killed, and with the
+#   master the data that no replica has yet; the replicas then reload everything and are often killed as well.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
 #   fix: adds maxmemory at three quarters of the limit, or as a suggestion at the request
 #   since: 0.1.0
-#   remediation: Set maxmemory to three quarters of the limit and at most to the request, and maxmemory-policy to what shall happen when it is reached.
+#   remediation: |-
+#     Set maxmemory to three quarters of the limit and at most to the request, and maxmemory-policy to the behavior
+#     you want when it is reached.
 #   references:
 #     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/769
 #     - spotahome/redis-operator api/redisfailover/v1/defaults.go

@@ -1,9 +1,9 @@
 # METADATA
 # title: maxmemory is above the memory request
 # description: |-
-#   The node keeps only the request free for the pod. A Redis that is filled above it is among the first pods to be
-#   evicted when the node is short of memory, the master included. The generator of Reclaim the Stack makes this, because
-#   it takes mb for 1,000,000 bytes.
+#   The node only reserves the request for the pod. A Redis that uses more is among the first pods to be evicted when
+#   the node runs out of memory, including the master. The generator of Reclaim the Stack causes this, because it
+#   treats mb as 1,000,000 bytes.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]

@@ -1,9 +1,9 @@
 # METADATA
 # title: maxmemory is as large as the memory limit
 # description: |-
-#   Redis counts its data only: the copy that a fork makes for a snapshot or a new replica, output buffers and
-#   fragmentation come on top. With maxmemory at the limit or above it the kernel kills Redis before Redis begins to evict
-#   or to refuse writes.
+#   maxmemory only covers the data: the copy-on-write memory of a fork for a snapshot or a new replica, output
+#   buffers and fragmentation are added to it. With maxmemory at or above the limit, Redis is OOM-killed before it
+#   starts to evict keys or to reject writes.
 # custom:
 #   kinds: [RedisFailover]
 #   fix: sets maxmemory to three quarters of the limit, or as a suggestion to the request

@@ -1,13 +1,13 @@
 # METADATA
 # title: Redis or its sentinels have no memory request
 # description: |-
-#   A pod without a memory request counts as nothing for the scheduler and is the first to be evicted when the node is
-#   short of memory. For Redis that is a failover or lost data, for sentinels a lost majority.
+#   A pod without a memory request counts as zero for the scheduler and is the first to be evicted when the node runs
+#   out of memory. For Redis this means a failover or data loss, for sentinels a lost majority.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Request the memory that the container needs, for Redis as much as its limit.
+#   remediation: Request the memory that the container needs; for Redis, as much as its limit.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go
 #     - Kubernetes, Node-pressure Eviction

@@ -1,14 +1,14 @@
 # METADATA
 # title: Chart name differs from its directory
 # description: |-
-#   Names of Redis and Services are made of the chart's name, and addresses, the name of the application in Argo CD and
-#   what commands ask for of the folder's. Where the two differ, generated addresses lead nowhere.
+#   The names of Redis and its Services are derived from the chart name, but URLs, the name of the Argo CD
+#   Application and the arguments of commands from the directory name. If they differ, generated URLs do not resolve.
 # custom:
 #   scope: repository
 #   fix: 'as a suggestion: writes the name of the folder'
 #   since: 0.1.0
 #   remediation: |-
-#     Give the chart the name of its folder. A Redis that runs already is then made anew under that name: move its
+#     Rename the chart to match its directory. An existing Redis is then recreated under the new name: migrate its
 #     data first.
 #   references:
 #     - Reclaim the Stack, k generate

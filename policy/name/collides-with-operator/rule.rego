@@ -1,8 +1,9 @@
 # METADATA
 # title: Object name conflicts with one that the operator creates
 # description: |-
-#   The operator writes its own content into a Service or ConfigMap of the name rfr-<name>, rfs-<name> and so on, at each
-#   loop; the Service rfr-<name> it deletes while the exporter is off. Argo CD and Flux write theirs back, for ever.
+#   The operator writes its own content to Services and ConfigMaps named rfr-<name>, rfs-<name> and so on, on every
+#   reconcile, and deletes the Service rfr-<name> while the exporter is off. Argo CD and Flux keep writing theirs
+#   back.
 # custom:
 #   scope: repository
 #   since: 0.1.0

@@ -1,8 +1,8 @@
 # METADATA
 # title: Two RedisFailovers share a ConfigMap
 # description: |-
-#   The operator keeps the shutdown script of the Redis foo in the ConfigMap rfr-s-foo, which is also that of the
-#   configuration of a Redis called s-foo; the same goes for readiness-foo. Each loop overwrites one with the other.
+#   The operator stores the shutdown script of Redis foo in the ConfigMap rfr-s-foo, which is also the configuration
+#   of a Redis named s-foo; the same applies to readiness-foo. Every reconcile overwrites one with the other.
 # custom:
 #   scope: repository
 #   since: 0.1.0

@@ -1,8 +1,8 @@
 # METADATA
 # title: Object is defined twice
 # description: |-
-#   What is applied last wins, and each sync takes the object from the other: a Service then leads to the wrong Redis, and
-#   what one application removes is gone for both.
+#   The object that is applied last wins, and each sync takes it over from the other application: a Service then
+#   points to the wrong Redis, and an object removed by one application is gone for both.
 # custom:
 #   scope: repository
 #   since: 0.1.0

@@ -1,13 +1,13 @@
 # METADATA
 # title: RedisFailover name is not a valid Service name
 # description: |-
-#   The operator makes Services and environment variables of the name (rfs-<name>, RFS_<NAME>_SERVICE_HOST). With a dot, a
-#   capital or an end that is no letter or digit, Kubernetes refuses the Service, or the shutdown script does not find the
-#   sentinels.
+#   The operator derives Service names and environment variables from the name (rfs-<name>, RFS_<NAME>_SERVICE_HOST).
+#   With a dot, an upper case letter, or a last character that is not a letter or digit, Kubernetes rejects the
+#   Service, or the shutdown script does not find the sentinels.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Choose a name of lower case letters, digits and -.
+#   remediation: Choose a name of lower case letters, digits and hyphens.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisShutdownConfigMap
 #     - Kubernetes, Object Names and IDs

@@ -1,12 +1,12 @@
 # METADATA
 # title: RedisFailover name is too long
 # description: |-
-#   The operator refuses names of more than 48 characters, with a line in its log and no event: the object is there and
-#   nothing happens. In a chart the name is made of the chart's name and the suffix.
+#   The operator rejects names of more than 48 characters with a line in its log but no event: the resource exists,
+#   and nothing happens. In a chart, the name consists of the chart name and the suffix.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Choose a shorter name, or a shorter suffix.
+#   remediation: Choose a shorter name or suffix.
 #   references:
 #     - spotahome/redis-operator api/redisfailover/v1/validate.go maxNameLength
 package redisgitops.name["too-long"]

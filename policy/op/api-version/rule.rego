@@ -1,12 +1,14 @@
 # METADATA
 # title: API version is not served by the operator
 # description: |-
-#   The API has been databases.spotahome.com/v1 since version 1.0.0 of the operator. The API server refuses any other, or
-#   keeps the object while no operator looks at it.
+#   The API has been databases.spotahome.com/v1 since version 1.0.0 of the operator. The API server rejects any other
+#   version, or stores a resource that no operator watches.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Write apiVersion databases.spotahome.com/v1; redis.version became the tag of redis.image, exporter an object.
+#   remediation: |-
+#     Set apiVersion to databases.spotahome.com/v1; redis.version became the tag of redis.image, and exporter an
+#     object.
 #   references:
 #     - spotahome/redis-operator CHANGELOG.md, 1.0.0
 #     - https://github.com/spotahome/redis-operator/issues/139

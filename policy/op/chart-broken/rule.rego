@@ -1,13 +1,13 @@
 # METADATA
 # title: This version of the operator chart cannot be installed
 # description: |-
-#   The chart redis-operator 3.3.0, which is also its latest version, has a CustomResourceDefinition that the API server
-#   refuses, so that the operator comes without its definition or not at all.
+#   The chart redis-operator 3.3.0, which is also its latest version, contains a CRD that the API server rejects: the
+#   operator is installed without its CRD, or not at all.
 # custom:
 #   scope: repository
 #   fix: 'as a suggestion: writes 3.2.9'
 #   since: 0.1.0
-#   remediation: Write version 3.2.9 of the chart.
+#   remediation: Use version 3.2.9 of the chart.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/651
 #     - https://github.com/spotahome/redis-operator/issues/655

@@ -1,8 +1,8 @@
 # METADATA
 # title: Operator CRD is too large for client-side apply
 # description: |-
-#   Argo CD keeps what it applied last in an annotation, which holds 256 KiB. The definition of RedisFailover has 0.8 MB
-#   and more, so that a sync fails with metadata.annotations: Too long.
+#   Argo CD stores the last applied configuration in an annotation, which is limited to 256 KiB. The CRD of
+#   RedisFailover is larger than 0.8 MB, so a sync fails with "metadata.annotations: Too long".
 # custom:
 #   scope: repository
 #   fix: adds ServerSideApply=true

@@ -1,12 +1,12 @@
 # METADATA
 # title: CRD is older than the fields in use
 # description: |-
-#   Helm installs CustomResourceDefinitions once and never updates them, and an old one in the repository stays old too.
-#   Fields that it does not have are dropped without a word when a RedisFailover is applied.
+#   Helm installs CRDs once and never updates them, and an outdated CRD in the repository stays outdated too. When a
+#   RedisFailover is applied, fields that the CRD does not contain are silently dropped.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Put the definition of the operator's version into the repository, and apply it before the RedisFailovers.
+#   remediation: Add the CRD of the operator's version to the repository, and apply it before the RedisFailovers.
 #   references:
 #     - spotahome/redis-operator README.md, "Using a Helm Chart"
 package redisgitops.op["crd-not-upgraded"]

@@ -1,13 +1,13 @@
 # METADATA
 # title: Field belongs to a different operator fork
 # description: |-
-#   Several operators go by databases.spotahome.com/v1. What only a fork knows, the CustomResourceDefinition of
-#   Spotahome's drops without a word: the Redis then runs without what the field asks for.
+#   Several operators share the API group databases.spotahome.com/v1. Spotahome's CRD silently drops fields that only
+#   a fork supports: Redis then runs without them.
 # custom:
 #   kinds: [RedisFailover]
 #   once: repository
 #   since: 0.1.0
-#   remediation: Remove the field, or install the operator that it belongs to.
+#   remediation: Remove the field, or install the operator it belongs to.
 #   references:
 #     - spotahome/redis-operator manifests/databases.spotahome.com_redisfailovers.yaml
 #     - powerhome/redis-operator

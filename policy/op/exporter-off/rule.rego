@@ -1,15 +1,15 @@
 # METADATA
 # title: Redis exports no metrics
 # description: |-
-#   Without spec.redis.exporter there are no metrics, and the operator removes the Service rfr-<name>, so that names of
-#   single pods do not resolve. Without spec.sentinel.exporter nobody sees a lost majority before it is needed; strict
-#   mode tells about that.
+#   Without spec.redis.exporter there are no metrics, and the operator deletes the Service rfr-<name>, so the host
+#   names of individual pods do not resolve. Without spec.sentinel.exporter a lost majority goes unnoticed until it
+#   is needed; this is reported in strict mode.
 # custom:
 #   severity: info
 #   strict: warning
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Switch the exporters on, with an image of your own choice.
+#   remediation: Enable the exporters, with a pinned image.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/ensurer.go
 #     - spotahome/redis-operator api/redisfailover/v1/defaults.go

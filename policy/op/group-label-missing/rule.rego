@@ -1,13 +1,13 @@
 # METADATA
 # title: RedisFailover lacks the operator's group label
 # description: |-
-#   Since 3.3 the operator of freshworks-oss looks only at RedisFailovers whose label
-#   redis-failover.freshworks.com/operator-group is its OPERATOR_GROUP_ID. One without it stays as it is, without an event
-#   or an error.
+#   Since 3.3, the operator of freshworks-oss only watches RedisFailovers whose label
+#   redis-failover.freshworks.com/operator-group matches its OPERATOR_GROUP_ID. It ignores one without this label,
+#   without an event or an error.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Set the label to the operator's OPERATOR_GROUP_ID.
+#   remediation: Set the label to the OPERATOR_GROUP_ID of the operator.
 #   references:
 #     - freshworks-oss/redis-operator operator/redisfailover/factory.go
 package redisgitops.op["group-label-missing"]

@@ -1,12 +1,12 @@
 # METADATA
 # title: Redis is older than version 6
 # description: |-
-#   The operator writes a line for an ACL user into redis.conf, for its probes. Redis 5 and older do not know it and do
-#   not start.
+#   The operator writes an ACL user for its probes to redis.conf. Redis 5 and older do not support ACLs and do not
+#   start.
 # custom:
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Take an image of Redis 6 or newer.
+#   remediation: Use an image of Redis 6 or newer.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go redisConfigTemplate
 #     - spotahome/redis-operator README.md

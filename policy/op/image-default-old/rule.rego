@@ -1,13 +1,13 @@
 # METADATA
 # title: Operator's default image is outdated (2021)
 # description: |-
-#   Where no image is named the operator takes redis:6.2.6-alpine, of October 2021, and redis_exporter v1.43.0, of 2022.
-#   They have known vulnerabilities, and the next version of the operator changes them under a running Redis.
+#   Without an image, the operator uses redis:6.2.6-alpine of October 2021 and redis_exporter v1.43.0 of 2022. They
+#   have known vulnerabilities, and the next version of the operator replaces them under a running Redis.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Name the images of Redis, the sentinels and the exporters.
+#   remediation: Set the images of Redis, the sentinels and the exporters.
 #   references:
 #     - spotahome/redis-operator api/redisfailover/v1/defaults.go
 package redisgitops.op["image-default-old"]

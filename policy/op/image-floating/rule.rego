@@ -1,14 +1,14 @@
 # METADATA
 # title: Image is not pinned to a version
 # description: |-
-#   latest, and no tag, mean another Redis after each restart of a pod: copies of one Redis then run different versions,
-#   and one with an older version cannot load what a newer one wrote.
+#   With latest, or without a tag, a pod can run a different Redis after every restart: replicas of one Redis then
+#   run different versions, and an older one cannot load data that a newer one wrote.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Write a tag with the whole version, or a digest.
+#   remediation: Pin a complete version, or a digest.
 #   references:
 #     - Kubernetes, Images
 package redisgitops.op["image-floating"]

@@ -1,13 +1,13 @@
 # METADATA
 # title: Redis and sentinels run different major versions
 # description: |-
-#   Sentinels speak to Redis of any version, but commands and their answers differ between major versions, and nobody
-#   tests the pair. Most often one of the two was forgotten at an upgrade.
+#   Sentinels work with Redis of any version, but commands and replies differ between major versions, and the
+#   combination is untested. Usually one of the two was forgotten in an upgrade.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Give both the same image.
+#   remediation: Use the same image for both.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/637
 #     - https://github.com/spotahome/redis-operator/issues/652

@@ -1,10 +1,10 @@
 # METADATA
 # title: Operator rejects or misinterprets a RedisFailover value
 # description: |-
-#   The value does not fit the CustomResourceDefinition, then Kubernetes refuses the resource, or the operator replaces it by another.
+#   The value violates the CRD, so Kubernetes rejects the resource, or the operator replaces it with another value.
 # custom:
 #   scope: native
 #   severity: error
 #   since: 0.1.0
-#   remediation: Write a value of the type and range that is named.
+#   remediation: Use a value of the type and range in the message.
 package redisgitops.op["invalid-value"]

@@ -1,17 +1,17 @@
 # METADATA
 # title: RedisFailover labels propagate to the pods
 # description: |-
-#   Without labelWhitelist the operator copies all labels of the RedisFailover to the pod templates and to the selector of
-#   its disruption budgets. A label that changes, such as a chart's version or one that Argo CD sets, restarts every
-#   Redis. A label that a Service, NetworkPolicy, PodDisruptionBudget, monitor or affinity of the repository selects by
-#   has to stay.
+#   Without labelWhitelist, the operator copies all labels of the RedisFailover to the pod templates and to the
+#   selectors of its disruption budgets. A label that changes, such as a chart version or one set by Argo CD,
+#   restarts every Redis. A label that a Service, NetworkPolicy, PodDisruptionBudget, monitor or affinity in the
+#   repository selects must remain.
 # custom:
 #   severity: warning
 #   strict: error
 #   scope: repository
 #   fix: 'adds labelWhitelist: ["^$"], or one with the labels that selectors of the repository ask for'
 #   since: 0.1.0
-#   remediation: Set spec.labelWhitelist to ["^$"], which lets no label through, or to the labels that the pods shall have.
+#   remediation: Set spec.labelWhitelist to ["^$"], which propagates no label, or to the labels that the pods need.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go generatePodDisruptionBudget
 #     - operator/redisfailover/handler.go getLabels

@@ -1,14 +1,14 @@
 # METADATA
 # title: Argo CD has no health check for Redis
 # description: |-
-#   A RedisFailover has no status, so Argo CD shows it as healthy from the moment it is applied: sync waves do not wait
+#   A RedisFailover has no status, so Argo CD shows it as healthy as soon as it is applied: sync waves do not wait
 #   for it, and a broken Redis stays green.
 # custom:
 #   severity: "off"
 #   strict: info
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Write a health check in Lua, or alert on the metrics of Redis.
+#   remediation: Add a health check in Lua, or alert on the metrics of Redis.
 #   references:
 #     - https://github.com/spotahome/redis-operator/pull/667
 #     - Argo CD, Resource Health

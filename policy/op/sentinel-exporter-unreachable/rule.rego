@@ -1,8 +1,8 @@
 # METADATA
 # title: Sentinel metrics are not exposed by a Service
 # description: |-
-#   The Service rfs-<name> has the port 26379 and no other, so a ServiceMonitor does not reach the sentinels' exporter at
-#   9355. A PodMonitor does, by the port that is called metrics.
+#   The Service rfs-<name> only has port 26379, so a ServiceMonitor cannot scrape the sentinel exporter on port 9355.
+#   A PodMonitor can, using the port name metrics.
 # custom:
 #   severity: warning
 #   scope: repository

@@ -1,13 +1,13 @@
 # METADATA
 # title: ServiceMonitor port does not exist on the Service
 # description: |-
-#   The Service rfr-<name> has one port, http-metrics, and stands for the component redis. A ServiceMonitor with another
-#   port or component finds nothing, without an error.
+#   The Service rfr-<name> has one port, http-metrics, and the component redis. A ServiceMonitor with another port or
+#   component matches nothing, without an error.
 # custom:
 #   kinds: [ServiceMonitor, VMServiceScrape]
 #   fix: writes http-metrics
 #   since: 0.1.0
-#   remediation: Name the port http-metrics and the component redis.
+#   remediation: Use the port http-metrics and the component redis.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/constants.go
 package redisgitops.op["service-monitor-port"]

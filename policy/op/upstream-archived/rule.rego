@@ -1,15 +1,15 @@
 # METADATA
 # title: Operator is archived
 # description: |-
-#   Spotahome's operator works, but nobody repairs it: issues about data loss and new versions of Kubernetes stay open.
-#   Forks go on, each with fields and Services of its own.
+#   Spotahome's operator works but is unmaintained: issues about data loss and new versions of Kubernetes remain
+#   open. Forks continue, each with its own fields and Services.
 # custom:
 #   severity: "off"
 #   strict: info
 #   scope: repository
 #   once: repository
 #   since: 0.1.0
-#   remediation: Plan for a fork that is maintained, or another operator.
+#   remediation: Plan a migration to a maintained fork or another operator.
 #   references:
 #     - spotahome/redis-operator commit 632aa3da
 package redisgitops.op["upstream-archived"]

@@ -1,14 +1,14 @@
 # METADATA
 # title: Volume mount has no volume or conflicts with the operator
 # description: |-
-#   The operator appends extraVolumeMounts to its own mounts. Kubernetes refuses a pod whose mount names a volume that the
-#   pod does not have, and one with two mounts at the same path: no new pod of Redis or of the sentinels is made. At
-#   /data, a volume of your own would take the place of the one with the data.
+#   The operator appends extraVolumeMounts to its own mounts. Kubernetes rejects a pod with a mount whose volume does
+#   not exist, or with two mounts at the same path, so no new pod of Redis or the sentinels is created. A volume
+#   mounted at /data would hide the one with the data.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Add the volume to extraVolumes, and mount it at a path of its own.
+#   remediation: Add the volume to extraVolumes, and mount it at a separate path.
 #   references:
 #     - spotahome/redis-operator v1.2.4 and 632aa3da operator/redisfailover/service/generator.go, getRedisVolumeMounts, getRedisVolumes, getSentinelVolumeMounts and getSentinelVolumes
 #     - kubernetes/kubernetes v1.36.3 pkg/apis/core/validation/validation.go, ValidateVolumeMounts

@@ -1,13 +1,13 @@
 # METADATA
 # title: labelWhitelist matches every label
 # description: |-
-#   The entries are regular expressions that are searched in the names of labels: an empty one and .* are found in each.
-#   One that is no regular expression is skipped with a line in the operator's log.
+#   The entries are regular expressions that are matched anywhere in the names of labels: an empty one and .* match
+#   every label. An invalid regular expression is skipped with a line in the operator's log.
 # custom:
 #   scope: repository
 #   fix: writes "^$", or the labels that selectors of the repository ask for
 #   since: 0.1.0
-#   remediation: Write the names of the labels as regular expressions with ^ and $, or ["^$"] for none.
+#   remediation: Anchor the label names with ^ and $, or use ["^$"] for none.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/handler.go getLabels
 package redisgitops.op["whitelist-matches-all"]

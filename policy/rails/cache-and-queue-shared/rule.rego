@@ -1,13 +1,14 @@
 # METADATA
 # title: Rails cache and Sidekiq share a Redis
 # description: |-
-#   A cache wants eviction and fills the memory, a queue must not lose a key: with noeviction a full cache stops the jobs,
-#   with any other policy it drops them. A flush of the cache (FLUSHDB) takes the jobs along when both use one database.
+#   A cache needs eviction and fills the memory, while a queue must not lose a key: with noeviction a full cache
+#   blocks the jobs, with any other policy it drops them. Flushing the cache (FLUSHDB) deletes the jobs if both use
+#   the same database.
 # custom:
 #   severity: warning
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Make a second Redis with the profile cache, and point the cache there.
+#   remediation: Create a second Redis with the profile cache, and use it for the cache.
 #   references:
 #     - Sidekiq wiki, Using Redis
 #     - HashiCorp Terraform Enterprise support, article 40809186329235 (jobs lost by an eviction policy)

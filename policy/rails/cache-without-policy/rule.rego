@@ -1,13 +1,13 @@
 # METADATA
 # title: Cache rejects writes when it is full
 # description: |-
-#   Without maxmemory-policy Redis has noeviction: a full cache answers OOM command not allowed, to each write, until
-#   somebody empties it.
+#   Without maxmemory-policy, Redis uses noeviction: a full cache answers every write with "OOM command not allowed"
+#   until it is emptied manually.
 # custom:
 #   severity: info
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Write maxmemory-policy allkeys-lru, or what else shall go first.
+#   remediation: Set maxmemory-policy to allkeys-lru, or another eviction policy.
 #   references:
 #     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/1760
 package redisgitops.rails["cache-without-policy"]

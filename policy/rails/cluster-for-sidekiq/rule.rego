@@ -1,12 +1,12 @@
 # METADATA
 # title: Sidekiq does not support Redis Cluster
 # description: |-
-#   Sidekiq uses several keys in one step, which a cluster refuses with CROSSSLOT as soon as they are on different shards.
-#   Its author says that clusters are not supported.
+#   Sidekiq accesses several keys at once, which a cluster rejects with CROSSSLOT if they are on different shards.
+#   Its author states that clusters are not supported.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Use a RedisFailover, or another Redis with one master.
+#   remediation: Use a RedisFailover, or another Redis with a single master.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/614
 #     - Sidekiq wiki, Using Redis

@@ -1,15 +1,15 @@
 # METADATA
 # title: Redis closes idle Sidekiq connections
 # description: |-
-#   timeout closes a connection that has sent nothing for so many seconds: those of idle threads and of the clients that
-#   push jobs at night. The next command of each fails with a broken pipe, or is tried again. tcp-keepalive finds clients
-#   that are gone without that.
+#   timeout closes connections that are idle for that many seconds: those of idle threads, and of clients that
+#   enqueue few jobs. Their next command fails with a broken pipe, or is retried. tcp-keepalive detects dead clients
+#   without this effect.
 # custom:
 #   severity: warning
 #   scope: repository
 #   fix: writes timeout 0
 #   since: 0.1.0
-#   remediation: Write timeout 0, which is the default.
+#   remediation: Set timeout to 0, the default.
 #   references:
 #     - Redis redis.conf, timeout
 #     - Redis timeout.c clientsCronHandleTimeout

@@ -1,13 +1,13 @@
 # METADATA
 # title: Redis evicts Sidekiq jobs
 # description: |-
-#   When memory is full, every policy but noeviction drops keys, and with them jobs, retries and schedules, without a
-#   trace. With noeviction pushing a job fails instead, and the application sees it.
+#   When the memory is full, every policy except noeviction deletes keys, and with them jobs, retries and schedules,
+#   without a trace. With noeviction, enqueuing a job fails instead, and the application notices.
 # custom:
 #   scope: repository
 #   fix: 'as a suggestion: writes noeviction'
 #   since: 0.1.0
-#   remediation: Write maxmemory-policy noeviction, and give caches a Redis of their own.
+#   remediation: Set maxmemory-policy to noeviction, and use a separate Redis for caches.
 #   references:
 #     - Sidekiq wiki, Using Redis
 #     - HashiCorp Terraform Enterprise support, article 40809186329235 (jobs lost by an eviction policy)

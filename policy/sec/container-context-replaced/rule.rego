@@ -1,17 +1,16 @@
 # METADATA
 # title: Security context drops the operator's defaults
 # description: |-
-#   The operator's own containerSecurityContext drops all capabilities, forbids privilege escalation and runs as user
-#   1000. One of your own takes its place whole, and what it does not say is Kubernetes' default: capabilities and
-#   privilege escalation are back.
+#   The operator's default containerSecurityContext drops all capabilities, disallows privilege escalation and runs
+#   as user 1000. A custom one replaces it entirely, and omitted fields fall back to the defaults of Kubernetes:
+#   capabilities and privilege escalation are allowed again.
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
 #   fix: "as a suggestion: adds what the operator's own has"
-#   remediation: >-
-#     Write the whole context: capabilities {drop [ALL]}, allowPrivilegeEscalation false, runAsNonRoot
-#     true.
+#   remediation: |-
+#     Set the complete context: capabilities {drop [ALL]}, allowPrivilegeEscalation false, runAsNonRoot true.
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getContainerSecurityContext

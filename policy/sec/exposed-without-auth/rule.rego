@@ -1,12 +1,12 @@
 # METADATA
 # title: Redis without a password is exposed outside the cluster
 # description: |-
-#   This way leads to Redis from outside of the cluster, and Redis asks nobody for a password. Open Redises are found
-#   within hours; through CONFIG SET and module loading they give away not only the data.
+#   Redis can be reached from outside of the cluster without a password. Open Redis servers are found within hours;
+#   CONFIG SET and module loading expose more than the data.
 # custom:
 #   severity: error
 #   scope: repository
-#   remediation: Name a Secret in spec.auth.secretPath, and make the Service a ClusterIP.
+#   remediation: Set spec.auth.secretPath to a Secret, and make the Service a ClusterIP.
 #   since: 0.1.0
 #   references:
 #     - https://redis.io/docs/latest/operate/oss_and_stack/management/security/

@@ -1,18 +1,18 @@
 # METADATA
 # title: NetworkPolicy blocks the operator or the sentinels
 # description: |-
-#   The operator connects to every Redis and every sentinel, sentinels to the Redises and to each other, replicas to the
-#   master and a stopping pod to the sentinels. A policy that admits clients only stops all that: no failover, no
-#   repair. Where no policy selects a Redis, strict mode warns: everybody in the cluster reaches it, the sentinels of
-#   another Redis included.
+#   The operator connects to every Redis and every sentinel, sentinels to Redis and to each other, replicas to the
+#   master, and a stopping pod to the sentinels. A policy that only admits clients blocks all of them: no failover,
+#   no repair. If no policy selects a Redis, strict mode reports that every pod in the cluster can reach it,
+#   including the sentinels of another Redis.
 # custom:
 #   severity: error
 #   strict: warning
 #   scope: repository
 #   once: repository
-#   remediation: >-
-#     Admit the RedisFailover's own pods and the namespace of the operator, as `redis-gitops generate
-#     resource --set networkPolicy=NAMESPACE` does.
+#   remediation: |-
+#     Admit the pods of the RedisFailover and the namespace of the operator, like `redis-gitops generate resource
+#     --set networkPolicy=NAMESPACE` does.
 #   since: 0.1.0
 #   references:
 #     - powerhome/redis-operator networkPolicyNsList

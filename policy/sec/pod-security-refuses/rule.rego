@@ -1,16 +1,16 @@
 # METADATA
 # title: Namespace rejects the pods (pod security)
 # description: |-
-#   A namespace that enforces the Pod Security Standard restricted takes only pods with a seccompProfile of RuntimeDefault
-#   or Localhost, which the security contexts of the operator lack; restricted and baseline refuse hostNetwork. The
-#   operator makes the StatefulSet and the Deployment, but no pod of theirs is made.
+#   A namespace that enforces the restricted Pod Security Standard only admits pods with a seccompProfile of
+#   RuntimeDefault or Localhost, which the operator's security contexts lack; restricted and baseline reject
+#   hostNetwork. The operator creates the StatefulSet and the Deployment, but their pods are rejected.
 # custom:
 #   severity: error
 #   scope: repository
 #   since: 0.1.0
 #   remediation: |-
-#     Set securityContext of redis and of sentinel to the operator's with a profile: runAsUser, runAsGroup and fsGroup 1000,
-#     runAsNonRoot true, seccompProfile {type RuntimeDefault}.
+#     Set securityContext of redis and sentinel to the operator's, plus a profile: runAsUser, runAsGroup and fsGroup
+#     1000, runAsNonRoot true, seccompProfile {type RuntimeDefault}.
 #   references:
 #     - https://kubernetes.io/docs/concepts/security/pod-security-standards/
 #     - kubernetes/pod-security-admission v0.36.3 policy/check_seccompProfile_restricted.go and check_hostNamespaces.go

@@ -1,13 +1,13 @@
 # METADATA
 # title: Protected mode is off without a password
 # description: |-
-#   Protected mode makes a Redis without a password refuse connections from outside of its pod. Who turns it off says
-#   that everybody may come in. (The official images turn it off too; with others this line makes the difference.)
+#   Protected mode makes a Redis without a password reject connections from outside of its pod. Disabling it opens
+#   Redis to everyone. (The official images disable it too; with other images this setting makes the difference.)
 # custom:
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   remediation: Name a Secret in spec.auth.secretPath, and remove the option.
+#   remediation: Set spec.auth.secretPath to a Secret, and remove the option.
 #   since: 0.1.0
 #   references:
 #     - https://redis.io/docs/latest/operate/oss_and_stack/management/security/

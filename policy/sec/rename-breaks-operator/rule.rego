@@ -1,14 +1,15 @@
 # METADATA
 # title: Renamed command is required by the operator
 # description: |-
-#   Who drives Redis sends commands under their own names. The operator: CONFIG for customConfig, SLAVEOF to say who
-#   follows whom, INFO to see who does, AUTH. Sentinels: SLAVEOF in a MULTI with CONFIG and CLIENT, PUBLISH and SUBSCRIBE
-#   to find each other. Replicas: PING, REPLCONF and PSYNC. The probes: PING and INFO; the script of a pod that stops:
-#   SAVE. Once renamed, the cluster never becomes ready, or no failover works. REPLICAOF and ROLE are sent by none of them.
+#   Several components send commands under their original names. The operator: CONFIG for customConfig, SLAVEOF for
+#   replication, INFO for the role, AUTH. Sentinels: SLAVEOF in a MULTI with CONFIG and CLIENT, PUBLISH and SUBSCRIBE
+#   to discover each other. Replicas: PING, REPLCONF and PSYNC. The probes: PING and INFO; the shutdown script: SAVE.
+#   If one of these is renamed, the cluster never becomes ready, or failover does not work. None of them sends
+#   REPLICAOF or ROLE.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   remediation: Rename only commands such as FLUSHALL, FLUSHDB, KEYS and DEBUG; restrict the others by an ACL.
+#   remediation: Only rename commands such as FLUSHALL, FLUSHDB, KEYS and DEBUG; restrict the others with an ACL.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/redis/redis/issues/2067

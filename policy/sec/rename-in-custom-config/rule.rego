@@ -1,13 +1,13 @@
 # METADATA
 # title: rename-command in customConfig
 # description: |-
-#   The operator applies customConfig by CONFIG SET, which knows no rename-command: Redis reads it at the start only.
-#   The operator stops there in every round, so that pods are not updated and sentinels not repaired, and the command
-#   keeps its name.
+#   The operator applies customConfig with CONFIG SET, which does not support rename-command: Redis only reads it at
+#   startup. The operator stops reconciling there every time, so pods are not updated and sentinels are not repaired,
+#   and the command keeps its name.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   remediation: Write it below spec.redis.customCommandRenames.
+#   remediation: Move it to spec.redis.customCommandRenames.
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/233

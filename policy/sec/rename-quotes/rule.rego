@@ -1,14 +1,15 @@
 # METADATA
 # title: Quotes in customCommandRenames
 # description: |-
-#   The operator writes each entry into redis.conf as rename-command "FROM" "TO", without escaping. A quote in a name ends
-#   it there and a newline ends the line: Redis finds the wrong number of arguments or unbalanced quotes, and does not
-#   start. A backslash begins an escape, so that the command gets another name than the one written.
+#   The operator writes each entry to redis.conf as rename-command "FROM" "TO", without escaping. A quote ends the
+#   name and a newline ends the line: Redis reports a wrong number of arguments or unbalanced quotes, and does not
+#   start. A backslash starts an escape sequence, which changes the name of the command.
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
 #   since: 0.1.0
-#   remediation: Write names of letters, digits, hyphens and underscores, without quotes; an empty text disables a command.
+#   remediation: |-
+#     Use names of letters, digits, hyphens and underscores, without quotes; an empty string disables a command.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/716
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, redisConfigTemplate

@@ -1,14 +1,14 @@
 # METADATA
 # title: TLS is not supported by this operator
 # description: |-
-#   The operator, its sentinels and its probes speak to Redis without TLS and cannot be told otherwise. A client with
-#   rediss:// fails in the handshake, and replication or a cluster bus over TLS cuts the sentinels off.
+#   The operator, its sentinels and its probes connect to Redis without TLS, and this cannot be configured. A client
+#   with rediss:// fails in the handshake, and replication or a cluster bus over TLS disconnects the sentinels.
 # custom:
 #   severity: error
 #   scope: repository
 #   fix: 'as a suggestion: writes redis:// for rediss://'
-#   remediation: >-
-#     Write redis://, and encrypt between the nodes: a mesh around the clients, or WireGuard in the
+#   remediation: |-
+#     Use redis://, and encrypt traffic between the nodes: with a service mesh for the clients, or WireGuard in the
 #     network plugin.
 #   since: 0.1.0
 #   references:

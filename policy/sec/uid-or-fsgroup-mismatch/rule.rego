@@ -1,9 +1,9 @@
 # METADATA
 # title: Redis runs as a user that cannot write its volume
 # description: |-
-#   Without a containerSecurityContext the operator runs the container as user 1000, whatever the pod's securityContext
-#   says. And a securityContext replaces the operator's whole: without fsGroup in it, the disk belongs to root and Redis
-#   cannot save (MISCONF).
+#   Without a containerSecurityContext, the operator runs the container as user 1000, regardless of the pod's
+#   securityContext. A securityContext replaces the operator's entirely: without fsGroup, the volume belongs to root
+#   and Redis cannot save (MISCONF).
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]

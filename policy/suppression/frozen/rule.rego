@@ -1,10 +1,10 @@
 # METADATA
 # title: Rule cannot be suppressed
 # description: |-
-#   The configuration lists the rule under frozen. The finding counts.
+#   The configuration lists the rule under frozen, so the finding counts.
 # custom:
 #   scope: native
 #   severity: error
 #   since: 0.1.0
-#   remediation: Correct the finding.
+#   remediation: Fix the finding.
 package redisgitops.suppression["frozen"]

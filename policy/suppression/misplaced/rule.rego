@@ -1,7 +1,7 @@
 # METADATA
 # title: Misplaced suppression has no effect
 # description: |-
-#   Annotations are read in metadata.annotations of the resource itself and nowhere else, such as in a pod template.
+#   Annotations are only read from metadata.annotations of the resource itself, not from a pod template, for example.
 # custom:
 #   scope: native
 #   severity: warning

@@ -1,7 +1,7 @@
 # METADATA
 # title: Suppression has no reason
 # description: |-
-#   Who reads it later cannot tell whether it still holds. It suppresses nothing until it has one.
+#   Without a reason, nobody can tell later whether the suppression still applies. It has no effect until it has one.
 # custom:
 #   scope: native
 #   severity: error

@@ -1,7 +1,7 @@
 # METADATA
 # title: Suppression names an unknown rule
 # description: |-
-#   It suppresses nothing.
+#   The rule does not exist, so the suppression has no effect.
 # custom:
 #   scope: native
 #   severity: error

@@ -1,7 +1,7 @@
 # METADATA
 # title: Suppression is unused
 # description: |-
-#   The finding it was written for is gone. It would hide the next one.
+#   The finding no longer exists. The suppression would hide the next one.
 # custom:
 #   scope: native
 #   severity: warning

@@ -1,8 +1,8 @@
 # METADATA
 # title: Master Service selects all pods
 # description: |-
-#   The operator labels the master with redisfailovers-role: master and moves the label at a failover. A Service without
-#   it spreads its connections over master and replicas, and most writes fail with READONLY.
+#   The operator labels the master with redisfailovers-role: master and moves the label on a failover. A Service
+#   without it distributes connections over the master and the replicas, and most writes fail with READONLY.
 # custom:
 #   scope: repository
 #   fix: 'as a suggestion: adds the role to the selector'

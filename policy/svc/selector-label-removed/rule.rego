@@ -1,9 +1,9 @@
 # METADATA
 # title: Selector uses a label that labelWhitelist removes
 # description: |-
-#   With labelWhitelist the operator copies to its pods only those labels of the RedisFailover whose name an entry matches.
-#   A Service, policy, budget or monitor that asks for one of the others selects nothing: the Service has no endpoints, the
-#   policy protects nothing, the monitor finds nothing.
+#   With labelWhitelist, the operator only copies those labels of the RedisFailover to its pods whose name matches an
+#   entry. A Service, policy, budget or monitor that selects another label matches nothing: the Service has no
+#   endpoints, the policy protects nothing, the monitor finds nothing.
 # custom:
 #   severity: error
 #   scope: repository

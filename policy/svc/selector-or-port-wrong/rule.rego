@@ -1,8 +1,8 @@
 # METADATA
 # title: Service targets no port of Redis
 # description: |-
-#   The selector of a Service has to be the labels that the operator gives its pods, and its targetPort the port of Redis.
-#   Otherwise it has no endpoints, or refuses connections.
+#   The selector of a Service must match the labels that the operator sets on its pods, and targetPort must be the
+#   port of Redis. Otherwise the Service has no endpoints, or refuses connections.
 # custom:
 #   scope: repository
 #   fix: writes the port by its name

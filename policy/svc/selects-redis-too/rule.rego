@@ -1,16 +1,16 @@
 # METADATA
 # title: Application Service also selects Redis pods
 # description: |-
-#   The operator labels its pods with app.kubernetes.io/name: <name of the RedisFailover>, which is also what charts label
-#   their own pods with. A Service that selects by that label alone sends a part of its requests to Redis and to the
-#   sentinels, on a port where nothing answers.
+#   The operator labels its pods with app.kubernetes.io/name: <name of the RedisFailover>, a label that charts also
+#   set on their own pods. A Service that only selects this label sends part of its requests to Redis and the
+#   sentinels, on a port where nothing listens.
 # custom:
 #   severity: error
 #   scope: repository
 #   since: 0.1.0
 #   remediation: |-
-#     Select by a label that Redis does not have, such as app.kubernetes.io/instance or app.kubernetes.io/component, or
-#     give the RedisFailover another name.
+#     Add a label to the selector that Redis does not have, such as app.kubernetes.io/instance or
+#     app.kubernetes.io/component, or rename the RedisFailover.
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go generateSelectorLabels
 #     - https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/

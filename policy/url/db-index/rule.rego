@@ -1,13 +1,13 @@
 # METADATA
 # title: URL selects a database that does not exist
 # description: |-
-#   Redis has 16 databases, numbered from 0, unless databases says otherwise. SELECT of another answers ERR DB index is
-#   out of range, and the client does not connect.
+#   Redis has 16 databases, numbered from 0, unless databases is set. SELECT of another one fails with "ERR DB index
+#   is out of range", and the client does not connect.
 # custom:
 #   severity: warning
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Use a database below 16, or start Redis with more.
+#   remediation: Use a database below 16, or configure more databases.
 #   references:
 #     - Redis redis.conf, databases
 package redisgitops.url["db-index"]

@@ -1,13 +1,13 @@
 # METADATA
 # title: URL has two schemes
 # description: |-
-#   Libraries take what follows the first :// for the host, so that the connection fails with a name that cannot be
-#   resolved. The page of Reclaim the Stack shows such an address.
+#   Client libraries parse everything after the first :// as the host, so the connection fails because the host name
+#   does not resolve. The documentation of Reclaim the Stack shows such a URL.
 # custom:
 #   scope: repository
 #   fix: writes the second scheme alone
 #   since: 0.1.0
-#   remediation: Write one scheme.
+#   remediation: Keep one scheme.
 #   references:
 #     - Reclaim the Stack, the page about Redis
 package redisgitops.url["double-scheme"]

@@ -1,12 +1,12 @@
 # METADATA
 # title: Redis URL is set twice in one environment
 # description: |-
-#   The later of two variables of one name wins, without a word. The generator of Reclaim the Stack puts a second Redis'
-#   REDIS_URL above the first one's, so that the application goes on with the old one.
+#   If two variables have the same name, the later one silently wins. The generator of Reclaim the Stack adds the
+#   REDIS_URL of a second Redis above the first one, so the application keeps using the old one.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Give each Redis a variable of its own.
+#   remediation: Use a separate variable for each Redis.
 #   references:
 #     - Reclaim the Stack, k generate resource
 #     - Kubernetes, Define Environment Variables for a Container

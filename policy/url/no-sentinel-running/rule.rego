@@ -1,12 +1,12 @@
 # METADATA
 # title: URL points to sentinels that do not run
 # description: |-
-#   While spec.bootstrapNode is there without allowSentinels, the operator runs no sentinels, and in forks from version 4
-#   on sentinels are off until sentinel.enabled is true. Clients that ask them find no master.
+#   While spec.bootstrapNode is set without allowSentinels, the operator runs no sentinels; in forks since version 4,
+#   sentinels are off unless sentinel.enabled is true. Clients that query them find no master.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Use an address of the master until the sentinels run.
+#   remediation: Use a URL of the master until the sentinels run.
 #   references:
 #     - spotahome/redis-operator api/redisfailover/v1/bootstrapping.go
 #     - Saremox/redis-operator api/redisfailover/v1/defaults.go

@@ -1,12 +1,12 @@
 # METADATA
 # title: URL points to a single Redis pod
 # description: |-
-#   rfr-<name>-0 is the master by chance. After a failover it is a replica, which refuses writes, and after a restart it
-#   may be either.
+#   rfr-<name>-0 is the master only by chance. After a failover it is a replica, which rejects writes, and after a
+#   restart it can be either.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Use a Service that selects the master, or ask the sentinels.
+#   remediation: Use a Service that selects the master, or query the sentinels.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go
 package redisgitops.url["pod-pinned"]

@@ -1,13 +1,12 @@
 # METADATA
 # title: URL points to the metrics Service
 # description: |-
-#   rfr-<name> is a headless Service for the exporter: it resolves to every copy of the Redis, and to none while the
-#   exporter is off. Writes that reach a replica fail with READONLY, and publish and subscribe see only a part of the
-#   messages.
+#   rfr-<name> is a headless Service for the exporter: it resolves to all Redis pods, and to none while the exporter
+#   is off. Writes that reach a replica fail with READONLY, and publish and subscribe only see part of the messages.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Use a Service that selects the master, or ask the sentinels.
+#   remediation: Use a Service that selects the master, or query the sentinels.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisService
 #     - spotahome/redis-operator operator/redisfailover/ensurer.go

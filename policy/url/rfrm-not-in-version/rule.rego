@@ -1,12 +1,12 @@
 # METADATA
 # title: Operator version does not create this Service
 # description: |-
-#   The Services rfrm-<name> and rfrs-<name> came with 1.3.0, which has no tag: images and manifests of v1.2.4, the last
-#   release, do not make them.
+#   The Services rfrm-<name> and rfrs-<name> were added in 1.3.0, which was never tagged: images and manifests of
+#   v1.2.4, the last release, do not create them.
 # custom:
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Add a Service of your own for the master, or install a version that makes it and set operator.version.
+#   remediation: Add a Service for the master, or install a version that creates it and set operator.version.
 #   references:
 #     - spotahome/redis-operator, the difference of v1.2.4 and 632aa3da
 package redisgitops.url["rfrm-not-in-version"]

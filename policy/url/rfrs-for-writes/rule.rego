@@ -1,8 +1,8 @@
 # METADATA
 # title: URL for writes points to the replicas
 # description: |-
-#   rfrs-<name> leads to replicas only, and they refuse writes with READONLY. It is for reads, by a name that says so,
-#   such as REDIS_READ_URL.
+#   rfrs-<name> only points to replicas, which reject writes with READONLY. Use it for reads, in a variable named
+#   accordingly, such as REDIS_READ_URL.
 # custom:
 #   severity: warning
 #   scope: repository

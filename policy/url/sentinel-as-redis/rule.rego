@@ -1,16 +1,15 @@
 # METADATA
 # title: Sentinel Service is used with a redis:// URL
 # description: |-
-#   A client that takes redis:// speaks to the sentinel as to a Redis: GET and SET answer ERR unknown command. Clients
-#   that ask sentinels want redis-sentinel:// or a list of hosts.
+#   A client with a redis:// URL sends Redis commands to the sentinel: GET and SET fail with "ERR unknown command".
+#   Clients that support Sentinel need redis-sentinel:// or a list of hosts.
 # custom:
 #   severity: warning
 #   scope: repository
 #   since: 0.1.0
 #   remediation: |-
-#     Write the address of the Service that leads to the master: one that selects redisfailovers-role: master, or
-#     rfrm-<name> from operator 1.3.0 on. A client that asks sentinels takes
-#     redis-sentinel://rfs-<name>.<namespace>.svc:26379/mymaster instead.
+#     Use the URL of the master Service: one that selects redisfailovers-role: master, or rfrm-<name> since operator
+#     1.3.0. A client that supports Sentinel uses redis-sentinel://rfs-<name>.<namespace>.svc:26379/mymaster instead.
 #   references:
 #     - Redis sentinel.c sentinelcmds
 package redisgitops.url["sentinel-as-redis"]

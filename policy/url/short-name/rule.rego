@@ -1,14 +1,14 @@
 # METADATA
 # title: URL of a Redis in another namespace lacks the namespace
 # description: |-
-#   A name without a namespace is looked up in the pod's own. The Redis is in another, so that the name does not resolve,
-#   or finds another Service of that name.
+#   A host name without a namespace is resolved in the namespace of the pod. The Redis is in another namespace, so
+#   the name does not resolve, or resolves to another Service with the same name.
 # custom:
 #   severity: warning
 #   scope: repository
 #   fix: adds the namespace
 #   since: 0.1.0
-#   remediation: Write the namespace into the address.
+#   remediation: Add the namespace to the URL.
 #   references:
 #     - Kubernetes, DNS for Services and Pods
 package redisgitops.url["short-name"]

@@ -1,13 +1,13 @@
 # METADATA
 # title: URL points to a Service that does not exist
 # description: |-
-#   No Service of that name stands in the repository and no operator makes one, so that the name does not resolve. Most
-#   often the Redis was renamed, or the address was copied from another application.
+#   No Service with this name exists in the repository and no operator creates one, so the host name does not
+#   resolve. Usually the Redis was renamed, or the URL was copied from another application.
 # custom:
 #   scope: repository
 #   fix: 'as a suggestion: writes the one Service that it can be'
 #   since: 0.1.0
-#   remediation: Write the name of the Service of the Redis.
+#   remediation: Use the name of the Redis Service.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/names.go
 package redisgitops.url["unknown-host"]

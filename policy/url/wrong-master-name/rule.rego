@@ -1,13 +1,13 @@
 # METADATA
 # title: Wrong Sentinel master name
 # description: |-
-#   Sentinels answer only for the master names they watch. The operator's watch mymaster and nothing else; another name
-#   gets no answer, and the client reports that it has no master.
+#   Sentinels only answer for the master names they monitor. The sentinels of this operator monitor mymaster; for any
+#   other name, the client reports that there is no master.
 # custom:
 #   scope: repository
 #   fix: writes the name that the sentinels know
 #   since: 0.1.0
-#   remediation: Write mymaster.
+#   remediation: Use mymaster.
 #   references:
 #     - spotahome/redis-operator service/redis/client.go masterName
 package redisgitops.url["wrong-master-name"]

@@ -1,13 +1,13 @@
 # METADATA
 # title: URL has the wrong namespace
 # description: |-
-#   The Service is in one namespace and the address in another, so that the name does not resolve. The templates of
-#   Reclaim the Stack write .default.svc, which is wrong as soon as the application goes elsewhere.
+#   The Service is in another namespace than the URL says, so the host name does not resolve. The templates of
+#   Reclaim the Stack hard-code .default.svc, which is wrong as soon as the application is deployed elsewhere.
 # custom:
 #   scope: repository
 #   fix: 'as a suggestion: writes the namespace that the Service is in'
 #   since: 0.1.0
-#   remediation: Write the namespace that the application is deployed to.
+#   remediation: Use the namespace that the application is deployed to.
 #   references:
 #     - Reclaim the Stack, generators/resources/redis.yaml
 package redisgitops.url["wrong-namespace"]

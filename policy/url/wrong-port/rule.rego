@@ -1,13 +1,13 @@
 # METADATA
 # title: URL has a port that nothing listens on
 # description: |-
-#   Redis listens on spec.redis.port, 6379 if it is not set, and sentinels on 26379. With another port the connection is
+#   Redis listens on spec.redis.port, 6379 by default, and sentinels on 26379. Connections to other ports are
 #   refused.
 # custom:
 #   scope: repository
 #   fix: writes the port of the Service
 #   since: 0.1.0
-#   remediation: Write the port of the Service.
+#   remediation: Use the port of the Service.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/constants.go
 package redisgitops.url["wrong-port"]

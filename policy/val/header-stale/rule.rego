@@ -1,14 +1,14 @@
 # METADATA
 # title: Example values in the template are outdated
 # description: |-
-#   The comment on top of a template shows the values that its generator wrote. In a template that was copied from another
-#   application it shows that one's addresses, and who copies them connects to a foreign Redis.
+#   The comment at the top of a template shows the values that its generator wrote. In a template copied from another
+#   application it shows that application's URLs, and copying them connects to the wrong Redis.
 # custom:
 #   severity: info
 #   scope: repository
 #   once: application
 #   since: 0.1.0
-#   remediation: Generate the template anew, or correct the comment.
+#   remediation: Regenerate the template, or correct the comment.
 #   references:
 #     - Reclaim the Stack, k generate resource
 package redisgitops.val["header-stale"]

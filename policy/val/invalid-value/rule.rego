@@ -1,13 +1,14 @@
 # METADATA
 # title: Invalid value for a Redis
 # description: |-
-#   What stands under resources in values.yaml has a type and bounds: memory is a quantity in Mi or Gi, sentinels are an odd number.
-#   With another value the template fails, and with it the whole application, or Redis is not what was meant.
+#   Values under resources in values.yaml have a type and bounds: memory is a quantity in Mi or Gi, sentinels is an
+#   odd number. Any other value makes the template, and with it the whole application, fail, or configures a
+#   different Redis than intended.
 # custom:
 #   scope: native
 #   severity: error
 #   since: 0.1.0
-#   remediation: Write a value of the form that is named.
+#   remediation: Use a value of the form in the message.
 #   references:
 #     - cue/operator/spotahome/operator.cue, #Values
 package redisgitops.val["invalid-value"]

@@ -1,8 +1,8 @@
 # METADATA
 # title: Template reads a value that is not set
 # description: |-
-#   Where the value itself is missing the template writes nothing, an image without a name or 0 copies. Where the map
-#   around it is missing rendering ends with nil pointer evaluating interface {}, for the whole application.
+#   If the value itself is missing, the template renders nothing, an image without a name, or 0 replicas. If its
+#   parent map is missing, rendering fails for the whole application with "nil pointer evaluating interface {}".
 # custom:
 #   scope: repository
 #   since: 0.1.0

@@ -1,12 +1,12 @@
 # METADATA
 # title: Value is not used by any template
 # description: |-
-#   Whoever changes it believes that something happens. Often the template has the number itself, or the key is misspelt.
+#   Changing the value has no effect. Usually the template hard-codes it, or the key is misspelled.
 # custom:
 #   severity: warning
 #   scope: repository
 #   since: 0.1.0
-#   remediation: Remove the value, or read it in the template.
+#   remediation: Remove the value, or use it in the template.
 #   references:
 #     - Reclaim the Stack, generators/resources/redis.yaml
 package redisgitops.val["key-unused"]

@@ -1,10 +1,10 @@
 # METADATA
 # title: Chart or kustomization cannot be rendered
 # description: |-
-#   helm template or kustomize build fails on it, and with it Argo CD and Flux: nothing of the application is deployed.
+#   helm template or kustomize build fails, and so do Argo CD and Flux: nothing of the application is deployed.
 # custom:
 #   scope: native
 #   severity: error
 #   since: 0.1.0
-#   remediation: Correct the template or the value that is named.
+#   remediation: Correct the reported template or value.
 package redisgitops.val["render-fails"]

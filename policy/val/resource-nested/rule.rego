@@ -1,8 +1,8 @@
 # METADATA
 # title: Resource values are nested under another resource
 # description: |-
-#   The generator of Reclaim the Stack writes its values with an indentation of two spaces. In a file with four, what was
-#   there before becomes a part of the new resource: still YAML, and the templates no longer find it.
+#   The generator of Reclaim the Stack indents its values by two spaces. In a file that uses four, the existing
+#   resource becomes part of the new one: the YAML is valid, but the templates no longer find the values.
 # custom:
 #   scope: repository
 #   since: 0.1.0

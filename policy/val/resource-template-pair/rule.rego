@@ -1,8 +1,8 @@
 # METADATA
 # title: Values for a resource without a template
 # description: |-
-#   resources.<name> and templates/<name>.yaml belong together: they come and go with generate and destroy. Values alone
-#   make nothing, and a name for them in the application's environment leads nowhere.
+#   resources.<name> and templates/<name>.yaml belong together: generate and destroy add and remove both. Values
+#   alone create nothing, and a URL for them in the application's environment does not resolve.
 # custom:
 #   severity: warning
 #   scope: repository

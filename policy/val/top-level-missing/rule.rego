@@ -1,8 +1,8 @@
 # METADATA
 # title: values.yaml lacks a key that the generator needs
 # description: |-
-#   The generator of Reclaim the Stack replaces the lines deployments:, resources: and env:. Where one is missing it
-#   changes nothing, and still says Modified values.yaml: the template is there without its values.
+#   The generator of Reclaim the Stack replaces the lines deployments:, resources: and env:. If one is missing it
+#   changes nothing but still prints "Modified values.yaml": the template exists without its values.
 # custom:
 #   severity: warning
 #   scope: repository

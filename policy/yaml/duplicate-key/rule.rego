@@ -1,7 +1,7 @@
 # METADATA
 # title: Duplicate key
 # description: |-
-#   Most readers of YAML keep the last one and drop the first without a word, so that half of what was written is lost.
+#   Most YAML parsers silently keep the last value and drop the first.
 # custom:
 #   scope: native
 #   severity: error

@@ -1,7 +1,7 @@
 # METADATA
 # title: Tab used for indentation
 # description: |-
-#   YAML allows spaces only. Argo CD, Flux and Helm refuse the whole file.
+#   YAML only allows spaces for indentation. Argo CD, Flux and Helm reject the whole file.
 # custom:
 #   scope: native
 #   severity: error

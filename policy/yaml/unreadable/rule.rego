@@ -1,11 +1,11 @@
 # METADATA
 # title: File cannot be read
 # description: |-
-#   A link that leads out of the repository, a file that is larger than 4 MiB, text that is not UTF-8, or a file without the
-#   permission to read it. What is in it is not checked, and Argo CD refuses links that leave the repository.
+#   The file is a link that leaves the repository, larger than 4 MiB, not valid UTF-8, or not readable. Its content
+#   is not checked, and Argo CD rejects links that leave the repository.
 # custom:
 #   scope: native
 #   severity: error
 #   since: 0.1.0
-#   remediation: Put the file itself into the repository, as UTF-8 text, or split it.
+#   remediation: Add the file itself to the repository, as UTF-8 text, or split it.
 package redisgitops.yaml["unreadable"]
