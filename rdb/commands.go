@@ -15,6 +15,8 @@ type CommandOptions struct {
 	// RDBVersion is the newest RDB version that the target reads, from which the commands it knows follow: 8 is Redis
 	// 4.0, the oldest; 9 is 5.0, 10 is 7.0, 12 is 7.4. 0 stands for the newest.
 	RDBVersion int
+	// Shift is added to the expiry of hash fields, in milliseconds.
+	Shift int64
 }
 
 const defaultChunk = 64 << 10
@@ -51,7 +53,7 @@ func Commands(e *Entry, opts CommandOptions, emit func(args [][]byte) error) err
 		return nil
 	case e.Type.Kind() == "stream" && opts.RDBVersion < 9:
 		return r.tooOld("streams", "Redis 5.0")
-	case e.Type.fieldExpiry() && opts.RDBVersion < 12:
+	case e.Type.FieldExpiry() && opts.RDBVersion < 12:
 		return r.tooOld("hash fields with an expiry", "Redis 7.4 or Valkey 9.0")
 	}
 	if e.Type.Kind() == "stream" && e.Raw != nil {
@@ -153,7 +155,7 @@ func (r *replay) hashField(el *Element) error {
 	if err := r.add("HSET", el.Bytes, el.Value); err != nil || el.Expiry == 0 {
 		return err
 	}
-	r.ttls = append(r.ttls, fieldTTL{r.batch.len() - 2, el.Expiry})
+	r.ttls = append(r.ttls, fieldTTL{r.batch.len() - 2, shifted(el.Expiry, r.opts.Shift)})
 	return nil
 }
 

@@ -42,6 +42,16 @@ type ReencodeOptions struct {
 	// that have expired at Now are left out.
 	DropFieldTTL bool
 	Now          time.Time
+	// Shift is added to the expiry of hash fields, in milliseconds. A hash whose fields expire is then always re-encoded.
+	Shift int64
+}
+
+// shifted gives the expiry of a field in the clock of the target; what was before 1970 is 1.
+func shifted(at, shift int64) int64 {
+	if at == 0 {
+		return 0
+	}
+	return max(at+shift, 1)
 }
 
 // Reencode gives an entry that a server of an RDB version loads and that has the same value: e itself where the version has
@@ -63,11 +73,12 @@ func Reencode(e *Entry, opts ReencodeOptions) (*Entry, Loss, error) {
 		}
 		return e, 0, nil
 	}
-	if fits(e.Type, version) {
+	shift := opts.Shift != 0 && e.Type.FieldExpiry()
+	if fits(e.Type, version) && !shift {
 		return e, 0, nil
 	}
 	to, ok := olderType(e.Type, version)
-	if !ok && opts.DropFieldTTL && e.Type.fieldExpiry() {
+	if !ok && opts.DropFieldTTL && e.Type.FieldExpiry() {
 		to, ok = TypeHash, true
 	}
 	if !ok {
@@ -80,14 +91,14 @@ func Reencode(e *Entry, opts ReencodeOptions) (*Entry, Loss, error) {
 	switch {
 	case e.Type.Kind() == "stream":
 		out.Raw, lost, err = olderStream(e, to)
-	case e.Type.fieldExpiry() && to == TypeHash:
+	case e.Type.FieldExpiry() && to == TypeHash:
 		var some bool
 		if out.Raw, some, err = plainHash(e, opts.Now); !some && err == nil {
 			return nil, 0, nil
 		}
 		lost = LossFieldExpiry
 	default:
-		out.Raw, err = reencodeElements(e, to)
+		out.Raw, err = reencodeElements(e, to, opts.Shift)
 	}
 	if err != nil {
 		return nil, 0, err
@@ -130,7 +141,7 @@ func olderType(t Type, version int) (Type, bool) {
 		candidates = []Type{TypeZSet2, TypeZSet}
 	case "hash":
 		candidates = []Type{TypeHash}
-		if t.fieldExpiry() {
+		if t.FieldExpiry() {
 			candidates = []Type{TypeHashTTL, TypeValkeyHashTTL}
 		}
 	case "stream":
@@ -159,7 +170,7 @@ func plainHash(e *Entry, now time.Time) (raw []byte, some bool, err error) {
 }
 
 // reencodeElements writes the elements of a value that is no stream one by one.
-func reencodeElements(e *Entry, to Type) ([]byte, error) {
+func reencodeElements(e *Entry, to Type, shift int64) ([]byte, error) {
 	var body []byte
 	var n uint64
 	first := int64(math.MaxInt64)
@@ -171,7 +182,7 @@ func reencodeElements(e *Entry, to Type) ([]byte, error) {
 		e = copied
 		if err := Decode(e, func(el *Element) error {
 			if el.Expiry != 0 {
-				first = min(first, el.Expiry)
+				first = min(first, shifted(el.Expiry, shift))
 			}
 			return nil
 		}); err != nil {
@@ -180,6 +191,7 @@ func reencodeElements(e *Entry, to Type) ([]byte, error) {
 	}
 	err := Decode(e, func(el *Element) error {
 		n++
+		el.Expiry = shifted(el.Expiry, shift)
 		body = appendElement(body, el, to, first)
 		return nil
 	})

@@ -280,3 +280,38 @@ func TestLoad(t *testing.T) {
 		t.Errorf("%d loaded, %d left", loaded, left)
 	}
 }
+
+// Expiries of hash fields move with the clock of the target, in each encoding, and by commands.
+func TestReencodeShift(t *testing.T) {
+	const hour = 3_600_000
+	list := &Entry{Key: []byte("h"), Type: TypeHashTTLLP, Raw: AppendString([]byte("12345678"), packList("a", "1", 0, "b", "2", 1_800_000_000_000, "c", "3", 1_700_000_000_000))}
+	table, _, err := Reencode(list, ReencodeOptions{Version: 12, Shift: 1})
+	if err != nil || table.Type != TypeHashTTL {
+		t.Fatal(table, err)
+	}
+	valkey, _, err := Reencode(list, ReencodeOptions{Version: 80, Shift: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []*Entry{table, valkey} {
+		for version, want := range map[int]Type{12: TypeHashTTL, 80: TypeValkeyHashTTL} {
+			out, lost, err := Reencode(e, ReencodeOptions{Version: version, Shift: -hour - 1})
+			if err != nil || lost != 0 || out.Type != want {
+				t.Fatal(out, lost, err)
+			}
+			text, err := valueText(out, 0)
+			if err != nil || !strings.Contains(text, fmt.Sprint("Expiry:", 1_800_000_000_000-hour)) || !strings.Contains(text, fmt.Sprint("Expiry:", 1_700_000_000_000-hour)) {
+				t.Errorf("%s: %v %s", want, err, text)
+			}
+		}
+	}
+	var sent []string
+	err = Commands(list, CommandOptions{Shift: hour}, func(args [][]byte) error { sent = append(sent, fmt.Sprintf("%s", args)); return nil })
+	if err != nil || !strings.Contains(fmt.Sprint(sent), "[HPEXPIREAT h 1800003600000 FIELDS 1 b]") {
+		t.Errorf("%v: %s", err, sent)
+	}
+	plain := &Entry{Key: []byte("s"), Type: TypeString, Raw: []byte("\x01x")}
+	if out, _, err := Reencode(plain, ReencodeOptions{Version: 9, Shift: hour}); out != plain || err != nil {
+		t.Error(out, err)
+	}
+}

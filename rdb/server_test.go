@@ -325,7 +325,7 @@ func TestNewerDumps(t *testing.T) {
 				}
 				key := string(e.Key)
 				err := filled.viaCommands(CommandOptions{RDBVersion: 10})(e)
-				if e.Type.fieldExpiry() && errors.Is(err, ErrTarget) || e.Type == TypeModule2 && errors.Is(err, ErrUnsupported) {
+				if e.Type.FieldExpiry() && errors.Is(err, ErrTarget) || e.Type == TypeModule2 && errors.Is(err, ErrUnsupported) {
 					refused++
 					return nil
 				}

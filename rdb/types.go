@@ -81,7 +81,7 @@ var releases = [...]struct {
 }{
 	{"2.6", 6}, {"2.8", 6}, {"3.0", 6}, {"3.2", 7}, {"4.0", 8}, {"5.0", 9}, {"6.0", 9}, {"6.2", 9}, {"7.0", 10}, {"7.2", 11},
 	{"7.4", 12}, {"8.0", 12}, {"8.2", 12}, {"8.4", 12}, {"8.6", 13}, {"8.8", 14}, {"8.10", 15},
-	{"valkey-7.2", 11}, {"valkey-8.0", 11}, {"valkey-8.1", 11}, {"valkey-9.0", minValkeyVersion}, {"valkey-9.2", maxValkeyVersion},
+	{"valkey-7.2", 11}, {"valkey-8.0", 11}, {"valkey-8.1", 11}, {"valkey-9.0", minValkeyVersion}, {"valkey-9.1", minValkeyVersion}, {"valkey-9.2", maxValkeyVersion},
 }
 
 // Releases are the names that [VersionFor] knows, the oldest first.
@@ -177,9 +177,9 @@ func (t Type) Since() int {
 	return 0
 }
 
-// fieldExpiry says whether it is a hash of which fields expire on their own. Servers write one of these types only where
+// FieldExpiry says whether it is a hash of which fields expire on their own. Servers write one of these types only where
 // a field does.
-func (t Type) fieldExpiry() bool {
+func (t Type) FieldExpiry() bool {
 	switch t {
 	case TypeHashTTLPreGA, TypeHashTTLLPPreGA, TypeHashTTL, TypeHashTTLLP, TypeValkeyHashTTL:
 		return true

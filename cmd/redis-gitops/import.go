@@ -329,6 +329,12 @@ func (a *app) liveSource(ctx context.Context, from string, f *importFlags) (impo
 		}
 	}
 	live := &importer.Live{Clock: about.Clock, FieldTTL: about.FieldTTL}
+	if live.Modules, err = snapshot.Modules(ctx, server); err != nil {
+		return importer.Source{}, err
+	}
+	live.FindTypes = func(ctx context.Context, types []string) ([]string, error) {
+		return snapshot.FindTypes(ctx, server, about.Cluster, types)
+	}
 	s := importer.Source{Name: server.String(), Once: true, Live: live}
 	for _, id := range []string{about.RunID, about.ReplID} {
 		if id != "" {

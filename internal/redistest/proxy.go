@@ -1,8 +1,11 @@
 package redistest
 
 import (
+	"bytes"
 	"io"
 	"net"
+	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +29,24 @@ type Toxic struct {
 	Delay    time.Duration // of every byte, each way
 	Rate     int           // bytes a second from the client; 0 for no limit
 	Refuse   bool          // new connections are closed at once
+	Clock    time.Duration // is added to the replies of TIME: the server's clock seems to be that far ahead
+}
+
+// timeReply is the reply of TIME: seconds and microseconds.
+var timeReply = regexp.MustCompile(`\*2\r\n\$10\r\n(\d{10})\r\n\$[1-6]\r\n\d{1,6}\r\n`)
+
+// at changes the time in what a server sends; the length stays.
+func (t Toxic) at(p []byte) []byte {
+	if t.Clock == 0 {
+		return p
+	}
+	out := bytes.Clone(p)
+	for _, m := range timeReply.FindAllSubmatchIndex(p, -1) {
+		if seconds, err := strconv.ParseInt(string(p[m[2]:m[3]]), 10, 64); err == nil {
+			copy(out[m[2]:m[3]], strconv.FormatInt(seconds+int64(t.Clock/time.Second), 10))
+		}
+	}
+	return out
 }
 
 // StartProxy starts a proxy before a server. It ends with the test.
@@ -89,8 +110,8 @@ func (p *Proxy) serve(client net.Conn) {
 	p.conns[client], p.conns[server] = true, true
 	p.mu.Unlock()
 	done := make(chan bool, 2)
-	go func() { done <- pipe(server, client, toxic.CutAfter, toxic.Delay, toxic.Rate) }()
-	go func() { done <- pipe(client, server, toxic.CutReply, toxic.Delay, 0) }()
+	go func() { done <- pipe(server, client, toxic.CutAfter, toxic.Delay, toxic.Rate, Toxic{}.at) }()
+	go func() { done <- pipe(client, server, toxic.CutReply, toxic.Delay, 0, toxic.at) }()
 	cut := <-done
 	p.mu.Lock()
 	if cut {
@@ -108,7 +129,7 @@ type parcel struct {
 }
 
 // pipe copies from one side to the other, and says whether it cut. Delay does not hold back what comes after.
-func pipe(to, from net.Conn, cutAfter int, delay time.Duration, rate int) (cut bool) {
+func pipe(to, from net.Conn, cutAfter int, delay time.Duration, rate int, change func([]byte) []byte) (cut bool) {
 	parcels := make(chan parcel, 1024)
 	written := make(chan struct{})
 	go func() {
@@ -129,12 +150,12 @@ func pipe(to, from net.Conn, cutAfter int, delay time.Duration, rate int) (cut b
 		n, err := from.Read(buf)
 		if cutAfter > 0 && seen+n >= cutAfter {
 			// What came before gets through, so that the cut is within a command.
-			parcels <- parcel{time.Now().Add(delay), append([]byte(nil), buf[:cutAfter-seen]...)}
+			parcels <- parcel{time.Now().Add(delay), bytes.Clone(change(buf[:cutAfter-seen]))}
 			return true
 		}
 		seen += n
 		if n > 0 {
-			parcels <- parcel{time.Now().Add(delay), append([]byte(nil), buf[:n]...)}
+			parcels <- parcel{time.Now().Add(delay), bytes.Clone(change(buf[:n]))}
 		}
 		if err != nil {
 			if err == io.EOF {

@@ -354,3 +354,28 @@ func (s *Screen) String() string {
 	defer s.mu.Unlock()
 	return s.b.String()
 }
+
+// StartProgram starts a server of another version, by the path of its program, with no argument that only some versions know,
+// and with a dump to load, unless that is nil.
+func StartProgram(tb testing.TB, program string, dump []byte, args ...string) *Server {
+	tb.Helper()
+	s := &Server{TB: tb, Dir: tb.TempDir(), Host: "127.0.0.1", Port: FreePort(tb), binary: program, output: &Screen{}}
+	s.args = append([]string{"--port", strconv.Itoa(s.Port), "--bind", s.Host, "--dir", s.Dir, "--save", "", "--databases", "64"}, args...)
+	if dump != nil {
+		if err := os.WriteFile(filepath.Join(s.Dir, "dump.rdb"), dump, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	s.Run()
+	return s
+}
+
+// Alive says whether the process has not ended.
+func (s *Server) Alive() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}

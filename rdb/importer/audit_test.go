@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -406,13 +408,9 @@ func TestClocks(t *testing.T) {
 func TestProgressKeys(t *testing.T) {
 	m := mixedDump(t)
 	s := redistest.Start(t)
-	go func() {
-		redistest.Until(t, "some keys are written", func() bool { n, err := s.Try("DBSIZE"); return err == nil && n.(int64) > 6000 })
-		s.Kill()
-		s.Run()
-	}()
+	store := &confirmedStore{do: func() { s.Kill(); s.Run() }}
 	var most uint64
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Rate: 15 << 20, Progress: func(p Progress) { most = max(most, p.Keys) }})
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Checkpoint: store, Rate: 15 << 20, Progress: func(p Progress) { most = max(most, p.Keys) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,5 +435,53 @@ func TestGoesOn(t *testing.T) {
 		if got := descends(old, map[string]identity{"x": tt.now}); got != tt.want {
 			t.Errorf("%+v: %v", tt.now, got)
 		}
+	}
+}
+
+// A migration between two servers whose clocks are both wrong, each by another day: keys, and fields of hashes, live as long as
+// they would have. The source is read live, and TIME is what the proxies make of it.
+func TestBothClocksOff(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, tt := range []struct{ source, target time.Duration }{{day, 2 * day}, {2 * day, day}, {day, day}, {0, day}, {day, 0}} {
+		t.Run(fmt.Sprint(tt.source, " ", tt.target), func(t *testing.T) {
+			from, to := redistest.Start(t), redistest.Start(t)
+			expiry := time.Now().Add(tt.source + time.Hour) // by the source's clock, which has the time now + source
+			from.Do("SET", "a", "b")
+			from.Do("PEXPIREAT", "a", fmt.Sprint(expiry.UnixMilli()))
+			from.Do("RPUSH", "lasting", "x")
+			from.Do("SAVE")
+			data, err := os.ReadFile(filepath.Join(from.Dir, "dump.rdb"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, target := redistest.StartProxy(t, from.Addr()), redistest.StartProxy(t, to.Addr())
+			source.Set(redistest.Toxic{Clock: tt.source})
+			target.Set(redistest.Toxic{Clock: tt.target})
+			conn, err := targetOf(t, "redis://"+source.Addr).Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			ahead, _, err := conn.Clock(t.Context())
+			if err != nil || (ahead-tt.source).Abs() > 5*time.Second {
+				t.Fatalf("the source is ahead by %v, %v", ahead, err)
+			}
+			for _, method := range []Method{Auto, Commands} {
+				to.Do("FLUSHALL")
+				src := bytesSource("live", data)
+				src.Once, src.Live = true, &Live{Clock: ahead}
+				report, err := Import(t.Context(), src, targetOf(t, "redis://"+target.Addr), Options{Method: method})
+				if err != nil || report.Failed() > 0 || report.Total.Written != 2 {
+					t.Fatalf("%v: %v, %+v, %v", method, err, report.Total, report.Differences)
+				}
+				left := time.Until(time.UnixMilli(to.Do("PEXPIRETIME", "a").(int64))) - tt.target // by the target's clock
+				if (left - time.Hour).Abs() > time.Minute {
+					t.Errorf("%v: it lives for another %v", method, left)
+				}
+				if note := strings.Contains(fmt.Sprint(report.Notes), "clock differs"); note != (tt.source != tt.target) {
+					t.Errorf("%v: notes %q", method, report.Notes)
+				}
+			}
+		})
 	}
 }

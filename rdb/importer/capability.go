@@ -14,13 +14,54 @@ import (
 )
 
 // checkLive decides up front what a snapshot that is read once would otherwise show key by key.
-func (im *importer) checkLive(_ context.Context, add func(error)) {
-	if !im.source.Once {
+func (im *importer) checkLive(ctx context.Context, add func(error)) {
+	live := im.source.Live
+	if !im.source.Once || live == nil {
 		return
 	}
-	if live := im.source.Live; live != nil && live.FieldTTL && im.server.version < 12 && wants(im.opts.Filter.Types, "hash") {
+	if live.FieldTTL && im.server.version < 12 && wants(im.opts.Filter.Types, "hash") {
 		add(fmt.Errorf("the source has hashes of which fields expire, which %s does not know; import into Redis 7.4 or Valkey 9.0, or leave hashes out by --type", im.server.name))
 	}
+	if live.FindTypes == nil {
+		return
+	}
+	var types []string
+	if wants(im.opts.Filter.Types, "module") {
+		types = im.foreignTypes(ctx)
+	}
+	if im.server.version < 9 && wants(im.opts.Filter.Types, "stream") {
+		types = append(types, "stream")
+	}
+	found, err := live.FindTypes(ctx, types)
+	if err != nil {
+		add(fmt.Errorf("the source: %w", err))
+	}
+	for _, t := range found {
+		what, since := fmt.Sprintf("keys of type %q", t), "the target lacks the module of that; load it there"
+		switch t {
+		case vectorSet:
+			what, since = "vector sets", fmt.Sprintf("%s does not know those; import into Redis 8.0 or later", im.server.name)
+		case "stream":
+			what, since = "streams", fmt.Sprintf("%s does not know those; import into Redis 5.0 or later", im.server.name)
+		}
+		add(fmt.Errorf("the source has %s, and %s, or leave them out by --type", what, since))
+	}
+}
+
+// foreignTypes are the types that modules of a live source make and the target lacks.
+func (im *importer) foreignTypes(ctx context.Context) []string {
+	var have []string
+	if list, err := im.ask(ctx, "MODULE", "LIST"); err == nil {
+		items, _ := list.([]any)
+		have = redis.ModuleNames(items)
+	}
+	var types []string
+	for _, t := range slices.Sorted(maps.Keys(moduleNames)) {
+		if moduleListed(im.source.Live.Modules, t) && !moduleListed(have, t) {
+			types = append(types, t)
+		}
+	}
+	return types
 }
 
 func wants(types []string, kind string) bool { return len(types) == 0 || slices.Contains(types, kind) }
@@ -48,7 +89,7 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 		return err
 	}
 	if how == reencoded {
-		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.server.version})
+		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.server.version, Shift: im.shift})
 		if err != nil || value == nil {
 			return nil // the value is damaged; it is reported when it is written
 		}
@@ -111,14 +152,7 @@ func (im *importer) checkModules(ctx context.Context, add func(error)) {
 		return
 	}
 	items, _ := list.([]any)
-	for _, item := range items {
-		fields, _ := item.([]any)
-		for i := 0; i+1 < len(fields); i += 2 {
-			if name, ok := fields[i+1].(string); ok && fields[i] == "name" {
-				have = append(have, name)
-			}
-		}
-	}
+	have = redis.ModuleNames(items)
 	for _, name := range slices.Sorted(maps.Keys(im.survey.modules)) {
 		add(im.checkModule(ctx, name, have, listErr == nil))
 	}
@@ -227,7 +261,7 @@ func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
 	}
 	if im.server.version < 10 {
 		if count > 0 {
-			add(fmt.Errorf("the dump has %d libraries of functions, which %s does not know; leave them out by --type", count, im.server.name))
+			add(fmt.Errorf("the source has libraries of functions, which %s does not know; leave them out by --type", im.server.name))
 		}
 		return
 	}

@@ -48,6 +48,8 @@ func TestSamePreflight(t *testing.T) {
 	}
 	lying := bytes.Replace(b.Bytes(), []byte("REDIS0011"), []byte("REDIS0010"), 1)
 	clear(lying[len(lying)-8:]) // no checksum
+	large := rdb.Entry{Key: []byte("large"), Type: rdb.TypeString, Raw: rdb.AppendString(nil, make([]byte, 2*split))}
+	const set = "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1\r\ny\r\n" // what an append-only file has after its dump
 	const lib = "#!lua name=lib\nredis.register_function('one', function() return 1 end)"
 	for _, tt := range []struct {
 		name    string
@@ -66,6 +68,9 @@ func TestSamePreflight(t *testing.T) {
 		{name: "a type newer than the dump says", dump: lying, methods: []Method{Replication}, code: "types", want: "does not know the encoding"},
 		{name: "a damaged value", dump: damaged, methods: []Method{Replication}, code: "dump", want: "a server that loads the dump itself ends there"},
 		{name: "a key twice", dump: dump10(t, text(0, "a"), text(0, "a")), methods: []Method{Replication}, code: "dump", want: "in the dump twice"},
+		{name: "a large key twice", dump: dump10(t, large, large), methods: []Method{Replication}, code: "dump", want: "in the dump twice"},
+		{name: "a key twice before commands", dump: append(dump10(t, text(0, "a"), text(0, "a")), set...), methods: []Method{Auto, Replication}, code: "dump", want: "in the dump twice"},
+		{name: "a damaged value before commands", dump: append(bytes.Clone(damaged), set...), methods: []Method{Auto, Replication}, code: "dump", want: "a server that loads the dump itself ends there"},
 		{name: "a library of the same name", dump: function(lib), methods: []Method{Auto, Commands}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) },
 			code: "functions", want: `has a library of functions "lib" already`},
 		{name: "a library of the same name, replaced", dump: function(lib), methods: []Method{Auto}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, opts: Options{Existing: Replace}},

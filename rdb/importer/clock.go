@@ -61,5 +61,13 @@ func (im *importer) shiftExpiry(e *rdb.Entry) {
 	}
 }
 
+// fieldExpiry turns an expiry of a hash field of the source's clock into one of the target's.
+func (im *importer) fieldExpiry(at int64) int64 {
+	if at == 0 {
+		return 0
+	}
+	return max(at+im.shift, 1)
+}
+
 // isGone says whether a key's time is over in the target, or so nearly that it may be gone.
 func (im *importer) isGone(expiry int64) bool { return expiry != 0 && expiry <= im.now()+1000 }

@@ -48,7 +48,7 @@ func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	made := *e
 	made.Key = temporary
 	n := int32(2)
-	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.server.version}, func(args [][]byte) error {
+	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.server.version, Shift: p.im.shift}, func(args [][]byte) error {
 		b.buf = redis.AppendCommand(b.buf, args...)
 		n++
 		return nil
@@ -110,6 +110,8 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 		return asIs, im.moduleKnown(ctx, e)
 	case im.opts.Method == Commands, im.noRestore, !im.server.absTTL:
 		return plain, nil
+	case im.shift != 0 && e.Type.FieldExpiry():
+		return reencoded, nil
 	case knows(im.server.version, e.Type): // if it refuses the value all the same, the value is damaged
 		return asIs, nil
 	}
@@ -134,7 +136,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 
 // reencode gives an entry that the target loads, and takes account of what it loses.
 func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
-	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.server.version})
+	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.server.version, Shift: p.im.shift})
 	if err == nil && !p.epoch.repair && p.reread != e.Offset {
 		p.im.uses.lose(lost)
 	}
@@ -559,7 +561,7 @@ func (l *largeKey) pieces(ctx context.Context, temporary []byte) error {
 	l.add([]byte("UNLINK"), temporary)
 	l.entry.Key = temporary
 	l.empty = true
-	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2}, func(args [][]byte) error {
+	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2, Shift: l.pass.im.shift}, func(args [][]byte) error {
 		l.empty = false
 		l.add(args...)
 		if len(l.buf) < pieceBytes {

@@ -173,7 +173,7 @@ func (c *largeCheck) element(ctx context.Context, el *rdb.Element) error {
 		return c.ask(ctx, el.Score, []byte("ZSCORE"), c.key, el.Bytes)
 	case rdb.HashField:
 		c.size = "HLEN"
-		if c.verifier.im.isGone(el.Expiry) {
+		if c.verifier.im.isGone(c.verifier.im.fieldExpiry(el.Expiry)) {
 			c.n--
 			return nil
 		}

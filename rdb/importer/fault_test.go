@@ -3,6 +3,7 @@ package importer
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -255,19 +256,8 @@ func TestRestartedTarget(t *testing.T) {
 	}{{"append-only file", "yes"}, {"nothing", "no"}} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redistest.Start(t, "--appendonly", tt.aof)
-			store := &memoryStore{}
-			killed := make(chan struct{})
-			go func() {
-				defer close(killed)
-				redistest.Until(t, "some keys are written", func() bool {
-					n, err := s.Try("DBSIZE")
-					return err == nil && n.(int64) > 3000
-				})
-				s.Kill()
-				s.Run()
-			}()
+			store := &confirmedStore{do: func() { s.Kill(); s.Run() }}
 			report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Checkpoint: store, Rate: 15 << 20})
-			<-killed
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,6 +274,21 @@ func TestRestartedTarget(t *testing.T) {
 			t.Logf("%d keys were written again", report.Repaired)
 		})
 	}
+}
+
+// A confirmedStore does something once the target has confirmed keys, and the checkpoint says so.
+type confirmedStore struct {
+	memoryStore
+	once sync.Once
+	do   func()
+}
+
+func (s *confirmedStore) Save(text []byte) error {
+	var c checkpoint
+	if err := json.Unmarshal(text, &c); err == nil && c.Offset > 0 {
+		s.once.Do(s.do)
+	}
+	return s.memoryStore.Save(text)
 }
 
 // A failover by a Sentinel: the import goes on at the new master, which has everything afterwards.

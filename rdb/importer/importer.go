@@ -56,6 +56,10 @@ type Live struct {
 	Clock time.Duration
 	// FieldTTL says that there are hashes of which fields expire.
 	FieldTTL bool
+	// Modules are the names of its modules; those that are built in among them.
+	Modules []string
+	// FindTypes tells which of some types, by the names of TYPE, its keys have; it may be nil.
+	FindTypes func(ctx context.Context, types []string) ([]string, error)
 }
 
 // A Store keeps the checkpoint of an import.

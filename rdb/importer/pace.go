@@ -336,6 +336,7 @@ func (im *importer) readHead(ctx context.Context) error {
 			return err
 		}
 		if e.Kind != rdb.AuxEntry {
+			s.other(e, &im.opts.Filter) // the first library of functions, which comes before all keys
 			im.pending = e
 			break
 		}

@@ -81,6 +81,11 @@ func (im *importer) preflight(ctx context.Context) error {
 		err = im.readHead(ctx)
 	} else {
 		im.survey, err = im.takeSurvey(ctx)
+		if err == nil && im.survey.tail != nil && im.opts.Method == Auto {
+			// The target will load the dump before the commands by itself, which asks more of the dump.
+			im.opts.Method, im.lifetimes = Replication, lifetimes{}
+			im.survey, err = im.takeSurvey(ctx)
+		}
 	}
 	if err != nil {
 		if ctx.Err() != nil {

@@ -85,13 +85,16 @@ func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
 			s.other(e, &filter)
 			continue
 		}
+		im.uses.known = im.uses.known || e.HasIdle || e.HasFreq
 		size := int64(len(e.Raw))
-		if e.Raw == nil {
-			if size, err = s.lengthOf(e); err != nil {
+		if im.opts.Method == Replication {
+			if err := mustLoad(e, seen); err != nil {
 				return nil, err
 			}
-		} else if im.opts.Method == Replication {
-			if err := mustLoad(e, seen); err != nil {
+			size = int64(e.RawSize()) // read, where it is large
+		}
+		if e.Unread() {
+			if size, err = s.lengthOf(e); err != nil {
 				return nil, err
 			}
 		}

@@ -569,7 +569,7 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	if v.im.opts.Existing == Skip {
 		return // it may be another's
 	}
-	if reason := differentValue(e, []byte(payload)); reason != "" {
+	if reason := v.differentValue(e, []byte(payload)); reason != "" {
 		v.differ(*e, reason)
 		return
 	}
@@ -605,9 +605,9 @@ func (v *verifier) differ(e rdb.Entry, reason string) {
 
 // differentValue says how the value of a key differs from its payload of DUMP. Where the bytes do, the elements decide: the
 // server may encode them in another way than the dump.
-func differentValue(e *rdb.Entry, payload []byte) string {
+func (v *verifier) differentValue(e *rdb.Entry, payload []byte) string {
 	const footer = 2 + 8
-	if n := len(payload) - footer; n > 0 && payload[0] == e.Type.Byte() && bytes.Equal(payload[1:n], e.Raw) {
+	if n := len(payload) - footer; n > 0 && v.im.shift == 0 && payload[0] == e.Type.Byte() && bytes.Equal(payload[1:n], e.Raw) {
 		return ""
 	}
 	there, _, err := rdb.ParseDump(payload)
@@ -620,11 +620,11 @@ func differentValue(e *rdb.Entry, payload []byte) string {
 	if e.Type == rdb.TypeModule2 {
 		return "" // only the module knows
 	}
-	want, err := valueSum(e)
+	want, err := valueSum(e, v.im.fieldExpiry, v.im.isGone)
 	if err != nil {
 		return "cannot be decoded: " + err.Error()
 	}
-	got, err := valueSum(there)
+	got, err := valueSum(there, func(at int64) int64 { return at }, v.im.isGone)
 	if err != nil {
 		return "its DUMP cannot be decoded: " + err.Error()
 	}
@@ -635,8 +635,9 @@ func differentValue(e *rdb.Entry, payload []byte) string {
 }
 
 // valueSum is equal for equal values, however they are encoded. What commands cannot set is left out: consumers without
-// pending items, and times of consumers.
-func valueSum(e *rdb.Entry) (sum [sha256.Size]byte, err error) {
+// pending items, and times of consumers; and so are fields whose time is over. expiry gives that of a field by the target's
+// clock.
+func valueSum(e *rdb.Entry, expiry func(int64) int64, isGone func(int64) bool) (sum [sha256.Size]byte, err error) {
 	var buf, group, consumer []byte
 	whole := sha256.New() // of what has an order
 	err = rdb.Decode(e, func(el *rdb.Element) error {
@@ -674,10 +675,12 @@ func valueSum(e *rdb.Entry) (sum [sha256.Size]byte, err error) {
 		case rdb.ZSetMember:
 			buf = binary.AppendUvarint(buf, math.Float64bits(el.Score+0)) // -0 and 0 are one
 		case rdb.HashField:
-			add(el.Value)
-			if el.Expiry != 0 {
-				buf = append(buf, 1)
+			at := expiry(el.Expiry)
+			if isGone(at) {
+				return nil
 			}
+			add(el.Value)
+			buf = binary.AppendUvarint(buf, uint64(at))
 		}
 		one := sha256.Sum256(buf)
 		for i := range sum {

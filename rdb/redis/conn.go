@@ -462,3 +462,17 @@ func plain(err error) error {
 	}
 	return err
 }
+
+// ModuleNames reads the reply of MODULE LIST.
+func ModuleNames(list []any) []string {
+	var names []string
+	for _, item := range list {
+		fields, _ := item.([]any)
+		for i := 0; i+1 < len(fields); i += 2 {
+			if name, ok := fields[i+1].(string); ok && fields[i] == "name" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

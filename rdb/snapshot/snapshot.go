@@ -60,7 +60,8 @@ type Source struct {
 	RunID, ReplID string
 	// Clock is how far the server's clock is ahead of the one here, give or take a round trip; 0 where TIME is refused.
 	Clock time.Duration
-	// FieldTTL says that the server has hashes of which fields expire (Redis 7.4, INFO keyspace, subexpiry).
+	// FieldTTL says that the server has hashes of which fields expire (INFO keyspace: subexpiry since Redis 7.4,
+	// keys_with_volatile_items since Valkey 9.0).
 	FieldTTL bool
 }
 
@@ -121,8 +122,10 @@ func (src *Source) fill(info map[string]string) {
 	for name, value := range info {
 		if n, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err == nil && strings.HasPrefix(name, "db") {
 			src.DBs = append(src.DBs, n)
-			_, fields, ok := strings.Cut(value, "subexpiry=")
-			src.FieldTTL = src.FieldTTL || ok && !strings.HasPrefix(fields, "0")
+			for _, name := range []string{"subexpiry=", "keys_with_volatile_items="} {
+				_, fields, ok := strings.Cut(value, name)
+				src.FieldTTL = src.FieldTTL || ok && !strings.HasPrefix(fields, "0")
+			}
 		}
 	}
 }
