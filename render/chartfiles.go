@@ -2,12 +2,16 @@ package render
 
 import (
 	"encoding/base64"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/gobwas/glob"
 )
+
+// maxPattern is how long a pattern of .Files.Glob may be, in bytes; its parser goes down into itself for each brace.
+const maxPattern = 10_000
 
 // chartFiles is .Files: what is in a chart besides templates, by name. Nothing else can be had by it.
 type chartFiles map[string][]byte
@@ -24,7 +28,10 @@ func (f chartFiles) GetBytes(name string) []byte {
 }
 
 // Glob gives the files that match; "*" stays in a folder, "**" does not. A pattern that is broken matches all.
-func (f chartFiles) Glob(pattern string) chartFiles {
+func (f chartFiles) Glob(pattern string) (chartFiles, error) {
+	if len(pattern) > maxPattern {
+		return nil, errStopped(fmt.Sprintf("stopped: a pattern of %d bytes; at most %d are allowed", len(pattern), maxPattern))
+	}
 	g, err := glob.Compile(pattern, '/')
 	if err != nil {
 		g = glob.MustCompile("**")
@@ -35,7 +42,7 @@ func (f chartFiles) Glob(pattern string) chartFiles {
 			found[name] = b
 		}
 	}
-	return found
+	return found, nil
 }
 
 // AsConfig gives the files as the data of a ConfigMap.

@@ -54,15 +54,16 @@ type engine struct {
 	made     int // bytes that functions made
 	calls    int
 	tpls     int
-	loops    int32 // ranges of all sources
-	lenient  bool  // a template that is not defined gives nothing
+	levels   map[uintptr]int32 // how deep mappings are nested in others
+	loops    int32             // ranges of all sources
+	lenient  bool              // a template that is not defined gives nothing
 }
 
 // engines keeps them for the next target.
 var engines = sync.Pool{New: func() any { return newEngine() }}
 
 func newEngine() *engine {
-	e := &engine{texts: map[*byte]int32{}, used: template.FuncMap{}}
+	e := &engine{texts: map[*byte]int32{}, levels: map[uintptr]int32{}, used: template.FuncMap{}}
 	e.functions = e.makeFunctions()
 	e.known = maps.Clone(map[string]any(e.functions))
 	for _, name := range []string{"and", "call", "index", "slice", "len", "not", "or", "eq", "ge", "gt", "le", "lt", "ne"} {
@@ -88,6 +89,7 @@ func (e *engine) stop() {
 	e.pieces = e.pieces[:0]
 	clear(e.texts)
 	clear(e.used)
+	clear(e.levels)
 	e.ticks, e.written, e.made, e.calls, e.tpls, e.loops = 0, 0, 0, 0, 0, 0
 	engines.Put(e)
 }

@@ -141,12 +141,15 @@ func toTOML(v any) string {
 	return b.String()
 }
 
-func fromTOML(s string) map[string]any {
+func fromTOML(s string) (map[string]any, error) {
 	m := map[string]any{}
+	if deepTOML(s) {
+		return nil, errDeep
+	}
 	if err := toml.Unmarshal([]byte(s), &m); err != nil {
 		m["Error"] = err.Error()
 	}
-	return m
+	return m, nil
 }
 
 // durations are Helm's functions over lengths of time; a number is one of seconds.
@@ -454,6 +457,16 @@ func (e *engine) wrap(fn any) any {
 		}
 	case func(...any) any:
 		return func(a ...any) (any, error) { v := f(a...); return v, e.holds(v, nil) }
+	case func(int, any) [][]any:
+		return func(n int, a any) ([][]any, error) { l := f(n, a); return l, e.holds(l, nil) }
+	case func(int, any) ([][]any, error):
+		return func(n int, a any) ([][]any, error) {
+			l, err := f(n, a)
+			if err != nil {
+				return nil, err
+			}
+			return l, e.holds(l, nil)
+		}
 	case func(...any) map[string]any:
 		return func(a ...any) (map[string]any, error) { m := f(a...); return m, e.holds(m, nil) }
 	}
@@ -468,47 +481,4 @@ func (e *engine) text(s string) (string, error) {
 		return "", errStopped(fmt.Sprintf("stopped: its functions make more than %d MiB of text", maxMade>>20))
 	}
 	return s, nil
-}
-
-// holds refuses a value that is put into a list or mapping when it is too large, or when it holds what it is put into:
-// printing such a value would never end.
-func (e *engine) holds(v any, into map[string]any) error {
-	left := maxParts
-	var forbidden uintptr
-	if into != nil {
-		forbidden = reflect.ValueOf(into).Pointer()
-	}
-	if !measure(v, maxNesting, &left, forbidden) {
-		return errStopped("stopped: a list or mapping that is too large, too deep or holds itself")
-	}
-	return nil
-}
-
-func measure(v any, depth int, left *int, forbidden uintptr) bool {
-	if *left--; *left < 0 || depth < 0 {
-		return false
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		if forbidden != 0 && reflect.ValueOf(v).Pointer() == forbidden {
-			return false
-		}
-		for _, c := range v {
-			switch c.(type) {
-			case string, bool, float64, nil, int, int64:
-				*left--
-				continue
-			}
-			if !measure(c, depth-1, left, forbidden) {
-				return false
-			}
-		}
-	case []any:
-		for _, c := range v {
-			if !measure(c, depth-1, left, forbidden) {
-				return false
-			}
-		}
-	}
-	return *left >= 0
 }

@@ -55,3 +55,43 @@ func TestTemplateEnds(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestValuesAreShallow stops values that grow deeper than whoever prints them can go, whatever function nests them, and text whose
+// parser has no limit of its own. Each is a million levels deep, which overflows the stack.
+func TestValuesAreShallow(t *testing.T) {
+	deep := func(each string) string {
+		return `{{ $d := dict }}{{ $l := list 1 }}{{ $e := $d }}{{ range until 20 }}{{ range until 100000 }}` + each + `{{ end }}{{ end }}{{ $d }}{{ $l }}`
+	}
+	for name, text := range map[string]string{
+		"set downwards":    deep(`{{ $n := dict }}{{ $_ := set $e "a" $n }}{{ $e = $n }}`),
+		"set upwards":      deep(`{{ $n := dict }}{{ $_ := set $n "a" $d }}{{ $d = $n }}`),
+		"set through list": deep(`{{ $n := dict }}{{ $_ := set $e "a" (list $n) }}{{ $e = $n }}`),
+		"merge":            deep(`{{ $n := dict }}{{ $_ := merge $e (dict "a" (list $n)) }}{{ $e = $n }}`),
+		"mergeOverwrite":   deep(`{{ $n := dict }}{{ $_ := mergeOverwrite $e (dict "a" (list $n)) }}{{ $e = $n }}`),
+		"chunk":            deep(`{{ $l = chunk 1 $l }}`),
+		"mustChunk":        deep(`{{ $l = mustChunk 1 $l }}`),
+		"pluck":            deep(`{{ $l = pluck "a" (dict "a" $l) }}`),
+		"list":             deep(`{{ $l = list $l }}`),
+		"append":           deep(`{{ $l = append (list) $l }}`),
+		"a copy each time": `{{ $d := dict }}{{ range until 100000 }}{{ $e := $d }}{{ range until 480 }}{{ if $e.a }}{{ $e = $e.a }}{{ end }}{{ end }}{{ range until 480 }}{{ $n := dict }}{{ $_ := set $e "a" $n }}{{ $e = $n }}{{ end }}{{ $d = deepCopy $d }}{{ end }}{{ $d }}`,
+		"TOML lists":       `{{ $a := repeat 100000 "[" }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromToml (print "a = " $a $a $a $a $a) }}`,
+		"TOML tables":      `{{ $a := repeat 20000 "{a=" }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromToml (print "a = " $a $a $a $a $a) }}`,
+		"TOML keys":        `{{ $a := repeat 50000 "a." }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromToml (print $a $a "a = 1") }}`,
+		"TOML after text":  `{{ $a := repeat 100000 "[" }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromToml (print "s = \"\\\"#\" # \"\nm = \"\"\"\n\"\"\"\na = " $a $a $a $a $a) }}`,
+	} {
+		_, err := Template(t.Context(), "t.yaml", text, Input{})
+		if err == nil || !strings.Contains(err.Error(), "stopped: a list or mapping that is too large, too deep or holds itself") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// What charts do has room: strings and comments of TOML do not count, and depth is not the number of parts.
+	for text, want := range map[string]string{
+		`{{ (fromToml (print "a = \"" (repeat 2000 "[.") "\" # " (repeat 2000 "[") "\nb = '''" (repeat 2000 "{") "'''\nc.d.e = [[1], [2]]")).c.d.e }}`:    "[[1] [2]]",
+		`{{ $d := dict }}{{ range $i := until 5000 }}{{ $_ := set $d (print $i) (dict "a" (dict "b" $i)) }}{{ end }}{{ len $d }}`:                         "5000",
+		`{{ $d := dict }}{{ $e := $d }}{{ range until 100 }}{{ $n := dict }}{{ $_ := set $e "a" $n }}{{ $e = $n }}{{ end }}{{ $d.a.a.a | toJson | len }}`: "584",
+	} {
+		if got, err := Template(t.Context(), "t.yaml", text, Input{}); err != nil || got != want {
+			t.Errorf("%.60s: %q, %v", text, got, err)
+		}
+	}
+}
