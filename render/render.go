@@ -30,6 +30,7 @@ func Render(ctx context.Context, r *repo.Repo, t Target, opts Options) (*Result,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	defer running(ctx, t.Dir)()
 	result := &Result{}
 	var err error
 	switch t.Kind {

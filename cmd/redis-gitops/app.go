@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/afero"
@@ -42,11 +43,12 @@ type app struct {
 	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
 	openFs func(dir string) (lockedFs, error)
 
-	ctx       context.Context // of the run: the first Ctrl-C ends it, and so does --timeout
+	ctx       context.Context // of the run: the first Ctrl-C ends it, and so do --timeout and --max-memory
 	exit      func(code int)  // ends the process; nil in tests
-	ended     func()          // what the run's time limit needs at its end; nil without one
+	ended     func()          // what the run's limits need at their end; nil without one
 	leftovers leftovers
-	timeout   time.Duration
+	dying     sync.Once // ends the process
+	limits    limits
 	lines     *bufio.Reader // of in, once somebody was asked
 
 	dir        string
@@ -140,14 +142,14 @@ func (a *app) rootCommand() *cobra.Command {
 		if err := a.setColor(); err != nil {
 			return err
 		}
-		return a.limitTime(c)
+		return a.limitRun(c)
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
 	complete(root, "color", colorModes)
-	root.AddCommand(a.addTimeouts(a.initCommand()), a.addTimeouts(a.generateCommand()), a.addTimeouts(a.destroyCommand()), a.addTimeouts(a.lintCommand()), a.rulesCommand(), a.policyCommand(), a.evaluateCommand(),
-		a.addTimeouts(a.urlCommand()), a.addTimeouts(a.sentinelURLCommand()),
+	root.AddCommand(a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()), a.addLimits(a.destroyCommand()), a.addLimits(a.lintCommand()), a.rulesCommand(), a.policyCommand(), a.evaluateCommand(),
+		a.addLimits(a.urlCommand()), a.addLimits(a.sentinelURLCommand()),
 		a.cliCommand(), a.sentinelCLICommand(), a.failoverCommand(), a.primariesCommand(), a.portForwardCommand(), a.doctorCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.webCommand(), a.versionCommand())
 	if a.plugin {
 		asPlugin(root)

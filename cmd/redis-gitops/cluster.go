@@ -122,7 +122,11 @@ func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*clus
 		return nil, nil, err
 	}
 	if o != nil {
-		if in, err := a.findInstance(ctx, o, name, ""); err == nil {
+		in, err := a.findInstance(ctx, o, name, "")
+		switch {
+		case errors.Is(err, errLimit):
+			return nil, nil, err
+		case err == nil:
 			r, err := c.Live(ctx, in)
 			if err != nil {
 				return c, nil, err

@@ -109,16 +109,34 @@ func hostileRepositories(t *testing.T) map[string]func(dir string) {
 		alias += fmt.Sprintf("a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i+1, i+1, i, i, i, i, i, i, i, i, i)
 	}
 	return map[string]func(dir string){
-		"endless loop in a template":     files(chart("{{ range until 1000000000 }}{{ range until 1000000000 }}{{ end }}{{ end }}")),
-		"endless recursion of templates": files(chart(`{{ define "a" }}{{ include "a" . }}{{ include "a" . }}{{ end }}{{ include "a" . }}`)),
-		"huge output of a template":      files(chart(`{{ range until 100000 }}{{ repeat 100000 "x" }}{{ end }}`)),
-		"huge padding in a template":     files(chart(`{{ printf "%0900000000d" 1 }}`)),
-		"doubling in a template":         files(chart(`{{ $a := "xxxxxxxxxxxxxxxx" }}{{ range until 60 }}{{ $a = printf "%s%s" $a $a }}{{ end }}{{ len $a }}`)),
-		"a template makes many":          files(chart("{{ range until 2000 }}\n---\napiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata:\n  name: r{{ . }}\nspec: {}\n{{ end }}")),
-		"many in one file":               files(map[string]string{".redis-gitops.yaml": "", "applications/a/redis.yaml": many.String()}),
-		"aliases of aliases":             files(map[string]string{".redis-gitops.yaml": "", "applications/a/redis.yaml": alias}),
-		"deep nesting":                   files(map[string]string{".redis-gitops.yaml": "", "applications/a/redis.yaml": strings.Repeat("[", 200000)}),
-		"endless rules":                  files(map[string]string{".redis-gitops.yaml": "policies: [policies]\n", "policies/a.rego": "# METADATA\n# title: A\n# custom:\n#   severity: error\npackage redisgitops.own.a\nimport rego.v1\nviolation contains {\"path\": [], \"message\": \"x\"} if {\n\tsome a in numbers.range(1, 100000)\n\tsome b in numbers.range(1, 100000)\n\ta + b == -1\n}\n", "applications/a/redis.yaml": redis(1)}),
+		"endless loop in a template":       files(chart("{{ range until 1000000000 }}{{ range until 1000000000 }}{{ end }}{{ end }}")),
+		"endless recursion of templates":   files(chart(`{{ define "a" }}{{ include "a" . }}{{ include "a" . }}{{ end }}{{ include "a" . }}`)),
+		"huge output of a template":        files(chart(`{{ range until 100000 }}{{ repeat 100000 "x" }}{{ end }}`)),
+		"huge padding in a template":       files(chart(`{{ printf "%0900000000d" 1 }}`)),
+		"doubling in a template":           files(chart(`{{ $a := "xxxxxxxxxxxxxxxx" }}{{ range until 60 }}{{ $a = printf "%s%s" $a $a }}{{ end }}{{ len $a }}`)),
+		"a template makes many":            files(chart("{{ range until 2000 }}\n---\napiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata:\n  name: r{{ . }}\nspec: {}\n{{ end }}")),
+		"a mapping that grows":             files(chart(`{{ $d := dict }}{{ range $i := until 100000 }}{{ $_ := set $d (print $i) (until 100000) }}{{ end }}`)),
+		"lists that stay":                  files(chart(`{{ $d := dict }}{{ $s := repeat 100000 "a" }}{{ range $i := until 10000 }}{{ $_ := set $d (print $i) (splitList "" $s) }}{{ end }}`)),
+		"a value that is a tree of itself": files(chart(`{{ $d := dict }}{{ range until 18 }}{{ $d = dict "a" $d "b" $d }}{{ end }}{{ range until 1000 }}{{ $_ := toYaml $d }}{{ end }}`)),
+		"a value a million deep":           files(chart(`{{ $d := dict }}{{ $e := $d }}{{ range until 25 }}{{ range until 100000 }}{{ $n := dict }}{{ $_ := set $e "a" $n }}{{ $e = $n }}{{ end }}{{ end }}{{ $d }}`)),
+		"TOML a million deep":              files(chart(`{{ $a := repeat 100000 "[" }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromToml (print "a = " $a $a $a $a $a $a $a $a $a $a) }}`)),
+		"TOML with a million keys in one":  files(chart(`{{ $a := repeat 50000 "a." }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromToml (print $a $a $a $a $a $a $a $a $a $a "a = 1") }}`)),
+		"JSON a million deep":              files(chart(`{{ $a := repeat 100000 "[" }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromJsonArray $a }}`)),
+		"nested ifs":                       files(chart(strings.Repeat("{{ if 1 }}", 100000) + "x" + strings.Repeat("{{ end }}", 100000))),
+		"nested parentheses":               files(chart("{{ " + strings.Repeat("(", 1000000) + "1" + strings.Repeat(")", 1000000) + " }}")),
+		"a pattern of braces":              files(chart(`{{ $a := repeat 100000 "{" }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ .Files.Glob (print $a $a $a $a $a $a $a $a $a $a) }}`)),
+		"regular expressions":              files(chart(`{{ regexMatch "((((((((((a{1,10}){1,10}){1,10})*)*)*)*)*)*)*b" (repeat 50000 "a") }}{{ range until 100000 }}{{ $_ := regexFindAll "." (repeat 100000 "a") -1 }}{{ end }}`)),
+		"private keys":                     files(chart(`{{ range until 100000 }}{{ genPrivateKey "rsa" }}{{ end }}`)),
+		"tpl of tpl":                       files(chart(`{{ define "x" }}{{ tpl "{{ include \"x\" . }}" . }}{{ end }}{{ include "x" . }}`)),
+		"many charts": func(dir string) {
+			for i := range 10 {
+				writeTree(t, dir, map[string]string{".redis-gitops.yaml": "", fmt.Sprintf("applications/a%d/Chart.yaml", i): "apiVersion: v2\nname: a\nversion: 1.0.0\n", fmt.Sprintf("applications/a%d/templates/redis.yaml", i): "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}"})
+			}
+		},
+		"many in one file":   files(map[string]string{".redis-gitops.yaml": "", "applications/a/redis.yaml": many.String()}),
+		"aliases of aliases": files(map[string]string{".redis-gitops.yaml": "", "applications/a/redis.yaml": alias}),
+		"deep nesting":       files(map[string]string{".redis-gitops.yaml": "", "applications/a/redis.yaml": strings.Repeat("[", 200000)}),
+		"endless rules":      files(map[string]string{".redis-gitops.yaml": "policies: [policies]\n", "policies/a.rego": "# METADATA\n# title: A\n# custom:\n#   severity: error\npackage redisgitops.own.a\nimport rego.v1\nviolation contains {\"path\": [], \"message\": \"x\"} if {\n\tsome a in numbers.range(1, 100000)\n\tsome b in numbers.range(1, 100000)\n\ta + b == -1\n}\n", "applications/a/redis.yaml": redis(1)}),
 		"what is not a file": func(dir string) {
 			writeTree(t, dir, map[string]string{".redis-gitops.yaml": "", "applications/a/redis.yaml": redis(1), "applications/a/kustomization.yaml": "resources: [redis.yaml, pipe.yaml, zero.yaml, loop.yaml, socket]\n"})
 			at := func(name string) string { return filepath.Join(dir, "applications", "a", name) }
@@ -156,7 +174,7 @@ func TestHostileRepositories(t *testing.T) {
 			make(dir)
 			ctx, cancel := context.WithTimeout(context.Background(), limit+2*deadlineGrace)
 			defer cancel()
-			c := exec.CommandContext(ctx, builtTool(t), "-C", dir, "lint", "--timeout", limit.String(), "--jobs", "2")
+			c := exec.CommandContext(ctx, builtTool(t), "-C", dir, "lint", "--timeout", limit.String(), "--max-memory", "900Mi", "--jobs", "2")
 			var out bytes.Buffer
 			c.Stdout, c.Stderr = &out, &out
 			c.WaitDelay = time.Second

@@ -10,8 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"slices"
 	"strings"
 
@@ -143,7 +141,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 		return err
 	}
 	defer o.fs.Close()
-	collectSeldom()
+	collectSeldom(a.limits.memory)
 	opts, err := a.lintOptions(ctx, f, o, paths)
 	if err != nil {
 		return err
@@ -188,33 +186,6 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 		return errCode(exitFindings)
 	}
 	return nil
-}
-
-// minMemory is how much the process takes, in bytes, before garbage is collected at all.
-const minMemory = 98 << 20
-
-// collectSeldom has the garbage of a run, which is short, collected only when it is nearly as large as what is kept: that
-// saves a fifth of the time. Users who set GOGC or GOMEMLIMIT have decided for themselves.
-func collectSeldom() {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(minMemory)
-	limit := int64(minMemory)
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	// A limit close to what is kept would have the collector run without end, so it grows with that, after each run.
-	type sentinel struct{ _ *byte } // with a pointer, since small values without one share their memory
-	var again func(*sentinel)
-	again = func(*sentinel) {
-		metrics.Read(live)
-		if wanted := 2*int64(live[0].Value.Uint64()) - minMemory/6; wanted > limit {
-			limit = wanted
-			debug.SetMemoryLimit(limit)
-		}
-		runtime.SetFinalizer(new(sentinel), again)
-	}
-	runtime.SetFinalizer(new(sentinel), again)
 }
 
 func plural(n int, noun string) string {

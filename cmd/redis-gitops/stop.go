@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 const (
@@ -17,12 +14,7 @@ const (
 	deadlineGrace = 5 * time.Second
 	// lastWords is how long the process waits to print why it ends.
 	lastWords = 200 * time.Millisecond
-	// defaultTimeout bounds a run that reads and renders a repository.
-	defaultTimeout = 5 * time.Minute
 )
-
-// errTimeout is the cause of a context that --timeout ended.
-var errTimeout = errors.New("the run took too long")
 
 // leftovers are what a run must put in order before its process ends: temporary files, the mode of the terminal.
 type leftovers struct {
@@ -73,19 +65,7 @@ func (a *app) watch(ctx context.Context, grace time.Duration) (stop func()) {
 		if stopped {
 			return
 		}
-		timer = time.AfterFunc(grace, func() {
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				a.leftovers.clean()
-				a.errf("%s %v\n", a.paint(red, "error:"), stopReason(ctx))
-			}()
-			select { // nobody may read what is printed
-			case <-done:
-			case <-time.After(lastWords):
-			}
-			a.exit(exitError)
-		})
+		timer = time.AfterFunc(grace, func() { a.die(ctx) })
 	})
 	return func() {
 		release()
@@ -97,43 +77,30 @@ func (a *app) watch(ctx context.Context, grace time.Duration) (stop func()) {
 	}
 }
 
+// die ends the process of a run that its context has ended, with the reason. Without exit, in tests, it does nothing.
+func (a *app) die(ctx context.Context) {
+	if a.exit == nil {
+		return
+	}
+	a.dying.Do(func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.leftovers.clean()
+			a.errf("%s %v\n", a.paint(red, "error:"), stopReason(ctx))
+		}()
+		select { // nobody may read what is printed
+		case <-done:
+		case <-time.After(lastWords):
+		}
+		a.exit(exitError)
+	})
+}
+
 // stopReason is what a person reads about a run that its context ended.
 func stopReason(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != nil && errors.Is(cause, errTimeout) {
+	if cause := context.Cause(ctx); errors.Is(cause, errLimit) {
 		return cause
 	}
 	return errors.New("interrupted")
-}
-
-// addTimeout gives a command --timeout.
-func (a *app) addTimeout(c *cobra.Command) {
-	c.Flags().DurationVar(&a.timeout, "timeout", defaultTimeout, "stop after this time; 0 for no limit")
-}
-
-// addTimeouts gives it to a command and those below it.
-func (a *app) addTimeouts(c *cobra.Command) *cobra.Command {
-	if c.RunE != nil && len(c.Commands()) == 0 {
-		a.addTimeout(c)
-	}
-	for _, sub := range c.Commands() {
-		a.addTimeouts(sub)
-	}
-	return c
-}
-
-// limitTime ends the context of a command that has --timeout in time.
-func (a *app) limitTime(c *cobra.Command) error {
-	if c.Flags().Lookup("timeout") == nil || a.timeout == 0 {
-		return nil
-	}
-	if a.timeout < 0 {
-		return fmt.Errorf("invalid value %q for --timeout; use a duration such as 90s or 10m, or 0 for no limit", a.timeout)
-	}
-	cause := fmt.Errorf("%w: it was stopped after %v; raise --timeout, or check a part of the repository", errTimeout, a.timeout)
-	ctx, cancel := context.WithTimeoutCause(c.Context(), a.timeout, cause)
-	stop := a.watch(ctx, deadlineGrace)
-	a.ended = func() { stop(); cancel() }
-	a.ctx = ctx
-	c.SetContext(ctx)
-	return nil
 }

@@ -222,31 +222,6 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// TestTimeout ends a run that renders for too long.
-func TestTimeout(t *testing.T) {
-	dir := t.TempDir()
-	writeTree(t, dir, slowChart)
-	for _, args := range [][]string{{"lint", "--timeout", "1s"}, {"url", "slow", "--timeout", "1s"}} {
-		var out bytes.Buffer
-		a := newApp()
-		a.out, a.err = &out, &out
-		began := time.Now()
-		code := a.run(context.Background(), append([]string{"-C", dir}, args...))
-		if want := "error: the run took too long: it was stopped after 1s; raise --timeout, or check a part of the repository\n"; code != exitError || out.String() != want {
-			t.Errorf("%v: exit code %d, %s", args, code, out.String())
-		}
-		if took := time.Since(began); took > 9*time.Second { // the limit of one template is 10 s
-			t.Errorf("%v: took %v", args, took)
-		}
-	}
-	var out bytes.Buffer
-	a := newApp()
-	a.out, a.err = &out, &out
-	if code := a.run(context.Background(), []string{"-C", dir, "lint", "--timeout", "-1s"}); code != exitError || !strings.Contains(out.String(), `invalid value "-1s" for --timeout`) {
-		t.Errorf("exit code %d, %s", code, out.String())
-	}
-}
-
 // TestWatch ends the process of a run that does not look at its context, after what it left has been put in order.
 func TestWatch(t *testing.T) {
 	ended := make(chan int, 1)

@@ -211,7 +211,14 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 }
 
 // findInstance gives the one Redis that a name means.
-func (a *app) findInstance(ctx context.Context, o *opened, name, namespace string) (*instance.Instance, error) {
+func (a *app) findInstance(ctx context.Context, o *opened, name, namespace string) (_ *instance.Instance, err error) {
+	ctx, end := a.limitReading(ctx)
+	defer end()
+	defer func() {
+		if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLimit) {
+			err = cause
+		}
+	}()
 	r, err := instance.Open(o.Repo, o.config)
 	if err != nil {
 		return nil, err
