@@ -22,7 +22,7 @@ func TestFrozenInCategory(t *testing.T) {
 	if is, found := suppressed["ha/zero-means-three"]; !found || is {
 		t.Errorf("the frozen rule: found %v, suppressed %v", found, is)
 	}
-	if !suppressed["ha/sentinels-below-three"] {
+	if !suppressed["ha/pdb-uses-redis-count"] {
 		t.Errorf("the rest of the category is not suppressed: %v", suppressed)
 	}
 }
