@@ -40,6 +40,8 @@ func ruleOf(code diag.Code) string {
 		return "val/render-fails"
 	case render.CodeNotYAML:
 		return "val/not-yaml"
+	case render.CodeSchema:
+		return "val/schema"
 	}
 	return "yaml/invalid"
 }

@@ -31,6 +31,7 @@ type chart struct {
 	templates []string // below dir
 	files     []string
 	archives  []string // .tgz in charts/
+	schema    string   // the file; "" for none
 
 	scope map[string]any // .Values, once all value files are known
 	data  map[string]any // what its templates see
@@ -179,7 +180,9 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 	var names []string
 	for _, f := range files {
 		switch first, rest, below := strings.Cut(f, "/"); {
-		case f == "Chart.yaml", f == "values.yaml", f == "Chart.lock", f == "values.schema.json", f == "requirements.yaml", f == "requirements.lock":
+		case f == "values.schema.json":
+			c.schema = path.Join(dir, f)
+		case f == "Chart.yaml", f == "values.yaml", f == "Chart.lock", f == "requirements.yaml", f == "requirements.lock":
 		case below && first == "templates":
 			c.templates = append(c.templates, f)
 		case below && first == "charts" && path.Ext(f) != ".prov":

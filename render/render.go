@@ -87,6 +87,9 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 		l.fail(diag.Errorf(diag.Position{File: path.Join(t.Dir, "Chart.yaml")}, "", "%s", err))
 		return nil
 	}
+	if t.Deployment == nil || !t.Deployment.SkipSchema {
+		l.schemas(cr, root)
+	}
 	e := startEngine(ctx, opts.Timeout)
 	defer e.stop()
 	cr.engine = e

@@ -44,6 +44,7 @@ func (r *Result) Texts() map[string]string {
 const (
 	CodeFails   diag.Code = "render-fails" // a template, chart or kustomization gives nothing; Values is what it depends on
 	CodeNotYAML diag.Code = "not-yaml"     // what a template gives is no manifest
+	CodeSchema  diag.Code = "schema"       // a value does not fit the chart's values.schema.json
 )
 
 // Problem is why something could not be rendered: a [CodeFails] or [CodeNotYAML], or a problem of a file.

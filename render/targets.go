@@ -219,5 +219,8 @@ func sameness(d repo.Deployment) string {
 	if d.NoChartValues {
 		b.WriteString("\x01")
 	}
+	if d.SkipSchema {
+		b.WriteString("\x02")
+	}
 	return b.String()
 }

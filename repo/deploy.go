@@ -26,6 +26,7 @@ type Deployment struct {
 	NoChartValues           bool     // the chart's values.yaml does not count, as with Flux's valuesFiles
 	ValueFiles              []string // in the repository; a missing one is listed too
 	IgnoreMissingValueFiles bool
+	SkipSchema              bool       // values are not held against the chart's values.schema.json
 	Values                  *yaml.Node // inline values, lines as in Source.File; nil when there are none
 	ValuesErr               error      // why inline values could not be read
 	Parameters              []Parameter
@@ -339,6 +340,7 @@ func (d *Deployment) setHelm(a *App, doc *Document, helm *yaml.Node, sources []*
 		d.ReleaseName = name
 	}
 	d.IgnoreMissingValueFiles = text(Lookup(helm, "ignoreMissingValueFiles")) == "true"
+	d.SkipSchema = text(Lookup(helm, "skipSchemaValidation")) == "true"
 	variables := strings.NewReplacer("$ARGOCD_APP_NAME", d.Name, "${ARGOCD_APP_NAME}", d.Name)
 	var patterns []string
 	for _, n := range content(Lookup(helm, "valueFiles")) {
@@ -481,6 +483,7 @@ func (a *App) helmRelease(doc *Document) []Deployment {
 		}
 	}
 	d.IgnoreMissingValueFiles = text(Lookup(chart, "ignoreMissingValuesFiles")) == "true"
+	d.SkipSchema = text(doc.Get("spec", "install", "disableSchemaValidation")) == "true"
 	for _, n := range content(Lookup(chart, "valuesFiles")) {
 		d.NoChartValues = true
 		if name, ok := repoPath(text(n)); ok {
