@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -288,7 +289,7 @@ func (a *app) lock(fs lockedFs) error {
 		select {
 		case <-retry.C:
 		case <-ctx.Done():
-			return err
+			return cmp.Or(a.ctx.Err(), err)
 		}
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,6 +21,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 )
 
 // builtTool gives the program as a file: TestMain has made one.
@@ -89,50 +93,94 @@ func leaves() map[string]*cobra.Command {
 	return all
 }
 
-// TestSignal ends every command that may wait for something, while it waits: for the other end of a pipe, standard input, a
-// server, the API server, a template.
+// endByThemselves are the commands that wait for nothing, with the reason.
+var endByThemselves = map[string]string{
+	"rules list":            "prints what is in the program",
+	"rules show":            "prints what is in the program",
+	"policy export":         "writes what is in the program",
+	"version":               "prints what is in the program",
+	"help":                  "prints what is in the program",
+	"completion bash":       "prints what is in the program",
+	"completion zsh":        "prints what is in the program",
+	"completion fish":       "prints what is in the program",
+	"completion powershell": "prints what is in the program",
+}
+
+// waitingCommands gives, for every other command, arguments with which it waits: for the other end of a pipe, standard input, a
+// server, the API server, a template, Git, another run that has locked the repository.
+func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	writeTree(t, dir, map[string]string{"kubeconfig": "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: a\n  cluster: {server: 'http://" + silent(t) + "'}\ncontexts:\n- name: a\n  context: {cluster: a, user: a}\nusers:\n- name: a\n  user: {}\n"})
+	pipe, dump, out, page := filepath.Join(dir, "pipe"), filepath.Join(dir, "dump.rdb"), filepath.Join(dir, "out.rdb"), filepath.Join(dir, "page")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writeTree(t, dir, map[string]string{"dump.rdb": "REDIS0009\xff\x00\x00\x00\x00\x00\x00\x00\x00", "page/index.html": "<!doctype html>", "page/core.json": "{}"})
+	redis := "redis://" + silent(t)
+	live := []string{"--kubeconfig", kubeconfig, "-n", "shop"}
+	return map[string][][]string{
+		"init":                 {{locked}},
+		"generate application": {{"new", "-C", locked}},
+		"generate resource":    {{"shop", "redis", "-C", locked}},
+		"generate deployment":  {{"shop", "deployment", "-C", locked}},
+		"generate update":      {{"-C", locked}, {"old", "--dry-run"}},
+		"destroy resource":     {{"shop", "redis", "-C", locked}},
+		"destroy deployment":   {{"shop", "deployment", "-C", locked}},
+		"lint":                 {{}, {"--timeout", "0"}, {"--max-memory", "0"}, {"--new-from-rev", "HEAD"}, {"--fix", "-C", locked}},
+		"url":                  {{"slow"}, append([]string{"slow", "--live"}, live...)},
+		"sentinel-url":         {{"slow"}},
+		"cli":                  {append([]string{"shop"}, live...), {"slow", "--kubeconfig", kubeconfig}},
+		"sentinel-cli":         {append([]string{"shop"}, live...)},
+		"failover":             {append([]string{"shop"}, live...)},
+		"primaries":            {live},
+		"port-forward":         {append([]string{"shop"}, live...)},
+		"doctor":               {append([]string{"shop"}, live...)},
+		"import":               {{pipe, redis}, {"-", redis}, {"http://" + silent(t) + "/dump.rdb", redis}, {redis, redis}},
+		"dump":                 {{redis, out}, {redis, "-"}, append([]string{"shop", out}, live...)},
+		"rdb info":             {{pipe}, {"-"}},
+		"rdb verify":           {{pipe}, {"-"}},
+		"rdb convert":          {{pipe, out, "--to-version", "7.0"}, {"-", out, "--to-version", "7.0"}},
+		"rdb filter":           {{pipe, out}, {"-", out}},
+		"rdb serve":            {{dump, "--listen", "127.0.0.1:0"}},
+		"evaluate-rules":       {{}},
+		"web":                  {{"--page", page}},
+	}
+}
+
+// TestSignal ends every command while it waits. A new command has to be in one of the two tables.
 func TestSignal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	dir := t.TempDir()
+	dir, locked := t.TempDir(), t.TempDir()
 	writeTree(t, dir, slowChart)
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	writeTree(t, dir, map[string]string{"kubeconfig": "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: a\n  cluster: {server: 'http://" + silent(t) + "'}\ncontexts:\n- name: a\n  context: {cluster: a, user: a}\nusers:\n- name: a\n  user: {}\n"})
-	pipe := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+	writeTree(t, dir, map[string]string{"applications/old/Chart.yaml": "apiVersion: v2\nname: old\nversion: 1.0.0\n", "applications/old/values.yaml": "a: 1\n", "applications/old/templates/redis.yaml": "kind: RedisFailover\n",
+		".git/HEAD": "ref: refs/heads/main\n", ".git/objects/info/packs": "", ".git/refs/heads/none": "", "bin/git": "#!/bin/sh\nexec sleep 60\n"})
+	if err := os.Chmod(filepath.Join(dir, "bin", "git"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	redis := "redis://" + silent(t)
-	out := filepath.Join(dir, "out.rdb")
-	live := []string{"--kubeconfig", kubeconfig, "-n", "shop"}
-	waiting := map[string][][]string{
-		"lint":            {{}, {"--timeout", "0"}},
-		"url":             {{"slow"}, append([]string{"slow", "--live"}, live...)},
-		"sentinel-url":    {{"slow"}},
-		"cli":             {append([]string{"shop"}, live...)},
-		"sentinel-cli":    {append([]string{"shop"}, live...)},
-		"failover":        {append([]string{"shop"}, live...)},
-		"primaries":       {live},
-		"port-forward":    {append([]string{"shop"}, live...)},
-		"doctor":          {append([]string{"shop"}, live...)},
-		"import":          {{pipe, redis}, {"-", redis}, {"http://" + silent(t) + "/dump.rdb", redis}, {redis, redis}},
-		"dump":            {{redis, out}, {redis, "-"}, append([]string{"shop", out}, live...)},
-		"rdb info":        {{pipe}, {"-"}},
-		"rdb verify":      {{pipe}, {"-"}},
-		"rdb convert":     {{pipe, out, "--to-version", "7.0"}, {"-", out, "--to-version", "7.0"}},
-		"rdb filter":      {{pipe, out}, {"-", out}},
-		"generate update": {{"slow"}},
+	t.Setenv("PATH", filepath.Join(dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	writeTree(t, locked, map[string]string{".redis-gitops.yaml": ""})
+	other, err := rootfs.Open(locked)
+	if err != nil {
+		t.Fatal(err)
 	}
-	// These end by themselves in milliseconds, or have a test of their own: what asks is in TestInterrupt, web in TestWeb.
-	short := []string{"init", "generate application", "generate resource", "generate deployment", "destroy resource", "destroy deployment", "rules list", "rules show",
-		"policy export", "version", "rdb serve", "evaluate-rules", "web"}
-	for name := range leaves() {
-		if waiting[name] == nil && !slices.Contains(short, name) && !strings.HasPrefix(name, "completion") && name != "help" {
-			t.Errorf("command %q is not known here; add how it can wait, or that it ends by itself", name)
+	t.Cleanup(func() { other.Close() })
+	if err := other.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	waiting := waitingCommands(t, dir, locked)
+	known := leaves()
+	for name := range known {
+		if (waiting[name] == nil) == (endByThemselves[name] == "") {
+			t.Errorf("command %q has to be in one of the two tables: how it can wait, or why it ends without a signal", name)
 		}
 	}
-	delete(waiting, "generate update") // its plan renders nothing that could be slow
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(waiting)), slices.Collect(maps.Keys(endByThemselves))) {
+		if known[name] == nil && name != "help" && !strings.HasPrefix(name, "completion ") {
+			t.Errorf("there is no command %q any more", name)
+		}
+	}
 	for name, calls := range waiting {
 		for i, args := range calls {
 			for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
@@ -144,6 +192,9 @@ func TestSignal(t *testing.T) {
 		}
 	}
 }
+
+// endsWell are commands that a signal is meant to end.
+var endsWell = regexp.MustCompile(`^(port-forward|web|rdb serve)`)
 
 // signalled starts a command that waits, sends it a signal and expects its end.
 func signalled(t *testing.T, dir string, args []string, signal syscall.Signal) {
@@ -183,7 +234,7 @@ func signalled(t *testing.T, dir string, args []string, signal syscall.Signal) {
 		t.Errorf("took %v to end", took)
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() != exitError || err == nil && !strings.Contains(strings.Join(args, " "), "port-forward") {
+	if errors.As(err, &exit) && exit.ExitCode() != exitError || err == nil && !endsWell.MatchString(strings.Join(args, " ")) {
 		t.Errorf("ended with %v: %s", err, out.String())
 	}
 	if strings.Contains(out.String(), "goroutine ") || strings.Contains(out.String(), "panic") {
