@@ -59,13 +59,13 @@ export class Core {
           this.onready(data.ready);
         } else if (data.failed) fail(data.failed);
         else if (data.ended) {
-          fail("the program ended, perhaps for want of memory; it was started again");
+          fail("the linter crashed (possibly out of memory) and was restarted");
           if (this.worker === w) this.cancel();
         } else if (data.answer !== undefined) this.answer(data.id, data.answer);
         else if (data.id) this.waiting.get(data.id)?.progress?.(data.progress);
         else this.onload(data.progress);
       };
-      w.onerror = (e) => fail(e.message || "the program could not be started");
+      w.onerror = (e) => fail(e.message || "could not start the program");
     });
     this.ready.catch(() => {});
     w.postMessage({ start: true, base: this.base, program, module: this.modules[program] });
@@ -101,7 +101,7 @@ export class Core {
     } catch (e) {
       if (e instanceof Cancelled) throw e;
       this.begin(before);
-      throw new Error(`this repository has rules of its own, and what checks them could not be loaded: ${e instanceof Error ? e.message : e}`);
+      throw new Error(`this repository has custom rules, and the program that evaluates them could not be loaded: ${e instanceof Error ? e.message : e}`);
     }
   }
 

@@ -53,7 +53,7 @@ export function copyButton(text: () => string, label = "Copy", id?: string) {
       b.textContent = "Copied";
       say("Copied");
     } catch {
-      b.textContent = "Select it and copy by hand";
+      b.textContent = "Select and copy manually";
     }
     setTimeout(() => (b.textContent = label), 1500);
   });
@@ -94,7 +94,7 @@ export function codeView(text: string, label: string): HTMLElement {
 }
 
 // diffView shows a patch with its lines coloured; a letter says the same without colour.
-export function diffView(patch: string, label = "Difference"): HTMLElement {
+export function diffView(patch: string, label = "Diff"): HTMLElement {
   const pre = h("pre", { class: "code diff", tabindex: 0, "aria-label": label });
   const lines = patch.replace(/\n$/, "").split("\n");
   for (const line of lines) {

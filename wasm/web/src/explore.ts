@@ -26,7 +26,7 @@ async function run() {
     if (!found.instances.some((i) => id(i) === chosen)) chosen = found.instances[0] ? id(found.instances[0]) : "";
     counted = false;
     draw();
-    const report = (await check(progress("Checked"))).report;
+    const report = (await check(progress("Linted"))).report;
     counts = new Map();
     for (const f of report?.findings ?? []) if (f.resource && !f.suppressed) {
       const k = f.resource.kind + "/" + f.resource.name;
@@ -38,7 +38,7 @@ async function run() {
   } catch (e) {
     if (!(e instanceof Cancelled)) return fill(byId("explore"), h("p", { class: "card bad", role: "alert" }, messages(e).join("; ")));
     stale = true;
-    if (!found) fill(byId("explore"), h("div", { class: "card" }, h("h3", {}, "Cancelled"), h("div", { class: "row" }, h("button", { type: "button", onclick: () => void run() }, "Look again"))));
+    if (!found) fill(byId("explore"), h("div", { class: "card" }, h("h3", {}, "Cancelled"), h("div", { class: "row" }, h("button", { type: "button", onclick: () => void run() }, "Retry"))));
   }
 }
 
@@ -56,7 +56,7 @@ const columns: Column[] = [
   { title: "Operator", width: "11", text: (i) => i.operator, cell: (i) => [i.operator, i.version && h("small", {}, " " + i.version)] },
   { title: "Topology", width: "14", text: (i) => i.replicas, cell: topology },
   { title: "Memory", width: "7", text: (i) => size(i.memory), cell: (i) => i.memory || "no limit" },
-  { title: "Disk", width: "5", text: (i) => size(i.persistence), cell: (i) => i.persistence || "none" },
+  { title: "Volume", width: "5", text: (i) => size(i.persistence), cell: (i) => i.persistence || "none" },
   { title: "Password", width: "13", text: (i) => i.auth?.secret ?? "", cell: (i) => (i.auth ? i.auth.secret : h("span", { class: "bad-text" }, "none")) },
   { title: "URL", width: "20", text: url, cell: (i) => h("code", { title: url(i) }, url(i).replace(/^[\w-]+:\/\/(.*@)?/, "")) },
   { title: "Findings", width: "7", text: (i) => count(i), cell: (i) => !counted ? "…" : count(i) === 0 ? "0" : h("button", { type: "button", class: "link", "aria-label": `${plural(count(i), "finding")} of ${i.name}`, onclick: () => { only(`${i.kind}/${i.name}`); navigate.to("lint"); } }, count(i)) },
@@ -88,7 +88,7 @@ function drawRows() {
       h("th", { scope: "row" }, h("button", { id: "redis/" + id(i), type: "button", class: "link", "aria-pressed": String(id(i) === chosen) }, i.name), i.namespace && h("small", {}, " " + i.namespace)),
       columns.slice(1).map((c) => h("td", {}, c.cell ? c.cell(i) : c.text(i))))), space(rows.length - to)));
   body.parentElement!.setAttribute("aria-rowcount", String(rows.length + 1));
-  byId("redis-count").textContent = rows.length === found?.instances.length ? plural(rows.length, "Redis").replace("Rediss", "Redises") : `${rows.length} of ${found?.instances.length}`;
+  byId("redis-count").textContent = rows.length === found?.instances.length ? plural(rows.length, "instance") : `${rows.length} of ${found?.instances.length}`;
   columns.forEach((_, n) => byId("sort-" + n).closest("th")!.setAttribute("aria-sort", n !== sort.by ? "none" : sort.down ? "descending" : "ascending"));
 }
 
@@ -100,15 +100,15 @@ function choose(i: Instance) {
 
 function draw() {
   const all = found?.instances ?? [];
-  if (!all.length) return fill(byId("explore"), h("div", { class: "card" }, h("h3", {}, "There is no Redis in this repository"), h("div", { class: "row" }, h("button", { type: "button", class: "primary", onclick: () => navigate.to("scaffold") }, "Make one"))));
+  if (!all.length) return fill(byId("explore"), h("div", { class: "card" }, h("h3", {}, "No Redis in this repository"), h("div", { class: "row" }, h("button", { type: "button", class: "primary", onclick: () => navigate.to("scaffold") }, "Create one"))));
   const wrap = h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Every Redis" },
-    h("table", {}, h("caption", { class: "sr" }, "Every Redis of the repository"), h("colgroup", {}, columns.map((c) => h("col", { width: c.width + "%" }))),
+    h("table", {}, h("caption", { class: "sr" }, "Redis instances in the repository"), h("colgroup", {}, columns.map((c) => h("col", { width: c.width + "%" }))),
       h("thead", {}, h("tr", {}, columns.map((c, n) => h("th", { scope: "col" }, h("button", { type: "button", id: "sort-" + n, onclick: () => { sort.down = sort.by === n && !sort.down; sort.by = n; drawRows(); } }, c.title))))),
       h("tbody", { id: "redises" })));
   wrap.addEventListener("scroll", () => { if (rows.length > 60) requestAnimationFrame(drawRows); }, { passive: true });
   fill(byId("explore"),
     h("div", { class: "row between" }, h("p", { id: "redis-count", class: "summary" }),
-      h("span", {}, h("label", { class: "sr", for: "redis-search" }, "Search for a Redis"), h("input", { id: "redis-search", type: "search", placeholder: "Search", value: words, oninput: (e: Event) => { words = (e.target as HTMLInputElement).value; drawRows(); } }))),
+      h("span", {}, h("label", { class: "sr", for: "redis-search" }, "Search Redis instances"), h("input", { id: "redis-search", type: "search", placeholder: "Search", value: words, oninput: (e: Event) => { words = (e.target as HTMLInputElement).value; drawRows(); } }))),
     wrap, h("div", { id: "redis" }),
     found!.problems.length > 0 && h("details", {}, h("summary", {}, plural(found!.problems.length, "problem")), h("ul", {}, found!.problems.slice(0, 200).map((p) => h("li", {}, `${p.file}:${p.line} ${p.message}`)))));
   drawRows();
@@ -133,7 +133,7 @@ function detail(i: Instance) {
     h("div", { class: "diagram", tabindex: 0, role: "region", "aria-label": "Topology" }, drawing(i)),
     (i.notes?.length ?? 0) > 0 && h("ul", {}, i.notes!.map((n) => h("li", {}, n))),
     h("div", { class: "field inline" }, h("label", { for: "format" }, "Connect with"), h("select", { id: "format", onchange: (e: Event) => { format = (e.target as HTMLSelectElement).value; drawDetail(); } }, formats.map((f) => h("option", { value: f, selected: f === format }, f)))),
-    block("By its Service", i.clients[format]), block("By way of the sentinels", i.sentinels[format]));
+    block("Through the Service", i.clients[format]), block("Through the sentinels", i.sentinels[format]));
 }
 
 // drawing shows clients, Service, master, replicas and sentinels. Its text alternative says the same.
@@ -170,22 +170,22 @@ function drawing(i: Instance) {
   note(370, 18, "Service");
   note(640, 18, "Pods");
   if (users.length) users.forEach((u, n) => box(0, y(n), 190, "client", u.name, u.kind));
-  else box(0, y(0), 190, "none", "no workload here");
+  else box(0, y(0), 190, "none", "no workload in this repository");
   if (more > 0) note(95, y(users.length) + 24, `and ${more} more`);
   if (service) box(270, y(0), 200, "service", service, i.write ? `port ${i.write.port || "?"}` : "sentinels");
   if (i.read) box(270, y(1), 200, "service", i.read.service, "reads");
   box(540, y(0), 200, "master", i.cluster ? "masters" : "master", i.memory || "no memory limit");
-  for (let n = 1; n <= replicas; n++) box(540, y(n), 200, "pod", "replica " + n, n === 1 ? "copies the master" : "");
+  for (let n = 1; n <= replicas; n++) box(540, y(n), 200, "pod", "replica " + n, n === 1 ? "replicates the master" : "");
   if (watching) {
     const sy = y(rowsHigh) + 22;
     const known = sentinels(i) > 1;
     const w = Math.min(190, (740 - (watching - 1) * 12) / watching);
     const left = 740 - watching * w - (watching - 1) * 12;
     out.push(svg("path", { class: "edge watch", d: `M640 ${sy - 16}V${y(replicas) + 44}` }), svg("path", { class: "edge watch", d: `M${left} ${sy - 8}V${sy - 16}H740V${sy - 8}` }));
-    note(left - 12, sy + 26, "watch and fail over", "end");
+    note(left - 12, sy + 26, "monitor and fail over", "end");
     for (let n = 0; n < watching; n++) box(left + n * (w + 12), sy, w, "sentinel", known ? "sentinel " + (n + 1) : "sentinels", i.sentinel!.master);
   }
-  const text = `${i.usedBy.length ? i.usedBy.map((u) => u.name).join(", ") : "no workload here"} → ${service || "the pods"} → a master and ${plural(replicas, "replica")}${watching ? ", watched by " + (sentinels(i) > 1 ? plural(sentinels(i), "sentinel") : "sentinels") : ""}`;
+  const text = `${i.usedBy.length ? i.usedBy.map((u) => u.name).join(", ") : "no workload in this repository"} → ${service || "the pods"} → a master and ${plural(replicas, "replica")}${watching ? ", watched by " + (sentinels(i) > 1 ? plural(sentinels(i), "sentinel") : "sentinels") : ""}`;
   return svg("svg", { viewBox: `0 0 764 ${height}`, role: "img", "aria-label": text, class: "topology" }, out as unknown as Node[]);
 }
 

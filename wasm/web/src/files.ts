@@ -34,10 +34,10 @@ class Collector {
 
   // named counts a file, and says whether it can be of use.
   named(path: string): boolean {
-    if (++this.seen > limits.entries) throw new Error(`more than ${limits.entries.toLocaleString("en")} files; open the repository's own folder, or a part of it`);
-    if (this.seen % 500 === 0) this.tell(`${this.seen.toLocaleString("en")} files seen`);
+    if (++this.seen > limits.entries) throw new Error(`more than ${limits.entries.toLocaleString("en")} files; open the directory of the repository, or a part of it`);
+    if (this.seen % 500 === 0) this.tell(`${this.seen.toLocaleString("en")} files scanned`);
     if (!wanted(path)) return false;
-    if (++this.wanted > limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files that could matter; open a part of the repository`);
+    if (++this.wanted > limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} relevant files; open a part of the repository`);
     return true;
   }
 
@@ -47,7 +47,7 @@ class Collector {
       this.skip(path, `larger than ${limits.file >> 20} MiB`);
       return false;
     }
-    if ((this.total += size) > limits.total) throw new Error(`the files are more than ${limits.total >> 20} MiB; open a part of the repository`);
+    if ((this.total += size) > limits.total) throw new Error(`the files are larger than ${limits.total >> 20} MiB; open a part of the repository`);
     return true;
   }
 
@@ -67,7 +67,7 @@ class Collector {
   }
 
   put(path: string, data: Uint8Array) {
-    if (data.includes(0)) return this.skip(path, "no text");
+    if (data.includes(0)) return this.skip(path, "not a text file");
     try {
       this.files.push({ path, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data) });
     } catch {
@@ -152,7 +152,7 @@ export async function fromPicker(tell: (t: string) => void): Promise<Taken> {
 // write puts changes into a folder on disk. A file that is not what the page has read is left alone.
 export async function write(folder: FileSystemDirectoryHandle, changes: { path: string; action: string; old: string; new: string }[]): Promise<void> {
   const asking = folder as unknown as { requestPermission?(o: { mode: string }): Promise<string> };
-  if (asking.requestPermission && (await asking.requestPermission({ mode: "readwrite" })) !== "granted") throw new Error("the browser was not allowed to write");
+  if (asking.requestPermission && (await asking.requestPermission({ mode: "readwrite" })) !== "granted") throw new Error("write permission was denied in the browser");
   const parent = async (path: string, create: boolean) => {
     let dir = folder;
     for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part, { create });
@@ -167,7 +167,7 @@ export async function write(folder: FileSystemDirectoryHandle, changes: { path: 
         return undefined;
       }
     })();
-    if (now !== (c.action === "create" ? undefined : c.old)) throw new Error(`${c.path} has changed on disk meanwhile; open the folder again. Nothing was written`);
+    if (now !== (c.action === "create" ? undefined : c.old)) throw new Error(`${c.path} was changed by another program; reopen the directory. Nothing was written`);
   }
   // What is written stands beside a file until it is closed: a full disk is met before anything has changed.
   const open: FileSystemWritableFileStream[] = [];

@@ -46,7 +46,7 @@ function markdown(text: string): HTMLElement[] {
 async function drawDetail() {
   const box = byId("detail");
   const f = chosen;
-  if (!f) return fill(box, h("p", { class: "muted" }, shown.length ? "Choose a finding to see its source, its causes and its fix." : ""));
+  if (!f) return fill(box, h("p", { class: "muted" }, shown.length ? "Select a finding to see its source, origin and fix." : ""));
   const fix = h("div", {});
   const doc = h("div", { class: "doc" });
   fill(box,
@@ -57,18 +57,18 @@ async function drawDetail() {
     h("ol", { class: "chain" }, place(f, "", f.endLine), f.related.map((r: Related) => place(r, r.message, undefined, 1))),
     fix, doc);
   if (f.fixable && !f.suppressed && !report?.soFar) {
-    fill(fix, h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the change")), why(f));
+    fill(fix, h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the diff")), why(f));
   }
   const r = (await rules().catch(() => undefined))?.get(f.rule);
   if (!r || chosen !== f) return;
-  fill(doc, h("h4", {}, "Why"), markdown(r.description), r.remediation && [h("h4", {}, "What to do"), ...markdown(r.remediation)],
-    r.references.length > 0 && [h("h4", {}, "Sources"), h("ul", { class: "refs" }, r.references.map((u) => h("li", {}, /^https:\/\//.test(u) ? h("a", { href: u, rel: "noreferrer noopener", target: "_blank" }, u) : u)))]);
+  fill(doc, h("h4", {}, "Why it matters"), markdown(r.description), r.remediation && [h("h4", {}, "How to fix"), ...markdown(r.remediation)],
+    r.references.length > 0 && [h("h4", {}, "References"), h("ul", { class: "refs" }, r.references.map((u) => h("li", {}, /^https:\/\//.test(u) ? h("a", { href: u, rel: "noreferrer noopener", target: "_blank" }, u) : u)))]);
 }
 
 const options = () => ({ strict: state.strict });
 
 const fixTitle = (f: Finding) => (f.fixSafe ? "Fix: " : "Suggested fix: ") + f.fix;
-const why = (f: Finding) => !f.fixSafe && f.fixReason !== undefined && h("p", { class: "note" }, "Not proven safe: " + f.fixReason);
+const why = (f: Finding) => !f.fixSafe && f.fixReason !== undefined && h("p", { class: "note" }, "Not verified as safe: " + f.fixReason);
 
 async function showFix(f: Finding, box: HTMLElement) {
   const ask = { ...options(), only: [f.rule], paths: [f.file], suggested: !f.fixSafe };
@@ -76,8 +76,8 @@ async function showFix(f: Finding, box: HTMLElement) {
   try {
     const fixed = await core.call<Fixed>("fix", { ...ask, apply: false });
     if (chosen !== f) return;
-    if (!fixed.files.length) return fill(box, h("p", { class: "note" }, `This cannot be fixed for you: ${fixed.left[0]?.reason ?? "the finding would be there still"}. Do it by hand.`));
-    fill(box, why(f), h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and check again")),
+    if (!fixed.files.length) return fill(box, h("p", { class: "note" }, `No automatic fix: ${fixed.left[0]?.reason ?? "it would not resolve the finding"}. Fix it manually.`));
+    fill(box, why(f), h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and lint again")),
       fixed.files.map((c) => [h("p", {}, h("code", {}, c.path)), diffView(c.diff ?? "")]).flat());
   } catch (e) {
     fill(box, h("p", { class: "bad-text" }, messages(e).join("; ")));
@@ -88,7 +88,7 @@ async function applyFix(ask: object) {
   try {
     const before = await core.call<Fixed>("fix", { ...ask, apply: false });
     if (canWrite()) {
-      const yes = await dialog("Write this fix?", diffView(before.diff), local ? "Write to the repository" : "Write to the folder");
+      const yes = await dialog("Apply this fix?", diffView(before.diff), local ? "Write to the repository" : "Write to the directory");
       if (!yes) return;
       await save(before.files, "lint --fix");
     }
@@ -136,7 +136,7 @@ export async function run() {
   }
   const start = performance.now();
   try {
-    const told = progress("Checked");
+    const told = progress("Linted");
     const l = await check((p) => {
       told(p);
       if (p.found && mine === running) early(p.found);
@@ -146,19 +146,19 @@ export async function run() {
     [report, failures, current] = [r, l.failures, state.name];
     // A fix moves lines; then it is the one that says the same.
     chosen = r.findings.find((f) => same(f, chosen)) ?? r.findings.find((f) => chosen && same({ ...f, line: chosen.line }, chosen));
-    status(`Checked in ${Math.round(performance.now() - start).toLocaleString("en")} ms`, "ok");
+    status(`Linted in ${Math.round(performance.now() - start).toLocaleString("en")} ms`, "ok");
     draw();
     say(byId("summary").textContent!);
   } catch (e) {
     if (mine !== running) return;
     if (e instanceof Cancelled) {
       stale = true;
-      fill(byId("summary"), "Cancelled. ", h("button", { type: "button", onclick: () => void run() }, "Check again"));
+      fill(byId("summary"), "Cancelled. ", h("button", { type: "button", onclick: () => void run() }, "Lint again"));
       return;
     }
     report = undefined;
     byId("summary").textContent = messages(e).join("; ");
-    status("The check failed", "bad");
+    status("Linting failed", "bad");
   }
 }
 
@@ -236,21 +236,21 @@ function draw() {
   select();
   const s = report?.summary;
   byId("summary").textContent = !s ? "" : s.errors + s.warnings + s.infos === 0
-    ? `Nothing found in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
-    : report!.soFar ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "remark")} so far…`
-    : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "remark")} in ${plural(s.resources, "resource")}.`;
+    ? `No findings in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
+    : report!.soFar ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} so far…`
+    : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} in ${plural(s.resources, "resource")}.`;
   const count = (sev: string) => report?.findings.filter((f) => f.severity === sev && !f.suppressed).length ?? 0;
   for (const sev of ["error", "warning", "info"]) byId("count-" + sev).textContent = String(count(sev));
   const names = [...new Set(report?.findings.map((f) => f.rule))].sort();
-  fill(byId("rule-filter"), h("option", { value: "" }, "every rule"), names.map((n) => h("option", { value: n, selected: n === filter.rule }, n)));
+  fill(byId("rule-filter"), h("option", { value: "" }, "all rules"), names.map((n) => h("option", { value: n, selected: n === filter.rule }, n)));
   (byId("strict") as HTMLInputElement).checked = state.strict;
   byId("suppressed-count").textContent = s?.suppressed ? `show ${s.suppressed} suppressed` : "show suppressed";
   byId("fix-all").toggleAttribute("disabled", !report || report.soFar || !report.findings.some((f) => f.fixSafe && !f.suppressed));
   for (const b of document.querySelectorAll("#exports button")) b.toggleAttribute("disabled", !report || report.soFar === true);
-  const more = [...(report?.notices ?? []).map((n) => `${n.file}: ${n.message}`), ...failures.map((f) => "could not be run: " + f.message)];
+  const more = [...(report?.notices ?? []).map((n) => `${n.file}: ${n.message}`), ...failures.map((f) => "could not run: " + f.message)];
   fill(byId("notices"), more.length > 0 && h("details", {}, h("summary", {}, plural(more.length, "notice")), h("ul", {}, more.map((m) => h("li", {}, m)))));
   byId("lint-body").classList.toggle("empty", rows.length === 0);
-  fill(byId("nothing"), rows.length === 0 && report !== undefined && h("p", { class: "card good" }, report.findings.length === 0 || s!.errors + s!.warnings + s!.infos === 0 ? "✓ Every check passes." + (state.strict ? "" : " Strict mode asks for more.") : "Nothing fits the filter."));
+  fill(byId("nothing"), rows.length === 0 && report !== undefined && h("p", { class: "card good" }, report.findings.length === 0 || s!.errors + s!.warnings + s!.infos === 0 ? "✓ No findings." + (state.strict ? "" : " Strict mode applies more rules.") : "No finding matches the filter."));
   drawRows();
   void drawDetail();
 }
@@ -259,7 +259,7 @@ async function fixAll() {
   try {
     const fixed = await core.call<Fixed>("fix", { ...options(), apply: false }, progress("Fixing, checked"));
     status("Ready", "ok");
-    const yes = await dialog(`Fix ${plural(fixed.done, "finding")} in ${plural(fixed.files.length, "file")}?`, [h("p", {}, copyButton(() => fixed.diff, "Copy patch"), " ", canWrite() ? "The files on disk are changed." : "The files in this tab are changed; take them along as a patch."), diffView(fixed.diff)], "Apply and check again");
+    const yes = await dialog(`Fix ${plural(fixed.done, "finding")} in ${plural(fixed.files.length, "file")}?`, [h("p", {}, copyButton(() => fixed.diff, "Copy patch"), " ", canWrite() ? "The files in the directory will be changed." : "The files in this tab will be changed; download them as a patch."), diffView(fixed.diff)], "Apply and lint again");
     if (!yes) return;
     if (canWrite()) await save(fixed.files, "lint --fix");
     const done = await core.call<Fixed>("fix", { ...options(), apply: true });
@@ -273,7 +273,7 @@ async function fixAll() {
 // exported hands out what was found in a format of the command line.
 async function exported(format: string, file: string, type: string) {
   try {
-    await check(progress("Checked")); // a program that was started anew has checked nothing yet
+    await check(progress("Linted")); // a program that was started anew has checked nothing yet
     download(file, await core.call<string>("report", { format }), type);
   } catch (e) {
     if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
@@ -301,13 +301,13 @@ export function init() {
   fill(byId("lint"),
     h("div", { class: "toolbar" },
       h("p", { id: "summary", class: "summary" }, ""),
-      h("div", { class: "row" }, severity("error", "errors"), severity("warning", "warnings"), severity("info", "remarks"),
+      h("div", { class: "row" }, severity("error", "errors"), severity("warning", "warnings"), severity("info", "infos"),
         h("label", { class: "switch" }, h("input", { type: "checkbox", id: "strict", onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict")),
       h("div", { class: "row" },
         h("label", { class: "sr", for: "rule-filter" }, "Rule"), h("select", { id: "rule-filter", onchange: (e: Event) => { filter.rule = (e.target as HTMLSelectElement).value; draw(); } }),
         h("label", { class: "sr", for: "search" }, "Search"), h("input", { id: "search", type: "search", placeholder: "Search", oninput: (e: Event) => { filter.text = (e.target as HTMLInputElement).value; draw(); } }),
         h("label", { class: "check" }, h("input", { type: "checkbox", id: "suppressed", onchange: (e: Event) => { filter.suppressed = (e.target as HTMLInputElement).checked; draw(); } }), h("span", { id: "suppressed-count" }, "show suppressed")),
-        h("button", { type: "button", id: "fix-all", disabled: true, onclick: () => void fixAll() }, "Fix what is safe"),
+        h("button", { type: "button", id: "fix-all", disabled: true, onclick: () => void fixAll() }, "Apply safe fixes"),
         h("span", { class: "row", id: "exports", role: "group", "aria-label": "Export" }, out("SARIF", "sarif", "redis-gitops.sarif", "application/sarif+json"), out("JSON", "json", "redis-gitops.json", "application/json"), out("Markdown", "markdown", "redis-gitops.md", "text/markdown")))),
     h("div", { id: "notices" }), h("div", { id: "nothing" }),
     h("div", { class: "split lint", id: "lint-body" }, list, h("article", { id: "detail", class: "card", "aria-live": "off" })));

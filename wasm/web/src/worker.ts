@@ -29,7 +29,7 @@ async function unpacked(base: string, program: string): Promise<Response> {
     }
   }
   const response = await fetch(base + file);
-  if (!response.ok || !response.body) throw new Error(`the program could not be loaded: ${response.status}`);
+  if (!response.ok || !response.body) throw new Error(`could not load the program: ${response.status}`);
   const total = Number(response.headers.get("content-length")) || 0;
   let loaded = 0;
   let told = 0;

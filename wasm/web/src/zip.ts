@@ -18,21 +18,21 @@ export function breather(): () => Promise<void> {
 }
 
 export async function readZip(file: Blob, wanted: (path: string) => boolean, skipped: (path: string, why: string) => void, tell: (text: string) => void = () => {}): Promise<Entry[]> {
-  if (file.size > limits.archive) throw new Error(`the archive is larger than ${limits.archive >> 20} MiB; take a part of the repository`);
+  if (file.size > limits.archive) throw new Error(`the archive is larger than ${limits.archive >> 20} MiB; open a part of the repository`);
   const tail = new DataView(await file.slice(Math.max(0, file.size - 65_557)).arrayBuffer());
   let end = tail.byteLength - 22;
   while (end >= 0 && tail.getUint32(end, true) !== 0x06054b50) end--;
-  if (end < 0) throw new Error("this is no zip archive");
+  if (end < 0) throw new Error("not a zip archive");
   const count = tail.getUint16(end + 10, true);
   const size = tail.getUint32(end + 12, true);
   const offset = tail.getUint32(end + 16, true);
-  if (count === 0xffff || offset === 0xffffffff) throw new Error("the archive is of the 64 bit kind, with too many files; take a part of the repository");
-  if (offset + size > file.size) throw new Error("the archive is damaged: its directory is not in it");
+  if (count === 0xffff || offset === 0xffffffff) throw new Error("the archive uses Zip64 and contains too many files; open a part of the repository");
+  if (offset + size > file.size) throw new Error("the archive is damaged: the central directory is missing");
   const directory = new DataView(await file.slice(offset, offset + size).arrayBuffer());
   const found: { path: string; local: number; packed: number; plain: number; method: number }[] = [];
   let total = 0;
   for (let i = 0, at = 0; i < count; i++) {
-    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== 0x02014b50) throw new Error("the archive is damaged: its directory ends early");
+    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== 0x02014b50) throw new Error("the archive is damaged: the central directory is truncated");
     const flags = directory.getUint16(at + 8, true);
     const method = directory.getUint16(at + 10, true);
     const packed = directory.getUint32(at + 20, true);
@@ -41,12 +41,12 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
     const next = at + 46 + nameLength + directory.getUint16(at + 30, true) + directory.getUint16(at + 32, true);
     const mode = directory.getUint32(at + 38, true) >>> 16;
     const local = directory.getUint32(at + 42, true);
-    if (next > directory.byteLength) throw new Error("the archive is damaged: its directory ends early");
+    if (next > directory.byteLength) throw new Error("the archive is damaged: the central directory is truncated");
     const path = new TextDecoder().decode(new Uint8Array(directory.buffer, at + 46, nameLength));
     at = next;
     if (path.endsWith("/")) continue;
     const bad = badPath(path);
-    if (bad) throw new Error(`the archive has a file ${JSON.stringify(path)}, which ${bad}; nothing was opened`);
+    if (bad) throw new Error(`the path ${JSON.stringify(path)} in the archive ${bad}; nothing was opened`);
     if ((mode & 0o170000) === 0o120000) {
       skipped(path, "a link");
       continue;
@@ -57,9 +57,9 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
       skipped(path, `larger than ${limits.file >> 20} MiB`);
       continue;
     }
-    if (plain > limits.ratio * Math.max(packed, 1) && plain > 10_000) throw new Error(`${path} grows ${Math.round(plain / Math.max(packed, 1))} times when it is unpacked; that is no repository`);
-    if ((total += plain) > limits.total) throw new Error(`unpacked, the files are more than ${limits.total >> 20} MiB; take a part of the repository`);
-    if (found.length >= limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files; take a part of the repository`);
+    if (plain > limits.ratio * Math.max(packed, 1) && plain > 10_000) throw new Error(`${path} grows ${Math.round(plain / Math.max(packed, 1))} times when decompressed; this is not a repository`);
+    if ((total += plain) > limits.total) throw new Error(`unpacked, the files are larger than ${limits.total >> 20} MiB; open a part of the repository`);
+    if (found.length >= limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files; open a part of the repository`);
     found.push({ path, local, packed, plain, method });
   }
   // Only now, when all that the directory says is within the limits, files are read. A small archive is read at once, since each
@@ -69,7 +69,7 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
   const read = async ({ path, local, packed, plain, method }: (typeof found)[0]): Promise<Entry> => {
     const bytes = await part(local, local + 30);
     const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (head.byteLength < 30 || head.getUint32(0, true) !== 0x04034b50) throw new Error("the archive is damaged: a file is not where its directory says");
+    if (head.byteLength < 30 || head.getUint32(0, true) !== 0x04034b50) throw new Error("the archive is damaged: the central directory has a wrong offset");
     const start = local + 30 + head.getUint16(26, true) + head.getUint16(28, true);
     return { path, data: await inflate(await part(start, start + packed), method, plain, path) };
   };
@@ -78,7 +78,7 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
   for (let i = 0; i < found.length; i += 32) {
     out.push(...(await Promise.all(found.slice(i, i + 32).map(read))));
     await breathe(); // unpacking from memory never waits by itself
-    tell(`${out.length.toLocaleString("en")} of ${found.length.toLocaleString("en")} files unpacked`);
+    tell(`${out.length.toLocaleString("en")} of ${found.length.toLocaleString("en")} files decompressed`);
   }
   return out;
 }
@@ -88,7 +88,7 @@ async function inflate(packed: Uint8Array<ArrayBuffer>, method: number, plain: n
     if (packed.length !== plain) throw new Error(`${path} is damaged`);
     return packed;
   }
-  if (method !== 8) throw new Error(`${path} is packed in a way that is not known here`);
+  if (method !== 8) throw new Error(`${path} uses an unsupported compression method`);
   const out = new Uint8Array(plain);
   let at = 0;
   const reader = new Response(packed).body!.pipeThrough(new DecompressionStream("deflate-raw")).getReader();
@@ -109,8 +109,8 @@ async function inflate(packed: Uint8Array<ArrayBuffer>, method: number, plain: n
 // badPath says what is wrong with a path, or "".
 export function badPath(path: string): string {
   if (path === "" || path.startsWith("/")) return "is absolute";
-  if (/[\\\0:]/.test(path)) return "has a character that other systems read as a path";
-  if (path.split("/").some((p) => p === ".." || p === "." || p === "")) return "leads out of the archive";
+  if (/[\\\0:]/.test(path)) return "has a character that other systems treat as a path separator";
+  if (path.split("/").some((p) => p === ".." || p === "." || p === "")) return "leaves the archive";
   return "";
 }
 

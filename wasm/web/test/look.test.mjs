@@ -16,7 +16,7 @@ for (const [name, options] of Object.entries(modes)) {
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.ok(wide <= 0, `${view} is ${wide} pixels too wide`);
     };
-    await page.getByText("Passes every check").waitFor();
+    await page.getByText("✓ Lint passed").waitFor();
     // The picture of the README.
     if (name === "light" && process.env.UPDATE) await page.screenshot({ path: join(web, "..", "..", "docs", "page.png") });
     await look("scaffold");
@@ -25,10 +25,10 @@ for (const [name, options] of Object.entries(modes)) {
     await look("wrong");
     await page.getByRole("textbox", { name: "Memory" }).fill("");
     await page.getByRole("tab", { name: "Lint" }).click();
-    await page.locator("#nothing", { hasText: "Every check passes" }).waitFor();
+    await page.locator("#nothing", { hasText: "No findings" }).waitFor();
     await look("passes");
     await page.locator("#strict").check();
-    await page.locator("#summary", { hasText: /[1-9]\d* (error|warning|remark)/ }).waitFor();
+    await page.locator("#summary", { hasText: /[1-9]\d* (error|warning|info)/ }).waitFor();
     await page.getByRole("listbox", { name: "Findings" }).getByRole("option").first().click();
     await page.locator("#detail .doc h4").first().waitFor();
     await look("lint");
@@ -60,7 +60,7 @@ it("paints and takes the form before the program is there, and nothing jumps whe
   await page.goto(server.url);
   await page.locator("#status", { hasText: /Loading|Starting|Opening/ }).waitFor();
   await page.getByLabel("Suffix").fill("early");
-  await page.getByText("The files appear here").waitFor();
+  await page.getByText("Generated files appear here").waitFor();
   release();
   await page.getByText("redis-early.yaml").first().waitFor();
   await page.locator("#checked:not([aria-busy])").waitFor();
@@ -80,9 +80,9 @@ it("works again without a network", async () => {
   await page.locator('#status[data-kind="ok"]').waitFor();
   await context.setOffline(true);
   await page.reload();
-  await page.getByText("Passes every check").waitFor();
+  await page.getByText("✓ Lint passed").waitFor();
   await page.getByRole("tab", { name: "Lint" }).click();
-  await page.locator("#nothing", { hasText: "Every check passes" }).waitFor();
+  await page.locator("#nothing", { hasText: "No findings" }).waitFor();
   await context.close();
   assert.deepEqual(p.problems, []);
 });
@@ -119,7 +119,7 @@ it("is worked by keyboard alone, from the form to a fix", async () => {
   await page.locator("#checked:not([aria-busy])").waitFor();
   await tabTo("take-keep");
   await keyboard.press("Enter");
-  await page.getByText("Nothing to do: everything is there already.").waitFor();
+  await page.getByText("Nothing to do: already up to date.").waitFor();
   // To the other views.
   await page.getByRole("tab", { name: "Scaffold" }).focus();
   await keyboard.press("ArrowRight");

@@ -16,7 +16,7 @@ async function axe(page, what) {
 it("scaffold: choose, see files, diff and checks, take them along", async () => {
   const p = await open(browser, server.url);
   const { page } = p;
-  await page.getByText("Passes every check").waitFor();
+  await page.getByText("✓ Lint passed").waitFor();
   await page.getByLabel("Application", { exact: true }).fill("payments");
   await page.getByText("Cache", { exact: true }).click();
   await page.getByRole("textbox", { name: "Memory" }).fill("1Gi");
@@ -51,7 +51,7 @@ it("scaffold: choose, see files, diff and checks, take them along", async () => 
   await q.context.close();
 
   await page.getByRole("button", { name: "Keep in this tab" }).click();
-  await page.getByText("Nothing to do: everything is there already.").waitFor();
+  await page.getByText("Nothing to do: already up to date.").waitFor();
   await page.getByRole("tab", { name: "Explore" }).click();
   await page.getByRole("button", { name: "payments-pages" }).waitFor();
   clean(p);
@@ -65,8 +65,8 @@ it("scaffold: what is wrong is said, a conflict is shown", async () => {
   await page.getByRole("alert").filter({ hasText: "memory" }).waitFor();
   await page.getByRole("textbox", { name: "Memory" }).fill("3Gi");
   await page.getByLabel("Suffix").fill("");
-  await page.getByText("Something else stands there").waitFor();
-  await page.getByRole("button", { name: "Replace it" }).click();
+  await page.getByText("Conflicts with existing content").waitFor();
+  await page.getByRole("button", { name: "Overwrite" }).click();
   await page.locator("pre", { hasText: "--force" }).waitFor();
   clean(p);
   await p.context.close();
@@ -93,11 +93,11 @@ everywhere("lint: a folder with faults, its source, causes and fix", async (mode
   await page.locator("#detail .doc h4", { hasText: "Why" }).waitFor();
   await page.getByPlaceholder("Search").fill("applications/bad");
   await list.getByRole("option").filter({ hasText: "fix" }).first().click();
-  await page.getByRole("button", { name: "Show the change" }).click();
+  await page.getByRole("button", { name: "Show the diff" }).click();
   await page.locator("#detail .diff .add").first().waitFor();
   await page.screenshot({ path: join(shots, `fix-${called}.png`) });
   const count = await page.locator("#count-error").innerText() + "/" + await page.locator("#count-warning").innerText();
-  await page.getByRole("button", { name: "Apply and check again" }).click();
+  await page.getByRole("button", { name: "Apply and lint again" }).click();
   await page.waitForFunction((c) => document.querySelector("#count-error").textContent + "/" + document.querySelector("#count-warning").textContent !== c, count);
   const sarif = await saved(page, () => page.getByRole("button", { name: "SARIF" }).click());
   assert.equal(JSON.parse(readFileSync(sarif.file, "utf8")).version, "2.1.0");
@@ -133,13 +133,13 @@ it("a zip is opened; hostile ones are not", async () => {
     await d.getByRole("button", { name: "Close" }).click();
   };
   await give([["../evil.yaml", "a: 1"]]);
-  await refused("leads out of the archive");
+  await refused("leaves the archive");
   await give([["/etc/passwd", "a: 1"]]);
   await refused("absolute");
   await give([["a\\..\\b.yaml", "a: 1"]]);
   await refused("character");
   await give([["bomb.yaml", Buffer.alloc(4_000_000, "a")]]);
-  await refused("times when it is unpacked");
+  await refused("times when decompressed");
   await give([["lie.yaml", "a".repeat(5000)]], { plain: 100 });
   await refused("larger than the archive says");
   await give(Array.from({ length: 20_001 }, (_, i) => [`f${i}.yaml`, ""]));
@@ -148,9 +148,9 @@ it("a zip is opened; hostile ones are not", async () => {
   await refused("too many files");
   await give([["repo/applications/x/redis.yaml", broken], ["repo/huge.yaml", Buffer.alloc(200 << 20, "a")]]);
   await page.getByRole("dialog").filter({ hasText: "huge.yaml: larger than 4 MiB" }).waitFor();
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
   await page.locator("#zip").setInputFiles({ name: "repo.zip", mimeType: "application/zip", buffer: Buffer.from("no zip at all") });
-  await refused("no zip archive");
+  await refused("not a zip archive");
   // After all that a good one works, and names are text.
   const evil = `<img src=x onerror="document.title='owned'">`;
   await give([["repo/applications/x/redis.yaml", broken.replace("name: bad", `name: ${JSON.stringify(evil)}`)], [`repo/applications/${evil.replaceAll("/", "")}/r.yaml`, broken]]);
@@ -180,9 +180,9 @@ it("a template that never ends can be cancelled, the worker is replaced, and the
   await page.getByText("Cancelled.").waitFor();
   // The program is another one now, and does what it is asked.
   await ended;
-  await page.getByRole("button", { name: "Check again" }).waitFor();
+  await page.getByRole("button", { name: "Lint again" }).waitFor();
   await page.getByRole("button", { name: "Example" }).click();
-  await page.locator("#summary", { hasText: /Nothing found|error|warning|remark/ }).waitFor();
+  await page.locator("#summary", { hasText: /No findings|error|warning|info/ }).waitFor();
   clean(p);
   await p.context.close();
 });
@@ -240,7 +240,7 @@ everywhere("a folder and a zip are dropped, the example is a click away", async 
   await page.locator("#list .group", { hasText: "applications/x/redis.yaml" }).waitFor();
   writeFileSync(join(dir, "evil.zip"), zip([["../evil.yaml", broken]]));
   await drop(p, [join(dir, "evil.zip")]);
-  await page.getByRole("dialog").filter({ hasText: "leads out of the archive" }).waitFor();
+  await page.getByRole("dialog").filter({ hasText: "leaves the archive" }).waitFor();
   await page.getByRole("button", { name: "Close" }).click();
   // What was open before is still open. The example is one click away.
   await page.locator("#source b", { hasText: "repo" }).waitFor();
@@ -262,7 +262,7 @@ it("100,000 files and one of 200 MB in a folder are refused or left out", async 
   closeSync(f);
   await drop(p, [join(dir, "large")]);
   await page.getByRole("dialog").filter({ hasText: "applications/x/dump.yaml: larger than 4 MiB" }).waitFor();
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Continue" }).click();
   await page.locator("#list .group", { hasText: "applications/x/redis.yaml" }).waitFor();
   for (let i = 0; i < 100; i++) {
     mkdirSync(join(dir, "many", "d" + i), { recursive: true });
@@ -309,7 +309,7 @@ it("findings are filtered by severity, rule and text; the chain from template to
   const total = () => page.locator("#list [role=option]").first().getAttribute("aria-setsize");
   assert.ok(counts.warning > 0 && counts.info > 0, JSON.stringify(counts));
   const before = Number(await total());
-  await page.getByText("remarks", { exact: true }).or(page.locator(".pill.info")).first().click();
+  await page.getByText("infos", { exact: true }).or(page.locator(".pill.info")).first().click();
   await page.waitForFunction((n) => Number(document.querySelector("#list [role=option]").getAttribute("aria-setsize")) < n, before);
   assert.equal(await page.locator("#list .item.info").count(), 0);
   await page.locator(".pill.info").click();
@@ -327,10 +327,10 @@ it("findings are filtered by severity, rule and text; the chain from template to
     rmSync(out.dir, { recursive: true });
   }
   // Everything that is safe is fixed at once, after a look.
-  await page.getByRole("button", { name: "Fix what is safe" }).click();
+  await page.getByRole("button", { name: "Apply safe fixes" }).click();
   const ask = page.getByRole("dialog");
   await ask.locator(".diff .add").first().waitFor();
-  await ask.getByRole("button", { name: "Apply and check again" }).click();
+  await ask.getByRole("button", { name: "Apply and lint again" }).click();
   await page.locator("#fix-all[disabled]").waitFor();
   clean(p);
   await p.context.close();
@@ -345,15 +345,15 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
   writeFileSync(join(dir, "many.zip"), zip(entries));
   await page.getByRole("tab", { name: "Lint" }).click();
   await page.locator("#zip").setInputFiles(join(dir, "many.zip"));
-  await page.locator("#status-text", { hasText: /^Checked \d+ of 1,000/ }).waitFor();
+  await page.locator("#status-text", { hasText: /^Linted \d+ of 1,000/ }).waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.evaluate(() => {
     globalThis.said = [];
     const summary = document.getElementById("summary");
     new MutationObserver(() => globalThis.said.push(`${summary.textContent} ${document.querySelectorAll("#list [role=option]").length}`)).observe(summary, { childList: true, characterData: true, subtree: true });
   });
-  await page.getByRole("button", { name: "Check again" }).click();
-  await page.locator("#status-text", { hasText: /^Checked in/ }).waitFor();
+  await page.getByRole("button", { name: "Lint again" }).click();
+  await page.locator("#status-text", { hasText: /^Linted in/ }).waitFor();
   // What is found is shown while the rest is looked at.
   const said = await page.evaluate(() => globalThis.said);
   assert.ok(said.some((t) => /[1-9][\d,]* warnings.* so far/.test(t)), said.join("\n"));
@@ -365,14 +365,14 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
   await page.getByPlaceholder("Search").fill("app777");
   await page.locator("#list .group", { hasText: "applications/app777/" }).waitFor();
   await page.getByRole("tab", { name: "Explore" }).click();
-  await page.locator("#redis-count", { hasText: "1,000 Redises" }).waitFor();
+  await page.locator("#redis-count", { hasText: "1,000 instances" }).waitFor();
   assert.ok((await page.locator("#redises tr").count()) < 80);
   await page.getByRole("region", { name: "Every Redis" }).evaluate((e) => (e.scrollTop = e.scrollHeight));
   await page.getByRole("button", { name: "app999", exact: true }).click();
   await page.locator(".instance h3", { hasText: "app999" }).waitFor();
-  await page.getByLabel("Search for a Redis").fill("app77");
+  await page.getByLabel("Search Redis instances").fill("app77");
   await page.locator("#redis-count", { hasText: "11 of 1000" }).waitFor();
-  await page.getByLabel("Search for a Redis").fill("");
+  await page.getByLabel("Search Redis instances").fill("");
   // From a number of findings to the findings.
   await page.getByRole("button", { name: "Memory" }).click();
   await page.getByRole("button", { name: /findings? of app/ }).first().click();

@@ -29,12 +29,12 @@ it("says so when that program cannot be had", async () => {
   const p = await open(browser, server.url, { allowed: [/404/] });
   server.missing = /full-/;
   await p.page.locator("#zip").setInputFiles({ name: "r.zip", mimeType: "application/zip", buffer: repository("add a team") });
-  await p.page.getByText("this repository has rules of its own, and what checks them could not be loaded").waitFor();
+  await p.page.getByText("this repository has custom rules, and the program that evaluates them could not be loaded").waitFor();
   server.missing = undefined;
   await p.page.getByRole("button", { name: "Close" }).click();
   // The example is still there.
   await p.page.getByRole("tab", { name: "Lint" }).click();
-  await p.page.getByText("Checked in").waitFor();
+  await p.page.getByText("Linted in").waitFor();
   assert.deepEqual(p.problems, []);
   await p.context.close();
 });

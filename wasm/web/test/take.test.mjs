@@ -27,12 +27,12 @@ const journeys = {
     await page.getByText("redis-pages.yaml").first().waitFor();
     return /--suffix pages --profile cache .*--set memory=1Gi/;
   },
-  "a small store with a Secret that is there": async (page) => {
+  "a small store with an existing Secret": async (page) => {
     await page.getByText("Store", { exact: true }).click();
-    await page.getByLabel("One small copy, for development").check();
+    await page.getByLabel("One small replica, for development").check();
     await page.getByLabel("Suffix").fill("sessions");
     await page.getByLabel("Password", { exact: true }).selectOption("existing");
-    await page.getByLabel("Name of the Secret").fill("shop-sessions-auth");
+    await page.getByLabel("Secret name").fill("shop-sessions-auth");
     await page.getByText("redis-sessions.yaml").first().waitFor();
     return /--auth existing:shop-sessions-auth/;
   },
@@ -53,7 +53,7 @@ const journeys = {
   "an application with a kustomization": async (page) => {
     await page.getByText("An application", { exact: true }).click();
     await page.getByLabel("Application", { exact: true }).fill("wiki");
-    await page.getByLabel("A kustomization in the place of a chart").check();
+    await page.getByLabel("Create a kustomization instead of a chart").check();
     await page.getByText("applications/wiki/kustomization.yaml").waitFor();
     return /generate application wiki --kustomize/;
   },
@@ -112,9 +112,9 @@ it("the URL, the entries of the environment and the whole of a changed file are 
     await card.getByRole("button", { name: "Copied" }).waitFor();
     return page.evaluate(() => navigator.clipboard.readText());
   };
-  assert.equal(await copied("Clients reach it at"), "redis://shop-jobs-redis-master.default.svc:6379");
-  assert.match(await copied("Environment variables of its clients"), /^- \{ name: REDIS_JOBS_URL, value: "redis:\/\/shop-jobs-redis-master\.default\.svc:6379" \}\n- \{ name: SENTINEL_JOBS_URL, value: "[^"]+" \}$/);
-  assert.equal(await copied("The same on the command line"), "redis-gitops generate resource shop redis --suffix jobs --profile queue");
+  assert.equal(await copied("Connection URL"), "redis://shop-jobs-redis-master.default.svc:6379");
+  assert.match(await copied("Environment variables for clients"), /^- \{ name: REDIS_JOBS_URL, value: "redis:\/\/shop-jobs-redis-master\.default\.svc:6379" \}\n- \{ name: SENTINEL_JOBS_URL, value: "[^"]+" \}$/);
+  assert.equal(await copied("Command line"), "redis-gitops generate resource shop redis --suffix jobs --profile queue");
   const changed = page.locator("details.file", { hasText: "applications/shop/values.yaml" });
   assert.match(await changed.locator(".diff .add").first().innerText(), /^\+/);
   await changed.getByRole("button", { name: "Whole file" }).click();
@@ -124,7 +124,7 @@ it("the URL, the entries of the environment and the whole of a changed file are 
   // It stays so while the form changes.
   await page.getByRole("textbox", { name: "Memory" }).fill("2Gi");
   await changed.locator("pre:not(.diff)", { hasText: "memory: 2Gi" }).waitFor();
-  await changed.getByRole("button", { name: "Difference" }).click();
+  await changed.getByRole("button", { name: "Diff" }).click();
   await changed.locator(".diff .add", { hasText: "2Gi" }).waitFor();
   assert.deepEqual(p.problems, []);
   await p.context.close();
@@ -138,11 +138,11 @@ everywhere("the link fills the form of a colleague, and has no secret in it", as
   await page.getByLabel("Disk").fill("4Gi");
   await page.getByLabel("Password", { exact: true }).selectOption("sealed");
   await page.getByLabel("Certificate").fill("-----BEGIN CERTIFICATE-----\nMIIBverysecret\n-----END CERTIFICATE-----\n");
-  await page.getByLabel("Name of the Secret").fill("mail-auth");
+  await page.getByLabel("Secret name").fill("mail-auth");
   await page.getByRole("alert").waitFor(); // it is no certificate
   await page.getByLabel("Certificate").fill("");
   await page.getByLabel("Password", { exact: true }).selectOption("existing");
-  await page.getByLabel("Name of the Secret").fill("mail-auth");
+  await page.getByLabel("Secret name").fill("mail-auth");
   await page.locator("#checked:not([aria-busy])").waitFor();
   await page.getByRole("button", { name: "Copy link" }).click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
@@ -152,7 +152,7 @@ everywhere("the link fills the form of a colleague, and has no secret in it", as
   assert.equal(await q.page.getByLabel("Suffix").inputValue(), "mail");
   assert.equal(await q.page.getByLabel("Disk").inputValue(), "4Gi");
   assert.equal(await q.page.getByLabel("Password", { exact: true }).inputValue(), "existing");
-  assert.equal(await q.page.getByLabel("Name of the Secret").inputValue(), "mail-auth");
+  assert.equal(await q.page.getByLabel("Secret name").inputValue(), "mail-auth");
   assert.ok(await q.page.getByRole("radio", { name: /^Cache/ }).isChecked());
   assert.deepEqual([...p.problems, ...q.problems], []);
   await p.context.close();
@@ -162,7 +162,7 @@ everywhere("the link fills the form of a colleague, and has no secret in it", as
 it("the form says what a value may be, and strict asks for more", async () => {
   const p = await open(browser, server.url);
   const { page } = p;
-  await page.getByText("Passes every check").waitFor();
+  await page.getByText("✓ Lint passed").waitFor();
   await page.getByText("Operator: Spotahome").waitFor();
   await page.getByText("At least 1.").waitFor();
   await page.getByLabel("Replicas").fill("0");
@@ -177,7 +177,7 @@ it("the form says what a value may be, and strict asks for more", async () => {
   await finding.locator("p", { hasText: /applications\/.*:\d+/ }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.closest("#checked") !== null), true);
   await page.locator("#checked").getByLabel("Strict").uncheck();
-  await page.getByText("Passes every check").waitFor();
+  await page.getByText("✓ Lint passed").waitFor();
   assert.deepEqual(p.problems, []);
   await p.context.close();
 });

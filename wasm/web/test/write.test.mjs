@@ -45,7 +45,7 @@ async function write(page, button) {
   await ask.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("button", { name: button }).click();
   await ask.getByRole("button", { name: "Write", exact: true }).click();
-  await page.getByText("Nothing to do: everything is there already.").waitFor();
+  await page.getByText("Nothing to do: already up to date.").waitFor();
 }
 
 everywhere("into a folder that the browser opened", async (mode) => {
@@ -56,10 +56,10 @@ everywhere("into a folder that the browser opened", async (mode) => {
   await page.addInitScript(() => (window.showDirectoryPicker = () => navigator.storage.getDirectory()));
   await page.reload();
   await page.locator('#status[data-kind="ok"]').waitFor();
-  await page.getByRole("button", { name: "Open a folder" }).click();
-  await page.locator("#summary", { hasText: /found|remark/ }).waitFor();
+  await page.getByRole("button", { name: "Open a directory" }).click();
+  await page.locator("#summary", { hasText: /No findings|info/ }).waitFor();
   await page.getByRole("tab", { name: "Scaffold" }).click();
-  await write(page, "Write to the folder");
+  await write(page, "Write to the directory");
   const text = await page.evaluate(readFolder, "applications/shop/values.yaml");
   assert.match(text, /redisWritten:/);
   assert.deepEqual(p.problems, []);
@@ -75,19 +75,19 @@ it("into a folder that is chosen then, for what came as a zip; one that has chan
   await page.locator('#status[data-kind="ok"]').waitFor();
   await page.locator("#zip").setInputFiles({ name: "devops.zip", mimeType: "application/zip", buffer: zip(folderFiles().map((f) => ["devops/" + f.path, f.text])) });
   await page.locator("#source b", { hasText: "devops" }).waitFor();
-  await page.locator("#summary", { hasText: /ound|remark/ }).waitFor();
+  await page.locator("#summary", { hasText: /indings|info/ }).waitFor();
   await page.getByRole("tab", { name: "Scaffold" }).click();
   await page.getByLabel("Suffix").fill("written");
   await page.locator("summary", { hasText: "redis-written.yaml" }).first().waitFor();
   // Somebody has changed a file meanwhile: nothing at all is written.
   await page.evaluate(fillFolder, [{ path: "applications/shop/values.yaml", text: "changed: meanwhile\n" }]);
-  await page.getByRole("button", { name: "Write to a folder" }).click();
+  await page.getByRole("button", { name: "Write to a directory" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Write", exact: true }).click();
-  await page.getByRole("dialog").filter({ hasText: "applications/shop/values.yaml has changed on disk meanwhile" }).waitFor();
+  await page.getByRole("dialog").filter({ hasText: "applications/shop/values.yaml was changed by another program" }).waitFor();
   await page.getByRole("button", { name: "Close" }).click();
   assert.equal(await page.evaluate(readFolder, "applications/shop/templates/redis-written.yaml"), null);
   await page.evaluate(fillFolder, folderFiles());
-  await write(page, "Write to a folder");
+  await write(page, "Write to a directory");
   assert.match(await page.evaluate(readFolder, "applications/shop/values.yaml"), /redisWritten:/);
   assert.match(await page.evaluate(readFolder, "applications/shop/templates/redis-written.yaml"), /RedisFailover/);
   assert.deepEqual(p.problems, []);
