@@ -178,7 +178,7 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	switch {
 	case im.noRestore && im.opts.Method != Replication:
 		return fmt.Errorf("%d keys are of %s, and only RESTORE can write those, which the target does not offer; leave them out by --type", keys, what)
-	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.noRestore:
+	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.noRestore && !im.fragile():
 		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
 		if err == nil && !known {
 			err = lacks
@@ -188,8 +188,23 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 		return lacks
 	case im.opts.Method == Replication && !listed:
 		return fmt.Errorf("whether the target has the module of %d keys (%s) is not known, and without it a server that loads the dump ends; grant +module|list, or leave --method replication out", keys, what)
+	case im.fragile() && !listed:
+		return fmt.Errorf("whether the target has the module of %d keys (%s) is not known, and without it %s ends when it gets one; grant +module, or leave them out by --type", keys, what, im.server.name)
 	}
 	return nil
+}
+
+// fragile says that the target does not survive RESTORE of a value of a module that it lacks, and of some damaged values:
+// before 7.0 it ends its process, as when it loads a dump (redis 6.0.16 src/rdb.c, rdbLoadObject: "no matching module",
+// rdbExitReportCorruptRDB). 6.2 cannot be told from 5.0 by its RDB version.
+func (im *importer) fragile() bool { return im.server.version < 10 }
+
+// mayRestore refuses what a fragile target would not survive.
+func (im *importer) mayRestore(e *rdb.Entry) error {
+	if !im.fragile() || e.Raw == nil || e.Type == rdb.TypeModule2 {
+		return nil
+	}
+	return rdb.Check(e)
 }
 
 // moduleNames are modules by the prefix of the types that they make (their source, RedisModule_CreateDataType).
@@ -240,7 +255,18 @@ func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
 	if !im.source.Once || e.Raw == nil || im.modules[e.Module] {
 		return nil
 	}
-	if !im.noRestore {
+	switch {
+	case im.noRestore:
+	case im.fragile():
+		list, err := im.ask(ctx, "MODULE", "LIST")
+		if err != nil && redis.Code(err) == "" {
+			return err
+		}
+		items, _ := list.([]any)
+		if im.modules[e.Module] = moduleListed(redis.ModuleNames(items), e.Module); im.modules[e.Module] {
+			return nil
+		}
+	default:
 		known, err := im.probeModule(ctx, e)
 		if known || err != nil {
 			im.modules[e.Module] = known

@@ -153,7 +153,7 @@ func isEmptyEntry(e *rdb.Entry) bool {
 // and not made.
 func (im *importer) probe(ctx context.Context, e *rdb.Entry) (refused bool, err error) {
 	payload, err := rdb.AppendDump(nil, e, payloadVersion(e.Type))
-	if err != nil {
+	if err != nil || im.mayRestore(e) != nil {
 		return true, nil
 	}
 	_, err = im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
@@ -387,6 +387,9 @@ func (p *pass) wholeStream(e *rdb.Entry, how way) (*rdb.Entry, error) {
 		return e, nil
 	}
 	loaded, err := e.Load(maxWhole)
+	if err == nil && loaded && how != plain {
+		err = p.im.mayRestore(e)
+	}
 	if err != nil || !loaded || how != reencoded {
 		return e, err
 	}

@@ -361,6 +361,12 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
+	if how != plain && len(e.Raw) <= split {
+		if err := p.im.mayRestore(e); err != nil {
+			p.refuse(e, row, err)
+			return nil
+		}
+	}
 	if p.im.source.Once {
 		p.im.lifetimes.add(e.DB, e.Expiry, p.now)
 	}
