@@ -27,7 +27,7 @@ func (a *app) rdbCommand() *cobra.Command {
 		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.rdbInfoCommand(), a.rdbVerifyCommand(), a.rdbConvertCommand(), a.rdbFilterCommand(), a.rdbServeCommand())
+	c.AddCommand(a.rdbInfoCommand(), a.rdbKeysCommand(), a.rdbShowCommand(), a.rdbTreeCommand(), a.rdbDiffCommand(), a.rdbVerifyCommand(), a.rdbConvertCommand(), a.rdbFilterCommand(), a.rdbServeCommand())
 	return c
 }
 
@@ -182,14 +182,20 @@ type filterFlags struct {
 }
 
 func (f *filterFlags) add(c *cobra.Command) {
+	f.choose(c)
+	flags := c.Flags()
+	flags.StringSliceVar(&f.mapDB, "map-db", nil, "move the keys of a database to another: 0:3; may be repeated")
+	flags.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or the longest time that any may live from now: 90m, 7d")
+}
+
+// choose adds the flags that choose keys, without those that change them.
+func (f *filterFlags) choose(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringSliceVar(&f.dbs, "db", nil, "only keys of this database; may be repeated")
-	flags.StringSliceVar(&f.mapDB, "map-db", nil, "move the keys of a database to another: 0:3; may be repeated")
 	flags.StringArrayVar(&f.match, "match", nil, "only keys that match this pattern of KEYS: 'user:*'; may be repeated")
 	flags.StringArrayVar(&f.exclude, "exclude", nil, "no keys that match this pattern; may be repeated")
 	flags.StringSliceVar(&f.types, "type", nil, "only keys of this type: string, list, set, zset, hash, stream, module; or function; may be repeated")
 	complete(c, "type", rdb.FilterTypes())
-	flags.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or the longest time that any may live from now: 90m, 7d")
 }
 
 // filter gives what the flags say, all mistakes at once. It has no time yet: [rdb.Filter.Now] drops what has expired.

@@ -71,24 +71,10 @@ func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
 }
 
 func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, asJSON bool, html string) error {
-	src, release, err := a.openSource(name)
+	info, err := a.inspectDump(ctx, name, opts)
 	if err != nil {
 		return err
 	}
-	defer release()
-	if err := a.dumpAlone(ctx, src); err != nil {
-		return err
-	}
-	body, err := src.Open(ctx, 0)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	info, err := inspect.Inspect(untilDone{ctx, body}, opts)
-	if err != nil {
-		return inFile(name, err)
-	}
-	info.Compression = src.Packed
 	shown := filepath.Base(name)
 	if name == "-" {
 		shown = "standard input"
@@ -110,4 +96,27 @@ func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, as
 		return nil
 	}
 	return info.WriteText(a.out, shown)
+}
+
+// inspectDump counts what is in a dump.
+func (a *app) inspectDump(ctx context.Context, name string, opts inspect.Options) (*inspect.Info, error) {
+	src, release, err := a.openSource(name)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := a.dumpAlone(ctx, src); err != nil {
+		return nil, err
+	}
+	body, err := src.Open(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	info, err := inspect.Inspect(untilDone{ctx, body}, opts)
+	if err != nil {
+		return nil, inFile(name, err)
+	}
+	info.Compression = src.Packed
+	return info, nil
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Prefixes int
 	// Separator ends a part of a key; empty stands for ":".
 	Separator string
+	// Depth is how many parts of a key are looked at; 0 stands for 3.
+	Depth int
 }
 
 const (
@@ -50,15 +52,20 @@ type Info struct {
 
 	Total     Totals     `json:"total"`
 	Databases []Database `json:"databases"`
-	Types     []TypeInfo `json:"types"`     // of all databases, the largest first
-	TTL       []Bucket   `json:"ttl"`       // by time to live
-	Sizes     []Bucket   `json:"sizes"`     // by size of the value in the dump
-	Idle      []Bucket   `json:"idle"`      // by time since the last use; empty where the dump does not say
-	Largest   []Key      `json:"largest"`   // by memory
-	Longest   []Key      `json:"longest"`   // by elements
-	Prefixes  []Prefix   `json:"prefixes"`  // by memory
+	Types     []TypeInfo `json:"types"`    // of all databases, the largest first
+	TTL       []Bucket   `json:"ttl"`      // by time to live
+	Sizes     []Bucket   `json:"sizes"`    // by size of the value in the dump
+	Idle      []Bucket   `json:"idle"`     // by time since the last use; empty where the dump does not say
+	Largest   []Key      `json:"largest"`  // by memory
+	Longest   []Key      `json:"longest"`  // by elements
+	Prefixes  []Prefix   `json:"prefixes"` // by memory
+	Tree      []Node     `json:"tree,omitempty"`
 	Functions int        `json:"functions"` // libraries
 	Modules   []string   `json:"modules"`   // that wrote values or data outside of keys
+
+	// MemoryLow and MemoryHigh bound Total.Memory: it is that of Redis with its own jemalloc.
+	MemoryLow  uint64 `json:"memoryLow"`
+	MemoryHigh uint64 `json:"memoryHigh"`
 
 	// PrefixesExact says whether there was room for all prefixes.
 	PrefixesExact bool      `json:"prefixesExact"`
@@ -170,8 +177,8 @@ func Inspect(r io.Reader, opts Options) (*Info, error) {
 		largest: top{n: opts.Top},
 		longest: top{n: opts.Top},
 	}
-	for i := range in.prefixes {
-		in.prefixes[i] = sketch{room: opts.Prefixes}
+	for range cmp.Or(opts.Depth, prefixDepth) {
+		in.prefixes = append(in.prefixes, sketch{room: opts.Prefixes})
 	}
 	unpacked, packing, err := rdb.Decompress(r)
 	if err != nil {
@@ -206,7 +213,7 @@ type inspector struct {
 	types    map[int]map[rdb.Type]*TypeInfo
 	largest  top
 	longest  top
-	prefixes [prefixDepth]sketch // by depth, so that many long prefixes do not drive out the short ones
+	prefixes []sketch // by depth, so that many long prefixes do not drive out the short ones
 	modules  map[string]bool
 	ttl      [len(ttlLabels)]Bucket
 	sizes    [len(sizeLabels)]Bucket
@@ -368,6 +375,10 @@ func (in *inspector) info() *Info {
 	out.Modules = slices.AppendSeq(out.Modules, maps.Keys(in.modules))
 	slices.Sort(out.Modules)
 	in.topPrefixes()
+	if in.opts.Depth > 0 {
+		out.Tree = in.tree()
+	}
+	out.bound()
 	return out
 }
 

@@ -107,6 +107,9 @@ func (info *Info) facts(file string) []fact {
 		}
 	}
 	memory := "about " + rdb.FormatBytes(t.Memory)
+	if t.Keys > 0 {
+		memory += fmt.Sprintf(" (%s to %s, by server and allocator)", rdb.FormatBytes(info.MemoryLow), rdb.FormatBytes(info.MemoryHigh))
+	}
 	if used := info.UsedMemory(); used > 0 {
 		memory += "; the server that wrote it used " + rdb.FormatBytes(used) + " in all"
 	}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/inspect"
+)
+
+const rdbTreeHelp = `Print the prefixes of the keys of a dump as a tree, with the number of keys and the estimated memory of each, the largest first.
+A dump of any length is read in constant memory: with more than 4096 prefixes of a depth, figures are marked with how much of
+them may belong to other prefixes.
+
+` + dumpFileHelp + `
+
+Examples:
+  redis-gitops rdb tree dump.rdb
+  redis-gitops rdb tree dump.rdb --depth 5 --top 5 --separator /`
+
+func (a *app) rdbTreeCommand() *cobra.Command {
+	var opts inspect.Options
+	var output string
+	c := &cobra.Command{
+		Use:   "tree FILE",
+		Short: "Print the prefixes of the keys of a dump as a tree",
+		Long:  rdbTreeHelp,
+		Args:  fromUse,
+		RunE: func(c *cobra.Command, args []string) error {
+			if opts.Top < 1 || opts.Top > 1000 {
+				return fmt.Errorf("--top %d: give a number from 1 to 1000", opts.Top)
+			}
+			if opts.Depth < 1 || opts.Depth > 10 {
+				return fmt.Errorf("--depth %d: give a number from 1 to 10", opts.Depth)
+			}
+			if err := knownForm("output", output, "text", "json"); err != nil {
+				return err
+			}
+			opts.Now = a.machine.Now
+			return a.rdbTree(c.Context(), args[0], opts, output)
+		},
+	}
+	c.Flags().IntVar(&opts.Depth, "depth", 3, "how many parts of a key are looked at")
+	c.Flags().IntVar(&opts.Top, "top", 10, "how many prefixes below each")
+	c.Flags().StringVar(&opts.Separator, "separator", ":", "what ends a prefix")
+	addOutput(c, &output, "text", "json")
+	return c
+}
+
+func (a *app) rdbTree(ctx context.Context, name string, opts inspect.Options, output string) error {
+	info, err := a.inspectDump(ctx, name, opts)
+	if err != nil {
+		return err
+	}
+	if output == "json" {
+		return a.json(info.Tree)
+	}
+	out := &lines{write: func(p []byte) error { _, err := a.out.Write(p); return err }}
+	shown := filepath.Base(name)
+	if name == "-" {
+		shown = "standard input"
+	}
+	fmt.Fprintf(&out.text, "%s: %d keys, about %s\n", shown, info.Total.Keys, rdb.FormatBytes(info.Total.Memory))
+	writeNodes(out, info, info.Tree, "")
+	return out.flush(0)
+}
+
+func writeNodes(out *lines, info *inspect.Info, nodes []inspect.Node, indent string) {
+	for _, n := range nodes {
+		name := oneLine(n.Prefix.Prefix) + "*"
+		if n.Prefix.Prefix == "" {
+			name = fmt.Sprintf("(keys without %q)", info.Separator)
+		}
+		line := fmt.Sprintf("%s%s  %d keys, %s", indent, name, n.Keys, rdb.FormatBytes(n.Memory))
+		if n.AtMost > 0 {
+			line += fmt.Sprintf(" (up to %s too much)", rdb.FormatBytes(n.AtMost))
+		}
+		out.text.WriteString(strings.TrimRight(line, " ") + "\n")
+		writeNodes(out, info, n.Children, indent+"  ")
+	}
+}
