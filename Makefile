@@ -3,7 +3,7 @@
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
 # make vulnerabilities, make release   see below
-.PHONY: vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration check vet staticcheck bench tools clients
+.PHONY: vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -115,6 +115,14 @@ e2e-up:
 integration:
 	go vet -tags integration ./internal/citest
 	go test -tags integration -count=1 -timeout 40m ./internal/citest
+
+# import and rdb convert between real servers of several versions of Redis and Valkey. They are unpacked into .cache/servers from
+# the Debian suites of this machine's mirror; those that are not to be had are named, and the others are tested.
+integration-rdb:
+	@mkdir -p .cache
+	sh scripts/rdb-servers.sh .cache/servers
+	go vet -tags integration ./internal/rdbmatrix
+	go test -tags integration -count=1 -timeout 20m -v ./internal/rdbmatrix
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo
