@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
@@ -70,7 +68,11 @@ func PlanDestroy(ctx context.Context, r *repo.Repo, req DestroyRequest) (*Plan, 
 	}
 	// Backwards, as the last edit may stand on the ones before it.
 	removed := d.unshared(rec.Edits)
-	for _, e := range slices.Backward(removed) {
+	left, err := d.restored(removed)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range slices.Backward(left) {
 		if err := d.edit(e); err != nil {
 			return nil, err
 		}
@@ -134,6 +136,14 @@ func (d *destroyer) edit(e recordEdit) error {
 	}
 	if err := checkValues(e.File, src); err != nil {
 		return err
+	}
+	if e.Replaced != "" && len(e.Keys) == 1 {
+		out, err := d.putBack(src, e)
+		if err != nil {
+			return err
+		}
+		d.plan.write(e.File, old, out)
+		return nil
 	}
 	// In a file whose last line had no end, the end of these lines may have come and gone with the edits around them.
 	unended := strings.TrimSuffix(strings.TrimSuffix(e.Text, "\n"), "\r")
@@ -317,16 +327,13 @@ func (d *destroyer) handOver() error {
 // byStructure removes entries and items by their names: their text was changed since. What still says the same goes, what
 // says something else only by force.
 func (d *destroyer) byStructure(src []byte, e recordEdit) ([]byte, error) {
-	text := strings.TrimLeft(strings.ReplaceAll(e.Text, "\r\n", "\n"), "\n")
-	text = dedent(strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n"), indentOf(firstContent(text)))
-	text = strings.ReplaceAll(text, "\n\n", "\n")
-	flow := strings.Trim(text, ", \n") // what was put into a flow collection brings its commas along
+	wants := e.wants(isList(e.File, src, e.Path))
 	for _, k := range e.Keys {
 		v, at := lookup(e.File, src, append(slices.Clone(e.Path), k)...)
 		remove := func() ([]byte, yamledit.Edit, error) {
 			return yamledit.RemoveEntry(src, append(slices.Clone(e.Path), k))
 		}
-		var want any
+		want := wants[k]
 		if list := isList(e.File, src, e.Path); list {
 			items, _ := lookup(e.File, src, e.Path...)
 			i := slices.IndexFunc(asList(items), func(v any) bool { return keyOf(v) == k })
@@ -335,17 +342,6 @@ func (d *destroyer) byStructure(src []byte, e recordEdit) ([]byte, error) {
 			}
 			v = asList(items)[i]
 			remove = func() ([]byte, yamledit.Edit, error) { return yamledit.RemoveItem(src, e.Path, i) }
-			var wants []any
-			if yaml.Unmarshal([]byte(text), &wants) == nil || yaml.Unmarshal([]byte("["+flow+"]"), &wants) == nil {
-				if j := slices.IndexFunc(wants, func(v any) bool { return keyOf(v) == k }); j >= 0 {
-					want = wants[j]
-				}
-			}
-		} else {
-			var wants map[string]any
-			if yaml.Unmarshal([]byte(text), &wants) == nil || yaml.Unmarshal([]byte("{"+flow+"}"), &wants) == nil {
-				want = wants[k]
-			}
 		}
 		if v == nil {
 			continue // gone already

@@ -36,6 +36,8 @@ type record struct {
 
 	Files []recordFile `yaml:"files"`
 	Edits []recordEdit `yaml:"edits,omitempty"`
+
+	Restore []recordRestore `yaml:"restore,omitempty"`
 }
 
 // recordFile is a file that generate created, as it wrote it.
@@ -55,9 +57,10 @@ type recordEdit struct {
 	Removed   string `yaml:"removed"`
 	Container string `yaml:"container"`
 	Text      string `yaml:"text"`
-	Created   bool   `yaml:"created,omitempty"` // the file was not there before
-	Found     bool   `yaml:"found,omitempty"`   // it stood there already: Text says its values, not its bytes
-	Shared    bool   `yaml:"shared,omitempty"`  // it stood there already and is used too: another record's, or a person's
+	Replaced  string `yaml:"replaced,omitempty"` // the entry or item, the only one of Keys, that stood in its place
+	Created   bool   `yaml:"created,omitempty"`  // the file was not there before
+	Found     bool   `yaml:"found,omitempty"`    // it stood there already: Text says its values, not its bytes
+	Shared    bool   `yaml:"shared,omitempty"`   // it stood there already and is used too: another record's, or a person's
 }
 
 func recordPath(application, name string) string {
@@ -117,6 +120,11 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 			return nil, bad("the path " + e.File + " is not one of the application")
 		}
 	}
+	for _, s := range rec.Restore {
+		if !inApplication(s.File, application) && s.File != cloudflaredConfig {
+			return nil, bad("the path " + s.File + " is not one of the application")
+		}
+	}
 	return &rec, nil
 }
 
@@ -136,6 +144,10 @@ func after(last, now []recordEdit) []recordEdit {
 			n := &now[i]
 			if n.Shared || n.File != e.File || !slices.Equal(n.Path, e.Path) {
 				continue
+			}
+			// What a later run replaced is what the first one wrote.
+			if len(n.Keys) == 1 && slices.Contains(e.Keys, n.Keys[0]) {
+				n.Replaced = e.Replaced
 			}
 			kept := len(e.Keys)
 			e.Keys = slices.DeleteFunc(e.Keys, func(k string) bool { return k != "" && slices.Contains(n.Keys, k) })

@@ -2,10 +2,16 @@ package scaffold
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	mathrand "math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -80,16 +86,91 @@ func TestForce(t *testing.T) {
 	}
 }
 
-// TestForceOrder has the password where Kubernetes does not expand it: after the URL.
+// TestForceOrder has the password where Kubernetes does not expand it: after the URL. What --force replaced was the user's, so destroy
+// brings it back.
 func TestForceOrder(t *testing.T) {
-	r := shop(t, "env:\n  - name: REDIS_URL\n    value: redis://old:6379\n  - name: X\n  - name: REDIS_PASSWORD\n    value: old\n")
+	before := "env:\n  - name: REDIS_URL\n    value: redis://old:6379\n  - name: X\n  - name: REDIS_PASSWORD\n    value: old\n"
+	r := shop(t, before)
 	generate(t, r, ResourceRequest{App: "shop", Auth: Auth{Method: Existing, Secret: "a"}, Conflicts: Replace})
 	if got := envNames(t, r); got != "X REDIS_PASSWORD SENTINEL_URL REDIS_URL" {
 		t.Errorf("env has %q:\n%s", got, read(t, r, values))
 	}
 	destroy(t, r, "redis")
-	if got := envNames(t, r); got != "X" {
-		t.Errorf("after destroy env has %q", got)
+	if got := read(t, r, values); got != before {
+		t.Errorf("after destroy\n%s", got)
+	}
+}
+
+// TestForcedSequences runs generate again and again with other requests and --force. Destroying what was made, last first, gives the file
+// back to the byte; in another order, or after an edit elsewhere in the file, at least what it says.
+func TestForcedSequences(t *testing.T) {
+	random := mathrand.New(mathrand.NewPCG(3, 4))
+	own := map[string]string{
+		"empty":          "",
+		"no end":         "replicas: 2",
+		"trailing comma": "resources: {\n  postgres: { size: 1Gi },\n}\n",
+		"own addresses":  "# ours\nenv:\n  # the old cache\n  - name: REDIS_URL\n    value: redis://old:6379 # keep\n  - name: X\n    value: x\n\nreplicas: 2\n",
+		"own values":     "resources:\n  redis:\n    memory: 2Gi # big\nenv: []\n",
+		"windows":        "env:\r\n  - name: REDIS_URL\r\n    value: redis://old:6379\r\n",
+		"flow":           "env: [{ name: REDIS_URL, value: 'redis://old:6379' }, { name: X, value: x }]\n",
+	}
+	for i := range 56 {
+		name := slices.Sorted(maps.Keys(own))[i%len(own)]
+		before := own[name]
+		r := shop(t, before)
+		var made []string
+		var steps []string
+		for range 1 + random.IntN(4) {
+			req := ResourceRequest{App: "shop", Suffix: []string{"", "", "cache"}[random.IntN(3)], Profile: []string{"", "cache", "queue"}[random.IntN(3)],
+				Conflicts: Replace, Namespace: []string{"", "prod"}[random.IntN(2)]}
+			if random.IntN(3) == 0 {
+				req.Auth = Auth{Method: Existing, Secret: "a"}
+			}
+			file := strings.TrimSuffix("redis-"+req.Suffix, "-")
+			made = append(slices.DeleteFunc(made, func(n string) bool { return n == file }), file)
+			steps = append(steps, fmt.Sprintf("%s %s %s %s", file, req.Profile, req.Namespace, req.Auth.Secret))
+			p, err := PlanResource(context.Background(), r, config(t, ""), machine, req)
+			if err != nil {
+				t.Fatalf("%s %q: %v", name, steps, err)
+			}
+			if err := p.Apply(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// One that ran between two runs of the other is not the last to have changed the file.
+		exact := len(made) == 1
+		if random.IntN(3) == 0 {
+			exact = false
+			write(t, r, values, "# an edit\n"+read(t, r, values))
+			before = "# an edit\n" + before
+		}
+		for _, name := range slices.Backward(made) {
+			p, err := PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: name, Force: true})
+			if err != nil {
+				t.Fatalf("%s %q: %v", name, steps, err)
+			}
+			if err := p.Apply(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := read(t, r, values)
+		if exact && after != before {
+			t.Errorf("%s %q: after destroy\n%q\nwant\n%q", name, steps, after, before)
+		}
+		var got, want map[string]any
+		if err := errors.Join(yaml.Unmarshal([]byte(after), &got), yaml.Unmarshal([]byte(before), &want)); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"env", "resources"} { // an empty collection is nothing
+			for _, m := range []map[string]any{got, want} {
+				if isEmpty(m[key]) || m[key] == nil {
+					delete(m, key)
+				}
+			}
+		}
+		if !same(got, want) && len(got)+len(want) > 0 {
+			t.Errorf("%s %q: after destroy\n%s\nwant\n%s", name, steps, after, before)
+		}
 	}
 }
 

@@ -605,6 +605,7 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 	if last != nil {
 		rec.Edits = after(last.Edits, rec.Edits)
 	}
+	rec.remember(p, last)
 	out, err := rec.marshal()
 	if err != nil {
 		return err

@@ -115,7 +115,7 @@ func (m *merger) entries(k *exampleKey) error {
 			return m.problem(path, want.text, err)
 		}
 		if m.conflict(at, strings.Join(path, "."), forced) {
-			m.replaced(path[:1], want.key, e)
+			m.replaced(path[:1], want.key, e, map[string]any{want.key: have})
 		}
 	}
 	if len(keys) == 0 {
@@ -181,7 +181,7 @@ func (m *merger) items(k *exampleKey) error {
 			return m.problem(path, want.text, err)
 		}
 		if m.conflict(m.itemAt(at, k.name, differs), k.name+"."+want.key, forced) {
-			m.replaced(path, want.key, e)
+			m.replaced(path, want.key, e, list[differs:differs+1])
 		}
 	}
 	if err := m.addItems(k, missing); err != nil || m.on != Replace {
@@ -214,10 +214,16 @@ func (m *merger) order(k *exampleKey) error {
 			return m.problem(path, want.text, err)
 		}
 		m.src = out
+		was := ""
 		m.edits = slices.DeleteFunc(m.edits, func(e recordEdit) bool {
-			return slices.Equal(e.Path, path) && slices.Equal(e.Keys, []string{want.key})
+			of := slices.Equal(e.Path, path) && slices.Equal(e.Keys, []string{want.key})
+			if of {
+				was = e.Replaced
+			}
+			return of
 		})
-		m.replaced(path, want.key, e)
+		m.replaced(path, want.key, e, nil)
+		m.edits[len(m.edits)-1].Replaced = was
 	}
 	return nil
 }
@@ -239,7 +245,7 @@ func (m *merger) addItems(k *exampleKey, missing []entry) error {
 			return m.problem(path, want.text, err)
 		}
 		m.src = out
-		m.replaced(path, want.key, e)
+		m.replaced(path, want.key, e, nil)
 	}
 	if len(tail) == 0 {
 		return nil
@@ -329,9 +335,13 @@ func (m *merger) shared(path []string, key string) {
 	m.edits = append(m.edits, recordEdit{File: m.file, Path: path, Keys: []string{key}, Shared: true})
 }
 
-// replaced notes an entry or item that was put between others: destroy takes its lines away and brings nothing back.
-func (m *merger) replaced(path []string, key string, e yamledit.Edit) {
-	m.edits = append(m.edits, recordEdit{File: m.file, Path: path, Keys: []string{key}, Text: e.Inserted})
+// replaced notes an entry or item that was put between others, or in the place of was, which destroy brings back.
+func (m *merger) replaced(path []string, key string, e yamledit.Edit, was any) {
+	edit := recordEdit{File: m.file, Path: path, Keys: []string{key}, Text: e.Inserted}
+	if text, err := yaml.Marshal(was); err == nil && was != nil {
+		edit.Replaced = string(text)
+	}
+	m.edits = append(m.edits, edit)
 }
 
 // record notes an edit so that destroy can take it back. Its container part made room for the entries: `resources:` in the
