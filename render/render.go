@@ -47,6 +47,11 @@ func Render(ctx context.Context, r *repo.Repo, t Target, opts Options) (*Result,
 	if err != nil {
 		return nil, err
 	}
+	if d := t.Deployment; d != nil && d.Substitute != nil && t.Kind != repo.Chart {
+		for _, r := range result.Resources {
+			r.substitute(d.Substitute)
+		}
+	}
 	slices.Sort(result.Files)
 	result.Files = slices.Compact(result.Files)
 	return result, nil

@@ -59,7 +59,8 @@ type Resource struct {
 	Node *yaml.Node // a mapping, aliases and merge keys resolved
 	File string     // the template or manifest that it is in
 
-	from places
+	from    places
+	unknown map[*yaml.Node]bool // that depend on a variable which the repository does not say
 }
 
 // Origin says where a node of a resource comes from.

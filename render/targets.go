@@ -222,5 +222,6 @@ func sameness(d repo.Deployment) string {
 	if d.SkipSchema {
 		b.WriteString("\x02")
 	}
+	b.WriteString("\x03" + d.Substitute.Key())
 	return b.String()
 }

@@ -56,7 +56,7 @@ func (r *Repo) Apply(command string, changes []Change) error {
 func (r *Repo) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.deployers = nil
+	r.deployers, r.configMaps = nil, nil
 }
 
 // outcome adds to each problem how things are left.

@@ -30,6 +30,8 @@ type Deployment struct {
 	Values                  *yaml.Node // inline values, lines as in Source.File; nil when there are none
 	ValuesErr               error      // why inline values could not be read
 	Parameters              []Parameter
+
+	Substitute *Substitution // of Flux's Kustomizations only; nil when nothing is substituted
 }
 
 // Parameter is a value that Argo CD sets as helm --set does.
@@ -60,7 +62,11 @@ func (a *App) Deployments() ([]Deployment, error) {
 		case "HelmRelease":
 			found = append(found, a.helmRelease(doc)...)
 		case "Kustomization":
-			found = append(found, a.fluxKustomization(doc)...)
+			more, err := a.fluxKustomization(doc)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, more...)
 		}
 	}
 	return found, nil
@@ -496,12 +502,16 @@ func (a *App) helmRelease(doc *Document) []Deployment {
 
 // fluxKustomization reads Flux's spec.path. Without a kustomization there, Flux takes all manifests below it
 // (fluxcd.io/flux/components/kustomize/kustomizations).
-func (a *App) fluxKustomization(doc *Document) []Deployment {
+func (a *App) fluxKustomization(doc *Document) ([]Deployment, error) {
 	dir, _ := repoPath(text(doc.Get("spec", "path")))
 	if a.Kind == Chart || !a.deploys(dir, a.repo.kustomization(dir) == "") {
-		return nil
+		return nil, nil
 	}
 	d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Name: doc.Name(), Path: dir}
 	d.setNamespace(a, doc, params{}, doc.Get("spec", "targetNamespace"), nil)
-	return []Deployment{d}
+	var err error
+	if d.Substitute, err = a.repo.postBuild(doc); err != nil {
+		return nil, err
+	}
+	return []Deployment{d}, nil
 }

@@ -86,8 +86,9 @@ type Repo struct {
 	fs     afero.Fs
 	layout Layout
 
-	mu        sync.Mutex
-	deployers []*Document // what deploys applications; nil until asked for
+	mu         sync.Mutex
+	deployers  []*Document // what deploys applications; nil until asked for
+	configMaps []*Document // nil until asked for
 }
 
 // Open opens the repository that is the root of fsys. It reads nothing but that folder's type: the cost does not
