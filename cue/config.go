@@ -96,6 +96,11 @@ func (c *Config) Written(path ...string) bool {
 	return written
 }
 
+// NamesOperator says whether the configuration says which operator runs, by its name or by the version of the default one.
+func (c *Config) NamesOperator() bool {
+	return c.Written("operator", "name") || c.Written("operator", "version")
+}
+
 // LoadConfig checks src, which may be empty, against #Config and fills in the defaults. The error is [diag.Problems]
 // with everything that is wrong.
 func LoadConfig(file string, src []byte) (*Config, error) {

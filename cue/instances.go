@@ -18,6 +18,18 @@ type Recognition struct {
 	// Fields are conditions as in [Scheme]; a resource that fulfils one is written for this operator and for no other that
 	// owns its kind.
 	Fields []string `json:"fields,omitempty"`
+	// Dialect are the fields that the operator adds to those of Spotahome's, such as spec.haproxy, and the publisher that has each.
+	Dialect map[string]string `json:"dialect,omitempty"`
+	// Group is the label without which the operator ignores a resource; nil where it needs none.
+	Group *Group `json:"group,omitempty"`
+}
+
+// Group is a label that an operator selects its resources by.
+type Group struct {
+	Label     string `json:"label"`
+	Env       string `json:"env"`       // of the operator, that holds the value of the label
+	Publisher string `json:"publisher"` // whose builds of the operator need it
+	Since     string `json:"since"`     // the first version that needs it
 }
 
 // Chart is a Helm chart that installs an operator.

@@ -29,7 +29,7 @@ func openRepository(t testing.TB, dir string) *Repository {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := Open(r, config)
+	found, err := Open(t.Context(), r, config)
 	if err != nil {
 		t.Fatal(err)
 	}

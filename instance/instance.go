@@ -20,6 +20,8 @@ type Document struct {
 	Namespace   string // that it goes to when it names none; "" is unknown
 	Application string // that it belongs to; "" for none
 	Where       string // file:line of what a person edits
+	File        string // that it was read from, and its index there; "" where nobody asks
+	Index       int
 }
 
 // Options say what is known of the operators beside the documents. The zero value knows nothing.
@@ -274,6 +276,9 @@ func (f *finder) instance(m *match) *Instance {
 			in.Notes = append(in.Notes, m.expand(n.Text))
 		}
 	}
+	in.Absent = slices.DeleteFunc(in.Absent, func(s Service) bool { // an alternative that it makes anyway
+		return slices.ContainsFunc(in.Services, func(made Service) bool { return made.Name == s.Name && made.Namespace == s.Namespace })
+	})
 	in.sortServices()
 	return in
 }
@@ -287,7 +292,9 @@ func (in *Instance) made(m *match, alternatives []cue.Service, role Role) *Endpo
 		case endpoint == nil && m.holds(s.If):
 			endpoint = in.serve(m, s, role)
 		default:
-			in.Absent = append(in.Absent, m.service(s, role))
+			if absent := m.service(s, role); !slices.Contains(in.Absent, absent) {
+				in.Absent = append(in.Absent, absent)
+			}
 		}
 	}
 	return endpoint

@@ -2,8 +2,10 @@ package instance
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -20,34 +22,58 @@ type Running struct {
 	Where     string `json:"where"`
 }
 
+// An Installation is one document, or a part of one, that installs an operator.
+type Installation struct {
+	Running            // its Operator is "" where several operators are published under the same name
+	Publisher string   // whose build it is, such as freshworks-oss of the operator freshworks; "" is unknown
+	Perhaps   []string // the operators that it can be, where Operator is ""
+	Chart     bool     // a Helm chart
+	SkipsCRDs bool     // it leaves the CustomResourceDefinitions out
+	Document  *Document
+	Path      []string // of the version in the document, or of what names the operator
+}
+
 // Recognise says which operators documents install: kustomizations with a remote base, Argo CD and Flux objects with a Helm
-// chart or a Git source, and workloads with the operator's image. What says the version comes first.
+// chart or a Git source, dependencies of charts, and workloads with the operator's image. What says the version comes first.
 func Recognise(documents []Document, operators []*cue.Operator) []Running {
-	repositories := map[string]string{}
+	return runningOf(Installations(documents, operators))
+}
+
+func runningOf(installed []Installation) []Running {
+	var found []Running
+	for _, i := range installed {
+		if i.Operator != "" {
+			found = append(found, i.Running)
+		}
+	}
+	return found
+}
+
+// Installations is Recognise with all that is known of each, and with what may be one of several operators.
+func Installations(documents []Document, operators []*cue.Operator) []Installation {
+	r := recogniser{facts: newFacts(operators), sources: map[string]*Document{}}
 	for i := range documents {
 		d := &documents[i]
 		switch d.kind() {
-		case "HelmRepository", "OCIRepository", "GitRepository":
-			repositories[d.kind()+"/"+d.name()] = text(at(d.Object, "spec", "url"))
+		case "HelmRepository", "OCIRepository", "GitRepository", "HelmChart":
+			r.sources[sourceKey(d.kind(), d.namespace(), d.name())] = d
+			r.sources[sourceKey(d.kind(), "", d.name())] = d
 		}
 	}
-	var found []Running
+	var found []Installation
 	for i := range documents {
-		d := &documents[i]
-		for _, o := range operators {
-			r := recogniser{d, o, o.Recognise(), repositories}
-			if running := r.find(); running != nil {
-				running.Operator, running.Where = o.Name, d.Where
-				if running.Raw != "" && running.Version == "" {
-					running.Version = nearestVersion(o.Versions, running.Raw)
-				}
-				found = append(found, *running)
+		r.d = &documents[i]
+		for _, in := range r.find() {
+			in.Document, in.Where = r.d, r.d.Where
+			if o := r.facts.named(in.Operator); o != nil && in.Raw != "" && in.Version == "" {
+				in.Version = nearestVersion(o.Versions, in.Raw)
 			}
+			found = append(found, in)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Running) int {
-		known := func(r Running) int {
-			if r.Version == "" {
+	slices.SortStableFunc(found, func(a, b Installation) int {
+		known := func(i Installation) int {
+			if i.Version == "" {
 				return 1
 			}
 			return 0
@@ -57,152 +83,450 @@ func Recognise(documents []Document, operators []*cue.Operator) []Running {
 	return found
 }
 
+func sourceKey(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
+
 type recogniser struct {
-	d            *Document
-	o            *cue.Operator
-	by           cue.Recognition
-	repositories map[string]string // the URLs of Flux sources, by kind and name
+	d       *Document
+	facts   facts
+	sources map[string]*Document // of Flux, by kind, namespace and name, and without the namespace
 }
 
-func (r *recogniser) find() *Running {
+func (r *recogniser) find() []Installation {
 	switch kind := r.d.kind(); {
 	case kind == "Application" || kind == "ApplicationSet":
 		return r.argo()
 	case kind == "HelmRelease":
 		return r.helmRelease()
+	case kind == "HelmChart" && strings.HasPrefix(r.d.apiVersion(), "helm.cattle.io/"):
+		return r.cattleChart()
 	case kind == "Deployment" || kind == "StatefulSet":
-		for _, c := range list(at(r.d.Object, "spec", "template", "spec", "containers")) {
-			if tag, ok := r.image(text(at(c, "image"))); ok {
-				return &Running{Raw: tag, Namespace: r.d.namespace()}
-			}
-		}
+		return r.workload()
 	case kind == "Kustomization" && strings.Contains(r.d.apiVersion(), "fluxcd"):
-		source := r.repositories[text(at(r.d.Object, "spec", "sourceRef", "kind"))+"/"+text(at(r.d.Object, "spec", "sourceRef", "name"))]
-		if ref, ok := r.base(source); ok {
-			return &Running{Raw: ref, Namespace: text(at(r.d.Object, "spec", "targetNamespace"))}
+		if m, ref := r.facts.base(text(at(r.source("spec", "sourceRef"), "spec", "url"))); m.found() {
+			return []Installation{m.installs(ref, text(at(r.d.Object, "spec", "targetNamespace")), "spec", "sourceRef")}
 		}
-	case kind == "Kustomization" || kind == "" && r.d.Object["resources"] != nil:
+	case kind == "Kustomization" || kind == "Component" || kind == "" && r.d.Object["resources"] != nil:
 		return r.kustomization()
+	case kind == "" && r.d.Object["dependencies"] != nil:
+		return r.dependencies()
 	}
 	return nil
 }
 
-func (r *recogniser) kustomization() *Running {
+// source gives the object of Flux that a reference of this document names.
+func (r *recogniser) source(path ...string) map[string]any {
+	ref := at(r.d.Object, path...)
+	kind, name := text(at(ref, "kind")), text(at(ref, "name"))
+	namespace := cmp.Or(text(at(ref, "namespace")), r.d.namespace())
+	d := r.sources[sourceKey(kind, namespace, name)]
+	if d == nil {
+		d = r.sources[sourceKey(kind, "", name)] // the namespace may come from elsewhere
+	}
+	if d == nil {
+		return nil
+	}
+	return d.Object
+}
+
+func (r *recogniser) workload() []Installation {
+	for i, c := range list(at(r.d.Object, "spec", "template", "spec", "containers")) {
+		if m, tag := r.facts.image(text(at(c, "image"))); m.found() {
+			return []Installation{m.installs(tag, r.d.namespace(), "spec", "template", "spec", "containers", strconv.Itoa(i), "image")}
+		}
+	}
+	return nil
+}
+
+func (r *recogniser) kustomization() []Installation {
 	namespace := text(r.d.Object["namespace"])
-	var running *Running
-	for _, list := range [][]any{list(r.d.Object["resources"]), list(r.d.Object["bases"]), list(r.d.Object["components"])} {
-		for _, entry := range list {
-			if ref, ok := r.base(text(entry)); ok {
-				running = &Running{Raw: ref, Namespace: namespace}
+	var found []Installation
+	for _, key := range []string{"resources", "bases", "components"} {
+		for i, entry := range list(r.d.Object[key]) {
+			if m, ref := r.facts.base(text(entry)); m.found() {
+				found = append(found, m.installs(ref, namespace, key, strconv.Itoa(i)))
 			}
 		}
 	}
-	for _, c := range list(r.d.Object["helmCharts"]) {
-		if version, ok := r.chart(text(at(c, "name")), text(at(c, "repo"))); ok {
-			running = r.chartVersion(version, text(at(c, "version")), at(c, "valuesInline"))
+	for i, c := range list(r.d.Object["helmCharts"]) {
+		if m := r.facts.chart(text(at(c, "name")), text(at(c, "repo"))); m.found() {
+			running := r.chartVersion(m, text(at(c, "version")), at(c, "valuesInline"), "helmCharts", strconv.Itoa(i), "version")
 			running.Namespace = cmp.Or(text(at(c, "namespace")), namespace)
+			running.SkipsCRDs = at(c, "includeCRDs") == false
+			found = append(found, running)
 		}
 	}
 	for _, i := range list(r.d.Object["images"]) {
-		if _, ok := r.image(text(at(i, "name"))); !ok {
+		m, _ := r.facts.image(text(at(i, "name")))
+		if !m.found() {
 			continue
 		}
-		if tag := text(at(i, "newTag")); tag != "" { // says more than the base that it changes
-			running = &Running{Raw: tag, Namespace: namespace}
+		tag := text(at(i, "newTag"))
+		if other, newTag := r.facts.image(text(at(i, "newName"))); other.operator != nil {
+			m, tag = other, cmp.Or(tag, newTag)
 		}
+		found = overridden(found, m, tag, namespace)
 	}
-	return running
+	return found
 }
 
-func (r *recogniser) argo() *Running {
-	spec := at(r.d.Object, "spec")
+// overridden gives what is installed once a kustomization has put another image or tag in: that says more than the base.
+func overridden(found []Installation, m origin, tag, namespace string) []Installation {
+	if len(found) == 0 {
+		if tag == "" {
+			return nil
+		}
+		return []Installation{m.installs(tag, namespace, "images")}
+	}
+	for i := range found {
+		if found[i].Operator != m.name() {
+			path, chart := found[i].Path, found[i].Chart
+			found[i] = m.installs("", namespace, path...)
+			found[i].Chart = chart
+		}
+		if tag != "" {
+			found[i].Raw, found[i].Version = tag, ""
+		}
+	}
+	return found
+}
+
+// dependencies are those of a chart, in Chart.yaml or, of older ones, requirements.yaml.
+func (r *recogniser) dependencies() []Installation {
+	var found []Installation
+	for i, d := range list(r.d.Object["dependencies"]) {
+		if m := r.facts.chart(text(at(d, "name")), text(at(d, "repository"))); m.found() && !strings.HasPrefix(text(at(d, "repository")), "file:") {
+			found = append(found, r.chartVersion(m, text(at(d, "version")), nil, "dependencies", strconv.Itoa(i), "version"))
+		}
+	}
+	return found
+}
+
+func (r *recogniser) argo() []Installation {
+	path := []string{"spec"}
 	if r.d.kind() == "ApplicationSet" {
-		spec = at(spec, "template", "spec")
+		path = []string{"spec", "template", "spec"}
 	}
-	namespace := text(at(spec, "destination", "namespace"))
-	for _, source := range append(list(at(spec, "sources")), at(spec, "source")) {
-		revision := text(at(source, "targetRevision"))
-		if version, ok := r.chart(text(at(source, "chart")), text(at(source, "repoURL"))); ok {
-			values := at(source, "helm", "valuesObject")
-			if inline := text(at(source, "helm", "values")); inline != "" && values == nil && len(inline) < 1<<20 {
-				var parsed map[string]any
-				if yaml.Unmarshal([]byte(inline), &parsed) == nil {
-					values = parsed
-				}
-			}
-			for _, p := range list(at(source, "helm", "parameters")) {
-				if text(at(p, "name")) == "image.tag" {
-					values = map[string]any{"image": map[string]any{"tag": text(at(p, "value"))}}
-				}
-			}
-			running := r.chartVersion(version, revision, values)
-			running.Namespace = namespace
-			return running
-		}
-		if ref, ok := r.base(text(at(source, "repoURL"))); ok && text(at(source, "chart")) == "" {
-			return &Running{Raw: cmp.Or(revision, ref), Namespace: namespace}
+	spec := at(r.d.Object, path...)
+	var found []Installation
+	take := func(source any, path []string) {
+		revision, url := text(at(source, "targetRevision")), text(at(source, "repoURL"))
+		name, repository := chartOf(text(at(source, "chart")), url)
+		at1 := append(slices.Clone(path), "targetRevision")
+		if m := r.facts.chart(name, repository); name != "" && m.found() {
+			in := r.chartVersion(m, revision, argoValues(source), at1...)
+			in.SkipsCRDs = at(source, "helm", "skipCrds") == true
+			found = append(found, in)
+		} else if m, ref := r.facts.base(url); name == "" && m.found() {
+			found = append(found, m.installs(cmp.Or(revision, ref), "", at1...))
 		}
 	}
-	return nil
+	take(at(spec, "source"), append(slices.Clone(path), "source"))
+	for i, source := range list(at(spec, "sources")) {
+		take(source, append(slices.Clone(path), "sources", strconv.Itoa(i)))
+	}
+	for i := range found {
+		found[i].Namespace = text(at(spec, "destination", "namespace"))
+	}
+	return found
 }
 
-func (r *recogniser) helmRelease() *Running {
+// chartOf splits the address of an OCI chart, such as oci://ghcr.io/owner/charts/name, which has no name beside it.
+func chartOf(name, url string) (chart, repository string) {
+	if rest, oci := strings.CutPrefix(url, "oci://"); oci && name == "" {
+		if i := strings.LastIndexByte(strings.TrimSuffix(rest, "/"), '/'); i > 0 {
+			return strings.TrimSuffix(rest, "/")[i+1:], rest[:i]
+		}
+	}
+	return name, url
+}
+
+// argoValues gives the values of a source of Argo CD that can name an image.
+func argoValues(source any) any {
+	values := at(source, "helm", "valuesObject")
+	if inline := text(at(source, "helm", "values")); values == nil {
+		values = parsed(inline)
+	}
+	image := map[string]any{}
+	for _, p := range list(at(source, "helm", "parameters")) {
+		if key, ok := strings.CutPrefix(text(at(p, "name")), "image."); ok {
+			image[key] = text(at(p, "value"))
+		}
+	}
+	if len(image) == 0 {
+		return values
+	}
+	written, _ := at(values, "image").(map[string]any)
+	merged := maps.Clone(written)
+	if merged == nil {
+		merged = map[string]any{}
+	}
+	maps.Copy(merged, image)
+	return map[string]any{"image": merged}
+}
+
+func parsed(inline string) any {
+	var values map[string]any
+	if inline == "" || len(inline) >= 1<<20 || yaml.Unmarshal([]byte(inline), &values) != nil {
+		return nil
+	}
+	return values
+}
+
+func (r *recogniser) helmRelease() []Installation {
 	chart := at(r.d.Object, "spec", "chart", "spec")
-	source := r.repositories[text(at(chart, "sourceRef", "kind"))+"/"+text(at(chart, "sourceRef", "name"))]
+	source := r.source("spec", "chart", "spec", "sourceRef")
 	namespace := cmp.Or(text(at(r.d.Object, "spec", "targetNamespace")), r.d.namespace())
-	if version, ok := r.chart(text(at(chart, "chart")), source); ok {
-		running := r.chartVersion(version, text(at(chart, "version")), at(r.d.Object, "spec", "values"))
-		running.Namespace = namespace
-		return running
+	path := []string{"spec", "chart", "spec", "version"}
+	name, url, version := text(at(chart, "chart")), text(at(source, "spec", "url")), text(at(chart, "version"))
+	if ref := at(r.d.Object, "spec", "chartRef"); ref != nil {
+		source = r.source("spec", "chartRef")
+		path = []string{"spec", "chartRef"}
+		switch text(at(ref, "kind")) {
+		case "OCIRepository":
+			name, url = chartOf("", text(at(source, "spec", "url")))
+			version = cmp.Or(text(at(source, "spec", "ref", "tag")), text(at(source, "spec", "ref", "semver")))
+		case "HelmChart":
+			name, version = text(at(source, "spec", "chart")), text(at(source, "spec", "version"))
+			of := &recogniser{d: &Document{Object: source, Namespace: r.d.namespace()}, sources: r.sources}
+			url = text(at(of.source("spec", "sourceRef"), "spec", "url"))
+		}
 	}
-	// A chart in a Git repository: charts/redisoperator of the operator's own.
-	if ref, ok := r.base(source); ok {
-		return &Running{Raw: ref, Namespace: namespace}
+	var found []Installation
+	if m := r.facts.chart(name, url); m.found() {
+		found = []Installation{r.chartVersion(m, version, at(r.d.Object, "spec", "values"), path...)}
+	} else if m, ref := r.facts.base(url); m.found() { // a chart in a Git repository: charts/redisoperator of the operator's own
+		found = []Installation{m.installs(ref, "", path...)}
+	}
+	for i := range found {
+		found[i].Namespace = namespace
+		found[i].SkipsCRDs = text(at(r.d.Object, "spec", "install", "crds")) == "Skip"
+	}
+	return found
+}
+
+// cattleChart is a HelmChart of k3s and RKE2.
+func (r *recogniser) cattleChart() []Installation {
+	spec := at(r.d.Object, "spec")
+	name, url := chartOf("", text(at(spec, "chart")))
+	if url == "" || name == "" {
+		name, url = text(at(spec, "chart")), text(at(spec, "repo"))
+	}
+	m := r.facts.chart(name, url)
+	if !m.found() {
+		return nil
+	}
+	in := r.chartVersion(m, text(at(spec, "version")), parsed(text(at(spec, "valuesContent"))), "spec", "version")
+	in.Namespace = text(at(spec, "targetNamespace"))
+	return []Installation{in}
+}
+
+// chartVersion takes the image from values where they name one, else what the chart's version installs.
+func (r *recogniser) chartVersion(m origin, version string, values any, path ...string) Installation {
+	repository, tag := text(at(values, "image", "repository")), text(at(values, "image", "tag"))
+	if other, _ := r.facts.image(repository); other.operator != nil && other.operator != m.operator {
+		m = other
+		in := m.installs(tag, "", path...)
+		in.Chart = true
+		return in
+	}
+	in := m.installs(cmp.Or(tag, version), "", path...)
+	in.Chart = true
+	if tag != "" {
+		return in
+	}
+	best := ""
+	for first, operator := range m.versions {
+		if version != "" && compareVersions(version, first) >= 0 && (best == "" || compareVersions(first, best) > 0) {
+			best, in.Version = first, operator
+		}
+	}
+	return in
+}
+
+// origin is which operator a chart, an image or an address is of.
+type origin struct {
+	operator  *cue.Operator // nil: one of perhaps, or none
+	publisher string
+	perhaps   []string
+	versions  map[string]string // of a chart
+}
+
+func (m origin) found() bool { return m.operator != nil || len(m.perhaps) > 0 }
+
+func (m origin) name() string {
+	if m.operator == nil {
+		return ""
+	}
+	return m.operator.Name
+}
+
+func (m origin) installs(raw, namespace string, path ...string) Installation {
+	return Installation{Running: Running{Operator: m.name(), Raw: raw, Namespace: namespace}, Publisher: m.publisher, Perhaps: m.perhaps, Path: path}
+}
+
+// facts are what cue/operator says of how operators are recognised.
+type facts []known
+
+type known struct {
+	*cue.Operator
+	by         cue.Recognition
+	publishers []string        // owners of its repositories, images and charts
+	charts     map[string]bool // names of its charts, and of its repositories
+}
+
+func newFacts(operators []*cue.Operator) facts {
+	var all facts
+	for _, o := range operators {
+		k := known{Operator: o, by: o.Recognise(), charts: map[string]bool{}}
+		publisher := func(name string) {
+			if name != "" && !slices.Contains(k.publishers, name) {
+				k.publishers = append(k.publishers, name)
+			}
+		}
+		for _, base := range k.by.Bases {
+			publisher(ownerOf(base))
+		}
+		for _, image := range k.by.Images {
+			publisher(ownerOf(image))
+		}
+		for _, c := range k.by.Charts {
+			publisher(ownerOf(c.Repository))
+			k.charts[squashed(c.Name)] = true
+		}
+		if len(k.by.Bases) > 0 && len(k.by.Charts) == 0 {
+			for _, base := range k.by.Bases {
+				k.charts[squashed(base[strings.LastIndexByte(base, '/')+1:])] = true
+			}
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+func (f facts) named(name string) *cue.Operator {
+	for _, k := range f {
+		if k.Name == name {
+			return k.Operator
+		}
 	}
 	return nil
 }
 
-// chart says whether a chart is this operator's, and which versions of the operator its versions install.
-func (r *recogniser) chart(name, repository string) (cue.Chart, bool) {
+var hosted = regexp.MustCompile(`^(?:(?:github\.com|ghcr\.io|quay\.io|docker\.io)/([^/]+)/|([^./]+)\.github\.io(?:/|$)|([^./:]+)/[^/]+$)`)
+
+// ownerOf gives who publishes an address: owner of github.com/owner/name, owner.github.io/name, ghcr.io/owner/name, owner/name.
+func ownerOf(location string) string {
+	m := hosted.FindStringSubmatch(location)
+	if m == nil {
+		return ""
+	}
+	return cmp.Or(m[1], m[2], m[3])
+}
+
+// squashed makes one of the ways to write a name: redis-operator and redisoperator.
+func squashed(name string) string {
+	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
+}
+
+// chart says of which operator a chart is. A registry that mirrors charts keeps their name and, mostly, that of the publisher.
+func (f facts) chart(name, repository string) origin {
+	if name == "" {
+		return origin{}
+	}
 	repository = location(repository)
-	for _, c := range r.by.Charts {
-		// An OCI chart may be given with its name as part of the repository.
-		if c.Name == name && (repository == c.Repository || repository == c.Repository+"/"+name) {
-			return c, true
+	var perhaps []known
+	for _, k := range f {
+		for _, c := range k.by.Charts {
+			// An OCI chart may be given with its name as part of the repository.
+			if c.Name == name && (repository == c.Repository || repository == c.Repository+"/"+name) {
+				return origin{operator: k.Operator, publisher: ownerOf(c.Repository), versions: c.Versions}
+			}
+		}
+		if k.charts[squashed(lastOf(name))] {
+			perhaps = append(perhaps, k)
 		}
 	}
-	return cue.Chart{}, false
-}
-
-// chartVersion takes the tag of the image from values, else what the chart's version installs.
-func (r *recogniser) chartVersion(c cue.Chart, version string, values any) *Running {
-	if tag := text(at(values, "image", "tag")); tag != "" {
-		return &Running{Raw: tag}
-	}
-	running := &Running{Raw: version}
-	best := ""
-	for first, operator := range c.Versions {
-		if version != "" && compareVersions(version, first) >= 0 && (best == "" || compareVersions(first, best) > 0) {
-			best, running.Version = first, operator
+	segments := strings.FieldsFunc(repository, func(r rune) bool { return r == '/' || r == '.' })
+	for _, k := range perhaps {
+		for _, publisher := range k.publishers {
+			if slices.Contains(segments, publisher) {
+				return origin{operator: k.Operator, publisher: publisher, versions: versionsOf(k)}
+			}
 		}
 	}
-	return running
+	return oneOf(perhaps)
 }
 
-// image says whether an image is the operator's, and its tag.
-func (r *recogniser) image(image string) (tag string, ok bool) {
+// lastOf gives the name of a chart, of Helm's repository/name.
+func lastOf(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+func versionsOf(k known) map[string]string {
+	for _, c := range k.by.Charts {
+		if len(c.Versions) > 0 {
+			return c.Versions
+		}
+	}
+	return nil
+}
+
+// oneOf is a name that one operator has, or several.
+func oneOf(perhaps []known) origin {
+	if len(perhaps) == 1 {
+		return origin{operator: perhaps[0].Operator, versions: versionsOf(perhaps[0])}
+	}
+	var names []string
+	for _, k := range perhaps {
+		names = append(names, k.Name)
+	}
+	return origin{perhaps: names}
+}
+
+// image says of which operator an image is, and its tag. A mirror puts a path of its own before the name, and may join the name
+// with that of the publisher: registry.example.com/mirror/powerhome-redis-operator.
+func (f facts) image(image string) (m origin, tag string) {
 	name, _, _ := strings.Cut(image, "@")
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
 		name, tag = name[:i], name[i+1:]
 	}
-	return tag, slices.Contains(r.by.Images, strings.TrimPrefix(name, "docker.io/"))
+	if name == "" {
+		return origin{}, ""
+	}
+	name = "/" + strings.ToLower(name)
+	joined := strings.NewReplacer("/", "-", "_", "-").Replace(name)
+	last := name[strings.LastIndexByte(name, '/')+1:]
+	best := 0
+	var perhaps []known
+	for _, k := range f {
+		for _, own := range k.by.Images {
+			if host, rest, ok := strings.Cut(own, "/"); ok && strings.ContainsAny(host, ".:") {
+				own = rest
+			}
+			if len(own) > best && strings.HasSuffix(joined, strings.NewReplacer("/", "-", "_", "-").Replace("/"+own)) {
+				best = len(own)
+				m = origin{operator: k.Operator, publisher: ownerOf(own)}
+			}
+			if base := lastOf(own); base == last && distinctive.MatchString(base) && !slices.ContainsFunc(perhaps, func(p known) bool { return p.Name == k.Name }) {
+				perhaps = append(perhaps, k)
+			}
+		}
+	}
+	if m.operator == nil {
+		m = oneOf(perhaps)
+	}
+	if !m.found() {
+		return origin{}, ""
+	}
+	return m, tag
 }
+
+// distinctive is a name that says by itself what it is; "operator" does not.
+var distinctive = regexp.MustCompile(`redis|valkey|kubedb|dragonfly`)
 
 // rawFile is a file of a GitHub repository at a ref.
 var rawFile = regexp.MustCompile(`^raw\.githubusercontent\.com/([^/]+/[^/]+)/(?:refs/(?:tags|heads)/)?([^/]+)/`)
 
-// base says whether a remote base or Git URL is of the operator's repository, and its ref.
-func (r *recogniser) base(url string) (ref string, ok bool) {
+// base says whether a remote base or Git URL is of an operator's repository, and its ref. A mirror keeps owner and name.
+func (f facts) base(url string) (_ origin, ref string) {
 	url, query, _ := strings.Cut(url, "?")
 	for part := range strings.SplitSeq(query, "&") {
 		for _, key := range []string{"ref=", "version="} {
@@ -215,16 +539,34 @@ func (r *recogniser) base(url string) (ref string, ok bool) {
 	if m := rawFile.FindStringSubmatch(url); m != nil {
 		url, ref = "github.com/"+m[1], m[2]
 	}
-	for _, b := range r.by.Bases {
-		if rest, found := strings.CutPrefix(url, b); found && (rest == "" || rest[0] == '/' || rest[0] == '.') {
+	for _, k := range f {
+		for _, b := range k.by.Bases {
+			_, name, _ := strings.Cut(b, "/")
+			_, rest, found := strings.Cut("/"+url, "/"+name)
+			if !found || rest != "" && rest[0] != '/' && rest[0] != '.' {
+				continue
+			}
 			if tag, isRelease := strings.CutPrefix(rest, "/releases/download/"); isRelease {
 				ref, _, _ = strings.Cut(tag, "/")
 			}
-			return ref, true
+			return origin{operator: k.Operator, publisher: ownerOf(b)}, ref
 		}
 	}
-	return "", false
+	m := anyFork.FindStringSubmatch(url)
+	if m == nil {
+		return origin{}, ""
+	}
+	var perhaps []string // somebody's copy of one of them
+	for _, k := range f {
+		if slices.ContainsFunc(k.by.Bases, func(b string) bool { return strings.HasSuffix(b, "/redis-operator") }) {
+			perhaps = append(perhaps, k.Name)
+		}
+	}
+	return origin{publisher: m[1], perhaps: perhaps}, ref
 }
+
+// anyFork is a repository named as those of the operators are, of an owner that nobody knows.
+var anyFork = regexp.MustCompile(`^github\.com/([^/]+)/redis-operator(?:$|[/.])`)
 
 // location gives a URL without scheme, user and end: github.com/owner/name, lower case.
 func location(url string) string {

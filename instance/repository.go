@@ -1,7 +1,6 @@
 package instance
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -27,51 +26,23 @@ type Repository struct {
 
 // Open looks for the operators of a repository. What the configuration says of the operator counts before what the
 // repository shows.
-func Open(r *repo.Repo, config *cue.Config) (*Repository, error) {
+func Open(ctx context.Context, r *repo.Repo, config *cue.Config) (*Repository, error) {
 	operators, err := cue.Operators()
 	if err != nil {
 		return nil, err
 	}
 	found := &Repository{repo: r, operators: operators, seen: map[string]bool{}}
-	if config.Written("operator") {
+	found.options.Fallback = config.Operator.Name
+	if config.NamesOperator() {
 		found.options.Operator, found.options.Version = config.Operator.Name, config.Operator.Version
 		return found, nil
 	}
-	found.options.Found, err = installed(r, operators)
-	return found, err
-}
-
-// Installed gives the operators that the repository installs, whatever its configuration says of them.
-func Installed(r *repo.Repo) ([]Running, error) {
-	operators, err := cue.Operators()
+	installed, err := Installed(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return installed(r, operators)
-}
-
-func installed(r *repo.Repo, operators []*cue.Operator) ([]Running, error) {
-	docs, err := r.Outside(mentionsRedis)
-	if err != nil {
-		return nil, err
-	}
-	var documents []Document
-	for _, doc := range docs {
-		var object map[string]any
-		if doc.Node.Decode(&object) == nil {
-			documents = append(documents, Document{Object: object, Where: doc.At(doc.Node).String()})
-		}
-	}
-	return Recognise(documents, operators), nil
-}
-
-func mentionsRedis(src []byte) bool {
-	for _, word := range []string{"redis", "Redis", "kubedb", "valkey", "keydb", "dragonfly"} {
-		if bytes.Contains(src, []byte(word)) {
-			return true
-		}
-	}
-	return false
+	found.options.Found = runningOf(installed)
+	return found, nil
 }
 
 // Running gives the operators that the repository installs; none where the configuration names the operator.

@@ -169,7 +169,7 @@ func (l *linter) reachable(b *reaching, objects [][]map[string]any) error {
 
 func (l *linter) instanceOptions() instance.Options {
 	options := instance.Options{Found: l.running(), Fallback: l.config.Operator.Name}
-	if l.config.Written("operator") {
+	if l.config.NamesOperator() {
 		options.Operator, options.Version = l.config.Operator.Name, l.config.Operator.Version
 	}
 	return options

@@ -77,16 +77,20 @@ func (f keptFiles[T]) forget() {
 // maxKeptRendered is the number of targets up to which the rendered resources are kept too, of some 100 KB each.
 const maxKeptRendered = 1000
 
+// open makes it ready to take what is read before begin.
+func (k *Kept) open() {
+	if k != nil && k.installs == nil {
+		k.installs, k.secrets = keptFiles[[]instance.Document]{}, keptFiles[*redact.File]{}
+	}
+}
+
 // begin forgets everything when something else than files is different from the last run.
 func (k *Kept) begin(l *linter) {
 	if k == nil {
 		return
 	}
-	if k.installs == nil {
-		k.installs, k.secrets = keptFiles[[]instance.Document]{}, keptFiles[*redact.File]{}
-	}
 	o := l.opts
-	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.running())
+	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.charge(), l.running())
 	if k.config != l.config || k.setting != setting || k.targets == nil {
 		*k = Kept{setting: setting, config: l.config, installs: k.installs, secrets: k.secrets, targets: map[string]*keptUnit{}, sources: keptFiles[source]{}, generators: keptFiles[generator]{}}
 	}
@@ -153,7 +157,7 @@ func (u *unit) key() string {
 	fmt.Fprintf(&b, "%q %d %q %q %d %q", t.Dir, t.Kind, t.ValueFiles, t.Files, u.set, u.values)
 	if d := t.Deployment; d != nil {
 		fmt.Fprintf(&b, " %+v %q %q %q %q %v %q %v %v %+v", d.Source, d.Kind, d.Name, d.Path, d.Namespace, d.NoChartValues, d.ValueFiles, d.IgnoreMissingValueFiles, d.ValuesErr, d.Parameters)
-		fmt.Fprintf(&b, " %q %+v", d.ReleaseName, d.NamespaceAt)
+		fmt.Fprintf(&b, " %q %+v %q", d.ReleaseName, d.NamespaceAt, d.Substitute.Key())
 	}
 	return b.String()
 }
@@ -211,12 +215,12 @@ func (k *Kept) generator(l *linter, file, group string) generator {
 	return k.generators.get(k, l, file, file, func() generator { return l.readGenerator(file, group) })
 }
 
-// installing is [linter.readInstalling], or what it gave before.
+// installing is [instance.ReadSource], or what it gave before.
 func (k *Kept) installing(l *linter, file string) []instance.Document {
 	if k == nil {
-		return l.readInstalling(file)
+		return instance.ReadSource(l.repo, file)
 	}
-	return k.installs.get(k, l, file, file, func() []instance.Document { return l.readInstalling(file) })
+	return k.installs.get(k, l, file, file, func() []instance.Document { return instance.ReadSource(l.repo, file) })
 }
 
 // secretsOf is what [redact.Scan] finds in a file, or what it gave before.

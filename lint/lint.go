@@ -117,7 +117,12 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 		}
 	}
 	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}}
-	l.operators = sync.OnceValue(l.recognise)
+	var err error
+	if l.known, err = cue.Operators(); err != nil {
+		return nil, err
+	}
+	l.installed = sync.OnceValue(l.recognise)
+	l.charge = sync.OnceValue(func() instance.Charge { return instance.InCharge(l.config, l.installed(), l.known) })
 	l.secrets = sync.OnceValue(l.readSecrets)
 	l.operator = sync.OnceValue(func() *cue.Operator {
 		operator, _ := cue.OperatorNamed(opts.Config.Operator.Name) // the configuration has been checked
@@ -153,7 +158,9 @@ type linter struct {
 	templates map[string]templateFacts
 	schemas   schemas
 	pool      policy.Pool
-	operators func() []instance.Running
+	known     []*cue.Operator
+	installed func() []instance.Installation
+	charge    func() instance.Charge
 	operator  func() *cue.Operator // that the configuration names
 	secrets   func() *redact.Secrets
 
@@ -201,10 +208,12 @@ func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*polic
 	return e, nil
 }
 
-func (l *linter) settings() map[string]any { return Settings(l.config, l.rules.strict) }
+func (l *linter) settings() map[string]any {
+	return Settings(l.config, l.charge(), l.known, l.rules.strict)
+}
 
-// Settings is what rules see as data.settings.
-func Settings(config *cue.Config, strict bool) map[string]any {
+// Settings is what rules see as data.settings. The operator is the one in charge of the RedisFailovers.
+func Settings(config *cue.Config, charge instance.Charge, operators []*cue.Operator, strict bool) map[string]any {
 	options := map[string]any{}
 	for name, rule := range config.Rules {
 		if len(rule.Options) > 0 {
@@ -212,9 +221,13 @@ func Settings(config *cue.Config, strict bool) map[string]any {
 		}
 	}
 	return map[string]any{
-		"strict":   strict,
-		"operator": map[string]any{"name": config.Operator.Name, "version": config.Operator.Version, "namespace": config.Operator.Namespace},
-		"options":  options,
+		"strict": strict,
+		"operator": map[string]any{
+			"name": charge.Operator, "version": charge.Version, "namespace": config.Operator.Namespace, "title": charge.Title(),
+			"named": config.NamesOperator(),
+		},
+		"foreignFields": charge.Foreign(operators),
+		"options":       options,
 	}
 }
 
@@ -224,14 +237,19 @@ func (l *linter) run(ctx context.Context) error {
 		engine *policy.Engine
 		err    error
 	}
+	l.opts.Kept.open()
+	if err := l.read(ctx); err != nil {
+		return err
+	}
 	ready := make(chan compiled, 1)
+	settings := l.settings() // says which operator runs, which the files show
 	go func() {
 		defer l.clock.measure("compile rules")()
 		own := slices.DeleteFunc(l.rules.enabled(), func(r *policy.Rule) bool { return r.User })
-		engine, err := l.opts.Compiled.engine(own, l.settings())
+		engine, err := l.opts.Compiled.engine(own, settings)
 		ready <- compiled{engine, err}
 	}()
-	err := l.read(ctx)
+	err := l.targets(ctx)
 	c := <-ready
 	if err = cmp.Or(err, c.err); err != nil {
 		return err
@@ -292,10 +310,17 @@ func (l *linter) early(u *unit) []*diag.Finding {
 // read finds what there is to check.
 func (l *linter) read(ctx context.Context) error {
 	defer l.clock.measure("read")()
-	var err error
-	if l.files, err = l.repo.Files("."); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	var err error
+	l.files, err = l.repo.Files(".")
+	return err
+}
+
+// targets finds the ways in which what is there is deployed.
+func (l *linter) targets(ctx context.Context) error {
+	defer l.clock.measure("read")()
 	targets, problems, err := render.Targets(l.repo)
 	if err != nil {
 		return err

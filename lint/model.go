@@ -93,6 +93,7 @@ func (l *linter) repository() (policy.Value, error) {
 		return policy.Value{}, err
 	}
 	fields["files"] = anyList(l.files)
+	fields["operators"] = l.installations()
 	templates := []any{}
 	for _, s := range l.templates {
 		if s.chance != nil {
@@ -362,6 +363,9 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 				continue
 			}
 			v.Related = nil
+			if at.resource.Unknown(v.Path...) {
+				continue
+			}
 			f := l.finding(v, inResource(at.resource, v.Path, v.Key), &at.name)
 			if f == nil {
 				continue

@@ -1,7 +1,7 @@
 package lint
 
 import (
-	"bytes"
+	"context"
 	"maps"
 	"path"
 	"regexp"
@@ -51,30 +51,18 @@ type schemas struct {
 	once     sync.Once
 	operator *cue.Operator
 	schemas  *cue.Schemas
-	other    string // the operator that is installed in the place of the one that is known in full
 }
 
 // oldGroups are API groups that the operator had before and no other operator has (op/api-version tells about them).
 var oldGroups = regexp.MustCompile(`^(storage\.spotahome\.com|spotahome\.com|redis\.io)/`)
 
 func (s *schemas) load(l *linter) {
-	operator := l.operator()
-	if operator == nil {
-		return
+	charge := l.charge()
+	operator, err := cue.OperatorNamed(charge.Operator)
+	if err != nil {
+		return // the configuration has been checked
 	}
-	version := l.config.Operator.Version
-	for _, found := range l.running() {
-		switch {
-		case found.Operator == operator.Name && found.Version != "":
-			version = found.Version
-		case found.Operator != operator.Name && s.other == "":
-			s.other = found.Operator
-		}
-	}
-	if slices.ContainsFunc(l.running(), func(r instance.Running) bool { return r.Operator == operator.Name }) {
-		s.other = ""
-	}
-	schemas, err := operator.Schemas(version)
+	schemas, err := operator.Schemas(charge.Version)
 	if err != nil {
 		return // a version without a schema of its own
 	}
@@ -103,11 +91,11 @@ func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 		resource = maps.Clone(resource)
 		resource["apiVersion"] = k.APIVersion
 	}
-	if s.other != "" {
-		return nil // a fork that owns the same kind; noted once
-	}
 	var out []policy.Violation
 	for _, v := range s.schemas.Check(resource) {
+		if v.Unknown && l.charge().Has(l.known, v.Path) {
+			continue // another operator that may run here has the field
+		}
 		rule := "op/invalid-value"
 		if v.Unknown || v.NoMapping {
 			rule = "op/unknown-field" // what is expected below a mapping is lost, as an unknown field is
@@ -118,58 +106,62 @@ func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 }
 
 // running says which operators the repository installs.
-func (l *linter) running() []instance.Running { return l.operators() }
-
-// recognise reads what may install an operator: files outside the applications.
-func (l *linter) recognise() []instance.Running {
-	operators, err := cue.Operators()
-	if err != nil {
-		return nil
-	}
-	apps, err := l.repo.Apps()
-	if err != nil {
-		return nil
-	}
-	isApp := map[string]bool{}
-	for _, a := range apps {
-		isApp[a.Dir] = true
-	}
-	var documents []instance.Document
-	for _, file := range l.files {
-		if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" || l.isTemplate(file) || insideAny(file, isApp) {
-			continue
+func (l *linter) running() []instance.Running {
+	var running []instance.Running
+	for _, in := range l.installed() {
+		if in.Operator != "" {
+			running = append(running, in.Running)
 		}
-		documents = append(documents, l.opts.Kept.installing(l, file)...)
 	}
-	return instance.Recognise(documents, operators)
+	return running
 }
 
-// readInstalling gives the documents of a file that names Redis.
-func (l *linter) readInstalling(file string) []instance.Document {
-	src, err := l.repo.ReadFile(file)
-	if err != nil || !bytes.Contains(bytes.ToLower(src), []byte("redis")) {
-		return nil
-	}
-	var documents []instance.Document
-	docs, _ := repo.ParseDocuments(file, src)
-	for _, d := range docs {
-		object, _ := plainData(d.Node).(map[string]any)
-		if object == nil {
-			continue
-		}
-		if base := path.Base(file); object["kind"] == nil && strings.HasPrefix(base, "kustomization.") {
-			object["kind"] = "Kustomization"
-		}
-		documents = append(documents, instance.Document{Object: object, Namespace: d.Namespace(), Where: d.At(d.Node).String()})
-	}
-	return documents
+// recognise reads what installs operators.
+func (l *linter) recognise() []instance.Installation {
+	read := func(file string) []instance.Document { return l.opts.Kept.installing(l, file) }
+	return instance.Installations(instance.Sources(context.Background(), l.repo, l.files, read), l.known)
 }
 
-func insideAny(file string, dirs map[string]bool) bool {
-	for d := path.Dir(file); d != "."; d = path.Dir(d) {
-		if dirs[d] {
-			return true
+// installations gives what installs operators as data.repo.operators has it.
+func (l *linter) installations() []any {
+	type object struct{ file, kind, name string }
+	ids := map[object]int{}
+	id := 0
+	for _, u := range l.units {
+		for _, r := range u.resources {
+			o := object{r.file, r.Kind, r.Name}
+			if _, known := ids[o]; !known {
+				ids[o] = id
+			}
+			id++
 		}
 	}
-	return false
+	out := []any{}
+	for _, in := range l.installed() {
+		kinds := []any{}
+		for _, o := range l.known {
+			if o.Name == in.Operator {
+				for _, k := range o.Kinds {
+					kinds = append(kinds, k.Kind)
+				}
+			}
+		}
+		d := in.Document
+		fields := map[string]any{
+			"operator": in.Operator, "owner": in.Publisher, "perhaps": anyList(in.Perhaps), "kinds": kinds,
+			"version": strings.TrimPrefix(in.Raw, "v"), "namespace": in.Namespace, "chart": in.Chart, "skips_crds": in.SkipsCRDs,
+			"path": anyList(in.Path), "group": "",
+		}
+		if group := in.NeedsGroup(l.known); group != nil {
+			fields["group"] = group.Label
+		}
+		kind, _ := d.Object["kind"].(string)
+		if id, rendered := ids[object{d.File, kind, text(d.Object, "metadata", "name")}]; rendered {
+			fields["resource"], fields["dir"] = int64(id), ""
+		} else {
+			fields["file"], fields["document"], fields["dir"] = d.File, int64(d.Index), path.Dir(d.File)
+		}
+		out = append(out, fields)
+	}
+	return out
 }

@@ -286,6 +286,9 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 
 // violation locates one violation about the resource that was kept last.
 func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, name *diag.Resource, v *policy.Violation) {
+	if r.Unknown(v.Path...) {
+		return // what Flux puts there the repository does not say
+	}
 	f := l.finding(v, inResource(r, v.Path, v.Key), name)
 	if f == nil {
 		return

@@ -8,30 +8,55 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/instance"
-	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // operatorNamespace gives the namespace of the Redis operator: what the configuration says, else where the repository
 // installs the operator. It is "" when neither says it, or when the repository installs it in several.
-func operatorNamespace(r *repo.Repo, config *cue.Config, operator string) (string, error) {
+func operatorNamespace(config *cue.Config, installed []instance.Installation, operator string) string {
 	if config.Operator.Namespace != "" {
-		return config.Operator.Namespace, nil
-	}
-	running, err := instance.Installed(r)
-	if err != nil {
-		return "", err
+		return config.Operator.Namespace
 	}
 	namespace := ""
-	for _, found := range running {
+	for _, found := range installed {
 		switch {
 		case found.Operator != operator || found.Namespace == "" || found.Namespace == namespace:
 		case namespace != "":
-			return "", nil
+			return ""
 		default:
 			namespace = found.Namespace
 		}
 	}
-	return namespace, nil
+	return namespace
+}
+
+// otherOperator notes that the repository installs an operator of the same kind that is not the one this Redis is written for.
+func (s *resource) otherOperator(p *Plan) error {
+	if !s.redis {
+		return nil
+	}
+	operators, err := cue.Operators()
+	if err != nil {
+		return err
+	}
+	charge := instance.InCharge(s.config, s.installed, operators)
+	if charge.Operator == s.operator.Name || s.config.NamesOperator() {
+		return nil
+	}
+	note := "the repository installs the operator of " + charge.Title() + ", and this Redis is written for that of " + s.operator.Name
+	for _, in := range s.installed {
+		if in.Operator != charge.Operator {
+			continue
+		}
+		note += " (" + in.Where + ")"
+		if group := in.NeedsGroup(operators); group != nil {
+			note += ", and ignores a RedisFailover without the label " + group.Label + "; set the label to the operator's " + group.Env
+		} else {
+			note += "; compare its fields with those of the installed operator"
+		}
+		break
+	}
+	p.Notes = append(p.Notes, note)
+	return nil
 }
 
 var redisFailover = regexp.MustCompile(`(?m)^kind:\s*["']?RedisFailover\b`)

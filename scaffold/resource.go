@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
@@ -40,7 +41,7 @@ type Machine struct {
 // PlanResource plans a resource: its template from the repository's generator or the built-in one, and its values and env
 // entries in values.yaml. What stands there already with the same content stays, so that a second run changes nothing.
 func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine Machine, req ResourceRequest) (*Plan, error) {
-	s, err := newResource(r, config, req)
+	s, err := newResource(ctx, r, config, req)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +101,11 @@ type resource struct {
 	names        cue.Names         // of a RedisFailover
 	redis        bool              // the generator makes a RedisFailover
 
-	operatorNamespace string // "" is unknown
+	installed         []instance.Installation // operators that the repository installs
+	operatorNamespace string                  // "" is unknown
 }
 
-func newResource(r *repo.Repo, config *cue.Config, req ResourceRequest) (*resource, error) {
+func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req ResourceRequest) (*resource, error) {
 	if req.Type == "" {
 		req.Type = "redis"
 	}
@@ -143,9 +145,12 @@ func newResource(r *repo.Repo, config *cue.Config, req ResourceRequest) (*resour
 		return nil, err
 	}
 	if s.redis {
-		s.operatorNamespace, err = operatorNamespace(r, config, s.operator.Name)
+		if s.installed, err = instance.Installed(ctx, r); err != nil {
+			return nil, err
+		}
+		s.operatorNamespace = operatorNamespace(config, s.installed, s.operator.Name)
 	}
-	return s, err
+	return s, nil
 }
 
 // chartName gives the name from which a chart's templates build names. It must be the folder's, which is what generators
@@ -625,6 +630,9 @@ func (s *resource) next(p *Plan) error {
 	}
 	if !p.Changed() {
 		return nil
+	}
+	if err := s.otherOperator(p); err != nil {
+		return err
 	}
 	if err := s.protection(p); err != nil {
 		return err

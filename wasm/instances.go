@@ -43,7 +43,7 @@ type object struct {
 
 // instances gives every Redis of the repository.
 func (s *Session) instances(ctx context.Context, _ empty) (any, error) {
-	r, err := instance.Open(s.repo, s.config)
+	r, err := instance.Open(ctx, s.repo, s.config)
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func (f *clusterFlags) addAll(c *cobra.Command) {
 // openCluster finds the cluster. What the configuration of a repository says of the operator helps to tell forks apart.
 func (a *app) openCluster(f *clusterFlags, o *opened) (*cluster.Cluster, error) {
 	options := cluster.Options{Kubeconfig: f.kubeconfig, Context: f.context, Namespace: f.namespace, AllNamespaces: f.all}
-	if o != nil && o.config.Written("operator") {
+	if o != nil && o.config.NamesOperator() {
 		options.Operator, options.Version = o.config.Operator.Name, o.config.Operator.Version
 	}
 	config, err := f.tls.config(false)

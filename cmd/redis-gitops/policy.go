@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
@@ -36,7 +38,7 @@ func (a *app) policyCommand() *cobra.Command {
 	var opts policy.ExportOptions
 	export := &cobra.Command{
 		Use: "export DIR", Short: "Write the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: fromUse,
-		RunE: func(_ *cobra.Command, args []string) error { return a.exportPolicies(args[0], opts) },
+		RunE: func(c *cobra.Command, args []string) error { return a.exportPolicies(c.Context(), args[0], opts) },
 	}
 	f := export.Flags()
 	f.StringVar(&opts.Format, "format", "conftest", strings.Join(policy.ExportFormats(), ", "))
@@ -46,13 +48,17 @@ func (a *app) policyCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) exportPolicies(dir string, opts policy.ExportOptions) error {
+func (a *app) exportPolicies(ctx context.Context, dir string, opts policy.ExportOptions) error {
 	var config *cue.Config
+	var installed []instance.Installation
 	o, err := a.open(false)
 	switch {
 	case err == nil:
 		defer o.fs.Close()
 		config = o.config
+		if installed, err = instance.Installed(ctx, o.Repo); err != nil {
+			return err
+		}
 	case !errors.Is(err, errNoRepository):
 		return err
 	default:
@@ -61,7 +67,11 @@ func (a *app) exportPolicies(dir string, opts policy.ExportOptions) error {
 		}
 	}
 	opts.Strict = opts.Strict || config.Strict
-	opts.Settings = lint.Settings(config, opts.Strict)
+	operators, err := cue.Operators()
+	if err != nil {
+		return err
+	}
+	opts.Settings = lint.Settings(config, instance.InCharge(config, installed, operators), operators, opts.Strict)
 	rules, err := policy.Rules()
 	if err != nil {
 		return err

@@ -219,7 +219,7 @@ func (a *app) findInstance(ctx context.Context, o *opened, name, namespace strin
 			err = cause
 		}
 	}()
-	r, err := instance.Open(o.Repo, o.config)
+	r, err := instance.Open(ctx, o.Repo, o.config)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ installs(source) if is_string(source.chart)
 
 installs(source) if startswith(source.path, "platform/")
 
-operator if count(operators.references) > 0
+operator if count(operators.of_redisfailovers) > 0
 
 operator if count(deployments) > 0
 

@@ -22,6 +22,7 @@ deny contains object.union(operators.place(r), {
 }) if {
 	some r in operators.references
 	r.chart
+	r.operator in {"spotahome", ""}
 	r.owner in {"spotahome", ""}
 	not r.skips_crds
 	regex.match(`^($|\*|latest|[~^]?3\.3(\.|$)|\^3|3(\.x|\.\*)?$|>)`, r.version)

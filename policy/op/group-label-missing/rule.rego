@@ -15,17 +15,18 @@ package redisgitops.op["group-label-missing"]
 import data.redisgitops.lib.operators
 
 deny contains {
-	"message": "the operator of freshworks-oss ignores it without the label redis-failover.freshworks.com/operator-group; set it to the operator's OPERATOR_GROUP_ID",
+	"message": sprintf("the operator of %s ignores it without the label %s; set it to the operator's OPERATOR_GROUP_ID", [installed[0].owner, label]),
 	"resource": r.id,
 	"path": ["metadata", "labels", label],
 	"related": [object.union(operators.place(installed[0]), {"message": "the operator"})],
 } if {
 	count(installed) > 0
+	count(installed) == count(operators.of_redisfailovers) # else another operator may look after it
 	some r in data.repo.resources
 	r.kind == "RedisFailover"
 	object.get(r.object, ["metadata", "labels", label], "") == ""
 }
 
-label := "redis-failover.freshworks.com/operator-group"
+label := installed[0].group
 
-installed := [o | some o in operators.references; o.owner == "freshworks-oss"]
+installed := [o | some o in operators.of_redisfailovers; o.group != ""]

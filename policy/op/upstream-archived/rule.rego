@@ -18,5 +18,5 @@ import data.redisgitops.lib.operators
 
 deny contains object.union(operators.place(r), {"message": "the last commit of Spotahome's operator is of 2023-08-21; plan for a fork or another operator, and pin the version until then"}) if {
 	some r in operators.references
-	r.owner == "spotahome"
+	r.operator == "spotahome"
 }

@@ -19,16 +19,17 @@ deny contains {
 	"resource": reference.resource,
 	"path": reference.path,
 } if {
-	data.settings.operator.name == "spotahome"
-	version := data.settings.operator.version
-	[[_, major, minor]] := regex.find_all_string_submatch_n(`^v?([0-9]{1,9})\.([0-9]{1,9})\.[0-9]`, version, 1)
-	[to_number(major), to_number(minor)] < [1, 3]
 	some reference in url.references
 	some host in reference.hosts
 	prefix := substring(host.service, 0, 5)
 	roles[prefix]
 	some i in services.redis_by_name[substring(host.service, 5, -1)]
-	data.repo.redis[i].kind == "RedisFailover"
+	redis := data.repo.redis[i]
+	redis.kind == "RedisFailover"
+	redis.operator == "spotahome"
+	version := redis.version
+	[[_, major, minor]] := regex.find_all_string_submatch_n(`^v?([0-9]{1,9})\.([0-9]{1,9})\.[0-9]`, version, 1)
+	[to_number(major), to_number(minor)] < [1, 3]
 	count(services.behind(host.service, host.namespace)) == 0
 }
 
