@@ -144,16 +144,21 @@ func Installed(ctx context.Context, r *repo.Repo) ([]Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := r.Files(".")
+	documents, err := Sources(ctx, r, nil)
+	return Installations(documents, operators), err
+}
+
+// platform are names of applications that may be no application but what others need.
+var platform = regexp.MustCompile(`(?i)redis|valkey|kubedb|operator|platform|infra|system|database`)
+
+// Sources gives the documents of a repository that may install an operator: of its YAML files, and what charts make that look as if
+// they did. Of the applications it looks at those alone that are named like a platform, so that a command about one application costs
+// the same beside a thousand others. read, which may be nil, gives the documents of a file, as [ReadSource] does.
+func Sources(ctx context.Context, r *repo.Repo, read func(file string) []Document) ([]Document, error) {
+	files, err := r.FilesOutside(func(dir string) bool { return platform.MatchString(path.Base(dir)) })
 	if err != nil {
 		return nil, err
 	}
-	return Installations(Sources(ctx, r, files, nil), operators), nil
-}
-
-// Sources gives the documents of a repository that may install an operator: of its YAML files, and what charts make that look as if
-// they did. files are those of the repository, sorted; read, which may be nil, gives the documents of one, as [ReadSource] does.
-func Sources(ctx context.Context, r *repo.Repo, files []string, read func(file string) []Document) []Document {
 	if read == nil {
 		read = func(file string) []Document { return ReadSource(r, file) }
 	}
@@ -165,10 +170,8 @@ func Sources(ctx context.Context, r *repo.Repo, files []string, read func(file s
 	}
 	var documents []Document
 	templates := map[string][]string{}
-	generators := r.Layout().Generators + "/"
 	for _, file := range files {
-		ext := path.Ext(file)
-		if ext != ".yaml" && ext != ".yml" && path.Base(file) != "Kustomization" || strings.HasPrefix(file, generators) || strings.HasPrefix(file, ".") {
+		if strings.HasPrefix(file, ".") {
 			continue
 		}
 		dir := path.Dir(file)
@@ -182,11 +185,11 @@ func Sources(ctx context.Context, r *repo.Repo, files []string, read func(file s
 		documents = append(documents, read(file)...)
 	}
 	for _, chart := range slices.Sorted(maps.Keys(templates)) {
-		if r.AppOf(chart) == nil && mayInstall(r, chart, templates[chart]) {
+		if mayInstall(r, chart, templates[chart]) {
 			documents = append(documents, made(ctx, r, chart)...)
 		}
 	}
-	return documents
+	return documents, nil
 }
 
 // chartOfTemplate gives the outermost chart that a file is a template of; "" when it is none.

@@ -119,7 +119,11 @@ func (l *linter) running() []instance.Running {
 // recognise reads what installs operators.
 func (l *linter) recognise() []instance.Installation {
 	read := func(file string) []instance.Document { return l.opts.Kept.installing(l, file) }
-	return instance.Installations(instance.Sources(context.Background(), l.repo, l.files, read), l.known)
+	documents, err := instance.Sources(context.Background(), l.repo, read)
+	if err != nil {
+		return nil // of a repository that is too large, which reading it has said
+	}
+	return instance.Installations(documents, l.known)
 }
 
 // installations gives what installs operators as data.repo.operators has it.

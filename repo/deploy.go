@@ -169,6 +169,30 @@ func (r *Repo) Outside(wanted func(src []byte) bool) ([]*Document, error) {
 	return found, err
 }
 
+// FilesOutside gives the YAML files outside the applications and generators, and those in applications that are wanted, sorted. What
+// it costs does not grow with the other applications.
+func (r *Repo) FilesOutside(wanted func(dir string) bool) ([]string, error) {
+	left := func(name string) bool { return r.isAppFolder(name) && !wanted(name) }
+	skip := func(name string) bool {
+		return name == r.layout.Generators || path.Base(name) == "charts" && path.Dir(name) != "." || !isYAML(name) && left(name)
+	}
+	var files []string
+	err := r.walk(".", skip, func(name string, folder bool) (bool, error) {
+		if folder {
+			return !left(name), nil
+		}
+		if isYAML(name) || path.Base(name) == "Kustomization" {
+			files = append(files, name)
+		}
+		if len(files) > maxFiles {
+			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside the applications; name the folders of the applications in layout.applications", maxFiles)
+		}
+		return false, nil
+	})
+	slices.Sort(files)
+	return files, err
+}
+
 func isYAML(name string) bool { return path.Ext(name) == ".yaml" || path.Ext(name) == ".yml" }
 
 func isDeployer(doc *Document) bool {
