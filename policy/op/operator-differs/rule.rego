@@ -1,5 +1,5 @@
 # METADATA
-# title: Configuration names another operator than the repository installs
+# title: Configured operator is not the one installed
 # description: |-
 #   Fields, Services and names are those of the operator that .redis-gitops.yaml names. Where the repository installs another
 #   one, rules and addresses are about an operator that does not run.
