@@ -59,6 +59,7 @@ const (
 	sentinelDown    = "sentinels/down"
 	sentinelQuorum  = "sentinels/quorum"
 	noMaster        = "roles/no-master"
+	unappointed     = "roles/not-appointed" // as noMaster, before the operator has made the first one
 	waitsForMaster  = "replication/waits"
 	goneMaster      = "replication/gone"
 	chained         = "replication/chained"
@@ -103,7 +104,7 @@ var kinds = []string{
 	operatorDown, operatorMissing, nameTooLong, nameClash, hookMissing, secretMissing, passwordUnsafe, passwordBlank, renamedCommand, conditionFalse,
 	noPods, podDown, podSilent, passwordUnknown, passwordWrong, passwordOpen, starting, podCount, imageOld, generationOld,
 	bootstrapPort, bootstrapLink, bootstrapOn, deadlock, severalMasters, configStopped, configSkipped,
-	foreignMaster, foreignSentinel, foreignReplica, foreignWatched, foreignName, sentinelNone, sentinelDown, sentinelQuorum, noMaster,
+	foreignMaster, foreignSentinel, foreignReplica, foreignWatched, foreignName, sentinelNone, sentinelDown, sentinelQuorum, noMaster, unappointed,
 	waitsForMaster, goneMaster, chained, linkDown, noReplicas, copied, lagging, podUnready,
 	sentinelUntold, sentinelSplit, sentinelWrong, sentinelGone, remembered, sentinelCount, labelWrong, labelMissing, podsOld, configOff,
 	serviceNone, serviceMissing, serviceSelector, servicePort, serviceUnready, serviceWrong,
@@ -113,10 +114,10 @@ var kinds = []string{
 // Groups of what follows from causes.
 var (
 	// unreached is what clients and replicas see of a Redis that is not up.
-	unreached = []string{noMaster, waitsForMaster, goneMaster, chained, linkDown, noReplicas, copied, podUnready, sentinelUntold, sentinelSplit, sentinelWrong, sentinelGone,
+	unreached = []string{noMaster, unappointed, waitsForMaster, goneMaster, chained, linkDown, noReplicas, copied, podUnready, sentinelUntold, sentinelSplit, sentinelWrong, sentinelGone,
 		remembered, serviceSelector, serviceUnready, serviceWrong, labelMissing, labelWrong}
 	// unhealed is what the operator would have done in a round that it does not finish.
-	unhealed = []string{noPods, starting, podCount, imageOld, podsOld, waitsForMaster, sentinelUntold, sentinelWrong, remembered, sentinelCount, labelWrong, labelMissing,
+	unhealed = []string{noPods, starting, podCount, imageOld, podsOld, unappointed, waitsForMaster, sentinelUntold, sentinelWrong, remembered, sentinelCount, labelWrong, labelMissing,
 		serviceMissing, serviceSelector, serviceWrong, configOff, conditionFalse}
 )
 
@@ -132,12 +133,12 @@ var effects = map[string][]string{
 	passwordBlank:   {passwordWrong, passwordUnknown},
 	renamedCommand:  append([]string{configStopped, podDown}, unhealed...),
 	conditionFalse:  append([]string{noPods, podDown, podSilent}, unreached...),
-	noPods:          append([]string{starting, podCount, sentinelNone, sentinelCount, sentinelDown, sentinelQuorum}, unreached...),
+	noPods:          append([]string{starting, podCount, sentinelNone, sentinelCount, sentinelDown, sentinelQuorum, serviceMissing, serviceNone}, unreached...),
 	podDown:         append([]string{starting, podCount, podSilent, deadlock, sentinelDown, sentinelNone, sentinelQuorum, sentinelCount, podsOld, imageOld, memoryKilled}, unreached...),
 	podSilent:       append([]string{sentinelDown, sentinelQuorum}, unreached...),
 	passwordWrong:   append([]string{podUnready}, unreached...),
 	passwordUnknown: append([]string{podUnready}, unreached...),
-	starting:        append([]string{podCount, sentinelNone, sentinelDown, sentinelQuorum, sentinelCount, serviceMissing, configOff, generationOld, podsOld, bootstrapLink, imageOld}, unreached...),
+	starting:        append([]string{podCount, sentinelNone, sentinelDown, sentinelQuorum, sentinelCount, serviceMissing, serviceNone, configOff, generationOld, podsOld, bootstrapLink, imageOld}, unreached...),
 	podCount:        {noReplicas, copied, remembered},
 	bootstrapPort:   {waitsForMaster, podUnready, serviceUnready, serviceSelector, bootstrapLink, bootstrapOn, noMaster, linkDown},
 	bootstrapLink:   {bootstrapOn, noMaster, podUnready, serviceUnready, serviceSelector, linkDown},
@@ -151,6 +152,7 @@ var effects = map[string][]string{
 	sentinelNone:    {sentinelCount, serviceUnready, serviceSelector},
 	sentinelDown:    {sentinelQuorum, serviceUnready, sentinelCount},
 	noMaster:        {waitsForMaster, goneMaster, chained, linkDown, noReplicas, podUnready, sentinelUntold, sentinelWrong, sentinelGone, serviceSelector, serviceUnready, serviceWrong, labelWrong, labelMissing},
+	unappointed:     {waitsForMaster, goneMaster, chained, linkDown, noReplicas, podUnready, sentinelUntold, sentinelWrong, sentinelGone, serviceSelector, serviceUnready, serviceWrong, labelWrong, labelMissing},
 	waitsForMaster:  {podUnready, serviceUnready, serviceSelector},
 	goneMaster:      {podUnready, serviceUnready},
 	linkDown:        {noReplicas, podUnready, serviceUnready},

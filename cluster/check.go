@@ -268,7 +268,11 @@ func (p *problems) roles(s *State) {
 	case s.Deadlocked():
 		p.error(deadlock, "", "%s has no master and will not get one: %s; %s", s, s.deadlockReason(), promoteHint(s.Redis)).saw(s.holdings()...)
 	default:
-		p.error(noMaster, "", "%s has no master: %s; %s", s, answers(s.Servers), s.nextMaster())
+		id := noMaster
+		if s.Kind == "RedisFailover" && s.allWait() {
+			id = unappointed
+		}
+		p.error(id, "", "%s has no master: %s; %s", s, answers(s.Servers), s.nextMaster())
 	}
 }
 
@@ -336,7 +340,7 @@ func (p *problems) sentinels(s *State) {
 			order = append(order, sentinel.Master)
 		}
 		named[sentinel.Master] = append(named[sentinel.Master], sentinel)
-		if sentinel.Quorum != nil {
+		if host, _, _ := net.SplitHostPort(sentinel.Master); sentinel.Quorum != nil && host != waitsFor { // else nobody could have one
 			text := strings.TrimPrefix(sentinel.Quorum.Error(), "NOQUORUM ")
 			without[text] = append(without[text], sentinel.Pod.Name)
 		}

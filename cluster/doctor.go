@@ -62,24 +62,34 @@ func (c *Cluster) Doctor(ctx context.Context, r *Redis) (*Report, error) {
 	workloads := c.workloads(ctx, report)
 	var p problems
 	changed, _ := lastChange(slices.Concat(slices.Collect(maps.Values(workloads)), slices.Collect(maps.Values(r.Services)), podObjects(r.Pods))...)
-	p.operator(s, operator, changed)
 	if operator != nil && operator.Unseen != nil {
 		report.skip("whether the operator is running", operator.Unseen)
 	}
 	c.surroundings(ctx, report, &p)
+	var volumes []disk
+	if report.Blocked == nil {
+		volumes = c.disks(ctx, report)
+	}
+	p.judge(report, workloads, changed, volumes)
+	report.Problems = ordered(p)
+	c.evidence(ctx, report)
+	return report, context.Cause(ctx)
+}
+
+// judge makes the checks of what was seen; it asks nobody.
+func (p *problems) judge(report *Report, workloads map[string]map[string]any, changed time.Time, volumes []disk) {
+	s := report.State
+	p.operator(s, report.Operator, changed)
 	p.reconciled(s, workloads)
 	p.endpoints(s)
 	if report.Blocked == nil {
 		p.asked(s)
-		p.disks(c.disks(ctx, report))
+		p.disks(volumes)
 	}
 	p.grace(s)
 	p.pods(s)
 	p.podsUp(report.reachable(), slices.Concat(s.Redis.Pods, s.Watchers))
 	p.starting(s)
-	report.Problems = ordered(p)
-	c.evidence(ctx, report)
-	return report, context.Cause(ctx)
 }
 
 // reachable gives the servers, unless nobody could be asked.

@@ -223,7 +223,11 @@ func (c *Cluster) install(ctx context.Context) error {
 	}
 	for _, r := range append([]schema.GroupVersionResource{RedisFailovers}, Others...) {
 		err := c.Until(ctx, r.Resource+" are known", func(ctx context.Context) error {
-			_, err := c.Dynamic.Resource(r).List(ctx, metav1.ListOptions{})
+			if _, err := c.Dynamic.Resource(r).List(ctx, metav1.ListOptions{}); err != nil {
+				return err
+			}
+			c.mapper.Reset()
+			_, err := c.mapper.KindFor(r) // discovery comes after the resource itself
 			return err
 		})
 		if err != nil {
