@@ -45,10 +45,13 @@ func (a *app) progressPrinter(mode string) (*progressPrinter, error) {
 func (p *progressPrinter) print(now importer.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if now.Total > 0 {
+		now.Bytes = min(now.Bytes, now.Total) // a file may grow meanwhile, and what was read ahead counts
+	}
 	seconds := now.Elapsed.Seconds()
 	left := -1.0
 	if now.Total > 0 && now.Bytes > 0 {
-		left = seconds / float64(now.Bytes) * float64(now.Total-min(now.Bytes, now.Total))
+		left = seconds / float64(now.Bytes) * float64(now.Total-now.Bytes)
 	}
 	switch p.mode {
 	case "json":
@@ -83,7 +86,7 @@ func (p *progressPrinter) line(now importer.Progress, seconds, left float64, bar
 	var b strings.Builder
 	b.WriteString(now.Stage)
 	if now.Total > 0 {
-		share := float64(min(now.Bytes, now.Total)) / float64(now.Total)
+		share := float64(now.Bytes) / float64(now.Total)
 		if bar {
 			const width = 24
 			full := int(share * width)
