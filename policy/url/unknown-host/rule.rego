@@ -50,6 +50,42 @@ foreign(host) if {
 	services.redis_by_name[substring(host.service, 5, -1)]
 }
 
+# What an object of a kind that nobody here knows makes, such as Dragonfly or ValkeyCluster, has its name or one with it in it.
+foreign(host) if {
+	words := split(host.service, "-")
+	count(words) <= 12
+	some from in numbers.range(0, count(words) - 1)
+	some to in numbers.range(from + 1, count(words))
+	borne(concat("-", array.slice(words, from, to)), host.namespace)
+}
+
+borne(name, namespace) if bearers[[namespace, name]]
+
+borne(name, namespace) if {
+	namespace != ""
+	bearers[["", name]]
+}
+
+borne(name, "") if name in bearing
+
+# bearers are the custom objects of which no operator known here makes a Redis, by namespace and name.
+bearers := {[r.namespace, r.name]: true |
+	some r in data.repo.resources
+	custom(r)
+	not r.id in redis_ids
+}
+
+bearing := {key[1] | some key, _ in bearers}
+
+redis_ids := {redis.resource | some redis in data.repo.redis}
+
+# custom says whether a resource is of a custom resource definition, and of none that is known to make no Service of its own.
+custom(r) if {
+	group := split(r.apiVersion, "/")[0]
+	contains(group, ".")
+	not regex.match(`(^|\.)(k8s\.io|argoproj\.io|fluxcd\.io|bitnami\.com|external-secrets\.io|cert-manager\.io|coreos\.com|kyverno\.io|spotahome\.com|istio\.io|cilium\.io|projectcalico\.org|keda\.sh|traefik\.io|traefik\.containo\.us)$`, group)
+}
+
 managed := {key: value | some key, value in each_managed}
 
 each_managed[redis.namespace] if {
