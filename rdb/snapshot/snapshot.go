@@ -177,7 +177,13 @@ func Open(ctx context.Context, t *redis.Target, opts Options) (*Snapshot, error)
 func (s *Snapshot) begin() error {
 	// Both may be unknown to an old server, which then does what it did before. With eof it may send without a size; a
 	// server that knows rdb-only does not keep the writes that follow the snapshot in memory for us.
-	for _, args := range [][]string{{"REPLCONF", "capa", "eof"}, {"REPLCONF", "rdb-only", "1"}} {
+	options := [][]string{{"REPLCONF", "capa", "eof"}, {"REPLCONF", "rdb-only", "1"}}
+	if s.Source.FieldTTL {
+		// Valkey 9 writes RDB version 11 for a replica that does not tell its version, and fails where fields expire, which
+		// that version cannot hold (valkey src/replication.c, REPLCONF VERSION). 9.1 is the newest whose types are all read here.
+		options = append(options, []string{"REPLCONF", "version", "9.1.0"})
+	}
+	for _, args := range options {
 		if _, err := s.conn.Do(s.ctx, args...); err != nil && redis.Code(err) == "" {
 			return s.broken(err)
 		}
