@@ -285,7 +285,8 @@ func (c *Cluster) instances(documents []instance.Document, services map[string]m
 			continue
 		}
 		newer := func(in *instance.Instance) bool {
-			return in.Operator == o.Name && slices.ContainsFunc(in.Absent, func(s instance.Service) bool { return made(in, s) })
+			return in.Operator == o.Name && (slices.ContainsFunc(in.Absent, func(s instance.Service) bool { return made(in, s) }) ||
+				slices.ContainsFunc(in.Services, func(s instance.Service) bool { return s.By != "operator" && made(in, s) }))
 		}
 		guess := options
 		for _, version := range o.Versions[1:] {
