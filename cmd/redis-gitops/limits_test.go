@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -20,13 +19,13 @@ func TestTimeout(t *testing.T) {
 	dir := t.TempDir()
 	writeTree(t, dir, slowChart)
 	for command, advice := range map[string]string{"lint": "check a part of the repository", "url slow": "make that render less"} {
-		args := append(strings.Fields(command), "--timeout", "1s")
+		args := append(strings.Fields(command), "--timeout", "3s") // a busy machine begins to render after more than one
 		var out bytes.Buffer
 		a := newApp()
 		a.out, a.err = &out, &out
 		began := time.Now()
 		code := a.run(context.Background(), append([]string{"-C", dir}, args...))
-		if want := "error: the run was stopped after 1s while it rendered applications/slow; raise --timeout, or " + advice + "\n"; code != exitError || out.String() != want {
+		if want := "error: the run was stopped after 3s while it rendered applications/slow; raise --timeout, or " + advice + "\n"; code != exitError || out.String() != want {
 			t.Errorf("%v: exit code %d, %s", args, code, out.String())
 		}
 		if took := time.Since(began); took > 9*time.Second { // the limit of one template is 10 s
@@ -70,14 +69,13 @@ func TestMaxMemory(t *testing.T) {
 			run.Dir = dir
 			var out bytes.Buffer
 			run.Stdout, run.Stderr = &out, &out
-			err := run.Run()
+			peak, err := runPeak(run)
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != exitError || c.want != "" && !strings.HasSuffix(out.String(), c.want) {
 				t.Errorf("%v: %.500s", err, out.String())
 			}
-			usage, ok := run.ProcessState.SysUsage().(*syscall.Rusage)
-			if ok && runtime.GOOS == "linux" && usage.Maxrss>>10 > 256+256/4+150 { // the program's own file and what the poll misses
-				t.Errorf("took %d MB", usage.Maxrss>>10)
+			if peak>>20 > 256+256/4+150 { // the program's own file and what the poll of the limit misses
+				t.Errorf("took %d MB", peak>>20)
 			}
 		})
 	}
