@@ -42,7 +42,7 @@ var fileFlags = map[string]map[string][]string{
 // reads; format and html name files that are written.
 var otherFlags = []string{"directory", "config", "color", "timeout", "max-memory", "format", "fail-on", "fix", "enable", "disable", "only", "new-from-rev", "values", "output",
 	"suffix", "operator", "profile", "size", "set", "auth", "store", "namespace", "env", "name", "image", "hostname", "context", "tls-server-name",
-	"username", "source-username", "source-tls-server-name", "listen", "announce", "db", "map-db", "match", "exclude", "type", "ttl", "to-version", "html", "separator", "at",
+	"username", "source-username", "source-tls-server-name", "listen", "announce", "db", "map-db", "match", "exclude", "type", "ttl", "to-version", "module", "html", "separator", "at",
 	"method", "verify", "rate", "progress", "checkpoint", "patience", "max-lag", "wait", "to", "jobs", "port"}
 
 // arguments are those of the commands with a flag that names a file, in a repository with an application shop.
