@@ -107,7 +107,8 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	resources := exampleResources(t, rules)
-	settings := map[string]any{"operator": map[string]any{"name": "spotahome", "version": "1.2.4", "namespace": "operator"}, "options": map[string]any{}}
+	settings := map[string]any{"operator": map[string]any{"name": "spotahome", "version": "1.2.4", "namespace": "operator", "title": "spotahome"}, "options": map[string]any{},
+		"foreignFields": map[string]any{"spec.haproxy": "freshworks-oss"}}
 	for _, strict := range []bool{false, true} {
 		settings["strict"] = strict
 		var on []*Rule
