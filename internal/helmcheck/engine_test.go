@@ -172,7 +172,7 @@ func helmChart(c *chart.Chart, release string) (map[string]string, error) {
 		return nil, err
 	}
 	options := common.ReleaseOptions{Name: release, Namespace: "default", Revision: 1, IsInstall: true}
-	values, err := chartutil.ToRenderValuesWithSchemaValidation(c, nil, options, nil, true)
+	values, err := chartutil.ToRenderValues(c, nil, options, nil)
 	if err != nil {
 		return nil, err
 	}
