@@ -120,7 +120,7 @@ spec:
   redis:
     replicas: 1
     customConfig:
-      - maxmemory-policy volatile-lru
+      - maxmemory-policy  volatile-lru
 `;
 
 it("a zip is opened; hostile ones are not", async () => {
