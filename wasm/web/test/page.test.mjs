@@ -272,7 +272,7 @@ it("100,000 files and one of 200 MB in a folder are refused or left out", async 
     for (let n = 1; n < 1000; n++) linkSync(first, join(dir, "many", "d" + i, n + ".yaml"));
   }
   await drop(p, [join(dir, "many")]);
-  await page.getByRole("dialog").filter({ hasText: "more than 20,000 files" }).waitFor();
+  await page.getByRole("dialog").filter({ hasText: "more than 20,000 relevant files" }).waitFor();
   await page.getByRole("button", { name: "Close" }).click();
   await page.locator("#source b", { hasText: "large" }).waitFor();
   clean(p);
