@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"io"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -90,19 +89,7 @@ func (d *differ) each(open func() (*rdb.Scanner, func() error, error), fn func(*
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDump()) }()
-	for {
-		e, err := s.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case e.Kind == rdb.KeyEntry && d.opts.Filter.Apply(e) == rdb.Kept:
-			if err := fn(e); err != nil {
-				return err
-			}
-		}
-	}
+	return keptKeys(s, &d.opts.Filter, fn)
 }
 
 // sumOf hashes database and key, and says whether it is of the part that is compared.

@@ -22,16 +22,7 @@ type KeyRow struct {
 // EachKey gives every key of a dump that a filter keeps, in the order of the dump, in constant memory. Key has its whole name.
 // The row is valid until fn returns.
 func EachKey(s *rdb.Scanner, filter *rdb.Filter, now time.Time, fn func(*KeyRow) error) error {
-	for {
-		e, err := s.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case e.Kind != rdb.KeyEntry || filter.Apply(e) != rdb.Kept:
-			continue
-		}
+	return keptKeys(s, filter, func(e *rdb.Entry) error {
 		row := KeyRow{Key: Key{DB: e.DB, Key: printable(e.Key), Type: e.Type.Kind(), Encoding: e.Type.Encoding(), Expiry: e.Expiry}}
 		if !utf8.Valid(e.Key) {
 			row.KeyBase64 = base64.StdEncoding.EncodeToString(e.Key)
@@ -53,8 +44,23 @@ func EachKey(s *rdb.Scanner, filter *rdb.Filter, now time.Time, fn func(*KeyRow)
 			freq := int64(e.Freq)
 			row.Freq = &freq
 		}
-		if err := fn(&row); err != nil {
+		return fn(&row)
+	})
+}
+
+// keptKeys calls fn for every key of a dump that a filter keeps, in the order of the dump.
+func keptKeys(s *rdb.Scanner, filter *rdb.Filter, fn func(*rdb.Entry) error) error {
+	for {
+		e, err := s.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
+		case e.Kind == rdb.KeyEntry && filter.Apply(e) == rdb.Kept:
+			if err := fn(e); err != nil {
+				return err
+			}
 		}
 	}
 }
