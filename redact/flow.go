@@ -82,7 +82,7 @@ func (p *flowReader) mapping(depth int) {
 		kind = m[1]
 	}
 	parent := *s.top()
-	s.frames = append(s.frames, frame{level: parent.level, safe: parent.safe, kind: kind})
+	s.frames = append(s.frames, frame{level: parent.level, safe: parent.safe, kind: kind, schema: parent.inSchema()})
 	defer func(n int) { s.frames = s.frames[:n] }(len(s.frames) - 1)
 	inside := len(s.frames)
 	for {
@@ -108,7 +108,7 @@ func (p *flowReader) mapping(depth int) {
 		}
 		p.at++
 		on := s.top()
-		f := frame{key: key, level: s.below(on, key), safe: on.safe || key == "metadata" && on.kind != ""}
+		f := frame{key: key, level: s.below(on, key), safe: on.safe || key == "metadata" && on.kind != "", schema: on.inSchema()}
 		s.frames = append(s.frames, f)
 		p.value(depth + 1)
 		s.frames = s.frames[:inside]
@@ -118,7 +118,7 @@ func (p *flowReader) mapping(depth int) {
 func (p *flowReader) list(depth int) {
 	s := p.s
 	parent := *s.top()
-	s.frames = append(s.frames, frame{dash: true, level: parent.level, safe: parent.safe})
+	s.frames = append(s.frames, frame{dash: true, level: parent.level, safe: parent.safe, schema: parent.schema})
 	inside := len(s.frames)
 	defer func() { s.frames = s.frames[:inside-1] }()
 	for {
@@ -188,7 +188,7 @@ func (s *scanner) scalarItem2(i, from, to int) {
 	case s.generator(list, i, from, to):
 	case f.level == secret:
 		s.taint(i, from, to)
-	case f.level == below && !refers(list.key, value) && !holdsNone.MatchString(value) && !benign[list.key]:
+	case f.level == below && !refers(list.key, value) && !none(value) && !benign[list.key]:
 		s.taint(i, from, to)
 	case f.flag, s.chained():
 		s.taint(i, from, to)

@@ -113,6 +113,7 @@ type frame struct {
 	label   bool   // a key beside says that the value is secret
 	pending []place
 	flag    bool // the item before is an argument whose value comes next
+	schema  bool // part of the JSON Schema of a property
 }
 
 // place is a part of a line.
@@ -228,7 +229,7 @@ func (s *scanner) entry(i, end int) int {
 	s.pop(2 * at)
 	parent := s.top()
 	f := frame{indent: 2 * at, key: key}
-	f.level, f.safe, f.kind = s.below(parent, key), parent.safe, ""
+	f.level, f.safe, f.schema = s.below(parent, key), parent.safe, parent.inSchema()
 	if key == "metadata" && parent.kind != "" {
 		f.safe = true
 	}
@@ -239,7 +240,7 @@ func (s *scanner) entry(i, end int) int {
 // item starts an item of a list.
 func (s *scanner) item(i, at, end int) {
 	parent := s.top()
-	f := frame{indent: 2*at + 1, dash: true, level: parent.level, safe: parent.safe}
+	f := frame{indent: 2*at + 1, dash: true, level: parent.level, safe: parent.safe, schema: parent.schema}
 	if parent.key == "items" {
 		to := i + 1
 		for to < end && (strings.TrimSpace(s.lines[to]) == "" || indentOf(s.lines[to]) > at) {
@@ -253,6 +254,9 @@ func (s *scanner) item(i, at, end int) {
 	s.frames = append(s.frames, f)
 }
 
+// inSchema says whether what is below the frame belongs to the JSON Schema of a property, whose name says nothing about its text.
+func (f *frame) inSchema() bool { return f.schema || f.key == "properties" }
+
 // below says how secret what a key holds is, before the value is seen.
 func (s *scanner) below(parent *frame, key string) level {
 	kind := s.kind()
@@ -265,6 +269,8 @@ func (s *scanner) below(parent *frame, key string) level {
 		return secret
 	case key == "data" && (kind == "SealedSecret" || kind == "ExternalSecret" || kind == "ClusterExternalSecret" || kind == "PushSecret") && parent.key == "template":
 		return secret
+	case parent.level == below && parent.schema && schemaKeyword.MatchString(key):
+		return plain
 	case parent.level == below && !benign[key] && !setting.MatchString(key):
 		return below
 	case parent.level == below:
@@ -351,7 +357,7 @@ func (s *scanner) isSecret(f *frame, value string) bool {
 	case plain:
 		return false
 	}
-	if value == "" || holdsNone.MatchString(value) {
+	if none(value) {
 		return false
 	}
 	found, strong := isSecretKey(f.key)
@@ -411,9 +417,9 @@ func (s *scanner) scalarItem(i, at, end int) int {
 	value := unquote(text)
 	switch {
 	case s.generator(list, i, from, to):
-	case f.level == secret, f.level == below && f.scalar && !holdsNone.MatchString(value):
+	case f.level == secret, f.level == below && f.scalar && !none(value):
 		s.taint(i, from, to)
-	case f.level == below && !refers(list.key, value) && !holdsNone.MatchString(value) && !benign[list.key]:
+	case f.level == below && !refers(list.key, value) && !none(value) && !benign[list.key]:
 		s.taint(i, from, to)
 	case f.dash && list.flag:
 		s.taint(i, from, to)

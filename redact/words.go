@@ -39,8 +39,13 @@ var (
 	aclLine = regexp.MustCompile(`(?i)(^|[\s"'\[,])(user|setuser)["']?[\s,]`)
 	// loginAction is a login of a URL that a template fills in.
 	loginAction = regexp.MustCompile(`://[^\s"'@/{]*(\{\{[^}]*\}\}[^\s"'@/]*)@`)
-	// flag is an argument of its own whose value is the next one.
-	flag = regexp.MustCompile(`(?i)^-{0,2}[\w-]*(requirepass|masterauth|primaryauth|passw(or)?d|passphrase|auth-pass|sentinel-pass|token|secret)$|^(-a|--pass|--auth|AUTH)$`)
+	// flag is an argument of its own whose value is the next one. A word without dashes has to be a directive of Redis: lists of names
+	// have "password" too.
+	flag = regexp.MustCompile(`(?i)^--?[\w-]*(passw(or)?d|passphrase|token|secret)$|^(--?[\w-]*)?(requirepass|masterauth|primaryauth|auth-pass|sentinel-pass)$|^(-a|--pass|--auth|AUTH)$`)
+	// schemaKeyword is a keyword of JSON Schema, or of CRDs, that holds no value of the property it describes; default, const, enum and
+	// examples do.
+	schemaKeyword = regexp.MustCompile(`^(\$(schema|id|ref|anchor|comment)|title|description|type|format|pattern|required|nullable|deprecated|` +
+		`(min|max|exclusiveMin|exclusiveMax)(imum|Length|Items|Properties)?|multipleOf|uniqueItems|readOnly|writeOnly|content(Encoding|MediaType)|x-kubernetes-[a-z-]+)$`)
 	// fallback is the text that a template takes for a missing value, or puts into a variable.
 	fallback = regexp.MustCompile("(?:default|coalesce|:?=|ternary|b64enc|quote|print|printf)\\s*\\(?\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)")
 )
@@ -98,6 +103,9 @@ func isSecretKey(key string) (secret, strong bool) {
 	}
 	return secretKey.MatchString(key), ownSecret.MatchString(key)
 }
+
+// none says whether a value is empty, says where the secret comes from, or says that there is none.
+func none(value string) bool { return value == "" || holdsNone.MatchString(value) }
 
 // refers says whether a value, of a key that may be a reference, names something.
 func refers(key, value string) bool {

@@ -284,7 +284,7 @@ func TestPatch(t *testing.T) {
 		if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", tt.kind, "--dry-run"}); code != exitOK {
 			t.Fatalf("%s: exit code %d: %s", tt.kind, code, problems.String())
 		}
-		if err := gitApply(t, dir, out.Bytes()); (err == nil) != tt.applies {
+		if err := gitApply(t, dir, out.Bytes(), "--check"); (err == nil) != tt.applies {
 			t.Errorf("%s: git apply: %v\n%s", tt.kind, err, out.String())
 		}
 		if hidden := strings.Contains(problems.String(), "git apply refuses"); hidden == tt.applies {
@@ -293,10 +293,58 @@ func TestPatch(t *testing.T) {
 	}
 }
 
-// gitApply tries a patch without writing.
-func gitApply(t *testing.T, dir string, patch []byte) error {
+// TestDryRunApplies wants the patch of every way to generate, update and destroy to give what the command itself writes: nothing in
+// it looks like a secret, names of variables and schemas of passwords neither.
+func TestDryRunApplies(t *testing.T) {
+	dir := newShop(t)
+	for _, line := range []string{
+		"generate application blog",
+		"generate application wiki --kustomize",
+		"generate resource blog redis --profile cache --set memory=1Gi --set policy=allkeys-lfu",
+		"generate resource shop redis --auth existing:shop-auth",
+		"generate resource shop redis --suffix mail --auth external --store vault",
+		"generate resource shop redis --suffix small --profile store --set auth=token",
+		"generate resource shop redis --suffix mail --auth external --store other --force",
+		"generate resource wiki redis --auth existing:wiki-auth",
+		"generate deployment shop web --image shop/web:1.2.3",
+		"generate deployment shop sidekiq --name sidekiq-mail",
+		"generate update",
+		"destroy deployment shop sidekiq-mail",
+		"destroy resource shop redis-mail",
+		"destroy resource shop redis",
+	} {
+		args := strings.Fields(line)
+		var patch, problems bytes.Buffer
+		a := newApp()
+		a.out, a.err = &patch, &problems
+		if code := a.run(t.Context(), append([]string{"-C", dir}, append(args, "--dry-run")...)); code != exitOK {
+			t.Fatalf("%s --dry-run: exit code %d: %s", line, code, problems.String())
+		}
+		patched := t.TempDir()
+		if err := os.CopyFS(patched, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if patch.Len() > 0 {
+			if err := gitApply(t, patched, patch.Bytes()); err != nil {
+				t.Errorf("%s: %v\n%s", line, err, problems.String())
+			}
+		}
+		var out bytes.Buffer
+		a = newApp()
+		a.out, a.err = &out, &out
+		if code := a.run(t.Context(), append([]string{"-C", dir}, append(args, "--yes")...)); code != exitOK {
+			t.Fatalf("%s: exit code %d: %s", line, code, out.String())
+		}
+		if got, want := tree(t, patched), tree(t, dir); got != want {
+			t.Errorf("%s: the patch gives\n%s\nand the command\n%s", line, got, want)
+		}
+	}
+}
+
+// gitApply applies a patch; with --check it only tries.
+func gitApply(t *testing.T, dir string, patch []byte, flags ...string) error {
 	t.Helper()
-	c := exec.Command("git", "apply", "--check", "-")
+	c := exec.Command("git", append([]string{"apply", "--whitespace=error-all", "-"}, flags...)...)
 	c.Dir, c.Stdin = dir, bytes.NewReader(patch)
 	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	text, err := c.CombinedOutput()
