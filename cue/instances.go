@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue"
 )
@@ -104,15 +105,89 @@ type Note struct {
 	Text string   `json:"text"`
 }
 
+// PodSpec says which pods the operator creates for the resources of a kind, and at which paths of the resource their fields are. Texts
+// and conditions are those of a [Scheme]; of the entries of one part the first whose conditions hold counts.
+type PodSpec struct {
+	APIVersions []string          `json:"apiVersions"`
+	Kind        string            `json:"kind"`
+	If          []string          `json:"if,omitempty"`
+	Part        string            `json:"part"`               // what messages call the pods: redis, sentinel, leader
+	Replicas    string            `json:"replicas,omitempty"` // "" is unknown
+	Labels      map[string]string `json:"labels,omitempty"`   // of the pods; default: those of the pod template
+	// LabelsFrom is the path of labels that the operator copies to the pods, LabelsAllow that of the patterns that limit which.
+	LabelsFrom  string `json:"labelsFrom,omitempty"`
+	LabelsAllow string `json:"labelsAllow,omitempty"`
+	// PeerAddress: Redis and its sentinels take a replica's address from its connection, since nothing sets replica-announce-ip.
+	PeerAddress bool `json:"peerAddress,omitempty"`
+	// Surges: the pods are of a Deployment without a strategy, which starts a new pod before it stops an old one.
+	Surges bool   `json:"surges,omitempty"`
+	Port   string `json:"port,omitempty"` // that it listens on
+	// At are the paths of fields by the name that they have in a PodSpec or a PodTemplateSpec of Kubernetes: affinity, nodeSelector,
+	// topologySpreadConstraints, annotations, serviceAccountName, imagePullSecrets, priorityClassName.
+	At map[string]string `json:"at,omitempty"`
+	// Volumes, Mounts, Containers and Init are lists of what the resource adds to the pods; Env are lists of variables of the operator's
+	// own containers, Images the images of those.
+	Volumes    []string `json:"volumes,omitempty"`
+	Mounts     []string `json:"mounts,omitempty"`
+	Containers []string `json:"containers,omitempty"`
+	Init       []string `json:"init,omitempty"`
+	Env        []string `json:"env,omitempty"`
+	Images     []string `json:"images,omitempty"`
+	MountsKey  string   `json:"mountsKey,omitempty"` // of a container in Containers; default volumeMounts
+	Own        []Own    `json:"own,omitempty"`
+}
+
+// Own is what the operator itself puts into the pods.
+type Own struct {
+	If        []string `json:"if,omitempty"`
+	Volume    string   `json:"volume,omitempty"`
+	Mount     string   `json:"mount,omitempty"` // a path in the containers of Redis or the sentinels
+	Container string   `json:"container,omitempty"`
+	Init      string   `json:"init,omitempty"`
+	Port      string   `json:"port,omitempty"` // of Container
+}
+
+// Reference is a field that holds the name of another object of the same namespace, or of one without a namespace.
+type Reference struct {
+	APIVersions []string `json:"apiVersions"`
+	Kind        string   `json:"kind"`
+	If          []string `json:"if,omitempty"`
+	Path        string   `json:"path"`              // a * is each element of a list
+	To          string   `json:"to"`                // the kind of the object
+	Created     bool     `json:"created,omitempty"` // the operator creates the object if it does not exist
+}
+
 // Recognise says how a repository shows that it runs this operator.
 func (o *Operator) Recognise() Recognition { return o.derived.Recognise }
 
 // Schemes gives the schemes of this operator's names; of those that fit a resource the first one counts.
 func (o *Operator) Schemes() []Scheme { return o.derived.Instances }
 
-// deriveInstances takes recognition and schemes over, and refuses a misspelt field.
+// PodSpecs gives the pods that this operator creates; those of a fork are its own and then those of the operator it comes from.
+func (o *Operator) PodSpecs() []PodSpec {
+	return forked(o, func(d *derived) []PodSpec { return d.PodSpecs })
+}
+
+// References gives the fields of this operator's resources that name other objects, with those of the operator it is a fork of.
+func (o *Operator) References() []Reference {
+	return forked(o, func(d *derived) []Reference { return d.References })
+}
+
+func forked[T any](o *Operator, facts func(*derived) []T) []T {
+	own := facts(o.derived)
+	if o.Fork == "" {
+		return own
+	}
+	from, err := readDerived("operator/" + o.Fork + "/structure.json")
+	if err != nil {
+		return own // TestOperatorNamed reads it
+	}
+	return slices.Concat(own, facts(from))
+}
+
+// deriveInstances takes recognition, schemes and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

@@ -21,6 +21,9 @@ type Operator struct {
 	Versions  []string `json:"versions"`            // the versions it knows; the first one is the default
 	ValuesKey string   `json:"valuesKey,omitempty"` // the key under resources in values.yaml that tells this operator's values from others, "" for none
 
+	// Fork names the operator that this one is a fork of, whose facts about pods and references it shares.
+	Fork string `json:"fork,omitempty"`
+
 	derived *derived
 }
 

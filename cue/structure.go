@@ -192,14 +192,16 @@ func compare(data any, bound json.Number) int {
 
 // derived is an operator's structure.json, or the configuration's: what is needed of the CUE files at each start.
 type derived struct {
-	Operator  *Operator                 `json:"operator,omitempty"`
-	Misplaced map[string][]misplaced    `json:"misplaced,omitempty"` // by kind
-	Recognise Recognition               `json:"recognise,omitzero"`
-	Instances []Scheme                  `json:"instances,omitempty"`
-	Config    int                       `json:"config,omitempty"`
-	Values    int                       `json:"values,omitempty"`
-	Resources map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"
-	Shapes    structure                 `json:"shapes,omitempty"`
+	Operator   *Operator                 `json:"operator,omitempty"`
+	Misplaced  map[string][]misplaced    `json:"misplaced,omitempty"` // by kind
+	Recognise  Recognition               `json:"recognise,omitzero"`
+	Instances  []Scheme                  `json:"instances,omitempty"`
+	PodSpecs   []PodSpec                 `json:"podSpecs,omitempty"`
+	References []Reference               `json:"references,omitempty"`
+	Config     int                       `json:"config,omitempty"`
+	Values     int                       `json:"values,omitempty"`
+	Resources  map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"
+	Shapes     structure                 `json:"shapes,omitempty"`
 }
 
 // misplaced is a key that people write where there is no such field.

@@ -89,7 +89,7 @@ func (l *linter) repository() (policy.Value, error) {
 	if fields["generators"], err = l.generators(); err != nil {
 		return policy.Value{}, err
 	}
-	if fields["redis"], err = l.redis(m.units); err != nil {
+	if err := l.redis(m.units, fields); err != nil {
 		return policy.Value{}, err
 	}
 	fields["files"] = anyList(l.files)
@@ -502,11 +502,11 @@ func aboutRedis(kind string) bool {
 	return strings.HasPrefix(kind, "Redis")
 }
 
-// redis gives every Redis of the repository, as data.repo.redis has it.
-func (l *linter) redis(units []unitModel) ([]any, error) {
+// redis sets what data.repo has of the Redis instances of the repository: redis, pods and references.
+func (l *linter) redis(units []unitModel, fields map[string]any) error {
 	operators, err := cue.Operators()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// What is deployed twice does not meet, so each way to deploy is looked at for itself.
 	sets := map[string][]instance.Document{}
@@ -516,7 +516,7 @@ func (l *linter) redis(units []unitModel) ([]any, error) {
 			if aboutRedis(r.Kind) {
 				plain, err := r.value.Plain()
 				if err != nil {
-					return nil, err
+					return err
 				}
 				object, _ := plain.(map[string]any)
 				sets[units[i].set] = append(sets[units[i].set], instance.Document{Object: object, Namespace: r.Namespace, Application: units[i].app, Where: strconv.Itoa(id)})
@@ -542,21 +542,28 @@ func (l *linter) redis(units []unitModel) ([]any, error) {
 		}
 		return made[key]
 	}
-	out := []any{}
+	out, facts := []any{}, &podFacts{pods: []any{}, references: []any{}}
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
+		facts.add(instance.References(sets[set], operators, options))
 		for _, in := range instance.Find(sets[set], operators, options) {
 			id, err := strconv.Atoi(in.Where)
 			if err != nil {
-				return nil, fmt.Errorf("lint: an instance without a resource: %q", in.Where)
+				return fmt.Errorf("lint: an instance without a resource: %q", in.Where)
 			}
 			out = append(out, instanceFields(id, in, objects(in)))
 		}
 	}
-	slices.SortStableFunc(out, func(a, b any) int {
+	fields["redis"], fields["pods"], fields["references"] = byResource(out), byResource(facts.pods), byResource(facts.references)
+	return nil
+}
+
+// byResource sorts by the id of the resource, and leaves the order of those of one resource.
+func byResource(list []any) []any {
+	slices.SortStableFunc(list, func(a, b any) int {
 		return cmp.Compare(a.(map[string]any)["resource"].(int64), b.(map[string]any)["resource"].(int64))
 	})
-	return out, nil
+	return list
 }
 
 // anyName stands for the name of a Redis in the names of what operators make, which CUE is asked for once.
