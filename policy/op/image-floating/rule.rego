@@ -6,7 +6,7 @@
 # custom:
 #   severity: warning
 #   strict: error
-#   kinds: [RedisFailover]
+#   kinds: [RedisFailover, Redis, RedisReplication, RedisSentinel, RedisCluster, RedisEnterpriseCluster, StatefulSet]
 #   since: 0.1.0
 #   remediation: Pin a complete version, or a digest.
 #   references:
@@ -26,10 +26,28 @@ deny contains {
 	not input.spec.redis.version # of the v1alpha2 API, which had the tag there
 }
 
-# places are the images of a RedisFailover: {"path", "image"}.
-places := array.concat(images_of_own, images_of_extra)
+# places are the images of the pods: {"path", "image"}.
+places := array.concat(array.concat(images_of_own, images_of_extra), array.concat(images_of_others, images_of_plain))
+
+# images_of_others: resources of other operators, wherever they have containers. In a volume, image is the name of a device.
+images_of_others := [{"path": array.concat(["spec"], at), "image": image} |
+	not input.kind in {"RedisFailover", "StatefulSet"}
+	walk(object.get(input, "spec", {}), [at, image])
+	at[count(at) - 1] == "image"
+	count({step | some step in at} & {"volume", "volumes"}) == 0
+	is_string(image)
+	image != ""
+]
+
+# images_of_plain: Redis without an operator.
+images_of_plain := [{"path": ["spec", "template", "spec", "containers", i, "image"], "image": c.image} |
+	input.kind == "StatefulSet"
+	some i, c in input.spec.template.spec.containers
+	regex.match(`^(redis|redis-stack|redis-stack-server|valkey)$`, images.reference(c.image).name)
+]
 
 images_of_extra := [{"path": ["spec", part, list, i, "image"], "image": image} |
+	input.kind == "RedisFailover"
 	some part in ["redis", "sentinel"]
 	some list in ["extraContainers", "initContainers"]
 	containers := object.get(input, ["spec", part, list], [])
@@ -41,6 +59,7 @@ images_of_extra := [{"path": ["spec", part, list, i, "image"], "image": image} |
 ]
 
 images_of_own := [{"path": path, "image": image} |
+	input.kind == "RedisFailover"
 	some path in [["spec", "redis", "image"], ["spec", "redis", "exporter", "image"], ["spec", "sentinel", "image"], ["spec", "sentinel", "exporter", "image"]]
 	image := object.get(input, path, "")
 	is_string(image)
