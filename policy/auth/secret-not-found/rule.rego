@@ -18,7 +18,7 @@
 #     - spotahome/redis-operator v1.2.4 service/k8s/util.go, GetRedisPassword
 package redisgitops.auth["secret-not-found"]
 
-import data.redisgitops.lib.group
+import data.redisgitops.lib.generated
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
@@ -27,9 +27,10 @@ deny contains object.union(violation, fix(near)) if {
 	name := redisfailover.secret(r.object)
 	regex.match(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`, name)
 	count(object.get(secrets.named, name, [])) == 0 # one of another namespace is another rule's
+	not generated.name(r, "Secret", name) # nor one whose name kustomize changes
 	near := similar(r, name)
 	violation := {
-		"message": message(r, name, near),
+		"message": sprintf("nothing here makes a Secret \"%s\"; %s", [name, advice(near)]),
 		"resource": r.id,
 		"path": ["spec", "auth", "secretPath"],
 		"related": [{"resource": p.resource, "path": ["metadata", "name"], "message": sprintf("Secret \"%s\"", [p.name])} | some p in near],
@@ -38,18 +39,6 @@ deny contains object.union(violation, fix(near)) if {
 
 # similar are Secrets of the namespace that differ in one letter, or that have a key of the name.
 similar(r, name) := secrets.alike(r, name)
-
-message(r, name, near) := sprintf("kustomize appends a hash to the Secret, so its name is \"%s\" and not \"%s\", and rewrites no field of a custom resource; set generatorOptions.disableNameSuffixHash: true", [made, name]) if {
-	some made in sort(object.get(hashed, [[name, r.unit]], set()))
-} else := sprintf("nothing here makes a Secret \"%s\"; %s", [name, advice(near)])
-
-# hashed are the Secrets of a secretGenerator by their names without the hash: ten letters and digits (kustomize v0.21.2 api/hasher).
-hashed := {key: names | some key, names in each_hashed; count(names) == 1}
-
-each_hashed := group.by([[[regex.replace(p.name, `-[a-z0-9]{10}$`, ""), p.unit], p.name] |
-	some p in secrets.providers
-	regex.match(`-[bcdfghkmt2456789]{10}$`, p.name)
-])
 
 advice(near) := sprintf("did you mean \"%s\"?", [near[0].name]) if count(near) > 0
 else := "correct the name, or add it as a SealedSecret or an ExternalSecret"

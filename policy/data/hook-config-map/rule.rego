@@ -16,6 +16,7 @@
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisVolumes
 package redisgitops.data["hook-config-map"]
 
+import data.redisgitops.lib.generated
 import data.redisgitops.lib.group
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
@@ -61,6 +62,8 @@ deny contains {
 } if {
 	some u in uses
 	count(found(u)) == 0
+	not generated.name(u.redis, "ConfigMap", u.name) # which is another rule's, and so is
+	not generated.affixed(u.redis, "ConfigMap", u.name)
 }
 
 deny contains {

@@ -1,8 +1,8 @@
 # METADATA
 # title: namePrefix breaks references to Redis
 # description: |-
-#   Kustomize renames the RedisFailover, its Secret and the Services, but does not update spec.auth.secretPath,
-#   selectors on the operator's labels, or URLs in environment variables. They keep the old name.
+#   Kustomize renames the Redis, its Secret, its ConfigMaps and the Services, but updates no name in a field of a custom
+#   resource, such as spec.auth.secretPath, no selectors on the operator's labels, and no URLs in environment variables. They keep the old name.
 # custom:
 #   scope: repository
 #   since: 0.1.0
@@ -11,7 +11,9 @@
 #     - Kustomize, namePrefix and the name references of custom resources
 package redisgitops.kust["name-prefix"]
 
+import data.redisgitops.lib.generated
 import data.redisgitops.lib.group
+import data.redisgitops.lib.references
 
 deny contains {
 	"message": sprintf("the Redis is called \"%s\" by it, and %s still says \"%s\"; name it in full, without %s", [r.name, what.words, what.name, affix]),
@@ -28,6 +30,20 @@ deny contains {
 	text != ""
 	some r in failovers[parent(d.file)]
 	some what in broken(r, affix, text)
+}
+
+deny contains {
+	"message": sprintf("the %s is called \"%s\" by it, and %s still has \"%s\"; name it in full, without %s", [ref.kind, made.name, concat(".", [sprintf("%v", [step]) | some step in ref.path]), ref.name, made.affix]),
+	"file": made.file,
+	"document": made.document,
+	"path": [made.affix],
+	"related": [{"resource": ref.resource, "path": ref.path, "message": "the old name"}],
+} if {
+	some ref in references.all
+	ref.path != ["spec", "auth", "secretPath"] # told above
+	r := data.repo.resources[ref.resource]
+	not r.kind in generated.updated
+	made := generated.affixed(r, ref.kind, ref.name)
 }
 
 failovers := {key: value | some key, value in each_failovers}
