@@ -57,6 +57,38 @@ func (c *checker) skip(format string, args ...any) verdict {
 type verdict struct {
 	wrong   []Violation
 	unknown bool
+	seen    seen
+}
+
+// seen are the keys and elements of a value that a schema is about, for unevaluatedProperties and unevaluatedItems.
+type seen struct {
+	keys     map[string]bool
+	elements map[int]bool
+	partly   bool // there may be more
+}
+
+func (s *seen) key(name string) {
+	if s.keys == nil {
+		s.keys = map[string]bool{}
+	}
+	s.keys[name] = true
+}
+
+func (s *seen) element(i int) {
+	if s.elements == nil {
+		s.elements = map[int]bool{}
+	}
+	s.elements[i] = true
+}
+
+func (s *seen) add(other seen) {
+	for name := range other.keys {
+		s.key(name)
+	}
+	for i := range other.elements {
+		s.element(i)
+	}
+	s.partly = s.partly || other.partly
 }
 
 func (v verdict) valid() bool   { return len(v.wrong) == 0 && !v.unknown }
@@ -65,6 +97,10 @@ func (v verdict) invalid() bool { return len(v.wrong) > 0 }
 func (v *verdict) and(other verdict) {
 	v.wrong = append(v.wrong, other.wrong...)
 	v.unknown = v.unknown || other.unknown
+	if !other.invalid() {
+		v.seen.add(other.seen)
+		v.seen.partly = v.seen.partly || other.unknown
+	}
 }
 
 func (v *verdict) fail(path []string, format string, args ...any) {
@@ -120,6 +156,9 @@ func (c *checker) check(schema, base, value any, path []string, depth int) (r ve
 	case map[string]any:
 		in.mapping(&r, object, v)
 	}
+	if draft >= 2019 {
+		in.unevaluated(&r, object, value)
+	}
 	return r
 }
 
@@ -141,7 +180,11 @@ type place struct {
 }
 
 func (p place) sub(schema, value any, step ...string) verdict {
-	return p.check(schema, p.base, value, append(slices.Clip(p.path), step...), p.depth)
+	r := p.check(schema, p.base, value, append(slices.Clip(p.path), step...), p.depth)
+	if len(step) > 0 {
+		r.seen = seen{} // of another value
+	}
+	return r
 }
 
 func typeOf(v any) string {
@@ -270,22 +313,38 @@ func (p place) combined(r *verdict, object map[string]any, value any) {
 		if next, has := object[branch]; has && (v.valid() || v.invalid()) {
 			r.and(p.sub(next, value))
 		}
+		if !v.invalid() {
+			r.seen.add(v.seen)
+			r.seen.partly = r.seen.partly || v.unknown
+		}
 		r.unknown = r.unknown || v.unknown && !v.invalid()
 	}
 }
 
 func (p place) any(options []any, value any) verdict {
 	var failed []verdict
-	unknown := false
+	var fits verdict
+	valid, unknown := false, false
 	for _, each := range options {
 		v := p.sub(each, value)
-		if v.valid() {
-			return v
+		switch {
+		case v.valid():
+			valid = true
+			fits.seen.add(v.seen)
+		case v.invalid():
+			failed = append(failed, v)
+		default:
+			unknown = true
 		}
-		unknown = unknown || !v.invalid()
-		failed = append(failed, v)
+		if valid && p.schema.draft < 2019 { // later ones matter for what is unevaluated
+			break
+		}
 	}
-	if unknown {
+	fits.seen.partly = fits.seen.partly || unknown
+	switch {
+	case valid:
+		return fits
+	case unknown:
 		return verdict{unknown: true}
 	}
 	return p.closest(failed)
@@ -294,10 +353,12 @@ func (p place) any(options []any, value any) verdict {
 func (p place) one(options []any, value any) verdict {
 	var failed []verdict
 	valid, unknown := 0, 0
+	var fits verdict
 	for _, each := range options {
 		switch v := p.sub(each, value); {
 		case v.valid():
 			valid++
+			fits.seen = v.seen
 		case v.invalid():
 			failed = append(failed, v)
 		default:
@@ -312,7 +373,7 @@ func (p place) one(options []any, value any) verdict {
 	case unknown > 0:
 		return verdict{unknown: true}
 	case valid == 1:
-		return verdict{}
+		return fits
 	}
 	return p.closest(failed)
 }
@@ -380,8 +441,14 @@ func (p place) text(r *verdict, object map[string]any, v string) {
 			r.fail(p.path, "does not match %q; write a text that does", pattern)
 		}
 	}
-	if _, ok := object["format"].(string); ok && p.schema.draft < 2019 {
-		r.unknown = true // Helm checks formats up to draft 7
+	if name, ok := object["format"].(string); ok && p.schema.draft < 2019 {
+		if f, ok := formats[name]; ok {
+			valid, known := f.check(v)
+			if known && !valid {
+				r.fail(p.path, "is not a valid %s; write one such as %q", name, f.example)
+			}
+			r.unknown = r.unknown || !known
+		}
 	}
 }
 
@@ -405,6 +472,11 @@ func (p place) list(r *verdict, object map[string]any, v []any) {
 	head, isList := object[first].([]any)
 	for i, each := range v {
 		step := strconv.Itoa(i)
+		_, others := object[rest]
+		_, whole := object["items"]
+		if i < len(head) || others && isList || p.schema.draft >= 2020 && others || p.schema.draft < 2020 && whole && !isList {
+			r.seen.element(i)
+		}
 		if i < len(head) {
 			r.and(p.sub(head[i], each, step))
 			continue
@@ -426,9 +498,12 @@ func (p place) list(r *verdict, object map[string]any, v []any) {
 
 func (p place) contains(r *verdict, object map[string]any, schema any, v []any) {
 	valid, unknown := 0, 0
-	for _, each := range v {
-		if result := p.sub(schema, each); result.valid() {
+	for i, each := range v {
+		if result := p.sub(schema, each, strconv.Itoa(i)); result.valid() {
 			valid++
+			if p.schema.draft >= 2020 {
+				r.seen.element(i)
+			}
 		} else if !result.invalid() {
 			unknown++
 		}
@@ -470,6 +545,9 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 				r.and(p.sub(patterns[pattern], v[key], key))
 			}
 		}
+		if known || closed {
+			r.seen.key(key)
+		}
 		if known || !closed {
 			continue
 		}
@@ -490,6 +568,41 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 				r.unknown = true
 			}
 		}
+	}
+}
+
+// unevaluated checks the keys and elements that no other part of the schema is about.
+func (p place) unevaluated(r *verdict, object map[string]any, value any) {
+	names, elements := object["unevaluatedProperties"], object["unevaluatedItems"]
+	m, isMapping := value.(map[string]any)
+	list, isList := value.([]any)
+	if names == nil && elements == nil || names == nil && isMapping || elements == nil && isList || !isMapping && !isList || r.invalid() {
+		return // what is wrong already has left some out
+	}
+	if r.unknown || r.seen.partly {
+		r.unknown = true
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if r.seen.keys[key] {
+			continue
+		}
+		if names == false {
+			r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not a key of the schema; remove it or correct its name"})
+		} else {
+			r.and(p.sub(names, m[key], key))
+		}
+	}
+	for i, each := range list {
+		if !r.seen.elements[i] {
+			r.and(p.sub(elements, each, strconv.Itoa(i)))
+		}
+	}
+	for key := range m {
+		r.seen.key(key)
+	}
+	for i := range list {
+		r.seen.element(i)
 	}
 }
 

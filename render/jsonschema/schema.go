@@ -32,7 +32,7 @@ var drafts = map[string]int{
 }
 
 // unknown are keywords whose demands are not checked.
-var unknownKeywords = []string{"$dynamicRef", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties"}
+var unknownKeywords = []string{"$dynamicRef", "$recursiveRef"}
 
 // maxDepth bounds how deep a schema is nested.
 const maxDepth = 200
@@ -74,7 +74,8 @@ func (s *Schema) skip(what string) {
 
 // Keywords with a schema, with a list of them, and with a mapping of them.
 var (
-	withSchema   = []string{"not", "additionalProperties", "additionalItems", "items", "contains", "propertyNames", "if", "then", "else"}
+	withSchema = []string{"not", "additionalProperties", "additionalItems", "items", "contains", "propertyNames", "if", "then", "else", "unevaluatedItems",
+		"unevaluatedProperties"}
 	withSchemas  = []string{"allOf", "anyOf", "oneOf", "prefixItems"}
 	withMappings = []string{"properties", "patternProperties", "dependentSchemas", "dependencies", "definitions", "$defs"}
 )

@@ -44,7 +44,15 @@ func TestCheck(t *testing.T) {
 		{"remote in not", `{"not": {"$ref": "https://a.example/x.json"}}`, `1`, "", `$ref "https://a.example/x.json" leads outside of the schema`},
 		{"reference to itself", `{"$ref": "#"}`, `1`, "", "the check takes too long"},
 		{"another dialect", `{"$schema": "https://a.example/dialect", "type": "string"}`, `1`, "", "$schema names no draft that is known"},
-		{"unevaluated", `{"unevaluatedProperties": false, "type": "string"}`, `{}`, ": is a mapping; write a string", "unevaluatedProperties is not checked"},
+		{"unevaluated", `{"allOf": [{"properties": {"a": {"type": "object", "unevaluatedProperties": {"type": "string"}}}}], "anyOf": [{"properties": {"b": {}}}, {"required": ["c"]}], "unevaluatedProperties": false}`,
+			`{"a": {"x": 1}, "b": 1, "c": 1}`, "a.x: is a whole number; write a string", ""},
+		{"unevaluated key", `{"allOf": [{"properties": {"a": {}}}], "if": {"properties": {"b": {"const": 1}}}, "unevaluatedProperties": false}`, `{"a": 1, "b": 1, "c": 1}`,
+			"c: is not a key of the schema; remove it or correct its name", ""},
+		{"unevaluated beside a reference", `{"allOf": [{"$ref": "other.json"}], "unevaluatedProperties": false}`, `{"a": 1}`, "", `$ref "other.json" leads outside of the schema`},
+		{"unevaluated elements", `{"prefixItems": [{}], "contains": {"type": "string"}, "unevaluatedItems": {"type": "integer"}}`, `[null, "a", 1, null]`, "3: is null; write a whole number", ""},
+		{"dynamic", `{"$dynamicRef": "#x", "type": "string"}`, `{}`, ": is a mapping; write a string", "$dynamicRef is not checked"},
+		{"formats", `{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"format": "ipv4"}, "b": {"format": "uri"}, "c": {"format": "unheard-of"}}}`, `{"a": "1.2.3", "b": "x", "c": "x"}`,
+			"a: is not a valid ipv4; write one such as \"192.0.2.1\"\nb: is not a valid uri; write one such as \"https://example.com/\"", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, err := Parse([]byte(tt.schema))
@@ -139,7 +147,7 @@ func (r random) schema(depth, draft int) any {
 	subs := func() []any { return []any{sub(), sub()} }
 	named := func() map[string]any { return map[string]any{r.pick("a", "b", "c").(string): sub(), "b": sub()} }
 	for range 1 + r.IntN(3) {
-		switch r.IntN(22) {
+		switch r.IntN(24) {
 		case 0, 1:
 			s["type"] = r.pick("string", "number", "integer", "array", "object", "boolean", "null", []any{"string", "integer"})
 		case 2:
@@ -206,6 +214,14 @@ func (r random) schema(depth, draft int) any {
 				s["dependentSchemas"] = map[string]any{"c": sub()}
 			}
 			s["$ref"] = "#/$defs/x"
+		case 22:
+			if draft >= 2019 {
+				s["unevaluatedProperties"] = r.pick(false, sub())
+			}
+		case 23:
+			if draft >= 2019 {
+				s["unevaluatedItems"] = r.pick(false, sub())
+			}
 		}
 	}
 	return s
