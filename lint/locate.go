@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -19,7 +20,8 @@ type place struct {
 }
 
 // inResource turns a path of a rendered resource into the line to change: that of the value in values.yaml when the value alone
-// makes it, else that of the template or manifest. What is not there is at its nearest parent.
+// makes it or it is a part of one that the template passes on, else that of the template or manifest. What is not there is at its
+// nearest parent.
 func inResource(r *render.Resource, path []string, atKey bool) place {
 	key, value, found := nearest(r.Find, path)
 	node := key
@@ -31,12 +33,25 @@ func inResource(r *render.Resource, path []string, atKey bool) place {
 	}
 	origin := r.Origin(node)
 	if found && node == value && origin.Alone && len(origin.Values) == 1 && origin.Values[0].At.Line > 0 {
-		v := origin.Values[0]
-		p := place{Position: v.At, endLine: v.At.Line, endColumn: v.At.Column + max(1, width(value))}
-		if origin.Source.Line > 0 {
-			p.related = append(p.related, diag.Related{Position: origin.Source, Message: "used here"})
+		return atValue(origin, origin.Values[0].At, width(value))
+	}
+	if origin.Passed && origin.Values[0].Key.Line > 0 {
+		if node == key {
+			return atValue(origin, origin.Values[0].Key, width(key))
 		}
-		return p
+		return atValue(origin, origin.Values[0].At, width(value))
+	}
+	// The template has the key, and the values have what is, or is missing, below it.
+	if node == key && !atKey && value != nil && len(value.Content) > 0 {
+		if below := r.Origin(value); below.Passed && below.Values[0].Key.Line > 0 {
+			path := below.Values[0].Path
+			return atValue(below, below.Values[0].Key, len(path[len(path)-1]))
+		}
+	}
+	if len(path) == 1 && path[0] == "kind" && !atKey { // the resource as a whole
+		if entry, ok := r.Entry(cue.ValuesKeys()); ok {
+			return atValue(origin, entry.Key, len(entry.Path[1]))
+		}
 	}
 	p := place{Position: origin.Source, endLine: origin.EndLine, endColumn: origin.EndColumn}
 	if p.File == "" {
@@ -46,6 +61,15 @@ func inResource(r *render.Resource, path []string, atKey bool) place {
 		if v.At.Line > 0 {
 			p.related = append(p.related, diag.Related{Position: v.At, Message: "value set here"})
 		}
+	}
+	return p
+}
+
+// atValue is the location of a value that a template uses.
+func atValue(origin render.Origin, at diag.Position, width int) place {
+	p := place{Position: at, endLine: at.Line, endColumn: at.Column + max(1, width)}
+	if origin.Source.Line > 0 {
+		p.related = append(p.related, diag.Related{Position: origin.Source, Message: "used here"})
 	}
 	return p
 }

@@ -279,18 +279,26 @@ func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
 			o.Literal = o.Literal && s.facts.plainText(line+i)
 		}
 	}
-	var seen [][]string
-	for _, shown := range s.facts.on(line) {
-		path := f.elements(s, m, shown.path)
-		if shown.plain && m.piece.kind == actionPiece && r != nil {
-			path = f.below(r, n, at, s.chart, path)
+	var shown []candidate
+	for _, each := range s.facts.on(line) {
+		path := f.elements(s, m, each.path)
+		if !slices.ContainsFunc(shown, func(c candidate) bool { return slices.Equal(c.path, path) }) {
+			shown = append(shown, candidate{path, each.plain})
 		}
-		if len(path) == 0 || slices.ContainsFunc(seen, func(p []string) bool { return slices.Equal(p, path) }) {
+	}
+	if m.piece.kind == actionPiece && r != nil {
+		if path, ok := f.passedOn(r, n, at, s, shown); ok {
+			o.Passed, shown = true, []candidate{{path: path}}
+		} else if given := f.given(s.chart, n, shown); len(given) == 1 {
+			shown = given
+		}
+	}
+	for _, c := range shown {
+		if len(c.path) == 0 {
 			continue
 		}
-		seen = append(seen, path)
-		v := ValueOrigin{Path: path}
-		if file, key, value := f.run.whereIs(s.chart, path); value != nil {
+		v := ValueOrigin{Path: c.path}
+		if file, key, value := f.run.whereIs(s.chart, c.path); value != nil {
 			v.At = diag.Position{File: file, Line: value.Line, Column: value.Column}
 			v.Key = v.At
 			if key != nil {
@@ -301,6 +309,13 @@ func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
 	}
 	o.Alone = len(o.Values) == 1 && o.Values[0].At.File != "" && n.Kind == yaml.ScalarNode && f.inAction(at, offset) && f.is(s.chart, o.Values[0].Path, n)
 	return o
+}
+
+// given gives those of the values that a line reads which are what a scalar is.
+func (f *renderedFile) given(c *chart, n *yaml.Node, shown []candidate) []candidate {
+	return slices.DeleteFunc(slices.Clone(shown), func(each candidate) bool {
+		return !each.plain || n.Kind != yaml.ScalarNode || !f.is(c, each.path, n)
+	})
 }
 
 // inAction says whether what begins at an offset is what an action gave, in quotes or without.
@@ -367,61 +382,31 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
-// below goes on inside a value that an action gives as a whole, such as by toYaml: to the part of it that a node is.
-func (f *renderedFile) below(r *Resource, n *yaml.Node, at int, c *chart, path []string) []string {
-	v, ok := lookupValue(c.scope, path)
-	if !ok {
-		return path
+// Entry gives the mapping in the values that a generated template makes its resources of, such as resources.redis: the one below one
+// of the given keys that the template reads. A template that no generator wrote has none.
+func (r *Resource) Entry(keys []string) (ValueOrigin, bool) {
+	f, ok := r.from.(*renderedFile)
+	if !ok || !strings.Contains(f.source.text, exampleHeader) {
+		return ValueOrigin{}, false
 	}
-	switch v.(type) {
-	case map[string]any, []any:
-	default:
-		return path
-	}
-	inside := func(n *yaml.Node) bool { return f.markAt(f.offset(n.Line, n.Column)) == at }
-	var steps []string
-	var walk func(c *yaml.Node, steps []string) []string
-	walk = func(c *yaml.Node, steps []string) []string {
-		if c == n {
-			return steps
+	var entry []string
+	for _, read := range f.source.facts.reads {
+		if len(read.path) < 2 || !slices.Contains(keys, read.path[0]) {
+			continue
 		}
-		switch c.Kind {
-		case yaml.MappingNode:
-			for i := 0; i+1 < len(c.Content); i += 2 {
-				next := steps
-				if inside(c.Content[i]) {
-					next = append(slices.Clip(steps), c.Content[i].Value)
-				}
-				if c.Content[i] == n {
-					return next
-				}
-				if found := walk(c.Content[i+1], next); found != nil {
-					return found
-				}
-			}
-		case yaml.SequenceNode:
-			first := -1
-			for i, item := range c.Content {
-				next := steps
-				if inside(item) {
-					if first < 0 {
-						first = i
-					}
-					next = append(slices.Clip(steps), strconv.Itoa(i-first))
-				}
-				if found := walk(item, next); found != nil {
-					return found
-				}
-			}
+		if entry != nil && !slices.Equal(entry, read.path[:2]) {
+			return ValueOrigin{}, false
 		}
-		return nil
+		entry = read.path[:2]
 	}
-	steps = walk(r.Node, []string{})
-	longer := append(slices.Clip(path), steps...)
-	if _, ok := lookupValue(c.scope, longer); !ok {
-		return path
+	file, key, value := f.run.whereIs(f.source.chart, entry)
+	if key == nil {
+		return ValueOrigin{}, false
 	}
-	return longer
+	return ValueOrigin{
+		Path: entry, At: diag.Position{File: file, Line: value.Line, Column: value.Column},
+		Key: diag.Position{File: file, Line: key.Line, Column: key.Column},
+	}, true
 }
 
 // whereIs gives the file and the nodes that set a value of a chart: of the strongest of those that do.

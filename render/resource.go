@@ -76,6 +76,8 @@ type Origin struct {
 	Values []ValueOrigin
 	// Alone says that there is one value, and the node is that value and nothing else.
 	Alone bool
+	// Passed says that there is one value, a part of what the source line gives as a whole, and the node, a key or of any kind, is it.
+	Passed bool
 }
 
 // ValueOrigin is a value that was read, and where it is set.

@@ -28,6 +28,7 @@ deny contains {
 	"severity": "error",
 	"resource": own[0].id,
 	"path": ["spec", "ingress"],
+	"absent": {"namespace": r.namespace},
 	"related": [{"resource": r.id, "path": ["metadata", "name"], "message": "the RedisFailover"}],
 } if {
 	count(network.policies) > 0
@@ -49,7 +50,8 @@ deny contains {
 	"severity": "warning",
 	"strict": true,
 	"resource": r.id,
-	"path": ["metadata", "name"],
+	"path": ["kind"],
+	"absent": {"namespace": r.namespace},
 } if {
 	some r in redisfailover.all
 	count(network.selecting(r, "redis")) == 0
