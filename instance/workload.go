@@ -150,8 +150,8 @@ func (f *finder) ownServices(m *match, in *Instance, of Pods) {
 			case Sentinels:
 				f.foundSentinel(m, in, s)
 			case All:
-				// Without labels of roles any pod is as good as the other.
-				if len(pods.Master) == 0 && len(pods.Labels) == 0 {
+				// Without labels of roles any pod is as good as the other, unless sentinels beside each choose the master.
+				if len(pods.Master) == 0 && len(pods.Labels) == 0 && (in.Replicas < 2 || !m.sentinelsBeside()) {
 					if m.scheme.Is == "replica" {
 						read = append(read, s)
 					} else {
@@ -239,6 +239,12 @@ func (m *match) portRole(port any, role Role, pods cue.Pods) Role {
 		return Metrics
 	}
 	return role
+}
+
+// sentinelsBeside says whether each pod runs a sentinel besides Redis, as those of Bitnami's charts do
+// (bitnami/redis/templates/sentinel/statefulset.yaml).
+func (m *match) sentinelsBeside() bool {
+	return slices.ContainsFunc(m.scheme.Sentinel, func(s cue.Service) bool { return s.Service == "" && s.Master != "" && m.holds(s.If) })
 }
 
 // foundSentinel takes a Service before sentinels that run beside the Redis.

@@ -570,10 +570,13 @@ func byResource(list []any) []any {
 const anyName = "any-name"
 
 func instanceFields(id int, in *instance.Instance, made []cue.Object) map[string]any {
-	hosts := map[instance.Role][]any{instance.Write: {}, instance.Read: {}, instance.Sentinels: {}}
+	hosts := map[instance.Role][]any{instance.Write: {}, instance.Read: {}, instance.Sentinels: {}, instance.All: {}}
 	for _, s := range in.Services {
-		if s.By == "operator" {
+		switch {
+		case s.By == "operator":
 			hosts[s.Role] = append(hosts[s.Role], map[string]any{"host": s.Name, "port": int64(s.Port)})
+		case s.Role == instance.All && in.Kind != "RedisFailover": // those of RedisFailovers the rules find themselves, with all ports
+			hosts[s.Role] = append(hosts[s.Role], map[string]any{"host": s.Name, "port": int64(0)})
 		}
 	}
 	port, master, secret := 0, "", any(nil)
@@ -592,7 +595,7 @@ func instanceFields(id int, in *instance.Instance, made []cue.Object) map[string
 	}
 	return map[string]any{
 		"resource": int64(id), "operator": in.Operator, "version": in.Version, "kind": in.Kind, "name": in.Name, "namespace": in.Namespace,
-		"port": int64(port), "writes": hosts[instance.Write], "reads": hosts[instance.Read], "sentinels": hosts[instance.Sentinels],
+		"port": int64(port), "writes": hosts[instance.Write], "reads": hosts[instance.Read], "sentinels": hosts[instance.Sentinels], "any": hosts[instance.All],
 		"masterName": master, "secret": secret, "objects": objects, "replicas": int64(in.Replicas), "cluster": in.Cluster,
 	}
 }

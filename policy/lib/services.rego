@@ -22,9 +22,9 @@ objects := group.by([[r.name, r.id] |
 # "other", "namespace", "ports": the numbers it answers on}. "any" is a Service over all copies, "other" one of another use.
 endpoints := group.by(array.concat(array.concat(endpoints_1, endpoints_2), endpoints_3))
 
-endpoints_1 := [[e.host, {"redis": i, "role": role, "namespace": redis.namespace, "ports": {e.port}}] |
+endpoints_1 := [[e.host, {"redis": i, "role": role, "namespace": redis.namespace, "ports": {e.port} - {0}}] |
 	some i, redis in data.repo.redis
-	some role in ["writes", "reads", "sentinels"]
+	some role in roles
 	some e in redis[role]
 ]
 
@@ -40,8 +40,10 @@ endpoints_3 := [[name, {"redis": s.redis, "role": s.role, "namespace": s.namespa
 	name := s.service.name
 ]
 
+roles := ["any", "reads", "sentinels", "writes"]
+
 is_endpoint(redis, host) if {
-	some role in ["writes", "reads", "sentinels"]
+	some role in roles
 	some e in redis[role]
 	e.host == host
 }

@@ -22,6 +22,7 @@ deny contains object.union(
 		"message": sprintf("no Service \"%s\" is in the repository%s; %s", [host.service, where(host.namespace), remedy(near, all)]),
 		"resource": reference.resource,
 		"path": reference.path,
+		"absent": {"namespace": host.namespace, "name": host.service},
 	},
 	fix(reference, host, near),
 ) if {
@@ -48,6 +49,14 @@ foreign(host) if startswith(host.service, "rfr-")
 foreign(host) if {
 	regex.match(`^rfr[ms]-`, host.service)
 	services.redis_by_name[substring(host.service, 5, -1)]
+}
+
+# What an operator makes beside the Services of clients, in some version or with some fields.
+foreign(host) if {
+	name := regex.replace(host.service, `(-leader|-follower|-master|-replica|-sentinel|-shard)?[-0-9]*-(additional|headless|metrics|stats|pods|[0-9]+)$`, "")
+	name != host.service
+	some i in services.redis_by_name[name]
+	data.repo.redis[i].kind != "RedisFailover"
 }
 
 # What an object of a kind that nobody here knows makes, such as Dragonfly or ValkeyCluster, has its name or one with it in it.
