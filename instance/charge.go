@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -249,6 +250,9 @@ func made(ctx context.Context, r *repo.Repo, chart string) []Document {
 		if t.Deployment != nil {
 			namespace = t.Deployment.Namespace
 		}
+		if slices.ContainsFunc(result.Problems, func(p render.Problem) bool { return p.Code != render.CodeSchema && lost(p.Problem) }) {
+			documents = append(documents, Document{Broken: true, File: path.Join(chart, "Chart.yaml"), Where: chart})
+		}
 		for _, resource := range result.Resources {
 			var object map[string]any
 			if resource.Node == nil || resource.Node.Decode(&object) != nil {
@@ -270,8 +274,11 @@ func ReadSource(r *repo.Repo, file string) []Document {
 	if err != nil || !mayMatter(src) {
 		return nil
 	}
-	docs, _ := repo.ParseDocuments(file, src) // what is wrong with it, whoever reads it for itself says
+	docs, err := repo.ParseDocuments(file, src) // what is wrong with it, whoever reads it for itself reports
 	var documents []Document
+	if err != nil && (namesOperator.Match(src) || operatorImage.Match(src)) && slices.ContainsFunc(diag.All(err), lost) {
+		documents = append(documents, Document{Broken: true, File: file, Where: file})
+	}
 	for _, d := range docs {
 		var object map[string]any
 		if d.Node == nil || d.Node.Decode(&object) != nil || object == nil {
@@ -287,6 +294,9 @@ func ReadSource(r *repo.Repo, file string) []Document {
 	}
 	return documents
 }
+
+// lost says whether a problem of a file means that documents of it are missing.
+func lost(p *diag.Problem) bool { return p.Code != repo.CodeDuplicateKey }
 
 // mayMatter says whether a text names Redis, or is a source of Flux, which may name nothing but a registry.
 func mayMatter(src []byte) bool {

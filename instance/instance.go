@@ -22,6 +22,7 @@ type Document struct {
 	Where       string // file:line of what a person edits
 	File        string // that it was read from, and its index there; "" where nobody asks
 	Index       int
+	Broken      bool // it cannot be read or rendered; its text names an operator, and Object is nil
 }
 
 // Options say what is known of the operators beside the documents. The zero value knows nothing.

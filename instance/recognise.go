@@ -92,6 +92,13 @@ type recogniser struct {
 }
 
 func (r *recogniser) find() []Installation {
+	if r.d.Broken { // it may install any of them
+		var all []string
+		for _, k := range r.facts {
+			all = append(all, k.Name)
+		}
+		return []Installation{{Perhaps: all, SkipsCRDs: true}}
+	}
 	switch kind := r.d.kind(); {
 	case kind == "Application" || kind == "ApplicationSet":
 		return r.argo()

@@ -44,6 +44,11 @@ func newFlow(reads []render.Read, sets ...*yaml.Node) flow {
 	return f
 }
 
+// partial is the flow of a chart of which some values or templates are unknown: any value may be set, and any may be read.
+func (f flow) partial() flow {
+	return flow{read: append([]any{[]any{}}, f.read...), skipped: map[string]bool{}}
+}
+
 // joined makes a path a key of a map.
 func joined(path []string) string {
 	var b strings.Builder

@@ -124,6 +124,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 	l.installed = sync.OnceValue(l.recognise)
 	l.charge = sync.OnceValue(func() instance.Charge { return instance.InCharge(l.config, l.installed(), l.known) })
 	l.secrets = sync.OnceValue(l.readSecrets)
+	l.missing = sync.OnceValue(l.readIncomplete)
 	l.operator = sync.OnceValue(func() *cue.Operator {
 		operator, _ := cue.OperatorNamed(opts.Config.Operator.Name) // the configuration has been checked
 		return operator
@@ -163,6 +164,7 @@ type linter struct {
 	charge    func() instance.Charge
 	operator  func() *cue.Operator // that the configuration names
 	secrets   func() *redact.Secrets
+	missing   func() *incomplete // what could not be rendered; asked for after all units are checked
 
 	suppressions []*suppression
 

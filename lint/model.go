@@ -34,6 +34,9 @@ type valuesFile struct {
 
 func newChartModel(pool *policy.Pool, c *render.Chart) (*chartModel, error) {
 	m := &chartModel{name: c.Name, flow: newFlow(c.Reads, c.Values)}
+	if c.Partial {
+		m.flow = m.flow.partial()
+	}
 	for _, s := range c.Sets {
 		if s.Node == nil {
 			continue
@@ -333,7 +336,7 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 	}
 	for i := range violations {
 		v := &violations[i].Violation
-		if !l.rules.on(v.Rule) || v.Strict && !l.rules.strict { // before its unit is rendered
+		if !l.rules.on(v.Rule) || v.Strict && !l.rules.strict || l.missing().mayHold(v.Absent) { // before its unit is rendered
 			continue
 		}
 		var related []diag.Related

@@ -165,6 +165,9 @@ func (l *linter) installations() []any {
 		} else {
 			fields["file"], fields["document"], fields["dir"] = d.File, int64(d.Index), path.Dir(d.File)
 		}
+		if d.Broken { // whatever it says of the directory is unknown
+			fields["dir"] = ""
+		}
 		out = append(out, fields)
 	}
 	return out

@@ -26,7 +26,10 @@ func (l *linter) settle(ctx context.Context) error {
 		l.fold()
 	}
 	if b := l.opts.Baseline; b != nil {
-		l.notices = append(l.notices, b.apply(l.findings)...)
+		gone := b.apply(l.findings)
+		if len(l.missing().dirs) == 0 {
+			l.notices = append(l.notices, gone...)
+		}
 	}
 	diag.SortFindings(l.findings)
 	return nil

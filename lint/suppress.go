@@ -249,8 +249,8 @@ func (l *linter) suppress() {
 			continue
 		}
 		names, _ := l.rules.match(s.rule)
-		if !slices.ContainsFunc(names, l.rules.on) {
-			continue // the rule is off in this run
+		if !slices.ContainsFunc(names, func(name string) bool { return l.rules.on(name) && !l.unsure(name, s.File) }) {
+			continue // the rule is off in this run, or what it would find is not rendered
 		}
 		l.add(l.fileFinding("suppression/unused", diag.Errorf(s.Position, "", "the suppression of %q suppresses nothing; remove it", s.rule), nil))
 	}

@@ -38,6 +38,7 @@ type unit struct {
 	rendered *render.Result // nil unless it is kept
 
 	suppressions []*suppression
+	incomplete   bool // something of it could not be rendered
 
 	findings []*diag.Finding
 	located  map[*diag.Finding]*fix
@@ -97,6 +98,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 		for _, p := range diag.All(err) {
 			u.add(l.problemFinding(p, nil), nil)
 		}
+		u.incomplete = true
 		return nil
 	}
 	u.files = res.Files
@@ -105,6 +107,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	for _, p := range res.Problems {
 		f := l.problemFinding(p.Problem, p.Related)
 		u.add(f, nil)
+		u.incomplete = u.incomplete || leavesOut(p.Code)
 		if f != nil && p.Code == render.CodeFails {
 			failed[f] = p.Problem
 		}

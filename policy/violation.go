@@ -35,7 +35,14 @@ type Violation struct {
 	Severity Level // in the place of the rule's own; "" keeps that
 	Fix      *Fix  // nil when there is none
 	Related  []Place
+	// Absent is what the rule found nowhere in the repository; nil for a violation that does not depend on it. Where something
+	// cannot be rendered that may hold it, lint drops the violation.
+	Absent *Absent
 }
+
+// Absent is an object that a rule found nowhere. An empty Name is any object of some kind, an empty Namespace one that is unknown or
+// any.
+type Absent struct{ Namespace, Name string }
 
 // Fix changes one or more values of a document, all of them or none.
 type Fix struct {
@@ -118,6 +125,11 @@ func (v *Violation) read(m map[string]any) error {
 		if v.Fix, err = fix(f); err != nil {
 			return err
 		}
+	}
+	if a, ok := m["absent"].(map[string]any); ok {
+		v.Absent = &Absent{}
+		v.Absent.Namespace, _ = a["namespace"].(string)
+		v.Absent.Name, _ = a["name"].(string)
 	}
 	related, _ := m["related"].([]any)
 	for _, r := range related {

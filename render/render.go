@@ -63,7 +63,8 @@ type chartRun struct {
 	root    *chart
 	given   []ValueFile // values over those of the chart, weakest first
 	sources []*source
-	failed  bool // a template did not run to its end
+	failed  map[string]bool // files of templates that did not run to their end, and of those that they include
+	unrun   bool            // some templates were not even tried
 }
 
 func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, result *Result) error {
@@ -86,9 +87,11 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 	result.Chart.Subcharts = slices.Compact(result.Chart.Subcharts)
 	result.Chart.setValues(slices.Concat(root.own, cr.given))
 	if l.broken {
+		result.Chart.Partial = true
 		return nil // without its values a chart gives something else
 	}
 	if err := cr.values(given); err != nil {
+		result.Chart.Partial = true
 		l.fail(diag.Errorf(diag.Position{File: path.Join(t.Dir, "Chart.yaml")}, "", "%s", err))
 		return nil
 	}
@@ -250,7 +253,8 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 	failed := map[*source]bool{}
 	for _, f := range templates {
 		if err := e.parse(f.source); err != nil {
-			failed[f.source], cr.failed = true, true
+			failed[f.source], cr.unrun = true, true
+			l.result.Chart.Partial = true
 			cr.sources = e.sources
 			l.add(cr.explain(f.source, err, nil))
 		}
@@ -269,9 +273,11 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 		f.data["Template"] = map[string]any{"Name": name, "BasePath": f.base}
 		out, err := e.execute(f.source, f.data)
 		if err != nil {
-			cr.failed = true
-			l.add(cr.explain(f.source, err, out))
+			p := cr.explain(f.source, err, out)
+			cr.fails(f.source, p)
+			l.add(p)
 			if e.spent() {
+				cr.unrun = true
 				break // the others would say the same
 			}
 			if !noTemplate.MatchString(err.Error()) {
@@ -298,6 +304,17 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 	slices.Sort(names)
 	for _, name := range names {
 		l.resources(results[name])
+	}
+}
+
+// fails notes which templates a problem ended.
+func (cr *chartRun) fails(s *source, p Problem) {
+	if cr.failed == nil {
+		cr.failed = map[string]bool{}
+	}
+	cr.failed[s.file], cr.failed[p.File] = true, true
+	for _, r := range p.Related {
+		cr.failed[r.Position.File] = true
 	}
 }
 
@@ -336,6 +353,7 @@ func (l *loader) collect(c *chart, release map[string]any, caps *capabilities, s
 			for _, p := range diag.All(err) {
 				l.result.Problems = append(l.result.Problems, Problem{Problem: p.WithCode(CodeFails)})
 			}
+			l.result.Chart.Partial = true
 			continue
 		}
 		l.result.Files = append(l.result.Files, file)

@@ -94,6 +94,7 @@ type Chart struct {
 	Reads     []Read     // what the chart's own templates read, in the order of files and lines
 	Sets      []ValueFile
 	Subcharts []string // keys below which values are those of a subchart, whether it is there or would have to be fetched
+	Partial   bool     // a values file or template could not be read or parsed, so Values and Reads lack what it has
 
 	files map[*yaml.Node]string // the file of each node of Values, where there are several
 }
@@ -185,7 +186,7 @@ func (c *Chart) reads(cr *chartRun) {
 					guarded = true // what is inside is not run
 				}
 			}
-			skipped := !cr.failed && !ran[node{number[s], r.node}]
+			skipped := !cr.unrun && !cr.failed[s.file] && !ran[node{number[s], r.node}]
 			for _, need := range r.inside {
 				v, ok := lookupValue(cr.root.scope, need)
 				skipped = skipped || !ok || isEmpty(v)

@@ -19,13 +19,13 @@ package redisgitops.auth["client-secret-ref-broken"]
 import data.redisgitops.lib.clients
 import data.redisgitops.lib.secrets
 
-deny contains {
+deny contains object.union(wrong.absent, {
 	"message": sprintf("%s; %s", [wrong.what, wrong.advice]),
 	"resource": c.reference.resource,
 	"path": wrong.path,
 	"fix": {"path": wrong.path, "op": "set", "value": wrong.value, "suggested": "the Secret may be made by hand, with a password of its own"},
 	"related": [clients.redis(c, "the Redis takes its password from here")],
-} if {
+}) if {
 	some c in clients.connections
 	c.secret != ""
 	some i, entry in clients.container(c).env
@@ -39,6 +39,7 @@ broken(c, ref, path) := {
 	"what": sprintf("nothing here makes a Secret \"%s\"", [ref.name]),
 	"advice": sprintf("the password of \"%s\" is in \"%s\"", [c.redis.name, c.secret]),
 	"path": array.concat(path, ["name"]), "value": c.secret,
+	"absent": {"absent": {"namespace": c.reference.namespace, "name": ref.name}},
 } if {
 	ref.name != c.secret
 	not secrets.named[ref.name]
@@ -47,6 +48,7 @@ broken(c, ref, path) := {
 	"what": sprintf("Secret \"%s\" has no key \"%s\"", [ref.name, ref.key]),
 	"advice": "write \"password\"",
 	"path": array.concat(path, ["key"]), "value": "password",
+	"absent": {},
 } if {
 	ref.name == c.secret
 	ref.key != "password"

@@ -15,13 +15,13 @@ package redisgitops.auth["secret-key-not-password"]
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
-deny contains {
+deny contains object.union(absent(r), {
 	"message": sprintf("%s the key \"password\", and the operator reads no other; name it so", [has]),
 	"resource": p.resource,
 	"path": place(p),
 	"key": true,
 	"related": [{"resource": r.id, "path": ["spec", "auth", "secretPath"], "message": "the RedisFailover that needs it"}],
-} if {
+}) if {
 	some r in redisfailover.all
 	redisfailover.secret(r.object) != ""
 	some p in meant(r)
@@ -40,6 +40,10 @@ meant(r) := found if {
 	not secrets.named[name]
 	some p in secrets.with_key(r, name)
 ]
+
+# absent: without a Secret of the name, another one is only taken for it.
+absent(r) := {} if secrets.named[redisfailover.secret(r.object)]
+else := {"absent": {"namespace": r.namespace, "name": redisfailover.secret(r.object)}}
 
 words(p) := sprintf("\"%s\" is not", [key]) if {
 	some key, _ in p.keys

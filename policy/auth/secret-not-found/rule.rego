@@ -33,6 +33,7 @@ deny contains object.union(violation, fix(near)) if {
 		"message": sprintf("nothing here makes a Secret \"%s\"; %s", [name, advice(near)]),
 		"resource": r.id,
 		"path": ["spec", "auth", "secretPath"],
+		"absent": {"namespace": r.namespace, "name": name},
 		"related": [{"resource": p.resource, "path": ["metadata", "name"], "message": sprintf("Secret \"%s\"", [p.name])} | some p in near],
 	}
 }

@@ -25,6 +25,7 @@ deny contains object.union(violation, severity(r)) if {
 		"message": sprintf("Secret \"%s\" is in namespace \"%s\" and this RedisFailover %s; put both into one", [name, others[0].namespace, place(r)]),
 		"resource": r.id,
 		"path": ["spec", "auth", "secretPath"],
+		"absent": {"namespace": r.namespace, "name": name},
 		"related": [{"resource": p.resource, "path": ["metadata", "namespace"], "message": "the Secret is here"} | some p in others],
 	}
 }

@@ -59,6 +59,7 @@ deny contains {
 	"message": sprintf("no ConfigMap \"%s\" is here; add it with \"%s\" to the namespace of the RedisFailover", [u.name, u.hook.key]),
 	"resource": u.redis.id,
 	"path": u.hook.path,
+	"absent": {"namespace": u.redis.namespace, "name": u.name},
 } if {
 	some u in uses
 	count(found(u)) == 0

@@ -21,6 +21,7 @@ deny contains {
 	"message": "the data of this Redis has a disk and no backup; add a CronJob that takes a dump, a Schedule of Velero or VolumeSnapshots",
 	"resource": r.id,
 	"path": ["spec", "redis", "storage", "persistentVolumeClaim"],
+	"absent": {},
 } if {
 	some r in redisfailover.all
 	is_object(r.object.spec.redis.storage.persistentVolumeClaim)

@@ -23,6 +23,7 @@ deny contains {
 	"message": "nothing here deploys the Redis operator; add it, as redis-gitops init does, or switch this rule off where it comes from elsewhere",
 	"resource": r.id,
 	"path": ["kind"],
+	"absent": {},
 } if {
 	some r in redisfailover.all
 	deploys

@@ -20,6 +20,7 @@ deny contains {
 	"message": sprintf("the sentinels' exporter is on, but the Service \"rfs-%s\" has no port for it and no PodMonitor selects the sentinels; add one for the port \"metrics\"", [r.name]),
 	"resource": r.id,
 	"path": ["spec", "sentinel"],
+	"absent": {"namespace": r.namespace},
 } if {
 	some r in data.repo.resources
 	r.kind == "RedisFailover"

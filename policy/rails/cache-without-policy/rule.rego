@@ -20,6 +20,7 @@ deny contains {
 	"message": sprintf("\"%s\" is a cache with maxmemory and without eviction, so writes fail when it is full; write maxmemory-policy allkeys-lru", [redis.name]),
 	"resource": redis.resource,
 	"path": path,
+	"absent": {"namespace": redis.namespace},
 	"related": [{"resource": use.reference.resource, "path": use.reference.path, "message": "the cache"}],
 } if {
 	some i, uses in rails.caches

@@ -21,6 +21,7 @@ deny contains {
 	"message": sprintf("no Redis of namespace \"%s\" is called \"%s\"; %s", [r.namespace, name, words(names_of(r.namespace))]),
 	"resource": r.id,
 	"path": ["spec", "selector", key],
+	"absent": {"namespace": r.namespace, "name": name},
 } if {
 	some r in data.repo.resources
 	r.kind == "Service"

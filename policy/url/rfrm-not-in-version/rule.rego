@@ -18,6 +18,7 @@ deny contains {
 	"message": sprintf("operator %s makes no Service \"%s\"; add a Service that selects redisfailovers-role: %s, or use a version from 1.3.0 on", [version, host.service, roles[prefix]]),
 	"resource": reference.resource,
 	"path": reference.path,
+	"absent": {"namespace": host.namespace, "name": host.service},
 } if {
 	some reference in url.references
 	some host in reference.hosts

@@ -20,6 +20,7 @@ deny contains {
 	"message": sprintf("\"%s\" is in the namespace \"%s\", and this pod in \"%s\"; write \"%s.%s.svc\"", [host.service, there, host.namespace, host.service, there]),
 	"resource": reference.resource,
 	"path": reference.path,
+	"absent": {"namespace": host.namespace, "name": host.service},
 	"fix": url.replaced(reference, url.with_host(reference, host, concat("", [host.service, ".", there, ".svc", trim_prefix(host.text, host.service)]))),
 } if {
 	some reference in url.references

@@ -19,6 +19,7 @@ deny contains {
 	"message": sprintf("\"%s\" is in the namespace \"%s\" and not in \"%s\"; write \"%s\"", [host.service, there, host.namespace, url.full(host, host.service, there)]),
 	"resource": reference.resource,
 	"path": reference.path,
+	"absent": {"namespace": host.namespace, "name": host.service},
 	"fix": object.union(
 		url.replaced(reference, url.with_host(reference, host, replace(host.text, sprintf("%s.%s", [host.service, host.namespace]), sprintf("%s.%s", [host.service, there])))),
 		{"suggested": "a Service of that name may be in the other namespace, made outside of this repository"},
