@@ -151,6 +151,7 @@ func TestAbsent(t *testing.T) {
 		{rule: "data/hook-config-map", held: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hooks}\ndata: {shutdown.sh: exit 0}\n"},
 		{rule: "data/no-backup", held: "apiVersion: velero.io/v1\nkind: Schedule\nmetadata: {name: all}\n", anywhere: true},
 		{rule: "ha/operator-missing", held: "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: redisfailovers.databases.spotahome.com}\n", anywhere: true},
+		{rule: "op/reference-not-found", held: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\n", more: "-- applications/shop/ot.yaml --\napiVersion: redis.redis.opstreelabs.in/v1beta2\nkind: Redis\nmetadata: {name: ot}\nspec: {redisConfig: {additionalRedisConfig: config}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: other}}\n"},
 		{rule: "op/sentinel-exporter-unreachable", held: "apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: {name: m}\nspec: {selector: {matchLabels: {app.kubernetes.io/component: sentinel}}}\n"},
 		{rule: "sec/network-policy", held: "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec: {podSelector: {}, ingress: [{}]}\n"},
 		{rule: "svc/selector-or-port-wrong", held: jobsRedis},

@@ -27,6 +27,7 @@ deny contains {
 	"message": sprintf("no %s %q is in the repository%s; %s", [ref.kind, ref.name, whose(ref.kind), advice(near)]),
 	"resource": ref.resource,
 	"path": ref.path,
+	"absent": {"namespace": scope(ref.kind, r.namespace), "name": ref.name},
 	"related": [{"resource": o.id, "path": ["metadata", "name"], "message": sprintf("%s %q", [ref.kind, o.name])} | some o in near],
 } if {
 	some ref in wanted
