@@ -116,7 +116,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 			return nil, err
 		}
 	}
-	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}}
+	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}, moot: map[*diag.Finding]bool{}}
 	var err error
 	if l.known, err = cue.Operators(); err != nil {
 		return nil, err
@@ -167,6 +167,12 @@ type linter struct {
 	missing   func() *incomplete // what could not be rendered; asked for after all units are checked
 
 	suppressions []*suppression
+
+	live        []*unit                // the first of units: those that are deployed, or may be
+	notDeployed map[string]bool        // the spots of the others
+	moot        map[*diag.Finding]bool // findings of the others
+	byDir       map[string][]*unit
+	coverage    *repo.Coverage // nil when no deployer is known
 
 	lastFile      string // that was looked up in, and what it holds
 	lastDocuments []*repo.Document
@@ -276,6 +282,7 @@ func (l *linter) run(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	l.divide()
 	for _, u := range l.units {
 		l.findings = append(l.findings, u.findings...)
 		maps.Copy(l.located, u.located)
@@ -286,6 +293,9 @@ func (l *linter) run(ctx context.Context) error {
 		return err
 	}
 	if err := l.checkRepository(ctx); err != nil {
+		return err
+	}
+	if err := l.checkLeaks(ctx); err != nil {
 		return err
 	}
 	if err := l.userRules(ctx); err != nil {

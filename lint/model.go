@@ -98,8 +98,8 @@ func (l *linter) repository() (policy.Value, error) {
 	fields["files"] = anyList(l.files)
 	fields["operators"] = l.installations()
 	templates := []any{}
-	for _, s := range l.templates {
-		if s.chance != nil {
+	for file, s := range l.templates {
+		if s.chance != nil && !l.idleFile(file) {
 			templates = append(templates, s.chance)
 		}
 	}
@@ -109,7 +109,7 @@ func (l *linter) repository() (policy.Value, error) {
 		return policy.Value{}, err
 	}
 	var resources, documents []policy.Value
-	for i, u := range l.units {
+	for i, u := range l.live {
 		for _, r := range u.resources {
 			f, err := l.pool.Value(resourceFields(len(resources), m.units[i], r))
 			if err != nil {
@@ -119,6 +119,9 @@ func (l *linter) repository() (policy.Value, error) {
 		}
 	}
 	for _, d := range l.documents {
+		if l.idleFile(d.file) {
+			continue
+		}
 		f, err := l.pool.Value(map[string]any{"file": d.file, "document": int64(d.index), "type": d.kind})
 		if err != nil {
 			return policy.Value{}, err
@@ -166,7 +169,7 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 	namespaces := map[string]string{}
 	kinds := map[string]repo.AppKind{}
 	seenDir := []string{}
-	for _, u := range l.units {
+	for _, u := range l.live {
 		dir := u.target.Dir
 		m.units = append(m.units, unitModel{unit: dir, set: strconv.Itoa(ways[dir]), app: l.app(dir, dirs)})
 		ways[dir]++
@@ -434,7 +437,7 @@ func (l *linter) documentsOf(file string) []*repo.Document {
 func (l *linter) plainResources(ctx context.Context) ([]any, []int, error) {
 	var out []any
 	var ids []int
-	for _, u := range l.units {
+	for _, u := range l.live {
 		res, err := u.render(ctx, l)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -514,7 +517,7 @@ func (l *linter) redis(units []unitModel, fields map[string]any) error {
 	// What is deployed twice does not meet, so each way to deploy is looked at for itself.
 	sets := map[string][]instance.Document{}
 	id := 0
-	for i, u := range l.units {
+	for i, u := range l.live {
 		for _, r := range u.resources {
 			if aboutRedis(r.Kind) {
 				plain, err := r.value.Plain()

@@ -131,7 +131,7 @@ func (l *linter) installations() []any {
 	type object struct{ file, kind, name string }
 	ids := map[object]int{}
 	id := 0
-	for _, u := range l.units {
+	for _, u := range l.live {
 		for _, r := range u.resources {
 			o := object{r.file, r.Kind, r.Name}
 			if _, known := ids[o]; !known {
@@ -142,6 +142,9 @@ func (l *linter) installations() []any {
 	}
 	out := []any{}
 	for _, in := range l.installed() {
+		if l.idleFile(in.Document.File) {
+			continue
+		}
 		kinds := []any{}
 		for _, o := range l.known {
 			if o.Name == in.Operator {

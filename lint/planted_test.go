@@ -132,6 +132,28 @@ spec:
     helm:
       valuesObject:
         maxmemory: 100Mi
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: shop
+  namespace: argocd
+spec:
+  destination:
+    namespace: default
+  source:
+    path: applications/shop
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: blog
+  namespace: argocd
+spec:
+  destination:
+    namespace: default
+  source:
+    path: applications/blog/overlays/prod
 `))
 	r, config := open(t, archive.Files)
 	res := run(t, r, lint.Options{Config: config, Only: []string{"ha/zero-means-three", "config/bad-value", "ha/grace-shorter-than-shutdown"}})

@@ -13,6 +13,7 @@ import (
 // settle makes the one sorted list of what all parts have found.
 func (l *linter) settle(ctx context.Context) error {
 	l.suppress()
+	l.dropMoot()
 	l.unite()
 	if len(l.opts.Paths) > 0 {
 		l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool { return !l.inPaths(f) })

@@ -252,6 +252,9 @@ func (l *linter) suppress() {
 		if !slices.ContainsFunc(names, func(name string) bool { return l.rules.on(name) && !l.unsure(name, s.File) }) {
 			continue // the rule is off in this run, or what it would find is not rendered
 		}
+		if s.rule != notDeployed && l.aboutIdle(s) {
+			continue // what it is about is not checked
+		}
 		l.add(l.fileFinding("suppression/unused", diag.Errorf(s.Position, "", "the suppression of %q suppresses nothing; remove it", s.rule), nil))
 	}
 }

@@ -66,7 +66,11 @@ func (p params) expandNode(n *yaml.Node) *yaml.Node {
 }
 
 // generator gives the parameter sets of one ApplicationSet, as far as they can matter to one application.
-type generator struct{ globber }
+type generator struct {
+	globber
+	open bool     // also give sets for what the files do not determine, without the parameters that are not known
+	urls []string // of the repositories that the template deploys from
+}
 
 // spend counts a parameter set; false when there are too many.
 func (g *generator) spend() bool {
@@ -96,6 +100,9 @@ func (g *generator) generate(n *yaml.Node, given params) []params {
 			flatten(p, "", element)
 			all = append(all, given.with(p))
 		}
+		if g.open && Lookup(list, "elementsYaml") != nil {
+			all = append(all, given)
+		}
 		return all
 	}
 	if matrix := content(Lookup(n, "matrix", "generators")); len(matrix) == 2 {
@@ -114,6 +121,9 @@ func (g *generator) generate(n *yaml.Node, given params) []params {
 			prefix = p + ".path"
 		}
 		all := append(g.gitFolders(git, prefix, given), g.gitFiles(git, prefix, given)...)
+		if g.open && g.elsewhere(git, given, len(all)) {
+			all = append(all, given.with(params{}))
+		}
 		values := params{}
 		flatten(values, "values", Lookup(git, "values"))
 		for _, p := range all {
@@ -126,6 +136,17 @@ func (g *generator) generate(n *yaml.Node, given params) []params {
 		return all
 	}
 	return []params{given}
+}
+
+// elsewhere says whether a git generator may find more than is here: by a pattern that is not known, or in another repository than
+// the one that the template deploys.
+func (g *generator) elsewhere(git *yaml.Node, given params, found int) bool {
+	for _, entry := range append(content(Lookup(git, "directories")), content(Lookup(git, "files"))...) {
+		if _, known := given.expand(text(Lookup(entry, "path"))); !known && text(Lookup(entry, "exclude")) != "true" {
+			return true
+		}
+	}
+	return found == 0 && !slices.Contains(g.urls, text(Lookup(git, "repoURL")))
 }
 
 // gitFolders gives one set for each folder that matches and is not excluded.

@@ -55,7 +55,7 @@ func (a *App) Deployments() ([]Deployment, error) {
 		case "Application":
 			found = append(found, a.argo(doc, doc.Get("metadata"), doc.Get("spec"), params{})...)
 		case "ApplicationSet":
-			g := generator{globber{repo: a.repo, only: a, left: maxWork}}
+			g := generator{globber: globber{repo: a.repo, only: a, left: maxWork}}
 			for _, p := range g.all(doc.Get("spec", "generators")) {
 				found = append(found, a.argo(doc, doc.Get("spec", "template", "metadata"), doc.Get("spec", "template", "spec"), p)...)
 			}
