@@ -25,10 +25,12 @@ type incomplete struct {
 	unplaced   bool            // the namespace of one of them is unknown
 	names      map[string]bool // of directories, charts and releases, from which templates make names
 	words      map[string]bool // of their files
+	deploys    bool            // they deploy other units, perhaps with values of their own
 }
 
 var (
 	nameWord      = regexp.MustCompile(`[a-z0-9][a-z0-9-]*[a-z0-9]`)
+	deployment    = regexp.MustCompile(`(?m)^[ \t{-]*(?:apiVersion:.*, )?kind:[ \t]*["']?(Application|ApplicationSet|HelmRelease|Kustomization)\b`)
 	namespaceWord = regexp.MustCompile(`(?i)namespace["']?:[ \t]*["']?([a-z0-9][a-z0-9-]*)`)
 )
 
@@ -64,6 +66,7 @@ func (l *linter) readIncomplete() *incomplete {
 			if err != nil {
 				continue // which rendering has reported
 			}
+			in.deploys = in.deploys || deployment.Match(src)
 			for _, w := range nameWord.FindAllString(string(src), -1) {
 				in.words[w] = true
 			}
@@ -134,4 +137,14 @@ func (l *linter) unsure(rule, file string) bool {
 		scope = r.Scope
 	}
 	return scope == policy.ScopeRepository || in.below(file) || file == cueConfigFile
+}
+
+// asDeployed gives the chart of a unit. One that nothing deploys may get values from a deployment that cannot be read.
+func (l *linter) asDeployed(u *unit) *chartModel {
+	if u.target.Deployment != nil || !l.missing().deploys {
+		return u.chart
+	}
+	c := *u.chart
+	c.flow = c.flow.partial()
+	return &c
 }

@@ -214,3 +214,23 @@ func TestBrokenByOneValue(t *testing.T) {
 		})
 	}
 }
+
+// TestBrokenDeployment: values that only a deployment which cannot be read adds to a chart are not reported as missing.
+func TestBrokenDeployment(t *testing.T) {
+	for _, platform := range []string{
+		"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec: {source: {path: applications/shop, helm: {valueFiles: [values.yaml, prod.yaml]}}, destination: {namespace: shop}}\n",
+		"{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: shop}, spec: {source: {path: applications/shop, helm: {valueFiles: [values.yaml, prod.yaml]}}, destination: {namespace: shop}}}\n",
+	} {
+		for _, before := range []string{"", "a: b: c\n"} {
+			files := "-- platform/shop.yaml --\n" + before + platform +
+				"-- applications/shop/Chart.yaml --\napiVersion: v2\nname: shop\nversion: 0.1.0\n-- applications/shop/values.yaml --\na: {b: 1}\n-- applications/shop/prod.yaml --\na: {c: 2}\n" +
+				"-- applications/shop/templates/c.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {b: \"{{ .Values.a.b }}\", c: \"{{ .Values.a.c }}\"}\n"
+			r, config := open(t, txtar.Parse([]byte(files)).Files)
+			for _, f := range run(t, r, lint.Options{Config: config}).Findings {
+				if !ofBreak(f) {
+					t.Errorf("%q before %q: %s: %s", before, platform, where(f), f.Message)
+				}
+			}
+		}
+	}
+}

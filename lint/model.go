@@ -182,7 +182,7 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 			namespaces[dir] = u.namespace()
 		}
 		if u.chart != nil {
-			charts[dir] = mergeCharts(charts[dir], u.chart)
+			charts[dir] = mergeCharts(charts[dir], l.asDeployed(u))
 		}
 	}
 	for _, dir := range seenDir {
