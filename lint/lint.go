@@ -283,6 +283,7 @@ func (l *linter) run(ctx context.Context) error {
 		return err
 	}
 	l.divide()
+	l.unusedValues()
 	for _, u := range l.units {
 		l.findings = append(l.findings, u.findings...)
 		maps.Copy(l.located, u.located)
