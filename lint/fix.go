@@ -44,6 +44,9 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	if opts.Compiled == nil {
 		opts.Compiled = &Compiled{}
 	}
+	if opts.Kept == nil {
+		opts.Kept = &Kept{} // the checks between fixes look only at what the fixes changed
+	}
 	f := &fixer{repo: on, fsys: fsys, opts: opts, kept: &Kept{}}
 	f.opts.unfolded = true
 	if err := f.all(ctx); err != nil {
@@ -160,7 +163,8 @@ func (f *fixer) candidates(suggested bool) []*candidate {
 	return out
 }
 
-// try makes as many of the candidates as can be made together: all, or those of each half.
+// try makes as many of the candidates as can be made together: all, those that are not to blame for an objection, or those of each
+// half.
 func (f *fixer) try(ctx context.Context, candidates []*candidate) (int, error) {
 	before := map[string][]byte{}
 	made, err := f.apply(candidates, before)
@@ -171,8 +175,8 @@ func (f *fixer) try(ctx context.Context, candidates []*candidate) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	reason := f.world.judge(after, made)
-	if reason == "" {
+	objections := f.world.judge(after, made)
+	if len(objections) == 0 {
 		f.world, f.last = after, nil
 		for _, c := range made {
 			f.done = append(f.done, c.findings...)
@@ -185,8 +189,18 @@ func (f *fixer) try(ctx context.Context, candidates []*candidate) (int, error) {
 		}
 	}
 	if len(made) == 1 {
-		f.refused[made[0].id()] = reason
+		f.refused[made[0].id()] = objections[0].reason
 		return 0, nil
+	}
+	if blamed := f.world.blame(objections, made); len(blamed) > 0 {
+		for c, reason := range blamed {
+			f.refused[c.id()] = reason
+		}
+		rest := slices.DeleteFunc(made, func(c *candidate) bool { return blamed[c] != "" })
+		if len(rest) == 0 {
+			return 0, nil
+		}
+		return f.try(ctx, rest)
 	}
 	first, err := f.try(ctx, made[:len(made)/2])
 	if err != nil {

@@ -30,9 +30,16 @@ func newWorld(l *linter) (*world, error) {
 	return w, nil
 }
 
-// judge says why fixes that were made must be taken back; "" when nothing is against them. Of suggestions that were asked for it
-// wants only that they help and bring no error.
-func (w *world) judge(after *world, made []*candidate) string {
+// objection is a reason to revert fixes. resource and path are of the rendered field that is not as it was meant, if the objection is
+// about one.
+type objection struct {
+	reason   string
+	resource diag.Resource
+	path     []string
+}
+
+// judge returns the objections to fixes that were made. Suggestions that were asked for only have to help and to cause no error.
+func (w *world) judge(after *world, made []*candidate) []objection {
 	left := map[string]bool{}
 	for _, f := range after.lint.findings {
 		left[fingerprint(f)] = true
@@ -42,7 +49,7 @@ func (w *world) judge(after *world, made []*candidate) string {
 		lenient = lenient || c.allowed
 		for _, f := range c.findings {
 			if left[fingerprint(f)] {
-				return "the finding would be there still"
+				return []objection{{reason: "the finding would remain"}}
 			}
 		}
 	}
@@ -50,20 +57,63 @@ func (w *world) judge(after *world, made []*candidate) string {
 		if rule := after.lint.rules.all[f.Rule]; lenient && !breaks(f.Rule) && (rule == nil || rule.Severity != policy.Error) {
 			continue
 		}
-		return fmt.Sprintf("it would bring %s at %s", f.Rule, f.Position) // without the message, which may quote a secret
+		return []objection{{reason: fmt.Sprintf("it would cause %s at %s", f.Rule, f.Position)}} // without the message, which may quote a secret
 	}
 	if lenient {
-		return ""
+		return nil
 	}
-	changed, reason := w.rendersAsMeant(after, made)
-	if reason != "" || !changed {
-		return reason
+	changed, objections := w.rendersAsMeant(after, made)
+	if len(objections) > 0 || !changed {
+		return objections
 	}
 	before, reached, err := w.reached(after)
 	if err != nil {
-		return err.Error()
+		return []objection{{reason: err.Error()}}
 	}
-	return before.keptBy(reached)
+	if reason := before.keptBy(reached); reason != "" {
+		return []objection{{reason: reason}}
+	}
+	return nil
+}
+
+// blame finds the fix behind each objection that is about a field only one of the fixes sets. It is made without trying that fix
+// alone: whole batches of fixes need one more check then, instead of one for each half.
+func (w *world) blame(objections []objection, made []*candidate) map[*candidate]string {
+	blamed := map[*candidate]string{}
+	for _, o := range objections {
+		var by []*candidate
+		for _, c := range made {
+			if w.sets(c, o) {
+				by = append(by, c)
+			}
+		}
+		if len(by) == 1 && blamed[by[0]] == "" {
+			blamed[by[0]] = o.reason
+		}
+	}
+	return blamed
+}
+
+// sets reports whether a fix edits the field of an objection, in any resource of that name.
+func (w *world) sets(c *candidate, o objection) bool {
+	if o.path == nil {
+		return false
+	}
+	for _, m := range w.meant(c) {
+		u := w.units[m.unit]
+		if u == nil || m.resource >= len(u.resources) {
+			continue
+		}
+		if r := u.resources[m.resource].Resource; r.Kind != o.resource.Kind || r.Name != o.resource.Name {
+			continue
+		}
+		for _, e := range m.edits {
+			if n := min(len(e.Path), len(o.path)); n > 0 && slices.Equal(e.Path[:n], o.path[:n]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // newFindings gives the findings that have no counterpart before: the same one, one with the same message in another line or at
@@ -125,7 +175,10 @@ func newFindings(before, after []*diag.Finding, renamed bool) []*diag.Finding {
 
 // rendersAsMeant holds what is rendered against what was rendered before with the edits of the fixes. changed says whether
 // anything is different at all.
-func (w *world) rendersAsMeant(after *world, made []*candidate) (changed bool, reason string) {
+func (w *world) rendersAsMeant(after *world, made []*candidate) (changed bool, objections []objection) {
+	against := func(format string, args ...any) {
+		objections = append(objections, objection{reason: fmt.Sprintf(format, args...)})
+	}
 	wanted := map[string]map[int][]policy.Edit{}
 	for _, c := range made {
 		for _, m := range w.meant(c) {
@@ -138,26 +191,26 @@ func (w *world) rendersAsMeant(after *world, made []*candidate) (changed bool, r
 	for _, id := range slices.Sorted(maps.Keys(w.units)) {
 		was, is := w.units[id], after.units[id]
 		if is == nil {
-			return true, fmt.Sprintf("it would change how %s is deployed", was.target.Dir)
+			against("it would change how %s is deployed", was.target.Dir)
+			continue
 		}
 		if len(was.resources) > 0 && len(is.resources) > 0 && &was.resources[0] == &is.resources[0] {
 			continue // nothing that it is made of is different
 		}
 		if len(was.resources) != len(is.resources) {
-			return true, fmt.Sprintf("it would change which resources %s gives", was.where())
+			against("it would change which resources %s renders", was.where())
+			continue
 		}
 		for i := range was.resources {
-			different, reason := asMeant(was, was.resources[i], is.resources[i], wanted[id][i])
+			different, off := asMeant(was, was.resources[i], is.resources[i], wanted[id][i])
 			changed = changed || different
-			if reason != "" {
-				return true, reason
-			}
+			objections = append(objections, off...)
 		}
 	}
 	if len(w.units) != len(after.units) {
-		return true, "it would change what is deployed"
+		against("it would change what is deployed")
 	}
-	return changed, ""
+	return changed, objections
 }
 
 // meant gives what a fix is for in every way to deploy, which the user's own run may not have looked at.
@@ -181,30 +234,39 @@ func (w *world) meant(c *candidate) []meant {
 }
 
 // asMeant compares one resource. It may also be as it was: another value can be stronger there.
-func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, reason string) {
+func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, off []objection) {
 	if was.value.Equal(is.value) {
-		return false, ""
+		return false, nil
 	}
 	before, err := was.value.Plain()
 	if err != nil {
-		return true, err.Error()
+		return true, []objection{{reason: err.Error()}}
 	}
 	got, err := is.value.Plain()
 	if err != nil {
-		return true, err.Error()
+		return true, []objection{{reason: err.Error()}}
 	}
 	if canonical(before) == canonical(got) {
-		return false, ""
+		return false, nil
 	}
 	want, err := applyTo(before, edits)
 	if err != nil {
 		want = before
 	}
 	if canonical(want) == canonical(got) {
-		return true, ""
+		return true, nil
 	}
-	at := difference(want, got, nil)
-	return true, fmt.Sprintf("it would change %s of %s too, of %s", cmp.Or(strings.Join(at, "."), "the whole"), was.Resource.String(), u.where())
+	paths := differences(want, got, nil)
+	if len(paths) == 0 {
+		paths = [][]string{nil}
+	}
+	for _, at := range paths {
+		off = append(off, objection{
+			reason:   fmt.Sprintf("it would also change %s of %s, in %s", cmp.Or(strings.Join(at, "."), "all"), was.Resource.String(), u.where()),
+			resource: was.Resource, path: at,
+		})
+	}
+	return true, off
 }
 
 // where says which way to deploy a unit is.
@@ -244,27 +306,30 @@ func withoutNulls(data any) any {
 	return data
 }
 
-// difference gives the first path at which data differ.
-func difference(a, b any, at []string) []string {
+// differences returns the paths at which data differ, in the order of their keys.
+func differences(a, b any, at []string) [][]string {
+	var out [][]string
 	if x, ok := a.(map[string]any); ok {
 		if y, ok := b.(map[string]any); ok {
 			for _, k := range slices.Sorted(maps.Keys(both(x, y))) {
 				if canonical(x[k]) != canonical(y[k]) {
-					return difference(x[k], y[k], append(slices.Clip(at), k))
+					out = append(out, differences(x[k], y[k], append(slices.Clip(at), k))...)
 				}
 			}
+			return out
 		}
 	}
 	if x, ok := a.([]any); ok {
 		if y, ok := b.([]any); ok && len(x) == len(y) {
 			for i := range x {
 				if canonical(x[i]) != canonical(y[i]) {
-					return difference(x[i], y[i], append(slices.Clip(at), strconv.Itoa(i)))
+					out = append(out, differences(x[i], y[i], append(slices.Clip(at), strconv.Itoa(i)))...)
 				}
 			}
+			return out
 		}
 	}
-	return at
+	return [][]string{at}
 }
 
 func both(a, b map[string]any) map[string]any {
