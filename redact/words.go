@@ -63,7 +63,7 @@ var ourWords = func() map[string]bool {
 }()
 
 // structural are keys whose values every manifest has; names in them are never secret.
-var structural = map[string]bool{"apiVersion": true, "kind": true, "type": true, "immutable": true, "metadata": true}
+var structural = map[string]bool{"apiVersion": true, "name": true, "namespace": true, "kind": true, "type": true, "immutable": true, "metadata": true}
 
 // naming are keys whose values are names.
 var naming = map[string]bool{
