@@ -127,6 +127,7 @@ func TestParity(t *testing.T) {
 		"full": nil,
 	} {
 		t.Run(program, func(t *testing.T) {
+			t.Parallel()
 			core := filepath.Join(dir, program+".wasm")
 			run([]string{"GOOS=js", "GOARCH=wasm"}, slices.Concat([]string{"build", "-modfile=" + filepath.Join(dir, "trim.mod"), "-mod=mod", "-trimpath", "-ldflags=-s -w -X main.version=test", "-gcflags=all=-l"}, flags, []string{"-o", core, "./worker"})...)
 			answered := filepath.Join(dir, program+".answers")
