@@ -332,12 +332,12 @@ func (c *Cluster) askServer(ctx context.Context, r *Redis, s *Server, l Login) e
 	// A server that wants a certificate says so, or just hangs up, when the handshake is over for the client.
 	without := c.options.TLS == nil || len(c.options.TLS.Certificates) == 0
 	if err != nil && r.TLS && without && (errors.Is(err, errEnded) || strings.Contains(err.Error(), "certificate required")) {
-		return fmt.Errorf("%w; it may want a certificate of its clients: give one by --tls-cert and --tls-key", err)
+		return fmt.Errorf("%w; it may require a client certificate: use --tls-cert and --tls-key", err)
 	}
 	return err
 }
 
-var errEnded = errors.New("the connection was closed before an answer came")
+var errEnded = errors.New("the connection was closed before a reply arrived")
 
 // plainEnd says in words that a connection ended, or that its time was over.
 func (c *Cluster) plainEnd(err error) error {
@@ -374,7 +374,7 @@ func (c *Cluster) ask(ctx context.Context, r *Redis, s *Server, l Login) error {
 		s.Role, s.Master = replica, net.JoinHostPort(s.Info["master_host"], s.Info["master_port"])
 	}
 	if s.Role == "" {
-		return errors.New("INFO has no role: is it Redis?")
+		return errors.New("INFO has no role; check that it is a Redis server")
 	}
 	s.Config = pairs(replies[1]) // empty where it is renamed or not allowed
 	return nil
@@ -388,7 +388,7 @@ func refusedBy(answer redis.Error, l Login) error {
 	return answer
 }
 
-var errAsks = errors.New("it asks for a password, and none is known")
+var errAsks = errors.New("it requires a password, and none is known")
 
 // locked says whether a server was not asked anything, for want of the right password.
 func locked(s *Server) bool {
@@ -453,7 +453,7 @@ func (c *Cluster) askSentinel(ctx context.Context, r *Redis, s *Sentinel, l Logi
 		s.Fields, s.Master = fields, net.JoinHostPort(fields["ip"], fields["port"])
 	}
 	if s.Fields == nil {
-		return fmt.Errorf("it does not watch %q but %s", s.Name, orNone(s.Others))
+		return fmt.Errorf("it monitors %[2]s instead of %[1]q", s.Name, orNone(s.Others))
 	}
 	replies, err := conn.Pipeline(ctx, []string{"SENTINEL", "SLAVES", s.Name}, []string{"SENTINEL", "SENTINELS", s.Name}, []string{"SENTINEL", "CKQUORUM", s.Name})
 	if err != nil {

@@ -110,7 +110,7 @@ func TestOperator(t *testing.T) {
 	refused := &Forbidden{Verb: "list", Resource: "deployments.apps", User: "me"}
 	o.refuses[deploymentKind], o.refuses[leaseKind] = refused, refused
 	report := doctor(t, c, "shop")
-	if len(report.Problems) > 1 || !slices.ContainsFunc(report.Notes, func(n string) bool { return strings.HasPrefix(n, "whether the operator is running: not allowed") }) {
+	if len(report.Problems) > 1 || !slices.ContainsFunc(report.Notes, func(n string) bool { return strings.HasPrefix(n, "whether the operator is running: not permitted") }) {
 		t.Errorf("%s\n%q", texts(report.Problems), report.Notes)
 	}
 	if f, err := c.Failover(t.Context(), find(t, c, "shop"), FailoverOptions{DryRun: true}); err != nil || !strings.Contains(strings.Join(f.Warnings, ""), "cannot check that the operator is running") {

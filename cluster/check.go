@@ -25,7 +25,7 @@ func (s *State) CheckURL(sentinel bool) []*Problem {
 		}
 		p.service(s, s.Sentinel.Service, instance.Sentinels)
 	} else if s.Write == nil {
-		p.error(serviceNone, "svc/master-selector-no-role", "no Service leads to the master of %s; add one that selects it, or let clients ask the sentinels", s)
+		p.error(serviceNone, "svc/master-selector-no-role", "no Service selects the master of %s; add one, or use Sentinel in clients", s)
 	} else {
 		p.service(s, s.Write.Service, instance.Write)
 	}
@@ -95,7 +95,7 @@ func (p *problems) service(s *State, name string, role instance.Role) {
 			if m := s.Masters(); len(m) == 1 {
 				where = fmt.Sprintf("; the master is pod %s", m[0].Pod.Name)
 			}
-			p.error(serviceWrong, "svc/master-selector-no-role", "Service %q leads to pod %s, a replica that refuses writes%s; after a failover the operator moves the Service within a minute", name, pod.Name, where)
+			p.error(serviceWrong, "svc/master-selector-no-role", "Service %q points to pod %s, a read-only replica%s; after a failover the operator updates the Service within a minute", name, pod.Name, where)
 		}
 	}
 }
@@ -412,16 +412,16 @@ func (s *State) Facts(sentinel bool) []string {
 		endpoint = &s.Sentinel.Endpoint
 	}
 	if endpoint != nil {
-		facts = append(facts, fmt.Sprintf("Service %s: port %d leads to a ready pod", endpoint.Service, endpoint.Port))
+		facts = append(facts, fmt.Sprintf("Service %s: port %d has a ready pod", endpoint.Service, endpoint.Port))
 	}
 	for _, m := range s.Masters() {
 		facts = append(facts, fmt.Sprintf("master: pod %s, %s %s, %s connected", m.Pod.Name, m.Name(), m.Version(), plural(int(m.int("connected_slaves")), "replica")))
 		if agree, all := s.Agreement(m); all > 0 {
-			facts = append(facts, fmt.Sprintf("sentinels: %d of %d name it, quorum %s", agree, all, s.quorum()))
+			facts = append(facts, fmt.Sprintf("sentinels: %d of %d report it as master, quorum %s", agree, all, s.quorum()))
 		}
 	}
 	if s.Auth != nil {
-		facts = append(facts, fmt.Sprintf("password: that of the Secret %s is accepted", s.Auth.Secret))
+		facts = append(facts, fmt.Sprintf("password: accepted (Secret %s)", s.Auth.Secret))
 	}
 	return facts
 }

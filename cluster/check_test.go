@@ -79,10 +79,10 @@ func TestDoctor(t *testing.T) {
 		{"no Service", func() func() {
 			o.all[serviceKind] = services[1:]
 			return func() { o.all[serviceKind] = services }
-		}, []string{`no Service leads to the master`}, true},
+		}, []string{`no Service selects the master`}, true},
 		{"labels lag behind", func() func() { b.label(1); return func() { b.label(0) } }, []string{
 			"pod rfr-shop-0 is labeled as replica but is a master", "pod rfr-shop-1 is labeled as master but is a replica",
-			`Service "rfrm-shop" leads to pod rfr-shop-1, a replica that refuses writes; the master is pod rfr-shop-0`}, true},
+			`Service "rfrm-shop" points to pod rfr-shop-1, a read-only replica; the master is pod rfr-shop-0`}, true},
 		{"no Secret", func() func() {
 			o.all[secretKind] = nil
 			return func() {
@@ -149,7 +149,7 @@ func TestDoctor(t *testing.T) {
 				}
 				b.settle(2, 3)
 			}
-		}, []string{"pod rfr-shop-0 is ready, but does not answer", "has no master: rfr-shop-0", "sentinels rfs-shop-0, rfs-shop-1, rfs-shop-2: no answer within 5s"}, true},
+		}, []string{"pod rfr-shop-0 is ready, but does not answer", "has no master: rfr-shop-0", "sentinels rfs-shop-0, rfs-shop-1, rfs-shop-2: no response within 5s"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			undo := tt.do()
@@ -274,7 +274,7 @@ func TestDoctorPods(t *testing.T) {
 	o.exec = func(Command) error {
 		return &Forbidden{Verb: "create", Resource: "pods/exec", Namespace: "default", User: "me"}
 	}
-	if report = doctor(t, c, "shop"); !slices.Contains(report.Notes, `how full the volumes are: not allowed to create pods/exec in namespace "default" as "me"; docs/rbac.md has the Role that it takes`) {
+	if report = doctor(t, c, "shop"); !slices.Contains(report.Notes, `how full the volumes are: not permitted to create pods/exec in namespace "default" as "me"; see docs/rbac.md for the required Role`) {
 		t.Errorf("notes: %q", report.Notes)
 	}
 }

@@ -68,7 +68,7 @@ func (c *Cluster) RunCLI(ctx context.Context, r *Redis, pod *Pod, auth *instance
 		return err
 	}
 	if strings.ContainsFunc(l.Password, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return fmt.Errorf("the password of the Secret %q has a control character, which no line can hold; use --local", auth.Secret)
+		return fmt.Errorf("the password in Secret %q contains a control character; use --local", auth.Secret)
 	}
 	if l.Username != "" {
 		args = append(args, "--user", l.Username)
@@ -198,7 +198,7 @@ func (h *handover) flush() {
 func (c *Cluster) RunLocalCLI(ctx context.Context, r *Redis, to Way, auth *instance.Auth, cli CLI, say func(string)) error {
 	path, err := exec.LookPath("redis-cli")
 	if err != nil {
-		return errors.New("there is no redis-cli on this machine; install it, or leave --local out")
+		return errors.New("redis-cli not found; install it, or remove --local")
 	}
 	l, err := c.Login(ctx, r.Namespace, auth)
 	if err != nil {

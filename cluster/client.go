@@ -87,7 +87,7 @@ func checkKubeconfig(file string) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("kubeconfig: %s is not a regular file", file)
 	case info.Size() > maxKubeconfig:
-		return fmt.Errorf("kubeconfig: %s is larger than %d MiB; is it the right file?", file, maxKubeconfig>>20)
+		return fmt.Errorf("kubeconfig: %s is larger than %d MiB; check that it is the right file", file, maxKubeconfig>>20)
 	}
 	return nil
 }
@@ -340,7 +340,7 @@ func (k *kube) tunnel(namespace, pod string) (httpstream.Connection, error) {
 	}
 	if protocol != portforward.PortForwardProtocolV1Name {
 		connection.Close()
-		return nil, fmt.Errorf("the API server forwards ports by %q, which is not known here", protocol)
+		return nil, fmt.Errorf("the API server uses the port-forward protocol %q, which is not supported", protocol)
 	}
 	return connection, nil
 }

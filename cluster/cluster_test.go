@@ -336,9 +336,9 @@ func TestReplicaTarget(t *testing.T) {
 // What a real API server answered where only SPDY is left.
 func TestUpgradeRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		`unable to upgrade connection: pods "x-0" is forbidden: User "system:serviceaccount:a:b" cannot create resource "pods/portforward" in API group "" in the namespace "a"`: `not allowed to create pods/portforward in namespace "a" as "system:serviceaccount:a:b"; docs/rbac.md has the Role that it takes`,
+		`unable to upgrade connection: pods "x-0" is forbidden: User "system:serviceaccount:a:b" cannot create resource "pods/portforward" in API group "" in the namespace "a"`: `not permitted to create pods/portforward in namespace "a" as "system:serviceaccount:a:b"; see docs/rbac.md for the required Role`,
 		`unable to upgrade connection: pods "x-0" not found`: `no Pod "x-0" in namespace "a"`,
-		`unable to upgrade connection: <html>`:               `the API server https://k cannot be asked to create pods/portforward: unable to upgrade connection: <html>`,
+		`unable to upgrade connection: <html>`:               `cannot ask the API server https://k to create pods/portforward: unable to upgrade connection: <html>`,
 	} {
 		err := question{"create", "pods/portforward", "Pod", "a", "x-0"}.explain("https://k", upgraded(errors.New(text)))
 		if err.Error() != want {

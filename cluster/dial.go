@@ -177,7 +177,7 @@ func (a address) String() string { return string(a) }
 func refusal(message string) error {
 	message = strings.TrimSpace(message)
 	if strings.Contains(message, "connection refused") {
-		return errors.New("connection refused: nothing listens on that port of the pod")
+		return errors.New("connection refused: the pod does not listen on that port")
 	}
 	if len(message) > 300 {
 		message = message[:300] + "…"

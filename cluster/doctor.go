@@ -129,10 +129,10 @@ func (p *problems) endpoints(s *State) {
 	case s.Sentinel != nil:
 		p.service(s, s.Sentinel.Service, instance.Sentinels)
 		if s.Write == nil {
-			p.warn(serviceNone, "svc/master-selector-no-role", "no Service leads to the master: clients must ask the sentinels; add one that selects it")
+			p.warn(serviceNone, "svc/master-selector-no-role", "no Service selects the master, so clients must use Sentinel; add one")
 		}
 	case s.Write == nil && !s.bootstrapping():
-		p.error(serviceNone, "svc/master-selector-no-role", "no Service leads to the master, and there are no sentinels to ask; add one that selects it")
+		p.error(serviceNone, "svc/master-selector-no-role", "no Service selects the master, and there are no sentinels; add one")
 	}
 }
 
@@ -243,9 +243,9 @@ func (p *problems) labels(s *State) {
 		switch {
 		case server.Err != nil || server.Pod.Label == server.Role:
 		case server.Pod.Label == "":
-			p.warn(labelMissing, "", "pod %s is a %s and has no role label, so Services that select a role leave it out", server.Pod.Name, server.Role).about(server.Pod.Name)
+			p.warn(labelMissing, "", "pod %s is a %s and has no role label, so Services that select a role skip it", server.Pod.Name, server.Role).about(server.Pod.Name)
 		default:
-			p.error(labelWrong, "", "pod %s is labeled as %s but is a %s, so Services lead to the wrong pod; the operator corrects this within a minute", server.Pod.Name, server.Pod.Label, server.Role)
+			p.error(labelWrong, "", "pod %s is labeled as %s but is a %s, so Services point to the wrong pod; the operator corrects this within a minute", server.Pod.Name, server.Pod.Label, server.Role)
 		}
 	}
 }
@@ -268,7 +268,7 @@ func (p *problems) replication(s *State) {
 		}
 	}
 	if m := s.Masters(); s.Replicas > 1 && len(m) == 1 && m[0].int("connected_slaves") == 0 {
-		p.error(noReplicas, "", "no replica is connected to the master: nothing takes over when pod %s is lost", m[0].Pod.Name)
+		p.error(noReplicas, "", "no replica is connected to the master: data is unavailable if pod %s is lost", m[0].Pod.Name)
 	}
 }
 

@@ -34,7 +34,7 @@ func (e *NotFound) Error() string {
 type Exists struct{ Kind, Namespace, Name string }
 
 func (e *Exists) Error() string {
-	return fmt.Sprintf("%s %q is in namespace %q already", e.Kind, e.Name, e.Namespace)
+	return fmt.Sprintf("%s %q already exists in namespace %q", e.Kind, e.Name, e.Namespace)
 }
 
 // Forbidden says that the API server refuses.
@@ -45,7 +45,7 @@ type Forbidden struct {
 }
 
 func (e *Forbidden) Error() string {
-	text := fmt.Sprintf("not allowed to %s %s", e.Verb, e.Resource)
+	text := fmt.Sprintf("not permitted to %s %s", e.Verb, e.Resource)
 	if strings.HasPrefix(e.Resource, "/") { // a path
 	} else if e.Namespace != "" {
 		text += fmt.Sprintf(" in namespace %q", e.Namespace)
@@ -55,7 +55,7 @@ func (e *Forbidden) Error() string {
 	if e.User != "" {
 		text += fmt.Sprintf(" as %q", e.User)
 	}
-	return text + "; docs/rbac.md has the Role that it takes"
+	return text + "; see docs/rbac.md for the required Role"
 }
 
 // Unreachable says that the API server does not answer.
@@ -71,7 +71,7 @@ func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) 
 
 type timeoutError struct{ after time.Duration }
 
-func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
+func (e *timeoutError) Error() string { return fmt.Sprintf("no response within %v", e.after) }
 func (e *timeoutError) Timeout() bool { return true }
 
 // question is what was asked of the API server.
@@ -97,21 +97,21 @@ func (q question) explain(host string, err error) error {
 		}
 		return e
 	case apierrors.IsUnauthorized(err):
-		return fmt.Errorf("the API server %s does not know who you are; log in again, or look at the user of the context", host)
+		return fmt.Errorf("the API server %s rejects your credentials; log in again, or check the user of the context", host)
 	case apierrors.IsNotFound(err):
 		return &NotFound{Kind: q.kind, Namespace: q.namespace, Name: q.name}
 	case apierrors.IsAlreadyExists(err):
 		return &Exists{Kind: q.kind, Namespace: q.namespace, Name: q.name}
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), isTimeout(err):
-		return &Unreachable{fmt.Errorf("the API server %s does not answer (%s %s): %w; check that --context is right", host, q.verb, q.resource, plainTimeout(err))}
+		return &Unreachable{fmt.Errorf("the API server %s does not respond (%s %s): %w; check --context", host, q.verb, q.resource, plainTimeout(err))}
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &status):
-		return fmt.Errorf("the API server refuses to %s %s: %s", q.verb, q.resource, status.ErrStatus.Message)
+		return fmt.Errorf("the API server refused to %s %s: %s", q.verb, q.resource, status.ErrStatus.Message)
 	case errors.As(err, &dns):
-		return &Unreachable{fmt.Errorf("the API server %s has no address: %s; check that --context is right", host, dns.Err)}
+		return &Unreachable{fmt.Errorf("cannot resolve the API server %s: %s; check --context", host, dns.Err)}
 	case errors.As(err, &unknown):
-		return fmt.Errorf("the API server %s has a certificate of an unknown authority; look at certificate-authority of the cluster in the kubeconfig", host)
+		return fmt.Errorf("the certificate of the API server %s is signed by an unknown CA; check certificate-authority in the kubeconfig", host)
 	}
 	var asURL *url.Error
 	if errors.As(err, &asURL) {
@@ -121,7 +121,7 @@ func (q question) explain(host string, err error) error {
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return &Unreachable{fmt.Errorf("the API server %s cannot be asked to %s %s: %w", host, q.verb, q.resource, err)}
+	return &Unreachable{fmt.Errorf("cannot ask the API server %s to %s %s: %w", host, q.verb, q.resource, err)}
 }
 
 func isTimeout(err error) bool {
@@ -143,14 +143,14 @@ func explainConfig(o Options, raw clientcmdapi.Config, err error) error {
 	used := raw.Contexts[name]
 	switch {
 	case len(raw.Contexts) == 0 && o.Kubeconfig == "":
-		return errors.New("no kubeconfig: neither --kubeconfig nor KUBECONFIG nor ~/.kube/config says where the cluster is, and this is no pod; give one")
+		return errors.New("no kubeconfig found (tried --kubeconfig, $KUBECONFIG, ~/.kube/config and the in-cluster configuration)")
 	case len(raw.Contexts) > 0 && name == "":
-		return fmt.Errorf("the kubeconfig has no current context; give --context, %s", diag.OneOf(slices.Sorted(maps.Keys(raw.Contexts))))
+		return fmt.Errorf("the kubeconfig has no current context; pass --context, %s", diag.OneOf(slices.Sorted(maps.Keys(raw.Contexts))))
 	case len(raw.Contexts) > 0 && used == nil:
 		known := slices.Sorted(maps.Keys(raw.Contexts))
 		return fmt.Errorf("no context %q in the kubeconfig; %s%s", name, diag.OneOf(known), diag.DidYouMean(name, known))
 	case used != nil && raw.Clusters[used.Cluster] == nil:
-		return fmt.Errorf("kubeconfig: context %q is of cluster %q, which is not there", name, used.Cluster)
+		return fmt.Errorf("kubeconfig: context %q refers to cluster %q, which does not exist", name, used.Cluster)
 	}
 	return fmt.Errorf("kubeconfig: %s", strings.TrimPrefix(err.Error(), "invalid configuration: "))
 }

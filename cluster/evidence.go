@@ -138,7 +138,7 @@ func (c *Cluster) evidence(ctx context.Context, r *Report) {
 			top.saw(fmt.Sprintf("log of the operator (%s): %s", o.Error.Pod, o.Error.Text))
 		} else {
 			var p problems
-			p.warn(operatorError, "", "the last complaint of the operator about it (%s): %s", o.Error.Pod, o.Error.Text)
+			p.warn(operatorError, "", "last error of the operator for it (%s): %s", o.Error.Pod, o.Error.Text)
 			r.Problems = append(r.Problems, p...)
 		}
 	}

@@ -145,7 +145,7 @@ func (c *Cluster) failover(ctx context.Context, f *Failover, o FailoverOptions) 
 	if err := c.command(ctx, before, sentinels); err != nil {
 		return err
 	}
-	o.Progress("the sentinels have begun")
+	o.Progress("the sentinels have started")
 	if err := c.promoted(ctx, f, login, o, start, watch); err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (s *State) obstacles(o FailoverOptions) []error {
 		add("it is a Redis Cluster, which fails over by CLUSTER FAILOVER on a replica: redis-gitops cli %s --replica -- CLUSTER FAILOVER", s.Name)
 		return errs
 	case s.Sentinel == nil:
-		add("it has no sentinels, which would do it; let its operator do it")
+		add("it has no sentinels to fail over; use its operator")
 		return errs
 	}
 	var p problems
@@ -224,16 +224,16 @@ func (s *State) obstacles(o FailoverOptions) []error {
 	switch {
 	case best >= 0 || o.To == m[0].Pod.Name:
 	case len(why) == 0:
-		add("it has no replica that could take over")
+		add("it has no replica to promote")
 	default:
 		add("no replica can take over: %s", strings.Join(why, ", "))
 	}
 	if best >= 0 && slices.ContainsFunc(s.Sentinels, answered) && !slices.ContainsFunc(s.Sentinels, promotes) {
-		add("no sentinel knows a replica that it would promote; they ask the master for them every 10 seconds, so try again then")
+		add("no sentinel knows a replica to promote; they query the master every 10 seconds, so try again")
 	}
 	for _, sentinel := range s.Sentinels {
 		if strings.Contains(sentinel.Fields["flags"], "failover_in_progress") {
-			add("a failover is in progress already; wait for its end")
+			add("a failover is already in progress; wait for it")
 			break
 		}
 	}
@@ -277,7 +277,7 @@ func (c *Cluster) command(ctx context.Context, s *State, sentinels []*Sentinel) 
 			break
 		}
 	}
-	return fmt.Errorf("the sentinels refuse: %w", errors.Join(errs...))
+	return fmt.Errorf("the sentinels refused: %w", errors.Join(errs...))
 }
 
 // promoted waits until another pod is the master.
@@ -286,7 +286,7 @@ func (c *Cluster) promoted(ctx context.Context, f *Failover, login Login, o Fail
 	return c.until(ctx, begun, o.Wait, probeEvery, func(round int) (string, error) {
 		name := watch.takes(f.Old.Name)
 		if name == "" && round%int(pollEvery/probeEvery) != 0 {
-			return "no pod but the old master took a write", nil
+			return "only the old master accepts writes", nil
 		}
 		servers := c.askServers(ctx, f.Before.Redis, login)
 		for _, s := range masters(servers) {
@@ -329,7 +329,7 @@ func (c *Cluster) agreed(ctx context.Context, f *Failover, login Login, o Failov
 		}
 		for _, s := range sentinels {
 			if s.Err == nil && !f.New.at(s.Master, f.New.Port) {
-				return fmt.Sprintf("sentinel %s still names %s", s.Pod.Name, s.Master), nil
+				return fmt.Sprintf("sentinel %s still reports %s", s.Pod.Name, s.Master), nil
 			}
 		}
 		return "", nil
@@ -337,7 +337,7 @@ func (c *Cluster) agreed(ctx context.Context, f *Failover, login Login, o Failov
 }
 
 // begun is what an error says of a failover that cannot be taken back.
-const begun = "the failover has begun"
+const begun = "the failover has started"
 
 // until asks again and again until there is nothing to wait for. An error begins with what was done so far.
 func (c *Cluster) until(ctx context.Context, done string, wait, every time.Duration, waitsFor func(round int) (string, error)) error {
@@ -383,7 +383,7 @@ func (c *Cluster) evict(ctx context.Context, f *Failover, login Login, o Failove
 func (c *Cluster) serviceMoves(ctx context.Context, f *Failover, o FailoverOptions, start time.Time, kill func() error) error {
 	leadsTo := ""
 	if f.Old != nil {
-		leadsTo = fmt.Sprintf(" the old master, pod %s, which refuses writes", f.Old.Name)
+		leadsTo = fmt.Sprintf(" the old master, pod %s, which rejects writes", f.Old.Name)
 	}
 	err := c.until(ctx, begun, o.Wait, evictEvery, func(round int) (string, error) {
 		if err := kill(); err != nil {
@@ -397,15 +397,15 @@ func (c *Cluster) serviceMoves(ctx context.Context, f *Failover, o FailoverOptio
 			o.Progress(fmt.Sprintf("waiting for the operator to point Service %s at it", f.Service))
 		}
 		if leadsTo == "" {
-			return fmt.Sprintf("Service %q does not lead to the new master, pod %s; see the log of the operator", f.Service, f.New.Name), nil
+			return fmt.Sprintf("Service %q does not point to the new master, pod %s; see the log of the operator", f.Service, f.New.Name), nil
 		}
-		return fmt.Sprintf("Service %q still leads to%s; see the log of the operator", f.Service, leadsTo), nil
+		return fmt.Sprintf("Service %q still points to%s; see the log of the operator", f.Service, leadsTo), nil
 	})
 	if err != nil {
 		return err
 	}
 	f.Moved = time.Since(start)
-	o.Progress(fmt.Sprintf("Service %s leads to it, after %v", f.Service, f.Moved.Round(100*time.Millisecond)))
+	o.Progress(fmt.Sprintf("Service %s points to it after %v", f.Service, f.Moved.Round(100*time.Millisecond)))
 	return kill()
 }
 
@@ -555,11 +555,11 @@ func (p *probes) result(ctx context.Context, start time.Time, f *Failover) Write
 	}
 	switch {
 	case why != "":
-		return Writes{Why: "the probe is refused: " + why}
+		return Writes{Why: "the probe was rejected: " + why}
 	case until.IsZero():
-		return Writes{Why: "the old master took no write before the failover either"}
+		return Writes{Why: "the old master did not accept writes before the failover either"}
 	case from.IsZero():
-		return Writes{Why: "the new master has not taken a write yet"}
+		return Writes{Why: "the new master has not accepted a write yet"}
 	}
 	w := Writes{Known: true, Until: until.Sub(start), From: from.Sub(start)}
 	if w.Longer = until.Sub(from); w.Longer < 0 {

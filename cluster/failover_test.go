@@ -66,7 +66,7 @@ func TestFailover(t *testing.T) {
 	if m := f.After.Masters(); len(m) != 1 || m[0].Pod.Name != f.New.Name {
 		t.Errorf("after: %s", answers(f.After.Servers))
 	}
-	if all := strings.Join(steps, "\n"); !strings.Contains(all, "is the master, after") || !strings.Contains(all, "Service rfrm-shop leads to it, after") {
+	if all := strings.Join(steps, "\n"); !strings.Contains(all, "is the master, after") || !strings.Contains(all, "Service rfrm-shop points to it after") {
 		t.Errorf("steps:\n%s", all)
 	}
 	for i := range b.servers {
@@ -136,7 +136,7 @@ func TestFailoverInterrupted(t *testing.T) {
 	newBed(t, o, "shop", "", 2, 1)
 	c := o.open(t, Options{})
 	f, err := c.Failover(t.Context(), find(t, c, "shop"), FailoverOptions{Wait: 6 * time.Second, Progress: func(s string) { t.Log(s) }})
-	if err == nil || !strings.Contains(err.Error(), `Service "rfrm-shop" still leads to the old master, pod rfr-shop-0`) || f.New == nil || f.After == nil {
+	if err == nil || !strings.Contains(err.Error(), `Service "rfrm-shop" still points to the old master, pod rfr-shop-0`) || f.New == nil || f.After == nil {
 		t.Errorf("an operator that does nothing: %v", err)
 	}
 }
@@ -190,7 +190,7 @@ func TestForward(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if all := strings.Join(said, "\n"); !strings.Contains(all, "leads to pod rfr-shop-0") || !strings.Contains(all, "connections lead to pod rfr-shop-1") {
+	if all := strings.Join(said, "\n"); !strings.Contains(all, "forwards to pod rfr-shop-0") || !strings.Contains(all, "forwarding to pod rfr-shop-1") {
 		t.Errorf("said:\n%s", all)
 	}
 }

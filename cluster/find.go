@@ -81,7 +81,7 @@ func (c *Cluster) Find(ctx context.Context, name string) (*Redis, error) {
 	for _, r := range found {
 		lines = append(lines, "  "+r.String())
 	}
-	return nil, fmt.Errorf("%q means %d Redises; name one of them, with --namespace where that tells them apart:\n%s", name, len(found), strings.Join(lines, "\n"))
+	return nil, fmt.Errorf("%q matches %d Redis instances; pass one of these names, and --namespace if needed:\n%s", name, len(found), strings.Join(lines, "\n"))
 }
 
 // Live gives the Redis that an instance of a repository is in the cluster. Where the files do not say its namespace, it is
@@ -104,7 +104,7 @@ func (c *Cluster) Live(ctx context.Context, in *instance.Instance) (*Redis, erro
 	if err := all.refused(); err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%s is not in %s: there is no %s %q; is it committed, and has Argo CD or Flux applied it?", in.Where, at.where, in.Kind, in.Name)
+	return nil, fmt.Errorf("%s not found in %s (no %s %q); check that it is committed, and that Argo CD or Flux has applied it", in.Where, at.where, in.Kind, in.Name)
 }
 
 // All gives all Redises with their pods, sorted by namespace and name.
@@ -141,7 +141,7 @@ func (s *sight) refused() error { return errors.Join(s.forbidden...) }
 
 func (c *Cluster) unknown(name string, all *sight) error {
 	if err := all.refused(); err != nil {
-		return fmt.Errorf("no Redis %q that may be seen in %s: %w", name, c.where, err)
+		return fmt.Errorf("no accessible Redis %q in %s: %w", name, c.where, err)
 	}
 	var instances []*instance.Instance
 	for _, r := range all.redises {
@@ -150,7 +150,7 @@ func (c *Cluster) unknown(name string, all *sight) error {
 	err := instance.Unknown("no Redis", name, instances, c.where)
 	switch {
 	case len(instances) == 0 && !all.operators:
-		return fmt.Errorf("%w, and no operator's CustomResourceDefinition is installed: is it the right --context?", err)
+		return fmt.Errorf("%w, and no operator CRD is installed; check --context", err)
 	case len(instances) == 0 && c.namespace != "":
 		return fmt.Errorf("%w; choose another with --namespace", err)
 	}

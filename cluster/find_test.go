@@ -53,7 +53,7 @@ func TestFindOperators(t *testing.T) {
 	}
 	everywhere := o.open(t, Options{AllNamespaces: true})
 	o.add(t, failoverKind, "metadata: {namespace: default, name: shop}\nspec: {}")
-	if _, err := everywhere.Find(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(), "\"shop\" means 2 Redises; name one of them, with --namespace where that tells them apart:\n  RedisFailover default/shop\n  RedisFailover other/shop") {
+	if _, err := everywhere.Find(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(), "\"shop\" matches 2 Redis instances; pass one of these names, and --namespace if needed:\n  RedisFailover default/shop\n  RedisFailover other/shop") {
 		t.Errorf("two of a name: %v", err)
 	}
 }
@@ -68,12 +68,12 @@ func TestLive(t *testing.T) {
 		t.Error(r, err)
 	}
 	in.Namespace = ""
-	if _, err := c.Live(t.Context(), in); err == nil || err.Error() != `apps/shop.yaml:1 is not in namespace "default": there is no RedisFailover "shop"; is it committed, and has Argo CD or Flux applied it?` {
+	if _, err := c.Live(t.Context(), in); err == nil || err.Error() != `apps/shop.yaml:1 not found in namespace "default" (no RedisFailover "shop"); check that it is committed, and that Argo CD or Flux has applied it` {
 		t.Error(err)
 	}
 	o.refuses[failoverKind] = &Forbidden{Verb: "list", Resource: "redisfailovers.databases.spotahome.com", Namespace: "default", User: "eve"}
 	for _, err := range []error{second(c.Live(t.Context(), in)), second(c.Find(t.Context(), "shop")), second(c.All(t.Context()))} {
-		if err == nil || !strings.Contains(err.Error(), `not allowed to list redisfailovers.databases.spotahome.com in namespace "default" as "eve"`) {
+		if err == nil || !strings.Contains(err.Error(), `not permitted to list redisfailovers.databases.spotahome.com in namespace "default" as "eve"`) {
 			t.Error(err)
 		}
 	}
@@ -85,7 +85,7 @@ func TestLive(t *testing.T) {
 	}
 	o.served = nil
 	o.refuses = map[Kind]error{}
-	if _, err := c.Find(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(), "no operator's CustomResourceDefinition is installed") {
+	if _, err := c.Find(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(), "no operator CRD is installed") {
 		t.Error(err)
 	}
 }

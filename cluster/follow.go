@@ -39,7 +39,7 @@ func (c *Cluster) Forward(ctx context.Context, r *Redis, to Way, l net.Listener,
 	if err != nil {
 		return err
 	}
-	say(fmt.Sprintf("%s leads to pod %s, port %d", l.Addr(), f.to.Name, f.to.Port))
+	say(fmt.Sprintf("%s forwards to pod %s, port %d", l.Addr(), f.to.Name, f.to.Port))
 	return f.serve(ctx, l)
 }
 
@@ -156,7 +156,7 @@ func (f *forward) set(to *Pod) {
 func (f *forward) leave(from, to *Pod, why string) {
 	f.set(to)
 	f.hangUp()
-	f.say(fmt.Sprintf("pod %s is not the %s any more (%s); connections to it are closed", from.Name, f.way.role(), why))
+	f.say(fmt.Sprintf("pod %s is no longer the %s (%s); closing its connections", from.Name, f.way.role(), why))
 }
 
 // watch asks the server whether it still is what it was, and looks for another when it is not.
@@ -191,7 +191,7 @@ func (f *forward) watch(ctx context.Context) {
 			} else {
 				f.set(next)
 			}
-			f.say(fmt.Sprintf("connections lead to pod %s", next.Name))
+			f.say(fmt.Sprintf("forwarding to pod %s", next.Name))
 			at, said = next, ""
 		default:
 			if err.Error() != said {
@@ -246,7 +246,7 @@ func (f *forward) stays(ctx context.Context, pod *Pod) (why string, doubt bool) 
 				host, _ := named[0].(string)
 				port, _ := named[1].(string)
 				if addr := net.JoinHostPort(host, port); !pod.at(addr, pod.Port) {
-					return "a sentinel names " + addr, true
+					return "a sentinel reports " + addr, true
 				}
 			}
 		}
@@ -277,7 +277,7 @@ func (f *forward) sentinel(ctx context.Context) (*redis.Conn, string) {
 func (c *Cluster) ForwardPort(ctx context.Context, r *Redis, to Way, port int, say func(text string)) error {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return fmt.Errorf("port %d of this machine: %w; give another one", port, err)
+		return fmt.Errorf("local port %d: %w; choose another one", port, err)
 	}
 	defer l.Close()
 	return c.Forward(ctx, r, to, l, say)

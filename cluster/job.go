@@ -99,16 +99,16 @@ func (j *Job) again(object, manifest map[string]any) error {
 		if ok {
 			how = "succeeded"
 		}
-		return fmt.Errorf("%s is there already, and has %s; %s, then run this again", j, how, remove)
+		return fmt.Errorf("%s already exists and has %s; %s, then run this command again", j, how, remove)
 	}
 	if text(at(object, "metadata", "deletionTimestamp")) != "" {
-		return fmt.Errorf("%s of before is being deleted; run this again in a moment", j)
+		return fmt.Errorf("the previous %s is being deleted; try again in a moment", j)
 	}
 	for _, key := range []string{"command", "image"} {
 		is, _ := json.Marshal(at(firstContainer(object), key))
 		want, _ := json.Marshal(at(firstContainer(manifest), key))
 		if !bytes.Equal(is, want) {
-			return fmt.Errorf("%s is at work already, with another %s: %s; wait for its end, or end it: %s", j, key, is, remove)
+			return fmt.Errorf("%s is already running with another %s: %s; wait for it to finish, or stop it: %s", j, key, is, remove)
 		}
 	}
 	return nil
@@ -173,7 +173,7 @@ func (c *Cluster) FollowJob(ctx context.Context, j *Job, o JobOptions) (*JobEnd,
 	f.o.starting, f.o.asking = cmp.Or(o.starting, startWait), cmp.Or(o.asking, askWait)
 	end, err := f.run(ctx)
 	if err != nil {
-		err = fmt.Errorf("%w; %s is left as it is: follow it by running this again or by kubectl logs -f job/%s -n %s, end it by kubectl delete job %s -n %s",
+		err = fmt.Errorf("%w; %s is still running: run this command again or kubectl logs -f job/%s -n %s to follow it, kubectl delete job %s -n %s to stop it",
 			err, j, j.Name, j.Namespace, j.Name, j.Namespace)
 	}
 	return end, err
@@ -212,7 +212,7 @@ func (f *follower) run(ctx context.Context) (*JobEnd, error) {
 		case end != nil:
 			return end, nil
 		case errors.As(err, &missing):
-			return nil, fmt.Errorf("it was deleted meanwhile: %w", err)
+			return nil, fmt.Errorf("it was deleted: %w", err)
 		case errors.As(err, &forbidden), errors.As(err, new(*startError)):
 			return nil, err
 		case err == nil:
@@ -271,9 +271,9 @@ func (f *follower) look(ctx context.Context) (*JobEnd, error) {
 		if reason := text(at(t, "reason")); reason == memoryKills {
 			limit := ""
 			if q, err := resource.ParseQuantity(f.j.limit); err == nil {
-				limit = ", of which it may have " + q.String()
+				limit = ", limit " + q.String()
 			}
-			end.Why = fmt.Sprintf("container %q was killed for its memory%s", f.j.container, limit)
+			end.Why = fmt.Sprintf("container %q was killed for exceeding its memory%s", f.j.container, limit)
 		} else if end.Code != 0 {
 			end.Why = fmt.Sprintf("exit code %d", end.Code)
 		}
@@ -282,7 +282,7 @@ func (f *follower) look(ctx context.Context) (*JobEnd, error) {
 		end.Code, end.Why = 0, ""
 	}
 	if f.mute != nil && f.o.Say != nil {
-		f.o.Say(fmt.Sprintf("what it printed cannot be shown: %v", f.mute))
+		f.o.Say(fmt.Sprintf("cannot read its log: %v", f.mute))
 	}
 	return end, nil
 }
@@ -338,7 +338,7 @@ func (f *follower) starts(pod map[string]any, state any) error {
 func (f *follower) log(ctx context.Context, pod string, ended bool) {
 	if f.pod != pod {
 		f.pod, f.seen, f.closed, f.last = pod, 0, false, nil
-		f.say("pod %s is at work", pod)
+		f.say("pod %s is running", pod)
 	}
 	if f.closed {
 		return

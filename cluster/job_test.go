@@ -111,32 +111,32 @@ func TestFollowJob(t *testing.T) {
 		{"well", func(a *jobs) []func() {
 			return []func(){func() {}, a.pod(t, podPending), a.pod(t, podRuns), a.pod(t, podRuns), a.ends(t, "Complete", fmt.Sprintf(podEnded, 0, "Completed"))}
 		}, []io.Reader{broken, strings.NewReader("one\ntwo\n"), strings.NewReader("one\ntwo\nthree\n")}, JobEnd{Last: "one\ntwo\nthree"}, "", "one\ntwo\nthree\n",
-			"waiting for the pod of Job default/shop-import|pod shop-import-1 does not start: Unschedulable: 0/3 nodes are available|pod shop-import-1 is at work"},
+			"waiting for the pod of Job default/shop-import|pod shop-import-1 does not start: Unschedulable: 0/3 nodes are available|pod shop-import-1 is running"},
 		{"failed", func(a *jobs) []func() {
 			return []func(){a.ends(t, "Failed", fmt.Sprintf(podEnded, 1, "Error"))}
-		}, []io.Reader{strings.NewReader("a\nb\n")}, JobEnd{Code: 1, Why: "exit code 1", Last: "a\nb"}, "", "a\nb\n", "pod shop-import-1 is at work"},
+		}, []io.Reader{strings.NewReader("a\nb\n")}, JobEnd{Code: 1, Why: "exit code 1", Last: "a\nb"}, "", "a\nb\n", "pod shop-import-1 is running"},
 		{"memory", func(a *jobs) []func() {
 			return []func(){a.ends(t, "Failed", fmt.Sprintf(podEnded, 137, "OOMKilled"))}
-		}, []io.Reader{strings.NewReader("")}, JobEnd{Code: 137, Why: `container "import" was killed for its memory, of which it may have 512Mi`}, "", "", "pod shop-import-1 is at work"},
+		}, []io.Reader{strings.NewReader("")}, JobEnd{Code: 137, Why: `container "import" was killed for exceeding its memory, limit 512Mi`}, "", "", "pod shop-import-1 is running"},
 		{"no log", func(a *jobs) []func() {
 			return []func(){a.ends(t, "Failed", fmt.Sprintf(podEnded, 2, "Error"))}
-		}, nil, JobEnd{Code: 2, Why: "exit code 2"}, "", "", "pod shop-import-1 is at work|what it printed cannot be shown: there is no log"},
+		}, nil, JobEnd{Code: 2, Why: "exit code 2"}, "", "", "pod shop-import-1 is running|cannot read its log: there is no log"},
 		{"no pod", func(a *jobs) []func() {
 			return []func(){func() { a.ends(t, "Failed", podRuns)(); a.all[podKind] = nil }}
 		}, nil, JobEnd{Code: -1, Why: "the controller's words"}, "", "", ""},
 		{"image", func(a *jobs) []func() { return []func(){a.pod(t, fmt.Sprintf(podWaits, "ImagePullBackOff"))} }, nil, JobEnd{},
-			"pod shop-import-1 does not start: ImagePullBackOff: words; Job default/shop-import is left as it is: follow it by running this again or by kubectl logs -f job/shop-import -n default, end it by kubectl delete job shop-import -n default",
+			"pod shop-import-1 does not start: ImagePullBackOff: words; Job default/shop-import is still running: run this command again or kubectl logs -f job/shop-import -n default to follow it, kubectl delete job shop-import -n default to stop it",
 			"", "pod shop-import-1 does not start: ImagePullBackOff: words"},
 		{"image name", func(a *jobs) []func() { return []func(){a.pod(t, fmt.Sprintf(podWaits, "InvalidImageName"))} }, nil, JobEnd{},
 			"pod shop-import-1 does not start: InvalidImageName: words; Job", "", ""},
 		{"deleted", func(a *jobs) []func() { return []func(){func() { a.all[jobKind] = nil }} }, nil, JobEnd{},
-			`it was deleted meanwhile: no Job "shop-import" in namespace "default"; Job`, "", ""},
+			`it was deleted: no Job "shop-import" in namespace "default"; Job`, "", ""},
 		{"another", func(a *jobs) []func() {
 			return []func(){func() { a.all[jobKind][0]["metadata"].(map[string]any)["uid"] = "u2" }}
-		}, nil, JobEnd{}, `it was deleted meanwhile`, "", ""},
+		}, nil, JobEnd{}, `it was deleted`, "", ""},
 		{"forbidden", func(a *jobs) []func() {
 			return []func(){func() { a.refuses[podKind] = &Forbidden{Verb: "list", Resource: "pods", Namespace: "default"} }}
-		}, nil, JobEnd{}, `not allowed to list pods in namespace "default"; docs/rbac.md has the Role that it takes; Job`, "", ""},
+		}, nil, JobEnd{}, `not permitted to list pods in namespace "default"; see docs/rbac.md for the required Role; Job`, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, c := newJobs(t)
@@ -175,7 +175,7 @@ func TestFollowInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	a.happens = []func(){func() {}, cancel}
 	_, err = c.FollowJob(ctx, j, JobOptions{})
-	if want := "interrupted; Job default/shop-import is left as it is: follow it"; err == nil || !strings.HasPrefix(err.Error(), want) || len(a.all[jobKind]) != 1 {
+	if want := "interrupted; Job default/shop-import is still running: run this command again"; err == nil || !strings.HasPrefix(err.Error(), want) || len(a.all[jobKind]) != 1 {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
@@ -188,15 +188,15 @@ func TestStartJob(t *testing.T) {
 	}{
 		{"at work", func(a *jobs) { a.all[jobKind] = []map[string]any{jobManifest(t, "import")} }, ""},
 		{"another command", func(a *jobs) { a.all[jobKind] = []map[string]any{jobManifest(t, "dump")} },
-			`Job default/shop-import is at work already, with another command: ["dump"]; wait for its end, or end it: kubectl delete job shop-import -n default`},
+			`Job default/shop-import is already running with another command: ["dump"]; wait for it to finish, or stop it: kubectl delete job shop-import -n default`},
 		{"succeeded", func(a *jobs) {
 			a.all[jobKind] = []map[string]any{jobManifest(t, "import")}
 			a.ends(t, "Complete", podRuns)()
-		}, "Job default/shop-import is there already, and has succeeded; kubectl delete job shop-import -n default, then run this again"},
+		}, "Job default/shop-import already exists and has succeeded; kubectl delete job shop-import -n default, then run this command again"},
 		{"failed", func(a *jobs) {
 			a.all[jobKind] = []map[string]any{jobManifest(t, "import")}
 			a.ends(t, "Failed", podRuns)()
-		}, "Job default/shop-import is there already, and has failed; kubectl delete job shop-import -n default, then run this again"},
+		}, "Job default/shop-import already exists and has failed; kubectl delete job shop-import -n default, then run this command again"},
 		{"nothing there", func(a *jobs) {
 			a.all[claimKind] = nil
 			a.all[secretKind] = a.all[secretKind][1:]
@@ -205,7 +205,7 @@ func TestStartJob(t *testing.T) {
 		{"lost", func(a *jobs) { a.all[claimKind][0]["status"] = map[string]any{"phase": "Lost"} }, `the PersistentVolumeClaim "dumps" in namespace "default" has lost its volume`},
 		{"no Jobs", func(a *jobs) {
 			a.refuses[jobKind] = &Forbidden{Verb: "create", Resource: "jobs.batch", Namespace: "default", User: "eve"}
-		}, `not allowed to create jobs.batch in namespace "default" as "eve"; docs/rbac.md has the Role that it takes`},
+		}, `not permitted to create jobs.batch in namespace "default" as "eve"; see docs/rbac.md for the required Role`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, c := newJobs(t)

@@ -54,11 +54,11 @@ func TestOpen(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{Options{}, "no kubeconfig: neither --kubeconfig nor KUBECONFIG nor ~/.kube/config"},
+		{Options{}, "no kubeconfig found"},
 		{Options{Kubeconfig: "absent"}, "kubeconfig: stat absent: no such file"},
 		{Options{Kubeconfig: broken}, "kubeconfig: error loading config file"},
 		{Options{Kubeconfig: file, Context: "stagin"}, `no context "stagin" in the kubeconfig; one of "broken", "staging"; did you mean "staging"?`},
-		{Options{Kubeconfig: file, Context: "broken"}, `kubeconfig: context "broken" is of cluster "two", which is not there`},
+		{Options{Kubeconfig: file, Context: "broken"}, `kubeconfig: context "broken" refers to cluster "two", which does not exist`},
 	} {
 		if _, err := Open(tt.options); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want %s", tt.options, err, tt.want)
@@ -92,13 +92,13 @@ func TestUnreachable(t *testing.T) {
 	tls.StartTLS()
 	defer tls.Close()
 	for _, tt := range []struct{ server, want string }{
-		{"http://" + silent.Addr().String(), "does not answer (get /apis): no answer within 200ms; check that --context is right"},
-		{"http://" + gone.Addr().String(), "cannot be asked to get /apis: connect: connection refused"},
-		{"http://no-such-host.invalid", "has no address"},
-		{tls.URL, "has a certificate of an unknown authority"},
-		{status(401, "Unauthorized", "Unauthorized"), "does not know who you are"},
-		{status(403, "Forbidden", `forbidden: User "eve" cannot get path "/apis"`), `not allowed to get /apis as "eve"; docs/rbac.md has the Role that it takes`},
-		{status(500, "InternalError", "etcd is gone"), "refuses to get /apis: etcd is gone"},
+		{"http://" + silent.Addr().String(), "does not respond (get /apis): no response within 200ms; check --context"},
+		{"http://" + gone.Addr().String(), "to get /apis: connect: connection refused"},
+		{"http://no-such-host.invalid", "cannot resolve the API server"},
+		{tls.URL, "is signed by an unknown CA"},
+		{status(401, "Unauthorized", "Unauthorized"), "rejects your credentials"},
+		{status(403, "Forbidden", `forbidden: User "eve" cannot get path "/apis"`), `not permitted to get /apis as "eve"; see docs/rbac.md for the required Role`},
+		{status(500, "InternalError", "etcd is gone"), "refused to get /apis: etcd is gone"},
 	} {
 		c, err := Open(Options{Kubeconfig: write(t, tt.server), Timeout: 200 * time.Millisecond})
 		if err != nil {
@@ -113,7 +113,7 @@ func TestUnreachable(t *testing.T) {
 		if tt.server == "http://"+silent.Addr().String() {
 			pod := &Pod{Namespace: "shop", Name: "redis-0", IP: "10.0.0.1", Port: 6379}
 			ctx, cancel := c.bounded(t.Context())
-			if _, err := c.Dial(ctx, pod, 6379); err == nil || !strings.Contains(err.Error(), "does not answer (create pods/portforward)") {
+			if _, err := c.Dial(ctx, pod, 6379); err == nil || !strings.Contains(err.Error(), "does not respond (create pods/portforward)") {
 				t.Errorf("port-forward: %v", err)
 			}
 			cancel()
@@ -139,7 +139,7 @@ func TestCredentialPlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for command, want := range map[string]string{
-		plugin:                       `no Redis "shop": there is none in namespace "default", and no operator's CustomResourceDefinition is installed`,
+		plugin:                       `Redis "shop" not found in namespace "default", and no operator CRD is installed`,
 		filepath.Join(dir, "absent"): "no such file or directory",
 	} {
 		file := filepath.Join(dir, "kubeconfig")

@@ -30,7 +30,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{"not verified", nil, "", ""},
 		{"by another name", authority, "redis.test", ""},
-		{"by the Service", authority, "", "not shop-master.default.svc; give its authority by --tls-ca, or the name in its certificate by --tls-server-name"},
+		{"by the Service", authority, "", "not shop-master.default.svc; pass the CA certificate with --tls-ca, or the name in its certificate with --tls-server-name"},
 		{"another authority", other, "redis.test", "certificate signed by unknown authority"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -116,15 +116,15 @@ func (s *shape) complain(data any) string {
 		switch right := s.quantity(data); {
 		case s.Kind&isString == 0:
 		case data == "":
-			return `"" is empty; write a text, or leave the key out`
+			return `"" is empty; set a value, or remove the key`
 		case right != "":
-			return fmt.Sprintf("%q is not a quantity; write %s", data, right)
+			return fmt.Sprintf("invalid quantity %q; use %s", data, right)
 		default:
-			return fmt.Sprintf("%q does not have the form of this field", data)
+			return fmt.Sprintf("invalid value %q", data)
 		}
 	case int, int64, uint64, float64, bool:
 		if s.Kind == isString || s.Kind == isString|isInt {
-			return fmt.Sprintf("%v is not a text; put it in quotes", data)
+			return fmt.Sprintf("%v is not a string; put it in quotes", data)
 		}
 		if kindOf(data)&s.Kind != 0 {
 			return fmt.Sprintf("%v is out of range%s", data, s.bounds())
@@ -137,9 +137,9 @@ func (s *shape) complain(data any) string {
 func expected(kind string) string {
 	switch kind {
 	case "a list":
-		return `a list; write one element a line, each after "- "`
+		return `a list; write each element on its own line, after "- "`
 	case "a mapping":
-		return "a mapping; write keys with values below it"
+		return "a mapping; use keys with values"
 	}
 	return kind
 }
@@ -156,9 +156,9 @@ func (s *shape) bounds() string {
 		}
 	}
 	if low == "" || high == "" {
-		return "; correct it"
+		return "; fix it"
 	}
-	return fmt.Sprintf("; write a number from %s to %s", low, high)
+	return fmt.Sprintf("; use a number from %s to %s", low, high)
 }
 
 func unknownName(what, name string, known []string) string {
@@ -167,7 +167,7 @@ func unknownName(what, name string, known []string) string {
 		return message + fmt.Sprintf("; did you mean %q?", near)
 	}
 	if len(known) > 12 { // nobody reads on
-		return message + "; remove it or correct its name"
+		return message + "; remove or rename it"
 	}
 	if len(known) == 0 {
 		return message + "; remove it"

@@ -172,7 +172,7 @@ func (s structure) fill(n int, data any, path []string, report func(Violation)) 
 		for i, item := range data {
 			at := append(path, strconv.Itoa(i))
 			if item == nil {
-				report(Violation{Path: at, Message: "is empty; remove it, or write something after the dash"})
+				report(Violation{Path: at, Message: "is empty; remove it, or add a value after the dash"})
 				continue
 			}
 			filled[i] = s.fill(*schema.Each, item, at, report)

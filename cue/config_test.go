@@ -120,31 +120,31 @@ strict: "yes"
 operator: { name: 7 }
 `, `c.yaml:1:1: strct: unknown key "strct"; did you mean "strict"?
 c.yaml:2:9: failOn: "eror" is not allowed; one of "error", "warning", "info", "never"; did you mean "error"?
-c.yaml:3:31: layout.applications[1]: 7 is not a text; put it in quotes
-c.yaml:3:45: layout.platform: "x" is not a list of folders; write [platform]
+c.yaml:3:31: layout.applications[1]: 7 is not a string; put it in quotes
+c.yaml:3:45: layout.platform: "x" is not a list of directories; use for example [platform]
 c.yaml:5:19: defaults.auth.method: "seald" is not allowed; one of "existing", "sealed", "external"; did you mean "sealed"?
-c.yaml:5:34: defaults.auth.secret: "My_Secret" is not the name of a Secret; use lower case letters, digits, - and .
-c.yaml:6:21: defaults.values.memory: a list is not a text, a number or true or false
+c.yaml:5:34: defaults.auth.secret: "My_Secret" is not a valid Secret name; use lowercase letters, digits, - and .
+c.yaml:6:21: defaults.values.memory: a list is not a string, number or boolean
 c.yaml:8:5: ignore[0]: "reason" is missing; add it
-c.yaml:9:12: ignore[0].until: "tomorrow" is not a date; write it as 2027-01-31
-c.yaml:10:5: ignore[1]: 7 is not a mapping; write keys with values below it
-c.yaml:12:17: rules.auth/missing: "off" is not a rule's settings; write {severity: warning}
+c.yaml:9:12: ignore[0].until: "tomorrow" is not a valid date; use the form 2027-01-31
+c.yaml:10:5: ignore[1]: 7 is not a mapping; use keys with values
+c.yaml:12:17: rules.auth/missing: "off" is not a rule setting; use for example {severity: warning}
 c.yaml:13:9: strict: "yes" is not true or false
-c.yaml:14:19: operator.name: 7 is not a text; put it in quotes`},
-		{"duplicate key", "strict: true\nstrict: false\n", `c.yaml:2:1: key "strict" is there twice, first in line 1; remove one`},
-		{"duplicate and wrong", "strict: true\nfailon: x\nstrict: false\n", "c.yaml:2:1: failon: unknown key \"failon\"; did you mean \"failOn\"?\nc.yaml:3:1: key \"strict\" is there twice, first in line 1; remove one"},
-		{"syntax", "strict: true\n  layout: [\n", `c.yaml:2: not YAML: mapping values are not allowed in this context`},
-		{"tab", "layout:\n\tgenerators: x\n", `c.yaml:2: not YAML: found character that cannot start any token`},
-		{"two documents", "strict: true\n---\nstrict: false\n", `c.yaml:2:1: a second YAML document is not read; remove it and the line "---" before it`},
-		{"alias", "frozen: &a [x]\npolicies: *a\n", `c.yaml:2:11: policies: alias "*a" is not read here; write the value out`},
-		{"cycle", "frozen: &a [*a]\n", `c.yaml:1:13: frozen[0]: alias "*a" is not read here; write the value out`},
-		{"empty items", "frozen: [~]\nignore:\n  -\n", "c.yaml:1:10: frozen[0]: is empty; remove it, or write something after the dash\nc.yaml:3:4: ignore[0]: is empty; remove it, or write something after the dash"},
-		{"list at the top", "- a\n", `c.yaml:1:1: a list is not a mapping; write keys with values below it`},
-		{"text at the top", "hello\n", `c.yaml:1:1: "hello" is not a mapping; write keys with values below it`},
-		{"key not a text", "1: true\n", `c.yaml:1:1: key 1 is not a text; put it in quotes`},
-		{"infinity", "defaults: {values: {cpu: .inf}}\n", `c.yaml:1:26: defaults.values.cpu: ".inf" is not a number that can be used; put it in quotes to make it a text`},
-		{"tag", "failOn: !secret x\n", `c.yaml:1:9: failOn: tag "!secret" is not read here; remove it`},
-		{"empty text", "layout: {generators: \"\"}\n", `c.yaml:1:22: layout.generators: "" is not a folder; write generators`},
+c.yaml:14:19: operator.name: 7 is not a string; put it in quotes`},
+		{"duplicate key", "strict: true\nstrict: false\n", `c.yaml:2:1: duplicate key "strict", first set in line 1; remove one`},
+		{"duplicate and wrong", "strict: true\nfailon: x\nstrict: false\n", "c.yaml:2:1: failon: unknown key \"failon\"; did you mean \"failOn\"?\nc.yaml:3:1: duplicate key \"strict\", first set in line 1; remove one"},
+		{"syntax", "strict: true\n  layout: [\n", `c.yaml:2: invalid YAML: mapping values are not allowed in this context`},
+		{"tab", "layout:\n\tgenerators: x\n", `c.yaml:2: invalid YAML: found character that cannot start any token`},
+		{"two documents", "strict: true\n---\nstrict: false\n", `c.yaml:2:1: only one YAML document is allowed; remove the others and "---"`},
+		{"alias", "frozen: &a [x]\npolicies: *a\n", `c.yaml:2:11: policies: aliases such as "*a" are not supported here; write the value instead`},
+		{"cycle", "frozen: &a [*a]\n", `c.yaml:1:13: frozen[0]: aliases such as "*a" are not supported here; write the value instead`},
+		{"empty items", "frozen: [~]\nignore:\n  -\n", "c.yaml:1:10: frozen[0]: is empty; remove it, or add a value after the dash\nc.yaml:3:4: ignore[0]: is empty; remove it, or add a value after the dash"},
+		{"list at the top", "- a\n", `c.yaml:1:1: a list is not a mapping; use keys with values`},
+		{"text at the top", "hello\n", `c.yaml:1:1: "hello" is not a mapping; use keys with values`},
+		{"key not a text", "1: true\n", `c.yaml:1:1: key 1 is not a string; put it in quotes`},
+		{"infinity", "defaults: {values: {cpu: .inf}}\n", `c.yaml:1:26: defaults.values.cpu: invalid number ".inf"; put it in quotes to make it a string`},
+		{"tag", "failOn: !secret x\n", `c.yaml:1:9: failOn: tag "!secret" is not supported here; remove it`},
+		{"empty text", "layout: {generators: \"\"}\n", `c.yaml:1:22: layout.generators: "" is not a directory; use for example generators`},
 		{"operator", "operator: {name: spotahom}\n", `c.yaml:1:18: operator.name: unknown operator "spotahom"; one of ` + known + `; did you mean "spotahome"?`},
 		{"operator's version", "operator: {version: \"1.3\"}\n", `c.yaml:1:21: operator.version: unknown version "1.3" of operator "spotahome"; one of "1.2.4", "1.3.0"`},
 	} {

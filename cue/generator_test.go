@@ -167,7 +167,7 @@ func TestTemplateMaxmemory(t *testing.T) {
 	}
 	for memory, shown := range map[any]string{"100MB": `"100MB"`, "Gi": `"Gi"`, 512: `"512"`, nil: `""`, "1Gi\nx": `"1Gi\nx"`} {
 		_, err := render(o, "", redisValues(map[string]any{"memory": memory}))
-		want := "resources.redis.memory is " + shown + "; write a Mi or Gi quantity such as 256Mi"
+		want := "resources.redis.memory is " + shown + "; use a Mi or Gi quantity such as 256Mi"
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v: got %v, want %s", memory, err, want)
 		}

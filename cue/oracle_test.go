@@ -90,15 +90,15 @@ func complainInCUE(schema cue.Value, data any) string {
 		switch right := quantity(schema, data); {
 		case kind&cue.StringKind == 0:
 		case data == "":
-			return `"" is empty; write a text, or leave the key out`
+			return `"" is empty; set a value, or remove the key`
 		case right != "":
-			return fmt.Sprintf("%q is not a quantity; write %s", data, right)
+			return fmt.Sprintf("invalid quantity %q; use %s", data, right)
 		default:
-			return fmt.Sprintf("%q does not have the form of this field", data)
+			return fmt.Sprintf("invalid value %q", data)
 		}
 	case int, int64, uint64, float64, bool:
 		if kind == cue.StringKind || kind == cue.StringKind|cue.IntKind {
-			return fmt.Sprintf("%v is not a text; put it in quotes", data)
+			return fmt.Sprintf("%v is not a string; put it in quotes", data)
 		}
 	}
 	return describe(data) + " is not " + expected(kindNameOf(kind))

@@ -44,7 +44,7 @@ func OwnPackages(files []OwnFile) ([]string, error) {
 	for i, f := range files {
 		m := ownPackage.FindStringSubmatch(f.Source)
 		if m == nil {
-			problems = append(problems, diag.Errorf(diag.Position{File: f.File, Line: 1}, "", "there is no package; write `package NAME`"))
+			problems = append(problems, diag.Errorf(diag.Position{File: f.File, Line: 1}, "", "missing package clause; add `package NAME`"))
 			continue
 		}
 		packages[i] = m[1]
@@ -109,7 +109,7 @@ func compileOwn(files []OwnFile) (cue.Value, error) {
 		}
 		for spec := range file.ImportSpecs() {
 			if path := strings.Trim(spec.Path.Value, `"`); strings.Contains(path, ".") {
-				errs = errors.Append(errs, errors.Newf(spec.Pos(), "%q is not a package of CUE itself, and others are not read; write it here", path))
+				errs = errors.Append(errs, errors.Newf(spec.Pos(), "import %q is not allowed, only packages of the CUE standard library; copy the definitions here", path))
 			}
 		}
 		if err := instance.AddSyntax(file); err != nil {
@@ -135,7 +135,7 @@ func explainOwn(files []OwnFile, err error) diag.Problems {
 		}
 		message := ownMessage(e)
 		if !strings.Contains(message, "; ") {
-			message += "; correct the schema"
+			message += "; fix the schema"
 		}
 		problems = append(problems, diag.Errorf(at, "", "%s", message))
 	}
@@ -183,7 +183,7 @@ func violationsOf(kind string, schema cue.Value, object map[string]any) []OwnVio
 		if len(path) > 0 && path[0] == kind {
 			path = path[1:]
 		}
-		words := ownMessage(e) + "; change it, or the schema"
+		words := ownMessage(e) + "; fix it, or the schema"
 		selectors := make([]cue.Selector, len(path))
 		for i, step := range path {
 			selectors[i] = cue.Str(step)

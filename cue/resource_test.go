@@ -67,7 +67,7 @@ spec.redis.storage.persistentVolumeClaim.accessMode: unknown key "accessMode"; d
 spec.redis.storage.persistentVolumeClaim.claimName: unknown key "claimName"; the operator makes the claim; name it with metadata.name
 spec.redis.storage.persistentVolumeClaim.storageClassName: unknown key "storageClassName"; it belongs under "spec.redis.storage.persistentVolumeClaim.spec"
 spec.redis.storage.size: unknown key "size"; write persistentVolumeClaim.spec.resources.requests.storage
-spec.redis.topologyKey: unknown key "topologyKey"; remove it or correct its name
+spec.redis.topologyKey: unknown key "topologyKey"; remove or rename it
 spec.sentinel.hardAntiAffinity: unknown key "hardAntiAffinity"; it was a field of the v1alpha2 API; write affinity.podAntiAffinity
 spec.thing: unknown key "thing"; one of "auth", "bootstrapNode", "labelWhitelist", "redis", "sentinel"`},
 		{"fields of another part", "1.2.4", head + `spec:
@@ -94,28 +94,28 @@ spec.redis.env: unknown key "env"; the operator takes no env for Redis; write se
 spec.redis.labels: unknown key "labels"; pods have the labels of the RedisFailover; write metadata.labels
 spec.redis.limits: unknown key "limits"; it belongs under "spec.redis.resources"
 spec.redis.livenessProbe: unknown key "livenessProbe"; write customLivenessProbe
-spec.redis.user: unknown key "user"; remove it or correct its name
+spec.redis.user: unknown key "user"; remove or rename it
 spec.redis.volumes: unknown key "volumes"; write extraVolumes
-spec.sentinel.customCommandRenames: unknown key "customCommandRenames"; remove it or correct its name
+spec.sentinel.customCommandRenames: unknown key "customCommandRenames"; remove or rename it
 spec.sentinel.env: unknown key "env"; the operator takes no env for the sentinels; write settings into customConfig
 spec.sentinel.port: unknown key "port"; sentinels always listen on 26379; remove it
 spec.sentinel.storage: unknown key "storage"; sentinels keep no data; remove it
-spec.sentinel.storageClassName: unknown key "storageClassName"; remove it or correct its name`},
-		{"range", "1.2.4", head + "spec: {redis: {port: 4294967296}}", `spec.redis.port: 4294967296 is out of range; write a number from -2147483648 to 2147483647`},
+spec.sentinel.storageClassName: unknown key "storageClassName"; remove or rename it`},
+		{"range", "1.2.4", head + "spec: {redis: {port: 4294967296}}", `spec.redis.port: 4294967296 is out of range; use a number from -2147483648 to 2147483647`},
 		{"types", "1.2.4", head + "spec: {redis: {replicas: three, resources: {requests: {cpu: 0.5, memory: 100MB}}, customConfig: {a: b}}, bootstrapNode: {port: 6379}, labelWhitelist: [1]}",
-			`spec.bootstrapNode.port: 6379 is not a text; put it in quotes
-spec.labelWhitelist[0]: 1 is not a text; put it in quotes
-spec.redis.customConfig: a mapping is not a list; write one element a line, each after "- "
-spec.redis.replicas: "three" is not a number of 1 or more; the operator makes 3 of 0
-spec.redis.resources.requests.cpu: 0.5 is not a text; put it in quotes
-spec.redis.resources.requests.memory: "100MB" is not a quantity; write 100Mi`},
+			`spec.bootstrapNode.port: 6379 is not a string; put it in quotes
+spec.labelWhitelist[0]: 1 is not a string; put it in quotes
+spec.redis.customConfig: a mapping is not a list; write each element on its own line, after "- "
+spec.redis.replicas: "three" is not a number of 1 or more; the operator treats 0 as 3
+spec.redis.resources.requests.cpu: 0.5 is not a string; put it in quotes
+spec.redis.resources.requests.memory: invalid quantity "100MB"; use 100Mi`},
 		{"bounds", "1.2.4", "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: Shop.x, labels: {a: b}}\nspec: {redis: {replicas: 0}, sentinel: {replicas: -1}}",
-			`metadata.name: "Shop.x" is not a DNS label of at most 48 characters; use lower case letters, digits and -
-spec.redis.replicas: 0 is not a number of 1 or more; the operator makes 3 of 0
-spec.sentinel.replicas: -1 is not a number of 1 or more; the operator makes 3 of 0`},
+			`metadata.name: "Shop.x" is not a DNS label of at most 48 characters; use lowercase letters, digits and -
+spec.redis.replicas: 0 is not a number of 1 or more; the operator treats 0 as 3
+spec.sentinel.replicas: -1 is not a number of 1 or more; the operator treats 0 as 3`},
 		{"missing", "1.2.4", "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\n", `: "spec" is missing; add it`},
 		{"empty", "1.2.4", head + "spec:\n", `: "spec" is missing; add it`},
-		{"newer field", "1.2.4", head + "spec: {redis: {disablePodDisruptionBudget: true}}", `spec.redis.disablePodDisruptionBudget: unknown key "disablePodDisruptionBudget"; remove it or correct its name`},
+		{"newer field", "1.2.4", head + "spec: {redis: {disablePodDisruptionBudget: true}}", `spec.redis.disablePodDisruptionBudget: unknown key "disablePodDisruptionBudget"; remove or rename it`},
 		{"newer field in the newer version", "1.3.0", head + "spec: {redis: {disablePodDisruptionBudget: true}}", ""},
 		{"another kind", "", "apiVersion: v1\nkind: Service\nspec: {x: y}", ""},
 	} {
@@ -219,7 +219,7 @@ func TestCheckCorpus(t *testing.T) {
 			}
 		}
 	}
-	want := `bootstrapping-with-port.yaml: spec.bootstrapNode.port: 6388 is not a text; put it in quotes
+	want := `bootstrapping-with-port.yaml: spec.bootstrapNode.port: 6388 is not a string; put it in quotes
 minimum.yaml: : "spec" is missing; add it
 pmem.yaml: spec.redis.version: unknown key "version"; the version is the tag of image`
 	if got := strings.Join(got, "\n"); got != want {

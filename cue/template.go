@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const templateHead = `## Options of redis-gitops. All are shown with their defaults, which apply while they stand in a comment.
-## To change one, remove the "# " before it and before the lines it is nested in.
+const templateHead = `## Options of redis-gitops. All options are listed as comments with their default values.
+## To change an option, uncomment it and the lines it is nested in.
 `
 
 // ConfigTemplate gives a configuration with every option in a comment, with its explanation and its default.

@@ -78,21 +78,21 @@ func TestResolveProblems(t *testing.T) {
 		want   string
 	}{
 		{"all at once", []Layer{layer("f", "memory", "100MB", "sentinels", int64(2), "replicas", int64(0), "policy", "allkeys-lr", "memroy", "1Gi", "cpu", "250", "auth", "A b", "appendonly", "yes", "disk", "5", "networkPolicy", true)},
-			`f:1: resources.redis.memory: "100MB" is not a Mi or Gi quantity; write 100Mi
-f:2: resources.redis.sentinels: 2 is not 1, 3, 5, 7 or 9; sentinels need a majority, so take an odd number, 3 or more
-f:3: resources.redis.replicas: 0 is not a whole number of 1 or more; the operator makes 3 of 0
+			`f:1: resources.redis.memory: "100MB" is not a Mi or Gi quantity; use 100Mi
+f:2: resources.redis.sentinels: 2 is not 1, 3, 5, 7 or 9; sentinels need a majority, so use an odd number, at least 3
+f:3: resources.redis.replicas: 0 is not an integer of 1 or more; the operator treats 0 as 3
 f:4: resources.redis.policy: "allkeys-lr" is not allowed; one of "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"; did you mean "allkeys-lru"?
 f:5: resources.redis.memroy: unknown value "memroy"; did you mean "memory"?
-f:7: resources.redis.auth: "A b" is not the name of a Secret; use lower case letters, digits, - and .
+f:7: resources.redis.auth: "A b" is not a valid Secret name; use lowercase letters, digits, - and .
 f:8: resources.redis.appendonly: "yes" is not true or false
-f:9: resources.redis.disk: "5" is not a Mi, Gi or Ti quantity; write 5Mi, or "" for no disk
-f:10: resources.redis.networkPolicy: true is not a namespace; use lower case letters, digits and -`},
-		{"gigabytes", []Layer{layer("f", "memory", "1G")}, `f:1: resources.redis.memory: "1G" is not a Mi or Gi quantity; write 1Gi`},
-		{"words", []Layer{layer("f", "memory", "lots")}, `f:1: resources.redis.memory: "lots" is not a Mi or Gi quantity; write 256Mi`},
-		{"a number", []Layer{layer("f", "memory", int64(512))}, `f:1: resources.redis.memory: 512 is not a Mi or Gi quantity; write 512Mi`},
+f:9: resources.redis.disk: "5" is not a Mi, Gi or Ti quantity; use 5Mi, or "" for no volume
+f:10: resources.redis.networkPolicy: true is not a valid namespace; use lowercase letters, digits and -`},
+		{"gigabytes", []Layer{layer("f", "memory", "1G")}, `f:1: resources.redis.memory: "1G" is not a Mi or Gi quantity; use 1Gi`},
+		{"words", []Layer{layer("f", "memory", "lots")}, `f:1: resources.redis.memory: "lots" is not a Mi or Gi quantity; use 256Mi`},
+		{"a number", []Layer{layer("f", "memory", int64(512))}, `f:1: resources.redis.memory: 512 is not a Mi or Gi quantity; use 512Mi`},
 		{"too little memory", []Layer{layer("f", "memory", "0.01Gi")}, `f:1: resources.redis.memory: "0.01Gi" is less than Redis needs to run; write 32Mi or more`},
 		{"disk too small", []Layer{layer("f", "memory", "2Gi"), layer("g", "disk", "3Gi")},
-			`g:1: resources.redis.disk: "3Gi" is less than twice the memory "2Gi", which a snapshot and a rewrite need; write 4Gi or more`},
+			`g:1: resources.redis.disk: "3Gi" is less than twice the memory "2Gi", which snapshots and rewrites require; use 4Gi or more`},
 		{"append-only without disk", []Layer{layer("f", "disk", "")}, `f:1: resources.redis.disk: an append-only file needs a disk; set disk, or appendonly to false`},
 		{"queue that evicts", []Layer{profile(t, o, "queue"), layer("--set", "policy", "allkeys-lru")},
 			`--set:1: resources.redis.policy: "allkeys-lru" loses jobs when memory is full; a queue needs noeviction`},

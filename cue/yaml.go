@@ -50,13 +50,13 @@ func parseYAML(file string, src []byte) (*document, diag.Problems) {
 	err := decoder.Decode(&root)
 	if err == nil {
 		if err = decoder.Decode(&second); err == nil {
-			return nil, diag.Problems{diag.Errorf(doc.position(&second), "", "a second YAML document is not read; remove it and the line \"---\" before it")}
+			return nil, diag.Problems{diag.Errorf(doc.position(&second), "", "only one YAML document is allowed; remove the others and \"---\"")}
 		}
 	}
 	if !errors.Is(err, io.EOF) {
 		line, _ := strconv.Atoi(yamlErrorLine.FindStringSubmatch(err.Error() + "yaml: ")[1])
 		message := yamlErrorLine.ReplaceAllString(err.Error(), "")
-		return nil, diag.Problems{diag.Errorf(diag.Position{File: file, Line: line}, "", "not YAML: %s", message)}
+		return nil, diag.Problems{diag.Errorf(diag.Position{File: file, Line: line}, "", "invalid YAML: %s", message)}
 	}
 	var problems diag.Problems
 	if root.Kind == yaml.DocumentNode {
@@ -81,11 +81,11 @@ func (d *document) read(n *yaml.Node, path []string, problems *diag.Problems) an
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
 			if key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str" {
-				report(key, "key %s is not a text; put it in quotes", describeNode(key))
+				report(key, "key %s is not a string; put it in quotes", describeNode(key))
 				continue
 			}
 			if line, ok := seen[key.Value]; ok {
-				report(key, "key %q is there twice, first in line %d; remove one", key.Value, line)
+				report(key, "duplicate key %q, first set in line %d; remove one", key.Value, line)
 				continue
 			}
 			seen[key.Value] = key.Line
@@ -103,7 +103,7 @@ func (d *document) read(n *yaml.Node, path []string, problems *diag.Problems) an
 		}
 		return list
 	case yaml.AliasNode:
-		report(n, "alias %q is not read here; write the value out", "*"+n.Value)
+		report(n, "aliases such as %q are not supported here; write the value instead", "*"+n.Value)
 		return nil
 	}
 	v, err := scalar(n)
@@ -129,13 +129,13 @@ func scalar(n *yaml.Node) (any, error) {
 	case "!!float":
 		var f float64
 		if n.Decode(&f) != nil || f-f != 0 { // f-f is not 0 for infinities and not-a-number
-			return nil, fmt.Errorf("%q is not a number that can be used; put it in quotes to make it a text", n.Value)
+			return nil, fmt.Errorf("invalid number %q; put it in quotes to make it a string", n.Value)
 		}
 		return f, nil
 	case "!!str", "!!timestamp":
 		return n.Value, nil
 	}
-	return nil, fmt.Errorf("tag %q is not read here; remove it", n.Tag)
+	return nil, fmt.Errorf("tag %q is not supported here; remove it", n.Tag)
 }
 
 func describeNode(n *yaml.Node) string {

@@ -74,14 +74,14 @@ func (r *Repo) open(ctx context.Context) (*private, error) {
 func (r *Repo) Added(ctx context.Context, file string) (string, error) {
 	out, err := r.run(ctx, maxFile, "log", "--max-count=1", "--no-renames", "--diff-filter=A", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--ignore-submodules=all", "--format=%H", "HEAD", "--", file)
 	if err != nil && strings.Contains(err.Error(), "bad revision 'HEAD'") { // there is no commit yet
-		return "", fmt.Errorf("%s is in no commit: %w", file, fs.ErrNotExist)
+		return "", fmt.Errorf("%s is not in any commit: %w", file, fs.ErrNotExist)
 	}
 	if err != nil {
 		return "", err
 	}
 	commit := strings.TrimSpace(string(out))
 	if commit == "" {
-		return "", fmt.Errorf("%s is in no commit: %w", file, fs.ErrNotExist)
+		return "", fmt.Errorf("%s is not in any commit: %w", file, fs.ErrNotExist)
 	}
 	// The oldest commit of a shallow clone seems to add every file.
 	shallow, err := r.run(ctx, maxFile, "rev-parse", "--is-shallow-repository")
@@ -93,7 +93,7 @@ func (r *Repo) Added(ctx context.Context, file string) (string, error) {
 		return "", err
 	}
 	if len(strings.Fields(string(family))) == 1 {
-		return "", errors.New("the clone is shallow and ends before the file came; run git fetch --unshallow")
+		return "", errors.New("the clone is shallow and does not include the commit that added the file; run git fetch --unshallow")
 	}
 	return commit, nil
 }
@@ -108,11 +108,11 @@ func (r *Repo) File(ctx context.Context, commit, file string) ([]byte, error) {
 	// A line is mode, type and name of the object, then the path (git-ls-tree(1)).
 	fields := strings.Fields(string(listed))
 	if len(fields) < 4 || fields[1] != "blob" || !strings.HasPrefix(fields[0], "100") {
-		return nil, fmt.Errorf("%s is no file in commit %.7s: %w", file, commit, fs.ErrNotExist)
+		return nil, fmt.Errorf("%s is not a file in commit %.7s: %w", file, commit, fs.ErrNotExist)
 	}
 	src, err := r.run(ctx, maxFile, "cat-file", "blob", fields[2])
 	if err != nil && !errors.Is(err, ErrTooLarge) && r.private.partial {
-		return nil, fmt.Errorf("commit %.7s lacks %s in this clone, which is partial; clone without --filter", commit, file)
+		return nil, fmt.Errorf("%[2]s of commit %.7[1]s is missing in this partial clone; clone without --filter", commit, file)
 	}
 	return src, err
 }
@@ -177,7 +177,7 @@ func (l *limited) Write(p []byte) (int, error) {
 // know one.
 func (r *Repo) Base(ctx context.Context, rev string) (string, error) {
 	if strings.HasPrefix(rev, "-") {
-		return "", fmt.Errorf("%q is not a revision; give a branch, a tag or a commit", rev)
+		return "", fmt.Errorf("invalid revision %q; use a branch, tag or commit", rev)
 	}
 	out, err := r.run(ctx, maxFile, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
@@ -189,9 +189,9 @@ func (r *Repo) Base(ctx context.Context, rev string) (string, error) {
 			return "", serr
 		}
 		if strings.TrimSpace(string(shallow)) == "true" {
-			return "", fmt.Errorf("revision %q is not in this clone, which is shallow; fetch it (fetch-depth: 0), or leave the flag out", rev)
+			return "", fmt.Errorf("revision %q is not in this shallow clone; fetch it (fetch-depth: 0), or remove the flag", rev)
 		}
-		return "", fmt.Errorf("revision %q does not exist; fetch it, or correct its name", rev)
+		return "", fmt.Errorf("revision %q does not exist; fetch it, or fix its name", rev)
 	}
 	commit := strings.TrimSpace(string(out))
 	if common, err := r.run(ctx, maxFile, "merge-base", commit, "HEAD"); err == nil {

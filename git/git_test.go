@@ -86,7 +86,7 @@ func TestAddedAndFile(t *testing.T) {
 		}
 		for _, name := range []string{"new", "a", "*"} {
 			if _, err := r.Added(ctx, tt.prefix+name); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s is in no commit: %v", name, err)
+				t.Errorf("%s is not in any commit: %v", name, err)
 			}
 			if _, err := r.File(ctx, commit, tt.prefix+name); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s was not in the commit: %v", name, err)
@@ -139,7 +139,7 @@ func TestNoRepository(t *testing.T) {
 		t.Skip("there is no git command")
 	}
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(t.TempDir()))
-	if _, err := opened(t, t.TempDir()).Added(context.Background(), "a"); err == nil || !strings.Contains(err.Error(), "not a git repository") {
+	if _, err := opened(t, t.TempDir()).Added(context.Background(), "a"); err == nil || !strings.Contains(err.Error(), "not a Git repository") {
 		t.Errorf("got %v", err)
 	}
 }

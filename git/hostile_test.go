@@ -327,7 +327,7 @@ func TestLazyFetch(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, ".git", "config"), "[core]\n\trepositoryformatversion = 1\n\tsshCommand = "+tr.program+"\n[extensions]\n\tpartialClone = x\n[remote \"x\"]\n\turl = ext::"+tr.program+"\n\tpromisor = true\n\tpartialCloneFilter = blob:none\n[protocol \"ext\"]\n\tallow = always\n")
 	r := opened(t, dir)
-	if _, err := r.File(context.Background(), commit, "sub/b"); err == nil || !strings.Contains(err.Error(), "which is partial; clone without --filter") {
+	if _, err := r.File(context.Background(), commit, "sub/b"); err == nil || !strings.Contains(err.Error(), "in this partial clone; clone without --filter") {
 		t.Errorf("got %v", err)
 	}
 	if changed, err := r.Changed(context.Background(), commit); err != nil || slices.Contains(changed, "sub/b") {

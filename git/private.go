@@ -120,20 +120,20 @@ func find(dir string) (top, gitDir string, err error) {
 			}
 			to, ok := strings.CutPrefix(strings.TrimRight(string(src), "\r\n"), "gitdir: ")
 			if !ok {
-				return "", "", fmt.Errorf("%s does not name a Git directory; clone the repository again", mark)
+				return "", "", fmt.Errorf("%s does not point to a Git directory; clone the repository again", mark)
 			}
 			if !filepath.IsAbs(to) {
 				to = filepath.Join(at, to)
 			}
 			if !isGitDir(to) {
-				return "", "", fmt.Errorf("%s names %q, which is not a Git directory; run git worktree repair, or clone the repository again", mark, to)
+				return "", "", fmt.Errorf("%s points to %q, which is not a Git directory; run git worktree repair, or clone the repository again", mark, to)
 			}
 			return at, to, nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return "", "", err
 		}
 		if at == filepath.Dir(at) {
-			return "", "", fmt.Errorf("not a git repository: no .git in %s or above", dir)
+			return "", "", fmt.Errorf("not a Git repository: no .git in %s or a parent directory", dir)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (in *Instance) Client(format string, o ClientOptions) (string, error) {
 		return "", fmt.Errorf("unknown format %q; %s%s", format, diag.OneOf(formats), diag.DidYouMean(format, formats))
 	}
 	if o.Password != nil && format != "url" {
-		return "", fmt.Errorf("a password goes into format \"url\" only; the others read it from the environment")
+		return "", fmt.Errorf("a password can only be inserted with format \"url\"; the other formats read it from the environment")
 	}
 	if err := in.checkNames(); err != nil {
 		return "", err
@@ -151,7 +151,7 @@ func (in *Instance) checkNames() error {
 	}
 	for _, n := range names {
 		if n.name != "" && (len(n.name) > 253 || !n.form.MatchString(n.name)) {
-			return fmt.Errorf("%s %q of %s %q is no name that Kubernetes takes; correct it in %s", n.what, n.name, in.Kind, in.Name, in.Where)
+			return fmt.Errorf("%s %q of %s %q is not a valid Kubernetes name; fix it in %s", n.what, n.name, in.Kind, in.Name, in.Where)
 		}
 	}
 	return nil
@@ -187,7 +187,7 @@ func (in *Instance) client(o ClientOptions) (*client, error) {
 			return nil, in.noWrites()
 		}
 		if in.Write.Port == 0 {
-			return nil, fmt.Errorf("%s %q has no port that is known from the files: %s", in.Kind, in.Name, strings.Join(in.Notes, "; "))
+			return nil, fmt.Errorf("the port of %s %q is not known from the files: %s", in.Kind, in.Name, strings.Join(in.Notes, "; "))
 		}
 		c.Host, c.Port = in.Write.Host, in.Write.Port
 		c.URL = c.Scheme + "://" + userinfo(o.Password, in.Auth) + c.Host + ":" + strconv.Itoa(c.Port)
@@ -210,7 +210,7 @@ func userinfo(password *string, auth *Auth) string {
 }
 
 func (in *Instance) noWrites() error {
-	message := fmt.Sprintf("no Service leads to the master of %s %q", in.Kind, in.Name)
+	message := fmt.Sprintf("no Service selects the master of %s %q", in.Kind, in.Name)
 	for _, s := range in.Absent {
 		if s.Role == Write {
 			message += fmt.Sprintf(" (%s %s makes no %q)", in.Operator, in.Version, s.Name)
@@ -218,7 +218,7 @@ func (in *Instance) noWrites() error {
 	}
 	switch {
 	case in.Sentinel != nil:
-		return errors.New(message + "; add a Service that selects the master, or let clients ask the sentinels: sentinel-url")
+		return errors.New(message + "; add a Service that selects the master, or use Sentinel in clients (sentinel-url)")
 	case len(in.Notes) > 0:
 		return errors.New(message + ": " + strings.Join(in.Notes, "; "))
 	}

@@ -59,17 +59,17 @@ func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserVi
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, diag.Errorf(diag.Position{}, "", "your own rules took longer than %v and were ended; make them simpler, or give fewer", MaxTime)
+		return nil, diag.Errorf(diag.Position{}, "", "custom rules exceeded the time limit of %v; simplify them, or use fewer", MaxTime)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, &exit) && exit.ExitCode() == memoryCode, errors.As(err, &exit) && exit.ExitCode() == 2 && bytes.Contains(stderr.Bytes(), []byte("out of memory")):
-		return nil, diag.Errorf(diag.Position{}, "", "your own rules took more than %d MiB of memory and were ended; make them simpler, or give fewer", MaxMemory>>20)
+		return nil, diag.Errorf(diag.Position{}, "", "custom rules exceeded the memory limit of %d MiB; simplify them, or use fewer", MaxMemory>>20)
 	case err != nil:
-		return nil, diag.Errorf(diag.Position{}, "", "your own rules could not be evaluated: %v", err)
+		return nil, diag.Errorf(diag.Position{}, "", "cannot evaluate custom rules: %v", err)
 	}
 	var a answer
 	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
-		return nil, diag.Errorf(diag.Position{}, "", "your own rules could not be evaluated: %v", err)
+		return nil, diag.Errorf(diag.Position{}, "", "cannot evaluate custom rules: %v", err)
 	}
 	return a.Violations, a.Problems.Err()
 }
@@ -87,7 +87,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	decoder.UseNumber()
 	var job lint.Job
 	if err := decoder.Decode(&job); err != nil {
-		return fmt.Errorf("the job cannot be read: %w", err)
+		return fmt.Errorf("cannot read the job: %w", err)
 	}
 	violations, err := lint.Evaluate(ctx, &job)
 	return json.NewEncoder(out).Encode(answer{violations, diag.All(err)})
@@ -117,7 +117,7 @@ type limited struct {
 
 func (l *limited) Write(p []byte) (int, error) {
 	if len(p) > l.left {
-		return 0, errors.New("the answer is too long")
+		return 0, errors.New("the result is too long")
 	}
 	l.left -= len(p)
 	return l.w.Write(p)

@@ -49,30 +49,30 @@ func ParsePlace(text string) (Place, error) {
 	switch scheme {
 	case "pvc", "secret":
 		if !instance.IsName(name) {
-			return Place{}, fmt.Errorf("%q: %q is no name of a %s", text, name, map[string]string{"pvc": "PersistentVolumeClaim", "secret": "Secret"}[scheme])
+			return Place{}, fmt.Errorf("%q: %q is not a valid %s name", text, name, map[string]string{"pvc": "PersistentVolumeClaim", "secret": "Secret"}[scheme])
 		}
 		if scheme == "secret" {
 			if file == "" || strings.Contains(file, "/") {
-				return Place{}, fmt.Errorf("%q names no key of the Secret; write secret://NAME/KEY", text)
+				return Place{}, fmt.Errorf("%q has no key; use secret://NAME/KEY", text)
 			}
 			return Place{Secret: name, Key: file}, nil
 		}
 		clean := path.Clean("/" + file)[1:]
 		if clean == "" || clean != strings.TrimPrefix(file, "/") {
-			return Place{}, fmt.Errorf("%q names no file of the claim; write pvc://CLAIM/PATH", text)
+			return Place{}, fmt.Errorf("%q has no path; use pvc://CLAIM/PATH", text)
 		}
 		return Place{Claim: name, File: clean}, nil
 	case "http", "https":
 		u, err := url.Parse(text)
 		switch {
 		case err != nil:
-			return Place{}, errors.New("the URL of the dump cannot be read")
+			return Place{}, errors.New("invalid URL of the dump")
 		case u.RawQuery != "" || u.User != nil:
-			return Place{}, errors.New("the URL of the dump has a signature or a login, which everybody could read who may read Jobs; put it into a Secret and write secret://NAME/KEY")
+			return Place{}, errors.New("the URL of the dump contains a signature or credentials, which anyone who can read Jobs could see; store it in a Secret and use secret://NAME/KEY")
 		}
 		return Place{URL: text}, nil
 	}
-	return Place{}, fmt.Errorf("%q is not where a Job finds a dump; write pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…", text)
+	return Place{}, fmt.Errorf("a Job cannot read %q; use pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…", text)
 }
 
 // YAML gives the Job as text. The error has all that is missing.
@@ -107,10 +107,10 @@ func (j *Job) Object() (map[string]any, error) {
 func (j *Job) manifest() (object, error) {
 	var errs []error
 	if j.Image == "" {
-		errs = append(errs, errors.New("there is no image for the Job; give one that has redis-gitops by --image"))
+		errs = append(errs, errors.New("no image for the Job; pass one that contains redis-gitops with --image"))
 	}
 	if j.Command == "dump" && j.Dump.Claim == "" {
-		errs = append(errs, errors.New("a dump of a Job goes into a claim; write pvc://CLAIM/PATH"))
+		errs = append(errs, errors.New("a Job can only dump to a PersistentVolumeClaim; use pvc://CLAIM/PATH"))
 	}
 	target, err := j.target()
 	if err := errors.Join(append(errs, err)...); err != nil {
@@ -131,7 +131,7 @@ func (j *Job) target() (string, error) {
 	case in.Write != nil && in.Write.Port != 0:
 		return "redis" + s + "://" + in.Write.Address(), nil
 	}
-	return "", fmt.Errorf("no Service with a known port leads to %s %s, and it has no sentinels", in.Kind, in.Name)
+	return "", fmt.Errorf("no Service with a known port selects %s %s, and it has no sentinels", in.Kind, in.Name)
 }
 
 type object = map[string]any

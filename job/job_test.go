@@ -90,7 +90,7 @@ func TestCommand(t *testing.T) {
 func TestWrongJob(t *testing.T) {
 	lonely := &instance.Instance{Name: "shop", Kind: "Redis"}
 	_, err := (&Job{Command: "dump", Redis: lonely, Dump: Place{URL: "https://example.com/d.rdb"}}).YAML()
-	want := "there is no image for the Job; give one that has redis-gitops by --image\na dump of a Job goes into a claim; write pvc://CLAIM/PATH\nno Service with a known port leads to Redis shop, and it has no sentinels"
+	want := "no image for the Job; pass one that contains redis-gitops with --image\na Job can only dump to a PersistentVolumeClaim; use pvc://CLAIM/PATH\nno Service with a known port selects Redis shop, and it has no sentinels"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -112,13 +112,13 @@ func TestParsePlace(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"dump.rdb":                     `"dump.rdb" is not where a Job finds a dump; write pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…`,
-		"pvc://Dumps/x":                `"pvc://Dumps/x": "Dumps" is no name of a PersistentVolumeClaim`,
-		"pvc://dumps":                  `"pvc://dumps" names no file of the claim; write pvc://CLAIM/PATH`,
-		"pvc://dumps/../x":             `"pvc://dumps/../x" names no file of the claim; write pvc://CLAIM/PATH`,
-		"secret://s":                   `"secret://s" names no key of the Secret; write secret://NAME/KEY`,
-		"https://h/d?X-Amz-Signature=": "the URL of the dump has a signature or a login, which everybody could read who may read Jobs; put it into a Secret and write secret://NAME/KEY",
-		"https://a:topsecret@h/d":      "the URL of the dump has a signature or a login, which everybody could read who may read Jobs; put it into a Secret and write secret://NAME/KEY",
+		"dump.rdb":                     `a Job cannot read "dump.rdb"; use pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…`,
+		"pvc://Dumps/x":                `"pvc://Dumps/x": "Dumps" is not a valid PersistentVolumeClaim name`,
+		"pvc://dumps":                  `"pvc://dumps" has no path; use pvc://CLAIM/PATH`,
+		"pvc://dumps/../x":             `"pvc://dumps/../x" has no path; use pvc://CLAIM/PATH`,
+		"secret://s":                   `"secret://s" has no key; use secret://NAME/KEY`,
+		"https://h/d?X-Amz-Signature=": "the URL of the dump contains a signature or credentials, which anyone who can read Jobs could see; store it in a Secret and use secret://NAME/KEY",
+		"https://a:topsecret@h/d":      "the URL of the dump contains a signature or credentials, which anyone who can read Jobs could see; store it in a Secret and use secret://NAME/KEY",
 	} {
 		if _, err := ParsePlace(text); err == nil || err.Error() != want {
 			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)

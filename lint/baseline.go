@@ -33,14 +33,14 @@ func ParseBaseline(file string, src []byte) (*Baseline, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(src)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(b); err != nil {
-		return nil, diag.Errorf(at, "", "is no baseline: %v; make it anew with --create-baseline", err)
+		return nil, diag.Errorf(at, "", "is not a valid baseline: %v; recreate it with --create-baseline", err)
 	}
 	if b.Version != 1 {
-		return nil, diag.Errorf(at, "version", "%d is not known, only 1 is; make the baseline anew with --create-baseline", b.Version)
+		return nil, diag.Errorf(at, "version", "unknown version %d; recreate the baseline with --create-baseline", b.Version)
 	}
 	for i, e := range b.Known {
 		if e.Rule == "" || e.Count < 1 {
-			return nil, diag.Errorf(at, fmt.Sprintf("findings.%d", i), "has no rule or a count below 1; make the baseline anew with --create-baseline")
+			return nil, diag.Errorf(at, fmt.Sprintf("findings.%d", i), "has no rule or a count below 1; recreate the baseline with --create-baseline")
 		}
 	}
 	return b, nil
@@ -94,7 +94,7 @@ func (b *Baseline) apply(findings []*diag.Finding) []*diag.Problem {
 		e := entry(f)
 		if n := max(1, f.Count); left[e] >= n {
 			left[e] -= n
-			f.Suppressed = &diag.Suppression{Position: diag.Position{File: b.File}, Kind: "baseline", Reason: "was there before"}
+			f.Suppressed = &diag.Suppression{Position: diag.Position{File: b.File}, Kind: "baseline", Reason: "existed before"}
 		}
 	}
 	gone := 0
@@ -108,5 +108,5 @@ func (b *Baseline) apply(findings []*diag.Finding) []*diag.Problem {
 	if gone == 0 {
 		return nil
 	}
-	return []*diag.Problem{diag.Errorf(diag.Position{File: b.File}, "", "%d entries are no longer needed; make the baseline anew with --create-baseline", gone)}
+	return []*diag.Problem{diag.Errorf(diag.Position{File: b.File}, "", "%d entries are no longer needed; recreate the baseline with --create-baseline", gone)}
 }

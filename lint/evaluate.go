@@ -152,8 +152,8 @@ func schemaRules(files []cue.OwnFile) ([]*policy.Rule, error) {
 			continue
 		}
 		rules = append(rules, &policy.Rule{
-			Name: schemaCategory + "/" + name, Category: schemaCategory, Title: "A resource does not fit the schema " + name + " of this repository",
-			Remediation: "Change the resource, or the schema.",
+			Name: schemaCategory + "/" + name, Category: schemaCategory, Title: "A resource does not match the schema " + name + " of this repository",
+			Remediation: "Fix the resource or the schema.",
 			Severity:    policy.Error, Strict: policy.Error, Scope: policy.ScopeResource, File: files[i].File, User: true,
 		})
 	}

@@ -157,7 +157,7 @@ var fixCases = []fixCase{
 		},
 		only:    "ha/zero-means-three",
 		want:    map[string][]string{"applications/shop/values.yaml": {"  sentinels: 0"}},
-		refused: []string{"it would change spec.replicas of Deployment/web too"},
+		refused: []string{"it would also change spec.replicas of Deployment/web"},
 	},
 	{
 		name: "a value that is right in production",
@@ -185,7 +185,7 @@ var fixCases = []fixCase{
 		name:    "hostNetwork with its DNS policy",
 		files:   map[string]string{"shop/redis.yaml": redisWith("", "", "    hostNetwork: true\n    dnsPolicy: ClusterFirstWithHostNet\n"+fullMemory)},
 		want:    map[string][]string{"shop/redis.yaml": {"    hostNetwork: true"}},
-		refused: []string{"dnsPolicy ClusterFirstWithHostNet stays"},
+		refused: []string{"dnsPolicy ClusterFirstWithHostNet remains"},
 	},
 	{
 		name:      "hostNetwork when suggestions are asked for",
@@ -202,7 +202,7 @@ var fixCases = []fixCase{
 	{
 		name:    "which may be less than Redis holds",
 		files:   map[string]string{"shop/redis.yaml": redisWith("", "", "    terminationGracePeriod: 90\n    resources:\n      requests: { cpu: 100m, memory: 100Mi }\n      limits: { memory: 500Mi }\n")},
-		refused: []string{"Redis may hold more than 100mb already"},
+		refused: []string{"Redis may already use more than 100mb"},
 	},
 	{
 		name:  "the joined save stands alone",
@@ -223,7 +223,7 @@ var fixCases = []fixCase{
 	{
 		name:    "lines that a template makes of several values",
 		files:   map[string]string{"applications/shop/Chart.yaml": chartYAML, "applications/shop/values.yaml": "a: 1\nb: 9\nterm: 5\n", "applications/shop/templates/redis.yaml": redisWith("", "", strings.Replace(fullMemory, "terminationGracePeriod: 90", "terminationGracePeriod: {{ add .Values.a .Values.b }}", 1))},
-		refused: []string{"in a way that cannot be followed; change it by hand"},
+		refused: []string{"computes this text from values in a way that cannot be"},
 	},
 }
 

@@ -29,8 +29,8 @@ func newEdit(at diag.Position, words string, value any, do func(lines []string) 
 }
 
 var (
-	errMoved  = errors.New("the line is not as it was rendered")
-	errInline = errors.New("the line holds more than this value; change it by hand")
+	errMoved  = errors.New("the line differs from what was rendered")
+	errInline = errors.New("the line contains more than this value; change it manually")
 )
 
 // setAt replaces a scalar on one line. Comment and quoting around it stay.

@@ -90,7 +90,7 @@ type planner struct {
 	resource *render.Resource
 }
 
-var errNothing = errors.New("nothing is at that path")
+var errNothing = errors.New("nothing found at that path")
 
 func isEmptyNode(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" || n.Kind != yaml.ScalarNode && len(n.Content) == 0
@@ -109,7 +109,7 @@ func (p *planner) edit(e policy.Edit) (*edit, error) {
 	case found && value.Kind == yaml.ScalarNode:
 		return p.set(value, e.Value)
 	case found || value.Kind == yaml.ScalarNode:
-		return nil, fmt.Errorf("%s has another value already", strings.Join(e.Path, "."))
+		return nil, fmt.Errorf("%s already has another value", strings.Join(e.Path, "."))
 	}
 	rest := e.Path[depth(p.resource.Find, e.Path):]
 	if value.Kind == yaml.SequenceNode {
@@ -126,7 +126,7 @@ func (p *planner) edit(e policy.Edit) (*edit, error) {
 
 // byTemplate is the reason for text that a template makes of values in a way that cannot be followed.
 func byTemplate(o render.Origin) error {
-	return fmt.Errorf("%s makes this text of values in a way that cannot be followed; change it by hand", o.Source)
+	return fmt.Errorf("%s computes this text from values in a way that cannot be traced; change it manually", o.Source)
 }
 
 // value gives the one value that a line is made of.
@@ -246,7 +246,7 @@ func (p *planner) add(first *yaml.Node, rest []string, to any) (*edit, error) {
 
 // satisfy sets the value that a template asks for before it writes an entry by itself.
 func (p *planner) satisfy(o render.Origin, c *condition, rest []string, to any) (*edit, error) {
-	why := fmt.Errorf("%s:%d writes %s under a condition; make that hold", o.Source.File, c.line, rest[0])
+	why := fmt.Errorf("%s:%d renders %s under a condition; make the condition true", o.Source.File, c.line, rest[0])
 	if c.path == nil || p.chart.Values == nil {
 		return nil, why
 	}
@@ -281,7 +281,7 @@ func (p *planner) setValue(path, rest []string, to any) (*edit, error) {
 	case !found && value.Kind == yaml.MappingNode:
 		return insertEntry(p.chart.ValueAt(value.Content[0]), value.Content[0].Value, left, to), nil
 	}
-	return nil, fmt.Errorf("the value %s is of another form", strings.Join(full, "."))
+	return nil, fmt.Errorf("the value %s has another form", strings.Join(full, "."))
 }
 
 // condition is what a template asks before it writes an entry.

@@ -47,7 +47,7 @@ func (r *reach) keptBy(after *reach) string {
 		if len(lost) > 0 {
 			return fmt.Sprintf("%s would no longer select %s", r.names[key], strings.Join(lost, ", "))
 		}
-		return fmt.Sprintf("%s would select %s too", r.names[key], strings.Join(without(is, was), ", "))
+		return fmt.Sprintf("%s would also select %s", r.names[key], strings.Join(without(is, was), ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.leads)) {
 		if lost := without(r.leads[key], after.leads[key]); len(lost) > 0 {

@@ -87,7 +87,7 @@ func TestDialects(t *testing.T) {
 			}
 			r, c := open(t, []txtar.File{{Name: "apps/redis.yaml", Data: []byte(withField(field))}, {Name: "platform/operator.yaml", Data: []byte(deploymentOf("quay.io/spotahome/redis-operator:v1.2.4"))}})
 			found := byRule(run(t, r, lint.Options{Config: c}).Findings, "op/dialect-mismatch", "op/unknown-field")
-			if len(found) != 1 || !strings.Contains(found[0], "which spotahome's does not know") {
+			if len(found) != 1 || !strings.Contains(found[0], "unknown to spotahome") {
 				t.Errorf("%s with Spotahome's operator: %q", field, found)
 			}
 		}

@@ -548,5 +548,5 @@ func (c *clock) phases() []Phase {
 
 // unknownResource is for a rule that made an id up.
 func unknownResource(rule string, id int) *diag.Problem {
-	return diag.Errorf(diag.Position{File: rule}, "", "the rule answers about resource %d, which is none of data.repo.resources; answer with the id of one", id)
+	return diag.Errorf(diag.Position{File: rule}, "", "the rule returned resource %d, which is not in data.repo.resources; return the id of one", id)
 }

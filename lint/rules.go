@@ -27,7 +27,7 @@ func ruleLevels(rules []*policy.Rule, opts *Options) (*ruleSet, error) {
 	var problems diag.Problems
 	for _, r := range rules {
 		if other, twice := s.all[r.Name]; twice {
-			problems = append(problems, diag.Errorf(diag.Position{File: r.File, Line: 1}, "", "rule %q is already defined in %s; give it another name", r.Name, other.File))
+			problems = append(problems, diag.Errorf(diag.Position{File: r.File, Line: 1}, "", "rule %q is already defined in %s; rename it", r.Name, other.File))
 			continue
 		}
 		s.all[r.Name] = r
@@ -49,7 +49,7 @@ func ruleLevels(rules []*policy.Rule, opts *Options) (*ruleSet, error) {
 		}
 		for i, glob := range set.Paths {
 			if !validGlob(glob) {
-				problems = append(problems, diag.Errorf(config.Position("rules", name, "paths", fmt.Sprint(i)), "", "%q is not a glob; use \"*\", \"**\" and \"?\"", glob))
+				problems = append(problems, diag.Errorf(config.Position("rules", name, "paths", fmt.Sprint(i)), "", "invalid glob %q; use \"*\", \"**\" and \"?\"", glob))
 			}
 		}
 		s.paths[name] = set.Paths

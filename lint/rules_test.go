@@ -224,7 +224,7 @@ func TestFixes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if suggested := strings.HasPrefix(rule.Fix, "as a suggestion: "); suggested != (len(safe.Done) == 0) {
+			if suggested := strings.HasPrefix(rule.Fix, "suggested: "); suggested != (len(safe.Done) == 0) {
 				t.Errorf("METADATA says %q, and --fix fixes %d findings of bad.txtar", rule.Fix, len(safe.Done))
 			}
 			opts.Suggested = true

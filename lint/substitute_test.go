@@ -67,7 +67,7 @@ func TestSubstitute(t *testing.T) {
 		{"a Secret", map[string]string{"clusters/prod/apps.yaml": flux("./apps/shop", secret)}, nil},
 		{"unknown beside a known mistake", map[string]string{"clusters/prod/apps.yaml": flux("./apps/shop", from), "apps/shop/redis.yaml": strings.Replace(substituted, "terminationGracePeriod: 90", "terminationGracePeriods: 90", 1)}, []string{"15 op/unknown-field"}},
 		{"nothing is substituted", map[string]string{"clusters/prod/apps.yaml": flux("./apps/shop", "")}, []string{"13 op/invalid-value", "16 mem/bad-quantity", "22 op/invalid-value", "4 name/invalid", "9 op/invalid-value"}},
-		{"another path", map[string]string{"clusters/prod/apps.yaml": flux("./apps/other", inline(`REPLICAS: "3"`)), "apps/other/cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"}, []string{"13 op/invalid-value", "16 mem/bad-quantity", "22 op/invalid-value", "4 name/invalid", "9 op/invalid-value"}},
+		{"another path", map[string]string{"clusters/prod/apps.yaml": flux("./apps/other", inline(`REPLICAS: "3"`)), "clusters/prod/shop.yaml": flux("./apps/shop", ""), "apps/other/cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"}, []string{"13 op/invalid-value", "16 mem/bad-quantity", "22 op/invalid-value", "4 name/invalid", "9 op/invalid-value"}},
 		{"switched off", map[string]string{"clusters/prod/apps.yaml": flux("./apps/shop", inline(`REPLICAS: "3"`)), "apps/shop/redis.yaml": strings.Replace(substituted, "  namespace: shop\n", "  namespace: shop\n  annotations: {kustomize.toolkit.fluxcd.io/substitute: disabled}\n", 1)}, []string{"10 op/invalid-value", "14 op/invalid-value", "17 mem/bad-quantity", "23 op/invalid-value", "4 name/invalid"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

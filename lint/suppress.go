@@ -130,7 +130,7 @@ func (u *unit) annotations(l *linter, plain map[string]any, name *diag.Resource,
 					p := at(step)
 					u.add(l.finding(&policy.Violation{
 						Rule: "suppression/misplaced", Path: step,
-						Message: fmt.Sprintf("annotation %q is not read here; move it to metadata.annotations of the resource", k),
+						Message: fmt.Sprintf("annotation %q has no effect here; move it to metadata.annotations of the resource", k),
 					}, p, name), nil)
 				}
 				walk(v, step)
@@ -164,7 +164,7 @@ func (l *linter) checkSuppressions(all []*suppression) {
 			l.add(l.fileFinding(rule, diag.Errorf(s.Position, "", format, args...), nil))
 		}
 		if s.rule == "" {
-			tell("suppression/unknown-rule", "the suppression names no rule; write `redis-gitops:ignore auth/missing -- reason`")
+			tell("suppression/unknown-rule", "the suppression does not name a rule; use `redis-gitops:ignore auth/missing -- reason`")
 			continue
 		}
 		if _, err := l.rules.match(s.rule); err != nil {
@@ -172,11 +172,11 @@ func (l *linter) checkSuppressions(all []*suppression) {
 			continue
 		}
 		if s.Reason == "" {
-			tell("suppression/no-reason", "the suppression of %q has no reason; add `-- ` and why the finding may stay", s.rule)
+			tell("suppression/no-reason", "the suppression of %q has no reason; add `-- ` and the reason", s.rule)
 			continue
 		}
 		if frozen(l.config, s.rule) {
-			tell("suppression/frozen", "rule %q cannot be suppressed: the configuration freezes it; correct the finding, or ask the owners of %s", s.rule, cueConfigFile)
+			tell("suppression/frozen", "rule %q is frozen by the configuration and cannot be suppressed; fix the finding, or ask the owners of %s", s.rule, cueConfigFile)
 			continue
 		}
 		if s.Until == "" {
@@ -184,11 +184,11 @@ func (l *linter) checkSuppressions(all []*suppression) {
 		}
 		day, err := time.Parse(time.DateOnly, s.Until)
 		if err != nil {
-			tell("suppression/expired", "until=%s is not a date; write it as until=2027-01-31", s.Until)
+			tell("suppression/expired", "invalid date until=%s; use the form until=2027-01-31", s.Until)
 			continue
 		}
 		if !l.opts.Today.IsZero() && l.opts.Today.After(day.AddDate(0, 0, 1)) {
-			tell("suppression/expired", "the suppression of %q expired on %s; correct the finding or give a new date", s.rule, s.Until)
+			tell("suppression/expired", "the suppression of %q expired on %s; fix the finding or set a new date", s.rule, s.Until)
 		}
 	}
 }
@@ -255,6 +255,6 @@ func (l *linter) suppress() {
 		if s.rule != notDeployed && l.aboutIdle(s) {
 			continue // what it is about is not checked
 		}
-		l.add(l.fileFinding("suppression/unused", diag.Errorf(s.Position, "", "the suppression of %q suppresses nothing; remove it", s.rule), nil))
+		l.add(l.fileFinding("suppression/unused", diag.Errorf(s.Position, "", "the suppression of %q is unused; remove it", s.rule), nil))
 	}
 }

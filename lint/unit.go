@@ -218,9 +218,9 @@ func (u *unit) checkTwice(l *linter, r *render.Resource, kept resource, seen map
 		return
 	}
 	path := []string{"metadata", "name"}
-	v := policy.Violation{Rule: "yaml/duplicate-document", Path: path, Message: kept.Kind + " \"" + kept.Name + "\" is in this file twice, and one of them is lost; rename or remove it"}
+	v := policy.Violation{Rule: "yaml/duplicate-document", Path: path, Message: "duplicate " + kept.Kind + " \"" + kept.Name + "\" in this file (only one is applied); rename or remove it"}
 	if f := l.finding(&v, inResource(r, path, false), &kept.Resource); f != nil {
-		f.Related = append(f.Related, diag.Related{Position: inResource(first, path, false).Position, Message: "the first one is here"})
+		f.Related = append(f.Related, diag.Related{Position: inResource(first, path, false).Position, Message: "first defined here"})
 		u.add(f, nil)
 	}
 }

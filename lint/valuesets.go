@@ -79,10 +79,10 @@ func (l *linter) missingValues(targets []render.Target) error {
 
 func (l *linter) missingValue(targets []render.Target, name string, at diag.Position) *diag.Problem {
 	if info, err := l.repo.Fs().Stat(path.Clean(strings.TrimPrefix(name, "/"))); err == nil && info.IsDir() {
-		return diag.Errorf(at, "", "%q is a directory; name a value file", name)
+		return diag.Errorf(at, "", "%q is a directory; pass a values file", name)
 	}
 	if l.isFile(path.Clean(strings.TrimPrefix(name, "/"))) {
-		return diag.Errorf(at, "", "%q belongs to no chart of the repository; name a value file of a chart", name)
+		return diag.Errorf(at, "", "%q does not belong to a chart in the repository; pass a values file of a chart", name)
 	}
 	var near []string
 	for _, t := range targets {
@@ -95,5 +95,5 @@ func (l *linter) missingValue(targets []render.Target, name string, at diag.Posi
 			}
 		}
 	}
-	return diag.Errorf(at, "", "%q does not exist in any chart or at the repository's root; correct the path%s", name, diag.DidYouMean(name, near))
+	return diag.Errorf(at, "", "%q does not exist in any chart or in the repository root; fix the path%s", name, diag.DidYouMean(name, near))
 }

@@ -65,7 +65,7 @@ func explain(file string, err error) diag.Problems {
 			at = diag.Position{File: eval.Location.File, Line: eval.Location.Row, Column: eval.Location.Col}
 		}
 		first, _, _ := strings.Cut(eval.Message, "\n")
-		problems = append(problems, diag.Errorf(at, "", "the rule failed: %s; correct the rule or switch it off", strings.TrimSuffix(first, ":")))
+		problems = append(problems, diag.Errorf(at, "", "the rule failed: %s; fix or disable it", strings.TrimSuffix(first, ":")))
 	default:
 		problems = append(problems, diag.Errorf(diag.Position{File: file}, "", "%v", err))
 	}
@@ -77,10 +77,10 @@ func words(message string) string {
 	if name, ok := strings.CutPrefix(message, "undefined function "); ok {
 		known := slices.ContainsFunc(ast.Builtins, func(b *ast.Builtin) bool { return b.Name == name })
 		if known {
-			return fmt.Sprintf("%s is not allowed in policies, which may not reach the network, the machine or the clock; decide on input and data alone", name)
+			return fmt.Sprintf("%s is not allowed in policies (no access to network, host or clock); use only input and data", name)
 		}
 		return fmt.Sprintf("function %q does not exist; define it or import its package", name)
 	}
 	first, _, _ := strings.Cut(message, "\n")
-	return "not valid Rego: " + first + "; correct it"
+	return "not valid Rego: " + first + "; fix it"
 }

@@ -33,7 +33,7 @@ var metadataJSON []byte
 const TakesModules = false
 
 // ErrModules says that this program cannot take rules in Rego.
-var ErrModules = errors.New("this program has its own rules alone; rules in Rego need the one with OPA")
+var ErrModules = errors.New("this build only includes the built-in rules; custom rules require the build with OPA")
 
 // Rules gives the embedded rules, sorted by name. They are shared, and the slice is the caller's.
 func Rules() ([]*Rule, error) {
@@ -272,7 +272,7 @@ func (e *Engine) eval(ctx context.Context, m *machine, entry string, input []byt
 	}
 	text, err := m.eval(entry, input)
 	if err != nil {
-		return nil, diag.Errorf(diag.Position{}, "", "the rule failed: %v; correct the rule or switch it off", err)
+		return nil, diag.Errorf(diag.Position{}, "", "the rule failed: %v; fix or disable it", err)
 	}
 	var results []struct {
 		Result [][2]any `json:"result"`

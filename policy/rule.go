@@ -112,11 +112,11 @@ func parseRule(file, src, name string) (*Rule, error) {
 	rule.Category, _, _ = strings.Cut(name, "/")
 	block, line := metadataBlock(src)
 	if block == "" {
-		return nil, diag.Errorf(diag.Position{File: file, Line: 1}, "", "the rule has no METADATA; write \"# METADATA\" and below it \"# title: …\" above the package")
+		return nil, diag.Errorf(diag.Position{File: file, Line: 1}, "", "the rule has no METADATA; add \"# METADATA\" followed by \"# title: …\" above the package")
 	}
 	var m metadata
 	if err := yaml.Unmarshal([]byte(block), &m); err != nil {
-		return nil, diag.Errorf(diag.Position{File: file, Line: line}, "", "METADATA is not valid YAML: %s; correct it", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, diag.Errorf(diag.Position{File: file, Line: line}, "", "METADATA is not valid YAML: %s; fix it", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	rule.Title, rule.Description = m.Title, strings.TrimSpace(m.Description)
 	c := m.Custom
@@ -184,7 +184,7 @@ func Find(rules []*Rule, name string) (*Rule, error) {
 	}
 	hint := diag.DidYouMean(name, names)
 	if hint == "" {
-		hint = "; `redis-gitops rules` lists them"
+		hint = "; list them with `redis-gitops rules`"
 	}
 	return nil, fmt.Errorf("unknown rule %q%s", name, hint)
 }

@@ -103,7 +103,7 @@ type fieldTTL struct {
 }
 
 func (r *replay) tooOld(what, need string) error {
-	return &Error{r.e.Offset, fmt.Sprintf("%s need %s or later; the target reads RDB version %d at most", what, need, r.opts.RDBVersion), ErrTarget}
+	return &Error{r.e.Offset, fmt.Sprintf("%s require %s or later; the target supports RDB version %d at most", what, need, r.opts.RDBVersion), ErrTarget}
 }
 
 func (r *replay) element(el *Element) error {

@@ -83,10 +83,10 @@ func TestCommandErrors(t *testing.T) {
 		reason error
 		want   string
 	}{
-		{Entry{Type: TypeStream, Raw: join(0, 0, 0, 0, 0)}, 8, ErrTarget, "rdb: offset 7: streams need Redis 5.0 or later; the target reads RDB version 8 at most"},
-		{Entry{Type: TypeHashTTL, Raw: join(le(1), 0)}, 11, ErrTarget, "rdb: offset 7: hash fields with an expiry need Redis 7.4 or Valkey 9.0 or later; the target reads RDB version 11 at most"},
-		{Entry{Kind: FunctionEntry, Raw: []byte("#!lua")}, 9, ErrTarget, "rdb: offset 7: functions need Redis 7.0 or later; the target reads RDB version 9 at most"},
-		{Entry{Type: TypeModule2, Module: "ReJSON-RL", Raw: []byte{0}, ValueOffset: 8}, 0, ErrUnsupported, `rdb: offset 8: the value of module "ReJSON-RL" cannot be decoded; restore it into a server that has the module`},
+		{Entry{Type: TypeStream, Raw: join(0, 0, 0, 0, 0)}, 8, ErrTarget, "rdb: offset 7: streams require Redis 5.0 or later; the target supports RDB version 8 at most"},
+		{Entry{Type: TypeHashTTL, Raw: join(le(1), 0)}, 11, ErrTarget, "rdb: offset 7: hash fields with an expiry require Redis 7.4 or Valkey 9.0 or later; the target supports RDB version 11 at most"},
+		{Entry{Kind: FunctionEntry, Raw: []byte("#!lua")}, 9, ErrTarget, "rdb: offset 7: functions require Redis 7.0 or later; the target supports RDB version 9 at most"},
+		{Entry{Type: TypeModule2, Module: "ReJSON-RL", Raw: []byte{0}, ValueOffset: 8}, 0, ErrUnsupported, `rdb: offset 8: values of module "ReJSON-RL" cannot be decoded; restore them to a server with the module`},
 	} {
 		tt.entry.Offset = 7
 		got, err := commands(&tt.entry, CommandOptions{RDBVersion: tt.target})

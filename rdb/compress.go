@@ -56,13 +56,13 @@ func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	case bytes.HasPrefix(magic, gzipMagic):
 		z, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, Gzip, fmt.Errorf("a damaged gzip file: %w", err)
+			return nil, Gzip, fmt.Errorf("damaged gzip file: %w", err)
 		}
 		return z, Gzip, nil
 	case bytes.HasPrefix(magic, zstdMagic):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
 		if err != nil {
-			return nil, Zstd, fmt.Errorf("a damaged zstd file: %w", err)
+			return nil, Zstd, fmt.Errorf("damaged zstd file: %w", err)
 		}
 		return zstdReader{z}, Zstd, nil
 	}
@@ -75,7 +75,7 @@ type zstdReader struct{ z *zstd.Decoder }
 func (r zstdReader) Read(p []byte) (int, error) {
 	n, err := r.z.Read(p)
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		err = errors.New("packed by zstd with a window of more than 8 MiB; pack it anew without --long and --ultra")
+		err = errors.New("zstd window larger than 8 MiB; compress it again without --long and --ultra")
 	}
 	return n, err
 }
@@ -107,20 +107,20 @@ const sniffLen = 512
 func notADump(p []byte) string {
 	begins := p[:min(len(p), 9)]
 	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(p, []byte("\xef\xbb\xbf")), " \t\r\n"))
-	what, advice := "", "give the dump.rdb of the server"
+	what, advice := "", "pass the dump.rdb of the server"
 	switch {
 	case bytes.HasPrefix(p, gzipMagic):
-		what, advice = "gzip data", "unpack it first"
+		what, advice = "gzip data", "decompress it first"
 	case bytes.HasPrefix(p, zstdMagic):
-		what, advice = "zstd data", "unpack it first"
+		what, advice = "zstd data", "decompress it first"
 	case bytes.HasPrefix(p, []byte("PK\x03\x04")):
-		what, advice = "a zip archive", "unpack it first"
+		what, advice = "a zip archive", "decompress it first"
 	case bytes.HasPrefix(p, []byte("BZh")):
-		what, advice = "bzip2 data", "unpack it first"
+		what, advice = "bzip2 data", "decompress it first"
 	case bytes.HasPrefix(p, []byte("\xfd7zXZ\x00")):
-		what, advice = "xz data", "unpack it first"
+		what, advice = "xz data", "decompress it first"
 	case len(p) > 262 && string(p[257:262]) == "ustar":
-		what, advice = "a tar archive", "unpack it first"
+		what, advice = "a tar archive", "decompress it first"
 	case bytes.HasPrefix(p, []byte("SQLite format 3")):
 		what = "an SQLite database"
 	case isCommand(p):
@@ -128,20 +128,20 @@ func notADump(p []byte) string {
 	case bytes.HasPrefix(text, []byte("file appendonly")):
 		what, advice = "the manifest of an append-only file (AOF)", "pass the directory that it is in (appendonlydir)"
 	case bytes.HasPrefix(text, []byte("<!doctype")), bytes.HasPrefix(text, []byte("<html")), bytes.HasPrefix(text, []byte("<head")):
-		what, advice = "an HTML page", "was it downloaded from a page that wanted a login?"
+		what, advice = "an HTML page", "it may be a login page; download the dump again"
 	case bytes.HasPrefix(text, []byte("<?xml")):
-		what, advice = "an XML document", "was the download refused? Read it"
+		what, advice = "an XML document", "it may be an error response; check its content"
 	case bytes.HasPrefix(p, []byte("version https://git-lfs")):
-		what, advice = "a pointer of Git LFS", "fetch the file with git lfs pull"
+		what, advice = "a Git LFS pointer", "fetch the file with git lfs pull"
 	case len(text) > 0 && (text[0] == '{' || text[0] == '['):
 		what = "JSON text"
 	case len(p) > 0 && len(bytes.Trim(p, "\x00")) == 0:
-		what, advice = "empty space (zero bytes)", "its copy was interrupted; take it anew"
+		what, advice = "zero bytes", "the copy was interrupted; copy it again"
 	}
 	if what == "" {
-		return fmt.Sprintf("not an RDB dump; it begins with %q and not with \"REDIS\" or \"VALKEY\"", begins)
+		return fmt.Sprintf("not an RDB file; it starts with %q instead of \"REDIS\" or \"VALKEY\"", begins)
 	}
-	return fmt.Sprintf("not an RDB dump but %s; %s", what, advice)
+	return fmt.Sprintf("not an RDB file but %s; %s", what, advice)
 }
 
 // isCommand tells whether p begins like *2\r\n$6\r\nSELECT.

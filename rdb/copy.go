@@ -107,7 +107,7 @@ func (c *copier) entry(e *Entry) error {
 	}
 	if isKey && len(c.opts.Filter.MapDB) > 0 {
 		if other, ok := c.from[e.DB]; ok && other != db {
-			return fmt.Errorf("databases %d and %d would both become %d, and a key that both have would be there twice; map them to different ones", other, db, e.DB)
+			return fmt.Errorf("databases %d and %d would both become %d, so keys could collide; map them to different databases", other, db, e.DB)
 		}
 		c.from[e.DB] = db
 	}
@@ -148,9 +148,9 @@ func (c *copier) reencode(e *Entry) (*Entry, Loss, error) {
 	if has := c.opts.HasModule; has != nil && e.Module != "" && !has(e.Module) {
 		what := fmt.Sprintf("data of module %q", e.Module)
 		if e.Module == vectorSet {
-			what = "vector sets, which only Redis 8.0 and later has"
+			what = "vector sets, which require Redis 8.0 or later"
 		}
-		return nil, 0, &Error{e.Offset, what + "; a server without it does not load the dump", ErrTarget}
+		return nil, 0, &Error{e.Offset, what + "; a server without it cannot load the dump", ErrTarget}
 	}
 	return Reencode(e, ReencodeOptions{Version: c.stats.Version, DropFieldTTL: c.opts.DropFieldTTL, Now: c.opts.Now})
 }

@@ -161,7 +161,7 @@ func TestReencodeFieldExpiry(t *testing.T) {
 func TestCopyErrors(t *testing.T) {
 	sample := sampleDump(t, 10)
 	_, err := Copy(io.Discard, NewScanner(bytes.NewReader(sample), Options{}), CopyOptions{Version: 9})
-	if !errors.Is(err, ErrTarget) || !strings.Contains(err.Error(), "cannot hold functions; that needs version 10 of Redis") {
+	if !errors.Is(err, ErrTarget) || !strings.Contains(err.Error(), "does not support functions; use version 10 of Redis") {
 		t.Error(err)
 	}
 	if _, err := Copy(io.Discard, NewScanner(bytes.NewReader(sample), Options{}), CopyOptions{Version: 4}); err == nil {

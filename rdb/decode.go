@@ -72,7 +72,7 @@ func Decode(e *Entry, fn func(*Element) error) error { return decode(e, false, f
 
 func decode(e *Entry, deep bool, fn func(*Element) error) error {
 	if e.Type == TypeModule2 {
-		return &Error{e.ValueOffset, fmt.Sprintf("the value of module %q cannot be decoded; restore it into a server that has the module", e.Module), ErrUnsupported}
+		return &Error{e.ValueOffset, fmt.Sprintf("values of module %q cannot be decoded; restore them to a server with the module", e.Module), ErrUnsupported}
 	}
 	if e.Raw == nil {
 		return e.stream(func(w *window) error { return (&decoder{w: w, fn: fn, deep: deep}).value(e.Type) })
@@ -82,7 +82,7 @@ func decode(e *Entry, deep bool, fn func(*Element) error) error {
 		return err
 	}
 	if left := d.w.end - d.w.pos; left > 0 {
-		return d.w.errorf("%d bytes follow the value", left)
+		return d.w.errorf("%d unexpected bytes after the value", left)
 	}
 	return nil
 }
@@ -230,14 +230,14 @@ func (d *decoder) part(p []byte) error {
 		if d.arity == 3 {
 			at, err := strconv.ParseInt(string(parts[2]), 10, 64)
 			if err != nil || at < 0 {
-				return packError("the expiry of a field is not a time")
+				return packError("invalid field expiry")
 			}
 			d.el.Expiry = at
 		}
 	case d.el.Kind == ZSetMember:
 		var ok bool
 		if d.el.Score, ok = parseScore(parts[1]); !ok {
-			return packError("a score is not a number")
+			return packError("invalid score")
 		}
 	}
 	return d.fn(&d.el)
@@ -273,7 +273,7 @@ func (d *decoder) packed(kind ElementKind, arity int, walk func([]byte, func([]b
 		err = walk(p, d.part)
 	}
 	if err == nil && d.parts.len() > 0 {
-		err = packError("its last element is incomplete")
+		err = packError("the last element is incomplete")
 	}
 	return locate(err, at)
 }
@@ -318,7 +318,7 @@ func (d *decoder) quicklist2() error {
 		case quicklistPacked:
 			err = d.packed(ListItem, 1, walkListpack)
 		default:
-			err = d.w.errorf("unknown kind %d of list node", container)
+			err = d.w.errorf("unknown list node type %d", container)
 		}
 	}
 	return err
@@ -338,7 +338,7 @@ func (d *decoder) zset(score func(*decoder) (float64, error)) error {
 			break
 		}
 		if math.IsNaN(d.el.Score) {
-			return d.w.errorf("a score is not a number")
+			return d.w.errorf("invalid score")
 		}
 		err = d.fn(&d.el)
 	}
@@ -369,7 +369,7 @@ func (d *decoder) asciiScore() (float64, error) {
 	}
 	score, ok := parseScore(p)
 	if !ok {
-		return 0, d.w.errorf("%q is not a score", p)
+		return 0, d.w.errorf("invalid score %q", p)
 	}
 	return score, nil
 }
@@ -392,7 +392,7 @@ func (d *decoder) ttlHash(base uint64) error {
 			ttl += base
 		}
 		if ttl > math.MaxInt64 {
-			return d.w.errorf("the expiry of a field is not a time")
+			return d.w.errorf("invalid field expiry")
 		}
 		if err = d.pair(); err == nil {
 			d.el.Expiry = int64(ttl)

@@ -37,10 +37,10 @@ func (c *checker) element(el *Element) error {
 		if c.entry.Type == TypeSetIntset {
 			n, err := strconv.ParseInt(string(el.Bytes), 10, 64)
 			if err != nil {
-				return &Error{c.entry.ValueOffset, "an intset has a member that is not a number", nil}
+				return &Error{c.entry.ValueOffset, "invalid member in an intset", nil}
 			}
 			if c.some && n <= c.last {
-				return &Error{c.entry.ValueOffset, fmt.Sprintf("the members of an intset are not in order (%d after %d)", n, c.last), nil}
+				return &Error{c.entry.ValueOffset, fmt.Sprintf("unsorted intset members (%d after %d)", n, c.last), nil}
 			}
 			c.last, c.some = n, true
 			return nil
@@ -53,7 +53,7 @@ func (c *checker) element(el *Element) error {
 		return nil
 	}
 	if !c.first(el.Bytes) {
-		return &Error{c.entry.ValueOffset, fmt.Sprintf("the %s %q occurs twice", what, shorten(el.Bytes)), nil}
+		return &Error{c.entry.ValueOffset, fmt.Sprintf("duplicate %s %q", what, shorten(el.Bytes)), nil}
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (lp *listpack) check() error {
 		used := len(p) - len(c.p)
 		size, _ := (&listpack{p: p}).split()
 		if !backwards(p[size:used], size) {
-			return packError("the length after an element is not the one before it")
+			return packError("wrong backward length of an element")
 		}
 	}
 }
@@ -170,13 +170,13 @@ func checkZiplist(p []byte) error {
 			return errPackEntry
 		}
 		if said != before {
-			return packError("an element has the wrong length of the one before it")
+			return packError("wrong length of the previous element")
 		}
 		last, before = at, head+enc+size
 		at += before
 	}
 	if tail != int64(last) {
-		return packError("the offset of its last element is wrong")
+		return packError("wrong offset of the last element")
 	}
 	return nil
 }

@@ -43,11 +43,11 @@ func makeValues(s *server) map[string]*Entry {
 
 // overlooked are the damages that Check finds and RESTORE of Redis 7.0 does not, each by a part of its message.
 var overlooked = []string{
-	"follow the value",          // RESTORE does not look for more data after a value
-	"the data ends here",        // a string that is too long goes on in the version and checksum of the payload
-	"a length expected",         // the server reads the number of a string encoding as a length
-	"does not unpack to 0 byte", // 0 is also what LZF returns for an error, and the value becomes empty
-	"a score is not a number",   // strtod stops at the first wrong byte, and the score becomes another one
+	"bytes after the value",         // RESTORE does not look for more data after a value
+	"unexpected end of data",        // a string that is too long goes on in the version and checksum of the payload
+	"expected a length",             // the server reads the number of a string encoding as a length
+	"does not decompress to 0 byte", // 0 is also what LZF returns for an error, and the value becomes empty
+	"invalid score",                 // strtod stops at the first wrong byte, and the score becomes another one
 }
 
 // Check agrees with a server that trusts no payload, on values of which one or two bytes were changed: what the server refuses
@@ -152,10 +152,10 @@ func TestSharedPending(t *testing.T) {
 		want string
 	}{
 		{"right", stream([]byte{0, 1}, []byte{1}, []byte{0}), ""},
-		{"shared", stream([]byte{0}, []byte{0}, []byte{0}), "item 1-0 is pending twice"},
-		{"twice on one", stream([]byte{0}, []byte{0, 0}), "item 1-0 is pending twice"},
-		{"on none", stream([]byte{0, 1}, []byte{0}), "item 1-1 is pending in a group, but on none of its consumers"},
-		{"not in the group", stream([]byte{0}, []byte{0}, []byte{1}), "item 1-1 is pending on a consumer but not in its group"},
+		{"shared", stream([]byte{0}, []byte{0}, []byte{0}), "entry 1-0 is pending twice"},
+		{"twice on one", stream([]byte{0}, []byte{0, 0}), "entry 1-0 is pending twice"},
+		{"on none", stream([]byte{0, 1}, []byte{0}), "entry 1-1 is pending in a group, but for none of its consumers"},
+		{"not in the group", stream([]byte{0}, []byte{0}, []byte{1}), "entry 1-1 is pending for a consumer but not in its group"},
 	} {
 		// Servers refuse all but what two consumers share, which only patched ones do.
 		if payload, err := AppendDump(nil, tt.e, 10); err != nil {
@@ -177,12 +177,12 @@ func TestDuplicates(t *testing.T) {
 		raw  []byte
 		want string
 	}{
-		{TypeSet, rawStrings(1, "a", "b", "a"), `the member "a" occurs twice`},
-		{TypeHash, []byte("\x02\x01a\x011\x01a\x012"), `the field "a" occurs twice`},
-		{TypeZSet2, []byte("\x02\x01a\x00\x00\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x00\x00\x00\x00\xf0\x3f"), `the member "a" occurs twice`},
-		{TypeHashListpack, AppendString(nil, packList("a", 1, "a", 2)), `the field "a" occurs twice`},
-		{TypeSetIntset, AppendString(nil, packIntset(1, 1)), "not in order"},
-		{TypeSetIntset, AppendString(nil, packIntset(2, 1)), "not in order"},
+		{TypeSet, rawStrings(1, "a", "b", "a"), `duplicate member "a"`},
+		{TypeHash, []byte("\x02\x01a\x011\x01a\x012"), `duplicate field "a"`},
+		{TypeZSet2, []byte("\x02\x01a\x00\x00\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x00\x00\x00\x00\xf0\x3f"), `duplicate member "a"`},
+		{TypeHashListpack, AppendString(nil, packList("a", 1, "a", 2)), `duplicate field "a"`},
+		{TypeSetIntset, AppendString(nil, packIntset(1, 1)), "unsorted intset members"},
+		{TypeSetIntset, AppendString(nil, packIntset(2, 1)), "unsorted intset members"},
 		{TypeList, rawStrings(1, "a", "a"), ""},
 	} {
 		err := Check(&Entry{Kind: KeyEntry, Type: tt.t, Raw: tt.raw})

@@ -14,7 +14,7 @@ const dumpFooter = 2 + 8
 // types they do not know (see [Type.Since]). Only Redis and Valkey must not be mixed from version 80 on.
 func AppendDump(dst []byte, e *Entry, version int) ([]byte, error) {
 	if e.Type.Since() > 11 && (e.Type.Since() >= minValkeyVersion) != (version >= minValkeyVersion) {
-		return dst, &Error{e.ValueOffset, fmt.Sprintf("a %s cannot be dumped as version %d; it would be taken for something else", e.Type, version), ErrUnsupported}
+		return dst, &Error{e.ValueOffset, fmt.Sprintf("a %s cannot be dumped as version %d, which would misread it", e.Type, version), ErrUnsupported}
 	}
 	start := len(dst)
 	dst = append(dst, e.Type.Byte())
@@ -59,7 +59,7 @@ func DumpChunks(e *Entry, version int, fn func([]byte) error) error {
 // AppendFunctions appends the payload for FUNCTION RESTORE of one library of functions.
 func AppendFunctions(dst []byte, e *Entry) ([]byte, error) {
 	if e.Kind != FunctionEntry {
-		return dst, &Error{e.Offset, "not a library of functions", ErrUnsupported}
+		return dst, &Error{e.Offset, "not a function library", ErrUnsupported}
 	}
 	const version = 10 // the first with functions
 	start := len(dst)
@@ -72,7 +72,7 @@ func AppendFunctions(dst []byte, e *Entry) ([]byte, error) {
 func ParseDump(payload []byte) (*Entry, int, error) {
 	body := len(payload) - dumpFooter
 	if body < 2 {
-		return nil, 0, &Error{0, fmt.Sprintf("a DUMP payload of %d bytes is too short", len(payload)), nil}
+		return nil, 0, &Error{0, fmt.Sprintf("DUMP payload of %d bytes is too short", len(payload)), nil}
 	}
 	version := int(binary.LittleEndian.Uint16(payload[body:]))
 	if !knownVersion(version) {
@@ -80,7 +80,7 @@ func ParseDump(payload []byte) (*Entry, int, error) {
 	}
 	want, sum := binary.LittleEndian.Uint64(payload[body+2:]), crcUpdate(0, payload[:body+2])
 	if want != sum {
-		return nil, 0, &Error{int64(body) + 2, fmt.Sprintf("the checksum is %016x, but the payload says %016x", sum, want), ErrChecksum}
+		return nil, 0, &Error{int64(body) + 2, fmt.Sprintf("checksum mismatch: computed %016x, payload has %016x", sum, want), ErrChecksum}
 	}
 	t, wrong := typeOf(payload[0], version)
 	if wrong != "" {
@@ -99,7 +99,7 @@ func ParseDump(payload []byte) (*Entry, int, error) {
 		return nil, 0, err
 	}
 	if w.pos != body {
-		return nil, 0, w.errorf("%d bytes follow the value", body-w.pos)
+		return nil, 0, w.errorf("%d unexpected bytes after the value", body-w.pos)
 	}
 	return e, version, nil
 }

@@ -14,7 +14,7 @@ var (
 	// ErrNotDump: something else than a dump, such as a page of HTML.
 	ErrNotDump = errors.New("not a dump")
 	// ErrFollows: the dump is whole, but more follows it in the stream, such as the commands of an append-only file.
-	ErrFollows = errors.New("more follows the dump")
+	ErrFollows = errors.New("trailing data after the dump")
 	// ErrTarget: the target of [Commands], [Reencode] or a [Writer] has no way to say what the value is.
 	ErrTarget = errors.New("target too old")
 )

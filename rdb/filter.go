@@ -122,7 +122,7 @@ func ParseTTL(text string) (TTL, error) {
 		d = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || d <= 0 {
-		return TTL{}, fmt.Errorf("unknown expiry %q; \"keep\", \"none\", or the longest time that keys may live, such as 90m or 7d", text)
+		return TTL{}, fmt.Errorf("invalid expiry %q; use \"keep\", \"none\", or a maximum TTL such as 90m or 7d", text)
 	}
 	return TTL{Max: d}, nil
 }
@@ -131,7 +131,7 @@ func ParseTTL(text string) (TTL, error) {
 func ParseDB(text string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not the number of a database; 0 is the first", text)
+		return 0, fmt.Errorf("invalid database number %q; databases start at 0", text)
 	}
 	return int(n), nil
 }
@@ -145,7 +145,7 @@ func ParseMapDB(pairs []string) (map[int]int, error) {
 	for _, pair := range pairs {
 		from, to, ok := strings.Cut(pair, ":")
 		if !ok {
-			return nil, fmt.Errorf("%q does not say which database becomes which; write 0:3", pair)
+			return nil, fmt.Errorf("invalid mapping %q; use for example 0:3", pair)
 		}
 		a, err := ParseDB(from)
 		b, err2 := ParseDB(to)
@@ -153,7 +153,7 @@ func ParseMapDB(pairs []string) (map[int]int, error) {
 			return nil, err
 		}
 		if old, ok := m[a]; ok && old != b {
-			return nil, fmt.Errorf("database %d cannot become both %d and %d", a, old, b)
+			return nil, fmt.Errorf("database %d is mapped to both %d and %d", a, old, b)
 		}
 		m[a] = b
 	}

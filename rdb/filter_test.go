@@ -146,7 +146,7 @@ func TestParseFilter(t *testing.T) {
 		err  string
 	}{
 		{"keep", TTL{}, ""}, {"none", TTL{None: true}, ""}, {"90m", TTL{Max: 90 * time.Minute}, ""}, {"7d", TTL{Max: 7 * 24 * time.Hour}, ""},
-		{"0", TTL{}, `unknown expiry "0"`}, {"-1h", TTL{}, `unknown expiry "-1h"`}, {"xd", TTL{}, `unknown expiry "xd"`}, {"soon", TTL{}, `unknown expiry "soon"`},
+		{"0", TTL{}, `invalid expiry "0"`}, {"-1h", TTL{}, `invalid expiry "-1h"`}, {"xd", TTL{}, `invalid expiry "xd"`}, {"soon", TTL{}, `invalid expiry "soon"`},
 	} {
 		got, err := ParseTTL(tt.text)
 		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {

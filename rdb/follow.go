@@ -59,7 +59,7 @@ func (s *Scanner) Following() (Following, error) {
 	if maybeMagic(begins) && len(begins) >= len(magics[1]) {
 		what = "another dump"
 	}
-	return Nothing, &Error{at, fmt.Sprintf("the dump ends here, but %d bytes follow (%s that begins with %q); if they are not needed, cut them off a copy of the file: head -c %d",
+	return Nothing, &Error{at, fmt.Sprintf("%d bytes of trailing data after the end of the dump (%s that starts with %q); if not needed, truncate a copy of the file: head -c %d",
 		n, what, begins, at), ErrFollows}
 }
 
@@ -81,7 +81,7 @@ func (s *Scanner) last() error {
 	}}})
 	switch {
 	case err != nil:
-		return &Error{at, "the dump is followed by commands of an append-only file, which are damaged: " + err.Error(), ErrFollows}
+		return &Error{at, "the append-only file commands after the dump are damaged: " + err.Error(), ErrFollows}
 	case tail.Empty():
 		return io.EOF
 	}

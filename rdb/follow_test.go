@@ -26,12 +26,12 @@ func TestFollows(t *testing.T) {
 			{name: "one command", rest: "*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n", count: FollowingCommands, want: "followed by 1 command of an append-only file, which only a server can apply"},
 			{name: "commands", rest: strings.Repeat("*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n", 1234), count: FollowingCommands, want: "followed by 1,234 commands of"},
 			{name: "half a command", rest: "*2\r\n", count: FollowingCommands, want: "followed by 0 commands of an append-only file and an incomplete end"},
-			{name: "damaged commands", rest: "*2\r\nx\r\n", count: FollowingCommands, want: "which are damaged"},
-			{name: "newline", rest: "\n", want: "1 bytes follow"},
-			{name: "short mark", rest: strings.Repeat("a", 39), want: "39 bytes follow"},
-			{name: "long mark", rest: strings.Repeat("a", 41), want: "41 bytes follow"},
+			{name: "damaged commands", rest: "*2\r\nx\r\n", count: FollowingCommands, want: "are damaged"},
+			{name: "newline", rest: "\n", want: "1 bytes of trailing data"},
+			{name: "short mark", rest: strings.Repeat("a", 39), want: "39 bytes of trailing data"},
+			{name: "long mark", rest: strings.Repeat("a", 41), want: "41 bytes of trailing data"},
 			{name: "another dump", rest: string(dump), want: "another dump"},
-			{name: "zero bytes", rest: strings.Repeat("\x00", 100_000), want: "100000 bytes follow"},
+			{name: "zero bytes", rest: strings.Repeat("\x00", 100_000), want: "100000 bytes of trailing data"},
 		} {
 			data := append(dump[:len(dump):len(dump)], tt.rest...)
 			err := toEnd(NewScanner(iotest.HalfReader(bytes.NewReader(data)), Options{Window: minWindow}))

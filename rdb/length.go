@@ -60,7 +60,7 @@ func (w *window) count() (uint64, error) {
 	n, special, err := w.length()
 	if err == nil && special {
 		w.pos--
-		return 0, w.errorf("a length expected, but string encoding %d found", n)
+		return 0, w.errorf("expected a length, found string encoding %d", n)
 	}
 	return n, err
 }
@@ -74,9 +74,9 @@ func (w *window) lzfLengths() (packed, real uint64, err error) {
 	switch {
 	case err != nil:
 	case real > maxElement:
-		err = &Error{at, fmt.Sprintf("a compressed string of %d bytes; more than 512 MB is not possible in Redis", real), nil}
+		err = &Error{at, fmt.Sprintf("compressed string of %d bytes exceeds the 512 MB limit of Redis", real), nil}
 	case packed > maxElement || real > packed*lzfRatio:
-		err = &Error{at, fmt.Sprintf("damaged compressed string; %d bytes cannot unpack to %d", packed, real), nil}
+		err = &Error{at, fmt.Sprintf("damaged compressed string; %d bytes cannot decompress to %d", packed, real), nil}
 	}
 	return packed, real, err
 }

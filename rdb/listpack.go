@@ -28,9 +28,9 @@ type packError string
 func (e packError) Error() string { return string(e) }
 
 const (
-	errPackSize  packError = "its size is not the one in its header"
-	errPackCount packError = "it does not have as many elements as its header says"
-	errPackEntry packError = "an element has an unknown encoding or runs over the end"
+	errPackSize  packError = "wrong size in the header"
+	errPackCount packError = "wrong number of elements in the header"
+	errPackEntry packError = "an element has an unknown encoding or exceeds the end"
 )
 
 func newListpack(p []byte) (*listpack, error) {
@@ -132,7 +132,7 @@ func (lp *listpack) int() (int64, error) {
 		return 0, err
 	}
 	if !more || !lp.isInt {
-		return 0, packError("an integer expected")
+		return 0, packError("expected an integer")
 	}
 	return lp.integer, nil
 }

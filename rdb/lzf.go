@@ -16,7 +16,7 @@ const (
 func (w *window) inflate(dst []byte, packed, real uint64, emit func([]byte) error) ([]byte, error) {
 	size, start := real, w.offset()
 	broken := func() error {
-		return &Error{start, fmt.Sprintf("damaged compressed string; it does not unpack to %d bytes", size), nil}
+		return &Error{start, fmt.Sprintf("damaged compressed string; it does not decompress to %d bytes", size), nil}
 	}
 	next := func() (byte, error) {
 		if packed == 0 {

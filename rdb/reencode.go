@@ -126,7 +126,7 @@ func cannotHold(e *Entry, version int, what string, since int) error {
 	if since >= minValkeyVersion {
 		server = "Valkey"
 	}
-	return &Error{e.Offset, fmt.Sprintf("a dump of RDB version %d cannot hold %s; that needs version %d of %s", version, what, since, server), ErrTarget}
+	return &Error{e.Offset, fmt.Sprintf("RDB version %d does not support %s; use version %d of %s", version, what, since, server), ErrTarget}
 }
 
 // olderType gives the newest type that the version has for values of a type that it has not.

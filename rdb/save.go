@@ -47,16 +47,16 @@ func Save(w io.Writer, r io.Reader) (Saved, error) {
 	saved.Bytes = t.n
 	switch {
 	case !unknown && t.n != end:
-		return saved, &Error{end, fmt.Sprintf("%d bytes follow the end of the dump", t.n-end), nil}
+		return saved, &Error{end, fmt.Sprintf("%d bytes of trailing data after the dump", t.n-end), nil}
 	case unknown && t.before != opEOF:
-		return saved, &Error{t.n, "the data ends here, but not with the end of a dump; it is truncated", io.ErrUnexpectedEOF}
+		return saved, &Error{t.n, "unexpected end of data; the dump is truncated", io.ErrUnexpectedEOF}
 	case saved.Version < 5:
 		return saved, nil
 	}
 	want := binary.LittleEndian.Uint64(t.last[:])
 	saved.Checksum = want != 0
 	if want != 0 && want != t.sum {
-		return saved, &Error{t.n - 8, fmt.Sprintf("the checksum is %016x, but the dump says %016x; it is damaged, make it anew", t.sum, want), ErrChecksum}
+		return saved, &Error{t.n - 8, fmt.Sprintf("checksum mismatch: computed %016x, dump has %016x; the dump is damaged, create it again", t.sum, want), ErrChecksum}
 	}
 	return saved, nil
 }

@@ -225,7 +225,7 @@ func (s *Scanner) next() error {
 			done, err = true, s.resize()
 		case opAux:
 			if s.version < checksumSince { // fields came with version 7
-				return &Error{e.Offset, fmt.Sprintf("a field that dumps of version %d do not have; the version is damaged, and with it the checksum is lost", s.version), ErrChecksum}
+				return &Error{e.Offset, fmt.Sprintf("unexpected field for version %d; the version is damaged, so the checksum cannot be verified", s.version), ErrChecksum}
 			}
 			done, err = true, s.aux()
 		case opFunction, opFunctionPre:
@@ -289,7 +289,7 @@ func (s *Scanner) header() error {
 	number, err := strconv.ParseUint(digits, 10, 16)
 	s.version = int(number)
 	if err != nil || !knownVersion(s.version) || valkey != (s.version >= minValkeyVersion) {
-		return &Error{int64(size - len(digits)), fmt.Sprintf("unknown RDB version %q; readable are 1 to %d of Redis and %d to %d of Valkey",
+		return &Error{int64(size - len(digits)), fmt.Sprintf("unsupported RDB version %q; supported are 1 to %d of Redis and %d to %d of Valkey",
 			digits, maxRedisVersion, minValkeyVersion, maxValkeyVersion), ErrUnsupported}
 	}
 	return nil
@@ -429,9 +429,9 @@ func inKey(err error, key []byte) error {
 		return err
 	}
 	const shown = 100
-	where := fmt.Sprintf("the data ends here, inside of key %q", key)
+	where := fmt.Sprintf("unexpected end of data in key %q", key)
 	if len(key) > shown {
-		where = fmt.Sprintf("the data ends here, inside of the key that begins with %q", key[:shown])
+		where = fmt.Sprintf("unexpected end of data in the key that starts with %q", key[:shown])
 	}
 	return &Error{e.Offset, where + strings.TrimPrefix(e.Message, endsHere), e.Err}
 }
@@ -453,7 +453,7 @@ func (s *Scanner) end() error {
 		return err
 	}
 	if want := binary.LittleEndian.Uint64(p); want != 0 && want != sum && !w.noSum {
-		return &Error{at, fmt.Sprintf("the checksum is %016x, but the dump says %016x; it is damaged, make it anew", sum, want), ErrChecksum}
+		return &Error{at, fmt.Sprintf("checksum mismatch: computed %016x, dump has %016x; the dump is damaged, create it again", sum, want), ErrChecksum}
 	} else {
 		s.checked = want != 0 && !w.noSum
 	}
@@ -518,7 +518,7 @@ func (e *Entry) Chunks(fn func([]byte) error) error {
 func (e *Entry) stream(fn func(*window) error) error {
 	s := e.from
 	if s == nil {
-		return &Error{e.ValueOffset, "the value has been read already; it is larger than the window", nil}
+		return &Error{e.ValueOffset, "the value was already read; it is larger than the window", nil}
 	}
 	e.from = nil
 	if s.err == nil {

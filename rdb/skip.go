@@ -166,7 +166,7 @@ func (w *window) skipModule() error {
 		case moduleString:
 			err = w.skipString()
 		default:
-			err = w.errorf("unknown opcode %d in the value of a module", op)
+			err = w.errorf("unknown opcode %d in a module value", op)
 		}
 		if err != nil {
 			return err

@@ -50,7 +50,7 @@ func (d *decoder) stream(t Type) error {
 		}
 	}
 	if d.deep && d.items != info.Length {
-		return w.errorf("the stream has %d items, but its length is %d", d.items, info.Length)
+		return w.errorf("the stream has %d entries, but its length is %d", d.items, info.Length)
 	}
 	d.el = Element{Kind: StreamState, Stream: info}
 	if err := d.fn(&d.el); err != nil {
@@ -92,11 +92,11 @@ func (d *decoder) streamNode() error {
 		return err
 	}
 	if len(key) != 16 {
-		return &Error{at, "the ID of a stream's node does not have 16 bytes", nil}
+		return &Error{at, "the ID of a stream node does not have 16 bytes", nil}
 	}
 	base := bigID(key)
 	if d.deep && d.node.compare(base) >= 0 && d.node != (StreamID{}) {
-		return &Error{at, "the nodes of a stream are not in order, or one occurs twice", nil}
+		return &Error{at, "stream nodes are unsorted or duplicated", nil}
 	}
 	d.node = base
 	at = d.w.offset()
@@ -135,7 +135,7 @@ func (d *decoder) streamItems(lp *listpack, base StreamID) error {
 	if zero, err := lp.int(); err != nil {
 		return err
 	} else if d.deep && zero != 0 {
-		return packError("the head of a stream node does not end with 0")
+		return packError("the header of a stream node does not end with 0")
 	}
 	master := d.master.slices()
 	var found [2]int64
@@ -152,7 +152,7 @@ func (d *decoder) streamItems(lp *listpack, base StreamID) error {
 	}
 	d.items += uint64(found[0])
 	if d.deep && found != counts {
-		return packError(fmt.Sprintf("a stream node has %d items and %d deleted ones, but its head counts %d and %d", found[0], found[1], counts[0], counts[1]))
+		return packError(fmt.Sprintf("a stream node has %d entries and %d deleted entries, but its header counts %d and %d", found[0], found[1], counts[0], counts[1]))
 	}
 	_, _, err = lp.next() // is the count in the header right?
 	return err
@@ -161,7 +161,7 @@ func (d *decoder) streamItems(lp *listpack, base StreamID) error {
 // addNext adds the next n elements of lp to l.
 func addNext(l *byteList, lp *listpack, n int64) error {
 	if n < 0 {
-		return packError("a stream item has a negative number of fields")
+		return packError("a stream entry has a negative number of fields")
 	}
 	for ; n > 0; n-- {
 		p, more, err := lp.next()
@@ -169,7 +169,7 @@ func addNext(l *byteList, lp *listpack, n int64) error {
 			return err
 		}
 		if !more {
-			return packError("a stream item is incomplete")
+			return packError("incomplete stream entry")
 		}
 		l.add(p)
 	}
@@ -206,7 +206,7 @@ func (d *decoder) streamItem(lp *listpack, base StreamID, master [][]byte) (dele
 			return false, err
 		}
 		if fields > int64(len(lp.p)) { // so that twice as many cannot overflow
-			return false, packError("a stream item is incomplete")
+			return false, packError("incomplete stream entry")
 		}
 		if err := addNext(&d.parts, lp, 2*fields); err != nil {
 			return false, err
@@ -216,7 +216,7 @@ func (d *decoder) streamItem(lp *listpack, base StreamID, master [][]byte) (dele
 	if n, err := lp.int(); err != nil {
 		return false, err
 	} else if d.deep && n != pieces {
-		return false, packError(fmt.Sprintf("a stream item has %d parts, but counts %d", pieces, n))
+		return false, packError(fmt.Sprintf("a stream entry has %d elements, but its count is %d", pieces, n))
 	}
 	if flags&itemDeleted != 0 {
 		return true, nil
@@ -246,7 +246,7 @@ func (d *decoder) streamGroup(t Type) error {
 		group.EntriesRead = int64(read)
 	}
 	if d.deep && !isNew(&d.groups, group.Bytes) {
-		return w.errorf("the consumer group %q occurs twice", shorten(group.Bytes))
+		return w.errorf("duplicate consumer group %q", shorten(group.Bytes))
 	}
 	d.consumers = nil
 	d.el = group
@@ -271,7 +271,7 @@ func (d *decoder) streamGroup(t Type) error {
 	}
 	for _, p := range d.pending { // commands could not make these
 		if !p.owned {
-			return w.errorf("item %s is pending in a group, but on none of its consumers", p.id)
+			return w.errorf("entry %s is pending in a group, but for none of its consumers", p.id)
 		}
 	}
 	return nil
@@ -304,7 +304,7 @@ func (d *decoder) addPending() error {
 		return err
 	}
 	if n := len(d.pending); n > 0 && d.pending[n-1].id.compare(item.id) >= 0 {
-		return d.w.errorf("the pending items of a group are not in order")
+		return d.w.errorf("the pending entries of a group are unsorted")
 	}
 	d.pending = append(d.pending, item)
 	return nil
@@ -332,7 +332,7 @@ func (d *decoder) streamConsumer(t Type) error {
 		consumer.Active = int64(active)
 	}
 	if d.deep && !isNew(&d.consumers, consumer.Bytes) {
-		return w.errorf("the consumer %q occurs twice in its group", shorten(consumer.Bytes))
+		return w.errorf("duplicate consumer %q in a group", shorten(consumer.Bytes))
 	}
 	d.el = consumer
 	if err := d.fn(&d.el); err != nil {
@@ -346,12 +346,12 @@ func (d *decoder) streamConsumer(t Type) error {
 		}
 		i, found := slices.BinarySearchFunc(d.pending, id, func(p pendingItem, id StreamID) int { return p.id.compare(id) })
 		if !found {
-			return w.errorf("item %s is pending on a consumer but not in its group", id)
+			return w.errorf("entry %s is pending for a consumer but not in its group", id)
 		}
 		// Servers that have the fix of July 2026 refuse this (redis#15081, valkey#4073): the consumers would share a
 		// structure that the first acknowledgement frees.
 		if d.pending[i].owned {
-			return w.errorf("item %s is pending twice: on two consumers of a group, or on one of them twice", id)
+			return w.errorf("entry %s is pending twice: for two consumers of a group, or for one of them", id)
 		}
 		d.pending[i].owned = true
 		d.el = Element{Kind: StreamPending, ID: id, Delivered: d.pending[i].delivered, Deliveries: d.pending[i].deliveries}

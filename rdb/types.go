@@ -142,7 +142,7 @@ var newTypes = [...]struct {
 	number byte
 	name   string
 }{
-	{false, byte(TypeModulePreGA), "module of a Redis 4.0 release candidate"},
+	{false, byte(TypeModulePreGA), "module (Redis 4.0 release candidate)"},
 	{true, 23, "hash by path, Valkey 9.2"},
 	{false, 26, "stream, Redis 8.6"},
 	{false, 27, "stream, Redis 8.8"},

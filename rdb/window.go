@@ -88,7 +88,7 @@ func (w *window) fill(n int) error {
 	return nil
 }
 
-const endsHere = "the data ends here"
+const endsHere = "unexpected end of data"
 
 // truncated says that of n bytes not all are there.
 func (w *window) truncated(n uint64) error {
@@ -96,7 +96,7 @@ func (w *window) truncated(n uint64) error {
 	if missing == 1 {
 		bytes = "byte"
 	}
-	message := fmt.Sprintf("%s, at least %d %s too early; it is truncated or damaged", endsHere, missing, bytes)
+	message := fmt.Sprintf("%s, at least %d %s missing; the dump is truncated or damaged", endsHere, missing, bytes)
 	return &Error{w.base + int64(w.end), message, io.ErrUnexpectedEOF}
 }
 
@@ -158,7 +158,7 @@ func (w *window) u8() (byte, error) {
 // take reads n bytes, which stay valid until the next read.
 func (w *window) take(n uint64) ([]byte, error) {
 	if n > maxElement {
-		return nil, w.errorf("an element of %d bytes; more than 512 MB is not possible in Redis", n)
+		return nil, w.errorf("element of %d bytes exceeds the 512 MB limit of Redis", n)
 	}
 	if err := w.need(int(n)); err != nil {
 		return nil, err

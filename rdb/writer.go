@@ -21,7 +21,7 @@ type Writer struct {
 // NewWriter begins a dump of an RDB version: 5 to 15 for Redis, 80 or 81 for Valkey.
 func NewWriter(w io.Writer, version int) (*Writer, error) {
 	if version < minWriterVersion || !knownVersion(version) {
-		return nil, fmt.Errorf("RDB version %d cannot be written; use one of %d to %d, %d to %d", version,
+		return nil, fmt.Errorf("cannot write RDB version %d; use %d to %d or %d to %d", version,
 			minWriterVersion, maxRedisVersion, minValkeyVersion, maxValkeyVersion)
 	}
 	out := &Writer{w: w, version: version, db: -1}
@@ -57,7 +57,7 @@ func (w *Writer) Write(e *Entry) error {
 	case ModuleAuxEntry:
 		switch {
 		case w.version < 9:
-			return cannotHold(e, w.version, "the data of a module outside of keys", 9)
+			return cannotHold(e, w.version, "module data outside of keys", 9)
 		case e.Raw == nil:
 			return &Error{e.Offset, fmt.Sprintf("the data of module %q outside of keys is too large", e.Module), ErrUnsupported}
 		}

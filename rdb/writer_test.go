@@ -84,10 +84,10 @@ func TestWriterErrors(t *testing.T) {
 		entry   Entry
 		want    string
 	}{
-		{9, Entry{Type: TypeHashListpack, Raw: []byte{0}}, "rdb: offset 0: a dump of RDB version 9 cannot hold a hash (listpack); that needs version 10 of Redis"},
-		{80, Entry{Type: TypeHashTTL, Raw: []byte{0}}, "rdb: offset 0: a dump of RDB version 80 cannot hold a hash (hash table with field expiry); that needs version 12 of Redis"},
-		{12, Entry{Type: TypeValkeyHashTTL, Raw: []byte{0}}, "rdb: offset 0: a dump of RDB version 12 cannot hold a hash (hash table with field expiry, Valkey); that needs version 80 of Valkey"},
-		{9, Entry{Kind: FunctionEntry}, "rdb: offset 0: a dump of RDB version 9 cannot hold functions; that needs version 10 of Redis"},
+		{9, Entry{Type: TypeHashListpack, Raw: []byte{0}}, "rdb: offset 0: RDB version 9 does not support a hash (listpack); use version 10 of Redis"},
+		{80, Entry{Type: TypeHashTTL, Raw: []byte{0}}, "rdb: offset 0: RDB version 80 does not support a hash (hash table with field expiry); use version 12 of Redis"},
+		{12, Entry{Type: TypeValkeyHashTTL, Raw: []byte{0}}, "rdb: offset 0: RDB version 12 does not support a hash (hash table with field expiry, Valkey); use version 80 of Valkey"},
+		{9, Entry{Kind: FunctionEntry}, "rdb: offset 0: RDB version 9 does not support functions; use version 10 of Redis"},
 		{10, Entry{Kind: ModuleAuxEntry, Module: "bf"}, `rdb: offset 0: the data of module "bf" outside of keys is too large`},
 	} {
 		w, err := NewWriter(io.Discard, tt.version)
@@ -140,12 +140,12 @@ func TestDumpErrors(t *testing.T) {
 		payload []byte
 		want    string
 	}{
-		{"short", []byte("12345678901"), "rdb: offset 0: a DUMP payload of 11 bytes is too short"},
+		{"short", []byte("12345678901"), "rdb: offset 0: DUMP payload of 11 bytes is too short"},
 		{"version", whole("\x00\x01a\x63\x00"), "rdb: offset 3: unknown RDB version 99"},
-		{"checksum", []byte("\x00\x01a\x0a\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "rdb: offset 5: the checksum is b47d368f9beffebf, but the payload says 0000000000000000"},
+		{"checksum", []byte("\x00\x01a\x0a\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "rdb: offset 5: checksum mismatch: computed b47d368f9beffebf, payload has 0000000000000000"},
 		{"type", whole("\x1e\x01a\x0a\x00"), "rdb: offset 0: unknown type 30"},
-		{"cut", whole("\x00\x05a\x0a\x00"), "rdb: offset 3: the data ends here, at least 4 bytes too early; it is truncated or damaged"},
-		{"more", whole("\x00\x01ab\x0a\x00"), "rdb: offset 3: 1 bytes follow the value"},
+		{"cut", whole("\x00\x05a\x0a\x00"), "rdb: offset 3: unexpected end of data, at least 4 bytes missing; the dump is truncated or damaged"},
+		{"more", whole("\x00\x01ab\x0a\x00"), "rdb: offset 3: 1 unexpected bytes after the value"},
 	} {
 		if _, _, err := ParseDump(tt.payload); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: got  %v\nwant %s", tt.name, err, tt.want)

@@ -88,7 +88,7 @@ func walkIntset(p []byte, fn func([]byte) error) error {
 	width, count := binary.LittleEndian.Uint32(p), binary.LittleEndian.Uint32(p[4:])
 	p = p[8:]
 	if width != 2 && width != 4 && width != 8 {
-		return packError("its members have an unknown width")
+		return packError("unknown integer width")
 	}
 	if uint64(len(p)) != uint64(width)*uint64(count) {
 		return errPackSize

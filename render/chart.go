@@ -168,12 +168,12 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 		return nil
 	}
 	if depth > maxCharts {
-		l.fail(diag.Errorf(diag.Position{File: dir}, "", "charts are nested deeper than %d; take some out", maxCharts))
+		l.fail(diag.Errorf(diag.Position{File: dir}, "", "charts are nested deeper than %d; remove some", maxCharts))
 		return nil
 	}
 	c := &chart{dir: dir, values: map[string]any{}}
 	if !slices.Contains(files, "Chart.yaml") {
-		l.fail(diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml")}, "", "does not exist; every chart needs one"))
+		l.fail(diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml")}, "", "does not exist, but every chart requires it"))
 		return nil
 	}
 	subs := map[string][]string{}
@@ -220,7 +220,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 	}
 	for _, file := range c.archives {
 		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: path.Join(dir, file)}, "",
-			"a packed subchart is not rendered; unpack it into %s to have it checked", path.Join(dir, "charts")))
+			"packed subcharts are not rendered; unpack it into %s to lint it", path.Join(dir, "charts")))
 	}
 	for _, name := range names {
 		if sub := l.assemble(ctx, path.Join(dir, "charts", name), subs[name], depth+1); sub != nil {
@@ -232,7 +232,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 		if !slices.ContainsFunc(c.deps, func(s *chart) bool { return s.name == d.Name }) &&
 			!slices.ContainsFunc(c.archives, func(f string) bool { return strings.HasPrefix(path.Base(f), d.Name+"-") }) {
 			l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml"), Line: d.node.Line, Column: d.node.Column}, "",
-				"subchart %q is not in %s and is never fetched; what it would make is not checked", d.Name, path.Join(dir, "charts")))
+				"subchart %q is not in %s and is not fetched, so its resources are not linted", d.Name, path.Join(dir, "charts")))
 		}
 	}
 	return c
@@ -290,23 +290,23 @@ func (l *loader) metadata(c *chart, files []string) bool {
 	case m.Name == "":
 		wrong(m.at["name"], "name", "is missing; add \"name: %s\"", path.Base(c.dir))
 	case m.Name == "." || m.Name == ".." || strings.Contains(m.Name, "/"):
-		wrong(m.at["name"], "name", "%q is no chart's name; write a name without \"/\"", m.Name)
+		wrong(m.at["name"], "name", "invalid chart name %q; remove \"/\"", m.Name)
 	case m.Version == "":
 		wrong(m.at["version"], "version", "is missing; add \"version: 0.1.0\"")
 	case m.Type != "" && m.Type != "application" && m.Type != "library":
-		wrong(m.at["type"], "type", "%q is not known; one of \"application\", \"library\"", m.Type)
+		wrong(m.at["type"], "type", "unknown type %q; use \"application\" or \"library\"", m.Type)
 	default:
 		if _, err := semver.NewVersion(m.Version); err != nil {
-			wrong(m.at["version"], "version", "%q is no version; write one such as 0.1.0", m.Version)
+			wrong(m.at["version"], "version", "invalid version %q; use for example 0.1.0", m.Version)
 		}
 	}
 	seen := map[string]bool{}
 	for _, d := range m.Dependencies {
 		switch {
 		case d.Alias != "" && !aliasName.MatchString(d.Alias):
-			wrong(d.node, "dependencies", "alias %q has other characters than a-z, A-Z, 0-9, \"_\" and \"-\"", d.Alias)
+			wrong(d.node, "dependencies", "invalid alias %q; use a-z, A-Z, 0-9, \"_\" and \"-\"", d.Alias)
 		case seen[d.key()]:
-			wrong(d.node, "dependencies", "two subcharts have the name or alias %q; give one an alias", d.key())
+			wrong(d.node, "dependencies", "two subcharts have the name or alias %q; set a different alias for one", d.key())
 		}
 		seen[d.key()] = true
 	}
@@ -317,7 +317,7 @@ func (l *loader) metadata(c *chart, files []string) bool {
 func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...any)) {
 	text := func(name string, to *string, n *yaml.Node) {
 		if n = follow(n); n.Kind != yaml.ScalarNode {
-			wrong(n, name, "is %s; write text", nodeKind(n))
+			wrong(n, name, "is %s; use a string", nodeKind(n))
 			return
 		}
 		if s, ok := asText(scalarValue(n)); ok {
@@ -326,7 +326,7 @@ func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...
 	}
 	list := func(name string, n *yaml.Node) []*yaml.Node {
 		if n = follow(n); n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null" {
-			wrong(n, name, "is %s; write a list", nodeKind(n))
+			wrong(n, name, "is %s; use a list", nodeKind(n))
 			return nil
 		}
 		return n.Content
@@ -341,7 +341,7 @@ func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...
 		return all
 	}
 	if n.Kind != yaml.MappingNode {
-		wrong(n, "", "is %s; write a mapping, such as \"name: shop\"", nodeKind(n))
+		wrong(n, "", "is %s; use a mapping, such as \"name: shop\"", nodeKind(n))
 		return
 	}
 	for key, v := range fields(n) {
@@ -384,7 +384,7 @@ func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...
 					if s.Kind == yaml.ScalarNode {
 						value, _ = asText(scalarValue(s))
 					} else {
-						wrong(s, "annotations", "%q is %s; write text", k.Value, nodeKind(s))
+						wrong(s, "annotations", "%q is %s; use a string", k.Value, nodeKind(s))
 					}
 					if name, ok := keyText(k); ok {
 						m.Annotations[name] = value
@@ -411,7 +411,7 @@ func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...
 			for _, each := range list("dependencies", v) {
 				d := dependency{node: follow(each)}
 				if d.node.Kind != yaml.MappingNode {
-					wrong(d.node, "dependencies", "an entry is %s; write a mapping with name, version and repository", nodeKind(d.node))
+					wrong(d.node, "dependencies", "an entry is %s; use a mapping with name, version and repository", nodeKind(d.node))
 					continue
 				}
 				for key, v := range fields(d.node) {
@@ -684,10 +684,10 @@ func parseIgnore(line string) (ignoreRule, bool, error) {
 		return ignoreRule{}, false, nil
 	}
 	if strings.Contains(line, "**") {
-		return ignoreRule{}, false, errors.New("\"**\" is not supported by Helm; use \"*\" for one folder")
+		return ignoreRule{}, false, errors.New("Helm does not support \"**\"; use \"*\" for one directory level")
 	}
 	if _, err := path.Match(line, "abc"); err != nil {
-		return ignoreRule{}, false, fmt.Errorf("%q is not a pattern; use \"*\", \"?\" and \"[a-z]\"", line)
+		return ignoreRule{}, false, fmt.Errorf("invalid pattern %q; use \"*\", \"?\" and \"[a-z]\"", line)
 	}
 	var r ignoreRule
 	line, r.negate = strings.CutPrefix(line, "!")
@@ -723,7 +723,7 @@ func (l *loader) read(file string, left *int64) ([]byte, error) {
 	src, err := repo.ReadBytes(l.repo.Fs(), file, max(*left, 0))
 	switch {
 	case errors.Is(err, repo.ErrTooLarge):
-		return nil, diag.Errorf(diag.Position{File: file}, "", "the chart's files are over %d MiB; list some in .helmignore", maxChartFiles>>20)
+		return nil, diag.Errorf(diag.Position{File: file}, "", "the files of the chart exceed %d MiB; exclude some in .helmignore", maxChartFiles>>20)
 	case err != nil:
 		return nil, err
 	}

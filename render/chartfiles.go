@@ -30,7 +30,7 @@ func (f chartFiles) GetBytes(name string) []byte {
 // Glob gives the files that match; "*" stays in a folder, "**" does not. A pattern that is broken matches all.
 func (f chartFiles) Glob(pattern string) (chartFiles, error) {
 	if len(pattern) > maxPattern {
-		return nil, errStopped(fmt.Sprintf("stopped: a pattern of %d bytes; at most %d are allowed", len(pattern), maxPattern))
+		return nil, errStopped(fmt.Sprintf("stopped: pattern of %d bytes exceeds the limit of %d", len(pattern), maxPattern))
 	}
 	g, err := glob.Compile(pattern, '/')
 	if err != nil {

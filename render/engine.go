@@ -283,7 +283,7 @@ func (e *engine) mark(source int32, list *parse.ListNode) {
 // spend counts what is written.
 func (e *engine) spend(size int) error {
 	if e.written += size; e.written > MaxOutput {
-		return errStopped(fmt.Sprintf("stopped: the output is over %d MiB", MaxOutput>>20))
+		return errStopped(fmt.Sprintf("stopped: the output exceeds %d MiB", MaxOutput>>20))
 	}
 	return nil
 }
@@ -294,7 +294,7 @@ func (e *engine) tick() error {
 		return nil
 	}
 	if e.ctx.Err() != nil || time.Now().After(e.deadline) {
-		return errStopped("stopped: it takes too long")
+		return errStopped("stopped: rendering takes too long")
 	}
 	return nil
 }
@@ -399,7 +399,7 @@ func (w *inner) Write(p []byte) (int, error) {
 
 func (e *engine) include(name string, data any) (string, error) {
 	if e.calls >= maxCalls {
-		return "", errStopped(fmt.Sprintf("stopped: include is nested deeper than %d; template %q includes itself without end", maxCalls, name))
+		return "", errStopped(fmt.Sprintf("stopped: include is nested deeper than %d; template %q includes itself endlessly", maxCalls, name))
 	}
 	if e.lenient && e.set.Lookup(name) == nil {
 		return "", nil
@@ -416,7 +416,7 @@ func (e *engine) tpl(text string, data any) (string, error) {
 		return strings.ReplaceAll(text, "<no value>", ""), nil
 	}
 	if e.tpls >= maxTpl {
-		return "", errStopped(fmt.Sprintf("stopped: tpl is nested deeper than %d; a text evaluates itself without end", maxTpl))
+		return "", errStopped(fmt.Sprintf("stopped: tpl is nested deeper than %d; a string evaluates itself endlessly", maxTpl))
 	}
 	e.tpls++
 	defer func() { e.tpls-- }()
@@ -424,7 +424,7 @@ func (e *engine) tpl(text string, data any) (string, error) {
 	defer func() { e.set = outer }()
 	trees, err := parse.Parse("tpl", text, "", "", e.known)
 	if err != nil {
-		return "", fmt.Errorf("in the text %q: %w", shorten(text), err)
+		return "", fmt.Errorf("in %q: %w", shorten(text), err)
 	}
 	if len(trees) > 1 { // what it defines is for itself alone
 		if e.set, err = outer.Clone(); err != nil {
@@ -443,7 +443,7 @@ func (e *engine) tpl(text string, data any) (string, error) {
 	t.Funcs(e.used)
 	w := inner{engine: e}
 	if err := t.Execute(&w, data); err != nil {
-		return "", fmt.Errorf("in the text %q: %w", shorten(text), err)
+		return "", fmt.Errorf("in %q: %w", shorten(text), err)
 	}
 	return strings.ReplaceAll(w.text.String(), "<no value>", ""), nil
 }

@@ -79,7 +79,7 @@ func parseFailure(err error) failure {
 
 // wraps says whether what stands before the next place is only the way there.
 func (f *failure) wraps(before string) bool {
-	return strings.HasPrefix(before, "in the text ") || before == ""
+	return strings.HasPrefix(before, "in ") || before == ""
 }
 
 // plain puts the message of a template that stands alone into our words.
@@ -134,7 +134,7 @@ func (cr *chartRun) explain(s *source, err error, out *output) Problem {
 func (cr *chartRun) words(s *source, at failurePlace, message string) string {
 	if m := undefinedFn.FindStringSubmatch(message); m != nil {
 		if m[1] == "env" || m[1] == "expandenv" {
-			return fmt.Sprintf("function %q is not there in Helm; hand the value in by the values file", m[1])
+			return fmt.Sprintf("function %q is not available in Helm; pass the value in the values file", m[1])
 		}
 		return fmt.Sprintf("function %q is not defined%s", m[1], hint(m[1], cr.engine.names(), "; check its spelling"))
 	}
@@ -143,7 +143,7 @@ func (cr *chartRun) words(s *source, at failurePlace, message string) string {
 		for _, t := range cr.engine.set.Templates() {
 			defined = append(defined, t.Name())
 		}
-		return fmt.Sprintf("template %q is not defined%s", m[1], hint(m[1], defined, "; define it in a file of templates/, or add the chart that does to charts/"))
+		return fmt.Sprintf("template %q is not defined%s", m[1], hint(m[1], defined, "; define it in templates/, or add the chart that defines it to charts/"))
 	}
 	if m := closedByline.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("\"{{\" at line %s has no \"}}\"; close it", m[1])
@@ -161,14 +161,14 @@ func (cr *chartRun) words(s *source, at failurePlace, message string) string {
 				if typed[1] == "string" && kindOf(v) == "a number" {
 					advice = "quote it"
 				}
-				return fmt.Sprintf(".Values.%s is %s where %s is expected; %s in %s", strings.Join(path, "."), kindOf(v), article(typed[1]), advice, cr.setAt(s.chart, path))
+				return fmt.Sprintf(".Values.%s is %s, expected %s; %s in %s", strings.Join(path, "."), kindOf(v), article(typed[1]), advice, cr.setAt(s.chart, path))
 			}
 		}
 		switch {
 		case nilAt != nil:
-			return fmt.Sprintf("nothing has a field %q here: what is before it has no value; set it, or guard it with \"if\" or \"with\"", nilAt[1])
+			return fmt.Sprintf("field %q of an undefined value; set the value, or guard it with \"if\" or \"with\"", nilAt[1])
 		case typed != nil && typed[3] != "":
-			return fmt.Sprintf("no value where %s is expected; set it, or use default", article(typed[3]))
+			return fmt.Sprintf("missing value, expected %s; set it, or use default", article(typed[3]))
 		}
 		return message
 	}
@@ -177,14 +177,14 @@ func (cr *chartRun) words(s *source, at failurePlace, message string) string {
 	name := ".Values." + strings.Join(missing, ".")
 	if found && v != nil {
 		if field != nil {
-			return fmt.Sprintf("%s is %s, so there is no %s; make it a mapping in %s", name, kindOf(v), full, cr.setAt(s.chart, missing))
+			return fmt.Sprintf("%s is %s, so %s is undefined; make it a mapping in %s", name, kindOf(v), full, cr.setAt(s.chart, missing))
 		}
-		return fmt.Sprintf("%s is %s where %s is expected; change it in %s", name, kindOf(v), article(cmpOr(typed[1], typed[3])), cr.setAt(s.chart, missing))
+		return fmt.Sprintf("%s is %s, expected %s; change it in %s", name, kindOf(v), article(cmpOr(typed[1], typed[3])), cr.setAt(s.chart, missing))
 	}
 	if len(missing) < len(r) {
-		return fmt.Sprintf("%s has no value, so there is no %s; set %s in %s", name, full, strings.Join(r, "."), cr.setAt(s.chart, missing))
+		return fmt.Sprintf("%s is not set, so %s is undefined; set %s in %s", name, full, strings.Join(r, "."), cr.setAt(s.chart, missing))
 	}
-	return fmt.Sprintf("%s has no value; set %s in %s", name, strings.Join(r, "."), cr.setAt(s.chart, missing))
+	return fmt.Sprintf("%s is not set; set %s in %s", name, strings.Join(r, "."), cr.setAt(s.chart, missing))
 }
 
 func cmpOr(a, b string) string {

@@ -186,7 +186,7 @@ func duration(v any) (time.Duration, error) {
 		if nanos := n * float64(time.Second); math.Abs(nanos) < math.MaxInt64 {
 			return time.Duration(nanos), nil
 		}
-		return 0, fmt.Errorf("%v seconds is no duration", n)
+		return 0, fmt.Errorf("invalid duration of %v seconds", n)
 	}
 	switch v := v.(type) {
 	case time.Duration:
@@ -198,7 +198,7 @@ func duration(v any) (time.Duration, error) {
 		}
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return 0, fmt.Errorf("%q is no duration", v)
+			return 0, fmt.Errorf("invalid duration %q", v)
 		}
 		return seconds(n)
 	}
@@ -214,7 +214,7 @@ func duration(v any) (time.Duration, error) {
 	case n.CanFloat():
 		return seconds(n.Float())
 	}
-	return 0, fmt.Errorf("%v is no duration", v)
+	return 0, fmt.Errorf("invalid duration %v", v)
 }
 
 // certificate has the fields of what sprig's functions for certificates give.
@@ -272,7 +272,7 @@ func placeholder(c byte, n int) (string, error) {
 // count refuses a list or text that one call would make too long.
 func count(n int) error {
 	if n < 0 || n > maxCount {
-		return errStopped(fmt.Sprintf("stopped: a list or text of %d parts; at most %d are allowed", n, maxCount))
+		return errStopped(fmt.Sprintf("stopped: list or string with %d elements exceeds the limit of %d", n, maxCount))
 	}
 	return nil
 }
@@ -280,7 +280,7 @@ func count(n int) error {
 // product refuses a text of a times b bytes that is too long, without making it.
 func product(a, b int) error {
 	if a > 0 && b > MaxOutput/a {
-		return errStopped(fmt.Sprintf("stopped: a text over %d MiB", MaxOutput>>20))
+		return errStopped(fmt.Sprintf("stopped: string over %d MiB", MaxOutput>>20))
 	}
 	return nil
 }
@@ -341,7 +341,7 @@ func (e *engine) bound(f template.FuncMap) {
 				return "", err
 			}
 			if n < 0 {
-				return "", fmt.Errorf("%d is no number of spaces; use 0 or more", n)
+				return "", fmt.Errorf("invalid number of spaces %d; use 0 or more", n)
 			}
 			return e.text(inner(n, s))
 		}
@@ -476,9 +476,9 @@ func (e *engine) wrap(fn any) any {
 // text counts what functions make: many texts below the limit of one would fill the memory as well.
 func (e *engine) text(s string) (string, error) {
 	if e.made += len(s); len(s) > MaxOutput {
-		return "", errStopped(fmt.Sprintf("stopped: a text of more than %d MiB", MaxOutput>>20))
+		return "", errStopped(fmt.Sprintf("stopped: string over %d MiB", MaxOutput>>20))
 	} else if e.made > maxMade {
-		return "", errStopped(fmt.Sprintf("stopped: its functions make more than %d MiB of text", maxMade>>20))
+		return "", errStopped(fmt.Sprintf("stopped: its functions create more than %d MiB of text", maxMade>>20))
 	}
 	return s, nil
 }

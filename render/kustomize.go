@@ -132,7 +132,7 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 	}
 	root := resolve(docs[0].Node)
 	if root.Kind != yaml.MappingNode {
-		k.fail(docs[0].At(root), "a kustomization is a mapping; found %s", nodeKind(root))
+		k.fail(docs[0].At(root), "a kustomization must be a mapping; found %s", nodeKind(root))
 		return false
 	}
 	kept := *root
@@ -164,7 +164,7 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 				return ok
 			})
 		case "vars":
-			k.notice(at, "vars are not followed; use replacements, which took their place")
+			k.notice(at, "vars are not supported; use replacements instead")
 			continue
 		case "replacements":
 			v = k.keep(v, func(n *yaml.Node) bool {
@@ -176,14 +176,14 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 		case "helmCharts", "helmChartInflationGenerator":
 			for _, n := range v.Content {
 				_, name := find(n, "name")
-				k.notice(diag.Position{File: file, Line: n.Line, Column: n.Column}, "chart %s is not rendered, since it would have to be fetched and Helm run", quoted(name))
+				k.notice(diag.Position{File: file, Line: n.Line, Column: n.Column}, "chart %s is not rendered, because that requires fetching it and running Helm", quoted(name))
 			}
 			continue
 		case "helmGlobals":
 			continue
 		case "openapi":
 			if _, p := find(v, "path"); p != nil { // kustomize would keep it for all that come after
-				k.notice(at, "the schema %q is not used; lists of unknown kinds are replaced by patches, not merged", p.Value)
+				k.notice(at, "the schema %q is not used; patches replace lists of unknown kinds instead of merging them", p.Value)
 				continue
 			}
 		case "buildMetadata":
@@ -365,7 +365,7 @@ func within(dir, name string) (string, bool) {
 func (k *kustomizeRun) uses(ctx context.Context, dir, file string, n *yaml.Node, field string) bool {
 	at := diag.Position{File: file, Line: n.Line, Column: n.Column}
 	if n.Kind != yaml.ScalarNode {
-		k.fail(at, "%s names files and folders; found %s", field, nodeKind(n))
+		k.fail(at, "%s must list files and directories; found %s", field, nodeKind(n))
 		return false
 	}
 	name := n.Value
@@ -377,28 +377,28 @@ func (k *kustomizeRun) uses(ctx context.Context, dir, file string, n *yaml.Node,
 	switch {
 	case err == nil && info.IsDir():
 		if p == dir || dir == "." || strings.HasPrefix(dir, p+"/") {
-			k.fail(at, "%q holds this kustomization, which would use itself; name another folder", name)
+			k.fail(at, "%q contains this kustomization, which would include itself; use another directory", name)
 			return false
 		}
 		if k.dirs[p] {
-			k.fail(at, "%q uses this kustomization in turn; take one of the two out", name)
+			k.fail(at, "%q includes this kustomization in turn; remove one of them", name)
 			return false
 		}
 		return k.visit(ctx, p, false)
 	case err == nil:
 		if p != path.Join(dir, path.Base(p)) && !strings.HasPrefix(p, dir+"/") && dir != "." {
-			k.fail(at, "%q is outside of the kustomization's folder, where kustomize reads no files; move it, or give it a kustomization of its own", name)
+			k.fail(at, "%q is outside the directory of the kustomization, which kustomize does not allow; move it, or add a kustomization for it", name)
 			return false
 		}
 		return k.manifest(p)
 	case remote(name):
-		k.notice(at, "%q is never fetched; what it would give is not checked", name)
+		k.notice(at, "%q is not fetched, so its resources are not linted", name)
 		return false
 	case !ok:
-		k.fail(at, "%q is outside of the repository; name a file or folder in it", name)
+		k.fail(at, "%q is outside the repository; use a file or directory in it", name)
 		return false
 	}
-	k.fail(at, "%q does not exist; create it or take it out of %s", name, field)
+	k.fail(at, "%q does not exist; create it or remove it from %s", name, field)
 	return false
 }
 
@@ -417,12 +417,12 @@ func (k *kustomizeRun) put(file string, src []byte) bool {
 // copy takes in any other file.
 func (k *kustomizeRun) copy(dir, name string, at diag.Position, isYAML bool) bool {
 	if remote(name) {
-		k.notice(at, "%q is never fetched", name)
+		k.notice(at, "%q is not fetched", name)
 		return false
 	}
 	p, ok := within(dir, name)
 	if !ok {
-		k.fail(at, "%q is outside of the repository; name a file in it", name)
+		k.fail(at, "%q is outside the repository; use a file in it", name)
 		return false
 	}
 	if isYAML {
@@ -433,7 +433,7 @@ func (k *kustomizeRun) copy(dir, name string, at diag.Position, isYAML bool) boo
 	src, err := k.loader.read(p, &k.budget)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		k.fail(at, "%q does not exist; create it or take it out", name)
+		k.fail(at, "%q does not exist; create it or remove it", name)
 		return false
 	case err != nil:
 		for _, problem := range diag.All(err) {
@@ -486,7 +486,7 @@ func (k *kustomizeRun) plugin(ctx context.Context, dir, file string, n *yaml.Nod
 		}
 		switch {
 		case err == nil && info.IsDir():
-			k.notice(at, "%s of a folder are not run", field)
+			k.notice(at, "%s in a directory are not run", field)
 			return false
 		case err != nil || remote(n.Value):
 			return k.uses(ctx, dir, file, n, field)
@@ -499,7 +499,7 @@ func (k *kustomizeRun) plugin(ctx context.Context, dir, file string, n *yaml.Nod
 	for _, doc := range docs {
 		_, function := find(doc.Node, "metadata", "annotations", "config.kubernetes.io/function")
 		if doc.APIVersion() != "builtin" || doc.Kind() == "HelmChartInflationGenerator" || function != nil {
-			k.notice(at, "%s %q is a program and is not run; what it would change is not checked", strings.TrimSuffix(field, "s"), doc.Kind())
+			k.notice(at, "%s %q is a program and is not run, so its changes are not linted", strings.TrimSuffix(field, "s"), doc.Kind())
 			return false
 		}
 	}
@@ -553,7 +553,7 @@ func (k *kustomizeRun) patch(dir, file string, n *yaml.Node) ([]*patch, bool) {
 			})
 		}
 	default:
-		k.fail(at, "a patch needs path or patch")
+		k.fail(at, "a patch requires path or patch")
 		return nil, false
 	}
 	var patches []*patch
@@ -622,7 +622,7 @@ func moved(n *yaml.Node, move func(line, column *int)) *yaml.Node {
 func (k *kustomizeRun) write(l *layer) error {
 	text, err := yaml.Marshal(l.doc.Node)
 	if err != nil {
-		return diag.Errorf(diag.Position{File: l.file}, "", "cannot be written anew: %s", err)
+		return diag.Errorf(diag.Position{File: l.file}, "", "cannot be re-encoded: %s", err)
 	}
 	k.put(l.file, text)
 	return nil
@@ -666,7 +666,7 @@ func (k *kustomizeRun) build(ctx context.Context, dir string, timeout time.Durat
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-timer.C:
-		return nil, errStopped("stopped: it takes too long")
+		return nil, errStopped("stopped: rendering takes too long")
 	}
 }
 
@@ -698,10 +698,10 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 					at = diag.Position{File: p.file, Line: name.Line, Column: name.Column}
 					if elsewhere := k.namespaceOf(kind, m[2]); elsewhere != "" && textAt(p.doc, "metadata", "namespace") != elsewhere {
 						return Problem{Problem: diag.Errorf(at, "metadata.namespace",
-							"%s %q is in namespace %q and the patch is not, so that kustomize finds nothing to patch; add \"namespace: %s\"", kind, m[2], elsewhere, elsewhere).WithCode(CodeFails)}
+							"%s %q is in namespace %q but the patch is not, so kustomize does not find its target; add \"namespace: %s\"", kind, m[2], elsewhere, elsewhere).WithCode(CodeFails)}
 					}
 					return Problem{Problem: diag.Errorf(at, "metadata.name",
-						"no %s %q is there to patch; correct kind and name, or add it to resources", kind, m[2]).WithCode(CodeFails)}
+						"patch target %s %q not found; fix kind and name, or add it to resources", kind, m[2]).WithCode(CodeFails)}
 				}
 			}
 		}
@@ -709,7 +709,7 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 	for _, prefix := range []string{"accumulating resources: ", "accumulation err='", "invalid Kustomization: "} {
 		message = strings.TrimPrefix(message, prefix)
 	}
-	return Problem{Problem: diag.Errorf(at, "", "kustomize refuses it: %s", message).WithCode(CodeFails)}
+	return Problem{Problem: diag.Errorf(at, "", "rejected by kustomize: %s", message).WithCode(CodeFails)}
 }
 
 // add makes a resource of what kustomize gave.
@@ -726,7 +726,7 @@ func (k *kustomizeRun) add(from *resource.Resource, dir string) {
 	docs, err := repo.ParseDocuments("", text)
 	if err != nil || len(docs) != 1 {
 		for _, p := range diag.All(err) {
-			k.fail(diag.Position{File: kustomizationFile(k.loader.repo, dir)}, "what it gives is too large: %s", p.Message)
+			k.fail(diag.Position{File: kustomizationFile(k.loader.repo, dir)}, "its output is too large: %s", p.Message)
 		}
 		return
 	}

@@ -133,8 +133,8 @@ func resourceNamed(t *testing.T, result *Result, kind, prefix string) *Resource 
 func TestKustomizeOrigin(t *testing.T) {
 	r := open(t, overlays)
 	result := render(t, r, Target{Dir: "dev", Kind: repo.Kustomize})
-	want := `notice dev/kustomization.yaml:7:5: "github.com/spotahome/redis-operator/manifests/kustomize/overlays/full?ref=v1.2.4" is never fetched; what it would give is not checked
-notice dev/kustomization.yaml:19:5: chart "vector" is not rendered, since it would have to be fetched and Helm run
+	want := `notice dev/kustomization.yaml:7:5: "github.com/spotahome/redis-operator/manifests/kustomize/overlays/full?ref=v1.2.4" is not fetched, so its resources are not linted
+notice dev/kustomization.yaml:19:5: chart "vector" is not rendered, because that requires fetching it and running Helm
 `
 	if got := problems(result); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -178,22 +178,22 @@ notice dev/kustomization.yaml:19:5: chart "vector" is not rendered, since it wou
 func TestKustomizeProblems(t *testing.T) {
 	for _, tt := range []struct{ name, archive, want string }{
 		{"missing resource", "-- k/kustomization.yaml --\nresources:\n  - a.yaml\n  - b.yaml\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n",
-			"render-fails k/kustomization.yaml:3:5: \"b.yaml\" does not exist; create it or take it out of resources\n"},
+			"render-fails k/kustomization.yaml:3:5: \"b.yaml\" does not exist; create it or remove it from resources\n"},
 		{"outside", "-- k/kustomization.yaml --\nresources:\n  - ../../x\n  - ../a.yaml\n-- a.yaml --\nx: 1\n",
-			"render-fails k/kustomization.yaml:2:5: \"../../x\" is outside of the repository; name a file or folder in it\n" +
-				"render-fails k/kustomization.yaml:3:5: \"../a.yaml\" is outside of the kustomization's folder, where kustomize reads no files; move it, or give it a kustomization of its own\n"},
+			"render-fails k/kustomization.yaml:2:5: \"../../x\" is outside the repository; use a file or directory in it\n" +
+				"render-fails k/kustomization.yaml:3:5: \"../a.yaml\" is outside the directory of the kustomization, which kustomize does not allow; move it, or add a kustomization for it\n"},
 		{"alias of itself", "-- k/kustomization.yaml --\nresources: [a.yaml]\n-- k/a.yaml --\na: &a\n  b: *a\n",
 			"other k/a.yaml:2:6: alias \"a\" contains itself; remove the alias\n"},
 		{"cycle", "-- k/kustomization.yaml --\nresources: [../j]\n-- j/kustomization.yaml --\nresources: [../k]\n",
-			"render-fails j/kustomization.yaml:1:13: \"../k\" uses this kustomization in turn; take one of the two out\n"},
-		{"unknown field", "-- k/kustomization.yaml --\nresorces: []\n", "render-fails k/kustomization.yaml: kustomize refuses it: json: unknown field \"resorces\"\n"},
+			"render-fails j/kustomization.yaml:1:13: \"../k\" includes this kustomization in turn; remove one of them\n"},
+		{"unknown field", "-- k/kustomization.yaml --\nresorces: []\n", "render-fails k/kustomization.yaml: rejected by kustomize: json: unknown field \"resorces\"\n"},
 		{"patch without target", "-- k/kustomization.yaml --\nresources: [a.yaml]\npatches:\n  - path: p.yaml\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n-- k/p.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: nope\n",
-			"render-fails k/p.yaml:4:9: metadata.name: no ConfigMap \"nope\" is there to patch; correct kind and name, or add it to resources\n"},
+			"render-fails k/p.yaml:4:9: metadata.name: patch target ConfigMap \"nope\" not found; fix kind and name, or add it to resources\n"},
 		{"patch without namespace", "-- k/kustomization.yaml --\nresources: [a.yaml]\npatches:\n  - path: p.yaml\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a, namespace: n }\n-- k/p.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n",
-			"render-fails k/p.yaml:4:9: metadata.namespace: ConfigMap \"a\" is in namespace \"n\" and the patch is not, so that kustomize finds nothing to patch; add \"namespace: n\"\n"},
+			"render-fails k/p.yaml:4:9: metadata.namespace: ConfigMap \"a\" is in namespace \"n\" but the patch is not, so kustomize does not find its target; add \"namespace: n\"\n"},
 		{"program", "-- k/kustomization.yaml --\nresources: [a.yaml]\ntransformers: [t.yaml]\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n-- k/t.yaml --\napiVersion: v1\nkind: Steal\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: { path: ./steal.sh }\n",
-			"notice k/kustomization.yaml:2:16: transformer \"Steal\" is a program and is not run; what it would change is not checked\n"},
-		{"broken kustomization", "-- k/kustomization.yaml --\nresources: [\n", "syntax k/kustomization.yaml:2: not valid YAML: did not find expected node content; fix the syntax here or just before\n"},
+			"notice k/kustomization.yaml:2:16: transformer \"Steal\" is a program and is not run, so its changes are not linted\n"},
+		{"broken kustomization", "-- k/kustomization.yaml --\nresources: [\n", "syntax k/kustomization.yaml:2: invalid YAML: did not find expected node content; fix the syntax here or just before\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			result := render(t, open(t, tt.archive), Target{Dir: "k", Kind: repo.Kustomize})

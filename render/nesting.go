@@ -3,7 +3,7 @@ package render
 import "reflect"
 
 // errDeep stops a template whose values would overflow the stack of whoever prints them.
-const errDeep = errStopped("stopped: a list or mapping that is too large, too deep or holds itself")
+const errDeep = errStopped("stopped: list or mapping is too large, too deep or contains itself")
 
 // holds refuses a value that is put into a list or mapping when it is too large, when it holds what it is put into, or when the
 // two together are nested too deep: printing such a value would not end, or overflow the stack, which nothing can recover from.

@@ -119,7 +119,7 @@ func (c *chart) forget() {
 // unreadable gives an error for a folder that cannot be read at all.
 func (l *loader) unreadable(dir string) error {
 	if info, err := l.repo.Fs().Stat(dir); err != nil || !info.IsDir() {
-		return diag.Errorf(diag.Position{File: dir}, "", "is not a folder that can be read")
+		return diag.Errorf(diag.Position{File: dir}, "", "is not a readable directory")
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 	file := func(name string, missingIsFine bool, by diag.Position) ([]ValueFile, map[string]any, error) {
 		if _, err := l.repo.Fs().Stat(name); errors.Is(err, fs.ErrNotExist) {
 			if !missingIsFine {
-				l.fail(diag.Errorf(by, "", "value file %q does not exist; create it or take it out of the list", name))
+				l.fail(diag.Errorf(by, "", "values file %q does not exist; create it or remove it from the list", name))
 			}
 			return nil, nil, nil
 		}
@@ -423,7 +423,7 @@ func (l *loader) resources(f *renderedFile) {
 	for _, doc := range docs {
 		if doc.Node.Kind != yaml.MappingNode {
 			at := f.position(doc.Node)
-			l.add(Problem{Problem: diag.Errorf(at.Source, "", "what the template gives here is %s; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node)).WithCode(CodeNotYAML)})
+			l.add(Problem{Problem: diag.Errorf(at.Source, "", "the template renders %s here; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node)).WithCode(CodeNotYAML)})
 			continue
 		}
 		for _, n := range items(doc.Node) {
@@ -510,9 +510,9 @@ func (f *renderedFile) notYAML(p *diag.Problem) Problem {
 			problem.Message = fmt.Sprintf("key %q is already set at %s; remove one of the two", p.Subject, other.Source)
 		}
 	case repo.CodeTab:
-		problem.Message = "what the template gives here is not valid YAML: a tab is used for indentation; use spaces"
+		problem.Message = "the template renders invalid YAML: a tab is used for indentation; use spaces"
 	case repo.CodeSyntax:
-		problem.Message = fmt.Sprintf("what the template gives here is not valid YAML: %s; check its indentation and quotes, here or just before", p.Subject)
+		problem.Message = fmt.Sprintf("the template renders invalid YAML: %s; check indentation and quotes here or just before", p.Subject)
 	}
 	return Problem{Problem: problem, Related: f.related(at)}
 }
@@ -573,7 +573,7 @@ func (l *loader) manifests(file, _ string) {
 	docs, problems := documents(file, src)
 	if len(problems) > 0 && path.Base(path.Dir(file)) == "templates" && bytes.Contains(src, []byte("{{")) {
 		// The chart is elsewhere, or this is the template of another tool.
-		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: file}, "", "is a template of no chart here; what it would give is not checked"))
+		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: file}, "", "is a template outside of a chart, so it is not linted"))
 		return
 	}
 	for _, p := range problems {

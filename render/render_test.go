@@ -182,14 +182,14 @@ env c/templates/redis.yaml:20:20 true true`
 
 func TestProblems(t *testing.T) {
 	for _, tt := range []struct{ name, template, want string }{
-		{"nil pointer", "a: {{ .Values.a.b.c }}\n", "render-fails c/templates/t.yaml:1:7: .Values.a has no value, so there is no .Values.a.b.c; set a.b.c in c/values.yaml\n"},
+		{"nil pointer", "a: {{ .Values.a.b.c }}\n", "render-fails c/templates/t.yaml:1:7: .Values.a is not set, so .Values.a.b.c is undefined; set a.b.c in c/values.yaml\n"},
 		{"no template", "{{ include \"shop.nme\" . }}\n{{ define \"shop.name\" }}{{ end }}", "render-fails c/templates/t.yaml:1:4: template \"shop.nme\" is not defined; did you mean \"shop.name\"?\n"},
 		{"no function", "a: 1\nb: {{ toYml .Values }}\n", "render-fails c/templates/t.yaml:2: function \"toYml\" is not defined; did you mean \"toYaml\"?\n"},
-		{"number for text", "a: {{ trimSuffix \"x\" .Values.size }}\n", "render-fails c/templates/t.yaml:1:22: .Values.size is a number where a string is expected; quote it in c/values.yaml\n"},
+		{"number for text", "a: {{ trimSuffix \"x\" .Values.size }}\n", "render-fails c/templates/t.yaml:1:22: .Values.size is a number, expected a string; quote it in c/values.yaml\n"},
 		{"required", "a: {{ required \"set a\" .Values.a }}\n", "render-fails c/templates/t.yaml:1:7: required: set a\n"},
-		{"not yaml", "a: b\n  c: {{ .Values.n }}\n", "not-yaml c/templates/t.yaml:2:3: what the template gives here is not valid YAML: mapping values are not allowed in this context; check its indentation and quotes, here or just before\n\tc/values.yaml:1:4: value set here\n"},
+		{"not yaml", "a: b\n  c: {{ .Values.n }}\n", "not-yaml c/templates/t.yaml:2:3: the template renders invalid YAML: mapping values are not allowed in this context; check indentation and quotes here or just before\n\tc/values.yaml:1:4: value set here\n"},
 		{"secret file", "apiVersion: v1\nkind: A\na: {{ .Files.Get \"../../etc/passwd\" | quote }}\n", ""},
-		{"endless", "{{ range 1000000000000 }}{{ end }}", "render-fails c/templates/t.yaml:1:10: stopped: it takes too long\n"},
+		{"endless", "{{ range 1000000000000 }}{{ end }}", "render-fails c/templates/t.yaml:1:10: stopped: rendering takes too long\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := open(t, "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\nn: 1\nsize: 3\n-- c/templates/t.yaml --\n"+tt.template)

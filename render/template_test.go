@@ -34,9 +34,9 @@ func TestTemplateErrors(t *testing.T) {
 		{"a\n{{ if }}\n", `t.yaml:2: missing value for if`},
 		{"a\n  {{ fail \"memory must be Mi or Gi\" }}\n", `t.yaml:2:6: memory must be Mi or Gi`},
 		{"{{ required \"set x\" .Values.x }}", `t.yaml:1:4: required: set x`},
-		{"{{ range until 1000000000 }}{{ end }}", `t.yaml:1:10: until: stopped: a list or text of 1000000000 parts; at most 100000 are allowed`},
-		{"{{ repeat 2000000000 \"x\" }}", `t.yaml:1:4: repeat: stopped: a list or text of 2000000000 parts; at most 100000 are allowed`},
-		{"{{ range 100000 }}{{ repeat 1000 \"x\" }}{{ end }}", `stopped: the output is over 16 MiB`},
+		{"{{ range until 1000000000 }}{{ end }}", `t.yaml:1:10: until: stopped: list or string with 1000000000 elements exceeds the limit of 100000`},
+		{"{{ repeat 2000000000 \"x\" }}", `t.yaml:1:4: repeat: stopped: list or string with 2000000000 elements exceeds the limit of 100000`},
+		{"{{ range 100000 }}{{ repeat 1000 \"x\" }}{{ end }}", `stopped: the output exceeds 16 MiB`},
 		{"{{ env \"HOME\" }}", `t.yaml:1: function "env" not defined`},
 		{"{{ template \"x\" }}{{ define \"x\" }}{{ template \"x\" }}{{ end }}", `exceeded maximum template depth`},
 	} {
@@ -80,7 +80,7 @@ func TestValuesAreShallow(t *testing.T) {
 		"TOML after text":  `{{ $a := repeat 100000 "[" }}{{ $a = print $a $a $a $a $a $a $a $a $a $a }}{{ fromToml (print "s = \"\\\"#\" # \"\nm = \"\"\"\n\"\"\"\na = " $a $a $a $a $a) }}`,
 	} {
 		_, err := Template(t.Context(), "t.yaml", text, Input{})
-		if err == nil || !strings.Contains(err.Error(), "stopped: a list or mapping that is too large, too deep or holds itself") {
+		if err == nil || !strings.Contains(err.Error(), "stopped: list or mapping is too large, too deep or contains itself") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -46,7 +46,7 @@ func value(n *yaml.Node) (any, error) {
 		return float64(v), nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("%q has no place in JSON; write another number", n.Value)
+			return nil, fmt.Errorf("%q cannot be represented in JSON; use another number", n.Value)
 		}
 		return v, nil
 	default:
@@ -71,7 +71,7 @@ func fill(m map[string]any, n *yaml.Node) error {
 		key := follow(n.Content[i])
 		name, ok := keyText(key)
 		if !ok {
-			return fmt.Errorf("%s is no key; write text, in quotes where it would be something else", nodeKind(key))
+			return fmt.Errorf("%s is not a valid key; use a string, quoted if needed", nodeKind(key))
 		}
 		m[name] = v
 	}
@@ -86,7 +86,7 @@ func merge(m map[string]any, from *yaml.Node) error {
 	}
 	for _, each := range list {
 		if each = follow(each); each.Kind != yaml.MappingNode {
-			return fmt.Errorf("%q is no mapping to merge", each.Value)
+			return fmt.Errorf("%q is not a mapping, so it cannot be merged", each.Value)
 		}
 		if err := fill(m, each); err != nil {
 			return err
@@ -242,7 +242,7 @@ func nodeMapping(at diag.Position, n *yaml.Node) (map[string]any, error) {
 	}
 	m, ok := v.(map[string]any)
 	if !ok && v != nil {
-		return nil, diag.Errorf(at, "", "values are a mapping, such as \"replicas: 3\"; found %s", kindOf(v))
+		return nil, diag.Errorf(at, "", "values must be a mapping, such as \"replicas: 3\"; found %s", kindOf(v))
 	}
 	return m, nil
 }
@@ -341,7 +341,7 @@ func coalesce(c *chart, given map[string]any, keepNulls bool) error {
 		}
 		m, ok := v.(map[string]any)
 		if !ok {
-			return fmt.Errorf("the values of subchart %q are %s; write a mapping", d.name, kindOf(v))
+			return fmt.Errorf("the values of subchart %q are %s; use a mapping", d.name, kindOf(v))
 		}
 		globals(m, given)
 		if err := coalesce(d, m, keepNulls); err != nil {
@@ -507,11 +507,11 @@ func parameterPath(name string) ([]parameterStep, error) {
 			}
 			end := strings.IndexByte(name[i:], ']')
 			if end < 0 {
-				return nil, fmt.Errorf("parameter %q lacks a \"]\"", name)
+				return nil, fmt.Errorf("parameter %q: missing \"]\"", name)
 			}
 			n, err := strconv.Atoi(name[i+1 : i+end])
 			if err != nil || n < 0 || n > maxIndex {
-				return nil, fmt.Errorf("parameter %q: %q is no index from 0 to %d", name, name[i+1:i+end], maxIndex)
+				return nil, fmt.Errorf("parameter %q: invalid index %q; use 0 to %d", name, name[i+1:i+end], maxIndex)
 			}
 			path = append(path, parameterStep{strconv.Itoa(n), n, true})
 			ended = true
@@ -534,7 +534,7 @@ func setAt(v any, path []parameterStep, set any) (any, error) {
 	if step.list {
 		list, ok := v.([]any)
 		if v != nil && !ok {
-			return nil, fmt.Errorf("[%d] is set in %s; only a list has indexes", step.index, kindOf(v))
+			return nil, fmt.Errorf("[%d] is set in %s, which is not a list", step.index, kindOf(v))
 		}
 		list = slices.Clone(list)
 		for len(list) <= step.index {
@@ -546,7 +546,7 @@ func setAt(v any, path []parameterStep, set any) (any, error) {
 	}
 	m, ok := v.(map[string]any)
 	if v != nil && !ok {
-		return nil, fmt.Errorf("%q is set in %s; only a mapping has keys", step.key, kindOf(v))
+		return nil, fmt.Errorf("%q is set in %s, which is not a mapping", step.key, kindOf(v))
 	}
 	if m == nil {
 		m = map[string]any{}

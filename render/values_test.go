@@ -195,8 +195,8 @@ type: library
 x
 `)
 	result := render(t, r, Target{Dir: "c", Kind: repo.Chart})
-	want := `notice c/charts/packed-1.0.0.tgz: a packed subchart is not rendered; unpack it into c/charts to have it checked
-notice c/Chart.yaml:8:5: subchart "gone" is not in c/charts and is never fetched; what it would make is not checked
+	want := `notice c/charts/packed-1.0.0.tgz: packed subcharts are not rendered; unpack it into c/charts to lint it
+notice c/Chart.yaml:8:5: subchart "gone" is not in c/charts and is not fetched, so its resources are not linted
 `
 	if got := problems(result); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -249,11 +249,11 @@ func TestChartProblems(t *testing.T) {
 	for _, tt := range []struct{ name, files, want string }{
 		{"no name", "-- c/Chart.yaml --\nversion: 1.0.0\n", "render-fails c/Chart.yaml: name: is missing; add \"name: c\"\n"},
 		{"no version", "-- c/Chart.yaml --\nname: c\n", "render-fails c/Chart.yaml: version: is missing; add \"version: 0.1.0\"\n"},
-		{"wrong version", "-- c/Chart.yaml --\nname: c\nversion: one\n", "render-fails c/Chart.yaml:2:10: version: \"one\" is no version; write one such as 0.1.0\n"},
+		{"wrong version", "-- c/Chart.yaml --\nname: c\nversion: one\n", "render-fails c/Chart.yaml:2:10: version: invalid version \"one\"; use for example 0.1.0\n"},
 		{"twice the same", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\ndependencies:\n  - name: a\n  - name: a\n",
-			"render-fails c/Chart.yaml:5:5: dependencies: two subcharts have the name or alias \"a\"; give one an alias\n"},
-		{"values are a list", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\n- a\n", "other c/values.yaml:1:1: values are a mapping, such as \"replicas: 3\"; found a list\n"},
-		{"broken values", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\na: [\n", "syntax c/values.yaml:2: not valid YAML: did not find expected node content; fix the syntax here or just before\n"},
+			"render-fails c/Chart.yaml:5:5: dependencies: two subcharts have the name or alias \"a\"; set a different alias for one\n"},
+		{"values are a list", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\n- a\n", "other c/values.yaml:1:1: values must be a mapping, such as \"replicas: 3\"; found a list\n"},
+		{"broken values", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\na: [\n", "syntax c/values.yaml:2: invalid YAML: did not find expected node content; fix the syntax here or just before\n"},
 		{"tab", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\na:\n\tb: 1\n", "tab c/values.yaml:2:1: tab used for indentation; use spaces\n"},
 		{"no value file", "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n", ""},
 	} {
@@ -265,7 +265,7 @@ func TestChartProblems(t *testing.T) {
 	}
 	r := open(t, "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n")
 	if got, want := problems(render(t, r, Target{Dir: "c", Kind: repo.Chart, ValueFiles: []string{"c/none.yaml"}})),
-		"render-fails value file \"c/none.yaml\" does not exist; create it or take it out of the list\n"; got != want {
+		"render-fails values file \"c/none.yaml\" does not exist; create it or remove it from the list\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if _, err := Render(context.Background(), r, Target{Dir: "nope", Kind: repo.Chart}, Options{}); err == nil {
@@ -296,7 +296,7 @@ x: {{ include "inner" . }}
 
 y: {{ include "inner" . }}
 `)
-	want := `render-fails c/templates/_h.tpl:2:6: .Values.a is a string, so there is no .Values.a.b; make it a mapping in c/values.yaml
+	want := `render-fails c/templates/_h.tpl:2:6: .Values.a is a string, so .Values.a.b is undefined; make it a mapping in c/values.yaml
 	c/templates/two.yaml:2:7: included here
 `
 	if got := problems(render(t, r, Target{Dir: "c", Kind: repo.Chart})); got != want {
@@ -375,39 +375,39 @@ platform/op kustomize`
 // TestBounds wants every template that would take the machine's time or memory to end, and to say so.
 func TestBounds(t *testing.T) {
 	for _, tt := range []struct{ name, template, want string }{
-		{"range", "{{ range 1000000000000 }}{{ end }}", "it takes too long"},
-		{"range with text", "{{ range 1000000000000 }}{{ \"x\" }}{{ end }}", "it takes too long|the output is over"},
-		{"range in tpl", "{{ tpl \"{{ range 1000000000000 }}{{ end }}\" . }}", "it takes too long"},
-		{"range in include", "{{ define \"x\" }}{{ range 1000000000000 }}{{ end }}{{ end }}{{ include \"x\" . }}", "it takes too long"},
-		{"include of itself", "{{ define \"x\" }}{{ include \"x\" . }}{{ end }}{{ include \"x\" . }}", "without end"},
-		{"include in turn", "{{ define \"x\" }}{{ include \"y\" . }}{{ end }}{{ define \"y\" }}{{ include \"x\" . }}{{ end }}{{ include \"x\" . }}", "without end"},
-		{"tpl of itself", "{{ tpl .Values.loop . }}", "without end"},
+		{"range", "{{ range 1000000000000 }}{{ end }}", "rendering takes too long"},
+		{"range with text", "{{ range 1000000000000 }}{{ \"x\" }}{{ end }}", "rendering takes too long|the output exceeds"},
+		{"range in tpl", "{{ tpl \"{{ range 1000000000000 }}{{ end }}\" . }}", "rendering takes too long"},
+		{"range in include", "{{ define \"x\" }}{{ range 1000000000000 }}{{ end }}{{ end }}{{ include \"x\" . }}", "rendering takes too long"},
+		{"include of itself", "{{ define \"x\" }}{{ include \"x\" . }}{{ end }}{{ include \"x\" . }}", "endlessly"},
+		{"include in turn", "{{ define \"x\" }}{{ include \"y\" . }}{{ end }}{{ define \"y\" }}{{ include \"x\" . }}{{ end }}{{ include \"x\" . }}", "endlessly"},
+		{"tpl of itself", "{{ tpl .Values.loop . }}", "endlessly"},
 		{"template of itself", "{{ define \"x\" }}{{ template \"x\" . }}{{ end }}{{ template \"x\" . }}", "exceeded maximum template depth"},
-		{"doubling", "{{ $x := \"xxxxxxxxxxxxxxxx\" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}", "more than 16 MiB"},
-		{"doubling by quotes", "{{ $x := \"\\\"\" }}{{ range 60 }}{{ $x = quote $x }}{{ end }}", "more than 16 MiB"},
+		{"doubling", "{{ $x := \"xxxxxxxxxxxxxxxx\" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}", "string over 16 MiB"},
+		{"doubling by quotes", "{{ $x := \"\\\"\" }}{{ range 60 }}{{ $x = quote $x }}{{ end }}", "string over 16 MiB"},
 		{"many texts", "{{ $l := list }}{{ range 1000 }}{{ $l = append $l (print (repeat 100000 \"x\") .) }}{{ $l = append $l (printf \"%999999d\" 1) }}{{ end }}", "more than 64 MiB"},
 		{"wide", "{{ printf \"%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d%999999d\" 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 }}", "over 16 MiB"},
-		{"list of itself", "{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}", "holds itself"},
-		{"mapping in itself", "{{ $d := dict }}{{ $_ := set $d \"d\" $d }}{{ $d }}", "holds itself"},
-		{"mapping in itself by merge", "{{ $d := dict }}{{ $_ := merge $d (dict \"d\" $d) }}{{ $d }}", "holds itself"},
-		{"deep", "{{ $d := dict }}{{ range 10000 }}{{ $d = dict \"d\" $d }}{{ end }}{{ toYaml $d }}", "holds itself"},
-		{"until", "{{ until 1000000000 }}", "at most 100000"},
-		{"untilStep", "{{ untilStep 0 1000000000 1 }}", "at most 100000"},
-		{"seq", "{{ seq 1000000000 }}", "at most 100000"},
-		{"repeat", "{{ repeat 1000000000 \"x\" }}", "at most 100000"},
+		{"list of itself", "{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}", "contains itself"},
+		{"mapping in itself", "{{ $d := dict }}{{ $_ := set $d \"d\" $d }}{{ $d }}", "contains itself"},
+		{"mapping in itself by merge", "{{ $d := dict }}{{ $_ := merge $d (dict \"d\" $d) }}{{ $d }}", "contains itself"},
+		{"deep", "{{ $d := dict }}{{ range 10000 }}{{ $d = dict \"d\" $d }}{{ end }}{{ toYaml $d }}", "contains itself"},
+		{"until", "{{ until 1000000000 }}", "the limit of 100000"},
+		{"untilStep", "{{ untilStep 0 1000000000 1 }}", "the limit of 100000"},
+		{"seq", "{{ seq 1000000000 }}", "the limit of 100000"},
+		{"repeat", "{{ repeat 1000000000 \"x\" }}", "the limit of 100000"},
 		{"indent", "{{ indent 1000000000 \"x\" }}", "over 16 MiB"},
 		{"nindent", "{{ nindent 1000000 .Values.lines }}", "over 16 MiB"},
 		{"replace", "{{ replace \"x\" (repeat 90000 \"y\") (repeat 90000 \"x\") }}", "over 16 MiB"},
 		{"regexReplaceAll", "{{ regexReplaceAll \"x\" (repeat 90000 \"x\") (repeat 90000 \"y\") }}", "over 16 MiB"},
 		{"join", "{{ join (repeat 90000 \"y\") (until 90000) }}", "over 16 MiB"},
-		{"random", "{{ randAlphaNum 1000000000 }}", "at most 100000"},
-		{"negative", "{{ repeat -1 \"x\" }}", "at most 100000"},
+		{"random", "{{ randAlphaNum 1000000000 }}", "the limit of 100000"},
+		{"negative", "{{ repeat -1 \"x\" }}", "the limit of 100000"},
 		{"panic", "{{ (list 1 2) | slice 5 9 }}", "error|slice"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := open(t, "-- c/Chart.yaml --\nname: c\nversion: 1.0.0\n-- c/values.yaml --\nloop: \"{{ tpl .Values.loop . }}\"\nlines: \""+strings.Repeat("\\n", 100)+"\"\n-- c/templates/t.yaml --\n"+tt.template)
 			var options Options
-			if strings.HasPrefix(tt.want, "it takes too long") {
+			if strings.HasPrefix(tt.want, "rendering takes too long") {
 				options.Timeout = 200 * time.Millisecond
 			}
 			result, err := Render(context.Background(), r, Target{Dir: "c", Kind: repo.Chart}, options)

@@ -39,7 +39,7 @@ func (l *loader) schema(cr *chartRun, c *chart) {
 		l.add(Problem{Problem: cr.schemaProblem(c, v)})
 	}
 	for _, what := range skipped {
-		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: c.schema}, "", "%s; what it demands is not checked", what))
+		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: c.schema}, "", "%s; the schema is not checked", what))
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *Repo) App(name string) (*App, error) {
 	case 1:
 		return r.newApp(name, dirs[0]), nil
 	}
-	return nil, diag.Errorf(diag.Position{}, "", "application %q is in %d folders: %s; narrow layout.applications", name, len(dirs), strings.Join(dirs, ", "))
+	return nil, diag.Errorf(diag.Position{}, "", "application %q is in %d directories: %s; narrow layout.applications", name, len(dirs), strings.Join(dirs, ", "))
 }
 
 func (r *Repo) unknownApp(name string) error {
@@ -75,7 +75,7 @@ func (r *Repo) unknownApp(name string) error {
 	switch {
 	case hint != "":
 	case len(names) == 0:
-		hint = "; there is none in " + strings.Join(r.layout.Applications, ", ")
+		hint = "; found no applications in " + strings.Join(r.layout.Applications, ", ")
 	case len(names) > 10:
 		hint = "; " + diag.OneOf(names[:10]) + ", …"
 	default:

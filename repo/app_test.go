@@ -63,7 +63,7 @@ func TestApp(t *testing.T) {
 		checkError(t, err, tt.want)
 	}
 	_, err := open(t, "-- README.md --\n").App("shop")
-	checkError(t, err, `application "shop" does not exist; there is none in applications/*`)
+	checkError(t, err, `application "shop" does not exist; found no applications in applications/*`)
 }
 
 func TestAppLayout(t *testing.T) {
@@ -84,7 +84,7 @@ func TestAppLayout(t *testing.T) {
 		{"svc-news", "extra/svc-news", ""},
 		{"single", "single", ""},
 		{"other", "", `application "other" does not exist; one of "shop", "shop", "single", "svc-news", "till"`},
-		{"shop", "", `application "shop" is in 2 folders: teams/a/apps/shop/deploy, teams/b/apps/shop/deploy; narrow layout.applications`},
+		{"shop", "", `application "shop" is in 2 directories: teams/a/apps/shop/deploy, teams/b/apps/shop/deploy; narrow layout.applications`},
 	} {
 		app, err := r.App(tt.name)
 		checkError(t, err, tt.problem)
@@ -94,12 +94,12 @@ func TestAppLayout(t *testing.T) {
 	}
 
 	_, err = Open(fsys, Options{Layout{Applications: []string{"../x", "/x", "a/[", "a/**", "."}, Generators: "a/../b"}})
-	checkError(t, err, `layout.applications: "." is not a folder of the repository; write it like "applications", relative and without ".."
-layout.applications: "../x" is not a folder of the repository; write it like "applications", relative and without ".."
-layout.applications: "/x" is not a folder of the repository; write it like "applications", relative and without ".."
-layout.applications: "a/**" is not a glob; use "*", "?" and "[a-z]" in a folder's name
-layout.applications: "a/[" is not a glob; use "*", "?" and "[a-z]" in a folder's name
-layout.generators: "a/../b" is not a folder of the repository; write it like "applications", relative and without ".."`)
+	checkError(t, err, `layout.applications: "." is not a directory in the repository; use a relative path such as "applications", without ".."
+layout.applications: "../x" is not a directory in the repository; use a relative path such as "applications", without ".."
+layout.applications: "/x" is not a directory in the repository; use a relative path such as "applications", without ".."
+layout.applications: invalid glob "a/**"; use "*", "?" and "[a-z]" in directory names
+layout.applications: invalid glob "a/["; use "*", "?" and "[a-z]" in directory names
+layout.generators: "a/../b" is not a directory in the repository; use a relative path such as "applications", without ".."`)
 }
 
 func TestChartName(t *testing.T) {

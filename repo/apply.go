@@ -43,7 +43,7 @@ func (r *Repo) Apply(command string, changes []Change) error {
 	if err := t.redo(); err != nil {
 		if undoErr := t.rollBack(); undoErr != nil {
 			problems := append(diag.All(err), diag.All(undoErr)...)
-			return outcome(problems, fmt.Sprintf("the change is half done; run redis-gitops again to recover from %q", t.dir))
+			return outcome(problems, fmt.Sprintf("the change is incomplete; run redis-gitops again to recover from %q", t.dir))
 		}
 		t.clean()
 		return outcome(err, "nothing was changed")
@@ -83,7 +83,7 @@ func (r *Repo) plan(command string, changes []Change) (*transaction, error) {
 	for _, c := range changes {
 		mode, err := checkChange(r.fs, c)
 		if err == nil && seen[c.Path] {
-			err = diag.Errorf(diag.Position{File: c.Path}, "", "is changed twice at once")
+			err = diag.Errorf(diag.Position{File: c.Path}, "", "is changed twice in one operation")
 		}
 		seen[c.Path] = true
 		if err != nil {
@@ -113,7 +113,7 @@ func checkChange(fsys afero.Fs, c Change) (fs.FileMode, error) {
 	case c.Old == nil:
 		return 0, diag.Errorf(at, "", "already exists")
 	case now != sum(c.Old):
-		return 0, diag.Errorf(at, "", "was changed since it was read; run again")
+		return 0, diag.Errorf(at, "", "has changed since it was read; run the command again")
 	}
 	info, err := fsys.Stat(c.Path)
 	if err != nil {
@@ -127,16 +127,16 @@ func checkChange(fsys afero.Fs, c Change) (fs.FileMode, error) {
 func checkTarget(fsys afero.Fs, name string) error {
 	at := diag.Position{File: name}
 	if !fs.ValidPath(name) || name == "." || strings.ContainsFunc(name, func(c rune) bool { return c == '\\' || c == ':' || unicode.IsControl(c) }) {
-		return diag.Errorf(diag.Position{}, "", "%q is not a path inside the repository; write it relative, with \"/\" and without \"..\"", shorten(name))
+		return diag.Errorf(diag.Position{}, "", "%q is not a path inside the repository; use a relative path with \"/\" and without \"..\"", shorten(name))
 	}
 	segments := strings.Split(name, "/")
 	for _, segment := range segments {
 		if reason := unsafeSegment(segment); reason != "" {
-			return diag.Errorf(at, "", "%s; it is not written", reason)
+			return diag.Errorf(at, "", "%s; refusing to write it", reason)
 		}
 	}
 	if name == workTreeJournal || inside(name, workTreeJournal) {
-		return diag.Errorf(at, "", "belongs to interrupted changes; it is not written")
+		return diag.Errorf(at, "", "is reserved for interrupted changes; refusing to write it")
 	}
 	for i := range segments {
 		part := path.Join(segments[:i+1]...)
@@ -147,9 +147,9 @@ func checkTarget(fsys afero.Fs, name string) error {
 		case err != nil:
 			return explain(name, "write", err)
 		case info.Mode()&fs.ModeSymlink != 0:
-			return diag.Errorf(at, "", "%q is a symbolic link; nothing is written through a link", part)
+			return diag.Errorf(at, "", "%q is a symbolic link; refusing to write through it", part)
 		case i < len(segments)-1 && !info.IsDir():
-			return diag.Errorf(at, "", "%q is not a folder", part)
+			return diag.Errorf(at, "", "%q is not a directory", part)
 		}
 	}
 	return nil

@@ -401,27 +401,27 @@ func TestApplyRefuses(t *testing.T) {
 		want    string
 	}{
 		{"changed since", []Change{{Path: "README.md", Old: []byte("The till.\n"), New: []byte("x")}},
-			`README.md: was changed since it was read; run again; nothing was changed`},
+			`README.md: has changed since it was read; run the command again; nothing was changed`},
 		{"gone since", []Change{{Path: "gone.md", Old: []byte("x"), New: []byte("y")}},
-			`gone.md: was changed since it was read; run again; nothing was changed`},
+			`gone.md: has changed since it was read; run the command again; nothing was changed`},
 		{"already exists", []Change{{Path: "README.md", New: []byte("x")}},
 			`README.md: already exists; nothing was changed`},
 		{"all at once", []Change{{Path: "README.md", New: []byte("x")}, {Path: ".git/config", New: []byte("x")}, {Path: "applications", New: []byte("x")}},
-			".git/config: belongs to Git; it is not written; nothing was changed\nREADME.md: already exists; nothing was changed\napplications: is a folder, not a file; nothing was changed"},
+			".git/config: belongs to Git; refusing to write it; nothing was changed\nREADME.md: already exists; nothing was changed\napplications: is a directory, not a file; nothing was changed"},
 		{"twice", []Change{{Path: "a", New: []byte("x")}, {Path: "a", New: []byte("y")}},
-			`a: is changed twice at once; nothing was changed`},
+			`a: is changed twice in one operation; nothing was changed`},
 		{"a file as a folder", []Change{{Path: "README.md/a", New: []byte("x")}},
-			`README.md/a: "README.md" is not a folder; nothing was changed`},
+			`README.md/a: "README.md" is not a directory; nothing was changed`},
 		{"too big", []Change{{Path: "a", New: make([]byte, MaxFileSize+1)}},
 			`a: would become 4.1 MiB, limit 4 MiB; nothing was changed`},
 		{"outside", []Change{{Path: "../a", New: []byte("x")}},
-			`"../a" is not a path inside the repository; write it relative, with "/" and without ".."; nothing was changed`},
+			`"../a" is not a path inside the repository; use a relative path with "/" and without ".."; nothing was changed`},
 		{"backslash", []Change{{Path: `a\..\..\b`, New: []byte("x")}},
-			`"a\\..\\..\\b" is not a path inside the repository; write it relative, with "/" and without ".."; nothing was changed`},
+			`"a\\..\\..\\b" is not a path inside the repository; use a relative path with "/" and without ".."; nothing was changed`},
 		{"Git's by another name", []Change{{Path: "sub/.GIT/hooks/x", New: []byte("x")}},
-			`sub/.GIT/hooks/x: belongs to Git; it is not written; nothing was changed`},
+			`sub/.GIT/hooks/x: belongs to Git; refusing to write it; nothing was changed`},
 		{"our journal", []Change{{Path: ".redis-gitops/journal/redo.json", New: []byte("x")}},
-			`.redis-gitops/journal/redo.json: belongs to interrupted changes; it is not written; nothing was changed`},
+			`.redis-gitops/journal/redo.json: is reserved for interrupted changes; refusing to write it; nothing was changed`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			fsys := stores["memory"](t)
@@ -465,9 +465,9 @@ func TestApplyThroughLinks(t *testing.T) {
 		change Change
 		want   string
 	}{
-		{Change{Path: "link.md", Old: []byte("The shop.\n"), New: []byte("x")}, `link.md: "link.md" is a symbolic link; nothing is written through a link; nothing was changed`},
-		{Change{Path: "linked/new.yaml", New: []byte("x")}, `linked/new.yaml: "linked" is a symbolic link; nothing is written through a link; nothing was changed`},
-		{Change{Path: "dangling", New: []byte("x")}, `dangling: "dangling" is a symbolic link; nothing is written through a link; nothing was changed`},
+		{Change{Path: "link.md", Old: []byte("The shop.\n"), New: []byte("x")}, `link.md: "link.md" is a symbolic link; refusing to write through it; nothing was changed`},
+		{Change{Path: "linked/new.yaml", New: []byte("x")}, `linked/new.yaml: "linked" is a symbolic link; refusing to write through it; nothing was changed`},
+		{Change{Path: "dangling", New: []byte("x")}, `dangling: "dangling" is a symbolic link; refusing to write through it; nothing was changed`},
 	} {
 		checkError(t, apply(t, fsys, []Change{tt.change}), tt.want)
 	}
@@ -517,7 +517,7 @@ func TestRecoverConflict(t *testing.T) {
 			before := snapshot(t, fsys)
 			_, err := Recover(fsys)
 			dir := newTransaction(fsys).dir
-			end := fmt.Sprintf("was changed by somebody else meanwhile; to give up the interrupted change \"generate resource\" and keep all files as they are, delete the folder %q", dir)
+			end := fmt.Sprintf("was changed by another process; to discard the interrupted change \"generate resource\" and keep all files as they are, delete the directory %q", dir)
 			checkError(t, err, "applications/shop/templates/redis.yaml: "+end+"\napplications/shop/values.yaml: "+end)
 			if d := difference(snapshot(t, fsys), before); d != "" {
 				t.Error(d)
@@ -534,7 +534,7 @@ func TestApplyConflict(t *testing.T) {
 			before := snapshot(t, fsys)
 			before["applications/shop/run.sh"] = `-rwxr-xr-x "mine\n"`
 			busy := &meddling{Fs: fsys, after: "applications/shop/values.yaml", write: "applications/shop/run.sh"}
-			checkError(t, apply(t, busy, sampleChanges()), "applications/shop/run.sh: was changed by somebody else meanwhile; nothing was changed")
+			checkError(t, apply(t, busy, sampleChanges()), "applications/shop/run.sh: was changed by another process; nothing was changed")
 			if d := difference(snapshot(t, fsys), before); d != "" {
 				t.Error(d)
 			}
@@ -566,23 +566,23 @@ func TestRecoverTrustsNothing(t *testing.T) {
 		want                string
 	}{
 		{"committed", redoFile, mine, 0o644, "evil\n",
-			`.redis-gitops/journal/redo.json: was not written by redis-gitops in this folder; delete the folder ".redis-gitops/journal"`},
+			`.redis-gitops/journal/redo.json: was not written by redis-gitops in this directory; delete the directory ".redis-gitops/journal"`},
 		{"committed roll back", undoFile, mine, 0o644, "evil\n",
-			`.redis-gitops/journal/undo.json: was not written by redis-gitops in this folder; delete the folder ".redis-gitops/journal"`},
+			`.redis-gitops/journal/undo.json: was not written by redis-gitops in this directory; delete the directory ".redis-gitops/journal"`},
 		{"other version", redoFile, strings.Replace(mine, "1", "2", 1), 0o400, "evil\n",
-			`.redis-gitops/journal/redo.json: is not a journal of this version of redis-gitops; delete the folder ".redis-gitops/journal"`},
+			`.redis-gitops/journal/redo.json: was written by an incompatible version of redis-gitops; delete the directory ".redis-gitops/journal"`},
 		{"no JSON", redoFile, "{", 0o400, "evil\n",
-			`.redis-gitops/journal/redo.json: is not a journal of this version of redis-gitops; delete the folder ".redis-gitops/journal"`},
+			`.redis-gitops/journal/redo.json: was written by an incompatible version of redis-gitops; delete the directory ".redis-gitops/journal"`},
 		{"outside", redoFile, strings.Replace(mine, "README.md", "../README.md", 1), 0o400, "evil\n",
-			`"../README.md" is not a path inside the repository; write it relative, with "/" and without ".."; delete the folder ".redis-gitops/journal"`},
+			`"../README.md" is not a path inside the repository; use a relative path with "/" and without ".."; delete the directory ".redis-gitops/journal"`},
 		{"Git's", redoFile, strings.Replace(mine, "README.md", ".git/hooks/pre-commit", 1), 0o400, "evil\n",
-			`.git/hooks/pre-commit: belongs to Git; it is not written; delete the folder ".redis-gitops/journal"`},
+			`.git/hooks/pre-commit: belongs to Git; refusing to write it; delete the directory ".redis-gitops/journal"`},
 		{"a folder outside", redoFile, strings.Replace(mine, `"Files"`, `"Folders":["../x"],"Files"`, 1), 0o400, "evil\n",
-			`"../x" is not a path inside the repository; write it relative, with "/" and without ".."; delete the folder ".redis-gitops/journal"`},
+			`"../x" is not a path inside the repository; use a relative path with "/" and without ".."; delete the directory ".redis-gitops/journal"`},
 		{"other content", redoFile, mine, 0o400, "other\n",
-			`.redis-gitops/journal/0.new: is not what the journal says it is; to give up the interrupted change "x" and keep all files as they are, delete the folder ".redis-gitops/journal"`},
+			`.redis-gitops/journal/0.new: does not match the journal; to discard the interrupted change "x" and keep all files as they are, delete the directory ".redis-gitops/journal"`},
 		{"content lost", redoFile, mine, 0o400, "",
-			`README.md: its new content is no longer in ".redis-gitops/journal"; to give up the interrupted change "x" and keep all files as they are, delete the folder ".redis-gitops/journal"`},
+			`README.md: its new content is missing in ".redis-gitops/journal"; to discard the interrupted change "x" and keep all files as they are, delete the directory ".redis-gitops/journal"`},
 	} {
 		for _, name := range []string{"memory", "disk"} {
 			t.Run(tt.name+"/"+name, func(t *testing.T) {

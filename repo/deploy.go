@@ -156,7 +156,7 @@ func (r *Repo) Outside(wanted func(src []byte) bool) ([]*Document, error) {
 			return false, nil
 		}
 		if count++; count > maxFiles {
-			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside the applications; name the folders of the applications in layout.applications", maxFiles)
+			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside of applications; set layout.applications to the directories of your applications", maxFiles)
 		}
 		src, err := r.ReadFile(name)
 		if err != nil || !wanted(src) {
@@ -185,7 +185,7 @@ func (r *Repo) FilesOutside(wanted func(dir string) bool) ([]string, error) {
 			files = append(files, name)
 		}
 		if len(files) > maxFiles {
-			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside the applications; name the folders of the applications in layout.applications", maxFiles)
+			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside of applications; set layout.applications to the directories of your applications", maxFiles)
 		}
 		return false, nil
 	})

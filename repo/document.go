@@ -141,7 +141,7 @@ func checkText(file string, src []byte) *diag.Problem {
 		case c == '\n':
 			line, column = line+1, 0
 		case !printable(c) && (c != '\uFEFF' || i > 0):
-			return diag.Errorf(at, "", "character %U is not allowed in YAML; remove it, or write it as an escape in double quotes", c)
+			return diag.Errorf(at, "", "character %U is not allowed in YAML; remove it, or escape it in double quotes", c)
 		}
 		i += size
 	}
@@ -177,7 +177,7 @@ func syntaxProblem(file string, src []byte, err error) *diag.Problem {
 		if i := bytes.Index(src, []byte("*"+m[1])); i >= 0 {
 			at = position(file, src, i)
 		}
-		return diag.Errorf(at, "", "alias %q has no anchor before it; add &%s or remove the alias", m[1], m[1])
+		return diag.Errorf(at, "", "alias %q has no preceding anchor; add &%s or remove the alias", m[1], m[1])
 	}
 	if strings.Contains(message, "cannot start any token") || strings.Contains(message, "tab character") {
 		// The reported line can be one off, so look around it.
@@ -192,7 +192,7 @@ func syntaxProblem(file string, src []byte, err error) *diag.Problem {
 			}
 		}
 	}
-	problem := diag.Errorf(at, "", "not valid YAML: %s; fix the syntax here or just before", message)
+	problem := diag.Errorf(at, "", "invalid YAML: %s; fix the syntax here or just before", message)
 	problem.Code, problem.Subject = CodeSyntax, message
 	return problem
 }
@@ -209,10 +209,10 @@ func checkNode(doc *Document) diag.Problems {
 	c := nodeChecker{doc: doc, anchors: map[*yaml.Node]*extent{}}
 	total := c.measure(doc.Node, 1)
 	if len(c.problems) == 0 && total.nodes > MaxNodes {
-		c.add(doc.Node, "document has more than %d nodes once its aliases are followed; split it or write fewer aliases", MaxNodes)
+		c.add(doc.Node, "document has more than %d nodes after alias expansion; split it or use fewer aliases", MaxNodes)
 	}
 	if len(c.problems) == 0 && total.depth > MaxDepth {
-		c.add(doc.Node, "nesting is deeper than %d once the aliases are followed; flatten it", MaxDepth)
+		c.add(doc.Node, "nesting is deeper than %d after alias expansion; flatten it", MaxDepth)
 	}
 	return c.problems
 }

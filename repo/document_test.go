@@ -29,11 +29,11 @@ func TestParseDocuments(t *testing.T) {
 		{"Argo CD placeholders in quotes", "kind: A\npath: '{{path}}'\n", "A@1:1", ""},
 
 		{"good before broken", "kind: A\n---\nkind: B\n---\nc: [\n---\nkind: D\n", "A@1:1 B@3:1",
-			"f.yaml:6: not valid YAML: did not find expected node content; fix the syntax here or just before"},
-		{"scanner's line", "a: 1\nb: c: d\n", "", "f.yaml:2: not valid YAML: mapping values are not allowed in this context; fix the syntax here or just before"},
-		{"scanner's first line", "a: b: c\n", "", "f.yaml:1: not valid YAML: mapping values are not allowed in this context; fix the syntax here or just before"},
-		{"parser's line", "a: 1\nkey: value\n- item\n", "", "f.yaml:3: not valid YAML: did not find expected key; fix the syntax here or just before"},
-		{"parser's first line", "a: }\n", "", "f.yaml:1: not valid YAML: did not find expected node content; fix the syntax here or just before"},
+			"f.yaml:6: invalid YAML: did not find expected node content; fix the syntax here or just before"},
+		{"scanner's line", "a: 1\nb: c: d\n", "", "f.yaml:2: invalid YAML: mapping values are not allowed in this context; fix the syntax here or just before"},
+		{"scanner's first line", "a: b: c\n", "", "f.yaml:1: invalid YAML: mapping values are not allowed in this context; fix the syntax here or just before"},
+		{"parser's line", "a: 1\nkey: value\n- item\n", "", "f.yaml:3: invalid YAML: did not find expected key; fix the syntax here or just before"},
+		{"parser's first line", "a: }\n", "", "f.yaml:1: invalid YAML: did not find expected node content; fix the syntax here or just before"},
 		{"tab", "a: 1\nb:\n\t- c\n", "", "f.yaml:3:1: tab used for indentation; use spaces"},
 		{"tab after spaces", "a:\n  b: 1\n  \tc: 2\n", "", "f.yaml:3:3: tab used for indentation; use spaces"},
 		{"tab in the first line", "\ta: 1\n", "", "f.yaml:1:1: tab used for indentation; use spaces"},
@@ -42,10 +42,10 @@ func TestParseDocuments(t *testing.T) {
 		{"duplicate in one of two", "a: 1\na: 2\n---\nkind: B\n", "B@4:1", `f.yaml:2:1: key "a" is already set at line 1; remove one of the two`},
 		{"alias", "kind: &k A\nb: *k\n", "A@1:1", ""},
 		{"alias of itself", "a: &a\n  b: *a\n", "", `f.yaml:2:6: alias "a" contains itself; remove the alias`},
-		{"alias of nothing", "a: 1\nb: *x\n", "", `f.yaml:2:4: alias "x" has no anchor before it; add &x or remove the alias`},
+		{"alias of nothing", "a: 1\nb: *x\n", "", `f.yaml:2:4: alias "x" has no preceding anchor; add &x or remove the alias`},
 		{"not UTF-8", "a: 1\nb: \xff\n", "", "f.yaml:2:4: not UTF-8 text; save it as UTF-8 or exclude it"},
 		{"UTF-16", "k\x00i\x00", "", "f.yaml:1:2: not UTF-8 text; save it as UTF-8 or exclude it"},
-		{"control character", "a: ü\x1b\n", "", "f.yaml:1:5: character U+001B is not allowed in YAML; remove it, or write it as an escape in double quotes"},
+		{"control character", "a: ü\x1b\n", "", "f.yaml:1:5: character U+001B is not allowed in YAML; remove it, or escape it in double quotes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			docs, err := ParseDocuments("f.yaml", []byte(tt.src))
@@ -93,11 +93,11 @@ func TestLimits(t *testing.T) {
 		{"depth 201", strings.Repeat("[", 200) + "a" + strings.Repeat("]", 200), "f.yaml:1:201: nesting is deeper than 200; flatten it"},
 		{"depth 9000", strings.Repeat("{a: ", 9000) + strings.Repeat("}", 9000), "f.yaml:1:798: nesting is deeper than 200; flatten it"},
 		{"depth by aliases", "a: &a " + strings.Repeat("[", 150) + strings.Repeat("]", 150) + "\nb: " + strings.Repeat("[", 60) + "*a" + strings.Repeat("]", 60),
-			"f.yaml:1:1: nesting is deeper than 200 once the aliases are followed; flatten it"},
+			"f.yaml:1:1: nesting is deeper than 200 after alias expansion; flatten it"},
 		{"50,000 nodes", strings.Repeat("- a\n", MaxNodes-1), ""},
-		{"50,001 nodes", strings.Repeat("- a\n", MaxNodes), "f.yaml:1:1: document has more than 50000 nodes once its aliases are followed; split it or write fewer aliases"},
-		{"alias bomb", bomb(9, "[*, *, *, *, *, *, *, *, *, *]"), "f.yaml:1:1: document has more than 50000 nodes once its aliases are followed; split it or write fewer aliases"},
-		{"merge bomb", bomb(30, "{<<: [*, *]}"), "f.yaml:1:1: document has more than 50000 nodes once its aliases are followed; split it or write fewer aliases"},
+		{"50,001 nodes", strings.Repeat("- a\n", MaxNodes), "f.yaml:1:1: document has more than 50000 nodes after alias expansion; split it or use fewer aliases"},
+		{"alias bomb", bomb(9, "[*, *, *, *, *, *, *, *, *, *]"), "f.yaml:1:1: document has more than 50000 nodes after alias expansion; split it or use fewer aliases"},
+		{"merge bomb", bomb(30, "{<<: [*, *]}"), "f.yaml:1:1: document has more than 50000 nodes after alias expansion; split it or use fewer aliases"},
 		{"4 MiB", "#" + strings.Repeat("x", MaxFileSize-1), ""},
 		{"more", "#" + strings.Repeat("x", MaxFileSize), "f.yaml: file is 4.1 MiB, limit 4 MiB; split or exclude it"},
 	} {
@@ -211,7 +211,7 @@ func TestCorpusDocuments(t *testing.T) {
 			if p.Line == 0 {
 				t.Errorf("no line: %v", p)
 			}
-			if !strings.Contains(p.Message, "not valid YAML") && !strings.Contains(p.Message, "is already set") && !strings.Contains(p.Message, "tab used") {
+			if !strings.Contains(p.Message, "invalid YAML") && !strings.Contains(p.Message, "is already set") && !strings.Contains(p.Message, "tab used") {
 				t.Errorf("a real file beyond a limit: %v", p)
 			}
 		}

@@ -219,9 +219,9 @@ func (t *transaction) todo(i int) (bool, error) {
 		if now != f.Old {
 			return false, nil // was done, and edited since
 		}
-		return false, diag.Errorf(at, "", "its new content is no longer in %q", t.dir)
+		return false, diag.Errorf(at, "", "its new content is missing in %q", t.dir)
 	case now != f.Old:
-		return false, diag.Errorf(at, "", "was changed by somebody else meanwhile")
+		return false, diag.Errorf(at, "", "was changed by another process")
 	case f.New == "":
 		return true, nil
 	}
@@ -232,7 +232,7 @@ func (t *transaction) checkStaged(i int, content, want string) error {
 	name := t.staged(i, content)
 	got, err := currentSum(t.fs, name)
 	if err == nil && got != want {
-		err = diag.Errorf(diag.Position{File: name}, "", "is not what the journal says it is")
+		err = diag.Errorf(diag.Position{File: name}, "", "does not match the journal")
 	}
 	return err
 }
@@ -337,16 +337,16 @@ func Recover(fsys afero.Fs) (*Recovery, error) {
 		return t.recovery(false), nil
 	case undoFile:
 		if err := t.load(undoFile); err != nil {
-			return nil, outcome(err, fmt.Sprintf("delete the folder %q", t.dir))
+			return nil, outcome(err, fmt.Sprintf("delete the directory %q", t.dir))
 		}
 		if err := t.undo(); err != nil {
-			return nil, outcome(err, fmt.Sprintf("the interrupted change %q could not be undone", t.Command))
+			return nil, outcome(err, fmt.Sprintf("cannot roll back the interrupted change %q", t.Command))
 		}
 		t.clean()
 		return t.recovery(false), nil
 	}
 	if err := t.load(redoFile); err != nil {
-		return nil, outcome(err, fmt.Sprintf("delete the folder %q", t.dir))
+		return nil, outcome(err, fmt.Sprintf("delete the directory %q", t.dir))
 	}
 	var problems diag.Problems
 	for i := range t.Files {
@@ -354,10 +354,10 @@ func Recover(fsys afero.Fs) (*Recovery, error) {
 		problems = append(problems, diag.All(err)...)
 	}
 	if err := problems.Err(); err != nil {
-		return nil, outcome(err, fmt.Sprintf("to give up the interrupted change %q and keep all files as they are, delete the folder %q", t.Command, t.dir))
+		return nil, outcome(err, fmt.Sprintf("to discard the interrupted change %q and keep all files as they are, delete the directory %q", t.Command, t.dir))
 	}
 	if err := t.redo(); err != nil {
-		return nil, outcome(err, fmt.Sprintf("the interrupted change %q could not be completed", t.Command))
+		return nil, outcome(err, fmt.Sprintf("cannot complete the interrupted change %q", t.Command))
 	}
 	t.clean()
 	return t.recovery(true), nil
@@ -380,7 +380,7 @@ func (t *transaction) load(name string) error {
 		return explain(file, "read", err)
 	}
 	if t.dir == workTreeJournal && (!info.Mode().IsRegular() || info.Mode()&0o222 != 0) {
-		return diag.Errorf(at, "", "was not written by redis-gitops in this folder")
+		return diag.Errorf(at, "", "was not written by redis-gitops in this directory")
 	}
 	src, err := readRegular(t.fs, file)
 	if err != nil {
@@ -388,7 +388,7 @@ func (t *transaction) load(name string) error {
 	}
 	var j journal
 	if err := json.Unmarshal(src, &j); err != nil || j.Version != journalVersion {
-		return diag.Errorf(at, "", "is not a journal of this version of redis-gitops")
+		return diag.Errorf(at, "", "was written by an incompatible version of redis-gitops")
 	}
 	for _, dir := range j.Folders {
 		if err := checkTarget(t.fs, dir); err != nil {

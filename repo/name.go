@@ -24,24 +24,24 @@ func CheckName(what, name string) error {
 
 func nameReason(name string) string {
 	if name == "" {
-		return `it is empty; use a-z, 0-9 and "-"`
+		return `must not be empty; use a-z, 0-9 and "-"`
 	}
 	for _, c := range name {
 		switch {
 		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-':
 		case c >= 'A' && c <= 'Z':
-			return fmt.Sprintf("%q is a capital letter; use a-z, 0-9 and \"-\"", string(c))
+			return fmt.Sprintf("uppercase %q is not allowed; use a-z, 0-9 and \"-\"", string(c))
 		default:
 			return fmt.Sprintf("%q is not allowed; use a-z, 0-9 and \"-\"", string(c))
 		}
 	}
 	switch {
 	case len(name) > MaxName:
-		return fmt.Sprintf("it has %d characters, limit %d; choose a shorter one", len(name), MaxName)
+		return fmt.Sprintf("%d characters, limit %d; choose a shorter name", len(name), MaxName)
 	case name[0] < 'a':
-		return "it does not begin with a letter; begin it with one of a-z"
+		return "must start with a letter from a to z"
 	case strings.HasSuffix(name, "-"):
-		return `it ends in "-"; end it with a letter or digit`
+		return `must end with a letter or digit`
 	}
 	return ""
 }
@@ -73,9 +73,9 @@ func unsafeSegment(segment string) string {
 	case stem == ".git" || short && number != "" && strings.Trim(number, "0123456789") == "":
 		return "belongs to Git"
 	case plain != segment:
-		return fmt.Sprintf("%q has a character that some file systems ignore", shorten(segment))
+		return fmt.Sprintf("%q contains a character that some file systems ignore", shorten(segment))
 	case strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " "):
-		return fmt.Sprintf("%q ends in a dot or a blank, which Windows removes", shorten(segment))
+		return fmt.Sprintf("%q ends with a dot or space, which Windows removes", shorten(segment))
 	case reservedOnWindows(stem):
 		return fmt.Sprintf("%q is a reserved name on Windows", shorten(segment))
 	}

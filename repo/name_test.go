@@ -14,17 +14,17 @@ func TestCheckName(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ name, want string }{
-		{"", `invalid application name "": it is empty; use a-z, 0-9 and "-"`},
+		{"", `invalid application name "": must not be empty; use a-z, 0-9 and "-"`},
 		{"../../etc", `invalid application name "../../etc": "." is not allowed; use a-z, 0-9 and "-"`},
 		{"shop\n../x", `invalid application name "shop\n../x": "\n" is not allowed; use a-z, 0-9 and "-"`},
 		{"shop\x00", `invalid application name "shop\x00": "\x00" is not allowed; use a-z, 0-9 and "-"`},
-		{"CON", `invalid application name "CON": "C" is a capital letter; use a-z, 0-9 and "-"`},
+		{"CON", `invalid application name "CON": uppercase "C" is not allowed; use a-z, 0-9 and "-"`},
 		{"sh\u2024p", `invalid application name "sh․p": "․" is not allowed; use a-z, 0-9 and "-"`},
 		{"shop_web", `invalid application name "shop_web": "_" is not allowed; use a-z, 0-9 and "-"`},
-		{"2shop", `invalid application name "2shop": it does not begin with a letter; begin it with one of a-z`},
-		{"-shop", `invalid application name "-shop": it does not begin with a letter; begin it with one of a-z`},
-		{"shop-", `invalid application name "shop-": it ends in "-"; end it with a letter or digit`},
-		{strings.Repeat("a", 49), `invalid application name "` + strings.Repeat("a", 49) + `": it has 49 characters, limit 48; choose a shorter one`},
+		{"2shop", `invalid application name "2shop": must start with a letter from a to z`},
+		{"-shop", `invalid application name "-shop": must start with a letter from a to z`},
+		{"shop-", `invalid application name "shop-": must end with a letter or digit`},
+		{strings.Repeat("a", 49), `invalid application name "` + strings.Repeat("a", 49) + `": 49 characters, limit 48; choose a shorter name`},
 	} {
 		checkError(t, CheckName("application name", tt.name), tt.want)
 	}

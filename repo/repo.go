@@ -68,9 +68,9 @@ func (l Layout) check() error {
 			switch _, err := path.Match(v, ""); {
 			case !fs.ValidPath(v) || v == ".":
 				problems = append(problems, diag.Errorf(diag.Position{}, key,
-					"%q is not a folder of the repository; write it like \"applications\", relative and without \"..\"", v))
+					"%q is not a directory in the repository; use a relative path such as \"applications\", without \"..\"", v))
 			case err != nil || strings.Contains(v, "**"):
-				problems = append(problems, diag.Errorf(diag.Position{}, key, "%q is not a glob; use \"*\", \"?\" and \"[a-z]\" in a folder's name", v))
+				problems = append(problems, diag.Errorf(diag.Position{}, key, "invalid glob %q; use \"*\", \"?\" and \"[a-z]\" in directory names", v))
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func Open(fsys afero.Fs, opts Options) (*Repo, error) {
 		return nil, explain(".", "read", err)
 	}
 	if !info.IsDir() {
-		return nil, diag.Errorf(diag.Position{}, "", "the repository is not a folder")
+		return nil, diag.Errorf(diag.Position{}, "", "the repository is not a directory")
 	}
 	return &Repo{fs: fsys, layout: layout}, nil
 }
@@ -137,7 +137,7 @@ func readRegular(fsys afero.Fs, name string) ([]byte, error) {
 // larger [ErrTooLarge].
 func ReadBytes(fsys afero.Fs, name string, limit int64) ([]byte, error) {
 	if !fs.ValidPath(name) {
-		return nil, unreadable(name, "not a path inside the repository; write it relative, with \"/\" and without \"..\"")
+		return nil, unreadable(name, "not a path inside the repository; use a relative path with \"/\" and without \"..\"")
 	}
 	// Before Open, because a file system that is not package rootfs may wait for the other end of a named pipe.
 	info, err := fsys.Stat(name)
@@ -178,9 +178,9 @@ var ErrTooLarge = errors.New("file is too large")
 func regular(name string, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return unreadable(name, "is a folder, not a file")
+		return unreadable(name, "is a directory, not a file")
 	case !info.Mode().IsRegular():
-		return unreadable(name, "is not a regular file; not read")
+		return unreadable(name, "is not a regular file; skipped")
 	}
 	return nil
 }
@@ -254,7 +254,7 @@ func (r *Repo) Files(dir string) ([]string, error) {
 			files = append(files, name)
 		}
 		if len(files) > maxFiles {
-			return false, diag.Errorf(diag.Position{File: dir}, "", "holds more than %d files; exclude some", maxFiles)
+			return false, diag.Errorf(diag.Position{File: dir}, "", "contains more than %d files; exclude some", maxFiles)
 		}
 		return true, nil
 	})
@@ -266,7 +266,7 @@ func (r *Repo) Files(dir string) ([]string, error) {
 // passed over without looking at it.
 func (r *Repo) walk(dir string, skip func(name string) bool, visit func(name string, folder bool) (bool, error)) error {
 	if strings.Count(dir, "/") >= maxFolderDepth {
-		return diag.Errorf(diag.Position{File: dir}, "", "folders are nested deeper than %d", maxFolderDepth)
+		return diag.Errorf(diag.Position{File: dir}, "", "directories are nested deeper than %d", maxFolderDepth)
 	}
 	names, err := list(r.fs, dir)
 	if err != nil {

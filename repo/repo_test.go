@@ -62,12 +62,12 @@ func TestReadFile(t *testing.T) {
 		{"latin1.yaml", "latin1.yaml: not UTF-8 text; save it as UTF-8 or exclude it"},
 		{"utf16.yaml", "utf16.yaml: not UTF-8 text; save it as UTF-8 or exclude it"},
 		{"big.yaml", "big.yaml: file is 4.1 MiB, limit 4 MiB; split or exclude it"},
-		{"folder", "folder: is a folder, not a file"},
+		{"folder", "folder: is a directory, not a file"},
 		{"none.yaml", "none.yaml: does not exist"},
-		{"passwd.yaml", "passwd.yaml: cannot read it: link leaves the repository, not followed"},
-		{"loop.yaml", "loop.yaml: cannot read it: too many links, not followed"},
-		{"../x", "../x: not a path inside the repository; write it relative, with \"/\" and without \"..\""},
-		{"/etc/passwd", "/etc/passwd: not a path inside the repository; write it relative, with \"/\" and without \"..\""},
+		{"passwd.yaml", "passwd.yaml: cannot read it: symbolic link points outside the repository; not followed"},
+		{"loop.yaml", "loop.yaml: cannot read it: too many symbolic links; not followed"},
+		{"../x", "../x: not a path inside the repository; use a relative path with \"/\" and without \"..\""},
+		{"/etc/passwd", "/etc/passwd: not a path inside the repository; use a relative path with \"/\" and without \"..\""},
 	} {
 		_, err := r.ReadFile(tt.name)
 		checkError(t, err, tt.want)
@@ -117,7 +117,7 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.Files(".")
-	checkError(t, err, strings.TrimSuffix(strings.Repeat("d/", maxFolderDepth+1), "/")+": folders are nested deeper than 24")
+	checkError(t, err, strings.TrimSuffix(strings.Repeat("d/", maxFolderDepth+1), "/")+": directories are nested deeper than 24")
 }
 
 func TestOpen(t *testing.T) {
@@ -129,5 +129,5 @@ func TestOpen(t *testing.T) {
 	_, err := Open(afero.NewBasePathFs(fsys, "none"), Options{})
 	checkError(t, err, ".: does not exist")
 	_, err = Open(afero.NewBasePathFs(fsys, "a"), Options{})
-	checkError(t, err, "the repository is not a folder")
+	checkError(t, err, "the repository is not a directory")
 }

@@ -50,7 +50,7 @@ func TestSwapped(t *testing.T) {
 		fs.ModeNamedPipe:                  "is not a regular file",
 		fs.ModeDevice | fs.ModeCharDevice: "is not a regular file",
 		fs.ModeSocket:                     "is not a regular file",
-		fs.ModeDir:                        "is a folder",
+		fs.ModeDir:                        "is a directory",
 	} {
 		if _, err := ReadBytes(swapFs{fsys, mode}, "a.yaml", MaxFileSize); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v", mode, err)

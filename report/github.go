@@ -47,7 +47,7 @@ func writeGitHub(b *bytes.Buffer, v *view) {
 	}
 	var notes []string
 	if omitted > 0 {
-		notes = append(notes, fmt.Sprintf("%s not shown: GitHub takes %d annotations of a kind from a step; the job summary has all", number(omitted, "finding"), githubLimit))
+		notes = append(notes, fmt.Sprintf("%s not shown: GitHub accepts %d annotations of each level per step; see the job summary for all", number(omitted, "finding"), githubLimit))
 	}
 	for _, n := range v.notices {
 		notes = append(notes, printable(n.Error()))

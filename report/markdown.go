@@ -44,7 +44,7 @@ func writeMarkdown(b *bytes.Buffer, v *view) {
 		b.WriteString("\n</details>\n")
 	}
 	if left > 0 {
-		fmt.Fprintf(b, "\n%s not shown, because a comment may have %d characters; the log has all.\n", number(left, "finding"), commentLimit)
+		fmt.Fprintf(b, "\n%s not shown, because comments are limited to %d characters; see the log for all.\n", number(left, "finding"), commentLimit)
 	}
 }
 

@@ -152,15 +152,15 @@ type Format struct {
 // Formats lists the formats in the order of the help text.
 func Formats() []Format {
 	return []Format{
-		{"text", "for people: source lines, causes and fixes", writeText},
-		{"compact", "one finding a line: file:line:column: severity: message [rule]", writeCompact},
-		{"json", "for programs; docs/schema/findings.schema.json describes it", writeJSON},
+		{"text", "source lines, causes and fixes (for people)", writeText},
+		{"compact", "one finding per line: file:line:column: severity: message [rule]", writeCompact},
+		{"json", "JSON, described by docs/schema/findings.schema.json", writeJSON},
 		{"sarif", "SARIF 2.1.0, for GitHub code scanning and editors", writeSARIF},
-		{"github", "annotations of GitHub Actions", writeGitHub},
+		{"github", "GitHub Actions annotations", writeGitHub},
 		{"gitlab", "GitLab Code Quality", writeGitLab},
 		{"junit", "JUnit XML, for test reports", writeJUnit},
 		{"checkstyle", "Checkstyle XML, for Jenkins and reviewdog", writeCheckstyle},
-		{"markdown", "a comment on a pull request, or a job summary", writeMarkdown},
+		{"markdown", "Markdown for a pull request comment or job summary", writeMarkdown},
 	}
 }
 
@@ -190,7 +190,7 @@ func Write(w io.Writer, format string, run *Run, opts Options) error {
 	var b bytes.Buffer
 	f.write(&b, newView(run, opts))
 	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("writing the %s report: %w", format, err)
+		return fmt.Errorf("cannot write the %s report: %w", format, err)
 	}
 	return nil
 }
@@ -290,10 +290,10 @@ func (v *view) page(f *diag.Finding) string {
 func sentence(f *diag.Finding) string {
 	text := f.Message
 	if f.Count > 1 {
-		text += fmt.Sprintf(" (%d places)", f.Count)
+		text += fmt.Sprintf(" (%d locations)", f.Count)
 	}
 	if len(f.Sets) > 0 {
-		text += " (with the values of " + strings.Join(f.Sets, ", ") + ")"
+		text += " (with values from " + strings.Join(f.Sets, ", ") + ")"
 	}
 	return text
 }

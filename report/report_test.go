@@ -407,7 +407,7 @@ func TestSARIFLimits(t *testing.T) {
 	if len(r.Results) != sarifResults || levels["error"] != 9000 || levels["warning"] != 9000 || len(prints) != sarifResults {
 		t.Errorf("%d results, %v, %d fingerprints", len(r.Results), levels, len(prints))
 	}
-	if notes := r.Invocations[0].ToolExecutionNotifications; len(notes) != 1 || !strings.HasPrefix(notes[0].Message.Text, "2000 findings left out") {
+	if notes := r.Invocations[0].ToolExecutionNotifications; len(notes) != 1 || !strings.HasPrefix(notes[0].Message.Text, "2000 findings omitted") {
 		t.Errorf("what is left out is not told: %v", notes)
 	}
 }
@@ -551,7 +551,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestWriteError(t *testing.T) {
 	for _, f := range Formats() {
-		if err := Write(full{}, f.Name, &Run{}, Options{}); err == nil || err.Error() != "writing the "+f.Name+" report: disk full" {
+		if err := Write(full{}, f.Name, &Run{}, Options{}); err == nil || err.Error() != "cannot write the "+f.Name+" report: disk full" {
 			t.Errorf("%s: %v", f.Name, err)
 		}
 	}

@@ -134,7 +134,7 @@ func writeSARIF(b *bytes.Buffer, v *view) {
 		results = worst(results)[:sarifResults]
 		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, sarifNotification{
 			Level:   "warning",
-			Message: sarifMessage{Text: fmt.Sprintf("%d findings left out; a file may have %d", len(v.all)-sarifResults, sarifResults)},
+			Message: sarifMessage{Text: fmt.Sprintf("%d findings omitted; the limit per file is %d", len(v.all)-sarifResults, sarifResults)},
 		})
 		diag.SortFindings(results)
 	}
@@ -154,7 +154,7 @@ func writeSARIF(b *bytes.Buffer, v *view) {
 		Tool:        sarifTool{sarifDriver{Name: v.tool, Version: v.run.Version, InformationURI: strings.TrimSuffix(v.docs, "blob/main/"), Rules: []sarifRule{}}},
 		Invocations: []sarifInvocation{invocation},
 		OriginalURIBaseID: map[string]sarifLocation{
-			"%SRCROOT%": {Description: &sarifMessage{Text: "the root of the repository"}},
+			"%SRCROOT%": {Description: &sarifMessage{Text: "the repository root"}},
 		},
 		Results:    []sarifResult{},
 		ColumnKind: "unicodeCodePoints",

@@ -65,7 +65,7 @@ func writeText(b *bytes.Buffer, v *view) {
 	writeStats(b, v.run.Stats)
 	fmt.Fprintf(b, "%s\n", v.summary)
 	if v.summary.Findings() > 0 {
-		fmt.Fprintf(b, "%s rules show RULE explains a rule\n", v.tool)
+		fmt.Fprintf(b, "run %s rules show RULE for details\n", v.tool)
 	}
 }
 

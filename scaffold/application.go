@@ -58,7 +58,7 @@ func PlanApplication(r *repo.Repo, req ApplicationRequest) (*Plan, error) {
 		}
 	}
 	if !p.Changed() {
-		p.Notes = append(p.Notes, "application "+req.App+" is there already")
+		p.Notes = append(p.Notes, "application "+req.App+" already exists")
 		return p, nil
 	}
 	p.Next = []string{"redis-gitops generate resource " + req.App + " redis"}
@@ -72,5 +72,5 @@ func applicationDir(r *repo.Repo, name string) (string, error) {
 			return path.Join(dir, name), nil
 		}
 	}
-	return "", diag.Errorf(diag.Position{File: cue.ConfigFile}, "layout.applications", "no entry has the form FOLDER/*, so there is no place for a new application; make its folder by hand")
+	return "", diag.Errorf(diag.Position{File: cue.ConfigFile}, "layout.applications", "no entry has the form DIRECTORY/*, so a new application cannot be placed; create its directory manually")
 }

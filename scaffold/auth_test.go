@@ -103,19 +103,19 @@ func TestAuthErrors(t *testing.T) {
 		generator string
 		want      string
 	}{
-		{"no certificate", Auth{Method: Sealed}, now, "", "give --cert FILE"},
-		{"not PEM", Auth{Method: Sealed, Cert: []byte("x")}, now, "", "not in PEM form"},
+		{"no certificate", Auth{Method: Sealed}, now, "", "pass --cert FILE"},
+		{"not PEM", Auth{Method: Sealed, Cert: []byte("x")}, now, "", "not PEM-encoded"},
 		{"expired", Auth{Method: Sealed, Cert: expired}, late, "", "certificate expired on "},
-		{"no namespace", Auth{Method: Sealed, Cert: valid}, now, "", `no Application says where "shop" goes; give --namespace`},
-		{"no store", Auth{Method: External}, now, "", "give --store NAME"},
-		{"an unknown kind of store", Auth{Method: External, Store: "Vault/x"}, now, "", `unknown kind of store "Vault"`},
+		{"no namespace", Auth{Method: Sealed, Cert: valid}, now, "", `the namespace of "shop" is unknown; pass --namespace`},
+		{"no store", Auth{Method: External}, now, "", "pass --store NAME"},
+		{"an unknown kind of store", Auth{Method: External, Store: "Vault/x"}, now, "", `unknown store kind "Vault"`},
 		{"a store that is no name", Auth{Method: External, Store: "a: b"}, now, "", `invalid store name "a: b"`},
-		{"a store without external", Auth{Store: "vault"}, now, "", "--store has no effect with --auth none; use --auth external, or leave it out"},
+		{"a store without external", Auth{Store: "vault"}, now, "", "--store has no effect with --auth none; use --auth external, or remove it"},
 		{"a certificate without sealed", Auth{Method: Existing, Cert: valid}, now, "", "--cert has no effect with --auth existing; use --auth sealed"},
 		{"a Secret without a password", Auth{Method: NoAuth, Secret: "a"}, now, "", `the name "a" of a Secret has no effect with --auth none`},
 		{"bad name", Auth{Method: Existing, Secret: "a/b"}, now, "", `invalid Secret name "a/b"`},
 		{"unknown", Auth{Method: "seald"}, now, "", `did you mean "sealed"?`},
-		{"a generator without auth", Auth{Method: Existing}, now, rts, "the generator has no such value, so a password cannot take effect"},
+		{"a generator without auth", Auth{Method: Existing}, now, rts, "the generator has no such value, so a password has no effect"},
 	} {
 		r := shop(t, valuesFiles["fresh"])
 		if tt.generator != "" {

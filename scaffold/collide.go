@@ -42,7 +42,7 @@ func sameKey(r *repo.Repo, rec *record) error {
 			if rec.Folder == "deployments" {
 				way = "choose another name"
 			}
-			return diag.Errorf(diag.Position{}, "", "%q and %q would both be %s.%s in values.yaml; %s", rec.Name, other.Name, rec.valuesKey(), camel, way)
+			return diag.Errorf(diag.Position{}, "", "%q and %q would both use %s.%s in values.yaml; %s", rec.Name, other.Name, rec.valuesKey(), camel, way)
 		}
 	}
 	return nil
@@ -83,7 +83,7 @@ func (s *resource) sameObject(p *Plan) error {
 		for object, line := range objects(string(src), s.chart) {
 			if _, ok := ours[object]; ok {
 				s.inTheWay(p, diag.Position{File: file, Line: line},
-					"makes the "+object.kind+" "+object.name+", and so would "+s.name+".yaml; choose another suffix, or use --keep if only one of the two is ever rendered")
+					"makes the "+object.kind+" "+object.name+", and so would "+s.name+".yaml; choose another suffix, or use --keep if only one of them is rendered")
 			}
 		}
 	}

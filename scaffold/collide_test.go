@@ -16,7 +16,7 @@ func TestCollisions(t *testing.T) {
 		want  string // "" for none
 	}{
 		{"two suffixes, one key", func(r *repo.Repo) { generate(t, r, ResourceRequest{App: "shop", Suffix: "a-1"}) },
-			ResourceRequest{App: "shop", Suffix: "a1"}, `"redis-a1" and "redis-a-1" would both be resources.redisA1 in values.yaml; choose another suffix`},
+			ResourceRequest{App: "shop", Suffix: "a1"}, `"redis-a1" and "redis-a-1" would both use resources.redisA1 in values.yaml; choose another suffix`},
 		{"one object twice", func(r *repo.Repo) {
 			write(t, r, "applications/shop/templates/other.yaml", "# x\nkind: X\nmetadata:\n  name: x\n---\nkind: Service\nmetadata:\n  labels: {}\n  # the master\n  name: '{{ $.Chart.Name }}-redis-master' # why\n")
 		}, ResourceRequest{App: "shop"}, "applications/shop/templates/other.yaml:10: makes the Service shop-redis-master, and so would redis.yaml"},
@@ -70,11 +70,11 @@ func TestEnvNames(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		{map[string]string{"REDIS_ULR": "X"}, `--env: the generator has no env entry "REDIS_ULR"; one of "REDIS_URL", "SENTINEL_URL"; did you mean "REDIS_URL"?`},
-		{map[string]string{"REDIS_URL": "a b"}, `--env: "a b" is not the name of an environment variable; use letters, digits and _`},
-		{map[string]string{"REDIS_URL": ""}, `--env: "" is not the name of an environment variable`},
-		{map[string]string{"REDIS_URL": "SENTINEL_URL"}, `--env: REDIS_URL and SENTINEL_URL would both be called SENTINEL_URL; choose another name for one of them`},
-		{map[string]string{"REDIS_PASSWORD": "X"}, `has no env entry "REDIS_PASSWORD"`}, // there is no password
+		{map[string]string{"REDIS_ULR": "X"}, `--env: the generator has no environment variable "REDIS_ULR"; one of "REDIS_URL", "SENTINEL_URL"; did you mean "REDIS_URL"?`},
+		{map[string]string{"REDIS_URL": "a b"}, `--env: invalid environment variable name "a b"; use letters, digits and _`},
+		{map[string]string{"REDIS_URL": ""}, `--env: invalid environment variable name ""`},
+		{map[string]string{"REDIS_URL": "SENTINEL_URL"}, `--env: REDIS_URL and SENTINEL_URL would both be named SENTINEL_URL; rename one of them`},
+		{map[string]string{"REDIS_PASSWORD": "X"}, `has no environment variable "REDIS_PASSWORD"`}, // there is no password
 	} {
 		r := shop(t, valuesFiles["fresh"])
 		if _, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop", Env: tt.env}); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -29,7 +29,7 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 		return nil, err
 	}
 	if app.Kind != repo.Chart {
-		return nil, diag.Errorf(diag.Position{File: app.Dir}, "", "is no chart, and deployment generators make charts; write the Deployment by hand")
+		return nil, diag.Errorf(diag.Position{File: app.Dir}, "", "is not a chart, which deployment generators require; write the Deployment manually")
 	}
 	if _, err := chartName(app); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 		return nil, err
 	}
 	if p.Changed() {
-		p.Next = []string{"review the changes, then commit them: Argo CD or Flux brings them into the cluster"}
+		p.Next = []string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}
 		if req.Image == "" {
 			p.Next = append(p.Next, "set image in "+app.Path("values.yaml"))
 		}
@@ -108,7 +108,7 @@ func planIngress(p *Plan, r *repo.Repo, rec *record, hostname, service string) e
 		return err
 	}
 	if src == nil {
-		return diag.Errorf(diag.Position{File: cloudflaredConfig}, "", "does not exist, so --hostname cannot take effect; leave it out")
+		return diag.Errorf(diag.Position{File: cloudflaredConfig}, "", "does not exist, so --hostname has no effect; remove it")
 	}
 	rules, at := lookup(cloudflaredConfig, src, "ingress")
 	for _, rule := range asList(rules) {
@@ -117,7 +117,7 @@ func planIngress(p *Plan, r *repo.Repo, rec *record, hostname, service string) e
 			continue
 		}
 		if m["service"] != service {
-			p.conflict(at, "ingress", "the host name "+hostname+" goes to another service already", "", "")
+			p.conflict(at, "ingress", "hostname "+hostname+" is already routed to another service", "", "")
 		}
 		return nil
 	}

@@ -196,7 +196,7 @@ func (p *Plan) checkEffects(ctx context.Context, r *repo.Repo, app *repo.App, re
 		p.inTheWay(on, e.problem.Position, "the chart would no longer render: "+e.problem.Message, "")
 		return nil
 	}
-	message := "the plan would change what this template renders"
+	message := "this change would affect what this template renders"
 	if len(e.path) > 0 {
 		message += " at " + strings.Join(e.path, ".")
 	}

@@ -139,16 +139,16 @@ func checkEnv(items []entry, r envRequest) error {
 	for _, from := range offered {
 		to := envName(from, r)
 		if first, ok := taken[to]; ok {
-			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "%s and %s would both be called %s; choose another name for one of them", first, from, to))
+			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "%s and %s would both be named %s; rename one of them", first, from, to))
 		}
 		taken[to] = from
 	}
 	for _, from := range sortedKeys(r.names) {
 		switch to := r.names[from]; {
 		case !slices.Contains(offered, from):
-			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "the generator has no env entry %q; %s%s", from, diag.OneOf(offered), diag.DidYouMean(from, offered)))
+			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "the generator has no environment variable %q; %s%s", from, diag.OneOf(offered), diag.DidYouMean(from, offered)))
 		case !environmentName.MatchString(to):
-			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "%q is not the name of an environment variable; use letters, digits and _", to))
+			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "invalid environment variable name %q; use letters, digits and _", to))
 		}
 	}
 	return problems.Err()

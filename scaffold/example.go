@@ -61,14 +61,14 @@ func parseExample(file, text string) (example, error) {
 	}
 	if err := yaml.Unmarshal([]byte(body), &doc); err != nil {
 		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "",
-			"the example values are not YAML: %s; correct the comment", strings.TrimPrefix(err.Error(), "yaml: "))
+			"the example values are not valid YAML: %s; fix the comment", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if len(doc.Content) == 0 {
 		return nil, nil
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "", "the example values are no mapping; write keys such as resources: and env:")
+		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "", "the example values are not a mapping; use keys such as resources: and env:")
 	}
 	var ex example
 	for i := 0; i < len(root.Content); i += 2 {
@@ -83,7 +83,7 @@ func parseExample(file, text string) (example, error) {
 			key.scalar = lines[k.Line-1]
 		case v.Style&yaml.FlowStyle != 0 && len(v.Content) > 0:
 			return nil, diag.Errorf(diag.Position{File: file, Line: firstLine + v.Line - 1, Column: v.Column + 2}, k.Value,
-				"flow style cannot be taken apart; write the entries on lines of their own")
+				"flow style is not supported; write each entry on its own line")
 		case v.Kind == yaml.MappingNode:
 			key.entries = cut(lines[:end], v, 2)
 		case v.Kind == yaml.SequenceNode:

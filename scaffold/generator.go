@@ -43,7 +43,7 @@ func (g *Generator) Expand(values Placeholders) (string, error) {
 			end := strings.IndexAny(text[i:], "}\n")
 			if end < 0 || text[i+end] != '}' {
 				problems = append(problems, diag.Errorf(diag.Position{File: g.File, Line: line, Column: i - lineStart + 1}, "",
-					"a placeholder without an end; write %%%% for a percent sign"))
+					"unterminated placeholder; use %%%% for a percent sign"))
 				break
 			}
 			name := text[i+2 : i+end]
@@ -88,7 +88,7 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 			return nil, err
 		}
 		if strings.TrimSpace(string(src)) == "" {
-			return nil, diag.Errorf(diag.Position{File: file}, "", "the generator is empty; write a template, or remove the file")
+			return nil, diag.Errorf(diag.Position{File: file}, "", "the generator is empty; add a template, or remove the file")
 		}
 		return &Generator{Type: typ, File: file, Text: string(src)}, nil
 	}

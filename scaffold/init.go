@@ -38,13 +38,13 @@ func PlanInit(r *repo.Repo) (*Plan, error) {
 		case old != nil:
 			p.write(f, old, old)
 		case own[part(f)] && part(f) != f:
-			p.Notes = append(p.Notes, f+" is left out: "+part(f)+" is there already")
+			p.Notes = append(p.Notes, f+" is skipped: "+part(f)+" already exists")
 		default:
 			p.write(f, nil, files[f])
 		}
 	}
 	if p.Changed() {
-		p.Next = []string{"put the address of this repository into argocd-root.yaml and platform-applications/", "redis-gitops generate application APP"}
+		p.Next = []string{"set the URL of this repository in argocd-root.yaml and platform-applications/", "redis-gitops generate application APP"}
 	}
 	return p, nil
 }

@@ -93,7 +93,7 @@ func (s *resource) freeKey(ctx context.Context) error {
 // taken says why a key cannot hold the values; "" when it can.
 func (s *resource) taken(ctx context.Context, key string, ours bool, file string, src []byte, reads *valueReads) (string, error) {
 	if slices.Contains(reads.subcharts, key) {
-		return fmt.Sprintf("%s holds the values of a subchart", key), nil
+		return fmt.Sprintf("%s contains the values of a subchart", key), nil
 	}
 	have, at := lookup(file, src, key)
 	if have != nil {
@@ -101,7 +101,7 @@ func (s *resource) taken(ctx context.Context, key string, ours bool, file string
 			return fmt.Sprintf("%s: %s is not a mapping", at, key), nil
 		}
 		if !ours {
-			return fmt.Sprintf("%s: %s is a value of the chart's own", at, key), nil
+			return fmt.Sprintf("%s: %s is a value of the chart", at, key), nil
 		}
 	}
 	// Who reads all values will look for the resources of a container there, and not for our other keys: there what is
@@ -109,15 +109,15 @@ func (s *resource) taken(ctx context.Context, key string, ours bool, file string
 	read := reads.whole(key)
 	switch {
 	case read != nil && len(read.Path) > 0:
-		return fmt.Sprintf("%s reads the whole of .Values.%s", read.At, key), nil
+		return fmt.Sprintf("%s renders .Values.%s as a whole", read.At, key), nil
 	case read != nil && key == resourcesKey:
-		return fmt.Sprintf("%s reads all values", read.At), nil
+		return fmt.Sprintf("%s renders all values", read.At), nil
 	}
 	// What cannot be seen in the text shows in what is rendered.
 	probe := "probe: {sentinels: 3}\n"
 	with, _, err := yamledit.AddEntry(src, []string{key}, yamledit.Entry(probe))
 	if errors.Is(err, yamledit.ErrUnproven) {
-		return fmt.Sprintf("%s: %s cannot be edited without changing another value", at, key), nil
+		return fmt.Sprintf("%s: %s cannot be changed without changing another value", at, key), nil
 	}
 	if err != nil {
 		return "", nil // planning the values says what is wrong with the file

@@ -153,7 +153,7 @@ func TestEffects(t *testing.T) {
 	for _, tt := range []struct{ template, want string }{
 		{"kind: D\ncontainers:\n  - name: a\n    {{- with .Values.env }}\n    env: {{ toYaml . | nindent 6 }}\n    {{- end }}\n", ""},
 		{"kind: D\nenv: {{ toJson .Values.env }}\n", ""},
-		{"kind: D\n{{ if .Values.env }}labels: { env: many }{{ end }}\n", "templates/d.yaml: the plan would change what this template renders at labels, because it reads the same values; rename them in the chart, or use --force"},
+		{"kind: D\n{{ if .Values.env }}labels: { env: many }{{ end }}\n", "templates/d.yaml: this change would affect what this template renders at labels, because it reads the same values; rename them in the chart, or use --force"},
 		{"kind: D\ncount: {{ len (default list .Values.env) }}\n", "at count"},
 		{"kind: D\n{{ if .Values.env }}{{ fail \"no env please\" }}{{ end }}\n", "the chart would no longer render: "},
 	} {
@@ -171,13 +171,13 @@ func TestEffects(t *testing.T) {
 	r := newRepository(t, "shop")
 	write(t, r, values, "image:\n  repository: shop\n")
 	if _, err := PlanDeployment(context.Background(), r, DeploymentRequest{App: "shop", Type: "web"}); err == nil ||
-		!strings.Contains(err.Error(), "values.yaml:2:3: image: is a mapping, and the generator reads a single value such as `image: shop:latest`") {
+		!strings.Contains(err.Error(), "values.yaml:2:3: image: is a mapping, but the generator expects a single value such as `image: shop:latest`") {
 		t.Errorf("got %v", err)
 	}
 	r = newRepository(t, "shop")
 	deployment(t, r, "web", "a-1")
 	if _, err := PlanDeployment(context.Background(), r, DeploymentRequest{App: "shop", Type: "web", Name: "a1"}); err == nil ||
-		!strings.Contains(err.Error(), `"deployment-a1" and "deployment-a-1" would both be deployments.a1 in values.yaml; choose another name`) {
+		!strings.Contains(err.Error(), `"deployment-a1" and "deployment-a-1" would both use deployments.a1 in values.yaml; choose another name`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -191,7 +191,7 @@ func TestProtection(t *testing.T) {
 	}
 	r := newRepository(t, "shop") // init installs the operator in redis-operator
 	p := generate(t, r, ResourceRequest{App: "shop"})
-	if policy(r) != "redis-operator" || !strings.Contains(strings.Join(p.Notes, "\n"), `a NetworkPolicy admits pods of the same namespace and of the operator's namespace "redis-operator"`) {
+	if policy(r) != "redis-operator" || !strings.Contains(strings.Join(p.Notes, "\n"), `the NetworkPolicy allows pods in the same namespace and in the operator namespace "redis-operator"`) {
 		t.Errorf("policy %v, notes %q", policy(r), p.Notes)
 	}
 	r = shop(t, valuesFiles["fresh"])
@@ -212,15 +212,15 @@ func TestProtection(t *testing.T) {
 		t.Errorf("notes: %q", p.Notes)
 	}
 	p = generate(t, r, ResourceRequest{App: "shop", Suffix: "cache"})
-	want := `the Redis "shop-cache" has no password and no NetworkPolicy, so its sentinels can join those of another Redis (applications/shop/templates/redis.yaml:36)` +
-		` when a pod takes over an address, and the data of one is lost; set operator.namespace in .redis-gitops.yaml to the namespace of the Redis operator, or use --auth with a password of its own`
+	want := `the Redis "shop-cache" has no password and no NetworkPolicy, so its sentinels can merge with those of another Redis (applications/shop/templates/redis.yaml:36)` +
+		` when a pod reuses an IP address, and the data of one is lost; set operator.namespace in .redis-gitops.yaml to the namespace of the Redis operator, or use --auth with its own password`
 	if len(p.Notes) != 1 || p.Notes[0] != want {
 		t.Errorf("notes %q, want %q", p.Notes, want)
 	}
 	if p := generate(t, r, ResourceRequest{App: "shop", Suffix: "a", Auth: Auth{Method: Existing, Secret: "a"}}); len(p.Notes) > 0 {
 		t.Errorf("a password of its own: notes %q", p.Notes)
 	}
-	if p := generate(t, r, ResourceRequest{App: "shop", Suffix: "b", Auth: Auth{Method: Existing, Secret: "a"}}); len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "has the password of another one and no NetworkPolicy") {
+	if p := generate(t, r, ResourceRequest{App: "shop", Suffix: "b", Auth: Auth{Method: Existing, Secret: "a"}}); len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "has a shared password and no NetworkPolicy") {
 		t.Errorf("the same password: notes %q", p.Notes)
 	}
 }
@@ -232,8 +232,8 @@ func TestImage(t *testing.T) {
 		{"", "registry.example.com:5000/mirror/redis:7.2.16", "registry.example.com:5000/mirror/redis:7.2.16", ""},
 		{"defaults:\n  image: redis:7.2.16-alpine\n", "", "redis:7.2.16-alpine", ""},
 		{"defaults:\n  image: redis:7.2.16-alpine\n", "redis:8.2.9", "redis:8.2.9", ""},
-		{"", "redis", "", `resources.redis.image: "redis" is not an image with a tag; write redis:7.4.11-alpine`},
-		{"", "redis:latest", "", `resources.redis.image: "redis:latest" is a mutable tag; pin a version such as redis:7.4.11-alpine`},
+		{"", "redis", "", `resources.redis.image: "redis" is not an image with a tag; use for example redis:7.4.11-alpine`},
+		{"", "redis:latest", "", `resources.redis.image: "redis:latest" is a mutable image reference; pin a version such as redis:7.4.11-alpine`},
 	} {
 		r := shop(t, valuesFiles["fresh"])
 		req := ResourceRequest{App: "shop"}
@@ -252,7 +252,7 @@ func TestImage(t *testing.T) {
 			t.Errorf("%+v: got\n%s", tt, text)
 		}
 	}
-	if _, err := cue.LoadConfig(cue.ConfigFile, []byte("defaults:\n  image: redis\n")); err == nil || !strings.Contains(err.Error(), "is not an image with a tag; write redis:7.4.11-alpine") {
+	if _, err := cue.LoadConfig(cue.ConfigFile, []byte("defaults:\n  image: redis\n")); err == nil || !strings.Contains(err.Error(), "is not an image with a tag; use for example redis:7.4.11-alpine") {
 		t.Errorf("got %v", err)
 	}
 }

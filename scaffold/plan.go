@@ -224,7 +224,7 @@ func (p *Plan) current(r *repo.Repo, path string) (old, now []byte, err error) {
 func (p *Plan) conflict(at diag.Position, path, message, old, new string) {
 	p.Conflicts = append(p.Conflicts, Conflict{
 		Problem: *diag.Errorf(at, path, "%s", message),
-		Diff:    udiff.Unified(at.File, at.File+" (as asked for)", old, new),
+		Diff:    udiff.Unified(at.File, at.File+" (on request)", old, new),
 	})
 }
 

@@ -42,7 +42,7 @@ func (s *resource) otherOperator(p *Plan) error {
 	if charge.Operator == s.operator.Name || s.config.NamesOperator() {
 		return nil
 	}
-	note := "the repository installs the operator of " + charge.Title() + ", and this Redis is written for that of " + s.operator.Name
+	note := "the repository installs the operator " + charge.Title() + ", but this Redis is written for " + s.operator.Name
 	for _, in := range s.installed {
 		if in.Operator != charge.Operator {
 			continue
@@ -51,7 +51,7 @@ func (s *resource) otherOperator(p *Plan) error {
 		if group := in.NeedsGroup(operators); group != nil {
 			note += ", and ignores a RedisFailover without the label " + group.Label + "; set the label to the operator's " + group.Env
 		} else {
-			note += "; compare its fields with those of the installed operator"
+			note += "; compare its fields with the installed operator"
 		}
 		break
 	}
@@ -71,8 +71,8 @@ func (s *resource) protection(p *Plan) error {
 	policy, _ := s.values["networkPolicy"].(string)
 	if policy != "" {
 		if policy == s.operatorNamespace && s.changed["networkPolicy"] != "" {
-			p.Notes = append(p.Notes, "a NetworkPolicy admits pods of the same namespace and of the operator's namespace "+quoted(policy)+
-				"; to admit clients of other namespaces, add them to it, or use --set networkPolicy= to leave it out")
+			p.Notes = append(p.Notes, "the NetworkPolicy allows pods in the same namespace and in the operator namespace "+quoted(policy)+
+				"; add other namespaces with clients to it, or use --set networkPolicy= to omit it")
 		}
 		return nil
 	}
@@ -81,7 +81,7 @@ func (s *resource) protection(p *Plan) error {
 		way = "use --set networkPolicy=" + s.operatorNamespace
 	}
 	if s.config.Strict {
-		p.Notes = append(p.Notes, "strict mode wants a NetworkPolicy; "+way)
+		p.Notes = append(p.Notes, "strict mode requires a NetworkPolicy; "+way)
 	}
 	if s.secret != "" && !s.sharedSecret() {
 		return nil
@@ -92,10 +92,10 @@ func (s *resource) protection(p *Plan) error {
 	}
 	lacks := "no password and no NetworkPolicy"
 	if s.secret != "" {
-		lacks = "the password of another one and no NetworkPolicy"
+		lacks = "a shared password and no NetworkPolicy"
 	}
-	p.Notes = append(p.Notes, "the Redis "+quoted(s.chart+s.suffix)+" has "+lacks+", so its sentinels can join those of another Redis ("+other+
-		") when a pod takes over an address, and the data of one is lost; "+way+", or use --auth with a password of its own")
+	p.Notes = append(p.Notes, "the Redis "+quoted(s.chart+s.suffix)+" has "+lacks+", so its sentinels can merge with those of another Redis ("+other+
+		") when a pod reuses an IP address, and the data of one is lost; "+way+", or use --auth with its own password")
 	return nil
 }
 

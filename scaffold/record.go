@@ -93,7 +93,7 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 		return nil, err
 	}
 	bad := func(what string) error {
-		return diag.Errorf(diag.Position{File: file}, "", "%s; restore the file from Git, or remove it and generate again with --keep", what)
+		return diag.Errorf(diag.Position{File: file}, "", "%s; restore the file from Git, or remove it and run generate --keep", what)
 	}
 	d := yaml.NewDecoder(bytes.NewReader(src))
 	d.KnownFields(true)
@@ -102,27 +102,27 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 		return nil, bad("not a record: " + strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " "))
 	}
 	if rec.Version != 1 {
-		return nil, bad("made by another version of redis-gitops")
+		return nil, bad("written by another version of redis-gitops")
 	}
 	if rec.Application != application || rec.Name != name {
-		return nil, bad("the record is of another resource")
+		return nil, bad("the record belongs to another resource")
 	}
 	if rec.Key != "" && !slices.Contains(cue.ValuesKeys(), rec.Key) {
-		return nil, bad("its key " + rec.Key + " is unknown")
+		return nil, bad("key " + rec.Key + " is unknown")
 	}
 	for _, f := range rec.Files {
 		if !inApplication(f.Path, application) {
-			return nil, bad("the path " + f.Path + " is not one of the application")
+			return nil, bad("the path " + f.Path + " is outside the application")
 		}
 	}
 	for _, e := range rec.Edits {
 		if !inApplication(e.File, application) && e.File != cloudflaredConfig {
-			return nil, bad("the path " + e.File + " is not one of the application")
+			return nil, bad("the path " + e.File + " is outside the application")
 		}
 	}
 	for _, s := range rec.Restore {
 		if !inApplication(s.File, application) && s.File != cloudflaredConfig {
-			return nil, bad("the path " + s.File + " is not one of the application")
+			return nil, bad("the path " + s.File + " is outside the application")
 		}
 	}
 	return &rec, nil
@@ -192,7 +192,7 @@ func records(r *repo.Repo, application string) ([]*record, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, diag.Errorf(diag.Position{File: path.Join(recordFolder, application)}, "", "cannot be listed: %v", err)
+		return nil, diag.Errorf(diag.Position{File: path.Join(recordFolder, application)}, "", "cannot list it: %v", err)
 	}
 	var out []*record
 	for _, f := range files {

@@ -178,7 +178,7 @@ func TestForcedSequences(t *testing.T) {
 func TestForceTwins(t *testing.T) {
 	twins := "env:\n  - name: REDIS_URL\n    value: redis://shop-redis-master.default.svc:6379\n  - name: REDIS_URL\n    value: redis://old:6379\n"
 	r := shop(t, twins)
-	if _, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop"}); err == nil || !strings.Contains(err.Error(), values+":4:5: env.REDIS_URL: is there already") {
+	if _, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop"}); err == nil || !strings.Contains(err.Error(), values+":4:5: env.REDIS_URL: already exists") {
 		t.Errorf("got %v", err)
 	}
 	generate(t, r, ResourceRequest{App: "shop", Conflicts: Replace})
@@ -278,7 +278,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, r, values, strings.Replace(read(t, r, values), "memory: 256Mi", "memory: 1Gi", 1))
-	if _, err := PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "redis"}); err == nil || !strings.Contains(err.Error(), "there is no record of what belongs to it") {
+	if _, err := PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: "redis"}); err == nil || !strings.Contains(err.Error(), "so what belongs to it is unknown") {
 		t.Errorf("without a record: %v", err)
 	}
 	generate(t, r, ResourceRequest{App: "shop", Conflicts: Keep})

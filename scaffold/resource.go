@@ -165,7 +165,7 @@ func chartName(app *repo.App) (string, error) {
 	}
 	if name != app.Name {
 		return "", diag.Errorf(diag.Position{File: app.Path("Chart.yaml")}, "name",
-			"%q differs from the folder %q: names come from the one and URLs from the other; make them equal", name, app.Name)
+			"%q differs from the directory %q, but names and URLs must match; use the same name", name, app.Name)
 	}
 	return name, nil
 }
@@ -286,7 +286,7 @@ func (s *resource) resolve() error {
 			continue
 		}
 		if err := target.set(v.Key, text); err != nil {
-			return diag.Errorf(diag.Position{File: s.generator.File}, prefix+"."+v.Key, "the example's value cannot be replaced: %v; write it on one line", err)
+			return diag.Errorf(diag.Position{File: s.generator.File}, prefix+"."+v.Key, "the example value cannot be replaced: %v; write it on one line", err)
 		}
 		s.changed[v.Key] = text
 		s.values[v.Key] = v.Value
@@ -300,7 +300,7 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, diag.Prob
 	var problems diag.Problems
 	lacks := func(key, asked string) {
 		problems = append(problems, diag.Errorf(diag.Position{File: s.generator.File}, prefix+"."+key,
-			"the generator has no such value, so %s cannot take effect; add it to the example values and the template", asked))
+			"the generator has no such value, so %s has no effect; add it to the example values and the template", asked))
 	}
 	var layers []cue.Layer
 	if s.redis {
@@ -329,7 +329,7 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, diag.Prob
 			layers[i].Values = offered
 		}
 	} else if s.req.Profile != "" || s.req.Size != "" {
-		problems = append(problems, diag.Errorf(diag.Position{File: s.generator.File}, "", "makes no RedisFailover, so it has no profiles; leave --profile and --size out"))
+		problems = append(problems, diag.Errorf(diag.Position{File: s.generator.File}, "", "does not create a RedisFailover, so it has no profiles; remove --profile and --size"))
 	}
 	if s.secret != "" {
 		if !slices.Contains(known, "auth") {
@@ -497,7 +497,7 @@ func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
 		}
 	}
 	if file == "" {
-		return diag.Errorf(diag.Position{File: s.app.Dir}, "", "has bases and overlays but no kustomization of its own; point layout.applications at the folder that holds the base")
+		return diag.Errorf(diag.Position{File: s.app.Dir}, "", "has bases and overlays but no kustomization; set layout.applications to the directory of the base")
 	}
 	old, src, err := p.current(s.repo, file)
 	if err != nil {
@@ -505,7 +505,7 @@ func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
 	}
 	for _, key := range []string{"namePrefix", "nameSuffix"} {
 		if v, at := lookup(file, src, key); v != nil && v != "" {
-			return diag.Errorf(at, key, "kustomize would rename the Redis, but not the Secret, the selector and the URLs that belong to it; remove it, or give the Redis a chart of its own")
+			return diag.Errorf(at, key, "kustomize would rename the Redis, but not its Secret, selectors and URLs; remove it, or move the Redis to its own chart")
 		}
 	}
 	if list, _ := lookup(file, src, "resources"); containsSame(asList(list), name) {
@@ -541,9 +541,9 @@ func (p *Plan) create(r *repo.Repo, rec *record, file, text string, on OnConflic
 	case on == Keep:
 		p.write(file, old, old)
 	default:
-		message := "exists already and differs from the generator; use --suffix for a second one, --force to replace it or --keep to leave it"
+		message := "already exists and differs from the generator output; use --suffix to add another, --force to overwrite or --keep to keep it"
 		if last, err := readRecord(r, app, name); err == nil && last != nil && last.fileText(file) == string(old) {
-			message = fmt.Sprintf("was generated before, by another generator or with other flags; use `generate update %s %s` to bring it up to date, --suffix for a second one, --force to replace it or --keep to leave it", app, name)
+			message = fmt.Sprintf("was generated with another generator version or other flags; use `generate update %s %s` to update it, --suffix to add another, --force to overwrite or --keep to keep it", app, name)
 		}
 		p.conflict(diag.Position{File: file}, "", message, string(old), text)
 	}
@@ -564,7 +564,7 @@ func (s *resource) planValues(p *Plan, rec *record) error {
 	if s.app.Kind != repo.Chart {
 		if env := s.example.key("env"); env != nil && len(env.items) > 0 {
 			var b strings.Builder
-			b.WriteString("add to the containers that use it:\n  env:\n")
+			b.WriteString("add this to the containers that use it:\n  env:\n")
 			for _, e := range env.items {
 				b.WriteString("    " + strings.ReplaceAll(strings.TrimSuffix(e.text, "\n"), "\n", "\n    ") + "\n")
 			}
@@ -638,9 +638,9 @@ func (s *resource) next(p *Plan) error {
 		return err
 	}
 	next := p.Next
-	p.Next = []string{"review the changes, then commit them: Argo CD or Flux brings them into the cluster"}
+	p.Next = []string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}
 	if s.secret != "" && s.req.Auth.Method == Existing {
-		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with the key \"password\" is in the namespace %q", s.secret, s.placeholders["namespace"]))
+		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with the key \"password\" exists in namespace %q", s.secret, s.placeholders["namespace"]))
 	}
 	p.Next = append(p.Next, next...)
 	return nil

@@ -137,10 +137,10 @@ func (d *destroyer) putBack(src []byte, e recordEdit) ([]byte, error) {
 	}
 	out, _, err := replace()
 	if err != nil {
-		return nil, diag.Errorf(at, strings.Join(path, "."), "cannot be replaced without touching something else; replace it by hand")
+		return nil, diag.Errorf(at, strings.Join(path, "."), "cannot be replaced without changing something else; replace it manually")
 	}
 	if !d.force && !same(v, e.wants(isList(e.File, src, e.Path))[key]) {
-		d.plan.conflict(at, strings.Join(path, "."), "was changed since it was generated; --force replaces it all the same", string(src), string(out))
+		d.plan.conflict(at, strings.Join(path, "."), "has changed since it was generated; use --force to overwrite it", string(src), string(out))
 		return src, nil
 	}
 	return out, nil

@@ -161,10 +161,10 @@ func TestUpdateFromHistory(t *testing.T) {
 		{"no generator then, named", UpdateRequest{App: "shop", Name: "thing-two", Past: gave(made, "")}, ""},
 		{"not committed", UpdateRequest{App: "shop", Past: fails(fs.ErrNotExist)}, "-"},
 		{"not committed, named", UpdateRequest{App: "shop", Name: "thing-two", Past: fails(fs.ErrNotExist)},
-			"it is not in Git's history, so nobody knows what is yours in it; `redis-gitops generate resource shop thing --suffix two --keep` records it as it is"},
+			"it is not in Git history, so your changes cannot be told apart; run `redis-gitops generate resource shop thing --suffix two --keep` to record it as is"},
 		{"no history", UpdateRequest{App: "shop"}, "-"},
-		{"no history, named", UpdateRequest{App: "shop", Name: "thing-two"}, "there is no Git history to look into"},
-		{"no Git", UpdateRequest{App: "shop", Past: fails(errors.New("there is no git command; install Git"))}, "its past cannot be read: there is no git command; install Git"},
+		{"no history, named", UpdateRequest{App: "shop", Name: "thing-two"}, "there is no Git history"},
+		{"no Git", UpdateRequest{App: "shop", Past: fails(errors.New("there is no git command; install Git"))}, "its history cannot be read: there is no git command; install Git"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := setup()
@@ -210,7 +210,7 @@ func TestUpdateFromHistory(t *testing.T) {
 		})
 	}
 	p, err := PlanUpdate(context.Background(), setup(), config(t, ""), UpdateRequest{Past: fails(errors.New("asked"))})
-	if err != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "files that look generated and have no record: 1; ") {
+	if err != nil || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "files that look generated but have no record: 1; ") {
 		t.Errorf("of everything: %v, %q", err, p.Notes)
 	}
 }

@@ -52,7 +52,7 @@ func checkValues(file string, src []byte) error {
 		return err
 	}
 	if len(docs) > 1 {
-		return diag.Errorf(docs[1].At(docs[1].Node), "", "a second document; a values file holds one mapping")
+		return diag.Errorf(docs[1].At(docs[1].Node), "", "multiple documents; a values file has only one")
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (m *merger) scalar(k *exampleKey) error {
 			kind = "list"
 		}
 		if kind != "" {
-			return diag.Errorf(at, k.name, "is a %s, and the generator reads a single value such as `%s`; change the generator to read what the chart has", kind, k.scalar)
+			return diag.Errorf(at, k.name, "is a %s, but the generator expects a single value such as `%s`; change the generator to fit the chart", kind, k.scalar)
 		}
 		m.shared(nil, k.name)
 		return nil
@@ -141,7 +141,7 @@ func (m *merger) items(k *exampleKey) error {
 	for _, want := range k.items {
 		var w []any
 		if err := yaml.Unmarshal([]byte(want.text), &w); err != nil || len(w) != 1 {
-			return diag.Errorf(diag.Position{File: m.file}, k.name, "the generator's example holds a broken item")
+			return diag.Errorf(diag.Position{File: m.file}, k.name, "the example values of the generator have an invalid item")
 		}
 		list, at := m.list(k.name)
 		if want.key == "" {
@@ -152,7 +152,7 @@ func (m *merger) items(k *exampleKey) error {
 			case containsSame(list, w[0]):
 				m.shared(path, "")
 			default:
-				m.plan.Notes = append(m.plan.Notes, m.file+": "+k.name+" has entries already and is left alone; the generator suggests\n"+
+				m.plan.Notes = append(m.plan.Notes, m.file+": "+k.name+" already has entries and is not changed; the generator suggests\n"+
 					strings.TrimSuffix(want.text, "\n"))
 			}
 			continue
@@ -324,7 +324,7 @@ func (m *merger) conflict(at diag.Position, path string, forced []byte) bool {
 		m.src = forced
 		return true
 	case Refuse:
-		m.plan.conflict(at, path, "is there already with other values; use --force to replace it or --keep to leave it", string(m.src), string(forced))
+		m.plan.conflict(at, path, "already exists with other values; use --force to overwrite or --keep to keep it", string(m.src), string(forced))
 	}
 	return false
 }
@@ -367,12 +367,12 @@ func (m *merger) problem(path []string, text string, err error) error {
 		at.Line, at.Column = typed.Line, typed.Column
 		where := strings.Join(typed.Path, ".")
 		if typed.Have == "alias" {
-			return diag.Errorf(at, where, "is an alias, so that an entry here would show elsewhere too; write the %s out, or add by hand:\n%s", typed.Want, pasteable(path, text))
+			return diag.Errorf(at, where, "is an alias, so a new entry would also change other values; expand the %s, or add manually:\n%s", typed.Want, pasteable(path, text))
 		}
 		return diag.Errorf(at, where, "%s; make it a %s", typed.Error(), typed.Want)
 	}
 	if errors.Is(err, yamledit.ErrUnproven) {
-		return diag.Errorf(at, strings.Join(path, "."), "cannot be edited without touching something else; nothing was changed; add by hand:\n%s", pasteable(path, text))
+		return diag.Errorf(at, strings.Join(path, "."), "cannot be changed without changing something else, so nothing was changed; add manually:\n%s", pasteable(path, text))
 	}
 	return diag.Errorf(at, strings.Join(path, "."), "%v", err)
 }

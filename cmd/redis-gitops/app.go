@@ -106,7 +106,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		}
 	}
 	if err == nil && out.err != nil {
-		err = fmt.Errorf("the output could not be written: %w", out.err)
+		err = fmt.Errorf("cannot write the output: %w", out.err)
 	}
 	var code errCode
 	switch {
@@ -124,7 +124,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "redis-gitops",
-		Short:         "Scaffold, lint and connect to Redis in a GitOps repository",
+		Short:         "Scaffold, lint and connect to Redis in GitOps repositories",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          subcommand,
@@ -134,11 +134,11 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	f := root.PersistentFlags()
-	f.StringVarP(&a.dir, "directory", "C", ".", "work in the repository that holds this folder")
-	f.StringVar(&a.configFile, "config", "", "the configuration file, inside the repository (default "+cue.ConfigFile+")")
-	f.StringVar(&a.color, "color", "auto", "colours: auto, always or never")
-	f.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
-	f.BoolVarP(&a.verbose, "verbose", "v", false, "say which repository, configuration and generator are used")
+	f.StringVarP(&a.dir, "directory", "C", ".", "use the repository that contains this directory")
+	f.StringVar(&a.configFile, "config", "", "configuration file in the repository (default "+cue.ConfigFile+")")
+	f.StringVar(&a.color, "color", "auto", "color output: auto, always or never")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "only print errors")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "print the repository, configuration and generator in use")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		if err := a.setColor(); err != nil {
 			return err
@@ -261,11 +261,11 @@ func (a *app) recover(fs lockedFs) error {
 	if err != nil || recovery == nil {
 		return err
 	}
-	done := "undone, the repository is as before it"
+	done := "rolled back; the repository is unchanged"
 	if recovery.Finished {
 		done = "finished"
 	}
-	a.errf("an interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
+	a.errf("the interrupted `%s` was %s: %s\n", recovery.Command, done, strings.Join(recovery.Files, ", "))
 	return nil
 }
 
@@ -284,7 +284,7 @@ func (a *app) lock(fs lockedFs) error {
 			return err
 		}
 		if !waits {
-			a.tell("waiting for another redis-gitops to finish")
+			a.tell("waiting for another redis-gitops process to finish")
 		}
 		select {
 		case <-retry.C:
@@ -313,7 +313,7 @@ func readConfig(fs afero.Fs, file string, must bool) (*cue.Config, error) {
 	return cue.LoadConfig(file, src)
 }
 
-var errNoRepository = errors.New("not a devops repository")
+var errNoRepository = errors.New("not in a GitOps repository")
 
 // findRoot goes up from dir to the folder with the configuration or, failing that, with .git.
 func findRoot(dir string) (string, error) {
@@ -322,7 +322,7 @@ func findRoot(dir string) (string, error) {
 		return "", err
 	}
 	if info, err := os.Stat(start); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("%s is no folder; give one with -C", dir)
+		return "", fmt.Errorf("%s is not a directory; pass one with -C", dir)
 	}
 	for at := start; ; at = filepath.Dir(at) {
 		for _, mark := range []string{cue.ConfigFile, ".git"} {
@@ -331,7 +331,7 @@ func findRoot(dir string) (string, error) {
 			}
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%w: no .git and no %s here or above; go into one, or give it with -C", errNoRepository, cue.ConfigFile)
+			return "", fmt.Errorf("%w: no .git or %s in this or any parent directory; change directory or use -C", errNoRepository, cue.ConfigFile)
 		}
 	}
 }

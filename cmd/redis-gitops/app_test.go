@@ -49,7 +49,7 @@ func TestFullOutput(t *testing.T) {
 	a := newApp()
 	a.out, a.err = &closedWriter{}, &problems
 	code := a.run(context.Background(), []string{"-C", newShop(t), "generate", "resource", "shop", "redis", "--dry-run"})
-	if code != exitError || !strings.Contains(problems.String(), "the output could not be written: no space left on device") {
+	if code != exitError || !strings.Contains(problems.String(), "cannot write the output: no space left on device") {
 		t.Errorf("exit code %d, %s", code, problems.String())
 	}
 }
@@ -65,7 +65,7 @@ func TestInterrupt(t *testing.T) {
 	never, hold := io.Pipe()
 	defer hold.Close()
 	asked := writerFunc(func(p []byte) (int, error) {
-		if strings.Contains(string(p), "What type of resource?") {
+		if strings.Contains(string(p), "Resource type?") {
 			cancel()
 		}
 		return len(p), nil

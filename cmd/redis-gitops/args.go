@@ -44,7 +44,7 @@ func subcommand(c *cobra.Command, args []string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	return fmt.Errorf("unknown command %q of %q; %s%s", args[0], c.CommandPath(), diag.OneOf(names), diag.DidYouMean(args[0], names))
+	return fmt.Errorf("unknown command %q for %q; %s%s", args[0], c.CommandPath(), diag.OneOf(names), diag.DidYouMean(args[0], names))
 }
 
 // words gives what the shell may complete, when the arguments before it are args.

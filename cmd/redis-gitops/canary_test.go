@@ -287,7 +287,7 @@ func TestPatch(t *testing.T) {
 		if err := gitApply(t, dir, out.Bytes(), "--check"); (err == nil) != tt.applies {
 			t.Errorf("%s: git apply: %v\n%s", tt.kind, err, out.String())
 		}
-		if hidden := strings.Contains(problems.String(), "git apply refuses"); hidden == tt.applies {
+		if hidden := strings.Contains(problems.String(), "git apply rejects"); hidden == tt.applies {
 			t.Errorf("%s: the note is wrong: %s", tt.kind, problems.String())
 		}
 	}

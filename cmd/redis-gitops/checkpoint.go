@@ -22,7 +22,7 @@ func newCheckpointFile(path, source, target string) (*checkpointFile, error) {
 	if dir == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return nil, fmt.Errorf("no place for the checkpoint (%w); give one by --checkpoint FILE, or --checkpoint none", err)
+			return nil, fmt.Errorf("no default location for the checkpoint (%w); pass --checkpoint FILE, or --checkpoint none", err)
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}

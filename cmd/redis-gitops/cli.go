@@ -15,14 +15,17 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
-const cliHelp = `Run redis-cli on the current master of a Redis in Kubernetes: in its pod, on a terminal of its own.
+const cliHelp = `Run redis-cli on the current master of a Redis in Kubernetes, in its pod and
+with a terminal.
 
-The master is the pod that says so when it is asked, whatever its labels say. What follows -- is given to redis-cli as it is:
-no shell reads it, so that blanks, quotes and * stay. The password is taken from its Secret, or from the environment of the
-container where that has it, and is in no list of processes. The exit code is redis-cli's.
+The master is found by asking the pods for their role, not by label. Arguments
+after -- are passed to redis-cli unchanged: no shell expands blanks, quotes or
+*. The password comes from the Secret, or from the container's environment, and
+never appears in a process list. Exits with the exit code of redis-cli.
 
---local runs the redis-cli of this machine over a port-forward instead, which follows the master through failovers: for pods
-without redis-cli, or where you may not run commands in pods.`
+--local runs the local redis-cli over a port-forward that follows the master
+through failovers: for images without redis-cli, or if you have no permission to
+exec into pods.`
 
 const cliExamples = `
   redis-gitops cli shop
@@ -31,7 +34,8 @@ const cliExamples = `
   redis-gitops cli shop --replica -- --bigkeys
   redis-gitops cli shop --local -- --stat`
 
-const sentinelCLIHelp = `Run redis-cli on a sentinel of a Redis in Kubernetes, as cli does on its master.`
+const sentinelCLIHelp = `Run redis-cli on a sentinel of a Redis in Kubernetes; see the cli command for
+the details.`
 
 const sentinelCLIExamples = `
   redis-gitops sentinel-cli shop
@@ -46,7 +50,7 @@ type cliFlags struct {
 func (a *app) cliCommand() *cobra.Command {
 	var f cliFlags
 	c := a.newCLICommand("cli", "Run redis-cli on the current master", clusterLong(cliHelp, cliExamples), &f, false)
-	c.Flags().BoolVar(&f.replica, "replica", false, "on a replica that is in sync, which takes no writes")
+	c.Flags().BoolVar(&f.replica, "replica", false, "run on a replica that is in sync (read-only)")
 	return c
 }
 
@@ -70,7 +74,7 @@ func (a *app) newCLICommand(name, short, long string, f *cliFlags, sentinel bool
 			case dash == 0 || args[0] == "":
 				return fmt.Errorf("NAME is missing; usage: %s", c.UseLine())
 			case dash > 1:
-				return fmt.Errorf("unexpected argument %q; what is for redis-cli stands after --", args[1])
+				return fmt.Errorf("unexpected argument %q; pass arguments for redis-cli after --", args[1])
 			}
 			return nil
 		},
@@ -79,7 +83,7 @@ func (a *app) newCLICommand(name, short, long string, f *cliFlags, sentinel bool
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&f.local, "local", false, "the redis-cli of this machine, over a port-forward")
+	c.Flags().BoolVar(&f.local, "local", false, "run the local redis-cli over a port-forward")
 	return c
 }
 

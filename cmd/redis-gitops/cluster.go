@@ -16,9 +16,10 @@ import (
 )
 
 // clusterHelp is part of the help of every command that asks a cluster.
-const clusterHelp = `NAME is a Redis (a RedisFailover or the like), an application, or a Service before one. In a repository its namespace is taken
-from the files, unless --namespace is given; elsewhere it is that of the context, as with kubectl. What a command must be
-allowed to do in the cluster is in docs/rbac.md.`
+const clusterHelp = `NAME is a Redis resource (such as a RedisFailover), an application, or a Service
+that selects it. In a repository, the namespace is read from the files unless
+--namespace is given; elsewhere it is the namespace of the current context.
+docs/rbac.md lists the required permissions.`
 
 // clusterFlags say which cluster, as those of kubectl do.
 type clusterFlags struct {
@@ -61,17 +62,17 @@ func (f *tlsFlags) cli() []string {
 
 func (f *tlsFlags) add(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringVar(&f.ca, "tls-ca", "", "with TLS: the file of authorities, in PEM (default: the server is not verified, since the API server leads to it)")
-	flags.StringVar(&f.cert, "tls-cert", "", "with TLS: the file of a client certificate, in PEM")
-	flags.StringVar(&f.key, "tls-key", "", "with TLS: the file of its key, in PEM")
-	flags.StringVar(&f.serverName, "tls-server-name", "", "with --tls-ca: the name to verify (default: that of the Service, SERVICE.NAMESPACE.svc)")
+	flags.StringVar(&f.ca, "tls-ca", "", "CA certificate file (PEM) to verify the server; by default the server is not verified, because traffic goes through the API server")
+	flags.StringVar(&f.cert, "tls-cert", "", "client certificate file (PEM)")
+	flags.StringVar(&f.key, "tls-key", "", "private key file of the client certificate (PEM)")
+	flags.StringVar(&f.serverName, "tls-server-name", "", "with --tls-ca: server name to verify (default: SERVICE.NAMESPACE.svc of the Redis)")
 }
 
 func (f *clusterFlags) add(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "the kubeconfig (default: KUBECONFIG, ~/.kube/config, or the pod that it runs in)")
-	flags.StringVar(&f.context, "context", "", "the context of the kubeconfig (default: the current one)")
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace (default: that of the repository's files or of the context)")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, ~/.kube/config, or the in-cluster configuration)")
+	flags.StringVar(&f.context, "context", "", "kubeconfig context (default: the current context)")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace (default: from the repository, or of the current context)")
 	if flags.Lookup("tls-ca") == nil { // import and dump have them, also for URLs
 		f.tls.add(c)
 	}
@@ -81,7 +82,7 @@ func (f *clusterFlags) add(c *cobra.Command) {
 
 func (f *clusterFlags) addAll(c *cobra.Command) {
 	f.add(c)
-	c.Flags().BoolVarP(&f.all, "all-namespaces", "A", false, "in all namespaces")
+	c.Flags().BoolVarP(&f.all, "all-namespaces", "A", false, "all namespaces")
 	c.MarkFlagsMutuallyExclusive("namespace", "all-namespaces")
 }
 
@@ -98,7 +99,7 @@ func (a *app) openCluster(f *clusterFlags, o *opened) (*cluster.Cluster, error) 
 	if options.TLS = config; config != nil && f.tls.ca == "" {
 		// A client certificate alone. Authorities of the system do not know a Service of the cluster.
 		if f.tls.serverName != "" {
-			return nil, errors.New("--tls-server-name: nothing is verified without --tls-ca; give that too")
+			return nil, errors.New("--tls-server-name has no effect without --tls-ca; pass it too")
 		}
 		config.InsecureSkipVerify = true
 	}
@@ -136,7 +137,7 @@ func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*clus
 	}
 	r, err := c.Find(ctx, name)
 	if err == nil {
-		a.tell("%s, of operator %s", r, r.Operator)
+		a.tell("%s, operator %s", r, r.Operator)
 	}
 	return c, r, err
 }

@@ -32,7 +32,7 @@ func TestClusterSource(t *testing.T) {
 	}{
 		{name: "snapshots"},
 		{name: "scan", env: login, args: []string{"--username", "scanner", "--scan"}},
-		{name: "replication is forbidden", env: login, args: []string{"--username", "scanner"}, fail: "with --scan"},
+		{name: "replication is not permitted", env: login, args: []string{"--username", "scanner"}, fail: "use --scan"},
 		{name: "one node", args: []string{"--only-node"}, keys: fmt.Sprint(nodes[1].Do("DBSIZE"))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,10 +6,11 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
-const destroyHelp = `Take away what generate added, to the byte.
+const destroyHelp = `Remove exactly what generate added.
 
-What was changed since, and what the rest of the repository still refers to, is shown and nothing is removed, unless --force
-is given. The data is not touched here, but deleting the resource from Git deletes it from the cluster.
+Refuses if generated files have changed since, or if the repository still refers
+to them; --force removes them anyway. Only files in Git are removed, but once
+Argo CD or Flux applies the change, the resource is deleted from the cluster.
 
 Examples:
   redis-gitops destroy resource shop redis
@@ -18,22 +19,22 @@ Examples:
 func (a *app) destroyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "destroy",
-		Short: "Take away what generate added",
+		Short: "Remove generated resources",
 		Long:  destroyHelp,
 		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	for _, what := range []struct{ use, short, prefix, example string }{
-		{"resource APP NAME", "Take away a resource: redis, or redis-cache with its suffix", "", "redis-gitops destroy resource shop redis-cache"},
-		{"deployment APP NAME", "Take away a deployment", "deployment-", "redis-gitops destroy deployment shop sidekiq"},
+		{"resource APP NAME", "Remove a resource", "", "redis-gitops destroy resource shop redis-cache"},
+		{"deployment APP NAME", "Remove a deployment", "deployment-", "redis-gitops destroy deployment shop sidekiq"},
 	} {
 		var flags planFlags
 		sub := &cobra.Command{
 			Use:   what.use,
 			Short: what.short,
-			Long: what.short + `: its files, its values and its env entries, to the byte.
+			Long: what.short + ` with its files, values and environment variables.
 
-What was changed since, and what the rest of the repository still refers to, stops it unless --force is given.
+Refuses if they have changed since, or if the repository still refers to them, unless --force is given.
 
 Examples:
   ` + what.example,

@@ -12,17 +12,22 @@ import (
 	"github.com/redis-gitops/redis-gitops/diag"
 )
 
-const doctorHelp = `Check everything about a running Redis in Kubernetes: its operator, Services and what they lead to, password, roles and
-labels, replication, sentinels, foreign replicas and sentinels (two instances that have merged), customConfig as the operator
-applies it, memory, volumes, persistence and shutdown.
+const doctorHelp = `Diagnose a running Redis in Kubernetes: its operator, Services and their
+endpoints, password, roles and labels, replication, sentinels, foreign replicas
+and sentinels (two deployments that merged), customConfig as the operator
+applies it, memory, volumes, persistence, and shutdown.
 
-Problems are ordered by cause: what follows from another problem is listed below it. Events, exit codes and last log lines of
-pods, and the operator's last complaint about this Redis, are shown where you may read them (docs/rbac.md); what could not be
-checked is listed. Each problem names the page of the rule that prevents it, where there is one.
+Problems are ordered by cause: problems that follow from another one are listed
+below it. Pod events, exit codes, last log lines and the operator's last error
+for this Redis are included if you may read them (docs/rbac.md); checks that
+could not run are listed. Each problem links to the rule that prevents it, if
+one exists.
 
-With --all-namespaces instead of NAME, all Redis instances of the cluster are checked.
+With --all-namespaces instead of NAME, checks all Redis instances of the
+cluster.
 
-Exit code: 0 no errors (there may be warnings); 1 errors; 2 the cluster or a Redis could not be asked.`
+Exit codes: 0 no errors (warnings are possible); 1 errors; 2 the cluster or an
+instance could not be queried.`
 
 const doctorExamples = `
   redis-gitops doctor shop
@@ -35,7 +40,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "doctor [NAME]",
 		Aliases:           []string{"redis:doctor"},
-		Short:             "Check everything about a running Redis",
+		Short:             "Diagnose a running Redis",
 		Long:              clusterLong(doctorHelp, doctorExamples),
 		Args:              fromUse,
 		ValidArgsFunction: a.completeArgs(a.appNames),
@@ -186,7 +191,7 @@ func (a *app) printReport(report *cluster.Report) {
 		a.errf("%s not checked: %s\n", a.paint(yellow, "note:"), n)
 	}
 	if report.Blocked != nil {
-		a.errf("%s the pods of %s cannot be asked: %v\n", a.paint(red, "error:"), report.Redis, report.Blocked)
+		a.errf("%s cannot query the pods of %s: %v\n", a.paint(red, "error:"), report.Redis, report.Blocked)
 	} else if len(report.Problems) == 0 {
 		for _, fact := range report.Facts(false) {
 			a.say("%s", fact)

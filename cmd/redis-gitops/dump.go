@@ -16,23 +16,27 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/snapshot"
 )
 
-const dumpHelp = `Take a dump of a running Redis or Valkey: all its data as of one moment, as a replica gets it. With Sentinels, or in
-Kubernetes, it comes from a replica where there is one that is up, so that the master is spared.
+const dumpHelp = `Dump a running Redis or Valkey to an RDB file: a snapshot of all its data,
+received like a replica. With Sentinel, or in Kubernetes, the snapshot comes
+from a replica if one is available, to spare the master.
 
-%s
-%s
+%s %s
 
-FILE is written whole or not at all, and its checksum is verified before; .gz or .zst at its end packs it, "-" is standard
-output. It is for its owner's eyes only.
+FILE is written atomically after its checksum is verified; the extension .gz or
+.zst compresses it, "-" is standard output. Only the owner can read it.
 
-The server makes a child process for the dump, and a user needs the right to it: ACL SETUSER NAME +psync +replconf +ping +info +role +time,
-and for a cluster +cluster|nodes +cluster|info.
-Providers may forbid that. With --scan, the keys are then read one by one: slower, with up to 150 bytes of memory for each
-key, and not of one moment, so that what is written meanwhile is in the dump or not.
+The server forks to create the snapshot. The user needs these permissions: ACL
+SETUSER NAME +psync +replconf +ping +info +role +time, and for a cluster
++cluster|nodes +cluster|info. If the provider does not permit replication,
+--scan reads the keys one by one instead: slower, with up to 150 bytes of memory
+per key, and without a consistent snapshot, so writes during the dump may be
+missing.
 
-Of a Redis Cluster every master gives its snapshot, all at the same time, and FILE has the keys of all: any node may be SOURCE,
-and each must be reachable at the address that the cluster announces. Each node's keys are of one moment, those of two nodes are
-not. The dump fails where a slot is not served, or where slots or masters change meanwhile. --only-node takes the keys of one node.
+For a Redis Cluster, SOURCE is any node: FILE contains the keys of all masters,
+each a snapshot taken at the same time, but not consistent across nodes. Every
+master must be reachable at the address the cluster announces. The dump fails if
+a slot is not served, or if slots or masters change meanwhile. --only-node dumps
+the keys of one node.
 
 %s
 
@@ -57,7 +61,7 @@ func (a *app) dumpCommand() *cobra.Command {
 	var f dumpFlags
 	c := &cobra.Command{
 		Use:   "dump SOURCE FILE",
-		Short: "Take a dump of a running Redis",
+		Short: "Dump a running Redis to an RDB file",
 		Long:  fmt.Sprintf(dumpHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, "")),
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -74,16 +78,16 @@ func (a *app) dumpCommand() *cobra.Command {
 	f.cluster.add(c)
 	f.job.add(c)
 	flags := c.Flags()
-	flags.BoolVar(&f.scan, "scan", false, "read key by key where the server forbids replication")
+	flags.BoolVar(&f.scan, "scan", false, "read key by key if the server does not permit replication")
 	flags.BoolVar(&f.onlyNode, "only-node", false, onlyNodeUsage)
-	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master, even where there is a replica")
-	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
+	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master even if a replica is available")
+	flags.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
 	complete(c, "progress", []string{"auto", "json", "none"})
 	return c
 }
 
 // onlyNodeUsage is of dump and import.
-const onlyNodeUsage = "of a Redis Cluster: read the keys of the given node only, instead of those of every master"
+const onlyNodeUsage = "for a Redis Cluster: read only the keys of the given node instead of all masters"
 
 func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error {
 	way := (*cluster.Cluster).ReplicaTarget
@@ -151,14 +155,14 @@ func (d *dumper) warn(format string, args ...any) {
 
 func (d *dumper) fill(ctx context.Context, w io.Writer) error {
 	opts := snapshot.Options{FromMaster: d.flags.fromMaster, Waiting: func() {
-		d.show.print(importer.Progress{Stage: "waiting for the server's snapshot", Elapsed: time.Since(d.began)})
+		d.show.print(importer.Progress{Stage: "waiting for the snapshot of the server", Elapsed: time.Since(d.began)})
 	}}
 	s, err := snapshot.Open(ctx, d.source, opts)
 	if errors.Is(err, snapshot.ErrForbidden) {
 		if !d.flags.scan {
-			return fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
+			return fmt.Errorf("%w; use --scan to read the keys one by one (slower, and not a consistent snapshot)", err)
 		}
-		d.warn("%v; reading key by key, which is not of one moment", err)
+		d.warn("%v; reading key by key, which is not a consistent snapshot", err)
 		return d.scan(ctx, w, opts)
 	}
 	if err != nil {
@@ -168,16 +172,16 @@ func (d *dumper) fill(ctx context.Context, w io.Writer) error {
 	d.note(s.Source)
 	saved, err := rdb.Save(w, &progressReader{r: s, total: s.Size, d: d})
 	if err != nil {
-		return fmt.Errorf("the dump of %s: %w", s.Source.Addr, err)
+		return fmt.Errorf("cannot dump %s: %w", s.Source.Addr, err)
 	}
 	checksum := "no checksum (rdbchecksum no)"
 	if saved.Checksum {
-		checksum = "checksum right"
+		checksum = "checksum OK"
 	}
 	keys := fmt.Sprintf("%d keys", saved.Keys)
 	if saved.Unknown != nil {
 		keys = "keys not counted"
-		d.warn("this version of redis-gitops cannot read all of the dump, only its checksum was verified: %v", saved.Unknown)
+		d.warn("this version of redis-gitops cannot parse the whole dump, so only its checksum was verified: %v", saved.Unknown)
 	}
 	d.summary = fmt.Sprintf("%s, %s, RDB version %d, %s, from %s", keys, rdb.FormatBytes(uint64(saved.Bytes)), saved.Version, checksum, sourceName(s.Source))
 	return nil
@@ -192,11 +196,11 @@ func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) e
 	}
 	d.note(stats.Source)
 	if stats.NoFunctions != nil {
-		d.warn("libraries of functions are not in the dump: %v", stats.NoFunctions)
+		d.warn("function libraries are not in the dump: %v", stats.NoFunctions)
 	}
 	d.summary = fmt.Sprintf("%d keys, RDB version %d, read key by key from %s", stats.Keys, stats.Version, sourceName(stats.Source))
 	if stats.Gone > 0 {
-		d.summary += fmt.Sprintf("; %d were deleted or expired meanwhile", stats.Gone)
+		d.summary += fmt.Sprintf("; %d were deleted or expired during the dump", stats.Gone)
 	}
 	return nil
 }
@@ -204,7 +208,7 @@ func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) e
 // wholeCluster takes the dump of every master of a Redis Cluster.
 func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 	opts := snapshot.Options{FromMaster: true, Waiting: func() {
-		d.show.print(importer.Progress{Stage: "waiting for the nodes' snapshots", Elapsed: time.Since(d.began)})
+		d.show.print(importer.Progress{Stage: "waiting for the snapshots of the nodes", Elapsed: time.Since(d.began)})
 	}}
 	told := func(stage string) func(*snapshot.ClusterStats) {
 		return func(s *snapshot.ClusterStats) {
@@ -216,30 +220,30 @@ func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 	how := "taken"
 	if errors.Is(err, snapshot.ErrForbidden) {
 		if !d.flags.scan {
-			return fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
+			return fmt.Errorf("%w; use --scan to read the keys one by one (slower, and not a consistent snapshot)", err)
 		}
 		if out.written {
 			return err
 		}
-		d.warn("%v; reading key by key, which is not of one moment", err)
+		d.warn("%v; reading key by key, which is not a consistent snapshot", err)
 		how = "read key by key"
 		stats, err = snapshot.ClusterScan(ctx, d.source, w, opts, told("reading keys"))
 	}
 	if err != nil {
-		return fmt.Errorf("the dump of the cluster: %w", err)
+		return fmt.Errorf("cannot dump the cluster: %w", err)
 	}
 	for _, n := range stats.Notes {
 		d.warn("%s", n)
 	}
 	if stats.NoFunctions != nil {
-		d.warn("libraries of functions are not in the dump: %v", stats.NoFunctions)
+		d.warn("function libraries are not in the dump: %v", stats.NoFunctions)
 	}
 	d.summary = fmt.Sprintf("%d keys, RDB version %d, %s from %d masters of a cluster", stats.Keys, stats.Version, how, len(stats.Nodes))
 	if how == "taken" {
 		d.summary += fmt.Sprintf(" within %v", stats.Span.Round(time.Millisecond))
 	}
 	if stats.Gone > 0 {
-		d.summary += fmt.Sprintf("; %d were deleted or expired meanwhile", stats.Gone)
+		d.summary += fmt.Sprintf("; %d were deleted or expired during the dump", stats.Gone)
 	}
 	return nil
 }
@@ -258,17 +262,17 @@ func (f *firstWrite) Write(p []byte) (int, error) {
 // clock warns of a server whose clock is wrong, because the dump has the expiry of keys as that clock counts.
 func (d *dumper) clock(s snapshot.Source) {
 	if off := s.Clock.Round(time.Second); s.Clock.Abs() > importer.ClockTolerance {
-		d.warn("the clock of %s differs by %v from the one here; keys expire by that clock, so import the dump with --source-clock %v", s.Addr, off, off)
+		d.warn("the clock of %s differs from the local clock by %v; import the dump with --source-clock %v to keep expiry times right", s.Addr, off, off)
 	}
 }
 
 // note says what is not as one would expect.
 func (d *dumper) note(s snapshot.Source) {
 	if s.Cluster {
-		d.warn("%s is a node of a Redis Cluster; the dump has the keys of its own slots only", s.Addr)
+		d.warn("%s is a node of a Redis Cluster; the dump contains only the keys of its own slots", s.Addr)
 	}
 	if d.source.Follows() && s.Role == "master" && !d.flags.fromMaster {
-		d.app.tell("no replica is known that is up; the dump comes from the master")
+		d.app.tell("no replica is available; dumping from the master")
 	}
 }
 

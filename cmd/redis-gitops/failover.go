@@ -12,26 +12,35 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 )
 
-const failoverHelp = `Fail over to another pod of a Redis in Kubernetes, through its sentinels.
+const failoverHelp = `Fail over to another pod of a Redis in Kubernetes through its sentinels.
 
-Refuses to run unless there is exactly one master, the sentinels agree and have quorum, a replica is ready, in sync and at most
---max-lag behind, and the operator runs, without which its Service would stay with the old master (--force goes ahead without
-the operator). Then it sends SENTINEL FAILOVER, waits for the new master, and makes the old one follow it at once: sentinels
-wait 8 seconds, in which the old master accepts writes that are lost. It closes client connections to the old master until the
-Service leads to the new one. Operators move the Service after the sentinels: Spotahome's up to a minute later.
+Refuses to run unless there is exactly one master, the sentinels agree and have
+quorum, a replica is ready, in sync and at most --max-lag behind, and the
+operator is running (otherwise its Service would keep pointing to the old
+master; --force continues without the operator). Then it sends SENTINEL
+FAILOVER, waits for the new master, and demotes the old one at once: sentinels
+take 8 seconds for this, and writes that the old master accepts meanwhile are
+lost. It closes client connections to the old master until the Service points to
+the new one. Operators update the Service after the failover; Spotahome's takes
+up to a minute.
 
---to POD chooses the new master: its replica-priority is 1 until the sentinels have promoted it.
+--to POD chooses the new master by setting its replica-priority to 1 until the
+sentinels have promoted it.
 
---promote is for a Redis that has lost its master and gets no new one: after SENTINEL RESET the sentinels know no replica, and
-the operator waits for them forever (doctor reports this state). It makes the replica with the most data the master, or the one
-of --to, lets the others follow it, and points the sentinels to it. What only other pods have is lost, so it shows what each has
-and asks first; --yes does not ask. --force also promotes while pods do not answer, or when the sentinels or the operator could
-still make a master.
+--promote recovers a Redis without a master that cannot elect one: after
+SENTINEL RESET the sentinels know no replicas, and the operator waits for them
+forever (doctor reports this state). It promotes the replica with the most data,
+or the pod of --to, makes the other pods follow it, and points the sentinels to
+it. Data that exists only on other pods is lost, so the command shows what each
+pod has and asks first; --yes does not ask. --force also promotes if pods do not
+respond, or if the sentinels or the operator could still elect a master.
 
-Write downtime is measured on the servers: a write that changes nothing (SET with XX of a key that does not exist) is sent to
-each every 20 ms. Clients see more, since they have to find the new master first.
+Write downtime is measured on the servers: a write that changes nothing (SET
+with XX of a key that does not exist) is sent to each every 20 ms. Downtime for
+clients is longer, since they have to find the new master first.
 
-Exit code: 0 done; 1 refused, nothing was changed; 2 failed, or the cluster could not be asked.`
+Exit codes: 0 done; 1 refused, nothing was changed; 2 failed, or the cluster
+could not be queried.`
 
 const failoverExamples = `
   redis-gitops failover shop --dry-run
@@ -60,13 +69,13 @@ func (a *app) failoverCommand() *cobra.Command {
 	}
 	f.add(c)
 	flags := c.Flags()
-	flags.BoolVar(&f.dryRun, "dry-run", false, "run the checks only")
-	flags.StringVar(&f.to, "to", "", "the pod to make the master (default: the sentinels choose)")
-	flags.BoolVar(&f.promote, "promote", false, "promote a replica without the sentinels, when there is no master and they cannot elect one")
-	flags.BoolVar(&f.force, "force", false, "go ahead although the operator is not running; with --promote, also although pods do not answer")
-	flags.BoolVar(&f.yes, "yes", false, "with --promote: do not ask")
-	flags.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for the Service")
-	flags.Int64Var(&f.maxLag, "max-lag", 1<<20, "how many bytes of replication the best replica may be behind")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only run the checks")
+	flags.StringVar(&f.to, "to", "", "pod to promote (default: the sentinels choose)")
+	flags.BoolVar(&f.promote, "promote", false, "promote a replica directly, if there is no master and the sentinels cannot elect one")
+	flags.BoolVar(&f.force, "force", false, "continue if the operator is not running; with --promote, also if pods do not respond")
+	flags.BoolVar(&f.yes, "yes", false, "with --promote: do not prompt")
+	flags.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for its Service")
+	flags.Int64Var(&f.maxLag, "max-lag", 1<<20, "maximum replication lag of the best replica, in bytes")
 	register(c, "to", cobra.NoFileCompletions)
 	return c
 }
@@ -76,7 +85,7 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 		return errors.New("--wait and --max-lag must be more than 0")
 	}
 	if f.yes && !f.promote {
-		return errors.New("--yes is for --promote, which asks; leave it out")
+		return errors.New("--yes is only valid with --promote; remove it")
 	}
 	c, r, err := a.findLive(ctx, name, &f.clusterFlags)
 	if err != nil {
@@ -106,7 +115,7 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 		return a.printNodes(result.Before, nil)
 	}
 	if result.Old != nil && result.Old == result.New {
-		a.say("pod %s is the master already", result.Old.Name)
+		a.say("pod %s is already the master", result.Old.Name)
 		return err
 	}
 	if result.After != nil {
@@ -133,7 +142,7 @@ func (a *app) confirmPromotion(plan *cluster.Failover, yes bool) error {
 		return nil
 	}
 	if !a.terminal {
-		return fmt.Errorf("would %s; add --yes to confirm, since there is no terminal to ask on", plan.Plan())
+		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", plan.Plan())
 	}
 	answer, err := a.ask(fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
 	if err != nil {
@@ -150,7 +159,7 @@ func (a *app) printFailover(f *cluster.Failover) {
 	if f.Old == nil {
 		a.say("master: pod %s, promoted", f.New.Name)
 		if f.Moved > 0 {
-			a.say("Service %s: leads to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+			a.say("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
 		}
 		return
 	}
@@ -159,16 +168,16 @@ func (a *app) printFailover(f *cluster.Failover) {
 	case !w.Known:
 		a.say("writes: not measured, %s", w.Why)
 	case w.Longer > 0:
-		a.say("writes: always taken by a server; but the old master took some for %v beside the new one, which are lost", ms(w.Longer))
+		a.say("writes: no downtime, but the old master accepted writes for %v in parallel to the new one; they are lost", ms(w.Longer))
 	case w.Gap() == 0:
-		a.say("writes: taken by a server all the time, as far as a write every 20 ms can tell")
+		a.say("writes: no downtime measured (one write every 20 ms)")
 	default:
-		a.say("writes: taken by no server for %v, to the 20 ms (by the old master until %v, by the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
+		a.say("writes: downtime %v, to within 20 ms (the old master accepted writes until %v, the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
 	}
 	if f.Moved > 0 {
-		a.say("Service %s: leads to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+		a.say("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
 	}
-	a.say("connections to the old master that were closed: %d", f.Killed)
+	a.say("closed connections to the old master: %d", f.Killed)
 }
 
 // printNodes shows the servers, before and after.
@@ -198,7 +207,7 @@ func (a *app) printNodes(before, after *cluster.State) error {
 
 func role(s *cluster.Server) string {
 	if s.Err != nil {
-		return "no answer"
+		return "no response"
 	}
 	return s.Role
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
-const generateHelp = `Write a new application, resource or deployment into the repository.
+const generateHelp = `Generate an application, resource or deployment in the repository.
 
-What is there already with the same content stays: a second run changes nothing. What is there with other content is a
-conflict: it is shown, nothing is written, and the exit code is 2, unless --keep or --force says what to do.
+generate is idempotent. If a file or value exists with different content, it
+reports a conflict with a diff, writes nothing and exits with 2; use --keep or
+--force to resolve it.
 
 Examples:
   redis-gitops generate application shop
@@ -28,7 +29,7 @@ Examples:
 func (a *app) generateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "generate",
-		Short: "Write a new application, resource or deployment",
+		Short: "Generate an application, resource or deployment",
 		Long:  generateHelp,
 		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -47,10 +48,10 @@ type planFlags struct {
 
 func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the change as a patch for git apply and write nothing")
-	c.Flags().BoolVar(&f.force, "force", false, "replace what stands in the way")
-	c.Flags().BoolVar(&f.keep, "keep", false, "leave what stands in the way")
-	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "never ask")
-	c.Flags().StringVar(&f.output, "output", "text", "text, or json for the plan as data")
+	c.Flags().BoolVar(&f.force, "force", false, "overwrite conflicting files and values")
+	c.Flags().BoolVar(&f.keep, "keep", false, "keep existing files and values")
+	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not prompt")
+	c.Flags().StringVar(&f.output, "output", "text", "output format: text, or json for the plan")
 	c.MarkFlagsMutuallyExclusive("force", "keep")
 	complete(c, "output", outputs)
 }
@@ -68,7 +69,7 @@ func (f *planFlags) conflicts() scaffold.OnConflict {
 // finish shows a plan and, unless it is a dry run, applies it.
 func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error {
 	if !slices.Contains(outputs, f.output) {
-		return fmt.Errorf("unknown output %q; %s%s", f.output, diag.OneOf(outputs), diag.DidYouMean(f.output, outputs))
+		return fmt.Errorf("unknown output format %q; %s%s", f.output, diag.OneOf(outputs), diag.DidYouMean(f.output, outputs))
 	}
 	var conflict *scaffold.ConflictError
 	if err != nil && !errors.As(err, &conflict) {
@@ -120,7 +121,7 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 		return nil
 	}
 	if !p.Changed() {
-		a.say("nothing to do: everything is there already")
+		a.say("nothing to do: already up to date")
 		return nil
 	}
 	for _, file := range p.Files {
@@ -145,8 +146,9 @@ func (a *app) generateApplicationCommand() *cobra.Command {
 	var req scaffold.ApplicationRequest
 	c := &cobra.Command{
 		Use:   "application APP",
-		Short: "Write a new application: a chart, or a kustomization",
-		Long: `Write a new application: a chart with empty values and their JSON Schema or, with --kustomize, an empty kustomization.
+		Short: "Generate an application: a chart, or a kustomization",
+		Long: `Generate an application: a chart with empty values and their JSON Schema or,
+with --kustomize, an empty kustomization.
 
 Examples:
   redis-gitops generate application shop
@@ -164,7 +166,7 @@ Examples:
 		},
 	}
 	flags.add(c)
-	c.Flags().BoolVar(&req.Kustomize, "kustomize", false, "a kustomization in the place of a chart")
+	c.Flags().BoolVar(&req.Kustomize, "kustomize", false, "generate a kustomization instead of a chart")
 	return c
 }
 
@@ -175,13 +177,16 @@ func (a *app) generateResourceCommand() *cobra.Command {
 	var auth, cert string
 	c := &cobra.Command{
 		Use:   "resource APP [TYPE]",
-		Short: "Write a resource of an application, a Redis unless another type is named",
-		Long: `Write a resource into an application: its template from generators/resources/TYPE.yaml or, without one, the built-in one,
-and its values and env entries in values.yaml.
+		Short: "Add a resource to an application (default type: redis)",
+		Long: `Add a resource to an application: a template from
+generators/resources/TYPE.yaml, or the built-in one, and the values and
+environment variables in values.yaml.
 
-Values go under resources, or under databases in a chart whose templates render the whole of resources. A Redis gets a
-NetworkPolicy when the namespace of the Redis operator is known: operator.namespace in .redis-gitops.yaml, or the namespace in
-which the repository installs the operator. --set networkPolicy= leaves it out.
+Values are added under resources, or under databases if a template of the chart
+renders resources as a whole. A Redis gets a NetworkPolicy if the namespace of
+the Redis operator is known: from operator.namespace in .redis-gitops.yaml, or
+because the repository installs the operator. Use --set networkPolicy= to omit
+it.
 
 Examples:
   redis-gitops generate resource shop redis
@@ -223,7 +228,7 @@ Examples:
 			// There is one already: the person may want a second one.
 			var conflict *scaffold.ConflictError
 			if errors.As(err, &conflict) && interactive && req.Suffix == "" {
-				if req.Suffix, err = a.ask("There is one already. A suffix for a second one (empty to stop): "); err != nil {
+				if req.Suffix, err = a.ask("A Redis already exists. Suffix for a second one (empty to cancel): "); err != nil {
 					return err
 				}
 				if req.Suffix == "" {
@@ -236,16 +241,16 @@ Examples:
 	}
 	flags.add(c)
 	f := c.Flags()
-	f.StringVar(&req.Suffix, "suffix", "", "for a second one: becomes part of every name")
-	f.StringVar(&req.Operator, "operator", "", "the operator (default: the configuration's, else spotahome)")
-	f.StringVar(&req.Profile, "profile", "", "what it is for: cache, queue, store, or one of the configuration")
-	f.StringVar(&req.Size, "size", "", "dev for one small copy")
-	f.StringArrayVar(&set, "set", nil, "a value, such as memory=1Gi; may be repeated")
-	f.StringVar(&auth, "auth", "", "none, existing:SECRET, sealed or external")
-	f.StringVar(&cert, "cert", "", "with --auth sealed: the certificate of the sealed-secrets controller")
-	f.StringVar(&req.Auth.Store, "store", "", "with --auth external: a ClusterSecretStore, or SecretStore/NAME")
-	f.StringVar(&req.Namespace, "namespace", "", "where the application runs (default: what Argo CD or Flux says)")
-	f.StringArrayVar(&env, "env", nil, "another name for an env entry: REDIS_URL=CACHE_URL; may be repeated")
+	f.StringVar(&req.Suffix, "suffix", "", "suffix for a second instance; added to every name")
+	f.StringVar(&req.Operator, "operator", "", "operator to use (default: from the configuration, or else spotahome)")
+	f.StringVar(&req.Profile, "profile", "", "profile: cache, queue, store, or one from the configuration")
+	f.StringVar(&req.Size, "size", "", "size: dev for a single small instance")
+	f.StringArrayVar(&set, "set", nil, "set a value, such as memory=1Gi; may be repeated")
+	f.StringVar(&auth, "auth", "", "authentication: none, existing:SECRET, sealed or external")
+	f.StringVar(&cert, "cert", "", "with --auth sealed: certificate file of the sealed-secrets controller")
+	f.StringVar(&req.Auth.Store, "store", "", "with --auth external: ClusterSecretStore, or SecretStore/NAME")
+	f.StringVar(&req.Namespace, "namespace", "", "namespace of the application (default: from Argo CD or Flux)")
+	f.StringArrayVar(&env, "env", nil, "rename an environment variable, for example REDIS_URL=CACHE_URL; may be repeated")
 	complete(c, "auth", scaffold.AuthMethods())
 	complete(c, "operator", cue.OperatorNames())
 	register(c, "profile", a.completeFlag(a.profileNames(false)))
@@ -263,7 +268,7 @@ func (a *app) askType(o *opened) (string, error) {
 	if err != nil || len(types) == 1 {
 		return "", err
 	}
-	return a.choose("What type of resource? ", types)
+	return a.choose("Resource type? ", types)
 }
 
 func (a *app) generateDeploymentCommand() *cobra.Command {
@@ -271,8 +276,9 @@ func (a *app) generateDeploymentCommand() *cobra.Command {
 	var req scaffold.DeploymentRequest
 	c := &cobra.Command{
 		Use:   "deployment APP TYPE",
-		Short: "Write a deployment of an application from generators/deployments/TYPE.yaml",
-		Long: `Write a deployment into an application: its template from generators/deployments/TYPE.yaml, and its values in values.yaml.
+		Short: "Add a deployment to an application",
+		Long: `Add a deployment to an application: a template from
+generators/deployments/TYPE.yaml and its values in values.yaml.
 
 Examples:
   redis-gitops generate deployment shop web --image registry.example.com/shop:1 --hostname shop.example.com
@@ -292,9 +298,9 @@ Examples:
 	}
 	flags.add(c)
 	f := c.Flags()
-	f.StringVar(&req.Name, "name", "", "its name (default: the type)")
-	f.StringVar(&req.Image, "image", "", "its image (default: APP:latest)")
-	f.StringVar(&req.Hostname, "hostname", "", "route this host name to it in platform/cloudflared/config.yaml")
+	f.StringVar(&req.Name, "name", "", "name of the deployment (default: the type)")
+	f.StringVar(&req.Image, "image", "", "container image (default: APP:latest)")
+	f.StringVar(&req.Hostname, "hostname", "", "hostname to route to it in platform/cloudflared/config.yaml")
 	return c
 }
 
@@ -317,7 +323,7 @@ func parsePairs(flag string, list []string) (map[string]string, error) {
 	for _, s := range list {
 		k, v, ok := strings.Cut(s, "=")
 		if !ok || k == "" {
-			problems = append(problems, diag.Errorf(diag.Position{File: flag}, "", "%q has not the form KEY=VALUE", s))
+			problems = append(problems, diag.Errorf(diag.Position{File: flag}, "", "invalid value %q; expected KEY=VALUE", s))
 			continue
 		}
 		out[k] = v

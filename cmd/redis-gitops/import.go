@@ -23,37 +23,46 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/source"
 )
 
-const importHelp = `Write the keys of a dump into a running Redis or Valkey: one server, the master behind Sentinels, a cluster, or a Redis that
-runs in Kubernetes.
+const importHelp = `Import an RDB file into a running Redis or Valkey: a single server, a master
+behind Sentinel, a cluster, or a Redis that runs in Kubernetes.
 
-FILE is a dump.rdb or an append-only file, also compressed with gzip or zstd; the directory with the manifest of an
-append-only file (appendonlydir); "-" for standard input; an http:// or https:// URL, such as a presigned one
-of S3; @PATH, a file that holds such a URL, which no list of processes then shows; or a server: its data of one moment is then written as it arrives, without touching a disk, and the flags that begin
-with --source- log in to it. Of a Redis Cluster every master is read, whichever node is given; --only-node reads that one.
+FILE is an RDB file (dump.rdb) or an append-only file, optionally compressed
+with gzip or zstd; a directory with the manifest of a multi-part append-only
+file (appendonlydir); "-" for standard input; an http:// or https:// URL, such
+as a presigned S3 URL; @PATH, a file that contains such a URL, to keep it out of
+the process list; or a server, whose snapshot is imported as it arrives, without
+temporary files, using the --source-* flags to connect. For a Redis Cluster, all
+masters are read, whichever node is given; --only-node reads only that node.
+
+%s %s
+
+Before the first write, the whole dump is read, its checksum is verified, and
+the target is checked: role, version, memory, permissions and existing keys.
+Reports all problems at once, accounts for every key, and verifies what was
+written. Use --resume to continue an interrupted import, even after SIGKILL,
+power loss or a failover; the checkpoint contains no passwords and no names of
+imported keys.
+
+The commands of an append-only file are replayed in order and as a whole: the
+target temporarily becomes a replica of this command (--method replication), so
+it must be empty (or use --flush), able to connect back, and not monitored by
+Sentinel. Filters do not apply. An interrupted replay restarts from the
+beginning.
+
+Stop other writers to these databases during the import. The keys are counted at
+the end. If the count cannot prove that all keys exist (the target evicted keys,
+other clients wrote or deleted keys, or it restarted), every key is looked up,
+and missing keys are listed.
+
+Expiry times are relative to the clock that set them: of the source server, if
+FILE is one, or else of the target. If the clocks of source and target differ by
+more than 2 s, expiry times are adjusted by the difference; use --source-clock
+if the clock of the server that wrote the file was wrong.
 
 %s
-%s
 
-Before the first write the whole dump is read and its checksum verified, and the target is asked whether it can take it:
-role, version, memory, rights, keys that are there already. All problems are told at once. Every key is accounted for; what
-was written is compared afterwards. An import that stops half way, also by SIGKILL, loss of power or a failover, goes on with
---resume; a checkpoint (without names of keys that went well, and without passwords) says from where.
-
-The commands of an append-only file can only be replayed in order and as a whole: the target becomes a replica of this command
-for that time (--method replication), so it has to be empty (or --flush), reachable in both directions, and not watched by
-Sentinels. Filters do not apply. An interrupted replay starts again from the beginning.
-
-No application should write to the databases meanwhile. At the end the keys are counted, and where the count does not prove that
-all are there (the target evicted keys, other clients wrote or deleted, it was another process in between) every key is looked
-for; keys that are missing are named.
-
-Expiry is judged by the clock that set it: that of the server as FILE, which is asked for its time, or for a file the target's.
-Where the clocks of source and target differ by more than 2 s, expiry times are moved by the difference; --source-clock says the
-same of a file whose server's clock was wrong.
-
-%s
-
-Exit code: 0 all keys are there; 1 some failed or differ; 2 it could not begin, or stopped half way.
+Exit codes: 0 all keys were imported; 1 some keys failed or differ; 2 the import
+did not start, or was interrupted.
 
 Examples:
   redis-gitops import dump.rdb redis://localhost:6379
@@ -88,15 +97,15 @@ func (a *app) importCommand() *cobra.Command {
 	f := &importFlags{source: serverFlags{prefix: "source-"}}
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
-		Short: "Write the keys of a dump into a running Redis",
+		Short: "Import an RDB file into a running Redis",
 		Long:  fmt.Sprintf(importHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case f.job.job && f.source != (serverFlags{prefix: f.source.prefix}):
-				return errors.New("--source- flags are for a server as FILE, which a Job does not take")
+				return errors.New("--source-* flags require a server as FILE, which --job does not support")
 			case f.job.job && f.flush && !f.yes:
-				return errors.New("--flush of a Job needs --yes, because nobody is there to ask")
+				return errors.New("--flush with --job needs --yes (a Job cannot prompt)")
 			case f.job.job:
 				return a.makeJob(c, args[1], args[0], &f.job, &f.cluster, &f.server)
 			case f.job.apply:
@@ -111,28 +120,28 @@ func (a *app) importCommand() *cobra.Command {
 	f.cluster.add(c)
 	f.job.add(c)
 	flags := c.Flags()
-	flags.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key where it forbids replication")
+	flags.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key if it does not permit replication")
 	flags.BoolVar(&f.onlyNode, "only-node", false, "with a server as FILE, "+onlyNodeUsage)
-	flags.DurationVar(&f.sourceClock, "source-clock", 0, "how far the clock of the dump's server was ahead, such as -24h where it was a day behind: expiry times are moved by that (default: 0; of a server as FILE, it is asked for)")
-	flags.BoolVar(&f.anonymous, "no-run-id", false, "take a target that does not tell its run_id (Dragonfly, a proxy): a restart of it is then not noticed at once, and every key is looked for at the end")
-	flags.BoolVar(&f.replace, "replace", false, "write over keys that are there already")
-	flags.BoolVar(&f.skip, "skip-existing", false, "leave keys that are there already as they are")
-	flags.BoolVar(&f.flush, "flush", false, "empty the databases that keys go to first; asks for the target's name on a terminal")
-	flags.BoolVar(&f.yes, "yes", false, "do not ask before --flush")
+	flags.DurationVar(&f.sourceClock, "source-clock", 0, "how far the clock of the server that wrote the dump was ahead, such as -24h if it was a day behind; expiry times are adjusted by it (default: 0, or measured if FILE is a server)")
+	flags.BoolVar(&f.anonymous, "no-run-id", false, "allow a target without a run_id (Dragonfly, a proxy): restarts are then not detected at once, and every key is looked up at the end")
+	flags.BoolVar(&f.replace, "replace", false, "overwrite existing keys")
+	flags.BoolVar(&f.skip, "skip-existing", false, "keep existing keys")
+	flags.BoolVar(&f.flush, "flush", false, "delete all keys of the target databases first; prompts for the name of the target on a terminal")
+	flags.BoolVar(&f.yes, "yes", false, "do not prompt before --flush")
 	c.MarkFlagsMutuallyExclusive("replace", "skip-existing", "flush")
-	flags.StringVar(&f.method, "method", "auto", "restore (re-encoded for an older target), commands (slower, for servers without RESTORE), replication (an empty server loads the dump by itself, in half the time), or auto: restore, or commands where the target has no RESTORE")
-	flags.StringVar(&f.verify, "verify", "sample", "compare afterwards: off, sample (1000 keys and the number of all) or full; servers before Redis 7.2 take what is compared for used")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "do all but writing")
-	flags.BoolVar(&f.resume, "resume", false, "go on with an import that was interrupted")
-	flags.StringVar(&f.checkpoint, "checkpoint", "", "the file that remembers how far the import is, or none (default: one for this dump and target in the user's folder of states)")
-	flags.StringVar(&f.rate, "rate", "", "bytes a second at most, such as 20MB")
-	flags.BoolVar(&f.ignoreRoom, "ignore-memory", false, "do not compare the estimate of memory with the target's maxmemory")
-	flags.IntVar(&f.connections, "connections", 0, "connections to each server (default 4)")
-	flags.DurationVar(&f.patience, "patience", 0, "how long to try to reach a target that does not answer (default 2m)")
-	flags.StringVar(&f.listen, "listen", "", "with --method replication: the address to listen on for the target (default: any port of the address that it is reached from)")
-	flags.StringVar(&f.announce, "announce", "", "with --method replication: the HOST:PORT where the target reaches that, if another")
-	flags.StringVar(&f.progress, "progress", "auto", "auto (a bar on a terminal, else lines), json or none; on standard error")
-	flags.StringVar(&f.output, "output", "text", "the report as text or json")
+	flags.StringVar(&f.method, "method", "auto", "restore (re-encoded for older targets), commands (slower, for servers without RESTORE), replication (an empty server loads the dump as a replica, in half the time), or auto: restore, or else commands if the target has no RESTORE")
+	flags.StringVar(&f.verify, "verify", "sample", "verify afterwards: off, sample (1000 keys and the key count) or full; before Redis 7.2, this updates the LRU and LFU of the compared keys")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, write nothing")
+	flags.BoolVar(&f.resume, "resume", false, "continue an interrupted import")
+	flags.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint file, or none (default: a file for this dump and target in the user's state directory)")
+	flags.StringVar(&f.rate, "rate", "", "limit of bytes per second, such as 20MB")
+	flags.BoolVar(&f.ignoreRoom, "ignore-memory", false, "skip the check that the data fits into the target's maxmemory")
+	flags.IntVar(&f.connections, "connections", 0, "connections per server (default 4)")
+	flags.DurationVar(&f.patience, "patience", 0, "how long to retry while the target is unreachable (default 2m)")
+	flags.StringVar(&f.listen, "listen", "", "with --method replication: address the target connects back to (default: a free port on the local address)")
+	flags.StringVar(&f.announce, "announce", "", "with --method replication: HOST:PORT that the target connects to, if different from --listen")
+	flags.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
+	flags.StringVar(&f.output, "output", "text", "report format: text or json")
 	complete(c, "method", []string{"auto", "restore", "commands", "replication"})
 	complete(c, "verify", []string{"off", "sample", "full"})
 	complete(c, "progress", []string{"auto", "json", "none"})
@@ -226,10 +235,10 @@ func (f *importFlags) options() (importer.Options, error) {
 		errs = append(errs, fmt.Errorf("--rate: %w", err))
 	}
 	if f.connections < 0 || f.connections > 64 {
-		errs = append(errs, errors.New("--connections: give 1 to 64"))
+		errs = append(errs, errors.New("--connections must be between 1 and 64"))
 	}
 	if f.output != "text" && f.output != "json" {
-		errs = append(errs, fmt.Errorf("--output: unknown form %q; text or json", f.output))
+		errs = append(errs, fmt.Errorf("--output: unknown format %q; text or json", f.output))
 	}
 	return opts, errors.Join(errs...)
 }
@@ -259,7 +268,7 @@ func parseBytes(text string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 32)
 	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("%q is no number of bytes; such as 500KB or 20MB", text)
+		return 0, fmt.Errorf("invalid size %q; use for example 500KB or 20MB", text)
 	}
 	return n * factor, nil
 }
@@ -274,7 +283,7 @@ func (a *app) importSource(ctx context.Context, from string, f *importFlags, sho
 			return importer.Source{}, nothing, err
 		}
 		if from = strings.TrimSpace(string(text)); !source.IsURL(from) {
-			return importer.Source{}, nothing, fmt.Errorf("%s holds no URL of a dump; write one with http:// or https:// into it", file)
+			return importer.Source{}, nothing, fmt.Errorf("%s does not contain an http:// or https:// URL", file)
 		}
 	}
 	switch {
@@ -357,7 +366,7 @@ func (a *app) liveSource(ctx context.Context, from string, f *importFlags) (impo
 
 // useScan adds to a refusal that there is another way.
 func useScan(err error) error {
-	return fmt.Errorf("%w; the keys can be read one by one, slower and not of one moment, with --scan", err)
+	return fmt.Errorf("%w; use --scan to read the keys one by one (slower, and not a consistent snapshot)", err)
 }
 
 // serverStream is the data of one server.
@@ -439,11 +448,11 @@ func (a *app) confirmFlush(question string, target *redis.Target, yes bool, show
 		return nil
 	}
 	if !a.terminal {
-		return fmt.Errorf("%s; say --yes as well, because nobody is here to ask", question)
+		return fmt.Errorf("%s; add --yes to confirm (no terminal to prompt)", question)
 	}
 	show.end()
 	name := target.String()
-	answer, err := a.ask(fmt.Sprintf("%s. Type %s to go on: ", question, name))
+	answer, err := a.ask(fmt.Sprintf("%s. Type %s to continue: ", question, name))
 	if err != nil {
 		return err
 	}
@@ -461,13 +470,13 @@ func (a *app) printImport(r *importer.Report, form string) error {
 		}{r, r.Took.Seconds()})
 	}
 	for _, f := range r.Failures {
-		a.errf("key %q of database %d (%s, offset %d): %s\n", f.Key, f.DB, f.Type, f.Offset, f.Reply)
+		a.errf("key %q in database %d (%s, offset %d): %s\n", f.Key, f.DB, f.Type, f.Offset, f.Reply)
 	}
 	if more := r.Total.Failed - min(r.Total.Failed, uint64(len(r.Failures))); more > 0 {
 		a.errf("and %d more\n", more)
 	}
 	for _, d := range r.Differences {
-		a.errf("key %q of database %d: %s\n", d.Key, d.DB, d.Reason)
+		a.errf("key %q in database %d: %s\n", d.Key, d.DB, d.Reason)
 	}
 	for _, d := range r.Doubts {
 		a.errf("%s %s\n", a.paint(red, "error:"), d)
@@ -494,16 +503,16 @@ func (a *app) printImport(r *importer.Report, form string) error {
 		if r.Replay != nil {
 			a.say("then %d commands of the append-only file would be replayed", r.Replay.Commands)
 		}
-		a.say("nothing was written; the keys would take about %s in %s", rdb.FormatBytes(uint64(r.Estimate)), r.Target)
+		a.say("nothing was written; the keys need about %s in %s", rdb.FormatBytes(uint64(r.Estimate)), r.Target)
 		return nil
 	}
 	rate := float64(r.Total.Written) / max(r.Took.Seconds(), 1e-3)
-	line := fmt.Sprintf("%d keys in %.1f s (%.0f a second)", r.Total.Written, r.Took.Seconds(), rate)
+	line := fmt.Sprintf("%d keys in %.1f s (%.0f/s)", r.Total.Written, r.Took.Seconds(), rate)
 	if r.Replay != nil {
 		line = fmt.Sprintf("%d commands replayed, %d refused; ", r.Replay.Commands, r.Replay.Refused) + line
 	}
 	if r.Repaired > 0 {
-		line += fmt.Sprintf("; %d were written again", r.Repaired)
+		line += fmt.Sprintf("; %d were rewritten", r.Repaired)
 	}
 	if r.Verified > 0 {
 		line += fmt.Sprintf("; %d compared, %d differ", r.Verified, r.Differing)

@@ -210,7 +210,7 @@ func TestImportAppendOnly(t *testing.T) {
 			s := serveDump(t, nil, one, "--once")
 			replica := redistest.Start(t)
 			replica.Do("REPLICAOF", "127.0.0.1", s.port)
-			s.until("has loaded it; on the server: REPLICAOF NO ONE")
+			s.until(": dump loaded; on the server, run REPLICAOF NO ONE")
 			if got := state(replica); got != want {
 				t.Errorf("served: the replica has\n%s, the source had\n%s", got, want)
 			}
@@ -252,10 +252,10 @@ func TestAppendOnlyRefused(t *testing.T) {
 		{"a filter", preamble + twoCommands, []string{"--match", "a*"}, "import from that server"},
 		{"unknown command", preamble + "*2\r\n$7\r\nNONSUCH\r\n$1\r\na\r\n", nil, "does not know NONSUCH (1) of the append-only file"},
 		{"command for the server", twoCommands + "*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$3\r\ndir\r\n$4\r\n/tmp\r\n", nil, `offset 54: the command "config", which no server writes`},
-		{"damage in the middle", preamble + "*3\r\n$3\r\nSET\r\n$99999\r\nb\r\n$1\r\n2\r\n" + twoCommands, nil, "a length in this command is damaged"},
+		{"damage in the middle", preamble + "*3\r\n$3\r\nSET\r\n$99999\r\nb\r\n$1\r\n2\r\n" + twoCommands, nil, "damaged length in this command: it extends past the end of"},
 		{"line ends", strings.ReplaceAll(twoCommands, "\r\n", "\n"), nil, "does not end with CRLF"},
-		{"another dump", preamble + preamble, nil, `25 bytes follow (another dump that begins with "REDIS0009")`},
-		{"zero bytes", preamble + twoCommands + "\x00\x00\x00", nil, "zero bytes follow"},
+		{"another dump", preamble + preamble, nil, `25 bytes of trailing data after the end of the dump (another dump that starts with "REDIS0009")`},
+		{"zero bytes", preamble + twoCommands + "\x00\x00\x00", nil, "unexpected zero bytes, probably from a machine crash"},
 	} {
 		out, errs, code := tool(t, nil, append([]string{"import", file(tt.text), target.URL()}, tt.args...)...)
 		if code != 2 || !strings.Contains(errs, tt.want) {
@@ -266,7 +266,7 @@ func TestAppendOnlyRefused(t *testing.T) {
 		t.Errorf("the target has %v keys", n)
 	}
 	target.Do("SET", "x", "1")
-	if _, errs, code := tool(t, nil, "import", file(twoCommands), target.URL()); code != 2 || !strings.Contains(errs, "say --flush") {
+	if _, errs, code := tool(t, nil, "import", file(twoCommands), target.URL()); code != 2 || !strings.Contains(errs, "keys, which would all be deleted; use --flush, or") {
 		t.Errorf("a target with keys: exit code %d: %s", code, errs)
 	}
 	if _, errs, code := tool(t, nil, "import", file(preamble+twoCommands), target.URL(), "--flush", "--yes"); code != 0 || target.Do("DBSIZE") != int64(3) {

@@ -134,12 +134,12 @@ func TestImportInterrupted(t *testing.T) {
 	}
 	c.Wait()
 	text := output.String()
-	if c.ProcessState.ExitCode() != exitError || !strings.Contains(text, "interrupted") || !strings.Contains(text, "--resume goes on from there") || !strings.Contains(text, "all") {
+	if c.ProcessState.ExitCode() != exitError || !strings.Contains(text, "interrupted") || !strings.Contains(text, "use --resume to continue") || !strings.Contains(text, "all") {
 		t.Errorf("exit code %d: %s", c.ProcessState.ExitCode(), text)
 	}
 	// Without --resume it says what is there.
 	_, stderr, code := tool(t, []string{"XDG_STATE_HOME=" + state}, "import", file, s.URL())
-	if code != exitError || !strings.Contains(stderr, "or --resume to go on") {
+	if code != exitError || !strings.Contains(stderr, ", or --resume to continue an interrupted import") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	stdout, stderr, code := tool(t, []string{"XDG_STATE_HOME=" + state}, "import", file, s.URL(), "--resume")
@@ -198,7 +198,7 @@ func TestImportSecrets(t *testing.T) {
 	}
 	withPassword := strings.Replace(target.URL(), "://", "://importer:"+dumpSecret+"@", 1)
 	_, stderr, code = tool(t, nil, "import", file, withPassword, "--dry-run", "--replace")
-	if code != 0 || !strings.Contains(stderr, "visible in the list of processes") {
+	if code != 0 || !strings.Contains(stderr, "the password in the URL is visible in the process list; use") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	_, _, _ = tool(t, nil, "import", file, strings.Replace(withPassword, "127.0.0.1", "127.0.0.1:x", 1))
@@ -285,10 +285,10 @@ func TestImportSources(t *testing.T) {
 		t.Error("no transfer broke")
 	}
 	for _, tt := range []struct{ from, want string }{
-		{web.URL + "/dump.rdb?X-Amz-Signature=x" + dumpSecret, "has a presigned URL expired?"},
+		{web.URL + "/dump.rdb?X-Amz-Signature=x" + dumpSecret, "a presigned URL may have expired"},
 		{web.URL + "/none", "404"},
 		{filepath.Join(dir, "none"), "no such file"},
-		{dir, "is a directory without the manifest of an append-only file"},
+		{dir, "is a directory without an append-only file manifest"},
 	} {
 		_, stderr, code := tool(t, []string{"TMPDIR=" + dir}, "import", tt.from, s.URL())
 		if code != exitError || !strings.Contains(stderr, tt.want) {

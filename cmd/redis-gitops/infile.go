@@ -65,7 +65,7 @@ func readRegular(name string, limit int64) ([]byte, error) {
 		return nil, fileCause(name, err)
 	}
 	if int64(len(src)) > limit {
-		return nil, fmt.Errorf("%s: is larger than %s; is it the right file?", name, rdb.FormatBytes(uint64(limit)))
+		return nil, fmt.Errorf("%s: larger than %s; check that it is the right file", name, rdb.FormatBytes(uint64(limit)))
 	}
 	return src, nil
 }

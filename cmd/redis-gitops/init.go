@@ -11,8 +11,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
-const initHelp = `Make a devops repository in a folder: its layout, a configuration with every option as a comment, generators, Argo CD's
-root application, a pre-commit hook and CI files. In a repository that exists, only what is missing is added.
+const initHelp = `Create a GitOps repository in a directory: its layout, a configuration with all
+options as comments, generators, Argo CD's root application, a pre-commit hook
+and CI files. In an existing repository, only missing files are added.
 
 Examples:
   redis-gitops init
@@ -22,7 +23,7 @@ func (a *app) initCommand() *cobra.Command {
 	var flags planFlags
 	c := &cobra.Command{
 		Use:   "init [DIR]",
-		Short: "Make a devops repository, or add what one lacks",
+		Short: "Create a GitOps repository, or add missing files",
 		Long:  initHelp,
 		Args:  fromUse,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -34,7 +35,7 @@ func (a *app) initCommand() *cobra.Command {
 			}
 			if !flags.dryRun {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
-					return fmt.Errorf("%s cannot be made: %w", dir, err)
+					return fmt.Errorf("cannot create %s: %w", dir, err)
 				}
 			}
 			fs, err := a.openFs(dir)

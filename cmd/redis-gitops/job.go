@@ -17,12 +17,14 @@ import (
 )
 
 // jobHelp is part of the help of import and dump.
-const jobHelp = `With --job nothing is done here: a Kubernetes Job is printed that runs the same inside of the cluster, near the data. Apply it
-with kubectl, or commit it; its log has the progress. FILE is then pvc://CLAIM/PATH, a file in a PersistentVolumeClaim%s.
-With --apply too the Job is created and followed: its log goes to standard error, and its exit code is that of this
-command. Ctrl-C leaves the Job at work; the same command finds it again.`
+const jobHelp = `With --job, prints a Kubernetes Job manifest that runs this command in the
+cluster, close to the data. Apply it with kubectl, or commit it; its log shows
+the progress. FILE is then pvc://CLAIM/PATH, a file in a
+PersistentVolumeClaim%s. With --apply, the Job is created and followed: its log
+goes to standard error, and its exit code becomes the exit code of this command.
+Ctrl-C leaves the Job running; run the same command again to follow it.`
 
-var errApplyAlone = errors.New("--apply creates a Job; give --job too")
+var errApplyAlone = errors.New("--apply requires --job")
 
 // jobFlags are those of a command that a Job can run.
 type jobFlags struct {
@@ -32,9 +34,9 @@ type jobFlags struct {
 }
 
 func (f *jobFlags) add(c *cobra.Command) {
-	c.Flags().BoolVar(&f.job, "job", false, "print a Kubernetes Job that does it inside of the cluster")
-	c.Flags().BoolVar(&f.apply, "apply", false, "with --job: create the Job, and follow it until it ends")
-	c.Flags().StringVar(&f.image, "image", "", "with --job: an image that has redis-gitops")
+	c.Flags().BoolVar(&f.job, "job", false, "print a Kubernetes Job that runs this in the cluster")
+	c.Flags().BoolVar(&f.apply, "apply", false, "with --job: create the Job and follow it until it finishes")
+	c.Flags().StringVar(&f.image, "image", "", "with --job: image that contains redis-gitops")
 }
 
 // makeJob prints the Job of a command with the flags that it was given, or runs it.
@@ -46,10 +48,10 @@ func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *clu
 		add(err)
 	}
 	if server.passwordFile+server.sentinelPasswordFile+server.ca+server.cert+server.key != "" {
-		add(errors.New("files of this machine are not in the cluster; with --job the password comes from the Secret of the Redis"))
+		add(errors.New("local files are not available in the cluster; with --job the password comes from the Secret of the Redis"))
 	}
 	if !instance.IsName(name) {
-		add(fmt.Errorf("%q is no name of a Redis, which --job needs to know its Service and Secret", name))
+		add(fmt.Errorf("%q is not the name of a Redis; --job needs one to find its Service and Secret", name))
 	}
 	if len(problems) > 0 {
 		return problems
@@ -85,9 +87,9 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFl
 		return err
 	}
 	if j.Found {
-		a.step(fmt.Sprintf("%s is at work already, with the same command: it is followed", j))
+		a.step(fmt.Sprintf("%s is already running with the same command; following it", j))
 	} else {
-		a.step(fmt.Sprintf("%s is created", j))
+		a.step(fmt.Sprintf("%s created", j))
 	}
 	o := cluster.JobOptions{Say: a.step}
 	if !a.quiet {
@@ -99,13 +101,13 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFl
 		return err
 	}
 	if end.Code == 0 {
-		a.say("%s has succeeded, after %v", j, time.Since(began).Round(time.Second))
+		a.say("%s succeeded after %v", j, time.Since(began).Round(time.Second))
 		return nil
 	}
 	if a.quiet && end.Last != "" {
 		a.errf("%s\n", end.Last)
 	}
-	err = fmt.Errorf("%s has failed: %s; kubectl delete job %s -n %s, then run this again, with --resume where an import had begun", j, end.Why, j.Name, j.Namespace)
+	err = fmt.Errorf("%s failed: %s; run kubectl delete job %s -n %s, then run this command again, with --resume if an import had started", j, end.Why, j.Name, j.Namespace)
 	if end.Code != exitFindings {
 		return err
 	}

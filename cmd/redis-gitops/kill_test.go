@@ -147,7 +147,7 @@ func TestKill(t *testing.T) {
 		}
 		if torn != before && torn != after {
 			recovered++
-			if !strings.Contains(out, "an interrupted `generate resource shop redis` was ") {
+			if !strings.Contains(out, "the interrupted `generate resource shop redis` was ") {
 				t.Errorf("step %d: not a word about it: %s", kill, out)
 			}
 		}

@@ -71,21 +71,21 @@ func (m *memorySize) Set(text string) error {
 		n, err := strconv.ParseFloat(number, 64)
 		if size := n * factor; err == nil && size >= 1 && size < math.MaxInt64/2 {
 			if *m = memorySize(size); *m < leastMemory {
-				return errors.New("less than a run needs; use 128Mi or more, or 0 for no limit")
+				return errors.New("too small; use 128Mi or more, or 0 for no limit")
 			}
 			return nil
 		}
 	}
-	return errors.New("not a size; use one such as 512Mi, 1Gi or 2GB, or 0 for no limit")
+	return errors.New("invalid size; use for example 512Mi, 1Gi or 2GB, or 0 for no limit")
 }
 
 // addLimits gives a command that reads a repository, or those below it, --timeout and --max-memory.
 func (a *app) addLimits(c *cobra.Command) *cobra.Command {
 	if c.RunE != nil && len(c.Commands()) == 0 {
 		f := c.Flags()
-		f.DurationVar(&a.limits.timeout, "timeout", defaultTimeout, "stop after this time; 0 for no limit")
+		f.DurationVar(&a.limits.timeout, "timeout", defaultTimeout, "time limit; 0 for none")
 		a.limits.memory = cmp.Or(a.limits.memory, defaultMemory)
-		f.Var(&a.limits.memory, "max-memory", "stop when the run takes more memory than this; 0 for no limit")
+		f.Var(&a.limits.memory, "max-memory", "memory limit; 0 for none")
 	}
 	for _, sub := range c.Commands() {
 		a.addLimits(sub)

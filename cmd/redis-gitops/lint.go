@@ -27,15 +27,18 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
-const lintHelp = `Check the repository: render every chart and kustomization as Argo CD or Flux would, and say for each problem which line of
-which file to change.
+const lintHelp = `Lint the repository: render every chart and kustomization like Argo CD or Flux
+would, and report the exact file and line to fix.
 
-PATH is a repository, or a folder or file in one: then only findings there count. The exit code is 1 when a finding is at least
-as grave as --fail-on, and 2 when something could not be checked.
+PATH limits the findings to a directory or file. Exits with 1 if any finding is
+at or above --fail-on, and with 2 if something could not be checked.
 
---fix makes the fixes that are proven safe: it renders the repository with every known set of values before and after, and takes
-back a fix that brings another finding, changes which pods a selector has or where an address leads, or changes anything else. A fix
-without that proof is a suggestion, which --fix=suggested makes too: read the patch of --fix=suggested --diff before you commit it.
+--fix applies only fixes that are proven safe: it renders the repository with
+every known set of values before and after, and reverts a fix that causes
+another finding, changes the pods that a selector matches or the target of a
+URL, or changes anything else. Other fixes are suggestions, which
+--fix=suggested applies too; review the patch of --fix=suggested --diff before
+you commit it.
 
 Examples:
   redis-gitops lint
@@ -62,31 +65,31 @@ func (a *app) lintCommand() *cobra.Command {
 	var f lintFlags
 	c := &cobra.Command{
 		Use:   "lint [PATH…]",
-		Short: "Check the repository and say which line to change",
+		Short: "Lint the repository and report the lines to fix",
 		Long:  lintHelp,
 		RunE:  func(c *cobra.Command, args []string) error { return a.lint(c.Context(), &f, args) },
 	}
 	p := c.Flags()
-	p.BoolVar(&f.strict, "strict", false, "the rules of a strict security policy too, and advice as errors")
+	p.BoolVar(&f.strict, "strict", false, "also apply the strict security rules, and treat advice as errors")
 	p.StringArrayVar(&f.formats, "format", nil, "NAME or NAME=FILE; may be repeated: "+strings.Join(formatNames(), ", ")+" (default text)")
-	p.StringVar(&f.failOn, "fail-on", "", "exit with 1 from this severity on: error, warning, info or never (default from the configuration: error)")
-	p.StringArrayVar(&f.enable, "enable", nil, "switch a rule on, or a category as sec/*; may be repeated")
-	p.StringArrayVar(&f.disable, "disable", nil, "switch a rule off; may be repeated")
-	p.StringArrayVar(&f.only, "only", nil, "check this rule alone; may be repeated")
-	p.StringVar(&f.newFromRev, "new-from-rev", "", "only findings in what differs from this Git revision")
-	p.StringVar(&f.fix, "fix", "", "make the fixes that are proven safe, then report what is left; with =suggested those without a proof too")
+	p.StringVar(&f.failOn, "fail-on", "", "exit with 1 on findings of this severity or higher: error, warning, info or never (default from the configuration: error)")
+	p.StringArrayVar(&f.enable, "enable", nil, "enable a rule, or a category such as sec/*; may be repeated")
+	p.StringArrayVar(&f.disable, "disable", nil, "disable a rule or category; may be repeated")
+	p.StringArrayVar(&f.only, "only", nil, "only run this rule; may be repeated")
+	p.StringVar(&f.newFromRev, "new-from-rev", "", "only report findings in changes since this Git revision")
+	p.StringVar(&f.fix, "fix", "", "apply fixes that are proven safe, then report the remaining findings; =suggested also applies fixes without proof")
 	p.Lookup("fix").NoOptDefVal = fixSafe
 	complete(c, "fix", []string{fixSafe, fixSuggested})
-	p.BoolVar(&f.diff, "diff", false, "with --fix: print the changes as a patch and write nothing")
-	p.StringVar(&f.baseline, "baseline", "", "do not count the findings of this file")
-	p.BoolVar(&f.createBaseline, "create-baseline", false, "write the findings to the file of --baseline")
-	p.StringArrayVar(&f.policies, "policy", nil, "a folder of your own rules in Rego; may be repeated")
-	p.BoolVar(&f.noRepoCode, "no-repo-code", false, "leave out rules that the repository brings; for pull requests of strangers")
-	p.StringArrayVar(&f.values, "values", nil, "render with these value files on top too, separated by commas, relative to each chart or to the repository; may be repeated")
-	p.BoolVar(&f.noSuppressions, "no-suppressions", false, "suppress nothing")
-	p.BoolVar(&f.allowEmpty, "allow-empty", false, "exit with 0 when there is nothing to check")
-	p.BoolVar(&f.stats, "stats", false, "say which rules ran and where the time went")
-	p.IntVarP(&f.jobs, "jobs", "j", runtime.GOMAXPROCS(0), "how many applications to check at once")
+	p.BoolVar(&f.diff, "diff", false, "with --fix: print the changes as a patch, write nothing")
+	p.StringVar(&f.baseline, "baseline", "", "baseline file: ignore the findings it lists")
+	p.BoolVar(&f.createBaseline, "create-baseline", false, "write the current findings to the --baseline file")
+	p.StringArrayVar(&f.policies, "policy", nil, "directory with custom Rego rules; may be repeated")
+	p.BoolVar(&f.noRepoCode, "no-repo-code", false, "do not run rules from the repository (for untrusted pull requests)")
+	p.StringArrayVar(&f.values, "values", nil, "also render with these values files, comma-separated, relative to each chart or to the repository; may be repeated")
+	p.BoolVar(&f.noSuppressions, "no-suppressions", false, "ignore all suppressions")
+	p.BoolVar(&f.allowEmpty, "allow-empty", false, "exit with 0 if there is nothing to check")
+	p.BoolVar(&f.stats, "stats", false, "print which rules ran and how long each took")
+	p.IntVarP(&f.jobs, "jobs", "j", runtime.GOMAXPROCS(0), "number of applications to lint in parallel")
 	return c
 }
 
@@ -114,10 +117,10 @@ func parseFormats(formats []string) ([]output, error) {
 			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "%v", err))
 		}
 		if toFile && file == "" {
-			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "%q names no file; write %s=FILE", text, name))
+			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "%q has no file; use %s=FILE", text, name))
 		}
 		if !toFile && slices.ContainsFunc(out, func(o output) bool { return o.file == "" }) {
-			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "two formats go to the terminal; write %s=FILE for one", name))
+			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "only one format can be written to standard output; use %s=FILE for the others", name))
 		}
 		out = append(out, output{name, file})
 	}
@@ -181,7 +184,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	case len(res.Failures) > 0:
 		return errCode(exitError)
 	case res.Resources == 0 && len(res.Findings) == 0 && f.newFromRev == "" && !f.allowEmpty:
-		return fmt.Errorf("nothing was checked: no Kubernetes resource in %s; give the folder of a repository, or --allow-empty", a.where(paths))
+		return fmt.Errorf("no Kubernetes resources found in %s; pass a repository directory, or use --allow-empty", a.where(paths))
 	case fails(run.Summary(), f.threshold(o)):
 		return errCode(exitFindings)
 	}
@@ -209,22 +212,22 @@ func (f *lintFlags) check() error {
 	}
 	levels := []string{"error", "warning", "info", "never"}
 	if f.failOn != "" && !slices.Contains(levels, f.failOn) {
-		wrong("--fail-on", "%q is no severity; %s%s", f.failOn, diag.OneOf(levels), diag.DidYouMean(f.failOn, levels))
+		wrong("--fail-on", "invalid severity %q; %s%s", f.failOn, diag.OneOf(levels), diag.DidYouMean(f.failOn, levels))
 	}
 	if fixes := []string{fixSafe, fixSuggested}; f.fix != "" && !slices.Contains(fixes, f.fix) {
-		wrong("--fix", "%q is not a kind of fix; %s%s", f.fix, diag.OneOf(fixes), diag.DidYouMean(f.fix, fixes))
+		wrong("--fix", "invalid kind of fix %q; %s%s", f.fix, diag.OneOf(fixes), diag.DidYouMean(f.fix, fixes))
 	}
 	if f.diff && f.fix == "" {
-		wrong("--diff", "goes with --fix only")
+		wrong("--diff", "only valid with --fix")
 	}
 	if f.createBaseline && f.baseline == "" {
-		wrong("--create-baseline", "needs a file; write --baseline FILE too")
+		wrong("--create-baseline", "requires --baseline FILE")
 	}
 	if f.createBaseline && (f.fix != "" || f.newFromRev != "") {
-		wrong("--create-baseline", "takes down the whole repository as it is; leave out --fix and --new-from-rev")
+		wrong("--create-baseline", "covers the whole repository; remove --fix and --new-from-rev")
 	}
 	if f.jobs < 1 {
-		wrong("--jobs", "%d is not a number of 1 or more", f.jobs)
+		wrong("--jobs", "%d is not valid; use 1 or more", f.jobs)
 	}
 	return problems.Err()
 }
@@ -246,7 +249,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 			return nil, err
 		}
 		if _, err := os.Stat(p); err != nil {
-			problems = append(problems, diag.Errorf(diag.Position{File: arg}, "", "does not exist; give a folder or file of the repository"))
+			problems = append(problems, diag.Errorf(diag.Position{File: arg}, "", "does not exist; pass a directory or file in the repository"))
 			continue
 		}
 		full = append(full, p)
@@ -267,7 +270,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 	for i, p := range full {
 		rel, err := filepath.Rel(root, p)
 		if err != nil || !filepath.IsLocal(rel) {
-			problems = append(problems, diag.Errorf(diag.Position{File: args[i]}, "", "is in another repository than %s; check them one by one", args[0]))
+			problems = append(problems, diag.Errorf(diag.Position{File: args[i]}, "", "is in a different repository than %s; lint them separately", args[0]))
 			continue
 		}
 		paths = append(paths, filepath.ToSlash(rel))
@@ -330,7 +333,7 @@ func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
 	var schemas []cue.OwnFile
 	if f.noRepoCode {
 		if own := slices.Concat(o.config.Policies, o.config.Schemas); len(own) > 0 {
-			a.tell("rules of %s are left out: --no-repo-code", strings.Join(own, ", "))
+			a.tell("rules in %s are skipped (--no-repo-code)", strings.Join(own, ", "))
 		}
 	} else {
 		own, found, err := lint.RepoCode(o.Repo, o.config)
@@ -353,7 +356,7 @@ func readModules(dir string) ([]policy.Module, error) {
 	case err != nil:
 		return nil, fmt.Errorf("--policy: %w", fileCause(dir, err))
 	case len(modules) == 0:
-		return nil, fmt.Errorf("--policy: %s has no .rego file; give a folder of rules", dir)
+		return nil, fmt.Errorf("--policy: no .rego files in %s", dir)
 	}
 	return modules, nil
 }

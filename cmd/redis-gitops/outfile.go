@@ -17,7 +17,7 @@ import (
 func (a *app) writeOutput(name string, fill func(io.Writer) error) error {
 	if name == "-" {
 		if a.terminal {
-			return errors.New("a terminal cannot show a dump; give a file, or pipe it into another program")
+			return errors.New("refusing to write a dump to a terminal; pass a file, or pipe it into another program")
 		}
 		return packed(a.raw(a.out), rdb.Uncompressed, fill)
 	}
@@ -33,7 +33,7 @@ func (a *app) writeOutput(name string, fill func(io.Writer) error) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return wrong(err)
 	case err == nil && info.IsDir():
-		return fmt.Errorf("cannot write %s: it is a folder; give the name of a file in it", name)
+		return fmt.Errorf("cannot write %s: it is a directory; pass the name of a file in it", name)
 	case err == nil && !info.Mode().IsRegular(): // a device or pipe, which must not be replaced by a file
 		f, err := os.OpenFile(name, os.O_WRONLY, 0)
 		if err != nil {

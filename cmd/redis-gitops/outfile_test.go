@@ -94,7 +94,7 @@ func TestWriteOutput(t *testing.T) {
 		t.Error(out, err)
 	}
 	a.terminal = true
-	if err := a.writeOutput("-", text("x")); err == nil || !strings.Contains(err.Error(), "a terminal cannot show a dump") {
+	if err := a.writeOutput("-", text("x")); err == nil || !strings.Contains(err.Error(), "refusing to write a dump to a terminal; pass a file, or") {
 		t.Error(err)
 	}
 }

@@ -16,17 +16,19 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-const policyHelp = `Use the rules of lint elsewhere.
+const policyHelp = `Export lint rules to other policy engines.
 
 Examples:
   redis-gitops policy export --format conftest policies
-  redis-gitops rules    # what rules there are`
+  redis-gitops rules    # list the rules`
 
-const exportHelp = `Write the rules about single resources for another engine: the same Rego, with the severities, of this repository's
-configuration where there is one. Rules about the repository as a whole need what only lint knows and are left out.
+const exportHelp = `Export the rules for single resources to another policy engine: the same Rego,
+with the severities from this repository's configuration. Rules for the
+repository as a whole depend on data that only lint has, and are omitted.
 
-What lint suppresses by an annotation, or by "ignore" in the configuration without a path, the other engine suppresses too. Comments and
-paths of files do not reach it.
+Suppressions by annotation, and entries of "ignore" in the configuration without
+a path, are exported too. Suppressions in comments or by file path are not
+available to other engines.
 
 Examples:
   redis-gitops policy export --format conftest DIR      # conftest test --policy DIR/policy --data DIR/data manifests
@@ -34,15 +36,15 @@ Examples:
   redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource`
 
 func (a *app) policyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "Use the rules of lint elsewhere", Long: policyHelp, Args: subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "policy", Short: "Export lint rules to other policy engines", Long: policyHelp, Args: subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	var opts policy.ExportOptions
 	export := &cobra.Command{
-		Use: "export DIR", Short: "Write the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: fromUse,
+		Use: "export DIR", Short: "Export the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: fromUse,
 		RunE: func(c *cobra.Command, args []string) error { return a.exportPolicies(c.Context(), args[0], opts) },
 	}
 	f := export.Flags()
 	f.StringVar(&opts.Format, "format", "conftest", strings.Join(policy.ExportFormats(), ", "))
-	f.BoolVar(&opts.Strict, "strict", false, "with the rules and severities of strict mode")
+	f.BoolVar(&opts.Strict, "strict", false, "use the rules and severities of strict mode")
 	complete(export, "format", policy.ExportFormats())
 	c.AddCommand(export)
 	return c
@@ -101,7 +103,7 @@ func (a *app) exportPolicies(ctx context.Context, dir string, opts policy.Export
 // writeFolder makes a folder with files, whole or not at all. What is there has to be empty.
 func writeFolder(dir string, files []policy.Module) (err error) {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty; give a new folder", dir)
+		return fmt.Errorf("%s is not empty; pass a new directory", dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fileCause(dir, err)
 	}

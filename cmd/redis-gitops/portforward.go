@@ -10,11 +10,13 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 )
 
-const portForwardHelp = `Listen on a port of this machine and pass connections on to the current master of a Redis in Kubernetes, until Ctrl-C.
+const portForwardHelp = `Forward a local port to the current master of a Redis in Kubernetes, until
+Ctrl-C.
 
-The master and a sentinel are asked five times a second whether it still is one. When another pod is, open connections are closed, so that clients
-connect again and reach the new one: kubectl port-forward of a Service stays with the pod that it began with. LOCAL is the port
-of this machine; without it, any free one is taken and printed.`
+The master and a sentinel are polled five times a second. After a failover, open
+connections are closed, so that clients reconnect to the new master; kubectl
+port-forward would stay connected to the old pod. LOCAL is the local port; if
+omitted, a free one is chosen and printed.`
 
 const portForwardExamples = `
   redis-gitops port-forward shop 6379
@@ -26,7 +28,7 @@ func (a *app) portForwardCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "port-forward NAME [LOCAL]",
 		Aliases:           []string{"redis:port-forward"},
-		Short:             "Forward a local port to the master, through failovers",
+		Short:             "Forward a local port to the current master",
 		Long:              clusterLong(portForwardHelp, portForwardExamples),
 		Args:              fromUse,
 		ValidArgsFunction: a.completeArgs(a.appNames),
@@ -35,7 +37,7 @@ func (a *app) portForwardCommand() *cobra.Command {
 			if len(args) > 1 {
 				n, err := strconv.ParseUint(args[1], 10, 16)
 				if err != nil || n == 0 {
-					return fmt.Errorf("%q is no port; give a number from 1 to 65535", args[1])
+					return fmt.Errorf("invalid port %q; use a number from 1 to 65535", args[1])
 				}
 				port = int(n)
 			}
@@ -43,7 +45,7 @@ func (a *app) portForwardCommand() *cobra.Command {
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&replica, "replica", false, "to a replica that is in sync")
+	c.Flags().BoolVar(&replica, "replica", false, "forward to a replica that is in sync")
 	return c
 }
 

@@ -11,12 +11,15 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
-const primariesHelp = `List the primaries of all Redises in a namespace or, with -A, in the cluster: of every operator, and of StatefulSets without
-one. A pod is a primary when it says so; a Redis without one, or with several, is marked.
+const primariesHelp = `List the primaries of all Redis instances in a namespace or, with -A, in the
+cluster: of every operator, and of plain StatefulSets. The role is queried from
+each pod. Redis instances with no primary or more than one are marked.
 
-REPLICAS are the connected ones, LAG is how far the last of them is behind, SENTINELS how many name this pod of all that run.
+REPLICAS is the number of connected replicas, LAG how far the slowest one is
+behind, SENTINELS how many of the running sentinels report this pod as master.
 
-Exit code: 0; 1 when a Redis has no primary or several; 2 when the cluster or a Redis could not be asked.`
+Exit codes: 0 every Redis has one primary; 1 a Redis has no primary or more than
+one; 2 the cluster or a Redis could not be queried.`
 
 const primariesExamples = `
   redis-gitops primaries
@@ -29,7 +32,7 @@ func (a *app) primariesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "primaries",
 		Aliases: []string{"redis:primaries"},
-		Short:   "List the primaries of all Redises in the cluster",
+		Short:   "List the primaries of all Redis instances",
 		Long:    primariesHelp + "\n\nExamples:\n" + primariesExamples[1:],
 		Args:    fromUse,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.primaries(c.Context(), &f, output) },
@@ -105,7 +108,7 @@ func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) err
 func primariesOf(s *cluster.State) []primary {
 	base := primary{Namespace: s.Namespace, Name: s.Name, Kind: s.Kind, Operator: s.Operator}
 	if s.Err != nil {
-		base.Problem, base.blocked = fmt.Sprintf("%s cannot be asked: %v", s, s.Err), true
+		base.Problem, base.blocked = fmt.Sprintf("cannot query %s: %v", s, s.Err), true
 		return []primary{base}
 	}
 	masters := s.Masters()

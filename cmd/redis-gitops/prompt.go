@@ -38,7 +38,7 @@ func (a *app) ask(question string) (string, error) {
 		return "", errInterrupted
 	}
 	if err != nil && line == "" {
-		return "", fmt.Errorf("no answer to %q", strings.TrimSpace(question))
+		return "", fmt.Errorf("no reply to %q", strings.TrimSpace(question))
 	}
 	return strings.TrimSpace(line), nil
 }
@@ -57,7 +57,7 @@ func (a *app) choose(question string, options []string) (string, error) {
 	}
 	n, err := strconv.Atoi(answer)
 	if err != nil || n < 1 || n > len(options) {
-		return "", fmt.Errorf("%q is none of the choices; give a number from 1 to %d", answer, len(options))
+		return "", fmt.Errorf("invalid choice %q; enter a number from 1 to %d", answer, len(options))
 	}
 	return options[n-1], nil
 }

@@ -23,7 +23,7 @@ import (
 func (a *app) rdbCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rdb",
-		Short: "Look into dumps of Redis (dump.rdb), check, convert and filter them",
+		Short: "Inspect, verify, convert and filter RDB files",
 		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -31,13 +31,14 @@ func (a *app) rdbCommand() *cobra.Command {
 	return c
 }
 
-const dumpFileHelp = `FILE is a dump.rdb, also compressed with gzip or zstd; "-" is standard input.`
+const dumpFileHelp = `FILE is an RDB file (dump.rdb), optionally compressed with gzip or zstd; "-" is
+standard input.`
 
 // openDump opens a file of a dump, or standard input for "-".
 func (a *app) openDump(name string) (io.ReadCloser, error) {
 	if name == "-" {
 		if a.terminal {
-			return nil, errors.New("standard input is a terminal; give the file of a dump, or pipe one into this command")
+			return nil, errors.New("standard input is a terminal; pass an RDB file, or pipe one into this command")
 		}
 		return io.NopCloser(a.in), nil
 	}
@@ -184,16 +185,16 @@ type filterFlags struct {
 func (f *filterFlags) add(c *cobra.Command) {
 	f.choose(c)
 	flags := c.Flags()
-	flags.StringSliceVar(&f.mapDB, "map-db", nil, "move the keys of a database to another: 0:3; may be repeated")
-	flags.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or the longest time that any may live from now: 90m, 7d")
+	flags.StringSliceVar(&f.mapDB, "map-db", nil, "move keys from one database to another, such as 0:3; may be repeated")
+	flags.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or a maximum TTL from now such as 90m or 7d")
 }
 
 // choose adds the flags that choose keys, without those that change them.
 func (f *filterFlags) choose(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringSliceVar(&f.dbs, "db", nil, "only keys of this database; may be repeated")
-	flags.StringArrayVar(&f.match, "match", nil, "only keys that match this pattern of KEYS: 'user:*'; may be repeated")
-	flags.StringArrayVar(&f.exclude, "exclude", nil, "no keys that match this pattern; may be repeated")
+	flags.StringSliceVar(&f.dbs, "db", nil, "only keys in this database; may be repeated")
+	flags.StringArrayVar(&f.match, "match", nil, "only keys that match this glob pattern, such as 'user:*'; may be repeated")
+	flags.StringArrayVar(&f.exclude, "exclude", nil, "exclude keys that match this pattern; may be repeated")
 	flags.StringSliceVar(&f.types, "type", nil, "only keys of this type: string, list, set, zset, hash, stream, module; or function; may be repeated")
 	complete(c, "type", rdb.FilterTypes())
 }

@@ -14,16 +14,21 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
 
-const rdbConvertHelp = `Write a dump anew in another version, older or newer, for a server that would refuse it. Values of an encoding that the
-version does not have are re-encoded: a listpack of Redis 7.2 becomes a hash table for 6.2, the stream of 7.2 one of 5.0. What
-the older encoding has no room for is listed: the active time of consumers, stream counters, LRU and LFU before 5.0.
+const rdbConvertHelp = `Convert an RDB file to another version, older or newer, for a server that cannot
+load it. Values are re-encoded if the version lacks their encoding: a listpack
+of Redis 7.2 becomes a hash table for 6.2, a stream of 7.2 one of 5.0. Details
+that the older encoding cannot represent are listed: the active time of
+consumers, stream counters, and LRU and LFU before 5.0.
 
-What the version cannot hold is listed key by key, nothing is written, and the exit code is 1: hash fields with an expiry
-before 7.4, functions before 7.0, streams before 5.0, vector sets anywhere but in Redis 8.0 and later, and data of modules,
-because a server without the module does not start. --module names a module that the server has. With --lossy, the rest is
-written: hashes lose the expiry of their fields, and the other keys are left out.
+Data that the version cannot represent is listed key by key, nothing is written,
+and the exit code is 1: hash fields with an expiry before 7.4, functions before
+7.0, streams before 5.0, vector sets anywhere but in Redis 8.0 and later, and
+module data, because a server without the module does not start. Use --module
+for each module that the server has. --lossy writes the rest: hashes lose the
+expiry of their fields, and other keys are omitted.
 
-` + dumpFileHelp + ` OUT is written whole or not at all; .gz or .zst at its end packs it, "-" is standard output.
+` + dumpFileHelp + ` OUT is written
+atomically; the extension .gz or .zst compresses it, "-" is standard output.
 
 Examples:
   redis-gitops rdb convert dump.rdb old.rdb --to-version 6.2
@@ -37,7 +42,7 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 	var modules []string
 	c := &cobra.Command{
 		Use:   "convert FILE OUT",
-		Short: "Write a dump anew in another version",
+		Short: "Convert an RDB file to another version",
 		Long:  rdbConvertHelp,
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -53,17 +58,17 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 			return a.rewrite(c.Context(), args[0], args[1], opts, lossy)
 		},
 	}
-	c.Flags().StringVar(&to, "to-version", "", "the server that is to read it, such as 6.2 or valkey-9.0, or an RDB version, such as 9")
+	c.Flags().StringVar(&to, "to-version", "", "target server version, such as 6.2 or valkey-9.0, or RDB version, such as 9")
 	complete(c, "to-version", rdb.Releases())
-	c.Flags().BoolVar(&lossy, "lossy", false, "drop the expiry of hash fields and leave out keys, where the version cannot hold them")
-	c.Flags().StringSliceVar(&modules, "module", nil, "a module that the server has, by the name in MODULE LIST (repeatable)")
+	c.Flags().BoolVar(&lossy, "lossy", false, "drop hash field expiry and omit keys that the version cannot represent")
+	c.Flags().StringSliceVar(&modules, "module", nil, "module of the target server, by its name in MODULE LIST; may be repeated")
 	return c
 }
 
 // parseVersion reads an RDB version or a release.
 func parseVersion(text string) (int, error) {
 	if text == "" {
-		return 0, errors.New("which version? Give --to-version, such as 6.2, 7.0 or valkey-9.0")
+		return 0, errors.New("--to-version is required, such as 6.2, 7.0 or valkey-9.0")
 	}
 	if v := rdb.VersionFor(text); v != 0 {
 		return v, nil
@@ -72,7 +77,7 @@ func parseVersion(text string) (int, error) {
 	if err == nil {
 		_, err = rdb.NewWriter(io.Discard, v)
 	} else {
-		err = fmt.Errorf("unknown version %q; a release (%s), or an RDB version such as 9", text, strings.Join(rdb.Releases(), ", "))
+		err = fmt.Errorf("unknown version %q; use a release (%s), or an RDB version such as 9", text, strings.Join(rdb.Releases(), ", "))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("--to-version: %w", err)
@@ -84,7 +89,7 @@ func parseVersion(text string) (int, error) {
 const maxRefused = 100
 
 // errLossy ends a rewrite whose output would not have all keys.
-var errLossy = errors.New("something cannot be expressed")
+var errLossy = errors.New("some data cannot be represented")
 
 // rewrite copies a dump. What the version cannot say is told.
 func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions, lossy bool) error {
@@ -96,19 +101,19 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	}
 	opts.Refused = func(e *rdb.Entry, reason error) error {
 		refused++
-		what := fmt.Sprintf("key %q of database %d", e.Key, e.DB)
+		what := fmt.Sprintf("key %q in database %d", e.Key, e.DB)
 		switch e.Kind {
 		case rdb.FunctionEntry:
-			what = "a library of functions"
+			what = "function library"
 		case rdb.ModuleAuxEntry:
-			what = fmt.Sprintf("data of module %q", e.Module)
+			what = fmt.Sprintf("module data of %q", e.Module)
 		}
 		name("%s: %v", what, reason)
 		return nil
 	}
 	opts.Lost = func(e *rdb.Entry, lost rdb.Loss) {
 		if lost&rdb.LossFieldExpiry != 0 {
-			name("key %q of database %d: written without the expiry of its fields", e.Key, e.DB)
+			name("key %q in database %d: written without field expiry", e.Key, e.DB)
 		}
 	}
 	var stats rdb.CopyStats
@@ -131,14 +136,14 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	for _, part := range []struct {
 		n    uint64
 		what string
-	}{{stats.Reencoded, "in another type"}, {stats.Filtered, "left out by the filter"}, {stats.Expired, "expired"}} {
+	}{{stats.Reencoded, "in another type"}, {stats.Filtered, "excluded by filters"}, {stats.Expired, "expired"}} {
 		if part.n > 0 {
 			summary += fmt.Sprintf("; %d %s", part.n, part.what)
 		}
 	}
 	switch {
 	case err != nil:
-		a.errf("%s %d keys or other parts have no form in RDB version %d; nothing was written. --lossy writes the rest\n",
+		a.errf("%s %d keys or other items cannot be represented in RDB version %d; nothing was written; use --lossy to write the rest\n",
 			a.paint(red, "error:"), refused, stats.Version)
 		return errCode(exitFindings)
 	case to != "-":
@@ -146,11 +151,11 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	}
 	for _, l := range rdb.Losses() {
 		if n := stats.Lost[l]; n > 0 {
-			a.errf("%s %d keys were written without %s, which RDB version %d does not have\n", a.paint(yellow, "warning:"), n, l, stats.Version)
+			a.errf("%s %d keys were written without %s, which RDB version %d does not support\n", a.paint(yellow, "warning:"), n, l, stats.Version)
 		}
 	}
 	if refused > 0 {
-		a.errf("%s %d keys or other parts were left out\n", a.paint(yellow, "warning:"), refused)
+		a.errf("%s %d keys or other items were omitted\n", a.paint(yellow, "warning:"), refused)
 	}
 	if refused > 0 || stats.Lost[rdb.LossFieldExpiry] > 0 {
 		return errCode(exitFindings)

@@ -55,7 +55,7 @@ func TestConvertModules(t *testing.T) {
 		args     []string
 		refused  string
 	}{
-		{vectors, "7.4", nil, "vector sets, which only Redis 8.0 and later has"},
+		{vectors, "7.4", nil, "vector sets, which require Redis 8.0 or later"},
 		{vectors, "12", nil, "vector sets"},
 		{vectors, "11", nil, "vector sets"},
 		{vectors, "valkey-9.0", nil, "vector sets"},
@@ -63,8 +63,8 @@ func TestConvertModules(t *testing.T) {
 		{vectors, "8.0", nil, ""},
 		{vectors, "13", nil, ""},
 		{vectors, "7.4", []string{"--module", "vectorset"}, ""},
-		{module, "8.0", nil, `data of module "fakemodul"; a server without it does not load the dump`},
-		{module, "7.4", nil, `data of module "fakemodul"`},
+		{module, "8.0", nil, `module data of "fakemodul"; a server without it cannot load the dump`},
+		{module, "7.4", nil, `module data of "fakemodul"`},
 		{module, "8.0", []string{"--module", "fakemodul"}, ""},
 	} {
 		_, errs, code := tool(t, nil, append([]string{"rdb", "convert", tt.from, out, "--to-version", tt.to}, tt.args...)...)

@@ -13,11 +13,13 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
 
-const rdbDiffHelp = `Compare the keys of two dumps: which were added, removed or changed, in type, value or expiry. Values are equal however they are
-encoded, so dumps of different versions can be compared. Counters of streams and times of consumers are not compared.
+const rdbDiffHelp = `Compare the keys of two RDB files: which were added, removed or changed, in
+type, value or expiry. Values are compared regardless of their encoding, so
+files of different versions can be compared. Stream counters and consumer times
+are not compared.
 
-FILE and OTHER are dump.rdb files, also compressed with gzip or zstd. They are read several times; memory stays bounded.
-The exit code is 1 where they differ.
+FILE and OTHER are RDB files, optionally compressed with gzip or zstd. They are
+read several times; memory use is bounded. Exits with 1 if they differ.
 
 Examples:
   redis-gitops rdb diff yesterday.rdb today.rdb
@@ -29,7 +31,7 @@ func (a *app) rdbDiffCommand() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "diff FILE OTHER",
-		Short: "Compare the keys of two dumps",
+		Short: "Compare the keys of two RDB files",
 		Long:  rdbDiffHelp,
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) (err error) {
@@ -43,7 +45,7 @@ func (a *app) rdbDiffCommand() *cobra.Command {
 		},
 	}
 	flags.choose(c)
-	c.Flags().BoolVar(&opts.IgnoreTTL, "ignore-ttl", false, "do not compare when keys expire")
+	c.Flags().BoolVar(&opts.IgnoreTTL, "ignore-ttl", false, "ignore expiry times")
 	addOutput(c, &output, "text", "jsonl")
 	return c
 }
@@ -52,7 +54,7 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 	var sources [2]importer.Source
 	for i, name := range []string{before, after} {
 		if name == "-" {
-			return errors.New("dumps that are compared are read several times, which standard input cannot do; pass files")
+			return errors.New("rdb diff reads files several times, so standard input is not supported; pass files")
 		}
 		src, release, err := a.openSource(name)
 		if err != nil {
@@ -60,7 +62,7 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 		}
 		defer release()
 		if src.Once {
-			return fmt.Errorf("%s: dumps that are compared are read several times, which a pipe cannot do; pass a file", name)
+			return fmt.Errorf("%s: rdb diff reads files several times, so pipes are not supported; pass a file", name)
 		}
 		if err := a.dumpAlone(ctx, src); err != nil {
 			return err

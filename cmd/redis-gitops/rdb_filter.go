@@ -6,12 +6,15 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
-const rdbFilterHelp = `Write a dump with a part of the keys of another, or with other databases and expiries. A key must pass all kinds of choice
-that are given, and one of each kind. The version stays.
+const rdbFilterHelp = `Copy selected keys of an RDB file, or change their databases and expiry. A key
+must match all kinds of filters that are given, and at least one of each kind.
+The version is preserved.
 
-` + dumpFileHelp + ` OUT is written whole or not at all; .gz or .zst at its end packs it, "-" is standard output.
+` + dumpFileHelp + ` OUT is written
+atomically; the extension .gz or .zst compresses it, "-" is standard output.
 
-Patterns are those of KEYS: * any text, ? one byte, [a-z] one of them, [^a-z] one other, \ takes the next as it is.
+Patterns work like in KEYS: * matches any text, ? one byte, [a-z] one of these,
+[^a-z] any other, and \ escapes the next character.
 
 Examples:
   redis-gitops rdb filter dump.rdb users.rdb --db 0 --match 'user:*' --exclude '*:session'
@@ -23,7 +26,7 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 	var dropExpired bool
 	c := &cobra.Command{
 		Use:   "filter FILE OUT",
-		Short: "Write a part of a dump, or other databases and expiries",
+		Short: "Copy selected keys, or change databases and expiry",
 		Long:  rdbFilterHelp,
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -38,6 +41,6 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 		},
 	}
 	flags.add(c)
-	c.Flags().BoolVar(&dropExpired, "drop-expired", false, "leave out keys that have expired by now; --ttl with a time does that too")
+	c.Flags().BoolVar(&dropExpired, "drop-expired", false, "omit expired keys (implied by --ttl with a duration)")
 	return c
 }

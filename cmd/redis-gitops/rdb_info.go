@@ -13,13 +13,15 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
 
-const rdbInfoHelp = `Say what is in a dump: version, databases, types and encodings, times to live, sizes, the largest keys and prefixes, and
-about how much memory a server needs for it. The values themselves are never shown.
+const rdbInfoHelp = `Summarize an RDB file: version, databases, types and encodings, TTLs, sizes, the
+largest keys and prefixes, and an estimate of the memory that a server needs.
+Values are never printed.
 
 ` + dumpFileHelp + `
 
-Any length of dump is read in constant memory. Numbers, bytes and the largest keys are exact, memory is an estimate, and so
-are prefixes where there are more than 4096 of a depth; the report says by how much each may be wrong.
+Memory use is constant, whatever the size of the file. Counts, bytes and the
+largest keys are exact; memory is an estimate, and so are prefixes if a level
+has more than 4096 of them; the report includes the error bounds.
 
 Examples:
   redis-gitops rdb info dump.rdb
@@ -32,12 +34,12 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 	var html, at string
 	c := &cobra.Command{
 		Use:   "info FILE",
-		Short: "Say what is in a dump: types, sizes, times to live, the largest keys",
+		Short: "Summarize an RDB file: types, sizes, TTLs, largest keys",
 		Long:  rdbInfoHelp,
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			if opts.Top < 1 || opts.Top > 1000 {
-				return fmt.Errorf("--top %d: give a number from 1 to 1000", opts.Top)
+				return fmt.Errorf("--top %d: must be between 1 and 1000", opts.Top)
 			}
 			var err error
 			if opts.Now, opts.AtDump, err = a.moment(at); err != nil {
@@ -48,10 +50,10 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&html, "html", "", "write a page with charts to this file; it loads nothing and runs no script")
-	f.IntVar(&opts.Top, "top", 20, "how many of the largest keys and prefixes")
-	f.StringVar(&opts.Separator, "separator", ":", "what ends a prefix")
-	f.StringVar(&at, "at", "now", "count times to live from now, from the dump, or from a time such as 2027-01-31T12:00:00Z")
+	f.StringVar(&html, "html", "", "write an HTML report with charts to this file (self-contained, no scripts)")
+	f.IntVar(&opts.Top, "top", 20, "number of largest keys and prefixes")
+	f.StringVar(&opts.Separator, "separator", ":", "prefix separator")
+	f.StringVar(&at, "at", "now", "compute TTLs relative to now, dump (its creation), or a time such as 2027-01-31T12:00:00Z")
 	return c
 }
 
@@ -65,7 +67,7 @@ func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
 	}
 	now, err = time.Parse(time.RFC3339, at)
 	if err != nil {
-		err = fmt.Errorf("--at: %q is no time; now, dump, or one such as 2027-01-31T12:00:00Z", at)
+		err = fmt.Errorf("--at: invalid time %q; use now, dump, or a time such as 2027-01-31T12:00:00Z", at)
 	}
 	return now, false, err
 }
@@ -86,7 +88,7 @@ func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, as
 	}
 	switch {
 	case asJSON && html == "-":
-		return errors.New("--json and --html - cannot both go to standard output; give --html a file")
+		return errors.New("--json and --html - cannot both write to standard output; pass a file to --html")
 	case asJSON:
 		return a.json(info)
 	case html != "":

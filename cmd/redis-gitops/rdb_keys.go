@@ -14,12 +14,14 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
 
-const rdbKeysHelp = `List every key of a dump with its type, encoding, size, estimated memory and time to live, in the order of the dump. Any length
-of dump is read in constant memory. Values are not shown; see rdb show.
+const rdbKeysHelp = `List every key of an RDB file with its type, encoding, size, estimated memory
+and TTL, in file order. Memory use is constant, whatever the size of the file.
+Values are not printed; see rdb show.
 
 ` + dumpFileHelp + `
 
-A key that is not UTF-8 is printed with \x escapes; JSON lines have its exact bytes as keyBase64, too.
+Keys that are not valid UTF-8 are printed with \x escapes; JSON lines also
+contain the exact bytes as keyBase64.
 
 Examples:
   redis-gitops rdb keys dump.rdb --match 'session:*'
@@ -34,7 +36,7 @@ func (a *app) rdbKeysCommand() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "keys FILE",
-		Short: "List the keys of a dump",
+		Short: "List the keys of an RDB file",
 		Long:  rdbKeysHelp,
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -55,7 +57,7 @@ func (a *app) rdbKeysCommand() *cobra.Command {
 
 // addOutput adds --output with the first form as the default.
 func addOutput(c *cobra.Command, output *string, forms ...string) {
-	c.Flags().StringVarP(output, "output", "o", forms[0], "the form: "+listOf(forms))
+	c.Flags().StringVarP(output, "output", "o", forms[0], "output format: "+listOf(forms))
 	complete(c, "output", forms)
 }
 
@@ -77,7 +79,7 @@ func knownForm(flag, value string, known ...string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("--%s: unknown form %q; use %s", flag, value, listOf(known))
+	return fmt.Errorf("--%s: unknown format %q; use %s", flag, value, listOf(known))
 }
 
 func (a *app) rdbKeys(ctx context.Context, name string, filter *rdb.Filter, output string) error {

@@ -15,22 +15,27 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/master"
 )
 
-const rdbServeHelp = `Play the master of a replication, so that a server loads a dump by itself, twice as fast as any import by commands can be.
+const rdbServeHelp = `Serve an RDB file as a replication master, so that a server loads it twice as
+fast as any import.
 
   1. Start this command where the server can reach it.
-  2. On the server: REPLICAOF HOST PORT. Its own data is replaced by the dump, and so is that of its replicas.
-  3. When this command says that it has loaded: REPLICAOF NO ONE.
+  2. On the server: REPLICAOF HOST PORT. This replaces its data, and that of its replicas.
+  3. When this command reports that it has loaded the file: REPLICAOF NO ONE.
 
-The whole dump is verified first, and which servers can load it is printed. One that cannot, because its version is older or
-it lacks a module, does not skip a key: its process ends. See rdb convert for an older version. A dump with data of modules or
-vector sets is refused unless --module names what the server has. The commands of an append-only
-file are replicated after its dump, and nothing else. A server that a Sentinel or an operator watches is soon told to follow
-another master again.
+The whole file is verified first, and the versions that can load it are printed.
+A server that cannot load it, because its version is too old or a module is
+missing, exits; see rdb convert for older versions. A file with module data or
+vector sets is refused unless --module lists the modules of the server. The
+commands of an append-only file are replicated after its preamble. A server that
+is managed by Sentinel or an operator will soon be reconfigured to follow
+another master.
 
-With a password (in REDIS_SERVE_PASSWORD, or the file of --password-file) the server needs it as masterauth.
+If a password is set (REDIS_SERVE_PASSWORD or --password-file), the server must
+use it as masterauth.
 
-FILE is a dump.rdb or an append-only file, also compressed with gzip or zstd, or the directory with the manifest of an
-append-only file (appendonlydir).
+FILE is an RDB file or an append-only file, optionally compressed with gzip or
+zstd, or a directory with the manifest of a multi-part append-only file
+(appendonlydir).
 
 Examples:
   redis-gitops rdb serve dump.rdb
@@ -46,23 +51,23 @@ func (a *app) rdbServeCommand() *cobra.Command {
 	var f serveFlags
 	c := &cobra.Command{
 		Use:   "serve FILE",
-		Short: "Play the master of a replication, so that a server loads a dump by itself",
+		Short: "Serve an RDB file as a replication master",
 		Long:  rdbServeHelp,
 		Args:  fromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.rdbServe(c.Context(), args[0], &f) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:6380", "the address to listen on; :6380 for all of this machine's")
-	flags.StringVar(&f.username, "username", "", "the user that the server has to log in as (its masteruser)")
-	flags.StringVar(&f.passwordFile, "password-file", "", "the file with the password that the server has to give (default: the variable REDIS_SERVE_PASSWORD)")
-	flags.StringSliceVar(&f.modules, "module", nil, "a module that the server has, by the name in MODULE LIST (repeatable); without it, a dump with data of the module is refused")
-	flags.BoolVar(&f.once, "once", false, "end when one server has loaded the dump and left")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:6380", "address to listen on; :6380 for all interfaces")
+	flags.StringVar(&f.username, "username", "", "user name the server must authenticate with (masteruser)")
+	flags.StringVar(&f.passwordFile, "password-file", "", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
+	flags.StringSliceVar(&f.modules, "module", nil, "module of the server, by its name in MODULE LIST; may be repeated; module data is refused without it")
+	flags.BoolVar(&f.once, "once", false, "exit after one server has loaded the dump and disconnected")
 	return c
 }
 
 func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	if name == "-" {
-		return errors.New("every server reads the dump from its beginning, which standard input cannot do; give a file")
+		return errors.New("each server reads the file from the beginning, so standard input is not supported; pass a file")
 	}
 	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
 	if f.passwordFile != "" {
@@ -76,7 +81,7 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	}
 	a.secrets.Add(opts.Password)
 	if opts.Username != "" && opts.Password == "" {
-		return errors.New("--username needs a password; give one in REDIS_SERVE_PASSWORD or by --password-file")
+		return errors.New("--username requires a password; set REDIS_SERVE_PASSWORD or use --password-file")
 	}
 	if check, err := openRegular(name); err != nil { // it is read again for every server
 		return fmt.Errorf("cannot read %w", fileCause(name, err))
@@ -94,9 +99,9 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	}
 	a.say("%s: %s", name, what)
 	if !master.Local(l) && opts.Password == "" {
-		a.errf("%s whoever can reach %s gets all of the dump; give a password in REDIS_SERVE_PASSWORD or by --password-file\n", a.paint(yellow, "warning:"), l.Addr())
+		a.errf("%s anyone who can connect to %s can read the whole dump; set REDIS_SERVE_PASSWORD or use --password-file\n", a.paint(yellow, "warning:"), l.Addr())
 	}
-	a.say("listening on %s; on the server: REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
+	a.say("listening on %s; on the server, run REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -116,21 +121,21 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 		switch e.Kind {
 		case master.Syncing:
 			syncing[e.Replica] = true
-			a.say("%s gets the dump", e.Replica)
+			a.say("%s: sending the dump", e.Replica)
 		case master.Sent:
-			a.say("%s has got all of it and loads it", e.Replica)
+			a.say("%s: dump sent, server is loading it", e.Replica)
 		case master.Loaded:
 			loaded[e.Replica] = true
-			a.say("%s has loaded it; on the server: REPLICAOF NO ONE", e.Replica)
+			a.say("%s: dump loaded; on the server, run REPLICAOF NO ONE", e.Replica)
 		case master.Left:
 			switch {
 			case loaded[e.Replica]:
-				a.say("%s has left", e.Replica)
+				a.say("%s: disconnected", e.Replica)
 			case syncing[e.Replica]:
-				a.errf("%s %s has left before it had loaded the dump%s; its log says why: a version that it cannot read, too little memory, a full disk\n",
+				a.errf("%s %s disconnected before it had loaded the dump%s; check its log: unsupported version, out of memory, or full volume\n",
 					a.paint(yellow, "warning:"), e.Replica, because(e.Err))
 			case e.Err != nil:
-				a.tell("%s has left%s", e.Replica, because(e.Err))
+				a.tell("%s: disconnected%s", e.Replica, because(e.Err))
 			}
 			if f.once && loaded[e.Replica] {
 				stop()
@@ -155,7 +160,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 	var what string
 	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
 		if src.Once {
-			return errors.New("every server reads the dump from its beginning, which a pipe cannot do; pass a file")
+			return errors.New("each server reads the file from the beginning, so pipes are not supported; pass a file")
 		}
 		keys := 0
 		var needs importer.Needs
@@ -175,7 +180,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 			}
 		}
 		if missing := needs.Missing(modules); len(missing) > 0 {
-			return fmt.Errorf("the dump has data of modules (%s), and a server without them ends when it loads the dump; check MODULE LIST on the server and pass --module for each that it has, or leave their keys out (rdb filter --type)", strings.Join(missing, ", "))
+			return fmt.Errorf("the dump contains module data (%s), and a server without these modules exits when it loads the dump; check MODULE LIST on the server and pass --module for each, or omit their keys (rdb filter --type)", strings.Join(missing, ", "))
 		}
 		size := s.Offset()
 		dump = master.Dump{Size: size, Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, 0) }}

@@ -65,7 +65,7 @@ func TestServe(t *testing.T) {
 	s := serveDump(t, []string{"REDIS_SERVE_PASSWORD=" + dumpSecret}, file, "--once")
 	replica := redistest.Start(t, "--masterauth", dumpSecret)
 	replica.Do("REPLICAOF", "127.0.0.1", s.port)
-	s.until("has loaded it; on the server: REPLICAOF NO ONE")
+	s.until(": dump loaded; on the server, run REPLICAOF NO ONE")
 	replica.Do("REPLICAOF", "NO", "ONE")
 	s.until("has left")
 	if err := s.c.Wait(); err != nil {

@@ -15,8 +15,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
-const rdbShowHelp = `Print one key of a dump with its value: the elements one per line, with the scores, the expiry of fields, and the groups,
-consumers and pending items of a stream. The value is read piece by piece, whatever its size.
+const rdbShowHelp = `Print a key of an RDB file with its value: one element per line, with scores,
+field expiry, and the groups, consumers and pending entries of a stream. Memory
+use is bounded, whatever the size of the value.
 
 ` + dumpFileHelp + ` KEY is the exact name.
 
@@ -30,7 +31,7 @@ func (a *app) rdbShowCommand() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "show FILE KEY",
-		Short: "Print one key of a dump with its value",
+		Short: "Print a key with its value",
 		Long:  rdbShowHelp,
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,7 +40,7 @@ func (a *app) rdbShowCommand() *cobra.Command {
 				return fmt.Errorf("--db: %w", err)
 			}
 			if limit < 0 {
-				return fmt.Errorf("--limit %d: give a number of elements, or 0 for all", limit)
+				return fmt.Errorf("--limit %d: must be a number of elements, or 0 for all", limit)
 			}
 			if err := knownForm("output", output, "text", "jsonl"); err != nil {
 				return err
@@ -47,8 +48,8 @@ func (a *app) rdbShowCommand() *cobra.Command {
 			return a.rdbShow(c.Context(), args[0], n, args[1], limit, output)
 		},
 	}
-	c.Flags().StringVar(&db, "db", "0", "the database of the key")
-	c.Flags().IntVar(&limit, "limit", 100, "print so many elements; 0 for all")
+	c.Flags().StringVar(&db, "db", "0", "database of the key")
+	c.Flags().IntVar(&limit, "limit", 100, "maximum number of elements to print; 0 for all")
 	addOutput(c, &output, "text", "jsonl")
 	return c
 }
@@ -61,7 +62,7 @@ func (a *app) rdbShow(ctx context.Context, name string, db int, key string, limi
 		for {
 			e, err := s.Next()
 			if errors.Is(err, io.EOF) {
-				return fmt.Errorf("key %q is not in database %d; list the keys: redis-gitops rdb keys", key, db)
+				return fmt.Errorf("key %q not found in database %d; list the keys with redis-gitops rdb keys", key, db)
 			}
 			if err != nil {
 				return err

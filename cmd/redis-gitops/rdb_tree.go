@@ -12,9 +12,10 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
 
-const rdbTreeHelp = `Print the prefixes of the keys of a dump as a tree, with the number of keys and the estimated memory of each, the largest first.
-A dump of any length is read in constant memory: with more than 4096 prefixes of a depth, figures are marked with how much of
-them may belong to other prefixes.
+const rdbTreeHelp = `Print the key prefixes of an RDB file as a tree, largest first, with the number
+of keys and the estimated memory of each. Memory use is constant, whatever the
+size of the file: with more than 4096 prefixes on a level, each figure includes
+its error bound.
 
 ` + dumpFileHelp + `
 
@@ -27,15 +28,15 @@ func (a *app) rdbTreeCommand() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "tree FILE",
-		Short: "Print the prefixes of the keys of a dump as a tree",
+		Short: "Print the key prefixes of an RDB file as a tree",
 		Long:  rdbTreeHelp,
 		Args:  fromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			if opts.Top < 1 || opts.Top > 1000 {
-				return fmt.Errorf("--top %d: give a number from 1 to 1000", opts.Top)
+				return fmt.Errorf("--top %d: must be between 1 and 1000", opts.Top)
 			}
 			if opts.Depth < 1 || opts.Depth > 10 {
-				return fmt.Errorf("--depth %d: give a number from 1 to 10", opts.Depth)
+				return fmt.Errorf("--depth %d: must be between 1 and 10", opts.Depth)
 			}
 			if err := knownForm("output", output, "text", "json"); err != nil {
 				return err
@@ -44,9 +45,9 @@ func (a *app) rdbTreeCommand() *cobra.Command {
 			return a.rdbTree(c.Context(), args[0], opts, output)
 		},
 	}
-	c.Flags().IntVar(&opts.Depth, "depth", 3, "how many parts of a key are looked at")
-	c.Flags().IntVar(&opts.Top, "top", 10, "how many prefixes below each")
-	c.Flags().StringVar(&opts.Separator, "separator", ":", "what ends a prefix")
+	c.Flags().IntVar(&opts.Depth, "depth", 3, "number of levels")
+	c.Flags().IntVar(&opts.Top, "top", 10, "number of prefixes per level")
+	c.Flags().StringVar(&opts.Separator, "separator", ":", "prefix separator")
 	addOutput(c, &output, "text", "json")
 	return c
 }
@@ -77,7 +78,7 @@ func writeNodes(out *lines, info *inspect.Info, nodes []inspect.Node, indent str
 		}
 		line := fmt.Sprintf("%s%s  %d keys, %s", indent, name, n.Keys, rdb.FormatBytes(n.Memory))
 		if n.AtMost > 0 {
-			line += fmt.Sprintf(" (up to %s too much)", rdb.FormatBytes(n.AtMost))
+			line += fmt.Sprintf(" (at most %s too high)", rdb.FormatBytes(n.AtMost))
 		}
 		out.text.WriteString(strings.TrimRight(line, " ") + "\n")
 		writeNodes(out, info, n.Children, indent+"  ")

@@ -14,14 +14,17 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
 
-const rdbVerifyHelp = `Check that a dump is whole: its structure, from the first to the last byte, and its checksum. With --values, every value is
-taken apart too. With --deep, values are checked as by a server with sanitize-dump-payload yes.
+const rdbVerifyHelp = `Verify an RDB file: its structure from the first to the last byte, and its
+checksum. --values also decodes every value. --deep also checks values like a
+server with sanitize-dump-payload yes.
 
 ` + dumpFileHelp + `
-An append-only file is checked with all its commands: a single file, or the directory with the manifest (appendonlydir).
+For an append-only file, all commands are checked too: FILE is a single file, or
+a directory with the manifest of a multi-part append-only file (appendonlydir).
 
-Exit code: 0 for a whole dump; 1 for one that is damaged, cut, or no dump at all; 2 where that cannot be told, because the
-file cannot be read or is of a version or type that is not known.
+Exit codes: 0 the file is valid; 1 it is damaged, truncated, or not an RDB file;
+2 unknown, because the file cannot be read, or its version or a type is not
+supported.
 
 Examples:
   redis-gitops rdb verify dump.rdb
@@ -31,13 +34,13 @@ func (a *app) rdbVerifyCommand() *cobra.Command {
 	var check valueCheck
 	c := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check structure and checksum of a dump",
+		Short: "Verify the structure and checksum of an RDB file",
 		Long:  rdbVerifyHelp,
 		Args:  fromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], check) },
 	}
-	c.Flags().BoolVar(&check.values, "values", false, "take every value apart too")
-	c.Flags().BoolVar(&check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes refuses: duplicate keys, members and fields, wrong counts and lengths, stream items pending on no consumer or on several")
+	c.Flags().BoolVar(&check.values, "values", false, "also decode every value")
+	c.Flags().BoolVar(&check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes rejects: duplicate keys, members and fields, wrong counts and lengths, stream entries pending for no consumer or for several")
 	c.MarkFlagsMutuallyExclusive("values", "deep")
 	return c
 }
@@ -53,7 +56,7 @@ type valueCheck struct {
 func (v *valueCheck) check(e *rdb.Entry) error {
 	switch {
 	case v.deep && !v.keys.Add(e.DB, e.Key):
-		return &rdb.Error{Offset: e.Offset, Message: fmt.Sprintf("the key occurs twice in database %d; a server that loads the dump stops at the second one", e.DB)}
+		return &rdb.Error{Offset: e.Offset, Message: fmt.Sprintf("duplicate key in database %d; a server fails to load the dump", e.DB)}
 	case e.Module != "":
 		return nil
 	case v.deep:
@@ -105,31 +108,31 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 		}
 		checksum := "no checksum"
 		if s.Checked() {
-			checksum = "checksum right"
+			checksum = "checksum OK"
 		}
 		if !src.NoDump {
-			a.say("%s: a whole dump of RDB version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), keys, len(dbs), checksum)
+			a.say("%s: valid RDB file, version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), keys, len(dbs), checksum)
 		}
 		if check.damaged > 0 {
 			a.say("%s: %d damaged values", name, check.damaged)
 		}
 		if check.keys.Full() {
-			a.warnf("only the first keys of a database were searched for duplicates, because there are many")
+			a.warnf("only the first keys of each database were checked for duplicates, because there are too many")
 		}
 		if opaque > 0 {
-			a.say("%d values of modules were not taken apart", opaque)
+			a.say("%d module values were not decoded", opaque)
 		}
 		for _, n := range src.Notes {
 			a.warnf("%s", n)
 		}
 		if tail == nil && src.NoDump {
-			a.say("%s: an append-only file without commands", name)
+			a.say("%s: append-only file without commands", name)
 		}
 		if tail == nil {
 			return nil
 		}
 		if size := rdb.FormatBytes(uint64(tail.Bytes)); src.NoDump {
-			a.say("%s: %s (%s), without a dump", name, tail.Describe(), size)
+			a.say("%s: %s (%s), no RDB preamble", name, tail.Describe(), size)
 		} else {
 			a.say("%s: followed by %s (%s)", name, tail.Describe(), size)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-const rulesHelp = `List the rules of lint, or show one with its reasons and examples.
+const rulesHelp = `List lint rules, or show the rationale and examples of a rule.
 
 Examples:
   redis-gitops rules
@@ -20,12 +20,12 @@ Examples:
 func (a *app) rulesCommand() *cobra.Command {
 	var output string
 	list := func(*cobra.Command, []string) error { return a.listRules(output) }
-	c := &cobra.Command{Use: "rules", Short: "List the rules of lint, or show one", Long: rulesHelp, Args: subcommand, RunE: list}
-	c.PersistentFlags().StringVar(&output, "output", "text", "text, or json for programs")
+	c := &cobra.Command{Use: "rules", Short: "List lint rules, or show one", Long: rulesHelp, Args: subcommand, RunE: list}
+	c.PersistentFlags().StringVar(&output, "output", "text", "output format: text or json")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the rules with their severities", Long: "List the rules with their severities, by default and in strict mode.\n\nExamples:\n  redis-gitops rules list\n  redis-gitops rules list --output json", Args: fromUse, RunE: list},
 		&cobra.Command{
-			Use: "show RULE", Short: "Show a rule with its reasons and examples", Long: "Show a rule with its reasons, its sources and a wrong and a right example.\n\nExamples:\n  redis-gitops rules show auth/missing", Args: fromUse,
+			Use: "show RULE", Short: "Show the rationale and examples of a rule", Long: "Show a rule: its rationale, references, and a bad and a good example.\n\nExamples:\n  redis-gitops rules show auth/missing", Args: fromUse,
 			RunE: func(_ *cobra.Command, args []string) error { return a.showRule(args[0], output) },
 			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				rules, _ := policy.Rules()
@@ -63,7 +63,7 @@ func checkOutput(output string) error {
 	if output == "text" || output == "json" {
 		return nil
 	}
-	return fmt.Errorf("unknown output %q; %s%s", output, diag.OneOf(formats), diag.DidYouMean(output, formats))
+	return fmt.Errorf("unknown output format %q; %s%s", output, diag.OneOf(formats), diag.DidYouMean(output, formats))
 }
 
 func (a *app) printJSON(v any) error {
@@ -123,7 +123,7 @@ func (a *app) showRule(name, output string) error {
 		a.say("\n%s", trusted(r.Remediation))
 	}
 	if len(r.References) > 0 {
-		a.say("\nSources:\n- %s", trusted(strings.Join(r.References, "\n- ")))
+		a.say("\nReferences:\n- %s", trusted(strings.Join(r.References, "\n- ")))
 	}
 	for _, e := range []struct{ title, text string }{{"Wrong", r.Bad}, {"Right", r.Good}} {
 		if e.text != "" {

@@ -13,14 +13,17 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-const serverHelp = `A server is redis://HOST:PORT/DB, rediss://… (with TLS), redis+sentinel://HOST,HOST/MASTER/DB (its master, found by
-Sentinels), rediss+sentinel://… or unix:///PATH. Its password is read from %s or the file of --%spassword-file: in the
-URL, everybody on the machine could see it in the list of processes.`
+const serverHelp = `A server is redis://HOST:PORT/DB, rediss://… (with TLS),
+redis+sentinel://HOST,HOST/MASTER/DB (its master, found through Sentinel),
+rediss+sentinel://… or unix:///PATH. Pass the password via %s or
+--%spassword-file; in the URL it would be visible in the process list.`
 
 // namedServer is help of the commands that take a URL or a name.
-const namedServer = `Or it is the name of a Redis in Kubernetes: a RedisFailover or the like, an application, or a Service before one. It is
-reached through the API server; its master is looked for by asking the pods for their role, again after a failover, and its
-password comes from its Secret. What a user must be allowed to do is in docs/rbac.md.`
+const namedServer = `Or it is the NAME of a Redis in Kubernetes: a Redis resource (such as a
+RedisFailover), an application, or a Service that selects it. It is reached
+through the API server; its master is found by asking the pods for their role,
+again after a failover, and its password comes from the Secret. docs/rbac.md
+lists the required permissions.`
 
 // serverFlags say how to log in to a server. A command with two servers has two of them, one with a prefix.
 type serverFlags struct {
@@ -33,14 +36,14 @@ type serverFlags struct {
 
 func (f *serverFlags) add(c *cobra.Command) {
 	flags, p, env := c.Flags(), f.prefix, f.env("PASSWORD")
-	flags.StringVar(&f.username, p+"username", "", "the user to log in as, if the URL has none")
-	flags.StringVar(&f.passwordFile, p+"password-file", "", "the file with the password (default: the variable "+env+")")
-	flags.StringVar(&f.sentinelPasswordFile, p+"sentinel-password-file", "", "the file with the password of the Sentinels (default: "+f.env("SENTINEL_PASSWORD")+")")
-	flags.StringVar(&f.ca, p+"tls-ca", "", "with TLS: the file of authorities, in PEM (default: the system's; for a name, the server is not verified, since the API server leads to it)")
-	flags.StringVar(&f.cert, p+"tls-cert", "", "with TLS: the file of a client certificate, in PEM")
-	flags.StringVar(&f.key, p+"tls-key", "", "with TLS: the file of its key, in PEM")
-	flags.StringVar(&f.serverName, p+"tls-server-name", "", "with TLS: the name to send and to verify (default: the host; for a name, its Service)")
-	flags.BoolVar(&f.insecure, p+"insecure", false, "with TLS: do not verify the server")
+	flags.StringVar(&f.username, p+"username", "", "user name, if not in the URL")
+	flags.StringVar(&f.passwordFile, p+"password-file", "", "file with the password (default: $"+env+")")
+	flags.StringVar(&f.sentinelPasswordFile, p+"sentinel-password-file", "", "file with the password of the sentinels (default: "+f.env("SENTINEL_PASSWORD")+")")
+	flags.StringVar(&f.ca, p+"tls-ca", "", "CA certificate file (PEM) to verify the server (default: the system's; for a NAME, the server is not verified, because traffic goes through the API server)")
+	flags.StringVar(&f.cert, p+"tls-cert", "", "client certificate file (PEM)")
+	flags.StringVar(&f.key, p+"tls-key", "", "private key file of the client certificate (PEM)")
+	flags.StringVar(&f.serverName, p+"tls-server-name", "", "server name to send and verify (default: the host; for a NAME, its Service)")
+	flags.BoolVar(&f.insecure, p+"insecure", false, "do not verify the server certificate")
 }
 
 // help says how a server is written.
@@ -58,7 +61,7 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 		return nil, err
 	}
 	if t.Password != "" {
-		a.errf("%s the password in the URL is visible in the list of processes; put it into %s or a file (--%spassword-file)\n",
+		a.errf("%s the password in the URL is visible in the process list; use %s or --%spassword-file\n",
 			a.paint(yellow, "warning:"), f.env("PASSWORD"), f.prefix)
 	}
 	if t.Username == "" {
@@ -73,7 +76,7 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 	a.secrets.Add(t.Password, t.SentinelPassword)
 	if t.TLS == nil {
 		if f.ca+f.cert+f.key+f.serverName != "" || f.insecure {
-			return nil, fmt.Errorf("%s is plain text, but TLS options are given; write rediss://, or leave them out", t)
+			return nil, fmt.Errorf("%s is not encrypted, but TLS options are set; use rediss://, or remove them", t)
 		}
 		return t, nil
 	}
@@ -94,14 +97,14 @@ func (a *app) server(ctx context.Context, word string, f *serverFlags, cf *clust
 		return a.target(word, f)
 	}
 	if *f != (serverFlags{prefix: f.prefix, tlsFlags: f.tlsFlags}) {
-		return nil, fmt.Errorf("the login of %q comes from its resource and Secret; leave the user, passwords and --%sinsecure out, or give the URL of a server", word, f.prefix)
+		return nil, fmt.Errorf("the credentials of %q come from its resource and Secret; remove the user, passwords and --%sinsecure, or pass a server URL", word, f.prefix)
 	}
 	named := *cf
 	named.tls = f.tlsFlags
 	cf = &named
 	c, r, err := a.findLive(ctx, word, cf)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not the URL of a server, such as redis://HOST:PORT, but a name in a cluster: %w", word, err)
+		return nil, fmt.Errorf("%q is not a server URL such as redis://HOST:PORT, so it is looked up in a cluster: %w", word, err)
 	}
 	t, err := of(c, ctx, r)
 	if t != nil {

@@ -17,15 +17,20 @@ import (
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
-const urlHelp = `Print how clients reach a Redis, answered from the files of the repository: no cluster is asked.
+const urlHelp = `Print the connection URL of a Redis, read from the repository (no cluster
+access).
 
-NAME is an application, a Redis (a RedisFailover or the like), or a Service before one. A password is never printed: URLs hold
-$(REDIS_PASSWORD), which Kubernetes expands in env entries, and code reads the environment. --password-file puts it there.
+NAME is an application, a Redis resource (such as a RedisFailover), or a Service
+that selects it. Passwords are never printed: URLs contain $(REDIS_PASSWORD),
+which Kubernetes expands in environment variables, and code reads the
+environment. --password-file inserts the password.
 
---live proves the answer in the cluster: the Service is there, a ready pod behind it is the master, the Secret can be read and
-its password is accepted, the sentinels agree on the master and have their quorum. All that is wrong is told, and the exit code
-is then 1. Outside of a repository the cluster is asked anyway. --show-password puts the password of the Secret into the URL, on a
-terminal only. What it takes is in docs/rbac.md.`
+--live verifies the result against the cluster: the Service exists, a ready pod
+behind it is the master, the Secret is readable and its password is accepted,
+and the sentinels agree on the master and have quorum. Problems are listed and
+the exit code is 1. Outside a repository, the cluster is always queried.
+--show-password inserts the password of the Secret into the URL, only on a
+terminal. See docs/rbac.md for the required permissions.`
 
 const urlExamples = `
 Examples:
@@ -37,8 +42,9 @@ Examples:
   redis-gitops url shop --live --show-password`
 
 const sentinelURLExamples = `
-There is no standard form of a URL of sentinels: clients take a list of hosts and the name of the master, which the other
-formats write out. --sentinels prints the hosts alone.
+There is no standard URL scheme for Sentinel: clients take a list of hosts and
+the master name, which the other formats print. --sentinels prints only the
+hosts.
 
 Examples:
   redis-gitops sentinel-url shop
@@ -47,11 +53,11 @@ Examples:
   redis-gitops sentinel-url shop --format sidekiq`
 
 func (a *app) urlCommand() *cobra.Command {
-	return a.newURLCommand("url", "Print the URL of a Redis, or code that connects to it", urlHelp+"\n"+urlExamples, false)
+	return a.newURLCommand("url", "Print the URL of a Redis, or client code", urlHelp+"\n"+urlExamples, false)
 }
 
 func (a *app) sentinelURLCommand() *cobra.Command {
-	return a.newURLCommand("sentinel-url", "Print the URL of the sentinels of a Redis, or code that asks them", urlHelp+"\n"+sentinelURLExamples, true)
+	return a.newURLCommand("sentinel-url", "Print the Sentinel URL of a Redis, or client code", urlHelp+"\n"+sentinelURLExamples, true)
 }
 
 // urlFlags are the flags of url and sentinel-url.
@@ -78,11 +84,11 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 	}
 	f := c.Flags()
 	f.StringVar(&flags.format, "format", "url", strings.Join(formats, ", "))
-	f.BoolVar(&flags.sentinels, "sentinels", false, "print the hosts of the sentinels, one a line")
+	f.BoolVar(&flags.sentinels, "sentinels", false, "print the sentinel hosts, one per line")
 	flags.add(c)
-	f.BoolVar(&flags.live, "live", false, "prove it in the cluster")
-	f.BoolVar(&flags.showPassword, "show-password", false, "with --live: put the password of the Secret into the URL")
-	f.StringVar(&flags.passwordFile, "password-file", "", "put the password in this file into the URL")
+	f.BoolVar(&flags.live, "live", false, "verify it against the cluster")
+	f.BoolVar(&flags.showPassword, "show-password", false, "with --live: insert the password of the Secret into the URL")
+	f.StringVar(&flags.passwordFile, "password-file", "", "insert the password from this file into the URL")
 	c.MarkFlagsMutuallyExclusive("format", "sentinels")
 	c.MarkFlagsMutuallyExclusive("password-file", "sentinels")
 	c.MarkFlagsMutuallyExclusive("show-password", "password-file")
@@ -104,7 +110,7 @@ func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFla
 		options.Password = &password
 	}
 	if flags.showPassword && !a.terminal {
-		return errors.New("--show-password is for a terminal: elsewhere the password would be in a file or a log; use --password-file")
+		return errors.New("--show-password only works on a terminal, to keep the password out of files and logs; use --password-file")
 	}
 	in, err := a.urlInstance(ctx, name, sentinel, flags, &options)
 	if err != nil {
@@ -168,7 +174,7 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 		return nil
 	}
 	if r.Auth == nil {
-		return fmt.Errorf("%s has no password; leave --show-password out", r)
+		return fmt.Errorf("%s has no password; remove --show-password", r)
 	}
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
 	a.secrets.Add(l.Password)
@@ -202,10 +208,10 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 		a.errf("%s %s\n", a.paint(yellow, "note:"), note)
 	}
 	if in.Auth != nil && flags.format == "url" && options.Password == nil {
-		a.errf("%s the password is in the Secret %q, key %q; --format env gives the entries\n", a.paint(yellow, "note:"), in.Auth.Secret, in.Auth.Key)
+		a.errf("%s the password is in the Secret %q, key %q; use --format env for the environment variables\n", a.paint(yellow, "note:"), in.Auth.Secret, in.Auth.Key)
 	}
 	if in.Namespace == "" {
-		a.errf("%s the files do not say in which namespace it runs, so hosts have none\n", a.paint(yellow, "note:"))
+		a.errf("%s the namespace is not known from the files, so host names do not include it\n", a.paint(yellow, "note:"))
 	}
 	return nil
 }
@@ -224,7 +230,7 @@ func (a *app) findInstance(ctx context.Context, o *opened, name, namespace strin
 		return nil, err
 	}
 	for _, running := range r.Running() {
-		a.tell("operator %s %s, by %s", running.Operator, running.Raw, running.Where)
+		a.tell("operator %s %s, according to %s", running.Operator, running.Raw, running.Where)
 	}
 	found, err := r.Named(ctx, name)
 	if err != nil {
@@ -234,7 +240,7 @@ func (a *app) findInstance(ctx context.Context, o *opened, name, namespace strin
 		all := found
 		found = slices.DeleteFunc(slices.Clone(all), func(in *instance.Instance) bool { return in.Namespace != namespace })
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%q is not in namespace %q but in %s", name, namespace, places(all))
+			return nil, fmt.Errorf("%q is in namespace %[3]s, not in %[2]q", name, namespace, places(all))
 		}
 	}
 	// One Redis for two clusters, as overlays have it, is reached alike.
@@ -244,7 +250,7 @@ func (a *app) findInstance(ctx context.Context, o *opened, name, namespace strin
 		for _, in := range found {
 			lines = append(lines, fmt.Sprintf("  %s %s in namespace %q of application %q (%s)", in.Kind, in.Name, in.Namespace, in.Application, in.Where))
 		}
-		return nil, fmt.Errorf("%q means %d Redises; name one of them, with --namespace where that tells them apart:\n%s", name, len(found), strings.Join(lines, "\n"))
+		return nil, fmt.Errorf("%q matches %d Redis instances; pass one of these names, and --namespace if needed:\n%s", name, len(found), strings.Join(lines, "\n"))
 	}
 	a.tell("%s %s in %s", found[0].Kind, found[0].Name, found[0].Where)
 	return found[0], nil
@@ -257,7 +263,7 @@ func (a *app) withProblems(problems []*diag.Problem, err error) error {
 		problems = append(problems[:most:most], &diag.Problem{Message: fmt.Sprintf("and %d more", more)})
 	}
 	for _, p := range problems {
-		a.errf("%s not read: %v\n", a.paint(yellow, "note:"), p)
+		a.errf("%s skipped: %v\n", a.paint(yellow, "note:"), p)
 	}
 	return err
 }

@@ -12,7 +12,8 @@ import (
 // theirs (scripts/release.sh).
 var version = "0.1.0-dev"
 
-const versionHelp = `Print the version: of the tool, the commit and day it was built from, and of Go. Put it into reports of bugs.
+const versionHelp = `Print the version, the commit and date of the build, and the Go version. Include
+it in bug reports.
 
 Examples:
   redis-gitops version
@@ -55,7 +56,7 @@ func versionText(info *debug.BuildInfo, short bool) string {
 	}
 	text := "redis-gitops " + v
 	if commit != "" {
-		text += " (commit " + commit + ", " + cmp.Or(day, "unknown day") + dirty + ")"
+		text += " (commit " + commit + ", " + cmp.Or(day, "unknown date") + dirty + ")"
 	}
 	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 }

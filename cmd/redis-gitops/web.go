@@ -16,11 +16,12 @@ import (
 	"github.com/redis-gitops/redis-gitops/wasm/web"
 )
 
-const webHelp = `Serve the page that scaffolds, lints and explores, for this repository and on this machine alone.
+const webHelp = `Serve the web UI for this repository on localhost.
 
-The address holds a random token; whoever has it can read the repository and write to it until the command ends (Ctrl-C). The page
-writes only what it has shown and you have confirmed, whole or not at all. A build without the page takes one with --page:
-"make web" puts it into wasm/web/dist.
+The URL contains a random token; anyone who has it can read and write the
+repository until the command exits (Ctrl-C). The page writes only what it has
+shown and you have confirmed, atomically. If this build does not include the
+page, pass it with --page; "make web" builds it in wasm/web/dist.
 
 Examples:
   redis-gitops web
@@ -33,27 +34,27 @@ func (a *app) webCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use:   "web",
-		Short: "Serve the page for this repository, on this machine alone",
+		Short: "Serve the web UI for this repository on localhost",
 		Long:  webHelp,
 		Args:  fromUse,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.web(c.Context(), port, open, dir) },
 	}
-	c.Flags().IntVar(&port, "port", 0, "the port of 127.0.0.1 (default a free one)")
-	c.Flags().BoolVar(&open, "open", false, "show it in the browser")
-	c.Flags().StringVar(&dir, "page", "", "a folder with the built page (default the one of this build)")
+	c.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: a free port)")
+	c.Flags().BoolVar(&open, "open", false, "open the browser")
+	c.Flags().StringVar(&dir, "page", "", "directory with the built page (default: included in this build)")
 	return c
 }
 
 func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 	if port < 0 || port > 65535 {
-		return fmt.Errorf("--port %d is no port; give one of 1 to 65535, or none", port)
+		return fmt.Errorf("--port %d: must be between 1 and 65535", port)
 	}
 	built := web.Page()
 	if dir != "" {
 		built = regularFS{a.at(dir), maxPage}
 	}
 	if built == nil {
-		return errors.New("this build has no page; give the folder of one with --page, or build with `make build-web`")
+		return errors.New("this build does not include the page; pass its directory with --page, or build with `make build-web`")
 	}
 	first, err := a.open(false) // a wrong place is told now
 	if err != nil {
@@ -79,16 +80,16 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 		},
 	})
 	if errors.Is(err, fs.ErrNotExist) && dir != "" {
-		return fmt.Errorf("--page: %s is no built page; `make web` makes one", dir)
+		return fmt.Errorf("--page: %s does not contain a built page; run `make web`", dir)
 	}
 	if err != nil {
 		return err
 	}
-	a.say("%s\nCtrl-C ends it.", s.URL)
+	a.say("%s\nPress Ctrl-C to stop.", s.URL)
 	if open {
 		done, err := host.OpenBrowser(s.URL)
 		if err != nil {
-			a.errf("%s the browser cannot be opened: %v\n", a.paint(yellow, "note:"), err)
+			a.errf("%s cannot open the browser: %v\n", a.paint(yellow, "note:"), err)
 		} else {
 			defer done()
 		}

@@ -82,7 +82,7 @@ spec:
 `,
 }
 
-// TestGenerateIntoCreatedChart: real Helm renders what was there before as before, with the resources of a container set too,
+// TestGenerateIntoCreatedChart: real Helm renders what existed before as before, with the resources of a container set too,
 // and the RedisFailover with the values that generate wrote.
 func TestGenerateIntoCreatedChart(t *testing.T) {
 	tool := buildTool(t)

@@ -184,7 +184,7 @@ func importCell(t *testing.T, tool string, d *dataset, target *redistest.Server,
 
 // named are facts that may be lost where a note has the words.
 var named = map[string]string{
-	"counters ": "stream counters", "consumers ": "consumers without pending items", "idle ": "LRU",
+	"counters ": "stream counters", "consumers ": "consumers without pending entries and stream counters", "idle ": "LRU",
 }
 
 func compareStates(want, got map[string]string, notes []string, from, to release) string {

@@ -27,10 +27,10 @@ split_by_redis := {"latency-tracking-info-percentiles"}
 
 # owned ones are the operator's to set: it starts Redis with them and dials it by them.
 owned := {
-	"bind": "the operator and the sentinels reach Redis at its pod's address; remove it",
-	"port": "the operator and the probes dial spec.redis.port; set that",
-	"replicaof": "the operator and the sentinels say who follows whom; remove it",
-	"slaveof": "the operator and the sentinels say who follows whom; remove it",
+	"bind": "the operator and the sentinels connect to the pod IP; remove it",
+	"port": "the operator and the probes use spec.redis.port; set that instead",
+	"replicaof": "the operator and the sentinels manage replication; remove it",
+	"slaveof": "the operator and the sentinels manage replication; remove it",
 }
 
 # since is the version that has a directive first, as 100 × major + minor.

@@ -58,11 +58,11 @@ most := quantity.redis_mb(room)
 # advice is what to write, and what Redis does then.
 advice(verb) := sprintf("%s%s, above which Redis %s", [verb, bound, when_full])
 
-bound := sprintf(", the most that the request \"%v\" allows", [input.spec.redis.resources.requests.memory]) if by_request
+bound := sprintf(", the maximum for the request \"%v\"", [input.spec.redis.resources.requests.memory]) if by_request
 else := ""
 
-when_full := "refuses writes (noeviction)" if policy == "noeviction"
-else := sprintf("drops keys (%s)", [policy])
+when_full := "rejects writes (noeviction)" if policy == "noeviction"
+else := sprintf("evicts keys (%s)", [policy])
 
 policy := lower(set[count(set) - 1].value) if {
 	set := [d | some d in redisfailover.redis; d.key == "maxmemory-policy"]
@@ -70,7 +70,7 @@ policy := lower(set[count(set) - 1].value) if {
 } else := "noeviction"
 
 # A lower bound than the limit gives may be far below what Redis holds already.
-risk := {"suggested": sprintf("Redis may hold more than %s already; raising the request keeps it", [most])} if by_request
+risk := {"suggested": sprintf("Redis may already use more than %s; raising the request keeps the data", [most])} if by_request
 else := {}
 
 # lower_fix sets maxmemory to the room, where it stands in customConfig.

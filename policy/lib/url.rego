@@ -135,10 +135,10 @@ redises(host) := {e.redis | some e in services.behind(host.service, host.namespa
 
 # instead says what to write for a client of Redis that has the address of sentinels: the Service that leads to the master, or how to
 # make one.
-instead(host) := sprintf("write \"%s:%d\", or use a client that asks sentinels", [reached, port]) if {
+instead(host) := sprintf("use \"%s:%d\", or a client with Sentinel support", [reached, port]) if {
 	[name, port, namespace] := leader(host)
 	reached := sprintf("%s%s", [name, elsewhere(host, namespace)])
-} else := "add a Service that selects redisfailovers-role: master and write its name, or use a client that asks sentinels"
+} else := "add a Service that selects redisfailovers-role: master and use it, or use a client with Sentinel support"
 
 leader(host) := [names[0], data.repo.redis[i].port, data.repo.redis[i].namespace] if {
 	found := redises(host)

@@ -87,30 +87,30 @@ func TestDamage(t *testing.T) {
 		parts []Part
 		want  string
 	}{
-		{"no command", text(set + "hello"), `a: offset 27: "hello" is not the beginning of a command`},
-		{"zero bytes", text(set + "\x00\x00"), "offset 27: zero bytes follow"},
-		{"dump in the middle", text(set, "REDIS0009"), "b: offset 0: an RDB dump follows"},
-		{"no arguments", text("*0\r\n"), "a command without arguments"},
+		{"no command", text(set + "hello"), `a: offset 27: unexpected "hello" at the start of a command`},
+		{"zero bytes", text(set + "\x00\x00"), "offset 27: unexpected zero bytes"},
+		{"dump in the middle", text(set, "REDIS0009"), "b: offset 0: unexpected RDB preamble"},
+		{"no arguments", text("*0\r\n"), "command without arguments"},
 		{"negative", text("*-1\r\n"), `invalid length "-1"`},
 		{"plus", text("*+1\r\n"), `invalid length "+1"`},
 		{"2^63", text("*1\r\n$9223372036854775808\r\n"), "invalid length"},
 		{"2^63-1", text("*1\r\n$9223372036854775807\r\n"), "invalid length"},
 		{"2^63-1 arguments", text("*9223372036854775807\r\n"), "invalid length"},
 		{"nil", text("*1\r\n$-1\r\n"), "invalid length"},
-		{"no bulk", text("*1\r\n:1\r\n"), `":1" instead of a line that begins with "$"`},
-		{"no name", text("*1\r\n$0\r\n\r\n"), "a command name of 0 bytes"},
-		{"long name", text("*1\r\n$99\r\n" + strings.Repeat("x", 99) + "\r\n"), "a command name of 99 bytes"},
-		{"binary name", text("*1\r\n$3\r\nS\x00T\r\n"), "is not the name of a command"},
-		{"length too small", text("*1\r\n$3\r\nPING\r\n"), "instead of a line end (CRLF)"},
+		{"no bulk", text("*1\r\n:1\r\n"), `unexpected ":1", expected a line that starts with "$"`},
+		{"no name", text("*1\r\n$0\r\n\r\n"), "command name of 0 bytes"},
+		{"long name", text("*1\r\n$99\r\n" + strings.Repeat("x", 99) + "\r\n"), "command name of 99 bytes"},
+		{"binary name", text("*1\r\n$3\r\nS\x00T\r\n"), "invalid command name"},
+		{"length too small", text("*1\r\n$3\r\nPING\r\n"), "expected CRLF"},
 		{"LF", text("*1\n$4\nPING\n"), "does not end with CRLF"},
-		{"endless line", text("*" + strings.Repeat("1", 5000)), "begins a line of more than 32 bytes"},
-		{"endless annotation", text("#" + strings.Repeat("1", 5000)), "begins a line of more than 1024 bytes"},
+		{"endless line", text("*" + strings.Repeat("1", 5000)), "exceeds 32 bytes"},
+		{"endless annotation", text("#" + strings.Repeat("1", 5000)), "exceeds 1024 bytes"},
 		{"cut in the middle", text(set[:9], set), "a: offset 0: the file ends within a command or transaction, but b follows it"},
-		{"damaged length over commands", text("*3\r\n$3\r\nSET\r\n$99999\r\nk\r\n$1\r\nv\r\n" + set), "a length in this command is damaged"},
-		{"transaction in a transaction", text(cmd("MULTI") + cmd("MULTI")), "offset 15: MULTI within the transaction that begins at offset 0"},
+		{"damaged length over commands", text("*3\r\n$3\r\nSET\r\n$99999\r\nk\r\n$1\r\nv\r\n" + set), "damaged length in this command"},
+		{"transaction in a transaction", text(cmd("MULTI") + cmd("MULTI")), "offset 15: MULTI inside the transaction that starts at offset 0"},
 		{"EXEC alone", text(cmd("EXEC")), "EXEC without MULTI"},
-		{"command for the server", text(cmd("ShutDown", "NOSAVE")), `the command "shutdown", which no server writes`},
-		{"command for the server in a transaction", text(cmd("MULTI") + cmd("SLAVEOF", "a", "1") + cmd("EXEC")), `the command "slaveof"`},
+		{"command for the server", text(cmd("ShutDown", "NOSAVE")), `command "shutdown", which servers never write`},
+		{"command for the server in a transaction", text(cmd("MULTI") + cmd("SLAVEOF", "a", "1") + cmd("EXEC")), `command "slaveof"`},
 	} {
 		_, err := Scan(t.Context(), tt.parts)
 		var wrong *Error
@@ -136,7 +136,7 @@ func TestChanged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := tail.WriteTo(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), "a changed while it was read") {
+		if err := tail.WriteTo(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), "a changed while being read") {
 			t.Errorf("%q: %v", later, err)
 		}
 	}
@@ -153,9 +153,9 @@ func TestManifest(t *testing.T) {
 		t.Errorf("%q, %q", got, m.History)
 	}
 	for _, tt := range []struct{ text, want string }{
-		{"", "no file is listed"},
-		{"# only a comment\n", "no file is listed"},
-		{"file a seq 1 type h\n", "no file is listed"},
+		{"", "no files listed"},
+		{"# only a comment\n", "no files listed"},
+		{"file a seq 1 type h\n", "no files listed"},
 		{"file a seq 1 type b", "line 1: does not end with a newline"},
 		{"file a seq 1 type b\nfile b seq 1 type b\n", `line 2: "b" is a second base file`},
 		{"file a seq 2 type i\nfile b seq 2 type i\n", "line 2: sequence number 2"},
@@ -169,13 +169,13 @@ func TestManifest(t *testing.T) {
 		{"file a seq 0 type b\n", "invalid sequence number"},
 		{"file a seq x type b\n", "invalid sequence number"},
 		{"file a seq 1 type x\n", `unknown file type "x"`},
-		{"file a seq 1\n", "does not consist of pairs"},
-		{"file a seq 1 type b x\n", "does not consist of pairs"},
+		{"file a seq 1\n", "expected: file NAME"},
+		{"file a seq 1 type b x\n", "expected: file NAME"},
 		{"seq 1 type b startoffset 1\n", "file, seq or type is missing"},
 		{"file \"a seq 1 type b\n", "unbalanced quotes"},
 		{"file \"a\"b seq 1 type b\n", "unbalanced quotes"},
 		{"file 'a seq 1 type b\n", "unbalanced quotes"},
-		{"file a\x00 seq 1 type b\n", "a zero byte"},
+		{"file a\x00 seq 1 type b\n", "unexpected zero byte"},
 		{"file " + strings.Repeat("a", 2000) + " seq 1 type b\n", "longer than 1024 bytes"},
 		{strings.Repeat("#\n", MaxManifest), "larger than"},
 	} {

@@ -40,7 +40,7 @@ func (m *Manifest) Files() []string {
 // Other pairs of a line, such as startoffset and endoffset, which are offsets of replication and not of the file, have no effect on what is loaded.
 func ParseManifest(text []byte) (*Manifest, error) {
 	if len(text) > MaxManifest {
-		return nil, fmt.Errorf("larger than %d bytes; this is not a manifest", MaxManifest)
+		return nil, fmt.Errorf("larger than %d bytes, so this is not a manifest", MaxManifest)
 	}
 	m := &Manifest{}
 	last := int64(0)
@@ -48,7 +48,7 @@ func ParseManifest(text []byte) (*Manifest, error) {
 	for line := range bytes.Lines(text) {
 		n++
 		if len(line) > maxManifestLine {
-			return nil, fmt.Errorf("line %d: longer than %d bytes; this is not a manifest", n, maxManifestLine)
+			return nil, fmt.Errorf("line %d: longer than %d bytes, so this is not a manifest", n, maxManifestLine)
 		}
 		if line[len(line)-1] != '\n' {
 			return nil, fmt.Errorf("line %d: does not end with a newline; the manifest is truncated", n)
@@ -61,7 +61,7 @@ func ParseManifest(text []byte) (*Manifest, error) {
 		}
 	}
 	if m.Base == "" && len(m.Incr) == 0 {
-		return nil, errors.New("no file is listed; the manifest is empty or damaged")
+		return nil, errors.New("no files listed; the manifest is empty or damaged")
 	}
 	return m, nil
 }
@@ -72,7 +72,7 @@ func (m *Manifest) add(line string, last *int64) error {
 		return err
 	}
 	if len(words) < 6 || len(words)%2 != 0 {
-		return fmt.Errorf("%q does not consist of pairs; expected: file NAME seq N type b|i|h", strings.TrimSpace(line))
+		return fmt.Errorf("invalid line %q; expected: file NAME seq N type b|i|h", strings.TrimSpace(line))
 	}
 	var name, kind string
 	seq := int64(0)
@@ -80,7 +80,7 @@ func (m *Manifest) add(line string, last *int64) error {
 		switch value := words[i+1]; strings.ToLower(words[i]) {
 		case "file":
 			if name = value; name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
-				return fmt.Errorf("invalid file name %q; the files are beside the manifest", name)
+				return fmt.Errorf("invalid file name %q; files must be in the directory of the manifest", name)
 			}
 		case "seq":
 			if seq, err = strconv.ParseInt(value, 10, 64); err != nil || seq < 1 {
@@ -98,13 +98,13 @@ func (m *Manifest) add(line string, last *int64) error {
 	case kind == "b":
 		m.Base = name
 	case kind == "i" && seq <= *last:
-		return fmt.Errorf("sequence number %d of %q is not above %d, that of the file before; the manifest is damaged", seq, name, *last)
+		return fmt.Errorf("sequence number %d of %q is not greater than the previous one, %d; the manifest is damaged", seq, name, *last)
 	case kind == "i":
 		m.Incr, *last = append(m.Incr, name), seq
 	case kind == "h":
 		m.History = append(m.History, name)
 	default:
-		return fmt.Errorf("unknown file type %q of %q; b, i and h are known", kind, name)
+		return fmt.Errorf("unknown file type %q of %q; use b, i or h", kind, name)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func splitArgs(line string) ([]string, error) {
 			word, line = append(word, text...), rest
 		}
 		if line != "" && line[0] == 0 {
-			return nil, errors.New("a zero byte; the manifest is damaged")
+			return nil, errors.New("unexpected zero byte; the manifest is damaged")
 		}
 		words = append(words, string(word))
 	}

@@ -81,12 +81,12 @@ func (r *reader) next(w io.Writer) (command, error) {
 			return r.args(w)
 		}
 		head, _ := r.in.Peek(9)
-		message := fmt.Sprintf("%q is not the beginning of a command", head)
+		message := fmt.Sprintf("unexpected %q at the start of a command", head)
 		switch {
 		case bytes.HasPrefix(head, []byte("REDIS")), bytes.HasPrefix(head, []byte("VALKEY")):
-			message = "an RDB dump follows; each file may only begin with one"
+			message = "unexpected RDB preamble; it is only allowed at the start of a file"
 		case len(bytes.Trim(head, "\x00")) == 0:
-			message = "zero bytes follow, which a crash of the machine leaves"
+			message = "unexpected zero bytes, probably from a machine crash"
 		}
 		return command{at: r.n}, r.errorf(r.n, "%s; repair a copy of the file with redis-check-aof --fix", message)
 	}
@@ -99,7 +99,7 @@ func (r *reader) args(w io.Writer) (command, error) {
 		return c, err
 	}
 	if n == 0 {
-		return c, r.errorf(c.at, "a command without arguments; repair a copy of the file with redis-check-aof --fix")
+		return c, r.errorf(c.at, "command without arguments; repair a copy of the file with redis-check-aof --fix")
 	}
 	for i := range n {
 		at := r.n
@@ -109,14 +109,14 @@ func (r *reader) args(w io.Writer) (command, error) {
 		}
 		if i == 0 {
 			if size == 0 || size > maxName {
-				return c, r.errorf(at, "a command name of %d bytes; repair a copy of the file with redis-check-aof --fix", size)
+				return c, r.errorf(at, "command name of %d bytes; repair a copy of the file with redis-check-aof --fix", size)
 			}
 			name, err := r.in.Peek(int(size))
 			if err != nil {
 				return c, short(err)
 			}
 			if bytes.ContainsFunc(name, func(b rune) bool { return b <= ' ' || b > '~' }) {
-				return c, r.errorf(at, "%q is not the name of a command; repair a copy of the file with redis-check-aof --fix", name)
+				return c, r.errorf(at, "invalid command name %q; repair a copy of the file with redis-check-aof --fix", name)
 			}
 			c.name = r.lower(name)
 		}
@@ -128,7 +128,7 @@ func (r *reader) args(w io.Writer) (command, error) {
 			return c, short(err)
 		}
 		if end[0] != '\r' || end[1] != '\n' {
-			return c, r.errorf(r.n, "%q follows an argument of %d bytes instead of a line end (CRLF); the length is damaged, or a program has converted line ends", end, size)
+			return c, r.errorf(r.n, "unexpected %q after an argument of %d bytes, expected CRLF; the length is damaged, or line endings were converted", end, size)
 		}
 		if err := r.pass(w, 2); err != nil {
 			return c, err
@@ -146,12 +146,12 @@ func (r *reader) header(w io.Writer, kind byte, limit int64) (int64, error) {
 		return 0, err
 	}
 	if line[0] != kind {
-		return 0, r.errorf(at, "%.20q instead of a line that begins with %q; repair a copy of the file with redis-check-aof --fix", line, string(kind))
+		return 0, r.errorf(at, "unexpected %.20q, expected a line that starts with %q; repair a copy of the file with redis-check-aof --fix", line, string(kind))
 	}
 	digits := line[1:]
 	n, err := strconv.ParseUint(string(digits), 10, 63)
 	if err != nil || int64(n) > limit {
-		return 0, r.errorf(at, "invalid length %.20q, at most %d is possible; repair a copy of the file with redis-check-aof --fix", digits, limit)
+		return 0, r.errorf(at, "invalid length %.20q, maximum %d; repair a copy of the file with redis-check-aof --fix", digits, limit)
 	}
 	return int64(n), nil
 }
@@ -177,7 +177,7 @@ func (r *reader) line(w io.Writer, limit int) ([]byte, error) {
 		p, err := r.in.Peek(min(size, limit))
 		if i := bytes.IndexByte(p, '\n'); i >= 0 {
 			if i < 2 || p[i-1] != '\r' {
-				return nil, r.errorf(at, "%.20q does not end with CRLF; a program has converted line ends, take the file as the server wrote it", p[:i+1])
+				return nil, r.errorf(at, "%.20q does not end with CRLF; line endings were converted, use the original file", p[:i+1])
 			}
 			if w != nil {
 				if _, err := w.Write(p[:i+1]); err != nil {
@@ -192,7 +192,7 @@ func (r *reader) line(w io.Writer, limit int) ([]byte, error) {
 			return nil, short(err)
 		}
 		if size >= limit {
-			return nil, r.errorf(at, "%.20q begins a line of more than %d bytes; repair a copy of the file with redis-check-aof --fix", p, limit)
+			return nil, r.errorf(at, "line starting with %.20q exceeds %d bytes; repair a copy of the file with redis-check-aof --fix", p, limit)
 		}
 	}
 }

@@ -54,9 +54,9 @@ func (c *Cut) String() string {
 		where = c.File + ": " + where
 	}
 	if c.Transaction {
-		return fmt.Sprintf("%s: the file ends within a transaction (MULTI without EXEC, %d complete commands), which a server drops too (aof-load-truncated)", where, c.Commands)
+		return fmt.Sprintf("%s: the file ends within a transaction (MULTI without EXEC, %d complete commands), which servers also drop (aof-load-truncated)", where, c.Commands)
 	}
-	return fmt.Sprintf("%s: the file ends within a command, which a server drops too (aof-load-truncated)", where)
+	return fmt.Sprintf("%s: the file ends within a command, which servers also drop (aof-load-truncated)", where)
 }
 
 // maxNames bounds how many different commands there may be. Redis has about 250 that write.
@@ -142,7 +142,7 @@ func (t *Tail) scan(ctx context.Context, i int) error {
 			t.count(c.name)
 		}
 		if count++; len(t.Names) > maxNames {
-			return &Error{Offset: c.at, Message: fmt.Sprintf("more than %d different commands; this is not an append-only file of Redis", maxNames)}
+			return &Error{Offset: c.at, Message: fmt.Sprintf("more than %d different commands, so this is not an append-only file of Redis", maxNames)}
 		}
 	}
 	if bytes > 0 {
@@ -165,9 +165,9 @@ const maxTransaction = 16 << 20
 func (t *Tail) check(open **transaction, c command) error {
 	switch {
 	case never[c.name]:
-		return &Error{Offset: c.at, Message: fmt.Sprintf("the command %q, which no server writes into an append-only file; do not load this file", c.name)}
+		return &Error{Offset: c.at, Message: fmt.Sprintf("command %q, which servers never write to an append-only file; do not load this file", c.name)}
 	case c.name == "multi" && *open != nil:
-		return &Error{Offset: c.at, Message: fmt.Sprintf("MULTI within the transaction that begins at offset %d; repair a copy of the file with redis-check-aof --fix", (*open).at)}
+		return &Error{Offset: c.at, Message: fmt.Sprintf("MULTI inside the transaction that starts at offset %d; repair a copy of the file with redis-check-aof --fix", (*open).at)}
 	case c.name == "exec" && *open == nil:
 		return &Error{Offset: c.at, Message: "EXEC without MULTI; repair a copy of the file with redis-check-aof --fix"}
 	case c.name == "multi":
@@ -202,7 +202,7 @@ func (t *Tail) cut(ctx context.Context, i int, c command, open *transaction, wit
 			return err
 		}
 		if found {
-			return &Error{Offset: c.at, Message: "a length in this command is damaged: it reaches beyond the end of the file, over commands that follow; repair a copy of the file with redis-check-aof --fix, and compare what it removes"}
+			return &Error{Offset: c.at, Message: "damaged length in this command: it extends past the end of the file, over the commands that follow; repair a copy of the file with redis-check-aof --fix, and check what it removes"}
 		}
 	}
 	t.Cut = &Cut{File: t.parts[i].Name, Offset: c.at}
@@ -307,7 +307,7 @@ func (t *Tail) write(ctx context.Context, i int, w io.Writer) error {
 }
 
 func (t *Tail) changed(part *Part) error {
-	return fmt.Errorf("%s changed while it was read; stop the server that writes to it, or use a copy", cmp.Or(part.Name, "the append-only file"))
+	return fmt.Errorf("%s changed while being read; stop the server that writes to it, or use a copy", cmp.Or(part.Name, "the append-only file"))
 }
 
 // NamesInOrder gives the names of the commands, sorted.

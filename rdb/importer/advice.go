@@ -47,21 +47,21 @@ func advise(err error) error {
 		return err
 	}
 	what := map[string]string{
-		"OOM":              "the target's memory is used up (maxmemory); raise maxmemory, or leave keys out with --match or --type",
-		"READONLY":         "the target is a replica; write to its master, or give the Sentinels (redis+sentinel://HOST/MASTER), which know it",
-		"LOADING":          "the target is still loading its own data; wait for it",
-		"MISCONF":          "the target cannot save its own snapshots and refuses writes; make room on its disk, or CONFIG SET stop-writes-on-bgsave-error no",
-		"NOPERM":           "the user lacks a right; ACL SETUSER NAME ~* +@all -@admin +restore is enough, or log in as another user",
-		"NOAUTH":           "the target wants a password; give it in a variable or a file",
-		"BUSY":             "a script keeps the target busy; wait for it, or SCRIPT KILL",
-		"BUSYKEY":          "a key is there already; --replace or --skip-existing says what to do about that",
-		"MOVED":            "the slots of the cluster move; wait for the end of that",
-		"ASK":              "the slots of the cluster move; wait for the end of that",
-		"CLUSTERDOWN":      "the cluster has slots that no node serves; repair it (redis-cli --cluster check)",
-		"TRYAGAIN":         "the slots of the cluster move; wait for the end of that",
-		"NOREPLICAS":       "the target has too few replicas to take writes (min-replicas-to-write); bring them back, or lower it",
-		"NOREPLICASTODISK": "the target has too few replicas to take writes (min-replicas-to-write); bring them back, or lower it",
-		"MASTERDOWN":       "the target has lost its master; wait for the end of the failover",
+		"OOM":              "the target is out of memory (maxmemory); raise maxmemory, or exclude keys with --match or --type",
+		"READONLY":         "the target is a replica; use its master, or Sentinel (redis+sentinel://HOST/MASTER)",
+		"LOADING":          "the target is still loading its data; wait until it is done",
+		"MISCONF":          "the target rejects writes because it cannot save snapshots; free space on its volume, or run CONFIG SET stop-writes-on-bgsave-error no",
+		"NOPERM":           "the user lacks permissions; ACL SETUSER NAME ~* +@all -@admin +restore is enough, or use another user",
+		"NOAUTH":           "the target requires a password; pass it in a variable or a file",
+		"BUSY":             "the target is busy running a script; wait, or run SCRIPT KILL",
+		"BUSYKEY":          "the key already exists; use --replace or --skip-existing",
+		"MOVED":            "cluster slots are being migrated; wait until that is done",
+		"ASK":              "cluster slots are being migrated; wait until that is done",
+		"CLUSTERDOWN":      "some cluster slots are not served; repair the cluster (redis-cli --cluster check)",
+		"TRYAGAIN":         "cluster slots are being migrated; wait until that is done",
+		"NOREPLICAS":       "the target has too few replicas to accept writes (min-replicas-to-write); restore them, or lower the setting",
+		"NOREPLICASTODISK": "the target has too few replicas to accept writes (min-replicas-to-write); restore them, or lower the setting",
+		"MASTERDOWN":       "the target has lost its master; wait for the failover",
 	}[refused.Code()]
 	if what == "" {
 		return err
@@ -75,16 +75,16 @@ func (im *importer) explain(t rdb.Type, reply redis.Error) error {
 	case !strings.Contains(string(reply), "Bad data format"): // redis src/cluster.c, restoreCommand
 		return reply
 	case knows(im.server.version, t):
-		return fmt.Errorf("%w: the target considers the value damaged; check the dump with rdb verify --deep", reply)
+		return fmt.Errorf("%w: the target rejects the value as damaged; check the dump with rdb verify --deep", reply)
 	}
-	return fmt.Errorf("%w: the target does not know the encoding %q of RDB version %d", reply, t, t.Since())
+	return fmt.Errorf("%w: the target does not support the encoding %q of RDB version %d", reply, t, t.Since())
 }
 
 // A restartedError says that the server is not the one that has confirmed keys before, or has lost its memory since.
 type restartedError struct{}
 
 func (e *restartedError) Error() string {
-	return "the target was restarted, or another one has taken its place"
+	return "the target was restarted or replaced"
 }
 
 // A fatalError ends all passes.

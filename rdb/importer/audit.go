@@ -133,7 +133,7 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 		reasons = append(reasons, "other clients sent "+strings.Join(names, ", "))
 	}
 	if im.resumed != nil || im.restarted || im.opts.Anonymous {
-		reasons = append(reasons, "the import was interrupted, or the target was another process in between")
+		reasons = append(reasons, "the import was interrupted, or the target was restarted in between")
 	}
 	if len(reasons) == 0 {
 		return nil
@@ -145,15 +145,15 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 		switch {
 		case short > 0:
 			r.Differing += short
-			r.doubt("%d keys that were written are not in the target: %s; empty the target and import again", short, strings.Join(reasons, "; "))
+			r.doubt("%d imported keys are missing in the target: %s; empty the target and import again", short, strings.Join(reasons, "; "))
 		case evicted > 0:
-			r.doubt("the target evicted %d keys while keys were written, and a live source cannot be read again to tell which; raise maxmemory, empty the target and import again", evicted)
+			r.doubt("the target evicted %d keys during the import, and a live source cannot be read again to find out which; raise maxmemory, empty the target and import again", evicted)
 		}
 		return nil
 	}
 	err := v.presence(ctx)
 	if redis.Code(err) == "NOPERM" {
-		r.doubt("whether all keys are there is not known: %s, and looking for them needs the right to EXISTS: %v", strings.Join(reasons, "; "), err)
+		r.doubt("cannot verify that all keys exist: %s, and looking them up requires EXISTS permission: %v", strings.Join(reasons, "; "), err)
 		return nil
 	}
 	if err != nil {
@@ -161,9 +161,9 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 	}
 	switch {
 	case v.missing > 0:
-		r.doubt("%d keys that were written are not in the target: %s; mend the cause, then import again with --skip-existing to write what is missing", v.missing, strings.Join(reasons, "; "))
+		r.doubt("%d imported keys are missing in the target: %s; fix the cause, then import again with --skip-existing to write the missing keys", v.missing, strings.Join(reasons, "; "))
 	case evicted > 0:
-		r.note("the target evicted %d keys meanwhile, but all keys of the dump are there", evicted)
+		r.note("the target evicted %d keys during the import, but all keys of the dump exist", evicted)
 	}
 	return nil
 }
@@ -203,9 +203,9 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 		switch {
 		case have < must:
 			short += must - have
-			reasons = append(reasons, fmt.Sprintf("database %d has %d keys, but %d were written to it that have not expired", db, have, must))
+			reasons = append(reasons, fmt.Sprintf("database %d has %d keys, but %d unexpired keys were written to it", db, have, must))
 		case had > 0 && (im.opts.Existing == Replace || im.opts.Existing == Skip):
-			reasons = append(reasons, fmt.Sprintf("database %d had %d keys before, so a count proves nothing", db, had))
+			reasons = append(reasons, fmt.Sprintf("database %d already had %d keys, so counting proves nothing", db, had))
 		case have > most+had:
 			reasons = append(reasons, fmt.Sprintf("other clients wrote to database %d", db))
 		}
@@ -231,7 +231,7 @@ func (im *importer) removals() []string {
 // presence looks for every key of the dump, and names those that are missing.
 func (v *verifier) presence(ctx context.Context) error {
 	im := v.im
-	im.progress.stage("looking for every key", im.size())
+	im.progress.stage("looking up every key", im.size())
 	failed := map[int64]bool{}
 	im.ledger.mu.Lock()
 	for _, f := range im.ledger.failures {

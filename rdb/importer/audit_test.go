@@ -270,7 +270,7 @@ func TestReplacedBeforeResume(t *testing.T) {
 	// Another target is another import.
 	store.text = bytes.ReplaceAll(store.text, []byte(targetOf(t, second.URL()).String()), []byte("redis://elsewhere:6379"))
 	_, err = Import(t.Context(), bytesSource("dump", data), targetOf(t, second.URL()), Options{Resume: true, Checkpoint: store})
-	if err == nil || !strings.Contains(err.Error(), "of an import into redis://elsewhere:6379") {
+	if err == nil || !strings.Contains(err.Error(), "belongs to an import into redis://elsewhere:6379") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -396,7 +396,7 @@ func TestClocks(t *testing.T) {
 				if off := time.Duration(left)*time.Millisecond - tt.lives; tt.written && off.Abs() > 30*time.Second {
 					t.Errorf("it lives for another %v, want %v", time.Duration(left)*time.Millisecond, tt.lives)
 				}
-				if note := strings.Contains(fmt.Sprint(report.Notes), "clock differs"); note != tt.note {
+				if note := strings.Contains(fmt.Sprint(report.Notes), "the clock of the source differs from the target by"); note != tt.note {
 					t.Errorf("notes %q", report.Notes)
 				}
 			})
@@ -478,7 +478,7 @@ func TestBothClocksOff(t *testing.T) {
 				if (left - time.Hour).Abs() > time.Minute {
 					t.Errorf("%v: it lives for another %v", method, left)
 				}
-				if note := strings.Contains(fmt.Sprint(report.Notes), "clock differs"); note != (tt.source != tt.target) {
+				if note := strings.Contains(fmt.Sprint(report.Notes), "the clock of the source differs from the target by"); note != (tt.source != tt.target) {
 					t.Errorf("%v: notes %q", method, report.Notes)
 				}
 			}

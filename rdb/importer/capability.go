@@ -20,7 +20,7 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 		return
 	}
 	if live.FieldTTL && im.server.version < 12 && wants(im.opts.Filter.Types, "hash") {
-		add(fmt.Errorf("the source has hashes of which fields expire, which %s does not know; import into Redis 7.4 or Valkey 9.0, or leave hashes out by --type", im.server.name))
+		add(fmt.Errorf("the source has hashes with field expiry, which %s does not support; import into Redis 7.4 or Valkey 9.0, or exclude hashes with --type", im.server.name))
 	}
 	if live.FindTypes == nil {
 		return
@@ -37,14 +37,14 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 		add(fmt.Errorf("the source: %w", err))
 	}
 	for _, t := range found {
-		what, since := fmt.Sprintf("keys of type %q", t), "the target lacks the module of that; load it there"
+		what, since := fmt.Sprintf("keys of type %q", t), "the target lacks the module; load it there"
 		switch t {
 		case vectorSet:
-			what, since = "vector sets", fmt.Sprintf("%s does not know those; import into Redis 8.0 or later", im.server.name)
+			what, since = "vector sets", fmt.Sprintf("%s does not support them; import into Redis 8.0 or later", im.server.name)
 		case "stream":
-			what, since = "streams", fmt.Sprintf("%s does not know those; import into Redis 5.0 or later", im.server.name)
+			what, since = "streams", fmt.Sprintf("%s does not support them; import into Redis 5.0 or later", im.server.name)
 		}
-		add(fmt.Errorf("the source has %s, and %s, or leave them out by --type", what, since))
+		add(fmt.Errorf("the source has %s: %s, or exclude them with --type", what, since))
 	}
 }
 
@@ -75,7 +75,7 @@ func (im *importer) checkTypes(ctx context.Context, add func(error)) {
 		case im.opts.Method == Replication:
 			add(im.loadable(ctx, t, sample, keys))
 		case rdb.Loadable(t, im.server.version) != nil:
-			add(fmt.Errorf("%d keys are of type %s: %w; import into a newer server, or leave them out by --type", keys, t, rdb.Loadable(t, im.server.version)))
+			add(fmt.Errorf("%d keys are of type %s: %w; import into a newer server, or exclude them with --type", keys, t, rdb.Loadable(t, im.server.version)))
 		case sample != nil: // else all of its values are large
 			add(im.tryType(ctx, sample, keys))
 		}
@@ -96,7 +96,7 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 		if refused, err := im.probe(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
 			return err
 		}
-		return fmt.Errorf("%s does not take %d keys of type %s, also not as %s; leave them out by --type, or write them by --method commands", im.server.name, keys, sample.Type, value.Type)
+		return fmt.Errorf("%s rejects %d keys of type %s, also as %s; exclude them with --type, or use --method commands", im.server.name, keys, sample.Type, value.Type)
 	}
 	var wants [][]string
 	err = rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func(args [][]byte) error {
@@ -123,11 +123,11 @@ func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry,
 		}
 		refused, err := im.probe(ctx, sample)
 		if refused && err == nil {
-			err = fmt.Errorf("%s considers key %q damaged, and a server that loads a damaged dump ends; leave --method replication out, so that the other keys are written", im.server.name, sample.Key)
+			err = fmt.Errorf("%s rejects key %q as damaged, and a server that loads a damaged dump exits; remove --method replication to import the other keys", im.server.name, sample.Key)
 		}
 		return err
 	}
-	return fmt.Errorf("%s does not know the encoding %q of %d keys, and a server that loads such a dump ends; leave --method replication out", im.server.name, t, keys)
+	return fmt.Errorf("%s does not support the encoding %q of %d keys, and a server that loads such a dump exits; remove --method replication", im.server.name, t, keys)
 }
 
 // knows says whether servers of an RDB version have a type. Redis and Valkey parted at 11.
@@ -161,7 +161,7 @@ func (im *importer) checkModules(ctx context.Context, add func(error)) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(im.survey.moduleAux)) {
 		if _, keys := im.survey.modules[name]; !keys && !moduleListed(have, name) {
-			add(fmt.Errorf("the dump has data of module %q, which %s does not list (MODULE LIST), and a server that loads such a dump without it ends; load the module there, or leave --method replication out", name, im.server.name))
+			add(fmt.Errorf("the dump has data of module %q, which %s does not have (MODULE LIST), and a server without it exits when loading the dump; load the module there, or remove --method replication", name, im.server.name))
 		}
 	}
 }
@@ -169,15 +169,15 @@ func (im *importer) checkModules(ctx context.Context, add func(error)) {
 func (im *importer) checkModule(ctx context.Context, name string, have []string, listed bool) error {
 	keys, what := im.survey.modules[name], fmt.Sprintf("module %q", name)
 	if name == vectorSet {
-		what = "vector sets, which Redis has since 8.0 and Valkey has not"
+		what = "vector sets, which require Redis 8.0 or later and do not exist in Valkey"
 	}
-	lacks := fmt.Errorf("%d keys are of %s, which the target lacks; load the module there, or leave them out by --type", keys, what)
+	lacks := fmt.Errorf("%d keys belong to %s, which the target lacks; load the module there, or exclude them with --type", keys, what)
 	if name == vectorSet {
-		lacks = fmt.Errorf("%d keys are %s; import into Redis 8.0 or later, or leave them out by --type", keys, what)
+		lacks = fmt.Errorf("%d keys are %s; import into Redis 8.0 or later, or exclude them with --type", keys, what)
 	}
 	switch {
 	case im.noRestore && im.opts.Method != Replication:
-		return fmt.Errorf("%d keys are of %s, and only RESTORE can write those, which the target does not offer; leave them out by --type", keys, what)
+		return fmt.Errorf("%d keys belong to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", keys, what)
 	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.noRestore && !im.fragile():
 		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
 		if err == nil && !known {
@@ -187,9 +187,9 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	case listed && !moduleListed(have, name):
 		return lacks
 	case im.opts.Method == Replication && !listed:
-		return fmt.Errorf("whether the target has the module of %d keys (%s) is not known, and without it a server that loads the dump ends; grant +module|list, or leave --method replication out", keys, what)
+		return fmt.Errorf("cannot check whether the target has the module of %d keys (%s), and a server without it exits when loading the dump; grant +module|list, or remove --method replication", keys, what)
 	case im.fragile() && !listed:
-		return fmt.Errorf("whether the target has the module of %d keys (%s) is not known, and without it %s ends when it gets one; grant +module, or leave them out by --type", keys, what, im.server.name)
+		return fmt.Errorf("cannot check whether the target has the module of %d keys (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", keys, what, im.server.name)
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
 			return err
 		}
 	}
-	return &fatalError{fmt.Errorf("key %q of database %d is of module %q, which the target cannot take; load the module there, or leave such keys out by --type", e.Key, e.DB, e.Module)}
+	return &fatalError{fmt.Errorf("key %q in database %d belongs to module %q, which the target lacks; load the module there, or exclude such keys with --type", e.Key, e.DB, e.Module)}
 }
 
 // checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.
@@ -287,7 +287,7 @@ func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
 	}
 	if im.server.version < 10 {
 		if count > 0 {
-			add(fmt.Errorf("the source has libraries of functions, which %s does not know; leave them out by --type", im.server.name))
+			add(fmt.Errorf("the source has function libraries, which %s does not support; exclude them with --type", im.server.name))
 		}
 		return
 	}
@@ -302,7 +302,7 @@ func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
 	have, err := libraries(ctx, im.control)
 	switch {
 	case redis.Code(err) == "NOPERM":
-		add(fmt.Errorf("%w: the dump has %d libraries of functions; grant +function, or leave them out by --type", err, count))
+		add(fmt.Errorf("%w: the dump has %d function libraries; grant +function, or exclude them with --type", err, count))
 	case err != nil:
 		add(advise(err))
 	default:
@@ -326,7 +326,7 @@ func (im *importer) checkEngine(ctx context.Context, l library) error {
 	if strings.Contains(strings.ToLower(fmt.Sprint(reply)), strings.ToLower(l.engine)) {
 		return nil
 	}
-	return fmt.Errorf("the library of functions %q is for the engine %q, which the target lacks; leave functions out by --type", l.name, l.engine)
+	return fmt.Errorf("the function library %q requires the engine %q, which the target lacks; exclude functions with --type", l.name, l.engine)
 }
 
 // checkRights asks whether the user may do what will be done, and whether the target knows the commands: within a
@@ -336,10 +336,10 @@ func (im *importer) checkRights(ctx context.Context, add func(error)) {
 		_, err := im.ask(ctx, "DUMP", im.probeKey([]byte("none")))
 		switch {
 		case redis.Code(err) == "NOPERM":
-			add(fmt.Errorf("%w: verifying needs the right to DUMP; grant it, or --verify off", err))
+			add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
 		case unknownCommand(err):
 			im.noDump = true
-			im.ledger.note("the target does not know DUMP (renamed or disabled); values were compared element by element, which takes longer")
+			im.ledger.note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
 		}
 	}
 	if im.opts.Method == Replication {
@@ -384,7 +384,7 @@ func (im *importer) mayQueue(ctx context.Context, like []byte, commands [][]stri
 	limited, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	if im.control == nil {
-		return errors.New("the connection to the target broke; try again")
+		return errors.New("lost the connection to the target; try again")
 	}
 	replies, err := im.control.Pipeline(limited, sent...)
 	if err != nil {
@@ -395,12 +395,12 @@ func (im *importer) mayQueue(ctx context.Context, like []byte, commands [][]stri
 		switch {
 		case !ok:
 		case i == 0:
-			return fmt.Errorf("MULTI: %w; keys that need several commands are written in a transaction", advise(refused))
+			return fmt.Errorf("MULTI: %w; transactions are required for keys that need several commands", advise(refused))
 		case i == len(replies)-1:
 		case refused.Code() == "NOPERM":
 			return advise(refused)
 		case unknownCommand(refused):
-			return fmt.Errorf("the target does not know %s (renamed or disabled), which is needed here; enable it, or choose another --method", sent[i][0])
+			return fmt.Errorf("the target has no %s command (renamed or disabled), which is required; enable it, or choose another --method", sent[i][0])
 		case judge(refused) == giveUp:
 			return advise(refused)
 		}
@@ -432,24 +432,24 @@ func (u *uses) lose(lost rdb.Loss) {
 func (im *importer) nameLosses() {
 	note := im.ledger.note
 	if n := im.uses.freq; n > 0 {
-		note("%d keys were written by plain commands, which cannot set how often a key was used (LFU); the target begins to count anew", n)
+		note("%d keys were written with plain commands, which cannot set the use frequency (LFU); it starts from zero", n)
 	}
 	if n := im.uses.idle; n > 0 {
-		note("%d keys were written by plain commands, which cannot set when a key was last used (LRU); for the target they were used now", n)
+		note("%d keys were written with plain commands, which cannot set the idle time (LRU); it starts from now", n)
 	}
 	if n := im.uses.streams; n > 0 {
 		also := ""
 		if im.server.version < 10 {
-			also = "; consumers without pending items and stream counters (entries added, entries read, largest deleted ID) were lost"
+			also = "; consumers without pending entries and stream counters (entries added, entries read, largest deleted ID) were lost"
 		}
-		note("%d streams were written by plain commands, which cannot set when consumers were last seen or active%s", n, also)
+		note("%d streams were written with plain commands, which cannot set when consumers were last seen or active%s", n, also)
 	}
 	if n := im.uses.unclaimed.Load(); n > 0 {
-		note("%d pending items were lost, because their stream entries are deleted and XCLAIM does not take them", n)
+		note("%d pending entries were lost, because their stream entries are deleted and XCLAIM rejects them", n)
 	}
 	for _, l := range rdb.Losses() {
 		if n := im.uses.reencoded[l]; n > 0 {
-			note("%d keys were re-encoded without %s, which %s does not know", n, l, im.server.name)
+			note("%d keys were re-encoded without %s, which %s does not support", n, l, im.server.name)
 		}
 	}
 }

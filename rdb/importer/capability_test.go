@@ -61,35 +61,35 @@ func TestSamePreflight(t *testing.T) {
 		code    string
 		want    string // "" for none
 	}{
-		{name: "module", dump: module, methods: []Method{Auto, Restore, Commands, Replication}, code: "modules", want: `of module "fakemodul", which the target lacks`},
+		{name: "module", dump: module, methods: []Method{Auto, Restore, Commands, Replication}, code: "modules", want: `module "fakemodul", which the target lacks`},
 		{name: "vector set", dump: vectors, methods: []Method{Auto, Restore, Commands, Replication}, code: "modules", want: "import into Redis 8.0 or later"},
 		{name: "two modules", dump: dump10(t, moduleValue(t, "m", "fakemodul"), moduleValue(t, "n", "othermodu")), methods: []Method{Auto, Replication}, code: "modules", want: `"othermodu"`},
-		{name: "data of a module outside of keys", dump: moduleAux, methods: []Method{Replication}, code: "modules", want: "does not list (MODULE LIST)"},
-		{name: "a type newer than the dump says", dump: lying, methods: []Method{Replication}, code: "types", want: "does not know the encoding"},
-		{name: "a damaged value", dump: damaged, methods: []Method{Replication}, code: "dump", want: "a server that loads the dump itself ends there"},
-		{name: "a key twice", dump: dump10(t, text(0, "a"), text(0, "a")), methods: []Method{Replication}, code: "dump", want: "in the dump twice"},
-		{name: "a large key twice", dump: dump10(t, large, large), methods: []Method{Replication}, code: "dump", want: "in the dump twice"},
-		{name: "a key twice before commands", dump: append(dump10(t, text(0, "a"), text(0, "a")), set...), methods: []Method{Auto, Replication}, code: "dump", want: "in the dump twice"},
-		{name: "a damaged value before commands", dump: append(bytes.Clone(damaged), set...), methods: []Method{Auto, Replication}, code: "dump", want: "a server that loads the dump itself ends there"},
+		{name: "module data outside of keys", dump: moduleAux, methods: []Method{Replication}, code: "modules", want: "does not have (MODULE LIST), and a server without it exits"},
+		{name: "a type newer than the dump says", dump: lying, methods: []Method{Replication}, code: "types", want: "does not support the encoding"},
+		{name: "a damaged value", dump: damaged, methods: []Method{Replication}, code: "dump", want: "a server that loads the dump exits there"},
+		{name: "a key twice", dump: dump10(t, text(0, "a"), text(0, "a")), methods: []Method{Replication}, code: "dump", want: "duplicate key"},
+		{name: "a large key twice", dump: dump10(t, large, large), methods: []Method{Replication}, code: "dump", want: "duplicate key"},
+		{name: "a key twice before commands", dump: append(dump10(t, text(0, "a"), text(0, "a")), set...), methods: []Method{Auto, Replication}, code: "dump", want: "duplicate key"},
+		{name: "a damaged value before commands", dump: append(bytes.Clone(damaged), set...), methods: []Method{Auto, Replication}, code: "dump", want: "a server that loads the dump exits there"},
 		{name: "a library of the same name", dump: function(lib), methods: []Method{Auto, Commands}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) },
-			code: "functions", want: `has a library of functions "lib" already`},
+			code: "functions", want: `already has a function library "lib"`},
 		{name: "a library of the same name, replaced", dump: function(lib), methods: []Method{Auto}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, opts: Options{Existing: Replace}},
 		{name: "a function of the same name", dump: function(strings.Replace(lib, "name=lib", "name=new", 1)), methods: []Method{Auto},
-			setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, code: "functions", want: `registers "one", which library "lib"`},
-		{name: "another engine", dump: function("#!js name=lib\nredis.register('one')"), methods: []Method{Auto, Replication}, code: "functions", want: `for the engine "js", which the target lacks`},
+			setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, code: "functions", want: `registers "one", which already exists in library "lib"`},
+		{name: "another engine", dump: function("#!js name=lib\nredis.register('one')"), methods: []Method{Auto, Replication}, code: "functions", want: `requires the engine "js", which the target lacks`},
 		{name: "RESTORE is renamed", dump: dump10(t, text(0, "a")), methods: []Method{Auto, Commands, Replication}, args: []string{"--rename-command", "RESTORE", "hidden"}},
-		{name: "RESTORE is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Restore}, args: []string{"--rename-command", "RESTORE", ""}, code: "target", want: "does not know RESTORE"},
-		{name: "RESTORE is disabled, module", dump: module, methods: []Method{Auto, Commands}, args: []string{"--rename-command", "RESTORE", ""}, code: "modules", want: "only RESTORE can write those"},
+		{name: "RESTORE is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Restore}, args: []string{"--rename-command", "RESTORE", ""}, code: "target", want: "has no RESTORE command"},
+		{name: "RESTORE is disabled, module", dump: module, methods: []Method{Auto, Commands}, args: []string{"--rename-command", "RESTORE", ""}, code: "modules", want: "and can only be written with RESTORE, which the target does"},
 		{name: "RPUSH is disabled", dump: dump10(t, rdb.Entry{Key: []byte("l"), Type: rdb.TypeList, Raw: []byte{1, 1, 'a'}}), methods: []Method{Commands},
-			args: []string{"--rename-command", "RPUSH", ""}, code: "types", want: "does not know RPUSH"},
+			args: []string{"--rename-command", "RPUSH", ""}, code: "types", want: "has no RPUSH command"},
 		{name: "no right to SADD", dump: dump10(t, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSet, Raw: []byte{1, 1, 'a'}}), methods: []Method{Commands},
-			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-sadd") }, code: "types", want: "the user lacks a right"},
+			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-sadd") }, code: "types", want: "the user lacks permissions; ACL SETUSER NAME ~* +@all"},
 		{name: "no right to FLUSHDB", dump: dump10(t, text(0, "a")), methods: []Method{Auto}, opts: Options{Existing: Flush},
-			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-flushdb") }, code: "rights", want: "the user lacks a right"},
+			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-flushdb") }, code: "rights", want: "the user lacks permissions; ACL SETUSER NAME ~* +@all"},
 		{name: "DUMP is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Auto}, args: []string{"--rename-command", "DUMP", ""}},
 		{name: "SLAVEOF only", dump: dump10(t, text(0, "a")), methods: []Method{Replication}, args: []string{"--rename-command", "REPLICAOF", ""}},
 		{name: "neither", dump: dump10(t, text(0, "a")), methods: []Method{Replication}, args: []string{"--rename-command", "REPLICAOF", "", "--rename-command", "SLAVEOF", ""},
-			code: "replication", want: "knows neither REPLICAOF nor SLAVEOF"},
+			code: "replication", want: "the target has no REPLICAOF or SLAVEOF command (renamed or"},
 	} {
 		for _, method := range tt.methods {
 			t.Run(fmt.Sprint(tt.name, " ", method), func(t *testing.T) {
@@ -135,9 +135,9 @@ func TestLiveDecidesUpFront(t *testing.T) {
 		opts Options
 		want string
 	}{
-		{"fields that expire", dumpOf(t, text(0, "a"), hashTTL), &Live{FieldTTL: true}, Options{}, "hashes of which fields expire"},
+		{"fields that expire", dumpOf(t, text(0, "a"), hashTTL), &Live{FieldTTL: true}, Options{}, "hashes with field expiry"},
 		{"fields that expire, found late", dumpOf(t, text(0, "a"), hashTTL, text(0, "b")), &Live{}, Options{}, `key "h"`},
-		{"a module, found late", dump10(t, text(0, "a"), moduleValue(t, "m", "fakemodul"), text(0, "b")), &Live{}, Options{}, `of module "fakemodul", which the target cannot take`},
+		{"a module, found late", dump10(t, text(0, "a"), moduleValue(t, "m", "fakemodul"), text(0, "b")), &Live{}, Options{}, `belongs to module "fakemodul", which the target lacks`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redistest.Start(t)
@@ -222,12 +222,12 @@ func TestNeeds(t *testing.T) {
 		want    string
 		modules int
 	}{
-		{8, text(0, "a"), "Redis 4.0 and later can load, and so can Valkey", 0},
-		{11, text(0, "a"), "Redis 7.2 and later can load, and so can Valkey", 0},
-		{12, text(0, "a"), "Redis 7.4 and later can load, but no Valkey", 0},
-		{80, text(0, "a"), "Valkey 9.0 and later can load, but no Redis", 0},
-		{8, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSetListpack, Raw: rdb.AppendString(nil, []byte{10, 0, 0, 0, 1, 0, 0x81, 'a', 2, 0xff})}, "Redis 7.2 and later can load, and so", 0},
-		{8, moduleValue(t, "v", "vectorset"), "Redis 8.0 and later can load, but no Valkey", 1},
+		{8, text(0, "a"), "Redis 4.0 and later, and Valkey, can load", 0},
+		{11, text(0, "a"), "Redis 7.2 and later, and Valkey, can load", 0},
+		{12, text(0, "a"), "Redis 7.4 and later can load, but not Valkey", 0},
+		{80, text(0, "a"), "Valkey 9.0 and later can load, but not Redis", 0},
+		{8, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSetListpack, Raw: rdb.AppendString(nil, []byte{10, 0, 0, 0, 1, 0, 0x81, 'a', 2, 0xff})}, "Redis 7.2 and later, and Valkey, can load", 0},
+		{8, moduleValue(t, "v", "vectorset"), "Redis 8.0 and later can load, but not Valkey", 1},
 		{8, moduleValue(t, "m", "fakemodul"), "Redis 4.0", 1},
 	} {
 		var n Needs

@@ -46,7 +46,7 @@ const checkpointFormat = 1
 // ahead is how far beyond the frontier keys may be sent before the checkpoint says so.
 const ahead = 256 << 20
 
-var errNoCheckpoint = errors.New("there is no checkpoint to resume from; import without --resume")
+var errNoCheckpoint = errors.New("no checkpoint to resume from; import without --resume")
 
 // load reads the checkpoint, and checks that it is of this dump and these options.
 func (im *importer) load() error {
@@ -55,17 +55,17 @@ func (im *importer) load() error {
 	}
 	text, err := im.opts.Checkpoint.Load()
 	if err != nil {
-		return fmt.Errorf("reading the checkpoint: %w", err)
+		return fmt.Errorf("cannot read the checkpoint: %w", err)
 	}
 	if text == nil {
 		return errNoCheckpoint
 	}
 	var c checkpoint
 	if err := json.Unmarshal(text, &c); err != nil {
-		return fmt.Errorf("the checkpoint is damaged: %w; remove it and import anew", err)
+		return fmt.Errorf("the checkpoint is damaged: %w; remove it and restart the import", err)
 	}
 	if c.Format != checkpointFormat {
-		return fmt.Errorf("the checkpoint is of another version of this tool (format %d); finish with that one, or remove it and import anew", c.Format)
+		return fmt.Errorf("the checkpoint was written by another version of redis-gitops (format %d); resume with that version, or remove it and restart the import", c.Format)
 	}
 	im.resumed = &c
 	return nil
@@ -76,13 +76,13 @@ func (im *importer) fits() error {
 	c := im.resumed
 	switch {
 	case c.Size != im.survey.size || c.Checksum != im.survey.checksum():
-		return fmt.Errorf("the checkpoint is of another dump (%s, %d bytes); resume with that one, or remove the checkpoint", c.Source, c.Size)
+		return fmt.Errorf("the checkpoint belongs to another dump (%s, %d bytes); resume with that dump, or remove the checkpoint", c.Source, c.Size)
 	case c.Options != im.sum:
-		return errors.New("the checkpoint is of an import with other filters or another rule for existing keys; resume with the same options")
+		return errors.New("the checkpoint belongs to an import with other filters or another policy for existing keys; resume with the same options")
 	case c.Target != "" && c.Target != im.target.String():
-		return fmt.Errorf("the checkpoint is of an import into %s; resume into that target, or remove the checkpoint and import anew", c.Target)
+		return fmt.Errorf("the checkpoint belongs to an import into %s; resume with that target, or remove the checkpoint and restart the import", c.Target)
 	case c.Offset < 0 || c.Offset > c.Size || c.Limit < c.Offset:
-		return errors.New("the checkpoint is damaged; remove it and import anew")
+		return errors.New("the checkpoint is damaged; remove it and restart the import")
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (im *importer) begin() error {
 			l.note("%s", n)
 		}
 		if c.RunID != im.server.runID || c.RunID == "" || len(c.Nodes) > 0 && !descends(c.Nodes, ids) {
-			l.note("the target was restarted, or another one has taken its place, since the import stopped; all keys that it had confirmed were looked at again")
+			l.note("the target was restarted or replaced since the import stopped; all confirmed keys were checked again")
 			l.repair = im.server.runID
 			if !descends(c.Nodes, im.server.ids) {
 				im.foreign.Store(true)
@@ -175,7 +175,7 @@ func (im *importer) save() error {
 		return err
 	}
 	if err := im.opts.Checkpoint.Save(text); err != nil {
-		return fmt.Errorf("writing the checkpoint: %w; make room for it, or give another place by --checkpoint", err)
+		return fmt.Errorf("cannot write the checkpoint: %w; free some space, or choose another file with --checkpoint", err)
 	}
 	im.saved = true
 	im.limit.Store(c.Limit)

@@ -77,13 +77,13 @@ func readSlots(ctx context.Context, conn *redis.Conn) (*slotMap, error) {
 	for _, item := range list {
 		r, _ := item.([]any)
 		if len(r) < 3 {
-			return nil, errors.New("the answer to CLUSTER SLOTS is not understood; is it a cluster of Redis or Valkey?")
+			return nil, errors.New("unexpected reply to CLUSTER SLOTS; check that it is a Redis or Valkey cluster")
 		}
 		from, ok1 := r[0].(int64)
 		to, ok2 := r[1].(int64)
 		node, ok3 := r[2].([]any)
 		if !ok1 || !ok2 || !ok3 || len(node) < 2 || from < 0 || to >= slotCount || from > to {
-			return nil, errors.New("the answer to CLUSTER SLOTS is not understood; is it a cluster of Redis or Valkey?")
+			return nil, errors.New("unexpected reply to CLUSTER SLOTS; check that it is a Redis or Valkey cluster")
 		}
 		host, _ := node[0].(string)
 		port, _ := node[1].(int64)
@@ -105,7 +105,7 @@ func readSlots(ctx context.Context, conn *redis.Conn) (*slotMap, error) {
 		covered += int(to-from) + 1
 	}
 	if covered < slotCount {
-		return nil, redis.Error(fmt.Sprintf("CLUSTERDOWN %d of %d slots are served by no node", slotCount-covered, slotCount))
+		return nil, redis.Error(fmt.Sprintf("CLUSTERDOWN %d of %d slots are not served", slotCount-covered, slotCount))
 	}
 	return m, nil
 }

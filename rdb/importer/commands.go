@@ -128,7 +128,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	w := asIs
 	if refused {
 		w = reencoded
-		im.ledger.note("the target does not know the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.server.version)
+		im.ledger.note("the target does not support the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.server.version)
 	}
 	im.methods[e.Type] = w
 	return w, nil
@@ -254,7 +254,7 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 			c.Skipped++
 			return nil
 		case p.im.source.Once && (unknownCommand(refused) || refused.Code() == "NOPERM"):
-			return &fatalError{fmt.Errorf("libraries of functions: %w; leave them out by --type", advise(refused))}
+			return &fatalError{fmt.Errorf("function libraries: %w; exclude them with --type", advise(refused))}
 		default:
 			p.refuse(e, row, advise(refused))
 			return nil
@@ -311,7 +311,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 		p.countLosses(e)
 	}
 	if e.Type == rdb.TypeModule2 && (!known || size > maxBulk) {
-		p.refuse(e, row, fmt.Errorf("a module's value of %d bytes cannot be sent; more than 512 MB is not possible in one command", size))
+		p.refuse(e, row, fmt.Errorf("a module value of %d bytes cannot be sent; commands are limited to 512 MB", size))
 		return nil
 	}
 	refused, err := l.run(ctx, size, whole)
@@ -335,7 +335,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p.im.progress.wait("the connection broke: " + err.Error())
+		p.im.progress.wait("lost the connection: " + err.Error())
 		return errReread
 	case refused == "":
 		if l.empty {
@@ -732,7 +732,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 				return err
 			}
 			if len(list) != 2 {
-				return errors.New("the answer to SCAN is not understood")
+				return errors.New("unexpected reply to SCAN")
 			}
 			found, _ := list[1].([]any)
 			im.sent["unlink"].Add(int64(len(found)))

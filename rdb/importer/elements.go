@@ -33,7 +33,7 @@ func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, err
 	case e.Type == rdb.TypeModule2, v.im.opts.Existing == Skip:
 		return false, nil
 	case kind != e.Type.Kind():
-		v.differ(*e, fmt.Sprintf("is a %s, but should be a %s", kind, e.Type.Kind()))
+		v.differ(*e, fmt.Sprintf("is a %s, expected a %s", kind, e.Type.Kind()))
 		return false, nil
 	}
 	return true, nil
@@ -61,7 +61,7 @@ func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 	}
 	switch {
 	case errors.Is(err, errDiffers):
-		v.differ(*e, "has another value")
+		v.differ(*e, "has a different value")
 		return v.skip(e)
 	case err != nil:
 		return err
@@ -71,7 +71,7 @@ func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 		return err
 	}
 	if (at == -1) != (e.Expiry == 0) && !v.im.isGone(e.Expiry) {
-		v.differ(*e, "has another expiry")
+		v.differ(*e, "has a different expiry")
 	}
 	return nil
 }

@@ -125,7 +125,7 @@ func TestMixed(t *testing.T) {
 	if got := state(s); !reflect.DeepEqual(got, m.want) {
 		t.Error("what was missing is not there again")
 	}
-	if _, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{}); err == nil || !strings.Contains(err.Error(), "has 12000 keys; say --replace") {
+	if _, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{}); err == nil || !strings.Contains(err.Error(), "already contains 12000 keys; use --replace") {
 		t.Errorf("keys in the way: %v", err)
 	}
 }
@@ -136,16 +136,16 @@ func TestVerifyFinds(t *testing.T) {
 	s := redistest.Start(t)
 	spoil := []struct{ command, want string }{
 		{"DEL app:cache:11", "missing"},
-		{"PERSIST app:cache:10", "does not expire, but should"},
+		{"PERSIST app:cache:10", "does not expire, expected an expiry"},
 		{"PEXPIREAT app:cache:15 3900000000000", "expires at"},
-		{"EXPIRE app:cache:16 100000", "expires, but should not"},
-		{"SET app:cache:17 other", "another value"},
-		{"LSET app:large:0 5 other", "another value"},
-		{"HSET app:large:1 field:7 other", "another value"},
-		{"ZINCRBY app:large:2 1 member:9", "another value"},
-		{"SADD app:large:3 other", "another value"},
-		{"SETRANGE app:large:4 1500000 x_", "another value"},
-		{"XDEL app:large:5 1700000000000-5", "another value"},
+		{"EXPIRE app:cache:16 100000", "expires, expected no expiry"},
+		{"SET app:cache:17 other", "a different value"},
+		{"LSET app:large:0 5 other", "a different value"},
+		{"HSET app:large:1 field:7 other", "a different value"},
+		{"ZINCRBY app:large:2 1 member:9", "a different value"},
+		{"SADD app:large:3 other", "a different value"},
+		{"SETRANGE app:large:4 1500000 x_", "a different value"},
+		{"XDEL app:large:5 1700000000000-5", "a different value"},
 		{"DEL app:large:6", "missing"},
 	}
 	done := false
@@ -271,7 +271,7 @@ func TestRestartedTarget(t *testing.T) {
 			if store.text != nil {
 				t.Error("the checkpoint was left behind")
 			}
-			t.Logf("%d keys were written again", report.Repaired)
+			t.Logf("%d keys were rewritten", report.Repaired)
 		})
 	}
 }
@@ -352,7 +352,7 @@ func TestStopAndResume(t *testing.T) {
 			},
 		},
 		{
-			name: "right taken away", want: "lacks a right",
+			name: "right taken away", want: "the user lacks permissions; ACL SETUSER NAME ~* +@all",
 			during: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-restore") },
 			after:  func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "+restore") },
 		},
@@ -362,12 +362,12 @@ func TestStopAndResume(t *testing.T) {
 			after:  func(s *redistest.Server) { s.Do("CONFIG", "SET", "min-replicas-to-write", "0") },
 		},
 		{
-			name: "gone", want: "could not be reached", opts: Options{Patience: 300 * time.Millisecond},
+			name: "gone", want: "the target was unreachable for", opts: Options{Patience: 300 * time.Millisecond},
 			during: func(s *redistest.Server) { s.Kill() },
 			after:  func(s *redistest.Server) { s.Run() },
 		},
 		{
-			name: "disk full", want: "writing the checkpoint: no space left on device; make room",
+			name: "disk full", want: "cannot write the checkpoint: no space left on device; free some space",
 			fail: func(save int) error {
 				if save > 1 {
 					return syscall.ENOSPC
@@ -407,7 +407,7 @@ func TestStopAndResume(t *testing.T) {
 				t.Errorf("%d keys are said to be written", report.Total.Written)
 			}
 			if store.text == nil {
-				t.Fatal("there is no checkpoint")
+				t.Fatal("no checkpoint to resume from; import without --resume")
 			}
 			if len(store.text) > 4096 {
 				t.Errorf("the checkpoint has %d bytes", len(store.text))

@@ -218,7 +218,7 @@ func (e *Interrupted) Error() string {
 		at += fmt.Sprintf(" of %d (%d %%)", e.Size, e.Offset*100/e.Size)
 	}
 	if e.Resume {
-		at += "; --resume goes on from there"
+		at += "; use --resume to continue"
 	}
 	return fmt.Sprintf("%v\n%s", e.Err, at)
 }
@@ -305,7 +305,7 @@ func (im *importer) all(ctx context.Context) error {
 	for {
 		err := im.write(ctx)
 		if e := im.tidy(ctx, err != nil); e != nil && err == nil {
-			err = fmt.Errorf("removing temporary keys: %w", e)
+			err = fmt.Errorf("cannot remove temporary keys: %w", e)
 		}
 		if err != nil {
 			at, _, _ := im.ledger.position()
@@ -321,7 +321,7 @@ func (im *importer) all(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("verifying: %w", err)
+			return fmt.Errorf("verification: %w", err)
 		}
 		return nil
 	}
@@ -330,7 +330,7 @@ func (im *importer) all(ctx context.Context) error {
 // repair has everything that was confirmed looked at again, because another process answers.
 func (im *importer) repair(ctx context.Context, why error) error {
 	im.restarted = true
-	im.ledger.note("%v; all keys that it had confirmed were looked at again", why)
+	im.ledger.note("%v; all confirmed keys were checked again", why)
 	old := im.server.ids
 	if err := im.identify(ctx); err != nil {
 		return err
@@ -375,7 +375,7 @@ func (im *importer) write(ctx context.Context) error {
 		}
 		if im.source.Once {
 			im.restarted = true
-			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and import anew", err), im.save())
+			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and restart the import", err), im.save())
 		}
 		if err := im.repair(ctx, err); err != nil {
 			return errors.Join(err, im.save())

@@ -72,14 +72,14 @@ func conflicts(dump []library, have map[string][]string, replace bool) (errs []e
 	for _, l := range dump {
 		if _, ok := have[l.name]; ok && l.name != "" {
 			if !replace {
-				errs = append(errs, fmt.Errorf("the target has a library of functions %q already; say --replace, FUNCTION DELETE %s there, or leave functions out by --type", l.name, l.name))
+				errs = append(errs, fmt.Errorf("the target already has a function library %q; use --replace, run FUNCTION DELETE %s there, or exclude functions with --type", l.name, l.name))
 			}
 			continue
 		}
 		for _, m := range registers.FindAllStringSubmatch(l.code, -1) {
 			for name, functions := range have {
 				if slices.Contains(functions, m[1]) {
-					errs = append(errs, fmt.Errorf("the library of functions %q registers %q, which library %q of the target has; FUNCTION DELETE %s there, or leave functions out by --type", l.name, m[1], name, name))
+					errs = append(errs, fmt.Errorf("the function library %q registers %q, which already exists in library %q of the target; run FUNCTION DELETE %s there, or exclude functions with --type", l.name, m[1], name, name))
 				}
 			}
 		}

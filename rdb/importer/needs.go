@@ -52,13 +52,13 @@ func (n *Needs) Servers(version int) string {
 	_, vectors := n.modules[vectorSet]
 	switch from := rdb.ServerOf(version); {
 	case vectors && version <= 12:
-		return "Redis 8.0 and later can load, but no Valkey, because of its vector sets"
+		return "Redis 8.0 and later can load, but not Valkey, because it has vector sets"
 	case version >= 80:
-		return from + " and later can load, but no Redis"
+		return from + " and later can load, but not Redis"
 	case version > 11:
-		return from + " and later can load, but no Valkey"
+		return from + " and later can load, but not Valkey"
 	default:
-		return from + " and later can load, and so can Valkey"
+		return from + " and later, and Valkey, can load"
 	}
 }
 

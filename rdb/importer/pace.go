@@ -285,7 +285,7 @@ func (im *importer) flush(ctx context.Context) error {
 		return nil
 	}
 	if im.opts.Confirm == nil {
-		return errors.New("emptying databases was not confirmed")
+		return errors.New("--flush was not confirmed")
 	}
 	if err := im.opts.Confirm(fmt.Sprintf("all keys of database %s of %s will be deleted", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(dbs)), ", "), "[]"), im.target)); err != nil {
 		return err

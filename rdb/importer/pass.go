@@ -166,7 +166,7 @@ func (p *pass) openAt(ctx context.Context, at rdb.Position) error {
 }
 
 // errReread has a value read from the dump again, because the connection broke while it was sent.
-var errReread = errors.New("the connection broke within a large value")
+var errReread = errors.New("lost the connection within a large value")
 
 // read sends all that the dump has from a position on.
 func (p *pass) read(ctx context.Context, from rdb.Position) error {
@@ -238,7 +238,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 // again reads an entry anew, after a while.
 func (p *pass) again(ctx context.Context, at rdb.Position, attempts int) error {
 	if p.im.source.Once {
-		return &fatalError{fmt.Errorf("%w, and a live snapshot cannot be read again; empty the target and import anew, or dump it to a file first", errReread)}
+		return &fatalError{fmt.Errorf("%w, and a live snapshot cannot be read again; empty the target and restart the import, or dump it to a file first", errReread)}
 	}
 	backoff := min(firstBackoff<<min(attempts, 10), maxBackoff)
 	if p.reread != at.Offset {
@@ -317,13 +317,13 @@ func (p *pass) entry(ctx context.Context, e *rdb.Entry) error {
 		if string(e.Key) == "lua" {
 			_, err := p.im.ask(ctx, "SCRIPT", "LOAD", string(e.Raw))
 			if redis.Code(err) != "" {
-				p.im.ledger.note("a script of the dump could not be loaded: %v", err)
+				p.im.ledger.note("cannot load a script of the dump: %v", err)
 				err = nil
 			}
 			return err
 		}
 	case rdb.ModuleAuxEntry:
-		p.im.ledger.note("what module %q keeps outside of keys cannot be imported; only a server that loads the dump itself gets it", e.Module)
+		p.im.ledger.note("the data of module %q outside of keys cannot be imported; only a server that loads the dump gets it", e.Module)
 	}
 	return nil
 }
@@ -408,7 +408,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		b.buf = b.buf[:k.start]
 		if err != nil && p.im.source.Once && errors.Is(err, rdb.ErrTarget) {
 			// A file would have been refused before the first write.
-			return &fatalError{fmt.Errorf("key %q of database %d: %w; import into a newer server, or leave such keys out by --type", e.Key, e.DB, err)}
+			return &fatalError{fmt.Errorf("key %q in database %d: %w; import into a newer server, or exclude such keys with --type", e.Key, e.DB, err)}
 		}
 		if err != nil {
 			p.refuse(e, row, err)
@@ -581,7 +581,7 @@ func (p *pass) existed(b *batch, k *keyRef) {
 		}
 		p.written(b, k)
 	default:
-		p.failed(b, k, "BUSYKEY the key was made by somebody else meanwhile, or the dump has it twice")
+		p.failed(b, k, "BUSYKEY the key was created by another client, or is in the dump twice")
 	}
 	p.answered.Add(1)
 }

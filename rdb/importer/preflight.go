@@ -102,7 +102,7 @@ func (im *importer) preflight(ctx context.Context) error {
 		}
 		add = under("checkpoint")
 		if im.source.Once {
-			add(errors.New("a live snapshot cannot be resumed; empty the target and import anew"))
+			add(errors.New("a live snapshot cannot be resumed; empty the target and restart the import"))
 		} else if e := im.load(); e != nil {
 			add(e)
 		} else {
@@ -138,7 +138,7 @@ func (im *importer) notItself() error {
 	}
 	for _, id := range im.server.ids {
 		if slices.Contains(im.source.Live.IDs, id.Run) || slices.Contains(im.source.Live.IDs, id.Repl) {
-			return errors.New("source and target are the same server, or a master and its replica; give two")
+			return errors.New("source and target are the same server, or a master and its replica; pass two different servers")
 		}
 	}
 	return nil
@@ -155,10 +155,10 @@ func (im *importer) checkTarget(ctx context.Context, conn *redis.Conn, add func(
 		add(advise(err))
 		return false
 	case info["redis_mode"] == "sentinel":
-		add(fmt.Errorf("%s is a Sentinel; write redis+sentinel://%s/NAME for the master that it watches", conn.Addr(), conn.Addr()))
+		add(fmt.Errorf("%s is a Sentinel; use redis+sentinel://%s/NAME for the master it monitors", conn.Addr(), conn.Addr()))
 		return false
 	case identityOf(info).Run == "" && !im.opts.Anonymous:
-		add(fmt.Errorf("%s does not tell which process it is (INFO server, run_id), so a restart would go unnoticed; give the server behind the proxy, or say --no-run-id: then every key is looked for at the end", conn.Addr()))
+		add(fmt.Errorf("%s does not report a run_id (INFO server), so a restart would go unnoticed; pass the server behind the proxy, or use --no-run-id to look up every key at the end", conn.Addr()))
 		return false
 	case info["loading"] == "1":
 		add(advise(redis.Error("LOADING the target is loading its data")))
@@ -220,25 +220,25 @@ func (im *importer) learnVersion(ctx context.Context) error {
 			im.server.version, im.server.absTTL = versions[i], true
 			return nil
 		case strings.Contains(string(refused), "syntax error") && im.opts.Method == Restore:
-			return fmt.Errorf("%s does not know RESTORE with ABSTTL, so keys that expire would live too long; leave --method restore out", im.server.name)
+			return fmt.Errorf("%s does not support RESTORE with ABSTTL, so expiring keys would live too long; remove --method restore", im.server.name)
 		case strings.Contains(string(refused), "syntax error"):
 			return im.oldVersion()
 		case refused.Code() == "NOPERM" && (im.opts.Method == Commands || im.opts.Method == Replication):
 			im.noRestore = true
 			return im.oldVersion()
 		case unknownCommand(refused) && im.opts.Method == Restore:
-			return fmt.Errorf("%s does not know RESTORE (renamed or disabled); leave --method restore out, then keys are written by plain commands", im.server.name)
+			return fmt.Errorf("%s has no RESTORE command (renamed or disabled); remove --method restore to use plain commands", im.server.name)
 		case unknownCommand(refused):
 			im.noRestore = true
 			if im.opts.Method == Auto {
-				im.ledger.note("the target does not know RESTORE (renamed or disabled); keys were written by plain commands, which take longer")
+				im.ledger.note("the target has no RESTORE command (renamed or disabled); keys were written with plain commands, which is slower")
 			}
 			return im.oldVersion()
 		case judge(refused) != keyFailed:
 			return advise(refused)
 		}
 	}
-	return fmt.Errorf("%s takes no RDB version that is known here; is it Redis or Valkey?", im.server.name)
+	return fmt.Errorf("%s accepts no supported RDB version; check that it is Redis or Valkey", im.server.name)
 }
 
 // unknownCommand says that a server does not have a command, or has it under another name.
@@ -254,7 +254,7 @@ func (im *importer) oldVersion() error {
 	n, err := strconv.Atoi(major)
 	m, err2 := strconv.Atoi(minor)
 	if err != nil || err2 != nil || n < 4 {
-		return fmt.Errorf("%s is too old; Redis 4.0 is the oldest that can be imported into", im.server.name)
+		return fmt.Errorf("%s is too old; the oldest supported target is Redis 4.0", im.server.name)
 	}
 	name := fmt.Sprintf("%d.%d", n, m)
 	if valkey {
@@ -294,7 +294,7 @@ func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
 	dbs := im.databases()
 	if im.server.cluster {
 		if len(dbs) > 0 && (len(dbs) > 1 || dbs[0] != 0) {
-			add(fmt.Errorf("keys go to the databases %v, but a cluster has database 0 only; choose one by --db, and --map-db N:0", dbs))
+			add(fmt.Errorf("keys are in databases %v, but a cluster only has database 0; choose one with --db, and use --map-db N:0", dbs))
 			return
 		}
 		im.checkNodes(ctx, add)
@@ -304,7 +304,7 @@ func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
 	for _, db := range dbs {
 		if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
 			if redis.Code(err) == "ERR" {
-				add(fmt.Errorf("the target has no database %d; give it more (databases), or --map-db %d:0", db, db))
+				add(fmt.Errorf("the target has no database %d; raise its databases setting, or use --map-db %d:0", db, db))
 			} else {
 				add(advise(err))
 			}
@@ -349,10 +349,10 @@ func (im *importer) occupied(where string, keys int64) error {
 	if keys == 0 || im.opts.Existing != Refuse || im.resumed != nil || im.opts.Method == Replication {
 		return nil
 	}
-	err := fmt.Errorf("%s has %d keys; say --replace, --skip-existing or --flush", where, keys)
+	err := fmt.Errorf("%s already contains %d keys; use --replace, --skip-existing or --flush", where, keys)
 	if im.opts.Checkpoint != nil {
 		if text, loadErr := im.opts.Checkpoint.Load(); loadErr == nil && text != nil {
-			err = fmt.Errorf("%w, or --resume to go on with the import that was interrupted", err)
+			err = fmt.Errorf("%w, or --resume to continue an interrupted import", err)
 		}
 	}
 	return err
@@ -410,6 +410,6 @@ func (im *importer) room(who string, info map[string]string, estimate int64) err
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		what = fmt.Sprintf("keys would be evicted (maxmemory-policy %s)", policy)
 	}
-	return fmt.Errorf("the keys will take about %s, but %s has %s left of its maxmemory of %s, so that %s; raise maxmemory, leave keys out, or say --ignore-memory if the estimate is wrong",
+	return fmt.Errorf("the keys need about %s, but %s has %s left of its maxmemory of %s, so %s; raise maxmemory, exclude keys, or use --ignore-memory if the estimate is wrong",
 		rdb.FormatBytes(uint64(estimate)), who, rdb.FormatBytes(uint64(max(free, 0))), rdb.FormatBytes(uint64(limit)), what)
 }

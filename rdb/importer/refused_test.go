@@ -52,7 +52,7 @@ func TestDamagedValue(t *testing.T) {
 			continue // replication asks about the first value of a type
 		}
 		report, err = Import(t.Context(), bytesSource("dump", b.Bytes()), targetOf(t, target.URL()), Options{Method: Replication, Existing: Flush})
-		if err == nil || !strings.Contains(err.Error(), `considers key "bad" damaged`) || target.Do("EXISTS", "good") != int64(1) {
+		if err == nil || !strings.Contains(err.Error(), `rejects key "bad" as damaged`) || target.Do("EXISTS", "good") != int64(1) {
 			t.Errorf("replication: %v, %+v", err, report)
 		}
 	}

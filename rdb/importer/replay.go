@@ -60,7 +60,7 @@ func (im *importer) forCommands() error {
 		im.ledger.note("%s", t.Cut)
 	}
 	if im.opts.Method != Auto && im.opts.Method != Replication {
-		return fmt.Errorf("%s has %s, which are replayed by --method replication only; leave --method %s out", im.source.Name, t.Describe(), im.opts.Method)
+		return fmt.Errorf("%s has %s, which can only be replayed with --method replication; remove --method %s", im.source.Name, t.Describe(), im.opts.Method)
 	}
 	im.opts.Method = Replication
 	im.ledger.report.Method = Replication.String()
@@ -79,7 +79,7 @@ func (im *importer) checkCommands(ctx context.Context, add func(error)) {
 		if redis.Code(err) == "" {
 			add(advise(err))
 		}
-		im.ledger.note("the target does not describe its commands (COMMAND INFO: %v), so that unknown ones are noticed afterwards only", err)
+		im.ledger.note("the target does not describe its commands (COMMAND INFO: %v), so unsupported ones are only detected afterwards", err)
 		return
 	}
 	list, _ := reply.([]any)
@@ -93,7 +93,7 @@ func (im *importer) checkCommands(ctx context.Context, add func(error)) {
 		unknown = append(unknown, fmt.Sprintf("%s (%d)", strings.ToUpper(name), t.Names[name]))
 	}
 	if len(unknown) > 0 {
-		add(fmt.Errorf("%s does not know %s of the append-only file; import into a server of the version and with the modules of the one that wrote it", im.server.name, strings.Join(unknown, ", ")))
+		add(fmt.Errorf("%s does not support %s of the append-only file; import into a server with the version and modules of the one that wrote it", im.server.name, strings.Join(unknown, ", ")))
 	}
 }
 
@@ -121,7 +121,7 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 		return err
 	}
 	if before["run_id"] != after["run_id"] || replayed["run_id"] != after["run_id"] {
-		return errors.New("the target was restarted while it replayed the append-only file; import anew, with --flush")
+		return errors.New("the target was restarted while replaying the append-only file; restart the import with --flush")
 	}
 	t, l := im.survey.tail, &im.ledger
 	r := &Replay{Commands: t.Commands, Refused: im.refused(before, replayed)}
@@ -148,11 +148,11 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 		l.rows = append(l.rows, row)
 		l.mu.Unlock()
 		if row.Failed > 0 {
-			l.fail(Failure{DB: db, Type: "any", Reply: fmt.Sprintf("%d keys were lost after the replay (%d evicted); raise maxmemory and import anew", row.Failed, evicted)})
+			l.fail(Failure{DB: db, Type: "any", Reply: fmt.Sprintf("%d keys were lost after the replay (%d evicted); raise maxmemory and restart the import", row.Failed, evicted)})
 		}
 	}
 	if im.opts.Verify != VerifyOff {
-		l.note("what an append-only file results in is not compared key by key: each command was counted as carried out, and the keys were counted")
+		l.note("the result of an append-only file is not compared key by key: every command was counted as executed, and the keys were counted")
 	}
 	return nil
 }
@@ -168,14 +168,14 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 		done := calls(after, name, "calls") - calls(before, name, "calls")
 		if missing := sent - done; missing > 0 {
 			n += uint64(missing)
-			im.ledger.note("%d of %d commands %s were not carried out", missing, sent, strings.ToUpper(name))
+			im.ledger.note("%d of %d commands %s were not executed", missing, sent, strings.ToUpper(name))
 		}
 	}
 	const unexpected = "unexpected_error_replies" // of a master's or an append-only file's commands, since 7.0
 	if _, ok := after[unexpected]; ok {
 		if errs := delta(before, after, unexpected); errs > 0 {
 			n = max(n, errs)
-			im.ledger.note("%d commands were answered with an error: %s; the log of the target names the first ones", errs, errorKinds(before, after))
+			im.ledger.note("%d commands failed: %s; see the log of the target for the first ones", errs, errorKinds(before, after))
 		}
 		return n
 	}
@@ -186,10 +186,10 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 	}
 	if failed > 0 {
 		n = max(n, uint64(failed))
-		im.ledger.note("%d commands were answered with an error: %s; the log of the target names the first ones", failed, errorKinds(before, after))
+		im.ledger.note("%d commands failed: %s; see the log of the target for the first ones", failed, errorKinds(before, after))
 	}
 	if !counted {
-		im.ledger.note("%s does not count commands that fail, so that only their number was checked", im.server.name)
+		im.ledger.note("%s does not count failed commands, so only the number of commands was checked", im.server.name)
 	}
 	return n
 }
@@ -207,7 +207,7 @@ func errorKinds(before, after map[string]string) string {
 		}
 	}
 	if len(kinds) == 0 {
-		return "of a kind that it does not count"
+		return "of a kind it does not count"
 	}
 	return strings.Join(kinds, ", ")
 }

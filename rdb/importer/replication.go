@@ -39,41 +39,41 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 		return
 	}
 	info := im.server.info
-	other := "leave --method replication out"
+	other := "remove --method replication"
 	if im.survey.tail != nil {
-		other = "import the file into an empty server of its own, and import from that server"
+		other = "import the file into a separate empty server, and import from that server"
 	}
 	f := im.opts.Filter
 	f.Now = time.Time{}
 	if !f.Empty() {
-		add(errors.New("the target would load the whole dump as it stands; " + other + " to choose or change keys"))
+		add(errors.New("the target would load the whole dump unchanged; " + other + " to filter or change keys"))
 	}
 	if im.source.Once {
-		add(errors.New("the target would load the dump from a live snapshot, which it can do from the server itself (REPLICAOF); " + other))
+		add(errors.New("the target can replicate from the live source directly (REPLICAOF); " + other))
 	}
 	if im.shift != 0 {
-		add(errors.New("the target would load expiry times as they stand, but the source's clock was off (--source-clock); " + other))
+		add(errors.New("the target would load expiry times unchanged, but the clock of the source was wrong (--source-clock); " + other))
 	}
 	if im.target.Unix {
-		add(errors.New("the target is reached over a Unix socket, but has to reach us over TCP; " + other))
+		add(errors.New("the target is on a Unix socket, but must connect back over TCP; " + other))
 	}
 	if im.target.Moves {
-		add(errors.New("the target is reached through the API server of its cluster, but has to reach us; " + other))
+		add(errors.New("the target is reached through the API server, but must connect back directly; " + other))
 	}
 	if im.target.Master != "" {
-		add(errors.New("the Sentinels that watch the target would make a replica of it a master again; " + other))
+		add(errors.New("the sentinels of the target would turn it into a master again; " + other))
 	}
 	if im.server.cluster {
-		add(errors.New("a node of a cluster cannot be made a replica from outside; " + other))
+		add(errors.New("a cluster node cannot become an external replica; " + other))
 	}
 	if info["connected_slaves"] != "0" && info["connected_slaves"] != "" {
-		add(fmt.Errorf("the target has %s replicas, which would lose what they have; %s", info["connected_slaves"], other))
+		add(fmt.Errorf("the target has %s replicas, which would lose their data; %s", info["connected_slaves"], other))
 	}
 	if im.resumed == nil && im.opts.Existing != Flush {
 		for name, value := range info {
 			if db, ok := strings.CutPrefix(name, "db"); ok && strings.HasPrefix(value, "keys=") {
 				keys, _, _ := strings.Cut(strings.TrimPrefix(value, "keys="), ",")
-				add(fmt.Errorf("database %s of the target has %s keys, all of which would be deleted; say --flush, or %s", db, keys, other))
+				add(fmt.Errorf("database %s of the target has %s keys, which would all be deleted; use --flush, or %s", db, keys, other))
 			}
 		}
 	}
@@ -82,16 +82,16 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	}
 	add(im.mayFollow(ctx))
 	if n, err := im.subscribers(ctx); err == nil && n > 0 {
-		add(fmt.Errorf("%d Sentinels watch the target and would make a replica of it a master again; %s", n, other))
+		add(fmt.Errorf("%d sentinels monitor the target and would turn it into a master again; %s", n, other))
 	}
 	for _, name := range []string{"tls-replication", "repl-diskless-load"} {
 		value, err := im.setting(ctx, name)
 		switch {
 		case redis.Code(err) == "NOPERM":
-			add(fmt.Errorf("%w: making the target a replica needs the rights to REPLICAOF and CONFIG; %s", err, other))
+			add(fmt.Errorf("%w: turning the target into a replica requires REPLICAOF and CONFIG permissions; %s", err, other))
 			return
 		case name == "tls-replication" && value == "yes":
-			add(errors.New("the target replicates over TLS only (tls-replication), which is not offered here; " + other))
+			add(errors.New("the target only replicates over TLS (tls-replication), which is not supported; " + other))
 		}
 	}
 }
@@ -131,14 +131,14 @@ func (im *importer) loadDebt() (*debt, error) {
 	}
 	text, err := im.opts.Checkpoint.Load()
 	if err != nil {
-		return nil, fmt.Errorf("reading the checkpoint: %w", err)
+		return nil, fmt.Errorf("cannot read the checkpoint: %w", err)
 	}
 	var d debt
 	if text == nil {
 		return nil, errNoCheckpoint
 	}
 	if err := json.Unmarshal(text, &d); err != nil || !d.Replication || d.Target != im.target.String() {
-		return nil, errors.New("the checkpoint is not of an import into this target by --method replication")
+		return nil, errors.New("the checkpoint does not belong to an import into this target with --method replication")
 	}
 	return &d, nil
 }
@@ -156,14 +156,14 @@ func (im *importer) resumeReplication(ctx context.Context) error {
 	if err := im.opts.Checkpoint.Remove(); err != nil {
 		return err
 	}
-	return errors.New("the target is a master again, with the settings that it had; whether it had loaded the dump is not known: import anew, with --flush if it has keys")
+	return errors.New("the target is a master again with its original settings, but it is unknown whether it had loaded the dump; restart the import, with --flush if it has keys")
 }
 
 // replicate has the target load the dump by itself, as our replica, and makes it a master again, whatever happens.
 func (im *importer) replicate(ctx context.Context) (err error) {
 	if im.opts.Existing == Flush && im.resumed == nil {
 		if im.opts.Confirm == nil {
-			return errors.New("emptying the target was not confirmed")
+			return errors.New("--flush was not confirmed")
 		}
 		if err := im.opts.Confirm(fmt.Sprintf("all keys of all databases of %s will be deleted", im.target)); err != nil {
 			return err
@@ -184,7 +184,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 			return err
 		}
 		if err := im.opts.Checkpoint.Save(text); err != nil {
-			return fmt.Errorf("writing the checkpoint: %w; make room for it, or give another place by --checkpoint", err)
+			return fmt.Errorf("cannot write the checkpoint: %w; free some space, or choose another file with --checkpoint", err)
 		}
 		im.saved = true
 	}
@@ -233,7 +233,7 @@ func (im *importer) pay(ctx context.Context, d *debt) error {
 			break
 		}
 		if redis.Code(err) != "LOADING" || ctx.Err() != nil {
-			errs = append(errs, fmt.Errorf("making the target a master again: %w; do it by hand: REPLICAOF NO ONE", advise(err)))
+			errs = append(errs, fmt.Errorf("cannot turn the target into a master again: %w; run REPLICAOF NO ONE", advise(err)))
 			break
 		}
 		select {
@@ -243,7 +243,7 @@ func (im *importer) pay(ctx context.Context, d *debt) error {
 	}
 	for name, value := range d.Settings {
 		if _, err := im.askLoading(ctx, "CONFIG", "SET", name, value); err != nil {
-			errs = append(errs, fmt.Errorf("setting %s back: %w; do it by hand: CONFIG SET %s %s", name, advise(err), name, value))
+			errs = append(errs, fmt.Errorf("cannot restore %s: %w; run CONFIG SET %s %s", name, advise(err), name, value))
 		}
 	}
 	return errors.Join(errs...)
@@ -285,7 +285,7 @@ func (im *importer) mayFollow(ctx context.Context) error {
 		return nil
 	}
 	if err == nil && list[0] == nil && list[1] == nil {
-		err = errors.New("the target knows neither REPLICAOF nor SLAVEOF (renamed or disabled); leave --method replication out")
+		err = errors.New("the target has no REPLICAOF or SLAVEOF command (renamed or disabled); remove --method replication")
 	}
 	return err
 }
@@ -293,7 +293,7 @@ func (im *importer) mayFollow(ctx context.Context) error {
 // followUs makes the target our replica until it has loaded the dump.
 func (im *importer) followUs(ctx context.Context) error {
 	if im.control == nil {
-		return errors.New("the connection to the target broke; try again")
+		return errors.New("lost the connection to the target; try again")
 	}
 	listen := im.opts.Replication.Listen
 	if listen == "" {
@@ -301,7 +301,7 @@ func (im *importer) followUs(ctx context.Context) error {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
-		return fmt.Errorf("listening for the target: %w", err)
+		return fmt.Errorf("cannot listen for the target: %w", err)
 	}
 	announce := im.opts.Replication.Announce
 	if announce == "" {
@@ -309,7 +309,7 @@ func (im *importer) followUs(ctx context.Context) error {
 	}
 	host, port, err := net.SplitHostPort(announce)
 	if err != nil {
-		return errors.Join(fmt.Errorf("%q is not HOST:PORT", announce), l.Close())
+		return errors.Join(fmt.Errorf("invalid address %q; use HOST:PORT", announce), l.Close())
 	}
 
 	serving, stop := context.WithCancel(ctx)
@@ -322,7 +322,7 @@ func (im *importer) followUs(ctx context.Context) error {
 		case master.Syncing:
 			if syncs.Add(1) > maxSyncs {
 				select {
-				case failed <- fmt.Errorf("the target asked for the dump %d times and did not load it; its own log says why", maxSyncs):
+				case failed <- fmt.Errorf("the target requested the dump %d times but did not load it; see its log", maxSyncs):
 				default:
 				}
 			}
@@ -340,7 +340,7 @@ func (im *importer) followUs(ctx context.Context) error {
 			}
 		case master.Left:
 			if e.Err != nil {
-				im.progress.wait("the target hung up: " + e.Err.Error())
+				im.progress.wait("the target disconnected: " + e.Err.Error())
 			}
 		}
 	}
@@ -378,7 +378,7 @@ func (im *importer) followUs(ctx context.Context) error {
 			case err == nil || redis.Code(err) == "LOADING":
 				answered = time.Now()
 			case ctx.Err() == nil && time.Since(answered) > im.opts.Patience:
-				return fmt.Errorf("the target got the dump and does not answer any more: %w", err)
+				return fmt.Errorf("the target received the dump but no longer responds: %w", err)
 			}
 		case <-loaded: // and all commands are carried out
 			return nil
@@ -386,7 +386,7 @@ func (im *importer) followUs(ctx context.Context) error {
 			return err
 		case err := <-served:
 			served <- err
-			return errors.Join(errors.New("the target could not be served"), err)
+			return errors.Join(errors.New("cannot serve the target"), err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
@@ -396,7 +396,7 @@ func (im *importer) followUs(ctx context.Context) error {
 				quiet.Reset(im.opts.Patience)
 			}
 		case <-quiet.C:
-			return fmt.Errorf("the target did not come to %s for %v; can it reach us there? --listen and --announce give other addresses", announce, im.opts.Patience)
+			return fmt.Errorf("the target did not connect to %s within %v; check that it can reach this address (--listen, --announce)", announce, im.opts.Patience)
 		}
 	}
 }

@@ -219,11 +219,11 @@ func (s *survey) sampleModule(e *rdb.Entry) {
 func mustLoad(e *rdb.Entry, seen *keySet) error {
 	if e.Type != rdb.TypeModule2 {
 		if err := rdb.Decode(e, func(*rdb.Element) error { return nil }); err != nil {
-			return fmt.Errorf("key %q of database %d: %w; a server that loads the dump itself ends there", e.Key, e.DB, err)
+			return fmt.Errorf("key %q in database %d: %w; a server that loads the dump exits there", e.Key, e.DB, err)
 		}
 	}
 	if seen.twice(e.DB, e.Key) {
-		return fmt.Errorf("key %q of database %d is in the dump twice; a server that loads the dump itself ends there", e.Key, e.DB)
+		return fmt.Errorf("duplicate key %q in database %d; a server that loads the dump exits there", e.Key, e.DB)
 	}
 	return nil
 }

@@ -64,20 +64,20 @@ func TestPreflight(t *testing.T) {
 	}{
 		{name: "keys, databases, types", dump: dumpOf(t, text(0, "a"), text(3, "b"), text(99, "c"), hashTTL),
 			setup: func(s *redistest.Server) { s.Do("SET", "x", "y"); s.Do("SELECT", "3"); s.Do("SET", "x", "y") },
-			want: []string{"database 0 of the target has 1 keys", "database 3 of the target has 1 keys", "no database 99; give it more (databases), or --map-db 99:0",
+			want: []string{"database 0 of the target already contains 1 keys", "database 3 of the target already contains 1 keys", "no database 99; raise its databases setting, or use --map-db 99:0",
 				"1 keys are of type hash (hash table with field expiry)"}},
-		{name: "replica", dump: dumpOf(t, text(0, "a")), args: []string{"--replicaof", "127.0.0.1", "1"}, want: []string{"the target is a replica; write to its master"}},
+		{name: "replica", dump: dumpOf(t, text(0, "a")), args: []string{"--replicaof", "127.0.0.1", "1"}, want: []string{"the target is a replica; use its master, or Sentinel"}},
 		{name: "no room", dump: dumpOf(t, append([]rdb.Entry{aux}, many...)...), args: []string{"--maxmemory", "5mb"}, want: []string{"writes would fail; raise maxmemory"}},
 		{name: "room by eviction", dump: dumpOf(t, many...), args: []string{"--maxmemory", "5mb", "--maxmemory-policy", "allkeys-lru"}, want: []string{"keys would be evicted (maxmemory-policy allkeys-lru)"}},
-		{name: "no right to restore", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-restore") }, want: []string{"the user lacks a right"}},
-		{name: "no right to dump", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-dump") }, want: []string{"needs the right to DUMP"}},
-		{name: "damaged and occupied", dump: []byte("REDIS0010\xfe\x00"), want: []string{"the data ends here"}},
+		{name: "no right to restore", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-restore") }, want: []string{"the user lacks permissions; ACL SETUSER NAME ~* +@all"}},
+		{name: "no right to dump", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-dump") }, want: []string{": verification requires DUMP permission; grant it, or use"}},
+		{name: "damaged and occupied", dump: []byte("REDIS0010\xfe\x00"), want: []string{"unexpected end of data"}},
 		{name: "resume without a checkpoint", dump: dumpOf(t, text(0, "a")), opts: Options{Resume: true, Checkpoint: &memoryStore{}}, want: []string{"no checkpoint to resume from"}},
 		{name: "resume with a checkpoint of another", dump: dumpOf(t, text(0, "a")),
-			opts: Options{Resume: true, Checkpoint: &memoryStore{text: []byte(`{"format":1,"size":5}`)}}, want: []string{"of another dump"}},
+			opts: Options{Resume: true, Checkpoint: &memoryStore{text: []byte(`{"format":1,"size":5}`)}}, want: []string{"bytes); resume with that dump, or remove the checkpoint"}},
 		{name: "replication", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("SET", "x", "y") },
 			opts: Options{Method: Replication, Filter: rdb.Filter{Match: []string{"a*"}}},
-			want: []string{"to choose or change keys", "database 0 of the target has 1 keys, all of which", "cannot load a dump of RDB version 12"}},
+			want: []string{"to filter or change keys", "database 0 of the target has 1 keys, which would all", "cannot load a dump of RDB version 12"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redistest.Start(t, tt.args...)
@@ -292,7 +292,7 @@ func TestCluster(t *testing.T) {
 			t.Errorf("%v: %+v, %d keys in all nodes, %d compared, %v %v", method, report.Total, sum, report.Verified, report.Failures, report.Differences)
 		}
 	}
-	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(3, "a"))), targetOf(t, nodes[0].URL()), Options{Existing: Replace}); err == nil || !strings.Contains(err.Error(), "database 0 only") {
+	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(3, "a"))), targetOf(t, nodes[0].URL()), Options{Existing: Replace}); err == nil || !strings.Contains(err.Error(), ", but a cluster only has database 0; choose one with --db,") {
 		t.Errorf("another database: %v", err)
 	}
 }

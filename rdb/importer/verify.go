@@ -119,13 +119,13 @@ func (v *verifier) values(ctx context.Context) error {
 	im := v.im
 	full := im.opts.Verify == VerifyFull
 	if full && im.source.Once {
-		v.report.note("a live snapshot cannot be read again, so that a sample was compared instead of every key")
+		v.report.note("a live snapshot cannot be read again, so a sample was compared instead of every key")
 		full = false
 	}
 	doubtful := !im.doubtful.empty() && !im.source.Once
 	if full || doubtful {
 		if !full {
-			v.report.note("the target is another process than the one that had confirmed keys, with data of its own; the values of keys that it had already were compared with the dump")
+			v.report.note("the target was replaced by another process with its own data; the values of existing keys were compared with the dump")
 		}
 		v.compared = full
 		return v.each(ctx, func(e *rdb.Entry) error {
@@ -262,7 +262,7 @@ func (v *verifier) connect(ctx context.Context, l *lane) error {
 			return false, err
 		}
 		if err != nil && v.im.uses.known {
-			v.im.ledger.note("%s does not know CLIENT NO-TOUCH, so that keys that were compared count as used now (LRU, LFU); --verify off keeps that", v.im.server.name)
+			v.im.ledger.note("%s does not support CLIENT NO-TOUCH, so the verification updated the LRU and LFU of keys; use --verify off to avoid that", v.im.server.name)
 		}
 		l.conn, l.db = conn, v.im.target.DB
 		return true, nil
@@ -582,11 +582,11 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	switch {
 	case e.Expiry == 0 && at < 0:
 	case e.Expiry == 0:
-		v.differ(*e, "expires, but should not")
+		v.differ(*e, "expires, expected no expiry")
 	case at == -1:
-		v.differ(*e, "does not expire, but should")
+		v.differ(*e, "does not expire, expected an expiry")
 	case at >= 0 && max(at-e.Expiry, e.Expiry-at) > slack:
-		v.differ(*e, fmt.Sprintf("expires at %d, but should at %d", at, e.Expiry))
+		v.differ(*e, fmt.Sprintf("expires at %d, expected %d", at, e.Expiry))
 	}
 }
 
@@ -612,10 +612,10 @@ func (v *verifier) differentValue(e *rdb.Entry, payload []byte) string {
 	}
 	there, _, err := rdb.ParseDump(payload)
 	if err != nil {
-		return "its DUMP cannot be read: " + err.Error()
+		return "invalid DUMP payload: " + err.Error()
 	}
 	if there.Type.Kind() != e.Type.Kind() {
-		return fmt.Sprintf("is a %s, but should be a %s", there.Type.Kind(), e.Type.Kind())
+		return fmt.Sprintf("is a %s, expected a %s", there.Type.Kind(), e.Type.Kind())
 	}
 	if e.Type == rdb.TypeModule2 {
 		return "" // only the module knows
@@ -626,10 +626,10 @@ func (v *verifier) differentValue(e *rdb.Entry, payload []byte) string {
 	}
 	got, err := valueSum(there, func(at int64) int64 { return at }, v.im.isGone)
 	if err != nil {
-		return "its DUMP cannot be decoded: " + err.Error()
+		return "cannot decode its DUMP payload: " + err.Error()
 	}
 	if want != got {
-		return "has another value"
+		return "has a different value"
 	}
 	return ""
 }

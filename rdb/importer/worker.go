@@ -97,7 +97,7 @@ func (w *worker) run(ctx context.Context) error {
 		if errors.As(err, &fatal) || errors.As(err, &restarted) {
 			return err
 		}
-		w.pass.im.progress.wait("the connection broke: " + err.Error())
+		w.pass.im.progress.wait("lost the connection: " + err.Error())
 		w.takeBack()
 		if now := w.pass.answered.Load(); now != answered {
 			backoff, answered, since = firstBackoff, now, time.Now()
@@ -342,7 +342,7 @@ func (im *importer) connect(ctx context.Context, node string) (*redis.Conn, erro
 		case errors.As(err, &restarted), errors.As(err, &fatal):
 			return nil, err
 		case time.Since(began) > im.opts.Patience:
-			return nil, &fatalError{fmt.Errorf("the target could not be reached for %v: %w", im.opts.Patience, advise(err))}
+			return nil, &fatalError{fmt.Errorf("the target was unreachable for %v: %w", im.opts.Patience, advise(err))}
 		}
 		im.progress.wait("waiting for the target: " + err.Error())
 		select {

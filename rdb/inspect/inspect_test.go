@@ -175,13 +175,13 @@ func TestText(t *testing.T) {
 	}
 	got := out.String()
 	for _, want := range []string{
-		"Format      RDB version 10 (Redis 7.0), checksum right\n",
+		"Format      RDB version 10 (Redis 7.0), checksum OK\n",
 		"Written by  Redis 7.0.15, 2026-09-21 14:13:20 UTC\n",
-		"Keys        7 in 2 databases; 3 expire, 1 of them already have\n",
-		"; the server that wrote it used 2.0 MiB in all\n",
+		"Keys        7 in 2 databases; 3 expire, 1 of them have expired\n",
+		"; the server that wrote it used 2.0 MiB in total\n",
 		"Functions   1 library\n",
-		"The largest key, user:2:name, takes 3.0 MiB (over 99 %) with 1 element.",
-		"1 key has expired by now",
+		"The largest key, user:2:name, uses 3.0 MiB (over 99 %) with 1 element.",
+		"1 key has expired;",
 		`  bin:\xff\x1b[31m`,
 		"\nLAST USE\n",
 	} {

@@ -21,7 +21,7 @@ func (info *Info) WriteText(w io.Writer, file string) error {
 	facts.write(&b)
 
 	if notes := info.Observations(); len(notes) > 0 {
-		heading(&b, "What stands out")
+		heading(&b, "Highlights")
 		for _, n := range notes {
 			b.WriteString("- " + n + "\n")
 		}
@@ -70,8 +70,8 @@ func (info *Info) textTables(b *strings.Builder) {
 	}
 
 	if len(info.Prefixes) > 0 {
-		heading(b, "Largest prefixes"+map[bool]string{false: " (estimated: there are more than can be counted at a time)"}[info.PrefixesExact])
-		t = table{right: "rrrrl", head: []string{"memory", "", "keys", "too much by at most", "prefix"}}
+		heading(b, "Largest prefixes"+map[bool]string{false: " (estimated, because there are too many to count exactly)"}[info.PrefixesExact])
+		t = table{right: "rrrrl", head: []string{"memory", "", "keys", "error at most", "prefix"}}
 		for _, p := range info.Prefixes {
 			t.row(rdb.FormatBytes(p.Memory), percent(p.Memory, info.Total.Memory), group(p.Keys), p.error(), info.prefixName(p))
 		}
@@ -85,11 +85,11 @@ type fact struct{ Name, Value string }
 func (info *Info) facts(file string) []fact {
 	size := rdb.FormatBytes(uint64(info.Size))
 	if info.Compression != "" {
-		size += " when unpacked (" + info.Compression + ")"
+		size += " decompressed (" + info.Compression + ")"
 	}
 	checksum := "no checksum"
 	if info.Checksum {
-		checksum = "checksum right"
+		checksum = "checksum OK"
 	}
 	written := info.Writer()
 	if bits := info.AuxValue("redis-bits"); bits != "" {
@@ -103,15 +103,15 @@ func (info *Info) facts(file string) []fact {
 	if t.Expires > 0 {
 		keys += "; " + group(t.Expires) + " expire"
 		if t.Expired > 0 {
-			keys += ", " + group(t.Expired) + " of them already have"
+			keys += ", " + group(t.Expired) + " of them have expired"
 		}
 	}
 	memory := "about " + rdb.FormatBytes(t.Memory)
 	if t.Keys > 0 {
-		memory += fmt.Sprintf(" (%s to %s, by server and allocator)", rdb.FormatBytes(info.MemoryLow), rdb.FormatBytes(info.MemoryHigh))
+		memory += fmt.Sprintf(" (%s to %s, depending on server and allocator)", rdb.FormatBytes(info.MemoryLow), rdb.FormatBytes(info.MemoryHigh))
 	}
 	if used := info.UsedMemory(); used > 0 {
-		memory += "; the server that wrote it used " + rdb.FormatBytes(used) + " in all"
+		memory += "; the server that wrote it used " + rdb.FormatBytes(used) + " in total"
 	}
 	facts := []fact{
 		{"File", plain(file) + ", " + size},
@@ -124,7 +124,7 @@ func (info *Info) facts(file string) []fact {
 		facts = append(facts, fact{"Functions", count(uint64(info.Functions), "library")})
 	}
 	if len(info.Modules) > 0 {
-		facts = append(facts, fact{"Modules", strings.Join(info.Modules, ", ") + "; a server needs them to load the dump"})
+		facts = append(facts, fact{"Modules", strings.Join(info.Modules, ", ") + "; servers need them to load the dump"})
 	}
 	return facts
 }
@@ -169,8 +169,8 @@ type histogram struct {
 
 func (info *Info) histograms() []histogram {
 	list := []histogram{
-		{"Time to live", "Redis deletes a key when its time is over. Keys that never expire stay until something deletes them.", info.TTL},
-		{"Size of the values", "As they are in the dump, where long texts are compressed. Very large values make a server wait.", withoutEmptyEnd(info.Sizes)},
+		{"Time to live", "Redis deletes keys when they expire. Keys without expiry remain until they are deleted.", info.TTL},
+		{"Size of the values", "Sizes in the dump, where long strings are compressed. Very large values block a server.", withoutEmptyEnd(info.Sizes)},
 	}
 	if len(info.Idle) > 0 {
 		list = append(list, histogram{"Last use", "How long before the dump a key was last read or written.", info.Idle})
@@ -194,7 +194,7 @@ func (info *Info) Observations() []string {
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if !info.Checksum {
-		add("The dump has no checksum, so damage in it may not be found.")
+		add("The dump has no checksum, so damage may go unnoticed.")
 	}
 	if len(info.Types) > 0 {
 		kinds := map[string]uint64{}
@@ -205,26 +205,26 @@ func (info *Info) Observations() []string {
 				largest = x.Type
 			}
 		}
-		add("%s of the memory is in values of type %s.", percent(kinds[largest], t.Memory), largest)
+		add("%s of the memory is used by values of type %s.", percent(kinds[largest], t.Memory), largest)
 	}
 	for _, p := range info.Prefixes {
 		if p.Prefix != "" && p.Memory-p.AtMost > t.Memory/4 {
-			add("%s of the memory is in keys that begin with %s.", percent(p.Memory, t.Memory), plain(p.Prefix))
+			add("%s of the memory is used by keys that start with %s.", percent(p.Memory, t.Memory), plain(p.Prefix))
 			break
 		}
 	}
 	if never := info.TTL[len(info.TTL)-1]; never.Keys > 0 {
-		add("%s of the keys never expire; they hold %s of the memory.", percent(never.Keys, t.Keys), percent(never.Memory, t.Memory))
+		add("%s of the keys never expire; they use %s of the memory.", percent(never.Keys, t.Keys), percent(never.Memory, t.Memory))
 	}
 	if t.Expired > 0 {
-		add("%s expired by now; a server that loads the dump drops them.", countHave(t.Expired))
+		add("%s expired; servers drop expired keys when loading the dump.", countHave(t.Expired))
 	}
 	if len(info.Largest) > 0 && info.Largest[0].Memory > 1<<20 {
 		k := info.Largest[0]
-		add("The largest key, %s, takes %s (%s) with %s.", plain(k.Key), rdb.FormatBytes(k.Memory), percent(k.Memory, t.Memory), count(k.Elements, "element"))
+		add("The largest key, %s, uses %s (%s) with %s.", plain(k.Key), rdb.FormatBytes(k.Memory), percent(k.Memory, t.Memory), count(k.Elements, "element"))
 	}
 	if n := len(info.Idle); n > 0 && info.Idle[n-1].Keys > 0 {
-		add("%s of the keys were not used for 30 days or more.", percent(info.Idle[n-1].Keys, t.Keys))
+		add("%s of the keys have been idle for 30 days or more.", percent(info.Idle[n-1].Keys, t.Keys))
 	}
 	return notes
 }

@@ -203,11 +203,11 @@ func (r *replica) answer(ctx context.Context, words []string) error {
 		text := fmt.Sprintf("# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:%s\r\nmaster_repl_offset:0\r\nloading:0\r\n", r.id)
 		return r.say(fmt.Sprintf("$%d\r\n%s\r\n", len(text), text))
 	case "CLIENT", "SELECT", "CONFIG", "COMMAND", "HELLO", "ACL":
-		return r.say("-ERR this is no server, but a dump that is served to replicas; only REPLICAOF makes sense\r\n")
+		return r.say("-ERR this is not a Redis server but an RDB file served to replicas; use REPLICAOF\r\n")
 	case "QUIT":
 		return errors.Join(r.say("+OK\r\n"), io.EOF)
 	}
-	return r.say(fmt.Sprintf("-ERR unknown command %.32q; this is no server, but a dump that is served to replicas\r\n", name))
+	return r.say(fmt.Sprintf("-ERR unknown command %.32q; this is not a Redis server but an RDB file served to replicas\r\n", name))
 }
 
 func (r *replica) login(args []string) error {
@@ -339,12 +339,12 @@ func (s stream) Write(p []byte) (int, error) {
 // sync sends the dump. A replica that was here before and wants to go on gets it again: nothing is kept of what it missed.
 func (r *replica) sync(ctx context.Context, psync bool) error {
 	if r.online {
-		return errors.New("asks for the dump again on the same connection")
+		return errors.New("requests the dump again on the same connection")
 	}
 	r.event(Event{Kind: Syncing})
 	body, err := r.dump.Open(ctx)
 	if err != nil {
-		return errors.Join(err, r.say("-ERR the dump cannot be read\r\n"))
+		return errors.Join(err, r.say("-ERR cannot read the RDB file\r\n"))
 	}
 	defer body.Close()
 	head := ""
@@ -405,7 +405,7 @@ func (r *replica) copyDump(body io.Reader) error {
 		case (err == io.EOF || err == io.ErrUnexpectedEOF) && r.dump.Size == 0:
 			return nil
 		case err == io.EOF || err == io.ErrUnexpectedEOF:
-			return fmt.Errorf("the dump is %d bytes shorter than it was", left)
+			return fmt.Errorf("the file is %d bytes shorter than before", left)
 		default:
 			return err
 		}
@@ -436,7 +436,7 @@ func (r *replica) command() ([]string, error) {
 	}
 	n, err := strconv.Atoi(line[1:])
 	if err != nil || n < 0 || n > maxWords {
-		return nil, errors.New("does not speak the protocol of Redis")
+		return nil, errors.New("does not use the Redis protocol")
 	}
 	words := make([]string, n)
 	for i := range words {
@@ -446,7 +446,7 @@ func (r *replica) command() ([]string, error) {
 		digits, ok := strings.CutPrefix(line, "$")
 		size, err := strconv.Atoi(digits)
 		if err != nil || !ok || size < 0 || size > maxWord {
-			return nil, errors.New("does not speak the protocol of Redis")
+			return nil, errors.New("does not use the Redis protocol")
 		}
 		word := make([]byte, size+2)
 		if _, err := io.ReadFull(r.in, word); err != nil {
@@ -460,7 +460,7 @@ func (r *replica) command() ([]string, error) {
 func (r *replica) line() (string, error) {
 	line, err := r.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		return "", errors.New("does not speak the protocol of Redis")
+		return "", errors.New("does not use the Redis protocol")
 	}
 	return strings.TrimRight(string(line), "\r\n"), err
 }
@@ -469,12 +469,12 @@ func (r *replica) line() (string, error) {
 // that is free.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return nil, fmt.Errorf("%q is no address to listen on; write HOST:PORT, such as 127.0.0.1:6380 or :6380", addr)
+		return nil, fmt.Errorf("invalid address %q; use HOST:PORT, such as 127.0.0.1:6380 or :6380", addr)
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	var op *net.OpError
 	if errors.As(err, &op) {
-		err = fmt.Errorf("cannot listen on %s: %w; give another by --listen", addr, op.Err)
+		err = fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", addr, op.Err)
 	}
 	return l, err
 }

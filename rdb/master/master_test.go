@@ -85,7 +85,7 @@ func TestServe(t *testing.T) {
 		{name: "to memory", size: int64(len(dump)), args: []string{"--repl-diskless-load", "on-empty-db"}},
 		{name: "marked end, to disk"},
 		{name: "marked end, to memory", args: []string{"--repl-diskless-load", "swapdb"}},
-		{name: "more follows the dump", size: int64(len(dump)), tail: "*1\r\n$8\r\nFLUSHALL\r\n"},
+		{name: "trailing data after the dump", size: int64(len(dump)), tail: "*1\r\n$8\r\nFLUSHALL\r\n"},
 		{name: "password", size: int64(len(dump)), args: []string{"--masterauth", secret}, opts: master.Options{Password: secret}},
 		{name: "user", size: int64(len(dump)), args: []string{"--masteruser", "u", "--masterauth", secret}, opts: master.Options{Username: "u", Password: secret}},
 		{name: "login that is not asked for", size: int64(len(dump)), args: []string{"--masterauth", "other"}},

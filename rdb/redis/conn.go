@@ -183,7 +183,7 @@ func (c *Conn) List(ctx context.Context, args ...string) ([]any, error) {
 }
 
 func unexpected(args []string, reply any) error {
-	return fmt.Errorf("%s: the server answers with a %T; is it Redis?", args[0], reply)
+	return fmt.Errorf("%s: unexpected reply of type %T; check that it is a Redis server", args[0], reply)
 }
 
 // AppendCommand appends a command as the protocol has it.
@@ -325,11 +325,11 @@ func (c *Conn) bulk(n int) (string, error) {
 }
 
 func (c *Conn) tooLarge() error {
-	return fmt.Errorf("%s sends a reply of more than %d MiB; is it a Redis server?", c.addr, maxReply>>20)
+	return fmt.Errorf("%s: reply exceeds %d MiB; check that it is a Redis server", c.addr, maxReply>>20)
 }
 
 func (c *Conn) broken(line []byte) error {
-	return fmt.Errorf("%s answers %.40q, which is not the protocol of Redis; is it a Redis server, and does it want TLS (rediss://)?", c.addr, line)
+	return fmt.Errorf("%s: unexpected reply %.40q; check that it is a Redis server, and whether it requires TLS (rediss://)", c.addr, line)
 }
 
 // Connect connects to the server: by its address, or to the one that the Sentinels say is the master, asked anew each
@@ -370,7 +370,7 @@ func (t *Target) dial(ctx context.Context, addr, username, password string) (*Co
 	defer cancel()
 	raw, err := dial(dialing, network, addr)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", addr, plain(err))
+		return nil, fmt.Errorf("cannot connect to %s: %w", addr, plain(err))
 	}
 	if t.TLS != nil {
 		if raw, err = t.handshake(ctx, raw, addr); err != nil {
@@ -400,7 +400,7 @@ func (t *Target) dial(ctx context.Context, addr, username, password string) (*Co
 // Failures of a login.
 var (
 	ErrWrongPassword = errors.New("wrong user or password")
-	ErrNoPassword    = errors.New("the server has no password, but one was given")
+	ErrNoPassword    = errors.New("the server has no password, but one was passed")
 )
 
 // loginError says what an AUTH failed of, in words of ours: an old server or a proxy may repeat the arguments of a command
@@ -408,15 +408,15 @@ var (
 func loginError(addr string, err error) error {
 	var refused Error
 	if !errors.As(err, &refused) {
-		return fmt.Errorf("%s: logging in: %w", addr, err)
+		return fmt.Errorf("%s: authentication: %w", addr, err)
 	}
 	switch {
 	case refused.Code() == "WRONGPASS" || strings.Contains(string(refused), "invalid password"):
 		return fmt.Errorf("%s: %w; check both", addr, ErrWrongPassword)
 	case strings.Contains(string(refused), "no password is set") || strings.Contains(string(refused), "without any password"):
-		return fmt.Errorf("%s: %w; leave it out", addr, ErrNoPassword)
+		return fmt.Errorf("%s: %w; remove it", addr, ErrNoPassword)
 	}
-	return fmt.Errorf("%s: the server refuses AUTH with %s; is the user name for a server before Redis 6?", addr, refused.Code())
+	return fmt.Errorf("%s: the server rejects AUTH with %s; user names require Redis 6 or later", addr, refused.Code())
 }
 
 func (t *Target) handshake(ctx context.Context, raw net.Conn, addr string) (net.Conn, error) {
@@ -436,11 +436,11 @@ func (t *Target) handshake(ctx context.Context, raw net.Conn, addr string) (net.
 	var verify *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &record):
-		err = fmt.Errorf("%s: the server does not speak TLS on this port; write redis://", addr)
+		err = fmt.Errorf("%s: the server does not use TLS on this port; use redis://", addr)
 	case errors.As(err, &verify):
-		err = fmt.Errorf("%s: %w; give its authority by --tls-ca, or the name in its certificate by --tls-server-name", addr, err)
+		err = fmt.Errorf("%s: %w; pass the CA certificate with --tls-ca, or the name in its certificate with --tls-server-name", addr, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("%s: no answer to the beginning of TLS: %w; if this port speaks plain text, write redis://", addr, err)
+		err = fmt.Errorf("%s: no response to the TLS handshake: %w; if this port does not use TLS, use redis://", addr, err)
 	default:
 		err = fmt.Errorf("%s: TLS: %w", addr, err)
 	}

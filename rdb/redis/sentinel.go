@@ -24,7 +24,7 @@ func (t *Target) connectMaster(ctx context.Context) (*Conn, error) {
 					return c, nil
 				}
 				if err == nil {
-					err = fmt.Errorf("sentinel %s names %s as the master of %q, which says it is a %s; wait for the end of the failover", addr, master, t.Master, role)
+					err = fmt.Errorf("sentinel %s reports %s as the master of %q, but its role is %s; wait for the failover", addr, master, t.Master, role)
 				}
 				c.Close()
 			}
@@ -44,7 +44,7 @@ func (t *Target) askMaster(ctx context.Context, sentinel string) (string, error)
 		return "", err
 	}
 	if len(list) != 2 {
-		return "", fmt.Errorf("sentinel %s does not know %q; give the name of the line \"sentinel monitor NAME …\"", sentinel, t.Master)
+		return "", fmt.Errorf("sentinel %s does not monitor %q; use the NAME of its \"sentinel monitor NAME …\" line", sentinel, t.Master)
 	}
 	host, _ := list[0].(string)
 	port, _ := list[1].(string)
@@ -135,7 +135,7 @@ func (c *Conn) Role(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s: ROLE: %w", c.addr, err)
 	}
 	if len(list) == 0 {
-		return "", fmt.Errorf("%s: ROLE: an empty answer", c.addr)
+		return "", fmt.Errorf("%s: ROLE: empty reply", c.addr)
 	}
 	role, _ := list[0].(string)
 	return role, nil

@@ -81,7 +81,7 @@ func ParseTarget(text string) (*Target, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || !IsTarget(text) {
-		return nil, errors.New("not the URL of a server; write redis://HOST:PORT/DB, rediss://…, redis+sentinel://HOST,HOST/MASTER or unix:///PATH")
+		return nil, errors.New("not a server URL; use redis://HOST:PORT/DB, rediss://…, redis+sentinel://HOST,HOST/MASTER or unix:///PATH")
 	}
 	t := &Target{}
 	// Not net/url for the whole: it refuses lists of hosts, and its errors quote the password.
@@ -96,7 +96,7 @@ func ParseTarget(text string) (*Target, error) {
 	where, query, _ := strings.Cut(where, "?")
 	options, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, errors.New("the part after the ? is not percent-encoded; write % as %25")
+		return nil, errors.New("the query is not percent-encoded; encode % as %25")
 	}
 	if scheme == schemeTLS || scheme == schemeTLSSentinel {
 		t.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -127,7 +127,7 @@ func (t *Target) login(text string) error {
 	t.Username, err1 = url.PathUnescape(user)
 	t.Password, err2 = url.PathUnescape(password)
 	if err1 != nil || err2 != nil {
-		return errors.New("user and password are not percent-encoded; write % as %25")
+		return errors.New("user and password are not percent-encoded; encode % as %25")
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (t *Target) login(text string) error {
 func (t *Target) direct(where string) error {
 	hosts, path, _ := strings.Cut(where, "/")
 	if strings.Contains(hosts, ",") {
-		return fmt.Errorf("%q is more than one server; only redis+sentinel:// takes several", hosts)
+		return fmt.Errorf("%q contains more than one server; only redis+sentinel:// supports that", hosts)
 	}
 	return t.place(hosts, defaultPort, path)
 }
@@ -145,7 +145,7 @@ func (t *Target) sentinel(where string, options url.Values) error {
 	master, db, _ := strings.Cut(path, "/")
 	name, err := url.PathUnescape(master)
 	if err != nil || name == "" {
-		return errors.New("a redis+sentinel:// URL needs the master's name; write redis+sentinel://HOST:PORT/MASTER")
+		return errors.New("redis+sentinel:// URLs require the master name; use redis+sentinel://HOST:PORT/MASTER")
 	}
 	t.Master = name
 	t.SentinelUsername, t.SentinelPassword = options.Get("sentinel_username"), options.Get("sentinel_password")
@@ -170,7 +170,7 @@ func (t *Target) place(hosts, port, db string) (err error) {
 func (t *Target) unix(where string, options url.Values) (err error) {
 	path, err := url.PathUnescape(where)
 	if err != nil || !strings.HasPrefix(path, "/") {
-		return errors.New("a unix:// URL needs an absolute path; write unix:///run/redis/redis.sock")
+		return errors.New("unix:// URLs require an absolute path; use for example unix:///run/redis/redis.sock")
 	}
 	t.Unix, t.Addrs = true, []string{path}
 	t.DB, err = database(options.Get("db"))
@@ -188,10 +188,10 @@ func hostPort(host, port string) (string, error) {
 		}
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("%q is no port; write HOST:PORT", port)
+		return "", fmt.Errorf("invalid port %q; use HOST:PORT", port)
 	}
 	if name == "" || strings.ContainsAny(name, "/ \t\r\n") {
-		return "", fmt.Errorf("%q is no host; write HOST:PORT", host)
+		return "", fmt.Errorf("invalid host %q; use HOST:PORT", host)
 	}
 	return net.JoinHostPort(name, port), nil
 }
@@ -202,7 +202,7 @@ func database(text string) (int, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number of a database", text)
+		return 0, fmt.Errorf("invalid database number %q", text)
 	}
 	return int(n), nil
 }
@@ -237,7 +237,7 @@ func TLSConfig(ca, cert, key []byte, serverName string, insecure bool) (*tls.Con
 	if len(ca) > 0 {
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(ca) {
-			return nil, errors.New("the file of authorities holds no certificate; give one in PEM")
+			return nil, errors.New("the CA file contains no PEM certificate")
 		}
 	}
 	if len(cert) > 0 || len(key) > 0 {

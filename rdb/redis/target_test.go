@@ -44,19 +44,19 @@ func TestParseTarget(t *testing.T) {
 
 func TestParseTargetErrors(t *testing.T) {
 	for _, tt := range []struct{ url, want string }{
-		{"http://h", "not the URL of a server"},
-		{"dump.rdb", "not the URL of a server"},
-		{"redis://u:s3cret@a,b", "only redis+sentinel:// takes several"},
-		{"redis://u:s3cret@h:x", `"x" is no port`},
-		{"redis://u:s3cret@h:0", `"0" is no port`},
-		{"redis://u:s3cret@", `"" is no host`},
+		{"http://h", "not a server URL"},
+		{"dump.rdb", "not a server URL"},
+		{"redis://u:s3cret@a,b", "only redis+sentinel:// supports that"},
+		{"redis://u:s3cret@h:x", `invalid port "x"`},
+		{"redis://u:s3cret@h:0", `invalid port "0"`},
+		{"redis://u:s3cret@", `invalid host ""`},
 		{"redis://u:s3cret%zz@h", "not percent-encoded"},
-		{"redis://u:s3cret@h/x", `"x" is no number of a database`},
+		{"redis://u:s3cret@h/x", `invalid database number "x"`},
 		{"redis://u:s3cret@h?a=b", `unknown option "a"`},
 		{"redis://u:s3cret@h?%zz", "not percent-encoded"},
-		{"redis+sentinel://u:s3cret@h", "needs the master's name"},
+		{"redis+sentinel://u:s3cret@h", "require the master name"},
 		{"redis+sentinel://u:s3cret@h/m?sentinel_pasword=s3cret", `unknown option "sentinel_pasword"`},
-		{"unix://u:s3cret@x", "needs an absolute path"},
+		{"unix://u:s3cret@x", "require an absolute path"},
 	} {
 		_, err := ParseTarget(tt.url)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {

@@ -99,7 +99,7 @@ func (m *merge) node(ctx context.Context, i int, t *redis.Target, opts Options) 
 	m.begun(i, s.Source)
 	if err := m.copy(ctx, i, s); err != nil {
 		if errors.Is(err, rdb.ErrUnsupported) {
-			err = fmt.Errorf("%w; dump each node with --only-node, which copies what this version cannot read", err)
+			err = fmt.Errorf("%w; dump each node with --only-node, which copies data that this version cannot parse", err)
 		}
 		return fmt.Errorf("node %s: %w", s.Source.Addr, err)
 	}
@@ -194,7 +194,7 @@ func (m *merge) begin() (err error) {
 	}
 	m.stats.Version = slices.Max(versions)
 	if m.stats.Version >= 80 && slices.ContainsFunc(versions, func(v int) bool { return v > 11 && v < 80 }) {
-		return errors.New("the nodes write dumps of Redis and of Valkey, which cannot be one; finish the upgrade first")
+		return errors.New("some nodes are Redis and some Valkey, so their dumps cannot be merged; finish the migration first")
 	}
 	if m.out, err = rdb.NewWriter(m.to, max(m.stats.Version, oldestVersion)); err != nil {
 		return err
@@ -234,7 +234,7 @@ func (m *merge) write(e *rdb.Entry, size uint64) error {
 		name, _, _ := strings.Cut(string(e.Raw), "\n")
 		code, known := m.libraries[name]
 		if known && code != string(e.Raw) {
-			return fmt.Errorf("the library of functions %q differs from that of another node, so one dump cannot hold both; FUNCTION LOAD REPLACE the right one on every master", strings.TrimSpace(name))
+			return fmt.Errorf("the function library %q differs between nodes; run FUNCTION LOAD REPLACE with the right one on every master", strings.TrimSpace(name))
 		}
 		if known {
 			return nil
@@ -243,7 +243,7 @@ func (m *merge) write(e *rdb.Entry, size uint64) error {
 	case rdb.ModuleAuxEntry:
 		data, known := m.modules[e.Module]
 		if known && !bytes.Equal(data, e.Raw) {
-			m.note("what module %q keeps outside of keys differs between the nodes; the dump has that of one", e.Module)
+			m.note("the data of module %q outside of keys differs between nodes; the dump contains that of one node", e.Module)
 		}
 		if known {
 			return nil

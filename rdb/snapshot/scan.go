@@ -125,7 +125,7 @@ func (s *scan) prepare() error {
 	_, err := s.do("DUMP", "redis-gitops:probe")
 	if err != nil && (redis.Code(err) == "" || unknownCommand(err)) {
 		if unknownCommand(err) {
-			err = fmt.Errorf("%s does not know DUMP (renamed or disabled), so its keys cannot be read one by one; allow replication (+psync +replconf), or copy its dump.rdb after a BGSAVE", s.stats.Source.Addr)
+			err = fmt.Errorf("%s has no DUMP command (renamed or disabled), so --scan cannot read its keys; permit replication (+psync +replconf), or copy its dump.rdb after a BGSAVE", s.stats.Source.Addr)
 		}
 		return err
 	}
@@ -195,7 +195,7 @@ func (s *scan) database(db int) error {
 		}
 		page, _ := list.([]any)
 		if len(page) != 2 {
-			return fmt.Errorf("%s answers SCAN with something else than a cursor and keys; is it Redis?", s.stats.Source.Addr)
+			return fmt.Errorf("%s: unexpected reply to SCAN; check that it is a Redis server", s.stats.Source.Addr)
 		}
 		keys, _ := page[1].([]any)
 		var fresh []string
@@ -306,7 +306,7 @@ func (s *scan) write(db int, key string, value, at any, now int64) error {
 	}
 	e, version, err := rdb.ParseDump([]byte(payload))
 	if err != nil {
-		return fmt.Errorf("key %q of database %d: what DUMP gives cannot be written: %w", key, db, err)
+		return fmt.Errorf("key %q in database %d: cannot write its DUMP payload: %w", key, db, err)
 	}
 	if s.out == nil {
 		if err := s.begin(version); err != nil {
@@ -314,7 +314,7 @@ func (s *scan) write(db int, key string, value, at any, now int64) error {
 		}
 	}
 	if version > s.stats.Version { // an upgrade while we are at it
-		return fmt.Errorf("the server changed its RDB version from %d to %d; begin anew", s.stats.Version, version)
+		return fmt.Errorf("the RDB version of the server changed from %d to %d; start again", s.stats.Version, version)
 	}
 	e.DB, e.Key = db, []byte(key)
 	switch ms, _ := at.(int64); {
@@ -365,7 +365,7 @@ func (s *scan) reply() (any, error) {
 }
 
 func (s *scan) lost(err error) error {
-	return fmt.Errorf("%s: the connection is lost after %d keys: %w; begin anew", s.stats.Source.Addr, s.stats.Keys, err)
+	return fmt.Errorf("%s: lost the connection after %d keys: %w; start again", s.stats.Source.Addr, s.stats.Keys, err)
 }
 
 // refused says which right is missing.
@@ -375,7 +375,7 @@ func (s *scan) refused(command string, err error) error {
 		return err
 	}
 	if refused.Code() == "NOPERM" {
-		return fmt.Errorf("%s: %w; the user needs +scan +dump +pttl +pexpiretime +time +select and the keys (~*)", s.stats.Source.Addr, refused)
+		return fmt.Errorf("%s: %w; the user needs +scan +dump +pttl +pexpiretime +time +select and access to the keys (~*)", s.stats.Source.Addr, refused)
 	}
 	return fmt.Errorf("%s: %s: %w", s.stats.Source.Addr, command, refused)
 }

@@ -46,7 +46,7 @@ func (o *Options) idleTimeout() time.Duration {
 }
 
 // ErrForbidden is in the chain of [Open]'s error where the server knows no replication or the user has no right to it.
-var ErrForbidden = errors.New("replication is forbidden")
+var ErrForbidden = errors.New("replication is not permitted")
 
 // Source is what is known of a server before its data is read.
 type Source struct {
@@ -83,7 +83,7 @@ func Describe(ctx context.Context, t *redis.Target, opts Options) (Source, error
 	case code == "":
 		return src, err
 	case code == "NOPERM":
-		return src, fmt.Errorf("%s does not tell this user whether it is a node of a cluster; grant +info, or say --only-node", c.Addr())
+		return src, fmt.Errorf("cannot check whether %s is a cluster node; grant +info, or use --only-node", c.Addr())
 	}
 	return src, nil
 }
@@ -104,7 +104,7 @@ func connect(ctx context.Context, t *redis.Target, opts Options) (*redis.Conn, S
 	} else if code := redis.Code(err); code == "NOAUTH" || code == "" || ctx.Err() != nil {
 		c.Close()
 		if code == "NOAUTH" {
-			err = fmt.Errorf("%s wants a password; give it in a variable or a file", c.Addr())
+			err = fmt.Errorf("%s requires a password; pass it in a variable or a file", c.Addr())
 		}
 		return nil, src, err
 	}
@@ -196,7 +196,7 @@ func (s *Snapshot) begin() error {
 			err = s.header()
 		}
 		if errors.As(err, &refused) && !temporary(refused) {
-			return fmt.Errorf("%s refuses PSYNC (%s) and SYNC (%s): %w", s.Source.Addr, psync, refused, ErrForbidden)
+			return fmt.Errorf("%s rejects PSYNC (%s) and SYNC (%s): %w", s.Source.Addr, psync, refused, ErrForbidden)
 		}
 		return s.explain(err)
 	}
@@ -204,7 +204,7 @@ func (s *Snapshot) begin() error {
 		return s.explain(err)
 	}
 	if word, _, _ := strings.Cut(reply, " "); word != "FULLRESYNC" {
-		return fmt.Errorf("%s answers PSYNC with %.40q; is it Redis?", s.Source.Addr, reply)
+		return fmt.Errorf("%s: unexpected reply to PSYNC: %.40q; check that it is a Redis server", s.Source.Addr, reply)
 	}
 	return s.explain(s.header())
 }
@@ -226,9 +226,9 @@ func (s *Snapshot) explain(err error) error {
 	advice := "try again"
 	switch refused.Code() {
 	case "NOMASTERLINK":
-		advice = "it is a replica that has lost its master; wait, or take the dump from another server"
+		advice = "it is a replica that has lost its master; wait, or dump another server"
 	case "LOADING":
-		advice = "it is still loading its own data; wait for it"
+		advice = "it is still loading its data; wait until it is done"
 	}
 	return fmt.Errorf("%s: %w; %s", s.Source.Addr, refused, advice)
 }
@@ -241,9 +241,9 @@ func (s *Snapshot) broken(err error) error {
 	case s.ctx.Err() != nil:
 		return context.Cause(s.ctx)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%s closed the connection before the dump was complete; its log says why: too little memory for a child process, a full disk, or client-output-buffer-limit", s.Source.Addr)
+		return fmt.Errorf("%s closed the connection before the dump was complete; check its log: not enough memory to fork, full volume, or client-output-buffer-limit", s.Source.Addr)
 	}
-	return fmt.Errorf("%s: while waiting for the dump: %w", s.Source.Addr, err)
+	return fmt.Errorf("%s: waiting for the dump: %w", s.Source.Addr, err)
 }
 
 func (s *Snapshot) send(command string) error {
@@ -272,12 +272,12 @@ func (s *Snapshot) header() error {
 		case line[0] == '$':
 			s.Size, err = strconv.ParseInt(line[1:], 10, 64)
 			if err != nil || s.Size < 0 || s.Size > maxSize {
-				return fmt.Errorf("the answer %.60q instead of a dump", line)
+				return fmt.Errorf("unexpected reply %.60q instead of a dump", line)
 			}
 			s.left = s.Size
 			return nil
 		default:
-			return fmt.Errorf("the answer %.60q instead of a dump", line)
+			return fmt.Errorf("unexpected reply %.60q instead of a dump", line)
 		}
 	}
 }

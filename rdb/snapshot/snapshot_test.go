@@ -51,7 +51,7 @@ func take(t *testing.T, to *redis.Target, opts snapshot.Options) ([]byte, snapsh
 	return out.Bytes(), s.Source
 }
 
-// fill gives a server keys of all types in two databases, with expiry and a library of functions.
+// fill gives a server keys of all types in two databases, with expiry and function library.
 func fill(s *redistest.Server) {
 	s.Do("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('one', function() return 1 end)")
 	for _, db := range []string{"0", "3"} {
@@ -325,11 +325,11 @@ func TestFraming(t *testing.T) {
 		}
 	}
 	_, err := snapshot.Open(t.Context(), fake(t, map[string][]string{"PSYNC": {"+CONTINUE\r\n"}}), snapshot.Options{})
-	if err == nil || !strings.Contains(err.Error(), "is it Redis?") {
+	if err == nil || !strings.Contains(err.Error(), "check that it is a Redis server") {
 		t.Error(err)
 	}
 	_, err = snapshot.Open(t.Context(), fake(t, map[string][]string{"INFO": {"-NOAUTH Authentication required.\r\n"}}), snapshot.Options{})
-	if err == nil || !strings.Contains(err.Error(), "wants a password") {
+	if err == nil || !strings.Contains(err.Error(), "requires a password") {
 		t.Error(err)
 	}
 }
@@ -462,11 +462,11 @@ func TestScanFake(t *testing.T) {
 		i++
 	}
 	for name, tt := range map[string]struct{ command, answer, want string }{
-		"damaged":       {"DUMP", bulk(string(payload[:len(payload)-1]) + "x"), `key "a" of database 0: what DUMP gives cannot be written`},
-		"cut":           {"DUMP", "$100\r\nhang up", "the connection is lost after 0 keys"},
-		"no cursor":     {"SCAN", "+OK\r\n", "is it Redis?"},
+		"damaged":       {"DUMP", bulk(string(payload[:len(payload)-1]) + "x"), `key "a" in database 0: cannot write its DUMP payload`},
+		"cut":           {"DUMP", "$100\r\nhang up", "lost the connection after 0 keys"},
+		"no cursor":     {"SCAN", "+OK\r\n", "check that it is a Redis server"},
 		"SCAN refused":  {"SCAN", "-ERR disabled\r\n", "SCAN: ERR disabled"},
-		"nothing":       {"SCAN", "hang up", "the connection is lost"},
+		"nothing":       {"SCAN", "hang up", "lost the connection"},
 		"PTTL refused":  {"PTTL", "-ERR disabled\r\n", "PTTL: ERR disabled"},
 		"SELECT failed": {"SELECT", "-ERR DB index is out of range\r\n", "SELECT: ERR DB index"},
 	} {
@@ -482,7 +482,7 @@ func TestScanFake(t *testing.T) {
 	}
 	list := answers()
 	list["DUMP"] = []string{"$-1\r\n", bulk(string(payload)), bulk(string(newer))}
-	if _, err := snapshot.Scan(t.Context(), fake(t, list), io.Discard, snapshot.Options{}, nil); err == nil || !strings.Contains(err.Error(), "changed its RDB version from 9 to 10") {
+	if _, err := snapshot.Scan(t.Context(), fake(t, list), io.Discard, snapshot.Options{}, nil); err == nil || !strings.Contains(err.Error(), "RDB version of the server changed from 9 to 10") {
 		t.Error(err)
 	}
 	full := errors.New("disk full")

@@ -29,7 +29,7 @@ type slotRange struct{ from, to int }
 func (n *node) has(flag string) bool { return slices.Contains(n.flags, flag) }
 
 // errNotUnderstood is for an answer that no Redis gives.
-var errNotUnderstood = errors.New("the answer to CLUSTER NODES is not understood; is it a cluster of Redis or Valkey?")
+var errNotUnderstood = errors.New("unexpected reply to CLUSTER NODES; check that it is a Redis or Valkey cluster")
 
 // parseNodes reads the reply of CLUSTER NODES: id, ip:port@cport[,hostname], flags, master, ping, pong, epoch, link, slots…
 // host stands for a node that does not know its own address.
@@ -147,7 +147,7 @@ func healthy(ctx context.Context, conn *redis.Conn) error {
 func ownView(ctx context.Context, t *redis.Target, want node) (node, error) {
 	conn, err := t.WithAddr(want.addr).WithDB(0).Connect(ctx)
 	if err != nil {
-		return node{}, fmt.Errorf("node of the cluster: %w; run this where every node is reachable, or read one node with --only-node", err)
+		return node{}, fmt.Errorf("cluster node: %w; run this where every node is reachable, or use --only-node", err)
 	}
 	defer conn.Close()
 	known, err := clusterNodes(ctx, conn)
@@ -161,9 +161,9 @@ func ownView(ctx context.Context, t *redis.Target, want node) (node, error) {
 		switch {
 		case !n.has("myself"):
 		case n.id != want.id:
-			return node{}, fmt.Errorf("%s leads to node %.8s of the cluster, not to %.8s; run this where every node is reachable at its own address", want.addr, n.id, want.id)
+			return node{}, fmt.Errorf("%s is node %.8s of the cluster, expected %.8s; run this where every node is reachable at its own address", want.addr, n.id, want.id)
 		case !n.has("master"):
-			return node{}, fmt.Errorf("node %s is no longer a master; wait for the end of the failover", want.addr)
+			return node{}, fmt.Errorf("node %s is no longer a master; wait for the failover", want.addr)
 		default:
 			n.addr = want.addr
 			return n, nil
@@ -176,7 +176,7 @@ func (all topology) check() error {
 	var owners [slotCount]int
 	for _, n := range all {
 		if len(n.open) > 0 {
-			return fmt.Errorf("slots of node %s move (%s); wait for the end of that, or end it with redis-cli --cluster fix", n.addr, strings.Join(n.open, " "))
+			return fmt.Errorf("slots of node %s are being migrated (%s); wait until that is done, or run redis-cli --cluster fix", n.addr, strings.Join(n.open, " "))
 		}
 		for _, r := range n.slots {
 			for s := r.from; s <= r.to; s++ {
@@ -195,7 +195,7 @@ func (all topology) check() error {
 	}
 	switch {
 	case missing > 0:
-		return fmt.Errorf("%d of %d slots are served by no node; repair the cluster first (redis-cli --cluster check)", missing, slotCount)
+		return fmt.Errorf("%d of %d slots are not served; repair the cluster first (redis-cli --cluster check)", missing, slotCount)
 	case twice > 0:
 		return fmt.Errorf("%d slots are claimed by two masters; wait until the nodes agree, or repair the cluster (redis-cli --cluster check)", twice)
 	}
@@ -205,16 +205,16 @@ func (all topology) check() error {
 // unchanged says that slots and masters are the ones from before. A slot cannot move, nor a replica take over, without
 // another owner or another epoch.
 func (all topology) unchanged(ctx context.Context, t *redis.Target) error {
-	const again = "begin again when the cluster is stable"
+	const again = "try again when the cluster is stable"
 	now, err := readTopology(ctx, t)
 	if err != nil {
-		return fmt.Errorf("the cluster changed while it was read: %w; %s", err, again)
+		return fmt.Errorf("the cluster changed while being read: %w; %s", err, again)
 	}
 	same := slices.EqualFunc(all.sorted(), now.sorted(), func(a, b node) bool {
 		return a.id == b.id && a.epoch == b.epoch && slices.Equal(a.slots, b.slots)
 	})
 	if !same {
-		return errors.New("slots or masters of the cluster changed while it was read, so keys may be missing or doubled; " + again)
+		return errors.New("slots or masters changed while the cluster was being read, so keys may be missing or duplicated; " + again)
 	}
 	return nil
 }

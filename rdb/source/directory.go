@@ -26,7 +26,7 @@ func Directory(fsys fs.FS, name string) (importer.Source, error) {
 		s, err := Manifest(fsys, found[0], name)
 		if dir := path.Dir(found[0]); err == nil && dir != "." {
 			for _, other := range dumps(fsys) {
-				s.Notes = append(s.Notes, fmt.Sprintf("%s has %s and %s; the append-only file was read, as a server does with appendonly yes", name, dir, other))
+				s.Notes = append(s.Notes, fmt.Sprintf("%s contains %s and %s; using the append-only file, like a server with appendonly yes", name, dir, other))
 			}
 		}
 		return s, err
@@ -35,9 +35,9 @@ func Directory(fsys fs.FS, name string) (importer.Source, error) {
 		if list := dumps(fsys); len(list) > 0 {
 			advice = "pass a file in it: " + strings.Join(list, ", ")
 		}
-		return importer.Source{}, fmt.Errorf("%s is a directory without the manifest of an append-only file; %s", name, advice)
+		return importer.Source{}, fmt.Errorf("%s is a directory without an append-only file manifest; %s", name, advice)
 	}
-	return importer.Source{}, fmt.Errorf("%s has several append-only files; pass the manifest of one: %s", name, strings.Join(found, ", "))
+	return importer.Source{}, fmt.Errorf("%s contains several append-only files; pass the manifest of one: %s", name, strings.Join(found, ", "))
 }
 
 const maxEntries = 10_000 // of a directory
@@ -105,7 +105,7 @@ func Manifest(fsys fs.FS, manifest, name string) (importer.Source, error) {
 	for _, n := range m.Files() {
 		f, err := member(fsys, path.Join(dir, n))
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%s lists %q, which is missing; copy the whole directory, while no rewrite is running", manifest, n)
+			err = fmt.Errorf("%s lists %q, which does not exist; copy the whole directory while no rewrite is running", manifest, n)
 		}
 		if err != nil {
 			return importer.Source{}, err
@@ -198,7 +198,7 @@ func extra(fsys fs.FS, dir, manifest string, m *aof.Manifest) []string {
 	for _, e := range entries {
 		n := e.Name()
 		if !e.IsDir() && strings.HasPrefix(n, own) && !slices.Contains(known, n) && len(notes) < 10 {
-			notes = append(notes, fmt.Sprintf("%s was not read: the manifest does not list it, so that a server does not load it either", path.Join(dir, n)))
+			notes = append(notes, fmt.Sprintf("%s was skipped: it is not in the manifest, so servers do not load it either", path.Join(dir, n)))
 		}
 	}
 	return notes
@@ -222,7 +222,7 @@ func Alone(fsys fs.FS, name string) error {
 		}
 	}
 	if increment.MatchString(name) {
-		return fmt.Errorf("%s has the last commands of an append-only file only; pass the directory with its manifest and all files", name)
+		return fmt.Errorf("%s only contains the last commands of an append-only file; pass the directory with the manifest and all files", name)
 	}
 	return nil
 }

@@ -175,9 +175,9 @@ func Check(word string) error {
 		"az": "az storage blob generate-sas --full-uri", "azure": "az storage blob generate-sas --full-uri",
 	}
 	if command := presign[scheme]; command != "" {
-		return fmt.Errorf("%s:// is not read with credentials; give the https:// URL of `%s`", scheme, command)
+		return fmt.Errorf("%s:// URLs are not supported; pass a presigned https:// URL from `%s`", scheme, command)
 	}
-	return fmt.Errorf("%s:// is no kind of URL that is read here; give https://, or redis:// for a running server", scheme)
+	return fmt.Errorf("%s:// URLs are not supported; use https://, or redis:// for a running server", scheme)
 }
 
 // NameOf gives a URL without user, password and query, in which the signature of a presigned URL is.
@@ -213,9 +213,9 @@ func redirect(req *http.Request, via []*http.Request) error {
 	case len(via) > maxRedirects:
 		return refusal(fmt.Sprintf("more than %d redirects", maxRedirects))
 	case req.URL.Scheme != "https" && req.URL.Scheme != "http":
-		return refusal(fmt.Sprintf("redirected to %s://, which is not followed", req.URL.Scheme))
+		return refusal(fmt.Sprintf("redirects to %s:// are not followed", req.URL.Scheme))
 	case first.Scheme == "https" && req.URL.Scheme != "https":
-		return refusal(fmt.Sprintf("redirected to %s, which is not encrypted; download the file yourself if you trust it", NameOf(req.URL.String())))
+		return refusal(fmt.Sprintf("redirected to %s, which is not encrypted; download the file manually if you trust it", NameOf(req.URL.String())))
 	}
 	if req.URL.Host != via[len(via)-1].URL.Host || req.URL.Scheme != via[len(via)-1].URL.Scheme {
 		for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
@@ -287,12 +287,12 @@ func (d *download) get(ctx context.Context) (again bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(d.patience, func() {
-		cancel(fmt.Errorf("less than %s came in %v", rdb.FormatBytes(minProgress), d.patience))
+		cancel(fmt.Errorf("received less than %s in %v", rdb.FormatBytes(minProgress), d.patience))
 	})
 	defer idle.Stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
 	if err != nil {
-		return false, errors.New("not a URL that can be fetched")
+		return false, errors.New("invalid URL")
 	}
 	// What is packed on the way would have no length and no ranges.
 	req.Header.Set("Accept-Encoding", "identity")
@@ -314,13 +314,13 @@ func (d *download) get(ctx context.Context) (again bool, err error) {
 	switch {
 	case resp.StatusCode == http.StatusOK && d.done == 0, resp.StatusCode == http.StatusPartialContent && d.done > 0:
 	case resp.StatusCode == http.StatusOK:
-		return false, errors.New("the transfer broke, and the server does not go on in the middle of a file; fetch it first")
+		return false, errors.New("the transfer was interrupted, and the server does not support resuming; download the file first")
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
-		return true, fmt.Errorf("the server answers %s", resp.Status)
+		return true, fmt.Errorf("the server responded with %s", resp.Status)
 	case resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized:
-		return false, fmt.Errorf("the server answers %s; has a presigned URL expired?", resp.Status)
+		return false, fmt.Errorf("the server responded with %s; a presigned URL may have expired", resp.Status)
 	default:
-		return false, fmt.Errorf("the server answers %s", resp.Status)
+		return false, fmt.Errorf("the server responded with %s", resp.Status)
 	}
 	if tag := resp.Header.Get("ETag"); !strings.HasPrefix(tag, "W/") {
 		d.tag = tag

@@ -122,11 +122,11 @@ func TestDownload(t *testing.T) {
 	}{
 		{"whole", []http.HandlerFunc{serve(`"1"`)}, "", 1},
 		{"broken, goes on", []http.HandlerFunc{breaks(4000, `"1"`), serve(`"1"`)}, "", 2},
-		{"broken, and the file is another one now", []http.HandlerFunc{breaks(4000, `"1"`), serve(`"2"`)}, "does not go on in the middle of a file; fetch it first", 2},
-		{"broken, and the server knows no ranges", []http.HandlerFunc{breaks(4000, ""), plain}, "does not go on in the middle of a file; fetch it first", 2},
+		{"broken, and the file is another one now", []http.HandlerFunc{breaks(4000, `"1"`), serve(`"2"`)}, "does not support resuming; download the file first", 2},
+		{"broken, and the server knows no ranges", []http.HandlerFunc{breaks(4000, ""), plain}, "does not support resuming; download the file first", 2},
 		{"busy, then there", []http.HandlerFunc{status(503), status(429), serve(`"1"`)}, "", 3},
-		{"forbidden", []http.HandlerFunc{status(403)}, "403 Forbidden; has a presigned URL expired?", 1},
-		{"not there", []http.HandlerFunc{status(404)}, "the server answers 404 Not Found", 1},
+		{"forbidden", []http.HandlerFunc{status(403)}, "403 Forbidden; a presigned URL may have expired", 1},
+		{"not there", []http.HandlerFunc{status(404)}, "the server responded with 404 Not Found", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			url, requests := store(t, tt.answers...)
@@ -159,9 +159,9 @@ func TestCheck(t *testing.T) {
 	for word, want := range map[string]string{
 		"dump.rdb":           "",
 		"../dumps/a:b.rdb":   "",
-		"s3://bucket/d.rdb":  "give the https:// URL of `aws s3 presign s3://bucket/d.rdb`",
+		"s3://bucket/d.rdb":  "pass a presigned https:// URL from `aws s3 presign s3://bucket/d.rdb`",
 		"gs://bucket/d.rdb":  "`gcloud storage sign-url gs://bucket/d.rdb`",
-		"ftp://host/d.rdb":   "ftp:// is no kind of URL that is read here; give https://",
+		"ftp://host/d.rdb":   "ftp:// URLs are not supported; use https://",
 		"az://account/d.rdb": "az storage blob generate-sas",
 	} {
 		err := Check(word)
@@ -201,7 +201,7 @@ func TestRedirect(t *testing.T) {
 		{"another host", plain.URL, elsewhere + "/moved", ""},
 		{"a secure server", plain.URL, secure.URL + "/moved", ""},
 		{"no longer encrypted", secure.URL, other.URL + "/moved?token=theirs", "which is not encrypted"},
-		{"another protocol", plain.URL, "file:///etc/passwd", "redirected to file://"},
+		{"another protocol", plain.URL, "file:///etc/passwd", "redirects to file://"},
 		{"for ever", plain.URL, plain.URL + "/dump.rdb", "more than 5 redirects"},
 	} {
 		asked, to = nil, tt.to
@@ -259,7 +259,7 @@ func TestDrip(t *testing.T) {
 	requests := &countedTrips{}
 	d := &download{client: &http.Client{CheckRedirect: redirect, Transport: requests}, url: s.URL, w: io.Discard, patience: 100 * time.Millisecond}
 	err := d.fetch(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "less than 32 KiB came in 100ms") {
+	if err == nil || !strings.Contains(err.Error(), "received less than 32 KiB in 100ms") {
 		t.Errorf("got %v", err)
 	}
 	if requests.n != attempts {

@@ -111,7 +111,7 @@ func below(path []string, step string) []string { return append(slices.Clip(path
 
 func (c *checker) check(schema, base, value any, path []string, depth int) (r verdict) {
 	if c.left--; c.left < 0 || depth > maxDepth {
-		return c.skip("the check takes too long")
+		return c.skip("the validation takes too long")
 	}
 	if allowed, ok := schema.(bool); ok {
 		if !allowed {
@@ -130,7 +130,7 @@ func (c *checker) check(schema, base, value any, path []string, depth int) (r ve
 	if ref, ok := object["$ref"].(string); ok {
 		node, in, found := c.schema.resolve(ref, base)
 		if !found {
-			r.and(c.skip("$ref %q leads outside of the schema", ref))
+			r.and(c.skip("$ref %q points outside the schema", ref))
 		} else {
 			r.and(c.check(node, in, value, path, depth+1))
 		}
@@ -211,7 +211,7 @@ func typeOf(v any) string {
 
 // words are types as YAML has them.
 var words = map[string]string{
-	"array": "a list", "boolean": "true or false", "integer": "a whole number", "null": "null", "number": "a number", "object": "a mapping",
+	"array": "a list", "boolean": "a boolean", "integer": "an integer", "null": "null", "number": "a number", "object": "a mapping",
 	"string": "a string",
 }
 
@@ -232,14 +232,14 @@ func (p place) types(r *verdict, object map[string]any, value any) {
 			wanted = append(wanted, words[name])
 		}
 		if len(wanted) > 0 {
-			r.wrong = append(r.wrong, Violation{Path: slices.Clone(p.path), Message: fmt.Sprintf("is %s; write %s", words[is], strings.Join(wanted, " or "))})
+			r.wrong = append(r.wrong, Violation{Path: slices.Clone(p.path), Message: fmt.Sprintf("is %s; use %s", words[is], strings.Join(wanted, " or "))})
 		}
 	}
 	if options, ok := object["enum"].([]any); ok && !slices.ContainsFunc(options, func(o any) bool { return equal(o, value) }) {
-		r.fail(p.path, "is none of the values that are allowed; %s", oneOf(options))
+		r.fail(p.path, "is not one of the allowed values; %s", oneOf(options))
 	}
 	if only, ok := object["const"]; ok && p.schema.draft >= 6 && !equal(only, value) {
-		r.fail(p.path, "is not the value that is allowed; %s", oneOf([]any{only}))
+		r.fail(p.path, "is not the allowed value; %s", oneOf([]any{only}))
 	}
 }
 
@@ -256,9 +256,9 @@ func oneOf(options []any) string {
 		}
 	}
 	if len(texts) == 1 {
-		return "write " + texts[0]
+		return "use " + texts[0]
 	}
-	return "write one of " + strings.Join(texts, ", ")
+	return "use one of " + strings.Join(texts, ", ")
 }
 
 func plain(v any) any {
@@ -299,7 +299,7 @@ func (p place) combined(r *verdict, object map[string]any, value any) {
 	if not, ok := object["not"]; ok {
 		switch v := p.sub(not, value); {
 		case v.valid():
-			r.fail(p.path, "is a value that the schema rules out; write another one")
+			r.fail(p.path, "is excluded by the schema; use another value")
 		case !v.invalid():
 			r.unknown = true
 		}
@@ -368,7 +368,7 @@ func (p place) one(options []any, value any) verdict {
 	switch {
 	case valid > 1:
 		var r verdict
-		r.fail(p.path, "fits several alternatives of which one is allowed; leave out what belongs to the others")
+		r.fail(p.path, "matches several alternatives, but only one is allowed; remove what belongs to the others")
 		return r
 	case unknown > 0:
 		return verdict{unknown: true}
@@ -393,7 +393,7 @@ func (p place) closest(failed []verdict) verdict {
 		return verdict{wrong: failed[0].wrong}
 	}
 	var r verdict
-	r.fail(p.path, "fits none of the alternatives; write one of them")
+	r.fail(p.path, "matches none of the alternatives; use one of them")
 	return r
 }
 
@@ -411,26 +411,26 @@ func (p place) number(r *verdict, object map[string]any, v float64) {
 		n, ok := limit(key)
 		strict, _ := object[exclusive].(bool)
 		if ok && (beyond(v, n) || strict && v == n) {
-			r.fail(p.path, "is %s than %v; write another number", less, n)
+			r.fail(p.path, "is %s than %v; use another number", less, n)
 		}
 		if n, ok := limit(exclusive); ok && (beyond(v, n) || v == n) {
-			r.fail(p.path, "is not %s than %v; write another number", strictly, n)
+			r.fail(p.path, "is not %s than %v; use another number", strictly, n)
 		}
 	}
 	bound("minimum", "exclusiveMinimum", func(a, b float64) bool { return a < b }, "less", "more")
 	bound("maximum", "exclusiveMaximum", func(a, b float64) bool { return a > b }, "more", "less")
 	if n, ok := limit("multipleOf"); ok && n > 0 && !new(big.Rat).Quo(rational(v), rational(n)).IsInt() {
-		r.fail(p.path, "is not a multiple of %v; write one", n)
+		r.fail(p.path, "is not a multiple of %v; use one", n)
 	}
 }
 
 // size checks the limits of a length.
 func (p place) size(r *verdict, object map[string]any, n int, noun, least, most string) {
 	if limit, ok := object[least].(float64); ok && float64(n) < limit {
-		r.fail(p.path, "has %d %s; write at least %v", n, noun, limit)
+		r.fail(p.path, "has %d %s; use at least %v", n, noun, limit)
 	}
 	if limit, ok := object[most].(float64); ok && float64(n) > limit {
-		r.fail(p.path, "has %d %s; write at most %v", n, noun, limit)
+		r.fail(p.path, "has %d %s; use at most %v", n, noun, limit)
 	}
 }
 
@@ -438,14 +438,14 @@ func (p place) text(r *verdict, object map[string]any, v string) {
 	p.size(r, object, utf8.RuneCountInString(v), "characters", "minLength", "maxLength")
 	if pattern, ok := object["pattern"].(string); ok {
 		if re := p.schema.patterns[pattern]; re != nil && !re.MatchString(v) {
-			r.fail(p.path, "does not match %q; write a text that does", pattern)
+			r.fail(p.path, "does not match %q; use a string that does", pattern)
 		}
 	}
 	if name, ok := object["format"].(string); ok && p.schema.draft < 2019 {
 		if f, ok := formats[name]; ok {
 			valid, known := f.check(v)
 			if known && !valid {
-				r.fail(p.path, "is not a valid %s; write one such as %q", name, f.example)
+				r.fail(p.path, "is not a valid %s; use for example %q", name, f.example)
 			}
 			r.unknown = r.unknown || !known
 		}
@@ -459,7 +459,7 @@ func (p place) list(r *verdict, object map[string]any, v []any) {
 		for i := range v {
 			for j := range i {
 				if equal(v[i], v[j]) {
-					r.fail(below(p.path, strconv.Itoa(i)), "is in the list twice; remove one")
+					r.fail(below(p.path, strconv.Itoa(i)), "is a duplicate; remove it")
 					break pairs
 				}
 			}
@@ -519,9 +519,9 @@ func (p place) contains(r *verdict, object map[string]any, schema any, v []any) 
 	}
 	switch {
 	case valid+unknown < least:
-		r.fail(p.path, "lacks an element that the schema demands; add it")
+		r.fail(p.path, "lacks an element that the schema requires; add it")
 	case valid > most:
-		r.fail(p.path, "has more than %d elements of a kind; remove some", most)
+		r.fail(p.path, "has more than %d matching elements; remove some", most)
 	case unknown > 0:
 		r.unknown = true
 	}
@@ -553,7 +553,7 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 		}
 		if allowed, ok := others.(bool); ok && !allowed {
 			r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true,
-				Message: "is not a key of the schema; remove it or correct its name" + diag.DidYouMean(key, slices.Collect(maps.Keys(properties)))})
+				Message: "is not a key of the schema; remove or rename it" + diag.DidYouMean(key, slices.Collect(maps.Keys(properties)))})
 			continue
 		}
 		r.and(p.sub(others, v[key], key))
@@ -563,7 +563,7 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			switch result := p.sub(names, key, key); {
 			case result.invalid():
-				r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not a name that the schema allows for a key; rename it"})
+				r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not an allowed key name; rename it"})
 			case result.unknown:
 				r.unknown = true
 			}
@@ -588,7 +588,7 @@ func (p place) unevaluated(r *verdict, object map[string]any, value any) {
 			continue
 		}
 		if names == false {
-			r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not a key of the schema; remove it or correct its name"})
+			r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not a key of the schema; remove or rename it"})
 		} else {
 			r.and(p.sub(names, m[key], key))
 		}

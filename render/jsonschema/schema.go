@@ -42,10 +42,10 @@ func Parse(src []byte) (*Schema, error) {
 	decoder := json.NewDecoder(bytes.NewReader(src))
 	s := &Schema{ids: map[string]resource{}, patterns: map[string]*regexp.Regexp{}}
 	if err := decoder.Decode(&s.root); err != nil {
-		return nil, fmt.Errorf("is not JSON; correct it: %w", err)
+		return nil, fmt.Errorf("is not valid JSON: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("has text behind the schema; remove it")
+		return nil, errors.New("has trailing text after the schema; remove it")
 	}
 	s.draft = 2020
 	if object, ok := s.root.(map[string]any); ok {
@@ -53,12 +53,12 @@ func Parse(src []byte) (*Schema, error) {
 			_, uri, _ = strings.Cut(uri, "://")
 			uri, _, _ = strings.Cut(uri, "#")
 			if s.draft = drafts[uri]; s.draft == 0 {
-				s.skip("$schema names no draft that is known")
+				s.skip("$schema is not a known draft")
 				return s, nil
 			}
 		}
 	} else if _, ok := s.root.(bool); !ok {
-		return nil, errors.New("is not a schema; write a mapping")
+		return nil, errors.New("is not a schema; use a mapping")
 	}
 	if err := s.look(s.root, "", 0); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (s *Schema) look(node any, at string, depth int) error {
 		if _, ok := node.(bool); ok && (s.draft >= 6 || at == "" || strings.HasSuffix(at, "/additionalProperties") || strings.HasSuffix(at, "/additionalItems")) {
 			return nil
 		}
-		return fmt.Errorf("%s is not a schema; write a mapping", pointer(at))
+		return fmt.Errorf("%s is not a schema; use a mapping", pointer(at))
 	}
 	if err := s.keywords(object, at); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (s *Schema) look(node any, at string, depth int) error {
 		v, has := object[k]
 		list, ok := v.([]any)
 		if has && (!ok || len(list) == 0) {
-			return fmt.Errorf("%s is not a list of schemas; write one", pointer(at+"/"+k))
+			return fmt.Errorf("%s is not a list of schemas", pointer(at+"/"+k))
 		}
 		for i, each := range list {
 			if err := s.look(each, fmt.Sprintf("%s/%s/%d", at, k, i), depth+1); err != nil {
@@ -125,7 +125,7 @@ func (s *Schema) look(node any, at string, depth int) error {
 		v, has := object[k]
 		all, ok := v.(map[string]any)
 		if has && !ok {
-			return fmt.Errorf("%s is not a mapping; write one", pointer(at+"/"+k))
+			return fmt.Errorf("%s is not a mapping", pointer(at+"/"+k))
 		}
 		for name, each := range all {
 			if _, isList := each.([]any); isList && k == "dependencies" {
@@ -167,7 +167,7 @@ func (s *Schema) keywords(object map[string]any, at string) error {
 		}
 		re, err := regexp.Compile(text)
 		if err != nil {
-			return fmt.Errorf("%s has no regular expression; correct it: %w", pointer(at), err)
+			return fmt.Errorf("%s is not a valid regular expression: %w", pointer(at), err)
 		}
 		s.patterns[text] = re
 	}
@@ -176,17 +176,17 @@ func (s *Schema) keywords(object map[string]any, at string) error {
 		names, isList = []any{name}, true
 	}
 	if _, has := object["type"]; has && !isList {
-		return fmt.Errorf("%s is not a type; write a name such as \"string\"", pointer(at+"/type"))
+		return fmt.Errorf("%s is not a type; use a name such as \"string\"", pointer(at+"/type"))
 	}
 	for _, name := range names {
 		if text, ok := name.(string); !ok || !slices.Contains(typeNames, text) {
-			return fmt.Errorf("%s has a type that does not exist; write one of \"%s\"", pointer(at+"/type"), strings.Join(typeNames, `", "`))
+			return fmt.Errorf("%s has an unknown type; use one of \"%s\"", pointer(at+"/type"), strings.Join(typeNames, `", "`))
 		}
 	}
 	for _, k := range []string{"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "multipleOf"} {
 		if v, has := object[k]; has {
 			if _, ok := v.(float64); !ok {
-				return fmt.Errorf("%s is not a number; write one", pointer(at+"/"+k))
+				return fmt.Errorf("%s is not a number", pointer(at+"/"+k))
 			}
 		}
 	}

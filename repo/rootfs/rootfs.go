@@ -20,12 +20,12 @@ import (
 
 // The reasons inside the *fs.PathError of a refused operation.
 var (
-	ErrLeaves = errors.New("link leaves the repository, not followed")
-	ErrLoop   = errors.New("too many links, not followed")
-	ErrLink   = errors.New("is a symbolic link; nothing is written through a link")
+	ErrLeaves = errors.New("symbolic link points outside the repository; not followed")
+	ErrLoop   = errors.New("too many symbolic links; not followed")
+	ErrLink   = errors.New("is a symbolic link; refusing to write through it")
 	// ErrNotRegular keeps a named pipe, a device or a socket from being waited for, or read without end.
 	ErrNotRegular = errors.New("is not a regular file")
-	ErrLocked     = errors.New("another redis-gitops is writing to this repository; wait until it has finished")
+	ErrLocked     = errors.New("another redis-gitops process is writing to this repository; wait for it to finish")
 )
 
 // FS is a folder. Its paths are relative and use "/"; "." is the folder itself.

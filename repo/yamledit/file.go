@@ -49,7 +49,7 @@ func parse(src []byte) (*file, error) {
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
-		return nil, fmt.Errorf("line %d: a file of several documents %w", second.Line, ErrUnproven)
+		return nil, fmt.Errorf("line %d: a file with several documents %w", second.Line, ErrUnproven)
 	} else if !errors.Is(err, io.EOF) {
 		return nil, err
 	}

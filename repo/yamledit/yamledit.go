@@ -18,7 +18,7 @@ import (
 
 // ErrUnproven says that an edit would have changed something that it was not meant to change, or that its place cannot be
 // found for certain. The file must then be edited by hand.
-var ErrUnproven = errors.New("cannot be edited without touching something else")
+var ErrUnproven = errors.New("cannot be changed without changing something else")
 
 // A TypeError says that the value at a path is not of the kind that the edit needs.
 type TypeError struct {
@@ -112,7 +112,7 @@ func SetScalar(src []byte, path []string, text string) ([]byte, Edit, error) {
 	}
 	start, end, ok := f.scalarSpan(node)
 	if !ok {
-		return nil, Edit{}, fmt.Errorf("line %d: a scalar of several lines %w", node.Line, ErrUnproven)
+		return nil, Edit{}, fmt.Errorf("line %d: a multi-line scalar %w", node.Line, ErrUnproven)
 	}
 	inserted := text
 	if start == end && start > 0 && src[start-1] == ':' {
@@ -120,7 +120,7 @@ func SetScalar(src []byte, path []string, text string) ([]byte, Edit, error) {
 	}
 	var value yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &value); err != nil || len(value.Content) != 1 {
-		return nil, Edit{}, fmt.Errorf("%q is no scalar: %w", text, ErrUnproven)
+		return nil, Edit{}, fmt.Errorf("%q is not a scalar: %w", text, ErrUnproven)
 	}
 	want := expand(f.root())
 	*get(want, path) = *value.Content[0]
@@ -214,11 +214,11 @@ func add(src []byte, path []string, text Entry, kind yaml.Kind) ([]byte, Edit, e
 		return nil, Edit{}, err
 	}
 	if len(addition) == 0 {
-		return nil, Edit{}, fmt.Errorf("the text to add is no %s: %w", kindName(kind), ErrUnproven)
+		return nil, Edit{}, fmt.Errorf("the text to add is not a %s: %w", kindName(kind), ErrUnproven)
 	}
 	for i := 0; kind == yaml.MappingNode && i < len(addition); i += 2 {
 		if value(grown, addition[i].Value) != nil {
-			return nil, Edit{}, fmt.Errorf("%s is there already: %w", strings.Join(append(path, addition[i].Value), "."), ErrUnproven)
+			return nil, Edit{}, fmt.Errorf("%s already exists: %w", strings.Join(append(path, addition[i].Value), "."), ErrUnproven)
 		}
 	}
 	grown.Content = append(grown.Content, addition...)

@@ -125,7 +125,7 @@ func TestCommands(t *testing.T) {
 	b.until("the sentinels know each other", func() error { return b.failed(b.tool(dir, "url", "shop", "--live")) })
 	live := b.tool(dir, "url", "shop", "--live")
 	b.prints(live, url)
-	b.has(live, 0, "live: master: pod rfr-shop-", "live: sentinels: 3 of 3 name it, quorum 2", "live: password: that of the Secret shop-auth is accepted")
+	b.has(live, 0, "live: master: pod rfr-shop-", "live: sentinels: 3 of 3 report it as master, quorum 2", "live: password: accepted (Secret shop-auth)")
 	live = b.tool(dir, "sentinel-url", "shop", "--live")
 	b.prints(live, "redis-sentinel://rfs-shop."+b.namespace+".svc:26379/mymaster")
 	// Outside of a repository the answer is the same: the context of the kubeconfig has the namespace.
@@ -197,9 +197,9 @@ func TestDenied(t *testing.T) {
 		code          int
 		want          string
 	}{
-		{"nobody", "*", 2, `not allowed to list`},
-		{"noports", "pods/portforward", 2, `not allowed to create pods/portforward in namespace "` + b.namespace + `"`},
-		{"nosecrets", "secrets", 2, `not allowed to get secrets in namespace "` + b.namespace + `"`},
+		{"nobody", "*", 2, `not permitted to list`},
+		{"noports", "pods/portforward", 2, `not permitted to create pods/portforward in namespace "` + b.namespace + `"`},
+		{"nosecrets", "secrets", 2, `not permitted to get secrets in namespace "` + b.namespace + `"`},
 	} {
 		var rules []rbacv1.PolicyRule
 		for _, rule := range b.documentedRole() {
@@ -330,7 +330,7 @@ func TestAuthOn(t *testing.T) {
 		t.Log(args, r)
 	}
 	b.has(b.tool(dir, "failover", "x"), 1, "no failover of", "a password is required by")
-	b.has(b.tool(dir, "cli", "x", "--", "PING"), 2, "the master of RedisFailover "+b.namespace+"/x is not known: rfr-x-0: it asks for a password, and none is known")
+	b.has(b.tool(dir, "cli", "x", "--", "PING"), 2, "the master of RedisFailover "+b.namespace+"/x is not known: rfr-x-0: it requires a password, and none is known")
 }
 
 // TestSwappedAddresses is issue 550 of the operator: a replica of each of two Redises without passwords is lost at once, and the

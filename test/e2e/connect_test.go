@@ -115,7 +115,7 @@ func TestPortForward(t *testing.T) {
 	if !lines.Scan() {
 		t.Fatal("port-forward says nothing")
 	}
-	address, _, ok := strings.Cut(lines.Text(), " leads to pod ")
+	address, _, ok := strings.Cut(lines.Text(), " forwards to pod ")
 	if !ok {
 		t.Fatal(lines.Text())
 	}
@@ -151,7 +151,7 @@ func TestPortForward(t *testing.T) {
 	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != 0 {
 		t.Errorf("Ctrl-C is no failure: %v", err)
 	}
-	if all := strings.Join(rest, "\n"); !strings.Contains(all, "connections lead to pod "+after.Name) || strings.Contains(all, password) {
+	if all := strings.Join(rest, "\n"); !strings.Contains(all, "forwarding to pod "+after.Name) || strings.Contains(all, password) {
 		t.Errorf("it said\n%s", all)
 	}
 }

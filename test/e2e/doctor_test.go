@@ -136,7 +136,7 @@ func TestOperatorDown(t *testing.T) {
 		t.Errorf("a failover happened: %v", err)
 	}
 	b.doctorSays("x", 1, "the operator is not running: Lease default/redis-failover-lease was not renewed for", "its last change to this Redis was")
-	b.has(run("failover", "x", "--force", "--wait", "20s"), 2, "warning: the operator is not running", `Service "rfrm-x" still leads to the old master`)
+	b.has(run("failover", "x", "--force", "--wait", "20s"), 2, "warning: the operator is not running", `Service "rfrm-x" still points to the old master`)
 	doctor := b.doctorSays("x", 1, "the operator is not running", `- Service "rfrm-x" leads to pod `+before.Name)
 	if list := roots(doctor); len(list) != 1 {
 		t.Errorf("%d causes: %q", len(list), list)
@@ -168,7 +168,7 @@ func TestFailoverTo(t *testing.T) {
 		if now, err := cluster.Master(b.ctx, b.namespace, "x"); err != nil || now.Name != to.Name {
 			t.Errorf("the master is %s: %v", now.Name, err)
 		}
-		b.has(run("failover", "x", "--to", to.Name), 0, "pod "+to.Name+" is the master already")
+		b.has(run("failover", "x", "--to", to.Name), 0, "pod "+to.Name+" is already the master")
 		b.until("it can fail over again", func() error { return b.failed(run("failover", "x", "--dry-run")) })
 	}
 }

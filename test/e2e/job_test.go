@@ -85,7 +85,7 @@ func TestJobApplied(t *testing.T) {
 
 	// Who has the first Role alone.
 	b.beDeveloper()
-	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, `not allowed to create jobs.batch in namespace "`+b.namespace+`" as "system:serviceaccount:`+b.namespace+`:developer"`)
+	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, `not permitted to create jobs.batch in namespace "`+b.namespace+`" as "system:serviceaccount:`+b.namespace+`:developer"`)
 	user, err := cluster.MakeUser(b.ctx, b.namespace, "importer", append(b.documentedRole(), b.documentedRoleOf("redis-gitops-jobs")...))
 	b.must(err)
 	b.kubeconfig = user
@@ -98,8 +98,8 @@ func TestJobApplied(t *testing.T) {
 	}
 
 	// A Job that fails: its log, and its exit code.
-	b.has(b.tool(dir, importing("pvc://dumps/broken.rdb")...), 2, "Job "+at+" is created", "broken.rdb", "Job "+at+" has failed: exit code 2; kubectl delete job shop-import -n "+b.namespace)
-	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" is there already, and has failed; kubectl delete job shop-import -n "+b.namespace+", then run this again")
+	b.has(b.tool(dir, importing("pvc://dumps/broken.rdb")...), 2, "Job "+at+" created", "broken.rdb", "Job "+at+" failed: exit code 2; run kubectl delete job shop-import -n "+b.namespace)
+	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" already exists and has failed; kubectl delete job shop-import -n "+b.namespace+", then run this command again")
 	remove("shop-import")
 
 	// An image that there is not. The Job stays; once it is gone, another takes its place.
@@ -112,7 +112,7 @@ func TestJobApplied(t *testing.T) {
 		return nil
 	})
 	image = "redis-gitops:test"
-	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" is at work already, with another image")
+	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" is already running with another image")
 	remove("shop-import")
 
 	// Somebody looks away, and comes back. The Job does not end before that: it waits for its dump.
@@ -126,17 +126,17 @@ func TestJobApplied(t *testing.T) {
 	}))
 	b.secret("bucket", "url", "http://"+address+"/in.rdb?X-Amz-Signature="+password)
 	r := b.when("is at work", func(p *os.Process) { b.must(p.Signal(os.Interrupt)) }, dir, importing("secret://bucket/url")...)
-	b.has(r, 2, "interrupted; Job "+at+" is left as it is: follow it by running this again or by kubectl logs -f job/shop-import -n "+b.namespace)
+	b.has(r, 2, "interrupted; Job "+at+" is still running: run this command again or kubectl logs -f job/shop-import -n "+b.namespace)
 	r = b.when("is followed", func(*os.Process) { close(release) }, dir, importing("secret://bucket/url")...)
-	b.has(r, 0, "Job "+at+" is at work already, with the same command: it is followed", "100 compared, 0 differ", "Job "+at+" has succeeded, after ")
-	if !strings.HasPrefix(r.stdout, "Job "+at+" has succeeded") {
+	b.has(r, 0, "Job "+at+" is already running with the same command; following it", "100 compared, 0 differ", "Job "+at+" succeeded after ")
+	if !strings.HasPrefix(r.stdout, "Job "+at+" succeeded after") {
 		t.Error("the log belongs to standard error:", r)
 	}
 	b.prints(b.tool(dir, "cli", "shop", "--", "STRLEN", "k99"), "1000")
 
 	b.has(b.tool(dir, "dump", "shop", "pvc://dumps/out.rdb", "--job", "--apply", "--image", image), 0, "100 keys", "Job "+b.namespace+"/shop-dump has succeeded")
 	b.has(b.tool(dir, "rdb", "verify", filepath.Join(volume, "out.rdb")), 0, "100 keys")
-	b.has(b.tool(dir, "dump", "shop", "out.rdb", "--apply"), 2, "--apply creates a Job; give --job too")
+	b.has(b.tool(dir, "dump", "shop", "out.rdb", "--apply"), 2, "--apply requires --job")
 }
 
 // when runs redis-gitops, and does something when it prints a text on standard error.

@@ -247,7 +247,7 @@ func TestOtherOperators(t *testing.T) {
 		}
 	}
 	b.kubeconfig = developer
-	b.has(run("primaries", "-A"), 2, "not allowed to list", "in all namespaces", "docs/rbac.md has the Role that it takes")
+	b.has(run("primaries", "-A"), 2, "not permitted to list", "all namespaces", "see docs/rbac.md for the required Role")
 
 	for _, name := range []string{"repl", "plain", "ring", "quick", "large"} {
 		for _, key := range []string{"a b", "{x}*", "z"} { // in the Cluster each in another slot
@@ -258,7 +258,7 @@ func TestOtherOperators(t *testing.T) {
 	b.has(run("sentinel-cli", "repl", "--", "SENTINEL", "ckquorum", "myMaster"), 0, "OK 3 usable Sentinels")
 
 	b.has(run("failover", "ring"), 1, "it is a Redis Cluster, which fails over by CLUSTER FAILOVER on a replica")
-	b.has(run("failover", "plain"), 1, "it has no sentinels, which would do it; let its operator do it")
+	b.has(run("failover", "plain"), 1, "it has no sentinels to fail over; use its operator")
 	b.has(run("sentinel-url", "ring"), 1, "has no sentinels; use url")
 	b.until("the sentinels could fail over", func() error { return b.failed(run("failover", "repl", "--dry-run")) })
 	moved := run("failover", "repl")

@@ -64,11 +64,11 @@ func TestTLS(t *testing.T) {
 	b.prints(run(verified...), "rediss://"+host+":6379")
 	b.has(run(append([]string{"url", "safe", "--live"}, login...)...), 0, "live: master: pod safe-0")
 
-	b.has(run(append([]string{"url", "safe", "--live", "--tls-ca", "wrong.crt"}, login...)...), 1, "pod safe-0 is ready, but does not answer", "certificate signed by unknown authority", "give its authority by --tls-ca")
+	b.has(run(append([]string{"url", "safe", "--live", "--tls-ca", "wrong.crt"}, login...)...), 1, "pod safe-0 is ready, but does not answer", "certificate signed by unknown authority", "pass the CA certificate with --tls-ca, or the name in its")
 	b.has(run(append(verified, "--tls-server-name", "another.svc")...), 1, "certificate is valid for "+host+", not another.svc")
-	b.has(run("url", "safe", "--live", "--tls-ca", "tls.crt"), 1, "pod safe-0 is ready, but does not answer", "it may want a certificate of its clients: give one by --tls-cert and --tls-key")
+	b.has(run("url", "safe", "--live", "--tls-ca", "tls.crt"), 1, "pod safe-0 is ready, but does not answer", "it may require a client certificate: use --tls-cert and")
 	b.has(run("url", "safe", "--live", "--tls-ca", "absent.crt"), 2, "absent.crt")
-	b.has(run("url", "safe", "--live", "--tls-server-name", host), 2, "--tls-server-name: nothing is verified without --tls-ca; give that too")
+	b.has(run("url", "safe", "--live", "--tls-server-name", host), 2, "--tls-server-name has no effect without --tls-ca; pass it too")
 
 	both := append([]string{"--tls-ca", "tls.crt"}, login...)
 	b.prints(run(append(append([]string{"cli", "safe", "--local"}, both...), "--", "SET", "a b", "c")...), "OK")

@@ -6,7 +6,7 @@
 # custom:
 #   severity: error
 #   scope: repository
-#   fix: 'as a suggestion: writes the name of the Secret, or its key'
+#   fix: 'suggested: sets the Secret name or key'
 #   remediation: |-
 #     Reference the key password of the Secret that the RedisFailover uses; pods in another namespace need a copy of
 #     it.
@@ -23,8 +23,8 @@ deny contains object.union(wrong.absent, {
 	"message": sprintf("%s; %s", [wrong.what, wrong.advice]),
 	"resource": c.reference.resource,
 	"path": wrong.path,
-	"fix": {"path": wrong.path, "op": "set", "value": wrong.value, "suggested": "the Secret may be made by hand, with a password of its own"},
-	"related": [clients.redis(c, "the Redis takes its password from here")],
+	"fix": {"path": wrong.path, "op": "set", "value": wrong.value, "suggested": "the Secret may be created outside of the repository, with its own password"},
+	"related": [clients.redis(c, "the password of the Redis is defined here")],
 }) if {
 	some c in clients.connections
 	c.secret != ""
@@ -36,7 +36,7 @@ deny contains object.union(wrong.absent, {
 }
 
 broken(c, ref, path) := {
-	"what": sprintf("nothing here makes a Secret \"%s\"", [ref.name]),
+	"what": sprintf("Secret \"%s\" is not in the repository", [ref.name]),
 	"advice": sprintf("the password of \"%s\" is in \"%s\"", [c.redis.name, c.secret]),
 	"path": array.concat(path, ["name"]), "value": c.secret,
 	"absent": {"absent": {"namespace": c.reference.namespace, "name": ref.name}},

@@ -18,7 +18,7 @@ package redisgitops.auth["client-sends-none"]
 import data.redisgitops.lib.clients
 
 deny contains {
-	"message": sprintf("\"%s\" has no password, and \"%s\" wants that of Secret \"%s\"; take it as REDIS_PASSWORD and write $(REDIS_PASSWORD) before the host", [c.reference.name, c.redis.name, c.secret]),
+	"message": sprintf("\"%s\" has no password, but \"%s\" requires the one in Secret \"%s\"; read it into REDIS_PASSWORD and add :$(REDIS_PASSWORD)@ before the host", [c.reference.name, c.redis.name, c.secret]),
 	"resource": c.reference.resource,
 	"path": c.reference.path,
 	"related": [clients.redis(c, "the Redis with a password")],

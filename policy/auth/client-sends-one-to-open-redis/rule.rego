@@ -17,7 +17,7 @@ import data.redisgitops.lib.clients
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("the address in \"%s\" has a password, and \"%s\" has none, which AUTH answers with an error; set spec.auth.secretPath there, or take it out here", [c.reference.name, c.redis.name]),
+	"message": sprintf("the URL in \"%s\" has a password, but \"%s\" has none, so AUTH fails; set spec.auth.secretPath there, or remove the password here", [c.reference.name, c.redis.name]),
 	"resource": c.reference.resource,
 	"path": c.reference.path,
 	"related": [clients.redis(c, "the Redis without a password")],

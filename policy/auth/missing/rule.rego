@@ -14,7 +14,7 @@
 package redisgitops.auth.missing
 
 deny contains {
-	"message": "no password: spec.auth.secretPath is not set; name a Secret with the key \"password\"",
+	"message": "no authentication: spec.auth.secretPath is not set; set it to a Secret with the key \"password\"",
 	"path": ["spec", "auth", "secretPath"],
 } if {
 	object.get(input, ["spec", "auth", "secretPath"], "") == ""

@@ -7,7 +7,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: 'as a suggestion: removes an entry of customConfig'
+#   fix: 'suggested: removes an entry of customConfig'
 #   remediation: Remove it and set spec.auth.secretPath to a Secret.
 #   since: 0.1.0
 #   references:
@@ -20,16 +20,16 @@ import data.redisgitops.lib.redisfailover
 owned := {"masterauth", "masteruser", "requirepass", "user"}
 
 deny contains {
-	"message": sprintf("\"%s\" locks the operator out; remove it, and name a Secret in spec.auth.secretPath", [d.key]),
+	"message": sprintf("\"%s\" locks out the operator; remove it and use spec.auth.secretPath", [d.key]),
 	"path": ["spec", "redis", "customConfig", d.index],
-	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "remove", "suggested": "without it Redis takes connections without a password until spec.auth.secretPath is set"},
+	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "remove", "suggested": "without it, Redis accepts connections without a password until spec.auth.secretPath is set"},
 } if {
 	some d in redisfailover.redis
 	d.key in owned
 }
 
 deny contains {
-	"message": sprintf("\"%s\" locks the operator out; remove it, and name a Secret in spec.auth.secretPath", [option]),
+	"message": sprintf("\"%s\" locks out the operator; remove it and use spec.auth.secretPath", [option]),
 	"path": ["spec", "redis", "command", i],
 } if {
 	some i, word in input.spec.redis.command

@@ -16,7 +16,7 @@ import data.redisgitops.lib.url
 import data.redisgitops.lib.workloads
 
 deny contains {
-	"message": sprintf("the address in \"%s\" holds a password; take it from a Secret and write $(REDIS_PASSWORD) in its place", [u.name]),
+	"message": sprintf("the URL in \"%s\" contains a password; read it from a Secret and use $(REDIS_PASSWORD) instead", [u.name]),
 	"resource": u.resource,
 	"path": u.path,
 } if {

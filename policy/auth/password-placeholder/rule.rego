@@ -16,7 +16,7 @@ package redisgitops.auth["password-placeholder"]
 import data.redisgitops.lib.secrets
 
 deny contains {
-	"message": sprintf("\"%s\" holds a placeholder; put a generated password there, sealed", [key]),
+	"message": sprintf("\"%s\" is a placeholder; use a generated, sealed password", [key]),
 	"resource": r.id,
 	"path": [place, key],
 } if {
@@ -29,7 +29,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("\"%s\" holds a placeholder; put a generated password there, sealed", [path[count(path) - 1]]),
+	"message": sprintf("\"%s\" is a placeholder; use a generated, sealed password", [path[count(path) - 1]]),
 	"file": d.file,
 	"document": d.document,
 	"path": path,

@@ -21,7 +21,7 @@
 package redisgitops.auth["password-regenerated-by-template"]
 
 deny contains {
-	"message": sprintf("\"%s\" gives another password at every render, as lookup finds nothing under Argo CD; generate it once, outside of the chart", [function]),
+	"message": sprintf("\"%s\" generates a new password on every render, because lookup returns nothing under Argo CD; generate it once, outside of the chart", [function]),
 	"file": t.file,
 	"line": i + 1,
 } if {

@@ -21,7 +21,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
 deny contains {
-	"message": sprintf("the password has %s, which the operator writes into redis.conf without quotes; remove it, or use letters and digits", [concat(" and ", found)]),
+	"message": sprintf("the password contains %s, which the operator writes to redis.conf without quotes; use only letters and digits", [concat(" and ", found)]),
 	"resource": p.resource,
 	"path": p.keys.password,
 	"related": [{"resource": r.id, "path": ["spec", "auth", "secretPath"], "message": "the RedisFailover that uses it"}],
@@ -34,5 +34,5 @@ deny contains {
 
 # The white space and quotes of sdssplitargs.
 unsafe := {
-	"a NUL": `\x00`, "a blank": `[ \t\v\f]`, "a newline": `[\r\n]`, "a quote": `["']`,
+	"a NUL": `\x00`, "a space": `[ \t\v\f]`, "a newline": `[\r\n]`, "a quote": `["']`,
 }

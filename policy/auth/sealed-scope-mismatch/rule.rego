@@ -15,7 +15,7 @@
 package redisgitops.auth["sealed-scope-mismatch"]
 
 deny contains {
-	"message": sprintf("sealed for %s \"%s\" and here it is \"%s\", so that it cannot be decrypted; seal it again", [field, was, now]),
+	"message": sprintf("sealed for %s \"%s\" but used for \"%s\", so it cannot be decrypted; seal it again", [field, was, now]),
 	"resource": r.id,
 	"path": ["metadata", field],
 	"related": [{"resource": r.id, "path": ["spec", "template", "metadata", field], "message": "sealed for this"}],

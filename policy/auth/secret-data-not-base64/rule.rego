@@ -16,7 +16,7 @@ package redisgitops.auth["secret-data-not-base64"]
 import data.redisgitops.lib.secrets
 
 deny contains {
-	"message": sprintf("the value of \"%s\" is not base64; move it to stringData", [key]),
+	"message": sprintf("the value of \"%s\" is not valid base64; move it to stringData", [key]),
 	"path": ["data", key],
 } if {
 	some key, value in input.data

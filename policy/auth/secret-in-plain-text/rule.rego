@@ -18,7 +18,7 @@ package redisgitops.auth["secret-in-plain-text"]
 import data.redisgitops.lib.secrets
 
 deny contains {
-	"message": sprintf("the Secret has \"%s\" in plain text; seal it or fetch it by an ExternalSecret, and take a new one", [concat("\", \"", keys)]),
+	"message": sprintf("the Secret contains \"%s\" in plain text; rotate it, then seal it or use an ExternalSecret", [concat("\", \"", keys)]),
 	"resource": r.id,
 	"path": [place],
 } if {
@@ -31,7 +31,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("\"%s\" is in plain text; let the chart name a Secret instead, seal that, and take a new password", [path[count(path) - 1]]),
+	"message": sprintf("\"%s\" is in plain text; rotate the password, seal it in a Secret, and reference that in the chart", [path[count(path) - 1]]),
 	"file": d.file,
 	"document": d.document,
 	"path": path,

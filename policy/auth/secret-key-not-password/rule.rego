@@ -16,11 +16,11 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
 deny contains object.union(absent(r), {
-	"message": sprintf("%s the key \"password\", and the operator reads no other; name it so", [has]),
+	"message": sprintf("%s the key \"password\", the only one the operator reads; rename the key", [has]),
 	"resource": p.resource,
 	"path": place(p),
 	"key": true,
-	"related": [{"resource": r.id, "path": ["spec", "auth", "secretPath"], "message": "the RedisFailover that needs it"}],
+	"related": [{"resource": r.id, "path": ["spec", "auth", "secretPath"], "message": "required by this RedisFailover"}],
 }) if {
 	some r in redisfailover.all
 	redisfailover.secret(r.object) != ""

@@ -9,7 +9,7 @@
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   fix: 'as a suggestion: writes the name of the one Secret that differs in a letter and has a password'
+#   fix: 'suggested: sets the name of the only Secret that differs in one letter and has a password'
 #   remediation: Correct the name, or add the Secret to the repository, sealed or as an ExternalSecret.
 #   since: 0.1.0
 #   references:
@@ -30,7 +30,7 @@ deny contains object.union(violation, fix(near)) if {
 	not generated.name(r, "Secret", name) # nor one whose name kustomize changes
 	near := similar(r, name)
 	violation := {
-		"message": sprintf("nothing here makes a Secret \"%s\"; %s", [name, advice(near)]),
+		"message": sprintf("Secret \"%s\" is not in the repository; %s", [name, advice(near)]),
 		"resource": r.id,
 		"path": ["spec", "auth", "secretPath"],
 		"absent": {"namespace": r.namespace, "name": name},
@@ -42,9 +42,9 @@ deny contains object.union(violation, fix(near)) if {
 similar(r, name) := secrets.alike(r, name)
 
 advice(near) := sprintf("did you mean \"%s\"?", [near[0].name]) if count(near) > 0
-else := "correct the name, or add it as a SealedSecret or an ExternalSecret"
+else := "fix the name, or add it as a SealedSecret or ExternalSecret"
 
-fix(near) := {"fix": {"path": ["spec", "auth", "secretPath"], "op": "set", "value": near[0].name, "suggested": "the name is a guess, and the Secret may be made by hand"}} if {
+fix(near) := {"fix": {"path": ["spec", "auth", "secretPath"], "op": "set", "value": near[0].name, "suggested": "the name is a guess, and the Secret may be created outside of the repository"}} if {
 	count({p.name | some p in near}) == 1
 	"password" in object.keys(near[0].keys)
 } else := {}

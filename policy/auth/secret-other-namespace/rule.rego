@@ -22,7 +22,7 @@ deny contains object.union(violation, severity(r)) if {
 	count(others) > 0
 	wrong(r, name)
 	violation := {
-		"message": sprintf("Secret \"%s\" is in namespace \"%s\" and this RedisFailover %s; put both into one", [name, others[0].namespace, place(r)]),
+		"message": sprintf("Secret \"%s\" is in namespace \"%s\", but this RedisFailover %s; use the same namespace", [name, others[0].namespace, place(r)]),
 		"resource": r.id,
 		"path": ["spec", "auth", "secretPath"],
 		"absent": {"namespace": r.namespace, "name": name},
@@ -42,8 +42,8 @@ wrong(r, name) if {
 	not "" in secrets.namespaces[name]
 }
 
-place(r) := sprintf("in \"%s\"", [r.namespace]) if r.namespace != ""
-else := "names none"
+place(r) := sprintf("is in \"%s\"", [r.namespace]) if r.namespace != ""
+else := "has no namespace"
 
 severity(r) := {} if r.namespace != ""
 else := {"severity": "warning"}

@@ -16,7 +16,7 @@ package redisgitops.auth["secret-path-not-a-name"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("secretPath \"%s\" can be no name of a Secret; write the name of one that has the key \"password\"", [name]),
+	"message": sprintf("secretPath \"%s\" is not a valid Secret name; use the name of a Secret with the key \"password\"", [name]),
 	"path": ["spec", "auth", "secretPath"],
 } if {
 	name := redisfailover.secret(input)

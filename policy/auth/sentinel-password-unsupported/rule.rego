@@ -7,7 +7,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: 'as a suggestion: removes an entry of customConfig'
+#   fix: 'suggested: removes an entry of customConfig'
 #   remediation: Remove it, and restrict access to the sentinels with a NetworkPolicy.
 #   since: 0.1.0
 #   references:
@@ -17,16 +17,16 @@ package redisgitops.auth["sentinel-password-unsupported"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("the operator speaks to sentinels without a password, and \"%s\" stops it; remove it", [d.key]),
+	"message": sprintf("the operator connects to sentinels without a password, so \"%s\" blocks it; remove it", [d.key]),
 	"path": ["spec", "sentinel", "customConfig", d.index],
-	"fix": {"path": ["spec", "sentinel", "customConfig", d.index], "op": "remove", "suggested": "clients that send this password to the sentinels have to leave it out at the same time"},
+	"fix": {"path": ["spec", "sentinel", "customConfig", d.index], "op": "remove", "suggested": "clients must stop sending this password to the sentinels at the same time"},
 } if {
 	some d in redisfailover.sentinel
 	d.key in {"requirepass", "sentinel-pass", "sentinel-user", "user"}
 }
 
 deny contains {
-	"message": sprintf("the operator speaks to sentinels without a password, and \"%s\" locks it out; remove it", [word]),
+	"message": sprintf("the operator connects to sentinels without a password, so \"%s\" locks it out; remove it", [word]),
 	"path": ["spec", "sentinel", "command", i],
 } if {
 	some i, word in input.spec.sentinel.command

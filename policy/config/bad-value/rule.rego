@@ -6,7 +6,7 @@
 #   units (kb, mb, gb and so on, but not Mi, Gi or fractions), and policies by their exact names.
 # custom:
 #   kinds: [RedisFailover]
-#   fix: writes the quantity in mb
+#   fix: sets the size in mb
 #   since: 0.1.0
 #   remediation: Use a value that Redis accepts, such as 192mb.
 #   references:
@@ -21,7 +21,7 @@ import data.redisgitops.lib.values
 
 deny contains object.union(
 	{
-		"message": sprintf("\"%s\" is no value of %s; %s", [d.value, d.key, takes(values.kinds[d.key])]),
+		"message": sprintf("invalid value \"%s\" for %s; %s", [d.value, d.key, takes(values.kinds[d.key])]),
 		"path": ["spec", part, "customConfig", d.index],
 	},
 	fix(d, part),
@@ -33,7 +33,7 @@ deny contains object.union(
 }
 
 deny contains {
-	"message": sprintf("\"%s\" is not a class, a hard limit, a soft limit and seconds; write it like \"client-output-buffer-limit replica 256mb 64mb 60\"", [d.text]),
+	"message": sprintf("invalid value \"%s\"; expected class, hard limit, soft limit and seconds, such as \"client-output-buffer-limit replica 256mb 64mb 60\"", [d.text]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
@@ -41,19 +41,19 @@ deny contains {
 	not regex.match(`^("?(normal|slave|replica|pubsub) [0-9]+[kmg]?b? [0-9]+[kmg]?b? [0-9]+"? ?)+$`, lower(d.value))
 }
 
-takes("bytes") := "write a whole number with kb, mb or gb"
+takes("bytes") := "use an integer with kb, mb or gb"
 
-takes("bytes or percent") := "write a whole number with kb, mb, gb or %"
+takes("bytes or percent") := "use an integer with kb, mb, gb or %"
 
-takes("policy") := "write noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random or volatile-ttl"
+takes("policy") := "use noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random or volatile-ttl"
 
-takes("fsync") := "write always, everysec or no"
+takes("fsync") := "use always, everysec or no"
 
-takes("level") := "write debug, verbose, notice or warning"
+takes("level") := "use debug, verbose, notice or warning"
 
-takes("yes or no") := "write yes or no, without quotes"
+takes("yes or no") := "use yes or no, without quotes"
 
-takes("number") := "write a whole number"
+takes("number") := "use an integer"
 
 # What is a quantity of Kubernetes, or one of Redis with a fraction, has a value that is meant.
 fix(d, part) := {"fix": {"path": ["spec", part, "customConfig", d.index], "op": "set", "value": concat(" ", [d.key, quantity.redis_mb(meant(d.value))])}} if {

@@ -19,7 +19,7 @@ import data.redisgitops.lib.quantity
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("a replica's buffer may grow to %s, over the memory limit \"%v\"; write a hard limit that fits beside maxmemory", [d.words[2], input.spec.redis.resources.limits.memory]),
+	"message": sprintf("a replica output buffer may grow to %s, more than the memory limit \"%v\"; lower the hard limit to what fits next to maxmemory", [d.words[2], input.spec.redis.resources.limits.memory]),
 	"path": ["spec", "redis", "customConfig", d.index],
 	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
 } if {

@@ -19,7 +19,7 @@ package redisgitops.config["command-arguments"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("the command is one word with blanks, and Kubernetes finds no program of that name; write each word as an entry of the list: [%s]", [listed(word)]),
+	"message": sprintf("the command is a single argument with spaces, so the container fails to start; pass each word as its own argument: [%s]", [listed(word)]),
 	"path": ["spec", part, "command", 0],
 } if {
 	some part in redisfailover.parts
@@ -31,7 +31,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the command makes Redis listen at port %s, but the operator and the Services use %d; remove --port%s", [given, ports[part], instead(part)]),
+	"message": sprintf("the command makes Redis listen on port %s, but the operator and the Services use %d; remove --port%s", [given, ports[part], instead(part)]),
 	"path": ["spec", part, "command", i],
 } if {
 	some part in redisfailover.parts

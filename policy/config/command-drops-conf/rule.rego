@@ -13,7 +13,7 @@
 package redisgitops.config["command-drops-conf"]
 
 deny contains {
-	"message": sprintf("the command starts Redis without %s; write [%s] and your arguments after it", [needs[part].file, needs[part].command]),
+	"message": sprintf("the command starts Redis without %s; use [%s] followed by your arguments", [needs[part].file, needs[part].command]),
 	"path": ["spec", part, "command"],
 } if {
 	some part, need in needs

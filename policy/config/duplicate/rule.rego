@@ -6,7 +6,7 @@
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   fix: removes the entry that loses
+#   fix: removes the overridden entry
 #   since: 0.1.0
 #   remediation: Keep one of the entries.
 #   references:
@@ -19,9 +19,9 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.values
 
 deny contains {
-	"message": sprintf("\"%s\" is overwritten by \"%s\" below; remove one", [a.text, b.text]),
+	"message": sprintf("\"%s\" is overridden by \"%s\" below; remove one", [a.text, b.text]),
 	"path": ["spec", part, "customConfig", a.index],
-	"related": [{"path": ["spec", part, "customConfig", b.index], "message": "this one wins"}],
+	"related": [{"path": ["spec", part, "customConfig", b.index], "message": "this entry applies"}],
 	"fix": object.union({"path": ["spec", part, "customConfig", a.index], "op": "remove"}, risk(b)),
 } if {
 	some part in ["redis", "sentinel"]
@@ -43,7 +43,7 @@ identity(d) := sprintf("%s %s", [d.key, directives.canonical(lower(d.words[1]))]
 } else := directives.canonical(d.key)
 
 # While Redis refuses the later one, the earlier one is in force.
-risk(b) := {"suggested": sprintf("Redis refuses \"%s\", so that this one is in force", [b.text])} if {
+risk(b) := {"suggested": sprintf("Redis rejects \"%s\", so this one applies", [b.text])} if {
 	values.kinds[b.key]
 	values.refused(b)
 } else := {}

@@ -20,21 +20,21 @@ import data.redisgitops.lib.directives
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("%s cannot be set while Redis runs, and the operator stops at it; %s", [d.key, advice(d)]),
+	"message": sprintf("%s cannot be changed at runtime, so the operator stops reconciling; %s", [d.key, advice(d)]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
 	fixed(d.key)
 }
 
-advice(d) := "remove it, sentinels and cluster mode exclude each other" if {
+advice(d) := "remove it, because Sentinel does not support cluster mode" if {
 	startswith(d.key, "cluster-")
-} else := "a RedisFailover sets it for you, remove it" if {
+} else := "remove it, because the operator sets it" if {
 	d.key in {"daemonize", "pidfile", "supervised"}
 } else := sprintf("move it to spec.redis.command: [\"redis-server\", \"/redis/redis.conf\", \"--%s\", \"%s\"]", [d.key, d.value])
 
 deny contains {
-	"message": sprintf("sentinels refuse to change %s while they run, and the operator stops at it; remove it", [d.key]),
+	"message": sprintf("sentinels cannot change %s at runtime, so the operator stops reconciling; remove it", [d.key]),
 	"path": ["spec", "sentinel", "customConfig", d.index],
 } if {
 	some d in redisfailover.sentinel

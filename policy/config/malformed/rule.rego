@@ -8,7 +8,7 @@
 #   spec.redis that starts with a blank has an empty name and is silently skipped: the directive keeps its default.
 # custom:
 #   kinds: [RedisFailover]
-#   fix: writes the directive and its value with single blanks
+#   fix: separates the directive and its value by single spaces
 #   since: 0.1.0
 #   remediation: Write the directive and its value separated by one blank, without leading or trailing whitespace.
 #   references:
@@ -29,7 +29,7 @@ entries := [e |
 
 deny contains object.union(
 	{
-		"message": sprintf("%s is a directive without a value, at which the operator stops; write it as \"%s\"", shown(e)),
+		"message": sprintf("%s has no value, so the operator stops reconciling; use \"%s\"", shown(e)),
 		"path": e.path,
 	},
 	separated(e),
@@ -40,7 +40,7 @@ deny contains object.union(
 
 deny contains object.union(
 	{
-		"message": sprintf("the entry of %s starts with a blank, so the operator %s; remove the blank", [e.key, consequence[e.part]]),
+		"message": sprintf("the entry of %s starts with a space, so the operator %s; remove the space", [e.key, consequence[e.part]]),
 		"path": e.path,
 	},
 	joined(e),
@@ -51,7 +51,7 @@ deny contains object.union(
 }
 
 deny contains {
-	"message": "an entry of blanks alone is sent as an empty name, which sentinels refuse; remove it",
+	"message": "an empty entry is sent as an empty name, which sentinels reject; remove it",
 	"path": e.path,
 	"fix": {"path": e.path, "op": "remove"},
 } if {
@@ -63,7 +63,7 @@ deny contains {
 
 deny contains object.union(
 	{
-		"message": sprintf("the entry of %s has white space that the operator sends as part of the %s, and stops when that is refused; separate the words by single blanks", [e.key, what(e)]),
+		"message": sprintf("the entry of %s contains whitespace that the operator sends as part of the %s, and it stops reconciling if that is rejected; separate the words by single spaces", [e.key, what(e)]),
 		"path": e.path,
 	},
 	joined(e),
@@ -76,8 +76,8 @@ deny contains object.union(
 }
 
 consequence := {
-	"redis": "ignores it and Redis keeps its default",
-	"sentinel": "sends an empty name, which sentinels refuse, and stops",
+	"redis": "ignores it and Redis keeps the default",
+	"sentinel": "sends an empty name, which sentinels reject, and stops reconciling",
 }
 
 # single is the entry with single blanks.

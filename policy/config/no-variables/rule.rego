@@ -17,7 +17,7 @@ package redisgitops.config["no-variables"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("%s is set to the text %q, since nothing expands variables in customConfig; write the value itself", [d.key, found[0]]),
+	"message": sprintf("%s is set to the literal %q, because variables in customConfig are not expanded; set the actual value", [d.key, found[0]]),
 	"path": ["spec", part, "customConfig", d.index],
 } if {
 	some part in redisfailover.parts

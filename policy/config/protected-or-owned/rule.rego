@@ -25,7 +25,7 @@ import data.redisgitops.lib.images
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("%s is protected: Redis refuses to change it while it runs, and the operator stops at it; remove it, the data is in /data", [d.key]),
+	"message": sprintf("%s is protected and cannot be changed at runtime, so the operator stops reconciling; remove it (the data is in /data)", [d.key]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
@@ -34,7 +34,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("Redis writes its data with %s %s only until it restarts, then it starts with %s and without the data; remove it, or pass it in spec.redis.command", [d.key, d.value, starts]),
+	"message": sprintf("Redis uses %s %s only until it restarts, then it starts with %s and without the data; remove it, or pass it in spec.redis.command", [d.key, d.value, starts]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
@@ -64,7 +64,7 @@ started(key) := last if {
 defaults := {"dbfilename": "dump.rdb", "dir": "/data"}
 
 deny contains {
-	"message": sprintf("%s is not for customConfig: %s", [d.key, directives.owned[d.key]]),
+	"message": sprintf("%s does not belong in customConfig: %s", [d.key, directives.owned[d.key]]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
@@ -72,7 +72,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("%s replaces the 0 that the operator sets while spec.bootstrapNode is set, so sentinels may make a copy the master; remove it", [d.key]),
+	"message": sprintf("%s overrides the 0 that the operator sets while spec.bootstrapNode is set, so sentinels may promote a replica; remove it", [d.key]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	redisfailover.bootstrapping(input)

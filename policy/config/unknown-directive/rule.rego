@@ -19,14 +19,14 @@ import data.redisgitops.lib.images
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.words
 
-deny contains violation(d, "redis", "is no directive of Redis") if {
+deny contains violation(d, "redis", "is not a Redis directive") if {
 	some d in redisfailover.redis
 	is_redis
 	not known(d.key)
 }
 
 deny contains {
-	"message": sprintf("%s is not in Redis %d.%d of the image \"%s\"; take a version from %d.%d on, or remove it", [d.key, floor(version / 100), version % 100, image, floor(since / 100), since % 100]),
+	"message": sprintf("%s is not supported by Redis %d.%d of the image \"%s\"; use version %d.%d or later, or remove it", [d.key, floor(version / 100), version % 100, image, floor(since / 100), since % 100]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
@@ -37,7 +37,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("%s is gone since Redis %d.%d; remove it", [d.key, floor(until / 100), until % 100]),
+	"message": sprintf("%s was removed in Redis %d.%d; remove it", [d.key, floor(until / 100), until % 100]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
@@ -46,14 +46,14 @@ deny contains {
 	version >= until
 }
 
-deny contains violation(d, "sentinel", "is no parameter of SENTINEL SET") if {
+deny contains violation(d, "sentinel", "is not a parameter of SENTINEL SET") if {
 	some d in redisfailover.sentinel
 	not d.key in directives.sentinel
 	not directives.since[d.key]
 }
 
 violation(d, part, what) := {
-	"message": sprintf("%s %s, and the operator stops at it; %s", [d.key, what, remedy(near)]),
+	"message": sprintf("%s %s, so the operator stops reconciling; %s", [d.key, what, remedy(near)]),
 	"path": ["spec", part, "customConfig", d.index],
 } if {
 	count(d.words) > 1
@@ -66,7 +66,7 @@ among["sentinel"] := directives.sentinel
 
 remedy(near) := sprintf("did you mean %s?", [concat(" or ", array.slice(near, 0, 3))]) if {
 	count(near) > 0
-} else := "correct or remove it"
+} else := "fix or remove it"
 
 known(key) if directives.since[key]
 

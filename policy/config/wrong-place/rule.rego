@@ -18,7 +18,7 @@ import data.redisgitops.lib.directives
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "customConfig is not a list; write each line as \"DIRECTIVE VALUE\" in a list",
+	"message": "customConfig is not a list; use a list with entries \"DIRECTIVE VALUE\"",
 	"path": ["spec", part, "customConfig"],
 } if {
 	some part in ["redis", "sentinel"]
@@ -28,7 +28,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("%v is a map in the list; write it as the text \"%s\"", [name, concat(" ", [name, sprintf("%v", [value])])]),
+	"message": sprintf("%v is a mapping; use the string \"%s\"", [name, concat(" ", [name, sprintf("%v", [value])])]),
 	"path": ["spec", part, "customConfig", i],
 } if {
 	some part in ["redis", "sentinel"]
@@ -38,7 +38,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("%s is a setting of sentinels; move it to spec.sentinel.customConfig", [d.key]),
+	"message": sprintf("%s is a Sentinel setting; move it to spec.sentinel.customConfig", [d.key]),
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis
@@ -47,7 +47,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("%s is a directive of Redis; move it to spec.redis.customConfig", [d.key]),
+	"message": sprintf("%s is a Redis directive; move it to spec.redis.customConfig", [d.key]),
 	"path": ["spec", "sentinel", "customConfig", d.index],
 } if {
 	some d in redisfailover.sentinel

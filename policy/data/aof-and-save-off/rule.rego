@@ -17,7 +17,7 @@ package redisgitops.data["aof-and-save-off"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "snapshots are off, and appendonly in customConfig is not read at the start, so that a restart loses everything; start Redis with --appendonly yes in command",
+	"message": "snapshots are disabled, and appendonly in customConfig has no effect at startup, so a restart loses all data; start Redis with --appendonly yes in command",
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis

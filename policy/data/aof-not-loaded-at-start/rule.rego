@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: 'as a suggestion: adds a command with --appendonly yes where there is none'
+#   fix: 'suggested: adds a command with --appendonly yes if there is none'
 #   remediation: |-
 #     Start Redis with the command redis-server /redis/redis.conf --appendonly yes instead. On a Redis that has data
 #     but no append-only file yet, run CONFIG SET appendonly yes manually first.
@@ -28,7 +28,7 @@ deny contains object.union(violation, fix) if {
 	not starts_with_it
 	not redisfailover.saves_nothing # which has a rule of its own
 	violation := {
-		"message": "customConfig turns appendonly on after the start, which has loaded the older snapshot; start Redis with --appendonly yes in command",
+		"message": "customConfig enables appendonly only after startup, when the older snapshot is already loaded; start Redis with --appendonly yes in command",
 		"path": ["spec", "redis", "customConfig", d.index],
 	}
 }
@@ -40,4 +40,4 @@ starts_with_it if {
 }
 
 fix := {} if count(object.get(input, ["spec", "redis", "command"], [])) > 0
-else := {"fix": {"path": ["spec", "redis", "command"], "op": "add", "value": ["redis-server", "/redis/redis.conf", "--appendonly", "yes"], "suggested": "a pod that has no append-only file yet starts empty with it; see that each has one first"}}
+else := {"fix": {"path": ["spec", "redis", "command"], "op": "add", "value": ["redis-server", "/redis/redis.conf", "--appendonly", "yes"], "suggested": "a pod without an append-only file starts empty; make sure that every pod has one first"}}

@@ -20,7 +20,7 @@ package redisgitops.data["bootstrap-host-not-ip"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "bootstrapNode has no host, so the operator refuses the resource; set it to the address of the source",
+	"message": "bootstrapNode has no host, so the operator rejects the resource; set it to the IP address of the source",
 	"path": ["spec", "bootstrapNode", "host"],
 } if {
 	redisfailover.bootstrapping(input)
@@ -28,7 +28,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("sentinels refuse the host %q, which is not an IP address; use the address of the source, or remove allowSentinels", [host]),
+	"message": sprintf("sentinels reject the host %q, which is not an IP address; use the IP address of the source, or remove allowSentinels", [host]),
 	"path": ["spec", "bootstrapNode", "host"],
 } if {
 	redisfailover.bootstrapping(input)

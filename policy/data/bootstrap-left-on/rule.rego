@@ -19,7 +19,7 @@ package redisgitops.data["bootstrap-left-on"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "bootstrapNode makes every Redis here a replica of another one, without failover; remove it once the data is copied",
+	"message": "bootstrapNode makes every pod a replica of another Redis, without failover; remove it when all data is copied",
 	"path": ["spec", "bootstrapNode"],
 	"key": true,
 } if {

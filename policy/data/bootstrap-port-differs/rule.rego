@@ -16,7 +16,7 @@ package redisgitops.data["bootstrap-port-differs"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("the source listens at %s and Redis here at %d, but the operator dials both at the port of the source; give both the same port", [source, redisfailover.port(input)]),
+	"message": sprintf("the source listens on port %s and this Redis on %d, but the operator connects to both on the port of the source; use the same port", [source, redisfailover.port(input)]),
 	"path": ["spec", "bootstrapNode", "port"],
 } if {
 	redisfailover.bootstrapping(input)

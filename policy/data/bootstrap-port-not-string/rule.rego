@@ -6,7 +6,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: writes it as a text
+#   fix: writes it as a string
 #   remediation: Quote the port.
 #   since: 0.1.0
 #   references:
@@ -14,7 +14,7 @@
 package redisgitops.data["bootstrap-port-not-string"]
 
 deny contains {
-	"message": sprintf("port %d is a number, and the API server wants a text; write \"%d\" with the quotes", [port, port]),
+	"message": sprintf("port %d is a number, but the API server requires a string; use \"%d\" with quotes", [port, port]),
 	"path": ["spec", "bootstrapNode", "port"],
 	"fix": {"path": ["spec", "bootstrapNode", "port"], "op": "set", "value": sprintf("%d", [port])},
 } if {

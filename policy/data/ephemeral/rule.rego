@@ -20,7 +20,7 @@ package redisgitops.data.ephemeral
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "the data is in an emptyDir and lost when all pods are replaced; add storage.persistentVolumeClaim, or the label purpose: cache where that may be",
+	"message": "data is stored in an emptyDir and lost when all pods restart; add storage.persistentVolumeClaim, or the label purpose: cache if that is acceptable",
 	"path": ["spec", "redis", "storage", place],
 } if {
 	not is_object(object.get(input, ["spec", "redis", "storage", "persistentVolumeClaim"], null))

@@ -56,7 +56,7 @@ named_in := group.by([[[m.name, scope], m.id] |
 ])
 
 deny contains {
-	"message": sprintf("no ConfigMap \"%s\" is here; add it with \"%s\" to the namespace of the RedisFailover", [u.name, u.hook.key]),
+	"message": sprintf("ConfigMap \"%s\" is not in the repository; add it with the key \"%s\" in the namespace of the RedisFailover", [u.name, u.hook.key]),
 	"resource": u.redis.id,
 	"path": u.hook.path,
 	"absent": {"namespace": u.redis.namespace, "name": u.name},
@@ -68,10 +68,10 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("ConfigMap \"%s\" has no \"%s\", which the operator runs; add it", [u.name, u.hook.key]),
+	"message": sprintf("ConfigMap \"%s\" has no key \"%s\", which the operator runs; add it", [u.name, u.hook.key]),
 	"resource": m.id,
 	"path": ["data", u.hook.key],
-	"related": [{"resource": u.redis.id, "path": u.hook.path, "message": "the RedisFailover that runs it"}],
+	"related": [{"resource": u.redis.id, "path": u.hook.path, "message": "used by this RedisFailover"}],
 } if {
 	some u in uses
 	some m in found(u)

@@ -18,7 +18,7 @@ package redisgitops.data["no-backup"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "the data of this Redis has a disk and no backup; add a CronJob that takes a dump, a Schedule of Velero or VolumeSnapshots",
+	"message": "this Redis has persistent data but no backup; add a CronJob that takes dumps, a Velero Schedule, or VolumeSnapshots",
 	"resource": r.id,
 	"path": ["spec", "redis", "storage", "persistentVolumeClaim"],
 	"absent": {},

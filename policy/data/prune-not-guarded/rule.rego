@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   fix: 'as a suggestion: sets prune to false'
+#   fix: 'suggested: sets prune to false'
 #   remediation: |-
 #     Disable prune for the operator, or annotate the CRD with argocd.argoproj.io/sync-options Prune=false (Flux,
 #     kustomize.toolkit.fluxcd.io/prune disabled).
@@ -21,20 +21,20 @@ package redisgitops.data["prune-not-guarded"]
 import data.redisgitops.lib.operators
 
 deny contains {
-	"message": sprintf("%s prunes the Redis operator's custom resource definition when it leaves the repository, and all Redises go with it; set prune to false", [d.words]),
+	"message": sprintf("%s prunes the CRD of the Redis operator when it is removed from the repository, which deletes all Redis instances; set prune to false", [d.words]),
 	"resource": d.resource,
 	"path": d.path,
-	"fix": {"path": d.path, "op": "set", "value": false, "suggested": "whatever else it deploys then stays in the cluster too when it leaves the repository"},
+	"fix": {"path": d.path, "op": "set", "value": false, "suggested": "other resources removed from the repository then stay in the cluster, too"},
 } if {
 	some d in pruning
 	d.dir in operator_folders
 }
 
 deny contains {
-	"message": sprintf("%s prunes the Redis operator's custom resource definition when it leaves the repository, and all Redises go with it; set prune to false", [d.words]),
+	"message": sprintf("%s prunes the CRD of the Redis operator when it is removed from the repository, which deletes all Redis instances; set prune to false", [d.words]),
 	"resource": d.resource,
 	"path": d.path,
-	"fix": {"path": d.path, "op": "set", "value": false, "suggested": "whatever else it deploys then stays in the cluster too when it leaves the repository"},
+	"fix": {"path": d.path, "op": "set", "value": false, "suggested": "other resources removed from the repository then stay in the cluster, too"},
 } if {
 	some d in pruning
 	d.resource in with_crds

@@ -7,7 +7,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: writes ReadWriteOnce where there is none
+#   fix: sets ReadWriteOnce if missing
 #   remediation: Set accessModes to [ReadWriteOnce].
 #   since: 0.1.0
 #   references:
@@ -20,7 +20,7 @@ path := ["spec", "redis", "storage", "persistentVolumeClaim", "spec", "accessMod
 modes := object.get(input, path, null)
 
 deny contains {
-	"message": "the claim has no access mode, and the API server refuses the StatefulSet; write [ReadWriteOnce]",
+	"message": "the claim has no access mode, so the API server rejects the StatefulSet; set [ReadWriteOnce]",
 	"path": path,
 	"fix": {"path": path, "op": "add", "value": ["ReadWriteOnce"]},
 } if {
@@ -29,7 +29,7 @@ deny contains {
 }
 
 deny contains {
-	"message": "ReadWriteMany is for shared network file systems, and Redis shares its disk with nobody; write ReadWriteOnce",
+	"message": "ReadWriteMany is for shared file systems, but Redis does not share its volume; use ReadWriteOnce",
 	"severity": "warning",
 	"path": array.concat(path, [i]),
 } if {

@@ -23,7 +23,7 @@
 package redisgitops.data["pvc-dies-with-cr"]
 
 deny contains {
-	"message": "the PVCs are deleted with the RedisFailover; set storage.keepAfterDeletion to true, and remove ownerReferences from PVCs that exist, which ignore it",
+	"message": "the PVCs are deleted with the RedisFailover; set storage.keepAfterDeletion to true, and remove ownerReferences from existing PVCs, which ignore it",
 	"path": ["spec", "redis", "storage", place],
 	"fix": {"path": ["spec", "redis", "storage", "keepAfterDeletion"], "op": op, "value": true},
 } if {

@@ -17,7 +17,7 @@ import data.redisgitops.lib.memory
 import data.redisgitops.lib.quantity
 
 deny contains {
-	"message": sprintf("the disk of \"%v\" is less than twice maxmemory \"%s\", which a snapshot beside the old one needs; write %dMi or more", [size, memory.maxmemory.text, ceil((2 * memory.maxmemory.bytes) / quantity.mebi)]),
+	"message": sprintf("the volume size \"%v\" is less than twice maxmemory \"%s\", which a second snapshot requires; use %dMi or more", [size, memory.maxmemory.text, ceil((2 * memory.maxmemory.bytes) / quantity.mebi)]),
 	"path": path,
 } if {
 	size := object.get(input, path, "")
@@ -25,7 +25,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the disk of \"%v\" is smaller than the memory limit \"%v\"; write twice that", [size, input.spec.redis.resources.limits.memory]),
+	"message": sprintf("the volume size \"%v\" is smaller than the memory limit \"%v\"; use twice the limit", [size, input.spec.redis.resources.limits.memory]),
 	"path": path,
 } if {
 	size := object.get(input, path, "")

@@ -6,7 +6,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: names it redis-data
+#   fix: sets the name redis-data
 #   remediation: Set persistentVolumeClaim.metadata.name.
 #   since: 0.1.0
 #   references:
@@ -14,7 +14,7 @@
 package redisgitops.data["pvc-without-name"]
 
 deny contains {
-	"message": "the claim has no name, and the API server refuses the StatefulSet; set persistentVolumeClaim.metadata.name",
+	"message": "the claim has no name, so the API server rejects the StatefulSet; set persistentVolumeClaim.metadata.name",
 	"path": ["spec", "redis", "storage", "persistentVolumeClaim", "metadata", "name"],
 	"fix": {"path": ["spec", "redis", "storage", "persistentVolumeClaim", "metadata", "name"], "op": "add", "value": "redis-data"},
 } if {

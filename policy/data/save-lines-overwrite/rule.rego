@@ -7,7 +7,7 @@
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   fix: writes all into the last one
+#   fix: merges all into the last one
 #   remediation: Write all save points in one entry, such as save 900 1 300 10 60 10000.
 #   since: 0.1.0
 #   references:
@@ -22,9 +22,9 @@ saves := [d | some d in redisfailover.redis; d.key == "save"; regex.match(`^[0-9
 last := saves[count(saves) - 1]
 
 deny contains {
-	"message": sprintf("each save replaces the one before, and only \"%s\" stays; write \"save %s\" alone", [last.text, concat(" ", all)]),
+	"message": sprintf("each save line overrides the previous one, so only \"%s\" applies; use a single \"save %s\"", [last.text, concat(" ", all)]),
 	"path": ["spec", "redis", "customConfig", lost[0].index],
-	"related": [{"path": ["spec", "redis", "customConfig", last.index], "message": "this one stays"}],
+	"related": [{"path": ["spec", "redis", "customConfig", last.index], "message": "this line applies"}],
 	"fix": {
 		"path": ["spec", "redis", "customConfig", last.index], "op": "set", "value": sprintf("save %s", [concat(" ", all)]),
 		"also": [{"path": ["spec", "redis", "customConfig", d.index], "op": "remove"} | some d in saves; d.index != last.index],

@@ -7,7 +7,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: writes it as Redis takes it
+#   fix: rewrites it in the form Redis accepts
 #   remediation: Use save "" to disable snapshots, and numbers without quotes.
 #   since: 0.1.0
 #   references:
@@ -18,7 +18,7 @@ package redisgitops.data["save-quoting"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("Redis refuses this save, and the operator stops there in every round; write %s", [right(d)]),
+	"message": sprintf("Redis rejects this save line, so the operator stops reconciling; use %s", [right(d)]),
 	"path": ["spec", "redis", "customConfig", d.index],
 	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "set", "value": right(d)},
 } if {

@@ -20,7 +20,7 @@ import data.redisgitops.lib.labels
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("no term of the anti-affinity matches the %s pods; select by %s", [part, concat(" and ", wanted(part))]),
+	"message": sprintf("no anti-affinity term matches the %s pods; use the labels %s", [part, concat(" and ", wanted(part))]),
 	"path": array.concat(terms[0].path, ["labelSelector"]),
 } if {
 	some part in redisfailover.parts
@@ -30,7 +30,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the spread matches none of the %s pods; select by %s", [part, concat(" and ", wanted(part))]),
+	"message": sprintf("the topology spread constraint does not match the %s pods; use the labels %s", [part, concat(" and ", wanted(part))]),
 	"path": ["spec", part, "topologySpreadConstraints", i, "labelSelector"],
 } if {
 	some part in redisfailover.parts

@@ -15,7 +15,7 @@
 package redisgitops.ha["autoscaler-on-operator-workload"]
 
 deny contains {
-	"message": sprintf("the operator sets the replicas of \"%s\" back in every round; remove the autoscaler and set replicas of the RedisFailover", [target.name]),
+	"message": sprintf("the operator resets the replicas of \"%s\" on every reconcile; remove the autoscaler and set replicas in the RedisFailover", [target.name]),
 	"path": ["spec", "scaleTargetRef", "name"],
 } if {
 	target := input.spec.scaleTargetRef

@@ -24,10 +24,10 @@ import data.redisgitops.lib.network
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("its sentinels can join those of %d other RedisFailovers here: same port, %s; give each a password of its own", [count(names), words(r)]),
+	"message": sprintf("its sentinels can merge with those of %d other RedisFailovers: same port, %s; use a different password for each", [count(names), words(r)]),
 	"resource": r.id,
 	"path": ["spec", "auth", "secretPath"],
-	"related": [{"resource": id, "path": ["spec", "auth", "secretPath"], "message": sprintf("\"%s\" as well", [name[1]])} |
+	"related": [{"resource": id, "path": ["spec", "auth", "secretPath"], "message": sprintf("also \"%s\"", [name[1]])} |
 		some name in array.slice(sort(names), 0, 10)
 		id := min({m.id | some m in members; [m.namespace, m.name] == name})
 	],

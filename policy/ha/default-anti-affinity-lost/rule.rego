@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: adds the operator's own preference
+#   fix: adds the default of the operator
 #   remediation: Add podAntiAffinity to the affinity, or topologySpreadConstraints next to it.
 #   since: 0.1.0
 #   references:
@@ -18,7 +18,7 @@ package redisgitops.ha["default-anti-affinity-lost"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "this affinity replaces the operator's, which spreads the pods over the nodes; add podAntiAffinity",
+	"message": "this affinity replaces the operator's default, which spreads pods across nodes; add podAntiAffinity",
 	"path": ["spec", part, "affinity"],
 	"fix": {"path": ["spec", part, "affinity", "podAntiAffinity"], "op": "add", "value": spread(part)},
 } if {

@@ -25,7 +25,7 @@ package redisgitops.ha["grace-shorter-than-shutdown"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("terminationGracePeriod is %d seconds, but the shutdown script of a master waits 31 before it saves, and %s; set it to 90", [seconds, left]),
+	"message": sprintf("terminationGracePeriod is %d seconds, but the shutdown script of a master waits 31 seconds before it saves, and %s; set it to 90", [seconds, left]),
 	"path": ["spec", "redis", "terminationGracePeriod"],
 	"fix": {"path": ["spec", "redis", "terminationGracePeriod"], "op": "add", "value": 90},
 } if {
@@ -36,8 +36,8 @@ deny contains {
 }
 
 # What SIGTERM still saves.
-left := "with save \"\" SIGTERM does not save either" if redisfailover.saves_nothing
-else := "the save at SIGTERM has 2 seconds"
+left := "with save \"\", SIGTERM does not save either" if redisfailover.saves_nothing
+else := "the save on SIGTERM only has 2 seconds"
 
 seconds := s if {
 	s := input.spec.redis.terminationGracePeriod

@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: 'as a suggestion: removes hostNetwork'
+#   fix: 'suggested: removes hostNetwork'
 #   remediation: Remove hostNetwork; expose Redis to clients outside of the cluster with a Service.
 #   since: 0.1.0
 #   references:
@@ -18,7 +18,7 @@ package redisgitops.ha["host-network"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("hostNetwork gives each node's port %d to one RedisFailover; remove it", [port]),
+	"message": sprintf("hostNetwork limits port %d of each node to one RedisFailover; remove it", [port]),
 	"path": ["spec", part, "hostNetwork"],
 	"fix": {"path": ["spec", part, "hostNetwork"], "op": "remove", "suggested": suggested(part)},
 } if {
@@ -27,6 +27,6 @@ deny contains {
 }
 
 # A policy that is made for the host's network stays behind, and is not what pods of the cluster's network want.
-suggested(part) := sprintf("clients of the nodes' addresses lose Redis, and dnsPolicy %s stays", [input.spec[part].dnsPolicy]) if {
+suggested(part) := sprintf("clients that use node addresses lose access, and dnsPolicy %s remains", [input.spec[part].dnsPolicy]) if {
 	is_string(input.spec[part].dnsPolicy)
-} else := "clients of the nodes' addresses lose Redis"
+} else := "clients that use node addresses lose access"

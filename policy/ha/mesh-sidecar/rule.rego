@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   fix: 'as a suggestion: keeps the sidecar off the Redis pods'
+#   fix: 'suggested: keeps the sidecar off the Redis pods'
 #   since: 0.1.0
 #   remediation: |-
 #     Keep the sidecar off the Redis pods (sidecar.istio.io/inject: "false", linkerd.io/inject: disabled), exclude the port

@@ -20,7 +20,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.workloads
 
 deny contains {
-	"message": "nothing here deploys the Redis operator; add it, as redis-gitops init does, or switch this rule off where it comes from elsewhere",
+	"message": "no Redis operator is deployed from this repository; add one (see redis-gitops init), or disable this rule if it is installed elsewhere",
 	"resource": r.id,
 	"path": ["kind"],
 	"absent": {},
@@ -31,7 +31,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the operator watches namespaces that match \"%s\" only, and \"%s\" does not; widen --supported-namespaces-regex", [pattern, r.namespace]),
+	"message": sprintf("the operator only watches namespaces that match \"%s\", but \"%s\" does not; extend --supported-namespaces-regex", [pattern, r.namespace]),
 	"resource": r.id,
 	"path": ["metadata", "namespace"],
 	"related": [{"resource": d.resource, "path": array.concat(d.path, ["args"]), "message": "the operator"}],

@@ -7,7 +7,7 @@
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   fix: 'as a suggestion: sets disablePodDisruptionBudget where the operator knows it'
+#   fix: 'suggested: sets disablePodDisruptionBudget if the operator supports it'
 #   remediation: |-
 #     Run 2 replicas, or with an operator after 1.2.4 set disablePodDisruptionBudget and delete the budget once.
 #   since: 0.1.0
@@ -26,7 +26,7 @@ deny contains object.union(violation, fix(part)) if {
 	redisfailover.has_budget(input, part)
 	runs(part)
 	violation := {
-		"message": sprintf("the operator's disruption budget keeps 1 of 1 %s available, so that draining its node never ends; %s", [part, advice]),
+		"message": sprintf("the operator's PodDisruptionBudget requires 1 of 1 %s, so draining its node never completes; %s", [part, advice]),
 		"path": ["spec", part, "replicas"],
 	}
 }
@@ -49,5 +49,5 @@ can_disable if object.get(data.settings, ["operator", "version"], "1.2.4") != "1
 advice := "run 2, or set disablePodDisruptionBudget" if can_disable
 else := "run 2"
 
-fix(part) := {"fix": {"path": ["spec", part, "disablePodDisruptionBudget"], "op": "add", "value": true, "suggested": "a drain then stops the only copy"}} if can_disable
+fix(part) := {"fix": {"path": ["spec", part, "disablePodDisruptionBudget"], "op": "add", "value": true, "suggested": "a drain then stops the only instance"}} if can_disable
 else := {}

@@ -7,7 +7,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: writes 3 sentinels
+#   fix: sets 3 sentinels
 #   remediation: Run 3 sentinels, or at most 2 Redis pods.
 #   since: 0.1.0
 #   references:
@@ -17,7 +17,7 @@ package redisgitops.ha["pdb-uses-redis-count"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("with %d Redises the operator keeps 2 sentinels available, and there are %d, so that no node with one can be drained; run 3", [redisfailover.replicas(input, "redis"), n]),
+	"message": sprintf("with %d Redis replicas the PodDisruptionBudget requires 2 sentinels, and there are %d, so no node with a sentinel can be drained; run 3 sentinels", [redisfailover.replicas(input, "redis"), n]),
 	"path": ["spec", "sentinel", "replicas"],
 	"fix": {"path": ["spec", "sentinel", "replicas"], "op": "set", "value": 3},
 } if {

@@ -16,7 +16,7 @@ package redisgitops.ha["replicas-are-not-shards"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("%d replicas are %d copies of the same data, not shards; run 3, and give each the memory it needs", [n, n]),
+	"message": sprintf("%d replicas are %d copies of the same data, not shards; run 3 with enough memory each", [n, n]),
 	"path": ["spec", "redis", "replicas"],
 } if {
 	n := redisfailover.replicas(input, "redis")

@@ -17,7 +17,7 @@ package redisgitops.ha["sentinel-timing"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("down-after-milliseconds of %d takes a slow command for a failure; write 1000 or more, 5000 by default", [down.ms]),
+	"message": sprintf("down-after-milliseconds %d treats slow commands as failures; use 1000 or more (default 5000)", [down.ms]),
 	"path": down.path,
 } if {
 	down := setting("down-after-milliseconds")
@@ -25,7 +25,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("failover-timeout of %d is shorter than down-after-milliseconds of %d; write twice that", [timeout.ms, down.ms]),
+	"message": sprintf("failover-timeout %d is shorter than down-after-milliseconds %d; use twice that value", [timeout.ms, down.ms]),
 	"path": timeout.path,
 } if {
 	down := setting("down-after-milliseconds")

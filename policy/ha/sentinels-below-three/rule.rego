@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: writes the next odd number, 3 or more
+#   fix: sets the next odd number, at least 3
 #   remediation: Run 3 or 5 sentinels.
 #   since: 0.1.0
 #   references:

@@ -18,7 +18,7 @@ package redisgitops.ha["single-redis"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "one Redis has no replica to fail over to; set replicas to 2 or 3 where an outage matters",
+	"message": "a single Redis has no replica to fail over to; set replicas to 2 or 3 if downtime matters",
 	"path": ["spec", "redis", "replicas"],
 } if {
 	redisfailover.replicas(input, "redis") == 1

@@ -6,7 +6,7 @@
 # custom:
 #   severity: error
 #   kinds: [RedisFailover]
-#   fix: writes 3, which is what runs
+#   fix: sets 3, the number that runs
 #   remediation: Set the number of replicas you want; 3 is what runs now.
 #   since: 0.1.0
 #   references:
@@ -16,7 +16,7 @@ package redisgitops.ha["zero-means-three"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("replicas is %d, of which the operator makes 3; write how many shall run", [n]),
+	"message": sprintf("replicas: %d is treated as 3 by the operator; set the number you want", [n]),
 	"path": ["spec", part, "replicas"],
 	"fix": {"path": ["spec", part, "replicas"], "op": "set", "value": 3},
 } if {

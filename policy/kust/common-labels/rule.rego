@@ -5,7 +5,7 @@
 #   created by the operator and do not have these labels, so the Service selects nothing.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: writes includeSelectors: false'
+#   fix: 'suggested: sets includeSelectors: false'
 #   since: 0.1.0
 #   remediation: |-
 #     Use labels with [{pairs: …, includeSelectors: false}] instead of commonLabels.
@@ -18,7 +18,7 @@ import data.redisgitops.lib.group
 
 deny contains object.union(
 	{
-		"message": sprintf("%s goes into the selector of the Service \"%s\", and the operator's pods do not have it; write labels with includeSelectors: false", [label, s.service.name]),
+		"message": sprintf("%s is added to the selector of Service \"%s\", but the operator's pods do not have this label; use labels with includeSelectors: false", [label, s.service.name]),
 		"file": d.file,
 		"document": d.document,
 		"path": at.path,
@@ -37,7 +37,7 @@ deny contains object.union(
 
 # A base's kustomization stands elsewhere: then the label and its value alone connect them.
 deny contains {
-	"message": sprintf("%s goes into the selector of the Service \"%s\", and the operator's pods do not have it; write labels with includeSelectors: false", [label, s.service.name]),
+	"message": sprintf("%s is added to the selector of Service \"%s\", but the operator's pods do not have this label; use labels with includeSelectors: false", [label, s.service.name]),
 	"file": d.file,
 	"document": d.document,
 	"path": at.path,
@@ -80,7 +80,7 @@ each_labelling_1 := [[[label, value], {"document": object.filter(d, ["file", "do
 	some label, value in d.data.commonLabels
 ]
 
-each_labelling_2 := [[[label, value], {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false, "suggested": "it changes the selectors of everything in the kustomization, and those of workloads cannot be changed"}}}] |
+each_labelling_2 := [[[label, value], {"document": object.filter(d, ["file", "document"]), "path": ["labels", i, "includeSelectors"], "fix": {"fix": {"path": ["labels", i, "includeSelectors"], "op": "set", "value": false, "suggested": "it changes all selectors in the kustomization, and selectors of workloads are immutable"}}}] |
 	some d in kustomizations
 	some i, entry in d.data.labels
 	entry.includeSelectors == true

@@ -16,7 +16,7 @@ import data.redisgitops.lib.group
 import data.redisgitops.lib.references
 
 deny contains {
-	"message": sprintf("the Redis is called \"%s\" by it, and %s still says \"%s\"; name it in full, without %s", [r.name, what.words, what.name, affix]),
+	"message": sprintf("it renames the Redis to \"%s\", but %s still refers to \"%s\"; use the full name without %s", [r.name, what.words, what.name, affix]),
 	"file": d.file,
 	"document": d.document,
 	"path": [affix],

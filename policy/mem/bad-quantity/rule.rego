@@ -5,7 +5,7 @@
 #   the operator gets an error from the API server on every reconcile and stops there.
 # custom:
 #   kinds: [RedisFailover]
-#   fix: writes Mi for m
+#   fix: replaces m by Mi
 #   since: 0.1.0
 #   remediation: Use Mi or Gi for memory, and requests that do not exceed the limits.
 #   references:
@@ -16,7 +16,7 @@ package redisgitops.mem["bad-quantity"]
 import data.redisgitops.lib.quantity
 
 deny contains {
-	"message": sprintf("\"%s\" of memory is thousandths of a byte; write \"%sMi\"", [value, trim_suffix(value, "m")]),
+	"message": sprintf("memory \"%s\" means thousandths of a byte; use \"%sMi\"", [value, trim_suffix(value, "m")]),
 	"path": path,
 	"fix": {"path": path, "op": "set", "value": concat("", [trim_suffix(value, "m"), "Mi"])},
 } if {
@@ -25,7 +25,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the %s request \"%v\" is more than the limit \"%v\", which the API server refuses; lower the request", [what, request, limit]),
+	"message": sprintf("the %s request \"%v\" exceeds the limit \"%v\", which the API server rejects; lower the request", [what, request, limit]),
 	"path": array.concat(at, ["requests", what]),
 	"related": [{"path": array.concat(at, ["limits", what]), "message": "the limit"}],
 } if {
@@ -37,7 +37,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("\"%s\" is no quantity of memory; write it like 256Mi or 1Gi", [value]),
+	"message": sprintf("invalid memory quantity \"%s\"; use for example 256Mi or 1Gi", [value]),
 	"path": path,
 } if {
 	some [path, value] in odd

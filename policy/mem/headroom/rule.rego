@@ -7,7 +7,7 @@
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   fix: sets maxmemory to three quarters of the limit, or as a suggestion to the request
+#   fix: 'sets maxmemory to 75% of the limit (suggested: of the request)'
 #   since: 0.1.0
 #   remediation: Set maxmemory to three quarters of the limit and at most to the request, or raise both.
 #   references:
@@ -17,7 +17,7 @@ package redisgitops.mem.headroom
 import data.redisgitops.lib.memory
 
 deny contains {
-	"message": sprintf("maxmemory %s is more than 80 percent of the limit \"%v\"; %s", [memory.maxmemory.text, text, memory.advice(sprintf("write %s", [memory.most]))]),
+	"message": sprintf("maxmemory %s is more than 80%% of the memory limit \"%v\"; %s", [memory.maxmemory.text, text, memory.advice(sprintf("set it to %s", [memory.most]))]),
 	"path": memory.maxmemory.path,
 	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
 	"fix": memory.lower_fix,

@@ -7,7 +7,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: adds maxmemory at three quarters of the limit, or as a suggestion at the request
+#   fix: 'adds maxmemory with 75% of the limit (suggested: of the request)'
 #   since: 0.1.0
 #   remediation: |-
 #     Set maxmemory to three quarters of the limit and at most to the request, and maxmemory-policy to the behavior
@@ -20,7 +20,7 @@ package redisgitops.mem["limit-without-maxmemory"]
 import data.redisgitops.lib.memory
 
 deny contains {
-	"message": sprintf("the limit is \"%v\" and there is no maxmemory, so Redis grows until it is killed; %s", [text, memory.advice(sprintf("add \"maxmemory %s\" to customConfig", [memory.most]))]),
+	"message": sprintf("the memory limit is \"%v\" but maxmemory is not set, so Redis grows until it is killed; %s", [text, memory.advice(sprintf("add \"maxmemory %s\" to customConfig", [memory.most]))]),
 	"path": ["spec", "redis", "resources", "limits", "memory"],
 	"fix": memory.add_fix,
 } if {

@@ -18,7 +18,7 @@ import data.redisgitops.lib.memory
 import data.redisgitops.lib.quantity
 
 deny contains {
-	"message": sprintf("maxmemory %s is more than the request \"%v\", so a full Redis is evicted when its node is short of memory; raise the request, or write %s, above which Redis %s", [memory.maxmemory.text, text, most, memory.when_full]),
+	"message": sprintf("maxmemory %s exceeds the request \"%v\", so a full Redis is evicted when its node runs out of memory; raise the request, or set %s, above which Redis %s", [memory.maxmemory.text, text, most, memory.when_full]),
 	"path": memory.maxmemory.path,
 	"related": [{"path": ["spec", "redis", "resources", "requests", "memory"], "message": "the request"}],
 } if {

@@ -5,7 +5,7 @@
 #   Application and the arguments of commands from the directory name. If they differ, generated URLs do not resolve.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: writes the name of the folder'
+#   fix: 'suggested: sets the directory name'
 #   since: 0.1.0
 #   remediation: |-
 #     Rename the chart to match its directory. An existing Redis is then recreated under the new name: migrate its
@@ -15,11 +15,11 @@
 package redisgitops.name["chart-differs-from-directory"]
 
 deny contains {
-	"message": sprintf("the chart is called \"%s\" and its folder \"%s\", so that addresses made of one miss the Redis made of the other; write name: %s", [a.chart.name, folder, folder]),
+	"message": sprintf("the chart is named \"%s\" but its directory \"%s\", so URLs derived from one do not match a Redis named after the other; set name: %s", [a.chart.name, folder, folder]),
 	"file": a.chart.file,
 	"document": 0,
 	"path": ["name"],
-	"fix": {"path": ["name"], "op": "set", "value": folder, "suggested": "what is named after the chart is made anew, without its data"},
+	"fix": {"path": ["name"], "op": "set", "value": folder, "suggested": "resources named after the chart are recreated without their data"},
 } if {
 	some a in data.repo.applications
 	a.kind == "chart"

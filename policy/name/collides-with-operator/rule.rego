@@ -17,7 +17,7 @@ import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 
 deny contains {
-	"message": sprintf("the operator makes the %s \"%s\" of the Redis \"%s\" itself and overwrites or deletes this one; rename it", [r.kind, r.name, redis.name]),
+	"message": sprintf("the operator creates the %s \"%s\" for the Redis \"%s\", and overwrites or deletes this one; rename it", [r.kind, r.name, redis.name]),
 	"resource": r.id,
 	"path": ["metadata", "name"],
 	"related": [{"resource": redis.resource, "path": ["metadata", "name"], "message": "the Redis"}],

@@ -15,7 +15,7 @@ import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 
 deny contains {
-	"message": sprintf("the ConfigMap \"%s\" is also that of the Redis \"%s\", and the operator overwrites one with the other; rename one", [name, other.name]),
+	"message": sprintf("the ConfigMap \"%s\" is also used by the Redis \"%s\", and the operator overwrites one with the other; rename one", [name, other.name]),
 	"resource": redis.resource,
 	"path": ["metadata", "name"],
 	"related": [{"resource": other.resource, "path": ["metadata", "name"], "message": "the other one"}],

@@ -14,7 +14,7 @@ package redisgitops.name["duplicate-object"]
 import data.redisgitops.lib.group
 
 deny contains {
-	"message": sprintf("the %s \"%s\" of namespace \"%s\" is made by %s too; rename one", [r.kind, r.name, r.namespace, other.file]),
+	"message": sprintf("the %s \"%s\" in namespace \"%s\" is also defined by %s; rename one", [r.kind, r.name, r.namespace, other.file]),
 	"resource": r.id,
 	"path": ["metadata", "name"],
 	"related": [{"resource": other.id, "path": ["metadata", "name"], "message": "the other one"}],

@@ -14,7 +14,7 @@
 package redisgitops.name.invalid
 
 deny contains {
-	"message": sprintf("the name \"%s\" is no name of a Service; use lower case letters, digits and -, a letter or digit at both ends", [name]),
+	"message": sprintf("the name \"%s\" is not a valid Service name; use lowercase letters, digits and \"-\", starting and ending with a letter or digit", [name]),
 	"path": ["metadata", "name"],
 } if {
 	name := input.metadata.name

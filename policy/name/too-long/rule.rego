@@ -12,7 +12,7 @@
 package redisgitops.name["too-long"]
 
 deny contains {
-	"message": sprintf("the name \"%s\" has %d characters and the operator takes 48; choose a shorter one", [name, count(name)]),
+	"message": sprintf("the name \"%s\" has %d characters, but the operator accepts 48; choose a shorter one", [name, count(name)]),
 	"path": ["metadata", "name"],
 } if {
 	name := input.metadata.name

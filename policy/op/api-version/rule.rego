@@ -15,7 +15,7 @@
 package redisgitops.op["api-version"]
 
 deny contains {
-	"message": sprintf("\"%s\" is no API of the operator; write databases.spotahome.com/v1, and see which fields it has", [input.apiVersion]),
+	"message": sprintf("\"%s\" is not an API version of the operator; use databases.spotahome.com/v1 and check the fields", [input.apiVersion]),
 	"path": ["apiVersion"],
 } if {
 	is_string(input.apiVersion)

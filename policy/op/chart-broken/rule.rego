@@ -5,7 +5,7 @@
 #   operator is installed without its CRD, or not at all.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: writes 3.2.9'
+#   fix: 'suggested: sets 3.2.9'
 #   since: 0.1.0
 #   remediation: Use version 3.2.9 of the chart.
 #   references:
@@ -17,8 +17,8 @@ package redisgitops.op["chart-broken"]
 import data.redisgitops.lib.operators
 
 deny contains object.union(operators.place(r), {
-	"message": sprintf("the chart redis-operator %s has a CustomResourceDefinition that cannot be applied; write 3.2.9", [words(r.version)]),
-	"fix": {"path": r.path, "op": "add", "value": "3.2.9", "suggested": "it changes the version of the operator that runs"},
+	"message": sprintf("the CRD in chart redis-operator %s cannot be applied; use 3.2.9", [words(r.version)]),
+	"fix": {"path": r.path, "op": "add", "value": "3.2.9", "suggested": "it changes the version of the running operator"},
 }) if {
 	some r in operators.references
 	r.chart

@@ -16,7 +16,7 @@ package redisgitops.op["crd-needs-server-side-apply"]
 import data.redisgitops.lib.operators
 
 deny contains {
-	"message": "the CustomResourceDefinition of the operator is larger than the annotation of an ordinary sync; add \"ServerSideApply=true\" to spec.syncPolicy.syncOptions",
+	"message": "the CRD of the operator exceeds the annotation size limit of client-side apply; add \"ServerSideApply=true\" to spec.syncPolicy.syncOptions",
 	"resource": a.id,
 	"path": ["spec", "syncPolicy", "syncOptions"],
 	"fix": fix(options),

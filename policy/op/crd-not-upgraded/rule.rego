@@ -12,7 +12,7 @@
 package redisgitops.op["crd-not-upgraded"]
 
 deny contains {
-	"message": sprintf("the CustomResourceDefinition of the repository has no %s.%s and drops it; take the definition of the operator's version", [concat(".", at), field]),
+	"message": sprintf("the CRD in the repository has no field %s.%s, so the API server drops it; update the CRD to the version of the operator", [concat(".", at), field]),
 	"resource": r.id,
 	"path": array.concat(at, [field]),
 	"key": true,

@@ -17,7 +17,7 @@
 package redisgitops.op["dialect-mismatch"]
 
 deny contains {
-	"message": sprintf("%s is a field of the operator of %s, which %s's does not know and drops; remove it, or install that operator", [field, owner, data.settings.operator.title]),
+	"message": sprintf("%s is a field of the %s operator, but unknown to %s, so it is dropped; remove it, or install that operator", [field, owner, data.settings.operator.title]),
 	"path": path,
 	"key": true,
 } if {

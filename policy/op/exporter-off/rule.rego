@@ -16,14 +16,14 @@
 package redisgitops.op["exporter-off"]
 
 deny contains {
-	"message": "the exporter of Redis is off, so there are no metrics of it; set exporter.enabled to true",
+	"message": "the Redis exporter is disabled, so there are no metrics; set exporter.enabled to true",
 	"path": off("redis"),
 } if {
 	off("redis")
 }
 
 deny contains {
-	"message": "the exporter of the sentinels is off, so there are no metrics of them; set exporter.enabled to true",
+	"message": "the sentinel exporter is disabled, so there are no metrics; set exporter.enabled to true",
 	"path": off("sentinel"),
 	"strict": true,
 } if {

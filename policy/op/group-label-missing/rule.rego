@@ -15,7 +15,7 @@ package redisgitops.op["group-label-missing"]
 import data.redisgitops.lib.operators
 
 deny contains {
-	"message": sprintf("the operator of %s ignores it without the label %s; set it to the operator's OPERATOR_GROUP_ID", [installed[0].owner, label]),
+	"message": sprintf("the %s operator ignores it without the label %s; set it to the operator's OPERATOR_GROUP_ID", [installed[0].owner, label]),
 	"resource": r.id,
 	"path": ["metadata", "labels", label],
 	"related": [object.union(operators.place(installed[0]), {"message": "the operator"})],

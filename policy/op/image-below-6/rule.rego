@@ -16,7 +16,7 @@ package redisgitops.op["image-below-6"]
 import data.redisgitops.lib.images
 
 deny contains {
-	"message": sprintf("Redis %s does not know the ACL user of the operator's redis.conf and does not start; take 6 or newer", [v.text]),
+	"message": sprintf("Redis %s does not start, because the operator's redis.conf uses ACLs; use version 6 or later", [v.text]),
 	"path": v.path,
 } if {
 	some v in versions

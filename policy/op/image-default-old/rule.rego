@@ -13,7 +13,7 @@
 package redisgitops.op["image-default-old"]
 
 deny contains {
-	"message": sprintf("no image is named for %s, so the operator takes redis:6.2.6-alpine of 2021; name one", [words]),
+	"message": sprintf("no image set for %s, so the operator uses redis:6.2.6-alpine (2021); set one", [words]),
 	"path": ["spec", part, "image"],
 } if {
 	[part, words] := unnamed
@@ -29,7 +29,7 @@ unnamed := ["redis", "Redis and its sentinels"] if {
 }
 
 deny contains {
-	"message": "no image is named for the exporter, so the operator takes redis_exporter v1.43.0 of 2022; name one",
+	"message": "no image set for the exporter, so the operator uses redis_exporter v1.43.0 (2022); set one",
 	"path": ["spec", "redis", "exporter", "image"],
 	"strict": true,
 } if {

@@ -16,7 +16,7 @@ package redisgitops.op["image-floating"]
 import data.redisgitops.lib.images
 
 deny contains {
-	"message": sprintf("\"%s\" is another image tomorrow; write the tag of a version", [p.image]),
+	"message": sprintf("\"%s\" is a mutable image reference; pin a version", [p.image]),
 	"path": p.path,
 } if {
 	some p in places

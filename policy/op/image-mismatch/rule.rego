@@ -16,7 +16,7 @@ package redisgitops.op["image-mismatch"]
 import data.redisgitops.lib.images
 
 deny contains {
-	"message": sprintf("the sentinels run Redis %d and Redis itself is %d; take the same image for both", [sentinel, redis]),
+	"message": sprintf("the sentinels use Redis %d but Redis is %d; use the same image for both", [sentinel, redis]),
 	"path": ["spec", "sentinel", "image"],
 	"related": [{"path": ["spec", "redis", "image"], "message": "the image of Redis"}],
 } if {

@@ -9,7 +9,7 @@
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   fix: 'adds labelWhitelist: ["^$"], or one with the labels that selectors of the repository ask for'
+#   fix: 'adds labelWhitelist: ["^$"], or the labels that selectors in the repository use'
 #   since: 0.1.0
 #   remediation: Set spec.labelWhitelist to ["^$"], which propagates no label, or to the labels that the pods need.
 #   references:
@@ -23,7 +23,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.selectors
 
 deny contains {
-	"message": sprintf("the labels %s go to the pods, and a change of one restarts every Redis; add labelWhitelist: %s to spec%s", [concat(", ", sort(object.keys(labels))), json.marshal(patterns), kept(wanted)]),
+	"message": sprintf("the labels %s are copied to the pods, so changing one restarts all of them; add labelWhitelist: %s to spec%s", [concat(", ", sort(object.keys(labels))), json.marshal(patterns), kept(wanted)]),
 	"resource": r.id,
 	"path": ["metadata", "labels"],
 	"fix": {"path": ["spec", "labelWhitelist"], "op": "add", "value": patterns},
@@ -40,4 +40,4 @@ whitelist(wanted) := ["^$"] if count(wanted) == 0
 else := [selectors.pattern(key) | some key in sort(wanted)]
 
 kept(wanted) := "" if count(wanted) == 0
-else := sprintf(", which keeps what selectors ask for: %s", [concat(", ", sort(wanted))])
+else := sprintf(", which keeps the labels that selectors use: %s", [concat(", ", sort(wanted))])

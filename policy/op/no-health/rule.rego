@@ -15,7 +15,7 @@
 package redisgitops.op["no-health"]
 
 deny contains {
-	"message": "there is no health check for RedisFailover, so Argo CD always shows it as healthy; add resource.customizations.health.databases.spotahome.com_RedisFailover",
+	"message": "no health check for RedisFailover, so Argo CD always shows it as healthy; add resource.customizations.health.databases.spotahome.com_RedisFailover",
 	"resource": r.id,
 	"path": ["data", "resource.customizations.health.databases.spotahome.com_RedisFailover"],
 } if {

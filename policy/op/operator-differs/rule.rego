@@ -14,7 +14,7 @@ package redisgitops.op["operator-differs"]
 import data.redisgitops.lib.operators
 
 deny contains {
-	"message": sprintf("the repository installs the operator \"%s\", and operator.name is \"%s\"; set it to \"%s\", or install the one that it names", [o.operator, data.settings.operator.name, o.operator]),
+	"message": sprintf("the repository installs the operator \"%s\", but operator.name is \"%s\"; set it to \"%s\", or install that operator", [o.operator, data.settings.operator.name, o.operator]),
 	"file": ".redis-gitops.yaml",
 	"document": 0,
 	"path": ["operator", "name"],

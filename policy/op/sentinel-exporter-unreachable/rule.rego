@@ -17,7 +17,7 @@
 package redisgitops.op["sentinel-exporter-unreachable"]
 
 deny contains {
-	"message": sprintf("the sentinels' exporter is on, but the Service \"rfs-%s\" has no port for it and no PodMonitor selects the sentinels; add one for the port \"metrics\"", [r.name]),
+	"message": sprintf("the sentinel exporter is enabled, but the Service \"rfs-%s\" has no port for it and no PodMonitor selects the sentinels; add a PodMonitor for the port \"metrics\"", [r.name]),
 	"resource": r.id,
 	"path": ["spec", "sentinel"],
 	"absent": {"namespace": r.namespace},

@@ -5,7 +5,7 @@
 #   component matches nothing, without an error.
 # custom:
 #   kinds: [ServiceMonitor, VMServiceScrape]
-#   fix: writes http-metrics
+#   fix: sets http-metrics
 #   since: 0.1.0
 #   remediation: Use the port http-metrics and the component redis.
 #   references:
@@ -13,7 +13,7 @@
 package redisgitops.op["service-monitor-port"]
 
 deny contains {
-	"message": sprintf("the operator's Service has no port \"%v\"; write http-metrics", [endpoint.port]),
+	"message": sprintf("the operator's Service has no port \"%v\"; use http-metrics", [endpoint.port]),
 	"path": ["spec", "endpoints", i, "port"],
 	"fix": {"path": ["spec", "endpoints", i, "port"], "op": "set", "value": "http-metrics"},
 } if {
@@ -23,7 +23,7 @@ deny contains {
 }
 
 deny contains {
-	"message": "the operator makes no Service with metrics of sentinels; write a PodMonitor for the port \"metrics\"",
+	"message": "the operator creates no Service with sentinel metrics; use a PodMonitor for the port \"metrics\"",
 	"path": ["spec", "selector", "matchLabels", "app.kubernetes.io/component"],
 } if {
 	labels.component == "sentinel"

@@ -16,7 +16,7 @@ package redisgitops.op["upstream-archived"]
 
 import data.redisgitops.lib.operators
 
-deny contains object.union(operators.place(r), {"message": "the last commit of Spotahome's operator is of 2023-08-21; plan for a fork or another operator, and pin the version until then"}) if {
+deny contains object.union(operators.place(r), {"message": "Spotahome's operator is unmaintained (last commit 2023-08-21); plan to move to a fork or another operator, and pin the version until then"}) if {
 	some r in operators.references
 	r.operator == "spotahome"
 }

@@ -26,7 +26,7 @@ mounts := [m |
 ]
 
 deny contains {
-	"message": sprintf("no volume is named %q, so Kubernetes refuses the pods; add it to spec.%s.extraVolumes, or correct the name", [m.object.name, m.part]),
+	"message": sprintf("volume %q does not exist, so Kubernetes rejects the pods; add it to spec.%s.extraVolumes, or fix the name", [m.object.name, m.part]),
 	"path": array.concat(m.path, ["name"]),
 } if {
 	some m in mounts
@@ -35,7 +35,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the operator mounts a volume of its own at %q, so Kubernetes refuses the pods; use another path", [m.object.mountPath]),
+	"message": sprintf("the operator already mounts a volume at %q, so Kubernetes rejects the pods; use another path", [m.object.mountPath]),
 	"path": array.concat(m.path, ["mountPath"]),
 } if {
 	some m in mounts

@@ -5,7 +5,7 @@
 #   every label. An invalid regular expression is skipped with a line in the operator's log.
 # custom:
 #   scope: repository
-#   fix: writes "^$", or the labels that selectors of the repository ask for
+#   fix: sets "^$", or the labels that selectors in the repository use
 #   since: 0.1.0
 #   remediation: Anchor the label names with ^ and $, or use ["^$"] for none.
 #   references:
@@ -16,7 +16,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.selectors
 
 deny contains {
-	"message": sprintf("\"%s\" is found in the name of every label; write \"%s\"%s", [pattern, right, purpose(wanted)]),
+	"message": sprintf("\"%s\" matches every label; use \"%s\"%s", [pattern, right, purpose(wanted)]),
 	"resource": r.id,
 	"path": ["spec", "labelWhitelist", i],
 	"severity": "warning",
@@ -32,7 +32,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("\"%s\" is no regular expression, so the operator skips it; correct it", [pattern]),
+	"message": sprintf("\"%s\" is not a valid regular expression, so the operator skips it; fix it", [pattern]),
 	"resource": r.id,
 	"path": ["spec", "labelWhitelist", i],
 } if {
@@ -46,5 +46,5 @@ only(wanted) := "^$" if count(wanted) == 0
 else := selectors.pattern([key | some key in wanted][0]) if count(wanted) == 1
 else := sprintf("^(%s)$", [concat("|", [replace(key, ".", `\.`) | some key in sort(wanted)])])
 
-purpose(wanted) := " to let none through" if count(wanted) == 0
-else := " to keep only what selectors ask for"
+purpose(wanted) := " to propagate none" if count(wanted) == 0
+else := " to keep only the labels that selectors use"

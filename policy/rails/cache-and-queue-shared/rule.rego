@@ -17,10 +17,10 @@ package redisgitops.rails["cache-and-queue-shared"]
 import data.redisgitops.lib.rails
 
 deny contains {
-	"message": sprintf("\"%s\" is the cache and, by %s, the queue of Sidekiq; give the cache a Redis of its own", [redis.name, queue.reference.name]),
+	"message": sprintf("\"%s\" is used as cache and, by %s, as Sidekiq queue; use a separate Redis for the cache", [redis.name, queue.reference.name]),
 	"resource": cache.reference.resource,
 	"path": cache.reference.path,
-	"related": [{"resource": queue.reference.resource, "path": queue.reference.path, "message": "Sidekiq uses it here"}],
+	"related": [{"resource": queue.reference.resource, "path": queue.reference.path, "message": "used by Sidekiq here"}],
 } if {
 	some i, caches in rails.caches
 	some cache in caches

@@ -17,7 +17,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.workloads
 
 deny contains {
-	"message": sprintf("\"%s\" is a cache with maxmemory and without eviction, so writes fail when it is full; write maxmemory-policy allkeys-lru", [redis.name]),
+	"message": sprintf("\"%s\" is a cache with maxmemory but without eviction, so writes fail when it is full; set maxmemory-policy allkeys-lru", [redis.name]),
 	"resource": redis.resource,
 	"path": path,
 	"absent": {"namespace": redis.namespace},

@@ -17,7 +17,7 @@ import data.redisgitops.lib.rails
 import data.redisgitops.lib.services
 
 deny contains {
-	"message": sprintf("\"%s\" is a cluster, which Sidekiq does not support; use a Redis with sentinels", [host.service]),
+	"message": sprintf("\"%s\" is a Redis Cluster, which Sidekiq does not support; use Redis with Sentinel", [host.service]),
 	"resource": reference.resource,
 	"path": reference.path,
 	"related": [{"resource": id, "path": ["kind"], "message": "the cluster"}],

@@ -7,7 +7,7 @@
 # custom:
 #   severity: warning
 #   scope: repository
-#   fix: writes timeout 0
+#   fix: sets timeout 0
 #   since: 0.1.0
 #   remediation: Set timeout to 0, the default.
 #   references:
@@ -20,7 +20,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.workloads
 
 deny contains {
-	"message": sprintf("timeout %s closes connections of Sidekiq that wait; write \"timeout 0\", and \"tcp-keepalive 60\" for clients that are gone", [d.value]),
+	"message": sprintf("timeout %s closes idle Sidekiq connections; use \"timeout 0\", and \"tcp-keepalive 60\" to detect dead clients", [d.value]),
 	"resource": redis.resource,
 	"path": ["spec", "redis", "customConfig", d.index],
 	"fix": {"path": ["spec", "redis", "customConfig", d.index], "op": "set", "value": "timeout 0"},

@@ -5,7 +5,7 @@
 #   without a trace. With noeviction, enqueuing a job fails instead, and the application notices.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: writes noeviction'
+#   fix: 'suggested: sets noeviction'
 #   since: 0.1.0
 #   remediation: Set maxmemory-policy to noeviction, and use a separate Redis for caches.
 #   references:
@@ -17,11 +17,11 @@ import data.redisgitops.lib.rails
 import data.redisgitops.lib.workloads
 
 deny contains {
-	"message": sprintf("Sidekiq keeps its jobs in \"%s\", and %s drops them when memory is full; write noeviction", [redis.name, p.value]),
+	"message": sprintf("Sidekiq stores its jobs in \"%s\", but %s evicts them when memory is full; use noeviction", [redis.name, p.value]),
 	"resource": redis.resource,
 	"path": p.path,
-	"related": [{"resource": use.reference.resource, "path": use.reference.path, "message": "Sidekiq uses it here"}],
-	"fix": {"path": p.path, "op": "set", "value": concat("", [p.words, "noeviction"]), "suggested": "when memory is full, Redis then refuses writes, those of caches too"},
+	"related": [{"resource": use.reference.resource, "path": use.reference.path, "message": "used by Sidekiq here"}],
+	"fix": {"path": p.path, "op": "set", "value": concat("", [p.words, "noeviction"]), "suggested": "when memory is full, Redis then rejects all writes, including those of caches"},
 } if {
 	some i, uses in rails.queues
 	redis := data.repo.redis[i]

@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   kinds: [RedisFailover]
-#   fix: "as a suggestion: adds what the operator's own has"
+#   fix: "suggested: adds the operator's defaults"
 #   remediation: |-
 #     Set the complete context: capabilities {drop [ALL]}, allowPrivilegeEscalation false, runAsNonRoot true.
 #   since: 0.1.0
@@ -24,9 +24,9 @@ places := [
 ]
 
 deny contains {
-	"message": sprintf("this context replaces the operator's, which has %s; add that", [lost.words]),
+	"message": sprintf("this context replaces the operator's default, which has %s; add that", [lost.words]),
 	"path": array.concat(place, lost.path),
-	"fix": {"path": array.concat(place, lost.path), "op": "add", "value": lost.value, "suggested": "a container that needs these rights does not start"},
+	"fix": {"path": array.concat(place, lost.path), "op": "add", "value": lost.value, "suggested": "containers that need these privileges do not start"},
 } if {
 	some place in places
 	context := object.get(input, place, null)

@@ -16,7 +16,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.services
 
 deny contains {
-	"message": sprintf("%s opens Redis \"%s\" to the outside, and it has no password; set spec.auth.secretPath or %s", [way.words, data.repo.redis[s.redis].name, way.advice]),
+	"message": sprintf("%s exposes Redis \"%s\" outside the cluster without a password; set spec.auth.secretPath, or %s", [way.words, data.repo.redis[s.redis].name, way.advice]),
 	"resource": s.service.id,
 	"path": way.path,
 	"related": [{"resource": data.repo.redis[s.redis].resource, "path": ["spec", "auth", "secretPath"], "message": "the Redis without a password"}],
@@ -28,7 +28,7 @@ deny contains {
 }
 
 deny contains {
-	"message": "hostNetwork opens Redis to whoever reaches the node, and it has no password; set spec.auth.secretPath, or remove hostNetwork",
+	"message": "hostNetwork exposes Redis to everyone who can reach the node, without a password; set spec.auth.secretPath, or remove hostNetwork",
 	"resource": r.id,
 	"path": ["spec", "redis", "hostNetwork"],
 } if {
@@ -40,7 +40,7 @@ deny contains {
 open(i) if redisfailover.secret(data.repo.resources[data.repo.redis[i].resource].object) == ""
 
 ways(spec) := array.concat(
-	[{"words": spec.type, "advice": "make this a ClusterIP", "path": ["spec", "type"]} | spec.type in {"LoadBalancer", "NodePort"}; not restricted(spec)],
+	[{"words": spec.type, "advice": "use type ClusterIP", "path": ["spec", "type"]} | spec.type in {"LoadBalancer", "NodePort"}; not restricted(spec)],
 	[{"words": "externalIPs", "advice": "remove them", "path": ["spec", "externalIPs"]} | count(spec.externalIPs) > 0],
 )
 

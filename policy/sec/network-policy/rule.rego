@@ -24,7 +24,7 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.words
 
 deny contains {
-	"message": sprintf("this policy keeps %s from the %s of \"%s\" at port %d; add it below ingress", [words.phrase(blocked), part, r.name, port]),
+	"message": sprintf("this policy blocks %s from the %s of \"%s\" on port %d; allow it in ingress", [words.phrase(blocked), part, r.name, port]),
 	"severity": "error",
 	"resource": own[0].id,
 	"path": ["spec", "ingress"],
@@ -39,14 +39,14 @@ deny contains {
 	own := network.selecting(r, part)
 	count(own) > 0
 	blocked := array.concat(
-		[who | some [from, who] in [["redis", "its Redises"], ["sentinel", "its sentinels"]]; from in present(r.object); not admitted(own, redisfailover.pod_labels(r.object, from), port)],
+		[who | some [from, who] in [["redis", "its Redis pods"], ["sentinel", "its sentinels"]]; from in present(r.object); not admitted(own, redisfailover.pod_labels(r.object, from), port)],
 		["the operator" | not operator_admitted(own, port)],
 	)
 	count(blocked) > 0
 }
 
 deny contains {
-	"message": "no NetworkPolicy restricts who reaches this Redis; add one, for its clients, its own pods and the operator",
+	"message": "no NetworkPolicy restricts access to this Redis; add one that allows its clients, its pods and the operator",
 	"severity": "warning",
 	"strict": true,
 	"resource": r.id,

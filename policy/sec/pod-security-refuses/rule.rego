@@ -20,7 +20,7 @@ package redisgitops.sec["pod-security-refuses"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": sprintf("namespace %q enforces pod-security restricted and refuses the %s pods, which have no seccompProfile; set securityContext to the operator's with seccompProfile {type: RuntimeDefault}", [r.namespace, part]),
+	"message": sprintf("namespace %q enforces pod-security restricted and rejects the %s pods without seccompProfile; set securityContext to the operator's default plus seccompProfile {type: RuntimeDefault}", [r.namespace, part]),
 	"resource": r.id,
 	"path": ["spec", part, "securityContext"],
 } if {
@@ -33,7 +33,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("namespace %q enforces pod-security and refuses the %s pods for hostNetwork; remove it", [r.namespace, part]),
+	"message": sprintf("namespace %q enforces pod-security and rejects the %s pods because of hostNetwork; remove it", [r.namespace, part]),
 	"resource": r.id,
 	"path": ["spec", part, "hostNetwork"],
 } if {

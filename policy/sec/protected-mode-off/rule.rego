@@ -21,7 +21,7 @@ deny contains violation if {
 	some violation in off
 }
 
-message := "protected mode is off and there is no password, so that everybody may come in; set spec.auth.secretPath"
+message := "protected mode is off and no password is set, so anyone can connect; set spec.auth.secretPath"
 
 off contains {"message": message, "path": ["spec", "redis", "customConfig", d.index]} if {
 	some d in redisfailover.redis

@@ -29,7 +29,7 @@ senders := {
 }
 
 deny contains {
-	"message": sprintf("%s %s under its own name; remove this entry", [senders[command], command]),
+	"message": sprintf("%s %s by its original name; remove this entry", [senders[command], command]),
 	"path": ["spec", "redis", "customCommandRenames", i, "from"],
 } if {
 	some i, rename in input.spec.redis.customCommandRenames

@@ -17,7 +17,7 @@ package redisgitops.sec["rename-in-custom-config"]
 import data.redisgitops.lib.redisfailover
 
 deny contains {
-	"message": "CONFIG SET knows no rename-command, and the operator stops there; write it below customCommandRenames",
+	"message": "rename-command cannot be set with CONFIG SET, so the operator stops reconciling; move it to customCommandRenames",
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {
 	some d in redisfailover.redis

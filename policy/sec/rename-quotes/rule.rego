@@ -17,7 +17,7 @@
 package redisgitops.sec["rename-quotes"]
 
 deny contains {
-	"message": sprintf("%q has %s, which the operator writes into redis.conf as it is; remove it", [name, what[0]]),
+	"message": sprintf("%q contains %s, which the operator writes to redis.conf unquoted; remove it", [name, what[0]]),
 	"path": ["spec", "redis", "customCommandRenames", i, field],
 } if {
 	some i, rename in input.spec.redis.customCommandRenames

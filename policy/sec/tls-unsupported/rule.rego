@@ -6,7 +6,7 @@
 # custom:
 #   severity: error
 #   scope: repository
-#   fix: 'as a suggestion: writes redis:// for rediss://'
+#   fix: 'suggested: replaces rediss:// by redis://'
 #   remediation: |-
 #     Use redis://, and encrypt traffic between the nodes: with a service mesh for the clients, or WireGuard in the
 #     network plugin.
@@ -20,12 +20,12 @@ import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s://\" is for TLS, which \"%s\" does not speak; write redis", [u.scheme, u.hosts[0].service]),
+	"message": sprintf("\"%s://\" requires TLS, which \"%s\" does not support; use redis", [u.scheme, u.hosts[0].service]),
 	"resource": u.resource,
 	"path": u.path,
 	"fix": object.union(
 		url.replaced(u, concat("", [replace(u.scheme, "rediss", "redis"), trim_prefix(u.url, u.scheme)])),
-		{"suggested": "whatever encrypts this connection outside of Redis would be left out"},
+		{"suggested": "a TLS proxy in front of Redis would be bypassed"},
 	),
 } if {
 	some u in url.references
@@ -38,7 +38,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("\"%s\" needs TLS, and the operator and the sentinels cannot speak it; remove it", [d.key]),
+	"message": sprintf("\"%s\" requires TLS, which the operator and the sentinels do not support; remove it", [d.key]),
 	"resource": r.id,
 	"path": ["spec", "redis", "customConfig", d.index],
 } if {

@@ -7,7 +7,7 @@
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
-#   fix: adds fsGroup with the number of the user
+#   fix: adds fsGroup with the user ID
 #   remediation: Set runAsUser to 1000, or set containerSecurityContext too; and set fsGroup.
 #   since: 0.1.0
 #   references:
@@ -20,7 +20,7 @@ pod := input.spec.redis.securityContext
 container := object.get(input, ["spec", "redis", "containerSecurityContext"], null)
 
 deny contains {
-	"message": sprintf("runAsUser %v has no effect, because the operator runs the container as 1000; write 1000, or set containerSecurityContext", [pod.runAsUser]),
+	"message": sprintf("runAsUser %v has no effect, because the operator runs the container as 1000; use 1000, or set containerSecurityContext", [pod.runAsUser]),
 	"path": ["spec", "redis", "securityContext", "runAsUser"],
 } if {
 	container == null
@@ -29,7 +29,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("without fsGroup the disk belongs to root, and user %v cannot save; add fsGroup", [user]),
+	"message": sprintf("without fsGroup the volume is owned by root, so user %v cannot save; add fsGroup", [user]),
 	"path": ["spec", "redis", "securityContext", "fsGroup"],
 	"fix": {"path": ["spec", "redis", "securityContext", "fsGroup"], "op": "add", "value": user},
 } if {

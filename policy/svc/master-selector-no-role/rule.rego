@@ -5,7 +5,7 @@
 #   without it distributes connections over the master and the replicas, and most writes fail with READONLY.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: adds the role to the selector'
+#   fix: 'suggested: adds the role to the selector'
 #   since: 0.1.0
 #   remediation: |-
 #     Add redisfailovers-role: master to the selector.
@@ -17,11 +17,11 @@ import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("the Service \"%s\" selects every copy of \"%s\", and replicas refuse writes; add redisfailovers-role: master to its selector", [s.service.name, redis.name]),
+	"message": sprintf("the Service \"%s\" selects all pods of \"%s\", but replicas are read-only; add redisfailovers-role: master to its selector", [s.service.name, redis.name]),
 	"resource": s.service.id,
 	"path": ["spec", "selector"],
 	"related": [{"resource": redis.resource, "path": ["metadata", "name"], "message": "the Redis"}],
-	"fix": {"path": ["spec", "selector", "redisfailovers-role"], "op": "add", "value": "master", "suggested": "clients that read from replicas through this Service then reach the master alone"},
+	"fix": {"path": ["spec", "selector", "redisfailovers-role"], "op": "add", "value": "master", "suggested": "clients that read from replicas through this Service then only reach the master"},
 } if {
 	some s in services.selecting
 	s.role == "any"

@@ -19,10 +19,10 @@ import data.redisgitops.lib.selectors
 
 deny contains object.union(
 	{
-		"message": sprintf("labelWhitelist keeps the label %s from the pods of \"%s\", so that this selector matches none; add \"%s\" to labelWhitelist, or remove the label here", [key, r.name, selectors.pattern(key)]),
+		"message": sprintf("labelWhitelist removes the label %s from the pods of \"%s\", so this selector matches none; add \"%s\" to labelWhitelist, or remove the label here", [key, r.name, selectors.pattern(key)]),
 		"resource": s.resource,
 		"absent": {"namespace": r.namespace},
-		"related": [{"resource": r.id, "path": ["spec", "labelWhitelist"], "message": "the label is not let through here"}],
+		"related": [{"resource": r.id, "path": ["spec", "labelWhitelist"], "message": "the label is removed here"}],
 	},
 	object.union(place(s, key), level(s)),
 ) if {

@@ -5,7 +5,7 @@
 #   port of Redis. Otherwise the Service has no endpoints, or refuses connections.
 # custom:
 #   scope: repository
-#   fix: writes the port by its name
+#   fix: sets the port by name
 #   since: 0.1.0
 #   remediation: |-
 #     Select app.kubernetes.io/name: <name of the RedisFailover>, and the port by its name redis.
@@ -18,7 +18,7 @@ import data.redisgitops.lib.selectors
 import data.redisgitops.lib.services
 
 deny contains {
-	"message": sprintf("no Redis of namespace \"%s\" is called \"%s\"; %s", [r.namespace, name, words(names_of(r.namespace))]),
+	"message": sprintf("no Redis \"%s\" in namespace \"%s\"; %s", [name, r.namespace, words(names_of(r.namespace))]),
 	"resource": r.id,
 	"path": ["spec", "selector", key],
 	"absent": {"namespace": r.namespace, "name": name},
@@ -45,7 +45,7 @@ renamed := {concat("/", array.slice(steps, 0, count(steps) - 1)) |
 
 deny contains object.union(
 	{
-		"message": sprintf("the Redis \"%s\" answers on %d and not on \"%v\"; write targetPort: redis", [redis.name, own, port.targetPort]),
+		"message": sprintf("Redis \"%s\" listens on port %d, but the Service targets \"%v\"; set targetPort: redis", [redis.name, own, port.targetPort]),
 		"resource": s.service.id,
 		"path": ["spec", "ports", i, "targetPort"],
 		"related": [{"resource": redis.resource, "path": ["spec", "redis", "port"], "message": "the port"}],
@@ -101,4 +101,4 @@ named := group.by([[redis.namespace, redis.name] |
 	redis.kind == "RedisFailover"
 ])
 
-words(names) := sprintf("there is %s", [concat(", ", array.slice(names, 0, 3))])
+words(names) := sprintf("existing: %s", [concat(", ", array.slice(names, 0, 3))])

@@ -21,7 +21,7 @@ import data.redisgitops.lib.selectors
 import data.redisgitops.lib.services
 
 deny contains {
-	"message": sprintf("the Service \"%s\" also selects the pods of the Redis \"%s\"; add a label to its selector that they do not have, such as app.kubernetes.io/component", [s.service.name, redis.name]),
+	"message": sprintf("the Service \"%s\" also selects the pods of the Redis \"%s\"; add a label to its selector that those pods do not have, such as app.kubernetes.io/component", [s.service.name, redis.name]),
 	"resource": s.service.id,
 	"path": ["spec", "selector"],
 	"key": true,

@@ -15,7 +15,7 @@ package redisgitops.url["db-index"]
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s\" has the databases 0 to %d and not %d; use one of these, or give redis-server --databases", [redis.name, databases(redis) - 1, reference.db]),
+	"message": sprintf("\"%s\" has databases 0 to %d, not %d; use one of these, or start redis-server with --databases", [redis.name, databases(redis) - 1, reference.db]),
 	"resource": reference.resource,
 	"path": reference.path,
 } if {

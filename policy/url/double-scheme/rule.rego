@@ -5,7 +5,7 @@
 #   does not resolve. The documentation of Reclaim the Stack shows such a URL.
 # custom:
 #   scope: repository
-#   fix: writes the second scheme alone
+#   fix: removes the first scheme
 #   since: 0.1.0
 #   remediation: Keep one scheme.
 #   references:
@@ -15,7 +15,7 @@ package redisgitops.url["double-scheme"]
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s\" has two schemes; write \"%s\"", [match, second]),
+	"message": sprintf("\"%s\" has two schemes; use \"%s\"", [match, second]),
 	"resource": t.resource,
 	"path": t.path,
 	"fix": {"path": t.path, "op": "set", "value": replace(t.text, match, second)},

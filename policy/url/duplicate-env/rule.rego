@@ -15,10 +15,10 @@ package redisgitops.url["duplicate-env"]
 import data.redisgitops.lib.workloads
 
 deny contains {
-	"message": sprintf("%s is set twice and this one loses; remove it, or give it another name", [a.name]),
+	"message": sprintf("%s is set twice and this value is ignored; remove or rename it", [a.name]),
 	"resource": c.resource,
 	"path": array.concat(c.path, ["env", a.index, "name"]),
-	"related": [{"resource": c.resource, "path": array.concat(c.path, ["env", b.index, "name"]), "message": "this one wins"}],
+	"related": [{"resource": c.resource, "path": array.concat(c.path, ["env", b.index, "name"]), "message": "this entry applies"}],
 } if {
 	some c in workloads.containers
 	not charts[c.unit]
@@ -27,11 +27,11 @@ deny contains {
 
 # The lists of a chart's values: a later list may overwrite an earlier one on purpose, one list never does.
 deny contains {
-	"message": sprintf("%s is set twice and this one loses; remove it, or give it another name", [a.name]),
+	"message": sprintf("%s is set twice and this value is ignored; remove or rename it", [a.name]),
 	"file": v.file,
 	"document": v.document,
 	"path": array.concat(path, [a.index, "name"]),
-	"related": [{"file": v.file, "document": v.document, "path": array.concat(path, [b.index, "name"]), "message": "this one wins"}],
+	"related": [{"file": v.file, "document": v.document, "path": array.concat(path, [b.index, "name"]), "message": "this entry applies"}],
 } if {
 	some application in data.repo.applications
 	some v in application.values

@@ -16,7 +16,7 @@ import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("the Redis \"%s\" runs without sentinels%s; use an address of the master", [redis.name, why(redis)]),
+	"message": sprintf("the Redis \"%s\" has no sentinels%s; use the URL of the master", [redis.name, why(redis)]),
 	"resource": reference.resource,
 	"path": reference.path,
 	"related": [{"resource": redis.resource, "path": ["spec"], "message": "the Redis"}],
@@ -31,7 +31,7 @@ deny contains {
 	why(redis)
 }
 
-why(redis) := " while spec.bootstrapNode is there" if {
+why(redis) := " while spec.bootstrapNode is set" if {
 	spec := data.repo.resources[redis.resource].object.spec
 	is_object(spec.bootstrapNode)
 	object.get(spec.bootstrapNode, "allowSentinels", false) != true

@@ -15,7 +15,7 @@ import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s\" is one pod, which is a replica after the next failover; use the Service of the master", [name]),
+	"message": sprintf("\"%s\" is a single pod, which becomes a replica after the next failover; use the master Service", [name]),
 	"resource": reference.resource,
 	"path": reference.path,
 } if {

@@ -5,7 +5,7 @@
 #   the pod that a connection reaches. Only the Service of the master follows a failover.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: writes the Service of the master'
+#   fix: 'suggested: sets the Service of the master'
 #   since: 0.2.0
 #   remediation: Use the Service of the master, or ask the sentinels.
 #   references:

@@ -18,7 +18,7 @@ import data.redisgitops.lib.url
 
 deny contains object.union(
 	{
-		"message": sprintf("\"%s\" is the operator's Service for metrics and leads to every copy, and replicas refuse writes; %s", [host.service, remedy(host)]),
+		"message": sprintf("\"%s\" is the operator's metrics Service and selects all pods, but replicas are read-only; %s", [host.service, remedy(host)]),
 		"resource": reference.resource,
 		"path": reference.path,
 	},
@@ -57,7 +57,7 @@ remedy(host) := sprintf("use \"%s\"", [concat("\" or \"", array.slice(masters, 0
 		some name in leading[i]
 	})
 	count(masters) > 0
-} else := sprintf("add a Service that selects redisfailovers-role: master, or ask the sentinels at \"rfs-%s\"", [trim_prefix(host.service, "rfr-")])
+} else := sprintf("add a Service that selects redisfailovers-role: master, or use Sentinel at \"rfs-%s\"", [trim_prefix(host.service, "rfr-")])
 
 # leading are the Services that lead to the master of a Redis.
 leading := {key: value | some key, value in each_leading}

@@ -15,7 +15,7 @@ import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("operator %s makes no Service \"%s\"; add a Service that selects redisfailovers-role: %s, or use a version from 1.3.0 on", [version, host.service, roles[prefix]]),
+	"message": sprintf("operator %s creates no Service \"%s\"; add a Service that selects redisfailovers-role: %s, or use version 1.3.0 or later", [version, host.service, roles[prefix]]),
 	"resource": reference.resource,
 	"path": reference.path,
 	"absent": {"namespace": host.namespace, "name": host.service},

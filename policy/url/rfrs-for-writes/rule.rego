@@ -6,7 +6,7 @@
 # custom:
 #   severity: warning
 #   scope: repository
-#   fix: 'as a suggestion: writes rfrm- for rfrs-'
+#   fix: 'suggested: replaces rfrs- by rfrm-'
 #   since: 0.1.0
 #   remediation: Use rfrm-<name> for writes.
 #   references:
@@ -17,12 +17,12 @@ import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s\" leads to replicas, which refuse writes; use \"%s\", or a name for the variable with READ in it", [host.service, concat("", ["rfrm-", trim_prefix(host.service, "rfrs-")])]),
+	"message": sprintf("\"%s\" points to the replicas, which are read-only; use \"%s\", or rename the variable (containing READ) if it is only read", [host.service, concat("", ["rfrm-", trim_prefix(host.service, "rfrs-")])]),
 	"resource": reference.resource,
 	"path": reference.path,
 	"fix": object.union(
 		url.replaced(reference, url.with_host(reference, host, concat("", ["rfrm-", trim_prefix(host.text, "rfrs-")]))),
-		{"suggested": "a client that only reads belongs to the replicas"},
+		{"suggested": "clients that only read should use the replicas"},
 	),
 } if {
 	some reference in url.references

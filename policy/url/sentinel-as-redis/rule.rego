@@ -17,7 +17,7 @@ package redisgitops.url["sentinel-as-redis"]
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s\" is a sentinel, not Redis; %s", [host.text, url.instead(host)]),
+	"message": sprintf("\"%s\" is a Sentinel Service, not a Redis; %s", [host.text, url.instead(host)]),
 	"resource": reference.resource,
 	"path": reference.path,
 } if {

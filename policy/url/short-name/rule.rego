@@ -17,7 +17,7 @@ import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s\" is in the namespace \"%s\", and this pod in \"%s\"; write \"%s.%s.svc\"", [host.service, there, host.namespace, host.service, there]),
+	"message": sprintf("\"%s\" is in namespace \"%s\", but this pod is in \"%s\"; use \"%s.%s.svc\"", [host.service, there, host.namespace, host.service, there]),
 	"resource": reference.resource,
 	"path": reference.path,
 	"absent": {"namespace": host.namespace, "name": host.service},

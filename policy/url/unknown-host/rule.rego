@@ -5,7 +5,7 @@
 #   resolve. Usually the Redis was renamed, or the URL was copied from another application.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: writes the one Service that it can be'
+#   fix: 'suggested: sets the only matching Service'
 #   since: 0.1.0
 #   remediation: Use the name of the Redis Service.
 #   references:
@@ -19,7 +19,7 @@ import data.redisgitops.lib.words
 
 deny contains object.union(
 	{
-		"message": sprintf("no Service \"%s\" is in the repository%s; %s", [host.service, where(host.namespace), remedy(near, all)]),
+		"message": sprintf("Service \"%s\" is not in the repository%s; %s", [host.service, where(host.namespace), remedy(near, all)]),
 		"resource": reference.resource,
 		"path": reference.path,
 		"absent": {"namespace": host.namespace, "name": host.service},
@@ -173,7 +173,7 @@ remote(entry) if {
 
 where("") := ""
 
-where(namespace) := sprintf(" for the namespace \"%s\"", [namespace]) if namespace != ""
+where(namespace) := sprintf(" in namespace \"%s\"", [namespace]) if namespace != ""
 
 # candidates are the Services of that use of the Redis in the same namespace.
 candidates(reference, host) := sort(object.get(leading, [[host.namespace, role(reference, host)]], set()))
@@ -195,13 +195,13 @@ role(reference, host) := "sentinels" if {
 
 remedy(near, all) := sprintf("did you mean \"%s\"?", [concat("\" or \"", array.slice(near, 0, 3))]) if {
 	count(near) > 0
-} else := sprintf("there is \"%s\"", [concat("\" and \"", array.slice(all, 0, 3))]) if {
+} else := sprintf("existing: \"%s\"", [concat("\" and \"", array.slice(all, 0, 3))]) if {
 	count(all) > 0
-} else := "correct the name"
+} else := "fix the name"
 
 fix(reference, host, [name]) := {"fix": object.union(
 	url.replaced(reference, url.with_host(reference, host, replace(host.text, host.service, name))),
-	{"suggested": "the name is a guess, and the Service may be made outside of this repository"},
+	{"suggested": "the name is a guess, and the Service may be created outside of this repository"},
 )} if {
 	count(split(reference.text, host.service)) == 2
 } else := {}

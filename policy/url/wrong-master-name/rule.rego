@@ -5,7 +5,7 @@
 #   other name, the client reports that there is no master.
 # custom:
 #   scope: repository
-#   fix: writes the name that the sentinels know
+#   fix: sets the name that the sentinels monitor
 #   since: 0.1.0
 #   remediation: Use mymaster.
 #   references:
@@ -18,7 +18,7 @@ import data.redisgitops.lib.url
 import data.redisgitops.lib.workloads
 
 deny contains {
-	"message": sprintf("the sentinels \"%s\" know the master \"%s\" and not \"%s\"; write %s", [host.service, redis.masterName, reference.master, redis.masterName]),
+	"message": sprintf("the sentinels \"%s\" monitor the master \"%s\", not \"%s\"; use %s", [host.service, redis.masterName, reference.master, redis.masterName]),
 	"resource": reference.resource,
 	"path": reference.path,
 	"fix": url.replaced(reference, renamed(reference, redis.masterName)),
@@ -33,12 +33,12 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the sentinels of \"%s\" know the master \"%s\" and not \"%s\"; write %s", [redis.name, redis.masterName, e.value, redis.masterName]),
+	"message": sprintf("the sentinels of \"%s\" monitor the master \"%s\", not \"%s\"; use %s", [redis.name, redis.masterName, e.value, redis.masterName]),
 	"resource": e.container.resource,
 	"path": array.concat(e.container.path, ["env", e.index, "value"]),
 	"fix": {
 		"path": array.concat(e.container.path, ["env", e.index, "value"]), "op": "set", "value": redis.masterName,
-		"suggested": "that the variable is the name of the master is a guess from its own name",
+		"suggested": "that the variable holds the master name is a guess from its own name",
 	},
 } if {
 	some e in workloads.environment

@@ -5,7 +5,7 @@
 #   Reclaim the Stack hard-code .default.svc, which is wrong as soon as the application is deployed elsewhere.
 # custom:
 #   scope: repository
-#   fix: 'as a suggestion: writes the namespace that the Service is in'
+#   fix: 'suggested: sets the namespace of the Service'
 #   since: 0.1.0
 #   remediation: Use the namespace that the application is deployed to.
 #   references:
@@ -16,13 +16,13 @@ import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
 deny contains {
-	"message": sprintf("\"%s\" is in the namespace \"%s\" and not in \"%s\"; write \"%s\"", [host.service, there, host.namespace, url.full(host, host.service, there)]),
+	"message": sprintf("\"%s\" is in namespace \"%s\", not in \"%s\"; use \"%s\"", [host.service, there, host.namespace, url.full(host, host.service, there)]),
 	"resource": reference.resource,
 	"path": reference.path,
 	"absent": {"namespace": host.namespace, "name": host.service},
 	"fix": object.union(
 		url.replaced(reference, url.with_host(reference, host, replace(host.text, sprintf("%s.%s", [host.service, host.namespace]), sprintf("%s.%s", [host.service, there])))),
-		{"suggested": "a Service of that name may be in the other namespace, made outside of this repository"},
+		{"suggested": "a Service of that name may exist in the other namespace, created outside of this repository"},
 	),
 } if {
 	some reference in url.references

@@ -5,7 +5,7 @@
 #   refused.
 # custom:
 #   scope: repository
-#   fix: writes the port of the Service
+#   fix: sets the port of the Service
 #   since: 0.1.0
 #   remediation: Use the port of the Service.
 #   references:
@@ -17,7 +17,7 @@ import data.redisgitops.lib.url
 
 deny contains object.union(
 	{
-		"message": sprintf("\"%s\" answers on %s and not on %d; %s", [host.service, listed(ports), asked, advice]),
+		"message": sprintf("\"%s\" listens on port %s, not %d; %s", [host.service, listed(ports), asked, advice]),
 		"resource": reference.resource,
 		"path": reference.path,
 	},
@@ -38,10 +38,10 @@ deny contains object.union(
 answer(reference, host, ports) := [url.instead(host), {}] if {
 	not url.sentinel(reference)
 	leads_to_sentinels(host)
-} else := [sprintf("write the host of the sentinels, or redis:// with \"%s\"", [corrected(host, ports)]), {}] if {
+} else := [sprintf("use the host of the sentinels, or redis:// with \"%s\"", [corrected(host, ports)]), {}] if {
 	url.sentinel(reference)
 	not leads_to_sentinels(host)
-} else := [sprintf("write \"%s\"", [corrected(host, ports)]), {"fix": object.union(
+} else := [sprintf("use \"%s\"", [corrected(host, ports)]), {"fix": object.union(
 	url.replaced(reference, url.with_host(reference, host, corrected(host, ports))),
 	choice(ports),
 )}]

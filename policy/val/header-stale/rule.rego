@@ -14,7 +14,7 @@
 package redisgitops.val["header-stale"]
 
 deny contains {
-	"message": sprintf("the example names the Redis of \"%s\" and this is \"%s\"; generate the template anew, or correct the comment", [host, a.chart.name]),
+	"message": sprintf("the example refers to the Redis of \"%s\", but this is \"%s\"; regenerate the template, or fix the comment", [host, a.chart.name]),
 	"file": header.file,
 	"line": header.line + i,
 } if {

@@ -15,7 +15,7 @@ package redisgitops.val["key-missing"]
 import data.redisgitops.lib.words
 
 deny contains {
-	"message": sprintf("no values set %s, which the template reads here; %s", [concat(".", unset.path), remedy(words.near(unset.path[count(unset.path) - 1], {s | some s in unset.siblings}))]),
+	"message": sprintf("%s is used by the template but not set in any values; %s", [concat(".", unset.path), remedy(words.near(unset.path[count(unset.path) - 1], {s | some s in unset.siblings}))]),
 	"file": unset.reads[0].file,
 	"line": unset.reads[0].line,
 	"related": [{"file": r.file, "line": r.line, "message": "and here"} | some r in unset.reads; [r.file, r.line] != [unset.reads[0].file, unset.reads[0].line]],

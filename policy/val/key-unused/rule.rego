@@ -14,7 +14,7 @@ package redisgitops.val["key-unused"]
 import data.redisgitops.lib.group
 
 deny contains {
-	"message": sprintf("no template reads %s; remove it, or read it with .Values.%s", [concat(".", path), concat(".", path)]),
+	"message": sprintf("%s is not used by any template; remove it, or use .Values.%s", [concat(".", path), concat(".", path)]),
 	"file": file.file,
 	"document": file.document,
 	"path": path,

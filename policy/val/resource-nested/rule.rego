@@ -12,7 +12,7 @@
 package redisgitops.val["resource-nested"]
 
 deny contains {
-	"message": sprintf("%s stands inside resources.%s %s", [name, outer, reason(name, read)]),
+	"message": sprintf("%s is nested under resources.%s %s", [name, outer, reason(name, read)]),
 	"file": file.file,
 	"document": file.document,
 	"path": ["resources", outer, name],
@@ -30,9 +30,9 @@ deny contains {
 	nested(name, value, resource, read)
 }
 
-reason(name, read) := sprintf("and the template reads it at resources.%s; move it out", [name]) if {
+reason(name, read) := sprintf("but the template reads resources.%s; move it up", [name]) if {
 	name in read
-} else := sprintf("and looks like a resource of its own; move it to resources.%s", [name])
+} else := sprintf("but looks like a separate resource; move it to resources.%s", [name])
 
 nested(name, _, _, read) if name in read
 

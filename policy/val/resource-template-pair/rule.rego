@@ -13,7 +13,7 @@
 package redisgitops.val["resource-template-pair"]
 
 deny contains {
-	"message": sprintf("no template reads %s.%s; add templates/%s.yaml with generate, or remove the values", [group, name, dashed(name)]),
+	"message": sprintf("%s.%s is not used by any template; add templates/%s.yaml with generate, or remove the values", [group, name, dashed(name)]),
 	"file": file.file,
 	"document": file.document,
 	"path": [group, name],

@@ -15,7 +15,7 @@
 package redisgitops.val["top-level-missing"]
 
 deny contains {
-	"message": sprintf("there is no %s for k generate to write to, and it will say that it did; add \"%s: %s\"", [key, key, empty[key]]),
+	"message": sprintf("values.yaml has no %s, so `k generate` silently writes nothing; add \"%s: %s\"", [key, key, empty[key]]),
 	"file": file.file,
 	"document": file.document,
 	"path": [key],
