@@ -226,7 +226,7 @@ func (s *Session) open(_ context.Context, r openRequest) (any, error) {
 			return nil, fmt.Errorf("the files are more than %d MiB; open a part of the repository", MaxBytes>>20)
 		}
 		if !local(f.Path) {
-			wrong = append(wrong, diag.Errorf(diag.Position{}, "", "%q leads out of the repository; leave it out", f.Path))
+			wrong = append(wrong, diag.Errorf(diag.Position{}, "", "%q is outside the repository; remove it", f.Path))
 			continue
 		}
 		if info, err := fsys.Stat(f.Path); err == nil {
@@ -356,7 +356,7 @@ type filesRequest struct {
 func (s *Session) files(_ context.Context, r filesRequest) (any, error) {
 	for _, c := range r.Changes {
 		if !local(c.Path) {
-			return nil, fmt.Errorf("%q leads out of the repository; leave it out", c.Path)
+			return nil, fmt.Errorf("%q is outside the repository; remove it", c.Path)
 		}
 	}
 	if err := s.set(r.Changes); err != nil {

@@ -124,12 +124,12 @@ func TestOpenRefuses(t *testing.T) {
 		name, want string
 		files      []File
 	}{
-		{"parent", "leads out", []File{{Path: "../x"}}},
-		{"inner parent", "leads out", []File{{Path: "a/../../x"}}},
-		{"absolute", "leads out", []File{{Path: "/etc/passwd"}}},
-		{"backslash", "leads out", []File{{Path: `..\x`}}},
-		{"drive", "leads out", []File{{Path: "c:/x"}}},
-		{"empty", "leads out", []File{{Path: ""}}},
+		{"parent", "is outside the repository", []File{{Path: "../x"}}},
+		{"inner parent", "is outside the repository", []File{{Path: "a/../../x"}}},
+		{"absolute", "is outside the repository", []File{{Path: "/etc/passwd"}}},
+		{"backslash", "is outside the repository", []File{{Path: `..\x`}}},
+		{"drive", "is outside the repository", []File{{Path: "c:/x"}}},
+		{"empty", "is outside the repository", []File{{Path: ""}}},
 		{"twice", "twice", []File{{Path: "a"}, {Path: "a"}}},
 		{"file and folder", "folder", []File{{Path: "a/b"}, {Path: "a"}}},
 		{"many", "too many", make([]File, MaxFiles+1)},

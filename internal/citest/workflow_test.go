@@ -313,7 +313,7 @@ func TestAction(t *testing.T) {
 		for _, tt := range []struct{ version, sum, want string }{
 			{"v9.8.7", strings.Repeat("0", 64), "has another checksum"},
 			{"v9.8.7", "", "taken with its checksum only"},
-			{"latest", hex.EncodeToString(sum[:]), "is no version"},
+			{"latest", hex.EncodeToString(sum[:]), "invalid input version"},
 			{"v9.8.6", hex.EncodeToString(sum[:]), "404"},
 		} {
 			if got := r.run(t, dir, map[string]string{"version": tt.version, "sha256": tt.sum}); got.code == 0 || !strings.Contains(got.out, tt.want) || got.outputs["exit-code"] != "" {
