@@ -35,7 +35,7 @@ build-web: web
 
 # In a real browser: every journey, and what a hostile repository may not do. Pictures are in wasm/web/shots.
 test-web: web
-	cd wasm/web && node --test --test-concurrency=1 test/*.test.mjs
+	cd wasm/web && node --test --test-concurrency=2 test/*.test.mjs
 
 # The library's tests as the browser runs them, and all examples of rules on the compiled ones. The environment is empty, since Go passes all of it to the program in one small page.
 in_node = env -i HOME="$$HOME" PATH="$$(go env GOROOT)/lib/wasm:$$PATH" GOPROXY="$$(go env GOPROXY)" GOOS=js GOARCH=wasm go test $(trimmed) -gcflags=all=-l
