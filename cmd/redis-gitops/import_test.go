@@ -338,7 +338,7 @@ func TestImportCheckpointDisk(t *testing.T) {
 	}
 	fill.Close()
 	c.Wait()
-	if c.ProcessState.ExitCode() != exitError || !strings.Contains(output.String(), "no space left on device; make room for it") {
+	if c.ProcessState.ExitCode() != exitError || !strings.Contains(output.String(), "no space left on device; free some space") {
 		t.Errorf("exit code %d: %s", c.ProcessState.ExitCode(), &output)
 	}
 	if err := os.Remove(filepath.Join(disk, "fill")); err != nil {
@@ -399,7 +399,7 @@ func TestImportAtTerminal(t *testing.T) {
 	}
 	for _, answer := range []string{"", "yes\n", "redis://\n"} {
 		out, code := run(answer)
-		if code != exitError || !strings.Contains(out, "Type "+s.URL()+" to go on") || s.Do("GET", "old") != "value" {
+		if code != exitError || !strings.Contains(out, "Type "+s.URL()+" to continue") || s.Do("GET", "old") != "value" {
 			t.Errorf("answer %q: exit code %d: %s", answer, code, out)
 		}
 	}

@@ -44,7 +44,7 @@ func TestPrompts(t *testing.T) {
 	if out, code := run(true, "7\n", "generate", "resource", "shop"); code != exitError || !strings.Contains(out, `invalid choice "7"; enter a number from 1 to 2`) {
 		t.Errorf("a bad choice: %d, %s", code, out)
 	}
-	if out, code := run(true, "", "generate", "resource", "shop"); code != exitError || !strings.Contains(out, "no response") {
+	if out, code := run(true, "", "generate", "resource", "shop"); code != exitError || !strings.Contains(out, "no reply") {
 		t.Errorf("no answer: %d, %s", code, out)
 	}
 	if out, code := run(true, "cache\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitOK || !exists("redis-cache.yaml") {

@@ -106,7 +106,7 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 		case rdb.FunctionEntry:
 			what = "function library"
 		case rdb.ModuleAuxEntry:
-			what = fmt.Sprintf("module data of %q", e.Module)
+			what = fmt.Sprintf("data of module %q", e.Module)
 		}
 		name("%s: %v", what, reason)
 		return nil

@@ -63,8 +63,8 @@ func TestConvertModules(t *testing.T) {
 		{vectors, "8.0", nil, ""},
 		{vectors, "13", nil, ""},
 		{vectors, "7.4", []string{"--module", "vectorset"}, ""},
-		{module, "8.0", nil, `module data of "fakemodul"; a server without it cannot load the dump`},
-		{module, "7.4", nil, `module data of "fakemodul"`},
+		{module, "8.0", nil, `data of module "fakemodul"; a server without it cannot load the dump`},
+		{module, "7.4", nil, `data of module "fakemodul"`},
 		{module, "8.0", []string{"--module", "fakemodul"}, ""},
 	} {
 		_, errs, code := tool(t, nil, append([]string{"rdb", "convert", tt.from, out, "--to-version", tt.to}, tt.args...)...)
@@ -74,7 +74,7 @@ func TestConvertModules(t *testing.T) {
 			}
 			continue
 		}
-		if code != exitFindings || !strings.Contains(errs, tt.refused) || !strings.Contains(errs, "2 keys or other parts have no form") {
+		if code != exitFindings || !strings.Contains(errs, tt.refused) || !strings.Contains(errs, "2 keys or other items cannot be represented") {
 			t.Errorf("to %s: exit %d, %s", tt.to, code, errs)
 		}
 		os.Remove(out)

@@ -67,14 +67,14 @@ func TestServe(t *testing.T) {
 	replica.Do("REPLICAOF", "127.0.0.1", s.port)
 	s.until(": dump loaded; on the server, run REPLICAOF NO ONE")
 	replica.Do("REPLICAOF", "NO", "ONE")
-	s.until("has left")
+	s.until("disconnected")
 	if err := s.c.Wait(); err != nil {
 		t.Errorf("--once ends with %v", err)
 	}
 	if got := replica.Do("DEBUG", "DIGEST"); got != want {
 		t.Errorf("the server has loaded something else: %v, %v", got, want)
 	}
-	if !strings.Contains(s.all, "5000 keys, ") || !strings.Contains(s.all, "RDB version 10, which Redis 7.0 and later can load") || strings.Contains(s.all, dumpSecret) {
+	if !strings.Contains(s.all, "5000 keys, ") || !strings.Contains(s.all, "RDB version 10, which Redis 7.0 and later, and Valkey, can load") || strings.Contains(s.all, dumpSecret) {
 		t.Error(s.all)
 	}
 
@@ -86,7 +86,7 @@ func TestServe(t *testing.T) {
 	s = serveDump(t, nil, newer)
 	replica.Do("CONFIG", "SET", "masterauth", "")
 	replica.Do("REPLICAOF", "127.0.0.1", s.port)
-	s.until("has left before it had loaded the dump.* its log says why: a version that it cannot read")
+	s.until("disconnected before it had loaded the dump.* check its log: unsupported version")
 	if err := s.c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
