@@ -100,7 +100,7 @@ func TestDeadlock(t *testing.T) {
 	stop := b.poking("x")
 	promoted := run("failover", "x", "--promote", "--yes")
 	stop()
-	b.has(promoted, 0, "promoted", "Service rfrm-x: leads to the new master")
+	b.has(promoted, 0, "promoted", "Service rfrm-x: points to the new master")
 	t.Log(promoted)
 	after, err := cluster.Master(b.ctx, b.namespace, "x")
 	b.must(err)
@@ -137,7 +137,7 @@ func TestOperatorDown(t *testing.T) {
 	}
 	b.doctorSays("x", 1, "the operator is not running: Lease default/redis-failover-lease was not renewed for", "its last change to this Redis was")
 	b.has(run("failover", "x", "--force", "--wait", "20s"), 2, "warning: the operator is not running", `Service "rfrm-x" still points to the old master`)
-	doctor := b.doctorSays("x", 1, "the operator is not running", `- Service "rfrm-x" leads to pod `+before.Name)
+	doctor := b.doctorSays("x", 1, "the operator is not running", `- Service "rfrm-x" points to pod `+before.Name)
 	if list := roots(doctor); len(list) != 1 {
 		t.Errorf("%d causes: %q", len(list), list)
 	}

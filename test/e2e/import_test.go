@@ -130,7 +130,7 @@ func TestImport(t *testing.T) {
 	if info, err := os.Stat(out); err != nil || info.Size() == 0 {
 		t.Errorf("there is no dump: %v", err)
 	}
-	b.has(b.tool(dir, "import", dump, "shop", "--password-file", out), 2, `the login of "shop" comes from its resource and Secret`)
+	b.has(b.tool(dir, "import", dump, "shop", "--password-file", out), 2, `the credentials of "shop" come from its resource and Secret`)
 	b.has(b.tool(dir, "import", dump, "shopp"), 2, `"shopp"`)
 }
 

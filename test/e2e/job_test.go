@@ -106,7 +106,7 @@ func TestJobApplied(t *testing.T) {
 	image = "Redis-Gitops:test"
 	b.until("the image is told", func() error {
 		r := b.tool(dir, importing("pvc://dumps/in.rdb")...)
-		if r.code != 2 || !strings.Contains(r.stderr, "does not start: InvalidImageName: Failed to apply default image tag") || !strings.Contains(r.stderr, "end it by kubectl delete job shop-import -n "+b.namespace) {
+		if r.code != 2 || !strings.Contains(r.stderr, "does not start: InvalidImageName: Failed to apply default image tag") || !strings.Contains(r.stderr, "kubectl delete job shop-import -n "+b.namespace) {
 			return errors.New(r.String())
 		}
 		return nil
@@ -125,16 +125,16 @@ func TestJobApplied(t *testing.T) {
 		}
 	}))
 	b.secret("bucket", "url", "http://"+address+"/in.rdb?X-Amz-Signature="+password)
-	r := b.when("is at work", func(p *os.Process) { b.must(p.Signal(os.Interrupt)) }, dir, importing("secret://bucket/url")...)
+	r := b.when("is running", func(p *os.Process) { b.must(p.Signal(os.Interrupt)) }, dir, importing("secret://bucket/url")...)
 	b.has(r, 2, "interrupted; Job "+at+" is still running: run this command again or kubectl logs -f job/shop-import -n "+b.namespace)
-	r = b.when("is followed", func(*os.Process) { close(release) }, dir, importing("secret://bucket/url")...)
+	r = b.when("following it", func(*os.Process) { close(release) }, dir, importing("secret://bucket/url")...)
 	b.has(r, 0, "Job "+at+" is already running with the same command; following it", "100 compared, 0 differ", "Job "+at+" succeeded after ")
 	if !strings.HasPrefix(r.stdout, "Job "+at+" succeeded after") {
 		t.Error("the log belongs to standard error:", r)
 	}
 	b.prints(b.tool(dir, "cli", "shop", "--", "STRLEN", "k99"), "1000")
 
-	b.has(b.tool(dir, "dump", "shop", "pvc://dumps/out.rdb", "--job", "--apply", "--image", image), 0, "100 keys", "Job "+b.namespace+"/shop-dump has succeeded")
+	b.has(b.tool(dir, "dump", "shop", "pvc://dumps/out.rdb", "--job", "--apply", "--image", image), 0, "100 keys", "Job "+b.namespace+"/shop-dump succeeded")
 	b.has(b.tool(dir, "rdb", "verify", filepath.Join(volume, "out.rdb")), 0, "100 keys")
 	b.has(b.tool(dir, "dump", "shop", "out.rdb", "--apply"), 2, "--apply requires --job")
 }

@@ -262,7 +262,7 @@ func TestOtherOperators(t *testing.T) {
 	b.has(run("sentinel-url", "ring"), 1, "has no sentinels; use url")
 	b.until("the sentinels could fail over", func() error { return b.failed(run("failover", "repl", "--dry-run")) })
 	moved := run("failover", "repl")
-	b.has(moved, 0, "instead of repl-0", "Service repl-master: leads to the new master after")
+	b.has(moved, 0, "instead of repl-0", "Service repl-master: points to the new master after")
 	t.Log(moved)
 	b.prints(run("cli", "repl", "--", "GET", "a b"), "value of a b")
 	b.until("doctor finds nothing wrong", func() error { return b.failed(run("doctor", "repl")) })
