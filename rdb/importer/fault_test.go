@@ -407,7 +407,7 @@ func TestStopAndResume(t *testing.T) {
 				t.Errorf("%d keys are said to be written", report.Total.Written)
 			}
 			if store.text == nil {
-				t.Fatal("no checkpoint to resume from; import without --resume")
+				t.Fatal("no checkpoint was written")
 			}
 			if len(store.text) > 4096 {
 				t.Errorf("the checkpoint has %d bytes", len(store.text))
