@@ -64,7 +64,7 @@ func TestDoctor(t *testing.T) {
 		if p := state.CheckURL(sentinel); len(p) > 0 {
 			t.Errorf("a healthy one: %s", texts(p))
 		}
-		if facts := strings.Join(state.Facts(sentinel), "\n"); !strings.Contains(facts, want) || !strings.Contains(facts, "3 of 3 name it, quorum 2") || strings.Contains(facts, b.password) {
+		if facts := strings.Join(state.Facts(sentinel), "\n"); !strings.Contains(facts, want) || !strings.Contains(facts, "3 of 3 report it as master, quorum 2") || strings.Contains(facts, b.password) {
 			t.Errorf("facts: %s", facts)
 		}
 	}
