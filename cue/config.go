@@ -26,9 +26,16 @@ type Config struct {
 	Policies []string
 	Schemas  []string
 	FailOn   string // "error", "warning", "info" or "never"
+	Scope    string // ScopeRedis or ScopeAll
 
 	doc *document
 }
+
+// The scopes of general rules, as the configuration and lint --scope name them.
+const (
+	ScopeRedis = "redis" // only where Redis is involved
+	ScopeAll   = "all"   // every chart and manifest
+)
 
 // Layout says where a repository keeps its parts.
 type Layout struct {

@@ -21,7 +21,7 @@ func TestLoadConfigDefaults(t *testing.T) {
 		Operator: OperatorChoice{Name: "spotahome", Version: "1.2.4"},
 		Defaults: Defaults{Values: map[string]LayerValue{}, Profiles: map[string]map[string]LayerValue{}},
 		Rules:    map[string]Rule{}, Frozen: []string{}, Ignore: []Ignore{}, Values: [][]string{}, Policies: []string{}, Schemas: []string{},
-		FailOn: "error",
+		FailOn: "error", Scope: ScopeRedis,
 	}
 	c.doc = nil
 	if !reflect.DeepEqual(c, want) {

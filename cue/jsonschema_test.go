@@ -90,7 +90,7 @@ func TestConfigJSONSchema(t *testing.T) {
 	paths := []string{
 		"strict", "layout", "layout.applications", "layout.generators", "layout.platform", "layout.colour", "operator.name", "operator.version", "operator.namespace",
 		"defaults.profile", "defaults.auth.method", "defaults.auth.secret", "defaults.auth.store", "defaults.values", "defaults.values.memory", "defaults.profiles.a",
-		"defaults.profiles.a.memory", "rules", "rules.a", "rules.a.severity", "rules.a.options", "rules.a.paths", "frozen", "ignore", "values", "policies", "schemas", "failOn", "colour",
+		"defaults.profiles.a.memory", "rules", "rules.a", "rules.a.severity", "rules.a.options", "rules.a.paths", "frozen", "ignore", "values", "scope", "policies", "schemas", "failOn", "colour",
 	}
 	for _, path := range paths {
 		for _, value := range candidates {

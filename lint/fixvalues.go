@@ -50,7 +50,7 @@ func (l *linter) valuesBeside(t render.Target, targets []render.Target) [][]stri
 
 // names says whether a target renders with a value file already.
 func names(t render.Target, file string) bool {
-	return slices.Contains(t.ValueFiles, file) || t.Deployment != nil && slices.Contains(t.Deployment.ValueFiles, file)
+	return slices.Contains(valueFiles(&t), file)
 }
 
 // topKeys gives the keys at the top of a value file; none for anything else.

@@ -49,7 +49,7 @@ func (l *linter) readIncomplete() *incomplete {
 		files := u.files
 		if u.target.Kind != repo.Plain {
 			in.names[path.Base(dir)] = true
-			files = slices.Concat(files, u.target.ValueFiles, l.filesBelow(dir))
+			files = slices.Concat(files, valueFiles(&u.target), l.filesBelow(dir))
 		}
 		if u.chart != nil {
 			in.names[u.chart.name] = true

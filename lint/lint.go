@@ -37,6 +37,7 @@ type Options struct {
 	Values         [][]string // sets of value files to render on top, each for itself, besides those of the configuration
 	NoSuppressions bool
 	Baseline       *Baseline // findings that were there before
+	Scope          string    // cue.ScopeRedis or cue.ScopeAll; "" is the configuration's
 	Base           *Base     // what the repository was like; then only findings in what changed since count
 
 	UserRules []UserRules // rules that are not ours
@@ -173,6 +174,8 @@ type linter struct {
 	moot        map[*diag.Finding]bool // findings of the others
 	byDir       map[string][]*unit
 	coverage    *repo.Coverage // nil when no deployer is known
+
+	instances []*instance.Instance // what is deployed; Where is the id in data.repo.resources
 
 	lastFile      string // that was looked up in, and what it holds
 	lastDocuments []*repo.Document

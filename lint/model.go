@@ -548,6 +548,7 @@ func (l *linter) redis(units []unitModel, fields map[string]any) error {
 		}
 		return made[key]
 	}
+	l.instances = nil
 	out, facts := []any{}, &podFacts{pods: []any{}, references: []any{}}
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
@@ -558,6 +559,7 @@ func (l *linter) redis(units []unitModel, fields map[string]any) error {
 				return fmt.Errorf("lint: an instance without a resource: %q", in.Where)
 			}
 			out = append(out, instanceFields(id, in, objects(in)))
+			l.instances = append(l.instances, in)
 		}
 	}
 	fields["redis"], fields["pods"], fields["references"] = byResource(out), byResource(facts.pods), byResource(facts.references)

@@ -15,6 +15,7 @@ func (l *linter) settle(ctx context.Context) error {
 	l.suppress()
 	l.dropMoot()
 	l.unite()
+	hidden := l.dropOutOfScope()
 	if len(l.opts.Paths) > 0 {
 		l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool { return !l.inPaths(f) })
 	}
@@ -27,7 +28,7 @@ func (l *linter) settle(ctx context.Context) error {
 		l.fold()
 	}
 	if b := l.opts.Baseline; b != nil {
-		gone := b.apply(l.findings)
+		gone := b.apply(slices.Concat(l.findings, hidden))
 		if len(l.missing().dirs) == 0 {
 			l.notices = append(l.notices, gone...)
 		}

@@ -61,6 +61,14 @@ func newUnit(t render.Target, set int, values, files []string) *unit {
 	return u
 }
 
+// valueFiles gives the value files of the target, beside those of its chart.
+func valueFiles(t *render.Target) []string {
+	if t.Deployment == nil {
+		return t.ValueFiles
+	}
+	return slices.Concat(t.Deployment.ValueFiles, t.ValueFiles)
+}
+
 // render renders the unit, the value files of its set that are there on top.
 func (u *unit) render(ctx context.Context, l *linter) (*render.Result, error) {
 	if u.rendered != nil {

@@ -55,6 +55,7 @@ type Rule struct {
 	Scope       string   // ScopeResource or ScopeRepository
 	Kinds       []string // of a resource rule: the kinds of resources it looks at; none is all
 	Once        string   // "application" or "repository": many findings there are told as one; "" is each
+	General     bool     // checks any chart or manifest; with scope: redis only where Redis is involved
 	Fix         string   // what --fix does; "" when it does nothing
 	Since       string   // the version of the tool that has it first
 	References  []string // where the facts are from
@@ -73,6 +74,7 @@ type metadata struct {
 		Scope       string   `yaml:"scope"`
 		Kinds       []string `yaml:"kinds"`
 		Once        string   `yaml:"once"`
+		General     bool     `yaml:"general"`
 		Fix         string   `yaml:"fix"`
 		Since       string   `yaml:"since"`
 		Remediation string   `yaml:"remediation"`
@@ -121,6 +123,7 @@ func parseRule(file, src, name string) (*Rule, error) {
 	rule.Title, rule.Description = m.Title, strings.TrimSpace(m.Description)
 	c := m.Custom
 	rule.Severity, rule.Strict, rule.Scope, rule.Kinds, rule.Once = c.Severity, c.Strict, c.Scope, c.Kinds, c.Once
+	rule.General = c.General
 	rule.Fix, rule.Since, rule.Remediation, rule.References = c.Fix, c.Since, strings.TrimSpace(c.Remediation), c.References
 	if rule.Severity == "" {
 		rule.Severity = Error

@@ -40,7 +40,7 @@ var fileFlags = map[string]map[string][]string{
 
 // otherFlags take a text that is no name of a file to read. config and values name files of the repository, which package repo
 // reads; format and html name files that are written.
-var otherFlags = []string{"directory", "config", "color", "timeout", "max-memory", "format", "fail-on", "fix", "enable", "disable", "only", "new-from-rev", "values", "output",
+var otherFlags = []string{"directory", "config", "color", "timeout", "max-memory", "format", "fail-on", "scope", "fix", "enable", "disable", "only", "new-from-rev", "values", "output",
 	"suffix", "operator", "profile", "size", "set", "auth", "store", "namespace", "env", "name", "image", "hostname", "context", "tls-server-name",
 	"username", "source-username", "source-tls-server-name", "listen", "announce", "db", "map-db", "match", "exclude", "type", "ttl", "to-version", "module", "html", "separator", "at",
 	"method", "verify", "rate", "progress", "checkpoint", "patience", "max-lag", "wait", "to", "jobs", "port"}

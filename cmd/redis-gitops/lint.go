@@ -57,9 +57,11 @@ const (
 type lintFlags struct {
 	strict, diff, noSuppressions, allowEmpty, stats, createBaseline, noRepoCode bool
 	formats, only, enable, disable, policies, values                            []string
-	failOn, fix, newFromRev, baseline                                           string
+	failOn, scope, fix, newFromRev, baseline                                    string
 	jobs                                                                        int
 }
+
+var scopes = []string{cue.ScopeRedis, cue.ScopeAll}
 
 func (a *app) lintCommand() *cobra.Command {
 	var f lintFlags
@@ -73,6 +75,8 @@ func (a *app) lintCommand() *cobra.Command {
 	p.BoolVar(&f.strict, "strict", false, "also apply the strict security rules, and treat advice as errors")
 	p.StringArrayVar(&f.formats, "format", nil, "NAME or NAME=FILE; may be repeated: "+strings.Join(formatNames(), ", ")+" (default text)")
 	p.StringVar(&f.failOn, "fail-on", "", "exit with 1 on findings of this severity or higher: error, warning, info or never (default from the configuration: error)")
+	p.StringVar(&f.scope, "scope", "", "where general rules such as yaml/invalid apply: redis (where Redis is involved) or all (default from the configuration: redis)")
+	complete(c, "scope", scopes)
 	p.StringArrayVar(&f.enable, "enable", nil, "enable a rule, or a category such as sec/*; may be repeated")
 	p.StringArrayVar(&f.disable, "disable", nil, "disable a rule or category; may be repeated")
 	p.StringArrayVar(&f.only, "only", nil, "only run this rule; may be repeated")
@@ -214,6 +218,9 @@ func (f *lintFlags) check() error {
 	if f.failOn != "" && !slices.Contains(levels, f.failOn) {
 		wrong("--fail-on", "invalid severity %q; %s%s", f.failOn, diag.OneOf(levels), diag.DidYouMean(f.failOn, levels))
 	}
+	if f.scope != "" && !slices.Contains(scopes, f.scope) {
+		wrong("--scope", "invalid scope %q; %s%s", f.scope, diag.OneOf(scopes), diag.DidYouMean(f.scope, scopes))
+	}
 	if fixes := []string{fixSafe, fixSuggested}; f.fix != "" && !slices.Contains(fixes, f.fix) {
 		wrong("--fix", "invalid kind of fix %q; %s%s", f.fix, diag.OneOf(fixes), diag.DidYouMean(f.fix, fixes))
 	}
@@ -284,7 +291,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []string) (*lint.Options, error) {
 	opts := &lint.Options{
 		Config: o.config, Strict: f.strict, Paths: paths, Only: f.only, Enable: f.enable, Disable: f.disable,
-		NoSuppressions: f.noSuppressions, Jobs: f.jobs, Today: a.machine.Now,
+		Scope: f.scope, NoSuppressions: f.noSuppressions, Jobs: f.jobs, Today: a.machine.Now,
 	}
 	for _, set := range f.values {
 		opts.Values = append(opts.Values, strings.Split(set, ","))

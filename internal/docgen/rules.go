@@ -67,6 +67,9 @@ func page(r *policy.Rule) string {
 	}
 	fmt.Fprintf(&b, "| severity | with `--strict` | applies to | `--fix` | since |\n|---|---|---|---|---|\n| %s | %s | %s | %s | %s |\n",
 		r.Severity, r.Strict, cell(kinds), cell(fix), cell(r.Since))
+	if r.General {
+		b.WriteString("\nA general rule: with `scope: redis`, the default, it only applies where Redis is involved; `scope: all` in `.redis-gitops.yaml` applies it to every chart and manifest.\n")
+	}
 	if r.Description != "" {
 		fmt.Fprintf(&b, "\n## Why it matters\n\n%s\n", r.Description)
 	}

@@ -8,6 +8,7 @@
 #   strict: error
 #   scope: repository
 #   remediation: Generate a password and seal it.
+#   general: true
 #   since: 0.1.0
 #   references:
 #     - spotahome/redis-operator v1.2.4 example/redisfailover

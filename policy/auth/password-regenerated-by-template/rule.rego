@@ -12,6 +12,7 @@
 #   remediation: |-
 #     Generate the password once, outside of the chart: as a SealedSecret, or as an ExternalSecret with a generator
 #     and a PushSecret.
+#   general: true
 #   since: 0.1.0
 #   references:
 #     - https://github.com/hcengineering/huly-selfhost/issues/321

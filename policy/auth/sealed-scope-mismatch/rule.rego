@@ -8,6 +8,7 @@
 #   severity: error
 #   scope: repository
 #   remediation: Seal it again for the new name and namespace.
+#   general: true
 #   since: 0.1.0
 #   references:
 #     - https://github.com/bitnami-labs/sealed-secrets#scopes

@@ -7,6 +7,7 @@
 #   severity: error
 #   kinds: [Secret]
 #   remediation: Move the value to stringData, or encode it.
+#   general: true
 #   since: 0.1.0
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/427

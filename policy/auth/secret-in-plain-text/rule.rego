@@ -9,6 +9,7 @@
 #   strict: error
 #   scope: repository
 #   remediation: Seal it (SealedSecret, SOPS) or fetch it (ExternalSecret, Vault), and use a new password.
+#   general: true
 #   since: 0.1.0
 #   references:
 #     - https://kubernetes.io/docs/concepts/security/secrets-good-practices/

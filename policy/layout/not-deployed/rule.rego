@@ -11,6 +11,7 @@
 # custom:
 #   scope: native
 #   severity: info
+#   general: true
 #   since: 0.1.0
 #   remediation: |-
 #     Add the directory to an Application, ApplicationSet, HelmRelease or Kustomization, or delete it. If another repository

@@ -9,6 +9,7 @@
 # custom:
 #   scope: native
 #   severity: info
+#   general: true
 #   since: 0.1.0
 #   remediation: |-
 #     Add the file to helm.valueFiles of the Application or to spec.chart.spec.valuesFiles of the HelmRelease, or delete it.

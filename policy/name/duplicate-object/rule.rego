@@ -5,6 +5,7 @@
 #   points to the wrong Redis, and an object removed by one application is gone for both.
 # custom:
 #   scope: repository
+#   general: true
 #   since: 0.1.0
 #   remediation: Rename one of the two, or remove it.
 #   references:

@@ -5,6 +5,7 @@
 #   parent map is missing, rendering fails for the whole application with "nil pointer evaluating interface {}".
 # custom:
 #   scope: repository
+#   general: true
 #   since: 0.1.0
 #   remediation: Set the value, or correct its name in the template.
 #   references:

@@ -5,6 +5,7 @@
 # custom:
 #   severity: warning
 #   scope: repository
+#   general: true
 #   since: 0.1.0
 #   remediation: Remove the value, or use it in the template.
 #   references:

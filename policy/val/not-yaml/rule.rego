@@ -6,6 +6,7 @@
 # custom:
 #   scope: native
 #   severity: error
+#   general: true
 #   since: 0.1.0
 #   remediation: Correct the reported line of the template; nindent and quote help.
 package redisgitops.val["not-yaml"]

@@ -5,6 +5,7 @@
 # custom:
 #   scope: native
 #   severity: error
+#   general: true
 #   since: 0.1.0
 #   remediation: Correct the reported template or value.
 package redisgitops.val["render-fails"]

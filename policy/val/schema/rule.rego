@@ -7,6 +7,7 @@
 # custom:
 #   scope: native
 #   severity: error
+#   general: true
 #   since: 0.1.0
 #   remediation: Correct the value, or the schema where the value is right.
 #   references:

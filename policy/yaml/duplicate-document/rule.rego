@@ -6,6 +6,7 @@
 # custom:
 #   scope: native
 #   severity: error
+#   general: true
 #   since: 0.1.0
 #   remediation: Remove or rename one of them.
 package redisgitops.yaml["duplicate-document"]

@@ -5,6 +5,7 @@
 # custom:
 #   scope: native
 #   severity: error
+#   general: true
 #   since: 0.1.0
 #   remediation: Keep one of the two.
 package redisgitops.yaml["duplicate-key"]

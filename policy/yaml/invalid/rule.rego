@@ -6,6 +6,7 @@
 # custom:
 #   scope: native
 #   severity: error
+#   general: true
 #   since: 0.1.0
 #   remediation: Correct the syntax at the reported line, or just before it.
 package redisgitops.yaml["invalid"]

@@ -6,6 +6,7 @@
 # custom:
 #   scope: native
 #   severity: error
+#   general: true
 #   since: 0.1.0
 #   remediation: Add the file itself to the repository, as UTF-8 text, or split it.
 package redisgitops.yaml["unreadable"]

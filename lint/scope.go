@@ -1,0 +1,249 @@
+package lint
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// redisWord is how files mention Redis: by its name, that of a server with the same protocol, or a port of theirs.
+var redisWord = regexp.MustCompile(`(?i)redis|valkey|keydb|dragonfly|\b2?6379\b`)
+
+// scope tells findings that concern Redis from others, for `scope: redis`. It is made at the first finding of a general rule, so
+// that a repository without one pays nothing.
+type scope struct {
+	l        *linter
+	byDir    map[string][]*unit
+	byValues map[string][]*unit // by value files and by the file of the deployment
+	runs     map[*unit]bool     // it has a Redis
+	involved map[*unit]bool     // the text of the chart or kustomization mentions Redis; filled on demand
+	mention  map[string]bool    // whether a file mentions Redis; filled on demand
+	secrets  map[string]bool    // names of the Secrets that Redis or its clients take passwords from
+}
+
+// dropOutOfScope takes out the findings of general rules where Redis is not involved, and returns them.
+func (l *linter) dropOutOfScope() []*diag.Finding {
+	if l.scopeName() != cue.ScopeRedis {
+		return nil
+	}
+	var out []*diag.Finding
+	var s *scope
+	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+		if rule := l.rules.all[f.Rule]; rule == nil || !rule.General {
+			return false
+		}
+		if s == nil {
+			s = l.newScope()
+		}
+		if s.concerns(f) {
+			return false
+		}
+		out = append(out, f)
+		return true
+	})
+	return out
+}
+
+func (l *linter) scopeName() string {
+	if l.opts.Scope != "" {
+		return l.opts.Scope
+	}
+	return l.config.Scope
+}
+
+func (l *linter) newScope() *scope {
+	s := &scope{
+		l: l, byDir: map[string][]*unit{}, byValues: map[string][]*unit{},
+		runs: map[*unit]bool{}, involved: map[*unit]bool{}, mention: map[string]bool{}, secrets: map[string]bool{},
+	}
+	for _, in := range l.instances {
+		if in.Auth != nil {
+			s.secrets[in.Auth.Secret] = true
+		}
+		if in.Sentinel != nil && in.Sentinel.Auth != nil {
+			s.secrets[in.Sentinel.Auth.Secret] = true
+		}
+		id, _ := strconv.Atoi(in.Where) // which linter.redis has checked
+		if u, _, ok := l.resourceID(id); ok {
+			s.runs[u] = true
+		}
+	}
+	for _, u := range l.units {
+		s.byDir[u.target.Dir] = append(s.byDir[u.target.Dir], u)
+		for _, file := range valueFiles(&u.target) {
+			s.byValues[file] = append(s.byValues[file], u)
+		}
+		if d := u.target.Deployment; d != nil {
+			s.byValues[d.Source.File] = append(s.byValues[d.Source.File], u)
+		}
+		if slices.ContainsFunc(u.resources, func(r resource) bool { return isRedis(l.known, r.Resource) }) { // also where nothing deploys it
+			s.runs[u] = true
+		}
+		s.clients(u)
+	}
+	return s
+}
+
+// isRedis says whether a resource is of a kind that an operator makes a Redis of.
+func isRedis(operators []*cue.Operator, r diag.Resource) bool {
+	return slices.ContainsFunc(operators, func(o *cue.Operator) bool {
+		return slices.Contains(o.Kinds, cue.Kind{APIVersion: r.APIVersion, Kind: r.Kind})
+	})
+}
+
+// clients notes the Secrets that variables with a password of Redis are read from.
+func (s *scope) clients(u *unit) {
+	var walk func(data any)
+	walk = func(data any) {
+		switch data := data.(type) {
+		case map[string]any:
+			if name := text(data, "valueFrom", "secretKeyRef", "name"); name != "" && redisWord.MatchString(text(data, "name")) {
+				s.secrets[name] = true
+			}
+			for _, v := range data {
+				walk(v)
+			}
+		case []any:
+			for _, v := range data {
+				walk(v)
+			}
+		}
+	}
+	for _, r := range u.resources {
+		switch r.Kind {
+		case "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "Rollout":
+			if plain, err := r.value.Plain(); err == nil {
+				walk(plain)
+			}
+		}
+	}
+}
+
+// concerns says whether a finding of a general rule is about something that Redis is involved in.
+func (s *scope) concerns(f *diag.Finding) bool {
+	layout := s.l.repo.Layout()
+	switch {
+	case f.File == cueConfigFile, strings.HasPrefix(f.File, layout.Generators+"/"), redisWord.MatchString(f.File), redisWord.MatchString(strings.Join(f.Path, ".")):
+		return true
+	}
+	units := s.unitsOf(f.File)
+	if slices.ContainsFunc(units, func(u *unit) bool { return s.runs[u] }) {
+		return true
+	}
+	if f.Resource != nil {
+		return s.secrets[f.Resource.Name] || redisWord.MatchString(f.Resource.Kind+" "+f.Resource.Name) ||
+			slices.ContainsFunc(units, func(u *unit) bool { return u.resourceMentions(f.Resource) })
+	}
+	return s.fileMentions(f.File) || slices.ContainsFunc(units, s.isInvolved)
+}
+
+// unitsOf gives the units that a file is a part of: the innermost chart or kustomization around it, and those that take values
+// from it. A kustomization that lists that one is another matter: it is rendered without what is broken there.
+func (s *scope) unitsOf(file string) []*unit {
+	units := slices.Clone(s.byValues[file])
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		for _, u := range s.byDir[dir] {
+			if u.target.Kind != repo.Plain || slices.Contains(u.target.Files, file) {
+				units = append(units, u)
+			}
+		}
+		if len(units) > 0 || dir == "." {
+			return units
+		}
+	}
+}
+
+// isInvolved says whether the files of a chart or kustomization mention Redis. Those of a directory of manifests count one by one.
+func (s *scope) isInvolved(u *unit) bool {
+	if known, ok := s.involved[u]; ok {
+		return known
+	}
+	s.involved[u] = false // for a kustomization that lists itself
+	switch u.target.Kind {
+	case repo.Chart:
+		s.involved[u] = slices.ContainsFunc(slices.Concat(valueFiles(&u.target), s.l.filesBelow(u.target.Dir)), s.fileMentions)
+	case repo.Kustomize:
+		s.involved[u] = slices.ContainsFunc(u.files, s.fileMentions) || s.listsInvolved(u)
+	}
+	return s.involved[u]
+}
+
+// listsInvolved says the same of what a kustomization lists, whether it can be rendered or not.
+func (s *scope) listsInvolved(u *unit) bool {
+	file := s.l.kustomization(u.target.Dir)
+	if s.fileMentions(file) {
+		return true
+	}
+	for _, d := range s.l.parsed(file) {
+		for _, field := range []string{"resources", "components", "bases"} {
+			for _, entry := range items(d, field) {
+				name, _ := entry.(string)
+				name = path.Join(u.target.Dir, name)
+				if s.fileMentions(name) || slices.ContainsFunc(s.byDir[name], s.isInvolved) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// fileMentions says whether the text of a file mentions Redis. One that cannot be read may.
+func (s *scope) fileMentions(file string) bool {
+	if known, ok := s.mention[file]; ok {
+		return known
+	}
+	found := false
+	switch path.Ext(file) {
+	case ".yaml", ".yml", ".tpl", ".json", ".env", ".properties", "":
+		src, err := s.l.repo.ReadFile(file)
+		found = redisWord.Match(src) || err != nil && !errors.Is(err, fs.ErrNotExist) && !s.isDir(file)
+	}
+	s.mention[file] = found
+	return found
+}
+
+func (s *scope) isDir(name string) bool {
+	info, err := s.l.repo.Fs().Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// resourceMentions says whether a rendered resource mentions Redis anywhere.
+func (u *unit) resourceMentions(name *diag.Resource) bool {
+	for _, r := range u.resources {
+		if r.Resource != *name {
+			continue
+		}
+		plain, err := r.value.Plain()
+		if err != nil || dataMentions(plain) {
+			return true
+		}
+	}
+	return false
+}
+
+func dataMentions(data any) bool {
+	switch data := data.(type) {
+	case map[string]any:
+		for k, v := range data {
+			if redisWord.MatchString(k) || dataMentions(v) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(data, dataMentions)
+	case string:
+		return redisWord.MatchString(data)
+	case int64:
+		return data == 6379 || data == 26379
+	}
+	return false
+}
