@@ -167,7 +167,7 @@ type problems []*Problem
 
 func (p *problems) add(severity diag.Severity, id, help, format string, args ...any) *Problem {
 	if help != "" {
-		help = "docs/rules/" + help + ".md"
+		help = diag.HelpPage(help)
 	}
 	check, _, _ := strings.Cut(id, "/")
 	problem := &Problem{ID: id, Check: check, Severity: severity, Message: fmt.Sprintf(format, args...), Help: help}

@@ -152,9 +152,11 @@ func schemaRules(files []cue.OwnFile) ([]*policy.Rule, error) {
 			continue
 		}
 		rules = append(rules, &policy.Rule{
-			Name: schemaCategory + "/" + name, Category: schemaCategory, Title: "A resource does not match the schema " + name + " of this repository",
-			Remediation: "Fix the resource or the schema.",
-			Severity:    policy.Error, Strict: policy.Error, Scope: policy.ScopeResource, File: files[i].File, User: true,
+			RuleInfo: diag.RuleInfo{
+				Name: schemaCategory + "/" + name, Category: schemaCategory, Title: "A resource does not match the schema " + name + " of this repository",
+				Remediation: "Fix the resource or the schema.", User: true,
+			},
+			Severity: policy.Error, Strict: policy.Error, Scope: policy.ScopeResource, File: files[i].File,
 		})
 	}
 	return rules, nil

@@ -422,11 +422,9 @@ func (l *linter) finding(v *policy.Violation, at place, resource *diag.Resource)
 	severity, _ := level.Severity()
 	return &diag.Finding{
 		Rule: v.Rule, Severity: severity, Message: v.Message, Position: at.Position, EndLine: at.endLine, EndColumn: at.endColumn,
-		Resource: resource, Path: v.Path, Related: at.related, Help: help(v.Rule),
+		Resource: resource, Path: v.Path, Related: at.related, Help: diag.HelpPage(v.Rule),
 	}
 }
-
-func help(rule string) string { return "docs/rules/" + rule + ".md" }
 
 // problemFinding makes a finding of a problem with a file or with rendering.
 func (l *linter) problemFinding(p *diag.Problem, related []diag.Related) *diag.Finding {

@@ -45,23 +45,15 @@ const (
 
 // Rule is what the METADATA of a rule says.
 type Rule struct {
-	Name        string // category/rule, the folder
-	Category    string
-	Title       string   // one line: what is wrong
-	Description string   // why, and what happens
-	Remediation string   // what to do
+	diag.RuleInfo
 	Severity    Level    // by default
 	Strict      Level    // in strict mode
 	Scope       string   // ScopeResource or ScopeRepository
 	Kinds       []string // of a resource rule: the kinds of resources it looks at; none is all
 	Once        string   // "application" or "repository": many findings there are told as one; "" is each
 	General     bool     // checks any chart or manifest; with scope: redis only where Redis is involved
-	Fix         string   // what --fix does; "" when it does nothing
-	Since       string   // the version of the tool that has it first
-	References  []string // where the facts are from
 	Bad, Good   string   // the txtar archives of its testdata
 	File        string   // of its Rego
-	User        bool     // not one of ours
 }
 
 // metadata is the YAML of a METADATA block.
@@ -110,7 +102,7 @@ func (r *Rule) Cases() map[string]string {
 
 // parseRule reads the first METADATA block of a file.
 func parseRule(file, src, name string) (*Rule, error) {
-	rule := &Rule{Name: name, File: file}
+	rule := &Rule{RuleInfo: diag.RuleInfo{Name: name}, File: file}
 	rule.Category, _, _ = strings.Cut(name, "/")
 	block, line := metadataBlock(src)
 	if block == "" {
@@ -124,7 +116,7 @@ func parseRule(file, src, name string) (*Rule, error) {
 	c := m.Custom
 	rule.Severity, rule.Strict, rule.Scope, rule.Kinds, rule.Once = c.Severity, c.Strict, c.Scope, c.Kinds, c.Once
 	rule.General = c.General
-	rule.Fix, rule.Since, rule.Remediation, rule.References = c.Fix, c.Since, strings.TrimSpace(c.Remediation), c.References
+	rule.Fix, rule.Since, rule.Remediation, rule.References = c.Fix, c.Since, strings.TrimSpace(c.Remediation), append([]string{}, c.References...)
 	if rule.Severity == "" {
 		rule.Severity = Error
 	}

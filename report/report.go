@@ -20,7 +20,7 @@ import (
 type Run struct {
 	Tool     string // the command's name; "" is redis-gitops
 	Version  string
-	Docs     string          // the address that Rule.Help and Finding.Help are relative to, ending in "/"; "" is [Docs]
+	Docs     string          // the address that the help of rules and findings is relative to, ending in "/"; "" is [Docs]
 	Findings []*diag.Finding // the suppressed ones included
 	Rules    map[string]Rule // by name; findings of a rule that is missing here are reported all the same
 	Files    int             // files that were looked at
@@ -41,14 +41,8 @@ const Docs = "https://github.com/redis-gitops/redis-gitops/blob/main/"
 
 // Rule is what reports say of a rule beside its findings.
 type Rule struct {
-	Category    string
-	Title       string // half a sentence
-	Description string // Markdown: why, and what happens
-	Remediation string // Markdown: what to do
-	Severity    diag.Severity
-	References  []string // web addresses
-	Help        string   // its page, as in [diag.Finding]
-	User        bool     // a user or the repository brought it
+	diag.RuleInfo
+	Severity diag.Severity
 }
 
 // Stats is what --stats prints.
@@ -278,7 +272,9 @@ func (v *view) rule(name string) Rule {
 func (v *view) page(f *diag.Finding) string {
 	help := f.Help
 	if help == "" {
-		help = v.rule(f.Rule).Help
+		if r, known := v.run.Rules[f.Rule]; known && !r.User {
+			help = diag.HelpPage(f.Rule)
+		}
 	}
 	if help == "" || strings.Contains(help, "://") {
 		return help

@@ -43,12 +43,11 @@ func fullRun() *Run {
 		Files:   12, Resources: 5,
 		Source: source,
 		Rules: map[string]Rule{
-			"auth/missing": {Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.",
-				Severity: diag.Error, References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}, Help: "docs/rules/auth/missing.md"},
-			"ha/replicas":  {Category: "ha", Title: "too few replicas", Description: "Two are no majority.", Severity: diag.Error, Help: "docs/rules/ha/replicas.md"},
-			"mem/unit":     {Category: "mem", Title: "not a quantity", Description: "Kubernetes knows Mi and Gi.", Severity: diag.Warning, Help: "docs/rules/mem/unit.md"},
-			"sec/fires-no": {Category: "sec", Title: "did not fire", Severity: diag.Warning, Help: "docs/rules/sec/fires-no.md"},
-			"sec/policy":   {Category: "sec", Title: "no NetworkPolicy", Severity: diag.Warning, Help: "docs/rules/sec/policy.md"},
+			"auth/missing": {Severity: diag.Error, RuleInfo: diag.RuleInfo{Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.", References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}}},
+			"ha/replicas":  {Severity: diag.Error, RuleInfo: diag.RuleInfo{Category: "ha", Title: "too few replicas", Description: "Two are no majority."}},
+			"mem/unit":     {Severity: diag.Warning, RuleInfo: diag.RuleInfo{Category: "mem", Title: "not a quantity", Description: "Kubernetes knows Mi and Gi."}},
+			"sec/fires-no": {Severity: diag.Warning, RuleInfo: diag.RuleInfo{Category: "sec", Title: "did not fire"}},
+			"sec/policy":   {Severity: diag.Warning, RuleInfo: diag.RuleInfo{Category: "sec", Title: "no NetworkPolicy"}},
 		},
 		Findings: []*diag.Finding{
 			{Rule: "ha/replicas", Severity: diag.Error, Message: "2 replicas have no majority; set 3", Position: at(values, 4, 15), EndLine: 4, EndColumn: 16,

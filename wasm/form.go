@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -74,14 +75,9 @@ func (s *Session) form(context.Context, empty) (any, error) {
 
 // rule is what the page shows of a rule.
 type rule struct {
-	Rule        string       `json:"rule"`
-	Title       string       `json:"title"`
-	Severity    policy.Level `json:"severity"`
-	Strict      policy.Level `json:"strict"`
-	Description string       `json:"description"`
-	Remediation string       `json:"remediation"`
-	Fix         string       `json:"fix"`
-	References  []string     `json:"references"`
+	diag.RuleInfo
+	Severity policy.Level `json:"severity"`
+	Strict   policy.Level `json:"strict"`
 }
 
 // rules gives the built-in rules.
@@ -92,7 +88,7 @@ func (s *Session) rules(context.Context, empty) (any, error) {
 	}
 	out := make([]rule, len(rules))
 	for i, r := range rules {
-		out[i] = rule{r.Name, r.Title, r.Severity, r.Strict, r.Description, r.Remediation, r.Fix, append([]string{}, r.References...)}
+		out[i] = rule{r.RuleInfo, r.Severity, r.Strict}
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -62,7 +63,7 @@ func (s *Session) lint(ctx context.Context, r lintRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.last = s.reportOf(res, s.repo)
+	s.last = lintreport.Of(res, s.repo, s.options.Version, res.Secrets)
 	return s.linted(s.last, res)
 }
 
@@ -102,25 +103,6 @@ func written(run *report.Run, format string) (string, error) {
 	var b bytes.Buffer
 	err := report.Write(&b, format, run, report.Options{})
 	return b.String(), err
-}
-
-// reportOf makes a result a report.
-func (s *Session) reportOf(res *lint.Result, on *repo.Repo) *report.Run {
-	run := &report.Run{
-		Version: s.options.Version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices, Secrets: res.Secrets,
-		Source: func(file string) ([]byte, bool) {
-			src, err := on.ReadFile(file)
-			return src, err == nil
-		},
-	}
-	for name, r := range res.Rules {
-		level, _ := r.Severity.Severity()
-		run.Rules[name] = report.Rule{
-			Category: r.Category, Title: r.Title, Description: r.Description, Remediation: r.Remediation, Severity: level,
-			References: r.References, Help: "docs/rules/" + name + ".md", User: r.User,
-		}
-	}
-	return run
 }
 
 type reportRequest struct {
@@ -179,7 +161,7 @@ func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
 	for _, left := range done.Refused {
 		out.Left = append(out.Left, notFixed{left.Finding.Rule, left.Finding.File, left.Finding.Line, s.known().Foreign(left.Reason)})
 	}
-	run := s.reportOf(done.Result, s.repo)
+	run := lintreport.Of(done.Result, s.repo, s.options.Version, done.Result.Secrets)
 	after, err := s.linted(run, done.Result)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
@@ -198,7 +199,7 @@ func TestMemoryAsOnDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := written(s.reportOf(res, r), "json")
+		want, err := written(lintreport.Of(res, r, s.options.Version, res.Secrets), "json")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -260,7 +261,7 @@ func (s *Session) check(ctx context.Context, r planRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.linted(s.reportOf(res, on), res)
+	return s.linted(lintreport.Of(res, on, s.options.Version, res.Secrets), res)
 }
 
 // apply makes the plan in memory.

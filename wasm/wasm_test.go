@@ -428,7 +428,7 @@ func TestHasHost(t *testing.T) {
 func TestRules(t *testing.T) {
 	rules := must[[]rule](t, session(), "rules", empty{})
 	for _, r := range rules {
-		if r.Rule == "" || r.Title == "" || r.Description == "" {
+		if r.Name == "" || r.Title == "" || r.Description == "" {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/diag"
 	"github.com/redis-gitops/redis-gitops/git"
+	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/isolate"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
@@ -437,35 +438,9 @@ func (a *app) writeWhole(name string, data []byte) error {
 
 // lintReport makes the result a report.
 func (a *app) lintReport(f *lintFlags, o *opened, res *lint.Result) *report.Run {
-	run := &report.Run{
-		Version: version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources, Notices: res.Notices, Secrets: a.secrets,
-		Source: func(file string) ([]byte, bool) {
-			src, err := o.ReadFile(file)
-			return src, err == nil
-		},
-	}
-	for name, r := range res.Rules {
-		level, _ := r.Severity.Severity()
-		run.Rules[name] = report.Rule{Category: r.Category, Title: r.Title, Description: r.Description, Remediation: r.Remediation, Severity: level, References: r.References, Help: "docs/rules/" + name + ".md", User: r.User}
-	}
+	run := lintreport.Of(res, o.Repo, version, a.secrets)
 	if f.stats {
-		fired := map[string]bool{}
-		for _, each := range res.Findings {
-			fired[each.Rule] = true
-		}
-		s := &report.Stats{Run: len(res.Ran)}
-		for _, name := range res.Ran {
-			if !fired[name] {
-				s.Passed++
-			}
-		}
-		for _, name := range res.Off {
-			s.Skipped = append(s.Skipped, report.Skip{Rule: name, Reason: "off"})
-		}
-		for _, p := range res.Phases {
-			s.Phases = append(s.Phases, report.Phase(p))
-		}
-		run.Stats = s
+		run.Stats = lintreport.Stats(res)
 	}
 	return run
 }

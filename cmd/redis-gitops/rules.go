@@ -41,21 +41,16 @@ func (a *app) rulesCommand() *cobra.Command {
 
 // ruleJSON is a rule for programs.
 type ruleJSON struct {
-	Rule        string       `json:"rule"`
-	Title       string       `json:"title"`
-	Severity    policy.Level `json:"severity"`
-	Strict      policy.Level `json:"strict"`
-	Scope       string       `json:"scope"`
-	Fix         string       `json:"fix,omitempty"`
-	Description string       `json:"description"`
-	Remediation string       `json:"remediation,omitempty"`
-	Since       string       `json:"since"`
-	References  []string     `json:"references,omitempty"`
-	Help        string       `json:"help"`
+	diag.RuleInfo
+	Severity policy.Level `json:"severity"`
+	Strict   policy.Level `json:"strict"`
+	Scope    string       `json:"scope"`
+	General  bool         `json:"general"`
+	Help     string       `json:"help"`
 }
 
 func asJSON(r *policy.Rule) ruleJSON {
-	return ruleJSON{r.Name, r.Title, r.Severity, r.Strict, r.Scope, r.Fix, r.Description, r.Remediation, r.Since, r.References, "docs/rules/" + r.Name + ".md"}
+	return ruleJSON{r.RuleInfo, r.Severity, r.Strict, r.Scope, r.General, diag.HelpPage(r.Name)}
 }
 
 func checkOutput(output string) error {

@@ -1,0 +1,47 @@
+// Package lintreport turns what package lint found into what package report writes. Neither imports the other.
+package lintreport
+
+import (
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/redact"
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/report"
+)
+
+// Of makes a report of a result. Excerpts are read from r, whose secrets are masked; version is that of the tool.
+func Of(res *lint.Result, r *repo.Repo, version string, secrets *redact.Secrets) *report.Run {
+	run := &report.Run{
+		Version: version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources,
+		Notices: res.Notices, Secrets: secrets,
+		Source: func(file string) ([]byte, bool) {
+			src, err := r.ReadFile(file)
+			return src, err == nil
+		},
+	}
+	for name, rule := range res.Rules {
+		severity, _ := rule.Severity.Severity()
+		run.Rules[name] = report.Rule{RuleInfo: rule.RuleInfo, Severity: severity}
+	}
+	return run
+}
+
+// Stats sums up which rules ran and how long everything took.
+func Stats(res *lint.Result) *report.Stats {
+	fired := map[string]bool{}
+	for _, f := range res.Findings {
+		fired[f.Rule] = true
+	}
+	s := &report.Stats{Run: len(res.Ran)}
+	for _, name := range res.Ran {
+		if !fired[name] {
+			s.Passed++
+		}
+	}
+	for _, name := range res.Off {
+		s.Skipped = append(s.Skipped, report.Skip{Rule: name, Reason: "off"})
+	}
+	for _, p := range res.Phases {
+		s.Phases = append(s.Phases, report.Phase(p))
+	}
+	return s
+}
