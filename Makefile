@@ -44,7 +44,7 @@ test-wasm:
 	@sh scripts/install-tools.sh nodejs
 	go run ./internal/wasmtrim .cache/wasm
 	go run ./internal/rulec .cache/wasm
-	$(in_node) -short ./wasm ./diag
+	$(in_node) -short ./wasm ./finding
 	$(in_node) -run 'TestRules|TestFixes|TestCleanExample' ./lint
 
 # Sizes and times against the budget of docs/adr/0004-page.md; fails when a size is more than 5 % over.

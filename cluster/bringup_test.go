@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // scene is a RedisFailover of three pods and three sentinels as it was seen at one moment, made up: no server runs.
@@ -160,7 +160,7 @@ func TestBringUpPhases(t *testing.T) {
 				t.Errorf("want the one cause %s: %q\n%s", tt.cause, tt.first, shown(all))
 			}
 			for _, p := range all {
-				if p.Severity == diag.Error && p.CausedBy == "" && p != causes[0] {
+				if p.Severity == finding.Error && p.CausedBy == "" && p != causes[0] {
 					t.Errorf("%s is not below %s", p.ID, tt.cause)
 				}
 			}

@@ -5,18 +5,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // A Problem is something that is wrong with a running Redis.
 type Problem struct {
-	ID       string        `json:"id"`    // what kind of problem it is: CHECK/NAME
-	Check    string        `json:"check"` // the first part of ID
-	Severity diag.Severity `json:"severity"`
-	Message  string        `json:"message"`            // what is wrong, and what to do
-	Help     string        `json:"help,omitempty"`     // the page of the rule that prevents it, where there is one
-	Details  []string      `json:"details,omitempty"`  // what was seen: events, exit codes, lines of logs
-	CausedBy string        `json:"causedBy,omitempty"` // the ID of the problem above it in the report that explains this one
+	ID       string           `json:"id"`    // what kind of problem it is: CHECK/NAME
+	Check    string           `json:"check"` // the first part of ID
+	Severity finding.Severity `json:"severity"`
+	Message  string           `json:"message"`            // what is wrong, and what to do
+	Help     string           `json:"help,omitempty"`     // the page of the rule that prevents it, where there is one
+	Details  []string         `json:"details,omitempty"`  // what was seen: events, exit codes, lines of logs
+	CausedBy string           `json:"causedBy,omitempty"` // the ID of the problem above it in the report that explains this one
 
 	pods []string // that it is about; none: the whole Redis
 }
@@ -165,9 +165,9 @@ var effects = map[string][]string{
 // problems collects what checks find.
 type problems []*Problem
 
-func (p *problems) add(severity diag.Severity, id, help, format string, args ...any) *Problem {
+func (p *problems) add(severity finding.Severity, id, help, format string, args ...any) *Problem {
 	if help != "" {
-		help = diag.HelpPage(help)
+		help = finding.HelpPage(help)
 	}
 	check, _, _ := strings.Cut(id, "/")
 	problem := &Problem{ID: id, Check: check, Severity: severity, Message: fmt.Sprintf(format, args...), Help: help}
@@ -176,11 +176,11 @@ func (p *problems) add(severity diag.Severity, id, help, format string, args ...
 }
 
 func (p *problems) error(id, help, format string, args ...any) *Problem {
-	return p.add(diag.Error, id, help, format, args...)
+	return p.add(finding.Error, id, help, format, args...)
 }
 
 func (p *problems) warn(id, help, format string, args ...any) *Problem {
-	return p.add(diag.Warning, id, help, format, args...)
+	return p.add(finding.Warning, id, help, format, args...)
 }
 
 // about says which pods a problem is about.
@@ -197,7 +197,7 @@ func (p *Problem) saw(details ...string) *Problem {
 
 // Failed says whether one of the problems is an error.
 func Failed(all []*Problem) bool {
-	return slices.ContainsFunc(all, func(p *Problem) bool { return p.Severity == diag.Error })
+	return slices.ContainsFunc(all, func(p *Problem) bool { return p.Severity == finding.Error })
 }
 
 // explains says whether one problem follows from another.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 )
 
@@ -60,7 +60,7 @@ func TestOrdered(t *testing.T) {
 
 // top gives the causes among problems that are errors.
 func top(all []*Problem) (list []*Problem) {
-	return slices.DeleteFunc(slices.Clone(all), func(p *Problem) bool { return p.CausedBy != "" || p.Severity != diag.Error })
+	return slices.DeleteFunc(slices.Clone(all), func(p *Problem) bool { return p.CausedBy != "" || p.Severity != finding.Error })
 }
 
 // The operator, by its Lease and its Deployment.
@@ -69,7 +69,7 @@ func TestOperator(t *testing.T) {
 	o := newObjects()
 	b := newBed(t, o, "shop", "", 2, 1)
 	c := o.open(t, Options{})
-	says := func(want string, severity diag.Severity) {
+	says := func(want string, severity finding.Severity) {
 		t.Helper()
 		all := doctor(t, c, "shop").Problems
 		i := slices.IndexFunc(all, func(p *Problem) bool { return strings.Contains(p.Message, want) })
@@ -86,7 +86,7 @@ func TestOperator(t *testing.T) {
 	o.stopped = true
 	o.all[leaseKind] = nil
 	lease := o.add(t, leaseKind, "metadata: {namespace: operators, name: redis-failover-lease}\nspec: {renewTime: '2026-01-01T00:00:00.000000Z'}")
-	says("the operator is not running: Lease operators/redis-failover-lease was not renewed for", diag.Error)
+	says("the operator is not running: Lease operators/redis-failover-lease was not renewed for", finding.Error)
 	if _, err := c.Failover(t.Context(), find(t, c, "shop"), FailoverOptions{DryRun: true}); !errors.Is(err, ErrNotReady) || !strings.Contains(err.Error(), "the operator is not running") {
 		t.Errorf("failover: %v", err)
 	}
@@ -95,17 +95,17 @@ func TestOperator(t *testing.T) {
 	}
 	_ = lease
 	o.all[leaseKind] = nil
-	says("no spotahome operator was found in the cluster", diag.Warning)
+	says("no spotahome operator was found in the cluster", finding.Warning)
 	d := o.add(t, deploymentKind, "metadata: {namespace: operators, name: redisoperator}\nspec: {replicas: 1, selector: {matchLabels: {app: operator}}, template: {spec: {containers: [{name: operator, image: 'quay.io/spotahome/redis-operator:v1.2.4', args: ['--supported-namespaces-regex=^other$']}]}}}\nstatus: {readyReplicas: 1}")
-	says(`Deployment operators/redisoperator only watches namespaces that match "^other$"`, diag.Error)
+	says(`Deployment operators/redisoperator only watches namespaces that match "^other$"`, finding.Error)
 	container := at(d, "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
 	container["args"] = []any{"--supported-namespaces-regex", "def"}
 	says("", 0)
 	d["status"] = map[string]any{}
 	o.add(t, podKind, "metadata: {namespace: operators, name: redisoperator-1, labels: {app: operator}}\nspec: {containers: [{name: operator}]}\nstatus: {phase: Running, containerStatuses: [{name: operator, restartCount: 7, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 137}}}]}")
-	says(`Deployment operators/redisoperator has no ready pod: redisoperator-1 (container "operator": CrashLoopBackOff (exit code 137 SIGKILL, 7 restarts))`, diag.Error)
+	says(`Deployment operators/redisoperator has no ready pod: redisoperator-1 (container "operator": CrashLoopBackOff (exit code 137 SIGKILL, 7 restarts))`, finding.Error)
 	d["spec"].(map[string]any)["replicas"] = 0
-	says("Deployment operators/redisoperator is scaled to 0", diag.Error)
+	says("Deployment operators/redisoperator is scaled to 0", finding.Error)
 	// Who may not look reads that, and is not refused.
 	refused := &Forbidden{Verb: "list", Resource: "deployments.apps", User: "me"}
 	o.refuses[deploymentKind], o.refuses[leaseKind] = refused, refused

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 )
 
@@ -158,7 +158,7 @@ func TestDoctor(t *testing.T) {
 			undo()
 			var errs []*Problem
 			for _, p := range report.Problems {
-				if p.Severity == diag.Error {
+				if p.Severity == finding.Error {
 					errs = append(errs, p)
 				}
 			}

@@ -16,7 +16,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -479,7 +479,7 @@ func (p *problems) pods(s *State) {
 	}
 	if len(nodes) == 1 && len(s.Redis.Pods) > 1 {
 		for node := range nodes {
-			p.add(diag.Info, oneNode, "ha/default-anti-affinity-lost", "all pods run on node %s: if it is lost, all are", node)
+			p.add(finding.Info, oneNode, "ha/default-anti-affinity-lost", "all pods run on node %s: if it is lost, all are", node)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // NotFound says that a resource is not there.
@@ -145,10 +145,10 @@ func explainConfig(o Options, raw clientcmdapi.Config, err error) error {
 	case len(raw.Contexts) == 0 && o.Kubeconfig == "":
 		return errors.New("no kubeconfig found (tried --kubeconfig, $KUBECONFIG, ~/.kube/config and the in-cluster configuration)")
 	case len(raw.Contexts) > 0 && name == "":
-		return fmt.Errorf("the kubeconfig has no current context; pass --context, %s", diag.OneOf(slices.Sorted(maps.Keys(raw.Contexts))))
+		return fmt.Errorf("the kubeconfig has no current context; pass --context, %s", finding.OneOf(slices.Sorted(maps.Keys(raw.Contexts))))
 	case len(raw.Contexts) > 0 && used == nil:
 		known := slices.Sorted(maps.Keys(raw.Contexts))
-		return fmt.Errorf("no context %q in the kubeconfig; %s%s", name, diag.OneOf(known), diag.DidYouMean(name, known))
+		return fmt.Errorf("no context %q in the kubeconfig; %s%s", name, finding.OneOf(known), finding.DidYouMean(name, known))
 	case used != nil && raw.Clusters[used.Cluster] == nil:
 		return fmt.Errorf("kubeconfig: context %q refers to cluster %q, which does not exist", name, used.Cluster)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // Bounds of what is shown of a pod that is in trouble.
@@ -134,7 +134,7 @@ func (c *Cluster) evidence(ctx context.Context, r *Report) {
 	}
 	if o := r.Operator; o != nil && o.Error != nil {
 		o.Error.Text = r.mask(o.Error.Text)
-		if top := r.Problems[0]; top.Severity == diag.Error {
+		if top := r.Problems[0]; top.Severity == finding.Error {
 			top.saw(fmt.Sprintf("log of the operator (%s): %s", o.Error.Pod, o.Error.Text))
 		} else {
 			var p problems
@@ -334,11 +334,11 @@ func (c *Cluster) leftVolumes(ctx context.Context, report *Report, p *problems, 
 		list := strings.Join(left[name], ", ")
 		switch {
 		case name == report.Name:
-			p.add(diag.Info, volumesLeft, "", "PVC %s belonged to replicas that %s no longer has; delete it if the data is not needed", list, report)
+			p.add(finding.Info, volumesLeft, "", "PVC %s belonged to replicas that %s no longer has; delete it if the data is not needed", list, report)
 		case empty:
 			p.warn(volumesLeft, "", "%s is empty, and PVC %s of RedisFailover %q, which no longer exists, remains: if the Redis was renamed, its data is there; rename it back, or copy the data", report, list, name)
 		default:
-			p.add(diag.Info, volumesLeft, "", "PVC %s of RedisFailover %q, which no longer exists, remains; delete it if the data is not needed", list, name)
+			p.add(finding.Info, volumesLeft, "", "PVC %s of RedisFailover %q, which no longer exists, remains; delete it if the data is not needed", list, name)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
@@ -306,9 +306,9 @@ func (p *problems) operator(s *State, o *Operator, changed time.Time) {
 	case o.Down != "":
 		p.error(operatorDown, "ha/operator-missing", "the operator is not running: %s%s; nothing is repaired, and after a failover Services keep selecting the old master; start it", o.Down, last)
 	case o.Absent:
-		severity := diag.Warning
+		severity := finding.Warning
 		if s.Kind != "RedisFailover" {
-			severity = diag.Info // it may run without a Lease, and from an image of another name
+			severity = finding.Info // it may run without a Lease, and from an image of another name
 		}
 		p.add(severity, operatorMissing, "ha/operator-missing", "no %s operator was found in the cluster, neither its Deployment nor its Lease%s; check that it is installed and running", s.Redis.Operator, last)
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // A Violation is one thing wrong with data.
@@ -105,9 +105,9 @@ func (s *shape) complain(data any) string {
 		return describe(data) + " " + strings.ReplaceAll(s.Problem, "{suggest}", s.suggest(data))
 	}
 	if len(s.Enum) > 0 {
-		message := describe(data) + " is not allowed; " + diag.OneOf(s.Enum)
+		message := describe(data) + " is not allowed; " + finding.OneOf(s.Enum)
 		if text, ok := data.(string); ok {
-			message += diag.DidYouMean(text, s.Enum)
+			message += finding.DidYouMean(text, s.Enum)
 		}
 		return message
 	}
@@ -172,12 +172,12 @@ func unknownName(what, name string, known []string) string {
 	if len(known) == 0 {
 		return message + "; remove it"
 	}
-	return message + "; " + diag.OneOf(known)
+	return message + "; " + finding.OneOf(known)
 }
 
 // meant gives the known name that name is most likely a slip or a part of, or "".
 func meant(name string, known []string) string {
-	if near := diag.Nearest(name, known); near != "" {
+	if near := finding.Nearest(name, known); near != "" {
 		return near
 	}
 	return longerName(name, known)

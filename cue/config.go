@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // ConfigFile is the name of the configuration, at the root of the repository.
@@ -86,13 +86,13 @@ type Ignore struct {
 // LayerValue is a value with the place where the user wrote it.
 type LayerValue struct {
 	Value any // string, int64, float64 or bool
-	At    diag.Position
+	At    finding.Position
 	Path  string // inside the file, such as defaults.values.memory
 }
 
 // Position says where the value at a path of the configuration was written, such as ("ignore", "0", "rule"); a default
 // is where its nearest parent is.
-func (c *Config) Position(path ...string) diag.Position { return c.doc.at(path) }
+func (c *Config) Position(path ...string) finding.Position { return c.doc.at(path) }
 
 // Written says whether the configuration says something about a path, such as ("operator"), or leaves it to the defaults.
 func (c *Config) Written(path ...string) bool {
@@ -108,7 +108,7 @@ func (c *Config) NamesOperator() bool {
 	return c.Written("operator", "name") || c.Written("operator", "version")
 }
 
-// LoadConfig checks src, which may be empty, against #Config and fills in the defaults. The error is [diag.Problems]
+// LoadConfig checks src, which may be empty, against #Config and fills in the defaults. The error is [finding.Problems]
 // with everything that is wrong.
 func LoadConfig(file string, src []byte) (*Config, error) {
 	doc, problems := parseYAML(file, src)
@@ -124,7 +124,7 @@ func LoadConfig(file string, src []byte) (*Config, error) {
 		if v.Unknown {
 			at = doc.keyAt(v.Path)
 		}
-		problems = append(problems, diag.Errorf(at, pathString(v.Path), "%s", v.Message))
+		problems = append(problems, finding.Errorf(at, pathString(v.Path), "%s", v.Message))
 	}
 	for _, v := range d.Shapes.violations(d.Config, doc.data) {
 		report(v)
@@ -245,14 +245,14 @@ func (c *Config) checkOperator() error {
 	}
 	operator, err := OperatorNamed(c.Operator.Name)
 	if err != nil {
-		return diag.Problems{diag.Errorf(c.Position("operator", "name"), "operator.name", "%s", err)}
+		return finding.Problems{finding.Errorf(c.Position("operator", "name"), "operator.name", "%s", err)}
 	}
 	if child(c.doc.data, "operator")["version"] == nil {
 		c.Operator.Version = operator.Versions[0] // the schema's default is one of its default operator
 		return nil
 	}
 	if err := operator.checkVersion(c.Operator.Version); err != nil {
-		return diag.Problems{diag.Errorf(c.Position("operator", "version"), "operator.version", "%s", err)}
+		return finding.Problems{finding.Errorf(c.Position("operator", "version"), "operator.version", "%s", err)}
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 func TestLoadConfigDefaults(t *testing.T) {
@@ -81,8 +81,8 @@ failOn: warning
 		t.Errorf("layout %+v", c.Layout)
 	}
 	want := map[string]LayerValue{
-		"memory": {"512Mi", diag.Position{File: ConfigFile, Line: 12, Column: 13}, "defaults.values.memory"},
-		"cpu":    {0.5, diag.Position{File: ConfigFile, Line: 13, Column: 10}, "defaults.values.cpu"},
+		"memory": {"512Mi", finding.Position{File: ConfigFile, Line: 12, Column: 13}, "defaults.values.memory"},
+		"cpu":    {0.5, finding.Position{File: ConfigFile, Line: 13, Column: 10}, "defaults.values.cpu"},
 	}
 	if !reflect.DeepEqual(c.Defaults.Values, want) || c.Defaults.Profile != "queue" || c.Defaults.Auth.Method != "sealed" {
 		t.Errorf("defaults %+v", c.Defaults)
@@ -102,7 +102,7 @@ failOn: warning
 }
 
 func TestLoadConfigProblems(t *testing.T) {
-	known := strings.TrimPrefix(diag.OneOf(OperatorNames()), "one of ")
+	known := strings.TrimPrefix(finding.OneOf(OperatorNames()), "one of ")
 	for _, tt := range []struct{ name, src, want string }{
 		{"everything at once", `strct: true
 failOn: eror
@@ -166,7 +166,7 @@ func FuzzLoadConfig(f *testing.F) {
 		if (c == nil) == (err == nil) {
 			t.Fatalf("config %v and error %v", c, err)
 		}
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			if p.File != "c.yaml" || p.Message == "" {
 				t.Errorf("problem without a place or words: %v", p)
 			}

@@ -9,7 +9,7 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // An Operator is what is known of one Redis operator. It is safe for concurrent use, and what it holds is shared: do not change it.
@@ -58,11 +58,11 @@ func Operators() ([]*Operator, error) {
 	return operators, nil
 }
 
-// OperatorNamed gives one operator. An unknown name is a [diag.Problem] that lists the known ones.
+// OperatorNamed gives one operator. An unknown name is a [finding.Problem] that lists the known ones.
 func OperatorNamed(name string) (*Operator, error) {
 	names := OperatorNames()
 	if !slices.Contains(names, name) {
-		return nil, &diag.Problem{Message: fmt.Sprintf("unknown operator %q; %s%s", name, diag.OneOf(names), diag.DidYouMean(name, names))}
+		return nil, &finding.Problem{Message: fmt.Sprintf("unknown operator %q; %s%s", name, finding.OneOf(names), finding.DidYouMean(name, names))}
 	}
 	d, err := readDerived("operator/" + name + "/structure.json")
 	if err != nil {
@@ -164,7 +164,7 @@ var knownNames = struct {
 // maxKnownNames bounds the answers that are kept.
 const maxKnownNames = 1000
 
-// Names computes the names of a resource. The error is [diag.Problems]: a name that the operator or Kubernetes refuses.
+// Names computes the names of a resource. The error is [finding.Problems]: a name that the operator or Kubernetes refuses.
 func (o *Operator) Names(r Request) (Names, error) {
 	request := nameRequest{o.Name, r}
 	knownNames.Lock()
@@ -194,7 +194,7 @@ func (o *Operator) computeNames(r Request) (Names, error) {
 		r.Version = o.Versions[0]
 	}
 	if err := o.checkVersion(r.Version); err != nil {
-		return Names{}, diag.Problems{{Message: err.Error()}}
+		return Names{}, finding.Problems{{Message: err.Error()}}
 	}
 	schema, done := o.schema()
 	defer done()
@@ -205,9 +205,9 @@ func (o *Operator) computeNames(r Request) (Names, error) {
 	if err := lookup(v, "problems").Decode(&messages); err != nil {
 		return Names{}, fmt.Errorf("embedded operator %s: %w", o.Name, err)
 	}
-	var problems diag.Problems
+	var problems finding.Problems
 	for _, m := range messages {
-		problems = append(problems, &diag.Problem{Message: m})
+		problems = append(problems, &finding.Problem{Message: m})
 	}
 	var names Names
 	if err := v.Decode(&names); err != nil {
@@ -220,5 +220,5 @@ func (o *Operator) checkVersion(version string) error {
 	if slices.Contains(o.Versions, version) {
 		return nil
 	}
-	return fmt.Errorf("unknown version %q of operator %q; %s%s", version, o.Name, diag.OneOf(o.Versions), diag.DidYouMean(version, o.Versions))
+	return fmt.Errorf("unknown version %q of operator %q; %s%s", version, o.Name, finding.OneOf(o.Versions), finding.DidYouMean(version, o.Versions))
 }

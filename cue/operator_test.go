@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 func TestOperatorNamed(t *testing.T) {
@@ -38,7 +38,7 @@ func TestOperatorNamed(t *testing.T) {
 			t.Errorf("%s has a template of kafka", o.Name)
 		}
 	}
-	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; `+diag.OneOf(OperatorNames())+`; did you mean "spotahome"?` {
+	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; `+finding.OneOf(OperatorNames())+`; did you mean "spotahome"?` {
 		t.Error(err)
 	}
 }
@@ -128,7 +128,7 @@ func FuzzNames(f *testing.F) {
 	o := operator(f)
 	f.Fuzz(func(t *testing.T, chart, suffix, namespace, secret string) {
 		names, err := o.Names(Request{Chart: chart, Suffix: suffix, Namespace: namespace, Secret: secret})
-		var problems diag.Problems
+		var problems finding.Problems
 		if err != nil && !errors.As(err, &problems) {
 			t.Fatal(err)
 		}

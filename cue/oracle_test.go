@@ -9,7 +9,7 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // checkInCUE is what the checks without CUE are held against: it asks CUE about every value. It does not leave that to
@@ -78,9 +78,9 @@ func complainInCUE(schema cue.Value, data any) string {
 		return describe(data) + " " + strings.ReplaceAll(text, "{suggest}", suggest(schema, data))
 	}
 	if allowed := enum(schema); len(allowed) > 0 {
-		message := describe(data) + " is not allowed; " + diag.OneOf(allowed)
+		message := describe(data) + " is not allowed; " + finding.OneOf(allowed)
 		if s, ok := data.(string); ok {
-			message += diag.DidYouMean(s, allowed)
+			message += finding.DidYouMean(s, allowed)
 		}
 		return message
 	}

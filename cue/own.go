@@ -14,7 +14,7 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // OwnFile is a file of schemas that a user or a repository brings. The files of one package belong together. A regular field
@@ -37,14 +37,14 @@ type OwnViolation struct {
 
 var ownPackage = regexp.MustCompile(`(?m)^package[ \t]+([A-Za-z][A-Za-z0-9_]*)[ \t]*(?://.*)?\r?$`)
 
-// OwnPackages gives the package of each file without parsing it. The error is diag.Problems: files without one.
+// OwnPackages gives the package of each file without parsing it. The error is finding.Problems: files without one.
 func OwnPackages(files []OwnFile) ([]string, error) {
-	var problems diag.Problems
+	var problems finding.Problems
 	packages := make([]string, len(files))
 	for i, f := range files {
 		m := ownPackage.FindStringSubmatch(f.Source)
 		if m == nil {
-			problems = append(problems, diag.Errorf(diag.Position{File: f.File, Line: 1}, "", "missing package clause; add `package NAME`"))
+			problems = append(problems, finding.Errorf(finding.Position{File: f.File, Line: 1}, "", "missing package clause; add `package NAME`"))
 			continue
 		}
 		packages[i] = m[1]
@@ -54,13 +54,13 @@ func OwnPackages(files []OwnFile) ([]string, error) {
 
 // CheckOwn holds resources against the packages of files. CUE cannot be stopped and can take all memory: schemas of strangers
 // belong in a process of its own. They can import the packages of CUE itself and nothing else: nothing is read or fetched.
-// Resources are plain data, with int64 and float64 for numbers. The error is diag.Problems about the files.
+// Resources are plain data, with int64 and float64 for numbers. The error is finding.Problems about the files.
 func CheckOwn(files []OwnFile, resources []any) ([]OwnViolation, error) {
 	packages, err := OwnPackages(files)
 	if err != nil {
 		return nil, err
 	}
-	var problems diag.Problems
+	var problems finding.Problems
 	schemas := map[string]cue.Value{}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(packages))) {
 		var own []OwnFile
@@ -126,18 +126,18 @@ func compileOwn(files []OwnFile) (cue.Value, error) {
 	return v, v.Err()
 }
 
-func explainOwn(files []OwnFile, err error) diag.Problems {
-	var problems diag.Problems
+func explainOwn(files []OwnFile, err error) finding.Problems {
+	var problems finding.Problems
 	for _, e := range errors.Errors(err) {
-		at := diag.Position{File: files[0].File}
+		at := finding.Position{File: files[0].File}
 		if p := written(append(errors.Positions(e), e.Position())); p.IsValid() {
-			at = diag.Position{File: p.Filename(), Line: p.Line(), Column: p.Column()}
+			at = finding.Position{File: p.Filename(), Line: p.Line(), Column: p.Column()}
 		}
 		message := ownMessage(e)
 		if !strings.Contains(message, "; ") {
 			message += "; fix the schema"
 		}
-		problems = append(problems, diag.Errorf(at, "", "%s", message))
+		problems = append(problems, finding.Errorf(at, "", "%s", message))
 	}
 	return problems
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // Schemas checks the resources of one version of an operator against their schema. It may be used by several goroutines.
@@ -24,7 +24,7 @@ func (o *Operator) Schemas(version string) (*Schemas, error) {
 		version = o.Versions[0]
 	}
 	if err := o.checkVersion(version); err != nil {
-		return nil, &diag.Problem{Message: err.Error()}
+		return nil, &finding.Problem{Message: err.Error()}
 	}
 	s := &Schemas{shapes: o.derived.Shapes, kinds: map[Kind]int{}, misplaced: o.derived.Misplaced}
 	for _, k := range o.Kinds {
@@ -80,7 +80,7 @@ func (s *Schemas) unknownKey(root int, kind string, v Violation) string {
 			names[name] = true
 		}
 	})
-	if near := diag.Nearest(key, slices.Collect(maps.Keys(names))); near != "" {
+	if near := finding.Nearest(key, slices.Collect(maps.Keys(names))); near != "" {
 		if under := s.nearest(root, at, near); len(under) > 0 {
 			return fmt.Sprintf("unknown key %q; did you mean %q under %s?", key, near, strings.Join(under, " or "))
 		}

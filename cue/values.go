@@ -9,7 +9,7 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // A Layer sets some values of a new resource, on top of the layers before it.
@@ -84,7 +84,7 @@ func (o *Operator) computeProfiles() []Profile {
 // Resolve gives the values of a new resource: for each key the last layer's value, else the default, in the order of
 // the schema, and then the keys that only the template knows. known are the keys that the template offers; a key that
 // is neither among them nor in #Values is refused, and so are values out of bounds and values that do not go together.
-// The error is [diag.Problems], where the user wrote the value, with the path prefix.key.
+// The error is [finding.Problems], where the user wrote the value, with the path prefix.key.
 func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Value, error) {
 	type source struct {
 		LayerValue
@@ -102,9 +102,9 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 		order = append(order, fields.Selector().Unquoted())
 	}
 	own := len(order)
-	var problems diag.Problems
-	report := func(at diag.Position, key, message string) {
-		problems = append(problems, diag.Errorf(at, strings.TrimPrefix(prefix+"."+key, "."), "%s", message))
+	var problems finding.Problems
+	report := func(at finding.Position, key, message string) {
+		problems = append(problems, finding.Errorf(at, strings.TrimPrefix(prefix+"."+key, "."), "%s", message))
 	}
 	for _, layer := range layers {
 		profiles = append(profiles, layer.Profile)

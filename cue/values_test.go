@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 func layer(name string, values ...any) Layer {
 	l := Layer{Name: name, Values: map[string]LayerValue{}}
 	for i := 0; i < len(values); i += 2 {
-		l.Values[values[i].(string)] = LayerValue{Value: values[i+1], At: diag.Position{File: name, Line: i/2 + 1}}
+		l.Values[values[i].(string)] = LayerValue{Value: values[i+1], At: finding.Position{File: name, Line: i/2 + 1}}
 	}
 	return l
 }
@@ -143,7 +143,7 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(func(t *testing.T, memory, disk, policy, cpu string, replicas int64) {
 		l := layer("f", "memory", memory, "disk", disk, "policy", policy, "cpu", ParseValue(cpu), "replicas", replicas, "appendonly", disk != "")
 		values, err := o.Resolve("resources.redis", []Layer{l}, nil)
-		var problems diag.Problems
+		var problems finding.Problems
 		if err != nil && !errors.As(err, &problems) {
 			t.Fatal(err)
 		}

@@ -11,30 +11,30 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // A document is a YAML file as plain data that remembers where each value and each key stood.
 type document struct {
 	file   string
 	data   any // map[string]any, []any, string, int64, float64, bool or nil
-	values map[string]diag.Position
-	keys   map[string]diag.Position
+	values map[string]finding.Position
+	keys   map[string]finding.Position
 }
 
 // at gives the position of the value at a path, or of the nearest parent that has one.
-func (d *document) at(path []string) diag.Position { return d.nearest(d.values, path) }
+func (d *document) at(path []string) finding.Position { return d.nearest(d.values, path) }
 
 // keyAt gives the position of the key that ends a path.
-func (d *document) keyAt(path []string) diag.Position { return d.nearest(d.keys, path) }
+func (d *document) keyAt(path []string) finding.Position { return d.nearest(d.keys, path) }
 
-func (d *document) nearest(positions map[string]diag.Position, path []string) diag.Position {
+func (d *document) nearest(positions map[string]finding.Position, path []string) finding.Position {
 	for n := len(path); n >= 0; n-- {
 		if at, ok := positions[strings.Join(path[:n], "\x00")]; ok {
 			return at
 		}
 	}
-	return diag.Position{File: d.file}
+	return finding.Position{File: d.file}
 }
 
 // The parser of YAML has no error type with a line.
@@ -43,36 +43,36 @@ var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 // parseYAML reads one YAML document. A key whose value is empty is left out, so that a block whose lines are all
 // commented out means the defaults. Keys must be texts and occur once, and aliases are refused: they can blow a short
 // file up to any size.
-func parseYAML(file string, src []byte) (*document, diag.Problems) {
-	doc := &document{file: file, values: map[string]diag.Position{}, keys: map[string]diag.Position{}}
+func parseYAML(file string, src []byte) (*document, finding.Problems) {
+	doc := &document{file: file, values: map[string]finding.Position{}, keys: map[string]finding.Position{}}
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	var root, second yaml.Node
 	err := decoder.Decode(&root)
 	if err == nil {
 		if err = decoder.Decode(&second); err == nil {
-			return nil, diag.Problems{diag.Errorf(doc.position(&second), "", "only one YAML document is allowed; remove the others and \"---\"")}
+			return nil, finding.Problems{finding.Errorf(doc.position(&second), "", "only one YAML document is allowed; remove the others and \"---\"")}
 		}
 	}
 	if !errors.Is(err, io.EOF) {
 		line, _ := strconv.Atoi(yamlErrorLine.FindStringSubmatch(err.Error() + "yaml: ")[1])
 		message := yamlErrorLine.ReplaceAllString(err.Error(), "")
-		return nil, diag.Problems{diag.Errorf(diag.Position{File: file, Line: line}, "", "invalid YAML: %s", message)}
+		return nil, finding.Problems{finding.Errorf(finding.Position{File: file, Line: line}, "", "invalid YAML: %s", message)}
 	}
-	var problems diag.Problems
+	var problems finding.Problems
 	if root.Kind == yaml.DocumentNode {
 		doc.data = doc.read(root.Content[0], nil, &problems)
 	}
 	return doc, problems
 }
 
-func (d *document) position(n *yaml.Node) diag.Position {
-	return diag.Position{File: d.file, Line: n.Line, Column: n.Column}
+func (d *document) position(n *yaml.Node) finding.Position {
+	return finding.Position{File: d.file, Line: n.Line, Column: n.Column}
 }
 
-func (d *document) read(n *yaml.Node, path []string, problems *diag.Problems) any {
+func (d *document) read(n *yaml.Node, path []string, problems *finding.Problems) any {
 	d.values[strings.Join(path, "\x00")] = d.position(n)
 	report := func(n *yaml.Node, format string, args ...any) {
-		*problems = append(*problems, diag.Errorf(d.position(n), pathString(path), format, args...))
+		*problems = append(*problems, finding.Errorf(d.position(n), pathString(path), format, args...))
 	}
 	switch n.Kind {
 	case yaml.MappingNode:

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -276,7 +276,7 @@ func ReadSource(r *repo.Repo, file string) []Document {
 	}
 	docs, err := repo.ParseDocuments(file, src) // what is wrong with it, whoever reads it for itself reports
 	var documents []Document
-	if err != nil && (namesOperator.Match(src) || operatorImage.Match(src)) && slices.ContainsFunc(diag.All(err), lost) {
+	if err != nil && (namesOperator.Match(src) || operatorImage.Match(src)) && slices.ContainsFunc(finding.All(err), lost) {
 		documents = append(documents, Document{Broken: true, File: file, Where: file})
 	}
 	for _, d := range docs {
@@ -296,7 +296,7 @@ func ReadSource(r *repo.Repo, file string) []Document {
 }
 
 // lost says whether a problem of a file means that documents of it are missing.
-func lost(p *diag.Problem) bool { return p.Code != repo.CodeDuplicateKey }
+func lost(p *finding.Problem) bool { return p.Code != repo.CodeDuplicateKey }
 
 // mayMatter says whether a text names Redis, or is a source of Flux, which may name nothing but a registry.
 func mayMatter(src []byte) bool {

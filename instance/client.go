@@ -16,7 +16,7 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // The formats that are code or manifests, found by iteration. Their text is verified with real clients in
@@ -79,7 +79,7 @@ var (
 // password but that of the options. The error says why there is no such text.
 func (in *Instance) Client(format string, o ClientOptions) (string, error) {
 	if formats := Formats(); !slices.Contains(formats, format) {
-		return "", fmt.Errorf("unknown format %q; %s%s", format, diag.OneOf(formats), diag.DidYouMean(format, formats))
+		return "", fmt.Errorf("unknown format %q; %s%s", format, finding.OneOf(formats), finding.DidYouMean(format, formats))
 	}
 	if o.Password != nil && format != "url" {
 		return "", fmt.Errorf("a password can only be inserted with format \"url\"; the other formats read it from the environment")

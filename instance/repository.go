@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // Repository finds the Redises of a repository.
 type Repository struct {
-	Problems []*diag.Problem // what could not be read or rendered on the way
+	Problems []*finding.Problem // what could not be read or rendered on the way
 
 	repo      *repo.Repo
 	operators []*cue.Operator
@@ -151,7 +151,7 @@ func Unknown(what, name string, all []*Instance, place string) error {
 	if len(names) > 20 {
 		names, more = names[:20], ", …"
 	}
-	return fmt.Errorf("%s %q; %s%s%s", what, name, diag.OneOf(names), more, diag.DidYouMean(name, near))
+	return fmt.Errorf("%s %q; %s%s%s", what, name, finding.OneOf(names), more, finding.DidYouMean(name, near))
 }
 
 // app renders what is in the folder of an application.

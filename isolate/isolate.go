@@ -18,7 +18,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 )
 
@@ -34,7 +34,7 @@ const (
 // answer is what the other process writes.
 type answer struct {
 	Violations []lint.UserViolation
-	Problems   diag.Problems
+	Problems   finding.Problems
 }
 
 // Evaluate applies a job in another process: this program, called with command.
@@ -59,17 +59,17 @@ func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserVi
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, diag.Errorf(diag.Position{}, "", "custom rules exceeded the time limit of %v; simplify them, or use fewer", MaxTime)
+		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the time limit of %v; simplify them, or use fewer", MaxTime)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, &exit) && exit.ExitCode() == memoryCode, errors.As(err, &exit) && exit.ExitCode() == 2 && bytes.Contains(stderr.Bytes(), []byte("out of memory")):
-		return nil, diag.Errorf(diag.Position{}, "", "custom rules exceeded the memory limit of %d MiB; simplify them, or use fewer", MaxMemory>>20)
+		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the memory limit of %d MiB; simplify them, or use fewer", MaxMemory>>20)
 	case err != nil:
-		return nil, diag.Errorf(diag.Position{}, "", "cannot evaluate custom rules: %v", err)
+		return nil, finding.Errorf(finding.Position{}, "", "cannot evaluate custom rules: %v", err)
 	}
 	var a answer
 	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
-		return nil, diag.Errorf(diag.Position{}, "", "cannot evaluate custom rules: %v", err)
+		return nil, finding.Errorf(finding.Position{}, "", "cannot evaluate custom rules: %v", err)
 	}
 	return a.Violations, a.Problems.Err()
 }
@@ -90,7 +90,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("cannot read the job: %w", err)
 	}
 	violations, err := lint.Evaluate(ctx, &job)
-	return json.NewEncoder(out).Encode(answer{violations, diag.All(err)})
+	return json.NewEncoder(out).Encode(answer{violations, finding.All(err)})
 }
 
 // watchMemory ends the process when its heap grows over the limit, or when whoever waits for its answer is gone.

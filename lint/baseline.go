@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // Baseline is the findings that a repository had when it began to be checked. It holds no line numbers, so that it stays right
@@ -29,25 +29,25 @@ type BaselineEntry struct {
 // ParseBaseline reads what [Baseline.JSON] wrote.
 func ParseBaseline(file string, src []byte) (*Baseline, error) {
 	b := &Baseline{File: file}
-	at := diag.Position{File: file}
+	at := finding.Position{File: file}
 	decoder := json.NewDecoder(strings.NewReader(string(src)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(b); err != nil {
-		return nil, diag.Errorf(at, "", "is not a valid baseline: %v; recreate it with --create-baseline", err)
+		return nil, finding.Errorf(at, "", "is not a valid baseline: %v; recreate it with --create-baseline", err)
 	}
 	if b.Version != 1 {
-		return nil, diag.Errorf(at, "version", "unknown version %d; recreate the baseline with --create-baseline", b.Version)
+		return nil, finding.Errorf(at, "version", "unknown version %d; recreate the baseline with --create-baseline", b.Version)
 	}
 	for i, e := range b.Known {
 		if e.Rule == "" || e.Count < 1 {
-			return nil, diag.Errorf(at, fmt.Sprintf("findings.%d", i), "has no rule or a count below 1; recreate the baseline with --create-baseline")
+			return nil, finding.Errorf(at, fmt.Sprintf("findings.%d", i), "has no rule or a count below 1; recreate the baseline with --create-baseline")
 		}
 	}
 	return b, nil
 }
 
 // NewBaseline takes down the findings that count.
-func NewBaseline(findings []*diag.Finding) *Baseline {
+func NewBaseline(findings []*finding.Finding) *Baseline {
 	b := &Baseline{Version: 1, Known: []BaselineEntry{}}
 	at := map[BaselineEntry]int{}
 	for _, f := range findings {
@@ -69,7 +69,7 @@ func NewBaseline(findings []*diag.Finding) *Baseline {
 	return b
 }
 
-func entry(f *diag.Finding) BaselineEntry {
+func entry(f *finding.Finding) BaselineEntry {
 	return BaselineEntry{Rule: f.Rule, File: f.File, Resource: f.Resource.String(), Path: strings.Join(f.Path, ".")}
 }
 
@@ -80,7 +80,7 @@ func (b *Baseline) JSON() ([]byte, error) {
 }
 
 // apply suppresses what the baseline knows, and says which entries nothing answers to any more.
-func (b *Baseline) apply(findings []*diag.Finding) []*diag.Problem {
+func (b *Baseline) apply(findings []*finding.Finding) []*finding.Problem {
 	left := map[BaselineEntry]int{}
 	for _, e := range b.Known {
 		count := e.Count
@@ -94,7 +94,7 @@ func (b *Baseline) apply(findings []*diag.Finding) []*diag.Problem {
 		e := entry(f)
 		if n := max(1, f.Count); left[e] >= n {
 			left[e] -= n
-			f.Suppressed = &diag.Suppression{Position: diag.Position{File: b.File}, Kind: "baseline", Reason: "existed before"}
+			f.Suppressed = &finding.Suppression{Position: finding.Position{File: b.File}, Kind: "baseline", Reason: "existed before"}
 		}
 	}
 	gone := 0
@@ -108,5 +108,5 @@ func (b *Baseline) apply(findings []*diag.Finding) []*diag.Problem {
 	if gone == 0 {
 		return nil
 	}
-	return []*diag.Problem{diag.Errorf(diag.Position{File: b.File}, "", "%d entries are no longer needed; recreate the baseline with --create-baseline", gone)}
+	return []*finding.Problem{finding.Errorf(finding.Position{File: b.File}, "", "%d entries are no longer needed; recreate the baseline with --create-baseline", gone)}
 }

@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -30,7 +30,7 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 	}
 	// A changed Application renders its chart anew, so what deploys counts as changed for every unit.
 	deploying := slices.ContainsFunc(base.Changed, func(file string) bool { return !l.insideUnit(file) })
-	changed := map[diag.Resource]bool{}
+	changed := map[finding.Resource]bool{}
 	var affected []string // folders of units that a changed file has a part in
 	for _, u := range l.units {
 		if !deploying && !slices.ContainsFunc(base.Changed, func(file string) bool {
@@ -39,7 +39,7 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 			continue
 		}
 		affected = append(affected, u.target.Dir+"/")
-		old := map[diag.Resource][]string{}
+		old := map[finding.Resource][]string{}
 		for _, t := range targets {
 			if t.Dir != u.target.Dir || t.Kind != u.target.Kind || name(t.Deployment) != name(u.target.Deployment) {
 				continue
@@ -71,7 +71,7 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 			}
 		}
 	}
-	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+	l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool {
 		if f.Resource != nil {
 			return !changed[*f.Resource]
 		}
@@ -98,14 +98,14 @@ func name(d *repo.Deployment) string {
 	return d.Name
 }
 
-func identity(r *render.Resource, u *unit) diag.Resource {
+func identity(r *render.Resource, u *unit) finding.Resource {
 	get := func(path ...string) string {
 		if _, v := r.Find(path...); v != nil {
 			return v.Value
 		}
 		return ""
 	}
-	id := diag.Resource{APIVersion: get("apiVersion"), Kind: get("kind"), Namespace: get("metadata", "namespace"), Name: get("metadata", "name")}
+	id := finding.Resource{APIVersion: get("apiVersion"), Kind: get("kind"), Namespace: get("metadata", "namespace"), Name: get("metadata", "name")}
 	if id.Namespace == "" {
 		id.Namespace = u.namespace()
 	}

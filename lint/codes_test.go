@@ -46,7 +46,7 @@ func locations(t *testing.T) []string {
 
 // wordless are the statements that make the messages of the packages below lint, and what the other program has in their place.
 var wordless = []struct{ file, made, instead string }{
-	{"diag/diag.go", "Message: fmt.Sprintf(format, args...)", `Message: wordless(format, args)`},
+	{"finding/problem.go", "Message: fmt.Sprintf(format, args...)", `Message: wordless(format, args)`},
 	{"cue/check.go", "Message: schema.complain(data)", `Message: "x"`},
 	{"cue/check.go", `Message: unknownName("key", key, known)`, `Message: "x"`},
 	{"cue/check.go", `Message: fmt.Sprintf("%q is missing; add it", name)`, `Message: "x"`},
@@ -79,7 +79,7 @@ func TestMessagesDecideNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w.file == "diag/diag.go" {
+			if w.file == "finding/problem.go" {
 				src = append(src, "\nfunc wordless(string, []any) string { return \"x\" }\n"...)
 			}
 			if err := os.WriteFile(to, src, 0o644); err != nil {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -147,7 +147,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-func notices(ps []*diag.Problem) string {
+func notices(ps []*finding.Problem) string {
 	var b strings.Builder
 	for _, p := range ps {
 		fmt.Fprintln(&b, p)
@@ -191,7 +191,7 @@ func TestFixCorpus(t *testing.T) {
 						}
 					}
 				}
-				if slices.ContainsFunc(fixed.Done, func(f *diag.Finding) bool { return f.File == c.Path && f.Rule == "data/save-lines-overwrite" }) {
+				if slices.ContainsFunc(fixed.Done, func(f *finding.Finding) bool { return f.File == c.Path && f.Rule == "data/save-lines-overwrite" }) {
 					for _, line := range lines {
 						if strings.Contains(line, "save ") { // the joined line replaces the others
 							mayGo[line]++
@@ -226,7 +226,7 @@ func TestFixCorpus(t *testing.T) {
 			}
 			for _, f := range fixed.Done {
 				if left[f.Rule+f.File+f.Resource.String()+strings.Join(f.Path, ".")] > 0 && f.Count == 0 {
-					t.Errorf("claims to have fixed %s", print(t, r, "compact", []*diag.Finding{f}))
+					t.Errorf("claims to have fixed %s", print(t, r, "compact", []*finding.Finding{f}))
 				}
 			}
 			if len(remaining) > len(before.Findings) {

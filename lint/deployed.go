@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -40,7 +40,7 @@ func (l *linter) divide() {
 		}
 		if !reported[u.spot()] {
 			reported[u.spot()] = true
-			l.add(l.fileFinding(notDeployed, diag.Errorf(l.front(u), "", "nothing in this repository deploys the %s, so its resources are not checked; deploy it, delete it, or disable this rule if it is deployed from elsewhere", l.what(u)), nil))
+			l.add(l.fileFinding(notDeployed, finding.Errorf(l.front(u), "", "nothing in this repository deploys the %s, so its resources are not checked; deploy it, delete it, or disable this rule if it is deployed from elsewhere", l.what(u)), nil))
 		}
 	}
 }
@@ -91,8 +91,8 @@ func (l *linter) kustomization(dir string) string {
 }
 
 // front gives the file of a unit that stands for it.
-func (l *linter) front(u *unit) diag.Position {
-	at := diag.Position{File: u.target.Dir + "/Chart.yaml", Line: 1, Column: 1}
+func (l *linter) front(u *unit) finding.Position {
+	at := finding.Position{File: u.target.Dir + "/Chart.yaml", Line: 1, Column: 1}
 	switch u.target.Kind {
 	case repo.Plain:
 		at.File = u.target.Files[0]
@@ -341,7 +341,7 @@ func (l *linter) dropMoot() {
 	if len(l.notDeployed) == 0 {
 		return
 	}
-	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+	l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool {
 		if l.moot[f] {
 			return true
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -213,7 +213,7 @@ func TestIdleIgnored(t *testing.T) {
 		txtar.File{Name: cue.ConfigFile, Data: []byte("ignore: [{rule: url/unknown-host, path: b/**, reason: moved}]\n")}))
 	for _, f := range run(t, r, lint.Options{Config: config}).Findings {
 		if strings.HasPrefix(f.Rule, "suppression/") {
-			t.Error(print(t, r, "compact", []*diag.Finding{f}))
+			t.Error(print(t, r, "compact", []*finding.Finding{f}))
 		}
 	}
 }

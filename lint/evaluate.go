@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -33,9 +33,9 @@ func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
 		return nil, err
 	}
 	var out []UserViolation
-	var problems diag.Problems
+	var problems finding.Problems
 	take := func(input int, violations []policy.Violation, err error) {
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 		for _, v := range violations {
 			out = append(out, UserViolation{input, v})
 		}
@@ -93,7 +93,7 @@ func repoFiles(r *repo.Repo, config *cue.Config, key string, dirs []string, want
 	for i, dir := range dirs {
 		files, err := r.Files(path.Clean(dir))
 		if err != nil {
-			return diag.Errorf(config.Position(key, fmt.Sprint(i)), key, "%q: %v", dir, err)
+			return finding.Errorf(config.Position(key, fmt.Sprint(i)), key, "%q: %v", dir, err)
 		}
 		for _, file := range files {
 			if !wanted(file) {
@@ -152,7 +152,7 @@ func schemaRules(files []cue.OwnFile) ([]*policy.Rule, error) {
 			continue
 		}
 		rules = append(rules, &policy.Rule{
-			RuleInfo: diag.RuleInfo{
+			RuleInfo: finding.RuleInfo{
 				Name: schemaCategory + "/" + name, Category: schemaCategory, Title: "A resource does not match the schema " + name + " of this repository",
 				Remediation: "Fix the resource or the schema.", User: true,
 			},

@@ -9,22 +9,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // Fixed is what Fix did.
 type Fixed struct {
-	Result  *Result         // of the repository after the fixes
-	Done    []*diag.Finding // that are gone
-	Changes []repo.Change   // to apply, sorted by file
-	Refused []Refused       // fixes that were not made, in the order of the findings
+	Result  *Result            // of the repository after the fixes
+	Done    []*finding.Finding // that are gone
+	Changes []repo.Change      // to apply, sorted by file
+	Refused []Refused          // fixes that were not made, in the order of the findings
 }
 
 // Refused is a finding with a fix that was not made.
 type Refused struct {
-	Finding *diag.Finding
+	Finding *finding.Finding
 	Reason  string
 }
 
@@ -57,7 +57,7 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 		return nil, err
 	}
 	f.explain(out)
-	diag.SortFindings(out.Done)
+	finding.SortFindings(out.Done)
 	for name := range fsys.names {
 		old, err := r.ReadFile(name)
 		if err != nil {
@@ -85,13 +85,13 @@ type fixer struct {
 	last    *Result           // what the user's options find now; nil when that has to be asked
 	world   *world            // the repository as it is now
 	refused map[string]string // why, by the id of the fix
-	done    []*diag.Finding
+	done    []*finding.Finding
 }
 
 // candidate is a fix and the findings that it is for.
 type candidate struct {
 	*fix
-	findings []*diag.Finding
+	findings []*finding.Finding
 	allowed  bool // a suggestion that was asked for
 }
 
@@ -157,7 +157,7 @@ func (f *fixer) candidates(suggested bool) []*candidate {
 			c.findings = append(c.findings, found)
 			continue
 		}
-		byID[id] = &candidate{fix: fx, findings: []*diag.Finding{found}, allowed: suggested}
+		byID[id] = &candidate{fix: fx, findings: []*finding.Finding{found}, allowed: suggested}
 		out = append(out, byID[id])
 	}
 	return out
@@ -217,11 +217,11 @@ func (f *fixer) apply(candidates []*candidate, before map[string][]byte) ([]*can
 		*edit
 		of *candidate
 	}
-	taken := map[diag.Position]bool{}
+	taken := map[finding.Position]bool{}
 	files := map[string][]work{}
 	var made []*candidate
 	for _, c := range candidates {
-		clash := func(e *edit) bool { return taken[diag.Position{File: e.file, Line: e.line}] }
+		clash := func(e *edit) bool { return taken[finding.Position{File: e.file, Line: e.line}] }
 		if slices.ContainsFunc(c.edits, clash) {
 			continue
 		}
@@ -230,7 +230,7 @@ func (f *fixer) apply(candidates []*candidate, before map[string][]byte) ([]*can
 			continue
 		}
 		for _, e := range c.edits {
-			taken[diag.Position{File: e.file, Line: e.line}] = true
+			taken[finding.Position{File: e.file, Line: e.line}] = true
 			files[e.file] = append(files[e.file], work{e, c})
 		}
 		made = append(made, c)
@@ -261,9 +261,9 @@ func (f *fixer) rehearse(c *candidate) error {
 	files := map[string][]string{}
 	edits := slices.Clone(c.edits)
 	slices.SortStableFunc(edits, func(a, b *edit) int { return cmp.Compare(b.line, a.line) })
-	seen := map[diag.Position]bool{}
+	seen := map[finding.Position]bool{}
 	for _, e := range edits {
-		at := diag.Position{File: e.file, Line: e.line}
+		at := finding.Position{File: e.file, Line: e.line}
 		if seen[at] {
 			return errInline
 		}
@@ -318,7 +318,7 @@ func breaks(rule string) bool {
 	return strings.HasPrefix(rule, "yaml/") || rule == "val/render-fails" || rule == "val/not-yaml" || rule == "op/unknown-field" || rule == "op/invalid-value"
 }
 
-func fingerprint(f *diag.Finding) string {
+func fingerprint(f *finding.Finding) string {
 	return strings.Join([]string{f.Rule, f.File, f.Resource.String(), strings.Join(f.Path, "\x00"), f.Message}, "\x01")
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -280,16 +280,16 @@ func TestFixCases(t *testing.T) {
 
 // TestOldFixes: the checks of the property tests catch what --fix did before it asked for a proof.
 func TestOldFixes(t *testing.T) {
-	whole := &diag.Finding{Resource: &diag.Resource{Kind: "RedisFailover", Name: "shop"}, Path: []string{"metadata", "labels"}}
+	whole := &finding.Finding{Resource: &finding.Resource{Kind: "RedisFailover", Name: "shop"}, Path: []string{"metadata", "labels"}}
 	for _, c := range []struct {
 		name, file, old, new, complaint string
 		files                           map[string]string
-		done                            []*diag.Finding
+		done                            []*finding.Finding
 	}{
 		{
 			"a whitelist that takes the label of a Service", "shop/redis.yaml", "spec:\n  sentinel:", "spec:\n  labelWhitelist: ['^$']\n  sentinel:",
 			`Service shop/shop-master selected "RedisFailover/shop/redismaster" and selects ""`,
-			map[string]string{"shop/redis.yaml": redisWith(prodLabels, "", fullMemory), "shop/service.yaml": masterService}, []*diag.Finding{whole},
+			map[string]string{"shop/redis.yaml": redisWith(prodLabels, "", fullMemory), "shop/service.yaml": masterService}, []*finding.Finding{whole},
 		},
 		{
 			"the port of the application's Service", "applications/shop/values.yaml", "8080", "redis",
@@ -303,7 +303,7 @@ func TestOldFixes(t *testing.T) {
 				"applications/shop/values.yaml":            "redis:\n  sentinels: 3\n  keepAfterDeletion: false\n",
 				"applications/shop/values-production.yaml": "redis:\n  keepAfterDeletion: true\n",
 			},
-			[]*diag.Finding{{Resource: whole.Resource, Path: []string{"spec", "redis", "storage"}}},
+			[]*finding.Finding{{Resource: whole.Resource, Path: []string{"spec", "redis", "storage"}}},
 		},
 		{
 			"an address of the master that becomes one of sentinels", "shop/config.yaml", "redis://shop-master:6379", "redis-sentinel://rfs-shop:26379/mymaster", "no longer reached",
@@ -311,12 +311,12 @@ func TestOldFixes(t *testing.T) {
 				"shop/redis.yaml": redisWith(prodLabels, "", fullMemory), "shop/service.yaml": masterService,
 				"shop/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: env, namespace: shop }\ndata: { REDIS_URL: \"redis://shop-master:6379\" }\n",
 			},
-			[]*diag.Finding{{Resource: &diag.Resource{Kind: "ConfigMap", Name: "env"}, Path: []string{"data", "REDIS_URL"}}},
+			[]*finding.Finding{{Resource: &finding.Resource{Kind: "ConfigMap", Name: "env"}, Path: []string{"data", "REDIS_URL"}}},
 		},
 		{
 			"more memory than the request", "shop/redis.yaml", "    terminationGracePeriod: 90\n", "    terminationGracePeriod: 90\n    customConfig: [maxmemory 375mb]\n", "new finding mem/maxmemory-above-request",
 			map[string]string{"shop/redis.yaml": redisWith("", "", "    terminationGracePeriod: 90\n    resources:\n      requests: { cpu: 100m, memory: 100Mi }\n      limits: { memory: 500Mi }\n")},
-			[]*diag.Finding{{Resource: whole.Resource, Path: []string{"spec", "redis", "resources"}}},
+			[]*finding.Finding{{Resource: whole.Resource, Path: []string{"spec", "redis", "resources"}}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

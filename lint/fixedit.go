@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // edit is a change of lines of one source file. Rendered text is never what is changed.
@@ -23,7 +23,7 @@ type edit struct {
 	do    func(lines []string) ([]string, error)
 }
 
-func newEdit(at diag.Position, words string, value any, do func(lines []string) ([]string, error)) *edit {
+func newEdit(at finding.Position, words string, value any, do func(lines []string) ([]string, error)) *edit {
 	text, _ := json.Marshal(value) // of JSON or Rego, which can be written
 	return &edit{file: at.File, line: at.Line, words: words, do: do, id: fmt.Sprintf("%s\x00%s\x00%s", at, words, text)}
 }
@@ -34,7 +34,7 @@ var (
 )
 
 // setAt replaces a scalar on one line. Comment and quoting around it stay.
-func setAt(at diag.Position, node *yaml.Node, value any) *edit {
+func setAt(at finding.Position, node *yaml.Node, value any) *edit {
 	old, quoting := node.Value, node.Tag != "!!str"
 	return newEdit(at, fmt.Sprintf("set %s", scalar(value)), value, func(lines []string) ([]string, error) {
 		i := at.Line - 1
@@ -84,7 +84,7 @@ func replaceAt(line string, column int, old, text string) (string, bool) {
 }
 
 // removeLine takes the line of an entry or item away.
-func removeLine(at diag.Position, old string) *edit {
+func removeLine(at finding.Position, old string) *edit {
 	return newEdit(at, "remove the line", nil, func(lines []string) ([]string, error) {
 		i := at.Line - 1
 		if i >= len(lines) || strings.Contains(old, "\n") || !strings.Contains(lines[i], old) {
@@ -104,7 +104,7 @@ func removeLine(at diag.Position, old string) *edit {
 var itemLine = regexp.MustCompile(`^(\s*- )\S`)
 
 // appendItem adds an item behind the last one of a list.
-func appendItem(last diag.Position, value any) *edit {
+func appendItem(last finding.Position, value any) *edit {
 	return newEdit(last, fmt.Sprintf("add %s", scalar(value)), value, func(lines []string) ([]string, error) {
 		i := last.Line - 1
 		if i >= len(lines) {
@@ -119,7 +119,7 @@ func appendItem(last diag.Position, value any) *edit {
 }
 
 // insertEntry adds an entry in front of the first one of a mapping, whose key stands at first, and of the comment above it.
-func insertEntry(first diag.Position, key string, path []string, value any) *edit {
+func insertEntry(first finding.Position, key string, path []string, value any) *edit {
 	return newEdit(first, "add "+strings.Join(path, "."), value, func(lines []string) ([]string, error) {
 		i := first.Line - 1
 		if i >= len(lines) || len(path) == 0 {
@@ -168,7 +168,7 @@ func insertInline(lines []string, i, column int, key string, path []string, valu
 var emptyValue = regexp.MustCompile(`^(\s*(?:- )*["']?[^\s"':#]+["']?\s*:)[ \t]*(?:null|Null|NULL|~|\[\s*\]|\{\s*\})?[ \t]*(#[^\r\n]*)?(\r?\n)?$`)
 
 // fill writes a value for a key that has none: null, nothing, [] or {}.
-func fill(at diag.Position, key, old string, column int, path []string, value any) *edit {
+func fill(at finding.Position, key, old string, column int, path []string, value any) *edit {
 	return newEdit(at, "add "+strings.Join(append([]string{key}, path...), "."), value, func(lines []string) ([]string, error) {
 		i := at.Line - 1
 		if i >= len(lines) {

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -51,7 +51,7 @@ func (f *fix) and(other *fix) *fix {
 }
 
 // tell writes into a finding what its fix is.
-func (f *fix) tell(to *diag.Finding) {
+func (f *fix) tell(to *finding.Finding) {
 	if len(f.edits) > 0 {
 		to.Fix, to.Suggested = f.words, f.suggested
 	}

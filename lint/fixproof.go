@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -34,7 +34,7 @@ func newWorld(l *linter) (*world, error) {
 // about one.
 type objection struct {
 	reason   string
-	resource diag.Resource
+	resource finding.Resource
 	path     []string
 }
 
@@ -118,25 +118,25 @@ func (w *world) sets(c *candidate, o objection) bool {
 
 // newFindings gives the findings that have no counterpart before: the same one, one with the same message in another line or at
 // another index, or one with another message about the same path. A suggestion may also give the resource another name.
-func newFindings(before, after []*diag.Finding, renamed bool) []*diag.Finding {
-	keys := []func(f *diag.Finding) string{
+func newFindings(before, after []*finding.Finding, renamed bool) []*finding.Finding {
+	keys := []func(f *finding.Finding) string{
 		fingerprint,
-		func(f *diag.Finding) string {
+		func(f *finding.Finding) string {
 			return strings.Join([]string{f.Rule, f.File, f.Resource.String(), f.Message}, "\x01")
 		},
-		func(f *diag.Finding) string {
+		func(f *finding.Finding) string {
 			return strings.Join([]string{f.Rule, f.Resource.String(), f.Message}, "\x01")
 		},
-		func(f *diag.Finding) string {
+		func(f *finding.Finding) string {
 			return strings.Join([]string{f.Rule, f.Resource.String(), strings.Join(f.Path, "\x00")}, "\x01")
 		},
 	}
 	if renamed {
-		keys = append(keys, func(f *diag.Finding) string {
+		keys = append(keys, func(f *finding.Finding) string {
 			return strings.Join([]string{f.Rule, f.File, strings.Join(f.Path, "\x00")}, "\x01")
 		})
 	}
-	counts := func(f *diag.Finding) bool { return f.Suppressed == nil }
+	counts := func(f *finding.Finding) bool { return f.Suppressed == nil }
 	for _, key := range keys {
 		had := map[string]int{}
 		for _, f := range before {
@@ -144,7 +144,7 @@ func newFindings(before, after []*diag.Finding, renamed bool) []*diag.Finding {
 				had[key(f)]++
 			}
 		}
-		var left []*diag.Finding
+		var left []*finding.Finding
 		gone := map[string]int{}
 		for _, f := range after {
 			if !counts(f) {
@@ -160,7 +160,7 @@ func newFindings(before, after []*diag.Finding, renamed bool) []*diag.Finding {
 		if len(left) == 0 {
 			return nil
 		}
-		var rest []*diag.Finding
+		var rest []*finding.Finding
 		for _, f := range before {
 			if counts(f) && gone[key(f)] > 0 {
 				gone[key(f)]--

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -246,7 +246,7 @@ func clients(objects []map[string]any) []string {
 }
 
 // complaints says what is worse in a repository after fixes that are called safe. done are the findings that they are for.
-func complaints(t testing.TB, before, after *repo.Repo, config *cue.Config, done []*diag.Finding) []string {
+func complaints(t testing.TB, before, after *repo.Repo, config *cue.Config, done []*finding.Finding) []string {
 	t.Helper()
 	var bad []string
 	opts := lint.Options{Config: config, Strict: true}
@@ -257,7 +257,7 @@ func complaints(t testing.TB, before, after *repo.Repo, config *cue.Config, done
 	if len(was) != len(is) {
 		return append(bad, "other renderings")
 	}
-	meant := map[string][]*diag.Finding{}
+	meant := map[string][]*finding.Finding{}
 	for _, f := range done {
 		meant[f.Resource.String()] = append(meant[f.Resource.String()], f)
 	}
@@ -285,7 +285,7 @@ func complaints(t testing.TB, before, after *repo.Repo, config *cue.Config, done
 		for j := range a.objects {
 			for _, at := range differences(a.objects[j], b.objects[j], nil) {
 				name := str(a.objects[j], "kind") + "/" + str(a.objects[j], "metadata", "name")
-				if !slices.ContainsFunc(meant[name], func(f *diag.Finding) bool { return about(f, at) }) {
+				if !slices.ContainsFunc(meant[name], func(f *finding.Finding) bool { return about(f, at) }) {
 					bad = append(bad, fmt.Sprintf("%s: %s renders differently at %s", a.name, name, strings.Join(at, ".")))
 				}
 			}
@@ -295,7 +295,7 @@ func complaints(t testing.TB, before, after *repo.Repo, config *cue.Config, done
 }
 
 // about says whether a change is where a finding is, beside it in the same mapping or list, or in what it says belongs in spec.
-func about(f *diag.Finding, at []string) bool {
+func about(f *finding.Finding, at []string) bool {
 	parent := f.Path
 	if len(parent) > 2 {
 		parent = parent[:2] // spec.redis
@@ -329,13 +329,13 @@ func differences(a, b any, at []string) [][]string {
 }
 
 // unmatched gives the findings of after that are not in before: of the same rule and resource, with the same message or path.
-func unmatched(before, after []*diag.Finding) []*diag.Finding {
+func unmatched(before, after []*finding.Finding) []*finding.Finding {
 	had := map[string]bool{}
 	for _, f := range before {
 		had[f.Rule+f.Resource.String()+"\x00"+f.Message] = true
 		had[f.Rule+f.Resource.String()+"\x01"+strings.Join(f.Path, ".")] = true
 	}
-	return slices.DeleteFunc(slices.Clone(after), func(f *diag.Finding) bool {
+	return slices.DeleteFunc(slices.Clone(after), func(f *finding.Finding) bool {
 		return f.Suppressed != nil || had[f.Rule+f.Resource.String()+"\x00"+f.Message] || had[f.Rule+f.Resource.String()+"\x01"+strings.Join(f.Path, ".")]
 	})
 }

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // leavesOut says whether a problem of rendering means that resources are missing from the result.
-func leavesOut(code diag.Code) bool {
+func leavesOut(code finding.Code) bool {
 	return code != repo.CodeDuplicateKey && code != render.CodeSchema
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
@@ -42,10 +42,10 @@ var breakages = []breakage{
 }
 
 // where names a finding without its text, which may offer other names when less is known.
-func where(f *diag.Finding) string { return fmt.Sprintf("%s %s", f.Rule, f.File) }
+func where(f *finding.Finding) string { return fmt.Sprintf("%s %s", f.Rule, f.File) }
 
 // ofBreak are the rules that report what a breakage did.
-func ofBreak(f *diag.Finding) bool {
+func ofBreak(f *finding.Finding) bool {
 	return strings.HasPrefix(f.Rule, "yaml/") || slices.Contains([]string{"val/render-fails", "val/not-yaml"}, f.Rule)
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/lint"
 )
@@ -53,7 +53,7 @@ func deploymentOf(image string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: redis-operator, namespace: ops}\nspec:\n  template:\n    spec:\n      containers: [{name: o, image: \"" + image + "\"}]\n"
 }
 
-func byRule(findings []*diag.Finding, rules ...string) (found []string) {
+func byRule(findings []*finding.Finding, rules ...string) (found []string) {
 	for _, f := range findings {
 		if slices.Contains(rules, f.Rule) {
 			found = append(found, fmt.Sprintf("%s %s", f.Rule, f.Message))

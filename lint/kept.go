@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -167,8 +167,8 @@ func (u *unit) take(from *unit) {
 	u.resources, u.files, u.chart, u.secrets, u.broken = from.resources, from.files, from.chart, from.secrets, from.broken
 	u.notices, u.failures, u.incomplete = from.notices, from.failures, from.incomplete
 	u.suppressions = copySuppressions(from.suppressions)
-	u.located = map[*diag.Finding]*fix{}
-	u.findings = make([]*diag.Finding, len(from.findings))
+	u.located = map[*finding.Finding]*fix{}
+	u.findings = make([]*finding.Finding, len(from.findings))
 	for i, f := range from.findings {
 		u.findings[i] = copyFinding(f)
 		if fx := from.located[f]; fx != nil {
@@ -177,7 +177,7 @@ func (u *unit) take(from *unit) {
 	}
 }
 
-func copyFinding(f *diag.Finding) *diag.Finding {
+func copyFinding(f *finding.Finding) *finding.Finding {
 	c := *f
 	c.Related, c.Sets = slices.Clone(f.Related), slices.Clone(f.Sets)
 	return &c

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/redact"
@@ -57,7 +57,7 @@ type Options struct {
 	// Found, which may be nil, is told what was found in a target, before its Progress. It is a first sight of a long run: without
 	// rules that look at the whole repository or report once, and before anything is suppressed or left out. The secrets are those
 	// of the repository, for the report.
-	Found func([]*diag.Finding, *redact.Secrets)
+	Found func([]*finding.Finding, *redact.Secrets)
 }
 
 func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
@@ -77,18 +77,18 @@ type UserViolation struct {
 
 // Result is what a run found.
 type Result struct {
-	Findings  []*diag.Finding         // sorted, the suppressed ones included
+	Findings  []*finding.Finding      // sorted, the suppressed ones included
 	Rules     map[string]*policy.Rule // all that are known, by name
 	Ran       []string                // the rules that were evaluated
 	Off       []string                // the rules that were not
-	Notices   []*diag.Problem         // what was not looked at, and why
-	Failures  diag.Problems           // what could not be run: rules that failed, files that could not be read
+	Notices   []*finding.Problem      // what was not looked at, and why
+	Failures  finding.Problems        // what could not be run: rules that failed, files that could not be read
 	Files     int
 	Resources int
 	Phases    []Phase
 	Secrets   *redact.Secrets // values that reports must not show
 
-	fixes map[*diag.Finding]*fix
+	fixes map[*finding.Finding]*fix
 	repo  *repo.Repo
 }
 
@@ -117,7 +117,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 			return nil, err
 		}
 	}
-	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*diag.Finding]*fix{}, moot: map[*diag.Finding]bool{}}
+	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*finding.Finding]*fix{}, moot: map[*finding.Finding]bool{}}
 	var err error
 	if l.known, err = cue.Operators(); err != nil {
 		return nil, err
@@ -169,9 +169,9 @@ type linter struct {
 
 	suppressions []*suppression
 
-	live        []*unit                // the first of units: those that are deployed, or may be
-	notDeployed map[string]bool        // the spots of the others
-	moot        map[*diag.Finding]bool // findings of the others
+	live        []*unit                   // the first of units: those that are deployed, or may be
+	notDeployed map[string]bool           // the spots of the others
+	moot        map[*finding.Finding]bool // findings of the others
 	byDir       map[string][]*unit
 	coverage    *repo.Coverage // nil when no deployer is known
 
@@ -180,10 +180,10 @@ type linter struct {
 	lastFile      string // that was looked up in, and what it holds
 	lastDocuments []*repo.Document
 
-	findings []*diag.Finding
-	located  map[*diag.Finding]*fix
-	notices  []*diag.Problem
-	failures diag.Problems
+	findings []*finding.Finding
+	located  map[*finding.Finding]*fix
+	notices  []*finding.Problem
+	failures finding.Problems
 }
 
 // Compiled holds compiled rules, which take most of the time of a small run. It may be used by several goroutines.
@@ -310,11 +310,11 @@ func (l *linter) run(ctx context.Context) error {
 }
 
 // early gives the findings of a target that can be told before the end of the run.
-func (l *linter) early(u *unit) []*diag.Finding {
+func (l *linter) early(u *unit) []*finding.Finding {
 	if l.opts.Found == nil {
 		return nil
 	}
-	var out []*diag.Finding
+	var out []*finding.Finding
 	for _, f := range u.findings {
 		if rule := l.rules.all[f.Rule]; rule == nil || rule.Once == "" {
 			out = append(out, f)
@@ -401,14 +401,14 @@ func (l *linter) parallel(ctx context.Context, n int, f func(ctx context.Context
 }
 
 // add takes a finding unless its rule is off there.
-func (l *linter) add(f *diag.Finding) {
+func (l *linter) add(f *finding.Finding) {
 	if f != nil {
 		l.findings = append(l.findings, f)
 	}
 }
 
 // finding makes a finding of a violation, or nil when the rule is off for that file.
-func (l *linter) finding(v *policy.Violation, at place, resource *diag.Resource) *diag.Finding {
+func (l *linter) finding(v *policy.Violation, at place, resource *finding.Resource) *finding.Finding {
 	level := l.rules.levels[v.Rule]
 	if v.Strict && !l.rules.strict || !l.rules.on(v.Rule) || !l.rules.appliesTo(v.Rule, at.File) {
 		return nil
@@ -420,19 +420,19 @@ func (l *linter) finding(v *policy.Violation, at place, resource *diag.Resource)
 		}
 	}
 	severity, _ := level.Severity()
-	return &diag.Finding{
+	return &finding.Finding{
 		Rule: v.Rule, Severity: severity, Message: v.Message, Position: at.Position, EndLine: at.endLine, EndColumn: at.endColumn,
-		Resource: resource, Path: v.Path, Related: at.related, Help: diag.HelpPage(v.Rule),
+		Resource: resource, Path: v.Path, Related: at.related, Help: finding.HelpPage(v.Rule),
 	}
 }
 
 // problemFinding makes a finding of a problem with a file or with rendering.
-func (l *linter) problemFinding(p *diag.Problem, related []diag.Related) *diag.Finding {
+func (l *linter) problemFinding(p *finding.Problem, related []finding.Related) *finding.Finding {
 	return l.fileFinding(ruleOf(p.Code), p, related)
 }
 
 // fileFinding makes a finding about a file.
-func (l *linter) fileFinding(rule string, p *diag.Problem, related []diag.Related) *diag.Finding {
+func (l *linter) fileFinding(rule string, p *finding.Problem, related []finding.Related) *finding.Finding {
 	f := l.finding(&policy.Violation{Rule: rule, Message: p.Message}, place{Position: p.Position, related: related}, nil)
 	if f != nil && p.Path != "" {
 		f.Path = strings.Split(p.Path, ".")
@@ -468,7 +468,7 @@ func (l *linter) userRules(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			l.failures = append(l.failures, diag.All(err)...)
+			l.failures = append(l.failures, finding.All(err)...)
 		}
 		for i := range violations {
 			v := &violations[i]
@@ -509,8 +509,8 @@ func (l *linter) result() *Result {
 			res.Off = append(res.Off, name)
 		}
 	}
-	slices.SortStableFunc(res.Notices, func(a, b *diag.Problem) int { return cmp.Compare(a.Error(), b.Error()) })
-	res.Notices = slices.CompactFunc(res.Notices, func(a, b *diag.Problem) bool { return a.Error() == b.Error() })
+	slices.SortStableFunc(res.Notices, func(a, b *finding.Problem) int { return cmp.Compare(a.Error(), b.Error()) })
+	res.Notices = slices.CompactFunc(res.Notices, func(a, b *finding.Problem) bool { return a.Error() == b.Error() })
 	res.Failures.Sort()
 	return res
 }
@@ -548,6 +548,6 @@ func (c *clock) phases() []Phase {
 }
 
 // unknownResource is for a rule that made an id up.
-func unknownResource(rule string, id int) *diag.Problem {
-	return diag.Errorf(diag.Position{File: rule}, "", "the rule returned resource %d, which is not in data.repo.resources; return the id of one", id)
+func unknownResource(rule string, id int) *finding.Problem {
+	return finding.Errorf(finding.Position{File: rule}, "", "the rule returned resource %d, which is not in data.repo.resources; return the id of one", id)
 }

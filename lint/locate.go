@@ -7,16 +7,16 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // place is where a path of a resource or document is in the source that a user edits.
 type place struct {
-	diag.Position
+	finding.Position
 	endLine, endColumn int
-	related            []diag.Related
+	related            []finding.Related
 }
 
 // inResource turns a path of a rendered resource into the line to change: that of the value in values.yaml when the value alone
@@ -59,17 +59,17 @@ func inResource(r *render.Resource, path []string, atKey bool) place {
 	}
 	for _, v := range origin.Values {
 		if v.At.Line > 0 {
-			p.related = append(p.related, diag.Related{Position: v.At, Message: "value set here"})
+			p.related = append(p.related, finding.Related{Position: v.At, Message: "value set here"})
 		}
 	}
 	return p
 }
 
 // atValue is the location of a value that a template uses.
-func atValue(origin render.Origin, at diag.Position, width int) place {
+func atValue(origin render.Origin, at finding.Position, width int) place {
 	p := place{Position: at, endLine: at.Line, endColumn: at.Column + max(1, width)}
 	if origin.Source.Line > 0 {
-		p.related = append(p.related, diag.Related{Position: origin.Source, Message: "used here"})
+		p.related = append(p.related, finding.Related{Position: origin.Source, Message: "used here"})
 	}
 	return p
 }

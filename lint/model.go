@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -293,7 +293,7 @@ func (l *linter) checkRepository(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		l.failures = append(l.failures, diag.All(err)...)
+		l.failures = append(l.failures, finding.All(err)...)
 	}
 	all := make([]UserViolation, len(violations))
 	for i, v := range violations {
@@ -317,7 +317,7 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 		chart    *render.Chart
 		resource *render.Resource
 		index    int
-		name     diag.Resource
+		name     finding.Resource
 	}
 	get := func(id int) (*located, error) {
 		u, i, ok := l.resourceID(id)
@@ -342,7 +342,7 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 		if !l.rules.on(v.Rule) || v.Strict && !l.rules.strict || l.missing().mayHold(v.Absent) { // before its unit is rendered
 			continue
 		}
-		var related []diag.Related
+		var related []finding.Related
 		for _, p := range v.Related {
 			if p.Resource >= 0 {
 				at, err := get(p.Resource)
@@ -353,9 +353,9 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 					l.failures = append(l.failures, unknownResource(v.Rule, p.Resource))
 					continue
 				}
-				related = append(related, diag.Related{Position: inResource(at.resource, p.Path, false).Position, Message: p.Message})
+				related = append(related, finding.Related{Position: inResource(at.resource, p.Path, false).Position, Message: p.Message})
 			} else if p.File != "" {
-				related = append(related, diag.Related{Position: l.inFile(p.File, p.Document, p.Line, p.Path, false).Position, Message: p.Message})
+				related = append(related, finding.Related{Position: l.inFile(p.File, p.Document, p.Line, p.Path, false).Position, Message: p.Message})
 			}
 		}
 		switch {
@@ -394,7 +394,7 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 			}
 			l.add(f)
 		default:
-			f := l.finding(v, place{Position: diag.Position{File: cueConfigFile}}, nil)
+			f := l.finding(v, place{Position: finding.Position{File: cueConfigFile}}, nil)
 			if f != nil {
 				f.Related = append(f.Related, related...)
 				l.add(f)
@@ -412,7 +412,7 @@ func mappings(all []*render.Resource) []*render.Resource {
 // inFile locates a path in a source document, or a line of a file.
 func (l *linter) inFile(file string, document, line int, path []string, atKey bool) place {
 	if line > 0 {
-		return place{Position: diag.Position{File: file, Line: line}}
+		return place{Position: finding.Position{File: file, Line: line}}
 	}
 	if path != nil {
 		for _, d := range l.documentsOf(file) {
@@ -421,7 +421,7 @@ func (l *linter) inFile(file string, document, line int, path []string, atKey bo
 			}
 		}
 	}
-	return place{Position: diag.Position{File: file, Line: 1, Column: 1}}
+	return place{Position: finding.Position{File: file, Line: 1, Column: 1}}
 }
 
 // documentsOf parses a file; the last one stays parsed, since violations come sorted by file.

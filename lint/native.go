@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -28,7 +28,7 @@ type sourceDocument struct {
 }
 
 // ruleOf gives the rule that reports a kind of problem with a file or with rendering.
-func ruleOf(code diag.Code) string {
+func ruleOf(code finding.Code) string {
 	switch code {
 	case repo.CodeUnreadable:
 		return "yaml/unreadable"

@@ -9,7 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/afero"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -161,7 +161,7 @@ spec:
 	for _, f := range archive.Files {
 		lines[f.Name] = strings.Split(string(f.Data), "\n")
 	}
-	text := func(p diag.Position) string {
+	text := func(p finding.Position) string {
 		if all := lines[p.File]; p.Line > 0 && p.Line <= len(all) {
 			return strings.TrimSpace(all[p.Line-1])
 		}
@@ -189,7 +189,7 @@ spec:
 	}
 	for _, f := range res.Findings {
 		if strings.HasSuffix(f.File, "base/redis.yaml") || f.File == "applications/cart/values.yaml" || f.File == "applications/mail/values.yaml" {
-			t.Errorf("told in a file that is right: %s", print(t, r, "text", []*diag.Finding{f}))
+			t.Errorf("told in a file that is right: %s", print(t, r, "text", []*finding.Finding{f}))
 		}
 	}
 	if t.Failed() {

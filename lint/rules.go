@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -24,10 +24,10 @@ type ruleSet struct {
 // ruleLevels decides which rules are on and how grave each is: the rule's own level, then the configuration's, then flags.
 func ruleLevels(rules []*policy.Rule, opts *Options) (*ruleSet, error) {
 	s := &ruleSet{all: map[string]*policy.Rule{}, levels: map[string]policy.Level{}, paths: map[string][]string{}, strict: opts.strict()}
-	var problems diag.Problems
+	var problems finding.Problems
 	for _, r := range rules {
 		if other, twice := s.all[r.Name]; twice {
-			problems = append(problems, diag.Errorf(diag.Position{File: r.File, Line: 1}, "", "rule %q is already defined in %s; rename it", r.Name, other.File))
+			problems = append(problems, finding.Errorf(finding.Position{File: r.File, Line: 1}, "", "rule %q is already defined in %s; rename it", r.Name, other.File))
 			continue
 		}
 		s.all[r.Name] = r
@@ -40,7 +40,7 @@ func ruleLevels(rules []*policy.Rule, opts *Options) (*ruleSet, error) {
 	for _, name := range slices.Sorted(maps.Keys(config.Rules)) {
 		at := config.Position("rules", name)
 		if err := s.known(name); err != nil {
-			problems = append(problems, diag.Errorf(at, "rules", "%v", err))
+			problems = append(problems, finding.Errorf(at, "rules", "%v", err))
 			continue
 		}
 		set := config.Rules[name]
@@ -49,21 +49,21 @@ func ruleLevels(rules []*policy.Rule, opts *Options) (*ruleSet, error) {
 		}
 		for i, glob := range set.Paths {
 			if !validGlob(glob) {
-				problems = append(problems, diag.Errorf(config.Position("rules", name, "paths", fmt.Sprint(i)), "", "invalid glob %q; use \"*\", \"**\" and \"?\"", glob))
+				problems = append(problems, finding.Errorf(config.Position("rules", name, "paths", fmt.Sprint(i)), "", "invalid glob %q; use \"*\", \"**\" and \"?\"", glob))
 			}
 		}
 		s.paths[name] = set.Paths
 	}
 	for i, name := range config.Frozen {
 		if _, err := s.match(name); err != nil {
-			problems = append(problems, diag.Errorf(config.Position("frozen", fmt.Sprint(i)), "frozen", "%v", err))
+			problems = append(problems, finding.Errorf(config.Position("frozen", fmt.Sprint(i)), "frozen", "%v", err))
 		}
 	}
 	flag := func(flag string, names []string, set func(name string)) {
 		for _, pattern := range names {
 			matched, err := s.match(pattern)
 			if err != nil {
-				problems = append(problems, diag.Errorf(diag.Position{File: flag}, "", "%v", err))
+				problems = append(problems, finding.Errorf(finding.Position{File: flag}, "", "%v", err))
 			}
 			for _, name := range matched {
 				set(name)
@@ -120,7 +120,7 @@ func (s *ruleSet) match(pattern string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, errors.New("unknown category " + fmt.Sprintf("%q", category) + diag.DidYouMean(category, categories))
+		return nil, errors.New("unknown category " + fmt.Sprintf("%q", category) + finding.DidYouMean(category, categories))
 	}
 	return names, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -64,7 +64,7 @@ func run(t testing.TB, r *repo.Repo, opts lint.Options) *lint.Result {
 }
 
 // print gives findings as a user sees them.
-func print(t testing.TB, r *repo.Repo, format string, findings []*diag.Finding) string {
+func print(t testing.TB, r *repo.Repo, format string, findings []*finding.Finding) string {
 	t.Helper()
 	var b bytes.Buffer
 	err := report.Write(&b, format, &report.Run{Findings: findings, Source: func(file string) ([]byte, bool) {
@@ -78,7 +78,7 @@ func print(t testing.TB, r *repo.Repo, format string, findings []*diag.Finding) 
 }
 
 // excerpt is the findings in text format without the summary below them.
-func excerpt(t *testing.T, r *repo.Repo, findings []*diag.Finding) string {
+func excerpt(t *testing.T, r *repo.Repo, findings []*finding.Finding) string {
 	text := print(t, r, "text", findings)
 	if i := strings.LastIndex(text, "\n\n"); i >= 0 {
 		text = text[:i+1]
@@ -118,7 +118,7 @@ func bad(t *testing.T, rule *policy.Rule) {
 	archive := txtar.Parse([]byte(rule.Bad))
 	r, config := open(t, repository(archive))
 	res := run(t, r, lint.Options{Config: config})
-	var mine, others []*diag.Finding
+	var mine, others []*finding.Finding
 	for _, f := range res.Findings {
 		switch {
 		case f.Rule == rule.Name:
@@ -173,7 +173,7 @@ func oneCase(t *testing.T, rule *policy.Rule, name, text string) {
 	archive := txtar.Parse([]byte(text))
 	files := repository(archive)
 	r, config := open(t, files)
-	found := slices.DeleteFunc(run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}}).Findings, func(f *diag.Finding) bool { return f.Suppressed != nil })
+	found := slices.DeleteFunc(run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}}).Findings, func(f *finding.Finding) bool { return f.Suppressed != nil })
 	if len(files) == len(archive.Files) {
 		if len(found) > 0 {
 			t.Errorf("%s has no want.txt, so the rule must be silent:\n%s", name, print(t, r, "compact", found))
@@ -189,7 +189,7 @@ func oneCase(t *testing.T, rule *policy.Rule, name, text string) {
 func good(t *testing.T, rule *policy.Rule) {
 	archive := txtar.Parse([]byte(rule.Good))
 	r, config := open(t, archive.Files)
-	var found []*diag.Finding
+	var found []*finding.Finding
 	for _, f := range run(t, r, lint.Options{Config: config}).Findings {
 		if f.Suppressed == nil {
 			found = append(found, f)

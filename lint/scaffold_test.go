@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -58,11 +58,11 @@ func TestScaffolded(t *testing.T) {
 			}
 		}
 		for _, f := range run(t, r, lint.Options{Config: config}).Findings {
-			if f.Rule == "ha/pdb-blocks-drain" && f.Severity == diag.Warning {
+			if f.Rule == "ha/pdb-blocks-drain" && f.Severity == finding.Warning {
 				continue // true of a single copy, which the size dev is
 			}
-			if f.Severity == diag.Error || !strict && f.Severity == diag.Warning {
-				t.Errorf("strict %v, %s: %s", strict, app, print(t, r, "compact", []*diag.Finding{f}))
+			if f.Severity == finding.Error || !strict && f.Severity == finding.Warning {
+				t.Errorf("strict %v, %s: %s", strict, app, print(t, r, "compact", []*finding.Finding{f}))
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -30,13 +30,13 @@ type scope struct {
 }
 
 // dropOutOfScope takes out the findings of general rules where Redis is not involved, and returns them.
-func (l *linter) dropOutOfScope() []*diag.Finding {
+func (l *linter) dropOutOfScope() []*finding.Finding {
 	if l.scopeName() != cue.ScopeRedis {
 		return nil
 	}
-	var out []*diag.Finding
+	var out []*finding.Finding
 	var s *scope
-	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+	l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool {
 		if rule := l.rules.all[f.Rule]; rule == nil || !rule.General {
 			return false
 		}
@@ -93,7 +93,7 @@ func (l *linter) newScope() *scope {
 }
 
 // isRedis says whether a resource is of a kind that an operator makes a Redis of.
-func isRedis(operators []*cue.Operator, r diag.Resource) bool {
+func isRedis(operators []*cue.Operator, r finding.Resource) bool {
 	return slices.ContainsFunc(operators, func(o *cue.Operator) bool {
 		return slices.Contains(o.Kinds, cue.Kind{APIVersion: r.APIVersion, Kind: r.Kind})
 	})
@@ -128,7 +128,7 @@ func (s *scope) clients(u *unit) {
 }
 
 // concerns says whether a finding of a general rule is about something that Redis is involved in.
-func (s *scope) concerns(f *diag.Finding) bool {
+func (s *scope) concerns(f *finding.Finding) bool {
 	layout := s.l.repo.Layout()
 	switch {
 	case f.File == cueConfigFile, strings.HasPrefix(f.File, layout.Generators+"/"), redisWord.MatchString(f.File), redisWord.MatchString(strings.Join(f.Path, ".")):
@@ -217,7 +217,7 @@ func (s *scope) isDir(name string) bool {
 }
 
 // resourceMentions says whether a rendered resource mentions Redis anywhere.
-func (u *unit) resourceMentions(name *diag.Resource) bool {
+func (u *unit) resourceMentions(name *finding.Resource) bool {
 	for _, r := range u.resources {
 		if r.Resource != *name {
 			continue

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // settle makes the one sorted list of what all parts have found.
@@ -17,7 +17,7 @@ func (l *linter) settle(ctx context.Context) error {
 	l.unite()
 	hidden := l.dropOutOfScope()
 	if len(l.opts.Paths) > 0 {
-		l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool { return !l.inPaths(f) })
+		l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool { return !l.inPaths(f) })
 	}
 	if l.opts.Base != nil {
 		if err := l.onlyChanged(ctx); err != nil {
@@ -33,18 +33,18 @@ func (l *linter) settle(ctx context.Context) error {
 			l.notices = append(l.notices, gone...)
 		}
 	}
-	diag.SortFindings(l.findings)
+	finding.SortFindings(l.findings)
 	return nil
 }
 
 // unite makes one of findings that differ in the value set only: a finding that the chart's own values have too stands for all.
 func (l *linter) unite() {
-	diag.SortFindings(l.findings)
-	key := func(f *diag.Finding) string {
+	finding.SortFindings(l.findings)
+	key := func(f *finding.Finding) string {
 		return strings.Join([]string{f.Rule, f.Position.String(), f.Message}, "\x01") // one line of two overlays is one mistake
 	}
-	kept := map[string]*diag.Finding{}
-	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+	kept := map[string]*finding.Finding{}
+	l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool {
 		first, seen := kept[key(f)]
 		if !seen {
 			kept[key(f)] = f
@@ -72,9 +72,9 @@ const maxAlso = 50
 
 // fold makes one finding of many, for rules that say so: the first one, with the others as related places.
 func (l *linter) fold() {
-	diag.SortFindings(l.findings)
-	first := map[string]*diag.Finding{}
-	l.findings = slices.DeleteFunc(l.findings, func(f *diag.Finding) bool {
+	finding.SortFindings(l.findings)
+	first := map[string]*finding.Finding{}
+	l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool {
 		rule := l.rules.all[f.Rule]
 		if rule == nil || rule.Once == "" || f.Suppressed != nil {
 			return false
@@ -91,7 +91,7 @@ func (l *linter) fold() {
 		}
 		one.Count++
 		if one.Count <= maxAlso {
-			one.Related = append(one.Related, diag.Related{Position: f.Position, Message: "also here: " + f.Resource.String()})
+			one.Related = append(one.Related, finding.Related{Position: f.Position, Message: "also here: " + f.Resource.String()})
 		}
 		return true
 	})
@@ -114,7 +114,7 @@ func (l *linter) folder(file string) string {
 }
 
 // inPaths says whether a finding is in one of the paths that were asked for.
-func (l *linter) inPaths(f *diag.Finding) bool {
+func (l *linter) inPaths(f *finding.Finding) bool {
 	return slices.ContainsFunc(l.opts.Paths, func(p string) bool {
 		return p == "." || f.File == p || strings.HasPrefix(f.File, p+"/")
 	})

@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // source is what is found in one file, whatever is rendered from it.
 type source struct {
-	findings     []*diag.Finding
-	failures     diag.Problems
+	findings     []*finding.Finding
+	failures     finding.Problems
 	documents    []sourceDocument
 	template     templateFacts
 	suppressions []*suppression
@@ -56,7 +56,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 	}
 	src, err := l.repo.ReadFile(name)
 	if err != nil {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			s.add(l.problemFinding(p, nil))
 			if errors.Is(err, fs.ErrPermission) {
 				s.failures = append(s.failures, p)
@@ -73,7 +73,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 		return s
 	}
 	docs, err := repo.ParseDocuments(name, src)
-	for _, p := range diag.All(err) {
+	for _, p := range finding.All(err) {
 		s.add(l.problemFinding(p, nil))
 	}
 	if kind != "" {
@@ -84,7 +84,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 	return s
 }
 
-func (s *source) add(f *diag.Finding) {
+func (s *source) add(f *finding.Finding) {
 	if f != nil {
 		s.findings = append(s.findings, f)
 	}

@@ -11,20 +11,20 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
 // suppression is a user's word that a finding may stay.
 type suppression struct {
-	diag.Suppression
+	finding.Suppression
 	rule     string
-	wholly   bool           // ignore-file
-	from, to int            // lines that a comment covers
-	resource *diag.Resource // of an annotation: of that resource; of the configuration: by kindName
-	kindName string         // Kind/name, "" for all
-	glob     string         // of the configuration
-	broken   bool           // has been told to be wrong; suppresses nothing
+	wholly   bool              // ignore-file
+	from, to int               // lines that a comment covers
+	resource *finding.Resource // of an annotation: of that resource; of the configuration: by kindName
+	kindName string            // Kind/name, "" for all
+	glob     string            // of the configuration
+	broken   bool              // has been told to be wrong; suppresses nothing
 	used     bool
 }
 
@@ -49,7 +49,7 @@ func readSuppressions(file string, src []byte) []*suppression {
 			continue
 		}
 		s := &suppression{wholly: m[4] >= 0}
-		s.Position = diag.Position{File: file, Line: i + 1, Column: utf8.RuneCountInString(line[:m[0]]) + 1}
+		s.Position = finding.Position{File: file, Line: i + 1, Column: utf8.RuneCountInString(line[:m[0]]) + 1}
 		s.Kind = "comment"
 		words := ""
 		if m[8] >= 0 {
@@ -100,7 +100,7 @@ func (s *suppression) split(words string) []*suppression {
 }
 
 // annotations finds the suppressions that a resource's annotations hold, and those that stand where nobody reads them.
-func (u *unit) annotations(l *linter, plain map[string]any, name *diag.Resource, at func(path []string) place) {
+func (u *unit) annotations(l *linter, plain map[string]any, name *finding.Resource, at func(path []string) place) {
 	metadata, _ := plain["metadata"].(map[string]any)
 	own, _ := metadata["annotations"].(map[string]any)
 	for key, value := range own {
@@ -161,7 +161,7 @@ func (l *linter) checkSuppressions(all []*suppression) {
 	for _, s := range all {
 		tell := func(rule, format string, args ...any) {
 			s.broken = true
-			l.add(l.fileFinding(rule, diag.Errorf(s.Position, "", format, args...), nil))
+			l.add(l.fileFinding(rule, finding.Errorf(s.Position, "", format, args...), nil))
 		}
 		if s.rule == "" {
 			tell("suppression/unknown-rule", "the suppression does not name a rule; use `redis-gitops:ignore auth/missing -- reason`")
@@ -194,17 +194,17 @@ func (l *linter) checkSuppressions(all []*suppression) {
 }
 
 // covers says whether a suppression is about a finding.
-func (s *suppression) covers(f *diag.Finding) bool {
+func (s *suppression) covers(f *finding.Finding) bool {
 	if s.broken || !ruleMatches(s.rule, f.Rule) {
 		return false
 	}
 	switch s.Kind {
 	case "comment":
-		at := func(p diag.Position) bool {
+		at := func(p finding.Position) bool {
 			return p.File == s.File && (s.wholly || p.Line >= s.from && p.Line <= s.to)
 		}
 		// A value that is wrong may be excused where it is set or where it is used.
-		return at(f.Position) || slices.ContainsFunc(f.Related, func(r diag.Related) bool {
+		return at(f.Position) || slices.ContainsFunc(f.Related, func(r finding.Related) bool {
 			return (r.Message == "used here" || r.Message == "value set here") && at(r.Position)
 		})
 	case "annotation":
@@ -255,6 +255,6 @@ func (l *linter) suppress() {
 		if s.rule != notDeployed && l.aboutIdle(s) {
 			continue // what it is about is not checked
 		}
-		l.add(l.fileFinding("suppression/unused", diag.Errorf(s.Position, "", "the suppression of %q is unused; remove it", s.rule), nil))
+		l.add(l.fileFinding("suppression/unused", finding.Errorf(s.Position, "", "the suppression of %q is unused; remove it", s.rule), nil))
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -41,22 +41,22 @@ type unit struct {
 	suppressions []*suppression
 	incomplete   bool // something of it could not be rendered
 
-	findings []*diag.Finding
-	located  map[*diag.Finding]*fix
-	notices  []*diag.Problem
-	failures diag.Problems
+	findings []*finding.Finding
+	located  map[*finding.Finding]*fix
+	notices  []*finding.Problem
+	failures finding.Problems
 }
 
 // resource is what is kept of a rendered resource.
 type resource struct {
-	diag.Resource
+	finding.Resource
 	file  string
 	value policy.Value
 }
 
 // newUnit makes a unit with the files of a set that its chart has.
 func newUnit(t render.Target, set int, values, files []string) *unit {
-	u := &unit{target: t, set: set, values: values, setFiles: files, located: map[*diag.Finding]*fix{}}
+	u := &unit{target: t, set: set, values: values, setFiles: files, located: map[*finding.Finding]*fix{}}
 	u.target.ValueFiles = slices.Concat(t.ValueFiles, files)
 	return u
 }
@@ -105,7 +105,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 			return ctx.Err()
 		}
 		u.broken = true
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			u.add(l.problemFinding(p, nil), nil)
 		}
 		u.incomplete = true
@@ -114,7 +114,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	u.files = res.Files
 	u.notices = res.Notices
 	u.broken = len(res.Problems) > 0
-	failed := map[*diag.Finding]*diag.Problem{}
+	failed := map[*finding.Finding]*finding.Problem{}
 	for _, p := range res.Problems {
 		f := l.problemFinding(p.Problem, p.Related)
 		u.add(f, nil)
@@ -144,12 +144,12 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 
 // checkValues checks what is under resources, or the keys that replace it, against the schema of the operator's values. A template that fails
 // because of such a value alone is not reported as well: it is the same mistake, and values.yaml is what has to change.
-func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*diag.Finding]*diag.Problem) {
+func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*finding.Finding]*finding.Problem) {
 	operator := l.operator()
 	if operator == nil || !l.rules.on("val/invalid-value") {
 		return
 	}
-	var found []*diag.Finding
+	var found []*finding.Finding
 	for _, set := range chart.Sets {
 		if set.Node == nil {
 			continue
@@ -179,10 +179,10 @@ func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*diag.Find
 	if len(found) == 0 {
 		return
 	}
-	u.findings = slices.DeleteFunc(u.findings, func(f *diag.Finding) bool {
+	u.findings = slices.DeleteFunc(u.findings, func(f *finding.Finding) bool {
 		because := causes(failed[f], found)
 		for _, v := range because {
-			v.Related = append(v.Related, diag.Related{Position: f.Position, Message: "used here"})
+			v.Related = append(v.Related, finding.Related{Position: f.Position, Message: "used here"})
 		}
 		return len(because) > 0
 	})
@@ -190,11 +190,11 @@ func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*diag.Find
 
 // causes gives the findings about values that are the reason why a template fails. There are none when it depends on any other
 // value, which may be the reason too.
-func causes(p *diag.Problem, found []*diag.Finding) []*diag.Finding {
+func causes(p *finding.Problem, found []*finding.Finding) []*finding.Finding {
 	if p == nil {
 		return nil
 	}
-	var because []*diag.Finding
+	var because []*finding.Finding
 	for _, path := range p.Values {
 		below := false
 		for _, v := range found {
@@ -228,12 +228,12 @@ func (u *unit) checkTwice(l *linter, r *render.Resource, kept resource, seen map
 	path := []string{"metadata", "name"}
 	v := policy.Violation{Rule: "yaml/duplicate-document", Path: path, Message: "duplicate " + kept.Kind + " \"" + kept.Name + "\" in this file (only one is applied); rename or remove it"}
 	if f := l.finding(&v, inResource(r, path, false), &kept.Resource); f != nil {
-		f.Related = append(f.Related, diag.Related{Position: inResource(first, path, false).Position, Message: "first defined here"})
+		f.Related = append(f.Related, finding.Related{Position: inResource(first, path, false).Position, Message: "first defined here"})
 		u.add(f, nil)
 	}
 }
 
-func (u *unit) add(f *diag.Finding, fx *fix) {
+func (u *unit) add(f *finding.Finding, fx *fix) {
 	if f == nil {
 		return
 	}
@@ -249,7 +249,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	if !ok {
 		return nil
 	}
-	kept := resource{file: r.File, Resource: diag.Resource{
+	kept := resource{file: r.File, Resource: finding.Resource{
 		APIVersion: text(plain, "apiVersion"), Kind: text(plain, "kind"),
 		Namespace: text(plain, "metadata", "namespace"), Name: text(plain, "metadata", "name"),
 	}}
@@ -276,7 +276,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		u.failures = append(u.failures, diag.All(err)...)
+		u.failures = append(u.failures, finding.All(err)...)
 	}
 	u.annotations(l, plain, &name, func(path []string) place { return inResource(r, path, true) })
 	said := map[string]bool{} // paths, and whether a rule is about the key there
@@ -299,7 +299,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 }
 
 // violation locates one violation about the resource that was kept last.
-func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, name *diag.Resource, v *policy.Violation) {
+func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, name *finding.Resource, v *policy.Violation) {
 	if r.Unknown(v.Path...) {
 		return // what Flux puts there the repository does not say
 	}
@@ -312,7 +312,7 @@ func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, nam
 	}
 	for _, p := range v.Related {
 		at := inResource(r, p.Path, false)
-		f.Related = append(f.Related, diag.Related{Position: at.Position, Message: p.Message})
+		f.Related = append(f.Related, finding.Related{Position: at.Position, Message: p.Message})
 	}
 	var fx *fix
 	if v.Fix != nil {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -58,8 +58,8 @@ func (l *linter) valueFiles(dir string, set []string) []string {
 
 // missingValues reports every file of a set that no chart has, as a mistyped name would otherwise leave a set unchecked.
 func (l *linter) missingValues(targets []render.Target) error {
-	var problems diag.Problems
-	look := func(sets [][]string, at func(set, file int) diag.Position) {
+	var problems finding.Problems
+	look := func(sets [][]string, at func(set, file int) finding.Position) {
 		for i, set := range sets {
 			for j, name := range set {
 				if !slices.ContainsFunc(targets, func(t render.Target) bool {
@@ -70,19 +70,19 @@ func (l *linter) missingValues(targets []render.Target) error {
 			}
 		}
 	}
-	look(l.config.Values, func(set, file int) diag.Position {
+	look(l.config.Values, func(set, file int) finding.Position {
 		return l.config.Position("values", fmt.Sprint(set), fmt.Sprint(file))
 	})
-	look(l.opts.Values, func(int, int) diag.Position { return diag.Position{File: "--values"} })
+	look(l.opts.Values, func(int, int) finding.Position { return finding.Position{File: "--values"} })
 	return problems.Err()
 }
 
-func (l *linter) missingValue(targets []render.Target, name string, at diag.Position) *diag.Problem {
+func (l *linter) missingValue(targets []render.Target, name string, at finding.Position) *finding.Problem {
 	if info, err := l.repo.Fs().Stat(path.Clean(strings.TrimPrefix(name, "/"))); err == nil && info.IsDir() {
-		return diag.Errorf(at, "", "%q is a directory; pass a values file", name)
+		return finding.Errorf(at, "", "%q is a directory; pass a values file", name)
 	}
 	if l.isFile(path.Clean(strings.TrimPrefix(name, "/"))) {
-		return diag.Errorf(at, "", "%q does not belong to a chart in the repository; pass a values file of a chart", name)
+		return finding.Errorf(at, "", "%q does not belong to a chart in the repository; pass a values file of a chart", name)
 	}
 	var near []string
 	for _, t := range targets {
@@ -95,5 +95,5 @@ func (l *linter) missingValue(targets []render.Target, name string, at diag.Posi
 			}
 		}
 	}
-	return diag.Errorf(at, "", "%q does not exist in any chart or in the repository root; fix the path%s", name, diag.DidYouMean(name, near))
+	return finding.Errorf(at, "", "%q does not exist in any chart or in the repository root; fix the path%s", name, finding.DidYouMean(name, near))
 }

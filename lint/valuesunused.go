@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -42,7 +42,7 @@ func (l *linter) unusedValues() {
 func (l *linter) tellUnused(u *unit, file string) {
 	rel := strings.TrimPrefix(file, u.target.Dir+"/")
 	where := "the value files of what deploys the chart"
-	var related []diag.Related
+	var related []finding.Related
 	if d := u.target.Deployment; d != nil {
 		key := "helm.valueFiles"
 		if d.Kind == "HelmRelease" {
@@ -52,9 +52,9 @@ func (l *linter) tellUnused(u *unit, file string) {
 		if d.Kind != "ApplicationSet" && d.Name != "" {
 			where += fmt.Sprintf(" %q", d.Name)
 		}
-		related = []diag.Related{{Position: d.Source, Message: "deploys the chart without it"}}
+		related = []finding.Related{{Position: d.Source, Message: "deploys the chart without it"}}
 	}
-	p := diag.Errorf(diag.Position{File: file, Line: 1, Column: 1}, "", "no deployment in this repository uses this value file, so it is not checked; add it to %s, delete it, or add [%s] to values in %s to check it", where, rel, cueConfigFile)
+	p := finding.Errorf(finding.Position{File: file, Line: 1, Column: 1}, "", "no deployment in this repository uses this value file, so it is not checked; add it to %s, delete it, or add [%s] to values in %s to check it", where, rel, cueConfigFile)
 	l.add(l.fileFinding(valuesUnused, p, related))
 }
 

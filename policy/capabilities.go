@@ -12,7 +12,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // refused are the built-in functions that reach the network, the machine, the clock or chance, or that take as long as a
@@ -46,28 +46,28 @@ var capabilities = sync.OnceValue(func() *ast.Capabilities {
 })
 
 // explain puts an error of OPA into our words.
-func explain(file string, err error) diag.Problems {
-	var problems diag.Problems
+func explain(file string, err error) finding.Problems {
+	var problems finding.Problems
 	var many ast.Errors
 	var eval *topdown.Error
 	switch {
 	case errors.As(err, &many):
 		for _, e := range many {
-			at := diag.Position{File: file}
+			at := finding.Position{File: file}
 			if e.Location != nil {
-				at = diag.Position{File: e.Location.File, Line: e.Location.Row, Column: e.Location.Col}
+				at = finding.Position{File: e.Location.File, Line: e.Location.Row, Column: e.Location.Col}
 			}
-			problems = append(problems, diag.Errorf(at, "", "%s", words(e.Message)))
+			problems = append(problems, finding.Errorf(at, "", "%s", words(e.Message)))
 		}
 	case errors.As(err, &eval):
-		at := diag.Position{File: file}
+		at := finding.Position{File: file}
 		if eval.Location != nil {
-			at = diag.Position{File: eval.Location.File, Line: eval.Location.Row, Column: eval.Location.Col}
+			at = finding.Position{File: eval.Location.File, Line: eval.Location.Row, Column: eval.Location.Col}
 		}
 		first, _, _ := strings.Cut(eval.Message, "\n")
-		problems = append(problems, diag.Errorf(at, "", "the rule failed: %s; fix or disable it", strings.TrimSuffix(first, ":")))
+		problems = append(problems, finding.Errorf(at, "", "the rule failed: %s; fix or disable it", strings.TrimSuffix(first, ":")))
 	default:
-		problems = append(problems, diag.Errorf(diag.Position{File: file}, "", "%v", err))
+		problems = append(problems, finding.Errorf(finding.Position{File: file}, "", "%v", err))
 	}
 	return problems
 }

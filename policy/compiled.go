@@ -16,7 +16,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // This is the other door to the rules: compiled to WebAssembly by internal/rulec, so that a program for the browser needs no
@@ -254,14 +254,14 @@ func (e *Engine) Repository(ctx context.Context, repo Value) ([]Violation, error
 		return nil, err
 	}
 	var out []Violation
-	var problems diag.Problems
+	var problems finding.Problems
 	for _, category := range e.categories {
 		found, err := e.eval(ctx, e.repository, category, nil)
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
 		out = append(out, found...)
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 	}
 	return out, problems.Err()
 }
@@ -272,7 +272,7 @@ func (e *Engine) eval(ctx context.Context, m *machine, entry string, input []byt
 	}
 	text, err := m.eval(entry, input)
 	if err != nil {
-		return nil, diag.Errorf(diag.Position{}, "", "the rule failed: %v; fix or disable it", err)
+		return nil, finding.Errorf(finding.Position{}, "", "the rule failed: %v; fix or disable it", err)
 	}
 	var results []struct {
 		Result [][2]any `json:"result"`

@@ -13,7 +13,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // ExportOptions say what [Export] writes.
@@ -40,7 +40,7 @@ func ExportFormats() []string { return []string{"conftest", "gatekeeper", "opa"}
 func Export(opts ExportOptions) ([]Module, error) {
 	export := exporters[opts.Format]
 	if export == nil {
-		return nil, fmt.Errorf("unknown format %q; %s%s", opts.Format, diag.OneOf(ExportFormats()), diag.DidYouMean(opts.Format, ExportFormats()))
+		return nil, fmt.Errorf("unknown format %q; %s%s", opts.Format, finding.OneOf(ExportFormats()), finding.DidYouMean(opts.Format, ExportFormats()))
 	}
 	if opts.Settings == nil {
 		opts.Settings = map[string]any{}

@@ -16,7 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // TakesModules says whether [New] takes rules that are not embedded.
@@ -111,10 +111,10 @@ var checks = []ast.StageID{
 	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
 }
 
-// New compiles the rules. The error is diag.Problems: what is wrong with the user's modules and where.
+// New compiles the rules. The error is finding.Problems: what is wrong with the user's modules and where.
 func New(opts Options) (*Engine, error) {
 	modules := map[string]*ast.Module{}
-	var problems diag.Problems
+	var problems finding.Problems
 	parse := func(file, src string) {
 		m, err := ast.ParseModuleWithOpts(file, src, ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()})
 		if err != nil {
@@ -253,14 +253,14 @@ func (e *Engine) Repository(ctx context.Context, repo Value) ([]Violation, error
 		[2]*ast.Term{ast.StringTerm("repo"), ast.NewTerm(repo.v)},
 	))
 	var out []Violation
-	var problems diag.Problems
+	var problems finding.Problems
 	for _, query := range e.repo {
 		found, err := e.eval(ctx, query, store, nil)
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
 		out = append(out, found...)
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 	}
 	return out, problems.Err()
 }

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // Level is how grave a rule's findings are, or "off".
@@ -24,14 +24,14 @@ const (
 )
 
 // Severity gives the level as a severity; false for "off".
-func (l Level) Severity() (diag.Severity, bool) {
+func (l Level) Severity() (finding.Severity, bool) {
 	switch l {
 	case Error:
-		return diag.Error, true
+		return finding.Error, true
 	case Warning:
-		return diag.Warning, true
+		return finding.Warning, true
 	case Info:
-		return diag.Info, true
+		return finding.Info, true
 	}
 	return 0, false
 }
@@ -45,15 +45,15 @@ const (
 
 // Rule is what the METADATA of a rule says.
 type Rule struct {
-	diag.RuleInfo
-	Severity    Level    // by default
-	Strict      Level    // in strict mode
-	Scope       string   // ScopeResource or ScopeRepository
-	Kinds       []string // of a resource rule: the kinds of resources it looks at; none is all
-	Once        string   // "application" or "repository": many findings there are told as one; "" is each
-	General     bool     // checks any chart or manifest; with scope: redis only where Redis is involved
-	Bad, Good   string   // the txtar archives of its testdata
-	File        string   // of its Rego
+	finding.RuleInfo
+	Severity  Level    // by default
+	Strict    Level    // in strict mode
+	Scope     string   // ScopeResource or ScopeRepository
+	Kinds     []string // of a resource rule: the kinds of resources it looks at; none is all
+	Once      string   // "application" or "repository": many findings there are told as one; "" is each
+	General   bool     // checks any chart or manifest; with scope: redis only where Redis is involved
+	Bad, Good string   // the txtar archives of its testdata
+	File      string   // of its Rego
 }
 
 // metadata is the YAML of a METADATA block.
@@ -102,15 +102,15 @@ func (r *Rule) Cases() map[string]string {
 
 // parseRule reads the first METADATA block of a file.
 func parseRule(file, src, name string) (*Rule, error) {
-	rule := &Rule{RuleInfo: diag.RuleInfo{Name: name}, File: file}
+	rule := &Rule{RuleInfo: finding.RuleInfo{Name: name}, File: file}
 	rule.Category, _, _ = strings.Cut(name, "/")
 	block, line := metadataBlock(src)
 	if block == "" {
-		return nil, diag.Errorf(diag.Position{File: file, Line: 1}, "", "the rule has no METADATA; add \"# METADATA\" followed by \"# title: …\" above the package")
+		return nil, finding.Errorf(finding.Position{File: file, Line: 1}, "", "the rule has no METADATA; add \"# METADATA\" followed by \"# title: …\" above the package")
 	}
 	var m metadata
 	if err := yaml.Unmarshal([]byte(block), &m); err != nil {
-		return nil, diag.Errorf(diag.Position{File: file, Line: line}, "", "METADATA is not valid YAML: %s; fix it", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, finding.Errorf(finding.Position{File: file, Line: line}, "", "METADATA is not valid YAML: %s; fix it", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	rule.Title, rule.Description = m.Title, strings.TrimSpace(m.Description)
 	c := m.Custom
@@ -126,7 +126,7 @@ func parseRule(file, src, name string) (*Rule, error) {
 	if rule.Scope == "" {
 		rule.Scope = ScopeResource
 	}
-	at := diag.Position{File: file, Line: line}
+	at := finding.Position{File: file, Line: line}
 	if err := oneOf(at, "severity", string(rule.Severity), "error", "info", "off", "warning"); err != nil {
 		return nil, err
 	}
@@ -142,11 +142,11 @@ func parseRule(file, src, name string) (*Rule, error) {
 	return rule, nil
 }
 
-func oneOf(at diag.Position, key, value string, allowed ...string) error {
+func oneOf(at finding.Position, key, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return diag.Errorf(at, "custom."+key, "%q is not allowed; %s%s", value, diag.OneOf(allowed), diag.DidYouMean(value, allowed))
+	return finding.Errorf(at, "custom."+key, "%q is not allowed; %s%s", value, finding.OneOf(allowed), finding.DidYouMean(value, allowed))
 }
 
 // metadataBlock gives the YAML of the first METADATA comment and the line it begins at.
@@ -177,7 +177,7 @@ func Find(rules []*Rule, name string) (*Rule, error) {
 		}
 		names[i] = r.Name
 	}
-	hint := diag.DidYouMean(name, names)
+	hint := finding.DidYouMean(name, names)
 	if hint == "" {
 		hint = "; list them with `redis-gitops rules`"
 	}

@@ -5,27 +5,27 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 var packagePattern = regexp.MustCompile(`(?m)^package[ \t]+([^\s#]+)`)
 
 // UserRules reads the METADATA of a user's modules. A module whose package is redisgitops.lib.NAME holds helpers; every other
-// one is a rule. The error is diag.Problems with all that is wrong.
+// one is a rule. The error is finding.Problems with all that is wrong.
 func UserRules(modules []Module) ([]*Rule, error) {
 	var rules []*Rule
-	var problems diag.Problems
+	var problems finding.Problems
 	for _, m := range modules {
 		found := packagePattern.FindStringSubmatchIndex(m.Source)
 		if found == nil {
-			problems = append(problems, diag.Errorf(diag.Position{File: m.File, Line: 1}, "", "there is no package; write `package %s.CATEGORY[\"RULE\"]`", root))
+			problems = append(problems, finding.Errorf(finding.Position{File: m.File, Line: 1}, "", "there is no package; write `package %s.CATEGORY[\"RULE\"]`", root))
 			continue
 		}
 		name := strings.NewReplacer(`["`, ".", `"]`, "").Replace(m.Source[found[2]:found[3]])
 		parts := strings.Split(name, ".")
-		at := diag.Position{File: m.File, Line: 1 + strings.Count(m.Source[:found[0]], "\n")}
+		at := finding.Position{File: m.File, Line: 1 + strings.Count(m.Source[:found[0]], "\n")}
 		if len(parts) != 3 || parts[0] != root || parts[1] == "main" {
-			problems = append(problems, diag.Errorf(at, "", "package %s is not a rule's; write `package %s.CATEGORY[\"RULE\"]`, or %s.lib.NAME for helpers", name, root, root))
+			problems = append(problems, finding.Errorf(at, "", "package %s is not a rule's; write `package %s.CATEGORY[\"RULE\"]`, or %s.lib.NAME for helpers", name, root, root))
 			continue
 		}
 		if parts[1] == "lib" {
@@ -33,11 +33,11 @@ func UserRules(modules []Module) ([]*Rule, error) {
 		}
 		rule, err := parseRule(m.File, m.Source, parts[1]+"/"+parts[2])
 		if err != nil {
-			problems = append(problems, diag.All(err)...)
+			problems = append(problems, finding.All(err)...)
 			continue
 		}
 		if rule.Scope == ScopeNative {
-			problems = append(problems, diag.Errorf(at, "custom.scope", "%q is for rules of the tool itself; write %q or %q", ScopeNative, ScopeResource, ScopeRepository))
+			problems = append(problems, finding.Errorf(at, "custom.scope", "%q is for rules of the tool itself; write %q or %q", ScopeNative, ScopeResource, ScopeRepository))
 			continue
 		}
 		rule.User = true

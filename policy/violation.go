@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 //go:embed lib/*.rego */*/rule.rego */*/testdata/*.txtar
@@ -118,7 +118,7 @@ func (v *Violation) read(m map[string]any) error {
 	if s, ok := m["severity"].(string); ok {
 		v.Severity = Level(s)
 		if !slices.Contains([]Level{Info, Warning, Error}, v.Severity) {
-			return fmt.Errorf("severity %q is not allowed; %s", s, diag.OneOf([]string{"error", "info", "warning"}))
+			return fmt.Errorf("severity %q is not allowed; %s", s, finding.OneOf([]string{"error", "info", "warning"}))
 		}
 	}
 	if f, ok := m["fix"].(map[string]any); ok {
@@ -176,7 +176,7 @@ func edit(m map[string]any) (Edit, error) {
 	}
 	op, _ := m["op"].(string)
 	if !slices.Contains([]string{"add", "remove", "set"}, op) {
-		return Edit{}, fmt.Errorf("fix.op %q is not allowed; %s", op, diag.OneOf([]string{"add", "remove", "set"}))
+		return Edit{}, fmt.Errorf("fix.op %q is not allowed; %s", op, finding.OneOf([]string{"add", "remove", "set"}))
 	}
 	return Edit{Path: path, Op: op, Value: numbers(m["value"])}, nil
 }

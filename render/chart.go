@@ -14,7 +14,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -108,13 +108,13 @@ type loader struct {
 }
 
 // problem adds a problem of a file that rendering needs.
-func (l *loader) problem(p *diag.Problem) {
+func (l *loader) problem(p *finding.Problem) {
 	l.result.Problems = append(l.result.Problems, Problem{Problem: p})
 	l.broken = true
 }
 
 // fail adds a reason why nothing can be rendered.
-func (l *loader) fail(p *diag.Problem) { l.problem(p.WithCode(CodeFails)) }
+func (l *loader) fail(p *finding.Problem) { l.problem(p.WithCode(CodeFails)) }
 
 // documents reads a YAML file; what is wrong with it is noted.
 func (l *loader) documents(file string) []*repo.Document {
@@ -124,7 +124,7 @@ func (l *loader) documents(file string) []*repo.Document {
 		docs, err = repo.ParseLastWins(file, src)
 	}
 	l.result.Files = append(l.result.Files, file)
-	for _, p := range diag.All(err) {
+	for _, p := range finding.All(err) {
 		if p.Code == repo.CodeDuplicateKey {
 			l.add(Problem{Problem: p}) // Helm renders it, with the last one
 			continue
@@ -138,7 +138,7 @@ func (l *loader) documents(file string) []*repo.Document {
 func (l *loader) loadChart(ctx context.Context, dir string) *chart {
 	files, err := l.repo.Files(dir)
 	if err != nil {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			l.problem(p)
 		}
 		return nil
@@ -168,12 +168,12 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 		return nil
 	}
 	if depth > maxCharts {
-		l.fail(diag.Errorf(diag.Position{File: dir}, "", "charts are nested deeper than %d; remove some", maxCharts))
+		l.fail(finding.Errorf(finding.Position{File: dir}, "", "charts are nested deeper than %d; remove some", maxCharts))
 		return nil
 	}
 	c := &chart{dir: dir, values: map[string]any{}}
 	if !slices.Contains(files, "Chart.yaml") {
-		l.fail(diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml")}, "", "does not exist, but every chart requires it"))
+		l.fail(finding.Errorf(finding.Position{File: path.Join(dir, "Chart.yaml")}, "", "does not exist, but every chart requires it"))
 		return nil
 	}
 	subs := map[string][]string{}
@@ -209,7 +209,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 		docs := l.documents(path.Join(dir, "values.yaml"))
 		values, err := mapping(docs)
 		if err != nil {
-			for _, p := range diag.All(err) {
+			for _, p := range finding.All(err) {
 				l.problem(p)
 			}
 		}
@@ -219,7 +219,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 		c.own = valueFiles(docs)
 	}
 	for _, file := range c.archives {
-		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: path.Join(dir, file)}, "",
+		l.result.Notices = append(l.result.Notices, finding.Errorf(finding.Position{File: path.Join(dir, file)}, "",
 			"packed subcharts are not rendered; unpack it into %s to lint it", path.Join(dir, "charts")))
 	}
 	for _, name := range names {
@@ -231,7 +231,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 	for _, d := range c.meta.Dependencies {
 		if !slices.ContainsFunc(c.deps, func(s *chart) bool { return s.name == d.Name }) &&
 			!slices.ContainsFunc(c.archives, func(f string) bool { return strings.HasPrefix(path.Base(f), d.Name+"-") }) {
-			l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: path.Join(dir, "Chart.yaml"), Line: d.node.Line, Column: d.node.Column}, "",
+			l.result.Notices = append(l.result.Notices, finding.Errorf(finding.Position{File: path.Join(dir, "Chart.yaml"), Line: d.node.Line, Column: d.node.Column}, "",
 				"subchart %q is not in %s and is not fetched, so its resources are not linted", d.Name, path.Join(dir, "charts")))
 		}
 	}
@@ -241,7 +241,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 func valueFiles(docs []*repo.Document) []ValueFile {
 	var all []ValueFile
 	for _, doc := range docs {
-		all = append(all, ValueFile{diag.Position{File: doc.File}, doc.Node})
+		all = append(all, ValueFile{finding.Position{File: doc.File}, doc.Node})
 	}
 	return all
 }
@@ -260,11 +260,11 @@ func (l *loader) metadata(c *chart, files []string) bool {
 	ok := true
 	wrong := func(n *yaml.Node, name, format string, args ...any) {
 		ok = false
-		at := diag.Position{File: file}
+		at := finding.Position{File: file}
 		if n != nil {
 			at.Line, at.Column = n.Line, n.Column
 		}
-		l.fail(diag.Errorf(at, name, format, args...))
+		l.fail(finding.Errorf(at, name, format, args...))
 	}
 	if len(docs) > 0 {
 		m.read(docs[0].Node, wrong)
@@ -641,7 +641,7 @@ func (l *loader) ignore(dir string, files []string) []string {
 	file := path.Join(dir, ".helmignore")
 	src, err := l.repo.ReadFile(file)
 	if err != nil {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			l.fail(p)
 		}
 		return files
@@ -651,7 +651,7 @@ func (l *loader) ignore(dir string, files []string) []string {
 	for i, line := range strings.Split(strings.TrimPrefix(string(src), "\ufeff"), "\n") {
 		rule, ok, err := parseIgnore(line)
 		if err != nil {
-			l.fail(diag.Errorf(diag.Position{File: file, Line: i + 1, Column: 1}, "", "%s", err))
+			l.fail(finding.Errorf(finding.Position{File: file, Line: i + 1, Column: 1}, "", "%s", err))
 		} else if ok {
 			rules = append(rules, rule)
 		}
@@ -723,7 +723,7 @@ func (l *loader) read(file string, left *int64) ([]byte, error) {
 	src, err := repo.ReadBytes(l.repo.Fs(), file, max(*left, 0))
 	switch {
 	case errors.Is(err, repo.ErrTooLarge):
-		return nil, diag.Errorf(diag.Position{File: file}, "", "the files of the chart exceed %d MiB; exclude some in .helmignore", maxChartFiles>>20)
+		return nil, finding.Errorf(finding.Position{File: file}, "", "the files of the chart exceed %d MiB; exclude some in .helmignore", maxChartFiles>>20)
 	case err != nil:
 		return nil, err
 	}

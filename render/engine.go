@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // Limits of rendering one target.
@@ -501,7 +501,7 @@ func (e *engine) names() []string {
 
 // position gives the place of an offset in a file of templates. The parser gives a chain of fields the place of its second
 // one; this gives that of the first.
-func (s *source) position(offset int) diag.Position {
+func (s *source) position(offset int) finding.Position {
 	for offset > 0 && offset < len(s.text) && s.text[offset] == '.' && isNameByte(s.text[offset-1]) {
 		for offset--; offset > 0 && s.text[offset] != '.' && isNameByte(s.text[offset-1]); offset-- {
 		}
@@ -510,7 +510,7 @@ func (s *source) position(offset int) diag.Position {
 		}
 	}
 	line := s.line(offset)
-	return diag.Position{File: s.file, Line: line, Column: utf8.RuneCountInString(s.text[s.starts[line-1]:offset]) + 1}
+	return finding.Position{File: s.file, Line: line, Column: utf8.RuneCountInString(s.text[s.starts[line-1]:offset]) + 1}
 }
 
 func isNameByte(c byte) bool {

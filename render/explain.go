@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 var (
@@ -83,20 +83,20 @@ func (f *failure) wraps(before string) bool {
 }
 
 // plain puts the message of a template that stands alone into our words.
-func (f *failure) problem(file string) *diag.Problem {
-	at := diag.Position{File: file}
+func (f *failure) problem(file string) *finding.Problem {
+	at := finding.Position{File: file}
 	if len(f.places) > 0 {
 		last := f.places[len(f.places)-1]
 		at.Line, at.Column = last.line, last.column
 	}
-	return diag.Errorf(at, "", "%s", f.message)
+	return finding.Errorf(at, "", "%s", f.message)
 }
 
 // explain makes a problem of a template's error: at the innermost place, which is where it has to be changed, with the
 // places that lead there.
 func (cr *chartRun) explain(s *source, err error, out *output) Problem {
 	f := parseFailure(err)
-	p := Problem{Problem: diag.Errorf(diag.Position{File: s.file}, "", "%s", f.message).WithCode(CodeFails)}
+	p := Problem{Problem: finding.Errorf(finding.Position{File: s.file}, "", "%s", f.message).WithCode(CodeFails)}
 	for i, place := range f.places {
 		of := cr.source(place.name)
 		if of == nil {
@@ -105,12 +105,12 @@ func (cr *chartRun) explain(s *source, err error, out *output) Problem {
 				continue // lines of a text in the values
 			}
 		}
-		at := diag.Position{File: of.file, Line: place.line, Column: place.column}
+		at := finding.Position{File: of.file, Line: place.line, Column: place.column}
 		if place.column > 0 && place.line > 0 && place.line <= len(of.starts) {
 			at = of.position(min(of.starts[place.line-1]+place.column-1, len(of.text)))
 		}
 		if i > 0 && p.Line > 0 && p.Position != at {
-			p.Related = append([]diag.Related{{Position: p.Position, Message: "included here"}}, p.Related...)
+			p.Related = append([]finding.Related{{Position: p.Position, Message: "included here"}}, p.Related...)
 		}
 		p.Position = at
 		s = of
@@ -208,7 +208,7 @@ func article(kind string) string {
 
 func hint(name string, known []string, otherwise string) string {
 	slices.Sort(known)
-	if h := diag.DidYouMean(name, known); h != "" {
+	if h := finding.DidYouMean(name, known); h != "" {
 		return h
 	}
 	return otherwise

@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -32,7 +32,7 @@ func Generator(r *repo.Repo, file string) *GeneratorResult {
 	g := &GeneratorResult{File: file}
 	src, err := r.ReadFile(file)
 	if err != nil {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			g.Problems = append(g.Problems, Problem{Problem: p})
 		}
 		return g
@@ -96,7 +96,7 @@ func (g *GeneratorResult) example(file string, src []byte) {
 		b.WriteString(placeholders.ReplaceAllStringFunc(line, func(m string) string { return "X" + strings.Repeat("x", len(m)-1) }) + "\n")
 	}
 	docs, err := repo.ParseDocuments(file, []byte(b.String()))
-	for _, p := range diag.All(err) {
+	for _, p := range finding.All(err) {
 		if p.Column > 0 {
 			p.Column += 2
 		}

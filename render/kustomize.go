@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -51,7 +51,7 @@ type layer struct {
 
 // patch is a patch of a kustomization with its place: in a file, or inline.
 type patch struct {
-	at      diag.Position // of the entry
+	at      finding.Position // of the entry
 	file    string
 	doc     *yaml.Node // a strategic merge patch; nil for one of operations
 	ops     *yaml.Node // the operations of a JSON patch
@@ -99,14 +99,14 @@ func kustomizationFile(r *repo.Repo, dir string) string {
 }
 
 // fail notes a problem of a kustomization, which leaves something out.
-func (k *kustomizeRun) fail(at diag.Position, format string, args ...any) {
+func (k *kustomizeRun) fail(at finding.Position, format string, args ...any) {
 	k.left = true
-	k.loader.add(Problem{Problem: diag.Errorf(at, "", format, args...).WithCode(CodeFails)})
+	k.loader.add(Problem{Problem: finding.Errorf(at, "", format, args...).WithCode(CodeFails)})
 }
 
-func (k *kustomizeRun) notice(at diag.Position, format string, args ...any) {
+func (k *kustomizeRun) notice(at finding.Position, format string, args ...any) {
 	k.left = true
-	k.loader.result.Notices = append(k.loader.result.Notices, diag.Errorf(at, "", format, args...))
+	k.loader.result.Notices = append(k.loader.result.Notices, finding.Errorf(at, "", format, args...))
 }
 
 // visit reads a folder's kustomization and what it uses. What cannot be used is noted and taken out, so that the rest is
@@ -119,11 +119,11 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 	defer func() { k.dirs[dir] = false }()
 	file := kustomizationFile(k.loader.repo, dir)
 	if len(k.dirs) > maxKustomizations || ctx.Err() != nil {
-		k.fail(diag.Position{File: file}, "more than %d kustomizations are used; use fewer", maxKustomizations)
+		k.fail(finding.Position{File: file}, "more than %d kustomizations are used; use fewer", maxKustomizations)
 		return false
 	}
 	if file == "" {
-		k.fail(diag.Position{File: dir}, "has no kustomization.yaml")
+		k.fail(finding.Position{File: dir}, "has no kustomization.yaml")
 		return false
 	}
 	docs, ok := k.documents(file)
@@ -142,13 +142,13 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 	var moved deprecated
 	for _, i := range patchesLast(root) {
 		key, v := root.Content[i], root.Content[i+1]
-		at := diag.Position{File: file, Line: v.Line, Column: v.Column}
+		at := finding.Position{File: file, Line: v.Line, Column: v.Column}
 		switch key.Value {
 		case "resources", "bases", "components":
 			v = k.keep(v, func(n *yaml.Node) bool { return k.uses(ctx, dir, file, n, key.Value) })
 		case "crds", "configurations":
 			v = k.keep(v, func(n *yaml.Node) bool {
-				return k.copy(dir, n.Value, diag.Position{File: file, Line: n.Line, Column: n.Column}, true)
+				return k.copy(dir, n.Value, finding.Position{File: file, Line: n.Line, Column: n.Column}, true)
 			})
 		case "generators", "transformers", "validators":
 			v = k.keep(v, func(n *yaml.Node) bool { return k.plugin(ctx, dir, file, n, key.Value) })
@@ -169,14 +169,14 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 		case "replacements":
 			v = k.keep(v, func(n *yaml.Node) bool {
 				_, p := find(n, "path")
-				return p == nil || k.copy(dir, p.Value, diag.Position{File: file, Line: p.Line, Column: p.Column}, true)
+				return p == nil || k.copy(dir, p.Value, finding.Position{File: file, Line: p.Line, Column: p.Column}, true)
 			})
 		case "configMapGenerator", "secretGenerator":
 			v = k.keep(v, func(n *yaml.Node) bool { return k.generates(dir, file, n) })
 		case "helmCharts", "helmChartInflationGenerator":
 			for _, n := range v.Content {
 				_, name := find(n, "name")
-				k.notice(diag.Position{File: file, Line: n.Line, Column: n.Column}, "chart %s is not rendered, because that requires fetching it and running Helm", quoted(name))
+				k.notice(finding.Position{File: file, Line: n.Line, Column: n.Column}, "chart %s is not rendered, because that requires fetching it and running Helm", quoted(name))
 			}
 			continue
 		case "helmGlobals":
@@ -338,7 +338,7 @@ func (k *kustomizeRun) documents(file string) ([]*repo.Document, bool) {
 			return docs, true
 		}
 	}
-	for _, p := range diag.All(err) {
+	for _, p := range finding.All(err) {
 		k.loader.add(Problem{Problem: p})
 	}
 	return nil, false
@@ -363,7 +363,7 @@ func within(dir, name string) (string, bool) {
 
 // uses takes an entry of resources, components or bases in.
 func (k *kustomizeRun) uses(ctx context.Context, dir, file string, n *yaml.Node, field string) bool {
-	at := diag.Position{File: file, Line: n.Line, Column: n.Column}
+	at := finding.Position{File: file, Line: n.Line, Column: n.Column}
 	if n.Kind != yaml.ScalarNode {
 		k.fail(at, "%s must list files and directories; found %s", field, nodeKind(n))
 		return false
@@ -415,7 +415,7 @@ func (k *kustomizeRun) put(file string, src []byte) bool {
 }
 
 // copy takes in any other file.
-func (k *kustomizeRun) copy(dir, name string, at diag.Position, isYAML bool) bool {
+func (k *kustomizeRun) copy(dir, name string, at finding.Position, isYAML bool) bool {
 	if remote(name) {
 		k.notice(at, "%q is not fetched", name)
 		return false
@@ -436,7 +436,7 @@ func (k *kustomizeRun) copy(dir, name string, at diag.Position, isYAML bool) boo
 		k.fail(at, "%q does not exist; create it or remove it", name)
 		return false
 	case err != nil:
-		for _, problem := range diag.All(err) {
+		for _, problem := range finding.All(err) {
 			k.loader.add(Problem{Problem: problem.WithCode(CodeFails)})
 		}
 		return false
@@ -462,7 +462,7 @@ func (k *kustomizeRun) generates(dir, file string, n *yaml.Node) bool {
 			if _, after, found := strings.Cut(name, "="); found && field == "files" {
 				name = after
 			}
-			ok = k.copy(dir, name, diag.Position{File: file, Line: e.Line, Column: e.Column}, false) && ok
+			ok = k.copy(dir, name, finding.Position{File: file, Line: e.Line, Column: e.Column}, false) && ok
 		}
 	}
 	return ok
@@ -470,7 +470,7 @@ func (k *kustomizeRun) generates(dir, file string, n *yaml.Node) bool {
 
 // plugin takes in an entry of generators, transformers or validators: those that kustomize has itself, no programs.
 func (k *kustomizeRun) plugin(ctx context.Context, dir, file string, n *yaml.Node, field string) bool {
-	at := diag.Position{File: file, Line: n.Line, Column: n.Column}
+	at := finding.Position{File: file, Line: n.Line, Column: n.Column}
 	var docs []*repo.Document
 	if strings.Contains(n.Value, "\n") {
 		var err error
@@ -508,7 +508,7 @@ func (k *kustomizeRun) plugin(ctx context.Context, dir, file string, n *yaml.Nod
 
 // patch reads a patch: a file, or inline as text.
 func (k *kustomizeRun) patch(dir, file string, n *yaml.Node) ([]*patch, bool) {
-	at := diag.Position{File: file, Line: n.Line, Column: n.Column}
+	at := finding.Position{File: file, Line: n.Line, Column: n.Column}
 	inside, from := n, (*yaml.Node)(nil)
 	var target *yaml.Node
 	if n.Kind == yaml.MappingNode {
@@ -523,7 +523,7 @@ func (k *kustomizeRun) patch(dir, file string, n *yaml.Node) ([]*patch, bool) {
 	switch {
 	case from != nil && from.Value != "":
 		in, _ = within(dir, from.Value)
-		if !k.copy(dir, from.Value, diag.Position{File: file, Line: from.Line, Column: from.Column}, true) {
+		if !k.copy(dir, from.Value, finding.Position{File: file, Line: from.Line, Column: from.Column}, true) {
 			return nil, false
 		}
 		docs = k.objects[in]
@@ -534,7 +534,7 @@ func (k *kustomizeRun) patch(dir, file string, n *yaml.Node) ([]*patch, bool) {
 		}
 		var err error
 		if docs, err = repo.ParseDocuments(file, []byte(src)); err != nil {
-			for _, p := range diag.All(err) {
+			for _, p := range finding.All(err) {
 				if !literal {
 					p.Line, p.Column = inside.Line, inside.Column
 				}
@@ -622,7 +622,7 @@ func moved(n *yaml.Node, move func(line, column *int)) *yaml.Node {
 func (k *kustomizeRun) write(l *layer) error {
 	text, err := yaml.Marshal(l.doc.Node)
 	if err != nil {
-		return diag.Errorf(diag.Position{File: l.file}, "", "cannot be re-encoded: %s", err)
+		return finding.Errorf(finding.Position{File: l.file}, "", "cannot be re-encoded: %s", err)
 	}
 	k.put(l.file, text)
 	return nil
@@ -687,7 +687,7 @@ var patchTarget = regexp.MustCompile(`(?:no matches for Id |unique target for pa
 // explain gives an error of kustomize a place: that of the patch it speaks of, or else of the kustomization.
 func (k *kustomizeRun) explain(dir string, err error) Problem {
 	message := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), kustomizeRoot+"/", "")), " ")
-	at := diag.Position{File: kustomizationFile(k.loader.repo, dir)}
+	at := finding.Position{File: kustomizationFile(k.loader.repo, dir)}
 	if m := patchTarget.FindStringSubmatch(message); m != nil {
 		kind, _, _ := strings.Cut(m[1], ".")
 		for _, l := range k.layers {
@@ -695,12 +695,12 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 				_, patchKind := find(p.doc, "kind")
 				_, name := find(p.doc, "metadata", "name")
 				if p.doc != nil && patchKind != nil && name != nil && patchKind.Value == kind && name.Value == m[2] {
-					at = diag.Position{File: p.file, Line: name.Line, Column: name.Column}
+					at = finding.Position{File: p.file, Line: name.Line, Column: name.Column}
 					if elsewhere := k.namespaceOf(kind, m[2]); elsewhere != "" && textAt(p.doc, "metadata", "namespace") != elsewhere {
-						return Problem{Problem: diag.Errorf(at, "metadata.namespace",
+						return Problem{Problem: finding.Errorf(at, "metadata.namespace",
 							"%s %q is in namespace %q but the patch is not, so kustomize does not find its target; add \"namespace: %s\"", kind, m[2], elsewhere, elsewhere).WithCode(CodeFails)}
 					}
-					return Problem{Problem: diag.Errorf(at, "metadata.name",
+					return Problem{Problem: finding.Errorf(at, "metadata.name",
 						"patch target %s %q not found; fix kind and name, or add it to resources", kind, m[2]).WithCode(CodeFails)}
 				}
 			}
@@ -709,7 +709,7 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 	for _, prefix := range []string{"accumulating resources: ", "accumulation err='", "invalid Kustomization: "} {
 		message = strings.TrimPrefix(message, prefix)
 	}
-	return Problem{Problem: diag.Errorf(at, "", "rejected by kustomize: %s", message).WithCode(CodeFails)}
+	return Problem{Problem: finding.Errorf(at, "", "rejected by kustomize: %s", message).WithCode(CodeFails)}
 }
 
 // add makes a resource of what kustomize gave.
@@ -725,8 +725,8 @@ func (k *kustomizeRun) add(from *resource.Resource, dir string) {
 	}
 	docs, err := repo.ParseDocuments("", text)
 	if err != nil || len(docs) != 1 {
-		for _, p := range diag.All(err) {
-			k.fail(diag.Position{File: kustomizationFile(k.loader.repo, dir)}, "its output is too large: %s", p.Message)
+		for _, p := range finding.All(err) {
+			k.fail(finding.Position{File: kustomizationFile(k.loader.repo, dir)}, "its output is too large: %s", p.Message)
 		}
 		return
 	}

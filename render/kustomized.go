@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // kustomized is a resource that a kustomization gave. Kustomize says which file an object is from and nothing of its parts,
@@ -133,7 +133,7 @@ func equalNodes(a, b *yaml.Node) bool {
 func (kr *kustomized) origin(r *Resource, n *yaml.Node) Origin {
 	way, isKey, ok := pathTo(r.Node, n)
 	if !ok {
-		return Origin{Source: diag.Position{File: kr.file}}
+		return Origin{Source: finding.Position{File: kr.file}}
 	}
 	value := n
 	if isKey {
@@ -141,9 +141,9 @@ func (kr *kustomized) origin(r *Resource, n *yaml.Node) Origin {
 	}
 	file, at, literal := kr.find(way, value, isKey)
 	if at == nil {
-		return Origin{Source: diag.Position{File: file}}
+		return Origin{Source: finding.Position{File: file}}
 	}
-	o := Origin{Source: diag.Position{File: file, Line: at.Line, Column: at.Column}}
+	o := Origin{Source: finding.Position{File: file, Line: at.Line, Column: at.Column}}
 	o.EndLine, o.EndColumn = endOf(kr.run.sources[file], at)
 	o.Literal = literal && (n.Kind != yaml.ScalarNode || at.Kind == yaml.ScalarNode && at.Value == n.Value)
 	return o

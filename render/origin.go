@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // places knows where the nodes of a resource come from.
@@ -26,7 +26,7 @@ func (r *Resource) Find(path ...string) (key, value *yaml.Node) { return find(r.
 // Origin says where a node of the resource comes from. It is looked up when it is asked for, since most never are.
 func (r *Resource) Origin(n *yaml.Node) Origin {
 	if n == nil || r.from == nil {
-		return Origin{Source: diag.Position{File: r.File}}
+		return Origin{Source: finding.Position{File: r.File}}
 	}
 	return r.from.origin(r, n)
 }
@@ -130,7 +130,7 @@ type manifestFile struct {
 }
 
 func (f *manifestFile) origin(_ *Resource, n *yaml.Node) Origin {
-	o := Origin{Source: diag.Position{File: f.file, Line: n.Line, Column: n.Column}, Literal: true}
+	o := Origin{Source: finding.Position{File: f.file, Line: n.Line, Column: n.Column}, Literal: true}
 	o.EndLine, o.EndColumn = endOf(f.src, n)
 	return o
 }
@@ -258,7 +258,7 @@ func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
 	offset := f.offset(n.Line, n.Column)
 	at := f.markAt(offset)
 	if at < 0 {
-		return Origin{Source: diag.Position{File: f.source.file}}
+		return Origin{Source: finding.Position{File: f.source.file}}
 	}
 	m := f.marks[at]
 	s := f.run.sources[m.piece.source]
@@ -269,7 +269,7 @@ func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
 	line := s.line(min(where, max(len(s.text)-1, 0)))
 	text := s.lineText(line)
 	o := Origin{
-		Source:    diag.Position{File: s.file, Line: line, Column: utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeft(text, " \t")) + 1},
+		Source:    finding.Position{File: s.file, Line: line, Column: utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeft(text, " \t")) + 1},
 		EndLine:   line,
 		EndColumn: utf8.RuneCountInString(strings.TrimRight(text, " \t")) + 1,
 		Literal:   m.piece.kind == textPiece && s.facts.plainText(line),
@@ -299,7 +299,7 @@ func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
 		}
 		v := ValueOrigin{Path: c.path}
 		if file, key, value := f.run.whereIs(s.chart, c.path); value != nil {
-			v.At = diag.Position{File: file, Line: value.Line, Column: value.Column}
+			v.At = finding.Position{File: file, Line: value.Line, Column: value.Column}
 			v.Key = v.At
 			if key != nil {
 				v.Key.Line, v.Key.Column = key.Line, key.Column
@@ -404,8 +404,8 @@ func (r *Resource) Entry(keys []string) (ValueOrigin, bool) {
 		return ValueOrigin{}, false
 	}
 	return ValueOrigin{
-		Path: entry, At: diag.Position{File: file, Line: value.Line, Column: value.Column},
-		Key: diag.Position{File: file, Line: key.Line, Column: key.Column},
+		Path: entry, At: finding.Position{File: file, Line: value.Line, Column: value.Column},
+		Key: finding.Position{File: file, Line: key.Line, Column: key.Column},
 	}, true
 }
 

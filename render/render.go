@@ -13,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -92,7 +92,7 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 	}
 	if err := cr.values(given); err != nil {
 		result.Chart.Partial = true
-		l.fail(diag.Errorf(diag.Position{File: path.Join(t.Dir, "Chart.yaml")}, "", "%s", err))
+		l.fail(finding.Errorf(finding.Position{File: path.Join(t.Dir, "Chart.yaml")}, "", "%s", err))
 		return nil
 	}
 	if t.Deployment == nil || !t.Deployment.SkipSchema {
@@ -119,7 +119,7 @@ func (c *chart) forget() {
 // unreadable gives an error for a folder that cannot be read at all.
 func (l *loader) unreadable(dir string) error {
 	if info, err := l.repo.Fs().Stat(dir); err != nil || !info.IsDir() {
-		return diag.Errorf(diag.Position{File: dir}, "", "is not a readable directory")
+		return finding.Errorf(finding.Position{File: dir}, "", "is not a readable directory")
 	}
 	return nil
 }
@@ -128,16 +128,16 @@ func (l *loader) unreadable(dir string) error {
 func (l *loader) given(cr *chartRun, t Target) map[string]any {
 	all := map[string]any{}
 	add := func(files []ValueFile, m map[string]any, err error) {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			l.problem(p)
 		}
 		cr.given = append(cr.given, files...)
 		all = overlay(all, m)
 	}
-	file := func(name string, missingIsFine bool, by diag.Position) ([]ValueFile, map[string]any, error) {
+	file := func(name string, missingIsFine bool, by finding.Position) ([]ValueFile, map[string]any, error) {
 		if _, err := l.repo.Fs().Stat(name); errors.Is(err, fs.ErrNotExist) {
 			if !missingIsFine {
-				l.fail(diag.Errorf(by, "", "values file %q does not exist; create it or remove it from the list", name))
+				l.fail(finding.Errorf(by, "", "values file %q does not exist; create it or remove it from the list", name))
 			}
 			return nil, nil, nil
 		}
@@ -159,14 +159,14 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 			add(files, m, err)
 		}
 		if d.ValuesErr != nil {
-			for _, p := range diag.All(d.ValuesErr) {
+			for _, p := range finding.All(d.ValuesErr) {
 				l.problem(p)
 			}
 		}
 		if d.Values != nil {
 			l.result.Files = append(l.result.Files, d.Source.File)
-			m, err := nodeMapping(diag.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values)
-			add([]ValueFile{{diag.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values}}, m, err)
+			m, err := nodeMapping(finding.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values)
+			add([]ValueFile{{finding.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values}}, m, err)
 		}
 		if len(d.Parameters) > 0 {
 			l.result.Files = append(l.result.Files, d.Source.File)
@@ -175,14 +175,14 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 		for _, p := range d.Parameters {
 			steps, err := setParameter(all, p)
 			if err != nil {
-				l.fail(diag.Errorf(p.At, "", "%s", err))
+				l.fail(finding.Errorf(p.At, "", "%s", err))
 				continue
 			}
 			cr.given = append(cr.given, ValueFile{p.At, parameterNode(steps, p)})
 		}
 	}
 	for _, name := range t.ValueFiles {
-		add(file(name, false, diag.Position{}))
+		add(file(name, false, finding.Position{}))
 	}
 	return all
 }
@@ -350,7 +350,7 @@ func (l *loader) collect(c *chart, release map[string]any, caps *capabilities, s
 		file := path.Join(c.dir, name)
 		src, err := l.repo.ReadFile(file)
 		if err != nil {
-			for _, p := range diag.All(err) {
+			for _, p := range finding.All(err) {
 				l.result.Problems = append(l.result.Problems, Problem{Problem: p.WithCode(CodeFails)})
 			}
 			l.result.Chart.Partial = true
@@ -377,7 +377,7 @@ func (f *lazyFiles) fill(c *chart, templates []*templateFile) {
 		file := path.Join(c.dir, name)
 		b, err := f.loader.read(file, &f.left)
 		if err != nil {
-			for _, p := range diag.All(err) {
+			for _, p := range finding.All(err) {
 				f.loader.add(Problem{Problem: p.WithCode(CodeFails)})
 			}
 			continue
@@ -423,7 +423,7 @@ func (l *loader) resources(f *renderedFile) {
 	for _, doc := range docs {
 		if doc.Node.Kind != yaml.MappingNode {
 			at := f.position(doc.Node)
-			l.add(Problem{Problem: diag.Errorf(at.Source, "", "the template renders %s here; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node)).WithCode(CodeNotYAML)})
+			l.add(Problem{Problem: finding.Errorf(at.Source, "", "the template renders %s here; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node)).WithCode(CodeNotYAML)})
 			continue
 		}
 		for _, n := range items(doc.Node) {
@@ -433,9 +433,9 @@ func (l *loader) resources(f *renderedFile) {
 }
 
 // documents takes a stream apart and goes on behind a document that is broken.
-func documents(file string, text []byte) ([]*repo.Document, diag.Problems) {
+func documents(file string, text []byte) ([]*repo.Document, finding.Problems) {
 	var docs []*repo.Document
-	var problems diag.Problems
+	var problems finding.Problems
 	skipped := 0 // lines
 	for range 100 {
 		found, err := repo.ParseDocuments(file, text)
@@ -443,7 +443,7 @@ func documents(file string, text []byte) ([]*repo.Document, diag.Problems) {
 		if err == nil {
 			return docs, problems
 		}
-		all := diag.All(err)
+		all := finding.All(err)
 		problems = append(problems, all...)
 		last := 0
 		for _, p := range all {
@@ -499,9 +499,9 @@ func items(n *yaml.Node) []*yaml.Node {
 }
 
 // notYAML moves a problem of a rendered text to the line of the template.
-func (f *renderedFile) notYAML(p *diag.Problem) Problem {
+func (f *renderedFile) notYAML(p *finding.Problem) Problem {
 	at := f.position(&yaml.Node{Line: max(p.Line, 1), Column: f.firstColumn(max(p.Line, 1))})
-	problem := diag.Errorf(at.Source, p.Path, "%s", p.Message).WithCode(CodeNotYAML)
+	problem := finding.Errorf(at.Source, p.Path, "%s", p.Message).WithCode(CodeNotYAML)
 	switch p.Code {
 	case repo.CodeDuplicateKey:
 		problem.Code, problem.Subject = p.Code, p.Subject
@@ -518,11 +518,11 @@ func (f *renderedFile) notYAML(p *diag.Problem) Problem {
 }
 
 // related gives the places of the values that an origin has.
-func (f *renderedFile) related(o Origin) []diag.Related {
-	var all []diag.Related
+func (f *renderedFile) related(o Origin) []finding.Related {
+	var all []finding.Related
 	for _, v := range o.Values {
 		if v.At.File != "" {
-			all = append(all, diag.Related{Position: v.At, Message: "value set here"})
+			all = append(all, finding.Related{Position: v.At, Message: "value set here"})
 		}
 	}
 	return all
@@ -564,7 +564,7 @@ func isYAML(name string) bool {
 func (l *loader) manifests(file, _ string) {
 	src, err := l.repo.ReadFile(file)
 	if err != nil {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			l.add(Problem{Problem: p})
 		}
 		return
@@ -573,7 +573,7 @@ func (l *loader) manifests(file, _ string) {
 	docs, problems := documents(file, src)
 	if len(problems) > 0 && path.Base(path.Dir(file)) == "templates" && bytes.Contains(src, []byte("{{")) {
 		// The chart is elsewhere, or this is the template of another tool.
-		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: file}, "", "is a template outside of a chart, so it is not linted"))
+		l.result.Notices = append(l.result.Notices, finding.Errorf(finding.Position{File: file}, "", "is a template outside of a chart, so it is not linted"))
 		return
 	}
 	for _, p := range problems {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -267,7 +267,7 @@ b: {{ .Values.x | default 1 }}
 		t.Errorf("got\n%s\nwant\n%s", g, want)
 	}
 	key, n := find(g.Example, "resources", "%{camelName}", "memory")
-	if n == nil || (diag.Position{Line: key.Line, Column: key.Column}) != (diag.Position{Line: 4, Column: 7}) {
+	if n == nil || (finding.Position{Line: key.Line, Column: key.Column}) != (finding.Position{Line: 4, Column: 7}) {
 		t.Errorf("example: %v", key)
 	}
 	g = Generator(r, "generators/resources/bad.yaml")

@@ -6,7 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -23,9 +23,9 @@ type Target struct {
 type Result struct {
 	Resources []*Resource // in the order of the output: templates by name, documents as they stand
 	Problems  []Problem
-	Notices   []*diag.Problem // what was left out on purpose, such as a remote base, once each
-	Files     []string        // every file that had a part in it, sorted; also those of values
-	Chart     *Chart          // nil unless the target is a chart
+	Notices   []*finding.Problem // what was left out on purpose, such as a remote base, once each
+	Files     []string           // every file that had a part in it, sorted; also those of values
+	Chart     *Chart             // nil unless the target is a chart
 
 	texts []*renderedFile
 	run   *chartRun // of a chart
@@ -42,15 +42,15 @@ func (r *Result) Texts() map[string]string {
 
 // Codes of problems of rendering. Those of files are in repo.
 const (
-	CodeFails   diag.Code = "render-fails" // a template, chart or kustomization gives nothing; Values is what it depends on
-	CodeNotYAML diag.Code = "not-yaml"     // what a template gives is no manifest
-	CodeSchema  diag.Code = "schema"       // a value does not fit the chart's values.schema.json
+	CodeFails   finding.Code = "render-fails" // a template, chart or kustomization gives nothing; Values is what it depends on
+	CodeNotYAML finding.Code = "not-yaml"     // what a template gives is no manifest
+	CodeSchema  finding.Code = "schema"       // a value does not fit the chart's values.schema.json
 )
 
 // Problem is why something could not be rendered: a [CodeFails] or [CodeNotYAML], or a problem of a file.
 type Problem struct {
-	*diag.Problem
-	Related []diag.Related // how to get from what is rendered to the position
+	*finding.Problem
+	Related []finding.Related // how to get from what is rendered to the position
 }
 
 // Resource is one Kubernetes object that remembers where each of its nodes comes from. It is safe for use by several
@@ -67,7 +67,7 @@ type Resource struct {
 type Origin struct {
 	// Source is the line of the template, manifest or patch that has the node; for text that include gives, the line that
 	// includes it. Column is exact in manifests and the first one of the text in templates.
-	Source diag.Position
+	Source finding.Position
 	// End is just behind the source; of a template line the end of the line.
 	EndLine, EndColumn int
 	// Literal says that the source line reads no value, so that its text is what is rendered.
@@ -82,9 +82,9 @@ type Origin struct {
 
 // ValueOrigin is a value that was read, and where it is set.
 type ValueOrigin struct {
-	Path []string      // without "Values"
-	At   diag.Position // of the value; zero when nobody sets it
-	Key  diag.Position // of its key
+	Path []string         // without "Values"
+	At   finding.Position // of the value; zero when nobody sets it
+	Key  finding.Position // of its key
 }
 
 // Chart is what is known of a chart beyond its resources.
@@ -100,8 +100,8 @@ type Chart struct {
 }
 
 // ValueAt says where a node of Values is written.
-func (c *Chart) ValueAt(n *yaml.Node) diag.Position {
-	at := diag.Position{File: c.files[n], Line: n.Line, Column: n.Column}
+func (c *Chart) ValueAt(n *yaml.Node) finding.Position {
+	at := finding.Position{File: c.files[n], Line: n.Line, Column: n.Column}
 	if c.files == nil && len(c.Sets) > 0 {
 		at.File = c.Sets[0].Position.File
 	}
@@ -220,14 +220,14 @@ func isEmpty(v any) bool {
 
 // ValueFile is a file, or the inline values of a deployment, that sets values.
 type ValueFile struct {
-	Position diag.Position // of a file: its name alone
+	Position finding.Position // of a file: its name alone
 	Node     *yaml.Node
 }
 
 // Read is a place in a template that reads a value.
 type Read struct {
 	Path    []string // of the value; ends at the first step that is not known from the text
-	At      diag.Position
+	At      finding.Position
 	Guarded bool // by if, with, default, or, and, hasKey, required, range or the like: it may be missing
 	Skipped bool // with these values no template gets there
 	Dynamic bool // goes on below Path in a way that is not known from the text, or uses the whole (toYaml, range)

@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -39,9 +39,9 @@ func splitManifests(text []byte) []span {
 }
 
 // documents parses what the templates of a file render, document by document; positions are those of the whole text.
-func (f *renderedFile) documents() ([]*repo.Document, diag.Problems) {
+func (f *renderedFile) documents() ([]*repo.Document, finding.Problems) {
 	var docs []*repo.Document
-	var problems diag.Problems
+	var problems finding.Problems
 	for _, s := range splitManifests(f.text) {
 		found, err := repo.ParseDocuments(f.source.file, f.text[s.from:s.to])
 		lines, columns := f.lineAt(s.from)-1, 0
@@ -54,7 +54,7 @@ func (f *renderedFile) documents() ([]*repo.Document, diag.Problems) {
 				*line += lines
 			}
 		}
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			move(&p.Line, &p.Column)
 			for i := range p.Related {
 				move(&p.Related[i].Line, &p.Related[i].Column)

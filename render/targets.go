@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -16,10 +16,10 @@ import (
 // kustomization that no other one uses, and the folders with other manifests. A chart or kustomization that several
 // deployments render differently is there once for each, one that nothing deploys once. The problems are of files that
 // cannot be read; the error is of a repository that cannot be.
-func Targets(r *repo.Repo) ([]Target, []*diag.Problem, error) { return TargetsIn(r, ".") }
+func Targets(r *repo.Repo) ([]Target, []*finding.Problem, error) { return TargetsIn(r, ".") }
 
 // TargetsIn is Targets of a folder and what is below it, without looking at the rest of the repository.
-func TargetsIn(r *repo.Repo, dir string) ([]Target, []*diag.Problem, error) {
+func TargetsIn(r *repo.Repo, dir string) ([]Target, []*finding.Problem, error) {
 	s := &search{repo: r, layout: r.Layout(), charts: map[string]bool{}, kustomizations: map[string]string{}, used: map[string]bool{}}
 	if err := s.walk(dir); err != nil {
 		return nil, nil, err
@@ -78,7 +78,7 @@ type search struct {
 	kustomizations map[string]string   // the file of each folder that has one
 	used           map[string]bool     // folders and files that a kustomization uses
 	plain          map[string][]string // YAML files outside of charts
-	problems       []*diag.Problem
+	problems       []*finding.Problem
 }
 
 func (s *search) walk(dir string) error {

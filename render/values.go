@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -235,14 +235,14 @@ func mapping(docs []*repo.Document) (map[string]any, error) {
 	return all, nil
 }
 
-func nodeMapping(at diag.Position, n *yaml.Node) (map[string]any, error) {
+func nodeMapping(at finding.Position, n *yaml.Node) (map[string]any, error) {
 	v, err := value(n)
 	if err != nil {
-		return nil, diag.Errorf(at, "", "%s", err)
+		return nil, finding.Errorf(at, "", "%s", err)
 	}
 	m, ok := v.(map[string]any)
 	if !ok && v != nil {
-		return nil, diag.Errorf(at, "", "values must be a mapping, such as \"replicas: 3\"; found %s", kindOf(v))
+		return nil, finding.Errorf(at, "", "values must be a mapping, such as \"replicas: 3\"; found %s", kindOf(v))
 	}
 	return m, nil
 }

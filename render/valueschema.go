@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render/jsonschema"
 )
 
@@ -23,7 +23,7 @@ func (l *loader) schemas(cr *chartRun, c *chart) {
 func (l *loader) schema(cr *chartRun, c *chart) {
 	src, err := l.repo.ReadFile(c.schema)
 	if err != nil {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			l.add(Problem{Problem: p.WithCode(CodeSchema)})
 		}
 		return
@@ -31,7 +31,7 @@ func (l *loader) schema(cr *chartRun, c *chart) {
 	l.result.Files = append(l.result.Files, c.schema)
 	s, err := jsonschema.Parse(src)
 	if err != nil {
-		l.add(Problem{Problem: diag.Errorf(diag.Position{File: c.schema, Line: 1, Column: 1}, "", "%s", err).WithCode(CodeSchema)})
+		l.add(Problem{Problem: finding.Errorf(finding.Position{File: c.schema, Line: 1, Column: 1}, "", "%s", err).WithCode(CodeSchema)})
 		return
 	}
 	found, skipped := s.Check(c.scope)
@@ -39,23 +39,23 @@ func (l *loader) schema(cr *chartRun, c *chart) {
 		l.add(Problem{Problem: cr.schemaProblem(c, v)})
 	}
 	for _, what := range skipped {
-		l.result.Notices = append(l.result.Notices, diag.Errorf(diag.Position{File: c.schema}, "", "%s; the schema is not checked", what))
+		l.result.Notices = append(l.result.Notices, finding.Errorf(finding.Position{File: c.schema}, "", "%s; the schema is not checked", what))
 	}
 }
 
-func (cr *chartRun) schemaProblem(c *chart, v jsonschema.Violation) *diag.Problem {
+func (cr *chartRun) schemaProblem(c *chart, v jsonschema.Violation) *finding.Problem {
 	path := strings.Join(v.Path, ".")
 	name := fmt.Sprintf("%q", path)
 	if len(v.Path) == 0 {
 		name = "the whole"
 	}
-	p := diag.Errorf(cr.valuePosition(c, v), path, "%s %s (values.schema.json)", name, v.Message).WithCode(CodeSchema)
+	p := finding.Errorf(cr.valuePosition(c, v), path, "%s %s (values.schema.json)", name, v.Message).WithCode(CodeSchema)
 	p.Values = [][]string{slices.Clone(v.Path)}
 	return p
 }
 
 // valuePosition is the value that a person edits, or where its mapping is set when it is missing.
-func (cr *chartRun) valuePosition(c *chart, v jsonschema.Violation) diag.Position {
+func (cr *chartRun) valuePosition(c *chart, v jsonschema.Violation) finding.Position {
 	for n := len(v.Path); n > 0; n-- {
 		file, key, value := cr.whereIs(c, v.Path[:n])
 		if value == nil {
@@ -64,7 +64,7 @@ func (cr *chartRun) valuePosition(c *chart, v jsonschema.Violation) diag.Positio
 		if key != nil && (v.Key || n < len(v.Path)) {
 			value = key
 		}
-		return diag.Position{File: file, Line: value.Line, Column: value.Column}
+		return finding.Position{File: file, Line: value.Line, Column: value.Column}
 	}
-	return diag.Position{File: cr.setAt(c, v.Path), Line: 1, Column: 1}
+	return finding.Position{File: cr.setAt(c, v.Path), Line: 1, Column: 1}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/spf13/afero"
 )
 
@@ -59,7 +59,7 @@ func (r *Repo) App(name string) (*App, error) {
 	case 1:
 		return r.newApp(name, dirs[0]), nil
 	}
-	return nil, diag.Errorf(diag.Position{}, "", "application %q is in %d directories: %s; narrow layout.applications", name, len(dirs), strings.Join(dirs, ", "))
+	return nil, finding.Errorf(finding.Position{}, "", "application %q is in %d directories: %s; narrow layout.applications", name, len(dirs), strings.Join(dirs, ", "))
 }
 
 func (r *Repo) unknownApp(name string) error {
@@ -71,17 +71,17 @@ func (r *Repo) unknownApp(name string) error {
 	for i, a := range apps {
 		names[i] = a.Name
 	}
-	hint := diag.DidYouMean(name, names)
+	hint := finding.DidYouMean(name, names)
 	switch {
 	case hint != "":
 	case len(names) == 0:
 		hint = "; found no applications in " + strings.Join(r.layout.Applications, ", ")
 	case len(names) > 10:
-		hint = "; " + diag.OneOf(names[:10]) + ", …"
+		hint = "; " + finding.OneOf(names[:10]) + ", …"
 	default:
-		hint = "; " + diag.OneOf(names)
+		hint = "; " + finding.OneOf(names)
 	}
-	return diag.Errorf(diag.Position{}, "", "application %q does not exist%s", name, hint)
+	return finding.Errorf(finding.Position{}, "", "application %q does not exist%s", name, hint)
 }
 
 // Apps gives all applications, sorted by name and then folder. A folder is listed whatever its name is.
@@ -183,14 +183,14 @@ func (a *App) ChartName() (string, error) {
 		return "", err
 	}
 	if len(docs) == 0 {
-		return "", diag.Errorf(diag.Position{File: file}, "name", "the file is empty; add \"name: %s\"", a.Name)
+		return "", finding.Errorf(finding.Position{File: file}, "name", "the file is empty; add \"name: %s\"", a.Name)
 	}
 	name := docs[0].Get("name")
 	if name == nil {
-		return "", diag.Errorf(docs[0].At(docs[0].Node), "name", "is missing; add \"name: %s\"", a.Name)
+		return "", finding.Errorf(docs[0].At(docs[0].Node), "name", "is missing; add \"name: %s\"", a.Name)
 	}
 	if name.Tag != "!!str" || name.Value == "" {
-		return "", diag.Errorf(docs[0].At(name), "name", "expected a string, found %s; write \"name: %s\"", kindName(name), a.Name)
+		return "", finding.Errorf(docs[0].At(name), "name", "expected a string, found %s; write \"name: %s\"", kindName(name), a.Name)
 	}
 	return name.Value, nil
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/spf13/afero"
 )
 
@@ -42,7 +42,7 @@ func (r *Repo) Apply(command string, changes []Change) error {
 	}
 	if err := t.redo(); err != nil {
 		if undoErr := t.rollBack(); undoErr != nil {
-			problems := append(diag.All(err), diag.All(undoErr)...)
+			problems := append(finding.All(err), finding.All(undoErr)...)
 			return outcome(problems, fmt.Sprintf("the change is incomplete; run redis-gitops again to recover from %q", t.dir))
 		}
 		t.clean()
@@ -61,9 +61,9 @@ func (r *Repo) forget() {
 
 // outcome adds to each problem how things are left.
 func outcome(err error, result string) error {
-	var problems diag.Problems
-	for _, p := range diag.All(err) {
-		problems = append(problems, diag.Errorf(p.Position, p.Path, "%s; %s", p.Message, result))
+	var problems finding.Problems
+	for _, p := range finding.All(err) {
+		problems = append(problems, finding.Errorf(p.Position, p.Path, "%s; %s", p.Message, result))
 	}
 	if len(problems) == 1 {
 		return &fileError{problems[0], err}
@@ -76,18 +76,18 @@ func (r *Repo) plan(command string, changes []Change) (*transaction, error) {
 	t := newTransaction(r.fs)
 	t.Command = command
 	if t.pending() != "" {
-		return nil, diag.Errorf(diag.Position{File: t.dir}, "", "an earlier change was interrupted and must be recovered first")
+		return nil, finding.Errorf(finding.Position{File: t.dir}, "", "an earlier change was interrupted and must be recovered first")
 	}
-	var problems diag.Problems
+	var problems finding.Problems
 	seen := map[string]bool{}
 	for _, c := range changes {
 		mode, err := checkChange(r.fs, c)
 		if err == nil && seen[c.Path] {
-			err = diag.Errorf(diag.Position{File: c.Path}, "", "is changed twice in one operation")
+			err = finding.Errorf(finding.Position{File: c.Path}, "", "is changed twice in one operation")
 		}
 		seen[c.Path] = true
 		if err != nil {
-			problems = append(problems, diag.All(err)...)
+			problems = append(problems, finding.All(err)...)
 		} else if sum(c.Old) != sum(c.New) {
 			t.add(c, mode)
 		}
@@ -97,12 +97,12 @@ func (r *Repo) plan(command string, changes []Change) (*transaction, error) {
 
 // checkChange gives the mode of the file that is there, or why the change cannot be made.
 func checkChange(fsys afero.Fs, c Change) (fs.FileMode, error) {
-	at := diag.Position{File: c.Path}
+	at := finding.Position{File: c.Path}
 	if err := checkTarget(fsys, c.Path); err != nil {
 		return 0, err
 	}
 	if len(c.New) > MaxFileSize {
-		return 0, diag.Errorf(at, "", "would become %s, limit %d MiB", mebibytes(int64(len(c.New))), MaxFileSize>>20)
+		return 0, finding.Errorf(at, "", "would become %s, limit %d MiB", mebibytes(int64(len(c.New))), MaxFileSize>>20)
 	}
 	now, err := currentSum(fsys, c.Path)
 	switch {
@@ -111,9 +111,9 @@ func checkChange(fsys afero.Fs, c Change) (fs.FileMode, error) {
 	case now == "" && c.Old == nil:
 		return 0, nil
 	case c.Old == nil:
-		return 0, diag.Errorf(at, "", "already exists")
+		return 0, finding.Errorf(at, "", "already exists")
 	case now != sum(c.Old):
-		return 0, diag.Errorf(at, "", "has changed since it was read; run the command again")
+		return 0, finding.Errorf(at, "", "has changed since it was read; run the command again")
 	}
 	info, err := fsys.Stat(c.Path)
 	if err != nil {
@@ -125,18 +125,18 @@ func checkChange(fsys afero.Fs, c Change) (fs.FileMode, error) {
 // checkTarget refuses a path that a change may not write: outside the repository, Git's own, our own journal, or
 // through a link.
 func checkTarget(fsys afero.Fs, name string) error {
-	at := diag.Position{File: name}
+	at := finding.Position{File: name}
 	if !fs.ValidPath(name) || name == "." || strings.ContainsFunc(name, func(c rune) bool { return c == '\\' || c == ':' || unicode.IsControl(c) }) {
-		return diag.Errorf(diag.Position{}, "", "%q is not a path inside the repository; use a relative path with \"/\" and without \"..\"", shorten(name))
+		return finding.Errorf(finding.Position{}, "", "%q is not a path inside the repository; use a relative path with \"/\" and without \"..\"", shorten(name))
 	}
 	segments := strings.Split(name, "/")
 	for _, segment := range segments {
 		if reason := unsafeSegment(segment); reason != "" {
-			return diag.Errorf(at, "", "%s; refusing to write it", reason)
+			return finding.Errorf(at, "", "%s; refusing to write it", reason)
 		}
 	}
 	if name == workTreeJournal || inside(name, workTreeJournal) {
-		return diag.Errorf(at, "", "is reserved for interrupted changes; refusing to write it")
+		return finding.Errorf(at, "", "is reserved for interrupted changes; refusing to write it")
 	}
 	for i := range segments {
 		part := path.Join(segments[:i+1]...)
@@ -147,9 +147,9 @@ func checkTarget(fsys afero.Fs, name string) error {
 		case err != nil:
 			return explain(name, "write", err)
 		case info.Mode()&fs.ModeSymlink != 0:
-			return diag.Errorf(at, "", "%q is a symbolic link; refusing to write through it", part)
+			return finding.Errorf(at, "", "%q is a symbolic link; refusing to write through it", part)
 		case i < len(segments)-1 && !info.IsDir():
-			return diag.Errorf(at, "", "%q is not a directory", part)
+			return finding.Errorf(at, "", "%q is not a directory", part)
 		}
 	}
 	return nil

@@ -7,19 +7,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"go.yaml.in/yaml/v3"
 )
 
 // Deployment is one way in which the repository deploys an application.
 type Deployment struct {
-	Source diag.Position // the Application, ApplicationSet, HelmRelease or Kustomization
-	Kind   string        // of that document
-	Name   string        // of the Argo CD Application or Flux object; "" when it cannot be known from the files
-	Path   string        // the folder that is deployed: the application's own, one below it, or one above
+	Source finding.Position // the Application, ApplicationSet, HelmRelease or Kustomization
+	Kind   string           // of that document
+	Name   string           // of the Argo CD Application or Flux object; "" when it cannot be known from the files
+	Path   string           // the folder that is deployed: the application's own, one below it, or one above
 
 	Namespace   string // of resources that name none; "" when it is not given or cannot be known from the files
-	NamespaceAt diag.Position
+	NamespaceAt finding.Position
 
 	// Of Helm only. A later one wins: the chart's values.yaml, value files in order, values, parameters.
 	ReleaseName             string
@@ -38,7 +38,7 @@ type Deployment struct {
 type Parameter struct {
 	Name, Value string
 	ForceString bool
-	At          diag.Position // of the value
+	At          finding.Position // of the value
 }
 
 // Deployments gives everything that deploys the application, in the order of the files: Argo CD Applications and
@@ -74,16 +74,16 @@ func (a *App) Deployments() ([]Deployment, error) {
 
 // Namespace gives the namespace that the application's resources go to when they name none, and where that is written:
 // that of the deployments, or else of the application's kustomization; "" when it cannot be known from the files. When
-// deployments differ it gives the first together with a [diag.Problem] that lists all; a caller that is content with
+// deployments differ it gives the first together with a [finding.Problem] that lists all; a caller that is content with
 // the first may ignore that error.
-func (a *App) Namespace() (namespace string, at diag.Position, err error) {
+func (a *App) Namespace() (namespace string, at finding.Position, err error) {
 	own, at, err := a.repo.kustomizeNamespace(a.Dir)
 	if err != nil {
-		return "", diag.Position{}, err
+		return "", finding.Position{}, err
 	}
 	deployments, err := a.Deployments()
 	if err != nil {
-		return "", diag.Position{}, err
+		return "", finding.Position{}, err
 	}
 	var names []string
 	for _, d := range deployments {
@@ -101,22 +101,22 @@ func (a *App) Namespace() (namespace string, at diag.Position, err error) {
 	case 1:
 		return names[0], at, nil
 	}
-	return names[0], at, diag.Errorf(at, "", "application %q is deployed to %d namespaces; choose %s", a.Name, len(names), diag.OneOf(names))
+	return names[0], at, finding.Errorf(at, "", "application %q is deployed to %d namespaces; choose %s", a.Name, len(names), finding.OneOf(names))
 }
 
 // kustomizeNamespace gives the namespace that a folder's kustomization sets, and where; "" when there is none.
-func (r *Repo) kustomizeNamespace(dir string) (string, diag.Position, error) {
+func (r *Repo) kustomizeNamespace(dir string) (string, finding.Position, error) {
 	file := r.kustomization(dir)
 	if file == "" {
-		return "", diag.Position{}, nil
+		return "", finding.Position{}, nil
 	}
 	docs, err := r.Documents(file)
 	if err != nil || len(docs) == 0 {
-		return "", diag.Position{}, err
+		return "", finding.Position{}, err
 	}
 	n := docs[0].Get("namespace")
 	if text(n) == "" {
-		return "", diag.Position{}, nil
+		return "", finding.Position{}, nil
 	}
 	return text(n), docs[0].At(n), nil
 }
@@ -156,7 +156,7 @@ func (r *Repo) Outside(wanted func(src []byte) bool) ([]*Document, error) {
 			return false, nil
 		}
 		if count++; count > maxFiles {
-			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside of applications; set layout.applications to the directories of your applications", maxFiles)
+			return false, finding.Errorf(finding.Position{}, "", "more than %d YAML files outside of applications; set layout.applications to the directories of your applications", maxFiles)
 		}
 		src, err := r.ReadFile(name)
 		if err != nil || !wanted(src) {
@@ -185,7 +185,7 @@ func (r *Repo) FilesOutside(wanted func(dir string) bool) ([]string, error) {
 			files = append(files, name)
 		}
 		if len(files) > maxFiles {
-			return false, diag.Errorf(diag.Position{}, "", "more than %d YAML files outside of applications; set layout.applications to the directories of your applications", maxFiles)
+			return false, finding.Errorf(finding.Position{}, "", "more than %d YAML files outside of applications; set layout.applications to the directories of your applications", maxFiles)
 		}
 		return false, nil
 	})
@@ -461,7 +461,7 @@ func inlineValues(doc *Document, n *yaml.Node, p params) (*yaml.Node, error) {
 		if !known {
 			return nil, nil // what takes the placeholder's place may well be right
 		}
-		problems := diag.All(err)
+		problems := finding.All(err)
 		for _, problem := range problems {
 			move(&problem.Line, &problem.Column)
 		}

@@ -11,16 +11,16 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"go.yaml.in/yaml/v3"
 )
 
-// Codes of problems with files. A [diag.Problem] of this package with another code, or none, is not about the text of a file.
+// Codes of problems with files. A [finding.Problem] of this package with another code, or none, is not about the text of a file.
 const (
-	CodeUnreadable   diag.Code = "unreadable"    // the file as a whole cannot be read
-	CodeSyntax       diag.Code = "syntax"        // not YAML; Subject is the reason of the parser
-	CodeDuplicateKey diag.Code = "duplicate-key" // Subject is the key, Related where it is set first
-	CodeTab          diag.Code = "tab"           // a tab in the indentation
+	CodeUnreadable   finding.Code = "unreadable"    // the file as a whole cannot be read
+	CodeSyntax       finding.Code = "syntax"        // not YAML; Subject is the reason of the parser
+	CodeDuplicateKey finding.Code = "duplicate-key" // Subject is the key, Related where it is set first
+	CodeTab          finding.Code = "tab"           // a tab in the indentation
 )
 
 // The limits of a YAML document. Beyond them kustomize and CUE hang, or overflow the stack.
@@ -49,7 +49,7 @@ func (r *Repo) Documents(name string) ([]*Document, error) {
 	return ParseDocuments(name, src)
 }
 
-// ParseDocuments takes a YAML stream apart. It refuses, as [diag.Problems] with line and column, what is no YAML and what
+// ParseDocuments takes a YAML stream apart. It refuses, as [finding.Problems] with line and column, what is no YAML and what
 // is dangerous or ambiguous to those who read it next: more than [MaxFileSize], [MaxDepth] or [MaxNodes], an alias that
 // contains itself, a key that is set twice. With an error it still gives the good documents.
 func ParseDocuments(file string, src []byte) ([]*Document, error) {
@@ -67,7 +67,7 @@ func parseDocuments(file string, src []byte, lastWins bool) ([]*Document, error)
 		return nil, p
 	}
 	var docs []*Document
-	var problems diag.Problems
+	var problems finding.Problems
 	// Not kio.ByteReader: it splits the stream first, and lines restart in each document.
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	for {
@@ -84,7 +84,7 @@ func parseDocuments(file string, src []byte, lastWins bool) ([]*Document, error)
 		doc := &Document{File: file, Index: len(docs), Node: root.Content[0], src: src}
 		if found := checkNode(doc); len(found) > 0 {
 			problems = append(problems, found...)
-			if !lastWins || slices.ContainsFunc(found, func(p *diag.Problem) bool { return p.Code != CodeDuplicateKey }) {
+			if !lastWins || slices.ContainsFunc(found, func(p *finding.Problem) bool { return p.Code != CodeDuplicateKey }) {
 				continue
 			}
 			keepLast(doc.Node)
@@ -126,7 +126,7 @@ func isEmpty(n *yaml.Node) bool {
 }
 
 // checkText finds what yaml would report without a position.
-func checkText(file string, src []byte) *diag.Problem {
+func checkText(file string, src []byte) *finding.Problem {
 	if len(src) > MaxFileSize {
 		return unreadable(file, "file is %s, limit %d MiB; split or exclude it", mebibytes(int64(len(src))), MaxFileSize>>20)
 	}
@@ -134,14 +134,14 @@ func checkText(file string, src []byte) *diag.Problem {
 	for i := 0; i < len(src); {
 		c, size := utf8.DecodeRune(src[i:])
 		column++
-		at := diag.Position{File: file, Line: line, Column: column}
+		at := finding.Position{File: file, Line: line, Column: column}
 		switch {
 		case c == utf8.RuneError && size == 1 || c == 0:
-			return diag.Errorf(at, "", "not UTF-8 text; save it as UTF-8 or exclude it")
+			return finding.Errorf(at, "", "not UTF-8 text; save it as UTF-8 or exclude it")
 		case c == '\n':
 			line, column = line+1, 0
 		case !printable(c) && (c != '\uFEFF' || i > 0):
-			return diag.Errorf(at, "", "character %U is not allowed in YAML; remove it, or escape it in double quotes", c)
+			return finding.Errorf(at, "", "character %U is not allowed in YAML; remove it, or escape it in double quotes", c)
 		}
 		i += size
 	}
@@ -163,8 +163,8 @@ var (
 )
 
 // syntaxProblem puts an error of the yaml package into our words and finds its place.
-func syntaxProblem(file string, src []byte, err error) *diag.Problem {
-	at := diag.Position{File: file}
+func syntaxProblem(file string, src []byte, err error) *finding.Problem {
+	at := finding.Position{File: file}
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		at.Line, _ = strconv.Atoi(m[1])
@@ -177,7 +177,7 @@ func syntaxProblem(file string, src []byte, err error) *diag.Problem {
 		if i := bytes.Index(src, []byte("*"+m[1])); i >= 0 {
 			at = position(file, src, i)
 		}
-		return diag.Errorf(at, "", "alias %q has no preceding anchor; add &%s or remove the alias", m[1], m[1])
+		return finding.Errorf(at, "", "alias %q has no preceding anchor; add &%s or remove the alias", m[1], m[1])
 	}
 	if strings.Contains(message, "cannot start any token") || strings.Contains(message, "tab character") {
 		// The reported line can be one off, so look around it.
@@ -188,24 +188,24 @@ func syntaxProblem(file string, src []byte, err error) *diag.Problem {
 			}
 			indent := lines[n-1][:len(lines[n-1])-len(bytes.TrimLeft(lines[n-1], " \t"))]
 			if i := bytes.IndexByte(indent, '\t'); i >= 0 {
-				return diag.Errorf(diag.Position{File: file, Line: n, Column: i + 1}, "", "tab used for indentation; use spaces").WithCode(CodeTab)
+				return finding.Errorf(finding.Position{File: file, Line: n, Column: i + 1}, "", "tab used for indentation; use spaces").WithCode(CodeTab)
 			}
 		}
 	}
-	problem := diag.Errorf(at, "", "invalid YAML: %s; fix the syntax here or just before", message)
+	problem := finding.Errorf(at, "", "invalid YAML: %s; fix the syntax here or just before", message)
 	problem.Code, problem.Subject = CodeSyntax, message
 	return problem
 }
 
 // position turns an offset into a line and column.
-func position(file string, src []byte, offset int) diag.Position {
+func position(file string, src []byte, offset int) finding.Position {
 	before := src[:offset]
 	start := bytes.LastIndexByte(before, '\n') + 1
-	return diag.Position{File: file, Line: bytes.Count(before, []byte("\n")) + 1, Column: utf8.RuneCount(before[start:]) + 1}
+	return finding.Position{File: file, Line: bytes.Count(before, []byte("\n")) + 1, Column: utf8.RuneCount(before[start:]) + 1}
 }
 
 // checkNode applies the limits to a parsed document.
-func checkNode(doc *Document) diag.Problems {
+func checkNode(doc *Document) finding.Problems {
 	c := nodeChecker{doc: doc, anchors: map[*yaml.Node]*extent{}}
 	total := c.measure(doc.Node, 1)
 	if len(c.problems) == 0 && total.nodes > MaxNodes {
@@ -220,17 +220,17 @@ func checkNode(doc *Document) diag.Problems {
 type nodeChecker struct {
 	doc      *Document
 	anchors  map[*yaml.Node]*extent // nil: still being measured
-	problems diag.Problems
+	problems finding.Problems
 }
 
 // extent is the size of a node with its aliases followed.
 type extent struct{ nodes, depth int }
 
 func (c *nodeChecker) add(n *yaml.Node, format string, args ...any) {
-	c.report(diag.Errorf(c.doc.At(n), "", format, args...))
+	c.report(finding.Errorf(c.doc.At(n), "", format, args...))
 }
 
-func (c *nodeChecker) report(p *diag.Problem) {
+func (c *nodeChecker) report(p *finding.Problem) {
 	if len(c.problems) < maxProblems {
 		c.problems = append(c.problems, p)
 	}
@@ -283,8 +283,8 @@ func (c *nodeChecker) checkKeys(mapping *yaml.Node) {
 			continue
 		}
 		if first := seen[key.Value]; first != nil {
-			p := diag.Errorf(c.doc.At(mapping.Content[i]), "", "key %q is already set at line %d; remove one of the two", key.Value, first.Line)
-			p.Code, p.Subject, p.Related = CodeDuplicateKey, key.Value, []diag.Related{{Position: c.doc.At(first), Message: "set here first"}}
+			p := finding.Errorf(c.doc.At(mapping.Content[i]), "", "key %q is already set at line %d; remove one of the two", key.Value, first.Line)
+			p.Code, p.Subject, p.Related = CodeDuplicateKey, key.Value, []finding.Related{{Position: c.doc.At(first), Message: "set here first"}}
 			c.report(p)
 			continue
 		}
@@ -293,8 +293,8 @@ func (c *nodeChecker) checkKeys(mapping *yaml.Node) {
 }
 
 // At gives the place of one of the document's nodes.
-func (d *Document) At(n *yaml.Node) diag.Position {
-	return diag.Position{File: d.File, Line: n.Line, Column: n.Column}
+func (d *Document) At(n *yaml.Node) finding.Position {
+	return finding.Position{File: d.File, Line: n.Line, Column: n.Column}
 }
 
 // Get gives the value at a path of keys and decimal indexes, or nil. See [Lookup].

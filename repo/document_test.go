@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -107,7 +107,7 @@ func TestLimits(t *testing.T) {
 		})
 	}
 	_, err := ParseDocuments("f.yaml", []byte(strings.Repeat("a: b\n", 10_000)))
-	if got := len(diag.All(err)); got != maxProblems {
+	if got := len(finding.All(err)); got != maxProblems {
 		t.Errorf("%d problems of one document, want %d", got, maxProblems)
 	}
 }
@@ -164,7 +164,7 @@ func FuzzParseDocuments(f *testing.F) {
 		docs, err := ParseDocuments("f.yaml", src)
 		lines := strings.Count(string(src), "\n") + strings.Count(string(src), "\r") + strings.Count(string(src), "\u0085") +
 			strings.Count(string(src), "\u2028") + strings.Count(string(src), "\u2029") + 2
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			if p.File != "f.yaml" || p.Line < 1 || p.Line > lines {
 				t.Errorf("problem at %s of %d lines: %s", p.Position, lines, p.Message)
 			}
@@ -206,7 +206,7 @@ func TestCorpusDocuments(t *testing.T) {
 			return err
 		}
 		docs, err := ParseDocuments(name, src)
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			refused++
 			if p.Line == 0 {
 				t.Errorf("no line: %v", p)

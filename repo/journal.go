@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/spf13/afero"
 )
 
@@ -205,7 +205,7 @@ func (t *transaction) redo() error {
 // todo says whether a file is still as it was before the change. The error says who else wrote to it.
 func (t *transaction) todo(i int) (bool, error) {
 	f := t.Files[i]
-	at := diag.Position{File: f.Path}
+	at := finding.Position{File: f.Path}
 	if err := checkTarget(t.fs, f.Path); err != nil {
 		return false, err
 	}
@@ -219,9 +219,9 @@ func (t *transaction) todo(i int) (bool, error) {
 		if now != f.Old {
 			return false, nil // was done, and edited since
 		}
-		return false, diag.Errorf(at, "", "its new content is missing in %q", t.dir)
+		return false, finding.Errorf(at, "", "its new content is missing in %q", t.dir)
 	case now != f.Old:
-		return false, diag.Errorf(at, "", "was changed by another process")
+		return false, finding.Errorf(at, "", "was changed by another process")
 	case f.New == "":
 		return true, nil
 	}
@@ -232,7 +232,7 @@ func (t *transaction) checkStaged(i int, content, want string) error {
 	name := t.staged(i, content)
 	got, err := currentSum(t.fs, name)
 	if err == nil && got != want {
-		err = diag.Errorf(diag.Position{File: name}, "", "does not match the journal")
+		err = finding.Errorf(finding.Position{File: name}, "", "does not match the journal")
 	}
 	return err
 }
@@ -348,10 +348,10 @@ func Recover(fsys afero.Fs) (*Recovery, error) {
 	if err := t.load(redoFile); err != nil {
 		return nil, outcome(err, fmt.Sprintf("delete the directory %q", t.dir))
 	}
-	var problems diag.Problems
+	var problems finding.Problems
 	for i := range t.Files {
 		_, err := t.todo(i)
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 	}
 	if err := problems.Err(); err != nil {
 		return nil, outcome(err, fmt.Sprintf("to discard the interrupted change %q and keep all files as they are, delete the directory %q", t.Command, t.dir))
@@ -374,13 +374,13 @@ func (t *transaction) recovery(finished bool) *Recovery {
 // load reads a journal and trusts nothing in it: the repository may bring one along.
 func (t *transaction) load(name string) error {
 	file := t.file(name)
-	at := diag.Position{File: file}
+	at := finding.Position{File: file}
 	info, err := lstat(t.fs, file)
 	if err != nil {
 		return explain(file, "read", err)
 	}
 	if t.dir == workTreeJournal && (!info.Mode().IsRegular() || info.Mode()&0o222 != 0) {
-		return diag.Errorf(at, "", "was not written by redis-gitops in this directory")
+		return finding.Errorf(at, "", "was not written by redis-gitops in this directory")
 	}
 	src, err := readRegular(t.fs, file)
 	if err != nil {
@@ -388,7 +388,7 @@ func (t *transaction) load(name string) error {
 	}
 	var j journal
 	if err := json.Unmarshal(src, &j); err != nil || j.Version != journalVersion {
-		return diag.Errorf(at, "", "was written by an incompatible version of redis-gitops")
+		return finding.Errorf(at, "", "was written by an incompatible version of redis-gitops")
 	}
 	for _, dir := range j.Folders {
 		if err := checkTarget(t.fs, dir); err != nil {

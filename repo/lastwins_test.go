@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 func TestParseLastWins(t *testing.T) {
@@ -24,7 +24,7 @@ func TestParseLastWins(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	var codes []string
-	for _, p := range diag.All(err) {
+	for _, p := range finding.All(err) {
 		codes = append(codes, string(p.Code))
 	}
 	if got := strings.Join(codes, " "); got != "duplicate-key duplicate-key syntax" {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // MaxName is the longest name that CheckName takes. The Redis operator of Spotahome refuses a longer RedisFailover
@@ -19,7 +19,7 @@ func CheckName(what, name string) error {
 	if reason == "" {
 		return nil
 	}
-	return diag.Errorf(diag.Position{}, "", "invalid %s %q: %s", what, shorten(name), reason)
+	return finding.Errorf(finding.Position{}, "", "invalid %s %q: %s", what, shorten(name), reason)
 }
 
 func nameReason(name string) string {

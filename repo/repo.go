@@ -18,7 +18,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/spf13/afero"
 )
 
@@ -62,15 +62,15 @@ func (l Layout) withDefaults() Layout {
 
 // check refuses what is no path inside the repository, or no glob.
 func (l Layout) check() error {
-	var problems diag.Problems
+	var problems finding.Problems
 	check := func(key string, values ...string) {
 		for _, v := range values {
 			switch _, err := path.Match(v, ""); {
 			case !fs.ValidPath(v) || v == ".":
-				problems = append(problems, diag.Errorf(diag.Position{}, key,
+				problems = append(problems, finding.Errorf(finding.Position{}, key,
 					"%q is not a directory in the repository; use a relative path such as \"applications\", without \"..\"", v))
 			case err != nil || strings.Contains(v, "**"):
-				problems = append(problems, diag.Errorf(diag.Position{}, key, "invalid glob %q; use \"*\", \"?\" and \"[a-z]\" in directory names", v))
+				problems = append(problems, finding.Errorf(finding.Position{}, key, "invalid glob %q; use \"*\", \"?\" and \"[a-z]\" in directory names", v))
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func Open(fsys afero.Fs, opts Options) (*Repo, error) {
 		return nil, explain(".", "read", err)
 	}
 	if !info.IsDir() {
-		return nil, diag.Errorf(diag.Position{}, "", "the repository is not a directory")
+		return nil, finding.Errorf(finding.Position{}, "", "the repository is not a directory")
 	}
 	return &Repo{fs: fsys, layout: layout}, nil
 }
@@ -114,7 +114,7 @@ func (r *Repo) Fs() afero.Fs { return r.fs }
 // Layout gives the layout with every default filled in.
 func (r *Repo) Layout() Layout { return r.layout }
 
-// ReadFile gives the text of a file: at most [MaxFileSize] bytes of UTF-8. The error is a [diag.Problem] that names the
+// ReadFile gives the text of a file: at most [MaxFileSize] bytes of UTF-8. The error is a [finding.Problem] that names the
 // file; for a missing one it also is [fs.ErrNotExist].
 func (r *Repo) ReadFile(name string) ([]byte, error) {
 	src, err := readRegular(r.fs, name)
@@ -133,7 +133,7 @@ func readRegular(fsys afero.Fs, name string) ([]byte, error) {
 }
 
 // ReadBytes reads a regular file of at most limit bytes, text or not: the one way in which the content of a repository's file
-// is read. The error is a [diag.Problem] that names the file; for a missing one it also is [fs.ErrNotExist], for one that is
+// is read. The error is a [finding.Problem] that names the file; for a missing one it also is [fs.ErrNotExist], for one that is
 // larger [ErrTooLarge].
 func ReadBytes(fsys afero.Fs, name string, limit int64) ([]byte, error) {
 	if !fs.ValidPath(name) {
@@ -186,8 +186,8 @@ func regular(name string, info fs.FileInfo) error {
 }
 
 // unreadable makes a problem of a file that cannot be read as a whole.
-func unreadable(name, format string, args ...any) *diag.Problem {
-	return diag.Errorf(diag.Position{File: name}, "", format, args...).WithCode(CodeUnreadable)
+func unreadable(name, format string, args ...any) *finding.Problem {
+	return finding.Errorf(finding.Position{File: name}, "", format, args...).WithCode(CodeUnreadable)
 }
 
 // mebibytes rounds up, so that what is over a limit looks like it.
@@ -197,7 +197,7 @@ func mebibytes(n int64) string {
 
 // fileError is a problem that still knows its cause, for errors.Is(err, fs.ErrNotExist) and the like.
 type fileError struct {
-	problem *diag.Problem
+	problem *finding.Problem
 	cause   error
 }
 
@@ -254,7 +254,7 @@ func (r *Repo) Files(dir string) ([]string, error) {
 			files = append(files, name)
 		}
 		if len(files) > maxFiles {
-			return false, diag.Errorf(diag.Position{File: dir}, "", "contains more than %d files; exclude some", maxFiles)
+			return false, finding.Errorf(finding.Position{File: dir}, "", "contains more than %d files; exclude some", maxFiles)
 		}
 		return true, nil
 	})
@@ -266,7 +266,7 @@ func (r *Repo) Files(dir string) ([]string, error) {
 // passed over without looking at it.
 func (r *Repo) walk(dir string, skip func(name string) bool, visit func(name string, folder bool) (bool, error)) error {
 	if strings.Count(dir, "/") >= maxFolderDepth {
-		return diag.Errorf(diag.Position{File: dir}, "", "directories are nested deeper than %d", maxFolderDepth)
+		return finding.Errorf(finding.Position{File: dir}, "", "directories are nested deeper than %d", maxFolderDepth)
 	}
 	names, err := list(r.fs, dir)
 	if err != nil {

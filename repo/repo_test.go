@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/afero"
 )
@@ -71,7 +71,7 @@ func TestReadFile(t *testing.T) {
 	} {
 		_, err := r.ReadFile(tt.name)
 		checkError(t, err, tt.want)
-		if problems := diag.All(err); err != nil && (len(problems) != 1 || problems[0].File != tt.name) {
+		if problems := finding.All(err); err != nil && (len(problems) != 1 || problems[0].File != tt.name) {
 			t.Errorf("%s: the problem is %v", tt.name, problems)
 		}
 	}

@@ -6,14 +6,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // fingerprints gives each finding a name that outlives changes of lines and wording: of rule, file, resource and path, and
 // of its place among those that agree in all of these, so that no two are equal.
-func fingerprints(fs []*diag.Finding) map[*diag.Finding]string {
+func fingerprints(fs []*finding.Finding) map[*finding.Finding]string {
 	seen := make(map[string]int)
-	out := make(map[*diag.Finding]string, len(fs))
+	out := make(map[*finding.Finding]string, len(fs))
 	for _, f := range fs {
 		parts := []string{f.Rule, f.File}
 		if r := f.Resource; r != nil {

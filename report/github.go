@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // githubLimit is how many annotations of each kind GitHub takes from a step; it drops further ones without a word
@@ -68,6 +68,6 @@ func githubProperty(s string) string {
 }
 
 // asSeverity gives the word that a format has for a severity.
-func asSeverity(s diag.Severity, errors, warnings, infos string) string {
+func asSeverity(s finding.Severity, errors, warnings, infos string) string {
 	return []string{errors, warnings, infos}[min(int(s), 2)]
 }

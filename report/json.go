@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // The JSON format is a contract: a field keeps its name and meaning as long as jsonVersion stays.
@@ -22,25 +22,25 @@ type jsonReport struct {
 }
 
 type jsonFinding struct {
-	Rule       string           `json:"rule"`
-	Severity   diag.Severity    `json:"severity"`
-	Message    string           `json:"message"`
-	File       string           `json:"file"`
-	Line       int              `json:"line"`
-	Column     int              `json:"column"`
-	EndLine    int              `json:"endLine"`
-	EndColumn  int              `json:"endColumn"`
-	Resource   *diag.Resource   `json:"resource"`
-	Path       []string         `json:"path"`
-	Related    []jsonRelated    `json:"related"`
-	Fixable    bool             `json:"fixable"`
-	Fix        string           `json:"fix,omitempty"`
-	FixSafe    *bool            `json:"fixSafe,omitempty"`
-	FixReason  string           `json:"fixReason,omitempty"`
-	Help       string           `json:"help"`
-	Count      int              `json:"count,omitempty"`
-	Sets       []string         `json:"sets,omitempty"`
-	Suppressed *jsonSuppression `json:"suppressed,omitempty"`
+	Rule       string            `json:"rule"`
+	Severity   finding.Severity  `json:"severity"`
+	Message    string            `json:"message"`
+	File       string            `json:"file"`
+	Line       int               `json:"line"`
+	Column     int               `json:"column"`
+	EndLine    int               `json:"endLine"`
+	EndColumn  int               `json:"endColumn"`
+	Resource   *finding.Resource `json:"resource"`
+	Path       []string          `json:"path"`
+	Related    []jsonRelated     `json:"related"`
+	Fixable    bool              `json:"fixable"`
+	Fix        string            `json:"fix,omitempty"`
+	FixSafe    *bool             `json:"fixSafe,omitempty"`
+	FixReason  string            `json:"fixReason,omitempty"`
+	Help       string            `json:"help"`
+	Count      int               `json:"count,omitempty"`
+	Sets       []string          `json:"sets,omitempty"`
+	Suppressed *jsonSuppression  `json:"suppressed,omitempty"`
 }
 
 type jsonRelated struct {

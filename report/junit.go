@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 type junitSuites struct {
@@ -67,7 +67,7 @@ func writeJUnit(b *bytes.Buffer, v *view) {
 			case f.Suppressed != nil:
 				suite.Skipped++
 				c.Skipped = &junitSkipped{"suppressed " + printable(suppression(f.Suppressed))}
-			case f.Severity == diag.Info:
+			case f.Severity == finding.Info:
 				c.Out = text
 			default:
 				suite.Failures++

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 const (
@@ -49,7 +49,7 @@ func writeMarkdown(b *bytes.Buffer, v *view) {
 }
 
 // markdownFile writes the findings of a file and says how many found no room.
-func (v *view) markdownFile(b *bytes.Buffer, group []*diag.Finding) (left int) {
+func (v *view) markdownFile(b *bytes.Buffer, group []*finding.Finding) (left int) {
 	count := (&Run{Findings: group}).Summary()
 	unfolded := ""
 	if count.Errors > 0 {
@@ -76,7 +76,7 @@ func (v *view) markdownFile(b *bytes.Buffer, group []*diag.Finding) (left int) {
 	return left
 }
 
-func (v *view) markdownFinding(f *diag.Finding) string {
+func (v *view) markdownFinding(f *finding.Finding) string {
 	var b strings.Builder
 	line := ""
 	if f.Line > 0 {

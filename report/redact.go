@@ -4,15 +4,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // clean gives a copy of f without secret values in its texts.
-func (v *view) clean(f *diag.Finding) *diag.Finding {
+func (v *view) clean(f *finding.Finding) *finding.Finding {
 	clean := *f
 	foreign := v.run.Foreign || isForeign(f.Rule) || v.rule(f.Rule).User
-	places := []diag.Position{f.Position}
+	places := []finding.Position{f.Position}
 	for _, r := range f.Related {
 		places = append(places, r.Position)
 	}
@@ -60,6 +60,6 @@ func (v *view) file(name string) *redact.File {
 }
 
 // hide gives the parts of a source line that must not be shown.
-func (v *view) hide(at diag.Position, line string) []redact.Span {
+func (v *view) hide(at finding.Position, line string) []redact.Span {
 	return v.secrets.Hide(v.file(at.File), at.Line, line)
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -20,14 +20,14 @@ import (
 type Run struct {
 	Tool     string // the command's name; "" is redis-gitops
 	Version  string
-	Docs     string          // the address that the help of rules and findings is relative to, ending in "/"; "" is [Docs]
-	Findings []*diag.Finding // the suppressed ones included
-	Rules    map[string]Rule // by name; findings of a rule that is missing here are reported all the same
-	Files    int             // files that were looked at
+	Docs     string             // the address that the help of rules and findings is relative to, ending in "/"; "" is [Docs]
+	Findings []*finding.Finding // the suppressed ones included
+	Rules    map[string]Rule    // by name; findings of a rule that is missing here are reported all the same
+	Files    int                // files that were looked at
 	// Resources is how many rendered or plain Kubernetes objects were looked at.
 	Resources int
-	Notices   []*diag.Problem // what was not looked at, and why
-	Stats     *Stats          // nil leaves statistics out; their times differ from run to run
+	Notices   []*finding.Problem // what was not looked at, and why
+	Stats     *Stats             // nil leaves statistics out; their times differ from run to run
 	// Source gives a file of the repository for excerpts; nil leaves excerpts out.
 	Source func(file string) ([]byte, bool)
 	// Secrets are the secret values of the repository, which no format shows. What is secret in files that findings are about is
@@ -41,8 +41,8 @@ const Docs = "https://github.com/redis-gitops/redis-gitops/blob/main/"
 
 // Rule is what reports say of a rule beside its findings.
 type Rule struct {
-	diag.RuleInfo
-	Severity diag.Severity
+	finding.RuleInfo
+	Severity finding.Severity
 }
 
 // Stats is what --stats prints.
@@ -82,9 +82,9 @@ func (r *Run) Summary() Summary {
 		switch {
 		case f.Suppressed != nil:
 			s.Suppressed++
-		case f.Severity == diag.Error:
+		case f.Severity == finding.Error:
 			s.Errors++
-		case f.Severity == diag.Warning:
+		case f.Severity == finding.Warning:
 			s.Warnings++
 		default:
 			s.Infos++
@@ -172,7 +172,7 @@ func find(format string) (Format, error) {
 		}
 		names = append(names, f.Name)
 	}
-	return Format{}, fmt.Errorf("unknown format %q; %s%s", format, diag.OneOf(names), diag.DidYouMean(format, names))
+	return Format{}, fmt.Errorf("unknown format %q; %s%s", format, finding.OneOf(names), finding.DidYouMean(format, names))
 }
 
 // Write writes the run in a format. Its errors are those of w, and an unknown format.
@@ -196,8 +196,8 @@ type view struct {
 	tool    string
 	docs    string
 	summary Summary
-	all     []*diag.Finding
-	notices []*diag.Problem
+	all     []*finding.Finding
+	notices []*finding.Problem
 	sources map[string][]string
 	secrets *redact.Secrets
 }
@@ -225,28 +225,28 @@ func newView(run *Run, opts Options) *view {
 	for _, f := range run.Findings {
 		v.all = append(v.all, v.clean(f))
 	}
-	diag.SortFindings(v.all)
+	finding.SortFindings(v.all)
 	for _, n := range run.Notices {
-		v.notices = append(v.notices, &diag.Problem{Position: n.Position, Path: n.Path, Message: v.secrets.Foreign(n.Message)})
+		v.notices = append(v.notices, &finding.Problem{Position: n.Position, Path: n.Path, Message: v.secrets.Foreign(n.Message)})
 	}
 	return v
 }
 
 // active gives the findings that are not suppressed.
-func (v *view) active() []*diag.Finding {
-	return slices.DeleteFunc(slices.Clone(v.all), func(f *diag.Finding) bool { return f.Suppressed != nil })
+func (v *view) active() []*finding.Finding {
+	return slices.DeleteFunc(slices.Clone(v.all), func(f *finding.Finding) bool { return f.Suppressed != nil })
 }
 
 // worst gives fs with the worst first, and in their order among equals.
-func worst(fs []*diag.Finding) []*diag.Finding {
+func worst(fs []*finding.Finding) []*finding.Finding {
 	fs = slices.Clone(fs)
-	slices.SortStableFunc(fs, func(a, b *diag.Finding) int { return int(a.Severity) - int(b.Severity) })
+	slices.SortStableFunc(fs, func(a, b *finding.Finding) int { return int(a.Severity) - int(b.Severity) })
 	return fs
 }
 
 // byFile groups sorted findings.
-func byFile(fs []*diag.Finding) [][]*diag.Finding {
-	var groups [][]*diag.Finding
+func byFile(fs []*finding.Finding) [][]*finding.Finding {
+	var groups [][]*finding.Finding
 	for i, f := range fs {
 		if i == 0 || f.File != fs[i-1].File {
 			groups = append(groups, nil)
@@ -269,11 +269,11 @@ func (v *view) rule(name string) Rule {
 }
 
 // page gives the web address of a finding's help, or "".
-func (v *view) page(f *diag.Finding) string {
+func (v *view) page(f *finding.Finding) string {
 	help := f.Help
 	if help == "" {
 		if r, known := v.run.Rules[f.Rule]; known && !r.User {
-			help = diag.HelpPage(f.Rule)
+			help = finding.HelpPage(f.Rule)
 		}
 	}
 	if help == "" || strings.Contains(help, "://") {
@@ -283,7 +283,7 @@ func (v *view) page(f *diag.Finding) string {
 }
 
 // sentence is the message with what Count and Sets add to it.
-func sentence(f *diag.Finding) string {
+func sentence(f *finding.Finding) string {
 	text := f.Message
 	if f.Count > 1 {
 		text += fmt.Sprintf(" (%d locations)", f.Count)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -192,12 +192,12 @@ func FuzzEscape(f *testing.F) {
 		}
 		run := &Run{
 			Tool: "redis-gitops",
-			Findings: []*diag.Finding{{
-				Rule: "a/" + text, Severity: diag.Severity(severity % 3), Message: text, Position: at(text, int(line), int(column)), EndLine: int(line), EndColumn: int(column) + len(text),
-				Resource: &diag.Resource{APIVersion: text, Kind: text, Namespace: text, Name: text}, Path: []string{text}, Sets: []string{text}, Fix: text,
-				Related: []diag.Related{{Position: at(text, 1, 1), Message: text}}, Suppressed: nil,
-			}, {Rule: "a/b", Message: text, Suppressed: &diag.Suppression{Kind: text, Reason: text, Until: text, Position: at(text, 1, 1)}}},
-			Notices: []*diag.Problem{{Position: at(text, 1, 1), Path: text, Message: text}},
+			Findings: []*finding.Finding{{
+				Rule: "a/" + text, Severity: finding.Severity(severity % 3), Message: text, Position: at(text, int(line), int(column)), EndLine: int(line), EndColumn: int(column) + len(text),
+				Resource: &finding.Resource{APIVersion: text, Kind: text, Namespace: text, Name: text}, Path: []string{text}, Sets: []string{text}, Fix: text,
+				Related: []finding.Related{{Position: at(text, 1, 1), Message: text}}, Suppressed: nil,
+			}, {Rule: "a/b", Message: text, Suppressed: &finding.Suppression{Kind: text, Reason: text, Until: text, Position: at(text, 1, 1)}}},
+			Notices: []*finding.Problem{{Position: at(text, 1, 1), Path: text, Message: text}},
 			Stats:   &Stats{Skipped: []Skip{{text, text}}, Phases: []Phase{{Name: text}}},
 			Source:  func(string) ([]byte, bool) { return []byte(text), true },
 		}
@@ -222,7 +222,7 @@ func FuzzSecret(f *testing.F) {
 		}
 		text := "kind: Secret\nstringData:\n  a: " + strings.ReplaceAll(shape, "%s", canary)
 		run := &Run{
-			Findings: []*diag.Finding{{Rule: "auth/plain", Message: "no", Position: at("x.yaml", 3, int(column)), Related: []diag.Related{{Position: at("x.yaml", 4, 1), Message: "no"}}}},
+			Findings: []*finding.Finding{{Rule: "auth/plain", Message: "no", Position: at("x.yaml", 3, int(column)), Related: []finding.Related{{Position: at("x.yaml", 4, 1), Message: "no"}}}},
 			Source:   func(string) ([]byte, bool) { return []byte(text), true },
 		}
 		for _, format := range Formats() {
@@ -361,7 +361,7 @@ func TestMarkdownLimit(t *testing.T) {
 	for _, n := range []int{1, 100, 200, 1000, 5000} {
 		run := manyRun(n)
 		for range n {
-			run.Notices = append(run.Notices, &diag.Problem{Message: hostile})
+			run.Notices = append(run.Notices, &finding.Problem{Message: hostile})
 		}
 		got := write(t, "markdown", run, Options{})
 		if len(got) > commentLimit {
@@ -379,7 +379,7 @@ func TestMarkdownLimit(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	huge := &Run{Findings: []*diag.Finding{{Rule: "a/b", Message: strings.Repeat("x", 2*commentLimit)}, {Rule: "a/b", Message: "short"}}}
+	huge := &Run{Findings: []*finding.Finding{{Rule: "a/b", Message: strings.Repeat("x", 2*commentLimit)}, {Rule: "a/b", Message: "short"}}}
 	if got := write(t, "markdown", huge, Options{}); len(got) > commentLimit || !strings.Contains(got, "1 finding not shown") || !strings.Contains(got, "short") {
 		t.Errorf("%d bytes", len(got))
 	}
@@ -388,7 +388,7 @@ func TestMarkdownLimit(t *testing.T) {
 func TestSARIFLimits(t *testing.T) {
 	run := manyRun(9000)
 	for i := range 1500 {
-		run.Findings[0].Related = append(run.Findings[0].Related, diag.Related{Position: at("x.yaml", i+1, 1), Message: "here"})
+		run.Findings[0].Related = append(run.Findings[0].Related, finding.Related{Position: at("x.yaml", i+1, 1), Message: "here"})
 	}
 	var log sarifLog
 	if err := json.Unmarshal([]byte(write(t, "sarif", run, Options{})), &log); err != nil {
@@ -446,7 +446,7 @@ func TestExcerpt(t *testing.T) {
 		}
 	}
 	v := newView(&Run{Source: source}, Options{})
-	for _, none := range []diag.Position{at("gone.yaml", 1, 1), at("applications/shop/values.yaml", 0, 1), at("applications/shop/values.yaml", 999, 1), {}} {
+	for _, none := range []finding.Position{at("gone.yaml", 1, 1), at("applications/shop/values.yaml", 0, 1), at("applications/shop/values.yaml", 999, 1), {}} {
 		if _, ok := v.excerptOf(none, 0, 0); ok {
 			t.Errorf("an excerpt of %v", none)
 		}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // canary is a secret; no format may print it.
@@ -30,56 +30,56 @@ func source(file string) ([]byte, bool) {
 	return []byte(text), ok
 }
 
-func at(file string, line, column int) diag.Position {
-	return diag.Position{File: file, Line: line, Column: column}
+func at(file string, line, column int) finding.Position {
+	return finding.Position{File: file, Line: line, Column: column}
 }
 
 // fullRun has everything that a run can have.
 func fullRun() *Run {
 	const values, template, secret = "applications/shop/values.yaml", "applications/shop/templates/redis.yaml", "applications/shop/templates/secret.yaml"
-	failover := &diag.Resource{APIVersion: "databases.spotahome.com/v1", Kind: "RedisFailover", Namespace: "default", Name: "shop"}
+	failover := &finding.Resource{APIVersion: "databases.spotahome.com/v1", Kind: "RedisFailover", Namespace: "default", Name: "shop"}
 	run := &Run{
 		Version: "1.2.3",
 		Files:   12, Resources: 5,
 		Source: source,
 		Rules: map[string]Rule{
-			"auth/missing": {Severity: diag.Error, RuleInfo: diag.RuleInfo{Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.", References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}}},
-			"ha/replicas":  {Severity: diag.Error, RuleInfo: diag.RuleInfo{Category: "ha", Title: "too few replicas", Description: "Two are no majority."}},
-			"mem/unit":     {Severity: diag.Warning, RuleInfo: diag.RuleInfo{Category: "mem", Title: "not a quantity", Description: "Kubernetes knows Mi and Gi."}},
-			"sec/fires-no": {Severity: diag.Warning, RuleInfo: diag.RuleInfo{Category: "sec", Title: "did not fire"}},
-			"sec/policy":   {Severity: diag.Warning, RuleInfo: diag.RuleInfo{Category: "sec", Title: "no NetworkPolicy"}},
+			"auth/missing": {Severity: finding.Error, RuleInfo: finding.RuleInfo{Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.", References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}}},
+			"ha/replicas":  {Severity: finding.Error, RuleInfo: finding.RuleInfo{Category: "ha", Title: "too few replicas", Description: "Two are no majority."}},
+			"mem/unit":     {Severity: finding.Warning, RuleInfo: finding.RuleInfo{Category: "mem", Title: "not a quantity", Description: "Kubernetes knows Mi and Gi."}},
+			"sec/fires-no": {Severity: finding.Warning, RuleInfo: finding.RuleInfo{Category: "sec", Title: "did not fire"}},
+			"sec/policy":   {Severity: finding.Warning, RuleInfo: finding.RuleInfo{Category: "sec", Title: "no NetworkPolicy"}},
 		},
-		Findings: []*diag.Finding{
-			{Rule: "ha/replicas", Severity: diag.Error, Message: "2 replicas have no majority; set 3", Position: at(values, 4, 15), EndLine: 4, EndColumn: 16,
+		Findings: []*finding.Finding{
+			{Rule: "ha/replicas", Severity: finding.Error, Message: "2 replicas have no majority; set 3", Position: at(values, 4, 15), EndLine: 4, EndColumn: 16,
 				Resource: failover, Path: []string{"spec", "redis", "replicas"}, Sets: []string{"values.yaml", "values-prod.yaml"},
-				Related: []diag.Related{{Position: at(template, 7, 15), Message: "read here"}}, Fix: "set replicas to 3", Help: "docs/rules/ha/replicas.md"},
-			{Rule: "mem/unit", Severity: diag.Warning, Message: `"100MB" is not a Mi or Gi quantity; write 100Mi`, Position: at(values, 5, 13), EndLine: 5, EndColumn: 18,
+				Related: []finding.Related{{Position: at(template, 7, 15), Message: "read here"}}, Fix: "set replicas to 3", Help: "docs/rules/ha/replicas.md"},
+			{Rule: "mem/unit", Severity: finding.Warning, Message: `"100MB" is not a Mi or Gi quantity; write 100Mi`, Position: at(values, 5, 13), EndLine: 5, EndColumn: 18,
 				Path: []string{"resources", "redis", "memory"}, Help: "docs/rules/mem/unit.md"},
-			{Rule: "yaml/tab", Severity: diag.Error, Message: "tab used for indentation; use spaces", Position: at(values, 6, 1), EndLine: 6, EndColumn: 2},
-			{Rule: "mem/unit", Severity: diag.Info, Message: "äöü", Position: at(values, 7, 20), EndLine: 7, EndColumn: 23},
-			{Rule: "url/plain-password", Severity: diag.Error, Message: "redis://:" + canary + "@redis:6379 has a password; use a Secret", Position: at(values, 8, 10), EndLine: 8, EndColumn: 40},
-			{Rule: "auth/plain", Severity: diag.Error, Message: `"` + canary + `" is a password in plain text; seal it`, Position: at(values, 10, 17), EndLine: 10, EndColumn: 38,
-				Related: []diag.Related{{Position: at(values, 14, 16), Message: canary + " again"}}, Fix: "remove " + canary},
-			{Rule: "val/env", Severity: diag.Warning, Message: "env is a list", Position: at(values, 14, 9)},
-			{Rule: "val/flow", Severity: diag.Info, Message: "flow with " + canary, Position: at(values, 15, 11), EndLine: 15, EndColumn: 60},
-			{Rule: "val/long", Severity: diag.Info, Message: "too long", Position: at(values, 16, 311), EndLine: 16, EndColumn: 314},
-			{Rule: "auth/missing", Severity: diag.Error, Message: "no password: anyone in the cluster can read and write; set spec.auth.secretPath", Position: at(template, 5, 1), EndLine: 5, EndColumn: 5,
+			{Rule: "yaml/tab", Severity: finding.Error, Message: "tab used for indentation; use spaces", Position: at(values, 6, 1), EndLine: 6, EndColumn: 2},
+			{Rule: "mem/unit", Severity: finding.Info, Message: "äöü", Position: at(values, 7, 20), EndLine: 7, EndColumn: 23},
+			{Rule: "url/plain-password", Severity: finding.Error, Message: "redis://:" + canary + "@redis:6379 has a password; use a Secret", Position: at(values, 8, 10), EndLine: 8, EndColumn: 40},
+			{Rule: "auth/plain", Severity: finding.Error, Message: `"` + canary + `" is a password in plain text; seal it`, Position: at(values, 10, 17), EndLine: 10, EndColumn: 38,
+				Related: []finding.Related{{Position: at(values, 14, 16), Message: canary + " again"}}, Fix: "remove " + canary},
+			{Rule: "val/env", Severity: finding.Warning, Message: "env is a list", Position: at(values, 14, 9)},
+			{Rule: "val/flow", Severity: finding.Info, Message: "flow with " + canary, Position: at(values, 15, 11), EndLine: 15, EndColumn: 60},
+			{Rule: "val/long", Severity: finding.Info, Message: "too long", Position: at(values, 16, 311), EndLine: 16, EndColumn: 314},
+			{Rule: "auth/missing", Severity: finding.Error, Message: "no password: anyone in the cluster can read and write; set spec.auth.secretPath", Position: at(template, 5, 1), EndLine: 5, EndColumn: 5,
 				Resource: failover, Path: []string{"spec"}, Help: "docs/rules/auth/missing.md"},
-			{Rule: "mem/limit", Severity: diag.Warning, Message: "two lines", Position: at(template, 8, 5), EndLine: 10, EndColumn: 20, Resource: failover, Path: []string{"spec", "redis", "resources"}, Count: 7},
-			{Rule: "mem/limit", Severity: diag.Warning, Message: "end of file; add a line end", Position: at(template, 10, 20), Resource: failover, Path: []string{"spec", "redis", "resources"}},
-			{Rule: "sec/policy", Severity: diag.Warning, Message: "no NetworkPolicy lets only clients in", Position: at(template, 0, 0), Resource: failover, Help: "docs/rules/sec/policy.md",
-				Suppressed: &diag.Suppression{Position: at(template, 2, 1), Kind: "annotation", Reason: "the mesh does it", Until: "2027-01-31"}},
-			{Rule: "sec/policy", Severity: diag.Warning, Message: "no NetworkPolicy for the other", Position: at(template, 1, 1), Help: "docs/rules/sec/policy.md",
-				Suppressed: &diag.Suppression{Kind: "baseline", Reason: hostile}},
-			{Rule: "sec/dsn", Severity: diag.Error, Message: "dsn is " + canary, Position: at(secret, 6, 8), Resource: &diag.Resource{APIVersion: "v1", Kind: "Secret", Name: "redis-auth"}, Path: []string{"stringData", "dsn"}},
-			{Rule: "sec/dsn", Severity: diag.Error, Message: "block is " + canary, Position: at(secret, 8, 5), Resource: &diag.Resource{APIVersion: "v1", Kind: "Secret", Name: "redis-auth"}, Path: []string{"stringData", "block"}},
-			{Rule: "layout/name", Severity: diag.Warning, Message: hostile, Position: at("a:b, c/ü %20#?.yaml", 1, 4), EndLine: 1, EndColumn: 9,
-				Resource: &diag.Resource{APIVersion: "v1", Kind: "ConfigMap", Namespace: hostile, Name: hostile}, Path: []string{"metadata", hostile},
-				Related: []diag.Related{{Position: at("gone.yaml", 99, 1), Message: hostile}}, Fix: hostile},
-			{Rule: "layout/root", Severity: diag.Info, Message: "no README"},
+			{Rule: "mem/limit", Severity: finding.Warning, Message: "two lines", Position: at(template, 8, 5), EndLine: 10, EndColumn: 20, Resource: failover, Path: []string{"spec", "redis", "resources"}, Count: 7},
+			{Rule: "mem/limit", Severity: finding.Warning, Message: "end of file; add a line end", Position: at(template, 10, 20), Resource: failover, Path: []string{"spec", "redis", "resources"}},
+			{Rule: "sec/policy", Severity: finding.Warning, Message: "no NetworkPolicy lets only clients in", Position: at(template, 0, 0), Resource: failover, Help: "docs/rules/sec/policy.md",
+				Suppressed: &finding.Suppression{Position: at(template, 2, 1), Kind: "annotation", Reason: "the mesh does it", Until: "2027-01-31"}},
+			{Rule: "sec/policy", Severity: finding.Warning, Message: "no NetworkPolicy for the other", Position: at(template, 1, 1), Help: "docs/rules/sec/policy.md",
+				Suppressed: &finding.Suppression{Kind: "baseline", Reason: hostile}},
+			{Rule: "sec/dsn", Severity: finding.Error, Message: "dsn is " + canary, Position: at(secret, 6, 8), Resource: &finding.Resource{APIVersion: "v1", Kind: "Secret", Name: "redis-auth"}, Path: []string{"stringData", "dsn"}},
+			{Rule: "sec/dsn", Severity: finding.Error, Message: "block is " + canary, Position: at(secret, 8, 5), Resource: &finding.Resource{APIVersion: "v1", Kind: "Secret", Name: "redis-auth"}, Path: []string{"stringData", "block"}},
+			{Rule: "layout/name", Severity: finding.Warning, Message: hostile, Position: at("a:b, c/ü %20#?.yaml", 1, 4), EndLine: 1, EndColumn: 9,
+				Resource: &finding.Resource{APIVersion: "v1", Kind: "ConfigMap", Namespace: hostile, Name: hostile}, Path: []string{"metadata", hostile},
+				Related: []finding.Related{{Position: at("gone.yaml", 99, 1), Message: hostile}}, Fix: hostile},
+			{Rule: "layout/root", Severity: finding.Info, Message: "no README"},
 		},
-		Notices: []*diag.Problem{
-			diag.Errorf(at("applications/blog/kustomization.yaml", 3, 5), "resources.0", `"https://example.org/base" is remote and was not fetched; vendor it`),
+		Notices: []*finding.Problem{
+			finding.Errorf(at("applications/blog/kustomization.yaml", 3, 5), "resources.0", `"https://example.org/base" is remote and was not fetched; vendor it`),
 			{Message: hostile},
 		},
 		Stats: &Stats{Run: 90, Passed: 80, Skipped: []Skip{{"ha/pdb", "off"}}, Phases: []Phase{{"read", 1500 * time.Microsecond}, {"rego", 2 * time.Second}}},
@@ -91,8 +91,8 @@ func fullRun() *Run {
 func manyRun(n int) *Run {
 	run := &Run{Files: n, Resources: n}
 	for i := range 3 * n {
-		run.Findings = append(run.Findings, &diag.Finding{
-			Rule: "ha/replicas", Severity: diag.Severity(i % 3), Message: fmt.Sprintf("finding %d", i),
+		run.Findings = append(run.Findings, &finding.Finding{
+			Rule: "ha/replicas", Severity: finding.Severity(i % 3), Message: fmt.Sprintf("finding %d", i),
 			Position: at(fmt.Sprintf("applications/app%04d/values.yaml", i/7), i%7+1, 1),
 		})
 	}

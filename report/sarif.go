@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -136,16 +136,16 @@ func writeSARIF(b *bytes.Buffer, v *view) {
 			Level:   "warning",
 			Message: sarifMessage{Text: fmt.Sprintf("%d findings omitted; the limit per file is %d", len(v.all)-sarifResults, sarifResults)},
 		})
-		diag.SortFindings(results)
+		finding.SortFindings(results)
 	}
 	for _, n := range v.notices {
-		note := sarifNotification{Level: "note", Message: sarifMessage{Text: (&diag.Problem{Path: n.Path, Message: n.Message}).Error()}}
+		note := sarifNotification{Level: "note", Message: sarifMessage{Text: (&finding.Problem{Path: n.Path, Message: n.Message}).Error()}}
 		if n.File != "" {
 			note.Locations = []sarifLocation{v.sarifLocation(n.Position, 0, 0)}
 		}
 		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, note)
 	}
-	fired := make(map[string]*diag.Finding)
+	fired := make(map[string]*finding.Finding)
 	for _, f := range results {
 		fired[f.Rule] = f
 	}
@@ -174,7 +174,7 @@ func writeSARIF(b *bytes.Buffer, v *view) {
 	})
 }
 
-func (v *view) sarifRule(name string, example *diag.Finding) sarifRule {
+func (v *view) sarifRule(name string, example *finding.Finding) sarifRule {
 	r, known := v.run.Rules[name]
 	if !known {
 		r.Severity = example.Severity
@@ -221,7 +221,7 @@ func (v *view) sarifRule(name string, example *diag.Finding) sarifRule {
 	}
 }
 
-func (v *view) sarifResult(f *diag.Finding, ruleIndex int, fingerprint string) sarifResult {
+func (v *view) sarifResult(f *finding.Finding, ruleIndex int, fingerprint string) sarifResult {
 	location := v.sarifLocation(f.Position, f.EndLine, f.EndColumn)
 	if line, ok := v.line(f.Position); ok {
 		line = redact.Without(line, v.hide(f.Position, line))
@@ -274,7 +274,7 @@ func (v *view) sarifResult(f *diag.Finding, ruleIndex int, fingerprint string) s
 	return result
 }
 
-func (v *view) sarifLocation(at diag.Position, endLine, endColumn int) sarifLocation {
+func (v *view) sarifLocation(at finding.Position, endLine, endColumn int) sarifLocation {
 	region := sarifRegion{StartLine: max(at.Line, 1), StartColumn: at.Column}
 	if at.Line > 0 && endLine >= at.Line && (endLine > at.Line || endColumn > at.Column) {
 		region.EndLine, region.EndColumn = endLine, endColumn
@@ -285,7 +285,7 @@ func (v *view) sarifLocation(at diag.Position, endLine, endColumn int) sarifLoca
 	}}
 }
 
-func sarifLevel(s diag.Severity) string { return asSeverity(s, "error", "warning", "note") }
+func sarifLevel(s finding.Severity) string { return asSeverity(s, "error", "warning", "note") }
 
 var (
 	sarifLink        = regexp.MustCompile(`\[([^\[\]]*)\]\(`)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -13,7 +13,7 @@ import (
 const widest = 120
 
 // line gives a line of a source file without its end.
-func (v *view) line(at diag.Position) (string, bool) {
+func (v *view) line(at finding.Position) (string, bool) {
 	if at.Line <= 0 || at.File == "" || v.run.Source == nil {
 		return "", false
 	}
@@ -42,7 +42,7 @@ type excerpt struct {
 }
 
 // excerptOf gives the line at a position, marked up to the end (0 is unknown). Columns count characters, from 1.
-func (v *view) excerptOf(at diag.Position, endLine, endColumn int) (excerpt, bool) {
+func (v *view) excerptOf(at finding.Position, endLine, endColumn int) (excerpt, bool) {
 	line, ok := v.line(at)
 	if !ok {
 		return excerpt{}, false
@@ -100,7 +100,7 @@ func (v *view) excerptOf(at diag.Position, endLine, endColumn int) (excerpt, boo
 
 // characters takes a line of the source apart, with one mask for each secret part, and gives the function that finds a column of the
 // line, from 0, in that.
-func (v *view) characters(at diag.Position, line string) ([]string, func(int) int) {
+func (v *view) characters(at finding.Position, line string) ([]string, func(int) int) {
 	line = strings.ReplaceAll(line, "##[", "##(") // as in printable, but of the same width
 	var chars []string
 	var columns []int // of each character of the line

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // The SGR codes of the text format.
@@ -25,7 +25,7 @@ func writeText(b *bytes.Buffer, v *view) {
 		}
 		return "\x1b[" + code + "m" + text + "\x1b[0m"
 	}
-	color := func(s diag.Severity) string { return []string{red, yellow, cyan}[min(int(s), 2)] }
+	color := func(s finding.Severity) string { return []string{red, yellow, cyan}[min(int(s), 2)] }
 	show := func(e excerpt, color string) {
 		fmt.Fprintf(b, "%s %s\n", paint(dim, e.number+" |"), e.text)
 		if e.marker != "" {
@@ -70,7 +70,7 @@ func writeText(b *bytes.Buffer, v *view) {
 }
 
 // fixFlag is the flag of lint that makes the fix of a finding.
-func fixFlag(f *diag.Finding) string {
+func fixFlag(f *finding.Finding) string {
 	if f.Suggested != "" {
 		return "--fix=suggested"
 	}
@@ -78,7 +78,7 @@ func fixFlag(f *diag.Finding) string {
 }
 
 // fixWords gives what a fix does, and why it is only suggested.
-func fixWords(f *diag.Finding) string {
+func fixWords(f *finding.Finding) string {
 	if f.Suggested != "" {
 		return f.Fix + " (" + f.Suggested + ")"
 	}
@@ -99,13 +99,13 @@ func writeStats(b *bytes.Buffer, s *Stats) {
 }
 
 // where gives a position for one line of text.
-func where(at diag.Position) string {
+func where(at finding.Position) string {
 	at.File = fileName(at.File)
 	return at.String()
 }
 
 // resource gives `RedisFailover/shop in namespace default`.
-func resource(r *diag.Resource) string {
+func resource(r *finding.Resource) string {
 	if r.Namespace == "" {
 		return r.String()
 	}
@@ -113,7 +113,7 @@ func resource(r *diag.Resource) string {
 }
 
 // suppression gives `by a comment until 2027-01-31: reason`.
-func suppression(s *diag.Suppression) string {
+func suppression(s *finding.Suppression) string {
 	text := "by " + map[string]string{"comment": "a comment", "annotation": "an annotation", "config": "the configuration", "baseline": "the baseline"}[s.Kind]
 	if text == "by " {
 		text += s.Kind

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -72,5 +72,5 @@ func applicationDir(r *repo.Repo, name string) (string, error) {
 			return path.Join(dir, name), nil
 		}
 	}
-	return "", diag.Errorf(diag.Position{File: cue.ConfigFile}, "layout.applications", "no entry has the form DIRECTORY/*, so a new application cannot be placed; create its directory manually")
+	return "", finding.Errorf(finding.Position{File: cue.ConfigFile}, "layout.applications", "no entry has the form DIRECTORY/*, so a new application cannot be placed; create its directory manually")
 }

@@ -14,7 +14,7 @@ import (
 
 	sealing "github.com/bitnami-labs/sealed-secrets/pkg/crypto"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -78,24 +78,24 @@ func (s *resource) authSecret(machine Machine) (string, error) {
 	case Existing:
 	case Sealed:
 		if auth.Cert == nil {
-			return "", diag.Errorf(diag.Position{}, "", "--auth sealed requires the certificate of the sealed-secrets controller; pass --cert FILE (kubeseal --fetch-cert > FILE)")
+			return "", finding.Errorf(finding.Position{}, "", "--auth sealed requires the certificate of the sealed-secrets controller; pass --cert FILE (kubeseal --fetch-cert > FILE)")
 		}
 		if _, err := parseCert(auth.Cert, machine.Now); err != nil {
 			return "", err
 		}
 	case External:
 		if auth.Store == "" {
-			return "", diag.Errorf(diag.Position{}, "", "--auth external requires a secret store; pass --store NAME (a ClusterSecretStore) or --store SecretStore/NAME")
+			return "", finding.Errorf(finding.Position{}, "", "--auth external requires a secret store; pass --store NAME (a ClusterSecretStore) or --store SecretStore/NAME")
 		}
 		kind, name := splitStore(auth.Store)
 		if !slices.Contains([]string{"SecretStore", "ClusterSecretStore"}, kind) {
-			return "", diag.Errorf(diag.Position{}, "", "unknown store kind %q; use --store NAME (a ClusterSecretStore) or --store SecretStore/NAME", kind)
+			return "", finding.Errorf(finding.Position{}, "", "unknown store kind %q; use --store NAME (a ClusterSecretStore) or --store SecretStore/NAME", kind)
 		}
 		if err := repo.CheckName("store name", name); err != nil {
 			return "", err
 		}
 	default:
-		return "", diag.Errorf(diag.Position{}, "", "unknown auth method %q; %s%s", auth.Method, diag.OneOf(AuthMethods()), diag.DidYouMean(string(auth.Method), AuthMethods()))
+		return "", finding.Errorf(finding.Position{}, "", "unknown auth method %q; %s%s", auth.Method, finding.OneOf(AuthMethods()), finding.DidYouMean(string(auth.Method), AuthMethods()))
 	}
 	if auth.Secret == "" {
 		auth.Secret = s.chart + s.suffix + "-redis-auth"
@@ -112,10 +112,10 @@ func (a Auth) check(method AuthMethod) error {
 	if !slices.Contains(AuthMethods(), string(cmp.Or(method, NoAuth))) {
 		return nil // a problem of its own
 	}
-	var problems diag.Problems
+	var problems finding.Problems
 	useless := func(given bool, what string, needs ...AuthMethod) {
 		if given && !slices.Contains(needs, method) {
-			problems = append(problems, diag.Errorf(diag.Position{}, "", "%s has no effect with --auth %s; use --auth %s, or remove it", what, cmp.Or(method, NoAuth), needs[0]))
+			problems = append(problems, finding.Errorf(finding.Position{}, "", "%s has no effect with --auth %s; use --auth %s, or remove it", what, cmp.Or(method, NoAuth), needs[0]))
 		}
 	}
 	useless(a.Store != "", "--store", External)
@@ -140,7 +140,7 @@ func (s *resource) planAuth(p *Plan, rec *record, machine Machine) error {
 	switch s.req.Auth.Method {
 	case Sealed:
 		if s.namespace == "" {
-			return diag.Errorf(diag.Position{}, "", "a sealed password is bound to a namespace, and the namespace of %q is unknown; pass --namespace", s.app.Name)
+			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to a namespace, and the namespace of %q is unknown; pass --namespace", s.app.Name)
 		}
 		var old []byte
 		if old, err = readIfThere(s.repo, file); err != nil {
@@ -188,7 +188,7 @@ func (s *resource) sealedSecret(machine Machine) (string, error) {
 	}
 	sealed, err := sealing.HybridEncrypt(machine.Random, key, []byte(password), []byte(s.namespace+"/"+s.secret))
 	if err != nil {
-		return "", diag.Errorf(diag.Position{}, "", "cannot seal the password: %v", err)
+		return "", finding.Errorf(finding.Position{}, "", "cannot seal the password: %v", err)
 	}
 	return fmt.Sprintf(`# The password of the Redis %[1]s, sealed for this name and namespace. It is random, and only the sealed-secrets controller in
 # the cluster can decrypt it. To rotate it, delete this file and run generate again.
@@ -269,17 +269,17 @@ spec:
 func parseCert(text []byte, now time.Time) (*rsa.PublicKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, diag.Errorf(diag.Position{}, "", "the certificate is not PEM-encoded; get it with `kubeseal --fetch-cert`")
+		return nil, finding.Errorf(finding.Position{}, "", "the certificate is not PEM-encoded; get it with `kubeseal --fetch-cert`")
 	}
 	key, notAfter, err := certifiedKey(block.Bytes)
 	if err != nil {
-		return nil, diag.Errorf(diag.Position{}, "", "cannot parse the certificate: %v; get it with `kubeseal --fetch-cert`", err)
+		return nil, finding.Errorf(finding.Position{}, "", "cannot parse the certificate: %v; get it with `kubeseal --fetch-cert`", err)
 	}
 	if now.After(notAfter) {
-		return nil, diag.Errorf(diag.Position{}, "", "the sealed-secrets certificate expired on %s; get the current one with `kubeseal --fetch-cert`", notAfter.Format(time.DateOnly))
+		return nil, finding.Errorf(finding.Position{}, "", "the sealed-secrets certificate expired on %s; get the current one with `kubeseal --fetch-cert`", notAfter.Format(time.DateOnly))
 	}
 	if key == nil {
-		return nil, diag.Errorf(diag.Position{}, "", "the certificate has no RSA key; sealed-secrets only supports RSA")
+		return nil, finding.Errorf(finding.Position{}, "", "the certificate has no RSA key; sealed-secrets only supports RSA")
 	}
 	return key, nil
 }
@@ -293,7 +293,7 @@ func randomPassword(random io.Reader) (string, error) {
 	one := make([]byte, 1)
 	for b.Len() < 32 {
 		if _, err := io.ReadFull(random, one); err != nil {
-			return "", diag.Errorf(diag.Position{}, "", "cannot read random numbers: %v", err)
+			return "", finding.Errorf(finding.Position{}, "", "cannot read random numbers: %v", err)
 		}
 		// 248 is the largest multiple of 62 in a byte: what lies above would make some letters likelier.
 		if one[0] < 248 {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -42,7 +42,7 @@ func sameKey(r *repo.Repo, rec *record) error {
 			if rec.Folder == "deployments" {
 				way = "choose another name"
 			}
-			return diag.Errorf(diag.Position{}, "", "%q and %q would both use %s.%s in values.yaml; %s", rec.Name, other.Name, rec.valuesKey(), camel, way)
+			return finding.Errorf(finding.Position{}, "", "%q and %q would both use %s.%s in values.yaml; %s", rec.Name, other.Name, rec.valuesKey(), camel, way)
 		}
 	}
 	return nil
@@ -82,7 +82,7 @@ func (s *resource) sameObject(p *Plan) error {
 		}
 		for object, line := range objects(string(src), s.chart) {
 			if _, ok := ours[object]; ok {
-				s.inTheWay(p, diag.Position{File: file, Line: line},
+				s.inTheWay(p, finding.Position{File: file, Line: line},
 					"makes the "+object.kind+" "+object.name+", and so would "+s.name+".yaml; choose another suffix, or use --keep if only one of them is rendered")
 			}
 		}
@@ -143,20 +143,20 @@ func (s *resource) sameRedis(p *Plan) {
 			continue
 		}
 		if namespace, err := namespaceOf(other, ""); err == nil && namespace == s.namespace {
-			s.inTheWay(p, diag.Position{File: file}, "makes the RedisFailover "+full+" in the same namespace; choose another suffix")
+			s.inTheWay(p, finding.Position{File: file}, "makes the RedisFailover "+full+" in the same namespace; choose another suffix")
 		}
 	}
 }
 
 // inTheWay notes a conflict, which --keep and --force turn into a note.
-func (s *resource) inTheWay(p *Plan, at diag.Position, message string) {
+func (s *resource) inTheWay(p *Plan, at finding.Position, message string) {
 	p.inTheWay(s.req.Conflicts, at, message, "")
 }
 
-func (p *Plan) inTheWay(on OnConflict, at diag.Position, message, way string) {
+func (p *Plan) inTheWay(on OnConflict, at finding.Position, message, way string) {
 	if on == Refuse {
 		p.conflict(at, "", message+way, "", "")
 		return
 	}
-	p.Notes = append(p.Notes, diag.Errorf(at, "", "%s", message).Error())
+	p.Notes = append(p.Notes, finding.Errorf(at, "", "%s", message).Error())
 }

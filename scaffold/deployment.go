@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
@@ -29,7 +29,7 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 		return nil, err
 	}
 	if app.Kind != repo.Chart {
-		return nil, diag.Errorf(diag.Position{File: app.Dir}, "", "is not a chart, which deployment generators require; write the Deployment manually")
+		return nil, finding.Errorf(finding.Position{File: app.Dir}, "", "is not a chart, which deployment generators require; write the Deployment manually")
 	}
 	if _, err := chartName(app); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func planIngress(p *Plan, r *repo.Repo, rec *record, hostname, service string) e
 		return err
 	}
 	if src == nil {
-		return diag.Errorf(diag.Position{File: cloudflaredConfig}, "", "does not exist, so --hostname has no effect; remove it")
+		return finding.Errorf(finding.Position{File: cloudflaredConfig}, "", "does not exist, so --hostname has no effect; remove it")
 	}
 	rules, at := lookup(cloudflaredConfig, src, "ingress")
 	for _, rule := range asList(rules) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -18,7 +18,7 @@ import (
 type effect struct {
 	file    string   // the template
 	path    []string // in its resource
-	problem *diag.Problem
+	problem *finding.Problem
 }
 
 func (e *effect) where() string {
@@ -200,6 +200,6 @@ func (p *Plan) checkEffects(ctx context.Context, r *repo.Repo, app *repo.App, re
 	if len(e.path) > 0 {
 		message += " at " + strings.Join(e.path, ".")
 	}
-	p.inTheWay(on, diag.Position{File: e.file}, message+", because it reads the same values", "; rename them in the chart, or use --force")
+	p.inTheWay(on, finding.Position{File: e.file}, message+", because it reads the same values", "; rename them in the chart, or use --force")
 	return nil
 }

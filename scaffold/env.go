@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
@@ -125,7 +125,7 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 
 // checkEnv refuses names that the user asked for and that cannot be.
 func checkEnv(items []entry, r envRequest) error {
-	var problems diag.Problems
+	var problems finding.Problems
 	var offered []string
 	for _, e := range items {
 		if e.key != "" {
@@ -139,16 +139,16 @@ func checkEnv(items []entry, r envRequest) error {
 	for _, from := range offered {
 		to := envName(from, r)
 		if first, ok := taken[to]; ok {
-			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "%s and %s would both be named %s; rename one of them", first, from, to))
+			problems = append(problems, finding.Errorf(finding.Position{File: "--env"}, "", "%s and %s would both be named %s; rename one of them", first, from, to))
 		}
 		taken[to] = from
 	}
 	for _, from := range sortedKeys(r.names) {
 		switch to := r.names[from]; {
 		case !slices.Contains(offered, from):
-			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "the generator has no environment variable %q; %s%s", from, diag.OneOf(offered), diag.DidYouMean(from, offered)))
+			problems = append(problems, finding.Errorf(finding.Position{File: "--env"}, "", "the generator has no environment variable %q; %s%s", from, finding.OneOf(offered), finding.DidYouMean(from, offered)))
 		case !environmentName.MatchString(to):
-			problems = append(problems, diag.Errorf(diag.Position{File: "--env"}, "", "invalid environment variable name %q; use letters, digits and _", to))
+			problems = append(problems, finding.Errorf(finding.Position{File: "--env"}, "", "invalid environment variable name %q; use letters, digits and _", to))
 		}
 	}
 	return problems.Err()

@@ -6,7 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
@@ -50,7 +50,7 @@ func parseExample(file, text string) (example, error) {
 	var doc yaml.Node
 	body := strings.Join(lines, "\n") + "\n"
 	if _, err := repo.ParseDocuments(file, []byte(body)); err != nil {
-		for _, p := range diag.All(err) {
+		for _, p := range finding.All(err) {
 			p.Line += firstLine - 1
 			if p.Column > 0 {
 				p.Column += len("# ")
@@ -60,7 +60,7 @@ func parseExample(file, text string) (example, error) {
 		return nil, err
 	}
 	if err := yaml.Unmarshal([]byte(body), &doc); err != nil {
-		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "",
+		return nil, finding.Errorf(finding.Position{File: file, Line: firstLine}, "",
 			"the example values are not valid YAML: %s; fix the comment", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if len(doc.Content) == 0 {
@@ -68,7 +68,7 @@ func parseExample(file, text string) (example, error) {
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, diag.Errorf(diag.Position{File: file, Line: firstLine}, "", "the example values are not a mapping; use keys such as resources: and env:")
+		return nil, finding.Errorf(finding.Position{File: file, Line: firstLine}, "", "the example values are not a mapping; use keys such as resources: and env:")
 	}
 	var ex example
 	for i := 0; i < len(root.Content); i += 2 {
@@ -82,7 +82,7 @@ func parseExample(file, text string) (example, error) {
 		case v.Kind == yaml.ScalarNode:
 			key.scalar = lines[k.Line-1]
 		case v.Style&yaml.FlowStyle != 0 && len(v.Content) > 0:
-			return nil, diag.Errorf(diag.Position{File: file, Line: firstLine + v.Line - 1, Column: v.Column + 2}, k.Value,
+			return nil, finding.Errorf(finding.Position{File: file, Line: firstLine + v.Line - 1, Column: v.Column + 2}, k.Value,
 				"flow style is not supported; write each entry on its own line")
 		case v.Kind == yaml.MappingNode:
 			key.entries = cut(lines[:end], v, 2)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -30,7 +30,7 @@ type Placeholders map[string]string
 // placeholder stays as it is, so that {{ printf "%s" }} works. Every unknown placeholder is a problem with its place.
 func (g *Generator) Expand(values Placeholders) (string, error) {
 	var b strings.Builder
-	var problems diag.Problems
+	var problems finding.Problems
 	line, lineStart := 1, 0
 	text := g.Text
 	for i := 0; i < len(text); i++ {
@@ -42,7 +42,7 @@ func (g *Generator) Expand(values Placeholders) (string, error) {
 		case strings.HasPrefix(text[i:], "%{"):
 			end := strings.IndexAny(text[i:], "}\n")
 			if end < 0 || text[i+end] != '}' {
-				problems = append(problems, diag.Errorf(diag.Position{File: g.File, Line: line, Column: i - lineStart + 1}, "",
+				problems = append(problems, finding.Errorf(finding.Position{File: g.File, Line: line, Column: i - lineStart + 1}, "",
 					"unterminated placeholder; use %%%% for a percent sign"))
 				break
 			}
@@ -54,8 +54,8 @@ func (g *Generator) Expand(values Placeholders) (string, error) {
 					known = append(known, k)
 				}
 				slices.Sort(known)
-				problems = append(problems, diag.Errorf(diag.Position{File: g.File, Line: line, Column: i - lineStart + 1}, "",
-					"unknown placeholder %q; %s%s", "%{"+name+"}", diag.OneOf(known), diag.DidYouMean(name, known)))
+				problems = append(problems, finding.Errorf(finding.Position{File: g.File, Line: line, Column: i - lineStart + 1}, "",
+					"unknown placeholder %q; %s%s", "%{"+name+"}", finding.OneOf(known), finding.DidYouMean(name, known)))
 			}
 			b.WriteString(value)
 			i += end
@@ -88,7 +88,7 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 			return nil, err
 		}
 		if strings.TrimSpace(string(src)) == "" {
-			return nil, diag.Errorf(diag.Position{File: file}, "", "the generator is empty; add a template, or remove the file")
+			return nil, finding.Errorf(finding.Position{File: file}, "", "the generator is empty; add a template, or remove the file")
 		}
 		return &Generator{Type: typ, File: file, Text: string(src)}, nil
 	}
@@ -97,8 +97,8 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 	}
 	types = append(types, builtInTypes...)
 	slices.Sort(types)
-	return nil, diag.Errorf(diag.Position{}, "", "unknown %s type %q; %s, or write %s%s",
-		what, typ, diag.OneOf(slices.Compact(types)), path.Join(dir, typ+".yaml"), diag.DidYouMean(typ, types))
+	return nil, finding.Errorf(finding.Position{}, "", "unknown %s type %q; %s, or write %s%s",
+		what, typ, finding.OneOf(slices.Compact(types)), path.Join(dir, typ+".yaml"), finding.DidYouMean(typ, types))
 }
 
 // generatorTypes lists the types that the repository's own generators define.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
@@ -83,7 +83,7 @@ func (s *resource) freeKey(ctx context.Context) error {
 		reasons = append(reasons, reason)
 	}
 	if s.req.Conflicts == Refuse {
-		return diag.Errorf(diag.Position{File: file}, resourcesKey, "new values would change what the chart renders: %s; read single values there, or use --force",
+		return finding.Errorf(finding.Position{File: file}, resourcesKey, "new values would change what the chart renders: %s; read single values there, or use --force",
 			strings.Join(reasons, "; "))
 	}
 	s.notes = append(s.notes, "new values change what the chart renders: "+strings.Join(reasons, "; "))

@@ -16,7 +16,7 @@ import (
 	udiff "github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/afero"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -40,7 +40,7 @@ type FileChange struct {
 
 // A Conflict is something that stands in the repository and differs from what the plan would write.
 type Conflict struct {
-	diag.Problem
+	finding.Problem
 	Diff string // from what stands there to what was asked for
 }
 
@@ -221,9 +221,9 @@ func (p *Plan) current(r *repo.Repo, path string) (old, now []byte, err error) {
 }
 
 // conflict notes a conflict.
-func (p *Plan) conflict(at diag.Position, path, message, old, new string) {
+func (p *Plan) conflict(at finding.Position, path, message, old, new string) {
 	p.Conflicts = append(p.Conflicts, Conflict{
-		Problem: *diag.Errorf(at, path, "%s", message),
+		Problem: *finding.Errorf(at, path, "%s", message),
 		Diff:    udiff.Unified(at.File, at.File+" (on request)", old, new),
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
@@ -133,7 +133,7 @@ func (s *resource) anotherRedis() (string, error) {
 			continue // nobody can deploy what cannot be read
 		}
 		if at := redisFailover.FindIndex(src); at != nil {
-			return diag.Position{File: file, Line: strings.Count(string(src[:at[0]]), "\n") + 1}.String(), nil
+			return finding.Position{File: file, Line: strings.Count(string(src[:at[0]]), "\n") + 1}.String(), nil
 		}
 	}
 	return "", nil

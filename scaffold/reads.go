@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -107,7 +107,7 @@ func (v *valueReads) texts(r *repo.Repo, app *repo.App, rendered map[string]bool
 				if at := line[m[2]:m[3]]; at != "" {
 					steps = strings.Split(at[1:], ".")
 				}
-				v.reads = append(v.reads, render.Read{Path: steps, At: diag.Position{File: file, Line: n + 1, Column: m[0] + 1}, Guarded: true, Dynamic: true})
+				v.reads = append(v.reads, render.Read{Path: steps, At: finding.Position{File: file, Line: n + 1, Column: m[0] + 1}, Guarded: true, Dynamic: true})
 			}
 		}
 	}

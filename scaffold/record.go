@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -93,7 +93,7 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 		return nil, err
 	}
 	bad := func(what string) error {
-		return diag.Errorf(diag.Position{File: file}, "", "%s; restore the file from Git, or remove it and run generate --keep", what)
+		return finding.Errorf(finding.Position{File: file}, "", "%s; restore the file from Git, or remove it and run generate --keep", what)
 	}
 	d := yaml.NewDecoder(bytes.NewReader(src))
 	d.KnownFields(true)
@@ -192,7 +192,7 @@ func records(r *repo.Repo, application string) ([]*record, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, diag.Errorf(diag.Position{File: path.Join(recordFolder, application)}, "", "cannot list it: %v", err)
+		return nil, finding.Errorf(finding.Position{File: path.Join(recordFolder, application)}, "", "cannot list it: %v", err)
 	}
 	var out []*record
 	for _, f := range files {

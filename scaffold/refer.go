@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -48,7 +48,7 @@ func (d *destroyer) references(removed []recordEdit) error {
 			}
 			for g := 2; g < len(m); g += 2 {
 				if m[g] >= 0 {
-					d.plan.conflict(diag.Position{File: file, Line: i + 1, Column: m[g] + 1}, "",
+					d.plan.conflict(finding.Position{File: file, Line: i + 1, Column: m[g] + 1}, "",
 						"still refers to "+line[m[g]:m[g+1]]+"; change it first, or use --force", "", "")
 					break
 				}

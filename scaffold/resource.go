@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -110,28 +110,28 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 		req.Type = "redis"
 	}
 	s := &resource{repo: r, config: config, req: req}
-	var problems diag.Problems
+	var problems finding.Problems
 	var err error
 	if s.app, err = r.App(req.App); err != nil {
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 	}
 	if s.suffix, err = cleanSuffix(req.Suffix); err != nil {
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 	}
 	name := req.Operator
 	if name == "" {
 		name = config.Operator.Name
 	}
 	if s.operator, err = cue.OperatorNamed(name); err != nil {
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 		return nil, problems.Err()
 	}
 	if len(s.operator.Types) == 0 {
-		problems = append(problems, &diag.Problem{Message: fmt.Sprintf("operator %q cannot be scaffolded yet; choose another one with --operator", name)})
+		problems = append(problems, &finding.Problem{Message: fmt.Sprintf("operator %q cannot be scaffolded yet; choose another one with --operator", name)})
 		return nil, problems.Err()
 	}
 	if s.generator, err = generator(r, "resources", req.Type, s.operator.Template, s.operator.Types); err != nil {
-		problems = append(problems, diag.All(err)...)
+		problems = append(problems, finding.All(err)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems.Err()
@@ -164,7 +164,7 @@ func chartName(app *repo.App) (string, error) {
 		return "", err
 	}
 	if name != app.Name {
-		return "", diag.Errorf(diag.Position{File: app.Path("Chart.yaml")}, "name",
+		return "", finding.Errorf(finding.Position{File: app.Path("Chart.yaml")}, "name",
 			"%q differs from the directory %q, but names and URLs must match; use the same name", name, app.Name)
 	}
 	return name, nil
@@ -180,7 +180,7 @@ func namespaceOf(app *repo.App, asked string) (string, error) {
 	namespace, _, err := app.Namespace()
 	if err != nil && namespace != "" {
 		// Several namespaces: the URL can name one only, so the user must.
-		return "", diag.Errorf(diag.Position{}, "", "%v with --namespace", err)
+		return "", finding.Errorf(finding.Position{}, "", "%v with --namespace", err)
 	}
 	if err != nil {
 		return "", err
@@ -198,8 +198,8 @@ func (s *resource) command() string {
 
 // prepare computes names, values and texts. All problems come at once.
 func (s *resource) prepare(ctx context.Context, machine Machine) error {
-	var problems diag.Problems
-	collect := func(err error) { problems = append(problems, diag.All(err)...) }
+	var problems finding.Problems
+	collect := func(err error) { problems = append(problems, finding.All(err)...) }
 
 	s.placeholders = Placeholders{
 		"application": s.app.Name, "name": s.name, "camelName": camelName(s.name), "suffix": s.suffix, "namespace": s.namespace,
@@ -286,7 +286,7 @@ func (s *resource) resolve() error {
 			continue
 		}
 		if err := target.set(v.Key, text); err != nil {
-			return diag.Errorf(diag.Position{File: s.generator.File}, prefix+"."+v.Key, "the example value cannot be replaced: %v; write it on one line", err)
+			return finding.Errorf(finding.Position{File: s.generator.File}, prefix+"."+v.Key, "the example value cannot be replaced: %v; write it on one line", err)
 		}
 		s.changed[v.Key] = text
 		s.values[v.Key] = v.Value
@@ -296,17 +296,17 @@ func (s *resource) resolve() error {
 
 // layers gives what is laid over the generator's example, later layers winning: profile, size, configuration, flags. A key
 // that the generator does not offer is a problem where a flag asks for it; in the configuration it is for other generators.
-func (s *resource) layers(known []string, prefix string) ([]cue.Layer, diag.Problems) {
-	var problems diag.Problems
+func (s *resource) layers(known []string, prefix string) ([]cue.Layer, finding.Problems) {
+	var problems finding.Problems
 	lacks := func(key, asked string) {
-		problems = append(problems, diag.Errorf(diag.Position{File: s.generator.File}, prefix+"."+key,
+		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, prefix+"."+key,
 			"the generator has no such value, so %s has no effect; add it to the example values and the template", asked))
 	}
 	var layers []cue.Layer
 	if s.redis {
 		var err error
 		if layers, err = s.profileLayers(); err != nil {
-			return nil, diag.All(err)
+			return nil, finding.All(err)
 		}
 		defaults := s.config.Defaults
 		profiled := len(layers) > 0
@@ -329,7 +329,7 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, diag.Prob
 			layers[i].Values = offered
 		}
 	} else if s.req.Profile != "" || s.req.Size != "" {
-		problems = append(problems, diag.Errorf(diag.Position{File: s.generator.File}, "", "does not create a RedisFailover, so it has no profiles; remove --profile and --size"))
+		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, "", "does not create a RedisFailover, so it has no profiles; remove --profile and --size"))
 	}
 	if s.secret != "" {
 		if !slices.Contains(known, "auth") {
@@ -341,10 +341,10 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, diag.Prob
 		if !slices.Contains(known, k) {
 			list := "it has none"
 			if len(known) > 0 {
-				list = diag.OneOf(known)
+				list = finding.OneOf(known)
 			}
-			problems = append(problems, diag.Errorf(s.req.Set[k].At, prefix+"."+k, "the generator %s has no such value; %s%s",
-				s.generator.File, list, diag.DidYouMean(k, known)))
+			problems = append(problems, finding.Errorf(s.req.Set[k].At, prefix+"."+k, "the generator %s has no such value; %s%s",
+				s.generator.File, list, finding.DidYouMean(k, known)))
 		}
 	}
 	return append(layers, cue.Layer{Name: "--set", Values: s.req.Set}), problems
@@ -384,7 +384,7 @@ func (s *resource) profileLayers() ([]cue.Layer, error) {
 	if profile != "" {
 		if !slices.Contains(profiles, profile) {
 			all := slices.Concat(profiles, sizes)
-			return nil, diag.Errorf(diag.Position{}, "", "unknown profile %q; %s%s", profile, diag.OneOf(all), diag.DidYouMean(profile, all))
+			return nil, finding.Errorf(finding.Position{}, "", "unknown profile %q; %s%s", profile, finding.OneOf(all), finding.DidYouMean(profile, all))
 		}
 		layer := cue.Layer{Name: "profile " + profile, Profile: profile}
 		if p, ok := builtIn[profile]; ok {
@@ -394,7 +394,7 @@ func (s *resource) profileLayers() ([]cue.Layer, error) {
 	}
 	if size != "" {
 		if !slices.Contains(sizes, size) {
-			return nil, diag.Errorf(diag.Position{}, "", "unknown size %q; %s%s", size, diag.OneOf(sizes), diag.DidYouMean(size, sizes))
+			return nil, finding.Errorf(finding.Position{}, "", "unknown size %q; %s%s", size, finding.OneOf(sizes), finding.DidYouMean(size, sizes))
 		}
 		layers = append(layers, builtIn[size].Layer())
 	}
@@ -419,9 +419,9 @@ func (s *resource) baseLayer() (cue.Layer, error) {
 	for k, v := range s.values {
 		switch v := v.(type) {
 		case int:
-			layer.Values[k] = cue.LayerValue{Value: int64(v), At: diag.Position{File: s.generator.File}}
+			layer.Values[k] = cue.LayerValue{Value: int64(v), At: finding.Position{File: s.generator.File}}
 		case string, bool, float64:
-			layer.Values[k] = cue.LayerValue{Value: v, At: diag.Position{File: s.generator.File}}
+			layer.Values[k] = cue.LayerValue{Value: v, At: finding.Position{File: s.generator.File}}
 		}
 		if own[k] == scalarText(v) {
 			delete(layer.Values, k)
@@ -497,7 +497,7 @@ func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
 		}
 	}
 	if file == "" {
-		return diag.Errorf(diag.Position{File: s.app.Dir}, "", "has bases and overlays but no kustomization; set layout.applications to the directory of the base")
+		return finding.Errorf(finding.Position{File: s.app.Dir}, "", "has bases and overlays but no kustomization; set layout.applications to the directory of the base")
 	}
 	old, src, err := p.current(s.repo, file)
 	if err != nil {
@@ -505,7 +505,7 @@ func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
 	}
 	for _, key := range []string{"namePrefix", "nameSuffix"} {
 		if v, at := lookup(file, src, key); v != nil && v != "" {
-			return diag.Errorf(at, key, "kustomize would rename the Redis, but not its Secret, selectors and URLs; remove it, or move the Redis to its own chart")
+			return finding.Errorf(at, key, "kustomize would rename the Redis, but not its Secret, selectors and URLs; remove it, or move the Redis to its own chart")
 		}
 	}
 	if list, _ := lookup(file, src, "resources"); containsSame(asList(list), name) {
@@ -545,7 +545,7 @@ func (p *Plan) create(r *repo.Repo, rec *record, file, text string, on OnConflic
 		if last, err := readRecord(r, app, name); err == nil && last != nil && last.fileText(file) == string(old) {
 			message = fmt.Sprintf("was generated with another generator version or other flags; use `generate update %s %s` to update it, --suffix to add another, --force to overwrite or --keep to keep it", app, name)
 		}
-		p.conflict(diag.Position{File: file}, "", message, string(old), text)
+		p.conflict(finding.Position{File: file}, "", message, string(old), text)
 	}
 	return nil
 }

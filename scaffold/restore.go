@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
@@ -137,7 +137,7 @@ func (d *destroyer) putBack(src []byte, e recordEdit) ([]byte, error) {
 	}
 	out, _, err := replace()
 	if err != nil {
-		return nil, diag.Errorf(at, strings.Join(path, "."), "cannot be replaced without changing something else; replace it manually")
+		return nil, finding.Errorf(at, strings.Join(path, "."), "cannot be replaced without changing something else; replace it manually")
 	}
 	if !d.force && !same(v, e.wants(isList(e.File, src, e.Path))[key]) {
 		d.plan.conflict(at, strings.Join(path, "."), "has changed since it was generated; use --force to overwrite it", string(src), string(out))

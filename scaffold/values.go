@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
@@ -52,7 +52,7 @@ func checkValues(file string, src []byte) error {
 		return err
 	}
 	if len(docs) > 1 {
-		return diag.Errorf(docs[1].At(docs[1].Node), "", "multiple documents; a values file has only one")
+		return finding.Errorf(docs[1].At(docs[1].Node), "", "multiple documents; a values file has only one")
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (m *merger) scalar(k *exampleKey) error {
 			kind = "list"
 		}
 		if kind != "" {
-			return diag.Errorf(at, k.name, "is a %s, but the generator expects a single value such as `%s`; change the generator to fit the chart", kind, k.scalar)
+			return finding.Errorf(at, k.name, "is a %s, but the generator expects a single value such as `%s`; change the generator to fit the chart", kind, k.scalar)
 		}
 		m.shared(nil, k.name)
 		return nil
@@ -141,7 +141,7 @@ func (m *merger) items(k *exampleKey) error {
 	for _, want := range k.items {
 		var w []any
 		if err := yaml.Unmarshal([]byte(want.text), &w); err != nil || len(w) != 1 {
-			return diag.Errorf(diag.Position{File: m.file}, k.name, "the example values of the generator have an invalid item")
+			return finding.Errorf(finding.Position{File: m.file}, k.name, "the example values of the generator have an invalid item")
 		}
 		list, at := m.list(k.name)
 		if want.key == "" {
@@ -273,7 +273,7 @@ func uses(item any, name string) bool {
 }
 
 // list gives the list under a top-level key and its place.
-func (m *merger) list(name string) ([]any, diag.Position) {
+func (m *merger) list(name string) ([]any, finding.Position) {
 	v, at := m.lookup(name)
 	return asList(v), at
 }
@@ -318,7 +318,7 @@ func adopt(file string, src []byte, ex example, have []recordEdit, own string) [
 
 // conflict meets something that stands there with other values; forced is the file with the plan's. It says whether that
 // has been taken.
-func (m *merger) conflict(at diag.Position, path string, forced []byte) bool {
+func (m *merger) conflict(at finding.Position, path string, forced []byte) bool {
 	switch m.on {
 	case Replace:
 		m.src = forced
@@ -361,20 +361,20 @@ func (m *merger) record(path, keys []string, text string, e yamledit.Edit) {
 
 // problem explains why an edit was refused, with the block to write by hand.
 func (m *merger) problem(path []string, text string, err error) error {
-	at := diag.Position{File: m.file}
+	at := finding.Position{File: m.file}
 	var typed *yamledit.TypeError
 	if errors.As(err, &typed) {
 		at.Line, at.Column = typed.Line, typed.Column
 		where := strings.Join(typed.Path, ".")
 		if typed.Have == "alias" {
-			return diag.Errorf(at, where, "is an alias, so a new entry would also change other values; expand the %s, or add manually:\n%s", typed.Want, pasteable(path, text))
+			return finding.Errorf(at, where, "is an alias, so a new entry would also change other values; expand the %s, or add manually:\n%s", typed.Want, pasteable(path, text))
 		}
-		return diag.Errorf(at, where, "%s; make it a %s", typed.Error(), typed.Want)
+		return finding.Errorf(at, where, "%s; make it a %s", typed.Error(), typed.Want)
 	}
 	if errors.Is(err, yamledit.ErrUnproven) {
-		return diag.Errorf(at, strings.Join(path, "."), "cannot be changed without changing something else, so nothing was changed; add manually:\n%s", pasteable(path, text))
+		return finding.Errorf(at, strings.Join(path, "."), "cannot be changed without changing something else, so nothing was changed; add manually:\n%s", pasteable(path, text))
 	}
-	return diag.Errorf(at, strings.Join(path, "."), "%v", err)
+	return finding.Errorf(at, strings.Join(path, "."), "%v", err)
 }
 
 func pasteable(path []string, text string) string {
@@ -383,7 +383,7 @@ func pasteable(path []string, text string) string {
 }
 
 // lookup gives the value at a path and its place; nil when it is not there.
-func (m *merger) lookup(path ...string) (any, diag.Position) {
+func (m *merger) lookup(path ...string) (any, finding.Position) {
 	return lookupIn(m.documents(), m.file, path...)
 }
 
@@ -404,17 +404,17 @@ func parsed(file string, src []byte) []*repo.Document {
 	return docs
 }
 
-func lookup(file string, src []byte, path ...string) (any, diag.Position) {
+func lookup(file string, src []byte, path ...string) (any, finding.Position) {
 	return lookupIn(parsed(file, src), file, path...)
 }
 
-func lookupIn(docs []*repo.Document, file string, path ...string) (any, diag.Position) {
+func lookupIn(docs []*repo.Document, file string, path ...string) (any, finding.Position) {
 	if len(docs) == 0 {
-		return nil, diag.Position{File: file}
+		return nil, finding.Position{File: file}
 	}
 	n := docs[0].Get(path...)
 	if n == nil {
-		return nil, diag.Position{File: file}
+		return nil, finding.Position{File: file}
 	}
 	var v any
 	if n.Decode(&v) != nil {
@@ -424,7 +424,7 @@ func lookupIn(docs []*repo.Document, file string, path ...string) (any, diag.Pos
 }
 
 // itemAt gives the place of a list's item.
-func (m *merger) itemAt(list diag.Position, name string, i int) diag.Position {
+func (m *merger) itemAt(list finding.Position, name string, i int) finding.Position {
 	docs := m.documents()
 	if len(docs) == 0 {
 		return list

@@ -20,7 +20,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/redact"
@@ -48,7 +48,7 @@ type Session struct {
 	fs         afero.Fs
 	repo       *repo.Repo
 	config     *cue.Config
-	problems   diag.Problems // of the configuration; then config is that of a repository without one
+	problems   finding.Problems // of the configuration; then config is that of a repository without one
 	compiled   lint.Compiled
 	kept       lint.Kept
 	planBefore lastPlan
@@ -140,7 +140,7 @@ func (s *Session) Run(ctx context.Context, name string, request []byte, progress
 	f, ok := known[name]
 	if !ok {
 		names := slices.Sorted(maps.Keys(known))
-		return encode(s.failed(fmt.Errorf("unknown call %q; %s%s", name, diag.OneOf(names), diag.DidYouMean(name, names))))
+		return encode(s.failed(fmt.Errorf("unknown call %q; %s%s", name, finding.OneOf(names), finding.DidYouMean(name, names))))
 	}
 	result, err := f(s, ctx, request)
 	if err != nil {
@@ -154,10 +154,10 @@ func (s *Session) Run(ctx context.Context, name string, request []byte, progress
 }
 
 func (s *Session) failed(err error) answer {
-	return answer{Error: &failure{Problems: s.told(diag.All(err))}}
+	return answer{Error: &failure{Problems: s.told(finding.All(err))}}
 }
 
-func problems(list []*diag.Problem) []Problem {
+func problems(list []*finding.Problem) []Problem {
 	out := make([]Problem, len(list))
 	for i, p := range list {
 		out[i] = Problem{p.File, p.Line, p.Column, p.Path, p.Message}
@@ -216,7 +216,7 @@ func (s *Session) open(_ context.Context, r openRequest) (any, error) {
 	}
 	fsys := afero.NewMemMapFs()
 	total := 0
-	var wrong diag.Problems
+	var wrong finding.Problems
 	for _, f := range r.Files {
 		content := f.Base64
 		if content == nil {
@@ -226,7 +226,7 @@ func (s *Session) open(_ context.Context, r openRequest) (any, error) {
 			return nil, fmt.Errorf("the files are more than %d MiB; open a part of the repository", MaxBytes>>20)
 		}
 		if !local(f.Path) {
-			wrong = append(wrong, diag.Errorf(diag.Position{}, "", "%q is outside the repository; remove it", f.Path))
+			wrong = append(wrong, finding.Errorf(finding.Position{}, "", "%q is outside the repository; remove it", f.Path))
 			continue
 		}
 		if info, err := fsys.Stat(f.Path); err == nil {
@@ -234,11 +234,11 @@ func (s *Session) open(_ context.Context, r openRequest) (any, error) {
 			if info.IsDir() {
 				what = "is a file and a folder"
 			}
-			wrong = append(wrong, diag.Errorf(diag.Position{File: f.Path}, "", "%s; leave one out", what))
+			wrong = append(wrong, finding.Errorf(finding.Position{File: f.Path}, "", "%s; leave one out", what))
 			continue
 		}
 		if err := afero.WriteFile(fsys, f.Path, content, 0o644); err != nil {
-			wrong = append(wrong, diag.Errorf(diag.Position{File: f.Path}, "", "%v", err))
+			wrong = append(wrong, finding.Errorf(finding.Position{File: f.Path}, "", "%v", err))
 		}
 	}
 	if err := wrong.Err(); err != nil {
@@ -263,7 +263,7 @@ func (s *Session) use(fsys afero.Fs) error {
 	s.fs, s.last, s.problems, s.planBefore, s.kept, s.secrets = fsys, nil, nil, lastPlan{}, lint.Kept{}, nil
 	var err error
 	if s.config, err = readConfig(fsys); err != nil {
-		s.problems = diag.All(err)
+		s.problems = finding.All(err)
 		if s.config, err = cue.LoadConfig(cue.ConfigFile, nil); err != nil {
 			return err
 		}
@@ -273,7 +273,7 @@ func (s *Session) use(fsys afero.Fs) error {
 		Applications: l.Applications, Generators: l.Generators, Platform: l.Platform, PlatformApplications: l.PlatformApplications,
 	}})
 	if err != nil {
-		s.problems = append(s.problems, diag.All(err)...)
+		s.problems = append(s.problems, finding.All(err)...)
 		s.repo, err = repo.Open(fsys, repo.Options{})
 	}
 	return err

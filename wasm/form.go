@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -75,7 +75,7 @@ func (s *Session) form(context.Context, empty) (any, error) {
 
 // rule is what the page shows of a rule.
 type rule struct {
-	diag.RuleInfo
+	finding.RuleInfo
 	Severity policy.Level `json:"severity"`
 	Strict   policy.Level `json:"strict"`
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/redact"
@@ -72,10 +72,10 @@ func (s *Session) early(o *lint.Options) {
 	if s.progress == nil {
 		return
 	}
-	var waiting []*diag.Finding
+	var waiting []*finding.Finding
 	told := false
 	var secrets *redact.Secrets
-	o.Found = func(f []*diag.Finding, known *redact.Secrets) { waiting, secrets = append(waiting, f...), known }
+	o.Found = func(f []*finding.Finding, known *redact.Secrets) { waiting, secrets = append(waiting, f...), known }
 	o.Progress = func(done, total int) {
 		p := Progress{Phase: "lint", Done: done, Total: total}
 		// Each report is read by the page, so that many small ones would hold up both; the first comes at once.

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -81,7 +81,7 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
 	for i := range p.Conflicts {
-		out.Conflicts = append(out.Conflicts, s.told([]*diag.Problem{&p.Conflicts[i].Problem})...)
+		out.Conflicts = append(out.Conflicts, s.told([]*finding.Problem{&p.Conflicts[i].Problem})...)
 	}
 	for _, f := range files {
 		if strings.HasSuffix(f.Path, "/values.yaml") {
@@ -182,12 +182,12 @@ func (s *Session) planOn(ctx context.Context, on *repo.Repo, r planRequest, conf
 			req.Auth.Cert = []byte(r.Cert)
 		}
 		for k, v := range r.Set {
-			req.Set[k] = cue.LayerValue{Value: cue.ParseValue(v), At: diag.Position{File: "--set " + k}}
+			req.Set[k] = cue.LayerValue{Value: cue.ParseValue(v), At: finding.Position{File: "--set " + k}}
 		}
 		return scaffold.PlanResource(ctx, on, s.config, s.machine(), req)
 	}
 	kinds := []string{"application", "deployment", "resource"}
-	return nil, fmt.Errorf("unknown kind %q; %s%s", r.Kind, diag.OneOf(kinds), diag.DidYouMean(r.Kind, kinds))
+	return nil, fmt.Errorf("unknown kind %q; %s%s", r.Kind, finding.OneOf(kinds), finding.DidYouMean(r.Kind, kinds))
 }
 
 func onConflict(name string) (scaffold.OnConflict, error) {

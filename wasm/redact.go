@@ -1,7 +1,7 @@
 package wasm
 
 import (
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -31,7 +31,7 @@ func (s *Session) known() *redact.Secrets {
 }
 
 // told gives problems without secrets.
-func (s *Session) told(list []*diag.Problem) []Problem {
+func (s *Session) told(list []*finding.Problem) []Problem {
 	out := problems(list)
 	for i := range out {
 		out[i].Message = s.known().Foreign(out[i].Message)

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
@@ -115,7 +115,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	for _, p := range diag.All(err) {
+	for _, p := range finding.All(err) {
 		a.errf("%s %v\n", a.paint(red, "error:"), p)
 	}
 	return exitError
@@ -234,7 +234,7 @@ func (a *app) open(write bool) (*opened, error) {
 
 // located puts problems with a configuration, told by their paths, at their lines.
 func located(fs afero.Fs, file string, err error) error {
-	problems := diag.All(err)
+	problems := finding.All(err)
 	plain, openErr := repo.Open(fs, repo.Options{})
 	if openErr != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -44,7 +44,7 @@ func subcommand(c *cobra.Command, args []string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	return fmt.Errorf("unknown command %q for %q; %s%s", args[0], c.CommandPath(), diag.OneOf(names), diag.DidYouMean(args[0], names))
+	return fmt.Errorf("unknown command %q for %q; %s%s", args[0], c.CommandPath(), finding.OneOf(names), finding.DidYouMean(args[0], names))
 }
 
 // words gives what the shell may complete, when the arguments before it are args.

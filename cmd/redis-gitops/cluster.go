@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -145,7 +145,7 @@ func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*clus
 // printProblem prints what a check found, and where there is help.
 func (a *app) printProblem(w io.Writer, p *cluster.Problem, message string, help bool) {
 	color := yellow
-	if p.Severity == diag.Error {
+	if p.Severity == finding.Error {
 		color = red
 	}
 	a.printf(w, "%s %s\n", a.paint(color, p.Severity.String()+":"), message)
@@ -158,7 +158,7 @@ func (a *app) printProblem(w io.Writer, p *cluster.Problem, message string, help
 func (a *app) outside(ctx context.Context, name string, f *clusterFlags, noRepository error) (*cluster.Cluster, *cluster.Redis, error) {
 	c, err := a.openCluster(f, nil)
 	if err != nil {
-		return nil, nil, diag.Problems{{Message: noRepository.Error()}, {Message: err.Error()}}
+		return nil, nil, finding.Problems{{Message: noRepository.Error()}, {Message: err.Error()}}
 	}
 	r, err := c.Find(ctx, name)
 	return c, r, err
@@ -169,7 +169,7 @@ func textOrJSON(output string) error {
 	if output == "text" || output == "json" {
 		return nil
 	}
-	return fmt.Errorf("--output: unknown value %q; %s", output, diag.OneOf([]string{"text", "json"}))
+	return fmt.Errorf("--output: unknown value %q; %s", output, finding.OneOf([]string{"text", "json"}))
 }
 
 // step prints one of something that takes a while.

@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -29,7 +29,7 @@ func (a *app) setColor() error {
 	case "auto":
 		a.colored = a.terminal && os.Getenv("NO_COLOR") == ""
 	default:
-		return fmt.Errorf("unknown value %q of --color; %s%s", a.color, diag.OneOf(colorModes), diag.DidYouMean(a.color, colorModes))
+		return fmt.Errorf("unknown value %q of --color; %s%s", a.color, finding.OneOf(colorModes), finding.DidYouMean(a.color, colorModes))
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 const doctorHelp = `Diagnose a running Redis in Kubernetes: its operator, Services and their
@@ -172,7 +172,7 @@ func (a *app) printReport(report *cluster.Report) {
 		help = ""
 	}
 	for _, p := range report.Problems {
-		if p.Severity == diag.Error {
+		if p.Severity == finding.Error {
 			failed++
 		}
 		message := p.Message + " [" + p.Check + "]"

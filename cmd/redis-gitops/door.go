@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/afero"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -139,7 +139,7 @@ func (s foreign) Format(f fmt.State, verb rune) {
 
 // sentences gives the lines of an error: one for each error that was joined to it.
 func (a *app) sentences(err error) []string {
-	if all, ok := err.(diag.Problems); ok {
+	if all, ok := err.(finding.Problems); ok {
 		var out []string
 		for _, p := range all {
 			out = append(out, a.sentences(p)...)

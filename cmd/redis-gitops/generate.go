@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -69,7 +69,7 @@ func (f *planFlags) conflicts() scaffold.OnConflict {
 // finish shows a plan and, unless it is a dry run, applies it.
 func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error {
 	if !slices.Contains(outputs, f.output) {
-		return fmt.Errorf("unknown output format %q; %s%s", f.output, diag.OneOf(outputs), diag.DidYouMean(f.output, outputs))
+		return fmt.Errorf("unknown output format %q; %s%s", f.output, finding.OneOf(outputs), finding.DidYouMean(f.output, outputs))
 	}
 	var conflict *scaffold.ConflictError
 	if err != nil && !errors.As(err, &conflict) {
@@ -312,18 +312,18 @@ func parseSet(set []string) (map[string]cue.LayerValue, error) {
 	}
 	out := map[string]cue.LayerValue{}
 	for k, v := range pairs {
-		out[k] = cue.LayerValue{Value: cue.ParseValue(v), At: diag.Position{File: "--set " + k}}
+		out[k] = cue.LayerValue{Value: cue.ParseValue(v), At: finding.Position{File: "--set " + k}}
 	}
 	return out, nil
 }
 
 func parsePairs(flag string, list []string) (map[string]string, error) {
-	var problems diag.Problems
+	var problems finding.Problems
 	out := map[string]string{}
 	for _, s := range list {
 		k, v, ok := strings.Cut(s, "=")
 		if !ok || k == "" {
-			problems = append(problems, diag.Errorf(diag.Position{File: flag}, "", "invalid value %q; expected KEY=VALUE", s))
+			problems = append(problems, finding.Errorf(finding.Position{File: flag}, "", "invalid value %q; expected KEY=VALUE", s))
 			continue
 		}
 		out[k] = v

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -252,7 +252,7 @@ func oneOf[T fmt.Stringer](flag, word string, values ...T) (T, error) {
 		}
 		words = append(words, v.String())
 	}
-	return values[0], fmt.Errorf("--%s: unknown value %q; %s%s", flag, word, diag.OneOf(words), diag.DidYouMean(word, words))
+	return values[0], fmt.Errorf("--%s: unknown value %q; %s%s", flag, word, finding.OneOf(words), finding.DidYouMean(word, words))
 }
 
 // parseBytes reads a number of bytes, with KB, MB or GB (steps of 1024) where it is large.

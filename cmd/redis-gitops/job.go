@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/job"
 )
@@ -41,8 +41,8 @@ func (f *jobFlags) add(c *cobra.Command) {
 
 // makeJob prints the Job of a command with the flags that it was given, or runs it.
 func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *clusterFlags, server *serverFlags) error {
-	var problems diag.Problems
-	add := func(err error) { problems = append(problems, &diag.Problem{Message: err.Error()}) }
+	var problems finding.Problems
+	add := func(err error) { problems = append(problems, &finding.Problem{Message: err.Error()}) }
 	dump, err := job.ParsePlace(place)
 	if err != nil {
 		add(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/git"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/isolate"
@@ -115,17 +115,17 @@ func parseFormats(formats []string) ([]output, error) {
 		formats = []string{"text"}
 	}
 	var out []output
-	var problems diag.Problems
+	var problems finding.Problems
 	for _, text := range formats {
 		name, file, toFile := strings.Cut(text, "=")
 		if err := report.Check(name); err != nil {
-			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "%v", err))
+			problems = append(problems, finding.Errorf(finding.Position{File: "--format"}, "", "%v", err))
 		}
 		if toFile && file == "" {
-			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "%q has no file; use %s=FILE", text, name))
+			problems = append(problems, finding.Errorf(finding.Position{File: "--format"}, "", "%q has no file; use %s=FILE", text, name))
 		}
 		if !toFile && slices.ContainsFunc(out, func(o output) bool { return o.file == "" }) {
-			problems = append(problems, diag.Errorf(diag.Position{File: "--format"}, "", "only one format can be written to standard output; use %s=FILE for the others", name))
+			problems = append(problems, finding.Errorf(finding.Position{File: "--format"}, "", "only one format can be written to standard output; use %s=FILE for the others", name))
 		}
 		out = append(out, output{name, file})
 	}
@@ -211,19 +211,19 @@ func (a *app) where(paths []string) string {
 }
 
 func (f *lintFlags) check() error {
-	var problems diag.Problems
+	var problems finding.Problems
 	wrong := func(flag, format string, args ...any) {
-		problems = append(problems, diag.Errorf(diag.Position{File: flag}, "", format, args...))
+		problems = append(problems, finding.Errorf(finding.Position{File: flag}, "", format, args...))
 	}
 	levels := []string{"error", "warning", "info", "never"}
 	if f.failOn != "" && !slices.Contains(levels, f.failOn) {
-		wrong("--fail-on", "invalid severity %q; %s%s", f.failOn, diag.OneOf(levels), diag.DidYouMean(f.failOn, levels))
+		wrong("--fail-on", "invalid severity %q; %s%s", f.failOn, finding.OneOf(levels), finding.DidYouMean(f.failOn, levels))
 	}
 	if f.scope != "" && !slices.Contains(scopes, f.scope) {
-		wrong("--scope", "invalid scope %q; %s%s", f.scope, diag.OneOf(scopes), diag.DidYouMean(f.scope, scopes))
+		wrong("--scope", "invalid scope %q; %s%s", f.scope, finding.OneOf(scopes), finding.DidYouMean(f.scope, scopes))
 	}
 	if fixes := []string{fixSafe, fixSuggested}; f.fix != "" && !slices.Contains(fixes, f.fix) {
-		wrong("--fix", "invalid kind of fix %q; %s%s", f.fix, diag.OneOf(fixes), diag.DidYouMean(f.fix, fixes))
+		wrong("--fix", "invalid kind of fix %q; %s%s", f.fix, finding.OneOf(fixes), finding.DidYouMean(f.fix, fixes))
 	}
 	if f.diff && f.fix == "" {
 		wrong("--diff", "only valid with --fix")
@@ -245,7 +245,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	var problems diag.Problems
+	var problems finding.Problems
 	var full []string
 	for _, arg := range args {
 		p := arg
@@ -257,7 +257,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 			return nil, err
 		}
 		if _, err := os.Stat(p); err != nil {
-			problems = append(problems, diag.Errorf(diag.Position{File: arg}, "", "does not exist; pass a directory or file in the repository"))
+			problems = append(problems, finding.Errorf(finding.Position{File: arg}, "", "does not exist; pass a directory or file in the repository"))
 			continue
 		}
 		full = append(full, p)
@@ -278,7 +278,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 	for i, p := range full {
 		rel, err := filepath.Rel(root, p)
 		if err != nil || !filepath.IsLocal(rel) {
-			problems = append(problems, diag.Errorf(diag.Position{File: args[i]}, "", "is in a different repository than %s; lint them separately", args[0]))
+			problems = append(problems, finding.Errorf(finding.Position{File: args[i]}, "", "is in a different repository than %s; lint them separately", args[0]))
 			continue
 		}
 		paths = append(paths, filepath.ToSlash(rel))

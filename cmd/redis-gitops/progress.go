@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
@@ -37,7 +37,7 @@ func (a *app) progressPrinter(mode string) (*progressPrinter, error) {
 	case mode == "auto":
 		p.mode = "lines"
 	case mode != "json" && mode != "none":
-		return nil, fmt.Errorf("--progress: unknown value %q; %s%s", mode, diag.OneOf(modes), diag.DidYouMean(mode, modes))
+		return nil, fmt.Errorf("--progress: unknown value %q; %s%s", mode, finding.OneOf(modes), finding.DidYouMean(mode, modes))
 	}
 	return p, nil
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
@@ -217,7 +217,7 @@ func (f *filterFlags) filter() (rdb.Filter, error) {
 	known := rdb.FilterTypes()
 	for _, t := range f.types {
 		if !slices.Contains(known, t) {
-			errs = append(errs, fmt.Errorf("--type: unknown type %q; %s%s", t, diag.OneOf(known), diag.DidYouMean(t, known)))
+			errs = append(errs, fmt.Errorf("--type: unknown type %q; %s%s", t, finding.OneOf(known), finding.DidYouMean(t, known)))
 		}
 	}
 	if out.TTL, err = rdb.ParseTTL(f.ttl); err != nil {

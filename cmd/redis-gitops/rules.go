@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -41,7 +41,7 @@ func (a *app) rulesCommand() *cobra.Command {
 
 // ruleJSON is a rule for programs.
 type ruleJSON struct {
-	diag.RuleInfo
+	finding.RuleInfo
 	Severity policy.Level `json:"severity"`
 	Strict   policy.Level `json:"strict"`
 	Scope    string       `json:"scope"`
@@ -50,7 +50,7 @@ type ruleJSON struct {
 }
 
 func asJSON(r *policy.Rule) ruleJSON {
-	return ruleJSON{r.RuleInfo, r.Severity, r.Strict, r.Scope, r.General, diag.HelpPage(r.Name)}
+	return ruleJSON{r.RuleInfo, r.Severity, r.Strict, r.Scope, r.General, finding.HelpPage(r.Name)}
 }
 
 func checkOutput(output string) error {
@@ -58,7 +58,7 @@ func checkOutput(output string) error {
 	if output == "text" || output == "json" {
 		return nil
 	}
-	return fmt.Errorf("unknown output format %q; %s%s", output, diag.OneOf(formats), diag.DidYouMean(output, formats))
+	return fmt.Errorf("unknown output format %q; %s%s", output, finding.OneOf(formats), finding.DidYouMean(output, formats))
 }
 
 func (a *app) printJSON(v any) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
@@ -99,7 +99,7 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 
 func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFlags) error {
 	if formats := instance.Formats(); !slices.Contains(formats, flags.format) { // before anything is rendered
-		return fmt.Errorf("unknown format %q; %s%s", flags.format, diag.OneOf(formats), diag.DidYouMean(flags.format, formats))
+		return fmt.Errorf("unknown format %q; %s%s", flags.format, finding.OneOf(formats), finding.DidYouMean(flags.format, formats))
 	}
 	options := instance.ClientOptions{Sentinel: sentinel}
 	if flags.passwordFile != "" {
@@ -257,10 +257,10 @@ func (a *app) findInstance(ctx context.Context, o *opened, name, namespace strin
 }
 
 // withProblems adds what was broken on the way: it may be why nothing was found.
-func (a *app) withProblems(problems []*diag.Problem, err error) error {
+func (a *app) withProblems(problems []*finding.Problem, err error) error {
 	const most = 5
 	if more := len(problems) - most; more > 0 {
-		problems = append(problems[:most:most], &diag.Problem{Message: fmt.Sprintf("and %d more", more)})
+		problems = append(problems[:most:most], &finding.Problem{Message: fmt.Sprintf("and %d more", more)})
 	}
 	for _, p := range problems {
 		a.errf("%s skipped: %v\n", a.paint(yellow, "note:"), p)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -47,7 +47,7 @@ func TestUpToDate(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	rule := &policy.Rule{
-		RuleInfo: diag.RuleInfo{
+		RuleInfo: finding.RuleInfo{
 			Name: "ha/x", Category: "ha", Title: "Too | few", Description: "Why.", Remediation: "Do.", Fix: "sets a|b", Since: "0.1.0", References: []string{"https://example.org/a", "k generate"},
 		},
 		Severity: policy.Warning, Strict: policy.Error, Kinds: []string{"A", "B"}, Once: "repository",
@@ -78,9 +78,9 @@ func TestPage(t *testing.T) {
 
 func TestIndex(t *testing.T) {
 	got := index([]*policy.Rule{
-		{RuleInfo: diag.RuleInfo{Name: "auth/b", Category: "auth", Title: "B", Fix: "x"}, Severity: policy.Off, Strict: policy.Error},
-		{RuleInfo: diag.RuleInfo{Name: "mine/a", Category: "mine", Title: "A"}, Severity: policy.Info, Strict: policy.Info},
-		{RuleInfo: diag.RuleInfo{Name: "yaml/c", Category: "yaml", Title: "C"}, Severity: policy.Error, Strict: policy.Error},
+		{RuleInfo: finding.RuleInfo{Name: "auth/b", Category: "auth", Title: "B", Fix: "x"}, Severity: policy.Off, Strict: policy.Error},
+		{RuleInfo: finding.RuleInfo{Name: "mine/a", Category: "mine", Title: "A"}, Severity: policy.Info, Strict: policy.Info},
+		{RuleInfo: finding.RuleInfo{Name: "yaml/c", Category: "yaml", Title: "C"}, Severity: policy.Error, Strict: policy.Error},
 	})
 	last := -1
 	for _, part := range []string{"3 rules", "## yaml", "[c](yaml/c.md)", "## auth", "| [b](auth/b.md) | B | off | error | yes |", "## mine", "| [a](mine/a.md) | A | info | info |  |"} {

@@ -17,7 +17,7 @@ import (
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/report"
 )
 
@@ -96,7 +96,7 @@ func TestReports(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	bare := &report.Run{Findings: []*diag.Finding{{Rule: "a/b", Message: "x"}}}
+	bare := &report.Run{Findings: []*finding.Finding{{Rule: "a/b", Message: "x"}}}
 	if err := report.Write(&b, "sarif", bare, report.Options{}); err != nil {
 		t.Fatal(err)
 	}

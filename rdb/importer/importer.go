@@ -186,7 +186,7 @@ func (o Options) withDefaults() Options {
 // Import writes the dump into the target. The report is as complete as it could be made also where there is an error.
 //
 // An error that stopped the import half way is an *[Interrupted], which says where it stopped and whether it can be gone on
-// with; what was wrong before the first write comes as diag.Problems, all at once. Single keys that failed are in the
+// with; what was wrong before the first write comes as finding.Problems, all at once. Single keys that failed are in the
 // report and no error.
 func Import(ctx context.Context, source Source, target *redis.Target, opts Options) (*Report, error) {
 	im := &importer{source: source, target: target, opts: opts.withDefaults(), began: time.Now(), sent: newOwnCommands()}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -63,13 +63,13 @@ func (im *importer) preflight(ctx context.Context) error {
 	im.ledger.maxFail = im.opts.MaxFailures
 	im.progress.stage("reading", im.source.Size)
 	im.measureClock(ctx)
-	var problems diag.Problems
+	var problems finding.Problems
 	under := func(code string) func(error) {
 		return func(err error) {
 			if err == nil {
 				return
 			}
-			for _, p := range diag.All(err) {
+			for _, p := range finding.All(err) {
 				problems = append(problems, p)
 				im.ledger.report.Refusals = append(im.ledger.report.Refusals, Refusal{code, p.Error()})
 			}

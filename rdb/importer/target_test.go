@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/rdbmix"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -86,7 +86,7 @@ func TestPreflight(t *testing.T) {
 			}
 			before := fmt.Sprint(s.Do("DEBUG", "DIGEST"), s.Do("INFO", "keyspace"))
 			_, err := Import(t.Context(), bytesSource("dump", tt.dump), targetOf(t, s.URL()), tt.opts)
-			problems := diag.All(err)
+			problems := finding.All(err)
 			if len(problems) != len(tt.want) {
 				t.Errorf("%d problems, want %d: %v", len(problems), len(tt.want), err)
 			}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/redis-gitops/redis-gitops/diag"
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // Violation is a demand that a value does not meet.
@@ -553,7 +553,7 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 		}
 		if allowed, ok := others.(bool); ok && !allowed {
 			r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true,
-				Message: "is not a key of the schema; remove or rename it" + diag.DidYouMean(key, slices.Collect(maps.Keys(properties)))})
+				Message: "is not a key of the schema; remove or rename it" + finding.DidYouMean(key, slices.Collect(maps.Keys(properties)))})
 			continue
 		}
 		r.and(p.sub(others, v[key], key))

@@ -1,7 +1,7 @@
-// Package diag says what a finding is and where it is.
+// Package finding says what a finding is and where it is.
 //
 // It is a leaf: every other package may use it, and it uses none of them.
-package diag
+package finding
 
 import (
 	"errors"

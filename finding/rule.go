@@ -1,4 +1,4 @@
-package diag
+package finding
 
 // RuleInfo is what people read about a rule, wherever it is shown. Package policy adds how it is evaluated, package report how its
 // findings count.
