@@ -75,6 +75,15 @@ function select() {
   if (sort.by || sort.down) rows.sort((a, b) => { const [x, y] = [text(a), text(b)]; return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1); });
 }
 
+// The rows that are in the document. While they cover what is in view they stay: a click is lost when its row is replaced under it.
+let drawn = { from: 0, to: 0 };
+
+function scrolled(wrap: HTMLElement) {
+  const top = Math.floor(wrap.scrollTop / rowHeight);
+  const end = Math.min(rows.length, Math.ceil((wrap.scrollTop + wrap.clientHeight) / rowHeight));
+  if (top < drawn.from || end > drawn.to) drawRows();
+}
+
 function drawRows() {
   const body = document.getElementById("redises");
   if (!body) return;
@@ -82,6 +91,7 @@ function drawRows() {
   const wrap = body.closest(".table-wrap")!;
   const from = rows.length <= 60 ? 0 : Math.max(0, Math.floor(wrap.scrollTop / rowHeight) - 10);
   const to = rows.length <= 60 ? rows.length : Math.min(rows.length, from + Math.ceil(wrap.clientHeight / rowHeight) + 20);
+  drawn = { from, to };
   const space = (n: number) => { const tr = h("tr", { "aria-hidden": "true", class: "space" }, h("td", { colspan: columns.length })); tr.style.height = n * rowHeight + "px"; return n > 0 && tr; };
   again(() => fill(body, space(from), rows.slice(from, to).map((i, n) =>
     h("tr", { class: id(i) === chosen ? "chosen" : "", "aria-rowindex": from + n + 2, onclick: () => choose(i) },
@@ -105,7 +115,7 @@ function draw() {
     h("table", {}, h("caption", { class: "sr" }, "Redis instances in the repository"), h("colgroup", {}, columns.map((c) => h("col", { width: c.width + "%" }))),
       h("thead", {}, h("tr", {}, columns.map((c, n) => h("th", { scope: "col" }, h("button", { type: "button", id: "sort-" + n, onclick: () => { sort.down = sort.by === n && !sort.down; sort.by = n; drawRows(); } }, c.title))))),
       h("tbody", { id: "redises" })));
-  wrap.addEventListener("scroll", () => { if (rows.length > 60) requestAnimationFrame(drawRows); }, { passive: true });
+  wrap.addEventListener("scroll", () => requestAnimationFrame(() => scrolled(wrap)), { passive: true });
   fill(byId("explore"),
     h("div", { class: "row between" }, h("p", { id: "redis-count", class: "summary" }),
       h("span", {}, h("label", { class: "sr", for: "redis-search" }, "Search Redis instances"), h("input", { id: "redis-search", type: "search", placeholder: "Search", value: words, oninput: (e: Event) => { words = (e.target as HTMLInputElement).value; drawRows(); } }))),

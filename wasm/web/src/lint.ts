@@ -184,11 +184,21 @@ interface Row {
 const rowHeight = 44;
 let rows: Row[] = [];
 
+// The rows that are in the document. While they cover what is in view they stay: a click is lost when its row is replaced under it.
+let inView = { from: 0, to: 0 };
+
+function scrolled(list: HTMLElement) {
+  const top = Math.floor(list.scrollTop / rowHeight);
+  const end = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / rowHeight));
+  if (top < inView.from || end > inView.to) drawRows();
+}
+
 function drawRows() {
   const list = byId("list");
   const inner = list.firstElementChild as HTMLElement;
   const from = Math.max(0, Math.floor(list.scrollTop / rowHeight) - 8);
   const to = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / rowHeight) + 8);
+  inView = { from, to };
   inner.style.height = rows.length * rowHeight + "px";
   const out: HTMLElement[] = [];
   for (let i = from; i < to; i++) {
@@ -296,7 +306,7 @@ export function init() {
   const out = (name: string, format: string, file: string, type: string) =>
     h("button", { type: "button", class: "quiet", disabled: true, onclick: () => void exported(format, file, type) }, name);
   const list = h("div", { id: "list", role: "listbox", tabindex: 0, "aria-label": "Findings", onkeydown: (e: Event) => key(e as KeyboardEvent) }, h("div", { class: "inner", role: "presentation" }));
-  list.addEventListener("scroll", () => requestAnimationFrame(drawRows), { passive: true });
+  list.addEventListener("scroll", () => requestAnimationFrame(() => scrolled(list)), { passive: true });
   new ResizeObserver(() => drawRows()).observe(list);
   fill(byId("lint"),
     h("div", { class: "toolbar" },
