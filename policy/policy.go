@@ -125,16 +125,12 @@ func New(opts Options) (*Engine, error) {
 			modules[file] = m
 		}
 	}
-	libs, err := fs.Glob(files, "lib/*.rego")
+	library, err := Library()
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range libs {
-		src, err := files.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		parse(file, string(src))
+	for name, src := range library {
+		parse("lib/"+name+".rego", src)
 	}
 	for _, r := range opts.Rules {
 		if r.User || r.Scope == ScopeNative {

@@ -183,3 +183,20 @@ func Find(rules []*Rule, name string) (*Rule, error) {
 	}
 	return nil, fmt.Errorf("unknown rule %q%s", name, hint)
 }
+
+// Library gives the helpers that rules may import, data.redisgitops.lib.NAME, as Rego by NAME.
+func Library() (map[string]string, error) {
+	names, err := fs.Glob(files, "lib/*.rego")
+	if err != nil {
+		return nil, err
+	}
+	library := map[string]string{}
+	for _, file := range names {
+		src, err := files.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		library[strings.TrimSuffix(path.Base(file), ".rego")] = string(src)
+	}
+	return library, nil
+}

@@ -12,9 +12,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-// TestUpToDate fails when a rule changed and its page did not.
+// TestUpToDate fails when a source changed and its page did not.
 func TestUpToDate(t *testing.T) {
-	dir := filepath.Join("..", "..", "docs", "rules")
+	dir := filepath.Join("..", "..", "docs")
 	if os.Getenv("UPDATE") != "" {
 		if err := run(dir); err != nil {
 			t.Fatal(err)
@@ -31,16 +31,16 @@ func TestUpToDate(t *testing.T) {
 		case err != nil:
 			t.Errorf("%v; %s", err, update)
 		case string(got) != text:
-			t.Errorf("docs/rules/%s is behind its rule; %s", name, update)
+			t.Errorf("docs/%s is behind its source; %s", name, update)
 		}
 	}
-	written, err := markdownFiles(dir)
+	written, err := rulePages(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range written {
 		if _, ok := pages[name]; !ok {
-			t.Errorf("docs/rules/%s is about no rule; remove it", name)
+			t.Errorf("docs/%s is about no rule; remove it", name)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func TestTitles(t *testing.T) {
 // TestRunRemoves makes sure that the page of a rule that is gone goes too, and nothing else.
 func TestRunRemoves(t *testing.T) {
 	dir := t.TempDir()
-	for name, gone := range map[string]bool{"ha/none.md": true, "ha/note.txt": false} {
+	for name, gone := range map[string]bool{"rules/ha/none.md": true, "rules/ha/note.txt": false, "ci.md": false} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)

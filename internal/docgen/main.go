@@ -1,6 +1,7 @@
-// Command docgen writes the pages about the rules, from what the rules say of themselves and from their examples.
+// Command docgen writes the pages that follow from the sources: those of the rules from what they say of themselves and from their
+// examples, the others from the configuration's schema, the operators' facts, the formats and the library.
 //
-//	go run ./internal/docgen -o docs/rules
+//	go run ./internal/docgen -o docs
 package main
 
 import (
@@ -8,13 +9,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
 func main() {
-	out := flag.String("o", filepath.Join("docs", "rules"), "the folder to write; pages of rules that are gone are removed")
+	out := flag.String("o", "docs", "the directory to write; pages of rules that are gone are removed")
 	flag.Parse()
 	if err := run(*out); err != nil {
 		fmt.Fprintln(os.Stderr, "docgen:", err)
@@ -36,7 +38,7 @@ func run(out string) error {
 			return err
 		}
 	}
-	written, err := markdownFiles(out)
+	written, err := rulePages(out)
 	if err != nil {
 		return err
 	}
@@ -50,22 +52,29 @@ func run(out string) error {
 	return nil
 }
 
-// embedded gives the pages of the rules in the binary, by their path below docs/rules.
+// embedded gives all pages, by their path below docs.
 func embedded() (map[string]string, error) {
 	rules, err := policy.Rules()
+	if err != nil {
+		return nil, err
+	}
+	out, err := guides()
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rules {
 		r.Examples()
 	}
-	return pages(rules), nil
+	for name, text := range pages(rules) {
+		out[path.Join("rules", name)] = text
+	}
+	return out, nil
 }
 
-// markdownFiles lists the pages in a folder, with "/".
-func markdownFiles(dir string) ([]string, error) {
+// rulePages lists the pages of rules in a directory, with "/".
+func rulePages(dir string) ([]string, error) {
 	var names []string
-	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(dir, "rules"), func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(file) != ".md" {
 			return err
 		}

@@ -1,12 +1,12 @@
-# The containers that connect to a Redis of Spotahome's operator, by the addresses in their environment.
+# The containers that connect to Redis instances of the Spotahome operator, found by the addresses in their environment.
 package redisgitops.lib.clients
 
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.services
 import data.redisgitops.lib.url
 
-# connections are {"reference", "redis": the resource of the RedisFailover, "secret": the name it has, or "", "user", "password":
-# as the address has them}. Addresses of sentinels are not here.
+# The connections: {"reference", "redis": resource of the RedisFailover, "secret": name of its Secret or "", "user", "password":
+# as in the address}. Sentinel addresses are excluded.
 connections := [c |
 	some u in url.references
 	u.container != []
@@ -23,20 +23,20 @@ connections := [c |
 	}
 ]
 
-# parts of what stands before the @ of an address: user and password.
+# The user and password before the @ of a URL.
 parts(text) := [substring(text, 0, i), substring(text, i + 1, -1)] if {
 	i := indexof(text, ":")
 	i >= 0
 } else := [text, ""]
 
-# container that an address stands in.
+# The container with the address.
 container(c) := object.get(data.repo.resources[c.reference.resource].object, c.reference.container, {})
 
-# pod that an address stands in.
+# The pod spec with the address.
 pod(c) := object.get(
 	data.repo.resources[c.reference.resource].object,
 	array.slice(c.reference.container, 0, count(c.reference.container) - 2), {},
 )
 
-# redis is the related place of a connection.
+# The RedisFailover of a connection, as a related location.
 redis(c, message) := {"resource": c.redis.id, "path": ["spec", "auth", "secretPath"], "message": message}

@@ -1,8 +1,8 @@
-# The directives of Redis, by what CONFIG SET does with them, and the parameters of SENTINEL SET. Source: config.c and sentinel.c of
-# Redis 6.2 to 8.0, and CONFIG GET * and CONFIG SET of each on a redis-server 7.0.15, November 2026.
+# Redis directives by how CONFIG SET treats them, and the parameters of SENTINEL SET. Source: config.c and sentinel.c of Redis
+# 6.2 to 8.0, and CONFIG GET * and CONFIG SET of each on redis-server 7.0.15, November 2026.
 package redisgitops.lib.directives
 
-# immutable ones are read at the start only (IMMUTABLE_CONFIG; include and loadmodule are no configuration at run time at all).
+# Directives that are only read at startup (IMMUTABLE_CONFIG; include and loadmodule are not runtime configuration at all).
 immutable := {
 	"aclfile", "always-show-logo", "aof_rewrite_cpulist", "appenddirname", "appendfilename", "bgsave_cpulist", "bio_cpulist",
 	"cluster-config-file", "cluster-enabled", "cluster-port", "daemonize", "databases", "disable-thp", "enable-debug-command",
@@ -11,10 +11,10 @@ immutable := {
 	"syslog-ident", "tcp-backlog", "unixsocket", "unixsocketperm",
 }
 
-# protected ones CONFIG SET refuses from Redis 7.0 on, while enable-protected-configs is no (PROTECTED_CONFIG).
+# Directives that CONFIG SET rejects since Redis 7.0 while enable-protected-configs is no (PROTECTED_CONFIG).
 protected := {"dbfilename", "dir"}
 
-# free_text ones are strings that may hold blanks (createStringConfig, createSDSConfig).
+# String directives whose values may contain spaces (createStringConfig, createSDSConfig).
 free_text := {
 	"cluster-announce-hostname", "cluster-announce-human-nodename", "cluster-announce-ip", "dbfilename", "dir",
 	"ignore-warnings", "locale-collate", "masterauth", "masteruser", "notify-keyspace-events", "proc-title-template",
@@ -22,10 +22,10 @@ free_text := {
 	"tls-ciphers", "tls-ciphersuites", "tls-dh-params-file", "tls-key-file", "tls-key-file-pass", "tls-protocols",
 }
 
-# split_by_redis ones split their value themselves, at any number of blanks.
+# Directives that split their value themselves, at any number of spaces.
 split_by_redis := {"latency-tracking-info-percentiles"}
 
-# owned ones are the operator's to set: it starts Redis with them and dials it by them.
+# Directives that the operator sets: it starts Redis with them, or connects with them.
 owned := {
 	"bind": "the operator and the sentinels connect to the pod IP; remove it",
 	"port": "the operator and the probes use spec.redis.port; set that instead",
@@ -33,7 +33,7 @@ owned := {
 	"slaveof": "the operator and the sentinels manage replication; remove it",
 }
 
-# since is the version that has a directive first, as 100 × major + minor.
+# The first version with a directive, as 100 × major + minor.
 since := {
 	"acl-pubsub-default": 602, "aclfile": 602, "acllog-max-len": 602, "active-defrag-cycle-max": 602,
 	"active-defrag-cycle-min": 602, "active-defrag-ignore-bytes": 602, "active-defrag-max-scan-fields": 602,
@@ -91,25 +91,25 @@ since := {
 	"repl-rdb-channel": 800, "replica-full-sync-buffer-limit": 800,
 }
 
-# gone ones by the version that has them no more.
+# Removed directives, by the first version without them.
 gone := {"gopher-enabled": 700}
 
-# names of all of them.
+# All directive names.
 names := object.keys(since)
 
-# of other rules: CONFIG SET knows none of them either.
+# Names that other rules handle: CONFIG SET does not know them either.
 elsewhere := {"include", "loadmodule", "rename-command", "user"}
 
-# sentinel is what SENTINEL SET takes for a master.
+# The parameters of SENTINEL SET for a master.
 sentinel := {
 	"auth-pass", "auth-user", "client-reconfig-script", "down-after-milliseconds", "failover-timeout",
 	"master-reboot-down-after-period", "notification-script", "parallel-syncs", "quorum", "rename-command",
 }
 
-# scripts cannot be set at run time while sentinel deny-scripts-reconfig is yes, the default.
+# Parameters that cannot be set at runtime while sentinel deny-scripts-reconfig is yes, the default.
 scripts := {"client-reconfig-script", "notification-script"}
 
-# canonical writes replica for slave, which Redis keeps as an alias, so that duplicates show.
+# A directive name with replica instead of slave, which Redis keeps as an alias, so that duplicates are found.
 canonical(key) := replace(key, "slave", "replica") if {
 	not key in owned_names
 } else := key

@@ -1,10 +1,12 @@
-# The ConfigMaps and Secrets that kustomize gives another name: generated ones a hash, all of a kustomization a prefix or suffix.
+# The ConfigMaps and Secrets that kustomize renames: generated ones get a hash, all objects of a kustomization a prefix or
+# suffix.
 package redisgitops.lib.generated
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.secrets
 
-# name gives the name with the hash of an object that a resource names without it; undefined where there is such an object, or none.
+# The name with hash of an object that a resource refers to without the hash; undefined if an object without hash exists, or
+# none at all.
 name(r, kind, text) := made if {
 	not [kind, text, r.unit] in known
 	names := hashed[[kind, text, r.unit, r.set]]
@@ -12,8 +14,8 @@ name(r, kind, text) := made if {
 	some made in names
 }
 
-# affixed gives what a kustomization makes of a name that a resource has: {"name", "affix": namePrefix or nameSuffix, "file",
-# "document"}. The name may have a hash too.
+# What a kustomization makes of a name that a resource refers to: {"name", "affix": namePrefix or nameSuffix, "file",
+# "document"}. The name may have a hash as well.
 affixed(r, kind, text) := found[0] if {
 	not [kind, text, r.unit] in known
 	found := sort([{"name": made, "affix": a.affix, "file": a.file, "document": a.document} |
@@ -39,16 +41,16 @@ affixes := group.by([[directory(d.file), {"file": d.file, "document": d.document
 
 directory(file) := concat("/", array.slice(steps, 0, count(steps) - 1)) if steps := split(file, "/")
 
-# bare are the names of all objects, each also without its hash.
+# The names of all objects, each also without its hash.
 bare := group.by(array.concat(
 	[[[o.kind, o.name, o.unit, o.set], o.name] | some o in objects],
 	[[key, name] | some key, names in hashed; some name in names],
 ))
 
-# updated are kinds of Kubernetes, whose names kustomize updates (builtinpluginconsts/namereference.go).
+# Kubernetes kinds whose name references kustomize updates (builtinpluginconsts/namereference.go).
 updated := {"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"}
 
-# hashed are the names by those without the hash: ten characters of its alphabet (api/hasher of kustomize v0.21.2).
+# The names with hash by the names without: ten characters of kustomize's alphabet (api/hasher of kustomize v0.21.2).
 hashed := group.by([[[r.kind, regex.replace(r.name, `-[a-z0-9]{10}$`, ""), r.unit, r.set], r.name] |
 	some r in objects
 	regex.match(`-[bcdfghkmt2456789]{10}$`, r.name)

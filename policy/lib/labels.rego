@@ -1,7 +1,7 @@
-# Label selectors of Kubernetes.
+# Kubernetes label selectors.
 package redisgitops.lib.labels
 
-# selects says whether a labelSelector matches labels. An empty one matches everything, none at all nothing.
+# Whether a labelSelector matches labels. An empty selector matches everything, a missing one nothing.
 selects(selector, labels) if {
 	is_object(selector)
 	every key, value in object.get(selector, "matchLabels", {}) { labels[key] == value }

@@ -1,18 +1,18 @@
-# The memory of the Redis of a RedisFailover, the input of resource rules.
+# The memory of the RedisFailover in the input of a resource rule.
 package redisgitops.lib.memory
 
 import data.redisgitops.lib.quantity
 import data.redisgitops.lib.redisfailover
 
-# limit and request of a copy, in bytes.
+# The memory limit of each Redis pod, in bytes.
 limit := quantity.bytes(input.spec.redis.resources.limits.memory)
 
 request := quantity.bytes(input.spec.redis.resources.requests.memory)
 
 configured := [d | some d in redisfailover.redis; d.key == "maxmemory"]
 
-# maxmemory is the setting that counts: {"bytes", "text", "path"}. The operator applies customConfig after the start, so it
-# comes before the command; 0 is no maximum.
+# The effective maxmemory: {"bytes", "text", "path"}. The operator applies customConfig after startup, so it overrides the
+# command line; 0 means no limit.
 maxmemory := m if {
 	count(configured) > 0
 	d := configured[count(configured) - 1]
@@ -29,7 +29,7 @@ maxmemory := m if {
 	m.bytes > 0
 }
 
-# unlimited says that nothing sets maxmemory, as far as one can see: a script may.
+# Nothing visible sets maxmemory; a script still may.
 unlimited if {
 	every d in configured { quantity.redis_bytes(d.value) == 0 }
 	not in_command
@@ -41,21 +41,21 @@ in_command if {
 	contains(word, "maxmemory")
 }
 
-# room is the maxmemory that every rule about memory is content with, in bytes: three quarters of the limit, for forks and buffers
-# come on top, and no more than the request.
+# The maxmemory that satisfies all memory rules, in bytes: three quarters of the limit, because forks and buffers come on top,
+# and at most the request.
 room := min({limit * 0.75, request}) if {
 	request > 0
 } else := limit * 0.75
 
-# by_request says that the request and not the limit decides about the room.
+# The request, not the limit, determines room.
 by_request if request < limit * 0.75
 
 by_request if not limit
 
-# most is the room as Redis takes it.
+# room in the notation of Redis.
 most := quantity.redis_mb(room)
 
-# advice is what to write, and what Redis does then.
+# What to set, and how Redis then behaves.
 advice(verb) := sprintf("%s%s, above which Redis %s", [verb, bound, when_full])
 
 bound := sprintf(", the maximum for the request \"%v\"", [input.spec.redis.resources.requests.memory]) if by_request
@@ -69,16 +69,16 @@ policy := lower(set[count(set) - 1].value) if {
 	count(set) > 0
 } else := "noeviction"
 
-# A lower bound than the limit gives may be far below what Redis holds already.
+# A value below the one for the limit may be far below what Redis already uses.
 risk := {"suggested": sprintf("Redis may already use more than %s; raising the request keeps the data", [most])} if by_request
 else := {}
 
-# lower_fix sets maxmemory to the room, where it stands in customConfig.
+# Sets maxmemory in customConfig to room.
 lower_fix := object.union({"path": maxmemory.path, "op": "set", "value": sprintf("maxmemory %s", [most])}, risk) if {
 	maxmemory.path[2] == "customConfig"
 } else := object.union({"path": maxmemory.path, "op": "set", "value": most}, risk)
 
-# add_fix adds maxmemory where none is.
+# Adds maxmemory if it is missing.
 add_fix := object.union({"path": ["spec", "redis", "customConfig", "-"], "op": "add", "value": addition}, risk) if {
 	count(input.spec.redis.customConfig) > 0
 } else := object.union({"path": ["spec", "redis", "customConfig"], "op": "add", "value": [addition]}, risk)

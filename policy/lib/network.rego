@@ -1,4 +1,4 @@
-# NetworkPolicies around the pods of RedisFailovers.
+# NetworkPolicies that apply to the pods of RedisFailovers.
 package redisgitops.lib.network
 
 import data.redisgitops.lib.group
@@ -7,7 +7,7 @@ import data.redisgitops.lib.operators
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.secrets
 
-# policies for incoming connections.
+# Policies for ingress.
 policies := [r |
 	some r in data.repo.resources
 	r.kind == "NetworkPolicy"
@@ -15,7 +15,7 @@ policies := [r |
 	not left_out(r.file)
 ]
 
-# left_out says that a file lies beside a kustomization that does not list it: nothing deploys it.
+# Whether a file is beside a kustomization that does not list it, so that it is not deployed.
 left_out(file) if {
 	names := lists[operators.directory(file)]
 	steps := split(file, "/")
@@ -38,18 +38,18 @@ ingress(spec) if {
 	not spec.policyTypes
 }
 
-# named_for holds the policies that ask for a name of the RedisFailover, by namespace and that name; the others are under "".
-# In a repository of many applications each is looked at by its own Redis alone.
+# Policies that select the name of a RedisFailover, by namespace and name; the others are under "". In a repository with many
+# applications, each Redis is only compared with its own policies.
 named_for := group.by([[[p.namespace, object.get(p.object, ["spec", "podSelector", "matchLabels", "app.kubernetes.io/name"], "")], p.id] |
 	some p in policies
 ])
 
-# named_beside holds the same by the unit.
+# The same by unit.
 named_beside := group.by([[[p.unit, p.set, object.get(p.object, ["spec", "podSelector", "matchLabels", "app.kubernetes.io/name"], "")], p.id] |
 	some p in policies
 ])
 
-# most is how many policies of one kind one RedisFailover is compared with, so that the work does not grow with the square.
+# The number of policies of one kind that one RedisFailover is compared with, so that the work stays linear.
 most := 16
 
 index := {key: array.slice(sort(found), 0, most) | some key, found in named_for}
@@ -58,14 +58,14 @@ beside := {key: array.slice(sort(found), 0, most) | some key, found in named_bes
 
 crowds := {key | some key, found in named_for; count(found) > most}
 
-# crowded says that not all policies of the namespace can be looked at, so that nothing is known of what they admit together.
+# Not all policies of the namespace can be compared, so what they admit together is unknown.
 crowded(r) if {
 	some space in {r.namespace, ""}
 	some name in {r.name, ""}
 	[space, name] in crowds
 }
 
-# selecting gives the policies that select the pods of a part of a RedisFailover.
+# The policies that select the pods of a part of a RedisFailover.
 selecting(r, part) := [] if {
 	count(policies) == 0
 } else := [p |
@@ -87,14 +87,14 @@ selecting(r, part) := [] if {
 	pod := redisfailover.pod_labels(r.object, part)
 }
 
-# admits says whether a policy lets pods with these labels, of the same namespace, in at a port.
+# Whether a policy admits pods with these labels, in the same namespace, to a port.
 admits(p, pod, port) if {
 	some rule in p.object.spec.ingress
 	opens(rule, port)
 	from(rule, p, pod)
 }
 
-# admits_namespace says whether a policy lets pods of another namespace in at a port; "" is one that nobody knows.
+# Whether a policy admits pods of another namespace to a port; "" is an unknown namespace.
 admits_namespace(p, namespace, pod, port) if {
 	some rule in p.object.spec.ingress
 	opens(rule, port)
@@ -141,7 +141,7 @@ may_select(selector, namespace) if {
 	selects_namespace(selector, namespace)
 }
 
-# selects_namespace, as far as one can know: of the labels of a namespace its name alone is sure.
+# Whether a namespaceSelector matches, as far as can be known: only the name label of a namespace is certain.
 selects_namespace(selector, namespace) if {
 	namespace != ""
 	labels.selects(selector, {"kubernetes.io/metadata.name": namespace})
@@ -174,7 +174,7 @@ from_peer(peer, _, namespace, _) if {
 	selects_namespace(peer.namespaceSelector, namespace)
 }
 
-# One that nobody knows may be that of the policy.
+# An unknown namespace may be the namespace of the policy.
 from_peer(peer, p, namespace, pod) if {
 	not peer.namespaceSelector
 	namespace in {"", p.namespace}

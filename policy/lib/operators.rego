@@ -1,12 +1,12 @@
-# Where the repository installs the operator of RedisFailovers.
+# How the repository installs the operator of RedisFailovers.
 package redisgitops.lib.operators
 
-# references are what installs an operator, as the tool recognises it: {"operator", "owner", "perhaps", "kinds", "version", "chart": bool,
-# "skips_crds": bool, "group", "namespace", "dir", "path", "resource" or "file" and "document"}. The path is that of the version where
-# there is one. "operator" is "" where it can be one of several, and "owner" is who publishes it.
+# Everything that installs an operator, as recognized by the tool: {"operator", "owner", "perhaps", "kinds", "version", "chart":
+# bool, "skips_crds": bool, "group", "namespace", "dir", "path", "resource" or "file" and "document"}. "path" is that of the
+# version if there is one. "operator" is "" if it can be one of several; "owner" is the publisher.
 references := data.repo.operators
 
-# of_redisfailovers are those that may look after RedisFailovers.
+# The installations that may reconcile RedisFailovers.
 of_redisfailovers := [r |
 	some r in references
 	looks_after(r)
@@ -16,7 +16,7 @@ looks_after(r) if "RedisFailover" in r.kinds
 
 looks_after(r) if r.operator == ""
 
-# sources of an Application of Argo CD: {"path", "source"}.
+# The sources of an Argo CD Application: {"path", "source"}.
 sources(object) := array.concat(
 	[{"path": ["spec", "source"], "source": s} | s := object.spec.source; is_object(s)],
 	[{"path": ["spec", "sources", i], "source": s} | some i, s in object.spec.sources; is_object(s)],
@@ -24,5 +24,5 @@ sources(object) := array.concat(
 
 directory(file) := concat("/", array.slice(steps, 0, count(steps) - 1)) if steps := split(file, "/")
 
-# place is where a reference stands, as a violation has it.
+# The location of an installation, in the form of a violation.
 place(r) := object.filter(r, ["resource", "file", "document", "path"])

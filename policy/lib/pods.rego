@@ -1,21 +1,21 @@
-# The pods that operators create for the resources of the repository, by the facts of the operators: data.repo.pods.
+# The pods that operators create for the resources of the repository, from the operator facts: data.repo.pods.
 package redisgitops.lib.pods
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.labels
 
-# beside are the indexes of the pods of one resource: redis and its sentinels, leaders and followers.
+# The indexes of the pods of one resource: Redis and its sentinels, or leaders and followers.
 beside := {key: sort(found) | some key, found in of_resource}
 
 of_resource := group.by([[p.resource, i] | some i, p in data.repo.pods])
 
 resource(p) := data.repo.resources[p.resource]
 
-# field gives a field of the PodSpec as the resource has it, null where the resource has none.
+# A PodSpec field as set in the resource; null if it is not set.
 field(p, name) := object.get(resource(p).object, p.at[name], null) if p.at[name]
 else := null
 
-# items are the elements of lists of a resource: {"path", "object"}.
+# The elements of lists of a resource: {"path", "object"}.
 items(p, lists) := [{"path": array.concat(path, [i]), "object": item} |
 	some path in lists
 	list := object.get(resource(p).object, path, [])
@@ -24,13 +24,13 @@ items(p, lists) := [{"path": array.concat(path, [i]), "object": item} |
 	is_object(item)
 ]
 
-# required are the terms of anti-affinity that the scheduler must keep: {"path", "object"}.
+# The required anti-affinity terms: {"path", "object"}.
 required(p) := items(p, array.concat(
 	[array.concat(path, ["podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]) | path := p.at.affinity],
 	[array.concat(path, ["requiredDuringSchedulingIgnoredDuringExecution"]) | path := p.at.podAntiAffinity],
 ))
 
-# selects says whether a term of anti-affinity selects pods with these labels in the namespace of the resource.
+# Whether an anti-affinity term selects pods with these labels in the namespace of the resource.
 selects(p, term, pod) if {
 	labels.selects(object.get(term, "labelSelector", null), pod)
 	own_namespace(p, object.get(term, "namespaces", []), object.get(term, "namespaceSelector", null))

@@ -1,19 +1,19 @@
-# What applications use a Redis for: the queue of Sidekiq, or the cache of Rails.
+# What applications use a Redis for: as Sidekiq's queue or as Rails cache.
 package redisgitops.lib.rails
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.url
 import data.redisgitops.lib.workloads
 
-# sidekiq_references are the addresses that Sidekiq takes its jobs from: that of the variable that REDIS_PROVIDER names, else
-# REDIS_URL, and what has Sidekiq, queue or job in its name.
+# The addresses that Sidekiq reads jobs from: of the variable that REDIS_PROVIDER names, or else REDIS_URL, and variables with
+# Sidekiq, queue or job in their name.
 sidekiq_references := [reference |
 	some reference in url.references
 	sidekiqs[[reference.resource, reference.container]]
 	for_jobs(reference)
 ]
 
-# Tables are made whole, once: OPA would search everything again for each single key of a partial rule.
+# Tables are built as a whole, once: OPA would search everything again for each key of a partial rule.
 sidekiqs := {key: value | some key, value in each_sidekiqs}
 
 each_sidekiqs[[c.resource, c.path]] if some c in workloads.sidekiq
@@ -36,7 +36,7 @@ each_providers[[e.container.resource, e.container.path]] := e.value if {
 	e.name == "REDIS_PROVIDER"
 }
 
-# queues are the uses of a Redis by Sidekiq, by the index of the Redis: {"reference"}.
+# The uses of a Redis by Sidekiq, by the index of the Redis: {"reference"}.
 queues := {key: value | some key, value in each_queues}
 
 each_queues := group.by([[i, {"reference": reference}] |
@@ -45,7 +45,7 @@ each_queues := group.by([[i, {"reference": reference}] |
 	some i in url.redises(host)
 ])
 
-# caches are the uses of a Redis as a cache, by the name of the variable.
+# The uses of a Redis as a cache, by the name of the variable.
 caches := {key: value | some key, value in each_caches}
 
 each_caches := group.by([[i, {"reference": reference}] |

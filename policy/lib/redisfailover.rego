@@ -1,9 +1,9 @@
-# Facts and helpers about RedisFailovers of Spotahome's operator and their customConfig. Source: api/redisfailover/v1 and
-# operator/redisfailover of its version 1.2.4.
+# Facts and helpers about the RedisFailovers of the Spotahome operator and their customConfig. Source: api/redisfailover/v1 and
+# operator/redisfailover of version 1.2.4.
 package redisgitops.lib.redisfailover
 
-# directives gives the entries of a customConfig list as the operator reads them (service/redis/client.go getConfigParameters:
-# cut at blanks, the first word is the key): [{"index": 0, "key": "maxmemory", "value": "100mb", "words": […], "text": "…"}].
+# The entries of a customConfig list as the operator reads them (service/redis/client.go getConfigParameters: split at spaces,
+# the first word is the key): [{"index": 0, "key": "maxmemory", "value": "100mb", "words": […], "text": "…"}].
 directives(entries) := [d |
 	is_array(entries)
 	some i, text in entries
@@ -16,31 +16,31 @@ directives(entries) := [d |
 	}
 ]
 
-# redis is the directives of the input's Redis, sentinel those of its sentinels.
+# The directives of the Redis in the input; sentinel has those of its sentinels.
 redis := directives(object.get(input, ["spec", "redis", "customConfig"], []))
 
 sentinel := directives(object.get(input, ["spec", "sentinel", "customConfig"], []))
 
-# saves_nothing: the save that counts, the last one, is the empty value.
+# The effective save line, the last one, is empty.
 saves_nothing if {
 	saves := [d | some d in redis; d.key == "save"]
 	saves[count(saves) - 1].value == `""`
 }
 
-# replicas of "redis" or "sentinel" that the operator makes: 3 where there is none or 0 (validate.go).
+# The number of "redis" or "sentinel" pods that the operator creates: 3 if it is missing or 0 (validate.go).
 replicas(rf, part) := n if {
 	n := rf.spec[part].replicas
 	is_number(n)
 	n > 0
 } else := 3
 
-# bootstrapping Redises follow one outside. Only powerhome's operator has enabled.
+# The Redis replicates from an external master. Only the powerhome operator has the field enabled.
 bootstrapping(rf) if {
 	is_object(rf.spec.bootstrapNode)
 	object.get(rf.spec.bootstrapNode, "enabled", true) != false
 }
 
-# sentinels says whether there are any (bootstrapping.go; Saremox and buildio have enabled).
+# Whether the Redis has sentinels (bootstrapping.go; Saremox and buildio have the field enabled).
 sentinels(rf) if {
 	object.get(rf, ["spec", "sentinel", "enabled"], true) != false
 	not bootstraps_alone(rf)
@@ -51,27 +51,27 @@ bootstraps_alone(rf) if {
 	object.get(rf.spec.bootstrapNode, "allowSentinels", false) != true
 }
 
-# secret is the name of the Secret with the password, or "".
+# The name of the Secret with the password, or "".
 secret(rf) := name if {
 	name := rf.spec.auth.secretPath
 	is_string(name)
 } else := ""
 
-# port that Redis listens at.
+# The port that Redis listens on.
 port(rf) := p if {
 	p := rf.spec.redis.port
 	is_number(p)
 	p > 0
 } else := 6379
 
-# budget is what the operator's PodDisruptionBudgets of Redis and of the sentinels want to be available. It counts the Redises for
-# both (client.go ensurePodDisruptionBudget).
+# The minAvailable of the operator's PodDisruptionBudgets, for Redis and for the sentinels. Both are computed from the Redis
+# replicas (client.go ensurePodDisruptionBudget).
 budget(rf) := 1 if replicas(rf, "redis") <= 2
 else := 2
 
 has_budget(rf, part) if object.get(rf, ["spec", part, "disablePodDisruptionBudget"], false) != true
 
-# sentinel_budget_blocks: so few sentinels that the budget, made for three, never lets one go.
+# There are so few sentinels that the budget, computed for three, never permits a disruption.
 sentinel_budget_blocks(rf) if {
 	sentinels(rf)
 	has_budget(rf, "sentinel")
@@ -79,7 +79,8 @@ sentinel_budget_blocks(rf) if {
 	replicas(rf, "sentinel") <= 2
 }
 
-# pod_labels of "redis" or "sentinel" (handler.go getLabels, client.go generateSelectorLabels). The role is left out: it changes.
+# The labels of the "redis" or "sentinel" pods (handler.go getLabels, client.go generateSelectorLabels), without the role, which
+# changes.
 pod_labels(rf, part) := object.union(
 	{key: value | some key, value in rf.metadata.labels; propagated(rf, key)},
 	{
@@ -96,8 +97,8 @@ propagated(rf, key) if {
 	regex.match(pattern, key)
 }
 
-# parts of a RedisFailover that are pods.
+# The parts of a RedisFailover that have pods.
 parts := ["redis", "sentinel"]
 
-# all are the RedisFailovers of the repository.
+# The RedisFailovers of the repository.
 all := [r | some r in data.repo.resources; r.kind == "RedisFailover"]

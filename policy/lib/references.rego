@@ -1,13 +1,13 @@
-# The names of other objects in the resources of the repository: {"resource", "path", "kind", "name", "created"}; created says that
-# the operator creates the object if it does not exist.
+# References to other objects in the resources of the repository: {"resource", "path", "kind", "name", "created"}; created means
+# that the operator creates the object if it does not exist.
 package redisgitops.lib.references
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.pods
 import data.redisgitops.lib.workloads
 
-# all are the fields of the operators, those of the pods they create, and those of Flux and Argo Rollouts. Kustomize updates none of
-# them: their kinds are not in its list of name references.
+# The references in fields of operators, of the pods they create, and of Flux and Argo Rollouts. Kustomize updates none of them:
+# their kinds are not in its list of name references.
 all := array.concat(array.concat(data.repo.references, of_pods), of_delivery)
 
 of_pods := [object.union({"resource": p.resource, "created": false}, f) |

@@ -1,10 +1,10 @@
-# The Secrets of the repository: those that stand there, and those that a controller makes of a resource that stands there.
+# The Secrets of the repository: Secret manifests, and Secrets that a controller creates from a resource in the repository.
 package redisgitops.lib.secrets
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.redisfailover
 
-# kinds that make a Secret of the name at a path, or else of their own name; the keys are known at the paths of keys_at.
+# Kinds that create a Secret, with the path of its name (or else their own name) and the paths of its keys.
 name_at := {
 	"BitwardenSecret": ["spec", "secretName"],
 	"Certificate": ["spec", "secretName"],
@@ -22,8 +22,8 @@ name_at := {
 	"VaultStaticSecret": ["spec", "destination", "name"],
 }
 
-# providers are {"resource": id, "unit", "set", "namespace", "name", "keys": {"password": path, …}, "complete"}. complete says
-# that there are no other keys. The values are not here.
+# The sources of Secrets: {"resource": id, "unit", "set", "namespace", "name", "keys": {"password": path, …}, "complete"}.
+# complete means that there are no other keys. Values are not included.
 providers := array.concat(
 	[p |
 		some r in data.repo.resources
@@ -46,7 +46,7 @@ providers := array.concat(
 	],
 )
 
-# namespace of the Secret; "" where it may be any: of those that a controller copies into others.
+# The namespace of the Secret; "" if it may be any, because a controller copies it to other namespaces.
 namespace(r) := "" if {
 	r.kind == "ClusterExternalSecret"
 } else := "" if {
@@ -88,7 +88,7 @@ complete(r) if {
 	not r.object.spec.target.template.templateFrom
 } else := false
 
-# generated Secrets get their data from elsewhere.
+# Resources whose Secret gets its data from elsewhere.
 generated(r) if {
 	count(keys(r)) == 0
 }
@@ -98,33 +98,33 @@ generated(r) if {
 	regex.match(`avp\.kubernetes\.io|secret-generator|vault|replicate-from`, key)
 }
 
-# named gives the providers by the name of the Secret.
+# The providers by the name of the Secret.
 named := {name: found |
 	some name in {p.name | some p in providers}
 	found := [p | some p in providers; p.name == name]
 }
 
-# for_redis gives the providers of the Secret that a RedisFailover names, in its namespace.
+# The providers of the Secret that a RedisFailover refers to, in its namespace.
 for_redis(r) := of_name(r, redisfailover.secret(r.object))
 
-# of_name gives the providers of a Secret for a resource, in its namespace.
+# The providers of a Secret for a resource, in its namespace.
 of_name(r, name) := [p |
 	some p in anywhere(r, name)
 	same_namespace(p.namespace, r.namespace)
 ]
 
-# anywhere gives the providers of a name that can be in one cluster with a resource, in any namespace.
+# The providers of a name in any namespace of the cluster of a resource.
 anywhere(r, name) := [p |
 	some i in candidates(by_name, r, name)
 	p := providers[i]
 	meets(p, r)
 ]
 
-# most is how many providers of one name are compared with one resource, so that the work grows with the number of resources and
-# not with its square. Those of the resource's own unit and namespace are never crowded out by those of others.
+# The number of providers of one name that one resource is compared with, so that the work stays linear. The resource's own unit
+# and namespace always come first.
 most := 16
 
-# candidates are the indexes of providers, in ascending order.
+# The indexes of providers, in ascending order.
 candidates(index, r, text) := sort({i |
 	some scope in scopes(r)
 	some i in object.get(index, [[text, scope]], [])
@@ -132,7 +132,7 @@ candidates(index, r, text) := sort({i |
 
 scopes(r) := {["unit", r.unit, r.set], ["namespace", r.namespace], ["namespace", ""], ["all"]}
 
-# scopes_of a provider are those of the resources that it can be for.
+# The resources that a provider can be for.
 scopes_of(p) := [["unit", p.unit, p.set], ["namespace", p.namespace], ["all"]]
 
 by_name := {key: array.slice(sort(found), 0, most) | some key, found in named_in}
@@ -158,13 +158,13 @@ slipped_in := group.by([[[slip, scope], i] |
 	some scope in scopes_of(p)
 ])
 
-# units are the units that provide a Secret of a name.
+# The units that provide a Secret of a name.
 units := {name: {p.unit | some p in found} | some name, found in named}
 
-# namespaces are those that a Secret of a name is in; "" where it may be any.
+# The namespaces with a Secret of a name; "" if it may be any.
 namespaces := {name: {p.namespace | some p in found} | some name, found in named}
 
-# meets says whether two can be in one cluster: not two ways to deploy one folder.
+# Whether two resources can be in one cluster, and are not two ways to deploy one directory.
 meets(p, r) if p.unit != r.unit
 
 meets(p, r) if {
@@ -172,14 +172,14 @@ meets(p, r) if {
 	p.set == r.set
 }
 
-# same_namespace of two, where "" is one that nobody knows.
+# Whether two namespaces may be the same; "" is unknown.
 same_namespace(a, b) if a == b
 
 same_namespace("", b) if b != ""
 
 same_namespace(a, "") if a != ""
 
-# value of a key of a Secret, as Redis gets it. Undefined for what is encrypted or filled in later. Never print it.
+# The value of a Secret key as Redis receives it. Undefined if it is encrypted or filled in later. Never print it.
 value(object, key) := text if {
 	text := object.stringData[key]
 	is_string(text)
@@ -193,10 +193,10 @@ value(object, key) := text if {
 	not filled_in(object, text)
 }
 
-# in_base64 as the API server reads it; base64.is_valid of compiled rules takes more than that.
+# Whether the API server accepts a text as base64; base64.is_valid of compiled rules accepts more.
 in_base64(text) if regex.match(`^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`, regex.replace(text, `\s`, ""))
 
-# holds says whether a key of a Secret has a value in plain text, or in base64.
+# Whether a Secret key has a value in plain text or base64.
 holds(object, place, key) if {
 	text := object[place][key]
 	is_string(text)
@@ -210,13 +210,12 @@ decoded_is_filled_in("data", text) if {
 	filled_in({}, base64.decode(text))
 }
 
-# filled_in: SOPS, Argo CD's Vault plugin, Flux' substitution or a generator put the value there.
+# The value is filled in by SOPS, the Argo CD Vault plugin, Flux substitution or a generator.
 filled_in(object, _) if object.sops
 
 filled_in(_, text) if regex.match(`^(ENC\[|<path:|<[a-zA-Z0-9_-]+(\s*\|[^>]*)?>$|\$\{|ref\+|vault:|op://)`, text)
 
-# alike gives the providers for a resource, in its namespace, whose name differs from a text in one letter, or that have a key of
-# that name.
+# The providers for a resource, in its namespace, whose name differs from a text in one letter, or that have a key of that name.
 alike(r, text) := [p |
 	found := array.concat(
 		[i | some slip in sort(deletions(text)); some i in candidates(by_slip, r, slip)],
@@ -228,7 +227,7 @@ alike(r, text) := [p |
 	same_namespace(p.namespace, r.namespace)
 ]
 
-# with_key gives the providers for a resource, in its namespace, that have a key.
+# The providers for a resource, in its namespace, that have a key.
 with_key(r, key) := [p |
 	some i in candidates(by_key, r, key)
 	p := providers[i]
@@ -236,16 +235,15 @@ with_key(r, key) := [p |
 	same_namespace(p.namespace, r.namespace)
 ]
 
-# deletions of one letter each, and the text itself: two names share one when they differ in a letter.
+# A text and all variants with one letter deleted: two names share one if they differ in one letter.
 deletions(text) := {concat("", [substring(text, 0, i), substring(text, i + 1, -1)]) | some i in numbers.range(0, count(text) - 1)} | {text}
 
-# placeholder says whether a text stands for a password that somebody forgot to put there.
+# Whether a text is a placeholder that was never replaced by a password.
 placeholder(text) if {
 	regex.match(`(?i)^(.*change[ _-]?(me|this|it)\b.*|changeme.*|(your|my|some)[ _-].*|.*[ _-]here|.*example.*|.*placeholder.*|replace[ _-].*|insert[ _-].*|todo|fixme|x{3,}|\*{3,}|password|passwd|secret|dummy|foobared)$`, text)
 }
 
-# redis_passwords are the paths of values files that hold a password of Redis in plain text: password, or redisPassword, with a
-# step that names Redis.
+# The paths in values files with a Redis password in plain text: redisPassword, or password below a key that names Redis.
 redis_passwords(values) := [path |
 	regex.match(`(?i)pass`, json.marshal(values)) # few have any, and walking through all of them takes long
 	walk(values, [path, text])

@@ -1,5 +1,5 @@
-# Label selectors of the repository that can select pods of a RedisFailover: those of Services, policies, budgets, monitors, affinities
-# and spread constraints.
+# The label selectors of the repository that can select pods of a RedisFailover: of Services, policies, budgets, monitors,
+# affinities and spread constraints.
 package redisgitops.lib.selectors
 
 import data.redisgitops.lib.group
@@ -7,11 +7,10 @@ import data.redisgitops.lib.labels
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.workloads
 
-# most is how many selectors, or workloads, that ask for one label are compared with one other, so that the work does not grow with
-# the square of the repository.
+# The number of selectors, or workloads, with one label that are compared with one other, so that the work stays linear.
 most := 16
 
-# asked holds the selectors by what they ask for: the namespace of the pods ("*" is any), the key, and ["is", value] or ["in"] for an
+# The selectors by what they require: the namespace of the pods ("*" is any), the key, and ["is", value], or ["in"] for an
 # expression.
 asked := {key: array.slice(sort(found), 0, most) | some key, found in group.by([[[s.namespace, key, how], s] |
 	some s in all
@@ -20,7 +19,7 @@ asked := {key: array.slice(sort(found), 0, most) | some key, found in group.by([
 
 asks(selector) := {[key, ["is", value]] | some key, value in selector.matchLabels} | {[e.key, ["in"]] | some e in selector.matchExpressions}
 
-# all are {"resource", "path", "namespace", "kind", "name", "selector"}; the selector of a Service is turned into matchLabels.
+# All selectors: {"resource", "path", "namespace", "kind", "name", "selector"}; a Service selector is converted to matchLabels.
 all := array.concat(services, others)
 
 services := [s |
@@ -51,7 +50,7 @@ others := [s |
 	}
 ]
 
-# kinds of resources that select the pods of others.
+# Kinds of resources that select pods of others.
 kinds := {
 	"CiliumNetworkPolicy", "DaemonSet", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "RedisFailover",
 	"Rollout", "ServiceMonitor", "StatefulSet", "VMPodScrape", "VMServiceScrape",
@@ -64,7 +63,7 @@ labelled(selector) if is_object(selector.matchLabels)
 
 labelled(selector) if is_array(selector.matchExpressions)
 
-# A namespaceSelector beside a selector makes it one for pods of other namespaces too.
+# A namespaceSelector beside a selector makes it select pods of other namespaces.
 namespace(r, path) := "*" if {
 	beside := object.get(r.object.spec, array.slice(path, 0, count(path) - 1), {})
 	is_object(beside)
@@ -73,14 +72,14 @@ namespace(r, path) := "*" if {
 
 keys(selector) := {key | some key, _ in selector.matchLabels} | {e.key | some e in selector.matchExpressions}
 
-# of_label gives the selectors that ask a pod of a namespace for a label.
+# The selectors that require a label of pods in a namespace.
 of_label(space, key, value) := {s |
 	some n in {space, "*", ""}
 	some how in [["is", value], ["in"]]
 	some s in object.get(asked, [[n, key, how]], [])
 }
 
-# selects says whether a selector selects a part of a RedisFailover whose pods have these labels, in whatever role.
+# Whether a selector selects a part of a RedisFailover whose pods have these labels, in any role.
 selects(selector, pod) if labels.selects(selector, pod)
 
 selects(selector, pod) if {
@@ -88,10 +87,10 @@ selects(selector, pod) if {
 	labels.selects(selector, object.union(pod, {"redisfailovers-role": role}))
 }
 
-# offered are the labels of the pods if all labels of the RedisFailover went to them.
+# The labels of the pods if all labels of the RedisFailover were propagated.
 offered(rf, part) := object.union(object.get(rf, ["metadata", "labels"], {}), redisfailover.pod_labels(rf, part))
 
-# wanted are the keys of labels of a RedisFailover that something asks its pods for.
+# The label keys of a RedisFailover that some selector requires of its pods.
 wanted(r) := {key |
 	some key, value in object.get(r.object, ["metadata", "labels"], {})
 	not key in own
@@ -100,21 +99,21 @@ wanted(r) := {key |
 	selects(s.selector, offered(r.object, part))
 }
 
-# own are the keys that the operator sets itself.
+# The label keys that the operator sets.
 own := {
 	"app.kubernetes.io/component", "app.kubernetes.io/managed-by", "app.kubernetes.io/name", "app.kubernetes.io/part-of",
 	"redisfailovers-role", "redisfailovers.databases.spotahome.com/name",
 }
 
-# others_too: the selector is one of a workload of the repository, whose pods it selects as well, and asks for nothing that only pods
-# of Redis have.
+# The selector belongs to a workload of the repository, whose pods it selects as well, and requires nothing that only Redis pods
+# have.
 others_too(s) if {
 	not of_redis(s.selector)
 	some w in pods(s.namespace, s.selector)
 	labels.selects(s.selector, w)
 }
 
-# pods gives the labels of the pods of a namespace that a selector may select: those with its first label.
+# The labels of the pods of a namespace that a selector may select: those with its first label.
 pods(namespace, selector) := object.get(by_label, [[namespace, key, selector.matchLabels[key]]], []) if {
 	key := min(object.keys(selector.matchLabels))
 } else := object.get(by_label, [[namespace]], [])
@@ -131,7 +130,7 @@ templates := [{"namespace": r.namespace, "labels": found} |
 	found := object.get(r.object, array.concat(array.slice(path, 0, count(path) - 1), ["metadata", "labels"]), {})
 ]
 
-# of_redis says whether a selector asks for a label that only the operator's pods have.
+# Whether a selector requires a label that only the operator's pods have.
 of_redis(selector) if {
 	some key in {"redisfailovers-role", "redisfailovers.databases.spotahome.com/name"}
 	key in keys(selector)
@@ -141,5 +140,5 @@ of_redis(selector) if selector.matchLabels["app.kubernetes.io/part-of"] == "redi
 
 of_redis(selector) if selector.matchLabels["app.kubernetes.io/managed-by"] == "redis-operator"
 
-# pattern is the entry of labelWhitelist that lets one key through. The entries are searched in keys.
+# The labelWhitelist entry that propagates one key. Entries are searched in keys.
 pattern(key) := sprintf("^%s$", [replace(key, ".", `\.`)])

@@ -1,25 +1,24 @@
-# The Services of the repository, those that stand there and those that operators make, and the Redis behind them.
+# The Services of the repository, both manifests and those that operators create, and the Redis behind each.
 package redisgitops.lib.services
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.redisfailover
 
-# Each index has a name for the whole of it, which is made once: index[key] of a rule with "contains" alone would go through
-# everything for each key.
+# Each index is built as a whole, once: index[key] of a "contains" rule would search everything for each key.
 object_ids := objects
 
 ways := endpoints
 
 redis_by_name := redis_named
 
-# objects are the ids of the rendered Services by name.
+# The ids of the rendered Services by name.
 objects := group.by([[r.name, r.id] |
 	some r in data.repo.resources
 	r.kind == "Service"
 ])
 
-# endpoints are the ways to a Redis by the name of the Service: {"redis": index, "role": "writes", "reads", "sentinels", "any" or
-# "other", "namespace", "ports": the numbers it answers on}. "any" is a Service over all copies, "other" one of another use.
+# The endpoints of Redis instances by the name of the Service: {"redis": index, "role": "writes", "reads", "sentinels", "any" or
+# "other", "namespace", "ports": the port numbers}. "any" is a Service for all pods, "other" one for another purpose.
 endpoints := group.by(array.concat(array.concat(endpoints_1, endpoints_2), endpoints_3))
 
 endpoints_1 := [[e.host, {"redis": i, "role": role, "namespace": redis.namespace, "ports": {e.port} - {0}}] |
@@ -52,7 +51,7 @@ redis_named := group.by([[redis.name, i] |
 	some i, redis in data.repo.redis
 ])
 
-# selecting are the rendered Services that select pods of a RedisFailover by its name: {"service", "redis", "role", "namespace"}.
+# The rendered Services that select pods of a RedisFailover by its name: {"service", "redis", "role", "namespace"}.
 selecting := [s |
 	some name, ids in object_ids
 	some id in ids
@@ -68,7 +67,7 @@ selecting := [s |
 	s := {"service": r, "redis": i, "role": role(selector), "namespace": r.namespace}
 ]
 
-# matches says whether a selector selects pods of a RedisFailover: one label that they lack is enough for it to select none.
+# Whether a selector selects pods of a RedisFailover: one missing label is enough to select none.
 matches(selector, rf) if {
 	some part in redisfailover.parts
 	pod := redisfailover.pod_labels(rf, part)
@@ -79,13 +78,13 @@ has(pod, key, value) if pod[key] == value
 
 has(_, "redisfailovers-role", value) if value in {"master", "slave"}
 
-# masters are the Services that lead to the master of a Redis, those written in the repository first.
+# The Services that point to the master of a Redis, manifests of the repository first.
 masters(i) := array.concat(
 	sort({s.service.name | some s in selecting; s.redis == i; s.role == "writes"}),
 	sort({e.host | some e in data.repo.redis[i].writes}),
 )
 
-# target is the RedisFailover that a selector names.
+# The RedisFailover that a selector names.
 target(selector) := selector["redisfailovers.databases.spotahome.com/name"]
 
 target(selector) := selector["app.kubernetes.io/name"] if not selector["redisfailovers.databases.spotahome.com/name"]
@@ -103,17 +102,17 @@ ports(service) := {p.port |
 	is_number(p.port)
 }
 
-# same_namespace of two, where "" is one that nobody knows.
+# Whether two namespaces may be the same; "" is unknown.
 same_namespace(a, b) if a == b
 
 same_namespace("", _)
 
 same_namespace(a, "") if a != ""
 
-# namespaces in which a Service of a name stands or is made; "" is one that nobody knows.
+# The namespaces with a Service of a name; "" is unknown.
 namespaces(name) := {data.repo.resources[id].namespace | some id in object_ids[name]} | {e.namespace | some e in ways[name]}
 
-# behind gives the endpoints of a Service of a namespace.
+# The endpoints of a Service in a namespace.
 behind(name, namespace) := {e |
 	some e in ways[name]
 	same_namespace(e.namespace, namespace)

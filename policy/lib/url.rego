@@ -1,10 +1,10 @@
-# The addresses of Redis in environment variables, ConfigMaps and the templates of Secrets.
+# The Redis addresses in environment variables, ConfigMaps and Secret templates.
 package redisgitops.lib.url
 
 import data.redisgitops.lib.services
 import data.redisgitops.lib.workloads
 
-# texts in which addresses may stand.
+# The texts that may contain addresses.
 texts := array.concat(in_environment, in_objects)
 
 in_environment := [t |
@@ -36,8 +36,8 @@ in_objects := [t |
 
 pattern := `\b(?:rediss?|valkeys?|redis-sentinels?|rediss?\+sentinel|sentinel)://[^\s"'<>;\x60]+`
 
-# references are the addresses, URLs and bare names of Services that the operator makes: the text's fields and
-# {"url", "scheme", "user", "hosts": [{"text", "service", "namespace", "pod", "short", "port"}], "path", "master", "db"}.
+# The addresses, URLs and bare Service names: the fields of the text and {"url", "scheme", "user", "hosts": [{"text", "service",
+# "namespace", "pod", "short", "port"}], "path", "master", "db"}.
 references := array.concat(urls, names)
 
 urls := [object.union(t, u) |
@@ -65,12 +65,12 @@ hosts(text, namespace) := [object.union({"text": part, "port": port(m[2])}, plac
 	place := locate(split(trim_suffix(m[1], "."), "."), namespace)
 ]
 
-# port of an address; 0 where it says none.
+# The port of an address; 0 if there is none.
 port("") := 0
 
 port(text) := to_number(text) if text != ""
 
-# locate says which Service of which namespace a name inside the cluster is; undefined for all others.
+# The Service and namespace of a cluster-internal host name; undefined for other hosts.
 locate(labels, namespace) := {"service": labels[0], "namespace": namespace, "pod": "", "short": true} if {
 	count(labels) == 1
 	not labels[0] in {"localhost", ""}
@@ -93,7 +93,7 @@ known_namespaces := {r.namespace | some r in data.repo.resources; r.namespace !=
 	r.kind == "Namespace"
 }
 
-# master is the name that a URL asks sentinels for: in its path, query or fragment; "" for none.
+# The master name in the path, query or fragment of a sentinel URL; "" for none.
 master(m) := name if {
 	some name in split(m[4], "/")
 	regex.match(`^[A-Za-z_.-][A-Za-z0-9_.-]*$`, name)
@@ -105,13 +105,13 @@ db(path) := to_number(n) if {
 	[[_, n]] := regex.find_all_string_submatch_n(`^/([0-9]{1,9})(?:/|$)`, path, 1)
 } else := 0
 
-# sentinel says whether a reference is for sentinels, by its scheme.
+# Whether a reference is for sentinels, by its scheme.
 sentinel(reference) if contains(reference.scheme, "sentinel")
 
-# replaced gives the fix that writes another URL for a reference.
+# The fix that replaces the URL of a reference.
 replaced(reference, url) := {"path": reference.path, "op": "set", "value": replace(reference.text, reference.url, url)}
 
-# with_host gives the URL of a reference with another host in the place of one of its own; scheme, user and the rest stay.
+# The URL of a reference with one of its hosts replaced; scheme, user and the rest are kept.
 with_host(reference, host, new) := concat("", [m[1], concat(",", hosts), m[3]]) if {
 	[m] := regex.find_all_string_submatch_n(`^((?:[a-z+-]+://(?:[^@/]*@)?)?)([^/?#]*)(.*)$`, reference.url, 1)
 	hosts := [changed(part, host.text, new) | some part in split(m[2], ",")]
@@ -121,7 +121,7 @@ changed(part, old, new) := new if part == old
 
 changed(part, old, _) := part if part != old
 
-# full writes a Service's address as the reference wrote its own: with the namespace unless it was short.
+# The host name of a Service in the notation of a reference: with the namespace unless the reference was short.
 full(host, service, namespace) := service if {
 	host.short
 } else := sprintf("%s.%s%s", [service, namespace, suffix(host.text)])
@@ -130,11 +130,10 @@ suffix(text) := concat("", [".svc", rest]) if {
 	[[_, rest]] := regex.find_all_string_submatch_n(`\.svc([a-z.]*)`, text, 1)
 } else := ""
 
-# redises are the indexes of the Redis behind a host.
+# The indexes of the Redis instances behind a host.
 redises(host) := {e.redis | some e in services.behind(host.service, host.namespace)}
 
-# instead says what to write for a client of Redis that has the address of sentinels: the Service that leads to the master, or how to
-# make one.
+# What to use for a Redis client that has the address of sentinels: the Service that points to the master, or how to create one.
 instead(host) := sprintf("use \"%s:%d\", or a client with Sentinel support", [reached, port]) if {
 	[name, port, namespace] := leader(host)
 	reached := sprintf("%s%s", [name, elsewhere(host, namespace)])

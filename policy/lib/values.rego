@@ -1,7 +1,7 @@
-# What Redis takes for the values of directives. Source: config.c, util.c memtoull.
+# The values that Redis accepts for directives. Source: config.c, util.c memtoull.
 package redisgitops.lib.values
 
-# kinds of the values of directives.
+# The value types of directives.
 kinds := {
 	"active-defrag-ignore-bytes": "bytes", "auto-aof-rewrite-min-size": "bytes", "client-query-buffer-limit": "bytes",
 	"cluster-link-sendbuf-limit": "bytes", "maxmemory": "bytes", "proto-max-bulk-len": "bytes", "repl-backlog-size": "bytes",
@@ -40,7 +40,7 @@ valid("yes or no", v) if lower(v) in {"yes", "no"}
 
 valid("number", v) if regex.match(`^-?[0-9]+$`, v)
 
-# refused says whether Redis refuses a directive, so that an earlier one of the same key stays in force.
+# Whether Redis rejects a directive, so that an earlier one with the same key stays in effect.
 refused(d) if count(d.words) < 2
 
 refused(d) if not valid(kinds[d.key], d.value)

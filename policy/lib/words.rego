@@ -1,12 +1,12 @@
 # Names that were probably meant.
 package redisgitops.lib.words
 
-# phrase joins words as a sentence does.
+# Joins words as in a sentence.
 phrase(items) := concat(" and ", items) if {
 	count(items) < 3
 } else := concat(" and ", [concat(", ", array.slice(items, 0, count(items) - 1)), items[count(items) - 1]])
 
-# near gives the names that are at most about two slips away from a name, sorted.
+# The names that are at most about two typos away from a name, sorted.
 near(name, among) := [other |
 	some other in sort(among)
 	similar(name, other)

@@ -1,4 +1,4 @@
-# The containers of the repository and what their environment says.
+# The containers of the repository and their environment.
 package redisgitops.lib.workloads
 
 import data.redisgitops.lib.redisfailover
@@ -14,7 +14,7 @@ pod_paths := {
 	"StatefulSet": ["spec", "template", "spec"],
 }
 
-# containers of all workloads: {"resource", "unit", "namespace", "path", "object"}.
+# The containers of all workloads: {"resource", "unit", "namespace", "path", "object"}.
 containers := [c |
 	some r in data.repo.resources
 	pod := pod_paths[r.kind]
@@ -26,7 +26,8 @@ containers := [c |
 	c := {"resource": r.id, "unit": r.unit, "namespace": r.namespace, "path": array.concat(pod, [list, i]), "object": item}
 ]
 
-# environment of all containers: the container's fields and {"index", "name", "value"}; what is no text is not here.
+# The environment of all containers: the fields of the container and {"index", "name", "value"}. Only string values are
+# included.
 environment := [e |
 	some c in containers
 	env := object.get(c.object, "env", [])
@@ -39,7 +40,7 @@ environment := [e |
 	e := {"container": c, "index": i, "name": name, "value": value}
 ]
 
-# sidekiq are the containers that run Sidekiq, by their command or image.
+# The containers that run Sidekiq, by their command or image.
 sidekiq := [c |
 	some c in containers
 	words := array.concat(list(c.object, "command"), list(c.object, "args"))
@@ -52,7 +53,7 @@ list(object, key) := object[key] if {
 	is_array(object[key])
 } else := []
 
-# policy of a RedisFailover's object: {"value", "path"} of maxmemory-policy in customConfig, else in the command.
+# The maxmemory-policy of a RedisFailover: {"value", "path"}, from customConfig or else from the command.
 policy(object) := p if {
 	found := [d | some d in redisfailover.directives(custom(object)); d.key == "maxmemory-policy"]
 	count(found) > 0
@@ -65,7 +66,7 @@ policy(object) := p if {
 	p := {"value": lower(words[i + 1]), "path": ["spec", "redis", "command", i + 1], "words": ""}
 }
 
-# custom is the customConfig of a RedisFailover's object.
+# The customConfig of a RedisFailover.
 custom(object) := object.spec.redis.customConfig if {
 	is_array(object.spec.redis.customConfig)
 } else := []
