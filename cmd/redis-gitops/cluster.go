@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -162,14 +161,6 @@ func (a *app) outside(ctx context.Context, name string, f *clusterFlags, noRepos
 	}
 	r, err := c.Find(ctx, name)
 	return c, r, err
-}
-
-// textOrJSON checks --output of the commands that ask a cluster.
-func textOrJSON(output string) error {
-	if output == "text" || output == "json" {
-		return nil
-	}
-	return fmt.Errorf("--output: unknown value %q; %s", output, finding.OneOf([]string{"text", "json"}))
 }
 
 // step prints one of something that takes a while.

@@ -57,8 +57,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		},
 	}
 	f.addAll(c)
-	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
-	complete(c, "output", []string{"text", "json"})
+	addOutput(c, &output, "text", "json")
 	return c
 }
 
@@ -82,9 +81,6 @@ func reportJSON(r *cluster.Report) doctorJSON {
 }
 
 func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output string) error {
-	if err := textOrJSON(output); err != nil {
-		return err
-	}
 	c, r, err := a.findLive(ctx, name, f)
 	if err != nil {
 		return err
@@ -116,9 +112,6 @@ func verdict(report *cluster.Report) error {
 
 // doctorAll checks every Redis of the cluster. The exit code is the worst one.
 func (a *app) doctorAll(ctx context.Context, f *clusterFlags, output string) error {
-	if err := textOrJSON(output); err != nil {
-		return err
-	}
 	c, err := a.openCluster(f, nil)
 	if err != nil {
 		return err

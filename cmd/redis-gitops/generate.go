@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,8 +37,6 @@ func (a *app) generateCommand() *cobra.Command {
 	return c
 }
 
-var outputs = []string{"text", "json"}
-
 // planFlags are the flags of every command that makes a plan.
 type planFlags struct {
 	dryRun, force, keep, yes bool
@@ -51,9 +48,8 @@ func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.force, "force", false, "overwrite conflicting files and values")
 	c.Flags().BoolVar(&f.keep, "keep", false, "keep existing files and values")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not prompt")
-	c.Flags().StringVar(&f.output, "output", "text", "output format: text, or json for the plan")
+	addOutput(c, &f.output, "text", "json")
 	c.MarkFlagsMutuallyExclusive("force", "keep")
-	complete(c, "output", outputs)
 }
 
 func (f *planFlags) conflicts() scaffold.OnConflict {
@@ -68,9 +64,6 @@ func (f *planFlags) conflicts() scaffold.OnConflict {
 
 // finish shows a plan and, unless it is a dry run, applies it.
 func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error {
-	if !slices.Contains(outputs, f.output) {
-		return fmt.Errorf("unknown output format %q; %s%s", f.output, finding.OneOf(outputs), finding.DidYouMean(f.output, outputs))
-	}
 	var conflict *scaffold.ConflictError
 	if err != nil && !errors.As(err, &conflict) {
 		return err

@@ -141,11 +141,10 @@ func (a *app) importCommand() *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "", "with --method replication: address the target connects back to (default: a free port on the local address)")
 	flags.StringVar(&f.announce, "announce", "", "with --method replication: HOST:PORT that the target connects to, if different from --listen")
 	flags.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
-	flags.StringVar(&f.output, "output", "text", "report format: text or json")
+	addOutput(c, &f.output, "text", "json")
 	complete(c, "method", []string{"auto", "restore", "commands", "replication"})
 	complete(c, "verify", []string{"off", "sample", "full"})
 	complete(c, "progress", []string{"auto", "json", "none"})
-	complete(c, "output", []string{"text", "json"})
 	return c
 }
 
@@ -236,9 +235,6 @@ func (f *importFlags) options() (importer.Options, error) {
 	}
 	if f.connections < 0 || f.connections > 64 {
 		errs = append(errs, errors.New("--connections must be between 1 and 64"))
-	}
-	if f.output != "text" && f.output != "json" {
-		errs = append(errs, fmt.Errorf("--output: unknown format %q; text or json", f.output))
 	}
 	return opts, errors.Join(errs...)
 }

@@ -38,8 +38,7 @@ func (a *app) primariesCommand() *cobra.Command {
 		RunE:    func(c *cobra.Command, _ []string) error { return a.primaries(c.Context(), &f, output) },
 	}
 	f.addAll(c)
-	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
-	complete(c, "output", []string{"text", "json"})
+	addOutput(c, &output, "text", "json")
 	return c
 }
 
@@ -68,9 +67,6 @@ type sentinels struct {
 }
 
 func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) error {
-	if err := textOrJSON(output); err != nil {
-		return err
-	}
 	c, err := a.openCluster(f, nil)
 	if err != nil {
 		return err

@@ -81,7 +81,7 @@ func TestConvertModules(t *testing.T) {
 		if _, errs, code = tool(t, nil, "rdb", "convert", tt.from, out, "--to-version", tt.to, "--lossy"); code != exitFindings {
 			t.Errorf("to %s, lossy: exit %d, %s", tt.to, code, errs)
 		}
-		if text, _, _ := tool(t, nil, "rdb", "info", out, "--json"); strings.Contains(text, "module") && strings.Contains(text, "fakemodul") {
+		if text, _, _ := tool(t, nil, "rdb", "info", out, "--output", "json"); strings.Contains(text, "module") && strings.Contains(text, "fakemodul") {
 			t.Errorf("to %s: a module is left: %s", tt.to, text)
 		}
 	}

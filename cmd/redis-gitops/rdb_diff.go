@@ -38,9 +38,6 @@ func (a *app) rdbDiffCommand() *cobra.Command {
 			if opts.Filter, err = flags.filter(); err != nil {
 				return err
 			}
-			if err := knownForm("output", output, "text", "jsonl"); err != nil {
-				return err
-			}
 			return a.rdbDiff(c.Context(), args[0], args[1], opts, output)
 		},
 	}

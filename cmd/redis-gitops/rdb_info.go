@@ -26,12 +26,11 @@ has more than 4096 of them; the report includes the error bounds.
 Examples:
   redis-gitops rdb info dump.rdb
   redis-gitops rdb info dump.rdb.gz --html report.html
-  redis-gitops dump redis://host - | redis-gitops rdb info - --json`
+  redis-gitops dump redis://host - | redis-gitops rdb info - --output json`
 
 func (a *app) rdbInfoCommand() *cobra.Command {
 	var opts inspect.Options
-	var asJSON bool
-	var html, at string
+	var output, html, at string
 	c := &cobra.Command{
 		Use:   "info FILE",
 		Short: "Summarize an RDB file: types, sizes, TTLs, largest keys",
@@ -45,11 +44,11 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 			if opts.Now, opts.AtDump, err = a.moment(at); err != nil {
 				return err
 			}
-			return a.rdbInfo(c.Context(), args[0], opts, asJSON, html)
+			return a.rdbInfo(c.Context(), args[0], opts, output, html)
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	addOutput(c, &output, "text", "json")
 	f.StringVar(&html, "html", "", "write an HTML report with charts to this file (self-contained, no scripts)")
 	f.IntVar(&opts.Top, "top", 20, "number of largest keys and prefixes")
 	f.StringVar(&opts.Separator, "separator", ":", "prefix separator")
@@ -72,7 +71,7 @@ func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
 	return now, false, err
 }
 
-func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, asJSON bool, html string) error {
+func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, output, html string) error {
 	info, err := a.inspectDump(ctx, name, opts)
 	if err != nil {
 		return err
@@ -87,9 +86,9 @@ func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, as
 		}
 	}
 	switch {
-	case asJSON && html == "-":
-		return errors.New("--json and --html - cannot both write to standard output; pass a file to --html")
-	case asJSON:
+	case output == "json" && html == "-":
+		return errors.New("--output json and --html - cannot both write to standard output; pass a file to --html")
+	case output == "json":
 		return a.json(info)
 	case html != "":
 		if html != "-" {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -44,42 +43,12 @@ func (a *app) rdbKeysCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := knownForm("output", output, "text", "csv", "jsonl"); err != nil {
-				return err
-			}
 			return a.rdbKeys(c.Context(), args[0], &filter, output)
 		},
 	}
 	flags.choose(c)
 	addOutput(c, &output, "text", "csv", "jsonl")
 	return c
-}
-
-// addOutput adds --output with the first form as the default.
-func addOutput(c *cobra.Command, output *string, forms ...string) {
-	c.Flags().StringVarP(output, "output", "o", forms[0], "output format: "+listOf(forms))
-	complete(c, "output", forms)
-}
-
-func listOf(words []string) string {
-	text := words[0]
-	for i, w := range words[1:] {
-		if i == len(words)-2 {
-			text += " or " + w
-		} else {
-			text += ", " + w
-		}
-	}
-	return text
-}
-
-func knownForm(flag, value string, known ...string) error {
-	for _, k := range known {
-		if value == k {
-			return nil
-		}
-	}
-	return fmt.Errorf("--%s: unknown format %q; use %s", flag, value, listOf(known))
 }
 
 func (a *app) rdbKeys(ctx context.Context, name string, filter *rdb.Filter, output string) error {

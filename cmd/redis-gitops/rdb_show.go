@@ -42,9 +42,6 @@ func (a *app) rdbShowCommand() *cobra.Command {
 			if limit < 0 {
 				return fmt.Errorf("--limit %d: must be a number of elements, or 0 for all", limit)
 			}
-			if err := knownForm("output", output, "text", "jsonl"); err != nil {
-				return err
-			}
 			return a.rdbShow(c.Context(), args[0], n, args[1], limit, output)
 		},
 	}

@@ -38,9 +38,6 @@ func (a *app) rdbTreeCommand() *cobra.Command {
 			if opts.Depth < 1 || opts.Depth > 10 {
 				return fmt.Errorf("--depth %d: must be between 1 and 10", opts.Depth)
 			}
-			if err := knownForm("output", output, "text", "json"); err != nil {
-				return err
-			}
 			opts.Now = a.machine.Now
 			return a.rdbTree(c.Context(), args[0], opts, output)
 		},

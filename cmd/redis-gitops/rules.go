@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,7 @@ func (a *app) rulesCommand() *cobra.Command {
 	var output string
 	list := func(*cobra.Command, []string) error { return a.listRules(output) }
 	c := &cobra.Command{Use: "rules", Short: "List lint rules, or show one", Long: rulesHelp, Args: subcommand, RunE: list}
-	c.PersistentFlags().StringVar(&output, "output", "text", "output format: text or json")
+	addOutputTo(c, c.PersistentFlags(), &output, "text", "json")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the rules with their severities", Long: "List the rules with their severities, by default and in strict mode.\n\nExamples:\n  redis-gitops rules list\n  redis-gitops rules list --output json", Args: fromUse, RunE: list},
 		&cobra.Command{
@@ -53,22 +52,11 @@ func asJSON(r *policy.Rule) ruleJSON {
 	return ruleJSON{r.RuleInfo, r.Severity, r.Strict, r.Scope, r.General, finding.HelpPage(r.Name)}
 }
 
-func checkOutput(output string) error {
-	formats := []string{"text", "json"}
-	if output == "text" || output == "json" {
-		return nil
-	}
-	return fmt.Errorf("unknown output format %q; %s%s", output, finding.OneOf(formats), finding.DidYouMean(output, formats))
-}
-
 func (a *app) printJSON(v any) error {
 	return a.json(v)
 }
 
 func (a *app) listRules(output string) error {
-	if err := checkOutput(output); err != nil {
-		return err
-	}
 	rules, err := policy.Rules()
 	if err != nil {
 		return err
@@ -93,9 +81,6 @@ func (a *app) listRules(output string) error {
 }
 
 func (a *app) showRule(name, output string) error {
-	if err := checkOutput(output); err != nil {
-		return err
-	}
 	rules, err := policy.Rules()
 	if err != nil {
 		return err
