@@ -164,7 +164,7 @@ func (l *linter) deployers() ([]*repo.Document, bool) {
 		}
 	}
 	for _, u := range l.units {
-		if u.broken && l.mentions(u, "argoproj.io/", "toolkit.fluxcd.io/") {
+		if u.incomplete && l.mentions(u, "argoproj.io/", "toolkit.fluxcd.io/") {
 			return nil, false
 		}
 		for _, r := range u.resources {

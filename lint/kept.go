@@ -164,7 +164,7 @@ func (u *unit) key() string {
 
 // take makes a unit what another one is, with findings and suppressions of its own, since these are changed later.
 func (u *unit) take(from *unit) {
-	u.resources, u.files, u.chart, u.secrets, u.broken = from.resources, from.files, from.chart, from.secrets, from.broken
+	u.resources, u.files, u.chart, u.secrets = from.resources, from.files, from.chart, from.secrets
 	u.notices, u.failures, u.incomplete = from.notices, from.failures, from.incomplete
 	u.suppressions = copySuppressions(from.suppressions)
 	u.located = map[*finding.Finding]*fix{}

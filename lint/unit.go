@@ -32,7 +32,6 @@ type unit struct {
 	files     []string
 	chart     *chartModel
 	secrets   []string // of rendered Secrets
-	broken    bool     // could not be rendered as a whole
 
 	repo     *repo.Repo     // to read through while it is checked; nil for the linter's
 	keep     bool           // keep what is rendered
@@ -104,7 +103,6 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		u.broken = true
 		for _, p := range finding.All(err) {
 			u.add(l.problemFinding(p, nil), nil)
 		}
@@ -113,7 +111,6 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	}
 	u.files = res.Files
 	u.notices = res.Notices
-	u.broken = len(res.Problems) > 0
 	failed := map[*finding.Finding]*finding.Problem{}
 	for _, p := range res.Problems {
 		f := l.problemFinding(p.Problem, p.Related)
