@@ -118,11 +118,8 @@ func (s *scope) clients(u *unit) {
 		}
 	}
 	for _, r := range u.resources {
-		switch r.Kind {
-		case "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "Rollout":
-			if plain, err := r.value.Plain(); err == nil {
-				walk(plain)
-			}
+		if plain, err := r.value.Plain(); err == nil {
+			walk(plain)
 		}
 	}
 }
