@@ -26,7 +26,7 @@ type scope struct {
 	runs     map[*unit]bool     // it has a Redis
 	involved map[*unit]bool     // the text of the chart or kustomization mentions Redis; filled on demand
 	mention  map[string]bool    // whether a file mentions Redis; filled on demand
-	secrets  map[string]bool    // names of the Secrets that Redis or its clients take passwords from
+	secrets  map[string]bool    // names of the Secrets that Redis or its clients take passwords from; nil until somebody asks
 }
 
 // dropOutOfScope takes out the findings of general rules where Redis is not involved, and returns them.
@@ -62,15 +62,9 @@ func (l *linter) scopeName() string {
 func (l *linter) newScope() *scope {
 	s := &scope{
 		l: l, byDir: map[string][]*unit{}, byValues: map[string][]*unit{},
-		runs: map[*unit]bool{}, involved: map[*unit]bool{}, mention: map[string]bool{}, secrets: map[string]bool{},
+		runs: map[*unit]bool{}, involved: map[*unit]bool{}, mention: map[string]bool{},
 	}
 	for _, in := range l.instances {
-		if in.Auth != nil {
-			s.secrets[in.Auth.Secret] = true
-		}
-		if in.Sentinel != nil && in.Sentinel.Auth != nil {
-			s.secrets[in.Sentinel.Auth.Secret] = true
-		}
 		id, _ := strconv.Atoi(in.Where) // which linter.redis has checked
 		if u, _, ok := l.resourceID(id); ok {
 			s.runs[u] = true
@@ -87,7 +81,6 @@ func (l *linter) newScope() *scope {
 		if slices.ContainsFunc(u.resources, func(r resource) bool { return isRedis(l.known, r.Resource) }) { // also where nothing deploys it
 			s.runs[u] = true
 		}
-		s.clients(u)
 	}
 	return s
 }
@@ -97,6 +90,25 @@ func isRedis(operators []*cue.Operator, r finding.Resource) bool {
 	return slices.ContainsFunc(operators, func(o *cue.Operator) bool {
 		return slices.Contains(o.Kinds, cue.Kind{APIVersion: r.APIVersion, Kind: r.Kind})
 	})
+}
+
+// holdsPassword says whether a Redis or one of its clients takes a password from a Secret.
+func (s *scope) holdsPassword(secret string) bool {
+	if s.secrets == nil {
+		s.secrets = map[string]bool{}
+		for _, in := range s.l.instances {
+			if in.Auth != nil {
+				s.secrets[in.Auth.Secret] = true
+			}
+			if in.Sentinel != nil && in.Sentinel.Auth != nil {
+				s.secrets[in.Sentinel.Auth.Secret] = true
+			}
+		}
+		for _, u := range s.l.units {
+			s.clients(u)
+		}
+	}
+	return s.secrets[secret]
 }
 
 // clients notes the Secrets that variables with a password of Redis are read from.
@@ -136,8 +148,8 @@ func (s *scope) concerns(f *finding.Finding) bool {
 		return true
 	}
 	if f.Resource != nil {
-		return s.secrets[f.Resource.Name] || redisWord.MatchString(f.Resource.Kind+" "+f.Resource.Name) ||
-			slices.ContainsFunc(units, func(u *unit) bool { return u.resourceMentions(f.Resource) })
+		return redisWord.MatchString(f.Resource.Kind+" "+f.Resource.Name) ||
+			slices.ContainsFunc(units, func(u *unit) bool { return u.resourceMentions(f.Resource) }) || s.holdsPassword(f.Resource.Name)
 	}
 	return s.fileMentions(f.File) || slices.ContainsFunc(units, s.isInvolved)
 }
