@@ -87,6 +87,10 @@ func (c *Cluster) Failover(ctx context.Context, r *Redis, o FailoverOptions) (*F
 		return nil, err
 	}
 	f := &Failover{Before: before}
+	if masters := before.Masters(); len(masters) == 1 && o.To == masters[0].Pod.Name {
+		f.Old, f.New = masters[0].Pod, masters[0].Pod // nothing to do, whether it could fail over or not
+		return f, nil
+	}
 	obstacles := before.obstacles(o)
 	if len(obstacles) == 0 || len(before.Masters()) == 1 {
 		f.Warnings = c.operatorWarning(ctx, r, &o)
@@ -98,10 +102,6 @@ func (c *Cluster) Failover(ctx context.Context, r *Redis, o FailoverOptions) (*F
 	f.Old = before.Masters()[0].Pod
 	if r.Write != nil && r.RoleLabels() {
 		f.Service = r.Write.Service
-	}
-	if o.To == f.Old.Name {
-		f.New = f.Old // nothing to do
-		return f, nil
 	}
 	if o.DryRun {
 		return f, nil

@@ -105,6 +105,10 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 	if result == nil || result.Old == nil && result.New == nil {
 		return err
 	}
+	if result.Old != nil && result.Old == result.New {
+		a.say("pod %s is already the master", result.Old.Name)
+		return err
+	}
 	if f.dryRun && err == nil {
 		a.warn(result.Warnings)
 		if f.promote {
@@ -113,10 +117,6 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 			a.say("%s can fail over: all checks pass", r)
 		}
 		return a.printNodes(result.Before, nil)
-	}
-	if result.Old != nil && result.Old == result.New {
-		a.say("pod %s is already the master", result.Old.Name)
-		return err
 	}
 	if result.After != nil {
 		a.printFailover(result)

@@ -336,7 +336,7 @@ func TestAuthOn(t *testing.T) {
 // TestSwappedAddresses is issue 550 of the operator: a replica of each of two Redises without passwords is lost at once, and the
 // new pods have each other's address. The sentinels of each take the pod of the other for their replica.
 func TestSwappedAddresses(t *testing.T) {
-	b := newBench(t)
+	b := newBenchAlone(t)
 	b.apply(failover("aa", "") + "---" + failover("bb", ""))
 	ip := map[string]string{}
 	var lost []v1.Pod
@@ -358,6 +358,13 @@ func TestSwappedAddresses(t *testing.T) {
 			return err
 		})
 	}
+	// It would reset the sentinels, and on a slow machine before anybody has looked.
+	cluster.StopOperator()
+	t.Cleanup(func() {
+		if err := cluster.StartOperator(); err != nil {
+			t.Error(err)
+		}
+	})
 	addresses, err := json.Marshal(ip)
 	b.must(err)
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{"podrunner/addresses": string(addresses)}}})
@@ -388,5 +395,6 @@ func TestSwappedAddresses(t *testing.T) {
 	follows := "pod " + lost[0].Name + " is a replica of " + master.Status.PodIP + ":6379, which is not a pod of " + whole + ": its data is that of another Redis; give each Redis its own password"
 	says(follows, "doctor", "aa")
 	says(follows, "url", "aa", "--live")
-	says("no failover of "+whole+":\n  "+follows, "failover", "aa", "--dry-run")
+	says("no failover of "+whole+":\n", "failover", "aa", "--dry-run")
+	says(follows, "failover", "aa", "--dry-run")
 }
