@@ -169,6 +169,7 @@ type linter struct {
 
 	suppressions []*suppression
 
+	ends        []int                     // of the ids of the resources of each unit, exclusive; nil until somebody asks
 	live        []*unit                   // the first of units: those that are deployed, or may be
 	notDeployed map[string]bool           // the spots of the others
 	moot        map[*finding.Finding]bool // findings of the others

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -60,16 +61,19 @@ func anyList(list []string) []any {
 
 // resourceID finds the unit of an id of data.repo.resources, and the index in that unit.
 func (l *linter) resourceID(id int) (*unit, int, bool) {
-	if id < 0 {
+	if l.ends == nil {
+		end := 0
+		for _, u := range l.units {
+			end += len(u.resources)
+			l.ends = append(l.ends, end)
+		}
+	}
+	i := sort.SearchInts(l.ends, id+1) // the first unit that ends behind it
+	if id < 0 || i == len(l.ends) {
 		return nil, 0, false
 	}
-	for _, u := range l.units {
-		if id < len(u.resources) {
-			return u, id, true
-		}
-		id -= len(u.resources)
-	}
-	return nil, 0, false
+	u := l.units[i]
+	return u, id - (l.ends[i] - len(u.resources)), true
 }
 
 // app gives the name of the application that a folder is, or is in.
