@@ -52,7 +52,10 @@ func isDate(s string) bool {
 	return err == nil
 }
 
-var clock = regexp.MustCompile(`^([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?(?:[zZ]|([+-])([0-9]{2}):([0-9]{2}))$`)
+// Helm's validator reads two characters as a number, and so takes +5 and -0.
+const two = `([0-9]{2}|\+[0-9]|-0)`
+
+var clock = regexp.MustCompile(`^` + two + `:` + two + `:` + two + `(?:\.[0-9]+)?(?:[zZ]|([+-])` + two + `:` + two + `)$`)
 
 // isTime takes a leap second where it is 23:59:60 in UTC.
 func isTime(s string) bool {
@@ -60,7 +63,7 @@ func isTime(s string) bool {
 	if m == nil {
 		return false
 	}
-	n := func(i int) int { v, _ := strconv.Atoi(m[i]); return v } // digits alone, or none
+	n := func(i int) int { v, _ := strconv.Atoi(m[i]); return v } // a number, or nothing
 	hour, minute, second := n(1), n(2), n(3)
 	if hour > 23 || minute > 59 || second > 60 || n(5) > 23 || n(6) > 59 {
 		return false
