@@ -24,8 +24,7 @@ type Operator struct {
 	Absent  bool   // everything could be listed, and it is not there
 	Error   *LogLine
 
-	pods      []*Pod
-	container string
+	pods []*Pod
 }
 
 // LogLine is a line of a log.

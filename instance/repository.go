@@ -144,7 +144,7 @@ func Unknown(what, name string, all []*Instance, place string) error {
 		}
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("Redis %q not found in %s", name, place)
+		return fmt.Errorf("Redis %q not found in %s", name, place) //lint:ignore ST1005 Redis is a name
 	}
 	slices.Sort(names)
 	more := ""

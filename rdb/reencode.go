@@ -324,7 +324,8 @@ func (c *streamCopier) stream(from, to Type) {
 	if from != TypeStream {
 		keep := to != TypeStream
 		c.part("nn", keep)
-		if deleted := c.number(keep) | c.number(keep); (c.number(keep) != length || deleted != 0) && !keep {
+		milliseconds, sequence := c.number(keep), c.number(keep) // of the last ID that was deleted
+		if added := c.number(keep); (added != length || milliseconds != 0 || sequence != 0) && !keep {
 			c.lost |= LossCounts
 		}
 	}

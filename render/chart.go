@@ -684,7 +684,7 @@ func parseIgnore(line string) (ignoreRule, bool, error) {
 		return ignoreRule{}, false, nil
 	}
 	if strings.Contains(line, "**") {
-		return ignoreRule{}, false, errors.New("Helm does not support \"**\"; use \"*\" for one directory level")
+		return ignoreRule{}, false, errors.New("\"**\" is not supported by Helm; use \"*\" for one directory level")
 	}
 	if _, err := path.Match(line, "abc"); err != nil {
 		return ignoreRule{}, false, fmt.Errorf("invalid pattern %q; use \"*\", \"?\" and \"[a-z]\"", line)

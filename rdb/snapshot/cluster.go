@@ -79,7 +79,6 @@ type merge struct {
 	ready   chan struct{} // closed when none is missing
 
 	libraries map[string]string // code by the first line, which has the name
-	scripts   map[string]bool
 	modules   map[string][]byte // data outside of keys
 }
 
