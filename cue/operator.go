@@ -33,6 +33,11 @@ type Kind struct {
 	Kind       string `json:"kind"`
 }
 
+// Owns says whether a kind of resource is one of the operator's.
+func (o *Operator) Owns(apiVersion, kind string) bool {
+	return slices.Contains(o.Kinds, Kind{APIVersion: apiVersion, Kind: kind})
+}
+
 // OperatorNames gives the names of the embedded operators, sorted.
 func OperatorNames() []string {
 	folders, err := fs.Glob(files, "operator/*/operator.cue")

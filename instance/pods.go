@@ -85,7 +85,7 @@ func References(documents []Document, operators []*cue.Operator, o Options) ([]P
 // owner finds the operator of a resource that is no Redis.
 func (f *finder) owner(d *Document) *match {
 	for _, o := range f.operators {
-		if slices.Contains(o.Kinds, cue.Kind{APIVersion: d.apiVersion(), Kind: d.kind()}) {
+		if o.Owns(d.apiVersion(), d.kind()) {
 			vars := map[string]string{"name": d.name(), "namespace": d.namespace()}
 			return &match{scope: scope{object: d, version: f.version(o), vars: vars}, operator: o}
 		}

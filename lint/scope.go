@@ -88,7 +88,7 @@ func (l *linter) newScope() *scope {
 // isRedis says whether a resource is of a kind that an operator makes a Redis of.
 func isRedis(operators []*cue.Operator, r finding.Resource) bool {
 	return slices.ContainsFunc(operators, func(o *cue.Operator) bool {
-		return slices.Contains(o.Kinds, cue.Kind{APIVersion: r.APIVersion, Kind: r.Kind})
+		return o.Owns(r.APIVersion, r.Kind)
 	})
 }
 
