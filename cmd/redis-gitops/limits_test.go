@@ -43,10 +43,11 @@ func TestTimeout(t *testing.T) {
 
 // greedyChart keeps more in memory than it may.
 var greedyChart = map[string]string{
-	".redis-gitops.yaml":                       "",
-	"applications/greedy/Chart.yaml":           "apiVersion: v2\nname: greedy\nversion: 1.0.0\n",
-	"applications/greedy/values.yaml":          "a: 1\n",
-	"applications/greedy/templates/redis.yaml": `{{ $d := dict }}{{ $s := repeat 100000 "a" }}{{ range $i := until 800 }}{{ $_ := set $d (print $i) (splitList "" $s) }}{{ end }}`,
+	".redis-gitops.yaml":                        "",
+	"applications/greedy/Chart.yaml":            "apiVersion: v2\nname: greedy\nversion: 1.0.0\n",
+	"applications/greedy/values.yaml":           "a: 1\n",
+	"applications/greedy/templates/redis.yaml":  `{{ $d := dict }}{{ $s := repeat 100000 "a" }}{{ range $i := until 800 }}{{ $_ := set $d (print $i) (splitList "" $s) }}{{ end }}`,
+	"applications/greedy/templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: greedy\n", // a run that ends has a resource
 }
 
 // TestMaxMemory ends every kind of command that renders a repository when it takes too much memory, by name of what it rendered,
