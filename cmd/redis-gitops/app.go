@@ -209,17 +209,27 @@ func (a *app) open(write bool) (*opened, error) {
 	}
 	fs := watch(on, a.secrets)
 	o := &opened{fs: fs, dir: root}
+	if err := a.load(o, write); err != nil {
+		return nil, errors.Join(err, fs.Close()) // and with it the lock, which the next request to the same process needs
+	}
+	return o, nil
+}
+
+// load reads the configuration of an opened folder and the tree of its repository, after it finished what an earlier run left.
+func (a *app) load(o *opened, write bool) error {
+	fs, root := o.fs, o.dir
 	if write {
 		if err := a.recover(fs); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	file := cue.ConfigFile
 	if a.configFile != "" {
 		file = filepath.ToSlash(filepath.Clean(a.configFile))
 	}
+	var err error
 	if o.config, err = readConfig(fs, file, a.configFile != ""); err != nil {
-		return nil, err
+		return err
 	}
 	a.tell("repository %s", root)
 	l := o.config.Layout
@@ -227,9 +237,9 @@ func (a *app) open(write bool) (*opened, error) {
 		Applications: l.Applications, Generators: l.Generators, Platform: l.Platform, PlatformApplications: l.PlatformApplications,
 	}})
 	if err != nil {
-		return nil, located(fs, file, err)
+		return located(fs, file, err)
 	}
-	return o, nil
+	return nil
 }
 
 // located puts problems with a configuration, told by their paths, at their lines.
@@ -255,7 +265,7 @@ func located(fs afero.Fs, file string, err error) error {
 // recover locks the repository and finishes or undoes what a killed run left, and says so.
 func (a *app) recover(fs lockedFs) error {
 	if err := a.lock(fs); err != nil {
-		return errors.Join(err, fs.Close())
+		return err
 	}
 	recovery, err := repo.Recover(fs)
 	if err != nil || recovery == nil {

@@ -205,3 +205,27 @@ func TestDoesNotGrow(t *testing.T) {
 		t.Errorf("2 applications cost %d calls, 200 cost %d", counts[0], counts[1])
 	}
 }
+
+// TestFailedOpenUnlocks wants a run that fails to give the lock back before its process ends: the page serves many from one process.
+func TestFailedOpenUnlocks(t *testing.T) {
+	for _, config := range []string{"", "nonsense: 1\n", "a: [\n", "layout: {applications: ../out}\n"} {
+		dir := t.TempDir()
+		writeTree(t, dir, map[string]string{".redis-gitops.yaml": config, "applications/shop/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n"})
+		for _, args := range [][]string{{"generate", "resource", "shop", "nosuch"}, {"generate", "update"}, {"destroy", "resource", "shop", "redis"}, {"lint", "--fix"}, {"init", "."}} {
+			var out bytes.Buffer
+			a := newApp()
+			a.out, a.err = &out, &out
+			a.run(context.Background(), append([]string{"-C", dir}, args...))
+			fs, err := rootfs.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := fs.Lock(); err != nil {
+				t.Errorf("%q with %q: %v after\n%s", args, config, err, out.String())
+			}
+			if err := fs.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
