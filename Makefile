@@ -10,6 +10,10 @@ staticcheck_version = v0.7.0
 govulncheck_version = v1.9.0
 cyclonedx_version = v1.10.0
 
+# One way to compile, so that what one target has compiled serves the others, as the programs of test/e2e.
+export CGO_ENABLED = 0
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
 build:
 	go build -o bin/redis-gitops ./cmd/redis-gitops
 
@@ -68,7 +72,7 @@ vet:
 
 staticcheck:
 	go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...
-	cd test/e2e && CGO_ENABLED=0 GOFLAGS=-trimpath go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) . ./harness/... ./operator ./podrunner ./spawn
+	cd test/e2e && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) . ./harness/... ./operator ./podrunner ./spawn
 	for module in internal/*/go.mod; do (cd $$(dirname $$module) && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...) || exit 1; done
 
 check: vet staticcheck
@@ -99,17 +103,17 @@ test: tools vet
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
 
 # The commands that ask a cluster, on a real Kubernetes API with real Redis processes: test/e2e/README.md. Kubernetes is built
-# once, in 3 to 6 minutes. Without cgo and with -trimpath, so that the tests share what the programs are built of.
+# once, in 3 to 6 minutes.
 e2e:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
 	@sh test/e2e/check.sh
-	cd test/e2e && CGO_ENABLED=0 go run -trimpath ./harness/build
-	cd test/e2e && CGO_ENABLED=0 go vet -trimpath . ./harness/... ./operator ./podrunner ./spawn && CGO_ENABLED=0 go test -trimpath -vet=off -count=1 -timeout 30m -parallel 4 .
+	cd test/e2e && go run ./harness/build
+	cd test/e2e && go vet . ./harness/... ./operator ./podrunner ./spawn && go test -vet=off -count=1 -timeout 30m -parallel 4 .
 
 # A cluster to try things in, until Ctrl-C.
 e2e-up:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
-	cd test/e2e && CGO_ENABLED=0 go run -trimpath ./harness/up
+	cd test/e2e && go run ./harness/up
 
 # The hooks with the real pre-commit, and the scripts of action.yml and of the GitLab component, on a clone of the last commit.
 integration:

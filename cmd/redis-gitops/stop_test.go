@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -173,7 +174,7 @@ func TestSignal(t *testing.T) {
 	if err := other.Lock(); err != nil {
 		t.Fatal(err)
 	}
-	waiting := waitingCommands(t, dir, locked)
+	tool, waiting := builtTool(t), waitingCommands(t, dir, locked)
 	known := leaves()
 	for name := range known {
 		if (waiting[name] == nil) == (endByThemselves[name] == "") {
@@ -186,69 +187,78 @@ func TestSignal(t *testing.T) {
 		}
 	}
 	for name, calls := range waiting {
-		for i, args := range calls {
-			for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-				t.Run(fmt.Sprintf("%s/%d/%v", strings.ReplaceAll(name, " ", "_"), i, signal), func(t *testing.T) {
-					t.Parallel()
-					signalled(t, dir, append(strings.Fields(name), args...), signal)
-				})
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			var all sync.WaitGroup
+			for _, args := range calls {
+				for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+					all.Go(func() { signalled(t, tool, dir, append(strings.Fields(name), args...), signal) })
+				}
 			}
-		}
+			all.Wait()
+		})
 	}
 }
 
 // endsWell are commands that a signal is meant to end.
 var endsWell = regexp.MustCompile(`^(port-forward|web|rdb serve)`)
 
-// signalled starts a command that waits, sends it a signal and expects its end.
-func signalled(t *testing.T, dir string, args []string, signal syscall.Signal) {
-	temp := t.TempDir()
-	c := exec.Command(builtTool(t), append([]string{"-C", dir}, args...)...)
+// signalled starts a command that waits, sends it a signal and expects its end. Several run at once in one test: it never calls t.Fatal.
+func signalled(t *testing.T, tool, dir string, args []string, signal syscall.Signal) {
+	temp, problem := t.TempDir(), func(format string, values ...any) {
+		t.Errorf("%q, %v: %s", args, signal, fmt.Sprintf(format, values...))
+	}
+	c := exec.Command(tool, append([]string{"-C", dir}, args...)...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), "TMPDIR="+temp, "HOME="+temp, "XDG_STATE_HOME="+temp+"/state")
 	stdin, err := c.StdinPipe() // never written to
 	if err != nil {
-		t.Fatal(err)
+		problem("%v", err)
+		return
 	}
 	defer stdin.Close()
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Start(); err != nil {
-		t.Fatal(err)
+		problem("%v", err)
+		return
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
 	select {
 	case err := <-ended:
-		t.Fatalf("it did not wait: %v: %s", err, out.String())
+		problem("it did not wait: %v: %s", err, out.String())
+		return
 	case <-time.After(1500 * time.Millisecond): // also on a busy machine it has begun by then
 	}
 	if err := c.Process.Signal(signal); err != nil {
-		t.Fatal(err)
+		problem("%v", err)
+		return
 	}
 	began := time.Now()
 	select {
 	case err = <-ended:
 	case <-time.After(10 * time.Second):
 		_ = c.Process.Kill()
-		t.Fatalf("did not end after %v", signal)
+		problem("did not end")
+		return
 	}
 	// A second is promised; a busy machine may take longer to schedule it.
 	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("took %v to end", took)
+		problem("took %v to end", took)
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() != exitError || err == nil && !endsWell.MatchString(strings.Join(args, " ")) {
-		t.Errorf("ended with %v: %s", err, out.String())
+		problem("ended with %v: %s", err, out.String())
 	}
 	if strings.Contains(out.String(), "goroutine ") || strings.Contains(out.String(), "panic") {
-		t.Errorf("crashed: %s", out.String())
+		problem("crashed: %s", out.String())
 	}
 	if left, err := filepath.Glob(filepath.Join(temp, "redis-gitops-*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		problem("left behind: %v, %v", left, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "out.rdb")); err == nil {
-		t.Error("wrote a part of its output")
+		problem("wrote a part of its output")
 	}
 }
 

@@ -28,7 +28,7 @@ export function serve() {
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(Object.assign(is, { url: `http://127.0.0.1:${server.address().port}${prefix}`, close: () => { server.closeAllConnections(); server.close(); } }))));
 }
 
-export const launch = () => chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+export const launch = (...args) => chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-dev-shm-usage", ...args] });
 
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 export const modes = {

@@ -108,7 +108,7 @@ everywhere("lint: a folder with faults, its source, causes and fix", async (mode
   await p.context.close();
   rmSync(dir, { recursive: true });
   rmSync(sarif.dir, { recursive: true });
-});
+}, { dark: true });
 
 const broken = `apiVersion: databases.spotahome.com/v1
 kind: RedisFailover
@@ -218,7 +218,7 @@ everywhere("explore: every Redis with its topology and code", async (mode, calle
   await axe(page, "explore");
   clean(p);
   await p.context.close();
-});
+}, { dark: true });
 
 everywhere("a folder and a zip are dropped, the example is a click away", async (mode) => {
   const p = await open(browser, server.url, mode);
