@@ -50,7 +50,7 @@ func (t *table) row(from, to string, cells []string) {
 	}
 	fmt.Fprintf(&t.text, "%-22s %-11s", from, to)
 	for _, c := range cells {
-		fmt.Fprintf(&t.text, " %-24s", c)
+		fmt.Fprintf(&t.text, " %-24s", t.shorten(c))
 	}
 	t.text.WriteByte('\n')
 }
