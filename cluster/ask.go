@@ -502,7 +502,7 @@ func (c *Cluster) askAll(ctx context.Context, r *Redis) (*State, error) {
 	var l Login
 	l, s.Login = c.Login(ctx, r.Namespace, r.Auth)
 	s.password, s.trimmed = l.Password, l.Stripped
-	s.unsafe = r.Kind == "RedisFailover" && strings.ContainsAny(l.Password, unsafeCharacters)
+	s.unsafe = r.traits().BarePassword && strings.ContainsAny(l.Password, unsafeCharacters)
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -269,7 +269,7 @@ func (p *problems) roles(s *State) {
 		p.error(deadlock, "", "%s has no master and will not get one: %s; %s", s, s.deadlockReason(), promoteHint(s.Redis)).saw(s.holdings()...)
 	default:
 		id := noMaster
-		if s.Kind == "RedisFailover" && s.allWait() {
+		if s.traits().Appoints && s.allWait() {
 			id = unappointed
 		}
 		p.error(id, "", "%s has no master: %s; %s", s, answers(s.Servers), s.nextMaster())
@@ -289,15 +289,15 @@ func (s *State) oneOf(m []*Server) string {
 
 // nextMaster says who makes one, when there is none.
 func (s *State) nextMaster() string {
-	family := s.Kind == "RedisFailover"
+	appoints := s.traits().Appoints
 	switch {
 	case s.bootstrapping():
 		return "it follows another Redis by spec.bootstrapNode"
-	case family && s.allWait():
+	case appoints && s.allWait():
 		return "the pods wait for the operator to appoint one, which it does in a round (every 30 s) in which all pods run"
-	case family && s.Replicas == 1:
+	case appoints && s.Replicas == 1:
 		return "the operator promotes the only pod in its next round (every 30 s)"
-	case family && s.Sentinel != nil && s.withoutQuorum():
+	case appoints && s.Sentinel != nil && s.withoutQuorum():
 		return "the sentinels have no quorum, so the operator promotes the oldest pod in its next round (every 30 s)"
 	case slices.ContainsFunc(s.Sentinels, promotes):
 		return "the sentinels elect one of the replicas, so wait for that" + s.timing()

@@ -309,7 +309,7 @@ func (p *problems) config(s *State) {
 			}
 		}
 	}), "pod")
-	if s.Kind != "RedisFailover" {
+	if !s.traits().Reapplies {
 		return
 	}
 	sentinels := judgeSentinelConfig(at(s.Object, "spec", "sentinel", "customConfig"))
@@ -355,7 +355,7 @@ func (p *problems) off(s *State, lines []verdict, all []has, noun string) {
 		pods[f] = append(pods[f], h.pod)
 	}
 	hint := "see the log of the operator"
-	if s.Kind == "RedisFailover" {
+	if s.traits().Reapplies {
 		hint = "the operator sets it every 30 s, so wait for that; if it stays, Redis refuses this line"
 	}
 	for _, f := range order {

@@ -23,13 +23,12 @@ import (
 
 // Bounds of what is no problem yet.
 const (
-	memoryNear   = 90       // percent of maxmemory
-	memoryLimit  = 85       // percent of the limit of the container
-	diskNear     = 80       // percent of the volume
-	diskFull     = 95       // percent of the volume
-	lagBehind    = 10 << 20 // bytes of replication
-	shutdownWait = 31       // seconds that the shutdown script of Spotahome's operator and its forks waits before it saves
-	leastGrace   = 2        // seconds between SIGTERM and SIGKILL at least
+	memoryNear  = 90       // percent of maxmemory
+	memoryLimit = 85       // percent of the limit of the container
+	diskNear    = 80       // percent of the volume
+	diskFull    = 95       // percent of the volume
+	lagBehind   = 10 << 20 // bytes of replication
+	leastGrace  = 2        // seconds between SIGTERM and SIGKILL at least
 )
 
 // A Report is what [Cluster.Doctor] saw.
@@ -450,8 +449,8 @@ func (p *problems) grace(s *State) {
 			continue
 		}
 		waits := int64(0)
-		if s.Kind == "RedisFailover" && s.Sentinel != nil && text(at(s.Object, "spec", "redis", "shutdownConfigMap")) == "" {
-			waits = shutdownWait
+		if s.Sentinel != nil && text(at(s.Object, "spec", "redis", "shutdownConfigMap")) == "" {
+			waits = int64(s.traits().ShutdownWait)
 		}
 		save := max(server.int("rdb_last_bgsave_time_sec"), 0) // a guess: what the last one took
 		if grace > waits+save || server.Config["save"] != "" && save < leastGrace {

@@ -108,8 +108,8 @@ func (c *Cluster) evidence(ctx context.Context, r *Report) {
 		for _, pod := range p.pods {
 			objects[pod] = podKind.Kind
 		}
-		if r.Kind == "RedisFailover" && (p.ID == noPods || p.ID == podCount || p.ID == starting) {
-			objects["rfr-"+r.Name] = statefulSetKind.Kind
+		if set := r.traits().StatefulSet; set != "" && (p.ID == noPods || p.ID == podCount || p.ID == starting) {
+			objects[strings.ReplaceAll(set, "{name}", r.Name)] = statefulSetKind.Kind
 		}
 		for _, name := range sortedKeys(objects) {
 			lines, err := c.lastEvents(ctx, r.Namespace, objects[name], name)
@@ -230,18 +230,20 @@ func (s *State) mask(line string) string {
 	return line
 }
 
-// claims are the names of volumes of RedisFailovers: CLAIM-rfr-NAME-ORDINAL.
-var claims = regexp.MustCompile(`^(.+)-rfr-(.+)-([0-9]+)$`)
+// claims matches the names of volumes of a StatefulSet, CLAIM-NAME-ORDINAL; its second group is the name of the resource.
+func claims(statefulSet string) *regexp.Regexp {
+	return regexp.MustCompile(`^(.+)-` + strings.ReplaceAll(regexp.QuoteMeta(statefulSet), regexp.QuoteMeta("{name}"), "(.+)") + `-([0-9]+)$`)
+}
 
-// surroundings checks what else of the namespace touches a RedisFailover: ConfigMaps that it names or shares with another one, and
+// surroundings checks what else of the namespace touches a Redis: ConfigMaps that it names or shares with another one, and
 // volumes of one that is gone.
 func (c *Cluster) surroundings(ctx context.Context, report *Report, p *problems) {
-	r := report.Redis
-	if r.Kind != "RedisFailover" {
-		return
+	r, traits := report.Redis, report.traits()
+	if traits.MaxName > 0 && len(r.Name) > traits.MaxName {
+		p.error(nameTooLong, "name/too-long", "the name %q has %d characters, and the operator ignores %ss with more than %d; choose a shorter one", r.Name, len(r.Name), r.Kind, traits.MaxName)
 	}
-	if len(r.Name) > maxName {
-		p.error(nameTooLong, "name/too-long", "the name %q has %d characters, and the operator ignores RedisFailovers with more than %d; choose a shorter one", r.Name, len(r.Name), maxName)
+	if traits.StatefulSet == "" {
+		return
 	}
 	if name := text(at(r.Object, "spec", "redis", "shutdownConfigMap")); name != "" {
 		bounded, cancel := c.bounded(ctx)
@@ -256,35 +258,31 @@ func (c *Cluster) surroundings(ctx context.Context, report *Report, p *problems)
 	}
 	names, err := c.named(ctx, r)
 	if err != nil {
-		report.skip("other RedisFailovers of the namespace", err)
+		report.skip("other "+r.Kind+"s of the namespace", err)
 		return
 	}
 	for _, other := range names {
-		if shared := sharedConfigMap(r.Name, other); shared != "" {
-			p.error(nameClash, "name/config-map-cross", "RedisFailovers %q and %q share ConfigMap %q: the operator overwrites it for one with that of the other in each round; rename one of them", r.Name, other, shared)
+		if shared := sharedConfigMap(traits.ConfigMaps, r.Name, other); shared != "" {
+			p.error(nameClash, "name/config-map-cross", "%ss %q and %q share ConfigMap %q: the operator overwrites it for one with that of the other in each round; rename one of them", r.Kind, r.Name, other, shared)
 		}
 	}
 	c.leftVolumes(ctx, report, p, names)
 }
 
-// maxName is maxNameLength in api/redisfailover/v1/validate.go.
-const maxName = 48
-
-// sharedConfigMap gives the name of a ConfigMap that the operator makes for both of two RedisFailovers: names.go calls those of N
-// rfr-N, rfr-s-N and rfr-readiness-N.
-func sharedConfigMap(a, b string) string {
-	for _, prefix := range []string{"s-", "readiness-"} {
-		switch {
-		case a == prefix+b:
-			return "rfr-" + a
-		case b == prefix+a:
-			return "rfr-" + b
+// sharedConfigMap gives the name of a ConfigMap that the operator creates for both of two resources; "" for none.
+func sharedConfigMap(patterns []string, a, b string) string {
+	for _, first := range patterns {
+		for _, second := range patterns {
+			name := strings.ReplaceAll(first, "{name}", a)
+			if a != b && name == strings.ReplaceAll(second, "{name}", b) {
+				return name
+			}
 		}
 	}
 	return ""
 }
 
-// named gives the names of all RedisFailovers of a namespace.
+// named gives the names of all resources of its kind in a namespace.
 func (c *Cluster) named(ctx context.Context, r *Redis) ([]string, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -308,7 +306,7 @@ func (c *Cluster) named(ctx context.Context, r *Redis) ([]string, error) {
 	return names, nil
 }
 
-// leftVolumes reports the volumes of RedisFailovers that are gone: after a change of the name the data is in them.
+// leftVolumes reports the volumes of resources that are gone: after a change of the name the data is in them.
 func (c *Cluster) leftVolumes(ctx context.Context, report *Report, p *problems, names []string) {
 	bounded, cancel := c.bounded(ctx)
 	objects, err := c.api.List(bounded, claimKind, report.Namespace, "")
@@ -317,9 +315,9 @@ func (c *Cluster) leftVolumes(ctx context.Context, report *Report, p *problems, 
 		report.skip("PVCs that no Redis uses", err)
 		return
 	}
-	left := map[string][]string{}
+	left, pattern := map[string][]string{}, claims(report.traits().StatefulSet)
 	for _, o := range objects {
-		m := claims.FindStringSubmatch(nameOf(o))
+		m := pattern.FindStringSubmatch(nameOf(o))
 		if m == nil {
 			continue
 		}
@@ -336,9 +334,9 @@ func (c *Cluster) leftVolumes(ctx context.Context, report *Report, p *problems, 
 		case name == report.Name:
 			p.add(finding.Info, volumesLeft, "", "PVC %s belonged to replicas that %s no longer has; delete it if the data is not needed", list, report)
 		case empty:
-			p.warn(volumesLeft, "", "%s is empty, and PVC %s of RedisFailover %q, which no longer exists, remains: if the Redis was renamed, its data is there; rename it back, or copy the data", report, list, name)
+			p.warn(volumesLeft, "", "%s is empty, and PVC %s of %s %q, which no longer exists, remains: if the Redis was renamed, its data is there; rename it back, or copy the data", report, list, report.Kind, name)
 		default:
-			p.add(finding.Info, volumesLeft, "", "PVC %s of RedisFailover %q, which no longer exists, remains; delete it if the data is not needed", list, name)
+			p.add(finding.Info, volumesLeft, "", "PVC %s of %s %q, which no longer exists, remains; delete it if the data is not needed", list, report.Kind, name)
 		}
 	}
 }

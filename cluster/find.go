@@ -28,6 +28,15 @@ type Redis struct {
 // String is how people call it.
 func (r *Redis) String() string { return fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name) }
 
+// traits gives how its operator treats it.
+func (r *Redis) traits() cue.Traits {
+	operator, err := cue.OperatorNamed(r.Operator)
+	if err != nil {
+		return cue.Traits{} // of nobody that we know
+	}
+	return operator.Traits()
+}
+
 // RoleLabels says whether a label of the pods tells the master.
 func (r *Redis) RoleLabels() bool {
 	return len(r.Instance.Pods) > 0 && len(r.Instance.Pods[0].Master) > 0

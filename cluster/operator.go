@@ -306,7 +306,7 @@ func (p *problems) operator(s *State, o *Operator, changed time.Time) {
 		p.error(operatorDown, "ha/operator-missing", "the operator is not running: %s%s; nothing is repaired, and after a failover Services keep selecting the old master; start it", o.Down, last)
 	case o.Absent:
 		severity := finding.Warning
-		if s.Kind != "RedisFailover" {
+		if !s.traits().HoldsLease {
 			severity = finding.Info // it may run without a Lease, and from an image of another name
 		}
 		p.add(severity, operatorMissing, "ha/operator-missing", "no %s operator was found in the cluster, neither its Deployment nor its Lease%s; check that it is installed and running", s.Redis.Operator, last)

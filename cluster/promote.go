@@ -71,7 +71,7 @@ func (s *State) Deadlocked() bool {
 	if !slices.ContainsFunc(s.Sentinels, answered) || slices.ContainsFunc(s.Sentinels, promotes) {
 		return false
 	}
-	return s.Kind != "RedisFailover" || s.Replicas != 1 && !s.withoutQuorum()
+	return !s.traits().Appoints || s.Replicas != 1 && !s.withoutQuorum()
 }
 
 func (s *State) deadlockReason() string {
@@ -83,7 +83,7 @@ func (s *State) deadlockReason() string {
 	if known > 0 {
 		reason = "the sentinels know no replica that they may promote"
 	}
-	if s.Kind == "RedisFailover" {
+	if s.traits().Appoints {
 		reason += ", and the operator waits for them"
 	}
 	return reason
@@ -142,7 +142,7 @@ func (s *State) unpromotable(o FailoverOptions) (*Server, []error) {
 		add("it follows another Redis by spec.bootstrapNode; remove bootstrapNode to make it a master")
 	case len(m) > 0:
 		add("it has a master, pod %s; leave out --promote", m[0].Pod.Name)
-	case !o.Force && s.Kind == "RedisFailover" && s.allWait():
+	case !o.Force && s.traits().Appoints && s.allWait():
 		add("the operator appoints the first master in its next round; use --force if it does not")
 	case !o.Force && !s.Deadlocked() && slices.ContainsFunc(s.Sentinels, promotes):
 		add("the sentinels elect one of the replicas%s; use --force if they do not", s.timing())
@@ -377,7 +377,7 @@ func (c *Cluster) operatorWarning(ctx context.Context, r *Redis, o *FailoverOpti
 		o.operator = append(o.operator, fmt.Errorf("the operator is not running: %s, so %s; start it, or use --force", operator.Down, stays))
 	case operator.Down != "":
 		return []string{fmt.Sprintf("the operator is not running: %s, so %s", operator.Down, stays)}
-	case operator.Absent && !o.Force && r.Kind == "RedisFailover": // these operators always have a Lease
+	case operator.Absent && !o.Force && r.traits().HoldsLease:
 		o.operator = append(o.operator, fmt.Errorf("no %s operator was found in the cluster, neither its Deployment nor its Lease, so %s; start it, or use --force", r.Operator, stays))
 	case operator.Absent:
 		return []string{fmt.Sprintf("no %s operator was found in the cluster, so %s", r.Operator, stays)}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -173,6 +174,41 @@ func (o *Operator) References() []Reference {
 	return forked(o, func(d *derived) []Reference { return d.References })
 }
 
+// Traits are how an operator treats its instances, whatever their resources say. The zero value claims nothing, so what is not
+// known of an operator is not reported about its instances. The sources are in its operator.cue.
+type Traits struct {
+	// The operator makes a pod the master when all pods wait for one, when there is only one, or when the sentinels have no quorum;
+	// otherwise it waits for the sentinels.
+	Appoints bool `json:"appoints,omitempty"`
+
+	// It sets every line of customConfig again in each round, with CONFIG SET and SENTINEL SET.
+	Reapplies bool `json:"reapplies,omitempty"`
+
+	// It always holds the Lease by which it is recognized.
+	HoldsLease bool `json:"holdsLease,omitempty"`
+
+	// It writes the password into redis.conf without quotes.
+	BarePassword bool `json:"barePassword,omitempty"`
+
+	ShutdownWait int      `json:"shutdownWait,omitempty"` // seconds that the preStop hook of a Redis with sentinels waits before it saves
+	MaxName      int      `json:"maxName,omitempty"`      // characters of a name; it ignores resources with a longer one. 0 for no limit
+	StatefulSet  string   `json:"statefulSet,omitempty"`  // the name of the StatefulSet of the servers, with {name} for that of the resource
+	ConfigMaps   []string `json:"configMaps,omitempty"`   // the names of the ConfigMaps it creates, likewise
+}
+
+// Traits gives how the operator treats its instances; a fork that states none has those of the operator it comes from.
+func (o *Operator) Traits() Traits {
+	own := o.derived.Traits
+	if o.Fork == "" || !reflect.ValueOf(own).IsZero() {
+		return own
+	}
+	from, err := readDerived("operator/" + o.Fork + "/structure.json")
+	if err != nil {
+		return own // TestOperatorNamed reads it
+	}
+	return from.Traits
+}
+
 func forked[T any](o *Operator, facts func(*derived) []T) []T {
 	own := facts(o.derived)
 	if o.Fork == "" {
@@ -185,9 +221,9 @@ func forked[T any](o *Operator, facts func(*derived) []T) []T {
 	return slices.Concat(own, facts(from))
 }
 
-// deriveInstances takes recognition, schemes and further facts over, and refuses a misspelt field.
+// deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

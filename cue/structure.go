@@ -198,6 +198,7 @@ type derived struct {
 	Instances  []Scheme                  `json:"instances,omitempty"`
 	PodSpecs   []PodSpec                 `json:"podSpecs,omitempty"`
 	References []Reference               `json:"references,omitempty"`
+	Traits     Traits                    `json:"traits,omitzero"`
 	Config     int                       `json:"config,omitempty"`
 	Values     int                       `json:"values,omitempty"`
 	Resources  map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"

@@ -1,0 +1,69 @@
+package redisgitops_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ofOneOperator matches the names of one operator and of its resources. What is true of one operator belongs into its operator.cue.
+var ofOneOperator = regexp.MustCompile(`(?i)redis-?failover|spotahome`)
+
+// knowOneOperator are the places in Go that still name one, by file: how many, and what would have to move. None may be added.
+var knowOneOperator = map[string]struct {
+	places int
+	what   string
+}{
+	"instance/charge.go":   {1, "the kind that several operators own"},
+	"instance/instance.go": {1, "the default of the configuration"},
+	"lint/model.go":        {1, "the kind whose names the rules find themselves"},
+	"lint/native.go":       {1, "its former API groups"},
+	"scaffold/collide.go":  {2, "the kind of a generated resource"},
+	"scaffold/protect.go":  {4, "the kind of a generated resource"},
+	"scaffold/resource.go": {2, "the kind of a generated resource"},
+}
+
+// TestOperatorsAreData keeps what holds for one operator out of the code: package cluster has none of it, others what is listed.
+func TestOperatorsAreData(t *testing.T) {
+	found := map[string][]string{}
+	for file := range strings.Lines(string(command(t, "git", "ls-files", "*.go"))) {
+		file = strings.TrimSpace(file)
+		if strings.HasSuffix(file, "_test.go") || strings.Contains(file, "testdata/") ||
+			slices.ContainsFunc([]string{"cue/", "test/", "internal/benchlint/", "internal/crdgen/", "internal/importbench/"}, func(dir string) bool { return strings.HasPrefix(file, dir) }) {
+			continue
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.BasicLit:
+				if n.Kind == token.STRING && ofOneOperator.MatchString(n.Value) {
+					found[file] = append(found[file], set.Position(n.Pos()).String()+": "+n.Value)
+				}
+			case *ast.Ident:
+				if ofOneOperator.MatchString(n.Name) {
+					found[file] = append(found[file], set.Position(n.Pos()).String()+": "+n.Name)
+				}
+			}
+			return true
+		})
+	}
+	for _, file := range slices.Sorted(maps.Keys(found)) {
+		if known := knowOneOperator[file]; len(found[file]) != known.places {
+			t.Errorf("%s names one operator in %d places, and %d are listed; move it to operator.cue, or shorten the list:\n%s", file, len(found[file]), known.places, strings.Join(found[file], "\n"))
+		}
+	}
+	for file := range knowOneOperator {
+		if found[file] == nil {
+			t.Errorf("%s names no operator any more; shorten the list", file)
+		}
+	}
+}
