@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -149,9 +150,30 @@ func (a *app) rootCommand() *cobra.Command {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
 	complete(root, "color", colorModes)
-	root.AddCommand(a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()), a.addLimits(a.destroyCommand()), a.addLimits(a.lintCommand()), a.rulesCommand(), a.policyCommand(), a.evaluateCommand(),
-		a.addLimits(a.urlCommand()), a.addLimits(a.sentinelURLCommand()),
-		a.cliCommand(), a.sentinelCLICommand(), a.failoverCommand(), a.primariesCommand(), a.portForwardCommand(), a.doctorCommand(), a.importCommand(), a.dumpCommand(), a.rdbCommand(), a.webCommand(), a.versionCommand())
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"scaffold", "Scaffold", []*cobra.Command{a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()), a.addLimits(a.destroyCommand())}},
+		{"lint", "Lint", []*cobra.Command{a.addLimits(a.lintCommand()), a.rulesCommand()}},
+		{"connect", "Connect", []*cobra.Command{a.addLimits(a.urlCommand()), a.addLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
+			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand()}},
+		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},
+		{"extend", "Extend", []*cobra.Command{a.policyCommand(), a.webCommand()}},
+		{"", "", []*cobra.Command{a.evaluateCommand(), a.versionCommand()}},
+	} {
+		if g.id != "" {
+			root.AddGroup(&cobra.Group{ID: g.id, Title: g.title + ":"})
+		}
+		for _, c := range g.commands {
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
+	}
+	info, _ := debug.ReadBuildInfo()
+	root.Version = versionText(info, false)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	if a.plugin {
 		asPlugin(root)
 	}

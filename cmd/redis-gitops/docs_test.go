@@ -99,11 +99,19 @@ func collectPages(c *cobra.Command, pages map[string]string) {
 		b.WriteString("```\n")
 	}
 	if c.HasAvailableSubCommands() {
-		b.WriteString("\n## Commands\n\n| command | |\n|---|---|\n")
-		for _, sub := range c.Commands() {
-			if sub.IsAvailableCommand() && sub.Name() != "help" {
-				b.WriteString("| [" + sub.CommandPath() + "](" + page(sub) + ") | " + sub.Short + " |\n")
-				collectPages(sub, pages)
+		b.WriteString("\n## Commands\n")
+		for _, g := range append(c.Groups(), &cobra.Group{Title: "Other:"}) {
+			heading := "\n"
+			if len(c.Groups()) > 0 {
+				heading = "\n### " + strings.TrimSuffix(g.Title, ":") + "\n\n"
+			}
+			heading += "| command | |\n|---|---|\n"
+			for _, sub := range c.Commands() {
+				if sub.GroupID == g.ID && sub.IsAvailableCommand() && sub.Name() != "help" {
+					b.WriteString(heading + "| [" + sub.CommandPath() + "](" + page(sub) + ") | " + sub.Short + " |\n")
+					heading = ""
+					collectPages(sub, pages)
+				}
 			}
 		}
 	}

@@ -21,8 +21,8 @@ master; --force continues without the operator). Then it sends SENTINEL
 FAILOVER, waits for the new master, and demotes the old one at once: sentinels
 take 8 seconds for this, and writes that the old master accepts meanwhile are
 lost. It closes client connections to the old master until the Service points to
-the new one. Operators update the Service after the failover; Spotahome's takes
-up to a minute.
+the new one. Operators update the Service after the failover; some take up to a
+minute.
 
 --to POD chooses the new master by setting its replica-priority to 1 until the
 sentinels have promoted it.

@@ -235,7 +235,7 @@ Examples:
 	flags.add(c)
 	f := c.Flags()
 	f.StringVar(&req.Suffix, "suffix", "", "suffix for a second instance; added to every name")
-	f.StringVar(&req.Operator, "operator", "", "operator to use (default: from the configuration, or else spotahome)")
+	f.StringVar(&req.Operator, "operator", "", "operator to use (default: operator.name of the configuration)")
 	f.StringVar(&req.Profile, "profile", "", "profile: cache, queue, store, or one from the configuration")
 	f.StringVar(&req.Size, "size", "", "size: dev for a single small instance")
 	f.StringArrayVar(&set, "set", nil, "set a value, such as memory=1Gi; may be repeated")

@@ -19,11 +19,11 @@ rediss+sentinel://… or unix:///PATH. Pass the password via %s or
 --%spassword-file; in the URL it would be visible in the process list.`
 
 // namedServer is help of the commands that take a URL or a name.
-const namedServer = `Or it is the NAME of a Redis in Kubernetes: a Redis resource (such as a
-RedisFailover), an application, or a Service that selects it. It is reached
-through the API server; its master is found by asking the pods for their role,
-again after a failover, and its password comes from the Secret. docs/rbac.md
-lists the required permissions.`
+const namedServer = `Or it is the NAME of a Redis in Kubernetes: a custom resource or StatefulSet, an
+application, or a Service that selects it. It is reached through the API server;
+its master is found by asking the pods for their role, again after a failover,
+and its password comes from the Secret. docs/rbac.md lists the required
+permissions.`
 
 // serverFlags say how to log in to a server. A command with two servers has two of them, one with a prefix.
 type serverFlags struct {

@@ -20,7 +20,7 @@ import (
 const urlHelp = `Print the connection URL of a Redis, read from the repository (no cluster
 access).
 
-NAME is an application, a Redis resource (such as a RedisFailover), or a Service
+NAME is an application, a custom resource or StatefulSet of a Redis, or a Service
 that selects it. Passwords are never printed: URLs contain $(REDIS_PASSWORD),
 which Kubernetes expands in environment variables, and code reads the
 environment. --password-file inserts the password.
