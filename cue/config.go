@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 )
@@ -107,6 +108,15 @@ func (c *Config) Written(path ...string) bool {
 func (c *Config) NamesOperator() bool {
 	return c.Written("operator", "name") || c.Written("operator", "version")
 }
+
+// DefaultOperator gives the operator that the configuration names where it says nothing else.
+var DefaultOperator = sync.OnceValue(func() string {
+	config, err := LoadConfig(ConfigFile, nil)
+	if err != nil {
+		panic(err) // what is embedded has been checked
+	}
+	return config.Operator.Name
+})
 
 // LoadConfig checks src, which may be empty, against #Config and fills in the defaults. The error is [finding.Problems]
 // with everything that is wrong.

@@ -21,6 +21,9 @@ type Operator struct {
 	Versions  []string `json:"versions"`            // the versions it knows; the first one is the default
 	ValuesKey string   `json:"valuesKey,omitempty"` // the key under resources in values.yaml that tells this operator's values from others, "" for none
 
+	// FormerGroups are API groups that the operator's resources had in earlier versions, and no other operator has.
+	FormerGroups []string `json:"formerGroups,omitempty"`
+
 	// Fork names the operator that this one is a fork of, whose facts about pods and references it shares.
 	Fork string `json:"fork,omitempty"`
 

@@ -15,16 +15,14 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// A Charge is which operator looks after the RedisFailovers of a repository: several have that kind, each with fields and names
-// of its own.
+// A Charge is which operator looks after the resources of a repository whose kind several operators have, each with fields and names
+// of its own: RedisFailover.
 type Charge struct {
 	Operator  string // a folder of cue/operator
 	Version   string
 	Publisher string   // whose build it is, where the repository shows it
 	Known     []string // all operators that may run, Operator first
 }
-
-const failover = "RedisFailover"
 
 // InCharge says which operator it is: what the configuration names, else what the repository installs, else the default of the
 // configuration.
@@ -76,10 +74,11 @@ func defaultVersion(operators []*cue.Operator, name string) string {
 	return ""
 }
 
-// owns says whether an operator has the kind RedisFailover.
+// owns says whether an operator has a kind that another one has too.
 func owns(operators []*cue.Operator, name string) bool {
-	return slices.ContainsFunc(operators, func(o *cue.Operator) bool {
-		return o.Name == name && slices.ContainsFunc(o.Kinds, func(k cue.Kind) bool { return k.Kind == failover })
+	i := slices.IndexFunc(operators, func(o *cue.Operator) bool { return o.Name == name })
+	return i >= 0 && slices.ContainsFunc(operators[i].Kinds, func(k cue.Kind) bool {
+		return slices.ContainsFunc(operators, func(o *cue.Operator) bool { return o.Name != name && o.Owns(k.APIVersion, k.Kind) })
 	})
 }
 
@@ -91,7 +90,7 @@ func (c Charge) Title() string {
 	return c.Operator
 }
 
-// Foreign are the fields of a RedisFailover that none of the operators that may run has, and whose they are.
+// Foreign are the fields of such a resource that none of the operators that may run has, and whose they are.
 func (c Charge) Foreign(operators []*cue.Operator) map[string]string {
 	foreign := map[string]string{}
 	for _, o := range operators {

@@ -29,7 +29,7 @@ type Document struct {
 type Options struct {
 	Operator, Version string    // what the configuration says runs in the cluster; "" for nothing
 	Found             []Running // what the repository shows; see [Recognise]
-	Fallback          string    // the operator of a kind that several own and nothing tells apart; "" is "spotahome"
+	Fallback          string    // the operator of a kind that several own and nothing tells apart; "" is [cue.DefaultOperator]
 }
 
 // An Instance is one Redis and how it is reached.
@@ -225,7 +225,7 @@ func (f *finder) rank(m *match) int {
 		return 1
 	case slices.ContainsFunc(m.operator.Recognise().Fields, func(field string) bool { return m.holds([]string{field}) }):
 		return 2
-	case m.operator.Name == cmp.Or(f.options.Fallback, "spotahome"):
+	case m.operator.Name == cmp.Or(f.options.Fallback, cue.DefaultOperator()):
 		return 3
 	case len(m.operator.Kinds) > 0 || len(m.scheme.Images) == 0: // Redis by its labels, before Redis by its image
 		return 4

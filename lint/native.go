@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -53,9 +52,6 @@ type schemas struct {
 	schemas  *cue.Schemas
 }
 
-// oldGroups are API groups that the operator had before and no other operator has (op/api-version tells about them).
-var oldGroups = regexp.MustCompile(`^(storage\.spotahome\.com|spotahome\.com|redis\.io)/`)
-
 func (s *schemas) load(l *linter) {
 	charge := l.charge()
 	operator, err := cue.OperatorNamed(charge.Operator)
@@ -85,7 +81,7 @@ func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 	}
 	k := s.operator.Kinds[own]
 	if k.APIVersion != apiVersion {
-		if !oldGroups.MatchString(apiVersion) {
+		if group, _, _ := strings.Cut(apiVersion, "/"); !slices.Contains(s.operator.FormerGroups, group) { // op/api-version reports it
 			return nil
 		}
 		resource = maps.Clone(resource)

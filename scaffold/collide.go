@@ -139,11 +139,11 @@ func (s *resource) sameRedis(p *Plan) {
 			dir = other.Path("templates")
 		}
 		file := path.Join(dir, s.req.Type+full[i:]+".yaml")
-		if src, err := readIfThere(s.repo, file); err != nil || src == nil || !strings.Contains(string(src), "kind: RedisFailover") {
+		if src, err := readIfThere(s.repo, file); err != nil || src == nil || !s.ofOperator(src) {
 			continue
 		}
 		if namespace, err := namespaceOf(other, ""); err == nil && namespace == s.namespace {
-			s.inTheWay(p, finding.Position{File: file}, "makes the RedisFailover "+full+" in the same namespace; choose another suffix")
+			s.inTheWay(p, finding.Position{File: file}, "makes the "+s.operator.Kinds[0].Kind+" "+full+" in the same namespace; choose another suffix")
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (s *resource) otherOperator(p *Plan) error {
 		}
 		note += " (" + in.Where + ")"
 		if group := in.NeedsGroup(operators); group != nil {
-			note += ", and ignores a RedisFailover without the label " + group.Label + "; set the label to the operator's " + group.Env
+			note += ", and ignores a " + s.operator.Kinds[0].Kind + " without the label " + group.Label + "; set the label to the operator's " + group.Env
 		} else {
 			note += "; compare its fields with the installed operator"
 		}
@@ -59,7 +59,17 @@ func (s *resource) otherOperator(p *Plan) error {
 	return nil
 }
 
-var redisFailover = regexp.MustCompile(`(?m)^kind:\s*["']?RedisFailover\b`)
+// kindOf finds a resource of the operator in a manifest or template.
+func (s *resource) kindOf() *regexp.Regexp {
+	var kinds []string
+	for _, k := range s.operator.Kinds {
+		kinds = append(kinds, regexp.QuoteMeta(k.Kind))
+	}
+	return regexp.MustCompile(`(?m)^kind:\s*["']?(?:` + strings.Join(kinds, "|") + `)\b`)
+}
+
+// ofOperator says whether a manifest or template creates a resource of the operator.
+func (s *resource) ofOperator(src []byte) bool { return s.kindOf().Match(src) }
 
 // protection notes what keeps the sentinels of this Redis and of another one apart, or that nothing does. All sentinels of
 // the operator call their master mymaster, and find each other through it: when a pod gets the address that a pod of another
@@ -116,13 +126,13 @@ func (s *resource) sharedSecret() bool {
 	return false
 }
 
-// anotherRedis gives the file of another RedisFailover of the repository, "" when there is none.
+// anotherRedis gives the file of another Redis of the operator in the repository, "" when there is none.
 func (s *resource) anotherRedis() (string, error) {
 	files, err := s.repo.Files(".")
 	if err != nil {
 		return "", err
 	}
-	own := path.Join(s.templateDir(), s.name+".yaml")
+	own, kind := path.Join(s.templateDir(), s.name+".yaml"), s.kindOf()
 	for _, file := range files {
 		if ext := path.Ext(file); file == own || ext != ".yaml" && ext != ".yml" ||
 			strings.HasPrefix(file, s.repo.Layout().Generators+"/") || strings.HasPrefix(file, recordFolder+"/") {
@@ -132,7 +142,7 @@ func (s *resource) anotherRedis() (string, error) {
 		if err != nil {
 			continue // nobody can deploy what cannot be read
 		}
-		if at := redisFailover.FindIndex(src); at != nil {
+		if at := kind.FindIndex(src); at != nil {
 			return finding.Position{File: file, Line: strings.Count(string(src[:at[0]]), "\n") + 1}.String(), nil
 		}
 	}

@@ -98,8 +98,8 @@ type resource struct {
 	values       map[string]any    // of resources.<camelName>
 	changed      map[string]string // what differs from the generator's example
 	secret       string            // the Secret with the password, or ""
-	names        cue.Names         // of a RedisFailover
-	redis        bool              // the generator makes a RedisFailover
+	names        cue.Names         // of the operator's resource
+	redis        bool              // the generator creates a resource of the operator
 
 	installed         []instance.Installation // operators that the repository installs
 	operatorNamespace string                  // "" is unknown
@@ -137,7 +137,7 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 		return nil, problems.Err()
 	}
 	s.name = req.Type + s.suffix
-	s.redis = strings.Contains(s.generator.Text, "kind: RedisFailover")
+	s.redis = s.ofOperator([]byte(s.generator.Text))
 	if s.chart, err = chartName(s.app); err != nil {
 		return nil, err
 	}
@@ -329,7 +329,7 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, finding.P
 			layers[i].Values = offered
 		}
 	} else if s.req.Profile != "" || s.req.Size != "" {
-		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, "", "does not create a RedisFailover, so it has no profiles; remove --profile and --size"))
+		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, "", "does not create a %s, so it has no profiles; remove --profile and --size", s.operator.Kinds[0].Kind))
 	}
 	if s.secret != "" {
 		if !slices.Contains(known, "auth") {
