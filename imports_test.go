@@ -81,7 +81,7 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// forbidden says which imports are against a row. A name in never covers what is below it. So does a name in may, unless
+// forbidden reports which imports are against a row. A name in never covers what is below it. So does a name in may, unless
 // it is ours: repo/rootfs is another package than repo.
 func forbidden(imports []string, r row) []string {
 	var problems []string
@@ -133,7 +133,7 @@ func architecture(t *testing.T) map[string]row {
 	return rows
 }
 
-// names gives the words in backquotes.
+// names returns the words in backquotes.
 func names(cell string) []string {
 	var out []string
 	for _, m := range code.FindAllStringSubmatch(cell, -1) {
@@ -142,7 +142,7 @@ func names(cell string) []string {
 	return out
 }
 
-// packages gives the direct imports of each package of the module, those of tests aside.
+// packages returns the direct imports of each package of the module, those of tests aside.
 func packages(t *testing.T) map[string][]string {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(string(command(t, "go", "list", "-json=ImportPath,GoFiles,Imports", "./..."))))
@@ -184,7 +184,7 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
-// requires gives the modules that go.mod requires directly.
+// requires returns the modules that go.mod requires directly.
 func requires(t *testing.T) []string {
 	t.Helper()
 	var mod struct {

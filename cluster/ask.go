@@ -88,7 +88,7 @@ func (c *Cluster) Dial(ctx context.Context, pod *Pod, port int) (net.Conn, error
 	return c.api.Dial(ctx, pod.Namespace, pod.Name, port)
 }
 
-// Target gives the server in a pod, for a client over the API server.
+// Target returns the server in a pod, for a client over the API server.
 func (c *Cluster) Target(r *Redis, pod *Pod, l Login) *redis.Target {
 	t := &redis.Target{
 		Addrs:    []string{net.JoinHostPort(pod.Name+"."+pod.Namespace, strconv.Itoa(pod.Port))},
@@ -101,7 +101,7 @@ func (c *Cluster) Target(r *Redis, pod *Pod, l Login) *redis.Target {
 	return t
 }
 
-// tls says how a server or a sentinel is verified.
+// tls describes how a server or a sentinel is verified.
 func (c *Cluster) tls(r *Redis, pod *Pod) *tls.Config {
 	if c.options.TLS == nil {
 		return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
@@ -126,7 +126,7 @@ func (r *Redis) serverName(sentinel bool) string {
 	return r.Name + "." + r.Namespace + ".svc"
 }
 
-// MasterTarget gives the master of a Redis, for a client over the API server: it is looked for anew at each connection, by
+// MasterTarget returns the master of a Redis, for a client over the API server: it is looked for anew at each connection, by
 // asking the pods for their role, so that a failover is followed.
 func (c *Cluster) MasterTarget(ctx context.Context, r *Redis) (*redis.Target, error) {
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
@@ -164,7 +164,7 @@ func (c *Cluster) MasterTarget(ctx context.Context, r *Redis) (*redis.Target, er
 	return t, nil
 }
 
-// ReplicaTarget gives a replica that is in sync, which spares the master, or the master where there is none.
+// ReplicaTarget returns a replica that is in sync, which spares the master, or the master where there is none.
 func (c *Cluster) ReplicaTarget(ctx context.Context, r *Redis) (*redis.Target, error) {
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
 	if err != nil {
@@ -176,7 +176,7 @@ func (c *Cluster) ReplicaTarget(ctx context.Context, r *Redis) (*redis.Target, e
 	return c.MasterTarget(ctx, r)
 }
 
-// Master gives the pod of the master: the one that says so when it is asked, and of several the one that most sentinels
+// Master returns the pod of the master: the one that says so when it is asked, and of several the one that most sentinels
 // name. None, and more than one that they do not choose from, are errors that say what each pod answers. The master of a Redis
 // Cluster is the first one.
 func (c *Cluster) Master(ctx context.Context, r *Redis) (*Pod, error) {
@@ -211,7 +211,7 @@ func (c *Cluster) masterWith(ctx context.Context, r *Redis, l Login) (*Pod, erro
 	return nil, err
 }
 
-// Replica gives the pod of a replica whose link to its master is up.
+// Replica returns the pod of a replica whose link to its master is up.
 func (c *Cluster) Replica(ctx context.Context, r *Redis) (*Pod, error) {
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
 	if err != nil {
@@ -259,7 +259,7 @@ func podless(r *Redis) string {
 	return "its operator has not created any"
 }
 
-// answers says what each pod answers.
+// answers describes what each pod answers.
 func answers(servers []*Server) string {
 	var list []string
 	for _, s := range servers {
@@ -339,7 +339,7 @@ func (c *Cluster) askServer(ctx context.Context, r *Redis, s *Server, l Login) e
 
 var errEnded = errors.New("the connection was closed before a reply arrived")
 
-// plainEnd says in words that a connection ended, or that its time was over.
+// plainEnd describes that a connection ended, or that its time was over.
 func (c *Cluster) plainEnd(err error) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -380,7 +380,7 @@ func (c *Cluster) ask(ctx context.Context, r *Redis, s *Server, l Login) error {
 	return nil
 }
 
-// refusedBy says what an answer means for the login.
+// refusedBy describes what an answer means for the login.
 func refusedBy(answer redis.Error, l Login) error {
 	if answer.Code() == "NOAUTH" && l.Password == "" {
 		return errAsks
@@ -390,7 +390,7 @@ func refusedBy(answer redis.Error, l Login) error {
 
 var errAsks = errors.New("it requires a password, and none is known")
 
-// locked says whether a server was not asked anything, for want of the right password.
+// locked reports whether a server was not asked anything, for want of the right password.
 func locked(s *Server) bool {
 	return errors.Is(s.Err, errAsks) || errors.Is(s.Err, redis.ErrWrongPassword)
 }
@@ -518,7 +518,7 @@ func (c *Cluster) askAll(ctx context.Context, r *Redis) (*State, error) {
 // unsafeCharacters end or change an unquoted word of redis.conf: sdssplitargs in sds.c. Others, such as # and $, do not.
 const unsafeCharacters = " \t\r\n\v\f\x00\"'"
 
-// blocked says why nothing can be said of a Redis: a right is missing, or the API server is gone.
+// blocked explains why nothing can be said of a Redis: a right is missing, or the API server is gone.
 func (c *Cluster) blocked(ctx context.Context, s *State) error {
 	var forbidden *Forbidden
 	if errors.As(s.Login, &forbidden) {
@@ -545,7 +545,7 @@ func (c *Cluster) blocked(ctx context.Context, s *State) error {
 	return nil
 }
 
-// errors gives what kept servers and sentinels from being asked.
+// errors returns what kept servers and sentinels from being asked.
 func (s *State) errors() (errs []error) {
 	for _, server := range s.Servers {
 		errs = append(errs, server.Err)
@@ -559,7 +559,7 @@ func (s *State) errors() (errs []error) {
 // Masters gives the servers that say they are masters.
 func (s *State) Masters() []*Server { return masters(s.Servers) }
 
-// ByAddr gives the server with an address as sentinels and replicas know it, or nil.
+// ByAddr returns the server with an address as sentinels and replicas know it, or nil.
 func (s *State) ByAddr(addr string) *Server {
 	for _, server := range s.Servers {
 		if server.Pod.at(addr, server.Pod.Port) {
@@ -578,7 +578,7 @@ func (s *State) Lag(server *Server) (int64, bool) {
 	return max(0, m.Offset()-server.Offset()), true
 }
 
-// Agreement says how many sentinels name a server as the master, of how many there should be.
+// Agreement describes how many sentinels name a server as the master, of how many there should be.
 func (s *State) Agreement(m *Server) (agree, all int) {
 	for _, sentinel := range s.Sentinels {
 		if sentinel.Err == nil && m.Pod.at(sentinel.Master, m.Pod.Port) {
@@ -604,7 +604,7 @@ func (c *Cluster) States(ctx context.Context) ([]*State, error) {
 	return states, context.Cause(ctx)
 }
 
-// NotOneMaster says what is so instead of one master; nil where there is one, or several of a Redis Cluster.
+// NotOneMaster describes what is so instead of one master; nil where there is one, or several of a Redis Cluster.
 func (s *State) NotOneMaster() error {
 	_, err := oneMaster(s.Redis, s.Servers)
 	if err != nil && s.Login != nil {
@@ -616,7 +616,7 @@ func (s *State) NotOneMaster() error {
 // Connected is the number of replicas that a master serves.
 func (s *Server) Connected() int { return int(s.int("connected_slaves")) }
 
-// Follows says whether a server is a replica of another.
+// Follows reports whether a server is a replica of another.
 func (s *Server) Follows(m *Server) bool {
 	return s.Role == replica && m.Pod.at(s.Master, m.Pod.Port)
 }

@@ -50,7 +50,7 @@ var (
 
 func three[T any](v T) []T { return []T{v, v, v} }
 
-// judged gives what doctor finds in a scene.
+// judged returns what doctor finds in a scene.
 func (sc *scene) judged(t *testing.T) []*Problem {
 	t.Helper()
 	o := newObjects()
@@ -171,7 +171,7 @@ func TestBringUpPhases(t *testing.T) {
 	}
 }
 
-// shown gives problems as doctor prints them: consequences indented.
+// shown returns problems as doctor prints them: consequences indented.
 func shown(all []*Problem) string {
 	var b strings.Builder
 	for _, p := range all {

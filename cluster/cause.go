@@ -121,7 +121,7 @@ var (
 		serviceMissing, serviceSelector, serviceWrong, configOff, conditionFalse}
 )
 
-// effects says what follows from what. Only kinds that come later in kinds may follow: so there are no circles.
+// effects describes what follows from what. Only kinds that come later in kinds may follow: so there are no circles.
 var effects = map[string][]string{
 	operatorDown:    unhealed,
 	operatorMissing: unhealed,
@@ -183,7 +183,7 @@ func (p *problems) warn(id, help, format string, args ...any) *Problem {
 	return p.add(finding.Warning, id, help, format, args...)
 }
 
-// about says which pods a problem is about.
+// about reports which pods a problem is about.
 func (p *Problem) about(pods ...string) *Problem {
 	p.pods = append(p.pods, pods...)
 	return p
@@ -195,12 +195,12 @@ func (p *Problem) saw(details ...string) *Problem {
 	return p
 }
 
-// Failed says whether one of the problems is an error.
+// Failed reports whether one of the problems is an error.
 func Failed(all []*Problem) bool {
 	return slices.ContainsFunc(all, func(p *Problem) bool { return p.Severity == finding.Error })
 }
 
-// explains says whether one problem follows from another.
+// explains reports whether one problem follows from another.
 func (p *Problem) explains(effect *Problem) bool {
 	if !slices.Contains(effects[p.ID], effect.ID) || rank(p.ID) >= rank(effect.ID) {
 		return false
@@ -238,7 +238,7 @@ func ordered(all []*Problem) []*Problem {
 	return sorted
 }
 
-// plural gives "1 pod" or "2 pods".
+// plural returns "1 pod" or "2 pods".
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -58,7 +58,7 @@ func TestOrdered(t *testing.T) {
 	}
 }
 
-// top gives the causes among problems that are errors.
+// top returns the causes among problems that are errors.
 func top(all []*Problem) (list []*Problem) {
 	return slices.DeleteFunc(slices.Clone(all), func(p *Problem) bool { return p.CausedBy != "" || p.Severity != finding.Error })
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// CheckURL says what keeps clients from reaching a Redis by its URL, or by its sentinels: the Service, a ready pod behind it
+// CheckURL describes what keeps clients from reaching a Redis by its URL, or by its sentinels: the Service, a ready pod behind it
 // that is the master, the Secret and its password, sentinels that agree on the master and have their quorum.
 func (s *State) CheckURL(sentinel bool) []*Problem {
 	var p problems
@@ -124,7 +124,7 @@ func selects(selector map[string]string, pod *Pod) bool {
 	return true
 }
 
-// selectedOf gives those of some pods that a selector selects.
+// selectedOf returns those of some pods that a selector selects.
 func selectedOf(pods []*Pod, selector map[string]string) []*Pod {
 	return slices.DeleteFunc(slices.Clone(pods), func(pod *Pod) bool { return !selects(selector, pod) })
 }
@@ -276,7 +276,7 @@ func (p *problems) roles(s *State) {
 	}
 }
 
-// oneOf says what becomes of several masters.
+// oneOf describes what becomes of several masters.
 func (s *State) oneOf(m []*Server) string {
 	const wait = "sentinels demote the old master within seconds after a failover, so wait for that; until one is left, the operator changes nothing"
 	for _, server := range m {
@@ -287,7 +287,7 @@ func (s *State) oneOf(m []*Server) string {
 	return wait
 }
 
-// nextMaster says who makes one, when there is none.
+// nextMaster describes who appoints a master, when there is none.
 func (s *State) nextMaster() string {
 	appoints := s.traits().Appoints
 	switch {
@@ -305,7 +305,7 @@ func (s *State) nextMaster() string {
 	return "see the log of the operator"
 }
 
-// timing says how long sentinels take for a failover.
+// timing describes how long sentinels take for a failover.
 func (s *State) timing() string {
 	for _, sentinel := range s.Sentinels {
 		down, err := strconv.Atoi(sentinel.Fields["down-after-milliseconds"])
@@ -386,7 +386,7 @@ func watchers(sentinels []*Sentinel) string {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// whose says which pod an address is.
+// whose reports which pod an address is.
 func (s *State) whose(addr string) string {
 	if server := s.ByAddr(addr); server != nil {
 		return " (" + server.Pod.Name + ")"
@@ -404,7 +404,7 @@ func terms(selector map[string]string) string {
 	return strings.Join(list, ",")
 }
 
-// Facts says what was seen when there is nothing wrong, a line each.
+// Facts describes what was seen when there is nothing wrong, a line each.
 func (s *State) Facts(sentinel bool) []string {
 	var facts []string
 	endpoint := s.Write

@@ -17,7 +17,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
-// CLI says how redis-cli is run.
+// CLI describes how redis-cli is run.
 type CLI struct {
 	Args     []string
 	In       io.Reader // nil for nothing; with a terminal, its keys as they are typed (raw)
@@ -111,7 +111,7 @@ func cliError(pod *Pod, err error) error {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// secretVariable gives the variable of the container that has its value from the key of the Secret, or "".
+// secretVariable returns the variable of the container that has its value from the key of the Secret, or "".
 func secretVariable(pod *Pod, auth *instance.Auth) string {
 	if auth.UsernameKey != "" { // which has to be read anyway
 		return ""
@@ -143,7 +143,7 @@ func (h *handover) start() {
 	close(h.ready)
 }
 
-// Read gives the password, when it is time, and then the input.
+// Read returns the password, when it is time, and then the input.
 func (h *handover) Read(p []byte) (int, error) {
 	<-h.ready
 	h.mu.Lock()

@@ -149,7 +149,7 @@ func (k *kube) raw(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// withCause says why a context ended.
+// withCause explains why a context ended.
 func withCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -244,12 +244,12 @@ func (k *kube) Events(ctx context.Context, namespace, kind, name string) ([]map[
 	return events, nil
 }
 
-// pod gives the request for a subresource of a pod.
+// pod returns the request for a subresource of a pod.
 func (k *kube) pod(namespace, pod, subresource string) *rest.Request {
 	return k.rest.Post().AbsPath("/api/v1/namespaces", namespace, "pods", pod, subresource)
 }
 
-// fallBack says whether a server, or something before it, cannot do WebSockets, so that SPDY may work.
+// fallBack reports whether a server, or something before it, cannot do WebSockets, so that SPDY may work.
 func fallBack(err error) bool {
 	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 }

@@ -19,21 +19,21 @@ import (
 
 // An API is Kubernetes as far as this package asks it. [Open] makes the real one.
 type API interface {
-	// Served gives the kinds of these API versions that the server has; versions that it does not know are left out.
+	// Served returns the kinds of these API versions that the server has; versions that it does not know are left out.
 	Served(ctx context.Context, apiVersions []string) ([]Kind, error)
-	// Get gives one resource as plain data. The error is a [*NotFound] when there is none.
+	// Get returns one resource as plain data. The error is a [*NotFound] when there is none.
 	Get(ctx context.Context, k Kind, namespace, name string) (map[string]any, error)
-	// List gives all resources of a kind in a namespace, or everywhere when that is "", with the labels of a selector.
+	// List returns all resources of a kind in a namespace, or everywhere when that is "", with the labels of a selector.
 	List(ctx context.Context, k Kind, namespace, selector string) ([]map[string]any, error)
 	// Dial connects to a port of a pod.
 	Dial(ctx context.Context, namespace, pod string, port int) (net.Conn, error)
 	// Create makes a resource, and gives it as the server has it. The error is an [*Exists] when there is one of its name.
 	Create(ctx context.Context, k Kind, namespace string, object map[string]any) (map[string]any, error)
-	// Tail gives the last lines that a container printed; those of the one before its last restart with previous.
+	// Tail returns the last lines that a container printed; those of the one before its last restart with previous.
 	Tail(ctx context.Context, namespace, pod, container string, previous bool, lines int) (string, error)
-	// Events gives the events about a resource, by its kind and name.
+	// Events returns the events about a resource, by its kind and name.
 	Events(ctx context.Context, namespace, kind, name string) ([]map[string]any, error)
-	// Log gives what a container prints, from its beginning until it ends.
+	// Log returns what a container prints, from its beginning until it ends.
 	Log(ctx context.Context, namespace, pod, container string) (io.ReadCloser, error)
 	// Exec runs a command in a container. The error is an [*ExitError] when the command ran and failed.
 	Exec(ctx context.Context, c Command) error
@@ -90,7 +90,7 @@ type Cluster struct {
 	operators []*cue.Operator
 }
 
-// New gives a cluster that is asked by api. namespace is that of the context.
+// New returns a cluster that is asked by api. namespace is that of the context.
 func New(api API, namespace string, o Options) (*Cluster, error) {
 	operators, err := cue.Operators()
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *Cluster) setNamespace(o Options, ofContext string) {
 	}
 }
 
-// bounded gives a context for one question.
+// bounded returns a context for one question.
 func (c *Cluster) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.Timeout(), &timeoutError{after: c.Timeout()})
 }

@@ -240,7 +240,7 @@ func (b *bed) role(server int) string {
 	return ""
 }
 
-// label says by labels which pod is the master, as the operator does some time after a failover.
+// label labels the master, as the operator does some time after a failover.
 func (b *bed) label(master int) {
 	for _, pod := range b.all[podKind] {
 		l := at(pod, "metadata", "labels").(map[string]any)

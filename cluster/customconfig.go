@@ -35,7 +35,7 @@ func splitConfig(line string) (name, value string, ok bool) {
 	return parts[0], strings.Join(parts[1:], " "), true
 }
 
-// configLines gives the lines of a list, without those that are equal to one before: deduplicateStr in validate.go.
+// configLines returns the lines of a list, without those that are equal to one before: deduplicateStr in validate.go.
 func configLines(data any) (lines []verdict) {
 	list, _ := data.([]any)
 	seen := map[string]bool{}
@@ -48,7 +48,7 @@ func configLines(data any) (lines []verdict) {
 	return lines
 }
 
-// judgeConfig says what becomes of each line of spec.redis.customConfig on a server with some configuration and version.
+// judgeConfig describes what becomes of each line of spec.redis.customConfig on a server with some configuration and version.
 func judgeConfig(data any, have map[string]string, version string) []verdict {
 	lines := configLines(data)
 	for i := range lines {
@@ -70,7 +70,7 @@ func judgeConfig(data any, have map[string]string, version string) []verdict {
 	return lines
 }
 
-// refusedSetting says why CONFIG SET refuses a setting, as far as that shows without trying it.
+// refusedSetting explains why CONFIG SET refuses a setting, as far as that shows without trying it.
 func refusedSetting(name, value string, have map[string]string, version string) string {
 	is, known := have[name]
 	switch {
@@ -146,7 +146,7 @@ var (
 	quoted = []string{"latency-tracking-info-percentiles"}
 )
 
-// judgeSentinelConfig says what becomes of the lines of spec.sentinel.customConfig: SetCustomSentinelConfig sends SENTINEL SET of
+// judgeSentinelConfig describes what becomes of the lines of spec.sentinel.customConfig: SetCustomSentinelConfig sends SENTINEL SET of
 // each; unlike that of Redis it leaves no line out.
 func judgeSentinelConfig(data any) []verdict {
 	lines := configLines(data)
@@ -180,7 +180,7 @@ func judgeSentinelConfig(data any) []verdict {
 	return lines
 }
 
-// applied gives the lines that are in force when the operator has done its work: up to the first refused one, and of those that
+// applied returns the lines that are in force when the operator has done its work: up to the first refused one, and of those that
 // set the same directive the last one, as with CONFIG SET.
 func applied(lines []verdict) []verdict {
 	if i := slices.IndexFunc(lines, func(l verdict) bool { return l.Refused != "" }); i >= 0 {
@@ -200,7 +200,7 @@ func mappedConfig(data map[string]any) (lines []verdict) {
 	return lines
 }
 
-// secretSetting says that the value of a directive is never shown.
+// secretSetting reports that the value of a directive is never shown.
 func secretSetting(name string) bool {
 	name = strings.ToLower(name)
 	return strings.Contains(name, "pass") || strings.Contains(name, "auth") || strings.HasPrefix(strings.TrimSpace(name), "user")
@@ -216,7 +216,7 @@ func (v verdict) shown() string {
 
 type setting struct{ want, have string }
 
-// unlike gives the lines that a server has another value of, in their order. Those that it does not tell are left out.
+// unlike returns the lines that a server has another value of, in their order. Those that it does not tell are left out.
 func unlike(lines []verdict, have map[string]string) []setting {
 	var all []setting
 	for _, l := range applied(lines) {
@@ -231,7 +231,7 @@ func unlike(lines []verdict, have map[string]string) []setting {
 	return all
 }
 
-// normal gives a value as CONFIG GET has it: 100mb as bytes, one blank, lower case.
+// normal returns a value as CONFIG GET has it: 100mb as bytes, one blank, lower case.
 func normal(value string) string {
 	value = strings.ToLower(strings.Join(strings.Fields(strings.Trim(value, `"'`)), " "))
 	if n, ok := bytesOf(value); ok {

@@ -133,7 +133,7 @@ func (c *conn) fail(err error) {
 	}
 }
 
-// cause says what really ended the connection, where the pipe says only that it did.
+// cause describes what really ended the connection, where the pipe says only that it did.
 func (c *conn) cause(err error) error {
 	if err == nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
 		return err

@@ -91,7 +91,7 @@ func (p *problems) judge(report *Report, workloads map[string]map[string]any, ch
 	p.starting(s)
 }
 
-// reachable gives the servers, unless nobody could be asked.
+// reachable returns the servers, unless nobody could be asked.
 func (r *Report) reachable() []*Server {
 	if r.Blocked != nil {
 		return nil
@@ -152,7 +152,7 @@ func (p *problems) asked(s *State) {
 	p.saving(s)
 }
 
-// workloads gives the StatefulSets, ReplicaSets' Deployments and so on that own the pods, by kind/name.
+// workloads returns the StatefulSets, ReplicaSets' Deployments and so on that own the pods, by kind/name.
 func (c *Cluster) workloads(ctx context.Context, report *Report) map[string]map[string]any {
 	owners := map[string]map[string]any{}
 	for _, pod := range report.Redis.Pods {
@@ -223,7 +223,7 @@ func owned(pod *Pod, name string) bool {
 	return slices.ContainsFunc(list, func(o any) bool { return text(at(o, "name")) == name })
 }
 
-// container gives the one with the server.
+// container returns the one with the server.
 func (p *Pod) container() any {
 	for _, c := range p.containers() {
 		if text(at(c, "name")) == p.Container {
@@ -303,7 +303,7 @@ func (p *problems) followers(s *State) {
 	}
 }
 
-// linkState says what the connection of a replica to its master does.
+// linkState describes what the connection of a replica to its master does.
 func linkState(server *Server) string {
 	if server.Info["master_sync_in_progress"] == "1" {
 		text := "it is loading a full copy"
@@ -509,7 +509,7 @@ func (c *Cluster) disks(ctx context.Context, report *Report) []disk {
 	return slices.DeleteFunc(found, func(d disk) bool { return d.size == 0 })
 }
 
-// claimAt gives the claim of the volume that holds a folder of the container, or "".
+// claimAt returns the claim of the volume that holds a folder of the container, or "".
 func claimAt(p *Pod, dir string) string {
 	mounts, _ := at(p.container(), "volumeMounts").([]any)
 	volumes, _ := at(p.Object, "spec", "volumes").([]any)

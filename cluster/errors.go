@@ -20,7 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-// NotFound says that a resource is not there.
+// NotFound reports that a resource is not there.
 type NotFound struct{ Kind, Namespace, Name string }
 
 func (e *NotFound) Error() string {
@@ -30,14 +30,14 @@ func (e *NotFound) Error() string {
 	return fmt.Sprintf("no %s %q in namespace %q", e.Kind, e.Name, e.Namespace)
 }
 
-// Exists says that a resource of a name is there already.
+// Exists reports that a resource of a name is there already.
 type Exists struct{ Kind, Namespace, Name string }
 
 func (e *Exists) Error() string {
 	return fmt.Sprintf("%s %q already exists in namespace %q", e.Kind, e.Name, e.Namespace)
 }
 
-// Forbidden says that the API server refuses.
+// Forbidden reports that the API server refuses.
 type Forbidden struct {
 	Verb, Resource string // resource.group, as a Role has it
 	Namespace      string // "" for all
@@ -58,13 +58,13 @@ func (e *Forbidden) Error() string {
 	return text + "; see docs/rbac.md for the required Role"
 }
 
-// Unreachable says that the API server does not answer.
+// Unreachable reports that the API server does not answer.
 type Unreachable struct{ Err error }
 
 func (e *Unreachable) Error() string { return e.Err.Error() }
 func (e *Unreachable) Unwrap() error { return e.Err }
 
-// ExitError says that a command ran and failed.
+// ExitError reports that a command ran and failed.
 type ExitError struct{ Code int }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
@@ -82,7 +82,7 @@ type question struct {
 
 var forbiddenUser = regexp.MustCompile(`User "([^"]+)" cannot`)
 
-// explain says what a failure of the API server means, in words of ours.
+// explain describes what a failure of the API server means, in words of ours.
 func (q question) explain(host string, err error) error {
 	var status *apierrors.StatusError
 	var dns *net.DNSError
@@ -137,7 +137,7 @@ func plainTimeout(err error) error {
 	return errors.New("timeout")
 }
 
-// explainConfig says what is wrong with a kubeconfig.
+// explainConfig describes what is wrong with a kubeconfig.
 func explainConfig(o Options, raw clientcmdapi.Config, err error) error {
 	name := cmp.Or(o.Context, raw.CurrentContext)
 	used := raw.Contexts[name]

@@ -22,7 +22,7 @@ const (
 	restartAge = time.Hour       // since when a restart is no news
 )
 
-// starting says that a Redis is on its way, where it is young: everything that it lacks follows from that.
+// starting reports that a Redis is on its way, where it is young: everything that it lacks follows from that.
 func (p *problems) starting(s *State) {
 	if s.Cluster || s.bootstrapping() {
 		return
@@ -158,7 +158,7 @@ func unique(lines []string) (kept []string) {
 	return kept
 }
 
-// lastEvents gives the last warnings about a resource, each as a line.
+// lastEvents returns the last warnings about a resource, each as a line.
 func (c *Cluster) lastEvents(ctx context.Context, namespace, kind, name string) ([]string, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -183,7 +183,7 @@ func (c *Cluster) lastEvents(ctx context.Context, namespace, kind, name string) 
 	return lines, nil
 }
 
-// lastWords gives the last lines of the log of a container that does not run.
+// lastWords returns the last lines of the log of a container that does not run.
 func (c *Cluster) lastWords(ctx context.Context, r *Report, name string) ([]string, error) {
 	all := slices.Concat(r.Redis.Pods, r.Watchers)
 	i := slices.IndexFunc(all, func(p *Pod) bool { return p.Name == name })
@@ -269,7 +269,7 @@ func (c *Cluster) surroundings(ctx context.Context, report *Report, p *problems)
 	c.leftVolumes(ctx, report, p, names)
 }
 
-// sharedConfigMap gives the name of a ConfigMap that the operator creates for both of two resources; "" for none.
+// sharedConfigMap returns the name of a ConfigMap that the operator creates for both of two resources; "" for none.
 func sharedConfigMap(patterns []string, a, b string) string {
 	for _, first := range patterns {
 		for _, second := range patterns {
@@ -282,7 +282,7 @@ func sharedConfigMap(patterns []string, a, b string) string {
 	return ""
 }
 
-// named gives the names of all resources of its kind in a namespace.
+// named returns the names of all resources of its kind in a namespace.
 func (c *Cluster) named(ctx context.Context, r *Redis) ([]string, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()

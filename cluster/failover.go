@@ -49,7 +49,7 @@ type Failover struct {
 	Warnings      []string      // what a user should know before it begins
 }
 
-// Writes says how writes went meanwhile: what the servers themselves answered to a write command that changes nothing, sent
+// Writes describes how writes went meanwhile: what the servers themselves answered to a write command that changes nothing, sent
 // to each of them every 20 ms. Times are from the command. A client sees more: it has to find the new master first.
 type Writes struct {
 	Known  bool          // false: the probe was refused
@@ -166,7 +166,7 @@ func (c *Cluster) failover(ctx context.Context, f *Failover, o FailoverOptions) 
 	return errors.Join(err, after)
 }
 
-// obstacles says all that speaks against a failover.
+// obstacles describes all that speaks against a failover.
 func (s *State) obstacles(o FailoverOptions) []error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -242,7 +242,7 @@ func (s *State) obstacles(o FailoverOptions) []error {
 
 func answered(s *Sentinel) bool { return s.Err == nil }
 
-// promotes says whether a sentinel knows a replica that it would promote: sentinelSelectSlave in sentinel.c, as far as it shows.
+// promotes reports whether a sentinel knows a replica that it would promote: sentinelSelectSlave in sentinel.c, as far as it shows.
 func promotes(s *Sentinel) bool {
 	return slices.ContainsFunc(s.Replicas, func(known map[string]string) bool {
 		flags := known["flags"]
@@ -409,7 +409,7 @@ func (c *Cluster) serviceMoves(ctx context.Context, f *Failover, o FailoverOptio
 	return kill()
 }
 
-// leads says whether the Service of writes selects a pod, and no other.
+// leads reports whether the Service of writes selects a pod, and no other.
 func leads(r *Redis, to *Pod) bool {
 	service := r.Services[r.Write.Service]
 	if service == nil {
@@ -522,7 +522,7 @@ func (p *probes) refused(pod string) {
 	p.first[pod] = time.Time{}
 }
 
-// takes gives a pod that took the last write, other than one; "" for none.
+// takes returns a pod that took the last write, other than one; "" for none.
 func (p *probes) takes(other string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -539,7 +539,7 @@ func (p *probes) stop() {
 	p.group.Wait()
 }
 
-// result says what was seen, once the new master has taken a write.
+// result describes what was seen, once the new master has taken a write.
 func (p *probes) result(ctx context.Context, start time.Time, f *Failover) Writes {
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -28,7 +28,7 @@ type Redis struct {
 // String is how people call it.
 func (r *Redis) String() string { return fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name) }
 
-// traits gives how its operator treats it.
+// traits returns how its operator treats it.
 func (r *Redis) traits() cue.Traits {
 	operator, err := cue.OperatorNamed(r.Operator)
 	if err != nil {
@@ -37,12 +37,12 @@ func (r *Redis) traits() cue.Traits {
 	return operator.Traits()
 }
 
-// RoleLabels says whether a label of the pods tells the master.
+// RoleLabels reports whether a label of the pods tells the master.
 func (r *Redis) RoleLabels() bool {
 	return len(r.Instance.Pods) > 0 && len(r.Instance.Pods[0].Master) > 0
 }
 
-// As gives the Redis as an instance of a repository describes it: with the Services, the Secret and the sentinels of the files.
+// As returns the Redis as an instance of a repository describes it: with the Services, the Secret and the sentinels of the files.
 func (r *Redis) As(in *instance.Instance) *Redis {
 	as, described := *r, *r.Instance
 	described.Write, described.Read, described.Auth = in.Write, in.Read, in.Auth
@@ -67,7 +67,7 @@ type Pod struct {
 	Object          map[string]any
 }
 
-// Find gives the one Redis that a name means: of its resource, of its application, or of a Service before it.
+// Find returns the one Redis that a name means: of its resource, of its application, or of a Service before it.
 func (c *Cluster) Find(ctx context.Context, name string) (*Redis, error) {
 	all, err := c.look(ctx)
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *Cluster) Find(ctx context.Context, name string) (*Redis, error) {
 	return nil, fmt.Errorf("%q matches %d Redis instances; pass one of these names, and --namespace if needed:\n%s", name, len(found), strings.Join(lines, "\n"))
 }
 
-// Live gives the Redis that an instance of a repository is in the cluster. Where the files do not say its namespace, it is
+// Live returns the Redis that an instance of a repository is in the cluster. Where the files do not say its namespace, it is
 // that of the context.
 func (c *Cluster) Live(ctx context.Context, in *instance.Instance) (*Redis, error) {
 	at := *c
@@ -116,7 +116,7 @@ func (c *Cluster) Live(ctx context.Context, in *instance.Instance) (*Redis, erro
 	return nil, fmt.Errorf("%s not found in %s (no %s %q); check that it is committed, and that Argo CD or Flux has applied it", in.Where, at.where, in.Kind, in.Name)
 }
 
-// All gives all Redises with their pods, sorted by namespace and name.
+// All returns all Redises with their pods, sorted by namespace and name.
 func (c *Cluster) All(ctx context.Context) ([]*Redis, error) {
 	all, err := c.look(ctx)
 	if err != nil {
@@ -226,7 +226,7 @@ func (c *Cluster) look(ctx context.Context) (*sight, error) {
 	return seen, nil
 }
 
-// kinds gives those of the operators that the cluster has, each in one version.
+// kinds returns those of the operators that the cluster has, each in one version.
 func (c *Cluster) kinds(ctx context.Context) ([]Kind, error) {
 	var versions []string
 	wanted := map[string]bool{}
@@ -259,7 +259,7 @@ func (c *Cluster) kinds(ctx context.Context) ([]Kind, error) {
 	return kinds, nil
 }
 
-// ambiguous says whether there are resources of a kind that several operators own.
+// ambiguous reports whether there are resources of a kind that several operators own.
 func (c *Cluster) ambiguous(documents []instance.Document) bool {
 	owners := map[string]int{}
 	for _, o := range c.operators {
@@ -270,7 +270,7 @@ func (c *Cluster) ambiguous(documents []instance.Document) bool {
 	return slices.ContainsFunc(documents, func(d instance.Document) bool { return owners[text(d.Object["kind"])] > 1 })
 }
 
-// versioned says whether there are resources whose Services depend on the version of their operator.
+// versioned reports whether there are resources whose Services depend on the version of their operator.
 func (c *Cluster) versioned(documents []instance.Document) bool {
 	return slices.ContainsFunc(documents, func(d instance.Document) bool {
 		return slices.ContainsFunc(c.operators, func(o *cue.Operator) bool {
@@ -385,7 +385,7 @@ func (c *Cluster) pods(ctx context.Context, r *Redis) error {
 	return nil
 }
 
-// port gives the port of the servers inside their pods.
+// port returns the port of the servers inside their pods.
 func (r *Redis) port() int {
 	for _, e := range []*instance.Endpoint{r.Write, r.Read} {
 		if e == nil {
@@ -408,7 +408,7 @@ func (r *Redis) port() int {
 	return cmp.Or(number(at(r.Object, "spec", "redis", "port")), 6379)
 }
 
-// targetPort gives the port of a pod that a port of a Service leads to; the same one where the Service does not say.
+// targetPort returns the port of a pod that a port of a Service leads to; the same one where the Service does not say.
 func targetPort(service map[string]any, port int, pod *Pod) int {
 	ports, _ := at(service, "spec", "ports").([]any)
 	for _, p := range ports {
@@ -434,7 +434,7 @@ func targetPort(service map[string]any, port int, pod *Pod) int {
 	return port
 }
 
-// label gives the role that the labels of a pod say.
+// label returns the role that the labels of a pod say.
 func (r *Redis) label(p *Pod) string {
 	has := func(labels map[string]string) bool { return len(labels) > 0 && selects(labels, p) }
 	for _, of := range r.Instance.Pods {
@@ -448,7 +448,7 @@ func (r *Redis) label(p *Pod) string {
 	return ""
 }
 
-// selected gives the pods that one of several selectors selects.
+// selected returns the pods that one of several selectors selects.
 func (c *Cluster) selected(ctx context.Context, namespace string, selectors []map[string]string) ([]*Pod, error) {
 	var pods []*Pod
 	for _, s := range selectors {
@@ -473,7 +473,7 @@ func (c *Cluster) selected(ctx context.Context, namespace string, selectors []ma
 	return pods, nil
 }
 
-// readiness says whether a pod is ready, and if not, why.
+// readiness reports whether a pod is ready, and if not, why.
 func (p *Pod) readiness() {
 	pod := p.Object
 	if text(at(pod, "metadata", "deletionTimestamp")) != "" {
@@ -523,7 +523,7 @@ func (p *Pod) readiness() {
 	p.Why = cmp.Or(why, "phase "+cmp.Or(text(at(pod, "status", "phase")), "unknown"))
 }
 
-// ended says how a container ended that does not run: its exit code and how often it was restarted.
+// ended describes how a container ended that does not run: its exit code and how often it was restarted.
 func ended(status any) string {
 	last := at(status, "state", "terminated")
 	if last == nil {
@@ -551,7 +551,7 @@ func signalOf(code string) string {
 	return ""
 }
 
-// at says whether an address is a port of the pod, by its IP or by a host name such as POD.SERVICE.NAMESPACE.svc.
+// at reports whether an address is a port of the pod, by its IP or by a host name such as POD.SERVICE.NAMESPACE.svc.
 func (p *Pod) at(addr string, port int) bool {
 	host, number, err := net.SplitHostPort(addr)
 	return err == nil && number == strconv.Itoa(port) && (host == p.IP || strings.HasPrefix(host, p.Name+"."))
@@ -562,7 +562,7 @@ func (p *Pod) containers() []any {
 	return containers
 }
 
-// place says where in a pod the server is: the container with its port, with its name, else the first one.
+// place reports where in a pod the server is: the container with its port, with its name, else the first one.
 func (p *Pod) place(port int, name string) {
 	p.Port = port
 	containers := p.containers()

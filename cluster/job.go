@@ -91,7 +91,7 @@ func firstContainer(job map[string]any) any {
 	return containers[0]
 }
 
-// again says why a Job that is there cannot be followed instead of a new one.
+// again explains why a Job that is there cannot be followed instead of a new one.
 func (j *Job) again(object, manifest map[string]any) error {
 	remove := fmt.Sprintf("kubectl delete job %s -n %s", j.Name, j.Namespace)
 	if done, ok, _ := finished(object); done {
@@ -155,7 +155,7 @@ func (c *Cluster) needs(ctx context.Context, namespace string, manifest map[stri
 	return errors.Join(errs...)
 }
 
-// finished says whether a Job has ended, how, and what its controller says of that.
+// finished reports whether a Job has ended, how, and what its controller says of that.
 func finished(job map[string]any) (done, ok bool, why string) {
 	conditions, _ := at(job, "status", "conditions").([]any)
 	for _, condition := range conditions {
@@ -298,7 +298,7 @@ func (f *follower) state(pod map[string]any) any {
 	return nil
 }
 
-// startError says that a pod does not start, and will not by waiting.
+// startError reports that a pod does not start, and will not by waiting.
 type startError struct{ text string }
 
 func (e *startError) Error() string { return e.text }
@@ -368,7 +368,7 @@ func (f *follower) Write(p []byte) (int, error) {
 	return f.o.Log.Write(p)
 }
 
-// lines gives the last lines of the log.
+// lines returns the last lines of the log.
 func (f *follower) lines() string {
 	lines := strings.Split(strings.TrimRight(string(f.last), "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-lastLines):], "\n")

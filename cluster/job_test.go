@@ -74,7 +74,7 @@ func newJobs(t *testing.T) (*jobs, *Cluster) {
 	return a, c
 }
 
-// pod gives the Job its pod in a state.
+// pod adds the pod of the Job, in a state.
 func (a *jobs) pod(t *testing.T, status string) func() {
 	return func() {
 		a.all[podKind] = nil
@@ -82,7 +82,7 @@ func (a *jobs) pod(t *testing.T, status string) func() {
 	}
 }
 
-// ends gives the Job a condition, and its pod a state.
+// ends sets a condition of the Job and the state of its pod.
 func (a *jobs) ends(t *testing.T, condition, status string) func() {
 	return func() {
 		a.pod(t, status)()

@@ -180,7 +180,7 @@ func unreadyOperator(pods []*Pod) string {
 	return ""
 }
 
-// unwatched gives the pattern of namespaces to which an operator of Spotahome's family is limited, when a namespace does not
+// unwatched returns the pattern of namespaces to which an operator of Spotahome's family is limited, when a namespace does not
 // match: --supported-namespaces-regex in cmd/utils/flags.go.
 func unwatched(deployment map[string]any, namespace string) string {
 	containers, _ := at(deployment, "spec", "template", "spec", "containers").([]any)
@@ -233,7 +233,7 @@ var (
 	word       = regexp.MustCompile(`[A-Za-z0-9.-]+`)
 )
 
-// lastComplaint gives the last line of a log that is an error or a warning and names a resource, as its message.
+// lastComplaint returns the last line of a log that is an error or a warning and names a resource, as its message.
 func lastComplaint(log, namespace, name string) string {
 	lines := strings.Split(log, "\n")
 	for _, line := range slices.Backward(lines) {
@@ -313,7 +313,7 @@ func (p *problems) operator(s *State, o *Operator, changed time.Time) {
 	}
 }
 
-// ago says how long ago something was, to a unit that people compare.
+// ago describes how long ago something was, to a unit that people compare.
 func ago(t time.Time) string {
 	switch d := time.Since(t); {
 	case d < 2*time.Minute:
@@ -333,7 +333,7 @@ func created(object map[string]any) time.Time {
 	return t
 }
 
-// youngest gives the age of the youngest of some pods; a day where they do not say.
+// youngest returns the age of the youngest of some pods; a day where they do not say.
 func youngest(pods []*Pod) time.Duration {
 	age := 24 * time.Hour
 	for _, p := range pods {

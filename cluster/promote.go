@@ -19,12 +19,12 @@ const waitsFor = "127.0.0.1"
 
 func (s *State) bootstrapping() bool { return at(s.Object, "spec", "bootstrapNode") != nil }
 
-// waiting says whether a replica follows itself, as it does from its start until the operator says whom to follow.
+// waiting reports whether a replica follows itself, as it does from its start until the operator says whom to follow.
 func waiting(server *Server) bool {
 	return server.Role == replica && server.Info["master_host"] == waitsFor
 }
 
-// allWait says whether all servers that answer wait for a first master.
+// allWait reports whether all servers that answer wait for a first master.
 func (s *State) allWait() bool {
 	some := false
 	for _, server := range s.Servers {
@@ -49,7 +49,7 @@ func (s *State) needed() int {
 	return cmp.Or(number(at(s.Object, "spec", "sentinel", "replicas")), len(s.Watchers), 3)/2 + 1
 }
 
-// withoutQuorum says whether the operator takes over from the sentinels: CheckSentinelQuorum in service/check.go.
+// withoutQuorum reports whether the operator takes over from the sentinels: CheckSentinelQuorum in service/check.go.
 func (s *State) withoutQuorum() bool {
 	without := 0
 	for _, sentinel := range s.Sentinels {
@@ -60,7 +60,7 @@ func (s *State) withoutQuorum() bool {
 	return len(s.Sentinels) < s.needed() || without >= s.needed()
 }
 
-// Deadlocked says that there is no master, and that neither the sentinels nor the operator will make one. The sentinels know no
+// Deadlocked reports that there is no master, and that neither the sentinels nor the operator will make one. The sentinels know no
 // replica that they could promote: after SENTINEL RESET they learn replicas from the master alone. The operator does nothing while
 // the sentinels have their quorum and one pod follows another address than its own: "no master found, wait until failover or fix
 // manually" in operator/redisfailover/checker.go of Spotahome's operator.
@@ -98,7 +98,7 @@ func (s *State) candidates() []*Server {
 	return slices.DeleteFunc(slices.Clone(s.Servers), func(server *Server) bool { return server.Err != nil || server.Role != replica })
 }
 
-// holdings says what each replica has of the data.
+// holdings describes what each replica has of the data.
 func (s *State) holdings() (lines []string) {
 	for _, server := range s.candidates() {
 		line := fmt.Sprintf("%s has %s at replication offset %d", server.Pod.Name, plural(int(server.Keys()), "key"), server.Offset())
@@ -110,7 +110,7 @@ func (s *State) holdings() (lines []string) {
 	return lines
 }
 
-// best gives the replica with the most data: the one with the highest offset in the same history. Histories that differ cannot be
+// best returns the replica with the most data: the one with the highest offset in the same history. Histories that differ cannot be
 // compared.
 func (s *State) best() (*Server, error) {
 	all := s.candidates()
@@ -130,7 +130,7 @@ func (s *State) best() (*Server, error) {
 	return top, nil
 }
 
-// unpromotable says all that speaks against a promotion without the sentinels.
+// unpromotable describes all that speaks against a promotion without the sentinels.
 func (s *State) unpromotable(o FailoverOptions) (*Server, []error) {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -172,7 +172,7 @@ func (s *State) unpromotable(o FailoverOptions) (*Server, []error) {
 	return chosen, errs
 }
 
-// named gives the server in a pod that a user named.
+// named returns the server in a pod that a user named.
 func (s *State) named(pod string) (*Server, error) {
 	for _, server := range s.Servers {
 		if server.Pod.Name == pod {
@@ -347,7 +347,7 @@ func (c *Cluster) prefer(ctx context.Context, s *State, to *Server, login Login,
 	return restore, sentinel, nil
 }
 
-// first says whether a sentinel would promote one replica before all others.
+// first reports whether a sentinel would promote one replica before all others.
 func first(sentinel *Sentinel, to *Server) bool {
 	ok := false
 	for _, known := range sentinel.Replicas {
@@ -396,7 +396,7 @@ func (s *State) describe(pod *Pod) string {
 	return fmt.Sprintf("pod %s (%s, %s, offset %d)", pod.Name, plural(int(server.Keys()), "key"), rdb.FormatBytes(uint64(max(0, server.Used()))), server.Offset())
 }
 
-// Plan says what Promote is about to do.
+// Plan describes what Promote is about to do.
 func (f *Failover) Plan() string {
 	return fmt.Sprintf("promote %s; the other pods follow it and lose what only they have", f.Before.describe(f.New))
 }

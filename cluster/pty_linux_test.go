@@ -14,7 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 )
 
-// openTerminal gives both ends of one.
+// openTerminal returns both ends of one.
 func openTerminal(t *testing.T) (near, far *os.File) {
 	t.Helper()
 	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)

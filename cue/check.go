@@ -22,7 +22,7 @@ type Violation struct {
 	Meant     string // the known key that an unknown one is most likely a slip of; "" when none is near
 }
 
-// At gives the value at a path of plain data, list indexes as numbers; nil where nothing is.
+// At returns the value at a path of plain data, list indexes as numbers; nil where nothing is.
 func At(data any, path ...string) any {
 	for _, key := range path {
 		switch parent := data.(type) {
@@ -89,7 +89,7 @@ func (s structure) checkStruct(schema *shape, data map[string]any, path []string
 	}
 }
 
-// violations gives what is wrong in the order of the paths.
+// violations returns what is wrong in the order of the paths.
 func (s structure) violations(shape int, data any) []Violation {
 	var violations []Violation
 	s.check(shape, data, make([]string, 0, 16), func(v Violation) { violations = append(violations, v) })
@@ -99,7 +99,7 @@ func (s structure) violations(shape int, data any) []Violation {
 	return violations
 }
 
-// complain says why data does not fit: in the words of the field's attribute @problem, else by its type.
+// complain explains why data does not fit: in the words of the field's attribute @problem, else by its type.
 func (s *shape) complain(data any) string {
 	if s.Problem != "" {
 		return describe(data) + " " + strings.ReplaceAll(s.Problem, "{suggest}", s.suggest(data))
@@ -133,7 +133,7 @@ func (s *shape) complain(data any) string {
 	return describe(data) + " is not " + expected(kindName(s.Kind))
 }
 
-// expected says how to write what a message asks for, where that is not plain.
+// expected describes how to write what a message asks for, where that is not plain.
 func expected(kind string) string {
 	switch kind {
 	case "a list":
@@ -144,7 +144,7 @@ func expected(kind string) string {
 	return kind
 }
 
-// bounds gives "; write LOW to HIGH" when the field has both.
+// bounds returns "; write LOW to HIGH" when the field has both.
 func (s *shape) bounds() string {
 	var low, high json.Number
 	for _, part := range s.Fits.And {
@@ -175,7 +175,7 @@ func unknownName(what, name string, known []string) string {
 	return message + "; " + finding.OneOf(known)
 }
 
-// meant gives the known name that name is most likely a slip or a part of, or "".
+// meant returns the known name that name is most likely a slip or a part of, or "".
 func meant(name string, known []string) string {
 	if near := finding.Nearest(name, known); near != "" {
 		return near
@@ -183,7 +183,7 @@ func meant(name string, known []string) string {
 	return longerName(name, known)
 }
 
-// longerName gives the one known name that begins or ends with name, as bootstrapNode does with bootstrap.
+// longerName returns the one known name that begins or ends with name, as bootstrapNode does with bootstrap.
 func longerName(name string, known []string) string {
 	found := ""
 	lower := strings.ToLower(name)
@@ -200,7 +200,7 @@ func longerName(name string, known []string) string {
 	return found
 }
 
-// describe gives a value as a message shows it.
+// describe returns a value as a message shows it.
 func describe(data any) string {
 	switch data := data.(type) {
 	case map[string]any:
@@ -236,7 +236,7 @@ func kindName(kind kinds) string {
 
 var misspeltQuantity = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([mMgGtT]?)[iI]?[bB]?\s*$`)
 
-// suggest gives the right spelling of a quantity (100MB is 100Mi), else the field's default.
+// suggest returns the right spelling of a quantity (100MB is 100Mi), else the field's default.
 func (s *shape) suggest(data any) string {
 	if right := s.quantity(fmt.Sprint(data)); right != "" {
 		return right
@@ -245,7 +245,7 @@ func (s *shape) suggest(data any) string {
 	return text
 }
 
-// quantity gives what a misspelt quantity must mean, when the field takes that, else "".
+// quantity returns what a misspelt quantity must mean, when the field takes that, else "".
 func (s *shape) quantity(text string) string {
 	m := misspeltQuantity.FindStringSubmatch(text)
 	if m == nil {

@@ -38,7 +38,7 @@ const (
 	ScopeAll   = "all"   // every chart and manifest
 )
 
-// Layout says where a repository keeps its parts.
+// Layout reports where a repository keeps its parts.
 type Layout struct {
 	Applications         []string // globs of folders
 	Generators           string   // a folder
@@ -91,11 +91,11 @@ type LayerValue struct {
 	Path  string // inside the file, such as defaults.values.memory
 }
 
-// Position says where the value at a path of the configuration was written, such as ("ignore", "0", "rule"); a default
+// Position reports where the value at a path of the configuration was written, such as ("ignore", "0", "rule"); a default
 // is where its nearest parent is.
 func (c *Config) Position(path ...string) finding.Position { return c.doc.at(path) }
 
-// Written says whether the configuration says something about a path, such as ("operator"), or leaves it to the defaults.
+// Written reports whether the configuration says something about a path, such as ("operator"), or leaves it to the defaults.
 func (c *Config) Written(path ...string) bool {
 	if c.doc == nil { // not loaded from a file
 		return false
@@ -104,7 +104,7 @@ func (c *Config) Written(path ...string) bool {
 	return written
 }
 
-// NamesOperator says whether the configuration says which operator runs, by its name or by the version of the default one.
+// NamesOperator reports whether the configuration says which operator runs, by its name or by the version of the default one.
 func (c *Config) NamesOperator() bool {
 	return c.Written("operator", "name") || c.Written("operator", "version")
 }
@@ -156,7 +156,7 @@ func LoadConfig(file string, src []byte) (*Config, error) {
 	return c, nil
 }
 
-// fill gives data with the defaults of a shape where data is silent.
+// fill returns data with the defaults of a shape where data is silent.
 func (s structure) fill(n int, data any, path []string, report func(Violation)) any {
 	schema := s[n]
 	if data == nil {
@@ -232,7 +232,7 @@ func (c *Config) decode(filled any) error {
 	return nil
 }
 
-// child gives the mapping under a key, or nothing.
+// child returns the mapping under a key, or nothing.
 func child(data any, key string) map[string]any {
 	m, _ := data.(map[string]any)
 	sub, _ := m[key].(map[string]any)

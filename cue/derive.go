@@ -39,7 +39,7 @@ func (d *deriver) add(s *shape) int {
 	return len(d.shapes) - 1
 }
 
-// derive gives the number of the shape of a value. What a shape cannot say is an error, never a wider shape.
+// derive returns the number of the shape of a value. What a shape cannot say is an error, never a wider shape.
 func (d *deriver) derive(v cue.Value) (int, error) {
 	kind, err := kindsOf(v.IncompleteKind())
 	if err != nil {
@@ -113,7 +113,7 @@ func (d *deriver) deriveEach(each cue.Value, s *shape) error {
 	return nil
 }
 
-// hasValidator says whether a struct or list is restricted by a function such as list.MaxItems.
+// hasValidator reports whether a struct or list is restricted by a function such as list.MaxItems.
 func hasValidator(v cue.Value) bool {
 	op, args := withoutDefault(v).Expr()
 	return op == cue.CallOp || op == cue.AndOp && slices.ContainsFunc(args, hasValidator)
@@ -196,7 +196,7 @@ func decodeInto(v cue.Value, into any) error {
 	return decoder.Decode(into)
 }
 
-// element gives the schema of a list's elements, also where the list has a default such as *["a"] | [...string].
+// element returns the schema of a list's elements, also where the list has a default such as *["a"] | [...string].
 func element(list cue.Value) cue.Value {
 	list = withoutDefault(list)
 	if op, parts := list.Expr(); op == cue.OrOp {
@@ -220,7 +220,7 @@ func withoutDefault(schema cue.Value) cue.Value {
 	return schema
 }
 
-// enum gives the texts that a field is restricted to, without "", or nothing when it is not an enumeration.
+// enum returns the texts that a field is restricted to, without "", or nothing when it is not an enumeration.
 func enum(schema cue.Value) []string {
 	op, parts := schema.Expr()
 	if op != cue.OrOp {
@@ -308,7 +308,7 @@ func deriveOperator(name string) (*derived, error) {
 	return d, nil
 }
 
-// resourceSchema gives the schema of a kind of resource, narrowed by what the operator itself refuses.
+// resourceSchema returns the schema of a kind of resource, narrowed by what the operator itself refuses.
 func resourceSchema(v cue.Value, version string, k Kind) (cue.Value, error) {
 	schema := v.LookupPath(cue.MakePath(cue.Def("#Resources"), cue.Str(version), cue.Str(k.APIVersion), cue.Str(k.Kind)))
 	if !schema.Exists() {

@@ -10,7 +10,7 @@ import (
 	"cuelang.org/go/cue"
 )
 
-// Recognition says how a repository shows that it runs an operator.
+// Recognition describes how a repository shows that it runs an operator.
 type Recognition struct {
 	Bases  []string `json:"bases,omitempty"`  // remote bases of kustomizations and Git sources: host/owner/name, lower case
 	Charts []Chart  `json:"charts,omitempty"` // Helm charts
@@ -106,7 +106,7 @@ type Note struct {
 	Text string   `json:"text"`
 }
 
-// PodSpec says which pods the operator creates for the resources of a kind, and at which paths of the resource their fields are. Texts
+// PodSpec reports which pods the operator creates for the resources of a kind, and at which paths of the resource their fields are. Texts
 // and conditions are those of a [Scheme]; of the entries of one part the first whose conditions hold counts.
 type PodSpec struct {
 	APIVersions []string          `json:"apiVersions"`
@@ -158,18 +158,18 @@ type Reference struct {
 	Created     bool     `json:"created,omitempty"` // the operator creates the object if it does not exist
 }
 
-// Recognise says how a repository shows that it runs this operator.
+// Recognise describes how a repository shows that it runs this operator.
 func (o *Operator) Recognise() Recognition { return o.derived.Recognise }
 
 // Schemes gives the schemes of this operator's names; of those that fit a resource the first one counts.
 func (o *Operator) Schemes() []Scheme { return o.derived.Instances }
 
-// PodSpecs gives the pods that this operator creates; those of a fork are its own and then those of the operator it comes from.
+// PodSpecs returns the pods that this operator creates; those of a fork are its own and then those of the operator it comes from.
 func (o *Operator) PodSpecs() []PodSpec {
 	return forked(o, func(d *derived) []PodSpec { return d.PodSpecs })
 }
 
-// References gives the fields of this operator's resources that name other objects, with those of the operator it is a fork of.
+// References returns the fields of this operator's resources that name other objects, with those of the operator it is a fork of.
 func (o *Operator) References() []Reference {
 	return forked(o, func(d *derived) []Reference { return d.References })
 }
@@ -196,7 +196,7 @@ type Traits struct {
 	ConfigMaps   []string `json:"configMaps,omitempty"`   // the names of the ConfigMaps it creates, likewise
 }
 
-// Traits gives how the operator treats its instances; a fork that states none has those of the operator it comes from.
+// Traits returns how the operator treats its instances; a fork that states none has those of the operator it comes from.
 func (o *Operator) Traits() Traits {
 	own := o.derived.Traits
 	if o.Fork == "" || !reflect.ValueOf(own).IsZero() {

@@ -13,7 +13,7 @@ import (
 
 const draft07 = "http://json-schema.org/draft-07/schema#"
 
-// ConfigJSONSchema gives the JSON Schema (draft 7) of the configuration, for editors.
+// ConfigJSONSchema returns the JSON Schema (draft 7) of the configuration, for editors.
 func ConfigJSONSchema() ([]byte, error) {
 	v, err := compile("config.cue", "layout.cue")
 	if err != nil {
@@ -24,7 +24,7 @@ func ConfigJSONSchema() ([]byte, error) {
 	return encode(schema)
 }
 
-// ValuesJSONSchema gives the JSON Schema (draft 7) of an application's values.yaml, for Helm and editors. What stands
+// ValuesJSONSchema returns the JSON Schema (draft 7) of an application's values.yaml, for Helm and editors. What stands
 // under resources is checked where it is ours; every unknown key is allowed.
 func ValuesJSONSchema() ([]byte, error) {
 	v, err := compile("values.cue")
@@ -54,7 +54,7 @@ func ValuesJSONSchema() ([]byte, error) {
 	return encode(schema)
 }
 
-// ResourceJSONSchema gives the JSON Schema (draft 7) of the values of a new resource, for forms.
+// ResourceJSONSchema returns the JSON Schema (draft 7) of the values of a new resource, for forms.
 func (o *Operator) ResourceJSONSchema() ([]byte, error) {
 	value, done := o.schema()
 	defer done()
@@ -226,7 +226,7 @@ func allOf(args []cue.Value) map[string]any {
 	return joined
 }
 
-// types gives the type or types of a kind.
+// types returns the type or types of a kind.
 func types(kind cue.Kind) any {
 	var names []string
 	for _, k := range []struct {

@@ -174,7 +174,7 @@ func TestValuesJSONSchemaTakesReclaimTheStack(t *testing.T) {
 	}
 }
 
-// exampleValues gives the example values in a generator's head, as k reads them.
+// exampleValues returns the example values in a generator's head, as k reads them.
 func exampleValues(t *testing.T, generator []byte) []byte {
 	t.Helper()
 	_, text, ok := strings.Cut(string(generator), "# Example values.yaml:\n")

@@ -36,12 +36,12 @@ type Kind struct {
 	Kind       string `json:"kind"`
 }
 
-// Owns says whether a kind of resource is one of the operator's.
+// Owns reports whether a kind of resource is one of the operator's.
 func (o *Operator) Owns(apiVersion, kind string) bool {
 	return slices.Contains(o.Kinds, Kind{APIVersion: apiVersion, Kind: kind})
 }
 
-// OperatorNames gives the names of the embedded operators, sorted.
+// OperatorNames returns the names of the embedded operators, sorted.
 func OperatorNames() []string {
 	folders, err := fs.Glob(files, "operator/*/operator.cue")
 	if err != nil {
@@ -53,7 +53,7 @@ func OperatorNames() []string {
 	return folders
 }
 
-// Operators gives all embedded operators, sorted by name.
+// Operators returns all embedded operators, sorted by name.
 func Operators() ([]*Operator, error) {
 	var operators []*Operator
 	for _, name := range OperatorNames() {
@@ -66,7 +66,7 @@ func Operators() ([]*Operator, error) {
 	return operators, nil
 }
 
-// OperatorNamed gives one operator. An unknown name is a [finding.Problem] that lists the known ones.
+// OperatorNamed returns one operator. An unknown name is a [finding.Problem] that lists the known ones.
 func OperatorNamed(name string) (*Operator, error) {
 	names := OperatorNames()
 	if !slices.Contains(names, name) {
@@ -104,7 +104,7 @@ func (o *Operator) schema() (value cue.Value, done func()) {
 	return s.value, s.mu.Unlock
 }
 
-// Template gives the generator template of a resource type in the dialect of Reclaim the Stack, or nil when the
+// Template returns the generator template of a resource type in the dialect of Reclaim the Stack, or nil when the
 // operator has none.
 func (o *Operator) Template(typ string) []byte {
 	if !slices.Contains(o.Types, typ) {
@@ -117,7 +117,7 @@ func (o *Operator) Template(typ string) []byte {
 	return src
 }
 
-// Defaults gives what the operator fills in where a resource is silent, as plain data.
+// Defaults returns what the operator fills in where a resource is silent, as plain data.
 func (o *Operator) Defaults() (map[string]any, error) {
 	schema, done := o.schema()
 	defer done()

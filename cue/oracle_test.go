@@ -71,7 +71,7 @@ func checkStruct(schema cue.Value, data map[string]any, path []string, report fu
 	}
 }
 
-// complain says why data does not fit schema: in the words of the field's attribute @problem, else by its type.
+// complain explains why data does not fit schema: in the words of the field's attribute @problem, else by its type.
 func complainInCUE(schema cue.Value, data any) string {
 	attribute := schema.Attribute("problem")
 	if text, err := attribute.String(0); err == nil {
@@ -125,7 +125,7 @@ func kindNameOf(kind cue.Kind) string {
 	return strings.Join(parts, " or ")
 }
 
-// suggest gives the right spelling of a quantity (100MB is 100Mi), else the field's default.
+// suggest returns the right spelling of a quantity (100MB is 100Mi), else the field's default.
 func suggest(schema cue.Value, data any) string {
 	if right := quantity(schema, fmt.Sprint(data)); right != "" {
 		return right
@@ -135,7 +135,7 @@ func suggest(schema cue.Value, data any) string {
 	return text
 }
 
-// quantity gives what a misspelt quantity must mean, when the field takes that, else "".
+// quantity returns what a misspelt quantity must mean, when the field takes that, else "".
 func quantity(schema cue.Value, text string) string {
 	m := misspeltQuantity.FindStringSubmatch(text)
 	if m == nil {

@@ -37,7 +37,7 @@ type OwnViolation struct {
 
 var ownPackage = regexp.MustCompile(`(?m)^package[ \t]+([A-Za-z][A-Za-z0-9_]*)[ \t]*(?://.*)?\r?$`)
 
-// OwnPackages gives the package of each file without parsing it. The error is finding.Problems: files without one.
+// OwnPackages returns the package of each file without parsing it. The error is finding.Problems: files without one.
 func OwnPackages(files []OwnFile) ([]string, error) {
 	var problems finding.Problems
 	packages := make([]string, len(files))
@@ -142,7 +142,7 @@ func explainOwn(files []OwnFile, err error) finding.Problems {
 	return problems
 }
 
-// written gives the first position that is in a file; none is no position.
+// written returns the first position that is in a file; none is no position.
 func written(positions []token.Pos) token.Pos {
 	for _, p := range positions {
 		if p.IsValid() && p.Filename() != "" {
@@ -157,7 +157,7 @@ func ownMessage(e errors.Error) string {
 	return strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
 }
 
-// violationsOf gives one violation a path, the first that CUE tells.
+// violationsOf returns one violation a path, the first that CUE tells.
 func violationsOf(kind string, schema cue.Value, object map[string]any) []OwnViolation {
 	var out []OwnViolation
 	seen := map[string]bool{}
@@ -225,7 +225,7 @@ func missing(schema cue.Value, object map[string]any, path []string, report func
 	}
 }
 
-// problemOf gives the words of the attribute @problem.
+// problemOf returns the words of the attribute @problem.
 func problemOf(field cue.Value) string {
 	attribute := field.Attribute("problem")
 	if attribute.Err() != nil {

@@ -17,7 +17,7 @@ type Schemas struct {
 	misplaced map[string][]misplaced
 }
 
-// Schemas gives the schemas of a version of the operator; "" is its first version. An operator without schemas has
+// Schemas returns the schemas of a version of the operator; "" is its first version. An operator without schemas has
 // nothing against any resource.
 func (o *Operator) Schemas(version string) (*Schemas, error) {
 	if version == "" {
@@ -35,7 +35,7 @@ func (o *Operator) Schemas(version string) (*Schemas, error) {
 	return s, nil
 }
 
-// Check says what is wrong with a resource given as plain data: maps with string keys, slices, strings, bools, nil and
+// Check describes what is wrong with a resource given as plain data: maps with string keys, slices, strings, bools, nil and
 // numbers, whole ones as int, int64 or uint64. A resource of a kind that has no schema has nothing wrong.
 func (s *Schemas) Check(resource map[string]any) []Violation {
 	apiVersion, _ := resource["apiVersion"].(string)
@@ -53,7 +53,7 @@ func (s *Schemas) Check(resource map[string]any) []Violation {
 	return violations
 }
 
-// unknownKey says what to do about a key: what is known of that slip, else a neighbour with nearly that name, else the
+// unknownKey describes what to do about a key: what is known of that slip, else a neighbour with nearly that name, else the
 // place where there is a field of that name.
 func (s *Schemas) unknownKey(root int, kind string, v Violation) string {
 	path := strings.Join(v.Path, ".")
@@ -91,7 +91,7 @@ func (s *Schemas) unknownKey(root int, kind string, v Violation) string {
 // maxSteps is how far away a field of the same name may be to be the one that was meant.
 const maxSteps = 3
 
-// nearest gives the paths of the mappings that have a field named key and where it means the same, those that are the fewest steps
+// nearest returns the paths of the mappings that have a field named key and where it means the same, those that are the fewest steps
 // away from at. It gives none when there are more than two of them.
 func (s *Schemas) nearest(root int, at []string, key string) []string {
 	var found []string
@@ -181,7 +181,7 @@ func (s *shape) part() partKind {
 	return samePart
 }
 
-// reaches says whether a key at one path can have been meant for another one that is inside of the part: an env of Redis is not one of
+// reaches reports whether a key at one path can have been meant for another one that is inside of the part: an env of Redis is not one of
 // its exporter, and a host of Redis is not that of the server it is filled from.
 func (p part) reaches(at, path []string) bool {
 	switch p.kind {
@@ -195,7 +195,7 @@ func (p part) reaches(at, path []string) bool {
 	return true
 }
 
-// inPart says whether a path is inside of a container.
+// inPart reports whether a path is inside of a container.
 func (s *Schemas) inPart(root int, path []string) bool {
 	n := root
 	for _, step := range path {
@@ -214,7 +214,7 @@ func (s *Schemas) inPart(root int, path []string) bool {
 	return false
 }
 
-// farAway says whether a mapping is deep below the one with the key, or at the top level or in the metadata of a key deep below: a user
+// farAway reports whether a mapping is deep below the one with the key, or at the top level or in the metadata of a key deep below: a user
 // of Redis is not one of SELinux, and a name of its port not the resource's own.
 func farAway(at, path []string, in part) bool {
 	if len(at) > 1 && (len(path) == 0 || path[0] != at[0]) {

@@ -92,7 +92,7 @@ type condition struct {
 	re   *regexp.Regexp
 }
 
-// fits says whether a string, bool, int, int64, uint64 or float64 fits.
+// fits reports whether a string, bool, int, int64, uint64 or float64 fits.
 func (c *condition) fits(data any) bool {
 	text, isText := data.(string)
 	switch {

@@ -13,7 +13,7 @@ const templateHead = `## Options of redis-gitops. All options are listed as comm
 ## To change an option, uncomment it and the lines it is nested in.
 `
 
-// ConfigTemplate gives a configuration with every option in a comment, with its explanation and its default.
+// ConfigTemplate returns a configuration with every option in a comment, with its explanation and its default.
 func ConfigTemplate() ([]byte, error) {
 	v, err := compile("config.cue", "layout.cue")
 	if err != nil {

@@ -35,7 +35,7 @@ type Profile struct {
 	Values []Value
 }
 
-// Layer gives the profile as a layer.
+// Layer returns the profile as a layer.
 func (p Profile) Layer() Layer {
 	layer := Layer{Name: "profile " + p.Name, Profile: p.Name, Values: map[string]LayerValue{}}
 	for _, v := range p.Values {
@@ -44,7 +44,7 @@ func (p Profile) Layer() Layer {
 	return layer
 }
 
-// Profiles gives the embedded profiles and then the sizes, each in the order of operator.cue.
+// Profiles returns the embedded profiles and then the sizes, each in the order of operator.cue.
 func (o *Operator) Profiles() []Profile {
 	if kept, ok := knownProfiles.Load(o.Name); ok {
 		return slices.Clone(kept.([]Profile))
@@ -81,7 +81,7 @@ func (o *Operator) computeProfiles() []Profile {
 	return profiles
 }
 
-// Resolve gives the values of a new resource: for each key the last layer's value, else the default, in the order of
+// Resolve returns the values of a new resource: for each key the last layer's value, else the default, in the order of
 // the schema, and then the keys that only the template knows. known are the keys that the template offers; a key that
 // is neither among them nor in #Values is refused, and so are values out of bounds and values that do not go together.
 // The error is [finding.Problems], where the user wrote the value, with the path prefix.key.
@@ -165,12 +165,12 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	return values, problems.Err()
 }
 
-// field gives the schema of a value of a new resource.
+// field returns the schema of a value of a new resource.
 func field(schema cue.Value, key string) cue.Value {
 	return schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key)))
 }
 
-// plain gives a scalar, or its default, as string, int64, float64 or bool.
+// plain returns a scalar, or its default, as string, int64, float64 or bool.
 func plain(v cue.Value) any {
 	v, _ = v.Default()
 	switch v.Kind() {
@@ -190,7 +190,7 @@ func plain(v cue.Value) any {
 	return nil
 }
 
-// doc gives the comment on a field as one line of text.
+// doc returns the comment on a field as one line of text.
 func doc(v cue.Value) string {
 	var lines []string
 	for _, group := range v.Doc() {
@@ -199,7 +199,7 @@ func doc(v cue.Value) string {
 	return strings.ReplaceAll(strings.Join(lines, "\n"), "\n", " ")
 }
 
-// CheckValues says what is wrong with single values under resources.NAME of a values.yaml, given as plain data. Keys that only the
+// CheckValues describes what is wrong with single values under resources.NAME of a values.yaml, given as plain data. Keys that only the
 // template knows are fine, and so is a mapping without the key [Operator.ValuesKey], which is another operator's.
 func (o *Operator) CheckValues(values map[string]any) []Violation {
 	if _, ours := values[o.ValuesKey]; !ours || o.ValuesKey == "" || o.derived == nil || len(o.derived.Shapes) == 0 {

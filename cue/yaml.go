@@ -113,7 +113,7 @@ func (d *document) read(n *yaml.Node, path []string, problems *finding.Problems)
 	return v
 }
 
-// scalar gives a scalar's value by YAML 1.2: yes and no are texts. So is a date, as it was written.
+// scalar returns a scalar's value by YAML 1.2: yes and no are texts. So is a date, as it was written.
 func scalar(n *yaml.Node) (any, error) {
 	switch n.ShortTag() {
 	case "!!null":
@@ -160,7 +160,7 @@ func ParseValue(text string) any {
 	return text
 }
 
-// pathString gives a path as people write it: resources.redis.memory, ignore[0].reason.
+// pathString returns a path as people write it: resources.redis.memory, ignore[0].reason.
 func pathString(path []string) string {
 	var b strings.Builder
 	for _, p := range path {

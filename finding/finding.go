@@ -25,7 +25,7 @@ type Finding struct {
 	Suppressed         *Suppression
 }
 
-// Fixable says whether there is a fix, one that --fix makes or one that --fix=suggested makes.
+// Fixable reports whether there is a fix, one that --fix makes or one that --fix=suggested makes.
 func (f *Finding) Fixable() bool { return f.Fix != "" }
 
 // Resource names a Kubernetes object.
@@ -36,7 +36,7 @@ type Resource struct {
 	Name       string `json:"name"`
 }
 
-// String gives Kind/name, which is what suppressions in the configuration are written with.
+// String returns Kind/name, which is what suppressions in the configuration are written with.
 func (r *Resource) String() string {
 	if r == nil {
 		return ""
@@ -50,7 +50,7 @@ type Related struct {
 	Message string
 }
 
-// Suppression says why a finding does not count.
+// Suppression explains why a finding does not count.
 type Suppression struct {
 	Position        // of the comment, annotation, or entry of the configuration or baseline
 	Kind     string // "comment", "annotation", "config" or "baseline"

@@ -20,7 +20,7 @@ const (
 	Info
 )
 
-// String gives the word that reports and the configuration use.
+// String returns the word that reports and the configuration use.
 func (s Severity) String() string {
 	switch s {
 	case Error:
@@ -54,7 +54,7 @@ type Position struct {
 	Column int
 }
 
-// String gives file:line:col, leaving out what is unknown.
+// String returns file:line:col, leaving out what is unknown.
 func (p Position) String() string {
 	switch {
 	case p.Line == 0:
@@ -84,7 +84,7 @@ type Problem struct {
 	Related []Related  // other locations that are part of it, such as the first of two equal keys
 }
 
-// Error gives `file:line:col: path: message`.
+// Error returns `file:line:col: path: message`.
 func (p *Problem) Error() string {
 	var b strings.Builder
 	if at := p.Position.String(); at != "" {
@@ -100,7 +100,7 @@ func (p *Problem) Error() string {
 // Problems is several problems found at once. It is an error that prints one problem a line.
 type Problems []*Problem
 
-// Error gives the problems in the order of their positions, one a line.
+// Error returns the problems in the order of their positions, one a line.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -126,7 +126,7 @@ func (ps Problems) Sort() {
 	})
 }
 
-// Err gives nil for no problems, so that a caller can return it as an error.
+// Err returns nil for no problems, so that a caller can return it as an error.
 func (ps Problems) Err() error {
 	if len(ps) == 0 {
 		return nil
@@ -145,7 +145,7 @@ func (p *Problem) Same(other *Problem) bool {
 	return p.Code == other.Code && p.Position == other.Position && p.Path == other.Path && p.Message == other.Message
 }
 
-// WithCode gives the problem with another code, for a caller to whom it is of another kind.
+// WithCode returns the problem with another code, for a caller to whom it is of another kind.
 func (p *Problem) WithCode(code Code) *Problem {
 	other := *p
 	other.Code = code

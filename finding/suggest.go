@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// DidYouMean gives `; did you mean "opstree"?` for the known name nearest to name, or "" when none is near.
+// DidYouMean returns `; did you mean "opstree"?` for the known name nearest to name, or "" when none is near.
 func DidYouMean(name string, known []string) string {
 	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
@@ -14,7 +14,7 @@ func DidYouMean(name string, known []string) string {
 	return ""
 }
 
-// Nearest gives the known name that name is most likely a slip of, or "". A slip is at most one edit in three letters
+// Nearest returns the known name that name is most likely a slip of, or "". A slip is at most one edit in three letters
 // (a swap of neighbours counts as one), another case, or a known name that differs only in "-", "_" and ".".
 func Nearest(name string, known []string) string {
 	plain := strings.NewReplacer("-", "", "_", "", ".", "")

@@ -22,7 +22,7 @@ import (
 // maxHashed is the size in bytes above which a file of the work tree counts as changed without a look at its content.
 const maxHashed = 64 << 20
 
-// Changed gives the files that differ between a commit and the work tree, sorted: what was committed since, what is not
+// Changed returns the files that differ between a commit and the work tree, sorted: what was committed since, what is not
 // committed, and what Git does not track and does not ignore.
 //
 // A file is unchanged when its blob has the same identifier as in the commit, as it is or with LF for each CRLF: that is what
@@ -100,7 +100,7 @@ type entry struct {
 // stat is what ls-files --debug prints behind each entry.
 var stat = regexp.MustCompile(`^  ctime: \d+:\d+\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: \d+\n  uid: \d+\tgid: \d+\n  size: (\d+)\tflags: [0-9a-f]+\n`)
 
-// index gives the entries of the index.
+// index returns the entries of the index.
 func (r *Repo) index(ctx context.Context) (map[string]*entry, error) {
 	out, err := r.run(ctx, maxList, "ls-files", "-z", "-t", "--stage", "--debug")
 	if err != nil {
@@ -134,7 +134,7 @@ func (r *Repo) exists(name string) bool {
 	return err == nil
 }
 
-// beyondLink says whether a directory of a name is a symbolic link: then the work tree has no file of that name. links keeps
+// beyondLink reports whether a directory of a name is a symbolic link: then the work tree has no file of that name. links keeps
 // the answers.
 func (r *Repo) beyondLink(name string, links map[string]bool) bool {
 	dir := path.Dir(name)
@@ -150,7 +150,7 @@ func (r *Repo) beyondLink(name string, links map[string]bool) bool {
 	return is
 }
 
-// same says whether a file of the work tree is what a tree has under its name.
+// same reports whether a file of the work tree is what a tree has under its name.
 func (r *Repo) same(ctx context.Context, name, mode, blob string, e *entry) (bool, error) {
 	full := filepath.Join(r.private.cwd, filepath.FromSlash(name))
 	info, err := os.Lstat(full)
@@ -194,12 +194,12 @@ func (r *Repo) same(ctx context.Context, name, mode, blob string, e *entry) (boo
 	return e != nil && e.fits(info, blob), nil
 }
 
-// fits says whether a file is the one that the index has, with a blob.
+// fits reports whether a file is the one that the index has, with a blob.
 func (e *entry) fits(info fs.FileInfo, blob string) bool {
 	return e.blob == blob && e.hasStat && e.size == int64(uint32(info.Size())) && e.mtime == info.ModTime().UnixNano() && e.size > 0
 }
 
-// blob gives the identifier of a content (gitformat: "blob SIZE\0" and the content, hashed).
+// blob returns the identifier of a content (gitformat: "blob SIZE\0" and the content, hashed).
 func (p *private) blob(content []byte) string {
 	var h hash.Hash = sha1.New()
 	if p.sha256 {

@@ -98,7 +98,7 @@ func testChanged(t *testing.T, format string) {
 	}
 }
 
-// attributes gives every file a filter.
+// attributes sets a filter for every file.
 func attributes(t *testing.T) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "attributes")

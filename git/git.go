@@ -69,7 +69,7 @@ func (r *Repo) open(ctx context.Context) (*private, error) {
 	return r.private, nil
 }
 
-// Added gives the name of the commit that added a file, the newest one where it came several times. The error is
+// Added returns the name of the commit that added a file, the newest one where it came several times. The error is
 // [fs.ErrNotExist] when none of the current branch did, and another one when a shallow clone does not reach back to it.
 func (r *Repo) Added(ctx context.Context, file string) (string, error) {
 	out, err := r.run(ctx, maxFile, "log", "--max-count=1", "--no-renames", "--diff-filter=A", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--ignore-submodules=all", "--format=%H", "HEAD", "--", file)
@@ -98,7 +98,7 @@ func (r *Repo) Added(ctx context.Context, file string) (string, error) {
 	return commit, nil
 }
 
-// File gives a file as it was in a commit. The error is [fs.ErrNotExist] when it was not there, and [ErrTooLarge] when it has
+// File returns a file as it was in a commit. The error is [fs.ErrNotExist] when it was not there, and [ErrTooLarge] when it has
 // more than 4 MiB.
 func (r *Repo) File(ctx context.Context, commit, file string) ([]byte, error) {
 	listed, err := r.run(ctx, maxFile, "ls-tree", "-z", "--end-of-options", commit, "--", file)
@@ -173,7 +173,7 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Base gives the commit that a revision and the current branch have in common, or the revision's own where this clone does not
+// Base returns the commit that a revision and the current branch have in common, or the revision's own where this clone does not
 // know one.
 func (r *Repo) Base(ctx context.Context, rev string) (string, error) {
 	if strings.HasPrefix(rev, "-") {

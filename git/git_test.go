@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// opened gives a repository that is closed after the test, when nothing of it may be left.
+// opened returns a repository that is closed after the test, when nothing of it may be left.
 func opened(t *testing.T, dir string) *Repo {
 	t.Helper()
 	r := &Repo{Dir: dir}

@@ -138,7 +138,7 @@ func find(dir string) (top, gitDir string, err error) {
 	}
 }
 
-// isGitDir says whether a directory holds a repository or a linked work tree.
+// isGitDir reports whether a directory holds a repository or a linked work tree.
 func isGitDir(dir string) bool {
 	if _, err := os.Lstat(filepath.Join(dir, "HEAD")); err != nil {
 		return false
@@ -150,7 +150,7 @@ func isGitDir(dir string) bool {
 	return err == nil && objects.IsDir()
 }
 
-// commonDir gives the directory with the objects and branches, which linked work trees share (gitrepository-layout(5)).
+// commonDir returns the directory with the objects and branches, which linked work trees share (gitrepository-layout(5)).
 func commonDir(gitDir string) (string, error) {
 	src, err := readSmall(filepath.Join(gitDir, "commondir"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -304,7 +304,7 @@ func (p *private) run(ctx context.Context, limit int, args ...string) ([]byte, e
 }
 
 // env is the environment of git. Variables of Git can name programs and other repositories, so none is passed on but the one
-// that says where Git itself is installed. GIT_DIR and GIT_INDEX_FILE, which Git sets in hooks, are among those: .git leads to
+// that reports where Git itself is installed. GIT_DIR and GIT_INDEX_FILE, which Git sets in hooks, are among those: .git leads to
 // the same repository, also in a linked work tree.
 func (p *private) env() []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {

@@ -24,7 +24,7 @@ type Charge struct {
 	Known     []string // all operators that may run, Operator first
 }
 
-// InCharge says which operator it is: what the configuration names, else what the repository installs, else the default of the
+// InCharge reports which operator it is: what the configuration names, else what the repository installs, else the default of the
 // configuration.
 func InCharge(config *cue.Config, installed []Installation, operators []*cue.Operator) Charge {
 	c := Charge{Operator: config.Operator.Name, Version: config.Operator.Version}
@@ -74,7 +74,7 @@ func defaultVersion(operators []*cue.Operator, name string) string {
 	return ""
 }
 
-// owns says whether an operator has a kind that another one has too.
+// owns reports whether an operator has a kind that another one has too.
 func owns(operators []*cue.Operator, name string) bool {
 	i := slices.IndexFunc(operators, func(o *cue.Operator) bool { return o.Name == name })
 	return i >= 0 && slices.ContainsFunc(operators[i].Kinds, func(k cue.Kind) bool {
@@ -108,7 +108,7 @@ func (c Charge) Foreign(operators []*cue.Operator) map[string]string {
 	return foreign
 }
 
-// Has says whether one of the operators that may run adds a field to those of Spotahome's, or one above it.
+// Has reports whether one of the operators that may run adds a field to those of Spotahome's, or one above it.
 func (c Charge) Has(operators []*cue.Operator, field []string) bool {
 	for _, o := range operators {
 		if !slices.Contains(c.Known, o.Name) {
@@ -123,7 +123,7 @@ func (c Charge) Has(operators []*cue.Operator, field []string) bool {
 	return false
 }
 
-// NeedsGroup gives the label without which the operator of an installation ignores a resource; nil where it needs none.
+// NeedsGroup returns the label without which the operator of an installation ignores a resource; nil where it needs none.
 func (i Installation) NeedsGroup(operators []*cue.Operator) *cue.Group {
 	for _, o := range operators {
 		if o.Name != i.Operator {
@@ -138,7 +138,7 @@ func (i Installation) NeedsGroup(operators []*cue.Operator) *cue.Group {
 	return nil
 }
 
-// Installed gives what installs operators in a repository, whatever its configuration says of them.
+// Installed returns what installs operators in a repository, whatever its configuration says of them.
 func Installed(ctx context.Context, r *repo.Repo) ([]Installation, error) {
 	operators, err := cue.Operators()
 	if err != nil {
@@ -151,7 +151,7 @@ func Installed(ctx context.Context, r *repo.Repo) ([]Installation, error) {
 // platform are names of applications that may be no application but what others need.
 var platform = regexp.MustCompile(`(?i)redis|valkey|kubedb|operator|platform|infra|system|database`)
 
-// Sources gives the documents of a repository that may install an operator: of its YAML files, and what charts make that look as if
+// Sources returns the documents of a repository that may install an operator: of its YAML files, and what charts make that look as if
 // they did. Of the applications it looks at those alone that are named like a platform, so that a command about one application costs
 // the same beside a thousand others. read, which may be nil, gives the documents of a file, as [ReadSource] does.
 func Sources(ctx context.Context, r *repo.Repo, read func(file string) []Document) ([]Document, error) {
@@ -192,7 +192,7 @@ func Sources(ctx context.Context, r *repo.Repo, read func(file string) []Documen
 	return documents, nil
 }
 
-// chartOfTemplate gives the outermost chart that a file is a template of; "" when it is none.
+// chartOfTemplate returns the outermost chart that a file is a template of; "" when it is none.
 func chartOfTemplate(file string, charts map[string]bool) string {
 	found, below := "", false
 	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
@@ -217,7 +217,7 @@ var (
 	operatorImage = regexp.MustCompile(`(?i)/redis-?operator|redislabs/operator|kubedb-provisioner`)
 )
 
-// mayInstall says whether the text of a chart looks as if it installed an operator. Only then it is rendered.
+// mayInstall reports whether the text of a chart looks as if it installed an operator. Only then it is rendered.
 func mayInstall(r *repo.Repo, chart string, templates []string) bool {
 	values, _ := r.ReadFile(path.Join(chart, "values.yaml"))
 	for _, file := range templates {
@@ -233,7 +233,7 @@ func mayInstall(r *repo.Repo, chart string, templates []string) bool {
 	return false
 }
 
-// made gives what a chart makes.
+// made returns what a chart makes.
 func made(ctx context.Context, r *repo.Repo, chart string) []Document {
 	targets, _, err := render.TargetsIn(r, chart)
 	if err != nil {
@@ -267,7 +267,7 @@ func made(ctx context.Context, r *repo.Repo, chart string) []Document {
 	return documents
 }
 
-// ReadSource gives the documents of a YAML file that may install an operator, or that say where one comes from.
+// ReadSource returns the documents of a YAML file that may install an operator, or that say where one comes from.
 func ReadSource(r *repo.Repo, file string) []Document {
 	src, err := r.ReadFile(file)
 	if err != nil || !mayMatter(src) {
@@ -294,10 +294,10 @@ func ReadSource(r *repo.Repo, file string) []Document {
 	return documents
 }
 
-// lost says whether a problem of a file means that documents of it are missing.
+// lost reports whether a problem of a file means that documents of it are missing.
 func lost(p *finding.Problem) bool { return p.Code != repo.CodeDuplicateKey }
 
-// mayMatter says whether a text names Redis, or is a source of Flux, which may name nothing but a registry.
+// mayMatter reports whether a text names Redis, or is a source of Flux, which may name nothing but a registry.
 func mayMatter(src []byte) bool {
 	for _, word := range []string{"redis", "Redis", "kubedb", "valkey", "keydb", "dragonfly", "HelmRepository", "OCIRepository", "GitRepository"} {
 		if bytes.Contains(src, []byte(word)) {

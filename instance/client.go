@@ -31,7 +31,7 @@ type ClientOptions struct {
 	Password *string // put into the URL; nil leaves a reference to the variable REDIS_PASSWORD there. Of format "url" only
 }
 
-// Formats gives the names of the formats of [Instance.Client].
+// Formats returns the names of the formats of [Instance.Client].
 func Formats() []string {
 	names := []string{"url"}
 	files, err := fs.Glob(clients, "client/*.tmpl")
@@ -75,7 +75,7 @@ var (
 	secretKey  = regexp.MustCompile(`^[-._a-zA-Z0-9]+$`)
 )
 
-// Client gives the text of a format: a URL, manifest entries or code that connects to the instance. It never holds a
+// Client returns the text of a format: a URL, manifest entries or code that connects to the instance. It never holds a
 // password but that of the options. The error says why there is no such text.
 func (in *Instance) Client(format string, o ClientOptions) (string, error) {
 	if formats := Formats(); !slices.Contains(formats, format) {
@@ -196,7 +196,7 @@ func (in *Instance) client(o ClientOptions) (*client, error) {
 	return c, nil
 }
 
-// userinfo gives the password for a URL, or the reference that Kubernetes expands in env.
+// userinfo returns the password for a URL, or the reference that Kubernetes expands in env.
 func userinfo(password *string, auth *Auth) string {
 	switch {
 	case password != nil:
@@ -235,7 +235,7 @@ func (in *Instance) noSentinel() error {
 	return errors.New(message + "; use url")
 }
 
-// SentinelHosts gives host:port of each sentinel, or of the one Service before all of them.
+// SentinelHosts returns host:port of each sentinel, or of the one Service before all of them.
 func (in *Instance) SentinelHosts() ([]string, error) {
 	if err := in.checkNames(); err != nil {
 		return nil, err
@@ -246,7 +246,7 @@ func (in *Instance) SentinelHosts() ([]string, error) {
 	return in.Sentinel.Hosts, nil
 }
 
-// ReachedAs says whether clients reach both in the same way.
+// ReachedAs reports whether clients reach both in the same way.
 func (in *Instance) ReachedAs(other *Instance) bool {
 	way := func(in *Instance) any {
 		return []any{in.Name, in.Namespace, in.Kind, in.Cluster, in.TLS, in.Write, in.Read, in.Sentinel, in.Auth}

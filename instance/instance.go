@@ -109,7 +109,7 @@ type Service struct {
 	By        string `json:"by"` // "operator", or "repository" for one that is written there
 }
 
-// Find gives the Redises of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
+// Find returns the Redises of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
 func Find(documents []Document, operators []*cue.Operator, o Options) []*Instance {
 	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}, filed: map[string]map[string][]selector{}, headless: map[string]bool{}}
 	for i := range documents {
@@ -215,7 +215,7 @@ func (f *finder) match(d *Document) *match {
 	return best
 }
 
-// rank says how likely it is that the operator of a match runs: the configuration knows best, then what the repository
+// rank describes how likely it is that the operator of a match runs: the configuration knows best, then what the repository
 // installs, then the shape of the resource.
 func (f *finder) rank(m *match) int {
 	switch {
@@ -348,7 +348,7 @@ func (m *match) newSentinel(s cue.Service, endpoint *Endpoint) *Sentinel {
 	return out
 }
 
-// attach gives sentinels that are a resource of their own to the Redis that they watch.
+// attach returns sentinels that are a resource of their own to the Redis that they watch.
 func (f *finder) attach(m *match) {
 	watched := m.expand(m.scheme.Watches)
 	for _, in := range f.instances {
@@ -402,7 +402,7 @@ func (m *match) auth(alternatives []cue.AuthFrom) *Auth {
 	return nil
 }
 
-// host gives the name of a Service, with its namespace where that is known.
+// host returns the name of a Service, with its namespace where that is known.
 func host(service, namespace string) string {
 	if namespace == "" || service == "" {
 		return service
@@ -412,7 +412,7 @@ func host(service, namespace string) string {
 
 var name = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
 
-// IsName says whether a word can be the name of a resource, and is no address: RFC 1123, without its bound of 253 characters.
+// IsName reports whether a word can be the name of a resource, and is no address: RFC 1123, without its bound of 253 characters.
 func IsName(word string) bool { return name.MatchString(word) }
 
 func number(text string) int {
@@ -436,7 +436,7 @@ func at(data any, path ...string) any { return cue.At(data, path...) }
 
 func text(data any) string { return Text(data) }
 
-// Text gives a scalar as text, "" for anything else.
+// Text returns a scalar as text, "" for anything else.
 func Text(data any) string {
 	switch data := data.(type) {
 	case string:
@@ -456,7 +456,7 @@ func list(data any) []any {
 
 func stringMap(data any) map[string]string { return Texts(data) }
 
-// Texts gives a mapping of scalars, such as labels, as texts; empty for anything else.
+// Texts returns a mapping of scalars, such as labels, as texts; empty for anything else.
 func Texts(data any) map[string]string {
 	m, _ := data.(map[string]any)
 	out := make(map[string]string, len(m))
@@ -466,7 +466,7 @@ func Texts(data any) map[string]string {
 	return out
 }
 
-// imageName gives the last part of an image without tag and digest: redis of docker.io/library/redis:7.
+// imageName returns the last part of an image without tag and digest: redis of docker.io/library/redis:7.
 func imageName(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	image = image[strings.LastIndexByte(image, '/')+1:]

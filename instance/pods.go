@@ -46,7 +46,7 @@ type Reference struct {
 	Created bool // the operator creates the object if it does not exist
 }
 
-// References gives the pods that operators create for documents, and the names of other objects in their fields, in the order of the
+// References returns the pods that operators create for documents, and the names of other objects in their fields, in the order of the
 // documents.
 func References(documents []Document, operators []*cue.Operator, o Options) ([]PodSpec, []Reference) {
 	f := finder{documents: documents, operators: operators, options: o}
@@ -133,7 +133,7 @@ func steps(paths []string) [][]string {
 	return out
 }
 
-// podLabels gives the labels of the pods: those that the operator sets, over those that it copies.
+// podLabels returns the labels of the pods: those that the operator sets, over those that it copies.
 func (m *match) podLabels(p cue.PodSpec) map[string]string {
 	labels := map[string]string{}
 	if p.LabelsFrom != "" {

@@ -33,7 +33,7 @@ type Installation struct {
 	Path      []string // of the version in the document, or of what names the operator
 }
 
-// Recognise says which operators documents install: kustomizations with a remote base, Argo CD and Flux objects with a Helm
+// Recognise reports which operators documents install: kustomizations with a remote base, Argo CD and Flux objects with a Helm
 // chart or a Git source, dependencies of charts, and workloads with the operator's image. What says the version comes first.
 func Recognise(documents []Document, operators []*cue.Operator) []Running {
 	return runningOf(Installations(documents, operators))
@@ -120,7 +120,7 @@ func (r *recogniser) find() []Installation {
 	return nil
 }
 
-// source gives the object of Flux that a reference of this document names.
+// source returns the object of Flux that a reference of this document names.
 func (r *recogniser) source(path ...string) map[string]any {
 	ref := at(r.d.Object, path...)
 	kind, name := text(at(ref, "kind")), text(at(ref, "name"))
@@ -176,7 +176,7 @@ func (r *recogniser) kustomization() []Installation {
 	return found
 }
 
-// overridden gives what is installed once a kustomization has put another image or tag in: that says more than the base.
+// overridden returns what is installed once a kustomization has put another image or tag in: that says more than the base.
 func overridden(found []Installation, m origin, tag, namespace string) []Installation {
 	if len(found) == 0 {
 		if tag == "" {
@@ -247,7 +247,7 @@ func chartOf(name, url string) (chart, repository string) {
 	return name, url
 }
 
-// argoValues gives the values of a source of Argo CD that can name an image.
+// argoValues returns the values of a source of Argo CD that can name an image.
 func argoValues(source any) any {
 	values := at(source, "helm", "valuesObject")
 	if inline := text(at(source, "helm", "values")); values == nil {
@@ -421,7 +421,7 @@ func (f facts) named(name string) *cue.Operator {
 
 var hosted = regexp.MustCompile(`^(?:(?:github\.com|ghcr\.io|quay\.io|docker\.io)/([^/]+)/|([^./]+)\.github\.io(?:/|$)|([^./:]+)/[^/]+$)`)
 
-// ownerOf gives who publishes an address: owner of github.com/owner/name, owner.github.io/name, ghcr.io/owner/name, owner/name.
+// ownerOf returns who publishes an address: owner of github.com/owner/name, owner.github.io/name, ghcr.io/owner/name, owner/name.
 func ownerOf(location string) string {
 	m := hosted.FindStringSubmatch(location)
 	if m == nil {
@@ -435,7 +435,7 @@ func squashed(name string) string {
 	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
 }
 
-// chart says of which operator a chart is. A registry that mirrors charts keeps their name and, mostly, that of the publisher.
+// chart reports of which operator a chart is. A registry that mirrors charts keeps their name and, mostly, that of the publisher.
 func (f facts) chart(name, repository string) origin {
 	if name == "" {
 		return origin{}
@@ -488,7 +488,7 @@ func oneOf(perhaps []known) origin {
 	return origin{perhaps: names}
 }
 
-// image says of which operator an image is, and its tag. A mirror puts a path of its own before the name, and may join the name
+// image reports of which operator an image is, and its tag. A mirror puts a path of its own before the name, and may join the name
 // with that of the publisher: registry.example.com/mirror/powerhome-redis-operator.
 func (f facts) image(image string) (m origin, tag string) {
 	name, _, _ := strings.Cut(image, "@")
@@ -532,7 +532,7 @@ var distinctive = regexp.MustCompile(`redis|valkey|kubedb|dragonfly`)
 // rawFile is a file of a GitHub repository at a ref.
 var rawFile = regexp.MustCompile(`^raw\.githubusercontent\.com/([^/]+/[^/]+)/(?:refs/(?:tags|heads)/)?([^/]+)/`)
 
-// base says whether a remote base or Git URL is of an operator's repository, and its ref. A mirror keeps owner and name.
+// base reports whether a remote base or Git URL is of an operator's repository, and its ref. A mirror keeps owner and name.
 func (f facts) base(url string) (_ origin, ref string) {
 	url, query, _ := strings.Cut(url, "?")
 	for part := range strings.SplitSeq(query, "&") {
@@ -575,7 +575,7 @@ func (f facts) base(url string) (_ origin, ref string) {
 // anyFork is a repository named as those of the operators are, of an owner that nobody knows.
 var anyFork = regexp.MustCompile(`^github\.com/([^/]+)/redis-operator(?:$|[/.])`)
 
-// location gives a URL without scheme, user and end: github.com/owner/name, lower case.
+// location returns a URL without scheme, user and end: github.com/owner/name, lower case.
 func location(url string) string {
 	url = strings.ToLower(strings.TrimSpace(url))
 	if _, rest, ok := strings.Cut(url, "://"); ok {
@@ -589,7 +589,7 @@ func location(url string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(url, "git::"), "/"), ".git")
 }
 
-// nearestVersion gives the last of the known versions that is not later than one as it is written, such as v1.2.4; the
+// nearestVersion returns the last of the known versions that is not later than one as it is written, such as v1.2.4; the
 // first of all when it is older than they are, and "" when it is no number.
 func nearestVersion(known []string, written string) string {
 	if !releaseNumber.MatchString(written) {

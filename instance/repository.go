@@ -61,7 +61,7 @@ func (r *Repository) All(ctx context.Context) ([]*Instance, error) {
 	return r.found, nil
 }
 
-// Named gives the Redises that a name means: the one of that name in the application of that name, else all of that
+// Named returns the Redises that a name means: the one of that name in the application of that name, else all of that
 // application, else those whose resource or Service has the name, also as a host such as NAME.NAMESPACE.svc. Only the
 // applications that can have it are rendered, all of them only when there is no other way. A name that means nothing is an
 // error that lists the known ones.
@@ -109,7 +109,7 @@ func (r *Repository) matching(ok func(*Instance) bool) []*Instance {
 	return slices.DeleteFunc(slices.Clone(r.found), func(in *Instance) bool { return !ok(in) })
 }
 
-// Named says whether a name is the instance's or that of a Service before it, also as a host such as NAME.NAMESPACE.svc.
+// Named reports whether a name is the instance's or that of a Service before it, also as a host such as NAME.NAMESPACE.svc.
 func (in *Instance) Named(name string) bool {
 	name = strings.TrimSuffix(name, ".cluster.local")
 	return in.Name == name || slices.ContainsFunc(in.Services, func(s Service) bool {
@@ -117,7 +117,7 @@ func (in *Instance) Named(name string) bool {
 	})
 }
 
-// unknown says which names there are.
+// unknown reports which names there are.
 func (r *Repository) unknown(name string) error {
 	what := "no Redis"
 	if _, err := r.repo.App(name); err == nil {
@@ -190,7 +190,7 @@ func (r *Repository) render(ctx context.Context, targets []render.Target) error 
 	return nil
 }
 
-// same says whether two are one Redis that is written, or rendered, twice.
+// same reports whether two are one Redis that is written, or rendered, twice.
 func (in *Instance) same(other *Instance) bool {
 	return in.Operator == other.Operator && in.Kind == other.Kind && in.Name == other.Name && in.Namespace == other.Namespace && in.Application == other.Application
 }

@@ -43,7 +43,7 @@ func (s *scope) value(name string) string {
 	return name // a literal default
 }
 
-// holds says whether all conditions hold.
+// holds reports whether all conditions hold.
 func (s *scope) holds(conditions []string) bool {
 	return !slices.ContainsFunc(conditions, func(c string) bool { return !s.condition(c) })
 }

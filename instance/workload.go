@@ -11,7 +11,7 @@ import (
 
 const redisPort, sentinelPort = 6379, 26379
 
-// redisContainer gives the container of a workload that has one of the images and is no sentinel.
+// redisContainer returns the container of a workload that has one of the images and is no sentinel.
 func redisContainer(d *Document, images []string) map[string]any {
 	for _, c := range list(at(d.Object, "spec", "template", "spec", "containers")) {
 		container, _ := c.(map[string]any)
@@ -29,7 +29,7 @@ func redisContainer(d *Document, images []string) map[string]any {
 	return nil
 }
 
-// containerPort gives the port of Redis: the one that is named so, or the only one; 6379 when that is not clear.
+// containerPort returns the port of Redis: the one that is named so, or the only one; 6379 when that is not clear.
 func containerPort(container map[string]any) int {
 	ports := list(container["ports"])
 	for _, p := range ports {
@@ -40,7 +40,7 @@ func containerPort(container map[string]any) int {
 	return redisPort
 }
 
-// envAuth gives the Secret that one of the variables of a container has its value from.
+// envAuth returns the Secret that one of the variables of a container has its value from.
 func envAuth(container map[string]any, names []string) *Auth {
 	for _, e := range list(container["env"]) {
 		if !slices.Contains(names, text(at(e, "name"))) {
@@ -93,7 +93,7 @@ func (f *finder) file(namespace string) map[string][]selector {
 	return filed
 }
 
-// selecting gives the Services of a namespace that can select pods with these labels, in the order of the documents.
+// selecting returns the Services of a namespace that can select pods with these labels, in the order of the documents.
 func (f *finder) selecting(namespace string, labels map[string]string, pods cue.Pods) []selector {
 	filed := f.file(namespace)
 	var found []selector
@@ -110,7 +110,7 @@ func (f *finder) selecting(namespace string, labels map[string]string, pods cue.
 	return found
 }
 
-// pods gives the labels of the pods: those that the operator sets, else those of the template.
+// pods returns the labels of the pods: those that the operator sets, else those of the template.
 func (m *match) pods() Pods {
 	pods := Pods{Labels: map[string]string{}}
 	if m.scheme.Pods != nil {
@@ -189,7 +189,7 @@ func (f *finder) ownServices(m *match, in *Instance, of Pods) {
 	}
 }
 
-// roleOf says what a selector leads to among pods with labels; "" when to none of them.
+// roleOf describes what a selector leads to among pods with labels; "" when to none of them.
 func roleOf(selector, labels map[string]string, pods cue.Pods) Role {
 	if len(selector) == 0 {
 		return ""
@@ -213,7 +213,7 @@ func roleOf(selector, labels map[string]string, pods cue.Pods) Role {
 	return ""
 }
 
-// portRole says what a port of a Service leads to: Redis, the exporter or the sentinels.
+// portRole describes what a port of a Service leads to: Redis, the exporter or the sentinels.
 func (m *match) portRole(port any, role Role, pods cue.Pods) Role {
 	target := text(at(port, "targetPort"))
 	if target == "" {
@@ -241,7 +241,7 @@ func (m *match) portRole(port any, role Role, pods cue.Pods) Role {
 	return role
 }
 
-// sentinelsBeside says whether each pod runs a sentinel besides Redis, as those of Bitnami's charts do
+// sentinelsBeside reports whether each pod runs a sentinel besides Redis, as those of Bitnami's charts do
 // (bitnami/redis/templates/sentinel/statefulset.yaml).
 func (m *match) sentinelsBeside() bool {
 	return slices.ContainsFunc(m.scheme.Sentinel, func(s cue.Service) bool { return s.Service == "" && s.Master != "" && m.holds(s.If) })

@@ -75,7 +75,7 @@ func ParsePlace(text string) (Place, error) {
 	return Place{}, fmt.Errorf("a Job cannot read %q; use pvc://CLAIM/PATH, secret://NAME/KEY (a Secret with its URL) or https://…", text)
 }
 
-// YAML gives the Job as text. The error has all that is missing.
+// YAML returns the Job as text. The error has all that is missing.
 func (j *Job) YAML() ([]byte, error) {
 	object, err := j.manifest()
 	if err != nil {
@@ -90,7 +90,7 @@ func (j *Job) YAML() ([]byte, error) {
 	return out.Bytes(), e.Close()
 }
 
-// Object gives the Job as the API server takes it: of what JSON has alone. The error has all that is missing.
+// Object returns the Job as the API server takes it: of what JSON has alone. The error has all that is missing.
 func (j *Job) Object() (map[string]any, error) {
 	object, err := j.manifest()
 	if err != nil {

@@ -73,7 +73,7 @@ func entry(f *finding.Finding) BaselineEntry {
 	return BaselineEntry{Rule: f.Rule, File: f.File, Resource: f.Resource.String(), Path: strings.Join(f.Path, ".")}
 }
 
-// JSON gives the baseline as a file.
+// JSON returns the baseline as a file.
 func (b *Baseline) JSON() ([]byte, error) {
 	out, err := json.MarshalIndent(b, "", "  ")
 	return append(out, '\n'), err

@@ -84,7 +84,7 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 	return nil
 }
 
-// insideUnit says whether a file is below a folder that is rendered and is no plain manifest, which may deploy others.
+// insideUnit reports whether a file is below a folder that is rendered and is no plain manifest, which may deploy others.
 func (l *linter) insideUnit(file string) bool {
 	return slices.ContainsFunc(l.units, func(u *unit) bool {
 		return u.target.Kind != repo.Plain && strings.HasPrefix(path.Dir(file)+"/", u.target.Dir+"/")

@@ -17,7 +17,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-// locations gives rule and position of every finding in the examples of all rules, in default and in strict mode.
+// locations returns rule and position of every finding in the examples of all rules, in default and in strict mode.
 func locations(t *testing.T) []string {
 	t.Helper()
 	rules, err := policy.Rules()

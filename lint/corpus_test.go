@@ -237,7 +237,7 @@ func TestFixCorpus(t *testing.T) {
 	t.Logf("%d findings fixed", total)
 }
 
-// missing gives the lines of a that b has not, or not as often.
+// missing returns the lines of a that b has not, or not as often.
 func missing(a, b []byte) []string {
 	count := map[string]int{}
 	for _, l := range strings.Split(string(b), "\n") {

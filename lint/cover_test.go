@@ -61,7 +61,7 @@ func TestCover(t *testing.T) {
 	}
 }
 
-// lines gives the numbers of the lines of ranges, sorted.
+// lines returns the numbers of the lines of ranges, sorted.
 func lines(ranges []cover.Range) []int {
 	var out []int
 	for _, r := range ranges {

@@ -80,7 +80,7 @@ func (l *linter) what(u *unit) string {
 	return fmt.Sprintf("file %q and %d more, which the kustomization beside them does not list", path.Base(l.front(u).File), len(u.target.Files)-1)
 }
 
-// kustomization gives the kustomization file of a directory, "" for none.
+// kustomization returns the kustomization file of a directory, "" for none.
 func (l *linter) kustomization(dir string) string {
 	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
 		if file := path.Join(dir, name); l.has(file) {
@@ -90,7 +90,7 @@ func (l *linter) kustomization(dir string) string {
 	return ""
 }
 
-// front gives the file of a unit that stands for it.
+// front returns the file of a unit that stands for it.
 func (l *linter) front(u *unit) finding.Position {
 	at := finding.Position{File: u.target.Dir + "/Chart.yaml", Line: 1, Column: 1}
 	switch u.target.Kind {
@@ -108,7 +108,7 @@ func (l *linter) front(u *unit) finding.Position {
 	return at
 }
 
-// idle gives the directories of units that nothing deploys. There are none unless the repository has something that deploys a
+// idle returns the directories of units that nothing deploys. There are none unless the repository has something that deploys a
 // part of it, and none that may be deployed in a way that the files do not determine.
 func (l *linter) idle() map[string]bool {
 	if slices.Contains(l.opts.Disable, notDeployed) || l.config.Rules[notDeployed].Severity == string(policy.Off) {
@@ -143,7 +143,7 @@ func (l *linter) idle() map[string]bool {
 	return idle
 }
 
-// unitFiles gives the files by which a unit is in a directory of manifests that is deployed.
+// unitFiles returns the files by which a unit is in a directory of manifests that is deployed.
 func (l *linter) unitFiles(u *unit) []string {
 	if u.target.Kind == repo.Plain {
 		return u.target.Files
@@ -154,7 +154,7 @@ func (l *linter) unitFiles(u *unit) []string {
 // otherDeployers are the kinds of objects by which something else than Argo CD and Flux's own controllers deploys from Git.
 var otherDeployers = []string{"App", "Bundle", "GitRepo", "PackageInstall", "RepoSync", "RootSync", "Stack", "Subscription", "Terraform"}
 
-// deployers gives the objects that deploy something. It is false when some of them cannot be known.
+// deployers returns the objects that deploy something. It is false when some of them cannot be known.
 func (l *linter) deployers() ([]*repo.Document, bool) {
 	var objects []*repo.Document
 	seen := map[string]bool{}
@@ -192,7 +192,7 @@ func (l *linter) deployers() ([]*repo.Document, bool) {
 	return objects, true
 }
 
-// mentions says whether a file below a unit has one of the texts.
+// mentions reports whether a file below a unit has one of the texts.
 func (l *linter) mentions(u *unit, texts ...string) bool {
 	return slices.ContainsFunc(l.filesBelow(u.target.Dir), func(file string) bool {
 		src, err := l.repo.ReadFile(file)
@@ -200,7 +200,7 @@ func (l *linter) mentions(u *unit, texts ...string) bool {
 	})
 }
 
-// deploys says whether a unit has objects of Argo CD or Flux: somebody applies these by hand, to begin with.
+// deploys reports whether a unit has objects of Argo CD or Flux: somebody applies these by hand, to begin with.
 func (u *unit) deploys() bool {
 	return slices.ContainsFunc(u.resources, func(r resource) bool {
 		return strings.Contains(r.APIVersion, ".fluxcd.io/") || strings.HasPrefix(r.APIVersion, "argoproj.io/") && slices.Contains([]string{"AppProject", "Application", "ApplicationSet"}, r.Kind)
@@ -250,7 +250,7 @@ func (l *linter) dependencies(deployed map[string]bool) {
 	}
 }
 
-// parsed gives the documents of a file as plain data.
+// parsed returns the documents of a file as plain data.
 func (l *linter) parsed(file string) []any {
 	docs, _ := l.repo.Documents(file) // what is wrong with it is reported elsewhere
 	var out []any
@@ -299,7 +299,7 @@ func (l *linter) scripted(idle map[string]bool) {
 	}
 }
 
-// naming gives a pattern of texts that name a directory: whole, from the one around it, or by all that is in one around it.
+// naming returns a pattern of texts that name a directory: whole, from the one around it, or by all that is in one around it.
 func naming(dir string) *regexp.Regexp {
 	alternatives := []string{regexp.QuoteMeta("/" + path.Base(dir)), `(^|[^\w-])` + regexp.QuoteMeta(dir)}
 	for d := path.Dir(dir); d != "."; d = path.Dir(d) {
@@ -308,7 +308,7 @@ func naming(dir string) *regexp.Regexp {
 	return regexp.MustCompile(`(?m)(` + strings.Join(alternatives, "|") + `)(/?([^\w./-]|$)|/(Chart|values|kustomization)[\w.-]*\.ya?ml)`)
 }
 
-// idleFile says whether a file is part of a unit that nothing deploys and of no other.
+// idleFile reports whether a file is part of a unit that nothing deploys and of no other.
 func (l *linter) idleFile(file string) bool {
 	if len(l.notDeployed) == 0 {
 		return false
@@ -385,7 +385,7 @@ func (l *linter) checkLeaks(ctx context.Context) error {
 	return l.locate(ctx, found)
 }
 
-// aboutIdle says whether a suppression is about files of units that nothing deploys.
+// aboutIdle reports whether a suppression is about files of units that nothing deploys.
 func (l *linter) aboutIdle(s *suppression) bool {
 	if s.Kind != "config" {
 		return l.idleFile(s.File)

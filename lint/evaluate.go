@@ -66,7 +66,7 @@ func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
 	return out, problems.Err()
 }
 
-// IsRule says whether a file of a folder of rules is one; tests of rules are not.
+// IsRule reports whether a file of a folder of rules is one; tests of rules are not.
 func IsRule(file string) bool {
 	return strings.HasSuffix(file, ".rego") && !strings.HasSuffix(file, "_test.rego")
 }

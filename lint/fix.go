@@ -284,7 +284,7 @@ func (f *fixer) rehearse(c *candidate) error {
 	return nil
 }
 
-// explain says of every finding that is left and has a fix why it was not made.
+// explain reports of every finding that is left and has a fix why it was not made.
 func (f *fixer) explain(out *Fixed) {
 	for _, found := range out.Result.Findings {
 		fx := out.Result.fixes[found]

@@ -259,7 +259,7 @@ func inline(data any) (string, error) {
 	return text, nil
 }
 
-// complete gives a last line without an end one.
+// complete returns a last line without an end one.
 func complete(lines []string, i int) []string {
 	if !strings.HasSuffix(lines[i], "\n") && i > 0 {
 		lines[i] += ending(lines[i-1])

@@ -129,7 +129,7 @@ func byTemplate(o render.Origin) error {
 	return fmt.Errorf("%s computes this text from values in a way that cannot be traced; change it manually", o.Source)
 }
 
-// value gives the one value that a line is made of.
+// value returns the one value that a line is made of.
 func (p *planner) value(o render.Origin) ([]string, *yaml.Node, bool) {
 	if p.chart == nil || p.chart.Values == nil || len(o.Values) != 1 {
 		return nil, nil, false
@@ -193,7 +193,7 @@ func (p *planner) remove(key, value *yaml.Node) (*edit, error) {
 	return nil, byTemplate(o)
 }
 
-// fill gives a value to what is null, [] or {}.
+// fill sets a value where there is null, [] or {}.
 func (p *planner) fill(key, value *yaml.Node, rest []string, to any) (*edit, error) {
 	if key == nil {
 		return nil, errNothing
@@ -334,7 +334,7 @@ func conditional(lines []string, at int, key string) *condition {
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
-// innermost gives the value that the innermost if or with around a place asks for.
+// innermost returns the value that the innermost if or with around a place asks for.
 func innermost(lines []string, line, column int) []string {
 	type open struct {
 		kind, what string

@@ -116,7 +116,7 @@ func (w *world) sets(c *candidate, o objection) bool {
 	return false
 }
 
-// newFindings gives the findings that have no counterpart before: the same one, one with the same message in another line or at
+// newFindings returns the findings that have no counterpart before: the same one, one with the same message in another line or at
 // another index, or one with another message about the same path. A suggestion may also give the resource another name.
 func newFindings(before, after []*finding.Finding, renamed bool) []*finding.Finding {
 	keys := []func(f *finding.Finding) string{
@@ -213,7 +213,7 @@ func (w *world) rendersAsMeant(after *world, made []*candidate) (changed bool, o
 	return changed, objections
 }
 
-// meant gives what a fix is for in every way to deploy, which the user's own run may not have looked at.
+// meant returns what a fix is for in every way to deploy, which the user's own run may not have looked at.
 func (w *world) meant(c *candidate) []meant {
 	all := slices.Clone(c.meant)
 	id := c.id()
@@ -269,7 +269,7 @@ func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, off 
 	return true, off
 }
 
-// where says which way to deploy a unit is.
+// where reports which way to deploy a unit is.
 func (u *unit) where() string {
 	if len(u.values) > 0 {
 		return u.target.Dir + " with " + strings.Join(u.values, " ")

@@ -117,7 +117,7 @@ type testPod struct {
 	labels          map[string]string
 }
 
-// podsIn gives the pods that a rendering makes. Those of a RedisFailover as operator/redisfailover/handler.go getLabels of
+// podsIn returns the pods that a rendering makes. Those of a RedisFailover as operator/redisfailover/handler.go getLabels of
 // Spotahome's operator labels them.
 func podsIn(objects []map[string]any) []testPod {
 	var pods []testPod
@@ -158,7 +158,7 @@ func podsIn(objects []map[string]any) []testPod {
 	return pods
 }
 
-// selections gives the pods of every Service, NetworkPolicy, PodDisruptionBudget and PodMonitor of a rendering.
+// selections returns the pods of every Service, NetworkPolicy, PodDisruptionBudget and PodMonitor of a rendering.
 func selections(objects []map[string]any) map[string]string {
 	pods := podsIn(objects)
 	out := map[string]string{}
@@ -193,7 +193,7 @@ func selections(objects []map[string]any) map[string]string {
 
 var clientURL = regexp.MustCompile(`(?:(rediss?|redis-sentinel)://)*([a-z0-9-]+)((?:\.[a-z0-9-]+)*)(?::([0-9]+))?`)
 
-// clients gives what the addresses in a rendering reach: the pods behind the Service, or what the operator's Service stands for.
+// clients returns what the addresses in a rendering reach: the pods behind the Service, or what the operator's Service stands for.
 func clients(objects []map[string]any) []string {
 	serves := map[string]string{}
 	for _, o := range objects {
@@ -245,7 +245,7 @@ func clients(objects []map[string]any) []string {
 	return out
 }
 
-// complaints says what is worse in a repository after fixes that are called safe. done are the findings that they are for.
+// complaints describes what is worse in a repository after fixes that are called safe. done are the findings that they are for.
 func complaints(t testing.TB, before, after *repo.Repo, config *cue.Config, done []*finding.Finding) []string {
 	t.Helper()
 	var bad []string
@@ -294,7 +294,7 @@ func complaints(t testing.TB, before, after *repo.Repo, config *cue.Config, done
 	return bad
 }
 
-// about says whether a change is where a finding is, beside it in the same mapping or list, or in what it says belongs in spec.
+// about reports whether a change is where a finding is, beside it in the same mapping or list, or in what it says belongs in spec.
 func about(f *finding.Finding, at []string) bool {
 	parent := f.Path
 	if len(parent) > 2 {
@@ -307,7 +307,7 @@ func about(f *finding.Finding, at []string) bool {
 	return len(at) >= len(parent) && slices.Equal(at[:len(parent)], parent)
 }
 
-// differences gives the paths at which objects differ.
+// differences returns the paths at which objects differ.
 func differences(a, b any, at []string) [][]string {
 	x, isMap := a.(map[string]any)
 	y, both := b.(map[string]any)
@@ -328,7 +328,7 @@ func differences(a, b any, at []string) [][]string {
 	return out
 }
 
-// unmatched gives the findings of after that are not in before: of the same rule and resource, with the same message or path.
+// unmatched returns the findings of after that are not in before: of the same rule and resource, with the same message or path.
 func unmatched(before, after []*finding.Finding) []*finding.Finding {
 	had := map[string]bool{}
 	for _, f := range before {
@@ -363,7 +363,7 @@ func proveSafe(t testing.TB, r *repo.Repo, config *cue.Config) (*lint.Fixed, []s
 	return fixed, bad
 }
 
-// with gives a repository with changes.
+// with returns a repository with changes.
 func with(t testing.TB, r *repo.Repo, changes []repo.Change) *repo.Repo {
 	t.Helper()
 	files := map[string][]byte{}
@@ -407,7 +407,7 @@ func exampleRepo(t testing.TB) *repo.Repo {
 	return r
 }
 
-// ruleExamples gives the archives of all rules with a fix by name.
+// ruleExamples returns the archives of all rules with a fix by name.
 func ruleExamples(t testing.TB) map[string]string {
 	t.Helper()
 	rules, err := policy.Rules()

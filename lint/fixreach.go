@@ -36,7 +36,7 @@ func (w *world) reached(after *world) (before, now *reach, err error) {
 	return w.reach, after.reach, nil
 }
 
-// keptBy says what is lost: a selector whose pods are others, or an address that no longer leads where it led.
+// keptBy describes what is lost: a selector whose pods are others, or an address that no longer leads where it led.
 func (r *reach) keptBy(after *reach) string {
 	for _, key := range slices.Sorted(maps.Keys(r.selected)) {
 		was, is := r.selected[key], after.selected[key]
@@ -57,7 +57,7 @@ func (r *reach) keptBy(after *reach) string {
 	return ""
 }
 
-// without gives the elements of a that b has not, or not as often.
+// without returns the elements of a that b has not, or not as often.
 func without(a, b []string) []string {
 	left := map[string]int{}
 	for _, s := range b {
@@ -175,7 +175,7 @@ func (l *linter) instanceOptions() instance.Options {
 	return options
 }
 
-// podsOf gives the pods of a Redis, those of each role for themselves, and of its sentinels. Labels of the resource count as far
+// podsOf returns the pods of a Redis, those of each role for themselves, and of its sentinels. Labels of the resource count as far
 // as its labelWhitelist lets them through: operators without one hand on all or none, which a fix cannot change.
 func podsOf(in *instance.Instance, p instance.Pods, object map[string]any) []pod {
 	handed := map[string]string{}
@@ -202,7 +202,7 @@ func podsOf(in *instance.Instance, p instance.Pods, object map[string]any) []pod
 	return pods
 }
 
-// passes says whether a label of a resource goes to its pods.
+// passes reports whether a label of a resource goes to its pods.
 func passes(object map[string]any, key string) bool {
 	spec, _ := object["spec"].(map[string]any)
 	patterns, _ := spec["labelWhitelist"].([]any)
@@ -214,7 +214,7 @@ func passes(object map[string]any, key string) bool {
 	return len(patterns) == 0
 }
 
-// podLabels gives the labels of the pods of a workload; nil for everything else.
+// podLabels returns the labels of the pods of a workload; nil for everything else.
 func podLabels(kind string, object map[string]any) map[string]string {
 	var path []string
 	switch kind {
@@ -251,7 +251,7 @@ func (b *reaching) addPod(p pod) {
 	b.pods = append(b.pods, p)
 }
 
-// matching gives the pods that labels and expressions select, in a namespace or in all; sorted, each once.
+// matching returns the pods that labels and expressions select, in a namespace or in all; sorted, each once.
 func (b *reaching) matching(namespace string, anywhere bool, labels map[string]string, expressions []any) []string {
 	pool := []int(nil)
 	for key, value := range labels {
@@ -291,7 +291,7 @@ func (b *reaching) matching(namespace string, anywhere bool, labels map[string]s
 	return slices.Compact(names)
 }
 
-// holds says whether an expression of a label selector holds.
+// holds reports whether an expression of a label selector holds.
 func holds(expression any, labels map[string]string) bool {
 	e, _ := expression.(map[string]any)
 	value, has := labels[fmt.Sprint(e["key"])]
@@ -401,7 +401,7 @@ func (b *reaching) addresses(u *unit, index int, r resource, object map[string]a
 	}
 }
 
-// resolve says where a host leads from a namespace: SERVICE, SERVICE.NAMESPACE[.svc…] or POD.SERVICE….
+// resolve reports where a host leads from a namespace: SERVICE, SERVICE.NAMESPACE[.svc…] or POD.SERVICE….
 func (b *reaching) resolve(token, namespace string) []string {
 	host, portText, _ := strings.Cut(token, ":")
 	labels := strings.Split(host, ".")

@@ -14,7 +14,7 @@ import (
 // maxBeside is how many value files beside a chart are tried.
 const maxBeside = 20
 
-// valuesBeside gives the value files below a chart that nothing in the repository names: somebody may deploy with them all the
+// valuesBeside returns the value files below a chart that nothing in the repository names: somebody may deploy with them all the
 // same, from outside or by hand. A file counts when it is a mapping, is no Kubernetes object and sets a key that values.yaml has.
 func (l *linter) valuesBeside(t render.Target, targets []render.Target) [][]string {
 	first := slices.IndexFunc(targets, func(o render.Target) bool { return o.Dir == t.Dir && o.Kind == t.Kind })
@@ -48,12 +48,12 @@ func (l *linter) valuesBeside(t render.Target, targets []render.Target) [][]stri
 	return sets
 }
 
-// names says whether a target renders with a value file already.
+// names reports whether a target renders with a value file already.
 func names(t render.Target, file string) bool {
 	return slices.Contains(valueFiles(&t), file)
 }
 
-// topKeys gives the keys at the top of a value file; none for anything else.
+// topKeys returns the keys at the top of a value file; none for anything else.
 func (l *linter) topKeys(file string) []string {
 	src, err := l.repo.ReadFile(file)
 	if err != nil {

@@ -177,14 +177,14 @@ func (f flow) and(other flow) flow {
 	return out
 }
 
-// missingIn gives the entries of unset that are unset in another flow too, or that it never reads.
+// missingIn returns the entries of unset that are unset in another flow too, or that it never reads.
 func missingIn(unset []any, other flow) []any {
 	return slices.DeleteFunc(slices.Clone(unset), func(e any) bool {
 		return !other.skipped[pathOf(e)] && !slices.ContainsFunc(other.unset, func(o any) bool { return pathOf(o) == pathOf(e) })
 	})
 }
 
-// pathOf gives the path of an entry of read, unset or unread as a key.
+// pathOf returns the path of an entry of read, unset or unread as a key.
 func pathOf(entry any) string {
 	if m, ok := entry.(map[string]any); ok {
 		entry = m["path"]

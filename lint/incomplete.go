@@ -12,7 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// leavesOut says whether a problem of rendering means that resources are missing from the result.
+// leavesOut reports whether a problem of rendering means that resources are missing from the result.
 func leavesOut(code finding.Code) bool {
 	return code != repo.CodeDuplicateKey && code != render.CodeSchema
 }
@@ -79,7 +79,7 @@ func (l *linter) readIncomplete() *incomplete {
 	return in
 }
 
-// mayHold says whether an object that a rule found nowhere may be one that could not be rendered.
+// mayHold reports whether an object that a rule found nowhere may be one that could not be rendered.
 func (in *incomplete) mayHold(a *policy.Absent) bool {
 	switch {
 	case a == nil || len(in.dirs) == 0:
@@ -98,7 +98,7 @@ const maxNameWords = 16
 // madePrefix begins the names of what the operators of RedisFailovers make.
 var madePrefix = regexp.MustCompile(`^(rf(s|r|rm|rs)|redis)-`)
 
-// related says whether a name can come from the files of the units: it, or the resource that an operator makes it of, is written
+// related reports whether a name can come from the files of the units: it, or the resource that an operator makes it of, is written
 // there, or the name of a chart, release or directory is part of it.
 func (in *incomplete) related(name string) bool {
 	for _, n := range []string{name, madePrefix.ReplaceAllString(name, "")} {
@@ -121,12 +121,12 @@ func (in *incomplete) related(name string) bool {
 	return false
 }
 
-// below says whether a file belongs to one of the units.
+// below reports whether a file belongs to one of the units.
 func (in *incomplete) below(file string) bool {
 	return slices.ContainsFunc(in.dirs, func(dir string) bool { return dir == "." || strings.HasPrefix(file, dir+"/") })
 }
 
-// unsure says whether a rule would find more about a file if everything could be rendered.
+// unsure reports whether a rule would find more about a file if everything could be rendered.
 func (l *linter) unsure(rule, file string) bool {
 	in := l.missing()
 	if len(in.dirs) == 0 {
@@ -139,7 +139,7 @@ func (l *linter) unsure(rule, file string) bool {
 	return scope == policy.ScopeRepository || in.below(file) || file == cueConfigFile
 }
 
-// asDeployed gives the chart of a unit. One that nothing deploys may get values from a deployment that cannot be read.
+// asDeployed returns the chart of a unit. One that nothing deploys may get values from a deployment that cannot be read.
 func (l *linter) asDeployed(u *unit) *chartModel {
 	if u.target.Deployment != nil || !l.missing().deploys {
 		return u.chart

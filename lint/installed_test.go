@@ -16,7 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/lint"
 )
 
-// withField gives a RedisFailover that has one field more, with a value of its kind.
+// withField returns a RedisFailover that has one field more, with a value of its kind.
 func withField(field string) string {
 	steps := strings.Split(field, ".")
 	value := map[string]string{

@@ -51,7 +51,7 @@ type keptFile[T any] struct {
 	used  bool   // in this run
 }
 
-// get gives what read gave before when the file still says the same.
+// get returns what read gave before when the file still says the same.
 func (f keptFiles[T]) get(k *Kept, l *linter, file, key string, read func() T) T {
 	hash := state(l.repo.Fs(), file)
 	k.mu.Lock()

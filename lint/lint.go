@@ -24,7 +24,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// Options says what to check. The zero value checks everything with the rules' own levels.
+// Options describes what to check. The zero value checks everything with the rules' own levels.
 type Options struct {
 	Config *cue.Config // nil is the configuration of a repository that has none
 	Strict bool        // as the configuration's strict
@@ -310,7 +310,7 @@ func (l *linter) run(ctx context.Context) error {
 	return l.settle(ctx)
 }
 
-// early gives the findings of a target that can be told before the end of the run.
+// early returns the findings of a target that can be told before the end of the run.
 func (l *linter) early(u *unit) []*finding.Finding {
 	if l.opts.Found == nil {
 		return nil

@@ -97,7 +97,7 @@ func nearest(find func(path ...string) (*yaml.Node, *yaml.Node), path []string) 
 	return nil, nil, false
 }
 
-// findIn gives key and value at a path; the key of a list's item is nil.
+// findIn returns key and value at a path; the key of a list's item is nil.
 func findIn(n *yaml.Node, path []string) (key, value *yaml.Node) {
 	for i := range path {
 		parent := repo.Lookup(n, path[:i]...)
@@ -117,7 +117,7 @@ func findIn(n *yaml.Node, path []string) (key, value *yaml.Node) {
 	return key, value
 }
 
-// firstKey gives the first key of a mapping, else the node itself.
+// firstKey returns the first key of a mapping, else the node itself.
 func firstKey(n *yaml.Node) *yaml.Node {
 	if n != nil && n.Kind == yaml.MappingNode && len(n.Content) > 0 {
 		return n.Content[0]

@@ -76,7 +76,7 @@ func (l *linter) resourceID(id int) (*unit, int, bool) {
 	return u, id - (l.ends[i] - len(u.resources)), true
 }
 
-// app gives the name of the application that a folder is, or is in.
+// app returns the name of the application that a folder is, or is in.
 func (l *linter) app(dir string, apps map[string]string) string {
 	for d := dir; d != "." && d != "/"; d = path.Dir(d) {
 		if name, ok := apps[d]; ok {
@@ -156,7 +156,7 @@ type repositoryModel struct {
 	values       map[string]policy.Value // of values files
 }
 
-// repositoryModel gives the applications, and what each unit is called.
+// repositoryModel returns the applications, and what each unit is called.
 func (l *linter) repositoryModel() (*repositoryModel, error) {
 	apps, err := l.repo.Apps()
 	if err != nil {
@@ -277,7 +277,7 @@ func mergeCharts(into, from *chartModel) *chartModel {
 	return out
 }
 
-// filesBelow gives the files of the repository in a folder; l.files is sorted.
+// filesBelow returns the files of the repository in a folder; l.files is sorted.
 func (l *linter) filesBelow(dir string) []string {
 	from, _ := slices.BinarySearch(l.files, dir+"/")
 	to, _ := slices.BinarySearch(l.files, dir+"0") // "0" is the character after "/"
@@ -437,7 +437,7 @@ func (l *linter) documentsOf(file string) []*repo.Document {
 	return l.lastDocuments
 }
 
-// plainResources gives every resource as plain data for rules that are evaluated elsewhere, and their ids.
+// plainResources returns every resource as plain data for rules that are evaluated elsewhere, and their ids.
 func (l *linter) plainResources(ctx context.Context) ([]any, []int, error) {
 	var out []any
 	var ids []int
@@ -457,7 +457,7 @@ func (l *linter) plainResources(ctx context.Context) ([]any, []int, error) {
 	return out, ids, nil
 }
 
-// plainRepository gives data.repo as plain data.
+// plainRepository returns data.repo as plain data.
 func (l *linter) plainRepository() (any, error) {
 	value, err := l.repository()
 	if err != nil {
@@ -466,7 +466,7 @@ func (l *linter) plainRepository() (any, error) {
 	return value.Plain()
 }
 
-// generators gives the templates of new resources and deployments.
+// generators returns the templates of new resources and deployments.
 func (l *linter) generators() ([]any, error) {
 	out := []any{}
 	for _, group := range []string{"resources", "deployments"} {

@@ -26,7 +26,7 @@ type sourceDocument struct {
 	data  any
 }
 
-// ruleOf gives the rule that reports a kind of problem with a file or with rendering.
+// ruleOf returns the rule that reports a kind of problem with a file or with rendering.
 func ruleOf(code finding.Code) string {
 	switch code {
 	case repo.CodeUnreadable:
@@ -65,7 +65,7 @@ func (s *schemas) load(l *linter) {
 	s.operator, s.schemas = operator, schemas
 }
 
-// check says what the operator's schema has against a resource. Those of other operators are left alone.
+// check describes what the operator's schema has against a resource. Those of other operators are left alone.
 func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 	kind, apiVersion := text(resource, "kind"), text(resource, "apiVersion")
 	if !strings.HasPrefix(kind, "Redis") || resource["sops"] != nil {
@@ -101,7 +101,7 @@ func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 	return out
 }
 
-// running says which operators the repository installs.
+// running reports which operators the repository installs.
 func (l *linter) running() []instance.Running {
 	var running []instance.Running
 	for _, in := range l.installed() {
@@ -122,7 +122,7 @@ func (l *linter) recognise() []instance.Installation {
 	return instance.Installations(documents, l.known)
 }
 
-// installations gives what installs operators as data.repo.operators has it.
+// installations returns what installs operators as data.repo.operators has it.
 func (l *linter) installations() []any {
 	type object struct{ file, kind, name string }
 	ids := map[object]int{}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/afero"
 )
 
-// Overlay gives a file system in which some files have other contents; nil takes a file away. Nothing is written below it.
+// Overlay returns a file system in which some files have other contents; nil takes a file away. Nothing is written below it.
 func Overlay(fsys afero.Fs, files map[string][]byte) afero.Fs {
 	o := newOverlay(fsys)
 	for name, src := range files {

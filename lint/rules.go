@@ -103,7 +103,7 @@ func (s *ruleSet) known(name string) error {
 	return err
 }
 
-// match gives the rules of a name, or of a category with "/*".
+// match returns the rules of a name, or of a category with "/*".
 func (s *ruleSet) match(pattern string) ([]string, error) {
 	category, wild := strings.CutSuffix(pattern, "/*")
 	if !wild {
@@ -125,7 +125,7 @@ func (s *ruleSet) match(pattern string) ([]string, error) {
 	return names, nil
 }
 
-// on says whether a rule is on, for a file where it is restricted to some.
+// on reports whether a rule is on, for a file where it is restricted to some.
 func (s *ruleSet) on(name string) bool { return s.levels[name] != "" && s.levels[name] != policy.Off }
 
 func (s *ruleSet) appliesTo(name, file string) bool {
@@ -133,7 +133,7 @@ func (s *ruleSet) appliesTo(name, file string) bool {
 	return len(globs) == 0 || slices.ContainsFunc(globs, func(g string) bool { return matchGlob(g, file) })
 }
 
-// enabled gives the rules in Rego that are on, sorted.
+// enabled returns the rules in Rego that are on, sorted.
 func (s *ruleSet) enabled() []*policy.Rule {
 	var out []*policy.Rule
 	for _, name := range slices.Sorted(maps.Keys(s.all)) {
@@ -144,7 +144,7 @@ func (s *ruleSet) enabled() []*policy.Rule {
 	return out
 }
 
-// frozen says whether the configuration forbids to suppress a rule.
+// frozen reports whether the configuration forbids to suppress a rule.
 func frozen(config *cue.Config, name string) bool {
 	return slices.ContainsFunc(config.Frozen, func(pattern string) bool {
 		category, wild := strings.CutSuffix(pattern, "/*")

@@ -63,7 +63,7 @@ func run(t testing.TB, r *repo.Repo, opts lint.Options) *lint.Result {
 	return res
 }
 
-// print gives findings as a user sees them.
+// print returns findings as a user sees them.
 func print(t testing.TB, r *repo.Repo, format string, findings []*finding.Finding) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -163,7 +163,7 @@ func compare(t *testing.T, rule *policy.Rule, name string, archive *txtar.Archiv
 	}
 }
 
-// repository gives the files of an archive without want.txt.
+// repository returns the files of an archive without want.txt.
 func repository(archive *txtar.Archive) []txtar.File {
 	return slices.DeleteFunc(slices.Clone(archive.Files), func(f txtar.File) bool { return f.Name == "want.txt" })
 }

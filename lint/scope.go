@@ -85,14 +85,14 @@ func (l *linter) newScope() *scope {
 	return s
 }
 
-// isRedis says whether a resource is of a kind that an operator makes a Redis of.
+// isRedis reports whether a resource is of a kind that an operator makes a Redis of.
 func isRedis(operators []*cue.Operator, r finding.Resource) bool {
 	return slices.ContainsFunc(operators, func(o *cue.Operator) bool {
 		return o.Owns(r.APIVersion, r.Kind)
 	})
 }
 
-// holdsPassword says whether a Redis or one of its clients takes a password from a Secret.
+// holdsPassword reports whether a Redis or one of its clients takes a password from a Secret.
 func (s *scope) holdsPassword(secret string) bool {
 	if s.secrets == nil {
 		s.secrets = map[string]bool{}
@@ -136,7 +136,7 @@ func (s *scope) clients(u *unit) {
 	}
 }
 
-// concerns says whether a finding of a general rule is about something that Redis is involved in.
+// concerns reports whether a finding of a general rule is about something that Redis is involved in.
 func (s *scope) concerns(f *finding.Finding) bool {
 	layout := s.l.repo.Layout()
 	switch {
@@ -154,7 +154,7 @@ func (s *scope) concerns(f *finding.Finding) bool {
 	return s.fileMentions(f.File) || slices.ContainsFunc(units, s.isInvolved)
 }
 
-// unitsOf gives the units that a file is a part of: the innermost chart or kustomization around it, and those that take values
+// unitsOf returns the units that a file is a part of: the innermost chart or kustomization around it, and those that take values
 // from it. A kustomization that lists that one is another matter: it is rendered without what is broken there.
 func (s *scope) unitsOf(file string) []*unit {
 	units := slices.Clone(s.byValues[file])
@@ -170,7 +170,7 @@ func (s *scope) unitsOf(file string) []*unit {
 	}
 }
 
-// isInvolved says whether the files of a chart or kustomization mention Redis. Those of a directory of manifests count one by one.
+// isInvolved reports whether the files of a chart or kustomization mention Redis. Those of a directory of manifests count one by one.
 func (s *scope) isInvolved(u *unit) bool {
 	if known, ok := s.involved[u]; ok {
 		return known
@@ -185,7 +185,7 @@ func (s *scope) isInvolved(u *unit) bool {
 	return s.involved[u]
 }
 
-// listsInvolved says the same of what a kustomization lists, whether it can be rendered or not.
+// listsInvolved describes the same of what a kustomization lists, whether it can be rendered or not.
 func (s *scope) listsInvolved(u *unit) bool {
 	file := s.l.kustomization(u.target.Dir)
 	if s.fileMentions(file) {
@@ -205,7 +205,7 @@ func (s *scope) listsInvolved(u *unit) bool {
 	return false
 }
 
-// fileMentions says whether the text of a file mentions Redis. One that cannot be read may.
+// fileMentions reports whether the text of a file mentions Redis. One that cannot be read may.
 func (s *scope) fileMentions(file string) bool {
 	if known, ok := s.mention[file]; ok {
 		return known
@@ -225,7 +225,7 @@ func (s *scope) isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// resourceMentions says whether a rendered resource mentions Redis anywhere.
+// resourceMentions reports whether a rendered resource mentions Redis anywhere.
 func (u *unit) resourceMentions(name *finding.Resource) bool {
 	for _, r := range u.resources {
 		if r.Resource != *name {

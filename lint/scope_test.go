@@ -19,7 +19,7 @@ const (
 	chartOnly   = "apiVersion: v2\nname: app\nversion: 0.1.0\n"
 )
 
-// generals gives the findings of general rules, as "rule file".
+// generals returns the findings of general rules, as "rule file".
 func generals(res *lint.Result) (found []string) {
 	for _, f := range res.Findings {
 		if res.Rules[f.Rule].General && f.Suppressed == nil {

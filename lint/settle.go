@@ -102,7 +102,7 @@ func (l *linter) fold() {
 	}
 }
 
-// folder gives the folder of the unit that a file belongs to.
+// folder returns the folder of the unit that a file belongs to.
 func (l *linter) folder(file string) string {
 	best := path.Dir(file)
 	for d := best; d != "."; d = path.Dir(d) {
@@ -113,7 +113,7 @@ func (l *linter) folder(file string) string {
 	return best
 }
 
-// inPaths says whether a finding is in one of the paths that were asked for.
+// inPaths reports whether a finding is in one of the paths that were asked for.
 func (l *linter) inPaths(f *finding.Finding) bool {
 	return slices.ContainsFunc(l.opts.Paths, func(p string) bool {
 		return p == "." || f.File == p || strings.HasPrefix(f.File, p+"/")

@@ -90,7 +90,7 @@ func (s *source) add(f *finding.Finding) {
 	}
 }
 
-// documentKind says what kind of source document a file holds, "" for resources and templates.
+// documentKind describes what kind of source document a file holds, "" for resources and templates.
 func (l *linter) documentKind(name string) string {
 	base := path.Base(name)
 	switch {
@@ -106,7 +106,7 @@ func (l *linter) documentKind(name string) string {
 	return ""
 }
 
-// isTemplate says whether a file is text that becomes YAML: in the templates of a chart, or a generator.
+// isTemplate reports whether a file is text that becomes YAML: in the templates of a chart, or a generator.
 func (l *linter) isTemplate(name string) bool {
 	if g := l.repo.Layout().Generators; strings.HasPrefix(name, g+"/") {
 		return true

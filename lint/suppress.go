@@ -64,7 +64,7 @@ func readSuppressions(file string, src []byte) []*suppression {
 	return out
 }
 
-// nextLine gives the index of the next line that is neither empty nor a comment.
+// nextLine returns the index of the next line that is neither empty nor a comment.
 func nextLine(lines []string, i int) int {
 	for j := i + 1; j < len(lines); j++ {
 		t := strings.TrimSpace(lines[j])
@@ -193,7 +193,7 @@ func (l *linter) checkSuppressions(all []*suppression) {
 	}
 }
 
-// covers says whether a suppression is about a finding.
+// covers reports whether a suppression is about a finding.
 func (s *suppression) covers(f *finding.Finding) bool {
 	if s.broken || !ruleMatches(s.rule, f.Rule) {
 		return false

@@ -60,7 +60,7 @@ func newUnit(t render.Target, set int, values, files []string) *unit {
 	return u
 }
 
-// valueFiles gives the value files of the target, beside those of its chart.
+// valueFiles returns the value files of the target, beside those of its chart.
 func valueFiles(t *render.Target) []string {
 	if t.Deployment == nil {
 		return t.ValueFiles
@@ -185,7 +185,7 @@ func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*finding.F
 	})
 }
 
-// causes gives the findings about values that are the reason why a template fails. There are none when it depends on any other
+// causes returns the findings about values that are the reason why a template fails. There are none when it depends on any other
 // value, which may be the reason too.
 func causes(p *finding.Problem, found []*finding.Finding) []*finding.Finding {
 	if p == nil {
@@ -318,7 +318,7 @@ func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, nam
 	u.add(f, fx)
 }
 
-// plainData gives the data of a node with whole numbers as int64, as schemas and rules want it.
+// plainData returns the data of a node with whole numbers as int64, as schemas and rules want it.
 func plainData(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.AliasNode:
@@ -385,7 +385,7 @@ func mergeInto(m map[string]any, from *yaml.Node) {
 	}
 }
 
-// text gives a text in plain data, or "".
+// text returns a text in plain data, or "".
 func text(data any, path ...string) string {
 	for _, step := range path {
 		m, _ := data.(map[string]any)

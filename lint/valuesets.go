@@ -35,7 +35,7 @@ func (l *linter) isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// chartAround gives the directory of the chart that a file is in, "" when it is in none.
+// chartAround returns the directory of the chart that a file is in, "" when it is in none.
 func (l *linter) chartAround(file string) string {
 	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
 		if l.has(dir + "/Chart.yaml") {
@@ -45,7 +45,7 @@ func (l *linter) chartAround(file string) string {
 	return ""
 }
 
-// valueFiles gives the files of a set that the chart in dir has.
+// valueFiles returns the files of a set that the chart in dir has.
 func (l *linter) valueFiles(dir string, set []string) []string {
 	var files []string
 	for _, name := range set {

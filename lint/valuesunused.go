@@ -58,7 +58,7 @@ func (l *linter) tellUnused(u *unit, file string) {
 	l.add(l.fileFinding(valuesUnused, p, related))
 }
 
-// isValues says whether a file below a chart holds values of a cluster beside values.yaml.
+// isValues reports whether a file below a chart holds values of a cluster beside values.yaml.
 func (l *linter) isValues(dir, file string) bool {
 	rel := strings.TrimPrefix(file, dir+"/")
 	ext := path.Ext(rel)
@@ -78,7 +78,7 @@ func (l *linter) isValues(dir, file string) bool {
 	}
 }
 
-// usesValues says whether anything renders the chart of a unit with a value file, or may.
+// usesValues reports whether anything renders the chart of a unit with a value file, or may.
 func (l *linter) usesValues(u *unit, file string) bool {
 	dir := u.target.Dir
 	if l.coverage.UsesValues(dir, file) || slices.ContainsFunc(l.units, func(o *unit) bool {

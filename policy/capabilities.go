@@ -72,7 +72,7 @@ func explain(file string, err error) finding.Problems {
 	return problems
 }
 
-// words says what a message of OPA's compiler means here.
+// words describes what a message of OPA's compiler means here.
 func words(message string) string {
 	if name, ok := strings.CutPrefix(message, "undefined function "); ok {
 		known := slices.ContainsFunc(ast.Builtins, func(b *ast.Builtin) bool { return b.Name == name })

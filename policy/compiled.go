@@ -29,13 +29,13 @@ var program []byte
 //go:embed rules.json
 var metadataJSON []byte
 
-// TakesModules says whether [New] takes rules that are not embedded.
+// TakesModules reports whether [New] takes rules that are not embedded.
 const TakesModules = false
 
-// ErrModules says that this program cannot take rules in Rego.
+// ErrModules reports that this program cannot take rules in Rego.
 var ErrModules = errors.New("this build only includes the built-in rules; custom rules require the build with OPA")
 
-// Rules gives the embedded rules, sorted by name. They are shared, and the slice is the caller's.
+// Rules returns the embedded rules, sorted by name. They are shared, and the slice is the caller's.
 func Rules() ([]*Rule, error) {
 	rules, err := embeddedRules()
 	return slices.Clone(rules), err
@@ -123,7 +123,7 @@ func quote(b []byte, s string) []byte {
 	return append(append(b, s[from:]...), '"')
 }
 
-// With gives an object with one more field.
+// With returns an object with one more field.
 func (v Value) With(key string, field Value) Value {
 	if len(v.json) < 2 || v.json[0] != '{' {
 		return v
@@ -137,7 +137,7 @@ func (v Value) With(key string, field Value) Value {
 	return Value{append(append(b, field.json...), '}')}
 }
 
-// Equal says whether two values are the same, written the same way.
+// Equal reports whether two values are the same, written the same way.
 func (v Value) Equal(other Value) bool { return bytes.Equal(v.json, other.json) }
 
 // Plain gives the value as plain data again, whole numbers as int64.
@@ -221,7 +221,7 @@ func New(opts Options) (*Engine, error) {
 	return e, nil
 }
 
-// Wants says whether any rule that is on looks at resources of a kind.
+// Wants reports whether any rule that is on looks at resources of a kind.
 func (e *Engine) Wants(kind string) bool { return e.resource && (e.allKinds || e.kinds[kind]) }
 
 // Resource evaluates the rules about single resources on one.

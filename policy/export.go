@@ -31,7 +31,7 @@ var exporters = map[string]func(*exporter) ([]Module, error){"conftest": exportC
 // ExportFormats are the engines that rules can be exported for, sorted.
 func ExportFormats() []string { return []string{"conftest", "gatekeeper", "opa"} }
 
-// Export gives the rules about single resources as files for another engine, so that a cluster or another tool holds resources
+// Export returns the rules about single resources as files for another engine, so that a cluster or another tool holds resources
 // against the same Rego. Rules about the repository, and native ones, need what only lint knows and are left out.
 //
 //   - conftest: policies with deny and warn in package main, for conftest test --policy DIR/policy --data DIR/data
@@ -109,7 +109,7 @@ func librariesOf(m *ast.Module) []string {
 // A need is a rule of a module.
 type need struct{ file, name string }
 
-// needed gives what a rule's file needs of the libraries, and of itself.
+// needed returns what a rule's file needs of the libraries, and of itself.
 func (x *exporter) needed(file string) map[need]bool {
 	found := map[need]bool{}
 	var add func(n need)
@@ -153,7 +153,7 @@ func nameOf(rule *ast.Rule) string {
 	return string(name)
 }
 
-// only gives the text of the rules of a file that are needed; others may read data that is not there.
+// only returns the text of the rules of a file that are needed; others may read data that is not there.
 func (x *exporter) only(file string, needed map[need]bool) string {
 	m := x.modules[file]
 	var b strings.Builder

@@ -107,7 +107,7 @@ func (m *machine) bytes() js.Value {
 	return m.view
 }
 
-// read gives the text at an address, which ends with a zero.
+// read returns the text at an address, which ends with a zero.
 func (m *machine) read(at int) []byte {
 	view := m.bytes()
 	out := make([]byte, view.Call("indexOf", 0, at).Int()-at)
@@ -198,7 +198,7 @@ func (m *machine) answer(number int, texts [][]byte) []byte {
 	return text
 }
 
-// dump gives a value in JSON. Those below the heap are constants of the rules, such as formats and patterns.
+// dump returns a value in JSON. Those below the heap are constants of the rules, such as formats and patterns.
 func (m *machine) dump(at int) []byte {
 	if text, known := m.constants[at]; known {
 		return text

@@ -19,7 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-// TakesModules says whether [New] takes rules that are not embedded.
+// TakesModules reports whether [New] takes rules that are not embedded.
 const TakesModules = true
 
 // Rules gives the embedded rules, sorted by name.
@@ -59,7 +59,7 @@ func NewValue(data any) (Value, error) {
 	return Value{v}, nil
 }
 
-// With gives an object with one more field.
+// With returns an object with one more field.
 func (v Value) With(key string, field Value) Value {
 	o, ok := v.v.(ast.Object)
 	if !ok {
@@ -70,12 +70,12 @@ func (v Value) With(key string, field Value) Value {
 	return Value{ast.NewObject(append(terms, [2]*ast.Term{ast.StringTerm(key), ast.NewTerm(field.v)})...)}
 }
 
-// Equal says whether two values are the same.
+// Equal reports whether two values are the same.
 func (v Value) Equal(other Value) bool {
 	return v.v == other.v || v.v != nil && other.v != nil && v.v.Compare(other.v) == 0
 }
 
-// Plain gives the value as plain data again, whole numbers as int64.
+// Plain returns the value as plain data again, whole numbers as int64.
 func (v Value) Plain() (any, error) {
 	plain, err := ast.JSON(v.v)
 	return numbers(plain), err
@@ -228,7 +228,7 @@ func (e *Engine) query(scope string) (ast.Body, error) {
 	return e.compiler.QueryCompiler().Compile(ast.MustParseBody("x = data." + root + ".main." + scope))
 }
 
-// Wants says whether any rule that is on looks at resources of a kind.
+// Wants reports whether any rule that is on looks at resources of a kind.
 func (e *Engine) Wants(kind string) bool { return e.resource != nil && (e.allKinds || e.kinds[kind]) }
 
 // Resource evaluates the rules about single resources on one.

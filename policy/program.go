@@ -12,7 +12,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Program gives what internal/rulec compiles for the browser: all modules, the entry points among them, and the METADATA of the
+// Program returns what internal/rulec compiles for the browser: all modules, the entry points among them, and the METADATA of the
 // rules in JSON. Which rules are on is known later, so that each asks data.on.
 func Program() (modules []Module, entrypoints []string, metadata []byte, err error) {
 	rules, err := Rules()

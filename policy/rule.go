@@ -23,7 +23,7 @@ const (
 	Error   Level = "error"
 )
 
-// Severity gives the level as a severity; false for "off".
+// Severity returns the level as a severity; false for "off".
 func (l Level) Severity() (finding.Severity, bool) {
 	switch l {
 	case Error:
@@ -86,7 +86,7 @@ func (r *Rule) Examples() {
 	r.Bad, r.Good = read("bad.txtar"), read("good.txtar")
 }
 
-// Cases gives the further archives of an embedded rule's testdata by name: those with want.txt make the rule fire, those without
+// Cases returns the further archives of an embedded rule's testdata by name: those with want.txt make the rule fire, those without
 // make it silent.
 func (r *Rule) Cases() map[string]string {
 	cases := map[string]string{}
@@ -149,7 +149,7 @@ func oneOf(at finding.Position, key, value string, allowed ...string) error {
 	return finding.Errorf(at, "custom."+key, "%q is not allowed; %s%s", value, finding.OneOf(allowed), finding.DidYouMean(value, allowed))
 }
 
-// metadataBlock gives the YAML of the first METADATA comment and the line it begins at.
+// metadataBlock returns the YAML of the first METADATA comment and the line it begins at.
 func metadataBlock(src string) (string, int) {
 	var block strings.Builder
 	start, n := 0, 0
@@ -168,7 +168,7 @@ func metadataBlock(src string) (string, int) {
 	return block.String(), start
 }
 
-// Find gives the rule of a name, or a problem that lists near ones.
+// Find returns the rule of a name, or a problem that lists near ones.
 func Find(rules []*Rule, name string) (*Rule, error) {
 	names := make([]string, len(rules))
 	for i, r := range rules {
@@ -184,7 +184,7 @@ func Find(rules []*Rule, name string) (*Rule, error) {
 	return nil, fmt.Errorf("unknown rule %q%s", name, hint)
 }
 
-// Library gives the helpers that rules may import, data.redisgitops.lib.NAME, as Rego by NAME.
+// Library returns the helpers that rules may import, data.redisgitops.lib.NAME, as Rego by NAME.
 func Library() (map[string]string, error) {
 	names, err := fs.Glob(files, "lib/*.rego")
 	if err != nil {

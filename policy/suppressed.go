@@ -80,7 +80,7 @@ frozen(rule) if {
 }
 `
 
-// suppressions gives the module that says what is suppressed.
+// suppressions returns the module that says what is suppressed.
 func (x *exporter) suppressions() (string, error) {
 	list := func(name string, of any) (string, error) {
 		text, err := json.Marshal(of)

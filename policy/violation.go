@@ -48,7 +48,7 @@ type Absent struct{ Namespace, Name string }
 type Fix struct {
 	Edit
 	Also []Edit // of the same document
-	// Suggested says why the fix may do harm that nothing in the repository shows: then lint makes it only when it is asked for
+	// Suggested explains why the fix may do harm that nothing in the repository shows: then lint makes it only when it is asked for
 	// suggestions too. "" leaves that to the proof.
 	Suggested string
 }
@@ -73,7 +73,7 @@ type Place struct {
 	Message  string
 }
 
-// Options says what to evaluate. Rules holds the rules that are on; the modules of all others are not even parsed.
+// Options describes what to evaluate. Rules holds the rules that are on; the modules of all others are not even parsed.
 type Options struct {
 	Rules    []*Rule
 	Settings map[string]any // data.settings: strict, operator, options by rule

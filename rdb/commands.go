@@ -24,7 +24,7 @@ const defaultChunk = 64 << 10
 // Overhead of an argument, so that a command of many tiny ones does not block the target for long either.
 const argOverhead = 16
 
-// Commands gives the commands that make the entry anew in a server that does not have the key, with its expiry last. The
+// Commands returns the commands that make the entry anew in a server that does not have the key, with its expiry last. The
 // arguments are valid until emit returns. The caller selects the database. A library of functions gives FUNCTION LOAD, the
 // script of an "lua" field SCRIPT LOAD; other entries, and values without any element, give nothing.
 //
@@ -183,7 +183,7 @@ func (r *replay) setState(s StreamInfo) error {
 	return r.send("XSETID", args...)
 }
 
-// deletedPending gives the pending items of a stream whose entry is deleted, in order. XCLAIM makes an item pending only
+// deletedPending returns the pending items of a stream whose entry is deleted, in order. XCLAIM makes an item pending only
 // while its entry exists (redis src/t_stream.c, xclaimCommand).
 func deletedPending(e *Entry) ([]StreamID, error) {
 	var pending []StreamID

@@ -69,7 +69,7 @@ func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	return io.NopCloser(in), Uncompressed, nil
 }
 
-// zstdReader says what to do about a file that was packed with a large window.
+// zstdReader describes what to do about a file that was packed with a large window.
 type zstdReader struct{ z *zstd.Decoder }
 
 func (r zstdReader) Read(p []byte) (int, error) {
@@ -103,7 +103,7 @@ func (nopCloser) Close() error { return nil }
 // sniffLen is how much of a file is looked at to tell what it is.
 const sniffLen = 512
 
-// notADump says what a file is that is not a dump, as far as its first bytes tell.
+// notADump describes what a file is that is not a dump, as far as its first bytes tell.
 func notADump(p []byte) string {
 	begins := p[:min(len(p), 9)]
 	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(p, []byte("\xef\xbb\xbf")), " \t\r\n"))

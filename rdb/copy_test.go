@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// meaning gives keys with their decoded values as text, without what Reencode may lose. Redis sorts neither sets nor
+// meaning returns keys with their decoded values as text, without what Reencode may lose. Redis sorts neither sets nor
 // hashes, so the order of elements stays.
 func meaning(t *testing.T, data []byte) map[string]string {
 	t.Helper()

@@ -9,7 +9,7 @@ import (
 //go:noescape
 func crcFold(k *[4]uint64, sum *[2]uint64, p *byte, n int)
 
-// hasFold says whether the processor multiplies polynomials, as all of x86 since 2010 do.
+// hasFold reports whether the processor multiplies polynomials, as all of x86 since 2010 do.
 var hasFold = cpu.X86.HasPCLMULQDQ && cpu.X86.HasSSE2
 
 // foldConstants are x^(8d+63) and x^(8d-1) mod P for d = 64 and d = 16. Products of two reflected numbers of 64 bits come out
@@ -29,7 +29,7 @@ func crcPower(n int) uint64 {
 // minFold is the length from which folding is faster than the tables.
 const minFold = 96
 
-// crcUpdate gives the checksum of what gave crc, followed by p.
+// crcUpdate returns the checksum of what gave crc, followed by p.
 func crcUpdate(crc uint64, p []byte) uint64 {
 	if len(p) < minFold || !hasFold {
 		return crcTable(crc, p)

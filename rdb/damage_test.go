@@ -42,7 +42,7 @@ func readAll(t *testing.T, what string, at int, data []byte, opts Options) (keys
 	}
 }
 
-// damaged gives ten fixtures of different kinds, that are small enough.
+// damaged returns ten fixtures of different kinds, that are small enough.
 func damaged(t *testing.T) []fixture {
 	t.Helper()
 	var list []fixture

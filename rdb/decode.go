@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// ElementKind says what an [Element] is and which of its fields are set.
+// ElementKind describes what an [Element] is and which of its fields are set.
 type ElementKind uint8
 
 // The kinds of elements.
@@ -166,7 +166,7 @@ func (d *decoder) value(t Type) error {
 	return d.w.errorf("unknown type %d", t.Byte())
 }
 
-// stringValue gives a large string in chunks.
+// stringValue returns a large string in chunks.
 func (d *decoder) stringValue() error {
 	w := d.w
 	n, special, err := w.length()
@@ -205,7 +205,7 @@ func (d *decoder) chunk(p []byte) error {
 	return d.fn(&d.el)
 }
 
-// begin says what the parts that follow make up.
+// begin describes what the parts that follow make up.
 func (d *decoder) begin(kind ElementKind, arity int) {
 	d.el = Element{Kind: kind}
 	d.arity = arity
@@ -458,7 +458,7 @@ func (l *byteList) add(p []byte) {
 	l.ends = append(l.ends, len(l.bytes))
 }
 
-// slices gives the strings; they are valid until the next reset and add.
+// slices returns the strings; they are valid until the next reset and add.
 func (l *byteList) slices() [][]byte {
 	l.list = slices.Grow(l.list[:0], len(l.ends))
 	start := 0

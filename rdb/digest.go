@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// Digest gives 128 bits that are equal for equal values, however the dumps encode them. The bookkeeping of streams that commands
+// Digest returns 128 bits that are equal for equal values, however the dumps encode them. The bookkeeping of streams that commands
 // cannot see change is left out: when consumers were last seen or active, and the counters of [StreamInfo]. A module's value
 // is compared as its bytes. Like [Decode] it reads a value larger than the window once.
 func Digest(e *Entry) (sum [16]byte, err error) {

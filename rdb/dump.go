@@ -37,7 +37,7 @@ func appendChunks(dst []byte, e *Entry) ([]byte, error) {
 	return dst, err
 }
 
-// DumpChunks gives the payload of AppendDump piece by piece, for a value larger than the window. A piece is valid until fn
+// DumpChunks returns the payload of AppendDump piece by piece, for a value larger than the window. A piece is valid until fn
 // returns.
 func DumpChunks(e *Entry, version int, fn func([]byte) error) error {
 	head := []byte{e.Type.Byte()}

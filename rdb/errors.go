@@ -19,7 +19,7 @@ var (
 	ErrTarget = errors.New("target too old")
 )
 
-// Error says what is wrong with a dump and where. It prints as `rdb: offset 118: unknown type 30`.
+// Error describes what is wrong with a dump and where. It prints as `rdb: offset 118: unknown type 30`.
 type Error struct {
 	Offset  int64  // bytes from the start of the dump (of the value, where there is no dump around it)
 	Message string // what is wrong; what to do

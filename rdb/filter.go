@@ -22,7 +22,7 @@ type Filter struct {
 	Now time.Time
 }
 
-// TTL says what becomes of a key's expiry. The zero value keeps it.
+// TTL describes what becomes of a key's expiry. The zero value keeps it.
 type TTL struct {
 	None bool          // keys never expire
 	Max  time.Duration // keys expire so long after [Filter.Now], which must be set, at the latest; 0 for no such limit
@@ -43,7 +43,7 @@ func FilterTypes() []string {
 	return []string{"string", "list", "set", "zset", "hash", "stream", "module", "function"}
 }
 
-// Empty says whether every entry is kept as it is.
+// Empty reports whether every entry is kept as it is.
 func (f *Filter) Empty() bool { return f.keepsAll() && f.TTL == TTL{} && len(f.MapDB) == 0 }
 
 func (f *Filter) keepsAll() bool {
@@ -160,7 +160,7 @@ func ParseMapDB(pairs []string) (map[int]int, error) {
 	return m, nil
 }
 
-// MatchGlob says whether the whole of s matches a pattern of KEYS (redis src/util.c, stringmatchlen): * is any bytes, ?
+// MatchGlob reports whether the whole of s matches a pattern of KEYS (redis src/util.c, stringmatchlen): * is any bytes, ?
 // one byte, [a-z] one of them, [^a-z] one other, and \ takes the next byte as it is. It takes time in proportion to
 // len(pattern)*len(s) at most.
 func MatchGlob(pattern string, s []byte) bool {

@@ -24,7 +24,7 @@ type fixture struct {
 	loads         bool // redis-server 7.0 loads it
 }
 
-// fixtures gives the dumps of the shared folder, or none where it is absent.
+// fixtures returns the dumps of the shared folder, or none where it is absent.
 func fixtures(tb testing.TB) []fixture {
 	tb.Helper()
 	text, err := os.ReadFile(filepath.Join(shared, "MANIFEST.tsv"))
@@ -68,7 +68,7 @@ func mustFixtures(t *testing.T) []fixture {
 	return list
 }
 
-// scanAll gives copies of all entries up to the end or an error.
+// scanAll returns copies of all entries up to the end or an error.
 func scanAll(data []byte, opts Options) ([]Entry, error) {
 	s := NewScanner(bytes.NewReader(data), opts)
 	var list []Entry

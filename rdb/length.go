@@ -81,7 +81,7 @@ func (w *window) lzfLengths() (packed, real uint64, err error) {
 	return packed, real, err
 }
 
-// intSize gives the bytes of a string encoded as an integer.
+// intSize returns the bytes of a string encoded as an integer.
 func (w *window) intSize(encoding uint64) (uint64, error) {
 	if encoding > stringInt32 {
 		w.pos--
@@ -140,7 +140,7 @@ func (w *window) appendInt(dst []byte, encoding uint64) ([]byte, error) {
 	return strconv.AppendInt(dst, signed(p), 10), nil
 }
 
-// signed gives the little-endian two's complement integer of 1 to 8 bytes.
+// signed returns the little-endian two's complement integer of 1 to 8 bytes.
 func signed(p []byte) int64 {
 	var v uint64
 	for i, b := range p {

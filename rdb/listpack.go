@@ -22,7 +22,7 @@ const (
 	packMany   = 65535
 )
 
-// packError says what is wrong inside of a listpack, ziplist, intset or zipmap. [Decode] adds where.
+// packError describes what is wrong inside of a listpack, ziplist, intset or zipmap. [Decode] adds where.
 type packError string
 
 func (e packError) Error() string { return string(e) }
@@ -44,7 +44,7 @@ func newListpack(p []byte) (*listpack, error) {
 	return lp, nil
 }
 
-// next gives the next element, or more = false at the end. It is valid until the next call.
+// next returns the next element, or more = false at the end. It is valid until the next call.
 func (lp *listpack) next() (element []byte, more bool, err error) {
 	if len(lp.p) == 0 {
 		if lp.left > 0 {
@@ -125,7 +125,7 @@ func backLength(size int) int {
 	return 5
 }
 
-// int gives the next element, which must be an integer.
+// int returns the next element, which must be an integer.
 func (lp *listpack) int() (int64, error) {
 	_, more, err := lp.next()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Size says how large a value is.
+// Size describes how large a value is.
 type Size struct {
 	Elements uint64 // items, members or fields; 1 for a string; of a module's value 0, because only the module knows
 	Content  uint64 // bytes of the elements, unpacked; of a packed encoding, all of its bytes
@@ -221,7 +221,7 @@ type packing struct {
 	walk      func([]byte, func([]byte) error) error
 }
 
-// count gives the number in the head of a packed encoding, where it says one.
+// count returns the number in the head of a packed encoding, where it says one.
 func (p packing) count(head []byte) (n uint64, known bool) {
 	if p.width == 0 || len(head) < p.at+p.width {
 		return 0, false
@@ -236,7 +236,7 @@ func (p packing) count(head []byte) (n uint64, known bool) {
 // peekHead is how much is looked at of a string: more than the head of any packed encoding.
 const peekHead = 16
 
-// peekString gives the first bytes of a string and its length unpacked, and leaves it unread.
+// peekString returns the first bytes of a string and its length unpacked, and leaves it unread.
 func (w *window) peekString() (head []byte, size uint64, err error) {
 	w.holding, w.hold = true, w.pos
 	defer func() { w.holding, w.pos = false, w.hold }()
@@ -366,7 +366,7 @@ func (w *window) stringLength() (n uint64, integer bool, err error) {
 	return uint64(len(p)), true, err
 }
 
-// FormatBytes gives a size for people, in steps of 1024: 999 B, 1.5 KiB, 12 MiB.
+// FormatBytes returns a size for people, in steps of 1024: 999 B, 1.5 KiB, 12 MiB.
 func FormatBytes(n uint64) string {
 	if n < 1024 {
 		return strconv.FormatUint(n, 10) + " B"

@@ -46,7 +46,7 @@ type ReencodeOptions struct {
 	Shift int64
 }
 
-// shifted gives the expiry of a field in the clock of the target; what was before 1970 is 1.
+// shifted returns the expiry of a field in the clock of the target; what was before 1970 is 1.
 func shifted(at, shift int64) int64 {
 	if at == 0 {
 		return 0
@@ -54,7 +54,7 @@ func shifted(at, shift int64) int64 {
 	return max(at+shift, 1)
 }
 
-// Reencode gives an entry that a server of an RDB version loads and that has the same value: e itself where the version has
+// Reencode returns an entry that a server of an RDB version loads and that has the same value: e itself where the version has
 // its type, else one in an older type. The older types are the plain ones (list, set, hash, sorted set with binary scores),
 // which every server loads and turns into its own compact encoding (rdbLoadObject of redis src/rdb.c, from 2.6 to 8.x, and
 // of valkey src/rdb.c), and for streams those of Redis 5.0 and 7.0, node by node, so that pending items, also of deleted
@@ -115,7 +115,7 @@ func Loadable(t Type, version int) error {
 	return cannotHold(&Entry{}, version, "a "+t.String(), t.Since())
 }
 
-// fits says whether a dump of the version can hold the type.
+// fits reports whether a dump of the version can hold the type.
 func fits(t Type, version int) bool {
 	same, wrong := typeOf(t.Byte(), version)
 	return t.Since() > 0 && t.Since() <= version && wrong == "" && same == t
@@ -129,7 +129,7 @@ func cannotHold(e *Entry, version int, what string, since int) error {
 	return &Error{e.Offset, fmt.Sprintf("RDB version %d does not support %s; use version %d of %s", version, what, since, server), ErrTarget}
 }
 
-// olderType gives the newest type that the version has for values of a type that it has not.
+// olderType returns the newest type that the version has for values of a type that it has not.
 func olderType(t Type, version int) (Type, bool) {
 	var candidates []Type
 	switch t.Kind() {
@@ -235,7 +235,7 @@ func appendElement(body []byte, el *Element, to Type, first int64) []byte {
 	return body
 }
 
-// wholeValue gives the entry with all of its value in memory.
+// wholeValue returns the entry with all of its value in memory.
 func wholeValue(e *Entry) (*Entry, error) {
 	if e.Raw != nil {
 		return e, nil

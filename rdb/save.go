@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// Saved says what [Save] wrote.
+// Saved describes what [Save] wrote.
 type Saved struct {
 	Version  int
 	Keys     uint64

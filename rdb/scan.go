@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// Kind says what an [Entry] is.
+// Kind describes what an [Entry] is.
 type Kind uint8
 
 // The kinds of entries.
@@ -81,7 +81,7 @@ type Options struct {
 	// Rest leaves what follows the dump to [Scanner.Following] and [Scanner.Rest]. Without it, anything but the mark that ends
 	// a diskless transfer is an error, so that no data is dropped unnoticed.
 	Rest bool
-	// Start says that the stream does not begin with the dump, but with one of its entries. The checksum is then left unread.
+	// Start reports that the stream does not begin with the dump, but with one of its entries. The checksum is then left unread.
 	Start Position
 }
 
@@ -141,7 +141,7 @@ func (s *Scanner) Position() Position { return Position{s.w.offset(), s.db, s.ve
 // unread. It is computed for every version.
 func (s *Scanner) Checksum() uint64 { return s.sum }
 
-// Next gives the next entry, which is overwritten by the next call. At the end, after the checksum was found right, the
+// Next returns the next entry, which is overwritten by the next call. At the end, after the checksum was found right, the
 // error is io.EOF; any other error is an *[Error] and stays.
 func (s *Scanner) Next() (*Entry, error) {
 	if s.err == nil {
@@ -460,7 +460,7 @@ func (s *Scanner) end() error {
 	return s.last()
 }
 
-// Unread says whether it is a value larger than the window that was not read so far.
+// Unread reports whether it is a value larger than the window that was not read so far.
 func (e *Entry) Unread() bool { return e.from != nil }
 
 // Load reads a value larger than the window into Raw where it has at most limit bytes, and reports whether Raw has it. A
@@ -495,7 +495,7 @@ func (e *Entry) Load(limit int) (bool, error) {
 	}
 }
 
-// Chunks gives the bytes of Raw piece by piece; a piece is valid until fn returns. A value larger than the window can
+// Chunks returns the bytes of Raw piece by piece; a piece is valid until fn returns. A value larger than the window can
 // be read once; with a nil fn it is passed over.
 func (e *Entry) Chunks(fn func([]byte) error) error {
 	if e.Raw != nil {

@@ -272,7 +272,7 @@ func digestValue(h hash.Hash, e *Entry) error {
 	})
 }
 
-// allocated gives how many bytes fn allocates, which bounds how many it holds at a time.
+// allocated returns how many bytes fn allocates, which bounds how many it holds at a time.
 func allocated(fn func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -283,7 +283,7 @@ func allocated(fn func()) uint64 {
 
 const mostMemory = 64 << 20
 
-// smallFixtures gives readable dumps that are small enough to be read thousands of times.
+// smallFixtures returns readable dumps that are small enough to be read thousands of times.
 func smallFixtures(t *testing.T) []fixture {
 	var list []fixture
 	for _, f := range mustFixtures(t) {

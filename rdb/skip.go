@@ -174,7 +174,7 @@ func (w *window) skipModule() error {
 	}
 }
 
-// moduleName gives the name in a module's ID: nine characters of six bits above ten bits of version (redis
+// moduleName returns the name in a module's ID: nine characters of six bits above ten bits of version (redis
 // src/module.c, moduleTypeEncodeId).
 func moduleName(id uint64) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -50,7 +50,7 @@ const (
 	maxValkeyVersion = 81 // Valkey 9.2
 )
 
-// HasVectorSets says whether a release of [Releases], or a server of an RDB version that is written as a number, has vector
+// HasVectorSets reports whether a release of [Releases], or a server of an RDB version that is written as a number, has vector
 // sets: Redis since 8.0, which shares RDB version 12 with 7.4, so that the number 12 does not say so (redis
 // modules/vector-sets).
 func HasVectorSets(release string) bool {
@@ -93,7 +93,7 @@ func Releases() []string {
 	return names
 }
 
-// VersionFor gives the RDB version that a release of Redis writes, such as "6.2", or of Valkey, such as "valkey-8.0"; 0 for
+// VersionFor returns the RDB version that a release of Redis writes, such as "6.2", or of Valkey, such as "valkey-8.0"; 0 for
 // one that is not known.
 func VersionFor(release string) int {
 	for _, r := range releases {
@@ -161,7 +161,7 @@ func (t Type) Kind() string {
 	return ""
 }
 
-// Encoding says how the value is written, such as "listpack". It is empty where a kind has only one way.
+// Encoding describes how the value is written, such as "listpack". It is empty where a kind has only one way.
 func (t Type) Encoding() string {
 	if int(t) < len(types) {
 		return types[t].encoding
@@ -177,7 +177,7 @@ func (t Type) Since() int {
 	return 0
 }
 
-// FieldExpiry says whether it is a hash of which fields expire on their own. Servers write one of these types only where
+// FieldExpiry reports whether it is a hash of which fields expire on their own. Servers write one of these types only where
 // a field does.
 func (t Type) FieldExpiry() bool {
 	switch t {
@@ -187,7 +187,7 @@ func (t Type) FieldExpiry() bool {
 	return false
 }
 
-// String gives the kind and the encoding, such as "hash (listpack)".
+// String returns the kind and the encoding, such as "hash (listpack)".
 func (t Type) String() string {
 	switch {
 	case t.Kind() == "":
@@ -198,7 +198,7 @@ func (t Type) String() string {
 	return t.Kind() + " (" + t.Encoding() + ")"
 }
 
-// typeOf gives the type of a type byte in a dump of the version, or what is wrong with it.
+// typeOf returns the type of a type byte in a dump of the version, or what is wrong with it.
 func typeOf(b byte, version int) (Type, string) {
 	t, valkey := Type(b), version >= minValkeyVersion
 	if valkey && t > TypeStream3 {

@@ -10,7 +10,7 @@ import (
 // takes no larger argument (proto-max-bulk-len, 512 MB).
 const maxElement = 512 << 20
 
-// errWindowFull says that the bytes held do not fit into the window. It never leaves the package.
+// errWindowFull reports that the bytes held do not fit into the window. It never leaves the package.
 var errWindowFull = &Error{Message: "value larger than the window"}
 
 // A window is the part of a stream that is in memory: buf[pos:end] has been read and not yet used. It grows only for a
@@ -90,7 +90,7 @@ func (w *window) fill(n int) error {
 
 const endsHere = "unexpected end of data"
 
-// truncated says that of n bytes not all are there.
+// truncated reports that of n bytes not all are there.
 func (w *window) truncated(n uint64) error {
 	missing, bytes := n-uint64(w.end-w.pos), "bytes"
 	if missing == 1 {
@@ -119,7 +119,7 @@ func (w *window) discard(to int) error {
 	return nil
 }
 
-// drain gives the sink what it has not seen of buf[:to].
+// drain passes what the sink has not seen of buf[:to] to it.
 func (w *window) drain(to int) error {
 	if w.sinkFrom == to {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// walkZiplist gives the elements of a ziplist (redis src/ziplist.c, until 6.2): its size and the offset of its last
+// walkZiplist returns the elements of a ziplist (redis src/ziplist.c, until 6.2): its size and the offset of its last
 // element in 4 bytes each, the number of elements in 2 (65535: count them), the elements, and 0xff. An element is the
 // length of the one before (1 byte, or 0xfe and 4), an encoding, and data.
 func walkZiplist(p []byte, fn func([]byte) error) error {
@@ -79,7 +79,7 @@ func splitZip(p []byte) (head, size int, isInt bool) {
 	return 0, 0, false
 }
 
-// walkIntset gives the members of an intset (redis src/intset.c): the bytes of a member in 4 bytes, the number of
+// walkIntset returns the members of an intset (redis src/intset.c): the bytes of a member in 4 bytes, the number of
 // members in 4, and the members, all little-endian.
 func walkIntset(p []byte, fn func([]byte) error) error {
 	if len(p) < 8 {
@@ -102,7 +102,7 @@ func walkIntset(p []byte, fn func([]byte) error) error {
 	return nil
 }
 
-// walkZipmap gives the fields and values of a zipmap (redis src/zipmap.c, until 2.4): the number of pairs in a byte that
+// walkZipmap returns the fields and values of a zipmap (redis src/zipmap.c, until 2.4): the number of pairs in a byte that
 // may not be right, the pairs, and 0xff. Each part has its length before it (1 byte, or 0xfe and 4, little-endian); a
 // value has another byte there, how many unused bytes follow it.
 func walkZipmap(p []byte, fn func([]byte) error) error {

@@ -96,14 +96,14 @@ func Link(files []*File, read func(string) ([]byte, bool)) []*File {
 	return files
 }
 
-// told says whether a path of values is known to be secret by its own words, or names something.
+// told reports whether a path of values is known to be secret by its own words, or names something.
 func told(chain string) bool {
 	last := chain[strings.LastIndexByte(chain, '.')+1:]
 	_, strong := isSecretKey(last)
 	return strong || naming[last] || last == "enabled" || chain == ""
 }
 
-// mentions says whether a text has the last key of a path.
+// mentions reports whether a text has the last key of a path.
 func mentions(text string, chains []string) bool {
 	tried := ""
 	return slices.ContainsFunc(chains, func(c string) bool {
@@ -124,7 +124,7 @@ func merged(a, b *File) *File {
 	return b
 }
 
-// chartOf gives the directory of the chart that a template or file of values belongs to.
+// chartOf returns the directory of the chart that a template or file of values belongs to.
 func chartOf(name string) string {
 	if i := strings.Index(name, "/templates/"); i >= 0 {
 		return name[:i]
@@ -139,7 +139,7 @@ func isTemplate(name string) bool {
 	return strings.Contains("/"+name, "/templates/")
 }
 
-// Data gives the secret values of a Secret that was rendered, as plain data: those of data and stringData, and what data decodes to.
+// Data returns the secret values of a Secret that was rendered, as plain data: those of data and stringData, and what data decodes to.
 func Data(object map[string]any) []string {
 	var out []string
 	var each func(v any)
@@ -165,7 +165,7 @@ func Data(object map[string]any) []string {
 	return out
 }
 
-// Holds says whether messages can quote a file, so that it has to be scanned. Files of a secretGenerator come on top.
+// Holds reports whether messages can quote a file, so that it has to be scanned. Files of a secretGenerator come on top.
 func Holds(name string) bool {
 	switch path.Ext(name) {
 	case ".yaml", ".yml", ".tpl", ".json", ".env", ".conf", ".properties":

@@ -198,7 +198,7 @@ func (s *scanner) scalarItem2(i, from, to int) {
 	f.flag = flag.MatchString(value)
 }
 
-// unescaped gives a password of a URL as a client reads it.
+// unescaped returns a password of a URL as a client reads it.
 func unescaped(text string) (string, bool) {
 	out, err := url.PathUnescape(text)
 	return out, err == nil && out != text

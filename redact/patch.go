@@ -8,7 +8,7 @@ import (
 
 var hunk = regexp.MustCompile(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
 
-// Patch gives a patch in which no line shows a secret or does anything to a terminal or CI log, and the files whose lines had to be
+// Patch returns a patch in which no line shows a secret or does anything to a terminal or CI log, and the files whose lines had to be
 // changed for that. The hunks of those files have no line numbers, so that git apply refuses them: applied, they would write the
 // masks. All other files are as they were, to the byte.
 func (s *Secrets) Patch(diff string) (text string, changed []string) {
@@ -31,7 +31,7 @@ func (s *Secrets) Patch(diff string) (text string, changed []string) {
 	return b.String(), changed
 }
 
-// beginsFile says whether the part of a file begins at a line: with git's line, or with the names where there is none.
+// beginsFile reports whether the part of a file begins at a line: with git's line, or with the names where there is none.
 func beginsFile(lines []string, at int) bool {
 	if strings.HasPrefix(lines[at], "diff --git ") {
 		return true
@@ -40,7 +40,7 @@ func beginsFile(lines []string, at int) bool {
 		at+2 < len(lines) && strings.HasPrefix(lines[at+2], "@@ ") && !header(lines, at)
 }
 
-// header says whether the line before belongs to git's lines about the same file.
+// header reports whether the line before belongs to git's lines about the same file.
 func header(lines []string, at int) bool {
 	for at--; at >= 0; at-- {
 		switch {
@@ -54,7 +54,7 @@ func header(lines []string, at int) bool {
 	return false
 }
 
-// patchName gives the file that a part is about.
+// patchName returns the file that a part is about.
 func patchName(part []string) string {
 	name := ""
 	for _, line := range part {
@@ -216,7 +216,7 @@ var (
 	port  = regexp.MustCompile(`://[^/@\s\[]*?:([^@\s/,]*[^0-9/@\s,:\]][^@\s]*)`)
 )
 
-// Argument gives what is secret in an argument of the command line, which may be a URL that is not well formed.
+// Argument returns what is secret in an argument of the command line, which may be a URL that is not well formed.
 func Argument(arg string) []string {
 	out := Scan("argument", []byte(arg)).Values
 	for _, re := range []*regexp.Regexp{loose, port} {

@@ -178,7 +178,7 @@ func (s *Secrets) redact(text string, foreign bool) string {
 	return x.replace(text, foreign)
 }
 
-// ready gives the index, made anew when something was added.
+// ready returns the index, made anew when something was added.
 func (s *Secrets) ready() *index {
 	if s == nil {
 		return nil
@@ -192,7 +192,7 @@ func (s *Secrets) ready() *index {
 	return s.index
 }
 
-// At gives a sentence about a line of a file without secret values. What is secret on that line is masked where it is quoted,
+// At returns a sentence about a line of a file without secret values. What is secret on that line is masked where it is quoted,
 // however short it is.
 func (s *Secrets) At(text string, foreign bool, lines ...[]string) string {
 	for _, values := range lines {
@@ -224,7 +224,7 @@ func (s *Secrets) isName(v string) bool {
 	return s.names[v]
 }
 
-// File gives what is known of a file, or nil.
+// File returns what is known of a file, or nil.
 func (s *Secrets) File(name string) *File {
 	if s == nil {
 		return nil
@@ -234,7 +234,7 @@ func (s *Secrets) File(name string) *File {
 	return s.files[name]
 }
 
-// Hide gives the parts of a line of a file that must not be shown, in order and apart from each other.
+// Hide returns the parts of a line of a file that must not be shown, in order and apart from each other.
 func (s *Secrets) Hide(f *File, number int, line string) []Span {
 	var spans []Span
 	if f != nil {
@@ -265,7 +265,7 @@ func join(spans []Span, size int) []Span {
 	return out
 }
 
-// Without gives a line without some parts of it.
+// Without returns a line without some parts of it.
 func Without(line string, spans []Span) string {
 	if len(spans) == 0 {
 		return line
@@ -371,7 +371,7 @@ func (x *index) find(spans []Span, text string, foreign bool) []Span {
 	return spans
 }
 
-// inWord says whether both sides of a place in text are letters or digits.
+// inWord reports whether both sides of a place in text are letters or digits.
 func inWord(text string, at int) bool {
 	return at > 0 && at < len(text) && wordByte(text[at-1]) && wordByte(text[at])
 }
@@ -399,7 +399,7 @@ func replaceWord(text, word string) string {
 	}
 }
 
-// variants gives the forms in which a value may be quoted: as it is, escaped for JSON, YAML, HTML and URLs, and in Base64, also as
+// variants returns the forms in which a value may be quoted: as it is, escaped for JSON, YAML, HTML and URLs, and in Base64, also as
 // part of a longer text. The first is the value.
 func variants(v string) []pattern {
 	inner := len(v) >= minNumber || strings.ContainsFunc(v, func(r rune) bool { return r < 'a' || r > 'z' })

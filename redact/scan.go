@@ -28,7 +28,7 @@ type File struct {
 	names []string
 }
 
-// Line gives the secret values on a line.
+// Line returns the secret values on a line.
 func (f *File) Line(number int, line string) []string {
 	if f == nil {
 		return nil
@@ -46,7 +46,7 @@ func (f *File) Line(number int, line string) []string {
 	return out
 }
 
-// Empty says whether nothing in the file is secret.
+// Empty reports whether nothing in the file is secret.
 func (f *File) Empty() bool { return f == nil || len(f.Values) == 0 && len(f.spans) == 0 }
 
 // Scan reads a file of a repository, of any format, as text. chains are paths of values that end in something secret, as
@@ -254,10 +254,10 @@ func (s *scanner) item(i, at, end int) {
 	s.frames = append(s.frames, f)
 }
 
-// inSchema says whether what is below the frame belongs to the JSON Schema of a property, whose name says nothing about its text.
+// inSchema reports whether what is below the frame belongs to the JSON Schema of a property, whose name says nothing about its text.
 func (f *frame) inSchema() bool { return f.schema || f.key == "properties" }
 
-// below says how secret what a key holds is, before the value is seen.
+// below describes how secret what a key holds is, before the value is seen.
 func (s *scanner) below(parent *frame, key string) level {
 	kind := s.kind()
 	switch {
@@ -375,7 +375,7 @@ func (s *scanner) isSecret(f *frame, value string) bool {
 	return true
 }
 
-// secretLabel says whether a name, or a path of JSON or of values, is that of something secret.
+// secretLabel reports whether a name, or a path of JSON or of values, is that of something secret.
 func (s *scanner) secretLabel(name string) bool {
 	last := name[strings.LastIndexAny(name, "./")+1:]
 	if strings.HasPrefix(name, "/stringData/") || strings.HasPrefix(name, "/data/") && s.kind() == "" && !strings.Contains(name, ".conf") {
@@ -692,7 +692,7 @@ func (s *scanner) parts(text string) {
 	}
 }
 
-// Parts gives the words of a secret text that are secret each for itself, when there are several.
+// Parts returns the words of a secret text that are secret each for itself, when there are several.
 func Parts(text string) []string {
 	var out []string
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
@@ -723,7 +723,7 @@ func (s *scanner) noteName(value string) {
 	}
 }
 
-// chained says whether a template puts the value of the key on top into something secret.
+// chained reports whether a template puts the value of the key on top into something secret.
 func (s *scanner) chained() bool {
 	if len(s.chains) == 0 {
 		return false
@@ -731,7 +731,7 @@ func (s *scanner) chained() bool {
 	return s.matches(s.path())
 }
 
-// path gives the keys down to the one on top; from the innermost key that holds values on, where there is one.
+// path returns the keys down to the one on top; from the innermost key that holds values on, where there is one.
 func (s *scanner) path() []string {
 	var out []string
 	for _, f := range s.frames {
@@ -746,7 +746,7 @@ func (s *scanner) path() []string {
 	return out
 }
 
-// matches says whether a path is one that a template reads for something secret, or is below it.
+// matches reports whether a path is one that a template reads for something secret, or is below it.
 func (s *scanner) matches(path []string) bool {
 	return slices.ContainsFunc(s.chains, func(chain string) bool {
 		rest := path
@@ -795,7 +795,7 @@ func splitKey(line string, at int) (key string, value int, ok bool) {
 	return "", 0, false
 }
 
-// comment gives where the comment behind a value begins, or to.
+// comment returns where the comment behind a value begins, or to.
 func comment(line string, from, to int) int {
 	quote := byte(0)
 	for i := from; i < to; i++ {
@@ -829,7 +829,7 @@ func trim(line string, from, to int) (int, int) {
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
 
-// unquote gives the text of a scalar as YAML reads it, as far as one line says.
+// unquote returns the text of a scalar as YAML reads it, as far as one line says.
 func unquote(text string) string {
 	if len(text) < 2 {
 		return text

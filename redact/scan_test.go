@@ -36,7 +36,7 @@ func collect(t *testing.T, text string) *Secrets {
 	return &s
 }
 
-// canaries gives every word of a text that has the canary in it.
+// canaries returns every word of a text that has the canary in it.
 func canaries(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-')

@@ -126,7 +126,7 @@ func (s *scanner) defines(name string, chains []string) {
 	s.file.Defines[name] = append(s.file.Defines[name], chains...)
 }
 
-// dot gives the paths that a lone dot stands for.
+// dot returns the paths that a lone dot stands for.
 func (s *scanner) dot() []string {
 	if n := len(s.tpl.scopes); n > 0 {
 		return s.tpl.scopes[n-1].dot
@@ -134,7 +134,7 @@ func (s *scanner) dot() []string {
 	return nil
 }
 
-// reads gives the paths of values that an expression reads.
+// reads returns the paths of values that an expression reads.
 func (s *scanner) reads(expr string) []string {
 	var out []string
 	plain := literal.ReplaceAllString(expr, `""`)

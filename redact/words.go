@@ -90,7 +90,7 @@ var labels = map[string]bool{"name": true, "path": true, "key": true, "param": t
 // labelled are keys whose value is named by the key beside them.
 var labelled = map[string]bool{"value": true, "newValue": true, "default": true, "val": true, "stringValue": true, "content": true}
 
-// isSecretKey says whether the value of a key is secret; strong is for one that is whatever it looks like.
+// isSecretKey reports whether the value of a key is secret; strong is for one that is whatever it looks like.
 func isSecretKey(key string) (secret, strong bool) {
 	if !suspicious(key) {
 		return false, false
@@ -104,10 +104,10 @@ func isSecretKey(key string) (secret, strong bool) {
 	return secretKey.MatchString(key), ownSecret.MatchString(key)
 }
 
-// none says whether a value is empty, says where the secret comes from, or says that there is none.
+// none reports whether a value is empty, says where the secret comes from, or says that there is none.
 func none(value string) bool { return value == "" || holdsNone.MatchString(value) }
 
-// refers says whether a value, of a key that may be a reference, names something.
+// refers reports whether a value, of a key that may be a reference, names something.
 func refers(key, value string) bool {
 	return reference.MatchString(key) && !ownSecret.MatchString(key) && (objectName.MatchString(value) || filePath.MatchString(value) || strings.Contains(value, "{{") && strings.Contains(value, "}}"))
 }
@@ -157,7 +157,7 @@ func suspicious(s string) bool {
 	return false
 }
 
-// fold says whether s begins with a word of small letters, in any case.
+// fold reports whether s begins with a word of small letters, in any case.
 func fold(s, word string) bool {
 	if len(s) < len(word) {
 		return false
@@ -170,7 +170,7 @@ func fold(s, word string) bool {
 	return true
 }
 
-// password gives the secret of a login.
+// password returns the secret of a login.
 func password(login string) string {
 	if _, after, ok := strings.Cut(login, ":"); ok {
 		return after
@@ -178,7 +178,7 @@ func password(login string) string {
 	return login
 }
 
-// userinfo gives the logins of URLs in a text that hold a password or token. What names a variable holds none.
+// userinfo returns the logins of URLs in a text that hold a password or token. What names a variable holds none.
 func userinfo(text string) []Span {
 	var spans []Span
 	for at := 0; ; {

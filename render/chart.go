@@ -37,7 +37,7 @@ type chart struct {
 	data  map[string]any // what its templates see
 }
 
-// imported says that values below a path of a subchart are found below a path of the chart.
+// imported reports that values below a path of a subchart are found below a path of the chart.
 type imported struct {
 	at    []string // in the chart
 	child *chart
@@ -76,7 +76,7 @@ func (d dependency) key() string {
 	return d.Name
 }
 
-// asMap gives .Chart.
+// asMap returns .Chart.
 func (m *metadata) asMap(root bool) map[string]any {
 	anys := func(list []string) []any {
 		all := make([]any, len(list))
@@ -154,7 +154,7 @@ func (l *loader) loadChart(ctx context.Context, dir string) *chart {
 	return l.assemble(ctx, dir, files, 0)
 }
 
-// hiddenTemplate says whether Helm passes over a file although nothing tells it to: templates/.?*
+// hiddenTemplate reports whether Helm passes over a file although nothing tells it to: templates/.?*
 func hiddenTemplate(file string) bool {
 	name, below := strings.CutPrefix(file, "templates/")
 	first, _, _ := strings.Cut(name, "/")
@@ -480,7 +480,7 @@ func clean(s string) string {
 	}, s)
 }
 
-// compatible says whether a version is in the range that a dependency asks for.
+// compatible reports whether a version is in the range that a dependency asks for.
 func compatible(constraint, version string) bool {
 	v, err := semver.NewVersion(version)
 	if err != nil {
@@ -628,7 +628,7 @@ func (c *chart) fullPath() string {
 	return c.parent.fullPath() + "/charts/" + c.name
 }
 
-// root gives the chart that is no subchart.
+// root returns the chart that is no subchart.
 func (c *chart) root() *chart {
 	for c.parent != nil {
 		c = c.parent
@@ -718,7 +718,7 @@ func ignored(rules []ignoreRule, name string, dir bool) bool {
 // maxChartFiles is how much of a chart's files templates may see, in bytes.
 const maxChartFiles = 32 << 20
 
-// read gives a chart's file that need not be text.
+// read returns a chart's file that need not be text.
 func (l *loader) read(file string, left *int64) ([]byte, error) {
 	src, err := repo.ReadBytes(l.repo.Fs(), file, max(*left, 0))
 	switch {

@@ -19,7 +19,7 @@ type chartFiles map[string][]byte
 // Get gives a file's text, "" when there is no such file.
 func (f chartFiles) Get(name string) string { return string(f[name]) }
 
-// GetBytes gives a file's bytes.
+// GetBytes returns a file's bytes.
 func (f chartFiles) GetBytes(name string) []byte {
 	if b, ok := f[name]; ok {
 		return b
@@ -27,7 +27,7 @@ func (f chartFiles) GetBytes(name string) []byte {
 	return []byte{}
 }
 
-// Glob gives the files that match; "*" stays in a folder, "**" does not. A pattern that is broken matches all.
+// Glob returns the files that match; "*" stays in a folder, "**" does not. A pattern that is broken matches all.
 func (f chartFiles) Glob(pattern string) (chartFiles, error) {
 	if len(pattern) > maxPattern {
 		return nil, errStopped(fmt.Sprintf("stopped: pattern of %d bytes exceeds the limit of %d", len(pattern), maxPattern))
@@ -45,7 +45,7 @@ func (f chartFiles) Glob(pattern string) (chartFiles, error) {
 	return found, nil
 }
 
-// AsConfig gives the files as the data of a ConfigMap.
+// AsConfig returns the files as the data of a ConfigMap.
 func (f chartFiles) AsConfig() string {
 	return f.data(func(b []byte) string { return string(b) })
 }
@@ -64,7 +64,7 @@ func (f chartFiles) data(text func([]byte) string) string {
 	return toYAML(data)
 }
 
-// Lines gives the lines of a file.
+// Lines returns the lines of a file.
 func (f chartFiles) Lines(name string) []string {
 	if len(f[name]) == 0 {
 		return []string{}
@@ -85,7 +85,7 @@ type capabilities struct {
 
 type kubeVersion struct{ Version, Major, Minor string }
 
-// String gives the version without what a vendor appends.
+// String returns the version without what a vendor appends.
 func (v *kubeVersion) String() string {
 	version, _, _ := strings.Cut(v.Version, "-")
 	version, _, _ = strings.Cut(version, "+")
@@ -99,7 +99,7 @@ type helmVersion struct{ Version, GitCommit, GitTreeState, GoVersion, KubeClient
 
 type versionSet []string
 
-// Has says whether the cluster knows an API version, or an API version and kind.
+// Has reports whether the cluster knows an API version, or an API version and kind.
 func (v versionSet) Has(name string) bool {
 	return slices.Contains(v, name)
 }

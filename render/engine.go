@@ -72,7 +72,7 @@ func newEngine() *engine {
 	return e
 }
 
-// startEngine gives an engine for one target. Its stop gives it back.
+// startEngine returns an engine for one target. Its stop gives it back.
 func startEngine(ctx context.Context, timeout time.Duration) *engine {
 	if timeout <= 0 {
 		timeout = MaxTime
@@ -118,7 +118,7 @@ func newSource(name, file, text string) *source {
 	}
 }
 
-// line gives the number, from 1, of the line that has an offset.
+// line returns the number, from 1, of the line that has an offset.
 func (s *source) line(offset int) int {
 	low, high := 0, len(s.starts)
 	for high-low > 1 {
@@ -131,7 +131,7 @@ func (s *source) line(offset int) int {
 	return low + 1
 }
 
-// lineText gives a line without its end.
+// lineText returns a line without its end.
 func (s *source) lineText(line int) string {
 	if line < 1 || line > len(s.starts) {
 		return ""
@@ -299,7 +299,7 @@ func (e *engine) tick() error {
 	return nil
 }
 
-// spent says that there is no time or room left for another file.
+// spent reports that there is no time or room left for another file.
 func (e *engine) spent() bool {
 	return e.written > MaxOutput || e.made > maxMade || e.ctx.Err() != nil || time.Now().After(e.deadline)
 }
@@ -316,7 +316,7 @@ type output struct {
 	saved  []int32 // what rounds were at marks
 }
 
-// mark says that what is written from an offset on is from a piece.
+// mark reports that what is written from an offset on is from a piece.
 type mark struct {
 	offset int32 // in the text
 	rounds int32 // where they are in output.saved, or -1
@@ -490,7 +490,7 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:limit], "") + "…"
 }
 
-// names gives the names of the functions.
+// names returns the names of the functions.
 func (e *engine) names() []string {
 	names := make([]string, 0, len(e.known))
 	for name := range e.known {
@@ -499,7 +499,7 @@ func (e *engine) names() []string {
 	return names
 }
 
-// position gives the place of an offset in a file of templates. The parser gives a chain of fields the place of its second
+// position returns the place of an offset in a file of templates. The parser gives a chain of fields the place of its second
 // one; this gives that of the first.
 func (s *source) position(offset int) finding.Position {
 	for offset > 0 && offset < len(s.text) && s.text[offset] == '.' && isNameByte(s.text[offset-1]) {

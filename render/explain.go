@@ -77,7 +77,7 @@ func parseFailure(err error) failure {
 	return f
 }
 
-// wraps says whether what stands before the next place is only the way there.
+// wraps reports whether what stands before the next place is only the way there.
 func (f *failure) wraps(before string) bool {
 	return strings.HasPrefix(before, "in ") || before == ""
 }
@@ -130,7 +130,7 @@ func (cr *chartRun) explain(s *source, err error, out *output) Problem {
 	return p
 }
 
-// words says what an error of text/template means for the one who has to mend it.
+// words describes what an error of text/template means for the one who has to mend it.
 func (cr *chartRun) words(s *source, at failurePlace, message string) string {
 	if m := undefinedFn.FindStringSubmatch(message); m != nil {
 		if m[1] == "env" || m[1] == "expandenv" {
@@ -214,7 +214,7 @@ func hint(name string, known []string, otherwise string) string {
 	return otherwise
 }
 
-// culprit gives the value that an expression reads and that of its steps which has no value, or is of a kind that has
+// culprit returns the value that an expression reads and that of its steps which has no value, or is of a kind that has
 // nothing below it.
 func (cr *chartRun) culprit(s *source, at failurePlace) (read, missing []string) {
 	if s.facts == nil || s.chart == nil || at.line == 0 {
@@ -237,7 +237,7 @@ func (cr *chartRun) culprit(s *source, at failurePlace) (read, missing []string)
 	return s.facts.reads[best].path, missing
 }
 
-// ofKind gives the value that a line reads and that is of a Go type.
+// ofKind returns the value that a line reads and that is of a Go type.
 func (cr *chartRun) ofKind(s *source, at failurePlace, kind string) []string {
 	if s.facts == nil || s.chart == nil {
 		return nil
@@ -250,7 +250,7 @@ func (cr *chartRun) ofKind(s *source, at failurePlace, kind string) []string {
 	return nil
 }
 
-// firstMissing gives the shortest part of a path that has no value, or has one that is no mapping although the path goes
+// firstMissing returns the shortest part of a path that has no value, or has one that is no mapping although the path goes
 // on. nil when all is there.
 func firstMissing(values any, path []string) []string {
 	for i := range path {

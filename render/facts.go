@@ -79,7 +79,7 @@ func (r reference) field(names []string) reference {
 	return reference{}
 }
 
-// on gives the values that a line shows.
+// on returns the values that a line shows.
 func (f *facts) on(line int) []shownRead {
 	from, _ := slices.BinarySearchFunc(f.shown, line, func(s shownRead, line int) int { return s.line - line })
 	to := from
@@ -89,7 +89,7 @@ func (f *facts) on(line int) []shownRead {
 	return f.shown[from:to]
 }
 
-// plainText says whether a line is nothing but text.
+// plainText reports whether a line is nothing but text.
 func (f *facts) plainText(line int) bool {
 	_, found := slices.BinarySearch(f.busy, line)
 	return !found
@@ -275,7 +275,7 @@ func (a *analyser) loopOver(n *parse.RangeNode, dot reference) {
 	a.vars, a.guards = a.vars[:depth], a.guards[:guards]
 }
 
-// needs gives the values that a condition needs to hold: the one that it is, or those that it joins by and.
+// needs returns the values that a condition needs to hold: the one that it is, or those that it joins by and.
 func (a *analyser) needs(p *parse.PipeNode, r result, dot reference) [][]string {
 	if r.plain && r.ref.valued() && !slices.ContainsFunc(r.ref.path, isElement) && len(p.Cmds) == 1 && len(p.Cmds[0].Args) == 1 {
 		return [][]string{r.ref.path}
@@ -297,7 +297,7 @@ func (a *analyser) needs(p *parse.PipeNode, r result, dot reference) [][]string 
 	return paths
 }
 
-// dependsOn gives the values that decide what a line does: those that it reads, or, where it fails on purpose, those of the
+// dependsOn returns the values that decide what a line does: those that it reads, or, where it fails on purpose, those of the
 // condition that leads there.
 func (f *facts) dependsOn(s *source, line int) [][]string {
 	var values [][]string
@@ -549,7 +549,7 @@ func (a *analyser) whole(ref reference, pos parse.Pos) {
 
 func isElement(step string) bool { return strings.HasPrefix(step, elementStep) }
 
-// guarding says whether a function takes a missing value in its stride.
+// guarding reports whether a function takes a missing value in its stride.
 func guarding(name string) bool {
 	switch name {
 	case "default", "and", "or", "not", "empty", "coalesce", "hasKey", "required", "ternary", "get", "dig", "kindIs", "kindOf", "typeIs", "typeOf",
@@ -559,7 +559,7 @@ func guarding(name string) bool {
 	return false
 }
 
-// scalar says whether a function reads nothing below its arguments.
+// scalar reports whether a function reads nothing below its arguments.
 func scalar(name string) bool {
 	switch name {
 	case "quote", "squote", "toString", "int", "int64", "float64", "atoi", "trim", "trimAll", "trimSuffix", "trimPrefix", "upper", "lower", "title", "untitle",

@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// makeFunctions gives what templates may call: sprig's functions and Helm's, without what reads the machine or the network, with
+// makeFunctions returns what templates may call: sprig's functions and Helm's, without what reads the machine or the network, with
 // a fixed result for what depends on time or chance, and with bounds.
 func (e *engine) makeFunctions() template.FuncMap {
 	f := sprig.TxtFuncMap()

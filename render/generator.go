@@ -59,7 +59,7 @@ func Generator(r *repo.Repo, file string) *GeneratorResult {
 	return g
 }
 
-// original gives a step as the file has it: with its placeholder.
+// original returns a step as the file has it: with its placeholder.
 func (g *GeneratorResult) original(src, step string, s *source, offset int) string {
 	if !strings.Contains(step, "Xx") {
 		return step

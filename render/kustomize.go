@@ -88,7 +88,7 @@ func renderKustomization(ctx context.Context, r *repo.Repo, t Target, opts Optio
 	return nil
 }
 
-// kustomizationFile gives the file of a folder's kustomization, or "".
+// kustomizationFile returns the file of a folder's kustomization, or "".
 func kustomizationFile(r *repo.Repo, dir string) string {
 	for _, base := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
 		if info, err := r.Fs().Stat(path.Join(dir, base)); err == nil && info.Mode().IsRegular() {
@@ -205,7 +205,7 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 	return true
 }
 
-// patchesLast gives the places of a kustomization's fields: those of patches last, when it is known what is there to patch.
+// patchesLast returns the places of a kustomization's fields: those of patches last, when it is known what is there to patch.
 func patchesLast(root *yaml.Node) []int {
 	var first, last []int
 	for i := 0; i+1 < len(root.Content); i += 2 {
@@ -225,7 +225,7 @@ type deprecated struct {
 	labels                            *yaml.Node
 }
 
-// take says whether a field is an old one.
+// take reports whether a field is an old one.
 func (d *deprecated) take(field string, v *yaml.Node) bool {
 	switch field {
 	case "bases":
@@ -309,7 +309,7 @@ func quoted(n *yaml.Node) string {
 	return fmt.Sprintf("%q", n.Value)
 }
 
-// keep gives a list with the entries that can be used.
+// keep returns a list with the entries that can be used.
 func (k *kustomizeRun) keep(list *yaml.Node, use func(*yaml.Node) bool) *yaml.Node {
 	if list.Kind != yaml.SequenceNode {
 		return list // kustomize says what is wrong
@@ -344,7 +344,7 @@ func (k *kustomizeRun) documents(file string) ([]*repo.Document, bool) {
 	return nil, false
 }
 
-// remote says whether an entry would have to be fetched, as kustomize's api/internal/git does.
+// remote reports whether an entry would have to be fetched, as kustomize's api/internal/git does.
 func remote(name string) bool {
 	return strings.Contains(name, "://") || strings.HasPrefix(name, "git@") || strings.HasPrefix(name, "git::") || strings.Contains(name, "?ref=") ||
 		strings.Contains(name, ".git/") || strings.HasSuffix(name, ".git") || remoteHost.MatchString(name)
@@ -352,7 +352,7 @@ func remote(name string) bool {
 
 var remoteHost = regexp.MustCompile(`^(?i:[a-z0-9][a-z0-9-]*\.)+(?i:com|org|net|io|dev)[:/]`)
 
-// within gives the path in the repository of an entry, and says whether it stays in it.
+// within returns the path in the repository of an entry, and says whether it stays in it.
 func within(dir, name string) (string, bool) {
 	if path.IsAbs(name) {
 		return "", false
@@ -573,7 +573,7 @@ func (k *kustomizeRun) patch(dir, file string, n *yaml.Node) ([]*patch, bool) {
 	return patches, true
 }
 
-// hasTarget says whether a manifest that is there is what a patch is for.
+// hasTarget reports whether a manifest that is there is what a patch is for.
 func (k *kustomizeRun) hasTarget(patch *yaml.Node) bool {
 	_, kind := find(patch, "kind")
 	_, name := find(patch, "metadata", "name")
@@ -594,7 +594,7 @@ func isObject(doc *repo.Document) bool {
 	return doc.APIVersion() != "" && doc.Kind() != "Kustomization"
 }
 
-// literalIndent gives the columns before the text of a literal block.
+// literalIndent returns the columns before the text of a literal block.
 func literalIndent(src []byte, n *yaml.Node) int {
 	for i, line := range strings.Split(n.Value, "\n") {
 		if strings.TrimSpace(line) == "" {
@@ -607,7 +607,7 @@ func literalIndent(src []byte, n *yaml.Node) int {
 	return 0
 }
 
-// moved gives a copy of a node with other places.
+// moved returns a copy of a node with other places.
 func moved(n *yaml.Node, move func(line, column *int)) *yaml.Node {
 	copied := *n
 	copied.Content = nil
@@ -618,7 +618,7 @@ func moved(n *yaml.Node, move func(line, column *int)) *yaml.Node {
 	return &copied
 }
 
-// write gives kustomize a kustomization without what was taken out.
+// write writes the kustomization without what was taken out, for kustomize.
 func (k *kustomizeRun) write(l *layer) error {
 	text, err := yaml.Marshal(l.doc.Node)
 	if err != nil {
@@ -670,7 +670,7 @@ func (k *kustomizeRun) build(ctx context.Context, dir string, timeout time.Durat
 	}
 }
 
-// namespaceOf gives the namespace that a manifest has before it is patched.
+// namespaceOf returns the namespace that a manifest has before it is patched.
 func (k *kustomizeRun) namespaceOf(kind, name string) string {
 	for _, file := range slices.Sorted(maps.Keys(k.objects)) {
 		for _, doc := range k.objects[file] {
@@ -684,7 +684,7 @@ func (k *kustomizeRun) namespaceOf(kind, name string) string {
 
 var patchTarget = regexp.MustCompile(`(?:no matches for Id |unique target for patch )(\S+?)\.\S*?/([^.\s;]+)`)
 
-// explain gives an error of kustomize a place: that of the patch it speaks of, or else of the kustomization.
+// explain adds the location to an error of kustomize: that of the patch it is about, or else of the kustomization.
 func (k *kustomizeRun) explain(dir string, err error) Problem {
 	message := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), kustomizeRoot+"/", "")), " ")
 	at := finding.Position{File: kustomizationFile(k.loader.repo, dir)}

@@ -31,7 +31,7 @@ type step struct {
 	node  *yaml.Node
 }
 
-// pathTo gives the way to a node, and whether it is the key there; false when the node is not below root.
+// pathTo returns the way to a node, and whether it is the key there; false when the node is not below root.
 func pathTo(root, n *yaml.Node) (way []step, isKey, ok bool) {
 	if root == n {
 		return nil, false, true
@@ -149,7 +149,7 @@ func (kr *kustomized) origin(r *Resource, n *yaml.Node) Origin {
 	return o
 }
 
-// find gives the file and the node where something is set, and whether it stands there as it is.
+// find returns the file and the node where something is set, and whether it stands there as it is.
 func (kr *kustomized) find(way []step, value *yaml.Node, isKey bool) (file string, at *yaml.Node, literal bool) {
 	for _, l := range slices.Backward(kr.run.layers) {
 		if at := kr.set(l, way, value); at != nil {
@@ -192,7 +192,7 @@ func (kr *kustomized) find(way []step, value *yaml.Node, isKey bool) (file strin
 	return kr.file, nil, false
 }
 
-// generated gives the part of a generator's entry that a node is from: the literal or file with its key.
+// generated returns the part of a generator's entry that a node is from: the literal or file with its key.
 func (kr *kustomized) generated(way []step) *yaml.Node {
 	if len(way) == 2 && way[0].key == "metadata" {
 		if _, v := find(kr.generator, way[1].key); v != nil {
@@ -219,7 +219,7 @@ func (kr *kustomized) generated(way []step) *yaml.Node {
 	return kr.generator
 }
 
-// patchedBy says whether a patch is for the resource. Labels and annotations are not looked at, since what a patch has is
+// patchedBy reports whether a patch is for the resource. Labels and annotations are not looked at, since what a patch has is
 // compared with what came out anyway.
 func (kr *kustomized) patchedBy(p *patch) bool {
 	matches := func(pattern, name string) bool {
@@ -246,7 +246,7 @@ func textAt(n *yaml.Node, path ...string) string {
 	return ""
 }
 
-// find gives what a patch sets at a path, if that is what came out.
+// find returns what a patch sets at a path, if that is what came out.
 func (p *patch) find(way []step, value *yaml.Node) (key, found *yaml.Node) {
 	if p.doc != nil {
 		if len(way) > 0 && (way[0].key == "kind" || way[0].key == "apiVersion") || len(way) == 2 && way[0].key == "metadata" && way[1].key == "name" {
@@ -295,7 +295,7 @@ func pointsTo(steps []string, way []step) bool {
 	return true
 }
 
-// set gives the part of a kustomization that sets a value by itself: images, replicas, names, namespaces, labels.
+// set returns the part of a kustomization that sets a value by itself: images, replicas, names, namespaces, labels.
 func (kr *kustomized) set(l *layer, way []step, value *yaml.Node) *yaml.Node {
 	if len(way) == 0 {
 		return nil

@@ -11,7 +11,7 @@ var (
 	definedName  = regexp.MustCompile(`\{\{-?\s*(?:define|block)\s+"([^"]+)"`)
 )
 
-// LibraryReads gives what the chart's templates read by way of named templates that are not their own: those of subcharts,
+// LibraryReads returns what the chart's templates read by way of named templates that are not their own: those of subcharts,
 // which see the chart's values when they are handed its context, and those that are nowhere in the repository. What the
 // latter read is unknown, so each is a read of all values: its Path is empty.
 func (r *Result) LibraryReads() []Read {

@@ -61,7 +61,7 @@ func (e *engine) measure(v any, level int32, left *int, forbidden uintptr) bool 
 	return *left >= 0
 }
 
-// deepTOML says that a text nests lists, tables or keys too deep for its parser, which has no limit. Strings and comments do not
+// deepTOML reports that a text nests lists, tables or keys too deep for its parser, which has no limit. Strings and comments do not
 // count.
 func deepTOML(s string) bool {
 	depth, dots := 0, 0
@@ -89,7 +89,7 @@ func deepTOML(s string) bool {
 	return false
 }
 
-// endOfTOMLString gives the offset of the last byte of the string that begins at i.
+// endOfTOMLString returns the offset of the last byte of the string that begins at i.
 func endOfTOMLString(s string, i int) int {
 	quote, long := s[i], len(s) >= i+3 && s[i+1] == s[i] && s[i+2] == s[i]
 	if long {

@@ -23,7 +23,7 @@ type places interface {
 // elements of lists have no key.
 func (r *Resource) Find(path ...string) (key, value *yaml.Node) { return find(r.Node, path...) }
 
-// Origin says where a node of the resource comes from. It is looked up when it is asked for, since most never are.
+// Origin reports where a node of the resource comes from. It is looked up when it is asked for, since most never are.
 func (r *Resource) Origin(n *yaml.Node) Origin {
 	if n == nil || r.from == nil {
 		return Origin{Source: finding.Position{File: r.File}}
@@ -74,7 +74,7 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 	return nil, nil
 }
 
-// resolve gives a node without aliases and merge keys, the same one where there are none. It passed repo's limits.
+// resolve returns a node without aliases and merge keys, the same one where there are none. It passed repo's limits.
 func resolve(n *yaml.Node) *yaml.Node {
 	if !hasAlias(n) {
 		return n
@@ -135,7 +135,7 @@ func (f *manifestFile) origin(_ *Resource, n *yaml.Node) Origin {
 	return o
 }
 
-// endOf gives the place just behind a scalar, or behind the line on which another node begins.
+// endOf returns the place just behind a scalar, or behind the line on which another node begins.
 func endOf(src []byte, n *yaml.Node) (line, column int) {
 	text := lineOf(src, n.Line)
 	behind := utf8.RuneCountInString(strings.TrimRight(text, " \t\r")) + 1
@@ -179,7 +179,7 @@ func endOf(src []byte, n *yaml.Node) (line, column int) {
 	return n.Line, n.Column + utf8.RuneCountInString(rest[:length])
 }
 
-// lineOf gives a line, counted from 1, without its end.
+// lineOf returns a line, counted from 1, without its end.
 func lineOf(src []byte, line int) string {
 	for n := 1; len(src) > 0; n++ {
 		i := slices.Index(src, '\n')
@@ -214,12 +214,12 @@ func (f *renderedFile) lines() []int {
 	return f.starts
 }
 
-// lineAt gives the line, from 1, that an offset is in.
+// lineAt returns the line, from 1, that an offset is in.
 func (f *renderedFile) lineAt(offset int) int {
 	return sort.Search(len(f.lines()), func(i int) bool { return f.lines()[i] > offset })
 }
 
-// offset gives the place of a line and column in the text.
+// offset returns the place of a line and column in the text.
 func (f *renderedFile) offset(line, column int) int {
 	starts := f.lines()
 	if line < 1 || line > len(starts) {
@@ -236,7 +236,7 @@ func (f *renderedFile) offset(line, column int) int {
 	return at
 }
 
-// firstColumn gives the column of the first character of a line that is no blank.
+// firstColumn returns the column of the first character of a line that is no blank.
 func (f *renderedFile) firstColumn(line int) int {
 	at := f.offset(line, 1)
 	column := 1
@@ -246,7 +246,7 @@ func (f *renderedFile) firstColumn(line int) int {
 	return column
 }
 
-// markAt gives the number of the mark that an offset belongs to, or -1.
+// markAt returns the number of the mark that an offset belongs to, or -1.
 func (f *renderedFile) markAt(offset int) int {
 	return sort.Search(len(f.marks), func(i int) bool { return int(f.marks[i].offset) > offset }) - 1
 }
@@ -311,14 +311,14 @@ func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {
 	return o
 }
 
-// given gives those of the values that a line reads which are what a scalar is.
+// given returns those of the values that a line reads which are what a scalar is.
 func (f *renderedFile) given(c *chart, n *yaml.Node, shown []candidate) []candidate {
 	return slices.DeleteFunc(slices.Clone(shown), func(each candidate) bool {
 		return !each.plain || n.Kind != yaml.ScalarNode || !f.is(c, each.path, n)
 	})
 }
 
-// inAction says whether what begins at an offset is what an action gave, in quotes or without.
+// inAction reports whether what begins at an offset is what an action gave, in quotes or without.
 func (f *renderedFile) inAction(at, offset int) bool {
 	if f.marks[at].piece.kind == actionPiece {
 		return true
@@ -326,7 +326,7 @@ func (f *renderedFile) inAction(at, offset int) bool {
 	return at+1 < len(f.marks) && int(f.marks[at+1].offset) == offset+1 && f.marks[at+1].piece.kind == actionPiece
 }
 
-// is says whether a scalar is what a value is.
+// is reports whether a scalar is what a value is.
 func (f *renderedFile) is(c *chart, path []string, n *yaml.Node) bool {
 	v, ok := lookupValue(c.scope, path)
 	if !ok {
@@ -382,7 +382,7 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
-// Entry gives the mapping in the values that a generated template makes its resources of, such as resources.redis: the one below one
+// Entry returns the mapping in the values that a generated template makes its resources of, such as resources.redis: the one below one
 // of the given keys that the template reads. A template that no generator wrote has none.
 func (r *Resource) Entry(keys []string) (ValueOrigin, bool) {
 	f, ok := r.from.(*renderedFile)
@@ -409,7 +409,7 @@ func (r *Resource) Entry(keys []string) (ValueOrigin, bool) {
 	}, true
 }
 
-// whereIs gives the file and the nodes that set a value of a chart: of the strongest of those that do.
+// whereIs returns the file and the nodes that set a value of a chart: of the strongest of those that do.
 func (cr *chartRun) whereIs(c *chart, path []string) (file string, key, value *yaml.Node) {
 	if len(path) == 0 {
 		return "", nil, nil
@@ -441,7 +441,7 @@ func (cr *chartRun) whereIs(c *chart, path []string) (file string, key, value *y
 	return "", nil, nil
 }
 
-// ownValue gives what a chart, or the subchart whose values the path leads to, sets by itself.
+// ownValue returns what a chart, or the subchart whose values the path leads to, sets by itself.
 func (c *chart) ownValue(path []string) (file string, key, value *yaml.Node) {
 	if file, key, value = lastOf(c.own, path); value != nil || len(path) < 2 {
 		return file, key, value
@@ -473,7 +473,7 @@ func (cr *chartRun) setAt(c *chart, path []string) string {
 	return c.root().dir + "/values.yaml"
 }
 
-// source gives a file of templates by the name that Helm calls it.
+// source returns a template file by the name that Helm calls it.
 func (cr *chartRun) source(name string) *source {
 	for _, s := range cr.sources {
 		if s.name == name {

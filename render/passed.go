@@ -26,7 +26,7 @@ type candidate struct {
 	plain bool // the action gives it as it is
 }
 
-// passedOn gives the path of the value that a node is, among those that its line reads.
+// passedOn returns the path of the value that a node is, among those that its line reads.
 func (f *renderedFile) passedOn(r *Resource, n *yaml.Node, at int, s *source, shown []candidate) ([]string, bool) {
 	if !f.wholly(n, at) {
 		return nil, false
@@ -47,7 +47,7 @@ func (f *renderedFile) passedOn(r *Resource, n *yaml.Node, at int, s *source, sh
 	return p.best(p.inside(append(slices.Clip(shown), included...)), true)
 }
 
-// wholly says whether all entries of a mapping or list are from one action, and not some from the template.
+// wholly reports whether all entries of a mapping or list are from one action, and not some from the template.
 func (f *renderedFile) wholly(n *yaml.Node, at int) bool {
 	for i, child := range n.Content {
 		if (n.Kind == yaml.SequenceNode || i%2 == 0) && f.markAt(f.offset(child.Line, child.Column)) != at {
@@ -57,7 +57,7 @@ func (f *renderedFile) wholly(n *yaml.Node, at int) bool {
 	return true
 }
 
-// inOutput gives the keys and indexes that lead to a node through what one action gave.
+// inOutput returns the keys and indexes that lead to a node through what one action gave.
 func (f *renderedFile) inOutput(root, n *yaml.Node, at int) (steps []string, key, ok bool) {
 	inside := func(n *yaml.Node) bool { return f.markAt(f.offset(n.Line, n.Column)) == at }
 	var walk func(c *yaml.Node, steps []string) bool
@@ -96,7 +96,7 @@ func (f *renderedFile) inOutput(root, n *yaml.Node, at int) (steps []string, key
 	return steps, key, ok
 }
 
-// best gives the candidate below which most of the steps are, and the node itself. Of two that fit alike it is the one that the
+// best returns the candidate below which most of the steps are, and the node itself. Of two that fit alike it is the one that the
 // functions take: the first, or the last of mergeOverwrite. With alone two that fit alike are none, because either is a guess.
 func (p *passed) best(candidates []candidate, alone bool) ([]string, bool) {
 	var found []string
@@ -117,7 +117,7 @@ func (p *passed) best(candidates []candidate, alone bool) ([]string, bool) {
 	return found, length >= 0 && !(alone && several)
 }
 
-// suffix gives how many of the last steps lead from a candidate to a value that the node is.
+// suffix returns how many of the last steps lead from a candidate to a value that the node is.
 func (p *passed) suffix(c candidate) (int, bool) {
 	scope := p.source.chart.scope
 	for from := range len(p.steps) {
@@ -135,7 +135,7 @@ func (p *passed) suffix(c candidate) (int, bool) {
 	return 0, equals(v, p.node)
 }
 
-// alike says whether a node may be what became of a value: text that tpl evaluates, and mappings that were merged, differ inside.
+// alike reports whether a node may be what became of a value: text that tpl evaluates, and mappings that were merged, differ inside.
 func alike(v any, n *yaml.Node) bool {
 	switch v := v.(type) {
 	case map[string]any:
@@ -150,7 +150,7 @@ func alike(v any, n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && fmt.Sprint(v) == n.Value
 }
 
-// equals says whether a node is a value as a whole.
+// equals reports whether a node is a value as a whole.
 func equals(v any, n *yaml.Node) bool {
 	if !alike(v, n) {
 		return false
@@ -181,7 +181,7 @@ func equals(v any, n *yaml.Node) bool {
 // maxIncluded is how deep named templates that include others are followed.
 const maxIncluded = 4
 
-// included gives the values that the named templates which a text includes read.
+// included returns the values that the named templates which a text includes read.
 func (p *passed) included(text string, depth int) []candidate {
 	if depth > maxIncluded {
 		return nil
@@ -210,7 +210,7 @@ type namedPart struct {
 	from, to int
 }
 
-// defined gives the named templates of a text, each up to the next one.
+// defined returns the named templates of a text, each up to the next one.
 func defined(text string) []namedPart {
 	var parts []namedPart
 	for _, m := range definedName.FindAllStringSubmatchIndex(text, -1) {
@@ -225,7 +225,7 @@ func defined(text string) []namedPart {
 // maxInside is how many mappings and lists inside the candidates are tried.
 const maxInside = 500
 
-// inside gives the mappings and lists inside the values of candidates: a variable that holds a merged mapping, and a named template
+// inside returns the mappings and lists inside the values of candidates: a variable that holds a merged mapping, and a named template
 // that is given a whole one, read a part of it.
 func (p *passed) inside(candidates []candidate) []candidate {
 	var all []candidate

@@ -17,7 +17,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// Options says how to render. The zero value is what Argo CD and Flux do on a cluster without extensions.
+// Options describes how to render. The zero value is what Argo CD and Flux do on a cluster without extensions.
 type Options struct {
 	KubeVersion string        // .Capabilities.KubeVersion; "" is DefaultKubeVersion
 	APIVersions []string      // that the cluster has besides those of Kubernetes, such as monitoring.coreos.com/v1
@@ -116,7 +116,7 @@ func (c *chart) forget() {
 	}
 }
 
-// unreadable gives an error for a folder that cannot be read at all.
+// unreadable returns an error for a folder that cannot be read at all.
 func (l *loader) unreadable(dir string) error {
 	if info, err := l.repo.Fs().Stat(dir); err != nil || !info.IsDir() {
 		return finding.Errorf(finding.Position{File: dir}, "", "is not a readable directory")
@@ -391,7 +391,7 @@ func (f *lazyFiles) fill(c *chart, templates []*templateFile) {
 	}
 }
 
-// crds gives the manifests of crds/, which Helm does not render.
+// crds returns the manifests of crds/, which Helm does not render.
 func (l *loader) crds(c *chart) {
 	for _, name := range c.files {
 		if strings.HasPrefix(name, "crds/") && isManifest(name) {
@@ -465,7 +465,7 @@ func documents(file string, text []byte) ([]*repo.Document, finding.Problems) {
 	return docs, problems
 }
 
-// nextDocument gives what is behind the first "---" behind a line, and the number of lines before.
+// nextDocument returns what is behind the first "---" behind a line, and the number of lines before.
 func nextDocument(text []byte, line int) ([]byte, int) {
 	n := 0
 	for start := 0; start < len(text); {
@@ -481,7 +481,7 @@ func nextDocument(text []byte, line int) ([]byte, int) {
 	return nil, 0
 }
 
-// items gives the objects of a List, or the object itself, without aliases.
+// items returns the objects of a List, or the object itself, without aliases.
 func items(n *yaml.Node) []*yaml.Node {
 	n = resolve(n)
 	_, kind := find(n, "kind")
@@ -517,7 +517,7 @@ func (f *renderedFile) notYAML(p *finding.Problem) Problem {
 	return Problem{Problem: problem, Related: f.related(at)}
 }
 
-// related gives the places of the values that an origin has.
+// related returns the places of the values that an origin has.
 func (f *renderedFile) related(o Origin) []finding.Related {
 	var all []finding.Related
 	for _, v := range o.Values {
@@ -528,7 +528,7 @@ func (f *renderedFile) related(o Origin) []finding.Related {
 	return all
 }
 
-// renderPlain gives the manifests of a folder.
+// renderPlain returns the manifests of a folder.
 func renderPlain(ctx context.Context, r *repo.Repo, t Target, result *Result) error {
 	l := &loader{repo: r, result: result}
 	files := t.Files

@@ -55,7 +55,7 @@ func render(t testing.TB, r *repo.Repo, target Target) *Result {
 	return result
 }
 
-// problems gives one line a problem.
+// problems returns one line a problem.
 func problems(r *Result) string {
 	var b strings.Builder
 	for _, p := range r.Problems {

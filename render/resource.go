@@ -31,7 +31,7 @@ type Result struct {
 	run   *chartRun // of a chart
 }
 
-// Texts gives what each file of templates of a chart gave, by the name that Helm has for it: chart/templates/file.
+// Texts returns what each file of templates of a chart gave, by the name that Helm has for it: chart/templates/file.
 func (r *Result) Texts() map[string]string {
 	texts := make(map[string]string, len(r.texts))
 	for _, f := range r.texts {
@@ -63,20 +63,20 @@ type Resource struct {
 	unknown map[*yaml.Node]bool // that depend on a variable which the repository does not say
 }
 
-// Origin says where a node of a resource comes from.
+// Origin reports where a node of a resource comes from.
 type Origin struct {
 	// Source is the line of the template, manifest or patch that has the node; for text that include gives, the line that
 	// includes it. Column is exact in manifests and the first one of the text in templates.
 	Source finding.Position
 	// End is just behind the source; of a template line the end of the line.
 	EndLine, EndColumn int
-	// Literal says that the source line reads no value, so that its text is what is rendered.
+	// Literal reports that the source line reads no value, so that its text is what is rendered.
 	Literal bool
 	// Values are the places in value files that the source line reads, in the order of reading.
 	Values []ValueOrigin
-	// Alone says that there is one value, and the node is that value and nothing else.
+	// Alone reports that there is one value, and the node is that value and nothing else.
 	Alone bool
-	// Passed says that there is one value, a part of what the source line gives as a whole, and the node, a key or of any kind, is it.
+	// Passed reports that there is one value, a part of what the source line gives as a whole, and the node, a key or of any kind, is it.
 	Passed bool
 }
 
@@ -99,7 +99,7 @@ type Chart struct {
 	files map[*yaml.Node]string // the file of each node of Values, where there are several
 }
 
-// ValueAt says where a node of Values is written.
+// ValueAt reports where a node of Values is written.
 func (c *Chart) ValueAt(n *yaml.Node) finding.Position {
 	at := finding.Position{File: c.files[n], Line: n.Line, Column: n.Column}
 	if c.files == nil && len(c.Sets) > 0 {
@@ -160,7 +160,7 @@ func (c *Chart) setValues(files []ValueFile) {
 	}
 }
 
-// reads gives the places in the chart's own templates that read values.
+// reads returns the places in the chart's own templates that read values.
 func (c *Chart) reads(cr *chartRun) {
 	type node struct{ source, offset int32 }
 	ran := map[node]bool{}
@@ -197,7 +197,7 @@ func (c *Chart) reads(cr *chartRun) {
 	}
 }
 
-// isEmpty says what if and with take for nothing.
+// isEmpty reports whether if and with treat a value as empty.
 func isEmpty(v any) bool {
 	switch v := v.(type) {
 	case nil:

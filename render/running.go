@@ -15,12 +15,12 @@ type Running struct {
 
 type runningKey struct{}
 
-// WithRunning gives a context whose calls of [Render] are noted in r.
+// WithRunning returns a context whose calls of [Render] are noted in r.
 func WithRunning(ctx context.Context, r *Running) context.Context {
 	return context.WithValue(ctx, runningKey{}, r)
 }
 
-// Dirs gives the directories that are being rendered, relative to the repository, sorted and each once.
+// Dirs returns the directories that are being rendered, relative to the repository, sorted and each once.
 func (r *Running) Dirs() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

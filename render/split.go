@@ -19,7 +19,7 @@ var separator = regexp.MustCompile(`(?:^|\s*\n)---\s*`)
 // span is a part of a text, in bytes.
 type span struct{ from, to int }
 
-// splitManifests gives the documents of a rendered text as Helm splits it, without those that are empty.
+// splitManifests returns the documents of a rendered text as Helm splits it, without those that are empty.
 func splitManifests(text []byte) []span {
 	var spans []span
 	add := func(from, to int) {

@@ -47,7 +47,7 @@ func (r *Resource) substitute(s *repo.Substitution) {
 	walk(r.Node)
 }
 
-// Unknown says whether what is at a path, or above it, depends on a variable that the repository does not say.
+// Unknown reports whether what is at a path, or above it, depends on a variable that the repository does not say.
 func (r *Resource) Unknown(path ...string) bool {
 	if len(r.unknown) == 0 {
 		return false
@@ -67,7 +67,7 @@ func (r *Resource) Unknown(path ...string) bool {
 	return false
 }
 
-// unknownBelow says whether a list of texts, such as customConfig, has one that is unknown.
+// unknownBelow reports whether a list of texts, such as customConfig, has one that is unknown.
 func (r *Resource) unknownBelow(n *yaml.Node) bool {
 	if n.Kind != yaml.SequenceNode {
 		return false
@@ -109,7 +109,7 @@ func setScalar(n *yaml.Node, text string) {
 	place(n)
 }
 
-// startsPlain says whether a text may be written without quotes as far as its first character goes.
+// startsPlain reports whether a text may be written without quotes as far as its first character goes.
 func startsPlain(text string) bool {
 	return text != "" && !strings.ContainsRune("!&*?|>@%`\"'[]{},-: ", rune(text[0]))
 }
@@ -152,7 +152,7 @@ func filledIn(text string, s *repo.Substitution, depth int) (out string, known, 
 	return b.String(), known, changed
 }
 
-// closing gives the index of the brace that closes a variable, past those inside; -1 for none.
+// closing returns the index of the brace that closes a variable, past those inside; -1 for none.
 func closing(text string, from int) int {
 	depth := 1
 	for i := from; i < len(text); i++ {
@@ -170,7 +170,7 @@ func closing(text string, from int) int {
 
 var variableName = regexp.MustCompile(`^(#?)([A-Za-z_][A-Za-z0-9_]*)(.*)$`)
 
-// fluxValue gives the value of what is between the braces (fluxcd/pkg envsubst/parse/parse.go and template.go). In Flux every
+// fluxValue returns the value of what is between the braces (fluxcd/pkg envsubst/parse/parse.go and template.go). In Flux every
 // function of defaults, :- := = and the rest, takes the default for a variable that is empty. ok is false for a value that the
 // repository does not say, and for a function that only changes texts in a way that is rarely used.
 func fluxValue(inner string, s *repo.Substitution, depth int) (value string, ok bool) {

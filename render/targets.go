@@ -125,7 +125,7 @@ func (s *search) leftOut(file string) bool {
 	return file == s.layout.Generators || strings.HasPrefix(file, s.layout.Generators+"/")
 }
 
-// insideChart says whether a folder is below a chart, where it belongs to that one.
+// insideChart reports whether a folder is below a chart, where it belongs to that one.
 func (s *search) insideChart(dir string) bool {
 	for dir != "." {
 		dir = path.Dir(dir)
@@ -179,7 +179,7 @@ func (s *search) uses(dir string) {
 	delete(s.used, dir) // "." of itself
 }
 
-// deployed gives a target for each deployment that renders it in its own way, or the target as it is.
+// deployed returns a target for each deployment that renders it in its own way, or the target as it is.
 func (s *search) deployed(t Target) ([]Target, error) {
 	deployments, err := s.repo.AppAt(t.Dir).Deployments()
 	if err != nil {

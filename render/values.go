@@ -16,7 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// value gives a node as Helm sees it: what YAML 1.1 says of plain scalars, since Helm's parser is of that version, and
+// value returns a node as Helm sees it: what YAML 1.1 says of plain scalars, since Helm's parser is of that version, and
 // every number a float, since it goes by way of JSON.
 func value(n *yaml.Node) (any, error) {
 	switch n.Kind {
@@ -104,7 +104,7 @@ func follow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// keyText gives a key as the string that JSON has; false for what cannot be one.
+// keyText returns a key as the string that JSON has; false for what cannot be one.
 func keyText(n *yaml.Node) (string, bool) {
 	if n.Kind != yaml.ScalarNode {
 		return "", false
@@ -146,7 +146,7 @@ func asText(v any) (string, bool) {
 
 var yamlFloat = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 
-// scalarValue gives nil, a bool, an int64, a uint64, a float64 or a string, by the rules of YAML 1.1 as go.yaml.in/yaml/v2
+// scalarValue returns nil, a bool, an int64, a uint64, a float64 or a string, by the rules of YAML 1.1 as go.yaml.in/yaml/v2
 // has them (resolve.go).
 func scalarValue(n *yaml.Node) any {
 	tag := ""
@@ -222,7 +222,7 @@ func number(s string) any {
 	return s
 }
 
-// mapping gives the values of a file's documents, later ones over earlier ones.
+// mapping returns the values of a file's documents, later ones over earlier ones.
 func mapping(docs []*repo.Document) (map[string]any, error) {
 	all := map[string]any{}
 	for _, doc := range docs {
@@ -418,7 +418,7 @@ func globals(sub, parent map[string]any) {
 	sub["global"] = own
 }
 
-// table gives the mapping at a path of keys joined by ".".
+// table returns the mapping at a path of keys joined by ".".
 func table(m map[string]any, path string) (map[string]any, bool) {
 	for _, step := range strings.Split(path, ".") {
 		next, ok := m[step].(map[string]any)
@@ -430,7 +430,7 @@ func table(m map[string]any, path string) (map[string]any, bool) {
 	return m, true
 }
 
-// lookupValue gives the value at a path of keys and decimal indexes.
+// lookupValue returns the value at a path of keys and decimal indexes.
 func lookupValue(v any, path []string) (any, bool) {
 	for _, step := range path {
 		switch c := v.(type) {
@@ -596,7 +596,7 @@ func parameterValue(p repo.Parameter) any {
 
 var escaped = regexp.MustCompile(`(?s)\\(.)`)
 
-// parameterNode gives a parameter's place in the form of values.
+// parameterNode returns a parameter's place in the form of values.
 func parameterNode(path []string, p repo.Parameter) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: p.Value, Line: p.At.Line, Column: p.At.Column}
 	for _, step := range slices.Backward(path) {

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/afero"
 )
 
-// AppKind says what an application's folder is.
+// AppKind describes what an application's folder is.
 type AppKind int
 
 // The kinds of applications, recognised in this order as Argo CD does
@@ -22,7 +22,7 @@ const (
 	Kustomize                // has a kustomization, in its folder or, as base and overlays, below
 )
 
-// String gives the kind's name for messages.
+// String returns the kind's name for messages.
 func (k AppKind) String() string {
 	return [...]string{"plain", "chart", "kustomize"}[k]
 }
@@ -36,7 +36,7 @@ type App struct {
 	repo *Repo
 }
 
-// App gives one application without looking at the others.
+// App returns one application without looking at the others.
 func (r *Repo) App(name string) (*App, error) {
 	if err := CheckName("application name", name); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (r *Repo) unknownApp(name string) error {
 	return finding.Errorf(finding.Position{}, "", "application %q does not exist%s", name, hint)
 }
 
-// Apps gives all applications, sorted by name and then folder. A folder is listed whatever its name is.
+// Apps returns all applications, sorted by name and then folder. A folder is listed whatever its name is.
 func (r *Repo) Apps() ([]*App, error) {
 	var apps []*App
 	seen := map[string]bool{}
@@ -120,7 +120,7 @@ func (r *Repo) Apps() ([]*App, error) {
 // AppAt gives a folder as an application, whether the layout calls it one or not: platform components are deployed too.
 func (r *Repo) AppAt(dir string) *App { return r.newApp(path.Base(dir), dir) }
 
-// AppOf gives the application that a folder is, or is part of; nil when the layout has none there.
+// AppOf returns the application that a folder is, or is part of; nil when the layout has none there.
 func (r *Repo) AppOf(dir string) *App {
 	for at := dir; at != "."; at = path.Dir(at) {
 		if !r.isAppFolder(at) {
@@ -161,7 +161,7 @@ func (r *Repo) hasKustomization(dir string) bool {
 	return slices.ContainsFunc(subs, func(sub string) bool { return r.kustomization(path.Join(dir, sub)) != "" })
 }
 
-// kustomization gives the kustomization file of a folder, or "". The three names are those of kustomize's
+// kustomization returns the kustomization file of a folder, or "". The three names are those of kustomize's
 // api/konfig/general.go.
 func (r *Repo) kustomization(dir string) string {
 	for _, base := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
@@ -175,7 +175,7 @@ func (r *Repo) kustomization(dir string) string {
 // Path joins names to the application's folder.
 func (a *App) Path(names ...string) string { return path.Join(append([]string{a.Dir}, names...)...) }
 
-// ChartName gives the name that Chart.yaml has, which is what .Chart.Name and most resource names are made of.
+// ChartName returns the name that Chart.yaml has, which is what .Chart.Name and most resource names are made of.
 func (a *App) ChartName() (string, error) {
 	file := a.Path("Chart.yaml")
 	docs, err := a.repo.Documents(file)
@@ -208,7 +208,7 @@ func splitGlob(glob string) (before, name, after string) {
 	return path.Join(segments[:at]...), segments[at], path.Join(segments[at+1:]...)
 }
 
-// isAppFolder says whether a folder is one that the layout calls an application.
+// isAppFolder reports whether a folder is one that the layout calls an application.
 func (r *Repo) isAppFolder(dir string) bool {
 	return slices.ContainsFunc(r.layout.Applications, func(glob string) bool {
 		ok, _ := path.Match(glob, dir)
@@ -218,7 +218,7 @@ func (r *Repo) isAppFolder(dir string) bool {
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// list gives the names in a folder without asking for each entry's type.
+// list returns the names in a folder without asking for each entry's type.
 func list(fsys afero.Fs, dir string) ([]string, error) {
 	f, err := fsys.Open(dir)
 	if err != nil {

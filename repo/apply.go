@@ -95,7 +95,7 @@ func (r *Repo) plan(command string, changes []Change) (*transaction, error) {
 	return t, problems.Err()
 }
 
-// checkChange gives the mode of the file that is there, or why the change cannot be made.
+// checkChange returns the mode of the file that is there, or why the change cannot be made.
 func checkChange(fsys afero.Fs, c Change) (fs.FileMode, error) {
 	at := finding.Position{File: c.Path}
 	if err := checkTarget(fsys, c.Path); err != nil {
@@ -155,7 +155,7 @@ func checkTarget(fsys afero.Fs, name string) error {
 	return nil
 }
 
-// currentSum gives the sum of a file's content; "" when it does not exist.
+// currentSum returns the sum of a file's content; "" when it does not exist.
 func currentSum(fsys afero.Fs, name string) (string, error) {
 	data, err := readRegular(fsys, name)
 	switch {

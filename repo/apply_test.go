@@ -38,7 +38,7 @@ func sampleChanges() []Change {
 	}
 }
 
-// snapshot gives every folder, file, content and mode.
+// snapshot returns every folder, file, content and mode.
 func snapshot(t testing.TB, fsys afero.Fs) map[string]string {
 	t.Helper()
 	tree := map[string]string{}

@@ -78,7 +78,7 @@ func (g *generator) spend() bool {
 	return g.left > 0
 }
 
-// all gives the sets of a list of generators.
+// all returns the sets of a list of generators.
 func (g *generator) all(generators *yaml.Node) []params {
 	var all []params
 	for _, n := range content(generators) {
@@ -87,7 +87,7 @@ func (g *generator) all(generators *yaml.Node) []params {
 	return all
 }
 
-// generate gives the parameter sets of one generator, as argo-cd's applicationset/generators do. A generator that asks
+// generate returns the parameter sets of one generator, as argo-cd's applicationset/generators do. A generator that asks
 // a cluster, a Git host or a plugin gives one set without parameters of its own.
 func (g *generator) generate(n *yaml.Node, given params) []params {
 	if list := Lookup(n, "list"); list != nil {
@@ -138,7 +138,7 @@ func (g *generator) generate(n *yaml.Node, given params) []params {
 	return []params{given}
 }
 
-// elsewhere says whether a git generator may find more than is here: by a pattern that is not known, or in another repository than
+// elsewhere reports whether a git generator may find more than is here: by a pattern that is not known, or in another repository than
 // the one that the template deploys.
 func (g *generator) elsewhere(git *yaml.Node, given params, found int) bool {
 	for _, entry := range append(content(Lookup(git, "directories")), content(Lookup(git, "files"))...) {
@@ -149,7 +149,7 @@ func (g *generator) elsewhere(git *yaml.Node, given params, found int) bool {
 	return found == 0 && !slices.Contains(g.urls, text(Lookup(git, "repoURL")))
 }
 
-// gitFolders gives one set for each folder that matches and is not excluded.
+// gitFolders returns one set for each folder that matches and is not excluded.
 func (g *generator) gitFolders(git *yaml.Node, prefix string, given params) []params {
 	var all []params
 	glob := func(pattern string) []string {
@@ -163,7 +163,7 @@ func (g *generator) gitFolders(git *yaml.Node, prefix string, given params) []pa
 	return all
 }
 
-// gitFiles gives one set for each object of each JSON or YAML file that matches and is not excluded.
+// gitFiles returns one set for each object of each JSON or YAML file that matches and is not excluded.
 func (g *generator) gitFiles(git *yaml.Node, prefix string, given params) []params {
 	var all []params
 	for _, file := range g.gitMatches(Lookup(git, "files"), given, g.glob) {
@@ -182,7 +182,7 @@ func (g *generator) gitFiles(git *yaml.Node, prefix string, given params) []para
 	return all
 }
 
-// gitMatches gives what one of the patterns matches and none excludes, whatever their order is.
+// gitMatches returns what one of the patterns matches and none excludes, whatever their order is.
 func (g *generator) gitMatches(patterns *yaml.Node, given params, glob func(string) []string) []string {
 	included, excluded := map[string]bool{}, map[string]bool{}
 	for _, entry := range content(patterns) {
@@ -202,7 +202,7 @@ func (g *generator) gitMatches(patterns *yaml.Node, given params, glob func(stri
 	return slices.Sorted(maps.Keys(included))
 }
 
-// objects gives the one object of a file, or the several of a list.
+// objects returns the one object of a file, or the several of a list.
 func (g *generator) objects(file string) []*yaml.Node {
 	docs, _ := g.repo.Documents(file)
 	if len(docs) == 0 {

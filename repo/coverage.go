@@ -73,7 +73,7 @@ func (r *Repo) Coverage(objects []*Document) *Coverage {
 	return c
 }
 
-// IsDeployer says whether an object of Argo CD or Flux deploys something, or says from where.
+// IsDeployer reports whether an object of Argo CD or Flux deploys something, or says from where.
 func IsDeployer(apiVersion, kind string) bool {
 	group, _, _ := strings.Cut(apiVersion, "/")
 	switch group {
@@ -89,7 +89,7 @@ func IsDeployer(apiVersion, kind string) bool {
 	return false
 }
 
-// plainFile says whether a file is in a directory of plain manifests.
+// plainFile reports whether a file is in a directory of plain manifests.
 func (r *Repo) plainFile(file string) bool {
 	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
 		if isFile(r.fs, path.Join(dir, "Chart.yaml")) {
@@ -99,7 +99,7 @@ func (r *Repo) plainFile(file string) bool {
 	return r.kustomization(path.Dir(file)) == ""
 }
 
-// Known says whether something deploys a directory that the repository has. Otherwise its deployers are somewhere else.
+// Known reports whether something deploys a directory that the repository has. Otherwise its deployers are somewhere else.
 func (c *Coverage) Known() bool {
 	for dir := range c.dirs {
 		if isFolder(c.repo.fs, dir) {
@@ -109,10 +109,10 @@ func (c *Coverage) Known() bool {
 	return false
 }
 
-// Names says whether something deploys just this directory.
+// Names reports whether something deploys just this directory.
 func (c *Coverage) Names(dir string) bool { return len(c.dirs[dir]) > 0 }
 
-// Deploys says whether one of the files of a directory is deployed, or may be.
+// Deploys reports whether one of the files of a directory is deployed, or may be.
 func (c *Coverage) Deploys(dir string, files []string) bool {
 	if c.any {
 		return true
@@ -134,12 +134,12 @@ func (c *Coverage) Deploys(dir string, files []string) bool {
 	}
 }
 
-// DeploysChart says whether a chart of a name may be deployed out of a chart repository.
+// DeploysChart reports whether a chart of a name may be deployed out of a chart repository.
 func (c *Coverage) DeploysChart(name string) bool {
 	return slices.ContainsFunc(c.charts, func(re *regexp.Regexp) bool { return re.MatchString(name) })
 }
 
-// UsesValues says whether a deployment of the chart in dir uses a value file, or may.
+// UsesValues reports whether a deployment of the chart in dir uses a value file, or may.
 func (c *Coverage) UsesValues(dir, file string) bool {
 	if c.any || slices.ContainsFunc(c.patterns, func(r *reach) bool { return r.pattern.MatchString(dir) }) {
 		return true
@@ -181,7 +181,7 @@ func wild(text string, glob bool) *regexp.Regexp {
 	return re
 }
 
-// at gives the reach of a path, which has holes when it is not known.
+// at returns the reach of a path, which has holes when it is not known.
 func at(text string) *reach {
 	if hole.MatchString(text) {
 		return &reach{pattern: wild(text, false)}
@@ -200,7 +200,7 @@ func (c *Coverage) chart(name *yaml.Node) {
 	}
 }
 
-// argo gives what the sources of an Application deploy.
+// argo returns what the sources of an Application deploy.
 func (c *Coverage) argo(spec *yaml.Node, p params) []*reach {
 	all := sources(spec)
 	if dry := Lookup(spec, "sourceHydrator", "drySource"); dry != nil {
@@ -243,7 +243,7 @@ func only(name string) func(file string) bool {
 	return func(file string) bool { return file == name }
 }
 
-// manifests says which files Argo CD takes of a directory of manifests.
+// manifests reports which files Argo CD takes of a directory of manifests.
 func manifests(dir string, options *yaml.Node) func(file string) bool {
 	recurse := text(Lookup(options, "recurse")) == "true"
 	include, exclude := text(Lookup(options, "include")), text(Lookup(options, "exclude"))
@@ -256,12 +256,12 @@ func manifests(dir string, options *yaml.Node) func(file string) bool {
 	}
 }
 
-// isPlain says whether a directory has neither a chart nor a kustomization.
+// isPlain reports whether a directory has neither a chart nor a kustomization.
 func (r *Repo) isPlain(dir string) bool {
 	return r.kustomization(dir) == "" && !isFile(r.fs, path.Join(dir, "Chart.yaml"))
 }
 
-// argoValues gives the value files of a source, relative to the repository.
+// argoValues returns the value files of a source, relative to the repository.
 func (c *Coverage) argoValues(source *yaml.Node, all []*yaml.Node, dir string, p params) []*regexp.Regexp {
 	names := []*yaml.Node{}
 	names = append(names, content(Lookup(source, "helm", "valueFiles"))...)
@@ -297,7 +297,7 @@ func repositoryURL(url string) string {
 	return strings.TrimSuffix(strings.TrimRight(strings.Replace(strings.ToLower(url), ":", "/", 1), "/"), ".git")
 }
 
-// applicationSet gives what the Applications of an ApplicationSet deploy.
+// applicationSet returns what the Applications of an ApplicationSet deploy.
 func (c *Coverage) applicationSet(doc *Document) []*reach {
 	spec := doc.Get("spec", "template", "spec")
 	var urls []string

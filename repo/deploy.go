@@ -41,7 +41,7 @@ type Parameter struct {
 	At          finding.Position // of the value
 }
 
-// Deployments gives everything that deploys the application, in the order of the files: Argo CD Applications and
+// Deployments returns everything that deploys the application, in the order of the files: Argo CD Applications and
 // ApplicationSets, Flux HelmReleases and Kustomizations. They are looked for outside the applications and generators. A
 // file of these that is broken deploys nothing; [Repo.Documents] says what is wrong with it.
 func (a *App) Deployments() ([]Deployment, error) {
@@ -72,7 +72,7 @@ func (a *App) Deployments() ([]Deployment, error) {
 	return found, nil
 }
 
-// Namespace gives the namespace that the application's resources go to when they name none, and where that is written:
+// Namespace returns the namespace that the application's resources go to when they name none, and where that is written:
 // that of the deployments, or else of the application's kustomization; "" when it cannot be known from the files. When
 // deployments differ it gives the first together with a [finding.Problem] that lists all; a caller that is content with
 // the first may ignore that error.
@@ -104,7 +104,7 @@ func (a *App) Namespace() (namespace string, at finding.Position, err error) {
 	return names[0], at, finding.Errorf(at, "", "application %q is deployed to %d namespaces; choose %s", a.Name, len(names), finding.OneOf(names))
 }
 
-// kustomizeNamespace gives the namespace that a folder's kustomization sets, and where; "" when there is none.
+// kustomizeNamespace returns the namespace that a folder's kustomization sets, and where; "" when there is none.
 func (r *Repo) kustomizeNamespace(dir string) (string, finding.Position, error) {
 	file := r.kustomization(dir)
 	if file == "" {
@@ -140,7 +140,7 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 	return r.deployers, nil
 }
 
-// Outside gives the documents of the YAML files outside the applications and generators whose text is wanted. A file that
+// Outside returns the documents of the YAML files outside the applications and generators whose text is wanted. A file that
 // cannot be read is left out, and of a broken one what can be read is there: whoever reads it for itself reports the error.
 func (r *Repo) Outside(wanted func(src []byte) bool) ([]*Document, error) {
 	found := []*Document{}
@@ -169,7 +169,7 @@ func (r *Repo) Outside(wanted func(src []byte) bool) ([]*Document, error) {
 	return found, err
 }
 
-// FilesOutside gives the YAML files outside the applications and generators, and those in applications that are wanted, sorted. What
+// FilesOutside returns the YAML files outside the applications and generators, and those in applications that are wanted, sorted. What
 // it costs does not grow with the other applications.
 func (r *Repo) FilesOutside(wanted func(dir string) bool) ([]string, error) {
 	left := func(name string) bool { return r.isAppFolder(name) && !wanted(name) }
@@ -239,7 +239,7 @@ func (r *Repo) roots(deployers []*Document) []root {
 	return roots
 }
 
-// isDisabled says whether an Argo CD document lies below a folder that is deployed without its subfolders, as
+// isDisabled reports whether an Argo CD document lies below a folder that is deployed without its subfolders, as
 // platform-applications/disabled does, and no other Application reaches it.
 func isDisabled(doc *Document, roots []root) bool {
 	if !strings.HasPrefix(doc.APIVersion(), "argoproj.io/") {
@@ -259,7 +259,7 @@ func isDisabled(doc *Document, roots []root) bool {
 	return below
 }
 
-// recurses says whether a source of plain manifests takes a file in one of its subfolders.
+// recurses reports whether a source of plain manifests takes a file in one of its subfolders.
 func recurses(source *yaml.Node, file string) bool {
 	if text(Lookup(source, "directory", "recurse")) != "true" {
 		return false
@@ -291,7 +291,7 @@ func matchesAny(glob, file string) bool {
 	return err == nil && re.MatchString(file)
 }
 
-// inside says whether a folder is below another.
+// inside reports whether a folder is below another.
 func inside(dir, parent string) bool {
 	return parent == "." && dir != "." || strings.HasPrefix(dir, parent+"/")
 }
@@ -302,7 +302,7 @@ func repoPath(p string) (string, bool) {
 	return p, p != ".." && !strings.HasPrefix(p, "../")
 }
 
-// sources gives the one source or the several of an Argo CD Application.
+// sources returns the one source or the several of an Argo CD Application.
 func sources(spec *yaml.Node) []*yaml.Node {
 	var all []*yaml.Node
 	if s := Lookup(spec, "source"); s != nil {
@@ -316,7 +316,7 @@ func sources(spec *yaml.Node) []*yaml.Node {
 	return all
 }
 
-// deploys says whether a deployment of a folder deploys the application.
+// deploys reports whether a deployment of a folder deploys the application.
 func (a *App) deploys(dir string, recursive bool) bool {
 	return dir == a.Dir || inside(dir, a.Dir) || recursive && inside(a.Dir, dir)
 }
@@ -474,7 +474,7 @@ func inlineValues(doc *Document, n *yaml.Node, p params) (*yaml.Node, error) {
 	return docs[0].Node, nil
 }
 
-// blockIndent gives the spaces that a literal block leaves out of every line.
+// blockIndent returns the spaces that a literal block leaves out of every line.
 func (d *Document) blockIndent(n *yaml.Node) int {
 	lines := strings.Split(string(d.src), "\n")
 	for i, line := range strings.Split(n.Value, "\n") {

@@ -292,7 +292,7 @@ func (c *nodeChecker) checkKeys(mapping *yaml.Node) {
 	}
 }
 
-// At gives the place of one of the document's nodes.
+// At returns the place of one of the document's nodes.
 func (d *Document) At(n *yaml.Node) finding.Position {
 	return finding.Position{File: d.File, Line: n.Line, Column: n.Column}
 }
@@ -312,7 +312,7 @@ func (d *Document) Name() string { return text(d.Get("metadata", "name")) }
 // Namespace gives the text of metadata.namespace, or "".
 func (d *Document) Namespace() string { return text(d.Get("metadata", "namespace")) }
 
-// Lookup gives the value at a path of keys and decimal indexes below a node that passed [ParseDocuments], or nil. It
+// Lookup returns the value at a path of keys and decimal indexes below a node that passed [ParseDocuments], or nil. It
 // follows aliases and merge keys (<<), as those do who read the document next.
 func Lookup(n *yaml.Node, path ...string) *yaml.Node {
 	n = deref(n)
@@ -356,7 +356,7 @@ func child(n *yaml.Node, step string) *yaml.Node {
 	return nil
 }
 
-// deref gives the node that an alias stands for.
+// deref returns the node that an alias stands for.
 func deref(n *yaml.Node) *yaml.Node {
 	if n != nil && n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -364,7 +364,7 @@ func deref(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// text gives the value of a scalar, or "".
+// text returns the value of a scalar, or "".
 func text(n *yaml.Node) string {
 	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		return ""

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// hasMeta says whether a part of a glob is more than a name.
+// hasMeta reports whether a part of a glob is more than a name.
 func hasMeta(segment string) bool { return strings.ContainsAny(segment, `*?[\`) }
 
 // maxWork bounds what the globs of one question may look at: "**" and the generators of an ApplicationSet multiply.
 const maxWork = 1_000_000
 
-// glob gives the files and folders that match, in order; "" is the repository itself, "**" any number of folders, as
+// glob returns the files and folders that match, in order; "" is the repository itself, "**" any number of folders, as
 // in Argo CD. What cannot be read has no matches.
 func (r *Repo) glob(pattern string) []string {
 	g := globber{repo: r, left: maxWork}
@@ -77,7 +77,7 @@ func (g *globber) skip(dir string) bool {
 	return g.only != nil && dir != g.only.Dir && g.repo.isAppFolder(dir)
 }
 
-// list gives the names in a folder that a wildcard may match: not the hidden ones.
+// list returns the names in a folder that a wildcard may match: not the hidden ones.
 func (g *globber) list(dir string) []string {
 	if g.only != nil && dir == path.Dir(g.only.Dir) && slices.Contains(g.repo.layout.Applications, dir+"/*") {
 		return []string{path.Base(g.only.Dir)} // all others would be skipped

@@ -94,7 +94,7 @@ func (t *transaction) exists(name string) bool {
 	return err == nil
 }
 
-// pending gives the name of the journal of an interrupted change, or "".
+// pending returns the name of the journal of an interrupted change, or "".
 func (t *transaction) pending() string {
 	for _, name := range []string{redoFile, undoFile, prepareFile} {
 		if t.exists(t.file(name)) {
@@ -202,7 +202,7 @@ func (t *transaction) redo() error {
 	return nil
 }
 
-// todo says whether a file is still as it was before the change. The error says who else wrote to it.
+// todo reports whether a file is still as it was before the change. The error says who else wrote to it.
 func (t *transaction) todo(i int) (bool, error) {
 	f := t.Files[i]
 	at := finding.Position{File: f.Path}
@@ -316,7 +316,7 @@ func (t *transaction) removeEmpty(dir string) {
 	}
 }
 
-// Recovery says what became of an interrupted change.
+// Recovery describes what became of an interrupted change.
 type Recovery struct {
 	Command  string // as given to Apply
 	Finished bool   // the change is made; otherwise nothing of it is

@@ -55,7 +55,7 @@ func shorten(name string) string {
 	return strings.ToValidUTF8(name[:limit], "") + "…"
 }
 
-// unsafeSegment says why a part of a path must not be written: some file system would take it for .git, or for another file
+// unsafeSegment explains why a part of a path must not be written: some file system would take it for .git, or for another file
 // than it names. It is what Git itself protects (read-cache.c: verify_path; path.c: is_ntfs_dotgit; utf8.c: is_hfs_dotgit), and
 // the names that Windows reserves.
 func unsafeSegment(segment string) string {

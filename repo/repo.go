@@ -31,12 +31,12 @@ const (
 	maxFolderDepth = 24
 )
 
-// Options says how to open a repository. The zero value fits a Reclaim-the-Stack repository.
+// Options describes how to open a repository. The zero value fits a Reclaim-the-Stack repository.
 type Options struct {
 	Layout Layout
 }
 
-// Layout says where things are. An empty field has the default of Reclaim the Stack.
+// Layout reports where things are. An empty field has the default of Reclaim the Stack.
 type Layout struct {
 	Applications         []string // folders that hold one application each; globs; default applications/*
 	Generators           string   // default generators
@@ -114,7 +114,7 @@ func (r *Repo) Fs() afero.Fs { return r.fs }
 // Layout gives the layout with every default filled in.
 func (r *Repo) Layout() Layout { return r.layout }
 
-// ReadFile gives the text of a file: at most [MaxFileSize] bytes of UTF-8. The error is a [finding.Problem] that names the
+// ReadFile returns the text of a file: at most [MaxFileSize] bytes of UTF-8. The error is a [finding.Problem] that names the
 // file; for a missing one it also is [fs.ErrNotExist].
 func (r *Repo) ReadFile(name string) ([]byte, error) {
 	src, err := readRegular(r.fs, name)
@@ -204,7 +204,7 @@ type fileError struct {
 func (e *fileError) Error() string   { return e.problem.Error() }
 func (e *fileError) Unwrap() []error { return []error{e.problem, e.cause} }
 
-// explain says in our words why a file could not be read or written, without the machine's path that err may hold.
+// explain describes why a file could not be read or written, without the machine's path that err may hold.
 func explain(name, verb string, err error) error {
 	message := fmt.Sprintf("cannot %s it: %v", verb, cause(err))
 	switch {
@@ -216,7 +216,7 @@ func explain(name, verb string, err error) error {
 	return &fileError{unreadable(name, "%s", message), err}
 }
 
-// cause gives the reason inside the error of a file operation.
+// cause returns the reason inside the error of a file operation.
 func cause(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -244,7 +244,7 @@ func isFile(fsys afero.Fs, name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Files gives the files below a folder, sorted: what is in .git, node_modules and .redis-gitops left out, links to
+// Files returns the files below a folder, sorted: what is in .git, node_modules and .redis-gitops left out, links to
 // files in, links to folders not followed.
 func (r *Repo) Files(dir string) ([]string, error) {
 	var files []string

@@ -53,7 +53,7 @@ func (s *Substitution) take(data *yaml.Node) {
 	}
 }
 
-// configMap gives the data of the ConfigMap that a document means by a name: of several the one that is nearest in the tree of
+// configMap returns the data of the ConfigMap that a document means by a name: of several the one that is nearest in the tree of
 // directories. nil is one that the repository does not have, or has twice.
 func (r *Repo) configMap(name string, by *Document) (*yaml.Node, error) {
 	all, err := r.scanConfigMaps()

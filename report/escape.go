@@ -25,7 +25,7 @@ func cut(s string, n int) string {
 	return s[:max(n, 0)] + more
 }
 
-// fileName gives a path that cannot be read as an order to GitHub's runner at the start of a line, such as ::error::x.yaml.
+// fileName returns a path that cannot be read as an order to GitHub's runner at the start of a line, such as ::error::x.yaml.
 func fileName(file string) string {
 	if file == "" {
 		return "." // the repository as a whole

@@ -9,7 +9,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-// fingerprints gives each finding a name that outlives changes of lines and wording: of rule, file, resource and path, and
+// fingerprints sets an identifier of each finding that outlives changes of lines and wording: of rule, file, resource and path, and
 // of its place among those that agree in all of these, so that no two are equal.
 func fingerprints(fs []*finding.Finding) map[*finding.Finding]string {
 	seen := make(map[string]int)

@@ -67,7 +67,7 @@ func githubProperty(s string) string {
 	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(githubData(s))
 }
 
-// asSeverity gives the word that a format has for a severity.
+// asSeverity returns the word that a format has for a severity.
 func asSeverity(s finding.Severity, errors, warnings, infos string) string {
 	return []string{errors, warnings, infos}[min(int(s), 2)]
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
-// clean gives a copy of f without secret values in its texts.
+// clean returns a copy of f without secret values in its texts.
 func (v *view) clean(f *finding.Finding) *finding.Finding {
 	clean := *f
 	foreign := v.run.Foreign || isForeign(f.Rule) || v.rule(f.Rule).User
@@ -38,12 +38,12 @@ func (v *view) clean(f *finding.Finding) *finding.Finding {
 	return &clean
 }
 
-// isForeign says whether messages of a rule carry text of a library or a template.
+// isForeign reports whether messages of a rule carry text of a library or a template.
 func isForeign(rule string) bool {
 	return strings.HasPrefix(rule, "yaml/") || rule == "val/render-fails" || rule == "val/not-yaml"
 }
 
-// file gives what is secret in a file.
+// file returns what is secret in a file.
 func (v *view) file(name string) *redact.File {
 	if f := v.secrets.File(name); f != nil {
 		return f
@@ -59,7 +59,7 @@ func (v *view) file(name string) *redact.File {
 	return f
 }
 
-// hide gives the parts of a source line that must not be shown.
+// hide returns the parts of a source line that must not be shown.
 func (v *view) hide(at finding.Position, line string) []redact.Span {
 	return v.secrets.Hide(v.file(at.File), at.Line, line)
 }

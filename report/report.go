@@ -96,7 +96,7 @@ func (r *Run) Summary() Summary {
 // Findings is how many findings count.
 func (s Summary) Findings() int { return s.Errors + s.Warnings + s.Infos }
 
-// String gives `2 errors, 1 warning in 12 files and 5 resources, 1 suppressed`.
+// String returns `2 errors, 1 warning in 12 files and 5 resources, 1 suppressed`.
 func (s Summary) String() string {
 	found := "no findings"
 	if s.Findings() > 0 {
@@ -109,7 +109,7 @@ func (s Summary) String() string {
 	return text
 }
 
-// found gives the counts that are not 0.
+// found returns the counts that are not 0.
 func (s Summary) found() string {
 	var parts []string
 	for _, c := range []struct {
@@ -130,7 +130,7 @@ func number(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Options says how a report looks.
+// Options describes how a report looks.
 type Options struct {
 	Color      bool // text: SGR colours. Whether the reader can see them, and wants to, is for the caller to know.
 	Suppressed bool // text, compact: suppressed findings too, with their reasons
@@ -158,7 +158,7 @@ func Formats() []Format {
 	}
 }
 
-// Check gives an error that lists the formats if there is none of that name.
+// Check returns an error that lists the formats if there is none of that name.
 func Check(format string) error {
 	_, err := find(format)
 	return err
@@ -232,12 +232,12 @@ func newView(run *Run, opts Options) *view {
 	return v
 }
 
-// active gives the findings that are not suppressed.
+// active returns the findings that are not suppressed.
 func (v *view) active() []*finding.Finding {
 	return slices.DeleteFunc(slices.Clone(v.all), func(f *finding.Finding) bool { return f.Suppressed != nil })
 }
 
-// worst gives fs with the worst first, and in their order among equals.
+// worst returns fs with the worst first, and in their order among equals.
 func worst(fs []*finding.Finding) []*finding.Finding {
 	fs = slices.Clone(fs)
 	slices.SortStableFunc(fs, func(a, b *finding.Finding) int { return int(a.Severity) - int(b.Severity) })
@@ -256,7 +256,7 @@ func byFile(fs []*finding.Finding) [][]*finding.Finding {
 	return groups
 }
 
-// rule gives what is known of a rule.
+// rule returns what is known of a rule.
 func (v *view) rule(name string) Rule {
 	r := v.run.Rules[name]
 	if r.Category == "" {
@@ -268,7 +268,7 @@ func (v *view) rule(name string) Rule {
 	return r
 }
 
-// page gives the web address of a finding's help, or "".
+// page returns the web address of a finding's help, or "".
 func (v *view) page(f *finding.Finding) string {
 	help := f.Help
 	if help == "" {

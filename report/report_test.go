@@ -85,7 +85,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// harmless says what in a report could do more than be read.
+// harmless describes what in a report could do more than be read.
 func harmless(format, report string) error {
 	if !utf8.ValidString(report) {
 		return errors.New("not UTF-8")
@@ -453,7 +453,7 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-// TestMasked says what of a line is shown: names and keys are, values that may be secret are not.
+// TestMasked describes what of a line is shown: names and keys are, values that may be secret are not.
 func TestMasked(t *testing.T) {
 	for _, tt := range []struct{ line, shown string }{
 		{"replicas: 3", "replicas: 3"},

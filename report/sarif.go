@@ -299,7 +299,7 @@ func sarifEscape(s string) string {
 	return sarifPlaceholder.ReplaceAllString(s, "{{$1}}")
 }
 
-// relativeURI gives a path as a relative reference of RFC 3986: no scheme, no query, and a colon only behind a slash.
+// relativeURI returns a path as a relative reference of RFC 3986: no scheme, no query, and a colon only behind a slash.
 func relativeURI(file string) string {
 	if file == "" {
 		return "."

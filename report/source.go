@@ -12,7 +12,7 @@ import (
 // widest is how many columns of a source line are shown.
 const widest = 120
 
-// line gives a line of a source file without its end.
+// line returns a line of a source file without its end.
 func (v *view) line(at finding.Position) (string, bool) {
 	if at.Line <= 0 || at.File == "" || v.run.Source == nil {
 		return "", false
@@ -41,7 +41,7 @@ type excerpt struct {
 	marker string // spaces and carets; "" where the column is unknown
 }
 
-// excerptOf gives the line at a position, marked up to the end (0 is unknown). Columns count characters, from 1.
+// excerptOf returns the line at a position, marked up to the end (0 is unknown). Columns count characters, from 1.
 func (v *view) excerptOf(at finding.Position, endLine, endColumn int) (excerpt, bool) {
 	line, ok := v.line(at)
 	if !ok {

@@ -77,7 +77,7 @@ func fixFlag(f *finding.Finding) string {
 	return "--fix"
 }
 
-// fixWords gives what a fix does, and why it is only suggested.
+// fixWords returns what a fix does, and why it is only suggested.
 func fixWords(f *finding.Finding) string {
 	if f.Suggested != "" {
 		return f.Fix + " (" + f.Suggested + ")"
@@ -98,13 +98,13 @@ func writeStats(b *bytes.Buffer, s *Stats) {
 	}
 }
 
-// where gives a position for one line of text.
+// where returns a position for one line of text.
 func where(at finding.Position) string {
 	at.File = fileName(at.File)
 	return at.String()
 }
 
-// resource gives `RedisFailover/shop in namespace default`.
+// resource returns `RedisFailover/shop in namespace default`.
 func resource(r *finding.Resource) string {
 	if r.Namespace == "" {
 		return r.String()
@@ -112,7 +112,7 @@ func resource(r *finding.Resource) string {
 	return r.String() + " in namespace " + r.Namespace
 }
 
-// suppression gives `by a comment until 2027-01-31: reason`.
+// suppression returns `by a comment until 2027-01-31: reason`.
 func suppression(s *finding.Suppression) string {
 	text := "by " + map[string]string{"comment": "a comment", "annotation": "an annotation", "config": "the configuration", "baseline": "the baseline"}[s.Kind]
 	if text == "by " {

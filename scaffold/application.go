@@ -65,7 +65,7 @@ func PlanApplication(r *repo.Repo, req ApplicationRequest) (*Plan, error) {
 	return p, nil
 }
 
-// applicationDir gives the folder of a new application: in the first layout glob that has its name last.
+// applicationDir returns the folder of a new application: in the first layout glob that has its name last.
 func applicationDir(r *repo.Repo, name string) (string, error) {
 	for _, glob := range r.Layout().Applications {
 		if dir, ok := strings.CutSuffix(glob, "/*"); ok && !strings.ContainsAny(dir, "*?[") {

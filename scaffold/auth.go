@@ -124,7 +124,7 @@ func (a Auth) check(method AuthMethod) error {
 	return problems.Err()
 }
 
-// splitStore gives kind and name of a store: a ClusterSecretStore, unless the kind is written before it.
+// splitStore returns kind and name of a store: a ClusterSecretStore, unless the kind is written before it.
 func splitStore(store string) (kind, name string) {
 	if kind, name, ok := strings.Cut(store, "/"); ok {
 		return kind, name
@@ -287,7 +287,7 @@ func parseCert(text []byte, now time.Time) (*rsa.PublicKey, error) {
 // passwordLetters need no quoting in redis.conf, in a shell and in a URL.
 const passwordLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// randomPassword gives 32 letters and digits, 190 bits.
+// randomPassword returns 32 letters and digits, 190 bits.
 func randomPassword(random io.Reader) (string, error) {
 	var b strings.Builder
 	one := make([]byte, 1)

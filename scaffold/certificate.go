@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// certifiedKey gives the RSA key of a certificate in DER, nil when it holds another, and when it expires.
+// certifiedKey returns the RSA key of a certificate in DER, nil when it holds another, and when it expires.
 func certifiedKey(der []byte) (*rsa.PublicKey, time.Time, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {

@@ -38,7 +38,7 @@ type tbsCertificate struct {
 // rsaEncryption is the name of RSA's keys (RFC 8017, appendix C).
 var rsaEncryption = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
 
-// certifiedKey gives the RSA key of a certificate in DER, nil when it holds another, and when it expires.
+// certifiedKey returns the RSA key of a certificate in DER, nil when it holds another, and when it expires.
 func certifiedKey(der []byte) (*rsa.PublicKey, time.Time, error) {
 	var cert x509Certificate
 	rest, err := asn1.Unmarshal(der, &cert)

@@ -100,7 +100,7 @@ var (
 	chartInName = regexp.MustCompile(`\{\{-?\s*\$?\.(?:Chart|Release)\.Name\s*-?\}\}`)
 )
 
-// objects gives what a manifest or template makes, with the line of each name.
+// objects returns what a manifest or template makes, with the line of each name.
 func objects(text, chart string) map[object]int {
 	found := map[object]int{}
 	offset := 0

@@ -255,7 +255,7 @@ func isList(file string, src []byte, path []string) bool {
 	return ok
 }
 
-// onlyKeysGone says whether a list lost the edit's items and nothing else, in order. Mappings were proven by path.
+// onlyKeysGone reports whether a list lost the edit's items and nothing else, in order. Mappings were proven by path.
 func onlyKeysGone(e recordEdit, before, after []byte) bool {
 	if !isList(e.File, before, e.Path) {
 		return true
@@ -275,7 +275,7 @@ func onlyKeysGone(e recordEdit, before, after []byte) bool {
 	return same(kept, asList(a)) || len(kept) == 0 && len(asList(a)) == 0
 }
 
-// keyOf gives the name by which a list's item is known in a record.
+// keyOf returns the name by which a list's item is known in a record.
 func keyOf(item any) string {
 	switch v := item.(type) {
 	case string:
@@ -290,7 +290,7 @@ func keyOf(item any) string {
 	return ""
 }
 
-// inherit gives what an edit knew of its collection (that it was `resources: {}`, say) to another record with entries in
+// inherit copies what an edit knew of its collection (that it was `resources: {}`, say) to another record with entries in
 // the same collection, so that the last one to go puts everything back.
 func (d *destroyer) inherit(e recordEdit) {
 	for _, other := range d.others {
@@ -387,7 +387,7 @@ func firstContent(text string) string {
 	return ""
 }
 
-// warn says what becomes of the data.
+// warn describes what becomes of the data.
 func (d *destroyer) warn() {
 	if d.rec.Folder != "resources" {
 		return

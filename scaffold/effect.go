@@ -56,7 +56,7 @@ func effectOf(ctx context.Context, r *repo.Repo, app *repo.App, files map[string
 	return nil, nil
 }
 
-// withFiles gives the repository with other contents of some files; nothing is written to it.
+// withFiles returns the repository with other contents of some files; nothing is written to it.
 func withFiles(r *repo.Repo, files map[string][]byte) (*repo.Repo, error) {
 	over := afero.NewMemMapFs()
 	for _, name := range sortedKeys(files) {
@@ -93,7 +93,7 @@ func compare(before, after *render.Result, own, env map[string]bool) *effect {
 	return nil
 }
 
-// byFile gives the resources of each template as plain data, without those that are planned.
+// byFile returns the resources of each template as plain data, without those that are planned.
 func byFile(res *render.Result, own map[string]bool) map[string][]any {
 	found := map[string][]any{}
 	for _, r := range res.Resources {
@@ -108,7 +108,7 @@ func byFile(res *render.Result, own map[string]bool) map[string][]any {
 	return found
 }
 
-// difference gives the path of the first difference, with an empty first step; nil when there is none.
+// difference returns the path of the first difference, with an empty first step; nil when there is none.
 func difference(before, after any, path []string, env map[string]bool) []string {
 	if len(path) == 0 {
 		path = []string{""}
@@ -153,7 +153,7 @@ func difference(before, after any, path []string, env map[string]bool) []string 
 	return nil
 }
 
-// without gives a list without the items that env names and that were not there before.
+// without returns a list without the items that env names and that were not there before.
 func without(list, before []any, env map[string]bool) any {
 	out := []any{}
 	for _, item := range list {

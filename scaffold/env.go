@@ -161,7 +161,7 @@ var (
 	plainRedisURL = regexp.MustCompile(`^redis://[^@]*$`)
 )
 
-// envName gives the name of an env entry: the one the user chose, else the generator's with the suffix before its last word.
+// envName returns the name of an env entry: the one the user chose, else the generator's with the suffix before its last word.
 func envName(name string, r envRequest) string {
 	if to, ok := r.names[name]; ok {
 		return to

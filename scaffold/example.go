@@ -125,7 +125,7 @@ func cut(lines []string, collection *yaml.Node, step int) []entry {
 	return out
 }
 
-// itemName gives the key of an entry, or the `name` of a list item.
+// itemName returns the key of an entry, or the `name` of a list item.
 func itemName(n *yaml.Node) string {
 	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -149,7 +149,7 @@ func dedent(lines []string, margin int) string {
 	return b.String()
 }
 
-// key gives the top-level key of a name, or nil.
+// key returns the top-level key of a name, or nil.
 func (ex example) key(name string) *exampleKey {
 	for _, k := range ex {
 		if k.name == name {
@@ -159,7 +159,7 @@ func (ex example) key(name string) *exampleKey {
 	return nil
 }
 
-// values gives what the example says under a top-level mapping's entry: resources.redis, say. Nil when it is not there.
+// values returns what the example says under a top-level mapping's entry: resources.redis, say. Nil when it is not there.
 func (ex example) values(name, entryKey string) map[string]any {
 	k := ex.key(name)
 	if k == nil {
@@ -177,7 +177,7 @@ func (ex example) values(name, entryKey string) map[string]any {
 	return nil
 }
 
-// order gives the keys of an entry in the order in which they stand.
+// order returns the keys of an entry in the order in which they stand.
 func (e entry) order() []string {
 	var doc yaml.Node
 	if yaml.Unmarshal([]byte(e.text), &doc) != nil || len(doc.Content) == 0 || len(doc.Content[0].Content) < 2 {

@@ -20,7 +20,7 @@ type Generator struct {
 	Text string
 }
 
-// BuiltIn says whether the generator comes with the tool and not with the repository.
+// BuiltIn reports whether the generator comes with the tool and not with the repository.
 func (g *Generator) BuiltIn() bool { return strings.HasPrefix(g.File, "built-in ") }
 
 // Placeholders are the values of %{…} in a generator.
@@ -128,7 +128,7 @@ func camelName(name string) string {
 	return strings.Join(words, "")
 }
 
-// cleanSuffix gives a suffix as it is put behind names: with one dash in front, or "".
+// cleanSuffix returns a suffix as it is put behind names: with one dash in front, or "".
 func cleanSuffix(suffix string) (string, error) {
 	if suffix == "" {
 		return "", nil

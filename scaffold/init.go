@@ -49,7 +49,7 @@ func PlanInit(r *repo.Repo) (*Plan, error) {
 	return p, nil
 }
 
-// part gives the part of the repository that a file belongs to: its folder, or at the top the file itself.
+// part returns the part of the repository that a file belongs to: its folder, or at the top the file itself.
 func part(file string) string {
 	folder, _, ok := strings.Cut(file, "/")
 	if !ok || strings.HasPrefix(folder, ".") {
@@ -58,7 +58,7 @@ func part(file string) string {
 	return folder
 }
 
-// skeletonFiles gives the files of a new repository. Names that tools would take for their own here are stored without
+// skeletonFiles returns the files of a new repository. Names that tools would take for their own here are stored without
 // their dot.
 func skeletonFiles() (map[string][]byte, error) {
 	files := map[string][]byte{"applications/.gitkeep": {}}

@@ -90,7 +90,7 @@ func (s *resource) freeKey(ctx context.Context) error {
 	return nil
 }
 
-// taken says why a key cannot hold the values; "" when it can.
+// taken explains why a key cannot hold the values; "" when it can.
 func (s *resource) taken(ctx context.Context, key string, ours bool, file string, src []byte, reads *valueReads) (string, error) {
 	if slices.Contains(reads.subcharts, key) {
 		return fmt.Sprintf("%s contains the values of a subchart", key), nil
@@ -153,7 +153,7 @@ func withKey(text, key, camelName string) string {
 	return text
 }
 
-// valuesKey gives the key of values.yaml under which the record's values are.
+// valuesKey returns the key of values.yaml under which the record's values are.
 func (rec *record) valuesKey() string {
 	switch {
 	case rec.Folder == "deployments":

@@ -206,7 +206,7 @@ func TestProtection(t *testing.T) {
 			t.Errorf("%s: policy %v", off, policy(r))
 		}
 	}
-	// Nothing says where the operator is: the first Redis is alone, the second one is not.
+	// Nothing reports where the operator is: the first Redis is alone, the second one is not.
 	r = shop(t, valuesFiles["fresh"])
 	if p := generate(t, r, ResourceRequest{App: "shop"}); len(p.Notes) > 0 {
 		t.Errorf("notes: %q", p.Notes)

@@ -55,7 +55,7 @@ type Plan struct {
 	URL       string   // how clients reach what was made; "" when there is nothing to reach
 }
 
-// OnConflict says what to do where the repository differs from what would be written.
+// OnConflict describes what to do where the repository differs from what would be written.
 type OnConflict int
 
 // The ways to meet a conflict.
@@ -76,7 +76,7 @@ func (e *ConflictError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the conflicts as problems.
+// Unwrap returns the conflicts as problems.
 func (e *ConflictError) Unwrap() []error {
 	out := make([]error, len(e.Conflicts))
 	for i := range e.Conflicts {
@@ -85,12 +85,12 @@ func (e *ConflictError) Unwrap() []error {
 	return out
 }
 
-// Changed says whether the plan changes anything.
+// Changed reports whether the plan changes anything.
 func (p *Plan) Changed() bool {
 	return slices.ContainsFunc(p.Files, func(f FileChange) bool { return f.Action != Unchanged })
 }
 
-// Diff gives the plan as one patch that `git apply` accepts.
+// Diff returns the plan as one patch that `git apply` accepts.
 func (p *Plan) Diff() string {
 	var b strings.Builder
 	for _, f := range p.Files {
@@ -139,7 +139,7 @@ func (p *Plan) Apply(r *repo.Repo) error {
 	return nil
 }
 
-// JSON gives the plan for machines. Field names are stable. show, which may be nil, makes a diff one that may be printed.
+// JSON returns the plan for machines. Field names are stable. show, which may be nil, makes a diff one that may be printed.
 func (p *Plan) JSON(show func(diff string) string) ([]byte, error) {
 	if show == nil {
 		show = func(diff string) string { return diff }
@@ -209,7 +209,7 @@ func (p *Plan) put(f FileChange) {
 	p.Files = append(p.Files, f)
 }
 
-// current gives a file as it is after the plan so far: nil when it is not there.
+// current returns a file as it is after the plan so far: nil when it is not there.
 func (p *Plan) current(r *repo.Repo, path string) (old, now []byte, err error) {
 	for _, f := range p.Files {
 		if f.Path == path {
@@ -228,7 +228,7 @@ func (p *Plan) conflict(at finding.Position, path, message, old, new string) {
 	})
 }
 
-// err gives the conflicts as an error when there are any.
+// err returns the conflicts as an error when there are any.
 func (p *Plan) err() error {
 	if len(p.Conflicts) == 0 {
 		return nil

@@ -114,7 +114,7 @@ func roundTrip(t *testing.T, values string, order ...string) {
 // mayChange matches lines that cannot stay: collections that are empty or in flow style.
 var mayChange = regexp.MustCompile(`^\x{feff}?(resources|env)\s*:.*[{\[~]|^(resources|env)\s*:\s*null`)
 
-// lostLines gives the lines of before that are not in after, in order.
+// lostLines returns the lines of before that are not in after, in order.
 func lostLines(before, after string) []string {
 	split := func(s string) []string {
 		return strings.Split(strings.TrimRight(strings.ReplaceAll(s, "\r\n", "\n"), "\n"), "\n")

@@ -10,7 +10,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
-// operatorNamespace gives the namespace of the Redis operator: what the configuration says, else where the repository
+// operatorNamespace returns the namespace of the Redis operator: what the configuration says, else where the repository
 // installs the operator. It is "" when neither says it, or when the repository installs it in several.
 func operatorNamespace(config *cue.Config, installed []instance.Installation, operator string) string {
 	if config.Operator.Namespace != "" {
@@ -68,7 +68,7 @@ func (s *resource) kindOf() *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^kind:\s*["']?(?:` + strings.Join(kinds, "|") + `)\b`)
 }
 
-// ofOperator says whether a manifest or template creates a resource of the operator.
+// ofOperator reports whether a manifest or template creates a resource of the operator.
 func (s *resource) ofOperator(src []byte) bool { return s.kindOf().Match(src) }
 
 // protection notes what keeps the sentinels of this Redis and of another one apart, or that nothing does. All sentinels of
@@ -111,7 +111,7 @@ func (s *resource) protection(p *Plan) error {
 
 func quoted(s string) string { return `"` + s + `"` }
 
-// sharedSecret says whether another Redis of the application has the same Secret. A password keeps two apart only if it is
+// sharedSecret reports whether another Redis of the application has the same Secret. A password keeps two apart only if it is
 // not the same.
 func (s *resource) sharedSecret() bool {
 	all, err := records(s.repo, s.app.Name)
@@ -126,7 +126,7 @@ func (s *resource) sharedSecret() bool {
 	return false
 }
 
-// anotherRedis gives the file of another Redis of the operator in the repository, "" when there is none.
+// anotherRedis returns the file of another Redis of the operator in the repository, "" when there is none.
 func (s *resource) anotherRedis() (string, error) {
 	files, err := s.repo.Files(".")
 	if err != nil {

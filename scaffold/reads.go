@@ -26,7 +26,7 @@ type valueReads struct {
 // valueReference is a value in a text: {{ tpl .Values.greeting . }} runs what the value holds.
 var valueReference = regexp.MustCompile(`\.Values((?:\.[A-Za-z0-9_]+)*)`)
 
-// readsOf gives what the chart of an application reads, the files of leave aside. It is nil for what is not a chart.
+// readsOf returns what the chart of an application reads, the files of leave aside. It is nil for what is not a chart.
 func readsOf(ctx context.Context, r *repo.Repo, app *repo.App, leave ...string) (*valueReads, error) {
 	if app.Kind != repo.Chart {
 		return &valueReads{}, nil
@@ -61,7 +61,7 @@ func readsOf(ctx context.Context, r *repo.Repo, app *repo.App, leave ...string) 
 	return v, v.texts(r, app, rendered, leave)
 }
 
-// chartTargets gives the ways in which an application's chart is deployed, at least one.
+// chartTargets returns the ways in which an application's chart is deployed, at least one.
 func chartTargets(r *repo.Repo, app *repo.App) ([]render.Target, error) {
 	targets, _, err := render.TargetsIn(r, app.Dir)
 	if err != nil {
@@ -114,7 +114,7 @@ func (v *valueReads) texts(r *repo.Repo, app *repo.App, rendered map[string]bool
 	return nil
 }
 
-// whole gives a place that reads a value as a whole or, if there is none, the whole of what it is a part of.
+// whole returns a place that reads a value as a whole or, if there is none, the whole of what it is a part of.
 func (v *valueReads) whole(path ...string) *render.Read {
 	var found *render.Read
 	for i, read := range v.reads {
@@ -125,7 +125,7 @@ func (v *valueReads) whole(path ...string) *render.Read {
 	return found
 }
 
-// below gives the places that read a value or a part of it.
+// below returns the places that read a value or a part of it.
 func (v *valueReads) below(path ...string) []render.Read {
 	var found []render.Read
 	for _, read := range v.reads {

@@ -133,7 +133,7 @@ func inApplication(file, application string) bool {
 		slices.Contains(strings.Split(path.Dir(file), "/"), application)
 }
 
-// after gives the edits of a resource whose edits were last and now are now. What was made anew is in now; what a second
+// after returns the edits of a resource whose edits were last and now are now. What was made anew is in now; what a second
 // run found in its place is in last only.
 func after(last, now []recordEdit) []recordEdit {
 	var out []recordEdit
@@ -180,12 +180,12 @@ func unrecorded(last, now []recordEdit) []recordEdit {
 	return out
 }
 
-// has says whether an edit is about an entry or item.
+// has reports whether an edit is about an entry or item.
 func (e *recordEdit) has(file string, path []string, key string) bool {
 	return e.File == file && slices.Equal(e.Path, path) && slices.Contains(e.Keys, key)
 }
 
-// records gives every record of an application.
+// records returns every record of an application.
 func records(r *repo.Repo, application string) ([]*record, error) {
 	files, err := afero.ReadDir(r.Fs(), path.Join(recordFolder, application))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -211,7 +211,7 @@ func records(r *repo.Repo, application string) ([]*record, error) {
 	return out, nil
 }
 
-// Generated gives the names of what generate made in an application: redis-cache, deployment-web.
+// Generated returns the names of what generate made in an application: redis-cache, deployment-web.
 func Generated(r *repo.Repo, application string) ([]string, error) {
 	if err := repo.CheckName("application name", application); err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func destroy(t *testing.T, r *repo.Repo, name string) *Plan {
 	return apply(t, r)(PlanDestroy(context.Background(), r, DestroyRequest{App: "shop", Name: name}))
 }
 
-// envNames gives the names of the env entries in their order.
+// envNames returns the names of the env entries in their order.
 func envNames(t *testing.T, r *repo.Repo) string {
 	t.Helper()
 	list, _ := lookup(values, []byte(read(t, r, values)), "env")

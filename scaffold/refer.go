@@ -58,7 +58,7 @@ func (d *destroyer) references(removed []recordEdit) error {
 	return nil
 }
 
-// patterns gives regular expressions, each with one group: what is referred to.
+// patterns returns regular expressions, each with one group: what is referred to.
 func (d *destroyer) patterns(removed []recordEdit) []string {
 	words := d.names()
 	slices.Sort(words)
@@ -81,7 +81,7 @@ func (d *destroyer) patterns(removed []recordEdit) []string {
 	return patterns
 }
 
-// names gives the names by which others know what is to be removed.
+// names returns the names by which others know what is to be removed.
 func (d *destroyer) names() []string {
 	var words []string
 	application := d.rec.Application
@@ -114,7 +114,7 @@ func (d *destroyer) names() []string {
 	return words
 }
 
-// removes says whether the plan removes a file.
+// removes reports whether the plan removes a file.
 func (p *Plan) removes(file string) bool {
 	return slices.ContainsFunc(p.Files, func(f FileChange) bool { return f.Path == file && f.Action == Remove })
 }

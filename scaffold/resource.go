@@ -153,7 +153,7 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 	return s, nil
 }
 
-// chartName gives the name from which a chart's templates build names. It must be the folder's, which is what generators
+// chartName returns the name from which a chart's templates build names. It must be the folder's, which is what generators
 // put into URLs.
 func chartName(app *repo.App) (string, error) {
 	if app.Kind != repo.Chart {
@@ -294,7 +294,7 @@ func (s *resource) resolve() error {
 	return nil
 }
 
-// layers gives what is laid over the generator's example, later layers winning: profile, size, configuration, flags. A key
+// layers returns what is laid over the generator's example, later layers winning: profile, size, configuration, flags. A key
 // that the generator does not offer is a problem where a flag asks for it; in the configuration it is for other generators.
 func (s *resource) layers(known []string, prefix string) ([]cue.Layer, finding.Problems) {
 	var problems finding.Problems
@@ -354,7 +354,7 @@ func one(layer, key string, value any) cue.Layer {
 	return cue.Layer{Name: layer, Values: map[string]cue.LayerValue{key: {Value: value}}}
 }
 
-// profileLayers gives the profile (the flag's, else the configuration's) and the size. A size can be given as the profile:
+// profileLayers returns the profile (the flag's, else the configuration's) and the size. A size can be given as the profile:
 // then it goes on top of the configuration's profile.
 func (s *resource) profileLayers() ([]cue.Layer, error) {
 	builtIn := map[string]cue.Profile{}
@@ -401,7 +401,7 @@ func (s *resource) profileLayers() ([]cue.Layer, error) {
 	return layers, nil
 }
 
-// baseLayer gives the values of the generator's example that are not the schema's own defaults: what the repository chose
+// baseLayer returns the values of the generator's example that are not the schema's own defaults: what the repository chose
 // in its generator. The defaults stay open, because some depend on others (the disk on the memory).
 func (s *resource) baseLayer() (cue.Layer, error) {
 	layer := cue.Layer{Name: s.generator.File, Values: map[string]cue.LayerValue{}}
@@ -623,7 +623,7 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 	return nil
 }
 
-// next says what to do after the plan.
+// next describes what to do after the plan.
 func (s *resource) next(p *Plan) error {
 	if s.redis {
 		p.URL = s.names.URL

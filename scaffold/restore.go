@@ -13,7 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
-// recordRestore says what a file was like before the first run, as the difference from the file that the last run left. Where that file
+// recordRestore describes what a file was like before the first run, as the difference from the file that the last run left. Where that file
 // was not touched since, destroy gives the first one back to the byte, whatever the runs in between replaced.
 type recordRestore struct {
 	File   string `yaml:"file"`
@@ -49,7 +49,7 @@ func sumOf(src []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// before gives the first file; nil when src is not the file that the last run left.
+// before returns the first file; nil when src is not the file that the last run left.
 func (s *recordRestore) before(src []byte) []byte {
 	if s.Sum != sumOf(src) || s.Offset < 0 || s.Length < 0 || s.Offset > len(src) || s.Length > len(src)-s.Offset {
 		return nil
@@ -85,7 +85,7 @@ func (rec *record) remember(p *Plan, last *record) {
 	rec.Restore = restore
 }
 
-// restored gives files back as they were before the first run, where all of the edits in them go and nothing was changed since. It gives
+// restored returns files as they were before the first run, where all of the edits in them go and nothing was changed since. It gives
 // the edits that are left.
 func (d *destroyer) restored(removed []recordEdit) ([]recordEdit, error) {
 	for _, s := range d.rec.Restore {
@@ -146,7 +146,7 @@ func (d *destroyer) putBack(src []byte, e recordEdit) ([]byte, error) {
 	return out, nil
 }
 
-// wants gives the values that an edit wrote, by their keys.
+// wants returns the values that an edit wrote, by their keys.
 func (e *recordEdit) wants(list bool) map[string]any {
 	text := strings.TrimLeft(strings.ReplaceAll(e.Text, "\r\n", "\n"), "\n")
 	text = dedent(strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n"), indentOf(firstContent(text)))

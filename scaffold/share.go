@@ -23,7 +23,7 @@ func (d *destroyer) readValues(ctx context.Context) error {
 	return err
 }
 
-// unshared gives the edits without what something else still uses. What another record uses becomes that record's.
+// unshared returns the edits without what something else still uses. What another record uses becomes that record's.
 func (d *destroyer) unshared(edits []recordEdit) []recordEdit {
 	var out []recordEdit
 	for _, e := range edits {
@@ -57,7 +57,7 @@ func (d *destroyer) unshared(edits []recordEdit) []recordEdit {
 	return out
 }
 
-// readElsewhere says whether a template reads a value at the top of values.yaml, which then stays. Entries of collections
+// readElsewhere reports whether a template reads a value at the top of values.yaml, which then stays. Entries of collections
 // have names of their own: who reads one of those is told as a reference.
 func (d *destroyer) readElsewhere(e recordEdit, key string) bool {
 	if len(e.Path) > 0 || d.app.Dir == "" || e.File != d.app.Path("values.yaml") {
@@ -90,7 +90,7 @@ func (d *destroyer) handOverSecret(f recordFile) bool {
 	return false
 }
 
-// uses says whether what a record made needs an entry or item of a file. A record of an older version knows what it wrote,
+// uses reports whether what a record made needs an entry or item of a file. A record of an older version knows what it wrote,
 // not what it found: there the example in its template says it.
 func (rec *record) uses(file string, path []string, key string) bool {
 	own := false
@@ -140,7 +140,7 @@ func (rec *record) takeOver(e recordEdit) {
 	}
 }
 
-// only gives the part of an edit that is about some of its keys. container says whether what made room for them comes along.
+// only returns the part of an edit that is about some of its keys. container says whether what made room for them comes along.
 func (e recordEdit) only(keys []string, container bool) recordEdit {
 	if len(keys) == len(e.Keys) {
 		return e

@@ -41,7 +41,7 @@ func apply(t *testing.T, r *repo.Repo) func(*Plan, error) *Plan {
 	}
 }
 
-// rendered gives what each template of an application renders to, which must not fail.
+// rendered returns what each template of an application renders to, which must not fail.
 func rendered(t *testing.T, r *repo.Repo, dir string) map[string]string {
 	t.Helper()
 	res, err := render.Render(context.Background(), r, render.Target{Dir: dir, Kind: repo.Chart}, render.Options{})

@@ -91,7 +91,7 @@ func PlanUpdate(ctx context.Context, r *repo.Repo, config *cue.Config, req Updat
 	return p, p.err()
 }
 
-// withoutRecord gives a record, still without texts, for each template of a chart that has the name of a generator's type
+// withoutRecord returns a record, still without texts, for each template of a chart that has the name of a generator's type
 // and no record of its own.
 func withoutRecord(r *repo.Repo, config *cue.Config, app *repo.App, recorded []*record) ([]*record, error) {
 	if app.Kind != repo.Chart {
@@ -153,12 +153,12 @@ func withoutRecord(r *repo.Repo, config *cue.Config, app *repo.App, recorded []*
 	return out, nil
 }
 
-// wrote says whether a record has a file.
+// wrote reports whether a record has a file.
 func (rec *record) wrote(file string) bool {
 	return slices.ContainsFunc(rec.Files, func(f recordFile) bool { return f.Path == file })
 }
 
-// valuesOf gives an application's values file, or nothing when it cannot be read: whoever edits it says why.
+// valuesOf returns an application's values file, or nothing when it cannot be read: whoever edits it says why.
 func valuesOf(r *repo.Repo, app *repo.App) []byte {
 	src, err := readIfThere(r, app.Path("values.yaml"))
 	if err != nil {
@@ -167,7 +167,7 @@ func valuesOf(r *repo.Repo, app *repo.App) []byte {
 	return src
 }
 
-// longestType gives the longest type that a name begins with, with or without a suffix behind it.
+// longestType returns the longest type that a name begins with, with or without a suffix behind it.
 func longestType(types []string, name string) string {
 	longest := ""
 	for _, t := range types {
@@ -298,7 +298,7 @@ func suffixFlag(rec *record) string {
 	return ""
 }
 
-// regenerate gives what the generator makes of a record today.
+// regenerate returns what the generator makes of a record today.
 func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo.App, rec *record) (string, example, error) {
 	g, err := generatorOf(r, config, rec)
 	if err != nil {
@@ -329,7 +329,7 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 	return s.manifest, ex, nil
 }
 
-// generatorOf gives the generator of a record as it is today.
+// generatorOf returns the generator of a record as it is today.
 func generatorOf(r *repo.Repo, config *cue.Config, rec *record) (*Generator, error) {
 	o, err := cue.OperatorNamed(config.Operator.Name)
 	if err != nil {
@@ -398,7 +398,7 @@ func newValues(p *Plan, r *repo.Repo, file string, rec *record, base, now exampl
 	return nil
 }
 
-// grownText gives the recorded text with what was put behind it.
+// grownText returns the recorded text with what was put behind it.
 func grownText(text string, e yamledit.Edit, after []byte) string {
 	whole := text + e.Inserted
 	if strings.Contains(string(after), whole) {

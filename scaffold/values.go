@@ -265,20 +265,20 @@ func (m *merger) addItems(k *exampleKey, missing []entry) error {
 	return nil
 }
 
-// uses says whether an env entry's value refers to another entry.
+// uses reports whether an env entry's value refers to another entry.
 func uses(item any, name string) bool {
 	m, _ := item.(map[string]any)
 	value, _ := m["value"].(string)
 	return strings.Contains(value, "$("+name+")")
 }
 
-// list gives the list under a top-level key and its place.
+// list returns the list under a top-level key and its place.
 func (m *merger) list(name string) ([]any, finding.Position) {
 	v, at := m.lookup(name)
 	return asList(v), at
 }
 
-// adopt gives edits for what stands in a values file already and belongs to a resource that generate did not make, or whose
+// adopt returns edits for what stands in a values file already and belongs to a resource that generate did not make, or whose
 // record is lost: the entry of the resource, whatever it says, and env entries that say what the generator does. own is the
 // entry, such as resources/redis.
 func adopt(file string, src []byte, ex example, have []recordEdit, own string) []recordEdit {
@@ -382,7 +382,7 @@ func pasteable(path []string, text string) string {
 	return path[0] + ":\n  " + strings.Join(lines, "\n  ")
 }
 
-// lookup gives the value at a path and its place; nil when it is not there.
+// lookup returns the value at a path and its place; nil when it is not there.
 func (m *merger) lookup(path ...string) (any, finding.Position) {
 	return lookupIn(m.documents(), m.file, path...)
 }
@@ -395,7 +395,7 @@ func (m *merger) documents() []*repo.Document {
 	return m.parsed
 }
 
-// parsed gives nothing for a text that is broken.
+// parsed returns nothing for a text that is broken.
 func parsed(file string, src []byte) []*repo.Document {
 	docs, err := repo.ParseDocuments(file, src)
 	if err != nil {
@@ -423,7 +423,7 @@ func lookupIn(docs []*repo.Document, file string, path ...string) (any, finding.
 	return v, docs[0].At(n)
 }
 
-// itemAt gives the place of a list's item.
+// itemAt returns the place of a list's item.
 func (m *merger) itemAt(list finding.Position, name string, i int) finding.Position {
 	docs := m.documents()
 	if len(docs) == 0 {
@@ -435,12 +435,12 @@ func (m *merger) itemAt(list finding.Position, name string, i int) finding.Posit
 	return list
 }
 
-// named gives the index of the first item with a name, or -1.
+// named returns the index of the first item with a name, or -1.
 func named(list []any, name string) int {
 	return slices.IndexFunc(list, func(v any) bool { return keyOf(v) == name })
 }
 
-// lastNamed gives the index of the last item with a name, or -1.
+// lastNamed returns the index of the last item with a name, or -1.
 func lastNamed(list []any, name string) int {
 	for i, v := range slices.Backward(list) {
 		if keyOf(v) == name {

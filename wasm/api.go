@@ -35,7 +35,7 @@ const (
 	MaxBytes = 64 << 20
 )
 
-// Options says how a session answers. The zero value is that of a program without a version.
+// Options describes how a session answers. The zero value is that of a program without a version.
 type Options struct {
 	Version string // of the tool, for reports
 	// Machine is chance and time. Passwords are made of the one; the other decides about certificates and suppressions.
@@ -57,7 +57,7 @@ type Session struct {
 	progress   func(Progress)
 }
 
-// Progress says how far a call is.
+// Progress describes how far a call is.
 type Progress struct {
 	Phase string `json:"phase"`
 	Done  int    `json:"done"`
@@ -66,7 +66,7 @@ type Progress struct {
 	Found string `json:"found,omitempty"`
 }
 
-// NewSession gives a session with an empty repository.
+// NewSession returns a session with an empty repository.
 func NewSession(o Options) *Session {
 	s := &Session{options: o}
 	_ = s.use(afero.NewMemMapFs()) // an empty repository has nothing that could be wrong
@@ -189,7 +189,7 @@ type openRequest struct {
 	Files []File `json:"files"`
 }
 
-// opened says what the repository is.
+// opened describes what the repository is.
 type opened struct {
 	Files        int           `json:"files"`
 	Applications []application `json:"applications"`
@@ -250,7 +250,7 @@ func (s *Session) open(_ context.Context, r openRequest) (any, error) {
 	return s.describe(len(r.Files))
 }
 
-// local says whether a path stays inside, on every system that the files may be written to later.
+// local reports whether a path stays inside, on every system that the files may be written to later.
 func local(name string) bool {
 	if name == "" || path.IsAbs(name) || path.Clean(name) != name || strings.ContainsAny(name, "\\\x00:") {
 		return false
@@ -387,7 +387,7 @@ func changedFiles(p *scaffold.Plan) []changedFile {
 	return out
 }
 
-// patch gives all changes as one patch, as [scaffold.Plan.Diff] does.
+// patch returns all changes as one patch, as [scaffold.Plan.Diff] does.
 func patch(files []changedFile) string {
 	var b strings.Builder
 	for _, f := range files {

@@ -32,7 +32,7 @@ type formProfile struct {
 	Values map[string]any `json:"values"`
 }
 
-// Form gives the form in JSON, as the page is built with.
+// Form returns the form in JSON, as the page is built with.
 func Form() ([]byte, error) {
 	operators, err := cue.Operators()
 	if err != nil {
@@ -80,7 +80,7 @@ type rule struct {
 	Strict   policy.Level `json:"strict"`
 }
 
-// rules gives the built-in rules.
+// rules returns the built-in rules.
 func (s *Session) rules(context.Context, empty) (any, error) {
 	rules, err := policy.Rules()
 	if err != nil {

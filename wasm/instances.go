@@ -41,7 +41,7 @@ type object struct {
 	file string
 }
 
-// instances gives every Redis of the repository.
+// instances returns every Redis of the repository.
 func (s *Session) instances(ctx context.Context, _ empty) (any, error) {
 	r, err := instance.Open(ctx, s.repo, s.config)
 	if err != nil {
@@ -147,7 +147,7 @@ func walk(v any, f func(m map[string]any) bool) {
 	}
 }
 
-// watchers gives how many sentinels a spec asks for.
+// watchers returns how many sentinels a spec asks for.
 func watchers(spec any) int {
 	switch n := at(spec, "sentinel", "replicas").(type) {
 	case int:
@@ -158,7 +158,7 @@ func watchers(spec any) int {
 	return 0
 }
 
-// memory gives the limit of memory that a spec has for the Redis: the one nearest to the top, as every operator has it.
+// memory returns the limit of memory that a spec has for the Redis: the one nearest to the top, as every operator has it.
 func memory(spec any) string {
 	limit := ""
 	walk(spec, func(m map[string]any) bool {
@@ -168,7 +168,7 @@ func memory(spec any) string {
 	return limit
 }
 
-// persistence gives the size of the first volume that a spec asks for.
+// persistence returns the size of the first volume that a spec asks for.
 func persistence(spec any) string {
 	size := ""
 	walk(spec, func(m map[string]any) bool {
@@ -214,7 +214,7 @@ func usedBy(in *instance.Instance, objects []object) []user {
 	return out
 }
 
-// names says whether a text has the host of one of the Services: with its namespace, or from nearby without.
+// names reports whether a text has the host of one of the Services: with its namespace, or from nearby without.
 func names(v any, in *instance.Instance, near bool) bool {
 	switch v := v.(type) {
 	case string:

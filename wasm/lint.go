@@ -109,7 +109,7 @@ type reportRequest struct {
 	Format string `json:"format"`
 }
 
-// report gives the findings of the last lint in a format.
+// report returns the findings of the last lint in a format.
 func (s *Session) report(_ context.Context, r reportRequest) (any, error) {
 	if err := report.Check(r.Format); err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 	return out, nil
 }
 
-// newItems gives the items of lists that a diff adds, each with the lines that belong to it. The values of a resource are no list.
+// newItems returns the items of lists that a diff adds, each with the lines that belong to it. The values of a resource are no list.
 func newItems(diff string) []string {
 	var out []string
 	inside := -1 // how far the item is indented
@@ -122,7 +122,7 @@ type lastPlan struct {
 	plan    *scaffold.Plan
 }
 
-// planOf gives the plan; one with conflicts is no error here, since the page shows them beside it.
+// planOf returns the plan; one with conflicts is no error here, since the page shows them beside it.
 func (s *Session) planOf(ctx context.Context, r planRequest) (*scaffold.Plan, error) {
 	r.Strict = false // is about the check
 	if b := s.planBefore; b.plan != nil && reflect.DeepEqual(b.request, r) {
@@ -202,7 +202,7 @@ func onConflict(name string) (scaffold.OnConflict, error) {
 	return 0, fmt.Errorf("%q is no way to meet a conflict; give keep or replace", name)
 }
 
-// after gives the repository as a plan leaves it. Nothing is written.
+// after returns the repository as a plan leaves it. Nothing is written.
 func (s *Session) after(p *scaffold.Plan) (*repo.Repo, error) {
 	files := map[string][]byte{}
 	for _, f := range p.Files {

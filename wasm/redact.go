@@ -5,7 +5,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
-// known gives the secret values of the repository, which no message may have. Files themselves are the page's own: it shows and
+// known returns the secret values of the repository, which no message may have. Files themselves are the page's own: it shows and
 // writes them as they are.
 func (s *Session) known() *redact.Secrets {
 	if s.secrets != nil || s.repo == nil {
@@ -30,7 +30,7 @@ func (s *Session) known() *redact.Secrets {
 	return s.secrets
 }
 
-// told gives problems without secrets.
+// told returns problems without secrets.
 func (s *Session) told(list []*finding.Problem) []Problem {
 	out := problems(list)
 	for i := range out {

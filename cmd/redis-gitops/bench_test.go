@@ -76,7 +76,7 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
-// cpuTime gives the CPU time of this process so far.
+// cpuTime returns the CPU time of this process so far.
 func cpuTime(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

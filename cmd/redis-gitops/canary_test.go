@@ -23,7 +23,7 @@ import (
 
 const canary = "CaNaRy"
 
-// leaks says where a text has a piece of a canary in it, as it is or in Base64.
+// leaks reports where a text has a piece of a canary in it, as it is or in Base64.
 func leaks(text string) string {
 	forms := []string{canary}
 	for offset := range 3 {

@@ -12,7 +12,7 @@ import (
 // A checkpointFile keeps the checkpoint of an import in a file.
 type checkpointFile struct{ path string }
 
-// newCheckpointFile gives the file that is named, or one for a dump and a target in the user's folder of states
+// newCheckpointFile returns the file that is named, or one for a dump and a target in the user's folder of states
 // (XDG_STATE_HOME, else ~/.local/state), where it survives what /tmp does not.
 func newCheckpointFile(path, source, target string) (*checkpointFile, error) {
 	if path != "" {

@@ -144,7 +144,7 @@ func (a *app) remoteCLI(ctx context.Context, c *cluster.Cluster, r *cluster.Redi
 	return c.RunCLI(ctx, r, pod, auth, cli)
 }
 
-// sentinelPod gives the first sentinel that is ready.
+// sentinelPod returns the first sentinel that is ready.
 func sentinelPod(r *cluster.Redis) (*cluster.Pod, *instance.Auth, error) {
 	if r.Sentinel == nil {
 		return nil, nil, fmt.Errorf("%s has no sentinels", r)
@@ -155,7 +155,7 @@ func sentinelPod(r *cluster.Redis) (*cluster.Pod, *instance.Auth, error) {
 	return nil, nil, fmt.Errorf("no sentinel of %s is ready; see doctor", r)
 }
 
-// readsInput says whether redis-cli reads its standard input, so that it is sent there. In a loop of a script it must not be.
+// readsInput reports whether redis-cli reads its standard input, so that it is sent there. In a loop of a script it must not be.
 func readsInput(args []string) bool {
 	return len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool { return arg == "-x" || arg == "-X" || arg == "--pipe" })
 }
@@ -163,7 +163,7 @@ func readsInput(args []string) bool {
 // sizeEvery is how often the terminal is asked for its size: there is no signal that all systems have.
 const sizeEvery = 250 * time.Millisecond
 
-// terminalSize gives the size of the terminal, then each other one that it gets.
+// terminalSize returns the size of the terminal, then each other one that it gets.
 func terminalSize(ctx context.Context) func() (width, height uint16, ok bool) {
 	var last [2]int
 	return func() (uint16, uint16, bool) {

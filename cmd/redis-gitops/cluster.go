@@ -30,7 +30,7 @@ type clusterFlags struct {
 // tlsFlags say how a server that speaks TLS is verified, and by which certificate a user logs in: files in PEM.
 type tlsFlags struct{ ca, cert, key, serverName string }
 
-// config gives nil when no flag was given.
+// config returns nil when no flag was given.
 func (f *tlsFlags) config(insecure bool) (*tls.Config, error) {
 	if *f == (tlsFlags{}) && !insecure {
 		return nil, nil
@@ -105,7 +105,7 @@ func (a *app) openCluster(f *clusterFlags, o *opened) (*cluster.Cluster, error) 
 	return cluster.Open(options)
 }
 
-// findLive gives the running Redis that a name means: of the repository, where there is one that has it, else of the cluster.
+// findLive returns the running Redis that a name means: of the repository, where there is one that has it, else of the cluster.
 func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*cluster.Cluster, *cluster.Redis, error) {
 	var o *opened
 	if f.namespace == "" && !f.all {

@@ -36,7 +36,7 @@ func consoles(t *testing.T, file string) (all []console) {
 	return all
 }
 
-// steps gives the commands of a block, with what is printed below each.
+// steps returns the commands of a block, with what is printed below each.
 func (c console) steps() (all [][2]string) {
 	for line := range strings.Lines(c.text) {
 		if command, ok := strings.CutPrefix(line, "$ "); ok {
@@ -96,7 +96,7 @@ func hasOutput(c console) bool {
 // environment is what stands before a command for it alone.
 var environment = regexp.MustCompile(`^(?:[A-Z0-9_]+=\S+ )+`)
 
-// checkCommand says what is wrong with a line of a shell.
+// checkCommand describes what is wrong with a line of a shell.
 func checkCommand(line, makefile string) error {
 	first, rest, _ := strings.Cut(environment.ReplaceAllString(line, ""), " ")
 	for _, m := range ownCommand.FindAllStringSubmatch(line, -1) {

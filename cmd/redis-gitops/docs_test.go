@@ -52,7 +52,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// shown says whether a help has an example of a command.
+// shown reports whether a help has an example of a command.
 func shown(help string, c *cobra.Command) bool {
 	_, examples, _ := strings.Cut(help, "\nExamples:\n")
 	return strings.Contains("\n"+examples, c.CommandPath())

@@ -199,7 +199,7 @@ func (a *app) printDetails(w io.Writer, p *cluster.Problem, indent string) {
 	}
 }
 
-// count gives "1 pod" or "2 pods".
+// count returns "1 pod" or "2 pods".
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

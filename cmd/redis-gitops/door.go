@@ -68,7 +68,7 @@ func (r *rawDoor) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// raw gives the stream behind a door, for data and for what has been made harmless: reports, and control of the cursor.
+// raw returns the stream behind a door, for data and for what has been made harmless: reports, and control of the cursor.
 func (a *app) raw(w io.Writer) io.Writer {
 	if d, ok := w.(*door); ok {
 		return &d.data
@@ -137,7 +137,7 @@ func (s foreign) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), text)
 }
 
-// sentences gives the lines of an error: one for each error that was joined to it.
+// sentences returns the lines of an error: one for each error that was joined to it.
 func (a *app) sentences(err error) []string {
 	if all, ok := err.(finding.Problems); ok {
 		var out []string
@@ -279,7 +279,7 @@ func (w *watchedFs) saw(name string) {
 	}
 }
 
-// secrets gives what is secret in the files that were opened since the last time, and in those that they belong to.
+// secrets returns what is secret in the files that were opened since the last time, and in those that they belong to.
 func (w *watchedFs) secrets() []*redact.File {
 	w.scanning.Lock()
 	defer w.scanning.Unlock()

@@ -266,7 +266,7 @@ func (d *dumper) clock(s snapshot.Source) {
 	}
 }
 
-// note says what is not as one would expect.
+// note describes what is unexpected.
 func (d *dumper) note(s snapshot.Source) {
 	if s.Cluster {
 		d.warn("%s is a node of a Redis Cluster; the dump contains only the keys of its own slots", s.Addr)

@@ -212,7 +212,7 @@ func role(s *cluster.Server) string {
 	return s.Role
 }
 
-// holds gives the number of keys and the replication offset of a server.
+// holds returns the number of keys and the replication offset of a server.
 func holds(s *cluster.Server) string {
 	if s.Err != nil {
 		return "-\t-"
@@ -220,7 +220,7 @@ func holds(s *cluster.Server) string {
 	return fmt.Sprintf("%d\t%d", s.Keys(), s.Offset())
 }
 
-// lag gives the bytes that a replica is behind.
+// lag returns the bytes that a replica is behind.
 func lag(state *cluster.State, s *cluster.Server) string {
 	if n, known := state.Lag(s); known {
 		return fmt.Sprintf("%d B", n)

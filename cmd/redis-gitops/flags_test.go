@@ -117,7 +117,7 @@ func TestMentionedFlags(t *testing.T) {
 	}
 }
 
-// foreignProgram says whether a text is about another program.
+// foreignProgram reports whether a text is about another program.
 func foreignProgram(text string) bool {
 	return slices.ContainsFunc([]string{"redis-cli", "redis-server", "git ", "kubectl ", "helm "}, func(program string) bool { return strings.Contains(text, program) })
 }

@@ -205,7 +205,7 @@ func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) er
 	return nil
 }
 
-// options gives what the flags say, all mistakes at once.
+// options returns what the flags say, all mistakes at once.
 func (f *importFlags) options() (importer.Options, error) {
 	var errs []error
 	filter, err := f.filter.filter()
@@ -402,7 +402,7 @@ func clusterStream(ctx context.Context, server *redis.Target, scan bool) (io.Rea
 	}), nil
 }
 
-// piped gives what fill writes, and its error instead of an end.
+// piped returns what fill writes, and its error instead of an end.
 func piped(fill func(io.Writer) error) io.ReadCloser {
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(fill(w)) }()

@@ -115,7 +115,7 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFl
 	return errCode(exitFindings)
 }
 
-// jobArguments gives the flags that were given and are not about this machine.
+// jobArguments returns the flags that were given and are not about this machine.
 func jobArguments(c *cobra.Command) []string {
 	here := []string{"job", "apply", "image", "kubeconfig", "context", "namespace"}
 	var out []string

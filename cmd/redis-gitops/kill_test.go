@@ -158,7 +158,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// tree gives the files of the repository with their contents, without what the tool keeps for itself in .git.
+// tree returns the files of the repository with their contents, without what the tool keeps for itself in .git.
 func tree(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder

@@ -79,7 +79,7 @@ func (m *memorySize) Set(text string) error {
 	return errors.New("invalid size; use for example 512Mi, 1Gi or 2GB, or 0 for no limit")
 }
 
-// addLimits gives a command that reads a repository, or those below it, --timeout and --max-memory.
+// addLimits returns a command that reads a repository, or those below it, --timeout and --max-memory.
 func (a *app) addLimits(c *cobra.Command) *cobra.Command {
 	if c.RunE != nil && len(c.Commands()) == 0 {
 		f := c.Flags()
@@ -149,7 +149,7 @@ func (a *app) limit(parent context.Context, timeout time.Duration, memory memory
 	}
 }
 
-// during says what is being rendered at the moment.
+// during describes what is being rendered at the moment.
 func (a *app) during() string {
 	dirs := a.limits.running.Dirs()
 	if len(dirs) > 3 {

@@ -319,7 +319,7 @@ func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []
 // at finds a file that a flag names, relative to where the command runs.
 func (a *app) at(name string) string { return name }
 
-// fileCause says what is wrong with a file that a flag names, without the path twice.
+// fileCause describes what is wrong with a file that a flag names, without the path twice.
 func fileCause(name string, err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -111,7 +111,7 @@ func newHidden(at string) (*hidden, error) {
 	return &hidden{File: f, name: f.Name()}, nil
 }
 
-// publish gives the file its name, in place of what has it, once all of it is on the disk.
+// publish renames the file to its name, replacing what has it, once all of it is on disk.
 func (h *hidden) publish(at string) error {
 	if err := h.Sync(); err != nil {
 		return err

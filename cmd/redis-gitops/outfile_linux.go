@@ -16,7 +16,7 @@ func openUnnamed(dir string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "file without a name in "+dir), nil
 }
 
-// nameUnnamed gives it one, which must be free.
+// nameUnnamed names it; the name must be free.
 func nameUnnamed(f *os.File, name string) error {
 	self := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
 	return unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)

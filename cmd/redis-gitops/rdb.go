@@ -199,7 +199,7 @@ func (f *filterFlags) choose(c *cobra.Command) {
 	complete(c, "type", rdb.FilterTypes())
 }
 
-// filter gives what the flags say, all mistakes at once. It has no time yet: [rdb.Filter.Now] drops what has expired.
+// filter returns what the flags say, all mistakes at once. It has no time yet: [rdb.Filter.Now] drops what has expired.
 func (f *filterFlags) filter() (rdb.Filter, error) {
 	out := rdb.Filter{Match: f.match, Exclude: f.exclude, Types: f.types}
 	var errs []error

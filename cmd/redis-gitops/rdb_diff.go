@@ -97,7 +97,7 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 	return nil
 }
 
-// opener gives a dump from its beginning, again and again.
+// opener returns a dump from its beginning, again and again.
 func opener(ctx context.Context, name string, src importer.Source) func() (*rdb.Scanner, func() error, error) {
 	return func() (*rdb.Scanner, func() error, error) {
 		body, err := src.Open(ctx, 0)

@@ -109,7 +109,7 @@ func expiryText(at int64) string {
 	return "expires at " + time.UnixMilli(at).UTC().Format(time.RFC3339)
 }
 
-// quote gives text as it is where it is one line of plain text, and quoted otherwise.
+// quote returns text as it is where it is one line of plain text, and quoted otherwise.
 func quote(p []byte) string {
 	text := string(p)
 	if utf8.Valid(p) && oneLine(text) == text && text != "" {

@@ -46,7 +46,7 @@ func (f *serverFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.insecure, p+"insecure", false, "do not verify the server certificate")
 }
 
-// help says how a server is written.
+// help describes how a server is written.
 func (f *serverFlags) help() string { return fmt.Sprintf(serverHelp, f.env("PASSWORD"), f.prefix) }
 
 // env is the name of a variable: REDIS_PASSWORD, REDIS_SOURCE_PASSWORD.
@@ -54,7 +54,7 @@ func (f *serverFlags) env(name string) string {
 	return "REDIS_" + strings.ToUpper(strings.ReplaceAll(f.prefix, "-", "_")) + name
 }
 
-// target gives the server of a URL with what the flags and the environment add.
+// target returns the server of a URL with what the flags and the environment add.
 func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 	t, err := redis.ParseTarget(url)
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 	return t, err
 }
 
-// master gives the server of a URL, or the master of the Redis in a cluster that a word names.
+// master returns the server of a URL, or the master of the Redis in a cluster that a word names.
 func (a *app) master(ctx context.Context, word string, f *serverFlags, cf *clusterFlags) (*redis.Target, error) {
 	return a.server(ctx, word, f, cf, (*cluster.Cluster).MasterTarget)
 }

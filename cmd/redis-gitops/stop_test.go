@@ -26,7 +26,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 )
 
-// builtTool gives the program as a file: TestMain has made one.
+// builtTool returns the program as a file: TestMain has made one.
 func builtTool(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("redis-gitops")
@@ -78,7 +78,7 @@ var slowChart = map[string]string{
 	"applications/slow/templates/redis.yaml": "{{- range until 100000 }}{{- range until 100000 }}{{- range until 100000 }}{{- end }}{{- end }}{{- end }}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: slow\n",
 }
 
-// leaves gives the commands that do something, by their paths.
+// leaves returns the commands that do something, by their paths.
 func leaves() map[string]*cobra.Command {
 	all := map[string]*cobra.Command{}
 	var each func(c *cobra.Command)

@@ -62,7 +62,7 @@ func (a *app) updateCommand() *cobra.Command {
 	return c
 }
 
-// past gives a file as it was when it was committed first, and another as it was in that commit.
+// past returns a file as it was when it was committed first, and another as it was in that commit.
 func past(history *git.Repo) func(ctx context.Context, file, beside string) (first, other []byte, err error) {
 	return func(ctx context.Context, file, beside string) (first, other []byte, err error) {
 		commit, err := history.Added(ctx, file)

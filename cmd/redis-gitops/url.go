@@ -216,7 +216,7 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 	return nil
 }
 
-// findInstance gives the one Redis that a name means.
+// findInstance returns the one Redis that a name means.
 func (a *app) findInstance(ctx context.Context, o *opened, name, namespace string) (_ *instance.Instance, err error) {
 	ctx, end := a.limitReading(ctx)
 	defer end()

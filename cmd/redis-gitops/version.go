@@ -33,7 +33,7 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
-// versionText says what info knows: `go install` knows the module's version, a build in a work tree its commit.
+// versionText describes what info knows: `go install` knows the module's version, a build in a work tree its commit.
 func versionText(info *debug.BuildInfo, short bool) string {
 	v, commit, day, dirty := version, "", "", ""
 	if info != nil {

@@ -84,7 +84,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// source gives a clone of this repository at the last commit, as other machines get it, and the tool built of it.
+// source returns a clone of this repository at the last commit, as other machines get it, and the tool built of it.
 func source(t *testing.T, env []string) machine {
 	t.Helper()
 	if prepared.tool != "" {

@@ -49,7 +49,7 @@ var languages = []language{
 	{"sidekiq", func(_ *testing.T, file string) *exec.Cmd { return exec.Command("ruby", file) }, ".rb"},
 }
 
-// python gives a Python that has redis-py: Debian's package belongs to Debian's Python.
+// python returns a Python that has redis-py: Debian's package belongs to Debian's Python.
 func python() string {
 	if exec.Command("python3", "-c", "import redis").Run() == nil {
 		return "python3"
@@ -57,7 +57,7 @@ func python() string {
 	return "/usr/bin/python3"
 }
 
-// available says whether the client library of a format is installed here.
+// available reports whether the client library of a format is installed here.
 func available(format string) bool {
 	switch format {
 	case "node":
@@ -88,7 +88,7 @@ metadata: {name: shop, namespace: default}
 spec: {clusterSize: 3, redisSentinelConfig: {redisReplicationName: shop, masterGroupName: mymaster}, kubernetesConfig: {%s}}
 `
 
-// print gives what the tool prints for the group, with the addresses of its processes in the place of those of Services.
+// print returns what the tool prints for the group, with the addresses of its processes in the place of those of Services.
 func (g *group) print(t *testing.T, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -87,7 +87,7 @@ func (g *group) start(port int, config string, args ...string) {
 	})
 }
 
-// do gives the answer to a command, or the error, as text.
+// do returns the answer to a command, or the error, as text.
 func (g *group) do(port int, password string, args ...any) string {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + strconv.Itoa(port), Password: password, DisableIndentity: true, Protocol: 2})
 	defer client.Close()
@@ -98,7 +98,7 @@ func (g *group) do(port int, password string, args ...any) string {
 	return fmt.Sprint(answer)
 }
 
-// master gives the port that the sentinels say is the master's.
+// master returns the port that the sentinels say is the master's.
 func (g *group) master() int {
 	port := 0
 	_, _ = fmt.Sscanf(g.do(g.sentinels[0], g.sentinelPassword, "SENTINEL", "get-master-addr-by-name", "mymaster"), "[127.0.0.1 %d]", &port)

@@ -120,7 +120,7 @@ func (g *generator) add(version string, src []byte) error {
 	}
 }
 
-// node gives the one node of a schema.
+// node returns the one node of a schema.
 func (g *generator) node(name string, p *property) *node {
 	n := &node{name: name}
 	switch {

@@ -17,7 +17,7 @@ import (
 
 const generatedFrom = "<!-- Written by internal/docgen from %s. Do not edit. -->\n"
 
-// guides gives the pages and schemas that follow from other sources than rules, by their path below docs.
+// guides returns the pages and schemas that follow from other sources than rules, by their path below docs.
 func guides() (map[string]string, error) {
 	out := map[string]string{}
 	for name, write := range map[string]func() (string, error){

@@ -52,7 +52,7 @@ func run(out string) error {
 	return nil
 }
 
-// embedded gives all pages, by their path below docs.
+// embedded returns all pages, by their path below docs.
 func embedded() (map[string]string, error) {
 	rules, err := policy.Rules()
 	if err != nil {

@@ -42,7 +42,7 @@ func categories() []struct{ name, about string } {
 	}
 }
 
-// pages gives a page for each rule and an index.
+// pages returns a page for each rule and an index.
 func pages(rules []*policy.Rule) map[string]string {
 	out := map[string]string{"README.md": index(rules)}
 	for _, r := range rules {
@@ -163,7 +163,7 @@ func index(rules []*policy.Rule) string {
 	return b.String()
 }
 
-// file gives a file of an example, or nil.
+// file returns a file of an example, or nil.
 func file(a *txtar.Archive, name string) []byte {
 	for _, f := range a.Files {
 		if f.Name == name {

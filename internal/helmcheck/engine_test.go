@@ -102,7 +102,7 @@ func command(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// charts gives the folders with a Chart.yaml that are no subcharts.
+// charts returns the folders with a Chart.yaml that are no subcharts.
 func charts(t *testing.T, root string) []string {
 	t.Helper()
 	var dirs []string
@@ -125,7 +125,7 @@ func charts(t *testing.T, root string) []string {
 	return dirs
 }
 
-// unpacked gives a chart with its packed subcharts as folders, which is all that we render.
+// unpacked returns a chart with its packed subcharts as folders, which is all that we render.
 func unpacked(t *testing.T, dir string) string {
 	t.Helper()
 	packed := func(dir string) []string {

@@ -179,7 +179,7 @@ func load(t *testing.T, repo string) *chart.Chart {
 	return c
 }
 
-// helmRender gives the output of each template by its path in the chart. Helm checks the values against the schema first.
+// helmRender returns the output of each template by its path in the chart. Helm checks the values against the schema first.
 // Strict refuses a template that reads a value which is not there.
 func helmRender(t *testing.T, c *chart.Chart, strict bool) map[string]string {
 	t.Helper()
@@ -381,7 +381,7 @@ func readCRD(t *testing.T, file string) *crd {
 	return nil
 }
 
-// check gives what the API server would refuse, and the fields that it would silently drop.
+// check returns what the API server would refuse, and the fields that it would silently drop.
 func (c *crd) check(r *unstructured.Unstructured) []string {
 	var problems []string
 	for _, err := range validation.ValidateCustomResource(nil, r.Object, c.validator) {

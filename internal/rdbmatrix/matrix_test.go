@@ -88,12 +88,12 @@ var methods = []method{
 	{name: "replication", args: []string{"--method", "replication"}}, {name: "live", live: true}, {name: "aof", aof: true}, {name: "convert"},
 }
 
-// fits says whether the target has all that the data needs.
+// fits reports whether the target has all that the data needs.
 func (d *dataset) fits(to release) bool {
 	return map[string]bool{"": true, " field-ttl": to.fieldTTL, " functions": to.functions, " vectors": to.vectors}[d.name]
 }
 
-// anyVersion says that a method writes into older and newer servers alike: a refusal is then a fault, unless data does not fit.
+// anyVersion reports that a method writes into older and newer servers alike: a refusal is then a fault, unless data does not fit.
 func (m method) anyVersion() bool { return m.name != "replication" && m.name != "aof" }
 
 // TestMatrix: each cell is ok, with every loss named, or refused before the first write, with a reason.

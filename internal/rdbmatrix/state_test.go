@@ -108,7 +108,7 @@ func readKey(s *redistest.Server, facts map[string]string, db, key string, own r
 	}
 }
 
-// readStream gives items and groups with what is pending; consumers and counters are facts of their own.
+// readStream returns items and groups with what is pending; consumers and counters are facts of their own.
 func readStream(s *redistest.Server, facts map[string]string, key, name string) string {
 	value := fmt.Sprintf("%q", s.Do("XRANGE", key, "-", "+"))
 	info := pairs(s.Do("XINFO", "STREAM", key))
@@ -153,7 +153,7 @@ func words(list []any) (out []string) {
 	return out
 }
 
-// sorted gives elements of so many parts in an order of their own.
+// sorted returns elements of so many parts in an order of their own.
 func sorted(reply any, parts int) string {
 	list, _ := reply.([]any)
 	var out []string

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// keysOf gives the keys of two maps.
+// keysOf returns the keys of two maps.
 func keysOf(a, b map[string]string) iter.Seq[string] {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
@@ -23,7 +23,7 @@ type table struct {
 	reasons map[string]int
 }
 
-// shorten gives each reason a number.
+// shorten replaces each reason by its number.
 func (t *table) shorten(cell string) string {
 	reason, refused := strings.CutPrefix(cell, "refused: ")
 	if !refused {

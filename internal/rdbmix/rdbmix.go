@@ -277,7 +277,7 @@ func (m *maker) stream() {
 	}
 }
 
-// large gives the entry that was made last a large value instead.
+// large returns the entry that was made last a large value instead.
 func (m *maker) large(n int) {
 	m.key = strconv.AppendInt(append(m.key[:0], "app:large:"...), int64(n), 10)
 	m.e.Key = m.key

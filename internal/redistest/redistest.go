@@ -159,7 +159,7 @@ func newServer(tb testing.TB, binary string) *Server {
 	return &Server{TB: tb, Dir: tb.TempDir(), Host: "127.0.0.1", Port: FreePort(tb), binary: path, output: &Screen{}}
 }
 
-// FreePort gives a port of loopback that nobody listens on.
+// FreePort returns a port of loopback that nobody listens on.
 func FreePort(tb testing.TB) int {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -370,7 +370,7 @@ func StartProgram(tb testing.TB, program string, dump []byte, args ...string) *S
 	return s
 }
 
-// Alive says whether the process has not ended.
+// Alive reports whether the process has not ended.
 func (s *Server) Alive() bool {
 	select {
 	case <-s.done:

@@ -71,7 +71,7 @@ func writeChanged(name string, data []byte) error {
 	return os.WriteFile(name, data, 0o644)
 }
 
-// compiled gives the rules as WebAssembly, and their METADATA.
+// compiled returns the rules as WebAssembly, and their METADATA.
 func compiled() (program, metadata []byte, err error) {
 	modules, entrypoints, metadata, err := policy.Program()
 	if err != nil {

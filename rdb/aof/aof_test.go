@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// text gives parts that hold texts.
+// text returns parts that hold texts.
 func text(texts ...string) []Part {
 	var parts []Part
 	for i, s := range texts {

@@ -25,7 +25,7 @@ const (
 // ManifestSuffix ends the name of a manifest.
 const ManifestSuffix = ".manifest"
 
-// Files gives the files that hold data, in the order in which a server loads them.
+// Files returns the files that hold data, in the order in which a server loads them.
 func (m *Manifest) Files() []string {
 	if m.Base == "" {
 		return m.Incr

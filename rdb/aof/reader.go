@@ -22,7 +22,7 @@ type Error struct {
 	Message string // what is wrong; what to do
 }
 
-// Error gives file, offset and message.
+// Error returns file, offset and message.
 func (e *Error) Error() string {
 	if e.File == "" {
 		return fmt.Sprintf("offset %d: %s", e.Offset, e.Message)
@@ -156,7 +156,7 @@ func (r *reader) header(w io.Writer, kind byte, limit int64) (int64, error) {
 	return int64(n), nil
 }
 
-// lower gives the name of a command in lower case. It allocates for new names only, and keeps few of them: a damaged file may
+// lower returns the name of a command in lower case. It allocates for new names only, and keeps few of them: a damaged file may
 // have any number.
 func (r *reader) lower(name []byte) string {
 	low, ok := r.names[string(name)]

@@ -19,7 +19,7 @@ type Part struct {
 	Start int64  // offset in the file of the first command
 	// Open gives the file from Start on.
 	Open func(ctx context.Context) (io.ReadCloser, error)
-	// Once says that Open can be called one time only.
+	// Once reports that Open can be called one time only.
 	Once bool
 }
 

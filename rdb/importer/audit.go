@@ -21,7 +21,7 @@ type nodeFacts struct {
 	before, now map[string]facts
 }
 
-// since gives how much a number of all nodes has grown.
+// since returns how much a number of all nodes has grown.
 func (f *nodeFacts) since(number func(facts) int64) (grown int64) {
 	for run, now := range f.now {
 		grown += max(number(now)-number(f.before[run]), 0)
@@ -256,7 +256,7 @@ func (v *verifier) presence(ctx context.Context) error {
 	})
 }
 
-// each gives every key of the dump that must be in the target.
+// each calls yield for every key of the dump that must be in the target.
 func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 	im := v.im
 	body, err := im.source.Open(ctx, 0)
@@ -309,7 +309,7 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 	}
 }
 
-// isFinal says that trying again does not help.
+// isFinal reports that trying again does not help.
 func isFinal(err error) bool {
 	var restarted *restartedError
 	var fatal *fatalError

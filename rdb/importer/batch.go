@@ -35,7 +35,7 @@ type keyRef struct {
 	payloadAt, payloadEnd int  // of RESTORE
 }
 
-// how says what the replies of a key mean.
+// how describes what the replies of a key mean.
 type how uint8
 
 const (
@@ -46,7 +46,7 @@ const (
 
 func (b *batch) name(k *keyRef) string { return string(b.buf[k.nameAt : k.nameAt+k.nameLen]) }
 
-// pending gives the commands that have not been answered.
+// pending returns the commands that have not been answered.
 func (b *batch) pending() []byte {
 	from := 0
 	for from < len(b.keys) && b.keys[from].done {

@@ -115,7 +115,7 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 	return im.mayQueue(ctx, sample.Key, wants)
 }
 
-// loadable says why a target that loads the dump itself would end its process at a type.
+// loadable explains why a target that loads the dump itself would end its process at a type.
 func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry, keys uint64) error {
 	if knows(im.server.version, t) {
 		if !im.server.absTTL || im.noRestore || sample == nil {
@@ -130,7 +130,7 @@ func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry,
 	return fmt.Errorf("%s does not support the encoding %q of %d keys, and a server that loads such a dump exits; remove --method replication", im.server.name, t, keys)
 }
 
-// knows says whether servers of an RDB version have a type. Redis and Valkey parted at 11.
+// knows reports whether servers of an RDB version have a type. Redis and Valkey parted at 11.
 func knows(version int, t rdb.Type) bool {
 	switch since := t.Since(); {
 	case since >= 80:
@@ -194,7 +194,7 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	return nil
 }
 
-// fragile says that the target does not survive RESTORE of a value of a module that it lacks, and of some damaged values:
+// fragile reports that the target does not survive RESTORE of a value of a module that it lacks, and of some damaged values:
 // before 7.0 it ends its process, as when it loads a dump (redis 6.0.16 src/rdb.c, rdbLoadObject: "no matching module",
 // rdbExitReportCorruptRDB). 6.2 cannot be told from 5.0 by its RDB version.
 func (im *importer) fragile() bool { return im.server.version < 10 }
@@ -214,13 +214,13 @@ var moduleNames = map[string]string{
 	"scdtype00": "search ft", "trietype0": "search ft", "vectorset": "vectorset",
 }
 
-// HasModule says whether one of the modules, by the name of MODULE LIST or of the type that it makes, has a type of a dump,
+// HasModule reports whether one of the modules, by the name of MODULE LIST or of the type that it makes, has a type of a dump,
 // such as "ReJSON-RL".
 func HasModule(names []string, of string) bool {
 	return slices.Contains(names, of) || moduleListed(names, of)
 }
 
-// moduleListed says whether a type, such as "ReJSON-RL", is of one of the modules. A type that is not known here may be of
+// moduleListed reports whether a type, such as "ReJSON-RL", is of one of the modules. A type that is not known here may be of
 // any whose name begins alike.
 func moduleListed(have []string, of string) bool {
 	names := strings.Fields(moduleNames[of])
@@ -317,7 +317,7 @@ func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
 	}
 }
 
-// checkEngine says that the target cannot run a library.
+// checkEngine reports that the target cannot run a library.
 func (im *importer) checkEngine(ctx context.Context, l library) error {
 	reply, err := im.ask(ctx, "FUNCTION", "STATS")
 	if err != nil && redis.Code(err) == "" {
@@ -356,7 +356,7 @@ func (im *importer) checkRights(ctx context.Context, add func(error)) {
 	add(im.mayQueue(ctx, []byte("x"), wants))
 }
 
-// mayQueue says which of the commands the target would refuse, for keys that are like one of the dump.
+// mayQueue reports which of the commands the target would refuse, for keys that are like one of the dump.
 func (im *importer) mayQueue(ctx context.Context, like []byte, commands [][]string) error {
 	if len(commands) == 0 {
 		return nil
@@ -428,7 +428,7 @@ func (u *uses) lose(lost rdb.Loss) {
 	}
 }
 
-// nameLosses says what was lost by writing with plain commands, or in an older encoding.
+// nameLosses describes what was lost by writing with plain commands, or in an older encoding.
 func (im *importer) nameLosses() {
 	note := im.ledger.note
 	if n := im.uses.freq; n > 0 {

@@ -71,7 +71,7 @@ func (im *importer) load() error {
 	return nil
 }
 
-// fits says what keeps the checkpoint from being of this import.
+// fits describes what keeps the checkpoint from being of this import.
 func (im *importer) fits() error {
 	c := im.resumed
 	switch {

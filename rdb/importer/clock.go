@@ -11,7 +11,7 @@ import (
 const ClockTolerance = 2 * time.Second
 
 // measureClock asks the target for its time, because the target decides when keys expire. Where it cannot be asked now, the
-// preflight says why.
+// preflight explains why.
 func (im *importer) measureClock(ctx context.Context) {
 	conn, err := im.target.Connect(ctx)
 	if err == nil {
@@ -69,5 +69,5 @@ func (im *importer) fieldExpiry(at int64) int64 {
 	return max(at+im.shift, 1)
 }
 
-// isGone says whether a key's time is over in the target, or so nearly that it may be gone.
+// isGone reports whether a key's time is over in the target, or so nearly that it may be gone.
 func (im *importer) isGone(expiry int64) bool { return expiry != 0 && expiry <= im.now()+1000 }

@@ -226,7 +226,7 @@ func (p *pass) redirect(ctx context.Context, from *batch, keys []redirect) error
 	return nil
 }
 
-// nodes gives the addresses of the masters of a cluster, or "" for the one server that is no cluster.
+// nodes returns the addresses of the masters of a cluster, or "" for the one server that is no cluster.
 func (im *importer) nodes(ctx context.Context) ([]string, error) {
 	if !im.server.cluster {
 		return []string{""}, nil

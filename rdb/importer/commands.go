@@ -134,7 +134,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	return w, nil
 }
 
-// reencode gives an entry that the target loads, and takes account of what it loses.
+// reencode returns an entry that the target loads, and takes account of what it loses.
 func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
 	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.server.version, Shift: p.im.shift})
 	if err == nil && !p.epoch.repair && p.reread != e.Offset {
@@ -267,7 +267,7 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 	return nil
 }
 
-// connOf gives a connection of the goroutine that reads the dump.
+// connOf returns a connection of the goroutine that reads the dump.
 func (p *pass) connOf(ctx context.Context, r *route) (*redis.Conn, error) {
 	if c := p.big[r]; c != nil {
 		return c, nil
@@ -380,7 +380,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 	return errReread
 }
 
-// wholeStream gives a stream that is in memory as a whole, in an encoding that the target knows, where it is not too large
+// wholeStream returns a stream that is in memory as a whole, in an encoding that the target knows, where it is not too large
 // for that; other values as they are.
 func (p *pass) wholeStream(e *rdb.Entry, how way) (*rdb.Entry, error) {
 	if e.Type.Kind() != "stream" {
@@ -511,7 +511,7 @@ func (l *largeKey) pipeline(ctx context.Context, fn func() error) (redis.Error, 
 	return out.refused, err
 }
 
-// rename gives the key its name. RENAME alone would free an old value at once, however large.
+// rename renames the key to its name. RENAME alone would free an old value at once, however large.
 func (l *largeKey) rename(ctx context.Context, key, temporary []byte, replace bool) (redis.Error, error) {
 	limited, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
@@ -630,7 +630,7 @@ func (l *largeKey) read() (refused redis.Error, err error) {
 	return refused, nil
 }
 
-// insideError gives the first error of an array, such as the reply of EXEC.
+// insideError returns the first error of an array, such as the reply of EXEC.
 func insideError(reply any) redis.Error {
 	list, _ := reply.([]any)
 	for _, v := range list {
@@ -641,7 +641,7 @@ func insideError(reply any) redis.Error {
 	return ""
 }
 
-// unclaimed says that XCLAIM, the only command sent that answers an array of its own, found no stream entry to claim.
+// unclaimed reports that XCLAIM, the only command sent that answers an array of its own, found no stream entry to claim.
 func unclaimed(reply any) bool {
 	list, ok := reply.([]any)
 	return ok && len(list) == 0

@@ -34,7 +34,7 @@ func identityOf(info map[string]string) identity {
 	return id
 }
 
-// goesOn says that a server's data is what another one had, and what was written to it since. A process that was made a replica
+// goesOn reports that a server's data is what another one had, and what was written to it since. A process that was made a replica
 // for a while has lost its own data without another run ID.
 func (id identity) goesOn(from identity) bool {
 	if from.Repl == "" {
@@ -43,7 +43,7 @@ func (id identity) goesOn(from identity) bool {
 	return id.Repl == from.Repl || id.Before == from.Repl
 }
 
-// descends says that every node has data that one of the old nodes had confirmed. Without that, a key that is there may be
+// descends reports that every node has data that one of the old nodes had confirmed. Without that, a key that is there may be
 // another's.
 func descends(old, now map[string]identity) bool {
 	if len(old) == 0 {

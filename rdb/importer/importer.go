@@ -30,7 +30,7 @@ type Source struct {
 	Size int64
 	// Open gives the bytes of the dump from an offset on. With Once, it is called once, with 0.
 	Open func(ctx context.Context, offset int64) (io.ReadCloser, error)
-	// Once says that the dump cannot be read a second time: a live snapshot. There is then no first pass, and nothing that
+	// Once reports that the dump cannot be read a second time: a live snapshot. There is then no first pass, and nothing that
 	// needs one: no estimate of memory, no going on after an interruption, no full verification.
 	Once bool
 	// Base is the file that the dump is in, where that is not Name.
@@ -38,7 +38,7 @@ type Source struct {
 	// Parts are the files of commands that follow the dump, where the source is an append-only file. Commands may also
 	// follow the dump in its own stream.
 	Parts []aof.Part
-	// NoDump says that there are commands only: Open then gives a dump without keys.
+	// NoDump reports that there are commands only: Open then gives a dump without keys.
 	NoDump bool
 	// Packed is the program that unpacks the file: gzip, zstd or "".
 	Packed string
@@ -54,7 +54,7 @@ type Live struct {
 	IDs []string
 	// Clock is how far the clock of the source is ahead of the one here.
 	Clock time.Duration
-	// FieldTTL says that there are hashes of which fields expire.
+	// FieldTTL reports that there are hashes of which fields expire.
 	FieldTTL bool
 	// Modules are the names of its modules; those that are built in among them.
 	Modules []string
@@ -64,7 +64,7 @@ type Live struct {
 
 // A Store keeps the checkpoint of an import.
 type Store interface {
-	// Load gives what was saved last, or nil.
+	// Load returns what was saved last, or nil.
 	Load() ([]byte, error)
 	// Save replaces it as a whole, so that a loss of power leaves the old or the new one.
 	Save([]byte) error
@@ -72,7 +72,7 @@ type Store interface {
 	Remove() error
 }
 
-// Existing says what to do about keys that are there already.
+// Existing describes what to do about keys that are there already.
 type Existing uint8
 
 // What to do about keys that are there already.
@@ -83,7 +83,7 @@ const (
 	Flush                   // empty the databases first that keys go to
 )
 
-// String gives the word of the command line.
+// String returns the word of the command line.
 func (e Existing) String() string {
 	return [...]string{"refuse", "replace", "skip-existing", "flush"}[e]
 }
@@ -102,7 +102,7 @@ const (
 // String gives the word of the command line.
 func (m Method) String() string { return [...]string{"auto", "restore", "commands", "replication"}[m] }
 
-// Verify says how much is compared afterwards.
+// Verify describes how much is compared afterwards.
 type Verify uint8
 
 // How much is compared afterwards.
@@ -203,7 +203,7 @@ func Import(ctx context.Context, source Source, target *redis.Target, opts Optio
 	return report, err
 }
 
-// Interrupted says that an import stopped half way.
+// Interrupted reports that an import stopped half way.
 type Interrupted struct {
 	Offset int64 // all keys before it are written; 0 for none
 	Size   int64
@@ -211,7 +211,7 @@ type Interrupted struct {
 	Err    error
 }
 
-// Error says why and where.
+// Error explains why and where.
 func (e *Interrupted) Error() string {
 	at := fmt.Sprintf("stopped at byte %d", e.Offset)
 	if e.Size > 0 {

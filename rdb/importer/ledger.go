@@ -57,7 +57,7 @@ func (l *ledger) row(db int, kind string) int {
 	return i
 }
 
-// count gives the counts of a row in an epoch.
+// count returns the counts of a row in an epoch.
 func (e *epoch) count(row int) *Counts {
 	for len(e.counts) <= row {
 		e.counts = append(e.counts, Counts{})
@@ -73,7 +73,7 @@ func (l *ledger) begin(repair bool) *epoch {
 	return e
 }
 
-// close says that no more batches come.
+// close reports that no more batches come.
 func (l *ledger) close(e *epoch, end rdb.Position, counts []Counts) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,14 +88,14 @@ func (e *epoch) merge(counts []Counts) {
 	}
 }
 
-// opened says that a batch belongs to the epoch.
+// opened reports that a batch belongs to the epoch.
 func (l *ledger) opened(e *epoch) {
 	l.mu.Lock()
 	e.open++
 	l.mu.Unlock()
 }
 
-// done says that a batch has been answered. It is stuck where a key of it was not written for a reason that has nothing to
+// done reports that a batch has been answered. It is stuck where a key of it was not written for a reason that has nothing to
 // do with the key.
 func (l *ledger) done(e *epoch, counts []Counts, stuck bool) {
 	l.mu.Lock()
@@ -145,7 +145,7 @@ func (l *ledger) note(format string, args ...any) {
 	l.report.note(format, args...)
 }
 
-// position gives the frontier, the end of what was sent, and whether the part before the frontier must be repaired.
+// position returns the frontier, the end of what was sent, and whether the part before the frontier must be repaired.
 func (l *ledger) position() (at, sent int64, repair bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,7 +159,7 @@ func (l *ledger) repairFrom(runID string) {
 	l.repair = runID
 }
 
-// start gives where a pass begins, and forgets what the one before has left open.
+// start returns where a pass begins, and forgets what the one before has left open.
 func (l *ledger) start() (from, until rdb.Position, uncertain int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,7 +170,7 @@ func (l *ledger) start() (from, until rdb.Position, uncertain int64) {
 	return l.frontier, l.frontier, l.sent
 }
 
-// sending says that keys up to an offset are about to be sent.
+// sending reports that keys up to an offset are about to be sent.
 func (l *ledger) sending(to int64) {
 	l.mu.Lock()
 	l.sent = max(l.sent, to)

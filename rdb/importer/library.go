@@ -31,7 +31,7 @@ func parseLibrary(code string) library {
 	return l
 }
 
-// libraries gives the names of a server's libraries, each with its functions.
+// libraries returns the names of a server's libraries, each with its functions.
 func libraries(ctx context.Context, conn *redis.Conn) (map[string][]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
@@ -66,7 +66,7 @@ func libraries(ctx context.Context, conn *redis.Conn) (map[string][]string, erro
 
 var registers = regexp.MustCompile(`register_function\s*[({][^)}]*?["']([A-Za-z0-9_]+)["']`)
 
-// conflicts says which libraries of the dump the target cannot take beside its own: one of the same name, or another that
+// conflicts reports which libraries of the dump the target cannot take beside its own: one of the same name, or another that
 // registers a function of the same name (redis src/functions.c, libraryJoin).
 func conflicts(dump []library, have map[string][]string, replace bool) (errs []error) {
 	for _, l := range dump {

@@ -131,7 +131,7 @@ func (im *importer) watchReplicas(ctx context.Context) {
 	}
 }
 
-// replicaLag gives the lag of the replica that is furthest behind, in bytes. One that is being sent all of the memory lags
+// replicaLag returns the lag of the replica that is furthest behind, in bytes. One that is being sent all of the memory lags
 // by what was written since.
 func replicaLag(ctx context.Context, conn *redis.Conn) (lag int64, who string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
@@ -193,10 +193,10 @@ func (p *progress) set(bytes int64, keys uint64, db int) {
 	p.db.Store(int64(max(db, 0)))
 }
 
-// keysFrom says how many keys come before the first that will be dealt with: a pass may begin in the middle, or again.
+// keysFrom describes how many keys come before the first that will be dealt with: a pass may begin in the middle, or again.
 func (p *progress) keysFrom(n uint64) { p.keys.Store(int64(n)) }
 
-// at says which entry is being dealt with.
+// at reports which entry is being dealt with.
 func (p *progress) at(e *rdb.Entry) {
 	p.bytes.Store(e.Offset)
 	if e.Kind == rdb.KeyEntry {
@@ -248,7 +248,7 @@ func (im *importer) reportProgress() (stop func()) {
 
 const saveEvery = 500 * time.Millisecond
 
-// checkpoints says whether sending is bound to the checkpoint.
+// checkpoints reports whether sending is bound to the checkpoint.
 func (im *importer) checkpoints() bool { return im.opts.Checkpoint != nil && !im.source.Once }
 
 // keepSaving writes the checkpoint now and then.

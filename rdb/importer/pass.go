@@ -283,7 +283,7 @@ func (p *pass) closeEpoch(ctx context.Context, end rdb.Position) error {
 	return nil
 }
 
-// count gives the counts of a row for keys that are not sent.
+// count returns the counts of a row for keys that are not sent.
 func (p *pass) count(row int32) *Counts {
 	for len(p.counts) <= int(row) {
 		p.counts = append(p.counts, Counts{})
@@ -291,7 +291,7 @@ func (p *pass) count(row int32) *Counts {
 	return &p.counts[row]
 }
 
-// rowFor gives the row of a database and type.
+// rowFor returns the row of a database and type.
 func (p *pass) rowFor(db int, kind string) int32 {
 	name := rowName{db, kind}
 	if p.row >= 0 && p.rowOf == name {
@@ -434,7 +434,7 @@ func (p *pass) appendRestore(b *batch, k *keyRef, e *rdb.Entry) (err error) {
 	return err
 }
 
-// mayBeEmpty says whether a value is so small that it may have no element. A string is an element.
+// mayBeEmpty reports whether a value is so small that it may have no element. A string is an element.
 func mayBeEmpty(e *rdb.Entry) bool {
 	return e.Raw != nil && len(e.Raw) < maxEmpty && e.Type != rdb.TypeString && e.Type != rdb.TypeModule2
 }
@@ -495,7 +495,7 @@ func (p *pass) dispatch(ctx context.Context, route int) error {
 	return nil
 }
 
-// hand gives a batch to its route.
+// hand passes a batch to its route.
 func (p *pass) hand(b *batch) {
 	p.im.ledger.opened(b.epoch)
 	p.mu.Lock()
@@ -529,7 +529,7 @@ func (p *pass) mayPass(ctx context.Context, to int64, size int) error {
 	return nil
 }
 
-// done says that a batch is answered.
+// done reports that a batch is answered.
 func (p *pass) done(b *batch) {
 	p.window.release(b.size)
 	p.im.ledger.done(b.epoch, b.counts, b.stuck)
@@ -552,7 +552,7 @@ func (p *pass) done(b *batch) {
 	}
 }
 
-// written says that the target has confirmed a key.
+// written reports that the target has confirmed a key.
 func (p *pass) written(b *batch, k *keyRef) {
 	k.done = true
 	p.answered.Add(1)
@@ -564,7 +564,7 @@ func (p *pass) written(b *batch, k *keyRef) {
 	}
 }
 
-// existed says that the target has the key already. It may be our own doing.
+// existed reports that the target has the key already. It may be our own doing.
 func (p *pass) existed(b *batch, k *keyRef) {
 	switch {
 	case b.epoch.repair:
@@ -586,7 +586,7 @@ func (p *pass) existed(b *batch, k *keyRef) {
 	p.answered.Add(1)
 }
 
-// failed says that the target does not take the key.
+// failed reports that the target does not take the key.
 func (p *pass) failed(b *batch, k *keyRef, reply redis.Error) {
 	k.done = true
 	p.answered.Add(1)

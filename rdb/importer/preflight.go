@@ -241,7 +241,7 @@ func (im *importer) learnVersion(ctx context.Context) error {
 	return fmt.Errorf("%s accepts no supported RDB version; check that it is Redis or Valkey", im.server.name)
 }
 
-// unknownCommand says that a server does not have a command, or has it under another name.
+// unknownCommand reports that a server does not have a command, or has it under another name.
 func unknownCommand(err error) bool {
 	return redis.Code(err) == "ERR" && strings.Contains(strings.ToLower(err.Error()), "unknown command")
 }
@@ -273,7 +273,7 @@ func (im *importer) oldVersion() error {
 	return nil
 }
 
-// databases gives those that keys go to, in order. Of a dump that is read once that is not known beforehand: then all that
+// databases returns those that keys go to, in order. Of a dump that is read once that is not known beforehand: then all that
 // have keys are in the way, and those that got some.
 func (im *importer) databases() []int {
 	if !im.source.Once {
@@ -344,7 +344,7 @@ func (im *importer) checkNodes(ctx context.Context, add func(error)) {
 	}
 }
 
-// occupied says that keys are in the way.
+// occupied reports that keys are in the way.
 func (im *importer) occupied(where string, keys int64) error {
 	if keys == 0 || im.opts.Existing != Refuse || im.resumed != nil || im.opts.Method == Replication {
 		return nil
@@ -395,7 +395,7 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 	}
 }
 
-// room says that one server has not enough memory for what it gets.
+// room reports that one server has not enough memory for what it gets.
 func (im *importer) room(who string, info map[string]string, estimate int64) error {
 	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
 	limit, used := number("maxmemory"), number("used_memory")

@@ -240,7 +240,7 @@ func delta(before, after map[string]string, name string) uint64 {
 	return a - min(a, b)
 }
 
-// keyspace gives the number of keys of a line such as db0:keys=3,expires=1.
+// keyspace returns the number of keys of a line such as db0:keys=3,expires=1.
 func keyspace(info map[string]string, name string) (uint64, bool) {
 	if _, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err != nil || !strings.HasPrefix(name, "db") {
 		return 0, false

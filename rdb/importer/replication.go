@@ -33,7 +33,7 @@ type debt struct {
 	Settings    map[string]string `json:"settings"`
 }
 
-// checkReplication says all that forbids making the target a replica.
+// checkReplication describes all that forbids making the target a replica.
 func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if im.opts.Method != Replication {
 		return
@@ -277,7 +277,7 @@ func (im *importer) replicaOf(ctx context.Context, host, port string) error {
 	return err
 }
 
-// mayFollow says that the target lets nobody make it a replica.
+// mayFollow reports that the target lets nobody make it a replica.
 func (im *importer) mayFollow(ctx context.Context) error {
 	reply, err := im.ask(ctx, "COMMAND", "INFO", "REPLICAOF", "SLAVEOF")
 	list, _ := reply.([]any)

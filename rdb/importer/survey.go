@@ -264,7 +264,7 @@ func (s *survey) lengthOf(e *rdb.Entry) (int64, error) {
 	return n, err
 }
 
-// lengthOf gives the length of a large value that the first pass has measured.
+// lengthOf returns the length of a large value that the first pass has measured.
 func (im *importer) lengthOf(e *rdb.Entry) (int64, bool) {
 	if e.Raw != nil {
 		return int64(len(e.Raw)), true
@@ -273,7 +273,7 @@ func (im *importer) lengthOf(e *rdb.Entry) (int64, bool) {
 	return n, ok
 }
 
-// databases gives the numbers of the target's databases that keys go to, in order.
+// databases returns the numbers of the target's databases that keys go to, in order.
 func (s *survey) databases() []int {
 	var list []int
 	for db, n := range s.dbs {

@@ -250,7 +250,7 @@ func (v *verifier) lane(ctx context.Context, key []byte) (*lane, error) {
 	return l, nil
 }
 
-// connect gives a lane a connection, in the database of the target's URL.
+// connect opens the connection of a lane, in the database of the target's URL.
 func (v *verifier) connect(ctx context.Context, l *lane) error {
 	if l.conn != nil {
 		l.conn.Close()
@@ -603,7 +603,7 @@ func (v *verifier) differ(e rdb.Entry, reason string) {
 	}
 }
 
-// differentValue says how the value of a key differs from its payload of DUMP. Where the bytes do, the elements decide: the
+// differentValue describes how the value of a key differs from its payload of DUMP. Where the bytes do, the elements decide: the
 // server may encode them in another way than the dump.
 func (v *verifier) differentValue(e *rdb.Entry, payload []byte) string {
 	const footer = 2 + 8

@@ -193,7 +193,7 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 	}
 }
 
-// next gives the batch to send, or nil when no more will come.
+// next returns the batch to send, or nil when no more will come.
 func (w *worker) next(ctx context.Context) (*batch, error) {
 	for {
 		if b := w.route.pop(); b != nil {
@@ -312,7 +312,7 @@ func readKey(conn *redis.Conn, k *keyRef, uses *uses) (redis.Error, error) {
 	return refused, nil
 }
 
-// renamed gives what was wrong with a transaction that ends with RENAMENX and UNLINK.
+// renamed returns what was wrong with a transaction that ends with RENAMENX and UNLINK.
 func renamed(reply any, lasting bool) redis.Error {
 	list, _ := reply.([]any)
 	refused := insideError(reply)

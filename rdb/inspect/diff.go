@@ -41,7 +41,7 @@ type Differences struct {
 	Changed uint64 `json:"changed"`
 }
 
-// Any says whether the dumps differ.
+// Any reports whether the dumps differ.
 func (d *Differences) Any() bool { return d.Added+d.Removed+d.Changed > 0 }
 
 // Diff compares the keys of two dumps: their values, however they are encoded, and their expiry. Each opener gives the dump from
@@ -82,7 +82,7 @@ type differ struct {
 	keys        map[keySum]*known
 }
 
-// each gives the keys of a dump that the filter keeps.
+// each returns the keys of a dump that the filter keeps.
 func (d *differ) each(open func() (*rdb.Scanner, func() error, error), fn func(*rdb.Entry) error) (err error) {
 	s, closeDump, err := open()
 	if err != nil {

@@ -67,7 +67,7 @@ type Info struct {
 	MemoryLow  uint64 `json:"memoryLow"`
 	MemoryHigh uint64 `json:"memoryHigh"`
 
-	// PrefixesExact says whether there was room for all prefixes.
+	// PrefixesExact reports whether there was room for all prefixes.
 	PrefixesExact bool      `json:"prefixesExact"`
 	Separator     string    `json:"separator"`
 	Now           time.Time `json:"now"`
@@ -404,7 +404,7 @@ func labelled(buckets []Bucket, labels []string) []Bucket {
 	return buckets
 }
 
-// AuxValue gives the text of a fact, or an empty string.
+// AuxValue returns the text of a fact, or an empty string.
 func (info *Info) AuxValue(name string) string {
 	for _, a := range info.Aux {
 		if a.Name == name {
@@ -450,7 +450,7 @@ func shownKey(key []byte) string {
 	return printable(key)
 }
 
-// printable gives text as it is, and other bytes in the way of Go: \xff.
+// printable returns text as it is, and other bytes in the way of Go: \xff.
 func printable(p []byte) string {
 	if utf8.Valid(p) {
 		return string(p)

@@ -19,7 +19,7 @@ type KeyRow struct {
 	Freq      *int64 `json:"freq,omitempty"`      // logarithmic counter of use (LFU)
 }
 
-// EachKey gives every key of a dump that a filter keeps, in the order of the dump, in constant memory. Key has its whole name.
+// EachKey returns every key of a dump that a filter keeps, in the order of the dump, in constant memory. Key has its whole name.
 // The row is valid until fn returns.
 func EachKey(s *rdb.Scanner, filter *rdb.Filter, now time.Time, fn func(*KeyRow) error) error {
 	return keptKeys(s, filter, func(e *rdb.Entry) error {

@@ -92,7 +92,7 @@ func (in *inspector) prefix(k *measured) {
 // A prefix with less than a thousandth of the memory is not worth a line.
 const worthShowing = 1000
 
-// topPrefixes gives the heaviest prefixes of several keys. One that says the same as a longer one is left out.
+// topPrefixes returns the heaviest prefixes of several keys. One that says the same as a longer one is left out.
 func (in *inspector) topPrefixes() {
 	in.out.PrefixesExact = true
 	var list []Prefix

@@ -20,7 +20,7 @@ var spreads = map[string]spread{
 	"module":      {0.50, 4}, // only the module knows
 }
 
-// bound says between what the memory is.
+// bound describes between what the memory is.
 func (info *Info) bound() {
 	var low, high float64
 	for _, t := range info.Types {

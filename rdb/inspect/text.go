@@ -319,7 +319,7 @@ func textBar(part, whole uint64) string {
 	return strings.Repeat("█", max(1, int(float64(part)*barWidth/float64(whole)+0.5)))
 }
 
-// plain gives text that a terminal shows as it is, and quotes what it would not.
+// plain returns text that a terminal shows as it is, and quotes what it would not.
 func plain(s string) string {
 	for _, r := range s {
 		if !strconv.IsPrint(r) || r == utf8.RuneError {

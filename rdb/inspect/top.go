@@ -44,7 +44,7 @@ func (t *top) add(k *measured, weight uint64) {
 	heap.Fix(t, 0)
 }
 
-// sorted gives the keys, the heaviest first.
+// sorted returns the keys, the heaviest first.
 func (t *top) sorted() []Key {
 	slices.SortFunc(t.keys, func(a, b weighed) int {
 		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.DB, b.DB), cmp.Compare(a.Key.Key, b.Key.Key))

@@ -52,7 +52,7 @@ type Event struct {
 	Err     error // why it Left; nil where it hung up
 }
 
-// EventKind says what happened.
+// EventKind describes what happened.
 type EventKind uint8
 
 // What can happen to a replica.
@@ -479,7 +479,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return l, err
 }
 
-// Local says whether only this machine can reach what listens there.
+// Local reports whether only this machine can reach what listens there.
 func Local(l net.Listener) bool {
 	a, ok := l.Addr().(*net.TCPAddr)
 	return ok && a.IP.IsLoopback()

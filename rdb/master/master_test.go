@@ -50,7 +50,7 @@ func (e *events) has(kind master.EventKind) bool {
 	return false
 }
 
-// serve gives the port of a master that serves a dump until the test ends.
+// serve returns the port of a master that serves a dump until the test ends.
 func serve(t *testing.T, dump []byte, size int64, opts master.Options) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

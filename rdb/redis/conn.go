@@ -25,7 +25,7 @@ func (e Error) Code() string {
 	return code
 }
 
-// Code gives the code of an [Error] in err's chain, else "".
+// Code returns the code of an [Error] in err's chain, else "".
 func Code(err error) string {
 	var e Error
 	if errors.As(err, &e) {
@@ -403,7 +403,7 @@ var (
 	ErrNoPassword    = errors.New("the server has no password, but one was passed")
 )
 
-// loginError says what an AUTH failed of, in words of ours: an old server or a proxy may repeat the arguments of a command
+// loginError describes what an AUTH failed of, in words of ours: an old server or a proxy may repeat the arguments of a command
 // that it does not know.
 func loginError(addr string, err error) error {
 	var refused Error

@@ -37,7 +37,7 @@ func (t *Target) connectMaster(ctx context.Context) (*Conn, error) {
 	return nil, errors.Join(errs...)
 }
 
-// askMaster gives the address of the master that one Sentinel knows.
+// askMaster returns the address of the master that one Sentinel knows.
 func (t *Target) askMaster(ctx context.Context, sentinel string) (string, error) {
 	list, err := t.askSentinel(ctx, sentinel, "SENTINEL", "get-master-addr-by-name", t.Master)
 	if err != nil {
@@ -67,7 +67,7 @@ func (t *Target) askSentinel(ctx context.Context, sentinel string, args ...strin
 	return list, nil
 }
 
-// Replicas gives the addresses of the replicas that are up and connected to their master, as the Sentinels know them.
+// Replicas returns the addresses of the replicas that are up and connected to their master, as the Sentinels know them.
 // Without Sentinels there are none.
 func (t *Target) Replicas(ctx context.Context) ([]string, error) {
 	if t.Master == "" {
@@ -141,7 +141,7 @@ func (c *Conn) Role(ctx context.Context) (string, error) {
 	return role, nil
 }
 
-// Info gives the fields of a section of INFO; "" is the default sections.
+// Info returns the fields of a section of INFO; "" is the default sections.
 func (c *Conn) Info(ctx context.Context, section string) (map[string]string, error) {
 	args := []string{"INFO"}
 	if section != "" {

@@ -24,7 +24,7 @@ import (
 type Target struct {
 	// Addrs is the host:port of the server, the path of its Unix socket, or, with Master, those of the Sentinels.
 	Addrs []string
-	// Unix says that Addrs[0] is the path of a socket.
+	// Unix reports that Addrs[0] is the path of a socket.
 	Unix bool
 	// Master is the name under which the Sentinels know the server; empty for a server that is addressed itself.
 	Master string
@@ -40,11 +40,11 @@ type Target struct {
 	Timeout time.Duration
 	// Dial replaces the dialer, for a way in that is no address (such as a port-forward). nil stands for net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Moves says that Dial looks for the master each time: after a failover another server answers at the same address.
+	// Moves reports that Dial looks for the master each time: after a failover another server answers at the same address.
 	Moves bool
 }
 
-// Follows says whether a new connection leads to the master of the moment, after a failover too.
+// Follows reports whether a new connection leads to the master of the moment, after a failover too.
 func (t *Target) Follows() bool { return t.Master != "" || t.Moves }
 
 const (
@@ -62,7 +62,7 @@ const (
 	schemeUnix        = "unix"
 )
 
-// IsTarget says whether a word is meant as the URL of a server, and not as the name of a file.
+// IsTarget reports whether a word is meant as the URL of a server, and not as the name of a file.
 func IsTarget(word string) bool {
 	scheme, _, ok := strings.Cut(word, "://")
 	return ok && slices.Contains([]string{schemeTCP, schemeTLS, schemeSentinel, schemeTLSSentinel, schemeUnix}, strings.ToLower(scheme))
@@ -207,7 +207,7 @@ func database(text string) (int, error) {
 	return int(n), nil
 }
 
-// String gives the URL without user, password and other secrets.
+// String returns the URL without user, password and other secrets.
 func (t *Target) String() string {
 	scheme, s := schemeTCP, ""
 	if t.TLS != nil {
@@ -250,14 +250,14 @@ func TLSConfig(ca, cert, key []byte, serverName string, insecure bool) (*tls.Con
 	return c, nil
 }
 
-// WithDB gives a copy that selects another database.
+// WithDB returns a copy that selects another database.
 func (t *Target) WithDB(db int) *Target {
 	c := *t
 	c.DB = db
 	return &c
 }
 
-// WithAddr gives a copy that connects to one server, such as a node of the cluster or a replica, with the same login.
+// WithAddr returns a copy that connects to one server, such as a node of the cluster or a replica, with the same login.
 func (t *Target) WithAddr(addr string) *Target {
 	c := *t
 	c.Addrs, c.Unix, c.Master, c.Moves = []string{addr}, false, "", false

@@ -157,7 +157,7 @@ func (s *scan) prepare() error {
 	return nil
 }
 
-// unknownCommand says that a server does not have a command, or has it under another name.
+// unknownCommand reports that a server does not have a command, or has it under another name.
 func unknownCommand(err error) bool {
 	return redis.Code(err) == "ERR" && strings.Contains(strings.ToLower(err.Error()), "unknown command")
 }
@@ -368,7 +368,7 @@ func (s *scan) lost(err error) error {
 	return fmt.Errorf("%s: lost the connection after %d keys: %w; start again", s.stats.Source.Addr, s.stats.Keys, err)
 }
 
-// refused says which right is missing.
+// refused reports which right is missing.
 func (s *scan) refused(command string, err error) error {
 	var refused redis.Error
 	if !errors.As(err, &refused) {

@@ -60,7 +60,7 @@ type Source struct {
 	RunID, ReplID string
 	// Clock is how far the server's clock is ahead of the one here, give or take a round trip; 0 where TIME is refused.
 	Clock time.Duration
-	// FieldTTL says that the server has hashes of which fields expire (INFO keyspace: subexpiry since Redis 7.4,
+	// FieldTTL reports that the server has hashes of which fields expire (INFO keyspace: subexpiry since Redis 7.4,
 	// keys_with_volatile_items since Valkey 9.0).
 	FieldTTL bool
 }
@@ -209,7 +209,7 @@ func (s *Snapshot) begin() error {
 	return s.explain(s.header())
 }
 
-// temporary says that the server would replicate, but not now.
+// temporary reports that the server would replicate, but not now.
 func temporary(err redis.Error) bool {
 	switch err.Code() {
 	case "NOMASTERLINK", "LOADING", "MASTERDOWN", "BUSY":
@@ -233,7 +233,7 @@ func (s *Snapshot) explain(err error) error {
 	return fmt.Errorf("%s: %w; %s", s.Source.Addr, refused, advice)
 }
 
-// broken says what a broken connection means at this point.
+// broken describes what a broken connection means at this point.
 func (s *Snapshot) broken(err error) error {
 	switch {
 	case err == nil:
@@ -294,7 +294,7 @@ func (s *Snapshot) line() (string, error) {
 	return strings.TrimRight(string(line), "\r\n"), nil
 }
 
-// extend gives the server more time, unless the context has ended.
+// extend returns the server more time, unless the context has ended.
 func (s *Snapshot) extend() error {
 	if err := s.conn.SetReadDeadline(time.Now().Add(s.timeout)); err != nil {
 		return err
@@ -305,7 +305,7 @@ func (s *Snapshot) extend() error {
 	return nil
 }
 
-// Read gives the next bytes of the dump.
+// Read returns the next bytes of the dump.
 func (s *Snapshot) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil

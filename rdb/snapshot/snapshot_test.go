@@ -32,7 +32,7 @@ func target(t *testing.T, url string) *redis.Target {
 	return got
 }
 
-// take gives the whole dump, checked.
+// take returns the whole dump, checked.
 func take(t *testing.T, to *redis.Target, opts snapshot.Options) ([]byte, snapshot.Source) {
 	t.Helper()
 	s, err := snapshot.Open(t.Context(), to, opts)

@@ -25,7 +25,7 @@ type node struct {
 
 type slotRange struct{ from, to int }
 
-// has says whether the node has a flag.
+// has reports whether the node has a flag.
 func (n *node) has(flag string) bool { return slices.Contains(n.flags, flag) }
 
 // errNotUnderstood is for an answer that no Redis gives.
@@ -202,7 +202,7 @@ func (all topology) check() error {
 	return nil
 }
 
-// unchanged says that slots and masters are the ones from before. A slot cannot move, nor a replica take over, without
+// unchanged reports that slots and masters are the ones from before. A slot cannot move, nor a replica take over, without
 // another owner or another epoch.
 func (all topology) unchanged(ctx context.Context, t *redis.Target) error {
 	const again = "try again when the cluster is stable"
@@ -223,7 +223,7 @@ func (all topology) sorted() topology {
 	return slices.SortedFunc(slices.Values(all), func(a, b node) int { return strings.Compare(a.id, b.id) })
 }
 
-// ClusterIDs gives the run and replication IDs of every master of a cluster, where the nodes tell them.
+// ClusterIDs returns the run and replication IDs of every master of a cluster, where the nodes tell them.
 func ClusterIDs(ctx context.Context, t *redis.Target) ([]string, error) {
 	all, err := readTopology(ctx, t)
 	if err != nil {

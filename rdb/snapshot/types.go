@@ -8,7 +8,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// Modules gives the names of a server's modules. They are unknown, nil, where it does not tell.
+// Modules returns the names of a server's modules. They are unknown, nil, where it does not tell.
 func Modules(ctx context.Context, t *redis.Target) ([]string, error) {
 	conn, _, err := connect(ctx, t, Options{FromMaster: true})
 	if err != nil {
@@ -82,7 +82,7 @@ func findTypes(ctx context.Context, t *redis.Target, types []string) (found []st
 	return found, nil
 }
 
-// hasType says whether a key of the selected database has a type.
+// hasType reports whether a key of the selected database has a type.
 func hasType(ctx context.Context, conn *redis.Conn, name string) (bool, error) {
 	for cursor := "0"; ; {
 		page, err := conn.List(ctx, "SCAN", cursor, "COUNT", "10000", "TYPE", name)
@@ -98,7 +98,7 @@ func hasType(ctx context.Context, conn *redis.Conn, name string) (bool, error) {
 	}
 }
 
-// onlyLost gives errors of the connection, and none for a reply that refuses.
+// onlyLost returns errors of the connection, and none for a reply that refuses.
 func onlyLost(err error) error {
 	if redis.Code(err) != "" {
 		return nil

@@ -113,7 +113,7 @@ func (f *file) source(name string) (importer.Source, error) {
 	return s, err
 }
 
-// empty gives a source a dump without keys, for an append-only file that begins with commands. Every server that can be
+// empty adds a dump without keys to a source, for an append-only file that begins with commands. Every server that can be
 // replicated to loads its version.
 func empty(s importer.Source) (importer.Source, error) {
 	var b bytes.Buffer
@@ -159,7 +159,7 @@ type both struct {
 
 func (b both) Close() error { return errors.Join(b.ReadCloser.Close(), b.file.Close()) }
 
-// IsURL says whether a word is meant as the URL of a file, and not as its name.
+// IsURL reports whether a word is meant as the URL of a file, and not as its name.
 func IsURL(word string) bool {
 	return strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "https://")
 }
@@ -180,7 +180,7 @@ func Check(word string) error {
 	return fmt.Errorf("%s:// URLs are not supported; use https://, or redis:// for a running server", scheme)
 }
 
-// NameOf gives a URL without user, password and query, in which the signature of a presigned URL is.
+// NameOf returns a URL without user, password and query, in which the signature of a presigned URL is.
 func NameOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

@@ -25,7 +25,7 @@ type Violation struct {
 // maxSteps bounds the work of one check.
 const maxSteps = 500_000
 
-// Check gives what is wrong with a value, in the order of paths, and which demands were not looked at, such as those of a $ref that leads
+// Check returns what is wrong with a value, in the order of paths, and which demands were not looked at, such as those of a $ref that leads
 // outside of the schema. The value is made of map[string]any, []any, string, bool, nil, float64 and int64.
 func (s *Schema) Check(value any) (found []Violation, skipped []string) {
 	c := &checker{schema: s, left: maxSteps, skipped: slices.Clone(s.skipped)}
@@ -162,7 +162,7 @@ func (c *checker) check(schema, base, value any, path []string, depth int) (r ve
 	return r
 }
 
-// besideRef gives what counts beside $ref before draft 2019-09: nothing by the standard, and const for Helm (santhosh-tekuri/jsonschema
+// besideRef returns what counts beside $ref before draft 2019-09: nothing by the standard, and const for Helm (santhosh-tekuri/jsonschema
 // v6.0.2 validator.go, validate).
 func besideRef(object map[string]any) map[string]any {
 	if only, has := object["const"]; has {
@@ -378,7 +378,7 @@ func (p place) one(options []any, value any) verdict {
 	return p.closest(failed)
 }
 
-// closest gives what is wrong by the one alternative that is about such a value at all.
+// closest returns what is wrong by the one alternative that is about such a value at all.
 func (p place) closest(failed []verdict) verdict {
 	var near []verdict
 	for _, v := range failed {

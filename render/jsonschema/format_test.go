@@ -58,7 +58,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// changed gives a text with a character changed, added or removed.
+// changed returns a text with a character changed, added or removed.
 func changed(r *rand.Rand, text string) string {
 	const signs = "0129aAfzZTPW:.-+/@~#\"\\ []%_"
 	at, sign := r.IntN(len(text)+1), string(signs[r.IntN(len(signs))])

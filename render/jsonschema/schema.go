@@ -202,7 +202,7 @@ func pointer(at string) string {
 	return fmt.Sprintf("%q", "#"+at)
 }
 
-// resolve gives the schema that a reference leads to, and what references in it are relative to.
+// resolve returns the schema that a reference leads to, and what references in it are relative to.
 func (s *Schema) resolve(ref string, within any) (node, base any, ok bool) {
 	if found, ok := s.ids[strings.TrimSuffix(ref, "#")]; ok && ref != "#" {
 		return found.node, found.node, true
@@ -246,7 +246,7 @@ func (s *Schema) resolve(ref string, within any) (node, base any, ok bool) {
 	return node, base, true
 }
 
-// isResource says whether a schema has an id of its own, which references inside of it are relative to.
+// isResource reports whether a schema has an id of its own, which references inside of it are relative to.
 func isResource(object map[string]any) bool {
 	for _, k := range []string{"$id", "id"} {
 		if id, ok := object[k].(string); ok && id != "" && !strings.HasPrefix(id, "#") {

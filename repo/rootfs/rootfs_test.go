@@ -17,7 +17,7 @@ import (
 // outside is what no test may read or change.
 const outside = "secret\n"
 
-// setup gives a folder with links of all sorts, and a file beside it.
+// setup returns a folder with links of all sorts, and a file beside it.
 func setup(t *testing.T) (fsys *FS, dir, secret string) {
 	t.Helper()
 	base := t.TempDir()

@@ -57,7 +57,7 @@ func parse(src []byte) (*file, error) {
 	return f, nil
 }
 
-// breakLength gives the length of the line break at i, or 0. YAML 1.1 also breaks lines at NEL, LS and PS, and the
+// breakLength returns the length of the line break at i, or 0. YAML 1.1 also breaks lines at NEL, LS and PS, and the
 // parser's line numbers count them.
 func breakLength(src []byte, i int) int {
 	switch {
@@ -83,7 +83,7 @@ func (f *file) root() *yaml.Node {
 // body is the text without a byte order mark.
 func (f *file) body() []byte { return f.src[f.lines[0]:] }
 
-// find gives the node at path, or nil when a key is missing. A parent that is no mapping is an error.
+// find returns the node at path, or nil when a key is missing. A parent that is no mapping is an error.
 func (f *file) find(path []string) (*yaml.Node, error) {
 	node := f.root()
 	for i, k := range path {
@@ -98,7 +98,7 @@ func (f *file) find(path []string) (*yaml.Node, error) {
 	return node, nil
 }
 
-// keyNode gives the node of the last key of path, or nil.
+// keyNode returns the node of the last key of path, or nil.
 func (f *file) keyNode(path []string) *yaml.Node {
 	parent, err := f.find(path[:len(path)-1])
 	if err != nil || parent == nil {
@@ -144,7 +144,7 @@ func (f *file) lineStart(line int) int {
 	return f.lines[line-1]
 }
 
-// lineEnd gives the offset of the break that ends the line of offset at, or of the end of the file.
+// lineEnd returns the offset of the break that ends the line of offset at, or of the end of the file.
 func (f *file) lineEnd(at int) int {
 	for at < len(f.src) && breakLength(f.src, at) == 0 {
 		at++
@@ -152,7 +152,7 @@ func (f *file) lineEnd(at int) int {
 	return at
 }
 
-// afterBreak gives the offset after the break at at.
+// afterBreak returns the offset after the break at at.
 func (f *file) afterBreak(at int) int {
 	if at >= len(f.src) {
 		return at
@@ -160,7 +160,7 @@ func (f *file) afterBreak(at int) int {
 	return at + breakLength(f.src, at)
 }
 
-// breakBefore gives the line break that ends at at.
+// breakBefore returns the line break that ends at at.
 func (f *file) breakBefore(at int) string {
 	for _, b := range []string{"\r\n", "\n", "\r"} {
 		if strings.HasSuffix(string(f.src[:at]), b) {
@@ -199,7 +199,7 @@ func (f *file) offset(line, column int) int {
 	return at
 }
 
-// inComment says whether a comment starts before at on its line, as far as a look at the line can tell.
+// inComment reports whether a comment starts before at on its line, as far as a look at the line can tell.
 func (f *file) inComment(at int) bool {
 	start := at
 	for start > 0 && f.src[start-1] != '\n' {
@@ -246,7 +246,7 @@ func (f *file) toEOL(text string) string {
 
 // --- the extent of values
 
-// lastLine gives the last line of a block collection that holds something of it.
+// lastLine returns the last line of a block collection that holds something of it.
 func (f *file) lastLine(node *yaml.Node) int {
 	last := node
 	for (last.Kind == yaml.MappingNode || last.Kind == yaml.SequenceNode) && last.Style&yaml.FlowStyle == 0 && len(last.Content) > 0 {
@@ -263,7 +263,7 @@ func (f *file) lastLine(node *yaml.Node) int {
 	return max(line, least)
 }
 
-// nextLine gives the line on which the next node after node's subtree starts, or the document ends.
+// nextLine returns the line on which the next node after node's subtree starts, or the document ends.
 func (f *file) nextLine(node *yaml.Node) int {
 	found, next := false, 0
 	var walk func(n *yaml.Node)
@@ -303,7 +303,7 @@ func (f *file) lineOf(offset int) int {
 	return line
 }
 
-// valueEnd gives the offset after the last byte of a scalar, alias or flow collection.
+// valueEnd returns the offset after the last byte of a scalar, alias or flow collection.
 func (f *file) valueEnd(node *yaml.Node) (int, bool) {
 	switch {
 	case node.Kind == yaml.AliasNode:
@@ -321,7 +321,7 @@ func (f *file) valueEnd(node *yaml.Node) (int, bool) {
 	return 0, false
 }
 
-// contentStart gives the offset of a value behind its anchor and tag.
+// contentStart returns the offset of a value behind its anchor and tag.
 func (f *file) contentStart(node *yaml.Node) int {
 	at := f.offset(node.Line, node.Column)
 	for at < len(f.src) && (f.src[at] == '&' || f.src[at] == '!') {
@@ -339,7 +339,7 @@ func (f *file) contentStart(node *yaml.Node) int {
 	return at
 }
 
-// scalarSpan gives the bytes of a scalar that stands on one line, without anchor and tag.
+// scalarSpan returns the bytes of a scalar that stands on one line, without anchor and tag.
 func (f *file) scalarSpan(node *yaml.Node) (start, end int, ok bool) {
 	if node.Kind != yaml.ScalarNode || node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return 0, 0, false
@@ -375,7 +375,7 @@ func (f *file) quotedEnd(start int) (int, bool) {
 	return 0, false
 }
 
-// blockScalarEnd gives the end of the last line of a literal or folded scalar.
+// blockScalarEnd returns the end of the last line of a literal or folded scalar.
 func (f *file) blockScalarEnd(node *yaml.Node) int {
 	start := f.contentStart(node)
 	header := f.src[start:f.lineEnd(start)]
@@ -399,7 +399,7 @@ func (f *file) blockScalarEnd(node *yaml.Node) int {
 	return f.lineEnd(f.lineStart(last))
 }
 
-// flowEnd gives the offset after the bracket that closes the flow collection at start.
+// flowEnd returns the offset after the bracket that closes the flow collection at start.
 func (f *file) flowEnd(start int) (int, bool) {
 	depth, plain := 0, false
 	for i := start; i < len(f.src); i++ {

@@ -13,7 +13,7 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-// value gives the value of key in a mapping, or nil. Merge keys are not followed: what they bring is not there to edit.
+// value returns the value of key in a mapping, or nil. Merge keys are not followed: what they bring is not there to edit.
 func value(mapping *yaml.Node, key string) *yaml.Node {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == key && mapping.Content[i].Kind == yaml.ScalarNode {
@@ -23,7 +23,7 @@ func value(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// get gives the node at path in an expanded tree where every key is known to be there.
+// get returns the node at path in an expanded tree where every key is known to be there.
 func get(root *yaml.Node, path []string) *yaml.Node {
 	for _, k := range path {
 		root = value(root, k)
@@ -91,7 +91,7 @@ func equal(a, b *yaml.Node) bool {
 	return true
 }
 
-// without gives an expanded tree less the entry at path. A collection that this empties counts as null.
+// without returns an expanded tree less the entry at path. A collection that this empties counts as null.
 func without(root *yaml.Node, path []string) *yaml.Node {
 	if root == nil || len(path) == 0 {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ErrUnproven says that an edit would have changed something that it was not meant to change, or that its place cannot be
+// ErrUnproven reports that an edit would have changed something that it was not meant to change, or that its place cannot be
 // found for certain. The file must then be edited by hand.
 var ErrUnproven = errors.New("cannot be changed without changing something else")
 
@@ -266,7 +266,7 @@ func (f *file) unproven(path []string, node *yaml.Node) error {
 	return fmt.Errorf("%s %w", where, ErrUnproven)
 }
 
-// grow gives the collection at path of the expanded tree, made where it is missing or null.
+// grow returns the collection at path of the expanded tree, made where it is missing or null.
 func (f *file) grow(root *yaml.Node, path []string, kind yaml.Kind) (*yaml.Node, error) {
 	node := root
 	for i, key := range path {
@@ -457,7 +457,7 @@ func (f *file) linesAfter(line int, margin string, text Entry) []Edit {
 	return edits
 }
 
-// variants gives text with the file's own width of indentation, and text as it is.
+// variants returns text with the file's own width of indentation, and text as it is.
 func (f *file) variants(text Entry) []string {
 	own := f.step()
 	if own == 2 {

@@ -38,7 +38,7 @@ var byURL = map[string]string{
 // Debian's Python has Debian's redis-py; the machine's first python3 may be another one.
 const debianPython = "/usr/bin/python3"
 
-// missing says why a format cannot be tried here, or "".
+// missing explains why a format cannot be tried here, or "".
 func missing(format string) string {
 	try := map[string][]string{
 		"node":    {"node", "-e", `require("ioredis")`},
@@ -171,7 +171,7 @@ func hostPath(name, path string) v1.Volume {
 	return v1.Volume{Name: name, VolumeSource: v1.VolumeSource{HostPath: &v1.HostPathVolumeSource{Path: path}}}
 }
 
-// written gives the last number that a client has written, and how many writes failed.
+// written returns the last number that a client has written, and how many writes failed.
 func (b *bench) written(c client) (last, failed int, err error) {
 	pod, err := cluster.Client.CoreV1().Pods(b.namespace).Get(b.ctx, "client-"+c.name, metav1.GetOptions{})
 	if err != nil {

@@ -80,7 +80,7 @@ func (b *bench) poking(name string) (stop func()) {
 // documentedRole gives the rules of the Role in docs/rbac.md that all commands need.
 func (b *bench) documentedRole() []rbacv1.PolicyRule { return b.documentedRoleOf("redis-gitops") }
 
-// documentedRoleOf gives the rules of a Role in docs/rbac.md, by its name.
+// documentedRoleOf returns the rules of a Role in docs/rbac.md, by its name.
 func (b *bench) documentedRoleOf(name string) []rbacv1.PolicyRule {
 	b.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "rbac.md"))

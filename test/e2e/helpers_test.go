@@ -147,7 +147,7 @@ func (b *bench) sentinel(name string) *redis.SentinelClient {
 	return c
 }
 
-// pods gives the redis pods of a RedisFailover.
+// pods returns the redis pods of a RedisFailover.
 func (b *bench) pods(name string) []v1.Pod {
 	b.Helper()
 	pods, err := cluster.Pods(b.ctx, b.namespace, "app.kubernetes.io/component=redis,app.kubernetes.io/name="+name)
@@ -206,7 +206,7 @@ func (b *bench) putService(s *v1.Service) {
 	b.must(err)
 }
 
-// replica gives a pod of a RedisFailover that is not the master by its label.
+// replica returns a pod of a RedisFailover that is not the master by its label.
 func (b *bench) replica(name string) v1.Pod {
 	b.Helper()
 	for _, p := range b.pods(name) {

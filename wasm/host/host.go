@@ -35,7 +35,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// Options says what to serve. Page, Read and Apply are required.
+// Options describes what to serve. Page, Read and Apply are required.
 type Options struct {
 	Port int   // 0 takes a free one
 	Page fs.FS // the built page: what `make web` puts into wasm/web/dist
@@ -202,7 +202,7 @@ func (s *Server) repository(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"name": s.options.Name, "files": files})
 }
 
-// read gives the files that can matter: not Git's, no module of Node, nothing too large, and what links lead to only where
+// read returns the files that can matter: not Git's, no module of Node, nothing too large, and what links lead to only where
 // the file system lets them.
 func read(fsys afero.Fs) ([]file, error) {
 	files := []file{}

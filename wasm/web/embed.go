@@ -11,7 +11,7 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Page gives the built page; nil when this build has none.
+// Page returns the built page; nil when this build has none.
 func Page() fs.FS {
 	page, err := fs.Sub(dist, "dist")
 	if err != nil {

@@ -283,7 +283,7 @@ func (c *Cluster) Until(ctx context.Context, what string, try func(context.Conte
 	}
 }
 
-// all gives the processes that should be running.
+// all returns the processes that should be running.
 func (c *Cluster) all() []*process {
 	if c.operator == nil {
 		return c.processes
@@ -291,7 +291,7 @@ func (c *Cluster) all() []*process {
 	return append(slices.Clone(c.processes), c.operator)
 }
 
-// Logs gives the end of what each process wrote.
+// Logs returns the end of what each process wrote.
 func (c *Cluster) Logs(lines int) string {
 	var out string
 	for _, p := range c.all() {

@@ -160,7 +160,7 @@ func Labels(name, component string) string {
 	}).String()
 }
 
-// Pods gives the pods with labels, in the order of their names.
+// Pods returns the pods with labels, in the order of their names.
 func (c *Cluster) Pods(ctx context.Context, namespace, selector string) ([]v1.Pod, error) {
 	list, err := c.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -169,7 +169,7 @@ func (c *Cluster) Pods(ctx context.Context, namespace, selector string) ([]v1.Po
 	return list.Items, nil
 }
 
-// Master gives the one pod of a RedisFailover that has the role master by its label.
+// Master returns the one pod of a RedisFailover that has the role master by its label.
 func (c *Cluster) Master(ctx context.Context, namespace, name string) (*v1.Pod, error) {
 	pods, err := c.Pods(ctx, namespace, Labels(name, "redis")+",redisfailovers-role=master")
 	if err != nil {
@@ -181,7 +181,7 @@ func (c *Cluster) Master(ctx context.Context, namespace, name string) (*v1.Pod, 
 	return &pods[0], nil
 }
 
-// PID gives the number of a container's first process on this machine.
+// PID returns the number of a container's first process on this machine.
 func PID(pod *v1.Pod, container string) (int, error) {
 	for _, s := range pod.Status.ContainerStatuses {
 		if s.Name == container && s.State.Running != nil {
@@ -191,7 +191,7 @@ func PID(pod *v1.Pod, container string) (int, error) {
 	return 0, fmt.Errorf("container %s of pod %s is not running", container, pod.Name)
 }
 
-// TerminalOf gives the rows and columns of the terminal that a program in a container has, as "31 101".
+// TerminalOf returns the rows and columns of the terminal that a program in a container has, as "31 101".
 func TerminalOf(pod *v1.Pod, container, program string) (string, error) {
 	pid, err := PID(pod, container)
 	if err != nil {

@@ -84,7 +84,7 @@ func inside(name string, o Options, run func(*Cluster) int) (int, error) {
 	return code, c.Stop(code != 0)
 }
 
-// preflight says what a machine lacks. check.sh says it for make, without building anything.
+// preflight describes what a machine lacks. check.sh says it for make, without building anything.
 func preflight() error {
 	module, err := moduleDir()
 	if err != nil {

@@ -46,7 +46,7 @@ func startProcess(dir, name, program string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// alive gives an error with the end of the log when the process has ended.
+// alive returns an error with the end of the log when the process has ended.
 func (p *process) alive() error {
 	select {
 	case <-p.done:
@@ -68,7 +68,7 @@ func (p *process) stop(limit time.Duration) {
 	}
 }
 
-// tail gives the last lines of the log.
+// tail returns the last lines of the log.
 func (p *process) tail(n int) string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {

@@ -39,7 +39,7 @@ func (o *operator) reconcile(ctx context.Context, key string, object runtime.Obj
 	}
 }
 
-// pods gives the pods of a component, of any phase.
+// pods returns the pods of a component, of any phase.
 func (o *operator) pods(ctx context.Context, rf *redisFailover, kind string) ([]v1.Pod, error) {
 	list, err := o.client.CoreV1().Pods(rf.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(rf.selector(kind)).String()})
 	if err != nil {
@@ -48,12 +48,12 @@ func (o *operator) pods(ctx context.Context, rf *redisFailover, kind string) ([]
 	return list.Items, nil
 }
 
-// running gives those that run and are not to end.
+// running returns those that run and are not to end.
 func running(pods []v1.Pod) []v1.Pod {
 	return slices.DeleteFunc(slices.Clone(pods), func(p v1.Pod) bool { return p.Status.Phase != v1.PodRunning || p.DeletionTimestamp != nil })
 }
 
-// allRunning says whether no pod is pending or to end, and there are enough of the others: AreAllRunning in service/check.go.
+// allRunning reports whether no pod is pending or to end, and there are enough of the others: AreAllRunning in service/check.go.
 func allRunning(pods []v1.Pod, want int32) bool {
 	n := int32(0)
 	for _, p := range pods {
@@ -139,7 +139,7 @@ func (o *operator) heal(ctx context.Context, rf *redisFailover) error {
 	return healSentinels(ctx, rf, running(watchers), current.Status.PodIP, rf.port())
 }
 
-// masters gives the pods that say they are one. Those that do not answer are none.
+// masters returns the pods that say they are one. Those that do not answer are none.
 func (rf *redisFailover) masters(ctx context.Context, pods []v1.Pod) []v1.Pod {
 	return slices.DeleteFunc(slices.Clone(pods), func(p v1.Pod) bool {
 		fields, err := rf.replication(ctx, p)
@@ -258,7 +258,7 @@ func (o *operator) choose(ctx context.Context, rf *redisFailover, pods, watchers
 	return true, o.oldest(ctx, rf, pods)
 }
 
-// quorum says whether fewer sentinels than a quorum are without one: CheckSentinelQuorum.
+// quorum reports whether fewer sentinels than a quorum are without one: CheckSentinelQuorum.
 func quorum(ctx context.Context, rf *redisFailover, watchers []v1.Pod) bool {
 	need := int(rf.quorum())
 	if len(watchers) < need {
@@ -431,7 +431,7 @@ func watch(ctx context.Context, c *redis.Client, rf *redisFailover, ip, port str
 	return c.Do(ctx, "SENTINEL", "SET", "mymaster", "auth-pass", rf.password).Err()
 }
 
-// knows says that a sentinel counts what it should. A master that is down counts as a wrong number, as with the operator.
+// knows reports that a sentinel counts what it should. A master that is down counts as a wrong number, as with the operator.
 func knows(ctx context.Context, c *redis.Client, field string, want int32) error {
 	text, err := c.Info(ctx, "sentinel").Result()
 	if err != nil {

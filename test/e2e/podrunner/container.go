@@ -114,7 +114,7 @@ func containerInit() error {
 	return unix.Exec(path, c.Command, c.Env)
 }
 
-// makeRoot gives the container the machine's files, which it may change without the machine's noticing, and its volumes.
+// makeRoot mounts the machine's files, copy on write, and the volumes into the container.
 func (c container) makeRoot() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)

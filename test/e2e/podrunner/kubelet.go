@@ -153,7 +153,7 @@ func (k *kubelet) bind(ctx context.Context, pod *v1.Pod) {
 	}
 }
 
-// find gives the worker of a pod, also of one that has ended and is not deleted yet.
+// find returns the worker of a pod, also of one that has ended and is not deleted yet.
 func (k *kubelet) find(namespace, name string) (*worker, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -201,7 +201,7 @@ func newAddresses(prefix string) *addresses {
 	return &addresses{prefix: prefix, next: firstAddress, used: map[int]bool{}, released: map[int]time.Time{}}
 }
 
-// take gives the address that is wanted, or a free one where that is "".
+// take returns the address that is wanted, or a free one where that is "".
 func (a *addresses) take(wanted string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// provision gives each PersistentVolumeClaim a folder of the machine, which the controller manager binds to it.
+// provision creates a directory for each PersistentVolumeClaim, which the controller manager binds to it.
 func provision(ctx context.Context, client kubernetes.Interface, state string) error {
 	for ctx.Err() == nil {
 		claims, err := client.CoreV1().PersistentVolumeClaims("").List(ctx, metav1.ListOptions{})

@@ -156,7 +156,7 @@ func (p *proxy) endpoint(namespace, name string, port int32) (string, error) {
 	return "", fmt.Errorf("service %s/%s has no endpoint", namespace, name)
 }
 
-// behind gives the ready pods of a Service.
+// behind returns the ready pods of a Service.
 func (p *proxy) behind(s *v1.Service) []*v1.Pod {
 	if len(s.Spec.Selector) == 0 {
 		return nil

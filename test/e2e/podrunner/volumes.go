@@ -42,7 +42,7 @@ func (w *worker) until(ctx context.Context, try func() error) error {
 	}
 }
 
-// volumes gives the folder of each volume of the pod.
+// volumes returns the folder of each volume of the pod.
 func (w *worker) volumes(ctx context.Context) (map[string]string, error) {
 	dirs := map[string]string{}
 	for _, v := range w.pod.Spec.Volumes {
@@ -271,7 +271,7 @@ func giveToGroup(dir string, group int) error {
 	})
 }
 
-// environment gives the variables of a container: those of the image, the Services', then its own.
+// environment returns the variables of a container: those of the image, the Services', then its own.
 func (w *worker) environment(ctx context.Context, spec v1.Container) ([]string, error) {
 	tools := ""
 	if w.k.tools != "" {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Starter gives a function that starts a process, which gets SIGKILL when this one ends, however. That signal comes when the
+// Starter returns a function that starts a process, which gets SIGKILL when this one ends, however. That signal comes when the
 // thread that has started the process ends, so there is one thread for that, which never does.
 func Starter() func(*exec.Cmd) error {
 	type job struct {
