@@ -93,7 +93,7 @@ words := {
 	"kubernetes.io/hostname": "node", "topology.kubernetes.io/region": "region", "topology.kubernetes.io/zone": "zone",
 }
 
-# zones says how many there are, as far as the repository shows it.
+# zones describes how many there are, as far as the repository shows it.
 zones(p, key) := {"count": n, "sure": true, "words": sprintf("their node selector or affinity allows %d", [n])} if {
 	words[key]
 	n := min({count(listed) | some listed in listing(p, key)})

@@ -46,7 +46,7 @@ open := [{"redis": r, "group": sprintf("%d %s", [redisfailover.port(r.object), p
 	count(network.selecting(r, "redis")) == 0
 ]
 
-# password says which: none, or that of a Secret.
+# password reports which: none, or that of a Secret.
 password(r) := sprintf("%s/%s", [r.namespace, redisfailover.secret(r.object)]) if redisfailover.secret(r.object) != ""
 else := ""
 

@@ -54,7 +54,7 @@ meshes := {
 	"Linkerd": {"at": "the address of its own proxy", "off": "the annotation linkerd.io/inject: disabled on the Redis pods", "key": "linkerd.io/inject", "value": "disabled"},
 }
 
-# injected gives the meshes that put a sidecar into the pods, and where that is set.
+# injected returns the meshes that put a sidecar into the pods, and where that is set.
 injected(p) := array.concat(
 	[{"mesh": mesh, "because": sprintf("the pods get a sidecar of %s", [mesh]), "ids": [], "path": []} |
 		some mesh in object.keys(meshes)
@@ -121,7 +121,7 @@ left_out(p, "Linkerd") if setting(p, "linkerd.io/inject") == "disabled"
 
 left_out(p, "Linkerd") if lists(setting(p, "config.linkerd.io/skip-inbound-ports"), p.port)
 
-# lists says whether a list of ports and ranges, such as "26379,6000-7000", has a port.
+# lists reports whether a list of ports and ranges, such as "26379,6000-7000", has a port.
 lists(text, port) if {
 	some part in split(text, ",")
 	regex.match(`^\s*[0-9]{1,5}(-[0-9]{1,5})?\s*$`, part)

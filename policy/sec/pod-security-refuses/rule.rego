@@ -46,7 +46,7 @@ deny contains {
 
 restricted := enforcing("restricted")
 
-# enforcing gives the namespaces that enforce a level.
+# enforcing returns the namespaces that enforce a level.
 enforcing(level) := {r.name |
 	some r in data.repo.resources
 	r.kind == "Namespace"
@@ -55,7 +55,7 @@ enforcing(level) := {r.name |
 
 without_host_network := restricted | enforcing("baseline")
 
-# made says whether the operator makes the pods.
+# made reports whether the operator makes the pods.
 made(_, "redis")
 
 made(rf, "sentinel") if redisfailover.sentinels(rf)

@@ -62,7 +62,7 @@ deny contains object.union(
 	wrong(port.targetPort, own)
 }
 
-# for_redis says whether a Service is one for Redis. A Service of the application that selects by the name alone selects Redis as well,
+# for_redis reports whether a Service is one for Redis. A Service of the application that selects by the name alone selects Redis as well,
 # which is another rule's, and its port is the application's.
 for_redis(selector) if selectors.of_redis({"matchLabels": selector})
 

@@ -88,7 +88,7 @@ bearing := {key[1] | some key, _ in bearers}
 
 redis_ids := {redis.resource | some redis in data.repo.redis}
 
-# custom says whether a resource is of a custom resource definition, and of none that is known to make no Service of its own.
+# custom reports whether a resource is of a custom resource definition, and of none that is known to make no Service of its own.
 custom(r) if {
 	group := split(r.apiVersion, "/")[0]
 	contains(group, ".")
@@ -115,7 +115,7 @@ each_elsewhere[namespace] if {
 	namespace := object.get(r.object, ["spec", "destination", "namespace"], "")
 }
 
-# brings says whether a source of an Application is not of this repository: a chart, or a folder that is not here.
+# brings reports whether a source of an Application is not of this repository: a chart, or a folder that is not here.
 brings(source) if {
 	chart := object.get(source, "chart", "")
 	chart != ""
