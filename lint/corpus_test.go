@@ -161,7 +161,7 @@ func TestFixCorpus(t *testing.T) {
 	total := 0
 	for name, r := range corpusRepos(t) {
 		t.Run(name, func(t *testing.T) {
-			opts := lint.Options{Strict: true, Today: today, Compiled: &compiled, Kept: &lint.Kept{}}
+			opts := lint.Options{Strict: true, Today: today, Compiled: &compiled, Cache: &lint.Cache{}}
 			before := run(t, r, opts)
 			fixed, err := lint.Fix(t.Context(), r, opts)
 			if err != nil {
@@ -211,7 +211,7 @@ func TestFixCorpus(t *testing.T) {
 			if bad := complaints(t, r, after, nil, fixed.Done); len(bad) > 0 {
 				t.Errorf("after %s:\n%s", print(t, r, "compact", fixed.Done), strings.Join(bad, "\n"))
 			}
-			opts.Kept = &lint.Kept{}
+			opts.Cache = &lint.Cache{}
 			again, err := lint.Fix(t.Context(), after, opts)
 			if err != nil {
 				t.Fatal(err)

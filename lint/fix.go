@@ -44,10 +44,10 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	if opts.Compiled == nil {
 		opts.Compiled = &Compiled{}
 	}
-	if opts.Kept == nil {
-		opts.Kept = &Kept{} // the checks between fixes look only at what the fixes changed
+	if opts.Cache == nil {
+		opts.Cache = &Cache{} // the checks between fixes look only at what the fixes changed
 	}
-	f := &fixer{repo: on, fsys: fsys, opts: opts, kept: &Kept{}}
+	f := &fixer{repo: on, fsys: fsys, opts: opts, cache: &Cache{}}
 	f.opts.unfolded = true
 	if err := f.all(ctx); err != nil {
 		return nil, err
@@ -77,10 +77,10 @@ func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 
 // fixer makes fixes in an overlay.
 type fixer struct {
-	repo *repo.Repo
-	fsys *overlay
-	opts Options // of the user
-	kept *Kept   // of the proof
+	repo  *repo.Repo
+	fsys  *overlay
+	opts  Options // of the user
+	cache *Cache  // of the proof
 
 	last    *Result           // what the user's options find now; nil when that has to be asked
 	world   *world            // the repository as it is now
@@ -304,7 +304,7 @@ func (f *fixer) explain(out *Fixed) {
 // look checks the repository as it is now in every way that is known: with all rules, in strict mode, with all value files.
 func (f *fixer) look(ctx context.Context) (*world, error) {
 	o := f.opts
-	o.Strict, o.everyValues, o.Kept = true, true, f.kept
+	o.Strict, o.everyValues, o.Cache = true, true, f.cache
 	o.Paths, o.Only, o.Enable, o.Base, o.Baseline, o.Progress, o.Found = nil, nil, nil, nil, nil, nil, nil
 	l, err := run(ctx, f.repo, o)
 	if err != nil {

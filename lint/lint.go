@@ -42,7 +42,7 @@ type Options struct {
 
 	UserRules []UserRules // rules that are not ours
 	Compiled  *Compiled   // keeps compiled rules from one run to the next; nil keeps none
-	Kept      *Kept       // keeps what was found where nothing changes; nil keeps nothing
+	Cache     *Cache      // keeps what was found where nothing changes; nil keeps nothing
 	Jobs      int         // how many targets are looked at at once; 0 is one for each core
 	Today     time.Time   // for suppressions that expire; the zero time lets none expire
 
@@ -117,7 +117,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 			return nil, err
 		}
 	}
-	l := &linter{repo: r.Still(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*finding.Finding]*fix{}, moot: map[*finding.Finding]bool{}}
+	l := &linter{repo: r.Snapshot(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*finding.Finding]*fix{}, moot: map[*finding.Finding]bool{}}
 	var err error
 	if l.known, err = cue.Operators(); err != nil {
 		return nil, err
@@ -249,7 +249,7 @@ func (l *linter) run(ctx context.Context) error {
 		engine *policy.Engine
 		err    error
 	}
-	l.opts.Kept.open()
+	l.opts.Cache.open()
 	if err := l.read(ctx); err != nil {
 		return err
 	}
@@ -267,15 +267,15 @@ func (l *linter) run(ctx context.Context) error {
 		return err
 	}
 	l.engine = c.engine
-	l.opts.Kept.begin(l)
+	l.opts.Cache.begin(l)
 	var mu sync.Mutex
 	done := 0
 	if err := l.parallel(ctx, len(l.units), func(ctx context.Context, i int) error {
 		u := l.units[i]
-		err := l.opts.Kept.check(l, u, func() error { return u.check(ctx, l) })
+		err := l.opts.Cache.check(l, u, func() error { return u.check(ctx, l) })
 		mu.Lock()
 		defer mu.Unlock()
-		if early := l.early(u); len(early) > 0 {
+		if early := l.partial(u); len(early) > 0 {
 			l.secrets().Add(u.secrets...)
 			l.opts.Found(early, l.secrets())
 		}
@@ -306,12 +306,12 @@ func (l *linter) run(ctx context.Context) error {
 	if err := l.userRules(ctx); err != nil {
 		return err
 	}
-	l.opts.Kept.end()
-	return l.settle(ctx)
+	l.opts.Cache.end()
+	return l.finalize(ctx)
 }
 
-// early returns the findings of a target that can be told before the end of the run.
-func (l *linter) early(u *unit) []*finding.Finding {
+// partial returns the findings of a target that can be told before the end of the run.
+func (l *linter) partial(u *unit) []*finding.Finding {
 	if l.opts.Found == nil {
 		return nil
 	}

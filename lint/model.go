@@ -474,7 +474,7 @@ func (l *linter) generators() ([]any, error) {
 			if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" {
 				continue
 			}
-			g := l.opts.Kept.generator(l, file, group)
+			g := l.opts.Cache.generator(l, file, group)
 			for _, p := range g.problems {
 				l.add(l.problemFinding(p.Problem, slices.Clone(p.Related)))
 			}

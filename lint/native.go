@@ -114,7 +114,7 @@ func (l *linter) running() []instance.Running {
 
 // recognise reads what installs operators.
 func (l *linter) recognise() []instance.Installation {
-	read := func(file string) []instance.Document { return l.opts.Kept.installing(l, file) }
+	read := func(file string) []instance.Document { return l.opts.Cache.installing(l, file) }
 	documents, err := instance.Sources(context.Background(), l.repo, read)
 	if err != nil {
 		return nil // of a repository that is too large, which reading it has said

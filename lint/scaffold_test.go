@@ -18,7 +18,7 @@ import (
 // TestScaffolded: whatever the scaffolder makes passes the linter, in strict mode too when it is made with a password.
 func TestScaffolded(t *testing.T) {
 	random := mathrand.New(mathrand.NewPCG(3, 4))
-	machine := scaffold.Machine{Random: rand.Reader, Now: today}
+	machine := scaffold.Deps{Random: rand.Reader, Now: today}
 	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "64Mi", "100Mi", "8Gi"}
 	for i := range 60 {
 		strict := i%2 == 0

@@ -21,7 +21,7 @@ func (l *linter) readSecrets() *redact.Secrets {
 	}
 	files := make([]*redact.File, len(names))
 	_ = l.parallel(context.Background(), len(names), func(_ context.Context, i int) error {
-		files[i] = l.opts.Kept.secretsOf(l, names[i], func() *redact.File {
+		files[i] = l.opts.Cache.secretsOf(l, names[i], func() *redact.File {
 			src, ok := read(names[i])
 			if !ok {
 				return &redact.File{Name: names[i]}

@@ -32,7 +32,7 @@ func (l *linter) readSources(ctx context.Context) error {
 	}
 	sources := make([]source, len(l.files))
 	err := l.parallel(ctx, len(l.files), func(_ context.Context, i int) error {
-		sources[i] = l.opts.Kept.source(l, l.files[i], rendered[l.files[i]])
+		sources[i] = l.opts.Cache.source(l, l.files[i], rendered[l.files[i]])
 		return nil
 	})
 	l.templates = map[string]templateFacts{}

@@ -46,7 +46,7 @@ type Auth struct {
 const passwordKey = "password" // the key that the Redis operator reads (spotahome redis-operator, service/k8s/util.go)
 
 // authSecret settles the method and gives the name of the Secret, "" without auth.
-func (s *resource) authSecret(machine Machine) (string, error) {
+func (s *resource) authSecret(deps Deps) (string, error) {
 	auth := &s.req.Auth
 	asked := *auth
 	if auth.Method == Default {
@@ -80,7 +80,7 @@ func (s *resource) authSecret(machine Machine) (string, error) {
 		if auth.Cert == nil {
 			return "", finding.Errorf(finding.Position{}, "", "--auth sealed requires the certificate of the sealed-secrets controller; pass --cert FILE (kubeseal --fetch-cert > FILE)")
 		}
-		if _, err := parseCert(auth.Cert, machine.Now); err != nil {
+		if _, err := parseCert(auth.Cert, deps.Now); err != nil {
 			return "", err
 		}
 	case External:
@@ -133,7 +133,7 @@ func splitStore(store string) (kind, name string) {
 }
 
 // planAuth writes the manifest that makes the Secret. One that is there stays: sealed text is never the same twice.
-func (s *resource) planAuth(p *Plan, rec *record, machine Machine) error {
+func (s *resource) planAuth(p *Plan, rec *record, deps Deps) error {
 	var text string
 	var err error
 	file := path.Join(s.templateDir(), s.name+"-auth.yaml")
@@ -150,7 +150,7 @@ func (s *resource) planAuth(p *Plan, rec *record, machine Machine) error {
 			text = string(old)
 			break
 		}
-		if text, err = s.sealedSecret(machine); err != nil {
+		if text, err = s.sealedSecret(deps); err != nil {
 			return err
 		}
 	case External:
@@ -177,16 +177,16 @@ func (s *resource) sealsTheSame(file string, src []byte) bool {
 }
 
 // sealedSecret makes a random password and encrypts it for one name in one namespace (strict scope).
-func (s *resource) sealedSecret(machine Machine) (string, error) {
-	key, err := parseCert(s.req.Auth.Cert, machine.Now)
+func (s *resource) sealedSecret(deps Deps) (string, error) {
+	key, err := parseCert(s.req.Auth.Cert, deps.Now)
 	if err != nil {
 		return "", err
 	}
-	password, err := randomPassword(machine.Random)
+	password, err := randomPassword(deps.Random)
 	if err != nil {
 		return "", err
 	}
-	sealed, err := sealing.HybridEncrypt(machine.Random, key, []byte(password), []byte(s.namespace+"/"+s.secret))
+	sealed, err := sealing.HybridEncrypt(deps.Random, key, []byte(password), []byte(s.namespace+"/"+s.secret))
 	if err != nil {
 		return "", finding.Errorf(finding.Position{}, "", "cannot seal the password: %v", err)
 	}

@@ -27,11 +27,11 @@ func certificate(t *testing.T, validFor time.Duration) (*rsa.PrivateKey, []byte)
 
 func TestSealed(t *testing.T) {
 	key, cert := certificate(t, time.Hour)
-	machine := Machine{Random: rand.Reader, Now: time.Now()}
+	deps := Deps{Random: rand.Reader, Now: time.Now()}
 	r := shop(t, valuesFiles["fresh"])
 	c := config(t, "")
 	req := ResourceRequest{App: "shop", Namespace: "prod", Auth: Auth{Method: Sealed, Cert: cert}}
-	p, err := PlanResource(context.Background(), r, c, machine, req)
+	p, err := PlanResource(context.Background(), r, c, deps, req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestSealed(t *testing.T) {
 	if secret < 0 || url < secret {
 		t.Errorf("REDIS_PASSWORD does not come before the URL that uses it:\n%s", values)
 	}
-	again, err := PlanResource(context.Background(), r, c, machine, req)
+	again, err := PlanResource(context.Background(), r, c, deps, req)
 	if err != nil || again.Changed() {
 		t.Errorf("a second run: %v\n%s", err, again.Diff())
 	}
@@ -93,13 +93,13 @@ func TestSealed(t *testing.T) {
 func TestAuthErrors(t *testing.T) {
 	_, valid := certificate(t, time.Hour)
 	_, expired := certificate(t, time.Hour)
-	late := Machine{Random: rand.Reader, Now: time.Now().Add(48 * time.Hour)}
-	now := Machine{Random: rand.Reader, Now: time.Now()}
+	late := Deps{Random: rand.Reader, Now: time.Now().Add(48 * time.Hour)}
+	now := Deps{Random: rand.Reader, Now: time.Now()}
 	rts := "# Example values.yaml:\n# resources:\n#   %{camelName}:\n#     memory: 100Mi\n\nkind: RedisFailover\n"
 	for _, tt := range []struct {
 		name      string
 		auth      Auth
-		machine   Machine
+		deps      Deps
 		generator string
 		want      string
 	}{
@@ -123,7 +123,7 @@ func TestAuthErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := PlanResource(context.Background(), r, config(t, ""), tt.machine, ResourceRequest{App: "shop", Auth: tt.auth})
+		_, err := PlanResource(context.Background(), r, config(t, ""), tt.deps, ResourceRequest{App: "shop", Auth: tt.auth})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
@@ -132,7 +132,7 @@ func TestAuthErrors(t *testing.T) {
 
 func TestStrictWantsAPassword(t *testing.T) {
 	r := shop(t, valuesFiles["fresh"])
-	p, err := PlanResource(context.Background(), r, config(t, "strict: true\noperator:\n  namespace: redis-operator\n"), machine, ResourceRequest{App: "shop"})
+	p, err := PlanResource(context.Background(), r, config(t, "strict: true\noperator:\n  namespace: redis-operator\n"), deps, ResourceRequest{App: "shop"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestStrictWantsAPassword(t *testing.T) {
 	if !strings.Contains(strings.Join(p.Next, "\n"), `make sure that the Secret "shop-redis-auth"`) {
 		t.Errorf("next: %q", p.Next)
 	}
-	p, err = PlanResource(context.Background(), r, config(t, "strict: true\n"), machine, ResourceRequest{App: "shop", Auth: Auth{Method: NoAuth}})
+	p, err = PlanResource(context.Background(), r, config(t, "strict: true\n"), deps, ResourceRequest{App: "shop", Auth: Auth{Method: NoAuth}})
 	if err != nil || strings.Contains(p.Diff(), "REDIS_PASSWORD") {
 		t.Errorf("--auth none: %v", err)
 	}
@@ -154,7 +154,7 @@ func TestStrictWantsAPassword(t *testing.T) {
 func TestExternal(t *testing.T) {
 	r := shop(t, valuesFiles["fresh"])
 	req := ResourceRequest{App: "shop", Suffix: "cache", Auth: Auth{Method: External, Store: "SecretStore/vault"}}
-	p, err := PlanResource(context.Background(), r, config(t, ""), machine, req)
+	p, err := PlanResource(context.Background(), r, config(t, ""), deps, req)
 	if err != nil {
 		t.Fatal(err)
 	}

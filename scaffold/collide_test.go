@@ -45,7 +45,7 @@ func TestCollisions(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := shop(t, valuesFiles["fresh"])
 			tt.setup(r)
-			_, err := PlanResource(context.Background(), r, config(t, ""), machine, tt.req)
+			_, err := PlanResource(context.Background(), r, config(t, ""), deps, tt.req)
 			switch {
 			case tt.want == "":
 				if err != nil {
@@ -77,7 +77,7 @@ func TestEnvNames(t *testing.T) {
 		{map[string]string{"REDIS_PASSWORD": "X"}, `has no environment variable "REDIS_PASSWORD"`}, // there is no password
 	} {
 		r := shop(t, valuesFiles["fresh"])
-		if _, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop", Env: tt.env}); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := PlanResource(context.Background(), r, config(t, ""), deps, ResourceRequest{App: "shop", Env: tt.env}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: got %v, want %s", tt.env, err, tt.want)
 		}
 	}

@@ -76,13 +76,13 @@ func TestValuesKey(t *testing.T) {
 				before = rendered(t, r, "applications/shop")
 			}
 			req := ResourceRequest{App: "shop", Set: map[string]cue.LayerValue{"memory": {Value: "64Mi"}}}
-			p, err := PlanResource(context.Background(), r, config(t, ""), machine, req)
+			p, err := PlanResource(context.Background(), r, config(t, ""), deps, req)
 			if tt.want == "" {
 				if err == nil || !strings.Contains(err.Error(), "new values would change what the chart renders") || !strings.Contains(err.Error(), "use --force") {
 					t.Fatalf("got %v, want a refusal", err)
 				}
 				req.Conflicts = Replace
-				if p, err = PlanResource(context.Background(), r, config(t, ""), machine, req); err != nil {
+				if p, err = PlanResource(context.Background(), r, config(t, ""), deps, req); err != nil {
 					t.Fatal(err)
 				}
 				if !strings.Contains(strings.Join(p.Notes, "\n"), "new values change what the chart renders") {
@@ -109,7 +109,7 @@ func TestValuesKey(t *testing.T) {
 					t.Errorf("the Redis does not read its values:\n%s", redis)
 				}
 			}
-			again, err := PlanResource(context.Background(), r, config(t, ""), machine, req)
+			again, err := PlanResource(context.Background(), r, config(t, ""), deps, req)
 			if err != nil || again.Changed() {
 				t.Errorf("a second run: %v\n%s", err, again.Diff())
 			}
@@ -159,7 +159,7 @@ func TestEffects(t *testing.T) {
 	} {
 		r := shop(t, "a: 1\n")
 		write(t, r, "applications/shop/templates/d.yaml", tt.template)
-		p, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop"})
+		p, err := PlanResource(context.Background(), r, config(t, ""), deps, ResourceRequest{App: "shop"})
 		switch {
 		case tt.want == "" && err != nil:
 			t.Errorf("%s: %v", tt.template, err)
@@ -195,13 +195,13 @@ func TestProtection(t *testing.T) {
 		t.Errorf("policy %v, notes %q", policy(r), p.Notes)
 	}
 	r = shop(t, valuesFiles["fresh"])
-	apply(t, r)(PlanResource(context.Background(), r, config(t, "operator:\n  namespace: redis-system\n"), machine, ResourceRequest{App: "shop"}))
+	apply(t, r)(PlanResource(context.Background(), r, config(t, "operator:\n  namespace: redis-system\n"), deps, ResourceRequest{App: "shop"}))
 	if policy(r) != "redis-system" {
 		t.Errorf("operator.namespace: policy %v", policy(r))
 	}
 	for _, off := range []string{"operator:\n  namespace: redis-system\ndefaults:\n  values:\n    networkPolicy: \"\"\n"} {
 		r = shop(t, valuesFiles["fresh"])
-		apply(t, r)(PlanResource(context.Background(), r, config(t, off), machine, ResourceRequest{App: "shop"}))
+		apply(t, r)(PlanResource(context.Background(), r, config(t, off), deps, ResourceRequest{App: "shop"}))
 		if policy(r) != "" {
 			t.Errorf("%s: policy %v", off, policy(r))
 		}
@@ -240,7 +240,7 @@ func TestImage(t *testing.T) {
 		if tt.set != "" {
 			req.Set = map[string]cue.LayerValue{"image": {Value: tt.set}}
 		}
-		p, err := PlanResource(context.Background(), r, config(t, tt.config), machine, req)
+		p, err := PlanResource(context.Background(), r, config(t, tt.config), deps, req)
 		if tt.err != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("%s: got %v, want %s", tt.set, err, tt.err)

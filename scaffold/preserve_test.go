@@ -23,7 +23,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-var machine = Machine{Random: rand.Reader, Now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+var deps = Deps{Random: rand.Reader, Now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
 
 // shop makes a repository in memory with one application of the given values.
 func shop(t *testing.T, values string) *repo.Repo {
@@ -71,7 +71,7 @@ func roundTrip(t *testing.T, values string, order ...string) {
 	c := config(t, "")
 	for _, name := range slices.Sorted(slices.Values(order)) {
 		suffix := strings.TrimPrefix(strings.TrimPrefix(name, "redis"), "-")
-		p, err := PlanResource(context.Background(), r, c, machine, ResourceRequest{App: "shop", Suffix: suffix})
+		p, err := PlanResource(context.Background(), r, c, deps, ResourceRequest{App: "shop", Suffix: suffix})
 		if err != nil {
 			t.Errorf("generate: %v", err)
 			return
@@ -79,7 +79,7 @@ func roundTrip(t *testing.T, values string, order ...string) {
 		if err := p.Apply(r); err != nil {
 			t.Fatal(err)
 		}
-		again, err := PlanResource(context.Background(), r, c, machine, ResourceRequest{App: "shop", Suffix: suffix})
+		again, err := PlanResource(context.Background(), r, c, deps, ResourceRequest{App: "shop", Suffix: suffix})
 		if err != nil {
 			t.Errorf("generate again: %v", err)
 		} else if again.Changed() {
@@ -262,7 +262,7 @@ func TestRandomRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := PlanResource(context.Background(), r, c, machine, req)
+		p, err := PlanResource(context.Background(), r, c, deps, req)
 		if length := len(app + "-" + req.Suffix); req.Suffix != "" && length > 48 {
 			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has %d characters, 48 allowed", length)) {
 				t.Errorf("%+v: got %v", req, err)
@@ -276,7 +276,7 @@ func TestRandomRequests(t *testing.T) {
 		if err := p.Apply(r); err != nil {
 			t.Fatal(err)
 		}
-		again, err := PlanResource(context.Background(), r, c, machine, req)
+		again, err := PlanResource(context.Background(), r, c, deps, req)
 		if err != nil || again.Changed() {
 			t.Fatalf("%+v: a second run: %v\n%s", req, err, again.Diff())
 		}

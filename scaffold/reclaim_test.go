@@ -64,7 +64,7 @@ func TestReclaimTheStack(t *testing.T) {
 	}
 	add := func(typ, suffix string) {
 		t.Helper()
-		p, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop", Type: typ, Suffix: suffix})
+		p, err := PlanResource(context.Background(), r, config(t, ""), deps, ResourceRequest{App: "shop", Type: typ, Suffix: suffix})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestReclaimTheStack(t *testing.T) {
 	// Their other generators, with and without a suffix.
 	for _, typ := range []string{"postgres", "elasticsearch", "redis-template-style"} {
 		add(typ, "extra")
-		if again, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop", Type: typ, Suffix: "extra"}); err != nil || again.Changed() {
+		if again, err := PlanResource(context.Background(), r, config(t, ""), deps, ResourceRequest{App: "shop", Type: typ, Suffix: "extra"}); err != nil || again.Changed() {
 			t.Errorf("%s: a second run: %v", typ, err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestKSnapshot(t *testing.T) {
 		apply(PlanDeployment(context.Background(), r, DeploymentRequest{App: "test-app", Type: typ, Image: "docker.io/dummy-user/test-app:latest"}))
 	}
 	for _, typ := range []string{"redis", "postgres"} {
-		apply(PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "test-app", Type: typ}))
+		apply(PlanResource(context.Background(), r, config(t, ""), deps, ResourceRequest{App: "test-app", Type: typ}))
 	}
 	if got := read(t, r, "applications/test-app/values.yaml"); got != string(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

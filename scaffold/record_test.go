@@ -21,7 +21,7 @@ const values = "applications/shop/values.yaml"
 // generate plans and applies a resource.
 func generate(t *testing.T, r *repo.Repo, req ResourceRequest) *Plan {
 	t.Helper()
-	p, err := PlanResource(context.Background(), r, config(t, ""), machine, req)
+	p, err := PlanResource(context.Background(), r, config(t, ""), deps, req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestForcedSequences(t *testing.T) {
 			file := strings.TrimSuffix("redis-"+req.Suffix, "-")
 			made = append(slices.DeleteFunc(made, func(n string) bool { return n == file }), file)
 			steps = append(steps, fmt.Sprintf("%s %s %s %s", file, req.Profile, req.Namespace, req.Auth.Secret))
-			p, err := PlanResource(context.Background(), r, config(t, ""), machine, req)
+			p, err := PlanResource(context.Background(), r, config(t, ""), deps, req)
 			if err != nil {
 				t.Fatalf("%s %q: %v", name, steps, err)
 			}
@@ -178,7 +178,7 @@ func TestForcedSequences(t *testing.T) {
 func TestForceTwins(t *testing.T) {
 	twins := "env:\n  - name: REDIS_URL\n    value: redis://shop-redis-master.default.svc:6379\n  - name: REDIS_URL\n    value: redis://old:6379\n"
 	r := shop(t, twins)
-	if _, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop"}); err == nil || !strings.Contains(err.Error(), values+":4:5: env.REDIS_URL: already exists") {
+	if _, err := PlanResource(context.Background(), r, config(t, ""), deps, ResourceRequest{App: "shop"}); err == nil || !strings.Contains(err.Error(), values+":4:5: env.REDIS_URL: already exists") {
 		t.Errorf("got %v", err)
 	}
 	generate(t, r, ResourceRequest{App: "shop", Conflicts: Replace})
@@ -195,7 +195,7 @@ func TestPasswordBeforeItsUser(t *testing.T) {
 	if got := envNames(t, r); got != "A REDIS_PASSWORD OURS REDIS_URL SENTINEL_URL" {
 		t.Errorf("env has %q", got)
 	}
-	again, err := PlanResource(context.Background(), r, config(t, ""), machine, ResourceRequest{App: "shop", Auth: Auth{Method: Existing, Secret: "a"}})
+	again, err := PlanResource(context.Background(), r, config(t, ""), deps, ResourceRequest{App: "shop", Auth: Auth{Method: Existing, Secret: "a"}})
 	if err != nil || again.Changed() {
 		t.Errorf("a second run: %v", err)
 	}

@@ -32,21 +32,21 @@ type ResourceRequest struct {
 	Conflicts OnConflict
 }
 
-// Machine is what a plan needs of the world outside: chance, and the time.
-type Machine struct {
+// Deps are what a plan needs from outside: randomness and the time.
+type Deps struct {
 	Random io.Reader
 	Now    time.Time
 }
 
 // PlanResource plans a resource: its template from the repository's generator or the built-in one, and its values and env
 // entries in values.yaml. What stands there already with the same content stays, so that a second run changes nothing.
-func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine Machine, req ResourceRequest) (*Plan, error) {
+func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps, req ResourceRequest) (*Plan, error) {
 	s, err := newResource(ctx, r, config, req)
 	if err != nil {
 		return nil, err
 	}
 	p := &Plan{Command: s.command(), Generator: s.generator.File}
-	if err := s.prepare(ctx, machine); err != nil {
+	if err := s.prepare(ctx, deps); err != nil {
 		return nil, err
 	}
 	p.Notes = append(p.Notes, s.notes...)
@@ -57,7 +57,7 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, machine
 	if err := s.planTemplate(p, rec); err != nil {
 		return nil, err
 	}
-	if err := s.planAuth(p, rec, machine); err != nil {
+	if err := s.planAuth(p, rec, deps); err != nil {
 		return nil, err
 	}
 	if err := s.planValues(p, rec); err != nil {
@@ -197,7 +197,7 @@ func (s *resource) command() string {
 }
 
 // prepare computes names, values and texts. All problems come at once.
-func (s *resource) prepare(ctx context.Context, machine Machine) error {
+func (s *resource) prepare(ctx context.Context, deps Deps) error {
 	var problems finding.Problems
 	collect := func(err error) { problems = append(problems, finding.All(err)...) }
 
@@ -218,7 +218,7 @@ func (s *resource) prepare(ctx context.Context, machine Machine) error {
 		return err
 	}
 	s.values = s.example.values(s.key, s.placeholders["camelName"])
-	if s.secret, err = s.authSecret(machine); err != nil {
+	if s.secret, err = s.authSecret(deps); err != nil {
 		collect(err)
 	}
 	if s.redis {

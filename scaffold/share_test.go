@@ -204,7 +204,7 @@ func TestRandomCommands(t *testing.T) {
 				there[name] = true
 			default:
 				log = append(log, "generate "+name)
-				p, err = PlanResource(context.Background(), r, c, machine, ResourceRequest{App: "shop", Suffix: strings.TrimPrefix(strings.TrimPrefix(name, "redis"), "-")})
+				p, err = PlanResource(context.Background(), r, c, deps, ResourceRequest{App: "shop", Suffix: strings.TrimPrefix(strings.TrimPrefix(name, "redis"), "-")})
 				there[name] = true
 			}
 			if err == nil {
@@ -245,7 +245,7 @@ func TestDestroyAfterAComment(t *testing.T) {
 			}
 		}
 		generate := func(suffix string) {
-			do(PlanResource(context.Background(), r, c, machine, ResourceRequest{App: "shop", Suffix: suffix}))
+			do(PlanResource(context.Background(), r, c, deps, ResourceRequest{App: "shop", Suffix: suffix}))
 		}
 		for _, suffix := range []string{"", "a", "cache"} {
 			generate(suffix)

@@ -58,7 +58,7 @@ func TestUpdate(t *testing.T) {
 	}
 	const template = "applications/shop/templates/thing.yaml"
 	write("generators/resources/thing.yaml", oldGenerator)
-	p, err := PlanResource(context.Background(), r, c, machine, ResourceRequest{App: "shop", Type: "thing"})
+	p, err := PlanResource(context.Background(), r, c, deps, ResourceRequest{App: "shop", Type: "thing"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,8 @@ const (
 // Options describes how a session answers. The zero value is that of a program without a version.
 type Options struct {
 	Version string // of the tool, for reports
-	// Machine is chance and time. Passwords are made of the one; the other decides about certificates and suppressions.
-	Machine func() scaffold.Machine
+	// Deps are randomness and the time. Passwords are made of the one; the other decides about certificates and suppressions.
+	Deps func() scaffold.Deps
 }
 
 // Session holds one repository and what was found in it. It serves one call at a time.
@@ -50,7 +50,7 @@ type Session struct {
 	config     *cue.Config
 	problems   finding.Problems // of the configuration; then config is that of a repository without one
 	compiled   lint.Compiled
-	kept       lint.Kept
+	cache      lint.Cache
 	planBefore lastPlan
 	last       *report.Run
 	secrets    *redact.Secrets // of the repository; nil until a message needs them
@@ -175,14 +175,14 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-func (s *Session) machine() scaffold.Machine { return s.options.Machine() }
+func (s *Session) deps() scaffold.Deps { return s.options.Deps() }
 
 // today is the day for suppressions that expire.
 func (s *Session) today() time.Time {
-	if s.options.Machine == nil {
+	if s.options.Deps == nil {
 		return time.Time{}
 	}
-	return s.machine().Now
+	return s.deps().Now
 }
 
 type openRequest struct {
@@ -260,7 +260,7 @@ func local(name string) bool {
 
 // use opens a file system.
 func (s *Session) use(fsys afero.Fs) error {
-	s.fs, s.last, s.problems, s.planBefore, s.kept, s.secrets = fsys, nil, nil, lastPlan{}, lint.Kept{}, nil
+	s.fs, s.last, s.problems, s.planBefore, s.cache, s.secrets = fsys, nil, nil, lastPlan{}, lint.Cache{}, nil
 	var err error
 	if s.config, err = readConfig(fsys); err != nil {
 		s.problems = finding.All(err)

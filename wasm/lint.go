@@ -32,7 +32,7 @@ type linted struct {
 func (s *Session) lintOptions(r lintRequest, on *repo.Repo) (lint.Options, error) {
 	o := lint.Options{
 		Config: s.config, Strict: r.Strict, Paths: r.Paths, Only: r.Only, NoSuppressions: r.NoSuppression,
-		Compiled: &s.compiled, Kept: &s.kept, Today: s.today(),
+		Compiled: &s.compiled, Cache: &s.cache, Today: s.today(),
 		Progress: func(done, total int) { s.tell(Progress{Phase: "lint", Done: done, Total: total}) },
 	}
 	if r.NoRepoCode {
@@ -58,7 +58,7 @@ func (s *Session) lint(ctx context.Context, r lintRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.early(&opts)
+	s.partial(&opts)
 	res, err := lint.Run(ctx, s.repo, opts)
 	if err != nil {
 		return nil, err
@@ -67,8 +67,8 @@ func (s *Session) lint(ctx context.Context, r lintRequest) (any, error) {
 	return s.linted(s.last, res)
 }
 
-// early lets a run tell what it has found so far together with how far it is.
-func (s *Session) early(o *lint.Options) {
+// partial lets a run tell what it has found so far together with how far it is.
+func (s *Session) partial(o *lint.Options) {
 	if s.progress == nil {
 		return
 	}

@@ -184,7 +184,7 @@ func (s *Session) planOn(ctx context.Context, on *repo.Repo, r planRequest, conf
 		for k, v := range r.Set {
 			req.Set[k] = cue.LayerValue{Value: cue.ParseValue(v), At: finding.Position{File: "--set " + k}}
 		}
-		return scaffold.PlanResource(ctx, on, s.config, s.machine(), req)
+		return scaffold.PlanResource(ctx, on, s.config, s.deps(), req)
 	}
 	kinds := []string{"application", "deployment", "resource"}
 	return nil, fmt.Errorf("unknown kind %q; %s%s", r.Kind, finding.OneOf(kinds), finding.DidYouMean(r.Kind, kinds))

@@ -29,7 +29,7 @@ func (noise) Read(p []byte) (int, error) {
 }
 
 func session() *Session {
-	return NewSession(Options{Version: "test", Machine: func() scaffold.Machine { return scaffold.Machine{Random: noise{}, Now: day} }})
+	return NewSession(Options{Version: "test", Deps: func() scaffold.Deps { return scaffold.Deps{Random: noise{}, Now: day} }})
 }
 
 // ask calls and decodes the answer, of which either part may be what is wanted.

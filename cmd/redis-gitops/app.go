@@ -40,7 +40,7 @@ type app struct {
 	out, err io.Writer
 	terminal bool // a person is at both ends
 	plugin   bool // kubectl calls it
-	machine  scaffold.Machine
+	deps     scaffold.Deps
 	secrets  *redact.Secrets // that nothing may print
 	// openFs opens a folder as a file system that nothing can leave. Tests put one around it that dies on the way.
 	openFs func(dir string) (lockedFs, error)
@@ -75,7 +75,7 @@ func newApp() *app {
 		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 		plugin:   strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-"),
 		secrets:  &redact.Secrets{},
-		machine:  scaffold.Machine{Random: rand.Reader, Now: time.Now()},
+		deps:     scaffold.Deps{Random: rand.Reader, Now: time.Now()},
 		openFs:   func(dir string) (lockedFs, error) { return rootfs.Open(dir) },
 	}
 }

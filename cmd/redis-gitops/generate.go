@@ -217,7 +217,7 @@ Examples:
 					return err
 				}
 			}
-			p, err := scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.machine, req)
+			p, err := scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.deps, req)
 			// There is one already: the person may want a second one.
 			var conflict *scaffold.ConflictError
 			if errors.As(err, &conflict) && interactive && req.Suffix == "" {
@@ -227,7 +227,7 @@ Examples:
 				if req.Suffix == "" {
 					return a.finish(o, &flags, p, conflict)
 				}
-				p, err = scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.machine, req)
+				p, err = scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.deps, req)
 			}
 			return a.finish(o, &flags, p, err)
 		},

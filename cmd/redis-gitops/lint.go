@@ -292,7 +292,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []string) (*lint.Options, error) {
 	opts := &lint.Options{
 		Config: o.config, Strict: f.strict, Paths: paths, Only: f.only, Enable: f.enable, Disable: f.disable,
-		Scope: f.scope, NoSuppressions: f.noSuppressions, Jobs: f.jobs, Today: a.machine.Now,
+		Scope: f.scope, NoSuppressions: f.noSuppressions, Jobs: f.jobs, Today: a.deps.Now,
 	}
 	for _, set := range f.values {
 		opts.Values = append(opts.Values, strings.Split(set, ","))

@@ -50,7 +50,7 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			opts := rdb.CopyOptions{Version: version, DropFieldTTL: lossy, Now: a.machine.Now}
+			opts := rdb.CopyOptions{Version: version, DropFieldTTL: lossy, Now: a.deps.Now}
 			if rdb.HasVectorSets(to) {
 				modules = append(modules, "vectorset")
 			}

@@ -35,7 +35,7 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 				return err
 			}
 			if dropExpired || filter.TTL.Max > 0 {
-				filter.Now = a.machine.Now
+				filter.Now = a.deps.Now
 			}
 			return a.rewrite(c.Context(), args[0], args[1], rdb.CopyOptions{Filter: filter}, false)
 		},

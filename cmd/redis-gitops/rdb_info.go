@@ -60,9 +60,9 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
 	switch at {
 	case "now":
-		return a.machine.Now, false, nil
+		return a.deps.Now, false, nil
 	case "dump":
-		return a.machine.Now, true, nil
+		return a.deps.Now, true, nil
 	}
 	now, err = time.Parse(time.RFC3339, at)
 	if err != nil {

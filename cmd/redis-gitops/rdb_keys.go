@@ -63,7 +63,7 @@ func (a *app) rdbKeys(ctx context.Context, name string, filter *rdb.Filter, outp
 		return err
 	}
 	err := a.scanDump(ctx, name, func(s *rdb.Scanner) error {
-		return inspect.EachKey(s, filter, a.machine.Now, func(k *inspect.KeyRow) error {
+		return inspect.EachKey(s, filter, a.deps.Now, func(k *inspect.KeyRow) error {
 			if output == "jsonl" {
 				return out.json(k)
 			}

@@ -38,7 +38,7 @@ func (a *app) rdbTreeCommand() *cobra.Command {
 			if opts.Depth < 1 || opts.Depth > 10 {
 				return fmt.Errorf("--depth %d: must be between 1 and 10", opts.Depth)
 			}
-			opts.Now = a.machine.Now
+			opts.Now = a.deps.Now
 			return a.rdbTree(c.Context(), args[0], opts, output)
 		},
 	}

@@ -21,8 +21,8 @@ const (
 	giveUp                   // no key can be written
 )
 
-// judge tells what an error reply means.
-func judge(err redis.Error) verdict {
+// classifyReply tells what an error reply means.
+func classifyReply(err redis.Error) verdict {
 	switch err.Code() {
 	case "BUSYKEY":
 		return exists

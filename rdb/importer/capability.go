@@ -242,7 +242,7 @@ func (im *importer) probeModule(ctx context.Context, e *rdb.Entry) (bool, error)
 	_, err = im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
 	var refused redis.Error
 	if errors.As(err, &refused) {
-		if judge(refused) == keyFailed {
+		if classifyReply(refused) == keyFailed {
 			return false, nil
 		}
 		return false, advise(refused)
@@ -401,7 +401,7 @@ func (im *importer) mayQueue(ctx context.Context, like []byte, commands [][]stri
 			return advise(refused)
 		case unknownCommand(refused):
 			return fmt.Errorf("the target has no %s command (renamed or disabled), which is required; enable it, or choose another --method", sent[i][0])
-		case judge(refused) == giveUp:
+		case classifyReply(refused) == giveUp:
 			return advise(refused)
 		}
 	}

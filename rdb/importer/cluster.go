@@ -202,7 +202,7 @@ func (p *pass) redirect(ctx context.Context, from *batch, keys []redirect) error
 		}
 		k := *r.key
 		b := &batch{epoch: from.epoch, route: p.routes[to], resent: from.resent}
-		if judge(r.reply) == ask {
+		if classifyReply(r.reply) == ask {
 			if k.how == byTransaction { // only a single command can be let in early
 				b.route = from.route
 			} else {

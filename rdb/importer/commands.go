@@ -163,7 +163,7 @@ func (im *importer) probe(ctx context.Context, e *rdb.Entry) (refused bool, err 
 		return false, nil
 	case !errors.As(err, &reply):
 		return false, err
-	case judge(reply) == keyFailed:
+	case classifyReply(reply) == keyFailed:
 		return e.Type != rdb.TypeModule2, nil
 	}
 	return false, advise(reply)
@@ -349,7 +349,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 		}
 		return nil
 	}
-	switch judge(refused) {
+	switch classifyReply(refused) {
 	case exists:
 		switch {
 		case p.im.opts.Existing == Skip:
@@ -372,7 +372,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 		return &fatalError{advise(refused)}
 	}
 	p.drop(r)
-	if p.slots != nil && judge(refused) == moved {
+	if p.slots != nil && classifyReply(refused) == moved {
 		if err := p.refreshSlots(ctx); err != nil {
 			return err
 		}

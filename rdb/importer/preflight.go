@@ -80,11 +80,11 @@ func (im *importer) preflight(ctx context.Context) error {
 	if im.source.Once {
 		err = im.readHead(ctx)
 	} else {
-		im.survey, err = im.takeSurvey(ctx)
+		im.survey, err = im.scanDump(ctx)
 		if err == nil && im.survey.tail != nil && im.opts.Method == Auto {
 			// The target will load the dump before the commands by itself, which asks more of the dump.
 			im.opts.Method, im.lifetimes = Replication, lifetimes{}
-			im.survey, err = im.takeSurvey(ctx)
+			im.survey, err = im.scanDump(ctx)
 		}
 	}
 	if err != nil {
@@ -234,7 +234,7 @@ func (im *importer) learnVersion(ctx context.Context) error {
 				im.ledger.note("the target has no RESTORE command (renamed or disabled); keys were written with plain commands, which is slower")
 			}
 			return im.oldVersion()
-		case judge(refused) != keyFailed:
+		case classifyReply(refused) != keyFailed:
 			return advise(refused)
 		}
 	}

@@ -206,7 +206,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 	if err != nil {
 		return advise(err)
 	}
-	if err := im.followUs(ctx); err != nil {
+	if err := im.replicateFromDump(ctx); err != nil {
 		return err
 	}
 	replayed, err := im.counters(ctx) // as long as nothing can expire or be evicted
@@ -290,8 +290,8 @@ func (im *importer) mayFollow(ctx context.Context) error {
 	return err
 }
 
-// followUs makes the target our replica until it has loaded the dump.
-func (im *importer) followUs(ctx context.Context) error {
+// replicateFromDump makes the target our replica until it has loaded the dump.
+func (im *importer) replicateFromDump(ctx context.Context) error {
 	if im.control == nil {
 		return errors.New("lost the connection to the target; try again")
 	}

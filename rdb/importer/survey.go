@@ -50,8 +50,8 @@ func newSurvey() *survey {
 
 func (s *survey) checksum() string { return fmt.Sprintf("%016x", s.sum) }
 
-// takeSurvey reads the whole dump, and checks its checksum.
-func (im *importer) takeSurvey(ctx context.Context) (*survey, error) {
+// scanDump reads the whole dump, and checks its checksum.
+func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 	body, err := im.source.Open(ctx, 0)
 	if err != nil {
 		return nil, err

@@ -410,7 +410,7 @@ func (v *verifier) round(ctx context.Context, l *lane) (elsewhere []strayed, err
 			return elsewhere, err
 		}
 		if refused != "" {
-			switch judge(refused) {
+			switch classifyReply(refused) {
 			case moved, ask, tryAgain:
 				elsewhere = append(elsewhere, strayed{*e, refused})
 			default:
@@ -466,7 +466,7 @@ func (v *verifier) follow(ctx context.Context, s *strayed) error {
 		if refused == "" {
 			return nil
 		}
-		if v := judge(refused); v != moved && v != ask && v != tryAgain {
+		if v := classifyReply(refused); v != moved && v != ask && v != tryAgain {
 			return advise(refused)
 		}
 		s.reply = refused
@@ -477,7 +477,7 @@ func (v *verifier) follow(ctx context.Context, s *strayed) error {
 func (v *verifier) askAt(ctx context.Context, s *strayed) (redis.Error, error) {
 	words := strings.Fields(string(s.reply))
 	node := ""
-	switch kind := judge(s.reply); {
+	switch kind := classifyReply(s.reply); {
 	case (kind == moved || kind == ask) && len(words) == 3 && v.im.server.cluster:
 		node = words[2]
 	case v.im.server.cluster:
@@ -501,7 +501,7 @@ func (v *verifier) askAt(ctx context.Context, s *strayed) (redis.Error, error) {
 	defer cancel()
 	defer context.AfterFunc(limited, func() { l.conn.Close() })()
 	var out []byte
-	if judge(s.reply) == ask {
+	if classifyReply(s.reply) == ask {
 		return v.askEarly(l.conn, s)
 	}
 	out = v.append(out, &s.entry)

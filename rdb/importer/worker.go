@@ -98,7 +98,7 @@ func (w *worker) run(ctx context.Context) error {
 			return err
 		}
 		w.pass.im.progress.wait("lost the connection: " + err.Error())
-		w.takeBack()
+		w.requeue()
 		if now := w.pass.answered.Load(); now != answered {
 			backoff, answered, since = firstBackoff, now, time.Now()
 			continue
@@ -115,8 +115,8 @@ func (w *worker) run(ctx context.Context) error {
 	}
 }
 
-// takeBack has what was not answered sent again.
-func (w *worker) takeBack() {
+// requeue has what was not answered sent again.
+func (w *worker) requeue() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, b := range w.inFlight {
@@ -215,7 +215,7 @@ func (w *worker) readAll(ctx context.Context, conn *redis.Conn, flights <-chan f
 			return err
 		}
 		if f.selected {
-			if err := conn.ReadOK(); redis.Code(err) != "" && judge(redis.Error(err.Error())) != tryAgain {
+			if err := conn.ReadOK(); redis.Code(err) != "" && classifyReply(redis.Error(err.Error())) != tryAgain {
 				return &fatalError{advise(err)}
 			} else if err != nil {
 				return err
@@ -251,7 +251,7 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 			w.pass.written(b, k)
 			continue
 		}
-		switch judge(refused) {
+		switch classifyReply(refused) {
 		case exists:
 			w.pass.existed(b, k)
 		case tryAgain:
@@ -378,7 +378,7 @@ func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) er
 		return err
 	}
 	for i, reply := range replies { // such as LOADING
-		if refused, ok := reply.(redis.Error); ok && refused.Code() != "NOPERM" && !(im.opts.Anonymous && i > 0 && judge(refused) == keyFailed) {
+		if refused, ok := reply.(redis.Error); ok && refused.Code() != "NOPERM" && !(im.opts.Anonymous && i > 0 && classifyReply(refused) == keyFailed) {
 			return refused
 		}
 	}

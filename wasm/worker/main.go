@@ -28,7 +28,7 @@ func main() {
 	debug.SetMemoryLimit(1 << 30)
 	session := wasm.NewSession(wasm.Options{
 		Version: version,
-		Machine: func() scaffold.Machine { return scaffold.Machine{Random: rand.Reader, Now: now()} },
+		Deps:    func() scaffold.Deps { return scaffold.Deps{Random: rand.Reader, Now: now()} },
 	})
 	js.Global().Set("redisGitops", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		name, request, progress, done := args[0].String(), args[1].String(), args[2], args[3]

@@ -19,89 +19,89 @@ import (
 	"github.com/redis-gitops/redis-gitops/render"
 )
 
-// Kept holds what a run found in each target and file, so that the next one looks only at what it would read differently. It is
+// Cache holds what a run found in each target and file, so that the next one looks only at what it would read differently. It is
 // for a program that checks the same repository again and again, with a small change each time, and costs about as much memory
 // as the repository. It may be used by one run at a time.
-type Kept struct {
+type Cache struct {
 	mu         sync.Mutex
 	setting    string // what it was made with besides the files
 	config     *cue.Config
-	targets    map[string]*keptUnit
-	sources    keptFiles[source]
-	generators keptFiles[generator]
+	targets    map[string]*cachedUnit
+	sources    cachedFiles[source]
+	generators cachedFiles[generator]
 	// installs are documents that may install an operator. They follow from their file alone, whatever the rest of setting says.
-	installs keptFiles[[]instance.Document]
-	secrets  keptFiles[*redact.File] // the same
+	installs cachedFiles[[]instance.Document]
+	secrets  cachedFiles[*redact.File] // the same
 }
 
-// keptUnit is a unit that was checked, and what it had read for that.
-type keptUnit struct {
+// cachedUnit is a unit that was checked, and what it had read for that.
+type cachedUnit struct {
 	unit     *unit
 	rendered *render.Result // nil in a repository of many
 	reads    map[string]uint64
 	used     bool // in this run
 }
 
-// keptFiles are what was read from files, by the file and what else it depends on.
-type keptFiles[T any] map[string]*keptFile[T]
+// cachedFiles are what was read from files, by the file and what else it depends on.
+type cachedFiles[T any] map[string]*cachedFile[T]
 
-type keptFile[T any] struct {
+type cachedFile[T any] struct {
 	value T
 	hash  uint64 // of the file
 	used  bool   // in this run
 }
 
 // get returns what read gave before when the file still says the same.
-func (f keptFiles[T]) get(k *Kept, l *linter, file, key string, read func() T) T {
+func (f cachedFiles[T]) get(k *Cache, l *linter, file, key string, read func() T) T {
 	hash := state(l.repo.Fs(), file)
 	k.mu.Lock()
-	kept := f[key]
+	cached := f[key]
 	k.mu.Unlock()
-	if kept == nil || kept.hash != hash {
-		kept = &keptFile[T]{value: read(), hash: hash}
+	if cached == nil || cached.hash != hash {
+		cached = &cachedFile[T]{value: read(), hash: hash}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f[key], kept.used = kept, true
-	return kept.value
+	f[key], cached.used = cached, true
+	return cached.value
 }
 
 // forget leaves out what was not asked for since the last time.
-func (f keptFiles[T]) forget() {
-	maps.DeleteFunc(f, func(_ string, kept *keptFile[T]) bool { return !kept.used })
-	for _, kept := range f {
-		kept.used = false
+func (f cachedFiles[T]) forget() {
+	maps.DeleteFunc(f, func(_ string, cached *cachedFile[T]) bool { return !cached.used })
+	for _, cached := range f {
+		cached.used = false
 	}
 }
 
-// maxKeptRendered is the number of targets up to which the rendered resources are kept too, of some 100 KB each.
+// maxKeptRendered is the number of targets up to which the rendered resources are cached too, of some 100 KB each.
 const maxKeptRendered = 1000
 
 // open makes it ready to take what is read before begin.
-func (k *Kept) open() {
+func (k *Cache) open() {
 	if k != nil && k.installs == nil {
-		k.installs, k.secrets = keptFiles[[]instance.Document]{}, keptFiles[*redact.File]{}
+		k.installs, k.secrets = cachedFiles[[]instance.Document]{}, cachedFiles[*redact.File]{}
 	}
 }
 
 // begin forgets everything when something else than files is different from the last run.
-func (k *Kept) begin(l *linter) {
+func (k *Cache) begin(l *linter) {
 	if k == nil {
 		return
 	}
 	o := l.opts
 	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.charge(), l.running())
 	if k.config != l.config || k.setting != setting || k.targets == nil {
-		*k = Kept{setting: setting, config: l.config, installs: k.installs, secrets: k.secrets, targets: map[string]*keptUnit{}, sources: keptFiles[source]{}, generators: keptFiles[generator]{}}
+		*k = Cache{setting: setting, config: l.config, installs: k.installs, secrets: k.secrets, targets: map[string]*cachedUnit{}, sources: cachedFiles[source]{}, generators: cachedFiles[generator]{}}
 	}
 }
 
 // end forgets what is no part of the repository any more.
-func (k *Kept) end() {
+func (k *Cache) end() {
 	if k == nil {
 		return
 	}
-	maps.DeleteFunc(k.targets, func(_ string, u *keptUnit) bool { return !u.used })
+	maps.DeleteFunc(k.targets, func(_ string, u *cachedUnit) bool { return !u.used })
 	for _, u := range k.targets {
 		u.used = false
 	}
@@ -112,20 +112,20 @@ func (k *Kept) end() {
 }
 
 // check is [unit.check], or what it gave before.
-func (k *Kept) check(l *linter, u *unit, check func() error) error {
+func (k *Cache) check(l *linter, u *unit, check func() error) error {
 	if k == nil {
 		return check()
 	}
 	key := u.key()
 	k.mu.Lock()
-	kept := k.targets[key]
+	cached := k.targets[key]
 	k.mu.Unlock()
-	if kept != nil && unchanged(l.repo.Fs(), kept.reads) {
+	if cached != nil && unchanged(l.repo.Fs(), cached.reads) {
 		k.mu.Lock()
-		kept.used = true
+		cached.used = true
 		k.mu.Unlock()
-		u.take(kept.unit)
-		u.rendered = kept.rendered
+		u.take(cached.unit)
+		u.rendered = cached.rendered
 		return nil
 	}
 	seen := &recorder{Fs: l.repo.Fs(), names: map[string]bool{}}
@@ -139,14 +139,14 @@ func (k *Kept) check(l *linter, u *unit, check func() error) error {
 	if d := u.target.Deployment; d != nil {
 		seen.saw(d.Source.File) // inline values
 	}
-	kept = &keptUnit{unit: &unit{}, reads: map[string]uint64{}, used: true, rendered: u.rendered}
+	cached = &cachedUnit{unit: &unit{}, reads: map[string]uint64{}, used: true, rendered: u.rendered}
 	for name := range seen.names {
-		kept.reads[name] = state(l.repo.Fs(), name)
+		cached.reads[name] = state(l.repo.Fs(), name)
 	}
-	kept.unit.take(u)
+	cached.unit.take(u)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.targets[key] = kept
+	k.targets[key] = cached
 	return nil
 }
 
@@ -193,7 +193,7 @@ func copySuppressions(from []*suppression) []*suppression {
 }
 
 // source is [linter.readSource], or what it gave before.
-func (k *Kept) source(l *linter, name string, rendered bool) source {
+func (k *Cache) source(l *linter, name string, rendered bool) source {
 	if k == nil {
 		return l.readSource(name, rendered)
 	}
@@ -208,7 +208,7 @@ func (k *Kept) source(l *linter, name string, rendered bool) source {
 }
 
 // generator is [linter.readGenerator], or what it gave before.
-func (k *Kept) generator(l *linter, file, group string) generator {
+func (k *Cache) generator(l *linter, file, group string) generator {
 	if k == nil {
 		return l.readGenerator(file, group)
 	}
@@ -216,7 +216,7 @@ func (k *Kept) generator(l *linter, file, group string) generator {
 }
 
 // installing is [instance.ReadSource], or what it gave before.
-func (k *Kept) installing(l *linter, file string) []instance.Document {
+func (k *Cache) installing(l *linter, file string) []instance.Document {
 	if k == nil {
 		return instance.ReadSource(l.repo, file)
 	}
@@ -224,7 +224,7 @@ func (k *Kept) installing(l *linter, file string) []instance.Document {
 }
 
 // secretsOf is what [redact.Scan] finds in a file, or what it gave before.
-func (k *Kept) secretsOf(l *linter, file string, scan func() *redact.File) *redact.File {
+func (k *Cache) secretsOf(l *linter, file string, scan func() *redact.File) *redact.File {
 	if k == nil {
 		return scan()
 	}

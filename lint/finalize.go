@@ -10,11 +10,11 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-// settle makes the one sorted list of what all parts have found.
-func (l *linter) settle(ctx context.Context) error {
+// finalize makes the one sorted list of what all parts have found.
+func (l *linter) finalize(ctx context.Context) error {
 	l.suppress()
 	l.dropMoot()
-	l.unite()
+	l.dedupe()
 	hidden := l.dropOutOfScope()
 	if len(l.opts.Paths) > 0 {
 		l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool { return !l.inPaths(f) })
@@ -25,7 +25,7 @@ func (l *linter) settle(ctx context.Context) error {
 		}
 	}
 	if !l.opts.unfolded {
-		l.fold()
+		l.group()
 	}
 	if b := l.opts.Baseline; b != nil {
 		gone := b.apply(slices.Concat(l.findings, hidden))
@@ -37,8 +37,8 @@ func (l *linter) settle(ctx context.Context) error {
 	return nil
 }
 
-// unite makes one of findings that differ in the value set only: a finding that the chart's own values have too stands for all.
-func (l *linter) unite() {
+// dedupe makes one of findings that differ in the value set only: a finding that the chart's own values have too stands for all.
+func (l *linter) dedupe() {
 	finding.SortFindings(l.findings)
 	key := func(f *finding.Finding) string {
 		return strings.Join([]string{f.Rule, f.Position.String(), f.Message}, "\x01") // one line of two overlays is one mistake
@@ -70,8 +70,8 @@ func (l *linter) unite() {
 // maxAlso is how many places a finding that stands for many lists.
 const maxAlso = 50
 
-// fold makes one finding of many, for rules that say so: the first one, with the others as related places.
-func (l *linter) fold() {
+// group makes one finding of many, for rules that say so: the first one, with the others as related places.
+func (l *linter) group() {
 	finding.SortFindings(l.findings)
 	first := map[string]*finding.Finding{}
 	l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool {

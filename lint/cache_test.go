@@ -14,8 +14,8 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// TestKept changes one file after the other, and wants of a run that remembers what a run says that sees everything anew.
-func TestKept(t *testing.T) {
+// TestCache changes one file after the other, and wants of a run that remembers what a run says that sees everything anew.
+func TestCache(t *testing.T) {
 	repos := corpusRepos(t)
 	example, err := repo.Open(afero.NewReadOnlyFs(afero.NewBasePathFs(afero.NewOsFs(), filepath.Join("..", "examples", "devops-repo"))), repo.Options{})
 	if err != nil {
@@ -36,11 +36,11 @@ func TestKept(t *testing.T) {
 			if len(files) > 400 {
 				t.Skip("one of the others is enough")
 			}
-			var kept lint.Kept
+			var cache lint.Cache
 			same := func(r *repo.Repo, what string) {
 				opts := lint.Options{Config: config, Strict: true, Today: today}
 				want := run(t, r, opts)
-				opts.Kept = &kept
+				opts.Cache = &cache
 				for range 2 {
 					got := run(t, r, opts)
 					if a, b := print(t, r, "json", got.Findings), print(t, r, "json", want.Findings); a != b {

@@ -7,15 +7,15 @@ import (
 	"github.com/spf13/afero"
 )
 
-// Still gives the repository for a time in which nobody changes it: what kind of file a name is, is asked for only once. On
+// Snapshot gives the repository for a time in which nobody changes it: what kind of file a name is, is asked for only once. On
 // disk that is half of the calls of a run that reads everything.
-func (r *Repo) Still() *Repo { return r.On(&still{Fs: r.fs}) }
+func (r *Repo) Snapshot() *Repo { return r.On(&snapshotFs{Fs: r.fs}) }
 
 // On gives the repository on another file system, which has to say the same: one that takes down what is asked for, or that
 // answers out of memory.
 func (r *Repo) On(fsys afero.Fs) *Repo { return &Repo{fs: fsys, layout: r.layout} }
 
-type still struct {
+type snapshotFs struct {
 	afero.Fs
 	stats, lstats sync.Map // by name
 }
@@ -35,12 +35,12 @@ func once(known *sync.Map, name string, ask func() (fs.FileInfo, error)) (fs.Fil
 }
 
 // Stat implements [afero.Fs].
-func (s *still) Stat(name string) (fs.FileInfo, error) {
+func (s *snapshotFs) Stat(name string) (fs.FileInfo, error) {
 	return once(&s.stats, name, func() (fs.FileInfo, error) { return s.Fs.Stat(name) })
 }
 
 // LstatIfPossible implements [afero.Lstater].
-func (s *still) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
+func (s *snapshotFs) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
 	_, possible := s.Fs.(afero.Lstater)
 	info, err := once(&s.lstats, name, func() (fs.FileInfo, error) { return lstat(s.Fs, name) })
 	return info, possible, err

@@ -29,7 +29,7 @@ func TestStill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	still := r.Still()
+	still := r.Snapshot()
 	for range 3 {
 		if src, err := still.ReadFile("applications/shop/Chart.yaml"); err != nil || string(src) != "name: shop\n" {
 			t.Fatalf("%q, %v", src, err)
