@@ -198,27 +198,29 @@ type Traits struct {
 
 // Traits returns how the operator treats its instances; a fork that states none has those of the operator it comes from.
 func (o *Operator) Traits() Traits {
-	own := o.derived.Traits
-	if o.Fork == "" || !reflect.ValueOf(own).IsZero() {
-		return own
+	if from := o.origin(); from != nil && reflect.ValueOf(o.derived.Traits).IsZero() {
+		return from.Traits
 	}
-	from, err := readDerived("operator/" + o.Fork + "/structure.json")
-	if err != nil {
-		return own // TestOperatorNamed reads it
-	}
-	return from.Traits
+	return o.derived.Traits
 }
 
 func forked[T any](o *Operator, facts func(*derived) []T) []T {
-	own := facts(o.derived)
+	if from := o.origin(); from != nil {
+		return slices.Concat(facts(o.derived), facts(from))
+	}
+	return facts(o.derived)
+}
+
+// origin returns the facts of the operator that this one is a fork of, or nil.
+func (o *Operator) origin() *derived {
 	if o.Fork == "" {
-		return own
+		return nil
 	}
 	from, err := readDerived("operator/" + o.Fork + "/structure.json")
 	if err != nil {
-		return own // TestOperatorNamed reads it
+		return nil // TestOperatorNamed reads it
 	}
-	return slices.Concat(own, facts(from))
+	return from
 }
 
 // deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.

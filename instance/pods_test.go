@@ -121,7 +121,7 @@ spec: {labelWhitelist: {}, auth: {secretPath: 3}, redis: [], sentinel: x}
 	}
 }
 
-// TestForks: a fork knows every kind of pod and every reference of the operator it comes from.
+// TestForks: a fork has every kind of pod, every reference and the traits of the operator it comes from; no other operator has them.
 func TestForks(t *testing.T) {
 	operators, err := cue.Operators()
 	if err != nil {
@@ -134,10 +134,13 @@ func TestForks(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		o := byName[name]
 		if o.Fork == "" {
+			if traits := o.Traits(); name != "spotahome" && traits.Appoints {
+				t.Errorf("%s has the traits of another operator: %+v", name, traits)
+			}
 			continue
 		}
 		from := byName[o.Fork]
-		if from == nil || len(from.PodSpecs()) == 0 || len(o.PodSpecs()) < len(from.PodSpecs()) || len(o.References()) < len(from.References()) {
+		if from == nil || !o.Traits().Appoints || o.Traits().MaxName != from.Traits().MaxName || len(from.PodSpecs()) == 0 || len(o.PodSpecs()) < len(from.PodSpecs()) || len(o.References()) < len(from.References()) {
 			t.Errorf("%s is a fork of %q and lacks its facts", name, o.Fork)
 		}
 	}
