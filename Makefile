@@ -12,7 +12,7 @@ cyclonedx_version = v1.10.0
 
 # One way to compile, so that what one target has compiled serves the others, as the programs of test/e2e.
 export CGO_ENABLED = 0
-export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
 
 build:
 	go build -o bin/redis-gitops ./cmd/redis-gitops

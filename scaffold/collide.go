@@ -139,7 +139,7 @@ func (s *resource) sameRedis(p *Plan) {
 			dir = other.Path("templates")
 		}
 		file := path.Join(dir, s.req.Type+full[i:]+".yaml")
-		if src, err := readIfThere(s.repo, file); err != nil || src == nil || !s.ofOperator(src) {
+		if src, err := readIfThere(s.repo, file); err != nil || src == nil || !s.kinds.Match(src) {
 			continue
 		}
 		if namespace, err := namespaceOf(other, ""); err == nil && namespace == s.namespace {

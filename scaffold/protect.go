@@ -59,17 +59,14 @@ func (s *resource) otherOperator(p *Plan) error {
 	return nil
 }
 
-// kindOf finds a resource of the operator in a manifest or template.
-func (s *resource) kindOf() *regexp.Regexp {
+// kindsOf matches a resource of the operator in a manifest or template.
+func kindsOf(operator *cue.Operator) *regexp.Regexp {
 	var kinds []string
-	for _, k := range s.operator.Kinds {
+	for _, k := range operator.Kinds {
 		kinds = append(kinds, regexp.QuoteMeta(k.Kind))
 	}
 	return regexp.MustCompile(`(?m)^kind:\s*["']?(?:` + strings.Join(kinds, "|") + `)\b`)
 }
-
-// ofOperator reports whether a manifest or template creates a resource of the operator.
-func (s *resource) ofOperator(src []byte) bool { return s.kindOf().Match(src) }
 
 // protection notes what keeps the sentinels of this Redis and of another one apart, or that nothing does. All sentinels of
 // the operator call their master mymaster, and find each other through it: when a pod gets the address that a pod of another
@@ -132,7 +129,7 @@ func (s *resource) anotherRedis() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	own, kind := path.Join(s.templateDir(), s.name+".yaml"), s.kindOf()
+	own := path.Join(s.templateDir(), s.name+".yaml")
 	for _, file := range files {
 		if ext := path.Ext(file); file == own || ext != ".yaml" && ext != ".yml" ||
 			strings.HasPrefix(file, s.repo.Layout().Generators+"/") || strings.HasPrefix(file, recordFolder+"/") {
@@ -142,7 +139,7 @@ func (s *resource) anotherRedis() (string, error) {
 		if err != nil {
 			continue // nobody can deploy what cannot be read
 		}
-		if at := kind.FindIndex(src); at != nil {
+		if at := s.kinds.FindIndex(src); at != nil {
 			return finding.Position{File: file, Line: strings.Count(string(src[:at[0]]), "\n") + 1}.String(), nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -99,6 +100,7 @@ type resource struct {
 	changed      map[string]string // what differs from the generator's example
 	secret       string            // the Secret with the password, or ""
 	names        cue.Names         // of the operator's resource
+	kinds        *regexp.Regexp    // matches a resource of the operator
 	redis        bool              // the generator creates a resource of the operator
 
 	installed         []instance.Installation // operators that the repository installs
@@ -137,7 +139,8 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 		return nil, problems.Err()
 	}
 	s.name = req.Type + s.suffix
-	s.redis = s.ofOperator([]byte(s.generator.Text))
+	s.kinds = kindsOf(s.operator)
+	s.redis = s.kinds.MatchString(s.generator.Text)
 	if s.chart, err = chartName(s.app); err != nil {
 		return nil, err
 	}
