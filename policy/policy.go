@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -22,8 +23,13 @@ import (
 // TakesModules reports whether [New] takes rules that are not embedded.
 const TakesModules = true
 
-// Rules gives the embedded rules, sorted by name.
-func Rules() ([]*Rule, error) { return readRules(files, "rule.rego") }
+// Rules returns the embedded rules, sorted by name. They are shared, and the slice is the caller's.
+func Rules() ([]*Rule, error) {
+	rules, err := embeddedRules()
+	return slices.Clone(rules), err
+}
+
+var embeddedRules = sync.OnceValues(func() ([]*Rule, error) { return readRules(files, "rule.rego") })
 
 // readRules reads the METADATA of every rule file below fsys.
 func readRules(fsys fs.FS, base string) ([]*Rule, error) {
