@@ -118,18 +118,25 @@ func (c *Cluster) failover(ctx context.Context, f *Failover, o FailoverOptions) 
 	for _, warning := range f.Warnings {
 		o.Progress("warning: " + warning)
 	}
-	sentinels := before.Sentinels
+	start := func() (time.Time, error) { return time.Now(), c.command(ctx, before) }
 	if o.To != "" {
 		to, err := before.named(o.To)
 		if err != nil {
 			return err
 		}
-		restore, sentinel, err := c.prefer(ctx, before, to, login, o)
+		preference, err := c.prefer(before, to, login)
 		if err != nil {
 			return err
 		}
-		defer restore()
-		sentinels = []*Sentinel{sentinel}
+		o.Progress(fmt.Sprintf("waiting for the sentinels to see that pod %s comes first (replica-priority 1)", o.To))
+		defer preference.restore(ctx)
+		if err := preference.seen(ctx, o); err != nil {
+			return err
+		}
+		start = func() (time.Time, error) {
+			err := preference.seen(ctx, o, "SENTINEL", "FAILOVER", before.Sentinel.Master)
+			return preference.began, err
+		}
 	}
 	watch, err := c.probe(ctx, before, login)
 	if err != nil {
@@ -141,21 +148,21 @@ func (c *Cluster) failover(ctx context.Context, f *Failover, o FailoverOptions) 
 		return err
 	}
 	defer old.Close()
-	start := time.Now()
-	if err := c.command(ctx, before, sentinels); err != nil {
+	begin, err := start()
+	if err != nil {
 		return err
 	}
 	o.Progress("the sentinels have started")
-	if err := c.promoted(ctx, f, login, o, start, watch); err != nil {
+	if err := c.promoted(ctx, f, login, o, begin, watch); err != nil {
 		return err
 	}
 	f.demote(ctx, old)
 	if err := c.agreed(ctx, f, login, o); err != nil {
 		return err
 	}
-	f.Writes = watch.result(ctx, start, f)
+	f.Writes = watch.result(ctx, begin, f)
 	watch.stop() // before its own connections would be closed and counted
-	err = c.evict(ctx, f, login, o, start)
+	err = c.evict(ctx, f, login, o, begin)
 	var after error
 	if f.After, after = c.State(ctx, r); after == nil {
 		after = c.pods(ctx, r)
@@ -243,21 +250,22 @@ func (s *State) obstacles(o FailoverOptions) []error {
 func answered(s *Sentinel) bool { return s.Err == nil }
 
 // promotes reports whether a sentinel knows a replica that it would promote: sentinelSelectSlave in sentinel.c, as far as it shows.
-func promotes(s *Sentinel) bool {
-	return slices.ContainsFunc(s.Replicas, func(known map[string]string) bool {
-		flags := known["flags"]
-		return known["info-refresh"] != "0" && known["slave-priority"] != "0" && !strings.Contains(flags, "down") && !strings.Contains(flags, "disconnected")
-	})
+func promotes(s *Sentinel) bool { return slices.ContainsFunc(s.Replicas, usable) }
+
+// usable reports whether a sentinel would promote a replica, as its fields in SENTINEL REPLICAS show it.
+func usable(known map[string]string) bool {
+	flags := known["flags"]
+	return known["info-refresh"] != "0" && known["slave-priority"] != "0" && !strings.Contains(flags, "down") && !strings.Contains(flags, "disconnected")
 }
 
-// command tells one of some sentinels to fail over: the first one that does.
-func (c *Cluster) command(ctx context.Context, s *State, sentinels []*Sentinel) error {
+// command starts a failover by the first sentinel that accepts it.
+func (c *Cluster) command(ctx context.Context, s *State) error {
 	login, err := c.Login(ctx, s.Namespace, s.Sentinel.Auth)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, sentinel := range sentinels {
+	for _, sentinel := range s.Sentinels {
 		err := func() error {
 			ctx, cancel := c.bounded(ctx)
 			defer cancel()

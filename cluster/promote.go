@@ -303,48 +303,90 @@ func (c *Cluster) rewatch(ctx context.Context, s *State, pod *Pod, servers Login
 	return errs
 }
 
-// prefer makes the sentinels choose one replica: they take the lowest replica-priority first (compareSlavesForPromotion in
-// sentinel.c). It waits until the sentinel that is asked first has read it, and gives what puts the old one back.
-func (c *Cluster) prefer(ctx context.Context, s *State, to *Server, login Login, o FailoverOptions) (restore func(), sentinel *Sentinel, err error) {
-	old := cmp.Or(to.Config["replica-priority"], to.Info["slave_priority"], "100")
-	set := func(ctx context.Context, priority string) error {
-		return c.order(ctx, s.Redis, to.Pod, login, "CONFIG", "SET", "replica-priority", priority)
-	}
-	restore = func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout())
-		defer cancel()
-		_ = set(ctx, old) // the operator sets it anyway
-	}
+// A preference makes the sentinels choose one replica: they take the lowest replica-priority first (compareSlavesForPromotion in
+// sentinel.c).
+type preference struct {
+	*Cluster
+	state *State
+	to    *Server
+	login Login     // of the servers
+	began time.Time // when the command of seen was given
+}
+
+// prefer returns the preference for a replica, unless another one comes first anyway.
+func (c *Cluster) prefer(s *State, to *Server, login Login) (*preference, error) {
 	for _, server := range s.candidates() {
 		if n, err := strconv.Atoi(server.Info["slave_priority"]); err == nil && n == 1 && server != to {
-			return nil, nil, fmt.Errorf("pod %s has replica-priority 1, so the sentinels would prefer it to pod %s; raise it", server.Pod.Name, to.Pod.Name)
+			return nil, fmt.Errorf("pod %s has replica-priority 1, so the sentinels would prefer it to pod %s; raise it", server.Pod.Name, to.Pod.Name)
 		}
 	}
-	o.Progress(fmt.Sprintf("waiting for the sentinels to see that pod %s comes first (replica-priority 1)", to.Pod.Name))
-	err = c.until(ctx, "the failover has not begun", o.Wait, pollEvery, func(round int) (string, error) {
+	return &preference{Cluster: c, state: s, to: to, login: login}, nil
+}
+
+func (p *preference) set(ctx context.Context, priority string) error {
+	return p.order(ctx, p.state.Redis, p.to.Pod, p.login, "CONFIG", "SET", "replica-priority", priority)
+}
+
+// restore puts the old priority back.
+func (p *preference) restore(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Timeout())
+	defer cancel()
+	_ = p.set(ctx, cmp.Or(p.to.Config["replica-priority"], p.to.Info["slave_priority"], "100")) // the operator sets it anyway
+}
+
+// seen waits until a sentinel would promote the replica, and gives it a command over the same connection, if any: between two
+// connections to a busy cluster the operator may reset the sentinel or set the priority back.
+func (p *preference) seen(ctx context.Context, o FailoverOptions, command ...string) error {
+	login, err := p.Login(ctx, p.state.Namespace, p.state.Sentinel.Auth)
+	if err != nil {
+		return err
+	}
+	return p.until(ctx, "the failover has not begun", o.Wait, pollEvery, func(round int) (string, error) {
 		// The operator sets the one of the resource every 30 s.
 		if round%5 == 1 {
-			if err := set(ctx, "1"); err != nil {
-				return "", fmt.Errorf("replica-priority of pod %s cannot be set: %w", to.Pod.Name, err)
+			if err := p.set(ctx, "1"); err != nil {
+				return "", fmt.Errorf("replica-priority of pod %s cannot be set: %w", p.to.Pod.Name, err)
 			}
 		}
-		sentinels, err := c.askSentinels(ctx, s.Redis)
-		if err != nil {
-			return "", err
-		}
-		for _, candidate := range sentinels {
-			if candidate.Err == nil && first(candidate, to) {
-				sentinel = candidate
+		refused := ""
+		for _, pod := range p.state.Redis.Watchers {
+			did, err := p.ask(ctx, pod, login, command)
+			switch {
+			case redis.Code(err) == "INPROG":
+				return "", fmt.Errorf("the sentinels refused: sentinel %s: %w", pod.Name, err)
+			case redis.Code(err) != "":
+				refused = fmt.Sprintf("; sentinel %s: %v", pod.Name, err)
+			case did:
 				return "", nil
 			}
 		}
-		return fmt.Sprintf("no sentinel has seen replica-priority 1 of pod %s", to.Pod.Name), nil
+		return fmt.Sprintf("no sentinel has seen replica-priority 1 of pod %s%s", p.to.Pod.Name, refused), nil
 	})
+}
+
+// ask reports whether a sentinel would promote the replica, and has taken the command.
+func (p *preference) ask(ctx context.Context, pod *Pod, login Login, command []string) (bool, error) {
+	ctx, cancel := p.bounded(ctx)
+	defer cancel()
+	conn, _, err := p.connect(ctx, p.state.Redis, pod, login)
 	if err != nil {
-		restore()
-		return nil, nil, err
+		return false, err
 	}
-	return restore, sentinel, nil
+	defer conn.Close()
+	list, err := conn.List(ctx, "SENTINEL", "SLAVES", p.state.Sentinel.Master)
+	if err != nil {
+		return false, err
+	}
+	sentinel := &Sentinel{Pod: pod}
+	for _, item := range list {
+		sentinel.Replicas = append(sentinel.Replicas, pairs(item))
+	}
+	if !first(sentinel, p.to) || len(command) == 0 {
+		return first(sentinel, p.to), nil
+	}
+	p.began = time.Now()
+	_, err = conn.Do(ctx, command...)
+	return err == nil, err
 }
 
 // first reports whether a sentinel would promote one replica before all others.
@@ -356,7 +398,7 @@ func first(sentinel *Sentinel, to *Server) bool {
 		case err != nil:
 			return false
 		case to.Pod.at(known["ip"]+":"+known["port"], to.Pod.Port):
-			ok = n == 1
+			ok = n == 1 && usable(known)
 		case n == 1:
 			return false
 		}

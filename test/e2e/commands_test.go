@@ -57,7 +57,11 @@ func (b *bench) prints(r result, want string) {
 	}
 }
 
-// poking pokes the operator until stop is called, as often as a real one has its resync in a command that lasts.
+// pokeEvery leaves the sentinels the time to find each other again (they greet every 2 s) before the next check of the operator
+// resets those that have not, as the 30 s of a real one do.
+const pokeEvery = 4 * time.Second
+
+// poking makes the operator reconcile until stop is called: its own resync is as rare as that of the real one.
 func (b *bench) poking(name string) (stop func()) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	done := make(chan struct{})
@@ -67,7 +71,7 @@ func (b *bench) poking(name string) (stop func()) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(time.Second):
+			case <-time.After(pokeEvery):
 				if err := cluster.Nudge(ctx, b.namespace, name); err != nil && ctx.Err() == nil {
 					b.Error(err)
 				}
