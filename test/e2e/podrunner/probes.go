@@ -45,6 +45,9 @@ func (w *worker) startProbes(ctx context.Context, s *state, pid int, exited <-ch
 	})
 }
 
+// A probe that succeeded waits for some periods: the scripts of thirty pods take a core otherwise.
+const calm = 4
+
 // probe calls result when the thresholds are reached, and each time after.
 func (w *worker) probe(ctx context.Context, s *state, pid int, p *v1.Probe, result func(ok bool, why string)) {
 	seconds := func(n int32, other int32) time.Duration {
@@ -75,6 +78,7 @@ func (w *worker) probe(ctx context.Context, s *state, pid int, p *v1.Probe, resu
 		switch {
 		case good >= int(max(p.SuccessThreshold, 1)):
 			result(true, why)
+			sleep(ctx, min(calm*period, seconds(p.PeriodSeconds, 10))-period)
 		case bad >= int(or(p.FailureThreshold, 3)):
 			result(false, why)
 		}
