@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue"
 )
@@ -158,6 +160,130 @@ type Reference struct {
 	Created     bool     `json:"created,omitempty"` // the operator creates the object if it does not exist
 }
 
+// Fields are the paths at which the resources of a kind have what every Redis has, for rules that apply to any operator. Paths are
+// as in a [Scheme]; a resource has one entry for each part whose conditions hold, and of equal parts the first one.
+type Fields struct {
+	APIVersions []string `json:"apiVersions,omitempty"` // empty for all that the kind has
+	Kind        string   `json:"kind"`
+	If          []string `json:"if,omitempty"` // without versions and labels
+	Part        string   `json:"part"`         // redis, sentinel, leader, follower
+
+	// Containers is the list with the container of Redis: that with an image of one of Images, or of one of Names. The paths of
+	// Resources and Image are then those inside the container, and its command and arguments are part of the configuration.
+	Containers string   `json:"containers,omitempty"`
+	Images     []string `json:"images,omitempty"`
+	Names      []string `json:"names,omitempty"`
+
+	Resources []string `json:"resources,omitempty"` // requests and limits; the first that exists counts
+	Sidecars  []string `json:"sidecars,omitempty"`  // the requests and limits of further containers
+	Defaulted bool     `json:"defaulted,omitempty"` // the operator requests memory where Resources is silent
+	Image     string   `json:"image,omitempty"`
+	Exporter  string   `json:"exporter,omitempty"` // true where the exporter runs
+
+	Replicas string `json:"replicas,omitempty"`
+	Default  int    `json:"default,omitempty"` // of Replicas; 0 where the field is required
+
+	Config *ConfigFields `json:"config,omitempty"` // nil where the configuration is not in the resource
+	Data   *DataFields   `json:"data,omitempty"`   // nil for parts without data
+	Auth   *AuthFields   `json:"auth,omitempty"`   // nil where a password is not optional
+}
+
+// ConfigFields are where directives of Redis are set.
+type ConfigFields struct {
+	Lists   []string `json:"lists,omitempty"`   // of "directive value"
+	Name    string   `json:"name,omitempty"`    // what messages call the place to add a directive
+	Percent string   `json:"percent,omitempty"` // maxmemory as a percentage of the memory limit
+	Hidden  []string `json:"hidden,omitempty"`  // conditions, each of which means that directives are set elsewhere
+}
+
+// DataFields are where the data is stored.
+type DataFields struct {
+	Kept  []string `json:"kept"`  // conditions, each of which means that the data survives the pod
+	Field string   `json:"field"` // to set for a volume
+	Lost  string   `json:"lost"`  // where the data is otherwise, as in "data is stored in …"
+}
+
+// AuthFields are where the password is set.
+type AuthFields struct {
+	Set   []string `json:"set"`           // conditions, each of which means that there may be a password
+	Field string   `json:"field"`         // to set
+	Off   string   `json:"off,omitempty"` // the field that turns it off, if it is on by default
+}
+
+// FieldsByKind returns the fields of all operators by kind as a module of Rego, for rules: paths are lists, conditions objects.
+func FieldsByKind() ([]byte, error) {
+	operators, err := Operators()
+	if err != nil {
+		return nil, err
+	}
+	kinds := map[string][]string{}
+	for _, o := range operators {
+		for _, f := range o.derived.Fields {
+			src, err := json.Marshal(f)
+			if err != nil {
+				return nil, err
+			}
+			var plain map[string]any
+			if err := json.Unmarshal(src, &plain); err != nil {
+				return nil, err
+			}
+			delete(plain, "kind")
+			if src, err = json.Marshal(structured(plain)); err != nil {
+				return nil, err
+			}
+			kinds[f.Kind] = append(kinds[f.Kind], string(src))
+		}
+	}
+	var lines []string
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		lines = append(lines, fmt.Sprintf("\t%q: [\n\t\t%s\n\t]", kind, strings.Join(kinds[kind], ",\n\t\t")))
+	}
+	return []byte(fieldsHead + "{\n" + strings.Join(lines, ",\n") + "\n}\n"), nil
+}
+
+const fieldsHead = `# Where each operator's resources have what every Redis has, by kind; lib/redis.rego reads it. The tests of package cue write this
+# file from the fields in cue/operator/*/operator.cue. Do not edit it.
+package redisgitops.lib.fields
+
+kinds := `
+
+// structured returns fields with each path as a list of steps and each condition as an object.
+func structured(fields map[string]any) map[string]any {
+	for key, value := range fields {
+		switch value := value.(type) {
+		case map[string]any:
+			fields[key] = structured(value)
+		case string:
+			if !slices.Contains([]string{"part", "name", "lost"}, key) {
+				fields[key] = strings.Split(value, ".")
+			}
+		case []any:
+			for i, text := range value {
+				switch key {
+				case "if", "kept", "set", "hidden":
+					value[i] = structuredCondition(text.(string))
+				case "resources", "sidecars", "lists":
+					value[i] = strings.Split(text.(string), ".")
+				}
+			}
+		}
+	}
+	return fields
+}
+
+func structuredCondition(c string) map[string]any {
+	if at, value, ok := strings.Cut(c, "!="); ok {
+		return map[string]any{"path": strings.Split(at, "."), "not": value}
+	}
+	if at, value, ok := strings.Cut(c, "="); ok {
+		return map[string]any{"path": strings.Split(at, "."), "is": value}
+	}
+	if at, ok := strings.CutPrefix(c, "!"); ok {
+		return map[string]any{"path": strings.Split(at, "."), "set": false}
+	}
+	return map[string]any{"path": strings.Split(c, "."), "set": true}
+}
+
 // Recognise describes how a repository shows that it runs this operator.
 func (o *Operator) Recognise() Recognition { return o.derived.Recognise }
 
@@ -225,7 +351,7 @@ func (o *Operator) origin() *derived {
 
 // deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "fields": &d.Fields} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

@@ -1,11 +1,15 @@
 package policy
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -127,6 +131,10 @@ func parseRule(file, src, name string) (*Rule, error) {
 		rule.Scope = ScopeResource
 	}
 	at := finding.Position{File: file, Line: line}
+	var err error
+	if rule.Kinds, err = expandKinds(rule.Kinds); err != nil {
+		return nil, err
+	}
 	if err := oneOf(at, "severity", string(rule.Severity), "error", "info", "off", "warning"); err != nil {
 		return nil, err
 	}
@@ -199,4 +207,31 @@ func Library() (map[string]string, error) {
 		library[strings.TrimSuffix(path.Base(file), ".rego")] = string(src)
 	}
 	return library, nil
+}
+
+// redisKinds are the kinds that a rule about any Redis looks at.
+var redisKinds = sync.OnceValues(func() ([]string, error) {
+	src, err := files.ReadFile("lib/fields.rego")
+	if err != nil {
+		return nil, err
+	}
+	_, fields, _ := bytes.Cut(src, []byte("\nkinds := ")) // which the tests of package cue write in JSON
+	var kinds map[string]json.RawMessage
+	err = json.Unmarshal(fields, &kinds)
+	return slices.Sorted(maps.Keys(kinds)), err
+})
+
+// AnyRedis in the kinds of a rule stands for every kind of resource that is a Redis or sentinels.
+const AnyRedis = "redis"
+
+func expandKinds(kinds []string) ([]string, error) {
+	at := slices.Index(kinds, AnyRedis)
+	if at < 0 {
+		return kinds, nil
+	}
+	all, err := redisKinds()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(kinds[:at], kinds[at+1:], all)))), nil
 }

@@ -1,21 +1,24 @@
 # METADATA
 # title: Redis has no password
 # description: |-
-#   Without spec.auth.secretPath every pod in the cluster can read and change the data, and the sentinels of another
+#   Without a password every pod in the cluster can read and change the data, and the sentinels of another
 #   Redis can take over a replica whose IP address they have seen before.
 # custom:
 #   severity: "off"
 #   strict: error
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   since: 0.1.0
 #   remediation: Reference a Secret with the key password, like `redis-gitops generate resource --auth` does.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/generator.go, GetRedisPassword of service/k8s/util.go
 package redisgitops.auth.missing
 
+import data.redisgitops.lib.redis
+
 deny contains {
-	"message": "no authentication: spec.auth.secretPath is not set; set it to a Secret with the key \"password\"",
-	"path": ["spec", "auth", "secretPath"],
+	"message": sprintf("no authentication: %s is not set; set it to a Secret with the key \"password\"", [concat(".", auth.field)]),
+	"path": auth.field,
 } if {
-	object.get(input, ["spec", "auth", "secretPath"], "") == ""
+	auth := redis.server.auth
+	every c in auth.set { not redis.holds(c) }
 }

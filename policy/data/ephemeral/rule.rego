@@ -8,7 +8,7 @@
 # custom:
 #   severity: warning
 #   strict: error
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   remediation: Add storage.persistentVolumeClaim and keepAfterDeletion, or label a cache with purpose "cache".
 #   since: 0.1.0
 #   references:
@@ -17,18 +17,29 @@
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisDataVolume
 package redisgitops.data.ephemeral
 
-import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.redis
 
 deny contains {
-	"message": "data is stored in an emptyDir and lost when all pods restart; add storage.persistentVolumeClaim, or the label purpose: cache if that is acceptable",
-	"path": ["spec", "redis", "storage", place],
+	"message": sprintf("data is stored in %s and lost when all pods restart; add %s, or the label purpose: cache if that is acceptable", [stored.lost, shown]),
+	"path": place,
 } if {
-	not is_object(object.get(input, ["spec", "redis", "storage", "persistentVolumeClaim"], null))
+	not kept
 	not cache
 }
 
-place := "emptyDir" if object.get(input, ["spec", "redis", "storage", "emptyDir"], null) != null
-else := "persistentVolumeClaim"
+stored := redis.server.data
+
+# A condition per way to keep data.
+kept if {
+	some c in stored.kept
+	redis.holds(c)
+}
+
+place := ["spec", "redis", "storage", "emptyDir"] if redis.value(["spec", "redis", "storage", "emptyDir"]) != null
+else := stored.field
+
+# The last two steps, as people call the field.
+shown := concat(".", array.slice(stored.field, count(stored.field) - 2, count(stored.field)))
 
 purpose := object.get(input, ["metadata", "labels", "purpose"], "")
 
@@ -36,7 +47,7 @@ cache if purpose == "cache"
 
 cache if {
 	purpose == ""
-	some d in redisfailover.redis
+	some d in redis.directives
 	d.key == "maxmemory-policy"
 	startswith(lower(d.value), "allkeys-")
 }

@@ -6,7 +6,7 @@
 # custom:
 #   severity: info
 #   strict: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   remediation: Run 2 or 3 replicas.
 #   since: 0.1.0
 #   references:
@@ -15,12 +15,13 @@
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/checker.go, CheckAndHeal
 package redisgitops.ha["single-redis"]
 
+import data.redisgitops.lib.redis
 import data.redisgitops.lib.redisfailover
 
 deny contains {
 	"message": "a single Redis has no replica to fail over to; set replicas to 2 or 3 if downtime matters",
-	"path": ["spec", "redis", "replicas"],
+	"path": redis.server.replicas,
 } if {
-	redisfailover.replicas(input, "redis") == 1
+	redis.replicas(redis.server) == 1
 	not redisfailover.bootstrapping(input) # which copies another one
 }

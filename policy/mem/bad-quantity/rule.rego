@@ -4,7 +4,7 @@
 #   100m of memory is a tenth of a byte, and requests above the limits make the StatefulSet or Deployment invalid:
 #   the operator gets an error from the API server on every reconcile and stops there.
 # custom:
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   fix: replaces m by Mi
 #   since: 0.1.0
 #   remediation: Use Mi or Gi for memory, and requests that do not exceed the limits.
@@ -14,6 +14,7 @@
 package redisgitops.mem["bad-quantity"]
 
 import data.redisgitops.lib.quantity
+import data.redisgitops.lib.redis
 
 deny contains {
 	"message": sprintf("memory \"%s\" means thousandths of a byte; use \"%sMi\"", [value, trim_suffix(value, "m")]),
@@ -46,11 +47,9 @@ deny contains {
 }
 
 given := [[at, resources] |
-	some at in [
-		["spec", "redis", "resources"], ["spec", "redis", "exporter", "resources"],
-		["spec", "sentinel", "resources"], ["spec", "sentinel", "exporter", "resources"],
-	]
-	resources := object.get(input, at, null)
+	some p in redis.parts
+	some at in array.concat(p.resources, object.get(p, "sidecars", []))
+	resources := redis.value(at)
 	is_object(resources)
 ]
 

@@ -6,7 +6,7 @@
 #   get Redis OOM-killed.
 # custom:
 #   severity: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   fix: 'sets maxmemory to 75% of the limit (suggested: of the request)'
 #   since: 0.1.0
 #   remediation: Set maxmemory to three quarters of the limit and at most to the request, or raise both.
@@ -16,13 +16,11 @@ package redisgitops.mem.headroom
 
 import data.redisgitops.lib.memory
 
-deny contains {
-	"message": sprintf("maxmemory %s is more than 80%% of the memory limit \"%v\"; %s", [memory.maxmemory.text, text, memory.advice(sprintf("set it to %s", [memory.most]))]),
+deny contains object.union(memory.lower_fix, {
+	"message": sprintf("maxmemory %s is more than 80%% of the memory limit \"%v\"; %s", [memory.maxmemory.text, memory.limit_text, memory.advice(sprintf("set it to %s", [memory.target]))]),
 	"path": memory.maxmemory.path,
-	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
-	"fix": memory.lower_fix,
-} if {
-	text := input.spec.redis.resources.limits.memory
+	"related": [{"path": memory.limit_path, "message": "the limit"}],
+}) if {
 	memory.maxmemory.bytes < memory.limit
 	memory.maxmemory.bytes > memory.limit * 0.8
 }

@@ -6,7 +6,7 @@
 # custom:
 #   severity: warning
 #   strict: error
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   fix: 'adds maxmemory with 75% of the limit (suggested: of the request)'
 #   since: 0.1.0
 #   remediation: |-
@@ -18,13 +18,12 @@
 package redisgitops.mem["limit-without-maxmemory"]
 
 import data.redisgitops.lib.memory
+import data.redisgitops.lib.redis
 
-deny contains {
-	"message": sprintf("the memory limit is \"%v\" but maxmemory is not set, so Redis grows until it is killed; %s", [text, memory.advice(sprintf("add \"maxmemory %s\" to customConfig", [memory.most]))]),
-	"path": ["spec", "redis", "resources", "limits", "memory"],
-	"fix": memory.add_fix,
-} if {
+deny contains object.union(memory.add_fix, {
+	"message": sprintf("the memory limit is \"%v\" but maxmemory is not set, so Redis grows until it is killed; %s", [memory.limit_text, memory.advice(sprintf("add \"maxmemory %s\" to %s", [memory.most, redis.server.config.name]))]),
+	"path": memory.limit_path,
+}) if {
 	memory.limit > 0
-	text := input.spec.redis.resources.limits.memory
 	memory.unlimited
 }

@@ -6,7 +6,7 @@
 #   treats mb as 1,000,000 bytes.
 # custom:
 #   severity: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   since: 0.1.0
 #   remediation: Raise the memory request to the limit, or lower maxmemory below the request.
 #   references:
@@ -18,11 +18,10 @@ import data.redisgitops.lib.memory
 import data.redisgitops.lib.quantity
 
 deny contains {
-	"message": sprintf("maxmemory %s exceeds the request \"%v\", so a full Redis is evicted when its node runs out of memory; raise the request, or set %s, above which Redis %s", [memory.maxmemory.text, text, most, memory.when_full]),
+	"message": sprintf("maxmemory %s exceeds the request \"%v\", so a full Redis is evicted when its node runs out of memory; raise the request, or set %s, above which Redis %s", [memory.maxmemory.text, memory.request_text, most, memory.when_full]),
 	"path": memory.maxmemory.path,
-	"related": [{"path": ["spec", "redis", "resources", "requests", "memory"], "message": "the request"}],
+	"related": [{"path": memory.request_path, "message": "the request"}],
 } if {
-	text := input.spec.redis.resources.requests.memory
 	memory.maxmemory.bytes > memory.request
 	not at_limit
 }

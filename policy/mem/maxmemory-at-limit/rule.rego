@@ -5,7 +5,7 @@
 #   buffers and fragmentation are added to it. With maxmemory at or above the limit, Redis is OOM-killed before it
 #   starts to evict keys or to reject writes.
 # custom:
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   fix: 'sets maxmemory to 75% of the limit (suggested: of the request)'
 #   since: 0.1.0
 #   remediation: Set maxmemory to three quarters of the limit and at most to the request, or raise both.
@@ -16,12 +16,10 @@ package redisgitops.mem["maxmemory-at-limit"]
 
 import data.redisgitops.lib.memory
 
-deny contains {
-	"message": sprintf("maxmemory %s is not below the memory limit \"%v\", so Redis is killed before it is full; %s", [memory.maxmemory.text, text, memory.advice(sprintf("set it to %s", [memory.most]))]),
+deny contains object.union(memory.lower_fix, {
+	"message": sprintf("maxmemory %s is not below the memory limit \"%v\", so Redis is killed before it is full; %s", [memory.maxmemory.text, memory.limit_text, memory.advice(sprintf("set it to %s", [memory.target]))]),
 	"path": memory.maxmemory.path,
-	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
-	"fix": memory.lower_fix,
-} if {
-	text := input.spec.redis.resources.limits.memory
+	"related": [{"path": memory.limit_path, "message": "the limit"}],
+}) if {
 	memory.maxmemory.bytes >= memory.limit
 }

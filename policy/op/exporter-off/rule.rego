@@ -1,13 +1,13 @@
 # METADATA
 # title: Redis exports no metrics
 # description: |-
-#   Without spec.redis.exporter there are no metrics, and the operator deletes the Service rfr-<name>, so the host
-#   names of individual pods do not resolve. Without spec.sentinel.exporter a lost majority goes unnoticed until it
-#   is needed; this is reported in strict mode.
+#   Without an exporter there are no metrics, and the operator of RedisFailovers deletes the Service rfr-<name>, so
+#   the host names of individual pods do not resolve. Without an exporter of the sentinels a lost majority goes
+#   unnoticed until it is needed; this is reported in strict mode.
 # custom:
 #   severity: info
 #   strict: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   since: 0.1.0
 #   remediation: Enable the exporters, with a pinned image.
 #   references:
@@ -15,22 +15,29 @@
 #     - spotahome/redis-operator api/redisfailover/v1/defaults.go
 package redisgitops.op["exporter-off"]
 
+import data.redisgitops.lib.redis
+
 deny contains {
-	"message": "the Redis exporter is disabled, so there are no metrics; set exporter.enabled to true",
-	"path": off("redis"),
+	"message": sprintf("the Redis exporter is disabled, so there are no metrics; set %s to true", [field(p)]),
+	"path": p.exporter,
 } if {
-	off("redis")
+	some p in off
+	p.part != "sentinel"
 }
 
 deny contains {
-	"message": "the sentinel exporter is disabled, so there are no metrics; set exporter.enabled to true",
-	"path": off("sentinel"),
+	"message": sprintf("the sentinel exporter is disabled, so there are no metrics; set %s to true", [field(p)]),
+	"path": p.exporter,
 	"strict": true,
 } if {
-	off("sentinel")
+	some p in off
+	p.part == "sentinel"
 }
 
-off(part) := ["spec", part, "exporter", "enabled"] if {
-	object.get(input, ["spec", part, "exporter", "enabled"], false) == false
-	is_object(object.get(input, ["spec", part, "exporter"], {}))
-}
+off := [p |
+	some p in redis.parts
+	p.exporter
+	not redis.value(p.exporter) == true
+]
+
+field(p) := concat(".", array.slice(p.exporter, count(p.exporter) - 2, count(p.exporter)))
