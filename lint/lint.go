@@ -192,7 +192,7 @@ type Compiled struct {
 	Cover *policy.Cover // takes down what rules evaluate, for tests with one job
 
 	mu      sync.Mutex
-	engines map[string]*policy.Engine
+	engines map[string]*policy.Engine // by the names of the rules and the settings, and one of each program by the names
 }
 
 func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*policy.Engine, error) {
@@ -203,20 +203,27 @@ func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*polic
 	for i, r := range rules {
 		names[i] = r.Name
 	}
-	key := fmt.Sprint(names, settings) // fmt sorts maps
+	program := strings.Join(names, " ")
+	key := program + fmt.Sprint(settings) // fmt sorts maps
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.engines[key]; e != nil {
 		return e, nil
 	}
-	e, err := policy.New(policy.Options{Rules: rules, Settings: settings, Cover: c.Cover})
+	var e *policy.Engine
+	var err error
+	if compiled := c.engines[program]; compiled != nil {
+		e, err = compiled.With(settings)
+	} else {
+		e, err = policy.New(policy.Options{Rules: rules, Settings: settings, Cover: c.Cover})
+	}
 	if err != nil {
 		return nil, err
 	}
 	if c.engines == nil {
 		c.engines = map[string]*policy.Engine{}
 	}
-	c.engines[key] = e
+	c.engines[key], c.engines[program] = e, e
 	return e, nil
 }
 

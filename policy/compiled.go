@@ -183,6 +183,7 @@ type Engine struct {
 	categories []string
 	kinds      map[string]bool // that some resource rule looks at
 	allKinds   bool
+	options    Options
 
 	mu         sync.Mutex // a machine does one thing at a time
 	machine    *machine   // with the settings as its data
@@ -194,7 +195,7 @@ func New(opts Options) (*Engine, error) {
 	if len(opts.Modules) > 0 {
 		return nil, ErrModules
 	}
-	e := &Engine{kinds: map[string]bool{}}
+	e := &Engine{kinds: map[string]bool{}, options: opts}
 	on := map[string]any{}
 	for _, r := range opts.Rules {
 		on[r.Name] = true
@@ -219,6 +220,13 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// With returns an engine of the same rules with other settings.
+func (e *Engine) With(settings map[string]any) (*Engine, error) {
+	options := e.options
+	options.Settings = settings
+	return New(options)
 }
 
 // Wants reports whether any rule that is on looks at resources of a kind.

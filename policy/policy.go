@@ -167,13 +167,9 @@ func New(opts Options) (*Engine, error) {
 	if e.compiler.Failed() {
 		return nil, explain("", e.compiler.Errors).Err()
 	}
-	if opts.Settings == nil {
-		opts.Settings = map[string]any{}
-	}
-	if e.settings, err = ast.InterfaceToValue(opts.Settings); err != nil {
+	if e, err = e.With(opts.Settings); err != nil {
 		return nil, err
 	}
-	e.store = inmem.NewFromASTObject(ast.NewObject([2]*ast.Term{ast.StringTerm("settings"), ast.NewTerm(e.settings)}))
 	if e.resource, err = e.query(ScopeResource); err != nil {
 		return nil, err
 	}
@@ -191,6 +187,21 @@ func New(opts Options) (*Engine, error) {
 		e.repo = append(e.repo, q)
 	}
 	return e, nil
+}
+
+// With returns an engine of the same compiled rules with other settings.
+func (e *Engine) With(settings map[string]any) (*Engine, error) {
+	if settings == nil {
+		settings = map[string]any{}
+	}
+	value, err := ast.InterfaceToValue(settings)
+	if err != nil {
+		return nil, err
+	}
+	other := *e
+	other.settings = value
+	other.store = inmem.NewFromASTObject(ast.NewObject([2]*ast.Term{ast.StringTerm("settings"), ast.NewTerm(value)}))
+	return &other, nil
 }
 
 // main is the entry point: one rule for each rule that is on, so that those that are off cost nothing, and those about other
