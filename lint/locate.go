@@ -1,6 +1,9 @@
 package lint
 
 import (
+	"cmp"
+	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -8,9 +11,125 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
+
+// maxRendered is how many rendered units locate keeps at once.
+const maxRendered = 16
+
+// locate turns violations with resource ids and files into findings. It renders the units they are about once more.
+func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
+	// The nodes of all units would fill the memory; violations come sorted by unit, so that a few are enough.
+	slices.SortStableFunc(violations, func(a, b UserViolation) int {
+		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.File, b.File))
+	})
+	r := &locator{l, map[*unit]*render.Result{}}
+	for i := range violations {
+		v := &violations[i].Violation
+		if !l.rules.on(v.Rule) || v.Strict && !l.rules.strict || l.missing().mayHold(v.Absent) { // before its unit is rendered
+			continue
+		}
+		related, err := r.related(ctx, v)
+		if err != nil {
+			return err
+		}
+		f, err := r.finding(ctx, v)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			f.Related = append(f.Related, related...)
+			l.add(f)
+		}
+	}
+	return nil
+}
+
+// A locator finds the places of violations in the resources of units, of which it keeps a few rendered.
+type locator struct {
+	*linter
+	rendered map[*unit]*render.Result
+}
+
+// A locatedResource is a rendered resource with the nodes of its file.
+type locatedResource struct {
+	*unit
+	chart    *render.Chart
+	resource *render.Resource
+	index    int
+	name     finding.Resource
+}
+
+// resource returns the resource with an id, or nil and a failure of the rule that named it.
+func (r *locator) resource(ctx context.Context, rule string, id int) (*locatedResource, error) {
+	u, i, ok := r.resourceID(id)
+	if !ok {
+		r.failures = append(r.failures, unknownResource(rule, id))
+		return nil, nil
+	}
+	res := r.rendered[u]
+	if res == nil {
+		var err error
+		if res, err = u.render(ctx, r.linter); err != nil {
+			return nil, err
+		}
+		if len(r.rendered) >= maxRendered {
+			clear(r.rendered)
+		}
+		r.rendered[u] = res
+	}
+	return &locatedResource{u, res.Chart, mappings(res.Resources)[i], i, u.resources[i].Resource}, nil
+}
+
+// related returns the other places of a violation.
+func (r *locator) related(ctx context.Context, v *policy.Violation) ([]finding.Related, error) {
+	var related []finding.Related
+	for _, p := range v.Related {
+		if p.Resource >= 0 {
+			at, err := r.resource(ctx, v.Rule, p.Resource)
+			if err != nil {
+				return nil, err
+			}
+			if at != nil {
+				related = append(related, finding.Related{Position: inResource(at.resource, p.Path, false).Position, Message: p.Message})
+			}
+		} else if p.File != "" {
+			related = append(related, finding.Related{Position: r.inFile(p.File, p.Document, p.Line, p.Path, false).Position, Message: p.Message})
+		}
+	}
+	return related, nil
+}
+
+// finding returns the finding of a violation at its place, with its fix; nil if it is dropped.
+func (r *locator) finding(ctx context.Context, v *policy.Violation) (*finding.Finding, error) {
+	switch {
+	case v.Resource >= 0:
+		at, err := r.resource(ctx, v.Rule, v.Resource)
+		if at == nil || err != nil {
+			return nil, err
+		}
+		v.Related = nil
+		if at.resource.Unknown(v.Path...) {
+			return nil, nil
+		}
+		f := r.linter.finding(v, inResource(at.resource, v.Path, v.Key), &at.name)
+		if f != nil && v.Fix != nil {
+			r.located[f] = at.planFix(r.linter, at.chart, at.resource, at.index, v.Fix)
+			r.located[f].tell(f)
+		}
+		return f, nil
+	case v.File != "":
+		f := r.linter.finding(v, r.inFile(v.File, v.Document, v.Line, v.Path, v.Key), nil)
+		if f != nil && v.Fix != nil {
+			r.located[f] = r.planFileFix(v.File, v.Document, v.Fix)
+			r.located[f].tell(f)
+		}
+		return f, nil
+	}
+	return r.linter.finding(v, place{Position: finding.Position{File: cueConfigFile}}, nil), nil
+}
 
 // place is where a path of a resource or document is in the source that a user edits.
 type place struct {
