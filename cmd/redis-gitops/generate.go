@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -166,8 +167,7 @@ Examples:
 func (a *app) generateResourceCommand() *cobra.Command {
 	var flags planFlags
 	var req scaffold.ResourceRequest
-	var set, env []string
-	var auth, cert string
+	var in resourceInput
 	c := &cobra.Command{
 		Use:   "resource APP [TYPE]",
 		Short: "Add a resource to an application (default type: redis)",
@@ -188,48 +188,14 @@ Examples:
 		Args:              fromUse,
 		ValidArgsFunction: a.completeArgs(a.appNames, a.resourceTypes),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req.App, req.Conflicts = args[0], flags.conflicts()
+			req.App = args[0]
 			if len(args) == 2 {
 				req.Type = args[1]
 			}
-			var err error
-			if req.Set, err = parseSet(set); err != nil {
+			if err := in.into(&req); err != nil {
 				return err
 			}
-			if req.Env, err = parsePairs("--env", env); err != nil {
-				return err
-			}
-			method, secret, _ := strings.Cut(auth, ":")
-			req.Auth.Method, req.Auth.Secret = scaffold.AuthMethod(method), secret
-			if cert != "" {
-				if req.Auth.Cert, err = readRegular(cert, maxSecret); err != nil {
-					return fmt.Errorf("--cert: %w", err)
-				}
-			}
-			o, err := a.open(!flags.dryRun)
-			if err != nil {
-				return err
-			}
-			defer o.fs.Close()
-			interactive := a.terminal && !flags.yes && flags.output == "text"
-			if req.Type == "" && interactive {
-				if req.Type, err = a.askType(o); err != nil {
-					return err
-				}
-			}
-			p, err := scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.deps, req)
-			// There is one already: the person may want a second one.
-			var conflict *scaffold.ConflictError
-			if errors.As(err, &conflict) && interactive && req.Suffix == "" {
-				if req.Suffix, err = a.ask("A Redis already exists. Suffix for a second one (empty to cancel): "); err != nil {
-					return err
-				}
-				if req.Suffix == "" {
-					return a.finish(o, &flags, p, conflict)
-				}
-				p, err = scaffold.PlanResource(cmd.Context(), o.Repo, o.config, a.deps, req)
-			}
-			return a.finish(o, &flags, p, err)
+			return a.generateResource(cmd.Context(), &flags, req)
 		},
 	}
 	flags.add(c)
@@ -238,17 +204,69 @@ Examples:
 	f.StringVar(&req.Operator, "operator", "", "operator to use (default: operator.name of the configuration)")
 	f.StringVar(&req.Profile, "profile", "", "profile: cache, queue, store, or one from the configuration")
 	f.StringVar(&req.Size, "size", "", "size: dev for a single small instance")
-	f.StringArrayVar(&set, "set", nil, "set a value, such as memory=1Gi; may be repeated")
-	f.StringVar(&auth, "auth", "", "authentication: none, existing:SECRET, sealed or external")
-	f.StringVar(&cert, "cert", "", "with --auth sealed: certificate file of the sealed-secrets controller")
+	f.StringArrayVar(&in.set, "set", nil, "set a value, such as memory=1Gi; may be repeated")
+	f.StringVar(&in.auth, "auth", "", "authentication: none, existing:SECRET, sealed or external")
+	f.StringVar(&in.cert, "cert", "", "with --auth sealed: certificate file of the sealed-secrets controller")
 	f.StringVar(&req.Auth.Store, "store", "", "with --auth external: ClusterSecretStore, or SecretStore/NAME")
 	f.StringVar(&req.Namespace, "namespace", "", "namespace of the application (default: from Argo CD or Flux)")
-	f.StringArrayVar(&env, "env", nil, "rename an environment variable, for example REDIS_URL=CACHE_URL; may be repeated")
+	f.StringArrayVar(&in.env, "env", nil, "rename an environment variable, for example REDIS_URL=CACHE_URL; may be repeated")
 	complete(c, "auth", scaffold.AuthMethods())
 	complete(c, "operator", cue.OperatorNames())
 	register(c, "profile", a.completeFlag(a.profileNames(false)))
 	register(c, "size", a.completeFlag(a.profileNames(true)))
 	return c
+}
+
+// resourceInput is what flags say in a notation of their own.
+type resourceInput struct {
+	set, env   []string
+	auth, cert string
+}
+
+func (in resourceInput) into(req *scaffold.ResourceRequest) (err error) {
+	if req.Set, err = parseSet(in.set); err != nil {
+		return err
+	}
+	if req.Env, err = parsePairs("--env", in.env); err != nil {
+		return err
+	}
+	method, secret, _ := strings.Cut(in.auth, ":")
+	req.Auth.Method, req.Auth.Secret = scaffold.AuthMethod(method), secret
+	if in.cert != "" {
+		if req.Auth.Cert, err = readRegular(in.cert, maxSecret); err != nil {
+			return fmt.Errorf("--cert: %w", err)
+		}
+	}
+	return nil
+}
+
+// generateResource plans a resource, asking for what is missing on a terminal.
+func (a *app) generateResource(ctx context.Context, flags *planFlags, req scaffold.ResourceRequest) error {
+	req.Conflicts = flags.conflicts()
+	o, err := a.open(!flags.dryRun)
+	if err != nil {
+		return err
+	}
+	defer o.fs.Close()
+	interactive := a.terminal && !flags.yes && flags.output == "text"
+	if req.Type == "" && interactive {
+		if req.Type, err = a.askType(o); err != nil {
+			return err
+		}
+	}
+	p, err := scaffold.PlanResource(ctx, o.Repo, o.config, a.deps, req)
+	// There is one already: the person may want a second one.
+	var conflict *scaffold.ConflictError
+	if errors.As(err, &conflict) && interactive && req.Suffix == "" {
+		if req.Suffix, err = a.ask("A Redis already exists. Suffix for a second one (empty to cancel): "); err != nil {
+			return err
+		}
+		if req.Suffix == "" {
+			return a.finish(o, flags, p, conflict)
+		}
+		p, err = scaffold.PlanResource(ctx, o.Repo, o.config, a.deps, req)
+	}
+	return a.finish(o, flags, p, err)
 }
 
 // askType asks for the type of a resource when there is more than one.

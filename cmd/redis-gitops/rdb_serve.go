@@ -69,19 +69,9 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	if name == "-" {
 		return errors.New("each server reads the file from the beginning, so standard input is not supported; pass a file")
 	}
-	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
-	if f.passwordFile != "" {
-		text, err := readRegular(f.passwordFile, maxSecret)
-		if err != nil {
-			return fmt.Errorf("--password-file: %w", err)
-		}
-		if opts.Password = strings.TrimRight(string(text), "\r\n"); opts.Password == "" {
-			return fmt.Errorf("--password-file: %s is empty", f.passwordFile)
-		}
-	}
-	a.secrets.Add(opts.Password)
-	if opts.Username != "" && opts.Password == "" {
-		return errors.New("--username requires a password; set REDIS_SERVE_PASSWORD or use --password-file")
+	opts, err := a.serveOptions(f)
+	if err != nil {
+		return err
 	}
 	if check, err := openRegular(name); err != nil { // it is read again for every server
 		return fmt.Errorf("cannot read %w", fileCause(name, err))
@@ -116,6 +106,12 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 		served <- master.Serve(ctx, l, dump, opts)
 		close(events)
 	}()
+	a.sayServed(events, f.once, stop)
+	return <-served
+}
+
+// sayServed reports what replicas do until there are no more events, and stops after the first that has loaded the dump if once is set.
+func (a *app) sayServed(events <-chan master.Event, once bool, stop func()) {
 	syncing, loaded := map[string]bool{}, map[string]bool{}
 	for e := range events {
 		switch e.Kind {
@@ -137,14 +133,32 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 			case e.Err != nil:
 				a.tell("%s: disconnected%s", e.Replica, because(e.Err))
 			}
-			if f.once && loaded[e.Replica] {
+			if once && loaded[e.Replica] {
 				stop()
 			}
 			delete(syncing, e.Replica)
 			delete(loaded, e.Replica)
 		}
 	}
-	return <-served
+}
+
+// serveOptions are the user and password that replicas need.
+func (a *app) serveOptions(f *serveFlags) (master.Options, error) {
+	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
+	if f.passwordFile != "" {
+		text, err := readRegular(f.passwordFile, maxSecret)
+		if err != nil {
+			return opts, fmt.Errorf("--password-file: %w", err)
+		}
+		if opts.Password = strings.TrimRight(string(text), "\r\n"); opts.Password == "" {
+			return opts, fmt.Errorf("--password-file: %s is empty", f.passwordFile)
+		}
+	}
+	a.secrets.Add(opts.Password)
+	if opts.Username != "" && opts.Password == "" {
+		return opts, errors.New("--username requires a password; set REDIS_SERVE_PASSWORD or use --password-file")
+	}
+	return opts, nil
 }
 
 func because(err error) string {

@@ -68,67 +68,21 @@ func (v *valueCheck) check(e *rdb.Entry) error {
 }
 
 func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) error {
-	var keys, opaque uint64
-	dbs := map[int]bool{}
+	seen := verified{dbs: map[int]bool{}}
 	cut := false
 	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
-		for {
-			e, err := s.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			if e.Kind != rdb.KeyEntry {
-				continue
-			}
-			keys++
-			dbs[e.DB] = true
-			if !check.values && !check.deep {
-				continue
-			}
-			if e.Module != "" {
-				opaque++
-			}
-			whole := e.Raw != nil // and the next entry can be found, whatever is wrong in it
-			err = check.check(e)
-			if err != nil && (!whole || !check.deep) {
-				return fmt.Errorf("key %q: %w", e.Key, err)
-			}
-			if err != nil {
-				if check.damaged++; check.damaged <= maxRefused {
-					a.errf("%s %s: key %q: %v\n", a.paint(red, "error:"), src.Name, e.Key, err)
-				}
-			}
+		if err := a.verifyKeys(src, s, &check, &seen); err != nil {
+			return err
 		}
 		tail, err := src.Commands(ctx, s)
 		if err != nil {
 			return err
 		}
-		checksum := "no checksum"
-		if s.Checked() {
-			checksum = "checksum OK"
-		}
-		if !src.NoDump {
-			a.say("%s: valid RDB file, version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), keys, len(dbs), checksum)
-		}
-		if check.damaged > 0 {
-			a.say("%s: %d damaged values", name, check.damaged)
-		}
-		if check.keys.Full() {
-			a.warnf("only the first keys of each database were checked for duplicates, because there are too many")
-		}
-		if opaque > 0 {
-			a.say("%d module values were not decoded", opaque)
-		}
-		for _, n := range src.Notes {
-			a.warnf("%s", n)
-		}
-		if tail == nil && src.NoDump {
-			a.say("%s: append-only file without commands", name)
-		}
+		a.sayVerified(name, src, s, &check, &seen)
 		if tail == nil {
+			if src.NoDump {
+				a.say("%s: append-only file without commands", name)
+			}
 			return nil
 		}
 		if size := rdb.FormatBytes(uint64(tail.Bytes)); src.NoDump {
@@ -154,4 +108,66 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 		return errCode(exitFindings)
 	}
 	return err
+}
+
+// verified is what was seen of a dump.
+type verified struct {
+	keys, opaque uint64 // opaque are the values of modules
+	dbs          map[int]bool
+}
+
+// verifyKeys reads a dump to its end. The error is the first damage behind which nothing can be read, or that is not to be counted.
+func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck, seen *verified) error {
+	for {
+		e, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if e.Kind != rdb.KeyEntry {
+			continue
+		}
+		seen.keys++
+		seen.dbs[e.DB] = true
+		if !check.values && !check.deep {
+			continue
+		}
+		if e.Module != "" {
+			seen.opaque++
+		}
+		whole := e.Raw != nil // and the next entry can be found, whatever is wrong in it
+		err = check.check(e)
+		if err != nil && (!whole || !check.deep) {
+			return fmt.Errorf("key %q: %w", e.Key, err)
+		}
+		if err != nil {
+			if check.damaged++; check.damaged <= maxRefused {
+				a.errf("%s %s: key %q: %v\n", a.paint(red, "error:"), src.Name, e.Key, err)
+			}
+		}
+	}
+}
+
+func (a *app) sayVerified(name string, src importer.Source, s *rdb.Scanner, check *valueCheck, seen *verified) {
+	checksum := "no checksum"
+	if s.Checked() {
+		checksum = "checksum OK"
+	}
+	if !src.NoDump {
+		a.say("%s: valid RDB file, version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), seen.keys, len(seen.dbs), checksum)
+	}
+	if check.damaged > 0 {
+		a.say("%s: %d damaged values", name, check.damaged)
+	}
+	if check.keys.Full() {
+		a.warnf("only the first keys of each database were checked for duplicates, because there are too many")
+	}
+	if seen.opaque > 0 {
+		a.say("%d module values were not decoded", seen.opaque)
+	}
+	for _, n := range src.Notes {
+		a.warnf("%s", n)
+	}
 }
