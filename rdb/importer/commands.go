@@ -320,23 +320,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 	switch {
 	case err != nil:
 		p.drop(r)
-		var wrong *rdb.Error
-		if errors.As(err, &wrong) {
-			if !p.im.source.Once && (errors.Is(err, rdb.ErrTarget) || errors.Is(err, rdb.ErrUnsupported)) {
-				p.refuse(e, row, err)
-				return nil
-			}
-			return &fatalError{err}
-		}
-		var fatal *fatalError
-		if errors.As(err, &fatal) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		p.im.progress.wait("lost the connection: " + err.Error())
-		return errReread
+		return p.largeFailed(ctx, e, row, err)
 	case refused == "":
 		if l.empty {
 			c.Skipped++
@@ -349,17 +333,43 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 		}
 		return nil
 	}
+	return p.largeRefused(ctx, e, value, r, row, refused)
+}
+
+// largeFailed says what follows from an error while a large key was sent: the connection is gone, or the key itself is wrong.
+func (p *pass) largeFailed(ctx context.Context, e *rdb.Entry, row int32, err error) error {
+	var wrong *rdb.Error
+	if errors.As(err, &wrong) {
+		if !p.im.source.Once && (errors.Is(err, rdb.ErrTarget) || errors.Is(err, rdb.ErrUnsupported)) {
+			p.refuse(e, row, err)
+			return nil
+		}
+		return &fatalError{err}
+	}
+	var fatal *fatalError
+	if errors.As(err, &fatal) {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	p.im.progress.wait("lost the connection: " + err.Error())
+	return errReread
+}
+
+// largeRefused says what follows from an error reply to a large key.
+func (p *pass) largeRefused(ctx context.Context, e, value *rdb.Entry, r *route, row int32, refused redis.Error) error {
 	switch classifyReply(refused) {
 	case exists:
 		switch {
 		case p.im.opts.Existing == Skip:
-			c.Skipped++
+			p.count(row).Skipped++
 		case e.Offset < p.uncertain || p.epoch.repair || p.reread == e.Offset:
 			if p.im.foreign.Load() {
 				p.im.doubtful.add(e.Offset)
 			}
 			if !p.epoch.repair {
-				c.Written++
+				p.count(row).Written++
 			}
 		default:
 			p.refuse(e, row, advise(refused))

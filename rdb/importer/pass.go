@@ -380,6 +380,11 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		}
 		return err
 	}
+	return p.add(ctx, e, route, row, how)
+}
+
+// add puts a key that fits into the batch of a route, and sends the batch once it is full.
+func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how way) (err error) {
 	b := p.builders[route]
 	if b != nil && b.db != e.DB {
 		if err := p.dispatch(ctx, route); err != nil {
@@ -413,7 +418,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		if err != nil {
 			p.refuse(e, row, err)
 		} else {
-			c.Skipped++ // empty: servers leave it out when they load a dump
+			p.count(row).Skipped++ // empty: servers leave it out when they load a dump
 		}
 		return nil
 	}

@@ -314,47 +314,63 @@ func (im *importer) replicateFromDump(ctx context.Context) error {
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	sent, loaded, failed := make(chan struct{}, 1), make(chan struct{}, 1), make(chan error, 1)
-	var syncs atomic.Int32
 	im.progress.stage("loading", im.size())
-	event := func(e master.Event) {
-		switch e.Kind {
-		case master.Syncing:
-			if syncs.Add(1) > maxSyncs {
-				select {
-				case failed <- fmt.Errorf("the target requested the dump %d times but did not load it; see its log", maxSyncs):
-				default:
-				}
-			}
-		case master.Sending:
-			im.progress.bytes.Store(e.Bytes)
-		case master.Sent:
-			select {
-			case sent <- struct{}{}:
-			default:
-			}
-		case master.Loaded:
-			select {
-			case loaded <- struct{}{}:
-			default:
-			}
-		case master.Left:
-			if e.Err != nil {
-				im.progress.wait("the target disconnected: " + e.Err.Error())
-			}
-		}
-	}
-	served := make(chan error, 1)
+	load := &loading{im: im, announce: announce, sent: make(chan struct{}, 1), loaded: make(chan struct{}, 1), failed: make(chan error, 1), served: make(chan error, 1)}
 	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.source.Open(ctx, 0) }}
 	if im.survey.tail != nil {
 		dump.Commands = im.survey.tail.WriteTo
 	}
-	go func() { served <- master.Serve(serving, l, dump, master.Options{Event: event}) }()
-	defer func() { stop(); <-served }()
+	go func() { load.served <- master.Serve(serving, l, dump, master.Options{Event: load.event}) }()
+	defer func() { stop(); <-load.served }()
 
 	if err := im.replicaOf(ctx, host, port); err != nil {
 		return fmt.Errorf("REPLICAOF: %w", advise(err))
 	}
+	return load.wait(ctx)
+}
+
+// loading is what is known of a target that loads the dump.
+type loading struct {
+	im           *importer
+	announce     string // the address that the target connects to
+	syncs        atomic.Int32
+	sent, loaded chan struct{}
+	failed       chan error // the target does not get anywhere
+	served       chan error // the master has ended
+}
+
+// event takes over what the master reports, from the goroutines of its connections.
+func (l *loading) event(e master.Event) {
+	notify := func(c chan struct{}) {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+	switch e.Kind {
+	case master.Syncing:
+		if l.syncs.Add(1) > maxSyncs {
+			select {
+			case l.failed <- fmt.Errorf("the target requested the dump %d times but did not load it; see its log", maxSyncs):
+			default:
+			}
+		}
+	case master.Sending:
+		l.im.progress.bytes.Store(e.Bytes)
+	case master.Sent:
+		notify(l.sent)
+	case master.Loaded:
+		notify(l.loaded)
+	case master.Left:
+		if e.Err != nil {
+			l.im.progress.wait("the target disconnected: " + e.Err.Error())
+		}
+	}
+}
+
+// wait returns once the target has loaded the dump and carried out all commands.
+func (l *loading) wait(ctx context.Context) error {
+	im := l.im
 	quiet := time.NewTimer(im.opts.Patience)
 	defer quiet.Stop()
 	tick := time.NewTicker(time.Second)
@@ -367,7 +383,7 @@ func (im *importer) replicateFromDump(ctx context.Context) error {
 	answered := time.Now()
 	for {
 		select {
-		case <-sent:
+		case <-l.sent:
 			ask.Reset(linkPoll)
 			answered = time.Now()
 		case <-ask.C:
@@ -380,12 +396,12 @@ func (im *importer) replicateFromDump(ctx context.Context) error {
 			case ctx.Err() == nil && time.Since(answered) > im.opts.Patience:
 				return fmt.Errorf("the target received the dump but no longer responds: %w", err)
 			}
-		case <-loaded: // and all commands are carried out
+		case <-l.loaded: // and all commands are carried out
 			return nil
-		case err := <-failed:
+		case err := <-l.failed:
 			return err
-		case err := <-served:
-			served <- err
+		case err := <-l.served:
+			l.served <- err
 			return errors.Join(errors.New("cannot serve the target"), err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -396,7 +412,7 @@ func (im *importer) replicateFromDump(ctx context.Context) error {
 				quiet.Reset(im.opts.Patience)
 			}
 		case <-quiet.C:
-			return fmt.Errorf("the target did not connect to %s within %v; check that it can reach this address (--listen, --announce)", announce, im.opts.Patience)
+			return fmt.Errorf("the target did not connect to %s within %v; check that it can reach this address (--listen, --announce)", l.announce, im.opts.Patience)
 		}
 	}
 }

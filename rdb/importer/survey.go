@@ -57,22 +57,17 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	defer body.Close()
-	s := newSurvey()
 	scanner := rdb.NewScanner(body, rdb.Options{Window: split, Rest: true})
-	filter := im.opts.Filter
-	tally := map[tallyName]*tallied{}
-	var name tallyName
-	var t *tallied
-	var seen *keySet
+	y := &surveyor{survey: newSurvey(), im: im, scanner: scanner, tally: map[tallyName]*tallied{}}
 	if im.opts.Method == Replication {
-		s.sampler, seen = newSampler(), newKeySet()
+		y.sampler, y.seen = newSampler(), newKeySet()
 	}
 	for n := 0; ; n++ {
 		if n%4096 == 0 {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			im.progress.set(scanner.Offset(), s.all, name.db)
+			im.progress.set(scanner.Offset(), y.all, y.name.db)
 		}
 		e, err := scanner.Next()
 		if err == io.EOF {
@@ -82,81 +77,109 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 			return nil, err
 		}
 		if e.Kind != rdb.KeyEntry {
-			s.other(e, &filter)
+			y.other(e, &im.opts.Filter)
 			continue
 		}
-		im.uses.known = im.uses.known || e.HasIdle || e.HasFreq
-		size := int64(len(e.Raw))
-		if im.opts.Method == Replication {
-			if err := mustLoad(e, seen); err != nil {
-				return nil, err
-			}
-			size = int64(e.RawSize()) // read, where it is large
-		}
-		if e.Unread() {
-			if size, err = s.lengthOf(e); err != nil {
-				return nil, err
-			}
-		}
-		s.all++
-		s.allRaw += uint64(size)
-		from := e.DB
-		verdict := filter.Apply(e)
-		if to, ok := filter.MapDB[from]; ok {
-			e.DB = to
-		}
-		if now := (tallyName{e.DB, e.Type}); t == nil || now != name {
-			name = now
-			if t = tally[name]; t == nil {
-				t = &tallied{}
-				tally[name] = t
-			}
-		}
-		t.Read++
-		switch verdict {
-		case rdb.Expired:
-			t.Expired++
-			continue
-		case rdb.Filtered:
-			t.Filtered++
-			continue
-		}
-		im.shiftExpiry(e)
-		im.lifetimes.add(e.DB, e.Expiry, im.now())
-		t.keys++
-		t.Bytes += uint64(size)
-		if e.Expiry == 0 {
-			t.Lasting++
-		}
-		s.keys++
-		s.raw += uint64(size)
-		s.largest = max(s.largest, size)
-		if s.sampler != nil {
-			s.sampler.offer(e, from, scanner.Version())
-		}
-		if e.Type == rdb.TypeModule2 {
-			s.modules[e.Module]++
-			s.sampleModule(e)
-		} else if e.Raw != nil && size < maxEmpty && isEmptyEntry(e) {
-			t.Skipped++
-			if e.Expiry == 0 {
-				t.Lasting--
-			}
-			continue
-		}
-		if t.sampled || e.Raw == nil || size > maxSample {
-			continue
-		}
-		if t.sampled = true; s.samples[e.Type] == nil {
-			c := *e
-			c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
-			s.samples[e.Type] = &c
+		if err := y.key(e); err != nil {
+			return nil, err
 		}
 	}
-	s.take(tally)
+	s := y.survey
+	s.take(y.tally)
 	s.version, s.size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
 	s.tail, err = im.source.Commands(ctx, scanner)
 	return s, err
+}
+
+// A surveyor adds the keys of a dump to a survey.
+type surveyor struct {
+	*survey
+	im      *importer
+	scanner *rdb.Scanner
+	tally   map[tallyName]*tallied
+	name    tallyName // of the last key
+	t       *tallied  // that of name
+	seen    *keySet   // nil where the target does not load the dump itself
+}
+
+func (s *surveyor) key(e *rdb.Entry) error {
+	im, filter := s.im, &s.im.opts.Filter
+	im.uses.known = im.uses.known || e.HasIdle || e.HasFreq
+	size := int64(len(e.Raw))
+	if s.seen != nil {
+		if err := mustLoad(e, s.seen); err != nil {
+			return err
+		}
+		size = int64(e.RawSize()) // read, where it is large
+	}
+	if e.Unread() {
+		var err error
+		if size, err = s.lengthOf(e); err != nil {
+			return err
+		}
+	}
+	s.all++
+	s.allRaw += uint64(size)
+	from := e.DB
+	verdict := filter.Apply(e)
+	if to, ok := filter.MapDB[from]; ok {
+		e.DB = to
+	}
+	if now := (tallyName{e.DB, e.Type}); s.t == nil || now != s.name {
+		s.name = now
+		if s.t = s.tally[now]; s.t == nil {
+			s.t = &tallied{}
+			s.tally[now] = s.t
+		}
+	}
+	t := s.t
+	t.Read++
+	switch verdict {
+	case rdb.Expired:
+		t.Expired++
+		return nil
+	case rdb.Filtered:
+		t.Filtered++
+		return nil
+	}
+	im.shiftExpiry(e)
+	im.lifetimes.add(e.DB, e.Expiry, im.now())
+	t.keys++
+	t.Bytes += uint64(size)
+	if e.Expiry == 0 {
+		t.Lasting++
+	}
+	s.keys++
+	s.raw += uint64(size)
+	s.largest = max(s.largest, size)
+	if s.sampler != nil {
+		s.sampler.offer(e, from, s.scanner.Version())
+	}
+	s.sample(e, size)
+	return nil
+}
+
+// sample keeps one value of each type to try on the target, and takes an empty one back.
+func (s *surveyor) sample(e *rdb.Entry, size int64) {
+	t := s.t
+	if e.Type == rdb.TypeModule2 {
+		s.modules[e.Module]++
+		s.sampleModule(e)
+	} else if e.Raw != nil && size < maxEmpty && isEmptyEntry(e) {
+		t.Skipped++
+		if e.Expiry == 0 {
+			t.Lasting--
+		}
+		return
+	}
+	if t.sampled || e.Raw == nil || size > maxSample {
+		return
+	}
+	if t.sampled = true; s.samples[e.Type] == nil {
+		c := *e
+		c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
+		s.samples[e.Type] = &c
+	}
 }
 
 // maxEmpty is more than any encoding takes that has no element.
