@@ -313,132 +313,140 @@ func (l *loader) metadata(c *chart, files []string) bool {
 	return ok
 }
 
+// A chartReader reads the fields of a Chart.yaml and reports those of another type.
+type chartReader struct {
+	wrong func(n *yaml.Node, path, format string, args ...any)
+}
+
+func (r chartReader) text(name string, to *string, n *yaml.Node) {
+	if n = follow(n); n.Kind != yaml.ScalarNode {
+		r.wrong(n, name, "is %s; use a string", nodeKind(n))
+		return
+	}
+	if s, ok := asText(scalarValue(n)); ok {
+		*to = clean(s)
+	}
+}
+
+func (r chartReader) list(name string, n *yaml.Node) []*yaml.Node {
+	if n = follow(n); n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null" {
+		r.wrong(n, name, "is %s; use a list", nodeKind(n))
+		return nil
+	}
+	return n.Content
+}
+
+func (r chartReader) texts(name string, n *yaml.Node) []string {
+	var all []string
+	for _, c := range r.list(name, n) {
+		var s string
+		r.text(name, &s, c)
+		all = append(all, s)
+	}
+	return all
+}
+
+// into reads the fields of a mapping that are strings.
+func (r chartReader) into(name string, n *yaml.Node, to map[string]*string) {
+	for key, v := range fields(n) {
+		if field := to[strings.ToLower(key.Value)]; field != nil {
+			r.text(name, field, v)
+		}
+	}
+}
+
 // read fills in the fields that a node has. Names of fields are compared without case, as in JSON.
 func (m *metadata) read(n *yaml.Node, wrong func(*yaml.Node, string, string, ...any)) {
-	text := func(name string, to *string, n *yaml.Node) {
-		if n = follow(n); n.Kind != yaml.ScalarNode {
-			wrong(n, name, "is %s; use a string", nodeKind(n))
-			return
-		}
-		if s, ok := asText(scalarValue(n)); ok {
-			*to = clean(s)
-		}
-	}
-	list := func(name string, n *yaml.Node) []*yaml.Node {
-		if n = follow(n); n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null" {
-			wrong(n, name, "is %s; use a list", nodeKind(n))
-			return nil
-		}
-		return n.Content
-	}
-	texts := func(name string, n *yaml.Node) []string {
-		var all []string
-		for _, c := range list(name, n) {
-			var s string
-			text(name, &s, c)
-			all = append(all, s)
-		}
-		return all
-	}
+	r := chartReader{wrong}
 	if n.Kind != yaml.MappingNode {
 		wrong(n, "", "is %s; use a mapping, such as \"name: shop\"", nodeKind(n))
 		return
 	}
+	texts := map[string]*string{
+		"name": &m.Name, "home": &m.Home, "version": &m.Version, "description": &m.Description, "icon": &m.Icon,
+		"apiVersion": &m.APIVersion, "condition": &m.Condition, "tags": &m.Tags, "appVersion": &m.AppVersion,
+		"kubeVersion": &m.KubeVersion, "type": &m.Type,
+	}
+	spelled := map[string]string{}
+	for name := range texts {
+		spelled[strings.ToLower(name)] = name
+	}
 	for key, v := range fields(n) {
-		name := strings.ToLower(key.Value)
-		m.at[name] = v
-		switch name {
-		case "name":
-			text("name", &m.Name, v)
-		case "home":
-			text("home", &m.Home, v)
-		case "version":
-			text("version", &m.Version, v)
-		case "description":
-			text("description", &m.Description, v)
-		case "icon":
-			text("icon", &m.Icon, v)
-		case "apiversion":
-			text("apiVersion", &m.APIVersion, v)
-		case "condition":
-			text("condition", &m.Condition, v)
-		case "tags":
-			text("tags", &m.Tags, v)
-		case "appversion":
-			text("appVersion", &m.AppVersion, v)
-		case "kubeversion":
-			text("kubeVersion", &m.KubeVersion, v)
-		case "type":
-			text("type", &m.Type, v)
+		lower := strings.ToLower(key.Value)
+		m.at[lower] = v
+		if name, ok := spelled[lower]; ok {
+			r.text(name, texts[name], v)
+			continue
+		}
+		switch lower {
 		case "deprecated":
 			m.Deprecated, _ = scalarValue(v).(bool)
 		case "sources":
-			m.Sources = texts("sources", v)
+			m.Sources = r.texts("sources", v)
 		case "keywords":
-			m.Keywords = texts("keywords", v)
+			m.Keywords = r.texts("keywords", v)
 		case "annotations":
-			if v.Kind == yaml.MappingNode {
-				m.Annotations = map[string]string{}
-				for k, s := range fields(v) {
-					var value string
-					if s.Kind == yaml.ScalarNode {
-						value, _ = asText(scalarValue(s))
-					} else {
-						wrong(s, "annotations", "%q is %s; use a string", k.Value, nodeKind(s))
-					}
-					if name, ok := keyText(k); ok {
-						m.Annotations[name] = value
-					}
-				}
-			}
+			m.Annotations = r.annotations(v, m.Annotations)
 		case "maintainers":
-			for _, each := range list("maintainers", v) {
+			for _, each := range r.list("maintainers", v) {
 				var p maintainer
-				for key, v := range fields(follow(each)) {
-					switch strings.ToLower(key.Value) {
-					case "name":
-						text("maintainers", &p.Name, v)
-					case "email":
-						text("maintainers", &p.Email, v)
-					case "url":
-						text("maintainers", &p.URL, v)
-					}
-				}
+				r.into("maintainers", follow(each), map[string]*string{"name": &p.Name, "email": &p.Email, "url": &p.URL})
 				m.Maintainers = append(m.Maintainers, p)
 			}
 		case "dependencies":
-			m.Dependencies = nil
-			for _, each := range list("dependencies", v) {
-				d := dependency{node: follow(each)}
-				if d.node.Kind != yaml.MappingNode {
-					wrong(d.node, "dependencies", "an entry is %s; use a mapping with name, version and repository", nodeKind(d.node))
-					continue
-				}
-				for key, v := range fields(d.node) {
-					switch strings.ToLower(key.Value) {
-					case "name":
-						text("dependencies", &d.Name, v)
-					case "version":
-						text("dependencies", &d.Version, v)
-					case "repository":
-						text("dependencies", &d.Repository, v)
-					case "condition":
-						text("dependencies", &d.Condition, v)
-					case "alias":
-						text("dependencies", &d.Alias, v)
-					case "tags":
-						d.Tags = texts("dependencies", v)
-					case "import-values":
-						for _, c := range list("dependencies", v) {
-							iv, _ := value(c)
-							d.ImportValues = append(d.ImportValues, iv)
-						}
-					}
-				}
-				m.Dependencies = append(m.Dependencies, d)
-			}
+			m.Dependencies = r.dependencies(v)
 		}
 	}
+}
+
+// annotations returns those of a mapping, or the ones before if the node is something else.
+func (r chartReader) annotations(n *yaml.Node, before map[string]string) map[string]string {
+	if n.Kind != yaml.MappingNode {
+		return before
+	}
+	annotations := map[string]string{}
+	for k, s := range fields(n) {
+		var value string
+		if s.Kind == yaml.ScalarNode {
+			value, _ = asText(scalarValue(s))
+		} else {
+			r.wrong(s, "annotations", "%q is %s; use a string", k.Value, nodeKind(s))
+		}
+		if name, ok := keyText(k); ok {
+			annotations[name] = value
+		}
+	}
+	return annotations
+}
+
+func (r chartReader) dependencies(n *yaml.Node) []dependency {
+	var all []dependency
+	for _, each := range r.list("dependencies", n) {
+		d := dependency{node: follow(each)}
+		if d.node.Kind != yaml.MappingNode {
+			r.wrong(d.node, "dependencies", "an entry is %s; use a mapping with name, version and repository", nodeKind(d.node))
+			continue
+		}
+		texts := map[string]*string{"name": &d.Name, "version": &d.Version, "repository": &d.Repository, "condition": &d.Condition, "alias": &d.Alias}
+		for key, v := range fields(d.node) {
+			name := strings.ToLower(key.Value)
+			if field := texts[name]; field != nil {
+				r.text("dependencies", field, v)
+				continue
+			}
+			switch name {
+			case "tags":
+				d.Tags = r.texts("dependencies", v)
+			case "import-values":
+				for _, c := range r.list("dependencies", v) {
+					iv, _ := value(c)
+					d.ImportValues = append(d.ImportValues, iv)
+				}
+			}
+		}
+		all = append(all, d)
+	}
+	return all
 }
 
 // fields goes over the keys and values of a mapping, aliases followed.

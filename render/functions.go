@@ -290,16 +290,26 @@ var wideVerb = regexp.MustCompile(`%[^%a-zA-Z]*([0-9]{4,}|\*)`)
 // bound puts limits around every function that makes text or lists: a template is a program that a stranger may have
 // written, and text/template does not count what its functions use.
 func (e *engine) bound(f template.FuncMap) {
-	until := f["untilStep"].(func(int, int, int) []int)
-	span := func(start, stop, step int) error {
-		if step == 0 || (stop-start)/step < 0 {
-			return nil
-		}
-		return count((stop - start) / step)
+	e.boundNumbers(f)
+	e.boundText(f)
+	e.boundPatterns(f)
+	e.boundMappings(f)
+	for name, fn := range f {
+		f[name] = e.wrap(fn)
 	}
+}
+
+// boundNumbers limits the lists of numbers.
+func (e *engine) boundNumbers(f template.FuncMap) {
+	until := f["untilStep"].(func(int, int, int) []int)
 	f["untilStep"] = func(start, stop, step int) ([]int, error) {
-		if err := span(start, stop, step); err != nil || step == 0 {
-			return nil, err
+		if step == 0 {
+			return nil, nil
+		}
+		if n := (stop - start) / step; n >= 0 {
+			if err := count(n); err != nil {
+				return nil, err
+			}
 		}
 		return until(start, stop, step), nil
 	}
@@ -328,13 +338,17 @@ func (e *engine) bound(f template.FuncMap) {
 		}
 		return e.text(seq(params...))
 	}
+}
+
+// boundText limits the functions that make long texts of short ones.
+func (e *engine) boundText(f template.FuncMap) {
 	f["repeat"] = func(n int, s string) (string, error) {
 		if err := errors.Join(count(n), count(n*max(1, len(s)))); err != nil {
 			return "", err.(interface{ Unwrap() []error }).Unwrap()[0]
 		}
 		return e.text(strings.Repeat(s, n))
 	}
-	pad := func(name string) {
+	for _, name := range []string{"indent", "nindent"} {
 		inner := f[name].(func(int, string) string)
 		f[name] = func(n int, s string) (string, error) {
 			if err := product(max(n, 0), strings.Count(s, "\n")+1); err != nil {
@@ -344,31 +358,6 @@ func (e *engine) bound(f template.FuncMap) {
 				return "", fmt.Errorf("invalid number of spaces %d; use 0 or more", n)
 			}
 			return e.text(inner(n, s))
-		}
-	}
-	pad("indent")
-	pad("nindent")
-	replace := f["replace"].(func(string, string, string) string)
-	f["replace"] = func(from, to, s string) (string, error) {
-		if err := product(strings.Count(s, from), len(to)); err != nil {
-			return "", err
-		}
-		return e.text(replace(from, to, s))
-	}
-	for _, name := range []string{"regexReplaceAll", "regexReplaceAllLiteral"} {
-		inner := f[name].(func(string, string, string) string)
-		f[name] = func(re, s, to string) (string, error) {
-			if err := product(len(s)+1, len(to)); err != nil {
-				return "", err
-			}
-			return e.text(inner(re, s, to))
-		}
-		innerMust := f["must"+strings.ToUpper(name[:1])+name[1:]].(func(string, string, string) (string, error))
-		f["must"+strings.ToUpper(name[:1])+name[1:]] = func(re, s, to string) (string, error) {
-			if err := product(len(s)+1, len(to)); err != nil {
-				return "", err
-			}
-			return innerMust(re, s, to)
 		}
 	}
 	join := f["join"].(func(string, any) string)
@@ -395,6 +384,37 @@ func (e *engine) bound(f template.FuncMap) {
 		}
 		return e.text(fmt.Sprintf(format, args...))
 	}
+}
+
+// boundPatterns limits the functions that put a text in the place of others.
+func (e *engine) boundPatterns(f template.FuncMap) {
+	replace := f["replace"].(func(string, string, string) string)
+	f["replace"] = func(from, to, s string) (string, error) {
+		if err := product(strings.Count(s, from), len(to)); err != nil {
+			return "", err
+		}
+		return e.text(replace(from, to, s))
+	}
+	for _, name := range []string{"regexReplaceAll", "regexReplaceAllLiteral"} {
+		inner := f[name].(func(string, string, string) string)
+		f[name] = func(re, s, to string) (string, error) {
+			if err := product(len(s)+1, len(to)); err != nil {
+				return "", err
+			}
+			return e.text(inner(re, s, to))
+		}
+		innerMust := f[mustName(name)].(func(string, string, string) (string, error))
+		f[mustName(name)] = func(re, s, to string) (string, error) {
+			if err := product(len(s)+1, len(to)); err != nil {
+				return "", err
+			}
+			return innerMust(re, s, to)
+		}
+	}
+}
+
+// boundMappings keeps mappings from holding themselves.
+func (e *engine) boundMappings(f template.FuncMap) {
 	set := f["set"].(func(map[string]any, string, any) map[string]any)
 	f["set"] = func(d map[string]any, key string, v any) (map[string]any, error) {
 		if err := e.holds(v, d); err != nil {
@@ -402,31 +422,34 @@ func (e *engine) bound(f template.FuncMap) {
 		}
 		return set(d, key, v), nil
 	}
+	noneHolds := func(d map[string]any, more []map[string]any) error {
+		for _, m := range more {
+			if err := e.holds(m, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for _, name := range []string{"merge", "mergeOverwrite"} {
 		inner := f[name].(func(map[string]any, ...map[string]any) any)
 		f[name] = func(d map[string]any, more ...map[string]any) (any, error) {
-			for _, m := range more {
-				if err := e.holds(m, d); err != nil {
-					return nil, err
-				}
+			if err := noneHolds(d, more); err != nil {
+				return nil, err
 			}
 			return inner(d, more...), nil
 		}
-		name = "must" + strings.ToUpper(name[:1]) + name[1:]
-		innerMust := f[name].(func(map[string]any, ...map[string]any) (any, error))
-		f[name] = func(d map[string]any, more ...map[string]any) (any, error) {
-			for _, m := range more {
-				if err := e.holds(m, d); err != nil {
-					return nil, err
-				}
+		innerMust := f[mustName(name)].(func(map[string]any, ...map[string]any) (any, error))
+		f[mustName(name)] = func(d map[string]any, more ...map[string]any) (any, error) {
+			if err := noneHolds(d, more); err != nil {
+				return nil, err
 			}
 			return innerMust(d, more...)
 		}
 	}
-	for name, fn := range f {
-		f[name] = e.wrap(fn)
-	}
 }
+
+// mustName is the name of the variant of a function that returns an error.
+func mustName(name string) string { return "must" + strings.ToUpper(name[:1]) + name[1:] }
 
 // wrap counts the text that a function makes, and the parts of the lists and mappings that it puts together.
 func (e *engine) wrap(fn any) any {

@@ -138,71 +138,83 @@ func (k *kustomizeRun) visit(ctx context.Context, dir string, top bool) bool {
 	kept := *root
 	kept.Content = nil
 	ly := &layer{file: file, doc: &repo.Document{File: file, Node: root}}
-	var labelled []*patch
-	var moved deprecated
+	v := &visited{kustomizeRun: k, ctx: ctx, dir: dir, file: file}
 	for _, i := range patchesLast(root) {
-		key, v := root.Content[i], root.Content[i+1]
-		at := finding.Position{File: file, Line: v.Line, Column: v.Column}
-		switch key.Value {
-		case "resources", "bases", "components":
-			v = k.keep(v, func(n *yaml.Node) bool { return k.uses(ctx, dir, file, n, key.Value) })
-		case "crds", "configurations":
-			v = k.keep(v, func(n *yaml.Node) bool {
-				return k.copy(dir, n.Value, finding.Position{File: file, Line: n.Line, Column: n.Column}, true)
-			})
-		case "generators", "transformers", "validators":
-			v = k.keep(v, func(n *yaml.Node) bool { return k.plugin(ctx, dir, file, n, key.Value) })
-		case "patches", "patchesJson6902", "patchesStrategicMerge":
-			v = k.keep(v, func(n *yaml.Node) bool {
-				p, ok := k.patch(dir, file, n)
-				labelled = append(labelled, p...)
-				if ok && key.Value == "patchesStrategicMerge" {
-					for _, each := range p {
-						moved.merges = append(moved.merges, inline(each.doc))
-					}
-				}
-				return ok
-			})
-		case "vars":
-			k.notice(at, "vars are not supported; use replacements instead")
+		key, value := root.Content[i], root.Content[i+1]
+		if top && key.Value == "buildMetadata" {
 			continue
-		case "replacements":
-			v = k.keep(v, func(n *yaml.Node) bool {
-				_, p := find(n, "path")
-				return p == nil || k.copy(dir, p.Value, finding.Position{File: file, Line: p.Line, Column: p.Column}, true)
-			})
-		case "configMapGenerator", "secretGenerator":
-			v = k.keep(v, func(n *yaml.Node) bool { return k.generates(dir, file, n) })
-		case "helmCharts", "helmChartInflationGenerator":
-			for _, n := range v.Content {
-				_, name := find(n, "name")
-				k.notice(finding.Position{File: file, Line: n.Line, Column: n.Column}, "chart %s is not rendered, because that requires fetching it and running Helm", quoted(name))
-			}
-			continue
-		case "helmGlobals":
-			continue
-		case "openapi":
-			if _, p := find(v, "path"); p != nil { // kustomize would keep it for all that come after
-				k.notice(at, "the schema %q is not used; patches replace lists of unknown kinds instead of merging them", p.Value)
-				continue
-			}
-		case "buildMetadata":
-			if top {
-				continue
-			}
 		}
-		if !moved.take(key.Value, v) {
-			kept.Content = append(kept.Content, key, v)
+		if value = v.field(key.Value, value); value != nil && !v.moved.take(key.Value, value) {
+			kept.Content = append(kept.Content, key, value)
 		}
 	}
-	moved.give(&kept)
+	v.moved.give(&kept)
 	if top {
 		extend(&kept, "buildMetadata", false, text("originAnnotations"))
 	}
 	ly.doc = &repo.Document{File: file, Node: &kept}
-	ly.patches = labelled
+	ly.patches = v.patches
 	k.layers = append(k.layers, ly)
 	return true
+}
+
+// visited is a kustomization whose fields are taken over.
+type visited struct {
+	*kustomizeRun
+	ctx       context.Context
+	dir, file string
+	patches   []*patch
+	moved     deprecated
+}
+
+// field returns what kustomize gets of a field: what it can have of it, or nil for nothing.
+func (k *visited) field(key string, v *yaml.Node) *yaml.Node {
+	at := func(n *yaml.Node) finding.Position {
+		return finding.Position{File: k.file, Line: n.Line, Column: n.Column}
+	}
+	switch key {
+	case "resources", "bases", "components":
+		return k.keep(v, func(n *yaml.Node) bool { return k.uses(k.ctx, k.dir, k.file, n, key) })
+	case "crds", "configurations":
+		return k.keep(v, func(n *yaml.Node) bool { return k.copy(k.dir, n.Value, at(n), true) })
+	case "generators", "transformers", "validators":
+		return k.keep(v, func(n *yaml.Node) bool { return k.plugin(k.ctx, k.dir, k.file, n, key) })
+	case "patches", "patchesJson6902", "patchesStrategicMerge":
+		return k.keep(v, func(n *yaml.Node) bool {
+			p, ok := k.patch(k.dir, k.file, n)
+			k.patches = append(k.patches, p...)
+			if ok && key == "patchesStrategicMerge" {
+				for _, each := range p {
+					k.moved.merges = append(k.moved.merges, inline(each.doc))
+				}
+			}
+			return ok
+		})
+	case "vars":
+		k.notice(at(v), "vars are not supported; use replacements instead")
+		return nil
+	case "replacements":
+		return k.keep(v, func(n *yaml.Node) bool {
+			_, p := find(n, "path")
+			return p == nil || k.copy(k.dir, p.Value, at(p), true)
+		})
+	case "configMapGenerator", "secretGenerator":
+		return k.keep(v, func(n *yaml.Node) bool { return k.generates(k.dir, k.file, n) })
+	case "helmCharts", "helmChartInflationGenerator":
+		for _, n := range v.Content {
+			_, name := find(n, "name")
+			k.notice(at(n), "chart %s is not rendered, because that requires fetching it and running Helm", quoted(name))
+		}
+		return nil
+	case "helmGlobals":
+		return nil
+	case "openapi":
+		if _, p := find(v, "path"); p != nil { // kustomize would keep it for all that come after
+			k.notice(at(v), "the schema %q is not used; patches replace lists of unknown kinds instead of merging them", p.Value)
+			return nil
+		}
+	}
+	return v
 }
 
 // patchesLast returns the places of a kustomization's fields: those of patches last, when it is known what is there to patch.

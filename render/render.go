@@ -224,7 +224,51 @@ type templateFile struct {
 
 // render runs the templates of a chart and its subcharts.
 func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Options) {
-	e := cr.engine
+	templates := l.templates(cr, t, opts)
+	failed := map[*source]bool{}
+	for _, f := range templates {
+		if err := cr.engine.parse(f.source); err != nil {
+			failed[f.source], cr.unrun = true, true
+			l.result.Chart.Partial = true
+			cr.sources = cr.engine.sources
+			l.add(cr.explain(f.source, err, nil))
+		}
+	}
+	cr.sources = cr.engine.sources
+	results := map[string]*renderedFile{}
+	var names []string
+	for _, f := range templates {
+		name := f.source.name
+		if failed[f.source] || strings.HasPrefix(path.Base(name), "_") {
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		rendered, spent := l.execute(cr, f)
+		if spent {
+			cr.unrun = true
+			break // the others would say the same
+		}
+		if rendered == nil {
+			continue
+		}
+		l.result.texts = append(l.result.texts, rendered)
+		if strings.HasSuffix(name, "NOTES.txt") {
+			continue
+		}
+		names = append(names, name)
+		results[name] = rendered
+	}
+	l.crds(cr.root)
+	slices.Sort(names)
+	for _, name := range names {
+		l.resources(results[name])
+	}
+}
+
+// templates returns the templates of a chart and its subcharts with their data, in the order in which they run.
+func (l *loader) templates(cr *chartRun, t Target, opts Options) []*templateFile {
 	release := map[string]any{"Name": cr.root.name, "Namespace": "default", "IsUpgrade": false, "IsInstall": true, "Revision": 1, "Service": "Helm"}
 	if d := t.Deployment; d != nil {
 		if d.ReleaseName != "" {
@@ -250,61 +294,34 @@ func (l *loader) render(ctx context.Context, cr *chartRun, t Target, opts Option
 		}
 		return strings.Compare(b.source.name, a.source.name)
 	})
-	failed := map[*source]bool{}
-	for _, f := range templates {
-		if err := e.parse(f.source); err != nil {
-			failed[f.source], cr.unrun = true, true
-			l.result.Chart.Partial = true
-			cr.sources = e.sources
-			l.add(cr.explain(f.source, err, nil))
+	return templates
+}
+
+// execute runs a template. It returns nil for one that fails, and whether the limits of the chart are spent.
+func (l *loader) execute(cr *chartRun, f *templateFile) (rendered *renderedFile, spent bool) {
+	e := cr.engine
+	f.data["Template"] = map[string]any{"Name": f.source.name, "BasePath": f.base}
+	out, err := e.execute(f.source, f.data)
+	if err != nil {
+		p := cr.explain(f.source, err, out)
+		cr.fails(f.source, p)
+		l.add(p)
+		if e.spent() {
+			return nil, true
 		}
-	}
-	cr.sources = e.sources
-	results := map[string]*renderedFile{}
-	var names []string
-	for _, f := range templates {
-		name := f.source.name
-		if failed[f.source] || strings.HasPrefix(path.Base(name), "_") {
-			continue
+		if !noTemplate.MatchString(err.Error()) {
+			return nil, false
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		f.data["Template"] = map[string]any{"Name": name, "BasePath": f.base}
-		out, err := e.execute(f.source, f.data)
+		// A library chart that is not in the repository is missing in every file. What does not come from it can be checked all the
+		// same.
+		e.lenient = true
+		out, err = e.execute(f.source, f.data)
+		e.lenient = false
 		if err != nil {
-			p := cr.explain(f.source, err, out)
-			cr.fails(f.source, p)
-			l.add(p)
-			if e.spent() {
-				cr.unrun = true
-				break // the others would say the same
-			}
-			if !noTemplate.MatchString(err.Error()) {
-				continue
-			}
-			// A library chart that is not in the repository is missing in every file. What does not come from it can be checked
-			// all the same.
-			e.lenient = true
-			out, err = e.execute(f.source, f.data)
-			e.lenient = false
-			if err != nil {
-				continue
-			}
+			return nil, false
 		}
-		rendered := &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}
-		l.result.texts = append(l.result.texts, rendered)
-		if strings.HasSuffix(name, "NOTES.txt") {
-			continue
-		}
-		names = append(names, name)
-		results[name] = rendered
 	}
-	l.crds(cr.root)
-	slices.Sort(names)
-	for _, name := range names {
-		l.resources(results[name])
-	}
+	return &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}, false
 }
 
 // fails notes which templates a problem ended.
