@@ -3,6 +3,7 @@ package cue
 import (
 	"bytes"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -24,5 +25,27 @@ func TestFieldsByKind(t *testing.T) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s is not current; run UPDATE=1 go test ./cue", file)
+	}
+}
+
+// TestStatus asks each operator for its status, and each way out for an operator.
+func TestStatus(t *testing.T) {
+	for _, name := range OperatorNames() {
+		o, err := OperatorNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := o.Status()
+		if !slices.Contains([]string{"maintained", "archived", "commercial", "none"}, s.State) || s.Seen == "" || s.Note == "" {
+			t.Errorf("%s: the status %+v needs state, seen and note", name, s)
+		}
+		if (s.State == "archived") != (s.Since != "" && len(s.Ways) > 0) {
+			t.Errorf("%s: an archived operator has a day and ways out, and no other one", name)
+		}
+		for _, way := range s.Ways {
+			if !slices.Contains(OperatorNames(), way.To) || way.To == name || way.Work == "" {
+				t.Errorf("%s: a way out leads to %q", name, way.To)
+			}
+		}
 	}
 }

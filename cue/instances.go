@@ -210,6 +210,24 @@ type AuthFields struct {
 	Off   string   `json:"off,omitempty"` // the field that turns it off, if it is on by default
 }
 
+// Status is whether an operator is maintained, as seen on a day.
+type Status struct {
+	State string `json:"state"`           // maintained, archived, commercial, or none for no operator
+	Since string `json:"since,omitempty"` // the day on which it was archived
+	Seen  string `json:"seen"`            // the month in which this was read
+	Note  string `json:"note,omitempty"`  // what a user should know, such as its last release
+	Ways  []Way  `json:"ways,omitempty"`  // to move to, the shortest first
+}
+
+// Way is a move from one operator to another.
+type Way struct {
+	To   string `json:"to"`   // the name of an operator
+	Work string `json:"work"` // what has to be done
+}
+
+// Status returns whether the operator is maintained.
+func (o *Operator) Status() Status { return o.derived.Status }
+
 // FieldsByKind returns the fields of all operators by kind as a module of Rego, for rules: paths are lists, conditions objects.
 func FieldsByKind() ([]byte, error) {
 	operators, err := Operators()
@@ -351,7 +369,7 @@ func (o *Operator) origin() *derived {
 
 // deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "fields": &d.Fields} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "fields": &d.Fields, "status": &d.Status} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

@@ -200,6 +200,7 @@ type derived struct {
 	References []Reference               `json:"references,omitempty"`
 	Traits     Traits                    `json:"traits,omitzero"`
 	Fields     []Fields                  `json:"fields,omitempty"`
+	Status     Status                    `json:"status,omitzero"`
 	Config     int                       `json:"config,omitempty"`
 	Values     int                       `json:"values,omitempty"`
 	Resources  map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"

@@ -157,7 +157,7 @@ func (a *app) rootCommand() *cobra.Command {
 		{"scaffold", "Scaffold", []*cobra.Command{a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()), a.addLimits(a.destroyCommand())}},
 		{"lint", "Lint", []*cobra.Command{a.addLimits(a.lintCommand()), a.rulesCommand()}},
 		{"connect", "Connect", []*cobra.Command{a.addLimits(a.urlCommand()), a.addLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
-			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand()}},
+			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.addLimits(a.operatorsCommand())}},
 		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},
 		{"extend", "Extend", []*cobra.Command{a.policyCommand(), a.webCommand()}},
 		{"", "", []*cobra.Command{a.evaluateCommand(), a.versionCommand()}},

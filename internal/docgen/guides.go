@@ -133,15 +133,27 @@ func operatorsPage() (string, error) {
 	fmt.Fprintf(&b, generatedFrom, "cue/operator/*/operator.cue")
 	b.WriteString("# Operators\n\nThe operators and other ways to run Redis that redis-gitops recognizes, and what it knows about each. The operator of a resource follows\n" +
 		"from what the repository installs (a chart, a kustomize base or an image, also from a mirror), from fields of the resource, or from\n`operator.name` in the [configuration](configuration.md).\n\n" +
-		"| `operator.name` | kinds | versions | scaffold |\n|---|---|---|---|\n")
+		"`redis-gitops operators` lists those that a repository uses.\n\n| `operator.name` | state | kinds | versions | scaffold |\n|---|---|---|---|---|\n")
 	for _, o := range operators {
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", o.Name, o.Name, strings.Join(kindNames(o), ", "), strings.Join(o.Versions, ", "), strings.Join(o.Types, ", "))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", o.Name, o.Name, state(o), strings.Join(kindNames(o), ", "), strings.Join(o.Versions, ", "), strings.Join(o.Types, ", "))
 	}
 	b.WriteString("\nIn the tables below, `{name}` is the name of the resource, and `{PATH|DEFAULT}` a field of it.\n")
 	for _, o := range operators {
 		writeOperator(&b, o)
 	}
 	return b.String(), nil
+}
+
+// state is the status of an operator in a word; that of no operator is empty.
+func state(o *cue.Operator) string {
+	s := o.Status()
+	switch {
+	case s.State == "none":
+		return ""
+	case s.Since != "":
+		return s.State + " " + s.Since
+	}
+	return s.State
 }
 
 func kindNames(o *cue.Operator) []string {
@@ -156,6 +168,14 @@ func kindNames(o *cue.Operator) []string {
 
 func writeOperator(b *strings.Builder, o *cue.Operator) {
 	fmt.Fprintf(b, "\n## %s\n\n%s\n", o.Name, o.Doc)
+	status := o.Status()
+	fmt.Fprintf(b, "\n%s (as of %s).\n", strings.ToUpper(status.Note[:1])+status.Note[1:], status.Seen)
+	if len(status.Ways) > 0 {
+		b.WriteString("\n")
+	}
+	for _, way := range status.Ways {
+		fmt.Fprintf(b, "- Move to [%s](#%s): %s\n", way.To, way.To, way.Work)
+	}
 	by := o.Recognise()
 	var charts []string
 	for _, c := range by.Charts {
