@@ -32,7 +32,7 @@ func TestLoadConfigDefaults(t *testing.T) {
 // The version's default is that of the operator which was chosen.
 func TestLoadConfigOperator(t *testing.T) {
 	for text, want := range map[string]OperatorChoice{
-		"operator: {name: opstree}\n":                       {Name: "opstree", Version: "0.20.0"},
+		"operator: {name: opstree}\n":                       {Name: "opstree", Version: "0.26.0"},
 		"operator: {namespace: redis}\n":                    {Name: "spotahome", Version: "1.2.4", Namespace: "redis"},
 		"operator: {name: spotahome, version: \"1.3.0\"}\n": {Name: "spotahome", Version: "1.3.0"},
 	} {

@@ -260,13 +260,7 @@ func (f *finder) instance(m *match) *Instance {
 	in.Write = in.made(m, m.scheme.Write, Write)
 	in.Read = in.made(m, m.scheme.Read, Read)
 	in.sentinel(m)
-	for _, s := range m.scheme.Others {
-		if m.holds(s.If) {
-			in.serve(m, s, Role(s.Role))
-		} else {
-			in.Absent = append(in.Absent, m.service(s, Role(s.Role)))
-		}
-	}
+	in.others(m)
 	pods := m.pods()
 	if len(pods.Labels) > 0 {
 		in.Pods = []Pods{pods}
@@ -282,6 +276,17 @@ func (f *finder) instance(m *match) *Instance {
 	})
 	in.sortServices()
 	return in
+}
+
+// others adds the Services beside those of clients.
+func (in *Instance) others(m *match) {
+	for _, s := range m.scheme.Others {
+		if m.holds(s.If) {
+			in.serve(m, s, Role(s.Role))
+		} else {
+			in.Absent = append(in.Absent, m.service(s, Role(s.Role)))
+		}
+	}
 }
 
 // made takes the first alternative that holds; the others are what the operator does not make.
@@ -356,6 +361,7 @@ func (f *finder) attach(m *match) {
 			continue
 		}
 		in.sentinel(m)
+		in.others(m)
 		in.sortServices()
 	}
 }
