@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 )
@@ -169,6 +170,9 @@ func (m *match) references() []Reference {
 			continue
 		}
 		names(m.object.Object, strings.Split(r.Path, "."), nil, func(path []string, name string) {
+			if strings.ContainsFunc(name, unicode.IsSpace) {
+				return // text in the place of a name
+			}
 			out = append(out, Reference{m.object.Where, path, r.To, name, r.Created})
 		})
 	}

@@ -45,53 +45,94 @@ func ruleOf(code finding.Code) string {
 	return "yaml/invalid"
 }
 
-// schemas are the structural checks of the operator that runs in the cluster, made when the first resource of its kinds is there.
+// schemas are the structural checks of the operators that the repository has resources of, made when the first one is there.
 type schemas struct {
-	once     sync.Once
+	once   sync.Once
+	charge *operatorSchemas              // of the operator in charge of the kinds that several have
+	others map[cue.Kind]*operatorSchemas // of kinds that only one operator has
+}
+
+type operatorSchemas struct {
 	operator *cue.Operator
 	schemas  *cue.Schemas
 }
 
 func (s *schemas) load(l *linter) {
 	charge := l.charge()
-	operator, err := cue.OperatorNamed(charge.Operator)
-	if err != nil {
-		return // the configuration has been checked
+	s.charge = operatorSchema(charge.Operator, charge.Version)
+	s.others = map[cue.Kind]*operatorSchemas{}
+	owners := map[cue.Kind]int{}
+	for _, o := range l.known {
+		for _, k := range o.Kinds {
+			owners[k]++
+		}
 	}
-	schemas, err := operator.Schemas(charge.Version)
-	if err != nil {
-		return // a version without a schema of its own
+	for _, o := range l.known {
+		if o.Name == charge.Operator {
+			continue
+		}
+		version := ""
+		for _, r := range l.running() {
+			if r.Operator == o.Name && version == "" {
+				version = r.Version
+			}
+		}
+		own := operatorSchema(o.Name, version)
+		for _, k := range o.Kinds {
+			if owners[k] == 1 && own != nil {
+				s.others[k] = own
+			}
+		}
 	}
-	s.operator, s.schemas = operator, schemas
 }
 
-// check describes what the operator's schema has against a resource. Those of other operators are left alone.
+// operatorSchema returns nil for a version that is not known; the configuration has been checked.
+func operatorSchema(name, version string) *operatorSchemas {
+	operator, err := cue.OperatorNamed(name)
+	if err != nil {
+		return nil
+	}
+	schemas, err := operator.Schemas(version)
+	if err != nil {
+		return nil
+	}
+	return &operatorSchemas{operator, schemas}
+}
+
+// check describes what the schema of its operator has against a resource.
 func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 	kind, apiVersion := text(resource, "kind"), text(resource, "apiVersion")
 	if !strings.HasPrefix(kind, "Redis") || resource["sops"] != nil {
 		return nil
 	}
 	s.once.Do(func() { s.load(l) })
-	if s.schemas == nil {
+	if other := s.others[cue.Kind{APIVersion: apiVersion, Kind: kind}]; other != nil {
+		return violations(other.schemas.Check(resource))
+	}
+	if s.charge == nil {
 		return nil
 	}
-	own := slices.IndexFunc(s.operator.Kinds, func(k cue.Kind) bool { return k.Kind == kind })
+	operator := s.charge.operator
+	own := slices.IndexFunc(operator.Kinds, func(k cue.Kind) bool { return k.Kind == kind })
 	if own < 0 {
 		return nil
 	}
-	k := s.operator.Kinds[own]
-	if k.APIVersion != apiVersion {
-		if group, _, _ := strings.Cut(apiVersion, "/"); !slices.Contains(s.operator.FormerGroups, group) { // op/api-version reports it
+	k := operator.Kinds[own]
+	if !operator.Owns(apiVersion, kind) {
+		if group, _, _ := strings.Cut(apiVersion, "/"); !slices.Contains(operator.FormerGroups, group) { // op/api-version reports it
 			return nil
 		}
 		resource = maps.Clone(resource)
 		resource["apiVersion"] = k.APIVersion
 	}
+	return violations(slices.DeleteFunc(s.charge.schemas.Check(resource), func(v cue.Violation) bool {
+		return v.Unknown && l.charge().Has(l.known, v.Path) // another operator that may run here has the field
+	}))
+}
+
+func violations(found []cue.Violation) []policy.Violation {
 	var out []policy.Violation
-	for _, v := range s.schemas.Check(resource) {
-		if v.Unknown && l.charge().Has(l.known, v.Path) {
-			continue // another operator that may run here has the field
-		}
+	for _, v := range found {
 		rule := "op/invalid-value"
 		if v.Unknown || v.NoMapping {
 			rule = "op/unknown-field" // what is expected below a mapping is lost, as an unknown field is

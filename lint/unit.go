@@ -364,6 +364,15 @@ func plainData(n *yaml.Node) any {
 		}
 		return v
 	}
+	if n.Style == 0 && n.Tag == "!!str" {
+		// The API server, kubectl and Helm read YAML 1.1, where these are truth values.
+		switch n.Value {
+		case "yes", "Yes", "YES", "on", "On", "ON":
+			return true
+		case "no", "No", "NO", "off", "Off", "OFF":
+			return false
+		}
+	}
 	return n.Value
 }
 
