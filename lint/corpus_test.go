@@ -52,6 +52,13 @@ var movedRows = map[key]int{
 	{"eco2-team+backend/workloads/redis/base/pubsub-redis-failover.yaml", "data/ephemeral", 77}: 79, // emptyDir: {} stands two lines below the comment
 }
 
+// renamedRules are rules of the answer key that another one covers, "" for one that is yet to come.
+var renamedRules = map[string]string{
+	"ops/auth-missing":           "",
+	"ops/security-context-place": "op/unknown-field",
+	"ops/unknown-field":          "op/unknown-field",
+}
+
 // narrowedRules are rules that claimed too much when the answer key was written, and why they are silent on some of its rows.
 var narrowedRules = map[string]string{
 	"auth/password-unsafe-characters": "Redis, its scripts and the operator take #, $, \\ and backticks; only quotes and white space break them",
@@ -98,8 +105,11 @@ func TestAnswerKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := key{row[0], row[1], line}
-		if strings.HasPrefix(k.rule, "ops/") {
-			continue // the rules of that operator are yet to come
+		if rule, renamed := renamedRules[k.rule]; renamed {
+			k.rule = rule
+		}
+		if k.rule == "" {
+			continue
 		}
 		in := normal
 		if strings.Contains(row[3], "[strict") {
