@@ -160,6 +160,18 @@ spec:
 			return strings.Replace(client(fmt.Sprint("worker-", i), "redis://rfrm-shop/0"), "name: web,", "name: web, command: [sidekiq],", 1)
 		}), redisFailover("shop", "", "maxmemory-policy allkeys-lru", "timeout 10"))
 	},
+	"OpsTree": func(n int) []string {
+		return append(each(n, func(i int) string { return opsTree(fmt.Sprint("shop-", i), fmt.Sprint("shop-", i)) }),
+			each(n, func(i int) string {
+				return fmt.Sprintf("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: shop-%d}\nspec: {selector: {matchLabels: {role: replication}}}\n", i)
+			})...)
+	},
+	"sentinels of one": func(n int) []string {
+		return each(n, func(i int) string { return opsTree(fmt.Sprint("shop-", i), "shop-0") })
+	},
+	"sentinels of none": func(n int) []string {
+		return each(n, func(i int) string { return opsTree(fmt.Sprint("shop-", i), "shop") })
+	},
 	"charts": nil, // see count
 	"ConfigMaps": func(n int) []string {
 		return append(each(n, func(i int) string {
@@ -188,6 +200,26 @@ spec:
   sentinel: {replicas: 3}
   redis: {replicas: 3, exporter: {enabled: true}, customConfig: [%s]}
 `, name, namespace, strings.Join(quoted, ", "))
+}
+
+// opsTree is a replication of OpsTree and the sentinels that watch one.
+func opsTree(name, watched string) string {
+	return fmt.Sprintf(`apiVersion: redis.redis.opstreelabs.in/v1beta2
+kind: RedisReplication
+metadata: {name: %q}
+spec:
+  clusterSize: 3
+  kubernetesConfig: {image: "redis:7.4.11", redisSecret: {name: shop, key: password}}
+  redisConfig: {maxMemoryPercentOfLimit: 75}
+---
+apiVersion: redis.redis.opstreelabs.in/v1beta2
+kind: RedisSentinel
+metadata: {name: %q}
+spec:
+  clusterSize: 3
+  kubernetesConfig: {image: "redis:7.4.11", redisSecret: {name: shop}}
+  redisSentinelConfig: {redisReplicationName: %q}
+`, name, name, watched)
 }
 
 func withSecret(name, secret string) string {

@@ -56,14 +56,25 @@ place(resource, field) := array.concat(field, ["enabled"]) if {
 }
 
 budgeted(p, r) if {
+	some key, value in object.union(p.labels, {"": ""})
 	some namespace in {r.namespace, ""}
-	some i in object.get(budgets, namespace, set())
+	some i in object.get(budgets, [[namespace, key, value]], [])
 	b := data.repo.resources[i]
 	secrets.meets(b, r)
 	labels.selects(object.get(b.object, ["spec", "selector"], null), p.labels)
 }
 
-budgets := group.by([[b.namespace, b.id] |
+# budgets are the PodDisruptionBudgets by namespace and a label that they select.
+budgets := {at: array.slice(sort(found), 0, secrets.most) | some at, found in by_label}
+
+by_label := group.by([[array.concat([b.namespace], label(b.object)), b.id] |
 	some b in data.repo.resources
 	b.kind == "PodDisruptionBudget"
 ])
+
+# label is the one that tells most: app where there is one.
+label(budget) := ["app", value] if {
+	value := budget.spec.selector.matchLabels.app
+} else := [keys[0], budget.spec.selector.matchLabels[keys[0]]] if {
+	keys := sort(object.keys(budget.spec.selector.matchLabels))
+} else := ["", ""]
