@@ -43,6 +43,16 @@ by_name := first(group.by([[[r.kind, r.name, namespace], i] |
 	some namespace in [r.namespace, "*"]
 ]))
 
+# The RedisReplication that a RedisSentinel surely watches: of the same directory, or else of the same namespace.
+target(r) := found if {
+	name := r.object.spec.redisSentinelConfig.redisReplicationName
+	candidates := named("RedisReplication", name, r)
+	[found] := sure([o | some o in candidates; o.unit == r.unit], [o | some o in candidates; o.namespace == r.namespace; o.namespace != ""])
+}
+
+sure(beside, others) := beside if count(beside) > 0
+else := others
+
 # The RedisSentinels that watch a RedisReplication.
 watching(r) := [other |
 	some i in sort({i | some namespace in near(r.namespace); some i in object.get(by_target, [[r.name, namespace]], [])})

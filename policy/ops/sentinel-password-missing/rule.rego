@@ -27,8 +27,7 @@ deny contains object.union(f.grade, {
 	"related": [{"resource": replication.id, "path": ["spec", "kubernetesConfig", "redisSecret"], "message": "the password of the master"}],
 }) if {
 	some r in opstree.of_kind("RedisSentinel")
-	name := r.object.spec.redisSentinelConfig.redisReplicationName
-	[replication] := opstree.named("RedisReplication", name, r)
+	replication := opstree.target(r)
 	secret := replication.object.spec.kubernetesConfig.redisSecret
 	is_object(secret)
 	f := fault(object.get(r.object, at, null), secret)

@@ -46,13 +46,17 @@ deny contains {
 	name != ""
 	count(opstree.named("RedisReplication", name, r)) == 0
 	not opstree.charts[r.namespace]
-	others := [o | some i in object.get(by_namespace, r.namespace, []); o := opstree.all[i]; secrets.meets(o, r)]
+	others := [o | some i in object.get(by_place, [place(r)], []); o := opstree.all[i]; secrets.meets(o, r)]
 	near := [o | some o in others; count(secrets.deletions(o.name) & secrets.deletions(name)) > 0]
 	elsewhere := [o | some i in object.get(opstree.by_name, [["RedisReplication", name, "*"]], []); o := opstree.all[i]; secrets.meets(o, r)]
 	count(others) + count(elsewhere) > 0
 }
 
-by_namespace := opstree.first(group.by([[r.namespace, i] |
+# place is the namespace, or the directory where that is unknown.
+place(r) := ["namespace", r.namespace] if r.namespace != ""
+else := ["unit", r.unit, r.set]
+
+by_place := opstree.first(group.by([[place(r), i] |
 	some i, r in opstree.all
 	r.kind == "RedisReplication"
 ]))

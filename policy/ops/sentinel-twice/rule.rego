@@ -21,6 +21,6 @@ deny contains {
 	"related": [{"resource": target.id, "path": ["spec", "sentinel"], "message": "the other sentinels"}],
 } if {
 	some r in opstree.of_kind("RedisSentinel")
-	some target in opstree.named("RedisReplication", r.object.spec.redisSentinelConfig.redisReplicationName, r)
+	target := opstree.target(r)
 	opstree.embedded(target.object)
 }
