@@ -39,8 +39,9 @@ type Group struct {
 // Chart is a Helm chart that installs an operator.
 type Chart struct {
 	Name       string            `json:"name"`
-	Repository string            `json:"repository"`         // without its scheme
-	Versions   map[string]string `json:"versions,omitempty"` // of the operator, by the first version of the chart that has it
+	Repository string            `json:"repository"`          // without its scheme
+	Publisher  string            `json:"publisher,omitempty"` // whose build of the operator it installs; default: the owner of the repository
+	Versions   map[string]string `json:"versions,omitempty"`  // of the operator, by the first version of the chart that has it
 }
 
 // A Scheme says what a Redis, or a part of one, that the resources of a kind make is called. Texts may hold {name},

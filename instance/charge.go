@@ -214,7 +214,7 @@ var (
 	deploysCharts = regexp.MustCompile(`(?m)^\s*kind:\s*["']?(?:Application|ApplicationSet|HelmRelease|HelmChart)\b`)
 	runsPods      = regexp.MustCompile(`(?m)^\s*kind:\s*["']?(?:Deployment|StatefulSet)\b`)
 	namesOperator = regexp.MustCompile(`(?i)redis-?operator|redis-enterprise|kubedb`)
-	operatorImage = regexp.MustCompile(`(?i)/redis-?operator|redislabs/operator|kubedb-provisioner`)
+	operatorImage = regexp.MustCompile(`(?i)/redis-?operator|redislabs/operator|redis-enterprise-operator|kubedb-provisioner`)
 )
 
 // mayInstall reports whether the text of a chart looks as if it installed an operator. Only then it is rendered.

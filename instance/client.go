@@ -177,11 +177,14 @@ func (in *Instance) client(o ClientOptions) (*client, error) {
 		if s == nil {
 			return nil, in.noSentinel()
 		}
+		if s.Master == "" {
+			return nil, fmt.Errorf("the sentinels name the master of %s %q after its namespace, which the files do not set; set metadata.namespace", in.Kind, in.Name)
+		}
 		c.Master, c.Sentinels, c.SentinelAuthFrom, c.SentinelAuth = s.Master, s.split(), s.Auth, s.Auth != nil
 		c.SentinelUsername = c.SentinelAuth && s.Auth.UsernameKey != ""
 		c.MasterIsHost = dnsName.MatchString(s.Master)
 		c.Host, c.Port = s.Host, s.Port
-		c.URL = "redis-sentinel://" + userinfo(o.Password, nil) + strings.Join(s.Hosts, ",") + "/" + s.Master
+		c.URL = "redis-sentinel://" + userinfo(o.Password, nil) + strings.Join(s.Hosts, ",") + "/" + url.PathEscape(s.Master)
 	} else {
 		if in.Write == nil {
 			return nil, in.noWrites()

@@ -98,7 +98,7 @@ func TestInstallations(t *testing.T) {
 		{"the fork's image by parameters", `{kind: Application, spec: {source: {chart: redis-operator, repoURL: "https://spotahome.github.io/redis-operator", targetRevision: 3.2.9, helm: {parameters: [{name: image.repository, value: powerhome/redis-operator}, {name: image.tag, value: v4.3.2}]}}}}`, "powerhome powerhome 4.3.2 []"},
 		{"the fork's image in a release", `{kind: HelmRepository, metadata: {name: r}, spec: {url: "https://spotahome.github.io/redis-operator"}}
 ---
-{kind: HelmRelease, spec: {chart: {spec: {chart: redis-operator, sourceRef: {kind: HelmRepository, name: r}}}, values: {image: {repository: ghcr.io/freshworks-oss/redis-operator, tag: v3.3.5}}}}`, "freshworks freshworks-oss 3.3.0 []"},
+{kind: HelmRelease, spec: {chart: {spec: {chart: redis-operator, sourceRef: {kind: HelmRepository, name: r}}}, values: {image: {repository: ghcr.io/freshworks-oss/redis-operator, tag: v3.3.5}}}}`, "freshworks freshworks-oss 3.3.5 []"},
 		{"the fork's image in a kustomization", "{kind: Kustomization, resources: ['github.com/spotahome/redis-operator/manifests?ref=v1.2.4'], images: [{name: quay.io/spotahome/redis-operator, newName: powerhome/redis-operator, newTag: v4.3.2}]}", "powerhome powerhome 4.3.2 []"},
 		{"a local chart", "{apiVersion: v2, name: x, dependencies: [{name: redis-operator, repository: 'file://../redis-operator'}]}", ""},
 		{"another chart", "{kind: Application, spec: {source: {chart: redis, repoURL: 'https://charts.bitnami.com/bitnami'}}}", ""},

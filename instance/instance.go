@@ -75,7 +75,7 @@ func (e *Endpoint) Address() string { return e.Host + ":" + strconv.Itoa(e.Port)
 // Sentinel is how the sentinels of a Redis are reached.
 type Sentinel struct {
 	Endpoint
-	Master string   `json:"master"`         // what they call the master
+	Master string   `json:"master"`         // what they call the master; "" is unknown
 	Hosts  []string `json:"hosts"`          // host:port of each, or of the Service before them
 	Auth   *Auth    `json:"auth,omitempty"` // of the sentinels themselves
 }
@@ -283,8 +283,8 @@ func (in *Instance) others(m *match) {
 	for _, s := range m.scheme.Others {
 		if m.holds(s.If) {
 			in.serve(m, s, Role(s.Role))
-		} else {
-			in.Absent = append(in.Absent, m.service(s, Role(s.Role)))
+		} else if absent := m.service(s, Role(s.Role)); !slices.Contains(in.Absent, absent) {
+			in.Absent = append(in.Absent, absent)
 		}
 	}
 }
@@ -340,6 +340,9 @@ func (in *Instance) sentinel(m *match) {
 
 func (m *match) newSentinel(s cue.Service, endpoint *Endpoint) *Sentinel {
 	out := &Sentinel{Endpoint: *endpoint, Master: m.expand(s.Master), Hosts: []string{endpoint.Address()}, Auth: m.auth(s.Auth)}
+	if strings.Contains(s.Master, "{namespace}") && m.object.namespace() == "" {
+		out.Master = "" // its name is not known from the files
+	}
 	if s.Pods == "" {
 		return out
 	}

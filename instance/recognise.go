@@ -397,7 +397,7 @@ func newFacts(operators []*cue.Operator) facts {
 			publisher(ownerOf(image))
 		}
 		for _, c := range k.by.Charts {
-			publisher(ownerOf(c.Repository))
+			publisher(publisherOf(c))
 			k.charts[squashed(c.Name)] = true
 		}
 		if len(k.by.Bases) > 0 && len(k.by.Charts) == 0 {
@@ -430,6 +430,9 @@ func ownerOf(location string) string {
 	return cmp.Or(m[1], m[2], m[3])
 }
 
+// publisherOf returns whose build of the operator a chart installs.
+func publisherOf(c cue.Chart) string { return cmp.Or(c.Publisher, ownerOf(c.Repository)) }
+
 // squashed makes one of the ways to write a name: redis-operator and redisoperator.
 func squashed(name string) string {
 	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
@@ -444,9 +447,9 @@ func (f facts) chart(name, repository string) origin {
 	var perhaps []known
 	for _, k := range f {
 		for _, c := range k.by.Charts {
-			// An OCI chart may be given with its name as part of the repository.
-			if c.Name == name && (repository == c.Repository || repository == c.Repository+"/"+name) {
-				return origin{operator: k.Operator, publisher: ownerOf(c.Repository), versions: c.Versions}
+			// An OCI chart may be given with its name as part of the repository, and a proxy puts its own host before that.
+			if at := "/" + repository; c.Name == name && (strings.HasSuffix(at, "/"+c.Repository) || strings.HasSuffix(at, "/"+c.Repository+"/"+name)) {
+				return origin{operator: k.Operator, publisher: publisherOf(c), versions: c.Versions}
 			}
 		}
 		if k.charts[squashed(lastOf(name))] {
