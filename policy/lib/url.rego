@@ -94,9 +94,9 @@ known_namespaces := {r.namespace | some r in data.repo.resources; r.namespace !=
 }
 
 # The master name in the path, query or fragment of a sentinel URL; "" for none.
-master(m) := name if {
+master(m) := regex.replace(name, `%2[Ff]`, "/") if {
 	some name in split(m[4], "/")
-	regex.match(`^[A-Za-z_.-][A-Za-z0-9_.-]*$`, name)
+	regex.match(`^[A-Za-z_.-]([A-Za-z0-9_.-]|%2[Ff])*$`, name)
 } else := name if {
 	[[_, name]] := regex.find_all_string_submatch_n(`[?&](?:sentinelMasterId|sentinel_master|master_name|master|service_name)=([^&]+)`, m[5], 1)
 } else := trim_prefix(m[6], "#")

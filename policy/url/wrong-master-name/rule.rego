@@ -1,15 +1,17 @@
 # METADATA
 # title: Wrong Sentinel master name
 # description: |-
-#   Sentinels only answer for the master names they monitor. The sentinels of this operator monitor mymaster; for any
-#   other name, the client reports that there is no master.
+#   Sentinels only answer for the master names they monitor: mymaster with the operators of RedisFailovers, and
+#   NAMESPACE/NAME with KubeDB. For any other name, the client reports that there is no master. In the path of a URL,
+#   the / of such a name is written %2F: otherwise clients read what follows it as the database.
 # custom:
 #   scope: repository
 #   fix: sets the name that the sentinels monitor
 #   since: 0.1.0
-#   remediation: Use mymaster.
+#   remediation: Use the name in the message.
 #   references:
 #     - spotahome/redis-operator service/redis/client.go masterName
+#     - https://github.com/kubedb/docs/blob/dd66a58b/docs/guides/redis/sentinel/redis-sentinel.md?plain=1#L337
 package redisgitops.url["wrong-master-name"]
 
 import data.redisgitops.lib.group
@@ -51,12 +53,26 @@ deny contains {
 	not redis.masterName in {"", e.value}
 }
 
-# renamed is the URL with another master, which stands behind the hosts: in the path, in the query or in the fragment.
-renamed(reference, name) := concat("", [hosts, replace(rest, concat("", [mark, reference.master]), concat("", [mark, name]))]) if {
+# renamed is the URL with another master behind the hosts: in the path, in the query or in the fragment.
+renamed(reference, name) := concat("", [hosts, replace(rest, change[0], change[1])]) if {
 	[hosts] := regex.find_n(`^[a-z+-]+://[^/?#]*`, reference.url, 1)
 	rest := trim_prefix(reference.url, hosts)
-	mark := [m | some m in ["/", "=", "#"]; contains(rest, concat("", [m, reference.master]))][0]
+	change := [c | some c in changes(reference.master, name); contains(rest, c[0])][0]
 }
+
+# changes are the texts that may be the master in a URL, and what to write instead. The master of KubeDB is NAMESPACE/NAME; in a
+# path, its / is escaped.
+changes(old, name) := array.concat(
+	[[concat("", ["/", name]), concat("", ["/", escaped(name)])] | contains(name, "/")],
+	[[concat("", [mark, text]), concat("", [mark, new])] |
+		some [mark, text, new] in [
+			["/", old, escaped(name)], ["/", escaped(old), escaped(name)], ["/", lower(escaped(old)), escaped(name)],
+			["=", old, name], ["#", old, name],
+		]
+	],
+)
+
+escaped(name) := replace(name, "/", "%2F")
 
 sentinels(host) := {e.redis |
 	some e in services.behind(host.service, host.namespace)
