@@ -31,6 +31,7 @@ func categories() []struct{ name, about string } {
 		{"op", "Redis operators and their resources"},
 		{"ops", "resources of the OpsTree operator"},
 		{"re", "Redis Enterprise"},
+		{"kdb", "KubeDB"},
 		{"name", "resource names"},
 		{"url", "connection URLs"},
 		{"svc", "Services"},
