@@ -70,6 +70,34 @@ func count(t *testing.T, shape func(n int) []string, n int) steps {
 
 // shapes are repositories of n of the same: what they share is what a rule may compare.
 var shapes = map[string]func(n int) []string{
+	"databases of Redis Enterprise on clusters of one name": func(n int) []string {
+		return append(each(n, func(i int) string {
+			return custom("app.redislabs.com/v1alpha1", "RedisEnterpriseDatabase", fmt.Sprint("shop-", i), fmt.Sprint("team-", i), "{redisEnterpriseCluster: {name: rec}}")
+		}), each(n, func(i int) string {
+			return custom("app.redislabs.com/v1", "RedisEnterpriseCluster", "rec", fmt.Sprint("team-", i), "{nodes: 3}")
+		})...)
+	},
+	"databases of Redis Enterprise on clusters that do not exist": func(n int) []string {
+		return append(each(n, func(i int) string {
+			return custom("app.redislabs.com/v1alpha1", "RedisEnterpriseDatabase", fmt.Sprint("shop-", i), "", fmt.Sprintf("{redisEnterpriseCluster: {name: none-%d}}", i))
+		}), each(n, func(i int) string {
+			return custom("app.redislabs.com/v1", "RedisEnterpriseCluster", fmt.Sprint("rec-", i+100), "", "{nodes: 3}")
+		})...)
+	},
+	"Redis of KubeDB with sentinels of one name": func(n int) []string {
+		return append(each(n, func(i int) string {
+			return custom("kubedb.com/v1", "Redis", fmt.Sprint("shop-", i), fmt.Sprint("team-", i), "{version: 8.2.2, mode: Sentinel, sentinelRef: {name: sen}}")
+		}), each(n, func(i int) string {
+			return custom("kubedb.com/v1", "RedisSentinel", "sen", fmt.Sprint("team-", i), "{version: 8.2.2}")
+		})...)
+	},
+	"Redis of KubeDB with sentinels that do not exist": func(n int) []string {
+		return append(each(n, func(i int) string {
+			return custom("kubedb.com/v1", "Redis", fmt.Sprint("shop-", i), "", fmt.Sprintf("{version: 8.2.2, mode: Sentinel, sentinelRef: {name: none-%d}}", i))
+		}), each(n, func(i int) string {
+			return custom("kubedb.com/v1", "RedisSentinel", "sen", fmt.Sprint("team-", i), "{version: 8.2.2}")
+		})...)
+	},
 	"different names": func(n int) []string {
 		return each(n, func(i int) string { return redisFailover(fmt.Sprint("shop-", i), "") })
 	},
@@ -265,6 +293,10 @@ spec:
     spec:
       containers: [{name: web, image: "web:1", env: [%s]}]
 `, name, strings.Join(env, ", "))
+}
+
+func custom(apiVersion, kind, name, namespace, spec string) string {
+	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %q, namespace: %q}\nspec: %s\n", apiVersion, kind, name, namespace, spec)
 }
 
 // BenchmarkOneTemplate checks many RedisFailovers of one target: 4,000 cost at most 4.4 times as much as 1,000.

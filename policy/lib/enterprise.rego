@@ -2,6 +2,8 @@
 # redis_enterprise_active_active_database_api.md of RedisLabs/redis-enterprise-k8s-docs at 2c2f61d.
 package redisgitops.lib.enterprise
 
+import data.redisgitops.lib.group
+
 # Whether a resource is of Redis Enterprise.
 owns(resource) if startswith(resource.apiVersion, "app.redislabs.com/")
 
@@ -54,23 +56,28 @@ clusters := [r |
 	owns(r.object)
 ]
 
-# The clusters that a database can run on: those of the name it has, else those of its namespace.
+# The clusters that a database can run on: those of the name it has, in any namespace, else those of its namespace.
 clusters_of(r) := [c |
-	some c in clusters
-	name := cluster_name(r.object)
-	c.name in {name, named_or(name, c)}
+	some i in sort({i | some key in keys(r, cluster_name(r.object)); some i in object.get(by_place, [key], [])})
+	c := clusters[i]
 	beside(c, r)
-	near(name, c, r)
 ]
 
-named_or("", c) := c.name
+keys(r, name) := [["both", name, r.namespace], ["name", name]] if name != ""
 
-named_or(name, _) := name if name != ""
+keys(r, "") := [["namespace", r.namespace], ["namespace", ""]] if r.namespace != ""
 
-# A cluster serves databases of other namespaces too, which then have to name it.
-near("", c, r) if same(c.namespace, r.namespace)
+keys(r, "") := [["all"]] if r.namespace == ""
 
-near(name, _, _) if name != ""
+# The number of objects of one name or place that one resource is compared with, so that the work stays linear.
+most := 16
+
+by_place := {key: array.slice(sort(found), 0, most) | some key, found in placed}
+
+placed := group.by([[key, i] |
+	some i, c in clusters
+	some key in [["both", c.name, c.namespace], ["name", c.name], ["namespace", c.namespace], ["all"]]
+])
 
 # What is deployed twice from one directory is for two clusters of Kubernetes.
 beside(a, b) if a.unit != b.unit
@@ -79,12 +86,6 @@ beside(a, b) if {
 	a.unit == b.unit
 	a.set == b.set
 }
-
-same(a, b) if a == b
-
-same("", b) if b != ""
-
-same(a, "") if a != ""
 
 # The name of the cluster that a database refers to; "" for that of its namespace.
 cluster_name(resource) := name if {

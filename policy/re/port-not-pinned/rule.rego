@@ -45,11 +45,7 @@ default_port(clusters) if {
 }
 
 # A client reads the port from the Secret of the database.
-read_by_client(r) if {
-	name := enterprise.secret(r)
-	some secret in read
-	secret == name
-}
+read_by_client(r) if enterprise.secret(r) in read
 
 read := {secret |
 	some c in workloads.containers
