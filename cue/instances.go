@@ -54,6 +54,8 @@ type Scheme struct {
 	Kind        string   `json:"kind"`
 	If          []string `json:"if,omitempty"`
 	Images      []string `json:"images,omitempty"` // one of the containers has an image of that name, without host and tag
+	// With is another resource whose fields count too: texts and conditions have them as with.PATH.
+	With *With `json:"with,omitempty"`
 	// Is is "" for a Redis, "replica" for more pods of the one with the same name, "sentinel" for the sentinels of another
 	// resource, and "ignored" for what is no Redis of its own.
 	Is       string     `json:"is,omitempty"`
@@ -72,6 +74,13 @@ type Scheme struct {
 	Watches string   `json:"watches,omitempty"` // of sentinels: the name of the Redis
 	Pods    *Pods    `json:"pods,omitempty"`
 	Notes   []Note   `json:"notes,omitempty"`
+}
+
+// With names another resource: by a name, in any namespace, or the only one in the namespace of the Redis if the name is empty.
+type With struct {
+	APIVersions []string `json:"apiVersions"`
+	Kind        string   `json:"kind"`
+	Name        string   `json:"name"`
 }
 
 // Service is one that the operator makes for a Redis.
@@ -308,6 +317,11 @@ func (o *Operator) Recognise() Recognition { return o.derived.Recognise }
 
 // Schemes gives the schemes of this operator's names; of those that fit a resource the first one counts.
 func (o *Operator) Schemes() []Scheme { return o.derived.Instances }
+
+// Reads reports whether the names of this operator's resources depend on fields of other resources of a kind.
+func (o *Operator) Reads(kind string) bool {
+	return slices.ContainsFunc(o.derived.Instances, func(s Scheme) bool { return s.With != nil && s.With.Kind == kind })
+}
 
 // PodSpecs returns the pods that this operator creates; those of a fork are its own and then those of the operator it comes from.
 func (o *Operator) PodSpecs() []PodSpec {

@@ -163,6 +163,47 @@ func TestOpenRecognises(t *testing.T) {
 	}
 }
 
+// The port of a database follows from its cluster, also where that is in the platform of the repository.
+func TestClusterElsewhere(t *testing.T) {
+	const database = "apiVersion: app.redislabs.com/v1alpha1\nkind: RedisEnterpriseDatabase\nmetadata: {name: shop, namespace: shop}\nspec: {redisEnterpriseCluster: {name: %s}}\n"
+	const cluster = "apiVersion: app.redislabs.com/v1\nkind: RedisEnterpriseCluster\nmetadata: {name: rec, namespace: %s}\nspec: {servicesRiggerSpec: {databaseServicePortPolicy: RedisDefaultPort}}\n"
+	for name, tt := range map[string]struct {
+		database string
+		clusters []string // their namespaces
+		port     int
+	}{
+		"of that name":         {"rec", []string{"redis"}, 6379},
+		"of another name":      {"other", []string{"redis"}, 0},
+		"two of that name":     {"rec", []string{"redis", "billing"}, 0},
+		"one of two beside it": {"rec", []string{"redis", "shop"}, 6379},
+		"of its namespace":     {`""`, []string{"shop"}, 6379},
+		"of another namespace": {`""`, []string{"redis"}, 0},
+		"that is not there":    {"rec", nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{"applications/shop/redis.yaml": fmt.Sprintf(database, tt.database)}
+			for _, namespace := range tt.clusters {
+				files["platform/redis/"+namespace+".yaml"] = fmt.Sprintf(cluster, namespace)
+			}
+			config, err := cue.LoadConfig(cue.ConfigFile, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Open(t.Context(), repository(t, files), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := r.Named(t.Context(), "shop")
+			if err != nil || len(found) != 1 || found[0].Write == nil {
+				t.Fatal(found, err)
+			}
+			if found[0].Write.Port != tt.port {
+				t.Errorf("port %d, want %d", found[0].Write.Port, tt.port)
+			}
+		})
+	}
+}
+
 func TestInCharge(t *testing.T) {
 	spotahome := Installation{Running: Running{Operator: "spotahome", Version: "1.3.0"}, Publisher: "spotahome"}
 	fork := Installation{Running: Running{Operator: "freshworks", Version: "3.3.0", Raw: "v3.3.5"}, Publisher: "freshworks-oss"}

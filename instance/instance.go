@@ -30,6 +30,9 @@ type Options struct {
 	Operator, Version string    // what the configuration says runs in the cluster; "" for nothing
 	Found             []Running // what the repository shows; see [Recognise]
 	Fallback          string    // the operator of a kind that several own and nothing tells apart; "" is [cue.DefaultOperator]
+
+	// Others are further documents of the repository, in which the clusters of databases are looked for.
+	Others []Document
 }
 
 // An Instance is one Redis and how it is reached.
@@ -141,6 +144,7 @@ type finder struct {
 	services  map[string][]*Document           // by namespace
 	filed     map[string]map[string][]selector // the same by a label that they select, once asked for
 	headless  map[string]bool                  // by namespace/name
+	others    map[string][]*Document           // that schemes read beside a Redis, by kind and name or namespace, once asked for
 	instances []*Instance
 	sentinels []*match // of other resources
 }
@@ -184,6 +188,7 @@ func (f *finder) match(d *Document) *match {
 				continue
 			}
 			s := scope{object: d, version: version, vars: map[string]string{}}
+			s.with = f.with(scheme.With, &s)
 			if len(scheme.Images) > 0 {
 				if s.container = redisContainer(d, scheme.Images); s.container == nil {
 					continue
@@ -213,6 +218,45 @@ func (f *finder) match(d *Document) *match {
 	}
 	best.vars["port"] = best.expand(port)
 	return best
+}
+
+// with finds the other resource of a scheme; nil if there is none, or more than one.
+func (f *finder) with(w *cue.With, s *scope) map[string]any {
+	if w == nil {
+		return nil
+	}
+	if f.others == nil {
+		f.others = map[string][]*Document{}
+		f.index("", f.documents)
+		f.index("elsewhere/", f.options.Others)
+	}
+	name, namespace := s.expand(w.Name), s.object.namespace()
+	keys := []string{"both/" + namespace + "/" + name, "name/" + name}
+	if name == "" {
+		keys = []string{"namespace/" + namespace}
+	}
+	for _, from := range []string{"", "elsewhere/"} {
+		for _, key := range keys {
+			if found := f.others[from+w.Kind+"/"+key]; len(found) > 0 {
+				if len(found) > 1 || !slices.Contains(w.APIVersions, found[0].apiVersion()) {
+					return nil
+				}
+				return found[0].Object
+			}
+		}
+	}
+	return nil
+}
+
+// index files documents for with by kind, name and namespace.
+func (f *finder) index(from string, documents []Document) {
+	for i := range documents {
+		d := &documents[i]
+		for _, key := range []string{"name/" + d.name(), "namespace/" + d.namespace(), "both/" + d.namespace() + "/" + d.name()} {
+			key = from + d.kind() + "/" + key
+			f.others[key] = append(f.others[key], d)
+		}
+	}
 }
 
 // rank describes how likely it is that the operator of a match runs: the configuration knows best, then what the repository
@@ -283,8 +327,8 @@ func (in *Instance) others(m *match) {
 	for _, s := range m.scheme.Others {
 		if m.holds(s.If) {
 			in.serve(m, s, Role(s.Role))
-		} else if absent := m.service(s, Role(s.Role)); !slices.Contains(in.Absent, absent) {
-			in.Absent = append(in.Absent, absent)
+		} else {
+			in.lacks(m.service(s, Role(s.Role)))
 		}
 	}
 }
@@ -298,12 +342,17 @@ func (in *Instance) made(m *match, alternatives []cue.Service, role Role) *Endpo
 		case endpoint == nil && m.holds(s.If):
 			endpoint = in.serve(m, s, role)
 		default:
-			if absent := m.service(s, role); !slices.Contains(in.Absent, absent) {
-				in.Absent = append(in.Absent, absent)
-			}
+			in.lacks(m.service(s, role))
 		}
 	}
 	return endpoint
+}
+
+// lacks notes a Service that the operator does not make, if its fields give it a name.
+func (in *Instance) lacks(s Service) {
+	if IsName(s.Name) && !slices.Contains(in.Absent, s) {
+		in.Absent = append(in.Absent, s)
+	}
 }
 
 func (in *Instance) serve(m *match, s cue.Service, role Role) *Endpoint {

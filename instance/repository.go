@@ -37,11 +37,14 @@ func Open(ctx context.Context, r *repo.Repo, config *cue.Config) (*Repository, e
 		found.options.Operator, found.options.Version = config.Operator.Name, config.Operator.Version
 		return found, nil
 	}
-	installed, err := Installed(ctx, r)
+	documents, err := Sources(ctx, r, nil)
 	if err != nil {
 		return nil, err
 	}
-	found.options.Found = runningOf(installed)
+	found.options.Found = runningOf(Installations(documents, operators))
+	found.options.Others = slices.DeleteFunc(documents, func(d Document) bool {
+		return !slices.ContainsFunc(operators, func(o *cue.Operator) bool { return o.Reads(d.kind()) })
+	})
 	return found, nil
 }
 

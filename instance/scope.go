@@ -13,6 +13,7 @@ type scope struct {
 	version   string            // of the operator
 	vars      map[string]string // name, namespace, port, i
 	container map[string]any    // of a workload: the one that is a Redis
+	with      map[string]any    // the other resource of the scheme; nil if it is not in the repository
 }
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
@@ -37,10 +38,18 @@ func (s *scope) value(name string) string {
 	if value, ok := s.vars[name]; ok {
 		return value
 	}
-	if strings.HasPrefix(name, "spec.") || strings.HasPrefix(name, "metadata.") {
-		return text(at(s.object.Object, strings.Split(name, ".")...))
+	if strings.HasPrefix(name, "spec.") || strings.HasPrefix(name, "metadata.") || strings.HasPrefix(name, "with.") {
+		return text(s.at(name))
 	}
 	return name // a literal default
+}
+
+// at returns the field at a path of the resource, or of the other one of the scheme.
+func (s *scope) at(path string) any {
+	if other, ok := strings.CutPrefix(path, "with."); ok {
+		return at(s.with, strings.Split(other, ".")...)
+	}
+	return at(s.object.Object, strings.Split(path, ".")...)
 }
 
 // holds reports whether all conditions hold.
@@ -65,7 +74,7 @@ func (s *scope) condition(c string) bool {
 		return !s.present(path)
 	}
 	if path, ok := strings.CutSuffix(c, ":map"); ok {
-		_, isMap := at(s.object.Object, strings.Split(path, ".")...).(map[string]any)
+		_, isMap := s.at(path).(map[string]any)
 		return isMap
 	}
 	return s.present(c)
@@ -75,14 +84,14 @@ func (s *scope) lookup(path string) string {
 	if strings.HasPrefix(path, "label:") {
 		return s.value(path)
 	}
-	return text(at(s.object.Object, strings.Split(path, ".")...))
+	return text(s.at(path))
 }
 
 func (s *scope) present(path string) bool {
 	if strings.HasPrefix(path, "label:") {
 		return s.value(path) != ""
 	}
-	switch value := at(s.object.Object, strings.Split(path, ".")...).(type) {
+	switch value := s.at(path).(type) {
 	case nil:
 		return false
 	case bool:
