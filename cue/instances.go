@@ -76,11 +76,13 @@ type Scheme struct {
 	Notes   []Note   `json:"notes,omitempty"`
 }
 
-// With names another resource: by a name, in any namespace, or the only one in the namespace of the Redis if the name is empty.
+// With names another resource: by its name in its namespace, in that of the Redis or in any other one, or the only one in the
+// namespace of the Redis if the name is empty.
 type With struct {
 	APIVersions []string `json:"apiVersions"`
 	Kind        string   `json:"kind"`
 	Name        string   `json:"name"`
+	Namespace   string   `json:"namespace,omitempty"`
 }
 
 // Service is one that the operator makes for a Redis.

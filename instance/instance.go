@@ -232,7 +232,9 @@ func (f *finder) with(w *cue.With, s *scope) map[string]any {
 	}
 	name, namespace := s.expand(w.Name), s.object.namespace()
 	keys := []string{"both/" + namespace + "/" + name, "name/" + name}
-	if name == "" {
+	if own := s.expand(w.Namespace); own != "" {
+		keys = []string{"both/" + own + "/" + name}
+	} else if name == "" {
 		keys = []string{"namespace/" + namespace}
 	}
 	for _, from := range []string{"", "elsewhere/"} {

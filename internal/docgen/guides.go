@@ -137,7 +137,7 @@ func operatorsPage() (string, error) {
 	for _, o := range operators {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", o.Name, o.Name, state(o), strings.Join(kindNames(o), ", "), strings.Join(o.Versions, ", "), strings.Join(o.Types, ", "))
 	}
-	b.WriteString("\nIn the tables below, `{name}` is the name of the resource, and `{PATH|DEFAULT}` a field of it; `with.PATH` is one of the cluster it runs on.\n")
+	b.WriteString("\nIn the tables below, `{name}` is the name of the resource, and `{PATH|DEFAULT}` a field of it; `with.PATH` is one of the cluster it runs on, or of its sentinels.\n")
 	for _, o := range operators {
 		writeOperator(&b, o)
 	}
