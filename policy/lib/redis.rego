@@ -15,14 +15,14 @@ parts := [p |
 
 candidates := [p |
 	some entry in fields.kinds[input.kind]
-	versioned(entry)
+	versioned(input, entry)
 	every c in object.get(entry, "if", []) { holds(c) }
 	some p in located(entry)
 ]
 
-versioned(entry) if not entry.apiVersions
+versioned(_, entry) if not entry.apiVersions
 
-versioned(entry) if input.apiVersion in entry.apiVersions
+versioned(o, entry) if o.apiVersion in entry.apiVersions
 
 any_of(truths) if true in truths
 
@@ -53,39 +53,62 @@ words(c) := [word |
 ]
 
 # Whether a condition of the operator facts holds for the input.
-holds(c) if {
+holds(c) if holds_in(input, c)
+
+# The same for any object.
+holds_in(o, c) if {
 	c.set == true
-	present(c.path)
+	present(o, c.path)
 }
 
-holds(c) if {
+holds_in(o, c) if {
 	c.set == false
-	not present(c.path)
+	not present(o, c.path)
 }
 
-holds(c) if value(c.path) == c.is
+holds_in(o, c) if value_in(o, c.path) == c.is
 
-holds(c) if {
+holds_in(o, c) if {
 	c.not
-	not value(c.path) == c.not
+	not value_in(o, c.path) == c.not
 }
 
 # A path is set to something else than false, "", 0 or nothing at all; a * in it is each element of a list.
-present(path) if {
+present(o, path) if {
 	not "*" in path
-	filled(value(path))
+	filled(value_in(o, path))
 }
 
-present(path) if {
+present(o, path) if {
 	some i, "*" in path
-	some element in object.get(input, array.slice(path, 0, i), [])
+	some element in value_in(o, array.slice(path, 0, i))
 	is_object(element)
-	filled(object.get(element, array.slice(path, i + 1, count(path)), null))
+	filled(value_in(element, array.slice(path, i + 1, count(path))))
 }
 
 filled(v) if not v in {null, false, "", 0, {}, []}
 
-value(path) := object.get(input, path, null)
+value(path) := value_in(input, path)
+
+value_in(o, path) := object.get(o, path, null)
+
+# The field that keeps the data of an object that is a Redis on a volume; undefined if there is none.
+persistent(o) := entry.data.field if {
+	some entry in fields.kinds[o.kind]
+	versioned(o, entry)
+	entry.data
+	of_redis(o, entry)
+	some c in entry.data.kept
+	holds_in(o, c)
+}
+
+of_redis(_, entry) if not entry.containers
+
+of_redis(o, entry) if {
+	some c in value_in(o, entry.containers)
+	in_container(entry, c)
+	not runs_sentinel(c)
+}
 
 # The part with the data.
 server := p if {

@@ -15,17 +15,17 @@
 #     - https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/#backing-up-redis-data
 package redisgitops.data["no-backup"]
 
-import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.redis
 
 deny contains {
 	"message": "this Redis has persistent data but no backup; add a CronJob that takes dumps, a Velero Schedule, or VolumeSnapshots",
 	"resource": r.id,
-	"path": ["spec", "redis", "storage", "persistentVolumeClaim"],
+	"path": field,
 	"absent": {},
 } if {
-	some r in redisfailover.all
-	is_object(r.object.spec.redis.storage.persistentVolumeClaim)
 	not backed_up
+	some r in data.repo.resources
+	field := redis.persistent(r.object)
 }
 
 backed_up if {
