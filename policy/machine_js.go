@@ -100,7 +100,7 @@ func (m *machine) numbered(export string) (map[string]int, error) {
 }
 
 func (m *machine) bytes() js.Value {
-	// A view is empty when the memory has grown. Asking for a number costs no object, of which Go has to be told the end.
+	// A view is empty when the memory has grown. Asking for a number creates no object that Go would have to release.
 	if m.view.IsUndefined() || m.view.Get("byteLength").Int() == 0 {
 		m.view = js.Global().Get("Uint8Array").New(m.memory.Get("buffer"))
 	}

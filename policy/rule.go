@@ -54,7 +54,7 @@ type Rule struct {
 	Strict    Level    // in strict mode
 	Scope     string   // ScopeResource or ScopeRepository
 	Kinds     []string // of a resource rule: the kinds of resources it looks at; none is all
-	Once      string   // "application" or "repository": many findings there are told as one; "" is each
+	Once      string   // "application" or "repository": many findings there are reported as one; "" is each
 	General   bool     // checks any chart or manifest; with scope: redis only where Redis is involved
 	Bad, Good string   // the txtar archives of its testdata
 	File      string   // of its Rego

@@ -36,5 +36,5 @@ made := group.by([[[o.kind, o.name], i] |
 	some o in redis.objects
 ])
 
-# The whole index at once: made[key] alone would go through all Redises for each key.
+# The whole index at once: made[key] alone would iterate over all Redis instances for each key.
 by_name := made

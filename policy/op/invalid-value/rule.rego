@@ -1,5 +1,5 @@
 # METADATA
-# title: Operator rejects or misinterprets a RedisFailover value
+# title: Operator rejects or misinterprets a value
 # description: |-
 #   The value violates the CRD, so Kubernetes rejects the resource, or the operator replaces it with another value.
 # custom:

@@ -1,8 +1,9 @@
 # METADATA
-# title: Unknown field in RedisFailover
+# title: Unknown field in a Redis resource
 # description: |-
 #   Kubernetes drops a field that is not in the CRD, without an error. The setting it was meant for, such as storage,
-#   keeps its default: 22 % of the public RedisFailovers examined have such a field.
+#   keeps its default: 22 % of the public RedisFailovers examined have such a field. Resources of Spotahome's
+#   operator, its forks and OpsTree are checked, in the version that the repository installs.
 # custom:
 #   scope: native
 #   severity: error

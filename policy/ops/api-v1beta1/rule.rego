@@ -1,5 +1,5 @@
 # METADATA
-# title: API version v1beta1 is not served any more
+# title: API version v1beta1 is no longer served
 # description: |-
 #   The operator's CRDs have had only v1beta2 since version 0.20.0: the API server rejects a resource of v1beta1, and the sync
 #   fails. Until 0.19 both versions were served, with a conversion webhook that had to run.
@@ -17,7 +17,7 @@ import data.redisgitops.lib.operators
 import data.redisgitops.lib.opstree
 
 deny contains {
-	"message": "v1beta1 is not served since version 0.20.0 of the operator; use redis.redis.opstreelabs.in/v1beta2 and check the fields",
+	"message": "v1beta1 is no longer served since version 0.20.0 of the operator; use redis.redis.opstreelabs.in/v1beta2 and check the fields",
 	"resource": r.id,
 	"path": ["apiVersion"],
 } if {

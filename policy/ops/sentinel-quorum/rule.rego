@@ -17,7 +17,7 @@ package redisgitops.ops["sentinel-quorum"]
 import data.redisgitops.lib.opstree
 
 deny contains {
-	"message": sprintf("%d sentinel(s) never reach a quorum of %d, so nothing fails over; %s", [size, quorum, advice]),
+	"message": sprintf("quorum %d exceeds the number of sentinels, %d, so nothing fails over; %s", [quorum, size, advice]),
 	"path": path,
 } if {
 	opstree.owns(input)
