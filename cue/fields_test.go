@@ -36,8 +36,8 @@ func TestStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := o.Status()
-		if !slices.Contains([]string{"maintained", "archived", "commercial", "none"}, s.State) || s.Seen == "" || s.Note == "" {
-			t.Errorf("%s: the status %+v needs state, seen and note", name, s)
+		if !slices.Contains([]string{"maintained", "archived", "commercial", "none"}, s.State) || s.Seen == "" || s.Note == "" || s.Failover == "" {
+			t.Errorf("%s: the status %+v needs state, seen, note and failover", name, s)
 		}
 		if (s.State == "archived") != (s.Since != "" && len(s.Ways) > 0) {
 			t.Errorf("%s: an archived operator has a day and ways out, and no other one", name)

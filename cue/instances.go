@@ -228,7 +228,12 @@ type Status struct {
 	Since string `json:"since,omitempty"` // the day on which it was archived
 	Seen  string `json:"seen"`            // the month in which this was read
 	Note  string `json:"note,omitempty"`  // what a user should know, such as its last release
-	Ways  []Way  `json:"ways,omitempty"`  // to move to, the shortest first
+
+	Failover string `json:"failover"`          // what promotes a replica
+	License  string `json:"license,omitempty"` // of the operator, by its SPDX identifier; "" for no operator and commercial ones
+	Lacks    string `json:"lacks,omitempty"`   // what users miss
+
+	Ways []Way `json:"ways,omitempty"` // to move to, the shortest first
 }
 
 // Way is a move from one operator to another.

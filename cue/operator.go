@@ -19,7 +19,7 @@ type Operator struct {
 	Kinds     []Kind   `json:"kinds"`
 	Types     []string `json:"types"`               // the resource types that Template can give, such as "redis"
 	Versions  []string `json:"versions"`            // the versions it knows; the first one is the default
-	ValuesKey string   `json:"valuesKey,omitempty"` // the key under resources in values.yaml that tells this operator's values from others, "" for none
+	ValuesKey string   `json:"valuesKey,omitempty"` // the key under resources in values.yaml that distinguishes this operator's values from others, "" for none
 
 	// FormerGroups are API groups that the operator's resources had in earlier versions, and no other operator has.
 	FormerGroups []string `json:"formerGroups,omitempty"`

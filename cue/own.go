@@ -157,7 +157,7 @@ func ownMessage(e errors.Error) string {
 	return strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
 }
 
-// violationsOf returns one violation a path, the first that CUE tells.
+// violationsOf returns one violation a path, the first that CUE reports.
 func violationsOf(kind string, schema cue.Value, object map[string]any) []OwnViolation {
 	var out []OwnViolation
 	seen := map[string]bool{}

@@ -137,6 +137,15 @@ func operatorsPage() (string, error) {
 	for _, o := range operators {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", o.Name, o.Name, state(o), strings.Join(kindNames(o), ", "), strings.Join(o.Versions, ", "), strings.Join(o.Types, ", "))
 	}
+	b.WriteString("\n## Which one\n\nEach entry is as of the month in its section. Redis and Valkey have licenses of their own.\n\n| operator | promotes a replica | lacks | license |\n|---|---|---|---|\n")
+	for _, o := range operators {
+		s := o.Status()
+		license := s.License
+		if s.State == "commercial" {
+			license = s.State
+		}
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", o.Name, o.Name, s.Failover, s.Lacks, license)
+	}
 	b.WriteString("\nIn the tables below, `{name}` is the name of the resource, and `{PATH|DEFAULT}` a field of it; `with.PATH` is one of the cluster it runs on, or of its sentinels.\n")
 	for _, o := range operators {
 		writeOperator(&b, o)

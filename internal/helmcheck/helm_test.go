@@ -311,7 +311,7 @@ func checkEnvNames(t *testing.T, c *chart.Chart) {
 		names = append(names, name)
 	}
 	if len(names) < 2 {
-		t.Errorf("got env names %v, want those of two Redises", names)
+		t.Errorf("got env names %v, want those of two Redis instances", names)
 	}
 }
 
