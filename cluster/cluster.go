@@ -73,7 +73,7 @@ type Options struct {
 	Context       string // "" for the current one
 	Namespace     string // "" for the one of the context
 	AllNamespaces bool
-	Operator      string // that runs there, where that is known; "" tells it by the resources
+	Operator      string // that runs there, where that is known; "" to derive it from the resources
 	Version       string // of the operator; "" is unknown
 	// TLS verifies a Redis that speaks TLS, and logs in by a certificate. Without a ServerName its certificate must be for the
 	// Service, SERVICE.NAMESPACE.svc. nil verifies nothing: the API server vouches for the pod.

@@ -360,7 +360,7 @@ func commaFields(text string) map[string]string {
 // strangers checks that the sentinels know each other and the pods of this Redis, and nobody else.
 func (p *problems) strangers(s *State) {
 	told := map[string]bool{}
-	// stranger tells of what a sentinel knows and this Redis has not: once, and as a memory where it is gone.
+	// stranger reports what a sentinel knows and this Redis does not have: once, and as outdated if it is gone.
 	stranger := func(id string, known map[string]string, ours func(addr string) bool, gone, there string) {
 		addr := net.JoinHostPort(known["ip"], known["port"])
 		switch {
@@ -465,7 +465,7 @@ func (p *problems) grace(s *State) {
 	}
 }
 
-// pods checks for what Kubernetes tells of the pods.
+// pods checks the status of the pods in Kubernetes.
 func (p *problems) pods(s *State) {
 	for _, pod := range slices.Concat(s.Redis.Pods, s.Watchers) {
 		p.restarts(pod)

@@ -308,7 +308,7 @@ func (c *Cluster) promoted(ctx context.Context, f *Failover, login Login, o Fail
 	})
 }
 
-// demote tells the old master to follow the new one, in the words of a sentinel. Those do it too, but let 8 seconds pass
+// demote makes the old master follow the new one, with the commands of a sentinel. Those do it too, but let 8 seconds pass
 // (SENTINEL_PUBLISH_PERIOD*4 in sentinel.c), in which the old master takes writes that are lost. When it fails they do it.
 func (f *Failover) demote(ctx context.Context, old *redis.Conn) {
 	replies, err := old.Pipeline(ctx, []string{"MULTI"}, []string{"REPLICAOF", f.New.IP, strconv.Itoa(f.New.Port)}, []string{"CONFIG", "REWRITE"},

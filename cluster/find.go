@@ -37,7 +37,7 @@ func (r *Redis) traits() cue.Traits {
 	return operator.Traits()
 }
 
-// RoleLabels reports whether a label of the pods tells the master.
+// RoleLabels reports whether a label of the pods marks the master.
 func (r *Redis) RoleLabels() bool {
 	return len(r.Instance.Pods) > 0 && len(r.Instance.Pods[0].Master) > 0
 }
@@ -116,7 +116,7 @@ func (c *Cluster) Live(ctx context.Context, in *instance.Instance) (*Redis, erro
 	return nil, fmt.Errorf("%s not found in %s (no %s %q); check that it is committed, and that Argo CD or Flux has applied it", in.Where, at.where, in.Kind, in.Name)
 }
 
-// All returns all Redises with their pods, sorted by namespace and name.
+// All returns all Redis instances with their pods, sorted by namespace and name.
 func (c *Cluster) All(ctx context.Context) ([]*Redis, error) {
 	all, err := c.look(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
-// Redises of several operators in one namespace, and what they made, which is no Redis of its own.
+// Redis instances of several operators in one namespace, and the objects they created, which are no instances themselves.
 func TestFindOperators(t *testing.T) {
 	o := newObjects()
 	replication := Kind{"redis.redis.opstreelabs.in/v1beta2", "RedisReplication", "redisreplications"}
@@ -77,7 +77,7 @@ func TestLive(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// Who may see one kind sees its Redises.
+	// With access to one kind, its Redis instances are found.
 	o.refuses = map[Kind]error{statefulSetKind: &Forbidden{Verb: "list", Resource: "statefulsets.apps"}}
 	in.Namespace = "other"
 	if r, err := c.Live(t.Context(), in); err != nil {

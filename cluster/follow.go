@@ -33,7 +33,7 @@ func (w Way) role() string {
 
 // Forward takes connections of a listener and passes them on to the current master, or to what else the way says, until ctx
 // ends. When another pod is the master, connections to the old one are closed, so that clients come again and reach the new
-// one. say is told of masters and troubles, from several goroutines.
+// one. say receives masters and problems, from several goroutines.
 func (c *Cluster) Forward(ctx context.Context, r *Redis, to Way, l net.Listener, say func(text string)) error {
 	f, err := c.newForward(ctx, r, to, say)
 	if err != nil {

@@ -114,7 +114,7 @@ func (j *Job) again(object, manifest map[string]any) error {
 	return nil
 }
 
-// needs looks for the claim and the Secrets of a Job. Who may not look does without: its pod will not start, and that is told.
+// needs looks for the claim and the Secrets of a Job. Who may not look does without: its pod will not start, which is reported.
 func (c *Cluster) needs(ctx context.Context, namespace string, manifest map[string]any) error {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -306,7 +306,7 @@ func (e *startError) Error() string { return e.text }
 // hopeless are reasons that no waiting helps with; k8s.io/kubernetes pkg/kubelet/images/types.go.
 var hopeless = []string{"InvalidImageName", "ErrImageNeverPull"}
 
-// starts tells why a pod has not started yet. The error says that it does not.
+// starts returns why a pod has not started yet, and an error if it never will.
 func (f *follower) starts(pod map[string]any, state any) error {
 	reason, message := text(at(state, "waiting", "reason")), text(at(state, "waiting", "message"))
 	conditions, _ := at(pod, "status", "conditions").([]any)

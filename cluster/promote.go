@@ -14,7 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// waitsFor is the master of a pod that was not told one: slaveof in the operator's redis.conf.
+// waitsFor is the master of a pod that has not been given one: slaveof in the operator's redis.conf.
 const waitsFor = "127.0.0.1"
 
 func (s *State) bootstrapping() bool { return at(s.Object, "spec", "bootstrapNode") != nil }

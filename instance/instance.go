@@ -1,4 +1,4 @@
-// Package instance says which Redises a repository has and how each is reached: hosts, ports, the name of the master and the
+// Package instance finds the Redis instances of a repository and how each is reached: hosts, ports, the name of the master and the
 // Secret with the password. It reads resources as plain data and asks no cluster; what operators call things stands in the
 // schemes of cue/operator.
 package instance
@@ -29,7 +29,7 @@ type Document struct {
 type Options struct {
 	Operator, Version string    // what the configuration says runs in the cluster; "" for nothing
 	Found             []Running // what the repository shows; see [Recognise]
-	Fallback          string    // the operator of a kind that several own and nothing tells apart; "" is [cue.DefaultOperator]
+	Fallback          string    // the operator of a kind that several own and nothing distinguishes; "" is [cue.DefaultOperator]
 
 	// Others are further documents of the repository, in which the clusters of databases are looked for.
 	Others []Document
@@ -61,7 +61,7 @@ type Instance struct {
 // Pods are the labels by which the pods of a Redis are found.
 type Pods struct {
 	Labels  map[string]string // of each of them; empty: the files do not say
-	Master  map[string]string // that only the master has, beside those; empty: no label tells it
+	Master  map[string]string // that only the master has, beside those; empty: no label marks it
 	Replica map[string]string
 }
 
@@ -112,7 +112,7 @@ type Service struct {
 	By        string `json:"by"` // "operator", or "repository" for one that is written there
 }
 
-// Find returns the Redises of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
+// Find returns the Redis instances of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
 func Find(documents []Document, operators []*cue.Operator, o Options) []*Instance {
 	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}, filed: map[string]map[string][]selector{}, headless: map[string]bool{}}
 	for i := range documents {

@@ -13,7 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// Repository finds the Redises of a repository.
+// Repository finds the Redis instances of a repository.
 type Repository struct {
 	Problems []*finding.Problem // what could not be read or rendered on the way
 
@@ -51,7 +51,7 @@ func Open(ctx context.Context, r *repo.Repo, config *cue.Config) (*Repository, e
 // Running gives the operators that the repository installs; none where the configuration names the operator.
 func (r *Repository) Running() []Running { return r.options.Found }
 
-// All renders the whole repository and gives its Redises, sorted by application, name and namespace.
+// All renders the whole repository and returns its Redis instances, sorted by application, name and namespace.
 func (r *Repository) All(ctx context.Context) ([]*Instance, error) {
 	targets, problems, err := render.Targets(r.repo)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *Repository) All(ctx context.Context) ([]*Instance, error) {
 	return r.found, nil
 }
 
-// Named returns the Redises that a name means: the one of that name in the application of that name, else all of that
+// Named returns the Redis instances that a name means: the one of that name in the application of that name, else all of that
 // application, else those whose resource or Service has the name, also as a host such as NAME.NAMESPACE.svc. Only the
 // applications that can have it are rendered, all of them only when there is no other way. A name that means nothing is an
 // error that lists the known ones.
@@ -167,7 +167,7 @@ func (r *Repository) app(ctx context.Context, dir string) error {
 	return r.render(ctx, targets)
 }
 
-// render adds the Redises of targets that were not rendered yet. One that is rendered alike for several deployments counts
+// render adds the Redis instances of targets that were not rendered yet. One that is rendered alike for several deployments counts
 // once.
 func (r *Repository) render(ctx context.Context, targets []render.Target) error {
 	done := map[string]bool{}

@@ -150,7 +150,7 @@ func (k *Cache) check(l *linter, u *unit, check func() error) error {
 	return nil
 }
 
-// key tells a unit from all others of a repository, and from itself when it is deployed in another way.
+// key identifies a unit among all others of a repository, and among the ways in which it is deployed.
 func (u *unit) key() string {
 	var b strings.Builder
 	t := u.target

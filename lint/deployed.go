@@ -20,7 +20,7 @@ const notDeployed = "layout/not-deployed"
 // leaks are rules about what is wrong as soon as it is in Git, deployed or not.
 var leaks = []string{"auth/secret-in-plain-text", "auth/password-in-url", "auth/password-in-custom-config"}
 
-// divide tells the units that something deploys from those that nothing does. The first stay in l.live and alone take part in rules
+// divide separates the units that something deploys from those that nothing does. The first stay in l.live and alone take part in rules
 // about the repository; of the others one finding each is reported, and what leaks in Git.
 func (l *linter) divide() {
 	l.live = l.units

@@ -49,12 +49,12 @@ type Options struct {
 	// Suggested lets Fix make fixes too that are not proven to be safe.
 	Suggested bool
 
-	unfolded    bool // findings of rules that report once are told each, for Fix
+	unfolded    bool // findings of rules that report once are reported each, for Fix
 	everyValues bool // render with value files beside a chart too that nothing names, for Fix
 
-	// Progress, which may be nil, is told how many targets have been looked at; one call at a time.
+	// Progress, which may be nil, receives the number of checked targets, one call at a time.
 	Progress func(done, total int)
-	// Found, which may be nil, is told what was found in a target, before its Progress. It is a first sight of a long run: without
+	// Found, which may be nil, receives the findings of a target, before its Progress. It is a first sight of a long run: without
 	// rules that look at the whole repository or report once, and before anything is suppressed or left out. The secrets are those
 	// of the repository, for the report.
 	Found func([]*finding.Finding, *redact.Secrets)
@@ -317,7 +317,7 @@ func (l *linter) run(ctx context.Context) error {
 	return l.finalize(ctx)
 }
 
-// partial returns the findings of a target that can be told before the end of the run.
+// partial returns the findings of a target that are known before the end of the run.
 func (l *linter) partial(u *unit) []*finding.Finding {
 	if l.opts.Found == nil {
 		return nil

@@ -330,7 +330,7 @@ func (l *linter) inFile(file string, document, line int, path []string, atKey bo
 func (l *linter) documentsOf(file string) []*repo.Document {
 	if l.lastFile != file {
 		l.lastFile = file
-		l.lastDocuments, _ = l.repo.Documents(file) // what is wrong with it, readSource has told
+		l.lastDocuments, _ = l.repo.Documents(file) // readSource has reported what is wrong with it
 	}
 	return l.lastDocuments
 }

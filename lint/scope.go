@@ -17,7 +17,7 @@ import (
 // redisWord is how files mention Redis: by its name, that of a server with the same protocol, or a port of theirs.
 var redisWord = regexp.MustCompile(`(?i)redis|valkey|keydb|dragonfly|\b2?6379\b`)
 
-// scope tells findings that concern Redis from others, for `scope: redis`. It is made at the first finding of a general rule, so
+// scope separates findings that concern Redis from others, for `scope: redis`. It is made at the first finding of a general rule, so
 // that a repository without one pays nothing.
 type scope struct {
 	l        *linter

@@ -24,7 +24,7 @@ type suppression struct {
 	resource *finding.Resource // of an annotation: of that resource; of the configuration: by kindName
 	kindName string            // Kind/name, "" for all
 	glob     string            // of the configuration
-	broken   bool              // has been told to be wrong; suppresses nothing
+	broken   bool              // has been reported; suppresses nothing
 	used     bool
 }
 
@@ -156,7 +156,7 @@ func (l *linter) configSuppressions() []*suppression {
 	return out
 }
 
-// checkSuppressions tells about suppressions that say something wrong.
+// checkSuppressions reports invalid suppressions.
 func (l *linter) checkSuppressions(all []*suppression) {
 	for _, s := range all {
 		tell := func(rule, format string, args ...any) {
@@ -218,7 +218,7 @@ func ruleMatches(pattern, rule string) bool {
 	return pattern == rule || wild && path.Dir(rule) == category
 }
 
-// suppress marks what is suppressed and tells about suppressions that are of no use.
+// suppress marks what is suppressed and reports unused suppressions.
 func (l *linter) suppress() {
 	all := slices.Concat(l.suppressions, l.configSuppressions())
 	for _, u := range l.units {

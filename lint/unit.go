@@ -26,7 +26,7 @@ type unit struct {
 	values []string // the names of the set's files, as they were given
 
 	setFiles []string // those that are there
-	id       string   // tells it from all others of a run, and is the same in the next one
+	id       string   // unique in a run, and the same in the next one
 
 	resources []resource
 	files     []string
@@ -210,7 +210,7 @@ func causes(p *finding.Problem, found []*finding.Finding) []*finding.Finding {
 	return because
 }
 
-// checkTwice tells about the second of two documents of one file that are the same object.
+// checkTwice reports the second of two documents of one file that are the same object.
 func (u *unit) checkTwice(l *linter, r *render.Resource, kept resource, seen map[string]*render.Resource) {
 	if kept.Name == "" {
 		return

@@ -139,7 +139,7 @@ func (r *replay) element(el *Element) error {
 		return r.send("XGROUP", args...)
 	case StreamConsumer:
 		r.consumer = append(r.consumer[:0], el.Bytes...)
-		if r.opts.RDBVersion < 10 { // 6.2 has it, but cannot be told from 5.0
+		if r.opts.RDBVersion < 10 { // 6.2 has it, but cannot be distinguished from 5.0
 			return nil
 		}
 		return r.send("XGROUP", []byte("CREATECONSUMER"), key, r.group, r.consumer)

@@ -25,7 +25,7 @@ const (
 // String gives the name of the program that packs like this, or an empty string.
 func (c Compression) String() string { return [...]string{"", "gzip", "zstd"}[c] }
 
-// CompressionOf tells the compression by the end of a file's name: .gz, .zst or .zstd.
+// CompressionOf returns the compression that the extension of a file name stands for: .gz, .zst or .zstd.
 func CompressionOf(name string) Compression {
 	switch {
 	case strings.HasSuffix(name, ".gz"):
@@ -44,7 +44,7 @@ var (
 // maxZstdWindow bounds the memory of unpacking. It is what zstd itself takes without --long or --ultra.
 const maxZstdWindow = 8 << 20
 
-// Decompress unpacks gzip and zstd, told by the first bytes, and gives anything else as it is. Close frees memory; it does
+// Decompress unpacks gzip and zstd, detected by the first bytes, and returns anything else as it is. Close frees memory; it does
 // not close r. What is wrong with the packed data is an error of Read.
 func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
@@ -144,7 +144,7 @@ func notADump(p []byte) string {
 	return fmt.Sprintf("not an RDB file but %s; %s", what, advice)
 }
 
-// isCommand tells whether p begins like *2\r\n$6\r\nSELECT.
+// isCommand reports whether p begins like *2\r\n$6\r\nSELECT.
 func isCommand(p []byte) bool {
 	line, rest, ok := bytes.Cut(p, []byte("\r\n"))
 	if !ok || len(line) < 2 || line[0] != '*' || len(bytes.Trim(line[1:], "0123456789")) > 0 {

@@ -29,7 +29,7 @@ func (s *Scanner) Rest() io.Reader {
 	return io.MultiReader(bytes.NewReader(s.w.buf[s.w.pos:s.w.end]), s.w.r)
 }
 
-// Following tells what follows the dump, and leaves it to Rest. It may be called after Next gave io.EOF, of a scanner with
+// Following returns what follows the dump, and leaves it to Rest. It may be called after Next gave io.EOF, of a scanner with
 // [Options.Rest]. Anything else than those three is an [Error] with [ErrFollows].
 func (s *Scanner) Following() (Following, error) {
 	w := &s.w

@@ -15,7 +15,7 @@ type Size struct {
 	Memory uint64
 }
 
-// Measure tells how large a value is without giving its elements. Like [Decode] it reads a value larger than the window
+// Measure returns how large a value is without its elements. Like [Decode] it reads a value larger than the window
 // once, and needs memory for its largest packed node.
 func Measure(e *Entry) (Size, error) {
 	if e.Raw == nil {

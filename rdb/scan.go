@@ -254,7 +254,7 @@ func expiry(ms int64) int64 {
 // magics are what dumps begin with, before the digits of the version.
 var magics = [...]string{"REDIS", "VALKEY"}
 
-// maybeMagic tells whether a dump may begin like this.
+// maybeMagic reports whether a dump may begin like this.
 func maybeMagic(p []byte) bool {
 	for _, magic := range magics {
 		n := min(len(p), len(magic))

@@ -154,7 +154,7 @@ func (l *loader) loadChart(ctx context.Context, dir string) *chart {
 	return l.assemble(ctx, dir, files, 0)
 }
 
-// hiddenTemplate reports whether Helm passes over a file although nothing tells it to: templates/.?*
+// hiddenTemplate reports whether Helm passes over a file although nothing excludes it: templates/.?*
 func hiddenTemplate(file string) bool {
 	name, below := strings.CutPrefix(file, "templates/")
 	first, _, _ := strings.Cut(name, "/")

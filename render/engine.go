@@ -233,7 +233,7 @@ func (e *engine) useBranch(n *parse.BranchNode) {
 	e.use(n.ElseList)
 }
 
-// marker makes a text that tells the writer something and is not written.
+// marker makes a text that is a signal for the writer and is not written.
 func (e *engine) marker(source int32, pos parse.Pos, kind pieceKind, loop int32) parse.Node {
 	text := []byte{' '}
 	e.texts[&text[0]] = int32(len(e.pieces))

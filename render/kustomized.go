@@ -74,7 +74,7 @@ func walk(root *yaml.Node, way []step) (key, value *yaml.Node, depth int) {
 	return key, value, len(way)
 }
 
-// nameKeys are what elements of lists are told apart by (kubernetes' patchMergeKey).
+// nameKeys are the keys that identify elements of lists (kubernetes' patchMergeKey).
 var nameKeys = []string{"name", "mountPath", "containerPort", "port", "key", "topologyKey", "ip", "devicePath"}
 
 func element(list *yaml.Node, s step) *yaml.Node {

@@ -251,7 +251,7 @@ func (f *renderedFile) markAt(offset int) int {
 	return sort.Search(len(f.marks), func(i int) bool { return int(f.marks[i].offset) > offset }) - 1
 }
 
-// position gives the origin of a node as far as it can be told without the resource.
+// position gives the origin of a node as far as it is known without the resource.
 func (f *renderedFile) position(n *yaml.Node) Origin { return f.origin(nil, n) }
 
 func (f *renderedFile) origin(r *Resource, n *yaml.Node) Origin {

@@ -149,7 +149,7 @@ func (c *Coverage) UsesValues(dir, file string) bool {
 	})
 }
 
-// system tells the names of Flux's sources from the URLs of Argo CD.
+// system distinguishes the names of Flux's sources from the URLs of Argo CD.
 func system(source string) string {
 	before, _, _ := strings.Cut(source, " ")
 	return before

@@ -346,7 +346,7 @@ func (a *App) argo(doc *Document, metadata, spec *yaml.Node, p params) []Deploym
 	return found
 }
 
-// setNamespace takes the first that there is: what the deployment tells kustomize, what the kustomization says, what the
+// setNamespace takes the first that there is: what the deployment passes to kustomize, what the kustomization says, what the
 // deployment gives to resources without a namespace. A broken kustomization says nothing.
 func (d *Deployment) setNamespace(a *App, doc *Document, p params, override, fallback *yaml.Node) {
 	if a.Kind != Chart && text(override) == "" {

@@ -120,7 +120,7 @@ func keepLast(n *yaml.Node) {
 	}
 }
 
-// isEmpty tells the nothing between two "---" from an explicit null.
+// isEmpty distinguishes an empty document between two "---" from an explicit null.
 func isEmpty(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == ""
 }

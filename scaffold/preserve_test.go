@@ -63,7 +63,7 @@ func read(t *testing.T, r *repo.Repo, name string) string {
 	return string(src)
 }
 
-// roundTrip generates two Redises into a values file and destroys them in the given order. What generate changed must be
+// roundTrip generates two Redis instances in a values file and destroys them in the given order. What generate changed must be
 // added lines, save those that held the collections, and what destroy leaves must be the original.
 func roundTrip(t *testing.T, values string, order ...string) {
 	t.Helper()

@@ -58,7 +58,7 @@ func (d *destroyer) unshared(edits []recordEdit) []recordEdit {
 }
 
 // readElsewhere reports whether a template reads a value at the top of values.yaml, which then stays. Entries of collections
-// have names of their own: who reads one of those is told as a reference.
+// have names of their own: a reader of one of those is reported as a reference.
 func (d *destroyer) readElsewhere(e recordEdit, key string) bool {
 	if len(e.Path) > 0 || d.app.Dir == "" || e.File != d.app.Path("values.yaml") {
 		return false

@@ -239,7 +239,7 @@ func updateFromHistory(ctx context.Context, p *Plan, r *repo.Repo, config *cue.C
 	return true, updateOne(ctx, p, r, config, app, rec, &base)
 }
 
-// updateOne updates what one record tells of. A base from Git's history means that the record is not written yet.
+// updateOne updates what one record describes. A base from Git's history means that the record is not written yet.
 func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, app *repo.App, rec *record, fromHistory *string) error {
 	text, ex, err := regenerate(ctx, r, config, app, rec)
 	if err != nil {

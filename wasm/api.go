@@ -125,7 +125,7 @@ func decoded[T any](f func(*Session, context.Context, T) (any, error)) call {
 }
 
 // Run answers one call: a name, and its request in JSON. The answer is JSON with either "result" or "error"; a fault of the
-// program is an error too. progress, which may be nil, is told how far a long call is.
+// program is an error too. progress, which may be nil, receives how far a long call is.
 func (s *Session) Run(ctx context.Context, name string, request []byte, progress func(Progress)) (out []byte) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -154,7 +154,7 @@ func (s *Session) Run(ctx context.Context, name string, request []byte, progress
 }
 
 func (s *Session) failed(err error) answer {
-	return answer{Error: &failure{Problems: s.told(finding.All(err))}}
+	return answer{Error: &failure{Problems: s.masked(finding.All(err))}}
 }
 
 func problems(list []*finding.Problem) []Problem {
@@ -292,7 +292,7 @@ func readConfig(fsys afero.Fs) (*cue.Config, error) {
 
 func (s *Session) describe(files int) (*opened, error) {
 	out := &opened{
-		Files: files, Applications: []application{}, Strict: s.config.Strict, Operator: s.config.Operator.Name, Problems: s.told(s.problems),
+		Files: files, Applications: []application{}, Strict: s.config.Strict, Operator: s.config.Operator.Name, Problems: s.masked(s.problems),
 		Profiles: slices.Sorted(maps.Keys(s.config.Defaults.Profiles)),
 	}
 	apps, err := s.repo.Apps()
@@ -327,7 +327,7 @@ func (s *Session) program() string {
 	}
 	modules, _, err := lint.RepoCode(s.repo, s.config)
 	if err != nil || len(modules) == 0 {
-		return "" // what is wrong, lint tells
+		return "" // lint reports what is wrong
 	}
 	return full
 }

@@ -55,7 +55,7 @@ func (s *Session) instances(ctx context.Context, _ empty) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &found{Instances: []redis{}, Operators: append([]instance.Running{}, r.Running()...), Problems: s.told(r.Problems)}
+	out := &found{Instances: []redis{}, Operators: append([]instance.Running{}, r.Running()...), Problems: s.masked(r.Problems)}
 	for _, in := range all {
 		each := redis{Instance: in, Clients: clients(in, false), Sentinels: map[string]string{}, UsedBy: []user{}}
 		if in.Sentinel != nil {

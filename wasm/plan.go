@@ -81,7 +81,7 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
 	for i := range p.Conflicts {
-		out.Conflicts = append(out.Conflicts, s.told([]*finding.Problem{&p.Conflicts[i].Problem})...)
+		out.Conflicts = append(out.Conflicts, s.masked([]*finding.Problem{&p.Conflicts[i].Problem})...)
 	}
 	for _, f := range files {
 		if strings.HasSuffix(f.Path, "/values.yaml") {

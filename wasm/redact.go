@@ -30,8 +30,8 @@ func (s *Session) known() *redact.Secrets {
 	return s.secrets
 }
 
-// told returns problems without secrets.
-func (s *Session) told(list []*finding.Problem) []Problem {
+// masked returns problems without secrets.
+func (s *Session) masked(list []*finding.Problem) []Problem {
 	out := problems(list)
 	for i := range out {
 		out[i].Message = s.known().Foreign(out[i].Message)

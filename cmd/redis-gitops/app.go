@@ -264,7 +264,7 @@ func (a *app) load(o *opened, write bool) error {
 	return nil
 }
 
-// located puts problems with a configuration, told by their paths, at their lines.
+// located puts problems of a configuration, identified by their paths, at their lines.
 func located(fs afero.Fs, file string, err error) error {
 	problems := finding.All(err)
 	plain, openErr := repo.Open(fs, repo.Options{})

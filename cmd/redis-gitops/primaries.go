@@ -52,7 +52,7 @@ type primary struct {
 	Role      string     `json:"role"` // as the pod says
 	Version   string     `json:"version"`
 	Replicas  int        `json:"replicas"`
-	Lag       *int64     `json:"lag"`       // bytes; null where no replica tells
+	Lag       *int64     `json:"lag"`       // bytes; null if no replica reports it
 	Memory    int64      `json:"memory"`    // bytes
 	MaxMemory int64      `json:"maxMemory"` // bytes; 0 without a limit
 	Sentinels *sentinels `json:"sentinels"` // null for a Redis without any

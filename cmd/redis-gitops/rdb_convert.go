@@ -85,13 +85,13 @@ func parseVersion(text string) (int, error) {
 	return v, nil
 }
 
-// maxRefused bounds how many keys are told.
+// maxRefused is the maximum number of keys that are reported.
 const maxRefused = 100
 
 // errLossy ends a rewrite whose output would not have all keys.
 var errLossy = errors.New("some data cannot be represented")
 
-// rewrite copies a dump. What the version cannot say is told.
+// rewrite copies a dump and reports what the version cannot represent.
 func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions, lossy bool) error {
 	var refused, named uint64
 	name := func(format string, args ...any) {

@@ -75,7 +75,7 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 		Aliases: []string{"redis:" + name},
 		Short:   short,
 		Long:    long,
-		// Not the Redises themselves: to know them all, the whole repository must be rendered.
+		// Not the Redis instances themselves: listing them takes a render of the whole repository.
 		ValidArgsFunction: a.completeArgs(a.appNames),
 		Args:              fromUse,
 		RunE: func(cmd *cobra.Command, args []string) error {

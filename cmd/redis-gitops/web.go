@@ -56,7 +56,7 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 	if built == nil {
 		return errors.New("this build does not include the page; pass its directory with --page, or build with `make build-web`")
 	}
-	first, err := a.open(false) // a wrong place is told now
+	first, err := a.open(false) // a wrong directory is reported now
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ const (
 	giveUp                   // no key can be written
 )
 
-// classifyReply tells what an error reply means.
+// classifyReply returns what an error reply means.
 func classifyReply(err redis.Error) verdict {
 	switch err.Code() {
 	case "BUSYKEY":

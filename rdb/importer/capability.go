@@ -196,7 +196,7 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 
 // fragile reports that the target does not survive RESTORE of a value of a module that it lacks, and of some damaged values:
 // before 7.0 it ends its process, as when it loads a dump (redis 6.0.16 src/rdb.c, rdbLoadObject: "no matching module",
-// rdbExitReportCorruptRDB). 6.2 cannot be told from 5.0 by its RDB version.
+// rdbExitReportCorruptRDB). 6.2 cannot be distinguished from 5.0 by its RDB version.
 func (im *importer) fragile() bool { return im.server.version < 10 }
 
 // mayRestore refuses what a fragile target would not survive.

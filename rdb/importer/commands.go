@@ -15,7 +15,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// expireAtSince is the first RDB version whose servers know SET … PXAT for certain: 6.2 has it, but cannot be told from 5.0.
+// expireAtSince is the first RDB version whose servers know SET … PXAT for certain: 6.2 has it, but cannot be distinguished from 5.0.
 const expireAtSince = 10
 
 // temporaryPrefix begins the names under which keys are made, before they are renamed.

@@ -14,7 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// An identity tells a server process and the data that it has from another (INFO, run_id, master_replid, master_replid2).
+// An identity distinguishes a server process and its data from another (INFO, run_id, master_replid, master_replid2).
 type identity struct {
 	Run string `json:"run"`
 	// Repl names the history of the data, Before the one that it goes on from: a replica that became a master, or a server

@@ -58,7 +58,7 @@ type Live struct {
 	FieldTTL bool
 	// Modules are the names of its modules; those that are built in among them.
 	Modules []string
-	// FindTypes tells which of some types, by the names of TYPE, its keys have; it may be nil.
+	// FindTypes returns which of some types, by the names of TYPE, its keys have; it may be nil.
 	FindTypes func(ctx context.Context, types []string) ([]string, error)
 }
 

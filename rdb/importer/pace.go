@@ -159,7 +159,7 @@ func replicaLag(ctx context.Context, conn *redis.Conn) (lag int64, who string, e
 		}
 		offset, err := strconv.ParseInt(replica["offset"], 10, 64)
 		if err != nil || replica["state"] != "online" {
-			continue // its buffer is not told; the server limits it
+			continue // its buffer is unknown; the server limits it
 		}
 		if at-offset > lag {
 			lag, who = at-offset, replica["ip"]+":"+replica["port"]

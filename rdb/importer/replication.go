@@ -376,7 +376,7 @@ func (l *loading) wait(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	before := int64(-1)
-	// The target tells us that it has loaded only once a second; asked, it says so at once.
+	// The target reports that it has loaded only once a second; when polled, it says so at once.
 	ask := time.NewTicker(linkPoll)
 	ask.Stop()
 	defer ask.Stop()

@@ -263,7 +263,7 @@ func (m *merge) note(format string, args ...any) {
 	}
 }
 
-// progressEvery is how often progress is told.
+// progressEvery is how often progress is reported.
 const progressEvery = 100 * time.Millisecond
 
 // ClusterScan reads the keys of every master one by one, as [Scan] does of one server, and refuses and fails as [Cluster]

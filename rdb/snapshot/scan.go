@@ -69,7 +69,7 @@ type scan struct {
 	ctx      context.Context
 	conn     *redis.Conn
 	to       io.Writer
-	out      *rdb.Writer // made when the first key has told the version
+	out      *rdb.Writer // made when the first key has shown the version
 	stats    ScanStats
 	timeout  time.Duration
 	progress func(*ScanStats)
@@ -106,7 +106,7 @@ func (s *scan) databases(db int) error {
 // end writes the end of the dump.
 func (s *scan) end() error {
 	if s.out == nil {
-		// Nothing has told the version, and there is nothing that depends on it but functions.
+		// The version is unknown, and only functions depend on it.
 		major, rest, _ := strings.Cut(s.stats.Source.Version, ".")
 		minor, _, _ := strings.Cut(rest, ".")
 		if err := s.begin(cmp.Or(rdb.VersionFor(major+"."+minor), oldestVersion)); err != nil {

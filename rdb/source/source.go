@@ -80,7 +80,7 @@ func newFile(name string, size int64, open func() (io.ReadSeekCloser, error)) (*
 	return f, nil
 }
 
-// isCommands tells whether a file begins with a command or with an annotation before one.
+// isCommands reports whether a file begins with a command or with an annotation before one.
 func isCommands(head []byte) bool { return len(head) > 0 && (head[0] == '*' || head[0] == '#') }
 
 // at opens the file at an offset of what is in it.

@@ -21,7 +21,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/test/e2e/harness"
 )
 
-// password of the Redises that have one. No command may print it.
+// password of the Redis instances that have one. No command may print it.
 const password = "s3cret-of-the-suite"
 
 // has wants texts in the output of a command, which ended with code.
@@ -299,7 +299,7 @@ func TestFaults(t *testing.T) {
 	b.must(harness.Kill(pid))
 	says("a killed master is told", nothing, own.Name)
 
-	// The last one: the sentinels of both Redises meet in the data of the replica, and do not part again.
+	// The last one: the sentinels of both instances find each other through the replica, and stay together.
 	b.until("a replica of another Redis is told", func() error {
 		// Sentinels that see it bring it back.
 		if err := b.client(replica.Status.PodIP+":6379", password).SlaveOf(b.ctx, foreign.Status.PodIP, "6379").Err(); err != nil {
@@ -337,7 +337,7 @@ func TestAuthOn(t *testing.T) {
 	b.has(b.tool(dir, "cli", "x", "--", "PING"), 2, "the master of RedisFailover "+b.namespace+"/x is not known: rfr-x-0: it requires a password, and none is known")
 }
 
-// TestSwappedAddresses is issue 550 of the operator: a replica of each of two Redises without passwords is lost at once, and the
+// TestSwappedAddresses is issue 550 of the operator: a replica of each of two Redis instances without passwords is lost at once, and the
 // new pods have each other's address. The sentinels of each take the pod of the other for their replica.
 func TestSwappedAddresses(t *testing.T) {
 	b := newBenchAlone(t)

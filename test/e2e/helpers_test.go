@@ -164,7 +164,7 @@ func (b *bench) secret(name, key, value string) {
 	b.must(err)
 }
 
-// failover is a RedisFailover of three Redises and three sentinels. secret may be "".
+// failover is a RedisFailover with three Redis pods and three sentinels. secret may be "".
 func failover(name, secret string) string {
 	auth := ""
 	if secret != "" {

@@ -69,7 +69,7 @@ func goBuild(ctx context.Context, log io.Writer, dir string, args ...string) err
 	return nil
 }
 
-// stamp tells one state of a program's sources from another.
+// stamp identifies a state of a program's sources.
 func stamp(ctx context.Context, module, program string) ([]byte, error) {
 	version, err := exec.CommandContext(ctx, "go", "version").Output()
 	if err != nil {

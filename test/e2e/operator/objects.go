@@ -275,7 +275,7 @@ func (rf *redisFailover) service(name, kind, port string, number int32, annotati
 	return s
 }
 
-// ensurePDB counts the Redises for both: ensurePodDisruptionBudget in service/client.go.
+// ensurePDB counts the Redis pods for both: ensurePodDisruptionBudget in service/client.go.
 func (o *operator) ensurePDB(ctx context.Context, rf *redisFailover, name, kind string) error {
 	available := intstr.FromInt32(2)
 	if rf.Spec.Redis.Replicas <= 2 {
@@ -456,7 +456,7 @@ func (o *operator) ensureDeployment(ctx context.Context, rf *redisFailover) erro
 		Name: "sentinel", Image: sentinel.Image, Command: command, Resources: sentinel.Resources, SecurityContext: containerSecurityContext(),
 		Ports:        []v1.ContainerPort{{Name: "sentinel", ContainerPort: sentinelPort}},
 		VolumeMounts: []v1.VolumeMount{{Name: "sentinel-config-writable", MountPath: "/redis"}},
-		// Not ready before the operator has told it the master.
+		// Not ready before the operator has set its master.
 		ReadinessProbe: sh(fmt.Sprintf("redis-cli -h $(hostname) -p %d sentinel get-master-addr-by-name mymaster | head -n 1 | grep -vq '127.0.0.1'", sentinelPort)),
 		LivenessProbe:  sh(fmt.Sprintf("redis-cli -h $(hostname) -p %d ping", sentinelPort)),
 	}

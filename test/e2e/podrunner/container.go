@@ -24,7 +24,7 @@ const shimDir = "/opt/podrunner/bin"
 // toolsDir is where a container finds the folder of -tools, wherever that is on the machine: below /tmp it would be hidden.
 const toolsDir = "/opt/podrunner/tools"
 
-// container is what containerInit is told. It comes by a pipe, so that no password of the environment is in a list of processes.
+// container is the input of containerInit. It comes by a pipe, so that no password of the environment is in a list of processes.
 type container struct {
 	Command    []string
 	Env        []string
