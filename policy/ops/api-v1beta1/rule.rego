@@ -1,5 +1,5 @@
 # METADATA
-# title: API version v1beta1 is no longer served
+# title: API version v1beta1 was removed
 # description: |-
 #   The operator's CRDs have had only v1beta2 since version 0.20.0: the API server rejects a resource of v1beta1, and the sync
 #   fails. Until 0.19 both versions were served, with a conversion webhook that had to run.
