@@ -206,6 +206,10 @@ type ConfigFields struct {
 	Name    string   `json:"name,omitempty"`    // what messages call the place to add a directive
 	Percent string   `json:"percent,omitempty"` // maxmemory as a percentage of the memory limit
 	Hidden  []string `json:"hidden,omitempty"`  // conditions, each of which means that directives are set elsewhere
+
+	// Maps are fields with the name of a ConfigMap whose Key holds further directives, one a line, which apply last.
+	Maps []string `json:"maps,omitempty"`
+	Key  string   `json:"key,omitempty"`
 }
 
 // DataFields are where the data is stored.
@@ -289,7 +293,7 @@ func structured(fields map[string]any) map[string]any {
 		case map[string]any:
 			fields[key] = structured(value)
 		case string:
-			if !slices.Contains([]string{"part", "name", "lost"}, key) {
+			if !slices.Contains([]string{"part", "name", "lost", "key"}, key) {
 				fields[key] = strings.Split(value, ".")
 			}
 		case []any:
@@ -297,7 +301,7 @@ func structured(fields map[string]any) map[string]any {
 				switch key {
 				case "if", "kept", "set", "hidden":
 					value[i] = structuredCondition(text.(string))
-				case "resources", "sidecars", "lists":
+				case "resources", "sidecars", "lists", "maps":
 					value[i] = strings.Split(text.(string), ".")
 				}
 			}

@@ -180,3 +180,28 @@ hidden if {
 	server.container
 	not regex.match(`^(docker\.io/)?((library/)?redis|valkey/valkey)[:@]`, image)
 }
+
+# The ConfigMaps with directives of the Redis: {"name", "key"}. In a container, those with the configuration files of its arguments.
+config_maps := {c | some c in array.concat(
+	[{"name": name, "key": server.config.key} |
+		some path in server.config.maps
+		name := value(path)
+		is_string(name)
+	],
+	[{"name": volume.configMap.name, "key": key} |
+		container := value(server.container)
+		some file in words(container)
+		endswith(file, ".conf")
+		some mount in container.volumeMounts
+		key := mounted(file, mount)
+		some volume in value(array.concat(array.slice(server.container, 0, count(server.container) - 2), ["volumes"]))
+		volume.name == mount.name
+	],
+)}
+
+# The key of a volume that is a file of a container.
+mounted(file, mount) := mount.subPath if {
+	file == mount.mountPath
+} else := trim_prefix(file, concat("", [trim_suffix(mount.mountPath, "/"), "/"])) if {
+	startswith(file, concat("", [trim_suffix(mount.mountPath, "/"), "/"]))
+}
