@@ -133,6 +133,7 @@ func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
 		"cli":                  {append([]string{"shop"}, live...), {"slow", "--kubeconfig", kubeconfig}},
 		"sentinel-cli":         {append([]string{"shop"}, live...)},
 		"failover":             {append([]string{"shop"}, live...)},
+		"operators":            {{}},
 		"primaries":            {live},
 		"port-forward":         {append([]string{"shop"}, live...)},
 		"doctor":               {append([]string{"shop"}, live...)},
