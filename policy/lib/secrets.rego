@@ -189,9 +189,14 @@ value(object, key) := text if {
 	is_string(encoded)
 	not filled_in(object, encoded)
 	in_base64(encoded)
-	text := base64.decode(regex.replace(encoded, `\s`, ""))
+	text := decoded(regex.replace(encoded, `\s`, ""))
 	not filled_in(object, text)
 }
+
+# base64.decode is undefined for an empty text in compiled rules.
+decoded("") := ""
+
+decoded(text) := base64.decode(text) if text != ""
 
 # Whether the API server accepts a text as base64; base64.is_valid of compiled rules accepts more.
 in_base64(text) if regex.match(`^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`, regex.replace(text, `\s`, ""))
