@@ -381,8 +381,8 @@ func (p *preference) ask(ctx context.Context, pod *Pod, login Login, command []s
 	for _, item := range list {
 		sentinel.Replicas = append(sentinel.Replicas, pairs(item))
 	}
-	if !first(sentinel, p.to) || len(command) == 0 {
-		return first(sentinel, p.to), nil
+	if comes := first(sentinel, p.to); !comes || len(command) == 0 {
+		return comes, nil
 	}
 	p.began = time.Now()
 	_, err = conn.Do(ctx, command...)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -63,11 +62,7 @@ func (u *usedOperator) described() string {
 func (a *app) operators(ctx context.Context, output string) (err error) {
 	ctx, end := a.limitReading(ctx)
 	defer end()
-	defer func() {
-		if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLimit) {
-			err = cause
-		}
-	}()
+	defer func() { err = limitOr(ctx, err) }()
 	o, err := a.open(false)
 	if err != nil {
 		return err

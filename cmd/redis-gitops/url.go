@@ -220,11 +220,7 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 func (a *app) findInstance(ctx context.Context, o *opened, name, namespace string) (_ *instance.Instance, err error) {
 	ctx, end := a.limitReading(ctx)
 	defer end()
-	defer func() {
-		if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLimit) {
-			err = cause
-		}
-	}()
+	defer func() { err = limitOr(ctx, err) }()
 	r, err := instance.Open(ctx, o.Repo, o.config)
 	if err != nil {
 		return nil, err
@@ -289,4 +285,12 @@ func readPassword(file string) (string, error) {
 		return "", fmt.Errorf("--password-file: %s is empty", file)
 	}
 	return string(src), nil
+}
+
+// limitOr returns the limit that ended ctx in the place of an error that follows from it.
+func limitOr(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLimit) {
+		return cause
+	}
+	return err
 }
