@@ -221,9 +221,8 @@ type DataFields struct {
 
 // AuthFields are where the password is set.
 type AuthFields struct {
-	Set   []string `json:"set"`           // conditions, each of which means that there may be a password
-	Field string   `json:"field"`         // to set
-	Off   string   `json:"off,omitempty"` // the field that turns it off, if it is on by default
+	Set   []string `json:"set"`   // conditions, each of which means that there may be a password
+	Field string   `json:"field"` // to set
 }
 
 // Status is whether an operator is maintained, as seen on a day.
