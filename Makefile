@@ -1,9 +1,10 @@
 # make demo   shows the main job in a temporary repository
-# make test   installs what the tests need and passes them all
+# make test   installs what the tests need and passes them; where a test tries the same on hundreds of inputs, on a part of them
+# make test-all   the same on all inputs, and make e2e, integration-rdb and integration
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
 # make vulnerabilities, make release   see below
-.PHONY: vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck bench tools clients
+.PHONY: test-all vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -37,9 +38,12 @@ web:
 build-web: web
 	go build -tags webpage -o bin/redis-gitops ./cmd/redis-gitops
 
-# In a real browser: every journey, and what a hostile repository may not do. Pictures are in wasm/web/shots.
+# In a real browser: every journey, and what a hostile repository may not do. Pictures are in wasm/web/shots. Before that, the two
+# programs answer as the native one does.
 test-web: web
-	cd wasm/web && node --test --test-concurrency=2 test/*.test.mjs
+	go test -vet=off $(short) -count=1 -run TestParity ./wasm -programs ../$(programs)
+	go build -o .cache/test/redis-gitops ./cmd/redis-gitops
+	cd wasm/web && SHORT=$(short) TOOL=$(CURDIR)/.cache/test/redis-gitops node --test --test-concurrency=2 test/*.test.mjs
 
 # The library's tests as the browser runs them, and all examples of rules on the compiled ones. The environment is empty, since Go passes all of it to the program in one small page.
 in_node = env -i HOME="$$HOME" PATH="$$(go env GOROOT)/lib/wasm:$$PATH" GOPROXY="$$(go env GOPROXY)" GOOS=js GOARCH=wasm go test $(trimmed) -gcflags=all=-l
@@ -91,19 +95,27 @@ clients:
 	@test -d internal/clientcheck/node_modules/ioredis || (cd internal/clientcheck && npm install --no-save --no-audit --no-fund ioredis@5.4.1)
 
 # internal/helmcheck and internal/sarifcheck are modules of their own: real Helm, the API server's validation and the
-# schema of SARIF stay out of the tool. The packages with the longest tests come first, to keep all cores busy until the end.
+# schema of SARIF stay out of the tool. cmd/redis-gitops waits for servers and processes most of its time, so a third package runs
+# beside it.
+short = -short
 test: tools vet
-	go test -vet=off -timeout 40m ./lint ./wasm ./cmd/redis-gitops ./...
+	go test -vet=off $(short) -p 3 -timeout 40m ./cmd/redis-gitops ./lint ./wasm ./...
 	cd internal/helmcheck && go vet ./... && go test -vet=off ./...
 	cd internal/sarifcheck && go vet ./... && go test -vet=off ./...
 	@$(MAKE) clients || echo "some client libraries are not to be had here: tests of them are skipped"
 	cd internal/clientcheck && go vet ./... && go test -vet=off ./...
 	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-wasm test-web sizes quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
+
+# What takes more than a pull request should wait for: every input of every test, a real Kubernetes API, which is built first, real
+# servers of five versions, and pre-commit.
+test-all:
+	@$(MAKE) test short=
 	@if sh scripts/install-tools.sh etcd-server iproute2 && sh test/e2e/check.sh; then $(MAKE) e2e; else echo "a Kubernetes of one's own cannot run here: make e2e is left out"; fi
+	@$(MAKE) integration-rdb
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
 
 # The commands that ask a cluster, on a real Kubernetes API with real Redis processes: test/e2e/README.md. Kubernetes is built
-# once, in 3 to 6 minutes.
+# once, in 5 to 10 minutes.
 e2e:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
 	@sh test/e2e/check.sh

@@ -155,9 +155,6 @@ func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
 
 // TestSignal ends every command while it waits. A new command has to be in one of the two tables.
 func TestSignal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
 	dir, locked := t.TempDir(), t.TempDir()
 	writeTree(t, dir, slowChart)
 	writeTree(t, dir, map[string]string{"applications/old/Chart.yaml": "apiVersion: v2\nname: old\nversion: 1.0.0\n", "applications/old/values.yaml": "a: 1\n", "applications/old/templates/redis.yaml": "kind: RedisFailover\n",

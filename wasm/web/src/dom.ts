@@ -38,6 +38,27 @@ export function fill(e: Element, ...children: Child[]) {
   add(e, children);
 }
 
+// A click is lost when what was pressed is replaced before it is released, so rows are drawn again after that.
+let pressed = false;
+const later = new Set<() => void>();
+addEventListener("pointerdown", (e) => (pressed = e.target instanceof Element && e.target.closest("tbody tr, .item") !== null), true);
+for (const ended of ["pointerup", "pointercancel"]) {
+  addEventListener(ended, () => {
+    pressed = false;
+    setTimeout(() => { // after the click
+      const waiting = [...later];
+      later.clear();
+      waiting.forEach((f) => f());
+    });
+  }, true);
+}
+
+// unpressed says whether rows may be replaced now; f is called when they may be again.
+export function unpressed(f: () => void): boolean {
+  if (pressed) later.add(f);
+  return !pressed;
+}
+
 export const byId = (id: string) => document.getElementById(id)!;
 
 // say tells screen readers.

@@ -1,7 +1,7 @@
 // The Explore view: every Redis of the repository, and how it is built and reached.
 import { check, core, messages, navigate, onchange, progress, setHash, state, status } from "./app";
 import { Cancelled } from "./core";
-import { again, byId, copyButton, fill, h, plural, svg } from "./dom";
+import { again, byId, copyButton, fill, h, plural, svg, unpressed } from "./dom";
 import { only } from "./lint";
 import type { Found, Instance } from "./types";
 
@@ -75,7 +75,7 @@ function select() {
   if (sort.by || sort.down) rows.sort((a, b) => { const [x, y] = [text(a), text(b)]; return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1); });
 }
 
-// The rows that are in the document. While they cover what is in view they stay: a click is lost when its row is replaced under it.
+// The rows that are in the document. While they cover what is in view they stay.
 let drawn = { from: 0, to: 0 };
 
 function scrolled(wrap: HTMLElement) {
@@ -85,6 +85,7 @@ function scrolled(wrap: HTMLElement) {
 }
 
 function drawRows() {
+  if (!unpressed(drawRows)) return;
   const body = document.getElementById("redises");
   if (!body) return;
   select();

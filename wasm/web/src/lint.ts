@@ -1,7 +1,7 @@
 // The Lint view: findings by file, each with its source, its causes, its rule and its fix.
 import { canWrite, changed, check, core, local, messages, onchange, progress, rules, save, setHash, state, status, take } from "./app";
 import { Cancelled } from "./core";
-import { byId, copyButton, dialog, diffView, download, fill, h, paint, plural, say } from "./dom";
+import { byId, copyButton, dialog, diffView, download, fill, h, paint, plural, say, unpressed } from "./dom";
 import type { Finding, Fixed, Linted, Related, Report } from "./types";
 
 const marks = { error: "✕", warning: "!", info: "i" } as const;
@@ -184,7 +184,7 @@ interface Row {
 const rowHeight = 44;
 let rows: Row[] = [];
 
-// The rows that are in the document. While they cover what is in view they stay: a click is lost when its row is replaced under it.
+// The rows that are in the document. While they cover what is in view they stay.
 let inView = { from: 0, to: 0 };
 
 function scrolled(list: HTMLElement) {
@@ -194,6 +194,7 @@ function scrolled(list: HTMLElement) {
 }
 
 function drawRows() {
+  if (!unpressed(drawRows)) return;
   const list = byId("list");
   const inner = list.firstElementChild as HTMLElement;
   const from = Math.max(0, Math.floor(list.scrollTop / rowHeight) - 8);

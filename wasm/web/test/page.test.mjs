@@ -326,6 +326,13 @@ it("findings are filtered by severity, rule and text; the chain from template to
     assert.equal(readFileSync(out.file, "utf8"), native.stdout, name);
     rmSync(out.dir, { recursive: true });
   }
+  // What is pressed stays until it is released, whatever changes the list meanwhile.
+  const pressed = await options.nth(1).getAttribute("id");
+  await options.nth(1).hover();
+  await page.mouse.down();
+  await page.evaluate(() => document.getElementById("search").dispatchEvent(new Event("input")));
+  await page.mouse.up();
+  await page.locator(`#${pressed}[aria-selected="true"]`).waitFor();
   // Everything that is safe is fixed at once, after a look.
   await page.getByRole("button", { name: "Apply safe fixes" }).click();
   const ask = page.getByRole("dialog");

@@ -17,15 +17,20 @@ after(async () => {
   await browser?.close();
   server?.close();
 });
-// everywhere tests a journey on the desktop and in phone width, and where it says so in dark: f gets the options of the browser's context.
+// everywhere tests a journey on the desktop and in phone width, and with dark in dark mode: f gets the options of the browser's
+// context. With SHORT each journey is tested in one of these, the next in another one.
+let journeys = 0;
 export const everywhere = (name, f, { dark = false } = {}) => {
-  for (const mode of ["light", ...(dark ? ["dark"] : []), "phone"]) it(`${name} [${mode}]`, () => f(modes[mode], mode));
+  const all = ["light", ...(dark ? ["dark"] : []), "phone"];
+  const some = process.env.SHORT ? [all[journeys++ % all.length]] : all;
+  for (const mode of some) it(`${name} [${mode}]`, () => f(modes[mode], mode));
 };
 export const it = (name, f) => test(name, { skip, timeout: 4 * slow }, f);
 
 let built;
-// tool gives the native program, built once for all tests of a file.
+// tool gives the native program: $TOOL, or one that is built once for all tests of a file.
 export function tool() {
+  if (process.env.TOOL) return process.env.TOOL;
   if (!built) {
     built = join(mkdtempSync(join(tmpdir(), "web-tool-")), "redis-gitops");
     execFileSync("go", ["build", "-o", built, "./cmd/redis-gitops"], { cwd: join(web, "..", "..") });

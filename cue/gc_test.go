@@ -1,0 +1,3 @@
+package cue
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

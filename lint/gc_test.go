@@ -1,0 +1,3 @@
+package lint_test
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

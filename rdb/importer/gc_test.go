@@ -1,0 +1,3 @@
+package importer
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

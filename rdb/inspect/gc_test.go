@@ -1,0 +1,3 @@
+package inspect
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

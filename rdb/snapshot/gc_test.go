@@ -1,0 +1,3 @@
+package snapshot_test
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

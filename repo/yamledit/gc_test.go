@@ -1,0 +1,3 @@
+package yamledit
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

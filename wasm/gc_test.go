@@ -1,0 +1,3 @@
+package wasm
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"
