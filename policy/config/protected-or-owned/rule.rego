@@ -46,7 +46,7 @@ deny contains {
 
 # unprotected: Redis takes protected directives from CONFIG SET.
 unprotected if {
-	image := object.get(input, ["spec", "redis", "image"], "redis:6.2.6-alpine")
+	image := object.get(input, ["spec", "redis", "image"], images.unset_image)
 	images.of_redis(image)
 	images.version(image) < 700
 }

@@ -76,7 +76,7 @@ known(key) if key in directives.sentinel
 
 known(key) if contains(key, ".") # of a module
 
-image := object.get(input, ["spec", "redis", "image"], "redis:6.2.6-alpine")
+image := object.get(input, ["spec", "redis", "image"], images.unset_image)
 
 # Images that are named otherwise may hold a fork with directives of its own.
 is_redis if images.of_redis(image)

@@ -1,8 +1,9 @@
 # METADATA
-# title: Operator's default image is outdated (2021)
+# title: Operator's default image is outdated
 # description: |-
-#   Without an image, the operator uses redis:6.2.6-alpine of October 2021 and redis_exporter v1.43.0 of 2022. They
-#   have known vulnerabilities, and the next version of the operator replaces them under a running Redis.
+#   Without an image, the Spotahome operator uses redis:6.2.6-alpine of October 2021 and redis_exporter v1.43.0 of 2022; the
+#   defaults of its forks are newer, but lack security fixes too. The next version of the operator replaces them under a running
+#   Redis.
 # custom:
 #   severity: warning
 #   kinds: [RedisFailover]
@@ -10,10 +11,14 @@
 #   remediation: Set the images of Redis, the sentinels and the exporters.
 #   references:
 #     - spotahome/redis-operator api/redisfailover/v1/defaults.go
+#     - freshworks-oss/redis-operator 7bf309bf api/redisfailover/v1/defaults.go
+#     - Saremox/redis-operator 5ca2d8c1 api/redisfailover/v1/defaults.go
 package redisgitops.op["image-default-old"]
 
+import data.redisgitops.lib.images
+
 deny contains {
-	"message": sprintf("no image set for %s, so the operator uses redis:6.2.6-alpine (2021); set one", [words]),
+	"message": sprintf("no image set for %s, so the operator uses %s (%s); set one", [words, images.unset_image, images.unset.year]),
 	"path": ["spec", part, "image"],
 } if {
 	[part, words] := unnamed
@@ -29,12 +34,13 @@ unnamed := ["redis", "Redis and its sentinels"] if {
 }
 
 deny contains {
-	"message": "no image set for the exporter, so the operator uses redis_exporter v1.43.0 (2022); set one",
+	"message": sprintf("no image set for the exporter, so the operator uses %s %s (%s); set one", [exporter.name, exporter.tag, images.unset.exporter.year]),
 	"path": ["spec", "redis", "exporter", "image"],
 	"strict": true,
 } if {
 	input.spec.redis.exporter.enabled == true
 	no_image(["spec", "redis", "exporter"])
+	exporter := images.reference(images.unset.exporter.image)
 }
 
 no_image(part) if object.get(input, array.concat(part, ["image"]), "") in {"", null}

@@ -1,67 +1,60 @@
 # METADATA
 # title: Image is not pinned to a version
 # description: |-
-#   With latest, or without a tag, a pod can run a different Redis after every restart: replicas of one Redis then
-#   run different versions, and an older one cannot load data that a newer one wrote.
+#   With latest, without a tag, or with the tag of a release line such as 7 or 7.4-alpine, a pod can run a different Redis after
+#   every restart: replicas of one Redis then run different versions, and an older one cannot load data that a newer one wrote.
+#   redis:7 was 7.0, 7.2 and 7.4, with another format of dumps and another license.
 # custom:
 #   severity: warning
 #   strict: error
-#   kinds: [RedisFailover, Redis, RedisReplication, RedisSentinel, RedisCluster, RedisEnterpriseCluster, StatefulSet]
+#   kinds: [redis, RedisEnterpriseCluster]
 #   since: 0.1.0
+#   fix: "suggested: pins the newest known release of the line"
 #   remediation: Pin a complete version, or a digest.
 #   references:
 #     - Kubernetes, Images
+#     - docker-library/official-images library/redis
+#     - https://github.com/mailcow/mailcow-dockerized/issues/5827
 package redisgitops.op["image-floating"]
 
 import data.redisgitops.lib.images
+import data.redisgitops.lib.known
 
 deny contains {
 	"message": sprintf("\"%s\" is a mutable image reference; pin a version", [p.image]),
 	"path": p.path,
 } if {
-	some p in places
-	reference := images.reference(p.image)
-	reference.tag in {"", "latest", "alpine", "stable"}
-	reference.digest == ""
-	not input.spec.redis.version # of the v1alpha2 API, which had the tag there
+	some p in pinnable
+	p.ref.tag in ({"", "latest", "alpine", "stable"} | moving(p.ref))
 }
 
-# places are the images of the pods: {"path", "image"}.
-places := array.concat(array.concat(images_of_own, images_of_extra), array.concat(images_of_others, images_of_plain))
+deny contains object.union({
+	"message": sprintf("\"%s\" moves to other releases; pin %s", [p.image, pinned(tag)]),
+	"path": p.path,
+}, fix(p, tag)) if {
+	some p in pinnable
+	images.served(p.ref)
+	tag := images.tagged(p.image)
+	tag.patch == ""
+}
 
-# images_of_others: resources of other operators, wherever they have containers. In a volume, image is the name of a device.
-images_of_others := [{"path": array.concat(["spec"], at), "image": image} |
-	not input.kind in {"RedisFailover", "StatefulSet"}
-	walk(object.get(input, "spec", {}), [at, image])
-	at[count(at) - 1] == "image"
-	count({step | some step in at} & {"volume", "volumes"}) == 0
-	is_string(image)
-	image != ""
+pinnable := [object.union(p, {"ref": ref}) |
+	not input.spec.redis.version # of the v1alpha2 API, which had the tag there
+	some p in images.places
+	ref := images.reference(p.image)
+	ref.digest == ""
 ]
 
-# images_of_plain: Redis without an operator.
-images_of_plain := [{"path": ["spec", "template", "spec", "containers", i, "image"], "image": c.image} |
-	input.kind == "StatefulSet"
-	some i, c in input.spec.template.spec.containers
-	regex.match(`^(redis|redis-stack|redis-stack-server|valkey)$`, images.reference(c.image).name)
-]
+# Tags without a version that are known to move.
+moving(ref) := {tag | some tag in known.moving} if known.engines[ref.name]
+else := set()
 
-images_of_extra := [{"path": ["spec", part, list, i, "image"], "image": image} |
-	input.kind == "RedisFailover"
-	some part in ["redis", "sentinel"]
-	some list in ["extraContainers", "initContainers"]
-	containers := object.get(input, ["spec", part, list], [])
-	is_array(containers)
-	some i, c in containers
-	image := c.image
-	is_string(image)
-	image != ""
-]
+pinned(tag) := sprintf("a release such as %s", [images.facts(tag).newest]) if images.facts(tag).newest
+else := "a complete version"
 
-images_of_own := [{"path": path, "image": image} |
-	input.kind == "RedisFailover"
-	some path in [["spec", "redis", "image"], ["spec", "redis", "exporter", "image"], ["spec", "sentinel", "image"], ["spec", "sentinel", "exporter", "image"]]
-	image := object.get(input, path, "")
-	is_string(image)
-	image != ""
-]
+fix(p, tag) := {"fix": object.union(images.update(object.union(p, {"tag": object.union(tag, {"image": p.image})}), newest), {
+	"suggested": sprintf("the tag may run another release than %s today", [newest]),
+})} if {
+	newest := images.facts(tag).newest
+	tag.minor != ""
+} else := {}
