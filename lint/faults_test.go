@@ -11,6 +11,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/lint"
 )
 
+// datedRules follow from the facts about images, so what they find changes with the date of those.
+var datedRules = []string{"op/image-end-of-life", "op/image-vulnerable"}
+
 // Each input on which the linter once was wrong gives the rules that are right for it, and no others.
 func TestFaultInputs(t *testing.T) {
 	const advice = "data/ephemeral mem/no-requests op/exporter-off op/image-default-old"
@@ -61,6 +64,9 @@ func TestFaultInputs(t *testing.T) {
 			r, config := open(t, shared(t, filepath.Join(dir, name)))
 			var rules, lines []string
 			for _, f := range run(t, r, lint.Options{Config: config}).Findings {
+				if slices.Contains(datedRules, f.Rule) {
+					continue
+				}
 				rules = append(rules, f.Rule)
 				lines = append(lines, fmt.Sprintf("%s: %s [%s]", f.Position, f.Message, f.Rule))
 			}

@@ -20,13 +20,13 @@ metadata:
   namespace: shop
 ` + labels + `spec:
 ` + spec + `  sentinel:
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
     replicas: 3
     resources:
       requests: { cpu: 50m, memory: 64Mi }
       limits: { memory: 64Mi }
   redis:
-    image: redis:7.4.9-alpine
+    image: redis:7.4.11-alpine
     replicas: 3
 ` + redis + `    exporter:
       enabled: true
