@@ -146,20 +146,39 @@ func (p *planner) set(node *yaml.Node, to any) (*edit, error) {
 	if o.Literal && o.Source.Line > 0 {
 		return setAt(o.Source, node, to), nil
 	}
-	path, was, ok := p.value(o)
+	if e := p.setPart(o, node, to); e != nil {
+		return e, nil
+	}
+	path, _, ok := p.value(o)
 	if !ok {
 		return nil, byTemplate(o)
 	}
-	if was != nil && was.Kind == yaml.ScalarNode && was.Tag != "!!null" {
-		// A part of the text is the value: "maxmemory {{ .Values.maxmemory }}".
-		text, isText := to.(string)
-		if before, after, once := cutOnce(node.Value, was.Value); isText && once && len(text) >= len(before)+len(after) &&
-			strings.HasPrefix(text, before) && strings.HasSuffix(text, after) {
-			part := any(strings.TrimSuffix(strings.TrimPrefix(text, before), after))
-			return setAt(p.chart.ValueAt(was), was, part), nil
-		}
-	}
 	return p.setValue(path, nil, to)
+}
+
+// setPart plans a change of the one value that is the part of a text to change, as in "maxmemory {{ .Values.maxmemory }}" and in
+// "{{ .Values.image.repository }}:{{ .Values.image.tag }}"; nil if there is none.
+func (p *planner) setPart(o render.Origin, node *yaml.Node, to any) *edit {
+	text, isText := to.(string)
+	if !isText || p.chart == nil || p.chart.Values == nil {
+		return nil
+	}
+	var found *edit
+	for _, v := range o.Values {
+		_, was := findIn(p.chart.Values, v.Path)
+		if was == nil || was.Kind != yaml.ScalarNode || was.Tag == "!!null" {
+			continue
+		}
+		before, after, once := cutOnce(node.Value, was.Value)
+		if !once || len(text) < len(before)+len(after) || !strings.HasPrefix(text, before) || !strings.HasSuffix(text, after) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = setAt(p.chart.ValueAt(was), was, strings.TrimSuffix(strings.TrimPrefix(text, before), after))
+	}
+	return found
 }
 
 // cutOnce cuts a text around a part that is in it once.
