@@ -21,6 +21,7 @@ type edit struct {
 	words string // what it does
 	id    string // the same for the same change
 	do    func(lines []string) ([]string, error)
+	part  *place // the value that it changes, where that is one of several in a text; else nil
 }
 
 func newEdit(at finding.Position, words string, value any, do func(lines []string) ([]string, error)) *edit {

@@ -176,7 +176,12 @@ func (p *planner) setPart(o render.Origin, node *yaml.Node, to any) *edit {
 		if found != nil {
 			return nil
 		}
-		found = setAt(p.chart.ValueAt(was), was, strings.TrimSuffix(strings.TrimPrefix(text, before), after))
+		at := p.chart.ValueAt(was)
+		found = setAt(at, was, strings.TrimSuffix(strings.TrimPrefix(text, before), after))
+		if len(o.Values) > 1 {
+			value := atValue(o, at, width(was))
+			found.part = &value
+		}
 	}
 	return found
 }

@@ -300,7 +300,15 @@ func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, nam
 	if r.Unknown(v.Path...) {
 		return // what Flux puts there the repository does not say
 	}
-	f := l.finding(v, inResource(r, v.Path, v.Key), name)
+	at := inResource(r, v.Path, v.Key)
+	var fx *fix
+	if v.Fix != nil {
+		fx = u.planFix(l, chart, r, len(u.resources)-1, v.Fix)
+		if len(fx.edits) == 1 && fx.edits[0].part != nil {
+			at = *fx.edits[0].part
+		}
+	}
+	f := l.finding(v, at, name)
 	if f == nil {
 		return
 	}
@@ -310,10 +318,6 @@ func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, nam
 	for _, p := range v.Related {
 		at := inResource(r, p.Path, false)
 		f.Related = append(f.Related, finding.Related{Position: at.Position, Message: p.Message})
-	}
-	var fx *fix
-	if v.Fix != nil {
-		fx = u.planFix(l, chart, r, len(u.resources)-1, v.Fix)
 	}
 	u.add(f, fx)
 }
