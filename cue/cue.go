@@ -6,8 +6,11 @@
 // CUE (check.go). Tests hold the two against each other.
 //
 // CUE cannot be stopped once it runs, so CUE that a repository brings (own.go) is evaluated in a process of its own, which
-// package isolate starts and ends. An operator is a folder of operator/ with operator.cue, schema.cue and resource.yaml, found by
-// iteration.
+// package isolate starts and ends.
+//
+// An operator is a directory of operator/, found by iteration: operator.cue has its facts, schema.cue the fields of its resources,
+// resource.yaml the template of a new one, and values.cue what generate asks for it beside redis.cue. A fork that has no resource.yaml
+// shares the template and the values of the operator it comes from.
 package cue
 
 import (
@@ -24,10 +27,11 @@ import (
 //go:embed *.cue config.json operator/*/*.cue operator/*/structure.json operator/*/resource.yaml
 var files embed.FS
 
-// compile builds the named embedded files, which are of one CUE package, in a context of their own: a context keeps
-// what was ever built in it, so it must go when the value goes.
+// compile builds the named embedded files as one CUE package, in a context of their own: a context keeps what was ever
+// built in it, so it must go when the value goes.
 func compile(names ...string) (cue.Value, error) {
 	instance := build.NewContext().NewInstance("", nil)
+	instance.User = true // files of several directories: the names of their packages may differ
 	for _, name := range names {
 		src, err := files.ReadFile(name)
 		if err != nil {

@@ -256,12 +256,7 @@ func deriveConfig() (*derived, error) {
 // deriveOperator derives what is needed of an operator's CUE files.
 func deriveOperator(name string) (*derived, error) {
 	folder := "operator/" + name + "/"
-	sources := []string{folder + "operator.cue"}
-	hasSchema := false
-	if _, err := fs.Stat(files, folder+"schema.cue"); err == nil {
-		hasSchema, sources = true, append(sources, folder+"schema.cue")
-	}
-	v, err := compile(sources...)
+	v, err := compile(folder + "operator.cue")
 	if err != nil {
 		return nil, err
 	}
@@ -271,6 +266,14 @@ func deriveOperator(name string) (*derived, error) {
 		return nil, err
 	}
 	d.Operator.Name, d.Operator.Doc = name, doc(about)
+	sources := d.Operator.sources()
+	hasSchema := false
+	if _, err := fs.Stat(files, folder+"schema.cue"); err == nil {
+		hasSchema, sources = true, append(sources, folder+"schema.cue")
+	}
+	if v, err = compile(sources...); err != nil {
+		return nil, err
+	}
 	if hints := lookup(v, "misplaced"); hints.Exists() {
 		if err := hints.Decode(&d.Misplaced); err != nil {
 			return nil, err

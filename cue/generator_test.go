@@ -30,16 +30,56 @@ func redisValues(values map[string]any) map[string]any {
 	return map[string]any{"resources": map[string]any{"redis": values}}
 }
 
+// generated are the operators that generate can create resources for.
+func generated(t *testing.T) []*Operator {
+	t.Helper()
+	var out []*Operator
+	for _, name := range GeneratedNames() {
+		o, err := OperatorNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// checkGenerated checks what a template of an operator renders to against the schema of each version. A fork has that of the operator it
+// comes from, and fields of its own.
+func checkGenerated(t *testing.T, o *Operator, text string) {
+	t.Helper()
+	schemas := o
+	if o.Fork != "" && len(o.derived.Resources) == 0 {
+		var err error
+		if schemas, err = OperatorNamed(o.Fork); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, version := range schemas.Versions {
+		s, err := schemas.Schemas(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, r := range resources(t, []byte(text)) {
+			if o.Owns(r["apiVersion"].(string), r["kind"].(string)) {
+				found++
+			}
+			for _, v := range s.Check(r) {
+				if _, own := o.Recognise().Dialect[pathString(v.Path)]; !own {
+					t.Errorf("%s: %s: %s", version, pathString(v.Path), v.Message)
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("nothing of %s", o.Name)
+		}
+	}
+}
+
 // Each file of testdata holds values.yaml and what the template makes of it; UPDATE=1 rewrites the latter.
 func TestTemplate(t *testing.T) {
-	operators, err := Operators()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range operators {
-		if len(o.Types) == 0 {
-			continue
-		}
+	for _, o := range generated(t) {
 		files, err := filepath.Glob("operator/" + o.Name + "/testdata/*.txtar")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s has no testdata: %v", o.Name, err)
@@ -68,135 +108,172 @@ func TestTemplate(t *testing.T) {
 				if len(archive.Files) != 2 || got != string(archive.Files[1].Data) {
 					t.Errorf("got\n%s", got)
 				}
-				for _, version := range o.Versions {
-					s, err := o.Schemas(version)
-					if err != nil {
-						t.Fatal(err)
-					}
-					found := 0
-					for _, r := range resources(t, []byte(got)) {
-						if r["kind"] == o.Kinds[0].Kind {
-							found++
-						}
-						for _, v := range s.Check(r) {
-							t.Errorf("%s: %s: %s", version, pathString(v.Path), v.Message)
-						}
-					}
-					if found != 1 {
-						t.Errorf("%d of %s", found, o.Kinds[0].Kind)
-					}
-				}
+				checkGenerated(t, o, got)
 			})
+		}
+	}
+}
+
+// Each difference of a fork's template must be found in that of the operator it comes from, once.
+func TestTemplateDifferences(t *testing.T) {
+	for _, o := range generated(t) {
+		if len(o.derived.Template) == 0 {
+			continue
+		}
+		from, err := files.ReadFile("operator/" + o.Fork + "/resource.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range o.derived.Template {
+			if n := bytes.Count(from, []byte(d.Find)); n != 1 {
+				t.Errorf("%s: %d times in the template of %s: %q", o.Name, n, o.Fork, d.Find)
+			}
+			if !bytes.Contains(o.Template("redis"), []byte(d.Put)) {
+				t.Errorf("%s: the template has no %q", o.Name, d.Put)
+			}
 		}
 	}
 }
 
 // The example in the template's head must be the defaults of the schema, and its URLs those of the names.
 func TestTemplateExample(t *testing.T) {
-	o := operator(t)
-	var example struct {
-		Resources map[string]map[string]any
-		Env       []struct{ Name, Value string }
-	}
-	if err := yaml.Unmarshal(exampleValues(t, o.Template("redis")), &example); err != nil {
-		t.Fatal(err)
-	}
-	defaults, err := o.Resolve("", nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := example.Resources["redisCache"]
-	if len(got) != len(defaults) {
-		t.Errorf("the example has %d values, the schema %d", len(got), len(defaults))
-	}
-	for _, v := range defaults {
-		if fmt.Sprint(got[v.Key]) != fmt.Sprint(v.Value) {
-			t.Errorf("%s is %v in the example, %v in the schema", v.Key, got[v.Key], v.Value)
+	for _, o := range generated(t) {
+		var example struct {
+			Resources map[string]map[string]any
+			Env       []struct{ Name, Value string }
 		}
-	}
-	names, err := o.Names(Request{Chart: "shop", Suffix: "-cache", Namespace: "default"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e := example.Env; len(e) != 2 || e[0].Name != "REDIS_URL" || e[0].Value != names.URL || e[1].Name != "SENTINEL_URL" || e[1].Value != names.SentinelURL {
-		t.Errorf("env %+v, names %+v", e, names)
+		if err := yaml.Unmarshal(exampleValues(t, o.Template("redis")), &example); err != nil {
+			t.Fatal(err)
+		}
+		defaults, err := o.Resolve("", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := example.Resources["redisCache"]
+		if len(got) != len(defaults) {
+			t.Errorf("%s: the example has %d values, the schema %d", o.Name, len(got), len(defaults))
+		}
+		for _, v := range defaults {
+			if fmt.Sprint(got[v.Key]) != fmt.Sprint(v.Value) {
+				t.Errorf("%s: %s is %v in the example, %v in the schema", o.Name, v.Key, got[v.Key], v.Value)
+			}
+		}
+		names, err := o.Names(Request{Chart: "shop", Suffix: "-cache", Namespace: "default"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := example.Env; len(e) != 2 || e[0].Name != "REDIS_URL" || e[0].Value != names.URL || e[1].Name != "SENTINEL_URL" || e[1].Value != names.SentinelURL {
+			t.Errorf("%s: env %+v, names %+v", o.Name, e, names)
+		}
 	}
 }
 
-// The Service and the RedisFailover must be called as the names say.
+// What the template creates must be called as the names say.
 func TestTemplateNames(t *testing.T) {
-	o := operator(t)
-	text, err := render(o, "-cache", map[string]any{"resources": map[string]any{"redisCache": map[string]any{"memory": "1Gi"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	names, err := o.Names(Request{Chart: "shop", Suffix: "-cache"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, r := range resources(t, []byte(text)) {
-		got = append(got, r["metadata"].(map[string]any)["name"].(string))
-	}
-	if want := []string{names.Resource, names.MasterService}; strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("got %v, want %v", got, want)
+	for _, o := range generated(t) {
+		text, err := render(o, "-cache", map[string]any{"resources": map[string]any{"redisCache": map[string]any{"memory": "1Gi"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, err := o.Names(Request{Chart: "shop", Suffix: "-cache"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range resources(t, []byte(text)) {
+			got := r["metadata"].(map[string]any)["name"].(string)
+			want := names.Resource
+			switch r["kind"] {
+			case "Service":
+				want = names.MasterService
+			case "ConfigMap":
+				want += "-config"
+			}
+			if got != want {
+				t.Errorf("%s: %s %s, want %s", o.Name, r["kind"], got, want)
+			}
+		}
 	}
 }
 
 // Ruby's format, which k expands generators with, fails at any other percent sign.
 func TestTemplatePlaceholders(t *testing.T) {
-	rest := regexp.MustCompile(`%\{(application|name|camelName|suffix)\}`).ReplaceAll(operator(t).Template("redis"), nil)
-	if bytes.Contains(rest, []byte("%")) {
-		t.Error("a percent sign is no placeholder")
+	for _, o := range generated(t) {
+		rest := regexp.MustCompile(`%\{(application|name|camelName|suffix)\}`).ReplaceAll(o.Template("redis"), nil)
+		if bytes.Contains(rest, []byte("%")) {
+			t.Errorf("%s: a percent sign is no placeholder", o.Name)
+		}
 	}
 }
 
 func TestTemplateMaxmemory(t *testing.T) {
-	o := operator(t)
-	for memory, want := range map[string]string{
-		"100Mi": "75mb", "64Mi": "48mb", "1Mi": "1mb", "0.3Gi": "230mb", "0.7Gi": "537mb", "1Gi": "768mb", "1.25Gi": "960mb", "2.2Gi": "1689mb", "8Gi": "6144mb",
-		"99.9Mi": "74mb", "0.001Gi": "1mb",
-	} {
-		text, err := render(o, "", redisValues(map[string]any{"memory": memory}))
-		if err != nil {
-			t.Fatal(err)
+	for _, o := range generated(t) {
+		for memory, want := range map[string]string{
+			"100Mi": "75mb", "64Mi": "48mb", "1Mi": "1mb", "0.3Gi": "230mb", "0.7Gi": "537mb", "1Gi": "768mb", "1.25Gi": "960mb", "2.2Gi": "1689mb", "8Gi": "6144mb",
+			"99.9Mi": "74mb", "0.001Gi": "1mb",
+		} {
+			text, err := render(o, "", redisValues(map[string]any{"memory": memory}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := regexp.MustCompile(`(?m)^ +(?:- )?maxmemory (.*)`).FindAllStringSubmatch(text, -1)
+			for _, got := range found {
+				if got[1] != want {
+					t.Errorf("%s: %s: got %v, want %s", o.Name, memory, got, want)
+				}
+			}
+			if len(found) == 0 {
+				t.Errorf("%s: no maxmemory", o.Name)
+			}
 		}
-		if got := regexp.MustCompile(`- maxmemory (.*)`).FindStringSubmatch(text); got == nil || got[1] != want {
-			t.Errorf("%s: got %v, want %s", memory, got, want)
-		}
-	}
-	for memory, shown := range map[any]string{"100MB": `"100MB"`, "Gi": `"Gi"`, 512: `"512"`, nil: `""`, "1Gi\nx": `"1Gi\nx"`} {
-		_, err := render(o, "", redisValues(map[string]any{"memory": memory}))
-		want := "resources.redis.memory is " + shown + "; use a Mi or Gi quantity such as 256Mi"
-		if err == nil || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%v: got %v, want %s", memory, err, want)
+		for memory, shown := range map[any]string{"100MB": `"100MB"`, "Gi": `"Gi"`, 512: `"512"`, nil: `""`, "1Gi\nx": `"1Gi\nx"`} {
+			_, err := render(o, "", redisValues(map[string]any{"memory": memory}))
+			want := "resources.redis.memory is " + shown + "; use a Mi or Gi quantity such as 256Mi"
+			if err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%s: %v: got %v, want %s", o.Name, memory, err, want)
+			}
 		}
 	}
 }
 
 // What Resolve gives, for every profile and size, must render to what the schema takes.
 func TestTemplateProfiles(t *testing.T) {
-	o := operator(t)
-	s := schemas(t, "1.2.4")
-	for _, p := range o.Profiles() {
-		for _, size := range o.Profiles() {
-			values, err := o.Resolve("", []Layer{p.Layer(), size.Layer()}, nil)
-			if err != nil {
-				continue // two profiles that do not go together
-			}
-			given := map[string]any{}
-			for _, v := range values {
-				given[v.Key] = v.Value
-			}
-			text, err := render(o, "", redisValues(given))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range resources(t, []byte(text)) {
-				for _, v := range s.Check(r) {
-					t.Errorf("%s %s: %s: %s", p.Name, size.Name, pathString(v.Path), v.Message)
+	for _, o := range generated(t) {
+		for _, p := range o.Profiles() {
+			for _, size := range o.Profiles() {
+				values, err := o.Resolve("", []Layer{p.Layer(), size.Layer()}, nil)
+				if err != nil {
+					continue // two profiles that do not go together
 				}
+				given := map[string]any{}
+				for _, v := range values {
+					given[v.Key] = v.Value
+				}
+				text, err := render(o, "", redisValues(given))
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkGenerated(t, o, text)
 			}
+		}
+	}
+}
+
+// What to do for a new Redis follows from its values, and needs none.
+func TestNext(t *testing.T) {
+	for _, tt := range []struct {
+		operator string
+		values   map[string]any
+		want     string
+	}{
+		{"spotahome", nil, ""},
+	} {
+		o, err := OperatorNamed(tt.operator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := o.Next(tt.values)
+		if got := strings.Join(next, "\n"); err != nil || !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
+			t.Errorf("%s %v: got %q, %v, want %q", tt.operator, tt.values, got, err, tt.want)
 		}
 	}
 }

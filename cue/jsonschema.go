@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"cuelang.org/go/cue"
 )
@@ -46,12 +47,32 @@ func ValuesJSONSchema() ([]byte, error) {
 		then := jsonSchema(lookup(value, "#Values"))
 		done()
 		delete(then, "additionalProperties") // a template of one's own may read more keys
+		if err := withoutShared(then, o.Fork); err != nil {
+			return nil, err
+		}
 		delete(then, "description")
 		ours = append(ours, map[string]any{"if": map[string]any{"type": "object", "required": []string{o.ValuesKey}}, "then": then})
 	}
 	resources := schema["properties"].(map[string]any)["resources"].(map[string]any)
 	resources["additionalProperties"] = map[string]any{"allOf": ours}
 	return encode(schema)
+}
+
+// withoutShared removes the properties that the schema of a fork's values shares with the operator it comes from, whose own are
+// checked anyway.
+func withoutShared(schema map[string]any, fork string) error {
+	if fork == "" {
+		return nil
+	}
+	from, err := OperatorNamed(fork)
+	if err != nil {
+		return err
+	}
+	value, done := from.schema()
+	defer done()
+	properties := schema["properties"].(map[string]any)
+	maps.DeleteFunc(properties, func(key string, _ any) bool { return field(value, key).Exists() })
+	return nil
 }
 
 // ResourceJSONSchema returns the JSON Schema (draft 7) of the values of a new resource, for forms.

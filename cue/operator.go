@@ -1,6 +1,7 @@
 package cue
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -53,6 +54,17 @@ func OperatorNames() []string {
 	return folders
 }
 
+// GeneratedNames returns the names of the operators that generate can create resources for, the default one first.
+func GeneratedNames() []string {
+	names := []string{DefaultOperator()}
+	for _, name := range OperatorNames() {
+		if o, err := OperatorNamed(name); err == nil && len(o.Types) > 0 && name != names[0] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Operators returns all embedded operators, sorted by name.
 func Operators() ([]*Operator, error) {
 	var operators []*Operator
@@ -81,7 +93,7 @@ func OperatorNamed(name string) (*Operator, error) {
 	return &o, nil
 }
 
-// compiledSchema is operator.cue of one operator. Whoever holds mu may evaluate it: CUE is not for several goroutines.
+// compiledSchema are the compiled files of one operator. Whoever holds mu may evaluate it: CUE is not for several goroutines.
 type compiledSchema struct {
 	mu    sync.Mutex
 	value cue.Value
@@ -90,14 +102,31 @@ type compiledSchema struct {
 // compiledSchemas are kept as long as the program runs, by the operator's name: to compile one takes milliseconds.
 var compiledSchemas sync.Map
 
-// schema compiles operator.cue when it is first needed, and gives it to the caller alone until done is called.
+// sources returns the CUE files of an operator: its facts and, where generate can create its resources, what all operators ask for, what
+// the operator that it is a fork of adds, and what it adds itself.
+func (o *Operator) sources() []string {
+	names := []string{"operator/" + o.Name + "/operator.cue"}
+	if len(o.Types) == 0 {
+		return names
+	}
+	names = append(names, "redis.cue")
+	for _, of := range []string{o.Fork, o.Name} {
+		values := "operator/" + of + "/values.cue"
+		if _, err := fs.Stat(files, values); err == nil {
+			names = append(names, values)
+		}
+	}
+	return names
+}
+
+// schema compiles the files of an operator when they are first needed, and gives them to the caller alone until done is called.
 func (o *Operator) schema() (value cue.Value, done func()) {
 	kept, _ := compiledSchemas.LoadOrStore(o.Name, &compiledSchema{})
 	s := kept.(*compiledSchema)
 	s.mu.Lock()
 	if !s.value.Exists() {
 		var err error
-		if s.value, err = compile("operator/" + o.Name + "/operator.cue"); err != nil {
+		if s.value, err = compile(o.sources()...); err != nil {
 			panic(err) // it is embedded, and TestStructure compiles it
 		}
 	}
@@ -110,11 +139,46 @@ func (o *Operator) Template(typ string) []byte {
 	if !slices.Contains(o.Types, typ) {
 		return nil
 	}
-	src, err := files.ReadFile("operator/" + o.Name + "/resource.yaml")
+	if src, err := files.ReadFile("operator/" + o.Name + "/resource.yaml"); err == nil {
+		return src
+	}
+	src, err := files.ReadFile("operator/" + o.Fork + "/resource.yaml")
 	if err != nil {
 		return nil
 	}
+	for _, d := range o.derived.Template {
+		src = bytes.Replace(src, []byte(d.Find), []byte(d.Put), 1)
+	}
 	return src
+}
+
+// A TemplateDifference is a part of the template of an operator that its fork has another text for. TestTemplateDifferences finds each
+// exactly once.
+type TemplateDifference struct {
+	Find string `json:"find"`
+	Put  string `json:"put"`
+}
+
+// Next returns what a user must do for a new Redis beside committing its files, such as a setting of the operator that has to match its
+// values. Values that the operator does not know are ignored.
+func (o *Operator) Next(values map[string]any) ([]string, error) {
+	schema, done := o.schema()
+	defer done()
+	next := lookup(schema, "#Next")
+	if !next.Exists() {
+		return nil, nil
+	}
+	known := map[string]any{}
+	for key, value := range values {
+		if field(schema, key).Exists() {
+			known[key] = value
+		}
+	}
+	var out []string
+	if err := lookup(next.Unify(asValue(map[string]any{"values": known})), "out").Decode(&out); err != nil {
+		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
+	}
+	return out, nil
 }
 
 // Defaults returns what the operator fills in where a resource is silent, as plain data.
@@ -136,6 +200,7 @@ type Request struct {
 	Secret    string // the Secret with the password; "" is no password
 	Port      int    // 0 is 6379
 	Version   string // of the operator; "" is its first
+	Sentinels int    // 0 is 3
 }
 
 // Names is what a resource and everything around it is called.
@@ -148,8 +213,9 @@ type Names struct {
 	SentinelHost    string   `json:"sentinelHost"` // on port 26379
 	URL             string   `json:"url"`          // with a password: redis://:$(REDIS_PASSWORD)@…, which Kubernetes expands in env
 	SentinelURL     string   `json:"sentinelURL"`
-	SecretKey       string   `json:"secretKey"` // the key of Request.Secret, "" without one
-	Objects         []Object `json:"objects"`   // what the operator creates
+	SecretKey       string   `json:"secretKey"`   // the key of Request.Secret, "" without one
+	SentinelKey     string   `json:"sentinelKey"` // the key of Request.Secret that the sentinels ask for; "" if they need no password
+	Objects         []Object `json:"objects"`     // what the operator creates
 }
 
 // Object is a Kubernetes object in the namespace of the resource.
@@ -198,6 +264,9 @@ func (o *Operator) computeNames(r Request) (Names, error) {
 	if r.Port == 0 {
 		r.Port = 6379
 	}
+	if r.Sentinels == 0 {
+		r.Sentinels = 3
+	}
 	if r.Version == "" {
 		r.Version = o.Versions[0]
 	}
@@ -207,7 +276,7 @@ func (o *Operator) computeNames(r Request) (Names, error) {
 	schema, done := o.schema()
 	defer done()
 	v := lookup(schema, "#Names").Unify(asValue(map[string]any{
-		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version,
+		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version, "sentinels": r.Sentinels,
 	}))
 	var messages []string
 	if err := lookup(v, "problems").Decode(&messages); err != nil {

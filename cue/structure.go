@@ -201,6 +201,7 @@ type derived struct {
 	Traits     Traits                    `json:"traits,omitzero"`
 	Fields     []Fields                  `json:"fields,omitempty"`
 	Status     Status                    `json:"status,omitzero"`
+	Template   []TemplateDifference      `json:"template,omitempty"`
 	Config     int                       `json:"config,omitempty"`
 	Values     int                       `json:"values,omitempty"`
 	Resources  map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"

@@ -80,7 +80,7 @@ func TestResolveProblems(t *testing.T) {
 		{"all at once", []Layer{layer("f", "memory", "100MB", "sentinels", int64(2), "replicas", int64(0), "policy", "allkeys-lr", "memroy", "1Gi", "cpu", "250", "auth", "A b", "appendonly", "yes", "disk", "5", "networkPolicy", true)},
 			`f:1: resources.redis.memory: "100MB" is not a Mi or Gi quantity; use 100Mi
 f:2: resources.redis.sentinels: 2 is not 1, 3, 5, 7 or 9; sentinels need a majority, so use an odd number, at least 3
-f:3: resources.redis.replicas: 0 is not an integer of 1 or more; the operator treats 0 as 3
+f:3: resources.redis.replicas: 0 is not an integer of 1 or more; use 3, or 1 if downtime is acceptable
 f:4: resources.redis.policy: "allkeys-lr" is not allowed; one of "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"; did you mean "allkeys-lru"?
 f:5: resources.redis.memroy: unknown value "memroy"; did you mean "memory"?
 f:7: resources.redis.auth: "A b" is not a valid Secret name; use lowercase letters, digits, - and .
