@@ -135,6 +135,39 @@ func TestTemplateDifferences(t *testing.T) {
 	}
 }
 
+// Every field of what the template of freshworks-oss creates is one of its CustomResourceDefinition, which is not embedded.
+func TestTemplateOfFork(t *testing.T) {
+	schemas := map[Kind]any{}
+	readCRD(t, filepath.Join("../../shared/crds", "freshworks-oss_redisfailovers.yaml"), schemas)
+	archive, err := txtar.ParseFile("operator/freshworks/testdata/everything.txtar")
+	if err != nil || len(archive.Files) != 2 {
+		t.Fatal("no resources to check; run UPDATE=1 go test ./cue", err)
+	}
+	found := resources(t, archive.Files[1].Data)[0]
+	var walk func(value any, path []string)
+	walk = func(value any, path []string) {
+		if m, ok := value.(map[string]any); ok && At(schemas[Kind{"databases.spotahome.com/v1", "RedisFailover"}], properties(path)...) != nil {
+			for key, v := range m {
+				below := append(path[:len(path):len(path)], key)
+				if !inSchema(schemas[Kind{"databases.spotahome.com/v1", "RedisFailover"}], below) {
+					t.Errorf("no field %s", strings.Join(below, "."))
+				}
+				walk(v, below)
+			}
+		}
+	}
+	walk(found["spec"], []string{"spec"})
+}
+
+// properties returns where the schema at a path has its fields.
+func properties(path []string) []string {
+	var out []string
+	for _, step := range path {
+		out = append(out, "properties", step)
+	}
+	return append(out, "properties")
+}
+
 // The example in the template's head must be the defaults of the schema, and its URLs those of the names.
 func TestTemplateExample(t *testing.T) {
 	for _, o := range generated(t) {
@@ -266,6 +299,8 @@ func TestNext(t *testing.T) {
 		want     string
 	}{
 		{"spotahome", nil, ""},
+		{"freshworks", nil, `OPERATOR_GROUP_ID of the operator is "default"`},
+		{"freshworks", map[string]any{"group": "blue", "sentinels": 3, "of": "the template"}, `OPERATOR_GROUP_ID of the operator is "blue"`},
 	} {
 		o, err := OperatorNamed(tt.operator)
 		if err != nil {

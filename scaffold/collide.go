@@ -143,7 +143,7 @@ func (s *resource) sameRedis(p *Plan) {
 			continue
 		}
 		if namespace, err := namespaceOf(other, ""); err == nil && namespace == s.namespace {
-			s.inTheWay(p, finding.Position{File: file}, "makes the "+s.operator.Kinds[0].Kind+" "+full+" in the same namespace; choose another suffix")
+			s.inTheWay(p, finding.Position{File: file}, "makes the "+s.kind+" "+s.names.Resource+" in the same namespace; choose another suffix")
 		}
 	}
 }

@@ -67,6 +67,9 @@ type envRequest struct {
 	names     map[string]string // names that the user wants: REDIS_URL to CACHE_URL
 	secret    string            // the Secret of the password, or ""
 	secretKey string            // its key
+
+	sentinelKey string            // the key of the Secret with the password of the sentinels, or ""
+	urls        map[string]string // URLs of the example to replace, such as one that lists another number of sentinels
 }
 
 // rewriteEnv makes the env entries of an example fit the request:
@@ -74,6 +77,7 @@ type envRequest struct {
 //     lose by its place alone.
 //   - .default.svc becomes the namespace that the application really has.
 //   - With a Secret, the password's entry comes before the URL that uses it: Kubernetes expands $(NAME) only backwards.
+//   - Where the sentinels ask for a password too, its entry comes before their URL.
 func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 	if err := checkEnv(items, r); err != nil {
 		return nil, err
@@ -83,7 +87,12 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 		renamed[e.key] = envName(e.key, r)
 	}
 	var out []entry
-	password := ""
+	var password, sentinelPassword string
+	ask := func(name, key string) string {
+		name = envName(name, r)
+		out = append(out, entry{key: name, text: "- { name: " + name + ", valueFrom: { secretKeyRef: { name: " + r.secret + ", key: " + key + " } } }\n"})
+		return name
+	}
 	for _, e := range items {
 		it := newEnvItem(e.text)
 		value := it.get("value")
@@ -97,13 +106,17 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 			if r.namespace != "" && r.namespace != "default" {
 				changed = strings.ReplaceAll(changed, ".default.svc", "."+r.namespace+".svc")
 			}
+			if to := r.urls[changed]; to != "" {
+				changed = to
+			}
 			if r.secret != "" && plainRedisURL.MatchString(changed) {
 				if password == "" {
-					password = envName("REDIS_PASSWORD", r)
-					out = append(out, entry{key: password, text: "- { name: " + password + ", valueFrom: { secretKeyRef: { name: " +
-						r.secret + ", key: " + r.secretKey + " } } }\n"})
+					password = ask("REDIS_PASSWORD", r.secretKey)
 				}
 				changed = strings.Replace(changed, "redis://", "redis://:$("+password+")@", 1)
+			}
+			if r.sentinelKey != "" && strings.HasPrefix(changed, "redis-sentinel://") && sentinelPassword == "" {
+				sentinelPassword = ask("REDIS_SENTINEL_PASSWORD", r.sentinelKey)
 			}
 			if changed != value {
 				if err := it.set("value", changed); err != nil {
@@ -134,6 +147,9 @@ func checkEnv(items []entry, r envRequest) error {
 	}
 	if r.secret != "" && !slices.Contains(offered, "REDIS_PASSWORD") {
 		offered = append(offered, "REDIS_PASSWORD")
+	}
+	if r.sentinelKey != "" && !slices.Contains(offered, "REDIS_SENTINEL_PASSWORD") {
+		offered = append(offered, "REDIS_SENTINEL_PASSWORD")
 	}
 	taken := map[string]string{}
 	for _, from := range offered {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -20,8 +21,11 @@ type Generator struct {
 	Text string
 }
 
+// builtInGenerator begins the name of a generator that comes with the tool.
+const builtInGenerator = "built-in "
+
 // BuiltIn reports whether the generator comes with the tool and not with the repository.
-func (g *Generator) BuiltIn() bool { return strings.HasPrefix(g.File, "built-in ") }
+func (g *Generator) BuiltIn() bool { return strings.HasPrefix(g.File, builtInGenerator) }
 
 // Placeholders are the values of %{…} in a generator.
 type Placeholders map[string]string
@@ -93,12 +97,50 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 		return &Generator{Type: typ, File: file, Text: string(src)}, nil
 	}
 	if text := builtIn(typ); text != nil {
-		return &Generator{Type: typ, File: "built-in " + typ + ".yaml", Text: string(text)}, nil
+		return &Generator{Type: typ, File: builtInGenerator + typ + ".yaml", Text: string(text)}, nil
 	}
 	types = append(types, builtInTypes...)
 	slices.Sort(types)
 	return nil, finding.Errorf(finding.Position{}, "", "unknown %s type %q; %s, or write %s%s",
 		what, typ, finding.OneOf(slices.Compact(types)), path.Join(dir, typ+".yaml"), finding.DidYouMean(typ, types))
+}
+
+// resourceGenerator finds the generator of a resource type for an operator. If somebody chose the operator, one of the repository that
+// creates a Redis of another operator does not count; the note names it.
+func resourceGenerator(r *repo.Repo, typ string, operator *cue.Operator, chosen bool) (g *Generator, note string, err error) {
+	g, err = generator(r, "resources", typ, operator.Template, operator.Types)
+	if err != nil || g.BuiltIn() || !chosen || !slices.Contains(operator.Types, typ) {
+		return g, "", err
+	}
+	lacks, err := foreignTo(operator, g.Text)
+	if err != nil || lacks == "" {
+		return g, "", err
+	}
+	note = g.File + " " + lacks + ", so the built-in template of operator " + quoted(operator.Name) + " is used; replace the file to use your own"
+	return &Generator{Type: typ, File: builtInGenerator + typ + ".yaml", Text: string(operator.Template(typ))}, note, nil
+}
+
+// foreignTo describes why a generator is for another operator; "" means that it is not, or for none.
+func foreignTo(operator *cue.Operator, text string) (string, error) {
+	if kindsOf(operator).MatchString(text) {
+		if group := operator.Recognise().Group; group != nil && !strings.Contains(text, group.Label) {
+			return "does not set the label " + group.Label, nil
+		}
+		return "", nil
+	}
+	operators, err := cue.Operators()
+	if err != nil {
+		return "", err
+	}
+	for _, other := range operators {
+		if len(other.Kinds) == 0 { // none of its own
+			continue
+		}
+		if m := kindsOf(other).FindStringSubmatch(text); m != nil {
+			return "creates a " + m[1] + " of another operator", nil
+		}
+	}
+	return "", nil
 }
 
 // generatorTypes lists the types that the repository's own generators define.

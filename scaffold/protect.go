@@ -3,6 +3,7 @@ package scaffold
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
@@ -13,7 +14,7 @@ import (
 // operatorNamespace returns the namespace of the Redis operator: what the configuration says, else where the repository
 // installs the operator. It is "" when neither says it, or when the repository installs it in several.
 func operatorNamespace(config *cue.Config, installed []instance.Installation, operator string) string {
-	if config.Operator.Namespace != "" {
+	if config.Operator.Namespace != "" && config.Operator.Name == operator {
 		return config.Operator.Namespace
 	}
 	namespace := ""
@@ -42,6 +43,10 @@ func (s *resource) otherOperator(p *Plan) error {
 	if charge.Operator == s.operator.Name || s.config.NamesOperator() {
 		return nil
 	}
+	if !slices.ContainsFunc(s.installed, func(in instance.Installation) bool { return in.Operator == charge.Operator }) {
+		s.nameOperator(p, operators)
+		return nil
+	}
 	note := "the repository installs the operator " + charge.Title() + ", but this Redis is written for " + s.operator.Name
 	for _, in := range s.installed {
 		if in.Operator != charge.Operator {
@@ -49,7 +54,7 @@ func (s *resource) otherOperator(p *Plan) error {
 		}
 		note += " (" + in.Where + ")"
 		if group := in.NeedsGroup(operators); group != nil {
-			note += ", and ignores a " + s.operator.Kinds[0].Kind + " without the label " + group.Label + "; set the label to the operator's " + group.Env
+			note += ", and ignores a " + s.kind + " without the label " + group.Label + "; set the label to the operator's " + group.Env
 		} else {
 			note += "; compare its fields with the installed operator"
 		}
@@ -59,13 +64,50 @@ func (s *resource) otherOperator(p *Plan) error {
 	return nil
 }
 
-// kindsOf matches a resource of the operator in a manifest or template.
+// nameOperator notes that nothing in the repository distinguishes the resources of the operator from those of another one.
+func (s *resource) nameOperator(p *Plan, operators []*cue.Operator) {
+	for _, o := range operators {
+		if o.Name == s.config.Operator.Name && slices.ContainsFunc(o.Kinds, func(k cue.Kind) bool { return s.operator.Owns(k.APIVersion, k.Kind) }) {
+			p.Notes = append(p.Notes, "nothing in the repository installs or names operator "+quoted(s.operator.Name)+", so lint checks this "+s.kind+" as one of "+quoted(o.Name)+
+				"; set operator.name in "+cue.ConfigFile)
+		}
+	}
+}
+
+// groupInRepository returns the value of the operator's environment variable that its resources must have as a label, from the first file
+// of the repository that sets it; "" if the operator has no such variable, or no file sets it.
+func (s *resource) groupInRepository() string {
+	group := s.operator.Recognise().Group
+	if group == nil {
+		return ""
+	}
+	set := regexp.MustCompile(regexp.QuoteMeta(group.Env) + `["']?\s*[,\n]\s*["']?value["']?:\s*["']?([A-Za-z0-9][-A-Za-z0-9_.]*)`)
+	files, err := s.repo.Files(".")
+	if err != nil {
+		return ""
+	}
+	for _, file := range files {
+		if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" || strings.HasPrefix(file, recordFolder+"/") {
+			continue
+		}
+		src, err := readIfThere(s.repo, file)
+		if err != nil {
+			continue // whoever needs the file reports it
+		}
+		if m := set.FindSubmatch(src); m != nil {
+			return string(m[1])
+		}
+	}
+	return ""
+}
+
+// kindsOf matches a resource of the operator in a manifest or template; the first group is its kind.
 func kindsOf(operator *cue.Operator) *regexp.Regexp {
 	var kinds []string
 	for _, k := range operator.Kinds {
 		kinds = append(kinds, regexp.QuoteMeta(k.Kind))
 	}
-	return regexp.MustCompile(`(?m)^kind:\s*["']?(?:` + strings.Join(kinds, "|") + `)\b`)
+	return regexp.MustCompile(`(?m)^kind:\s*["']?(` + strings.Join(kinds, "|") + `)\b`)
 }
 
 // protection notes what keeps the sentinels of this Redis and of another one apart, or that nothing does. All sentinels of
@@ -97,11 +139,15 @@ func (s *resource) protection(p *Plan) error {
 	if err != nil || other == "" {
 		return err
 	}
+	joins := "merge with those of"
+	if s.names.MasterName == s.names.Resource { // which no other sentinels know
+		joins = "take over pods of"
+	}
 	lacks := "no password and no NetworkPolicy"
 	if s.secret != "" {
 		lacks = "a shared password and no NetworkPolicy"
 	}
-	p.Notes = append(p.Notes, "the Redis "+quoted(s.chart+s.suffix)+" has "+lacks+", so its sentinels can merge with those of another Redis ("+other+
+	p.Notes = append(p.Notes, "the Redis "+quoted(s.names.Resource)+" has "+lacks+", so its sentinels can "+joins+" another Redis ("+other+
 		") when a pod reuses an IP address, and the data of one is lost; "+way+", or use --auth with its own password")
 	return nil
 }

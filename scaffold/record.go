@@ -27,7 +27,8 @@ type record struct {
 	Application string `yaml:"application"`
 	Folder      string `yaml:"folder"` // resources or deployments
 	Type        string `yaml:"type"`
-	Name        string `yaml:"name"` // type and suffix: redis-cache
+	Operator    string `yaml:"operator,omitempty"` // of a resource; "" is the default one
+	Name        string `yaml:"name"`               // type and suffix: redis-cache
 	Generator   string `yaml:"generator"`
 	Key         string `yaml:"key,omitempty"` // of values.yaml where the values of a resource are not under resources
 

@@ -1,11 +1,13 @@
 package scaffold
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -86,8 +88,7 @@ func (d *destroyer) names() []string {
 	var words []string
 	application := d.rec.Application
 	if d.rec.Folder == "resources" {
-		name := application + d.rec.Placeholders["suffix"]
-		words = append(words, name+"-redis-master", "rfs-"+name, "rfr-"+name, "rfrm-"+name, "rfrs-"+name)
+		words = append(words, d.services()...)
 	}
 	for i, f := range d.rec.Files {
 		if d.plan.removes(f.Path) && i > 0 && d.rec.Values["auth"] != "" {
@@ -108,6 +109,27 @@ func (d *destroyer) names() []string {
 		for _, doc := range docs {
 			if n := doc.Name(); n != "" && n != application && d.plan.removes(f.Path) {
 				words = append(words, n)
+			}
+		}
+	}
+	return words
+}
+
+// services returns the names of the Services of a resource, except for one that has the name of the resource itself, by which much else
+// is called.
+func (d *destroyer) services() []string {
+	operator, err := cue.OperatorNamed(cmp.Or(d.rec.Operator, cue.DefaultOperator()))
+	if err != nil {
+		return nil // of a later version
+	}
+	var words []string
+	for _, version := range operator.Versions {
+		// The problems of a name do not matter any more.
+		names, _ := operator.Names(cue.Request{Chart: d.rec.Application, Suffix: d.rec.Placeholders["suffix"], Version: version})
+		words = append(words, names.MasterService, names.SentinelService)
+		for _, o := range names.Objects {
+			if o.Kind == "Service" && o.Name != names.Resource {
+				words = append(words, o.Name)
 			}
 		}
 	}

@@ -101,6 +101,7 @@ type resource struct {
 	secret       string            // the Secret with the password, or ""
 	names        cue.Names         // of the operator's resource
 	kinds        *regexp.Regexp    // matches a resource of the operator
+	kind         string            // of the operator's resource that the generator creates, "" if it creates none
 	redis        bool              // the generator creates a resource of the operator
 
 	installed         []instance.Installation // operators that the repository installs
@@ -129,18 +130,24 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 		return nil, problems.Err()
 	}
 	if len(s.operator.Types) == 0 {
-		problems = append(problems, &finding.Problem{Message: fmt.Sprintf("operator %q cannot be scaffolded yet; choose another one with --operator", name)})
+		problems = append(problems, &finding.Problem{Message: fmt.Sprintf("resources of operator %q cannot be generated; set --operator to %s", name, finding.OneOf(cue.GeneratedNames()))})
 		return nil, problems.Err()
 	}
-	if s.generator, err = generator(r, "resources", req.Type, s.operator.Template, s.operator.Types); err != nil {
+	var note string
+	if s.generator, note, err = resourceGenerator(r, req.Type, s.operator, req.Operator != "" || config.NamesOperator()); err != nil {
 		problems = append(problems, finding.All(err)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
+	if note != "" {
+		s.notes = append(s.notes, note)
+	}
 	s.name = req.Type + s.suffix
 	s.kinds = kindsOf(s.operator)
-	s.redis = s.kinds.MatchString(s.generator.Text)
+	if m := s.kinds.FindStringSubmatch(s.generator.Text); m != nil {
+		s.kind, s.redis = m[1], true
+	}
 	if s.chart, err = chartName(s.app); err != nil {
 		return nil, err
 	}
@@ -193,6 +200,9 @@ func namespaceOf(app *repo.App, asked string) (string, error) {
 
 func (s *resource) command() string {
 	c := "generate resource " + s.app.Name + " " + s.req.Type
+	if s.operator.Name != s.config.Operator.Name {
+		c += " --operator " + s.operator.Name
+	}
 	if s.suffix != "" {
 		c += " --suffix " + strings.TrimPrefix(s.suffix, "-")
 	}
@@ -224,25 +234,49 @@ func (s *resource) prepare(ctx context.Context, deps Deps) error {
 	if s.secret, err = s.authSecret(deps); err != nil {
 		collect(err)
 	}
+	of := cue.Request{Chart: s.chart, Suffix: s.suffix, Namespace: s.placeholders["namespace"], Secret: s.secret, Version: s.version()}
+	var usual cue.Names
 	if s.redis {
-		s.names, err = s.operator.Names(cue.Request{
-			Chart: s.chart, Suffix: s.suffix, Namespace: s.placeholders["namespace"], Secret: s.secret, Version: s.config.Operator.Version,
-		})
+		usual, err = s.operator.Names(of)
 		collect(err)
 	}
 	collect(s.resolve())
+	if s.redis {
+		of.Sentinels = count(s.values["sentinels"])
+		s.names, _ = s.operator.Names(of) // the same problems
+	}
 	env := s.example.key("env")
 	if env == nil {
 		env = &exampleKey{} // then every --env is a problem
 	}
 	env.items, err = rewriteEnv(env.items, envRequest{
 		suffix: s.suffix, namespace: s.namespace, names: s.req.Env, secret: s.secret, secretKey: s.names.SecretKey,
+		sentinelKey: s.names.SentinelKey, urls: map[string]string{usual.SentinelURL: s.names.SentinelURL},
 	})
 	collect(err)
 	if err := problems.Err(); err != nil {
 		return err
 	}
 	return s.render(ctx)
+}
+
+// version returns the version of the operator: that of the configuration, unless that is about another one.
+func (s *resource) version() string {
+	if s.operator.Name != s.config.Operator.Name {
+		return ""
+	}
+	return s.config.Operator.Version
+}
+
+// count returns a number of values.yaml; 0 is none.
+func count(value any) int {
+	switch n := value.(type) {
+	case int:
+		return n
+	case int64:
+		return int(n)
+	}
+	return 0
 }
 
 // resolve lays the layers of values over the generator's example and writes the outcome into the example's text.
@@ -271,6 +305,9 @@ func (s *resource) resolve() error {
 		weakest := []cue.Layer{base}
 		if s.operatorNamespace != "" {
 			weakest = []cue.Layer{one("operator.namespace", "networkPolicy", s.operatorNamespace), base}
+		}
+		if group := s.groupInRepository(); group != "" && slices.Contains(known, "group") {
+			weakest = append(weakest, one("the operator's "+s.operator.Recognise().Group.Env, "group", group))
 		}
 		if values, err = s.operator.Resolve(prefix, append(weakest, layers...), known); err != nil {
 			return err
@@ -332,7 +369,7 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, finding.P
 			layers[i].Values = offered
 		}
 	} else if s.req.Profile != "" || s.req.Size != "" {
-		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, "", "does not create a %s, so it has no profiles; remove --profile and --size", s.operator.Kinds[0].Kind))
+		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, "", "creates no resource of operator %q, so it has no profiles; remove --profile and --size", s.operator.Name))
 	}
 	if s.secret != "" {
 		if !slices.Contains(known, "auth") {
@@ -472,6 +509,9 @@ func (s *resource) record(command string) *record {
 	}
 	if s.key != resourcesKey {
 		rec.Key = s.key
+	}
+	if s.operator.Name != cue.DefaultOperator() {
+		rec.Operator = s.operator.Name
 	}
 	return rec
 }
@@ -644,6 +684,13 @@ func (s *resource) next(p *Plan) error {
 	p.Next = []string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}
 	if s.secret != "" && s.req.Auth.Method == Existing {
 		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with the key \"password\" exists in namespace %q", s.secret, s.placeholders["namespace"]))
+	}
+	if s.redis {
+		more, err := s.operator.Next(s.values)
+		if err != nil {
+			return err
+		}
+		p.Next = append(p.Next, more...)
 	}
 	p.Next = append(p.Next, next...)
 	return nil

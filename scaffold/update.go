@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,6 +148,9 @@ func withoutRecord(r *repo.Repo, config *cue.Config, app *repo.App, recorded []*
 			continue
 		}
 		rec.Type = typ
+		if !isDeployment && o.Name != cue.DefaultOperator() {
+			rec.Operator = o.Name
+		}
 		rec.Command = "generate " + strings.TrimSuffix(rec.Folder, "s") + " " + app.Name + " " + typ + suffixFlag(rec)
 		out = append(out, rec)
 	}
@@ -182,7 +186,7 @@ func longestType(types []string, name string) string {
 // where there was no generator then, the file as it was committed. It says whether the file counts as generated.
 func updateFromHistory(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, app *repo.App, rec *record, req UpdateRequest) (bool, error) {
 	file := &rec.Files[0]
-	g, err := generatorOf(r, config, rec)
+	g, err := generatorOf(r, rec)
 	if err != nil {
 		return false, err
 	}
@@ -300,7 +304,7 @@ func suffixFlag(rec *record) string {
 
 // regenerate returns what the generator makes of a record today.
 func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo.App, rec *record) (string, example, error) {
-	g, err := generatorOf(r, config, rec)
+	g, err := generatorOf(r, rec)
 	if err != nil {
 		return "", nil, err
 	}
@@ -330,16 +334,16 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 }
 
 // generatorOf returns the generator of a record as it is today.
-func generatorOf(r *repo.Repo, config *cue.Config, rec *record) (*Generator, error) {
-	o, err := cue.OperatorNamed(config.Operator.Name)
+func generatorOf(r *repo.Repo, rec *record) (*Generator, error) {
+	if rec.Folder == "deployments" {
+		return generator(r, rec.Folder, rec.Type, func(string) []byte { return nil }, nil)
+	}
+	o, err := cue.OperatorNamed(cmp.Or(rec.Operator, cue.DefaultOperator()))
 	if err != nil {
 		return nil, err
 	}
-	builtIn, types := o.Template, o.Types
-	if rec.Folder == "deployments" {
-		builtIn, types = func(string) []byte { return nil }, nil
-	}
-	return generator(r, rec.Folder, rec.Type, builtIn, types)
+	g, _, err := resourceGenerator(r, rec.Type, o, strings.HasPrefix(rec.Generator, builtInGenerator))
+	return g, err
 }
 
 // newValues adds the keys that the generator's example has gained since to the entry in values.yaml.

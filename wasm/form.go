@@ -12,7 +12,7 @@ import (
 
 // form is what a new resource can be asked to be. The page shows it before this program is there, from web/src/form.json.
 type form struct {
-	Operators []formOperator `json:"operators"` // that can be scaffolded
+	Operators []formOperator `json:"operators"` // the default one, whose values the page asks for
 	Auth      []string       `json:"auth"`
 }
 
@@ -34,36 +34,29 @@ type formProfile struct {
 
 // Form returns the form in JSON, as the page is built with.
 func Form() ([]byte, error) {
-	operators, err := cue.Operators()
+	o, err := cue.OperatorNamed(cue.DefaultOperator())
 	if err != nil {
 		return nil, err
 	}
-	f := form{Auth: scaffold.AuthMethods()}
-	for _, o := range operators {
-		if len(o.Types) == 0 {
-			continue
-		}
-		each := formOperator{Name: o.Name, Doc: o.Doc, Types: o.Types, Profiles: []formProfile{}, Order: []string{}}
-		if each.Schema, err = o.ResourceJSONSchema(); err != nil {
-			return nil, err
-		}
-		values, err := o.Resolve("", nil, nil)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range values {
-			each.Order = append(each.Order, v.Key)
-		}
-		for _, p := range o.Profiles() {
-			profile := formProfile{p.Name, p.Doc, p.Size, map[string]any{}}
-			for _, v := range p.Values {
-				profile.Values[v.Key] = v.Value
-			}
-			each.Profiles = append(each.Profiles, profile)
-		}
-		f.Operators = append(f.Operators, each)
+	of := formOperator{Name: o.Name, Doc: o.Doc, Types: o.Types, Profiles: []formProfile{}, Order: []string{}}
+	if of.Schema, err = o.ResourceJSONSchema(); err != nil {
+		return nil, err
 	}
-	return json.MarshalIndent(f, "", "  ")
+	values, err := o.Resolve("", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range values {
+		of.Order = append(of.Order, v.Key)
+	}
+	for _, p := range o.Profiles() {
+		profile := formProfile{p.Name, p.Doc, p.Size, map[string]any{}}
+		for _, v := range p.Values {
+			profile.Values[v.Key] = v.Value
+		}
+		of.Profiles = append(of.Profiles, profile)
+	}
+	return json.MarshalIndent(form{Operators: []formOperator{of}, Auth: scaffold.AuthMethods()}, "", "  ")
 }
 
 type empty struct{}

@@ -131,3 +131,44 @@ func TestGenerateIntoCreatedChart(t *testing.T) {
 		})
 	}
 }
+
+// TestGenerateOperators: real Helm renders what generate creates for operators other than the default one, and the API server would accept
+// it with the CustomResourceDefinitions of each.
+func TestGenerateOperators(t *testing.T) {
+	tool := buildTool(t)
+	for operator, crds := range map[string]map[string]string{
+		"freshworks": {"RedisFailover": "freshworks-oss_redisfailovers.yaml"},
+	} {
+		t.Run(operator, func(t *testing.T) {
+			repo := t.TempDir()
+			run(t, repo, "git", "init", "-q")
+			run(t, repo, tool, "generate", "application", "shop")
+			for _, flags := range []string{
+				"--profile store --auth existing:shop-sec --set networkPolicy=redis-operator",
+				"--suffix dev --profile cache --size dev",
+			} {
+				run(t, repo, tool, append([]string{"generate", "resource", "shop", "redis", "--operator", operator}, strings.Fields(flags)...)...)
+			}
+			chart := load(t, repo)
+			rendered := helmRender(t, chart, true)
+			checkValuesSchema(t, chart)
+			checkOwnRenderer(t, chart, rendered)
+			for kind, file := range crds {
+				version := "v1"
+				if operator == "opstree" {
+					version = "v1beta2"
+				}
+				schema := readCRDVersion(t, shared+"/crds/"+file, version)
+				found := ofKinds(t, rendered, kind)
+				if len(found) != 2 {
+					t.Errorf("%d of %s", len(found), kind)
+				}
+				for _, r := range found {
+					for _, problem := range schema.check(r) {
+						t.Errorf("%s %s: %s", kind, r.GetName(), problem)
+					}
+				}
+			}
+		})
+	}
+}

@@ -212,6 +212,12 @@ func wantFiles(t *testing.T, rendered map[string]string, names ...string) {
 // redisFailovers decodes what Helm rendered as Kubernetes does: whole numbers are int64. Files are in the order of their names.
 func redisFailovers(t *testing.T, rendered map[string]string) []*unstructured.Unstructured {
 	t.Helper()
+	return ofKinds(t, rendered, "RedisFailover")
+}
+
+// ofKinds returns the resources of some kinds that a chart renders to.
+func ofKinds(t *testing.T, rendered map[string]string, kinds ...string) []*unstructured.Unstructured {
+	t.Helper()
 	var names []string
 	for name := range rendered {
 		if strings.HasSuffix(name, ".yaml") {
@@ -236,7 +242,7 @@ func redisFailovers(t *testing.T, rendered map[string]string) []*unstructured.Un
 			if err := u.UnmarshalJSON(raw.Raw); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if u.GetKind() == "RedisFailover" {
+			if slices.Contains(kinds, u.GetKind()) {
 				out = append(out, u)
 			}
 		}
@@ -346,13 +352,15 @@ func checkOwnRenderer(t *testing.T, c *chart.Chart, rendered map[string]string) 
 	}
 }
 
-// crd is the schema of a CustomResourceDefinition's version v1, in the two forms in which the API server uses it.
+// crd is the schema of a version of a CustomResourceDefinition, in the two forms in which the API server uses it.
 type crd struct {
 	validator  validation.SchemaValidator
 	structural *schema.Structural
 }
 
-func readCRD(t *testing.T, file string) *crd {
+func readCRD(t *testing.T, file string) *crd { return readCRDVersion(t, file, "v1") }
+
+func readCRDVersion(t *testing.T, file, version string) *crd {
 	t.Helper()
 	needShared(t, file)
 	var definition apiextensionsv1.CustomResourceDefinition
@@ -360,7 +368,7 @@ func readCRD(t *testing.T, file string) *crd {
 		t.Fatal(err)
 	}
 	for _, v := range definition.Spec.Versions {
-		if v.Name != "v1" || v.Schema == nil {
+		if v.Name != version || v.Schema == nil {
 			continue
 		}
 		var props apiextensions.JSONSchemaProps
@@ -377,7 +385,7 @@ func readCRD(t *testing.T, file string) *crd {
 		}
 		return &crd{validator, structural}
 	}
-	t.Fatalf("%s has no version v1 with a schema", file)
+	t.Fatalf("%s has no version %s with a schema", file, version)
 	return nil
 }
 

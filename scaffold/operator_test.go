@@ -1,0 +1,130 @@
+package scaffold
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/afero"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// TestOperators: whichever operator a Redis is for, its URLs are those that url finds, a second run and an update change nothing, and
+// destroy gives the bytes back.
+func TestOperators(t *testing.T) {
+	const values = "image: shop:1\nresources: {}\nenv: []\n"
+	for _, name := range cue.GeneratedNames() {
+		t.Run(name, func(t *testing.T) {
+			r := shop(t, values)
+			c := config(t, "")
+			requests := []ResourceRequest{
+				{App: "shop", Operator: name, Auth: Auth{Method: Existing}},
+				{App: "shop", Operator: name, Suffix: "cache", Profile: "cache", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinels": {Value: int64(5)}}},
+			}
+			for i, req := range requests {
+				p := apply(t, r)(PlanResource(t.Context(), r, c, deps, req))
+				if name != cue.DefaultOperator() && !strings.Contains(p.Command, "--operator "+name) {
+					t.Errorf("command %q", p.Command)
+				}
+				if i == 0 {
+					sameURLs(t, r, c, "shop")
+				}
+				if p, err := PlanResource(t.Context(), r, c, deps, req); err != nil || p.Changed() {
+					t.Errorf("a second run: %v\n%s", err, p.Diff())
+				}
+			}
+			if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
+				t.Errorf("an update: %v\n%s", err, p.Diff())
+			}
+			for _, name := range []string{"redis", "redis-cache"} {
+				apply(t, r)(PlanDestroy(t.Context(), r, DestroyRequest{App: "shop", Name: name}))
+			}
+			if got := read(t, r, "applications/shop/values.yaml"); got != values {
+				t.Errorf("after destroy:\n%s", got)
+			}
+		})
+	}
+}
+
+// sameURLs compares the env entries of an application with what url and sentinel-url print for its Redis.
+func sameURLs(t *testing.T, r *repo.Repo, c *cue.Config, app string) {
+	t.Helper()
+	all, err := instance.Open(context.Background(), r, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := all.Named(context.Background(), app)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d instances: %v", len(found), err)
+	}
+	text := read(t, r, "applications/"+app+"/values.yaml")
+	for _, sentinel := range []bool{false, true} {
+		url, err := found[0].Client("url", instance.ClientOptions{Sentinel: sentinel})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The namespace is not known from the files; generate assumes default.
+		url = strings.TrimSpace(url)
+		if got := strings.ReplaceAll(text, ".default.svc", ""); !strings.Contains(got, `value: "`+url+`"`) {
+			t.Errorf("no %s in\n%s", url, got)
+		}
+	}
+	if s := found[0].Sentinel.Auth; s != nil && !strings.Contains(text, "REDIS_SENTINEL_PASSWORD, valueFrom: { secretKeyRef: { name: "+s.Secret+", key: "+s.Key+" } }") {
+		t.Errorf("no password of the sentinels, from %+v, in\n%s", s, text)
+	}
+}
+
+// TestGeneratorOfAnotherOperator: a generator of the repository that creates a Redis of another operator does not count for one that
+// somebody asks for, and the update stays with the built-in one.
+func TestGeneratorOfAnotherOperator(t *testing.T) {
+	for name, tt := range map[string]struct{ generator, operator, configuration, want, note string }{
+		"the same":     {"kind: RedisFailover\n", "spotahome", "", "generators/resources/redis.yaml", ""},
+		"no group":     {"kind: RedisFailover\n", "freshworks", "", "built-in redis.yaml", "does not set the label redis-failover.freshworks.com/operator-group"},
+		"nobody chose": {"kind: Redis\n", "", "", "generators/resources/redis.yaml", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := shop(t, "resources: {}\n")
+			if err := afero.WriteFile(r.Fs(), "generators/resources/redis.yaml", []byte(tt.generator), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			c := config(t, tt.configuration)
+			p := apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Operator: tt.operator}))
+			noted := slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "generators/resources/redis.yaml "+tt.note) })
+			if p.Generator != tt.want || noted != (tt.note != "") {
+				t.Errorf("generator %s, notes %q", p.Generator, p.Notes)
+			}
+			if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
+				t.Errorf("an update: %v\n%s", err, p.Diff())
+			}
+		})
+	}
+}
+
+// TestGroup: the group of a new Redis is that of the operator which the repository installs.
+func TestGroup(t *testing.T) {
+	for name, tt := range map[string]struct{ file, want string }{
+		"unknown":     {"kind: Deployment\n", "default"},
+		"block style": {"env:\n  - name: OPERATOR_GROUP_ID\n    value: blue\n", "blue"},
+		"flow style":  {"env: [{name: OPERATOR_GROUP_ID, value: \"blue-2\"}]\n", "blue-2"},
+		"a patch":     {"patches:\n  - patch: |\n      - {op: add, path: /env/0, value: {\"name\": \"OPERATOR_GROUP_ID\", \"value\": \"blue\"}}\n", "blue"},
+		"a reference": {"env:\n  - name: OPERATOR_GROUP_ID\n    valueFrom: {configMapKeyRef: {name: a, key: b}}\n", "default"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := shop(t, "resources: {}\n")
+			if err := afero.WriteFile(r.Fs(), "platform/redis-operator/deployment.yaml", []byte(tt.file), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p := apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{App: "shop", Operator: "freshworks"}))
+			if got := read(t, r, "applications/shop/values.yaml"); !strings.Contains(got, "group: "+tt.want+" #") {
+				t.Errorf("no group %s in\n%s", tt.want, got)
+			}
+			if next := strings.Join(p.Next, "\n"); !strings.Contains(next, `OPERATOR_GROUP_ID of the operator is "`+tt.want+`"`) {
+				t.Errorf("next: %s", next)
+			}
+		})
+	}
+}
