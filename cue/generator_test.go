@@ -301,6 +301,7 @@ func TestNext(t *testing.T) {
 		{"spotahome", nil, ""},
 		{"freshworks", nil, `OPERATOR_GROUP_ID of the operator is "default"`},
 		{"freshworks", map[string]any{"group": "blue", "sentinels": 3, "of": "the template"}, `OPERATOR_GROUP_ID of the operator is "blue"`},
+		{"opstree", map[string]any{"cpu": 0.5}, "featureGates.GenerateConfigInInitContainer"},
 	} {
 		o, err := OperatorNamed(tt.operator)
 		if err != nil {

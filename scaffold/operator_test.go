@@ -78,13 +78,32 @@ func sameURLs(t *testing.T, r *repo.Repo, c *cue.Config, app string) {
 	}
 }
 
+// TestSentinelURL: it lists as many sentinels as there are.
+func TestSentinelURL(t *testing.T) {
+	for sentinels, want := range map[int64]string{
+		1: "redis-sentinel://shop-redis-sentinel-0.shop-redis-sentinel-headless.blue.svc:26379/shop-redis",
+		3: "redis-sentinel://shop-redis-sentinel-0.shop-redis-sentinel-headless.blue.svc:26379,shop-redis-sentinel-1.shop-redis-sentinel-headless.blue.svc:26379,shop-redis-sentinel-2.shop-redis-sentinel-headless.blue.svc:26379/shop-redis",
+	} {
+		r := shop(t, "resources: {}\n")
+		apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{
+			App: "shop", Operator: "opstree", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinels": {Value: sentinels}},
+		}))
+		if got := read(t, r, "applications/shop/values.yaml"); !strings.Contains(got, `"`+want+`"`) {
+			t.Errorf("%d: no %s in\n%s", sentinels, want, got)
+		}
+	}
+}
+
 // TestGeneratorOfAnotherOperator: a generator of the repository that creates a Redis of another operator does not count for one that
 // somebody asks for, and the update stays with the built-in one.
 func TestGeneratorOfAnotherOperator(t *testing.T) {
 	for name, tt := range map[string]struct{ generator, operator, configuration, want, note string }{
-		"the same":     {"kind: RedisFailover\n", "spotahome", "", "generators/resources/redis.yaml", ""},
-		"no group":     {"kind: RedisFailover\n", "freshworks", "", "built-in redis.yaml", "does not set the label redis-failover.freshworks.com/operator-group"},
-		"nobody chose": {"kind: Redis\n", "", "", "generators/resources/redis.yaml", ""},
+		"the same":           {"kind: RedisFailover\n", "spotahome", "", "generators/resources/redis.yaml", ""},
+		"another kind":       {"kind: RedisFailover\n", "opstree", "", "built-in redis.yaml", "creates a RedisFailover of another operator"},
+		"in configuration":   {"kind: RedisFailover\n", "", "operator: {name: opstree}\n", "built-in redis.yaml", "creates a RedisFailover of another operator"},
+		"no group":           {"kind: RedisFailover\n", "freshworks", "", "built-in redis.yaml", "does not set the label redis-failover.freshworks.com/operator-group"},
+		"no operator's kind": {"kind: StatefulSet\n", "opstree", "", "generators/resources/redis.yaml", ""},
+		"nobody chose":       {"kind: Redis\n", "", "", "generators/resources/redis.yaml", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := shop(t, "resources: {}\n")

@@ -138,6 +138,7 @@ func TestGenerateOperators(t *testing.T) {
 	tool := buildTool(t)
 	for operator, crds := range map[string]map[string]string{
 		"freshworks": {"RedisFailover": "freshworks-oss_redisfailovers.yaml"},
+		"opstree":    {"RedisReplication": "opstree_redisreplications.yaml", "RedisSentinel": "opstree_redissentinels.yaml"},
 	} {
 		t.Run(operator, func(t *testing.T) {
 			repo := t.TempDir()
