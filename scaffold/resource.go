@@ -125,12 +125,8 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 	if name == "" {
 		name = config.Operator.Name
 	}
-	if s.operator, err = cue.OperatorNamed(name); err != nil {
+	if s.operator, err = generatable(name); err != nil {
 		problems = append(problems, finding.All(err)...)
-		return nil, problems.Err()
-	}
-	if len(s.operator.Types) == 0 {
-		problems = append(problems, &finding.Problem{Message: fmt.Sprintf("resources of operator %q cannot be generated; set --operator to %s", name, finding.OneOf(cue.GeneratedNames()))})
 		return nil, problems.Err()
 	}
 	var note string

@@ -141,6 +141,13 @@ func complete(c *cobra.Command, flag string, values []string) {
 	register(c, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// completeOperator completes --operator with those that generate can create resources for.
+func completeOperator(c *cobra.Command) {
+	register(c, "operator", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return cue.GeneratedNames(), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
 func register(c *cobra.Command, flag string, f cobra.CompletionFunc) {
 	if err := c.RegisterFlagCompletionFunc(flag, f); err != nil {
 		panic(err) // the flag does not exist: a mistake in this package

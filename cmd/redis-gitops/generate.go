@@ -211,9 +211,7 @@ Examples:
 	f.StringVar(&req.Namespace, "namespace", "", "namespace of the application (default: from Argo CD or Flux)")
 	f.StringArrayVar(&in.env, "env", nil, "rename an environment variable, for example REDIS_URL=CACHE_URL; may be repeated")
 	complete(c, "auth", scaffold.AuthMethods())
-	register(c, "operator", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return cue.GeneratedNames(), cobra.ShellCompDirectiveNoFileComp
-	})
+	completeOperator(c)
 	register(c, "profile", a.completeFlag(a.profileNames(false)))
 	register(c, "size", a.completeFlag(a.profileNames(true)))
 	return c

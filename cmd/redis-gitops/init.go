@@ -17,10 +17,12 @@ and CI files. In an existing repository, only missing files are added.
 
 Examples:
   redis-gitops init
+  redis-gitops init devops --operator opstree
   redis-gitops init devops --dry-run`
 
 func (a *app) initCommand() *cobra.Command {
 	var flags planFlags
+	var req scaffold.InitRequest
 	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Create a GitOps repository, or add missing files",
@@ -52,10 +54,12 @@ func (a *app) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := scaffold.PlanInit(r)
+			p, err := scaffold.PlanInit(r, req)
 			return a.finish(&opened{Repo: r, fs: fs}, &flags, p, err)
 		},
 	}
 	flags.add(c)
+	c.Flags().StringVar(&req.Operator, "operator", "", "operator to install and to generate resources for (default: operator.name of the configuration)")
+	completeOperator(c)
 	return c
 }
