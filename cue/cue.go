@@ -24,16 +24,19 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-//go:embed *.cue config.json operator/*/*.cue operator/*/structure.json operator/*/resource.yaml
+//go:embed *.cue config.json operator/*/operator.cue operator/*/values.cue operator/*/structure.json operator/*/resource.yaml
 var files embed.FS
 
 // compile builds the named embedded files as one CUE package, in a context of their own: a context keeps what was ever
 // built in it, so it must go when the value goes.
-func compile(names ...string) (cue.Value, error) {
+func compile(names ...string) (cue.Value, error) { return compileFrom(files.ReadFile, names...) }
+
+// compileFrom compiles what read returns for the names.
+func compileFrom(read func(name string) ([]byte, error), names ...string) (cue.Value, error) {
 	instance := build.NewContext().NewInstance("", nil)
 	instance.User = true // files of several directories: the names of their packages may differ
 	for _, name := range names {
-		src, err := files.ReadFile(name)
+		src, err := read(name)
 		if err != nil {
 			return cue.Value{}, fmt.Errorf("embedded schema %s: %w", name, err)
 		}

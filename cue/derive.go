@@ -2,17 +2,31 @@ package cue
 
 import (
 	"bytes"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
 )
+
+// schemaFiles are only read to derive the structures, so a program that does not leaves them out.
+//
+//go:embed operator/*/schema.cue
+var schemaFiles embed.FS
+
+func readWithSchemas(name string) ([]byte, error) {
+	if path.Base(name) == "schema.cue" {
+		return schemaFiles.ReadFile(name)
+	}
+	return files.ReadFile(name)
+}
 
 // A deriver turns CUE values into shapes, equal ones into one.
 type deriver struct {
@@ -268,10 +282,10 @@ func deriveOperator(name string) (*derived, error) {
 	d.Operator.Name, d.Operator.Doc = name, doc(about)
 	sources := d.Operator.sources()
 	hasSchema := false
-	if _, err := fs.Stat(files, folder+"schema.cue"); err == nil {
+	if _, err := fs.Stat(schemaFiles, folder+"schema.cue"); err == nil {
 		hasSchema, sources = true, append(sources, folder+"schema.cue")
 	}
-	if v, err = compile(sources...); err != nil {
+	if v, err = compileFrom(readWithSchemas, sources...); err != nil {
 		return nil, err
 	}
 	if hints := lookup(v, "misplaced"); hints.Exists() {

@@ -96,16 +96,22 @@ type ImageDefault struct {
 	Sourced
 }
 
-// KnownImages returns the facts about images. They are shared: do not change them.
-func KnownImages() (*Images, error) { return knownImages() }
+// known is not filled in at the start, so that a program that never asks for images leaves the facts out.
+var known struct {
+	once   sync.Once
+	images Images
+	err    error
+}
 
-var knownImages = sync.OnceValues(func() (*Images, error) {
-	images := &Images{}
-	if err := json.Unmarshal(imagesJSON, images); err != nil {
-		return nil, fmt.Errorf("embedded images: %w", err)
-	}
-	return images, nil
-})
+// KnownImages returns the facts about images. They are shared: do not change them.
+func KnownImages() (*Images, error) {
+	known.once.Do(func() {
+		if err := json.Unmarshal(imagesJSON, &known.images); err != nil {
+			known.err = fmt.Errorf("embedded images: %w", err)
+		}
+	})
+	return &known.images, known.err
+}
 
 // KnownImage is what is known of an image reference.
 type KnownImage struct {

@@ -68,7 +68,7 @@ type inCUE struct {
 
 func (o *inCUE) check(resource map[string]any) []Violation {
 	if o.used%500 == 0 {
-		v, err := compile("operator/spotahome/operator.cue", "operator/spotahome/schema.cue")
+		v, err := compileFrom(readWithSchemas, "operator/spotahome/operator.cue", "operator/spotahome/schema.cue")
 		if err == nil {
 			o.schema, err = resourceSchema(v, o.version, operator(o.t).Kinds[0])
 		}

@@ -28,7 +28,7 @@ func locations(t *testing.T) []string {
 	for _, rule := range rules {
 		rule.Examples()
 		examples := map[string]string{"bad.txtar": rule.Bad, "good.txtar": rule.Good}
-		for name, text := range rule.Cases() {
+		for name, text := range policy.Cases(rule) {
 			examples[name] = text
 		}
 		for name, text := range examples {

@@ -33,7 +33,7 @@ func TestCover(t *testing.T) {
 	c := lint.Compiled{Cover: &policy.Cover{Tracer: tracer, Modules: modules}}
 	for _, rule := range rules {
 		rule.Examples()
-		for _, text := range append([]string{rule.Bad, rule.Good}, slices.Collect(maps.Values(rule.Cases()))...) {
+		for _, text := range append([]string{rule.Bad, rule.Good}, slices.Collect(maps.Values(policy.Cases(rule)))...) {
 			r, config := open(t, repository(txtar.Parse([]byte(text))))
 			// Strict mode evaluates everything that the default does.
 			if _, err := lint.Run(context.Background(), r, lint.Options{Config: config, Strict: true, Jobs: 1, Today: today, Compiled: &c}); err != nil {

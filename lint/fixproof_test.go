@@ -430,7 +430,7 @@ func ruleExamples(t testing.TB) map[string]string {
 		}
 		rule.Examples()
 		out[rule.Name+"/bad"], out[rule.Name+"/good"] = rule.Bad, rule.Good
-		for name, text := range rule.Cases() {
+		for name, text := range policy.Cases(rule) {
 			out[rule.Name+"/"+name] = text
 		}
 	}

@@ -107,7 +107,7 @@ func TestRules(t *testing.T) {
 			}
 			bad(t, rule)
 			good(t, rule)
-			for name, text := range rule.Cases() {
+			for name, text := range policy.Cases(rule) {
 				t.Run(name, func(t *testing.T) { oneCase(t, rule, name, text) })
 			}
 		})

@@ -27,7 +27,7 @@ func exampleResources(t *testing.T, rules []*Rule) []map[string]any {
 	for _, r := range rules {
 		r.Examples()
 		archives := []string{r.Bad, r.Good}
-		for _, a := range r.Cases() {
+		for _, a := range Cases(r) {
 			archives = append(archives, a)
 		}
 		for _, archive := range archives {

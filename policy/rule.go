@@ -90,20 +90,6 @@ func (r *Rule) Examples() {
 	r.Bad, r.Good = read("bad.txtar"), read("good.txtar")
 }
 
-// Cases returns the further archives of an embedded rule's testdata by name: those with want.txt make the rule fire, those without
-// make it silent.
-func (r *Rule) Cases() map[string]string {
-	cases := map[string]string{}
-	names, _ := fs.Glob(files, r.Name+"/testdata/*.txtar") // the pattern is right
-	for _, name := range names {
-		if base := path.Base(name); base != "bad.txtar" && base != "good.txtar" {
-			src, _ := files.ReadFile(name)
-			cases[base] = string(src)
-		}
-	}
-	return cases
-}
-
 // parseRule reads the first METADATA block of a file.
 func parseRule(file, src, name string) (*Rule, error) {
 	rule := &Rule{RuleInfo: finding.RuleInfo{Name: name}, File: file}

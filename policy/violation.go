@@ -15,7 +15,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-//go:embed lib/*.rego */*/rule.rego */*/testdata/*.txtar
+//go:embed lib/*.rego */*/rule.rego */*/testdata/bad.txtar */*/testdata/good.txtar
 var files embed.FS
 
 const root = "redisgitops"
