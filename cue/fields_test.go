@@ -1,8 +1,6 @@
 package cue
 
 import (
-	"bytes"
-	"os"
 	"slices"
 	"testing"
 )
@@ -14,18 +12,7 @@ func TestFieldsByKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not current; run UPDATE=1 go test ./cue", file)
-	}
+	isCurrent(t, file, want)
 }
 
 // TestStatus asks each operator for its status, and each way out for an operator.
