@@ -12,6 +12,7 @@ import (
 
 // A Redis Cluster as the source of dump and import is all of its masters, or an error; never one node without a word.
 func TestClusterSource(t *testing.T) {
+	t.Parallel()
 	nodes := redistest.StartCluster(t, 3, "--repl-diskless-sync-delay", "0")
 	const keys = 3000
 	for i := range keys {

@@ -169,6 +169,7 @@ func single(t *testing.T, dir string) string {
 
 // What is imported is what the server had, whatever the layout of its append-only file.
 func TestImportAppendOnly(t *testing.T) {
+	t.Parallel()
 	for i, tt := range []struct {
 		name    string
 		rewrite bool

@@ -46,6 +46,7 @@ func mixFile(t *testing.T) (file string, want any) {
 
 // The import is killed at 20 random moments, by each method, and resumed: at the end everything is there, once.
 func TestImportKilled(t *testing.T) {
+	t.Parallel()
 	file, want := mixFile(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	s := redistest.Start(t)
@@ -150,6 +151,7 @@ func TestImportInterrupted(t *testing.T) {
 
 // No password gets into output, the list of processes or the checkpoint.
 func TestImportSecrets(t *testing.T) {
+	t.Parallel()
 	file, want := mixFile(t)
 	target, source := redistest.Start(t), redistest.StartDump(t, mustRead(t, file))
 	for _, s := range []*redistest.Server{target, source} {
@@ -236,6 +238,7 @@ func mustRead(t *testing.T, file string) []byte {
 
 // Every kind of source gives the same.
 func TestImportSources(t *testing.T) {
+	t.Parallel()
 	file, want := mixFile(t)
 	data := mustRead(t, file)
 	dir := t.TempDir()

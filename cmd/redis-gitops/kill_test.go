@@ -89,6 +89,7 @@ func (f *killFile) Sync() error { f.fs.step(); return f.File.Sync() }
 // TestKill kills generate before every change it makes to the disk. The next command must find the repository as before or
 // complete, and say what it did about it when there was something to do.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

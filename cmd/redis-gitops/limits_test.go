@@ -60,6 +60,7 @@ var greedyChart = map[string]string{
 // TestMaxMemory ends every kind of command that renders a repository when it takes too much memory, by name of what it rendered,
 // and not far over the limit.
 func TestMaxMemory(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeTree(t, dir, greedyChart)
 	const small = "error: the run was stopped at 256Mi of memory while it rendered applications/greedy; raise --max-memory, or "
