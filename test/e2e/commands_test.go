@@ -126,7 +126,7 @@ func TestCommands(t *testing.T) {
 	url := "redis://:$(REDIS_PASSWORD)@shop-redis-master." + b.namespace + ".svc:6379"
 
 	b.prints(b.tool(dir, "url", "shop"), url)
-	b.until("the sentinels know each other", func() error { return b.failed(b.tool(dir, "url", "shop", "--live")) })
+	b.until("the sentinels know each other", func() error { return b.failed(b.tool(dir, "sentinel-url", "shop", "--live")) })
 	live := b.tool(dir, "url", "shop", "--live")
 	b.prints(live, url)
 	b.has(live, 0, "live: master: pod rfr-shop-", "live: sentinels: 3 of 3 report it as master, quorum 2", "live: password: accepted (Secret shop-auth)")
