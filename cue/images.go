@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -212,14 +211,4 @@ func (r *RDB) Loads(dump *RDB) Loading {
 		return LoadsPartly
 	}
 	return Loads
-}
-
-// numbersOf returns the numbers of a version: 7.4.0-v7 as 7, 4, 0, 7.
-func numbersOf(version string) []int {
-	var out []int
-	for _, part := range strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' }) {
-		n, _ := strconv.Atoi(part) // the schema only has digits
-		out = append(out, n)
-	}
-	return out
 }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -453,6 +454,16 @@ func fixesByLine(facts *Images) map[string]map[string][][]any {
 				out[engine][lineOf(version)] = append(out[engine][lineOf(version)], []any{1000*n[2] + n[3], v.name(), v.Severity})
 			}
 		}
+	}
+	return out
+}
+
+// numbersOf returns the numbers of a version: 7.4.0-v7 as 7, 4, 0, 7.
+func numbersOf(version string) []int {
+	var out []int
+	for _, part := range strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' }) {
+		n, _ := strconv.Atoi(part) // the schema only has digits
+		out = append(out, n)
 	}
 	return out
 }

@@ -97,12 +97,17 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 		return &Generator{Type: typ, File: file, Text: string(src)}, nil
 	}
 	if text := builtIn(typ); text != nil {
-		return &Generator{Type: typ, File: builtInGenerator + typ + ".yaml", Text: string(text)}, nil
+		return builtInOf(typ, text), nil
 	}
 	types = append(types, builtInTypes...)
 	slices.Sort(types)
 	return nil, finding.Errorf(finding.Position{}, "", "unknown %s type %q; %s, or write %s%s",
 		what, typ, finding.OneOf(slices.Compact(types)), path.Join(dir, typ+".yaml"), finding.DidYouMean(typ, types))
+}
+
+// builtInOf returns the generator of a template that comes with the tool.
+func builtInOf(typ string, text []byte) *Generator {
+	return &Generator{Type: typ, File: builtInGenerator + typ + ".yaml", Text: string(text)}
 }
 
 // resourceGenerator finds the generator of a resource type for an operator. If somebody chose the operator, one of the repository that
@@ -117,7 +122,7 @@ func resourceGenerator(r *repo.Repo, typ string, operator *cue.Operator, chosen 
 		return g, "", err
 	}
 	note = g.File + " " + lacks + ", so the built-in template of operator " + quoted(operator.Name) + " is used; replace the file to use your own"
-	return &Generator{Type: typ, File: builtInGenerator + typ + ".yaml", Text: string(operator.Template(typ))}, note, nil
+	return builtInOf(typ, operator.Template(typ)), note, nil
 }
 
 // foreignTo describes why a generator is for another operator; "" means that it is not, or for none.
