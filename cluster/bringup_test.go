@@ -41,6 +41,7 @@ var (
 	leadingAlone = Server{Role: master, Info: map[string]string{"connected_slaves": "0"}}
 	follows      = Server{Role: replica, Master: "10.0.0.1:6379", Info: map[string]string{"master_host": "10.0.0.1", "master_link_status": "up", "slave_repl_offset": "7"}}
 	syncs        = Server{Role: replica, Master: "10.0.0.1:6379", Info: map[string]string{"master_host": "10.0.0.1", "master_link_status": "down", "master_sync_in_progress": "1"}}
+	connects     = Server{Role: replica, Master: "10.0.0.1:6379", Info: map[string]string{"master_host": "10.0.0.1", "master_link_status": "down", "master_link_down_since_seconds": "-1"}}
 	orphan       = Server{Role: replica, Master: "10.0.0.1:6379", Info: map[string]string{"master_host": "10.0.0.1", "master_link_status": "down", "master_link_down_since_seconds": "40", "slave_repl_offset": "7", "db0": "keys=3"}}
 
 	untold = Sentinel{Master: "127.0.0.1:6379", Fields: map[string]string{"flags": "master,s_down", "quorum": "2"}, Quorum: errors.New("NOQUORUM 1 usable Sentinels")}
@@ -141,6 +142,8 @@ func TestBringUpPhases(t *testing.T) {
 		{"the operator is gone early", scene{age: "30s", redis: three(podRunning), sentinel: three(podRunning), services: true, servers: three(waits), sentinels: three(untold), operator: Operator{Down: "Lease x was not renewed for 5m"}}, operatorDown, "the operator is not running"},
 		{"a master, and replicas copy", scene{age: "50s", redis: []string{podReady, podRunning, podRunning}, sentinel: three(podRunning), services: true, servers: []Server{leadingAlone, syncs, syncs}, sentinels: three(untold)}, starting, "pod rfr-shop-0 is the master; wait until replicas are in sync"},
 		{"a master, and sentinels are not told", scene{age: "60s", redis: three(podReady), sentinel: three(podRunning), services: true, servers: []Server{leading, follows, follows}, sentinels: three(untold)}, starting, "3 of 6 pods are ready"},
+		{"all are ready, and replicas connect", scene{age: "40s", redis: three(podReady), sentinel: three(podReady), services: true, servers: []Server{leading, connects, connects}, sentinels: three(told)}, starting, "6 of 6 pods are ready; pod rfr-shop-0 is the master; wait until replicas are in sync"},
+		{"a replica never connects", scene{age: "20m", redis: three(podReady), sentinel: three(podReady), services: true, servers: []Server{leading, follows, connects}, sentinels: three(told)}, linkDown, "is not in sync with its master: it has never been connected"},
 		{"sentinels are never told", scene{age: "20m", redis: three(podReady), sentinel: three(podReady), services: true, servers: []Server{leading, follows, follows}, sentinels: three(untold)}, sentinelUntold, "know no master yet"},
 		{"a line of customConfig is refused", scene{age: "20m", config: "appendonly", redis: three(podReady), sentinel: three(podReady), services: true, servers: []Server{leading, follows, follows}, sentinels: three(untold)}, configStopped, `"appendonly", stops the operator`},
 		{"the master dies at once", scene{age: "20m", redis: []string{podCrashing, podRunning, podRunning}, sentinel: three(podReady), services: true, servers: []Server{{Err: errors.New("pod rfr-shop-0 does not run")}, orphan, orphan}, sentinels: three(lost)}, podDown, "pod rfr-shop-0 does not run"},

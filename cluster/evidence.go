@@ -44,7 +44,7 @@ func (p *problems) starting(s *State) {
 		}
 	}
 	total := max(s.Replicas, len(s.Redis.Pods)) + max(number(at(s.Object, "spec", "sentinel", "replicas")), len(s.Watchers))
-	if ready == total && len(s.Masters()) == 1 || youngest(all) > startTime {
+	if ready == total && len(s.Masters()) == 1 && !s.connecting() || youngest(all) > startTime {
 		return
 	}
 	for _, m := range s.Masters() {
@@ -63,6 +63,13 @@ func (p *problems) starting(s *State) {
 		return // it had a master
 	}
 	p.error(starting, "", "%s is starting: %d of %d pods are ready; %s", s, ready, total, next)
+}
+
+// connecting reports that a replica has not been in sync yet: Redis answers the readiness probe before the operator names a master.
+func (s *State) connecting() bool {
+	return slices.ContainsFunc(s.Servers, func(server *Server) bool {
+		return server.Err == nil && server.Role == replica && server.Info["master_link_status"] != "up" && server.int("master_link_down_since_seconds") <= 0
+	})
 }
 
 // restarts reports containers that have restarted, with how they ended.
