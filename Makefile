@@ -1,6 +1,6 @@
 # make demo   shows the main job in a temporary repository
 # make test   installs what the tests need and passes them; where a test tries the same on hundreds of inputs, on a part of them
-# make test-all   the same on all inputs, and make e2e, integration-rdb and integration
+# make test-all   the same on all inputs, and make e2e and integration
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
 # make vulnerabilities, make release   see below
@@ -104,14 +104,14 @@ test: tools vet
 	cd internal/sarifcheck && go vet ./... && go test -vet=off ./...
 	@$(MAKE) clients || echo "some client libraries are not to be had here: tests of them are skipped"
 	cd internal/clientcheck && go vet ./... && go test -vet=off ./...
+	@$(MAKE) integration-rdb
 	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-wasm test-web sizes quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
 
-# What takes more than a pull request should wait for: every input of every test, a real Kubernetes API, which is built first, real
-# servers of five versions, and pre-commit.
+# What takes more than a pull request should wait for: every input of every test, a real Kubernetes API, which is built first, and
+# pre-commit.
 test-all:
 	@$(MAKE) test short=
 	@if sh scripts/install-tools.sh etcd-server iproute2 && sh test/e2e/check.sh; then $(MAKE) e2e; else echo "a Kubernetes of one's own cannot run here: make e2e is left out"; fi
-	@$(MAKE) integration-rdb
 	@if sh scripts/install-tools.sh pre-commit curl; then $(MAKE) integration; else echo "pre-commit is not to be had here: make integration is left out"; fi
 
 # The commands that ask a cluster, on a real Kubernetes API with real Redis processes: test/e2e/README.md. Kubernetes is built
