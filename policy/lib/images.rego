@@ -26,15 +26,19 @@ of_redis(image) if regex.match(`^redis(-stack-server|-stack)?$`, reference(image
 
 # The directory of an image with its registry, as the Docker Hub resolves short names (distribution/reference, normalize.go).
 owner(dir) := "docker.io/library" if regex.match(`^((index\.|registry-1\.)?docker\.io/)?(library/)?$`, dir)
+
 else := trim_suffix(dir, "/") if {
 	regex.match(`^([^/]*[.:][^/]*|localhost)/`, dir)
 	not regex.match(`^(index\.|registry-1\.)?docker\.io/`, dir)
 }
+
 else := concat("", ["docker.io/", trim_suffix(regex.replace(dir, `^(index\.|registry-1\.)?docker\.io/`, ""), "/")])
 
 # What is known of the repository of an image: that of its name, or that of all of its owner.
 repository(ref) := r if r := known.repositories[concat("/", [owner(ref.dir), ref.name])]
+
 else := r if r := known.owners[owner(ref.dir)]
+
 else := {}
 
 # The release that a tag of a known program names: {"engine", "prefix", "major", "minor", "patch", "build", "suffix"}; what the tag
@@ -104,6 +108,7 @@ releases := [object.union(p, {"tag": object.union(tag, {"image": p.image})}) |
 
 # The images that the operator uses for a RedisFailover that sets none; those of the Spotahome operator if another one is unknown.
 unset := object.union(known.defaults.spotahome, d) if d := known.defaults[data.settings.operator.name]
+
 else := known.defaults.spotahome
 
 unset_image := unset.valkey if {

@@ -28,6 +28,7 @@ old(resource) if resource.apiVersion == "kubedb.com/v1alpha2"
 
 # The field with the deletion policy.
 deletion(resource) := "terminationPolicy" if old(resource)
+
 else := "deletionPolicy"
 
 # A field of the spec, with a default where it is missing or null.

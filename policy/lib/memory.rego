@@ -33,7 +33,7 @@ maxmemory := m if {
 maxmemory := m if {
 	count(configured) == 0
 	not redis.hidden
-	m := {"bytes": floor(limit * percent / 100), "text": sprintf("of %v%%", [percent]), "path": redis.server.config.percent, "form": "percent"}
+	m := {"bytes": floor((limit * percent) / 100), "text": sprintf("of %v%%", [percent]), "path": redis.server.config.percent, "form": "percent"}
 }
 
 maxmemory := m if {
@@ -83,15 +83,18 @@ most := quantity.redis_mb(room)
 
 # The same where maxmemory is set: a percentage, or the notation of Redis.
 target := "75%" if maxmemory.form == "percent"
+
 else := most
 
 # What to set, and how Redis then behaves.
 advice(verb) := sprintf("%s%s, above which Redis %s", [verb, bound, when_full])
 
 bound := sprintf(", the maximum for the request \"%v\"", [request_text]) if by_request
+
 else := ""
 
 when_full := "rejects writes (noeviction)" if policy == "noeviction"
+
 else := sprintf("evicts keys (%s)", [policy])
 
 policy := lower(set[count(set) - 1].value) if {
@@ -101,6 +104,7 @@ policy := lower(set[count(set) - 1].value) if {
 
 # A value below the one for the limit may be far below what Redis already uses.
 risk := {"suggested": sprintf("Redis may already use more than %s; raising the request keeps the data", [most])} if by_request
+
 else := {}
 
 # Sets maxmemory to room, as a part of a violation.

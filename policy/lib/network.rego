@@ -70,8 +70,8 @@ selecting(r, part) := [] if {
 	count(policies) == 0
 } else := [p |
 	names := sort({object.get(r.object, ["metadata", "name"], ""), object.get(pod, "app.kubernetes.io/name", ""), ""})
-	found := array.concat( # sorted, since the first one is named
-		[id | some space in sort({r.namespace, ""}); some name in names; some id in object.get(index, [[space, name]], [])],
+	found := array.concat(
+		[id | some space in sort({r.namespace, ""}); some name in names; some id in object.get(index, [[space, name]], [])], # sorted, since the first one is named
 		[id |
 			some name in names
 			some id in object.get(beside, [[r.unit, r.set, name]], [])

@@ -51,6 +51,7 @@ target(r) := found if {
 }
 
 sure(beside, others) := beside if count(beside) > 0
+
 else := others
 
 # The RedisSentinels that watch a RedisReplication.

@@ -13,6 +13,7 @@ resource(p) := data.repo.resources[p.resource]
 
 # A PodSpec field as set in the resource; null if it is not set.
 field(p, name) := object.get(resource(p).object, p.at[name], null) if p.at[name]
+
 else := null
 
 # The elements of lists of a resource: {"path", "object"}.

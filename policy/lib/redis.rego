@@ -27,6 +27,7 @@ versioned(o, entry) if o.apiVersion in entry.apiVersions
 any_of(truths) if true in truths
 
 located(entry) := [entry] if not entry.containers
+
 else := [object.union(entry, {
 	"container": path, "image": array.concat(path, object.get(entry, "image", ["image"])),
 	"resources": [array.concat(path, r) | some r in entry.resources],

@@ -67,6 +67,7 @@ port(rf) := p if {
 # The minAvailable of the operator's PodDisruptionBudgets, for Redis and for the sentinels. Both are computed from the Redis
 # replicas (client.go ensurePodDisruptionBudget).
 budget(rf) := 1 if replicas(rf, "redis") <= 2
+
 else := 2
 
 has_budget(rf, part) if object.get(rf, ["spec", part, "disablePodDisruptionBudget"], false) != true

@@ -25,7 +25,9 @@ available(p, key) := {"count": n, "sure": true, "words": sprintf("their node sel
 	n >= 3
 } else := {"count": 3, "sure": false, "words": "most regions have 3"} if {
 	words[key] == "zone"
-} else := {"count": 1, "sure": false, "words": "most clusters are in 1"} if words[key] == "region"
+} else := {"count": 1, "sure": false, "words": "most clusters are in 1"} if {
+	words[key] == "region"
+}
 
 # listing are the sets of values that the pods accept of a label of nodes.
 listing(p, key) := {{value} | value := pods.field(p, "nodeSelector")[key]} | {values |
@@ -55,8 +57,6 @@ pools := {zone |
 } | {zone |
 	some r in data.repo.resources
 	r.kind in {"ContainerNodePool", "MachineDeployment", "MachinePool"}
-	some zone in array.concat([object.get(r.object, ["spec", "template", "spec", "failureDomain"], null)], array.concat(
-		object.get(r.object, ["spec", "failureDomains"], []), object.get(r.object, ["spec", "nodeLocations"], []),
-	))
+	some zone in array.concat([object.get(r.object, ["spec", "template", "spec", "failureDomain"], null)], array.concat(object.get(r.object, ["spec", "failureDomains"], []), object.get(r.object, ["spec", "nodeLocations"], [])))
 	is_string(zone)
 }

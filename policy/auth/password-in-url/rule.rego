@@ -21,7 +21,7 @@ deny contains {
 	"path": u.path,
 } if {
 	some u in url.references
-	data.repo.resources[u.resource].kind in object.keys(workloads.pod_paths) | {"ConfigMap"}
+	data.repo.resources[u.resource].kind in (object.keys(workloads.pod_paths) | {"ConfigMap"})
 	[[_, password]] := regex.find_all_string_submatch_n(`^[^:]*:(.+)$`, u.user, 1)
 	not regex.match(`^(\$[({]|_|%|<|\*)`, password) # filled in later
 }

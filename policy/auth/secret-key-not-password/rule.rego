@@ -43,6 +43,7 @@ meant(r) := found if {
 
 # absent: without a Secret of the name, another one is only taken for it.
 absent(r) := {} if secrets.named[redisfailover.secret(r.object)]
+
 else := {"absent": {"namespace": r.namespace, "name": redisfailover.secret(r.object)}}
 
 words(p) := sprintf("\"%s\" is not", [key]) if {

@@ -42,6 +42,7 @@ deny contains object.union(violation, fix(near)) if {
 similar(r, name) := secrets.alike(r, name)
 
 advice(near) := sprintf("did you mean \"%s\"?", [near[0].name]) if count(near) > 0
+
 else := "fix the name, or add it as a SealedSecret or ExternalSecret"
 
 fix(near) := {"fix": {"path": ["spec", "auth", "secretPath"], "op": "set", "value": near[0].name, "suggested": "the name is a guess, and the Secret may be created outside of the repository"}} if {

@@ -43,7 +43,9 @@ wrong(r, name) if {
 }
 
 place(r) := sprintf("is in \"%s\"", [r.namespace]) if r.namespace != ""
+
 else := "has no namespace"
 
 severity(r) := {} if r.namespace != ""
+
 else := {"severity": "warning"}

@@ -85,11 +85,13 @@ single(e) := concat(" ", e.words)
 
 # A fix is printed: none for passwords.
 joined(e) := {} if secret(e)
+
 else := {"fix": {"path": e.path, "op": "set", "value": single(e)}}
 
 secret(e) if regex.match(`pass|auth|user`, e.key)
 
 shown(e) := ["the entry", "DIRECTIVE VALUE"] if secret(e)
+
 else := [sprintf("\"%s\"", [e.text]), meant(e)]
 
 what(e) := "name" if {

@@ -40,4 +40,5 @@ starts_with_it if {
 }
 
 fix := {} if count(object.get(input, ["spec", "redis", "command"], [])) > 0
+
 else := {"fix": {"path": ["spec", "redis", "command"], "op": "add", "value": ["redis-server", "/redis/redis.conf", "--appendonly", "yes"], "suggested": "a pod without an append-only file starts empty; make sure that every pod has one first"}}

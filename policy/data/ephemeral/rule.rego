@@ -36,6 +36,7 @@ kept if {
 }
 
 place := ["spec", "redis", "storage", "emptyDir"] if redis.value(["spec", "redis", "storage", "emptyDir"]) != null
+
 else := stored.field
 
 # The last two steps, as people call the field.

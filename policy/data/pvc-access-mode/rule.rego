@@ -25,7 +25,7 @@ deny contains {
 	"fix": {"path": path, "op": "add", "value": ["ReadWriteOnce"]},
 } if {
 	is_object(input.spec.redis.storage.persistentVolumeClaim)
-	modes in {null, ""} | {[]}
+	modes in ({null, ""} | {[]})
 }
 
 deny contains {

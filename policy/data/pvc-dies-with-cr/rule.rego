@@ -34,7 +34,9 @@ deny contains {
 set_already if "keepAfterDeletion" in object.keys(input.spec.redis.storage)
 
 place := "keepAfterDeletion" if set_already
+
 else := "persistentVolumeClaim"
 
 op := "set" if set_already
+
 else := "add"

@@ -29,6 +29,7 @@ deny contains {
 }
 
 right(d) := trim_space(sprintf("save %s", [bare(d)])) if bare(d) != ""
+
 else := `save ""`
 
 bare(d) := trim_space(regex.replace(d.value, `["']`, ""))

@@ -33,6 +33,7 @@ deny contains object.union(grave(f), {
 
 # Where the resource itself lists the zones, the pods stay Pending for sure.
 grave(f) := {"severity": "error"} if f.sure
+
 else := {}
 
 found := [f |

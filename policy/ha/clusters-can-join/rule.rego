@@ -48,6 +48,7 @@ open := [{"redis": r, "group": sprintf("%d %s", [redisfailover.port(r.object), p
 
 # password reports which: none, or that of a Secret.
 password(r) := sprintf("%s/%s", [r.namespace, redisfailover.secret(r.object)]) if redisfailover.secret(r.object) != ""
+
 else := ""
 
 groups := {group: members |
@@ -56,4 +57,5 @@ groups := {group: members |
 }
 
 words(r) := "no password" if redisfailover.secret(r.object) == ""
+
 else := "same password"

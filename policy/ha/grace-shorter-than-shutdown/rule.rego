@@ -37,6 +37,7 @@ deny contains {
 
 # What SIGTERM still saves.
 left := "with save \"\", SIGTERM does not save either" if redisfailover.saves_nothing
+
 else := "the save on SIGTERM only has 2 seconds"
 
 seconds := s if {

@@ -44,12 +44,14 @@ deny contains object.union(grave(limit), {
 
 # Where the resource itself lists the zones, the pods stay Pending for sure.
 grave(limit) := {"severity": "error"} if limit.sure
+
 else := {}
 
 total(p, others) := p.replicas + sum([q.replicas | some q in others])
 
 # surge: matchLabelKeys counts the pods of each revision by themselves.
 surge(p, constraint) := 0 if "pod-template-hash" in constraint.matchLabelKeys
+
 else := zones.surge(p)
 
 effect(p, others, room) := sprintf("%d of %d %s pods stay Pending", [all - room, all, concat(" and ", [q.part | some q in array.concat([p], others)])]) if {

@@ -47,7 +47,9 @@ runs("sentinel") if {
 can_disable if object.get(data.settings, ["operator", "version"], "1.2.4") != "1.2.4"
 
 advice := "run 2, or set disablePodDisruptionBudget" if can_disable
+
 else := "run 2"
 
 fix(part) := {"fix": {"path": ["spec", part, "disablePodDisruptionBudget"], "op": "add", "value": true, "suggested": "a drain then stops the only instance"}} if can_disable
+
 else := {}

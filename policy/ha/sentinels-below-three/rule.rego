@@ -31,5 +31,7 @@ deny contains {
 }
 
 better(n) := 3 if n < 3
+
 else := n + 1 if n % 2 == 0
+
 else := n

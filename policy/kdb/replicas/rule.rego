@@ -39,6 +39,7 @@ deny contains {
 }
 
 bounds := {"master": 3, "replicas": 1} if kubedb.old(input)
+
 else := {"shards": 3, "replicas": 2}
 
 deny contains {

@@ -35,16 +35,20 @@ where(namespace) := sprintf(" in namespace %q", [namespace]) if namespace != ""
 
 # A name that is nearly right, or that of another namespace, is a slip.
 grave(m) := {"severity": "error"} if count(elsewhere(m)) + count(near(m)) > 0
+
 else := {}
 
 elsewhere(m) := sort({kubedb.sentinels[i].namespace | some i in object.get(kubedb.by_place, [[m.name]], [])})
 
 # Of many names, none is compared.
 near(m) := words.near(m.name, names) if count(names) <= kubedb.most
+
 else := []
 
 names := {s.name | some s in kubedb.sentinels}
 
 advice(m) := sprintf("it is in namespace %q, so set sentinelRef.namespace", [elsewhere(m)[0]]) if count(elsewhere(m)) > 0
+
 else := sprintf("did you mean %q?", [near(m)[0]]) if count(near(m)) > 0
+
 else := "correct the name, or add it"

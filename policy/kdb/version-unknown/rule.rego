@@ -71,4 +71,5 @@ plain(version) := name if {
 } else := version
 
 vendor(text) := "valkey-" if startswith(text, "valkey")
+
 else := ""

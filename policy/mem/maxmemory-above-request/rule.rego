@@ -28,6 +28,7 @@ deny contains {
 
 # Without a limit the request alone decides.
 most := memory.most if memory.limit
+
 else := quantity.redis_mb(memory.request)
 
 # Then mem/maxmemory-at-limit says it.

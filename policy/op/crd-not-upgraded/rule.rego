@@ -43,14 +43,14 @@ schema_path(at) := [step | some key in at; some step in ["properties", key]]
 # What some version of the operator knows; op/unknown-field tells about all others.
 fields := {
 	"spec": {"bootstrapNode", "labelWhitelist"},
-	"spec.redis": probes | {
+	"spec.redis": (probes | {
 		"containerSecurityContext", "customCommandRenames", "disablePodDisruptionBudget", "extraContainers", "extraVolumeMounts", "extraVolumes",
 		"initContainers", "port", "priorityClassName", "serviceAnnotations", "startupConfigMap", "terminationGracePeriod", "topologySpreadConstraints",
-	},
-	"spec.sentinel": probes | {
+	}),
+	"spec.sentinel": (probes | {
 		"configCopy", "containerSecurityContext", "disablePodDisruptionBudget", "extraContainers", "extraVolumeMounts", "extraVolumes",
 		"initContainers", "priorityClassName", "serviceAnnotations", "startupConfigMap", "topologySpreadConstraints",
-	},
+	}),
 }
 
 probes := {"customLivenessProbe", "customReadinessProbe", "customStartupProbe"}

@@ -23,13 +23,17 @@ deny contains {
 	images.major(v.image) < 6
 }
 
-versions := array.concat([v |
-	image := input.spec.redis.image
-	images.of_redis(image)
-	v := {"path": ["spec", "redis", "image"], "image": image, "text": images.reference(image).tag}
-], [v |
-	version := input.spec.redis.version
-	is_string(version)
-	# One step further than the field, which op/unknown-field tells about as well.
-	v := {"path": ["spec", "redis", "version", "tag"], "image": concat(":", ["redis", version]), "text": version}
-])
+versions := array.concat(
+	[v |
+		image := input.spec.redis.image
+		images.of_redis(image)
+		v := {"path": ["spec", "redis", "image"], "image": image, "text": images.reference(image).tag}
+	],
+	[v |
+		version := input.spec.redis.version
+		is_string(version)
+
+		# One step further than the field, which op/unknown-field tells about as well.
+		v := {"path": ["spec", "redis", "version", "tag"], "image": concat(":", ["redis", version]), "text": version}
+	],
+)

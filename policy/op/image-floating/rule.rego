@@ -28,10 +28,13 @@ deny contains {
 	p.ref.tag in ({"", "latest", "alpine", "stable"} | moving(p.ref))
 }
 
-deny contains object.union({
-	"message": sprintf("\"%s\" moves to other releases; pin %s", [p.image, pinned(tag)]),
-	"path": p.path,
-}, fix(p, tag)) if {
+deny contains object.union(
+	{
+		"message": sprintf("\"%s\" moves to other releases; pin %s", [p.image, pinned(tag)]),
+		"path": p.path,
+	},
+	fix(p, tag),
+) if {
 	some p in pinnable
 	images.served(p.ref)
 	tag := images.tagged(p.image)
@@ -47,9 +50,11 @@ pinnable := [object.union(p, {"ref": ref}) |
 
 # Tags without a version that are known to move.
 moving(ref) := {tag | some tag in known.moving} if known.engines[ref.name]
+
 else := set()
 
 pinned(tag) := sprintf("a release such as %s", [images.facts(tag).newest]) if images.facts(tag).newest
+
 else := "a complete version"
 
 fix(p, tag) := {"fix": object.union(images.update(object.union(p, {"tag": object.union(tag, {"image": p.image})}), newest), {

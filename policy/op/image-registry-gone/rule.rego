@@ -48,15 +48,18 @@ deny contains {
 }
 
 # Charts of Bitnami that the input installs. A HelmRelease only names its repository.
-charts := array.concat([{"chart": s.source.chart, "version": s.source.targetRevision, "path": array.concat(s.path, ["targetRevision"]), "values": object.get(s.source, "helm", {})} |
-	input.kind == "Application"
-	some s in operators.sources(input)
-	regex.match(`(^|//)(charts\.bitnami\.com/bitnami|(registry-1\.)?docker\.io/bitnamicharts|public\.ecr\.aws/bitnami)(/|$)`, s.source.repoURL)
-], [{"chart": spec.chart, "version": spec.version, "path": ["spec", "chart", "spec", "version"], "values": object.filter(input.spec, ["values", "valuesFrom"])} |
-	input.kind == "HelmRelease"
-	spec := input.spec.chart.spec
-	contains(spec.sourceRef.name, "bitnami")
-])
+charts := array.concat(
+	[{"chart": s.source.chart, "version": s.source.targetRevision, "path": array.concat(s.path, ["targetRevision"]), "values": object.get(s.source, "helm", {})} |
+		input.kind == "Application"
+		some s in operators.sources(input)
+		regex.match(`(^|//)(charts\.bitnami\.com/bitnami|(registry-1\.)?docker\.io/bitnamicharts|public\.ecr\.aws/bitnami)(/|$)`, s.source.repoURL)
+	],
+	[{"chart": spec.chart, "version": spec.version, "path": ["spec", "chart", "spec", "version"], "values": object.filter(input.spec, ["values", "valuesFrom"])} |
+		input.kind == "HelmRelease"
+		spec := input.spec.chart.spec
+		contains(spec.sourceRef.name, "bitnami")
+	],
+)
 
 # Before version 24 the chart redis names versions of images; no image of Valkey is left. Ranges count by where they begin.
 dead("redis", version) if {

@@ -20,10 +20,13 @@ package redisgitops.op["image-vulnerable"]
 import data.redisgitops.lib.images
 import data.redisgitops.lib.known
 
-deny contains object.union({
-	"message": sprintf("%s %s has %s; use %s", [p.tag.engine, images.text(p.tag), flaws(open), newest]),
-	"path": p.path,
-}, fix(p, newest)) if {
+deny contains object.union(
+	{
+		"message": sprintf("%s %s has %s; use %s", [p.tag.engine, images.text(p.tag), flaws(open), newest]),
+		"path": p.path,
+	},
+	fix(p, newest),
+) if {
 	some p in images.releases
 	facts := images.facts(p.tag)
 	not facts.ended
@@ -36,10 +39,13 @@ deny contains object.union({
 patch(tag) := (1000 * to_number(tag.patch)) + build(tag) if tag.patch != ""
 
 build(tag) := to_number(tag.build) if tag.build != ""
+
 else := 0
 
 flaws(open) := sprintf("%d known vulnerabilities, such as %s (%s)", [count(open), open[0][1], open[0][2]]) if count(open) > 1
+
 else := sprintf("a known vulnerability, %s (%s)", [open[0][1], open[0][2]])
 
 fix(p, newest) := {"fix": f} if f := images.update(p, newest)
+
 else := {}

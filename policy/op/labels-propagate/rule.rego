@@ -37,7 +37,9 @@ deny contains {
 }
 
 whitelist(wanted) := ["^$"] if count(wanted) == 0
+
 else := [selectors.pattern(key) | some key in sort(wanted)]
 
 kept(wanted) := "" if count(wanted) == 0
+
 else := sprintf(", which keeps the labels that selectors use: %s", [concat(", ", sort(wanted))])

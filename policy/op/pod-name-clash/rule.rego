@@ -113,7 +113,7 @@ mounts(p) := array.concat(
 # another_rules: op/volume-mounts reads the mounts of RedisFailovers.
 another_rules(p) if pods.resource(p).kind == "RedisFailover"
 
-volumes(p) := own(p, ["volume"]) | {v.object.name | some v in pods.items(p, p.volumes)} | {claim.metadata.name |
+volumes(p) := (own(p, ["volume"]) | {v.object.name | some v in pods.items(p, p.volumes)}) | {claim.metadata.name |
 	some claim in object.get(pods.resource(p).object, ["spec", "volumeClaimTemplates"], [])
 }
 

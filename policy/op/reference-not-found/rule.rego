@@ -83,7 +83,7 @@ told(ref, r, _) if {
 }
 
 # held are the kinds that the repository has objects of, by namespace.
-held := {[o.kind, scope(o.kind, o.namespace)] | some o in objects; o.namespace != "" } | {[o.kind, ""] | some o in objects; o.kind in without_namespace}
+held := {[o.kind, scope(o.kind, o.namespace)] | some o in objects; o.namespace != ""} | {[o.kind, ""] | some o in objects; o.kind in without_namespace}
 
 without_namespace := {"PriorityClass", "StorageClass"}
 
@@ -92,6 +92,7 @@ scope(kind, _) := "" if kind in without_namespace
 scope(kind, namespace) := namespace if not kind in without_namespace
 
 whose(kind) := "" if kind in without_namespace
+
 else := " for this namespace"
 
 # installs_there are the namespaces that a chart from elsewhere is installed into, which can create anything.
@@ -141,4 +142,5 @@ slipped := group.by([[[o.kind, scope(o.kind, o.namespace), slip], o] |
 ])
 
 advice(near) := sprintf("did you mean %q?", [near[0].name]) if count(near) > 0
+
 else := "correct the name, or add it"

@@ -69,4 +69,5 @@ taken := {
 }
 
 started(part) := {sprintf("/%s-startup", [part])} if count(startup(part)) > 0
+
 else := set()

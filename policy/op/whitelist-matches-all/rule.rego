@@ -43,8 +43,11 @@ deny contains {
 }
 
 only(wanted) := "^$" if count(wanted) == 0
+
 else := selectors.pattern([key | some key in wanted][0]) if count(wanted) == 1
+
 else := sprintf("^(%s)$", [concat("|", [replace(key, ".", `\.`) | some key in sort(wanted)])])
 
 purpose(wanted) := " to propagate none" if count(wanted) == 0
+
 else := " to keep only the labels that selectors use"

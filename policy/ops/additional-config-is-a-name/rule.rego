@@ -41,4 +41,5 @@ ignored(["redisConfig", _]) if input.kind == "RedisCluster"
 keys := {"additionalRedisConfig": "redis-additional.conf", "additionalSentinelConfig": "redis-sentinel-additional.conf"}
 
 what(text) := "this is configuration" if regex.match(`\s`, text)
+
 else := sprintf("\"%s\" is not a valid one", [text])

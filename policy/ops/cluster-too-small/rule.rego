@@ -31,4 +31,5 @@ fault := {"message": "a cluster without leaders stores nothing; use 3 or more"} 
 leaders := object.get(input, path, null)
 
 path := ["spec", "redisLeader", "replicas"] if is_number(input.spec.redisLeader.replicas)
+
 else := ["spec", "clusterSize"]

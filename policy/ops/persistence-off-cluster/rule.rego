@@ -44,4 +44,5 @@ deny contains {
 enabled if input.spec.persistenceEnabled == true
 
 place := "persistenceEnabled" if object.get(input, ["spec", "persistenceEnabled"], null) != null
+
 else := "storage"

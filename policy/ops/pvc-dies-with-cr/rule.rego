@@ -37,7 +37,9 @@ creates if input.spec.persistenceEnabled == true
 set_already if "keepAfterDelete" in object.keys(input.spec.storage)
 
 place := "keepAfterDelete" if set_already
+
 else := "volumeClaimTemplate"
 
 op := "set" if set_already
+
 else := "add"

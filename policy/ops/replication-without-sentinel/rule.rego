@@ -40,4 +40,5 @@ astray := {r.namespace: true |
 }
 
 path(resource) := ["spec", "sentinel", "size"] if resource.spec.sentinel.size == 0
+
 else := ["spec", "clusterSize"]

@@ -32,6 +32,7 @@ deny contains object.union(fix(r, at, field), {
 }
 
 places(resource) := [["spec", "kubernetesConfig", "redisSecret"]] if not opstree.embedded(resource)
+
 else := [["spec", "kubernetesConfig", "redisSecret"], ["spec", "sentinel", "redisSecret"]]
 
 fix(r, at, "key") := {"fix": {"path": array.concat(at, ["key"]), "op": op(r.object, at), "value": key}} if {
@@ -44,4 +45,5 @@ fix(r, at, "key") := {"fix": {"path": array.concat(at, ["key"]), "op": op(r.obje
 fix(_, _, "name") := {}
 
 op(resource, at) := "set" if "key" in object.keys(object.get(resource, at, {}))
+
 else := "add"

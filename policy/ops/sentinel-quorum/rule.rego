@@ -61,7 +61,9 @@ size := n if {
 majority := floor(size / 2) + 1
 
 advice := sprintf("use \"%d\"", [majority]) if majority > 1
+
 else := "run three sentinels"
 
 path := ["spec", "redisSentinelConfig", "quorum"] if input.spec.redisSentinelConfig.quorum
+
 else := ["spec", "clusterSize"]

@@ -54,6 +54,7 @@ deny contains {
 
 # place is the namespace, or the directory where that is unknown.
 place(r) := ["namespace", r.namespace] if r.namespace != ""
+
 else := ["unit", r.unit, r.set]
 
 by_place := opstree.first(group.by([[place(r), i] |

@@ -46,6 +46,7 @@ deny contains {
 }
 
 own(kind) := "redis-sentinel" if kind == "RedisSentinel"
+
 else := "redis"
 
 # Images that are known to have another entrypoint: of Docker Hub and its mirrors. What a private registry has under the name redis

@@ -32,6 +32,7 @@ deny contains object.union(grave(near), {
 
 # Of many names, none is compared.
 nearly(name, known) := words.near(name, known) if count(known) <= enterprise.most
+
 else := []
 
 # A name that is nearly right is a slip.

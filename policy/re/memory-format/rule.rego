@@ -46,6 +46,7 @@ deny contains {
 }
 
 minimum_of(spec) := ["1GB", 1000] if spec.isRof == true
+
 else := ["100MB", 100]
 
 # megabytes is the smallest number that the size can mean.

@@ -27,8 +27,11 @@ deny contains {
 }
 
 effect(n) := sprintf("%d nodes tolerate the loss of %d", [n, ceil(n / 2) - 1]) if n > 1
+
 else := "a single node has no other one to take over"
 
 better(n) := 3 if n < 3
+
 else := n + 1 if n % 2 == 0
+
 else := n

@@ -58,6 +58,7 @@ deny contains {
 }
 
 present(rf) := {"redis", "sentinel"} if redisfailover.sentinels(rf)
+
 else := {"redis"}
 
 admitted(own, pod, port) if {

@@ -8,4 +8,4 @@
 #   strict: error
 #   since: 0.1.0
 #   remediation: Fix the finding, or set a new date.
-package redisgitops.suppression["expired"]
+package redisgitops.suppression.expired

@@ -7,4 +7,4 @@
 #   severity: error
 #   since: 0.1.0
 #   remediation: Fix the finding.
-package redisgitops.suppression["frozen"]
+package redisgitops.suppression.frozen

@@ -8,4 +8,4 @@
 #   strict: error
 #   since: 0.1.0
 #   remediation: Move it to metadata.annotations of the resource.
-package redisgitops.suppression["misplaced"]
+package redisgitops.suppression.misplaced

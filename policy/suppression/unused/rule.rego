@@ -8,4 +8,4 @@
 #   strict: error
 #   since: 0.1.0
 #   remediation: Remove it.
-package redisgitops.suppression["unused"]
+package redisgitops.suppression.unused

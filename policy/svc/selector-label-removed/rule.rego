@@ -73,7 +73,9 @@ for_redis(s) if {
 }
 
 place(s, key) := {"path": array.concat(s.labels, [key]), "key": true} if s.selector.matchLabels[key]
+
 else := {"path": s.path, "key": true}
 
 level(s) := {} if s.kind in {"CiliumNetworkPolicy", "NetworkPolicy", "Service"}
+
 else := {"severity": "warning"}

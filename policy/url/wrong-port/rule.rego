@@ -52,6 +52,7 @@ leads_to_sentinels(host) if {
 }
 
 choice(ports) := {"suggested": "it has several ports, and the lowest one is a guess"} if count(ports) > 1
+
 else := {}
 
 asks(_, host) := host.port if host.port != 0

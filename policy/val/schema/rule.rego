@@ -13,4 +13,4 @@
 #   references:
 #     - helm/helm v3.18.4 pkg/chartutil/jsonschema.go, ValidateAgainstSchema
 #     - https://helm.sh/docs/topics/charts/#schema-files
-package redisgitops.val["schema"]
+package redisgitops.val.schema

@@ -9,4 +9,4 @@
 #   general: true
 #   since: 0.1.0
 #   remediation: Correct the syntax at the reported line, or just before it.
-package redisgitops.yaml["invalid"]
+package redisgitops.yaml.invalid

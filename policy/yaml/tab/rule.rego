@@ -8,4 +8,4 @@
 #   general: true
 #   since: 0.1.0
 #   remediation: Use spaces.
-package redisgitops.yaml["tab"]
+package redisgitops.yaml.tab

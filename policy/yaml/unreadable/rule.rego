@@ -9,4 +9,4 @@
 #   general: true
 #   since: 0.1.0
 #   remediation: Add the file itself to the repository, as UTF-8 text, or split it.
-package redisgitops.yaml["unreadable"]
+package redisgitops.yaml.unreadable
