@@ -2,13 +2,14 @@
 # make test   installs what the tests need and passes them; where a test tries the same on hundreds of inputs, on a part of them
 # make test-all   the same on all inputs, and make e2e and integration
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
-# make check  what a change is held to besides its tests: gofmt, go vet, staticcheck
+# make check  what a change is held to besides its tests: gofmt, go vet, staticcheck, Biome
 # make vulnerabilities, make release   see below
-.PHONY: test-all vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck bench tools clients
+.PHONY: test-all vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck biome bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
 govulncheck_version = v1.9.0
+biome_version = 2.6.8
 cyclonedx_version = v1.10.0
 
 # One way to compile, so that what one target has compiled serves the others, as the programs of test/e2e.
@@ -79,7 +80,11 @@ staticcheck:
 	cd test/e2e && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) . ./harness/... ./operator ./podrunner ./spawn
 	for module in internal/*/go.mod; do (cd $$(dirname $$module) && go run honnef.co/go/tools/cmd/staticcheck@$(staticcheck_version) ./...) || exit 1; done
 
-check: vet staticcheck
+# Format and lint of the page's TypeScript and of its tests.
+biome:
+	cd wasm/web && npx --yes @biomejs/biome@$(biome_version) check .
+
+check: vet staticcheck biome
 
 # Known vulnerabilities in what is called. It asks vuln.go.dev, so it is not part of make check and make test.
 vulnerabilities:

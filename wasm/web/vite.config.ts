@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
@@ -11,7 +11,9 @@ function exampleRepository(): Plugin {
   return {
     name: "example-repository",
     generateBundle() {
-      const files = walk(example).sort().map((f) => ({ path: relative(example, f).replaceAll("\\", "/"), text: readFileSync(f, "utf8") }));
+      const files = walk(example)
+        .sort()
+        .map((f) => ({ path: relative(example, f).replaceAll("\\", "/"), text: readFileSync(f, "utf8") }));
       this.emitFile({ type: "asset", fileName: "example.json", source: JSON.stringify(files) });
     },
   };
@@ -23,7 +25,9 @@ function serviceWorker(): Plugin {
     name: "service-worker",
     enforce: "post",
     generateBundle(_, bundle) {
-      const own = Object.keys(bundle).filter((name) => name !== "sw.js").sort();
+      const own = Object.keys(bundle)
+        .filter((name) => name !== "sw.js")
+        .sort();
       const list = ["./", ...own.filter((n) => n !== "index.html"), "wasm_exec.js", "core.json", "icon.svg"];
       const source = readFileSync(join(import.meta.dirname, "src", "sw.js"), "utf8").replace("[/* files */]", JSON.stringify(list));
       this.emitFile({ type: "asset", fileName: "sw.js", source });

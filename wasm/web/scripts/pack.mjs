@@ -1,7 +1,7 @@
 // Puts the Go programs beside the built page, packed, under names that change with their content; and gives the service worker
 // its version. Usage: node pack.mjs FOLDER WASM_EXEC.JS [QUALITY]
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants as c, gzipSync } from "node:zlib";
@@ -27,7 +27,11 @@ function pack(name) {
     return file;
   };
   return {
-    br: packed("br", () => brotliCompressSync(wasm, { params: { [c.BROTLI_PARAM_QUALITY]: Number(quality), [c.BROTLI_PARAM_LGWIN]: 24, [c.BROTLI_PARAM_SIZE_HINT]: wasm.length } })),
+    br: packed("br", () =>
+      brotliCompressSync(wasm, {
+        params: { [c.BROTLI_PARAM_QUALITY]: Number(quality), [c.BROTLI_PARAM_LGWIN]: 24, [c.BROTLI_PARAM_SIZE_HINT]: wasm.length },
+      }),
+    ),
     gz: packed("gz", () => gzipSync(wasm, { level: 9 })),
     size: wasm.length,
   };

@@ -1,8 +1,8 @@
 // What the three views share: the repository, the core, and where changes can go.
 import { Core, CoreError, type Progress } from "./core";
 import { byId, say } from "./dom";
-import type { ChangedFile, Linted, Opened, RepoFile, Rule } from "./types";
 import { write } from "./files";
+import type { ChangedFile, Linted, Opened, RepoFile, Rule } from "./types";
 
 export interface State {
   name: string;
@@ -55,7 +55,7 @@ const listeners: (() => void)[] = [];
 export const onchange = (f: () => void) => void listeners.push(f);
 export const changed = () => {
   checked = undefined;
-  listeners.forEach((f) => f());
+  for (const f of listeners) f();
 };
 
 // The check of the whole repository, which two views show and one of them may have asked for.
@@ -64,8 +64,11 @@ let checked: Promise<Linted> | undefined;
 export function check(tell: (p: Progress) => void): Promise<Linted> {
   if (checked) return checked;
   const mine = core.call<Linted>("lint", { strict: state.strict }, tell);
-  mine.catch(() => { if (checked === mine) checked = undefined; });
-  return (checked = mine);
+  mine.catch(() => {
+    if (checked === mine) checked = undefined;
+  });
+  checked = mine;
+  return mine;
 }
 
 // navigate shows another view; main sets it.
@@ -80,7 +83,8 @@ export function status(text: string, kind: "busy" | "ok" | "bad" = "busy", share
   s.style.setProperty("--share", share === undefined ? "0" : String(share));
 }
 
-export const progress = (what: string) => (p: Progress) => status(`${what} ${p.done.toLocaleString("en")} of ${p.total.toLocaleString("en")}`, "busy", p.done / Math.max(1, p.total));
+export const progress = (what: string) => (p: Progress) =>
+  status(`${what} ${p.done.toLocaleString("en")} of ${p.total.toLocaleString("en")}`, "busy", p.done / Math.max(1, p.total));
 
 export async function open(name: string, files: RepoFile[], more: { example?: boolean; folder?: FileSystemDirectoryHandle } = {}) {
   status(`Opening ${name}…`);
@@ -134,7 +138,9 @@ let ruleList: Promise<Map<string, Rule>> | undefined;
 export const rules = () => (ruleList ??= core.call<Rule[]>("rules").then((all) => new Map(all.map((r) => [r.rule, r]))));
 
 export const messages = (e: unknown): string[] =>
-  e instanceof CoreError ? e.problems.map((p) => (p.file ? `${p.file}${p.line ? `:${p.line}:${p.column}` : ""}: ` : "") + p.message) : [e instanceof Error ? e.message : String(e)];
+  e instanceof CoreError
+    ? e.problems.map((p) => (p.file ? `${p.file}${p.line ? `:${p.line}:${p.column}` : ""}: ` : "") + p.message)
+    : [e instanceof Error ? e.message : String(e)];
 
 // The hash holds which view is open and what the form says; never a secret.
 export function hash(): { view: string; params: URLSearchParams } {

@@ -101,7 +101,9 @@ export class Core {
     } catch (e) {
       if (e instanceof Cancelled) throw e;
       this.begin(before);
-      throw new Error(`this repository has custom rules, and the program that evaluates them could not be loaded: ${e instanceof Error ? e.message : e}`);
+      throw new Error(
+        `this repository has custom rules, and the program that evaluates them could not be loaded: ${e instanceof Error ? e.message : e}`,
+      );
     }
   }
 

@@ -43,14 +43,19 @@ let pressed = false;
 const later = new Set<() => void>();
 addEventListener("pointerdown", (e) => (pressed = e.target instanceof Element && e.target.closest("tbody tr, .item") !== null), true);
 for (const ended of ["pointerup", "pointercancel"]) {
-  addEventListener(ended, () => {
-    pressed = false;
-    setTimeout(() => { // after the click
-      const waiting = [...later];
-      later.clear();
-      waiting.forEach((f) => f());
-    });
-  }, true);
+  addEventListener(
+    ended,
+    () => {
+      pressed = false;
+      setTimeout(() => {
+        // after the click
+        const waiting = [...later];
+        later.clear();
+        for (const f of waiting) f();
+      });
+    },
+    true,
+  );
 }
 
 // unpressed says whether rows may be replaced now; f is called when they may be again.
@@ -111,7 +116,11 @@ const painted = 1500; // lines
 // codeView shows a file.
 export function codeView(text: string, label: string): HTMLElement {
   const lines = text.replace(/\n$/, "").split("\n");
-  return h("pre", { class: "code", tabindex: 0, "aria-label": label }, lines.map((l) => h("span", {}, lines.length > painted ? l : paint(l), "\n")));
+  return h(
+    "pre",
+    { class: "code", tabindex: 0, "aria-label": label },
+    lines.map((l) => h("span", {}, lines.length > painted ? l : paint(l), "\n")),
+  );
 }
 
 // diffView shows a patch with its lines coloured; a letter says the same without colour.
@@ -144,7 +153,12 @@ export function dialog(title: string, body: Child, confirm: string): Promise<boo
       resolve(yes);
     };
     d.append(
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => close(false) }, "Cancel"), h("button", { type: "button", class: "primary", onclick: () => close(true) }, confirm)),
+      h(
+        "div",
+        { class: "row end" },
+        h("button", { type: "button", onclick: () => close(false) }, "Cancel"),
+        h("button", { type: "button", class: "primary", onclick: () => close(true) }, confirm),
+      ),
     );
     d.addEventListener("cancel", (e) => {
       e.preventDefault();

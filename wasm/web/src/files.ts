@@ -1,6 +1,7 @@
 // Takes a repository in: dropped, chosen, unpacked, or from the local server.
-import { breather, limits, readZip } from "./zip";
+
 import type { RepoFile } from "./types";
+import { breather, limits, readZip } from "./zip";
 
 export interface Taken {
   name: string;
@@ -34,10 +35,12 @@ class Collector {
 
   // named counts a file, and says whether it can be of use.
   named(path: string): boolean {
-    if (++this.seen > limits.entries) throw new Error(`more than ${limits.entries.toLocaleString("en")} files; open the directory of the repository, or a part of it`);
+    if (++this.seen > limits.entries)
+      throw new Error(`more than ${limits.entries.toLocaleString("en")} files; open the directory of the repository, or a part of it`);
     if (this.seen % 500 === 0) this.tell(`${this.seen.toLocaleString("en")} files scanned`);
     if (!wanted(path)) return false;
-    if (++this.wanted > limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} relevant files; open a part of the repository`);
+    if (++this.wanted > limits.files)
+      throw new Error(`more than ${limits.files.toLocaleString("en")} relevant files; open a part of the repository`);
     return true;
   }
 
@@ -47,7 +50,8 @@ class Collector {
       this.skip(path, `larger than ${limits.file >> 20} MiB`);
       return false;
     }
-    if ((this.total += size) > limits.total) throw new Error(`the files are larger than ${limits.total >> 20} MiB; open a part of the repository`);
+    this.total += size;
+    if (this.total > limits.total) throw new Error(`the files are larger than ${limits.total >> 20} MiB; open a part of the repository`);
     return true;
   }
 
@@ -61,8 +65,10 @@ class Collector {
       const some = await Promise.all(this.found.slice(i, i + together).map(async ({ path, file }) => ({ path, file: await file() })));
       const small = some.filter(({ path, file }) => this.sized(path, file.size));
       const data = await Promise.all(small.map(({ file }) => file.arrayBuffer()));
-      small.forEach(({ path }, n) => this.put(path, new Uint8Array(data[n]!)));
-      this.tell(`${Math.min(i + together, this.found.length).toLocaleString("en")} of ${this.found.length.toLocaleString("en")} files read`);
+      for (const [n, { path }] of small.entries()) this.put(path, new Uint8Array(data[n]!));
+      this.tell(
+        `${Math.min(i + together, this.found.length).toLocaleString("en")} of ${this.found.length.toLocaleString("en")} files read`,
+      );
     }
   }
 
@@ -150,9 +156,13 @@ export async function fromPicker(tell: (t: string) => void): Promise<Taken> {
 }
 
 // write puts changes into a folder on disk. A file that is not what the page has read is left alone.
-export async function write(folder: FileSystemDirectoryHandle, changes: { path: string; action: string; old: string; new: string }[]): Promise<void> {
+export async function write(
+  folder: FileSystemDirectoryHandle,
+  changes: { path: string; action: string; old: string; new: string }[],
+): Promise<void> {
   const asking = folder as unknown as { requestPermission?(o: { mode: string }): Promise<string> };
-  if (asking.requestPermission && (await asking.requestPermission({ mode: "readwrite" })) !== "granted") throw new Error("write permission was denied in the browser");
+  if (asking.requestPermission && (await asking.requestPermission({ mode: "readwrite" })) !== "granted")
+    throw new Error("write permission was denied in the browser");
   const parent = async (path: string, create: boolean) => {
     let dir = folder;
     for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part, { create });
@@ -167,7 +177,8 @@ export async function write(folder: FileSystemDirectoryHandle, changes: { path: 
         return undefined;
       }
     })();
-    if (now !== (c.action === "create" ? undefined : c.old)) throw new Error(`${c.path} was changed by another program; reopen the directory. Nothing was written`);
+    if (now !== (c.action === "create" ? undefined : c.old))
+      throw new Error(`${c.path} was changed by another program; reopen the directory. Nothing was written`);
   }
   // What is written stands beside a file until it is closed: a full disk is met before anything has changed.
   const open: FileSystemWritableFileStream[] = [];

@@ -2,9 +2,9 @@ import { core, exampleRepository, hash, local, localRepository, messages, naviga
 import { Cancelled } from "./core";
 import { byId, dialog, fill, h, plural } from "./dom";
 import { fromDrop, fromInput, fromPicker, fromZip, picker, type Taken } from "./files";
-import * as explore from "./explore";
-import * as lint from "./lint";
-import * as scaffold from "./scaffold";
+import * as explore from "./views/explore";
+import * as lint from "./views/lint";
+import * as scaffold from "./views/scaffold";
 
 const views = { scaffold, lint, explore };
 type View = keyof typeof views;
@@ -39,13 +39,30 @@ async function takeIn(what: () => Promise<Taken>) {
     const t = await what();
     if (!t.files.length) throw new Error("no relevant files found");
     await open(t.name, t.files, { folder: t.folder });
-    if (t.skipped.length) await dialog(`${plural(t.skipped.length, "file")} skipped`, h("ul", {}, t.skipped.map((s) => h("li", {}, s))), "Continue");
+    if (t.skipped.length)
+      await dialog(
+        `${plural(t.skipped.length, "file")} skipped`,
+        h(
+          "ul",
+          {},
+          t.skipped.map((s) => h("li", {}, s)),
+        ),
+        "Continue",
+      );
     if (!byId("scaffold").hidden) go("lint");
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") return status("Ready", "ok");
     if (e instanceof Cancelled) return;
     status("Could not open", "bad");
-    await dialog("Could not open", h("ul", {}, messages(e).map((m) => h("li", {}, m))), "Close");
+    await dialog(
+      "Could not open",
+      h(
+        "ul",
+        {},
+        messages(e).map((m) => h("li", {}, m)),
+      ),
+      "Close",
+    );
   }
 }
 
@@ -54,18 +71,71 @@ byId("cancel").addEventListener("click", () => core.cancel());
 navigate.to = (view) => go(view, true);
 
 function drawSource() {
-  const folder = h("input", { type: "file", id: "folder", webkitdirectory: true, class: "sr", tabindex: -1, "aria-label": "Directory", onchange: () => { if (folder.files?.length) void takeIn(() => fromInput(folder.files!, tell)); } });
-  const zip = h("input", { type: "file", id: "zip", accept: ".zip", class: "sr", tabindex: -1, "aria-label": "Zip archive", onchange: () => { const f = zip.files?.[0]; if (f) void takeIn(() => fromZip(f, tell)); } });
+  const folder = h("input", {
+    type: "file",
+    id: "folder",
+    webkitdirectory: true,
+    class: "sr",
+    tabindex: -1,
+    "aria-label": "Directory",
+    onchange: () => {
+      if (folder.files?.length) void takeIn(() => fromInput(folder.files!, tell));
+    },
+  });
+  const zip = h("input", {
+    type: "file",
+    id: "zip",
+    accept: ".zip",
+    class: "sr",
+    tabindex: -1,
+    "aria-label": "Zip archive",
+    onchange: () => {
+      const f = zip.files?.[0];
+      if (f) void takeIn(() => fromZip(f, tell));
+    },
+  });
   const o = state.opened;
-  fill(byId("source"),
-    h("p", {}, o ? [h("b", {}, state.example ? "Example repository" : state.name), h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`)] : h("span", { class: "muted" }, local ? "Reading the repository…" : "Opening the example…")),
-    h("div", { class: "row" },
+  fill(
+    byId("source"),
+    h(
+      "p",
+      {},
+      o
+        ? [
+            h("b", {}, state.example ? "Example repository" : state.name),
+            h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`),
+          ]
+        : h("span", { class: "muted" }, local ? "Reading the repository…" : "Opening the example…"),
+    ),
+    h(
+      "div",
+      { class: "row" },
       !local && h("span", { class: "muted wide" }, "drop a directory or zip anywhere, or"),
       !local && !state.example && h("button", { type: "button", class: "quiet", onclick: () => void openExample() }, "Example"),
-      !local && h("button", { type: "button", onclick: () => { if (picker) void takeIn(() => fromPicker(tell)); else folder.click(); } }, "Open a directory"), folder,
-      !local && h("button", { type: "button", onclick: () => zip.click() }, "Open a zip"), zip,
-      local && h("button", { type: "button", onclick: () => void start() }, "Reload")),
-    (o?.problems.length ?? 0) > 0 && h("div", { class: "note wide", role: "alert" }, o!.problems.map((p) => h("div", {}, `${p.file ?? ""}${p.line ? ":" + p.line : ""} ${p.message}`))));
+      !local &&
+        h(
+          "button",
+          {
+            type: "button",
+            onclick: () => {
+              if (picker) void takeIn(() => fromPicker(tell));
+              else folder.click();
+            },
+          },
+          "Open a directory",
+        ),
+      folder,
+      !local && h("button", { type: "button", onclick: () => zip.click() }, "Open a zip"),
+      zip,
+      local && h("button", { type: "button", onclick: () => void start() }, "Reload"),
+    ),
+    (o?.problems.length ?? 0) > 0 &&
+      h(
+        "div",
+        { class: "note wide", role: "alert" },
+        o!.problems.map((p) => h("div", {}, `${p.file ?? ""}${p.line ? ":" + p.line : ""} ${p.message}`)),
+      ),
+  );
 }
 
 const openExample = async () => {

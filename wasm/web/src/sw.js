@@ -1,6 +1,8 @@
 // Keeps the page for the next visit. A new version of the page is a new list of files, and takes over when the last tab of the
 // old one is gone.
-const files = [/* files */];
+const files = [
+  /* files */
+];
 const name = "redis-gitops-VERSION";
 
 self.addEventListener("install", (event) => {

@@ -2,7 +2,12 @@
 
 interface Scope {
   Go: new () => { importObject: WebAssembly.Imports; run(i: WebAssembly.Instance): Promise<void> };
-  redisGitops(name: string, request: string, progress: (phase: string, done: number, total: number, found: string) => void, done: (answer: string) => void): void;
+  redisGitops(
+    name: string,
+    request: string,
+    progress: (phase: string, done: number, total: number, found: string) => void,
+    done: (answer: string) => void,
+  ): void;
   redisGitopsReady(): void;
 }
 
@@ -43,7 +48,9 @@ async function unpacked(base: string, program: string): Promise<Response> {
       controller.enqueue(chunk);
     },
   });
-  const stream = (response.body as ReadableStream<BufferSource>).pipeThrough(counted).pipeThrough(new DecompressionStream(format as CompressionFormat));
+  const stream = (response.body as ReadableStream<BufferSource>)
+    .pipeThrough(counted)
+    .pipeThrough(new DecompressionStream(format as CompressionFormat));
   return new Response(stream, { headers: { "content-type": "application/wasm" } });
 }
 
@@ -61,7 +68,7 @@ async function start(base: string, program: string, given?: WebAssembly.Module) 
   postMessage({ ready: { module: given ? undefined : module, load: compiled - begin, start: performance.now() - compiled } });
 }
 
-onmessage = (event: MessageEvent) => {
+self.onmessage = (event: MessageEvent) => {
   const m = event.data;
   if (m.start) {
     start(m.base, m.program, m.module).catch((e: unknown) => postMessage({ failed: String(e instanceof Error ? e.message : e) }));
@@ -71,7 +78,8 @@ onmessage = (event: MessageEvent) => {
     m.name,
     // Written and read here: a thousand applications would hold up the page.
     JSON.stringify(m.request),
-    (phase, done, total, found) => postMessage({ id: m.id, progress: { phase, done, total, found: found ? JSON.parse(found).findings : undefined } }),
+    (phase, done, total, found) =>
+      postMessage({ id: m.id, progress: { phase, done, total, found: found ? JSON.parse(found).findings : undefined } }),
     (text) => {
       const answer = JSON.parse(text);
       if (typeof answer.result?.report === "string") answer.result.report = answer.result.report ? JSON.parse(answer.result.report) : null;

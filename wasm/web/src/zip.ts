@@ -17,7 +17,12 @@ export function breather(): () => Promise<void> {
   };
 }
 
-export async function readZip(file: Blob, wanted: (path: string) => boolean, skipped: (path: string, why: string) => void, tell: (text: string) => void = () => {}): Promise<Entry[]> {
+export async function readZip(
+  file: Blob,
+  wanted: (path: string) => boolean,
+  skipped: (path: string, why: string) => void,
+  tell: (text: string) => void = () => {},
+): Promise<Entry[]> {
   if (file.size > limits.archive) throw new Error(`the archive is larger than ${limits.archive >> 20} MiB; open a part of the repository`);
   const tail = new DataView(await file.slice(Math.max(0, file.size - 65_557)).arrayBuffer());
   let end = tail.byteLength - 22;
@@ -26,13 +31,15 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
   const count = tail.getUint16(end + 10, true);
   const size = tail.getUint32(end + 12, true);
   const offset = tail.getUint32(end + 16, true);
-  if (count === 0xffff || offset === 0xffffffff) throw new Error("the archive uses Zip64 and contains too many files; open a part of the repository");
+  if (count === 0xffff || offset === 0xffffffff)
+    throw new Error("the archive uses Zip64 and contains too many files; open a part of the repository");
   if (offset + size > file.size) throw new Error("the archive is damaged: the central directory is missing");
   const directory = new DataView(await file.slice(offset, offset + size).arrayBuffer());
   const found: { path: string; local: number; packed: number; plain: number; method: number }[] = [];
   let total = 0;
   for (let i = 0, at = 0; i < count; i++) {
-    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== 0x02014b50) throw new Error("the archive is damaged: the central directory is truncated");
+    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== 0x02014b50)
+      throw new Error("the archive is damaged: the central directory is truncated");
     const flags = directory.getUint16(at + 8, true);
     const method = directory.getUint16(at + 10, true);
     const packed = directory.getUint32(at + 20, true);
@@ -57,9 +64,13 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
       skipped(path, `larger than ${limits.file >> 20} MiB`);
       continue;
     }
-    if (plain > limits.ratio * Math.max(packed, 1) && plain > 10_000) throw new Error(`${path} grows ${Math.round(plain / Math.max(packed, 1))} times when decompressed; this is not a repository`);
-    if ((total += plain) > limits.total) throw new Error(`unpacked, the files are larger than ${limits.total >> 20} MiB; open a part of the repository`);
-    if (found.length >= limits.files) throw new Error(`more than ${limits.files.toLocaleString("en")} files; open a part of the repository`);
+    if (plain > limits.ratio * Math.max(packed, 1) && plain > 10_000)
+      throw new Error(`${path} grows ${Math.round(plain / Math.max(packed, 1))} times when decompressed; this is not a repository`);
+    total += plain;
+    if (total > limits.total)
+      throw new Error(`unpacked, the files are larger than ${limits.total >> 20} MiB; open a part of the repository`);
+    if (found.length >= limits.files)
+      throw new Error(`more than ${limits.files.toLocaleString("en")} files; open a part of the repository`);
     found.push({ path, local, packed, plain, method });
   }
   // Only now, when all that the directory says is within the limits, files are read. A small archive is read at once, since each
@@ -69,7 +80,8 @@ export async function readZip(file: Blob, wanted: (path: string) => boolean, ski
   const read = async ({ path, local, packed, plain, method }: (typeof found)[0]): Promise<Entry> => {
     const bytes = await part(local, local + 30);
     const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (head.byteLength < 30 || head.getUint32(0, true) !== 0x04034b50) throw new Error("the archive is damaged: the central directory has a wrong offset");
+    if (head.byteLength < 30 || head.getUint32(0, true) !== 0x04034b50)
+      throw new Error("the archive is damaged: the central directory has a wrong offset");
     const start = local + 30 + head.getUint16(26, true) + head.getUint16(28, true);
     return { path, data: await inflate(await part(start, start + packed), method, plain, path) };
   };

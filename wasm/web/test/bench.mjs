@@ -1,6 +1,6 @@
 // Sizes and times of the page, in the real browser with a cold cache, next to the budget. Exits with 1 when a size is more than
 // 5 % over its ceiling. SHORT=1 leaves the thousand applications out, SIZES=1 all times.
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
@@ -18,16 +18,28 @@ let failed = false;
 const row = (name, got, unit, ceiling, aim, hard) => {
   const over = ceiling !== undefined && got > ceiling * (hard ? 1.05 : 1);
   if (over && hard) failed = true;
-  console.log(`${name.padEnd(44)} ${got.toFixed(unit === "MB" ? 3 : 0).padStart(9)} ${unit.padEnd(3)} ceiling ${String(ceiling ?? "–").padStart(6)}  aim ${String(aim ?? "–").padStart(6)}${over ? "  OVER" : ""}`);
+  console.log(
+    `${name.padEnd(44)} ${got.toFixed(unit === "MB" ? 3 : 0).padStart(9)} ${unit.padEnd(3)} ceiling ${String(ceiling ?? "–").padStart(6)}  aim ${String(aim ?? "–").padStart(6)}${over ? "  OVER" : ""}`,
+  );
 };
 
-const page = ["index.html", ...readdirSync(join(dist, "assets")).map((f) => "assets/" + f)].reduce((n, f) => n + brotliCompressSync(readFileSync(join(dist, f))).length, 0);
+const page = ["index.html", ...readdirSync(join(dist, "assets")).map((f) => "assets/" + f)].reduce(
+  (n, f) => n + brotliCompressSync(readFileSync(join(dist, f))).length,
+  0,
+);
 row("page without the program, brotli", page / MB, "MB", budget.pageMB, 0.06, true);
 // Packed quickly, for tests, brotli says nothing about its ceiling; gzip, which every build has, then stands for it.
 const real = quality === 11;
 row(`program, brotli -q ${quality}`, statSync(join(dist, core.br)).size / MB, "MB", real ? budget.coreMB : undefined, 2.3, true);
 row("program, gzip", statSync(join(dist, core.gz)).size / MB, "MB", budget.coreGzipMB, undefined, true);
-row(`program with OPA, brotli -q ${quality}`, statSync(join(dist, full.br)).size / MB, "MB", real ? budget.fullMB : undefined, undefined, true);
+row(
+  `program with OPA, brotli -q ${quality}`,
+  statSync(join(dist, full.br)).size / MB,
+  "MB",
+  real ? budget.fullMB : undefined,
+  undefined,
+  true,
+);
 row("program with OPA, gzip", statSync(join(dist, full.gz)).size / MB, "MB", budget.fullGzipMB, undefined, true);
 const rules = join(web, "..", "..", ".cache", "wasm", "rules.wasm");
 row("compiled rules alone, brotli", brotliCompressSync(readFileSync(rules)).length / MB, "MB", budget.rulesMB, undefined, true);
@@ -45,7 +57,9 @@ try {
     await p?.page.locator('#status[data-kind="ok"]').waitFor();
     await p?.context.close();
     p = await open(browser, server.url, { ready: false });
-    paints.push(await (await p.page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime)).jsonValue());
+    paints.push(
+      await (await p.page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime)).jsonValue(),
+    );
   }
   row("first paint, middle of five", paints.slice(1).sort((a, b) => a - b)[2], "ms", 150);
   await p.page.locator('#status[data-kind="ok"]').waitFor();
@@ -58,12 +72,18 @@ try {
   const change = await timed(async () => {
     const times = [];
     const input = document.getElementById("value-memory");
-    const until = (test) => new Promise((resolve) => {
-      const look = () => test() && (o.disconnect(), document.body.offsetHeight, resolve(performance.now()));
-      const o = new MutationObserver(look);
-      o.observe(document.getElementById("preview"), { childList: true, subtree: true, attributes: true });
-      look();
-    });
+    const until = (test) =>
+      new Promise((resolve) => {
+        const look = () => {
+          if (!test()) return;
+          o.disconnect();
+          void document.body.offsetHeight; // lays the page out
+          resolve(performance.now());
+        };
+        const o = new MutationObserver(look);
+        o.observe(document.getElementById("preview"), { childList: true, subtree: true, attributes: true });
+        look();
+      });
     const box = () => document.getElementById("checked");
     const waits = () => performance.getEntriesByName("core-call").reduce((n, e) => n + e.duration, 0);
     for (let i = 1; i <= 22; i++) {
@@ -120,7 +140,10 @@ try {
     const longest = async () => Math.max(0, ...(await p.page.evaluate(() => globalThis.long.splice(0))));
     row("longest task of the page meanwhile", await longest(), "ms", 100);
     await p.page.getByRole("tab", { name: "Explore" }).click();
-    await p.page.getByRole("button", { name: /findings? of / }).first().waitFor();
+    await p.page
+      .getByRole("button", { name: /findings? of / })
+      .first()
+      .waitFor();
     await p.page.getByRole("tab", { name: "Scaffold" }).click();
     await p.page.getByText("redis-jobs.yaml").first().waitFor();
     row("longest task of the other views of them", await longest(), "ms", 100);

@@ -1,6 +1,7 @@
 // What the tests share: the built page on a sub-path of a server on loopback, and a browser that may reach nothing else.
-import { createServer } from "node:http";
+
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -10,9 +11,20 @@ export const dist = join(web, "dist");
 export const shots = join(web, "shots");
 mkdirSync(shots, { recursive: true });
 export const executable = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find((p) => p && existsSync(p));
-export const skip = !executable ? "needs Chromium, which is not installed" : !existsSync(join(dist, "core.json")) ? "needs the built page; run make web" : false;
+export const skip = !executable
+  ? "needs Chromium, which is not installed"
+  : !existsSync(join(dist, "core.json"))
+    ? "needs the built page; run make web"
+    : false;
 
-const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
+const types = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+};
 export const prefix = "/some/sub/path/";
 
 export function serve() {
@@ -25,10 +37,23 @@ export function serve() {
     const body = readFileSync(file);
     res.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-length": body.length }).end(body);
   });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(Object.assign(is, { url: `http://127.0.0.1:${server.address().port}${prefix}`, close: () => { server.closeAllConnections(); server.close(); } }))));
+  return new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () =>
+      resolve(
+        Object.assign(is, {
+          url: `http://127.0.0.1:${server.address().port}${prefix}`,
+          close: () => {
+            server.closeAllConnections();
+            server.close();
+          },
+        }),
+      ),
+    ),
+  );
 }
 
-export const launch = (...args) => chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-dev-shm-usage", ...args] });
+export const launch = (...args) =>
+  chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-dev-shm-usage", ...args] });
 
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 export const modes = {
@@ -55,7 +80,10 @@ export async function open(browser, url, { allowed = [], ready = true, ...option
   });
   const page = await context.newPage();
   page.setDefaultTimeout(slow);
-  page.on("console", (m) => { if (["error", "warning"].includes(m.type()) && !allowed.some((a) => a.test(m.text()))) problems.push(`console ${m.type()}: ${m.text()}`); });
+  page.on("console", (m) => {
+    if (["error", "warning"].includes(m.type()) && !allowed.some((a) => a.test(m.text())))
+      problems.push(`console ${m.type()}: ${m.text()}`);
+  });
   page.on("pageerror", (e) => problems.push("error: " + e.message));
   if (ready !== null) await page.goto(url);
   if (ready) await page.locator('#status[data-kind="ok"]').waitFor();

@@ -56,7 +56,9 @@ it("paints and takes the form before the program is there, and nothing jumps whe
   await page.addInitScript(() => {
     globalThis.shifts = [];
     new PerformanceObserver((list) => {
-      for (const e of list.getEntries()) if (!e.hadRecentInput) globalThis.shifts.push({ value: e.value, what: e.sources.map((s) => s.node?.id || s.node?.className || s.node?.nodeName) });
+      for (const e of list.getEntries())
+        if (!e.hadRecentInput)
+          globalThis.shifts.push({ value: e.value, what: e.sources.map((s) => s.node?.id || s.node?.className || s.node?.nodeName) });
     }).observe({ type: "layout-shift", buffered: true });
   });
   await page.goto(server.url);

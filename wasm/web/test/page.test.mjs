@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { closeSync, cpSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, cpSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { zip } from "./archive.mjs";
 import { example, launch, open, shots } from "./browser.mjs";
 import { browser, drop, everywhere, grave, it, saved, server, tool, tree } from "./suite.mjs";
-import { zip } from "./archive.mjs";
 
 const clean = (p) => assert.deepEqual(p.problems, []);
 
@@ -23,7 +23,9 @@ it("scaffold: choose, see files, diff and checks, take them along", async () => 
   await page.getByLabel("Suffix").fill("pages");
   await page.getByText("applications/payments/templates/redis-pages.yaml").waitFor();
   await page.locator(".url code", { hasText: "payments-pages" }).waitFor();
-  await page.locator("pre", { hasText: "redis-gitops generate resource payments redis --suffix pages --profile cache --set memory=1Gi" }).waitFor();
+  await page
+    .locator("pre", { hasText: "redis-gitops generate resource payments redis --suffix pages --profile cache --set memory=1Gi" })
+    .waitFor();
   await page.locator(".diff .add", { hasText: "1Gi" }).first().waitFor();
   await page.locator("#checked h3:not(:text('Checks'))").or(page.locator("#checked h3:text('Checks:')")).first().waitFor();
 
@@ -38,7 +40,14 @@ it("scaffold: choose, see files, diff and checks, take them along", async () => 
   const z = await saved(page, () => page.getByRole("button", { name: "Download zip" }).click());
   const bytes = readFileSync(z.file);
   assert.equal(bytes.readUInt32LE(0), 0x04034b50);
-  assert.match(execFileSync("python3", ["-c", "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(z.namelist())", z.file]).toString(), /redis-pages\.yaml/);
+  assert.match(
+    execFileSync("python3", [
+      "-c",
+      "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(z.namelist())",
+      z.file,
+    ]).toString(),
+    /redis-pages\.yaml/,
+  );
   rmSync(z.dir, { recursive: true });
 
   // The link fills the form for a colleague.
@@ -72,43 +81,50 @@ it("scaffold: what is wrong is said, a conflict is shown", async () => {
   await p.context.close();
 });
 
-everywhere("lint: a folder with faults, its source, causes and fix", async (mode, called) => {
-  const dir = mkdtempSync(join(tmpdir(), "web-repo-"));
-  cpSync(example, join(dir, "shop-repo"), { recursive: true });
-  const values = join(dir, "shop-repo/applications/shop/values.yaml");
-  const before = readFileSync(values, "utf8");
-  const { writeFileSync, mkdirSync } = await import("node:fs");
-  writeFileSync(values, before.replace(/replicas: 3/, "replicas: 1"));
-  mkdirSync(join(dir, "shop-repo/applications/bad"));
-  writeFileSync(join(dir, "shop-repo/applications/bad/bad.yaml"), broken);
-  const p = await open(browser, server.url, mode);
-  const { page } = p;
-  await page.locator("#folder").setInputFiles(join(dir, "shop-repo"));
-  await page.locator("#summary", { hasText: /error/ }).waitFor();
-  assert.match(await page.locator("#source").innerText(), /shop-repo/);
-  const list = page.getByRole("listbox", { name: "Findings" });
-  await list.focus();
-  await page.keyboard.press("ArrowDown");
-  await page.locator("#detail .excerpt .hit").first().waitFor();
-  await page.locator("#detail .doc h4", { hasText: "Why" }).waitFor();
-  await page.getByPlaceholder("Search").fill("applications/bad");
-  await list.getByRole("option").filter({ hasText: "fix" }).first().click();
-  await page.getByRole("button", { name: "Show the diff" }).click();
-  await page.locator("#detail .diff .add").first().waitFor();
-  await page.screenshot({ path: join(shots, `fix-${called}.png`) });
-  const count = await page.locator("#count-error").innerText() + "/" + await page.locator("#count-warning").innerText();
-  await page.getByRole("button", { name: "Apply and lint again" }).click();
-  await page.waitForFunction((c) => document.querySelector("#count-error").textContent + "/" + document.querySelector("#count-warning").textContent !== c, count);
-  const sarif = await saved(page, () => page.getByRole("button", { name: "SARIF" }).click());
-  assert.equal(JSON.parse(readFileSync(sarif.file, "utf8")).version, "2.1.0");
-  await page.locator("#strict").check();
-  await page.locator("#summary", { hasText: /error/ }).waitFor();
-  await axe(page, "lint");
-  clean(p);
-  await p.context.close();
-  rmSync(dir, { recursive: true });
-  rmSync(sarif.dir, { recursive: true });
-}, { dark: true });
+everywhere(
+  "lint: a folder with faults, its source, causes and fix",
+  async (mode, called) => {
+    const dir = mkdtempSync(join(tmpdir(), "web-repo-"));
+    cpSync(example, join(dir, "shop-repo"), { recursive: true });
+    const values = join(dir, "shop-repo/applications/shop/values.yaml");
+    const before = readFileSync(values, "utf8");
+    const { writeFileSync, mkdirSync } = await import("node:fs");
+    writeFileSync(values, before.replace(/replicas: 3/, "replicas: 1"));
+    mkdirSync(join(dir, "shop-repo/applications/bad"));
+    writeFileSync(join(dir, "shop-repo/applications/bad/bad.yaml"), broken);
+    const p = await open(browser, server.url, mode);
+    const { page } = p;
+    await page.locator("#folder").setInputFiles(join(dir, "shop-repo"));
+    await page.locator("#summary", { hasText: /error/ }).waitFor();
+    assert.match(await page.locator("#source").innerText(), /shop-repo/);
+    const list = page.getByRole("listbox", { name: "Findings" });
+    await list.focus();
+    await page.keyboard.press("ArrowDown");
+    await page.locator("#detail .excerpt .hit").first().waitFor();
+    await page.locator("#detail .doc h4", { hasText: "Why" }).waitFor();
+    await page.getByPlaceholder("Search").fill("applications/bad");
+    await list.getByRole("option").filter({ hasText: "fix" }).first().click();
+    await page.getByRole("button", { name: "Show the diff" }).click();
+    await page.locator("#detail .diff .add").first().waitFor();
+    await page.screenshot({ path: join(shots, `fix-${called}.png`) });
+    const count = (await page.locator("#count-error").innerText()) + "/" + (await page.locator("#count-warning").innerText());
+    await page.getByRole("button", { name: "Apply and lint again" }).click();
+    await page.waitForFunction(
+      (c) => document.querySelector("#count-error").textContent + "/" + document.querySelector("#count-warning").textContent !== c,
+      count,
+    );
+    const sarif = await saved(page, () => page.getByRole("button", { name: "SARIF" }).click());
+    assert.equal(JSON.parse(readFileSync(sarif.file, "utf8")).version, "2.1.0");
+    await page.locator("#strict").check();
+    await page.locator("#summary", { hasText: /error/ }).waitFor();
+    await axe(page, "lint");
+    clean(p);
+    await p.context.close();
+    rmSync(dir, { recursive: true });
+    rmSync(sarif.dir, { recursive: true });
+  },
+  { dark: true },
+);
 
 const broken = `apiVersion: databases.spotahome.com/v1
 kind: RedisFailover
@@ -126,7 +142,8 @@ spec:
 it("a zip is opened; hostile ones are not", async () => {
   const p = await open(browser, server.url);
   const { page } = p;
-  const give = async (entries, options) => page.locator("#zip").setInputFiles({ name: "repo.zip", mimeType: "application/zip", buffer: zip(entries, options) });
+  const give = async (entries, options) =>
+    page.locator("#zip").setInputFiles({ name: "repo.zip", mimeType: "application/zip", buffer: zip(entries, options) });
   const refused = async (text) => {
     const d = page.getByRole("dialog");
     await d.filter({ hasText: text }).waitFor();
@@ -146,14 +163,20 @@ it("a zip is opened; hostile ones are not", async () => {
   await refused("more than 20,000 files");
   await give(Array.from({ length: 100_000 }, (_, i) => [`f${i}.yaml`, ""]));
   await refused("too many files");
-  await give([["repo/applications/x/redis.yaml", broken], ["repo/huge.yaml", Buffer.alloc(200 << 20, "a")]]);
+  await give([
+    ["repo/applications/x/redis.yaml", broken],
+    ["repo/huge.yaml", Buffer.alloc(200 << 20, "a")],
+  ]);
   await page.getByRole("dialog").filter({ hasText: "huge.yaml: larger than 4 MiB" }).waitFor();
   await page.getByRole("button", { name: "Continue" }).click();
   await page.locator("#zip").setInputFiles({ name: "repo.zip", mimeType: "application/zip", buffer: Buffer.from("no zip at all") });
   await refused("not a zip archive");
   // After all that a good one works, and names are text.
   const evil = `<img src=x onerror="document.title='owned'">`;
-  await give([["repo/applications/x/redis.yaml", broken.replace("name: bad", `name: ${JSON.stringify(evil)}`)], [`repo/applications/${evil.replaceAll("/", "")}/r.yaml`, broken]]);
+  await give([
+    ["repo/applications/x/redis.yaml", broken.replace("name: bad", `name: ${JSON.stringify(evil)}`)],
+    [`repo/applications/${evil.replaceAll("/", "")}/r.yaml`, broken],
+  ]);
   await page.locator("#summary", { hasText: /error|warning/ }).waitFor();
   await page.getByRole("listbox", { name: "Findings" }).focus();
   for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowDown");
@@ -170,7 +193,9 @@ it("a template that never ends can be cancelled, the worker is replaced, and the
   const { page } = p;
   const loop = '{{- define "x" }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}\na: {{ include "x" . }}\n';
   const entries = Array.from({ length: 12 }, (_, i) => [
-    [`repo/applications/a${i}/Chart.yaml`, `apiVersion: v2\nname: a${i}\nversion: 1.0.0\n`], [`repo/applications/a${i}/values.yaml`, "a: 1\n"], [`repo/applications/a${i}/templates/x.yaml`, loop],
+    [`repo/applications/a${i}/Chart.yaml`, `apiVersion: v2\nname: a${i}\nversion: 1.0.0\n`],
+    [`repo/applications/a${i}/values.yaml`, "a: 1\n"],
+    [`repo/applications/a${i}/templates/x.yaml`, loop],
   ]).flat();
   await page.locator("#zip").setInputFiles({ name: "repo.zip", mimeType: "application/zip", buffer: zip(entries) });
   await page.locator("#summary", { hasText: "Checking…" }).waitFor();
@@ -192,7 +217,14 @@ it("nothing of a repository is stored or sent", async () => {
   const { page } = p;
   const sent = [];
   page.on("request", (r) => sent.push(r.method() + " " + r.url() + " " + (r.postData() ?? "")));
-  await page.locator("#zip").setInputFiles({ name: "s.zip", mimeType: "application/zip", buffer: zip([["repo/applications/x/secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n  password: hunter2-hunter2\n"], ["repo/applications/x/r.yaml", broken]]) });
+  await page.locator("#zip").setInputFiles({
+    name: "s.zip",
+    mimeType: "application/zip",
+    buffer: zip([
+      ["repo/applications/x/secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n  password: hunter2-hunter2\n"],
+      ["repo/applications/x/r.yaml", broken],
+    ]),
+  });
   await page.locator("#summary", { hasText: /error|warning/ }).waitFor();
   await page.getByRole("tab", { name: "Scaffold" }).click();
   const kept = await page.evaluate(async () => {
@@ -206,19 +238,23 @@ it("nothing of a repository is stored or sent", async () => {
   await p.context.close();
 });
 
-everywhere("explore: every Redis with its topology and code", async (mode, called) => {
-  const p = await open(browser, server.url + "#explore", mode);
-  const { page } = p;
-  await page.getByRole("button", { name: "shop-cache" }).click();
-  await page.locator(".instance h3", { hasText: "shop-cache" }).waitFor();
-  await page.locator("svg.topology").waitFor();
-  await page.getByLabel("Connect with").selectOption("rails");
-  await page.locator("pre", { hasText: /redis/i }).first().waitFor();
-  await page.screenshot({ path: join(shots, `code-${called}.png`), fullPage: true });
-  await axe(page, "explore");
-  clean(p);
-  await p.context.close();
-}, { dark: true });
+everywhere(
+  "explore: every Redis with its topology and code",
+  async (mode, called) => {
+    const p = await open(browser, server.url + "#explore", mode);
+    const { page } = p;
+    await page.getByRole("button", { name: "shop-cache" }).click();
+    await page.locator(".instance h3", { hasText: "shop-cache" }).waitFor();
+    await page.locator("svg.topology").waitFor();
+    await page.getByLabel("Connect with").selectOption("rails");
+    await page.locator("pre", { hasText: /redis/i }).first().waitFor();
+    await page.screenshot({ path: join(shots, `code-${called}.png`), fullPage: true });
+    await axe(page, "explore");
+    clean(p);
+    await p.context.close();
+  },
+  { dark: true },
+);
 
 everywhere("a folder and a zip are dropped, the example is a click away", async (mode) => {
   const p = await open(browser, server.url, mode);
@@ -233,7 +269,10 @@ everywhere("a folder and a zip are dropped, the example is a click away", async 
   await page.locator("#source b", { hasText: "dropped" }).waitFor();
   // Dropped, it is checked at once; Git's own files are left out.
   await page.locator("#list .group", { hasText: "applications/bad/bad.yaml" }).waitFor();
-  assert.match(await page.locator("#source").innerText(), new RegExp(`${Object.keys(tree(join(dir, "dropped"))).length} files, 4 applications`));
+  assert.match(
+    await page.locator("#source").innerText(),
+    new RegExp(`${Object.keys(tree(join(dir, "dropped"))).length} files, 4 applications`),
+  );
   writeFileSync(join(dir, "packed.zip"), zip([["repo/applications/x/redis.yaml", broken]]));
   await drop(p, [join(dir, "packed.zip")]);
   await page.locator("#source b", { hasText: "repo" }).waitFor();
@@ -301,7 +340,11 @@ it("findings are filtered by severity, rule and text; the chain from template to
   const chain = page.locator("#detail .chain li");
   await chain.nth(1).waitFor();
   const places = await chain.locator(".where code").allInnerTexts();
-  assert.ok(places.some((f) => f.startsWith("applications/payments/templates/redis.yaml:")) && places.some((f) => f.startsWith("applications/payments/values.yaml:")), places.join(" "));
+  assert.ok(
+    places.some((f) => f.startsWith("applications/payments/templates/redis.yaml:")) &&
+      places.some((f) => f.startsWith("applications/payments/values.yaml:")),
+    places.join(" "),
+  );
   assert.match((await chain.locator(".hit").allTextContents()).join(""), /sentinels: 2/);
   await page.getByPlaceholder("Search").fill("");
   const count = async (sev) => Number(await page.locator("#count-" + sev).innerText());
@@ -319,7 +362,11 @@ it("findings are filtered by severity, rule and text; the chain from template to
   await page.locator("#detail code", { hasText: rule }).waitFor();
   await page.getByLabel("Rule", { exact: true }).selectOption("");
   // What is exported is byte for byte what the command line prints.
-  for (const [name, format] of [["SARIF", "sarif"], ["JSON", "json"], ["Markdown", "markdown"]]) {
+  for (const [name, format] of [
+    ["SARIF", "sarif"],
+    ["JSON", "json"],
+    ["Markdown", "markdown"],
+  ]) {
     const out = await saved(page, () => page.getByRole("button", { name, exact: true }).click());
     const native = spawnSync(tool(), ["-C", repo, "lint", "--format", format], { encoding: "utf8", maxBuffer: 64 << 20 });
     assert.ok(native.status < 2, native.stderr);
@@ -349,7 +396,10 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
   const p = await open(own, server.url);
   const { page } = p;
   const dir = mkdtempSync(join(tmpdir(), "web-many-"));
-  const entries = Array.from({ length: 1000 }, (_, i) => [[`repo/applications/app${i}/kustomization.yaml`, "resources: [redis.yaml]\n"], [`repo/applications/app${i}/redis.yaml`, broken.replace("name: bad", "name: app" + i)]]).flat();
+  const entries = Array.from({ length: 1000 }, (_, i) => [
+    [`repo/applications/app${i}/kustomization.yaml`, "resources: [redis.yaml]\n"],
+    [`repo/applications/app${i}/redis.yaml`, broken.replace("name: bad", "name: app" + i)],
+  ]).flat();
   writeFileSync(join(dir, "many.zip"), zip(entries));
   await page.getByRole("tab", { name: "Lint" }).click();
   await page.locator("#zip").setInputFiles(join(dir, "many.zip"));
@@ -358,13 +408,18 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
   await page.evaluate(() => {
     globalThis.said = [];
     const summary = document.getElementById("summary");
-    new MutationObserver(() => globalThis.said.push(`${summary.textContent} ${document.querySelectorAll("#list [role=option]").length}`)).observe(summary, { childList: true, characterData: true, subtree: true });
+    new MutationObserver(() =>
+      globalThis.said.push(`${summary.textContent} ${document.querySelectorAll("#list [role=option]").length}`),
+    ).observe(summary, { childList: true, characterData: true, subtree: true });
   });
   await page.getByRole("button", { name: "Lint again" }).click();
   await page.locator("#status-text", { hasText: /^Linted in/ }).waitFor();
   // What is found is shown while the rest is looked at.
   const said = await page.evaluate(() => globalThis.said);
-  assert.ok(said.some((t) => /[1-9][\d,]* warnings.* so far/.test(t)), said.join("\n"));
+  assert.ok(
+    said.some((t) => /[1-9][\d,]* warnings.* so far/.test(t)),
+    said.join("\n"),
+  );
   const rows = await page.locator("#list .item").count();
   assert.ok(rows > 0 && rows < 80, `${rows} rows`);
   await page.getByRole("listbox", { name: "Findings" }).focus();
@@ -383,7 +438,10 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
   await page.getByLabel("Search Redis instances").fill("");
   // From a number of findings to the findings.
   await page.getByRole("button", { name: "Memory" }).click();
-  await page.getByRole("button", { name: /findings? of app/ }).first().click();
+  await page
+    .getByRole("button", { name: /findings? of app/ })
+    .first()
+    .click();
   await page.locator("#list [role=option]").first().waitFor();
   clean(p);
   await own.close();

@@ -1,15 +1,19 @@
 // Two programs: the small one that everybody loads, and the one with OPA for repositories that bring rules of their own.
 import assert from "node:assert/strict";
+import { zip } from "./archive.mjs";
 import { open } from "./browser.mjs";
 import { browser, it, server } from "./suite.mjs";
-import { zip } from "./archive.mjs";
 
-const repository = (message) => zip([
-  [".redis-gitops.yaml", "policies: [policy]\n"],
-  ["policy/team.rego", `# METADATA\n# title: Every resource has a team\n# custom:\n#   severity: error\npackage redisgitops.team[\"label\"]\n\ndeny contains {"message": "${message}", "path": ["metadata"]} if not input.metadata.labels.team\n`],
-  ["applications/shop/kustomization.yaml", "resources: [redis.yaml]\n"],
-  ["applications/shop/redis.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: shop\n"],
-]);
+const repository = (message) =>
+  zip([
+    [".redis-gitops.yaml", "policies: [policy]\n"],
+    [
+      "policy/team.rego",
+      `# METADATA\n# title: Every resource has a team\n# custom:\n#   severity: error\npackage redisgitops.team["label"]\n\ndeny contains {"message": "${message}", "path": ["metadata"]} if not input.metadata.labels.team\n`,
+    ],
+    ["applications/shop/kustomization.yaml", "resources: [redis.yaml]\n"],
+    ["applications/shop/redis.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: shop\n"],
+  ]);
 
 it("rules of a repository are checked by the program that has OPA", async () => {
   const p = await open(browser, server.url);

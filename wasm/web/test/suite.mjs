@@ -1,9 +1,9 @@
 // What the tests of a file use, from before the first one to after the last.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
 import { launch, modes, serve, skip, slow, web } from "./browser.mjs";
 
 export let server, browser;
@@ -80,5 +80,13 @@ export const grave = async (page, what) => {
   // As the browser's own tool does it: the page's policy is against scripts from elsewhere.
   await page.evaluate(readFileSync(join(web, "node_modules", "axe-core", "axe.min.js"), "utf8") + ";void 0");
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  return found.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${what}: ${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 4).join(", ")}`);
+  return found.violations
+    .filter((v) => ["serious", "critical"].includes(v.impact))
+    .map(
+      (v) =>
+        `${what}: ${v.id}: ${v.nodes
+          .map((n) => n.target.join(" "))
+          .slice(0, 4)
+          .join(", ")}`,
+    );
 };

@@ -9,11 +9,14 @@ import { browser, everywhere, it, saved, server, tool, tree } from "./suite.mjs"
 
 function copies(...names) {
   const dir = mkdtempSync(join(tmpdir(), "web-take-"));
-  return [dir, ...names.map((n) => {
-    cpSync(example, join(dir, n), { recursive: true });
-    execFileSync("git", ["init", "-q"], { cwd: join(dir, n) });
-    return join(dir, n);
-  })];
+  return [
+    dir,
+    ...names.map((n) => {
+      cpSync(example, join(dir, n), { recursive: true });
+      execFileSync("git", ["init", "-q"], { cwd: join(dir, n) });
+      return join(dir, n);
+    }),
+  ];
 }
 
 const journeys = {
@@ -74,10 +77,18 @@ for (const [name, fill] of Object.entries(journeys)) {
     const [dir, native, patched, unpacked] = copies("native", "patched", "unpacked");
     const want = await fill(page);
     const says = page.getByLabel("Commands");
-    await page.waitForFunction((source) => new RegExp(source, "s").test(document.querySelector('[aria-label="Commands"]')?.textContent), want.source);
+    await page.waitForFunction(
+      (source) => new RegExp(source, "s").test(document.querySelector('[aria-label="Commands"]')?.textContent),
+      want.source,
+    );
     await page.locator("#checked:not([aria-busy])").waitFor();
     const commands = await says.innerText();
-    for (const line of commands.split("\n")) execFileSync("sh", ["-c", line], { cwd: native, env: { ...process.env, PATH: join(tool(), "..") + ":" + process.env.PATH }, stdio: ["ignore", "ignore", "inherit"] });
+    for (const line of commands.split("\n"))
+      execFileSync("sh", ["-c", line], {
+        cwd: native,
+        env: { ...process.env, PATH: join(tool(), "..") + ":" + process.env.PATH },
+        stdio: ["ignore", "ignore", "inherit"],
+      });
     const made = tree(native);
     assert.notDeepEqual(made, tree(example));
 
@@ -86,11 +97,19 @@ for (const [name, fill] of Object.entries(journeys)) {
     assert.deepEqual(tree(patched), made);
 
     const zip = await saved(page, () => page.getByRole("button", { name: "Download zip" }).click());
-    execFileSync("python3", ["-c", "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; z.extractall(sys.argv[2])", zip.file, unpacked]);
+    execFileSync("python3", [
+      "-c",
+      "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; z.extractall(sys.argv[2])",
+      zip.file,
+      unpacked,
+    ]);
     assert.deepEqual(tree(unpacked), made);
 
     // A file is copied whole, and shown whole.
-    const file = page.locator("details.file").filter({ has: page.locator(".tag.create") }).first();
+    const file = page
+      .locator("details.file")
+      .filter({ has: page.locator(".tag.create") })
+      .first();
     if ((await file.getAttribute("open")) === null) await file.locator("summary").click();
     const path = await file.locator(".path").innerText();
     await file.getByRole("button", { name: "Copy file" }).click();
@@ -113,7 +132,10 @@ it("the URL, the entries of the environment and the whole of a changed file are 
     return page.evaluate(() => navigator.clipboard.readText());
   };
   assert.equal(await copied("Connection URL"), "redis://shop-jobs-redis-master.default.svc:6379");
-  assert.match(await copied("Environment variables for clients"), /^- \{ name: REDIS_JOBS_URL, value: "redis:\/\/shop-jobs-redis-master\.default\.svc:6379" \}\n- \{ name: SENTINEL_JOBS_URL, value: "[^"]+" \}$/);
+  assert.match(
+    await copied("Environment variables for clients"),
+    /^- \{ name: REDIS_JOBS_URL, value: "redis:\/\/shop-jobs-redis-master\.default\.svc:6379" \}\n- \{ name: SENTINEL_JOBS_URL, value: "[^"]+" \}$/,
+  );
   assert.equal(await copied("Command line"), "redis-gitops generate resource shop redis --suffix jobs --profile queue");
   const changed = page.locator("details.file", { hasText: "applications/shop/values.yaml" });
   assert.match(await changed.locator(".diff .add").first().innerText(), /^\+/);
@@ -198,7 +220,23 @@ it("a field that is wrong is marked, and the message leads to it", async () => {
 
 it("a password is sealed in the tab, with a certificate that stays in it", async () => {
   const dir = mkdtempSync(join(tmpdir(), "web-sealed-"));
-  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=sealed-secrets", "-keyout", join(dir, "key.pem"), "-out", join(dir, "cert.pem")], { stdio: "ignore" });
+  execFileSync(
+    "openssl",
+    [
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-subj",
+      "/CN=sealed-secrets",
+      "-keyout",
+      join(dir, "key.pem"),
+      "-out",
+      join(dir, "cert.pem"),
+    ],
+    { stdio: "ignore" },
+  );
   const p = await open(browser, server.url);
   const { page } = p;
   await page.getByLabel("Suffix").fill("mail");

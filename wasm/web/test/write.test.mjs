@@ -1,15 +1,16 @@
 // Writing: into a folder of the browser's, and by way of redis-gitops web into a repository on disk.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { dist, example, open } from "./browser.mjs";
 import { zip } from "./archive.mjs";
+import { dist, example, open } from "./browser.mjs";
 import { browser, everywhere, it, server, tool } from "./suite.mjs";
 
-const files = (dir, at = "") => readdirSync(join(dir, at), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(dir, join(at, e.name)) : [join(at, e.name)]));
+const files = (dir, at = "") =>
+  readdirSync(join(dir, at), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(dir, join(at, e.name)) : [join(at, e.name)]));
 
 const folderFiles = () => files(example).map((f) => ({ path: f, text: readFileSync(join(example, f), "utf8") }));
 
@@ -73,7 +74,11 @@ it("into a folder that is chosen then, for what came as a zip; one that has chan
   await page.addInitScript(() => (window.showDirectoryPicker = () => navigator.storage.getDirectory()));
   await page.reload();
   await page.locator('#status[data-kind="ok"]').waitFor();
-  await page.locator("#zip").setInputFiles({ name: "devops.zip", mimeType: "application/zip", buffer: zip(folderFiles().map((f) => ["devops/" + f.path, f.text])) });
+  await page.locator("#zip").setInputFiles({
+    name: "devops.zip",
+    mimeType: "application/zip",
+    buffer: zip(folderFiles().map((f) => ["devops/" + f.path, f.text])),
+  });
   await page.locator("#source b", { hasText: "devops" }).waitFor();
   await page.locator("#summary", { hasText: /indings|info/ }).waitFor();
   await page.getByRole("tab", { name: "Scaffold" }).click();

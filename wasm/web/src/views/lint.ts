@@ -1,8 +1,8 @@
 // The Lint view: findings by file, each with its source, its causes, its rule and its fix.
-import { canWrite, changed, check, core, local, messages, onchange, progress, rules, save, setHash, state, status, take } from "./app";
-import { Cancelled } from "./core";
-import { byId, copyButton, dialog, diffView, download, fill, h, paint, plural, say, unpressed } from "./dom";
-import type { Finding, Fixed, Linted, Related, Report } from "./types";
+import { canWrite, changed, check, core, local, messages, onchange, progress, rules, save, setHash, state, status, take } from "../app";
+import { Cancelled } from "../core";
+import { byId, copyButton, dialog, diffView, download, fill, h, paint, plural, say, unpressed } from "../dom";
+import type { Finding, Fixed, Linted, Related, Report } from "../types";
 
 const marks = { error: "✕", warning: "!", info: "i" } as const;
 
@@ -13,9 +13,19 @@ let chosen: Finding | undefined;
 const filter = { severities: new Set(["error", "warning", "info"]), rule: "", text: "", suppressed: false };
 
 export function findingCard(f: Finding): HTMLElement {
-  return h("details", { class: "finding " + f.severity },
-    h("summary", {}, h("span", { class: "mark", "aria-hidden": "true" }, marks[f.severity]), h("span", { class: "sr" }, f.severity + ": "), h("span", { class: "message" }, f.message), h("code", { class: "rule" }, f.rule)),
-    h("p", { class: "muted" }, `${f.file}:${f.line}`));
+  return h(
+    "details",
+    { class: "finding " + f.severity },
+    h(
+      "summary",
+      {},
+      h("span", { class: "mark", "aria-hidden": "true" }, marks[f.severity]),
+      h("span", { class: "sr" }, f.severity + ": "),
+      h("span", { class: "message" }, f.message),
+      h("code", { class: "rule" }, f.rule),
+    ),
+    h("p", { class: "muted" }, `${f.file}:${f.line}`),
+  );
 }
 
 function source(file: string, line: number, end = line, around = 2): HTMLElement | false {
@@ -25,22 +35,47 @@ function source(file: string, line: number, end = line, around = 2): HTMLElement
   const from = Math.max(1, line - around);
   const to = Math.min(lines.length, Math.max(line, Math.min(end, line + 8)) + around);
   const pre = h("pre", { class: "code excerpt", tabindex: 0, "aria-label": `${file}, line ${line}` });
-  for (let n = from; n <= to; n++) pre.append(h("span", { class: n >= line && n <= Math.max(line, end) ? "hit" : "" }, h("span", { class: "number" }, String(n).padStart(4) + "  "), paint(lines[n - 1]!.slice(0, 400)), "\n"));
+  for (let n = from; n <= to; n++)
+    pre.append(
+      h(
+        "span",
+        { class: n >= line && n <= Math.max(line, end) ? "hit" : "" },
+        h("span", { class: "number" }, String(n).padStart(4) + "  "),
+        paint(lines[n - 1]!.slice(0, 400)),
+        "\n",
+      ),
+    );
   return pre;
 }
 
 function place(f: { file: string; line: number }, what: string | HTMLElement, end?: number, around?: number) {
-  return h("li", {}, h("div", { class: "where" }, h("code", {}, f.file + (f.line ? ":" + f.line : "")), " ", what), source(f.file, f.line, end, around));
+  return h(
+    "li",
+    {},
+    h("div", { class: "where" }, h("code", {}, f.file + (f.line ? ":" + f.line : "")), " ", what),
+    source(f.file, f.line, end, around),
+  );
 }
 
 // markdown shows the paragraphs, lists and code of a rule's documentation; all of it as text.
 function markdown(text: string): HTMLElement[] {
-  return text.trim().split(/\n\s*\n/).map((block) => {
-    if (/^( {4}|```)/.test(block)) return h("pre", { class: "code", tabindex: 0 }, block.replace(/^```\w*\n?|```$/g, "").replace(/^ {4}/gm, ""));
-    const list = /^[-*] /.test(block);
-    const inline = (s: string) => s.split(/(`[^`]+`)/).map((part) => (part.startsWith("`") && part.length > 1 ? h("code", {}, part.slice(1, -1)) : part));
-    return list ? h("ul", {}, block.split(/\n(?=[-*] )/).map((i) => h("li", {}, inline(i.slice(2))))) : h("p", {}, inline(block.replace(/\n/g, " ")));
-  });
+  return text
+    .trim()
+    .split(/\n\s*\n/)
+    .map((block) => {
+      if (/^( {4}|```)/.test(block))
+        return h("pre", { class: "code", tabindex: 0 }, block.replace(/^```\w*\n?|```$/g, "").replace(/^ {4}/gm, ""));
+      const list = /^[-*] /.test(block);
+      const inline = (s: string) =>
+        s.split(/(`[^`]+`)/).map((part) => (part.startsWith("`") && part.length > 1 ? h("code", {}, part.slice(1, -1)) : part));
+      return list
+        ? h(
+            "ul",
+            {},
+            block.split(/\n(?=[-*] )/).map((i) => h("li", {}, inline(i.slice(2)))),
+          )
+        : h("p", {}, inline(block.replace(/\n/g, " ")));
+    });
 }
 
 async function drawDetail() {
@@ -49,20 +84,62 @@ async function drawDetail() {
   if (!f) return fill(box, h("p", { class: "muted" }, shown.length ? "Select a finding to see its source, origin and fix." : ""));
   const fix = h("div", {});
   const doc = h("div", { class: "doc" });
-  fill(box,
-    h("div", { class: "row" }, h("span", { class: "badge " + f.severity }, f.severity), h("code", {}, f.rule), f.count && f.count > 1 && h("span", { class: "muted" }, `in ${f.count} places`)),
+  fill(
+    box,
+    h(
+      "div",
+      { class: "row" },
+      h("span", { class: "badge " + f.severity }, f.severity),
+      h("code", {}, f.rule),
+      f.count && f.count > 1 && h("span", { class: "muted" }, `in ${f.count} places`),
+    ),
     h("h3", { id: "detail-title", tabindex: -1 }, f.message),
-    f.resource && h("p", { class: "muted" }, `${f.resource.kind} ${f.resource.namespace ? f.resource.namespace + "/" : ""}${f.resource.name}${f.path.length ? " · " + f.path.join(".") : ""}`),
+    f.resource &&
+      h(
+        "p",
+        { class: "muted" },
+        `${f.resource.kind} ${f.resource.namespace ? f.resource.namespace + "/" : ""}${f.resource.name}${f.path.length ? " · " + f.path.join(".") : ""}`,
+      ),
     f.suppressed && h("p", { class: "note" }, `Suppressed by a ${f.suppressed.kind}: ${f.suppressed.reason}`),
-    h("ol", { class: "chain" }, place(f, "", f.endLine), f.related.map((r: Related) => place(r, r.message, undefined, 1))),
-    fix, doc);
+    h(
+      "ol",
+      { class: "chain" },
+      place(f, "", f.endLine),
+      f.related.map((r: Related) => place(r, r.message, undefined, 1)),
+    ),
+    fix,
+    doc,
+  );
   if (f.fixable && !f.suppressed && !report?.soFar) {
-    fill(fix, h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the diff")), why(f));
+    fill(
+      fix,
+      h(
+        "div",
+        { class: "row between" },
+        h("h4", {}, fixTitle(f)),
+        h("button", { type: "button", onclick: () => void showFix(f, fix) }, "Show the diff"),
+      ),
+      why(f),
+    );
   }
   const r = (await rules().catch(() => undefined))?.get(f.rule);
   if (!r || chosen !== f) return;
-  fill(doc, h("h4", {}, "Why it matters"), markdown(r.description), r.remediation && [h("h4", {}, "How to fix"), ...markdown(r.remediation)],
-    r.references.length > 0 && [h("h4", {}, "References"), h("ul", { class: "refs" }, r.references.map((u) => h("li", {}, /^https:\/\//.test(u) ? h("a", { href: u, rel: "noreferrer noopener", target: "_blank" }, u) : u)))]);
+  fill(
+    doc,
+    h("h4", {}, "Why it matters"),
+    markdown(r.description),
+    r.remediation && [h("h4", {}, "How to fix"), ...markdown(r.remediation)],
+    r.references.length > 0 && [
+      h("h4", {}, "References"),
+      h(
+        "ul",
+        { class: "refs" },
+        r.references.map((u) =>
+          h("li", {}, /^https:\/\//.test(u) ? h("a", { href: u, rel: "noreferrer noopener", target: "_blank" }, u) : u),
+        ),
+      ),
+    ],
+  );
 }
 
 const options = () => ({ strict: state.strict });
@@ -76,9 +153,22 @@ async function showFix(f: Finding, box: HTMLElement) {
   try {
     const fixed = await core.call<Fixed>("fix", { ...ask, apply: false });
     if (chosen !== f) return;
-    if (!fixed.files.length) return fill(box, h("p", { class: "note" }, `No automatic fix: ${fixed.left[0]?.reason ?? "it would not resolve the finding"}. Fix it manually.`));
-    fill(box, why(f), h("div", { class: "row between" }, h("h4", {}, fixTitle(f)), h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and lint again")),
-      fixed.files.map((c) => [h("p", {}, h("code", {}, c.path)), diffView(c.diff ?? "")]).flat());
+    if (!fixed.files.length)
+      return fill(
+        box,
+        h("p", { class: "note" }, `No automatic fix: ${fixed.left[0]?.reason ?? "it would not resolve the finding"}. Fix it manually.`),
+      );
+    fill(
+      box,
+      why(f),
+      h(
+        "div",
+        { class: "row between" },
+        h("h4", {}, fixTitle(f)),
+        h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and lint again"),
+      ),
+      fixed.files.flatMap((c) => [h("p", {}, h("code", {}, c.path)), diffView(c.diff ?? "")]),
+    );
   } catch (e) {
     fill(box, h("p", { class: "bad-text" }, messages(e).join("; ")));
   }
@@ -112,7 +202,9 @@ function early(found: Finding[]) {
   drawn = performance.now();
   const count = (severity: string) => soFar.filter((f) => f.severity === severity).length;
   report = {
-    findings: [...soFar].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line)), notices: [], soFar: true,
+    findings: [...soFar].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line)),
+    notices: [],
+    soFar: true,
     summary: { files: 0, resources: 0, errors: count("error"), warnings: count("warning"), infos: count("info"), suppressed: 0 },
   };
   [failures, current] = [[], state.name];
@@ -120,7 +212,8 @@ function early(found: Finding[]) {
   draw();
 }
 
-const same = (a: Finding, b: Finding | undefined) => b !== undefined && a.rule === b.rule && a.file === b.file && a.line === b.line && a.message === b.message;
+const same = (a: Finding, b: Finding | undefined) =>
+  b !== undefined && a.rule === b.rule && a.file === b.file && a.line === b.line && a.message === b.message;
 
 export async function run() {
   if (!state.opened) return;
@@ -164,13 +257,21 @@ export async function run() {
 
 function select() {
   const words = filter.text.toLowerCase();
-  shown = (report?.findings ?? []).filter((f) =>
-    (filter.suppressed || !f.suppressed) && filter.severities.has(f.severity) && (!filter.rule || f.rule === filter.rule) &&
-    (!words || (f.message + " " + f.file + " " + f.rule + (f.resource ? ` ${f.resource.kind}/${f.resource.name}` : "")).toLowerCase().includes(words)));
+  shown = (report?.findings ?? []).filter(
+    (f) =>
+      (filter.suppressed || !f.suppressed) &&
+      filter.severities.has(f.severity) &&
+      (!filter.rule || f.rule === filter.rule) &&
+      (!words ||
+        (f.message + " " + f.file + " " + f.rule + (f.resource ? ` ${f.resource.kind}/${f.resource.name}` : ""))
+          .toLowerCase()
+          .includes(words)),
+  );
   rows = [];
   let file: string | undefined;
   for (const f of shown) {
-    if (f.file !== file) rows.push({ file: (file = f.file) });
+    if (f.file !== file) rows.push({ file: f.file });
+    file = f.file;
     rows.push({ finding: f });
   }
 }
@@ -206,9 +307,23 @@ function drawRows() {
     const r = rows[i]!;
     const f = r.finding;
     const e = f
-      ? h("div", { role: "option", id: "row-" + i, "aria-selected": f === chosen ? "true" : "false", "aria-setsize": rows.length, "aria-posinset": i + 1, class: `item ${f.severity}${f.suppressed ? " suppressed" : ""}`, onclick: () => choose(f) },
-          h("span", { class: "mark", "aria-hidden": "true" }, marks[f.severity]), h("span", { class: "sr" }, f.severity + " "),
-          h("span", { class: "line" }, f.line || ""), h("span", { class: "message" }, f.message), f.fixable && !f.suppressed && h("span", { class: "tag" }, f.fixSafe ? "fix" : "suggestion"))
+      ? h(
+          "div",
+          {
+            role: "option",
+            id: "row-" + i,
+            "aria-selected": f === chosen ? "true" : "false",
+            "aria-setsize": rows.length,
+            "aria-posinset": i + 1,
+            class: `item ${f.severity}${f.suppressed ? " suppressed" : ""}`,
+            onclick: () => choose(f),
+          },
+          h("span", { class: "mark", "aria-hidden": "true" }, marks[f.severity]),
+          h("span", { class: "sr" }, f.severity + " "),
+          h("span", { class: "line" }, f.line || ""),
+          h("span", { class: "message" }, f.message),
+          f.fixable && !f.suppressed && h("span", { class: "tag" }, f.fixSafe ? "fix" : "suggestion"),
+        )
       : h("div", { role: "presentation", class: "item group" }, r.file || "the repository");
     e.style.top = i * rowHeight + "px";
     out.push(e);
@@ -246,22 +361,53 @@ function key(e: KeyboardEvent) {
 function draw() {
   select();
   const s = report?.summary;
-  byId("summary").textContent = !s ? "" : s.errors + s.warnings + s.infos === 0
-    ? `No findings in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
-    : report!.soFar ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} so far…`
-    : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} in ${plural(s.resources, "resource")}.`;
+  byId("summary").textContent = !s
+    ? ""
+    : s.errors + s.warnings + s.infos === 0
+      ? `No findings in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
+      : report!.soFar
+        ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} so far…`
+        : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} in ${plural(s.resources, "resource")}.`;
   const count = (sev: string) => report?.findings.filter((f) => f.severity === sev && !f.suppressed).length ?? 0;
   for (const sev of ["error", "warning", "info"]) byId("count-" + sev).textContent = String(count(sev));
   const names = [...new Set(report?.findings.map((f) => f.rule))].sort();
-  fill(byId("rule-filter"), h("option", { value: "" }, "all rules"), names.map((n) => h("option", { value: n, selected: n === filter.rule }, n)));
+  fill(
+    byId("rule-filter"),
+    h("option", { value: "" }, "all rules"),
+    names.map((n) => h("option", { value: n, selected: n === filter.rule }, n)),
+  );
   (byId("strict") as HTMLInputElement).checked = state.strict;
   byId("suppressed-count").textContent = s?.suppressed ? `show ${s.suppressed} suppressed` : "show suppressed";
   byId("fix-all").toggleAttribute("disabled", !report || report.soFar || !report.findings.some((f) => f.fixSafe && !f.suppressed));
   for (const b of document.querySelectorAll("#exports button")) b.toggleAttribute("disabled", !report || report.soFar === true);
   const more = [...(report?.notices ?? []).map((n) => `${n.file}: ${n.message}`), ...failures.map((f) => "could not run: " + f.message)];
-  fill(byId("notices"), more.length > 0 && h("details", {}, h("summary", {}, plural(more.length, "notice")), h("ul", {}, more.map((m) => h("li", {}, m)))));
+  fill(
+    byId("notices"),
+    more.length > 0 &&
+      h(
+        "details",
+        {},
+        h("summary", {}, plural(more.length, "notice")),
+        h(
+          "ul",
+          {},
+          more.map((m) => h("li", {}, m)),
+        ),
+      ),
+  );
   byId("lint-body").classList.toggle("empty", rows.length === 0);
-  fill(byId("nothing"), rows.length === 0 && report !== undefined && h("p", { class: "card good" }, report.findings.length === 0 || s!.errors + s!.warnings + s!.infos === 0 ? "✓ No findings." + (state.strict ? "" : " Strict mode applies more rules.") : "No finding matches the filter."));
+  fill(
+    byId("nothing"),
+    rows.length === 0 &&
+      report !== undefined &&
+      h(
+        "p",
+        { class: "card good" },
+        report.findings.length === 0 || s!.errors + s!.warnings + s!.infos === 0
+          ? "✓ No findings." + (state.strict ? "" : " Strict mode applies more rules.")
+          : "No finding matches the filter.",
+      ),
+  );
   drawRows();
   void drawDetail();
 }
@@ -270,7 +416,20 @@ async function fixAll() {
   try {
     const fixed = await core.call<Fixed>("fix", { ...options(), apply: false }, progress("Fixing, checked"));
     status("Ready", "ok");
-    const yes = await dialog(`Fix ${plural(fixed.done, "finding")} in ${plural(fixed.files.length, "file")}?`, [h("p", {}, copyButton(() => fixed.diff, "Copy patch"), " ", canWrite() ? "The files in the directory will be changed." : "The files in this tab will be changed; download them as a patch."), diffView(fixed.diff)], "Apply and lint again");
+    const yes = await dialog(
+      `Fix ${plural(fixed.done, "finding")} in ${plural(fixed.files.length, "file")}?`,
+      [
+        h(
+          "p",
+          {},
+          copyButton(() => fixed.diff, "Copy patch"),
+          " ",
+          canWrite() ? "The files in the directory will be changed." : "The files in this tab will be changed; download them as a patch.",
+        ),
+        diffView(fixed.diff),
+      ],
+      "Apply and lint again",
+    );
     if (!yes) return;
     if (canWrite()) await save(fixed.files, "lint --fix");
     const done = await core.call<Fixed>("fix", { ...options(), apply: true });
@@ -303,25 +462,104 @@ let stale = true;
 
 export function init() {
   const severity = (name: "error" | "warning" | "info", text: string) =>
-    h("label", { class: "pill " + name }, h("input", { type: "checkbox", id: "show-" + name, checked: true, onchange: (e: Event) => { if ((e.target as HTMLInputElement).checked) filter.severities.add(name); else filter.severities.delete(name); draw(); } }), h("span", {}, h("b", { id: "count-" + name }, "0"), " ", text));
+    h(
+      "label",
+      { class: "pill " + name },
+      h("input", {
+        type: "checkbox",
+        id: "show-" + name,
+        checked: true,
+        onchange: (e: Event) => {
+          if ((e.target as HTMLInputElement).checked) filter.severities.add(name);
+          else filter.severities.delete(name);
+          draw();
+        },
+      }),
+      h("span", {}, h("b", { id: "count-" + name }, "0"), " ", text),
+    );
   const out = (name: string, format: string, file: string, type: string) =>
     h("button", { type: "button", class: "quiet", disabled: true, onclick: () => void exported(format, file, type) }, name);
-  const list = h("div", { id: "list", role: "listbox", tabindex: 0, "aria-label": "Findings", onkeydown: (e: Event) => key(e as KeyboardEvent) }, h("div", { class: "inner", role: "presentation" }));
+  const list = h(
+    "div",
+    { id: "list", role: "listbox", tabindex: 0, "aria-label": "Findings", onkeydown: (e: Event) => key(e as KeyboardEvent) },
+    h("div", { class: "inner", role: "presentation" }),
+  );
   list.addEventListener("scroll", () => requestAnimationFrame(() => scrolled(list)), { passive: true });
   new ResizeObserver(() => drawRows()).observe(list);
-  fill(byId("lint"),
-    h("div", { class: "toolbar" },
+  fill(
+    byId("lint"),
+    h(
+      "div",
+      { class: "toolbar" },
       h("p", { id: "summary", class: "summary" }, ""),
-      h("div", { class: "row" }, severity("error", "errors"), severity("warning", "warnings"), severity("info", "infos"),
-        h("label", { class: "switch" }, h("input", { type: "checkbox", id: "strict", onchange: (e: Event) => { state.strict = (e.target as HTMLInputElement).checked; changed(); } }), "Strict")),
-      h("div", { class: "row" },
-        h("label", { class: "sr", for: "rule-filter" }, "Rule"), h("select", { id: "rule-filter", onchange: (e: Event) => { filter.rule = (e.target as HTMLSelectElement).value; draw(); } }),
-        h("label", { class: "sr", for: "search" }, "Search"), h("input", { id: "search", type: "search", placeholder: "Search", oninput: (e: Event) => { filter.text = (e.target as HTMLInputElement).value; draw(); } }),
-        h("label", { class: "check" }, h("input", { type: "checkbox", id: "suppressed", onchange: (e: Event) => { filter.suppressed = (e.target as HTMLInputElement).checked; draw(); } }), h("span", { id: "suppressed-count" }, "show suppressed")),
+      h(
+        "div",
+        { class: "row" },
+        severity("error", "errors"),
+        severity("warning", "warnings"),
+        severity("info", "infos"),
+        h(
+          "label",
+          { class: "switch" },
+          h("input", {
+            type: "checkbox",
+            id: "strict",
+            onchange: (e: Event) => {
+              state.strict = (e.target as HTMLInputElement).checked;
+              changed();
+            },
+          }),
+          "Strict",
+        ),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        h("label", { class: "sr", for: "rule-filter" }, "Rule"),
+        h("select", {
+          id: "rule-filter",
+          onchange: (e: Event) => {
+            filter.rule = (e.target as HTMLSelectElement).value;
+            draw();
+          },
+        }),
+        h("label", { class: "sr", for: "search" }, "Search"),
+        h("input", {
+          id: "search",
+          type: "search",
+          placeholder: "Search",
+          oninput: (e: Event) => {
+            filter.text = (e.target as HTMLInputElement).value;
+            draw();
+          },
+        }),
+        h(
+          "label",
+          { class: "check" },
+          h("input", {
+            type: "checkbox",
+            id: "suppressed",
+            onchange: (e: Event) => {
+              filter.suppressed = (e.target as HTMLInputElement).checked;
+              draw();
+            },
+          }),
+          h("span", { id: "suppressed-count" }, "show suppressed"),
+        ),
         h("button", { type: "button", id: "fix-all", disabled: true, onclick: () => void fixAll() }, "Apply safe fixes"),
-        h("span", { class: "row", id: "exports", role: "group", "aria-label": "Export" }, out("SARIF", "sarif", "redis-gitops.sarif", "application/sarif+json"), out("JSON", "json", "redis-gitops.json", "application/json"), out("Markdown", "markdown", "redis-gitops.md", "text/markdown")))),
-    h("div", { id: "notices" }), h("div", { id: "nothing" }),
-    h("div", { class: "split lint", id: "lint-body" }, list, h("article", { id: "detail", class: "card", "aria-live": "off" })));
+        h(
+          "span",
+          { class: "row", id: "exports", role: "group", "aria-label": "Export" },
+          out("SARIF", "sarif", "redis-gitops.sarif", "application/sarif+json"),
+          out("JSON", "json", "redis-gitops.json", "application/json"),
+          out("Markdown", "markdown", "redis-gitops.md", "text/markdown"),
+        ),
+      ),
+    ),
+    h("div", { id: "notices" }),
+    h("div", { id: "nothing" }),
+    h("div", { class: "split lint", id: "lint-body" }, list, h("article", { id: "detail", class: "card", "aria-live": "off" })),
+  );
   onchange(() => {
     stale = true;
     if (!byId("lint").hidden) void run();

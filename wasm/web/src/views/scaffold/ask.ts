@@ -1,0 +1,144 @@
+// What the form asks for, and how it is written to the address bar and to the core.
+
+import { hash, state } from "../../app";
+import form from "../../form.json";
+import type { Planned } from "../../types";
+
+export interface Schema {
+  type?: string;
+  default?: unknown;
+  description?: string;
+  enum?: unknown[];
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  anyOf?: Schema[];
+}
+
+export const operator = form.operators[0]!;
+export const properties = (operator.schema as unknown as { properties: Record<string, Schema> }).properties;
+// auth and networkPolicy have fields of their own, or follow from the configuration.
+export const values = operator.order.filter((k) => k !== "auth");
+
+export interface Ask {
+  kind: "resource" | "application" | "deployment";
+  app: string;
+  type: string;
+  suffix: string;
+  profile: string;
+  size: string;
+  auth: string;
+  secret: string;
+  store: string;
+  cert: string;
+  namespace: string;
+  name: string;
+  image: string;
+  hostname: string;
+  onConflict: string;
+  kustomize: boolean;
+  set: Record<string, string>;
+}
+
+const blank = (): Ask => ({
+  kind: "resource",
+  app: "shop",
+  type: "",
+  suffix: "jobs",
+  profile: "queue",
+  size: "",
+  auth: "",
+  secret: "",
+  store: "",
+  cert: "",
+  namespace: "",
+  name: "",
+  image: "",
+  hostname: "",
+  onConflict: "",
+  kustomize: false,
+  set: {},
+});
+
+// view is what the Scaffold view knows between two events.
+export const view = {
+  ask: blank(),
+  planned: undefined as Planned | undefined,
+  asked: 0, // what the form says, counted
+  done: 0, // what of it has been asked of the core
+  planning: false,
+  stale: false, // the repository changed while the view was hidden
+  address: 0, // the timer of the address bar
+  openFiles: new Set<string>(),
+  wholeFiles: new Set<string>(),
+  update: () => {}, // plans what the form says now
+};
+
+// kept are the fields that a link carries. A certificate is left out: it is long, and the colleague's cluster has its own.
+const kept = [
+  "kind",
+  "app",
+  "type",
+  "suffix",
+  "profile",
+  "size",
+  "auth",
+  "secret",
+  "store",
+  "namespace",
+  "name",
+  "image",
+  "hostname",
+  "onConflict",
+] as const;
+
+export function params(): URLSearchParams {
+  const p = new URLSearchParams();
+  p.set("v", "1");
+  for (const k of kept) if (view.ask[k]) p.set(k, view.ask[k]);
+  if (view.ask.kustomize) p.set("kustomize", "1");
+  for (const k of values) if (view.ask.set[k] !== undefined) p.set("set." + k, view.ask.set[k]!);
+  if (state.strict !== (state.opened?.strict ?? false)) p.set("strict", state.strict ? "1" : "0");
+  return p;
+}
+
+export function fromHash() {
+  const { view: shown, params: p } = hash();
+  if (shown !== "scaffold" || !p.has("v")) return;
+  view.ask = { ...blank(), suffix: "", profile: "" };
+  for (const k of kept) if (p.has(k)) (view.ask as unknown as Record<string, string>)[k] = p.get(k)!;
+  if (!["resource", "application", "deployment"].includes(view.ask.kind)) view.ask.kind = "resource";
+  view.ask.kustomize = p.get("kustomize") === "1";
+  for (const k of values) if (p.has("set." + k)) view.ask.set[k] = p.get("set." + k)!;
+  if (p.has("strict")) state.strict = p.get("strict") === "1";
+}
+
+export const request = () => {
+  const { kind, app, set } = view.ask;
+  const some = (o: Record<string, unknown>) => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== "" && v !== false));
+  const common = { kind, app, ...some({ onConflict: view.ask.onConflict, strict: state.strict }) };
+  const exists = state.opened?.applications.some((a) => a.name === app);
+  if (kind === "application") return { ...common, ...some({ kustomize: view.ask.kustomize }) };
+  if (kind === "deployment")
+    return {
+      ...common,
+      type: view.ask.type || state.opened?.deployments?.[0] || "web",
+      ...some({ newApp: !exists, name: view.ask.name, image: view.ask.image, hostname: view.ask.hostname }),
+    };
+  return {
+    ...common,
+    type: view.ask.type || "redis",
+    ...some({
+      newApp: !exists,
+      suffix: view.ask.suffix,
+      profile: view.ask.profile,
+      size: view.ask.size,
+      auth: view.ask.auth,
+      namespace: view.ask.namespace,
+      secret: view.ask.auth && view.ask.auth !== "none" ? view.ask.secret : "",
+      store: view.ask.auth === "external" ? view.ask.store : "",
+      cert: view.ask.auth === "sealed" ? view.ask.cert : "",
+    }),
+    set,
+  };
+};
