@@ -20,13 +20,11 @@ func Targets(r *repo.Repo) ([]Target, []*finding.Problem, error) { return Target
 
 // TargetsIn is Targets of a folder and what is below it, without looking at the rest of the repository.
 func TargetsIn(r *repo.Repo, dir string) ([]Target, []*finding.Problem, error) {
-	s := &search{repo: r, layout: r.Layout(), charts: map[string]bool{}, kustomizations: map[string]string{}, used: map[string]bool{}}
+	s := &search{repo: r, layout: r.Layout(), charts: map[string]bool{}, kustomizations: map[string]string{}, uses: map[string][]string{}, used: map[string]bool{}}
 	if err := s.walk(dir); err != nil {
 		return nil, nil, err
 	}
-	for _, dir := range slices.Sorted(keysOf(s.kustomizations)) {
-		s.uses(dir)
-	}
+	s.roots()
 	var targets []Target
 	for _, dir := range slices.Sorted(keysOf(s.charts)) {
 		more, err := s.deployed(Target{Dir: dir, Kind: repo.Chart})
@@ -76,7 +74,8 @@ type search struct {
 	layout         repo.Layout
 	charts         map[string]bool
 	kustomizations map[string]string   // the file of each folder that has one
-	used           map[string]bool     // folders and files that a kustomization uses
+	uses           map[string][]string // folders and files that a kustomization takes in, by its folder
+	used           map[string]bool     // those that another one takes in
 	plain          map[string][]string // YAML files outside of charts
 	problems       []*finding.Problem
 }
@@ -136,8 +135,40 @@ func (s *search) insideChart(dir string) bool {
 	return false
 }
 
-// uses notes the folders and files that a kustomization takes in.
-func (s *search) uses(dir string) {
+// roots notes as used what a kustomization takes in. Of those that only use each other, the first stays.
+func (s *search) roots() {
+	dirs := slices.Sorted(keysOf(s.kustomizations))
+	for _, dir := range dirs {
+		s.reads(dir)
+		for _, name := range s.uses[dir] {
+			s.used[name] = true
+		}
+	}
+	reached := map[string]bool{}
+	var reach func(dir string)
+	reach = func(dir string) {
+		if !reached[dir] {
+			reached[dir] = true
+			for _, name := range s.uses[dir] {
+				reach(name)
+			}
+		}
+	}
+	for _, dir := range dirs {
+		if !s.used[dir] {
+			reach(dir)
+		}
+	}
+	for _, dir := range dirs {
+		if !reached[dir] {
+			s.used[dir] = false
+			reach(dir)
+		}
+	}
+}
+
+// reads notes the folders and files that a kustomization takes in.
+func (s *search) reads(dir string) {
 	file := s.kustomizations[dir]
 	docs, _ := s.repo.Documents(file) // rendering says what is wrong
 	for _, doc := range docs {
@@ -153,7 +184,9 @@ func (s *search) uses(dir string) {
 					name = n.Value
 				}
 				if !strings.Contains(name, "://") && !strings.Contains(name, "\n") {
-					s.used[path.Join(dir, name)] = true
+					if name = path.Join(dir, name); name != dir {
+						s.uses[dir] = append(s.uses[dir], name)
+					}
 				}
 			case yaml.SequenceNode:
 				for _, c := range n.Content {
@@ -176,7 +209,6 @@ func (s *search) uses(dir string) {
 			}
 		}
 	}
-	delete(s.used, dir) // "." of itself
 }
 
 // deployed returns a target for each deployment that renders it in its own way, or the target as it is.
