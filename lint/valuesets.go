@@ -13,37 +13,7 @@ import (
 
 // valueFile finds a value file of a set for the chart in dir: relative to the chart, else from the repository's root. A file that is
 // inside another chart belongs to that one, unless its name begins with "/". "" when the chart has no such file.
-func (l *linter) valueFile(dir, name string) string {
-	rest, rooted := strings.CutPrefix(name, "/")
-	if !rooted {
-		if file := path.Join(dir, name); l.isFile(file) {
-			return file
-		}
-	}
-	file := path.Clean(rest)
-	if !l.isFile(file) || !rooted && l.chartAround(file) != "" && !strings.HasPrefix(file, dir+"/") {
-		return ""
-	}
-	return file
-}
-
-func (l *linter) isFile(name string) bool {
-	if strings.HasPrefix(name, "../") {
-		return false
-	}
-	info, err := l.repo.Fs().Stat(name)
-	return err == nil && info.Mode().IsRegular()
-}
-
-// chartAround returns the directory of the chart that a file is in, "" when it is in none.
-func (l *linter) chartAround(file string) string {
-	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
-		if l.has(dir + "/Chart.yaml") {
-			return dir
-		}
-	}
-	return ""
-}
+func (l *linter) valueFile(dir, name string) string { return render.ValuesFile(l.repo, dir, name) }
 
 // valueFiles returns the files of a set that the chart in dir has.
 func (l *linter) valueFiles(dir string, set []string) []string {
@@ -81,7 +51,7 @@ func (l *linter) missingValue(targets []render.Target, name string, at finding.P
 	if info, err := l.repo.Fs().Stat(path.Clean(strings.TrimPrefix(name, "/"))); err == nil && info.IsDir() {
 		return finding.Errorf(at, "", "%q is a directory; pass a values file", name)
 	}
-	if l.isFile(path.Clean(strings.TrimPrefix(name, "/"))) {
+	if render.ValuesFile(l.repo, ".", "/"+strings.TrimPrefix(name, "/")) != "" {
 		return finding.Errorf(at, "", "%q does not belong to a chart in the repository; pass a values file of a chart", name)
 	}
 	var near []string

@@ -170,21 +170,30 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 		}
 		if len(d.Parameters) > 0 {
 			l.result.Files = append(l.result.Files, d.Source.File)
-			all = copyMapping(all)
-		}
-		for _, p := range d.Parameters {
-			steps, err := setParameter(all, p)
-			if err != nil {
-				l.fail(finding.Errorf(p.At, "", "%s", err))
-				continue
-			}
-			cr.given = append(cr.given, ValueFile{p.At, parameterNode(steps, p)})
+			l.set(cr, &all, d.Parameters)
 		}
 	}
 	for _, name := range t.ValueFiles {
 		add(file(name, false, finding.Position{}))
 	}
+	l.set(cr, &all, t.Parameters)
 	return all
+}
+
+// set puts parameters over the values.
+func (l *loader) set(cr *chartRun, all *map[string]any, parameters []repo.Parameter) {
+	if len(parameters) == 0 {
+		return
+	}
+	*all = copyMapping(*all)
+	for _, p := range parameters {
+		steps, err := setParameter(*all, p)
+		if err != nil {
+			l.fail(finding.Errorf(p.At, "", "%s", err))
+			continue
+		}
+		cr.given = append(cr.given, ValueFile{p.At, parameterNode(steps, p)})
+	}
 }
 
 // values makes the values of every chart.
@@ -412,7 +421,7 @@ func (f *lazyFiles) fill(c *chart, templates []*templateFile) {
 func (l *loader) crds(c *chart) {
 	for _, name := range c.files {
 		if strings.HasPrefix(name, "crds/") && isManifest(name) {
-			l.manifests(path.Join(c.dir, name), "")
+			l.manifests(path.Join(c.dir, name))
 		}
 	}
 	for _, d := range c.deps {
@@ -567,7 +576,7 @@ func renderPlain(ctx context.Context, r *repo.Repo, t Target, result *Result) er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		l.manifests(f, "kind")
+		l.manifests(f)
 	}
 	return nil
 }
@@ -578,7 +587,7 @@ func isYAML(name string) bool {
 }
 
 // manifests reads the objects of a file.
-func (l *loader) manifests(file, _ string) {
+func (l *loader) manifests(file string) {
 	src, err := l.repo.ReadFile(file)
 	if err != nil {
 		for _, p := range finding.All(err) {

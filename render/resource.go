@@ -16,6 +16,7 @@ type Target struct {
 	Kind       repo.AppKind     //
 	Deployment *repo.Deployment // gives the release, namespace and values; nil when nothing deploys it
 	ValueFiles []string         // on top of the deployment's, relative to the repository (--values and the configuration)
+	Parameters []repo.Parameter // on top of those (--set)
 	Files      []string         // of plain manifests: those that belong to it; nil is every YAML file in the folder itself
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -455,6 +456,32 @@ func lookupValue(v any, path []string) (any, bool) {
 
 // maxIndex is the largest list index that a parameter may set, as in Helm.
 const maxIndex = 65536
+
+// ValuesFile returns the values file that a name means to the chart of a directory: of the chart, or of the repository outside of other
+// charts; one that begins with "/" is of the repository. It is "" where there is none.
+func ValuesFile(r *repo.Repo, dir, name string) string {
+	isFile := func(name string) bool {
+		if strings.HasPrefix(name, "../") {
+			return false
+		}
+		info, err := r.Fs().Stat(name)
+		return err == nil && info.Mode().IsRegular()
+	}
+	rest, rooted := strings.CutPrefix(name, "/")
+	if file := path.Join(dir, name); !rooted && isFile(file) {
+		return file
+	}
+	file := path.Clean(rest)
+	if !isFile(file) {
+		return ""
+	}
+	for around := path.Dir(file); !rooted && around != "."; around = path.Dir(around) {
+		if isFile(around+"/Chart.yaml") && !strings.HasPrefix(file, dir+"/") {
+			return ""
+		}
+	}
+	return file
+}
 
 // setParameter sets a value as helm --set does: the name is keys with "." between them, [0] for a list's element, "\" before
 // a special character.

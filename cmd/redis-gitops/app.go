@@ -155,7 +155,7 @@ func (a *app) rootCommand() *cobra.Command {
 		commands  []*cobra.Command
 	}{
 		{"scaffold", "Scaffold", []*cobra.Command{a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()), a.addLimits(a.destroyCommand())}},
-		{"lint", "Lint", []*cobra.Command{a.addLimits(a.lintCommand()), a.rulesCommand()}},
+		{"lint", "Lint", []*cobra.Command{a.addLimits(a.lintCommand()), a.addLimits(a.renderCommand()), a.rulesCommand()}},
 		{"connect", "Connect", []*cobra.Command{a.addLimits(a.urlCommand()), a.addLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
 			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.addLimits(a.operatorsCommand())}},
 		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},

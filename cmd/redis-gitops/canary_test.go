@@ -99,7 +99,8 @@ func canaryCommands() [][]string {
 	}
 	all = append(all,
 		[]string{"lint", "--fix", "--diff"}, []string{"lint", "--fix", "--diff", "--color", "always"}, []string{"lint", "--values", "values-production.yaml"},
-		[]string{"lint", "--new-from-rev", "HEAD"})
+		[]string{"lint", "--new-from-rev", "HEAD"},
+		[]string{"render"}, []string{"render", "--show-origin"}, []string{"render", "--output", "json", "--show-origin"}, []string{"render", "--only", "redis"})
 	for _, name := range []string{"shop", "kust", "plain", "fails", "tpl", "nosuch"} {
 		for _, format := range instance.Formats() {
 			all = append(all, []string{"url", name, "--format", format}, []string{"sentinel-url", name, "--format", format})
@@ -200,7 +201,7 @@ func TestHostileText(t *testing.T) {
 	var all [][]string
 	for _, config := range []string{"", "\"" + quoted + "\": 1\n", "operator: {name: \"" + quoted + "\"}\n", "defaults: {\"" + quoted + "\": {}}\n"} {
 		write(".redis-gitops.yaml", config)
-		all = [][]string{{"lint"}, {"lint", "--verbose", "--stats"}, {"lint", "--fix", "--diff"}, {"url", "shop"}, {"url", "r" + orders}, {"url", "raw"}, {"generate", "resource", "shop", "evil", "--dry-run"},
+		all = [][]string{{"lint"}, {"render"}, {"render", "--show-origin"}, {"render", orders}, {"lint", "--verbose", "--stats"}, {"lint", "--fix", "--diff"}, {"url", "shop"}, {"url", "r" + orders}, {"url", "raw"}, {"generate", "resource", "shop", "evil", "--dry-run"},
 			{"generate", "resource", "raw", "evil", "--dry-run"}, {"generate", "resource", orders, "redis"}, {"__complete", "url", ""}, {"__complete", "generate", "resource", ""}, {"__complete", "generate", "deployment", "shop", ""},
 			{orders}, {"lint", "--x" + orders}, {"import", orders, orders}, {"lint", "--format", orders}, {"rules", "show", orders}, {"generate", "update", "--dry-run"}, {"destroy", "resource", "shop", orders}}
 		for _, args := range all {

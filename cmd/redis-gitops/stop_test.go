@@ -128,6 +128,7 @@ func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
 		"destroy resource":     {{"shop", "redis", "-C", locked}},
 		"destroy deployment":   {{"shop", "deployment", "-C", locked}},
 		"lint":                 {{}, {"--timeout", "0"}, {"--max-memory", "0"}, {"--new-from-rev", "HEAD"}, {"--fix", "-C", locked}},
+		"render":               {{}, {"slow"}, {"--only", "redis"}},
 		"url":                  {{"slow"}, append([]string{"slow", "--live"}, live...)},
 		"sentinel-url":         {{"slow"}},
 		"cli":                  {append([]string{"shop"}, live...), {"slow", "--kubeconfig", kubeconfig}},

@@ -1,0 +1,4 @@
+{{- define "labels" }}
+app: {{ .Chart.Name }}
+size: {{ .Values.redis.memory | quote }}
+{{- end }}
