@@ -32,9 +32,9 @@ type Refused struct {
 const maxRounds = 20
 
 // Fix makes the safe fixes of all findings that count, checks again, and goes on until nothing changes. A fix is safe when the
-// repository that it leaves is proven: see [world]. What cannot be proven, and what a rule itself calls a suggestion, is made only
-// with opts.Suggested, and then only if it brings no error. A fix that is not made never stops another one. Nothing is written:
-// Changes is for [repo.Repo.Apply].
+// repository that it leaves is proven: see [world]. What a rule itself calls a suggestion is made only with opts.Suggested, and then
+// only if it renders as meant and brings no error. A fix of which the proof has found harm is not made at all, and one that is not made
+// never stops another one. Nothing is written: Changes is for [repo.Repo.Apply].
 func Fix(ctx context.Context, r *repo.Repo, opts Options) (*Fixed, error) {
 	fsys := newOverlay(r.Fs())
 	on, err := repo.Open(fsys, repo.Options{Layout: r.Layout()})
@@ -92,31 +92,30 @@ type fixer struct {
 type candidate struct {
 	*fix
 	findings []*finding.Finding
-	allowed  bool // a suggestion that was asked for
 }
 
-// all makes fixes until there are no more, first those that are safe.
+// all makes fixes until there are no more, and suggestions when there is nothing left that is safe.
 func (f *fixer) all(ctx context.Context) error {
 	f.refused = map[string]string{}
-	for _, suggested := range []bool{false, true} {
-		if suggested && !f.opts.Suggested {
-			break
-		}
-		for range maxRounds {
-			made, err := f.round(ctx, suggested)
-			if err != nil {
-				return err
-			}
-			if made == 0 {
-				break
-			}
+	suggested := false
+	for range maxRounds {
+		made, err := f.round(ctx, suggested)
+		switch {
+		case err != nil:
+			return err
+		case made > 0:
 			clear(f.refused) // another fix may have made it possible
+			suggested = false
+		case suggested || !f.opts.Suggested:
+			return nil
+		default:
+			suggested = true
 		}
 	}
 	return nil
 }
 
-// round tries all fixes that there are and gives how many it made.
+// round tries all fixes that are safe, or all that are suggestions, and gives how many it made.
 func (f *fixer) round(ctx context.Context, suggested bool) (int, error) {
 	if f.last == nil {
 		var err error
@@ -149,15 +148,14 @@ func (f *fixer) candidates(suggested bool) []*candidate {
 		switch {
 		case len(fx.edits) == 0:
 			continue
-		case fx.suggested != "" && !suggested:
-			f.refused[id] = fx.suggested
+		case (fx.suggested != "") != suggested:
 			continue
 		}
 		if c := byID[id]; c != nil {
 			c.findings = append(c.findings, found)
 			continue
 		}
-		byID[id] = &candidate{fix: fx, findings: []*finding.Finding{found}, allowed: suggested}
+		byID[id] = &candidate{fix: fx, findings: []*finding.Finding{found}}
 		out = append(out, byID[id])
 	}
 	return out
@@ -291,11 +289,15 @@ func (f *fixer) explain(out *Fixed) {
 		if fx == nil || found.Suppressed != nil {
 			continue
 		}
-		reason := cmp.Or(f.refused[fx.id()], fx.suggested)
-		if len(fx.edits) == 0 {
+		refused := f.refused[fx.id()]
+		reason := cmp.Or(refused, fx.suggested)
+		switch {
+		case len(fx.edits) == 0:
 			reason = fx.why
-		} else if found.Suggested = reason; reason == "" {
+		case reason == "":
 			continue // folded into another finding, or a round too late
+		case refused != "":
+			found.Fix, found.Suggested = "", "" // it does harm
 		}
 		out.Refused = append(out.Refused, Refused{found, reason})
 	}
@@ -360,6 +362,9 @@ func applyOne(data any, e policy.Edit, path []string) (any, error) {
 	case map[string]any:
 		if e.Op == "remove" && len(path) == 1 {
 			delete(data, step)
+			if len(data) == 0 {
+				return nil, nil // the line of a key without entries says null
+			}
 			return data, nil
 		}
 		below, err := applyOne(data[step], e, path[1:])

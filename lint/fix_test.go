@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,7 @@ type fixCase struct {
 	name      string
 	files     map[string]string
 	suggested bool
+	both      bool // with suggestions, too: harm is none
 	only      string
 	want      map[string][]string // lines that a file has afterwards; with "!" in front: has not
 	refused   []string            // parts of the reasons
@@ -155,6 +157,7 @@ var fixCases = []fixCase{
 			"applications/shop/Chart.yaml": chartYAML, "applications/shop/templates/redis.yaml": switchTemplate, "applications/shop/templates/web.yaml": webTemplate,
 			"applications/shop/values.yaml": "redis:\n  sentinels: 0\n  keepAfterDeletion: true\n",
 		},
+		both:    true,
 		only:    "ha/zero-means-three",
 		want:    map[string][]string{"applications/shop/values.yaml": {"  sentinels: 0"}},
 		refused: []string{"it would also change spec.replicas of Deployment/web"},
@@ -168,6 +171,7 @@ var fixCases = []fixCase{
 			"applications/shop/values.yaml":            "limit: 256Mi\nmaxmemory: 250mb\n",
 			"applications/shop/values-production.yaml": "limit: 1Gi\n",
 		},
+		both:    true,
 		only:    "mem/headroom",
 		want:    map[string][]string{"applications/shop/values.yaml": {"maxmemory: 250mb"}},
 		refused: []string{"with values-production.yaml"},
@@ -225,11 +229,74 @@ var fixCases = []fixCase{
 		files:   map[string]string{"applications/shop/Chart.yaml": chartYAML, "applications/shop/values.yaml": "a: 1\nb: 9\nterm: 5\n", "applications/shop/templates/redis.yaml": redisWith("", "", strings.Replace(fullMemory, "terminationGracePeriod: 90", "terminationGracePeriod: {{ add .Values.a .Values.b }}", 1))},
 		refused: []string{"computes this text from values in a way that cannot be"},
 	},
+	{
+		name: "one value for maxmemory and the limit",
+		files: map[string]string{
+			"applications/shop/Chart.yaml": chartYAML, "applications/shop/values.yaml": "memory: 256\n",
+			"applications/shop/templates/redis.yaml": redisWith("", "", strings.NewReplacer("192mb", "{{ .Values.memory }}mb", "256Mi", "{{ .Values.memory }}Mi").Replace(fullMemory)),
+		},
+		both: true, only: "mem/maxmemory-at-limit",
+		want:    map[string][]string{"applications/shop/values.yaml": {"memory: 256"}},
+		refused: []string{"it would also change spec.redis.resources"},
+	},
+	{
+		name: "a number stays a number",
+		files: map[string]string{
+			"applications/shop/Chart.yaml": chartYAML, "applications/shop/values.yaml": "maxmemory: 300\nquoted: \"1\"\n",
+			"applications/shop/templates/redis.yaml": redisWith("", "", strings.Replace(fullMemory, "192mb", "{{ .Values.maxmemory }}mb", 1)),
+		},
+		both: true, only: "mem/maxmemory-at-limit",
+		want: map[string][]string{"applications/shop/values.yaml": {"maxmemory: 192"}},
+	},
+	{
+		name: "a directive is no value",
+		files: map[string]string{
+			"applications/shop/Chart.yaml": chartYAML, "applications/shop/values.yaml": "memory: 150\n",
+			"applications/shop/templates/redis.yaml": redisWith("", "", strings.Replace(fullMemory, "192mb", "{{ mul .Values.memory 2 }}mb", 1)),
+		},
+		both: true, only: "mem/maxmemory-at-limit",
+		want:    map[string][]string{"applications/shop/values.yaml": {"memory: 150"}},
+		refused: []string{"computes this text from values in a way that cannot be"},
+	},
+	{
+		name: "a line that production has already",
+		files: map[string]string{
+			"applications/shop/Chart.yaml": chartYAML, "applications/shop/values.yaml": "config: []\n", "applications/shop/values-production.yaml": "config: [maxmemory 100mb]\n",
+			"applications/shop/templates/redis.yaml": redisWith("", "", strings.Replace(fullMemory, "      - maxmemory 192mb\n", "      {{- range .Values.config }}\n      - {{ . }}\n      {{- end }}\n", 1)),
+		},
+		both: true, only: "mem/limit-without-maxmemory",
+		want:    map[string][]string{"applications/shop/values.yaml": {"config: []"}, "applications/shop/templates/redis.yaml": {"!      - maxmemory 192mb"}},
+		refused: []string{"it would cause config/duplicate"},
+	},
+	{
+		name:    "a selector in a chart that fails",
+		files:   map[string]string{"shop/redis.yaml": redisWith(prodLabels, "", fullMemory), "applications/x/Chart.yaml": chartYAML, "applications/x/templates/service.yaml": "{{ fail \"x\" }}\n" + masterService},
+		both:    true,
+		only:    "op/labels-propagate",
+		want:    map[string][]string{"shop/redis.yaml": {"!    - ^$"}},
+		refused: []string{"applications/x cannot be rendered, so what selects or names these pods is unknown"},
+	},
+	{
+		name: "a parameter of Argo CD is text",
+		files: map[string]string{
+			"applications/shop/Chart.yaml": chartYAML, "applications/shop/templates/redis.yaml": switchTemplate, "applications/shop/values.yaml": "redis:\n  sentinels: 3\n",
+			"argocd/shop.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: { name: shop, namespace: argocd }\nspec:\n  source:\n    path: applications/shop\n    helm:\n      parameters:\n        - name: redis.keepAfterDeletion\n          value: \"false\"\n  destination: { namespace: shop }\n",
+		},
+		both: true, only: "data/pvc-dies-with-cr",
+		want: map[string][]string{"argocd/shop.yaml": {`          value: "true"`}},
+	},
 }
 
 // TestFixCases: what --fix makes of repositories in which fixes once did harm, what it leaves alone, and why.
 func TestFixCases(t *testing.T) {
+	cases := slices.Clone(fixCases)
 	for _, c := range fixCases {
+		if c.both {
+			c.suggested = true
+			cases = append(cases, c)
+		}
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			archive := &txtar.Archive{}
 			for name, text := range c.files {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -60,14 +61,25 @@ func setAt(at finding.Position, node *yaml.Node, value any) *edit {
 	})
 }
 
-// quote writes a value in the quotes that the old one had. A number gets them where the old one was a number in spite of them,
+// quote writes a value in the quotes that the old one had. A number or boolean gets them where the old one was one in spite of them,
 // as parameters of Argo CD are.
 func quote(value any, quoted, old string, number bool) string {
 	text := scalar(value)
-	if _, isText := value.(string); (isText || number) && quoted != old && !strings.ContainsAny(text, `'"\`) {
+	if _, isText := value.(string); (isText || number || plainKind(old) == plainKind(text) && plainKind(old) != "") && quoted != old && !strings.ContainsAny(text, `'"\`) {
 		return quoted[:1] + text + quoted[:1]
 	}
 	return text
+}
+
+// plainKind is "bool" or "number" for what YAML takes a plain scalar for, and else "".
+func plainKind(text string) string {
+	if text == "true" || text == "false" {
+		return "bool"
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return "number"
+	}
+	return ""
 }
 
 // replaceAt replaces a scalar that stands at a column of a line, when that is what stands there.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -149,9 +150,9 @@ func (p *planner) set(node *yaml.Node, to any) (*edit, error) {
 	if e := p.setPart(o, node, to); e != nil {
 		return e, nil
 	}
-	path, _, ok := p.value(o)
-	if !ok {
-		return nil, byTemplate(o)
+	path, was, ok := p.value(o)
+	if !ok || was != nil && was.Kind == yaml.ScalarNode && was.Tag != "!!null" && was.Value != node.Value {
+		return nil, byTemplate(o) // the value is a part of the text, or it is computed
 	}
 	return p.setValue(path, nil, to)
 }
@@ -177,13 +178,24 @@ func (p *planner) setPart(o render.Origin, node *yaml.Node, to any) *edit {
 			return nil
 		}
 		at := p.chart.ValueAt(was)
-		found = setAt(at, was, strings.TrimSuffix(strings.TrimPrefix(text, before), after))
+		found = setAt(at, was, likeNumber(was, strings.TrimSuffix(strings.TrimPrefix(text, before), after)))
 		if len(o.Values) > 1 {
 			value := atValue(o, at, width(was))
 			found.part = &value
 		}
 	}
 	return found
+}
+
+// likeNumber returns a text as a number, where the node that it replaces is one.
+func likeNumber(was *yaml.Node, text string) any {
+	if was.Tag != "!!int" || was.Style != 0 {
+		return text
+	}
+	if n, err := strconv.Atoi(text); err == nil && strconv.Itoa(n) == text {
+		return n
+	}
+	return text
 }
 
 // cutOnce cuts a text around a part that is in it once.
@@ -295,7 +307,7 @@ func (p *planner) setValue(path, rest []string, to any) (*edit, error) {
 	case value == nil:
 		root := p.chart.Values
 		if root == nil || root.Kind != yaml.MappingNode || len(root.Content) == 0 {
-			return nil, errNothing
+			return nil, fmt.Errorf("no values file of the chart sets a value yet; add %s: %s to its values.yaml", strings.Join(full, "."), scalar(to))
 		}
 		return insertEntry(p.chart.ValueAt(root.Content[0]), root.Content[0].Value, full, to), nil
 	case isEmptyNode(value) && key != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,8 @@ type objection struct {
 	path     []string
 }
 
-// judge returns the objections to fixes that were made. Suggestions that were asked for only have to help and to cause no error.
+// judge returns the objections to fixes that were made, which are all safe or all suggestions. A suggestion has to help, to render as
+// meant and to cause no error; what it changes for clients and selectors is what its rule says to check first.
 func (w *world) judge(after *world, made []*candidate) []objection {
 	left := map[string]bool{}
 	for _, f := range after.lint.findings {
@@ -46,7 +48,7 @@ func (w *world) judge(after *world, made []*candidate) []objection {
 	}
 	lenient := false
 	for _, c := range made {
-		lenient = lenient || c.allowed
+		lenient = lenient || c.suggested != ""
 		for _, f := range c.findings {
 			if left[fingerprint(f)] {
 				return []objection{{reason: "the finding would remain"}}
@@ -59,11 +61,14 @@ func (w *world) judge(after *world, made []*candidate) []objection {
 		}
 		return []objection{{reason: fmt.Sprintf("it would cause %s at %s", f.Rule, f.Position)}} // without the message, which may quote a secret
 	}
-	if lenient {
-		return nil
+	switch sources := sourceFixes(made); {
+	case sources == len(made):
+		return nil // a change of a source file itself, such as the name of a chart, renders as its rule says
+	case sources > 0:
+		return []objection{{reason: "it is tried apart from fixes of source files"}}
 	}
 	changed, objections := w.rendersAsMeant(after, made)
-	if len(objections) > 0 || !changed {
+	if len(objections) > 0 || !changed || lenient {
 		return objections
 	}
 	before, reached, err := w.reached(after)
@@ -73,7 +78,24 @@ func (w *world) judge(after *world, made []*candidate) []objection {
 	if reason := before.keptBy(reached); reason != "" {
 		return []objection{{reason: reason}}
 	}
+	if dirs := after.lint.missing().dirs; len(dirs) > 0 && !before.sameTargets(reached) {
+		dirs = slices.Compact(slices.Sorted(slices.Values(dirs)))
+		if dirs[0] == "." {
+			dirs[0] = "the repository root"
+		}
+		return []objection{{reason: fmt.Sprintf("%s cannot be rendered, so what selects or names these pods is unknown", strings.Join(dirs, ", "))}}
+	}
 	return nil
+}
+
+// sourceFixes counts suggestions that edit a source file rather than what it renders.
+func sourceFixes(made []*candidate) (n int) {
+	for _, c := range made {
+		if c.suggested != "" && len(c.meant) == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // blame finds the fix behind each objection that is about a field only one of the fixes sets. It is made without trying that fix
@@ -260,6 +282,7 @@ func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, off 
 	if len(paths) == 0 {
 		paths = [][]string{nil}
 	}
+	paths = slices.DeleteFunc(paths, func(at []string) bool { return carriesValues(was.Kind, at) })
 	for _, at := range paths {
 		off = append(off, objection{
 			reason:   fmt.Sprintf("it would also change %s of %s, in %s", cmp.Or(strings.Join(at, "."), "all"), was.Resource.String(), u.where()),
@@ -268,6 +291,24 @@ func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, off 
 	}
 	return true, off
 }
+
+// carriesValues reports whether a field of an object that deploys holds values or variables, which are judged by what they render.
+func carriesValues(kind string, path []string) bool {
+	at := strings.Join(path, ".") + "."
+	switch kind {
+	case "Application":
+		return strings.HasPrefix(at, "spec.source.helm.") || sourcesHelm.MatchString(at)
+	case "ApplicationSet":
+		return strings.HasPrefix(at, "spec.template.spec.source.helm.") || strings.HasPrefix(at, "spec.generators.")
+	case "HelmRelease":
+		return strings.HasPrefix(at, "spec.values.")
+	case "Kustomization":
+		return strings.HasPrefix(at, "spec.postBuild.substitute.")
+	}
+	return false
+}
+
+var sourcesHelm = regexp.MustCompile(`^spec\.sources\.[0-9]+\.helm\.`)
 
 // where reports which way to deploy a unit is.
 func (u *unit) where() string {

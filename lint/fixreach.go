@@ -19,6 +19,7 @@ type reach struct {
 	names    map[string]string   // of the selector, for people
 	leads    map[string][]string // what is reached, by the unit and resource whose texts name it
 	holders  map[string]string   // of the addresses, for people
+	targets  []string            // the pods with their labels, and the Services with their ports; sorted
 }
 
 // reached looks at the world before and after a fix.
@@ -35,6 +36,9 @@ func (w *world) reached(after *world) (before, now *reach, err error) {
 	}
 	return w.reach, after.reach, nil
 }
+
+// sameTargets reports whether selectors and addresses that are not known find the same, too.
+func (r *reach) sameTargets(after *reach) bool { return slices.Equal(r.targets, after.targets) }
 
 // keptBy describes what is lost: a selector whose pods are others, or an address that no longer leads where it led.
 func (r *reach) keptBy(after *reach) string {
@@ -122,6 +126,15 @@ func (l *linter) newReach() (*reach, error) {
 			b.addresses(u, j, r, objects[i][j])
 		}
 	}
+	for _, p := range b.pods {
+		b.targets = append(b.targets, fmt.Sprint(p)) // maps are printed in the order of their keys
+	}
+	for name, services := range b.services {
+		for _, s := range services {
+			b.targets = append(b.targets, fmt.Sprint(name, s))
+		}
+	}
+	slices.Sort(b.targets)
 	return b.reach, nil
 }
 
