@@ -205,7 +205,7 @@ func (a *app) patch(w io.Writer, diff string) {
 	text, changed := a.secrets.Patch(diff)
 	_, _ = io.WriteString(a.raw(w), a.paintDiff(text))
 	for _, file := range changed {
-		a.errf("%s %s: the patch masks secret values or control characters, so git apply rejects it; run the command without --dry-run to write the file\n", a.paint(yellow, "note:"), file)
+		a.errf("%s %s: the patch masks secret values or control characters, so git apply rejects it; run the command without --dry-run or --diff to write the file\n", a.paint(yellow, "note:"), file)
 	}
 }
 

@@ -166,6 +166,9 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	a.secrets.From(nil) // lint has read the whole repository
 	a.secrets.Merge(res.Secrets)
 	run := a.lintReport(f, o, res)
+	if plan != nil {
+		run.Source = fixedSource(plan, run.Source)
+	}
 	for _, out := range outs {
 		if err := a.writeReport(run, out); err != nil {
 			return err
@@ -445,6 +448,18 @@ func (a *app) lintReport(f *lintFlags, o *opened, res *lint.Result) *report.Run 
 		run.Stats = lintreport.Stats(res)
 	}
 	return run
+}
+
+// fixedSource reads files as they are after the fixes, whether those are written or not: that is the text which the findings are about.
+func fixedSource(plan *scaffold.Plan, read func(string) ([]byte, bool)) func(string) ([]byte, bool) {
+	return func(file string) ([]byte, bool) {
+		for _, c := range plan.Files {
+			if c.Path == file {
+				return c.New, true
+			}
+		}
+		return read(file)
+	}
 }
 
 func (a *app) writeReport(run *report.Run, out output) error {
