@@ -460,6 +460,14 @@ func (k *kustomizeRun) copy(dir, name string, at finding.Position, isYAML bool) 
 // generates takes in the files of a generator.
 func (k *kustomizeRun) generates(dir, file string, n *yaml.Node) bool {
 	ok := true
+	if _, list := find(n, "literals"); list != nil {
+		for _, e := range list.Content { // kustomize would quote all of them
+			if key, _, found := strings.Cut(e.Value, "="); !found || key == "" {
+				k.fail(finding.Position{File: file, Line: e.Line, Column: e.Column}, "a literal is not KEY=VALUE; add its key")
+				ok = false
+			}
+		}
+	}
 	for _, field := range []string{"files", "envs", "env"} {
 		_, list := find(n, field)
 		if list == nil {
@@ -694,11 +702,15 @@ func (k *kustomizeRun) namespaceOf(kind, name string) string {
 	return ""
 }
 
+// pointer is a Go structure in a message, with addresses that differ at each run.
+var pointer = regexp.MustCompile(` ?&\{(?:[^{}]|\{[^{}]*\})*0x[0-9a-f]+(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}`)
+
 var patchTarget = regexp.MustCompile(`(?:no matches for Id |unique target for patch )(\S+?)\.\S*?/([^.\s;]+)`)
 
 // explain adds the location to an error of kustomize: that of the patch it is about, or else of the kustomization.
 func (k *kustomizeRun) explain(dir string, err error) Problem {
 	message := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), kustomizeRoot+"/", "")), " ")
+	message = pointer.ReplaceAllString(message, "")
 	at := finding.Position{File: kustomizationFile(k.loader.repo, dir)}
 	if m := patchTarget.FindStringSubmatch(message); m != nil {
 		kind, _, _ := strings.Cut(m[1], ".")
