@@ -146,18 +146,10 @@ func (p *flowReader) scalar() (i, from, to int) {
 	line := p.s.lines[p.line]
 	i, from = p.line, p.at
 	if q := line[p.at]; q == '"' || q == '\'' {
-		for n := p.at + 1; n < len(line); n++ {
-			if line[n] == '\\' && q == '"' {
-				n++
-				continue
-			}
-			if line[n] == q {
-				p.at = n + 1
-				return i, from, p.at
-			}
+		if p.at = quotedEnd(line, from); p.at < 0 {
+			p.at = len(line)
 		}
-		p.at = len(line)
-		return i, from, len(line)
+		return i, from, p.at
 	}
 	for p.at < len(line) {
 		if strings.HasPrefix(line[p.at:], "{{") {

@@ -11,17 +11,16 @@ func splitKey(line string, at int) (key string, value int, ok bool) {
 		return "", 0, false
 	}
 	if q := line[at]; q == '"' || q == '\'' {
-		end := strings.IndexByte(line[at+1:], q)
-		if end < 0 {
+		after := quotedEnd(line, at)
+		if after < 0 {
 			return "", 0, false
 		}
-		after := at + 1 + end + 1
 		colon := after
 		for colon < len(line) && line[colon] == ' ' {
 			colon++
 		}
 		if colon < len(line) && line[colon] == ':' {
-			return line[at+1 : at+1+end], colon + 1, true
+			return unquote(line[at:after]), colon + 1, true
 		}
 		return "", 0, false
 	}
@@ -41,24 +40,35 @@ func splitKey(line string, at int) (key string, value int, ok bool) {
 
 // comment returns where the comment behind a value begins, or to.
 func comment(line string, from, to int) int {
-	quote := byte(0)
 	for i := from; i < to; i++ {
 		c := line[i]
 		switch {
-		case quote == '"' && c == '\\':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
 		case (c == '"' || c == '\'') && (i == from || strings.IndexByte(" \t[{,:", line[i-1]) >= 0):
-			quote = c
+			end := quotedEnd(line[:to], i)
+			if end < 0 {
+				return to
+			}
+			i = end - 1
 		case c == '#' && i > from && (line[i-1] == ' ' || line[i-1] == '\t'):
 			_, end := trim(line, from, i)
 			return end
 		}
 	}
 	return to
+}
+
+// quotedEnd returns the place behind the scalar in quotes that begins at a place, or -1 if it goes on in the next line.
+func quotedEnd(line string, at int) int {
+	q := line[at]
+	for i := at + 1; i < len(line); i++ {
+		switch {
+		case q == '"' && line[i] == '\\', q == '\'' && strings.HasPrefix(line[i:], "''"):
+			i++
+		case line[i] == q:
+			return i + 1
+		}
+	}
+	return -1
 }
 
 func trim(line string, from, to int) (int, int) {
@@ -82,10 +92,7 @@ func unquote(text string) string {
 	case q == '\'' && text[len(text)-1] == '\'':
 		return strings.ReplaceAll(text[1:len(text)-1], "''", "'")
 	case q == '"' && text[len(text)-1] == '"':
-		if s, err := strconv.Unquote(text); err == nil {
-			return s
-		}
-		return text[1 : len(text)-1]
+		return unescapeQuoted(text[1 : len(text)-1])
 	case q == '"' || q == '\'': // goes on in the next line
 		return text[1:]
 	}
@@ -93,4 +100,48 @@ func unquote(text string) string {
 		return text[:len(text)-1]
 	}
 	return text
+}
+
+// escapes are the characters behind a backslash in double quotes of YAML; others stand for themselves.
+var escapes = map[byte]string{
+	'0': "\x00", 'a': "\a", 'b': "\b", 't': "\t", 'n': "\n", 'v': "\v", 'f': "\f", 'r': "\r", 'e': "\x1b",
+	'N': "\u0085", '_': "\u00a0", 'L': "\u2028", 'P': "\u2029",
+}
+
+// unescapeQuoted returns the text between double quotes as YAML reads it.
+func unescapeQuoted(text string) string {
+	if !strings.Contains(text, `\`) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			b.WriteByte(text[i])
+			continue
+		}
+		i++
+		digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[text[i]]
+		if digits > 0 && i+digits < len(text) {
+			if r, err := strconv.ParseUint(text[i+1:i+1+digits], 16, 32); err == nil {
+				b.WriteRune(rune(r))
+				i += digits
+				continue
+			}
+		}
+		if plain, ok := escapes[text[i]]; ok {
+			b.WriteString(plain)
+		} else {
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
+}
+
+// escaped returns what YAML reads of a scalar in quotes, and whether that is written in another way.
+func escaped(text string) (string, bool) {
+	if len(text) < 2 || text[0] != '"' && text[0] != '\'' || quotedEnd(text, 0) != len(text) {
+		return "", false
+	}
+	plain := unquote(text)
+	return plain, plain != text[1:len(text)-1]
 }

@@ -266,7 +266,7 @@ func (s *scanner) below(parent *frame, key string) level {
 		return secret
 	case kind == "Secret" && (key == "data" || !parent.safe && !structural[key]):
 		return secret
-	case key == "data" && (kind == "SealedSecret" || kind == "ExternalSecret" || kind == "ClusterExternalSecret" || kind == "PushSecret") && parent.key == "template":
+	case key == "data" && (kind == "SealedSecret" || kind == "ExternalSecret" || kind == "ClusterExternalSecret" || kind == "PushSecret") && s.keyAbove() == "template":
 		return secret
 	case parent.level == below && parent.schema && schemaKeyword.MatchString(key):
 		return plain
@@ -279,6 +279,16 @@ func (s *scanner) below(parent *frame, key string) level {
 		return below
 	}
 	return plain
+}
+
+// keyAbove is the key that the mapping on top belongs to; in brackets, the frame of the mapping has none.
+func (s *scanner) keyAbove() string {
+	for i := len(s.frames) - 1; i >= 0 && !s.frames[i].dash; i-- {
+		if s.frames[i].key != "" {
+			return s.frames[i].key
+		}
+	}
+	return ""
 }
 
 // kind is the kind of the innermost object.
@@ -433,12 +443,19 @@ func (s *scanner) scalarItem(i, at, end int) int {
 	return i
 }
 
-// generator reads items of a secretGenerator of kustomize.
+// generator reads items of a secretGenerator of kustomize, and those of a configMapGenerator that lack their key.
 func (s *scanner) generator(list *frame, i, from, to int) bool {
-	if !slices.ContainsFunc(s.frames, func(f frame) bool { return f.key == "secretGenerator" }) {
+	value := unquote(s.lines[i][from:to])
+	within := func(key string) bool {
+		return slices.ContainsFunc(s.frames, func(f frame) bool { return f.key == key })
+	}
+	if list.key == "literals" && within("configMapGenerator") && !strings.Contains(value, "=") {
+		s.taint(i, from, to)
+		return true
+	}
+	if !within("secretGenerator") {
 		return false
 	}
-	value := unquote(s.lines[i][from:to])
 	switch list.key {
 	case "literals":
 		if eq := strings.IndexByte(s.lines[i][from:to], '='); eq > 0 {
@@ -588,8 +605,9 @@ func (s *scanner) comment(i int) { s.inline(i, 0, len(s.lines[i]), true) }
 // inline finds secrets inside of a text that is none as a whole. prose is text in which a word alone proves nothing.
 func (s *scanner) inline(i, from, to int, prose bool) {
 	text := s.lines[i][from:to]
-	if strings.HasPrefix(text, `"`) && strings.Contains(text, `\n`) {
-		text = strings.ReplaceAll(text, `\n`, "  ") // ends a line of the text
+	if plain, ok := escaped(text); ok {
+		s.inEscaped(plain, prose, place{i, from, to})
+		return
 	}
 	if strings.Contains(text, "://") {
 		for _, m := range loginAction.FindAllStringSubmatchIndex(text, -1) {
@@ -636,6 +654,18 @@ func (s *scanner) inline(i, from, to int, prose bool) {
 		for _, m := range aclRule.FindAllStringSubmatchIndex(text, -1) {
 			put(m[2]+1, m[3], false)
 		}
+	}
+}
+
+// inEscaped is inline for text that is written with escapes. Where in the scalar a secret is, is not looked for: all of it is secret.
+func (s *scanner) inEscaped(text string, prose bool, at place) {
+	sub := &scanner{file: &File{Name: s.file.Name, spans: map[int][]Span{}}, lines: strings.Split(text, "\n"), frames: s.frames, template: s.template}
+	for n, line := range sub.lines {
+		sub.inline(n, 0, len(line), prose)
+	}
+	if len(sub.file.spans) > 0 {
+		s.file.Values = append(s.file.Values, sub.file.Values...)
+		s.file.spans[at.line+1] = append(s.file.spans[at.line+1], Span{at.from, at.to})
 	}
 }
 

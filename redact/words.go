@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// oneValue is a value behind a directive or flag: in quotes, or a word of which a quote may be left.
+const oneValue = `"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|["']?[^\s"',\]]+`
+
 var (
 	// passwordKey is a key whose value is a password, whatever it looks like.
 	passwordKey = regexp.MustCompile(`(?i)passw(or)?d|passphrase|requirepass|(master|primary)auth|auth[-_]?pass|sentinel[-_]?pass|` +
@@ -29,9 +32,9 @@ var (
 	quantity   = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?([a-zA-Z]{1,2}|ms)?$`)
 
 	// directive is a word before a secret, in redis.conf, in arguments and in the lines of other tools.
-	directive = regexp.MustCompile(`(?i)(?:^|[\s"'\[,;(=-])(?:requirepass|masterauth|primaryauth|sentinel-pass|tls-key-file-pass|tls-client-key-file-pass|(?:sentinel\s+)?auth-pass\s+[^\s"',]+|--pass|--password|--auth|bearer|basic)["']?[\s,=:]+["']?([^\s"',\]]+)`)
+	directive = regexp.MustCompile(`(?i)(?:^|[\s"'\[,;(=-])(?:requirepass|masterauth|primaryauth|sentinel-pass|tls-key-file-pass|tls-client-key-file-pass|(?:sentinel\s+)?auth-pass\s+[^\s"',]+|--pass|--password|--auth|bearer|basic)["']?[\s,=:]+(` + oneValue + `)`)
 	// argument is what redis-cli and servers take after a short flag or command, where case matters.
-	argument = regexp.MustCompile(`(?:redis-cli|valkey-cli|keydb-cli)\b[^|;&\n]*?\s-a\s*["']?([^\s"',\]]+)|(?:^|[\s"'\[,;])AUTH["']?[\s,]+["']?(?:[^\s"',\]]+["']?[\s,]+["']?)??([^\s"',\]]+)["']?\s*(?:$|[;|&\]#])`)
+	argument = regexp.MustCompile(`(?:redis-cli|valkey-cli|keydb-cli)\b[^|;&\n]*?\s-a\s*(` + oneValue + `)|(?:^|[\s"'\[,;])AUTH["']?[\s,]+["']?(?:[^\s"',\]]+["']?[\s,]+["']?)??([^\s"',\]]+)["']?\s*(?:$|[;|&\]#])`)
 	// assignment is password=VALUE or password: VALUE inside of a text.
 	assignment = regexp.MustCompile(`(?i)([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|credential|(?:api|access|private)[-_]?key|requirepass|masterauth|redis(?:cli)?_auth)[\w.-]*|\b(?:pass|pwd|pw)\b)["']?\s*[:=]\s*("[^"]*"|'[^']*'|[^\s"',;&#]+)`)
 	// aclRule is a password of a line of an ACL: the plain text or its SHA-256.
