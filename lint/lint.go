@@ -58,6 +58,9 @@ type Options struct {
 	// rules that look at the whole repository or report once, and before anything is suppressed or left out. The secrets are those
 	// of the repository, for the report.
 	Found func([]*finding.Finding, *redact.Secrets)
+	// Partial, if set, is asked when the context ends a run, with the cause. If ok, the run reports what it has found until then, and
+	// why it was stopped as a finding and a failure; rules about the whole repository have not run.
+	Partial func(cause error) (why string, ok bool)
 }
 
 func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
@@ -181,10 +184,11 @@ type linter struct {
 	lastFile      string // that was looked up in, and what it holds
 	lastDocuments []*repo.Document
 
-	findings []*finding.Finding
-	located  map[*finding.Finding]*fix
-	notices  []*finding.Problem
-	failures finding.Problems
+	collected bool // findings has those of the units
+	findings  []*finding.Finding
+	located   map[*finding.Finding]*fix
+	notices   []*finding.Problem
+	failures  finding.Problems
 }
 
 // Compiled holds compiled rules, which take most of the time of a small run. It may be used by several goroutines.
@@ -251,6 +255,26 @@ func Settings(config *cue.Config, charge instance.Charge, operators []*cue.Opera
 }
 
 func (l *linter) run(ctx context.Context) error {
+	var stopped *finding.Finding
+	if err := l.check(ctx); err != nil {
+		ok := false
+		if stopped, ok = l.stopped(ctx); !ok {
+			return err
+		}
+		ctx = context.WithoutCancel(ctx)
+	}
+	if err := l.finalize(ctx); err != nil {
+		return err
+	}
+	if stopped != nil { // wherever it is, and whatever the paths are
+		l.findings = append(l.findings, stopped)
+		finding.SortFindings(l.findings)
+	}
+	return nil
+}
+
+// check does everything up to the findings.
+func (l *linter) check(ctx context.Context) error {
 	// Compiling the rules takes as long as rendering a hundred applications, and needs nothing of them.
 	type compiled struct {
 		engine *policy.Engine
@@ -282,6 +306,7 @@ func (l *linter) run(ctx context.Context) error {
 		err := l.opts.Cache.check(l, u, func() error { return u.check(ctx, l) })
 		mu.Lock()
 		defer mu.Unlock()
+		u.checked = err == nil
 		if early := l.partial(u); len(early) > 0 {
 			l.secrets().Add(u.secrets...)
 			l.opts.Found(early, l.secrets())
@@ -295,12 +320,7 @@ func (l *linter) run(ctx context.Context) error {
 	}
 	l.divide()
 	l.unusedValues()
-	for _, u := range l.units {
-		l.findings = append(l.findings, u.findings...)
-		maps.Copy(l.located, u.located)
-		l.notices = append(l.notices, u.notices...)
-		l.failures = append(l.failures, u.failures...)
-	}
+	l.collect()
 	if err := l.readSources(ctx); err != nil {
 		return err
 	}
@@ -314,7 +334,45 @@ func (l *linter) run(ctx context.Context) error {
 		return err
 	}
 	l.opts.Cache.end()
-	return l.finalize(ctx)
+	return nil
+}
+
+// collect takes over what was found in the units.
+func (l *linter) collect() {
+	l.collected = true
+	for _, u := range l.units {
+		if !u.checked {
+			continue
+		}
+		l.findings = append(l.findings, u.findings...)
+		maps.Copy(l.located, u.located)
+		l.notices = append(l.notices, u.notices...)
+		l.failures = append(l.failures, u.failures...)
+	}
+}
+
+// stopped makes of a run that its context ended one that reports what it has found, where the options ask for that.
+func (l *linter) stopped(ctx context.Context) (*finding.Finding, bool) {
+	if l.opts.Partial == nil || ctx.Err() == nil {
+		return nil, false
+	}
+	why, ok := l.opts.Partial(context.Cause(ctx))
+	if !ok {
+		return nil, false
+	}
+	at := finding.Position{File: "."}
+	for _, u := range slices.Backward(l.units) {
+		if !u.checked {
+			u.incomplete = true // nothing is concluded from what is not found
+			at = l.front(u)
+		}
+	}
+	if !l.collected {
+		l.live = l.units
+		l.collect()
+	}
+	l.failures = append(l.failures, finding.Errorf(finding.Position{}, "", "%s", why))
+	return l.problemFinding(finding.Errorf(at, "", "%s", why).WithCode(render.CodeFails), nil), true
 }
 
 // partial returns the findings of a target that are known before the end of the run.

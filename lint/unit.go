@@ -38,6 +38,7 @@ type unit struct {
 	rendered *render.Result // nil unless it is kept
 
 	suppressions []*suppression
+	checked      bool // to its end
 	incomplete   bool // something of it could not be rendered
 
 	findings []*finding.Finding

@@ -119,6 +119,10 @@ func TestHostileFiles(t *testing.T) {
 		if kind == "missing" || kind == "huge" { // a huge dump is looked at from its beginning, and refused there
 			continue
 		}
+		if kind != "directory" {
+			refusedAtOnce(t, kind+" as argument of lint", file, []string{"lint", file})
+			refusedAtOnce(t, kind+" as argument of render", file, []string{"render", file})
+		}
 		for _, args := range [][]string{{"import", "@" + file, "redis://127.0.0.1:1"}, {"rdb", "serve", file, "--listen", "127.0.0.1:0"}} {
 			refusedAtOnce(t, kind+" as argument of "+args[0], file, args)
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -20,16 +21,38 @@ import (
 func TestTimeout(t *testing.T) {
 	dir := t.TempDir()
 	writeTree(t, dir, slowChart)
+	writeTree(t, dir, map[string]string{"platform/redis.yaml": "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: shop}\nspec: {redis: {replicas: 0}}\n"})
 	for command, advice := range map[string]string{"lint": "check a part of the repository", "url slow": "make that render less"} {
 		ended := func(limit time.Duration) string {
 			var out bytes.Buffer
 			a := newApp()
 			a.out, a.err = &out, &out
 			began := time.Now()
-			code := a.run(context.Background(), append([]string{"-C", dir, "--timeout", limit.String()}, strings.Fields(command)...))
-			want := fmt.Sprintf("error: the run was stopped after %v while it rendered applications/slow; raise --timeout, or %s\n", limit, advice)
-			if took := time.Since(began); code != exitError || out.String() != want || took > limit+6*time.Second {
+			args := append([]string{"-C", dir, "--timeout", limit.String()}, strings.Fields(command)...)
+			report := filepath.Join(t.TempDir(), "report.json")
+			if command == "lint" {
+				args = append(args, "--format", "compact", "--format", "json="+report)
+			}
+			code := a.run(context.Background(), args)
+			why := fmt.Sprintf("error: the run was stopped after %v while it rendered applications/slow; raise --timeout, or %s", limit, advice)
+			if took := time.Since(began); code != exitError || !strings.HasSuffix(out.String(), why+"\n") || took > limit+6*time.Second {
 				return fmt.Sprintf("%s: exit code %d after %v, %s", command, code, took, out.String())
+			}
+			if command != "lint" {
+				if out.String() != why+"\n" {
+					return out.String()
+				}
+				return ""
+			}
+			// What was found until then is reported, and that there is more.
+			src, err := os.ReadFile(report)
+			for _, part := range []string{"applications/slow/Chart.yaml:1:1: " + why + " [val/render-fails]", "[ha/zero-means-three]"} {
+				if !strings.Contains(out.String(), part) {
+					return fmt.Sprintf("no %q in %s", part, out.String())
+				}
+			}
+			if err != nil || !bytes.Contains(src, []byte("val/render-fails")) || !bytes.Contains(src, []byte("ha/zero-means-three")) {
+				return fmt.Sprintf("%v: %s", err, src)
 			}
 			return ""
 		}

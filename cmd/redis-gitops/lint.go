@@ -261,8 +261,12 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := os.Stat(p); err != nil {
+		switch info, err := os.Stat(p); {
+		case err != nil:
 			problems = append(problems, finding.Errorf(finding.Position{File: arg}, "", "does not exist; pass a directory or file in the repository"))
+			continue
+		case !info.IsDir() && !info.Mode().IsRegular():
+			problems = append(problems, finding.Errorf(finding.Position{File: arg}, "", "%v; pass a directory or file in the repository", errNotRegular))
 			continue
 		}
 		full = append(full, p)
@@ -387,6 +391,9 @@ func (a *app) evaluateCommand() *cobra.Command {
 // runLint checks, and with --fix fixes.
 func (a *app) runLint(ctx context.Context, f *lintFlags, o *opened, opts *lint.Options) (*lint.Result, *scaffold.Plan, []lint.Refused, error) {
 	if f.fix == "" {
+		if !f.createBaseline {
+			opts.Partial = func(cause error) (string, bool) { return cause.Error(), errors.Is(cause, errLimit) }
+		}
 		res, err := lint.Run(ctx, o.Repo, *opts)
 		return res, nil, nil, err
 	}
