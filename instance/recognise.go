@@ -109,9 +109,13 @@ func (r *recogniser) find() []Installation {
 	case kind == "Deployment" || kind == "StatefulSet":
 		return r.workload()
 	case kind == "Kustomization" && strings.Contains(r.d.apiVersion(), "fluxcd"):
+		namespace := text(at(r.d.Object, "spec", "targetNamespace"))
+		var found []Installation
 		if m, ref := r.facts.base(text(at(r.source("spec", "sourceRef"), "spec", "url"))); m.found() {
-			return []Installation{m.installs(ref, text(at(r.d.Object, "spec", "targetNamespace")), "spec", "sourceRef")}
+			found = append(found, m.installs(ref, namespace, "spec", "sourceRef"))
 		}
+		found = r.images(found, list(at(r.d.Object, "spec", "images")), namespace, "spec", "images")
+		return r.patches(found, list(at(r.d.Object, "spec", "patches")), namespace, "spec", "patches")
 	case kind == "Kustomization" || kind == "Component" || kind == "" && r.d.Object["resources"] != nil:
 		return r.kustomization()
 	case kind == "" && r.d.Object["dependencies"] != nil:
@@ -162,27 +166,63 @@ func (r *recogniser) kustomization() []Installation {
 			found = append(found, running)
 		}
 	}
-	for _, i := range list(r.d.Object["images"]) {
-		m, _ := r.facts.image(text(at(i, "name")))
-		if !m.found() {
-			continue
-		}
-		tag := text(at(i, "newTag"))
-		if other, newTag := r.facts.image(text(at(i, "newName"))); other.operator != nil {
-			m, tag = other, cmp.Or(tag, newTag)
-		}
-		found = overridden(found, m, tag, namespace)
+	found = r.images(found, list(r.d.Object["images"]), namespace, "images")
+	for _, key := range []string{"patches", "patchesJson6902"} {
+		found = r.patches(found, list(r.d.Object[key]), namespace, key)
 	}
 	return found
 }
 
-// overridden returns what is installed once a kustomization has put another image or tag in: that says more than the base.
-func overridden(found []Installation, m origin, tag, namespace string) []Installation {
+// images applies the image overrides of kustomize. The image that is replaced may have any name, such as "controller".
+func (r *recogniser) images(found []Installation, overrides []any, namespace string, path ...string) []Installation {
+	for _, i := range overrides {
+		m, _ := r.facts.image(text(at(i, "name")))
+		tag := text(at(i, "newTag"))
+		if other, newTag := r.facts.image(text(at(i, "newName"))); other.operator != nil {
+			found = overridden(found, other, cmp.Or(tag, newTag), namespace, true, path...)
+		} else if m.found() {
+			found = overridden(found, m, tag, namespace, false, path...)
+		}
+	}
+	return found
+}
+
+// patches looks for images of operators in patches that are written in place. Files of patches are documents of their own.
+func (r *recogniser) patches(found []Installation, patches []any, namespace string, path ...string) []Installation {
+	var walk func(data any)
+	walk = func(data any) {
+		switch data := data.(type) {
+		case map[string]any:
+			image := data["image"]
+			if strings.HasSuffix(text(data["path"]), "/image") {
+				image = data["value"]
+			}
+			if m, tag := r.facts.image(text(image)); m.found() {
+				found = overridden(found, m, tag, namespace, true, path...)
+			}
+			for _, key := range slices.Sorted(maps.Keys(data)) {
+				walk(data[key])
+			}
+		case []any:
+			for _, v := range data {
+				walk(v)
+			}
+		}
+	}
+	for _, p := range patches {
+		walk(parsed(text(at(p, "patch"))))
+	}
+	return found
+}
+
+// overridden returns what is installed once a kustomization has put another image or tag in: that says more than the base. Where the
+// base is not known, the image alone has to name its operator, with a tag or by its new name.
+func overridden(found []Installation, m origin, tag, namespace string, named bool, path ...string) []Installation {
 	if len(found) == 0 {
-		if tag == "" {
+		if tag == "" && !named {
 			return nil
 		}
-		return []Installation{m.installs(tag, namespace, "images")}
+		return []Installation{m.installs(tag, namespace, path...)}
 	}
 	for i := range found {
 		if found[i].Operator != m.name() {
@@ -225,6 +265,15 @@ func (r *recogniser) argo() []Installation {
 			found = append(found, in)
 		} else if m, ref := r.facts.base(url); name == "" && m.found() {
 			found = append(found, m.installs(cmp.Or(revision, ref), "", at1...))
+		}
+		for _, override := range list(at(source, "kustomize", "images")) { // [OLD=]NEW[:TAG]
+			_, image, renamed := strings.Cut(text(override), "=")
+			if !renamed {
+				image = text(override)
+			}
+			if m, tag := r.facts.image(image); m.found() {
+				found = overridden(found, m, tag, "", renamed, append(slices.Clone(path), "kustomize", "images")...)
+			}
 		}
 	}
 	take(at(spec, "source"), append(slices.Clone(path), "source"))
@@ -272,7 +321,7 @@ func argoValues(source any) any {
 }
 
 func parsed(inline string) any {
-	var values map[string]any
+	var values any
 	if inline == "" || len(inline) >= 1<<20 || yaml.Unmarshal([]byte(inline), &values) != nil {
 		return nil
 	}

@@ -168,6 +168,39 @@ func TestInstalledFaults(t *testing.T) {
 	}
 }
 
+// TestReplacedImage: the image of an operator that a kustomization puts in the place of any name says which operator runs.
+func TestReplacedImage(t *testing.T) {
+	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: redis-operator, namespace: ops}\nspec:\n  selector: {matchLabels: {name: o}}\n  template:\n    metadata: {labels: {name: o}}\n    spec: {containers: [{name: o, image: controller}]}\n"
+	const image = "name: controller, newName: quay.io/powerhome/redis-operator, newTag: v4.3.0"
+	flux := "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: op, namespace: flux-system}\nspec: {interval: 1h, prune: false, path: ./op, sourceRef: {kind: GitRepository, name: x}, %s}\n"
+	for name, files := range map[string]map[string]string{
+		"images":               {"op/kustomization.yaml": "resources: [d.yaml]\nimages: [{" + image + "}]\n"},
+		"tag in the name":      {"op/kustomization.yaml": "resources: [d.yaml]\nimages: [{name: controller, newName: 'quay.io/powerhome/redis-operator:v4.3.0'}]\n"},
+		"a digest":             {"op/kustomization.yaml": "resources: [d.yaml]\nimages: [{name: controller, newName: registry.example.com/mirror/powerhome-redis-operator, digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000000'}]\n"},
+		"operations":           {"op/kustomization.yaml": "resources: [d.yaml]\npatches: [{patch: \"- {op: replace, path: /spec/template/spec/containers/0/image, value: 'quay.io/powerhome/redis-operator:v4.3.0'}\", target: {kind: Deployment}}]\n"},
+		"a strategic merge":    {"op/kustomization.yaml": "resources: [d.yaml]\npatches:\n  - patch: |\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: {name: redis-operator, namespace: ops}\n      spec: {template: {spec: {containers: [{name: o, image: 'quay.io/powerhome/redis-operator:v4.3.0'}]}}}\n"},
+		"images of Flux":       {"op/kustomization.yaml": "resources: [d.yaml]\n", "clusters/k.yaml": fmt.Sprintf(flux, "images: [{"+image+"}]")},
+		"patches of Flux":      {"op/kustomization.yaml": "resources: [d.yaml]\n", "clusters/k.yaml": fmt.Sprintf(flux, `patches: [{patch: "- {op: replace, path: /spec/template/spec/containers/0/image, value: 'quay.io/powerhome/redis-operator:v4.3.0'}"}]`)},
+		"images of an Argo CD": {"op/kustomization.yaml": "resources: [d.yaml]\n", "clusters/k.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: op, namespace: argocd}\nspec: {source: {path: op, kustomize: {images: ['controller=quay.io/powerhome/redis-operator:v4.3.0']}}, destination: {namespace: ops}}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			archive := []txtar.File{{Name: "op/d.yaml", Data: []byte(deployment)}, {Name: "redis.yaml", Data: []byte(strings.Replace(redisWith("", "  networkPolicyNsList: [{matchLabelKey: a, matchLabelValue: b}]\n", fullMemory), "    image: redis:7.4.11-alpine\n", "    image: redis:7.4.11-alpine\n    port: 26830\n", 1))}}
+			for file, text := range files {
+				archive = append(archive, txtar.File{Name: file, Data: []byte(text)})
+			}
+			r, c := open(t, archive)
+			if found := byRule(run(t, r, lint.Options{Config: c}).Findings, "op/dialect-mismatch", "op/unknown-field", "op/operator-differs"); len(found) > 0 {
+				t.Errorf("%q", found)
+			}
+		})
+	}
+	// The same without the image is not valid for the operator that is assumed.
+	r, c := open(t, []txtar.File{{Name: "redis.yaml", Data: []byte(redisWith("", "  networkPolicyNsList: [{matchLabelKey: a, matchLabelValue: b}]\n", fullMemory))}})
+	if found := byRule(run(t, r, lint.Options{Config: c}).Findings, "op/dialect-mismatch", "op/unknown-field"); len(found) == 0 {
+		t.Error("the field is known anyway")
+	}
+}
+
 // shared reads a directory beside the project.
 func shared(t *testing.T, dir string) []txtar.File {
 	t.Helper()
