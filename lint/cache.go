@@ -157,7 +157,11 @@ func (u *unit) key() string {
 	fmt.Fprintf(&b, "%q %d %q %q %d %q", t.Dir, t.Kind, t.ValueFiles, t.Files, u.set, u.values)
 	if d := t.Deployment; d != nil {
 		fmt.Fprintf(&b, " %+v %q %q %q %q %v %q %v %v %+v", d.Source, d.Kind, d.Name, d.Path, d.Namespace, d.NoChartValues, d.ValueFiles, d.IgnoreMissingValueFiles, d.ValuesErr, d.Parameters)
-		fmt.Fprintf(&b, " %q %+v %q", d.ReleaseName, d.NamespaceAt, d.Substitute.Key())
+		fmt.Fprintf(&b, " %q %+v %q %q", d.ReleaseName, d.NamespaceAt, d.Substitute.Key(), d.ValuesSubstitute.Key())
+		fmt.Fprintf(&b, " %v %v", d.ValueFilesAt, d.Missing)
+		for _, from := range d.ValuesFrom {
+			fmt.Fprintf(&b, " %v %q %q %v", from.At, from.Unknown, from.File, from.Err)
+		}
 	}
 	return b.String()
 }

@@ -150,7 +150,11 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 			cr.root.values, cr.root.own = map[string]any{}, nil
 		}
 		for _, name := range d.ValueFiles {
-			files, m, err := file(name, d.IgnoreMissingValueFiles, d.Source)
+			at, named := d.ValueFilesAt[name]
+			if !named {
+				at = d.Source
+			}
+			files, m, err := file(name, d.IgnoreMissingValueFiles, at)
 			if d.NoChartValues && err == nil {
 				cr.root.values = overlay(cr.root.values, m)
 				cr.root.own = append(cr.root.own, files...)
@@ -158,15 +162,37 @@ func (l *loader) given(cr *chartRun, t Target) map[string]any {
 			}
 			add(files, m, err)
 		}
+		for _, p := range d.Missing {
+			l.fail(p)
+		}
 		if d.ValuesErr != nil {
 			for _, p := range finding.All(d.ValuesErr) {
 				l.problem(p)
 			}
 		}
+		inline := func(file string, values *yaml.Node) {
+			l.result.Files = append(l.result.Files, file)
+			at := finding.Position{File: file, Line: values.Line, Column: values.Column}
+			values = substituted(values, d.ValuesSubstitute)
+			m, err := nodeMapping(at, values)
+			add([]ValueFile{{at, values}}, m, err)
+		}
+		for _, from := range d.ValuesFrom {
+			for _, p := range finding.All(from.Err) {
+				l.problem(p)
+			}
+			switch {
+			case from.Unknown != "":
+				l.result.Notices = append(l.result.Notices, finding.Errorf(from.At, "", "values come from %s, which is not in the repository, so they are not linted", from.Unknown))
+			case from.Parameter != nil:
+				l.result.Files = append(l.result.Files, from.File)
+				l.set(cr, &all, []repo.Parameter{*from.Parameter})
+			case from.Values != nil:
+				inline(from.File, from.Values)
+			}
+		}
 		if d.Values != nil {
-			l.result.Files = append(l.result.Files, d.Source.File)
-			m, err := nodeMapping(finding.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values)
-			add([]ValueFile{{finding.Position{File: d.Source.File, Line: d.Values.Line, Column: d.Values.Column}, d.Values}}, m, err)
+			inline(d.Source.File, d.Values)
 		}
 		if len(d.Parameters) > 0 {
 			l.result.Files = append(l.result.Files, d.Source.File)

@@ -47,6 +47,40 @@ func (r *Resource) substitute(s *repo.Substitution) {
 	walk(r.Node)
 }
 
+// substituted returns values with the variables of a Flux Kustomization filled in. A value that has one which the repository does not
+// say is left out, so that nothing is concluded from it.
+func substituted(n *yaml.Node, s *repo.Substitution) *yaml.Node {
+	if s == nil {
+		return n
+	}
+	out := *n
+	if n.Kind == yaml.ScalarNode {
+		text, known, changed := filledIn(n.Value, s, 0)
+		if !known {
+			return nil
+		}
+		if changed {
+			setScalar(&out, text)
+		}
+		return &out
+	}
+	out.Content = nil
+	for i := 0; i < len(n.Content); i++ {
+		if n.Kind != yaml.MappingNode {
+			if item := substituted(n.Content[i], s); item != nil {
+				out.Content = append(out.Content, item)
+			}
+			continue
+		}
+		if i++; i < len(n.Content) {
+			if value := substituted(n.Content[i], s); value != nil {
+				out.Content = append(out.Content, n.Content[i-1], value)
+			}
+		}
+	}
+	return &out
+}
+
 // Unknown reports whether what is at a path, or above it, depends on a variable that the repository does not say.
 func (r *Resource) Unknown(path ...string) bool {
 	if len(r.unknown) == 0 {

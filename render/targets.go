@@ -2,6 +2,7 @@ package render
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -254,6 +255,13 @@ func sameness(d repo.Deployment) string {
 	if d.SkipSchema {
 		b.WriteString("\x02")
 	}
-	b.WriteString("\x03" + d.Substitute.Key())
+	for _, from := range d.ValuesFrom {
+		text, _ := yaml.Marshal(from.Values)
+		fmt.Fprintf(&b, "\x04%s %s %s", from.Unknown, from.File, text)
+		if from.Parameter != nil {
+			b.WriteString(from.Parameter.Name + "\x00" + from.Parameter.Value)
+		}
+	}
+	b.WriteString("\x03" + d.Substitute.Key() + "\x03" + d.ValuesSubstitute.Key())
 	return b.String()
 }

@@ -2,6 +2,8 @@ package repo
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -26,12 +28,26 @@ type Deployment struct {
 	NoChartValues           bool     // the chart's values.yaml does not count, as with Flux's valuesFiles
 	ValueFiles              []string // in the repository; a missing one is listed too
 	IgnoreMissingValueFiles bool
-	SkipSchema              bool       // values are not held against the chart's values.schema.json
-	Values                  *yaml.Node // inline values, lines as in Source.File; nil when there are none
-	ValuesErr               error      // why inline values could not be read
+	SkipSchema              bool                        // values are not held against the chart's values.schema.json
+	ValueFilesAt            map[string]finding.Position // of the entries that name them; without globs
+	ValuesFrom              []ValuesFrom                // of Flux, over the values files, the later ones stronger
+	ValuesSubstitute        *Substitution               // of the Flux Kustomization that deploys the HelmRelease; nil when nothing is substituted in it
+	Values                  *yaml.Node                  // inline values, lines as in Source.File; nil when there are none
+	ValuesErr               error                       // why inline values could not be read
 	Parameters              []Parameter
+	Missing                 finding.Problems // files that the deployment reads and the repository does not have
 
 	Substitute *Substitution // of Flux's Kustomizations only; nil when nothing is substituted
+}
+
+// ValuesFrom is an entry of spec.valuesFrom of a HelmRelease: values of a ConfigMap, or one value.
+type ValuesFrom struct {
+	At        finding.Position // of the entry
+	Unknown   string           // what is not in the repository, such as a Secret; "" if the values are known
+	File      string           // of the ConfigMap
+	Values    *yaml.Node       // lines as in File; nil for none
+	Err       error            // why they could not be read
+	Parameter *Parameter       // the value that targetPath sets; then there are no others
 }
 
 // Parameter is a value that Argo CD sets as helm --set does.
@@ -377,6 +393,7 @@ func (d *Deployment) setHelm(a *App, doc *Document, helm *yaml.Node, sources []*
 		name, known := p.expand(text(n))
 		if name, ok := a.repo.valueFile(d.Path, variables.Replace(name), sources); known && ok {
 			patterns = append(patterns, name)
+			d.valueFileAt(name, doc.At(n))
 		}
 	}
 	d.ValueFiles = a.repo.valueFiles(patterns)
@@ -395,6 +412,29 @@ func (d *Deployment) setHelm(a *App, doc *Document, helm *yaml.Node, sources []*
 			d.Parameters = append(d.Parameters, Parameter{name, value, text(Lookup(n, "forceString")) == "true", doc.At(at)})
 		}
 	}
+	for _, n := range content(Lookup(helm, "fileParameters")) { // as helm --set-file
+		file, known := p.expand(text(Lookup(n, "path")))
+		name := text(Lookup(n, "name"))
+		path, ok := a.repo.valueFile(d.Path, variables.Replace(file), sources)
+		if name == "" || !known || !ok || hasMeta(path) {
+			continue
+		}
+		at := doc.At(Lookup(n, "path"))
+		src, err := a.repo.ReadFile(path)
+		if err != nil {
+			d.Missing = append(d.Missing, finding.Errorf(at, "", "file parameter %q: %s cannot be read; create it or remove the parameter", name, path))
+			continue
+		}
+		d.Parameters = append(d.Parameters, Parameter{name, string(src), true, at})
+	}
+}
+
+// valueFileAt notes where a values file is named.
+func (d *Deployment) valueFileAt(name string, at finding.Position) {
+	if d.ValueFilesAt == nil {
+		d.ValueFilesAt = map[string]finding.Position{}
+	}
+	d.ValueFilesAt[name] = at
 }
 
 func content(n *yaml.Node) []*yaml.Node {
@@ -410,10 +450,15 @@ func content(n *yaml.Node) []*yaml.Node {
 func (r *Repo) valueFile(dir, name string, sources []*yaml.Node) (string, bool) {
 	if ref, file, ok := strings.Cut(name, "/"); ok && strings.HasPrefix(ref, "$") {
 		file, ok = repoPath(file)
-		if !ok || !slices.ContainsFunc(sources, func(s *yaml.Node) bool { return "$"+text(Lookup(s, "ref")) == ref }) {
+		i := slices.IndexFunc(sources, func(s *yaml.Node) bool { return "$"+text(Lookup(s, "ref")) == ref })
+		if !ok || i < 0 {
 			return "", false
 		}
-		return file, hasMeta(file) || isFile(r.fs, file)
+		here := slices.ContainsFunc(sources, func(s *yaml.Node) bool { // the repository that has the directory, too
+			path, _ := repoPath(text(Lookup(s, "path")))
+			return path == dir && text(Lookup(s, "repoURL")) != "" && text(Lookup(s, "repoURL")) == text(Lookup(sources[i], "repoURL"))
+		})
+		return file, here || hasMeta(file) || isFile(r.fs, file)
 	}
 	if strings.Contains(name, "://") || strings.Contains(name, "$") {
 		return "", false
@@ -518,10 +563,92 @@ func (a *App) helmRelease(doc *Document) []Deployment {
 		d.NoChartValues = true
 		if name, ok := repoPath(text(n)); ok {
 			d.ValueFiles = append(d.ValueFiles, name)
+			d.valueFileAt(name, doc.At(n))
 		}
 	}
 	d.Values = doc.Get("spec", "values")
-	return []Deployment{d}
+	for _, n := range content(doc.Get("spec", "valuesFrom")) {
+		if from, err := a.repo.valuesFrom(doc, n); err != nil {
+			d.ValuesErr = errors.Join(d.ValuesErr, err)
+		} else if from != nil {
+			d.ValuesFrom = append(d.ValuesFrom, *from)
+		}
+	}
+	found := []Deployment{}
+	substitutions, err := a.repo.substitutions(doc)
+	d.ValuesErr = errors.Join(d.ValuesErr, err)
+	for _, s := range substitutions {
+		d.ValuesSubstitute = s
+		found = append(found, d)
+	}
+	return found
+}
+
+// valuesFrom reads an entry of spec.valuesFrom; nil for one that is optional and not there (fluxcd/helm-controller
+// internal/chartutil/values.go, ChartValuesFromReferences).
+func (r *Repo) valuesFrom(doc *Document, n *yaml.Node) (*ValuesFrom, error) {
+	kind, name := text(Lookup(n, "kind")), text(Lookup(n, "name"))
+	from := &ValuesFrom{At: doc.At(n), Unknown: fmt.Sprintf("%s %q", kind, name)}
+	if kind != "ConfigMap" {
+		return from, nil
+	}
+	source, err := r.configMapOf(name, doc)
+	if err != nil {
+		return nil, err
+	}
+	if source == nil {
+		if text(Lookup(n, "optional")) == "true" {
+			return nil, nil
+		}
+		return from, nil
+	}
+	key := text(Lookup(n, "valuesKey"))
+	if key == "" {
+		key = "values.yaml"
+	}
+	data := source.Get("data", key)
+	if data == nil || data.Kind != yaml.ScalarNode {
+		from.Unknown = fmt.Sprintf("key %q of ConfigMap %q", key, name)
+		return from, nil
+	}
+	from.Unknown, from.File = "", source.File
+	if path := text(Lookup(n, "targetPath")); path != "" {
+		from.Parameter = &Parameter{Name: path, Value: strings.TrimSpace(data.Value), At: source.At(data)}
+		return from, nil
+	}
+	from.Values, from.Err = inlineValues(source, data, params{})
+	return from, nil
+}
+
+// substitutions returns what the Flux Kustomizations that deploy a document substitute in it: those of the nearest directory, or nil
+// alone. Each gives a deployment of its own.
+func (r *Repo) substitutions(doc *Document) ([]*Substitution, error) {
+	all, err := r.scanDeployers()
+	if err != nil {
+		return nil, err
+	}
+	nearest := -1
+	found := []*Substitution{}
+	for _, by := range all {
+		dir, _ := repoPath(text(by.Get("spec", "path")))
+		if by.Kind() != "Kustomization" || dir != "." && !strings.HasPrefix(doc.File, dir+"/") || len(dir) < nearest {
+			continue
+		}
+		s, err := r.postBuild(by)
+		if err != nil {
+			return nil, err
+		}
+		if len(dir) > nearest {
+			nearest, found = len(dir), found[:0]
+		}
+		if !slices.ContainsFunc(found, func(other *Substitution) bool { return other.Key() == s.Key() }) {
+			found = append(found, s)
+		}
+	}
+	if len(found) == 0 {
+		found = append(found, nil)
+	}
+	return found, nil
 }
 
 // fluxKustomization reads Flux's spec.path. Without a kustomization there, Flux takes all manifests below it

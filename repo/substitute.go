@@ -56,6 +56,19 @@ func (s *Substitution) take(data *yaml.Node) {
 // configMap returns the data of the ConfigMap that a document means by a name: of several the one that is nearest in the tree of
 // directories. nil is one that the repository does not have, or has twice.
 func (r *Repo) configMap(name string, by *Document) (*yaml.Node, error) {
+	doc, err := r.configMapOf(name, by)
+	if doc == nil {
+		return nil, err
+	}
+	data := doc.Get("data")
+	if data == nil {
+		data = &yaml.Node{Kind: yaml.MappingNode}
+	}
+	return data, nil
+}
+
+// configMapOf returns the document of that ConfigMap.
+func (r *Repo) configMapOf(name string, by *Document) (*Document, error) {
 	all, err := r.scanConfigMaps()
 	if err != nil {
 		return nil, err
@@ -77,11 +90,7 @@ func (r *Repo) configMap(name string, by *Document) (*yaml.Node, error) {
 	if len(best) != 1 {
 		return nil, nil
 	}
-	data := best[0].Get("data")
-	if data == nil {
-		data = &yaml.Node{Kind: yaml.MappingNode}
-	}
-	return data, nil
+	return best[0], nil
 }
 
 // common counts the directories that two paths begin with.
