@@ -20,6 +20,9 @@ type Change struct {
 	Old  []byte      // what the plan was made from; nil: the file must not exist
 	New  []byte      // nil: delete the file
 	Mode fs.FileMode // permission bits; 0: as they are, or 0644 less the umask for a new file
+	// Of a deletion: the topmost of the directories above the file that go with it when they become empty. Git knows no empty
+	// directories, and one below applications/ still counts as an application. "" keeps them.
+	Prune string
 }
 
 // Apply makes all the changes or none, also when the process is killed: then [Recover] completes or undoes them.
@@ -92,6 +95,7 @@ func (r *Repo) plan(command string, changes []Change) (*transaction, error) {
 			t.add(c, mode)
 		}
 	}
+	t.addEmptied()
 	return t, problems.Err()
 }
 

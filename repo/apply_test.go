@@ -23,11 +23,15 @@ resources: {}
 old: true
 -- applications/shop/run.sh --
 echo shop
+-- applications/old/deep/a.yaml --
+a: 1
+-- applications/old/b.yaml --
+b: 1
 -- README.md --
 The shop.
 `
 
-// sampleChanges edits, deletes, and makes files in folders that are there and that are not.
+// sampleChanges edits, deletes, with folders and without, and makes files in folders that are there and that are not.
 func sampleChanges() []Change {
 	return []Change{
 		{Path: "applications/shop/templates/old.yaml", Old: []byte("old: true\n")},
@@ -35,6 +39,8 @@ func sampleChanges() []Change {
 		{Path: "applications/shop/run.sh", Old: []byte("echo shop\n"), New: []byte("echo shop again\n")},
 		{Path: "applications/shop/templates/redis.yaml", New: []byte("kind: RedisFailover\n")},
 		{Path: "applications/till/deep/values.yaml", New: []byte{}, Mode: 0o600},
+		{Path: "applications/old/b.yaml", Old: []byte("b: 1\n"), Prune: "applications/old"},
+		{Path: "applications/old/deep/a.yaml", Old: []byte("a: 1\n"), Prune: "applications/old"},
 	}
 }
 
@@ -47,7 +53,7 @@ func snapshot(t testing.TB, fsys afero.Fs) map[string]string {
 			return err
 		}
 		if info.IsDir() {
-			tree[name] = "folder"
+			tree[name] = "folder " + info.Mode().String()
 			return nil
 		}
 		data, err := afero.ReadFile(fsys, name)
@@ -109,6 +115,9 @@ func filled(t testing.TB, fsys afero.Fs, git bool) afero.Fs {
 		}
 		return errors.Join(fsys.MkdirAll(path.Dir(name), 0o755), afero.WriteFile(fsys, name, data, mode))
 	})
+	if err == nil {
+		err = fsys.Chmod("applications/old/deep", 0o700)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +147,14 @@ func TestApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			delete(want, "applications/shop/templates/old.yaml")
+			for _, gone := range []string{"b.yaml", "deep/a.yaml", "deep", "."} {
+				delete(want, path.Join("applications/old", gone))
+			}
 			want["applications/shop/values.yaml"] = `-rw-r--r-- "resources:\n  redis: {}\n"`
 			want["applications/shop/run.sh"] = `-rwxr-xr-x "echo shop again\n"`
 			want["applications/shop/templates/redis.yaml"] = `-rw-r--r-- "kind: RedisFailover\n"`
-			want["applications/till"] = "folder"
-			want["applications/till/deep"] = "folder"
+			want["applications/till"] = want["applications"]
+			want["applications/till/deep"] = want["applications"]
 			want["applications/till/deep/values.yaml"] = `-rw------- ""`
 			if d := difference(snapshot(t, fsys), want); d != "" {
 				t.Error(d)
@@ -453,6 +465,38 @@ func TestApplyKeepsRecords(t *testing.T) {
 	}
 }
 
+// Folders go only when nothing is left in them, and not above the one that the change names.
+func TestApplyPrunes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		changes []Change
+		gone    []string
+	}{
+		"all of it": {[]Change{{Path: "applications/old/b.yaml", Old: []byte("b: 1\n"), Prune: "applications/old"},
+			{Path: "applications/old/deep/a.yaml", Old: []byte("a: 1\n"), Prune: "applications/old"}}, []string{"applications/old", "applications/old/b.yaml", "applications/old/deep", "applications/old/deep/a.yaml"}},
+		"a file is left": {[]Change{{Path: "applications/old/deep/a.yaml", Old: []byte("a: 1\n"), Prune: "applications"}}, []string{"applications/old/deep", "applications/old/deep/a.yaml"}},
+		"not asked for":  {[]Change{{Path: "applications/old/deep/a.yaml", Old: []byte("a: 1\n")}}, []string{"applications/old/deep/a.yaml"}},
+		"a file comes": {[]Change{{Path: "applications/old/deep/a.yaml", Old: []byte("a: 1\n"), Prune: "applications"},
+			{Path: "applications/old/deep/new/b.yaml", New: []byte("b")}}, []string{"applications/old/deep/a.yaml"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := stores["disk"](t)
+			want := snapshot(t, fsys)
+			for _, gone := range tt.gone {
+				delete(want, gone)
+			}
+			if err := apply(t, fsys, tt.changes); err != nil {
+				t.Fatal(err)
+			}
+			got := snapshot(t, fsys)
+			delete(got, "applications/old/deep/new")
+			delete(got, "applications/old/deep/new/b.yaml")
+			if d := difference(got, want); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
 func TestApplyThroughLinks(t *testing.T) {
 	dir := t.TempDir()
 	fsys := filled(t, onDisk(t, dir), false)
@@ -498,7 +542,7 @@ func TestRecoverSaysWhat(t *testing.T) {
 	checkError(t, apply(t, fsys, []Change{{Path: "new", New: []byte("x")}}), ".redis-gitops/journal: an earlier change was interrupted and must be recovered first; nothing was changed")
 	got, err := Recover(fsys)
 	want := &Recovery{"generate resource", true, []string{"applications/shop/values.yaml", "applications/shop/run.sh",
-		"applications/shop/templates/redis.yaml", "applications/till/deep/values.yaml", "applications/shop/templates/old.yaml"}}
+		"applications/shop/templates/redis.yaml", "applications/till/deep/values.yaml", "applications/shop/templates/old.yaml", "applications/old/b.yaml", "applications/old/deep/a.yaml"}}
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -46,6 +47,13 @@ type journal struct {
 	Command string
 	Folders []string // that the change makes, parents first
 	Files   []journalFile
+	Emptied []journalFolder `json:",omitempty"` // that the change leaves empty and removes, children first
+}
+
+// journalFolder is a folder with its permission bits.
+type journalFolder struct {
+	Path string
+	Mode fs.FileMode
 }
 
 // journalFile has the sums of the content before and after; "" is no file.
@@ -81,6 +89,32 @@ func (t *transaction) addFolders(dir string) {
 	}
 	t.addFolders(path.Dir(dir))
 	t.Folders = append(t.Folders, dir)
+}
+
+// addEmptied notes which folders the deletions leave empty, of those that they may take along.
+func (t *transaction) addEmptied() {
+	gone, filled, above := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, c := range t.changes {
+		if gone[c.Path] = c.New == nil; gone[c.Path] {
+			for dir := path.Dir(c.Path); c.Prune != "" && (dir == c.Prune || inside(dir, c.Prune)); dir = path.Dir(dir) {
+				above[dir] = true
+			}
+			continue
+		}
+		for dir := path.Dir(c.Path); dir != "."; dir = path.Dir(dir) {
+			filled[dir] = true
+		}
+	}
+	for _, dir := range slices.Backward(slices.Sorted(maps.Keys(above))) { // children come before their parents
+		names, err := list(t.fs, dir)
+		if err != nil || filled[dir] || slices.ContainsFunc(names, func(name string) bool { return !gone[path.Join(dir, name)] }) {
+			continue
+		}
+		if info, err := lstat(t.fs, dir); err == nil && info.IsDir() {
+			gone[dir] = true
+			t.Emptied = append(t.Emptied, journalFolder{dir, info.Mode().Perm()})
+		}
+	}
 }
 
 func (t *transaction) file(name string) string { return path.Join(t.dir, name) }
@@ -198,6 +232,11 @@ func (t *transaction) redo() error {
 			return explain(f.Path, "write", err)
 		}
 	}
+	for _, dir := range t.Emptied {
+		if err := t.removeEmpty(dir.Path); err != nil && t.isEmpty(dir.Path) { // else somebody has put a file there
+			return explain(dir.Path, "remove", err)
+		}
+	}
 	t.syncFolders()
 	return nil
 }
@@ -249,6 +288,11 @@ func (t *transaction) rollBack() error {
 
 // undo is the reverse of redo, and may be called again as well. It leaves alone what somebody else wrote.
 func (t *transaction) undo() error {
+	for _, dir := range slices.Backward(t.Emptied) {
+		if err := t.makeFolder(dir); err != nil {
+			return err
+		}
+	}
 	for i, f := range slices.Backward(t.Files) {
 		if f.New != "" && t.exists(t.staged(i, "new")) {
 			continue // was not reached
@@ -277,6 +321,20 @@ func (t *transaction) undo() error {
 		t.removeEmpty(dir)
 	}
 	t.syncFolders()
+	return nil
+}
+
+// makeFolder makes a folder that was removed, with the mode that it had.
+func (t *transaction) makeFolder(dir journalFolder) error {
+	if isFolder(t.fs, dir.Path) {
+		return nil
+	}
+	if err := t.fs.Mkdir(dir.Path, 0o755); err != nil {
+		return explain(dir.Path, "write", err)
+	}
+	if err := t.fs.Chmod(dir.Path, dir.Mode); err != nil {
+		return explain(dir.Path, "write", err)
+	}
 	return nil
 }
 
@@ -310,10 +368,16 @@ func (t *transaction) clean() {
 }
 
 // removeEmpty asks first: in memory a full folder can be removed.
-func (t *transaction) removeEmpty(dir string) {
-	if names, err := list(t.fs, dir); err == nil && len(names) == 0 {
-		t.fs.Remove(dir)
+func (t *transaction) removeEmpty(dir string) error {
+	if !t.isEmpty(dir) {
+		return nil
 	}
+	return t.fs.Remove(dir)
+}
+
+func (t *transaction) isEmpty(dir string) bool {
+	names, err := list(t.fs, dir)
+	return err == nil && len(names) == 0
 }
 
 // Recovery describes what became of an interrupted change.
@@ -392,6 +456,11 @@ func (t *transaction) load(name string) error {
 	}
 	for _, dir := range j.Folders {
 		if err := checkTarget(t.fs, dir); err != nil {
+			return err
+		}
+	}
+	for _, dir := range j.Emptied {
+		if err := checkTarget(t.fs, dir.Path); err != nil {
 			return err
 		}
 	}

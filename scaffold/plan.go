@@ -14,8 +14,6 @@ import (
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
-	"github.com/spf13/afero"
-
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -36,6 +34,15 @@ type FileChange struct {
 	Path     string
 	Action   Action
 	Old, New []byte // nil where the file is not there before or after
+	Prune    string // of a removal: the topmost directory that goes with it when nothing is left in it; "" keeps all
+}
+
+// prune adds the tool's own directories to those that go with a file.
+func (f *FileChange) prune() string {
+	if f.Prune == "" && strings.HasPrefix(f.Path, recordFolder+"/") {
+		return path.Dir(recordFolder)
+	}
+	return f.Prune
 }
 
 // A Conflict is something that stands in the repository and differs from what the plan would write.
@@ -117,26 +124,13 @@ func (p *Plan) Apply(r *repo.Repo) error {
 	var changes []repo.Change
 	for _, f := range p.Files {
 		if f.Action != Unchanged {
-			changes = append(changes, repo.Change{Path: f.Path, Old: f.Old, New: f.New})
+			changes = append(changes, repo.Change{Path: f.Path, Old: f.Old, New: f.New, Prune: f.prune()})
 		}
 	}
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := r.Apply(p.Command, changes); err != nil {
-		return err
-	}
-	// Git knows no empty folders: those of the tool's own that have become empty go too. If that fails, nothing is lost.
-	for _, c := range changes {
-		dir := path.Dir(c.Path)
-		for c.New == nil && strings.HasPrefix(c.Path, recordFolder+"/") && dir != "." {
-			if left, err := afero.ReadDir(r.Fs(), dir); err != nil || len(left) > 0 || r.Fs().Remove(dir) != nil {
-				break
-			}
-			dir = path.Dir(dir)
-		}
-	}
-	return nil
+	return r.Apply(p.Command, changes)
 }
 
 // JSON returns the plan for machines. Field names are stable. show, which may be nil, makes a diff one that may be printed.
