@@ -484,6 +484,11 @@ func TestApplyPrunes(t *testing.T) {
 			for _, gone := range tt.gone {
 				delete(want, gone)
 			}
+			if name == "all of it" {
+				if err := fsys.MkdirAll("applications/old/nothing/at/all", 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := apply(t, fsys, tt.changes); err != nil {
 				t.Fatal(err)
 			}

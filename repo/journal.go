@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/spf13/afero"
@@ -106,15 +107,36 @@ func (t *transaction) addEmptied() {
 		}
 	}
 	for _, dir := range slices.Backward(slices.Sorted(maps.Keys(above))) { // children come before their parents
-		names, err := list(t.fs, dir)
-		if err != nil || filled[dir] || slices.ContainsFunc(names, func(name string) bool { return !gone[path.Join(dir, name)] }) {
+		t.empties(dir, gone, filled)
+	}
+}
+
+// empties reports whether nothing is left in a folder but folders in which nothing is left, and notes all of them.
+func (t *transaction) empties(dir string, gone, filled map[string]bool) bool {
+	names, err := list(t.fs, dir)
+	if err != nil || filled[dir] || strings.Count(dir, "/") > maxFolderDepth {
+		return false
+	}
+	noted := len(t.Emptied)
+	for _, name := range names {
+		if name = path.Join(dir, name); gone[name] {
 			continue
 		}
-		if info, err := lstat(t.fs, dir); err == nil && info.IsDir() {
-			gone[dir] = true
-			t.Emptied = append(t.Emptied, journalFolder{dir, info.Mode().Perm()})
+		if info, err := lstat(t.fs, name); err != nil || !info.IsDir() || !t.empties(name, gone, filled) {
+			for _, f := range t.Emptied[noted:] {
+				delete(gone, f.Path)
+			}
+			t.Emptied = t.Emptied[:noted]
+			return false
 		}
 	}
+	info, err := lstat(t.fs, dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	gone[dir] = true
+	t.Emptied = append(t.Emptied, journalFolder{dir, info.Mode().Perm()})
+	return true
 }
 
 func (t *transaction) file(name string) string { return path.Join(t.dir, name) }
