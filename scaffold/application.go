@@ -27,20 +27,9 @@ func PlanApplication(r *repo.Repo, req ApplicationRequest) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Command: "generate application " + req.App}
-	files := []struct{ name, text string }{
-		{"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"},
-	}
-	if !req.Kustomize {
-		schema, err := cue.ValuesJSONSchema()
-		if err != nil {
-			return nil, err
-		}
-		files = []struct{ name, text string }{
-			{"Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\ntype: application\nversion: 1.0.0\nappVersion: 1.0.0\n", req.App)},
-			{"values.yaml", "deployments: {}\nresources: {}\nenvFrom: []\nenv: []\n"},
-			{"values.schema.json", string(schema)},
-			{"templates/.gitkeep", ""},
-		}
+	files, err := applicationFiles(req.App, req.Kustomize)
+	if err != nil {
+		return nil, err
 	}
 	rec := &record{}
 	for _, f := range files {
@@ -64,6 +53,29 @@ func PlanApplication(r *repo.Repo, req ApplicationRequest) (*Plan, error) {
 	p.Next = []string{"redis-gitops generate resource " + req.App + " redis"}
 	return p, nil
 }
+
+// applicationFile is a file of a new application, by its name in the application's folder.
+type applicationFile struct{ name, text string }
+
+// applicationFiles returns the files of a new application. The first one makes it an application.
+func applicationFiles(name string, kustomize bool) ([]applicationFile, error) {
+	if kustomize {
+		return []applicationFile{{"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"}}, nil
+	}
+	schema, err := cue.ValuesJSONSchema()
+	if err != nil {
+		return nil, err
+	}
+	return []applicationFile{
+		{"Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\ntype: application\nversion: 1.0.0\nappVersion: 1.0.0\n", name)},
+		{"values.yaml", "deployments: {}\nresources: {}\nenvFrom: []\nenv: []\n"},
+		{schemaFile, string(schema)},
+		{"templates/.gitkeep", ""},
+	}, nil
+}
+
+// schemaFile is the one file of an application that differs between versions of the tool.
+const schemaFile = "values.schema.json"
 
 // applicationDir returns the folder of a new application: in the first layout glob that has its name last.
 func applicationDir(r *repo.Repo, name string) (string, error) {

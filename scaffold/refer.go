@@ -2,85 +2,41 @@ package scaffold
 
 import (
 	"cmp"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // references looks for what the rest of the repository says about what is to be removed: hosts of its Services, names of its
 // Secrets, its values, and uses of its env entries.
 func (d *destroyer) references(removed []recordEdit) error {
-	d.valueReferences(removed)
-	find, err := regexp.Compile(strings.Join(d.patterns(removed), "|"))
-	if err != nil {
+	t := d.target(removed)
+	if err := findReferences(d.repo, t); err != nil {
 		return err
 	}
-	files, err := d.repo.Files(".")
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" && ext != ".tpl" && ext != ".json" {
-			continue
-		}
-		if strings.HasPrefix(file, recordFolder+"/") {
-			continue // what a record says is in the files it is about
-		}
-		if d.rec.Folder == "deployments" && path.Dir(file) == "." {
-			continue // nothing deploys what is at the top
-		}
-		_, src, err := d.plan.current(d.repo, file)
-		if err != nil || src == nil {
-			continue // what cannot be read cannot be checked; destroy does not touch it
-		}
-		// A chart's own templates say {{ .Chart.Name }}-redis-master.
-		inChart := d.app.Dir != "" && strings.HasPrefix(file, d.app.Path("templates")+"/")
-		for i, line := range strings.Split(string(src), "\n") {
-			if inChart {
-				line = chartInName.ReplaceAllLiteralString(line, d.rec.Application)
-			}
-			m := find.FindStringSubmatchIndex(line)
-			if m == nil || isComment(line) {
-				continue
-			}
-			for g := 2; g < len(m); g += 2 {
-				if m[g] >= 0 {
-					d.plan.conflict(finding.Position{File: file, Line: i + 1, Column: m[g] + 1}, "",
-						"still refers to "+line[m[g]:m[g+1]]+"; change it first, or use --force", "", "")
-					break
-				}
-			}
-		}
-	}
+	t.report(d.plan)
 	return nil
 }
 
-// patterns returns regular expressions, each with one group: what is referred to.
-func (d *destroyer) patterns(removed []recordEdit) []string {
-	words := d.names()
-	slices.Sort(words)
-	var patterns []string
-	for _, w := range slices.Compact(words) {
-		patterns = append(patterns, `(?:^|[^a-z0-9-])(`+regexp.QuoteMeta(w)+`)(?:[^a-z0-9-]|$)`)
+// target describes to a search for references what is to be removed.
+func (d *destroyer) target(removed []recordEdit) *target {
+	t := &target{app: d.rec.Application, words: d.names(), plan: d.plan, found: d.valueReferences(removed)}
+	if d.app.Dir != "" {
+		t.templates = d.app.Path("templates")
 	}
+	t.deployment = d.rec.Folder == "deployments"
 	for _, e := range removed {
 		if len(e.Path) == 1 && e.Path[0] == "env" {
 			for _, k := range e.Keys {
 				if k != "" {
-					patterns = append(patterns, `(\$\(`+regexp.QuoteMeta(k)+`\))`)
+					t.env = append(t.env, k)
 				}
 			}
 		}
 	}
-	if len(patterns) == 0 {
-		patterns = []string{`$^`} // nothing
-	}
-	return patterns
+	return t
 }
 
 // names returns the names by which others know what is to be removed.
@@ -141,11 +97,12 @@ func (p *Plan) removes(file string) bool {
 	return slices.ContainsFunc(p.Files, func(f FileChange) bool { return f.Path == file && f.Action == Remove })
 }
 
-// valueReferences meets templates and value files that read a value which is to be removed.
-func (d *destroyer) valueReferences(removed []recordEdit) {
+// valueReferences returns the templates and value files that read a value which is to be removed.
+func (d *destroyer) valueReferences(removed []recordEdit) []referrer {
 	if d.app.Dir == "" {
-		return
+		return nil
 	}
+	var found []referrer
 	for _, e := range removed {
 		if e.File != d.app.Path("values.yaml") || len(e.Path) != 1 || e.Path[0] == "env" || e.Path[0] == "envFrom" {
 			continue
@@ -155,8 +112,9 @@ func (d *destroyer) valueReferences(removed []recordEdit) {
 				continue
 			}
 			for _, read := range d.values.below(e.Path[0], k) {
-				d.plan.conflict(read.At, "", "still refers to .Values."+strings.Join(read.Path, ".")+"; change it first, or use --force", "", "")
+				found = append(found, referrer{read.At, ".Values." + strings.Join(read.Path, ".")})
 			}
 		}
 	}
+	return found
 }

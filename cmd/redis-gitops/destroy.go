@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/git"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -14,12 +15,30 @@ Argo CD or Flux applies the change, the resource is deleted from the cluster.
 
 Examples:
   redis-gitops destroy resource shop redis
-  redis-gitops destroy resource shop redis-cache --dry-run`
+  redis-gitops destroy resource shop redis-cache --dry-run
+  redis-gitops destroy application shop`
+
+const destroyApplicationHelp = `Remove an application that generate application created, with its directory.
+
+Refuses, with all reasons at once, if
+
+- generated resources or deployments are still in it; destroy them first
+- files were added or generated files were changed since
+- an Argo CD Application or ApplicationSet, a Flux object, a kustomization, a
+  chart or the configuration still refers to it
+
+With --force, changed files are removed, added files are kept, and references
+are ignored. Generated resources and deployments always have to be destroyed
+first.
+
+Examples:
+  redis-gitops destroy application shop
+  redis-gitops destroy application shop --dry-run`
 
 func (a *app) destroyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "destroy",
-		Short: "Remove generated resources",
+		Short: "Remove generated resources and applications",
 		Long:  destroyHelp,
 		Args:  subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -53,5 +72,31 @@ Examples:
 		flags.add(sub)
 		c.AddCommand(sub)
 	}
+	c.AddCommand(a.destroyApplicationCommand())
+	return c
+}
+
+func (a *app) destroyApplicationCommand() *cobra.Command {
+	var flags planFlags
+	c := &cobra.Command{
+		Use:               "application APP",
+		Short:             "Remove an application",
+		Long:              destroyApplicationHelp,
+		Args:              fromUse,
+		ValidArgsFunction: a.completeArgs(a.appNames),
+		RunE: func(c *cobra.Command, args []string) error {
+			o, err := a.open(!flags.dryRun)
+			if err != nil {
+				return err
+			}
+			defer o.fs.Close()
+			history := &git.Repo{Dir: o.dir}
+			defer a.leftovers.add(func() { history.Close() })()
+			defer history.Close()
+			p, err := scaffold.PlanDestroyApplication(c.Context(), o.Repo, scaffold.DestroyApplicationRequest{App: args[0], Force: flags.force, Past: past(history)})
+			return a.finish(o, &flags, p, err)
+		},
+	}
+	flags.add(c)
 	return c
 }

@@ -126,6 +126,7 @@ func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
 		"generate deployment":  {{"shop", "deployment", "-C", locked}},
 		"generate update":      {{"-C", locked}, {"old", "--dry-run"}},
 		"destroy resource":     {{"shop", "redis", "-C", locked}},
+		"destroy application":  {{"shop", "-C", locked}},
 		"destroy deployment":   {{"shop", "deployment", "-C", locked}},
 		"lint":                 {{}, {"--timeout", "0"}, {"--max-memory", "0"}, {"--new-from-rev", "HEAD"}, {"--fix", "-C", locked}},
 		"render":               {{}, {"slow"}, {"--only", "redis"}},

@@ -1,0 +1,280 @@
+package scaffold
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// referrer is a place in the repository that refers to something generated.
+type referrer struct {
+	at finding.Position
+	to string // as it is called there
+}
+
+// target is something generated that a search for references is about.
+type target struct {
+	app       string // whose it is, for {{ .Chart.Name }} in its templates
+	templates string // the directory of these; "" for none
+
+	words      []string // names of objects
+	env        []string // variables, used as $(NAME)
+	deployment bool     // nothing deploys what is at the top of the repository
+	dir        string   // of an application, which Argo CD, Flux or a kustomization deploy
+
+	plan  *Plan // the files that it leaves behind when it goes
+	found []referrer
+}
+
+// report makes each reference a conflict of a plan.
+func (t *target) report(p *Plan) {
+	for _, ref := range t.found {
+		p.conflict(ref.at, "", "still refers to "+ref.to+"; change it first, or use --force", "", "")
+	}
+}
+
+// findReferences adds what is found to the targets, in the order of files and lines. It reads each file once, however many
+// targets there are.
+func findReferences(r *repo.Repo, targets ...*target) error {
+	files, err := r.Files(".")
+	if err != nil {
+		return err
+	}
+	all := newReferenceIndex(targets)
+	changed := map[string][]*target{} // by file
+	for _, t := range targets {
+		for _, f := range t.plan.Files {
+			changed[f.Path] = append(changed[f.Path], t)
+		}
+	}
+	for _, file := range files {
+		if !mayRefer(file) {
+			continue
+		}
+		src, err := r.ReadFile(file)
+		if err != nil {
+			continue // what cannot be read cannot be checked; destroy does not touch it
+		}
+		all.scan(file, src, changed[file])
+		for _, t := range changed[file] {
+			// As it will be: what goes with the target does not refer to it.
+			if _, now, err := t.plan.current(r, file); err == nil && now != nil {
+				newReferenceIndex([]*target{t}).scan(file, now, nil)
+			}
+		}
+	}
+	return nil
+}
+
+// mayRefer leaves out what is not read by Helm, Kubernetes or a GitOps tool. What a record says is in the files it is about.
+func mayRefer(file string) bool {
+	switch path.Ext(file) {
+	case ".yaml", ".yml", ".tpl", ".json":
+		return !strings.HasPrefix(file, recordFolder+"/")
+	}
+	return path.Base(file) == "Kustomization"
+}
+
+// referenceIndex finds the targets of a token without looking at each of them.
+type referenceIndex struct {
+	words  map[string][]indexedWord // by their first run of the characters of a name
+	env    map[string][]*target
+	charts map[string]string // the application by its directory of templates
+	dirs   map[string][]*target
+}
+
+// indexedWord is a name whose first run of lower-case letters, digits and hyphens begins at an offset.
+type indexedWord struct {
+	text   string
+	offset int
+	target *target
+}
+
+func newReferenceIndex(targets []*target) *referenceIndex {
+	x := &referenceIndex{words: map[string][]indexedWord{}, env: map[string][]*target{}, charts: map[string]string{}, dirs: map[string][]*target{}}
+	for _, t := range targets {
+		words := slices.Clone(t.words)
+		slices.Sort(words)
+		for _, w := range slices.Compact(words) {
+			if run, at := firstRun(w, 0); run != "" {
+				x.words[run] = append(x.words[run], indexedWord{w, at, t})
+			}
+		}
+		for _, name := range t.env {
+			x.env[name] = append(x.env[name], t)
+		}
+		if t.templates != "" {
+			x.charts[t.templates] = t.app
+		}
+		if t.dir != "" {
+			x.dirs[t.dir] = append(x.dirs[t.dir], t)
+		}
+	}
+	return x
+}
+
+func nameByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' }
+
+// firstRun returns the first run of characters of a name, from an offset on, and where it begins.
+func firstRun(text string, from int) (run string, at int) {
+	for from < len(text) && !nameByte(text[from]) {
+		from++
+	}
+	end := from
+	for end < len(text) && nameByte(text[end]) {
+		end++
+	}
+	return text[from:end], from
+}
+
+// scan looks through a file for references to all targets except some.
+func (x *referenceIndex) scan(file string, src []byte, except []*target) {
+	chart := ""
+	for dir := path.Dir(file); dir != "." && chart == ""; dir = path.Dir(dir) {
+		if x.charts[dir] != "" {
+			chart = dir
+		}
+	}
+	for i, line := range strings.Split(string(src), "\n") {
+		if isComment(line) {
+			continue
+		}
+		var met []*target // one place in a line is enough
+		found := func(t *target, from, to int, text string) {
+			if slices.Contains(met, t) || slices.Contains(except, t) || t.deployment && path.Dir(file) == "." || t.dir != "" && strings.HasPrefix(file, t.dir+"/") {
+				return
+			}
+			met = append(met, t)
+			t.found = append(t.found, referrer{finding.Position{File: file, Line: i + 1, Column: from + 1}, text[from:to]})
+		}
+		if chart != "" {
+			// A chart's own templates say {{ .Chart.Name }}-redis-master.
+			own := chartInName.ReplaceAllLiteralString(line, x.charts[chart])
+			x.tokens(own, func(t *target, from, to int) {
+				if t.templates == chart {
+					found(t, from, to, own)
+				}
+			})
+		}
+		x.tokens(line, func(t *target, from, to int) {
+			if chart == "" || t.templates != chart {
+				found(t, from, to, line)
+			}
+		})
+		if len(x.dirs) > 0 {
+			x.paths(file, line, func(t *target, from, to int) { found(t, from, to, line) })
+		}
+	}
+}
+
+// tokens gives the names and variables of a line, from left to right.
+func (x *referenceIndex) tokens(line string, found func(t *target, from, to int)) {
+	for i := 0; i < len(line); {
+		switch {
+		case strings.HasPrefix(line[i:], "$("):
+			if end := strings.IndexByte(line[i:], ')'); end > 0 {
+				for _, t := range x.env[line[i+2:i+end]] {
+					found(t, i, i+end+1)
+				}
+			}
+			i += 2
+		case nameByte(line[i]):
+			run, _ := firstRun(line, i)
+			for _, w := range x.words[run] {
+				from := i - w.offset
+				to := from + len(w.text)
+				if from >= 0 && to <= len(line) && line[from:to] == w.text && (from == 0 || !nameByte(line[from-1])) && (to == len(line) || !nameByte(line[to])) {
+					found(w.target, from, to)
+				}
+			}
+			i += len(run)
+		default:
+			i++
+		}
+	}
+}
+
+var (
+	pathToken    = regexp.MustCompile(`\$?[A-Za-z0-9_.~/-]+`)
+	kustomizeKey = regexp.MustCompile(`^\s*[A-Za-z]+:\s*$`)
+)
+
+// paths gives the paths of a line that lead to the directory of an application, or into it: from the root of the repository,
+// or from the directory of the file.
+func (x *referenceIndex) paths(file, line string, found func(t *target, from, to int)) {
+	kustomization := slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file))
+	for _, m := range pathToken.FindAllStringIndex(line, -1) {
+		token := line[m[0]:m[1]]
+		if !strings.Contains(token, "/") && (!kustomization || kustomizeKey.MatchString(line)) {
+			continue
+		}
+		candidates := []string{token}
+		switch {
+		case strings.HasPrefix(token, "$"): // of another source of an Argo CD Application: $values/applications/shop/values.yaml
+			_, rest, _ := strings.Cut(token, "/")
+			candidates = []string{rest}
+		case strings.HasPrefix(token, "//"): // file://../shop of a chart's dependency
+			candidates = []string{path.Join(path.Dir(file), strings.TrimPrefix(token, "//"))}
+		case strings.HasPrefix(token, "."), kustomization:
+			candidates = append(candidates, path.Join(path.Dir(file), token))
+		}
+		for _, c := range candidates {
+			for at := path.Clean(strings.TrimLeft(c, "/")); at != "." && at != "/"; at = path.Dir(at) {
+				for _, t := range x.dirs[at] {
+					found(t, m[0], m[1])
+				}
+			}
+		}
+	}
+}
+
+// listed adds the entries of list generators from which an ApplicationSet makes the application, where they only name it.
+func (t *target) listed(app *repo.App, documents func(file string) ([]*repo.Document, error)) error {
+	deployments, err := app.Deployments()
+	if err != nil {
+		return err
+	}
+	var seen []finding.Position
+	for _, d := range deployments {
+		if d.Kind != "ApplicationSet" || slices.Contains(seen, d.Source) {
+			continue
+		}
+		seen = append(seen, d.Source)
+		docs, err := documents(d.Source.File)
+		if err != nil {
+			continue // what it deploys was found without
+		}
+		for _, doc := range docs {
+			if doc.At(doc.Node) == d.Source {
+				t.elements(doc, doc.Get("spec", "generators"), false)
+			}
+		}
+	}
+	return nil
+}
+
+// elements looks for the name of an application in what is below "elements".
+func (t *target) elements(doc *repo.Document, n *yaml.Node, inside bool) {
+	if n == nil {
+		return
+	}
+	if n.Kind == yaml.ScalarNode && inside && n.Value == t.app {
+		t.found = append(t.found, referrer{doc.At(n), n.Value})
+	}
+	for i, c := range n.Content {
+		below := inside
+		if n.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
+			below = inside || n.Content[i-1].Value == "elements"
+		}
+		t.elements(doc, c, below)
+	}
+}
