@@ -27,10 +27,11 @@ func PlanApplication(r *repo.Repo, req ApplicationRequest) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Command: "generate application " + req.App}
-	files, err := applicationFiles(req.App, req.Kustomize)
+	schema, err := cue.ValuesJSONSchema()
 	if err != nil {
 		return nil, err
 	}
+	files := applicationFiles(req.App, req.Kustomize, string(schema))
 	rec := &record{}
 	for _, f := range files {
 		old, err := readIfThere(r, path.Join(dir, f.name))
@@ -57,21 +58,17 @@ func PlanApplication(r *repo.Repo, req ApplicationRequest) (*Plan, error) {
 // applicationFile is a file of a new application, by its name in the application's folder.
 type applicationFile struct{ name, text string }
 
-// applicationFiles returns the files of a new application. The first one makes it an application.
-func applicationFiles(name string, kustomize bool) ([]applicationFile, error) {
+// applicationFiles returns the files of a new application, with the schema of its values. The first one makes it an application.
+func applicationFiles(name string, kustomize bool, schema string) []applicationFile {
 	if kustomize {
-		return []applicationFile{{"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"}}, nil
-	}
-	schema, err := cue.ValuesJSONSchema()
-	if err != nil {
-		return nil, err
+		return []applicationFile{{"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"}}
 	}
 	return []applicationFile{
 		{"Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\ntype: application\nversion: 1.0.0\nappVersion: 1.0.0\n", name)},
 		{"values.yaml", "deployments: {}\nresources: {}\nenvFrom: []\nenv: []\n"},
-		{schemaFile, string(schema)},
+		{schemaFile, schema},
 		{"templates/.gitkeep", ""},
-	}, nil
+	}
 }
 
 // schemaFile is the one file of an application that differs between versions of the tool.

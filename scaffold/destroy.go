@@ -55,37 +55,16 @@ func PlanDestroy(ctx context.Context, r *repo.Repo, req DestroyRequest) (*Plan, 
 		}
 		return nil, finding.Errorf(finding.Position{}, "", "application %q has no generated resource %q; %s%s", app.Name, req.Name, hint, finding.DidYouMean(req.Name, names))
 	}
-	rec := all[i]
-	others := slices.Delete(slices.Clone(all), i, i+1)
-
-	p := &Plan{Command: "destroy " + strings.TrimSuffix(rec.Folder, "s") + " " + app.Name + " " + strings.TrimPrefix(req.Name, "deployment-")}
-	d := &destroyer{plan: p, repo: r, app: app, rec: rec, others: others, force: req.Force}
-	if err := d.readValues(ctx); err != nil {
-		return nil, err
-	}
-	if err := d.files(); err != nil {
-		return nil, err
-	}
-	// Backwards, as the last edit may stand on the ones before it.
-	removed := d.unshared(rec.Edits)
-	left, err := d.restored(removed)
+	reads, err := readsOf(ctx, r, app)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range slices.Backward(left) {
-		if err := d.edit(e); err != nil {
-			return nil, err
-		}
-	}
-	d.created()
-	if err := d.handOver(); err != nil {
+	d := newDestroyer(r, app, all, i, reads, req.Force)
+	removed, err := d.takeBack()
+	if err != nil {
 		return nil, err
 	}
-	if src, err := readIfThere(r, recordPath(app.Name, rec.Name)); err != nil {
-		return nil, err
-	} else if src != nil {
-		p.remove(recordPath(app.Name, rec.Name), src)
-	}
+	p := d.plan
 	if !req.Force && len(p.Conflicts) == 0 {
 		if err := d.references(removed); err != nil {
 			return nil, err
@@ -107,6 +86,47 @@ type destroyer struct {
 	force  bool
 	handed bool // an other record took over what this one knew
 	values *valueReads
+}
+
+// newDestroyer takes the i-th of the records of an application away from the others. reads is what its chart reads.
+func newDestroyer(r *repo.Repo, app *repo.App, all []*record, i int, reads *valueReads, force bool) *destroyer {
+	rec := all[i]
+	var own []string
+	for _, f := range rec.Files {
+		own = append(own, f.Path)
+	}
+	return &destroyer{
+		plan: &Plan{Command: destroyCommand(rec)}, repo: r, app: app, rec: rec, others: slices.Delete(slices.Clone(all), i, i+1),
+		force: force, values: reads.without(own),
+	}
+}
+
+// takeBack plans the removal of the files and edits, and returns the edits that nothing else uses.
+func (d *destroyer) takeBack() (removed []recordEdit, err error) {
+	if err := d.files(); err != nil {
+		return nil, err
+	}
+	// Backwards, as the last edit may stand on the ones before it.
+	removed = d.unshared(d.rec.Edits)
+	left, err := d.restored(removed)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range slices.Backward(left) {
+		if err := d.edit(e); err != nil {
+			return nil, err
+		}
+	}
+	d.created()
+	if err := d.handOver(); err != nil {
+		return nil, err
+	}
+	file := recordPath(d.app.Name, d.rec.Name)
+	src, err := readIfThere(d.repo, file)
+	if err == nil && src != nil {
+		d.plan.remove(file, src)
+	}
+	return removed, err
 }
 
 func (d *destroyer) files() error {

@@ -33,9 +33,11 @@ func PlanDestroyApplication(ctx context.Context, r *repo.Repo, req DestroyApplic
 		return nil, err
 	}
 	d := &appDestroyer{ctx: ctx, repo: r, app: app, req: req, plan: &Plan{Command: "destroy application " + req.App}}
-	if d.made, err = applicationFiles(req.App, app.Kind != repo.Chart); err != nil {
+	schema, err := cue.ValuesJSONSchema()
+	if err != nil {
 		return nil, err
 	}
+	d.made = applicationFiles(req.App, app.Kind != repo.Chart, string(schema))
 	if src, err := readIfThere(r, app.Path(d.made[0].name)); err != nil {
 		return nil, err
 	} else if src == nil {
@@ -147,7 +149,7 @@ func (d *appDestroyer) changed(made *applicationFile, file string, src []byte) s
 	if string(src) == made.text {
 		return ""
 	}
-	if made.name != schemaFile || !isValuesSchema(src) {
+	if made.name != schemaFile || !isValuesSchema(src, made.text) {
 		return "has changed since it was generated"
 	}
 	// Another version wrote other schemas, all of which begin with the same words.
@@ -168,18 +170,19 @@ func (d *appDestroyer) changed(made *applicationFile, file string, src []byte) s
 	return "is not the schema that this version generates, " + why
 }
 
-// isValuesSchema recognizes a schema that some version of the tool wrote.
-func isValuesSchema(src []byte) bool {
-	text, err := cue.ValuesJSONSchema()
-	if err != nil {
-		return false
+// isValuesSchema recognizes a schema that some version of the tool wrote, by the one of this version.
+func isValuesSchema(src []byte, ours string) bool {
+	head := func(text []byte) (schema, description string) {
+		var all map[string]any
+		if json.Unmarshal(text, &all) == nil {
+			schema, _ = all["$schema"].(string)
+			description, _ = all["description"].(string)
+		}
+		return schema, description
 	}
-	var ours, theirs struct{ Schema, Description string }
-	head := func(text []byte, into *struct{ Schema, Description string }) bool {
-		var all map[string]json.RawMessage
-		return json.Unmarshal(text, &all) == nil && json.Unmarshal(all["$schema"], &into.Schema) == nil && json.Unmarshal(all["description"], &into.Description) == nil
-	}
-	return head(text, &ours) && head(src, &theirs) && ours == theirs
+	schema, description := head(src)
+	ourSchema, ourDescription := head([]byte(ours))
+	return description != "" && schema == ourSchema && description == ourDescription
 }
 
 // references meets what deploys the application by name or path, and other files that name its folder.

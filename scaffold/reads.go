@@ -26,7 +26,7 @@ type valueReads struct {
 // valueReference is a value in a text: {{ tpl .Values.greeting . }} runs what the value holds.
 var valueReference = regexp.MustCompile(`\.Values((?:\.[A-Za-z0-9_]+)*)`)
 
-// readsOf returns what the chart of an application reads, the files of leave aside. It is nil for what is not a chart.
+// readsOf returns what the chart of an application reads, the files of leave aside. It is empty for what is not a chart.
 func readsOf(ctx context.Context, r *repo.Repo, app *repo.App, leave ...string) (*valueReads, error) {
 	if app.Kind != repo.Chart {
 		return &valueReads{}, nil
@@ -59,6 +59,13 @@ func readsOf(ctx context.Context, r *repo.Repo, app *repo.App, leave ...string) 
 		}
 	}
 	return v, v.texts(r, app, rendered, leave)
+}
+
+// without leaves out what some files read.
+func (v *valueReads) without(files []string) *valueReads {
+	out := *v
+	out.reads = slices.DeleteFunc(slices.Clone(v.reads), func(read render.Read) bool { return slices.Contains(files, read.At.File) })
+	return &out
 }
 
 // chartTargets returns the ways in which an application's chart is deployed, at least one.

@@ -212,6 +212,13 @@ func records(r *repo.Repo, application string) ([]*record, error) {
 	return out, nil
 }
 
+// clone copies a record as far as another one that is destroyed changes it.
+func (rec *record) clone() *record {
+	out := *rec
+	out.Files, out.Edits, out.Restore = slices.Clone(rec.Files), slices.Clone(rec.Edits), slices.Clone(rec.Restore)
+	return &out
+}
+
 // Generated returns the names of what generate made in an application: redis-cache, deployment-web.
 func Generated(r *repo.Repo, application string) ([]string, error) {
 	if err := repo.CheckName("application name", application); err != nil {

@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -74,7 +73,11 @@ func (d *destroyer) names() []string {
 // services returns the names of the Services of a resource, except for one that has the name of the resource itself, by which much else
 // is called.
 func (d *destroyer) services() []string {
-	operator, err := cue.OperatorNamed(cmp.Or(d.rec.Operator, cue.DefaultOperator()))
+	name := operatorOf(d.rec)
+	if name == "" {
+		return nil // a resource of another kind
+	}
+	operator, err := cue.OperatorNamed(name)
 	if err != nil {
 		return nil // of a later version
 	}

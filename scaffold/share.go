@@ -1,27 +1,11 @@
 package scaffold
 
 import (
-	"context"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
-
-// readValues finds out what the rest of the chart reads of its values.
-func (d *destroyer) readValues(ctx context.Context) error {
-	d.values = &valueReads{}
-	if d.app.Dir == "" {
-		return nil // the application is gone
-	}
-	var own []string
-	for _, f := range d.rec.Files {
-		own = append(own, f.Path)
-	}
-	var err error
-	d.values, err = readsOf(ctx, d.repo, d.app, own...)
-	return err
-}
 
 // unshared returns the edits without what something else still uses. What another record uses becomes that record's.
 func (d *destroyer) unshared(edits []recordEdit) []recordEdit {

@@ -86,10 +86,15 @@ func PlanUpdate(ctx context.Context, r *repo.Repo, config *cue.Config, req Updat
 	if req.Name != "" && !found {
 		return nil, finding.Errorf(finding.Position{}, "", "application %q has no generated resource %q; run generate, with --keep if it already exists", req.App, req.Name)
 	}
-	if unrecorded > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("files that look generated but have no record: %d; run `redis-gitops generate update APP` to find their origin in Git history", unrecorded))
-	}
+	p.Notes = append(p.Notes, unrecordedNote(unrecorded)...)
 	return p, p.err()
+}
+
+func unrecordedNote(files int) []string {
+	if files == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("files that look generated but have no record: %d; run `redis-gitops generate update APP` to find their origin in Git history", files)}
 }
 
 // withoutRecord returns a record, still without texts, for each template of a chart that has the name of a generator's type

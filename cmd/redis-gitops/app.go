@@ -154,7 +154,8 @@ func (a *app) rootCommand() *cobra.Command {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"scaffold", "Scaffold", []*cobra.Command{a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()), a.addLimits(a.destroyCommand())}},
+		{"scaffold", "Scaffold", []*cobra.Command{a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()),
+			a.addLimits(a.listCommand()), a.addLimits(a.destroyCommand())}},
 		{"lint", "Lint", []*cobra.Command{a.addLimits(a.lintCommand()), a.addLimits(a.renderCommand()), a.rulesCommand()}},
 		{"connect", "Connect", []*cobra.Command{a.addLimits(a.urlCommand()), a.addLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
 			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.addLimits(a.operatorsCommand())}},

@@ -115,7 +115,9 @@ func canaryCommands() [][]string {
 		}
 		all = append(all, []string{"generate", "resource", app, "redis", "--set", "password=CaNaRy-set-1", "--dry-run"},
 			[]string{"destroy", "resource", app, "redis", "--dry-run"}, []string{"destroy", "resource", app, "redis", "--dry-run", "--output", "json"},
-			[]string{"__complete", "destroy", "resource", app, ""}, []string{"generate", "application", app, "--dry-run"})
+			[]string{"__complete", "destroy", "resource", app, ""}, []string{"generate", "application", app, "--dry-run"},
+			[]string{"destroy", "application", app, "--dry-run"}, []string{"destroy", "application", app, "--dry-run", "--output", "json"},
+			[]string{"list", app}, []string{"list", app, "--output", "json"})
 	}
 	return append(all, []string{"generate", "update", "--dry-run"}, []string{"generate", "update", "--check"}, []string{"init", "--dry-run"},
 		[]string{"rules"}, []string{"rules", "list", "--output", "json"}, []string{"rules", "show", "auth/missing"}, []string{"__complete", "url", ""},

@@ -78,6 +78,10 @@ var slowChart = map[string]string{
 	"applications/slow/templates/redis.yaml": "{{- range until 100000 }}{{- range until 100000 }}{{- range until 100000 }}{{- end }}{{- end }}{{- end }}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: slow\n",
 }
 
+// slowRecord makes a resource of that chart a generated one.
+const slowRecord = "version: 1\ncommand: generate resource slow redis\napplication: slow\nfolder: resources\ntype: redis\nname: redis\ngenerator: built-in redis.yaml\n" +
+	"placeholders: {application: slow, name: redis, camelName: redis, suffix: \"\", namespace: default}\nfiles: []\n"
+
 // leaves returns the commands that do something, by their paths.
 func leaves() map[string]*cobra.Command {
 	all := map[string]*cobra.Command{}
@@ -128,6 +132,7 @@ func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
 		"destroy resource":     {{"shop", "redis", "-C", locked}},
 		"destroy application":  {{"shop", "-C", locked}},
 		"destroy deployment":   {{"shop", "deployment", "-C", locked}},
+		"list":                 {{"slow"}},
 		"lint":                 {{}, {"--timeout", "0"}, {"--max-memory", "0"}, {"--new-from-rev", "HEAD"}, {"--fix", "-C", locked}},
 		"render":               {{}, {"slow"}, {"--only", "redis"}},
 		"url":                  {{"slow"}, append([]string{"slow", "--live"}, live...)},
@@ -174,6 +179,7 @@ func TestSignal(t *testing.T) {
 	if err := other.Lock(); err != nil {
 		t.Fatal(err)
 	}
+	writeTree(t, dir, map[string]string{".redis-gitops/generated/slow/redis.yaml": slowRecord})
 	tool, waiting := builtTool(t), waitingCommands(t, dir, locked)
 	known := leaves()
 	for name := range known {
