@@ -75,7 +75,7 @@ func TestAppLayout(t *testing.T) {
 -- extra/other/x.yaml --
 -- single/x.yaml --
 `)
-	r, err := Open(fsys, Options{Layout{Applications: []string{"teams/*/apps/*/deploy", "extra/svc-*", "single"}}})
+	r, err := Open(fsys, Options{Layout: Layout{Applications: []string{"teams/*/apps/*/deploy", "extra/svc-*", "single"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestAppLayout(t *testing.T) {
 		}
 	}
 
-	_, err = Open(fsys, Options{Layout{Applications: []string{"../x", "/x", "a/[", "a/**", "."}, Generators: "a/../b"}})
+	_, err = Open(fsys, Options{Layout: Layout{Applications: []string{"../x", "/x", "a/[", "a/**", "."}, Generators: "a/../b"}})
 	checkError(t, err, `layout.applications: "." is not a directory in the repository; use a relative path such as "applications", without ".."
 layout.applications: "../x" is not a directory in the repository; use a relative path such as "applications", without ".."
 layout.applications: "/x" is not a directory in the repository; use a relative path such as "applications", without ".."

@@ -38,6 +38,14 @@ func (r *Repo) Apply(command string, changes []Change) error {
 	if len(t.Files) == 0 {
 		return nil
 	}
+	if r.secret != nil {
+		t.record(r.secret)
+	}
+	return r.run(t)
+}
+
+// run makes a planned change.
+func (r *Repo) run(t *transaction) error {
 	defer r.forget()
 	if err := t.prepare(); err != nil {
 		t.clean()
@@ -51,7 +59,7 @@ func (r *Repo) Apply(command string, changes []Change) error {
 		t.clean()
 		return outcome(err, "nothing was changed")
 	}
-	t.clean()
+	t.finish()
 	return nil
 }
 

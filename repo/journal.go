@@ -30,8 +30,9 @@ const (
 // is not sealed.
 const sealed fs.FileMode = 0o400
 
-// stagedName matches the files beside the journal: the number of a file, and which content it is.
-var stagedName = regexp.MustCompile(`^[0-9]+\.(old|new)$`)
+// stagedName matches the files beside the journal: the number of a file, and which content it is; and the record of a change that
+// is not made yet.
+var stagedName = regexp.MustCompile(`^([0-9]+\.(old|new)|next\.json)$`)
 
 // transaction is one change on its way into the repository.
 type transaction struct {
@@ -40,15 +41,18 @@ type transaction struct {
 	dir     string // where the journal and the staged contents are
 	changes []Change
 	modes   []fs.FileMode // of the files as they were
+	next    []byte        // the record of the change
 }
 
 // journal is what the file holds.
 type journal struct {
 	Version int
 	Command string
-	Folders []string // that the change makes, parents first
+	Folders []string        // that the change makes, parents first
+	Modes   []journalFolder `json:",omitempty"` // of those of them that do not have the mode of a new one
 	Files   []journalFile
 	Emptied []journalFolder `json:",omitempty"` // that the change leaves empty and removes, children first
+	Keep    bool            `json:",omitempty"` // the change leaves a record of itself; otherwise it removes the one before
 }
 
 // journalFolder is a folder with its permission bits.
@@ -175,6 +179,11 @@ func (t *transaction) prepare() error {
 	if err := t.write(t.file(prepareFile), src, sealed); err != nil {
 		return explain(t.dir, "write", err)
 	}
+	if t.Keep {
+		if err := t.prepareRecord(); err != nil {
+			return err
+		}
+	}
 	t.sync(t.dir)
 	for i, c := range t.changes {
 		mode := t.modes[i]
@@ -236,6 +245,11 @@ func (t *transaction) redo() error {
 	for _, dir := range t.Folders {
 		if err := t.fs.Mkdir(dir, 0o755); err != nil && !isFolder(t.fs, dir) {
 			return explain(dir, "write", err)
+		}
+	}
+	for _, dir := range t.Modes {
+		if err := t.fs.Chmod(dir.Path, dir.Mode); err != nil {
+			return explain(dir.Path, "write", err)
 		}
 	}
 	for i, f := range t.Files {
@@ -383,6 +397,14 @@ func (t *transaction) clean() {
 			t.fs.Remove(t.file(name))
 		}
 	}
+	t.tidy()
+}
+
+// tidy removes the folder of the journal when nothing is in it any more.
+func (t *transaction) tidy() {
+	if t.ignores() && !t.exists(t.file(lastFile)) {
+		t.fs.Remove(t.file(ignoreFile))
+	}
 	t.removeEmpty(t.dir)
 	if t.dir == workTreeJournal {
 		t.removeEmpty(path.Dir(t.dir))
@@ -445,7 +467,7 @@ func Recover(fsys afero.Fs) (*Recovery, error) {
 	if err := t.redo(); err != nil {
 		return nil, outcome(err, fmt.Sprintf("cannot complete the interrupted change %q", t.Command))
 	}
-	t.clean()
+	t.finish()
 	return t.recovery(true), nil
 }
 
@@ -461,14 +483,7 @@ func (t *transaction) recovery(finished bool) *Recovery {
 func (t *transaction) load(name string) error {
 	file := t.file(name)
 	at := finding.Position{File: file}
-	info, err := lstat(t.fs, file)
-	if err != nil {
-		return explain(file, "read", err)
-	}
-	if t.dir == workTreeJournal && (!info.Mode().IsRegular() || info.Mode()&0o222 != 0) {
-		return finding.Errorf(at, "", "was not written by redis-gitops in this directory")
-	}
-	src, err := readRegular(t.fs, file)
+	src, err := t.readSealed(file, MaxFileSize)
 	if err != nil {
 		return err
 	}
@@ -481,7 +496,7 @@ func (t *transaction) load(name string) error {
 			return err
 		}
 	}
-	for _, dir := range j.Emptied {
+	for _, dir := range slices.Concat(j.Emptied, j.Modes) {
 		if err := checkTarget(t.fs, dir.Path); err != nil {
 			return err
 		}
@@ -494,3 +509,17 @@ func (t *transaction) load(name string) error {
 	t.journal = j
 	return nil
 }
+
+// readSealed reads a file of the journal, which in the work tree may be one that somebody committed.
+func (t *transaction) readSealed(file string, limit int64) ([]byte, error) {
+	info, err := lstat(t.fs, file)
+	if err != nil {
+		return nil, explain(file, "read", err)
+	}
+	if t.dir == workTreeJournal && !isSealed(info) {
+		return nil, finding.Errorf(finding.Position{File: file}, "", "was not written by redis-gitops in this directory")
+	}
+	return ReadBytes(t.fs, file, limit)
+}
+
+func isSealed(info fs.FileInfo) bool { return info.Mode().IsRegular() && info.Mode()&0o222 == 0 }

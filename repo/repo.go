@@ -34,6 +34,9 @@ const (
 // Options describes how to open a repository. The zero value fits a Reclaim-the-Stack repository.
 type Options struct {
 	Layout Layout
+	// Secret reports whether a part of a file's text, from and to in bytes, has a secret value in it. With it, Apply records what
+	// [Repo.Undo] needs, but for such parts. Without it, nothing is recorded.
+	Secret func(file string, text []byte, from, to int) bool
 }
 
 // Layout reports where things are. An empty field has the default of Reclaim the Stack.
@@ -85,6 +88,7 @@ func (l Layout) check() error {
 type Repo struct {
 	fs     afero.Fs
 	layout Layout
+	secret func(file string, text []byte, from, to int) bool // see [Options]
 
 	mu         sync.Mutex
 	deployers  []*Document // what deploys applications; nil until asked for
@@ -105,7 +109,7 @@ func Open(fsys afero.Fs, opts Options) (*Repo, error) {
 	if !info.IsDir() {
 		return nil, finding.Errorf(finding.Position{}, "", "the repository is not a directory")
 	}
-	return &Repo{fs: fsys, layout: layout}, nil
+	return &Repo{fs: fsys, layout: layout, secret: opts.Secret}, nil
 }
 
 // Fs gives the file system that the repository was opened on.

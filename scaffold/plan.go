@@ -33,8 +33,9 @@ const (
 type FileChange struct {
 	Path     string
 	Action   Action
-	Old, New []byte // nil where the file is not there before or after
-	Prune    string // of a removal: the topmost directory that goes with it when nothing is left in it; "" keeps all
+	Old, New []byte      // nil where the file is not there before or after
+	Mode     fs.FileMode // of a new file; 0 is that of any other
+	Prune    string      // of a removal: the topmost directory that goes with it when nothing is left in it; "" keeps all
 }
 
 // prune adds the tool's own directories to those that go with a file.
@@ -60,6 +61,8 @@ type Plan struct {
 	Notes     []string // what a person should know about the plan
 	Next      []string // what to do after it
 	URL       string   // how clients reach what was made; "" when there is nothing to reach
+
+	last *repo.LastChange // that the plan undoes
 }
 
 // OnConflict describes what to do where the repository differs from what would be written.
@@ -108,7 +111,11 @@ func (p *Plan) Diff() string {
 		from, to := "a/"+f.Path, "b/"+f.Path
 		switch f.Action {
 		case Create:
-			b.WriteString("new file mode 100644\n")
+			mode := "100644"
+			if f.Mode&0o100 != 0 {
+				mode = "100755"
+			}
+			b.WriteString("new file mode " + mode + "\n")
 			from = "/dev/null"
 		case Remove:
 			b.WriteString("deleted file mode 100644\n")
@@ -121,10 +128,13 @@ func (p *Plan) Diff() string {
 
 // Apply writes the plan: all of it or nothing, also when the process is killed in between.
 func (p *Plan) Apply(r *repo.Repo) error {
+	if p.last != nil {
+		return r.Undo(p.last)
+	}
 	var changes []repo.Change
 	for _, f := range p.Files {
 		if f.Action != Unchanged {
-			changes = append(changes, repo.Change{Path: f.Path, Old: f.Old, New: f.New, Prune: f.prune()})
+			changes = append(changes, repo.Change{Path: f.Path, Old: f.Old, New: f.New, Mode: f.Mode, Prune: f.prune()})
 		}
 	}
 	if len(changes) == 0 {

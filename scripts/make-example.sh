@@ -34,3 +34,6 @@ ignore:
     path: applications/payments
     reason: Velero takes the volumes of every namespace; it is installed from another repository
 END
+
+# What `undo` needs is not part of a repository: Git ignores it.
+rm -rf "$dir/.redis-gitops/journal"

@@ -155,7 +155,7 @@ func (a *app) rootCommand() *cobra.Command {
 		commands  []*cobra.Command
 	}{
 		{"scaffold", "Scaffold", []*cobra.Command{a.addLimits(a.initCommand()), a.addLimits(a.generateCommand()),
-			a.addLimits(a.listCommand()), a.addLimits(a.destroyCommand())}},
+			a.addLimits(a.listCommand()), a.addLimits(a.destroyCommand()), a.addLimits(a.undoCommand())}},
 		{"lint", "Lint", []*cobra.Command{a.addLimits(a.lintCommand()), a.addLimits(a.renderCommand()), a.rulesCommand()}},
 		{"connect", "Connect", []*cobra.Command{a.addLimits(a.urlCommand()), a.addLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
 			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.addLimits(a.operatorsCommand())}},
@@ -258,7 +258,7 @@ func (a *app) load(o *opened, write bool) error {
 	l := o.config.Layout
 	o.Repo, err = repo.Open(fs, repo.Options{Layout: repo.Layout{
 		Applications: l.Applications, Generators: l.Generators, Platform: l.Platform, PlatformApplications: l.PlatformApplications,
-	}})
+	}, Secret: a.secretIn})
 	if err != nil {
 		return located(fs, file, err)
 	}

@@ -45,12 +45,17 @@ type planFlags struct {
 }
 
 func (f *planFlags) add(c *cobra.Command) {
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the change as a patch for git apply and write nothing")
+	f.addCommon(c)
 	c.Flags().BoolVar(&f.force, "force", false, "overwrite conflicting files and values")
 	c.Flags().BoolVar(&f.keep, "keep", false, "keep existing files and values")
+	c.MarkFlagsMutuallyExclusive("force", "keep")
+}
+
+// addCommon adds those of a command whose conflicts nothing resolves.
+func (f *planFlags) addCommon(c *cobra.Command) {
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the change as a patch for git apply and write nothing")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not prompt")
 	addOutput(c, &f.output, "text", "json")
-	c.MarkFlagsMutuallyExclusive("force", "keep")
 }
 
 func (f *planFlags) conflicts() scaffold.OnConflict {

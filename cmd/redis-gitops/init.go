@@ -50,7 +50,7 @@ func (a *app) initCommand() *cobra.Command {
 					return err
 				}
 			}
-			r, err := repo.Open(fs, repo.Options{})
+			r, err := repo.Open(fs, repo.Options{Secret: a.secretIn})
 			if err != nil {
 				return err
 			}

@@ -135,6 +135,7 @@ func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
 		"list":                 {{"slow"}},
 		"lint":                 {{}, {"--timeout", "0"}, {"--max-memory", "0"}, {"--new-from-rev", "HEAD"}, {"--fix", "-C", locked}},
 		"render":               {{}, {"slow"}, {"--only", "redis"}},
+		"undo":                 {{"-C", locked}},
 		"url":                  {{"slow"}, append([]string{"slow", "--live"}, live...)},
 		"sentinel-url":         {{"slow"}},
 		"cli":                  {append([]string{"shop"}, live...), {"slow", "--kubeconfig", kubeconfig}},
