@@ -201,10 +201,14 @@ func TestListLinear(t *testing.T) {
 		}
 		return total, most
 	}
-	few, mostOfFew := opens(50)
-	many, mostOfMany := opens(500)
-	t.Logf("50 applications take %d reads, 500 take %d; one file is read at most %d times", few, many, mostOfMany)
+	n := 50
+	if testing.Short() {
+		n = 5
+	}
+	few, mostOfFew := opens(n)
+	many, mostOfMany := opens(10 * n)
+	t.Logf("%d applications take %d reads, %d take %d; one file is read at most %d times", n, few, 10*n, many, mostOfMany)
 	if many > 10*few || mostOfMany > mostOfFew {
-		t.Errorf("50 applications take %d reads, at most %d of a file; 500 take %d, at most %d", few, mostOfFew, many, mostOfMany)
+		t.Errorf("%d applications take %d reads, at most %d of a file; %d take %d, at most %d", n, few, mostOfFew, 10*n, many, mostOfMany)
 	}
 }
