@@ -145,6 +145,6 @@ func (l *linter) asDeployed(u *unit) *chartModel {
 		return u.chart
 	}
 	c := *u.chart
-	c.flow = c.flow.partial()
+	c.flow = c.flow.Partial()
 	return &c
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/lint/model"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -24,19 +25,14 @@ import (
 // chartModel is what rules see of a chart beyond its resources.
 type chartModel struct {
 	name  string
-	flow  flow
-	files []valuesFile
-}
-
-type valuesFile struct {
-	file string
-	data policy.Value
+	flow  model.Flow
+	files []model.ValuesFile
 }
 
 func newChartModel(pool *policy.Pool, c *render.Chart) (*chartModel, error) {
-	m := &chartModel{name: c.Name, flow: newFlow(c.Reads, c.Values)}
+	m := &chartModel{name: c.Name, flow: model.NewFlow(c.Reads, c.Values)}
 	if c.Partial {
-		m.flow = m.flow.partial()
+		m.flow = m.flow.Partial()
 	}
 	for _, s := range c.Sets {
 		if s.Node == nil {
@@ -46,17 +42,9 @@ func newChartModel(pool *policy.Pool, c *render.Chart) (*chartModel, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.files = append(m.files, valuesFile{s.Position.File, data})
+		m.files = append(m.files, model.ValuesFile{File: s.Position.File, Data: data})
 	}
 	return m, nil
-}
-
-func anyList(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
 }
 
 // resourceID finds the unit of an id of data.repo.resources, and the index in that unit.
@@ -88,76 +76,63 @@ func (l *linter) app(dir string, apps map[string]string) string {
 
 // repository builds data.repo.
 func (l *linter) repository() (policy.Value, error) {
-	m, err := l.repositoryModel()
+	m, err := l.model()
 	if err != nil {
 		return policy.Value{}, err
 	}
-	fields := map[string]any{}
-	if fields["generators"], err = l.generators(); err != nil {
-		return policy.Value{}, err
+	return l.pool.Value(*m)
+}
+
+func (l *linter) model() (*model.Repository, error) {
+	apps, err := l.applications()
+	if err != nil {
+		return nil, err
 	}
-	if err := l.redis(m.units, fields); err != nil {
-		return policy.Value{}, err
+	m := &model.Repository{Files: l.files, Applications: apps.list, Operators: l.installations()}
+	if m.Generators, err = l.generators(); err != nil {
+		return nil, err
 	}
-	fields["files"] = anyList(l.files)
-	fields["operators"] = l.installations()
-	templates := []any{}
-	for file, s := range l.templates {
-		if s.chance != nil && !l.idleFile(file) {
-			templates = append(templates, s.chance)
+	if err := l.redis(apps.units, m); err != nil {
+		return nil, err
+	}
+	for _, file := range slices.Sorted(maps.Keys(l.templates)) {
+		if s := l.templates[file]; s.chance != nil && !l.idleFile(file) {
+			m.Templates = append(m.Templates, *s.chance)
 		}
 	}
-	fields["templates"] = templates
-	value, err := l.pool.Value(fields)
-	if err != nil {
-		return policy.Value{}, err
-	}
-	var resources, documents []policy.Value
 	for i, u := range l.live {
 		for _, r := range u.resources {
-			f, err := l.pool.Value(resourceFields(len(resources), m.units[i], r))
-			if err != nil {
-				return policy.Value{}, err
-			}
-			resources = append(resources, f.With("object", r.value))
+			m.Resources = append(m.Resources, model.Resource{
+				ID: len(m.Resources), Unit: apps.units[i].unit, Set: apps.units[i].set, App: apps.units[i].app, File: r.file,
+				APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Object: r.value,
+			})
 		}
 	}
 	for _, d := range l.documents {
 		if l.idleFile(d.file) {
 			continue
 		}
-		f, err := l.pool.Value(map[string]any{"file": d.file, "document": int64(d.index), "type": d.kind})
-		if err != nil {
-			return policy.Value{}, err
-		}
-		data, shared := m.values[d.file]
+		data, shared := apps.values[d.file]
 		if !shared || d.index > 0 {
 			if data, err = l.pool.Value(d.data); err != nil {
-				return policy.Value{}, err
+				return nil, err
 			}
 		}
-		documents = append(documents, f.With("data", data))
+		m.Documents = append(m.Documents, model.Document{File: d.file, Document: d.index, Type: d.kind, Data: data})
 	}
-	return value.With("applications", policy.Array(m.applications)).With("resources", policy.Array(resources)).With("documents", policy.Array(documents)), nil
-}
-
-func resourceFields(id int, u unitModel, r resource) map[string]any {
-	return map[string]any{
-		"id": int64(id), "unit": u.unit, "set": u.set, "app": u.app, "file": r.file,
-		"apiVersion": r.APIVersion, "kind": r.Kind, "namespace": r.Namespace, "name": r.Name,
-	}
+	return m, nil
 }
 
 type unitModel struct{ unit, set, app string }
 
-type repositoryModel struct {
-	units        []unitModel
-	applications []policy.Value
-	values       map[string]policy.Value // of values files
+// applications are data.repo.applications, and what each unit is called.
+type applications struct {
+	units  []unitModel
+	list   []model.Application
+	values map[string]policy.Value // of values files
 }
 
-// repositoryModel returns the applications, and what each unit is called.
-func (l *linter) repositoryModel() (*repositoryModel, error) {
+func (l *linter) applications() (*applications, error) {
 	apps, err := l.repo.Apps()
 	if err != nil {
 		return nil, err
@@ -166,7 +141,7 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 	for _, a := range apps {
 		dirs[a.Dir] = a.Name
 	}
-	m := &repositoryModel{values: map[string]policy.Value{}}
+	m := &applications{values: map[string]policy.Value{}}
 	ways := map[string]int{}
 	charts := map[string]*chartModel{}
 	deployed := map[string]bool{}
@@ -197,70 +172,55 @@ func (l *linter) repositoryModel() (*repositoryModel, error) {
 		if name == "" {
 			name = path.Base(dir)
 		}
-		a := map[string]any{"name": name, "dir": dir, "kind": kinds[dir].String(), "namespace": namespaces[dir], "deployed": deployed[dir], "application": isApp}
-		headers := []any{}
-		files := l.filesBelow(dir + "/templates")
-		for _, f := range files {
+		a := model.Application{
+			Name: name, Dir: dir, Kind: kinds[dir].String(), Namespace: namespaces[dir], Deployed: deployed[dir], IsApplication: isApp,
+			Templates: l.filesBelow(dir + "/templates"),
+		}
+		for _, f := range a.Templates {
 			if h := l.templates[f].header; h != nil && isApp {
-				headers = append(headers, h)
+				a.Headers = append(a.Headers, *h)
 			}
 		}
-		a["templates"], a["headers"] = anyList(files), headers
-		values := []policy.Value{}
 		if c := charts[dir]; c != nil {
-			a["chart"] = map[string]any{"name": c.name, "file": dir + "/Chart.yaml"}
-			a["read"], a["unset"], a["unread"] = nonNil(c.flow.read), nonNil(c.flow.unset), nonNil(c.flow.unread)
+			a.ChartFields = &model.ChartFields{Chart: model.ChartName{Name: c.name, File: dir + "/Chart.yaml"}, Flow: c.flow}
+			a.Values = c.files
 			for _, f := range c.files {
-				entry, err := l.pool.Value(map[string]any{"file": f.file, "document": int64(0)})
-				if err != nil {
-					return nil, err
-				}
-				values = append(values, entry.With("data", f.data))
-				m.values[f.file] = f.data
+				m.values[f.File] = f.Data
 			}
 		}
-		app, err := l.pool.Value(a)
-		if err != nil {
-			return nil, err
-		}
-		m.applications = append(m.applications, app.With("values", policy.Array(values)))
+		m.list = append(m.list, a)
 	}
 	return m, nil
 }
 
 // templateFacts is what only the text of a template shows.
-type templateFacts struct{ header, chance map[string]any }
+type templateFacts struct {
+	header *model.Header
+	chance *model.Template
+}
 
 // readTemplate finds the example values in the comment on top, which a generator wrote, and calls of functions of chance.
 func readTemplate(file string, src []byte) templateFacts {
 	var f templateFacts
 	text := string(src)
 	if strings.Contains(text, "rand") || strings.Contains(text, "uuidv4") {
-		f.chance = map[string]any{"file": file, "text": text}
+		f.chance = &model.Template{File: file, Text: text}
 	}
 	before, below, found := strings.Cut(text, "# Example values.yaml:")
 	if !found || strings.Contains(before, "\n\n") {
 		return f
 	}
-	lines := []any{}
+	f.header = &model.Header{File: file, Line: strings.Count(before, "\n") + 2}
 	for i, line := range strings.Split(below, "\n") {
 		text, comment := strings.CutPrefix(line, "#")
 		if i > 0 && !comment {
 			break
 		}
 		if i > 0 {
-			lines = append(lines, strings.Clone(strings.TrimRight(strings.TrimPrefix(text, " "), "\r"))) // without the whole file behind it
+			f.header.Lines = append(f.header.Lines, strings.Clone(strings.TrimRight(strings.TrimPrefix(text, " "), "\r"))) // without the whole file behind it
 		}
 	}
-	f.header = map[string]any{"file": file, "line": int64(strings.Count(before, "\n") + 2), "lines": lines}
 	return f
-}
-
-func nonNil(list []any) []any {
-	if list == nil {
-		return []any{}
-	}
-	return list
 }
 
 // mergeCharts adds what another way to render the same chart reads and sets.
@@ -268,9 +228,9 @@ func mergeCharts(into, from *chartModel) *chartModel {
 	if into == nil {
 		return from
 	}
-	out := &chartModel{name: into.name, flow: into.flow.and(from.flow), files: slices.Clone(into.files)}
+	out := &chartModel{name: into.name, flow: into.flow.And(from.flow), files: slices.Clone(into.files)}
 	for _, f := range from.files {
-		if !slices.ContainsFunc(out.files, func(o valuesFile) bool { return o.file == f.file }) {
+		if !slices.ContainsFunc(out.files, func(o model.ValuesFile) bool { return o.File == f.File }) {
 			out.files = append(out.files, f)
 		}
 	}
@@ -365,14 +325,17 @@ func (l *linter) plainRepository() (any, error) {
 }
 
 // generators returns the templates of new resources and deployments.
-func (l *linter) generators() ([]any, error) {
-	out := []any{}
+func (l *linter) generators() ([]model.Generator, error) {
+	var out []model.Generator
 	for _, group := range []string{"resources", "deployments"} {
 		for _, file := range l.filesBelow(l.repo.Layout().Generators + "/" + group) {
 			if ext := path.Ext(file); ext != ".yaml" && ext != ".yml" {
 				continue
 			}
 			g := l.opts.Cache.generator(l, file, group)
+			if g.err != nil {
+				return nil, g.err
+			}
 			for _, p := range g.problems {
 				l.add(l.problemFinding(p.Problem, slices.Clone(p.Related)))
 			}
@@ -384,21 +347,21 @@ func (l *linter) generators() ([]any, error) {
 
 // generator is one of data.repo.generators, and what is wrong with it.
 type generator struct {
-	model    map[string]any
+	model    model.Generator
 	problems []render.Problem
+	err      error
 }
 
 func (l *linter) readGenerator(file, group string) generator {
 	g := render.Generator(l.repo, file)
-	f := newFlow(g.Reads, g.Example)
+	m := model.Generator{File: file, Group: group, Type: strings.TrimSuffix(path.Base(file), path.Ext(file)), Flow: model.NewFlow(g.Reads, g.Example)}
 	var example any = map[string]any{}
 	if g.Example != nil {
 		example = plainData(g.Example)
 	}
-	return generator{map[string]any{
-		"file": file, "group": group, "type": strings.TrimSuffix(path.Base(file), path.Ext(file)),
-		"read": nonNil(f.read), "unset": nonNil(f.unset), "unread": nonNil(f.unread), "example": example,
-	}, g.Problems}
+	var err error
+	m.Example, err = l.pool.Value(example)
+	return generator{m, g.Problems, err}
 }
 
 // aboutRedis names the kinds of resources that say something about a Redis: its own, and those around it.
@@ -411,7 +374,7 @@ func aboutRedis(kind string) bool {
 }
 
 // redis sets what data.repo has of the Redis instances of the repository: redis, pods and references.
-func (l *linter) redis(units []unitModel, fields map[string]any) error {
+func (l *linter) redis(units []unitModel, m *model.Repository) error {
 	operators, err := cue.Operators()
 	if err != nil {
 		return err
@@ -451,61 +414,59 @@ func (l *linter) redis(units []unitModel, fields map[string]any) error {
 		return made[key]
 	}
 	l.instances = nil
-	out, facts := []any{}, &podFacts{pods: []any{}, references: []any{}}
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
-		facts.add(instance.References(sets[set], operators, options))
+		addPods(m, sets[set], operators, options)
 		for _, in := range instance.Find(sets[set], operators, options) {
 			id, err := strconv.Atoi(in.Where)
 			if err != nil {
 				return fmt.Errorf("lint: an instance without a resource: %q", in.Where)
 			}
-			out = append(out, instanceFields(id, in, objects(in)))
+			m.Redis = append(m.Redis, redisOf(id, in, objects(in)))
 			l.instances = append(l.instances, in)
 		}
 	}
-	fields["redis"], fields["pods"], fields["references"] = byResource(out), byResource(facts.pods), byResource(facts.references)
+	byResource(m.Redis, func(r model.Redis) int { return r.Resource })
+	byResource(m.Pods, func(p model.PodSpec) int { return p.Resource })
+	byResource(m.References, func(r model.Reference) int { return r.Resource })
 	return nil
 }
 
 // byResource sorts by the id of the resource, and leaves the order of those of one resource.
-func byResource(list []any) []any {
-	slices.SortStableFunc(list, func(a, b any) int {
-		return cmp.Compare(a.(map[string]any)["resource"].(int64), b.(map[string]any)["resource"].(int64))
-	})
-	return list
+func byResource[E any](list []E, id func(E) int) {
+	slices.SortStableFunc(list, func(a, b E) int { return cmp.Compare(id(a), id(b)) })
 }
 
 // anyName stands for the name of a Redis in the names of what operators make, which CUE is asked for once.
 const anyName = "any-name"
 
-func instanceFields(id int, in *instance.Instance, made []cue.Object) map[string]any {
-	hosts := map[instance.Role][]any{instance.Write: {}, instance.Read: {}, instance.Sentinels: {}, instance.All: {}}
+func redisOf(id int, in *instance.Instance, made []cue.Object) model.Redis {
+	r := model.Redis{
+		Resource: id, Operator: in.Operator, Version: in.Version, Kind: in.Kind, Name: in.Name, Namespace: in.Namespace,
+		Replicas: in.Replicas, Cluster: in.Cluster,
+	}
+	hosts := map[instance.Role]*[]model.Host{instance.Write: &r.Writes, instance.Read: &r.Reads, instance.Sentinels: &r.Sentinels, instance.All: &r.Any}
 	for _, s := range in.Services {
+		list := hosts[s.Role]
 		switch {
+		case list == nil:
 		case s.By == "operator":
-			hosts[s.Role] = append(hosts[s.Role], map[string]any{"host": s.Name, "port": int64(s.Port)})
+			*list = append(*list, model.Host{Host: s.Name, Port: s.Port})
 		case s.Role == instance.All && in.Kind != "RedisFailover": // those of RedisFailovers the rules find themselves, with all ports
-			hosts[s.Role] = append(hosts[s.Role], map[string]any{"host": s.Name, "port": int64(0)})
+			*list = append(*list, model.Host{Host: s.Name})
 		}
 	}
-	port, master, secret := 0, "", any(nil)
 	if in.Write != nil {
-		port = in.Write.Port
+		r.Port = in.Write.Port
 	}
 	if in.Sentinel != nil {
-		master = in.Sentinel.Master
+		r.MasterName = in.Sentinel.Master
 	}
 	if in.Auth != nil {
-		secret = map[string]any{"name": in.Auth.Secret, "key": in.Auth.Key}
+		r.Secret = &model.Secret{Name: in.Auth.Secret, Key: in.Auth.Key}
 	}
-	objects := []any{}
 	for _, o := range made {
-		objects = append(objects, map[string]any{"kind": o.Kind, "name": strings.ReplaceAll(o.Name, anyName, in.Name)})
+		r.Objects = append(r.Objects, model.Object{Kind: o.Kind, Name: strings.ReplaceAll(o.Name, anyName, in.Name)})
 	}
-	return map[string]any{
-		"resource": int64(id), "operator": in.Operator, "version": in.Version, "kind": in.Kind, "name": in.Name, "namespace": in.Namespace,
-		"port": int64(port), "writes": hosts[instance.Write], "reads": hosts[instance.Read], "sentinels": hosts[instance.Sentinels], "any": hosts[instance.All],
-		"masterName": master, "secret": secret, "objects": objects, "replicas": int64(in.Replicas), "cluster": in.Cluster,
-	}
+	return r
 }

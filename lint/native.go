@@ -11,6 +11,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/lint/model"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -164,7 +165,7 @@ func (l *linter) recognise() []instance.Installation {
 }
 
 // installations returns what installs operators as data.repo.operators has it.
-func (l *linter) installations() []any {
+func (l *linter) installations() []model.Installation {
 	type object struct{ file, kind, name string }
 	ids := map[object]int{}
 	id := 0
@@ -177,38 +178,36 @@ func (l *linter) installations() []any {
 			id++
 		}
 	}
-	out := []any{}
+	var out []model.Installation
 	for _, in := range l.installed() {
 		if l.idleFile(in.Document.File) {
 			continue
 		}
-		kinds := []any{}
+		d := in.Document
+		i := model.Installation{
+			Operator: in.Operator, Owner: in.Publisher, Perhaps: in.Perhaps, Version: strings.TrimPrefix(in.Raw, "v"), Namespace: in.Namespace,
+			Chart: in.Chart, SkipsCRDs: in.SkipsCRDs, Path: in.Path,
+		}
 		for _, o := range l.known {
 			if o.Name == in.Operator {
 				for _, k := range o.Kinds {
-					kinds = append(kinds, k.Kind)
+					i.Kinds = append(i.Kinds, k.Kind)
 				}
 			}
 		}
-		d := in.Document
-		fields := map[string]any{
-			"operator": in.Operator, "owner": in.Publisher, "perhaps": anyList(in.Perhaps), "kinds": kinds,
-			"version": strings.TrimPrefix(in.Raw, "v"), "namespace": in.Namespace, "chart": in.Chart, "skips_crds": in.SkipsCRDs,
-			"path": anyList(in.Path), "group": "",
-		}
 		if group := in.NeedsGroup(l.known); group != nil {
-			fields["group"] = group.Label
+			i.Group = group.Label
 		}
 		kind, _ := d.Object["kind"].(string)
 		if id, rendered := ids[object{d.File, kind, text(d.Object, "metadata", "name")}]; rendered {
-			fields["resource"], fields["dir"] = int64(id), ""
+			i.Resource = &id
 		} else {
-			fields["file"], fields["document"], fields["dir"] = d.File, int64(d.Index), path.Dir(d.File)
+			i.File, i.Document = d.File, &d.Index
+			if !d.Broken { // otherwise whatever it says of the directory is unknown
+				i.Dir = path.Dir(d.File)
+			}
 		}
-		if d.Broken { // whatever it says of the directory is unknown
-			fields["dir"] = ""
-		}
-		out = append(out, fields)
+		out = append(out, i)
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,8 @@ var embeddedRules = sync.OnceValues(func() ([]*Rule, error) {
 // Value is plain data as rules see it. The zero value is none.
 type Value struct{ json []byte }
 
-// NewValue makes a value of maps with string keys, slices, strings, numbers, bools and nil. It keeps no reference to them.
+// NewValue makes a value of maps with string keys, slices, strings, numbers, bools, nil, other values, and structs with the names of
+// their json tags. It keeps no reference to them.
 func NewValue(data any) (Value, error) {
 	text, err := plainJSON(nil, data)
 	return Value{text}, err
@@ -91,12 +93,98 @@ func plainJSON(b []byte, data any) ([]byte, error) {
 		return strconv.AppendBool(b, data), nil
 	case nil:
 		return append(b, "null"...), nil
+	case json.Number, float64:
+	default:
+		return typedJSON(b, reflect.ValueOf(data))
 	}
 	text, err := json.Marshal(data)
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
 	return append(b, text...), nil
+}
+
+// typedJSON appends data with Go types.
+func typedJSON(b []byte, v reflect.Value) ([]byte, error) {
+	var err error
+	switch v.Kind() {
+	case reflect.String:
+		return quote(b, v.String()), nil
+	case reflect.Bool:
+		return strconv.AppendBool(b, v.Bool()), nil
+	case reflect.Int, reflect.Int64:
+		return strconv.AppendInt(b, v.Int(), 10), nil
+	case reflect.Interface, reflect.Pointer:
+		if v.IsNil() {
+			return append(b, "null"...), nil
+		}
+		if v.Kind() == reflect.Interface {
+			return plainJSON(b, v.Interface())
+		}
+		return typedJSON(b, v.Elem())
+	case reflect.Slice:
+		b = append(b, '[')
+		for i := range v.Len() {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = typedJSON(b, v.Index(i)); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case reflect.Map:
+		return mapJSON(b, v)
+	case reflect.Struct:
+		return structJSON(b, v)
+	}
+	return nil, fmt.Errorf("policy: %s is not plain data", v.Type())
+}
+
+func mapJSON(b []byte, v reflect.Value) ([]byte, error) {
+	if v.Type().Key().Kind() != reflect.String {
+		return nil, fmt.Errorf("policy: %s is not plain data", v.Type())
+	}
+	b = append(b, '{')
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(a.String(), b.String()) })
+	var err error
+	for i, key := range keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(quote(b, key.String()), ':')
+		if b, err = typedJSON(b, v.MapIndex(key)); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func structJSON(b []byte, v reflect.Value) ([]byte, error) {
+	if v.Type() == valueType {
+		if text := v.Interface().(Value).json; text != nil {
+			return append(b, text...), nil
+		}
+		return append(b, "null"...), nil
+	}
+	b = append(b, '{')
+	empty := len(b)
+	var err error
+	for _, f := range shapeOf(v.Type()).fields {
+		field, there := f.of(v)
+		if !there {
+			continue
+		}
+		if len(b) > empty {
+			b = append(b, ',')
+		}
+		b = append(quote(b, f.name), ':')
+		if b, err = typedJSON(b, field); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
 }
 
 // quote appends a string in JSON.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -56,8 +57,12 @@ func readRules(fsys fs.FS, base string) ([]*Rule, error) {
 // Value is plain data as rules see it. The zero value is none.
 type Value struct{ v ast.Value }
 
-// NewValue makes a value of maps with string keys, slices, strings, numbers, bools and nil. It keeps no reference to them.
+// NewValue makes a value of maps with string keys, slices, strings, numbers, bools, nil, other values, and structs with the names of
+// their json tags. It keeps no reference to them.
 func NewValue(data any) (Value, error) {
+	if reflect.ValueOf(data).Kind() == reflect.Struct {
+		return new(Pool).Value(data)
+	}
 	v, err := ast.InterfaceToValue(data)
 	if err != nil {
 		return Value{}, fmt.Errorf("policy: %w", err)

@@ -3,7 +3,9 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -35,6 +37,12 @@ func (p *Pool) Value(data any) (Value, error) {
 		return Value{v}, p.err
 	case []any:
 		v := p.array(data)
+		return Value{v}, p.err
+	case Value:
+		return data, nil
+	}
+	if v := reflect.ValueOf(data); v.Kind() == reflect.Struct {
+		v := p.fields(v)
 		return Value{v}, p.err
 	}
 	return NewValue(data)
@@ -79,6 +87,13 @@ func (p *Pool) term(data any) *ast.Term {
 		return p.shared(p.object(data))
 	case []any:
 		return p.shared(p.array(data))
+	case Value:
+		return data.term()
+	case json.Number, float64:
+	default:
+		if t := p.typed(reflect.ValueOf(data)); t != nil {
+			return t
+		}
 	}
 	v, err := ast.InterfaceToValue(data)
 	if err != nil {
@@ -86,6 +101,91 @@ func (p *Pool) term(data any) *ast.Term {
 		return ast.InternedNullTerm
 	}
 	return ast.NewTerm(v)
+}
+
+// typed makes a term of data with Go types; nil for what is no plain data.
+func (p *Pool) typed(v reflect.Value) *ast.Term {
+	switch v.Kind() {
+	case reflect.String:
+		return p.text(v.String())
+	case reflect.Bool:
+		return ast.InternedTerm(v.Bool())
+	case reflect.Int, reflect.Int64:
+		return ast.InternedTerm(int(v.Int()))
+	case reflect.Interface, reflect.Pointer:
+		if v.IsNil() {
+			return ast.InternedNullTerm
+		}
+		if v.Kind() == reflect.Interface {
+			return p.term(v.Interface())
+		}
+		return p.typed(v.Elem())
+	case reflect.Slice:
+		terms := make([]*ast.Term, v.Len())
+		for i := range terms {
+			if terms[i] = p.typed(v.Index(i)); terms[i] == nil {
+				return nil
+			}
+		}
+		if array := ast.NewArray(terms...); !unique(v.Type().Elem()) {
+			return p.shared(array)
+		} else {
+			return ast.NewTerm(array)
+		}
+	case reflect.Map:
+		return p.typedMap(v)
+	case reflect.Struct:
+		if v.Type() == valueType {
+			return v.Interface().(Value).term()
+		}
+		if object := p.fields(v); !unique(v.Type()) {
+			return p.shared(object)
+		} else {
+			return ast.NewTerm(object)
+		}
+	}
+	return nil
+}
+
+func (p *Pool) typedMap(v reflect.Value) *ast.Term {
+	if v.Type().Key().Kind() != reflect.String {
+		return nil
+	}
+	pairs := make([][2]*ast.Term, 0, v.Len())
+	for i := v.MapRange(); i.Next(); {
+		value := p.typed(i.Value())
+		if value == nil {
+			return nil
+		}
+		pairs = append(pairs, [2]*ast.Term{p.text(i.Key().String()), value})
+	}
+	return p.shared(ast.NewObject(pairs...))
+}
+
+// fields makes an object of a struct.
+func (p *Pool) fields(v reflect.Value) ast.Value {
+	s := shapeOf(v.Type())
+	pairs := make([][2]*ast.Term, 0, len(s.fields))
+	for _, f := range s.fields {
+		field, there := f.of(v)
+		if !there {
+			continue
+		}
+		value := p.typed(field)
+		if value == nil {
+			p.err = fmt.Errorf("policy: %s.%s is not plain data", v.Type(), f.name)
+			value = ast.InternedNullTerm
+		}
+		pairs = append(pairs, [2]*ast.Term{p.text(f.name), value})
+	}
+	return ast.NewObject(pairs...)
+}
+
+func (v Value) term() *ast.Term {
+	if v.v == nil {
+		return ast.InternedNullTerm
+	}
+	return ast.NewTerm(v.v)
 }
 
 func (p *Pool) shared(v ast.Value) *ast.Term {

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/lint/model"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -142,5 +145,67 @@ func TestRunRemoves(t *testing.T) {
 	}
 	if err := run(dir); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPoliciesPage asks for a line of docs/policies.md about each field of data.repo.
+func TestPoliciesPage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "policies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[model.Repository]()) {
+		if name := f.Tag.Get("json"); !strings.Contains(string(page), "\n| `"+name+"` |") {
+			t.Errorf("docs/policies.md has no row for data.repo.%s; add one", name)
+		}
+	}
+}
+
+func TestRepositorySchema(t *testing.T) {
+	comments, err := commentsOf("package p\n\n// A is one.\ntype A struct {\n\t// Its name,\n\t// in full.\n\tName, Other string\n\tOf int // beside\n}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"A": "A is one.", "A.Name": "Its name, in full.", "A.Other": "Its name, in full.", "A.Of": ""} {
+		if got := comments[name]; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	type inner struct {
+		B int `json:"b"`
+	}
+	type sample struct {
+		A     []string       `json:"a"`
+		C     *int           `json:"c,omitempty"`
+		D     *inner         `json:"d"`
+		E     map[string]any `json:"e" schema:"string,integer"`
+		F     string         `json:"f" enum:"x,y"`
+		Plain string
+		*inner
+	}
+	g := schemaOfTypes{defs: map[string]any{}}
+	got, err := g.object(reflect.TypeFor[sample]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]any{"properties": got["properties"], "required": got["required"], "defs": g.defs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"defs":{"inner":{"additionalProperties":false,"description":"","properties":{"b":{"type":"integer"}},"required":["b"],"type":"object"}},` +
+		`"properties":{"a":{"items":{"type":"string"},"type":"array"},"b":{"type":"integer"},"c":{"type":"integer"},` +
+		`"d":{"anyOf":[{"$ref":"#/$defs/inner"},{"type":"null"}]},"e":{"additionalProperties":{"type":["string","integer"]},"type":"object"},` +
+		`"f":{"enum":["x","y"]}},"required":["a","d","e","f"]}`
+	if string(text) != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+	for _, wrong := range []reflect.Type{reflect.TypeFor[struct {
+		A chan int `json:"a"`
+	}](), reflect.TypeFor[struct {
+		A []float64 `json:"a"`
+	}]()} {
+		if _, err := g.object(wrong); err == nil || !strings.Contains(err.Error(), "has no JSON Schema") {
+			t.Errorf("%s: %v", wrong, err)
+		}
 	}
 }

@@ -23,6 +23,7 @@ func guides() (map[string]string, error) {
 	for name, write := range map[string]func() (string, error){
 		"configuration.md": configurationPage, "images.md": imagesPage, "operators.md": operatorsPage, "output-formats.md": formatsPage, "rego-library.md": libraryPage,
 		"schema/config.schema.json": schemaFile(cue.ConfigJSONSchema), "schema/values.schema.json": schemaFile(cue.ValuesJSONSchema),
+		"schema/repository.schema.json": schemaFile(repositorySchema),
 	} {
 		text, err := write()
 		if err != nil {
@@ -308,7 +309,7 @@ func libraryPage() (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, generatedFrom, "policy/lib/*.rego")
-	b.WriteString("# Rego library\n\nHelpers that rules import, custom rules included: `import data.redisgitops.lib.NAME`. See [policies.md](policies.md) for how to write a rule.\n" +
+	b.WriteString("# Rego library\n\nHelpers that rules import, custom rules included: `import data.redisgitops.lib.NAME`. See [policies.md](policies.md) for how to write a\nrule, and [schema/repository.schema.json](schema/repository.schema.json) for the fields of `data.repo`.\n" +
 		"Names without a description are internal and may change.\n")
 	for _, name := range slices.Sorted(maps.Keys(library)) {
 		fmt.Fprintf(&b, "\n## %s\n", name)
