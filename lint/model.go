@@ -452,7 +452,7 @@ func redisOf(id int, in *instance.Instance, made []cue.Object) model.Redis {
 		case list == nil:
 		case s.By == "operator":
 			*list = append(*list, model.Host{Host: s.Name, Port: s.Port})
-		case s.Role == instance.All && in.Kind != "RedisFailover": // those of RedisFailovers the rules find themselves, with all ports
+		case s.Role == instance.All:
 			*list = append(*list, model.Host{Host: s.Name})
 		}
 	}

@@ -78,7 +78,7 @@ type Redis struct {
 	Reads []Host `json:"reads"`
 	// The operator's Services that select the sentinels.
 	Sentinels []Host `json:"sentinels"`
-	// The Services that select the master and the replicas, those of the repository included.
+	// The Services that select the master and the replicas: the operator's, and those of the repository with the port 0.
 	Any []Host `json:"any"`
 	// The name of the master that the sentinels watch.
 	MasterName string `json:"masterName"`

@@ -25,6 +25,7 @@ endpoints_1 := [[e.host, {"redis": i, "role": role, "namespace": redis.namespace
 	some i, redis in data.repo.redis
 	some role in roles
 	some e in redis[role]
+	not by_selector(redis, role, e)
 ]
 
 endpoints_2 := [[o.name, {"redis": i, "role": "other", "namespace": redis.namespace, "ports": set()}] |
@@ -45,6 +46,16 @@ is_endpoint(redis, host) if {
 	some role in roles
 	some e in redis[role]
 	e.host == host
+	not by_selector(redis, role, e)
+}
+
+# The Services that select the master and the replicas, without those in selecting.
+any_pod(redis) := {e.host | some e in redis.any; not by_selector(redis, "any", e)}
+
+# A Service of the repository is in selecting, with its ports.
+by_selector(redis, "any", e) if {
+	redis.kind == "RedisFailover"
+	e.port == 0
 }
 
 redis_named := group.by([[redis.name, i] |

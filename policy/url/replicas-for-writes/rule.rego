@@ -35,7 +35,7 @@ deny contains object.union(
 	some e in services.behind(host.service, host.namespace)
 	e.role == "any"
 	redis := data.repo.redis[e.redis]
-	host.service in {s.host | some s in redis.any}
+	host.service in services.any_pod(redis)
 	redis.replicas > 1
 	not redis.cluster
 }
