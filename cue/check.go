@@ -14,12 +14,9 @@ import (
 
 // A Violation is one thing wrong with data.
 type Violation struct {
-	Path    []string // of the value, list indexes as numbers
-	Unknown bool     // the key that ends Path is no field of the schema; Kubernetes drops such a key without a word
-	Message string
-
-	NoMapping bool   // something else where a mapping belongs, so that all that belongs below it is lost
-	Meant     string // the known key that an unknown one is most likely a slip of; "" when none is near
+	finding.Violation        // Key: the key that ends Path is no field of the schema; Kubernetes drops such a key without a word
+	NoMapping         bool   // something else where a mapping belongs, so that all that belongs below it is lost
+	Meant             string // the known key that an unknown one is most likely a slip of; "" when none is near
 }
 
 // At returns the value at a path of plain data, list indexes as numbers; nil where nothing is.
@@ -65,13 +62,13 @@ func (s structure) check(shape int, data any, path []string, report func(Violati
 			return
 		}
 	}
-	report(Violation{Path: slices.Clone(path), Message: schema.complain(data), NoMapping: schema.Kind&^isNull == isStruct})
+	report(Violation{Violation: finding.Violation{Path: slices.Clone(path), Message: schema.complain(data)}, NoMapping: schema.Kind&^isNull == isStruct})
 }
 
 func (s structure) checkStruct(schema *shape, data map[string]any, path []string, report func(Violation)) {
 	for _, name := range schema.Required {
 		if data[name] == nil {
-			report(Violation{Path: slices.Clone(path), Message: fmt.Sprintf("%q is missing; add it", name)})
+			report(Violation{Violation: finding.Violation{Path: slices.Clone(path), Message: fmt.Sprintf("%q is missing; add it", name)}})
 		}
 	}
 	for key, value := range data {
@@ -84,7 +81,7 @@ func (s structure) checkStruct(schema *shape, data map[string]any, path []string
 			s.check(*schema.Each, value, child, report)
 		case !schema.Open:
 			known := slices.Sorted(maps.Keys(schema.Fields))
-			report(Violation{Path: slices.Clone(child), Unknown: true, Message: unknownName("key", key, known), Meant: meant(key, known)})
+			report(Violation{Violation: finding.Violation{Path: slices.Clone(child), Key: true, Message: unknownName("key", key, known)}, Meant: meant(key, known)})
 		}
 	}
 }

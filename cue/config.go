@@ -131,7 +131,7 @@ func LoadConfig(file string, src []byte) (*Config, error) {
 	}
 	report := func(v Violation) {
 		at := doc.at(v.Path)
-		if v.Unknown {
+		if v.Key {
 			at = doc.keyAt(v.Path)
 		}
 		problems = append(problems, finding.Errorf(at, pathString(v.Path), "%s", v.Message))
@@ -189,7 +189,7 @@ func (s structure) fill(n int, data any, path []string, report func(Violation)) 
 		for i, item := range data {
 			at := append(path, strconv.Itoa(i))
 			if item == nil {
-				report(Violation{Path: at, Message: "is empty; remove it, or add a value after the dash"})
+				report(Violation{Violation: finding.Violation{Path: at, Message: "is empty; remove it, or add a value after the dash"}})
 				continue
 			}
 			filled[i] = s.fill(*schema.Each, item, at, report)

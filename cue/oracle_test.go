@@ -38,21 +38,21 @@ func checkInCUE(schema cue.Value, data any, path []string, report func(Violation
 			return
 		}
 	}
-	report(Violation{Path: path, Message: complainInCUE(schema, data)})
+	report(Violation{Violation: finding.Violation{Path: path, Message: complainInCUE(schema, data)}})
 }
 
 func checkStruct(schema cue.Value, data map[string]any, path []string, report func(Violation)) {
 	known := map[string]cue.Value{}
 	fields, err := schema.Fields(cue.Optional(true))
 	if err != nil {
-		report(Violation{Path: path, Message: err.Error()})
+		report(Violation{Violation: finding.Violation{Path: path, Message: err.Error()}})
 		return
 	}
 	for fields.Next() {
 		name := fields.Selector().Unquoted()
 		known[name] = fields.Value()
 		if data[name] == nil && fields.Selector().ConstraintType() == cue.RequiredConstraint {
-			report(Violation{Path: path, Message: fmt.Sprintf("%q is missing; add it", name)})
+			report(Violation{Violation: finding.Violation{Path: path, Message: fmt.Sprintf("%q is missing; add it", name)}})
 		}
 	}
 	anyKey := schema.LookupPath(cue.MakePath(cue.AnyString))
@@ -66,7 +66,7 @@ func checkStruct(schema cue.Value, data map[string]any, path []string, report fu
 		case anyKey.Exists():
 			checkInCUE(anyKey, data[key], child, report)
 		case !open:
-			report(Violation{Path: child, Unknown: true, Message: unknownName("key", key, slices.Sorted(maps.Keys(known)))})
+			report(Violation{Violation: finding.Violation{Path: child, Key: true, Message: unknownName("key", key, slices.Sorted(maps.Keys(known)))}})
 		}
 	}
 }

@@ -27,10 +27,9 @@ type OwnFile struct{ File, Source string }
 
 // OwnViolation is one thing that a resource has against it.
 type OwnViolation struct {
+	finding.Violation
 	Package  string
-	Resource int // its index
-	Path     []string
-	Message  string
+	Resource int    // its index
 	File     string // of the schema
 	Line     int
 }
@@ -168,7 +167,7 @@ func violationsOf(kind string, schema cue.Value, object map[string]any) []OwnVio
 		}
 		seen[key] = true
 		at := written(positions)
-		out = append(out, OwnViolation{Path: slices.Clone(path), Message: words, File: at.Filename(), Line: at.Line()})
+		out = append(out, OwnViolation{Violation: finding.Violation{Path: slices.Clone(path), Message: words}, File: at.Filename(), Line: at.Line()})
 	}
 	// While one value does not fit, CUE does not tell which others are missing.
 	missing(schema, object, nil, func(path []string, field cue.Value) {

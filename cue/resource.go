@@ -46,7 +46,7 @@ func (s *Schemas) Check(resource map[string]any) []Violation {
 	}
 	violations := s.shapes.violations(root, resource)
 	for i, v := range violations {
-		if v.Unknown {
+		if v.Key {
 			violations[i].Message = s.unknownKey(root, kind, v)
 		}
 	}

@@ -91,10 +91,10 @@ func compareCheck(t *testing.T, name string, s *Schemas, oracle *inCUE, resource
 	same := len(got) == len(want)
 	for i := 0; same && i < len(got); i++ {
 		g, w := got[i], want[i]
-		if g.Unknown || strings.Contains(g.Message, " is out of range; ") && strings.Contains(w.Message, " is not a whole number") {
+		if g.Key || strings.Contains(g.Message, " is out of range; ") && strings.Contains(w.Message, " is not a whole number") {
 			g.Message, w.Message = "", ""
 		}
-		same = slices.Equal(g.Path, w.Path) && g.Unknown == w.Unknown && g.Message == w.Message
+		same = slices.Equal(g.Path, w.Path) && g.Key == w.Key && g.Message == w.Message
 	}
 	if !same {
 		text, _ := yaml.Marshal(resource)
@@ -306,7 +306,7 @@ func TestConfigAgreesWithCUE(t *testing.T) {
 		slices.SortStableFunc(want, func(a, b Violation) int { return slices.Compare(a.Path, b.Path) })
 		got := d.Shapes.violations(d.Config, data)
 		for i := range min(len(got), len(want)) {
-			if got[i].Unknown && want[i].Unknown {
+			if got[i].Key && want[i].Key {
 				got[i].Message, want[i].Message = "", ""
 			}
 			got[i].NoMapping, got[i].Meant = false, "" // CUE does not know them

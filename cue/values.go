@@ -213,7 +213,7 @@ func (o *Operator) CheckValues(values map[string]any) []Violation {
 			continue
 		}
 		for _, v := range o.derived.Shapes.violations(shape, values[key]) {
-			out = append(out, Violation{Path: append([]string{key}, v.Path...), Message: v.Message})
+			out = append(out, Violation{Violation: finding.Violation{Path: append([]string{key}, v.Path...), Message: v.Message}})
 		}
 	}
 	return out

@@ -92,3 +92,32 @@ func TestDidYouMean(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestHelp(t *testing.T) {
+	for _, tt := range []struct{ docs, page, want string }{
+		{"", "", ""},
+		{"https://docs.example.com/", "", ""},
+		{"", "docs/rules/auth/missing.md", Docs + "docs/rules/auth/missing.md"},
+		{"https://docs.example.com/", "docs/rules/auth/missing.md", "https://docs.example.com/docs/rules/auth/missing.md"},
+		{"https://docs.example.com/", "https://example.com/own", "https://example.com/own"},
+	} {
+		if got := HelpURL(tt.docs, tt.page); got != tt.want {
+			t.Errorf("HelpURL(%q, %q) = %q, want %q", tt.docs, tt.page, got, tt.want)
+		}
+	}
+	own, user := RuleInfo{Name: "auth/missing"}, RuleInfo{Name: "mine/rule", User: true}
+	if own.HelpPage() != "docs/rules/auth/missing.md" || user.HelpPage() != "" {
+		t.Errorf("pages %q, %q", own.HelpPage(), user.HelpPage())
+	}
+}
+
+func TestLevel(t *testing.T) {
+	for _, s := range []Severity{Error, Warning, Info} {
+		if got, on := LevelOf(s).Severity(); got != s || !on {
+			t.Errorf("%s came back as %s, %v", s, got, on)
+		}
+	}
+	if _, on := LevelOff.Severity(); on {
+		t.Error("off is a severity")
+	}
+}

@@ -81,7 +81,8 @@ type Problem struct {
 	Code    Code
 	Subject string     // what Code is about, such as the key that is set twice; "" for most
 	Values  [][]string // the paths in .Values that it depends on, of a template that fails
-	Related []Related  // other locations that are part of it, such as the first of two equal keys
+	Other   Position   // that Code is about too, such as that of the first of two equal keys
+	Related []Related  // the way from what was rendered to Position
 }
 
 // Error returns `file:line:col: path: message`.

@@ -249,7 +249,7 @@ func made(ctx context.Context, r *repo.Repo, chart string) []Document {
 		if t.Deployment != nil {
 			namespace = t.Deployment.Namespace
 		}
-		if slices.ContainsFunc(result.Problems, func(p render.Problem) bool { return p.Code != render.CodeSchema && lost(p.Problem) }) {
+		if slices.ContainsFunc(result.Problems, func(p *finding.Problem) bool { return p.Code != render.CodeSchema && lost(p) }) {
 			documents = append(documents, Document{Broken: true, File: path.Join(chart, "Chart.yaml"), Where: chart})
 		}
 		for _, resource := range result.Resources {

@@ -180,9 +180,7 @@ func (r *Repository) render(ctx context.Context, targets []render.Target) error 
 		if err != nil {
 			return err
 		}
-		for _, p := range result.Problems {
-			r.Problems = append(r.Problems, p.Problem)
-		}
+		r.Problems = append(r.Problems, result.Problems...)
 		for _, in := range Find(r.documents(t, result), r.operators, r.options) {
 			if !slices.ContainsFunc(r.found, in.same) {
 				r.found = append(r.found, in)

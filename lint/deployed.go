@@ -40,7 +40,7 @@ func (l *linter) divide() {
 		}
 		if !reported[u.spot()] {
 			reported[u.spot()] = true
-			l.add(l.fileFinding(notDeployed, finding.Errorf(l.front(u), "", "nothing in this repository deploys the %s, so its resources are not checked; deploy it, delete it, or disable this rule if it is deployed from elsewhere", l.what(u)), nil))
+			l.add(l.fileFinding(notDeployed, finding.Errorf(l.front(u), "", "nothing in this repository deploys the %s, so its resources are not checked; deploy it, delete it, or disable this rule if it is deployed from elsewhere", l.what(u))))
 		}
 	}
 }

@@ -154,9 +154,9 @@ func schemaRules(files []cue.OwnFile) ([]*policy.Rule, error) {
 		rules = append(rules, &policy.Rule{
 			RuleInfo: finding.RuleInfo{
 				Name: schemaCategory + "/" + name, Category: schemaCategory, Title: "A resource does not match the schema " + name + " of this repository",
-				Remediation: "Fix the resource or the schema.", User: true,
+				Remediation: "Fix the resource or the schema.", User: true, Severity: policy.Error, Strict: policy.Error,
 			},
-			Severity: policy.Error, Strict: policy.Error, Scope: policy.ScopeResource, File: files[i].File,
+			Scope: policy.ScopeResource, File: files[i].File,
 		})
 	}
 	return rules, nil
@@ -181,8 +181,10 @@ func evaluateSchemas(job *Job) ([]UserViolation, error) {
 		if !slices.ContainsFunc(job.Rules, func(r *policy.Rule) bool { return r.Name == rule }) {
 			continue // it is off
 		}
-		schema := policy.Place{Resource: -1, File: v.File, Line: v.Line, Message: "the schema"}
-		out = append(out, UserViolation{v.Resource, policy.Violation{Rule: rule, Message: v.Message, Path: v.Path, Related: []policy.Place{schema}}})
+		schema := policy.Place{Violation: finding.Violation{Message: "the schema"}, Resource: -1, File: v.File, Line: v.Line}
+		found := policy.NewViolation(rule, v.Violation)
+		found.Related = []policy.Place{schema}
+		out = append(out, UserViolation{v.Resource, *found})
 	}
 	return out, err
 }

@@ -408,7 +408,7 @@ func (l *linter) targets(ctx context.Context) error {
 		return err
 	}
 	for _, p := range problems {
-		l.add(l.problemFinding(p, nil))
+		l.add(l.problemFinding(p))
 	}
 	if err := l.missingValues(targets); err != nil {
 		return err
@@ -471,39 +471,6 @@ func (l *linter) add(f *finding.Finding) {
 	if f != nil {
 		l.findings = append(l.findings, f)
 	}
-}
-
-// finding makes a finding of a violation, or nil when the rule is off for that file.
-func (l *linter) finding(v *policy.Violation, at place, resource *finding.Resource) *finding.Finding {
-	level := l.rules.levels[v.Rule]
-	if v.Strict && !l.rules.strict || !l.rules.on(v.Rule) || !l.rules.appliesTo(v.Rule, at.File) {
-		return nil
-	}
-	if set := l.config.Rules[v.Rule].Severity; v.Severity != "" && set == "" {
-		level = v.Severity
-		if l.rules.strict && v.Severity == policy.Warning && l.rules.all[v.Rule].Strict == policy.Error {
-			level = policy.Error
-		}
-	}
-	severity, _ := level.Severity()
-	return &finding.Finding{
-		Rule: v.Rule, Severity: severity, Message: v.Message, Position: at.Position, EndLine: at.endLine, EndColumn: at.endColumn,
-		Resource: resource, Path: v.Path, Related: at.related, Help: finding.HelpPage(v.Rule),
-	}
-}
-
-// problemFinding makes a finding of a problem with a file or with rendering.
-func (l *linter) problemFinding(p *finding.Problem, related []finding.Related) *finding.Finding {
-	return l.fileFinding(ruleOf(p.Code), p, related)
-}
-
-// fileFinding makes a finding about a file.
-func (l *linter) fileFinding(rule string, p *finding.Problem, related []finding.Related) *finding.Finding {
-	f := l.finding(&policy.Violation{Rule: rule, Message: p.Message}, place{Position: p.Position, related: related}, nil)
-	if f != nil && p.Path != "" {
-		f.Path = strings.Split(p.Path, ".")
-	}
-	return f
 }
 
 // userRules applies the rules that are not ours.

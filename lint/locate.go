@@ -35,13 +35,18 @@ func (l *linter) locate(ctx context.Context, violations []UserViolation) error {
 		if err != nil {
 			return err
 		}
-		f, err := r.finding(ctx, v)
+		f, fx, err := r.finding(ctx, v)
 		if err != nil {
 			return err
 		}
-		if f != nil {
-			f.Related = append(f.Related, related...)
-			l.add(f)
+		if f == nil {
+			continue
+		}
+		f.Related = append(f.Related, related...)
+		l.add(f)
+		if fx != nil {
+			l.located[f] = fx
+			fx.tell(f)
 		}
 	}
 	return nil
@@ -60,6 +65,7 @@ type locatedResource struct {
 	resource *render.Resource
 	index    int
 	name     finding.Resource
+	parts    bool // a finding whose fix changes a part of a text is at that part
 }
 
 // resource returns the resource with an id, or nil and a failure of the rule that named it.
@@ -80,7 +86,7 @@ func (r *locator) resource(ctx context.Context, rule string, id int) (*locatedRe
 		}
 		r.rendered[u] = res
 	}
-	return &locatedResource{u, res.Chart, mappings(res.Resources)[i], i, u.resources[i].Resource}, nil
+	return &locatedResource{u, res.Chart, mappings(res.Resources)[i], i, u.resources[i].Resource, false}, nil
 }
 
 // related returns the other places of a violation.
@@ -103,32 +109,76 @@ func (r *locator) related(ctx context.Context, v *policy.Violation) ([]finding.R
 }
 
 // finding returns the finding of a violation at its place, with its fix; nil if it is dropped.
-func (r *locator) finding(ctx context.Context, v *policy.Violation) (*finding.Finding, error) {
+func (r *locator) finding(ctx context.Context, v *policy.Violation) (*finding.Finding, *fix, error) {
 	switch {
 	case v.Resource >= 0:
 		at, err := r.resource(ctx, v.Rule, v.Resource)
 		if at == nil || err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		v.Related = nil
-		if at.resource.Unknown(v.Path...) {
-			return nil, nil
-		}
-		f := r.linter.finding(v, inResource(at.resource, v.Path, v.Key), &at.name)
-		if f != nil && v.Fix != nil {
-			r.located[f] = at.planFix(r.linter, at.chart, at.resource, at.index, v.Fix)
-			r.located[f].tell(f)
-		}
-		return f, nil
+		f, fx := at.locate(r.linter, v)
+		return f, fx, nil
 	case v.File != "":
 		f := r.linter.finding(v, r.inFile(v.File, v.Document, v.Line, v.Path, v.Key), nil)
-		if f != nil && v.Fix != nil {
-			r.located[f] = r.planFileFix(v.File, v.Document, v.Fix)
-			r.located[f].tell(f)
+		if f == nil || v.Fix == nil {
+			return f, nil, nil
 		}
-		return f, nil
+		return f, r.planFileFix(v.File, v.Document, v.Fix), nil
 	}
-	return r.linter.finding(v, place{Position: finding.Position{File: cueConfigFile}}, nil), nil
+	return r.linter.finding(v, place{Position: finding.Position{File: cueConfigFile}}, nil), nil, nil
+}
+
+// locate returns the finding of a violation about the resource, with its fix; nil if it is dropped.
+func (at *locatedResource) locate(l *linter, v *policy.Violation) (*finding.Finding, *fix) {
+	if at.resource.Unknown(v.Path...) {
+		return nil, nil // what Flux puts there the repository does not say
+	}
+	where := inResource(at.resource, v.Path, v.Key)
+	var fx *fix
+	if v.Fix != nil {
+		fx = at.planFix(l, at.chart, at.resource, at.index, v.Fix)
+		if at.parts && len(fx.edits) == 1 && fx.edits[0].part != nil {
+			where = *fx.edits[0].part
+		}
+	}
+	f := l.finding(v, where, &at.name)
+	if f == nil {
+		return nil, nil
+	}
+	return f, fx
+}
+
+// finding returns the finding of a violation at a place, or nil if the rule is off for that file. No other function creates findings.
+func (l *linter) finding(v *policy.Violation, at place, resource *finding.Resource) *finding.Finding {
+	level := l.rules.levels[v.Rule]
+	if v.Strict && !l.rules.strict || !l.rules.on(v.Rule) || !l.rules.appliesTo(v.Rule, at.File) {
+		return nil
+	}
+	if set := l.config.Rules[v.Rule].Severity; v.Severity != "" && set == "" {
+		level = v.Severity
+		if l.rules.strict && v.Severity == policy.Warning && l.rules.all[v.Rule].Strict == policy.Error {
+			level = policy.Error
+		}
+	}
+	severity, _ := level.Severity()
+	return &finding.Finding{
+		Rule: v.Rule, Severity: severity, Message: v.Message, Position: at.Position, EndLine: at.endLine, EndColumn: at.endColumn,
+		Resource: resource, Path: v.Path, Related: at.related, Help: finding.HelpPage(v.Rule),
+	}
+}
+
+// problemFinding returns the finding of a problem with a file or with rendering.
+func (l *linter) problemFinding(p *finding.Problem) *finding.Finding {
+	return l.fileFinding(ruleOf(p.Code), p)
+}
+
+// fileFinding returns the finding of a rule's problem with a file.
+func (l *linter) fileFinding(rule string, p *finding.Problem) *finding.Finding {
+	f := l.finding(policy.NewViolation(rule, finding.Violation{Message: p.Message}), place{Position: p.Position, related: slices.Clone(p.Related)}, nil)
+	if f != nil && p.Path != "" {
+		f.Path = strings.Split(p.Path, ".")
+	}
+	return f
 }
 
 // place is where a path of a resource or document is in the source that a user edits.
@@ -255,4 +305,33 @@ func width(n *yaml.Node) int {
 		w += 2
 	}
 	return w
+}
+
+// mappings leaves out what was not kept as a resource.
+func mappings(all []*render.Resource) []*render.Resource {
+	return slices.DeleteFunc(slices.Clone(all), func(r *render.Resource) bool { return r.Node == nil || r.Node.Kind != yaml.MappingNode })
+}
+
+// inFile locates a path in a source document, or a line of a file.
+func (l *linter) inFile(file string, document, line int, path []string, atKey bool) place {
+	if line > 0 {
+		return place{Position: finding.Position{File: file, Line: line}}
+	}
+	if path != nil {
+		for _, d := range l.documentsOf(file) {
+			if d.Index == document {
+				return inDocument(d, path, atKey)
+			}
+		}
+	}
+	return place{Position: finding.Position{File: file, Line: 1, Column: 1}}
+}
+
+// documentsOf parses a file; the last one stays parsed, since violations come sorted by file.
+func (l *linter) documentsOf(file string) []*repo.Document {
+	if l.lastFile != file {
+		l.lastFile = file
+		l.lastDocuments, _ = l.repo.Documents(file) // readSource has reported what is wrong with it
+	}
+	return l.lastDocuments
 }

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
@@ -266,35 +264,6 @@ func (l *linter) checkRepository(ctx context.Context) error {
 	return l.locate(ctx, all)
 }
 
-// mappings leaves out what was not kept as a resource.
-func mappings(all []*render.Resource) []*render.Resource {
-	return slices.DeleteFunc(slices.Clone(all), func(r *render.Resource) bool { return r.Node == nil || r.Node.Kind != yaml.MappingNode })
-}
-
-// inFile locates a path in a source document, or a line of a file.
-func (l *linter) inFile(file string, document, line int, path []string, atKey bool) place {
-	if line > 0 {
-		return place{Position: finding.Position{File: file, Line: line}}
-	}
-	if path != nil {
-		for _, d := range l.documentsOf(file) {
-			if d.Index == document {
-				return inDocument(d, path, atKey)
-			}
-		}
-	}
-	return place{Position: finding.Position{File: file, Line: 1, Column: 1}}
-}
-
-// documentsOf parses a file; the last one stays parsed, since violations come sorted by file.
-func (l *linter) documentsOf(file string) []*repo.Document {
-	if l.lastFile != file {
-		l.lastFile = file
-		l.lastDocuments, _ = l.repo.Documents(file) // readSource has reported what is wrong with it
-	}
-	return l.lastDocuments
-}
-
 // plainResources returns every resource as plain data for rules that are evaluated elsewhere, and their ids.
 func (l *linter) plainResources(ctx context.Context) ([]any, []int, error) {
 	var out []any
@@ -337,7 +306,7 @@ func (l *linter) generators() ([]model.Generator, error) {
 				return nil, g.err
 			}
 			for _, p := range g.problems {
-				l.add(l.problemFinding(p.Problem, slices.Clone(p.Related)))
+				l.add(l.problemFinding(p))
 			}
 			out = append(out, g.model)
 		}
@@ -348,7 +317,7 @@ func (l *linter) generators() ([]model.Generator, error) {
 // generator is one of data.repo.generators, and what is wrong with it.
 type generator struct {
 	model    model.Generator
-	problems []render.Problem
+	problems finding.Problems
 	err      error
 }
 

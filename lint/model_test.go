@@ -24,7 +24,7 @@ func dataRepo(t testing.TB, files []txtar.File) any {
 	t.Helper()
 	r, config := open(t, files)
 	var seen any
-	rule := &policy.Rule{RuleInfo: finding.RuleInfo{Name: "mine/look", User: true}, Severity: policy.Error, Strict: policy.Error, Scope: policy.ScopeRepository}
+	rule := &policy.Rule{RuleInfo: finding.RuleInfo{Name: "mine/look", User: true, Severity: policy.Error, Strict: policy.Error}, Scope: policy.ScopeRepository}
 	run(t, r, lint.Options{Config: config, Only: []string{rule.Name}, UserRules: []lint.UserRules{{
 		Rules: []*policy.Rule{rule},
 		Evaluate: func(_ context.Context, _ []*policy.Rule, _ map[string]any, _ []any, repository any) ([]lint.UserViolation, error) {

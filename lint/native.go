@@ -127,7 +127,7 @@ func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 		resource["apiVersion"] = k.APIVersion
 	}
 	return violations(slices.DeleteFunc(s.charge.schemas.Check(resource), func(v cue.Violation) bool {
-		return v.Unknown && l.charge().Has(l.known, v.Path) // another operator that may run here has the field
+		return v.Key && l.charge().Has(l.known, v.Path) // another operator that may run here has the field
 	}))
 }
 
@@ -135,10 +135,10 @@ func violations(found []cue.Violation) []policy.Violation {
 	var out []policy.Violation
 	for _, v := range found {
 		rule := "op/invalid-value"
-		if v.Unknown || v.NoMapping {
+		if v.Key || v.NoMapping {
 			rule = "op/unknown-field" // what is expected below a mapping is lost, as an unknown field is
 		}
-		out = append(out, policy.Violation{Rule: rule, Resource: -1, Path: v.Path, Key: v.Unknown, Message: v.Message})
+		out = append(out, *policy.NewViolation(rule, v.Violation))
 	}
 	return out
 }

@@ -57,7 +57,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 	src, err := l.repo.ReadFile(name)
 	if err != nil {
 		for _, p := range finding.All(err) {
-			s.add(l.problemFinding(p, nil))
+			s.add(l.problemFinding(p))
 			if errors.Is(err, fs.ErrPermission) {
 				s.failures = append(s.failures, p)
 			}
@@ -74,7 +74,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 	}
 	docs, err := repo.ParseDocuments(name, src)
 	for _, p := range finding.All(err) {
-		s.add(l.problemFinding(p, nil))
+		s.add(l.problemFinding(p))
 	}
 	if kind != "" {
 		for _, d := range docs {

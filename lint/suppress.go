@@ -128,10 +128,9 @@ func (u *unit) annotations(l *linter, plain map[string]any, name *finding.Resour
 				step := append(slices.Clip(path), k)
 				if strings.HasPrefix(k, annotationPrefix) && !slices.Equal(path, []string{"metadata", "annotations"}) {
 					p := at(step)
-					u.add(l.finding(&policy.Violation{
-						Rule: "suppression/misplaced", Path: step,
-						Message: fmt.Sprintf("annotation %q has no effect here; move it to metadata.annotations of the resource", k),
-					}, p, name), nil)
+					u.add(l.finding(policy.NewViolation("suppression/misplaced", finding.Violation{
+						Path: step, Message: fmt.Sprintf("annotation %q has no effect here; move it to metadata.annotations of the resource", k),
+					}), p, name), nil)
 				}
 				walk(v, step)
 			}
@@ -161,7 +160,7 @@ func (l *linter) checkSuppressions(all []*suppression) {
 	for _, s := range all {
 		tell := func(rule, format string, args ...any) {
 			s.broken = true
-			l.add(l.fileFinding(rule, finding.Errorf(s.Position, "", format, args...), nil))
+			l.add(l.fileFinding(rule, finding.Errorf(s.Position, "", format, args...)))
 		}
 		if s.rule == "" {
 			tell("suppression/unknown-rule", "the suppression does not name a rule; use `redis-gitops:ignore auth/missing -- reason`")
@@ -255,6 +254,6 @@ func (l *linter) suppress() {
 		if s.rule != notDeployed && l.aboutIdle(s) {
 			continue // what it is about is not checked
 		}
-		l.add(l.fileFinding("suppression/unused", finding.Errorf(s.Position, "", "the suppression of %q is unused; remove it", s.rule), nil))
+		l.add(l.fileFinding("suppression/unused", finding.Errorf(s.Position, "", "the suppression of %q is unused; remove it", s.rule)))
 	}
 }

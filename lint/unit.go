@@ -105,7 +105,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 			return ctx.Err()
 		}
 		for _, p := range finding.All(err) {
-			u.add(l.problemFinding(p, nil), nil)
+			u.add(l.problemFinding(p), nil)
 		}
 		u.incomplete = true
 		return nil
@@ -114,11 +114,11 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	u.notices = res.Notices
 	failed := map[*finding.Finding]*finding.Problem{}
 	for _, p := range res.Problems {
-		f := l.problemFinding(p.Problem, p.Related)
+		f := l.problemFinding(p)
 		u.add(f, nil)
 		u.incomplete = u.incomplete || leavesOut(p.Code)
 		if f != nil && p.Code == render.CodeFails {
-			failed[f] = p.Problem
+			failed[f] = p
 		}
 	}
 	seen := map[string]*render.Resource{}
@@ -163,7 +163,7 @@ func (u *unit) checkValues(l *linter, chart *render.Chart, failed map[*finding.F
 				for _, v := range operator.CheckValues(values) {
 					path := append([]string{key, name}, v.Path...)
 					at := inDocument(&repo.Document{File: set.Position.File, Node: set.Node}, path, false)
-					f := l.finding(&policy.Violation{Rule: "val/invalid-value", Path: path, Message: v.Message}, at, nil)
+					f := l.finding(policy.NewViolation("val/invalid-value", finding.Violation{Path: path, Message: v.Message}), at, nil)
 					if f != nil {
 						found = append(found, f)
 					}
@@ -224,8 +224,8 @@ func (u *unit) checkTwice(l *linter, r *render.Resource, kept resource, seen map
 		return
 	}
 	path := []string{"metadata", "name"}
-	v := policy.Violation{Rule: "yaml/duplicate-document", Path: path, Message: "duplicate " + kept.Kind + " \"" + kept.Name + "\" in this file (only one is applied); rename or remove it"}
-	if f := l.finding(&v, inResource(r, path, false), &kept.Resource); f != nil {
+	v := policy.NewViolation("yaml/duplicate-document", finding.Violation{Path: path, Message: "duplicate " + kept.Kind + " \"" + kept.Name + "\" in this file (only one is applied); rename or remove it"})
+	if f := l.finding(v, inResource(r, path, false), &kept.Resource); f != nil {
 		f.Related = append(f.Related, finding.Related{Position: inResource(first, path, false).Position, Message: "first defined here"})
 		u.add(f, nil)
 	}
@@ -298,18 +298,8 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 
 // violation locates one violation about the resource that was kept last.
 func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, name *finding.Resource, v *policy.Violation) {
-	if r.Unknown(v.Path...) {
-		return // what Flux puts there the repository does not say
-	}
-	at := inResource(r, v.Path, v.Key)
-	var fx *fix
-	if v.Fix != nil {
-		fx = u.planFix(l, chart, r, len(u.resources)-1, v.Fix)
-		if len(fx.edits) == 1 && fx.edits[0].part != nil {
-			at = *fx.edits[0].part
-		}
-	}
-	f := l.finding(v, at, name)
+	at := &locatedResource{unit: u, chart: chart, resource: r, index: len(u.resources) - 1, name: *name, parts: true}
+	f, fx := at.locate(l, v)
 	if f == nil {
 		return
 	}

@@ -55,7 +55,8 @@ func (l *linter) tellUnused(u *unit, file string) {
 		related = []finding.Related{{Position: d.Source, Message: "deploys the chart without it"}}
 	}
 	p := finding.Errorf(finding.Position{File: file, Line: 1, Column: 1}, "", "no deployment in this repository uses this value file, so it is not checked; add it to %s, delete it, or add [%s] to values in %s to check it", where, rel, cueConfigFile)
-	l.add(l.fileFinding(valuesUnused, p, related))
+	p.Related = related
+	l.add(l.fileFinding(valuesUnused, p))
 }
 
 // isValues reports whether a file below a chart holds values of a cluster beside values.yaml.

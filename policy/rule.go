@@ -17,28 +17,15 @@ import (
 )
 
 // Level is how grave a rule's findings are, or "off".
-type Level string
+type Level = finding.Level
 
-// The levels, as METADATA and the configuration write them.
+// The levels.
 const (
-	Off     Level = "off"
-	Info    Level = "info"
-	Warning Level = "warning"
-	Error   Level = "error"
+	Off     = finding.LevelOff
+	Info    = finding.LevelInfo
+	Warning = finding.LevelWarning
+	Error   = finding.LevelError
 )
-
-// Severity returns the level as a severity; false for "off".
-func (l Level) Severity() (finding.Severity, bool) {
-	switch l {
-	case Error:
-		return finding.Error, true
-	case Warning:
-		return finding.Warning, true
-	case Info:
-		return finding.Info, true
-	}
-	return 0, false
-}
 
 // Scopes of rules.
 const (
@@ -50,8 +37,6 @@ const (
 // Rule is what the METADATA of a rule says.
 type Rule struct {
 	finding.RuleInfo
-	Severity  Level    // by default
-	Strict    Level    // in strict mode
 	Scope     string   // ScopeResource or ScopeRepository
 	Kinds     []string // of a resource rule: the kinds of resources it looks at; none is all
 	Once      string   // "application" or "repository": many findings there are reported as one; "" is each

@@ -20,17 +20,10 @@ var files embed.FS
 
 const root = "redisgitops"
 
-// Violation is one thing that a rule has against something.
+// Violation is one thing that a rule has against something. Of a resource rule it is about that resource.
 type Violation struct {
-	Rule    string
-	Message string
-	// One of these says what it is about: of a resource rule neither.
-	Resource int    // the id of a resource of data.repo; -1 for none
-	File     string // a document of data.repo.documents, or any file
-	Document int    // its number in File
-	Line     int    // of File, when there is no path to point at
-	Path     []string
-	Key      bool  // the key that ends Path is wrong, not its value
+	Rule string
+	Place
 	Strict   bool  // counts in strict mode only
 	Severity Level // in the place of the rule's own; "" keeps that
 	Fix      *Fix  // nil when there is none
@@ -38,6 +31,20 @@ type Violation struct {
 	// Absent is what the rule found nowhere in the repository; nil for a violation that does not depend on it. Where something
 	// cannot be rendered that may hold it, lint drops the violation.
 	Absent *Absent
+}
+
+// Place is what a violation is about, or another place that has a part in it, with what is wrong or is there.
+type Place struct {
+	finding.Violation
+	Resource int    // the id of a resource of data.repo; -1 for none
+	File     string // a document of data.repo.documents, or any file
+	Document int    // its number in File
+	Line     int    // of File, when there is no path to point at
+}
+
+// NewViolation returns a violation of a rule that is not about a resource of data.repo.
+func NewViolation(rule string, v finding.Violation) *Violation {
+	return &Violation{Rule: rule, Place: Place{Violation: v, Resource: -1}}
 }
 
 // Absent is an object that a rule found nowhere. An empty Name is any object of some kind, an empty Namespace one that is unknown or
@@ -61,16 +68,6 @@ type Edit struct {
 	Path  []string
 	Op    string // "set", "add" or "remove"; add makes missing parents, and appends to a list with the last step "-"
 	Value any
-}
-
-// Place is another place that has a part in a violation.
-type Place struct {
-	Resource int
-	File     string
-	Document int
-	Line     int
-	Path     []string
-	Message  string
 }
 
 // Options describes what to evaluate. Rules holds the rules that are on; the modules of all others are not even parsed.
@@ -101,18 +98,18 @@ func read(rule string, plain any) (Violation, error) {
 }
 
 func (v *Violation) read(m map[string]any) error {
-	v.Message, _ = m["message"].(string)
-	if v.Message == "" {
-		v.Message, _ = m["msg"].(string) // as conftest and Gatekeeper have it
+	message, _ := m["message"].(string)
+	if message == "" {
+		message, _ = m["msg"].(string) // as conftest and Gatekeeper have it
 	}
-	if v.Message == "" {
+	if message == "" {
 		return errors.New("a violation has no message; add \"message\"")
 	}
-	p, err := place(m)
-	if err != nil {
+	var err error
+	if v.Place, err = place(m); err != nil {
 		return err
 	}
-	v.Resource, v.File, v.Document, v.Line, v.Path = p.Resource, p.File, p.Document, p.Line, p.Path
+	v.Message = message
 	v.Key, _ = m["key"].(bool)
 	v.Strict, _ = m["strict"].(bool)
 	if s, ok := m["severity"].(string); ok {

@@ -109,7 +109,7 @@ type loader struct {
 
 // problem adds a problem of a file that rendering needs.
 func (l *loader) problem(p *finding.Problem) {
-	l.result.Problems = append(l.result.Problems, Problem{Problem: p})
+	l.result.Problems = append(l.result.Problems, p)
 	l.broken = true
 }
 
@@ -126,7 +126,7 @@ func (l *loader) documents(file string) []*repo.Document {
 	l.result.Files = append(l.result.Files, file)
 	for _, p := range finding.All(err) {
 		if p.Code == repo.CodeDuplicateKey {
-			l.add(Problem{Problem: p}) // Helm renders it, with the last one
+			l.add(p) // Helm renders it, with the last one
 			continue
 		}
 		l.problem(p)

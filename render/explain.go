@@ -94,9 +94,9 @@ func (f *failure) problem(file string) *finding.Problem {
 
 // explain makes a problem of a template's error: at the innermost place, which is where it has to be changed, with the
 // places that lead there.
-func (cr *chartRun) explain(s *source, err error, out *output) Problem {
+func (cr *chartRun) explain(s *source, err error, out *output) *finding.Problem {
 	f := parseFailure(err)
-	p := Problem{Problem: finding.Errorf(finding.Position{File: s.file}, "", "%s", f.message).WithCode(CodeFails)}
+	p := finding.Errorf(finding.Position{File: s.file}, "", "%s", f.message).WithCode(CodeFails)
 	for i, place := range f.places {
 		of := cr.source(place.name)
 		if of == nil {

@@ -17,7 +17,7 @@ type GeneratorResult struct {
 	File     string
 	Reads    []Read     // as of a chart
 	Example  *yaml.Node // the values of its header, lines and columns as in the file; nil when it has none
-	Problems []Problem
+	Problems finding.Problems
 }
 
 // exampleHeader begins the values that a generator's comment shows (generators/resources/redis.yaml of Reclaim the Stack).
@@ -33,7 +33,7 @@ func Generator(r *repo.Repo, file string) *GeneratorResult {
 	src, err := r.ReadFile(file)
 	if err != nil {
 		for _, p := range finding.All(err) {
-			g.Problems = append(g.Problems, Problem{Problem: p})
+			g.Problems = append(g.Problems, p)
 		}
 		return g
 	}
@@ -100,7 +100,7 @@ func (g *GeneratorResult) example(file string, src []byte) {
 		if p.Column > 0 {
 			p.Column += 2
 		}
-		g.Problems = append(g.Problems, Problem{Problem: p})
+		g.Problems = append(g.Problems, p)
 	}
 	if len(docs) == 0 {
 		return

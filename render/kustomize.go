@@ -101,7 +101,7 @@ func kustomizationFile(r *repo.Repo, dir string) string {
 // fail notes a problem of a kustomization, which leaves something out.
 func (k *kustomizeRun) fail(at finding.Position, format string, args ...any) {
 	k.left = true
-	k.loader.add(Problem{Problem: finding.Errorf(at, "", format, args...).WithCode(CodeFails)})
+	k.loader.add(finding.Errorf(at, "", format, args...).WithCode(CodeFails))
 }
 
 func (k *kustomizeRun) notice(at finding.Position, format string, args ...any) {
@@ -351,7 +351,7 @@ func (k *kustomizeRun) documents(file string) ([]*repo.Document, bool) {
 		}
 	}
 	for _, p := range finding.All(err) {
-		k.loader.add(Problem{Problem: p})
+		k.loader.add(p)
 	}
 	return nil, false
 }
@@ -449,7 +449,7 @@ func (k *kustomizeRun) copy(dir, name string, at finding.Position, isYAML bool) 
 		return false
 	case err != nil:
 		for _, problem := range finding.All(err) {
-			k.loader.add(Problem{Problem: problem.WithCode(CodeFails)})
+			k.loader.add(problem.WithCode(CodeFails))
 		}
 		return false
 	}
@@ -558,7 +558,7 @@ func (k *kustomizeRun) patch(dir, file string, n *yaml.Node) ([]*patch, bool) {
 				if !literal {
 					p.Line, p.Column = inside.Line, inside.Column
 				}
-				k.loader.add(Problem{Problem: p})
+				k.loader.add(p)
 			}
 			return nil, false
 		}
@@ -708,7 +708,7 @@ var pointer = regexp.MustCompile(` ?&\{(?:[^{}]|\{[^{}]*\})*0x[0-9a-f]+(?:[^{}]|
 var patchTarget = regexp.MustCompile(`(?:no matches for Id |unique target for patch )(\S+?)\.\S*?/([^.\s;]+)`)
 
 // explain adds the location to an error of kustomize: that of the patch it is about, or else of the kustomization.
-func (k *kustomizeRun) explain(dir string, err error) Problem {
+func (k *kustomizeRun) explain(dir string, err error) *finding.Problem {
 	message := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), kustomizeRoot+"/", "")), " ")
 	message = pointer.ReplaceAllString(message, "")
 	at := finding.Position{File: kustomizationFile(k.loader.repo, dir)}
@@ -721,11 +721,11 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 				if p.doc != nil && patchKind != nil && name != nil && patchKind.Value == kind && name.Value == m[2] {
 					at = finding.Position{File: p.file, Line: name.Line, Column: name.Column}
 					if elsewhere := k.namespaceOf(kind, m[2]); elsewhere != "" && textAt(p.doc, "metadata", "namespace") != elsewhere {
-						return Problem{Problem: finding.Errorf(at, "metadata.namespace",
-							"%s %q is in namespace %q but the patch is not, so kustomize does not find its target; add \"namespace: %s\"", kind, m[2], elsewhere, elsewhere).WithCode(CodeFails)}
+						return finding.Errorf(at, "metadata.namespace",
+							"%s %q is in namespace %q but the patch is not, so kustomize does not find its target; add \"namespace: %s\"", kind, m[2], elsewhere, elsewhere).WithCode(CodeFails)
 					}
-					return Problem{Problem: finding.Errorf(at, "metadata.name",
-						"patch target %s %q not found; fix kind and name, or add it to resources", kind, m[2]).WithCode(CodeFails)}
+					return finding.Errorf(at, "metadata.name",
+						"patch target %s %q not found; fix kind and name, or add it to resources", kind, m[2]).WithCode(CodeFails)
 				}
 			}
 		}
@@ -733,7 +733,7 @@ func (k *kustomizeRun) explain(dir string, err error) Problem {
 	for _, prefix := range []string{"accumulating resources: ", "accumulation err='", "invalid Kustomization: "} {
 		message = strings.TrimPrefix(message, prefix)
 	}
-	return Problem{Problem: finding.Errorf(at, "", "rejected by kustomize: %s", message).WithCode(CodeFails)}
+	return finding.Errorf(at, "", "rejected by kustomize: %s", message).WithCode(CodeFails)
 }
 
 // add makes a resource of what kustomize gave.

@@ -226,7 +226,7 @@ func TestKustomizeCorpus(t *testing.T) {
 			for _, p := range result.Problems {
 				// The corpus has no files but manifests. The second is a mistake that it has: `kustomize build` stops there too.
 				if !strings.Contains(p.Message, "does not exist") && !strings.HasSuffix(p.File, "prod/patch-deployment.yaml") {
-					t.Errorf("%s: %s", target.Dir, p.Problem)
+					t.Errorf("%s: %s", target.Dir, p)
 				}
 			}
 			for _, resource := range result.Resources {

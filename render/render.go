@@ -360,7 +360,7 @@ func (l *loader) execute(cr *chartRun, f *templateFile) (rendered *renderedFile,
 }
 
 // fails notes which templates a problem ended.
-func (cr *chartRun) fails(s *source, p Problem) {
+func (cr *chartRun) fails(s *source, p *finding.Problem) {
 	if cr.failed == nil {
 		cr.failed = map[string]bool{}
 	}
@@ -371,9 +371,9 @@ func (cr *chartRun) fails(s *source, p Problem) {
 }
 
 // add notes a problem of a template, once however many of them include what is broken.
-func (l *loader) add(p Problem) {
+func (l *loader) add(p *finding.Problem) {
 	for _, known := range l.result.Problems {
-		if known.Problem.Same(p.Problem) {
+		if known.Same(p) {
 			return
 		}
 	}
@@ -403,7 +403,7 @@ func (l *loader) collect(c *chart, release map[string]any, caps *capabilities, s
 		src, err := l.repo.ReadFile(file)
 		if err != nil {
 			for _, p := range finding.All(err) {
-				l.result.Problems = append(l.result.Problems, Problem{Problem: p.WithCode(CodeFails)})
+				l.result.Problems = append(l.result.Problems, p.WithCode(CodeFails))
 			}
 			l.result.Chart.Partial = true
 			continue
@@ -430,7 +430,7 @@ func (f *lazyFiles) fill(c *chart, templates []*templateFile) {
 		b, err := f.loader.read(file, &f.left)
 		if err != nil {
 			for _, p := range finding.All(err) {
-				f.loader.add(Problem{Problem: p.WithCode(CodeFails)})
+				f.loader.add(p.WithCode(CodeFails))
 			}
 			continue
 		}
@@ -475,7 +475,7 @@ func (l *loader) resources(f *renderedFile) {
 	for _, doc := range docs {
 		if doc.Node.Kind != yaml.MappingNode {
 			at := f.position(doc.Node)
-			l.add(Problem{Problem: finding.Errorf(at.Source, "", "the template renders %s here; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node)).WithCode(CodeNotYAML)})
+			l.add(finding.Errorf(at.Source, "", "the template renders %s here; a manifest is a mapping with apiVersion and kind", nodeKind(doc.Node)).WithCode(CodeNotYAML))
 			continue
 		}
 		for _, n := range items(doc.Node) {
@@ -551,14 +551,14 @@ func items(n *yaml.Node) []*yaml.Node {
 }
 
 // notYAML moves a problem of a rendered text to the line of the template.
-func (f *renderedFile) notYAML(p *finding.Problem) Problem {
+func (f *renderedFile) notYAML(p *finding.Problem) *finding.Problem {
 	at := f.position(&yaml.Node{Line: max(p.Line, 1), Column: f.firstColumn(max(p.Line, 1))})
 	problem := finding.Errorf(at.Source, p.Path, "%s", p.Message).WithCode(CodeNotYAML)
 	switch p.Code {
 	case repo.CodeDuplicateKey:
 		problem.Code, problem.Subject = p.Code, p.Subject
-		for _, first := range p.Related {
-			other := f.position(&yaml.Node{Line: first.Line, Column: f.firstColumn(first.Line)})
+		if first := p.Other.Line; first > 0 {
+			other := f.position(&yaml.Node{Line: first, Column: f.firstColumn(first)})
 			problem.Message = fmt.Sprintf("key %q is already set at %s; remove one of the two", p.Subject, other.Source)
 		}
 	case repo.CodeTab:
@@ -566,7 +566,8 @@ func (f *renderedFile) notYAML(p *finding.Problem) Problem {
 	case repo.CodeSyntax:
 		problem.Message = fmt.Sprintf("the template renders invalid YAML: %s; check indentation and quotes here or just before", p.Subject)
 	}
-	return Problem{Problem: problem, Related: f.related(at)}
+	problem.Related = f.related(at)
+	return problem
 }
 
 // related returns the places of the values that an origin has.
@@ -617,7 +618,7 @@ func (l *loader) manifests(file string) {
 	src, err := l.repo.ReadFile(file)
 	if err != nil {
 		for _, p := range finding.All(err) {
-			l.add(Problem{Problem: p})
+			l.add(p)
 		}
 		return
 	}
@@ -629,7 +630,7 @@ func (l *loader) manifests(file string) {
 		return
 	}
 	for _, p := range problems {
-		l.add(Problem{Problem: p})
+		l.add(p)
 	}
 	from := &manifestFile{file: file, src: src}
 	for _, doc := range docs {

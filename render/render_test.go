@@ -59,7 +59,7 @@ func render(t testing.TB, r *repo.Repo, target Target) *Result {
 func problems(r *Result) string {
 	var b strings.Builder
 	for _, p := range r.Problems {
-		fmt.Fprintf(&b, "%s %s\n", cmp.Or(p.Code, "other"), p.Problem)
+		fmt.Fprintf(&b, "%s %s\n", cmp.Or(p.Code, "other"), p)
 		for _, rel := range p.Related {
 			fmt.Fprintf(&b, "\t%s: %s\n", rel.Position, rel.Message)
 		}

@@ -22,8 +22,8 @@ type Target struct {
 
 // Result is what a target gives. What is broken is in Problems and the rest is still there.
 type Result struct {
-	Resources []*Resource // in the order of the output: templates by name, documents as they stand
-	Problems  []Problem
+	Resources []*Resource        // in the order of the output: templates by name, documents as they stand
+	Problems  finding.Problems   // each with how to get from what is rendered to its position
 	Notices   []*finding.Problem // what was left out on purpose, such as a remote base, once each
 	Files     []string           // every file that had a part in it, sorted; also those of values
 	Chart     *Chart             // nil unless the target is a chart
@@ -47,12 +47,6 @@ const (
 	CodeNotYAML finding.Code = "not-yaml"     // what a template gives is no manifest
 	CodeSchema  finding.Code = "schema"       // a value does not fit the chart's values.schema.json
 )
-
-// Problem is why something could not be rendered: a [CodeFails] or [CodeNotYAML], or a problem of a file.
-type Problem struct {
-	*finding.Problem
-	Related []finding.Related // how to get from what is rendered to the position
-}
 
 // Resource is one Kubernetes object that remembers where each of its nodes comes from. It is safe for use by several
 // goroutines that do not change its nodes.

@@ -56,9 +56,7 @@ func (f *renderedFile) documents() ([]*repo.Document, finding.Problems) {
 		}
 		for _, p := range finding.All(err) {
 			move(&p.Line, &p.Column)
-			for i := range p.Related {
-				move(&p.Related[i].Line, &p.Related[i].Column)
-			}
+			move(&p.Other.Line, &p.Other.Column)
 			problems = append(problems, p)
 		}
 		for _, doc := range found {

@@ -76,7 +76,7 @@ func TestSplitProblem(t *testing.T) {
 	const text = "a: 1\n---b: 1\nc: [\n---\nd: 1\nd: 2\n"
 	f := &renderedFile{source: newSource("c/templates/t.yaml", "c/templates/t.yaml", text), text: []byte(text)}
 	docs, problems := f.documents()
-	if len(docs) != 1 || len(problems) != 2 || problems[0].Line != 4 || problems[1].Line != 6 || problems[1].Related[0].Line != 5 {
+	if len(docs) != 1 || len(problems) != 2 || problems[0].Line != 4 || problems[1].Line != 6 || problems[1].Other.Line != 5 {
 		t.Errorf("%d documents, %v", len(docs), problems)
 	}
 }

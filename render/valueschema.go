@@ -24,26 +24,26 @@ func (l *loader) schema(cr *chartRun, c *chart) {
 	src, err := l.repo.ReadFile(c.schema)
 	if err != nil {
 		for _, p := range finding.All(err) {
-			l.add(Problem{Problem: p.WithCode(CodeSchema)})
+			l.add(p.WithCode(CodeSchema))
 		}
 		return
 	}
 	l.result.Files = append(l.result.Files, c.schema)
 	s, err := jsonschema.Parse(src)
 	if err != nil {
-		l.add(Problem{Problem: finding.Errorf(finding.Position{File: c.schema, Line: 1, Column: 1}, "", "%s", err).WithCode(CodeSchema)})
+		l.add(finding.Errorf(finding.Position{File: c.schema, Line: 1, Column: 1}, "", "%s", err).WithCode(CodeSchema))
 		return
 	}
 	found, skipped := s.Check(c.scope)
 	for _, v := range found {
-		l.add(Problem{Problem: cr.schemaProblem(c, v)})
+		l.add(cr.schemaProblem(c, v))
 	}
 	for _, what := range skipped {
 		l.result.Notices = append(l.result.Notices, finding.Errorf(finding.Position{File: c.schema}, "", "%s; the schema is not checked", what))
 	}
 }
 
-func (cr *chartRun) schemaProblem(c *chart, v jsonschema.Violation) *finding.Problem {
+func (cr *chartRun) schemaProblem(c *chart, v finding.Violation) *finding.Problem {
 	path := strings.Join(v.Path, ".")
 	name := fmt.Sprintf("%q", path)
 	if len(v.Path) == 0 {
@@ -55,7 +55,7 @@ func (cr *chartRun) schemaProblem(c *chart, v jsonschema.Violation) *finding.Pro
 }
 
 // valuePosition is the value that a person edits, or where its mapping is set when it is missing.
-func (cr *chartRun) valuePosition(c *chart, v jsonschema.Violation) finding.Position {
+func (cr *chartRun) valuePosition(c *chart, v finding.Violation) finding.Position {
 	for n := len(v.Path); n > 0; n-- {
 		file, key, value := cr.whereIs(c, v.Path[:n])
 		if value == nil {

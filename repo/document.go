@@ -284,7 +284,7 @@ func (c *nodeChecker) checkKeys(mapping *yaml.Node) {
 		}
 		if first := seen[key.Value]; first != nil {
 			p := finding.Errorf(c.doc.At(mapping.Content[i]), "", "key %q is already set at line %d; remove one of the two", key.Value, first.Line)
-			p.Code, p.Subject, p.Related = CodeDuplicateKey, key.Value, []finding.Related{{Position: c.doc.At(first), Message: "set here first"}}
+			p.Code, p.Subject, p.Other = CodeDuplicateKey, key.Value, c.doc.At(first)
 			c.report(p)
 			continue
 		}

@@ -20,10 +20,10 @@ import (
 type Run struct {
 	Tool     string // the command's name; "" is redis-gitops
 	Version  string
-	Docs     string             // the address that the help of rules and findings is relative to, ending in "/"; "" is [Docs]
-	Findings []*finding.Finding // the suppressed ones included
-	Rules    map[string]Rule    // by name; findings of a rule that is missing here are reported all the same
-	Files    int                // files that were looked at
+	Docs     string                      // the address that the help of rules and findings is relative to, ending in "/"; "" is [finding.Docs]
+	Findings []*finding.Finding          // the suppressed ones included
+	Rules    map[string]finding.RuleInfo // by name; findings of a rule that is missing here are reported all the same
+	Files    int                         // files that were looked at
 	// Resources is how many rendered or plain Kubernetes objects were looked at.
 	Resources int
 	Notices   []*finding.Problem // what was not looked at, and why
@@ -34,15 +34,6 @@ type Run struct {
 	// masked in any case.
 	Secrets *redact.Secrets
 	Foreign bool // all messages carry text that is not ours
-}
-
-// Docs is where the documentation is on the web.
-const Docs = "https://github.com/redis-gitops/redis-gitops/blob/main/"
-
-// Rule is what reports say of a rule beside its findings.
-type Rule struct {
-	finding.RuleInfo
-	Severity finding.Severity
 }
 
 // Stats is what --stats prints.
@@ -214,7 +205,7 @@ func newView(run *Run, opts Options) *view {
 		v.tool = "redis-gitops"
 	}
 	if v.docs == "" {
-		v.docs = Docs
+		v.docs = finding.Docs
 	}
 	for _, f := range run.Findings { // all files first, so that what is in one is masked in findings about others
 		v.file(f.File)
@@ -257,7 +248,7 @@ func byFile(fs []*finding.Finding) [][]*finding.Finding {
 }
 
 // rule returns what is known of a rule.
-func (v *view) rule(name string) Rule {
+func (v *view) rule(name string) finding.RuleInfo {
 	r := v.run.Rules[name]
 	if r.Category == "" {
 		r.Category, _, _ = strings.Cut(name, "/")
@@ -271,15 +262,11 @@ func (v *view) rule(name string) Rule {
 // page returns the web address of a finding's help, or "".
 func (v *view) page(f *finding.Finding) string {
 	help := f.Help
-	if help == "" {
-		if r, known := v.run.Rules[f.Rule]; known && !r.User {
-			help = finding.HelpPage(f.Rule)
-		}
+	if r, known := v.run.Rules[f.Rule]; known && help == "" {
+		r.Name = f.Rule
+		help = r.HelpPage()
 	}
-	if help == "" || strings.Contains(help, "://") {
-		return help
-	}
-	return v.docs + help
+	return finding.HelpURL(v.docs, help)
 }
 
 // sentence is the message with what Count and Sets add to it.

@@ -153,7 +153,7 @@ func harmlessMarkdown(report string) error {
 		for _, ours := range []string{"<!-- -->", "<details open>", "<details>", "</details>", "<summary>", "</summary>", "<br>", "<code>", "</code>", "</a>", "**error**", "**warning**", "**info**"} {
 			rest = strings.ReplaceAll(rest, ours, "")
 		}
-		if i := strings.Index(rest, `<a href="`+Docs); i >= 0 {
+		if i := strings.Index(rest, `<a href="`+finding.Docs); i >= 0 {
 			j := strings.Index(rest[i:], ">")
 			rest = rest[:i] + rest[i+j+1:]
 		}

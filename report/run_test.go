@@ -42,12 +42,12 @@ func fullRun() *Run {
 		Version: "1.2.3",
 		Files:   12, Resources: 5,
 		Source: source,
-		Rules: map[string]Rule{
-			"auth/missing": {Severity: finding.Error, RuleInfo: finding.RuleInfo{Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.", References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}}},
-			"ha/replicas":  {Severity: finding.Error, RuleInfo: finding.RuleInfo{Category: "ha", Title: "too few replicas", Description: "Two are no majority."}},
-			"mem/unit":     {Severity: finding.Warning, RuleInfo: finding.RuleInfo{Category: "mem", Title: "not a quantity", Description: "Kubernetes knows Mi and Gi."}},
-			"sec/fires-no": {Severity: finding.Warning, RuleInfo: finding.RuleInfo{Category: "sec", Title: "did not fire"}},
-			"sec/policy":   {Severity: finding.Warning, RuleInfo: finding.RuleInfo{Category: "sec", Title: "no NetworkPolicy"}},
+		Rules: map[string]finding.RuleInfo{
+			"auth/missing": {Severity: finding.LevelError, Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.", References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}},
+			"ha/replicas":  {Severity: finding.LevelError, Category: "ha", Title: "too few replicas", Description: "Two are no majority."},
+			"mem/unit":     {Severity: finding.LevelWarning, Category: "mem", Title: "not a quantity", Description: "Kubernetes knows Mi and Gi."},
+			"sec/fires-no": {Severity: finding.LevelWarning, Category: "sec", Title: "did not fire"},
+			"sec/policy":   {Severity: finding.LevelWarning, Category: "sec", Title: "no NetworkPolicy"},
 		},
 		Findings: []*finding.Finding{
 			{Rule: "ha/replicas", Severity: finding.Error, Message: "2 replicas have no majority; set 3", Position: at(values, 4, 15), EndLine: 4, EndColumn: 16,

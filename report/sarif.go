@@ -177,8 +177,9 @@ func writeSARIF(b *bytes.Buffer, v *view) {
 func (v *view) sarifRule(name string, example *finding.Finding) sarifRule {
 	r, known := v.run.Rules[name]
 	if !known {
-		r.Severity = example.Severity
+		r.Severity = finding.LevelOf(example.Severity)
 	}
+	severity, _ := r.Severity.Severity()
 	filled := v.rule(name)
 	r.Category, r.Title = filled.Category, filled.Title
 	description := r.Description
@@ -204,11 +205,11 @@ func (v *view) sarifRule(name string, example *finding.Finding) sarifRule {
 		text += "\n" + page
 		markdown += fmt.Sprintf("\n\n[%s](%s)", name, page)
 	}
-	properties := map[string]any{"tags": []string{r.Category}, "precision": "high", "problem.severity": asSeverity(r.Severity, "error", "warning", "recommendation")}
+	properties := map[string]any{"tags": []string{r.Category}, "precision": "high", "problem.severity": asSeverity(severity, "error", "warning", "recommendation")}
 	if r.Category == "auth" || r.Category == "sec" {
 		// GitHub shows from 7.0 as high, from 4.0 as medium, and reads the number of rules tagged security only.
 		properties["tags"] = []string{r.Category, "security"}
-		properties["security-severity"] = asSeverity(r.Severity, "8.0", "5.5", "3.0")
+		properties["security-severity"] = asSeverity(severity, "8.0", "5.5", "3.0")
 	}
 	return sarifRule{
 		ID:                   cut(name, 255),
@@ -216,7 +217,7 @@ func (v *view) sarifRule(name string, example *finding.Finding) sarifRule {
 		FullDescription:      sarifMessage{Text: cut(description, sarifText)},
 		Help:                 sarifMessage{Text: text, Markdown: markdown},
 		HelpURI:              page,
-		DefaultConfiguration: sarifConfiguration{sarifLevel(r.Severity)},
+		DefaultConfiguration: sarifConfiguration{sarifLevel(severity)},
 		Properties:           properties,
 	}
 }

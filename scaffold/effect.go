@@ -69,9 +69,9 @@ func withFiles(r *repo.Repo, files map[string][]byte) (*repo.Repo, error) {
 
 func compare(before, after *render.Result, own, env map[string]bool) *effect {
 	for _, p := range after.Problems {
-		known := slices.ContainsFunc(before.Problems, func(q render.Problem) bool { return q.Position == p.Position && q.Message == p.Message })
+		known := slices.ContainsFunc(before.Problems, func(q *finding.Problem) bool { return q.Position == p.Position && q.Message == p.Message })
 		if !known && !own[p.File] {
-			return &effect{file: p.File, problem: p.Problem}
+			return &effect{file: p.File, problem: p}
 		}
 	}
 	was, is := byFile(before, own), byFile(after, own)

@@ -49,7 +49,7 @@ func rendered(t *testing.T, r *repo.Repo, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	for _, p := range res.Problems {
-		t.Fatalf("the chart does not render: %v", p.Problem)
+		t.Fatalf("the chart does not render: %v", p)
 	}
 	return res.Texts()
 }

@@ -66,22 +66,15 @@ func (s *Session) form(context.Context, empty) (any, error) {
 	return json.RawMessage(f), err
 }
 
-// rule is what the page shows of a rule.
-type rule struct {
-	finding.RuleInfo
-	Severity policy.Level `json:"severity"`
-	Strict   policy.Level `json:"strict"`
-}
-
 // rules returns the built-in rules.
 func (s *Session) rules(context.Context, empty) (any, error) {
 	rules, err := policy.Rules()
 	if err != nil {
 		return nil, err
 	}
-	out := make([]rule, len(rules))
+	out := make([]finding.RuleInfo, len(rules))
 	for i, r := range rules {
-		out[i] = rule{r.RuleInfo, r.Severity, r.Strict}
+		out[i] = r.RuleInfo
 	}
 	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -426,7 +427,7 @@ func TestHasHost(t *testing.T) {
 }
 
 func TestRules(t *testing.T) {
-	rules := must[[]rule](t, session(), "rules", empty{})
+	rules := must[[]finding.RuleInfo](t, session(), "rules", empty{})
 	for _, r := range rules {
 		if r.Name == "" || r.Title == "" || r.Description == "" {
 			t.Errorf("%+v", r)

@@ -41,15 +41,13 @@ func (a *app) rulesCommand() *cobra.Command {
 // ruleJSON is a rule for programs.
 type ruleJSON struct {
 	finding.RuleInfo
-	Severity policy.Level `json:"severity"`
-	Strict   policy.Level `json:"strict"`
-	Scope    string       `json:"scope"`
-	General  bool         `json:"general"`
-	Help     string       `json:"help"`
+	Scope   string `json:"scope"`
+	General bool   `json:"general"`
+	Help    string `json:"help"`
 }
 
 func asJSON(r *policy.Rule) ruleJSON {
-	return ruleJSON{r.RuleInfo, r.Severity, r.Strict, r.Scope, r.General, finding.HelpPage(r.Name)}
+	return ruleJSON{r.RuleInfo, r.Scope, r.General, r.HelpPage()}
 }
 
 func (a *app) printJSON(v any) error {

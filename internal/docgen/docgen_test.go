@@ -52,8 +52,9 @@ func TestPage(t *testing.T) {
 	rule := &policy.Rule{
 		RuleInfo: finding.RuleInfo{
 			Name: "ha/x", Category: "ha", Title: "Too | few", Description: "Why.", Remediation: "Do.", Fix: "sets a|b", Since: "0.1.0", References: []string{"https://example.org/a", "k generate"},
+			Severity: policy.Warning, Strict: policy.Error,
 		},
-		Severity: policy.Warning, Strict: policy.Error, Kinds: []string{"A", "B"}, Once: "repository",
+		Kinds: []string{"A", "B"}, Once: "repository",
 		Bad:  "One is few.\n-- a.yaml --\nn: 1\nm: 1\n-- gone.json --\n{}\n-- want.txt --\na.yaml:1:4: warning: few [ha/x]\n",
 		Good: "Three.\n-- a.yaml --\nn: 3\nm: 1\n-- new.md --\n```\n",
 	}
@@ -81,9 +82,9 @@ func TestPage(t *testing.T) {
 
 func TestIndex(t *testing.T) {
 	got := index([]*policy.Rule{
-		{RuleInfo: finding.RuleInfo{Name: "auth/b", Category: "auth", Title: "B", Fix: "x"}, Severity: policy.Off, Strict: policy.Error},
-		{RuleInfo: finding.RuleInfo{Name: "mine/a", Category: "mine", Title: "A"}, Severity: policy.Info, Strict: policy.Info},
-		{RuleInfo: finding.RuleInfo{Name: "yaml/c", Category: "yaml", Title: "C"}, Severity: policy.Error, Strict: policy.Error},
+		{RuleInfo: finding.RuleInfo{Name: "auth/b", Category: "auth", Title: "B", Fix: "x", Severity: policy.Off, Strict: policy.Error}},
+		{RuleInfo: finding.RuleInfo{Name: "mine/a", Category: "mine", Title: "A", Severity: policy.Info, Strict: policy.Info}},
+		{RuleInfo: finding.RuleInfo{Name: "yaml/c", Category: "yaml", Title: "C", Severity: policy.Error, Strict: policy.Error}},
 	})
 	last := -1
 	for _, part := range []string{"3 rules", "## yaml", "[c](yaml/c.md)", "## auth", "| [b](auth/b.md) | B | off | error | yes |", "## mine", "| [a](mine/a.md) | A | info | info |  |"} {

@@ -274,9 +274,9 @@ func formatsPage() (string, error) {
 	source := []byte("resources:\n  redis:\n    memory: 100MB\n")
 	run := &report.Run{
 		Version: "0.1.0", Files: 1, Resources: 4,
-		Rules: map[string]report.Rule{"val/invalid-value": {Severity: finding.Error, RuleInfo: finding.RuleInfo{
-			Name: "val/invalid-value", Category: "val", Title: "Invalid value for a Redis", Description: "The operator rejects the resource.",
-		}}},
+		Rules: map[string]finding.RuleInfo{"val/invalid-value": {
+			Severity: finding.LevelError, Name: "val/invalid-value", Category: "val", Title: "Invalid value for a Redis", Description: "The operator rejects the resource.",
+		}},
 		Findings: []*finding.Finding{{
 			Rule: "val/invalid-value", Severity: finding.Error, Message: `"100MB" is not a Mi or Gi quantity; use 100Mi`,
 			Position: finding.Position{File: "applications/shop/values.yaml", Line: 3, Column: 13}, EndLine: 3, EndColumn: 18,

@@ -2,6 +2,7 @@
 package lintreport
 
 import (
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -11,7 +12,7 @@ import (
 // Of makes a report of a result. Excerpts are read from r, whose secrets are masked; version is that of the tool.
 func Of(res *lint.Result, r *repo.Repo, version string, secrets *redact.Secrets) *report.Run {
 	run := &report.Run{
-		Version: version, Findings: res.Findings, Rules: map[string]report.Rule{}, Files: res.Files, Resources: res.Resources,
+		Version: version, Findings: res.Findings, Rules: map[string]finding.RuleInfo{}, Files: res.Files, Resources: res.Resources,
 		Notices: res.Notices, Secrets: secrets,
 		Source: func(file string) ([]byte, bool) {
 			src, err := r.ReadFile(file)
@@ -19,8 +20,7 @@ func Of(res *lint.Result, r *repo.Repo, version string, secrets *redact.Secrets)
 		},
 	}
 	for name, rule := range res.Rules {
-		severity, _ := rule.Severity.Severity()
-		run.Rules[name] = report.Rule{RuleInfo: rule.RuleInfo, Severity: severity}
+		run.Rules[name] = rule.RuleInfo
 	}
 	return run
 }

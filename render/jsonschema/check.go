@@ -14,29 +14,21 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-// Violation is a demand that a value does not meet.
-type Violation struct {
-	Path    []string // of the value; keys, and indexes of lists
-	Key     bool     // it is the key that is wrong
-	Missing bool     // nothing is at the path
-	Message string   // without the path and without any part of the value
-}
-
 // maxSteps bounds the work of one check.
 const maxSteps = 500_000
 
 // Check returns what is wrong with a value, in the order of paths, and which demands were not looked at, such as those of a $ref that leads
 // outside of the schema. The value is made of map[string]any, []any, string, bool, nil, float64 and int64.
-func (s *Schema) Check(value any) (found []Violation, skipped []string) {
+func (s *Schema) Check(value any) (found []finding.Violation, skipped []string) {
 	c := &checker{schema: s, left: maxSteps, skipped: slices.Clone(s.skipped)}
 	var r verdict
 	if s.draft != 0 {
 		r = c.check(s.root, s.root, value, nil, 0)
 	}
-	slices.SortStableFunc(r.wrong, func(a, b Violation) int {
+	slices.SortStableFunc(r.wrong, func(a, b finding.Violation) int {
 		return cmp.Or(slices.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
 	})
-	r.wrong = slices.CompactFunc(r.wrong, func(a, b Violation) bool { return slices.Equal(a.Path, b.Path) && a.Message == b.Message })
+	r.wrong = slices.CompactFunc(r.wrong, func(a, b finding.Violation) bool { return slices.Equal(a.Path, b.Path) && a.Message == b.Message })
 	return r.wrong, c.skipped
 }
 
@@ -55,7 +47,7 @@ func (c *checker) skip(format string, args ...any) verdict {
 
 // verdict is what a schema has against a value. Without wrong and with unknown it may be valid or not.
 type verdict struct {
-	wrong   []Violation
+	wrong   []finding.Violation
 	unknown bool
 	seen    seen
 }
@@ -104,7 +96,7 @@ func (v *verdict) and(other verdict) {
 }
 
 func (v *verdict) fail(path []string, format string, args ...any) {
-	v.wrong = append(v.wrong, Violation{Path: slices.Clone(path), Message: fmt.Sprintf(format, args...)})
+	v.wrong = append(v.wrong, finding.Violation{Path: slices.Clone(path), Message: fmt.Sprintf(format, args...)})
 }
 
 func below(path []string, step string) []string { return append(slices.Clip(path), step) }
@@ -232,7 +224,7 @@ func (p place) types(r *verdict, object map[string]any, value any) {
 			wanted = append(wanted, words[name])
 		}
 		if len(wanted) > 0 {
-			r.wrong = append(r.wrong, Violation{Path: slices.Clone(p.path), Message: fmt.Sprintf("is %s; use %s", words[is], strings.Join(wanted, " or "))})
+			r.wrong = append(r.wrong, finding.Violation{Path: slices.Clone(p.path), Message: fmt.Sprintf("is %s; use %s", words[is], strings.Join(wanted, " or "))})
 		}
 	}
 	if options, ok := object["enum"].([]any); ok && !slices.ContainsFunc(options, func(o any) bool { return equal(o, value) }) {
@@ -382,7 +374,7 @@ func (p place) one(options []any, value any) verdict {
 func (p place) closest(failed []verdict) verdict {
 	var near []verdict
 	for _, v := range failed {
-		if !slices.ContainsFunc(v.wrong, func(w Violation) bool { return len(w.Path) == len(p.path) && !w.Missing }) {
+		if !slices.ContainsFunc(v.wrong, func(w finding.Violation) bool { return len(w.Path) == len(p.path) && !w.Missing }) {
 			near = append(near, v)
 		}
 	}
@@ -552,7 +544,7 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 			continue
 		}
 		if allowed, ok := others.(bool); ok && !allowed {
-			r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true,
+			r.wrong = append(r.wrong, finding.Violation{Path: below(slices.Clone(p.path), key), Key: true,
 				Message: "is not a key of the schema; remove or rename it" + finding.DidYouMean(key, slices.Collect(maps.Keys(properties)))})
 			continue
 		}
@@ -563,7 +555,7 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			switch result := p.sub(names, key, key); {
 			case result.invalid():
-				r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not an allowed key name; rename it"})
+				r.wrong = append(r.wrong, finding.Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not an allowed key name; rename it"})
 			case result.unknown:
 				r.unknown = true
 			}
@@ -588,7 +580,7 @@ func (p place) unevaluated(r *verdict, object map[string]any, value any) {
 			continue
 		}
 		if names == false {
-			r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not a key of the schema; remove or rename it"})
+			r.wrong = append(r.wrong, finding.Violation{Path: below(slices.Clone(p.path), key), Key: true, Message: "is not a key of the schema; remove or rename it"})
 		} else {
 			r.and(p.sub(names, m[key], key))
 		}
@@ -611,7 +603,7 @@ func (p place) requires(r *verdict, list any, v map[string]any) {
 	for _, name := range names {
 		if name, ok := name.(string); ok {
 			if _, has := v[name]; !has {
-				r.wrong = append(r.wrong, Violation{Path: below(slices.Clone(p.path), name), Missing: true, Message: "is missing; add it"})
+				r.wrong = append(r.wrong, finding.Violation{Path: below(slices.Clone(p.path), name), Missing: true, Message: "is missing; add it"})
 			}
 		}
 	}

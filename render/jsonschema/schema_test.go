@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	santhosh "github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-func messages(found []Violation) string {
+func messages(found []finding.Violation) string {
 	var lines []string
 	for _, v := range found {
 		lines = append(lines, strings.Join(v.Path, ".")+": "+v.Message)
