@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,11 +24,17 @@ import (
 // OPA. It answers as the first one (policy.go); make test-wasm holds it to all examples of rules, and the test of parity to
 // every public repository.
 
-//go:embed rules.wasm
-var program []byte
+//go:embed compiled
+var program embed.FS
 
-//go:embed rules.json
-var metadataJSON []byte
+// compiledFile reads what internal/rulec has made.
+func compiledFile(name string) ([]byte, error) {
+	text, err := program.ReadFile("compiled/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("policy: the rules are not in this program: %w; build it with the overlay of internal/rulec", err)
+	}
+	return text, nil
+}
 
 // TakesModules reports whether [New] takes rules that are not embedded.
 const TakesModules = false
@@ -43,8 +49,12 @@ func Rules() ([]*Rule, error) {
 }
 
 var embeddedRules = sync.OnceValues(func() ([]*Rule, error) {
+	text, err := compiledFile("rules.json")
+	if err != nil {
+		return nil, err
+	}
 	var rules []*Rule
-	err := json.Unmarshal(metadataJSON, &rules)
+	err = json.Unmarshal(text, &rules)
 	return rules, err
 })
 

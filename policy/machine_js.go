@@ -31,10 +31,14 @@ type machine struct {
 }
 
 // compiledProgram is compiled once by the browser, which takes longer than to make an instance of it.
-var compiledProgram = sync.OnceValue(func() js.Value {
+var compiledProgram = sync.OnceValues(func() (module js.Value, err error) {
+	program, err := compiledFile("rules.wasm")
+	if err != nil {
+		return js.Undefined(), err
+	}
 	text := js.Global().Get("Uint8Array").New(len(program))
 	js.CopyBytesToJS(text, program)
-	return js.Global().Get("WebAssembly").Get("Module").New(text)
+	return js.Global().Get("WebAssembly").Get("Module").New(text), nil
 })
 
 const firstPages = 64 // of 64 KiB
@@ -42,6 +46,10 @@ const firstPages = 64 // of 64 KiB
 func newMachine(data []byte) (m *machine, err error) {
 	m = &machine{constants: map[int][]byte{}}
 	defer caught(m, &err)
+	module, err := compiledProgram()
+	if err != nil {
+		return nil, err
+	}
 	wasm := js.Global().Get("WebAssembly")
 	m.memory = wasm.Get("Memory").New(map[string]any{"initial": firstPages})
 	env := map[string]any{
@@ -51,7 +59,7 @@ func newMachine(data []byte) (m *machine, err error) {
 	for i := range 5 {
 		env[fmt.Sprint("opa_builtin", i)] = m.function(func(args []js.Value) any { return m.host(args[0].Int(), args[2:]) })
 	}
-	m.exports = wasm.Get("Instance").New(compiledProgram(), map[string]any{"env": env}).Get("exports")
+	m.exports = wasm.Get("Instance").New(module, map[string]any{"env": env}).Get("exports")
 	if m.entries, err = m.numbered("entrypoints"); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Command rulec compiles the rules of package policy to WebAssembly, for a build with the tag compiled, which has no OPA in it:
-// rulec DIR, then go build -tags compiled -overlay=DIR/overlay.json. The overlay puts what was made into package policy,
-// whose source holds nothing that is made.
+// rulec DIR, then go build -tags compiled -overlay=DIR/overlay.json. The overlay puts what was made into the directory
+// compiled of package policy, whose source holds nothing that is made.
 package main
 
 import (
@@ -54,7 +54,7 @@ func run(dir string) error {
 		if err := writeChanged(file, data); err != nil {
 			return err
 		}
-		overlay["Replace"][filepath.Join(strings.TrimSpace(string(root)), "policy", name)] = file
+		overlay["Replace"][filepath.Join(strings.TrimSpace(string(root)), "policy", "compiled", name)] = file
 	}
 	text, err := json.MarshalIndent(overlay, "", "  ")
 	if err != nil {
