@@ -372,7 +372,7 @@ func (l *linter) stopped(ctx context.Context) (*finding.Finding, bool) {
 		l.collect()
 	}
 	l.failures = append(l.failures, finding.Errorf(finding.Position{}, "", "%s", why))
-	return l.problemFinding(finding.Errorf(at, "", "%s", why).WithCode(render.CodeFails), nil), true
+	return l.problemFinding(finding.Errorf(at, "", "%s", why).WithCode(render.CodeFails)), true
 }
 
 // partial returns the findings of a target that are known before the end of the run.

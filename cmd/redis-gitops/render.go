@@ -119,9 +119,7 @@ func (a *app) render(ctx context.Context, f *renderFlags, args []string) (err er
 		for _, n := range res.Notices {
 			a.errf("%s %v\n", a.paint(yellow, "note:"), n)
 		}
-		for _, p := range res.Problems {
-			problems = append(problems, p.Problem)
-		}
+		problems = append(problems, res.Problems...)
 		one, err := a.renderedTarget(&t, res, f.showOrigin && f.output == "json", wanted)
 		if err != nil {
 			return err
