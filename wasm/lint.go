@@ -122,12 +122,14 @@ func (s *Session) report(_ context.Context, r reportRequest) (any, error) {
 
 type fixRequest struct {
 	lintRequest
-	Apply     bool `json:"apply"`
-	Suggested bool `json:"suggested,omitempty"` // make fixes without a proof too
+	Apply     bool   `json:"apply"`
+	Plan      string `json:"plan,omitempty"`      // with apply: the ID of the fixes that were shown
+	Suggested bool   `json:"suggested,omitempty"` // make fixes without a proof too
 }
 
 type fixed struct {
 	linted
+	ID    string        `json:"id"`   // names exactly these changes; apply requires it
 	Done  int           `json:"done"` // findings that are gone
 	Left  []notFixed    `json:"left"` // those whose fix was not made
 	Files []changedFile `json:"files"`
@@ -156,7 +158,10 @@ func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
 	for _, c := range done.Changes {
 		plan.Files = append(plan.Files, scaffold.FileChange{Path: c.Path, Action: scaffold.Update, Old: c.Old, New: c.New})
 	}
-	out := &fixed{Done: len(done.Done), Left: []notFixed{}, Files: changedFiles(plan), Diff: s.show(plan.Diff())}
+	if r.Apply && planID(plan) != r.Plan {
+		return nil, errOtherPlan
+	}
+	out := &fixed{ID: planID(plan), Done: len(done.Done), Left: []notFixed{}, Files: changedFiles(plan), Diff: s.show(plan.Diff())}
 	shown(out.Files, s.show)
 	for _, left := range done.Refused {
 		out.Left = append(out.Left, notFixed{left.Finding.Rule, left.Finding.File, left.Finding.Line, s.known().Foreign(left.Reason)})

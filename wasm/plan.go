@@ -2,6 +2,8 @@ package wasm
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -50,6 +52,7 @@ type planRequest struct {
 
 // planned is a plan for the page.
 type planned struct {
+	ID        string        `json:"id"`   // names exactly these changes; apply requires it
 	Plan      string        `json:"plan"` // as --output json prints it
 	Files     []changedFile `json:"files"`
 	Diff      string        `json:"diff"`
@@ -77,7 +80,7 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 	}
 	files := changedFiles(p)
 	out := &planned{
-		Plan: string(text), Files: files, Commands: s.commands(r), Conflicts: []Problem{},
+		ID: planID(p), Plan: string(text), Files: files, Commands: s.commands(r), Conflicts: []Problem{},
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
 	for i := range p.Conflicts {
@@ -242,7 +245,7 @@ func (s *Session) check(ctx context.Context, r planRequest) (any, error) {
 		return nil, err
 	}
 	if len(p.Conflicts) > 0 {
-		return &linted{"", []Problem{{Message: "the plan has conflicts; settle them first"}}}, nil
+		return &linted{"", []Problem{{Message: "the plan has conflicts; resolve them first"}}}, nil
 	}
 	on, err := s.after(p)
 	if err != nil {
@@ -264,15 +267,45 @@ func (s *Session) check(ctx context.Context, r planRequest) (any, error) {
 	return s.linted(lintreport.Of(res, on, s.options.Version, res.Secrets), res)
 }
 
+// planID identifies what a plan changes: plans have the same ID if they change the same files from the same content to the same
+// content. A password that is sealed again is another plan.
+func planID(p *scaffold.Plan) string {
+	h := sha256.New()
+	for _, f := range p.Files {
+		if f.Action == scaffold.Unchanged {
+			continue
+		}
+		for _, part := range [][]byte{[]byte(f.Path), []byte(f.Action), f.Old, f.New} {
+			fmt.Fprintf(h, "%d:", len(part))
+			h.Write(part)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// applyRequest asks for the plan that was shown, and for no other.
+type applyRequest struct {
+	planRequest
+	Plan string `json:"plan"` // its ID
+}
+
+var errOtherPlan = errors.New("the form or the repository has changed since this was shown; review the new changes, then apply them")
+
 // apply makes the plan in memory.
-func (s *Session) apply(ctx context.Context, r planRequest) (any, error) {
-	p, err := s.planOf(ctx, r)
+func (s *Session) apply(ctx context.Context, r applyRequest) (any, error) {
+	p, err := s.planOf(ctx, r.planRequest)
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.planned(r, p)
-	if err != nil || len(p.Conflicts) > 0 {
-		return out, err
+	if planID(p) != r.Plan {
+		return nil, errOtherPlan
+	}
+	if len(p.Conflicts) > 0 {
+		return nil, errors.New("the plan has conflicts; resolve them first")
+	}
+	out, err := s.planned(r.planRequest, p)
+	if err != nil {
+		return nil, err
 	}
 	var changes []changedFile
 	for _, f := range out.Files {

@@ -239,7 +239,10 @@ func TestLint(t *testing.T) {
 	if again := parsed(t, must[linted](t, s, "lint", lintRequest{})); len(again.Findings) != len(before.Findings) {
 		t.Error("a fix that is only shown changed something")
 	}
-	must[fixed](t, s, "fix", fixRequest{Apply: true})
+	if _, wrong := ask[fixed](t, s, "fix", fixRequest{Apply: true, Plan: "other"}); len(wrong) == 0 {
+		t.Error("fixes that were not shown were applied")
+	}
+	must[fixed](t, s, "fix", fixRequest{Apply: true, Plan: dry.ID})
 	if after := parsed(t, must[linted](t, s, "lint", lintRequest{})); len(after.Findings) >= len(before.Findings) {
 		t.Errorf("%d findings before and %d after the fixes", len(before.Findings), len(after.Findings))
 	}
@@ -374,15 +377,50 @@ func TestPlanConflict(t *testing.T) {
 	if len(got.Conflicts) == 0 {
 		t.Fatalf("%+v", got)
 	}
-	if must[planned](t, s, "apply", request); len(must[planned](t, s, "plan", request).Conflicts) == 0 {
+	if _, wrong := ask[planned](t, s, "apply", applyRequest{request, got.ID}); len(wrong) == 0 || len(must[planned](t, s, "plan", request).Conflicts) == 0 {
 		t.Error("a plan with conflicts was applied")
 	}
 	request.OnConflict = "replace"
-	if got = must[planned](t, s, "apply", request); len(got.Conflicts) > 0 {
+	got = must[planned](t, s, "plan", request)
+	if got = must[planned](t, s, "apply", applyRequest{request, got.ID}); len(got.Conflicts) > 0 {
 		t.Fatalf("%+v", got.Conflicts)
 	}
 	if got = must[planned](t, s, "plan", request); got.Diff != "" {
 		t.Errorf("a second run changes something:\n%s", got.Diff)
+	}
+}
+
+// What is applied is the plan that was shown: not that of another form, of another repository, or one with another password.
+func TestApplyIsWhatWasShown(t *testing.T) {
+	request := planRequest{Kind: "resource", App: "shop", Suffix: "x"}
+	other := planRequest{Kind: "resource", App: "reports", Suffix: "x"}
+	for _, tt := range []struct {
+		name   string
+		before func(s *Session)
+		asked  planRequest
+		ok     bool
+	}{
+		{"the same", func(*Session) {}, request, true},
+		{"after another plan", func(s *Session) { must[planned](t, s, "plan", other) }, request, true},
+		{"strict mode is about the check", func(*Session) {}, planRequest{Kind: "resource", App: "shop", Suffix: "x", Strict: true}, true},
+		{"a program that was started again", func(s *Session) { must[opened](t, s, "open", openRequest{Files: folder(t, exampleDir)}) }, request, true},
+		{"another form", func(*Session) {}, other, false},
+		{"another repository", func(s *Session) {
+			must[opened](t, s, "files", filesRequest{Changes: []changedFile{{Path: "applications/shop/values.yaml", New: "resources: {}\n"}}})
+		}, request, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := example(t)
+			id := must[planned](t, s, "plan", request).ID
+			tt.before(s)
+			got, wrong := ask[planned](t, s, "apply", applyRequest{tt.asked, id})
+			if ok := len(wrong) == 0; ok != tt.ok || ok && got.ID != id {
+				t.Errorf("applied: %v, want %v; %+v", ok, tt.ok, wrong)
+			}
+			if !tt.ok && !strings.Contains(wrong[0].Message, "has changed since") {
+				t.Errorf("%+v", wrong)
+			}
+		})
 	}
 }
 

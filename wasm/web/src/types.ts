@@ -35,6 +35,7 @@ export interface ChangedFile {
 }
 
 export interface Planned {
+  id: string; // names exactly these changes
   plan: string;
   files: ChangedFile[];
   diff: string;
@@ -86,6 +87,7 @@ export interface Linted {
 }
 
 export interface Fixed extends Linted {
+  id: string; // names exactly these changes
   done: number;
   left: { rule: string; file: string; line: number; reason: string }[]; // findings whose fix was not made
   files: ChangedFile[];

@@ -165,7 +165,7 @@ async function showFix(f: Finding, box: HTMLElement) {
         "div",
         { class: "row between" },
         h("h4", {}, fixTitle(f)),
-        h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask) }, "Apply and lint again"),
+        h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask, fixed) }, "Apply and lint again"),
       ),
       fixed.files.flatMap((c) => [h("p", {}, h("code", {}, c.path)), diffView(c.diff ?? "")]),
     );
@@ -174,15 +174,15 @@ async function showFix(f: Finding, box: HTMLElement) {
   }
 }
 
-async function applyFix(ask: object) {
+// applyFix makes the fixes that were shown; those that have become others are refused by the core.
+async function applyFix(ask: object, before: Fixed) {
   try {
-    const before = await core.call<Fixed>("fix", { ...ask, apply: false });
     if (canWrite()) {
       const yes = await dialog("Apply this fix?", diffView(before.diff), local ? "Write to the repository" : "Write to the directory");
       if (!yes) return;
       await save(before.files, "lint --fix");
     }
-    const fixed = await core.call<Fixed>("fix", { ...ask, apply: true });
+    const fixed = await core.call<Fixed>("fix", { ...ask, apply: true, plan: before.id });
     say(`${plural(fixed.done, "finding")} fixed`);
     await take(fixed.files);
   } catch (e) {
@@ -432,7 +432,7 @@ async function fixAll() {
     );
     if (!yes) return;
     if (canWrite()) await save(fixed.files, "lint --fix");
-    const done = await core.call<Fixed>("fix", { ...options(), apply: true });
+    const done = await core.call<Fixed>("fix", { ...options(), apply: true, plan: fixed.id });
     await take(done.files);
     say(`${plural(done.done, "finding")} fixed`);
   } catch (e) {

@@ -60,19 +60,30 @@ const blank = (): Ask => ({
   set: {},
 });
 
-// view is what the Scaffold view knows between two events.
+// Shown is a plan that the page shows, with the request that it answers. What is kept, downloaded and written is this plan.
+export interface Shown {
+  asked: number; // the state of the form that it is for
+  request: ReturnType<typeof request>;
+  planned: Planned;
+}
+
+// view is what the Scaffold view knows between two events. The form is asked, planned by the core and shown, in this order: asked counts
+// its states, planning is the one that the core works at, and shown is the last one that was planned.
 export const view = {
   ask: blank(),
-  planned: undefined as Planned | undefined,
-  asked: 0, // what the form says, counted
-  done: 0, // what of it has been asked of the core
-  planning: false,
+  asked: 0,
+  planning: 0, // 0: nothing
+  failed: 0, // the state whose plan failed
+  shown: undefined as Shown | undefined,
   stale: false, // the repository changed while the view was hidden
   address: 0, // the timer of the address bar
   openFiles: new Set<string>(),
   wholeFiles: new Set<string>(),
   update: () => {}, // plans what the form says now
 };
+
+// current is the plan for what the form says now, if it is shown.
+export const current = () => (view.shown?.asked === view.asked ? view.shown : undefined);
 
 // kept are the fields that a link carries. A certificate is left out: it is long, and the colleague's cluster has its own.
 const kept = [

@@ -4,18 +4,32 @@ import { core, hash, messages, onchange, setHash, state } from "../../app";
 import { Cancelled, CoreError } from "../../core";
 import { again, byId, fill, h } from "../../dom";
 import type { Linted, Planned, Problem } from "../../types";
-import { fromHash, params, request, view } from "./ask";
+import { current, fromHash, params, request, view } from "./ask";
 import { drawForm, label } from "./form";
 import { drawCheck, drawPlan, jump } from "./preview";
 
-// update plans what the form says now. Nothing waits: while the core is at work the newest state of the form is next.
+// update plans what the form says now. Nothing waits: while the core is at work the newest state of the form is next. The plan that is
+// shown meanwhile is that of the form before: it is dimmed, and nothing can be done with it.
 function update() {
   view.asked++;
+  settle();
   clearTimeout(view.address);
   view.address = window.setTimeout(() => {
     if (!byId("scaffold").hidden) setHash("scaffold", params());
   }, 150); // browsers count changes of it
   if (!view.planning) void plan();
+}
+
+// settle shows whether the preview is that of the form.
+function settle() {
+  const settled = view.asked === Math.max(view.shown?.asked ?? 0, view.failed);
+  const preview = byId("preview");
+  if (settled) preview.removeAttribute("aria-busy");
+  else preview.setAttribute("aria-busy", "true");
+  for (const b of preview.querySelectorAll("button.act")) {
+    if (current()) b.removeAttribute("aria-disabled");
+    else b.setAttribute("aria-disabled", "true");
+  }
 }
 
 // problem tells what is wrong, and marks the field that it is about: the core names flags of the command line.
@@ -29,21 +43,23 @@ function problem(p: Problem): HTMLElement {
 }
 
 async function plan() {
-  view.planning = true;
-  while (state.opened && view.done !== view.asked) {
+  let last = 0;
+  while (state.opened && last !== view.asked) {
     const mine = view.asked;
-    view.done = mine;
+    last = view.planning = mine;
     try {
       const r = request();
       const p = await core.call<Planned>("plan", r);
-      view.planned = p;
+      view.shown = { asked: mine, request: r, planned: p };
       for (const e of byId("form").querySelectorAll("[aria-invalid]")) e.removeAttribute("aria-invalid");
-      again(drawPlan);
+      again(() => drawPlan(view.shown!));
+      settle();
       if (p.conflicts.length > 0 || mine !== view.asked) continue;
       const l = await core.call<Linted>("check", r);
       if (mine === view.asked) again(() => drawCheck(l));
     } catch (e) {
-      view.planned = undefined;
+      view.shown = undefined;
+      view.failed = mine;
       if (e instanceof Cancelled) {
         fill(
           byId("preview"),
@@ -54,6 +70,7 @@ async function plan() {
             h("div", { class: "row" }, h("button", { type: "button", onclick: () => update() }, "Try again")),
           ),
         );
+        settle();
         break;
       }
       again(() =>
@@ -68,9 +85,10 @@ async function plan() {
         ),
       );
       jump("Cannot generate", "bad");
+      settle();
     }
   }
-  view.planning = false;
+  view.planning = 0;
 }
 
 export function init() {

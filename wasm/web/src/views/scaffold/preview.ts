@@ -6,7 +6,7 @@ import { pick, picker } from "../../files";
 import type { ChangedFile, Linted, Planned } from "../../types";
 import { writeZip } from "../../zip";
 import { findingCard } from "../lint";
-import { params, request, view } from "./ask";
+import { current, params, type Shown, view } from "./ask";
 
 // jump is the way from the form to what it makes, where the two do not stand side by side.
 export function jump(text: string, kind: "good" | "bad" | "") {
@@ -17,8 +17,8 @@ export function jump(text: string, kind: "good" | "bad" | "") {
 
 const checkBox = h("div", { id: "checked", class: "card", "aria-live": "polite" });
 
-export function drawPlan() {
-  const p = view.planned!;
+export function drawPlan(shown: Shown) {
+  const p = shown.planned;
   const made = p.files.filter((f) => f.action !== "unchanged");
   jump(p.conflicts.length ? "Conflict" : made.length ? plural(made.length, "file") : "Nothing to do", p.conflicts.length ? "bad" : "");
   const out: (HTMLElement | false)[] = [];
@@ -116,7 +116,12 @@ export function drawPlan() {
       h(
         "div",
         { class: "card" },
-        h("div", { class: "row between" }, h("h3", {}, plural(made.length, "file")), h("div", { class: "row" }, actions(p, made))),
+        h(
+          "div",
+          { class: "row between" },
+          h("h3", {}, plural(made.length, "file")),
+          h("div", { class: "row" }, p.conflicts.length === 0 && actions(shown, made)),
+        ),
         made.map(fileView),
       ),
     );
@@ -225,35 +230,35 @@ function fileView(f: ChangedFile) {
   return d;
 }
 
-function actions(p: Planned, made: ChangedFile[]) {
-  const command = p.commands.at(-1)!.replace("redis-gitops ", "");
+// action is a button that does something with the plan that is shown, once the form says what it is the plan of.
+function action(shown: Shown, id: string, text: string, primary: boolean, f: () => void) {
+  return h(
+    "button",
+    {
+      type: "button",
+      id,
+      class: primary ? "act primary" : "act",
+      onclick: () => {
+        if (current() === shown) f();
+      },
+    },
+    text,
+  );
+}
+
+function actions(shown: Shown, made: ChangedFile[]) {
+  const p = shown.planned;
   const name =
     `${view.ask.app}${view.ask.suffix && view.ask.kind === "resource" ? "-" + view.ask.suffix : ""}`.replace(/[^\w.-]/g, "_") ||
     "redis-gitops";
   return [
-    h(
-      "button",
-      {
-        type: "button",
-        id: "take-patch",
-        class: canWrite() ? "" : "primary",
-        onclick: () => download(name + ".patch", p.diff, "text/x-diff"),
-      },
-      "Download patch",
-    ),
-    h(
-      "button",
-      {
-        type: "button",
-        id: "take-zip",
-        onclick: () =>
-          download(
-            name + ".zip",
-            writeZip(made.filter((f) => f.action !== "remove").map((f) => ({ path: f.path, text: f.new }))),
-            "application/zip",
-          ),
-      },
-      "Download zip",
+    action(shown, "take-patch", "Download patch", !canWrite(), () => download(name + ".patch", p.diff, "text/x-diff")),
+    action(shown, "take-zip", "Download zip", false, () =>
+      download(
+        name + ".zip",
+        writeZip(made.filter((f) => f.action !== "remove").map((f) => ({ path: f.path, text: f.new }))),
+        "application/zip",
+      ),
     ),
     copyButton(
       () => {
@@ -263,40 +268,44 @@ function actions(p: Planned, made: ChangedFile[]) {
       "Copy link",
       "take-link",
     ),
-    h("button", { type: "button", id: "take-keep", onclick: () => void keep(p) }, "Keep in this tab"),
+    action(shown, "take-keep", "Keep in this tab", false, () => void keep(shown)),
     (canWrite() || picker) &&
-      h(
-        "button",
-        { type: "button", id: "take-write", class: canWrite() ? "primary" : "", onclick: () => void writeOut(p, made, command) },
+      action(
+        shown,
+        "take-write",
         local ? "Write to the repository" : state.folder ? "Write to the directory" : "Write to a directory",
+        canWrite(),
+        () => void writeOut(shown, made),
       ),
   ];
 }
 
+// applied makes the plan that was shown in the core; one that has become another is refused there.
+const applied = (shown: Shown) => core.call<Planned>("apply", { ...shown.request, plan: shown.planned.id });
+
 // keep takes the plan into the repository of this tab, so that Lint and Explore show it and the next plan builds on it.
-async function keep(p: Planned) {
+async function keep(shown: Shown) {
   try {
-    await core.call("apply", request());
-    await take(p.files);
+    await take((await applied(shown)).files);
     say("Kept in this tab");
   } catch (e) {
     status(messages(e)[0]!, "bad");
   }
 }
 
-async function writeOut(p: Planned, made: ChangedFile[], command: string) {
+async function writeOut(shown: Shown, made: ChangedFile[]) {
+  const command = shown.planned.commands.at(-1)!.replace("redis-gitops ", "");
   try {
-    // A repository that came as a zip, or by another way that cannot be written to: its folder is view.asked for now.
+    // A repository that came as a zip, or by another way that cannot be written to: its folder is asked for now.
     const folder = canWrite() ? state.folder : await pick();
     const yes = await dialog(
       "Write these changes?",
-      [h("p", {}, `${plural(made.length, "file")} of ${folder?.name || state.name} will be changed.`), diffView(p.diff)],
+      [h("p", {}, `${plural(made.length, "file")} of ${folder?.name || state.name} will be changed.`), diffView(shown.planned.diff)],
       "Write",
     );
     if (!yes) return;
     await save(made, command, folder);
-    await core.call("apply", request());
-    await take(made);
+    await take((await applied(shown)).files);
     status("Written", "ok");
     say("Written");
   } catch (e) {
@@ -360,6 +369,6 @@ export function drawCheck(l: Linted) {
   );
   const good = found.length === 0 && l.failures.length === 0;
   box.classList.toggle("good", good);
-  const files = view.planned ? plural(view.planned.files.filter((f) => f.action !== "unchanged").length, "file") : "";
+  const files = view.shown ? plural(view.shown.planned.files.filter((f) => f.action !== "unchanged").length, "file") : "";
   jump(good ? `✓ ${files}, lint passed` : `${files}, ${plural(found.length, "finding")}`, good ? "good" : "bad");
 }
