@@ -185,16 +185,26 @@ func (p *Plan) JSON(show func(diff string) string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// write puts a file into the plan; old nil means that it is not there yet.
-func (p *Plan) write(path string, old, new []byte) {
+// Changed returns the change from one content of a file to another; nil where the file does not exist.
+func Changed(path string, old, new []byte) FileChange {
 	action := Update
 	switch {
+	case (old == nil) == (new == nil) && bytes.Equal(old, new):
+		action = Unchanged
 	case old == nil:
 		action = Create
-	case bytes.Equal(old, new):
-		action = Unchanged
+	case new == nil:
+		action = Remove
 	}
-	p.put(FileChange{Path: path, Action: action, Old: old, New: new})
+	return FileChange{Path: path, Action: action, Old: old, New: new}
+}
+
+// write puts a file into the plan; old nil means that it is not there yet.
+func (p *Plan) write(path string, old, new []byte) {
+	if new == nil {
+		new = []byte{}
+	}
+	p.put(Changed(path, old, new))
 }
 
 // remove puts the removal of a file into the plan.

@@ -55,6 +55,9 @@ type Session struct {
 	last       *report.Run
 	secrets    *redact.Secrets // of the repository; nil until a message needs them
 	progress   func(Progress)
+
+	base  map[string][]byte // of changed files: what was opened, or written last; nil where a file did not exist
+	steps []step            // since then
 }
 
 // Progress describes how far a call is.
@@ -69,6 +72,7 @@ type Progress struct {
 // NewSession returns a session with an empty repository.
 func NewSession(o Options) *Session {
 	s := &Session{options: o}
+	s.base = map[string][]byte{}
 	_ = s.use(afero.NewMemMapFs()) // an empty repository has nothing that could be wrong
 	return s
 }
@@ -108,7 +112,8 @@ func calls() map[string]call {
 		"open": decoded((*Session).open), "files": decoded((*Session).files), "lint": decoded((*Session).lint),
 		"report": decoded((*Session).report), "fix": decoded((*Session).fix), "plan": decoded((*Session).plan),
 		"check": decoded((*Session).check), "apply": decoded((*Session).apply), "instances": decoded((*Session).instances),
-		"rules": decoded((*Session).rules), "form": decoded((*Session).form),
+		"rules": decoded((*Session).rules), "form": decoded((*Session).form), "changes": decoded((*Session).changes),
+		"undo": decoded((*Session).undo), "discard": decoded((*Session).discard), "written": decoded((*Session).written),
 	}
 }
 
@@ -186,7 +191,8 @@ func (s *Session) today() time.Time {
 }
 
 type openRequest struct {
-	Files []File `json:"files"`
+	Files []File     `json:"files"`
+	Steps []openStep `json:"steps,omitempty"` // to make on them, when the program has been started again
 }
 
 // opened describes what the repository is.
@@ -247,7 +253,16 @@ func (s *Session) open(_ context.Context, r openRequest) (any, error) {
 	if err := s.use(fsys); err != nil {
 		return nil, err
 	}
-	return s.describe(len(r.Files))
+	s.base, s.steps = map[string][]byte{}, nil
+	if len(r.Steps) == 0 {
+		return s.describe(len(r.Files))
+	}
+	for _, st := range r.Steps {
+		if err := s.edit(st.What, st.Files); err != nil {
+			return nil, err
+		}
+	}
+	return s.describeAll()
 }
 
 // local reports whether a path stays inside, on every system that the files may be written to later.
@@ -332,36 +347,28 @@ func (s *Session) program() string {
 	return full
 }
 
-// set writes changed files; Text of a removed one does not matter.
-func (s *Session) set(changes []changedFile) error {
-	for _, c := range changes {
-		var err error
-		if c.Action == scaffold.Remove {
-			err = s.fs.Remove(c.Path)
-		} else {
-			err = afero.WriteFile(s.fs, c.Path, []byte(c.New), 0o644)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return s.use(s.fs)
-}
-
 type filesRequest struct {
 	Changes []changedFile `json:"changes"`
 }
 
 // files takes over what a person, or another program, has changed.
 func (s *Session) files(_ context.Context, r filesRequest) (any, error) {
-	for _, c := range r.Changes {
-		if !local(c.Path) {
-			return nil, fmt.Errorf("%q is outside the repository; remove it", c.Path)
-		}
-	}
-	if err := s.set(r.Changes); err != nil {
+	if err := s.edit("edit", r.Changes); err != nil {
 		return nil, err
 	}
+	return s.describeAll()
+}
+
+func (s *Session) edit(what string, files []changedFile) error {
+	for _, f := range files {
+		if !local(f.Path) {
+			return fmt.Errorf("%q is outside the repository; remove it", f.Path)
+		}
+	}
+	return s.set(what, files)
+}
+
+func (s *Session) describeAll() (any, error) {
 	names, err := s.repo.Files(".")
 	if err != nil {
 		return nil, err
@@ -387,8 +394,8 @@ func changedFiles(p *scaffold.Plan) []changedFile {
 	return out
 }
 
-// patch returns all changes as one patch, as [scaffold.Plan.Diff] does.
-func patch(files []changedFile) string {
+// joinedDiffs returns the diffs of files as one patch.
+func joinedDiffs(files []changedFile) string {
 	var b strings.Builder
 	for _, f := range files {
 		b.WriteString(f.Diff)

@@ -173,7 +173,7 @@ func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
 	}
 	out.linted = *after
 	if r.Apply {
-		if err := s.set(out.Files); err != nil {
+		if err := s.set(plan.Command, out.Files); err != nil {
 			return nil, err
 		}
 		s.last = run

@@ -92,7 +92,7 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 		}
 	}
 	shown(files, s.show)
-	out.Diff = patch(files)
+	out.Diff = joinedDiffs(files)
 	return out, nil
 }
 
@@ -313,7 +313,7 @@ func (s *Session) apply(ctx context.Context, r applyRequest) (any, error) {
 			changes = append(changes, f)
 		}
 	}
-	return out, s.set(changes)
+	return out, s.set(p.Command, changes)
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.,:/@%+=-]+$`)

@@ -1,6 +1,9 @@
 package wasm
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
@@ -20,14 +23,27 @@ func (s *Session) known() *redact.Secrets {
 		src, err := s.repo.ReadFile(name)
 		return src, err == nil
 	}
-	s.secrets.AddFile(redact.Collect(names, read, func(name string) *redact.File {
+	s.secrets.AddFile(collected(names, read)...)
+	return s.secrets
+}
+
+func collected(names []string, read func(name string) ([]byte, bool)) []*redact.File {
+	return redact.Collect(names, read, func(name string) *redact.File {
 		if !redact.Holds(name) {
 			return nil
 		}
 		src, _ := read(name)
 		return redact.Scan(name, src)
-	})...)
-	return s.secrets
+	})
+}
+
+// knownSince is known, and what was secret in the files before the changes of this session: their diffs show it.
+func (s *Session) knownSince() *redact.Secrets {
+	out := &redact.Secrets{}
+	out.Merge(s.known())
+	before := func(name string) ([]byte, bool) { return s.base[name], s.base[name] != nil }
+	out.AddFile(collected(slices.Sorted(maps.Keys(s.base)), before)...)
+	return out
 }
 
 // masked returns problems without secrets.

@@ -221,7 +221,7 @@ func TestLint(t *testing.T) {
 	if text := must[string](t, s, "report", reportRequest{"sarif"}); !json.Valid([]byte(text)) {
 		t.Errorf("sarif: %s", text)
 	}
-	must[opened](t, s, "files", filesRequest{[]changedFile{{Path: "applications/bad/bad.yaml", New: redisWithout}}})
+	must[opened](t, s, "files", filesRequest{Changes: []changedFile{{Path: "applications/bad/bad.yaml", New: redisWithout}}})
 	before := parsed(t, must[linted](t, s, "lint", lintRequest{}))
 	fixable := 0
 	for _, f := range before.Findings {
