@@ -141,6 +141,12 @@ func Errorf(at Position, path, format string, args ...any) *Problem {
 	return &Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)}
 }
 
+// About says what kind of problem it is, and what of.
+func (p *Problem) About(code Code, subject string) *Problem {
+	p.Code, p.Subject = code, subject
+	return p
+}
+
 // Same reports whether two problems are equal in what a user sees of them.
 func (p *Problem) Same(other *Problem) bool {
 	return p.Code == other.Code && p.Position == other.Position && p.Path == other.Path && p.Message == other.Message

@@ -21,6 +21,7 @@ const (
 	CodeSyntax       finding.Code = "syntax"        // not YAML; Subject is the reason of the parser
 	CodeDuplicateKey finding.Code = "duplicate-key" // Subject is the key, Related where it is set first
 	CodeTab          finding.Code = "tab"           // a tab in the indentation
+	CodeName         finding.Code = "name"          // not a name that Kubernetes accepts; Subject is what has it
 )
 
 // The limits of a YAML document. Beyond them kustomize and CUE hang, or overflow the stack.

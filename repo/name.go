@@ -19,7 +19,7 @@ func CheckName(what, name string) error {
 	if reason == "" {
 		return nil
 	}
-	return finding.Errorf(finding.Position{}, "", "invalid %s %q: %s", what, shorten(name), reason)
+	return finding.Errorf(finding.Position{}, "", "invalid %s %q: %s", what, shorten(name), reason).About(CodeName, what)
 }
 
 func nameReason(name string) string {

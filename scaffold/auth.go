@@ -78,18 +78,18 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 	case Existing:
 	case Sealed:
 		if auth.Cert == nil {
-			return "", finding.Errorf(finding.Position{}, "", "--auth sealed requires the certificate of the sealed-secrets controller; pass --cert FILE (kubeseal --fetch-cert > FILE)")
+			return "", finding.Errorf(finding.Position{}, "", "--auth sealed requires the certificate of the sealed-secrets controller; pass --cert FILE (kubeseal --fetch-cert > FILE)").About(CodeRequest, "cert")
 		}
 		if _, err := parseCert(auth.Cert, deps.Now); err != nil {
 			return "", err
 		}
 	case External:
 		if auth.Store == "" {
-			return "", finding.Errorf(finding.Position{}, "", "--auth external requires a secret store; pass --store NAME (a ClusterSecretStore) or --store SecretStore/NAME")
+			return "", finding.Errorf(finding.Position{}, "", "--auth external requires a secret store; pass --store NAME (a ClusterSecretStore) or --store SecretStore/NAME").About(CodeRequest, "store")
 		}
 		kind, name := splitStore(auth.Store)
 		if !slices.Contains([]string{"SecretStore", "ClusterSecretStore"}, kind) {
-			return "", finding.Errorf(finding.Position{}, "", "unknown store kind %q; use --store NAME (a ClusterSecretStore) or --store SecretStore/NAME", kind)
+			return "", finding.Errorf(finding.Position{}, "", "unknown store kind %q; use --store NAME (a ClusterSecretStore) or --store SecretStore/NAME", kind).About(CodeRequest, "store")
 		}
 		if err := repo.CheckName("store name", name); err != nil {
 			return "", err
@@ -140,7 +140,7 @@ func (s *resource) planAuth(p *Plan, rec *record, deps Deps) error {
 	switch s.req.Auth.Method {
 	case Sealed:
 		if s.namespace == "" {
-			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to a namespace, and the namespace of %q is unknown; pass --namespace", s.app.Name)
+			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to a namespace, and the namespace of %q is unknown; pass --namespace", s.app.Name).About(CodeRequest, "namespace")
 		}
 		var old []byte
 		if old, err = readIfThere(s.repo, file); err != nil {
@@ -269,17 +269,17 @@ spec:
 func parseCert(text []byte, now time.Time) (*rsa.PublicKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, finding.Errorf(finding.Position{}, "", "the certificate is not PEM-encoded; get it with `kubeseal --fetch-cert`")
+		return nil, finding.Errorf(finding.Position{}, "", "the certificate is not PEM-encoded; get it with `kubeseal --fetch-cert`").About(CodeRequest, "cert")
 	}
 	key, notAfter, err := certifiedKey(block.Bytes)
 	if err != nil {
-		return nil, finding.Errorf(finding.Position{}, "", "cannot parse the certificate: %v; get it with `kubeseal --fetch-cert`", err)
+		return nil, finding.Errorf(finding.Position{}, "", "cannot parse the certificate: %v; get it with `kubeseal --fetch-cert`", err).About(CodeRequest, "cert")
 	}
 	if now.After(notAfter) {
-		return nil, finding.Errorf(finding.Position{}, "", "the sealed-secrets certificate expired on %s; get the current one with `kubeseal --fetch-cert`", notAfter.Format(time.DateOnly))
+		return nil, finding.Errorf(finding.Position{}, "", "the sealed-secrets certificate expired on %s; get the current one with `kubeseal --fetch-cert`", notAfter.Format(time.DateOnly)).About(CodeRequest, "cert")
 	}
 	if key == nil {
-		return nil, finding.Errorf(finding.Position{}, "", "the certificate has no RSA key; sealed-secrets only supports RSA")
+		return nil, finding.Errorf(finding.Position{}, "", "the certificate has no RSA key; sealed-secrets only supports RSA").About(CodeRequest, "cert")
 	}
 	return key, nil
 }

@@ -82,8 +82,8 @@ func (s *resource) sameObject(p *Plan) error {
 		}
 		for object, line := range objects(string(src), s.chart) {
 			if _, ok := ours[object]; ok {
-				s.inTheWay(p, finding.Position{File: file, Line: line},
-					"makes the "+object.kind+" "+object.name+", and so would "+s.name+".yaml; choose another suffix, or use --keep if only one of them is rendered")
+				s.inTheWay(p, finding.Position{File: file, Line: line}, "makes the "+object.kind+" "+object.name+", and so would "+s.name+".yaml",
+					"choose another suffix, or use --keep if only one of them is rendered")
 			}
 		}
 	}
@@ -143,20 +143,20 @@ func (s *resource) sameRedis(p *Plan) {
 			continue
 		}
 		if namespace, err := namespaceOf(other, ""); err == nil && namespace == s.namespace {
-			s.inTheWay(p, finding.Position{File: file}, "makes the "+s.kind+" "+s.names.Resource+" in the same namespace; choose another suffix")
+			s.inTheWay(p, finding.Position{File: file}, "makes the "+s.kind+" "+s.names.Resource+" in the same namespace", "choose another suffix")
 		}
 	}
 }
 
 // inTheWay notes a conflict, which --keep and --force turn into a note.
-func (s *resource) inTheWay(p *Plan, at finding.Position, message string) {
-	p.inTheWay(s.req.Conflicts, at, message, "")
+func (s *resource) inTheWay(p *Plan, at finding.Position, fault, way string) {
+	p.inTheWay(s.req.Conflicts, at, fault, way)
 }
 
-func (p *Plan) inTheWay(on OnConflict, at finding.Position, message, way string) {
+func (p *Plan) inTheWay(on OnConflict, at finding.Position, fault, way string) {
 	if on == Refuse {
-		p.conflict(at, "", message+way, "", "")
+		p.conflict(at, "", fault, way, "", "")
 		return
 	}
-	p.Notes = append(p.Notes, finding.Errorf(at, "", "%s", message).Error())
+	p.Notes = append(p.Notes, finding.Errorf(at, "", "%s", fault).Error())
 }

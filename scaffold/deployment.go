@@ -117,7 +117,7 @@ func planIngress(p *Plan, r *repo.Repo, rec *record, hostname, service string) e
 			continue
 		}
 		if m["service"] != service {
-			p.conflict(at, "ingress", "hostname "+hostname+" is already routed to another service", "", "")
+			p.conflict(at, "ingress", "hostname "+hostname+" is already routed to another service", "", "", "")
 		}
 		return nil
 	}

@@ -141,7 +141,7 @@ func (d *destroyer) files() error {
 		case f.Opaque || string(src) == f.Text || d.force:
 			d.plan.remove(f.Path, src)
 		default:
-			d.plan.conflict(finding.Position{File: f.Path}, "", "has changed since it was generated; use --force to remove it anyway", f.Text, string(src))
+			d.plan.conflict(finding.Position{File: f.Path}, "", "has changed since it was generated", "use --force to remove it anyway", f.Text, string(src))
 		}
 	}
 	return nil
@@ -372,7 +372,7 @@ func (d *destroyer) byStructure(src []byte, e recordEdit) ([]byte, error) {
 			return nil, finding.Errorf(at, path, "cannot be removed without changing something else; remove it manually")
 		}
 		if !d.force && !same(v, want) {
-			d.plan.conflict(at, path, "has changed since it was generated; use --force to remove it anyway", string(src), string(out))
+			d.plan.conflict(at, path, "has changed since it was generated", "use --force to remove it anyway", string(src), string(out))
 			continue
 		}
 		src = out

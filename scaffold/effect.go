@@ -200,6 +200,6 @@ func (p *Plan) checkEffects(ctx context.Context, r *repo.Repo, app *repo.App, re
 	if len(e.path) > 0 {
 		message += " at " + strings.Join(e.path, ".")
 	}
-	p.inTheWay(on, finding.Position{File: e.file}, message+", because it reads the same values", "; rename them in the chart, or use --force")
+	p.inTheWay(on, finding.Position{File: e.file}, message+", because it reads the same values", "rename them in the chart, or use --force")
 	return nil
 }

@@ -35,7 +35,7 @@ type target struct {
 // report makes each reference a conflict of a plan.
 func (t *target) report(p *Plan) {
 	for _, ref := range t.found {
-		p.conflict(ref.at, "", "still refers to "+ref.to+"; change it first, or use --force", "", "")
+		p.conflict(ref.at, "", "still refers to "+ref.to, "change it first, or use --force", "", "")
 	}
 }
 

@@ -76,6 +76,9 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, deps De
 	return p, s.next(p)
 }
 
+// CodeRequest is a problem with a request; Subject is the flag that it is about, without dashes.
+const CodeRequest finding.Code = "request"
+
 // resource is a request on its way to a plan.
 type resource struct {
 	repo   *repo.Repo
@@ -186,7 +189,7 @@ func namespaceOf(app *repo.App, asked string) (string, error) {
 	namespace, _, err := app.Namespace()
 	if err != nil && namespace != "" {
 		// Several namespaces: the URL can name one only, so the user must.
-		return "", finding.Errorf(finding.Position{}, "", "%v with --namespace", err)
+		return "", finding.Errorf(finding.Position{}, "", "%v with --namespace", err).About(CodeRequest, "namespace")
 	}
 	if err != nil {
 		return "", err
@@ -420,7 +423,7 @@ func (s *resource) profileLayers() ([]cue.Layer, error) {
 	if profile != "" {
 		if !slices.Contains(profiles, profile) {
 			all := slices.Concat(profiles, sizes)
-			return nil, finding.Errorf(finding.Position{}, "", "unknown profile %q; %s%s", profile, finding.OneOf(all), finding.DidYouMean(profile, all))
+			return nil, finding.Errorf(finding.Position{}, "", "unknown profile %q; %s%s", profile, finding.OneOf(all), finding.DidYouMean(profile, all)).About(CodeRequest, "profile")
 		}
 		layer := cue.Layer{Name: "profile " + profile, Profile: profile}
 		if p, ok := builtIn[profile]; ok {
@@ -430,7 +433,7 @@ func (s *resource) profileLayers() ([]cue.Layer, error) {
 	}
 	if size != "" {
 		if !slices.Contains(sizes, size) {
-			return nil, finding.Errorf(finding.Position{}, "", "unknown size %q; %s%s", size, finding.OneOf(sizes), finding.DidYouMean(size, sizes))
+			return nil, finding.Errorf(finding.Position{}, "", "unknown size %q; %s%s", size, finding.OneOf(sizes), finding.DidYouMean(size, sizes)).About(CodeRequest, "size")
 		}
 		layers = append(layers, builtIn[size].Layer())
 	}
@@ -580,11 +583,11 @@ func (p *Plan) create(r *repo.Repo, rec *record, file, text string, on OnConflic
 	case on == Keep:
 		p.write(file, old, old)
 	default:
-		message := "already exists and differs from the generator output; use --suffix to add another, --force to overwrite or --keep to keep it"
+		fault, way := "already exists and differs from the generator output", "use --suffix to add another, --force to overwrite or --keep to keep it"
 		if last, err := readRecord(r, app, name); err == nil && last != nil && last.fileText(file) == string(old) {
-			message = fmt.Sprintf("was generated with another generator version or other flags; use `generate update %s %s` to update it, --suffix to add another, --force to overwrite or --keep to keep it", app, name)
+			fault, way = "was generated with another generator version or other flags", fmt.Sprintf("use `generate update %s %s` to update it, ", app, name)+strings.TrimPrefix(way, "use ")
 		}
-		p.conflict(finding.Position{File: file}, "", message, string(old), text)
+		p.conflict(finding.Position{File: file}, "", fault, way, string(old), text)
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (d *destroyer) putBack(src []byte, e recordEdit) ([]byte, error) {
 		return nil, finding.Errorf(at, strings.Join(path, "."), "cannot be replaced without changing something else; replace it manually")
 	}
 	if !d.force && !same(v, e.wants(isList(e.File, src, e.Path))[key]) {
-		d.plan.conflict(at, strings.Join(path, "."), "has changed since it was generated; use --force to overwrite it", string(src), string(out))
+		d.plan.conflict(at, strings.Join(path, "."), "has changed since it was generated", "use --force to overwrite it", string(src), string(out))
 		return src, nil
 	}
 	return out, nil

@@ -22,7 +22,7 @@ func PlanUndo(r *repo.Repo) (*Plan, error) {
 		switch {
 		case f.Problem != nil:
 			for _, problem := range finding.All(f.Problem) {
-				p.conflict(problem.Position, problem.Path, problem.Message, "", "")
+				p.conflict(problem.Position, problem.Path, problem.Message, "", "", "")
 			}
 			continue
 		case f.New == nil:

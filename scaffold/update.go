@@ -273,7 +273,7 @@ func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, a
 	merged, ok := merge3(file.Text, string(src), text)
 	if !ok {
 		p.conflict(finding.Position{File: file.Path}, "",
-			"the generator and the file changed the same lines; merge them in the file, then run `redis-gitops "+
+			"the generator and the file changed the same lines", "merge them in the file, then run `redis-gitops "+
 				rec.Command+" --keep`", string(src), text)
 		return nil
 	}

@@ -324,7 +324,7 @@ func (m *merger) conflict(at finding.Position, path string, forced []byte) bool 
 		m.src = forced
 		return true
 	case Refuse:
-		m.plan.conflict(at, path, "already exists with other values; use --force to overwrite or --keep to keep it", string(m.src), string(forced))
+		m.plan.conflict(at, path, "already exists with other values", "use --force to overwrite or --keep to keep it", string(m.src), string(forced))
 	}
 	return false
 }

@@ -91,6 +91,7 @@ type Problem struct {
 	Column  int    `json:"column,omitempty"`
 	Path    string `json:"path,omitempty"`
 	Message string `json:"message"`
+	Field   string `json:"field,omitempty"` // of the form that it is about; set.KEY is one of the values
 }
 
 // answer is what every call gives. Exactly one of the two is there.
@@ -165,7 +166,7 @@ func (s *Session) failed(err error) answer {
 func problems(list []*finding.Problem) []Problem {
 	out := make([]Problem, len(list))
 	for i, p := range list {
-		out[i] = Problem{p.File, p.Line, p.Column, p.Path, p.Message}
+		out[i] = Problem{p.File, p.Line, p.Column, p.Path, p.Message, fieldOf(p)}
 	}
 	return out
 }

@@ -3,10 +3,12 @@ package wasm
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -14,6 +16,18 @@ import (
 type form struct {
 	Operators []formOperator `json:"operators"` // the default one, whose values the page asks for
 	Auth      []string       `json:"auth"`
+	// Remedies are the fields that make the finding of a rule about a new Redis go away.
+	Remedies map[string]string `json:"remedies"`
+}
+
+// remedies are fields of the form, as fieldOf names them, by rule.
+var remedies = map[string]string{
+	"auth/missing": "auth", "auth/secret-not-found": "secret", "sec/network-policy": "set.networkPolicy",
+	"mem/headroom": "set.memory", "mem/no-requests": "set.memory", "data/pvc-too-small": "set.disk", "data/ephemeral": "set.disk",
+	"data/pvc-dies-with-cr": "set.keepAfterDeletion", "ha/sentinels-below-three": "set.sentinels", "ha/single-redis": "set.replicas",
+	"ha/zero-means-three": "set.replicas", "op/image-floating": "set.image", "op/image-end-of-life": "set.image",
+	"op/image-vulnerable": "set.image", "op/image-license": "set.image", "op/image-mismatch": "set.image", "op/image-below-6": "set.image",
+	"rails/sidekiq-evicts": "set.policy", "name/too-long": "suffix",
 }
 
 type formOperator struct {
@@ -56,7 +70,26 @@ func Form() ([]byte, error) {
 		}
 		of.Profiles = append(of.Profiles, profile)
 	}
-	return json.MarshalIndent(form{Operators: []formOperator{of}, Auth: scaffold.AuthMethods()}, "", "  ")
+	return json.MarshalIndent(form{Operators: []formOperator{of}, Auth: scaffold.AuthMethods(), Remedies: remedies}, "", "  ")
+}
+
+// named are the fields of the form whose content becomes a name, by what repo.CheckName calls it.
+var named = map[string]string{
+	"application name": "app", "suffix": "suffix", "deployment name": "name", "namespace": "namespace", "Secret name": "secret", "store name": "store",
+}
+
+// fieldOf returns the field of the form that a problem is about: "" if none.
+func fieldOf(p *finding.Problem) string {
+	switch p.Code {
+	case repo.CodeName:
+		return named[p.Subject]
+	case scaffold.CodeRequest:
+		return p.Subject
+	}
+	if key, ok := strings.CutPrefix(p.File, "--set "); ok {
+		return "set." + key
+	}
+	return ""
 }
 
 type empty struct{}

@@ -57,11 +57,17 @@ type planned struct {
 	Files     []changedFile `json:"files"`
 	Diff      string        `json:"diff"`
 	Commands  []string      `json:"commands"` // that do the same
-	Conflicts []Problem     `json:"conflicts"`
+	Conflicts []conflict    `json:"conflicts"`
 	Notes     []string      `json:"notes"`
 	Next      []string      `json:"next"`
 	URL       string        `json:"url"`
 	Env       []string      `json:"env"` // new entries of the application's environment, as they stand in values.yaml
+}
+
+// conflict is a conflict without the flags of the command line.
+type conflict struct {
+	Problem
+	Diff string `json:"diff"` // from what exists to what was asked for
 }
 
 // plan plans, and changes nothing.
@@ -80,11 +86,12 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 	}
 	files := changedFiles(p)
 	out := &planned{
-		ID: planID(p), Plan: string(text), Files: files, Commands: s.commands(r), Conflicts: []Problem{},
+		ID: planID(p), Plan: string(text), Files: files, Commands: s.commands(r), Conflicts: []conflict{},
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
-	for i := range p.Conflicts {
-		out.Conflicts = append(out.Conflicts, s.masked([]*finding.Problem{&p.Conflicts[i].Problem})...)
+	for _, c := range p.Conflicts {
+		c.Message = c.Fault // the page resolves it with buttons
+		out.Conflicts = append(out.Conflicts, conflict{s.masked([]*finding.Problem{&c.Problem})[0], s.show(c.Diff)})
 	}
 	for _, f := range files {
 		if strings.HasSuffix(f.Path, "/values.yaml") {
