@@ -1,19 +1,24 @@
 // What the three views share: the repository, the core, and where changes can go.
-import { Core, CoreError, type Progress } from "./core";
+import { Cancelled, Core, CoreError, type Progress } from "./core";
 import { byId, say } from "./dom";
 import { write } from "./files";
-import type { ChangedFile, Linted, Opened, RepoFile, Rule } from "./types";
+import type { ChangedFile, Changes, Linted, Opened, RepoFile, Rule } from "./types";
 
 export interface State {
   name: string;
   example: boolean;
-  files: Map<string, RepoFile>;
+  files: Map<string, RepoFile>; // as they are now: base with steps
+  base: Map<string, RepoFile>; // as they were opened, or written last
+  steps: { what: string; files: ChangedFile[] }[]; // since then
+  changes: Changes;
   opened?: Opened;
   folder?: FileSystemDirectoryHandle;
   strict: boolean;
 }
 
-export const state: State = { name: "", example: false, files: new Map(), strict: false };
+const none = (): Changes => ({ files: [], patch: "", masked: [], steps: [] });
+
+export const state: State = { name: "", example: false, files: new Map(), base: new Map(), steps: [], changes: none(), strict: false };
 
 const base = new URL(".", location.href).href;
 
@@ -74,7 +79,7 @@ export function check(tell: (p: Progress) => void): Promise<Linted> {
 // navigate shows another view; main sets it.
 export const navigate = { to: (_view: "scaffold" | "lint" | "explore") => {} };
 
-core.restore = () => (state.opened ? { files: [...state.files.values()] } : undefined);
+core.restore = () => (state.opened ? { files: [...state.base.values()], steps: state.steps } : undefined);
 
 export function status(text: string, kind: "busy" | "ok" | "bad" = "busy", share?: number) {
   const s = byId("status");
@@ -92,7 +97,9 @@ export async function open(name: string, files: RepoFile[], more: { example?: bo
   state.name = name;
   state.example = more.example ?? false;
   state.folder = more.folder;
-  state.files = new Map(files.map((f) => [f.path, f]));
+  state.base = new Map(files.map((f) => [f.path, f]));
+  state.files = new Map(state.base);
+  [state.steps, state.changes] = [[], none()];
   state.opened = opened;
   state.strict = opened.strict;
   say(`${name} is open: ${files.length} files`);
@@ -100,26 +107,67 @@ export async function open(name: string, files: RepoFile[], more: { example?: bo
   changed();
 }
 
-// take lays changes over the files that the page knows; the core has made them already.
-export async function take(changes: ChangedFile[]) {
-  for (const c of changes) {
-    if (c.action === "remove") state.files.delete(c.path);
-    else if (c.action !== "unchanged") state.files.set(c.path, { path: c.path, text: c.new });
+export const real = (files: ChangedFile[]) => files.filter((f) => f.action !== "unchanged");
+
+// make has the core make a change that was shown: a plan, or fixes.
+export async function make<T extends { files: ChangedFile[] }>(name: "apply" | "fix", request: object): Promise<T> {
+  const made = await core.call<T>(name, request);
+  state.steps.push({ what: "", files: real(made.files) });
+  await refresh();
+  return made;
+}
+
+// refresh lays the steps over the files that the page knows, as the core has done already, and asks what that makes of the repository.
+async function refresh(again = true): Promise<void> {
+  state.files = new Map(state.base);
+  for (const step of state.steps)
+    for (const f of step.files) {
+      if (f.action === "remove") state.files.delete(f.path);
+      else state.files.set(f.path, { path: f.path, text: f.new });
+    }
+  try {
+    state.opened = await core.opened("files", { changes: [] });
+    state.changes = await core.call<Changes>("changes");
+  } catch (e) {
+    if (e instanceof Cancelled && again) return refresh(false); // the program that was started in its place knows the same
+    throw e;
   }
-  state.opened = await core.opened("files", { changes: [] });
+  for (const [n, what] of state.changes.steps.entries()) if (state.steps[n]) state.steps[n].what = what;
   changed();
+}
+
+// undo takes back the last step.
+export async function undo() {
+  await core.call("undo");
+  state.steps.pop();
+  await refresh();
+}
+
+// discard takes back all steps.
+export async function discard() {
+  await core.call("discard");
+  state.steps = [];
+  await refresh();
 }
 
 export const canWrite = () => local || state.folder !== undefined;
 
+// put writes the changes of the tab to disk; what is written is the base of the next ones.
+export async function put(files: ChangedFile[], command: string, folder = state.folder) {
+  await save(files, command, folder);
+  state.folder = folder;
+  await core.call("written");
+  [state.base, state.steps] = [new Map(state.files), []];
+  await refresh();
+}
+
 // save writes changes to disk: into the folder that was opened, or by way of the local server.
-export async function save(changes: ChangedFile[], command: string, folder = state.folder) {
-  const real = changes.filter((c) => c.action !== "unchanged");
-  if (folder) return write(folder, real);
+async function save(changes: ChangedFile[], command: string, folder?: FileSystemDirectoryHandle) {
+  if (folder) return write(folder, changes);
   const r = await fetch(base + "api/apply", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ command, changes: real.map(({ path, action, old, new: now }) => ({ path, action, old, new: now })) }),
+    body: JSON.stringify({ command, changes: changes.map(({ path, action, old, new: now }) => ({ path, action, old, new: now })) }),
   });
   if (!r.ok) throw new Error(await r.text());
 }

@@ -135,6 +135,24 @@ export function diffView(patch: string, label = "Diff"): HTMLElement {
   return pre;
 }
 
+// filesView shows changes file by file, each below its name.
+export function filesView(files: { path: string; action: string; diff?: string }[]): HTMLElement[] {
+  const names: Record<string, string> = { create: "new", update: "changed", remove: "removed" };
+  return files.map((f) => {
+    const d = h(
+      "details",
+      { class: "file", open: files.length <= 20 },
+      h("summary", {}, h("span", { class: "tag " + f.action }, names[f.action]), h("span", { class: "path" }, f.path)),
+    );
+    const draw = () => {
+      if (d.open && d.childElementCount === 1) d.append(diffView(f.diff ?? "", "Diff of " + f.path));
+    };
+    d.addEventListener("toggle", draw);
+    draw();
+    return d;
+  });
+}
+
 // again redraws with f, and gives the focus back to what had it and is drawn anew under the same id.
 export function again(f: () => void) {
   const id = document.activeElement?.id;
@@ -144,7 +162,7 @@ export function again(f: () => void) {
 
 export const plural = (n: number, noun: string) => (n === 1 ? `1 ${noun}` : `${n.toLocaleString("en")} ${noun}s`);
 
-export function dialog(title: string, body: Child, confirm: string): Promise<boolean> {
+export function dialog(title: string, body: Child, confirm: string, cancel = true): Promise<boolean> {
   return new Promise((resolve) => {
     const d = h("dialog", { "aria-label": title }, h("h2", {}, title), h("div", { class: "dialog-body" }, body));
     const close = (yes: boolean) => {
@@ -156,7 +174,7 @@ export function dialog(title: string, body: Child, confirm: string): Promise<boo
       h(
         "div",
         { class: "row end" },
-        h("button", { type: "button", onclick: () => close(false) }, "Cancel"),
+        cancel && h("button", { type: "button", onclick: () => close(false) }, "Cancel"),
         h("button", { type: "button", class: "primary", onclick: () => close(true) }, confirm),
       ),
     );

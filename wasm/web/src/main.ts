@@ -1,4 +1,5 @@
 import { core, exampleRepository, hash, local, localRepository, messages, navigate, onchange, open, state, status } from "./app";
+import * as changes from "./changes";
 import { Cancelled } from "./core";
 import { byId, dialog, fill, h, plural } from "./dom";
 import { fromDrop, fromInput, fromPicker, fromZip, picker, type Taken } from "./files";
@@ -38,6 +39,7 @@ async function takeIn(what: () => Promise<Taken>) {
     status("Reading…");
     const t = await what();
     if (!t.files.length) throw new Error("no relevant files found");
+    if (!(await changes.leave())) return status("Ready", "ok");
     await open(t.name, t.files, { folder: t.folder });
     if (t.skipped.length)
       await dialog(
@@ -62,7 +64,9 @@ async function takeIn(what: () => Promise<Taken>) {
         messages(e).map((m) => h("li", {}, m)),
       ),
       "Close",
+      false,
     );
+    if (state.opened) status("Ready", "ok");
   }
 }
 
@@ -139,6 +143,7 @@ function drawSource() {
 }
 
 const openExample = async () => {
+  if (!(await changes.leave())) return;
   try {
     await open("Example repository", await exampleRepository(), { example: true });
   } catch (e) {
@@ -149,6 +154,7 @@ const openExample = async () => {
 async function start() {
   try {
     if (local) {
+      if (!(await changes.leave())) return;
       const r = await localRepository();
       await open(r.name, r.files);
     } else await openExample();
@@ -179,6 +185,7 @@ core.onready = (t) => {
 core.onfail = (m) => status(m, "bad");
 
 for (const v of names) views[v].init();
+changes.init();
 onchange(drawSource);
 drawSource();
 const first = hash().view as View;

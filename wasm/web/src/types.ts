@@ -47,6 +47,14 @@ export interface Planned {
   env: string[];
 }
 
+// Changes are what a repository is ahead of what was opened, or written last.
+export interface Changes {
+  files: ChangedFile[];
+  patch: string;
+  masked: string[]; // files whose part of the patch git apply rejects
+  steps: string[]; // what undo takes back
+}
+
 export interface Related {
   file: string;
   line: number;

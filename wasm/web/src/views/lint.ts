@@ -1,7 +1,8 @@
 // The Lint view: findings by file, each with its source, its causes, its rule and its fix.
-import { canWrite, changed, check, core, local, messages, onchange, progress, rules, save, setHash, state, status, take } from "../app";
+import { canWrite, changed, check, core, make, messages, onchange, progress, rules, setHash, state, status } from "../app";
+import { writeChanges } from "../changes";
 import { Cancelled } from "../core";
-import { byId, copyButton, dialog, diffView, download, fill, h, paint, plural, say, unpressed } from "../dom";
+import { byId, copyButton, dialog, download, filesView, fill, h, paint, plural, say, unpressed } from "../dom";
 import type { Finding, Fixed, Linted, Related, Report } from "../types";
 
 const marks = { error: "✕", warning: "!", info: "i" } as const;
@@ -167,7 +168,7 @@ async function showFix(f: Finding, box: HTMLElement) {
         h("h4", {}, fixTitle(f)),
         h("button", { type: "button", class: "primary", onclick: () => void applyFix(ask, fixed) }, "Apply and lint again"),
       ),
-      fixed.files.flatMap((c) => [h("p", {}, h("code", {}, c.path)), diffView(c.diff ?? "")]),
+      filesView(fixed.files),
     );
   } catch (e) {
     fill(box, h("p", { class: "bad-text" }, messages(e).join("; ")));
@@ -175,16 +176,12 @@ async function showFix(f: Finding, box: HTMLElement) {
 }
 
 // applyFix makes the fixes that were shown; those that have become others are refused by the core.
-async function applyFix(ask: object, before: Fixed) {
+async function applyFix(ask: object, shown: Fixed) {
+  const request = { ...ask, apply: true, plan: shown.id };
   try {
-    if (canWrite()) {
-      const yes = await dialog("Apply this fix?", diffView(before.diff), local ? "Write to the repository" : "Write to the directory");
-      if (!yes) return;
-      await save(before.files, "lint --fix");
-    }
-    const fixed = await core.call<Fixed>("fix", { ...ask, apply: true, plan: before.id });
+    if (canWrite()) return await writeChanges("lint --fix", { name: "fix", request, files: shown.files });
+    const fixed = await make<Fixed>("fix", request);
     say(`${plural(fixed.done, "finding")} fixed`);
-    await take(fixed.files);
   } catch (e) {
     if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
   }
@@ -416,6 +413,7 @@ async function fixAll() {
   try {
     const fixed = await core.call<Fixed>("fix", { ...options(), apply: false }, progress("Fixing, checked"));
     status("Ready", "ok");
+    if (canWrite()) return await applyFix(options(), fixed);
     const yes = await dialog(
       `Fix ${plural(fixed.done, "finding")} in ${plural(fixed.files.length, "file")}?`,
       [
@@ -423,18 +421,13 @@ async function fixAll() {
           "p",
           {},
           copyButton(() => fixed.diff, "Copy patch"),
-          " ",
-          canWrite() ? "The files in the directory will be changed." : "The files in this tab will be changed; download them as a patch.",
+          " The files in this tab will be changed, and nothing else. Changes in this tab are downloaded as one patch.",
         ),
-        diffView(fixed.diff),
+        filesView(fixed.files),
       ],
       "Apply and lint again",
     );
-    if (!yes) return;
-    if (canWrite()) await save(fixed.files, "lint --fix");
-    const done = await core.call<Fixed>("fix", { ...options(), apply: true, plan: fixed.id });
-    await take(done.files);
-    say(`${plural(done.done, "finding")} fixed`);
+    if (yes) await applyFix(options(), fixed);
   } catch (e) {
     if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
   }

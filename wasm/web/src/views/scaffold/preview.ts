@@ -1,9 +1,10 @@
 // What the plan would do to the repository, what lint says about it, and the ways to take it along.
 
-import { canWrite, changed, core, local, messages, save, setHash, state, status, take } from "../../app";
-import { again, byId, codeView, copyButton, dialog, diffView, download, fill, h, plural, say } from "../../dom";
-import { pick, picker } from "../../files";
-import type { ChangedFile, Linted, Planned } from "../../types";
+import { canWrite, changed, local, make, messages, setHash, state, status } from "../../app";
+import { writeChanges } from "../../changes";
+import { again, byId, codeView, copyButton, diffView, download, fill, h, plural, say } from "../../dom";
+import { picker } from "../../files";
+import type { ChangedFile, Linted } from "../../types";
 import { writeZip } from "../../zip";
 import { findingCard } from "../lint";
 import { current, params, type Shown, view } from "./ask";
@@ -275,51 +276,26 @@ function actions(shown: Shown, made: ChangedFile[]) {
         "take-write",
         local ? "Write to the repository" : state.folder ? "Write to the directory" : "Write to a directory",
         canWrite(),
-        () => void writeOut(shown, made),
+        () => void writeChanges(p.commands.at(-1)!.replace("redis-gitops ", ""), change(shown)),
       ),
   ];
 }
 
-// applied makes the plan that was shown in the core; one that has become another is refused there.
-const applied = (shown: Shown) => core.call<Planned>("apply", { ...shown.request, plan: shown.planned.id });
+// change is the plan that was shown, to be made by the core; one that has become another is refused there.
+const change = (shown: Shown) => ({
+  name: "apply" as const,
+  request: { ...shown.request, plan: shown.planned.id },
+  files: shown.planned.files,
+});
 
 // keep takes the plan into the repository of this tab, so that Lint and Explore show it and the next plan builds on it.
 async function keep(shown: Shown) {
   try {
-    await take((await applied(shown)).files);
+    const { name, request } = change(shown);
+    await make(name, request);
     say("Kept in this tab");
   } catch (e) {
     status(messages(e)[0]!, "bad");
-  }
-}
-
-async function writeOut(shown: Shown, made: ChangedFile[]) {
-  const command = shown.planned.commands.at(-1)!.replace("redis-gitops ", "");
-  try {
-    // A repository that came as a zip, or by another way that cannot be written to: its folder is asked for now.
-    const folder = canWrite() ? state.folder : await pick();
-    const yes = await dialog(
-      "Write these changes?",
-      [h("p", {}, `${plural(made.length, "file")} of ${folder?.name || state.name} will be changed.`), diffView(shown.planned.diff)],
-      "Write",
-    );
-    if (!yes) return;
-    await save(made, command, folder);
-    await take((await applied(shown)).files);
-    status("Written", "ok");
-    say("Written");
-  } catch (e) {
-    if (e instanceof DOMException && e.name === "AbortError") return; // the folder was not chosen
-    status(messages(e)[0]!, "bad");
-    await dialog(
-      "Nothing was written",
-      h(
-        "ul",
-        {},
-        messages(e).map((m) => h("li", {}, m)),
-      ),
-      "Close",
-    );
   }
 }
 

@@ -1,0 +1,172 @@
+// The tray of changes: what is kept and fixed in this tab and not written anywhere yet, in sight of every view.
+
+import { canWrite, core, discard, local, make, messages, onchange, put, real, state, status, undo } from "./app";
+import { again, byId, copyButton, dialog, download, filesView, fill, h, plural, say } from "./dom";
+import { pick, picker } from "./files";
+import type { ChangedFile, Changes } from "./types";
+import { writeZip } from "./zip";
+
+// ahead says whether there is something that closing the tab would lose.
+export const ahead = () => state.changes.files.length > 0;
+
+// leave asks before the changes of this tab are lost.
+export const leave = async () =>
+  !ahead() ||
+  (await dialog(
+    "Discard the changes in this tab?",
+    [h("p", {}, `${plural(state.changes.files.length, "file")} changed in this tab and not written.`), filesView(state.changes.files)],
+    "Discard",
+  ));
+
+const name = () => (state.example ? "redis-gitops" : state.name).replace(/[^\w.-]/g, "_") || "redis-gitops";
+
+const zip = () => writeZip(state.changes.files.filter((f) => f.action !== "remove").map((f) => ({ path: f.path, text: f.new })));
+
+// writeChanges writes what this tab is ahead of the disk, after a question that shows it. With a change that was shown and is not made
+// yet, that is made first, and undone when nothing could be written.
+export async function writeChanges(command: string, change?: { name: "apply" | "fix"; request: object; files: ChangedFile[] }) {
+  let made = false;
+  try {
+    // A repository that came as a zip, or by another way that cannot be written to: its folder is asked for now.
+    const folder = canWrite() ? state.folder : await pick();
+    const { files } = change ? await core.call<Changes>("changes", { over: real(change.files) }) : state.changes;
+    const where = folder?.name || state.name;
+    const yes = await dialog(
+      "Write these changes?",
+      [h("p", {}, `${plural(files.length, "file")} of ${where} will be changed.`), filesView(files)],
+      "Write",
+    );
+    if (!yes) return;
+    if (change) {
+      await make(change.name, change.request);
+      made = true;
+    }
+    await put(files, command, folder);
+    said = { files, command, where };
+    draw();
+    status("Written", "ok");
+    say(`${plural(files.length, "file")} written`);
+  } catch (e) {
+    if (e instanceof DOMException && e.name === "AbortError") return; // the folder was not chosen
+    if (made) await undo();
+    status(messages(e)[0]!, "bad");
+    await dialog(
+      "Nothing was written",
+      h(
+        "ul",
+        {},
+        messages(e).map((m) => h("li", {}, m)),
+      ),
+      "Close",
+      false,
+    );
+    status("Ready", "ok");
+  }
+}
+
+// said is what was written last, until something else is changed.
+let said: { files: ChangedFile[]; command: string; where: string } | undefined;
+
+const quoted = (word: string) => (/^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+function written() {
+  if (!said) return false;
+  const { files, command, where } = said;
+  const commands = `git add -A -- ${files.map((f) => quoted(f.path)).join(" ")}\ngit commit -m ${quoted(command)}`;
+  return h(
+    "div",
+    { class: "note wide", role: "status" },
+    h("b", {}, `${plural(files.length, "file")} of ${where} written.`),
+    h(
+      "details",
+      {},
+      h("summary", {}, "Files, and how to commit them"),
+      h(
+        "ul",
+        {},
+        files.map((f) => h("li", {}, h("code", {}, f.path))),
+      ),
+      h(
+        "div",
+        { class: "row between" },
+        h("span", {}, "Commit them:"),
+        copyButton(() => commands, "Copy", "copy-commit"),
+      ),
+      h("pre", { class: "code", tabindex: 0, "aria-label": "Git commands" }, commands),
+    ),
+  );
+}
+
+const trying = (f: () => Promise<unknown>) => () => {
+  f().catch((e) => status(messages(e)[0]!, "bad"));
+};
+
+function draw() {
+  const { files, masked, steps } = state.changes;
+  const box = byId("changes");
+  if (files.length) said = undefined;
+  box.hidden = files.length === 0 && !said;
+  const open = box.querySelector("details")?.open ?? false;
+  const button = (id: string, text: string, f: () => void, primary = false) =>
+    h("button", { type: "button", id, class: primary ? "primary" : "", onclick: f }, text);
+  const last = steps.at(-1);
+  again(() =>
+    fill(
+      box,
+      files.length > 0 && [
+        h(
+          "div",
+          { class: "row between" },
+          h("h2", {}, `Changes in this tab (${plural(files.length, "file")})`),
+          h(
+            "div",
+            { class: "row" },
+            button(
+              "changes-patch",
+              "Download patch",
+              () => download(name() + ".patch", state.changes.patch, "text/x-diff"),
+              !canWrite() && masked.length === 0,
+            ),
+            button("changes-zip", "Download zip", () => download(name() + ".zip", zip(), "application/zip")),
+            (canWrite() || picker) &&
+              button(
+                "changes-write",
+                local ? "Write to the repository" : state.folder ? "Write to the directory" : "Write to a directory",
+                () => void writeChanges(last ?? "edit"),
+                canWrite(),
+              ),
+            last !== undefined && button("changes-undo", "Undo: " + last, trying(undo)),
+            button(
+              "changes-discard",
+              "Discard all",
+              trying(async () => {
+                if (await leave()) await discard();
+              }),
+            ),
+          ),
+        ),
+        masked.length > 0 &&
+          h(
+            "p",
+            { class: "note" },
+            `The patch masks secret values in ${masked.join(", ")}, so git apply rejects it; download the zip, or write to a directory.`,
+          ),
+        h(
+          "details",
+          { open },
+          h("summary", {}, "Show the changes"),
+          h("p", { class: "help" }, "Apply the patch with ", h("code", {}, `git apply ${name()}.patch`), "."),
+          filesView(files),
+        ),
+      ],
+      written(),
+    ),
+  );
+}
+
+export function init() {
+  onchange(draw);
+  addEventListener("beforeunload", (e) => {
+    if (ahead()) e.preventDefault();
+  });
+}
