@@ -14,13 +14,35 @@ export interface State {
   opened?: Opened;
   folder?: FileSystemDirectoryHandle;
   strict: boolean;
+  linked?: boolean; // strict as a link says, for the first repository
+  opening: number; // counts what was opened: two repositories may have the same name
+  failed?: { message: string; again: string; retry: () => void }; // why nothing works at the moment
 }
 
 const none = (): Changes => ({ files: [], patch: "", masked: [], steps: [] });
 
-export const state: State = { name: "", example: false, files: new Map(), base: new Map(), steps: [], changes: none(), strict: false };
+export const state: State = {
+  name: "",
+  example: false,
+  files: new Map(),
+  base: new Map(),
+  steps: [],
+  changes: none(),
+  strict: false,
+  opening: 0,
+};
 
 const base = new URL(".", location.href).href;
+
+// doing is what the status says of a call that takes longer than a moment.
+const doing: Record<string, string> = {
+  plan: "Planning…",
+  check: "Linting the plan…",
+  lint: "Linting…",
+  fix: "Fixing…",
+  instances: "Rendering…",
+  open: "Opening…",
+};
 
 // Watched offers to cancel what takes longer than a moment.
 class Watched extends Core {
@@ -30,7 +52,11 @@ class Watched extends Core {
   private timer = 0;
 
   override async call<T>(name: string, request: unknown = {}, progress?: (p: Progress) => void): Promise<T> {
-    if (this.busy++ === 0) this.timer = window.setTimeout(() => (byId("cancel").hidden = !this.up), 400);
+    if (this.busy++ === 0)
+      this.timer = window.setTimeout(() => {
+        byId("cancel").hidden = !this.up;
+        working(doing[name] ?? "Working…");
+      }, 400);
     const start = performance.now();
     try {
       return await super.call<T>(name, request, progress);
@@ -39,6 +65,7 @@ class Watched extends Core {
       if (--this.busy === 0) {
         clearTimeout(this.timer);
         byId("cancel").hidden = true;
+        rested();
       }
     }
   }
@@ -81,7 +108,23 @@ export const navigate = { to: (_view: "scaffold" | "lint" | "explore") => {} };
 
 core.restore = () => (state.opened ? { files: [...state.base.values()], steps: state.steps } : undefined);
 
+// What the status said before the program was found at work, and says again when it rests.
+let before: { text: string; kind: "busy" | "ok" | "bad" } | undefined;
+
+function working(text: string) {
+  const kind = byId("status").dataset.kind;
+  if (kind !== "ok") return; // it says already what goes on, or what is wrong
+  const was = { text: byId("status-text").textContent!, kind: "ok" as const };
+  status(text);
+  before = was;
+}
+
+function rested() {
+  if (before) status(before.text, before.kind);
+}
+
 export function status(text: string, kind: "busy" | "ok" | "bad" = "busy", share?: number) {
+  before = undefined;
   const s = byId("status");
   s.dataset.kind = kind;
   byId("status-text").textContent = text;
@@ -94,6 +137,8 @@ export const progress = (what: string) => (p: Progress) =>
 export async function open(name: string, files: RepoFile[], more: { example?: boolean; folder?: FileSystemDirectoryHandle } = {}) {
   status(`Opening ${name}…`);
   const opened = await core.opened("open", { files });
+  state.opening++;
+  state.failed = undefined;
   state.name = name;
   state.example = more.example ?? false;
   state.folder = more.folder;
@@ -101,7 +146,8 @@ export async function open(name: string, files: RepoFile[], more: { example?: bo
   state.files = new Map(state.base);
   [state.steps, state.changes] = [[], none()];
   state.opened = opened;
-  state.strict = opened.strict;
+  state.strict = state.linked ?? opened.strict;
+  state.linked = undefined;
   say(`${name} is open: ${files.length} files`);
   status("Ready", "ok");
   changed();
@@ -168,18 +214,24 @@ async function save(changes: ChangedFile[], command: string, folder?: FileSystem
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ command, changes: changes.map(({ path, action, old, new: now }) => ({ path, action, old, new: now })) }),
-  });
+  }).catch(() => undefined);
+  if (!r) throw new Error(gone);
   if (!r.ok) throw new Error(await r.text());
 }
 
+const gone = "redis-gitops web does not answer; start it again, and open the address that it prints";
+
 export async function localRepository(): Promise<{ name: string; files: RepoFile[] }> {
-  const r = await fetch(base + "api/repository");
+  const r = await fetch(base + "api/repository").catch(() => undefined);
+  if (!r) throw new Error(gone);
   if (!r.ok) throw new Error(await r.text());
   return r.json();
 }
 
 export async function exampleRepository(): Promise<RepoFile[]> {
-  return (await fetch(base + "example.json")).json();
+  const r = await fetch(base + "example.json").catch(() => undefined);
+  if (!r?.ok) throw new Error(`could not load the example: ${r ? `the server answers ${r.status}` : "the server does not answer"}`);
+  return r.json();
 }
 
 let ruleList: Promise<Map<string, Rule>> | undefined;
@@ -196,7 +248,12 @@ export function hash(): { view: string; params: URLSearchParams } {
   return { view, params: new URLSearchParams(query) };
 }
 
+// setHash replaces the address; another view is an entry of its own in the history.
 export function setHash(view: string, params?: URLSearchParams) {
   const q = params?.toString();
-  history.replaceState(null, "", "#" + view + (q ? "?" + q : ""));
+  const to = "#" + view + (q ? "?" + q : "");
+  if (to === location.hash) return;
+  const before = hash().view;
+  if (before && before !== view) history.pushState(null, "", to);
+  else history.replaceState(null, "", to);
 }

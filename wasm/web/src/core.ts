@@ -16,6 +16,8 @@ export class CoreError extends Error {
 
 export class Cancelled extends Error {}
 
+const patience = 20_000; // ms
+
 interface Waiting {
   resolve(v: unknown): void;
   reject(e: Error): void;
@@ -26,7 +28,10 @@ interface Waiting {
 export class Core {
   onload: (p: Progress) => void = () => {};
   onready: (times: { load: number; start: number }) => void = () => {};
+  // The program could not be loaded, or has stopped; restart starts it again.
   onfail: (message: string) => void = () => {};
+  // It has not said anything for a while, although something was asked.
+  onquiet: (quiet: boolean) => void = () => {};
   // What a fresh program is told before anything else: the files of the repository.
   restore: () => unknown = () => undefined;
 
@@ -36,39 +41,56 @@ export class Core {
   private ready!: Promise<void>;
   private waiting = new Map<number, Waiting>();
   private next = 1;
+  private heard = 0; // when the program last said something
+  private quiet = false;
 
   constructor(private base: string) {
     this.start();
+    setInterval(() => this.listen(), 1000);
+  }
+
+  // listen notices when a program at work says nothing. It may be busy with something large, so that nothing is done about it here.
+  private listen() {
+    const quiet = this.waiting.size > 0 && performance.now() - this.heard > patience;
+    if (quiet === this.quiet) return;
+    this.quiet = quiet;
+    this.onquiet(quiet);
   }
 
   private start() {
     const w = new CoreWorker();
     const program = this.program;
     this.worker = w;
+    const lock = crypto.randomUUID?.() ?? String(Math.random()); // there is none without TLS, except on loopback
     this.ready = new Promise((resolve, reject) => {
       const fail = (message: string) => {
         reject(new Error(message));
         for (const each of this.waiting.values()) each.reject(new CoreError([{ message }]));
         this.waiting.clear();
-        this.onfail(message);
+        if (this.worker === w) this.onfail(message);
       };
+      // A worker holds a lock for as long as it lives, and ends without an event when it runs out of memory or is closed.
+      const watch = () =>
+        navigator.locks?.request(lock, () => {
+          if (this.worker === w) fail("the program has stopped, possibly because it ran out of memory");
+        });
       w.onmessage = ({ data }) => {
-        if (data.ready) {
+        this.heard = performance.now();
+        if (data.held) void watch();
+        else if (data.ready) {
           if (data.ready.module) this.modules[program] = data.ready.module;
           resolve();
           this.onready(data.ready);
         } else if (data.failed) fail(data.failed);
-        else if (data.ended) {
-          fail("the linter crashed (possibly out of memory) and was restarted");
-          if (this.worker === w) this.cancel();
-        } else if (data.answer !== undefined) this.answer(data.id, data.answer);
+        else if (data.ended) fail("the program has crashed, possibly because it ran out of memory");
+        else if (data.answer !== undefined) this.answer(data.id, data.answer);
         else if (data.id) this.waiting.get(data.id)?.progress?.(data.progress);
         else this.onload(data.progress);
       };
       w.onerror = (e) => fail(e.message || "could not start the program");
     });
     this.ready.catch(() => {});
-    w.postMessage({ start: true, base: this.base, program, module: this.modules[program] });
+    w.postMessage({ start: true, base: this.base, program, module: this.modules[program], lock });
   }
 
   private answer(id: number, a: { result?: unknown; error?: { problems: Problem[] } }) {
@@ -83,6 +105,7 @@ export class Core {
     await this.ready;
     if (worker !== this.worker) throw new Cancelled();
     return new Promise<T>((resolve, reject) => {
+      if (this.waiting.size === 0) this.heard = performance.now();
       const id = this.next++;
       this.waiting.set(id, { resolve: resolve as (v: unknown) => void, reject, progress });
       worker.postMessage({ id, name, request });
@@ -118,8 +141,12 @@ export class Core {
 
   // cancel ends whatever the program does, by ending the program, and starts it anew.
   cancel() {
+    void this.restart().catch(() => {});
+  }
+
+  async restart() {
     this.begin(this.program);
     const files = this.restore();
-    if (files) this.call("open", files).catch(() => {});
+    if (files) await this.call("open", files);
   }
 }

@@ -1,4 +1,4 @@
-import { core, exampleRepository, hash, local, localRepository, messages, navigate, onchange, open, state, status } from "./app";
+import { changed, core, exampleRepository, hash, local, localRepository, messages, navigate, onchange, open, state, status } from "./app";
 import * as changes from "./changes";
 import { Cancelled } from "./core";
 import { byId, dialog, fill, h, plural } from "./dom";
@@ -12,7 +12,10 @@ type View = keyof typeof views;
 const names = Object.keys(views) as View[];
 
 function go(view: View, focus = false) {
-  if (byId(view).hidden) scrollTo(0, 0);
+  if (byId(view).hidden) {
+    scrollTo(0, 0);
+    if (view !== "scaffold" && !byId("scaffold").hidden && hash().view !== view) scaffold.hide();
+  }
   for (const n of names) {
     const tab = byId("tab-" + n);
     tab.setAttribute("aria-selected", String(n === view));
@@ -70,6 +73,12 @@ async function takeIn(what: () => Promise<Taken>) {
   }
 }
 
+// A step in the history, or an address that somebody has changed.
+addEventListener("hashchange", () => {
+  const view = hash().view as View;
+  if (names.includes(view) && byId(view).hidden) go(view);
+});
+
 const tell = (t: string) => status(t);
 byId("cancel").addEventListener("click", () => core.cancel());
 navigate.to = (view) => go(view, true);
@@ -109,7 +118,11 @@ function drawSource() {
             h("b", {}, state.example ? "Example repository" : state.name),
             h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`),
           ]
-        : h("span", { class: "muted" }, local ? "Reading the repository…" : "Opening the example…"),
+        : h(
+            "span",
+            { class: "muted" },
+            state.failed ? "No repository is open." : local ? "Reading the repository…" : "Opening the example…",
+          ),
     ),
     h(
       "div",
@@ -133,6 +146,13 @@ function drawSource() {
       zip,
       local && h("button", { type: "button", onclick: () => void start() }, "Reload"),
     ),
+    state.failed &&
+      h(
+        "div",
+        { class: "card bad wide", role: "alert", id: "failed" },
+        h("p", {}, state.failed.message),
+        h("div", { class: "row" }, h("button", { type: "button", id: "retry", onclick: () => state.failed!.retry() }, state.failed.again)),
+      ),
     (o?.problems.length ?? 0) > 0 &&
       h(
         "div",
@@ -147,7 +167,7 @@ const openExample = async () => {
   try {
     await open("Example repository", await exampleRepository(), { example: true });
   } catch (e) {
-    if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
+    if (!(e instanceof Cancelled) && !state.failed) broken(messages(e)[0]!, "Retry", () => void openExample());
   }
 };
 
@@ -159,7 +179,7 @@ async function start() {
       await open(r.name, r.files);
     } else await openExample();
   } catch (e) {
-    status(messages(e)[0]!, "bad");
+    if (!(e instanceof Cancelled) && !state.failed) broken(messages(e)[0]!, "Retry", () => void start());
   }
 }
 
@@ -182,7 +202,36 @@ core.onready = (t) => {
   performance.measure("core-load", { start: performance.now() - t.load - t.start, duration: t.load });
   performance.measure("core-start", { start: performance.now() - t.start, duration: t.start });
 };
-core.onfail = (m) => status(m, "bad");
+core.onfail = (m) =>
+  broken(m, core.up ? "Start again" : "Retry", () => {
+    status("Starting…");
+    core
+      .restart()
+      .then(() => (state.opened ? changed() : start()))
+      .catch(() => {}); // told by onfail
+  });
+core.onquiet = (quiet) => {
+  byId("cancel").textContent = quiet ? "Start again" : "Cancel";
+  if (quiet) status("The program has not answered for 20 s", "bad");
+  else if (byId("status-text").textContent!.startsWith("The program has not")) status("Ready", "ok");
+};
+
+// broken says why nothing works, in every view, and offers a way out.
+function broken(message: string, again: string, retry: () => void) {
+  const text = message[0]!.toUpperCase() + message.slice(1);
+  status(text, "bad");
+  state.failed = {
+    message: text + ".",
+    again,
+    retry: () => {
+      state.failed = undefined;
+      drawSource();
+      retry();
+    },
+  };
+  drawSource();
+  if (!state.opened) for (const v of names) views[v].failed();
+}
 
 for (const v of names) views[v].init();
 changes.init();

@@ -12,6 +12,7 @@ export interface Problem {
   column?: number;
   path?: string;
   message: string;
+  field?: string; // of the form
 }
 
 export interface Opened {
@@ -40,7 +41,7 @@ export interface Planned {
   files: ChangedFile[];
   diff: string;
   commands: string[];
-  conflicts: Problem[];
+  conflicts: (Problem & { diff: string })[];
   notes: string[];
   next: string[];
   url: string;

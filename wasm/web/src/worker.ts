@@ -21,8 +21,15 @@ interface Packed {
 
 let module: WebAssembly.Module | undefined;
 
+async function fetched(url: string): Promise<Response> {
+  const response = await fetch(url).catch(() => undefined);
+  if (!response) throw new Error(`could not load the program: ${new URL(url).host} does not answer`);
+  if (!response.ok || !response.body) throw new Error(`could not load the program: the server answers ${response.status}`);
+  return response;
+}
+
 async function unpacked(base: string, program: string): Promise<Response> {
-  const core: Packed = (await (await fetch(base + "core.json")).json())[program];
+  const core: Packed = (await (await fetched(base + "core.json")).json())[program];
   let format = "gzip";
   let file = core.gz;
   if (core.br) {
@@ -33,8 +40,7 @@ async function unpacked(base: string, program: string): Promise<Response> {
       // gzip, then
     }
   }
-  const response = await fetch(base + file);
-  if (!response.ok || !response.body) throw new Error(`could not load the program: ${response.status}`);
+  const response = await fetched(base + file);
   const total = Number(response.headers.get("content-length")) || 0;
   let loaded = 0;
   let told = 0;
@@ -71,6 +77,11 @@ async function start(base: string, program: string, given?: WebAssembly.Module) 
 self.onmessage = (event: MessageEvent) => {
   const m = event.data;
   if (m.start) {
+    // Held until this worker ends, however that happens.
+    void navigator.locks?.request(m.lock, () => {
+      postMessage({ held: true });
+      return new Promise(() => {});
+    });
     start(m.base, m.program, m.module).catch((e: unknown) => postMessage({ failed: String(e instanceof Error ? e.message : e) }));
     return;
   }

@@ -23,16 +23,27 @@ const topology = (i: Instance) =>
     .join(", ") || "unknown";
 const url = (i: Instance) => i.clients.url ?? i.sentinels.url ?? "";
 
+let current = 0; // the opening that found is of
+
 async function run() {
   if (!state.opened) return;
   stale = false;
+  if (current !== state.opening) {
+    // What was found in another repository is not to be read as what is in this one.
+    [found, current] = [undefined, state.opening];
+    fill(byId("explore"), h("p", { class: "muted" }, "Loading…"));
+  }
+  const mine = state.opening;
   try {
-    found = await core.call<Found>("instances", {}, progress("Rendered"));
+    const all = await core.call<Found>("instances", {}, progress("Rendered"));
+    if (mine !== state.opening) return;
+    found = all;
     status("Ready", "ok");
     if (!found.instances.some((i) => id(i) === chosen)) chosen = found.instances[0] ? id(found.instances[0]) : "";
     counted = false;
     draw();
     const report = (await check(progress("Linted"))).report;
+    if (mine !== state.opening) return;
     counts = new Map();
     for (const f of report?.findings ?? [])
       if (f.resource && !f.suppressed) {
@@ -426,4 +437,9 @@ export function init() {
 export function show() {
   setHash("explore");
   if (stale) void run();
+}
+
+// failed is called when there is no repository to look at, and none to come.
+export function failed() {
+  fill(byId("explore"), h("p", { class: "muted" }, "No repository is open."));
 }

@@ -188,14 +188,14 @@ async function applyFix(ask: object, shown: Fixed) {
 }
 
 let running = 0;
-let current = "";
+let current = 0; // the opening that report is of
 let soFar: Finding[] = []; // of a run that goes on
 let drawn = 0;
 
 // early shows what has been found so far, where nothing else is shown: some more of it every second.
 function early(found: Finding[]) {
   soFar.push(...found);
-  if ((report && current === state.name && !report.soFar) || performance.now() - drawn < 1000) return;
+  if ((report && current === state.opening && !report.soFar) || performance.now() - drawn < 1000) return;
   drawn = performance.now();
   const count = (severity: string) => soFar.filter((f) => f.severity === severity).length;
   report = {
@@ -204,7 +204,7 @@ function early(found: Finding[]) {
     soFar: true,
     summary: { files: 0, resources: 0, errors: count("error"), warnings: count("warning"), infos: count("info"), suppressed: 0 },
   };
-  [failures, current] = [[], state.name];
+  [failures, current] = [[], state.opening];
   chosen = report.findings.find((f) => same(f, chosen));
   draw();
 }
@@ -217,7 +217,7 @@ export async function run() {
   const mine = ++running;
   stale = false;
   [soFar, drawn] = [[], performance.now()];
-  if (!report || current !== state.name) {
+  if (!report || current !== state.opening) {
     // What was found in another repository is not to be read as what is in this one.
     report = undefined;
     chosen = undefined;
@@ -233,7 +233,7 @@ export async function run() {
     });
     if (mine !== running) return;
     const r = l.report!;
-    [report, failures, current] = [r, l.failures, state.name];
+    [report, failures, current] = [r, l.failures, state.opening];
     // A fix moves lines; then it is the one that says the same.
     chosen = r.findings.find((f) => same(f, chosen)) ?? r.findings.find((f) => chosen && same({ ...f, line: chosen.line }, chosen));
     status(`Linted in ${Math.round(performance.now() - start).toLocaleString("en")} ms`, "ok");
@@ -358,13 +358,17 @@ function key(e: KeyboardEvent) {
 function draw() {
   select();
   const s = report?.summary;
+  const clean = report?.findings.every((f) => f.suppressed) ?? false;
+  const nothing = clean && !report!.soFar && s!.resources === 0 && report!.findings.length === 0;
   byId("summary").textContent = !s
     ? ""
-    : s.errors + s.warnings + s.infos === 0
-      ? `No findings in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
-      : report!.soFar
-        ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} so far…`
-        : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} in ${plural(s.resources, "resource")}.`;
+    : nothing
+      ? "Nothing to lint."
+      : s.errors + s.warnings + s.infos === 0
+        ? `No findings in ${plural(s.files, "file")} and ${plural(s.resources, "resource")}.`
+        : report!.soFar
+          ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} so far…`
+          : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} in ${plural(s.resources, "resource")}.`;
   const count = (sev: string) => report?.findings.filter((f) => f.severity === sev && !f.suppressed).length ?? 0;
   for (const sev of ["error", "warning", "info"]) byId("count-" + sev).textContent = String(count(sev));
   const names = [...new Set(report?.findings.map((f) => f.rule))].sort();
@@ -393,20 +397,38 @@ function draw() {
       ),
   );
   byId("lint-body").classList.toggle("empty", rows.length === 0);
-  fill(
-    byId("nothing"),
-    rows.length === 0 &&
-      report !== undefined &&
-      h(
-        "p",
-        { class: "card good" },
-        report.findings.length === 0 || s!.errors + s!.warnings + s!.infos === 0
-          ? "✓ No findings." + (state.strict ? "" : " Strict mode applies more rules.")
-          : "No finding matches the filter.",
-      ),
-  );
+  fill(byId("nothing"), rows.length === 0 && report !== undefined && instead(clean, nothing));
   drawRows();
   void drawDetail();
+}
+
+// instead is what is shown in the place of a list without entries.
+function instead(clean: boolean, nothing: boolean) {
+  if (nothing)
+    return h(
+      "p",
+      { class: "card" },
+      `No Kubernetes manifest found in ${plural(state.files.size, "file")}; open the directory of a GitOps repository, or a part of it.`,
+    );
+  if (clean) return h("p", { class: "card good" }, "✓ No findings." + (state.strict ? "" : " Strict mode applies more rules."));
+  return h(
+    "div",
+    { class: "card" },
+    h("p", {}, `No finding matches the filter; ${plural(report!.findings.length, "finding")} without it.`),
+    h("div", { class: "row" }, h("button", { type: "button", id: "clear-filter", onclick: clearFilter }, "Clear the filter")),
+  );
+}
+
+function clearFilter() {
+  Object.assign(filter, { severities: new Set(["error", "warning", "info"]), rule: "", text: "" });
+  (byId("search") as HTMLInputElement).value = "";
+  for (const name of filter.severities) (byId("show-" + name) as HTMLInputElement).checked = true;
+  if (!report?.findings.some((f) => !f.suppressed)) {
+    filter.suppressed = true;
+    (byId("suppressed") as HTMLInputElement).checked = true;
+  }
+  draw();
+  byId("list").focus();
 }
 
 async function fixAll() {
@@ -563,4 +585,9 @@ export function show() {
   setHash("lint");
   if (stale) void run();
   else draw();
+}
+
+// failed is called when there is no repository to lint, and none to come.
+export function failed() {
+  byId("summary").textContent = "Nothing was linted.";
 }

@@ -113,15 +113,20 @@ export function params(): URLSearchParams {
   return p;
 }
 
-export function fromHash() {
+// fromHash fills the form from the address, and says whether that was another form.
+export function fromHash(): boolean {
   const { view: shown, params: p } = hash();
-  if (shown !== "scaffold" || !p.has("v")) return;
-  view.ask = { ...blank(), suffix: "", profile: "" };
+  if (shown !== "scaffold" || !p.has("v") || (view.asked > 0 && p.toString() === params().toString())) return false;
+  view.ask = { ...blank(), suffix: "", profile: "", cert: view.ask.cert };
   for (const k of kept) if (p.has(k)) (view.ask as unknown as Record<string, string>)[k] = p.get(k)!;
   if (!["resource", "application", "deployment"].includes(view.ask.kind)) view.ask.kind = "resource";
   view.ask.kustomize = p.get("kustomize") === "1";
   for (const k of values) if (p.has("set." + k)) view.ask.set[k] = p.get("set." + k)!;
-  if (p.has("strict")) state.strict = p.get("strict") === "1";
+  if (p.has("strict")) {
+    state.strict = p.get("strict") === "1";
+    if (!state.opened) state.linked = state.strict;
+  }
+  return true;
 }
 
 export const request = () => {

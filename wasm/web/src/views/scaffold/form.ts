@@ -177,7 +177,7 @@ export function drawForm() {
         : h("p", { class: "operator" }, h("b", {}, "Operator: "), label(operator.name), h("small", {}, " " + operator.doc)),
       h(
         "fieldset",
-        { class: "cards" },
+        { class: "cards", id: "profile" },
         h("legend", {}, "What is it for?"),
         [
           ...profiles.map((p) => [p.name, p.doc]),

@@ -32,14 +32,53 @@ function settle() {
   }
 }
 
-// problem tells what is wrong, and marks the field that it is about: the core names flags of the command line.
+// fieldOf is the field of the form that a problem is about.
+function fieldOf(p: Problem): HTMLElement | undefined {
+  const id = p.field?.startsWith("set.") ? "value-" + p.field.slice(4) : (p.field ?? "");
+  const field = id ? document.getElementById(id) : null;
+  return field?.closest("#form") ? field : undefined;
+}
+
+// focusOn leads to a field, or to the first choice of a group.
+const focusOn = (field: HTMLElement) => {
+  const details = field.closest("details");
+  if (details) details.open = true;
+  (field.matches("fieldset") ? (field.querySelector("input") ?? field) : field).focus();
+};
+
+// problem says what is wrong, at the field that it is about too.
 function problem(p: Problem): HTMLElement {
-  const [, key, flag] = /^--(?:set ([\w-]+)|([\w-]+))/.exec(p.file ?? "") ?? [];
-  const name = key ?? flag ?? "";
-  const input = document.getElementById(key ? "value-" + key : name);
-  if (!name || !input?.closest("#form")) return h("li", {}, messages(new CoreError([p]))[0]);
-  input.setAttribute("aria-invalid", "true");
-  return h("li", {}, h("button", { type: "button", class: "link", onclick: () => input.focus() }, label(name)), ": ", p.message);
+  const field = fieldOf(p);
+  if (!field) return h("li", {}, messages(new CoreError([p]))[0]);
+  field.setAttribute("aria-invalid", "true");
+  const id = field.id + "-error";
+  if (!document.getElementById(id)) {
+    const at = field.matches("fieldset, .check input") ? field.closest("fieldset, .check")! : field;
+    at.after(h("p", { class: "bad-text help", id }, p.message));
+    field.setAttribute("aria-describedby", [field.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
+  }
+  const name = p.field!.replace("set.", "");
+  return h("li", {}, h("button", { type: "button", class: "link", onclick: () => focusOn(field) }, label(name)), ": ", p.message);
+}
+
+// forget removes the problems of the plan before from the form.
+function forget() {
+  for (const e of byId("form").querySelectorAll("[aria-invalid]")) {
+    e.removeAttribute("aria-invalid");
+    byId(e.id + "-error").remove();
+    const rest = (e.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id !== e.id + "-error");
+    if (rest.join("")) e.setAttribute("aria-describedby", rest.join(" "));
+    else e.removeAttribute("aria-describedby");
+  }
+}
+
+// refuse shows why there is no plan, above the last one, which nothing can be done with.
+function refuse(card: HTMLElement) {
+  const preview = byId("preview");
+  const last = preview.querySelector(".last") ?? h("div", { class: "last", inert: true, "aria-hidden": "true" });
+  if (!last.parentElement) last.append(...preview.querySelectorAll(":scope > :not(.skeleton, .refused)"));
+  card.classList.add("refused");
+  fill(preview, card, last.childElementCount > 0 && last);
 }
 
 async function plan() {
@@ -51,7 +90,7 @@ async function plan() {
       const r = request();
       const p = await core.call<Planned>("plan", r);
       view.shown = { asked: mine, request: r, planned: p };
-      for (const e of byId("form").querySelectorAll("[aria-invalid]")) e.removeAttribute("aria-invalid");
+      forget();
       again(() => drawPlan(view.shown!));
       settle();
       if (p.conflicts.length > 0 || mine !== view.asked) continue;
@@ -61,8 +100,7 @@ async function plan() {
       view.shown = undefined;
       view.failed = mine;
       if (e instanceof Cancelled) {
-        fill(
-          byId("preview"),
+        refuse(
           h(
             "div",
             { class: "card" },
@@ -73,9 +111,9 @@ async function plan() {
         settle();
         break;
       }
+      forget();
       again(() =>
-        fill(
-          byId("preview"),
+        refuse(
           h(
             "div",
             { class: "card bad", role: "alert" },
@@ -131,13 +169,18 @@ export function init() {
     if (!byId("scaffold").hidden) update();
     else view.stale = true;
   });
+  // A link, or a step in the history; main shows the view.
   addEventListener("hashchange", () => {
-    if (hash().view === "scaffold") {
-      fromHash();
+    if (hash().view === "scaffold" && fromHash()) {
       drawForm();
       update();
     }
   });
+}
+
+// hide is called before another view is shown.
+export function hide() {
+  setHash("scaffold", params());
 }
 
 export function show() {
@@ -145,4 +188,10 @@ export function show() {
     view.stale = false;
     update();
   } else setHash("scaffold", params());
+}
+
+// failed is called when there is no repository to plan for, and none to come.
+export function failed() {
+  const skeleton = byId("preview").querySelector(".skeleton p");
+  if (skeleton) skeleton.textContent = "The program is not running.";
 }

@@ -2,7 +2,7 @@
 
 import { canWrite, changed, local, make, messages, setHash, state, status } from "../../app";
 import { writeChanges } from "../../changes";
-import { again, byId, codeView, copyButton, diffView, download, fill, h, plural, say } from "../../dom";
+import { again, byId, codeView, copyButton, diffView, download, filesView, fill, h, plural, say } from "../../dom";
 import { picker } from "../../files";
 import type { ChangedFile, Linted } from "../../types";
 import { writeZip } from "../../zip";
@@ -34,6 +34,14 @@ export function drawPlan(shown: Shown) {
           {},
           p.conflicts.map((c) => h("li", {}, h("code", {}, `${c.file}${c.line ? ":" + c.line : ""}`), " ", c.message)),
         ),
+        p.conflicts.some((c) => c.diff) && h("p", {}, "From what exists to what you asked for:"),
+        // Several values of one file have one diff.
+        filesView(
+          p.conflicts
+            .filter((c, n) => c.diff && p.conflicts.findIndex((d) => d.diff === c.diff) === n)
+            .map((c) => ({ path: c.file ?? "", action: "update", diff: c.diff })),
+        ),
+        h("p", {}, "Keep what exists, overwrite it, or change the form, for example the suffix."),
         h(
           "div",
           { class: "row" },
