@@ -15,6 +15,7 @@ export interface State {
   folder?: FileSystemDirectoryHandle;
   strict: boolean;
   linked?: boolean; // strict as a link says, for the first repository
+  skipped: string[]; // files that were left out, and why
   opening: number; // counts what was opened: two repositories may have the same name
   failed?: { message: string; again: string; retry: () => void }; // why nothing works at the moment
 }
@@ -29,6 +30,7 @@ export const state: State = {
   steps: [],
   changes: none(),
   strict: false,
+  skipped: [],
   opening: 0,
 };
 
@@ -134,7 +136,11 @@ export function status(text: string, kind: "busy" | "ok" | "bad" = "busy", share
 export const progress = (what: string) => (p: Progress) =>
   status(`${what} ${p.done.toLocaleString("en")} of ${p.total.toLocaleString("en")}`, "busy", p.done / Math.max(1, p.total));
 
-export async function open(name: string, files: RepoFile[], more: { example?: boolean; folder?: FileSystemDirectoryHandle } = {}) {
+export async function open(
+  name: string,
+  files: RepoFile[],
+  more: { example?: boolean; folder?: FileSystemDirectoryHandle; skipped?: string[] } = {},
+) {
   status(`Opening ${name}…`);
   const opened = await core.opened("open", { files });
   state.opening++;
@@ -142,6 +148,7 @@ export async function open(name: string, files: RepoFile[], more: { example?: bo
   state.name = name;
   state.example = more.example ?? false;
   state.folder = more.folder;
+  state.skipped = more.skipped ?? [];
   state.base = new Map(files.map((f) => [f.path, f]));
   state.files = new Map(state.base);
   [state.steps, state.changes] = [[], none()];

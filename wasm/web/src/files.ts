@@ -13,8 +13,10 @@ export interface Taken {
 const left = /(^|\/)(\.git|node_modules|\.terraform|vendor\/bundle|__MACOSX)\//;
 const pictures = /\.(png|jpe?g|gif|webp|ico|woff2?|ttf|pdf|zip|gz|xz|zst|jar|exe|so|dylib|mp4|mov|rdb|wasm|sqlite3?)$/i;
 
+const desktop = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini)$/i;
+
 // wanted says whether a file can be of any use.
-export const wanted = (path: string) => !left.test("/" + path) && !pictures.test(path);
+export const wanted = (path: string) => !left.test("/" + path) && !pictures.test(path) && !desktop.test(path);
 
 // together is how many files are asked for at once: each one alone would wait for the disk.
 const together = 64;
@@ -112,10 +114,18 @@ export async function fromInput(list: FileList, tell: (t: string) => void): Prom
   return { name: root(c.files) || "your files", files: c.files, skipped: c.skipped };
 }
 
+type Handles = { getAsFileSystemHandle?(): Promise<FileSystemHandle | null> };
+
 export async function fromDrop(data: DataTransfer, tell: (t: string) => void): Promise<Taken> {
+  // Both must be asked for before anything is waited for.
   const entries = [...data.items].map((i) => i.webkitGetAsEntry()).filter((e) => e !== null);
-  const only = data.files[0];
-  if (entries.length === 1 && entries[0]!.isFile && only && /\.zip$/i.test(only.name)) return fromZip(only, tell);
+  const handle = entries.length === 1 ? (data.items[0] as unknown as Handles).getAsFileSystemHandle?.() : undefined;
+  const zips = [...data.files].filter((f) => /\.zip$/i.test(f.name));
+  if (entries.length === 1 && entries[0]!.isFile && zips[0]) return fromZip(zips[0], tell);
+  if (zips.length > 0) throw new Error("an archive was dropped together with other files; drop one archive, or one directory");
+  // A directory that the browser hands out this way can be written to later.
+  const folder = await handle?.catch(() => null);
+  if (folder?.kind === "directory") return fromFolder(folder as FileSystemDirectoryHandle, tell);
   const c = new Collector(tell);
   const visit = async (entry: FileSystemEntry, path: string): Promise<void> => {
     if (entry.isDirectory) {
@@ -140,8 +150,9 @@ export const picker = (window as unknown as { showDirectoryPicker?: Picker }).sh
 // pick asks for a folder that changes can be written to.
 export const pick = () => picker!.call(window, { mode: "readwrite" });
 
-export async function fromPicker(tell: (t: string) => void): Promise<Taken> {
-  const folder = await picker!.call(window, { mode: "read" });
+export const fromPicker = async (tell: (t: string) => void) => fromFolder(await picker!.call(window, { mode: "read" }), tell);
+
+async function fromFolder(folder: FileSystemDirectoryHandle, tell: (t: string) => void): Promise<Taken> {
   const c = new Collector(tell);
   const visit = async (dir: FileSystemDirectoryHandle, path: string): Promise<void> => {
     for await (const e of (dir as unknown as { values(): AsyncIterable<FileSystemHandle> }).values()) {

@@ -41,19 +41,9 @@ async function takeIn(what: () => Promise<Taken>) {
   try {
     status("Reading…");
     const t = await what();
-    if (!t.files.length) throw new Error("no relevant files found");
+    if (!t.files.length) throw new Error(["no relevant files found", ...t.skipped].join("; "));
     if (!(await changes.leave())) return status("Ready", "ok");
-    await open(t.name, t.files, { folder: t.folder });
-    if (t.skipped.length)
-      await dialog(
-        `${plural(t.skipped.length, "file")} skipped`,
-        h(
-          "ul",
-          {},
-          t.skipped.map((s) => h("li", {}, s)),
-        ),
-        "Continue",
-      );
+    await open(t.name, t.files, { folder: t.folder, skipped: t.skipped });
     if (!byId("scaffold").hidden) go("lint");
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") return status("Ready", "ok");
@@ -88,8 +78,7 @@ function drawSource() {
     type: "file",
     id: "folder",
     webkitdirectory: true,
-    class: "sr",
-    tabindex: -1,
+    hidden: true,
     "aria-label": "Directory",
     onchange: () => {
       if (folder.files?.length) void takeIn(() => fromInput(folder.files!, tell));
@@ -99,8 +88,7 @@ function drawSource() {
     type: "file",
     id: "zip",
     accept: ".zip",
-    class: "sr",
-    tabindex: -1,
+    hidden: true,
     "aria-label": "Zip archive",
     onchange: () => {
       const f = zip.files?.[0];
@@ -152,6 +140,17 @@ function drawSource() {
         { class: "card bad wide", role: "alert", id: "failed" },
         h("p", {}, state.failed.message),
         h("div", { class: "row" }, h("button", { type: "button", id: "retry", onclick: () => state.failed!.retry() }, state.failed.again)),
+      ),
+    state.skipped.length > 0 &&
+      h(
+        "details",
+        { class: "muted wide", id: "skipped" },
+        h("summary", {}, plural(state.skipped.length, "file") + " skipped"),
+        h(
+          "ul",
+          {},
+          state.skipped.map((s) => h("li", {}, s)),
+        ),
       ),
     (o?.problems.length ?? 0) > 0 &&
       h(

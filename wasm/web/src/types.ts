@@ -127,7 +127,7 @@ export interface Instance {
   tls?: boolean;
   write?: { service: string; host: string; port: number };
   read?: { service: string; host: string; port: number };
-  sentinel?: { host: string; port: number; master: string; hosts: string[] };
+  sentinel?: { service: string; host: string; port: number; master: string; hosts: string[] };
   auth?: { secret: string; key: string };
   notes?: string[];
   memory: string;

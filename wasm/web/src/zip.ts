@@ -52,6 +52,11 @@ export async function readZip(
     const path = new TextDecoder().decode(new Uint8Array(directory.buffer, at + 46, nameLength));
     at = next;
     if (path.endsWith("/")) continue;
+    const unsupported = oddPath(path);
+    if (unsupported) {
+      if (wanted(path.replaceAll("\\", "/"))) skipped(path, unsupported);
+      continue;
+    }
     const bad = badPath(path);
     if (bad) throw new Error(`the path ${JSON.stringify(path)} in the archive ${bad}; nothing was opened`);
     if ((mode & 0o170000) === 0o120000) {
@@ -116,6 +121,14 @@ async function inflate(packed: Uint8Array<ArrayBuffer>, method: number, plain: n
   }
   if (at !== plain) throw new Error(`${path} is damaged`);
   return out;
+}
+
+// oddPath says why a file is left out of an archive that is fine otherwise, or "": names that not every system can have. What they would
+// lead to is never looked at.
+function oddPath(path: string): string {
+  if (path.includes("\\")) return 'its name contains "\\"; pack the archive with a tool that writes "/"';
+  if (path.includes(":") && !/^[a-z]:/i.test(path)) return 'its name contains ":"';
+  return "";
 }
 
 // badPath says what is wrong with a path, or "".

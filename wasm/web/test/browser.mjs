@@ -60,6 +60,7 @@ export const modes = {
   light: { colorScheme: "light" },
   dark: { colorScheme: "dark" },
   phone: { colorScheme: "light", ...phone },
+  forced: { colorScheme: "dark", forcedColors: "active" },
   "phone-dark": { colorScheme: "dark", ...phone },
 };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { modes, open, shots, web } from "./browser.mjs";
 import { browser, grave, it, server } from "./suite.mjs";
 
-const looks = process.env.SHORT ? ["light", "phone-dark"] : Object.keys(modes);
+const looks = process.env.SHORT ? ["light", "phone-dark", "forced"] : Object.keys(modes);
 for (const name of looks) {
   const options = modes[name];
   it(`looks right: ${name}`, async () => {
@@ -43,6 +43,34 @@ for (const name of looks) {
     await p.context.close();
   });
 }
+
+it("what is chosen can be told in forced colors", async () => {
+  const p = await open(browser, server.url + "#lint", modes.forced);
+  const { page } = p;
+  await page.locator("#strict").check();
+  await page.locator("#list [role=option]").nth(1).waitFor();
+  // differ says whether two elements are drawn differently by what forced colors leave.
+  const differ = (a, b) =>
+    page.evaluate(
+      ([a, b]) => {
+        const look = (selector) => {
+          const s = getComputedStyle(document.querySelector(selector));
+          return [s.backgroundColor, s.outlineStyle, s.outlineWidth, s.borderColor].join(" ");
+        };
+        return look(a) !== look(b);
+      },
+      [a, b],
+    );
+  assert.ok(await differ("#tab-lint", "#tab-scaffold"), "tabs");
+  assert.ok(await differ('#list [aria-selected="true"]', '#list [aria-selected="false"]'), "findings");
+  await page.locator("#show-info").uncheck();
+  assert.ok(await differ(".pill.error span", ".pill.info span"), "pills");
+  await page.getByRole("tab", { name: "Scaffold" }).click();
+  assert.ok(await differ(".segments input:checked + span", ".segments input:not(:checked) + span"), "segments");
+  assert.ok(await differ(".cards input:checked + span", ".cards input:not(:checked) + span"), "profiles");
+  assert.deepEqual(p.problems, []);
+  await p.context.close();
+});
 
 it("paints and takes the form before the program is there, and nothing jumps when it comes", async () => {
   const p = await open(browser, server.url, { ready: null });

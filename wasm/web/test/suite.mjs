@@ -81,7 +81,7 @@ export const grave = async (page, what) => {
   await page.evaluate(readFileSync(join(web, "node_modules", "axe-core", "axe.min.js"), "utf8") + ";void 0");
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   return found.violations
-    .filter((v) => ["serious", "critical"].includes(v.impact))
+    .filter((v) => ["serious", "critical"].includes(v.impact) || v.id === "heading-order")
     .map(
       (v) =>
         `${what}: ${v.id}: ${v.nodes

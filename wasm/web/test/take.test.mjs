@@ -253,3 +253,29 @@ it("a password is sealed in the tab, with a certificate that stays in it", async
   await p.context.close();
   rmSync(dir, { recursive: true });
 });
+
+everywhere("a finding about the plan leads to the field that makes it go away", async (mode) => {
+  const p = await open(browser, server.url, mode);
+  const { page } = p;
+  await page.locator("#checked:not([aria-busy])").waitFor();
+  await page.locator("#check-strict").check();
+  await page.locator("#checked h3", { hasText: /^Checks: / }).waitFor();
+  // The worst first.
+  const kinds = await page.locator("#checked .finding").evaluateAll((all) => all.map((e) => e.className.replace("finding ", "")));
+  const ranks = ["error", "warning", "info"];
+  assert.deepEqual(
+    kinds,
+    kinds.toSorted((a, b) => ranks.indexOf(a) - ranks.indexOf(b)),
+  );
+  const finding = page.locator("#checked .finding", { hasText: "auth/missing" });
+  await finding.locator("summary").click();
+  await finding.getByRole("button", { name: "Change Password" }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "auth");
+  const policy = page.locator("#checked .finding", { hasText: "sec/network-policy" });
+  await policy.locator("summary").click();
+  await policy.getByRole("button", { name: "Change Network policy" }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "value-networkPolicy");
+  assert.ok(await page.getByLabel("Network policy").isVisible());
+  assert.deepEqual(p.problems, []);
+  await p.context.close();
+});

@@ -1,7 +1,8 @@
 // What the page says is so: of the repository that is open, of what it does, and of what went wrong.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { zip } from "./archive.mjs";
-import { open } from "./browser.mjs";
+import { open, shots } from "./browser.mjs";
 import { browser, everywhere, it, server } from "./suite.mjs";
 
 const clean = (p) => assert.deepEqual(p.problems, []);
@@ -63,6 +64,72 @@ everywhere("nothing to lint is no success, and a filter without a match leads ba
   clean(p);
   await p.context.close();
 });
+
+everywhere("names that not every system can have are left out with a note, and nothing has to be confirmed", async (mode) => {
+  const p = await open(browser, server.url + "#lint", mode);
+  const { page } = p;
+  await page
+    .locator("#zip")
+    .setInputFiles(
+      archive([
+        ...redis("bad"),
+        ["repo/docs/a:b.md", "x\n"],
+        ["repo/shop\\values.yaml", "a: 1\n"],
+        ["repo/.DS_Store", "\0\0"],
+        ["repo/node_modules/x:y.js", "x\n"],
+      ]),
+    );
+  await page.locator("#list .group", { hasText: "applications/bad/" }).waitFor();
+  assert.equal(await page.getByRole("dialog").count(), 0);
+  await page.getByText("2 files skipped").click();
+  const notes = await page.locator("#skipped li").allInnerTexts();
+  assert.match(notes.join("\n"), /a:b\.md: its name contains ":"\n.*shop\\values\.yaml: its name contains "\\"; pack the archive/);
+  clean(p);
+  await p.context.close();
+});
+
+everywhere("the worst finding comes first, and is shown", async (mode) => {
+  const p = await open(browser, server.url + "#lint", mode);
+  const { page } = p;
+  await page.locator("#zip").setInputFiles(
+    archive([
+      ["repo/applications/a/kustomization.yaml", "resources: [redis.yaml]\n"],
+      ["repo/applications/a/redis.yaml", broken.replace("replicas: 2", "replicas: 3").replace("replicas: 1", "replicas: 3")],
+      ["repo/applications/z/kustomization.yaml", "resources: [redis.yaml]\n"],
+      ["repo/applications/z/redis.yaml", broken.replace("replicas: 1", "replicas: one")],
+    ]),
+  );
+  await page.locator('#list [role=option][aria-selected="true"].error').waitFor();
+  assert.equal(await page.locator("#list .item").nth(1).getAttribute("aria-selected"), "true");
+  await page.locator("#detail-title").waitFor();
+  const pill = async (name) => (await page.locator(".pill." + name).innerText()).trim();
+  for (const name of ["error", "warning", "info"]) assert.match(await pill(name), new RegExp(`^(1 ${name}|(0|[2-9]|\\d\\d) ${name}s)$`));
+  clean(p);
+  await p.context.close();
+});
+
+everywhere(
+  "the topology of a Redis without a Service for its master leads through the sentinels, of which one is one",
+  async (mode, called) => {
+    const p = await open(browser, server.url + "#explore", mode);
+    const { page } = p;
+    await page
+      .locator("#zip")
+      .setInputFiles(archive(redis("bad").map(([path, text]) => [path, text.replace("replicas: 2", "replicas: 1")])));
+    await page.locator(".instance h3", { hasText: "bad" }).waitFor();
+    const drawing = page.locator("svg.topology");
+    assert.match(
+      await drawing.getAttribute("aria-label"),
+      /→ the sentinels \(rfs-bad\), which name the master → a master .*watched by 1 sentinel$/,
+    );
+    assert.doesNotMatch(await drawing.textContent(), /Service/);
+    assert.match(await page.locator("#redises td").nth(2).innerText(), /1 sentinel$/);
+    await page.screenshot({ path: join(shots, `sentinels-${called}.png`), fullPage: true });
+    clean(p);
+    await p.context.close();
+  },
+  { dark: true },
+);
 
 it("strict of a link holds", async () => {
   const p = await open(browser, server.url + "#scaffold?v=1&kind=resource&app=shop&suffix=jobs&profile=queue&strict=1");

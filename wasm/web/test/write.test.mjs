@@ -63,6 +63,26 @@ everywhere("into a folder that the browser opened", async (mode) => {
   await write(page, "Write to the directory");
   const text = await page.evaluate(readFolder, "applications/shop/values.yaml");
   assert.match(text, /redisWritten:/);
+  // What was written, and how to commit it.
+  const note = page.getByRole("status").filter({ hasText: "3 files of" });
+  await note.getByText("Files, and how to commit them").click();
+  await note.locator("li", { hasText: "applications/shop/templates/redis-written.yaml" }).waitFor();
+  const commands = await note.getByLabel("Git commands").innerText();
+  assert.match(commands, /^git add -A -- .*applications\/shop\/values\.yaml\ngit commit -m 'generate resource shop redis .*'$/);
+  // What is kept is written from the tray, together with what is planned then.
+  await page.getByLabel("Suffix").fill("kept");
+  await page.locator("#preview:not([aria-busy]) .path", { hasText: "redis-kept.yaml" }).first().waitFor();
+  await page.getByRole("button", { name: "Keep in this tab" }).click();
+  await page.getByRole("heading", { name: "Changes in this tab (3 files)" }).waitFor();
+  await page.getByLabel("Suffix").fill("more");
+  await page.locator("#preview:not([aria-busy]) .path", { hasText: "redis-more.yaml" }).first().waitFor();
+  await page.locator("#take-write").click();
+  const ask = page.getByRole("dialog");
+  for (const name of ["redis-kept.yaml", "redis-more.yaml"]) await ask.locator(".path", { hasText: name }).first().waitFor();
+  await ask.getByRole("button", { name: "Write", exact: true }).click();
+  await page.getByRole("status").filter({ hasText: "5 files of" }).waitFor();
+  assert.match(await page.evaluate(readFolder, "applications/shop/values.yaml"), /redisKept:[\s\S]*redisMore:|redisMore:[\s\S]*redisKept:/);
+  assert.equal(await page.getByRole("heading", { name: /^Changes in this tab/ }).count(), 0);
   assert.deepEqual(p.problems, []);
   await p.context.close();
 });

@@ -13,12 +13,10 @@ let stale = true;
 
 const id = (i: Instance) => [i.application, i.kind, i.namespace, i.name].join("/");
 const sentinels = (i: Instance) => (i.sentinel ? i.watchers || Math.max(i.sentinel.hosts?.length ?? 0, 1) : 0);
+// One sentinel is said to be one; how many there are behind a Service may not be known.
+const watchers = (i: Instance) => (i.watchers || (i.sentinel?.hosts?.length ?? 0) > 1 ? plural(sentinels(i), "sentinel") : "sentinels");
 const topology = (i: Instance) =>
-  [
-    i.cluster ? "cluster" : "",
-    i.replicas ? plural(i.replicas, "copy").replace("copys", "copies") : "",
-    sentinels(i) > 1 ? plural(sentinels(i), "sentinel") : i.sentinel ? "sentinels" : "",
-  ]
+  [i.cluster ? "cluster" : "", i.replicas ? plural(i.replicas, "copy").replace("copys", "copies") : "", i.sentinel ? watchers(i) : ""]
     .filter(Boolean)
     .join(", ") || "unknown";
 const url = (i: Instance) => i.clients.url ?? i.sentinels.url ?? "";
@@ -256,7 +254,7 @@ function draw() {
     h(
       "div",
       { class: "row between" },
-      h("p", { id: "redis-count", class: "summary" }),
+      h("h2", { id: "redis-count", class: "summary" }),
       h(
         "span",
         {},
@@ -378,11 +376,24 @@ function drawing(i: Instance) {
   const arrow = (x: number, at: number, cls = "") => out.push(svg("path", { class: "head " + cls, d: `M${x} ${at}l-8 -4.5v9z` }));
   const note = (x: number, at: number, text: string, anchor = "middle") =>
     out.push(svg("text", { x, y: at, "text-anchor": anchor, class: "small" }, text));
-  const service = i.write?.service ?? i.sentinel?.host ?? "";
+  // Without a Service of the master, clients ask the sentinels for it and then connect to it.
+  const asked = !i.write && i.sentinel !== undefined;
+  const service = i.write?.service ?? i.sentinel?.service ?? "";
   // Edges first, so that boxes lie on top.
   for (const n of users.keys()) line(190, y(n) + 21, 262, y(0) + 21);
   if (users.length && service) arrow(270, y(0) + 21);
-  if (service) {
+  if (asked) {
+    line(470, y(0) + 14, 540, y(0) + 14, "watch");
+    note(505, y(0) + 8, "master?");
+    const under = y(0) + 50;
+    out.push(
+      svg("path", {
+        class: "edge",
+        d: `M190 ${y(0) + 32}C225 ${y(0) + 32} 225 ${under} 270 ${under}H470C515 ${under} 505 ${y(0) + 32} 532 ${y(0) + 32}`,
+      }),
+    );
+    arrow(540, y(0) + 32);
+  } else if (service) {
     line(470, y(0) + 21, 532, y(0) + 21);
     arrow(540, y(0) + 21);
   }
@@ -400,18 +411,26 @@ function drawing(i: Instance) {
       );
   }
   note(95, 18, "Clients");
-  note(370, 18, "Service");
+  note(370, 18, asked ? "Sentinels" : "Service");
   note(640, 18, "Pods");
   if (users.length) for (const [n, u] of users.entries()) box(0, y(n), 190, "client", u.name, u.kind);
   else box(0, y(0), 190, "none", "no workload in this repository");
   if (more > 0) note(95, y(users.length) + 24, `and ${more} more`);
-  if (service) box(270, y(0), 200, "service", service, i.write ? `port ${i.write.port || "?"}` : "sentinels");
+  if (service)
+    box(
+      270,
+      y(0),
+      200,
+      asked ? "sentinel" : "service",
+      service,
+      asked ? `port ${i.sentinel!.port || "?"}` : `port ${i.write!.port || "?"}`,
+    );
   if (i.read) box(270, y(1), 200, "service", i.read.service, "reads");
   box(540, y(0), 200, "master", i.cluster ? "masters" : "master", i.memory || "no memory limit");
   for (let n = 1; n <= replicas; n++) box(540, y(n), 200, "pod", "replica " + n, n === 1 ? "replicates the master" : "");
   if (watching) {
     const sy = y(rowsHigh) + 22;
-    const known = sentinels(i) > 1;
+    const known = watchers(i) !== "sentinels";
     const w = Math.min(190, (740 - (watching - 1) * 12) / watching);
     const left = 740 - watching * w - (watching - 1) * 12;
     out.push(
@@ -422,7 +441,8 @@ function drawing(i: Instance) {
     for (let n = 0; n < watching; n++)
       box(left + n * (w + 12), sy, w, "sentinel", known ? "sentinel " + (n + 1) : "sentinels", i.sentinel!.master);
   }
-  const text = `${i.usedBy.length ? i.usedBy.map((u) => u.name).join(", ") : "no workload in this repository"} → ${service || "the pods"} → a master and ${plural(replicas, "replica")}${watching ? ", watched by " + (sentinels(i) > 1 ? plural(sentinels(i), "sentinel") : "sentinels") : ""}`;
+  const path = asked ? `the sentinels (${service}), which name the master → ` : `${service || "the pods"} → `;
+  const text = `${i.usedBy.length ? i.usedBy.map((u) => u.name).join(", ") : "no workload in this repository"} → ${path}a master and ${plural(replicas, "replica")}${watching ? ", watched by " + watchers(i) : ""}`;
   return svg("svg", { viewBox: `0 0 764 ${height}`, role: "img", "aria-label": text, class: "topology" }, out as unknown as Node[]);
 }
 

@@ -5,6 +5,7 @@ import { Cancelled } from "../core";
 import { byId, copyButton, dialog, download, filesView, fill, h, paint, plural, say, unpressed } from "../dom";
 import type { Finding, Fixed, Linted, Related, Report } from "../types";
 
+const ranks = ["error", "warning", "info"];
 const marks = { error: "✕", warning: "!", info: "i" } as const;
 
 let report: Report | undefined;
@@ -13,7 +14,8 @@ let shown: Finding[] = [];
 let chosen: Finding | undefined;
 const filter = { severities: new Set(["error", "warning", "info"]), rule: "", text: "", suppressed: false };
 
-export function findingCard(f: Finding): HTMLElement {
+// findingCard is a finding in one line, which opens; remedy leads to what makes it go away.
+export function findingCard(f: Finding, remedy: HTMLElement | false = false): HTMLElement {
   return h(
     "details",
     { class: "finding " + f.severity },
@@ -25,9 +27,11 @@ export function findingCard(f: Finding): HTMLElement {
       h("span", { class: "message" }, f.message),
       h("code", { class: "rule" }, f.rule),
     ),
-    h("p", { class: "muted" }, `${f.file}:${f.line}`),
+    h("div", { class: "row between" }, h("p", { class: "muted" }, `${f.file}:${f.line}`), remedy),
   );
 }
+
+export const worstFirst = (a: Finding, b: Finding) => ranks.indexOf(a.severity) - ranks.indexOf(b.severity);
 
 function source(file: string, line: number, end = line, around = 2): HTMLElement | false {
   const text = state.files.get(file)?.text;
@@ -252,6 +256,15 @@ export async function run() {
   }
 }
 
+// order puts the files with the worst findings first, and in a file the worst of them.
+function order(all: Finding[]) {
+  const worst = new Map<string, number>();
+  for (const f of all) worst.set(f.file, Math.min(ranks.indexOf(f.severity), worst.get(f.file) ?? ranks.length));
+  return (a: Finding, b: Finding) =>
+    worst.get(a.file)! - worst.get(b.file)! ||
+    (a.file < b.file ? -1 : a.file > b.file ? 1 : ranks.indexOf(a.severity) - ranks.indexOf(b.severity) || a.line - b.line);
+}
+
 function select() {
   const words = filter.text.toLowerCase();
   shown = (report?.findings ?? []).filter(
@@ -264,6 +277,7 @@ function select() {
           .toLowerCase()
           .includes(words)),
   );
+  shown.sort(order(shown));
   rows = [];
   let file: string | undefined;
   for (const f of shown) {
@@ -357,6 +371,7 @@ function key(e: KeyboardEvent) {
 
 function draw() {
   select();
+  if (!report?.soFar && !shown.includes(chosen!)) chosen = shown[0];
   const s = report?.summary;
   const clean = report?.findings.every((f) => f.suppressed) ?? false;
   const nothing = clean && !report!.soFar && s!.resources === 0 && report!.findings.length === 0;
@@ -370,7 +385,10 @@ function draw() {
           ? `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} so far…`
           : `${plural(s.errors, "error")}, ${plural(s.warnings, "warning")}, ${plural(s.infos, "info")} in ${plural(s.resources, "resource")}.`;
   const count = (sev: string) => report?.findings.filter((f) => f.severity === sev && !f.suppressed).length ?? 0;
-  for (const sev of ["error", "warning", "info"]) byId("count-" + sev).textContent = String(count(sev));
+  for (const sev of ranks) {
+    byId("count-" + sev).textContent = String(count(sev));
+    byId("noun-" + sev).textContent = count(sev) === 1 ? sev : sev + "s";
+  }
   const names = [...new Set(report?.findings.map((f) => f.rule))].sort();
   fill(
     byId("rule-filter"),
@@ -476,7 +494,7 @@ export function only(text: string) {
 let stale = true;
 
 export function init() {
-  const severity = (name: "error" | "warning" | "info", text: string) =>
+  const severity = (name: "error" | "warning" | "info") =>
     h(
       "label",
       { class: "pill " + name },
@@ -490,7 +508,7 @@ export function init() {
           draw();
         },
       }),
-      h("span", {}, h("b", { id: "count-" + name }, "0"), " ", text),
+      h("span", {}, h("b", { id: "count-" + name }, "0"), " ", h("span", { id: "noun-" + name }, name + "s")),
     );
   const out = (name: string, format: string, file: string, type: string) =>
     h("button", { type: "button", class: "quiet", disabled: true, onclick: () => void exported(format, file, type) }, name);
@@ -506,13 +524,13 @@ export function init() {
     h(
       "div",
       { class: "toolbar" },
-      h("p", { id: "summary", class: "summary" }, ""),
+      h("h2", { id: "summary", class: "summary" }, ""),
       h(
         "div",
         { class: "row" },
-        severity("error", "errors"),
-        severity("warning", "warnings"),
-        severity("info", "infos"),
+        severity("error"),
+        severity("warning"),
+        severity("info"),
         h(
           "label",
           { class: "switch" },

@@ -114,6 +114,19 @@ function valueField(key: string) {
 export const label = (key: string) =>
   key === "cpu" ? "CPU" : key.replace(/[A-Z]/g, (c) => " " + c.toLowerCase()).replace(/^./, (c) => c.toUpperCase());
 
+// fieldOf is a field of the form that the core names.
+export function fieldOf(name = ""): HTMLElement | undefined {
+  const field = document.getElementById(name.startsWith("set.") ? "value-" + name.slice(4) : name);
+  return field?.closest("#form") ? field : undefined;
+}
+
+// focusOn leads to a field, or to the first choice of a group.
+export function focusOn(field: HTMLElement) {
+  const details = field.closest("details");
+  if (details) details.open = true;
+  (field.matches("fieldset") ? (field.querySelector("input") ?? field) : field).focus();
+}
+
 export function drawForm() {
   const apps = state.opened?.applications ?? [];
   const kinds: [Ask["kind"], string][] = [

@@ -5,7 +5,7 @@ import { Cancelled, CoreError } from "../../core";
 import { again, byId, fill, h } from "../../dom";
 import type { Linted, Planned, Problem } from "../../types";
 import { current, fromHash, params, request, view } from "./ask";
-import { drawForm, label } from "./form";
+import { drawForm, fieldOf, focusOn, label } from "./form";
 import { drawCheck, drawPlan, jump } from "./preview";
 
 // update plans what the form says now. Nothing waits: while the core is at work the newest state of the form is next. The plan that is
@@ -32,23 +32,9 @@ function settle() {
   }
 }
 
-// fieldOf is the field of the form that a problem is about.
-function fieldOf(p: Problem): HTMLElement | undefined {
-  const id = p.field?.startsWith("set.") ? "value-" + p.field.slice(4) : (p.field ?? "");
-  const field = id ? document.getElementById(id) : null;
-  return field?.closest("#form") ? field : undefined;
-}
-
-// focusOn leads to a field, or to the first choice of a group.
-const focusOn = (field: HTMLElement) => {
-  const details = field.closest("details");
-  if (details) details.open = true;
-  (field.matches("fieldset") ? (field.querySelector("input") ?? field) : field).focus();
-};
-
 // problem says what is wrong, at the field that it is about too.
 function problem(p: Problem): HTMLElement {
-  const field = fieldOf(p);
+  const field = fieldOf(p.field);
   if (!field) return h("li", {}, messages(new CoreError([p]))[0]);
   field.setAttribute("aria-invalid", "true");
   const id = field.id + "-error";
@@ -132,6 +118,7 @@ async function plan() {
 export function init() {
   fill(
     byId("scaffold"),
+    h("h2", { class: "sr" }, "Generate a resource"),
     h(
       "div",
       { class: "split" },

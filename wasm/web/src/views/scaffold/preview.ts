@@ -4,10 +4,12 @@ import { canWrite, changed, local, make, messages, setHash, state, status } from
 import { writeChanges } from "../../changes";
 import { again, byId, codeView, copyButton, diffView, download, filesView, fill, h, plural, say } from "../../dom";
 import { picker } from "../../files";
-import type { ChangedFile, Linted } from "../../types";
+import form from "../../form.json";
+import type { ChangedFile, Finding, Linted } from "../../types";
 import { writeZip } from "../../zip";
-import { findingCard } from "../lint";
+import { findingCard, worstFirst } from "../lint";
 import { current, params, type Shown, view } from "./ask";
+import { fieldOf, focusOn, label } from "./form";
 
 // jump is the way from the form to what it makes, where the two do not stand side by side.
 export function jump(text: string, kind: "good" | "bad" | "") {
@@ -323,11 +325,25 @@ const strictSwitch = () =>
     "Strict",
   );
 
+// remedy leads from a finding to the field of the form that makes it go away.
+function remedy(f: Finding) {
+  const name = (form.remedies as Record<string, string>)[f.rule];
+  const field = fieldOf(name);
+  if (!name || !field) return false;
+  return h(
+    "button",
+    { type: "button", class: "quiet", onclick: () => focusOn(field) },
+    `Change ${fieldName(field) ?? label(name.replace("set.", ""))}`,
+  );
+}
+
+const fieldName = (field: HTMLElement) => document.querySelector(`label[for="${field.id}"]`)?.textContent;
+
 export function drawCheck(l: Linted) {
   const box = checkBox;
   box.removeAttribute("aria-busy");
   const report = l.report;
-  const found = report?.findings.filter((f) => !f.suppressed) ?? [];
+  const found = (report?.findings.filter((f) => !f.suppressed) ?? []).sort(worstFirst);
   const s = report?.summary;
   fill(
     box,
@@ -348,7 +364,7 @@ export function drawCheck(l: Linted) {
       h(
         "div",
         { class: "findings" },
-        found.slice(0, 30).map((f) => findingCard(f)),
+        found.slice(0, 30).map((f) => findingCard(f, remedy(f))),
       ),
   );
   const good = found.length === 0 && l.failures.length === 0;
