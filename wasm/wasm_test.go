@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -518,5 +519,82 @@ func BenchmarkPlan(b *testing.B) {
 				s.Run(context.Background(), call, []byte(`{"kind":"resource","app":"shop","suffix":"jobs","profile":"queue"}`), nil)
 			}
 		})
+	}
+}
+
+// The page offers a repository with twelve faults, each of another category.
+func TestBrokenExample(t *testing.T) {
+	s := session()
+	must[opened](t, s, "open", openRequest{Files: folder(t, "web/broken")})
+	categories := map[string]string{}
+	found := parsed(t, must[linted](t, s, "lint", lintRequest{})).Findings
+	for _, f := range found {
+		category, _, _ := strings.Cut(f.Rule, "/")
+		if other, ok := categories[category]; ok {
+			t.Errorf("%s and %s are of the same category", other, f.Rule)
+		}
+		categories[category] = f.Rule
+	}
+	if len(found) != 12 || len(categories) != 12 {
+		t.Errorf("%d findings of %d categories, want 12: %v", len(found), len(categories), categories)
+	}
+	if done := must[fixed](t, s, "fix", fixRequest{}); done.Done == 0 {
+		t.Error("nothing can be fixed")
+	}
+}
+
+// What leads from a finding to the form exists on both sides.
+func TestRemedies(t *testing.T) {
+	known := map[string]bool{}
+	for _, r := range must[[]rule](t, session(), "rules", empty{}) {
+		known[r.Name] = true
+	}
+	o, err := cue.OperatorNamed(cue.DefaultOperator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := o.Resolve("", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]bool{"auth": true, "secret": true, "suffix": true}
+	for _, v := range values {
+		fields["set."+v.Key] = true
+	}
+	for name, field := range remedies {
+		if !known[name] || !fields[field] {
+			t.Errorf("%s: %s", name, field)
+		}
+	}
+}
+
+// A problem of the form names its field, and a conflict has no flag of the command line.
+func TestProblemsOfTheForm(t *testing.T) {
+	s := example(t)
+	for _, tt := range []struct {
+		request planRequest
+		field   string
+	}{
+		{planRequest{Kind: "resource", App: "Shop", NewApp: true}, "app"},
+		{planRequest{Kind: "application", App: "a b"}, "app"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "X"}, "suffix"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Profile: "nosuch"}, "profile"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Size: "nosuch"}, "size"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Set: map[string]string{"memory": "1GB"}}, "set.memory"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "external"}, "store"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "sealed"}, "cert"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "sealed", Cert: "none"}, "cert"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "existing", Secret: "A"}, "secret"},
+		{planRequest{Kind: "deployment", App: "shop", Type: "web", Name: "A"}, "name"},
+	} {
+		if _, wrong := ask[planned](t, s, "plan", tt.request); len(wrong) == 0 || wrong[0].Field != tt.field {
+			t.Errorf("%+v: %+v, want the field %q", tt.request, wrong, tt.field)
+		}
+	}
+	got := must[planned](t, s, "plan", planRequest{Kind: "resource", App: "shop", Set: map[string]string{"memory": "3Gi"}})
+	for _, c := range got.Conflicts {
+		if strings.Contains(c.Message, "--") || !strings.Contains(c.Diff, "+") {
+			t.Errorf("conflict %q with the diff\n%s", c.Message, c.Diff)
+		}
 	}
 }

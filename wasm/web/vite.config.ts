@@ -2,19 +2,24 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
-const example = join(import.meta.dirname, "..", "..", "examples", "devops-repo");
+// The example repositories, each as one file that the page fetches when somebody wants it.
+const examples = {
+  "example.json": join(import.meta.dirname, "..", "..", "examples", "devops-repo"),
+  "broken.json": join(import.meta.dirname, "broken"),
+};
 
-// The example repository, as one file that the page fetches when somebody wants it.
-function exampleRepository(): Plugin {
+function exampleRepositories(): Plugin {
   const walk = (dir: string): string[] =>
     readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? walk(join(dir, e.name)) : [join(dir, e.name)]));
   return {
-    name: "example-repository",
+    name: "example-repositories",
     generateBundle() {
-      const files = walk(example)
-        .sort()
-        .map((f) => ({ path: relative(example, f).replaceAll("\\", "/"), text: readFileSync(f, "utf8") }));
-      this.emitFile({ type: "asset", fileName: "example.json", source: JSON.stringify(files) });
+      for (const [fileName, dir] of Object.entries(examples)) {
+        const files = walk(dir)
+          .sort()
+          .map((f) => ({ path: relative(dir, f).replaceAll("\\", "/"), text: readFileSync(f, "utf8") }));
+        this.emitFile({ type: "asset", fileName, source: JSON.stringify(files) });
+      }
     },
   };
 }
@@ -39,5 +44,5 @@ export default defineConfig({
   base: "./",
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   worker: { format: "iife" },
-  plugins: [exampleRepository(), serviceWorker()],
+  plugins: [exampleRepositories(), serviceWorker()],
 });

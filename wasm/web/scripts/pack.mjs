@@ -42,6 +42,6 @@ writeFileSync(join(dist, "core.json"), programs);
 copyFileSync(exec, join(dist, "wasm_exec.js"));
 const version = createHash("sha256").update(programs);
 for (const f of readdirSync(join(dist, "assets")).sort()) version.update(f);
-for (const f of ["index.html", "example.json", "wasm_exec.js"]) version.update(readFileSync(join(dist, f)));
+for (const f of ["index.html", "example.json", "broken.json", "wasm_exec.js"]) version.update(readFileSync(join(dist, f)));
 const sw = join(dist, "sw.js");
 writeFileSync(sw, readFileSync(sw, "utf8").replaceAll("VERSION", version.digest("hex").slice(0, 12)));

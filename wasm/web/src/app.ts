@@ -235,8 +235,8 @@ export async function localRepository(): Promise<{ name: string; files: RepoFile
   return r.json();
 }
 
-export async function exampleRepository(): Promise<RepoFile[]> {
-  const r = await fetch(base + "example.json").catch(() => undefined);
+export async function exampleRepository(file: "example.json" | "broken.json"): Promise<RepoFile[]> {
+  const r = await fetch(base + file).catch(() => undefined);
   if (!r?.ok) throw new Error(`could not load the example: ${r ? `the server answers ${r.status}` : "the server does not answer"}`);
   return r.json();
 }

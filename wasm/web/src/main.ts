@@ -116,7 +116,13 @@ function drawSource() {
       "div",
       { class: "row" },
       !local && h("span", { class: "muted wide" }, "drop a directory or zip anywhere, or"),
-      !local && !state.example && h("button", { type: "button", class: "quiet", onclick: () => void openExample() }, "Example"),
+      !local &&
+        !state.example &&
+        h("button", { type: "button", class: "quiet", id: "open-example", onclick: () => void openExample() }, "Example"),
+      !local &&
+        state.name !== "Broken repository" &&
+        h("button", { type: "button", class: "quiet", id: "open-broken", onclick: () => void openBroken() }, "Try a broken repository"),
+      !local && h("button", { type: "button", id: "open-paste", onclick: () => void paste() }, "Paste a manifest"),
       !local &&
         h(
           "button",
@@ -164,11 +170,54 @@ function drawSource() {
 const openExample = async () => {
   if (!(await changes.leave())) return;
   try {
-    await open("Example repository", await exampleRepository(), { example: true });
+    await open("Example repository", await exampleRepository("example.json"), { example: true });
   } catch (e) {
     if (!(e instanceof Cancelled) && !state.failed) broken(messages(e)[0]!, "Retry", () => void openExample());
   }
 };
+
+// openBroken shows what the linter finds.
+const openBroken = () => takeIn(async () => ({ name: "Broken repository", files: await exampleRepository("broken.json"), skipped: [] }));
+
+const sample = `apiVersion: databases.spotahome.com/v1
+kind: RedisFailover
+metadata:
+  name: sessions
+spec:
+  sentinel:
+    replicas: 2
+  redis:
+    replicas: 1
+    customConfig:
+      - maxmemory-policy=noeviction
+`;
+
+// paste makes a repository of one file of what somebody pastes.
+async function paste() {
+  const text = h("textarea", {
+    id: "manifest",
+    rows: 16,
+    spellcheck: "false",
+    class: "code",
+    placeholder: sample,
+    "aria-describedby": "manifest-help",
+  });
+  const yes = await dialog(
+    "Paste a manifest",
+    [
+      h("label", { for: "manifest" }, "A custom resource, or several manifests separated by ---"),
+      text,
+      h("p", { class: "help", id: "manifest-help" }, "Nothing is uploaded. Empty, the example in the field is linted."),
+    ],
+    "Lint",
+  );
+  if (yes)
+    await takeIn(async () => ({
+      name: "Pasted manifest",
+      files: [{ path: "manifest.yaml", text: text.value.trim() ? text.value : sample }],
+      skipped: [],
+    }));
+}
 
 async function start() {
   try {
