@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	udiff "github.com/aymanbagabas/go-udiff"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -122,7 +121,7 @@ func (p *Plan) Diff() string {
 			b.WriteString("deleted file mode 100644\n")
 			to = "/dev/null"
 		}
-		b.WriteString(udiff.Unified(from, to, string(f.Old), string(f.New)))
+		b.WriteString(unified(from, to, string(f.Old), string(f.New)))
 	}
 	return b.String()
 }
@@ -243,7 +242,7 @@ func (p *Plan) conflict(at finding.Position, path, fault, way, old, new string) 
 	}
 	p.Conflicts = append(p.Conflicts, Conflict{
 		Problem: *finding.Errorf(at, path, "%s", message), Fault: fault,
-		Diff:    udiff.Unified(at.File, at.File+" (on request)", old, new),
+		Diff: unified(at.File, at.File+" (on request)", old, new),
 	})
 }
 

@@ -1,0 +1,95 @@
+package scaffold
+
+import (
+	"strings"
+
+	udiff "github.com/aymanbagabas/go-udiff"
+)
+
+// unified returns the difference of two texts in the unified format. Lines that are only added or only removed are moved, as git does,
+// to where they begin with what is least indented: a new block of YAML that ends like the one before it would otherwise seem to begin
+// inside of that.
+func unified(from, to, old, new string) string {
+	edits := slide(old, udiff.Lines(old, new))
+	text, err := udiff.ToUnified(from, to, old, edits, udiff.DefaultContextLines)
+	if err != nil {
+		return udiff.Unified(from, to, old, new)
+	}
+	return text
+}
+
+// slide moves edits of whole lines, none across another one.
+func slide(old string, edits []udiff.Edit) []udiff.Edit {
+	out := make([]udiff.Edit, len(edits))
+	for i, e := range edits {
+		out[i] = e
+		if e.New != "" && e.Start != e.End {
+			continue
+		}
+		low, high := 0, len(old)
+		if i > 0 {
+			low = out[i-1].End
+		}
+		if i+1 < len(edits) {
+			high = edits[i+1].Start
+		}
+		out[i] = best(old, e, low, high)
+	}
+	return out
+}
+
+// best returns the same edit at the location between two offsets of the old text that reads best: the lowest of those whose first line
+// is least indented.
+func best(old string, e udiff.Edit, low, high int) udiff.Edit {
+	for next, ok := up(old, e, low); ok; next, ok = up(old, e, low) {
+		e = next
+	}
+	found := e
+	for next, ok := down(old, e, high); ok; next, ok = down(old, next, high) {
+		if indentOf(block(old, next)) <= indentOf(block(old, found)) {
+			found = next
+		}
+	}
+	return found
+}
+
+// block is what an edit adds or removes.
+func block(old string, e udiff.Edit) string {
+	if e.New != "" {
+		return e.New
+	}
+	return old[e.Start:e.End]
+}
+
+// up moves an edit up by a line, if the line before it is its last one.
+func up(old string, e udiff.Edit, low int) (udiff.Edit, bool) {
+	text := block(old, e)
+	last := lastLine(text)
+	if e.Start-len(last) < low || !strings.HasSuffix(last, "\n") || !strings.HasSuffix(old[:e.Start], last) || lastLine(old[:e.Start]) != last {
+		return e, false
+	}
+	e.Start, e.End = e.Start-len(last), e.End-len(last)
+	if e.New != "" {
+		e.New = last + strings.TrimSuffix(text, last)
+	}
+	return e, true
+}
+
+// down moves an edit down by a line, if the line after it is its first one.
+func down(old string, e udiff.Edit, high int) (udiff.Edit, bool) {
+	text := block(old, e)
+	first, _, ok := strings.Cut(text, "\n")
+	first += "\n"
+	if !ok || e.End+len(first) > high || !strings.HasPrefix(old[e.End:], first) || !strings.HasSuffix(text, "\n") {
+		return e, false
+	}
+	e.Start, e.End = e.Start+len(first), e.End+len(first)
+	if e.New != "" {
+		e.New = strings.TrimPrefix(text, first) + first
+	}
+	return e, true
+}
+
+func lastLine(text string) string {
+	return text[strings.LastIndexByte(strings.TrimSuffix(text, "\n"), '\n')+1:]
+}
