@@ -34,7 +34,9 @@ function serviceWorker(): Plugin {
         .filter((name) => name !== "sw.js")
         .sort();
       const list = ["./", ...own.filter((n) => n !== "index.html"), "wasm_exec.js", "core.json", "icon.svg"];
-      const source = readFileSync(join(import.meta.dirname, "src", "sw.js"), "utf8").replace("[/* files */]", JSON.stringify(list));
+      const template = readFileSync(join(import.meta.dirname, "src", "sw.js"), "utf8");
+      const source = template.replace(/\[\s*\/\* files \*\/\s*\]/, JSON.stringify(list));
+      if (source === template) throw new Error("src/sw.js has no place for the list of files");
       this.emitFile({ type: "asset", fileName: "sw.js", source });
     },
   };
