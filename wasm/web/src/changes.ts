@@ -22,9 +22,9 @@ const name = () => (state.example ? "redis-gitops" : state.name).replace(/[^\w.-
 
 const zip = () => writeZip(state.changes.files.filter((f) => f.action !== "remove").map((f) => ({ path: f.path, text: f.new })));
 
-// writeChanges writes what this tab is ahead of the disk, after a question that shows it. With a change that was shown and is not made
+// writeChanges writes what this tab is ahead of the disk, after a question that shows it. With a plan that was shown and is not made
 // yet, that is made first, and undone when nothing could be written.
-export async function writeChanges(command: string, change?: { name: "apply" | "fix"; request: object; files: ChangedFile[] }) {
+export async function writeChanges(command: string, change?: { request: object; files: ChangedFile[] }) {
   let made = false;
   try {
     // A repository that came as a zip, or by another way that cannot be written to: its folder is asked for now.
@@ -38,11 +38,11 @@ export async function writeChanges(command: string, change?: { name: "apply" | "
     );
     if (!yes) return;
     if (change) {
-      await make(change.name, change.request);
+      await make("apply", change.request);
       made = true;
     }
     await put(files, command, folder);
-    said = { files, command, where };
+    said = { files, command, where, opening: state.opening };
     draw();
     status("Written", "ok");
     say(`${plural(files.length, "file")} written`);
@@ -65,7 +65,7 @@ export async function writeChanges(command: string, change?: { name: "apply" | "
 }
 
 // said is what was written last, until something else is changed.
-let said: { files: ChangedFile[]; command: string; where: string } | undefined;
+let said: { files: ChangedFile[]; command: string; where: string; opening: number } | undefined;
 
 const quoted = (word: string) => (/^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
@@ -104,7 +104,7 @@ const trying = (f: () => Promise<unknown>) => () => {
 function draw() {
   const { files, masked, steps } = state.changes;
   const box = byId("changes");
-  if (files.length) said = undefined;
+  if (files.length || said?.opening !== state.opening) said = undefined;
   box.hidden = files.length === 0 && !said;
   const open = box.querySelector("details")?.open ?? false;
   const button = (id: string, text: string, f: () => void, primary = false) =>
@@ -156,7 +156,7 @@ function draw() {
           { open },
           h("summary", {}, "Show the changes"),
           h("p", { class: "help" }, "Apply the patch with ", h("code", {}, `git apply ${name()}.patch`), "."),
-          filesView(files),
+          filesView(files, (f) => f.action === "update"),
         ),
       ],
       written(),

@@ -135,13 +135,19 @@ export function diffView(patch: string, label = "Diff"): HTMLElement {
   return pre;
 }
 
+interface Changed {
+  path: string;
+  action: string;
+  diff?: string;
+}
+
 // filesView shows changes file by file, each below its name.
-export function filesView(files: { path: string; action: string; diff?: string }[]): HTMLElement[] {
+export function filesView(files: Changed[], open = (_: Changed) => files.length <= 20): HTMLElement[] {
   const names: Record<string, string> = { create: "new", update: "changed", remove: "removed" };
   return files.map((f) => {
     const d = h(
       "details",
-      { class: "file", open: files.length <= 20 },
+      { class: "file", open: open(f) },
       h("summary", {}, h("span", { class: "tag " + f.action }, names[f.action]), h("span", { class: "path" }, f.path)),
     );
     const draw = () => {

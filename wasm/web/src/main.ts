@@ -266,8 +266,8 @@ core.onquiet = (quiet) => {
 
 // broken says why nothing works, in every view, and offers a way out.
 function broken(message: string, again: string, retry: () => void) {
-  const text = message[0]!.toUpperCase() + message.slice(1);
-  status(text, "bad");
+  const text = message[0]!.toUpperCase() + message.slice(1).replace(/\.$/, "");
+  status(text.split(/[:;,] /)[0]!, "bad");
   state.failed = {
     message: text + ".",
     again,

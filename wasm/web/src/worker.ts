@@ -61,7 +61,11 @@ async function unpacked(base: string, program: string): Promise<Response> {
 }
 
 async function start(base: string, program: string, given?: WebAssembly.Module) {
-  importScripts(base + "wasm_exec.js");
+  try {
+    importScripts(base + "wasm_exec.js");
+  } catch {
+    throw new Error("could not load the program: wasm_exec.js is missing, or the server does not answer");
+  }
   const begin = performance.now();
   module = given ?? (await WebAssembly.compileStreaming(unpacked(base, program)));
   const compiled = performance.now();

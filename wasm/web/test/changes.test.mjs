@@ -115,7 +115,6 @@ everywhere(
 
     // A program that is started again knows the same.
     await page.evaluate(() => document.getElementById("cancel").click());
-    await page.locator('#status[data-kind="ok"]').waitFor();
 
     // Leaving loses it: by closing the tab, and by opening something else.
     const asked = new Promise((resolve) =>

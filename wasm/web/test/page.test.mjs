@@ -272,6 +272,10 @@ everywhere("a folder and a zip are dropped, the example is a click away", async 
     await page.locator("#source").innerText(),
     new RegExp(`${Object.keys(tree(join(dir, "dropped"))).length} files, 4 applications`),
   );
+  // A directory that is dropped can be written to.
+  await page.getByRole("tab", { name: "Scaffold" }).click();
+  await page.getByRole("button", { name: "Write to the directory" }).waitFor();
+  await page.getByRole("tab", { name: "Lint" }).click();
   writeFileSync(join(dir, "packed.zip"), zip([["repo/applications/x/redis.yaml", broken]]));
   await drop(p, [join(dir, "packed.zip")]);
   await page.locator("#source b", { hasText: "repo" }).waitFor();

@@ -170,19 +170,23 @@ everywhere("a program that does not load says why, and is loaded by Retry", asyn
     server.missing = missing;
     const p = await open(browser, server.url, { ...mode, ready: false, allowed: [/404/] });
     const { page } = p;
-    const card = page.getByRole("alert").filter({ hasText: /Could not load the (program|example): the server answers 404/ });
-    await card.waitFor();
-    await page.locator('#status[data-kind="bad"]').waitFor();
-    for (const view of ["Lint", "Explore", "Scaffold"]) {
-      await page.getByRole("tab", { name: view }).click();
-      assert.equal(await page.locator(`#${view.toLowerCase()}`).getByText("Loading…").count(), 0);
+    try {
+      const card = page.getByRole("alert").filter({ hasText: /Could not load the (program|example): the server answers 404/ });
+      await card.waitFor();
+      await page.locator('#status[data-kind="bad"]').waitFor();
+      for (const view of ["Lint", "Explore", "Scaffold"]) {
+        await page.getByRole("tab", { name: view }).click();
+        assert.equal(await page.locator(`#${view.toLowerCase()}`).getByText("Loading…").count(), 0, view);
+      }
+      server.missing = undefined;
+      await card.getByRole("button", { name: "Retry" }).click();
+      await page.getByText("✓ Lint passed").waitFor();
+      assert.equal(await page.locator("#failed").count(), 0);
+      clean(p);
+    } finally {
+      server.missing = undefined;
+      await p.context.close();
     }
-    server.missing = undefined;
-    await card.getByRole("button", { name: "Retry" }).click();
-    await page.getByText("✓ Lint passed").waitFor();
-    assert.equal(await page.locator("#failed").count(), 0);
-    clean(p);
-    await p.context.close();
   }
 });
 
@@ -260,7 +264,7 @@ everywhere(
     assert.match(said, /uppercase "S" is not allowed/);
     await page.locator("#preview .last[inert] .path", { hasText: "redis-jobs.yaml" }).first().waitFor();
     await app.fill("shop");
-    await page.locator("#checked:not([aria-busy])").waitFor();
+    await page.locator("#preview > #checked:not([aria-busy])").waitFor();
     assert.equal(await page.locator("#app-error, .last").count(), 0);
     clean(p);
     await p.context.close();

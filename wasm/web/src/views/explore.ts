@@ -386,13 +386,14 @@ function drawing(i: Instance) {
     line(470, y(0) + 14, 540, y(0) + 14, "watch");
     note(505, y(0) + 8, "master?");
     const under = y(0) + 50;
-    out.push(
-      svg("path", {
-        class: "edge",
-        d: `M190 ${y(0) + 32}C225 ${y(0) + 32} 225 ${under} 270 ${under}H470C515 ${under} 505 ${y(0) + 32} 532 ${y(0) + 32}`,
-      }),
-    );
-    arrow(540, y(0) + 32);
+    if (users.length)
+      out.push(
+        svg("path", {
+          class: "edge",
+          d: `M190 ${y(0) + 32}C225 ${y(0) + 32} 225 ${under} 270 ${under}H470C515 ${under} 505 ${y(0) + 32} 532 ${y(0) + 32}`,
+        }),
+      );
+    if (users.length) arrow(540, y(0) + 32);
   } else if (service) {
     line(470, y(0) + 21, 532, y(0) + 21);
     arrow(540, y(0) + 21);

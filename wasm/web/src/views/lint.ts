@@ -1,6 +1,5 @@
 // The Lint view: findings by file, each with its source, its causes, its rule and its fix.
-import { canWrite, changed, check, core, make, messages, onchange, progress, rules, setHash, state, status } from "../app";
-import { writeChanges } from "../changes";
+import { changed, check, core, make, messages, onchange, progress, rules, setHash, state, status } from "../app";
 import { Cancelled } from "../core";
 import { byId, copyButton, dialog, download, filesView, fill, h, paint, plural, say, unpressed } from "../dom";
 import type { Finding, Fixed, Linted, Related, Report } from "../types";
@@ -181,10 +180,8 @@ async function showFix(f: Finding, box: HTMLElement) {
 
 // applyFix makes the fixes that were shown; those that have become others are refused by the core.
 async function applyFix(ask: object, shown: Fixed) {
-  const request = { ...ask, apply: true, plan: shown.id };
   try {
-    if (canWrite()) return await writeChanges("lint --fix", { name: "fix", request, files: shown.files });
-    const fixed = await make<Fixed>("fix", request);
+    const fixed = await make<Fixed>("fix", { ...ask, apply: true, plan: shown.id });
     say(`${plural(fixed.done, "finding")} fixed`);
   } catch (e) {
     if (!(e instanceof Cancelled)) status(messages(e)[0]!, "bad");
@@ -453,7 +450,6 @@ async function fixAll() {
   try {
     const fixed = await core.call<Fixed>("fix", { ...options(), apply: false }, progress("Fixing, checked"));
     status("Ready", "ok");
-    if (canWrite()) return await applyFix(options(), fixed);
     const yes = await dialog(
       `Fix ${plural(fixed.done, "finding")} in ${plural(fixed.files.length, "file")}?`,
       [
@@ -461,7 +457,7 @@ async function fixAll() {
           "p",
           {},
           copyButton(() => fixed.diff, "Copy patch"),
-          " The files in this tab will be changed, and nothing else. Changes in this tab are downloaded as one patch.",
+          " The files in this tab will be changed; what is changed there can be downloaded or written.",
         ),
         filesView(fixed.files),
       ],

@@ -181,4 +181,5 @@ export function show() {
 export function failed() {
   const skeleton = byId("preview").querySelector(".skeleton p");
   if (skeleton) skeleton.textContent = "The program is not running.";
+  jump("Not running", "bad");
 }

@@ -293,7 +293,6 @@ function actions(shown: Shown, made: ChangedFile[]) {
 
 // change is the plan that was shown, to be made by the core; one that has become another is refused there.
 const change = (shown: Shown) => ({
-  name: "apply" as const,
   request: { ...shown.request, plan: shown.planned.id },
   files: shown.planned.files,
 });
@@ -301,8 +300,7 @@ const change = (shown: Shown) => ({
 // keep takes the plan into the repository of this tab, so that Lint and Explore show it and the next plan builds on it.
 async function keep(shown: Shown) {
   try {
-    const { name, request } = change(shown);
-    await make(name, request);
+    await make("apply", change(shown).request);
     say("Kept in this tab");
   } catch (e) {
     status(messages(e)[0]!, "bad");
