@@ -165,7 +165,8 @@ export const real = (files: ChangedFile[]) => files.filter((f) => f.action !== "
 // make has the core make a change that was shown: a plan, or fixes.
 export async function make<T extends { files: ChangedFile[] }>(name: "apply" | "fix", request: object): Promise<T> {
   const made = await core.call<T>(name, request);
-  state.steps.push({ what: "", files: real(made.files) });
+  const files = real(made.files);
+  if (files.length) state.steps.push({ what: "", files }); // the core has no step for nothing either
   await refresh();
   return made;
 }
