@@ -546,7 +546,7 @@ func TestBrokenExample(t *testing.T) {
 // What leads from a finding to the form exists on both sides.
 func TestRemedies(t *testing.T) {
 	known := map[string]bool{}
-	for _, r := range must[[]rule](t, session(), "rules", empty{}) {
+	for _, r := range must[[]finding.RuleInfo](t, session(), "rules", empty{}) {
 		known[r.Name] = true
 	}
 	o, err := cue.OperatorNamed(cue.DefaultOperator())
