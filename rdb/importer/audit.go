@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -127,7 +128,7 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 	evicted := im.facts.since(func(f facts) int64 { return f.evicted })
 	short, reasons := im.countKeys()
 	if evicted > 0 {
-		reasons = append(reasons, fmt.Sprintf("the target evicted %d keys (maxmemory-policy)", evicted))
+		reasons = append(reasons, fmt.Sprintf("the target evicted %s (maxmemory-policy)", finding.Count(evicted, "key")))
 	}
 	if names := im.removals(); len(names) > 0 {
 		reasons = append(reasons, "other clients sent "+strings.Join(names, ", "))
@@ -145,9 +146,9 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 		switch {
 		case short > 0:
 			r.Differing += short
-			r.doubt("%d imported keys are missing in the target: %s; empty the target and import again", short, strings.Join(reasons, "; "))
+			r.doubt("%s missing in the target: %s; empty the target and import again", importedAre(short), strings.Join(reasons, "; "))
 		case evicted > 0:
-			r.doubt("the target evicted %d keys during the import, and a live source cannot be read again to find out which; raise maxmemory, empty the target and import again", evicted)
+			r.doubt("the target evicted %s during the import, and a live source cannot be read again to find out which; raise maxmemory, empty the target and import again", finding.Count(evicted, "key"))
 		}
 		return nil
 	}
@@ -161,11 +162,15 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 	}
 	switch {
 	case v.missing > 0:
-		r.doubt("%d imported keys are missing in the target: %s; fix the cause, then import again with --skip-existing to write the missing keys", v.missing, strings.Join(reasons, "; "))
+		r.doubt("%s missing in the target: %s; fix the cause, then import again with --skip-existing to write the missing keys", importedAre(v.missing), strings.Join(reasons, "; "))
 	case evicted > 0:
-		r.note("the target evicted %d keys during the import, but all keys of the dump exist", evicted)
+		r.note("the target evicted %s during the import, but all keys of the dump exist", finding.Count(evicted, "key"))
 	}
 	return nil
+}
+
+func importedAre(n uint64) string {
+	return finding.Count(n, "imported key", finding.Verb(n, "is", "are"))
 }
 
 // countKeys compares the number of keys in each database with what must be there. short is how many are not there for sure.
@@ -203,9 +208,9 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 		switch {
 		case have < must:
 			short += must - have
-			reasons = append(reasons, fmt.Sprintf("database %d has %d keys, but %d unexpired keys were written to it", db, have, must))
+			reasons = append(reasons, fmt.Sprintf("database %d has %s, but %s written to it", db, finding.Count(have, "key"), finding.Count(must, "unexpired key", finding.Verb(must, "was", "were"))))
 		case had > 0 && (im.opts.Existing == Replace || im.opts.Existing == Skip):
-			reasons = append(reasons, fmt.Sprintf("database %d already had %d keys, so counting proves nothing", db, had))
+			reasons = append(reasons, fmt.Sprintf("database %d already had %s, so counting proves nothing", db, finding.Count(had, "key")))
 		case have > most+had:
 			reasons = append(reasons, fmt.Sprintf("other clients wrote to database %d", db))
 		}
@@ -218,11 +223,9 @@ func (im *importer) removals() []string {
 	var names []string
 	for _, name := range removing {
 		n := im.facts.since(func(f facts) int64 { return f.removals[name] })
-		if sent := im.sent[name]; sent != nil {
-			n -= sent.Load()
-		}
+		n -= im.sent[strings.ToUpper(name)].Load()
 		if n > 0 {
-			names = append(names, fmt.Sprintf("%s (%d times)", strings.ToUpper(name), n))
+			names = append(names, fmt.Sprintf("%s (%s)", strings.ToUpper(name), finding.Count(n, "time")))
 		}
 	}
 	return names

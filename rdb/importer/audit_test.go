@@ -485,3 +485,54 @@ func TestBothClocksOff(t *testing.T) {
 		})
 	}
 }
+
+// everyKind is a dump with a value of each type, large ones too, pending entries and a function library.
+func everyKind(t *testing.T) []byte {
+	t.Helper()
+	s := redistest.Start(t, "--list-max-listpack-size", "128", "--stream-node-max-entries", "10")
+	s.Do("SET", "string", "v")
+	s.Do("SET", "expiring", "v", "PXAT", "4000000000000")
+	s.Do("RPUSH", "list", "a", "b")
+	s.Do("SADD", "set", "a", "b")
+	s.Do("ZADD", "zset", "1", "a")
+	s.Do("HSET", "hash", "f", "v")
+	s.Do("PEXPIREAT", "hash", "4000000000000")
+	for i := 1; i < 20; i++ {
+		s.Do("XADD", "stream", fmt.Sprint(i, "-1"), "f", "v")
+	}
+	s.Do("XGROUP", "CREATE", "stream", "group", "0")
+	s.Do("XREADGROUP", "GROUP", "group", "one", "COUNT", "5", "STREAMS", "stream", ">")
+	s.Do("XDEL", "stream", "2-1")
+	s.Do("SETRANGE", "large string", strconv.Itoa(split+1000), "x")
+	element := strings.Repeat("x", split/20)
+	for i := range 30 {
+		n := strconv.Itoa(i)
+		s.Do("RPUSH", "large list", n+element)
+		s.Do("HSET", "large hash", n, element)
+	}
+	s.Do("FUNCTION", "LOAD", "#!lua name=imported\nredis.register_function('imported', function() return 1 end)")
+	s.Do("SAVE")
+	data, err := os.ReadFile(filepath.Join(s.Dir, "dump.rdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// What the import itself sends is not another client's: XDEL of entries that are revived to be claimed, PEXPIREAT, RENAME.
+func TestOwnCommandsAreNotOthers(t *testing.T) {
+	data := everyKind(t)
+	for _, existing := range []Existing{Refuse, Skip} {
+		s := redistest.Start(t)
+		if existing != Refuse {
+			s.Do("SET", "other", "1") // so that counting proves nothing
+		}
+		s.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+		store := &spoiler{do: func() { s.Do("CONFIG", "SET", "maxmemory", "1") }, when: func() bool { return s.Do("EXISTS", "stream") == int64(1) }}
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Method: Commands, Existing: existing, Checkpoint: store, Connections: 1})
+		text := fmt.Sprint(err, report.Doubts, report.Notes)
+		if err == nil && (len(report.Doubts) == 0 || !strings.Contains(text, "evicted")) || strings.Contains(text, "other clients sent") {
+			t.Errorf("%v: %s", existing, text)
+		}
+	}
+}

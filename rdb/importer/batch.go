@@ -2,6 +2,7 @@ package importer
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -33,6 +34,9 @@ type keyRef struct {
 	done, lasting         bool // answered; does not expire
 	uncertain             bool // it may have been written by an earlier run
 	payloadAt, payloadEnd int  // of RESTORE
+	// removes are the counters of commands in a transaction that take something away, apart from those that give the key
+	// its name.
+	removes []*atomic.Int64
 }
 
 // how describes what the replies of a key mean.

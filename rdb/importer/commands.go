@@ -51,6 +51,9 @@ func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.server.version, Shift: p.im.shift}, func(args [][]byte) error {
 		b.buf = redis.AppendCommand(b.buf, args...)
 		n++
+		if c := p.im.sent.of(args[0]); c != nil {
+			k.removes = append(k.removes, c)
+		}
 		return nil
 	})
 	if err != nil || n == 2 {
@@ -464,7 +467,7 @@ func (l *largeKey) run(ctx context.Context, size int64, whole bool) (redis.Error
 	}
 	temporary := p.temporary(key, p.im.names.Add(1))
 	p.im.leftovers.add(e.DB, string(temporary))
-	p.im.sent.made(3, replace, e.Expiry == 0)
+	p.im.sent.made(3, replace)
 	refused, err = l.pipeline(ctx, func() error { return l.pieces(ctx, temporary) })
 	e.Key = key
 	if err != nil {
@@ -576,6 +579,9 @@ func (l *largeKey) pieces(ctx context.Context, temporary []byte) error {
 	l.empty = true
 	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2, Shift: l.pass.im.shift}, func(args [][]byte) error {
 		l.empty = false
+		if c := l.pass.im.sent.of(args[0]); c != nil {
+			c.Add(1)
+		}
 		l.add(args...)
 		if len(l.buf) < pieceBytes {
 			return nil
@@ -730,7 +736,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 			if l.db != db {
 				continue
 			}
-			im.sent["unlink"].Add(1)
+			im.sent.add("UNLINK", 1)
 			if _, err := conn.Do(ctx, "UNLINK", l.name); err != nil && redis.Code(err) != "MOVED" {
 				return err
 			}
@@ -745,7 +751,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 				return errors.New("unexpected reply to SCAN")
 			}
 			found, _ := list[1].([]any)
-			im.sent["unlink"].Add(int64(len(found)))
+			im.sent.add("UNLINK", int64(len(found)))
 			for _, key := range found {
 				if _, err := conn.Do(ctx, "UNLINK", fmt.Sprint(key)); err != nil {
 					return err

@@ -161,22 +161,29 @@ type ownCommands map[string]*atomic.Int64
 
 func newOwnCommands() ownCommands {
 	sent := ownCommands{}
-	for _, name := range []string{"unlink", "rename", "renamenx", "pexpireat", "flushdb"} {
-		sent[name] = &atomic.Int64{}
+	for _, name := range removing {
+		sent[strings.ToUpper(name)] = &atomic.Int64{}
 	}
 	return sent
 }
 
-// made counts the commands that make a key under another name, with so many UNLINK at most.
-func (o ownCommands) made(unlinks int64, replace, lasting bool) {
-	o["unlink"].Add(unlinks)
-	if replace {
-		o["rename"].Add(1)
-	} else {
-		o["renamenx"].Add(1)
+// add counts a command, if it is one of them.
+func (o ownCommands) add(name string, n int64) {
+	if c := o[name]; c != nil {
+		c.Add(n)
 	}
-	if !lasting {
-		o["pexpireat"].Add(1)
+}
+
+// of returns the counter of a command that takes away, or nil.
+func (o ownCommands) of(name []byte) *atomic.Int64 { return o[string(name)] }
+
+// made counts the commands that give a key its name, with so many UNLINK at most.
+func (o ownCommands) made(unlinks int64, replace bool) {
+	o.add("UNLINK", unlinks)
+	if replace {
+		o.add("RENAME", 1)
+	} else {
+		o.add("RENAMENX", 1)
 	}
 }
 

@@ -304,7 +304,7 @@ func (im *importer) flush(ctx context.Context) error {
 				_, err = conn.Do(ctx, "SELECT", strconv.Itoa(db))
 			}
 			if err == nil {
-				im.sent["flushdb"].Add(1)
+				im.sent.add("FLUSHDB", 1)
 				_, err = conn.Do(ctx, "FLUSHDB", "ASYNC")
 			}
 			if err != nil {

@@ -172,7 +172,10 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 		out, f := b.pending(), flight{batch: b, selected: b.db != db}
 		for i := range b.keys {
 			if k := &b.keys[i]; k.how == byTransaction && !k.done {
-				w.pass.im.sent.made(2, w.pass.im.opts.Existing == Replace, k.lasting)
+				w.pass.im.sent.made(2, w.pass.im.opts.Existing == Replace)
+				for _, c := range k.removes {
+					c.Add(1)
+				}
 			}
 		}
 		if f.selected {
