@@ -21,6 +21,10 @@ type CopyOptions struct {
 	// Refused is called for each entry that Version cannot hold, with the reason. It is left out, unless Refused returns
 	// an error, which ends the copy. With nil, the reason does.
 	Refused func(e *Entry, reason error) error
+	// Unloadable, if not nil, is called for each entry at which a server that loads the dump would end its process ([LoadCheck]),
+	// with the reason. It is left out, unless Unloadable returns an error, which ends the copy. With nil, the reason does.
+	// A value larger than the window of the scanner is not looked into.
+	Unloadable func(e *Entry, reason error) error
 	// Lost, if not nil, is called for each key that was written and lost something.
 	Lost func(e *Entry, lost Loss)
 }
@@ -34,6 +38,9 @@ type CopyStats struct {
 	Filtered  uint64 `json:"filtered"`
 	Expired   uint64 `json:"expired"`
 	Refused   uint64 `json:"refused"` // keys, libraries of functions and data of modules that Version cannot hold
+	// Unloadable counts keys at which a server that loads the dump ends: damaged ones, and the second of two.
+	Unloadable uint64 `json:"unloadable"`
+	Unsearched bool   `json:"-"` // there were too many keys to notice each that is there twice
 	// Lost counts the keys written that lost something by their new encoding, by what they lost.
 	Lost map[Loss]uint64 `json:"-"`
 }
@@ -88,6 +95,7 @@ type copier struct {
 	out   *Writer
 	stats *CopyStats
 	from  map[int]int // the old number of each new database
+	loads LoadCheck
 }
 
 func (c *copier) entry(e *Entry) error {
@@ -110,6 +118,13 @@ func (c *copier) entry(e *Entry) error {
 			return fmt.Errorf("databases %d and %d would both become %d, so keys could collide; map them to different databases", other, db, e.DB)
 		}
 		c.from[e.DB] = db
+	}
+	if err := c.loadable(e); err != nil {
+		c.stats.Unloadable++
+		if c.opts.Unloadable == nil {
+			return err
+		}
+		return c.opts.Unloadable(e, err)
 	}
 	typ := e.Type
 	written, lost, err := c.reencode(e)
@@ -142,6 +157,16 @@ func (c *copier) entry(e *Entry) error {
 	}
 	c.stats.lose(lost)
 	return nil
+}
+
+// loadable judges an entry that is kept. A large value can be read only once, and is needed for that.
+func (c *copier) loadable(e *Entry) error {
+	err := c.loads.Key(e)
+	c.stats.Unsearched = c.loads.Full()
+	if err == nil && e.Raw != nil {
+		err = c.loads.Value(e)
+	}
+	return err
 }
 
 func (c *copier) reencode(e *Entry) (*Entry, Loss, error) {

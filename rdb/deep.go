@@ -81,24 +81,6 @@ func (c *checker) first(p []byte) bool {
 
 func shorten(p []byte) []byte { return p[:min(len(p), 100)] }
 
-// A KeySet notices keys that are in a dump twice, at which a server ends instead of loading it (redis src/rdb.c: "RDB has
-// duplicated key"). Its memory is bounded: more than 8 million keys of one database are not searched.
-type KeySet struct {
-	db int
-	in checker
-}
-
-// Add reports whether a key of a database is new. The keys of a database have to follow each other, as they do in a dump.
-func (s *KeySet) Add(db int, key []byte) bool {
-	if s.in.seen == nil || db != s.db {
-		*s = KeySet{db: db, in: checker{seed: maphash.MakeSeed()}}
-	}
-	return s.in.first(key)
-}
-
-// Full reports whether keys were not searched any more.
-func (s *KeySet) Full() bool { return len(s.in.seen) >= maxDistinct }
-
 // backwards checks the length that is written after an element of a listpack, to be read backwards (redis src/listpack.c,
 // lpEncodeBacklen).
 func backwards(p []byte, size int) bool {

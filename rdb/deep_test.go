@@ -190,14 +190,4 @@ func TestDuplicates(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.t, err, tt.want)
 		}
 	}
-	var s KeySet
-	for _, tt := range []struct {
-		db   int
-		key  string
-		want bool
-	}{{0, "a", true}, {0, "", true}, {0, "a", false}, {1, "a", true}, {1, "", true}, {1, "", false}} {
-		if got := s.Add(tt.db, []byte(tt.key)); got != tt.want {
-			t.Errorf("key %q of %d is new: %t", tt.key, tt.db, got)
-		}
-	}
 }

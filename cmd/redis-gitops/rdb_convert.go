@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
@@ -25,7 +26,9 @@ and the exit code is 1: hash fields with an expiry before 7.4, functions before
 7.0, streams before 5.0, vector sets anywhere but in Redis 8.0 and later, and
 module data, because a server without the module does not start. Use --module
 for each module that the server has. --lossy writes the rest: hashes lose the
-expiry of their fields, and other keys are omitted.
+expiry of their fields, and other keys are omitted. The same applies to keys at
+which a server exits when it loads the dump: duplicate keys, of which the first
+is kept, and damaged values.
 
 ` + dumpFileHelp + ` OUT is written
 atomically; the extension .gz or .zst compresses it, "-" is standard output.
@@ -93,7 +96,7 @@ var errLossy = errors.New("some data cannot be represented")
 
 // rewrite copies a dump and reports what the version cannot represent.
 func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions, lossy bool) error {
-	var refused, named uint64
+	var refused, unloadable, named uint64
 	name := func(format string, args ...any) {
 		if named++; named <= maxRefused {
 			a.errf(format+"\n", args...)
@@ -111,6 +114,11 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 		name("%s: %v", what, reason)
 		return nil
 	}
+	opts.Unloadable = func(_ *rdb.Entry, reason error) error {
+		unloadable++
+		name("%v", reason)
+		return nil
+	}
 	opts.Lost = func(e *rdb.Entry, lost rdb.Loss) {
 		if lost&rdb.LossFieldExpiry != 0 {
 			name("key %q in database %d: written without field expiry", e.Key, e.DB)
@@ -120,7 +128,7 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	err := a.writeOutput(to, func(w io.Writer) error {
 		return a.scanDump(ctx, from, func(s *rdb.Scanner) (err error) {
 			stats, err = rdb.Copy(w, s, opts)
-			if err == nil && refused > 0 && !lossy && to != "-" {
+			if err == nil && refused+unloadable > 0 && !lossy && to != "-" {
 				err = errLossy
 			}
 			return err
@@ -132,7 +140,12 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	if err != nil && !errors.Is(err, errLossy) {
 		return err
 	}
-	summary := fmt.Sprintf("RDB version %d, %d of %d keys", stats.Version, stats.Written, stats.Keys)
+	return a.sayRewritten(to, &stats, err == nil)
+}
+
+// sayRewritten reports what became of the keys. What was left out makes the exit code 1, also where the rest was written.
+func (a *app) sayRewritten(to string, stats *rdb.CopyStats, written bool) error {
+	summary := fmt.Sprintf("RDB version %d, %d of %s", stats.Version, stats.Written, finding.Count(stats.Keys, "key"))
 	for _, part := range []struct {
 		n    uint64
 		what string
@@ -141,23 +154,32 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 			summary += fmt.Sprintf("; %d %s", part.n, part.what)
 		}
 	}
+	if stats.Unsearched {
+		a.warnf("%s", errUnsearched)
+	}
+	if !written && stats.Unloadable > 0 {
+		a.errf("%s a server that loads the dump exits at %s; nothing was written; exclude such keys (rdb filter --exclude), or keep the first of each (rdb convert --lossy)\n",
+			a.paint(red, "error:"), finding.Count(stats.Unloadable, "key"))
+	}
 	switch {
-	case err != nil:
-		a.errf("%s %d keys or other items cannot be represented in RDB version %d; nothing was written; use --lossy to write the rest\n",
-			a.paint(red, "error:"), refused, stats.Version)
+	case !written && stats.Refused == 0:
+		return errCode(exitFindings)
+	case !written:
+		a.errf("%s %s cannot be represented in RDB version %d; nothing was written; use --lossy to write the rest\n",
+			a.paint(red, "error:"), finding.Count(stats.Refused, "item"), stats.Version)
 		return errCode(exitFindings)
 	case to != "-":
 		a.say("%s: %s", to, summary)
 	}
 	for _, l := range rdb.Losses() {
 		if n := stats.Lost[l]; n > 0 {
-			a.errf("%s %d keys were written without %s, which RDB version %d does not support\n", a.paint(yellow, "warning:"), n, l, stats.Version)
+			a.errf("%s %s written without %s, which RDB version %d does not support\n", a.paint(yellow, "warning:"), finding.Count(n, "key", finding.Verb(n, "was", "were")), l, stats.Version)
 		}
 	}
-	if refused > 0 {
-		a.errf("%s %d keys or other items were omitted\n", a.paint(yellow, "warning:"), refused)
+	if n := stats.Refused + stats.Unloadable; n > 0 {
+		a.errf("%s %s omitted\n", a.paint(yellow, "warning:"), finding.Count(n, "item", finding.Verb(n, "was", "were")))
 	}
-	if refused > 0 || stats.Lost[rdb.LossFieldExpiry] > 0 {
+	if stats.Refused > 0 || stats.Unloadable > 0 || stats.Lost[rdb.LossFieldExpiry] > 0 {
 		return errCode(exitFindings)
 	}
 	return nil

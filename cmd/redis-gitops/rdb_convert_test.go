@@ -74,7 +74,7 @@ func TestConvertModules(t *testing.T) {
 			}
 			continue
 		}
-		if code != exitFindings || !strings.Contains(errs, tt.refused) || !strings.Contains(errs, "2 keys or other items cannot be represented") {
+		if code != exitFindings || !strings.Contains(errs, tt.refused) || !strings.Contains(errs, "2 items cannot be represented") {
 			t.Errorf("to %s: exit %d, %s", tt.to, code, errs)
 		}
 		os.Remove(out)

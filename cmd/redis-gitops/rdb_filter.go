@@ -8,7 +8,9 @@ import (
 
 const rdbFilterHelp = `Copy selected keys of an RDB file, or change their databases and expiry. A key
 must match all kinds of filters that are given, and at least one of each kind.
-The version is preserved.
+The version is preserved. If a server would exit when loading a selected key, the
+key is listed, nothing is written, and the exit code is 1: duplicate keys and
+damaged values. Use --exclude to leave such keys out.
 
 ` + dumpFileHelp + ` OUT is written
 atomically; the extension .gz or .zst compresses it, "-" is standard output.

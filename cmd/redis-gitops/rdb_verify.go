@@ -9,13 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
 
-const rdbVerifyHelp = `Verify an RDB file: its structure from the first to the last byte, and its
-checksum. --values also decodes every value. --deep also checks values like a
+const rdbVerifyHelp = `Verify an RDB file: its structure from the first to the last byte, its checksum,
+and that no key is in it twice, at which a server exits. --values also decodes every value. --deep also checks values like a
 server with sanitize-dump-payload yes.
 
 ` + dumpFileHelp + `
@@ -40,7 +41,7 @@ func (a *app) rdbVerifyCommand() *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], check) },
 	}
 	c.Flags().BoolVar(&check.values, "values", false, "also decode every value")
-	c.Flags().BoolVar(&check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes rejects: duplicate keys, members and fields, wrong counts and lengths, stream entries pending for no consumer or for several")
+	c.Flags().BoolVar(&check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes rejects: duplicate members and fields, wrong counts and lengths, stream entries pending for no consumer or for several")
 	c.MarkFlagsMutuallyExclusive("values", "deep")
 	return c
 }
@@ -48,15 +49,14 @@ func (a *app) rdbVerifyCommand() *cobra.Command {
 // A valueCheck is how far values are checked, and what was found.
 type valueCheck struct {
 	values, deep bool
-	keys         rdb.KeySet
+	loads        rdb.LoadCheck
 	damaged      uint64
+	duplicates   uint64
 }
 
 // check returns what is wrong with the value of a key.
 func (v *valueCheck) check(e *rdb.Entry) error {
 	switch {
-	case v.deep && !v.keys.Add(e.DB, e.Key):
-		return &rdb.Error{Offset: e.Offset, Message: fmt.Sprintf("duplicate key in database %d; a server fails to load the dump", e.DB)}
 	case e.Module != "":
 		return nil
 	case v.deep:
@@ -96,7 +96,7 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 		}
 		return nil
 	})
-	if err == nil && (cut || check.damaged > 0) {
+	if err == nil && (cut || check.damaged > 0 || check.duplicates > 0) {
 		return errCode(exitFindings)
 	}
 	var wrong *rdb.Error
@@ -131,6 +131,11 @@ func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck,
 		}
 		seen.keys++
 		seen.dbs[e.DB] = true
+		if err := check.loads.Key(e); err != nil {
+			if check.duplicates++; check.duplicates <= maxRefused {
+				a.errf("%s %s: %v\n", a.paint(red, "error:"), src.Name, err)
+			}
+		}
 		if !check.values && !check.deep {
 			continue
 		}
@@ -150,22 +155,32 @@ func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck,
 	}
 }
 
+// errUnsearched is a limit of the search for duplicate keys.
+var errUnsearched = errors.New("only the first 16 million keys were checked for duplicates")
+
 func (a *app) sayVerified(name string, src importer.Source, s *rdb.Scanner, check *valueCheck, seen *verified) {
 	checksum := "no checksum"
 	if s.Checked() {
 		checksum = "checksum OK"
 	}
 	if !src.NoDump {
-		a.say("%s: valid RDB file, version %d (%s), %d keys in %d databases, %s", name, s.Version(), rdb.ServerOf(s.Version()), seen.keys, len(seen.dbs), checksum)
+		valid := "valid RDB file"
+		if check.duplicates > 0 {
+			valid = "RDB file that no server can load"
+		}
+		a.say("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), plural(len(seen.dbs), "database"), checksum)
+	}
+	if check.duplicates > 0 {
+		a.say("%s: %s", name, finding.Count(check.duplicates, "duplicate key"))
 	}
 	if check.damaged > 0 {
-		a.say("%s: %d damaged values", name, check.damaged)
+		a.say("%s: %s", name, finding.Count(check.damaged, "damaged value"))
 	}
-	if check.keys.Full() {
-		a.warnf("only the first keys of each database were checked for duplicates, because there are too many")
+	if check.loads.Full() {
+		a.warnf("%s", errUnsearched)
 	}
 	if seen.opaque > 0 {
-		a.say("%d module values were not decoded", seen.opaque)
+		a.say("%s not decoded", finding.Count(seen.opaque, "module value", finding.Verb(seen.opaque, "was", "were")))
 	}
 	for _, n := range src.Notes {
 		a.warnf("%s", n)

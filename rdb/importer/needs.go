@@ -12,7 +12,7 @@ import (
 type Needs struct {
 	since   int
 	modules map[string]uint64
-	seen    *keySet
+	loads   rdb.LoadCheck
 }
 
 // Add takes account of an entry. The error says that no server would survive loading it.
@@ -23,14 +23,11 @@ func (n *Needs) Add(e *rdb.Entry) error {
 	case rdb.ModuleAuxEntry:
 		n.module(e.Module, 0)
 	case rdb.KeyEntry:
-		if n.seen == nil {
-			n.seen = newKeySet()
-		}
 		n.since = max(n.since, e.Type.Since())
 		if e.Type == rdb.TypeModule2 {
 			n.module(e.Module, 1)
 		}
-		return mustLoad(e, n.seen)
+		return n.loads.Entry(e)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"slices"
 	"strconv"
@@ -60,7 +59,7 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 	scanner := rdb.NewScanner(body, rdb.Options{Window: split, Rest: true})
 	y := &surveyor{survey: newSurvey(), im: im, scanner: scanner, tally: map[tallyName]*tallied{}}
 	if im.opts.Method == Replication {
-		y.sampler, y.seen = newSampler(), newKeySet()
+		y.sampler, y.loads = newSampler(), &rdb.LoadCheck{}
 	}
 	for n := 0; ; n++ {
 		if n%4096 == 0 {
@@ -97,17 +96,17 @@ type surveyor struct {
 	im      *importer
 	scanner *rdb.Scanner
 	tally   map[tallyName]*tallied
-	name    tallyName // of the last key
-	t       *tallied  // that of name
-	seen    *keySet   // nil where the target does not load the dump itself
+	name    tallyName      // of the last key
+	t       *tallied       // that of name
+	loads   *rdb.LoadCheck // nil where the target does not load the dump itself
 }
 
 func (s *surveyor) key(e *rdb.Entry) error {
 	im, filter := s.im, &s.im.opts.Filter
 	im.uses.known = im.uses.known || e.HasIdle || e.HasFreq
 	size := int64(len(e.Raw))
-	if s.seen != nil {
-		if err := mustLoad(e, s.seen); err != nil {
+	if s.loads != nil {
+		if err := s.loads.Entry(e); err != nil {
 			return err
 		}
 		size = int64(e.RawSize()) // read, where it is large
@@ -235,46 +234,6 @@ func (s *survey) sampleModule(e *rdb.Entry) {
 	c := *e
 	c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
 	s.moduleSamples[e.Module] = &c
-}
-
-// mustLoad finds what a server does not survive that loads the dump itself: a value that is damaged, or a key that is there
-// twice (redis src/rdb.c, rdbLoadRioWithLoadingCtx: "Internal error in RDB reading", "RDB has duplicated key").
-func mustLoad(e *rdb.Entry, seen *keySet) error {
-	if e.Type != rdb.TypeModule2 {
-		if err := rdb.Decode(e, func(*rdb.Element) error { return nil }); err != nil {
-			return fmt.Errorf("key %q in database %d: %w; a server that loads the dump exits there", e.Key, e.DB, err)
-		}
-	}
-	if seen.twice(e.DB, e.Key) {
-		return fmt.Errorf("duplicate key %q in database %d; a server that loads the dump exits there", e.Key, e.DB)
-	}
-	return nil
-}
-
-// A keySet remembers keys by 64 bits of a hash each, of as many as it has room for.
-type keySet struct {
-	seed maphash.Seed
-	keys map[uint64]struct{}
-}
-
-// maxKeySet bounds the memory of a keySet to about 400 MB.
-const maxKeySet = 16 << 20
-
-func newKeySet() *keySet { return &keySet{seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}} }
-
-func (k *keySet) twice(db int, key []byte) bool {
-	var h maphash.Hash
-	h.SetSeed(k.seed)
-	fmt.Fprint(&h, db, " ")
-	h.Write(key)
-	sum := h.Sum64()
-	if _, ok := k.keys[sum]; ok {
-		return true
-	}
-	if len(k.keys) < maxKeySet {
-		k.keys[sum] = struct{}{}
-	}
-	return false
 }
 
 // lengthOf measures a large value, and keeps the length where it is needed again.
