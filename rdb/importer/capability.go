@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -75,14 +76,15 @@ func (im *importer) checkTypes(ctx context.Context, add func(error)) {
 		case im.opts.Method == Replication:
 			add(im.loadable(ctx, t, sample, keys))
 		case rdb.Loadable(t, im.server.version) != nil:
-			add(fmt.Errorf("%d keys are of type %s: %w; import into a newer server, or exclude them with --type", keys, t, rdb.Loadable(t, im.server.version)))
+			add(fmt.Errorf("%s of type %s: %w; import into a newer server, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is", "are")), t, rdb.Loadable(t, im.server.version)))
 		case sample != nil: // else all of its values are large
 			add(im.tryType(ctx, sample, keys))
 		}
 	}
 }
 
-// tryType tries a value of a type on the target in the way that it will be written.
+// tryType tries a value of a type on the target in the way that it will be written. Whether the target has the plain commands is
+// for checkRights.
 func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64) error {
 	how, err := im.wayOf(ctx, sample)
 	if err != nil || how == asIs {
@@ -96,23 +98,9 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 		if refused, err := im.probe(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
 			return err
 		}
-		return fmt.Errorf("%s rejects %d keys of type %s, also as %s; exclude them with --type, or use --method commands", im.server.name, keys, sample.Type, value.Type)
+		return fmt.Errorf("%s rejects %s of type %s, also as %s; exclude them with --type, or use --method commands", im.server.name, finding.Count(keys, "key"), sample.Type, value.Type)
 	}
-	var wants [][]string
-	err = rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func(args [][]byte) error {
-		words := make([]string, len(args))
-		for i, a := range args {
-			words[i] = string(a)
-		}
-		if len(wants) < 8 {
-			wants = append(wants, words)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return im.mayQueue(ctx, sample.Key, wants)
+	return rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func([][]byte) error { return nil })
 }
 
 // loadable explains why a target that loads the dump itself would end its process at a type.
@@ -127,7 +115,7 @@ func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry,
 		}
 		return err
 	}
-	return fmt.Errorf("%s does not support the encoding %q of %d keys, and a server that loads such a dump exits; remove --method replication", im.server.name, t, keys)
+	return fmt.Errorf("%s does not support the encoding %q of %s, and a server that loads such a dump exits; remove --method replication", im.server.name, t, finding.Count(keys, "key"))
 }
 
 // knows reports whether servers of an RDB version have a type. Redis and Valkey parted at 11.
@@ -171,13 +159,14 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	if name == vectorSet {
 		what = "vector sets, which require Redis 8.0 or later and do not exist in Valkey"
 	}
-	lacks := fmt.Errorf("%d keys belong to %s, which the target lacks; load the module there, or exclude them with --type", keys, what)
+	belong := finding.Count(keys, "key", finding.Verb(keys, "belongs", "belong"))
+	lacks := fmt.Errorf("%s to %s, which the target lacks; load the module there, or exclude them with --type", belong, what)
 	if name == vectorSet {
-		lacks = fmt.Errorf("%d keys are %s; import into Redis 8.0 or later, or exclude them with --type", keys, what)
+		lacks = fmt.Errorf("%s %s; import into Redis 8.0 or later, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is one of the", "are")), what)
 	}
 	switch {
 	case im.noRestore && im.opts.Method != Replication:
-		return fmt.Errorf("%d keys belong to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", keys, what)
+		return fmt.Errorf("%s to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", belong, what)
 	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.noRestore && !im.fragile():
 		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
 		if err == nil && !known {
@@ -187,9 +176,9 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	case listed && !moduleListed(have, name):
 		return lacks
 	case im.opts.Method == Replication && !listed:
-		return fmt.Errorf("cannot check whether the target has the module of %d keys (%s), and a server without it exits when loading the dump; grant +module|list, or remove --method replication", keys, what)
+		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and a server without it exits when loading the dump; grant +module|list, or remove --method replication", finding.Count(keys, "key"), what)
 	case im.fragile() && !listed:
-		return fmt.Errorf("cannot check whether the target has the module of %d keys (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", keys, what, im.server.name)
+		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", finding.Count(keys, "key"), what, im.server.name)
 	}
 	return nil
 }
@@ -302,18 +291,13 @@ func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
 	have, err := libraries(ctx, im.control)
 	switch {
 	case redis.Code(err) == "NOPERM":
-		add(fmt.Errorf("%w: the dump has %d function libraries; grant +function, or exclude them with --type", err, count))
+		add(fmt.Errorf("%w: the dump has %s; grant +function, or exclude them with --type", err, finding.Count(count, "function library")))
 	case err != nil:
 		add(advise(err))
 	default:
 		for _, e := range conflicts(im.survey.libraries, have, im.opts.Existing == Replace) {
 			add(e)
 		}
-		payload, err := rdb.AppendFunctions(nil, &rdb.Entry{Kind: rdb.FunctionEntry, Raw: []byte(im.survey.libraries[0].code)})
-		if err == nil {
-			err = im.mayQueue(ctx, []byte("x"), [][]string{{"FUNCTION", "RESTORE", string(payload), "APPEND"}})
-		}
-		add(err)
 	}
 }
 
@@ -327,85 +311,6 @@ func (im *importer) checkEngine(ctx context.Context, l library) error {
 		return nil
 	}
 	return fmt.Errorf("the function library %q requires the engine %q, which the target lacks; exclude functions with --type", l.name, l.engine)
-}
-
-// checkRights asks whether the user may do what will be done, and whether the target knows the commands: within a
-// transaction that is discarded, a command is looked up and the user's rights are checked, but nothing is carried out.
-func (im *importer) checkRights(ctx context.Context, add func(error)) {
-	if im.opts.Verify != VerifyOff {
-		_, err := im.ask(ctx, "DUMP", im.probeKey([]byte("none")))
-		switch {
-		case redis.Code(err) == "NOPERM":
-			add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
-		case unknownCommand(err):
-			im.noDump = true
-			im.ledger.note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
-		}
-	}
-	if im.opts.Method == Replication {
-		return
-	}
-	var wants [][]string
-	if im.opts.Existing == Flush && im.resumed == nil {
-		wants = append(wants, []string{"FLUSHDB", "ASYNC"})
-	}
-	if im.opts.Method == Commands || im.noRestore || !im.server.absTTL || im.survey.largest > split {
-		key, other := im.probeKey([]byte("x")), im.probeKey([]byte("x"))
-		wants = append(wants, []string{"UNLINK", key}, []string{"RENAMENX", key, other}, []string{"RENAME", key, other}, []string{"EXISTS", key})
-	}
-	add(im.mayQueue(ctx, []byte("x"), wants))
-}
-
-// mayQueue reports which of the commands the target would refuse, for keys that are like one of the dump.
-func (im *importer) mayQueue(ctx context.Context, like []byte, commands [][]string) error {
-	if len(commands) == 0 {
-		return nil
-	}
-	key := im.probeKey(like)
-	if _, err := im.ask(ctx, "EXISTS", key); err != nil && (redis.Code(err) == "" || im.server.cluster) { // leads to the node of the slot
-		return advise(err)
-	}
-	sent := [][]string{{"MULTI"}}
-	for _, c := range commands {
-		c = slices.Clone(c)
-		if len(c) > 1 && c[0] != "FLUSHDB" && c[0] != "FUNCTION" {
-			if c[0] == "XGROUP" && len(c) > 2 {
-				c[2] = key
-			} else {
-				c[1] = key
-			}
-		}
-		if c[0] == "RENAME" || c[0] == "RENAMENX" {
-			c[2] = key
-		}
-		sent = append(sent, c)
-	}
-	sent = append(sent, []string{"DISCARD"})
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
-	defer cancel()
-	if im.control == nil {
-		return errors.New("lost the connection to the target; try again")
-	}
-	replies, err := im.control.Pipeline(limited, sent...)
-	if err != nil {
-		return err
-	}
-	for i, reply := range replies {
-		refused, ok := reply.(redis.Error)
-		switch {
-		case !ok:
-		case i == 0:
-			return fmt.Errorf("MULTI: %w; transactions are required for keys that need several commands", advise(refused))
-		case i == len(replies)-1:
-		case refused.Code() == "NOPERM":
-			return advise(refused)
-		case unknownCommand(refused):
-			return fmt.Errorf("the target has no %s command (renamed or disabled), which is required; enable it, or choose another --method", sent[i][0])
-		case classifyReply(refused) == giveUp:
-			return advise(refused)
-		}
-	}
-	return nil
 }
 
 // uses counts what was lost by the way keys were written.
@@ -428,28 +333,32 @@ func (u *uses) lose(lost rdb.Loss) {
 	}
 }
 
+func were(n uint64, noun string) string {
+	return finding.Count(n, noun, finding.Verb(n, "was", "were"))
+}
+
 // nameLosses describes what was lost by writing with plain commands, or in an older encoding.
 func (im *importer) nameLosses() {
 	note := im.ledger.note
 	if n := im.uses.freq; n > 0 {
-		note("%d keys were written with plain commands, which cannot set the use frequency (LFU); it starts from zero", n)
+		note("%s written with plain commands, which cannot set the use frequency (LFU); it starts from zero", were(n, "key"))
 	}
 	if n := im.uses.idle; n > 0 {
-		note("%d keys were written with plain commands, which cannot set the idle time (LRU); it starts from now", n)
+		note("%s written with plain commands, which cannot set the idle time (LRU); it starts from now", were(n, "key"))
 	}
 	if n := im.uses.streams; n > 0 {
 		also := ""
 		if im.server.version < 10 {
 			also = "; consumers without pending entries and stream counters (entries added, entries read, largest deleted ID) were lost"
 		}
-		note("%d streams were written with plain commands, which cannot set when consumers were last seen or active%s", n, also)
+		note("%s written with plain commands, which cannot set when consumers were last seen or active%s", were(n, "stream"), also)
 	}
 	if n := im.uses.unclaimed.Load(); n > 0 {
-		note("%d pending entries were lost, because their stream entries are deleted and XCLAIM rejects them", n)
+		note("%s lost, because XCLAIM rejects deleted stream entries", were(uint64(n), "pending entry"))
 	}
 	for _, l := range rdb.Losses() {
 		if n := im.uses.reencoded[l]; n > 0 {
-			note("%d keys were re-encoded without %s, which %s does not support", n, l, im.server.name)
+			note("%s re-encoded without %s, which %s does not support", were(n, "key"), l, im.server.name)
 		}
 	}
 }

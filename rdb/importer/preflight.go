@@ -303,14 +303,22 @@ func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
 	conn := im.control
 	for _, db := range dbs {
 		if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
-			if redis.Code(err) == "ERR" {
+			switch {
+			case unknownCommand(err):
+				add(lacks("SELECT"))
+				return
+			case redis.Code(err) == "ERR":
 				add(fmt.Errorf("the target has no database %d; raise its databases setting, or use --map-db %d:0", db, db))
-			} else {
+			default:
 				add(advise(err))
 			}
 			continue
 		}
 		n, err := conn.Int(ctx, "DBSIZE")
+		if unknownCommand(err) {
+			add(lacks("DBSIZE"))
+			return
+		}
 		if err != nil {
 			add(advise(err))
 			continue
@@ -320,6 +328,11 @@ func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
 	if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(im.target.DB)); err != nil {
 		add(advise(err))
 	}
+}
+
+// lacks reports that the target does not have a command without which there is no import.
+func lacks(name string) error {
+	return fmt.Errorf("the target has no %s command (renamed or disabled), which the import requires; enable it", name)
 }
 
 func (im *importer) checkNodes(ctx context.Context, add func(error)) {
@@ -349,7 +362,7 @@ func (im *importer) occupied(where string, keys int64) error {
 	if keys == 0 || im.opts.Existing != Refuse || im.resumed != nil || im.opts.Method == Replication {
 		return nil
 	}
-	err := fmt.Errorf("%s already contains %d keys; use --replace, --skip-existing or --flush", where, keys)
+	err := fmt.Errorf("%s already contains %s; use --replace, --skip-existing or --flush", where, finding.Count(keys, "key"))
 	if im.opts.Checkpoint != nil {
 		if text, loadErr := im.opts.Checkpoint.Load(); loadErr == nil && text != nil {
 			err = fmt.Errorf("%w, or --resume to continue an interrupted import", err)

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -31,6 +33,8 @@ type debt struct {
 	Replication bool              `json:"replication"`
 	Target      string            `json:"target"`
 	Settings    map[string]string `json:"settings"`
+
+	refused bool // the target has not become a replica
 }
 
 // checkReplication describes all that forbids making the target a replica.
@@ -67,28 +71,34 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 		add(errors.New("a cluster node cannot become an external replica; " + other))
 	}
 	if info["connected_slaves"] != "0" && info["connected_slaves"] != "" {
-		add(fmt.Errorf("the target has %s replicas, which would lose their data; %s", info["connected_slaves"], other))
+		add(fmt.Errorf("the target has replicas (%s), which would lose their data; %s", info["connected_slaves"], other))
 	}
 	if im.resumed == nil && im.opts.Existing != Flush {
 		for name, value := range info {
 			if db, ok := strings.CutPrefix(name, "db"); ok && strings.HasPrefix(value, "keys=") {
 				keys, _, _ := strings.Cut(strings.TrimPrefix(value, "keys="), ",")
-				add(fmt.Errorf("database %s of the target has %s keys, which would all be deleted; use --flush, or %s", db, keys, other))
+				n, _ := strconv.ParseInt(keys, 10, 64)
+				add(fmt.Errorf("database %s of the target has %s, which would all be deleted; use --flush, or %s", db, finding.Count(n, "key"), other))
 			}
 		}
 	}
 	if v := im.survey.version; v > im.server.version || im.server.version >= 80 && v > 11 && v < 80 {
 		add(fmt.Errorf("%s cannot load a dump of RDB version %d; %s, or convert it (rdb convert)", im.server.name, v, other))
 	}
-	add(im.mayFollow(ctx))
 	if n, err := im.subscribers(ctx); err == nil && n > 0 {
-		add(fmt.Errorf("%d sentinels monitor the target and would turn it into a master again; %s", n, other))
+		add(fmt.Errorf("%s the target and would turn it into a master again; %s", finding.Count(n, "sentinel", finding.Verb(n, "monitors", "monitor")), other))
 	}
 	for _, name := range []string{"tls-replication", "repl-diskless-load"} {
 		value, err := im.setting(ctx, name)
 		switch {
+		case unknownCommand(err):
+			add(fmt.Errorf("the target has no CONFIG command (renamed or disabled), which turning it into a replica requires; %s", other))
+			return
 		case redis.Code(err) == "NOPERM":
 			add(fmt.Errorf("%w: turning the target into a replica requires REPLICAOF and CONFIG permissions; %s", err, other))
+			return
+		case err != nil:
+			add(advise(err))
 			return
 		case name == "tls-replication" && value == "yes":
 			add(errors.New("the target only replicates over TLS (tls-replication), which is not supported; " + other))
@@ -206,7 +216,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 	if err != nil {
 		return advise(err)
 	}
-	if err := im.replicateFromDump(ctx); err != nil {
+	if err := im.replicateFromDump(ctx, d); err != nil {
 		return err
 	}
 	replayed, err := im.counters(ctx) // as long as nothing can expire or be evicted
@@ -227,7 +237,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 // pay makes the target a master again, with the settings that it had.
 func (im *importer) pay(ctx context.Context, d *debt) error {
 	var errs []error
-	for {
+	for !d.refused {
 		err := im.replicaOf(ctx, "NO", "ONE")
 		if err == nil {
 			break
@@ -271,27 +281,14 @@ func (im *importer) askLoading(ctx context.Context, args ...string) (any, error)
 // replicaOf sends REPLICAOF, or SLAVEOF, as it was called before Redis 5.0.
 func (im *importer) replicaOf(ctx context.Context, host, port string) error {
 	_, err := im.askLoading(ctx, "REPLICAOF", host, port)
-	if unknownCommand(err) {
+	if unknownCommand(err) || redis.Code(err) == "NOPERM" {
 		_, err = im.askLoading(ctx, "SLAVEOF", host, port)
 	}
 	return err
 }
 
-// mayFollow reports that the target lets nobody make it a replica.
-func (im *importer) mayFollow(ctx context.Context) error {
-	reply, err := im.ask(ctx, "COMMAND", "INFO", "REPLICAOF", "SLAVEOF")
-	list, _ := reply.([]any)
-	if redis.Code(err) != "" || len(list) != 2 { // no right to ask: the command itself says
-		return nil
-	}
-	if err == nil && list[0] == nil && list[1] == nil {
-		err = errors.New("the target has no REPLICAOF or SLAVEOF command (renamed or disabled); remove --method replication")
-	}
-	return err
-}
-
 // replicateFromDump makes the target our replica until it has loaded the dump.
-func (im *importer) replicateFromDump(ctx context.Context) error {
+func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 	if im.control == nil {
 		return errors.New("lost the connection to the target; try again")
 	}
@@ -324,6 +321,7 @@ func (im *importer) replicateFromDump(ctx context.Context) error {
 	defer func() { stop(); <-load.served }()
 
 	if err := im.replicaOf(ctx, host, port); err != nil {
+		d.refused = redis.Code(err) != ""
 		return fmt.Errorf("REPLICAOF: %w", advise(err))
 	}
 	return load.wait(ctx)

@@ -34,7 +34,9 @@ type survey struct {
 	samples       map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
 	tail          *aof.Tail               // commands that follow the dump; nil for none
 	lengths       map[int64]int64         // of large values that are best sent whole, by the offset of their entry
-	largest       int64
+	large         map[string]uint64       // keys that will be written whose value is larger than split, by kind
+	huge          bool                    // some stream is larger than what is sent whole
+	expiring      bool                    // some key that will be written expires
 }
 
 // maxSample is the size up to which a value is kept to try its type on the target.
@@ -44,6 +46,7 @@ func newSurvey() *survey {
 	return &survey{
 		aux: map[string]string{}, dbs: map[int]uint64{}, modules: map[string]uint64{}, types: map[rdb.Type]uint64{},
 		samples: map[rdb.Type]*rdb.Entry{}, lengths: map[int64]int64{}, moduleAux: map[string]bool{}, moduleSamples: map[string]*rdb.Entry{},
+		large: map[string]uint64{},
 	}
 }
 
@@ -150,7 +153,11 @@ func (s *surveyor) key(e *rdb.Entry) error {
 	}
 	s.keys++
 	s.raw += uint64(size)
-	s.largest = max(s.largest, size)
+	s.expiring = s.expiring || e.Expiry != 0
+	if size > split {
+		s.large[e.Type.Kind()]++
+		s.huge = s.huge || size > maxWhole && e.Type.Kind() == "stream"
+	}
 	if s.sampler != nil {
 		s.sampler.offer(e, from, s.scanner.Version())
 	}

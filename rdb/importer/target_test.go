@@ -64,8 +64,8 @@ func TestPreflight(t *testing.T) {
 	}{
 		{name: "keys, databases, types", dump: dumpOf(t, text(0, "a"), text(3, "b"), text(99, "c"), hashTTL),
 			setup: func(s *redistest.Server) { s.Do("SET", "x", "y"); s.Do("SELECT", "3"); s.Do("SET", "x", "y") },
-			want: []string{"database 0 of the target already contains 1 keys", "database 3 of the target already contains 1 keys", "no database 99; raise its databases setting, or use --map-db 99:0",
-				"1 keys are of type hash (hash table with field expiry)"}},
+			want: []string{"database 0 of the target already contains 1 key;", "database 3 of the target already contains 1 key;", "no database 99; raise its databases setting, or use --map-db 99:0",
+				"1 key is of type hash (hash table with field expiry)"}},
 		{name: "replica", dump: dumpOf(t, text(0, "a")), args: []string{"--replicaof", "127.0.0.1", "1"}, want: []string{"the target is a replica; use its master, or Sentinel"}},
 		{name: "no room", dump: dumpOf(t, append([]rdb.Entry{aux}, many...)...), args: []string{"--maxmemory", "5mb"}, want: []string{"writes would fail; raise maxmemory"}},
 		{name: "room by eviction", dump: dumpOf(t, many...), args: []string{"--maxmemory", "5mb", "--maxmemory-policy", "allkeys-lru"}, want: []string{"keys would be evicted (maxmemory-policy allkeys-lru)"}},
@@ -77,7 +77,7 @@ func TestPreflight(t *testing.T) {
 			opts: Options{Resume: true, Checkpoint: &memoryStore{text: []byte(`{"format":1,"size":5}`)}}, want: []string{"bytes); resume with that dump, or remove the checkpoint"}},
 		{name: "replication", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("SET", "x", "y") },
 			opts: Options{Method: Replication, Filter: rdb.Filter{Match: []string{"a*"}}},
-			want: []string{"to filter or change keys", "database 0 of the target has 1 keys, which would all", "cannot load a dump of RDB version 12"}},
+			want: []string{"to filter or change keys", "database 0 of the target has 1 key, which would all", "cannot load a dump of RDB version 12"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redistest.Start(t, tt.args...)
