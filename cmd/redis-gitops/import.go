@@ -466,7 +466,11 @@ func (a *app) printImport(r *importer.Report, form string) error {
 		}{r, r.Took.Seconds()})
 	}
 	for _, f := range r.Failures {
-		a.errf("key %q in database %d (%s, offset %d): %s\n", f.Key, f.DB, f.Type, f.Offset, f.Reply)
+		where := fmt.Sprintf(" (%s, offset %d)", f.Type, f.Offset)
+		if f.Type == "any" { // a key that commands made
+			where = ""
+		}
+		a.errf("key %q in database %d%s: %s\n", f.Key, f.DB, where, f.Reply)
 	}
 	if more := r.Total.Failed - min(r.Total.Failed, uint64(len(r.Failures))); more > 0 {
 		a.errf("and %d more\n", more)
@@ -497,15 +501,15 @@ func (a *app) printImport(r *importer.Report, form string) error {
 	}
 	if r.DryRun {
 		if r.Replay != nil {
-			a.say("then %d commands of the append-only file would be replayed", r.Replay.Commands)
+			a.say("then %s of the append-only file would be replayed", finding.Count(r.Replay.Commands, "command"))
 		}
 		a.say("nothing was written; the keys need about %s in %s", rdb.FormatBytes(uint64(r.Estimate)), r.Target)
 		return nil
 	}
 	rate := float64(r.Total.Written) / max(r.Took.Seconds(), 1e-3)
-	line := fmt.Sprintf("%d keys in %.1f s (%.0f/s)", r.Total.Written, r.Took.Seconds(), rate)
+	line := fmt.Sprintf("%s in %.1f s (%.0f/s)", finding.Count(r.Total.Written, "key"), r.Took.Seconds(), rate)
 	if r.Replay != nil {
-		line = fmt.Sprintf("%d commands replayed, %d refused; ", r.Replay.Commands, r.Replay.Refused) + line
+		line = fmt.Sprintf("%s replayed, %d refused; ", finding.Count(r.Replay.Commands, "command"), r.Replay.Refused) + line
 	}
 	if r.Repaired > 0 {
 		line += fmt.Sprintf("; %d were rewritten", r.Repaired)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -267,7 +268,7 @@ func TestAppendOnlyRefused(t *testing.T) {
 		t.Errorf("the target has %v keys", n)
 	}
 	target.Do("SET", "x", "1")
-	if _, errs, code := tool(t, nil, "import", file(twoCommands), target.URL()); code != 2 || !strings.Contains(errs, "keys, which would all be deleted; use --flush, or") {
+	if _, errs, code := tool(t, nil, "import", file(twoCommands), target.URL()); code != 2 || !strings.Contains(errs, "1 key, which would all be deleted; use --flush, or") {
 		t.Errorf("a target with keys: exit code %d: %s", code, errs)
 	}
 	if _, errs, code := tool(t, nil, "import", file(preamble+twoCommands), target.URL(), "--flush", "--yes"); code != 0 || target.Do("DBSIZE") != int64(3) {
@@ -309,9 +310,39 @@ func TestAppendOnlyFailures(t *testing.T) {
 		fmt.Fprintf(&many, "*3\r\n$3\r\nSET\r\n$%d\r\n%d\r\n$%d\r\n%s\r\n", len(strconv.Itoa(i)), i, len(value), value)
 	}
 	small := redistest.Start(t, "--maxmemory", "4mb", "--maxmemory-policy", "allkeys-random")
-	out, errs, code := tool(t, nil, "import", write(many.String()), small.URL())
-	if code != 1 || !strings.Contains(errs, "keys were lost after the replay") {
-		t.Errorf("a target that evicts: exit code %d: %s%s", code, out, errs)
+	file := write(many.String())
+	for _, flags := range [][]string{nil, {"--dry-run"}, {"--flush", "--yes"}} {
+		out, errs, code := tool(t, nil, append([]string{"import", file, small.URL()}, flags...)...)
+		if code != 2 || !strings.Contains(errs, "so keys would be evicted (maxmemory-policy allkeys-random)") || small.Do("DBSIZE") != int64(0) {
+			t.Errorf("a target that would evict, %v: exit code %d: %s%s", flags, code, out, errs)
+		}
+	}
+	out, errs, code := tool(t, nil, "import", file, small.URL(), "--ignore-memory")
+	left, _ := small.Do("DBSIZE").(int64)
+	lost := int64(0)
+	if m := regexp.MustCompile(`error: (\d+) keys were lost after the replay`).FindStringSubmatch(errs); m != nil {
+		lost, _ = strconv.ParseInt(m[1], 10, 64)
+	}
+	// Near its limit a server evicts with every command, also with those of this test.
+	if code != 1 || lost > 3000-left || lost < 3000-left-50 {
+		t.Errorf("a target that evicts: exit code %d, %d are left of 3000: %.300s%.300s", code, left, out, errs)
+	}
+	named := regexp.MustCompile(`(?m)^key "(\d+)" in database 0: the key was evicted`).FindAllStringSubmatch(errs, -1)
+	if len(named) != 100 || strings.Contains(errs, `key ""`) {
+		t.Errorf("%d keys are named: %s", len(named), errs)
+	}
+	for _, m := range named {
+		if small.Do("EXISTS", m[1]) != int64(0) {
+			t.Errorf("key %s is not lost", m[1])
+		}
+	}
+
+	full := redistest.Start(t, "--maxmemory", "4mb")
+	if _, errs, code := tool(t, nil, "import", file, full.URL()); code != 2 || !strings.Contains(errs, "so writes would fail") {
+		t.Errorf("a target without room: exit code %d: %s", code, errs)
+	}
+	if _, errs, code := tool(t, nil, "import", file, full.URL(), "--ignore-memory"); code != 0 || !strings.Contains(errs, "so it rejects writes until maxmemory is raised") {
+		t.Errorf("a target without room that was not asked: exit code %d: %s", code, errs)
 	}
 }
 

@@ -57,8 +57,8 @@ func TestScan(t *testing.T) {
 		{name: "cut in a length", parts: text(set, set+"*3\r\n$"), count: 2, want: selectZero + set + selectZero + set, cut: "b: offset 32: the file ends within a command"},
 		{name: "cut after a return", parts: text(set + "*3\r"), count: 1, want: selectZero + set, cut: "offset 32"},
 		{name: "cut in an annotation", parts: text(set + "#TS:17"), count: 1, want: selectZero + set, cut: "offset 32"},
-		{name: "cut in a transaction", parts: text(set + cmd("MULTI") + set + set[:9]), count: 1, want: selectZero + set, cut: "a: offset 32: the file ends within a transaction (MULTI without EXEC, 1 complete commands)"},
-		{name: "transaction without end", parts: text(set + cmd("MULTI") + set), count: 1, want: selectZero + set, cut: "1 complete commands"},
+		{name: "cut in a transaction", parts: text(set + cmd("MULTI") + set + set[:9]), count: 1, want: selectZero + set, cut: "a: offset 32: the file ends within a transaction (MULTI without EXEC, 1 complete command)"},
+		{name: "transaction without end", parts: text(set + cmd("MULTI") + set), count: 1, want: selectZero + set, cut: "1 complete command"},
 		{name: "large argument", parts: text(cmd("SET", "k", strings.Repeat("x", 200_000))[:20] + "x"), cut: "offset 0"},
 	} {
 		got, err := Scan(t.Context(), tt.parts)

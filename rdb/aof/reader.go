@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strconv"
 	"strings"
@@ -42,11 +43,23 @@ const (
 	maxName = 64
 )
 
+const (
+	maxHashed = 3   // arguments whose hash is kept: database, key and element
+	maxPeek   = 512 // bytes of one that are hashed
+)
+
+// removes are commands each of whose arguments names something.
+var removes = map[string]bool{"del": true, "unlink": true, "hdel": true, "srem": true, "zrem": true}
+
 // A command is what is needed to know of one.
 type command struct {
 	name string // in lower case
 	at   int64  // offset of its first byte, after annotations
 	end  int64
+	// hashes are of the first arguments, as many as are needed to know what it changes, and size is the sum of the bytes of all.
+	// They are kept where the reader has a seed, until the next command.
+	hashes []uint64
+	size   int64
 }
 
 // errShort ends a file within a command.
@@ -57,6 +70,9 @@ type reader struct {
 	in    *bufio.Reader
 	n     int64             // offset of the next byte
 	names map[string]string // in lower case, by how they are written
+
+	seed   *maphash.Seed
+	hashes []uint64
 }
 
 func newReader(r io.Reader, at int64) *reader {
@@ -94,6 +110,7 @@ func (r *reader) next(w io.Writer) (command, error) {
 
 func (r *reader) args(w io.Writer) (command, error) {
 	c := command{at: r.n}
+	r.hashes = r.hashes[:0]
 	n, err := r.header(w, '*', maxArgs)
 	if err != nil {
 		return c, err
@@ -120,6 +137,13 @@ func (r *reader) args(w io.Writer) (command, error) {
 			}
 			c.name = r.lower(name)
 		}
+		if i > 0 && r.seed != nil {
+			c.size += size
+			if i <= maxHashed || removes[c.name] {
+				p, _ := r.in.Peek(int(min(size, maxPeek))) // where the file ends, pass says so
+				r.hashes = append(r.hashes, maphash.Bytes(*r.seed, p))
+			}
+		}
 		if err := r.pass(w, size); err != nil {
 			return c, err
 		}
@@ -134,7 +158,7 @@ func (r *reader) args(w io.Writer) (command, error) {
 			return c, err
 		}
 	}
-	c.end = r.n
+	c.end, c.hashes = r.n, r.hashes
 	return c, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"hash/maphash"
 	"io"
 	"maps"
 	"regexp"
@@ -33,6 +34,8 @@ type Tail struct {
 	Bytes int64
 	// Cut is not nil where the last file ends within a command or transaction.
 	Cut *Cut
+	// Memory is about what the commands leave in use in a server that had none of their keys, in bytes.
+	Memory int64
 
 	parts []Part
 	ends  []int64 // offset after the last complete command of each part
@@ -54,7 +57,7 @@ func (c *Cut) String() string {
 		where = c.File + ": " + where
 	}
 	if c.Transaction {
-		return fmt.Sprintf("%s: the file ends within a transaction (MULTI without EXEC, %d complete commands), which servers also drop (aof-load-truncated)", where, c.Commands)
+		return fmt.Sprintf("%s: the file ends within a transaction (MULTI without EXEC, %s), which servers also drop (aof-load-truncated)", where, plural(c.Commands, "complete command"))
 	}
 	return fmt.Sprintf("%s: the file ends within a command, which servers also drop (aof-load-truncated)", where)
 }
@@ -80,8 +83,11 @@ var never = map[string]bool{
 // Scan reads all commands of the parts and checks that they are whole. Only the last part may end within a command.
 func Scan(ctx context.Context, parts []Part) (*Tail, error) {
 	t := &Tail{Names: map[string]int64{}, parts: parts}
+	estimate := newEstimator()
+	defer func() { t.Memory = estimate.memory() }()
 	for i := range parts {
-		if err := t.scan(ctx, i); err != nil {
+		estimate.db = maphash.Bytes(estimate.seed, []byte("0")) // a server begins each file with database 0
+		if err := t.scan(ctx, i, estimate); err != nil {
 			var wrong *Error
 			if errors.As(err, &wrong) && wrong.File == "" {
 				wrong.File = parts[i].Name
@@ -93,7 +99,7 @@ func Scan(ctx context.Context, parts []Part) (*Tail, error) {
 }
 
 // scan reads one part.
-func (t *Tail) scan(ctx context.Context, i int) error {
+func (t *Tail) scan(ctx context.Context, i int, estimate *estimator) error {
 	part := &t.parts[i]
 	body, err := part.Open(ctx)
 	if err != nil {
@@ -101,6 +107,7 @@ func (t *Tail) scan(ctx context.Context, i int) error {
 	}
 	defer body.Close()
 	r := newReader(body, part.Start)
+	r.seed = &estimate.seed
 	// What is not complete is not counted: a command before its last byte, a transaction before its EXEC.
 	var open *transaction
 	end, sum := part.Start, crc32.New(castagnoli)
@@ -127,6 +134,7 @@ func (t *Tail) scan(ctx context.Context, i int) error {
 		if err := t.check(&open, c); err != nil {
 			return err
 		}
+		estimate.add(&c)
 		if open == nil || c.name == "exec" {
 			end, held, bytes = c.end, sum.Sum32(), n.n
 		}
@@ -318,10 +326,7 @@ func (t *Tail) Empty() bool { return t.Commands == 0 && t.Cut == nil }
 
 // Describe counts the commands, such as `1,234 commands of an append-only file`.
 func (t *Tail) Describe() string {
-	text := "1 command of an append-only file"
-	if t.Commands != 1 {
-		text = group(t.Commands) + " commands of an append-only file"
-	}
+	text := plural(t.Commands, "command") + " of an append-only file"
 	if t.Cut != nil {
 		text += " and an incomplete end"
 	}
@@ -331,6 +336,13 @@ func (t *Tail) Describe() string {
 // Refusal is the message of what cannot apply commands.
 func (t *Tail) Refusal() string {
 	return "followed by " + t.Describe() + ", which only a server can apply; load it into an empty server (redis-gitops import FILE redis://HOST), then dump that server (redis-gitops dump)"
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return group(n) + " " + noun + "s"
 }
 
 // group writes a number with commas.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -109,11 +110,17 @@ func (im *importer) counters(ctx context.Context) (map[string]string, error) {
 
 // afterReplay takes account of what the target has replayed: each command was carried out and none answered with an error
 // (INFO before and after), and the keys are still there now that it is a master, unless they have expired.
-func (im *importer) afterReplay(ctx context.Context, before, replayed map[string]string) error {
+func (im *importer) afterReplay(ctx context.Context, before, replayed map[string]string, names []keyName) error {
 	if err := im.identify(ctx); err != nil { // it has another history of replication now
 		return err
 	}
-	if _, err := im.ask(ctx, "PING"); err != nil { // which evicts, where maxmemory is exceeded
+	if err := im.settle(ctx); err != nil { // it evicts, where maxmemory is exceeded
+		return err
+	}
+	if err := im.nameLost(ctx, names); err != nil {
+		return err
+	}
+	if err := im.settle(ctx); err != nil { // near its limit it evicts with every command
 		return err
 	}
 	after, err := im.counters(ctx)
@@ -132,6 +139,7 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 
 	gone := delta(replayed, after, "expired_keys")
 	evicted := delta(replayed, after, "evicted_keys")
+	lost := uint64(0)
 	for name := range replayed {
 		keys, ok := keyspace(replayed, name)
 		if !ok {
@@ -147,12 +155,104 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 		l.mu.Lock()
 		l.rows = append(l.rows, row)
 		l.mu.Unlock()
-		if row.Failed > 0 {
-			l.fail(Failure{DB: db, Type: "any", Reply: fmt.Sprintf("%d keys were lost after the replay (%d evicted); raise maxmemory and restart the import", row.Failed, evicted)})
-		}
+		lost += row.Failed
+	}
+	if lost > 0 {
+		l.report.doubt("%s lost after the replay (%d evicted, maxmemory-policy %s); raise maxmemory and restart the import with --flush", were(lost, "key"), evicted, after["maxmemory_policy"])
+	}
+	if overLimit(after) && evicted == 0 {
+		l.note("the target uses more memory (%s) than its maxmemory allows (%s), so it rejects writes until maxmemory is raised", after["used_memory_human"], after["maxmemory_human"])
 	}
 	if im.opts.Verify != VerifyOff {
 		l.note("the result of an append-only file is not compared key by key: every command was counted as executed, and the keys were counted")
+	}
+	return nil
+}
+
+// overLimit reports that a server has more in memory than it may.
+func overLimit(info map[string]string) bool {
+	limit, used := field("n="+info["maxmemory"], "n"), field("n="+info["used_memory"], "n")
+	return limit > 0 && used > limit
+}
+
+// A keyName is a key of a database of the target.
+type keyName struct {
+	db   int
+	name string
+}
+
+// maxKeyNames bounds the names that are held to tell which keys were evicted.
+const maxKeyNames = 1 << 20
+
+// keyNames lists the keys that the target has after it has replayed all commands, where it will evict some of them as soon as it is a
+// master again. While it is a replica it evicts nothing.
+func (im *importer) keyNames(ctx context.Context, replayed map[string]string) (names []keyName, err error) {
+	if policy := replayed["maxmemory_policy"]; policy == "noeviction" || !overLimit(replayed) {
+		return nil, nil
+	}
+	for name := range replayed {
+		if _, ok := keyspace(replayed, name); !ok {
+			continue
+		}
+		db, _ := strconv.Atoi(strings.TrimPrefix(name, "db"))
+		if _, err := im.askLoading(ctx, "SELECT", strconv.Itoa(db)); err != nil {
+			return names, unlessRefused(err)
+		}
+		for cursor := "0"; len(names) < maxKeyNames; {
+			reply, err := im.askLoading(ctx, "SCAN", cursor, "COUNT", "1000")
+			list, ok := reply.([]any)
+			if err != nil || !ok || len(list) != 2 {
+				return names, unlessRefused(err)
+			}
+			found, _ := list[1].([]any)
+			for _, key := range found {
+				names = append(names, keyName{db, fmt.Sprint(key)})
+			}
+			if cursor, _ = list[0].(string); cursor == "0" {
+				break
+			}
+		}
+	}
+	_, err = im.askLoading(ctx, "SELECT", strconv.Itoa(im.target.DB))
+	return names, unlessRefused(err)
+}
+
+// nameLost reports keys that are gone, as many as a report has room for.
+func (im *importer) nameLost(ctx context.Context, names []keyName) error {
+	named := 0
+	for batch := range slices.Chunk(names, verifyBatch) {
+		if named >= im.opts.MaxFailures {
+			break
+		}
+		conn, err := im.connect(ctx, "")
+		if err != nil {
+			return err
+		}
+		var ask [][]string
+		for i, k := range batch {
+			if i == 0 || batch[i-1].db != k.db {
+				ask = append(ask, []string{"SELECT", strconv.Itoa(k.db)})
+			}
+			ask = append(ask, []string{"EXISTS", k.name})
+		}
+		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		replies, err := conn.Pipeline(limited, ask...)
+		cancel()
+		conn.Close()
+		if err != nil {
+			return err
+		}
+		at := 0
+		for i, reply := range replies {
+			if ask[i][0] == "SELECT" {
+				continue
+			}
+			if k := batch[at]; reply == int64(0) && named < im.opts.MaxFailures {
+				named++
+				im.ledger.fail(Failure{DB: k.db, Key: k.name, Type: "any", Reply: "the key was evicted, or has expired, after the replay"})
+			}
+			at++
+		}
 	}
 	return nil
 }
@@ -168,14 +268,14 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 		done := calls(after, name, "calls") - calls(before, name, "calls")
 		if missing := sent - done; missing > 0 {
 			n += uint64(missing)
-			im.ledger.note("%d of %d commands %s were not executed", missing, sent, strings.ToUpper(name))
+			im.ledger.note("%d of %s %s not executed", missing, finding.Count(sent, "command", strings.ToUpper(name)), finding.Verb(sent, "was", "were"))
 		}
 	}
 	const unexpected = "unexpected_error_replies" // of a master's or an append-only file's commands, since 7.0
 	if _, ok := after[unexpected]; ok {
 		if errs := delta(before, after, unexpected); errs > 0 {
 			n = max(n, errs)
-			im.ledger.note("%d commands failed: %s; see the log of the target for the first ones", errs, errorKinds(before, after))
+			im.ledger.note("%s failed: %s; see the log of the target for the first ones", finding.Count(errs, "command"), errorKinds(before, after))
 		}
 		return n
 	}
@@ -186,7 +286,7 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 	}
 	if failed > 0 {
 		n = max(n, uint64(failed))
-		im.ledger.note("%d commands failed: %s; see the log of the target for the first ones", failed, errorKinds(before, after))
+		im.ledger.note("%s failed: %s; see the log of the target for the first ones", finding.Count(failed, "command"), errorKinds(before, after))
 	}
 	if !counted {
 		im.ledger.note("%s does not count failed commands, so only the number of commands was checked", im.server.name)

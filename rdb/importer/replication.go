@@ -223,13 +223,17 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 	if err != nil {
 		return advise(err)
 	}
+	names, err := im.keyNames(ctx, replayed)
+	if err != nil {
+		return advise(err)
+	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.opts.Patience)
 	defer cancel()
 	if err := im.pay(after, d); err != nil {
 		return err
 	}
 	if im.survey.tail != nil {
-		return im.afterReplay(ctx, before, replayed)
+		return im.afterReplay(ctx, before, replayed, names)
 	}
 	return im.afterLoad(ctx)
 }

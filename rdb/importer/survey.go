@@ -280,6 +280,13 @@ const keyOverhead = 90
 // memory estimates what the keys will take in the target: what they took when the dump was made, as far as they are written,
 // or, where the dump does not say, their size and an overhead each.
 func (s *survey) memory() int64 {
+	if s.tail != nil {
+		return s.dumpMemory() + s.tail.Memory
+	}
+	return s.dumpMemory()
+}
+
+func (s *survey) dumpMemory() int64 {
 	byType := s.raw*3/2 + s.keys*keyOverhead
 	used, err := strconv.ParseUint(s.aux["used-mem"], 10, 63)
 	if err != nil || s.allRaw == 0 {
