@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -178,7 +179,7 @@ func (d *dumper) fill(ctx context.Context, w io.Writer) error {
 	if saved.Checksum {
 		checksum = "checksum OK"
 	}
-	keys := fmt.Sprintf("%d keys", saved.Keys)
+	keys := finding.Count(saved.Keys, "key")
 	if saved.Unknown != nil {
 		keys = "keys not counted"
 		d.warn("this version of redis-gitops cannot parse the whole dump, so only its checksum was verified: %v", saved.Unknown)
@@ -198,7 +199,7 @@ func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) e
 	if stats.NoFunctions != nil {
 		d.warn("function libraries are not in the dump: %v", stats.NoFunctions)
 	}
-	d.summary = fmt.Sprintf("%d keys, RDB version %d, read key by key from %s", stats.Keys, stats.Version, sourceName(stats.Source))
+	d.summary = fmt.Sprintf("%s, RDB version %d, read key by key from %s", finding.Count(stats.Keys, "key"), stats.Version, sourceName(stats.Source))
 	if stats.Gone > 0 {
 		d.summary += fmt.Sprintf("; %d were deleted or expired during the dump", stats.Gone)
 	}
@@ -238,7 +239,7 @@ func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 	if stats.NoFunctions != nil {
 		d.warn("function libraries are not in the dump: %v", stats.NoFunctions)
 	}
-	d.summary = fmt.Sprintf("%d keys, RDB version %d, %s from %d masters of a cluster", stats.Keys, stats.Version, how, len(stats.Nodes))
+	d.summary = fmt.Sprintf("%s, RDB version %d, %s from %s of a cluster", finding.Count(stats.Keys, "key"), stats.Version, how, finding.Count(len(stats.Nodes), "master"))
 	if how == "taken" {
 		d.summary += fmt.Sprintf(" within %v", stats.Span.Round(time.Millisecond))
 	}

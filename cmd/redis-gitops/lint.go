@@ -201,12 +201,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	return nil
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func plural(n int, noun string) string { return finding.Count(n, noun) }
 
 func (a *app) where(paths []string) string {
 	if len(paths) > 0 {

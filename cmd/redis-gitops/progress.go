@@ -97,7 +97,7 @@ func (p *progressPrinter) line(now importer.Progress, seconds, left float64, bar
 		fmt.Fprintf(&b, " %s", rdb.FormatBytes(uint64(now.Bytes)))
 	}
 	if now.Keys > 0 {
-		fmt.Fprintf(&b, ", db %d, %d keys, %.0f/s", now.DB, now.Keys, float64(now.Keys)/max(seconds, 0.1))
+		fmt.Fprintf(&b, ", db %d, %s, %.0f/s", now.DB, finding.Count(now.Keys, "key"), float64(now.Keys)/max(seconds, 0.1))
 	}
 	if left >= 0 && seconds > 1 {
 		fmt.Fprintf(&b, ", %v left", time.Duration(left*float64(time.Second)).Round(time.Second))

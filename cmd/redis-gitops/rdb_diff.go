@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
@@ -89,7 +90,7 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 		return err
 	}
 	if output == "text" {
-		a.say("%d keys and %d keys: %d added, %d removed, %d changed", found.Old, found.New, found.Added, found.Removed, found.Changed)
+		a.say("%s and %s: %d added, %d removed, %d changed", finding.Count(found.Old, "key"), finding.Count(found.New, "key"), found.Added, found.Removed, found.Changed)
 	}
 	if found.Any() {
 		return errCode(exitFindings)

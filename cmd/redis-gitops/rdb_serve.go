@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
@@ -198,7 +199,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 		}
 		size := s.Offset()
 		dump = master.Dump{Size: size, Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, 0) }}
-		what = fmt.Sprintf("%d keys, %s, RDB version %d, which %s", keys, rdb.FormatBytes(uint64(size)), s.Version(), needs.Servers(s.Version()))
+		what = fmt.Sprintf("%s, %s, RDB version %d, which %s", finding.Count(keys, "key"), rdb.FormatBytes(uint64(size)), s.Version(), needs.Servers(s.Version()))
 		tail, err := src.Commands(ctx, s)
 		if err != nil {
 			return err

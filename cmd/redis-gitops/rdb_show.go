@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
@@ -141,7 +142,7 @@ func elementText(el *rdb.Element) string {
 	case rdb.StreamConsumer:
 		return fmt.Sprintf("  consumer %s, last seen %s", quote(el.Bytes), time.UnixMilli(el.Seen).UTC().Format(time.RFC3339))
 	case rdb.StreamPending:
-		return fmt.Sprintf("    pending %s, delivered %d times", el.ID, el.Deliveries)
+		return fmt.Sprintf("    pending %s, delivered %s", el.ID, finding.Count(el.Deliveries, "time"))
 	}
 	return quote(el.Bytes)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
@@ -62,7 +63,7 @@ func (a *app) rdbTree(ctx context.Context, name string, opts inspect.Options, ou
 	if name == "-" {
 		shown = "standard input"
 	}
-	fmt.Fprintf(&out.text, "%s: %d keys, about %s\n", shown, info.Total.Keys, rdb.FormatBytes(info.Total.Memory))
+	fmt.Fprintf(&out.text, "%s: %s, about %s\n", shown, finding.Count(info.Total.Keys, "key"), rdb.FormatBytes(info.Total.Memory))
 	writeNodes(out, info, info.Tree, "")
 	return out.flush(0)
 }
@@ -73,7 +74,7 @@ func writeNodes(out *lines, info *inspect.Info, nodes []inspect.Node, indent str
 		if n.Prefix.Prefix == "" {
 			name = fmt.Sprintf("(keys without %q)", info.Separator)
 		}
-		line := fmt.Sprintf("%s%s  %d keys, %s", indent, name, n.Keys, rdb.FormatBytes(n.Memory))
+		line := fmt.Sprintf("%s%s  %s, %s", indent, name, finding.Count(n.Keys, "key"), rdb.FormatBytes(n.Memory))
 		if n.AtMost > 0 {
 			line += fmt.Sprintf(" (at most %s too high)", rdb.FormatBytes(n.AtMost))
 		}

@@ -365,7 +365,7 @@ func (s *scan) reply() (any, error) {
 }
 
 func (s *scan) lost(err error) error {
-	return fmt.Errorf("%s: lost the connection after %d keys: %w; start again", s.stats.Source.Addr, s.stats.Keys, err)
+	return fmt.Errorf("%s: lost the connection (keys read: %d): %w; start again", s.stats.Source.Addr, s.stats.Keys, err)
 }
 
 // refused reports which right is missing.
