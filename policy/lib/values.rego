@@ -24,6 +24,7 @@ kinds := {
 	"replica-priority": "number", "slowlog-log-slower-than": "number", "slowlog-max-len": "number", "tcp-keepalive": "number",
 	"timeout": "number", "down-after-milliseconds": "number", "failover-timeout": "number", "parallel-syncs": "number",
 	"quorum": "number",
+	"save": "save",
 }
 
 valid("bytes", v) if regex.match(`^[0-9]+([kmg]b?|b)?$`, lower(v))
@@ -39,6 +40,8 @@ valid("level", v) if lower(v) in {"debug", "verbose", "notice", "warning", "noth
 valid("yes or no", v) if lower(v) in {"yes", "no"}
 
 valid("number", v) if regex.match(`^-?[0-9]+$`, v)
+
+valid("save", v) if regex.match(`^[0-9]*[1-9][0-9]* [0-9]+( [0-9]*[1-9][0-9]* [0-9]+)*$|["']`, v) # data/save-quoting is about quotes
 
 # Whether Redis rejects a directive, so that an earlier one with the same key stays in effect.
 refused(d) if count(d.words) < 2

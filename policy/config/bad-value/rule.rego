@@ -12,7 +12,7 @@
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - Redis util.c memtoull
-#     - Redis config.c
+#     - Redis config.c; setConfigSaveOption, tried with redis-server 7.0.15
 package redisgitops.config["bad-value"]
 
 import data.redisgitops.lib.quantity
@@ -54,6 +54,8 @@ takes("level") := "use debug, verbose, notice or warning"
 takes("yes or no") := "use yes or no, without quotes"
 
 takes("number") := "use an integer"
+
+takes("save") := "use pairs of seconds, at least 1, and changes, such as 900 1 300 10"
 
 # What is a quantity of Kubernetes, or one of Redis with a fraction, has a value that is meant.
 fix(d, part) := {"fix": {"path": ["spec", part, "customConfig", d.index], "op": "set", "value": concat(" ", [d.key, quantity.redis_mb(meant(d.value))])}} if {
