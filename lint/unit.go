@@ -280,8 +280,10 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	said := map[string]bool{} // paths, and whether a rule is about the key there
 	for i := range violations {
 		v := &violations[i]
-		path := strings.Join(v.Path, "\x00")
-		said[path] = said[path] || v.Key
+		if rule := l.rules.all[v.Rule]; v.Key || rule == nil || rule.Severity == policy.Error {
+			path := strings.Join(v.Path, "\x00") // what is no error is not about a value that Kubernetes rejects
+			said[path] = said[path] || v.Key
+		}
 		u.violation(l, chart, r, &name, v)
 	}
 	stop := l.clock.measure("schema")

@@ -40,8 +40,9 @@ left := "with save \"\", SIGTERM does not save either" if redisfailover.saves_no
 
 else := "the save on SIGTERM only has 2 seconds"
 
+# Without a period, or with 0, it is the operator's; another type of value has no number to compare.
 seconds := s if {
 	s := input.spec.redis.terminationGracePeriod
 	is_number(s)
 	s > 0
-} else := 30
+} else := 30 if object.get(input, ["spec", "redis", "terminationGracePeriod"], null) in {null, 0}
