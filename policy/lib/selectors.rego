@@ -1,4 +1,4 @@
-# The label selectors of the repository that can select pods of a RedisFailover: of Services, policies, budgets, monitors,
+# The label selectors of the repository that can select pods of a RedisFailover: of Services, policies, budgets, monitors, meshes,
 # affinities and spread constraints.
 package redisgitops.lib.selectors
 
@@ -36,11 +36,11 @@ services := [s |
 
 others := [s |
 	some r in data.repo.resources
-	r.kind in kinds
+	not r.kind in {"CustomResourceDefinition", "Service"}
 	walk(object.get(r.object, "spec", {}), [path, value])
-	count(path) > 0
-	path[count(path) - 1] in {"endpointSelector", "labelSelector", "podSelector", "selector"}
 	is_object(value)
+	count(path) > 0
+	selector(path[count(path) - 1])
 	labelled(value)
 	not its_own(r, path)
 	place := array.concat(["spec"], path)
@@ -50,10 +50,11 @@ others := [s |
 	}
 ]
 
-# Kinds of resources that select pods of others.
-kinds := {
-	"CiliumNetworkPolicy", "DaemonSet", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "RedisFailover",
-	"Rollout", "ServiceMonitor", "StatefulSet", "VMPodScrape", "VMServiceScrape",
+# Of any kind, as lint's proof of a fix looks for them: policies, budgets, monitors, meshes and backups have them.
+selector(key) if {
+	is_string(key)
+	endswith(lower(key), "selector")
+	not key in {"namespaceSelector", "nodeSelector"}
 }
 
 # The selector of a workload selects its own pods.
@@ -90,13 +91,21 @@ selects(selector, pod) if {
 # The labels of the pods if all labels of the RedisFailover were propagated.
 offered(rf, part) := object.union(object.get(rf, ["metadata", "labels"], {}), redisfailover.pod_labels(rf, part))
 
-# The label keys of a RedisFailover that some selector requires of its pods.
+# The label keys of a RedisFailover that some selector requires of its pods, or that the webhooks of meshes and agents read there.
 wanted(r) := {key |
 	some key, value in object.get(r.object, ["metadata", "labels"], {})
 	not key in own
 	some s in of_label(r.namespace, key, value)
 	some part in redisfailover.parts
 	selects(s.selector, offered(r.object, part))
+} | injected(r)
+
+injected(r) := {key |
+	some key, _ in object.get(r.object, ["metadata", "labels"], {})
+	key in {
+		"admission.datadoghq.com/enabled", "azure.workload.identity/use", "istio.io/dataplane-mode", "istio.io/rev",
+		"kuma.io/sidecar-injection", "sidecar.istio.io/inject",
+	}
 }
 
 # The label keys that the operator sets.

@@ -2,7 +2,8 @@
 # title: commonLabels change a selector for the operator's pods
 # description: |-
 #   commonLabels, and labels with includeSelectors, are also added to the selectors of Services. The Redis pods are
-#   created by the operator and do not have these labels, so the Service selects nothing.
+#   created by the operator: they only have these labels if the RedisFailover is in the same kustomization and its
+#   labelWhitelist keeps them. Otherwise the Service selects nothing.
 # custom:
 #   scope: repository
 #   fix: 'suggested: sets includeSelectors: false'
@@ -12,9 +13,12 @@
 #   references:
 #     - Kustomize, labels and commonLabels
 #     - https://github.com/kubernetes-sigs/kustomize/issues/1009
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/handler.go getLabels
 package redisgitops.kust["common-labels"]
 
 import data.redisgitops.lib.group
+import data.redisgitops.lib.pods
+import data.redisgitops.lib.services
 
 deny contains object.union(
 	{
@@ -30,6 +34,7 @@ deny contains object.union(
 	count(labelling) > 0
 	some s in selecting
 	some label in sort(object.keys(s.selector) - operators)
+	not copied(s, label)
 	some at in labelling[[label, s.selector[label]]]
 	d := at.document
 	startswith(concat("", [s.service.unit, "/"]), concat("", [parent(d.file), "/"]))
@@ -47,6 +52,7 @@ deny contains {
 	count(labelling) > 0
 	some s in selecting
 	some label in sort(object.keys(s.selector) - operators)
+	not copied(s, label)
 	places := labelling[[label, s.selector[label]]]
 	every at in places { not startswith(concat("", [s.service.unit, "/"]), concat("", [parent(at.document.file), "/"])) }
 	count(places) == 1
@@ -64,6 +70,22 @@ selecting := [{"service": r, "selector": selector} |
 of_operator(selector) if selector["app.kubernetes.io/part-of"] == "redis-failover"
 
 of_operator(selector) if selector["redisfailovers-role"]
+
+# The operator copies the label to the pods that the Service is for.
+copied(s, label) if {
+	some i in of_redis(s)
+	some j in object.get(pods.beside, data.repo.redis[i].resource, [])
+	data.repo.pods[j].labels[label] == s.selector[label]
+}
+
+of_redis(s) := {i |
+	some i in services.redis_by_name[services.target(s.selector)]
+	services.same_namespace(data.repo.redis[i].namespace, s.service.namespace)
+} if {
+	services.target(s.selector)
+} else := object.get(by_unit, s.service.unit, set())
+
+by_unit := group.by([[data.repo.resources[redis.resource].unit, i] | some i, redis in data.repo.redis])
 
 operators := {
 	"app.kubernetes.io/component", "app.kubernetes.io/managed-by", "app.kubernetes.io/name", "app.kubernetes.io/part-of",
