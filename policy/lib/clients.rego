@@ -10,6 +10,7 @@ import data.redisgitops.lib.url
 connections := [c |
 	some u in url.references
 	u.container != []
+	not u.bare # its password is in another variable
 	not url.sentinel(u)
 	some host in u.hosts
 	some e in services.behind(host.service, host.namespace)

@@ -9,6 +9,7 @@ import data.redisgitops.lib.workloads
 # Sidekiq, queue or job in their name.
 sidekiq_references := [reference |
 	some reference in url.references
+	not reference.bare
 	sidekiqs[[reference.resource, reference.container]]
 	for_jobs(reference)
 ]
@@ -50,6 +51,7 @@ caches := {key: value | some key, value in each_caches}
 
 each_caches := group.by([[i, {"reference": reference}] |
 	some reference in url.references
+	not reference.bare
 	regex.match(`(^|_)CACHE(_|$)`, reference.name)
 	some host in reference.hosts
 	some i in url.redises(host)

@@ -1,6 +1,7 @@
 # The Redis addresses in environment variables, ConfigMaps and Secret templates.
 package redisgitops.lib.url
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.services
 import data.redisgitops.lib.workloads
 
@@ -37,8 +38,8 @@ in_objects := [t |
 pattern := `\b(?:rediss?|valkeys?|redis-sentinels?|rediss?\+sentinel|sentinel)://[^\s"'<>;\x60]+`
 
 # The addresses, URLs and bare Service names: the fields of the text and {"url", "scheme", "user", "hosts": [{"text", "service",
-# "namespace", "pod", "short", "port"}], "path", "master", "db"}.
-references := array.concat(urls, names)
+# "namespace", "pod", "short", "port"}], "path", "master", "db"}; "bare" is one without credentials, as REDIS_HOST has it.
+references := array.concat(urls, array.concat(names, variables))
 
 urls := [object.union(t, u) |
 	some t in texts
@@ -50,8 +51,52 @@ urls := [object.union(t, u) |
 names := [object.union(t, u) |
 	some t in texts
 	regex.match(`^rf(r|s|rm|rs)-[a-z0-9.-]+(:[0-9]+)?$`, t.text)
+	not host_alone(t)
 	u := {"url": t.text, "scheme": "", "user": "", "hosts": hosts(t.text, t.namespace), "master": "", "db": 0}
 ]
+
+host_alone(t) if {
+	not contains(t.text, ":")
+	regex.match(`(?i)(redis|valkey).*(host(_?name)?|addr(ess)?|server|endpoint)$`, t.name)
+}
+
+# Hosts in variables whose name says that they are of Redis: REDIS_HOST, with the port in REDIS_PORT beside it, or REDIS_ADDR.
+variables := [object.union(t, {
+	"url": t.text, "scheme": "", "user": "", "master": "", "db": 0, "bare": true,
+	"hosts": [object.union(h, {"text": t.text}) | some h in hosts(concat("", [t.text, port_beside(t)]), t.namespace)],
+}) |
+	some t in texts
+	regex.match(`(?i)(redis|valkey).*(host(_?name)?|addr(ess)?|server|endpoint)$`, t.name)
+	regex.match(`^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?$`, t.text)
+	not regex.match(`^rf(r|s|rm|rs)-[a-z0-9.-]+:[0-9]+$`, t.text) # of names
+]
+
+port_beside(t) := concat("", [":", p]) if {
+	not contains(t.text, ":")
+	p := beside(t)
+} else := ""
+
+# The value of the variable with the port for that of a host.
+beside(t) := min(found) if {
+	[stem] := regex.find_all_string_submatch_n(`(?i)^(.*?)(?:host(?:_?name)?|addr(?:ess)?|server|endpoint)$`, t.name, 1)
+	found := {p |
+		some word in ["PORT", "Port", "port"]
+		some p in object.get(ports, [[scope(t), concat("", [stem[1], word])]], [])
+	}
+	count(found) == 1
+}
+
+scope(t) := [t.resource, t.container, array.slice(t.path, 0, count(t.path) - 1)] if t.container == []
+
+else := [t.resource, t.container]
+
+ports := {key: found | some key, found in each_ports}
+
+each_ports := group.by([[[scope(t), t.name], t.text] |
+	some t in texts
+	regex.match(`(?i)port$`, t.name)
+	regex.match(`^[0-9]{1,5}$`, t.text)
+])
 
 parse(url, namespace) := {
 	"url": url, "scheme": m[1], "user": m[2], "hosts": hosts(m[3], namespace), "master": master(m), "db": db(m[4]),
@@ -137,7 +182,22 @@ redises(host) := {e.redis | some e in services.behind(host.service, host.namespa
 instead(host) := sprintf("use \"%s:%d\", or a client with Sentinel support", [reached, port]) if {
 	[name, port, namespace] := leader(host)
 	reached := sprintf("%s%s", [name, elsewhere(host, namespace)])
+} else := "use a client with Sentinel support" if {
+	some redis in data.repo.redis
+	redis.kind != "RedisFailover"
 } else := "add a Service that selects redisfailovers-role: master and use it, or use a client with Sentinel support"
+
+# A RedisSentinel of OpsTree makes no Service of its own name: they are NAME-sentinel and so on.
+no_service(host) if {
+	some namespace in {host.namespace, ""}
+	opstree_sentinels[[namespace, host.service]]
+}
+
+opstree_sentinels := {[r.namespace, r.name]: true |
+	some r in data.repo.resources
+	r.kind == "RedisSentinel"
+	startswith(r.apiVersion, "redis.redis.opstreelabs.in/")
+}
 
 leader(host) := [names[0], data.repo.redis[i].port, data.repo.redis[i].namespace] if {
 	found := redises(host)

@@ -27,7 +27,10 @@ deny contains {
 	sentinel(host)
 }
 
-sentinel(host) if host.port == 26379
+sentinel(host) if {
+	host.port == 26379
+	not url.no_service(host) # url/unknown-host reports it
+}
 
 sentinel(host) if {
 	startswith(host.service, "rfs-")

@@ -61,6 +61,7 @@ foreign(host) if {
 
 # What an object of a kind that nobody here knows makes, such as Dragonfly or ValkeyCluster, has its name or one with it in it.
 foreign(host) if {
+	not url.no_service(host)
 	words := split(host.service, "-")
 	count(words) <= 12
 	some from in numbers.range(0, count(words) - 1)

@@ -41,6 +41,9 @@ answer(reference, host, ports) := [url.instead(host), {}] if {
 } else := [sprintf("use the host of the sentinels, or redis:// with \"%s\"", [corrected(host, ports)]), {}] if {
 	url.sentinel(reference)
 	not leads_to_sentinels(host)
+} else := [sprintf("use port %s", [listed(ports)]), {}] if {
+	reference.bare # the port may be in a variable of its own
+	not contains(reference.text, ":")
 } else := [sprintf("use \"%s\"", [corrected(host, ports)]), {"fix": object.union(
 	url.replaced(reference, url.with_host(reference, host, corrected(host, ports))),
 	choice(ports),
