@@ -31,3 +31,25 @@ known(host, name) if {
 	name == host.service
 	count(services.namespaces(name)) > 0
 }
+
+# Pods of other operators that promote another one, by their headless Service.
+deny contains {
+	"message": sprintf("\"%s\" is a single pod, which becomes a replica after the next failover; use %s", [host.pod, remedy(redis)]),
+	"resource": reference.resource,
+	"path": reference.path,
+} if {
+	some reference in url.references
+	not url.sentinel(reference)
+	some host in reference.hosts
+	host.pod != ""
+	some i in url.redises(host)
+	redis := data.repo.redis[i]
+	not redis.kind in {"Deployment", "RedisFailover", "StatefulSet"} # a plain workload promotes none
+	not redis.cluster
+	redis.replicas > 1
+	regex.match(`^-[0-9]+$`, trim_prefix(host.pod, redis.name))
+}
+
+remedy(redis) := sprintf("\"%s\"", [redis.writes[0].host]) if count(redis.writes) > 0
+
+else := "the master Service"

@@ -19,7 +19,7 @@ import data.redisgitops.lib.url
 
 deny contains object.union(
 	{
-		"message": sprintf("\"%s\" selects the master and the replicas, which refuse writes; %s", [host.service, remedy(redis)]),
+		"message": sprintf("\"%s\" selects %s, which refuse writes; %s", [host.service, whom[e.role], remedy(redis)]),
 		"resource": reference.resource,
 		"path": reference.path,
 		"related": [{"resource": redis.resource, "path": ["metadata", "name"], "message": "the Redis"}],
@@ -33,12 +33,15 @@ deny contains object.union(
 	host.pod == ""
 	not host.port in {26379, 9121}
 	some e in services.behind(host.service, host.namespace)
-	e.role == "any"
 	redis := data.repo.redis[e.redis]
-	host.service in services.any_pod(redis)
+	host.service in named(redis, e.role)
+	whom[e.role]
+	not startswith(host.service, "rfrs-") # of url/rfrs-for-writes
 	redis.replicas > 1
 	not redis.cluster
 }
+
+whom := {"any": "the master and the replicas", "reads": "the replicas"}
 
 remedy(redis) := sprintf("use \"%s\" for writes", [redis.writes[0].host]) if {
 	count(redis.writes) > 0
@@ -53,3 +56,7 @@ fix(reference, host, redis) := {"fix": object.union(
 	count(redis.writes) > 0
 	startswith(host.text, host.service)
 } else := {}
+
+named(redis, "any") := services.any_pod(redis)
+
+named(redis, role) := {s.host | some s in redis[role]} if role != "any"
