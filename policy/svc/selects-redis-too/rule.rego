@@ -1,9 +1,9 @@
 # METADATA
 # title: Application Service also selects Redis pods
 # description: |-
-#   The operator labels its pods with app.kubernetes.io/name: <name of the RedisFailover>, a label that charts also
-#   set on their own pods. A Service that only selects this label sends part of its requests to Redis and the
-#   sentinels, on a port where nothing listens.
+#   The Spotahome operator labels its pods with app.kubernetes.io/name: <name of the RedisFailover>, OpsTree's with
+#   app: <name>, KubeDB's with app.kubernetes.io/instance: labels that charts also set on their own pods. A Service that
+#   only selects such a label sends part of its requests to Redis and the sentinels, on a port where nothing listens.
 # custom:
 #   severity: error
 #   scope: repository
@@ -13,12 +13,17 @@
 #     app.kubernetes.io/component, or rename the RedisFailover.
 #   references:
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go generateSelectorLabels
+#     - OT-CONTAINER-KIT/redis-operator 5dd04e17 internal/k8sutils/labels.go
 #     - https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
 package redisgitops.svc["selects-redis-too"]
 
+import data.redisgitops.lib.group
+import data.redisgitops.lib.images
 import data.redisgitops.lib.labels
+import data.redisgitops.lib.pods
 import data.redisgitops.lib.selectors
 import data.redisgitops.lib.services
+import data.redisgitops.lib.workloads
 
 deny contains {
 	"message": sprintf("the Service \"%s\" also selects the pods of the Redis \"%s\"; add a label to its selector that those pods do not have, such as app.kubernetes.io/component", [s.service.name, redis.name]),
@@ -34,6 +39,54 @@ deny contains {
 	for_others(s.service, selector)
 	redis := data.repo.redis[s.redis]
 }
+
+# The Redis of other operators and of plain workloads: a Service for a port of other pods, which it selects too.
+deny contains {
+	"message": sprintf("the Service \"%s\" also selects the pods of the Redis \"%s\"; add a label to its selector that those pods do not have, such as app.kubernetes.io/component", [r.name, redis.name]),
+	"resource": r.id,
+	"path": ["spec", "selector"],
+	"key": true,
+	"related": [{"resource": redis.id, "path": ["metadata", "name"], "message": "the Redis"}],
+} if {
+	count(of_others) > 0
+	some r in data.repo.resources
+	r.kind == "Service"
+	selector := r.object.spec.selector
+	key := min(object.keys(selector))
+	some i in object.get(of_others, [[r.namespace, key, selector[key]]], [])
+	p := data.repo.pods[i]
+	labels.selects({"matchLabels": selector}, p.labels)
+	redis := pods.resource(p)
+	some port in r.object.spec.ports
+	not redis_port(object.get(port, "targetPort", object.get(port, "port", 6379)))
+	some id in object.get(of_workloads, [[r.namespace, key, selector[key]]], [])
+	labels.selects({"matchLabels": selector}, template(data.repo.resources[id]))
+}
+
+# The pods of Redis and of nothing else, and those without Redis, by a label.
+of_others := bounded(group.by([[[pods.resource(p).namespace, key, value], i] |
+	some i, p in data.repo.pods
+	pods.resource(p).kind != "RedisFailover"
+	every c in containers(p) { of_redis(c) }
+	some key, value in p.labels
+]))
+
+of_workloads := bounded(group.by([[[r.namespace, key, value], r.id] |
+	some r in data.repo.resources
+	count(workloads.pod_paths[r.kind]) > 1
+	not r.id in {p.resource | some p in data.repo.pods}
+	some key, value in template(r)
+	every c in object.get(r.object, array.concat(workloads.pod_paths[r.kind], ["containers"]), []) { not of_redis(c) }
+]))
+
+# Only so many are compared, so that the work stays linear.
+bounded(index) := {key: array.slice(sort(found), 0, selectors.most) | some key, found in index}
+
+template(r) := object.get(r.object, array.concat(array.slice(workloads.pod_paths[r.kind], 0, count(workloads.pod_paths[r.kind]) - 1), ["metadata", "labels"]), {})
+
+containers(p) := [c.object | some c in pods.items(p, p.containers); c.object.image]
+
+of_redis(c) if regex.match(`redis|valkey|keydb|dragonfly|exporter|sentinel`, images.reference(c.image).name)
 
 for_others(service, selector) if {
 	some pod in selectors.pods(service.namespace, {"matchLabels": selector})
