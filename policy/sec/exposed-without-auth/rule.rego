@@ -37,6 +37,21 @@ deny contains {
 	redisfailover.secret(r.object) == ""
 }
 
+# Of other operators, and of workloads that run Redis. What a file, a Secret or a script sets is not seen.
+deny contains {
+	"message": "hostNetwork exposes Redis to everyone who can reach the node, without a password; set a password, or remove hostNetwork",
+	"resource": redis.resource,
+	"path": array.concat(at, ["hostNetwork"]),
+} if {
+	some redis in data.repo.redis
+	redis.secret == null
+	at := object.get({"RedisCluster": ["spec"], "Deployment": ["spec", "template", "spec"], "StatefulSet": ["spec", "template", "spec"]}, redis.kind, [])
+	count(at) > 0
+	spec := object.get(data.repo.resources[redis.resource].object, at, {})
+	spec.hostNetwork == true
+	not regex.match(`(?i)pass|auth|acl|secret|envFrom|\.conf|"-c"`, json.marshal(object.remove(spec, ["serviceAccountName"])))
+}
+
 open(i) if redisfailover.secret(data.repo.resources[data.repo.redis[i].resource].object) == ""
 
 ways(spec) := array.concat(
