@@ -91,13 +91,19 @@ in_resource := [{"path": array.concat(["spec"], at), "image": image} |
 	image != ""
 ]
 
-# Of pods without an operator, those of known programs.
+# Of pods without an operator, those of known programs; of pods with these alone, the init containers as well.
 in_workload := [{"path": array.concat(pod, [list, i, "image"]), "image": c.image} |
 	pod := templates[input.kind]
 	some list in ["containers", "initContainers"]
 	some i, c in object.get(input, array.concat(pod, [list]), [])
-	known.engines[reference(c.image).name]
+	is_known(c.image, list, object.get(input, array.concat(pod, ["containers"]), []))
 ]
+
+is_known(image, _, _) if known.engines[reference(image).name]
+
+is_known(_, "initContainers", containers) if {
+	every c in containers { known.engines[reference(c.image).name] }
+}
 
 # The places with a release that is served, and the release.
 releases := [object.union(p, {"tag": object.union(tag, {"image": p.image})}) |
