@@ -1,0 +1,113 @@
+# METADATA
+# title: PodDisruptionBudget never permits an eviction
+# description: |-
+#   The budget requires as many Redis pods as there are, or permits no unavailable one, so draining a node, for an upgrade
+#   for example, blocks until a pod is deleted manually. A second budget for the pods of a RedisFailover blocks as well:
+#   the operator makes one, and Kubernetes evicts no pod with two.
+# custom:
+#   severity: warning
+#   scope: repository
+#   since: 0.2.0
+#   remediation: |-
+#     Require fewer pods than there are, or set maxUnavailable to 1. Remove a budget beside the operator's, or set
+#     disablePodDisruptionBudget with an operator after 1.2.4.
+#   references:
+#     - https://kubernetes.io/docs/tasks/run-application/configure-pdb/
+#     - kubernetes/kubernetes v1.36.3 pkg/registry/core/pod/storage/eviction.go, "more than one PodDisruptionBudget"
+#     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/client.go, ensurePodDisruptionBudget
+#     - OT-CONTAINER-KIT/redis-operator 5dd04e17 internal/k8sutils/poddisruption.go:21-85
+package redisgitops.ha["budget-permits-none"]
+
+import data.redisgitops.lib.group
+import data.redisgitops.lib.labels
+import data.redisgitops.lib.pods
+import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.selectors
+
+deny contains {
+	"message": sprintf("this PodDisruptionBudget never permits evicting %s of %s, so node drains never complete; %s", [whom(total, ""), pods.resource(first).name, remedy(total)]),
+	"resource": b.id,
+	"path": ["spec", field],
+	"related": [{"resource": first.resource, "path": ["metadata", "name"], "message": "the Redis"}],
+} if {
+	some b in budgets
+	found := selected(b)
+	count(found) > 0
+	first := found[0]
+	every p in found { is_number(p.replicas) }
+	not others(b)
+	total := sum([p.replicas | some p in found])
+	field := blocking(b.object.spec, total)
+}
+
+# The budget in a resource of OpsTree.
+deny contains {
+	"message": sprintf("pdb never permits evicting %s, so node drains never complete; %s", [whom(p.replicas, concat("", [p.part, " "])), remedy(p.replicas)]),
+	"resource": p.resource,
+	"path": array.concat(at, [field]),
+} if {
+	some p in data.repo.pods
+	p.operator == "opstree"
+	is_number(p.replicas)
+	at := object.get({"leader": ["spec", "redisLeader", "pdb"], "follower": ["spec", "redisFollower", "pdb"]}, p.part, ["spec", "pdb"])
+	pdb := object.get(pods.resource(p).object, at, {})
+	pdb.enabled == true
+	field := blocking(pdb, p.replicas)
+}
+
+deny contains {
+	"message": sprintf("the operator makes a PodDisruptionBudget for the %s pods of \"%s\" too, and Kubernetes evicts no pod with two; remove this one", [p.part, r.name]),
+	"resource": b.id,
+	"path": ["spec", "selector"],
+	"related": [{"resource": r.id, "path": ["metadata", "name"], "message": "the Redis"}],
+} if {
+	some b in budgets
+	some p in selected(b)
+	p.operator != "alauda"
+	r := pods.resource(p)
+	r.kind == "RedisFailover"
+	redisfailover.has_budget(r.object, p.part)
+}
+
+budgets := [b | some b in data.repo.resources; b.kind == "PodDisruptionBudget"]
+
+# The pods of Redis that a budget selects; those of a role alone are not told apart.
+selected(b) := [p |
+	some i in sort(object.get(by_label, [[b.namespace, key(b), b.object.spec.selector.matchLabels[key(b)]]], set()))
+	p := data.repo.pods[i]
+	labels.selects(b.object.spec.selector, p.labels)
+	p.replicas != 0
+]
+
+key(b) := min(object.keys(b.object.spec.selector.matchLabels))
+
+by_label := group.by([[[pods.resource(p).namespace, label, value], i] | some i, p in data.repo.pods; some label, value in p.labels])
+
+# The budget may be for the pods of other workloads, too.
+others(b) if {
+	some template in selectors.pods(b.namespace, b.object.spec.selector)
+	labels.selects(b.object.spec.selector, template)
+	not template in [p.labels | some p in selected(b)]
+}
+
+# blocking is the field that permits no eviction. Of OpsTree's two, maxUnavailable counts.
+blocking(spec, _) := "maxUnavailable" if spec.maxUnavailable in {0, "0", "0%"}
+
+blocking(spec, total) := "minAvailable" if {
+	object.get(spec, "maxUnavailable", null) == null
+	required(spec.minAvailable, total) >= total
+}
+
+required(n, _) := n if is_number(n)
+
+required(text, total) := ceil((total * to_number(digits)) / 100) if {
+	[[_, digits]] := regex.find_all_string_submatch_n(`^([0-9]{1,3})%$`, text, 1)
+}
+
+whom(1, part) := sprintf("the only %spod", [part])
+
+whom(total, part) := sprintf("any of the %d %spods", [total, part]) if total > 1
+
+remedy(1) := "run 2, or remove it"
+
+remedy(total) := "set maxUnavailable to 1" if total > 1
