@@ -45,7 +45,7 @@ func TestFaultInputs(t *testing.T) {
 		"Z2":    "op/unknown-field",
 		"Z4":    "", // what a harmful fix used to leave
 		"Z5":    "",
-		"t1":    "data/ephemeral ha/pdb-uses-redis-count mem/no-requests op/exporter-off op/image-default-old",
+		"t1":    "data/ephemeral ha/pdb-uses-redis-count layout/values-unused mem/no-requests op/exporter-off op/image-default-old",
 		"t2":    "",
 	}
 	const dir = "../../shared/faults/lint"

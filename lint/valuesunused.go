@@ -19,15 +19,19 @@ var (
 	notForClusters = regexp.MustCompile(`(?i)(^|[-_./])(ci|tests?|testing|unittests?|lint|examples?|samples?|templates?|tpl|defaults?|dist|docs|local|minikube|kind|k3d|bak|backup|old|schema|charts|crds|files)([-_./]|$)`)
 )
 
-// unusedValues reports the value files of deployed charts that no deployment uses, which no run looks at.
+// unusedValues reports the value files that no run looks at: those of deployed charts that no deployment uses, and in a repository
+// without deployments those that the configuration does not name.
 func (l *linter) unusedValues() {
-	if l.coverage == nil || !l.rules.on(valuesUnused) {
+	if !l.rules.on(valuesUnused) {
 		return
 	}
 	done := map[string]bool{}
 	for _, u := range l.live {
 		dir := u.target.Dir
-		if u.target.Kind != repo.Chart || done[dir] || !l.coverage.Names(dir) || u.chart == nil || l.coverage.DeploysChart(u.chart.name) {
+		if u.target.Kind != repo.Chart || done[dir] || u.chart == nil {
+			continue
+		}
+		if l.coverage != nil && (!l.coverage.Names(dir) || l.coverage.DeploysChart(u.chart.name)) {
 			continue
 		}
 		done[dir] = true
@@ -54,7 +58,11 @@ func (l *linter) tellUnused(u *unit, file string) {
 		}
 		related = []finding.Related{{Position: d.Source, Message: "deploys the chart without it"}}
 	}
-	p := finding.Errorf(finding.Position{File: file, Line: 1, Column: 1}, "", "no deployment in this repository uses this value file, so it is not checked; add it to %s, delete it, or add [%s] to values in %s to check it", where, rel, cueConfigFile)
+	at := finding.Position{File: file, Line: 1, Column: 1}
+	p := finding.Errorf(at, "", "no deployment in this repository uses this value file, so it is not checked; add it to %s, delete it, or add [%s] to values in %s to check it", where, rel, cueConfigFile)
+	if l.coverage == nil {
+		p = finding.Errorf(at, "", "nothing in this repository deploys the chart, so lint renders it without this value file; add [%s] to values in %s to check it", rel, cueConfigFile)
+	}
 	p.Related = related
 	l.add(l.fileFinding(valuesUnused, p))
 }
@@ -82,7 +90,7 @@ func (l *linter) isValues(dir, file string) bool {
 // usesValues reports whether anything renders the chart of a unit with a value file, or may.
 func (l *linter) usesValues(u *unit, file string) bool {
 	dir := u.target.Dir
-	if l.coverage.UsesValues(dir, file) || slices.ContainsFunc(l.units, func(o *unit) bool {
+	if l.coverage != nil && l.coverage.UsesValues(dir, file) || slices.ContainsFunc(l.units, func(o *unit) bool {
 		return o.target.Dir == dir && (names(o.target, file) || slices.Contains(o.setFiles, file))
 	}) {
 		return true

@@ -2,7 +2,8 @@
 # title: Value file is not used by any deployment
 # description: |-
 #   The chart is deployed by objects of this repository, and none of them names this file. What it sets has no effect in any
-#   cluster, and is not checked: often the file was forgotten in valueFiles, and production runs with the defaults.
+#   cluster, and is not checked: often the file was forgotten in valueFiles, and production runs with the defaults. In a
+#   repository without such objects, the file may be used, but lint does not know and renders the chart without it.
 #
 #   Files for tests, examples and local clusters (ci/, values-local.yaml, …) are not reported, and neither is a file that a
 #   generator, script, pipeline, kustomization or template of the repository may use.
