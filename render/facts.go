@@ -99,6 +99,7 @@ type variable struct {
 	name  string
 	ref   reference
 	flows [][]string // the values that have a part in it
+	soft  []int      // the reads of its value, which fail only where the variable is used without a guard
 }
 
 // result is what an expression gives.
@@ -149,9 +150,15 @@ func (a *analyser) list(list *parse.ListNode, dot reference) {
 		switch n := n.(type) {
 		case *parse.ActionNode:
 			a.at(n.Pos)
-			r := a.pipe(n.Pipe, dot, false)
+			known := len(a.reads)
+			soft := declaresValue(n.Pipe)
+			r := a.pipe(n.Pipe, dot, soft)
 			if len(n.Pipe.Decl) > 0 {
 				a.assign(n.Pipe, r)
+				for i := known; soft && i < len(a.reads); i++ {
+					v := &a.vars[len(a.vars)-1]
+					v.soft = append(v.soft, i)
+				}
 			} else {
 				a.show(r)
 			}
@@ -170,6 +177,18 @@ func (a *analyser) list(list *parse.ListNode, dot reference) {
 			}
 		}
 	}
+}
+
+// declaresValue reports whether a pipe is $x := followed by one value.
+func declaresValue(p *parse.PipeNode) bool {
+	if len(p.Decl) != 1 || p.IsAssign || len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
+		return false
+	}
+	switch p.Cmds[0].Args[0].(type) {
+	case *parse.FieldNode, *parse.VariableNode, *parse.ChainNode:
+		return true
+	}
+	return false
 }
 
 // at notes the line of an action.
@@ -204,7 +223,7 @@ func (a *analyser) assign(p *parse.PipeNode, r result) {
 		if !r.plain {
 			ref = reference{}
 		}
-		a.vars = append(a.vars, variable{v.Ident[0], ref, flows})
+		a.vars = append(a.vars, variable{name: v.Ident[0], ref: ref, flows: flows})
 	}
 }
 
@@ -259,9 +278,9 @@ func (a *analyser) loopOver(n *parse.RangeNode, dot reference) {
 	}
 	switch len(n.Pipe.Decl) {
 	case 1:
-		a.vars = append(a.vars, variable{n.Pipe.Decl[0].Ident[0], element, flows})
+		a.vars = append(a.vars, variable{name: n.Pipe.Decl[0].Ident[0], ref: element, flows: flows})
 	case 2:
-		a.vars = append(a.vars, variable{n.Pipe.Decl[0].Ident[0], reference{}, r.flows}, variable{n.Pipe.Decl[1].Ident[0], element, flows})
+		a.vars = append(a.vars, variable{name: n.Pipe.Decl[0].Ident[0], flows: r.flows}, variable{name: n.Pipe.Decl[1].Ident[0], ref: element, flows: flows})
 	}
 	outer := a.inner
 	defer func() { a.inner = outer }()
@@ -471,6 +490,12 @@ func (a *analyser) term(n parse.Node, dot reference, guarded bool) result {
 	case *parse.VariableNode:
 		for i := len(a.vars) - 1; i >= 0; i-- {
 			if v := a.vars[i]; v.name == n.Ident[0] {
+				tested := slices.ContainsFunc(a.guards, func(path []string) bool { return slices.Equal(path, v.ref.path) })
+				if !guarded && !tested {
+					for _, read := range v.soft {
+						a.reads[read].guarded = false
+					}
+				}
 				if ref = v.ref.field(n.Ident[1:]); ref.kind == unknownRef {
 					return result{flows: v.flows}
 				}

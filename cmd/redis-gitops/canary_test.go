@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -300,6 +301,10 @@ func TestPatch(t *testing.T) {
 // it looks like a secret, names of variables and schemas of passwords neither.
 func TestDryRunApplies(t *testing.T) {
 	dir := newShop(t)
+	// What undo needs is in .git, where there is one.
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, ".git"), 0o755), os.RemoveAll(filepath.Join(dir, ".redis-gitops", "journal"))); err != nil {
+		t.Fatal(err)
+	}
 	for _, line := range []string{
 		"generate application blog",
 		"generate application wiki --kustomize",

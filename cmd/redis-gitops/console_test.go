@@ -129,6 +129,10 @@ func checkCommand(line, makefile string) error {
 				return fmt.Errorf("the Makefile has no target %s", word)
 			}
 		}
+	case first == "sh":
+		script, _, _ := strings.Cut(rest, " ")
+		_, err := os.Stat(filepath.Join("..", "..", script))
+		return err
 	case first != "redis-gitops" && !slices.Contains(otherPrograms, first) && !strings.HasPrefix(first, "bin/"):
 		return fmt.Errorf("%s is not one of the known programs", first)
 	}

@@ -232,7 +232,7 @@ func (f *renderFlags) wanted(ctx context.Context, o *opened) (func(*render.Resou
 	if len(f.only) == 0 {
 		return func(*render.Resource) bool { return true }, nil
 	}
-	kinds, redises := map[string]bool{}, map[string]bool{}
+	kinds, instances := map[string]bool{}, map[string]bool{}
 	for _, kind := range f.only {
 		kinds[strings.ToLower(kind)] = true
 	}
@@ -246,12 +246,12 @@ func (f *renderFlags) wanted(ctx context.Context, o *opened) (func(*render.Resou
 			return nil, err
 		}
 		for _, in := range found {
-			redises[in.Kind+"/"+in.Name] = true
+			instances[in.Kind+"/"+in.Name] = true
 		}
 	}
 	return func(r *render.Resource) bool {
 		kind, name := field(r, "kind"), field(r, "metadata", "name")
-		return kinds[strings.ToLower(kind)] || redises[kind+"/"+name]
+		return kinds[strings.ToLower(kind)] || instances[kind+"/"+name]
 	}, nil
 }
 

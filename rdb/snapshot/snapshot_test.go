@@ -463,7 +463,7 @@ func TestScanFake(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ command, answer, want string }{
 		"damaged":       {"DUMP", bulk(string(payload[:len(payload)-1]) + "x"), `key "a" in database 0: cannot write its DUMP payload`},
-		"cut":           {"DUMP", "$100\r\nhang up", "lost the connection after 0 keys"},
+		"cut":           {"DUMP", "$100\r\nhang up", "lost the connection (keys read: 0)"},
 		"no cursor":     {"SCAN", "+OK\r\n", "check that it is a Redis server"},
 		"SCAN refused":  {"SCAN", "-ERR disabled\r\n", "SCAN: ERR disabled"},
 		"nothing":       {"SCAN", "hang up", "lost the connection"},

@@ -31,12 +31,11 @@ deny contains {
 	"related": [{"resource": first.resource, "path": ["metadata", "name"], "message": "the Redis"}],
 } if {
 	some b in budgets
-	found := selected(b)
-	count(found) > 0
-	first := found[0]
-	every p in found { is_number(p.replicas) }
-	not others(b)
-	total := sum([p.replicas | some p in found])
+	selection := selections[[b.namespace, b.object.spec.selector]]
+	selection.total > 0
+	not selection.shared
+	total := selection.total
+	first := selection.first
 	field := blocking(b.object.spec, total)
 }
 
@@ -62,32 +61,55 @@ deny contains {
 	"related": [{"resource": r.id, "path": ["metadata", "name"], "message": "the Redis"}],
 } if {
 	some b in budgets
-	some p in selected(b)
-	p.operator != "alauda"
+	p := selections[[b.namespace, b.object.spec.selector]].doubled[0]
 	r := pods.resource(p)
-	r.kind == "RedisFailover"
-	redisfailover.has_budget(r.object, p.part)
 }
 
 budgets := [b | some b in data.repo.resources; b.kind == "PodDisruptionBudget"]
 
-# The pods of Redis that a budget selects; those of a role alone are not told apart.
-selected(b) := [p |
-	some i in sort(object.get(by_label, [[b.namespace, key(b), b.object.spec.selector.matchLabels[key(b)]]], set()))
+# What each selector of budgets finds: many budgets may have the same one.
+selections := {k: selection(k[0], k[1]) | some k in {[b.namespace, b.object.spec.selector] | some b in budgets}}
+
+selection(namespace, selector) := {
+	"first": found[0],
+	"total": total(found),
+	"shared": shared(namespace, selector, {p.labels | some p in found}),
+	"doubled": [p | some p in found; doubled(p)],
+} if {
+	found := selected(namespace, selector)
+	count(found) > 0
+}
+
+# The pods of Redis that a selector finds; those of a role alone are not told apart.
+selected(namespace, selector) := [p |
+	some i in sort(object.get(by_label, [[namespace, key(selector), selector.matchLabels[key(selector)]]], set()))
 	p := data.repo.pods[i]
-	labels.selects(b.object.spec.selector, p.labels)
+	labels.selects(selector, p.labels)
 	p.replicas != 0
 ]
 
-key(b) := min(object.keys(b.object.spec.selector.matchLabels))
+key(selector) := min(object.keys(selector.matchLabels))
 
 by_label := group.by([[[pods.resource(p).namespace, label, value], i] | some i, p in data.repo.pods; some label, value in p.labels])
 
+# total is 0 where the number of pods is not known.
+total(found) := sum([p.replicas | some p in found]) if {
+	every p in found { is_number(p.replicas) }
+} else := 0
+
 # The budget may be for the pods of other workloads, too.
-others(b) if {
-	some template in selectors.pods(b.namespace, b.object.spec.selector)
-	labels.selects(b.object.spec.selector, template)
-	not template in [p.labels | some p in selected(b)]
+shared(namespace, selector, own) if {
+	some template in selectors.pods(namespace, selector)
+	labels.selects(selector, template)
+	not template in own
+} else := false
+
+# The operator makes a budget for these pods.
+doubled(p) if {
+	p.operator != "alauda"
+	r := pods.resource(p)
+	r.kind == "RedisFailover"
+	redisfailover.has_budget(r.object, p.part)
 }
 
 # blocking is the field that permits no eviction. Of OpsTree's two, maxUnavailable counts.

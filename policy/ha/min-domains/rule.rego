@@ -8,7 +8,7 @@
 #   severity: warning
 #   strict: error
 #   scope: repository
-#   since: 0.1.0
+#   since: 0.2.0
 #   remediation: |-
 #     Set minDomains to the number of zones that the nodes are in, or remove it: maxSkew 1 with DoNotSchedule already
 #     spreads pods over all zones.
