@@ -32,9 +32,7 @@ func Generator(r *repo.Repo, file string) *GeneratorResult {
 	g := &GeneratorResult{File: file}
 	src, err := r.ReadFile(file)
 	if err != nil {
-		for _, p := range finding.All(err) {
-			g.Problems = append(g.Problems, p)
-		}
+		g.Problems = append(g.Problems, finding.All(err)...)
 		return g
 	}
 	text := placeholders.ReplaceAllStringFunc(string(src), func(found string) string {

@@ -117,9 +117,9 @@ func TestUndoCommands(t *testing.T) {
 			}
 			args := commands[random.IntN(len(commands))]
 			before := inside(t, dir)
-			code, out := inProcess(append([]string{"-C", dir}, args...)...)
+			code, _ := inProcess(append([]string{"-C", dir}, args...)...)
 			if args[0] == "init" {
-				code, out = inProcess("-C", dir, "init", dir)
+				code, _ = inProcess("-C", dir, "init", dir)
 			}
 			log = append(log, strings.Join(args, " "))
 			after := inside(t, dir)
@@ -130,7 +130,8 @@ func TestUndoCommands(t *testing.T) {
 				continue // goes on from there
 			}
 			undone[args[0]+" "+args[1%len(args)]]++
-			if code, out = inProcess("-C", dir, "undo"); code != exitOK {
+			code, out := inProcess("-C", dir, "undo")
+			if code != exitOK {
 				t.Fatalf("%q: %s", log, out)
 			}
 			if d := differ(inside(t, dir), before); d != "" {
