@@ -327,13 +327,6 @@ func (a *app) hideData(object any) bool {
 
 func (a *app) printRendered(all []*renderedTarget, f *renderFlags) error {
 	if f.output == "json" {
-		for _, t := range all {
-			for _, d := range t.Documents {
-				if d.Origins == nil && f.showOrigin {
-					d.Origins = map[string]string{}
-				}
-			}
-		}
 		return a.printJSON(all)
 	}
 	for _, t := range all {
