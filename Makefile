@@ -106,11 +106,11 @@ clients:
 	@test -d internal/clientcheck/node_modules/ioredis || (cd internal/clientcheck && npm install --no-save --no-audit --no-fund ioredis@5.4.1)
 
 # internal/helmcheck and internal/sarifcheck are modules of their own: real Helm, the API server's validation and the
-# schema of SARIF stay out of the tool. cmd/redis-gitops waits for servers and processes most of its time, so a third package runs
+# schema of SARIF stay out of the tool. internal/cli waits for servers and processes most of its time, so a third package runs
 # beside it.
 short = -short
 test: tools vet
-	go test -vet=off $(short) -p 3 -timeout 40m ./cmd/redis-gitops ./lint ./rdb/importer ./wasm ./...
+	go test -vet=off $(short) -p 3 -timeout 40m ./internal/cli ./lint ./rdb/importer ./wasm ./...
 	cd internal/helmcheck && go vet ./... && go test -vet=off ./...
 	cd internal/sarifcheck && go vet ./... && go test -vet=off ./...
 	@$(MAKE) clients || echo "some client libraries are not to be had here: tests of them are skipped"
@@ -153,7 +153,7 @@ integration-rdb:
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo
-	go test -run "^$$" -bench "Generate|URL" ./cmd/redis-gitops
+	go test -run "^$$" -bench "Generate|URL" ./internal/cli
 
 # Peers are built from the module proxy into .cache; those that do not build are left out of the table.
 bench-lint: build

@@ -3,6 +3,7 @@ package redisgitops_test
 import (
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,15 +24,16 @@ var starting = map[string]string{
 func TestPrograms(t *testing.T) {
 	start := regexp.MustCompile(`exec\.Command|os\.StartProcess|syscall\.(Exec|ForkExec)|unix\.Exec`)
 	found := map[string]bool{}
+	tool := toolDirectories(t)
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		name = filepath.ToSlash(name)
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && slices.Contains([]string{"internal", "test", "node_modules", ".git", ".cache", "testdata"}, d.Name()) {
-			return fs.SkipDir // internal and test have programs for development alone
+		if d.IsDir() && slices.Contains([]string{"test", "node_modules", ".git", ".cache", "testdata"}, d.Name()) {
+			return fs.SkipDir // test has programs for development alone
 		}
-		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+		if d.IsDir() || strings.HasPrefix(name, "internal/") && !tool[path.Dir(name)] || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return nil
 		}
 		src, err := os.ReadFile(name)
@@ -51,6 +53,21 @@ func TestPrograms(t *testing.T) {
 			t.Errorf("%s starts no program any more; take it out of this test", name)
 		}
 	}
+}
+
+// toolDirectories returns the directories below internal that are part of the tool; the others are for development alone.
+func toolDirectories(t *testing.T) map[string]bool {
+	t.Helper()
+	dirs := map[string]bool{}
+	for _, path := range strings.Fields(string(command(t, "go", "list", "-deps", "./cmd/redis-gitops"))) {
+		if dir, ours := strings.CutPrefix(path, module+"/"); ours && strings.HasPrefix(dir, "internal/") {
+			dirs[dir] = true
+		}
+	}
+	if !dirs["internal/cli"] {
+		t.Error("internal/cli is not part of the tool")
+	}
+	return dirs
 }
 
 // TestNoGitInCI holds the scripts that run in somebody's CI or hook: none of them calls git in the repository that is linted.

@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 archive() {
 	at=$work/stage
 	rm -rf "$at" && mkdir -p "$at"
-	GOOS=$2 GOARCH=$3 go build -tags webpage -buildvcs=false -ldflags="-s -w -buildid= -X main.version=${version#v}" -o "$at/redis-gitops" ./cmd/redis-gitops
+	GOOS=$2 GOARCH=$3 go build -tags webpage -buildvcs=false -ldflags="-s -w -buildid= -X github.com/redis-gitops/redis-gitops/internal/cli.version=${version#v}" -o "$at/redis-gitops" ./cmd/redis-gitops
 	cp LICENSE README.md "$at/"
 	tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -C "$at" -cf - LICENSE README.md redis-gitops | gzip -n -9 > "$1/redis-gitops_${version#v}_$2_$3.tar.gz"
 }

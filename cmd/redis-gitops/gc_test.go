@@ -1,3 +1,0 @@
-package main
-
-import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

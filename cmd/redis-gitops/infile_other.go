@@ -1,6 +1,0 @@
-//go:build !unix
-
-package main
-
-// nonblock is for named pipes, which only Unix has among its files.
-const nonblock = 0

@@ -1,0 +1,309 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+	"github.com/redis-gitops/redis-gitops/rdb/snapshot"
+)
+
+const dumpHelp = `Dump a running Redis or Valkey to an RDB file: a snapshot of all its data,
+received like a replica. With Sentinel, or in Kubernetes, the snapshot comes
+from a replica if one is available, to spare the master.
+
+%s %s
+
+FILE is written atomically after its checksum is verified; the extension .gz or
+.zst compresses it, "-" is standard output. Only the owner can read it.
+
+The server forks to create the snapshot. The user needs these permissions: ACL
+SETUSER NAME +psync +replconf +ping +info +role +time, and for a cluster
++cluster|nodes +cluster|info. If the provider does not permit replication,
+--scan reads the keys one by one instead: slower, with up to 150 bytes of memory
+per key, and without a consistent snapshot, so writes during the dump may be
+missing.
+
+For a Redis Cluster, SOURCE is any node: FILE contains the keys of all masters,
+each a snapshot taken at the same time, but not consistent across nodes. Every
+master must be reachable at the address the cluster announces. The dump fails if
+a slot is not served, or if slots or masters change meanwhile. --only-node dumps
+the keys of one node.
+
+%s
+
+Examples:
+  redis-gitops dump redis://localhost:6379 dump.rdb
+  REDIS_PASSWORD=… redis-gitops dump rediss://redis.example.com dump.rdb.zst --username backup --scan
+  redis-gitops dump redis+sentinel://rfs-shop:26379/mymaster - | redis-gitops rdb info -
+  redis-gitops dump shop shop.rdb --namespace production
+  redis-gitops dump shop pvc://dumps/shop.rdb --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -`
+
+type dumpFlags struct {
+	server     serverFlags
+	cluster    clusterFlags
+	job        jobFlags
+	scan       bool
+	onlyNode   bool
+	fromMaster bool
+	progress   string
+}
+
+func (a *app) dumpCommand() *cobra.Command {
+	var f dumpFlags
+	c := &cobra.Command{
+		Use:   "dump SOURCE FILE",
+		Short: "Dump a running Redis to an RDB file",
+		Long:  fmt.Sprintf(dumpHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, "")),
+		Args:  fromUse,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case f.job.job:
+				return a.makeJob(c, args[0], args[1], &f.job, &f.cluster, &f.server)
+			case f.job.apply:
+				return errApplyAlone
+			}
+			return a.runDump(c.Context(), args[0], args[1], &f)
+		},
+	}
+	f.server.add(c)
+	f.cluster.add(c)
+	f.job.add(c)
+	flags := c.Flags()
+	flags.BoolVar(&f.scan, "scan", false, "read key by key if the server does not permit replication")
+	flags.BoolVar(&f.onlyNode, "only-node", false, onlyNodeUsage)
+	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master even if a replica is available")
+	flags.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
+	complete(c, "progress", []string{"auto", "json", "none"})
+	return c
+}
+
+// onlyNodeUsage is of dump and import.
+const onlyNodeUsage = "for a Redis Cluster: read only the keys of the given node instead of all masters"
+
+func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error {
+	way := (*cluster.Cluster).ReplicaTarget
+	if f.fromMaster {
+		way = (*cluster.Cluster).MasterTarget
+	}
+	source, err := a.server(ctx, from, &f.server, &f.cluster, way)
+	if err != nil {
+		return err
+	}
+	show, err := a.progressPrinter(f.progress)
+	if err != nil {
+		return err
+	}
+	defer show.end()
+	var about snapshot.Source
+	if !f.onlyNode {
+		if about, err = snapshot.Describe(ctx, source, snapshot.Options{FromMaster: f.fromMaster}); err != nil {
+			return err
+		}
+	}
+	if about.Cluster && source.Dial != nil { // a replica's target leads to that pod only; this one leads to each node by its address
+		if source, err = a.server(ctx, from, &f.server, &f.cluster, (*cluster.Cluster).MasterTarget); err != nil {
+			return err
+		}
+	}
+	d := dumper{app: a, source: source, flags: f, show: show, began: time.Now()}
+	d.clock(about)
+	err = a.writeOutput(to, func(w io.Writer) error {
+		if about.Cluster {
+			return d.wholeCluster(ctx, w)
+		}
+		return d.fill(ctx, w)
+	})
+	show.end()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
+		return err
+	}
+	summary := to + ": " + d.summary
+	if to == "-" {
+		a.errf("%s\n", d.summary)
+	} else {
+		a.say("%s", summary)
+	}
+	return nil
+}
+
+// A dumper fills one output.
+type dumper struct {
+	app     *app
+	source  *redis.Target
+	flags   *dumpFlags
+	show    *progressPrinter
+	began   time.Time
+	summary string
+}
+
+func (d *dumper) warn(format string, args ...any) {
+	d.show.end()
+	d.app.errf("%s %s\n", d.app.paint(yellow, "warning:"), trusted(d.app.sprintf(format, args...)))
+}
+
+func (d *dumper) fill(ctx context.Context, w io.Writer) error {
+	opts := snapshot.Options{FromMaster: d.flags.fromMaster, Waiting: func() {
+		d.show.print(importer.Progress{Stage: "waiting for the snapshot of the server", Elapsed: time.Since(d.began)})
+	}}
+	s, err := snapshot.Open(ctx, d.source, opts)
+	if errors.Is(err, snapshot.ErrForbidden) {
+		if !d.flags.scan {
+			return fmt.Errorf("%w; use --scan to read the keys one by one (slower, and not a consistent snapshot)", err)
+		}
+		d.warn("%v; reading key by key, which is not a consistent snapshot", err)
+		return d.scan(ctx, w, opts)
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	d.note(s.Source)
+	saved, err := rdb.Save(w, &progressReader{r: s, total: s.Size, d: d})
+	if err != nil {
+		return fmt.Errorf("cannot dump %s: %w", s.Source.Addr, err)
+	}
+	checksum := "no checksum (rdbchecksum no)"
+	if saved.Checksum {
+		checksum = "checksum OK"
+	}
+	keys := finding.Count(saved.Keys, "key")
+	if saved.Unknown != nil {
+		keys = "keys not counted"
+		d.warn("this version of redis-gitops cannot parse the whole dump, so only its checksum was verified: %v", saved.Unknown)
+	}
+	d.summary = fmt.Sprintf("%s, %s, RDB version %d, %s, from %s", keys, rdb.FormatBytes(uint64(saved.Bytes)), saved.Version, checksum, sourceName(s.Source))
+	return nil
+}
+
+func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) error {
+	stats, err := snapshot.Scan(ctx, d.source, w, opts, func(s *snapshot.ScanStats) {
+		d.show.print(importer.Progress{Stage: "reading keys", Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
+	})
+	if err != nil {
+		return err
+	}
+	d.note(stats.Source)
+	if stats.NoFunctions != nil {
+		d.warn("function libraries are not in the dump: %v", stats.NoFunctions)
+	}
+	d.summary = fmt.Sprintf("%s, RDB version %d, read key by key from %s", finding.Count(stats.Keys, "key"), stats.Version, sourceName(stats.Source))
+	if stats.Gone > 0 {
+		d.summary += fmt.Sprintf("; %d were deleted or expired during the dump", stats.Gone)
+	}
+	return nil
+}
+
+// wholeCluster takes the dump of every master of a Redis Cluster.
+func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
+	opts := snapshot.Options{FromMaster: true, Waiting: func() {
+		d.show.print(importer.Progress{Stage: "waiting for the snapshots of the nodes", Elapsed: time.Since(d.began)})
+	}}
+	told := func(stage string) func(*snapshot.ClusterStats) {
+		return func(s *snapshot.ClusterStats) {
+			d.show.print(importer.Progress{Stage: stage, Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
+		}
+	}
+	out := &firstWrite{w: w}
+	stats, err := snapshot.Cluster(ctx, d.source, out, opts, told("receiving"))
+	how := "taken"
+	if errors.Is(err, snapshot.ErrForbidden) {
+		if !d.flags.scan {
+			return fmt.Errorf("%w; use --scan to read the keys one by one (slower, and not a consistent snapshot)", err)
+		}
+		if out.written {
+			return err
+		}
+		d.warn("%v; reading key by key, which is not a consistent snapshot", err)
+		how = "read key by key"
+		stats, err = snapshot.ClusterScan(ctx, d.source, w, opts, told("reading keys"))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot dump the cluster: %w", err)
+	}
+	for _, n := range stats.Notes {
+		d.warn("%s", n)
+	}
+	if stats.NoFunctions != nil {
+		d.warn("function libraries are not in the dump: %v", stats.NoFunctions)
+	}
+	d.summary = fmt.Sprintf("%s, RDB version %d, %s from %s of a cluster", finding.Count(stats.Keys, "key"), stats.Version, how, finding.Count(len(stats.Nodes), "master"))
+	if how == "taken" {
+		d.summary += fmt.Sprintf(" within %v", stats.Span.Round(time.Millisecond))
+	}
+	if stats.Gone > 0 {
+		d.summary += fmt.Sprintf("; %d were deleted or expired during the dump", stats.Gone)
+	}
+	return nil
+}
+
+// firstWrite knows whether anything was written.
+type firstWrite struct {
+	w       io.Writer
+	written bool
+}
+
+func (f *firstWrite) Write(p []byte) (int, error) {
+	f.written = true
+	return f.w.Write(p)
+}
+
+// clock warns of a server whose clock is wrong, because the dump has the expiry of keys as that clock counts.
+func (d *dumper) clock(s snapshot.Source) {
+	if off := s.Clock.Round(time.Second); s.Clock.Abs() > importer.ClockTolerance {
+		d.warn("the clock of %s differs from the local clock by %v; import the dump with --source-clock %v to keep expiry times right", s.Addr, off, off)
+	}
+}
+
+// note describes what is unexpected.
+func (d *dumper) note(s snapshot.Source) {
+	if s.Cluster {
+		d.warn("%s is a node of a Redis Cluster; the dump contains only the keys of its own slots", s.Addr)
+	}
+	if d.source.Follows() && s.Role == "master" && !d.flags.fromMaster {
+		d.app.tell("no replica is available; dumping from the master")
+	}
+}
+
+func sourceName(s snapshot.Source) string {
+	switch s.Role {
+	case "master":
+		return "master " + s.Addr
+	case "slave":
+		return "replica " + s.Addr
+	}
+	return s.Addr
+}
+
+// progressReader shows how much was read.
+type progressReader struct {
+	r     io.Reader
+	d     *dumper
+	total int64 // -1: not known
+	n     int64
+	last  time.Time
+}
+
+const progressEvery = 200 * time.Millisecond
+
+func (p *progressReader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	p.n += int64(n)
+	if now := time.Now(); now.Sub(p.last) >= progressEvery {
+		p.last = now
+		p.d.show.print(importer.Progress{Stage: "receiving", Bytes: p.n, Total: max(p.total, 0), Elapsed: now.Sub(p.d.began)})
+	}
+	return n, err
+}

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cluster"
+)
+
+const failoverHelp = `Fail over to another pod of a Redis in Kubernetes through its sentinels.
+
+Refuses to run unless there is exactly one master, the sentinels agree and have
+quorum, a replica is ready, in sync and at most --max-lag behind, and the
+operator is running (otherwise its Service would keep pointing to the old
+master; --force continues without the operator). Then it sends SENTINEL
+FAILOVER, waits for the new master, and demotes the old one at once: sentinels
+take 8 seconds for this, and writes that the old master accepts meanwhile are
+lost. It closes client connections to the old master until the Service points to
+the new one. Operators update the Service after the failover; some take up to a
+minute.
+
+--to POD chooses the new master by setting its replica-priority to 1 until the
+sentinels have promoted it.
+
+--promote recovers a Redis without a master that cannot elect one: after
+SENTINEL RESET the sentinels know no replicas, and the operator waits for them
+forever (doctor reports this state). It promotes the replica with the most data,
+or the pod of --to, makes the other pods follow it, and points the sentinels to
+it. Data that exists only on other pods is lost, so the command shows what each
+pod has and asks first; --yes does not ask. --force also promotes if pods do not
+respond, or if the sentinels or the operator could still elect a master.
+
+Write downtime is measured on the servers: a write that changes nothing (SET
+with XX of a key that does not exist) is sent to each every 20 ms. Downtime for
+clients is longer, since they have to find the new master first.
+
+Exit codes: 0 done; 1 refused, nothing was changed; 2 failed, or the cluster
+could not be queried.`
+
+const failoverExamples = `
+  redis-gitops failover shop --dry-run
+  redis-gitops failover shop
+  redis-gitops failover shop --to rfr-shop-2
+  redis-gitops failover shop --promote`
+
+type failoverFlags struct {
+	clusterFlags
+	dryRun, promote, force, yes bool
+	to                          string
+	wait                        time.Duration
+	maxLag                      int64
+}
+
+func (a *app) failoverCommand() *cobra.Command {
+	var f failoverFlags
+	c := &cobra.Command{
+		Use:               "failover NAME",
+		Aliases:           []string{"redis:failover"},
+		Short:             "Fail over to another pod",
+		Long:              clusterLong(failoverHelp, failoverExamples),
+		Args:              fromUse,
+		ValidArgsFunction: a.completeArgs(a.appNames),
+		RunE:              func(c *cobra.Command, args []string) error { return a.failover(c.Context(), args[0], &f) },
+	}
+	f.add(c)
+	flags := c.Flags()
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only run the checks")
+	flags.StringVar(&f.to, "to", "", "pod to promote (default: the sentinels choose)")
+	flags.BoolVar(&f.promote, "promote", false, "promote a replica directly, if there is no master and the sentinels cannot elect one")
+	flags.BoolVar(&f.force, "force", false, "continue if the operator is not running; with --promote, also if pods do not respond")
+	flags.BoolVar(&f.yes, "yes", false, "with --promote: do not prompt")
+	flags.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for its Service")
+	flags.Int64Var(&f.maxLag, "max-lag", 1<<20, "maximum replication lag of the best replica, in bytes")
+	register(c, "to", cobra.NoFileCompletions)
+	return c
+}
+
+func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error {
+	if f.wait <= 0 || f.maxLag <= 0 {
+		return errors.New("--wait and --max-lag must be more than 0")
+	}
+	if f.yes && !f.promote {
+		return errors.New("--yes is only valid with --promote; remove it")
+	}
+	c, r, err := a.findLive(ctx, name, &f.clusterFlags)
+	if err != nil {
+		return err
+	}
+	options := cluster.FailoverOptions{DryRun: f.dryRun, Wait: f.wait, MaxLag: f.maxLag, Progress: a.step, To: f.to, Force: f.force}
+	act := c.Failover
+	if f.promote {
+		act = c.Promote
+		options.Confirm = func(plan *cluster.Failover) error { return a.confirmPromotion(plan, f.yes) }
+	}
+	result, err := act(ctx, r, options)
+	if errors.Is(err, cluster.ErrNotReady) {
+		a.errf("%s %v\n", a.paint(red, "error:"), err)
+		return errCode(exitFindings)
+	}
+	if result == nil || result.Old == nil && result.New == nil {
+		return err
+	}
+	if result.Old != nil && result.Old == result.New {
+		a.say("pod %s is already the master", result.Old.Name)
+		return err
+	}
+	if f.dryRun && err == nil {
+		a.warn(result.Warnings)
+		if f.promote {
+			a.say("would %s", result.Plan())
+		} else {
+			a.say("%s can fail over: all checks pass", r)
+		}
+		return a.printNodes(result.Before, nil)
+	}
+	if result.After != nil {
+		a.printFailover(result)
+		err = errors.Join(err, a.printNodes(result.Before, result.After))
+	}
+	return err
+}
+
+func (a *app) warn(warnings []string) {
+	for _, w := range warnings {
+		a.errf("%s %s\n", a.paint(yellow, "warning:"), w)
+	}
+}
+
+// confirmPromotion shows what each pod has, and asks.
+func (a *app) confirmPromotion(plan *cluster.Failover, yes bool) error {
+	a.warn(plan.Warnings)
+	if err := a.printNodes(plan.Before, nil); err != nil {
+		return err
+	}
+	if yes {
+		a.say("will %s", plan.Plan())
+		return nil
+	}
+	if !a.terminal {
+		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", plan.Plan())
+	}
+	answer, err := a.ask(fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
+	if err != nil {
+		return err
+	}
+	if word := strings.ToLower(answer); word != "y" && word != "yes" {
+		return errors.New("canceled; nothing was changed")
+	}
+	return nil
+}
+
+func (a *app) printFailover(f *cluster.Failover) {
+	ms := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+	if f.Old == nil {
+		a.say("master: pod %s, promoted", f.New.Name)
+		if f.Moved > 0 {
+			a.say("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+		}
+		return
+	}
+	a.say("master: pod %s instead of %s, after %v", f.New.Name, f.Old.Name, ms(f.Promoted))
+	switch w := f.Writes; {
+	case !w.Known:
+		a.say("writes: not measured, %s", w.Why)
+	case w.Longer > 0:
+		a.say("writes: no downtime, but the old master accepted writes for %v in parallel to the new one; they are lost", ms(w.Longer))
+	case w.Gap() == 0:
+		a.say("writes: no downtime measured (one write every 20 ms)")
+	default:
+		a.say("writes: downtime %v, to within 20 ms (the old master accepted writes until %v, the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
+	}
+	if f.Moved > 0 {
+		a.say("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+	}
+	a.say("closed connections to the old master: %d", f.Killed)
+}
+
+// printNodes shows the servers, before and after.
+func (a *app) printNodes(before, after *cluster.State) error {
+	if a.quiet {
+		return nil
+	}
+	w := a.table(0)
+	head := "POD\tROLE\tKEYS\tOFFSET\tLAG"
+	if after != nil {
+		head = "POD\tBEFORE\tAFTER\tKEYS\tOFFSET\tLAG"
+	}
+	w.row("%s", trusted(head))
+	for i, s := range before.Servers {
+		cells := []any{s.Pod.Name, role(s)}
+		state, server := before, s
+		if after != nil {
+			if i < len(after.Servers) {
+				state, server = after, after.Servers[i]
+			}
+			cells = append(cells, role(server))
+		}
+		w.row(strings.Repeat("%s\t", len(cells)+1)+"%s", append(cells, trusted(holds(server)), lag(state, server))...)
+	}
+	return w.Flush()
+}
+
+func role(s *cluster.Server) string {
+	if s.Err != nil {
+		return "no response"
+	}
+	return s.Role
+}
+
+// holds returns the number of keys and the replication offset of a server.
+func holds(s *cluster.Server) string {
+	if s.Err != nil {
+		return "-\t-"
+	}
+	return fmt.Sprintf("%d\t%d", s.Keys(), s.Offset())
+}
+
+// lag returns the bytes that a replica is behind.
+func lag(state *cluster.State, s *cluster.Server) string {
+	if n, known := state.Lag(s); known {
+		return fmt.Sprintf("%d B", n)
+	}
+	return "-"
+}

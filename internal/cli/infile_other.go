@@ -1,0 +1,6 @@
+//go:build !unix
+
+package cli
+
+// nonblock is for named pipes, which only Unix has among its files.
+const nonblock = 0

@@ -1,0 +1,8 @@
+//go:build unix
+
+package cli
+
+import "syscall"
+
+// nonblock keeps the opening of a named pipe from waiting for its other end.
+const nonblock = syscall.O_NONBLOCK

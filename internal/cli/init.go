@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/scaffold"
+)
+
+const initHelp = `Create a GitOps repository in a directory: its layout, a configuration with all
+options as comments, generators, Argo CD's root application, a pre-commit hook
+and CI files. In an existing repository, only missing files are added.
+
+Examples:
+  redis-gitops init
+  redis-gitops init devops --operator opstree
+  redis-gitops init devops --dry-run`
+
+func (a *app) initCommand() *cobra.Command {
+	var flags planFlags
+	var req scaffold.InitRequest
+	c := &cobra.Command{
+		Use:   "init [DIR]",
+		Short: "Create a GitOps repository, or add missing files",
+		Long:  initHelp,
+		Args:  fromUse,
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := a.dir
+			if len(args) == 1 && filepath.IsAbs(args[0]) {
+				dir = args[0]
+			} else if len(args) == 1 {
+				dir = filepath.Join(a.dir, args[0])
+			}
+			if !flags.dryRun {
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					return fmt.Errorf("cannot create %s: %w", dir, err)
+				}
+			}
+			fs, err := a.openFs(dir)
+			if err != nil {
+				return err
+			}
+			defer fs.Close()
+			if !flags.dryRun {
+				if err := a.recover(fs); err != nil {
+					return err
+				}
+			}
+			r, err := repo.Open(fs, repo.Options{Secret: a.secretIn})
+			if err != nil {
+				return err
+			}
+			p, err := scaffold.PlanInit(r, req)
+			return a.finish(&opened{Repo: r, fs: fs}, &flags, p, err)
+		},
+	}
+	flags.add(c)
+	c.Flags().StringVar(&req.Operator, "operator", "", "operator to install and to generate resources for (default: operator.name of the configuration)")
+	completeOperator(c)
+	return c
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/job"
+)
+
+// jobHelp is part of the help of import and dump.
+const jobHelp = `With --job, prints a Kubernetes Job manifest that runs this command in the
+cluster, close to the data. Apply it with kubectl, or commit it; its log shows
+the progress. FILE is then pvc://CLAIM/PATH, a file in a
+PersistentVolumeClaim%s. With --apply, the Job is created and followed: its log
+goes to standard error, and its exit code becomes the exit code of this command.
+Ctrl-C leaves the Job running; run the same command again to follow it.`
+
+var errApplyAlone = errors.New("--apply requires --job")
+
+// jobFlags are those of a command that a Job can run.
+type jobFlags struct {
+	job   bool
+	apply bool
+	image string
+}
+
+func (f *jobFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.job, "job", false, "print a Kubernetes Job that runs this in the cluster")
+	c.Flags().BoolVar(&f.apply, "apply", false, "with --job: create the Job and follow it until it finishes")
+	c.Flags().StringVar(&f.image, "image", "", "with --job: image that contains redis-gitops")
+}
+
+// makeJob prints the Job of a command with the flags that it was given, or runs it.
+func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *clusterFlags, server *serverFlags) error {
+	var problems finding.Problems
+	add := func(err error) { problems = append(problems, &finding.Problem{Message: err.Error()}) }
+	dump, err := job.ParsePlace(place)
+	if err != nil {
+		add(err)
+	}
+	if server.passwordFile+server.sentinelPasswordFile+server.ca+server.cert+server.key != "" {
+		add(errors.New("local files are not available in the cluster; with --job the password comes from the Secret of the Redis"))
+	}
+	if !instance.IsName(name) {
+		add(fmt.Errorf("%q is not the name of a Redis; --job needs one to find its Service and Secret", name))
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	in, err := a.instanceNamed(c.Context(), name, cf)
+	if err != nil {
+		return err
+	}
+	j := &job.Job{Command: c.Name(), Redis: in, Dump: dump, Image: f.image, Flags: jobArguments(c)}
+	if f.apply {
+		manifest, err := j.Object()
+		if err != nil {
+			return err
+		}
+		return a.runJob(c.Context(), manifest, cf)
+	}
+	text, err := j.YAML()
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(text)
+	return err
+}
+
+// runJob creates a Job and follows it to its end.
+func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFlags) error {
+	c, err := a.openCluster(cf, nil)
+	if err != nil {
+		return err
+	}
+	j, err := c.StartJob(ctx, manifest)
+	if err != nil {
+		return err
+	}
+	if j.Found {
+		a.step(fmt.Sprintf("%s is already running with the same command; following it", j))
+	} else {
+		a.step(fmt.Sprintf("%s created", j))
+	}
+	o := cluster.JobOptions{Say: a.step}
+	if !a.quiet {
+		o.Log = a.err
+	}
+	began := time.Now()
+	end, err := c.FollowJob(ctx, j, o)
+	if err != nil {
+		return err
+	}
+	if end.Code == 0 {
+		a.say("%s succeeded after %v", j, time.Since(began).Round(time.Second))
+		return nil
+	}
+	if a.quiet && end.Last != "" {
+		a.errf("%s\n", end.Last)
+	}
+	err = fmt.Errorf("%s failed: %s; run kubectl delete job %s -n %s, then run this command again, with --resume if an import had started", j, end.Why, j.Name, j.Namespace)
+	if end.Code != exitFindings {
+		return err
+	}
+	a.errf("%s %v\n", a.paint(red, "error:"), err)
+	return errCode(exitFindings)
+}
+
+// jobArguments returns the flags that were given and are not about this machine.
+func jobArguments(c *cobra.Command) []string {
+	here := []string{"job", "apply", "image", "kubeconfig", "context", "namespace"}
+	var out []string
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if slices.Contains(here, f.Name) || c.InheritedFlags().Lookup(f.Name) != nil {
+			return
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			out = append(out, "--"+f.Name+"="+v)
+		}
+	})
+	return out
+}
+
+// instanceNamed finds a Redis in the files of the repository, or in the cluster where there is none.
+func (a *app) instanceNamed(ctx context.Context, name string, f *clusterFlags) (*instance.Instance, error) {
+	o, noRepository := a.open(false)
+	switch {
+	case noRepository == nil:
+		defer o.fs.Close()
+		return a.findInstance(ctx, o, name, f.namespace)
+	case !errors.Is(noRepository, errNoRepository):
+		return nil, noRepository
+	}
+	_, r, err := a.outside(ctx, name, f, noRepository)
+	if err != nil {
+		return nil, err
+	}
+	return r.Instance, nil
+}

@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+const operatorsHelp = `List the Redis operators that the repository uses: what it installs, and what its
+Redis instances belong to. For each, the version and the file that states it,
+the number of instances, whether the operator is maintained, and what moving to
+another one takes.
+
+Redis without an operator is listed as workload, and the template of Reclaim the
+Stack as reclaim.
+
+Exit codes: 0 listed, also if there is none; 2 the repository could not be read.
+
+Examples:
+  redis-gitops operators
+  redis-gitops operators --output json`
+
+func (a *app) operatorsCommand() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "operators",
+		Short: "List the Redis operators that the repository uses",
+		Long:  operatorsHelp,
+		Args:  fromUse,
+		RunE:  func(c *cobra.Command, _ []string) error { return a.operators(c.Context(), output) },
+	}
+	addOutput(c, &output, "text", "json")
+	return c
+}
+
+// usedOperator is an operator that a repository uses. The names of the fields are those of the JSON.
+type usedOperator struct {
+	Operator  string   `json:"operator"`
+	Version   string   `json:"version"`   // as the repository states it; "" for unknown
+	Installed []string `json:"installed"` // file:line of what installs it
+	Instances []string `json:"instances"` // Kind/name
+	cue.Status
+}
+
+// described is the status as a sentence.
+func (u *usedOperator) described() string {
+	state := u.State
+	switch {
+	case state == "none":
+		return u.Note
+	case u.Since != "":
+		state += " since " + u.Since
+	}
+	return state + " (as of " + u.Seen + "); " + u.Note
+}
+
+func (a *app) operators(ctx context.Context, output string) (err error) {
+	ctx, end := a.limitReading(ctx)
+	defer end()
+	defer func() { err = limitOr(ctx, err) }()
+	o, err := a.open(false)
+	if err != nil {
+		return err
+	}
+	defer o.fs.Close()
+	r, err := instance.Open(ctx, o.Repo, o.config)
+	if err != nil {
+		return err
+	}
+	found, err := r.All(ctx)
+	if err != nil {
+		return a.withProblems(r.Problems, err)
+	}
+	used, err := usedOperators(r.Running(), found)
+	if err != nil {
+		return err
+	}
+	if output == "json" {
+		return a.printJSON(used)
+	}
+	return a.printOperators(used)
+}
+
+func usedOperators(running []instance.Running, found []*instance.Instance) ([]*usedOperator, error) {
+	used := []*usedOperator{}
+	of := func(name string) (*usedOperator, error) {
+		if i := slices.IndexFunc(used, func(u *usedOperator) bool { return u.Operator == name }); i >= 0 {
+			return used[i], nil
+		}
+		operator, err := cue.OperatorNamed(name)
+		if err != nil {
+			return nil, err
+		}
+		u := &usedOperator{Operator: name, Installed: []string{}, Instances: []string{}, Status: operator.Status()}
+		used = append(used, u)
+		return u, nil
+	}
+	for _, i := range running {
+		u, err := of(i.Operator)
+		if err != nil {
+			return nil, err
+		}
+		if u.Version == "" {
+			u.Version = i.Raw
+		}
+		if !slices.Contains(u.Installed, i.Where) {
+			u.Installed = append(u.Installed, i.Where)
+		}
+	}
+	for _, in := range found {
+		u, err := of(in.Operator)
+		if err != nil {
+			return nil, err
+		}
+		u.Instances = append(u.Instances, in.Kind+"/"+in.Name)
+	}
+	slices.SortFunc(used, func(a, b *usedOperator) int { return strings.Compare(a.Operator, b.Operator) })
+	return used, nil
+}
+
+func (a *app) printOperators(used []*usedOperator) error {
+	if len(used) == 0 {
+		a.say("no Redis operator and no Redis instance in this repository")
+		return nil
+	}
+	w := a.table(0)
+	w.row("OPERATOR\tVERSION\tSTATE\tINSTANCES\tINSTALLED BY")
+	for _, u := range used {
+		w.row("%s\t%s\t%s\t%d\t%s", u.Operator, u.Version, u.State, len(u.Instances), strings.Join(u.Installed, ", "))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, u := range used {
+		a.say("\n%s: %s", a.paint(cyan, u.Operator), u.described())
+		for _, way := range u.Ways {
+			a.say("- move to %s: %s", way.To, way.Work)
+		}
+	}
+	return nil
+}

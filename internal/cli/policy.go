@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+const policyHelp = `Export lint rules to other policy engines.
+
+Examples:
+  redis-gitops policy export --format conftest policies
+  redis-gitops rules    # list the rules`
+
+const exportHelp = `Export the rules for single resources to another policy engine: the same Rego,
+with the severities from this repository's configuration. Rules for the
+repository as a whole depend on data that only lint has, and are omitted.
+
+Suppressions by annotation, and entries of "ignore" in the configuration without
+a path, are exported too. Suppressions in comments or by file path are not
+available to other engines.
+
+Examples:
+  redis-gitops policy export --format conftest DIR      # conftest test --policy DIR/policy --data DIR/data manifests
+  redis-gitops policy export --format gatekeeper DIR    # kubectl apply -f DIR/templates, and then -f DIR/constraints
+  redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource`
+
+func (a *app) policyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "policy", Short: "Export lint rules to other policy engines", Long: policyHelp, Args: subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	var opts policy.ExportOptions
+	export := &cobra.Command{
+		Use: "export DIR", Short: "Export the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: fromUse,
+		RunE: func(c *cobra.Command, args []string) error { return a.exportPolicies(c.Context(), args[0], opts) },
+	}
+	f := export.Flags()
+	f.StringVar(&opts.Format, "format", "conftest", strings.Join(policy.ExportFormats(), ", "))
+	f.BoolVar(&opts.Strict, "strict", false, "use the rules and severities of strict mode")
+	complete(export, "format", policy.ExportFormats())
+	c.AddCommand(export)
+	return c
+}
+
+func (a *app) exportPolicies(ctx context.Context, dir string, opts policy.ExportOptions) error {
+	var config *cue.Config
+	var installed []instance.Installation
+	o, err := a.open(false)
+	switch {
+	case err == nil:
+		defer o.fs.Close()
+		config = o.config
+		if installed, err = instance.Installed(ctx, o.Repo); err != nil {
+			return err
+		}
+	case !errors.Is(err, errNoRepository):
+		return err
+	default:
+		if config, err = cue.LoadConfig(cue.ConfigFile, nil); err != nil {
+			return err
+		}
+	}
+	opts.Strict = opts.Strict || config.Strict
+	operators, err := cue.Operators()
+	if err != nil {
+		return err
+	}
+	opts.Settings = lint.Settings(config, instance.InCharge(config, installed, operators), operators, opts.Strict)
+	rules, err := policy.Rules()
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if set := policy.Level(config.Rules[r.Name].Severity); set != "" {
+			r.Severity, r.Strict = set, set
+		}
+	}
+	opts.Rules, opts.Frozen = rules, config.Frozen
+	for _, i := range config.Ignore {
+		if i.Path == "" {
+			opts.Ignore = append(opts.Ignore, policy.Ignored{Rule: i.Rule, Resource: i.Resource, Until: i.Until})
+		}
+	}
+	files, err := policy.Export(opts)
+	if err != nil {
+		return err
+	}
+	if err := writeFolder(a.at(dir), files); err != nil {
+		return err
+	}
+	a.tell("%s in %s", plural(len(files), "file"), dir)
+	return nil
+}
+
+// writeFolder makes a folder with files, whole or not at all. What is there has to be empty.
+func writeFolder(dir string, files []policy.Module) (err error) {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s is not empty; pass a new directory", dir)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fileCause(dir, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fileCause(dir, err)
+	}
+	made, err := os.MkdirTemp(filepath.Dir(dir), ".redis-gitops-*")
+	if err != nil {
+		return fileCause(dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fileCause(dir, err), os.RemoveAll(made))
+		}
+	}()
+	for _, f := range files {
+		name := filepath.Join(made, filepath.FromSlash(f.File))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, []byte(f.Source), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(made, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(made, dir)
+}

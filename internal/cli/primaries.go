@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/rdb"
+)
+
+const primariesHelp = `List the primaries of all Redis instances in a namespace or, with -A, in the
+cluster: of every operator, and of plain StatefulSets. The role is queried from
+each pod. Redis instances with no primary or more than one are marked.
+
+REPLICAS is the number of connected replicas, LAG how far the slowest one is
+behind, SENTINELS how many of the running sentinels report this pod as master.
+
+Exit codes: 0 every Redis has one primary; 1 a Redis has no primary or more than
+one; 2 the cluster or a Redis could not be queried.`
+
+const primariesExamples = `
+  redis-gitops primaries
+  redis-gitops primaries -A
+  redis-gitops primaries -A --output json`
+
+func (a *app) primariesCommand() *cobra.Command {
+	var f clusterFlags
+	var output string
+	c := &cobra.Command{
+		Use:     "primaries",
+		Aliases: []string{"redis:primaries"},
+		Short:   "List the primaries of all Redis instances",
+		Long:    primariesHelp + "\n\nExamples:\n" + primariesExamples[1:],
+		Args:    fromUse,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.primaries(c.Context(), &f, output) },
+	}
+	f.addAll(c)
+	addOutput(c, &output, "text", "json")
+	return c
+}
+
+// primary is one line. The names of the fields are those of the JSON.
+type primary struct {
+	Namespace string     `json:"namespace"`
+	Name      string     `json:"name"`
+	Kind      string     `json:"kind"`
+	Operator  string     `json:"operator"`
+	Pod       string     `json:"pod"`  // "" for a Redis without a primary
+	Role      string     `json:"role"` // as the pod says
+	Version   string     `json:"version"`
+	Replicas  int        `json:"replicas"`
+	Lag       *int64     `json:"lag"`       // bytes; null if no replica reports it
+	Memory    int64      `json:"memory"`    // bytes
+	MaxMemory int64      `json:"maxMemory"` // bytes; 0 without a limit
+	Sentinels *sentinels `json:"sentinels"` // null for a Redis without any
+	Problem   string     `json:"problem,omitempty"`
+
+	blocked bool // it could not be asked
+}
+
+type sentinels struct {
+	Agree int `json:"agree"`
+	All   int `json:"all"`
+}
+
+func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) error {
+	c, err := a.openCluster(f, nil)
+	if err != nil {
+		return err
+	}
+	states, err := c.States(ctx)
+	if err != nil {
+		return err
+	}
+	all := []primary{}
+	for _, s := range states {
+		all = append(all, primariesOf(s)...)
+	}
+	if output == "json" {
+		if err := a.printJSON(all); err != nil {
+			return err
+		}
+	} else if err := a.printPrimaries(c, all); err != nil {
+		return err
+	}
+	code := exitOK
+	for _, p := range all {
+		switch {
+		case p.blocked:
+			code = exitError
+		case p.Problem != "" && code == exitOK:
+			code = exitFindings
+		}
+	}
+	if code != exitOK {
+		return errCode(code)
+	}
+	return nil
+}
+
+func primariesOf(s *cluster.State) []primary {
+	base := primary{Namespace: s.Namespace, Name: s.Name, Kind: s.Kind, Operator: s.Operator}
+	if s.Err != nil {
+		base.Problem, base.blocked = fmt.Sprintf("cannot query %s: %v", s, s.Err), true
+		return []primary{base}
+	}
+	masters := s.Masters()
+	if err := s.NotOneMaster(); err != nil {
+		base.Problem = err.Error()
+	}
+	if len(masters) == 0 {
+		return []primary{base}
+	}
+	var list []primary
+	for _, m := range masters {
+		p := base
+		p.Pod, p.Role, p.Version = m.Pod.Name, m.Role, m.Name()+" "+m.Version()
+		p.Memory, p.MaxMemory, p.Replicas = m.Used(), m.Max(), m.Connected()
+		for _, server := range s.Servers {
+			if n, known := s.Lag(server); known && server.Follows(m) {
+				most := n
+				if p.Lag != nil {
+					most = max(most, *p.Lag)
+				}
+				p.Lag = &most
+			}
+		}
+		if s.Sentinel != nil {
+			agree, all := s.Agreement(m)
+			p.Sentinels = &sentinels{agree, all}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
+	if len(all) == 0 {
+		a.say("no Redis in %s", c.Where())
+		return nil
+	}
+	w := a.table(0)
+	w.row("NAMESPACE\tNAME\tOPERATOR\tPOD\tROLE\tREPLICAS\tLAG\tMEMORY\tVERSION\tSENTINELS")
+	for _, p := range all {
+		lag, memory, agree := "-", "-", "-"
+		if p.Lag != nil {
+			lag = fmt.Sprintf("%d B", *p.Lag)
+		}
+		if p.Pod != "" {
+			memory = rdb.FormatBytes(uint64(p.Memory))
+			if p.MaxMemory > 0 {
+				memory += " of " + rdb.FormatBytes(uint64(p.MaxMemory))
+			}
+		}
+		if p.Sentinels != nil {
+			agree = fmt.Sprintf("%d of %d", p.Sentinels.Agree, p.Sentinels.All)
+		}
+		w.row("%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s", p.Namespace, p.Name, p.Operator, cmp.Or(p.Pod, "none"), cmp.Or(p.Role, "-"), p.Replicas, lag, memory, cmp.Or(p.Version, "-"), agree)
+	}
+	err := w.Flush()
+	said := map[string]bool{}
+	for _, p := range all {
+		if p.Problem != "" && !said[p.Problem] {
+			said[p.Problem] = true
+			a.errf("%s %s\n", a.paint(red, "error:"), p.Problem)
+		}
+	}
+	return err
+}

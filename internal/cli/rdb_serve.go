@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/master"
+)
+
+const rdbServeHelp = `Serve an RDB file as a replication master, so that a server loads it twice as
+fast as any import.
+
+  1. Start this command where the server can reach it.
+  2. On the server: REPLICAOF HOST PORT. This replaces its data, and that of its replicas.
+  3. When this command reports that it has loaded the file: REPLICAOF NO ONE.
+
+The whole file is verified first, and the versions that can load it are printed.
+A server that cannot load it, because its version is too old or a module is
+missing, exits; see rdb convert for older versions. A file with module data or
+vector sets is refused unless --module lists the modules of the server. The
+commands of an append-only file are replicated after its preamble. A server that
+is managed by Sentinel or an operator will soon be reconfigured to follow
+another master.
+
+If a password is set (REDIS_SERVE_PASSWORD or --password-file), the server must
+use it as masterauth.
+
+FILE is an RDB file or an append-only file, optionally compressed with gzip or
+zstd, or a directory with the manifest of a multi-part append-only file
+(appendonlydir).
+
+Examples:
+  redis-gitops rdb serve dump.rdb
+  redis-gitops rdb serve dump.rdb.zst --listen :6380 --password-file secret --once`
+
+type serveFlags struct {
+	listen, username, passwordFile string
+	modules                        []string
+	once                           bool
+}
+
+func (a *app) rdbServeCommand() *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve FILE",
+		Short: "Serve an RDB file as a replication master",
+		Long:  rdbServeHelp,
+		Args:  fromUse,
+		RunE:  func(c *cobra.Command, args []string) error { return a.rdbServe(c.Context(), args[0], &f) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:6380", "address to listen on; :6380 for all interfaces")
+	flags.StringVar(&f.username, "username", "", "user name the server must authenticate with (masteruser)")
+	flags.StringVar(&f.passwordFile, "password-file", "", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
+	flags.StringSliceVar(&f.modules, "module", nil, "module of the server, by its name in MODULE LIST; may be repeated; module data is refused without it")
+	flags.BoolVar(&f.once, "once", false, "exit after one server has loaded the dump and disconnected")
+	return c
+}
+
+func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
+	if name == "-" {
+		return errors.New("each server reads the file from the beginning, so standard input is not supported; pass a file")
+	}
+	opts, err := a.serveOptions(f)
+	if err != nil {
+		return err
+	}
+	if check, err := openRegular(name); err != nil { // it is read again for every server
+		return fmt.Errorf("cannot read %w", fileCause(name, err))
+	} else if err := check.Close(); err != nil {
+		return err
+	}
+	l, err := master.Listen(ctx, f.listen) // first, so that a port that is taken is known at once
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	dump, what, err := a.servedDump(ctx, name, f.modules)
+	if err != nil {
+		return err
+	}
+	a.say("%s: %s", name, what)
+	if !master.Local(l) && opts.Password == "" {
+		a.errf("%s anyone who can connect to %s can read the whole dump; set REDIS_SERVE_PASSWORD or use --password-file\n", a.paint(yellow, "warning:"), l.Addr())
+	}
+	a.say("listening on %s; on the server, run REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	events := make(chan master.Event, 64)
+	opts.Event = func(e master.Event) {
+		if e.Kind != master.Sending {
+			events <- e
+		}
+	}
+	served := make(chan error, 1)
+	go func() {
+		served <- master.Serve(ctx, l, dump, opts)
+		close(events)
+	}()
+	a.sayServed(events, f.once, stop)
+	return <-served
+}
+
+// sayServed reports what replicas do until there are no more events, and stops after the first that has loaded the dump if once is set.
+func (a *app) sayServed(events <-chan master.Event, once bool, stop func()) {
+	syncing, loaded := map[string]bool{}, map[string]bool{}
+	for e := range events {
+		switch e.Kind {
+		case master.Syncing:
+			syncing[e.Replica] = true
+			a.say("%s: sending the dump", e.Replica)
+		case master.Sent:
+			a.say("%s: dump sent, server is loading it", e.Replica)
+		case master.Loaded:
+			loaded[e.Replica] = true
+			a.say("%s: dump loaded; on the server, run REPLICAOF NO ONE", e.Replica)
+		case master.Left:
+			switch {
+			case loaded[e.Replica]:
+				a.say("%s: disconnected", e.Replica)
+			case syncing[e.Replica]:
+				a.errf("%s %s disconnected before it had loaded the dump%s; check its log: unsupported version, out of memory, or full volume\n",
+					a.paint(yellow, "warning:"), e.Replica, because(e.Err))
+			case e.Err != nil:
+				a.tell("%s: disconnected%s", e.Replica, because(e.Err))
+			}
+			if once && loaded[e.Replica] {
+				stop()
+			}
+			delete(syncing, e.Replica)
+			delete(loaded, e.Replica)
+		}
+	}
+}
+
+// serveOptions are the user and password that replicas need.
+func (a *app) serveOptions(f *serveFlags) (master.Options, error) {
+	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
+	if f.passwordFile != "" {
+		text, err := readRegular(f.passwordFile, maxSecret)
+		if err != nil {
+			return opts, fmt.Errorf("--password-file: %w", err)
+		}
+		if opts.Password = strings.TrimRight(string(text), "\r\n"); opts.Password == "" {
+			return opts, fmt.Errorf("--password-file: %s is empty", f.passwordFile)
+		}
+	}
+	a.secrets.Add(opts.Password)
+	if opts.Username != "" && opts.Password == "" {
+		return opts, errors.New("--username requires a password; set REDIS_SERVE_PASSWORD or use --password-file")
+	}
+	return opts, nil
+}
+
+func because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return " (" + err.Error() + ")"
+}
+
+// servedDump verifies a source and gives it to be read again and again.
+func (a *app) servedDump(ctx context.Context, name string, modules []string) (master.Dump, string, error) {
+	var dump master.Dump
+	var what string
+	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
+		if src.Once {
+			return errors.New("each server reads the file from the beginning, so pipes are not supported; pass a file")
+		}
+		keys := 0
+		var needs importer.Needs
+		for {
+			e, err := s.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if e.Kind == rdb.KeyEntry {
+				keys++
+			}
+			if err := needs.Add(e); err != nil {
+				return err
+			}
+		}
+		if missing := needs.Missing(modules); len(missing) > 0 {
+			return fmt.Errorf("the dump contains module data (%s), and a server without these modules exits when it loads the dump; check MODULE LIST on the server and pass --module for each, or omit their keys (rdb filter --type)", strings.Join(missing, ", "))
+		}
+		size := s.Offset()
+		dump = master.Dump{Size: size, Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, 0) }}
+		what = fmt.Sprintf("%s, %s, RDB version %d, which %s", finding.Count(keys, "key"), rdb.FormatBytes(uint64(size)), s.Version(), needs.Servers(s.Version()))
+		tail, err := src.Commands(ctx, s)
+		if err != nil {
+			return err
+		}
+		for _, n := range src.Notes {
+			a.warnf("%s", n)
+		}
+		if tail != nil {
+			dump.Commands = tail.WriteTo
+			if what += "; followed by " + tail.Describe(); src.NoDump {
+				what = tail.Describe()
+			}
+			if tail.Cut != nil {
+				a.warnf("%s", tail.Cut)
+			}
+		}
+		return nil
+	})
+	return dump, what, err
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/aof"
+	"github.com/redis-gitops/redis-gitops/rdb/importer"
+)
+
+const rdbVerifyHelp = `Verify an RDB file: its structure from the first to the last byte, its checksum,
+and that no key is in it twice, at which a server exits. --values also decodes every value. --deep also checks values like a
+server with sanitize-dump-payload yes.
+
+` + dumpFileHelp + `
+For an append-only file, all commands are checked too: FILE is a single file, or
+a directory with the manifest of a multi-part append-only file (appendonlydir).
+
+Exit codes: 0 the file is valid; 1 it is damaged, truncated, or not an RDB file;
+2 unknown, because the file cannot be read, or its version or a type is not
+supported.
+
+Examples:
+  redis-gitops rdb verify dump.rdb
+  redis-gitops -q rdb verify backup.rdb.zst && echo whole`
+
+func (a *app) rdbVerifyCommand() *cobra.Command {
+	var check valueCheck
+	c := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Verify the structure and checksum of an RDB file",
+		Long:  rdbVerifyHelp,
+		Args:  fromUse,
+		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], check) },
+	}
+	c.Flags().BoolVar(&check.values, "values", false, "also decode every value")
+	c.Flags().BoolVar(&check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes rejects: duplicate members and fields, wrong counts and lengths, stream entries pending for no consumer or for several")
+	c.MarkFlagsMutuallyExclusive("values", "deep")
+	return c
+}
+
+// A valueCheck is how far values are checked, and what was found.
+type valueCheck struct {
+	values, deep bool
+	loads        rdb.LoadCheck
+	damaged      uint64
+	duplicates   uint64
+}
+
+// check returns what is wrong with the value of a key.
+func (v *valueCheck) check(e *rdb.Entry) error {
+	switch {
+	case e.Module != "":
+		return nil
+	case v.deep:
+		return rdb.Check(e)
+	case v.values:
+		return rdb.Decode(e, func(*rdb.Element) error { return nil })
+	}
+	return nil
+}
+
+func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) error {
+	seen := verified{dbs: map[int]bool{}}
+	cut := false
+	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
+		if err := a.verifyKeys(src, s, &check, &seen); err != nil {
+			return err
+		}
+		tail, err := src.Commands(ctx, s)
+		if err != nil {
+			return err
+		}
+		a.sayVerified(name, src, s, &check, &seen)
+		if tail == nil {
+			if src.NoDump {
+				a.say("%s: append-only file without commands", name)
+			}
+			return nil
+		}
+		if size := rdb.FormatBytes(uint64(tail.Bytes)); src.NoDump {
+			a.say("%s: %s (%s), no RDB preamble", name, tail.Describe(), size)
+		} else {
+			a.say("%s: followed by %s (%s)", name, tail.Describe(), size)
+		}
+		if tail.Cut != nil {
+			cut = true
+			a.errf("%s %s\n", a.paint(red, "error:"), tail.Cut)
+		}
+		return nil
+	})
+	if err == nil && (cut || check.damaged > 0 || check.duplicates > 0) {
+		return errCode(exitFindings)
+	}
+	var wrong *rdb.Error
+	var unreadable *fs.PathError // the disk, and not the dump
+	var damaged *aof.Error
+	isDump := errors.As(err, &wrong) && !errors.Is(err, rdb.ErrUnsupported)
+	if (isDump || errors.As(err, &damaged)) && !errors.As(err, &unreadable) {
+		a.errf("%s %v\n", a.paint(red, "error:"), err)
+		return errCode(exitFindings)
+	}
+	return err
+}
+
+// verified is what was seen of a dump.
+type verified struct {
+	keys, opaque uint64 // opaque are the values of modules
+	dbs          map[int]bool
+}
+
+// verifyKeys reads a dump to its end. The error is the first damage behind which nothing can be read, or that is not to be counted.
+func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck, seen *verified) error {
+	for {
+		e, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if e.Kind != rdb.KeyEntry {
+			continue
+		}
+		seen.keys++
+		seen.dbs[e.DB] = true
+		if err := check.loads.Key(e); err != nil {
+			if check.duplicates++; check.duplicates <= maxRefused {
+				a.errf("%s %s: %v\n", a.paint(red, "error:"), src.Name, err)
+			}
+		}
+		if !check.values && !check.deep {
+			continue
+		}
+		if e.Module != "" {
+			seen.opaque++
+		}
+		whole := e.Raw != nil // and the next entry can be found, whatever is wrong in it
+		err = check.check(e)
+		if err != nil && (!whole || !check.deep) {
+			return fmt.Errorf("key %q: %w", e.Key, err)
+		}
+		if err != nil {
+			if check.damaged++; check.damaged <= maxRefused {
+				a.errf("%s %s: key %q: %v\n", a.paint(red, "error:"), src.Name, e.Key, err)
+			}
+		}
+	}
+}
+
+// errUnsearched is a limit of the search for duplicate keys.
+var errUnsearched = errors.New("only the first 16 million keys were checked for duplicates")
+
+func (a *app) sayVerified(name string, src importer.Source, s *rdb.Scanner, check *valueCheck, seen *verified) {
+	checksum := "no checksum"
+	if s.Checked() {
+		checksum = "checksum OK"
+	}
+	if !src.NoDump {
+		valid := "valid RDB file"
+		if check.duplicates > 0 {
+			valid = "RDB file that no server can load"
+		}
+		a.say("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), plural(len(seen.dbs), "database"), checksum)
+	}
+	if check.duplicates > 0 {
+		a.say("%s: %s", name, finding.Count(check.duplicates, "duplicate key"))
+	}
+	if check.damaged > 0 {
+		a.say("%s: %s", name, finding.Count(check.damaged, "damaged value"))
+	}
+	if check.loads.Full() {
+		a.warnf("%s", errUnsearched)
+	}
+	if seen.opaque > 0 {
+		a.say("%s not decoded", finding.Count(seen.opaque, "module value", finding.Verb(seen.opaque, "was", "were")))
+	}
+	for _, n := range src.Notes {
+		a.warnf("%s", n)
+	}
+}

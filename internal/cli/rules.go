@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+const rulesHelp = `List lint rules, or show the rationale and examples of a rule.
+
+Examples:
+  redis-gitops rules
+  redis-gitops rules show auth/missing
+  redis-gitops rules list --output json`
+
+func (a *app) rulesCommand() *cobra.Command {
+	var output string
+	list := func(*cobra.Command, []string) error { return a.listRules(output) }
+	c := &cobra.Command{Use: "rules", Short: "List lint rules, or show one", Long: rulesHelp, Args: subcommand, RunE: list}
+	addOutputTo(c, c.PersistentFlags(), &output, "text", "json")
+	c.AddCommand(
+		&cobra.Command{Use: "list", Short: "List the rules with their severities", Long: "List the rules with their severities, by default and in strict mode.\n\nExamples:\n  redis-gitops rules list\n  redis-gitops rules list --output json", Args: fromUse, RunE: list},
+		&cobra.Command{
+			Use: "show RULE", Short: "Show the rationale and examples of a rule", Long: "Show a rule: its rationale, references, and a bad and a good example.\n\nExamples:\n  redis-gitops rules show auth/missing", Args: fromUse,
+			RunE: func(_ *cobra.Command, args []string) error { return a.showRule(args[0], output) },
+			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				rules, _ := policy.Rules()
+				var names []string
+				for _, r := range rules {
+					names = append(names, r.Name)
+				}
+				return names, cobra.ShellCompDirectiveNoFileComp
+			},
+		})
+	return c
+}
+
+// ruleJSON is a rule for programs.
+type ruleJSON struct {
+	finding.RuleInfo
+	Scope   string `json:"scope"`
+	General bool   `json:"general"`
+	Help    string `json:"help"`
+}
+
+func asJSON(r *policy.Rule) ruleJSON {
+	return ruleJSON{r.RuleInfo, r.Scope, r.General, r.HelpPage()}
+}
+
+func (a *app) printJSON(v any) error {
+	return a.json(v)
+}
+
+func (a *app) listRules(output string) error {
+	rules, err := policy.Rules()
+	if err != nil {
+		return err
+	}
+	if output == "json" {
+		all := make([]ruleJSON, len(rules))
+		for i, r := range rules {
+			all[i] = asJSON(r)
+		}
+		return a.printJSON(all)
+	}
+	w := a.table(0)
+	w.row("RULE\tSEVERITY\tSTRICT\tFIX\tTITLE")
+	for _, r := range rules {
+		fix := ""
+		if r.Fix != "" {
+			fix = "yes"
+		}
+		w.row("%s\t%s\t%s\t%s\t%s", r.Name, r.Severity, r.Strict, fix, r.Title)
+	}
+	return w.Flush()
+}
+
+func (a *app) showRule(name, output string) error {
+	rules, err := policy.Rules()
+	if err != nil {
+		return err
+	}
+	r, err := policy.Find(rules, name)
+	if err != nil {
+		return err
+	}
+	r.Examples()
+	if output == "json" {
+		return a.printJSON(asJSON(r))
+	}
+	a.say("%s: %s\n", a.paint(cyan, r.Name), r.Title)
+	a.say("severity %s, in strict mode %s; since %s", r.Severity, r.Strict, r.Since)
+	if r.Fix != "" {
+		a.say("lint --fix: %s", r.Fix)
+	}
+	a.say("\n%s", trusted(r.Description))
+	if r.Remediation != "" {
+		a.say("\n%s", trusted(r.Remediation))
+	}
+	if len(r.References) > 0 {
+		a.say("\nReferences:\n- %s", trusted(strings.Join(r.References, "\n- ")))
+	}
+	for _, e := range []struct{ title, text string }{{"Wrong", r.Bad}, {"Right", r.Good}} {
+		if e.text != "" {
+			a.say("\n%s:\n\n    %s", e.title, trusted(strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    "))))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// signalGrace is how long a run may take to end by itself after a signal: it ends within a second in any case.
+	signalGrace = 700 * time.Millisecond
+	// deadlineGrace is the same after --timeout, where a report of what was checked may still be written.
+	deadlineGrace = 5 * time.Second
+	// lastWords is how long the process waits to print why it ends.
+	lastWords = 200 * time.Millisecond
+)
+
+// leftovers are what a run must put in order before its process ends: temporary files, the mode of the terminal.
+type leftovers struct {
+	mu   sync.Mutex
+	next int
+	all  map[int]func()
+}
+
+// add remembers what to do when the process ends early; the caller calls done when it has done that itself.
+func (l *leftovers) add(clean func()) (done func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[int]func(){}
+	}
+	l.next++
+	id := l.next
+	l.all[id] = clean
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.all, id)
+	}
+}
+
+func (l *leftovers) clean() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, clean := range l.all {
+		clean()
+	}
+	l.all = nil
+}
+
+// watch ends the process when a run goes on after its context has ended: what runs may be a read that cannot be interrupted, or
+// code that does not look at the context. Nothing is half written by that, because files are written under another name first,
+// and changes of the repository are finished or undone by the next run. Without exit, in tests, it does nothing.
+func (a *app) watch(ctx context.Context, grace time.Duration) (stop func()) {
+	if a.exit == nil {
+		return func() {}
+	}
+	var mu sync.Mutex
+	var timer *time.Timer
+	stopped := false
+	release := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if stopped {
+			return
+		}
+		timer = time.AfterFunc(grace, func() { a.die(ctx) })
+	})
+	return func() {
+		release()
+		mu.Lock()
+		defer mu.Unlock()
+		if stopped = true; timer != nil {
+			timer.Stop()
+		}
+	}
+}
+
+// die ends the process of a run that its context has ended, with the reason. Without exit, in tests, it does nothing.
+func (a *app) die(ctx context.Context) {
+	if a.exit == nil {
+		return
+	}
+	a.dying.Do(func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.leftovers.clean()
+			a.errf("%s %v\n", a.paint(red, "error:"), stopReason(ctx))
+		}()
+		select { // nobody may read what is printed
+		case <-done:
+		case <-time.After(lastWords):
+		}
+		a.exit(exitError)
+	})
+}
+
+// stopReason is what a person reads about a run that its context ended.
+func stopReason(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errLimit) {
+		return cause
+	}
+	return errors.New("interrupted")
+}

@@ -1,0 +1,296 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/redact"
+)
+
+const urlHelp = `Print the connection URL of a Redis, read from the repository (no cluster
+access).
+
+NAME is an application, a custom resource or StatefulSet of a Redis, or a Service
+that selects it. Passwords are never printed: URLs contain $(REDIS_PASSWORD),
+which Kubernetes expands in environment variables, and code reads the
+environment. --password-file inserts the password.
+
+--live verifies the result against the cluster: the Service exists, a ready pod
+behind it is the master, the Secret is readable and its password is accepted,
+and the sentinels agree on the master and have quorum. Problems are listed and
+the exit code is 1. Outside a repository, the cluster is always queried.
+--show-password inserts the password of the Secret into the URL, only on a
+terminal. See docs/rbac.md for the required permissions.`
+
+const urlExamples = `
+Examples:
+  redis-gitops url shop
+  redis-gitops url shop --format env
+  redis-gitops url shop-cache --format rails
+  redis-gitops url shop --password-file password.txt
+  redis-gitops url shop --live
+  redis-gitops url shop --live --show-password`
+
+const sentinelURLExamples = `
+There is no standard URL scheme for Sentinel: clients take a list of hosts and
+the master name, which the other formats print. --sentinels prints only the
+hosts.
+
+Examples:
+  redis-gitops sentinel-url shop
+  redis-gitops sentinel-url shop --sentinels
+  redis-gitops sentinel-url shop --live
+  redis-gitops sentinel-url shop --format sidekiq`
+
+func (a *app) urlCommand() *cobra.Command {
+	return a.newURLCommand("url", "Print the URL of a Redis, or client code", urlHelp+"\n"+urlExamples, false)
+}
+
+func (a *app) sentinelURLCommand() *cobra.Command {
+	return a.newURLCommand("sentinel-url", "Print the Sentinel URL of a Redis, or client code", urlHelp+"\n"+sentinelURLExamples, true)
+}
+
+// urlFlags are the flags of url and sentinel-url.
+type urlFlags struct {
+	clusterFlags
+	format, passwordFile          string
+	sentinels, live, showPassword bool
+}
+
+func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Command {
+	var flags urlFlags
+	formats := instance.Formats()
+	c := &cobra.Command{
+		Use:     name + " NAME",
+		Aliases: []string{"redis:" + name},
+		Short:   short,
+		Long:    long,
+		// Not the Redis instances themselves: listing them takes a render of the whole repository.
+		ValidArgsFunction: a.completeArgs(a.appNames),
+		Args:              fromUse,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.url(cmd.Context(), args[0], sentinel, &flags)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&flags.format, "format", "url", strings.Join(formats, ", "))
+	f.BoolVar(&flags.sentinels, "sentinels", false, "print the sentinel hosts, one per line")
+	flags.add(c)
+	f.BoolVar(&flags.live, "live", false, "verify it against the cluster")
+	f.BoolVar(&flags.showPassword, "show-password", false, "with --live: insert the password of the Secret into the URL")
+	f.StringVar(&flags.passwordFile, "password-file", "", "insert the password from this file into the URL")
+	c.MarkFlagsMutuallyExclusive("format", "sentinels")
+	c.MarkFlagsMutuallyExclusive("password-file", "sentinels")
+	c.MarkFlagsMutuallyExclusive("show-password", "password-file")
+	c.MarkFlagsMutuallyExclusive("show-password", "sentinels")
+	complete(c, "format", formats)
+	return c
+}
+
+func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFlags) error {
+	if formats := instance.Formats(); !slices.Contains(formats, flags.format) { // before anything is rendered
+		return fmt.Errorf("unknown format %q; %s%s", flags.format, finding.OneOf(formats), finding.DidYouMean(flags.format, formats))
+	}
+	options := instance.ClientOptions{Sentinel: sentinel}
+	if flags.passwordFile != "" {
+		password, err := readPassword(flags.passwordFile)
+		if err != nil {
+			return err
+		}
+		options.Password = &password
+	}
+	if flags.showPassword && !a.terminal {
+		return errors.New("--show-password only works on a terminal, to keep the password out of files and logs; use --password-file")
+	}
+	in, err := a.urlInstance(ctx, name, sentinel, flags, &options)
+	if err != nil {
+		return err
+	}
+	return a.printURL(in, flags, options)
+}
+
+// urlInstance finds what is asked for in the repository, in the cluster, or in both.
+func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, flags *urlFlags, options *instance.ClientOptions) (*instance.Instance, error) {
+	o, noRepository := a.open(false)
+	switch {
+	case errors.Is(noRepository, errNoRepository):
+	case noRepository != nil:
+		return nil, noRepository
+	default:
+		defer o.fs.Close()
+		in, err := a.findInstance(ctx, o, name, flags.namespace)
+		if err != nil || !flags.live && !flags.showPassword {
+			return in, err
+		}
+		c, err := a.openCluster(&flags.clusterFlags, o)
+		if err != nil {
+			return nil, err
+		}
+		r, err := c.Live(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return in, a.prove(ctx, c, r.As(in), sentinel, flags, options)
+	}
+	c, r, err := a.outside(ctx, name, &flags.clusterFlags, noRepository)
+	if err != nil {
+		return nil, err
+	}
+	return r.Instance, a.prove(ctx, c, r, sentinel, flags, options)
+}
+
+// prove asks the cluster whether a Redis can be reached as it is printed.
+func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, sentinel bool, flags *urlFlags, options *instance.ClientOptions) error {
+	state, err := c.State(ctx, r)
+	if err != nil {
+		return err
+	}
+	problems := state.CheckURL(sentinel)
+	for _, p := range problems {
+		if p.CausedBy != "" {
+			a.errf("  - %s\n", p.Message)
+			continue
+		}
+		a.printProblem(a.err, p, p.Message, a.verbose)
+		a.printDetails(a.err, p, "    ")
+	}
+	if cluster.Failed(problems) {
+		return errCode(exitFindings)
+	}
+	for _, fact := range state.Facts(sentinel) {
+		a.step("live: " + fact)
+	}
+	if !flags.showPassword {
+		return nil
+	}
+	if r.Auth == nil {
+		return fmt.Errorf("%s has no password; remove --show-password", r)
+	}
+	l, err := c.Login(ctx, r.Namespace, r.Auth)
+	a.secrets.Add(l.Password)
+	options.Password = &l.Password
+	return err
+}
+
+// printURL prints a format, and notes about it.
+func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.ClientOptions) error {
+	if flags.sentinels {
+		hosts, err := in.SentinelHosts()
+		if err != nil {
+			return err
+		}
+		a.outf("%s\n", a.block(strings.Join(hosts, "\n")))
+		return nil
+	}
+	text, err := in.Client(flags.format, options)
+	if err != nil {
+		return err
+	}
+	if options.Password != nil { // which was asked for
+		_, _ = io.WriteString(a.raw(a.out), redact.Lines(text))
+	} else {
+		a.outf("%s", a.block(text))
+	}
+	if a.quiet || flags.format == "json" {
+		return nil
+	}
+	for _, note := range in.Notes {
+		a.errf("%s %s\n", a.paint(yellow, "note:"), note)
+	}
+	if in.Auth != nil && flags.format == "url" && options.Password == nil {
+		a.errf("%s the password is in the Secret %q, key %q; use --format env for the environment variables\n", a.paint(yellow, "note:"), in.Auth.Secret, in.Auth.Key)
+	}
+	if in.Namespace == "" {
+		a.errf("%s the namespace is not known from the files, so host names do not include it\n", a.paint(yellow, "note:"))
+	}
+	return nil
+}
+
+// findInstance returns the one Redis that a name means.
+func (a *app) findInstance(ctx context.Context, o *opened, name, namespace string) (_ *instance.Instance, err error) {
+	ctx, end := a.limitReading(ctx)
+	defer end()
+	defer func() { err = limitOr(ctx, err) }()
+	r, err := instance.Open(ctx, o.Repo, o.config)
+	if err != nil {
+		return nil, err
+	}
+	for _, running := range r.Running() {
+		a.tell("operator %s %s, according to %s", running.Operator, running.Raw, running.Where)
+	}
+	found, err := r.Named(ctx, name)
+	if err != nil {
+		return nil, a.withProblems(r.Problems, err)
+	}
+	if namespace != "" {
+		all := found
+		found = slices.DeleteFunc(slices.Clone(all), func(in *instance.Instance) bool { return in.Namespace != namespace })
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%q is in namespace %[3]s, not in %[2]q", name, namespace, places(all))
+		}
+	}
+	// One Redis for two clusters, as overlays have it, is reached alike.
+	found = slices.CompactFunc(found, (*instance.Instance).ReachedAs)
+	if len(found) > 1 {
+		var lines []string
+		for _, in := range found {
+			lines = append(lines, fmt.Sprintf("  %s %s in namespace %q of application %q (%s)", in.Kind, in.Name, in.Namespace, in.Application, in.Where))
+		}
+		return nil, fmt.Errorf("%q matches %d Redis instances; pass one of these names, and --namespace if needed:\n%s", name, len(found), strings.Join(lines, "\n"))
+	}
+	a.tell("%s %s in %s", found[0].Kind, found[0].Name, found[0].Where)
+	return found[0], nil
+}
+
+// withProblems adds what was broken on the way: it may be why nothing was found.
+func (a *app) withProblems(problems []*finding.Problem, err error) error {
+	const most = 5
+	if more := len(problems) - most; more > 0 {
+		problems = append(problems[:most:most], &finding.Problem{Message: fmt.Sprintf("and %d more", more)})
+	}
+	for _, p := range problems {
+		a.errf("%s skipped: %v\n", a.paint(yellow, "note:"), p)
+	}
+	return err
+}
+
+func places(all []*instance.Instance) string {
+	var namespaces []string
+	for _, in := range all {
+		if n := fmt.Sprintf("%q", in.Namespace); !slices.Contains(namespaces, n) {
+			namespaces = append(namespaces, n)
+		}
+	}
+	return strings.Join(namespaces, ", ")
+}
+
+// readPassword reads a password, without the line end that editors put behind it.
+func readPassword(file string) (string, error) {
+	src, err := readRegular(file, maxPassword)
+	if err != nil {
+		return "", fmt.Errorf("--password-file: %w", err)
+	}
+	src = bytes.TrimSuffix(bytes.TrimSuffix(src, []byte("\n")), []byte("\r"))
+	if len(src) == 0 {
+		return "", fmt.Errorf("--password-file: %s is empty", file)
+	}
+	return string(src), nil
+}
+
+// limitOr returns the limit that ended ctx in the place of an error that follows from it.
+func limitOr(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLimit) {
+		return cause
+	}
+	return err
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/spf13/afero"
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/repo"
+	"github.com/redis-gitops/redis-gitops/wasm/host"
+	"github.com/redis-gitops/redis-gitops/wasm/web"
+)
+
+const webHelp = `Serve the web UI for this repository on localhost.
+
+The URL contains a random token; anyone who has it can read and write the
+repository until the command exits (Ctrl-C). The page writes only what it has
+shown and you have confirmed, atomically. If this build does not include the
+page, pass it with --page; "make web" builds it in wasm/web/dist.
+
+Examples:
+  redis-gitops web
+  redis-gitops web --open
+  redis-gitops -C ../devops web --port 8080 --page wasm/web/dist`
+
+func (a *app) webCommand() *cobra.Command {
+	var port int
+	var open bool
+	var dir string
+	c := &cobra.Command{
+		Use:   "web",
+		Short: "Serve the web UI for this repository on localhost",
+		Long:  webHelp,
+		Args:  fromUse,
+		RunE:  func(c *cobra.Command, _ []string) error { return a.web(c.Context(), port, open, dir) },
+	}
+	c.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: a free port)")
+	c.Flags().BoolVar(&open, "open", false, "open the browser")
+	c.Flags().StringVar(&dir, "page", "", "directory with the built page (default: included in this build)")
+	return c
+}
+
+func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
+	if port < 0 || port > 65535 {
+		return fmt.Errorf("--port %d: must be between 1 and 65535", port)
+	}
+	built := web.Page()
+	if dir != "" {
+		built = regularFS{a.at(dir), maxPage}
+	}
+	if built == nil {
+		return errors.New("this build does not include the page; pass its directory with --page, or build with `make build-web`")
+	}
+	first, err := a.open(false) // a wrong directory is reported now
+	if err != nil {
+		return err
+	}
+	root := first.dir
+	if err := first.fs.Close(); err != nil {
+		return err
+	}
+	s, err := host.Listen(host.Options{
+		Port: port, Page: built, Name: filepath.Base(root),
+		Read: func() (afero.Fs, io.Closer, error) {
+			fsys, err := a.openFs(root)
+			return fsys, fsys, err
+		},
+		Apply: func(command string, changes []repo.Change) error {
+			o, err := a.open(true)
+			if err != nil {
+				return err
+			}
+			defer o.fs.Close()
+			return o.Apply(command, changes)
+		},
+	})
+	if errors.Is(err, fs.ErrNotExist) && dir != "" {
+		return fmt.Errorf("--page: %s does not contain a built page; run `make web`", dir)
+	}
+	if err != nil {
+		return err
+	}
+	a.say("%s\nPress Ctrl-C to stop.", s.URL)
+	if open {
+		done, err := host.OpenBrowser(s.URL)
+		if err != nil {
+			a.errf("%s cannot open the browser: %v\n", a.paint(yellow, "note:"), err)
+		} else {
+			defer done()
+		}
+	}
+	return s.Serve(ctx)
+}
