@@ -73,7 +73,7 @@ tools:
 
 # The browser's program has files of its own.
 in_core = GOOS=js GOARCH=wasm
-core = ./policy ./lint/... ./wasm ./wasm/worker
+core = ./policy/... ./lint/... ./wasm ./wasm/worker
 
 vet:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }

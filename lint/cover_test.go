@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/opa"
 )
 
 // minCover is the share of a rule's lines that its examples have to evaluate, and minCoverAll that of all lines of Rego.
@@ -30,7 +31,7 @@ func TestCover(t *testing.T) {
 		t.Fatal(err)
 	}
 	tracer, modules := cover.New(), map[string]*ast.Module{}
-	c := lint.Compiled{Cover: &policy.Cover{Tracer: tracer, Modules: modules}}
+	c := lint.Compiled{Engine: opa.Engine{Cover: &opa.Cover{Tracer: tracer, Modules: modules}}}
 	for _, rule := range rules {
 		rule.Examples()
 		for _, text := range append([]string{rule.Bad, rule.Good}, slices.Collect(maps.Values(policy.Cases(rule)))...) {

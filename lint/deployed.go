@@ -364,7 +364,7 @@ func (l *linter) checkLeaks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	violations, err := l.engine.Repository(ctx, value)
+	violations, err := l.evaluator.Repository(ctx, value)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

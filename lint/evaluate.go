@@ -10,6 +10,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/engine"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -28,7 +29,9 @@ func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
 	if len(job.Schemas) > 0 {
 		return evaluateSchemas(job)
 	}
-	engine, err := policy.New(policy.Options{Rules: job.Rules, Settings: job.Settings, Modules: job.Modules})
+	engine := engine.Default()
+	values := engine.Values()
+	evaluator, err := engine.Compile(policy.Options{Rules: job.Rules, Settings: job.Settings, Modules: job.Modules})
 	if err != nil {
 		return nil, err
 	}
@@ -41,24 +44,24 @@ func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
 		}
 	}
 	for i, r := range job.Resources {
-		if kind := text(r, "kind"); !engine.Wants(kind) {
+		if kind := text(r, "kind"); !evaluator.Wants(kind) {
 			continue
 		}
-		value, err := policy.NewValue(r)
+		value, err := values.Value(r)
 		if err != nil {
 			return out, err
 		}
-		violations, err := engine.Resource(ctx, value)
+		violations, err := evaluator.Resource(ctx, value)
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
 		take(i, violations, err)
 	}
-	value, err := policy.NewValue(job.Repository)
+	value, err := values.Value(job.Repository)
 	if err != nil {
 		return out, err
 	}
-	violations, err := engine.Repository(ctx, value)
+	violations, err := evaluator.Repository(ctx, value)
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}
@@ -165,7 +168,7 @@ func schemaRules(files []cue.OwnFile) ([]*policy.Rule, error) {
 const schemaCategory = "schema"
 
 func evaluateSchemas(job *Job) ([]UserViolation, error) {
-	value, err := policy.NewValue(job.Resources)
+	value, err := engine.Default().Values().Value(job.Resources)
 	if err != nil {
 		return nil, err
 	}

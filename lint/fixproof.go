@@ -257,7 +257,7 @@ func (w *world) meant(c *candidate) []meant {
 
 // asMeant compares one resource. It may also be as it was: another value can be stronger there.
 func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, off []objection) {
-	if was.value.Equal(is.value) {
+	if was.value != nil && was.value.Equal(is.value) {
 		return false, nil
 	}
 	before, err := was.value.Plain()

@@ -16,7 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/redis-gitops/redis-gitops/lint"
-	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/opa"
 )
 
 // steps counts how often each line of the rules is evaluated.
@@ -61,7 +61,7 @@ func count(t *testing.T, shape func(n int) []string, n int) steps {
 		files = []txtar.File{{Name: "applications/shop/manifests.yaml", Data: []byte(strings.Join(shape(n), "---\n"))}}
 	}
 	r, config := open(t, files)
-	compiled := lint.Compiled{Cover: &policy.Cover{Tracer: out, Modules: map[string]*ast.Module{}}}
+	compiled := lint.Compiled{Engine: opa.Engine{Cover: &opa.Cover{Tracer: out, Modules: map[string]*ast.Module{}}}}
 	if _, err := lint.Run(context.Background(), r, lint.Options{Config: config, Strict: true, Jobs: 1, Today: today, Compiled: &compiled}); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/engine"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -121,6 +122,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 		}
 	}
 	l := &linter{repo: r.Snapshot(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*finding.Finding]*fix{}, moot: map[*finding.Finding]bool{}}
+	l.pool = opts.Compiled.rules().Values()
 	var err error
 	if l.known, err = cue.Operators(); err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 		operator, _ := cue.OperatorNamed(opts.Config.Operator.Name) // the configuration has been checked
 		return operator
 	})
-	rules, err := policy.Rules()
+	rules, err := opts.Compiled.rules().Rules()
 	if err != nil {
 		return nil, err
 	}
@@ -150,19 +152,19 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 }
 
 type linter struct {
-	repo   *repo.Repo
-	opts   *Options
-	config *cue.Config
-	rules  *ruleSet
-	engine *policy.Engine
-	clock  *clock
+	repo      *repo.Repo
+	opts      *Options
+	config    *cue.Config
+	rules     *ruleSet
+	evaluator policy.Evaluator
+	clock     *clock
 
 	units     []*unit
 	files     []string
 	documents []sourceDocument
 	templates map[string]templateFacts
 	schemas   schemas
-	pool      policy.Pool
+	pool      policy.Values
 	known     []*cue.Operator
 	installed func() []instance.Installation
 	charge    func() instance.Charge
@@ -193,15 +195,23 @@ type linter struct {
 
 // Compiled holds compiled rules, which take most of the time of a small run. It may be used by several goroutines.
 type Compiled struct {
-	Cover *policy.Cover // takes down what rules evaluate, for tests with one job
+	Engine policy.Engine // nil is that of the build
 
-	mu      sync.Mutex
-	engines map[string]*policy.Engine // by the names of the rules and the settings, and one of each program by the names
+	mu         sync.Mutex
+	evaluators map[string]policy.Evaluator // by the names of the rules and the settings, and one of each program by the names
 }
 
-func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*policy.Engine, error) {
+func (c *Compiled) rules() policy.Engine {
+	if c == nil || c.Engine == nil {
+		return engine.Default()
+	}
+	return c.Engine
+}
+
+func (c *Compiled) evaluator(rules []*policy.Rule, settings map[string]any) (policy.Evaluator, error) {
+	opts := policy.Options{Rules: rules, Settings: settings}
 	if c == nil {
-		return policy.New(policy.Options{Rules: rules, Settings: settings})
+		return c.rules().Compile(opts)
 	}
 	names := make([]string, len(rules))
 	for i, r := range rules {
@@ -211,23 +221,23 @@ func (c *Compiled) engine(rules []*policy.Rule, settings map[string]any) (*polic
 	key := program + fmt.Sprint(settings) // fmt sorts maps
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.engines[key]; e != nil {
+	if e := c.evaluators[key]; e != nil {
 		return e, nil
 	}
-	var e *policy.Engine
+	var e policy.Evaluator
 	var err error
-	if compiled := c.engines[program]; compiled != nil {
+	if compiled := c.evaluators[program]; compiled != nil {
 		e, err = compiled.With(settings)
 	} else {
-		e, err = policy.New(policy.Options{Rules: rules, Settings: settings, Cover: c.Cover})
+		e, err = c.rules().Compile(opts)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if c.engines == nil {
-		c.engines = map[string]*policy.Engine{}
+	if c.evaluators == nil {
+		c.evaluators = map[string]policy.Evaluator{}
 	}
-	c.engines[key], c.engines[program] = e, e
+	c.evaluators[key], c.evaluators[program] = e, e
 	return e, nil
 }
 
@@ -277,8 +287,8 @@ func (l *linter) run(ctx context.Context) error {
 func (l *linter) check(ctx context.Context) error {
 	// Compiling the rules takes as long as rendering a hundred applications, and needs nothing of them.
 	type compiled struct {
-		engine *policy.Engine
-		err    error
+		evaluator policy.Evaluator
+		err       error
 	}
 	l.opts.Cache.open()
 	if err := l.read(ctx); err != nil {
@@ -289,15 +299,15 @@ func (l *linter) check(ctx context.Context) error {
 	go func() {
 		defer l.clock.measure("compile rules")()
 		own := slices.DeleteFunc(l.rules.enabled(), func(r *policy.Rule) bool { return r.User })
-		engine, err := l.opts.Compiled.engine(own, settings)
-		ready <- compiled{engine, err}
+		evaluator, err := l.opts.Compiled.evaluator(own, settings)
+		ready <- compiled{evaluator, err}
 	}()
 	err := l.targets(ctx)
 	c := <-ready
 	if err = cmp.Or(err, c.err); err != nil {
 		return err
 	}
-	l.engine = c.engine
+	l.evaluator = c.evaluator
 	l.opts.Cache.begin(l)
 	var mu sync.Mutex
 	done := 0

@@ -27,7 +27,7 @@ type chartModel struct {
 	files []model.ValuesFile
 }
 
-func newChartModel(pool *policy.Pool, c *render.Chart) (*chartModel, error) {
+func newChartModel(pool policy.Values, c *render.Chart) (*chartModel, error) {
 	m := &chartModel{name: c.Name, flow: model.NewFlow(c.Reads, c.Values)}
 	if c.Partial {
 		m.flow = m.flow.Partial()
@@ -76,7 +76,7 @@ func (l *linter) app(dir string, apps map[string]string) string {
 func (l *linter) repository() (policy.Value, error) {
 	m, err := l.model()
 	if err != nil {
-		return policy.Value{}, err
+		return nil, err
 	}
 	return l.pool.Value(*m)
 }
@@ -250,7 +250,7 @@ func (l *linter) checkRepository(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	violations, err := l.engine.Repository(ctx, value)
+	violations, err := l.evaluator.Repository(ctx, value)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -133,7 +133,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	}
 	if res.Chart != nil {
 		u.checkValues(l, res.Chart, failed)
-		if u.chart, err = newChartModel(&l.pool, res.Chart); err != nil {
+		if u.chart, err = newChartModel(l.pool, res.Chart); err != nil {
 			return err
 		}
 	}
@@ -265,9 +265,9 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	name := kept.Resource
 
 	var violations []policy.Violation
-	if l.engine.Wants(kept.Kind) {
+	if l.evaluator.Wants(kept.Kind) {
 		stop := l.clock.measure("rules")
-		violations, err = l.engine.Resource(ctx, kept.value)
+		violations, err = l.evaluator.Resource(ctx, kept.value)
 		stop()
 	}
 	if err != nil {

@@ -63,6 +63,22 @@ type metadata struct {
 	} `yaml:"custom"`
 }
 
+// Reference is the Rego reference of what the rule answers.
+func (r *Rule) Reference() string {
+	category, name, _ := strings.Cut(r.Name, "/")
+	return fmt.Sprintf("data.%s[%q][%q].deny", Package, category, name)
+}
+
+// EntryPoint names the set of violations of main.rego that holds those of the rule when it is compiled: one for single resources, and
+// one of the repository for each category, because what an evaluation keeps lasts as long as it.
+func (r *Rule) EntryPoint() string {
+	if r.Scope == ScopeRepository {
+		category, _, _ := strings.Cut(r.Name, "/")
+		return ScopeRepository + "_" + category
+	}
+	return ScopeResource
+}
+
 // Examples fills in Bad and Good of an embedded rule.
 func (r *Rule) Examples() {
 	if r.User {
@@ -171,11 +187,9 @@ func Library() (map[string]string, error) {
 	}
 	library := map[string]string{}
 	for _, file := range names {
-		src, err := files.ReadFile(file)
-		if err != nil {
+		if library[strings.TrimSuffix(path.Base(file), ".rego")], err = Source(file); err != nil {
 			return nil, err
 		}
-		library[strings.TrimSuffix(path.Base(file), ".rego")] = string(src)
 	}
 	return library, nil
 }

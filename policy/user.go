@@ -18,14 +18,14 @@ func UserRules(modules []Module) ([]*Rule, error) {
 	for _, m := range modules {
 		found := packagePattern.FindStringSubmatchIndex(m.Source)
 		if found == nil {
-			problems = append(problems, finding.Errorf(finding.Position{File: m.File, Line: 1}, "", "there is no package; write `package %s.CATEGORY[\"RULE\"]`", root))
+			problems = append(problems, finding.Errorf(finding.Position{File: m.File, Line: 1}, "", "there is no package; write `package %s.CATEGORY[\"RULE\"]`", Package))
 			continue
 		}
 		name := strings.NewReplacer(`["`, ".", `"]`, "").Replace(m.Source[found[2]:found[3]])
 		parts := strings.Split(name, ".")
 		at := finding.Position{File: m.File, Line: 1 + strings.Count(m.Source[:found[0]], "\n")}
-		if len(parts) != 3 || parts[0] != root || parts[1] == "main" {
-			problems = append(problems, finding.Errorf(at, "", "package %s is not a rule's; write `package %s.CATEGORY[\"RULE\"]`, or %s.lib.NAME for helpers", name, root, root))
+		if len(parts) != 3 || parts[0] != Package || parts[1] == "main" {
+			problems = append(problems, finding.Errorf(at, "", "package %s is not a rule's; write `package %s.CATEGORY[\"RULE\"]`, or %s.lib.NAME for helpers", name, Package, Package))
 			continue
 		}
 		if parts[1] == "lib" {

@@ -1,11 +1,6 @@
-// Package policy holds the rules, which are written in Rego, and evaluates them on plain data.
-//
-// A rule is a folder category/rule with rule.rego and testdata/{bad,good}.txtar, found by iteration. It says which path of
-// which resource is wrong and never which line. Rego can call nothing outside: what rules may use is a list (capabilities.go).
 package policy
 
 import (
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,11 +9,6 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 )
-
-//go:embed lib/*.rego */*/rule.rego */*/testdata/bad.txtar */*/testdata/good.txtar
-var files embed.FS
-
-const root = "redisgitops"
 
 // Violation is one thing that a rule has against something. Of a resource rule it is about that resource.
 type Violation struct {
@@ -70,19 +60,8 @@ type Edit struct {
 	Value any
 }
 
-// Options describes what to evaluate. Rules holds the rules that are on; the modules of all others are not even parsed.
-type Options struct {
-	Rules    []*Rule
-	Settings map[string]any // data.settings: strict, operator, options by rule
-	Modules  []Module       // the user's own rules, and what these import
-	Cover    *Cover         // takes down what is evaluated; nil for nothing
-}
-
-// Module is a file of Rego that is not embedded.
-type Module struct{ File, Source string }
-
-// read takes in what a rule answers.
-func read(rule string, plain any) (Violation, error) {
+// ReadViolation reads what a rule answers, in plain data.
+func ReadViolation(rule string, plain any) (Violation, error) {
 	v := Violation{Rule: string(rule)}
 	switch plain := plain.(type) {
 	case string: // as conftest takes it
@@ -175,19 +154,19 @@ func edit(m map[string]any) (Edit, error) {
 	if !slices.Contains([]string{"add", "remove", "set"}, op) {
 		return Edit{}, fmt.Errorf("fix.op %q is not allowed; %s", op, finding.OneOf([]string{"add", "remove", "set"}))
 	}
-	return Edit{Path: path, Op: op, Value: numbers(m["value"])}, nil
+	return Edit{Path: path, Op: op, Value: Numbers(m["value"])}, nil
 }
 
-// numbers makes the numbers of JSON whole ones where they are, and else floats.
-func numbers(data any) any {
+// Numbers makes the numbers of JSON whole ones where they are, and else floats.
+func Numbers(data any) any {
 	switch data := data.(type) {
 	case map[string]any:
 		for k, v := range data {
-			data[k] = numbers(v)
+			data[k] = Numbers(v)
 		}
 	case []any:
 		for i, v := range data {
-			data[i] = numbers(v)
+			data[i] = Numbers(v)
 		}
 	case json.Number:
 		if n, err := data.Int64(); err == nil {

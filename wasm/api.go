@@ -22,7 +22,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
-	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/engine"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
@@ -338,7 +338,7 @@ const full = "full"
 
 // program is the one that a repository needs, "" for this one.
 func (s *Session) program() string {
-	if policy.TakesModules || len(s.config.Policies) == 0 {
+	if engine.TakesModules || len(s.config.Policies) == 0 {
 		return ""
 	}
 	modules, _, err := lint.RepoCode(s.repo, s.config)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/engine"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -101,7 +101,7 @@ func (s *Session) form(context.Context, empty) (any, error) {
 
 // rules returns the built-in rules.
 func (s *Session) rules(context.Context, empty) (any, error) {
-	rules, err := policy.Rules()
+	rules, err := engine.Default().Rules()
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/export"
 )
 
 const policyHelp = `Export lint rules to other policy engines.
@@ -37,20 +38,20 @@ Examples:
 
 func (a *app) policyCommand() *cobra.Command {
 	c := &cobra.Command{Use: "policy", Short: "Export lint rules to other policy engines", Long: policyHelp, Args: subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	var opts policy.ExportOptions
-	export := &cobra.Command{
+	var opts export.Options
+	sub := &cobra.Command{
 		Use: "export DIR", Short: "Export the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: fromUse,
 		RunE: func(c *cobra.Command, args []string) error { return a.exportPolicies(c.Context(), args[0], opts) },
 	}
-	f := export.Flags()
-	f.StringVar(&opts.Format, "format", "conftest", strings.Join(policy.ExportFormats(), ", "))
+	f := sub.Flags()
+	f.StringVar(&opts.Format, "format", "conftest", strings.Join(export.Formats(), ", "))
 	f.BoolVar(&opts.Strict, "strict", false, "use the rules and severities of strict mode")
-	complete(export, "format", policy.ExportFormats())
-	c.AddCommand(export)
+	complete(sub, "format", export.Formats())
+	c.AddCommand(sub)
 	return c
 }
 
-func (a *app) exportPolicies(ctx context.Context, dir string, opts policy.ExportOptions) error {
+func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Options) error {
 	var config *cue.Config
 	var installed []instance.Installation
 	o, err := a.open(false)
@@ -86,10 +87,10 @@ func (a *app) exportPolicies(ctx context.Context, dir string, opts policy.Export
 	opts.Rules, opts.Frozen = rules, config.Frozen
 	for _, i := range config.Ignore {
 		if i.Path == "" {
-			opts.Ignore = append(opts.Ignore, policy.Ignored{Rule: i.Rule, Resource: i.Resource, Until: i.Until})
+			opts.Ignore = append(opts.Ignore, export.Ignored{Rule: i.Rule, Resource: i.Resource, Until: i.Until})
 		}
 	}
-	files, err := policy.Export(opts)
+	files, err := export.Rules(opts)
 	if err != nil {
 		return err
 	}

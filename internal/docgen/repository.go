@@ -111,7 +111,7 @@ func owner(t reflect.Type, f reflect.StructField) (name string, optional bool) {
 }
 
 func (g *schemaOfTypes) typed(t reflect.Type, tag reflect.StructTag) (map[string]any, error) {
-	if types := tag.Get("schema"); types != "" && (t.Kind() == reflect.Interface || t == reflect.TypeFor[policy.Value]()) {
+	if types := tag.Get("schema"); types != "" && t.Kind() == reflect.Interface {
 		if one, others, several := strings.Cut(types, ","); several {
 			return map[string]any{"type": []string{one, others}}, nil
 		}
@@ -139,10 +139,11 @@ func (g *schemaOfTypes) typed(t reflect.Type, tag reflect.StructTag) (map[string
 			each = map[string]any{"anyOf": []any{each, map[string]any{"type": "null"}}}
 		}
 		return each, err
-	case reflect.Struct:
+	case reflect.Interface:
 		if t == reflect.TypeFor[policy.Value]() {
 			return map[string]any{}, nil // whatever a file holds
 		}
+	case reflect.Struct:
 		if _, known := g.defs[t.Name()]; !known {
 			g.defs[t.Name()] = nil // for one that holds itself
 			def, err := g.object(t)

@@ -1,6 +1,6 @@
 // Command rulec compiles the rules of package policy to WebAssembly, for a build with the tag compiled, which has no OPA in it:
 // rulec DIR, then go build -tags compiled -overlay=DIR/overlay.json. The overlay puts what was made into the directory
-// compiled of package policy, whose source holds nothing that is made.
+// compiled of package wasmrules, whose source holds nothing that is made.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/open-policy-agent/opa/v1/compile"
 
-	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/opa"
 )
 
 func main() {
@@ -41,7 +41,7 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	program, metadata, err := compiled()
+	wasm, metadata, err := compiled()
 	if err != nil {
 		return err
 	}
@@ -49,12 +49,12 @@ func run(dir string) error {
 		return err
 	}
 	overlay := map[string]map[string]string{"Replace": {}}
-	for name, data := range map[string][]byte{"rules.wasm": program, "rules.json": metadata} {
+	for name, data := range map[string][]byte{"rules.wasm": wasm, "rules.json": metadata} {
 		file := filepath.Join(dir, name)
 		if err := writeChanged(file, data); err != nil {
 			return err
 		}
-		overlay["Replace"][filepath.Join(strings.TrimSpace(string(root)), "policy", "compiled", name)] = file
+		overlay["Replace"][filepath.Join(strings.TrimSpace(string(root)), "policy", "wasmrules", "compiled", name)] = file
 	}
 	text, err := json.MarshalIndent(overlay, "", "  ")
 	if err != nil {
@@ -72,8 +72,8 @@ func writeChanged(name string, data []byte) error {
 }
 
 // compiled returns the rules as WebAssembly, and their METADATA.
-func compiled() (program, metadata []byte, err error) {
-	modules, entrypoints, metadata, err := policy.Program()
+func compiled() (wasm, metadata []byte, err error) {
+	modules, entrypoints, metadata, err := program()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +90,7 @@ func compiled() (program, metadata []byte, err error) {
 	}
 	// Only the entry points are called: whatever else could be one would be kept.
 	c := compile.New().WithTarget(compile.TargetWasm).WithBundle(b).WithEntrypoints(entrypoints...).WithPruneUnused(true).
-		WithCapabilities(policy.Capabilities()).WithRegoVersion(ast.RegoV1)
+		WithCapabilities(opa.Capabilities()).WithRegoVersion(ast.RegoV1)
 	if err := c.Build(context.Background()); err != nil {
 		return nil, nil, err
 	}

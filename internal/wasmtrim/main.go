@@ -70,7 +70,7 @@ var modules = []module{
 	},
 	{
 		path: "github.com/open-policy-agent/opa", version: "v1.22.2", http: true,
-		// Functions that policy/capabilities.go refuses to every rule.
+		// Functions that policy/opa/capabilities.go refuses to every rule.
 		remove: []string{
 			"v1/topdown/http_fixup.go", "v1/topdown/http_fixup_darwin.go", "v1/topdown/graphql.go", "v1/topdown/tokens.go",
 			"v1/topdown/providers.go", "v1/topdown/crypto.go", "v1/topdown/net.go", "v1/util/read_gzip_body.go", "v1/util/close.go",

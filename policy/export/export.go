@@ -1,6 +1,5 @@
-//go:build !compiled
-
-package policy
+// Package export writes the rules about single resources for other engines: conftest, OPA and Gatekeeper.
+package export
 
 import (
 	"encoding/json"
@@ -14,40 +13,41 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-// ExportOptions say what [Export] writes.
-type ExportOptions struct {
-	Format   string // one of [ExportFormats]
-	Rules    []*Rule
+// Options say what [Rules] writes.
+type Options struct {
+	Format   string // one of [Formats]
+	Rules    []*policy.Rule
 	Strict   bool           // levels of strict mode
-	Settings map[string]any // data.settings, as for [Options]
+	Settings map[string]any // data.settings, as for [policy.Options]
 	Ignore   []Ignored      // of the configuration; annotations of resources always count
 	Frozen   []string       // rules, or categories as "auth/*", that nothing suppresses
 }
 
-var exporters = map[string]func(*exporter) ([]Module, error){"conftest": exportConftest, "gatekeeper": exportGatekeeper, "opa": exportOPA}
+var exporters = map[string]func(*exporter) ([]policy.Module, error){"conftest": exportConftest, "gatekeeper": exportGatekeeper, "opa": exportOPA}
 
-// ExportFormats are the engines that rules can be exported for, sorted.
-func ExportFormats() []string { return []string{"conftest", "gatekeeper", "opa"} }
+// Formats are the engines that rules can be exported for, sorted.
+func Formats() []string { return []string{"conftest", "gatekeeper", "opa"} }
 
-// Export returns the rules about single resources as files for another engine, so that a cluster or another tool holds resources
+// Rules returns the rules about single resources as files for another engine, so that a cluster or another tool holds resources
 // against the same Rego. Rules about the repository, and native ones, need what only lint knows and are left out.
 //
 //   - conftest: policies with deny and warn in package main, for conftest test --policy DIR/policy --data DIR/data
 //   - opa: a bundle whose entry point data.redisgitops.main.resource holds pairs of a rule and a violation
 //   - gatekeeper: a ConstraintTemplate and a constraint a rule, for Gatekeeper 3.11 or newer with Rego v1
-func Export(opts ExportOptions) ([]Module, error) {
+func Rules(opts Options) ([]policy.Module, error) {
 	export := exporters[opts.Format]
 	if export == nil {
-		return nil, fmt.Errorf("unknown format %q; %s%s", opts.Format, finding.OneOf(ExportFormats()), finding.DidYouMean(opts.Format, ExportFormats()))
+		return nil, fmt.Errorf("unknown format %q; %s%s", opts.Format, finding.OneOf(Formats()), finding.DidYouMean(opts.Format, Formats()))
 	}
 	if opts.Settings == nil {
 		opts.Settings = map[string]any{}
 	}
-	x := &exporter{ExportOptions: opts, modules: map[string]*ast.Module{}, sources: map[string]string{}}
+	x := &exporter{Options: opts, modules: map[string]*ast.Module{}, sources: map[string]string{}}
 	for _, r := range opts.Rules {
-		if r.Scope == ScopeResource && !r.User && x.level(r) != Off {
+		if r.Scope == policy.ScopeResource && !r.User && x.level(r) != policy.Off {
 			x.rules = append(x.rules, r)
 		}
 	}
@@ -60,13 +60,13 @@ func Export(opts ExportOptions) ([]Module, error) {
 }
 
 type exporter struct {
-	ExportOptions
-	rules   []*Rule
+	Options
+	rules   []*policy.Rule
 	modules map[string]*ast.Module
 	sources map[string]string
 }
 
-func (x *exporter) level(r *Rule) Level {
+func (x *exporter) level(r *policy.Rule) policy.Level {
 	if x.Strict {
 		return r.Strict
 	}
@@ -78,15 +78,15 @@ func (x *exporter) read(file string) error {
 	if x.modules[file] != nil {
 		return nil
 	}
-	src, err := files.ReadFile(file)
+	src, err := policy.Source(file)
 	if err != nil {
 		return err
 	}
-	m, err := ast.ParseModuleWithOpts(file, string(src), ast.ParserOptions{RegoVersion: ast.RegoV1})
+	m, err := ast.ParseModuleWithOpts(file, src, ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil {
 		return err
 	}
-	x.modules[file], x.sources[file] = m, string(src)
+	x.modules[file], x.sources[file] = m, src
 	for _, lib := range librariesOf(m) {
 		if err := x.read(lib); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (x *exporter) read(file string) error {
 
 func librariesOf(m *ast.Module) []string {
 	var libs []string
-	prefix := ast.MustParseRef("data." + root + ".lib")
+	prefix := ast.MustParseRef("data." + policy.Package + ".lib")
 	for _, i := range m.Imports {
 		if ref, ok := i.Path.Value.(ast.Ref); ok && ref.HasPrefix(prefix) {
 			libs = append(libs, "lib/"+strings.Trim(ref[len(ref)-1].String(), `"`)+".rego")
@@ -180,12 +180,14 @@ func (x *exporter) only(file string, needed map[need]bool) string {
 	return b.String()
 }
 
-func (x *exporter) policies(dir string) []Module {
-	var out []Module
+func module(file, source string) policy.Module { return policy.Module{File: file, Source: source} }
+
+func (x *exporter) policies(dir string) []policy.Module {
+	var out []policy.Module
 	for file, src := range x.sources {
-		out = append(out, Module{File: path.Join(dir, root, strings.Replace(file, "/rule.rego", ".rego", 1)), Source: src})
+		out = append(out, policy.Module{File: path.Join(dir, policy.Package, strings.Replace(file, "/rule.rego", ".rego", 1)), Source: src})
 	}
-	slices.SortFunc(out, func(a, b Module) int { return strings.Compare(a.File, b.File) })
+	slices.SortFunc(out, func(a, b policy.Module) int { return strings.Compare(a.File, b.File) })
 	return out
 }
 
@@ -195,7 +197,7 @@ func (x *exporter) settings() (string, error) {
 }
 
 // guard is the condition on the kind of a rule.
-func guard(r *Rule, kind string) string {
+func guard(r *policy.Rule, kind string) string {
 	if len(r.Kinds) == 0 {
 		return ""
 	}
@@ -215,59 +217,59 @@ func (x *exporter) strictly() string {
 }
 
 // unsuppressed leaves out what a suppression covers.
-func unsuppressed(r *Rule, object string) string {
-	return fmt.Sprintf("\tnot data.%s.suppressed.finding(%q, %s)\n", root, r.Name, object)
+func unsuppressed(r *policy.Rule, object string) string {
+	return fmt.Sprintf("\tnot data.%s.suppressed.finding(%q, %s)\n", policy.Package, r.Name, object)
 }
 
-func exportConftest(x *exporter) ([]Module, error) {
+func exportConftest(x *exporter) ([]policy.Module, error) {
 	var b strings.Builder
 	b.WriteString("# Generated by redis-gitops policy export.\npackage main\n")
 	for _, r := range x.rules {
 		set := "warn"
-		if x.level(r) == Error {
+		if x.level(r) == policy.Error {
 			set = "deny"
 		}
 		fmt.Fprintf(&b, "\n%s contains {\"msg\": sprintf(\"%%s [%s]\", [violation.message]), \"path\": object.get(violation, \"path\", [])} if {\n%s\tsome violation in %s\n%s%s}\n",
-			set, r.Name, guard(r, "input.kind"), denyOf(r), x.strictly(), unsuppressed(r, "input"))
+			set, r.Name, guard(r, "input.kind"), r.Reference(), x.strictly(), unsuppressed(r, "input"))
 	}
 	settings, err := x.settings()
 	if err != nil {
 		return nil, err
 	}
 	suppressions, err := x.suppressions()
-	return append(x.policies("policy"), Module{"data/settings.json", settings}, Module{"policy/main.rego", b.String()},
-		Module{path.Join("policy", root, suppressedFile), suppressions}), err
+	return append(x.policies("policy"), module("data/settings.json", settings), module("policy/main.rego", b.String()),
+		module(path.Join("policy", policy.Package, suppressedFile), suppressions)), err
 }
 
-func exportOPA(x *exporter) ([]Module, error) {
+func exportOPA(x *exporter) ([]policy.Module, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Generated by redis-gitops policy export.\npackage %s.main\n", root)
+	fmt.Fprintf(&b, "# Generated by redis-gitops policy export.\npackage %s.main\n", policy.Package)
 	for _, r := range x.rules {
-		fmt.Fprintf(&b, "\nresource contains [%q, violation] if {\n%s\tsome violation in %s\n%s%s}\n", r.Name, guard(r, "input.kind"), denyOf(r), x.strictly(), unsuppressed(r, "input"))
+		fmt.Fprintf(&b, "\nresource contains [%q, violation] if {\n%s\tsome violation in %s\n%s%s}\n", r.Name, guard(r, "input.kind"), r.Reference(), x.strictly(), unsuppressed(r, "input"))
 	}
 	settings, err := x.settings()
 	if err != nil {
 		return nil, err
 	}
 	suppressions, err := x.suppressions()
-	manifest := "{\n  \"roots\": [\"" + root + "\", \"settings\"],\n  \"rego_version\": 1\n}\n"
-	return append(x.policies(""), Module{".manifest", manifest}, Module{"data.json", settings}, Module{root + "/main.rego", b.String()},
-		Module{path.Join(root, suppressedFile), suppressions}), err
+	manifest := "{\n  \"roots\": [\"" + policy.Package + "\", \"settings\"],\n  \"rego_version\": 1\n}\n"
+	return append(x.policies(""), module(".manifest", manifest), module("data.json", settings), module(policy.Package+"/main.rego", b.String()),
+		module(path.Join(policy.Package, suppressedFile), suppressions)), err
 }
 
 var (
-	ownRefs      = regexp.MustCompile(`\bdata\.` + root + `\b`)
+	ownRefs      = regexp.MustCompile(`\bdata\.` + policy.Package + `\b`)
 	settingsRefs = regexp.MustCompile(`\bdata\.settings\b`)
-	ownPackage   = regexp.MustCompile(`(?m)^package ` + root + `\b`)
+	ownPackage   = regexp.MustCompile(`(?m)^package ` + policy.Package + `\b`)
 )
 
 func underLib(src string) string {
-	return settingsRefs.ReplaceAllString(ownRefs.ReplaceAllString(src, "data.lib."+root), "data.lib."+root+".settings")
+	return settingsRefs.ReplaceAllString(ownRefs.ReplaceAllString(src, "data.lib."+policy.Package), "data.lib."+policy.Package+".settings")
 }
 
 // exportGatekeeper writes templates that stand alone: Gatekeeper lets a template read its own libraries, which have to be in
 // packages below lib, and no other data.
-func exportGatekeeper(x *exporter) ([]Module, error) {
+func exportGatekeeper(x *exporter) ([]policy.Module, error) {
 	settings, err := json.Marshal(x.Settings)
 	if err != nil {
 		return nil, err
@@ -276,13 +278,13 @@ func exportGatekeeper(x *exporter) ([]Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Module
+	var out []policy.Module
 	for _, r := range x.rules {
 		kind := "RedisGitops"
 		for word := range strings.FieldsFuncSeq(r.Name, func(c rune) bool { return c == '/' || c == '-' }) {
 			kind += strings.ToUpper(word[:1]) + word[1:]
 		}
-		libs := []string{"package lib." + root + "\n\nsettings := " + string(settings) + "\n", ownPackage.ReplaceAllString(suppressions, "package lib."+root)}
+		libs := []string{"package lib." + policy.Package + "\n\nsettings := " + string(settings) + "\n", ownPackage.ReplaceAllString(suppressions, "package lib."+policy.Package)}
 		needed := x.needed(r.File)
 		var used []string
 		for n := range needed {
@@ -292,11 +294,11 @@ func exportGatekeeper(x *exporter) ([]Module, error) {
 		}
 		slices.Sort(used)
 		for _, file := range used {
-			libs = append(libs, ownPackage.ReplaceAllString(underLib(x.only(file, needed)), "package lib."+root))
+			libs = append(libs, ownPackage.ReplaceAllString(underLib(x.only(file, needed)), "package lib."+policy.Package))
 		}
 		adapter := fmt.Sprintf("package %s\n\nviolation contains {\"msg\": violation.message, \"details\": {\"path\": object.get(violation, \"path\", [])}} if {\n%s\tsome violation in %s with input as input.review.object\n%s%s}\n",
-			strings.ToLower(kind), guard(r, "input.review.object.kind"), underLib(denyOf(r)), x.strictly(), underLib(unsuppressed(r, "input.review.object")))
-		action := map[Level]string{Error: "deny", Warning: "warn", Info: "dryrun"}[x.level(r)]
+			strings.ToLower(kind), guard(r, "input.review.object.kind"), underLib(r.Reference()), x.strictly(), underLib(unsuppressed(r, "input.review.object")))
+		action := map[policy.Level]string{policy.Error: "deny", policy.Warning: "warn", policy.Info: "dryrun"}[x.level(r)]
 		kinds := r.Kinds
 		if len(kinds) == 0 {
 			kinds = []string{"*"}
@@ -332,7 +334,7 @@ func exportGatekeeper(x *exporter) ([]Module, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, Module{path.Join(object.file, strings.ReplaceAll(r.Name, "/", "-")+".yaml"), string(text)})
+			out = append(out, module(path.Join(object.file, strings.ReplaceAll(r.Name, "/", "-")+".yaml"), string(text)))
 		}
 	}
 	return out, nil

@@ -1,6 +1,4 @@
-//go:build !compiled
-
-package policy
+package opa
 
 import (
 	"github.com/open-policy-agent/opa/v1/ast"

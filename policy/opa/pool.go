@@ -1,6 +1,4 @@
-//go:build !compiled
-
-package policy
+package opa
 
 import (
 	"encoding/json"
@@ -9,10 +7,13 @@ import (
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/internal/shape"
 )
 
 // Pool makes values that share what is alike. The documents of a repository are much alike, so that they take a fraction of the
-// memory that values of their own take. A nil Pool shares nothing. It may be used by several goroutines.
+// memory that values of their own take. It may be used by several goroutines.
 type Pool struct {
 	mu    sync.Mutex
 	texts map[string]*ast.Term
@@ -20,11 +21,8 @@ type Pool struct {
 	err   error               // of the value that is being made
 }
 
-// Value is [NewValue], out of the pool.
-func (p *Pool) Value(data any) (Value, error) {
-	if p == nil {
-		return NewValue(data)
-	}
+// Value makes a value of plain data.
+func (p *Pool) Value(data any) (policy.Value, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.texts == nil {
@@ -34,18 +32,18 @@ func (p *Pool) Value(data any) (Value, error) {
 	switch data := data.(type) {
 	case map[string]any: // one of its kind, most likely
 		v := p.object(data)
-		return Value{v}, p.err
+		return value{v}, p.err
 	case []any:
 		v := p.array(data)
-		return Value{v}, p.err
-	case Value:
+		return value{v}, p.err
+	case value:
 		return data, nil
 	}
 	if v := reflect.ValueOf(data); v.Kind() == reflect.Struct {
 		v := p.fields(v)
-		return Value{v}, p.err
+		return value{v}, p.err
 	}
-	return NewValue(data)
+	return newValue(data)
 }
 
 func (p *Pool) object(data map[string]any) ast.Value {
@@ -87,8 +85,8 @@ func (p *Pool) term(data any) *ast.Term {
 		return p.shared(p.object(data))
 	case []any:
 		return p.shared(p.array(data))
-	case Value:
-		return data.term()
+	case value:
+		return ast.NewTerm(data.v)
 	case json.Number, float64:
 	default:
 		if t := p.typed(reflect.ValueOf(data)); t != nil {
@@ -105,6 +103,10 @@ func (p *Pool) term(data any) *ast.Term {
 
 // typed makes a term of data with Go types; nil for what is no plain data.
 func (p *Pool) typed(v reflect.Value) *ast.Term {
+	if shape.IsValue(v.Type()) {
+		given, _ := v.Interface().(policy.Value)
+		return ast.NewTerm(of(given))
+	}
 	switch v.Kind() {
 	case reflect.String:
 		return p.text(v.String())
@@ -127,7 +129,7 @@ func (p *Pool) typed(v reflect.Value) *ast.Term {
 				return nil
 			}
 		}
-		if array := ast.NewArray(terms...); !unique(v.Type().Elem()) {
+		if array := ast.NewArray(terms...); !shape.Unique(v.Type().Elem()) {
 			return p.shared(array)
 		} else {
 			return ast.NewTerm(array)
@@ -135,10 +137,7 @@ func (p *Pool) typed(v reflect.Value) *ast.Term {
 	case reflect.Map:
 		return p.typedMap(v)
 	case reflect.Struct:
-		if v.Type() == valueType {
-			return v.Interface().(Value).term()
-		}
-		if object := p.fields(v); !unique(v.Type()) {
+		if object := p.fields(v); !shape.Unique(v.Type()) {
 			return p.shared(object)
 		} else {
 			return ast.NewTerm(object)
@@ -164,28 +163,21 @@ func (p *Pool) typedMap(v reflect.Value) *ast.Term {
 
 // fields makes an object of a struct.
 func (p *Pool) fields(v reflect.Value) ast.Value {
-	s := shapeOf(v.Type())
-	pairs := make([][2]*ast.Term, 0, len(s.fields))
-	for _, f := range s.fields {
-		field, there := f.of(v)
+	fields := shape.Of(v.Type()).Fields
+	pairs := make([][2]*ast.Term, 0, len(fields))
+	for _, f := range fields {
+		field, there := f.Of(v)
 		if !there {
 			continue
 		}
 		value := p.typed(field)
 		if value == nil {
-			p.err = fmt.Errorf("policy: %s.%s is not plain data", v.Type(), f.name)
+			p.err = fmt.Errorf("policy: %s.%s is not plain data", v.Type(), f.Name)
 			value = ast.InternedNullTerm
 		}
-		pairs = append(pairs, [2]*ast.Term{p.text(f.name), value})
+		pairs = append(pairs, [2]*ast.Term{p.text(f.Name), value})
 	}
 	return ast.NewObject(pairs...)
-}
-
-func (v Value) term() *ast.Term {
-	if v.v == nil {
-		return ast.InternedNullTerm
-	}
-	return ast.NewTerm(v.v)
 }
 
 func (p *Pool) shared(v ast.Value) *ast.Term {

@@ -1,6 +1,4 @@
-//go:build compiled
-
-package policy
+package wasmrules
 
 import (
 	"encoding/json"
@@ -43,7 +41,7 @@ func sprintf(args []any) any {
 // number is one as sprintf has it: whole, however long, or a float.
 func number(n json.Number) any {
 	if i, err := n.Int64(); err == nil {
-		return int(i)
+		return i
 	}
 	if i, ok := new(big.Int).SetString(n.String(), 10); ok {
 		return i

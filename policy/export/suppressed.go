@@ -1,6 +1,4 @@
-//go:build !compiled
-
-package policy
+package export
 
 import (
 	"encoding/json"

@@ -1,13 +1,23 @@
-package policy
+package shape_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/opa"
+	"github.com/redis-gitops/redis-gitops/policy/wasmrules"
 )
 
-// TestTyped: rules see a struct as they see the same data in maps.
+// TestTyped: rules see a struct as they see the same data in maps, with each engine.
 func TestTyped(t *testing.T) {
+	for name, engine := range map[string]policy.Engine{"opa": opa.Engine{}, "wasmrules": wasmrules.Engine{}} {
+		t.Run(name, func(t *testing.T) { typed(t, engine.Values()) })
+	}
+}
+
+func typed(t *testing.T, values policy.Values) {
 	type name string
 	type inner struct {
 		Text  string   `json:"text"`
@@ -24,8 +34,8 @@ func TestTyped(t *testing.T) {
 		Labels   map[name]string   `json:"labels"`
 		Any      any               `json:"any"`
 		Nil      any               `json:"nil"`
-		Value    Value             `json:"value"`
-		Unset    Value             `json:"unset"`
+		Value    policy.Value      `json:"value"`
+		Unset    policy.Value      `json:"unset"`
 		List     []inner           `json:"list"`
 		Same     []inner           `json:"same"`
 		Pointer  *inner            `json:"pointer"`
@@ -42,7 +52,7 @@ func TestTyped(t *testing.T) {
 	in := inner{Text: "x", Paths: [][]any{{"a", int64(1)}, nil}}
 	text, paths, none := "x", []any{[]any{"a", int64(1)}, []any{}}, []any{}
 	inMap := map[string]any{"text": text, "paths": paths, "none": none}
-	value, err := NewValue(map[string]any{"k": "v"})
+	value, err := values.Value(map[string]any{"k": "v"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,19 +67,17 @@ func TestTyped(t *testing.T) {
 	}
 	equal := func() {
 		t.Helper()
-		for _, pool := range []*Pool{nil, {}} {
-			got, err := pool.Value(typed)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := pool.Value(plain)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !got.Equal(want) {
-				a, _ := got.Plain()
-				t.Errorf("got\n%v\nwant\n%v", a, plain)
-			}
+		got, err := values.Value(typed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := values.Value(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.Equal(want) {
+			a, _ := got.Plain()
+			t.Errorf("got\n%v\nwant\n%v", a, plain)
 		}
 	}
 	equal()
@@ -87,7 +95,7 @@ func TestTyped(t *testing.T) {
 			A map[int]string `json:"a"`
 		}{},
 	} {
-		if _, err := new(Pool).Value(wrong); err == nil || !strings.Contains(err.Error(), "is not plain data") {
+		if _, err := values.Value(wrong); err == nil || !strings.Contains(err.Error(), "is not plain data") {
 			t.Errorf("%T: %v", wrong, err)
 		}
 	}

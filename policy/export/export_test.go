@@ -1,6 +1,4 @@
-//go:build !compiled
-
-package policy
+package export
 
 import (
 	"bytes"
@@ -18,16 +16,19 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/rogpeppe/go-internal/txtar"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/opa"
 )
 
 // exampleResources are the manifests of the examples of all rules.
-func exampleResources(t *testing.T, rules []*Rule) []map[string]any {
+func exampleResources(t *testing.T, rules []*policy.Rule) []map[string]any {
 	t.Helper()
 	var out []map[string]any
 	for _, r := range rules {
 		r.Examples()
 		archives := []string{r.Bad, r.Good}
-		for _, a := range Cases(r) {
+		for _, a := range policy.Cases(r) {
 			archives = append(archives, a)
 		}
 		for _, archive := range archives {
@@ -83,7 +84,7 @@ func asked(t *testing.T, compiler *ast.Compiler, data map[string]any, query stri
 	return out
 }
 
-func compiled(t *testing.T, files []Module) *ast.Compiler {
+func compiled(t *testing.T, files []policy.Module) *ast.Compiler {
 	t.Helper()
 	modules := map[string]*ast.Module{}
 	for _, f := range files {
@@ -102,7 +103,7 @@ func compiled(t *testing.T, files []Module) *ast.Compiler {
 
 // Every form of the rules says of every example what lint says.
 func TestExport(t *testing.T) {
-	rules, err := Rules()
+	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,25 +112,25 @@ func TestExport(t *testing.T) {
 		"foreignFields": map[string]any{"spec.haproxy": "freshworks-oss"}}
 	for _, strict := range []bool{false, true} {
 		settings["strict"] = strict
-		var on []*Rule
+		var on []*policy.Rule
 		for _, r := range rules {
-			if level := map[bool]Level{false: r.Severity, true: r.Strict}[strict]; r.Scope == ScopeResource && level != Off {
+			if level := map[bool]policy.Level{false: r.Severity, true: r.Strict}[strict]; r.Scope == policy.ScopeResource && level != policy.Off {
 				on = append(on, r)
 			}
 		}
-		engine, err := New(Options{Rules: on, Settings: settings})
+		engine, err := opa.Engine{}.Compile(policy.Options{Rules: on, Settings: settings})
 		if err != nil {
 			t.Fatal(err)
 		}
-		exported := func(format string) []Module {
-			files, err := Export(ExportOptions{Format: format, Rules: rules, Strict: strict, Settings: settings})
+		exported := func(format string) []policy.Module {
+			files, err := Rules(Options{Format: format, Rules: rules, Strict: strict, Settings: settings})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return files
 		}
-		regoAndData := func(files []Module, dataFile string) (*ast.Compiler, map[string]any) {
-			var rego []Module
+		regoAndData := func(files []policy.Module, dataFile string) (*ast.Compiler, map[string]any) {
+			var rego []policy.Module
 			var data map[string]any
 			for _, f := range files {
 				switch {
@@ -144,7 +145,7 @@ func TestExport(t *testing.T) {
 			return compiled(t, rego), data
 		}
 		conftest, conftestData := regoAndData(exported("conftest"), "data/settings.json")
-		opa, opaData := regoAndData(exported("opa"), "data.json")
+		bundle, opaData := regoAndData(exported("opa"), "data.json")
 		gatekeeper := templates(t, exported("gatekeeper"))
 		if len(gatekeeper) != len(on) {
 			t.Errorf("%d templates for %d rules", len(gatekeeper), len(on))
@@ -154,7 +155,7 @@ func TestExport(t *testing.T) {
 			if testing.Short() && i%3 > 0 {
 				continue
 			}
-			value, err := NewValue(object)
+			value, err := opa.Engine{}.Values().Value(object)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,7 +179,7 @@ func TestExport(t *testing.T) {
 			}
 			compare(t, "conftest", object, fromConftest, want)
 			var fromOPA []string
-			for _, v := range asked(t, opa, opaData, "data.redisgitops.main.resource", object).([]any) {
+			for _, v := range asked(t, bundle, opaData, "data.redisgitops.main.resource", object).([]any) {
 				pair := v.([]any)
 				fromOPA = append(fromOPA, pair[0].(string)+" "+pair[1].(map[string]any)["message"].(string))
 			}
@@ -215,7 +216,7 @@ type template struct {
 }
 
 // templates reads ConstraintTemplates as Gatekeeper does: libraries below data.lib, and no other data.
-func templates(t *testing.T, files []Module) []template {
+func templates(t *testing.T, files []policy.Module) []template {
 	t.Helper()
 	var out []template
 	for _, f := range files {
@@ -247,9 +248,9 @@ func templates(t *testing.T, files []Module) []template {
 			t.Errorf("%s: the name is not the kind in lower case", f.File)
 		}
 		source := object.Spec.Targets[0].Code[0].Source
-		modules := []Module{{"template.rego", source.Rego}}
+		modules := []policy.Module{module("template.rego", source.Rego)}
 		for i, lib := range source.Libs {
-			modules = append(modules, Module{fmt.Sprintf("lib%d.rego", i), lib})
+			modules = append(modules, module(fmt.Sprintf("lib%d.rego", i), lib))
 			if !strings.Contains(lib, "package lib.redisgitops") {
 				t.Errorf("%s: a library is not below lib", f.File)
 			}
@@ -271,12 +272,12 @@ func templates(t *testing.T, files []Module) []template {
 
 // What lint suppresses by an annotation or the configuration, an export suppresses too, and nothing more.
 func TestExportSuppressions(t *testing.T) {
-	rules, err := Rules()
+	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}
 	const rule = "ha/single-redis"
-	var only []*Rule
+	var only []*policy.Rule
 	for _, r := range rules {
 		if r.Name == rule {
 			only = append(only, r)
@@ -321,7 +322,7 @@ func TestExportSuppressions(t *testing.T) {
 			object := map[string]any{"apiVersion": "databases.spotahome.com/v1", "kind": "RedisFailover", "metadata": metadata,
 				"spec": map[string]any{"redis": map[string]any{"replicas": 1}, "sentinel": map[string]any{"replicas": 3}}}
 			for format, query := range map[string]string{"conftest": "data.main.warn", "opa": "data.redisgitops.main.resource", "gatekeeper": "data.redisgitopshasingleredis.violation"} {
-				files, err := Export(ExportOptions{Format: format, Rules: only, Ignore: tt.ignore, Frozen: tt.frozen, Settings: map[string]any{"strict": false, "options": map[string]any{}}})
+				files, err := Rules(Options{Format: format, Rules: only, Ignore: tt.ignore, Frozen: tt.frozen, Settings: map[string]any{"strict": false, "options": map[string]any{}}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -330,7 +331,7 @@ func TestExportSuppressions(t *testing.T) {
 				if format == "gatekeeper" {
 					input, compiler = map[string]any{"review": map[string]any{"object": object}}, templates(t, files)[0].compiler
 				} else {
-					compiler = compiled(t, slices.DeleteFunc(files, func(f Module) bool { return !strings.HasSuffix(f.File, ".rego") }))
+					compiler = compiled(t, slices.DeleteFunc(files, func(f policy.Module) bool { return !strings.HasSuffix(f.File, ".rego") }))
 				}
 				data := map[string]any{"settings": map[string]any{"strict": false, "options": map[string]any{}}}
 				if found := asked(t, compiler, data, query, input).([]any); len(found) > 0 != tt.found {
@@ -342,7 +343,7 @@ func TestExportSuppressions(t *testing.T) {
 }
 
 func TestExportUnknown(t *testing.T) {
-	if _, err := Export(ExportOptions{Format: "gatekeper"}); err == nil || err.Error() != `unknown format "gatekeper"; one of "conftest", "gatekeeper", "opa"; did you mean "gatekeeper"?` {
+	if _, err := Rules(Options{Format: "gatekeper"}); err == nil || err.Error() != `unknown format "gatekeper"; one of "conftest", "gatekeeper", "opa"; did you mean "gatekeeper"?` {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,6 +1,4 @@
-//go:build !compiled
-
-package policy
+package opa
 
 import (
 	"math"
@@ -9,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/redis-gitops/redis-gitops/policy"
 )
 
 // Values out of a pool are equal to those of their own, whatever else is in it, and share what is alike.
@@ -24,13 +24,13 @@ func TestPool(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			for i, sample := range samples {
-				want, err := NewValue(sample)
+				want, err := newValue(sample)
 				if err != nil {
 					t.Error(err)
 				}
 				got, err := pool.Value(sample)
-				if err != nil || ast.Compare(got.v, want.v) != 0 {
-					t.Errorf("sample %d: %v, %v; want %v", i, got.v, err, want.v)
+				if err != nil || ast.Compare(of(got), of(want)) != 0 {
+					t.Errorf("sample %d: %v, %v; want %v", i, got, err, want)
 				}
 				plain, err := got.Plain()
 				expected, _ := want.Plain()
@@ -46,7 +46,7 @@ func TestPool(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return v.v.(ast.Object).Get(ast.StringTerm("same"))
+		return of(v).(ast.Object).Get(ast.StringTerm("same"))
 	}
 	if first, second := part(), part(); first != second {
 		t.Error("equal parts of two values are not shared")
@@ -54,25 +54,22 @@ func TestPool(t *testing.T) {
 	if _, err := pool.Value(map[string]any{"not": map[string]any{"json": make(chan int)}}); err == nil {
 		t.Error("a channel became a value")
 	}
-	if v, err := pool.Value(map[string]any{"a": "b"}); err != nil || v.v == nil {
+	if v, err := pool.Value(map[string]any{"a": "b"}); err != nil || v == nil {
 		t.Errorf("after an error: %v", err)
-	}
-	if v, err := (*Pool)(nil).Value("x"); err != nil || v.v == nil {
-		t.Errorf("without a pool: %v", err)
 	}
 }
 
 // What goes out to users without the checks of the compiler has passed them all.
 func TestChecked(t *testing.T) {
-	rules, err := Rules()
+	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(Options{Rules: rules, Modules: []Module{{File: "none.rego", Source: "package none\n"}}}); err != nil {
+	if _, err := (Engine{}).Compile(policy.Options{Rules: rules, Modules: []policy.Module{{File: "none.rego", Source: "package none\n"}}}); err != nil {
 		t.Error(err)
 	}
-	broken := Module{File: "broken.rego", Source: "package broken\n\nx := count(1, 2, 3)\n"}
-	if _, err := New(Options{Rules: rules, Modules: []Module{broken}}); err == nil {
+	broken := policy.Module{File: "broken.rego", Source: "package broken\n\nx := count(1, 2, 3)\n"}
+	if _, err := (Engine{}).Compile(policy.Options{Rules: rules, Modules: []policy.Module{broken}}); err == nil {
 		t.Error("a mistake of a module that is not ours passed")
 	}
 }

@@ -1,6 +1,4 @@
-//go:build !compiled
-
-package policy
+package opa
 
 import (
 	"errors"
@@ -32,7 +30,9 @@ var allowedNames = []string{
 	"trim", "trim_left", "trim_prefix", "trim_right", "trim_space", "trim_suffix", "type_name", "union", "upper", "walk",
 }
 
-// capabilities is what rules may use, ours and everybody's.
+// Capabilities returns what rules may use, ours and everybody's.
+func Capabilities() *ast.Capabilities { return capabilities() }
+
 var capabilities = sync.OnceValue(func() *ast.Capabilities {
 	all := ast.CapabilitiesForThisVersion()
 	c := &ast.Capabilities{FutureKeywords: all.FutureKeywords, Features: all.Features, AllowNet: []string{}}

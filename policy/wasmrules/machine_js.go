@@ -1,9 +1,6 @@
-//go:build compiled
-
-package policy
+package wasmrules
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -189,9 +186,8 @@ func (m *machine) host(number int, at []js.Value) any {
 func (m *machine) answer(number int, texts [][]byte) []byte {
 	args := make([]any, len(texts))
 	for i, text := range texts {
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.UseNumber()
-		if err := d.Decode(&args[i]); err != nil {
+		var err error
+		if args[i], err = decode(text); err != nil {
 			return nil
 		}
 	}

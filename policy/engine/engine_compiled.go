@@ -1,0 +1,14 @@
+//go:build compiled
+
+package engine
+
+import (
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/wasmrules"
+)
+
+// TakesModules reports whether the engine takes rules that are not embedded.
+const TakesModules = false
+
+// Default returns the engine of this build.
+func Default() policy.Engine { return wasmrules.Engine{} }
