@@ -26,7 +26,7 @@ func locations(t *testing.T) []string {
 	}
 	var all []string
 	for _, rule := range rules {
-		rule.Examples()
+		policy.Examples(rule)
 		examples := map[string]string{"bad.txtar": rule.Bad, "good.txtar": rule.Good}
 		for name, text := range policy.Cases(rule) {
 			examples[name] = text

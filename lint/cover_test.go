@@ -33,7 +33,7 @@ func TestCover(t *testing.T) {
 	tracer, modules := cover.New(), map[string]*ast.Module{}
 	c := lint.Compiled{Engine: opa.Engine{Cover: &opa.Cover{Tracer: tracer, Modules: modules}}}
 	for _, rule := range rules {
-		rule.Examples()
+		policy.Examples(rule)
 		for _, text := range append([]string{rule.Bad, rule.Good}, slices.Collect(maps.Values(policy.Cases(rule)))...) {
 			r, config := open(t, repository(txtar.Parse([]byte(text))))
 			// Strict mode evaluates everything that the default does.

@@ -127,6 +127,9 @@ func OwnRules(modules []policy.Module, schemas []cue.OwnFile, evaluate func(ctx 
 	}
 	var sets []UserRules
 	if len(modules) > 0 {
+		if !engine.TakesModules { // a constant, so that the sources of the rules are left out of the browser's program
+			return nil, policy.ErrModules
+		}
 		rules, err := policy.UserRules(modules)
 		if err != nil {
 			return nil, err

@@ -430,7 +430,7 @@ func ruleExamples(t testing.TB) map[string]string {
 		if rule.Fix == "" {
 			continue
 		}
-		rule.Examples()
+		policy.Examples(rule)
 		out[rule.Name+"/bad"], out[rule.Name+"/good"] = rule.Bad, rule.Good
 		for name, text := range policy.Cases(rule) {
 			out[rule.Name+"/"+name] = text

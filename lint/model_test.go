@@ -90,7 +90,7 @@ func TestRepositorySchema(t *testing.T) {
 	}
 	unseen := unseenFields{root: root, fields: map[string]bool{}}
 	for _, rule := range rules {
-		rule.Examples()
+		policy.Examples(rule)
 		examples := map[string]string{"bad.txtar": rule.Bad, "good.txtar": rule.Good}
 		maps.Copy(examples, policy.Cases(rule))
 		for name, text := range examples {

@@ -98,7 +98,7 @@ func TestRules(t *testing.T) {
 			continue
 		}
 		t.Run(rule.Name, func(t *testing.T) {
-			rule.Examples()
+			policy.Examples(rule)
 			if rule.Bad == "" || rule.Good == "" {
 				t.Fatal("has no testdata/bad.txtar or good.txtar")
 			}
@@ -216,7 +216,7 @@ func TestFixes(t *testing.T) {
 			continue
 		}
 		t.Run(rule.Name, func(t *testing.T) {
-			rule.Examples()
+			policy.Examples(rule)
 			archive := txtar.Parse([]byte(rule.Bad))
 			r, config := open(t, repository(archive))
 			opts := lint.Options{Config: config, Strict: true, Only: []string{rule.Name}, Today: today, Compiled: &compiled}

@@ -7,6 +7,7 @@ package policy
 import (
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -67,14 +68,24 @@ type Options struct {
 // Module is a file of Rego that is not embedded.
 type Module struct{ File, Source string }
 
+// ErrModules reports that this program cannot take rules in Rego.
+var ErrModules = errors.New("this build only includes the built-in rules; custom rules require the build with OPA")
+
 // Rules reads the METADATA of the embedded rules and returns them, sorted by name. They are shared, and the slice is the caller's.
 // Where another engine than OPA may evaluate them, ask that one.
 func Rules() ([]*Rule, error) {
-	rules, err := embeddedRules()
-	return slices.Clone(rules), err
+	embedded.once.Do(func() { embedded.rules, embedded.err = readRules() })
+	return slices.Clone(embedded.rules), embedded.err
 }
 
-var embeddedRules = sync.OnceValues(func() ([]*Rule, error) {
+// Without an initializer, so that a program that does not call [Rules] leaves out the sources of the rules.
+var embedded struct {
+	once  sync.Once
+	rules []*Rule
+	err   error
+}
+
+func readRules() ([]*Rule, error) {
 	names, err := fs.Glob(files, "*/*/rule.rego")
 	if err != nil {
 		return nil, err
@@ -93,7 +104,7 @@ var embeddedRules = sync.OnceValues(func() ([]*Rule, error) {
 	}
 	slices.SortFunc(rules, func(a, b *Rule) int { return strings.Compare(a.Name, b.Name) })
 	return rules, nil
-})
+}
 
 // Source returns an embedded file of Rego: that of a rule, or lib/NAME.rego.
 func Source(file string) (string, error) {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -79,8 +78,8 @@ func (r *Rule) EntryPoint() string {
 	return ScopeResource
 }
 
-// Examples fills in Bad and Good of an embedded rule.
-func (r *Rule) Examples() {
+// Examples fills in Bad and Good of an embedded rule. It is no method, because programs keep those that nobody calls.
+func Examples(r *Rule) {
 	if r.User {
 		return
 	}
@@ -194,17 +193,28 @@ func Library() (map[string]string, error) {
 	return library, nil
 }
 
-// redisKinds are the kinds that a rule about any Redis looks at.
-var redisKinds = sync.OnceValues(func() ([]string, error) {
-	src, err := files.ReadFile("lib/fields.rego")
-	if err != nil {
-		return nil, err
-	}
-	_, fields, _ := bytes.Cut(src, []byte("\nkinds := ")) // which the tests of package cue write in JSON
-	var kinds map[string]json.RawMessage
-	err = json.Unmarshal(fields, &kinds)
-	return slices.Sorted(maps.Keys(kinds)), err
-})
+// kindsOfRedis are the kinds that a rule about any Redis looks at. It has no initializer for the reason of embedded.
+var kindsOfRedis struct {
+	once  sync.Once
+	kinds []string
+	err   error
+}
+
+func redisKinds() ([]string, error) {
+	k := &kindsOfRedis
+	k.once.Do(func() {
+		src, err := Source("lib/fields.rego")
+		if err != nil {
+			k.err = err
+			return
+		}
+		_, fields, _ := strings.Cut(src, "\nkinds := ") // which the tests of package cue write in JSON
+		var kinds map[string]json.RawMessage
+		k.err = json.Unmarshal([]byte(fields), &kinds)
+		k.kinds = slices.Sorted(maps.Keys(kinds))
+	})
+	return k.kinds, k.err
+}
 
 // AnyRedis in the kinds of a rule stands for every kind of resource that is a Redis or sentinels.
 const AnyRedis = "redis"

@@ -87,7 +87,7 @@ func (a *app) showRule(name, output string) error {
 	if err != nil {
 		return err
 	}
-	r.Examples()
+	policy.Examples(r)
 	if output == "json" {
 		return a.printJSON(asJSON(r))
 	}

@@ -63,7 +63,7 @@ func embedded() (map[string]string, error) {
 		return nil, err
 	}
 	for _, r := range rules {
-		r.Examples()
+		policy.Examples(r)
 	}
 	for name, text := range pages(rules) {
 		out[path.Join("rules", name)] = text

@@ -26,7 +26,7 @@ func exampleResources(t *testing.T, rules []*policy.Rule) []map[string]any {
 	t.Helper()
 	var out []map[string]any
 	for _, r := range rules {
-		r.Examples()
+		policy.Examples(r)
 		archives := []string{r.Bad, r.Good}
 		for _, a := range policy.Cases(r) {
 			archives = append(archives, a)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -28,9 +27,6 @@ func compiledFile(name string) ([]byte, error) {
 	}
 	return text, nil
 }
-
-// errModules reports that this program cannot take rules in Rego.
-var errModules = errors.New("this build only includes the built-in rules; custom rules require the build with OPA")
 
 // Engine evaluates the compiled rules, and no others.
 type Engine struct{}
@@ -70,7 +66,7 @@ type evaluator struct {
 // Compile makes rules ready. It takes no modules.
 func (engine Engine) Compile(opts policy.Options) (policy.Evaluator, error) {
 	if len(opts.Modules) > 0 {
-		return nil, errModules
+		return nil, policy.ErrModules
 	}
 	e := &evaluator{kinds: map[string]bool{}, options: opts}
 	on := map[string]any{}
