@@ -76,7 +76,7 @@ in_core = GOOS=js GOARCH=wasm
 core = ./policy/... ./lint/... ./wasm ./wasm/worker
 
 vet:
-	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
+	@files=$$(find . \( -name .cache -o -name node_modules \) -prune -o -name '*.go' -print | xargs gofmt -l) && test -z "$$files" || { echo "$$files"; echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
 	$(in_core) go vet -tags compiled $(core)
 
