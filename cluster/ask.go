@@ -559,8 +559,8 @@ func (s *State) errors() (errs []error) {
 // Masters gives the servers that say they are masters.
 func (s *State) Masters() []*Server { return masters(s.Servers) }
 
-// ByAddr returns the server with an address as sentinels and replicas know it, or nil.
-func (s *State) ByAddr(addr string) *Server {
+// byAddr returns the server with an address as sentinels and replicas know it, or nil.
+func (s *State) byAddr(addr string) *Server {
 	for _, server := range s.Servers {
 		if server.Pod.at(addr, server.Pod.Port) {
 			return server
@@ -571,7 +571,7 @@ func (s *State) ByAddr(addr string) *Server {
 
 // Lag is how many bytes of replication a replica is behind its master, and whether that is known.
 func (s *State) Lag(server *Server) (int64, bool) {
-	m := s.ByAddr(server.Master)
+	m := s.byAddr(server.Master)
 	if server.Role != replica || m == nil || m.Err != nil || m.Role != master {
 		return 0, false
 	}

@@ -101,7 +101,7 @@ func (p *problems) service(s *State, name string, role instance.Role) {
 }
 
 func mastersHint(s *State, role instance.Role) string {
-	if role == instance.Write && s.RoleLabels() {
+	if role == instance.Write && s.roleLabels() {
 		return "; no pod has the label of a master"
 	}
 	return ""
@@ -265,7 +265,7 @@ func (p *problems) roles(s *State) {
 	case len(m) == 1:
 	case len(m) > 1:
 		p.error(severalMasters, "", "%s has several masters: %s; %s", s, answers(s.Servers), s.oneOf(m))
-	case s.Deadlocked():
+	case s.deadlocked():
 		p.error(deadlock, "", "%s has no master and will not get one: %s; %s", s, s.deadlockReason(), promoteHint(s.Redis)).saw(s.holdings()...)
 	default:
 		id := noMaster
@@ -362,7 +362,7 @@ func (p *problems) sentinels(s *State) {
 	for _, addr := range order {
 		host, _, _ := net.SplitHostPort(addr)
 		down := slices.ContainsFunc(named[addr], func(sentinel *Sentinel) bool { return strings.Contains(sentinel.Fields["flags"], "down") })
-		switch server := s.ByAddr(addr); {
+		switch server := s.byAddr(addr); {
 		case server == nil && host == "127.0.0.1":
 			p.error(sentinelUntold, "", "%s %s no master yet; the operator tells them when there is one", watchers(named[addr]), verb(len(named[addr]), "knows", "know"))
 		case server == nil && s.bootstrapping():
@@ -388,7 +388,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // whose reports which pod an address is.
 func (s *State) whose(addr string) string {
-	if server := s.ByAddr(addr); server != nil {
+	if server := s.byAddr(addr); server != nil {
 		return " (" + server.Pod.Name + ")"
 	}
 	return ""

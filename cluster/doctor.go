@@ -235,7 +235,7 @@ func (p *Pod) container() any {
 
 // labels checks that labels of roles say what the servers say.
 func (p *problems) labels(s *State) {
-	if !s.RoleLabels() || s.Cluster {
+	if !s.roleLabels() || s.Cluster {
 		return
 	}
 	for _, server := range s.Servers {
@@ -278,7 +278,7 @@ func (p *problems) followers(s *State) {
 		if server.Role != replica {
 			continue
 		}
-		m := s.ByAddr(server.Master)
+		m := s.byAddr(server.Master)
 		switch {
 		case waiting(server):
 			waits = append(waits, server.Pod.Name)
@@ -384,7 +384,7 @@ func (p *problems) strangers(s *State) {
 				"a sentinel at %s votes with those of %s and is not a pod of it: the sentinels of two Redis instances have merged; give each Redis its own password")
 		}
 		for _, known := range sentinel.Replicas {
-			stranger(foreignReplica, known, func(addr string) bool { return s.ByAddr(addr) != nil },
+			stranger(foreignReplica, known, func(addr string) bool { return s.byAddr(addr) != nil },
 				"the sentinels remember a replica at %s that is gone; the operator resets them, or use SENTINEL RESET %s on each, one by one and while the master runs",
 				"the sentinels count %s as a replica, which is not a pod of %s: they make the pod of another Redis follow this one; give each Redis its own password")
 		}

@@ -100,7 +100,7 @@ func (c *Cluster) Failover(ctx context.Context, r *Redis, o FailoverOptions) (*F
 		return f, notReady(r, obstacles)
 	}
 	f.Old = before.Masters()[0].Pod
-	if r.Write != nil && r.RoleLabels() {
+	if r.Write != nil && r.roleLabels() {
 		f.Service = r.Write.Service
 	}
 	if o.DryRun {

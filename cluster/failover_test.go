@@ -155,7 +155,7 @@ func TestForward(t *testing.T) {
 	var mu sync.Mutex
 	var said []string
 	go func() {
-		done <- c.Forward(ctx, find(t, c, "shop"), Way{}, l, func(text string) { mu.Lock(); defer mu.Unlock(); said = append(said, text) })
+		done <- c.forward(ctx, find(t, c, "shop"), Way{}, l, func(text string) { mu.Lock(); defer mu.Unlock(); said = append(said, text) })
 	}()
 	target := &redis.Target{Addrs: []string{l.Addr().String()}, Password: "s3cret"}
 	conn, err := target.Connect(ctx)

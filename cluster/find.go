@@ -37,8 +37,8 @@ func (r *Redis) traits() cue.Traits {
 	return operator.Traits()
 }
 
-// RoleLabels reports whether a label of the pods marks the master.
-func (r *Redis) RoleLabels() bool {
+// roleLabels reports whether a label of the pods marks the master.
+func (r *Redis) roleLabels() bool {
 	return len(r.Instance.Pods) > 0 && len(r.Instance.Pods[0].Master) > 0
 }
 

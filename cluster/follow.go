@@ -31,10 +31,10 @@ func (w Way) role() string {
 	return master
 }
 
-// Forward takes connections of a listener and passes them on to the current master, or to what else the way says, until ctx
+// forward takes connections of a listener and passes them on to the current master, or to what else the way says, until ctx
 // ends. When another pod is the master, connections to the old one are closed, so that clients come again and reach the new
 // one. say receives masters and problems, from several goroutines.
-func (c *Cluster) Forward(ctx context.Context, r *Redis, to Way, l net.Listener, say func(text string)) error {
+func (c *Cluster) forward(ctx context.Context, r *Redis, to Way, l net.Listener, say func(text string)) error {
 	f, err := c.newForward(ctx, r, to, say)
 	if err != nil {
 		return err
@@ -273,12 +273,12 @@ func (f *forward) sentinel(ctx context.Context) (*redis.Conn, string) {
 	return nil, ""
 }
 
-// ForwardPort is [Cluster.Forward] of a port of this machine; 0 is any free one.
+// ForwardPort is Cluster.forward of a port of this machine; 0 is any free one.
 func (c *Cluster) ForwardPort(ctx context.Context, r *Redis, to Way, port int, say func(text string)) error {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return fmt.Errorf("local port %d: %w; choose another one", port, err)
 	}
 	defer l.Close()
-	return c.Forward(ctx, r, to, l, say)
+	return c.forward(ctx, r, to, l, say)
 }

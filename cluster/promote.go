@@ -60,11 +60,11 @@ func (s *State) withoutQuorum() bool {
 	return len(s.Sentinels) < s.needed() || without >= s.needed()
 }
 
-// Deadlocked reports that there is no master, and that neither the sentinels nor the operator will make one. The sentinels know no
+// deadlocked reports that there is no master, and that neither the sentinels nor the operator will make one. The sentinels know no
 // replica that they could promote: after SENTINEL RESET they learn replicas from the master alone. The operator does nothing while
 // the sentinels have their quorum and one pod follows another address than its own: "no master found, wait until failover or fix
 // manually" in operator/redisfailover/checker.go of Spotahome's operator.
-func (s *State) Deadlocked() bool {
+func (s *State) deadlocked() bool {
 	if s.Cluster || s.Sentinel == nil || s.bootstrapping() || len(s.Masters()) > 0 || s.allWait() || len(s.candidates()) == 0 {
 		return false
 	}
@@ -144,7 +144,7 @@ func (s *State) unpromotable(o FailoverOptions) (*Server, []error) {
 		add("it has a master, pod %s; leave out --promote", m[0].Pod.Name)
 	case !o.Force && s.traits().Appoints && s.allWait():
 		add("the operator appoints the first master in its next round; use --force if it does not")
-	case !o.Force && !s.Deadlocked() && slices.ContainsFunc(s.Sentinels, promotes):
+	case !o.Force && !s.deadlocked() && slices.ContainsFunc(s.Sentinels, promotes):
 		add("the sentinels elect one of the replicas%s; use --force if they do not", s.timing())
 	}
 	var p problems
@@ -199,7 +199,7 @@ func (c *Cluster) Promote(ctx context.Context, r *Redis, o FailoverOptions) (*Fa
 		return f, notReady(r, obstacles)
 	}
 	f.New = chosen.Pod
-	if r.Write != nil && r.RoleLabels() {
+	if r.Write != nil && r.roleLabels() {
 		f.Service = r.Write.Service
 	}
 	if o.DryRun {
@@ -410,7 +410,7 @@ func first(sentinel *Sentinel, to *Server) bool {
 // with Force a warning.
 func (c *Cluster) operatorWarning(ctx context.Context, r *Redis, o *FailoverOptions) (warnings []string) {
 	operator := c.operatorOf(ctx, r)
-	if operator == nil || operator.Running || r.Write == nil || !r.RoleLabels() {
+	if operator == nil || operator.Running || r.Write == nil || !r.roleLabels() {
 		return nil
 	}
 	stays := fmt.Sprintf("Service %q would not follow the new master", r.Write.Service)

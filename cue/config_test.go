@@ -102,7 +102,7 @@ failOn: warning
 }
 
 func TestLoadConfigProblems(t *testing.T) {
-	known := strings.TrimPrefix(finding.OneOf(OperatorNames()), "one of ")
+	known := strings.TrimPrefix(finding.OneOf(operatorNames()), "one of ")
 	for _, tt := range []struct{ name, src, want string }{
 		{"everything at once", `strct: true
 failOn: eror

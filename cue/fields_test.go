@@ -8,7 +8,7 @@ import (
 // TestFieldsByKind keeps the fields that rules read the same as those of the operators. UPDATE=1 writes them.
 func TestFieldsByKind(t *testing.T) {
 	const file = "../policy/lib/fields.rego"
-	want, err := FieldsByKind()
+	want, err := fieldsByKind()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +17,7 @@ func TestFieldsByKind(t *testing.T) {
 
 // TestStatus asks each operator for its status, and each way out for an operator.
 func TestStatus(t *testing.T) {
-	for _, name := range OperatorNames() {
+	for _, name := range operatorNames() {
 		o, err := OperatorNamed(name)
 		if err != nil {
 			t.Fatal(err)
@@ -30,7 +30,7 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%s: an archived operator has a day and ways out, and no other one", name)
 		}
 		for _, way := range s.Ways {
-			if !slices.Contains(OperatorNames(), way.To) || way.To == name || way.Work == "" {
+			if !slices.Contains(operatorNames(), way.To) || way.To == name || way.Work == "" {
 				t.Errorf("%s: a way out leads to %q", name, way.To)
 			}
 		}

@@ -186,29 +186,29 @@ func (i *Images) Line(engine, line string) *ImageLine {
 	return &lines[at]
 }
 
-// Loading is whether a server loads the dump of another one.
-type Loading string
+// loading is whether a server loads the dump of another one.
+type loading string
 
-// The answers of [RDB.Loads].
+// The answers of [RDB.loads].
 const (
-	Loads        Loading = "loads"
-	LoadsPartly  Loading = "loads unless the dump has types of modules" // and refuses the whole dump otherwise
-	LoadsNot     Loading = "refuses"                                    // "Can't handle RDB format version"
-	LoadsUnknown Loading = "unknown"
+	loadsFully   loading = "loads"
+	loadsPartly  loading = "loads unless the dump has types of modules" // and refuses the whole dump otherwise
+	loadsNot     loading = "refuses"                                    // "Can't handle RDB format version"
+	loadsUnknown loading = "unknown"
 )
 
-// Loads reports whether a server of this line loads a dump that a server of another line wrote, at its default settings. Either
+// loads reports whether a server of this line loads a dump that a server of another line wrote, at its default settings. Either
 // may be nil, for unknown formats. Source: rdbLoadRioWithLoadingCtx in rdb.c.
-func (r *RDB) Loads(dump *RDB) Loading {
+func (r *RDB) loads(dump *RDB) loading {
 	if r == nil || dump == nil {
-		return LoadsUnknown
+		return loadsUnknown
 	}
 	versions, known := r.Reads[dump.Magic]
 	switch {
 	case !known || dump.Writes < versions[0] || dump.Writes > versions[1]:
-		return LoadsNot
+		return loadsNot
 	case dump.Note != "" && dump.Note != r.Note:
-		return LoadsPartly
+		return loadsPartly
 	}
-	return Loads
+	return loadsFully
 }

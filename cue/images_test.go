@@ -186,7 +186,7 @@ func TestDefaultImage(t *testing.T) {
 		}
 		return 0
 	}
-	for _, name := range OperatorNames() {
+	for _, name := range operatorNames() {
 		o, err := OperatorNamed(name)
 		if err != nil {
 			t.Fatal(err)
@@ -283,27 +283,27 @@ func TestLoads(t *testing.T) {
 	}
 	for _, test := range []struct {
 		server, dump string
-		want         Loading
+		want         loading
 	}{
-		{"redis:7.4.11", "redis:7.2.16", Loads},
-		{"redis:7.4.11", "redis:7.4.1", Loads},
-		{"redis:7.2.16", "redis:7.4.11", LoadsNot},
-		{"redis:6.2.24", "redis:7.0.15", LoadsNot},
-		{"redis:6.2.24", "eqalpha/keydb:6.3.4", Loads},
-		{"eqalpha/keydb:6.3.4", "redis:7.2.16", LoadsNot},
-		{"valkey/valkey:8.1.10", "redis:7.2.16", Loads},
-		{"valkey/valkey:8.1.10", "redis:7.4.11", LoadsNot},
-		{"valkey/valkey:9.1.2", "redis:7.4.11", LoadsNot},
-		{"valkey/valkey:9.1.2", "valkey/valkey:8.1.10", Loads},
-		{"valkey/valkey:8.1.10", "valkey/valkey:9.0.6", LoadsNot},
-		{"redis:8.10.1", "valkey/valkey:9.0.6", LoadsNot},
-		{"redis:8.10.1", "valkey/valkey:8.1.10", Loads},
-		{"redis:8.10.1", "redis:8.2.9", Loads},
-		{"redis:7.4.11", "redis:8.2.9", LoadsPartly},
-		{"redis:7.4.11", "redis/redis-stack:7.4.0-v7", LoadsPartly},
-		{"redis:8.2.9", "redis/redis-stack:7.4.0-v7", Loads},
-		{"redis:7.4.11", "docker.dragonflydb.io/dragonflydb/dragonfly:v1.30.0", LoadsUnknown},
-		{"redis:latest", "redis:7.4.11", LoadsUnknown},
+		{"redis:7.4.11", "redis:7.2.16", loadsFully},
+		{"redis:7.4.11", "redis:7.4.1", loadsFully},
+		{"redis:7.2.16", "redis:7.4.11", loadsNot},
+		{"redis:6.2.24", "redis:7.0.15", loadsNot},
+		{"redis:6.2.24", "eqalpha/keydb:6.3.4", loadsFully},
+		{"eqalpha/keydb:6.3.4", "redis:7.2.16", loadsNot},
+		{"valkey/valkey:8.1.10", "redis:7.2.16", loadsFully},
+		{"valkey/valkey:8.1.10", "redis:7.4.11", loadsNot},
+		{"valkey/valkey:9.1.2", "redis:7.4.11", loadsNot},
+		{"valkey/valkey:9.1.2", "valkey/valkey:8.1.10", loadsFully},
+		{"valkey/valkey:8.1.10", "valkey/valkey:9.0.6", loadsNot},
+		{"redis:8.10.1", "valkey/valkey:9.0.6", loadsNot},
+		{"redis:8.10.1", "valkey/valkey:8.1.10", loadsFully},
+		{"redis:8.10.1", "redis:8.2.9", loadsFully},
+		{"redis:7.4.11", "redis:8.2.9", loadsPartly},
+		{"redis:7.4.11", "redis/redis-stack:7.4.0-v7", loadsPartly},
+		{"redis:8.2.9", "redis/redis-stack:7.4.0-v7", loadsFully},
+		{"redis:7.4.11", "docker.dragonflydb.io/dragonflydb/dragonfly:v1.30.0", loadsUnknown},
+		{"redis:latest", "redis:7.4.11", loadsUnknown},
 	} {
 		format := func(image string) *RDB {
 			k, ok := facts.Find(image)
@@ -315,7 +315,7 @@ func TestLoads(t *testing.T) {
 			}
 			return k.Line.RDB
 		}
-		if got := format(test.server).Loads(format(test.dump)); got != test.want {
+		if got := format(test.server).loads(format(test.dump)); got != test.want {
 			t.Errorf("%s and a dump of %s: %s, want %s", test.server, test.dump, got, test.want)
 		}
 	}

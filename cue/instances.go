@@ -172,9 +172,9 @@ type Reference struct {
 	Created     bool     `json:"created,omitempty"` // the operator creates the object if it does not exist
 }
 
-// Fields are the paths at which the resources of a kind have what every Redis has, for rules that apply to any operator. Paths are
+// fields are the paths at which the resources of a kind have what every Redis has, for rules that apply to any operator. Paths are
 // as in a [Scheme]; a resource has one entry for each part whose conditions hold, and of equal parts the first one.
-type Fields struct {
+type fields struct {
 	APIVersions []string `json:"apiVersions,omitempty"` // empty for all that the kind has
 	Kind        string   `json:"kind"`
 	If          []string `json:"if,omitempty"` // without versions and labels
@@ -195,13 +195,13 @@ type Fields struct {
 	Replicas string `json:"replicas,omitempty"`
 	Default  int    `json:"default,omitempty"` // of Replicas; 0 where the field is required
 
-	Config *ConfigFields `json:"config,omitempty"` // nil where the configuration is not in the resource
-	Data   *DataFields   `json:"data,omitempty"`   // nil for parts without data
-	Auth   *AuthFields   `json:"auth,omitempty"`   // nil where a password is not optional
+	Config *configFields `json:"config,omitempty"` // nil where the configuration is not in the resource
+	Data   *dataFields   `json:"data,omitempty"`   // nil for parts without data
+	Auth   *authFields   `json:"auth,omitempty"`   // nil where a password is not optional
 }
 
-// ConfigFields are where directives of Redis are set.
-type ConfigFields struct {
+// configFields are where directives of Redis are set.
+type configFields struct {
 	Lists   []string `json:"lists,omitempty"`   // of "directive value"
 	Name    string   `json:"name,omitempty"`    // what messages call the place to add a directive
 	Percent string   `json:"percent,omitempty"` // maxmemory as a percentage of the memory limit
@@ -212,15 +212,15 @@ type ConfigFields struct {
 	Key  string   `json:"key,omitempty"`
 }
 
-// DataFields are where the data is stored.
-type DataFields struct {
+// dataFields are where the data is stored.
+type dataFields struct {
 	Kept  []string `json:"kept"`  // conditions, each of which means that the data survives the pod
 	Field string   `json:"field"` // to set for a volume
 	Lost  string   `json:"lost"`  // where the data is otherwise, as in "data is stored in …"
 }
 
-// AuthFields are where the password is set.
-type AuthFields struct {
+// authFields are where the password is set.
+type authFields struct {
 	Set   []string `json:"set"`   // conditions, each of which means that there may be a password
 	Field string   `json:"field"` // to set
 }
@@ -248,8 +248,8 @@ type Way struct {
 // Status returns whether the operator is maintained.
 func (o *Operator) Status() Status { return o.derived.Status }
 
-// FieldsByKind returns the fields of all operators by kind as a module of Rego, for rules: paths are lists, conditions objects.
-func FieldsByKind() ([]byte, error) {
+// fieldsByKind returns the fields of all operators by kind as a module of Rego, for rules: paths are lists, conditions objects.
+func fieldsByKind() ([]byte, error) {
 	operators, err := Operators()
 	if err != nil {
 		return nil, err

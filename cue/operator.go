@@ -42,8 +42,8 @@ func (o *Operator) Owns(apiVersion, kind string) bool {
 	return slices.Contains(o.Kinds, Kind{APIVersion: apiVersion, Kind: kind})
 }
 
-// OperatorNames returns the names of the embedded operators, sorted.
-func OperatorNames() []string {
+// operatorNames returns the names of the embedded operators, sorted.
+func operatorNames() []string {
 	folders, err := fs.Glob(files, "operator/*/operator.cue")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -57,7 +57,7 @@ func OperatorNames() []string {
 // GeneratedNames returns the names of the operators that generate can create resources for, the default one first.
 func GeneratedNames() []string {
 	names := []string{DefaultOperator()}
-	for _, name := range OperatorNames() {
+	for _, name := range operatorNames() {
 		if o, err := OperatorNamed(name); err == nil && len(o.Types) > 0 && name != names[0] {
 			names = append(names, name)
 		}
@@ -68,7 +68,7 @@ func GeneratedNames() []string {
 // Operators returns all embedded operators, sorted by name.
 func Operators() ([]*Operator, error) {
 	var operators []*Operator
-	for _, name := range OperatorNames() {
+	for _, name := range operatorNames() {
 		o, err := OperatorNamed(name)
 		if err != nil {
 			return nil, err
@@ -80,7 +80,7 @@ func Operators() ([]*Operator, error) {
 
 // OperatorNamed returns one operator. An unknown name is a [finding.Problem] that lists the known ones.
 func OperatorNamed(name string) (*Operator, error) {
-	names := OperatorNames()
+	names := operatorNames()
 	if !slices.Contains(names, name) {
 		return nil, &finding.Problem{Message: fmt.Sprintf("unknown operator %q; %s%s", name, finding.OneOf(names), finding.DidYouMean(name, names))}
 	}
@@ -152,9 +152,9 @@ func (o *Operator) Template(typ string) []byte {
 	return src
 }
 
-// A TemplateDifference is a part of the template of an operator that its fork has another text for. TestTemplateDifferences finds each
+// A templateDifference is a part of the template of an operator that its fork has another text for. TestTemplateDifferences finds each
 // exactly once.
-type TemplateDifference struct {
+type templateDifference struct {
 	Find string `json:"find"`
 	Put  string `json:"put"`
 }

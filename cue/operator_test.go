@@ -38,7 +38,7 @@ func TestOperatorNamed(t *testing.T) {
 			t.Errorf("%s has a template of kafka", o.Name)
 		}
 	}
-	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; `+finding.OneOf(OperatorNames())+`; did you mean "spotahome"?` {
+	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; `+finding.OneOf(operatorNames())+`; did you mean "spotahome"?` {
 		t.Error(err)
 	}
 }

@@ -199,9 +199,9 @@ type derived struct {
 	PodSpecs   []PodSpec                 `json:"podSpecs,omitempty"`
 	References []Reference               `json:"references,omitempty"`
 	Traits     Traits                    `json:"traits,omitzero"`
-	Fields     []Fields                  `json:"fields,omitempty"`
+	Fields     []fields                  `json:"fields,omitempty"`
 	Status     Status                    `json:"status,omitzero"`
-	Template   []TemplateDifference      `json:"template,omitempty"`
+	Template   []templateDifference      `json:"template,omitempty"`
 	Config     int                       `json:"config,omitempty"`
 	Values     int                       `json:"values,omitempty"`
 	Resources  map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"

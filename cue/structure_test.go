@@ -21,7 +21,7 @@ import (
 // What is derived from CUE must be what is embedded. UPDATE=1 writes it.
 func TestStructure(t *testing.T) {
 	derive := map[string]func() (*derived, error){"config.json": deriveConfig}
-	for _, name := range OperatorNames() {
+	for _, name := range operatorNames() {
 		derive["operator/"+name+"/structure.json"] = func() (*derived, error) { return deriveOperator(name) }
 	}
 	for name, derive := range derive {

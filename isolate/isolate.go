@@ -24,8 +24,8 @@ import (
 
 // The limits of the other process.
 const (
-	MaxTime   = 10 * time.Second
-	MaxMemory = 512 << 20 // bytes of heap; the rules of real repositories take a tenth of it
+	maxTime   = 10 * time.Second
+	maxMemory = 512 << 20 // bytes of heap; the rules of real repositories take a tenth of it
 
 	memoryCode = 99       // the exit code for too much memory
 	maxAnswer  = 64 << 20 // bytes
@@ -47,7 +47,7 @@ func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserVi
 	if err != nil {
 		return nil, fmt.Errorf("rules of the repository: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, MaxTime)
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	c := exec.CommandContext(ctx, self, command)
 	c.Stdin = bytes.NewReader(in)
@@ -59,11 +59,11 @@ func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserVi
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the time limit of %v; simplify them, or use fewer", MaxTime)
+		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the time limit of %v; simplify them, or use fewer", maxTime)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, &exit) && exit.ExitCode() == memoryCode, errors.As(err, &exit) && exit.ExitCode() == 2 && bytes.Contains(stderr.Bytes(), []byte("out of memory")):
-		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the memory limit of %d MiB; simplify them, or use fewer", MaxMemory>>20)
+		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the memory limit of %d MiB; simplify them, or use fewer", maxMemory>>20)
 	case err != nil:
 		return nil, finding.Errorf(finding.Position{}, "", "cannot evaluate custom rules: %v", err)
 	}
@@ -76,12 +76,12 @@ func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserVi
 
 // Serve is the other process: it reads a job, applies it and writes the answer.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
-	debug.SetMemoryLimit(MaxMemory)
-	if err := limitAddressSpace(8 * MaxMemory); err != nil {
+	debug.SetMemoryLimit(maxMemory)
+	if err := limitAddressSpace(8 * maxMemory); err != nil {
 		return err
 	}
 	go watchMemory()
-	ctx, cancel := context.WithTimeout(ctx, MaxTime)
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	decoder := json.NewDecoder(in)
 	decoder.UseNumber()
@@ -102,7 +102,7 @@ func watchMemory() {
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		if m.HeapAlloc > MaxMemory {
+		if m.HeapAlloc > maxMemory {
 			os.Exit(memoryCode)
 		}
 		time.Sleep(5 * time.Millisecond)

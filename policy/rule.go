@@ -216,11 +216,11 @@ func redisKinds() ([]string, error) {
 	return k.kinds, k.err
 }
 
-// AnyRedis in the kinds of a rule stands for every kind of resource that is a Redis or sentinels.
-const AnyRedis = "redis"
+// anyRedis in the kinds of a rule stands for every kind of resource that is a Redis or sentinels.
+const anyRedis = "redis"
 
 func expandKinds(kinds []string) ([]string, error) {
-	at := slices.Index(kinds, AnyRedis)
+	at := slices.Index(kinds, anyRedis)
 	if at < 0 {
 		return kinds, nil
 	}

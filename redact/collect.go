@@ -70,7 +70,7 @@ func Link(files []*File, read func(string) ([]byte, bool)) []*File {
 		switch {
 		case secretFiles[f.Name]:
 			if text, ok := read(f.Name); ok {
-				files[i] = merged(f, ScanSecret(f.Name, text))
+				files[i] = merged(f, scanSecret(f.Name, text))
 			}
 			continue
 		case isTemplate(f.Name) || !yamlFile(f.Name) || len(all) == 0:
@@ -90,7 +90,7 @@ func Link(files []*File, read func(string) ([]byte, bool)) []*File {
 			continue
 		}
 		if text, ok := read(name); ok {
-			files = append(files, ScanSecret(name, text))
+			files = append(files, scanSecret(name, text))
 		}
 	}
 	return files

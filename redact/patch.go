@@ -228,10 +228,10 @@ func Argument(arg string) []string {
 		}
 	}
 	for _, v := range out[:len(out):len(out)] {
-		out = append(out, Parts(v)...)
+		out = append(out, secretParts(v)...)
 		if plain, ok := unescaped(v); ok {
 			out = append(out, plain)
-			out = append(out, Parts(plain)...)
+			out = append(out, secretParts(plain)...)
 		}
 	}
 	return out

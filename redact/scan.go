@@ -65,8 +65,8 @@ func Scan(name string, text []byte, chains ...string) *File {
 	return f
 }
 
-// ScanSecret reads a file that is secret as a whole: each line, and what is behind its first "=".
-func ScanSecret(name string, text []byte) *File {
+// scanSecret reads a file that is secret as a whole: each line, and what is behind its first "=".
+func scanSecret(name string, text []byte) *File {
 	f := &File{Name: name, spans: map[int][]Span{}}
 	s := &scanner{file: f, lines: strings.Split(string(text), "\n")}
 	if utf8.Valid(text) && strings.TrimSpace(string(text)) != "" {
@@ -717,12 +717,12 @@ func (s *scanner) login(text string) {
 // parts makes words of a secret text secret that are no English: a library may quote one alone, as net/url does.
 func (s *scanner) parts(text string) {
 	if !strings.Contains(text, "://") {
-		s.file.Values = append(s.file.Values, Parts(text)...)
+		s.file.Values = append(s.file.Values, secretParts(text)...)
 	}
 }
 
-// Parts returns the words of a secret text that are secret each for itself, when there are several.
-func Parts(text string) []string {
+// secretParts returns the words of a secret text that are secret each for itself, when there are several.
+func secretParts(text string) []string {
 	var out []string
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.' || r >= utf8.RuneSelf)

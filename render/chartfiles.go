@@ -72,9 +72,9 @@ func (f chartFiles) Lines(name string) []string {
 	return strings.Split(strings.TrimSuffix(string(f[name]), "\n"), "\n")
 }
 
-// DefaultKubeVersion is .Capabilities.KubeVersion where the options name none: that of the Kubernetes that Helm 4.3 is made
+// defaultKubeVersion is .Capabilities.KubeVersion where the options name none: that of the Kubernetes that Helm 4.3 is made
 // for.
-const DefaultKubeVersion = "v1.37.0"
+const defaultKubeVersion = "v1.37.0"
 
 // capabilities is .Capabilities.
 type capabilities struct {
@@ -106,7 +106,7 @@ func (v versionSet) Has(name string) bool {
 
 func newCapabilities(version string, more []string) *capabilities {
 	if version == "" {
-		version = DefaultKubeVersion
+		version = defaultKubeVersion
 	}
 	version = "v" + strings.TrimPrefix(version, "v")
 	parts := append(strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3), "", "")

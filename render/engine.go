@@ -17,10 +17,10 @@ import (
 
 // Limits of rendering one target.
 const (
-	// MaxOutput is the largest output of a target, in bytes.
-	MaxOutput = 16 << 20
-	// MaxTime is the longest time that a target may take.
-	MaxTime = 10 * time.Second
+	// maxOutput is the largest output of a target, in bytes.
+	maxOutput = 16 << 20
+	// maxTime is the longest time that a target may take.
+	maxTime = 10 * time.Second
 
 	maxCount   = 100_000   // parts of a list or text that one function call may make
 	maxMade    = 64 << 20  // bytes of all texts that functions make
@@ -75,7 +75,7 @@ func newEngine() *engine {
 // startEngine returns an engine for one target. Its stop gives it back.
 func startEngine(ctx context.Context, timeout time.Duration) *engine {
 	if timeout <= 0 {
-		timeout = MaxTime
+		timeout = maxTime
 	}
 	e := engines.Get().(*engine)
 	e.ctx, e.deadline = ctx, time.Now().Add(timeout)
@@ -282,8 +282,8 @@ func (e *engine) mark(source int32, list *parse.ListNode) {
 
 // spend counts what is written.
 func (e *engine) spend(size int) error {
-	if e.written += size; e.written > MaxOutput {
-		return errStopped(fmt.Sprintf("stopped: the output exceeds %d MiB", MaxOutput>>20))
+	if e.written += size; e.written > maxOutput {
+		return errStopped(fmt.Sprintf("stopped: the output exceeds %d MiB", maxOutput>>20))
 	}
 	return nil
 }
@@ -301,7 +301,7 @@ func (e *engine) tick() error {
 
 // spent reports that there is no time or room left for another file.
 func (e *engine) spent() bool {
-	return e.written > MaxOutput || e.made > maxMade || e.ctx.Err() != nil || time.Now().After(e.deadline)
+	return e.written > maxOutput || e.made > maxMade || e.ctx.Err() != nil || time.Now().After(e.deadline)
 }
 
 var noValue = []byte("<no value>")

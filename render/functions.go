@@ -279,8 +279,8 @@ func count(n int) error {
 
 // product refuses a text of a times b bytes that is too long, without making it.
 func product(a, b int) error {
-	if a > 0 && b > MaxOutput/a {
-		return errStopped(fmt.Sprintf("stopped: string over %d MiB", MaxOutput>>20))
+	if a > 0 && b > maxOutput/a {
+		return errStopped(fmt.Sprintf("stopped: string over %d MiB", maxOutput>>20))
 	}
 	return nil
 }
@@ -498,8 +498,8 @@ func (e *engine) wrap(fn any) any {
 
 // text counts what functions make: many texts below the limit of one would fill the memory as well.
 func (e *engine) text(s string) (string, error) {
-	if e.made += len(s); len(s) > MaxOutput {
-		return "", errStopped(fmt.Sprintf("stopped: string over %d MiB", MaxOutput>>20))
+	if e.made += len(s); len(s) > maxOutput {
+		return "", errStopped(fmt.Sprintf("stopped: string over %d MiB", maxOutput>>20))
 	} else if e.made > maxMade {
 		return "", errStopped(fmt.Sprintf("stopped: its functions create more than %d MiB of text", maxMade>>20))
 	}

@@ -655,7 +655,7 @@ var kustomizing sync.Mutex
 // build runs kustomize. It cannot be stopped, so it is left behind when the time is over.
 func (k *kustomizeRun) build(ctx context.Context, dir string, timeout time.Duration) ([]*resource.Resource, error) {
 	if timeout <= 0 {
-		timeout = MaxTime
+		timeout = maxTime
 	}
 	type outcome struct {
 		resources []*resource.Resource

@@ -19,9 +19,9 @@ import (
 
 // Options describes how to render. The zero value is what Argo CD and Flux do on a cluster without extensions.
 type Options struct {
-	KubeVersion string        // .Capabilities.KubeVersion; "" is DefaultKubeVersion
+	KubeVersion string        // .Capabilities.KubeVersion; "" is defaultKubeVersion
 	APIVersions []string      // that the cluster has besides those of Kubernetes, such as monitoring.coreos.com/v1
-	Timeout     time.Duration // for one target; 0 is MaxTime
+	Timeout     time.Duration // for one target; 0 is maxTime
 }
 
 // Render turns a target into resources. What is broken is in the result's Problems, and the rest is rendered all the same;

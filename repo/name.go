@@ -7,12 +7,12 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-// MaxName is the longest name that CheckName takes. The Redis operator of Spotahome refuses a longer RedisFailover
+// maxName is the longest name that CheckName takes. The Redis operator of Spotahome refuses a longer RedisFailover
 // (api/redisfailover/v1/validate.go: maxNameLength).
-const MaxName = 48
+const maxName = 48
 
 // CheckName refuses a name that is not safe as a part of a path and of a Kubernetes name: lower-case letters, digits
-// and "-", beginning with a letter, ending in a letter or digit, at most [MaxName] long. what names it in the message,
+// and "-", beginning with a letter, ending in a letter or digit, at most [maxName] long. what names it in the message,
 // such as "application name".
 func CheckName(what, name string) error {
 	reason := nameReason(name)
@@ -36,8 +36,8 @@ func nameReason(name string) string {
 		}
 	}
 	switch {
-	case len(name) > MaxName:
-		return fmt.Sprintf("%d characters, limit %d; choose a shorter name", len(name), MaxName)
+	case len(name) > maxName:
+		return fmt.Sprintf("%d characters, limit %d; choose a shorter name", len(name), maxName)
 	case name[0] < 'a':
 		return "must start with a letter from a to z"
 	case strings.HasSuffix(name, "-"):

@@ -8,7 +8,7 @@ import (
 )
 
 func TestCheckName(t *testing.T) {
-	for _, name := range []string{"a", "shop", "shop-2", "s0-0s", strings.Repeat("a", MaxName)} {
+	for _, name := range []string{"a", "shop", "shop-2", "s0-0s", strings.Repeat("a", maxName)} {
 		if err := CheckName("application name", name); err != nil {
 			t.Error(err)
 		}

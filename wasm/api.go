@@ -31,8 +31,8 @@ import (
 
 // Limits of a repository in memory. A thousand applications are some 5,000 files.
 const (
-	MaxFiles = 20_000
-	MaxBytes = 64 << 20
+	maxFiles = 20_000
+	maxBytes = 64 << 20
 )
 
 // Options describes how a session answers. The zero value is that of a program without a version.
@@ -218,8 +218,8 @@ type application struct {
 
 // open takes the place of whatever was open before.
 func (s *Session) open(_ context.Context, r openRequest) (any, error) {
-	if len(r.Files) > MaxFiles {
-		return nil, fmt.Errorf("%d files are too many; open a part of the repository with at most %d", len(r.Files), MaxFiles)
+	if len(r.Files) > maxFiles {
+		return nil, fmt.Errorf("%d files are too many; open a part of the repository with at most %d", len(r.Files), maxFiles)
 	}
 	fsys := afero.NewMemMapFs()
 	total := 0
@@ -229,8 +229,8 @@ func (s *Session) open(_ context.Context, r openRequest) (any, error) {
 		if content == nil {
 			content = []byte(f.Text)
 		}
-		if total += len(content); total > MaxBytes {
-			return nil, fmt.Errorf("the files are more than %d MiB; open a part of the repository", MaxBytes>>20)
+		if total += len(content); total > maxBytes {
+			return nil, fmt.Errorf("the files are more than %d MiB; open a part of the repository", maxBytes>>20)
 		}
 		if !local(f.Path) {
 			wrong = append(wrong, finding.Errorf(finding.Position{}, "", "%q is outside the repository; remove it", f.Path))

@@ -46,8 +46,8 @@ type formProfile struct {
 	Values map[string]any `json:"values"`
 }
 
-// Form returns the form in JSON, as the page is built with.
-func Form() ([]byte, error) {
+// formJSON returns the form in JSON, as the page is built with.
+func formJSON() ([]byte, error) {
 	o, err := cue.OperatorNamed(cue.DefaultOperator())
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func fieldOf(p *finding.Problem) string {
 type empty struct{}
 
 func (s *Session) form(context.Context, empty) (any, error) {
-	f, err := Form()
+	f, err := formJSON()
 	return json.RawMessage(f), err
 }
 

@@ -134,8 +134,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"empty", "is outside the repository", []File{{Path: ""}}},
 		{"twice", "twice", []File{{Path: "a"}, {Path: "a"}}},
 		{"file and folder", "folder", []File{{Path: "a/b"}, {Path: "a"}}},
-		{"many", "too many", make([]File, MaxFiles+1)},
-		{"large", "MiB", []File{{Path: "a", Text: strings.Repeat("x", MaxBytes+1)}}},
+		{"many", "too many", make([]File, maxFiles+1)},
+		{"large", "MiB", []File{{Path: "a", Text: strings.Repeat("x", maxBytes+1)}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, wrong := ask[any](t, session(), "open", openRequest{Files: tt.files})
@@ -479,7 +479,7 @@ func TestRules(t *testing.T) {
 
 // TestForm holds what the page is built with against the schemas. UPDATE=1 writes it.
 func TestForm(t *testing.T) {
-	got, err := Form()
+	got, err := formJSON()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,7 +190,7 @@ func (s *Server) Output() string { return s.output.String() }
 // Run starts the process again after [Server.Kill].
 func (s *Server) Run() {
 	s.TB.Helper()
-	s.Spawn()
+	s.spawn()
 	if s.tls || s.Password != "" {
 		s.wait(func() bool {
 			c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
@@ -213,8 +213,8 @@ func (s *Server) Run() {
 	})
 }
 
-// Spawn is Run that does not wait for an answer.
-func (s *Server) Spawn() {
+// spawn is Run that does not wait for an answer.
+func (s *Server) spawn() {
 	s.TB.Helper()
 	c := exec.Command(s.binary, s.args...)
 	c.Stdout, c.Stderr = s.output, s.output

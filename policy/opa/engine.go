@@ -26,8 +26,8 @@ type Engine struct {
 // Rules returns the embedded rules, as [policy.Rules].
 func (Engine) Rules() ([]*policy.Rule, error) { return policy.Rules() }
 
-// Values returns a new [Pool].
-func (Engine) Values() policy.Values { return &Pool{} }
+// Values returns a new [pool].
+func (Engine) Values() policy.Values { return &pool{} }
 
 // value is plain data in the form of OPA.
 type value struct{ v ast.Value }

@@ -12,9 +12,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy/internal/shape"
 )
 
-// Pool makes values that share what is alike. The documents of a repository are much alike, so that they take a fraction of the
+// pool makes values that share what is alike. The documents of a repository are much alike, so that they take a fraction of the
 // memory that values of their own take. It may be used by several goroutines.
-type Pool struct {
+type pool struct {
 	mu    sync.Mutex
 	texts map[string]*ast.Term
 	terms map[int][]*ast.Term // arrays and objects by hash
@@ -22,7 +22,7 @@ type Pool struct {
 }
 
 // Value makes a value of plain data.
-func (p *Pool) Value(data any) (policy.Value, error) {
+func (p *pool) Value(data any) (policy.Value, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.texts == nil {
@@ -46,7 +46,7 @@ func (p *Pool) Value(data any) (policy.Value, error) {
 	return newValue(data)
 }
 
-func (p *Pool) object(data map[string]any) ast.Value {
+func (p *pool) object(data map[string]any) ast.Value {
 	pairs := make([][2]*ast.Term, 0, len(data))
 	for key, value := range data {
 		pairs = append(pairs, [2]*ast.Term{p.text(key), p.term(value)})
@@ -54,7 +54,7 @@ func (p *Pool) object(data map[string]any) ast.Value {
 	return ast.NewObject(pairs...)
 }
 
-func (p *Pool) array(data []any) ast.Value {
+func (p *pool) array(data []any) ast.Value {
 	terms := make([]*ast.Term, len(data))
 	for i, element := range data {
 		terms[i] = p.term(element)
@@ -62,7 +62,7 @@ func (p *Pool) array(data []any) ast.Value {
 	return ast.NewArray(terms...)
 }
 
-func (p *Pool) text(s string) *ast.Term {
+func (p *pool) text(s string) *ast.Term {
 	t := p.texts[s]
 	if t == nil {
 		t = ast.StringTerm(s)
@@ -71,7 +71,7 @@ func (p *Pool) text(s string) *ast.Term {
 	return t
 }
 
-func (p *Pool) term(data any) *ast.Term {
+func (p *pool) term(data any) *ast.Term {
 	switch data := data.(type) {
 	case nil:
 		return ast.InternedNullTerm
@@ -102,7 +102,7 @@ func (p *Pool) term(data any) *ast.Term {
 }
 
 // typed makes a term of data with Go types; nil for what is no plain data.
-func (p *Pool) typed(v reflect.Value) *ast.Term {
+func (p *pool) typed(v reflect.Value) *ast.Term {
 	if shape.IsValue(v.Type()) {
 		given, _ := v.Interface().(policy.Value)
 		return ast.NewTerm(of(given))
@@ -146,7 +146,7 @@ func (p *Pool) typed(v reflect.Value) *ast.Term {
 	return nil
 }
 
-func (p *Pool) typedMap(v reflect.Value) *ast.Term {
+func (p *pool) typedMap(v reflect.Value) *ast.Term {
 	if v.Type().Key().Kind() != reflect.String {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (p *Pool) typedMap(v reflect.Value) *ast.Term {
 }
 
 // fields makes an object of a struct.
-func (p *Pool) fields(v reflect.Value) ast.Value {
+func (p *pool) fields(v reflect.Value) ast.Value {
 	fields := shape.Of(v.Type()).Fields
 	pairs := make([][2]*ast.Term, 0, len(fields))
 	for _, f := range fields {
@@ -180,7 +180,7 @@ func (p *Pool) fields(v reflect.Value) ast.Value {
 	return ast.NewObject(pairs...)
 }
 
-func (p *Pool) shared(v ast.Value) *ast.Term {
+func (p *pool) shared(v ast.Value) *ast.Term {
 	hash := v.Hash()
 	for _, t := range p.terms[hash] {
 		if ast.Compare(t.Value, v) == 0 {

@@ -19,7 +19,7 @@ func TestPool(t *testing.T) {
 		map[string]any{"a": map[string]any{"b": []any{int64(1), 2.5, "x"}}, "c": map[string]any{"b": []any{int64(1), 2.5, "x"}}},
 		map[string]any{"a": map[string]any{"b": []any{int64(1), 2.5, "y"}}, "list": []any{map[string]any{"name": "a"}, map[string]any{"name": "b"}}},
 	}
-	var pool Pool
+	var pool pool
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {

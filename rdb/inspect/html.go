@@ -32,7 +32,7 @@ func (info *Info) WriteHTML(w io.Writer, file string) error {
 		Kinds      []slice
 		Histograms []histogram
 		Names      []string // of the prefixes
-	}{info, file, uint64(info.Size), info.facts(file), info.Observations(), info.kinds(), info.histograms(), info.prefixNames()})
+	}{info, file, uint64(info.Size), info.facts(file), info.observations(), info.kinds(), info.histograms(), info.prefixNames()})
 }
 
 // slice is a part of the bar of types.

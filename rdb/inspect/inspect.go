@@ -102,9 +102,9 @@ func (t *Totals) add(k *measured) {
 	}
 }
 
-// OtherDatabases is the number under which databases are summed up that come after the first thousand.
+// otherDatabases is the number under which databases are summed up that come after the first thousand.
 const (
-	OtherDatabases = -1
+	otherDatabases = -1
 	maxDatabases   = 1000
 )
 
@@ -274,7 +274,7 @@ func (in *inspector) key(e *rdb.Entry) error {
 	in.out.Total.add(k)
 	number := e.DB
 	if in.dbs[number] == nil && len(in.dbs) >= maxDatabases {
-		number = OtherDatabases
+		number = otherDatabases
 	}
 	db := in.dbs[number]
 	if db == nil {
@@ -404,8 +404,8 @@ func labelled(buckets []Bucket, labels []string) []Bucket {
 	return buckets
 }
 
-// AuxValue returns the text of a fact, or an empty string.
-func (info *Info) AuxValue(name string) string {
+// auxValue returns the text of a fact, or an empty string.
+func (info *Info) auxValue(name string) string {
 	for _, a := range info.Aux {
 		if a.Name == name {
 			return a.Value
@@ -414,9 +414,9 @@ func (info *Info) AuxValue(name string) string {
 	return ""
 }
 
-// UsedMemory is what the server that wrote the dump used at that time, in bytes; 0 where it does not say.
-func (info *Info) UsedMemory() uint64 {
-	n, err := strconv.ParseUint(info.AuxValue("used-mem"), 10, 64)
+// usedMemory is what the server that wrote the dump used at that time, in bytes; 0 where it does not say.
+func (info *Info) usedMemory() uint64 {
+	n, err := strconv.ParseUint(info.auxValue("used-mem"), 10, 64)
 	if err != nil {
 		return 0
 	}
@@ -425,7 +425,7 @@ func (info *Info) UsedMemory() uint64 {
 
 // Created is when the dump was made, in UTC; the zero time where it does not say.
 func (info *Info) Created() time.Time {
-	n, err := strconv.ParseInt(info.AuxValue("ctime"), 10, 64)
+	n, err := strconv.ParseInt(info.auxValue("ctime"), 10, 64)
 	if err != nil || n <= 0 {
 		return time.Time{}
 	}
@@ -435,7 +435,7 @@ func (info *Info) Created() time.Time {
 // Writer names the server that wrote the dump, such as "Redis 7.0.15", or what is known of it from the version.
 func (info *Info) Writer() string {
 	for _, known := range [...]struct{ aux, name string }{{"valkey-ver", "Valkey"}, {"redis-ver", "Redis"}} {
-		if v := info.AuxValue(known.aux); v != "" {
+		if v := info.auxValue(known.aux); v != "" {
 			return known.name + " " + v
 		}
 	}

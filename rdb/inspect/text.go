@@ -20,7 +20,7 @@ func (info *Info) WriteText(w io.Writer, file string) error {
 	}
 	facts.write(&b)
 
-	if notes := info.Observations(); len(notes) > 0 {
+	if notes := info.observations(); len(notes) > 0 {
 		heading(&b, "Highlights")
 		for _, n := range notes {
 			b.WriteString("- " + n + "\n")
@@ -64,7 +64,7 @@ func (info *Info) textTables(b *strings.Builder) {
 		heading(b, l.title)
 		t = table{right: "rrrrll", head: []string{"db", "memory", "in the dump", "elements", "type", "key"}}
 		for _, k := range l.keys {
-			t.row(strconv.Itoa(k.DB), rdb.FormatBytes(k.Memory), rdb.FormatBytes(k.Bytes), group(k.Elements), k.TypeName(), plain(k.Key))
+			t.row(strconv.Itoa(k.DB), rdb.FormatBytes(k.Memory), rdb.FormatBytes(k.Bytes), group(k.Elements), k.typeName(), plain(k.Key))
 		}
 		t.write(b)
 	}
@@ -92,7 +92,7 @@ func (info *Info) facts(file string) []fact {
 		checksum = "checksum OK"
 	}
 	written := info.Writer()
-	if bits := info.AuxValue("redis-bits"); bits != "" {
+	if bits := info.auxValue("redis-bits"); bits != "" {
 		written += ", " + plain(bits) + " bits"
 	}
 	if at := info.Created(); !at.IsZero() {
@@ -110,7 +110,7 @@ func (info *Info) facts(file string) []fact {
 	if t.Keys > 0 {
 		memory += fmt.Sprintf(" (%s to %s, depending on server and allocator)", rdb.FormatBytes(info.MemoryLow), rdb.FormatBytes(info.MemoryHigh))
 	}
-	if used := info.UsedMemory(); used > 0 {
+	if used := info.usedMemory(); used > 0 {
 		memory += "; the server that wrote it used " + rdb.FormatBytes(used) + " in total"
 	}
 	facts := []fact{
@@ -131,14 +131,14 @@ func (info *Info) facts(file string) []fact {
 
 // Name is the number of the database, or what stands for several.
 func (d *Database) Name() string {
-	if d.DB == OtherDatabases {
+	if d.DB == otherDatabases {
 		return "others"
 	}
 	return strconv.Itoa(d.DB)
 }
 
-// TypeName gives type and encoding, such as "hash (listpack)".
-func (k *Key) TypeName() string { return typeName(k.Type, k.Encoding) }
+// typeName gives type and encoding, such as "hash (listpack)".
+func (k *Key) typeName() string { return typeName(k.Type, k.Encoding) }
 
 func typeName(kind, encoding string) string {
 	if encoding == "" {
@@ -185,8 +185,8 @@ func withoutEmptyEnd(list []Bucket) []Bucket {
 	return list
 }
 
-// Observations are sentences about what a person would want to know first.
-func (info *Info) Observations() []string {
+// observations are sentences about what a person would want to know first.
+func (info *Info) observations() []string {
 	t := info.Total
 	if t.Keys == 0 {
 		return []string{"The dump has no keys."}
