@@ -20,6 +20,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/policy"
 )
 
 // The limits of the other process.
@@ -39,6 +40,10 @@ type answer struct {
 
 // Evaluate applies a job in another process: this program, called with command.
 func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserViolation, error) {
+	return evaluate(ctx, command, job, maxTime)
+}
+
+func evaluate(ctx context.Context, command string, job *lint.Job, limit time.Duration) ([]lint.UserViolation, error) {
 	in, err := json.Marshal(job)
 	if err != nil {
 		return nil, fmt.Errorf("rules of the repository: %w", err)
@@ -47,29 +52,43 @@ func Evaluate(ctx context.Context, command string, job *lint.Job) ([]lint.UserVi
 	if err != nil {
 		return nil, fmt.Errorf("rules of the repository: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	c := exec.CommandContext(ctx, self, command)
 	c.Stdin = bytes.NewReader(in)
 	c.Env = []string{} // nothing of ours is its business
 	c.WaitDelay = time.Second
 	var out, stderr bytes.Buffer
-	c.Stdout, c.Stderr = &limited{w: &out, left: maxAnswer}, &limited{w: &stderr, left: 4096}
+	answered := &limited{w: &out, left: maxAnswer}
+	c.Stdout, c.Stderr = answered, &limited{w: &stderr, left: 4096}
 	err = c.Run()
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the time limit of %v; simplify them, or use fewer", maxTime)
+		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the time limit of %v; simplify them, or use fewer", limit)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, &exit) && exit.ExitCode() == memoryCode, errors.As(err, &exit) && exit.ExitCode() == 2 && bytes.Contains(stderr.Bytes(), []byte("out of memory")):
 		return nil, finding.Errorf(finding.Position{}, "", "custom rules exceeded the memory limit of %d MiB; simplify them, or use fewer", maxMemory>>20)
+	case answered.over:
+		return nil, finding.Errorf(finding.Position{}, "", "custom rules returned more than %d MiB of findings; report fewer, or shorter ones", maxAnswer>>20)
 	case err != nil:
 		return nil, finding.Errorf(finding.Position{}, "", "cannot evaluate custom rules: %v", err)
 	}
 	var a answer
-	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
+	decoder := json.NewDecoder(&out)
+	decoder.UseNumber()
+	if err := decoder.Decode(&a); err != nil {
 		return nil, finding.Errorf(finding.Position{}, "", "cannot evaluate custom rules: %v", err)
+	}
+	for _, v := range a.Violations {
+		if v.Fix == nil {
+			continue
+		}
+		v.Fix.Value = policy.Numbers(v.Fix.Value)
+		for i := range v.Fix.Also {
+			v.Fix.Also[i].Value = policy.Numbers(v.Fix.Also[i].Value)
+		}
 	}
 	return a.Violations, a.Problems.Err()
 }
@@ -113,10 +132,12 @@ func watchMemory() {
 type limited struct {
 	w    io.Writer
 	left int
+	over bool // something was dropped
 }
 
 func (l *limited) Write(p []byte) (int, error) {
 	if len(p) > l.left {
+		l.over = true
 		return 0, errors.New("the result is too long")
 	}
 	l.left -= len(p)
