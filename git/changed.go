@@ -106,8 +106,13 @@ func (r *Repo) index(ctx context.Context) (map[string]*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseIndex(string(out))
+}
+
+// parseIndex reads what ls-files prints of the index, by name.
+func parseIndex(rest string) (map[string]*entry, error) {
 	entries := map[string]*entry{}
-	for rest := string(out); rest != ""; {
+	for rest != "" {
 		// "H 100644 BLOB 0\tNAME\x00", then the lines of stat.
 		meta, after, ok := strings.Cut(rest, "\t")
 		name, after, ended := strings.Cut(after, "\x00")
