@@ -15,11 +15,26 @@ const slotCount = 16384
 func StartCluster(tb testing.TB, masters int, args ...string) []*Server {
 	tb.Helper()
 	var nodes []*Server
-	for i := range masters {
-		n := Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "5000"}, args...)...)
+	for range masters {
+		nodes = append(nodes, StartNode(tb, args...))
+	}
+	JoinCluster(tb, nodes)
+	return nodes
+}
+
+// StartNode starts a server for JoinCluster.
+func StartNode(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	return Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "5000"}, args...)...)
+}
+
+// JoinCluster makes a cluster of servers, each with an equal part of the slots in order, and waits until it is up.
+func JoinCluster(tb testing.TB, nodes []*Server) {
+	tb.Helper()
+	masters := len(nodes)
+	for i, n := range nodes {
 		n.Do("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 		n.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(slotCount*i/masters), fmt.Sprint(slotCount*(i+1)/masters-1))
-		nodes = append(nodes, n)
 	}
 	for _, n := range nodes[1:] {
 		n.Do("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(nodes[0].Port))
@@ -34,7 +49,6 @@ func StartCluster(tb testing.TB, masters int, args ...string) []*Server {
 		}
 		return true
 	})
-	return nodes
 }
 
 // ClusterDo sends a command for a key to the node that has its slot.

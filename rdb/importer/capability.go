@@ -51,18 +51,20 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 
 // foreignTypes are the types that modules of a live source make and the target lacks.
 func (im *importer) foreignTypes(ctx context.Context) []string {
-	var have []string
-	if list, err := im.ask(ctx, "MODULE", "LIST"); err == nil {
-		items, _ := list.([]any)
-		have = redis.ModuleNames(items)
-	}
-	var types []string
-	for _, t := range slices.Sorted(maps.Keys(moduleNames)) {
-		if moduleListed(im.source.Live.Modules, t) && !moduleListed(have, t) {
-			types = append(types, t)
+	lacking := map[string]bool{}
+	im.everyMaster(ctx, func(error) {}, func(ctx context.Context, _ func(error)) {
+		have, _ := im.moduleList(ctx)
+		for t := range moduleNames {
+			lacking[t] = lacking[t] || moduleListed(im.source.Live.Modules, t) && !moduleListed(have, t)
 		}
-	}
-	return types
+	})
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(lacking)), func(t string) bool { return !lacking[t] })
+}
+
+// moduleList returns the names of the modules of a server.
+func (im *importer) moduleList(ctx context.Context) ([]string, error) {
+	list, err := im.list(ctx, "MODULE", "LIST")
+	return redis.ModuleNames(list), err
 }
 
 func wants(types []string, kind string) bool { return len(types) == 0 || slices.Contains(types, kind) }
@@ -95,7 +97,7 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 		if err != nil || value == nil {
 			return nil // the value is damaged; it is reported when it is written
 		}
-		if refused, err := im.probe(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
+		if refused, err := im.probeMasters(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
 			return err
 		}
 		return fmt.Errorf("%s rejects %s of type %s, also as %s; exclude them with --type, or use --method commands", im.server.name, finding.Count(keys, "key"), sample.Type, value.Type)
@@ -106,7 +108,7 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 // loadable explains why a target that loads the dump itself would end its process at a type.
 func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry, keys uint64) error {
 	if knows(im.server.version, t) {
-		if !im.server.absTTL || im.noRestore || sample == nil {
+		if !im.server.absTTL || im.server.noRestore || sample == nil {
 			return nil
 		}
 		refused, err := im.probe(ctx, sample)
@@ -133,14 +135,18 @@ func knows(version int, t rdb.Type) bool {
 // checkModules asks for every module of the dump whether the target has it. A server that loads a dump with data of a module
 // that it lacks ends; RESTORE of such a key fails.
 func (im *importer) checkModules(ctx context.Context, add func(error)) {
-	var have []string
-	list, listErr := im.ask(ctx, "MODULE", "LIST")
-	if listErr != nil && redis.Code(listErr) == "" {
+	if len(im.survey.modules) > 0 || im.opts.Method == Replication {
+		im.everyMaster(ctx, add, im.checkModulesOf)
+	}
+}
+
+// checkModulesOf asks one server.
+func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
+	have, listErr := im.moduleList(ctx)
+	if unlessRefused(listErr) != nil {
 		add(listErr)
 		return
 	}
-	items, _ := list.([]any)
-	have = redis.ModuleNames(items)
 	for _, name := range slices.Sorted(maps.Keys(im.survey.modules)) {
 		add(im.checkModule(ctx, name, have, listErr == nil))
 	}
@@ -165,9 +171,9 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 		lacks = fmt.Errorf("%s %s; import into Redis 8.0 or later, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is one of the", "are")), what)
 	}
 	switch {
-	case im.noRestore && im.opts.Method != Replication:
+	case im.server.noRestore && im.opts.Method != Replication:
 		return fmt.Errorf("%s to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", belong, what)
-	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.noRestore && !im.fragile():
+	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.server.noRestore && !im.fragile():
 		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
 		if err == nil && !known {
 			err = lacks
@@ -228,15 +234,14 @@ func (im *importer) probeModule(ctx context.Context, e *rdb.Entry) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	_, err = im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
-	var refused redis.Error
-	if errors.As(err, &refused) {
-		if classifyReply(refused) == keyFailed {
-			return false, nil
-		}
-		return false, advise(refused)
+	refused, err := im.tryRestore(ctx, e.Key, payload, im.server.version)
+	switch {
+	case err != nil || refused == "":
+		return err == nil, err
+	case classifyReply(refused) == keyFailed:
+		return false, nil
 	}
-	return err == nil, err
+	return false, advise(refused)
 }
 
 // moduleKnown stops a live import at the first key of a module that the target lacks.
@@ -244,25 +249,31 @@ func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
 	if !im.source.Once || e.Raw == nil || im.modules[e.Module] {
 		return nil
 	}
-	switch {
-	case im.noRestore:
-	case im.fragile():
-		list, err := im.ask(ctx, "MODULE", "LIST")
-		if err != nil && redis.Code(err) == "" {
-			return err
-		}
-		items, _ := list.([]any)
-		if im.modules[e.Module] = moduleListed(redis.ModuleNames(items), e.Module); im.modules[e.Module] {
-			return nil
-		}
-	default:
-		known, err := im.probeModule(ctx, e)
-		if known || err != nil {
-			im.modules[e.Module] = known
-			return err
+	if !im.server.noRestore {
+		known := true
+		var failed error
+		im.everyMaster(ctx, func(err error) { failed = errors.Join(failed, err) }, func(ctx context.Context, add func(error)) {
+			has, err := im.hasModule(ctx, e)
+			if err != nil {
+				add(err)
+			}
+			known = known && has
+		})
+		if known || failed != nil {
+			im.modules[e.Module] = known && failed == nil
+			return failed
 		}
 	}
 	return &fatalError{fmt.Errorf("key %q in database %d belongs to module %q, which the target lacks; load the module there, or exclude such keys with --type", e.Key, e.DB, e.Module)}
+}
+
+// hasModule asks one server for the module of a value.
+func (im *importer) hasModule(ctx context.Context, e *rdb.Entry) (bool, error) {
+	if !im.fragile() {
+		return im.probeModule(ctx, e)
+	}
+	have, err := im.moduleList(ctx)
+	return moduleListed(have, e.Module), unlessRefused(err)
 }
 
 // checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.
@@ -280,15 +291,24 @@ func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
 		}
 		return
 	}
+	im.everyMaster(ctx, add, im.checkFunctionsOf)
+}
+
+// checkFunctionsOf asks one server.
+func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 	for _, l := range im.survey.libraries {
 		if l.engine != "" && !strings.EqualFold(l.engine, "lua") {
-			add(im.checkEngine(ctx, l))
+			if err := im.checkEngine(ctx, l); err != nil {
+				add(err)
+			}
 		}
 	}
+	count := len(im.survey.libraries)
 	if im.opts.Method == Replication || im.opts.Existing == Skip || im.resumed != nil || count == 0 {
 		return // what is there is replaced, or kept
 	}
-	have, err := libraries(ctx, im.control)
+	list, err := im.list(ctx, "FUNCTION", "LIST")
+	have := librariesOf(list)
 	switch {
 	case redis.Code(err) == "NOPERM":
 		add(fmt.Errorf("%w: the dump has %s; grant +function, or exclude them with --type", err, finding.Count(count, "function library")))

@@ -62,10 +62,6 @@ func slotTag(tags map[uint16]string, want uint16) string {
 	}
 }
 
-func (im *importer) slotTag(key []byte) string {
-	return slotTag(map[uint16]string{}, slot(key))
-}
-
 // readSlots asks a node which master has which slot.
 func readSlots(ctx context.Context, conn *redis.Conn) (*slotMap, error) {
 	list, err := conn.List(ctx, "CLUSTER", "SLOTS")

@@ -111,7 +111,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	switch {
 	case e.Type == rdb.TypeModule2:
 		return asIs, im.moduleKnown(ctx, e)
-	case im.opts.Method == Commands, im.noRestore, !im.server.absTTL:
+	case im.opts.Method == Commands, im.server.noRestore, !im.server.absTTL:
 		return plain, nil
 	case im.shift != 0 && e.Type.FieldExpiry():
 		return reencoded, nil
@@ -124,7 +124,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	if e.Raw == nil || isEmptyEntry(e) {
 		return reencoded, nil
 	}
-	refused, err := im.probe(ctx, e)
+	refused, err := im.probeMasters(ctx, e)
 	if err != nil {
 		return asIs, err
 	}
@@ -159,12 +159,9 @@ func (im *importer) probe(ctx context.Context, e *rdb.Entry) (refused bool, err 
 	if err != nil || im.mayRestore(e) != nil {
 		return true, nil
 	}
-	_, err = im.ask(ctx, "RESTORE", im.probeKey(e.Key), "1", string(payload), "ABSTTL")
-	var reply redis.Error
+	reply, err := im.tryRestore(ctx, e.Key, payload, im.server.version)
 	switch {
-	case err == nil:
-		return false, nil
-	case !errors.As(err, &reply):
+	case err != nil || reply == "":
 		return false, err
 	case classifyReply(reply) == keyFailed:
 		return e.Type != rdb.TypeModule2, nil
@@ -172,52 +169,16 @@ func (im *importer) probe(ctx context.Context, e *rdb.Entry) (refused bool, err 
 	return false, advise(reply)
 }
 
-// probeKey is the name of a key that does not exist: one that the user may write, and in the slot of the node, is like a key
-// of the dump.
-func (im *importer) probeKey(like []byte) string {
-	name := string(like) + ":redis-gitops:probe"
-	if im.server.cluster {
-		name = "redis-gitops:probe" + im.slotTag(like)
-	}
-	return name
-}
-
-// ask sends a command over the control connection, which is made anew where it broke.
-func (im *importer) ask(ctx context.Context, args ...string) (any, error) {
-	var last error
-	for range 3 {
-		if im.control == nil {
-			conn, err := im.connect(ctx, "")
-			if err != nil {
-				return nil, err
-			}
-			im.control = conn
+// probeMasters asks every master, and reports whether one of them refuses the entry.
+func (im *importer) probeMasters(ctx context.Context, e *rdb.Entry) (refused bool, err error) {
+	im.everyMaster(ctx, func(e error) { err = errors.Join(err, e) }, func(ctx context.Context, add func(error)) {
+		no, err := im.probe(ctx, e)
+		if err != nil {
+			add(err)
 		}
-		limited, cancel := context.WithTimeout(ctx, replyTimeout)
-		reply, err := im.control.Do(limited, args...)
-		cancel()
-		var refused redis.Error
-		if err == nil || errors.As(err, &refused) {
-			words := strings.Fields(string(refused))
-			if !im.server.cluster || refused.Code() != "MOVED" || len(words) != 3 {
-				return reply, err
-			}
-			im.control.Close() // any node will do, so why not the one that has the slot
-			if im.control, err = im.connect(ctx, words[2]); err != nil {
-				im.control = nil
-				return nil, err
-			}
-			last = refused
-			continue
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		last = err
-		im.control.Close()
-		im.control = nil
-	}
-	return nil, last
+		refused = refused || no
+	})
+	return refused, err
 }
 
 // function loads a library.

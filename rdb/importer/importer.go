@@ -236,6 +236,7 @@ type importer struct {
 	survey  *survey
 	server  server // what is known of the target
 	control *redis.Conn
+	place   place            // where control leads
 	methods map[rdb.Type]way // for types that were tried on the target
 	modules map[string]bool  // of a live source: modules that the target has
 	sum     string           // of the options that must not change between runs
@@ -262,7 +263,6 @@ type importer struct {
 	confirmed map[string]identity // of the processes that confirmed all before the frontier, under the ledger's lock
 	foreign   atomic.Bool         // the target's data may be another's than what was confirmed
 	doubtful  span                // keys that are there, but may be another's
-	noRestore bool                // the target has no RESTORE that we may use
 	noDump    bool                // nor DUMP
 	uses      uses
 

@@ -39,6 +39,11 @@ func libraries(ctx context.Context, conn *redis.Conn) (map[string][]string, erro
 	if err != nil {
 		return nil, err
 	}
+	return librariesOf(list), nil
+}
+
+// librariesOf reads the reply of FUNCTION LIST.
+func librariesOf(list []any) map[string][]string {
 	have := map[string][]string{}
 	for _, item := range list {
 		fields, _ := item.([]any)
@@ -61,7 +66,7 @@ func libraries(ctx context.Context, conn *redis.Conn) (map[string][]string, erro
 		}
 		have[name] = functions
 	}
-	return have, nil
+	return have
 }
 
 var registers = regexp.MustCompile(`register_function\s*[({][^)}]*?["']([A-Za-z0-9_]+)["']`)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -16,10 +15,7 @@ import (
 
 // A server is what is known of the target.
 type server struct {
-	name    string // such as "Redis 7.0.15"
-	version int    // the newest RDB version that it reads
-	release string // such as "7.0.15" or "valkey-8.1.1"
-	absTTL  bool   // RESTORE knows ABSTTL: Redis 5.0
+	abilities
 	cluster bool
 	dbs     []int // that had keys before
 	info    map[string]string
@@ -36,7 +32,8 @@ type Refusal struct {
 	Message string `json:"message"`
 }
 
-// A check is one question of the preflight. Every method has all of them asked; each knows whom it concerns.
+// A check is one question of the preflight. Every method has all of them asked; each knows whom it concerns, and asks every
+// master that is concerned.
 type check struct {
 	code string
 	ask  func(ctx context.Context, add func(error))
@@ -140,135 +137,6 @@ func (im *importer) notItself() error {
 		if slices.Contains(im.source.Live.IDs, id.Run) || slices.Contains(im.source.Live.IDs, id.Repl) {
 			return errors.New("source and target are the same server, or a master and its replica; pass two different servers")
 		}
-	}
-	return nil
-}
-
-// checkTarget asks the target what it is, and says whether more can be asked.
-func (im *importer) checkTarget(ctx context.Context, conn *redis.Conn, add func(error)) bool {
-	info, err := conn.Info(ctx, "")
-	if err != nil && im.opts.Anonymous && redis.Code(err) != "" {
-		info, err = map[string]string{}, nil
-	}
-	switch {
-	case err != nil:
-		add(advise(err))
-		return false
-	case info["redis_mode"] == "sentinel":
-		add(fmt.Errorf("%s is a Sentinel; use redis+sentinel://%s/NAME for the master it monitors", conn.Addr(), conn.Addr()))
-		return false
-	case identityOf(info).Run == "" && !im.opts.Anonymous:
-		add(fmt.Errorf("%s does not report a run_id (INFO server), so a restart would go unnoticed; pass the server behind the proxy, or use --no-run-id to look up every key at the end", conn.Addr()))
-		return false
-	case info["loading"] == "1":
-		add(advise(redis.Error("LOADING the target is loading its data")))
-		return false
-	}
-	s := &im.server
-	s.info = info
-	s.cluster = info["cluster_enabled"] == "1"
-	s.name, s.release = "Redis "+info["redis_version"], info["redis_version"]
-	if v := info["valkey_version"]; v != "" {
-		s.name, s.release = "Valkey "+v, "valkey-"+v
-	}
-	for name := range info {
-		if n, err := strconv.Atoi(strings.TrimPrefix(name, "db")); err == nil && strings.HasPrefix(name, "db") {
-			s.dbs = append(s.dbs, n)
-		}
-	}
-	slices.Sort(s.dbs)
-	if err := im.learnVersion(ctx); err != nil {
-		add(err)
-		return false
-	}
-	return true
-}
-
-// learnVersion tries which RDB versions RESTORE takes, the newest first. A key whose time is over is checked and not made.
-func (im *importer) learnVersion(ctx context.Context) error {
-	value := &rdb.Entry{Type: rdb.TypeString, Raw: []byte("\x01x"), Key: []byte("x")}
-	if im.survey != nil {
-		for _, sample := range im.survey.samples { // a user may be kept to some names
-			value.Key = sample.Key
-			break
-		}
-	}
-	versions := []int{81, 80, 15, 14, 13, 12, 11, 10, 9}
-	var probes [][]string
-	for _, v := range versions {
-		payload, err := rdb.AppendDump(nil, value, v)
-		if err != nil {
-			return err
-		}
-		probes = append(probes, []string{"RESTORE", im.probeKey(value.Key), "1", string(payload), "ABSTTL"})
-	}
-	if im.server.cluster { // so that the control connection leads to the node that has the slot of this key
-		if _, err := im.ask(ctx, "EXISTS", probes[0][1]); err != nil {
-			return advise(err)
-		}
-	}
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
-	replies, err := im.control.Pipeline(limited, probes...)
-	cancel()
-	if err != nil {
-		return err
-	}
-	for i, reply := range replies {
-		refused, ok := reply.(redis.Error)
-		switch {
-		case !ok:
-			im.server.version, im.server.absTTL = versions[i], true
-			return nil
-		case strings.Contains(string(refused), "syntax error") && im.opts.Method == Restore:
-			return fmt.Errorf("%s does not support RESTORE with ABSTTL, so expiring keys would live too long; remove --method restore", im.server.name)
-		case strings.Contains(string(refused), "syntax error"):
-			return im.oldVersion()
-		case refused.Code() == "NOPERM" && (im.opts.Method == Commands || im.opts.Method == Replication):
-			im.noRestore = true
-			return im.oldVersion()
-		case unknownCommand(refused) && im.opts.Method == Restore:
-			return fmt.Errorf("%s has no RESTORE command (renamed or disabled); remove --method restore to use plain commands", im.server.name)
-		case unknownCommand(refused):
-			im.noRestore = true
-			if im.opts.Method == Auto {
-				im.ledger.note("the target has no RESTORE command (renamed or disabled); keys were written with plain commands, which is slower")
-			}
-			return im.oldVersion()
-		case classifyReply(refused) != keyFailed:
-			return advise(refused)
-		}
-	}
-	return fmt.Errorf("%s accepts no supported RDB version; check that it is Redis or Valkey", im.server.name)
-}
-
-// unknownCommand reports that a server does not have a command, or has it under another name.
-func unknownCommand(err error) bool {
-	return redis.Code(err) == "ERR" && strings.Contains(strings.ToLower(err.Error()), "unknown command")
-}
-
-// oldVersion goes by the number of the server's version, where RESTORE cannot be asked.
-func (im *importer) oldVersion() error {
-	number, valkey := strings.CutPrefix(im.server.release, "valkey-")
-	major, rest, _ := strings.Cut(number, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(major)
-	m, err2 := strconv.Atoi(minor)
-	if err != nil || err2 != nil || n < 4 {
-		return fmt.Errorf("%s is too old; the oldest supported target is Redis 4.0", im.server.name)
-	}
-	name := fmt.Sprintf("%d.%d", n, m)
-	if valkey {
-		name = "valkey-" + name
-	}
-	switch v := rdb.VersionFor(name); {
-	case v > 0:
-		im.server.version = v
-	case valkey && n < 9:
-		im.server.version = 11
-	case valkey:
-		im.server.version = 80
-	default: // newer than what is known here
-		im.server.version = 12
 	}
 	return nil
 }
@@ -400,6 +268,9 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 		}
 		info, err := c.Info(ctx, "memory")
 		c.Close()
+		if im.opts.Anonymous && redis.Code(err) != "" {
+			info, err = nil, nil
+		}
 		if err != nil {
 			add(advise(err))
 			continue
@@ -410,6 +281,9 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 
 // room reports that one server has not enough memory for what it gets.
 func (im *importer) room(who string, info map[string]string, estimate int64) error {
+	if info["used_memory"] == "" {
+		im.ledger.note("%s does not report its memory (INFO), so it was not compared with what the keys need", who)
+	}
 	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
 	limit, used := number("maxmemory"), number("used_memory")
 	free := limit - used

@@ -34,7 +34,7 @@ type command struct {
 // commandTable has every command that an import sends. The preflight asks for those that a run needs, and a test compares
 // the table with what the sources name and with what a server has received.
 var commandTable = []command{
-	{name: "AUTH"}, {name: "PING"}, {name: "INFO"}, {name: "TIME"}, {name: "SELECT"}, {name: "DBSIZE"}, {name: "ASKING"}, {name: "WAIT"},
+	{name: "AUTH"}, {name: "HELLO"}, {name: "PING"}, {name: "INFO"}, {name: "TIME"}, {name: "SELECT"}, {name: "DBSIZE"}, {name: "ASKING"}, {name: "WAIT"},
 	{name: "DISCARD"}, {name: "RESTORE"}, {name: "DUMP"}, {name: "SCRIPT LOAD"}, {name: "CLIENT NO-TOUCH"}, {name: "CLUSTER SLOTS"},
 	{name: "COMMAND INFO"}, {name: "CONFIG GET"}, {name: "PUBSUB NUMSUB"}, {name: "MODULE LIST"}, {name: "FUNCTION LIST"},
 	{name: "FUNCTION STATS"}, {name: "ACL WHOAMI"}, {name: "ACL DRYRUN"},
@@ -117,7 +117,7 @@ func (im *importer) plan() *plan {
 	if p.verify && (once || s.large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
 		p.compare["type"] = true
 	}
-	plainly := im.opts.Method == Commands || im.noRestore || !im.server.absTTL
+	plainly := im.opts.Method == Commands || im.server.noRestore || !im.server.absTTL
 	for _, kind := range kinds {
 		large := s.large[kind] > 0 || once && wants(im.opts.Filter.Types, kind)
 		some := large || slices.ContainsFunc(slices.Collect(maps.Keys(s.types)), func(t rdb.Type) bool { return t.Kind() == kind })
@@ -144,36 +144,57 @@ func (im *importer) plan() *plan {
 	return p
 }
 
-// checkRights asks whether the target has the commands that a run needs, and the user may run them.
+// checkRights asks whether the masters have the commands that a run needs, and the user may run them.
 func (im *importer) checkRights(ctx context.Context, add func(error)) {
-	p := im.plan()
-	if p.verify {
-		_, err := im.ask(ctx, "DUMP", im.probeKey(im.likeKey()))
-		switch {
-		case redis.Code(err) == "NOPERM":
-			add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
-		case unknownCommand(err):
-			im.noDump = true
-			im.ledger.note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
-			p = im.plan()
-		}
+	if im.plan().verify {
+		im.everyMaster(ctx, add, im.checkDump)
 	}
+	p := im.plan()
 	var needed []command
 	for _, c := range commandTable {
 		if c.when != nil && c.when(p) {
 			needed = append(needed, c)
 		}
 	}
-	refused, err := im.mayRun(ctx, needed)
+	var nodes []string
+	var refusals []refusal
+	im.everyMaster(ctx, add, func(ctx context.Context, add func(error)) {
+		refused, err := im.mayRun(ctx, needed)
+		if err != nil {
+			add(err)
+			return
+		}
+		nodes = append(nodes, im.place.node)
+		for _, r := range refused {
+			r.node = im.place.node
+			refusals = append(refusals, r)
+		}
+	})
+	refusals, err := im.reallyNeeded(ctx, refusals)
 	if err != nil {
 		add(err)
-		return
 	}
-	if refused, err = im.reallyNeeded(ctx, refused); err != nil {
+	var found nodeProblems
+	for _, node := range nodes {
+		of := slices.DeleteFunc(slices.Clone(refusals), func(r refusal) bool { return r.node != node })
+		for _, err := range im.explainRefused(of) {
+			found.add(node, err)
+		}
+	}
+	for _, err := range found.errors(len(nodes)) {
 		add(err)
 	}
-	for _, err := range im.explainRefused(refused) {
-		add(err)
+}
+
+// checkDump asks whether one server gives the values that are compared.
+func (im *importer) checkDump(ctx context.Context, add func(error)) {
+	_, err := im.ask(ctx, "DUMP", im.probeKey(im.likeKey()))
+	switch {
+	case redis.Code(err) == "NOPERM":
+		add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
+	case unknownCommand(err):
+		im.noDump = true
+		im.ledger.note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
 	}
 }
 
@@ -188,64 +209,108 @@ func (im *importer) likeKey() []byte {
 // A refusal is a command that the target would not carry out.
 type refusal struct {
 	command
+	node    string      // of a cluster
 	unknown bool        // the target does not have it
 	unsure  bool        // the target does not answer the question
 	reply   redis.Error // why the user may not run it
 }
 
-// reallyNeeded leaves out commands that no value needs. Which commands a value takes is not counted when the dump is read
-// first, so it is read again where it matters.
+// A need is what keys of the dump may need of a master: a command, or to be one that keys go to at all ("").
+type need struct{ node, command string }
+
+// need returns what has to come of the dump for a refusal to matter, or nil where it matters without any key.
+func (im *importer) need(r *refusal) *need {
+	switch {
+	case r.value:
+		return &need{r.node, r.name}
+	case !im.server.cluster || r.name == "UNLINK" && im.resumed != nil: // temporary keys are searched for in every node
+		return nil
+	case r.name == "MULTI" || r.name == "EXEC" || strings.Contains(r.args, "KEY") || strings.Contains(r.args, "TMP"):
+		return &need{r.node, ""}
+	}
+	return nil
+}
+
+// reallyNeeded leaves out commands that no value needs, and nodes of a cluster that no key goes to. That is not counted when
+// the dump is read first, so it is read again where it matters.
 func (im *importer) reallyNeeded(ctx context.Context, refused []refusal) ([]refusal, error) {
-	missing := map[string]bool{}
-	for _, r := range refused {
-		if r.value {
-			missing[r.name] = true
+	open := map[need]bool{}
+	for i := range refused {
+		if n := im.need(&refused[i]); n != nil {
+			open[*n] = true
 		}
 	}
-	if len(missing) == 0 || im.source.Once {
+	if len(open) == 0 || im.source.Once {
 		return refused, nil
 	}
-	body, err := im.source.Open(ctx, 0)
+	err := im.meetNeeds(ctx, open)
 	if err != nil {
 		return refused, err
 	}
+	return slices.DeleteFunc(refused, func(r refusal) bool { n := im.need(&r); return n != nil && open[*n] }), nil
+}
+
+// meetNeeds reads the dump until every need has been met, and leaves those that are not.
+func (im *importer) meetNeeds(ctx context.Context, open map[need]bool) error {
+	nodeOf := func([]byte) string { return "" }
+	if im.server.cluster {
+		m, err := im.slots(ctx)
+		if err != nil {
+			return err
+		}
+		nodeOf = func(key []byte) string { return m.routes[m.route(key)] }
+	}
+	body, err := im.source.Open(ctx, 0)
+	if err != nil {
+		return err
+	}
 	defer body.Close()
-	needed := map[string]bool{}
 	scanner := rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true})
 	filter := im.opts.Filter
-	for len(needed) < len(missing) {
+	for len(open) > 0 {
 		e, err := scanner.Next()
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err == nil {
 			err = context.Cause(ctx)
 		}
 		if err != nil {
-			return refused, err
+			return err
 		}
-		if e.Kind != rdb.KeyEntry || e.Type == rdb.TypeModule2 || filter.Apply(e) != rdb.Kept {
+		if e.Kind != rdb.KeyEntry || filter.Apply(e) != rdb.Kept {
 			continue
 		}
-		how, err := im.wayOf(ctx, e)
-		if err != nil {
-			return refused, err
+		node := nodeOf(e.Key)
+		delete(open, need{node, ""})
+		if err := im.commandsOf(ctx, e, func(name string) { delete(open, need{node, name}) }); err != nil {
+			return err
 		}
-		if how != plain && (e.Raw != nil || e.Type.Kind() == "stream" && im.survey.lengths[e.Offset] <= maxWhole) {
-			continue
-		}
-		if e.Type == rdb.TypeString && e.Raw != nil && im.server.version >= expireAtSince { // SET with its expiry
-			continue
-		}
-		// What is wrong with a value is reported when it is written.
-		_ = rdb.Commands(e, rdb.CommandOptions{RDBVersion: im.server.version, Shift: im.shift}, func(args [][]byte) error {
-			if name := string(args[0]); missing[name] {
-				needed[name] = true
-			}
-			return nil
-		})
 	}
-	return slices.DeleteFunc(refused, func(r refusal) bool { return r.value && !needed[r.name] }), nil
+	return nil
+}
+
+// commandsOf names the plain commands that an entry is written with.
+func (im *importer) commandsOf(ctx context.Context, e *rdb.Entry, use func(name string)) error {
+	if e.Type == rdb.TypeModule2 {
+		return nil
+	}
+	how, err := im.wayOf(ctx, e)
+	if err != nil {
+		return err
+	}
+	if how != plain && (e.Raw != nil || e.Type.Kind() == "stream" && im.survey.lengths[e.Offset] <= maxWhole) {
+		return nil
+	}
+	if e.Type == rdb.TypeString && e.Raw != nil && im.server.version >= expireAtSince { // SET with its expiry
+		return nil
+	}
+	// What is wrong with a value is reported when it is written.
+	_ = rdb.Commands(e, rdb.CommandOptions{RDBVersion: im.server.version, Shift: im.shift}, func(args [][]byte) error {
+		use(string(args[0]))
+		return nil
+	})
+	return nil
 }
 
 // explainRefused turns refusals into one error a cause.
@@ -322,7 +387,7 @@ func (im *importer) arguments(name, args string) []string {
 	like := im.likeKey()
 	temporary := temporaryPrefix + "probe"
 	if im.server.cluster {
-		temporary += im.slotTag(like)
+		temporary += im.probeTag(like)
 	}
 	words := strings.Fields(name + " " + args)
 	for i, w := range words {
@@ -381,7 +446,7 @@ func (im *importer) dryRun(ctx context.Context, commands []command) (refused []r
 		reply, err := im.ask(ctx, append([]string{"ACL", "DRYRUN", user}, im.arguments(name, c.args)...)...)
 		var e redis.Error
 		switch {
-		case errors.As(err, &e) && strings.Contains(string(e), "not found"): // ERR Command 'x' not found
+		case errors.As(err, &e) && strings.HasPrefix(string(e), "ERR Command ") && strings.HasSuffix(string(e), "not found"):
 			return refusal{command: *c, unknown: true}, false, nil
 		case errors.As(err, &e):
 			no = e
