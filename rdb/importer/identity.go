@@ -90,7 +90,11 @@ func (im *importer) identify(ctx context.Context) error {
 	asked := map[string]facts{}
 	for _, node := range nodes {
 		err := im.on(ctx, node, func(conn *redis.Conn) (_ bool, err error) {
-			asked[node], err = readFacts(ctx, conn)
+			f, err := readFacts(ctx, conn)
+			if err == nil && !f.known && im.opts.Anonymous {
+				f.keys, err = im.countEach(ctx, conn)
+			}
+			asked[node] = f
 			return false, err
 		})
 		if err != nil {
@@ -101,7 +105,8 @@ func (im *importer) identify(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.known = true
 	s.runID = s.ids[""].Run
-	if s.cluster {
+	anonymous := slices.ContainsFunc(slices.Collect(maps.Values(s.ids)), func(id identity) bool { return id.Run == "" })
+	if s.cluster && !anonymous {
 		sum := sha256.New()
 		for _, node := range slices.Sorted(maps.Keys(s.ids)) {
 			fmt.Fprintln(sum, node, s.ids[node].Run)
@@ -141,6 +146,7 @@ func (im *importer) sameServer(ctx context.Context) error {
 
 // facts are what a node says about its data at one time, from INFO.
 type facts struct {
+	known            bool // it has answered
 	evicted, expired int64
 	used, limit      int64
 	policy           string
@@ -195,16 +201,17 @@ func readFacts(ctx context.Context, conn *redis.Conn) (facts, error) {
 	if err != nil {
 		return facts{}, err
 	}
-	info := map[string]string{}
+	info, known := map[string]string{}, true
 	for _, reply := range replies {
-		text, _ := reply.(string)
+		text, ok := reply.(string)
+		known = known && ok
 		for name, value := range redis.ParseInfo(text) {
 			info[name] = value
 		}
 	}
 	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
 	f := facts{
-		evicted: number("evicted_keys"), expired: number("expired_keys"), used: number("used_memory"), limit: number("maxmemory"),
+		known: known, evicted: number("evicted_keys"), expired: number("expired_keys"), used: number("used_memory"), limit: number("maxmemory"),
 		policy: info["maxmemory_policy"], keys: map[int]int64{}, removals: map[string]int64{},
 	}
 	for name, value := range info {

@@ -116,6 +116,9 @@ func (im *importer) watchReplicas(ctx context.Context) {
 				}
 			}
 		}
+		if code := redis.Code(err); code == "NOPERM" || unknownCommand(err) {
+			return // it will not be answered later either
+		}
 		if err != nil {
 			im.replicas.set(false) // the workers have the same trouble and deal with it
 			if conn != nil {

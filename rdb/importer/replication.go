@@ -70,6 +70,9 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if im.server.cluster {
 		add(errors.New("a cluster node cannot become an external replica; " + other))
 	}
+	if info["connected_slaves"] == "" {
+		add(errors.New("the target does not answer INFO (denied, renamed or a proxy), so its keys and replicas are unknown and would be lost; " + other))
+	}
 	if info["connected_slaves"] != "0" && info["connected_slaves"] != "" {
 		add(fmt.Errorf("the target has replicas (%s), which would lose their data; %s", info["connected_slaves"], other))
 	}

@@ -380,8 +380,14 @@ func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) er
 	if err != nil {
 		return err
 	}
-	for i, reply := range replies { // such as LOADING
-		if refused, ok := reply.(redis.Error); ok && refused.Code() != "NOPERM" && !(im.opts.Anonymous && i > 0 && classifyReply(refused) == keyFailed) {
+	for i, reply := range replies {
+		refused, ok := reply.(redis.Error)
+		denied := refused.Code() == "NOPERM" || unknownCommand(refused)
+		switch {
+		case !ok, denied && i == 0, im.opts.Anonymous && i > 0 && (denied || classifyReply(refused) == keyFailed):
+		case denied:
+			return noInfo(refused)
+		default: // such as LOADING
 			return refused
 		}
 	}

@@ -1,0 +1,288 @@
+package importer
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/redistest"
+	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// restrict makes a user who may not run some commands, and returns the URL for it.
+func restrict(s *redistest.Server, denied string) string {
+	s.Do("ACL", "DELUSER", "u")
+	s.Do(append([]string{"ACL", "SETUSER", "u", "on", ">pw", "~*", "&*", "+@all"}, strings.Fields(denied)...)...)
+	return "redis://u:pw@" + s.Addr()
+}
+
+// What a target can do is found out without INFO, as long as it says so in any way. ACL cannot deny HELLO.
+func TestAbilitiesWithoutInfo(t *testing.T) {
+	s := redistest.Start(t)
+	for _, tt := range []struct {
+		denied string
+		method Method
+		want   abilities
+		fails  string
+	}{
+		{"", Auto, abilities{"Redis 7.0", "7.0", 10, true, false}, ""},
+		{"INFO", Auto, abilities{"Redis 7.0", "7.0", 10, true, false}, ""},
+		{"INFO HELLO", Auto, abilities{"the target", "", 10, true, false}, ""},
+		{"RESTORE", Commands, abilities{"Redis 7.0", "7.0", 10, false, true}, ""},
+		{"INFO RESTORE", Commands, abilities{"Redis 7.0", "7.0", 10, false, true}, ""},
+		{"INFO RESTORE HELLO", Commands, abilities{"the target", "", 10, false, true}, ""},
+		{"INFO RESTORE HELLO COMMAND", Commands, abilities{}, "cannot find out the version of the target, because RESTORE, INFO, HELLO and COMMAND"},
+		{"INFO RESTORE", Auto, abilities{}, "the user lacks permissions"},
+	} {
+		for _, reply := range []string{"-NOPERM this user has no permissions to run the command\r\n", "-ERR unknown command, with args beginning with: \r\n"} {
+			addr := disguise(t, s, func(args []string) (string, []string) {
+				if slices.Contains(strings.Fields(tt.denied), args[0]) {
+					return reply, nil
+				}
+				return "", args
+			})
+			im := &importer{target: targetOf(t, "redis://"+addr), opts: Options{Method: tt.method, Anonymous: true}.withDefaults()}
+			im.ledger.report = &Report{}
+			conn, err := im.tryConnect(t.Context(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			im.control = conn
+			ok := im.checkTarget(t.Context(), conn, func(e error) { err = e })
+			im.leave()
+			if tt.fails != "" && strings.HasPrefix(reply, "-NOPERM") {
+				if ok || err == nil || !strings.Contains(err.Error(), tt.fails) {
+					t.Errorf("%s, %v: %v, %v, want %s", tt.denied, tt.method, ok, err, tt.fails)
+				}
+				continue
+			}
+			got := im.server.abilities
+			for _, text := range []*string{&got.name, &got.release} { // without the last number
+				if i := strings.LastIndexByte(*text, '.'); i > 0 {
+					*text = (*text)[:i]
+				}
+			}
+			if tt.fails == "" && (!ok || err != nil || got != tt.want) {
+				t.Errorf("%s, %v: %v, %v, %+v, want %+v", tt.denied, tt.method, ok, err, got, tt.want)
+			}
+		}
+	}
+}
+
+// Keys of a target that refuses INFO are neither overlooked nor deleted without a question.
+func TestWithoutInfo(t *testing.T) {
+	confirm := func(string) error { return nil }
+	s := redistest.Start(t)
+	data := dump10(t, plainKeys(50, 10)...)
+	for _, tt := range []struct {
+		name string
+		once bool
+		opts Options
+		want string
+	}{
+		{"not anonymous", false, Options{}, "the import requires INFO to notice restarts; grant +info, or use --no-run-id"},
+		{"occupied", false, Options{Anonymous: true}, "database 0 of the target already contains 2 keys"},
+		{"occupied, read once", true, Options{Anonymous: true}, "database 5 of the target already contains 1 key"},
+		{"emptied", false, Options{Anonymous: true, Existing: Flush, Confirm: confirm}, ""},
+		{"emptied, read once", true, Options{Anonymous: true, Existing: Flush, Confirm: confirm}, ""},
+		{"by replication", false, Options{Anonymous: true, Method: Replication}, "the target does not answer INFO (denied, renamed or a proxy), so its keys"},
+	} {
+		for _, denied := range []string{"-info", "-info -hello"} {
+			t.Run(tt.name+" "+denied, func(t *testing.T) {
+				occupy(s)
+				before := fmt.Sprint(everything(s))
+				src := bytesSource("dump", data)
+				src.Once = tt.once
+				report, err := Import(t.Context(), src, targetOf(t, restrict(s, denied)), tt.opts)
+				switch {
+				case tt.want == "":
+					if err != nil || report.Failed() > 0 || s.Do("EXISTS", "precious") != int64(0) {
+						t.Errorf("%v, %+v", err, report)
+					}
+				case err == nil || !strings.Contains(err.Error(), tt.want):
+					t.Errorf("got %v, want %s", err, tt.want)
+				case fmt.Sprint(everything(s)) != before:
+					t.Error("the target was changed")
+				}
+			})
+		}
+	}
+	for _, name := range []string{"INFO", "PING"} {
+		empty(s)
+		addr := disguise(t, s, func(args []string) (string, []string) {
+			if args[0] == name {
+				return "-ERR unknown command `" + name + "`, with args beginning with: \r\n", nil
+			}
+			return "", args
+		})
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, "redis://"+addr), Options{})
+		if name == "PING" && (err != nil || report.Failed() > 0) {
+			t.Errorf("%v, %+v", err, report)
+		}
+		if name == "INFO" && (err == nil || !strings.Contains(err.Error(), "has no INFO command (renamed or disabled); the import requires INFO to notice restarts")) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// A cluster and a replica that refuse INFO are taken for what they are.
+func TestKindsWithoutInfo(t *testing.T) {
+	nodes := redistest.StartCluster(t, 3)
+	data := dump10(t, plainKeys(300, 10)...)
+	for _, denied := range []string{"-info", "-info -hello"} {
+		var url string
+		for _, n := range nodes {
+			empty(n)
+			url = restrict(n, denied)
+		}
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, url), Options{Anonymous: true})
+		sum := int64(0)
+		for _, n := range nodes {
+			sum += n.Do("DBSIZE").(int64)
+		}
+		if err != nil || report.Failed() > 0 || sum != 300 {
+			t.Errorf("%s: %v, %d keys, %+v", denied, err, sum, report)
+		}
+	}
+	s := redistest.Start(t, "--replicaof", "127.0.0.1", "1")
+	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, restrict(s, "-info -restore")), Options{Anonymous: true, Method: Commands})
+	if err == nil || !strings.Contains(err.Error(), "the target is a replica; use its master") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// disguise puts something before a server that answers some commands itself, or has others carried out.
+func disguise(t *testing.T, s *redistest.Server, change func(args []string) (reply string, pass []string)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				to, err := net.Dial("tcp", s.Addr())
+				if err != nil {
+					return
+				}
+				defer to.Close()
+				client, server := redis.NewConn(c), bufio.NewReader(to)
+				for {
+					command, err := client.ReadReply() // a list, like any reply
+					if err != nil {
+						return
+					}
+					var args []string
+					for _, a := range command.([]any) {
+						args = append(args, a.(string))
+					}
+					reply, pass := change(args)
+					if pass != nil {
+						out := redis.AppendArgs(nil, len(pass))
+						for _, a := range pass {
+							out = redis.AppendArg(out, a)
+						}
+						if _, err := to.Write(out); err != nil {
+							return
+						}
+						var b bytes.Buffer
+						if copyReply(&b, server) != nil {
+							return
+						}
+						reply = b.String()
+					}
+					if strings.EqualFold(args[0], "RESTORE") {
+						time.Sleep(30 * time.Millisecond)
+					}
+					if _, err := io.WriteString(c, reply); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// copyReply copies one reply as it is.
+func copyReply(to *bytes.Buffer, from *bufio.Reader) error {
+	line, err := from.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	to.WriteString(line)
+	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
+	switch {
+	case line[0] == '$' && n >= 0:
+		_, err = io.CopyN(to, from, int64(n)+2)
+	case line[0] == '*':
+		for range n {
+			if err := copyReply(to, from); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
+// Redis 5.0.8 and 6.0.0 make a key whose time is over, and count it until somebody looks: the questions of the preflight leave
+// nothing, and are not taken for the target's own keys.
+func TestProbesLeaveNothing(t *testing.T) {
+	s := redistest.Start(t)
+	addr := disguise(t, s, func(args []string) (string, []string) {
+		switch {
+		case strings.EqualFold(args[0], "HELLO"):
+			return "-ERR unknown command `HELLO`, with args beginning with: `2`, \r\n", nil
+		case strings.EqualFold(args[0], "ACL"), strings.EqualFold(args[0], "FUNCTION"), strings.EqualFold(args[0], "PEXPIRETIME"):
+			return "-ERR unknown command `" + args[0] + "`, with args beginning with: \r\n", nil
+		case args[0] == "RESTORE" && len(args) > 3:
+			payload := args[3]
+			if version := binary.LittleEndian.Uint16([]byte(payload[len(payload)-10:])); version > 9 {
+				return "-ERR DUMP payload version or checksum are wrong\r\n", nil
+			}
+			if args[2] == "1" && args[len(args)-1] == "ABSTTL" { // over by the time of the reply
+				args = append([]string{"RESTORE", args[1], strconv.FormatInt(time.Now().Add(10*time.Millisecond).UnixMilli(), 10)}, args[3:]...)
+			}
+		}
+		return "", args
+	})
+	listpackSet := rdb.Entry{Key: []byte("s"), Type: rdb.TypeHashListpack, Raw: rdb.AppendString(nil, packed("f", "v"))}
+	for _, method := range []Method{Auto, Commands} {
+		empty(s)
+		s.Do("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+		report, err := Import(t.Context(), bytesSource("dump", dump10(t, text(0, "a"), listpackSet)), targetOf(t, "redis://"+addr), Options{Method: method})
+		if err != nil || report.Failed() > 0 {
+			t.Errorf("%v: %v, %+v", method, err, report)
+		}
+		if n := s.Do("DBSIZE"); n != int64(2) {
+			t.Errorf("%v: %v keys", method, n)
+		}
+	}
+}
+
+// packed is a listpack of short texts.
+func packed(texts ...string) []byte {
+	body := []byte{}
+	for _, s := range texts {
+		body = append(append(body, 0x80|byte(len(s))), s...)
+		body = append(body, byte(1+len(s)))
+	}
+	out := binary.LittleEndian.AppendUint32(nil, uint32(4+2+len(body)+1))
+	out = binary.LittleEndian.AppendUint16(out, uint16(len(texts)))
+	return append(append(out, body...), 0xff)
+}
