@@ -267,6 +267,7 @@ type importer struct {
 	uses      uses
 
 	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
+	twice    duplicates
 	head     *rdb.Scanner
 	headBody io.Closer
 	pending  *rdb.Entry

@@ -356,6 +356,10 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		c.Skipped++
 		return nil
 	}
+	if p.im.source.Once && (p.im.opts.Existing == Skip || p.im.opts.Existing == Replace) && p.reread != e.Offset && !p.im.twice.add(e) {
+		p.refuse(e, row, errTwice) // the target would not say so
+		return nil
+	}
 	p.im.uses.known = p.im.uses.known || e.HasIdle || e.HasFreq
 	how, err := p.im.wayOf(ctx, e)
 	if err != nil {

@@ -92,6 +92,12 @@ func (im *importer) preflight(ctx context.Context) error {
 	} else {
 		im.ledger.report.Version, im.ledger.report.Size = im.survey.version, im.survey.size
 		add(im.forCommands())
+		if e := im.survey.duplicates.err(len(im.opts.Filter.MapDB) > 0); e != nil {
+			add(fmt.Errorf("%s: %w", im.source.Name, e))
+		}
+		if im.survey.duplicates.full {
+			im.ledger.note("only the first 16 million keys were checked for duplicates")
+		}
 	}
 	if im.opts.Resume && err == nil {
 		if im.opts.Method == Replication {

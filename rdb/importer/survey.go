@@ -37,6 +37,7 @@ type survey struct {
 	large         map[string]uint64       // keys that will be written whose value is larger than split, by kind
 	huge          bool                    // some stream is larger than what is sent whole
 	expiring      bool                    // some key that will be written expires
+	duplicates    duplicates
 }
 
 // maxSample is the size up to which a value is kept to try its type on the target.
@@ -88,6 +89,7 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 	}
 	s := y.survey
 	s.take(y.tally)
+	s.duplicates.seen = rdb.KeySet{} // which is large
 	s.version, s.size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
 	s.tail, err = im.source.Commands(ctx, scanner)
 	return s, err
@@ -161,6 +163,7 @@ func (s *surveyor) key(e *rdb.Entry) error {
 	if s.sampler != nil {
 		s.sampler.offer(e, from, s.scanner.Version())
 	}
+	s.duplicates.add(e)
 	s.sample(e, size)
 	return nil
 }
