@@ -7,7 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 )
+
+// maxCheckpoint is the size limit of a checkpoint, in bytes.
+const maxCheckpoint = 16 << 20
 
 // A checkpointFile keeps the checkpoint of an import in a file.
 type checkpointFile struct{ path string }
@@ -34,7 +39,7 @@ func newCheckpointFile(path, source, target string) (*checkpointFile, error) {
 }
 
 func (c *checkpointFile) Load() ([]byte, error) {
-	text, err := readRegular(c.path, maxCheckpoint)
+	text, err := inputfile.Read(c.path, maxCheckpoint)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -41,7 +42,7 @@ func (f *tlsFlags) config(insecure bool) (*tls.Config, error) {
 			continue
 		}
 		var err error
-		if pem[i], err = readRegular(name, maxSecret); err != nil {
+		if pem[i], err = inputfile.Read(name, inputfile.MaxSecret); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -238,7 +239,7 @@ func (in resourceInput) into(req *scaffold.ResourceRequest) (err error) {
 	method, secret, _ := strings.Cut(in.auth, ":")
 	req.Auth.Method, req.Auth.Secret = scaffold.AuthMethod(method), secret
 	if in.cert != "" {
-		if req.Auth.Cert, err = readRegular(in.cert, maxSecret); err != nil {
+		if req.Auth.Cert, err = inputfile.Read(in.cert, inputfile.MaxSecret); err != nil {
 			return fmt.Errorf("--cert: %w", err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -274,7 +275,7 @@ func parseBytes(text string) (int64, error) {
 func (a *app) importSource(ctx context.Context, from string, f *importFlags, show *progressPrinter) (importer.Source, func(), error) {
 	nothing := func() {}
 	if file, ok := strings.CutPrefix(from, "@"); ok {
-		text, err := readRegular(file, maxSecret)
+		text, err := inputfile.Read(file, inputfile.MaxSecret)
 		if err != nil {
 			return importer.Source{}, nothing, err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/git"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/isolate"
 	"github.com/redis-gitops/redis-gitops/lint"
@@ -47,6 +48,12 @@ Examples:
   redis-gitops lint --new-from-rev origin/main --format github
   redis-gitops lint --fix --diff
   redis-gitops lint --create-baseline --baseline .redis-gitops-baseline.json`
+
+// Limits of files that flags name, in bytes.
+const (
+	maxBaseline = 64 << 20 // 200,000 findings take about half of it
+	maxRules    = 64 << 20 // all files of a directory of rules
+)
 
 // The values of --fix.
 const (
@@ -261,7 +268,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 			problems = append(problems, finding.Errorf(finding.Position{File: arg}, "", "does not exist; pass a directory or file in the repository"))
 			continue
 		case !info.IsDir() && !info.Mode().IsRegular():
-			problems = append(problems, finding.Errorf(finding.Position{File: arg}, "", "%v; pass a directory or file in the repository", errNotRegular))
+			problems = append(problems, finding.Errorf(finding.Position{File: arg}, "", "%v; pass a directory or file in the repository", inputfile.ErrNotRegular))
 			continue
 		}
 		full = append(full, p)
@@ -302,7 +309,7 @@ func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []
 		opts.Values = append(opts.Values, strings.Split(set, ","))
 	}
 	if f.baseline != "" && !f.createBaseline {
-		src, err := readRegular(a.at(f.baseline), maxBaseline)
+		src, err := inputfile.Read(f.baseline, maxBaseline)
 		if err != nil {
 			return nil, fmt.Errorf("--baseline: %w", err)
 		}
@@ -320,23 +327,11 @@ func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []
 	return opts, err
 }
 
-// at finds a file that a flag names, relative to where the command runs.
-func (a *app) at(name string) string { return name }
-
-// fileCause describes what is wrong with a file that a flag names, without the path twice.
-func fileCause(name string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return fmt.Errorf("%s: %w", name, p.Err)
-	}
-	return err
-}
-
 // userRules reads the folders of rules of --policy and of the configuration.
 func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
 	var modules []policy.Module
 	for _, dir := range f.policies {
-		found, err := readModules(a.at(dir))
+		found, err := readModules(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -361,12 +356,12 @@ func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
 
 func readModules(dir string) ([]policy.Module, error) {
 	var modules []policy.Module
-	err := readRules(dir, lint.IsRule, func(name string, src []byte) {
+	err := inputfile.ReadTree(dir, repo.MaxFileSize, maxRules, lint.IsRule, func(name string, src []byte) {
 		modules = append(modules, policy.Module{File: path.Join(filepath.ToSlash(dir), name), Source: string(src)})
 	})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("--policy: %w", fileCause(dir, err))
+		return nil, fmt.Errorf("--policy: %w", inputfile.Cause(dir, err))
 	case len(modules) == 0:
 		return nil, fmt.Errorf("--policy: no .rego files in %s", dir)
 	}
@@ -415,8 +410,8 @@ func (a *app) writeBaseline(f *lintFlags, res *lint.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := a.writeWhole(a.at(f.baseline), out); err != nil {
-		return fmt.Errorf("--baseline: %w", fileCause(f.baseline, err))
+	if err := a.writeWhole(f.baseline, out); err != nil {
+		return fmt.Errorf("--baseline: %w", inputfile.Cause(f.baseline, err))
 	}
 	a.say("%s holds %s", f.baseline, plural(len(baseline.Known), "finding"))
 	return nil
@@ -425,7 +420,7 @@ func (a *app) writeBaseline(f *lintFlags, res *lint.Result) error {
 // writeWhole writes a file outside the repository's edits whole or not at all, and never in the place of a device or pipe.
 func (a *app) writeWhole(name string, data []byte) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: %w", name, errNotRegular)
+		return fmt.Errorf("%s: %w", name, inputfile.ErrNotRegular)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".redis-gitops-*")
 	if err != nil {
@@ -475,8 +470,8 @@ func (a *app) writeReport(run *report.Run, out output) error {
 	if err := report.Write(&b, out.format, run, report.Options{}); err != nil {
 		return err
 	}
-	if err := a.writeWhole(a.at(out.file), b.Bytes()); err != nil {
-		return fmt.Errorf("--format %s: %w", out.format, fileCause(out.file, err))
+	if err := a.writeWhole(out.file, b.Bytes()); err != nil {
+		return fmt.Errorf("--format %s: %w", out.format, inputfile.Cause(out.file, err))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/export"
@@ -94,7 +95,7 @@ func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Option
 	if err != nil {
 		return err
 	}
-	if err := writeFolder(a.at(dir), files); err != nil {
+	if err := writeFolder(dir, files); err != nil {
 		return err
 	}
 	a.tell("%s in %s", plural(len(files), "file"), dir)
@@ -106,18 +107,18 @@ func writeFolder(dir string, files []policy.Module) (err error) {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty; pass a new directory", dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fileCause(dir, err)
+		return inputfile.Cause(dir, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return fileCause(dir, err)
+		return inputfile.Cause(dir, err)
 	}
 	made, err := os.MkdirTemp(filepath.Dir(dir), ".redis-gitops-*")
 	if err != nil {
-		return fileCause(dir, err)
+		return inputfile.Cause(dir, err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fileCause(dir, err), os.RemoveAll(made))
+			err = errors.Join(inputfile.Cause(dir, err), os.RemoveAll(made))
 		}
 	}()
 	for _, f := range files {

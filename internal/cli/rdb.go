@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
@@ -42,7 +43,7 @@ func (a *app) openDump(name string) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(a.in), nil
 	}
-	f, err := openStream(name)
+	f, err := inputfile.OpenStream(name)
 	if err != nil {
 		return nil, cannotRead(name, err)
 	}
@@ -81,10 +82,10 @@ func (a *app) openSource(name string) (s importer.Source, release func(), err er
 // fileSource opens a regular file or a directory.
 func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
 	if info.IsDir() {
-		return source.Directory(regularFS{dir: name}, name)
+		return source.Directory(inputfile.Dir{Name: name}, name)
 	}
 	dir, base := filepath.Split(name)
-	beside := regularFS{dir: filepath.Clean(dir)}
+	beside := inputfile.Dir{Name: filepath.Clean(dir)}
 	if strings.HasSuffix(base, aof.ManifestSuffix) {
 		return source.Manifest(beside, base, name)
 	}
@@ -92,7 +93,7 @@ func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
 		return importer.Source{}, err
 	}
 	return source.File(name, info.Size(), func() (io.ReadSeekCloser, error) {
-		f, err := openRegular(name)
+		f, err := inputfile.Open(name)
 		if err != nil {
 			return nil, cannotRead(name, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
@@ -74,8 +75,8 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	if check, err := openRegular(name); err != nil { // it is read again for every server
-		return fmt.Errorf("cannot read %w", fileCause(name, err))
+	if check, err := inputfile.Open(name); err != nil { // it is read again for every server
+		return fmt.Errorf("cannot read %w", inputfile.Cause(name, err))
 	} else if err := check.Close(); err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (a *app) sayServed(events <-chan master.Event, once bool, stop func()) {
 func (a *app) serveOptions(f *serveFlags) (master.Options, error) {
 	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
 	if f.passwordFile != "" {
-		text, err := readRegular(f.passwordFile, maxSecret)
+		text, err := inputfile.Read(f.passwordFile, inputfile.MaxSecret)
 		if err != nil {
 			return opts, fmt.Errorf("--password-file: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -122,7 +123,7 @@ func (f *serverFlags) secret(into *string, flag, file, env string) error {
 		*into = os.Getenv(f.env(env))
 		return nil
 	}
-	text, err := readRegular(file, maxSecret)
+	text, err := inputfile.Read(file, inputfile.MaxSecret)
 	if err != nil {
 		return fmt.Errorf("--%s%s: %w", f.prefix, flag, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -274,9 +275,12 @@ func places(all []*instance.Instance) string {
 	return strings.Join(namespaces, ", ")
 }
 
+// maxPassword is the size limit of a password that goes into a URL, in bytes.
+const maxPassword = 64 << 10
+
 // readPassword reads a password, without the line end that editors put behind it.
 func readPassword(file string) (string, error) {
-	src, err := readRegular(file, maxPassword)
+	src, err := inputfile.Read(file, maxPassword)
 	if err != nil {
 		return "", fmt.Errorf("--password-file: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/afero"
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/wasm/host"
 	"github.com/redis-gitops/redis-gitops/wasm/web"
@@ -27,6 +28,9 @@ Examples:
   redis-gitops web
   redis-gitops web --open
   redis-gitops -C ../devops web --port 8080 --page wasm/web/dist`
+
+// maxPage is the size limit of a file of the built page, in bytes.
+const maxPage = 64 << 20
 
 func (a *app) webCommand() *cobra.Command {
 	var port int
@@ -51,7 +55,7 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 	}
 	built := web.Page()
 	if dir != "" {
-		built = regularFS{a.at(dir), maxPage}
+		built = inputfile.Dir{Name: dir, Limit: maxPage}
 	}
 	if built == nil {
 		return errors.New("this build does not include the page; pass its directory with --page, or build with `make build-web`")

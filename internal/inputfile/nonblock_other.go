@@ -1,6 +1,6 @@
 //go:build !unix
 
-package cli
+package inputfile
 
 // nonblock is for named pipes, which only Unix has among its files.
 const nonblock = 0
