@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 )
 
@@ -46,36 +47,20 @@ func (c *checkpointFile) Load() ([]byte, error) {
 	return text, err
 }
 
-// Save writes beside the file and renames, each synced to the disk, so that a loss of power leaves the old or the new one.
-func (c *checkpointFile) Save(text []byte) (err error) {
-	dir := filepath.Dir(c.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// Save replaces the file so that a loss of power leaves the old or the new one.
+func (c *checkpointFile) Save(text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".import-*")
+	f, err := atomicfile.Create(c.path, atomicfile.Private)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	defer f.Discard()
+	if _, err := f.Write(text); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), c.path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return f.Publish()
 }
 
 func (c *checkpointFile) Remove() error {

@@ -18,6 +18,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/git"
+	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/isolate"
@@ -422,20 +423,16 @@ func (a *app) writeWhole(name string, data []byte) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: %w", name, inputfile.ErrNotRegular)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".redis-gitops-*")
+	f, err := atomicfile.Create(name, 0o644)
 	if err != nil {
 		return err
 	}
-	defer a.leftovers.add(func() { os.Remove(tmp.Name()) })()
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
+	defer f.Discard()
+	defer a.leftovers.add(f.Discard)()
+	if _, err := f.Write(data); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
+	return f.Publish()
 }
 
 // lintReport makes the result a report.

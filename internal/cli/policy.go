@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
-	"github.com/redis-gitops/redis-gitops/internal/inputfile"
+	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/export"
@@ -95,34 +94,17 @@ func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Option
 	if err != nil {
 		return err
 	}
-	if err := writeFolder(dir, files); err != nil {
+	if err := atomicfile.WriteDirectory(dir, func(made string) error { return writeModules(made, files) }); err != nil {
 		return err
 	}
 	a.tell("%s in %s", plural(len(files), "file"), dir)
 	return nil
 }
 
-// writeFolder makes a folder with files, whole or not at all. What is there has to be empty.
-func writeFolder(dir string, files []policy.Module) (err error) {
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty; pass a new directory", dir)
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return inputfile.Cause(dir, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return inputfile.Cause(dir, err)
-	}
-	made, err := os.MkdirTemp(filepath.Dir(dir), ".redis-gitops-*")
-	if err != nil {
-		return inputfile.Cause(dir, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(inputfile.Cause(dir, err), os.RemoveAll(made))
-		}
-	}()
+// writeModules writes files below a directory.
+func writeModules(dir string, files []policy.Module) error {
 	for _, f := range files {
-		name := filepath.Join(made, filepath.FromSlash(f.File))
+		name := filepath.Join(dir, filepath.FromSlash(f.File))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return err
 		}
@@ -130,8 +112,5 @@ func writeFolder(dir string, files []policy.Module) (err error) {
 			return err
 		}
 	}
-	if err := os.Chmod(made, 0o755); err != nil {
-		return err
-	}
-	return os.Rename(made, dir)
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
@@ -48,6 +49,27 @@ func (a *app) openDump(name string) (io.ReadCloser, error) {
 		return nil, cannotRead(name, err)
 	}
 	return f, nil
+}
+
+// writeOutput writes a file whole or not at all. A name that ends with .gz or .zst compresses it; "-" is standard output.
+func (a *app) writeOutput(name string, fill func(io.Writer) error) error {
+	if name == "-" {
+		if a.terminal {
+			return errors.New("refusing to write a dump to a terminal; pass a file, or pipe it into another program")
+		}
+		return fill(a.raw(a.out))
+	}
+	return atomicfile.Write(name, func(w io.Writer) error {
+		z, err := rdb.Compress(w, rdb.CompressionOf(name))
+		if err != nil {
+			return err
+		}
+		if err := fill(z); err != nil {
+			z.Close()
+			return err
+		}
+		return z.Close()
+	})
 }
 
 func cannotRead(name string, err error) error {

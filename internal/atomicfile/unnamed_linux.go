@@ -1,4 +1,4 @@
-package cli
+package atomicfile
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 // openUnnamed makes a file that is gone when the process is, unless it gets a name.
 func openUnnamed(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, hiddenMode)
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, uint32(Private))
 	if err != nil {
 		return nil, err
 	}
