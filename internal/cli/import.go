@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
+	"github.com/redis-gitops/redis-gitops/internal/memlimit"
+	"github.com/redis-gitops/redis-gitops/internal/spool"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -149,12 +150,8 @@ func (a *app) importCommand() *cobra.Command {
 	return c
 }
 
-// heapGrowth is how much larger the heap may get before it is collected, in percent. An import makes little garbage and holds a
-// few MB; half of the usual growth saves memory and costs nothing that could be measured.
-const heapGrowth = 50
-
 func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) error {
-	defer debug.SetGCPercent(debug.SetGCPercent(heapGrowth))
+	defer memlimit.CollectOften()()
 	opts, err := f.options()
 	if err != nil {
 		return err
@@ -412,26 +409,25 @@ func piped(fill func(io.Writer) error) io.ReadCloser {
 
 // spool keeps what fill writes in a temporary file.
 func (a *app) spool(name string, fill func(io.Writer) error) (importer.Source, func(), error) {
-	f, err := os.CreateTemp("", "redis-gitops-*.rdb") // readable for its owner only
+	f, err := spool.Create("redis-gitops-*.rdb")
 	if err != nil {
 		return importer.Source{}, func() {}, err
 	}
-	done := a.leftovers.add(func() { os.Remove(f.Name()) })
+	done := a.leftovers.add(f.Remove)
 	release := func() {
-		f.Close()
-		os.Remove(f.Name())
+		f.Remove()
 		done()
 	}
 	if err := fill(f); err != nil {
 		release()
 		return importer.Source{}, func() {}, err
 	}
-	info, err := f.Stat()
+	size, err := f.Size()
 	if err != nil {
 		release()
 		return importer.Source{}, func() {}, err
 	}
-	s, err := source.File(name, info.Size(), func() (io.ReadSeekCloser, error) { return os.Open(f.Name()) })
+	s, err := source.File(name, size, f.Open)
 	if err != nil {
 		release()
 		return importer.Source{}, func() {}, fmt.Errorf("%s: %w", name, err)

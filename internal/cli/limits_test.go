@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/memlimit"
 )
 
 // TestTimeout ends a run that renders for too long.
@@ -133,35 +135,14 @@ func TestReadingIsBounded(t *testing.T) {
 	}
 }
 
-// TestMemorySize reads what a person may write, and writes it so that it can be read again.
-func TestMemorySize(t *testing.T) {
-	for text, want := range map[string]string{"1Gi": "1Gi", "512Mi": "512Mi", "1.5Gi": "1536Mi", "2GB": "2000MB", "900MB": "900MB", "0": "0"} {
-		var m, again memorySize
-		if err := m.Set(text); err != nil || m.String() != want {
-			t.Errorf("%q: %v, %v", text, m.String(), err)
-		}
-		if err := again.Set(m.String()); err != nil || again != m {
-			t.Errorf("%q: %v and then %v, %v", text, m, again, err)
-		}
-	}
-	for _, text := range []string{"", "1", "Gi", "-1Gi", "1gb", "1 Gi", "127Mi", "1e30Gi", "NaNGi", "InfGi", "99999999999Gi"} {
-		var m memorySize
-		if err := m.Set(text); err == nil {
-			t.Errorf("%q is taken for %d", text, m)
-		}
-	}
-}
-
-// TestWatchMemory tells once that there is too much, and ends the process when it goes on growing.
-func TestWatchMemory(t *testing.T) {
+// TestEndsGreedyRun ends the process of a run that does not stop at the limit of its memory.
+func TestEndsGreedyRun(t *testing.T) {
 	a := newApp()
 	a.err = &bytes.Buffer{}
 	ended := make(chan int, 1)
 	a.exit = func(code int) { ended <- code }
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	told := make(chan bool, 9)
-	defer a.watchMemory(ctx, leastMemory, func() { told <- true; cancel() })()
+	_, end := a.limit(context.Background(), 0, memlimit.Least, "%s")
+	defer end()
 	var kept [][]byte
 	for range 300 {
 		b := make([]byte, 1<<20)
@@ -172,8 +153,8 @@ func TestWatchMemory(t *testing.T) {
 	}
 	select {
 	case code := <-ended:
-		if code != exitError || len(told) != 1 {
-			t.Errorf("exit code %d, told %d times", code, len(told))
+		if code != exitError {
+			t.Errorf("exit code %d", code)
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("it went on")

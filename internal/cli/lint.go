@@ -21,6 +21,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
+	"github.com/redis-gitops/redis-gitops/internal/memlimit"
 	"github.com/redis-gitops/redis-gitops/isolate"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
@@ -158,7 +159,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	}
 	defer o.fs.Close()
 	if a.exit != nil { // else it is a process of tests, which goes on
-		collectSeldom(a.limits.memory)
+		memlimit.CollectSeldom(a.limits.memory)
 	}
 	opts, err := a.lintOptions(ctx, f, o, paths)
 	if err != nil {
