@@ -89,19 +89,36 @@ func (a *App) Deployments() ([]Deployment, error) {
 }
 
 // Namespace returns the namespace that the application's resources go to when they name none, and where that is written:
-// that of the deployments, or else of the application's kustomization; "" when it cannot be known from the files. When
-// deployments differ it gives the first together with a [finding.Problem] that lists all; a caller that is content with
-// the first may ignore that error.
+// that of the deployments, or else of the application's kustomizations, or else the one for which something was generated; ""
+// when it cannot be known from the files. When deployments differ it gives the first together with a [finding.Problem] that
+// lists all; a caller that is content with the first may ignore that error.
 func (a *App) Namespace() (namespace string, at finding.Position, err error) {
-	own, at, err := a.repo.kustomizeNamespace(a.Dir)
-	if err != nil {
+	names, at, err := a.namespaces()
+	switch {
+	case err != nil || len(names) == 0:
 		return "", finding.Position{}, err
+	case len(names) == 1:
+		return names[0], at, nil
+	}
+	return names[0], at, finding.Errorf(at, "", "application %q is deployed to %d namespaces; choose %s", a.Name, len(names), finding.OneOf(names))
+}
+
+// Namespaces returns all namespaces that the application is deployed to, as [App.Namespace] finds them.
+func (a *App) Namespaces() ([]string, error) {
+	names, _, err := a.namespaces()
+	return names, err
+}
+
+// namespaces returns them, and where the first one is written.
+func (a *App) namespaces() (names []string, at finding.Position, err error) {
+	own, ownAt, err := a.repo.kustomizeNamespace(a.Dir)
+	if err != nil {
+		return nil, at, err
 	}
 	deployments, err := a.Deployments()
 	if err != nil {
-		return "", finding.Position{}, err
+		return nil, at, err
 	}
-	var names []string
 	for _, d := range deployments {
 		if d.Namespace == "" || slices.Contains(names, d.Namespace) {
 			continue
@@ -111,13 +128,72 @@ func (a *App) Namespace() (namespace string, at finding.Position, err error) {
 		}
 		names = append(names, d.Namespace)
 	}
-	switch len(names) {
-	case 0:
-		return own, at, nil
-	case 1:
-		return names[0], at, nil
+	switch {
+	case len(names) > 0:
+		return names, at, nil
+	case own != "":
+		return []string{own}, ownAt, nil
+	case a.Kind == Kustomize && len(deployments) == 0:
+		if names, at = a.overlayNamespaces(); len(names) > 0 {
+			return names, at, nil
+		}
 	}
-	return names[0], at, finding.Errorf(at, "", "application %q is deployed to %d namespaces; choose %s", a.Name, len(names), finding.OneOf(names))
+	name, at := a.generatedNamespace()
+	if name == "" {
+		return nil, at, nil
+	}
+	return []string{name}, at, nil
+}
+
+// overlayNamespaces returns the namespaces that kustomizations below the application's folder set. A broken one sets none.
+func (a *App) overlayNamespaces() (names []string, at finding.Position) {
+	subs, _ := list(a.repo.fs, a.Dir)
+	overlays, _ := list(a.repo.fs, a.Path("overlays"))
+	for _, name := range overlays {
+		subs = append(subs, path.Join("overlays", name))
+	}
+	for _, sub := range subs {
+		name, where, err := a.repo.kustomizeNamespace(a.Path(sub))
+		if err != nil || name == "" || slices.Contains(names, name) {
+			continue
+		}
+		if len(names) == 0 {
+			at = where
+		}
+		names = append(names, name)
+	}
+	return names, at
+}
+
+// generatedFolder has a folder for each application with records of what was generated for it.
+const generatedFolder = ".redis-gitops/generated"
+
+// generatedNamespace returns the namespace for which resources of the application were generated; "" when records differ. Whoever
+// changes a record reports what is wrong with it.
+func (a *App) generatedNamespace() (namespace string, at finding.Position) {
+	dir := path.Join(generatedFolder, a.Name)
+	names, err := list(a.repo.fs, dir)
+	if err != nil {
+		return "", at
+	}
+	for _, name := range names {
+		if !isYAML(name) {
+			continue
+		}
+		docs, err := a.repo.Documents(path.Join(dir, name))
+		if err != nil || len(docs) == 0 || text(docs[0].Get("folder")) != "resources" {
+			continue
+		}
+		n := docs[0].Get("placeholders", "namespace")
+		if text(n) == "" || CheckName("namespace", text(n)) != nil || text(n) == namespace {
+			continue
+		}
+		if namespace != "" {
+			return "", finding.Position{}
+		}
+		namespace, at = text(n), docs[0].At(n)
+	}
+	return namespace, at
 }
 
 // kustomizeNamespace returns the namespace that a folder's kustomization sets, and where; "" when there is none.

@@ -244,3 +244,44 @@ func TestNormalize(t *testing.T) {
 		}
 	}
 }
+
+// TestNamespaceGenerated: where nothing deploys an application, its overlays and what was generated for it name the namespace.
+func TestNamespaceGenerated(t *testing.T) {
+	const record = "folder: resources\nplaceholders: {namespace: "
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+		all   int
+	}{
+		"nothing":        {map[string]string{}, "", 0},
+		"a record":       {map[string]string{".redis-gitops/generated/shop/redis.yaml": record + "prod}\n"}, "prod", 1},
+		"two records":    {map[string]string{".redis-gitops/generated/shop/redis.yaml": record + "prod}\n", ".redis-gitops/generated/shop/redis-b.yaml": record + "prod}\n"}, "prod", 1},
+		"they differ":    {map[string]string{".redis-gitops/generated/shop/redis.yaml": record + "prod}\n", ".redis-gitops/generated/shop/redis-b.yaml": record + "blue}\n"}, "", 0},
+		"a bad name":     {map[string]string{".redis-gitops/generated/shop/redis.yaml": record + "../x}\n"}, "", 0},
+		"broken":         {map[string]string{".redis-gitops/generated/shop/redis.yaml": "{"}, "", 0},
+		"of another":     {map[string]string{".redis-gitops/generated/reports/redis.yaml": record + "prod}\n"}, "", 0},
+		"overlays":       {map[string]string{"applications/shop/overlays/a/kustomization.yaml": "namespace: blue\n", "applications/shop/overlays/b/kustomization.yaml": "namespace: green\n"}, "blue", 2},
+		"overlays first": {map[string]string{"applications/shop/prod/kustomization.yaml": "namespace: blue\n", ".redis-gitops/generated/shop/redis.yaml": record + "prod}\n"}, "blue", 1},
+	} {
+		mem := afero.NewMemMapFs()
+		c.files["applications/shop/deployment.yaml"] = "kind: Deployment\n"
+		for file, text := range c.files {
+			if err := afero.WriteFile(mem, file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := Open(mem, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, err := r.App("shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, at, _ := app.Namespace()
+		all, err := app.Namespaces()
+		if got != c.want || len(all) != c.all || err != nil || (got != "") != (at.Line > 0) {
+			t.Errorf("%s: %q at %v, all %v, %v", name, got, at, all, err)
+		}
+	}
+}
