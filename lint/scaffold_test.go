@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -65,5 +67,57 @@ func TestScaffolded(t *testing.T) {
 				t.Errorf("strict %v, %s: %s", strict, app, print(t, r, "compact", []*finding.Finding{f}))
 			}
 		}
+	}
+}
+
+// TestScaffoldedArchetypes: what generate makes in applications of other people adds no finding, with the URL where containers read it.
+func TestScaffoldedArchetypes(t *testing.T) {
+	files, err := filepath.Glob("../scaffold/testdata/archetypes/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head := map[string]string{}
+			for line := range strings.Lines(string(archive.Comment)) {
+				if key, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+					head[key] = value
+				}
+			}
+			if head["refuse"] != "" {
+				t.Skip("nothing is made")
+			}
+			r, config := open(t, archive.Files)
+			before := map[string]bool{}
+			for _, f := range run(t, r, lint.Options{Config: config}).Findings {
+				before[f.Rule+f.Message] = true
+			}
+			plan, err := scaffold.PlanResource(context.Background(), r, config, scaffold.Deps{Random: rand.Reader, Now: today}, scaffold.ResourceRequest{
+				App: head["app"], Suffix: head["suffix"], Namespace: head["namespace"], Auth: scaffold.Auth{Method: scaffold.AuthMethod(head["auth"])},
+			})
+			if err == nil {
+				err = plan.Apply(r)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			fine := map[string]bool{
+				"auth/secret-not-found":             head["auth"] == "existing", // somebody makes it
+				"ha/operator-missing":               true,                       // nor does the archetype install one
+				"name/chart-differs-from-directory": true,                       // the URLs are made of the chart's name
+			}
+			for _, f := range run(t, r, lint.Options{Config: config}).Findings {
+				if fine[f.Rule] {
+					continue
+				}
+				if f.Severity != finding.Info && !before[f.Rule+f.Message] {
+					t.Error(print(t, r, "compact", []*finding.Finding{f}))
+				}
+			}
+		})
 	}
 }

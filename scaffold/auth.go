@@ -139,7 +139,10 @@ func (s *resource) planAuth(p *Plan, rec *record, deps Deps) error {
 	file := path.Join(s.templateDir(), s.name+"-auth.yaml")
 	switch s.req.Auth.Method {
 	case Sealed:
-		if s.namespace == "" {
+		if s.local {
+			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to one namespace, and %q is deployed to several; use --auth external, or --namespace for one of them", s.app.Name).About(CodeRequest, "namespace")
+		}
+		if s.namespace == "" || s.assumed {
 			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to a namespace, and the namespace of %q is unknown; pass --namespace", s.app.Name).About(CodeRequest, "namespace")
 		}
 		var old []byte

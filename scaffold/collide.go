@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path"
@@ -142,7 +143,7 @@ func (s *resource) sameRedis(p *Plan) {
 		if src, err := readIfThere(s.repo, file); err != nil || src == nil || !s.kinds.Match(src) {
 			continue
 		}
-		if namespace, err := namespaceOf(other, ""); err == nil && namespace == s.namespace {
+		if namespace, _, err := namespaceOf(other, ""); err == nil && cmp.Or(namespace, "default") == cmp.Or(s.namespace, "default") {
 			s.inTheWay(p, finding.Position{File: file}, "makes the "+s.kind+" "+s.names.Resource+" in the same namespace", "choose another suffix")
 		}
 	}

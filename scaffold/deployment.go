@@ -31,7 +31,8 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 	if app.Kind != repo.Chart {
 		return nil, finding.Errorf(finding.Position{File: app.Dir}, "", "is not a chart, which deployment generators require; write the Deployment manually")
 	}
-	if _, err := chartName(app); err != nil {
+	chart, err := chartName(app)
+	if err != nil {
 		return nil, err
 	}
 	g, err := generator(r, "deployments", req.Type, func(string) []byte { return nil }, nil)
@@ -47,9 +48,9 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 	}
 	image := req.Image
 	if image == "" {
-		image = app.Name + ":latest"
+		image = chart + ":latest"
 	}
-	values := Placeholders{"application": app.Name, "name": name, "camelName": camelName(name), "image": image}
+	values := Placeholders{"application": chart, "name": name, "camelName": camelName(name), "image": image}
 	text, err := g.Expand(values)
 	if err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 		return nil, err
 	}
 	if req.Hostname != "" {
-		if err := planIngress(p, r, rec, req.Hostname, "http://"+app.Name+"-"+name); err != nil {
+		if err := planIngress(p, r, rec, req.Hostname, "http://"+chart+"-"+name); err != nil {
 			return nil, err
 		}
 	}

@@ -113,7 +113,7 @@ func difference(before, after any, path []string, env map[string]bool) []string 
 	if len(path) == 0 {
 		path = []string{""}
 	}
-	if last := path[len(path)-1]; last == "env" || last == "envFrom" {
+	if last := path[len(path)-1]; (last == "env" || last == "envFrom") && isListOrNil(before) && isListOrNil(after) {
 		after = without(asList(after), asList(before), env)
 		before = append([]any{}, asList(before)...)
 	}
@@ -153,6 +153,11 @@ func difference(before, after any, path []string, env map[string]bool) []string 
 	return nil
 }
 
+func isListOrNil(v any) bool {
+	_, ok := v.([]any)
+	return ok || v == nil
+}
+
 // without returns a list without the items that env names and that were not there before.
 func without(list, before []any, env map[string]bool) any {
 	out := []any{}
@@ -182,7 +187,7 @@ func (p *Plan) checkEffects(ctx context.Context, r *repo.Repo, app *repo.App, re
 		return nil
 	}
 	for _, e := range rec.Edits {
-		if len(e.Path) == 1 && (e.Path[0] == "env" || e.Path[0] == "envFrom") {
+		if e.variables() {
 			for _, k := range e.Keys {
 				env[k] = true
 			}

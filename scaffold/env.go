@@ -55,15 +55,21 @@ func (it *envItem) set(key, value string) error {
 // quoteLike writes value with double quotes where old had them or where the value needs them inside a flow mapping.
 func quoteLike(text, old, value string) string {
 	if strings.Contains(text, `"`+old+`"`) || strings.ContainsAny(value, "{}[],:&*#?|<>=!%@$'\"") {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+		return doubleQuoted(value)
 	}
 	return value
+}
+
+// doubleQuoted writes a string that has no control characters in double quotes.
+func doubleQuoted(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }
 
 // envRequest is what decides how the env entries of a generator's example are written.
 type envRequest struct {
 	suffix    string            // "-cache"
 	namespace string            // "" when unknown
+	local     bool              // hosts name no namespace
 	names     map[string]string // names that the user wants: REDIS_URL to CACHE_URL
 	secret    string            // the Secret of the password, or ""
 	secretKey string            // its key
@@ -103,7 +109,10 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 				}
 				return ref
 			})
-			if r.namespace != "" && r.namespace != "default" {
+			switch {
+			case r.local:
+				changed = strings.ReplaceAll(changed, ".default.svc", "")
+			case r.namespace != "" && r.namespace != "default":
 				changed = strings.ReplaceAll(changed, ".default.svc", "."+r.namespace+".svc")
 			}
 			if to := r.urls[changed]; to != "" {

@@ -21,7 +21,12 @@ type exampleKey struct {
 	entries []entry // of a mapping
 	items   []entry // of a list
 	list    bool
+	below   []string // steps from name to the collection, where it is not at the top
+	env     bool     // holds environment variables of containers under a name of the chart's own
 }
+
+// path returns where the collection is in a values file.
+func (k *exampleKey) path() []string { return append([]string{k.name}, k.below...) }
 
 // entry is a mapping entry or list item as text at the left margin, with the comments that belong to it.
 type entry struct {

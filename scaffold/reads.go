@@ -78,7 +78,32 @@ func chartTargets(r *repo.Repo, app *repo.App) ([]render.Target, error) {
 	if len(targets) == 0 {
 		targets = []render.Target{{Dir: app.Dir, Kind: repo.Chart}}
 	}
+	if len(targets) == 1 && targets[0].Deployment == nil {
+		more, err := valueFilesOf(r, app)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range more {
+			targets = append(targets, render.Target{Dir: app.Dir, Kind: repo.Chart, ValueFiles: []string{file}})
+		}
+	}
 	return targets, nil
+}
+
+// maxValueFiles bounds in how many ways a chart is rendered that nothing in the repository deploys.
+const maxValueFiles = 12
+
+// otherValues matches the value files of environments beside values.yaml, for a deployment from a command line.
+var otherValues = regexp.MustCompile(`^(?:values[-._][^/]+|values/[^/]+|environments/[^/]+)\.ya?ml$`)
+
+// valueFilesOf returns the value files that a chart has besides values.yaml.
+func valueFilesOf(r *repo.Repo, app *repo.App) ([]string, error) {
+	all, err := r.Files(app.Dir)
+	if err != nil {
+		return nil, err
+	}
+	files := slices.DeleteFunc(slices.Clone(all), func(f string) bool { return !otherValues.MatchString(strings.TrimPrefix(f, app.Dir+"/")) })
+	return files[:min(len(files), maxValueFiles)], nil
 }
 
 // texts adds the values named in files that were not read as templates: value files, files for tpl, and templates that the

@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"path"
@@ -62,7 +63,11 @@ type recordEdit struct {
 	Created   bool   `yaml:"created,omitempty"`  // the file was not there before
 	Found     bool   `yaml:"found,omitempty"`    // it stood there already: Text says its values, not its bytes
 	Shared    bool   `yaml:"shared,omitempty"`   // it stood there already and is used too: another record's, or a person's
+	Env       bool   `yaml:"env,omitempty"`      // environment variables that are not under env: the chart reads them elsewhere
 }
+
+// chart returns the name that the application's chart had, which is in the names of what it makes.
+func (rec *record) chart() string { return cmp.Or(rec.Placeholders["application"], rec.Application) }
 
 func recordPath(application, name string) string {
 	return path.Join(recordFolder, application, name+".yaml")
@@ -184,6 +189,11 @@ func unrecorded(last, now []recordEdit) []recordEdit {
 // has reports whether an edit is about an entry or item.
 func (e *recordEdit) has(file string, path []string, key string) bool {
 	return e.File == file && slices.Equal(e.Path, path) && slices.Contains(e.Keys, key)
+}
+
+// variables reports whether an edit is about environment variables of containers.
+func (e *recordEdit) variables() bool {
+	return e.Env || len(e.Path) == 1 && (e.Path[0] == "env" || e.Path[0] == "envFrom")
 }
 
 // records returns every record of an application.

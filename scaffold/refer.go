@@ -21,13 +21,13 @@ func (d *destroyer) references(removed []recordEdit) error {
 
 // target describes to a search for references what is to be removed.
 func (d *destroyer) target(removed []recordEdit) *target {
-	t := &target{app: d.rec.Application, words: d.names(), plan: d.plan, found: d.valueReferences(removed)}
+	t := &target{app: d.rec.Application, chart: d.rec.chart(), words: d.names(), plan: d.plan, found: d.valueReferences(removed)}
 	if d.app.Dir != "" {
 		t.templates = d.app.Path("templates")
 	}
 	t.deployment = d.rec.Folder == "deployments"
 	for _, e := range removed {
-		if len(e.Path) == 1 && e.Path[0] == "env" {
+		if e.variables() {
 			for _, k := range e.Keys {
 				if k != "" {
 					t.env = append(t.env, k)
@@ -41,7 +41,7 @@ func (d *destroyer) target(removed []recordEdit) *target {
 // names returns the names by which others know what is to be removed.
 func (d *destroyer) names() []string {
 	var words []string
-	application := d.rec.Application
+	application := d.rec.chart()
 	if d.rec.Folder == "resources" {
 		words = append(words, d.services()...)
 	}
@@ -84,7 +84,7 @@ func (d *destroyer) services() []string {
 	var words []string
 	for _, version := range operator.Versions {
 		// The problems of a name do not matter any more.
-		names, _ := operator.Names(cue.Request{Chart: d.rec.Application, Suffix: d.rec.Placeholders["suffix"], Version: version})
+		names, _ := operator.Names(cue.Request{Chart: d.rec.chart(), Suffix: d.rec.Placeholders["suffix"], Version: version})
 		words = append(words, names.MasterService, names.SentinelService)
 		for _, o := range names.Objects {
 			if o.Kind == "Service" && o.Name != names.Resource {
@@ -107,7 +107,7 @@ func (d *destroyer) valueReferences(removed []recordEdit) []referrer {
 	}
 	var found []referrer
 	for _, e := range removed {
-		if e.File != d.app.Path("values.yaml") || len(e.Path) != 1 || e.Path[0] == "env" || e.Path[0] == "envFrom" {
+		if e.File != d.app.Path("values.yaml") || len(e.Path) != 1 || e.variables() {
 			continue
 		}
 		for _, k := range e.Keys {

@@ -20,7 +20,8 @@ type referrer struct {
 
 // target is something generated that a search for references is about.
 type target struct {
-	app       string // whose it is, for {{ .Chart.Name }} in its templates
+	app       string // whose it is
+	chart     string // the name of its chart, for {{ .Chart.Name }} in its templates
 	templates string // the directory of these; "" for none
 
 	words      []string // names of objects
@@ -110,7 +111,7 @@ func newReferenceIndex(targets []*target) *referenceIndex {
 			x.env[name] = append(x.env[name], t)
 		}
 		if t.templates != "" {
-			x.charts[t.templates] = t.app
+			x.charts[t.templates] = t.chart
 		}
 		if t.dir != "" {
 			x.dirs[t.dir] = append(x.dirs[t.dir], t)

@@ -61,7 +61,7 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, deps De
 	if err := s.planAuth(p, rec, deps); err != nil {
 		return nil, err
 	}
-	if err := s.planValues(p, rec); err != nil {
+	if err := s.planValues(ctx, p, rec); err != nil {
 		return nil, err
 	}
 	if err := p.checkEffects(ctx, r, s.app, rec, req.Conflicts); err != nil {
@@ -91,7 +91,10 @@ type resource struct {
 	generator *Generator
 	suffix    string // with its dash
 	name      string // type and suffix
-	namespace string
+	namespace string // "" is unknown, or several
+	assumed   bool   // only an earlier run has assumed it
+	local     bool   // hosts name no namespace, because each of several deployments has its own
+	dir       string // where its manifests go
 
 	placeholders Placeholders
 	key          string // of values.yaml: resources, unless the chart reads the whole of that
@@ -150,7 +153,10 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 	if s.chart, err = chartName(s.app); err != nil {
 		return nil, err
 	}
-	if s.namespace, err = namespaceOf(s.app, req.Namespace); err != nil {
+	if s.dir, err = manifestDir(r, s.app); err != nil {
+		return nil, err
+	}
+	if err := s.findNamespace(); err != nil {
 		return nil, err
 	}
 	if s.redis {
@@ -162,8 +168,7 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 	return s, nil
 }
 
-// chartName returns the name from which a chart's templates build names. It must be the folder's, which is what generators
-// put into URLs.
+// chartName returns the name from which a chart's templates build names; it may differ from the directory's.
 func chartName(app *repo.App) (string, error) {
 	if app.Kind != repo.Chart {
 		return app.Name, nil
@@ -172,29 +177,58 @@ func chartName(app *repo.App) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if name != app.Name {
-		return "", finding.Errorf(finding.Position{File: app.Path("Chart.yaml")}, "name",
-			"%q differs from the directory %q, but names and URLs must match; use the same name", name, app.Name)
+	if err := repo.CheckName("chart name", name); err != nil {
+		return "", finding.Errorf(finding.Position{File: app.Path("Chart.yaml")}, "name", "%v", err)
 	}
 	return name, nil
 }
 
-func namespaceOf(app *repo.App, asked string) (string, error) {
-	if asked != "" {
-		if err := repo.CheckName("namespace", asked); err != nil {
-			return "", err
-		}
-		return asked, nil
-	}
-	namespace, _, err := app.Namespace()
-	if err != nil && namespace != "" {
-		// Several namespaces: the URL can name one only, so the user must.
-		return "", finding.Errorf(finding.Position{}, "", "%v with --namespace", err).About(CodeRequest, "namespace")
-	}
+// findNamespace settles the namespace that URLs name. With several deployments in different namespaces they name none: a host without one
+// resolves in the namespace of the pod.
+func (s *resource) findNamespace() error {
+	namespace, several, err := namespaceOf(s.app, s.req.Namespace)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return namespace, nil
+	s.namespace = namespace
+	if namespace == "default" && s.req.Namespace == "" {
+		_, at, _ := s.app.Namespace()
+		s.assumed = strings.HasPrefix(at.File, recordFolder+"/")
+	}
+	switch {
+	case several != nil && s.req.Namespace == "":
+		s.namespace, s.local = "", true
+		s.notes = append(s.notes, several.fault()+"; the URLs contain no namespace, so they resolve in the namespace of each pod")
+	case namespace == "":
+		s.notes = append(s.notes, "the namespace of "+quoted(s.app.Name)+" is not known from the repository, so the URLs assume \"default\"; use --namespace to set another")
+	}
+	return nil
+}
+
+// namespaceOf returns the namespace of an application, the first one and all of them in several if there are more.
+func namespaceOf(app *repo.App, asked string) (namespace string, several *severalNamespaces, err error) {
+	if asked != "" {
+		return asked, nil, repo.CheckName("namespace", asked)
+	}
+	namespaces, err := app.Namespaces()
+	switch {
+	case err != nil || len(namespaces) == 0:
+		return "", nil, err
+	case len(namespaces) > 1:
+		several = &severalNamespaces{app.Name, namespaces}
+	}
+	return namespaces[0], several, nil
+}
+
+// severalNamespaces are those of the deployments of an application.
+type severalNamespaces struct {
+	app        string
+	namespaces []string
+}
+
+// fault describes them.
+func (n *severalNamespaces) fault() string {
+	return fmt.Sprintf("application %q is deployed to %d namespaces (%s)", n.app, len(n.namespaces), strings.Join(n.namespaces, ", "))
 }
 
 func (s *resource) command() string {
@@ -214,9 +248,9 @@ func (s *resource) prepare(ctx context.Context, deps Deps) error {
 	collect := func(err error) { problems = append(problems, finding.All(err)...) }
 
 	s.placeholders = Placeholders{
-		"application": s.app.Name, "name": s.name, "camelName": camelName(s.name), "suffix": s.suffix, "namespace": s.namespace,
+		"application": s.chart, "name": s.name, "camelName": camelName(s.name), "suffix": s.suffix, "namespace": s.namespace,
 	}
-	if s.namespace == "" {
+	if s.namespace == "" && !s.local {
 		s.placeholders["namespace"] = "default"
 	}
 	var err error
@@ -249,7 +283,7 @@ func (s *resource) prepare(ctx context.Context, deps Deps) error {
 		env = &exampleKey{} // then every --env is a problem
 	}
 	env.items, err = rewriteEnv(env.items, envRequest{
-		suffix: s.suffix, namespace: s.namespace, names: s.req.Env, secret: s.secret, secretKey: s.names.SecretKey,
+		suffix: s.suffix, namespace: s.namespace, local: s.local, names: s.req.Env, secret: s.secret, secretKey: s.names.SecretKey,
 		sentinelKey: s.names.SentinelKey, urls: map[string]string{usual.SentinelURL: s.names.SentinelURL},
 	})
 	collect(err)
@@ -494,12 +528,7 @@ func (s *resource) render(ctx context.Context) error {
 }
 
 // templateDir is the folder in which the application keeps its manifests.
-func (s *resource) templateDir() string {
-	if s.app.Kind == repo.Chart {
-		return s.app.Path("templates")
-	}
-	return s.app.Dir
-}
+func (s *resource) templateDir() string { return s.dir }
 
 func (s *resource) record(command string) *record {
 	rec := &record{
@@ -529,26 +558,10 @@ func (s *resource) planTemplate(p *Plan, rec *record) error {
 
 // planKustomization adds a file to the kustomization's resources.
 func (s *resource) planKustomization(p *Plan, rec *record, name string) error {
-	file := ""
-	for _, f := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
-		if src, err := readIfThere(s.repo, s.app.Path(f)); err != nil {
-			return err
-		} else if src != nil {
-			file = s.app.Path(f)
-			break
-		}
-	}
-	if file == "" {
-		return finding.Errorf(finding.Position{File: s.app.Dir}, "", "has bases and overlays but no kustomization; set layout.applications to the directory of the base")
-	}
+	file := kustomizationIn(s.repo, s.dir)
 	old, src, err := p.current(s.repo, file)
 	if err != nil {
 		return err
-	}
-	for _, key := range []string{"namePrefix", "nameSuffix"} {
-		if v, at := lookup(file, src, key); v != nil && v != "" {
-			return finding.Errorf(at, key, "kustomize would rename the Redis, but not its Secret, selectors and URLs; remove it, or move the Redis to its own chart")
-		}
 	}
 	if list, _ := lookup(file, src, "resources"); containsSame(asList(list), name) {
 		return nil
@@ -602,24 +615,28 @@ func (rec *record) fileText(file string) string {
 }
 
 // planValues writes the example into values.yaml; outside of a chart the env entries are for the user to place.
-func (s *resource) planValues(p *Plan, rec *record) error {
+func (s *resource) planValues(ctx context.Context, p *Plan, rec *record) error {
 	if s.app.Kind != repo.Chart {
 		if env := s.example.key("env"); env != nil && len(env.items) > 0 {
-			var b strings.Builder
-			b.WriteString("add this to the containers that use it:\n  env:\n")
-			for _, e := range env.items {
-				b.WriteString("    " + strings.ReplaceAll(strings.TrimSuffix(e.text, "\n"), "\n", "\n    ") + "\n")
+			paste, err := s.pasteOutside(ctx, env.items)
+			if err != nil {
+				return err
 			}
-			p.Next = append(p.Next, strings.TrimSuffix(b.String(), "\n"))
+			p.Next = append(p.Next, paste)
 		}
 		return nil
 	}
-	edits, err := p.merge(s.repo, s.app.Path("values.yaml"), s.example, s.req.Conflicts)
+	ex, err := s.planEnv(ctx, p, rec)
 	if err != nil {
 		return err
 	}
-	rec.Edits = append(rec.Edits, edits...)
-	return adoptFound(p, s.repo, rec, s.app.Path("values.yaml"), s.example)
+	values := s.app.Path("values.yaml")
+	edits, err := p.merge(s.repo, values, ex, s.req.Conflicts)
+	if err != nil {
+		return err
+	}
+	rec.Edits = append(edits, rec.Edits...)
+	return adoptFound(p, s.repo, rec, values, ex)
 }
 
 // adoptFound records what stands in the values file already, when the template stood there too and nothing is recorded: k

@@ -121,9 +121,13 @@ func withoutRecord(r *repo.Repo, config *cue.Config, app *repo.App, recorded []*
 	if types["deployments"], err = generatorTypes(r, "deployments"); err != nil {
 		return nil, err
 	}
-	namespace, err := namespaceOf(app, "")
+	namespace, _, err := namespaceOf(app, "")
 	if err != nil || namespace == "" {
 		namespace = "default"
+	}
+	chart, err := chartName(app)
+	if err != nil {
+		chart = app.Name // whoever renders the chart says what is wrong with its name
 	}
 	var out []*record
 	for _, file := range files {
@@ -142,11 +146,11 @@ func withoutRecord(r *repo.Repo, config *cue.Config, app *repo.App, recorded []*
 			image, _ := lookup(app.Path("values.yaml"), valuesOf(r, app), "image")
 			text, _ := image.(string)
 			rec.Folder = "deployments"
-			rec.Placeholders = Placeholders{"application": app.Name, "name": plain, "camelName": camelName(plain), "image": text}
+			rec.Placeholders = Placeholders{"application": chart, "name": plain, "camelName": camelName(plain), "image": text}
 		default:
 			rec.Folder = "resources"
 			rec.Placeholders = Placeholders{
-				"application": app.Name, "name": name, "camelName": camelName(name), "suffix": strings.TrimPrefix(name, typ), "namespace": namespace,
+				"application": chart, "name": name, "camelName": camelName(name), "suffix": strings.TrimPrefix(name, typ), "namespace": namespace,
 			}
 		}
 		if typ == "" {

@@ -26,6 +26,7 @@ func (p *Plan) merge(r *repo.Repo, file string, ex example, on OnConflict) ([]re
 	}
 	m := &merger{plan: p, file: file, src: src, on: on}
 	for _, k := range ex {
+		known := len(m.edits)
 		switch {
 		case k.scalar != "":
 			err = m.scalar(k)
@@ -36,6 +37,9 @@ func (p *Plan) merge(r *repo.Repo, file string, ex example, on OnConflict) ([]re
 		}
 		if err != nil {
 			return nil, err
+		}
+		for i := range m.edits[known:] {
+			m.edits[known+i].Env = k.env
 		}
 	}
 	p.write(file, old, m.src)
@@ -97,8 +101,10 @@ func (m *merger) scalar(k *exampleKey) error {
 func (m *merger) entries(k *exampleKey) error {
 	var missing strings.Builder
 	var keys []string
+	in := k.path()
 	for _, want := range k.entries {
-		have, at := m.lookup(k.name, want.key)
+		path := append(slices.Clone(in), want.key)
+		have, at := m.lookup(path...)
 		if have == nil {
 			missing.WriteString(want.text)
 			keys = append(keys, want.key)
@@ -106,27 +112,26 @@ func (m *merger) entries(k *exampleKey) error {
 		}
 		var w map[string]any
 		if err := yaml.Unmarshal([]byte(want.text), &w); err == nil && same(have, w[want.key]) {
-			m.shared([]string{k.name}, want.key)
+			m.shared(in, want.key)
 			continue
 		}
-		path := []string{k.name, want.key}
 		forced, e, err := yamledit.ReplaceEntry(m.src, path, yamledit.Entry(want.text))
 		if err != nil {
 			return m.problem(path, want.text, err)
 		}
 		if m.conflict(at, strings.Join(path, "."), forced) {
-			m.replaced(path[:1], want.key, e, map[string]any{want.key: have})
+			m.replaced(in, want.key, e, map[string]any{want.key: have})
 		}
 	}
 	if len(keys) == 0 {
 		return nil
 	}
-	out, e, err := yamledit.AddEntry(m.src, []string{k.name}, yamledit.Entry(missing.String()))
+	out, e, err := yamledit.AddEntry(m.src, in, yamledit.Entry(missing.String()))
 	if err != nil {
-		return m.problem([]string{k.name}, missing.String(), err)
+		return m.problem(in, missing.String(), err)
 	}
 	m.src = out
-	m.record([]string{k.name}, keys, missing.String(), e)
+	m.record(in, keys, missing.String(), e)
 	return nil
 }
 
@@ -136,14 +141,14 @@ func (m *merger) items(k *exampleKey) error {
 	if len(k.items) == 0 {
 		return nil
 	}
-	path := []string{k.name}
+	path := k.path()
 	var missing []entry
 	for _, want := range k.items {
 		var w []any
 		if err := yaml.Unmarshal([]byte(want.text), &w); err != nil || len(w) != 1 {
 			return finding.Errorf(finding.Position{File: m.file}, k.name, "the example values of the generator have an invalid item")
 		}
-		list, at := m.list(k.name)
+		list, at := m.list(path)
 		if want.key == "" {
 			// A list without names, such as envFrom: what the user has there stands, as with k.
 			switch {
@@ -152,7 +157,7 @@ func (m *merger) items(k *exampleKey) error {
 			case containsSame(list, w[0]):
 				m.shared(path, "")
 			default:
-				m.plan.Notes = append(m.plan.Notes, m.file+": "+k.name+" already has entries and is not changed; the generator suggests\n"+
+				m.plan.Notes = append(m.plan.Notes, m.file+": "+strings.Join(path, ".")+" already has entries and is not changed; the generator suggests\n"+
 					strings.TrimSuffix(want.text, "\n"))
 			}
 			continue
@@ -170,7 +175,7 @@ func (m *merger) items(k *exampleKey) error {
 		}
 		forced, e, err := yamledit.ReplaceItem(m.src, path, i, yamledit.Entry(want.text))
 		for err == nil {
-			again, _ := lookup(m.file, forced, k.name)
+			again, _ := lookup(m.file, forced, path...)
 			j := lastNamed(asList(again), want.key)
 			if j == i {
 				break
@@ -180,7 +185,7 @@ func (m *merger) items(k *exampleKey) error {
 		if err != nil {
 			return m.problem(path, want.text, err)
 		}
-		if m.conflict(m.itemAt(at, k.name, differs), k.name+"."+want.key, forced) {
+		if m.conflict(m.itemAt(at, path, differs), strings.Join(append(slices.Clone(path), want.key), "."), forced) {
 			m.replaced(path, want.key, e, list[differs:differs+1])
 		}
 	}
@@ -192,9 +197,9 @@ func (m *merger) items(k *exampleKey) error {
 
 // order moves those of the example's items that stand before what they use to the end of the list.
 func (m *merger) order(k *exampleKey) error {
-	path := []string{k.name}
+	path := k.path()
 	for _, want := range k.items {
-		list, _ := m.list(k.name)
+		list, _ := m.list(path)
 		i := named(list, want.key)
 		if i < 0 {
 			continue
@@ -230,11 +235,11 @@ func (m *merger) order(k *exampleKey) error {
 
 // addItems adds the missing items at the end of the list; one whose name an item uses that is there goes before that item.
 func (m *merger) addItems(k *exampleKey, missing []entry) error {
-	path := []string{k.name}
+	path := k.path()
 	var tail []entry
 	// Backwards: what an item uses stands before it in the example, and must in the list.
 	for _, want := range slices.Backward(missing) {
-		list, _ := m.list(k.name)
+		list, _ := m.list(path)
 		i := slices.IndexFunc(list, func(v any) bool { return want.key != "" && uses(v, want.key) })
 		if i < 0 {
 			tail = append([]entry{want}, tail...)
@@ -272,9 +277,9 @@ func uses(item any, name string) bool {
 	return strings.Contains(value, "$("+name+")")
 }
 
-// list returns the list under a top-level key and its place.
-func (m *merger) list(name string) ([]any, finding.Position) {
-	v, at := m.lookup(name)
+// list returns the list at a path and its place.
+func (m *merger) list(path []string) ([]any, finding.Position) {
+	v, at := m.lookup(path...)
 	return asList(v), at
 }
 
@@ -282,28 +287,26 @@ func (m *merger) list(name string) ([]any, finding.Position) {
 // record is lost: the entry of the resource, whatever it says, and env entries that say what the generator does. own is the
 // entry, such as resources/redis.
 func adopt(file string, src []byte, ex example, have []recordEdit, own string) []recordEdit {
-	recorded := func(path, key string) bool {
-		return slices.ContainsFunc(have, func(e recordEdit) bool {
-			return !e.Shared && len(e.Path) == 1 && e.Path[0] == path && slices.Contains(e.Keys, key)
-		})
+	recorded := func(path []string, key string) bool {
+		return slices.ContainsFunc(have, func(e recordEdit) bool { return !e.Shared && e.has(file, path, key) })
 	}
 	var out []recordEdit
 	for _, k := range ex {
-		e := recordEdit{File: file, Path: []string{k.name}, Found: true}
+		e := recordEdit{File: file, Path: k.path(), Found: true}
 		for _, want := range k.entries {
-			v, _ := lookup(file, src, k.name, want.key)
-			if v == nil || recorded(k.name, want.key) || k.name+"/"+want.key != own {
+			v, _ := lookup(file, src, append(k.path(), want.key)...)
+			if v == nil || recorded(k.path(), want.key) || k.name+"/"+want.key != own {
 				continue
 			}
 			if text, err := yaml.Marshal(map[string]any{want.key: v}); err == nil {
 				e.Keys, e.Text = append(e.Keys, want.key), e.Text+string(text)
 			}
 		}
-		list, _ := lookup(file, src, k.name)
+		list, _ := lookup(file, src, k.path()...)
 		for _, want := range k.items {
 			var w []any
 			i := named(asList(list), want.key)
-			if want.key == "" || i < 0 || recorded(k.name, want.key) || yaml.Unmarshal([]byte(want.text), &w) != nil ||
+			if want.key == "" || i < 0 || recorded(k.path(), want.key) || yaml.Unmarshal([]byte(want.text), &w) != nil ||
 				!containsSame(w, asList(list)[i]) {
 				continue
 			}
@@ -378,8 +381,14 @@ func (m *merger) problem(path []string, text string, err error) error {
 }
 
 func pasteable(path []string, text string) string {
+	var b strings.Builder
+	margin := ""
+	for _, step := range path {
+		b.WriteString(margin + step + ":\n")
+		margin += "  "
+	}
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	return path[0] + ":\n  " + strings.Join(lines, "\n  ")
+	return b.String() + margin + strings.Join(lines, "\n"+margin)
 }
 
 // lookup returns the value at a path and its place; nil when it is not there.
@@ -424,12 +433,12 @@ func lookupIn(docs []*repo.Document, file string, path ...string) (any, finding.
 }
 
 // itemAt returns the place of a list's item.
-func (m *merger) itemAt(list finding.Position, name string, i int) finding.Position {
+func (m *merger) itemAt(list finding.Position, path []string, i int) finding.Position {
 	docs := m.documents()
 	if len(docs) == 0 {
 		return list
 	}
-	if n := docs[0].Get(name); n != nil && n.Kind == yaml.SequenceNode && i < len(n.Content) {
+	if n := docs[0].Get(path...); n != nil && n.Kind == yaml.SequenceNode && i < len(n.Content) {
 		return docs[0].At(n.Content[i])
 	}
 	return list
