@@ -259,7 +259,7 @@ func (l *lister) state(app *repo.App, rec *record) (State, error) {
 		return Missing, nil
 	}
 	p := &Plan{}
-	if err := updateOne(l.ctx, p, l.repo, l.config, app, rec.clone(), nil); err != nil {
+	if err := updateOne(l.ctx, p, l.repo, l.config, app, rec.clone(), nil, Refuse); err != nil {
 		return "", err
 	}
 	switch {

@@ -73,6 +73,7 @@ const (
 	Refuse  OnConflict = iota // give a [ConflictError]
 	Keep                      // leave what stands there
 	Replace                   // write over it
+	Mark                      // write both with conflict markers; of an update only
 )
 
 // A ConflictError refuses a plan because of what stands in the repository already.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	udiff "github.com/aymanbagabas/go-udiff"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
@@ -26,11 +25,13 @@ type UpdateRequest struct {
 	// Past gives, from Git's history, a file as it was when it was first committed, and another as it was in that commit,
 	// nil where it was not there. Nil means that there is no history to ask.
 	Past func(ctx context.Context, file, beside string) (first, other []byte, err error)
+	// Conflicts says what becomes of lines that the generator and the file both changed. Everything else is merged in any case.
+	Conflicts OnConflict
 }
 
 // PlanUpdate applies what changed in the generators to the files they made, by a three-way merge: the base is what generate
 // wrote and recorded, one side is the file as it is now, the other what the generator gives today. Where both sides changed
-// the same lines the file is a conflict and stays as it is. New values of a generator come into values.yaml; none is changed.
+// the same lines the file is a conflict and stays as it is, unless the request says which lines count. New values of a generator come into values.yaml; none is changed.
 //
 // What k or a person made has no record. When its application is named, the base comes from Git's history, and a record is
 // written. Without a name beside it, only files that were committed as the generator then gave them count as generated.
@@ -60,7 +61,7 @@ func PlanUpdate(ctx context.Context, r *repo.Repo, config *cue.Config, req Updat
 				continue
 			}
 			found = true
-			if err := updateOne(ctx, p, r, config, app, rec, nil); err != nil {
+			if err := updateOne(ctx, p, r, config, app, rec, nil, req.Conflicts); err != nil {
 				return nil, err
 			}
 		}
@@ -249,11 +250,11 @@ func updateFromHistory(ctx context.Context, p *Plan, r *repo.Repo, config *cue.C
 		origin = "the first committed version of the file"
 	}
 	p.Notes = append(p.Notes, file.Path+" has no record; compared with "+origin)
-	return true, updateOne(ctx, p, r, config, app, rec, &base)
+	return true, updateOne(ctx, p, r, config, app, rec, &base, req.Conflicts)
 }
 
 // updateOne updates what one record describes. A base from Git's history means that the record is not written yet.
-func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, app *repo.App, rec *record, fromHistory *string) error {
+func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, app *repo.App, rec *record, fromHistory *string, on OnConflict) error {
 	text, ex, err := regenerate(ctx, r, config, app, rec)
 	if err != nil {
 		return err
@@ -263,23 +264,30 @@ func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, a
 	}
 	// The first file is the template; the others hold passwords, which nothing may make anew.
 	file := &rec.Files[0]
-	if text == file.Text && fromHistory == nil {
+	if text == file.Text && fromHistory == nil && on != Replace {
 		return nil
 	}
 	old, src, err := p.current(r, file.Path)
 	if err != nil {
 		return err
 	}
+	if src == nil && on == Replace {
+		src = []byte(file.Text) // restored, with what is new
+	}
 	if src == nil {
 		p.Notes = append(p.Notes, file.Path+" was removed and is not restored; `redis-gitops destroy resource "+app.Name+" "+rec.Name+"` removes the rest")
 		return nil
 	}
-	merged, ok := merge3(file.Text, string(src), text)
-	if !ok {
-		p.conflict(finding.Position{File: file.Path}, "",
-			"the generator and the file changed the same lines", "merge them in the file, then run `redis-gitops "+
-				rec.Command+" --keep`", string(src), text)
+	merged, conflicts := merge3(file.Text, string(src), text, on)
+	switch {
+	case conflicts == 0:
+	case on == Refuse:
+		marked, _ := merge3(file.Text, string(src), text, Mark)
+		p.conflict(finding.Position{File: file.Path}, "", "the generator and the file changed the same lines",
+			"use --force for the lines of the generator, --keep for those of the file, or --merge to write both with conflict markers", string(src), marked)
 		return nil
+	case on == Mark:
+		p.Notes = append(p.Notes, fmt.Sprintf("%s: conflicts marked with %s: %d; edit the file before you commit it", file.Path, strings.TrimSpace(markOurs), conflicts))
 	}
 	p.write(file.Path, old, []byte(merged))
 	base, err := parseExample(rec.Generator, file.Text)
@@ -431,29 +439,4 @@ func (e entry) parts() []entry {
 		return nil
 	}
 	return cut(strings.Split(strings.TrimSuffix(e.text, "\n"), "\n"), v, 2)
-}
-
-// merge3 merges two texts that come from one base. Not ok means that both changed the same lines.
-func merge3(base, ours, theirs string) (string, bool) {
-	switch {
-	case ours == base, ours == theirs:
-		return theirs, true
-	case theirs == base:
-		return ours, true
-	}
-	x, y := udiff.Lines(base, ours), udiff.Lines(base, theirs)
-	// Two insertions at one place would both be taken, in an order that nobody chose.
-	for _, a := range x {
-		for _, b := range y {
-			if a != b && a.Start <= b.End && b.Start <= a.End {
-				return "", false
-			}
-		}
-	}
-	edits, ok := udiff.Merge(x, y)
-	if !ok {
-		return "", false
-	}
-	out, err := udiff.Apply(base, edits)
-	return out, err == nil
 }

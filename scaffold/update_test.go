@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	mathrand "math/rand/v2"
 	"strings"
 	"testing"
 
@@ -15,21 +16,73 @@ import (
 func TestMerge3(t *testing.T) {
 	base := "a\nb\nc\nd\ne\nf\n"
 	for _, tt := range []struct {
-		name, ours, theirs, want string
-		ok                       bool
+		name, ours, theirs string
+		want               string // without conflicts
+		replace, keep      string // with some
 	}{
-		{"neither", base, base, base, true},
-		{"theirs only", base, "a\nB\nc\nd\ne\nf\n", "a\nB\nc\nd\ne\nf\n", true},
-		{"ours only", "a\nB\nc\nd\ne\nf\n", base, "a\nB\nc\nd\ne\nf\n", true},
-		{"apart", "A\nb\nc\nd\ne\nf\n", "a\nb\nc\nd\ne\nF\n", "A\nb\nc\nd\ne\nF\n", true},
-		{"the same", "a\nB\nc\nd\ne\nf\n", "a\nB\nc\nd\ne\nf\n", "a\nB\nc\nd\ne\nf\n", true},
-		{"the same and apart", "a\nB\nc\nd\ne\nF\n", "a\nB\nc\nD\ne\nf\n", "a\nB\nc\nD\ne\nF\n", true},
-		{"one line", "a\nX\nc\nd\ne\nf\n", "a\nY\nc\nd\ne\nf\n", "", false},
-		{"two insertions at one place", "a\nX\nb\nc\nd\ne\nf\n", "a\nY\nb\nc\nd\ne\nf\n", "", false},
-		{"removed and changed", "a\nc\nd\ne\nf\n", "a\nY\nc\nd\ne\nf\n", "", false},
+		{"neither", base, base, base, "", ""},
+		{"theirs only", base, "a\nB\nc\nd\ne\nf\n", "a\nB\nc\nd\ne\nf\n", "", ""},
+		{"ours only", "a\nB\nc\nd\ne\nf\n", base, "a\nB\nc\nd\ne\nf\n", "", ""},
+		{"apart", "A\nb\nc\nd\ne\nf\n", "a\nb\nc\nd\ne\nF\n", "A\nb\nc\nd\ne\nF\n", "", ""},
+		{"the same", "a\nB\nc\nd\ne\nf\n", "a\nB\nc\nd\ne\nf\n", "a\nB\nc\nd\ne\nf\n", "", ""},
+		{"the same and apart", "a\nB\nc\nd\ne\nF\n", "a\nB\nc\nD\ne\nf\n", "", "a\nB\nc\nD\ne\nF\n", ""},
+		{"one line", "a\nX\nc\nd\ne\nf\n", "a\nY\nc\nd\ne\nf\n", "", "a\nY\nc\nd\ne\nf\n", "a\nX\nc\nd\ne\nf\n"},
+		{"one line, and one apart", "a\nX\nc\nd\ne\nF\n", "a\nY\nc\nD\ne\nf\n", "", "a\nY\nc\nD\ne\nF\n", "a\nX\nc\nD\ne\nF\n"},
+		{"two insertions at one place", "a\nX\nb\nc\nd\ne\nf\n", "a\nY\nb\nc\nd\ne\nf\n", "", "a\nY\nb\nc\nd\ne\nf\n", "a\nX\nb\nc\nd\ne\nf\n"},
+		{"removed and changed", "a\nc\nd\ne\nf\n", "a\nY\nc\nd\ne\nf\n", "", "a\nY\nc\nd\ne\nf\n", "a\nc\nd\ne\nf\n"},
 	} {
-		if got, ok := merge3(base, tt.ours, tt.theirs); got != tt.want || ok != tt.ok {
-			t.Errorf("%s: got %q, %v, want %q, %v", tt.name, got, ok, tt.want, tt.ok)
+		got, n := merge3(base, tt.ours, tt.theirs, Refuse)
+		if tt.want != "" && (got != tt.want || n != 0) {
+			t.Errorf("%s: got %q with %d conflicts, want %q", tt.name, got, n, tt.want)
+		}
+		if tt.keep != "" && n != 1 {
+			t.Errorf("%s: %d conflicts", tt.name, n)
+		}
+		if got, _ := merge3(base, tt.ours, tt.theirs, Replace); tt.replace != "" && got != tt.replace {
+			t.Errorf("%s: replaced %q, want %q", tt.name, got, tt.replace)
+		}
+		if got, _ := merge3(base, tt.ours, tt.theirs, Keep); tt.keep != "" && got != tt.keep {
+			t.Errorf("%s: kept %q, want %q", tt.name, got, tt.keep)
+		}
+	}
+	const want = "a\r\n<<<<<<< file\r\nx\r\n=======\r\nY\r\n>>>>>>> generator\r\n"
+	if got, _ := merge3("a\r\nb", "a\r\nx", "a\r\nY", Mark); got != want {
+		t.Errorf("marked %q, want %q", got, want)
+	}
+}
+
+// TestMerge3Laws: both sides of random texts. Without a conflict the sides can be exchanged; a merge keeps every line that one side added
+// alone, and a resolved one has none of the markers.
+func TestMerge3Laws(t *testing.T) {
+	random := mathrand.New(mathrand.NewPCG(14, 3))
+	edit := func(text string) string {
+		lines := strings.SplitAfter(text, "\n")
+		for range random.IntN(3) {
+			i := random.IntN(len(lines))
+			lines[i] = []string{"", "x\n", lines[i] + "y\n", "z\n" + lines[i]}[random.IntN(4)]
+		}
+		return strings.Join(lines, "")
+	}
+	for range 3000 {
+		var b strings.Builder
+		for range random.IntN(8) {
+			b.WriteString(string(rune('a'+random.IntN(4))) + "\n")
+		}
+		base := b.String()
+		ours, theirs := edit(base), edit(base)
+		got, n := merge3(base, ours, theirs, Refuse)
+		turned, m := merge3(base, theirs, ours, Refuse)
+		if n != m || n == 0 && got != turned {
+			t.Fatalf("%q, %q, %q: %q with %d conflicts and %q with %d", base, ours, theirs, got, n, turned, m)
+		}
+		kept, _ := merge3(base, ours, theirs, Keep)
+		forced, _ := merge3(base, theirs, ours, Replace)
+		if kept != forced || strings.Contains(kept, "<<<") {
+			t.Fatalf("%q, %q, %q: ours are %q and %q", base, ours, theirs, kept, forced)
+		}
+		marked, k := merge3(base, ours, theirs, Mark)
+		if k != n || strings.Count(marked, markOurs) != n || strings.Count(marked, markTheirs) != n {
+			t.Fatalf("%q, %q, %q: %d conflicts in %q", base, ours, theirs, n, marked)
 		}
 	}
 }
@@ -116,6 +169,52 @@ func TestUpdate(t *testing.T) {
 	}
 	if _, err := PlanUpdate(context.Background(), r, c, UpdateRequest{App: "shop", Name: "thing"}); err == nil {
 		t.Error("an update of nothing is no error")
+	}
+}
+
+// TestUpdateConflicts: what does not conflict is merged, and the request says which of the other lines count.
+func TestUpdateConflicts(t *testing.T) {
+	const template = "applications/shop/templates/thing.yaml"
+	for _, tt := range []struct {
+		on   OnConflict
+		want string // instead of size: 1
+	}{
+		{Replace, "size: 3\n"},
+		{Keep, "size: 2 # ours\n"},
+		{Mark, "<<<<<<< file\nsize: 2 # ours\n=======\nsize: 3\n>>>>>>> generator\n"},
+	} {
+		r := shop(t, "resources: {}\n")
+		c := config(t, "")
+		write(t, r, "generators/resources/thing.yaml", oldGenerator)
+		generate(t, r, ResourceRequest{App: "shop", Type: "thing"})
+		made := read(t, r, template)
+		write(t, r, template, strings.NewReplacer("size: 1", "size: 2 # ours", "kind: Thing", "kind: Thing # ours").Replace(made))
+		write(t, r, "generators/resources/thing.yaml", strings.NewReplacer("size: 1", "size: 3", "    memory: 100Mi", "    memory: 100Mi # new").Replace(oldGenerator))
+		_, err := PlanUpdate(t.Context(), r, c, UpdateRequest{})
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) || !strings.Contains(conflict.Conflicts[0].Diff, "+>>>>>>> generator\n") || !strings.Contains(err.Error(), "--merge") {
+			t.Fatalf("got %v", err)
+		}
+		p := apply(t, r)(PlanUpdate(t.Context(), r, c, UpdateRequest{Conflicts: tt.on}))
+		want := strings.NewReplacer("size: 1\n", tt.want, "kind: Thing", "kind: Thing # ours", "    memory: 100Mi", "    memory: 100Mi # new").Replace(made)
+		if got := read(t, r, template); got != want {
+			t.Errorf("%v: got\n%s\nwant\n%s", tt.on, got, want)
+		}
+		if marked := strings.Contains(strings.Join(p.Notes, "\n"), "conflicts marked"); marked != (tt.on == Mark) {
+			t.Errorf("%v: notes %q", tt.on, p.Notes)
+		}
+		if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
+			t.Errorf("%v: a second update: %v\n%s", tt.on, err, p.Diff())
+		}
+		// One that was removed comes back by force only.
+		if err := r.Fs().Remove(template); err != nil {
+			t.Fatal(err)
+		}
+		write(t, r, "generators/resources/thing.yaml", oldGenerator)
+		apply(t, r)(PlanUpdate(t.Context(), r, c, UpdateRequest{Conflicts: tt.on}))
+		if src, _ := readIfThere(r, template); (string(src) == made) != (tt.on == Replace) {
+			t.Errorf("%v: restored is\n%s", tt.on, src)
+		}
 	}
 }
 
