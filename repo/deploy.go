@@ -220,7 +220,7 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 	if r.deployers != nil {
 		return r.deployers, nil
 	}
-	found, err := r.outside(func(src []byte) bool {
+	found, err := r.Outside(func(src []byte) bool {
 		return bytes.Contains(src, []byte("argoproj.io")) || bytes.Contains(src, []byte("fluxcd.io"))
 	})
 	if err != nil {
@@ -232,9 +232,9 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 	return r.deployers, nil
 }
 
-// outside returns the documents of the YAML files outside the applications and generators whose text is wanted. A file that
+// Outside returns the documents of the YAML files outside the applications and generators whose text is wanted. A file that
 // cannot be read is left out, and of a broken one what can be read is there: whoever reads it for itself reports the error.
-func (r *Repo) outside(wanted func(src []byte) bool) ([]*Document, error) {
+func (r *Repo) Outside(wanted func(src []byte) bool) ([]*Document, error) {
 	found := []*Document{}
 	count := 0
 	skip := func(name string) bool {

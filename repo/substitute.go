@@ -112,7 +112,7 @@ func (r *Repo) scanConfigMaps() ([]*Document, error) {
 	if r.configMaps != nil {
 		return r.configMaps, nil
 	}
-	found, err := r.outside(func(src []byte) bool { return bytes.Contains(src, []byte("ConfigMap")) })
+	found, err := r.Outside(func(src []byte) bool { return bytes.Contains(src, []byte("ConfigMap")) })
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func TestDestroyApplication(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, r)(PlanInit(r, InitRequest{}))
+		apply(t, r)(PlanInit(t.Context(), r, InitRequest{}))
 		before := everything(t, r)
 		apply(t, r)(PlanApplication(r, ApplicationRequest{App: "shop", Kustomize: kustomize}))
 		p := apply(t, r)(PlanDestroyApplication(context.Background(), r, DestroyApplicationRequest{App: "shop"}))
@@ -180,7 +180,7 @@ func TestRandomApplications(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, r)(PlanInit(r, InitRequest{}))
+		apply(t, r)(PlanInit(t.Context(), r, InitRequest{}))
 		want := everything(t, r)
 		var log []string
 		kinds := map[string]bool{}

@@ -3,6 +3,7 @@ package scaffold
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -27,7 +28,9 @@ type InitRequest struct {
 
 // PlanInit plans a new devops repository. In one that exists it adds only what is missing: a file that is there stays,
 // whatever it says, and so does a folder of generators, platform applications or an Argo CD root of the repository's own.
-func PlanInit(r *repo.Repo, req InitRequest) (*Plan, error) {
+//
+// What the repository has already decides what fits: the URL of its remote, Argo CD or Flux, the host of its CI, and where its applications are.
+func PlanInit(ctx context.Context, r *repo.Repo, req InitRequest) (*Plan, error) {
 	p := &Plan{Command: "init"}
 	configured, err := configuredOperator(r)
 	if err != nil {
@@ -44,6 +47,11 @@ func PlanInit(r *repo.Repo, req InitRequest) (*Plan, error) {
 	if operator.Name != cue.DefaultOperator() {
 		p.Command += " --operator " + operator.Name
 	}
+	around, err := lookAround(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	next := around.fit(p, files)
 	have, err := r.Files(".")
 	if err != nil {
 		return nil, err
@@ -61,7 +69,7 @@ func PlanInit(r *repo.Repo, req InitRequest) (*Plan, error) {
 		switch {
 		case old != nil:
 			p.write(f, old, old)
-		case own[part(f)] && part(f) != f:
+		case own[part(f)] && part(f) != f && !around.beside[f]:
 			p.Notes = append(p.Notes, f+" is skipped: "+part(f)+" already exists")
 		default:
 			p.write(f, nil, files[f])
@@ -73,13 +81,18 @@ func PlanInit(r *repo.Repo, req InitRequest) (*Plan, error) {
 		p.Notes = append(p.Notes, cue.ConfigFile+" is kept and is about operator "+quoted(configured)+"; set operator.name to "+operator.Name)
 	}
 	if p.Changed() {
-		p.Next = []string{"set the URL of this repository in argocd-root.yaml and platform-applications/", "redis-gitops generate application APP"}
+		p.Next = append(next, "redis-gitops generate application APP")
 	}
 	return p, nil
 }
 
-// part returns the part of the repository that a file belongs to: its folder, or at the top the file itself.
+// part returns the part of the repository that a file belongs to: its folder, or at the top the file itself. Each component of the platform
+// is one of its own.
 func part(file string) string {
+	if component, ok := strings.CutPrefix(file, "platform/"); ok {
+		name, _, _ := strings.Cut(component, "/")
+		return "platform/" + name
+	}
 	folder, _, ok := strings.Cut(file, "/")
 	if !ok || strings.HasPrefix(folder, ".") {
 		return file

@@ -173,7 +173,7 @@ func TestListLinear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, r)(PlanInit(r, InitRequest{}))
+		apply(t, r)(PlanInit(t.Context(), r, InitRequest{}))
 		// One is generated; the others have the same files by their own names.
 		apply(t, r)(PlanApplication(r, ApplicationRequest{App: "app-000"}))
 		generate(t, r, ResourceRequest{App: "app-000"})

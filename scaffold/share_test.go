@@ -22,7 +22,7 @@ func newRepository(t *testing.T, app string) *repo.Repo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply(t, r)(PlanInit(r, InitRequest{}))
+	apply(t, r)(PlanInit(t.Context(), r, InitRequest{}))
 	apply(t, r)(PlanApplication(r, ApplicationRequest{App: app}))
 	return r
 }

@@ -13,7 +13,9 @@ import (
 
 const initHelp = `Create a GitOps repository in a directory: its layout, a configuration with all
 options as comments, generators, Argo CD's root application, a pre-commit hook
-and CI files. In an existing repository, only missing files are added.
+and CI files. In an existing repository, only missing files that fit are added:
+the URL comes from the remote of Git, and Argo CD or Flux, GitHub or GitLab and
+the directories of applications are recognized.
 
 Examples:
   redis-gitops init
@@ -28,7 +30,7 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Create a GitOps repository, or add missing files",
 		Long:  initHelp,
 		Args:  fromUse,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := a.dir
 			if len(args) == 1 && filepath.IsAbs(args[0]) {
 				dir = args[0]
@@ -54,7 +56,7 @@ func (a *app) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := scaffold.PlanInit(r, req)
+			p, err := scaffold.PlanInit(cmd.Context(), r, req)
 			return a.finish(&opened{Repo: r, fs: fs}, &flags, p, err)
 		},
 	}
