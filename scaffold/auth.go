@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,7 @@ type Auth struct {
 	Secret string // the name of the Secret; "" is <chart><suffix>-redis-auth
 	Cert   []byte // Sealed: the controller's certificate in PEM, as `kubeseal --fetch-cert` prints it
 	Store  string // External: a ClusterSecretStore, or SecretStore/NAME
+	Key    string // External: KEY or KEY#PROPERTY of a password that the store has; "" creates one
 }
 
 const passwordKey = "password" // the key that the Redis operator reads (spotahome redis-operator, service/k8s/util.go)
@@ -94,6 +96,9 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 		if err := repo.CheckName("store name", name); err != nil {
 			return "", err
 		}
+		if auth.Key != "" && (!storeKey.MatchString(auth.Key) || len(auth.Key) > maxStoreKey) {
+			return "", finding.Errorf(finding.Position{}, "", "invalid key %q of a secret store; use --auth external:KEY or external:KEY#PROPERTY, with letters, digits and . _ / : + = @ -", auth.Key).About(CodeRequest, "auth")
+		}
 	default:
 		return "", finding.Errorf(finding.Position{}, "", "unknown auth method %q; %s%s", auth.Method, finding.OneOf(AuthMethods()), finding.DidYouMean(string(auth.Method), AuthMethods()))
 	}
@@ -120,9 +125,15 @@ func (a Auth) check(method AuthMethod) error {
 	}
 	useless(a.Store != "", "--store", External)
 	useless(a.Cert != nil, "--cert", Sealed)
+	useless(a.Key != "", fmt.Sprintf("the key %q of a store", a.Key), External)
 	useless(a.Secret != "", fmt.Sprintf("the name %q of a Secret", a.Secret), Existing, Sealed, External)
 	return problems.Err()
 }
+
+// storeKey matches a key of the usual secret stores, with a property.
+var storeKey = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9._/:+=@-]*(?:#[A-Za-z0-9._-]+)?$`)
+
+const maxStoreKey = 512
 
 // splitStore returns kind and name of a store: a ClusterSecretStore, unless the kind is written before it.
 func splitStore(store string) (kind, name string) {
@@ -157,7 +168,9 @@ func (s *resource) planAuth(p *Plan, rec *record, deps Deps) error {
 			return err
 		}
 	case External:
-		text = s.externalSecret()
+		if text, err = s.externalSecret(file); err != nil {
+			return err
+		}
 	default:
 		return nil
 	}
@@ -210,9 +223,56 @@ spec:
 `, s.chart+s.suffix, s.secret, s.namespace, passwordKey, base64.StdEncoding.EncodeToString(sealed)), nil
 }
 
+// existingKey reads a password that the store has.
+func (s *resource) existingKey() string {
+	kind, store := splitStore(s.req.Auth.Store)
+	key, property, ok := strings.Cut(s.req.Auth.Key, "#")
+	if !ok {
+		property = passwordKey
+	}
+	return fmt.Sprintf(`# The password of the Redis %[1]s, synced from the secret store %[3]s into a Secret.
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: %[2]s
+spec:
+  refreshInterval: 1h0m0s
+  secretStoreRef:
+    name: %[3]s
+    kind: %[4]s
+  target:
+    name: %[2]s
+  data:
+    - secretKey: %[5]s
+      remoteRef:
+        key: %[6]s
+        property: %[7]s
+`, s.chart+s.suffix, s.secret, store, kind, passwordKey, scalarText(key), scalarText(property))
+}
+
+// remoteKey returns the key under which a new password is stored: with the namespace, as a store may be that of several namespaces and
+// clusters. A manifest that is there keeps its key, or its password would be another one.
+func (s *resource) remoteKey(file string) (string, error) {
+	old, err := readIfThere(s.repo, file)
+	if err != nil {
+		return "", err
+	}
+	if s.namespace == "" || s.assumed || strings.Contains(string(old), "\n          remoteKey: "+s.secret+"\n") {
+		return s.secret, nil
+	}
+	return s.namespace + "-" + s.secret, nil
+}
+
 // externalSecret generates a password once, pushes it to the store unless the store has one, and reads it back from there,
 // so that the password stays the same for ever (external-secrets.io, guides/pushsecrets and api/pushsecret).
-func (s *resource) externalSecret() string {
+func (s *resource) externalSecret(file string) (string, error) {
+	if s.req.Auth.Key != "" {
+		return s.existingKey(), nil
+	}
+	remote, err := s.remoteKey(file)
+	if err != nil {
+		return "", err
+	}
 	kind, store := splitStore(s.req.Auth.Store)
 	return fmt.Sprintf(`# The password of the Redis %[1]s: generated once, stored in the secret store %[3]s, and synced into a Secret.
 apiVersion: generators.external-secrets.io/v1alpha1
@@ -246,7 +306,7 @@ spec:
     - match:
         secretKey: password
         remoteRef:
-          remoteKey: %[2]s
+          remoteKey: %[6]s
           property: %[5]s
 ---
 apiVersion: external-secrets.io/v1
@@ -263,9 +323,9 @@ spec:
   data:
     - secretKey: %[5]s
       remoteRef:
-        key: %[2]s
+        key: %[6]s
         property: %[5]s
-`, s.chart+s.suffix, s.secret, store, kind, passwordKey)
+`, s.chart+s.suffix, s.secret, store, kind, passwordKey, remote), nil
 }
 
 // parseCert reads the controller's certificate. An expired one is refused: kubeseal refuses it too.

@@ -179,3 +179,52 @@ func TestExternal(t *testing.T) {
 		t.Error("the password's entry has no name of its own")
 	}
 }
+
+// TestExternalKey: a key that the store has is read and never written; a new one has the namespace in its name, an old one keeps its name.
+func TestExternalKey(t *testing.T) {
+	r := shop(t, "resources: {}\nenv: []\n")
+	const file = "applications/shop/templates/redis-auth.yaml"
+	external := func(key, namespace string, on OnConflict) (*Plan, error) {
+		return PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{App: "shop", Namespace: namespace, Auth: Auth{Method: External, Store: "vault", Key: key}, Conflicts: on})
+	}
+	for key, want := range map[string]string{
+		"prod/shop/redis":     "        key: prod/shop/redis\n        property: password\n",
+		"shop#redis.password": "        key: shop\n        property: redis.password\n",
+		"123":                 "        key: \"123\"\n        property: password\n",
+	} {
+		p := apply(t, r)(external(key, "", Refuse))
+		text := read(t, r, file)
+		if !strings.Contains(text, want) || strings.Contains(text, "PushSecret") || strings.Contains(text, "generators.") {
+			t.Errorf("%s:\n%s", key, text)
+		}
+		if next := strings.Join(p.Next, "\n"); !strings.Contains(next, "has the key") {
+			t.Errorf("next: %s", next)
+		}
+		if p, err := external(key, "", Refuse); err != nil || p.Changed() {
+			t.Errorf("a second run: %v", err)
+		}
+		destroy(t, r, "redis")
+	}
+	for _, key := range []string{"a b", "#x", "a#", "-a", "a\nb", "{{a}}", strings.Repeat("a", 600)} {
+		if _, err := external(key, "", Refuse); err == nil || !strings.Contains(err.Error(), "invalid key") {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+	if _, err := PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{App: "shop", Auth: Auth{Method: Existing, Key: "a"}}); err == nil {
+		t.Error("a key of no store is accepted")
+	}
+	apply(t, r)(external("", "prod", Refuse))
+	if text := read(t, r, file); strings.Count(text, "ey: prod-shop-redis-auth\n") != 2 {
+		t.Errorf("the key of a new password:\n%s", text)
+	}
+	write(t, r, file, strings.ReplaceAll(read(t, r, file), "ey: prod-shop-redis-auth", "ey: shop-redis-auth"))
+	p, err := external("", "prod", Refuse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range p.Files {
+		if f.Path == file && f.Action != Unchanged {
+			t.Errorf("the key of an old password changes:\n%s", p.Diff())
+		}
+	}
+}

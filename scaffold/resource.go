@@ -701,6 +701,9 @@ func (s *resource) next(p *Plan) error {
 	if s.secret != "" && s.req.Auth.Method == Existing {
 		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with the key \"password\" exists in namespace %q", s.secret, s.placeholders["namespace"]))
 	}
+	if s.req.Auth.Key != "" {
+		p.Next = append(p.Next, fmt.Sprintf("make sure that the secret store %q has the key %q", s.req.Auth.Store, s.req.Auth.Key))
+	}
 	if s.redis {
 		more, err := s.operator.Next(s.values)
 		if err != nil {

@@ -211,7 +211,7 @@ Examples:
 	f.StringVar(&req.Profile, "profile", "", "profile: cache, queue, store, or one from the configuration")
 	f.StringVar(&req.Size, "size", "", "size: dev for a single small instance")
 	f.StringArrayVar(&in.set, "set", nil, "set a value, such as memory=1Gi; may be repeated")
-	f.StringVar(&in.auth, "auth", "", "authentication: none, existing:SECRET, sealed or external")
+	f.StringVar(&in.auth, "auth", "", "authentication: none, existing:SECRET, sealed, external or external:KEY")
 	f.StringVar(&in.cert, "cert", "", "with --auth sealed: certificate file of the sealed-secrets controller")
 	f.StringVar(&req.Auth.Store, "store", "", "with --auth external: ClusterSecretStore, or SecretStore/NAME")
 	f.StringVar(&req.Namespace, "namespace", "", "namespace of the application (default: from Argo CD or Flux)")
@@ -238,6 +238,9 @@ func (in resourceInput) into(req *scaffold.ResourceRequest) (err error) {
 	}
 	method, secret, _ := strings.Cut(in.auth, ":")
 	req.Auth.Method, req.Auth.Secret = scaffold.AuthMethod(method), secret
+	if req.Auth.Method == scaffold.External {
+		req.Auth.Secret, req.Auth.Key = "", secret
+	}
 	if in.cert != "" {
 		if req.Auth.Cert, err = inputfile.Read(in.cert, inputfile.MaxSecret); err != nil {
 			return fmt.Errorf("--cert: %w", err)
