@@ -66,6 +66,9 @@ func (r *Repo) Changed(ctx context.Context, commit string) ([]string, error) {
 			files = append(files, name)
 		}
 	}
+	if err := r.private.workTree(ctx); err != nil {
+		return nil, err
+	}
 	untracked, err := r.run(ctx, maxList, "ls-files", "-z", "--others", "--exclude-standard")
 	if err != nil {
 		return nil, err

@@ -47,6 +47,9 @@ func newPrivate(ctx context.Context, dir string) (_ *private, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := (&special{ctx, map[string]bool{}}).gitDir(real, common); err != nil {
+		return nil, err
+	}
 	tmp, err := os.MkdirTemp("", "redis-gitops-git-*")
 	if err != nil {
 		return nil, fmt.Errorf("cannot create a temporary directory: %w; set TMPDIR", err)
@@ -113,7 +116,11 @@ func find(dir string) (top, gitDir string, err error) {
 		switch {
 		case err == nil && info.IsDir() && isGitDir(mark):
 			return at, mark, nil
-		case err == nil && !info.IsDir():
+		case err == nil && info.IsDir():
+			if err := (&special{context.Background(), map[string]bool{}}).check(filepath.Join(mark, "objects")); err != nil {
+				return "", "", err
+			}
+		case err == nil:
 			src, err := readSmall(mark)
 			if err != nil {
 				return "", "", err
@@ -178,7 +185,7 @@ func readSmall(name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
+		return nil, fmt.Errorf("%s is not a regular file; remove it", name)
 	}
 	src, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
 	if err == nil && len(src) > maxSmall {
@@ -209,7 +216,7 @@ func borrow(from, to, name string) error {
 	case err != nil:
 		return err
 	case !info.IsDir() && !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file", at)
+		return fmt.Errorf("%s is not a regular file; remove it", at)
 	}
 	if err := os.Symlink(at, filepath.Join(to, name)); err == nil {
 		return nil
