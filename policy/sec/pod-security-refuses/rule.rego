@@ -2,8 +2,8 @@
 # title: Namespace rejects the pods (pod security)
 # description: |-
 #   A namespace that enforces a Pod Security Standard rejects pods that violate it: the controller is created, but no
-#   pod. baseline forbids, among others, hostNetwork, hostPath volumes, privileged containers, seccomp Unconfined, and
-#   other sysctls and capabilities than the safe ones. restricted also requires, for all containers, runAsNonRoot, a
+#   pod. baseline forbids host namespaces, ports and volumes, privileged containers, hosts of probes, weaker profiles of
+#   seccomp, AppArmor and SELinux, and other sysctls and capabilities than the safe ones. restricted also requires, for all containers, runAsNonRoot, a
 #   seccompProfile of RuntimeDefault or Localhost, no privilege escalation and no capabilities. The contexts that
 #   Spotahome's operator sets lack the seccompProfile; OpsTree's operator sets none, and neither does a plain workload.
 # custom:
@@ -22,15 +22,22 @@
 #     - OT-CONTAINER-KIT/redis-operator 5dd04e17 internal/k8sutils/statefulset.go and redis-cluster.go, SecurityContext
 package redisgitops.sec["pod-security-refuses"]
 
+import data.redisgitops.lib.group
 import data.redisgitops.lib.pods
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.words
 
-# The levels that namespaces enforce: by a Namespace, or by an Application that creates one.
-enforced := {[name, labels["pod-security.kubernetes.io/enforce"]] |
+# The levels that namespaces enforce, as [level, minor version of Kubernetes], by name: by a Namespace, or by an Application that creates
+# one.
+enforced := group.by([[name, [labels["pod-security.kubernetes.io/enforce"], version(labels)]] |
 	some r in data.repo.resources
 	[name, labels] := labelled(r)
-}
+])
+
+version(labels) := to_number(substring(pinned, 3, -1)) if {
+	pinned := labels["pod-security.kubernetes.io/enforce-version"]
+	regex.match(`^v1\.[0-9]+$`, pinned)
+} else := 99
 
 labelled(r) := [r.name, r.object.metadata.labels] if r.kind == "Namespace"
 
@@ -39,14 +46,14 @@ labelled(r) := [r.object.spec.destination.namespace, r.object.spec.syncPolicy.ma
 	"CreateNamespace=true" in r.object.spec.syncPolicy.syncOptions
 }
 
-# The pods in namespaces that enforce a level: {"resource", "p", "level", "at": where their host fields are, "context": the path of
+# The pods in namespaces that enforce a level: {"resource", "p", "level", "version", "at": where their host fields are, "context": the path of
 # their security context, "containers"}.
-judged := [object.union(place, {"resource": r, "p": p, "level": level, "containers": array.concat(own(r.object, place), added(p))}) |
+judged := [object.union(place, {"resource": r, "p": p, "level": level, "version": minor, "containers": array.concat(own(r.object, place), added(p))}) |
 	count(enforced) > 0
 	some p in data.repo.pods
 	r := pods.resource(p)
-	some level in ["baseline", "restricted"]
-	[r.namespace, level] in enforced
+	some [level, minor] in object.get(enforced, r.namespace, set())
+	level in {"baseline", "restricted"}
 	made(r, p.part)
 	place := placed(r, p.part)
 ]
@@ -94,8 +101,10 @@ placed(r, part) := {
 	"default": {},
 }
 
-# The containers: {"path": of the security context, "context", "name": "" for those of the operator}.
-own(object_, place) := [{"path": path, "name": "", "context": context(object_, path, place["default"])} | some path in place.own]
+# The containers: {"path": of the security context, "context", "name": "" for those of the operator, "object": with its probes}.
+own(object_, place) := [{"path": path, "name": "", "object": context(object_, parent(path), {}), "context": context(object_, path, place["default"])} | some path in place.own]
+
+parent(path) := array.slice(path, 0, count(path) - 1)
 
 context(o, path, other) := given if {
 	given := object.get(o, path, null)
@@ -132,32 +141,93 @@ forbidden(j) := array.concat(
 	array.concat(
 		[{"path": array.concat(j.context, ["sysctls", i, "name"]), "what": sprintf("the sysctl %s", [s.name])} |
 			some i, s in object.get(j.resource.object, array.concat(j.context, ["sysctls"]), [])
-			not s.name in safe_sysctls
+			object.get(safe_sysctls, s.name, 100) > j.version
 		],
 		array.concat(
-			[{"path": array.concat(c.path, found[0]), "what": found[1]} | some c in everything(j); some found in in_context(j, c.context)],
-			[{"path": array.concat(array.slice(c.path, 0, count(c.path) - 1), ["ports", i, "hostPort"]), "what": "hostPort"} |
-				some c in j.containers
-				some i, port in c.object.ports
-				port.hostPort > 0
-			],
+			array.concat(
+				[{"path": array.concat(c.path, found[0]), "what": found[1]} | some c in everything(j); some found in in_context(j, c.context)],
+				[{"path": array.concat(at, [key]), "what": sprintf("the AppArmor profile %v", [profile])} |
+					at := j.p.at.annotations
+					some key, profile in object.get(j.resource.object, at, {})
+					startswith(key, "container.apparmor.security.beta.kubernetes.io/")
+					not regex.match(`^($|runtime/default$|localhost/)`, profile)
+				],
+			),
+			array.concat(
+				[{"path": array.concat(parent(c.path), ["ports", i, "hostPort"]), "what": "hostPort"} |
+					some c in j.containers
+					some i, port in c.object.ports
+					port.hostPort > 0
+				],
+				[{"path": array.concat(parent(c.path), at), "what": sprintf("the host of %s", [at[0]])} |
+					j.version > 33
+					some c in j.containers
+					walk(object.filter(c.object, handlers), [at, host])
+					at[count(at) - 1] == "host"
+					at[count(at) - 2] in {"httpGet", "tcpSocket"}
+					not host in {"", null}
+				],
+			),
 		),
 	),
 )
+
+handlers := {
+	"customLivenessProbe", "customReadinessProbe", "customStartupProbe", "lifecycle", "livenessProbe", "readinessProbe",
+	"startupProbe",
+}
 
 # The contexts of the pod and of its containers.
 everything(j) := array.concat([{"path": j.context, "context": context(j.resource.object, j.context, {})}], j.containers)
 
 in_context(j, c) := array.concat(
-	[found | some found in [[["privileged"], "privileged: true"]]; c.privileged == true],
+	[[field, sprintf("%s %v", [name, value])] |
+		some [name, field, allowed] in array.concat(fields, fields_of(j))
+		value := object.get(c, field, null)
+		not value in (allowed | {null})
+	],
 	array.concat(
-		[[["seccompProfile", "type"], "the seccompProfile Unconfined"] | c.seccompProfile.type == "Unconfined"],
-		array.concat(
-			[[["capabilities", "add", i], sprintf("the capability %s", [name])] | some i, name in c.capabilities.add; not name in capabilities[j.level]],
-			[found | some found in [[["runAsUser"], "runAsUser: 0"], [["runAsNonRoot"], "runAsNonRoot: false"]]; j.level == "restricted"; c[found[0][0]] in {0, false}],
-		),
+		[[["capabilities", "add", i], sprintf("the capability %s", [name])] | some i, name in c.capabilities.add; not name in capabilities[j.level]],
+		[[["runAsUser"], "runAsUser: 0"] | j.level == "restricted"; j.version > 22; not in_user_namespace(j); c.runAsUser == 0],
 	),
 )
+
+# The values that fields of a security context may have.
+fields := [
+	["privileged:", ["privileged"], {false}],
+	["the seccompProfile", ["seccompProfile", "type"], profiles],
+	["the appArmorProfile", ["appArmorProfile", "type"], profiles],
+	["the SELinux user", ["seLinuxOptions", "user"], {""}],
+	["the SELinux role", ["seLinuxOptions", "role"], {""}],
+	["hostProcess:", ["windowsOptions", "hostProcess"], {false}],
+]
+
+fields_of(j) := array.concat(
+	[["the SELinux type", ["seLinuxOptions", "type"], ({"", "container_init_t", "container_kvm_t", "container_t"} | {t | some t in ["container_engine_t"]; j.version > 30})]],
+	array.concat(
+		[["procMount:", ["procMount"], {"Default"}] | not may_unmask(j)],
+		[["runAsNonRoot:", ["runAsNonRoot"], {true}] | j.level == "restricted"; not in_user_namespace(j)],
+	),
+)
+
+profiles := {"Localhost", "RuntimeDefault"}
+
+# Pods in a user namespace may run as root since Kubernetes 1.35.
+in_user_namespace(j) if {
+	j.version > 34
+	object.get(j.resource.object, array.concat(j.at, ["hostUsers"]), true) == false
+}
+
+may_unmask(j) if {
+	j.level == "baseline"
+	in_user_namespace(j)
+}
+
+# Pods for Windows have no such contexts since Kubernetes 1.25.
+on_windows(j) if {
+	j.version > 24
+	object.get(j.resource.object, array.concat(j.at, ["os", "name"]), "") == "windows"
+}
 
 capabilities := {
 	"baseline": {
@@ -167,17 +237,18 @@ capabilities := {
 	"restricted": {"NET_BIND_SERVICE"},
 }
 
+# The minor versions of Kubernetes since which sysctls are safe; the newest counts as any.
 safe_sysctls := {
-	"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
-	"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
-	"net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
-	"net.ipv4.tcp_notsent_lowat", "net.ipv4.tcp_rmem", "net.ipv4.tcp_slow_start_after_idle", "net.ipv4.tcp_syncookies",
-	"net.ipv4.tcp_wmem",
+	"kernel.shm_rmid_forced": 0, "net.ipv4.ip_local_port_range": 0, "net.ipv4.ip_local_reserved_ports": 27,
+	"net.ipv4.ip_unprivileged_port_start": 0, "net.ipv4.ping_group_range": 0, "net.ipv4.tcp_fin_timeout": 29,
+	"net.ipv4.tcp_keepalive_intvl": 29, "net.ipv4.tcp_keepalive_probes": 29, "net.ipv4.tcp_keepalive_time": 29,
+	"net.ipv4.tcp_notsent_lowat": 37, "net.ipv4.tcp_rmem": 32, "net.ipv4.tcp_slow_start_after_idle": 37,
+	"net.ipv4.tcp_syncookies": 0, "net.ipv4.tcp_wmem": 32,
 }
 
 allowed_volume("baseline", type) if type != "hostPath"
 
-allowed_volume("restricted", type) if type in {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+allowed_volume("restricted", type) if type in {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected", "secret"}
 
 # What restricted requires.
 deny contains {
@@ -187,6 +258,7 @@ deny contains {
 } if {
 	some j in judged
 	j.level == "restricted"
+	j.version > 18
 	j.resource.kind == "RedisFailover"
 	not profile(context(j.resource.object, j.context, {}))
 	some c in j.containers
@@ -205,12 +277,12 @@ deny contains {
 	some c in j.containers
 	lacking := array.concat(
 		array.concat(
-			["allowPrivilegeEscalation: false" | object.get(c.context, "allowPrivilegeEscalation", true) != false],
-			["capabilities.drop: [ALL]" | not drops_all(c.context)],
+			["allowPrivilegeEscalation: false" | not on_windows(j); object.get(c.context, "allowPrivilegeEscalation", true) != false],
+			["capabilities.drop: [ALL]" | j.version > 21; not on_windows(j); not drops_all(c.context)],
 		),
 		array.concat(
-			["runAsNonRoot: true" | j.resource.kind != "RedisFailover"; not user(pod); not user(c.context)],
-			["seccompProfile {type: RuntimeDefault}" | j.resource.kind != "RedisFailover"; not profile(pod); not profile(c.context)],
+			["runAsNonRoot: true" | j.resource.kind != "RedisFailover"; not in_user_namespace(j); not user(pod); not user(c.context)],
+			["seccompProfile {type: RuntimeDefault}" | j.resource.kind != "RedisFailover"; j.version > 18; not on_windows(j); not profile(pod); not profile(c.context)],
 		),
 	)
 	count(lacking) > 0
@@ -220,7 +292,7 @@ drops_all(context) if "ALL" in context.capabilities.drop
 
 user(context) if context.runAsNonRoot == true
 
-profile(context) if context.seccompProfile.type in {"Localhost", "RuntimeDefault"}
+profile(context) if context.seccompProfile.type in profiles
 
 of_container(j, c) := sprintf("the container %q", [c.name]) if c.name != ""
 
