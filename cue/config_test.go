@@ -9,6 +9,7 @@ import (
 )
 
 func TestLoadConfigDefaults(t *testing.T) {
+	t.Parallel()
 	c, err := LoadConfig(ConfigFile, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +32,7 @@ func TestLoadConfigDefaults(t *testing.T) {
 
 // The version's default is that of the operator which was chosen.
 func TestLoadConfigOperator(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]OperatorChoice{
 		"operator: {name: opstree}\n":                       {Name: "opstree", Version: "0.26.0"},
 		"operator: {namespace: redis}\n":                    {Name: "spotahome", Version: "1.2.4", Namespace: "redis"},
@@ -43,6 +45,7 @@ func TestLoadConfigOperator(t *testing.T) {
 }
 
 func TestLoadConfig(t *testing.T) {
+	t.Parallel()
 	c, err := LoadConfig(ConfigFile, []byte(`# ours
 strict: true
 layout:
@@ -102,6 +105,7 @@ failOn: warning
 }
 
 func TestLoadConfigProblems(t *testing.T) {
+	t.Parallel()
 	known := strings.TrimPrefix(finding.OneOf(operatorNames()), "one of ")
 	for _, tt := range []struct{ name, src, want string }{
 		{"everything at once", `strct: true

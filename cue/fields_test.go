@@ -7,6 +7,7 @@ import (
 
 // TestFieldsByKind keeps the fields that rules read the same as those of the operators. UPDATE=1 writes them.
 func TestFieldsByKind(t *testing.T) {
+	t.Parallel()
 	const file = "../policy/lib/fields.rego"
 	want, err := fieldsByKind()
 	if err != nil {
@@ -17,6 +18,7 @@ func TestFieldsByKind(t *testing.T) {
 
 // TestStatus asks each operator for its status, and each way out for an operator.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	for _, name := range operatorNames() {
 		o, err := OperatorNamed(name)
 		if err != nil {

@@ -79,6 +79,7 @@ func checkGenerated(t *testing.T, o *Operator, text string) {
 
 // Each file of testdata holds values.yaml and what the template makes of it; UPDATE=1 rewrites the latter.
 func TestTemplate(t *testing.T) {
+	t.Parallel()
 	for _, o := range generated(t) {
 		files, err := filepath.Glob("operator/" + o.Name + "/testdata/*.txtar")
 		if err != nil || len(files) == 0 {
@@ -116,6 +117,7 @@ func TestTemplate(t *testing.T) {
 
 // Each difference of a fork's template must be found in that of the operator it comes from, once.
 func TestTemplateDifferences(t *testing.T) {
+	t.Parallel()
 	for _, o := range generated(t) {
 		if len(o.derived.Template) == 0 {
 			continue
@@ -137,6 +139,7 @@ func TestTemplateDifferences(t *testing.T) {
 
 // Every field of what the template of freshworks-oss creates is one of its CustomResourceDefinition, which is not embedded.
 func TestTemplateOfFork(t *testing.T) {
+	t.Parallel()
 	schemas := map[Kind]any{}
 	readCRD(t, filepath.Join("../../shared/crds", "freshworks-oss_redisfailovers.yaml"), schemas)
 	archive, err := txtar.ParseFile("operator/freshworks/testdata/everything.txtar")
@@ -170,6 +173,7 @@ func properties(path []string) []string {
 
 // The example in the template's head must be the defaults of the schema, and its URLs those of the names.
 func TestTemplateExample(t *testing.T) {
+	t.Parallel()
 	for _, o := range generated(t) {
 		var example struct {
 			Resources map[string]map[string]any
@@ -203,6 +207,7 @@ func TestTemplateExample(t *testing.T) {
 
 // What the template creates must be called as the names say.
 func TestTemplateNames(t *testing.T) {
+	t.Parallel()
 	for _, o := range generated(t) {
 		text, err := render(o, "-cache", map[string]any{"resources": map[string]any{"redisCache": map[string]any{"memory": "1Gi"}}})
 		if err != nil {
@@ -230,6 +235,7 @@ func TestTemplateNames(t *testing.T) {
 
 // Ruby's format, which k expands generators with, fails at any other percent sign.
 func TestTemplatePlaceholders(t *testing.T) {
+	t.Parallel()
 	for _, o := range generated(t) {
 		rest := regexp.MustCompile(`%\{(application|name|camelName|suffix)\}`).ReplaceAll(o.Template("redis"), nil)
 		if bytes.Contains(rest, []byte("%")) {
@@ -239,6 +245,7 @@ func TestTemplatePlaceholders(t *testing.T) {
 }
 
 func TestTemplateMaxmemory(t *testing.T) {
+	t.Parallel()
 	for _, o := range generated(t) {
 		for memory, want := range map[string]string{
 			"100Mi": "75mb", "64Mi": "48mb", "1Mi": "1mb", "0.3Gi": "230mb", "0.7Gi": "537mb", "1Gi": "768mb", "1.25Gi": "960mb", "2.2Gi": "1689mb", "8Gi": "6144mb",
@@ -270,6 +277,7 @@ func TestTemplateMaxmemory(t *testing.T) {
 
 // What Resolve gives, for every profile and size, must render to what the schema takes.
 func TestTemplateProfiles(t *testing.T) {
+	t.Parallel()
 	for _, o := range generated(t) {
 		for _, p := range o.Profiles() {
 			for _, size := range o.Profiles() {
@@ -293,6 +301,7 @@ func TestTemplateProfiles(t *testing.T) {
 
 // What to do for a new Redis follows from its values, and needs none.
 func TestNext(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		operator string
 		values   map[string]any

@@ -23,6 +23,7 @@ const maxImagesAge = 120 * 24 * time.Hour
 
 // TestImages keeps what is derived from images.cue current. UPDATE=1 writes it; run it twice then.
 func TestImages(t *testing.T) {
+	t.Parallel()
 	facts := images(t)
 	src, err := json.MarshalIndent(facts, "", " ")
 	if err != nil {
@@ -82,6 +83,7 @@ func images(t *testing.T) *Images {
 
 // TestImagesAge fails when the facts about images are due for another look at their sources.
 func TestImagesAge(t *testing.T) {
+	t.Parallel()
 	facts, err := KnownImages()
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +124,7 @@ func current(date string, now time.Time) error {
 
 // TestImagesAgree checks the facts against each other: newest releases have all fixes, dates are in order, and operators agree.
 func TestImagesAgree(t *testing.T) {
+	t.Parallel()
 	facts := images(t)
 	for engine, lines := range facts.Lines {
 		for i, line := range lines {
@@ -171,6 +174,7 @@ var (
 
 // TestDefaultImage keeps the images of templates, values, examples and the operator's facts together with the facts about images.
 func TestDefaultImage(t *testing.T) {
+	t.Parallel()
 	facts, err := KnownImages()
 	if err != nil {
 		t.Fatal(err)
@@ -239,6 +243,7 @@ func TestDefaultImage(t *testing.T) {
 }
 
 func TestFindImage(t *testing.T) {
+	t.Parallel()
 	facts, err := KnownImages()
 	if err != nil {
 		t.Fatal(err)
@@ -277,6 +282,7 @@ func TestFindImage(t *testing.T) {
 }
 
 func TestLoads(t *testing.T) {
+	t.Parallel()
 	facts, err := KnownImages()
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ var candidates = []any{
 
 // The JSON Schema must refuse what CUE refuses and take what CUE takes, in each field.
 func TestValuesJSONSchema(t *testing.T) {
+	t.Parallel()
 	src, err := ValuesJSONSchema()
 	schema := compileJSONSchema(t, src, err)
 	o := operator(t)
@@ -80,6 +81,7 @@ func TestValuesJSONSchema(t *testing.T) {
 }
 
 func TestConfigJSONSchema(t *testing.T) {
+	t.Parallel()
 	src, err := ConfigJSONSchema()
 	schema := compileJSONSchema(t, src, err)
 	config, err := compile("config.cue", "layout.cue")
@@ -153,6 +155,7 @@ func parseTestYAML(t *testing.T, src []byte) any {
 // What Reclaim the Stack's own generators write must pass. They come from ../shared/corpus; without it there is nothing
 // to test.
 func TestValuesJSONSchemaTakesReclaimTheStack(t *testing.T) {
+	t.Parallel()
 	src, err := ValuesJSONSchema()
 	schema := compileJSONSchema(t, src, err)
 	generators, _ := filepath.Glob(corpus + "/reclaim-the-stack+get-started/generators/*/*.yaml")

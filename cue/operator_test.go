@@ -10,6 +10,7 @@ import (
 )
 
 func TestOperatorNamed(t *testing.T) {
+	t.Parallel()
 	operators, err := Operators()
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +54,7 @@ func operator(t testing.TB) *Operator {
 }
 
 func TestNames(t *testing.T) {
+	t.Parallel()
 	o := operator(t)
 	for _, tt := range []struct {
 		name    string

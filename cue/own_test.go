@@ -7,6 +7,7 @@ import (
 )
 
 func TestCheckOwn(t *testing.T) {
+	t.Parallel()
 	resource := map[string]any{"kind": "RedisFailover", "metadata": map[string]any{"name": "shop"}, "spec": map[string]any{"redis": map[string]any{
 		"replicas": int64(5), "memory": "8Gi", "list": []any{map[string]any{"port": int64(1)}, map[string]any{"port": "x"}},
 	}}}
@@ -48,6 +49,7 @@ func TestCheckOwn(t *testing.T) {
 
 // Files of one package see each other, those of two do not.
 func TestCheckOwnPackages(t *testing.T) {
+	t.Parallel()
 	files := []OwnFile{
 		{"b.cue", "package b\nRedisFailover: spec: replicas: <=_most\n"},
 		{"a1.cue", "package a\n_most: 3\n"},

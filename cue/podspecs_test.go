@@ -21,6 +21,7 @@ var crds = map[string][]string{
 
 // TestFactsInSchema: every path of the facts about pods and references is a field of the operator's CustomResourceDefinition.
 func TestFactsInSchema(t *testing.T) {
+	t.Parallel()
 	for name, files := range crds {
 		t.Run(name, func(t *testing.T) {
 			schemas := map[Kind]any{}

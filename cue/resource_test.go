@@ -42,6 +42,7 @@ func resources(t testing.TB, src []byte) []map[string]any {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	const head = "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: shop}\n"
 	for _, tt := range []struct{ name, version, src, want string }{
 		{"right", "1.2.4", head + "spec: {redis: {replicas: 3, port: 6380}, sentinel: {replicas: 3}}", ""},
@@ -134,6 +135,7 @@ spec.sentinel.replicas: -1 is not a number of 1 or more; the operator treats 0 a
 // No advice moves a key from one part of a Redis into another, whatever the key: from Redis to its exporter, its sentinels, the server
 // it is filled from, an element of a list or the object that a controller writes.
 func TestNearestStaysInPart(t *testing.T) {
+	t.Parallel()
 	versions := []string{"1.2.4", "1.3.0"}
 	if testing.Short() {
 		versions = versions[1:]
@@ -180,6 +182,7 @@ func TestNearestStaysInPart(t *testing.T) {
 }
 
 func TestSchemasVersion(t *testing.T) {
+	t.Parallel()
 	if _, err := operator(t).Schemas("9"); err == nil || err.Error() != `unknown version "9" of operator "spotahome"; one of "1.2.4", "1.3.0"` {
 		t.Error(err)
 	}
@@ -187,6 +190,7 @@ func TestSchemasVersion(t *testing.T) {
 
 // Several goroutines may check with the same schemas, and say the same.
 func TestCheckConcurrently(t *testing.T) {
+	t.Parallel()
 	s := schemas(t, "")
 	r := resources(t, []byte("apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nspec: {redis: {replica: 1, affinity: {nodeAffinty: {}}}}"))[0]
 	var wg sync.WaitGroup
@@ -205,6 +209,7 @@ func TestCheckConcurrently(t *testing.T) {
 // The operator's own examples must pass, but for the mistakes that are known to be in them. They come from
 // ../shared/corpus; without it there is nothing to test.
 func TestCheckCorpus(t *testing.T) {
+	t.Parallel()
 	dir := os.DirFS(corpus + "/spotahome+redis-operator/example/redisfailover")
 	names, err := fs.Glob(dir, "*.yaml")
 	if err != nil || len(names) == 0 {

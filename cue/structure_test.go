@@ -20,6 +20,7 @@ import (
 
 // What is derived from CUE must be what is embedded. UPDATE=1 writes it.
 func TestStructure(t *testing.T) {
+	t.Parallel()
 	derive := map[string]func() (*derived, error){"config.json": deriveConfig}
 	for _, name := range operatorNames() {
 		derive["operator/"+name+"/structure.json"] = func() (*derived, error) { return deriveOperator(name) }
@@ -47,6 +48,7 @@ func TestStructure(t *testing.T) {
 
 // What cannot be derived is an error, not a wider check.
 func TestDeriveRefuses(t *testing.T) {
+	t.Parallel()
 	for _, src := range []string{"=~\"a\" & strings.MaxRunes(3)", "!=3", "list.MaxItems(2)", "[...int] & list.MaxItems(2)"} {
 		v := cuecontext.New().CompileString("import (\"strings\", \"list\")\nx: " + src + "\n_y: [strings.MaxRunes, list.MaxItems]")
 		if err := v.Err(); err != nil {
@@ -105,6 +107,7 @@ func compareCheck(t *testing.T, name string, s *Schemas, oracle *inCUE, resource
 
 // The check agrees with CUE on every public manifest, whatever fork of the operator it is for.
 func TestCheckAgreesOnCorpus(t *testing.T) {
+	t.Parallel()
 	all := corpusResources(t)
 	for _, version := range operator(t).Versions {
 		s, oracle := schemas(t, version), &inCUE{t: t, version: version}
@@ -150,6 +153,7 @@ func corpusResources(t testing.TB) map[string][]map[string]any {
 
 // Documents made at random from the structure, and then damaged: CUE and the check without it say the same.
 func TestCheckAgreesOnRandomDocuments(t *testing.T) {
+	t.Parallel()
 	cases := 10_000
 	if testing.Short() {
 		cases = 1000
@@ -277,6 +281,7 @@ func (m mutator) damage(doc map[string]any) {
 
 // The configuration with and without CUE: the same problems, and the same values with defaults.
 func TestConfigAgreesWithCUE(t *testing.T) {
+	t.Parallel()
 	d, err := readDerived("config.json")
 	if err != nil {
 		t.Fatal(err)

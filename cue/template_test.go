@@ -9,6 +9,7 @@ import (
 
 // Every option that is uncommented must load and change nothing, and every option must be there with a comment.
 func TestConfigTemplate(t *testing.T) {
+	t.Parallel()
 	template, err := ConfigTemplate()
 	if err != nil {
 		t.Fatal(err)

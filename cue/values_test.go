@@ -37,6 +37,7 @@ func show(values []Value) string {
 }
 
 func TestResolve(t *testing.T) {
+	t.Parallel()
 	o := operator(t)
 	for _, tt := range []struct {
 		name   string
@@ -71,6 +72,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestResolveProblems(t *testing.T) {
+	t.Parallel()
 	o := operator(t)
 	for _, tt := range []struct {
 		name   string
@@ -110,6 +112,7 @@ f:10: resources.redis.networkPolicy: true is not a valid namespace; use lowercas
 
 // Every profile at every size must be valid as it is, and hold only known keys.
 func TestProfiles(t *testing.T) {
+	t.Parallel()
 	o := operator(t)
 	var names []string
 	for _, p := range o.Profiles() {
@@ -156,6 +159,7 @@ func FuzzResolve(f *testing.F) {
 }
 
 func TestParseValue(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]any{
 		"3": int64(3), "-1": int64(-1), "0.5": 0.5, "true": true, "false": false, "yes": "yes", "1Gi": "1Gi", "": "", "null": "null", "~": "~",
 		"2027-01-31": "2027-01-31", "0x10": int64(16), ".inf": ".inf", "99999999999999999999": 1e20, "a: b": "a: b", "*x": "*x",

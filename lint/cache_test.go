@@ -16,6 +16,7 @@ import (
 
 // TestCache changes one file after the other, and wants of a run that remembers what a run says that sees everything anew.
 func TestCache(t *testing.T) {
+	t.Parallel()
 	repos := corpusRepos(t)
 	example, err := repo.Open(afero.NewReadOnlyFs(afero.NewBasePathFs(afero.NewOsFs(), filepath.Join("..", "examples", "devops-repo"))), repo.Options{})
 	if err != nil {

@@ -55,6 +55,7 @@ var wordless = []struct{ file, made, instead string }{
 // TestMessagesDecideNothing builds this test again with every message below lint replaced by "x", and expects the same rules at
 // the same positions: what is reported must not depend on how it is worded.
 func TestMessagesDecideNothing(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("WORDLESS") != "" {
 		got, err := json.Marshal(locations(t))
 		if err != nil {

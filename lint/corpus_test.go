@@ -82,6 +82,7 @@ var narrowedRules = map[string]string{
 
 // TestAnswerKey holds the findings against what people found in the corpus by reading it.
 func TestAnswerKey(t *testing.T) {
+	t.Parallel()
 	repos := corpusRepos(t)
 	src, err := os.ReadFile(corpus + "/answer-key.tsv")
 	if err != nil {
@@ -156,6 +157,7 @@ func TestAnswerKey(t *testing.T) {
 
 // TestCorpus: every repository can be checked, nothing fails to run, and the bytes are the same on any number of cores.
 func TestCorpus(t *testing.T) {
+	t.Parallel()
 	for name, r := range corpusRepos(t) {
 		t.Run(name, func(t *testing.T) {
 			var first string
@@ -183,6 +185,7 @@ func notices(ps []*finding.Problem) string {
 // TestFixCorpus: on every repository of the corpus, fixes change nothing but lines of fixable findings, leave every file as readable
 // as it was, and a second run finds nothing more to fix.
 func TestFixCorpus(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for name, r := range sample(t, corpusRepos(t)) {
 		t.Run(name, func(t *testing.T) {

@@ -26,6 +26,7 @@ const (
 
 // TestCover: the examples evaluate nearly all that the rules say; what nothing evaluates may be wrong unseen.
 func TestCover(t *testing.T) {
+	t.Parallel()
 	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)

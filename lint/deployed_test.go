@@ -74,6 +74,7 @@ func notDeployed(res *lint.Result) []string {
 // TestNotDeployed: what the objects of a repository deploy, in every way to say it. Whatever is not deployed is once an Application
 // names it.
 func TestNotDeployed(t *testing.T) {
+	t.Parallel()
 	kustomization := "resources: [redis.yaml]\n"
 	for _, test := range []struct {
 		name  string
@@ -149,6 +150,7 @@ func TestNotDeployed(t *testing.T) {
 
 // TestIdle: what nothing deploys takes no part in anything, says so once, and still must not hold a password.
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	client := `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, namespace: default}
@@ -209,6 +211,7 @@ spec:
 
 // TestIdleIgnored: a suppression in the configuration of what is not checked is not reported as unused.
 func TestIdleIgnored(t *testing.T) {
+	t.Parallel()
 	r, config := open(t, append(files("argo.yaml", argoApplication("x", "path: a"), "a/", "", "b/", ""),
 		txtar.File{Name: cue.ConfigFile, Data: []byte("ignore: [{rule: url/unknown-host, path: b/**, reason: moved}]\n")}))
 	for _, f := range run(t, r, lint.Options{Config: config}).Findings {
@@ -220,6 +223,7 @@ func TestIdleIgnored(t *testing.T) {
 
 // TestFaultAS: the directory beside those of the ApplicationSet has one finding.
 func TestFaultAS(t *testing.T) {
+	t.Parallel()
 	root := filepath.Join("..", "..", "shared", "faults", "lint", "AS")
 	if _, err := os.Stat(root); err != nil {
 		t.Skip("the faults are not beside the project")

@@ -16,6 +16,7 @@ var datedRules = []string{"op/image-end-of-life", "op/image-vulnerable"}
 
 // Each input on which the linter once was wrong gives the rules that are right for it, and no others.
 func TestFaultInputs(t *testing.T) {
+	t.Parallel()
 	const advice = "data/ephemeral mem/no-requests op/exporter-off op/image-default-old"
 	want := map[string]string{
 		"A1": "", "A2": "", "A3": "", "A5": "", "A6": "", // recognised operators and mirrors

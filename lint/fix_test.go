@@ -289,6 +289,7 @@ var fixCases = []fixCase{
 
 // TestFixCases: what --fix makes of repositories in which fixes once did harm, what it leaves alone, and why.
 func TestFixCases(t *testing.T) {
+	t.Parallel()
 	cases := slices.Clone(fixCases)
 	for _, c := range fixCases {
 		if c.both {
@@ -347,6 +348,7 @@ func TestFixCases(t *testing.T) {
 
 // TestOldFixes: the checks of the property tests catch what --fix did before it asked for a proof.
 func TestOldFixes(t *testing.T) {
+	t.Parallel()
 	whole := &finding.Finding{Resource: &finding.Resource{Kind: "RedisFailover", Name: "shop"}, Path: []string{"metadata", "labels"}}
 	for _, c := range []struct {
 		name, file, old, new, complaint string

@@ -391,6 +391,7 @@ func with(t testing.TB, r *repo.Repo, changes []repo.Change) *repo.Repo {
 // TestSafeFixes: after the safe fixes of every example of a rule with a fix, and of the example repository, nothing is worse than
 // before. TestFixCorpus checks the same for public repositories.
 func TestSafeFixes(t *testing.T) {
+	t.Parallel()
 	total := 0
 	each := func(name string, r *repo.Repo, config *cue.Config) {
 		t.Run(name, func(t *testing.T) {
@@ -469,6 +470,7 @@ func mutate(random *rand.Rand, files []txtar.File) []txtar.File {
 
 // TestSafeFixesOfMutations does the same for examples that are changed at random.
 func TestSafeFixesOfMutations(t *testing.T) {
+	t.Parallel()
 	rounds := 60
 	if testing.Short() {
 		rounds = 10

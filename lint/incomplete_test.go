@@ -52,6 +52,7 @@ func ofBreak(f *finding.Finding) bool {
 // TestBrokenUnit: whatever cannot be rendered, nothing but that is reported that was not reported before. It breaks each file of
 // some examples of rules; ALL=1 takes all of them.
 func TestBrokenUnit(t *testing.T) {
+	t.Parallel()
 	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)
@@ -143,6 +144,7 @@ spec:
 // TestAbsent: a rule that concludes from an object that is nowhere is silent when the object is there, and when the file that has it
 // cannot be read, and reports it otherwise, also while something is broken that cannot have it.
 func TestAbsent(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		rule, held, more string
 		anywhere         bool // what is broken in another namespace counts too
@@ -183,6 +185,7 @@ func TestAbsent(t *testing.T) {
 
 // TestBrokenByOneValue: a value that keeps a generated Redis from being rendered is one finding, and so is a template that calls fail.
 func TestBrokenByOneValue(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct{ values, template, rule string }{
 		"a wrong value": {"100MB", "", "val/invalid-value"},
 		"fail":          {"100Mi", "{{ fail \"not yet\" }}\n", "val/render-fails"},
@@ -217,6 +220,7 @@ func TestBrokenByOneValue(t *testing.T) {
 
 // TestBrokenDeployment: values that only a deployment which cannot be read adds to a chart are not reported as missing.
 func TestBrokenDeployment(t *testing.T) {
+	t.Parallel()
 	for _, platform := range []string{
 		"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec: {source: {path: applications/shop, helm: {valueFiles: [values.yaml, prod.yaml]}}, destination: {namespace: shop}}\n",
 		"{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: shop}, spec: {source: {path: applications/shop, helm: {valueFiles: [values.yaml, prod.yaml]}}, destination: {namespace: shop}}}\n",

@@ -65,6 +65,7 @@ func byRule(findings []*finding.Finding, rules ...string) (found []string) {
 // The field of a fork is right where that fork is installed, and wrong where another operator is: op/dialect-mismatch says so, once,
 // and names the operator that is there. It holds for every operator and field of cue/operator.
 func TestDialects(t *testing.T) {
+	t.Parallel()
 	operators, err := cue.Operators()
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +101,7 @@ func TestDialects(t *testing.T) {
 // What is said of the label of freshworks-oss and of fields never contradicts each other, however the operator is installed, and url
 // gives the Services of the same operator.
 func TestOneOperator(t *testing.T) {
+	t.Parallel()
 	argo := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: redis-operator, namespace: argocd}\nspec: {destination: {namespace: ops}, source: {chart: %s, repoURL: %s, targetRevision: %s}}\n"
 	flux := "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: operators, namespace: ops}\nspec: {url: %q}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: x, namespace: ops}\nspec: {chart: {spec: {chart: %s, version: %s, sourceRef: {kind: HelmRepository, name: operators}}}}\n"
 	for _, tt := range []struct {
@@ -152,6 +154,7 @@ func TestOneOperator(t *testing.T) {
 
 // The repositories in which the faults were found, beside the project.
 func TestInstalledFaults(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"A1", "A2", "A3", "A5", "A6"} {
 		t.Run(name, func(t *testing.T) {
 			files := shared(t, "../../shared/faults/lint/"+name)
@@ -170,6 +173,7 @@ func TestInstalledFaults(t *testing.T) {
 
 // TestReplacedImage: the image of an operator that a kustomization puts in the place of any name says which operator runs.
 func TestReplacedImage(t *testing.T) {
+	t.Parallel()
 	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: redis-operator, namespace: ops}\nspec:\n  selector: {matchLabels: {name: o}}\n  template:\n    metadata: {labels: {name: o}}\n    spec: {containers: [{name: o, image: controller}]}\n"
 	const image = "name: controller, newName: quay.io/powerhome/redis-operator, newTag: v4.3.0"
 	flux := "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: op, namespace: flux-system}\nspec: {interval: 1h, prune: false, path: ./op, sourceRef: {kind: GitRepository, name: x}, %s}\n"

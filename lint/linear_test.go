@@ -37,6 +37,7 @@ const growth = 4.4
 // against that of a repository of a quarter: a rule that compares every resource with every other one makes a pull request's
 // check a way to stall a CI runner.
 func TestLinear(t *testing.T) {
+	t.Parallel()
 	const small = 16
 	for _, name := range slices.Sorted(maps.Keys(shapes)) {
 		t.Run(name, func(t *testing.T) {

@@ -56,6 +56,7 @@ spec:
 // TestPassedLocation: a finding about what a template passes on from the values is where it is set there, and one about what is
 // missing is at the mapping that lacks it.
 func TestPassedLocation(t *testing.T) {
+	t.Parallel()
 	for _, way := range []string{
 		"{{- toYaml .Values.redis.affinity | nindent 6 }}",
 		"{{ toJson .Values.redis.affinity }}",
@@ -80,6 +81,7 @@ func TestPassedLocation(t *testing.T) {
 
 // TestWholeResource: a finding about a resource as a whole is at its kind, and at the values of it when a generator wrote the template.
 func TestWholeResource(t *testing.T) {
+	t.Parallel()
 	for header, want := range map[string]string{"": "templates/redis.yaml:2", "# Example values.yaml:\n#\n# resources:\n#   redis: {}\n": "values.yaml:3"} {
 		files := "-- applications/shop/Chart.yaml --\napiVersion: v2\nname: shop\nversion: 0.1.0\n" +
 			"-- applications/shop/values.yaml --\nname: shop\nresources:\n  redis:\n    replicas: 3\n" +

@@ -40,6 +40,7 @@ func dataRepo(t testing.TB, files []txtar.File) any {
 
 // TestRepositoryModel holds data.repo of a small repository against a golden file. UPDATE=1 writes it.
 func TestRepositoryModel(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join("testdata", "repository.txtar")
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
@@ -72,6 +73,7 @@ func TestRepositoryModel(t *testing.T) {
 // TestRepositorySchema checks data.repo of every rule's examples against the schema that authors of rules read: it has every field that is
 // there, and every field that it has is in an example.
 func TestRepositorySchema(t *testing.T) {
+	t.Parallel()
 	src, err := os.ReadFile(filepath.Join("..", "docs", "schema", "repository.schema.json"))
 	if err != nil {
 		t.Fatal(err)

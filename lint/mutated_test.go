@@ -17,6 +17,7 @@ import (
 // TestMutated: whatever stands in the place of a value that a rule reads, no rule fails. Every example of every rule is checked with one
 // node of one of its files replaced by something of another type.
 func TestMutated(t *testing.T) {
+	t.Parallel()
 	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)

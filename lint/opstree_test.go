@@ -12,6 +12,7 @@ import (
 
 // TestOpsTree: a file with several mistakes has a finding for each, at the line to edit, and no mistake has two. UPDATE=1 writes want.txt.
 func TestOpsTree(t *testing.T) {
+	t.Parallel()
 	const file = "testdata/opstree.txtar"
 	src, err := os.ReadFile(file)
 	if err != nil {

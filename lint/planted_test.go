@@ -54,6 +54,7 @@ spec:
 
 // TestPlanted: a problem of each kind of file is told in the file that the user has to edit.
 func TestPlanted(t *testing.T) {
+	t.Parallel()
 	archive := txtar.Parse([]byte(`
 -- applications/shop/Chart.yaml --
 apiVersion: v2
@@ -212,6 +213,7 @@ func (d denied) Open(name string) (afero.File, error) {
 
 // TestUnreadable: a file without permission is a finding and a failure, and the rest is checked all the same.
 func TestUnreadable(t *testing.T) {
+	t.Parallel()
 	files := afero.NewMemMapFs()
 	for name, text := range map[string]string{
 		"applications/shop/secret.yaml": "kind: ConfigMap\n",

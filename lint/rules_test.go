@@ -89,6 +89,7 @@ func excerpt(t *testing.T, r *repo.Repo, findings []*finding.Finding) string {
 // TestRules holds every rule against its examples: bad.txtar makes this rule fire and no other, with the text that want.txt has,
 // good.txtar makes none fire. UPDATE=1 writes want.txt. RULE=category/name runs one.
 func TestRules(t *testing.T) {
+	t.Parallel()
 	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)
@@ -207,6 +208,7 @@ func good(t *testing.T, rule *policy.Rule) {
 
 // TestFixes: what bad.txtar says can be fixed is fixed, and then the rule is silent and no other fires.
 func TestFixes(t *testing.T) {
+	t.Parallel()
 	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)
@@ -250,6 +252,7 @@ func TestFixes(t *testing.T) {
 
 // TestCleanExample: what the scaffolder makes passes, in strict mode too where it is made for it.
 func TestCleanExample(t *testing.T) {
+	t.Parallel()
 	root := filepath.Join("..", "examples", "devops-repo")
 	fs := afero.NewBasePathFs(afero.NewOsFs(), root)
 	src, err := os.ReadFile(filepath.Join(root, cue.ConfigFile))

@@ -19,6 +19,7 @@ import (
 
 // TestScaffolded: whatever the scaffolder makes passes the linter, in strict mode too when it is made with a password.
 func TestScaffolded(t *testing.T) {
+	t.Parallel()
 	random := mathrand.New(mathrand.NewPCG(3, 4))
 	machine := scaffold.Deps{Random: rand.Reader, Now: today}
 	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "64Mi", "100Mi", "8Gi"}

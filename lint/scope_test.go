@@ -31,6 +31,7 @@ func generals(res *lint.Result) (found []string) {
 
 // A finding of a general rule counts where Redis is involved, in each way that it can be, and with scope: all everywhere.
 func TestScope(t *testing.T) {
+	t.Parallel()
 	const tab, secret = "yaml/tab ", "auth/secret-in-plain-text "
 	for name, tt := range map[string]struct {
 		files []txtar.File
@@ -90,6 +91,7 @@ func TestScope(t *testing.T) {
 
 // What is out of scope still answers to suppressions and to the baseline, and the option beats the configuration.
 func TestScopeHides(t *testing.T) {
+	t.Parallel()
 	archive := []txtar.File{
 		{Name: "app/a.yaml", Data: []byte(strings.Replace(plainSecret, "stringData", "# redis-gitops:ignore auth/secret-in-plain-text -- of a test\nstringData", 1))},
 		{Name: "app/b.yaml", Data: []byte(strings.ReplaceAll(plainSecret, "app-secrets", "b"))},

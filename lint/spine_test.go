@@ -12,6 +12,7 @@ import (
 // TestOneLocator: findings come from violations in locate.go alone, so that every finding has a position, severity and help page by the
 // same rules.
 func TestOneLocator(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,7 @@ spec:
 // Flux fills in variables before it applies: what the repository says counts, at the line where the variable is, and nothing is
 // claimed about the rest.
 func TestSubstitute(t *testing.T) {
+	t.Parallel()
 	flux := func(dir, post string) string {
 		return "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: shop, namespace: flux-system}\nspec:\n  path: " + dir + "\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n" + post
 	}
@@ -95,6 +96,7 @@ func TestSubstitute(t *testing.T) {
 
 // The repository in which the fault was found, beside the project.
 func TestSubstituteFaults(t *testing.T) {
+	t.Parallel()
 	r, c := open(t, shared(t, "../../shared/faults/lint/F26b"))
 	if found := byRule(run(t, r, lint.Options{Config: c}).Findings, "name/invalid", "op/invalid-value", "mem/bad-quantity"); len(found) > 0 {
 		t.Errorf("%q", found)

@@ -10,6 +10,7 @@ import (
 
 // TestFrozenInCategory: suppressing a category does not cover a rule that the configuration freezes, and covers the others in it.
 func TestFrozenInCategory(t *testing.T) {
+	t.Parallel()
 	r, config := open(t, []txtar.File{
 		{Name: ".redis-gitops.yaml", Data: []byte("frozen: [ha/zero-means-three]\n")},
 		{Name: "redis.yaml", Data: []byte("apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: shop, namespace: shop}\n" +

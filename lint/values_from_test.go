@@ -12,6 +12,7 @@ import (
 
 // TestValuesOfDeployments: values that a deployment takes from elsewhere count, at the place where they are written.
 func TestValuesOfDeployments(t *testing.T) {
+	t.Parallel()
 	chart := map[string]string{
 		"c/Chart.yaml": chartYAML, "c/values.yaml": "grace: 90\n",
 		"c/templates/redis.yaml": redisWith("", "", strings.Replace(fullMemory, "terminationGracePeriod: 90", "terminationGracePeriod: {{ .Values.grace }}", 1)),

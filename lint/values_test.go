@@ -21,6 +21,7 @@ func valuesChart(template string) []txtar.File {
 // TestFailsBecauseOfValue: a template that fails because of a wrong value is the same mistake as the value; one that fails because
 // of another value, or of two of them, is a mistake of its own, whatever its message contains.
 func TestFailsBecauseOfValue(t *testing.T) {
+	t.Parallel()
 	const memory = "{{- if not (hasSuffix \"Mi\" .Values.resources.redis.memory) }}\n"
 	for _, tt := range []struct {
 		name, template string

@@ -33,6 +33,7 @@ func write(t testing.TB, format string, run *Run, opts Options) string {
 
 // TestGolden compares each format, of a run with everything and of one without findings, with a file.
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	for _, f := range Formats() {
 		for _, tt := range []struct {
 			name string
@@ -72,6 +73,7 @@ func TestGolden(t *testing.T) {
 
 // TestSecrets looks for the canary, and for what would be read as a command, in every format.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	for _, f := range Formats() {
 		for _, opts := range []Options{{}, {Suppressed: true}} {
 			got := write(t, f.Name, fullRun(), opts)
@@ -234,6 +236,7 @@ func FuzzSecret(f *testing.F) {
 }
 
 func TestSummary(t *testing.T) {
+	t.Parallel()
 	run := fullRun()
 	want := Summary{Files: 12, Resources: 5, Errors: 7, Warnings: 5, Infos: 4, Suppressed: 2}
 	if got := run.Summary(); got != want {
@@ -255,6 +258,7 @@ func TestSummary(t *testing.T) {
 
 // TestFindingsAreUntouched makes sure that masking works on copies.
 func TestFindingsAreUntouched(t *testing.T) {
+	t.Parallel()
 	run := fullRun()
 	for _, f := range Formats() {
 		write(t, f.Name, run, Options{})
@@ -265,6 +269,7 @@ func TestFindingsAreUntouched(t *testing.T) {
 }
 
 func TestJSONSchema(t *testing.T) {
+	t.Parallel()
 	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "docs", "schema", "findings.schema.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -304,6 +309,7 @@ func TestJSONSchema(t *testing.T) {
 }
 
 func TestGitHubLimits(t *testing.T) {
+	t.Parallel()
 	got := write(t, "github", manyRun(30), Options{})
 	for prefix, want := range map[string]int{"::error ": 10, "::warning ": 10, "::notice ": 10} {
 		if n := strings.Count("\n"+got, "\n"+prefix); n != want {
@@ -319,6 +325,7 @@ func TestGitHubLimits(t *testing.T) {
 }
 
 func TestGitLabFingerprints(t *testing.T) {
+	t.Parallel()
 	var issues []gitlabIssue
 	run := fullRun()
 	run.Findings = append(run.Findings, run.Findings[0], run.Findings[0])
@@ -358,6 +365,7 @@ func TestGitLabFingerprints(t *testing.T) {
 }
 
 func TestMarkdownLimit(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{1, 100, 200, 1000, 5000} {
 		run := manyRun(n)
 		for range n {
@@ -386,6 +394,7 @@ func TestMarkdownLimit(t *testing.T) {
 }
 
 func TestSARIFLimits(t *testing.T) {
+	t.Parallel()
 	run := manyRun(9000)
 	for i := range 1500 {
 		run.Findings[0].Related = append(run.Findings[0].Related, finding.Related{Position: at("x.yaml", i+1, 1), Message: "here"})
@@ -413,6 +422,7 @@ func TestSARIFLimits(t *testing.T) {
 }
 
 func TestExcerpt(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("0123456789", 30)
 	for _, tt := range []struct {
 		source          string
@@ -455,6 +465,7 @@ func TestExcerpt(t *testing.T) {
 
 // TestMasked describes what of a line is shown: names and keys are, values that may be secret are not.
 func TestMasked(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ line, shown string }{
 		{"replicas: 3", "replicas: 3"},
 		{"password: hunter2 # it", "password: *** ***"},
@@ -480,6 +491,7 @@ func TestMasked(t *testing.T) {
 }
 
 func TestRelativeURI(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ file, want string }{
 		{"applications/shop/values.yaml", "applications/shop/values.yaml"},
 		{"", "."},
@@ -495,6 +507,7 @@ func TestRelativeURI(t *testing.T) {
 }
 
 func TestPrintable(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ in, want string }{
 		{"plain äöü 日本", "plain äöü 日本"},
 		{"a\x1b[31m\tb\r\n", `a\x1b[31m\tb\r\n`},
@@ -511,6 +524,7 @@ func TestPrintable(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		in   string
 		n    int
@@ -528,6 +542,7 @@ func TestCut(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
+	t.Parallel()
 	err := Write(&bytes.Buffer{}, "sarf", &Run{}, Options{})
 	if err == nil || !strings.Contains(err.Error(), `unknown format "sarf"; one of "text", `) || !strings.HasSuffix(err.Error(), `; did you mean "sarif"?`) {
 		t.Error(err)
@@ -550,6 +565,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestWriteError(t *testing.T) {
+	t.Parallel()
 	for _, f := range Formats() {
 		if err := Write(full{}, f.Name, &Run{}, Options{}); err == nil || err.Error() != "cannot write the "+f.Name+" report: disk full" {
 			t.Errorf("%s: %v", f.Name, err)
