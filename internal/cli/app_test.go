@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/afero"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 )
 
@@ -24,8 +26,8 @@ func newShop(t *testing.T) string {
 	for _, args := range [][]string{{"init", dir}, {"generate", "application", "shop"}} {
 		var out bytes.Buffer
 		a := newApp()
-		a.out, a.err = &out, &out
-		if code := a.run(context.Background(), append([]string{"-C", dir}, args...)); code != exitOK {
+		a.Out, a.Err = &out, &out
+		if code := a.run(context.Background(), append([]string{"-C", dir}, args...)); code != exitcode.OK {
 			t.Fatal(out.String())
 		}
 	}
@@ -47,9 +49,9 @@ func (w *closedWriter) Write(p []byte) (int, error) {
 func TestFullOutput(t *testing.T) {
 	var problems bytes.Buffer
 	a := newApp()
-	a.out, a.err = &closedWriter{}, &problems
+	a.Out, a.Err = &closedWriter{}, &problems
 	code := a.run(context.Background(), []string{"-C", newShop(t), "generate", "resource", "shop", "redis", "--dry-run"})
-	if code != exitError || !strings.Contains(problems.String(), "cannot write the output: no space left on device") {
+	if code != exitcode.Error || !strings.Contains(problems.String(), "cannot write the output: no space left on device") {
 		t.Errorf("exit code %d, %s", code, problems.String())
 	}
 }
@@ -72,14 +74,14 @@ func TestInterrupt(t *testing.T) {
 	})
 	var out bytes.Buffer
 	a := newApp()
-	a.in, a.out, a.err, a.terminal = never, &out, io.MultiWriter(asked, &out), true
-	if code := a.run(ctx, []string{"-C", dir, "generate", "resource", "shop"}); code != exitError || !strings.Contains(out.String(), "interrupted; nothing was changed") {
+	a.In, a.Out, a.Err, a.Terminal = never, &out, io.MultiWriter(asked, &out), true
+	if code := a.run(ctx, []string{"-C", dir, "generate", "resource", "shop"}); code != exitcode.Error || !strings.Contains(out.String(), "interrupted; nothing was changed") {
 		t.Errorf("while it asks: exit code %d, %s", code, out.String())
 	}
 	out.Reset()
 	a = newApp()
-	a.out, a.err = &out, &out
-	if code := a.run(ctx, []string{"-C", dir, "generate", "resource", "shop", "redis"}); code != exitError || !strings.Contains(out.String(), "interrupted") {
+	a.Out, a.Err = &out, &out
+	if code := a.run(ctx, []string{"-C", dir, "generate", "resource", "shop", "redis"}); code != exitcode.Error || !strings.Contains(out.String(), "interrupted") {
 		t.Errorf("before it writes: exit code %d, %s", code, out.String())
 	}
 	if tree(t, dir) != before {
@@ -100,8 +102,8 @@ func TestTwoAtOnce(t *testing.T) {
 		go func() {
 			var out bytes.Buffer
 			a := newApp()
-			a.out, a.err = &out, &out
-			if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis", "--suffix", fmt.Sprintf("s%d", i)}); code != exitOK {
+			a.Out, a.Err = &out, &out
+			if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis", "--suffix", fmt.Sprintf("s%d", i)}); code != exitcode.OK {
 				done <- out.String()
 				return
 			}
@@ -138,20 +140,20 @@ func TestLocked(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var out bytes.Buffer
 	a := newApp()
-	a.out, a.err = &out, io.MultiWriter(&out, writerFunc(func(p []byte) (int, error) {
+	a.Out, a.Err = &out, io.MultiWriter(&out, writerFunc(func(p []byte) (int, error) {
 		if strings.Contains(string(p), "waiting for another redis-gitops") {
 			cancel()
 		}
 		return len(p), nil
 	}))
 	code := a.run(ctx, []string{"-C", dir, "-v", "generate", "resource", "shop", "redis"})
-	if code != exitError || !strings.HasSuffix(out.String(), "error: interrupted\n") {
+	if code != exitcode.Error || !strings.HasSuffix(out.String(), "error: interrupted\n") {
 		t.Errorf("exit code %d, %s", code, out.String())
 	}
 	// Who only reads does not wait.
 	a = newApp()
-	a.out, a.err = io.Discard, io.Discard
-	if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis", "--dry-run"}); code != exitOK {
+	a.Out, a.Err = io.Discard, io.Discard
+	if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis", "--dry-run"}); code != exitcode.OK {
 		t.Errorf("a dry run: exit code %d", code)
 	}
 }
@@ -188,14 +190,14 @@ func TestDoesNotGrow(t *testing.T) {
 		}
 		var out bytes.Buffer
 		a := newApp()
-		a.out, a.err = &out, &out
+		a.Out, a.Err = &out, &out
 		var counting *countingFs
-		a.openFs = func(dir string) (lockedFs, error) {
+		a.OpenFS = func(dir string) (env.FS, error) {
 			root, err := rootfs.Open(dir)
 			counting = &countingFs{FS: root}
 			return counting, err
 		}
-		if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis", "--profile", "queue"}); code != exitOK {
+		if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis", "--profile", "queue"}); code != exitcode.OK {
 			t.Fatal(out.String())
 		}
 		counts = append(counts, counting.calls)
@@ -214,7 +216,7 @@ func TestFailedOpenUnlocks(t *testing.T) {
 		for _, args := range [][]string{{"generate", "resource", "shop", "nosuch"}, {"generate", "update"}, {"destroy", "resource", "shop", "redis"}, {"lint", "--fix"}, {"init", "."}} {
 			var out bytes.Buffer
 			a := newApp()
-			a.out, a.err = &out, &out
+			a.Out, a.Err = &out, &out
 			a.run(context.Background(), append([]string{"-C", dir}, args...))
 			fs, err := rootfs.Open(dir)
 			if err != nil {

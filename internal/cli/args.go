@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/redact"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -47,61 +47,21 @@ func subcommand(c *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q for %q; %s%s", args[0], c.CommandPath(), finding.OneOf(names), finding.DidYouMean(args[0], names))
 }
 
-// words gives what the shell may complete, when the arguments before it are args.
-type words func(o *opened, args []string) ([]string, error)
-
-// completeArgs completes each argument by the function of its place. A repository that cannot be read completes nothing.
-func (a *app) completeArgs(each ...words) cobra.CompletionFunc {
-	return func(c *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) >= len(each) {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return a.completeFlag(each[len(args)])(c, args, typed)
-	}
-}
-
-// completeFlag completes a flag's value from the repository.
-func (a *app) completeFlag(values words) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		o, err := a.open(false)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer o.fs.Close()
-		names, err := values(o, args)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		// A shell puts what it is given on the line of the command.
-		names = slices.DeleteFunc(names, func(name string) bool { return redact.Printable(name) != name || a.secrets.Text(name) != name })
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-func (a *app) appNames(o *opened, _ []string) ([]string, error) {
-	apps, err := o.Apps()
-	var names []string
-	for _, app := range apps {
-		names = append(names, app.Name)
-	}
-	return slices.Compact(names), err
-}
-
-func (a *app) resourceTypes(o *opened, _ []string) ([]string, error) {
-	operator, err := cue.OperatorNamed(o.config.Operator.Name)
+func (a *app) resourceTypes(o *env.Repository, _ []string) ([]string, error) {
+	operator, err := cue.OperatorNamed(o.Config.Operator.Name)
 	if err != nil {
 		return nil, err
 	}
 	return scaffold.GeneratorTypes(o.Repo, "resources", operator.Types)
 }
 
-func (a *app) deploymentTypes(o *opened, _ []string) ([]string, error) {
+func (a *app) deploymentTypes(o *env.Repository, _ []string) ([]string, error) {
 	return scaffold.GeneratorTypes(o.Repo, "deployments", nil)
 }
 
 // generatedNames completes what generate made in the application; with a prefix only that, without the prefix.
-func (a *app) generatedNames(prefix string) words {
-	return func(o *opened, args []string) ([]string, error) {
+func (a *app) generatedNames(prefix string) env.Words {
+	return func(o *env.Repository, args []string) ([]string, error) {
 		all, err := scaffold.Generated(o.Repo, args[0])
 		var names []string
 		for _, name := range all {
@@ -114,9 +74,9 @@ func (a *app) generatedNames(prefix string) words {
 }
 
 // profileNames completes a profile, of the operator or the configuration, or a size.
-func (a *app) profileNames(sizes bool) words {
-	return func(o *opened, _ []string) ([]string, error) {
-		operator, err := cue.OperatorNamed(o.config.Operator.Name)
+func (a *app) profileNames(sizes bool) env.Words {
+	return func(o *env.Repository, _ []string) ([]string, error) {
+		operator, err := cue.OperatorNamed(o.Config.Operator.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +87,7 @@ func (a *app) profileNames(sizes bool) words {
 			}
 		}
 		if !sizes {
-			for name := range o.config.Defaults.Profiles {
+			for name := range o.Config.Defaults.Profiles {
 				names = append(names, name)
 			}
 		}

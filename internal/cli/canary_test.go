@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/report"
 )
 
@@ -84,7 +86,7 @@ func printed(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	a := newApp()
-	a.in, a.out, a.err, a.terminal = strings.NewReader(""), &out, &out, false
+	a.In, a.Out, a.Err, a.Terminal = strings.NewReader(""), &out, &out, false
 	a.run(context.Background(), args)
 	return out.String()
 }
@@ -218,21 +220,29 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// TestDoor wants every write to the streams to go through the door: nothing else may name os.Stdout or os.Stderr, print to a.out or
-// a.err by package fmt, or take the stream behind a door, except where what is printed is data.
-func TestDoor(t *testing.T) {
-	raw := map[string]bool{"door.go": true, "cli.go": true, "lint.go": true, "progress.go": true, "rdb.go": true, "url.go": true}
-	streams := map[string]bool{"app.go": true, "cli.go": true}
-	stream := regexp.MustCompile(`^([a-z]+\.)?a(pp)?\.(out|err)$`)
-	files, err := filepath.Glob("*.go")
+// sources are the files of the command line, those of tests aside.
+func sources(t *testing.T) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			all = append(all, filepath.ToSlash(name))
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// TestDoor wants every write to the streams to go through the door: nothing else may name os.Stdout or os.Stderr, print to the
+// streams of package ui by package fmt, or take the stream behind a door, except where what is printed is data.
+func TestDoor(t *testing.T) {
+	raw := map[string]bool{"cli.go": true, "lint.go": true, "rdb.go": true, "url.go": true}
+	streams := map[string]bool{"cli.go": true, "ui/ui.go": true}
+	stream := regexp.MustCompile(`^([a-zA-Z]+\.)*(Out|Err)$`)
 	seen := 0
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
+	for _, name := range sources(t) {
 		src, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -247,25 +257,25 @@ func TestDoor(t *testing.T) {
 			switch n := n.(type) {
 			case *ast.SelectorExpr:
 				if s := text(n); (s == "os.Stdout" || s == "os.Stderr") && !streams[name] {
-					t.Errorf("%s: %s is written to directly; use a.outf or a.errf", set.Position(n.Pos()), s)
+					t.Errorf("%s: %s is written to directly; use Printf or PrintErrf", set.Position(n.Pos()), s)
 				}
 			case *ast.CallExpr:
 				call := text(n.Fun)
-				if call == "a.raw" || strings.HasSuffix(call, "app.raw") {
+				if strings.HasSuffix(call, ".Raw") && !strings.HasPrefix(name, "ui/") {
 					seen++
 					if !raw[name] {
-						t.Errorf("%s: %s passes the door; use a.outf or a.errf, or add the file to this test with the reason", set.Position(n.Pos()), text(n))
+						t.Errorf("%s: %s passes the door; use Printf or PrintErrf, or add the file to this test with the reason", set.Position(n.Pos()), text(n))
 					}
 				}
-				if strings.HasPrefix(call, "fmt.Print") || name != "door.go" && (strings.HasPrefix(call, "fmt.Fprint") || call == "io.WriteString" || call == "json.NewEncoder" || call == "tabwriter.NewWriter") && len(n.Args) > 0 && stream.MatchString(text(n.Args[0])) {
-					t.Errorf("%s: %s does not escape its arguments; use a.outf, a.errf, a.json or a.table", set.Position(n.Pos()), call)
+				if strings.HasPrefix(call, "fmt.Print") || !strings.HasPrefix(name, "ui/") && (strings.HasPrefix(call, "fmt.Fprint") || call == "io.WriteString" || call == "json.NewEncoder" || call == "tabwriter.NewWriter") && len(n.Args) > 0 && stream.MatchString(text(n.Args[0])) {
+					t.Errorf("%s: %s does not escape its arguments; use Printf, PrintErrf, JSON or Table", set.Position(n.Pos()), call)
 				}
 			}
 			return true
 		})
 	}
 	if seen == 0 {
-		t.Error("no call of a.raw was found: the test does not see what it looks for")
+		t.Error("no call of Raw was found: the test does not see what it looks for")
 	}
 }
 
@@ -284,8 +294,8 @@ func TestPatch(t *testing.T) {
 	}{{"redis", true}, {"vault", false}} {
 		var out, problems bytes.Buffer
 		a := newApp()
-		a.out, a.err = &out, &problems
-		if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", tt.kind, "--dry-run"}); code != exitOK {
+		a.Out, a.Err = &out, &problems
+		if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", tt.kind, "--dry-run"}); code != exitcode.OK {
 			t.Fatalf("%s: exit code %d: %s", tt.kind, code, problems.String())
 		}
 		if err := gitApply(t, dir, out.Bytes(), "--check"); (err == nil) != tt.applies {
@@ -324,8 +334,8 @@ func TestDryRunApplies(t *testing.T) {
 		args := strings.Fields(line)
 		var patch, problems bytes.Buffer
 		a := newApp()
-		a.out, a.err = &patch, &problems
-		if code := a.run(t.Context(), append([]string{"-C", dir}, append(args, "--dry-run")...)); code != exitOK {
+		a.Out, a.Err = &patch, &problems
+		if code := a.run(t.Context(), append([]string{"-C", dir}, append(args, "--dry-run")...)); code != exitcode.OK {
 			t.Fatalf("%s --dry-run: exit code %d: %s", line, code, problems.String())
 		}
 		patched := t.TempDir()
@@ -339,8 +349,8 @@ func TestDryRunApplies(t *testing.T) {
 		}
 		var out bytes.Buffer
 		a = newApp()
-		a.out, a.err = &out, &out
-		if code := a.run(t.Context(), append([]string{"-C", dir}, append(args, "--yes")...)); code != exitOK {
+		a.Out, a.Err = &out, &out
+		if code := a.run(t.Context(), append([]string{"-C", dir}, append(args, "--yes")...)); code != exitcode.OK {
 			t.Fatalf("%s: exit code %d: %s", line, code, out.String())
 		}
 		if got, want := tree(t, patched), tree(t, dir); got != want {

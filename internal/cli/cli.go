@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 const cliHelp = `Run redis-cli on the current master of a Redis in Kubernetes, in its pod and
@@ -64,7 +65,7 @@ func (a *app) newCLICommand(name, short, long string, f *cliFlags, sentinel bool
 		Aliases:           []string{"redis:" + name},
 		Short:             short,
 		Long:              long,
-		ValidArgsFunction: a.completeArgs(a.appNames),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		Args: func(c *cobra.Command, args []string) error {
 			dash := c.ArgsLenAtDash()
 			if dash < 0 {
@@ -98,22 +99,22 @@ func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, 
 			return err
 		}
 	}
-	cli := cluster.CLI{Args: args, Out: a.raw(a.out), Err: a.raw(a.err)} // as kubectl exec: what redis-cli prints is data
-	if a.terminal || readsInput(args) {
-		cli.In = a.in
+	cli := cluster.CLI{Args: args, Out: a.Raw(a.Out), Err: a.Raw(a.Err)} // as kubectl exec: what redis-cli prints is data
+	if a.Terminal || readsInput(args) {
+		cli.In = a.In
 	}
 	if f.local {
 		cli.TLS = f.tls.cli()
-		if a.terminal { // which redis-cli looks for at the other end
+		if a.Terminal { // which redis-cli looks for at the other end
 			cli.Out, cli.Err = os.Stdout, os.Stderr
 		}
-		err = c.RunLocalCLI(ctx, r, way, auth, cli, func(text string) { a.tell("%s", text) })
+		err = c.RunLocalCLI(ctx, r, way, auth, cli, func(text string) { a.Debugf("%s", text) })
 	} else {
 		err = a.remoteCLI(ctx, c, r, way, auth, cli)
 	}
 	var exit *cluster.ExitError
 	if errors.As(err, &exit) {
-		return errCode(exit.Code)
+		return exitcode.Code(exit.Code)
 	}
 	return err
 }
@@ -130,14 +131,14 @@ func (a *app) remoteCLI(ctx context.Context, c *cluster.Cluster, r *cluster.Redi
 	if err != nil {
 		return err
 	}
-	a.tell("pod %s, container %s", pod.Name, pod.Container)
-	if a.terminal {
+	a.Debugf("pod %s, container %s", pod.Name, pod.Container)
+	if a.Terminal {
 		fd := int(os.Stdin.Fd())
 		state, err := term.MakeRaw(fd)
 		if err != nil {
 			return err
 		}
-		defer a.leftovers.add(func() { _ = term.Restore(fd, state) })()
+		defer a.AtExit(func() { _ = term.Restore(fd, state) })()
 		defer func() { _ = term.Restore(fd, state) }()
 		cli.Terminal, cli.Size = true, terminalSize(ctx)
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -87,10 +89,10 @@ func (f *clusterFlags) addAll(c *cobra.Command) {
 }
 
 // openCluster finds the cluster. What the configuration of a repository says of the operator helps to tell forks apart.
-func (a *app) openCluster(f *clusterFlags, o *opened) (*cluster.Cluster, error) {
+func (a *app) openCluster(f *clusterFlags, o *env.Repository) (*cluster.Cluster, error) {
 	options := cluster.Options{Kubeconfig: f.kubeconfig, Context: f.context, Namespace: f.namespace, AllNamespaces: f.all}
-	if o != nil && o.config.NamesOperator() {
-		options.Operator, options.Version = o.config.Operator.Name, o.config.Operator.Version
+	if o != nil && o.Config.NamesOperator() {
+		options.Operator, options.Version = o.Config.Operator.Name, o.Config.Operator.Version
 	}
 	config, err := f.tls.config(false)
 	if err != nil {
@@ -108,16 +110,16 @@ func (a *app) openCluster(f *clusterFlags, o *opened) (*cluster.Cluster, error) 
 
 // findLive returns the running Redis that a name means: of the repository, where there is one that has it, else of the cluster.
 func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*cluster.Cluster, *cluster.Redis, error) {
-	var o *opened
+	var o *env.Repository
 	if f.namespace == "" && !f.all {
 		var err error
-		if o, err = a.open(false); err != nil && !errors.Is(err, errNoRepository) {
+		if o, err = a.Open(ctx, false); err != nil && !errors.Is(err, env.ErrNoRepository) {
 			return nil, nil, err
 		}
 	}
 	c, err := a.openCluster(f, o)
 	if o != nil {
-		defer o.fs.Close()
+		defer o.FS.Close()
 	}
 	if err != nil {
 		return nil, nil, err
@@ -125,7 +127,7 @@ func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*clus
 	if o != nil {
 		in, err := a.findInstance(ctx, o, name, "")
 		switch {
-		case errors.Is(err, errLimit):
+		case errors.Is(err, env.ErrLimit):
 			return nil, nil, err
 		case err == nil:
 			r, err := c.Live(ctx, in)
@@ -137,20 +139,20 @@ func (a *app) findLive(ctx context.Context, name string, f *clusterFlags) (*clus
 	}
 	r, err := c.Find(ctx, name)
 	if err == nil {
-		a.tell("%s, operator %s", r, r.Operator)
+		a.Debugf("%s, operator %s", r, r.Operator)
 	}
 	return c, r, err
 }
 
 // printProblem prints what a check found, and where there is help.
 func (a *app) printProblem(w io.Writer, p *cluster.Problem, message string, help bool) {
-	color := yellow
+	color := ui.Yellow
 	if p.Severity == finding.Error {
-		color = red
+		color = ui.Red
 	}
-	a.printf(w, "%s %s\n", a.paint(color, p.Severity.String()+":"), message)
+	a.Fprintf(w, "%s %s\n", a.Paint(color, p.Severity.String()+":"), message)
 	if p.Help != "" && help {
-		a.printf(w, "  help: %s\n", p.Help)
+		a.Fprintf(w, "  help: %s\n", p.Help)
 	}
 }
 
@@ -166,8 +168,8 @@ func (a *app) outside(ctx context.Context, name string, f *clusterFlags, noRepos
 
 // step prints one of something that takes a while.
 func (a *app) step(text string) {
-	if !a.quiet {
-		a.errf("%s\n", text)
+	if !a.Quiet {
+		a.PrintErrf("%s\n", text)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 )
 
@@ -41,7 +42,7 @@ func TestClusterSource(t *testing.T) {
 			_, stderr, code := tool(t, tt.env, append([]string{"dump", nodes[1].URL(), file}, tt.args...)...)
 			_, statErr := os.Stat(file)
 			if tt.fail != "" {
-				if code != exitError || !strings.Contains(stderr, tt.fail) || statErr == nil {
+				if code != exitcode.Error || !strings.Contains(stderr, tt.fail) || statErr == nil {
 					t.Errorf("dump: exit code %d, %s", code, stderr)
 				}
 			} else if code != 0 || statErr != nil {
@@ -62,7 +63,7 @@ func TestClusterSource(t *testing.T) {
 			}
 			stdout, stderr, code := tool(t, tt.env[min(1, len(tt.env)):], args...) // the target has no password
 			if tt.fail != "" {
-				if code != exitError || !strings.Contains(stderr, tt.fail) || into.Do("DBSIZE") != int64(0) {
+				if code != exitcode.Error || !strings.Contains(stderr, tt.fail) || into.Do("DBSIZE") != int64(0) {
 					t.Errorf("import: exit code %d, %s", code, stderr)
 				}
 				return
@@ -89,7 +90,7 @@ func TestClusterSource(t *testing.T) {
 		t.Error("the other cluster has other keys")
 	}
 	_, stderr, code := tool(t, nil, "import", nodes[0].URL(), nodes[1].URL(), "--flush", "--yes")
-	if code != exitError || !strings.Contains(stderr, "are the same server") || redistest.ClusterDigest(t, nodes) != want {
+	if code != exitcode.Error || !strings.Contains(stderr, "are the same server") || redistest.ClusterDigest(t, nodes) != want {
 		t.Errorf("onto itself: exit code %d, %s", code, stderr)
 	}
 	// With slots missing there is no dump.
@@ -98,7 +99,7 @@ func TestClusterSource(t *testing.T) {
 		return strings.Contains(fmt.Sprint(nodes[2].Do("CLUSTER", "INFO")), "cluster_state:fail")
 	})
 	file := filepath.Join(t.TempDir(), "dump.rdb")
-	if _, stderr, code = tool(t, nil, "dump", nodes[2].URL(), file); code != exitError || !strings.Contains(stderr, `cluster_state is "fail"`) {
+	if _, stderr, code = tool(t, nil, "dump", nodes[2].URL(), file); code != exitcode.Error || !strings.Contains(stderr, `cluster_state is "fail"`) {
 		t.Errorf("a cluster that is down: exit code %d, %s", code, stderr)
 	}
 	if left := files(t, filepath.Dir(file)); len(left) > 0 {

@@ -184,7 +184,7 @@ func runConsoles(t *testing.T, file string, all []console) {
 			}
 			var out bytes.Buffer
 			a := newApp()
-			a.in, a.out, a.err, a.terminal = strings.NewReader(""), &out, &out, false
+			a.In, a.Out, a.Err, a.Terminal = strings.NewReader(""), &out, &out, false
 			a.run(context.Background(), args)
 			if got := out.String(); got != step[1] {
 				t.Errorf("%s:%d: %s prints\n%s", c.file, c.line, step[0], got)

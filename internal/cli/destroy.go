@@ -58,15 +58,15 @@ Refuses if they have changed since, or if the repository still refers to them, u
 Examples:
   ` + what.example,
 			Args:              fromUse,
-			ValidArgsFunction: a.completeArgs(a.appNames, a.generatedNames(what.prefix)),
+			ValidArgsFunction: a.CompleteArgs(a.AppNames, a.generatedNames(what.prefix)),
 			RunE: func(c *cobra.Command, args []string) error {
-				o, err := a.open(!flags.dryRun)
+				o, err := a.Open(c.Context(), !flags.dryRun)
 				if err != nil {
 					return err
 				}
-				defer o.fs.Close()
+				defer o.FS.Close()
 				p, err := scaffold.PlanDestroy(c.Context(), o.Repo, scaffold.DestroyRequest{App: args[0], Name: what.prefix + args[1], Force: flags.force})
-				return a.finish(o, &flags, p, err)
+				return a.finish(c.Context(), o, &flags, p, err)
 			},
 		}
 		flags.add(sub)
@@ -83,18 +83,18 @@ func (a *app) destroyApplicationCommand() *cobra.Command {
 		Short:             "Remove an application",
 		Long:              destroyApplicationHelp,
 		Args:              fromUse,
-		ValidArgsFunction: a.completeArgs(a.appNames),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
-			o, err := a.open(!flags.dryRun)
+			o, err := a.Open(c.Context(), !flags.dryRun)
 			if err != nil {
 				return err
 			}
-			defer o.fs.Close()
-			history := &git.Repo{Dir: o.dir}
-			defer a.leftovers.add(func() { history.Close() })()
+			defer o.FS.Close()
+			history := &git.Repo{Dir: o.Dir}
+			defer a.AtExit(func() { history.Close() })()
 			defer history.Close()
 			p, err := scaffold.PlanDestroyApplication(c.Context(), o.Repo, scaffold.DestroyApplicationRequest{App: args[0], Force: flags.force, Past: past(history)})
-			return a.finish(o, &flags, p, err)
+			return a.finish(c.Context(), o, &flags, p, err)
 		},
 	}
 	flags.add(c)

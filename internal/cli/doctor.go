@@ -10,6 +10,8 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
 const doctorHelp = `Diagnose a running Redis in Kubernetes: its operator, Services and their
@@ -43,7 +45,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short:             "Diagnose a running Redis",
 		Long:              clusterLong(doctorHelp, doctorExamples),
 		Args:              fromUse,
-		ValidArgsFunction: a.completeArgs(a.appNames),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && f.all:
@@ -90,7 +92,7 @@ func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output s
 		return err
 	}
 	if output == "json" {
-		if err := a.printJSON(reportJSON(report)); err != nil {
+		if err := a.JSON(reportJSON(report)); err != nil {
 			return err
 		}
 	} else {
@@ -103,9 +105,9 @@ func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output s
 func verdict(report *cluster.Report) error {
 	switch {
 	case report.Blocked != nil:
-		return errCode(exitError)
+		return exitcode.Code(exitcode.Error)
 	case cluster.Failed(report.Problems):
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	}
 	return nil
 }
@@ -121,11 +123,11 @@ func (a *app) doctorAll(ctx context.Context, f *clusterFlags, output string) err
 		return err
 	}
 	if len(all) == 0 && output == "text" {
-		a.say("no Redis in %s", c.Where())
+		a.Infof("no Redis in %s", c.Where())
 		return nil
 	}
 	reports := []doctorJSON{}
-	worst := errCode(exitOK)
+	worst := exitcode.Code(exitcode.OK)
 	for i, r := range all {
 		report, err := c.Doctor(ctx, r)
 		if err != nil {
@@ -135,21 +137,21 @@ func (a *app) doctorAll(ctx context.Context, f *clusterFlags, output string) err
 			reports = append(reports, reportJSON(report))
 		} else {
 			if i > 0 {
-				a.say("")
+				a.Infof("")
 			}
 			a.printReport(report)
 		}
-		var code errCode
+		var code exitcode.Code
 		if errors.As(verdict(report), &code) {
 			worst = max(worst, code)
 		}
 	}
 	if output == "json" {
-		if err := a.printJSON(reports); err != nil {
+		if err := a.JSON(reports); err != nil {
 			return err
 		}
 	}
-	if worst > exitOK {
+	if worst > exitcode.OK {
 		return worst
 	}
 	return nil
@@ -160,7 +162,7 @@ func (a *app) printReport(report *cluster.Report) {
 	help := ""
 	end := func() {
 		if help != "" {
-			a.outf("  help: %s\n", help)
+			a.Printf("  help: %s\n", help)
 		}
 		help = ""
 	}
@@ -170,32 +172,32 @@ func (a *app) printReport(report *cluster.Report) {
 		}
 		message := p.Message + " [" + p.Check + "]"
 		if p.CausedBy != "" {
-			a.outf("  - %s\n", message)
-			a.printDetails(a.out, p, "      ")
+			a.Printf("  - %s\n", message)
+			a.printDetails(a.Out, p, "      ")
 			continue
 		}
 		end()
-		a.printProblem(a.out, p, message, false)
-		a.printDetails(a.out, p, "    ")
+		a.printProblem(a.Out, p, message, false)
+		a.printDetails(a.Out, p, "    ")
 		help = p.Help
 	}
 	end()
 	for _, n := range report.Notes {
-		a.errf("%s not checked: %s\n", a.paint(yellow, "note:"), n)
+		a.PrintErrf("%s not checked: %s\n", a.Paint(ui.Yellow, "note:"), n)
 	}
 	if report.Blocked != nil {
-		a.errf("%s cannot query the pods of %s: %v\n", a.paint(red, "error:"), report.Redis, report.Blocked)
+		a.PrintErrf("%s cannot query the pods of %s: %v\n", a.Paint(ui.Red, "error:"), report.Redis, report.Blocked)
 	} else if len(report.Problems) == 0 {
 		for _, fact := range report.Facts(false) {
-			a.say("%s", fact)
+			a.Infof("%s", fact)
 		}
 	}
-	a.say("%s: %s, %s; errors: %d, other problems: %d", report.Redis, count(len(report.Redis.Pods), "pod"), count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
+	a.Infof("%s: %s, %s; errors: %d, other problems: %d", report.Redis, count(len(report.Redis.Pods), "pod"), count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
 }
 
 func (a *app) printDetails(w io.Writer, p *cluster.Problem, indent string) {
 	for _, line := range p.Details {
-		a.printf(w, "%s%s\n", trusted(indent), line)
+		a.Fprintf(w, "%s%s\n", ui.Trusted(indent), line)
 	}
 }
 

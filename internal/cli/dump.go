@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -83,7 +84,7 @@ func (a *app) dumpCommand() *cobra.Command {
 	flags.BoolVar(&f.onlyNode, "only-node", false, onlyNodeUsage)
 	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master even if a replica is available")
 	flags.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
-	complete(c, "progress", []string{"auto", "json", "none"})
+	complete(c, "progress", ui.ProgressModes)
 	return c
 }
 
@@ -99,11 +100,11 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 	if err != nil {
 		return err
 	}
-	show, err := a.progressPrinter(f.progress)
+	show, err := a.NewProgress(f.progress)
 	if err != nil {
 		return err
 	}
-	defer show.end()
+	defer show.End()
 	var about snapshot.Source
 	if !f.onlyNode {
 		if about, err = snapshot.Describe(ctx, source, snapshot.Options{FromMaster: f.fromMaster}); err != nil {
@@ -123,18 +124,18 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 		}
 		return d.fill(ctx, w)
 	})
-	show.end()
+	show.End()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return errInterrupted
+		return ui.ErrInterrupted
 	case err != nil:
 		return err
 	}
 	summary := to + ": " + d.summary
 	if to == "-" {
-		a.errf("%s\n", d.summary)
+		a.PrintErrf("%s\n", d.summary)
 	} else {
-		a.say("%s", summary)
+		a.Infof("%s", summary)
 	}
 	return nil
 }
@@ -144,19 +145,19 @@ type dumper struct {
 	app     *app
 	source  *redis.Target
 	flags   *dumpFlags
-	show    *progressPrinter
+	show    *ui.Progress
 	began   time.Time
 	summary string
 }
 
 func (d *dumper) warn(format string, args ...any) {
-	d.show.end()
-	d.app.errf("%s %s\n", d.app.paint(yellow, "warning:"), trusted(d.app.sprintf(format, args...)))
+	d.show.End()
+	d.app.PrintErrf("%s %s\n", d.app.Paint(ui.Yellow, "warning:"), ui.Trusted(d.app.Sprintf(format, args...)))
 }
 
 func (d *dumper) fill(ctx context.Context, w io.Writer) error {
 	opts := snapshot.Options{FromMaster: d.flags.fromMaster, Waiting: func() {
-		d.show.print(importer.Progress{Stage: "waiting for the snapshot of the server", Elapsed: time.Since(d.began)})
+		d.show.Print(ui.Status{Stage: "waiting for the snapshot of the server", Elapsed: time.Since(d.began)})
 	}}
 	s, err := snapshot.Open(ctx, d.source, opts)
 	if errors.Is(err, snapshot.ErrForbidden) {
@@ -190,7 +191,7 @@ func (d *dumper) fill(ctx context.Context, w io.Writer) error {
 
 func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) error {
 	stats, err := snapshot.Scan(ctx, d.source, w, opts, func(s *snapshot.ScanStats) {
-		d.show.print(importer.Progress{Stage: "reading keys", Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
+		d.show.Print(ui.Status{Stage: "reading keys", Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
 	})
 	if err != nil {
 		return err
@@ -209,11 +210,11 @@ func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) e
 // wholeCluster takes the dump of every master of a Redis Cluster.
 func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 	opts := snapshot.Options{FromMaster: true, Waiting: func() {
-		d.show.print(importer.Progress{Stage: "waiting for the snapshots of the nodes", Elapsed: time.Since(d.began)})
+		d.show.Print(ui.Status{Stage: "waiting for the snapshots of the nodes", Elapsed: time.Since(d.began)})
 	}}
 	told := func(stage string) func(*snapshot.ClusterStats) {
 		return func(s *snapshot.ClusterStats) {
-			d.show.print(importer.Progress{Stage: stage, Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
+			d.show.Print(ui.Status{Stage: stage, Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
 		}
 	}
 	out := &firstWrite{w: w}
@@ -273,7 +274,7 @@ func (d *dumper) note(s snapshot.Source) {
 		d.warn("%s is a node of a Redis Cluster; the dump contains only the keys of its own slots", s.Addr)
 	}
 	if d.source.Follows() && s.Role == "master" && !d.flags.fromMaster {
-		d.app.tell("no replica is available; dumping from the master")
+		d.app.Debugf("no replica is available; dumping from the master")
 	}
 }
 
@@ -303,7 +304,7 @@ func (p *progressReader) Read(b []byte) (int, error) {
 	p.n += int64(n)
 	if now := time.Now(); now.Sub(p.last) >= progressEvery {
 		p.last = now
-		p.d.show.print(importer.Progress{Stage: "receiving", Bytes: p.n, Total: max(p.total, 0), Elapsed: now.Sub(p.d.began)})
+		p.d.show.Print(ui.Status{Stage: "receiving", Bytes: p.n, Total: max(p.total, 0), Elapsed: now.Sub(p.d.began)})
 	}
 	return n, err
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -120,7 +121,7 @@ func TestDump(t *testing.T) {
 
 	// Forbidden: said, and with --scan read key by key.
 	_, errs, code = run(at("no.rdb"), "--username", "noreplica")
-	if code != exitError || !strings.Contains(errs, "rejects PSYNC (NOPERM") || !strings.Contains(errs, "use --scan") {
+	if code != exitcode.Error || !strings.Contains(errs, "rejects PSYNC (NOPERM") || !strings.Contains(errs, "use --scan") {
 		t.Errorf("%d: %s", code, errs)
 	}
 	out, errs, code = run(at("scan.rdb"), "--username", "noreplica", "--scan")
@@ -146,7 +147,7 @@ func TestDump(t *testing.T) {
 		{password, []string{"dump", "redis://127.0.0.1:" + strconv.Itoa(redistest.FreePort(t)), at("x.rdb")}, "connection refused"},
 		{nil, []string{"dump", s.URL()}, "FILE is missing; usage: redis-gitops dump SOURCE FILE"},
 	} {
-		if out, errs, code := tool(t, tt.env, tt.args...); code != exitError || !strings.Contains(errs, tt.want) {
+		if out, errs, code := tool(t, tt.env, tt.args...); code != exitcode.Error || !strings.Contains(errs, tt.want) {
 			t.Errorf("%q: %d: %s%s", tt.args, code, out, errs)
 		}
 	}
@@ -159,7 +160,7 @@ func TestDump(t *testing.T) {
 func TestDumpCluster(t *testing.T) {
 	s := redistest.Start(t, "--cluster-enabled", "yes", "--databases", "1", "--repl-diskless-sync-delay", "0")
 	file := filepath.Join(t.TempDir(), "dump.rdb")
-	if _, errs, code := tool(t, nil, "dump", s.URL(), file); code != exitError || !strings.Contains(errs, "--cluster check") {
+	if _, errs, code := tool(t, nil, "dump", s.URL(), file); code != exitcode.Error || !strings.Contains(errs, "--cluster check") {
 		t.Errorf("a cluster without slots: %d: %s", code, errs)
 	}
 	_, errs, code := tool(t, nil, "dump", s.URL(), file, "--only-node")
@@ -186,7 +187,7 @@ func TestDumpDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs, code := tool(t, nil, "dump", s.URL(), file)
-	if code != exitError || !strings.Contains(errs, "cannot write "+file+": no space left on device; nothing was changed") {
+	if code != exitcode.Error || !strings.Contains(errs, "cannot write "+file+": no space left on device; nothing was changed") {
 		t.Errorf("%d: %s", code, errs)
 	}
 	if data, err := os.ReadFile(file); err != nil || string(data) != "the dump of yesterday" || len(files(t, disk)) != 1 {

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
 const failoverHelp = `Fail over to another pod of a Redis in Kubernetes through its sentinels.
@@ -64,7 +66,7 @@ func (a *app) failoverCommand() *cobra.Command {
 		Short:             "Fail over to another pod",
 		Long:              clusterLong(failoverHelp, failoverExamples),
 		Args:              fromUse,
-		ValidArgsFunction: a.completeArgs(a.appNames),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE:              func(c *cobra.Command, args []string) error { return a.failover(c.Context(), args[0], &f) },
 	}
 	f.add(c)
@@ -91,30 +93,30 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 	if err != nil {
 		return err
 	}
-	options := cluster.FailoverOptions{DryRun: f.dryRun, Wait: f.wait, MaxLag: f.maxLag, Progress: a.step, To: f.to, Force: f.force}
+	options := cluster.FailoverOptions{DryRun: f.dryRun, Wait: f.wait, MaxLag: f.maxLag, Progress: a.Step, To: f.to, Force: f.force}
 	act := c.Failover
 	if f.promote {
 		act = c.Promote
-		options.Confirm = func(plan *cluster.Failover) error { return a.confirmPromotion(plan, f.yes) }
+		options.Confirm = func(plan *cluster.Failover) error { return a.confirmPromotion(ctx, plan, f.yes) }
 	}
 	result, err := act(ctx, r, options)
 	if errors.Is(err, cluster.ErrNotReady) {
-		a.errf("%s %v\n", a.paint(red, "error:"), err)
-		return errCode(exitFindings)
+		a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), err)
+		return exitcode.Code(exitcode.Findings)
 	}
 	if result == nil || result.Old == nil && result.New == nil {
 		return err
 	}
 	if result.Old != nil && result.Old == result.New {
-		a.say("pod %s is already the master", result.Old.Name)
+		a.Infof("pod %s is already the master", result.Old.Name)
 		return err
 	}
 	if f.dryRun && err == nil {
 		a.warn(result.Warnings)
 		if f.promote {
-			a.say("would %s", result.Plan())
+			a.Infof("would %s", result.Plan())
 		} else {
-			a.say("%s can fail over: all checks pass", r)
+			a.Infof("%s can fail over: all checks pass", r)
 		}
 		return a.printNodes(result.Before, nil)
 	}
@@ -127,24 +129,24 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 
 func (a *app) warn(warnings []string) {
 	for _, w := range warnings {
-		a.errf("%s %s\n", a.paint(yellow, "warning:"), w)
+		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "warning:"), w)
 	}
 }
 
 // confirmPromotion shows what each pod has, and asks.
-func (a *app) confirmPromotion(plan *cluster.Failover, yes bool) error {
+func (a *app) confirmPromotion(ctx context.Context, plan *cluster.Failover, yes bool) error {
 	a.warn(plan.Warnings)
 	if err := a.printNodes(plan.Before, nil); err != nil {
 		return err
 	}
 	if yes {
-		a.say("will %s", plan.Plan())
+		a.Infof("will %s", plan.Plan())
 		return nil
 	}
-	if !a.terminal {
+	if !a.Terminal {
 		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", plan.Plan())
 	}
-	answer, err := a.ask(fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
+	answer, err := a.Ask(ctx, fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
 	if err != nil {
 		return err
 	}
@@ -157,40 +159,40 @@ func (a *app) confirmPromotion(plan *cluster.Failover, yes bool) error {
 func (a *app) printFailover(f *cluster.Failover) {
 	ms := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 	if f.Old == nil {
-		a.say("master: pod %s, promoted", f.New.Name)
+		a.Infof("master: pod %s, promoted", f.New.Name)
 		if f.Moved > 0 {
-			a.say("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+			a.Infof("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
 		}
 		return
 	}
-	a.say("master: pod %s instead of %s, after %v", f.New.Name, f.Old.Name, ms(f.Promoted))
+	a.Infof("master: pod %s instead of %s, after %v", f.New.Name, f.Old.Name, ms(f.Promoted))
 	switch w := f.Writes; {
 	case !w.Known:
-		a.say("writes: not measured, %s", w.Why)
+		a.Infof("writes: not measured, %s", w.Why)
 	case w.Longer > 0:
-		a.say("writes: no downtime, but the old master accepted writes for %v in parallel to the new one; they are lost", ms(w.Longer))
+		a.Infof("writes: no downtime, but the old master accepted writes for %v in parallel to the new one; they are lost", ms(w.Longer))
 	case w.Gap() == 0:
-		a.say("writes: no downtime measured (one write every 20 ms)")
+		a.Infof("writes: no downtime measured (one write every 20 ms)")
 	default:
-		a.say("writes: downtime %v, to within 20 ms (the old master accepted writes until %v, the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
+		a.Infof("writes: downtime %v, to within 20 ms (the old master accepted writes until %v, the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
 	}
 	if f.Moved > 0 {
-		a.say("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+		a.Infof("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
 	}
-	a.say("closed connections to the old master: %d", f.Killed)
+	a.Infof("closed connections to the old master: %d", f.Killed)
 }
 
 // printNodes shows the servers, before and after.
 func (a *app) printNodes(before, after *cluster.State) error {
-	if a.quiet {
+	if a.Quiet {
 		return nil
 	}
-	w := a.table(0)
+	w := a.Table(0)
 	head := "POD\tROLE\tKEYS\tOFFSET\tLAG"
 	if after != nil {
 		head = "POD\tBEFORE\tAFTER\tKEYS\tOFFSET\tLAG"
 	}
-	w.row("%s", trusted(head))
+	w.Row("%s", ui.Trusted(head))
 	for i, s := range before.Servers {
 		cells := []any{s.Pod.Name, role(s)}
 		state, server := before, s
@@ -200,7 +202,7 @@ func (a *app) printNodes(before, after *cluster.State) error {
 			}
 			cells = append(cells, role(server))
 		}
-		w.row(strings.Repeat("%s\t", len(cells)+1)+"%s", append(cells, trusted(holds(server)), lag(state, server))...)
+		w.Row(strings.Repeat("%s\t", len(cells)+1)+"%s", append(cells, ui.Trusted(holds(server)), lag(state, server))...)
 	}
 	return w.Flush()
 }

@@ -43,11 +43,11 @@ func TestMentionedFlags(t *testing.T) {
 	asking := []string{"cli", "sentinel-cli", "failover", "primaries", "port-forward", "doctor", "url", "sentinel-url", "import", "dump"}
 	of := map[string][]string{"failover.go": {"failover"}, "promote.go": {"failover"}, "job.go": {"import", "dump"}, "follow.go": {"import", "dump"}, "cli.go": {"cli", "sentinel-cli"}}
 	n := 0
-	for _, dir := range []string{".", "../../cluster"} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
+	inCluster, err := filepath.Glob("../../cluster/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, files := range map[string][]string{".": sources(t), "../../cluster": inCluster} {
 		for _, file := range files {
 			if strings.HasSuffix(file, "_test.go") {
 				continue

@@ -10,6 +10,9 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -70,17 +73,17 @@ func (f *planFlags) conflicts() scaffold.OnConflict {
 }
 
 // finish shows a plan and, unless it is a dry run, applies it.
-func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error {
+func (a *app) finish(ctx context.Context, o *env.Repository, f *planFlags, p *scaffold.Plan, err error) error {
 	var conflict *scaffold.ConflictError
 	if err != nil && !errors.As(err, &conflict) {
 		return err
 	}
 	if p.Generator != "" {
-		a.tell("generator %s", p.Generator)
+		a.Debugf("generator %s", p.Generator)
 	}
 	if conflict == nil && !f.dryRun {
-		if a.ctx.Err() != nil {
-			return errInterrupted
+		if ctx.Err() != nil {
+			return ui.ErrInterrupted
 		}
 		if err := p.Apply(o.Repo); err != nil {
 			return err
@@ -88,54 +91,54 @@ func (a *app) finish(o *opened, f *planFlags, p *scaffold.Plan, err error) error
 	}
 	if f.output == "json" {
 		out, err := p.JSON(func(diff string) string {
-			text, _ := a.secrets.Patch(diff)
+			text, _ := a.Secrets.Patch(diff)
 			return text
 		})
 		if err != nil {
 			return err
 		}
-		if err := a.jsonText(out); err != nil {
+		if err := a.JSONText(out); err != nil {
 			return err
 		}
 		if conflict != nil {
-			return errCode(exitError)
+			return exitcode.Code(exitcode.Error)
 		}
 		return nil
 	}
 	if conflict != nil {
 		for _, c := range conflict.Conflicts {
-			a.errf("%s %v\n", a.paint(red, "error:"), &c.Problem)
-			a.patch(a.err, c.Diff)
+			a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), &c.Problem)
+			a.Patch(a.Err, c.Diff)
 		}
-		a.errf("%s\n", "nothing was changed")
-		return errCode(exitError)
+		a.PrintErrf("%s\n", "nothing was changed")
+		return exitcode.Code(exitcode.Error)
 	}
 	for _, n := range p.Notes {
-		if a.quiet {
+		if a.Quiet {
 			break
 		}
-		a.errf("%s %s\n", a.paint(yellow, "note:"), n)
+		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "note:"), n)
 	}
 	if f.dryRun {
-		a.patch(a.out, p.Diff())
+		a.Patch(a.Out, p.Diff())
 		return nil
 	}
 	if !p.Changed() {
-		a.say("nothing to do: already up to date")
+		a.Infof("nothing to do: already up to date")
 		return nil
 	}
 	for _, file := range p.Files {
 		if file.Action != scaffold.Unchanged {
-			a.say("%-6s %s", file.Action, file.Path)
+			a.Infof("%-6s %s", file.Action, file.Path)
 		}
 	}
 	if p.URL != "" {
-		a.say("\nURL: %s", p.URL)
+		a.Infof("\nURL: %s", p.URL)
 	}
 	if len(p.Next) > 0 {
-		a.say("\nNext:")
+		a.Infof("\nNext:")
 		for _, n := range p.Next {
-			a.say("- %s", a.block(strings.ReplaceAll(n, "\n", "\n  ")))
+			a.Infof("- %s", a.Block(strings.ReplaceAll(n, "\n", "\n  ")))
 		}
 	}
 	return nil
@@ -154,15 +157,15 @@ Examples:
   redis-gitops generate application shop
   redis-gitops generate application reports --kustomize`,
 		Args: fromUse,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			req.App, req.Conflicts = args[0], flags.conflicts()
-			o, err := a.open(!flags.dryRun)
+			o, err := a.Open(c.Context(), !flags.dryRun)
 			if err != nil {
 				return err
 			}
-			defer o.fs.Close()
+			defer o.FS.Close()
 			p, err := scaffold.PlanApplication(o.Repo, req)
-			return a.finish(o, &flags, p, err)
+			return a.finish(c.Context(), o, &flags, p, err)
 		},
 	}
 	flags.add(c)
@@ -192,7 +195,7 @@ Examples:
   redis-gitops generate resource shop redis --suffix cache --profile cache --set memory=1Gi
   redis-gitops generate resource shop redis --auth existing:shop-redis-auth --dry-run`,
 		Args:              fromUse,
-		ValidArgsFunction: a.completeArgs(a.appNames, a.resourceTypes),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames, a.resourceTypes),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.App = args[0]
 			if len(args) == 2 {
@@ -218,8 +221,8 @@ Examples:
 	f.StringArrayVar(&in.env, "env", nil, "rename an environment variable, for example REDIS_URL=CACHE_URL; may be repeated")
 	complete(c, "auth", scaffold.AuthMethods())
 	completeOperator(c)
-	register(c, "profile", a.completeFlag(a.profileNames(false)))
-	register(c, "size", a.completeFlag(a.profileNames(true)))
+	register(c, "profile", a.CompleteFlag(a.profileNames(false)))
+	register(c, "size", a.CompleteFlag(a.profileNames(true)))
 	return c
 }
 
@@ -252,35 +255,35 @@ func (in resourceInput) into(req *scaffold.ResourceRequest) (err error) {
 // generateResource plans a resource, asking for what is missing on a terminal.
 func (a *app) generateResource(ctx context.Context, flags *planFlags, req scaffold.ResourceRequest) error {
 	req.Conflicts = flags.conflicts()
-	o, err := a.open(!flags.dryRun)
+	o, err := a.Open(ctx, !flags.dryRun)
 	if err != nil {
 		return err
 	}
-	defer o.fs.Close()
-	interactive := a.terminal && !flags.yes && flags.output == "text"
+	defer o.FS.Close()
+	interactive := a.Terminal && !flags.yes && flags.output == "text"
 	if req.Type == "" && interactive {
-		if req.Type, err = a.askType(o); err != nil {
+		if req.Type, err = a.askType(ctx, o); err != nil {
 			return err
 		}
 	}
-	p, err := scaffold.PlanResource(ctx, o.Repo, o.config, a.deps, req)
+	p, err := scaffold.PlanResource(ctx, o.Repo, o.Config, scaffold.Deps{Random: a.Random, Now: a.Now}, req)
 	// There is one already: the person may want a second one.
 	var conflict *scaffold.ConflictError
 	if errors.As(err, &conflict) && interactive && req.Suffix == "" {
-		if req.Suffix, err = a.ask("A Redis already exists. Suffix for a second one (empty to cancel): "); err != nil {
+		if req.Suffix, err = a.Ask(ctx, "A Redis already exists. Suffix for a second one (empty to cancel): "); err != nil {
 			return err
 		}
 		if req.Suffix == "" {
-			return a.finish(o, flags, p, conflict)
+			return a.finish(ctx, o, flags, p, conflict)
 		}
-		p, err = scaffold.PlanResource(ctx, o.Repo, o.config, a.deps, req)
+		p, err = scaffold.PlanResource(ctx, o.Repo, o.Config, scaffold.Deps{Random: a.Random, Now: a.Now}, req)
 	}
-	return a.finish(o, flags, p, err)
+	return a.finish(ctx, o, flags, p, err)
 }
 
 // askType asks for the type of a resource when there is more than one.
-func (a *app) askType(o *opened) (string, error) {
-	operator, err := cue.OperatorNamed(o.config.Operator.Name)
+func (a *app) askType(ctx context.Context, o *env.Repository) (string, error) {
+	operator, err := cue.OperatorNamed(o.Config.Operator.Name)
 	if err != nil {
 		return "", err
 	}
@@ -288,7 +291,7 @@ func (a *app) askType(o *opened) (string, error) {
 	if err != nil || len(types) == 1 {
 		return "", err
 	}
-	return a.choose("Resource type? ", types)
+	return a.Choose(ctx, "Resource type? ", types)
 }
 
 func (a *app) generateDeploymentCommand() *cobra.Command {
@@ -304,16 +307,16 @@ Examples:
   redis-gitops generate deployment shop web --image registry.example.com/shop:1 --hostname shop.example.com
   redis-gitops generate deployment shop sidekiq --name sidekiq-mail`,
 		Args:              fromUse,
-		ValidArgsFunction: a.completeArgs(a.appNames, a.deploymentTypes),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames, a.deploymentTypes),
 		RunE: func(c *cobra.Command, args []string) error {
 			req.App, req.Type, req.Conflicts = args[0], args[1], flags.conflicts()
-			o, err := a.open(!flags.dryRun)
+			o, err := a.Open(c.Context(), !flags.dryRun)
 			if err != nil {
 				return err
 			}
-			defer o.fs.Close()
+			defer o.FS.Close()
 			p, err := scaffold.PlanDeployment(c.Context(), o.Repo, req)
-			return a.finish(o, &flags, p, err)
+			return a.finish(c.Context(), o, &flags, p, err)
 		},
 	}
 	flags.add(c)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 // TestForkRunsNothing is a pull request from a fork: plain files in a directory that Git takes for a bare repository, with a
@@ -58,7 +60,7 @@ func TestForkRunsNothing(t *testing.T) {
 		t.Helper()
 		var out bytes.Buffer
 		a := newApp()
-		a.out, a.err = &out, &out
+		a.Out, a.Err = &out, &out
 		if code := a.run(context.Background(), args); code != want {
 			t.Errorf("%v: exit code %d, %s", args, code, out.String())
 		}
@@ -75,14 +77,14 @@ func TestForkRunsNothing(t *testing.T) {
 		t.Chdir(sub)
 		run(want, "lint", "--new-from-rev", "HEAD", "--fail-on", "never")
 		run(want, "lint", "--new-from-rev", "HEAD", "--fail-on", "never", "applications/shop")
-		run(exitError, "generate", "update", "nosuch")
-		run(exitOK, "generate", "update", "shop")
+		run(exitcode.Error, "generate", "update", "nosuch")
+		run(exitcode.OK, "generate", "update", "shop")
 		t.Chdir(base)
 	}
-	calls(exitOK)
+	calls(exitcode.OK)
 	// The same in the configuration of the repository itself, as an archive may have it.
 	writeTree(t, outer, map[string]string{".git/config": strings.Replace(config, "worktree = .", "", 1)})
-	calls(exitOK)
+	calls(exitcode.OK)
 
 	// And the trap works: plain git runs it.
 	_ = exec.Command("git", "-C", sub, "diff", "HEAD", "--").Run() // HEAD is a file here, too
@@ -169,7 +171,7 @@ func TestHostileRepositories(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			make(dir)
-			ctx, cancel := context.WithTimeout(context.Background(), limit+2*deadlineGrace)
+			ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
 			defer cancel()
 			c := exec.CommandContext(ctx, builtTool(t), "-C", dir, "lint", "--timeout", limit.String(), "--max-memory", "900Mi", "--jobs", "2")
 			var out bytes.Buffer
@@ -180,7 +182,7 @@ func TestHostileRepositories(t *testing.T) {
 			switch {
 			case ctx.Err() != nil:
 				t.Fatal("did not end")
-			case errors.As(err, &exit) && (exit.ExitCode() < 0 || exit.ExitCode() > exitError):
+			case errors.As(err, &exit) && (exit.ExitCode() < 0 || exit.ExitCode() > exitcode.Error):
 				t.Errorf("exit code %d: %.2000s", exit.ExitCode(), out.String())
 			case err != nil && exit == nil:
 				t.Error(err)

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
 	"github.com/redis-gitops/redis-gitops/internal/spool"
@@ -146,7 +148,7 @@ func (a *app) importCommand() *cobra.Command {
 	addOutput(c, &f.output, "text", "json")
 	complete(c, "method", []string{"auto", "restore", "commands", "replication"})
 	complete(c, "verify", []string{"off", "sample", "full"})
-	complete(c, "progress", []string{"auto", "json", "none"})
+	complete(c, "progress", ui.ProgressModes)
 	return c
 }
 
@@ -160,28 +162,28 @@ func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) er
 	if err != nil {
 		return err
 	}
-	show, err := a.progressPrinter(f.progress)
+	show, err := a.NewProgress(f.progress)
 	if err != nil {
 		return err
 	}
-	defer show.end()
+	defer show.End()
 	src, release, err := a.importSource(ctx, from, f, show)
 	if err != nil {
 		return err
 	}
 	defer release()
-	opts.Progress = show.print
-	opts.Confirm = func(question string) error { return a.confirmFlush(question, target, f.yes, show) }
+	opts.Progress = func(now importer.Progress) { show.Print(ui.Status(now)) }
+	opts.Confirm = func(question string) error { return a.confirmFlush(ctx, question, target, f.yes, show) }
 	if f.checkpoint != "none" && !opts.DryRun && !src.Once {
 		store, err := newCheckpointFile(f.checkpoint, src.Name, target.String())
 		if err != nil {
 			return err
 		}
 		opts.Checkpoint = store
-		defer func() { a.tell("checkpoint %s", store.path) }()
+		defer func() { a.Debugf("checkpoint %s", store.path) }()
 	}
 	report, err := importer.Import(ctx, src, target, opts)
-	show.end()
+	show.End()
 	var stopped *importer.Interrupted
 	begun := err == nil || errors.As(err, &stopped) || report.Total.Read > 0
 	if begun {
@@ -198,7 +200,7 @@ func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) er
 	case err != nil:
 		return err
 	case report.Failed() > 0:
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	}
 	return nil
 }
@@ -269,7 +271,7 @@ func parseBytes(text string) (int64, error) {
 
 // importSource opens what is to be imported. What comes through a pipe or over the network is kept in a temporary file, because
 // it is read twice; release removes that.
-func (a *app) importSource(ctx context.Context, from string, f *importFlags, show *progressPrinter) (importer.Source, func(), error) {
+func (a *app) importSource(ctx context.Context, from string, f *importFlags, show *ui.Progress) (importer.Source, func(), error) {
 	nothing := func() {}
 	if file, ok := strings.CutPrefix(from, "@"); ok {
 		text, err := inputfile.Read(file, inputfile.MaxSecret)
@@ -285,7 +287,7 @@ func (a *app) importSource(ctx context.Context, from string, f *importFlags, sho
 		return a.spool(source.NameOf(from), func(w io.Writer) error {
 			began := time.Now()
 			return source.Download(ctx, nil, from, w, func(done, total int64) {
-				show.print(importer.Progress{Stage: "downloading", Bytes: done, Total: total, Elapsed: time.Since(began)})
+				show.Print(ui.Status{Stage: "downloading", Bytes: done, Total: total, Elapsed: time.Since(began)})
 			})
 		})
 	case from == "-":
@@ -413,7 +415,7 @@ func (a *app) spool(name string, fill func(io.Writer) error) (importer.Source, f
 	if err != nil {
 		return importer.Source{}, func() {}, err
 	}
-	done := a.leftovers.add(f.Remove)
+	done := a.AtExit(f.Remove)
 	release := func() {
 		f.Remove()
 		done()
@@ -436,16 +438,16 @@ func (a *app) spool(name string, fill func(io.Writer) error) (importer.Source, f
 }
 
 // confirmFlush has a person type the target's name.
-func (a *app) confirmFlush(question string, target *redis.Target, yes bool, show *progressPrinter) error {
+func (a *app) confirmFlush(ctx context.Context, question string, target *redis.Target, yes bool, show *ui.Progress) error {
 	if yes {
 		return nil
 	}
-	if !a.terminal {
+	if !a.Terminal {
 		return fmt.Errorf("%s; add --yes to confirm (no terminal to prompt)", question)
 	}
-	show.end()
+	show.End()
 	name := target.String()
-	answer, err := a.ask(fmt.Sprintf("%s. Type %s to continue: ", question, name))
+	answer, err := a.Ask(ctx, fmt.Sprintf("%s. Type %s to continue: ", question, name))
 	if err != nil {
 		return err
 	}
@@ -457,7 +459,7 @@ func (a *app) confirmFlush(question string, target *redis.Target, yes bool, show
 
 func (a *app) printImport(r *importer.Report, form string) error {
 	if form == "json" {
-		return a.json(struct {
+		return a.JSON(struct {
 			*importer.Report
 			Seconds float64 `json:"seconds"`
 		}{r, r.Took.Seconds()})
@@ -467,40 +469,40 @@ func (a *app) printImport(r *importer.Report, form string) error {
 		if f.Type == "any" { // a key that commands made
 			where = ""
 		}
-		a.errf("key %q in database %d%s: %s\n", f.Key, f.DB, where, f.Reply)
+		a.PrintErrf("key %q in database %d%s: %s\n", f.Key, f.DB, where, f.Reply)
 	}
 	if more := r.Total.Failed - min(r.Total.Failed, uint64(len(r.Failures))); more > 0 {
-		a.errf("and %d more\n", more)
+		a.PrintErrf("and %d more\n", more)
 	}
 	for _, d := range r.Differences {
-		a.errf("key %q in database %d: %s\n", d.Key, d.DB, d.Reason)
+		a.PrintErrf("key %q in database %d: %s\n", d.Key, d.DB, d.Reason)
 	}
 	for _, d := range r.Doubts {
-		a.errf("%s %s\n", a.paint(red, "error:"), d)
+		a.PrintErrf("%s %s\n", a.Paint(ui.Red, "error:"), d)
 	}
 	for _, n := range r.Notes {
-		a.errf("%s %s\n", a.paint(yellow, "note:"), n)
+		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "note:"), n)
 	}
-	if a.quiet {
+	if a.Quiet {
 		return nil
 	}
-	w := a.table(tabwriter.AlignRight)
-	w.row("db\ttype\tread\twritten\tskipped\texpired\tfiltered\tfailed\t")
+	w := a.Table(tabwriter.AlignRight)
+	w.Row("db\ttype\tread\twritten\tskipped\texpired\tfiltered\tfailed\t")
 	for _, row := range append(slices.Clone(r.Rows), importer.Row{DB: -1, Type: "all", Counts: r.Total}) {
 		db := strconv.Itoa(row.DB)
 		if row.DB < 0 {
 			db = ""
 		}
-		w.row("%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t", db, row.Type, row.Read, row.Written, row.Skipped, row.Expired, row.Filtered, row.Failed)
+		w.Row("%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t", db, row.Type, row.Read, row.Written, row.Skipped, row.Expired, row.Filtered, row.Failed)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	if r.DryRun {
 		if r.Replay != nil {
-			a.say("then %s of the append-only file would be replayed", finding.Count(r.Replay.Commands, "command"))
+			a.Infof("then %s of the append-only file would be replayed", finding.Count(r.Replay.Commands, "command"))
 		}
-		a.say("nothing was written; the keys need about %s in %s", rdb.FormatBytes(uint64(r.Estimate)), r.Target)
+		a.Infof("nothing was written; the keys need about %s in %s", rdb.FormatBytes(uint64(r.Estimate)), r.Target)
 		return nil
 	}
 	rate := float64(r.Total.Written) / max(r.Took.Seconds(), 1e-3)
@@ -514,6 +516,6 @@ func (a *app) printImport(r *importer.Report, form string) error {
 	if r.Verified > 0 {
 		line += fmt.Sprintf("; %d compared, %d differ", r.Verified, r.Differing)
 	}
-	a.say("%s", line)
+	a.Infof("%s", line)
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/rdbmix"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 )
@@ -135,12 +136,12 @@ func TestImportInterrupted(t *testing.T) {
 	}
 	c.Wait()
 	text := output.String()
-	if c.ProcessState.ExitCode() != exitError || !strings.Contains(text, "interrupted") || !strings.Contains(text, "use --resume to continue") || !strings.Contains(text, "all") {
+	if c.ProcessState.ExitCode() != exitcode.Error || !strings.Contains(text, "interrupted") || !strings.Contains(text, "use --resume to continue") || !strings.Contains(text, "all") {
 		t.Errorf("exit code %d: %s", c.ProcessState.ExitCode(), text)
 	}
 	// Without --resume it says what is there.
 	_, stderr, code := tool(t, []string{"XDG_STATE_HOME=" + state}, "import", file, s.URL())
-	if code != exitError || !strings.Contains(stderr, ", or --resume to continue an interrupted import") {
+	if code != exitcode.Error || !strings.Contains(stderr, ", or --resume to continue an interrupted import") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	stdout, stderr, code := tool(t, []string{"XDG_STATE_HOME=" + state}, "import", file, s.URL(), "--resume")
@@ -195,7 +196,7 @@ func TestImportSecrets(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	_, stderr, code = tool(t, []string{"REDIS_PASSWORD=x" + dumpSecret}, "import", file, target.URL(), "--username", "importer")
-	if code != exitError || !strings.Contains(stderr, "wrong user or password") {
+	if code != exitcode.Error || !strings.Contains(stderr, "wrong user or password") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	withPassword := strings.Replace(target.URL(), "://", "://importer:"+dumpSecret+"@", 1)
@@ -213,7 +214,7 @@ func TestImportSecrets(t *testing.T) {
 	}
 	source.Do("ACL", "SETUSER", "importer", "-psync", "-sync")
 	_, stderr, code = tool(t, nil, live...)
-	if code != exitError || !strings.Contains(stderr, "--scan") || target.Do("DBSIZE") != int64(importKeys) {
+	if code != exitcode.Error || !strings.Contains(stderr, "--scan") || target.Do("DBSIZE") != int64(importKeys) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	stdout, stderr, code = tool(t, nil, append(live, "--scan")...)
@@ -222,7 +223,7 @@ func TestImportSecrets(t *testing.T) {
 	}
 	_, stderr, code = tool(t, nil, "import", target.URL(), target.URL(), "--username", "importer", "--password-file", secret,
 		"--source-username", "importer", "--source-password-file", secret, "--flush", "--yes")
-	if code != exitError || !strings.Contains(stderr, "are the same server") || target.Do("DBSIZE") != int64(importKeys) {
+	if code != exitcode.Error || !strings.Contains(stderr, "are the same server") || target.Do("DBSIZE") != int64(importKeys) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
@@ -294,7 +295,7 @@ func TestImportSources(t *testing.T) {
 		{dir, "is a directory without an append-only file manifest"},
 	} {
 		_, stderr, code := tool(t, []string{"TMPDIR=" + dir}, "import", tt.from, s.URL())
-		if code != exitError || !strings.Contains(stderr, tt.want) {
+		if code != exitcode.Error || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: exit code %d: %s", tt.from, code, stderr)
 		}
 	}
@@ -341,7 +342,7 @@ func TestImportCheckpointDisk(t *testing.T) {
 	}
 	fill.Close()
 	c.Wait()
-	if c.ProcessState.ExitCode() != exitError || !strings.Contains(output.String(), "no space left on device; free some space") {
+	if c.ProcessState.ExitCode() != exitcode.Error || !strings.Contains(output.String(), "no space left on device; free some space") {
 		t.Errorf("exit code %d: %s", c.ProcessState.ExitCode(), &output)
 	}
 	if err := os.Remove(filepath.Join(disk, "fill")); err != nil {
@@ -373,7 +374,7 @@ func TestImportReplicationKilled(t *testing.T) {
 	c.Process.Kill()
 	c.Wait()
 	_, stderr, code := tool(t, nil, "import", file, s.URL(), "--method", "replication", "--checkpoint", checkpoint, "--resume")
-	if code != exitError || !strings.Contains(stderr, "is a master again") || role() != "master" {
+	if code != exitcode.Error || !strings.Contains(stderr, "is a master again") || role() != "master" {
 		t.Errorf("exit code %d, role %s: %s", code, role(), stderr)
 	}
 	if got := fmt.Sprint(s.Do("CONFIG", "GET", "repl-diskless-load")); got != "[repl-diskless-load disabled]" {
@@ -396,18 +397,18 @@ func TestImportAtTerminal(t *testing.T) {
 	run := func(answers string, args ...string) (string, int) {
 		var out bytes.Buffer
 		a := newApp()
-		a.in, a.out, a.err, a.terminal = strings.NewReader(answers), &out, &out, true
+		a.In, a.Out, a.Err, a.Terminal = strings.NewReader(answers), &out, &out, true
 		code := a.run(t.Context(), append([]string{"import", file, s.URL(), "--flush", "--checkpoint", "none"}, args...))
 		return out.String(), code
 	}
 	for _, answer := range []string{"", "yes\n", "redis://\n"} {
 		out, code := run(answer)
-		if code != exitError || !strings.Contains(out, "Type "+s.URL()+" to continue") || s.Do("GET", "old") != "value" {
+		if code != exitcode.Error || !strings.Contains(out, "Type "+s.URL()+" to continue") || s.Do("GET", "old") != "value" {
 			t.Errorf("answer %q: exit code %d: %s", answer, code, out)
 		}
 	}
 	out, code := run(s.URL()+"\n", "--rate", "20MB")
-	if code != exitOK || s.Do("DEBUG", "DIGEST") != want {
+	if code != exitcode.OK || s.Do("DEBUG", "DIGEST") != want {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 	if !strings.Contains(out, "\r\x1b[K") || !strings.Contains(out, "[####") || !strings.Contains(out, " keys, ") {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 // fileFlags are the flags that name a file or directory which is read, and what else a command with them needs. Every other
@@ -85,8 +87,8 @@ func TestHostileFiles(t *testing.T) {
 	dir := newShop(t)
 	var made bytes.Buffer
 	a := newApp()
-	a.out, a.err = &made, &made
-	if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis"}); code != exitOK {
+	a.Out, a.Err = &made, &made
+	if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis"}); code != exitcode.OK {
 		t.Fatal(made.String())
 	}
 	if err := os.WriteFile(filepath.Join(dir, "dump.rdb"), []byte("REDIS0009\xff\x00\x00\x00\x00\x00\x00\x00\x00"), 0o600); err != nil {
@@ -156,14 +158,14 @@ func refusedAtOnce(t *testing.T, what, file string, args []string) {
 	t.Helper()
 	var out bytes.Buffer
 	a := newApp()
-	a.in, a.out, a.err, a.terminal = strings.NewReader(""), &out, &out, false
+	a.In, a.Out, a.Err, a.Terminal = strings.NewReader(""), &out, &out, false
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	ended := make(chan int, 1)
 	go func() { ended <- a.run(ctx, args) }()
 	select {
 	case code := <-ended:
-		if code != exitError || !strings.Contains(out.String(), filepath.Base(file)) {
+		if code != exitcode.Error || !strings.Contains(out.String(), filepath.Base(file)) {
 			t.Errorf("%s: exit code %d, %s", what, code, out.String())
 		}
 		if ctx.Err() != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -30,34 +31,34 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Create a GitOps repository, or add missing files",
 		Long:  initHelp,
 		Args:  fromUse,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := a.dir
+		RunE: func(c *cobra.Command, args []string) error {
+			dir := a.Dir
 			if len(args) == 1 && filepath.IsAbs(args[0]) {
 				dir = args[0]
 			} else if len(args) == 1 {
-				dir = filepath.Join(a.dir, args[0])
+				dir = filepath.Join(a.Dir, args[0])
 			}
 			if !flags.dryRun {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					return fmt.Errorf("cannot create %s: %w", dir, err)
 				}
 			}
-			fs, err := a.openFs(dir)
+			fs, err := a.OpenFS(dir)
 			if err != nil {
 				return err
 			}
 			defer fs.Close()
 			if !flags.dryRun {
-				if err := a.recover(fs); err != nil {
+				if err := a.Recover(c.Context(), fs); err != nil {
 					return err
 				}
 			}
-			r, err := repo.Open(fs, repo.Options{Secret: a.secretIn})
+			r, err := repo.Open(fs, repo.Options{Secret: a.SecretIn})
 			if err != nil {
 				return err
 			}
-			p, err := scaffold.PlanInit(cmd.Context(), r, req)
-			return a.finish(&opened{Repo: r, fs: fs}, &flags, p, err)
+			p, err := scaffold.PlanInit(c.Context(), r, req)
+			return a.finish(c.Context(), &env.Repository{Repo: r, FS: fs}, &flags, p, err)
 		},
 	}
 	flags.add(c)

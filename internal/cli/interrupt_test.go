@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 // A dump that never ends can be interrupted.
@@ -47,7 +49,7 @@ func TestInterrupted(t *testing.T) {
 		w.Close()
 		_ = c.Wait()
 		cancel()
-		if c.ProcessState.ExitCode() != exitError || errs.String() != "error: interrupted; nothing was changed\n" {
+		if c.ProcessState.ExitCode() != exitcode.Error || errs.String() != "error: interrupted; nothing was changed\n" {
 			t.Errorf("%q: %v: %s", args, c.ProcessState, errs.String())
 		}
 		if _, err := os.Stat(pipe + ".out"); err == nil {
@@ -59,7 +61,7 @@ func TestInterrupted(t *testing.T) {
 // TestWriteOutput compresses by the name of a file, and writes to standard output as it is, unless that is a terminal.
 func TestWriteOutput(t *testing.T) {
 	text := func(w io.Writer) error { _, err := io.WriteString(w, "data"); return err }
-	a := &app{}
+	a := newApp()
 	for name, want := range map[string]string{"file": "data", "file.gz": "\x1f\x8b", "file.zst": "\x28\xb5\x2f\xfd"} {
 		name = filepath.Join(t.TempDir(), name)
 		if err := a.writeOutput(name, text); err != nil {
@@ -70,11 +72,11 @@ func TestWriteOutput(t *testing.T) {
 		}
 	}
 	out := &strings.Builder{}
-	a.out = out
+	a.Out, a.Terminal = out, false
 	if err := a.writeOutput("-", text); err != nil || out.String() != "data" {
 		t.Error(out, err)
 	}
-	a.terminal = true
+	a.Terminal = true
 	if err := a.writeOutput("-", text); err == nil || !strings.Contains(err.Error(), "refusing to write a dump to a terminal; pass a file, or") {
 		t.Error(err)
 	}

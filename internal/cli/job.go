@@ -13,6 +13,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/job"
 )
 
@@ -72,7 +75,7 @@ func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *clu
 	if err != nil {
 		return err
 	}
-	_, err = a.out.Write(text)
+	_, err = a.Out.Write(text)
 	return err
 }
 
@@ -87,13 +90,13 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFl
 		return err
 	}
 	if j.Found {
-		a.step(fmt.Sprintf("%s is already running with the same command; following it", j))
+		a.Step(fmt.Sprintf("%s is already running with the same command; following it", j))
 	} else {
-		a.step(fmt.Sprintf("%s created", j))
+		a.Step(fmt.Sprintf("%s created", j))
 	}
-	o := cluster.JobOptions{Say: a.step}
-	if !a.quiet {
-		o.Log = a.err
+	o := cluster.JobOptions{Say: a.Step}
+	if !a.Quiet {
+		o.Log = a.Err
 	}
 	began := time.Now()
 	end, err := c.FollowJob(ctx, j, o)
@@ -101,18 +104,18 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFl
 		return err
 	}
 	if end.Code == 0 {
-		a.say("%s succeeded after %v", j, time.Since(began).Round(time.Second))
+		a.Infof("%s succeeded after %v", j, time.Since(began).Round(time.Second))
 		return nil
 	}
-	if a.quiet && end.Last != "" {
-		a.errf("%s\n", end.Last)
+	if a.Quiet && end.Last != "" {
+		a.PrintErrf("%s\n", end.Last)
 	}
 	err = fmt.Errorf("%s failed: %s; run kubectl delete job %s -n %s, then run this command again, with --resume if an import had started", j, end.Why, j.Name, j.Namespace)
-	if end.Code != exitFindings {
+	if end.Code != exitcode.Findings {
 		return err
 	}
-	a.errf("%s %v\n", a.paint(red, "error:"), err)
-	return errCode(exitFindings)
+	a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), err)
+	return exitcode.Code(exitcode.Findings)
 }
 
 // jobArguments returns the flags that were given and are not about this machine.
@@ -136,12 +139,12 @@ func jobArguments(c *cobra.Command) []string {
 
 // instanceNamed finds a Redis in the files of the repository, or in the cluster where there is none.
 func (a *app) instanceNamed(ctx context.Context, name string, f *clusterFlags) (*instance.Instance, error) {
-	o, noRepository := a.open(false)
+	o, noRepository := a.Open(ctx, false)
 	switch {
 	case noRepository == nil:
-		defer o.fs.Close()
+		defer o.FS.Close()
 		return a.findInstance(ctx, o, name, f.namespace)
-	case !errors.Is(noRepository, errNoRepository):
+	case !errors.Is(noRepository, env.ErrNoRepository):
 		return nil, noRepository
 	}
 	_, r, err := a.outside(ctx, name, f, noRepository)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/afero"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 )
 
@@ -24,7 +26,7 @@ func killMain() {
 	a := newApp()
 	n, err := strconv.Atoi(os.Getenv(killAt))
 	if err == nil {
-		a.openFs = func(dir string) (lockedFs, error) {
+		a.OpenFS = func(dir string) (env.FS, error) {
 			root, err := rootfs.Open(dir)
 			return &killFs{FS: root, left: n}, err
 		}
@@ -201,21 +203,21 @@ func (r readOnlyFs) Rename(from, _ string) error               { return r.refuse
 
 func TestReadOnly(t *testing.T) {
 	dir := t.TempDir()
-	if code := newApp().run(context.Background(), []string{"-C", dir, "-q", "init", dir}); code != exitOK {
+	if code := newApp().run(context.Background(), []string{"-C", dir, "-q", "init", dir}); code != exitcode.OK {
 		t.Fatal(code)
 	}
-	if code := newApp().run(context.Background(), []string{"-C", dir, "-q", "generate", "application", "shop"}); code != exitOK {
+	if code := newApp().run(context.Background(), []string{"-C", dir, "-q", "generate", "application", "shop"}); code != exitcode.OK {
 		t.Fatal(code)
 	}
 	before := tree(t, dir)
 	var out strings.Builder
 	a := newApp()
-	a.out, a.err = &out, &out
-	a.openFs = func(dir string) (lockedFs, error) {
+	a.Out, a.Err = &out, &out
+	a.OpenFS = func(dir string) (env.FS, error) {
 		root, err := rootfs.Open(dir)
 		return readOnlyFs{root}, err
 	}
-	if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis"}); code != exitError {
+	if code := a.run(context.Background(), []string{"-C", dir, "generate", "resource", "shop", "redis"}); code != exitcode.Error {
 		t.Errorf("exit code %d", code)
 	}
 	if got := out.String(); !strings.Contains(got, "read-only file system") || !strings.Contains(got, "nothing was changed") {

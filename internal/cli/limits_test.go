@@ -10,13 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/internal/memlimit"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 // TestTimeout ends a run that renders for too long.
@@ -28,7 +27,7 @@ func TestTimeout(t *testing.T) {
 		ended := func(limit time.Duration) string {
 			var out bytes.Buffer
 			a := newApp()
-			a.out, a.err = &out, &out
+			a.Out, a.Err = &out, &out
 			began := time.Now()
 			args := append([]string{"-C", dir, "--timeout", limit.String()}, strings.Fields(command)...)
 			report := filepath.Join(t.TempDir(), "report.json")
@@ -37,7 +36,7 @@ func TestTimeout(t *testing.T) {
 			}
 			code := a.run(context.Background(), args)
 			why := fmt.Sprintf("error: the run was stopped after %v while it rendered applications/slow; raise --timeout, or %s", limit, advice)
-			if took := time.Since(began); code != exitError || !strings.HasSuffix(out.String(), why+"\n") || took > limit+6*time.Second {
+			if took := time.Since(began); code != exitcode.Error || !strings.HasSuffix(out.String(), why+"\n") || took > limit+6*time.Second {
 				return fmt.Sprintf("%s: exit code %d after %v, %s", command, code, took, out.String())
 			}
 			if command != "lint" {
@@ -67,8 +66,8 @@ func TestTimeout(t *testing.T) {
 	}
 	var out bytes.Buffer
 	a := newApp()
-	a.out, a.err = &out, &out
-	if code := a.run(context.Background(), []string{"-C", dir, "lint", "--timeout", "-1s"}); code != exitError || !strings.Contains(out.String(), `invalid value "-1s" for --timeout`) {
+	a.Out, a.Err = &out, &out
+	if code := a.run(context.Background(), []string{"-C", dir, "lint", "--timeout", "-1s"}); code != exitcode.Error || !strings.Contains(out.String(), `invalid value "-1s" for --timeout`) {
 		t.Errorf("exit code %d, %s", code, out.String())
 	}
 }
@@ -103,7 +102,7 @@ func TestMaxMemory(t *testing.T) {
 			run.Stdout, run.Stderr = &out, &out
 			peak, err := runPeak(run)
 			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != exitError || c.want != "" && !strings.HasSuffix(out.String(), c.want) {
+			if !errors.As(err, &exit) || exit.ExitCode() != exitcode.Error || c.want != "" && !strings.HasSuffix(out.String(), c.want) {
 				t.Errorf("%v: %.500s", err, out.String())
 			}
 			if peak>>20 > 256+256/4+150 { // the program's own file and what the poll of the limit misses
@@ -127,37 +126,10 @@ func TestReadingIsBounded(t *testing.T) {
 		debug.FreeOSMemory() // what other tests have left counts too
 		var out bytes.Buffer
 		a := newApp()
-		a.out, a.err, a.limits.memory = &out, &out, 400<<20
+		a.Out, a.Err, a.Memory = &out, &out, 400<<20
 		code := a.run(context.Background(), append(append([]string{"-C", dir}, strings.Fields(command)...), "--kubeconfig", kubeconfig))
-		if want := "the run was stopped at 400Mi of memory while it rendered applications/greedy; run redis-gitops lint there with a higher --max-memory to see why\n"; code != exitError || !strings.HasSuffix(out.String(), want) {
+		if want := "the run was stopped at 400Mi of memory while it rendered applications/greedy; run redis-gitops lint there with a higher --max-memory to see why\n"; code != exitcode.Error || !strings.HasSuffix(out.String(), want) {
 			t.Errorf("%s: exit code %d, %s", command, code, out.String())
 		}
 	}
-}
-
-// TestEndsGreedyRun ends the process of a run that does not stop at the limit of its memory.
-func TestEndsGreedyRun(t *testing.T) {
-	a := newApp()
-	a.err = &bytes.Buffer{}
-	ended := make(chan int, 1)
-	a.exit = func(code int) { ended <- code }
-	_, end := a.limit(context.Background(), 0, memlimit.Least, "%s")
-	defer end()
-	var kept [][]byte
-	for range 300 {
-		b := make([]byte, 1<<20)
-		for i := 0; i < len(b); i += 4096 {
-			b[i] = 1
-		}
-		kept = append(kept, b)
-	}
-	select {
-	case code := <-ended:
-		if code != exitError {
-			t.Errorf("exit code %d", code)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("it went on")
-	}
-	runtime.KeepAlive(kept)
 }

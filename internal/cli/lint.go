@@ -19,6 +19,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/git"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
@@ -153,13 +156,13 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	o, err := a.open(f.fix != "" && !f.diff)
+	o, err := a.Open(ctx, f.fix != "" && !f.diff)
 	if err != nil {
 		return err
 	}
-	defer o.fs.Close()
-	if a.exit != nil { // else it is a process of tests, which goes on
-		memlimit.CollectSeldom(a.limits.memory)
+	defer o.FS.Close()
+	if a.Exit != nil { // else it is a process of tests, which goes on
+		memlimit.CollectSeldom(a.Memory)
 	}
 	opts, err := a.lintOptions(ctx, f, o, paths)
 	if err != nil {
@@ -172,8 +175,8 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	if f.createBaseline {
 		return a.writeBaseline(f, res)
 	}
-	a.secrets.From(nil) // lint has read the whole repository
-	a.secrets.Merge(res.Secrets)
+	a.Secrets.From(nil) // lint has read the whole repository
+	a.Secrets.Merge(res.Secrets)
 	run := a.lintReport(f, o, res)
 	if plan != nil {
 		run.Source = fixedSource(plan, run.Source)
@@ -185,27 +188,27 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	}
 	if plan != nil {
 		if f.diff {
-			a.patch(a.out, plan.Diff())
+			a.Patch(a.Out, plan.Diff())
 		}
 		verb := "fixed"
 		if f.diff {
 			verb = "can fix"
 		}
 		for _, r := range refused {
-			a.errf("not fixed: %s: %s [%s]\n", r.Finding.Position, trusted(redact.Printable(a.secrets.Foreign(r.Reason))), r.Finding.Rule)
+			a.PrintErrf("not fixed: %s: %s [%s]\n", r.Finding.Position, ui.Trusted(redact.Printable(a.Secrets.Foreign(r.Reason))), r.Finding.Rule)
 		}
-		a.errf("%s %s\n", verb, plural(len(plan.Files), "file"))
+		a.PrintErrf("%s %s\n", verb, plural(len(plan.Files), "file"))
 	}
 	for _, p := range res.Failures {
-		a.errf("%s %v\n", a.paint(red, "error:"), p)
+		a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), p)
 	}
 	switch {
 	case len(res.Failures) > 0:
-		return errCode(exitError)
+		return exitcode.Code(exitcode.Error)
 	case res.Resources == 0 && len(res.Findings) == 0 && f.newFromRev == "" && !f.allowEmpty:
 		return fmt.Errorf("no Kubernetes resources found in %s; pass a repository directory, or use --allow-empty", a.where(paths))
 	case fails(run.Summary(), f.threshold(o)):
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	}
 	return nil
 }
@@ -259,7 +262,7 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 	for _, arg := range args {
 		p := arg
 		if !filepath.IsAbs(p) {
-			p = filepath.Join(a.dir, p)
+			p = filepath.Join(a.Dir, p)
 		}
 		p, err := filepath.Abs(p)
 		if err != nil {
@@ -278,14 +281,14 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	a.dir = full[0]
-	if info, err := os.Stat(a.dir); err == nil && !info.IsDir() {
-		a.dir = filepath.Dir(a.dir)
+	a.Dir = full[0]
+	if info, err := os.Stat(a.Dir); err == nil && !info.IsDir() {
+		a.Dir = filepath.Dir(a.Dir)
 	}
-	root, err := findRoot(a.dir)
+	root, err := env.FindRoot(a.Dir)
 	if err != nil {
-		root = a.dir // a folder of manifests that is no repository can be checked all the same
-		a.bare = root
+		root = a.Dir // a folder of manifests that is no repository can be checked all the same
+		a.Bare = root
 	}
 	var paths []string
 	for i, p := range full {
@@ -302,10 +305,10 @@ func (a *app) lintPaths(args []string) ([]string, error) {
 	return paths, problems.Err()
 }
 
-func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []string) (*lint.Options, error) {
+func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *env.Repository, paths []string) (*lint.Options, error) {
 	opts := &lint.Options{
-		Config: o.config, Strict: f.strict, Paths: paths, Only: f.only, Enable: f.enable, Disable: f.disable,
-		Scope: f.scope, NoSuppressions: f.noSuppressions, Jobs: f.jobs, Today: a.deps.Now,
+		Config: o.Config, Strict: f.strict, Paths: paths, Only: f.only, Enable: f.enable, Disable: f.disable,
+		Scope: f.scope, NoSuppressions: f.noSuppressions, Jobs: f.jobs, Today: a.Now,
 	}
 	for _, set := range f.values {
 		opts.Values = append(opts.Values, strings.Split(set, ","))
@@ -330,7 +333,7 @@ func (a *app) lintOptions(ctx context.Context, f *lintFlags, o *opened, paths []
 }
 
 // userRules reads the folders of rules of --policy and of the configuration.
-func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
+func (a *app) userRules(f *lintFlags, o *env.Repository) ([]lint.UserRules, error) {
 	var modules []policy.Module
 	for _, dir := range f.policies {
 		found, err := readModules(dir)
@@ -341,11 +344,11 @@ func (a *app) userRules(f *lintFlags, o *opened) ([]lint.UserRules, error) {
 	}
 	var schemas []cue.OwnFile
 	if f.noRepoCode {
-		if own := slices.Concat(o.config.Policies, o.config.Schemas); len(own) > 0 {
-			a.tell("rules in %s are skipped (--no-repo-code)", strings.Join(own, ", "))
+		if own := slices.Concat(o.Config.Policies, o.Config.Schemas); len(own) > 0 {
+			a.Debugf("rules in %s are skipped (--no-repo-code)", strings.Join(own, ", "))
 		}
 	} else {
-		own, found, err := lint.RepoCode(o.Repo, o.config)
+		own, found, err := lint.RepoCode(o.Repo, o.Config)
 		if err != nil {
 			return nil, err
 		}
@@ -376,15 +379,15 @@ const evaluateName = "evaluate-rules"
 func (a *app) evaluateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: evaluateName, Hidden: true, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return isolate.Serve(c.Context(), a.in, a.raw(a.out)) },
+		RunE: func(c *cobra.Command, _ []string) error { return isolate.Serve(c.Context(), a.In, a.Raw(a.Out)) },
 	}
 }
 
 // runLint checks, and with --fix fixes.
-func (a *app) runLint(ctx context.Context, f *lintFlags, o *opened, opts *lint.Options) (*lint.Result, *scaffold.Plan, []lint.Refused, error) {
+func (a *app) runLint(ctx context.Context, f *lintFlags, o *env.Repository, opts *lint.Options) (*lint.Result, *scaffold.Plan, []lint.Refused, error) {
 	if f.fix == "" {
 		if !f.createBaseline {
-			opts.Partial = func(cause error) (string, bool) { return cause.Error(), errors.Is(cause, errLimit) }
+			opts.Partial = func(cause error) (string, bool) { return cause.Error(), errors.Is(cause, env.ErrLimit) }
 		}
 		res, err := lint.Run(ctx, o.Repo, *opts)
 		return res, nil, nil, err
@@ -415,7 +418,7 @@ func (a *app) writeBaseline(f *lintFlags, res *lint.Result) error {
 	if err := a.writeWhole(f.baseline, out); err != nil {
 		return fmt.Errorf("--baseline: %w", inputfile.Cause(f.baseline, err))
 	}
-	a.say("%s holds %s", f.baseline, plural(len(baseline.Known), "finding"))
+	a.Infof("%s holds %s", f.baseline, plural(len(baseline.Known), "finding"))
 	return nil
 }
 
@@ -429,7 +432,7 @@ func (a *app) writeWhole(name string, data []byte) error {
 		return err
 	}
 	defer f.Discard()
-	defer a.leftovers.add(f.Discard)()
+	defer a.AtExit(f.Discard)()
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
@@ -437,8 +440,8 @@ func (a *app) writeWhole(name string, data []byte) error {
 }
 
 // lintReport makes the result a report.
-func (a *app) lintReport(f *lintFlags, o *opened, res *lint.Result) *report.Run {
-	run := lintreport.Of(res, o.Repo, version, a.secrets)
+func (a *app) lintReport(f *lintFlags, o *env.Repository, res *lint.Result) *report.Run {
+	run := lintreport.Of(res, o.Repo, version, a.Secrets)
 	if f.stats {
 		run.Stats = lintreport.Stats(res)
 	}
@@ -459,10 +462,10 @@ func fixedSource(plan *scaffold.Plan, read func(string) ([]byte, bool)) func(str
 
 func (a *app) writeReport(run *report.Run, out output) error {
 	if out.file == "" {
-		if a.quiet && len(run.Findings) == 0 {
+		if a.Quiet && len(run.Findings) == 0 {
 			return nil
 		}
-		return report.Write(a.raw(a.out), out.format, run, report.Options{Color: a.colored})
+		return report.Write(a.Raw(a.Out), out.format, run, report.Options{Color: a.Colored()})
 	}
 	var b bytes.Buffer
 	if err := report.Write(&b, out.format, run, report.Options{}); err != nil {
@@ -474,11 +477,11 @@ func (a *app) writeReport(run *report.Run, out output) error {
 	return nil
 }
 
-func (f *lintFlags) threshold(o *opened) string {
+func (f *lintFlags) threshold(o *env.Repository) string {
 	if f.failOn != "" {
 		return f.failOn
 	}
-	return o.config.FailOn
+	return o.Config.FailOn
 }
 
 func fails(s report.Summary, threshold string) bool {
@@ -494,9 +497,9 @@ func fails(s report.Summary, threshold string) bool {
 }
 
 // base opens the repository as it was in a revision.
-func (a *app) base(ctx context.Context, o *opened, rev string) (*lint.Base, error) {
-	g := &git.Repo{Dir: o.dir}
-	defer a.leftovers.add(func() { g.Close() })()
+func (a *app) base(ctx context.Context, o *env.Repository, rev string) (*lint.Base, error) {
+	g := &git.Repo{Dir: o.Dir}
+	defer a.AtExit(func() { g.Close() })()
 	defer g.Close()
 	rev, err := g.Base(ctx, rev)
 	if err != nil {
@@ -520,7 +523,7 @@ func (a *app) base(ctx context.Context, o *opened, rev string) (*lint.Base, erro
 			return nil, fmt.Errorf("--new-from-rev: %w", err)
 		}
 	}
-	base, err := repo.Open(lint.Overlay(o.fs, old), repo.Options{Layout: o.Layout()})
+	base, err := repo.Open(lint.Overlay(o.FS, old), repo.Options{Layout: o.Layout()})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
 const operatorsHelp = `List the Redis operators that the repository uses: what it installs, and what its
@@ -60,15 +62,15 @@ func (u *usedOperator) described() string {
 }
 
 func (a *app) operators(ctx context.Context, output string) (err error) {
-	ctx, end := a.limitReading(ctx)
+	ctx, end := a.LimitReading(ctx)
 	defer end()
-	defer func() { err = limitOr(ctx, err) }()
-	o, err := a.open(false)
+	defer func() { err = env.StopCause(ctx, err) }()
+	o, err := a.Open(ctx, false)
 	if err != nil {
 		return err
 	}
-	defer o.fs.Close()
-	r, err := instance.Open(ctx, o.Repo, o.config)
+	defer o.FS.Close()
+	r, err := instance.Open(ctx, o.Repo, o.Config)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func (a *app) operators(ctx context.Context, output string) (err error) {
 		return err
 	}
 	if output == "json" {
-		return a.printJSON(used)
+		return a.JSON(used)
 	}
 	return a.printOperators(used)
 }
@@ -125,21 +127,21 @@ func usedOperators(running []instance.Running, found []*instance.Instance) ([]*u
 
 func (a *app) printOperators(used []*usedOperator) error {
 	if len(used) == 0 {
-		a.say("no Redis operator and no Redis instance in this repository")
+		a.Infof("no Redis operator and no Redis instance in this repository")
 		return nil
 	}
-	w := a.table(0)
-	w.row("OPERATOR\tVERSION\tSTATE\tINSTANCES\tINSTALLED BY")
+	w := a.Table(0)
+	w.Row("OPERATOR\tVERSION\tSTATE\tINSTANCES\tINSTALLED BY")
 	for _, u := range used {
-		w.row("%s\t%s\t%s\t%d\t%s", u.Operator, u.Version, u.State, len(u.Instances), strings.Join(u.Installed, ", "))
+		w.Row("%s\t%s\t%s\t%d\t%s", u.Operator, u.Version, u.State, len(u.Instances), strings.Join(u.Installed, ", "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	for _, u := range used {
-		a.say("\n%s: %s", a.paint(cyan, u.Operator), u.described())
+		a.Infof("\n%s: %s", a.Paint(ui.Cyan, u.Operator), u.described())
 		for _, way := range u.Ways {
-			a.say("- move to %s: %s", way.To, way.Work)
+			a.Infof("- move to %s: %s", way.To, way.Work)
 		}
 	}
 	return nil

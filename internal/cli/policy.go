@@ -12,6 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/export"
@@ -54,15 +55,15 @@ func (a *app) policyCommand() *cobra.Command {
 func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Options) error {
 	var config *cue.Config
 	var installed []instance.Installation
-	o, err := a.open(false)
+	o, err := a.Open(ctx, false)
 	switch {
 	case err == nil:
-		defer o.fs.Close()
-		config = o.config
+		defer o.FS.Close()
+		config = o.Config
 		if installed, err = instance.Installed(ctx, o.Repo); err != nil {
 			return err
 		}
-	case !errors.Is(err, errNoRepository):
+	case !errors.Is(err, env.ErrNoRepository):
 		return err
 	default:
 		if config, err = cue.LoadConfig(cue.ConfigFile, nil); err != nil {
@@ -97,7 +98,7 @@ func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Option
 	if err := atomicfile.WriteDirectory(dir, func(made string) error { return writeModules(made, files) }); err != nil {
 		return err
 	}
-	a.tell("%s in %s", plural(len(files), "file"), dir)
+	a.Debugf("%s in %s", plural(len(files), "file"), dir)
 	return nil
 }
 

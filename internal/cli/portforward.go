@@ -31,7 +31,7 @@ func (a *app) portForwardCommand() *cobra.Command {
 		Short:             "Forward a local port to the current master",
 		Long:              clusterLong(portForwardHelp, portForwardExamples),
 		Args:              fromUse,
-		ValidArgsFunction: a.completeArgs(a.appNames),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			port := 0
 			if len(args) > 1 {
@@ -54,5 +54,5 @@ func (a *app) portForward(ctx context.Context, name string, port int, replica bo
 	if err != nil {
 		return err
 	}
-	return c.ForwardPort(ctx, r, cluster.Way{Replica: replica}, port, a.step)
+	return c.ForwardPort(ctx, r, cluster.Way{Replica: replica}, port, a.Step)
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
@@ -80,23 +82,23 @@ func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) err
 		all = append(all, primariesOf(s)...)
 	}
 	if output == "json" {
-		if err := a.printJSON(all); err != nil {
+		if err := a.JSON(all); err != nil {
 			return err
 		}
 	} else if err := a.printPrimaries(c, all); err != nil {
 		return err
 	}
-	code := exitOK
+	code := exitcode.OK
 	for _, p := range all {
 		switch {
 		case p.blocked:
-			code = exitError
-		case p.Problem != "" && code == exitOK:
-			code = exitFindings
+			code = exitcode.Error
+		case p.Problem != "" && code == exitcode.OK:
+			code = exitcode.Findings
 		}
 	}
-	if code != exitOK {
-		return errCode(code)
+	if code != exitcode.OK {
+		return exitcode.Code(code)
 	}
 	return nil
 }
@@ -139,11 +141,11 @@ func primariesOf(s *cluster.State) []primary {
 
 func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
 	if len(all) == 0 {
-		a.say("no Redis in %s", c.Where())
+		a.Infof("no Redis in %s", c.Where())
 		return nil
 	}
-	w := a.table(0)
-	w.row("NAMESPACE\tNAME\tOPERATOR\tPOD\tROLE\tREPLICAS\tLAG\tMEMORY\tVERSION\tSENTINELS")
+	w := a.Table(0)
+	w.Row("NAMESPACE\tNAME\tOPERATOR\tPOD\tROLE\tREPLICAS\tLAG\tMEMORY\tVERSION\tSENTINELS")
 	for _, p := range all {
 		lag, memory, agree := "-", "-", "-"
 		if p.Lag != nil {
@@ -158,14 +160,14 @@ func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
 		if p.Sentinels != nil {
 			agree = fmt.Sprintf("%d of %d", p.Sentinels.Agree, p.Sentinels.All)
 		}
-		w.row("%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s", p.Namespace, p.Name, p.Operator, cmp.Or(p.Pod, "none"), cmp.Or(p.Role, "-"), p.Replicas, lag, memory, cmp.Or(p.Version, "-"), agree)
+		w.Row("%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s", p.Namespace, p.Name, p.Operator, cmp.Or(p.Pod, "none"), cmp.Or(p.Role, "-"), p.Replicas, lag, memory, cmp.Or(p.Version, "-"), agree)
 	}
 	err := w.Flush()
 	said := map[string]bool{}
 	for _, p := range all {
 		if p.Problem != "" && !said[p.Problem] {
 			said[p.Problem] = true
-			a.errf("%s %s\n", a.paint(red, "error:"), p.Problem)
+			a.PrintErrf("%s %s\n", a.Paint(ui.Red, "error:"), p.Problem)
 		}
 	}
 	return err

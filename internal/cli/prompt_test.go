@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 // TestPrompts answers the questions as a person at a terminal would.
@@ -15,13 +17,13 @@ func TestPrompts(t *testing.T) {
 	run := func(terminal bool, answers string, args ...string) (string, int) {
 		var out bytes.Buffer
 		a := newApp()
-		a.in, a.out, a.err, a.terminal = strings.NewReader(answers), &out, &out, terminal
+		a.In, a.Out, a.Err, a.Terminal = strings.NewReader(answers), &out, &out, terminal
 		code := a.run(context.Background(), append([]string{"-C", dir}, args...))
 		return out.String(), code
 	}
 	must := func(out string, code int) {
 		t.Helper()
-		if code != exitOK {
+		if code != exitcode.OK {
 			t.Fatal(out)
 		}
 	}
@@ -35,28 +37,28 @@ func TestPrompts(t *testing.T) {
 		return err == nil
 	}
 	out, code := run(true, "2\n", "generate", "resource", "shop")
-	if code != exitOK || !exists("redis.yaml") || !strings.Contains(out, " 1. queue\n 2. redis\n") {
+	if code != exitcode.OK || !exists("redis.yaml") || !strings.Contains(out, " 1. queue\n 2. redis\n") {
 		t.Errorf("choosing the second type: %d, %s", code, out)
 	}
-	if out, code := run(true, "queue\n", "generate", "resource", "shop"); code != exitOK || !exists("queue.yaml") {
+	if out, code := run(true, "queue\n", "generate", "resource", "shop"); code != exitcode.OK || !exists("queue.yaml") {
 		t.Errorf("choosing by name: %d, %s", code, out)
 	}
-	if out, code := run(true, "7\n", "generate", "resource", "shop"); code != exitError || !strings.Contains(out, `invalid choice "7"; enter a number from 1 to 2`) {
+	if out, code := run(true, "7\n", "generate", "resource", "shop"); code != exitcode.Error || !strings.Contains(out, `invalid choice "7"; enter a number from 1 to 2`) {
 		t.Errorf("a bad choice: %d, %s", code, out)
 	}
-	if out, code := run(true, "", "generate", "resource", "shop"); code != exitError || !strings.Contains(out, "no reply") {
+	if out, code := run(true, "", "generate", "resource", "shop"); code != exitcode.Error || !strings.Contains(out, "no reply") {
 		t.Errorf("no answer: %d, %s", code, out)
 	}
-	if out, code := run(true, "cache\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitOK || !exists("redis-cache.yaml") {
+	if out, code := run(true, "cache\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitcode.OK || !exists("redis-cache.yaml") {
 		t.Errorf("a suffix on request: %d, %s", code, out)
 	}
-	if out, code := run(true, "\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitError || !strings.Contains(out, "nothing was changed") {
+	if out, code := run(true, "\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitcode.Error || !strings.Contains(out, "nothing was changed") {
 		t.Errorf("no suffix: %d, %s", code, out)
 	}
 	// Nobody is asked with --yes, or without a terminal.
 	for _, terminal := range []bool{true, false} {
 		out, code := run(terminal, "x\n", "generate", "resource", "shop", "redis", "--profile", "cache", "--yes")
-		if code != exitError || strings.Contains(out, "A suffix") {
+		if code != exitcode.Error || strings.Contains(out, "A suffix") {
 			t.Errorf("--yes: %d, %s", code, out)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
@@ -39,10 +40,10 @@ standard input.`
 // openDump opens a file of a dump, or standard input for "-".
 func (a *app) openDump(name string) (io.ReadCloser, error) {
 	if name == "-" {
-		if a.terminal {
+		if a.Terminal {
 			return nil, errors.New("standard input is a terminal; pass an RDB file, or pipe one into this command")
 		}
-		return io.NopCloser(a.in), nil
+		return io.NopCloser(a.In), nil
 	}
 	f, err := inputfile.OpenStream(name)
 	if err != nil {
@@ -54,10 +55,10 @@ func (a *app) openDump(name string) (io.ReadCloser, error) {
 // writeOutput writes a file whole or not at all. A name that ends with .gz or .zst compresses it; "-" is standard output.
 func (a *app) writeOutput(name string, fill func(io.Writer) error) error {
 	if name == "-" {
-		if a.terminal {
+		if a.Terminal {
 			return errors.New("refusing to write a dump to a terminal; pass a file, or pipe it into another program")
 		}
-		return fill(a.raw(a.out))
+		return fill(a.Raw(a.Out))
 	}
 	return atomicfile.Write(name, func(w io.Writer) error {
 		z, err := rdb.Compress(w, rdb.CompressionOf(name))
@@ -149,7 +150,7 @@ func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
 		return err
 	}
 	for _, n := range src.Notes {
-		a.warnf("%s", n)
+		a.Warnf("%s", n)
 	}
 	if !t.Empty() {
 		return fmt.Errorf("%s: %s", src.Name, t.Refusal())
@@ -158,7 +159,7 @@ func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
 }
 
 func (a *app) warnf(format string, args ...any) {
-	a.errf("%s %s\n", a.paint(yellow, "warning:"), fmt.Sprintf(format, args...))
+	a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "warning:"), fmt.Sprintf(format, args...))
 }
 
 // scanDump is scanSource for what can use a dump only: it refuses commands that follow the dump.
@@ -179,7 +180,7 @@ type untilDone struct {
 
 func (u untilDone) Read(p []byte) (int, error) {
 	if u.ctx.Err() != nil {
-		return 0, errInterrupted
+		return 0, ui.ErrInterrupted
 	}
 	return u.r.Read(p)
 }
@@ -188,8 +189,8 @@ func (u untilDone) Read(p []byte) (int, error) {
 func inFile(name string, err error) error {
 	var wrong *rdb.Error
 	switch {
-	case errors.Is(err, errInterrupted):
-		return errInterrupted
+	case errors.Is(err, ui.ErrInterrupted):
+		return ui.ErrInterrupted
 	case !errors.As(err, &wrong):
 		return err
 	}

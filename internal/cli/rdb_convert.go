@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
@@ -53,7 +55,7 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			opts := rdb.CopyOptions{Version: version, DropFieldTTL: lossy, Now: a.deps.Now}
+			opts := rdb.CopyOptions{Version: version, DropFieldTTL: lossy, Now: a.Now}
 			if rdb.HasVectorSets(to) {
 				modules = append(modules, "vectorset")
 			}
@@ -99,7 +101,7 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 	var refused, unloadable, named uint64
 	name := func(format string, args ...any) {
 		if named++; named <= maxRefused {
-			a.errf(format+"\n", args...)
+			a.PrintErrf(format+"\n", args...)
 		}
 	}
 	opts.Refused = func(e *rdb.Entry, reason error) error {
@@ -135,7 +137,7 @@ func (a *app) rewrite(ctx context.Context, from, to string, opts rdb.CopyOptions
 		})
 	})
 	if named > maxRefused {
-		a.errf("and %d more\n", named-maxRefused)
+		a.PrintErrf("and %d more\n", named-maxRefused)
 	}
 	if err != nil && !errors.Is(err, errLossy) {
 		return err
@@ -155,32 +157,32 @@ func (a *app) sayRewritten(to string, stats *rdb.CopyStats, written bool) error 
 		}
 	}
 	if stats.Unsearched {
-		a.warnf("%s", errUnsearched)
+		a.Warnf("%s", errUnsearched)
 	}
 	if !written && stats.Unloadable > 0 {
-		a.errf("%s a server that loads the dump exits at %s; nothing was written; exclude such keys (rdb filter --exclude), or keep the first of each (rdb convert --lossy)\n",
-			a.paint(red, "error:"), finding.Count(stats.Unloadable, "key"))
+		a.PrintErrf("%s a server that loads the dump exits at %s; nothing was written; exclude such keys (rdb filter --exclude), or keep the first of each (rdb convert --lossy)\n",
+			a.Paint(ui.Red, "error:"), finding.Count(stats.Unloadable, "key"))
 	}
 	switch {
 	case !written && stats.Refused == 0:
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	case !written:
-		a.errf("%s %s cannot be represented in RDB version %d; nothing was written; use --lossy to write the rest\n",
-			a.paint(red, "error:"), finding.Count(stats.Refused, "item"), stats.Version)
-		return errCode(exitFindings)
+		a.PrintErrf("%s %s cannot be represented in RDB version %d; nothing was written; use --lossy to write the rest\n",
+			a.Paint(ui.Red, "error:"), finding.Count(stats.Refused, "item"), stats.Version)
+		return exitcode.Code(exitcode.Findings)
 	case to != "-":
-		a.say("%s: %s", to, summary)
+		a.Infof("%s: %s", to, summary)
 	}
 	for _, l := range rdb.Losses() {
 		if n := stats.Lost[l]; n > 0 {
-			a.errf("%s %s written without %s, which RDB version %d does not support\n", a.paint(yellow, "warning:"), finding.Count(n, "key", finding.Verb(n, "was", "were")), l, stats.Version)
+			a.PrintErrf("%s %s written without %s, which RDB version %d does not support\n", a.Paint(ui.Yellow, "warning:"), finding.Count(n, "key", finding.Verb(n, "was", "were")), l, stats.Version)
 		}
 	}
 	if n := stats.Refused + stats.Unloadable; n > 0 {
-		a.errf("%s %s omitted\n", a.paint(yellow, "warning:"), finding.Count(n, "item", finding.Verb(n, "was", "were")))
+		a.PrintErrf("%s %s omitted\n", a.Paint(ui.Yellow, "warning:"), finding.Count(n, "item", finding.Verb(n, "was", "were")))
 	}
 	if stats.Refused > 0 || stats.Unloadable > 0 || stats.Lost[rdb.LossFieldExpiry] > 0 {
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -74,11 +75,11 @@ func TestConvertModules(t *testing.T) {
 			}
 			continue
 		}
-		if code != exitFindings || !strings.Contains(errs, tt.refused) || !strings.Contains(errs, "2 items cannot be represented") {
+		if code != exitcode.Findings || !strings.Contains(errs, tt.refused) || !strings.Contains(errs, "2 items cannot be represented") {
 			t.Errorf("to %s: exit %d, %s", tt.to, code, errs)
 		}
 		os.Remove(out)
-		if _, errs, code = tool(t, nil, "rdb", "convert", tt.from, out, "--to-version", tt.to, "--lossy"); code != exitFindings {
+		if _, errs, code = tool(t, nil, "rdb", "convert", tt.from, out, "--to-version", tt.to, "--lossy"); code != exitcode.Findings {
 			t.Errorf("to %s, lossy: exit %d, %s", tt.to, code, errs)
 		}
 		if text, _, _ := tool(t, nil, "rdb", "info", out, "--output", "json"); strings.Contains(text, "module") && strings.Contains(text, "fakemodul") {
@@ -86,7 +87,7 @@ func TestConvertModules(t *testing.T) {
 		}
 	}
 	// What is left loads.
-	if _, errs, code := tool(t, nil, "rdb", "convert", vectors, out, "--to-version", "7.0", "--lossy"); code != exitFindings {
+	if _, errs, code := tool(t, nil, "rdb", "convert", vectors, out, "--to-version", "7.0", "--lossy"); code != exitcode.Findings {
 		t.Fatal(errs)
 	}
 	data, err := os.ReadFile(out)
@@ -102,7 +103,7 @@ func TestConvertModules(t *testing.T) {
 func TestServeModules(t *testing.T) {
 	for _, name := range []string{"vectorset", "fakemodul"} {
 		_, errs, code := tool(t, nil, "rdb", "serve", moduleDump(t, name), "--listen", "127.0.0.1:0")
-		if code != exitError || !strings.Contains(errs, name) || !strings.Contains(errs, "pass --module for each") {
+		if code != exitcode.Error || !strings.Contains(errs, name) || !strings.Contains(errs, "pass --module for each") {
 			t.Errorf("%s: exit %d, %s", name, code, errs)
 		}
 		s := serveDump(t, nil, moduleDump(t, name), "--module", name)

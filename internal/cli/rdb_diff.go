@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
@@ -67,9 +68,9 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 		}
 		sources[i] = src
 	}
-	out := &lines{write: func(p []byte) error { _, err := a.out.Write(p); return err }}
+	out := &lines{write: func(p []byte) error { _, err := a.Out.Write(p); return err }}
 	if output == "jsonl" {
-		out.write = a.jsonText
+		out.write = a.JSONText
 	}
 	found, err := inspect.Diff(opener(ctx, before, sources[0]), opener(ctx, after, sources[1]), opts, func(c *inspect.Change) error {
 		if output == "jsonl" {
@@ -90,10 +91,10 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 		return err
 	}
 	if output == "text" {
-		a.say("%s and %s: %d added, %d removed, %d changed", finding.Count(found.Old, "key"), finding.Count(found.New, "key"), found.Added, found.Removed, found.Changed)
+		a.Infof("%s and %s: %d added, %d removed, %d changed", finding.Count(found.Old, "key"), finding.Count(found.New, "key"), found.Added, found.Removed, found.Changed)
 	}
 	if found.Any() {
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 				return err
 			}
 			if dropExpired || filter.TTL.Max > 0 {
-				filter.Now = a.deps.Now
+				filter.Now = a.Now
 			}
 			return a.rewrite(c.Context(), args[0], args[1], rdb.CopyOptions{Filter: filter}, false)
 		},

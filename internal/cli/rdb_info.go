@@ -60,9 +60,9 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 func (a *app) moment(at string) (now time.Time, atDump bool, err error) {
 	switch at {
 	case "now":
-		return a.deps.Now, false, nil
+		return a.Now, false, nil
 	case "dump":
-		return a.deps.Now, true, nil
+		return a.Now, true, nil
 	}
 	now, err = time.Parse(time.RFC3339, at)
 	if err != nil {
@@ -89,14 +89,14 @@ func (a *app) rdbInfo(ctx context.Context, name string, opts inspect.Options, ou
 	case output == "json" && html == "-":
 		return errors.New("--output json and --html - cannot both write to standard output; pass a file to --html")
 	case output == "json":
-		return a.json(info)
+		return a.JSON(info)
 	case html != "":
 		if html != "-" {
-			a.say("%s", html)
+			a.Infof("%s", html)
 		}
 		return nil
 	}
-	return info.WriteText(a.out, shown)
+	return info.WriteText(a.Out, shown)
 }
 
 // inspectDump counts what is in a dump.

@@ -52,18 +52,18 @@ func (a *app) rdbKeysCommand() *cobra.Command {
 }
 
 func (a *app) rdbKeys(ctx context.Context, name string, filter *rdb.Filter, output string) error {
-	out := &lines{write: func(p []byte) error { _, err := a.out.Write(p); return err }}
+	out := &lines{write: func(p []byte) error { _, err := a.Out.Write(p); return err }}
 	table := csv.NewWriter(&out.text)
 	if output == "text" {
 		table.Comma = '\t'
 	}
 	if output == "jsonl" {
-		out.write = a.jsonText
+		out.write = a.JSONText
 	} else if err := table.Write(keyColumns); err != nil {
 		return err
 	}
 	err := a.scanDump(ctx, name, func(s *rdb.Scanner) error {
-		return inspect.EachKey(s, filter, a.deps.Now, func(k *inspect.KeyRow) error {
+		return inspect.EachKey(s, filter, a.Now, func(k *inspect.KeyRow) error {
 			if output == "jsonl" {
 				return out.json(k)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
@@ -89,11 +90,11 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	a.say("%s: %s", name, what)
+	a.Infof("%s: %s", name, what)
 	if !master.Local(l) && opts.Password == "" {
-		a.errf("%s anyone who can connect to %s can read the whole dump; set REDIS_SERVE_PASSWORD or use --password-file\n", a.paint(yellow, "warning:"), l.Addr())
+		a.PrintErrf("%s anyone who can connect to %s can read the whole dump; set REDIS_SERVE_PASSWORD or use --password-file\n", a.Paint(ui.Yellow, "warning:"), l.Addr())
 	}
-	a.say("listening on %s; on the server, run REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
+	a.Infof("listening on %s; on the server, run REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -119,21 +120,21 @@ func (a *app) sayServed(events <-chan master.Event, once bool, stop func()) {
 		switch e.Kind {
 		case master.Syncing:
 			syncing[e.Replica] = true
-			a.say("%s: sending the dump", e.Replica)
+			a.Infof("%s: sending the dump", e.Replica)
 		case master.Sent:
-			a.say("%s: dump sent, server is loading it", e.Replica)
+			a.Infof("%s: dump sent, server is loading it", e.Replica)
 		case master.Loaded:
 			loaded[e.Replica] = true
-			a.say("%s: dump loaded; on the server, run REPLICAOF NO ONE", e.Replica)
+			a.Infof("%s: dump loaded; on the server, run REPLICAOF NO ONE", e.Replica)
 		case master.Left:
 			switch {
 			case loaded[e.Replica]:
-				a.say("%s: disconnected", e.Replica)
+				a.Infof("%s: disconnected", e.Replica)
 			case syncing[e.Replica]:
-				a.errf("%s %s disconnected before it had loaded the dump%s; check its log: unsupported version, out of memory, or full volume\n",
-					a.paint(yellow, "warning:"), e.Replica, because(e.Err))
+				a.PrintErrf("%s %s disconnected before it had loaded the dump%s; check its log: unsupported version, out of memory, or full volume\n",
+					a.Paint(ui.Yellow, "warning:"), e.Replica, because(e.Err))
 			case e.Err != nil:
-				a.tell("%s: disconnected%s", e.Replica, because(e.Err))
+				a.Debugf("%s: disconnected%s", e.Replica, because(e.Err))
 			}
 			if once && loaded[e.Replica] {
 				stop()
@@ -156,7 +157,7 @@ func (a *app) serveOptions(f *serveFlags) (master.Options, error) {
 			return opts, fmt.Errorf("--password-file: %s is empty", f.passwordFile)
 		}
 	}
-	a.secrets.Add(opts.Password)
+	a.Secrets.Add(opts.Password)
 	if opts.Username != "" && opts.Password == "" {
 		return opts, errors.New("--username requires a password; set REDIS_SERVE_PASSWORD or use --password-file")
 	}
@@ -206,7 +207,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 			return err
 		}
 		for _, n := range src.Notes {
-			a.warnf("%s", n)
+			a.Warnf("%s", n)
 		}
 		if tail != nil {
 			dump.Commands = tail.WriteTo
@@ -214,7 +215,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 				what = tail.Describe()
 			}
 			if tail.Cut != nil {
-				a.warnf("%s", tail.Cut)
+				a.Warnf("%s", tail.Cut)
 			}
 		}
 		return nil

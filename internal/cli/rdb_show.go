@@ -73,9 +73,9 @@ func (a *app) rdbShow(ctx context.Context, name string, db int, key string, limi
 }
 
 func (a *app) showEntry(e *rdb.Entry, limit int, output string) error {
-	out := &lines{write: func(p []byte) error { _, err := a.out.Write(p); return err }}
+	out := &lines{write: func(p []byte) error { _, err := a.Out.Write(p); return err }}
 	if output == "jsonl" {
-		out.write = a.jsonText
+		out.write = a.JSONText
 	} else {
 		fmt.Fprintf(&out.text, "%s, %s\n", e.Type, expiryText(e.Expiry))
 	}
@@ -98,7 +98,7 @@ func (a *app) showEntry(e *rdb.Entry, limit int, output string) error {
 		err = e
 	}
 	if err == nil && more {
-		a.errf("only the first %d elements are printed; --limit 0 prints all\n", limit)
+		a.PrintErrf("only the first %d elements are printed; --limit 0 prints all\n", limit)
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func (a *app) rdbTreeCommand() *cobra.Command {
 			if opts.Depth < 1 || opts.Depth > 10 {
 				return fmt.Errorf("--depth %d: must be between 1 and 10", opts.Depth)
 			}
-			opts.Now = a.deps.Now
+			opts.Now = a.Now
 			return a.rdbTree(c.Context(), args[0], opts, output)
 		},
 	}
@@ -56,9 +56,9 @@ func (a *app) rdbTree(ctx context.Context, name string, opts inspect.Options, ou
 		return err
 	}
 	if output == "json" {
-		return a.json(info.Tree)
+		return a.JSON(info.Tree)
 	}
-	out := &lines{write: func(p []byte) error { _, err := a.out.Write(p); return err }}
+	out := &lines{write: func(p []byte) error { _, err := a.Out.Write(p); return err }}
 	shown := filepath.Base(name)
 	if name == "-" {
 		shown = "standard input"

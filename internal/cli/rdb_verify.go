@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
@@ -81,31 +83,31 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 		a.sayVerified(name, src, s, &check, &seen)
 		if tail == nil {
 			if src.NoDump {
-				a.say("%s: append-only file without commands", name)
+				a.Infof("%s: append-only file without commands", name)
 			}
 			return nil
 		}
 		if size := rdb.FormatBytes(uint64(tail.Bytes)); src.NoDump {
-			a.say("%s: %s (%s), no RDB preamble", name, tail.Describe(), size)
+			a.Infof("%s: %s (%s), no RDB preamble", name, tail.Describe(), size)
 		} else {
-			a.say("%s: followed by %s (%s)", name, tail.Describe(), size)
+			a.Infof("%s: followed by %s (%s)", name, tail.Describe(), size)
 		}
 		if tail.Cut != nil {
 			cut = true
-			a.errf("%s %s\n", a.paint(red, "error:"), tail.Cut)
+			a.PrintErrf("%s %s\n", a.Paint(ui.Red, "error:"), tail.Cut)
 		}
 		return nil
 	})
 	if err == nil && (cut || check.damaged > 0 || check.duplicates > 0) {
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	}
 	var wrong *rdb.Error
 	var unreadable *fs.PathError // the disk, and not the dump
 	var damaged *aof.Error
 	isDump := errors.As(err, &wrong) && !errors.Is(err, rdb.ErrUnsupported)
 	if (isDump || errors.As(err, &damaged)) && !errors.As(err, &unreadable) {
-		a.errf("%s %v\n", a.paint(red, "error:"), err)
-		return errCode(exitFindings)
+		a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), err)
+		return exitcode.Code(exitcode.Findings)
 	}
 	return err
 }
@@ -133,7 +135,7 @@ func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck,
 		seen.dbs[e.DB] = true
 		if err := check.loads.Key(e); err != nil {
 			if check.duplicates++; check.duplicates <= maxRefused {
-				a.errf("%s %s: %v\n", a.paint(red, "error:"), src.Name, err)
+				a.PrintErrf("%s %s: %v\n", a.Paint(ui.Red, "error:"), src.Name, err)
 			}
 		}
 		if !check.values && !check.deep {
@@ -149,7 +151,7 @@ func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck,
 		}
 		if err != nil {
 			if check.damaged++; check.damaged <= maxRefused {
-				a.errf("%s %s: key %q: %v\n", a.paint(red, "error:"), src.Name, e.Key, err)
+				a.PrintErrf("%s %s: key %q: %v\n", a.Paint(ui.Red, "error:"), src.Name, e.Key, err)
 			}
 		}
 	}
@@ -168,21 +170,21 @@ func (a *app) sayVerified(name string, src importer.Source, s *rdb.Scanner, chec
 		if check.duplicates > 0 {
 			valid = "RDB file that no server can load"
 		}
-		a.say("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), plural(len(seen.dbs), "database"), checksum)
+		a.Infof("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), plural(len(seen.dbs), "database"), checksum)
 	}
 	if check.duplicates > 0 {
-		a.say("%s: %s", name, finding.Count(check.duplicates, "duplicate key"))
+		a.Infof("%s: %s", name, finding.Count(check.duplicates, "duplicate key"))
 	}
 	if check.damaged > 0 {
-		a.say("%s: %s", name, finding.Count(check.damaged, "damaged value"))
+		a.Infof("%s: %s", name, finding.Count(check.damaged, "damaged value"))
 	}
 	if check.loads.Full() {
-		a.warnf("%s", errUnsearched)
+		a.Warnf("%s", errUnsearched)
 	}
 	if seen.opaque > 0 {
-		a.say("%s not decoded", finding.Count(seen.opaque, "module value", finding.Verb(seen.opaque, "was", "were")))
+		a.Infof("%s not decoded", finding.Count(seen.opaque, "module value", finding.Verb(seen.opaque, "was", "were")))
 	}
 	for _, n := range src.Notes {
-		a.warnf("%s", n)
+		a.Warnf("%s", n)
 	}
 }

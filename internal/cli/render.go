@@ -17,6 +17,8 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -57,7 +59,7 @@ func (a *app) renderCommand() *cobra.Command {
 		Use:               "render [APP|PATH…]",
 		Short:             "Print the manifests that the repository deploys",
 		Long:              renderHelp,
-		ValidArgsFunction: a.completeArgs(a.appNames),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE:              func(c *cobra.Command, args []string) error { return a.render(c.Context(), &f, args) },
 	}
 	p := c.Flags()
@@ -91,14 +93,14 @@ func (a *app) render(ctx context.Context, f *renderFlags, args []string) (err er
 	if err != nil {
 		return err
 	}
-	ctx, end := a.limitReading(ctx)
+	ctx, end := a.LimitReading(ctx)
 	defer end()
-	defer func() { err = limitOr(ctx, err) }()
-	o, err := a.open(false)
+	defer func() { err = env.StopCause(ctx, err) }()
+	o, err := a.Open(ctx, false)
 	if err != nil {
 		return err
 	}
-	defer o.fs.Close()
+	defer o.FS.Close()
 	targets, problems, err := a.renderTargets(o, args)
 	if err != nil {
 		return err
@@ -117,7 +119,7 @@ func (a *app) render(ctx context.Context, f *renderFlags, args []string) (err er
 			return err
 		}
 		for _, n := range res.Notices {
-			a.errf("%s %v\n", a.paint(yellow, "note:"), n)
+			a.PrintErrf("%s %v\n", a.Paint(ui.Yellow, "note:"), n)
 		}
 		problems = append(problems, res.Problems...)
 		one, err := a.renderedTarget(&t, res, f.showOrigin && f.output == "json", wanted)
@@ -150,7 +152,7 @@ func (f *renderFlags) parameters() ([]repo.Parameter, error) {
 }
 
 // renderTargets returns what the arguments name, or everything, and problems of files that deploy.
-func (a *app) renderTargets(o *opened, args []string) ([]render.Target, []*finding.Problem, error) {
+func (a *app) renderTargets(o *env.Repository, args []string) ([]render.Target, []*finding.Problem, error) {
 	all, problems, err := render.Targets(o.Repo)
 	if err != nil || len(args) == 0 {
 		return all, problems, err
@@ -177,7 +179,7 @@ func (a *app) renderTargets(o *opened, args []string) ([]render.Target, []*findi
 }
 
 // renderDir returns the directory, in the repository, of an application or path.
-func (a *app) renderDir(o *opened, arg string) (string, error) {
+func (a *app) renderDir(o *env.Repository, arg string) (string, error) {
 	if app, err := o.App(arg); err == nil {
 		return app.Dir, nil
 	} else if !strings.ContainsAny(arg, `/\.`) {
@@ -185,19 +187,19 @@ func (a *app) renderDir(o *opened, arg string) (string, error) {
 	}
 	full := arg
 	if !filepath.IsAbs(full) {
-		full = filepath.Join(a.dir, arg)
+		full = filepath.Join(a.Dir, arg)
 	}
 	full, err := filepath.Abs(full)
 	if err != nil {
 		return "", err
 	}
-	for _, name := range []string{full, filepath.Join(o.dir, arg)} { // from here, or from the root of the repository
-		rel, err := filepath.Rel(o.dir, name)
+	for _, name := range []string{full, filepath.Join(o.Dir, arg)} { // from here, or from the root of the repository
+		rel, err := filepath.Rel(o.Dir, name)
 		if err != nil || !filepath.IsLocal(rel) {
 			continue
 		}
 		rel = filepath.ToSlash(rel)
-		if _, err := o.fs.Stat(rel); err == nil {
+		if _, err := o.FS.Stat(rel); err == nil {
 			return rel, nil
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return "", finding.Errorf(finding.Position{File: arg}, "", "cannot be read: %v", err)
@@ -228,7 +230,7 @@ func (f *renderFlags) addValues(r *repo.Repo, targets []render.Target, parameter
 }
 
 // wanted returns what --only selects.
-func (f *renderFlags) wanted(ctx context.Context, o *opened) (func(*render.Resource) bool, error) {
+func (f *renderFlags) wanted(ctx context.Context, o *env.Repository) (func(*render.Resource) bool, error) {
 	if len(f.only) == 0 {
 		return func(*render.Resource) bool { return true }, nil
 	}
@@ -237,7 +239,7 @@ func (f *renderFlags) wanted(ctx context.Context, o *opened) (func(*render.Resou
 		kinds[strings.ToLower(kind)] = true
 	}
 	if kinds[onlyRedis] {
-		r, err := instance.Open(ctx, o.Repo, o.config)
+		r, err := instance.Open(ctx, o.Repo, o.Config)
 		if err != nil {
 			return nil, err
 		}
@@ -311,7 +313,7 @@ func (a *app) hideData(object any) bool {
 		}
 		return hidden
 	}
-	a.secrets.Add(redact.Data(m)...)
+	a.Secrets.Add(redact.Data(m)...)
 	if m["kind"] != "Secret" {
 		return false
 	}
@@ -327,20 +329,20 @@ func (a *app) hideData(object any) bool {
 
 func (a *app) printRendered(all []*renderedTarget, f *renderFlags) error {
 	if f.output == "json" {
-		return a.printJSON(all)
+		return a.JSON(all)
 	}
 	for _, t := range all {
 		if len(t.Documents) == 0 {
 			continue
 		}
-		a.outf("# %s\n", t.heading())
+		a.Printf("# %s\n", t.heading())
 		for _, d := range t.Documents {
 			text, err := d.yaml(f.showOrigin)
 			if err != nil {
 				return err
 			}
-			a.outf("---\n# Source: %s\n", d.Source)
-			if _, err := a.out.Write([]byte(quoteMasks(a.secrets.Text(string(text))) + "\n")); err != nil {
+			a.Printf("---\n# Source: %s\n", d.Source)
+			if _, err := a.Out.Write([]byte(quoteMasks(a.Secrets.Text(string(text))) + "\n")); err != nil {
 				return err
 			}
 		}

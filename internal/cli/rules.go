@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -51,7 +52,7 @@ func asJSON(r *policy.Rule) ruleJSON {
 }
 
 func (a *app) printJSON(v any) error {
-	return a.json(v)
+	return a.JSON(v)
 }
 
 func (a *app) listRules(output string) error {
@@ -64,16 +65,16 @@ func (a *app) listRules(output string) error {
 		for i, r := range rules {
 			all[i] = asJSON(r)
 		}
-		return a.printJSON(all)
+		return a.JSON(all)
 	}
-	w := a.table(0)
-	w.row("RULE\tSEVERITY\tSTRICT\tFIX\tTITLE")
+	w := a.Table(0)
+	w.Row("RULE\tSEVERITY\tSTRICT\tFIX\tTITLE")
 	for _, r := range rules {
 		fix := ""
 		if r.Fix != "" {
 			fix = "yes"
 		}
-		w.row("%s\t%s\t%s\t%s\t%s", r.Name, r.Severity, r.Strict, fix, r.Title)
+		w.Row("%s\t%s\t%s\t%s\t%s", r.Name, r.Severity, r.Strict, fix, r.Title)
 	}
 	return w.Flush()
 }
@@ -89,23 +90,23 @@ func (a *app) showRule(name, output string) error {
 	}
 	policy.Examples(r)
 	if output == "json" {
-		return a.printJSON(asJSON(r))
+		return a.JSON(asJSON(r))
 	}
-	a.say("%s: %s\n", a.paint(cyan, r.Name), r.Title)
-	a.say("severity %s, in strict mode %s; since %s", r.Severity, r.Strict, r.Since)
+	a.Infof("%s: %s\n", a.Paint(ui.Cyan, r.Name), r.Title)
+	a.Infof("severity %s, in strict mode %s; since %s", r.Severity, r.Strict, r.Since)
 	if r.Fix != "" {
-		a.say("lint --fix: %s", r.Fix)
+		a.Infof("lint --fix: %s", r.Fix)
 	}
-	a.say("\n%s", trusted(r.Description))
+	a.Infof("\n%s", ui.Trusted(r.Description))
 	if r.Remediation != "" {
-		a.say("\n%s", trusted(r.Remediation))
+		a.Infof("\n%s", ui.Trusted(r.Remediation))
 	}
 	if len(r.References) > 0 {
-		a.say("\nReferences:\n- %s", trusted(strings.Join(r.References, "\n- ")))
+		a.Infof("\nReferences:\n- %s", ui.Trusted(strings.Join(r.References, "\n- ")))
 	}
 	for _, e := range []struct{ title, text string }{{"Wrong", r.Bad}, {"Right", r.Good}} {
 		if e.text != "" {
-			a.say("\n%s:\n\n    %s", e.title, trusted(strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    "))))
+			a.Infof("\n%s:\n\n    %s", e.title, ui.Trusted(strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    "))))
 		}
 	}
 	return nil

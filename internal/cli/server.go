@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -62,8 +63,8 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 		return nil, err
 	}
 	if t.Password != "" {
-		a.errf("%s the password in the URL is visible in the process list; use %s or --%spassword-file\n",
-			a.paint(yellow, "warning:"), f.env("PASSWORD"), f.prefix)
+		a.PrintErrf("%s the password in the URL is visible in the process list; use %s or --%spassword-file\n",
+			a.Paint(ui.Yellow, "warning:"), f.env("PASSWORD"), f.prefix)
 	}
 	if t.Username == "" {
 		t.Username = f.username
@@ -74,7 +75,7 @@ func (a *app) target(url string, f *serverFlags) (*redis.Target, error) {
 	if err := f.secret(&t.SentinelPassword, "sentinel-password-file", f.sentinelPasswordFile, "SENTINEL_PASSWORD"); err != nil {
 		return nil, err
 	}
-	a.secrets.Add(t.Password, t.SentinelPassword)
+	a.Secrets.Add(t.Password, t.SentinelPassword)
 	if t.TLS == nil {
 		if f.ca+f.cert+f.key+f.serverName != "" || f.insecure {
 			return nil, fmt.Errorf("%s is not encrypted, but TLS options are set; use rediss://, or remove them", t)
@@ -109,7 +110,7 @@ func (a *app) server(ctx context.Context, word string, f *serverFlags, cf *clust
 	}
 	t, err := of(c, ctx, r)
 	if t != nil {
-		a.secrets.Add(t.Password, t.SentinelPassword)
+		a.Secrets.Add(t.Password, t.SentinelPassword)
 	}
 	return t, err
 }

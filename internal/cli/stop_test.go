@@ -4,7 +4,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 )
 
@@ -255,7 +255,7 @@ func signalled(t *testing.T, tool, dir string, args []string, signal syscall.Sig
 		problem("took %v to end", took)
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() != exitError || err == nil && !endsWell.MatchString(strings.Join(args, " ")) {
+	if errors.As(err, &exit) && exit.ExitCode() != exitcode.Error || err == nil && !endsWell.MatchString(strings.Join(args, " ")) {
 		problem("ended with %v: %s", err, out.String())
 	}
 	if strings.Contains(out.String(), "goroutine ") || strings.Contains(out.String(), "panic") {
@@ -289,40 +289,7 @@ func TestSecondSignal(t *testing.T) {
 	}
 	_ = c.Wait()
 	status, ok := c.ProcessState.Sys().(syscall.WaitStatus)
-	if !ok || !status.Signaled() && status.ExitStatus() != exitError {
+	if !ok || !status.Signaled() && status.ExitStatus() != exitcode.Error {
 		t.Errorf("ended with %v", c.ProcessState)
-	}
-}
-
-// TestWatch ends the process of a run that does not look at its context, after what it left has been put in order.
-func TestWatch(t *testing.T) {
-	ended := make(chan int, 1)
-	var out bytes.Buffer
-	a := newApp()
-	a.err = &out
-	a.exit = func(code int) { ended <- code }
-	cleaned, kept := 0, 0
-	a.leftovers.add(func() { cleaned++ })
-	a.leftovers.add(func() { kept++ })()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer a.watch(ctx, time.Millisecond)()
-	cancel()
-	select {
-	case code := <-ended:
-		if code != exitError || cleaned != 1 || kept != 0 || out.String() != "error: interrupted\n" {
-			t.Errorf("exit code %d, cleaned %d and %d, %q", code, cleaned, kept, out.String())
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the process went on")
-	}
-	// A run that ends in time is left alone.
-	ctx, cancel = context.WithCancel(context.Background())
-	stop := a.watch(ctx, 50*time.Millisecond)
-	cancel()
-	stop()
-	select {
-	case <-ended:
-		t.Error("a run that had ended was ended again")
-	case <-time.After(300 * time.Millisecond):
 	}
 }

@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"bytes"
-	"strings"
-
 	"github.com/spf13/cobra"
 
-	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -33,32 +29,16 @@ func (a *app) undoCommand() *cobra.Command {
 		Short: "Undo the last change to the repository",
 		Long:  undoHelp,
 		Args:  fromUse,
-		RunE: func(*cobra.Command, []string) error {
-			o, err := a.open(!flags.dryRun)
+		RunE: func(c *cobra.Command, _ []string) error {
+			o, err := a.Open(c.Context(), !flags.dryRun)
 			if err != nil {
 				return err
 			}
-			defer o.fs.Close()
+			defer o.FS.Close()
 			p, err := scaffold.PlanUndo(o.Repo)
-			return a.finish(o, &flags, p, err)
+			return a.finish(c.Context(), o, &flags, p, err)
 		},
 	}
 	flags.addCommon(c)
 	return c
-}
-
-// secretIn reports whether a part of a file's text, which consists of whole lines, has a secret value in it: one that the file
-// itself shows, or one that the other files of the run do.
-func (a *app) secretIn(file string, text []byte, from, to int) bool {
-	a.secrets.Update()
-	sources := []*redact.File{redact.Scan(file, text), a.secrets.File(file)}
-	first := bytes.Count(text[:from], []byte("\n")) + 1
-	for i, line := range strings.Split(string(text[from:to]), "\n") {
-		for _, f := range sources {
-			if len(a.secrets.Hide(f, first+i, line)) > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 // inside returns every file with its content and mode, and every directory, without what the tool keeps for itself.
@@ -72,7 +74,7 @@ func differ(got, want map[string]string) string {
 func inProcess(args ...string) (int, string) {
 	var out bytes.Buffer
 	a := newApp()
-	a.in, a.out, a.err, a.terminal = strings.NewReader(""), &out, &out, false
+	a.In, a.Out, a.Err, a.Terminal = strings.NewReader(""), &out, &out, false
 	code := a.run(context.Background(), args)
 	return code, out.String()
 }
@@ -97,7 +99,7 @@ func TestUndoCommands(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if code, out := inProcess("-C", dir, "init", dir); code != exitOK {
+		if code, out := inProcess("-C", dir, "init", dir); code != exitcode.OK {
 			t.Fatal(out)
 		}
 		var log []string
@@ -123,7 +125,7 @@ func TestUndoCommands(t *testing.T) {
 			}
 			log = append(log, strings.Join(args, " "))
 			after := inside(t, dir)
-			if code == exitError || differ(after, before) == "" {
+			if code == exitcode.Error || differ(after, before) == "" {
 				continue // refused, or nothing to do
 			}
 			if random.IntN(3) == 0 {
@@ -131,13 +133,13 @@ func TestUndoCommands(t *testing.T) {
 			}
 			undone[args[0]+" "+args[1%len(args)]]++
 			code, out := inProcess("-C", dir, "undo")
-			if code != exitOK {
+			if code != exitcode.OK {
 				t.Fatalf("%q: %s", log, out)
 			}
 			if d := differ(inside(t, dir), before); d != "" {
 				t.Fatalf("%q: after undo %s", log, d)
 			}
-			if code, out = inProcess("-C", dir, "undo"); code != exitError || !strings.Contains(out, "there is no change to undo") {
+			if code, out = inProcess("-C", dir, "undo"); code != exitcode.Error || !strings.Contains(out, "there is no change to undo") {
 				t.Fatalf("%q: a second undo: exit code %d, %s", log, code, out)
 			}
 			log = append(log, "undo")
@@ -163,14 +165,14 @@ func TestUndoKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"generate", "application", "shop"}, {"generate", "resource", "shop", "redis"}} {
-		if code, out := inProcess(append([]string{"-C", dir}, args...)...); code != exitOK {
+		if code, out := inProcess(append([]string{"-C", dir}, args...)...); code != exitcode.OK {
 			t.Fatal(out)
 		}
 	}
 	before := inside(t, dir)
 	killed := 0
 	for kill := 0; ; kill++ {
-		if code, out := inProcess("-C", dir, "generate", "resource", "shop", "redis", "--suffix", "cache"); code != exitOK {
+		if code, out := inProcess("-C", dir, "generate", "resource", "shop", "redis", "--suffix", "cache"); code != exitcode.OK {
 			t.Fatal(out)
 		}
 		after := inside(t, dir)
@@ -181,7 +183,7 @@ func TestUndoKilled(t *testing.T) {
 			t.Fatalf("step %d: not killed: %s", kill, out)
 		}
 		code, text := inProcess("-C", dir, "undo")
-		if code != exitOK && !strings.Contains(text, "there is no change to undo") {
+		if code != exitcode.OK && !strings.Contains(text, "there is no change to undo") {
 			t.Fatalf("step %d: %s", kill, text)
 		}
 		if d := differ(inside(t, dir), before); d != "" {
@@ -223,7 +225,7 @@ func TestUndoRecordsNoSecret(t *testing.T) {
 			}
 		}
 		code, out := inProcess("-C", dir, "undo")
-		if code != exitOK && code != exitError || leaks(out) != "" {
+		if code != exitcode.OK && code != exitcode.Error || leaks(out) != "" {
 			t.Errorf("%v: exit code %d, %s", args, code, out)
 		}
 	}

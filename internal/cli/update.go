@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/git"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -38,24 +39,24 @@ func (a *app) updateCommand() *cobra.Command {
 		Long:  updateHelp,
 		Args:  fromUse,
 
-		ValidArgsFunction: a.completeArgs(a.appNames, a.generatedNames("")),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames, a.generatedNames("")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flags.dryRun = flags.dryRun || check
-			o, err := a.open(!flags.dryRun)
+			o, err := a.Open(cmd.Context(), !flags.dryRun)
 			if err != nil {
 				return err
 			}
-			defer o.fs.Close()
+			defer o.FS.Close()
 			args = append(args, "", "")
 			on := flags.conflicts()
 			if merge {
 				on = scaffold.Mark
 			}
-			history := &git.Repo{Dir: o.dir}
-			defer a.leftovers.add(func() { history.Close() })()
+			history := &git.Repo{Dir: o.Dir}
+			defer a.AtExit(func() { history.Close() })()
 			defer history.Close()
-			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.config, scaffold.UpdateRequest{App: args[0], Name: args[1], Past: past(history), Conflicts: on})
-			if err := a.finish(o, &flags, p, err); err != nil || !check {
+			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.Config, scaffold.UpdateRequest{App: args[0], Name: args[1], Past: past(history), Conflicts: on})
+			if err := a.finish(cmd.Context(), o, &flags, p, err); err != nil || !check {
 				return err
 			}
 			return a.checked(&flags, p)
@@ -79,11 +80,11 @@ func (a *app) checked(flags *planFlags, p *scaffold.Plan) error {
 	switch {
 	case p.Changed():
 		if flags.output != "json" {
-			a.errf("outdated files: %s; run `redis-gitops generate update` to update them\n", strings.Join(outdated, ", "))
+			a.PrintErrf("outdated files: %s; run `redis-gitops generate update` to update them\n", strings.Join(outdated, ", "))
 		}
-		return errCode(exitFindings)
-	case flags.output != "json" && !a.quiet:
-		a.errf("all generated files are up to date\n")
+		return exitcode.Code(exitcode.Findings)
+	case flags.output != "json" && !a.Quiet:
+		a.PrintErrf("all generated files are up to date\n")
 	}
 	return nil
 }

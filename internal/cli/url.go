@@ -14,6 +14,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
@@ -77,7 +80,7 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 		Short:   short,
 		Long:    long,
 		// Not the Redis instances themselves: listing them takes a render of the whole repository.
-		ValidArgsFunction: a.completeArgs(a.appNames),
+		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		Args:              fromUse,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.url(cmd.Context(), args[0], sentinel, &flags)
@@ -110,7 +113,7 @@ func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFla
 		}
 		options.Password = &password
 	}
-	if flags.showPassword && !a.terminal {
+	if flags.showPassword && !a.Terminal {
 		return errors.New("--show-password only works on a terminal, to keep the password out of files and logs; use --password-file")
 	}
 	in, err := a.urlInstance(ctx, name, sentinel, flags, &options)
@@ -122,13 +125,13 @@ func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFla
 
 // urlInstance finds what is asked for in the repository, in the cluster, or in both.
 func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, flags *urlFlags, options *instance.ClientOptions) (*instance.Instance, error) {
-	o, noRepository := a.open(false)
+	o, noRepository := a.Open(ctx, false)
 	switch {
-	case errors.Is(noRepository, errNoRepository):
+	case errors.Is(noRepository, env.ErrNoRepository):
 	case noRepository != nil:
 		return nil, noRepository
 	default:
-		defer o.fs.Close()
+		defer o.FS.Close()
 		in, err := a.findInstance(ctx, o, name, flags.namespace)
 		if err != nil || !flags.live && !flags.showPassword {
 			return in, err
@@ -159,17 +162,17 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 	problems := state.CheckURL(sentinel)
 	for _, p := range problems {
 		if p.CausedBy != "" {
-			a.errf("  - %s\n", p.Message)
+			a.PrintErrf("  - %s\n", p.Message)
 			continue
 		}
-		a.printProblem(a.err, p, p.Message, a.verbose)
-		a.printDetails(a.err, p, "    ")
+		a.printProblem(a.Err, p, p.Message, a.Verbose)
+		a.printDetails(a.Err, p, "    ")
 	}
 	if cluster.Failed(problems) {
-		return errCode(exitFindings)
+		return exitcode.Code(exitcode.Findings)
 	}
 	for _, fact := range state.Facts(sentinel) {
-		a.step("live: " + fact)
+		a.Step("live: " + fact)
 	}
 	if !flags.showPassword {
 		return nil
@@ -178,7 +181,7 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 		return fmt.Errorf("%s has no password; remove --show-password", r)
 	}
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
-	a.secrets.Add(l.Password)
+	a.Secrets.Add(l.Password)
 	options.Password = &l.Password
 	return err
 }
@@ -190,7 +193,7 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 		if err != nil {
 			return err
 		}
-		a.outf("%s\n", a.block(strings.Join(hosts, "\n")))
+		a.Printf("%s\n", a.Block(strings.Join(hosts, "\n")))
 		return nil
 	}
 	text, err := in.Client(flags.format, options)
@@ -198,36 +201,36 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 		return err
 	}
 	if options.Password != nil { // which was asked for
-		_, _ = io.WriteString(a.raw(a.out), redact.Lines(text))
+		_, _ = io.WriteString(a.Raw(a.Out), redact.Lines(text))
 	} else {
-		a.outf("%s", a.block(text))
+		a.Printf("%s", a.Block(text))
 	}
-	if a.quiet || flags.format == "json" {
+	if a.Quiet || flags.format == "json" {
 		return nil
 	}
 	for _, note := range in.Notes {
-		a.errf("%s %s\n", a.paint(yellow, "note:"), note)
+		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "note:"), note)
 	}
 	if in.Auth != nil && flags.format == "url" && options.Password == nil {
-		a.errf("%s the password is in the Secret %q, key %q; use --format env for the environment variables\n", a.paint(yellow, "note:"), in.Auth.Secret, in.Auth.Key)
+		a.PrintErrf("%s the password is in the Secret %q, key %q; use --format env for the environment variables\n", a.Paint(ui.Yellow, "note:"), in.Auth.Secret, in.Auth.Key)
 	}
 	if in.Namespace == "" {
-		a.errf("%s the namespace is not known from the files, so host names do not include it\n", a.paint(yellow, "note:"))
+		a.PrintErrf("%s the namespace is not known from the files, so host names do not include it\n", a.Paint(ui.Yellow, "note:"))
 	}
 	return nil
 }
 
 // findInstance returns the one Redis that a name means.
-func (a *app) findInstance(ctx context.Context, o *opened, name, namespace string) (_ *instance.Instance, err error) {
-	ctx, end := a.limitReading(ctx)
+func (a *app) findInstance(ctx context.Context, o *env.Repository, name, namespace string) (_ *instance.Instance, err error) {
+	ctx, end := a.LimitReading(ctx)
 	defer end()
-	defer func() { err = limitOr(ctx, err) }()
-	r, err := instance.Open(ctx, o.Repo, o.config)
+	defer func() { err = env.StopCause(ctx, err) }()
+	r, err := instance.Open(ctx, o.Repo, o.Config)
 	if err != nil {
 		return nil, err
 	}
 	for _, running := range r.Running() {
-		a.tell("operator %s %s, according to %s", running.Operator, running.Raw, running.Where)
+		a.Debugf("operator %s %s, according to %s", running.Operator, running.Raw, running.Where)
 	}
 	found, err := r.Named(ctx, name)
 	if err != nil {
@@ -249,7 +252,7 @@ func (a *app) findInstance(ctx context.Context, o *opened, name, namespace strin
 		}
 		return nil, fmt.Errorf("%q matches %d Redis instances; pass one of these names, and --namespace if needed:\n%s", name, len(found), strings.Join(lines, "\n"))
 	}
-	a.tell("%s %s in %s", found[0].Kind, found[0].Name, found[0].Where)
+	a.Debugf("%s %s in %s", found[0].Kind, found[0].Name, found[0].Where)
 	return found[0], nil
 }
 
@@ -260,7 +263,7 @@ func (a *app) withProblems(problems []*finding.Problem, err error) error {
 		problems = append(problems[:most:most], &finding.Problem{Message: fmt.Sprintf("and %d more", more)})
 	}
 	for _, p := range problems {
-		a.errf("%s skipped: %v\n", a.paint(yellow, "note:"), p)
+		a.PrintErrf("%s skipped: %v\n", a.Paint(ui.Yellow, "note:"), p)
 	}
 	return err
 }
@@ -289,12 +292,4 @@ func readPassword(file string) (string, error) {
 		return "", fmt.Errorf("--password-file: %s is empty", file)
 	}
 	return string(src), nil
-}
-
-// limitOr returns the limit that ended ctx in the place of an error that follows from it.
-func limitOr(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLimit) {
-		return cause
-	}
-	return err
 }

@@ -27,7 +27,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:  fromUse,
 		RunE: func(*cobra.Command, []string) error {
 			info, _ := debug.ReadBuildInfo()
-			a.outf("%s\n", a.block(versionText(info, a.quiet)))
+			a.Printf("%s\n", a.Block(versionText(info, a.Quiet)))
 			return nil
 		},
 	}

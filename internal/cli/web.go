@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/afero"
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/wasm/host"
@@ -60,26 +61,26 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 	if built == nil {
 		return errors.New("this build does not include the page; pass its directory with --page, or build with `make build-web`")
 	}
-	first, err := a.open(false) // a wrong directory is reported now
+	first, err := a.Open(ctx, false) // a wrong directory is reported now
 	if err != nil {
 		return err
 	}
-	root := first.dir
-	if err := first.fs.Close(); err != nil {
+	root := first.Dir
+	if err := first.FS.Close(); err != nil {
 		return err
 	}
 	s, err := host.Listen(host.Options{
 		Port: port, Page: built, Name: filepath.Base(root),
 		Read: func() (afero.Fs, io.Closer, error) {
-			fsys, err := a.openFs(root)
+			fsys, err := a.OpenFS(root)
 			return fsys, fsys, err
 		},
 		Apply: func(command string, changes []repo.Change) error {
-			o, err := a.open(true)
+			o, err := a.Open(ctx, true)
 			if err != nil {
 				return err
 			}
-			defer o.fs.Close()
+			defer o.FS.Close()
 			return o.Apply(command, changes)
 		},
 	})
@@ -89,11 +90,11 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 	if err != nil {
 		return err
 	}
-	a.say("%s\nPress Ctrl-C to stop.", s.URL)
+	a.Infof("%s\nPress Ctrl-C to stop.", s.URL)
 	if open {
 		done, err := host.OpenBrowser(s.URL)
 		if err != nil {
-			a.errf("%s cannot open the browser: %v\n", a.paint(yellow, "note:"), err)
+			a.PrintErrf("%s cannot open the browser: %v\n", a.Paint(ui.Yellow, "note:"), err)
 		} else {
 			defer done()
 		}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 )
 
 // shared is a buffer that one goroutine writes and another reads.
@@ -60,7 +62,7 @@ func TestWebOpen(t *testing.T) {
 	defer cancel()
 	var out shared
 	a := newApp()
-	a.out, a.err = &out, &out
+	a.Out, a.Err = &out, &out
 	ended := make(chan int, 1)
 	go func() { ended <- a.run(ctx, []string{"-C", dir, "web", "--open", "--page", page}) }()
 
@@ -117,7 +119,7 @@ func TestWebOpen(t *testing.T) {
 	cancel()
 	select {
 	case code := <-ended:
-		if code != exitOK {
+		if code != exitcode.OK {
 			t.Errorf("exit code %d: %s", code, out.String())
 		}
 	case <-time.After(time.Minute):

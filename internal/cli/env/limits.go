@@ -1,4 +1,4 @@
-package cli
+package env
 
 import (
 	"cmp"
@@ -21,77 +21,68 @@ const (
 	defaultMemory memlimit.Size = 1 << 30
 )
 
-// errLimit is in the cause of a context that --timeout or --max-memory ended.
-var errLimit = errors.New("the run was stopped")
+// ErrLimit is in the cause of a context that --timeout or --max-memory ended.
+var ErrLimit = errors.New("the run was stopped")
 
-// limits bound what a run that reads a repository may use, and name what it was busy with.
-type limits struct {
-	timeout time.Duration
-	memory  memlimit.Size
-	on      bool // for the whole run
-	running render.Running
-}
-
-// addLimits returns a command that reads a repository, or those below it, --timeout and --max-memory.
-func (a *app) addLimits(c *cobra.Command) *cobra.Command {
+// AddLimits adds --timeout and --max-memory to a command that reads a repository, or to those below it, and returns it.
+func (e *Env) AddLimits(c *cobra.Command) *cobra.Command {
 	if c.RunE != nil && len(c.Commands()) == 0 {
 		f := c.Flags()
-		f.DurationVar(&a.limits.timeout, "timeout", defaultTimeout, "time limit; 0 for none")
-		a.limits.memory = cmp.Or(a.limits.memory, defaultMemory)
-		f.Var(&a.limits.memory, "max-memory", "memory limit; 0 for none")
+		f.DurationVar(&e.Timeout, "timeout", defaultTimeout, "time limit; 0 for none")
+		e.Memory = cmp.Or(e.Memory, defaultMemory)
+		f.Var(&e.Memory, "max-memory", "memory limit; 0 for none")
 	}
 	for _, sub := range c.Commands() {
-		a.addLimits(sub)
+		e.AddLimits(sub)
 	}
 	return c
 }
 
-// limitRun bounds the run of a command that has --timeout and --max-memory.
-func (a *app) limitRun(c *cobra.Command) error {
-	l := &a.limits
+// LimitRun bounds the run of a command that has --timeout and --max-memory, until end is called.
+func (e *Env) LimitRun(c *cobra.Command) (end func(), err error) {
 	if c.Flags().Lookup("timeout") == nil || c.Flags().Lookup("max-memory") == nil {
-		return nil
+		return func() {}, nil
 	}
-	if l.timeout < 0 {
-		return fmt.Errorf("invalid value %q for --timeout; use a duration such as 90s or 10m, or 0 for no limit", l.timeout)
+	if e.Timeout < 0 {
+		return nil, fmt.Errorf("invalid value %q for --timeout; use a duration such as 90s or 10m, or 0 for no limit", e.Timeout)
 	}
 	part := "make that render less"
 	if c.Name() == "lint" {
 		part = "check a part of the repository"
 	}
-	ctx, end := a.limit(c.Context(), l.timeout, l.memory, "raise %s, or "+part)
-	l.on, a.ended, a.ctx = true, end, ctx
+	ctx, end := e.limit(c.Context(), e.Timeout, e.Memory, "raise %s, or "+part)
+	e.limited = true
 	c.SetContext(ctx)
-	return nil
+	return end, nil
 }
 
-// limitReading bounds the look into a repository of a command that has no flags for that.
-func (a *app) limitReading(ctx context.Context) (context.Context, func()) {
-	if a.limits.on {
+// LimitReading bounds the look into a repository of a command that has no flags for that.
+func (e *Env) LimitReading(ctx context.Context) (context.Context, func()) {
+	if e.limited {
 		return ctx, func() {}
 	}
-	return a.limit(ctx, defaultTimeout, a.limits.memory, "run redis-gitops lint there with a higher %s to see why")
+	return e.limit(ctx, defaultTimeout, e.Memory, "run redis-gitops lint there with a higher %s to see why")
 }
 
 // limit bounds time and memory until end is called. The advice has a verb for the name of the flag.
-func (a *app) limit(parent context.Context, timeout time.Duration, memory memlimit.Size, advice string) (ctx context.Context, end func()) {
-	ctx = render.WithRunning(parent, &a.limits.running)
+func (e *Env) limit(parent context.Context, timeout time.Duration, memory memlimit.Size, advice string) (ctx context.Context, end func()) {
+	ctx = render.WithRunning(parent, &e.running)
 	stop := func(cancel context.CancelCauseFunc, at, flag string) {
-		cancel(fmt.Errorf("%w %s%s; %s", errLimit, at, a.during(), fmt.Sprintf(advice, flag)))
+		cancel(fmt.Errorf("%w %s%s; %s", ErrLimit, at, e.during(), fmt.Sprintf(advice, flag)))
 	}
 	var ends []func()
 	if memory > 0 {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
 		of := ctx
-		unwatch := a.watch(of, signalGrace)
+		unwatch := e.watch(of, signalGrace)
 		over := func() { stop(cancel, "at "+memory.String()+" of memory", "--max-memory") }
-		ends = append(ends, memlimit.Watch(of, memory, over, func() { a.die(of) }), unwatch, func() { cancel(nil) })
+		ends = append(ends, memlimit.Watch(of, memory, over, func() { e.die(of) }), unwatch, func() { cancel(nil) })
 	}
 	if timeout > 0 {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
-		unwatch := a.watch(ctx, deadlineGrace)
+		unwatch := e.watch(ctx, deadlineGrace)
 		timer := time.AfterFunc(timeout, func() { stop(cancel, "after "+timeout.String(), "--timeout") })
 		ends = append(ends, func() { timer.Stop() }, unwatch, func() { cancel(nil) })
 	}
@@ -103,8 +94,8 @@ func (a *app) limit(parent context.Context, timeout time.Duration, memory memlim
 }
 
 // during describes what is being rendered at the moment.
-func (a *app) during() string {
-	dirs := a.limits.running.Dirs()
+func (e *Env) during() string {
+	dirs := e.running.Dirs()
 	if len(dirs) > 3 {
 		dirs = append(dirs[:3], "others")
 	}
@@ -115,4 +106,12 @@ func (a *app) during() string {
 		return " while it rendered " + dirs[0]
 	}
 	return ""
+}
+
+// StopCause returns the limit that ended ctx in the place of an error that follows from it.
+func StopCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, ErrLimit) {
+		return cause
+	}
+	return err
 }

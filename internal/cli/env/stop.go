@@ -1,10 +1,13 @@
-package cli
+package env
 
 import (
 	"context"
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
 const (
@@ -49,11 +52,18 @@ func (l *leftovers) clean() {
 	l.all = nil
 }
 
+// AtExit remembers what to do when the process ends early, such as to remove a temporary file; the caller calls done when it has done
+// that itself.
+func (e *Env) AtExit(clean func()) (done func()) { return e.leftovers.add(clean) }
+
+// WatchSignal ends the process when a run goes on after a signal has ended its context, until stop is called.
+func (e *Env) WatchSignal(ctx context.Context) (stop func()) { return e.watch(ctx, signalGrace) }
+
 // watch ends the process when a run goes on after its context has ended: what runs may be a read that cannot be interrupted, or
 // code that does not look at the context. Nothing is half written by that, because files are written under another name first,
 // and changes of the repository are finished or undone by the next run. Without exit, in tests, it does nothing.
-func (a *app) watch(ctx context.Context, grace time.Duration) (stop func()) {
-	if a.exit == nil {
+func (e *Env) watch(ctx context.Context, grace time.Duration) (stop func()) {
+	if e.Exit == nil {
 		return func() {}
 	}
 	var mu sync.Mutex
@@ -65,7 +75,7 @@ func (a *app) watch(ctx context.Context, grace time.Duration) (stop func()) {
 		if stopped {
 			return
 		}
-		timer = time.AfterFunc(grace, func() { a.die(ctx) })
+		timer = time.AfterFunc(grace, func() { e.die(ctx) })
 	})
 	return func() {
 		release()
@@ -78,28 +88,28 @@ func (a *app) watch(ctx context.Context, grace time.Duration) (stop func()) {
 }
 
 // die ends the process of a run that its context has ended, with the reason. Without exit, in tests, it does nothing.
-func (a *app) die(ctx context.Context) {
-	if a.exit == nil {
+func (e *Env) die(ctx context.Context) {
+	if e.Exit == nil {
 		return
 	}
-	a.dying.Do(func() {
+	e.dying.Do(func() {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			a.leftovers.clean()
-			a.errf("%s %v\n", a.paint(red, "error:"), stopReason(ctx))
+			e.leftovers.clean()
+			e.PrintErrf("%s %v\n", e.Paint(ui.Red, "error:"), StopReason(ctx))
 		}()
 		select { // nobody may read what is printed
 		case <-done:
 		case <-time.After(lastWords):
 		}
-		a.exit(exitError)
+		e.Exit(int(exitcode.Error))
 	})
 }
 
-// stopReason is what a person reads about a run that its context ended.
-func stopReason(ctx context.Context) error {
-	if cause := context.Cause(ctx); errors.Is(cause, errLimit) {
+// StopReason is what a person reads about a run that its context ended.
+func StopReason(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrLimit) {
 		return cause
 	}
 	return errors.New("interrupted")

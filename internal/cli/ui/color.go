@@ -1,4 +1,4 @@
-package cli
+package ui
 
 import (
 	"fmt"
@@ -9,44 +9,49 @@ import (
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
-// The SGR codes of the colours in use.
+// The SGR codes of the colors in use.
 const (
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-	cyan   = "36"
+	Red    = "31"
+	Green  = "32"
+	Yellow = "33"
+	Cyan   = "36"
 )
 
-var colorModes = []string{"auto", "always", "never"}
+// ColorModes are the values of --color.
+var ColorModes = []string{"auto", "always", "never"}
 
-// setColor settles --color: auto is for a terminal whose user has not set NO_COLOR (no-color.org).
-func (a *app) setColor() error {
-	switch a.color {
+// SetColor applies --color: auto is for a terminal whose user has not set NO_COLOR (no-color.org).
+func (u *UI) SetColor() error {
+	switch u.Color {
 	case "always":
-		a.colored = true
+		u.colored = true
 	case "never":
-		a.colored = false
+		u.colored = false
 	case "auto":
-		a.colored = a.terminal && os.Getenv("NO_COLOR") == ""
+		u.colored = u.Terminal && os.Getenv("NO_COLOR") == ""
 	default:
-		return fmt.Errorf("unknown value %q of --color; %s%s", a.color, finding.OneOf(colorModes), finding.DidYouMean(a.color, colorModes))
+		return fmt.Errorf("unknown value %q of --color; %s%s", u.Color, finding.OneOf(ColorModes), finding.DidYouMean(u.Color, ColorModes))
 	}
 	return nil
 }
 
-func (a *app) paint(code, text string) trusted {
+// Colored reports whether colors are printed.
+func (u *UI) Colored() bool { return u.colored }
+
+// Paint returns a printable text in a color.
+func (u *UI) Paint(code, text string) Trusted {
 	text = redact.Printable(text)
-	if !a.colored || text == "" {
-		return trusted(text)
+	if !u.colored || text == "" {
+		return Trusted(text)
 	}
-	return trusted(colored(code, text))
+	return Trusted(colored(code, text))
 }
 
 func colored(code, text string) string { return "\x1b[" + code + "m" + text + "\x1b[0m" }
 
-// paintDiff colours the lines of a patch.
-func (a *app) paintDiff(diff string) string {
-	if !a.colored {
+// paintDiff colors the lines of a patch.
+func (u *UI) paintDiff(diff string) string {
+	if !u.colored {
 		return diff
 	}
 	var b strings.Builder
@@ -58,11 +63,11 @@ func (a *app) paintDiff(diff string) string {
 		switch {
 		case strings.HasPrefix(text, "+++"), strings.HasPrefix(text, "---"), strings.HasPrefix(text, "diff "):
 		case strings.HasPrefix(text, "+"):
-			text = colored(green, text)
+			text = colored(Green, text)
 		case strings.HasPrefix(text, "-"):
-			text = colored(red, text)
+			text = colored(Red, text)
 		case strings.HasPrefix(text, "@@"):
-			text = colored(cyan, text)
+			text = colored(Cyan, text)
 		}
 		b.WriteString(text + end)
 	}

@@ -1,4 +1,4 @@
-package cli
+package ui
 
 import (
 	"encoding/json"
@@ -9,15 +9,25 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
 )
 
 // linesEvery is how often a line of progress is printed where nobody watches.
 const linesEvery = 5 * time.Second
 
-// A progressPrinter shows how far an import is, on standard error.
-type progressPrinter struct {
-	app  *app
+// A Status is how far something is.
+type Status struct {
+	Stage   string
+	DB      int
+	Bytes   int64
+	Total   int64 // 0: not known
+	Keys    uint64
+	Elapsed time.Duration
+	Note    string
+}
+
+// A Progress shows how far an import or dump is, on standard error.
+type Progress struct {
+	ui   *UI
 	mode string // bar, lines, json or none
 
 	mu    sync.Mutex
@@ -26,23 +36,27 @@ type progressPrinter struct {
 	drawn bool // a bar is on the line of the cursor
 }
 
-func (a *app) progressPrinter(mode string) (*progressPrinter, error) {
-	modes := []string{"auto", "json", "none"}
-	p := &progressPrinter{app: a, mode: mode, last: time.Now()}
+// ProgressModes are the values of --progress.
+var ProgressModes = []string{"auto", "json", "none"}
+
+// NewProgress returns one in the form that --progress names.
+func (u *UI) NewProgress(mode string) (*Progress, error) {
+	p := &Progress{ui: u, mode: mode, last: time.Now()}
 	switch {
-	case mode == "auto" && a.quiet:
+	case mode == "auto" && u.Quiet:
 		p.mode = "none"
-	case mode == "auto" && a.terminal:
+	case mode == "auto" && u.Terminal:
 		p.mode = "bar"
 	case mode == "auto":
 		p.mode = "lines"
 	case mode != "json" && mode != "none":
-		return nil, fmt.Errorf("--progress: unknown value %q; %s%s", mode, finding.OneOf(modes), finding.DidYouMean(mode, modes))
+		return nil, fmt.Errorf("--progress: unknown value %q; %s%s", mode, finding.OneOf(ProgressModes), finding.DidYouMean(mode, ProgressModes))
 	}
 	return p, nil
 }
 
-func (p *progressPrinter) print(now importer.Progress) {
+// Print shows a status.
+func (p *Progress) Print(now Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Total > 0 {
@@ -66,23 +80,23 @@ func (p *progressPrinter) print(now importer.Progress) {
 			Note    string  `json:"note,omitempty"`
 		}{now.Stage, now.DB, now.Bytes, now.Total, now.Keys, seconds, max(left, 0), now.Note})
 		if err == nil {
-			_, _ = p.app.raw(p.app.err).Write([]byte(asciiControls(p.app.secrets.Text(string(line))) + "\n"))
+			_, _ = p.ui.Raw(p.ui.Err).Write([]byte(asciiControls(p.ui.Secrets.Text(string(line))) + "\n"))
 		}
 	case "bar":
-		p.app.errf("%s%s", clearLine, p.line(now, seconds, left, true))
+		p.ui.PrintErrf("%s%s", clearLine, p.line(now, seconds, left, true))
 		p.drawn = true
 	case "lines":
 		if now.Stage == p.stage && time.Since(p.last) < linesEvery {
 			return
 		}
 		if p.stage != "" || seconds > 1 {
-			p.app.errf("%s\n", p.line(now, seconds, left, false))
+			p.ui.PrintErrf("%s\n", p.line(now, seconds, left, false))
 		}
 		p.stage, p.last = now.Stage, time.Now()
 	}
 }
 
-func (p *progressPrinter) line(now importer.Progress, seconds, left float64, bar bool) string {
+func (p *Progress) line(now Status, seconds, left float64, bar bool) string {
 	var b strings.Builder
 	b.WriteString(now.Stage)
 	if now.Total > 0 {
@@ -108,12 +122,12 @@ func (p *progressPrinter) line(now importer.Progress, seconds, left float64, bar
 	return b.String()
 }
 
-// end leaves the line of the bar.
-func (p *progressPrinter) end() {
+// End leaves the line of the bar.
+func (p *Progress) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drawn {
-		p.app.errf("%s", clearLine)
+		p.ui.PrintErrf("%s", clearLine)
 		p.drawn = false
 	}
 }

@@ -1,7 +1,8 @@
-package cli
+package ui
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,14 +10,15 @@ import (
 	"strings"
 )
 
-var errInterrupted = errors.New("interrupted; nothing was changed")
+// ErrInterrupted is why a command ends that its user interrupts.
+var ErrInterrupted = errors.New("interrupted; nothing was changed")
 
-// ask prints a question on the terminal and reads one line. Callers ask only when a person is there and --yes is not given;
+// Ask prints a question on the terminal and reads one line. Callers ask only when a person is there and --yes is not given;
 // every question has a flag or argument that answers it beforehand.
-func (a *app) ask(question string) (string, error) {
-	a.errf("%s", a.block(question))
-	if a.lines == nil {
-		a.lines = bufio.NewReader(a.in)
+func (u *UI) Ask(ctx context.Context, question string) (string, error) {
+	u.PrintErrf("%s", u.Block(question))
+	if u.lines == nil {
+		u.lines = bufio.NewReader(u.In)
 	}
 	// Reading cannot be interrupted, but waiting for it can.
 	type answer struct {
@@ -25,7 +27,7 @@ func (a *app) ask(question string) (string, error) {
 	}
 	read := make(chan answer, 1)
 	go func() {
-		line, err := a.lines.ReadString('\n')
+		line, err := u.lines.ReadString('\n')
 		read <- answer{line, err}
 	}()
 	var line string
@@ -33,9 +35,9 @@ func (a *app) ask(question string) (string, error) {
 	select {
 	case got := <-read:
 		line, err = got.line, got.err
-	case <-a.ctx.Done():
-		a.errf("\n")
-		return "", errInterrupted
+	case <-ctx.Done():
+		u.PrintErrf("\n")
+		return "", ErrInterrupted
 	}
 	if err != nil && line == "" {
 		return "", fmt.Errorf("no reply to %q", strings.TrimSpace(question))
@@ -43,12 +45,12 @@ func (a *app) ask(question string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-// choose lets a person pick one of several by its number or name.
-func (a *app) choose(question string, options []string) (string, error) {
+// Choose lets a person pick one of several by its number or name.
+func (u *UI) Choose(ctx context.Context, question string, options []string) (string, error) {
 	for i, o := range options {
-		a.errf("%2d. %s\n", i+1, o)
+		u.PrintErrf("%2d. %s\n", i+1, o)
 	}
-	answer, err := a.ask(question)
+	answer, err := u.Ask(ctx, question)
 	if err != nil {
 		return "", err
 	}
