@@ -44,7 +44,9 @@ func (s *Schemas) Check(resource map[string]any) []Violation {
 	if !ok {
 		return nil
 	}
-	violations := s.shapes.violations(root, resource)
+	// What a controller reports is in what the API server prints, and is dropped on the way back.
+	reported := func(v Violation) bool { return v.Key && slices.Equal(v.Path, []string{"status"}) }
+	violations := slices.DeleteFunc(s.shapes.violations(root, resource), reported)
 	for i, v := range violations {
 		if v.Key {
 			violations[i].Message = s.unknownKey(root, kind, v)

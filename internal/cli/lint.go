@@ -37,8 +37,10 @@ import (
 const lintHelp = `Lint the repository: render every chart and kustomization like Argo CD or Flux
 would, and report the exact file and line to fix.
 
-PATH limits the findings to a directory or file. Exits with 1 if any finding is
-at or above --fail-on, and with 2 if something could not be checked.
+PATH limits the findings to a directory or file; - checks the manifests on
+standard input, with the repository's configuration but not its custom rules.
+Exits with 1 if any finding is at or above --fail-on, and with 2 if something
+could not be checked.
 
 --fix applies only fixes that are proven safe: it renders the repository with
 every known set of values before and after, and reverts a fix that causes
@@ -52,6 +54,7 @@ Examples:
   redis-gitops lint --strict --format text --format sarif=redis.sarif
   redis-gitops lint --new-from-rev origin/main --format github
   redis-gitops lint --fix --diff
+  helm template shop ./chart | redis-gitops lint -
   redis-gitops lint --create-baseline --baseline .redis-gitops-baseline.json`
 
 // Limits of files that flags name, in bytes.
@@ -152,11 +155,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	paths, err := a.lintPaths(args)
-	if err != nil {
-		return err
-	}
-	o, err := a.Open(ctx, f.fix != "" && !f.diff)
+	o, paths, err := a.lintOpen(ctx, f, args)
 	if err != nil {
 		return err
 	}
@@ -216,6 +215,9 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 func plural(n int, noun string) string { return finding.Count(n, noun) }
 
 func (a *app) where(paths []string) string {
+	if slices.Equal(paths, []string{env.StdinFile}) {
+		return "standard input"
+	}
 	if len(paths) > 0 {
 		return strings.Join(paths, ", ")
 	}
@@ -250,6 +252,38 @@ func (f *lintFlags) check() error {
 		wrong("--jobs", "%d is not valid; use 1 or more", f.jobs)
 	}
 	return problems.Err()
+}
+
+// lintOpen opens what is to be checked: a repository, or the manifests on standard input.
+func (a *app) lintOpen(ctx context.Context, f *lintFlags, args []string) (*env.Repository, []string, error) {
+	if !slices.Contains(args, env.Stdin) {
+		paths, err := a.lintPaths(args)
+		if err != nil {
+			return nil, nil, err
+		}
+		o, err := a.Open(ctx, f.fix != "" && !f.diff)
+		return o, paths, err
+	}
+	var problems finding.Problems
+	for _, other := range []struct {
+		given        bool
+		flag, advice string
+	}{
+		{len(args) > 1, env.Stdin, "cannot be combined with other paths; lint them separately"},
+		{f.fix != "", "--fix", "cannot change standard input; pass a directory or file"},
+		{f.newFromRev != "", "--new-from-rev", "needs a repository, not standard input"},
+		{len(f.values) > 0, "--values", "has no effect on standard input, which is rendered already"},
+	} {
+		if other.given {
+			problems = append(problems, finding.Errorf(finding.Position{File: other.flag}, "", "%s", other.advice))
+		}
+	}
+	if err := problems.Err(); err != nil {
+		return nil, nil, err
+	}
+	f.noRepoCode = true // its files are not here
+	o, err := a.OpenStdin()
+	return o, []string{env.StdinFile}, err
 }
 
 // lintPaths makes PATH arguments relative to the repository, which is the one that holds the first.

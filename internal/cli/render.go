@@ -27,7 +27,7 @@ import (
 const renderHelp = `Print the manifests that Argo CD or Flux would apply: charts like helm template
 --include-crds, kustomizations like kustomize build, other manifests as they are,
 with the release name, namespace and values of each deployment. Without APP and
-PATH, the whole repository.
+PATH, the whole repository; - is the manifests on standard input.
 
 Nothing is fetched and no cluster is asked. Values of Secrets, and other values
 that are secret, are masked.
@@ -96,7 +96,16 @@ func (a *app) render(ctx context.Context, f *renderFlags, args []string) (err er
 	ctx, end := a.LimitReading(ctx)
 	defer end()
 	defer func() { err = env.StopCause(ctx, err) }()
-	o, err := a.Open(ctx, false)
+	var o *env.Repository
+	switch stdin := slices.Contains(args, env.Stdin); {
+	case stdin && len(args) > 1:
+		err = finding.Errorf(finding.Position{File: env.Stdin}, "", "cannot be combined with other arguments; render them separately")
+	case stdin:
+		o, err = a.OpenStdin()
+		args = nil
+	default:
+		o, err = a.Open(ctx, false)
+	}
 	if err != nil {
 		return err
 	}
@@ -335,7 +344,11 @@ func (a *app) printRendered(all []*renderedTarget, f *renderFlags) error {
 		if len(t.Documents) == 0 {
 			continue
 		}
-		a.Printf("# %s\n", t.heading())
+		if t.Documents[0].Source == env.StdinFile {
+			a.Printf("# standard input\n")
+		} else {
+			a.Printf("# %s\n", t.heading())
+		}
 		for _, d := range t.Documents {
 			text, err := d.yaml(f.showOrigin)
 			if err != nil {

@@ -65,10 +65,7 @@ func (e *Env) load(ctx context.Context, o *Repository, write bool) error {
 			return err
 		}
 	}
-	file := cue.ConfigFile
-	if e.ConfigFile != "" {
-		file = filepath.ToSlash(filepath.Clean(e.ConfigFile))
-	}
+	file := e.configName()
 	var err error
 	if o.Config, err = readConfig(fs, file, e.ConfigFile != ""); err != nil {
 		return err
@@ -144,6 +141,14 @@ func (e *Env) lock(ctx context.Context, fs FS) error {
 			return cmp.Or(ctx.Err(), err)
 		}
 	}
+}
+
+// configName is the configuration's file in the repository.
+func (e *Env) configName() string {
+	if e.ConfigFile == "" {
+		return cue.ConfigFile
+	}
+	return filepath.ToSlash(filepath.Clean(e.ConfigFile))
 }
 
 func readConfig(fs afero.Fs, file string, must bool) (*cue.Config, error) {
