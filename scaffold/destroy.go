@@ -112,8 +112,9 @@ func (d *destroyer) takeBack() (removed []recordEdit, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range slices.Backward(left) {
-		if err := d.edit(e); err != nil {
+	left = slices.Clone(left) // an edit may leave to those before it what it knew of their collection
+	for i, e := range slices.Backward(left) {
+		if err := d.edit(e, left[:i]); err != nil {
 			return nil, err
 		}
 	}
@@ -148,8 +149,8 @@ func (d *destroyer) files() error {
 }
 
 // edit takes one edit back: whole when nothing else has come into its collection, else its own entries only, and where the
-// text is not there any more, by structure.
-func (d *destroyer) edit(e recordEdit) error {
+// text is not there any more, by structure. before are those that are still to be taken back.
+func (d *destroyer) edit(e recordEdit, before []recordEdit) error {
 	old, src, err := d.plan.current(d.repo, e.File)
 	if err != nil || src == nil {
 		return err
@@ -190,7 +191,7 @@ func (d *destroyer) edit(e recordEdit) error {
 				continue
 			}
 			if left, _ := lookup(e.File, out, e.Path...); left != nil {
-				d.inherit(e)
+				d.inherit(e, before)
 				d.plan.write(e.File, old, out)
 				return nil
 			}
@@ -310,9 +311,15 @@ func keyOf(item any) string {
 	return ""
 }
 
-// inherit copies what an edit knew of its collection (that it was `resources: {}`, say) to another record with entries in
-// the same collection, so that the last one to go puts everything back.
-func (d *destroyer) inherit(e recordEdit) {
+// inherit copies what an edit knew of its collection (that it was `resources: {}`, say) to another edit or record with entries
+// in the same collection, so that the last one to go puts everything back.
+func (d *destroyer) inherit(e recordEdit, before []recordEdit) {
+	for i := range before {
+		if o := &before[i]; o.File == e.File && slices.Equal(o.Path, e.Path) && o.Container == "" && o.Replaced == "" && !o.Shared {
+			o.Container, o.Removed = e.Container, e.Removed
+			return
+		}
+	}
 	for _, other := range d.others {
 		for i := range other.Edits {
 			o := &other.Edits[i]

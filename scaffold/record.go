@@ -55,7 +55,8 @@ type recordEdit struct {
 	File string   `yaml:"file"`
 	Path []string `yaml:"path,flow"`
 	Keys []string `yaml:"keys,flow"` // the entries or items that were added
-	// The edit replaced Removed by Container+Text, where Container belongs to the collection and Text to the entries.
+	// The edit replaced Removed by Container+Text, where Container belongs to the collection and Text to the entries. With Replaced, Removed
+	// is that entry or item as it was written.
 	Removed   string `yaml:"removed"`
 	Container string `yaml:"container"`
 	Text      string `yaml:"text"`
@@ -153,7 +154,10 @@ func after(last, now []recordEdit) []recordEdit {
 			}
 			// What a later run replaced is what the first one wrote.
 			if len(n.Keys) == 1 && slices.Contains(e.Keys, n.Keys[0]) {
-				n.Replaced = e.Replaced
+				n.Replaced, n.Removed = e.Replaced, ""
+				if e.Replaced != "" {
+					n.Removed = e.Removed
+				}
 			}
 			kept := len(e.Keys)
 			e.Keys = slices.DeleteFunc(e.Keys, func(k string) bool { return k != "" && slices.Contains(n.Keys, k) })

@@ -135,6 +135,9 @@ func (d *destroyer) putBack(src []byte, e recordEdit) ([]byte, error) {
 	if v == nil {
 		return src, nil
 	}
+	if out := asWritten(src, e); out != nil {
+		return out, nil
+	}
 	out, _, err := replace()
 	if err != nil {
 		return nil, finding.Errorf(at, strings.Join(path, "."), "cannot be replaced without changing something else; replace it manually")
@@ -144,6 +147,48 @@ func (d *destroyer) putBack(src []byte, e recordEdit) ([]byte, error) {
 		return src, nil
 	}
 	return out, nil
+}
+
+// asWritten puts what an edit replaced back as it was written, if what the edit wrote is there unchanged; nil if not.
+func asWritten(src []byte, e recordEdit) []byte {
+	if e.Removed == "" || e.Text == "" {
+		return nil
+	}
+	path := append(slices.Clone(e.Path), e.Keys[0])
+	list := isList(e.File, src, e.Path)
+	if list {
+		path = e.Path
+	}
+	for from := 0; ; {
+		i := bytes.Index(src[from:], []byte(e.Text))
+		if i < 0 {
+			return nil
+		}
+		at := from + i
+		out, err := yamledit.Replace(src, yamledit.Edit{Offset: at, Removed: e.Text, Inserted: e.Removed}, path)
+		if err == nil && e.isBack(src, out, list) {
+			return out
+		}
+		from = at + 1
+	}
+}
+
+// isBack reports whether the entry or item that an edit replaced is there again, and beside it what was there before.
+func (e *recordEdit) isBack(before, after []byte, list bool) bool {
+	key := e.Keys[0]
+	if !list {
+		var was map[string]any
+		v, _ := lookup(e.File, after, append(slices.Clone(e.Path), key)...)
+		return yaml.Unmarshal([]byte(e.Replaced), &was) == nil && v != nil && same(v, was[key])
+	}
+	var was []any
+	b, _ := lookup(e.File, before, e.Path...)
+	a, _ := lookup(e.File, after, e.Path...)
+	i := named(asList(b), key)
+	if yaml.Unmarshal([]byte(e.Replaced), &was) != nil || i < 0 {
+		return false
+	}
+	return same(slices.Concat(asList(b)[:i], was, asList(b)[i+1:]), asList(a))
 }
 
 // wants returns the values that an edit wrote, by their keys.

@@ -219,16 +219,19 @@ func (m *merger) order(k *exampleKey) error {
 			return m.problem(path, want.text, err)
 		}
 		m.src = out
-		was := ""
+		var was recordEdit
 		m.edits = slices.DeleteFunc(m.edits, func(e recordEdit) bool {
 			of := slices.Equal(e.Path, path) && slices.Equal(e.Keys, []string{want.key})
 			if of {
-				was = e.Replaced
+				was = e
 			}
 			return of
 		})
 		m.replaced(path, want.key, e, nil)
-		m.edits[len(m.edits)-1].Replaced = was
+		if was.Replaced != "" {
+			last := &m.edits[len(m.edits)-1]
+			last.Replaced, last.Removed = was.Replaced, was.Removed
+		}
 	}
 	return nil
 }
@@ -342,7 +345,7 @@ func (m *merger) shared(path []string, key string) {
 func (m *merger) replaced(path []string, key string, e yamledit.Edit, was any) {
 	edit := recordEdit{File: m.file, Path: path, Keys: []string{key}, Text: e.Inserted}
 	if text, err := yaml.Marshal(was); err == nil && was != nil {
-		edit.Replaced = string(text)
+		edit.Replaced, edit.Removed = string(text), e.Removed
 	}
 	m.edits = append(m.edits, edit)
 }
