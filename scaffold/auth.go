@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -50,6 +51,9 @@ const passwordKey = "password" // the key that the Redis operator reads (spotaho
 // authSecret settles the method and gives the name of the Secret, "" without auth.
 func (s *resource) authSecret(deps Deps) (string, error) {
 	auth := &s.req.Auth
+	if err := s.setAuth(); err != nil {
+		return "", err
+	}
 	asked := *auth
 	if auth.Method == Default {
 		configured := s.config.Defaults.Auth
@@ -109,6 +113,24 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 		return "", err
 	}
 	return auth.Secret, nil
+}
+
+// setAuth takes --set auth=NAME for what it means, a Secret that exists: the URL needs the password too.
+func (s *resource) setAuth() error {
+	v, ok := s.req.Set["auth"]
+	name, _ := v.Value.(string)
+	if !ok || name == "" || !s.redis {
+		return nil
+	}
+	auth := &s.req.Auth
+	if auth.Method != Default && (auth.Method != Existing || auth.Secret != "" && auth.Secret != name) {
+		return finding.Errorf(v.At, "auth", "--set auth=%s and --auth %s contradict each other; remove one of them", name, auth.Method).About(CodeRequest, "auth")
+	}
+	auth.Method, auth.Secret = Existing, name
+	set := maps.Clone(s.req.Set)
+	delete(set, "auth")
+	s.req.Set = set
+	return nil
 }
 
 // check refuses what was asked for and has no effect with the method that it came to: a password that somebody believes to be

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/pem"
+	"github.com/redis-gitops/redis-gitops/cue"
 	"strings"
 	"testing"
 	"time"
@@ -226,5 +227,25 @@ func TestExternalKey(t *testing.T) {
 		if f.Path == file && f.Action != Unchanged {
 			t.Errorf("the key of an old password changes:\n%s", p.Diff())
 		}
+	}
+}
+
+// TestSetAuth: a Secret given as a value is in the URL too.
+func TestSetAuth(t *testing.T) {
+	r := shop(t, "resources: {}\nenv: []\n")
+	req := ResourceRequest{App: "shop", Set: map[string]cue.LayerValue{"auth": {Value: "shop-password"}}}
+	p := apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, req))
+	if text := read(t, r, "applications/shop/values.yaml"); !strings.Contains(text, "name: shop-password, key: password") || !strings.Contains(text, "auth: shop-password") || !strings.Contains(p.URL, "$(REDIS_PASSWORD)") {
+		t.Errorf("URL %s in\n%s", p.URL, text)
+	}
+	if req.Set["auth"].Value != "shop-password" {
+		t.Error("the request is changed")
+	}
+	if p, err := PlanResource(t.Context(), r, config(t, ""), deps, req); err != nil || p.Changed() {
+		t.Errorf("a second run: %v", err)
+	}
+	req.Auth = Auth{Method: NoAuth}
+	if _, err := PlanResource(t.Context(), r, config(t, ""), deps, req); err == nil || !strings.Contains(err.Error(), "contradict") {
+		t.Errorf("got %v", err)
 	}
 }

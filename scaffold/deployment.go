@@ -87,6 +87,9 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 			return nil, err
 		}
 	}
+	if err := p.noteImage(r, app, req.Image); err != nil {
+		return nil, err
+	}
 	if err := p.err(); err != nil {
 		return p, err
 	}
@@ -100,6 +103,19 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 		}
 	}
 	return p, nil
+}
+
+// noteImage reports that the image that was asked for is not the one that values.yaml has already, for all deployments.
+func (p *Plan) noteImage(r *repo.Repo, app *repo.App, asked string) error {
+	file := app.Path("values.yaml")
+	_, src, err := p.current(r, file)
+	if err != nil || asked == "" {
+		return err
+	}
+	if have, at := lookup(file, src, "image"); have != nil && have != any(asked) {
+		p.Notes = append(p.Notes, at.String()+": image is kept, so --image "+asked+" has no effect; change it there for all deployments of the chart")
+	}
+	return nil
 }
 
 // planIngress puts a host name in front of cloudflared's rules: the last rule is the one for everything else.

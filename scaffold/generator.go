@@ -101,6 +101,9 @@ func generator(r *repo.Repo, folder, typ string, builtIn func(typ string) []byte
 	}
 	types = append(types, builtInTypes...)
 	slices.Sort(types)
+	if len(types) == 0 {
+		return nil, finding.Errorf(finding.Position{}, "", "unknown %s type %q, as %s has no generators; write %s", what, typ, dir, path.Join(dir, typ+".yaml"))
+	}
 	return nil, finding.Errorf(finding.Position{}, "", "unknown %s type %q; %s, or write %s%s",
 		what, typ, finding.OneOf(slices.Compact(types)), path.Join(dir, typ+".yaml"), finding.DidYouMean(typ, types))
 }

@@ -162,7 +162,7 @@ func readSkeleton(dir string, files map[string][]byte) error {
 		}
 		src, err := skeleton.ReadFile(path)
 		name := strings.TrimPrefix(path, dir+"/")
-		for _, dotted := range []string{"github/", "gitlab-ci.yml", "pre-commit-config.yaml"} {
+		for _, dotted := range []string{"github/", "gitattributes", "gitlab-ci.yml", "pre-commit-config.yaml"} {
 			if strings.HasPrefix(name, dotted) {
 				name = "." + name
 			}

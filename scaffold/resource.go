@@ -679,6 +679,49 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 		return err
 	}
 	p.write(file, old, out)
+	return p.noteIgnored(r)
+}
+
+// ignoredRecords matches the pattern of .gitignore that hides the records.
+var ignoredRecords = regexp.MustCompile(`^(!?)/?(?:\.\*|\.redis-gitops(?:/generated)?(?:/\*{1,2})?)/?\s*$`)
+
+// noteIgnored reports that the records would not get into Git, without which destroy and update do not know what was generated.
+func (p *Plan) noteIgnored(r *repo.Repo) error {
+	src, err := readIfThere(r, ".gitignore")
+	if err != nil {
+		return err
+	}
+	line := 0
+	for i, text := range strings.Split(string(src), "\n") {
+		if m := ignoredRecords.FindStringSubmatch(text); m != nil {
+			line = i + 1
+			if m[1] == "!" {
+				line = 0
+			}
+		}
+	}
+	if line > 0 {
+		p.Notes = append(p.Notes, finding.Position{File: ".gitignore", Line: line}.String()+": "+recordFolder+" is ignored by Git, so destroy and update will not work in another clone; remove the pattern")
+	}
+	return nil
+}
+
+// keptURL takes the URL out of a plan that keeps another one in values.yaml.
+func (s *resource) keptURL(p *Plan) error {
+	if s.req.Conflicts != Keep || s.app.Kind != repo.Chart || p.URL == "" {
+		return nil
+	}
+	file := s.app.Path("values.yaml")
+	_, src, err := p.current(s.repo, file)
+	if err != nil || strings.Contains(string(src), p.URL) {
+		return err
+	}
+	env := s.example.key("env")
+	if env == nil || !slices.ContainsFunc(env.items, func(e entry) bool { return e.key != "" && strings.Contains(string(src), e.key) }) {
+		return nil // the variables are not in this file
+	}
+	p.Notes = append(p.Notes, file+" keeps another URL than "+p.URL)
+	p.URL = ""
 	return nil
 }
 
@@ -686,6 +729,9 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 func (s *resource) next(p *Plan) error {
 	if s.redis {
 		p.URL = s.names.URL
+	}
+	if err := s.keptURL(p); err != nil {
+		return err
 	}
 	if !p.Changed() {
 		return nil

@@ -307,3 +307,34 @@ func TestDestroyReferences(t *testing.T) {
 		}
 	}
 }
+
+// TestSaid: what a request asks for and does not get is reported.
+func TestSaid(t *testing.T) {
+	r := newRepository(t, "shop")
+	deployment(t, r, "web", "")
+	p := apply(t, r)(PlanDeployment(t.Context(), r, DeploymentRequest{App: "shop", Type: "sidekiq", Image: "registry.example/shop:2"}))
+	if notes := strings.Join(p.Notes, "\n"); !strings.Contains(notes, "values.yaml:1:8: image is kept, so --image registry.example/shop:2 has no effect") {
+		t.Errorf("notes: %s", notes)
+	}
+	p = apply(t, r)(PlanDeployment(t.Context(), r, DeploymentRequest{App: "shop", Type: "sidekiq", Name: "worker", Image: "shop:latest"}))
+	if len(p.Notes) > 0 {
+		t.Errorf("notes: %s", p.Notes)
+	}
+	generate(t, r, ResourceRequest{App: "shop"})
+	p = apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{App: "shop", Namespace: "prod", Conflicts: Keep}))
+	if p.URL != "" || !strings.Contains(strings.Join(p.Notes, "\n"), "keeps another URL than redis://shop-redis-master.prod.svc:6379") {
+		t.Errorf("URL %s, notes %s", p.URL, p.Notes)
+	}
+	for ignore, want := range map[string]bool{"node_modules\n": false, ".redis-gitops/\n": true, ".*\n": true, ".*\n!.redis-gitops/\n": false, "/.redis-gitops/generated/**\n": true, "# .redis-gitops\n": false} {
+		ignoring := shop(t, "resources: {}\nenv: []\n")
+		write(t, ignoring, ".gitignore", ignore)
+		p := generate(t, ignoring, ResourceRequest{App: "shop"})
+		if got := strings.Contains(strings.Join(p.Notes, "\n"), "is ignored by Git"); got != want {
+			t.Errorf("%q: notes %q", ignore, p.Notes)
+		}
+	}
+	empty := shop(t, "")
+	if _, err := PlanDeployment(t.Context(), empty, DeploymentRequest{App: "shop", Type: "web"}); err == nil || strings.Contains(err.Error(), "one of ") {
+		t.Errorf("got %v", err)
+	}
+}
