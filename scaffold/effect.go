@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -19,6 +20,7 @@ type effect struct {
 	file    string   // the template
 	path    []string // in its resource
 	problem *finding.Problem
+	twin    string // an object that the plan creates and that the template makes too
 }
 
 func (e *effect) where() string {
@@ -49,11 +51,38 @@ func effectOf(ctx context.Context, r *repo.Repo, app *repo.App, files map[string
 		if err != nil {
 			return nil, err
 		}
-		if e := compare(before, after, own, env); e != nil {
+		if e := cmp.Or(compare(before, after, own, env), twin(after, own)); e != nil {
 			return e, nil
 		}
 	}
 	return nil, nil
+}
+
+// twin returns a template that makes an object of the same kind and name as a planned one, whatever it computes the name from.
+func twin(res *render.Result, own map[string]bool) *effect {
+	key := func(r *render.Resource) string {
+		text := func(path ...string) string {
+			if n := repo.Lookup(r.Node, path...); n != nil {
+				return n.Value
+			}
+			return ""
+		}
+		group, _, _ := strings.Cut(text("apiVersion"), "/")
+		return group + " " + text("kind") + " " + text("metadata", "namespace") + " " + text("metadata", "name")
+	}
+	planned := map[string]bool{}
+	for _, r := range res.Resources {
+		if own[r.File] {
+			planned[key(r)] = true
+		}
+	}
+	for _, r := range res.Resources {
+		if k := key(r); planned[k] && !own[r.File] {
+			steps := strings.Split(k, " ")
+			return &effect{file: r.File, twin: steps[1] + " " + steps[3]}
+		}
+	}
+	return nil
 }
 
 // withFiles returns the repository with other contents of some files; nothing is written to it.
@@ -199,6 +228,10 @@ func (p *Plan) checkEffects(ctx context.Context, r *repo.Repo, app *repo.App, re
 	}
 	if e.problem != nil {
 		p.inTheWay(on, e.problem.Position, "the chart would no longer render: "+e.problem.Message, "")
+		return nil
+	}
+	if e.twin != "" {
+		p.inTheWay(on, finding.Position{File: e.file}, "makes the "+e.twin+" too", "choose another suffix, or remove it there")
 		return nil
 	}
 	message := "this change would affect what this template renders"
