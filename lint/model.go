@@ -336,10 +336,15 @@ func (l *linter) readGenerator(file, group string) generator {
 // aboutRedis names the kinds of resources that say something about a Redis: its own, and those around it.
 func aboutRedis(kind string) bool {
 	switch kind {
-	case "Service", "StatefulSet", "Deployment", "Application", "HelmRelease", "GitRepository", "OCIRepository", "HelmRepository":
+	case "Service", "Application", "HelmRelease", "GitRepository", "OCIRepository", "HelmRepository":
 		return true
 	}
-	return strings.HasPrefix(kind, "Redis")
+	return runsRedis(kind)
+}
+
+// runsRedis names the kinds that can be a Redis.
+func runsRedis(kind string) bool {
+	return kind == "StatefulSet" || kind == "Deployment" || strings.HasPrefix(kind, "Redis")
 }
 
 // redis sets what data.repo has of the Redis instances of the repository: redis, pods and references.

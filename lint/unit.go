@@ -38,8 +38,9 @@ type unit struct {
 	rendered *render.Result // nil unless it is kept
 
 	suppressions []*suppression
-	checked      bool // to its end
-	incomplete   bool // something of it could not be rendered
+	attached     attachments // while it is checked
+	checked      bool        // to its end
+	incomplete   bool        // something of it could not be rendered
 
 	findings []*finding.Finding
 	located  map[*finding.Finding]*fix
@@ -122,6 +123,8 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 		}
 	}
 	seen := map[string]*render.Resource{}
+	u.attached = u.attachments(res.Resources)
+	defer func() { u.attached = nil }()
 	for _, r := range res.Resources {
 		n := len(u.resources)
 		if err := u.checkResource(ctx, l, res.Chart, r); err != nil {
@@ -267,7 +270,13 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	var violations []policy.Violation
 	if l.evaluator.Wants(kept.Kind) {
 		stop := l.clock.measure("rules")
-		violations, err = l.evaluator.Resource(ctx, kept.value)
+		input := kept.value
+		if len(u.attached) > 0 && runsRedis(kept.Kind) {
+			if input, err = u.attach(l, kept.Namespace, plain, input); err != nil {
+				return err
+			}
+		}
+		violations, err = l.evaluator.Resource(ctx, input)
 		stop()
 	}
 	if err != nil {
@@ -302,6 +311,11 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, name *finding.Resource, v *policy.Violation) {
 	at := &locatedResource{unit: u, chart: chart, resource: r, index: len(u.resources) - 1, name: *name, parts: true}
 	f, fx := at.locate(l, v)
+	if in, where, path := u.inAttached(l, name.Namespace, v.Path); in != nil {
+		if f, fx = l.finding(v, where, name), nil; f != nil {
+			f.Path = path
+		}
+	}
 	if f == nil {
 		return
 	}

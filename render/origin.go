@@ -31,6 +31,38 @@ func (r *Resource) Origin(n *yaml.Node) Origin {
 	return r.from.origin(r, n)
 }
 
+// LineOrigin reports where the last word of a line of a text in a literal block comes from; line counts from 0. The zero value is unknown.
+func (r *Resource) LineOrigin(text *yaml.Node, line int) Origin {
+	lines := strings.Split(text.Value, "\n")
+	if text.Style&yaml.LiteralStyle == 0 || line < 0 || line >= len(lines) {
+		return Origin{}
+	}
+	at := text.Line + 1 + line
+	switch f := r.from.(type) {
+	case *manifestFile:
+		src := lineOf(f.src, at)
+		value := strings.TrimSpace(lines[line])
+		i := strings.Index(src, value)
+		if i < 0 {
+			return Origin{}
+		}
+		return f.origin(r, &yaml.Node{Kind: yaml.ScalarNode, Value: value, Line: at, Column: utf8.RuneCountInString(src[:i]) + 1})
+	case *renderedFile:
+		words := strings.Fields(lines[line])
+		if len(words) == 0 {
+			return Origin{}
+		}
+		last := words[len(words)-1]
+		src := lineOf(f.text, at)
+		i := strings.LastIndex(src, last)
+		if i < 0 {
+			return Origin{}
+		}
+		return f.origin(r, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: last, Line: at, Column: utf8.RuneCountInString(src[:i]) + 1})
+	}
+	return Origin{}
+}
+
 // find follows aliases and merge keys.
 func find(n *yaml.Node, path ...string) (key, value *yaml.Node) {
 	n = follow(n)

@@ -110,8 +110,8 @@ else := {}
 # Sets maxmemory to room, as a part of a violation.
 lower_fix := {"fix": object.union({"path": maxmemory.path, "op": "set", "value": lowered[maxmemory.form]}, risk)}
 
-# A percentage, because it is that of the limit.
-lowered := {"list": sprintf("maxmemory %s", [most]), "argument": most, "percent": 75}
+# A percentage, because it is that of the limit. mem/config-map-maxmemory is about files.
+lowered := {"list": addition, "argument": most, "word": concat("", ["--", addition]), "percent": 75}
 
 # Adds maxmemory if it is missing, as a part of a violation. Arguments and ConfigMaps are left to the user.
 add_fix := {"fix": object.union({"path": array.concat(list, ["-"]), "op": "add", "value": addition}, risk)} if {

@@ -134,40 +134,75 @@ resources(p) := {"path": path, "object": value(path)} if {
 	path := set[0]
 } else := {"path": p.resources[0], "object": {}}
 
-# The directives of the Redis: {"key", "value", "text", "path", "form"}, in the order in which they apply. The form is "list" for an
-# entry "directive value", and "argument" for a value of its own.
-directives := array.concat(arguments, entries)
+# The directives of the Redis: {"key", "value", "text", "path", "form"}, in the order in which they apply. The form is "file" for a line of a
+# configuration file, "list" for an entry "directive value", "argument" for a value of its own, and "word" for an argument "--directive value".
+directives := array.concat(files, array.concat(arguments, entries))
 
 entries := [object.union(d, {"path": array.concat(path, [d.index]), "form": "list"}) |
 	some path in object.get(server.config, "lists", [])
 	some d in redisfailover.directives(value(path))
 ]
 
-arguments := [d |
-	some list in ["command", "args"]
-	some i, word in value(array.concat(server.container, [list]))
-	is_string(word)
-	startswith(word, "--")
-	d := argument(list, i, word)
+# The lines of the configuration files that are ConfigMaps or Secrets of the same chart: lint adds those that the input names.
+files := [object.union(d, {"path": array.concat(c.path, [d.index]), "form": "file", "value": trim(d.value, `"'`)}) |
+	some c in sort(config_maps)
+	some d in redisfailover.directives(split(regex.replace(c.text, `[\t\r]`, " "), "\n"))
+	not startswith(d.key, "#")
 ]
 
-argument(list, i, word) := {
+arguments := [d |
+	some list in ["command", "args"]
+	words := value(array.concat(server.container, [list]))
+	some i, word in words
+	is_string(word)
+	startswith(word, "--")
+	d := argument(list, words, i, word)
+]
+
+argument(list, words, i, word) := {
 	"key": lower(substring(word, 2, -1)), "value": text, "text": text, "form": "argument",
 	"path": array.concat(server.container, [list, i + 1]),
 } if {
-	text := value(array.concat(server.container, [list, i + 1]))
-	is_string(text)
+	not contains(word, " ")
+	is_string(words[i + 1])
+	ends := [j | some j, w in words; j > i; startswith(sprintf("%v", [w]), "--")]
+	text := concat(" ", [sprintf("%v", [w]) | some w in array.slice(words, i + 1, min(array.concat(ends, [count(words)])))])
+} else := object.union(d, {"form": "word", "path": array.concat(server.container, [list, i])}) if {
+	[d] := redisfailover.directives([substring(word, 2, -1)])
+	count(d.words) > 1
 }
+
+# The effective value of a directive, the last one; undefined if nothing sets it.
+last(key) := set[count(set) - 1] if {
+	set := [d | some d in directives; d.key == key]
+	count(set) > 0
+}
+
+# Whether a value of save disables snapshots.
+never := {"", `""`, "''"}
 
 # Directives may also be set where they cannot be seen: by a ConfigMap, the environment, a script or an image of another publisher.
 hidden if {
 	some c in server.config.hidden
 	holds(c)
+	not of_file(c.path)
+}
+
+of_file(path) if {
+	some m in config_maps
+	m.field == path
 }
 
 hidden if {
 	some word in words(value(server.container))
-	regex.match(`\.conf\b|^-c$|\s`, word)
+	regex.match(`\.conf\b|^-c$|^[^-].*\s`, word)
+	not word in {m.field | some m in config_maps}
+}
+
+# What a file includes cannot be seen either.
+hidden if {
+	some d in files
+	d.key == "include"
 }
 
 hidden if {
@@ -182,25 +217,44 @@ hidden if {
 	not regex.match(`^(docker\.io/)?((library/)?redis|valkey/valkey)[:@]`, image)
 }
 
-# The ConfigMaps with directives of the Redis: {"name", "key"}. In a container, those with the configuration files of its arguments.
-config_maps := {c | some c in array.concat(
-	[{"name": name, "key": server.config.key} |
+# The ConfigMaps and Secrets with directives of the Redis that lint found: {"path": of the text in the input, "text", "field": the path or
+# argument that names it}. In a container, those with the configuration files of its arguments.
+config_maps := {{"path": path, "text": text, "field": c.field} |
+	some c in named
+	path := [attached, c.kind, c.name, c.key]
+	text := value(path)
+	is_string(text)
+}
+
+attached := "redis-gitops.io/files"
+
+named := array.concat(
+	[{"kind": "ConfigMap", "name": name, "key": server.config.key, "field": path} |
 		some path in server.config.maps
 		name := value(path)
-		is_string(name)
 	],
-	[{"name": volume.configMap.name, "key": key} |
+	[{"kind": kind, "name": volume[source[0]][source[1]], "key": key, "field": file} |
 		container := value(server.container)
 		some file in words(container)
 		endswith(file, ".conf")
 		some mount in container.volumeMounts
-		key := mounted(file, mount)
+		name := mounted(file, mount)
 		some volume in value(array.concat(array.slice(server.container, 0, count(server.container) - 2), ["volumes"]))
 		volume.name == mount.name
+		some kind, source in {"ConfigMap": ["configMap", "name"], "Secret": ["secret", "secretName"]}
+		key := stored(volume[source[0]], name)
 	],
-)}
+)
 
-# The key of a volume that is a file of a container.
+# The key of a file of a volume.
+stored(source, name) := name if not source.items
+
+stored(source, name) := item.key if {
+	some item in source.items
+	item.path == name
+}
+
+# The file of a volume that is a file of a container.
 mounted(file, mount) := mount.subPath if {
 	file == mount.mountPath
 } else := trim_prefix(file, concat("", [trim_suffix(mount.mountPath, "/"), "/"])) if {
