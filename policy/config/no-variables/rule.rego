@@ -2,7 +2,7 @@
 # title: Variable is not expanded
 # description: |-
 #   The operators send customConfig and dynamicConfig to Redis unchanged, and Redis does not expand environment
-#   variables: it uses the text $NAME as the value. As replica-announce-ip, for example, sentinels and clients get an
+#   variables, in its configuration file neither: it uses the text $NAME as the value. As replica-announce-ip, for example, sentinels and clients get an
 #   address that does not resolve. In command and args, Kubernetes expands $(NAME) with the variables of the container,
 #   and leaves the text if there is none; $NAME needs a shell. Of the substitutions of Flux, ${NAME}, those that
 #   only a pod knows are reported, such as ${POD_IP}.
@@ -28,7 +28,7 @@ deny contains {
 	"message": sprintf("%s is set to the literal %q, because variables in %s are not expanded; set the actual value", [d.key, found[0], d.path[count(d.path) - 2]]),
 	"path": d.path,
 } if {
-	some d in array.concat(redis.entries, of_sentinel)
+	some d in array.concat(array.concat(redis.files, redis.entries), of_sentinel)
 	not regex.match(`pass|auth|user`, d.key) # a password may have a dollar sign
 	found := regex.find_n(`\$([A-Za-z_][A-Za-z0-9_]*|\([A-Za-z_][A-Za-z0-9_]*\)|\{(POD_IP|POD_NAME|HOSTNAME|HOST_IP|NODE_NAME|NODE_IP)\})`, d.value, 1)
 	count(found) > 0

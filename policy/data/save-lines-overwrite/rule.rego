@@ -6,28 +6,29 @@
 #   hardly ever saved.
 # custom:
 #   severity: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   fix: merges all into the last one
 #   remediation: Write all save points in one entry, such as save 900 1 300 10 60 10000.
 #   since: 0.1.0
 #   references:
 #     - redis/redis src/config.c, setConfigSaveOption
 #     - spotahome/redis-operator v1.2.4 service/redis/client.go, SetCustomRedisConfig
+#     - OT-CONTAINER-KIT/redis-operator 5dd04e17 internal/k8sutils/redis.go, applyDynamicConfig
 package redisgitops.data["save-lines-overwrite"]
 
-import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.redis
 
-saves := [d | some d in redisfailover.redis; d.key == "save"; regex.match(`^[0-9]+( [0-9]+)+$`, d.value)]
+saves := [d | some d in redis.entries; d.key == "save"; regex.match(`^[0-9]+( [0-9]+)+$`, d.value)]
 
 last := saves[count(saves) - 1]
 
 deny contains {
 	"message": sprintf("each save line overrides the previous one, so only \"%s\" applies; use a single \"save %s\"", [last.text, concat(" ", all)]),
-	"path": ["spec", "redis", "customConfig", lost[0].index],
-	"related": [{"path": ["spec", "redis", "customConfig", last.index], "message": "this line applies"}],
+	"path": lost[0].path,
+	"related": [{"path": last.path, "message": "this line applies"}],
 	"fix": {
-		"path": ["spec", "redis", "customConfig", last.index], "op": "set", "value": sprintf("save %s", [concat(" ", all)]),
-		"also": [{"path": ["spec", "redis", "customConfig", d.index], "op": "remove"} | some d in saves; d.index != last.index],
+		"path": last.path, "op": "set", "value": sprintf("save %s", [concat(" ", all)]),
+		"also": [{"path": d.path, "op": "remove"} | some d in saves; d.index != last.index],
 	},
 } if {
 	count(lost) > 0
