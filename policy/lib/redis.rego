@@ -181,6 +181,31 @@ last(key) := set[count(set) - 1] if {
 # Whether a value of save disables snapshots.
 never := {"", `""`, "''"}
 
+# The ports that the container of the Redis listens on; undefined if they cannot be seen.
+listening := {p | some p in [plain, tls]; p > 0} if {
+	plain := port
+	tls := number("tls-port", 0)
+}
+
+port := number("port", 6379) if {
+	server.container
+	seen
+} else := to_number(found[0][1]) if {
+	found := [f |
+		some word in words(value(server.container))
+		some f in regex.find_all_string_submatch_n(`(?:redis|valkey)-server\b[^;&|\n]*--port[ \t=]+"?([0-9]{1,5})\b`, word, 2)
+	]
+	count(found) == 1
+}
+
+seen if last("port")
+
+seen if not hidden
+
+number(key, _) := to_number(last(key).value) if regex.match(`^[0-9]{1,5}$`, last(key).value)
+
+number(key, otherwise) := otherwise if not last(key)
+
 # Directives may also be set where they cannot be seen: by a ConfigMap, the environment, a script or an image of another publisher.
 hidden if {
 	some c in server.config.hidden

@@ -5,7 +5,8 @@
 #   whole command line in one element is the name of a program that does not exist. The same is true of sidecars, init
 #   containers and probes, and of args that the entrypoint of the Redis and Valkey images runs. Arguments of a
 #   RedisFailover after the configuration file override it: with --port, Redis listens on a port that the operator, the
-#   probes, the sentinels and the Services do not use; with --bind 127.0.0.1, none of them can connect.
+#   probes, the sentinels and the Services do not use; with --bind 127.0.0.1, none of them can connect. The ports and
+#   probes of a StatefulSet or Deployment must have the port of its arguments and configuration file too.
 # custom:
 #   kinds: [redis]
 #   since: 0.1.0
@@ -17,10 +18,11 @@
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go, getRedisCommand and getSentinelCommand
 #     - kubernetes/kubernetes v1.36.3 staging/src/k8s.io/api/core/v1/types.go, Container.Command
 #     - redis/docker-library-redis and valkey-io/valkey-container, docker-entrypoint.sh
-#     - redis/redis 7.0 src/server.c, main
+#     - redis/redis 7.0 src/server.c, main; src/redis-cli.c, parseOptions; redis.conf, port and tls-port
 package redisgitops.config["command-arguments"]
 
 import data.redisgitops.lib.commands
+import data.redisgitops.lib.redis
 import data.redisgitops.lib.redisfailover
 
 deny contains {
@@ -66,6 +68,55 @@ deny contains {
 	addresses := bound(words, i, word)
 	count(addresses) > 0
 	every a in addresses { trim_prefix(a, "-") in {"127.0.0.1", "::1", "localhost"} }
+}
+
+# Ports and probes of a container of its own.
+deny contains object.union(
+	{
+		"message": sprintf("%s has port %v, but Redis listens on %s; set the same port", [u.what, u.port, listens]),
+		"path": array.concat(redis.server.container, u.path),
+	},
+	u.as,
+) if {
+	some u in used
+	not u.port in redis.listening
+}
+
+listens := "no port" if count(redis.listening) == 0
+
+else := concat(" and ", [sprintf("%d", [p]) | some p in sort(redis.listening)])
+
+container := redis.value(redis.server.container)
+
+# What uses a port of the container. The number of one without a name is for readers only.
+used := array.concat(
+	[{"what": "the containerPort", "port": p.containerPort, "path": ["ports", i, "containerPort"], "as": {key: "warning" | some key in ["severity"]; not p.name}} |
+		every other in container.ports { not other.containerPort in redis.listening }
+		some i, p in container.ports
+	],
+	[u |
+		some probe in ["livenessProbe", "readinessProbe", "startupProbe"]
+		some u in array.concat(
+			[{"what": probe, "port": port, "path": [probe, action, "port"], "as": {}} |
+				some action in ["httpGet", "tcpSocket"]
+				port := container[probe][action].port
+				is_number(port)
+				not container[probe][action].host
+			],
+			[{"what": probe, "port": port, "path": [probe, "exec", "command"], "as": {}} |
+				asked := concat(" ", [sprintf("%v", [w]) | some w in container[probe].exec.command])
+				port := of_client(asked)
+			],
+		)
+	],
+)
+
+# The port that the one call of redis-cli in a command connects to.
+of_client(text) := port if {
+	count(regex.find_n(`(redis|valkey)-cli\b`, text, 2)) == 1
+	not regex.match(`\s-(h|u|s)\b|-cli\b.*\$\{?\w*port`, lower(text))
+	found := regex.find_all_string_submatch_n(`-cli\b[^|;&]*\s-p[ ="']*([0-9]{1,5})\b`, text, 1)
+	port := to_number(array.concat([f[1] | some f in found], ["6379"])[0])
 }
 
 # The command of Redis and of the sentinels in a RedisFailover.

@@ -2,7 +2,8 @@
 # title: Service targets no port of Redis
 # description: |-
 #   The selector of a Service must match the labels that the operator sets on its pods, and targetPort must be the
-#   port of Redis. Otherwise the Service has no endpoints, or refuses connections.
+#   port of Redis. Otherwise the Service has no endpoints, or refuses connections. The same is true of the pods of a
+#   StatefulSet or Deployment, whose port is that of its arguments or redis.conf.
 # custom:
 #   scope: repository
 #   fix: sets the port by name
@@ -11,9 +12,13 @@
 #     Select app.kubernetes.io/name: <name of the RedisFailover>, and the port by its name redis.
 #   references:
 #     - spotahome/redis-operator operator/redisfailover/service/names.go, generator.go
+#     - kubernetes/kubernetes v1.36.3 staging/src/k8s.io/api/core/v1/types.go, ServicePort.TargetPort
 package redisgitops.svc["selector-or-port-wrong"]
 
 import data.redisgitops.lib.group
+import data.redisgitops.lib.labels
+import data.redisgitops.lib.pods
+import data.redisgitops.lib.redis
 import data.redisgitops.lib.selectors
 import data.redisgitops.lib.services
 
@@ -61,6 +66,87 @@ deny contains object.union(
 	own := object.get(data.repo.resources[redis.resource].object, ["spec", "redis", "port"], 6379)
 	wrong(port.targetPort, own)
 }
+
+# The Services of StatefulSets and Deployments.
+deny contains {
+	"message": sprintf("%s/%s %s, but the Service targets \"%v\"; set targetPort to its port", [own.kind, own.name, fault, target]),
+	"resource": r.id,
+	"path": ["spec", "ports", i, "targetPort"],
+	"related": [{"resource": own.id, "path": ["metadata", "name"], "message": "the Redis"}],
+} if {
+	count(plain) > 0
+	some r in data.repo.resources
+	r.kind == "Service"
+	selector := r.object.spec.selector
+	key := min(object.keys(selector))
+	selected := [p |
+		some n in array.slice(sort(object.get(plain, [[r.namespace, key, selector[key]]], [])), 0, selectors.most)
+		p := data.repo.pods[n]
+		labels.selects({"matchLabels": selector}, p.labels)
+		beside(r, pods.resource(p))
+	]
+	count(selected) == 1
+	own := pods.resource(selected[0])
+	some i, port in r.object.spec.ports
+	target := object.get(port, "targetPort", port.port)
+	fault := unserved(selected[0], own, target)
+}
+
+plain := group.by([[[pods.resource(p).namespace, key, value], i] |
+	some i, p in data.repo.pods
+	pods.resource(p).kind in {"Deployment", "StatefulSet"}
+	some key, value in p.labels
+])
+
+beside(a, b) if a.unit != b.unit
+
+beside(a, b) if a.set == b.set
+
+# Why nothing answers at a target, if it is one for Redis.
+unserved(p, own, target) := sprintf("listens on %s", [ports_of(listening)]) if {
+	is_number(target)
+	listening := redis.listening with input as with_files(own)
+	every l in listening { not target in {l, l + 10000} } # that of the cluster bus
+	redis_at := redis.server.container with input as own.object
+	containers := pods.items(p, array.concat(p.containers, p.init))
+	every c in containers { any_of([c.path == redis_at, not_at(c.object, target)]) }
+	for_its_port(containers, redis_at, target)
+} else := "has no port of that name" if {
+	is_string(target)
+	every c in pods.items(p, array.concat(p.containers, p.init)) { not target in {port.name | some port in c.object.ports} }
+}
+
+any_of(truths) if true in truths
+
+not_at(container, target) := count([port | some port in container.ports; port.containerPort == target]) == 0
+
+for_its_port(containers, _, _) if count(containers) == 1
+
+for_its_port(_, _, 6379)
+
+for_its_port(containers, at, target) if {
+	some c in containers
+	c.path == at
+	some port in c.object.ports
+	port.containerPort == target
+}
+
+ports_of(listening) := "no port" if count(listening) == 0
+
+else := sprintf("port %s", [concat(" and ", [sprintf("%d", [l]) | some l in sort(listening)])])
+
+# A workload with the configuration files of its volumes, as in rules about one resource.
+with_files(r) := object.union(r.object, {redis.attached: object.union_n([{kind: {name: data.repo.resources[id].object[source[2]]}} |
+	some volume in r.object.spec.template.spec.volumes
+	some kind, source in {"ConfigMap": ["configMap", "name", "data"], "Secret": ["secret", "secretName", "stringData"]}
+	name := volume[source[0]][source[1]]
+	some id in object.get(stored, [[kind, name, r.unit, r.set, r.namespace]], [])
+])})
+
+stored := group.by([[[r.kind, r.name, r.unit, r.set, r.namespace], r.id] |
+	some r in data.repo.resources
+	r.kind in {"ConfigMap", "Secret"}
+])
 
 # for_redis reports whether a Service is one for Redis. A Service of the application that selects by the name alone selects Redis as well,
 # which is another rule's, and its port is the application's.
