@@ -11,9 +11,14 @@ import (
 )
 
 // TestOpsTree: a file with several mistakes has a finding for each, at the line to edit, and no mistake has two. UPDATE=1 writes want.txt.
-func TestOpsTree(t *testing.T) {
+func TestOpsTree(t *testing.T) { golden(t, "testdata/opstree.txtar") }
+
+// TestConfigurationFiles does the same for the configuration files of Redis, wherever a repository has them.
+func TestConfigurationFiles(t *testing.T) { golden(t, "testdata/files.txtar") }
+
+func golden(t *testing.T, file string) {
+	t.Helper()
 	t.Parallel()
-	const file = "testdata/opstree.txtar"
 	src, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
