@@ -87,9 +87,7 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 			return nil, err
 		}
 	}
-	if err := p.noteImage(r, app, req.Image); err != nil {
-		return nil, err
-	}
+	p.noteImage(r, app, req.Image)
 	if err := p.err(); err != nil {
 		return p, err
 	}
@@ -106,16 +104,15 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 }
 
 // noteImage reports that the image that was asked for is not the one that values.yaml has already, for all deployments.
-func (p *Plan) noteImage(r *repo.Repo, app *repo.App, asked string) error {
+func (p *Plan) noteImage(r *repo.Repo, app *repo.App, asked string) {
 	file := app.Path("values.yaml")
 	_, src, err := p.current(r, file)
 	if err != nil || asked == "" {
-		return err
+		return // the plan for the values has reported it
 	}
 	if have, at := lookup(file, src, "image"); have != nil && have != any(asked) {
 		p.Notes = append(p.Notes, at.String()+": image is kept, so --image "+asked+" has no effect; change it there for all deployments of the chart")
 	}
-	return nil
 }
 
 // planIngress puts a host name in front of cloudflared's rules: the last rule is the one for everything else.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -88,6 +89,9 @@ func (rec *record) marshal() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// quotedValue is how the decoder quotes a value of the wrong type.
+var quotedValue = regexp.MustCompile("`[^`]*`")
+
 // readRecord reads a record; nil when there is none. A record comes from the repository and so is not to be trusted: its
 // paths must lie inside the folder of its application.
 func readRecord(r *repo.Repo, application, name string) (*record, error) {
@@ -96,17 +100,23 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	if src == nil || err != nil {
 		return nil, err
 	}
-	if _, err := repo.ParseDocuments(file, src); err != nil {
-		return nil, err
-	}
+	at := finding.Position{File: file}
 	bad := func(what string) error {
-		return finding.Errorf(finding.Position{File: file}, "", "%s; restore the file from Git, or remove it and run generate --keep", what)
+		return finding.Errorf(at, "", "%s; restore the file from Git, or remove it and run generate --keep", what)
+	}
+	// Without what it quotes of the file: a record has texts of files with passwords.
+	if _, err := repo.ParseDocuments(file, src); err != nil {
+		if problems := finding.All(err); len(problems) > 0 {
+			at = problems[0].Position
+		}
+		return nil, bad("not valid YAML")
 	}
 	d := yaml.NewDecoder(bytes.NewReader(src))
 	d.KnownFields(true)
 	var rec record
 	if err := d.Decode(&rec); err != nil {
-		return nil, bad("not a record: " + strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " "))
+		text := quotedValue.ReplaceAllLiteralString(strings.TrimPrefix(err.Error(), "yaml: "), "a value")
+		return nil, bad("not a record: " + strings.Join(strings.Fields(text), " "))
 	}
 	if rec.Version != 1 {
 		return nil, bad("written by another version of redis-gitops")
