@@ -59,7 +59,7 @@ func TestCollisions(t *testing.T) {
 	// --keep lets both be, and says so.
 	r := shop(t, valuesFiles["fresh"])
 	write(t, r, "applications/shop/templates/other.yaml", "kind: Service\nmetadata:\n  name: {{ .Chart.Name }}-redis-master\n")
-	p := generate(t, r, ResourceRequest{App: "shop", Conflicts: Keep})
+	p := generate(t, r, ResourceRequest{App: "shop", Namespace: "prod", Conflicts: Keep})
 	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "makes the Service shop-redis-master") {
 		t.Errorf("notes: %q", p.Notes)
 	}

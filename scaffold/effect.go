@@ -60,29 +60,35 @@ func effectOf(ctx context.Context, r *repo.Repo, app *repo.App, files map[string
 
 // twin returns a template that makes an object of the same kind and name as a planned one, whatever it computes the name from.
 func twin(res *render.Result, own map[string]bool) *effect {
-	key := func(r *render.Resource) string {
-		text := func(path ...string) string {
-			if n := repo.Lookup(r.Node, path...); n != nil {
-				return n.Value
-			}
-			return ""
-		}
-		group, _, _ := strings.Cut(text("apiVersion"), "/")
-		return group + " " + text("kind") + " " + text("metadata", "namespace") + " " + text("metadata", "name")
-	}
-	planned := map[string]bool{}
+	planned := map[identity]bool{}
 	for _, r := range res.Resources {
 		if own[r.File] {
-			planned[key(r)] = true
+			planned[identify(r)] = true
 		}
 	}
 	for _, r := range res.Resources {
-		if k := key(r); planned[k] && !own[r.File] {
-			steps := strings.Split(k, " ")
-			return &effect{file: r.File, twin: steps[1] + " " + steps[3]}
+		if id := identify(r); id.name != "" && planned[id] && !own[r.File] {
+			return &effect{file: r.File, twin: id.kind + " " + id.name}
 		}
 	}
 	return nil
+}
+
+// identity is by what a cluster knows an object, without the version of its API.
+type identity struct{ group, kind, namespace, name string }
+
+func identify(r *render.Resource) identity {
+	text := func(path ...string) string {
+		if n := repo.Lookup(r.Node, path...); n != nil {
+			return n.Value
+		}
+		return ""
+	}
+	group, _, ok := strings.Cut(text("apiVersion"), "/")
+	if !ok {
+		group = "" // of the core
+	}
+	return identity{group, text("kind"), text("metadata", "namespace"), text("metadata", "name")}
 }
 
 // withFiles returns the repository with other contents of some files; nothing is written to it.
@@ -231,6 +237,11 @@ func (p *Plan) checkEffects(ctx context.Context, r *repo.Repo, app *repo.App, re
 		return nil
 	}
 	if e.twin != "" {
+		if slices.ContainsFunc(p.Notes, func(n string) bool {
+			return strings.HasPrefix(n, e.file+":") && strings.Contains(n, "makes the "+e.twin+",")
+		}) {
+			return nil // its name is in the text of the template
+		}
 		p.inTheWay(on, finding.Position{File: e.file}, "makes the "+e.twin+" too", "choose another suffix, or remove it there")
 		return nil
 	}

@@ -208,7 +208,7 @@ func TestProtection(t *testing.T) {
 	}
 	// Nothing reports where the operator is: the first Redis is alone, the second one is not.
 	r = shop(t, valuesFiles["fresh"])
-	if p := generate(t, r, ResourceRequest{App: "shop"}); len(p.Notes) > 0 {
+	if p := generate(t, r, ResourceRequest{App: "shop", Namespace: "prod"}); len(p.Notes) > 0 {
 		t.Errorf("notes: %q", p.Notes)
 	}
 	p = generate(t, r, ResourceRequest{App: "shop", Suffix: "cache"})
