@@ -18,6 +18,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
@@ -83,7 +84,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Short:         "Scaffold, lint and connect to Redis in GitOps repositories",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          subcommand,
+		Args:          flags.Subcommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.In)
@@ -108,7 +109,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see redis-gitops --help", err)
 	})
-	complete(root, "color", ui.ColorModes)
+	flags.Complete(root, "color", ui.ColorModes)
 	for _, g := range []struct {
 		id, title string
 		commands  []*cobra.Command

@@ -14,6 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 )
 
 const cliHelp = `Run redis-cli on the current master of a Redis in Kubernetes, in its pod and
@@ -44,7 +45,7 @@ const sentinelCLIExamples = `
 
 // cliFlags are those of cli and sentinel-cli.
 type cliFlags struct {
-	clusterFlags
+	flags.Cluster
 	local, replica bool
 }
 
@@ -83,13 +84,13 @@ func (a *app) newCLICommand(name, short, long string, f *cliFlags, sentinel bool
 			return a.cli(cmd.Context(), args[0], args[1:], f, sentinel)
 		},
 	}
-	f.add(c)
+	f.Add(c)
 	c.Flags().BoolVar(&f.local, "local", false, "run the local redis-cli over a port-forward")
 	return c
 }
 
 func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, sentinel bool) error {
-	c, r, err := a.findLive(ctx, name, &f.clusterFlags)
+	c, r, err := a.findLive(ctx, name, &f.Cluster)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, 
 		cli.In = a.In
 	}
 	if f.local {
-		cli.TLS = f.tls.cli()
+		cli.TLS = f.TLS.CLI()
 		if a.Terminal { // which redis-cli looks for at the other end
 			cli.Out, cli.Err = os.Stdout, os.Stderr
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/git"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -40,14 +41,14 @@ func (a *app) destroyCommand() *cobra.Command {
 		Use:   "destroy",
 		Short: "Remove generated resources and applications",
 		Long:  destroyHelp,
-		Args:  subcommand,
+		Args:  flags.Subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	for _, what := range []struct{ use, short, prefix, example string }{
 		{"resource APP NAME", "Remove a resource", "", "redis-gitops destroy resource shop redis-cache"},
 		{"deployment APP NAME", "Remove a deployment", "deployment-", "redis-gitops destroy deployment shop sidekiq"},
 	} {
-		var flags planFlags
+		var plan flags.Plan
 		sub := &cobra.Command{
 			Use:   what.use,
 			Short: what.short,
@@ -57,19 +58,19 @@ Refuses if they have changed since, or if the repository still refers to them, u
 
 Examples:
   ` + what.example,
-			Args:              fromUse,
+			Args:              flags.FromUse,
 			ValidArgsFunction: a.CompleteArgs(a.AppNames, a.generatedNames(what.prefix)),
 			RunE: func(c *cobra.Command, args []string) error {
-				o, err := a.Open(c.Context(), !flags.dryRun)
+				o, err := a.Open(c.Context(), !plan.DryRun)
 				if err != nil {
 					return err
 				}
 				defer o.FS.Close()
-				p, err := scaffold.PlanDestroy(c.Context(), o.Repo, scaffold.DestroyRequest{App: args[0], Name: what.prefix + args[1], Force: flags.force})
-				return a.finish(c.Context(), o, &flags, p, err)
+				p, err := scaffold.PlanDestroy(c.Context(), o.Repo, scaffold.DestroyRequest{App: args[0], Name: what.prefix + args[1], Force: plan.Force})
+				return a.finish(c.Context(), o, &plan, p, err)
 			},
 		}
-		flags.add(sub)
+		plan.Add(sub)
 		c.AddCommand(sub)
 	}
 	c.AddCommand(a.destroyApplicationCommand())
@@ -77,15 +78,15 @@ Examples:
 }
 
 func (a *app) destroyApplicationCommand() *cobra.Command {
-	var flags planFlags
+	var plan flags.Plan
 	c := &cobra.Command{
 		Use:               "application APP",
 		Short:             "Remove an application",
 		Long:              destroyApplicationHelp,
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
-			o, err := a.Open(c.Context(), !flags.dryRun)
+			o, err := a.Open(c.Context(), !plan.DryRun)
 			if err != nil {
 				return err
 			}
@@ -93,10 +94,10 @@ func (a *app) destroyApplicationCommand() *cobra.Command {
 			history := &git.Repo{Dir: o.Dir}
 			defer a.AtExit(func() { history.Close() })()
 			defer history.Close()
-			p, err := scaffold.PlanDestroyApplication(c.Context(), o.Repo, scaffold.DestroyApplicationRequest{App: args[0], Force: flags.force, Past: past(history)})
-			return a.finish(c.Context(), o, &flags, p, err)
+			p, err := scaffold.PlanDestroyApplication(c.Context(), o.Repo, scaffold.DestroyApplicationRequest{App: args[0], Force: plan.Force, Past: past(history)})
+			return a.finish(c.Context(), o, &plan, p, err)
 		},
 	}
-	flags.add(c)
+	plan.Add(c)
 	return c
 }

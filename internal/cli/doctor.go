@@ -11,6 +11,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
@@ -37,29 +38,29 @@ const doctorExamples = `
   redis-gitops doctor -A`
 
 func (a *app) doctorCommand() *cobra.Command {
-	var f clusterFlags
+	var f flags.Cluster
 	var output string
 	c := &cobra.Command{
 		Use:               "doctor [NAME]",
 		Aliases:           []string{"redis:doctor"},
 		Short:             "Diagnose a running Redis",
 		Long:              clusterLong(doctorHelp, doctorExamples),
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case len(args) == 0 && f.all:
+			case len(args) == 0 && f.All:
 				return a.doctorAll(c.Context(), &f, output)
 			case len(args) == 0:
 				return errors.New("NAME is missing; name a Redis, or use --all-namespaces")
-			case f.all:
+			case f.All:
 				return errors.New("--all-namespaces checks every Redis; leave out NAME, or choose its namespace with --namespace")
 			}
 			return a.doctor(c.Context(), args[0], &f, output)
 		},
 	}
-	f.addAll(c)
-	addOutput(c, &output, "text", "json")
+	f.AddAll(c)
+	flags.AddOutput(c, &output, "text", "json")
 	return c
 }
 
@@ -82,7 +83,7 @@ func reportJSON(r *cluster.Report) doctorJSON {
 	return j
 }
 
-func (a *app) doctor(ctx context.Context, name string, f *clusterFlags, output string) error {
+func (a *app) doctor(ctx context.Context, name string, f *flags.Cluster, output string) error {
 	c, r, err := a.findLive(ctx, name, f)
 	if err != nil {
 		return err
@@ -113,7 +114,7 @@ func verdict(report *cluster.Report) error {
 }
 
 // doctorAll checks every Redis of the cluster. The exit code is the worst one.
-func (a *app) doctorAll(ctx context.Context, f *clusterFlags, output string) error {
+func (a *app) doctorAll(ctx context.Context, f *flags.Cluster, output string) error {
 	c, err := a.openCluster(f, nil)
 	if err != nil {
 		return err

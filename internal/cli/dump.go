@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
@@ -50,8 +51,8 @@ Examples:
   redis-gitops dump shop pvc://dumps/shop.rdb --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -`
 
 type dumpFlags struct {
-	server     serverFlags
-	cluster    clusterFlags
+	server     flags.Server
+	cluster    flags.Cluster
 	job        jobFlags
 	scan       bool
 	onlyNode   bool
@@ -64,8 +65,8 @@ func (a *app) dumpCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dump SOURCE FILE",
 		Short: "Dump a running Redis to an RDB file",
-		Long:  fmt.Sprintf(dumpHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, "")),
-		Args:  fromUse,
+		Long:  fmt.Sprintf(dumpHelp, f.server.Help(), namedServer, fmt.Sprintf(jobHelp, "")),
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case f.job.job:
@@ -76,15 +77,15 @@ func (a *app) dumpCommand() *cobra.Command {
 			return a.runDump(c.Context(), args[0], args[1], &f)
 		},
 	}
-	f.server.add(c)
-	f.cluster.add(c)
+	f.server.Add(c)
+	f.cluster.Add(c)
 	f.job.add(c)
-	flags := c.Flags()
-	flags.BoolVar(&f.scan, "scan", false, "read key by key if the server does not permit replication")
-	flags.BoolVar(&f.onlyNode, "only-node", false, onlyNodeUsage)
-	flags.BoolVar(&f.fromMaster, "from-master", false, "read from the master even if a replica is available")
-	flags.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
-	complete(c, "progress", ui.ProgressModes)
+	set := c.Flags()
+	set.BoolVar(&f.scan, "scan", false, "read key by key if the server does not permit replication")
+	set.BoolVar(&f.onlyNode, "only-node", false, onlyNodeUsage)
+	set.BoolVar(&f.fromMaster, "from-master", false, "read from the master even if a replica is available")
+	set.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
+	flags.Complete(c, "progress", ui.ProgressModes)
 	return c
 }
 

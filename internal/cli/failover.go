@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
@@ -51,7 +52,7 @@ const failoverExamples = `
   redis-gitops failover shop --promote`
 
 type failoverFlags struct {
-	clusterFlags
+	flags.Cluster
 	dryRun, promote, force, yes bool
 	to                          string
 	wait                        time.Duration
@@ -65,20 +66,20 @@ func (a *app) failoverCommand() *cobra.Command {
 		Aliases:           []string{"redis:failover"},
 		Short:             "Fail over to another pod",
 		Long:              clusterLong(failoverHelp, failoverExamples),
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE:              func(c *cobra.Command, args []string) error { return a.failover(c.Context(), args[0], &f) },
 	}
-	f.add(c)
-	flags := c.Flags()
-	flags.BoolVar(&f.dryRun, "dry-run", false, "only run the checks")
-	flags.StringVar(&f.to, "to", "", "pod to promote (default: the sentinels choose)")
-	flags.BoolVar(&f.promote, "promote", false, "promote a replica directly, if there is no master and the sentinels cannot elect one")
-	flags.BoolVar(&f.force, "force", false, "continue if the operator is not running; with --promote, also if pods do not respond")
-	flags.BoolVar(&f.yes, "yes", false, "with --promote: do not prompt")
-	flags.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for its Service")
-	flags.Int64Var(&f.maxLag, "max-lag", 1<<20, "maximum replication lag of the best replica, in bytes")
-	register(c, "to", cobra.NoFileCompletions)
+	f.Add(c)
+	set := c.Flags()
+	set.BoolVar(&f.dryRun, "dry-run", false, "only run the checks")
+	set.StringVar(&f.to, "to", "", "pod to promote (default: the sentinels choose)")
+	set.BoolVar(&f.promote, "promote", false, "promote a replica directly, if there is no master and the sentinels cannot elect one")
+	set.BoolVar(&f.force, "force", false, "continue if the operator is not running; with --promote, also if pods do not respond")
+	set.BoolVar(&f.yes, "yes", false, "with --promote: do not prompt")
+	set.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for its Service")
+	set.Int64Var(&f.maxLag, "max-lag", 1<<20, "maximum replication lag of the best replica, in bytes")
+	flags.Register(c, "to", cobra.NoFileCompletions)
 	return c
 }
 
@@ -89,7 +90,7 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 	if f.yes && !f.promote {
 		return errors.New("--yes is only valid with --promote; remove it")
 	}
-	c, r, err := a.findLive(ctx, name, &f.clusterFlags)
+	c, r, err := a.findLive(ctx, name, &f.Cluster)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -35,45 +36,15 @@ func (a *app) generateCommand() *cobra.Command {
 		Use:   "generate",
 		Short: "Generate an application, resource or deployment",
 		Long:  generateHelp,
-		Args:  subcommand,
+		Args:  flags.Subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.generateApplicationCommand(), a.generateResourceCommand(), a.generateDeploymentCommand(), a.updateCommand())
 	return c
 }
 
-// planFlags are the flags of every command that makes a plan.
-type planFlags struct {
-	dryRun, force, keep, yes bool
-	output                   string
-}
-
-func (f *planFlags) add(c *cobra.Command) {
-	f.addCommon(c)
-	c.Flags().BoolVar(&f.force, "force", false, "overwrite conflicting files and values")
-	c.Flags().BoolVar(&f.keep, "keep", false, "keep existing files and values")
-	c.MarkFlagsMutuallyExclusive("force", "keep")
-}
-
-// addCommon adds those of a command whose conflicts nothing resolves.
-func (f *planFlags) addCommon(c *cobra.Command) {
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the change as a patch for git apply and write nothing")
-	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not prompt")
-	addOutput(c, &f.output, "text", "json")
-}
-
-func (f *planFlags) conflicts() scaffold.OnConflict {
-	switch {
-	case f.force:
-		return scaffold.Replace
-	case f.keep:
-		return scaffold.Keep
-	}
-	return scaffold.Refuse
-}
-
 // finish shows a plan and, unless it is a dry run, applies it.
-func (a *app) finish(ctx context.Context, o *env.Repository, f *planFlags, p *scaffold.Plan, err error) error {
+func (a *app) finish(ctx context.Context, o *env.Repository, f *flags.Plan, p *scaffold.Plan, err error) error {
 	var conflict *scaffold.ConflictError
 	if err != nil && !errors.As(err, &conflict) {
 		return err
@@ -81,7 +52,7 @@ func (a *app) finish(ctx context.Context, o *env.Repository, f *planFlags, p *sc
 	if p.Generator != "" {
 		a.Debugf("generator %s", p.Generator)
 	}
-	if conflict == nil && !f.dryRun {
+	if conflict == nil && !f.DryRun {
 		if ctx.Err() != nil {
 			return ui.ErrInterrupted
 		}
@@ -89,7 +60,7 @@ func (a *app) finish(ctx context.Context, o *env.Repository, f *planFlags, p *sc
 			return err
 		}
 	}
-	if f.output == "json" {
+	if f.Output == "json" {
 		out, err := p.JSON(func(diff string) string {
 			text, _ := a.Secrets.Patch(diff)
 			return text
@@ -119,7 +90,7 @@ func (a *app) finish(ctx context.Context, o *env.Repository, f *planFlags, p *sc
 		}
 		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "note:"), n)
 	}
-	if f.dryRun {
+	if f.DryRun {
 		a.Patch(a.Out, p.Diff())
 		return nil
 	}
@@ -145,7 +116,7 @@ func (a *app) finish(ctx context.Context, o *env.Repository, f *planFlags, p *sc
 }
 
 func (a *app) generateApplicationCommand() *cobra.Command {
-	var flags planFlags
+	var plan flags.Plan
 	var req scaffold.ApplicationRequest
 	c := &cobra.Command{
 		Use:   "application APP",
@@ -156,25 +127,25 @@ with --kustomize, an empty kustomization.
 Examples:
   redis-gitops generate application shop
   redis-gitops generate application reports --kustomize`,
-		Args: fromUse,
+		Args: flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
-			req.App, req.Conflicts = args[0], flags.conflicts()
-			o, err := a.Open(c.Context(), !flags.dryRun)
+			req.App, req.Conflicts = args[0], plan.Conflicts()
+			o, err := a.Open(c.Context(), !plan.DryRun)
 			if err != nil {
 				return err
 			}
 			defer o.FS.Close()
 			p, err := scaffold.PlanApplication(o.Repo, req)
-			return a.finish(c.Context(), o, &flags, p, err)
+			return a.finish(c.Context(), o, &plan, p, err)
 		},
 	}
-	flags.add(c)
+	plan.Add(c)
 	c.Flags().BoolVar(&req.Kustomize, "kustomize", false, "generate a kustomization instead of a chart")
 	return c
 }
 
 func (a *app) generateResourceCommand() *cobra.Command {
-	var flags planFlags
+	var plan flags.Plan
 	var req scaffold.ResourceRequest
 	var in resourceInput
 	c := &cobra.Command{
@@ -194,7 +165,7 @@ Examples:
   redis-gitops generate resource shop redis
   redis-gitops generate resource shop redis --suffix cache --profile cache --set memory=1Gi
   redis-gitops generate resource shop redis --auth existing:shop-redis-auth --dry-run`,
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		ValidArgsFunction: a.CompleteArgs(a.AppNames, a.resourceTypes),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.App = args[0]
@@ -204,10 +175,10 @@ Examples:
 			if err := in.into(&req); err != nil {
 				return err
 			}
-			return a.generateResource(cmd.Context(), &flags, req)
+			return a.generateResource(cmd.Context(), &plan, req)
 		},
 	}
-	flags.add(c)
+	plan.Add(c)
 	f := c.Flags()
 	f.StringVar(&req.Suffix, "suffix", "", "suffix for a second instance; added to every name")
 	f.StringVar(&req.Operator, "operator", "", "operator to use (default: operator.name of the configuration)")
@@ -219,10 +190,10 @@ Examples:
 	f.StringVar(&req.Auth.Store, "store", "", "with --auth external: ClusterSecretStore, or SecretStore/NAME")
 	f.StringVar(&req.Namespace, "namespace", "", "namespace of the application (default: from Argo CD or Flux)")
 	f.StringArrayVar(&in.env, "env", nil, "rename an environment variable, for example REDIS_URL=CACHE_URL; may be repeated")
-	complete(c, "auth", scaffold.AuthMethods())
+	flags.Complete(c, "auth", scaffold.AuthMethods())
 	completeOperator(c)
-	register(c, "profile", a.CompleteFlag(a.profileNames(false)))
-	register(c, "size", a.CompleteFlag(a.profileNames(true)))
+	flags.Register(c, "profile", a.CompleteFlag(a.profileNames(false)))
+	flags.Register(c, "size", a.CompleteFlag(a.profileNames(true)))
 	return c
 }
 
@@ -253,14 +224,14 @@ func (in resourceInput) into(req *scaffold.ResourceRequest) (err error) {
 }
 
 // generateResource plans a resource, asking for what is missing on a terminal.
-func (a *app) generateResource(ctx context.Context, flags *planFlags, req scaffold.ResourceRequest) error {
-	req.Conflicts = flags.conflicts()
-	o, err := a.Open(ctx, !flags.dryRun)
+func (a *app) generateResource(ctx context.Context, plan *flags.Plan, req scaffold.ResourceRequest) error {
+	req.Conflicts = plan.Conflicts()
+	o, err := a.Open(ctx, !plan.DryRun)
 	if err != nil {
 		return err
 	}
 	defer o.FS.Close()
-	interactive := a.Terminal && !flags.yes && flags.output == "text"
+	interactive := a.Terminal && !plan.Yes && plan.Output == "text"
 	if req.Type == "" && interactive {
 		if req.Type, err = a.askType(ctx, o); err != nil {
 			return err
@@ -274,11 +245,11 @@ func (a *app) generateResource(ctx context.Context, flags *planFlags, req scaffo
 			return err
 		}
 		if req.Suffix == "" {
-			return a.finish(ctx, o, flags, p, conflict)
+			return a.finish(ctx, o, plan, p, conflict)
 		}
 		p, err = scaffold.PlanResource(ctx, o.Repo, o.Config, scaffold.Deps{Random: a.Random, Now: a.Now}, req)
 	}
-	return a.finish(ctx, o, flags, p, err)
+	return a.finish(ctx, o, plan, p, err)
 }
 
 // askType asks for the type of a resource when there is more than one.
@@ -295,7 +266,7 @@ func (a *app) askType(ctx context.Context, o *env.Repository) (string, error) {
 }
 
 func (a *app) generateDeploymentCommand() *cobra.Command {
-	var flags planFlags
+	var plan flags.Plan
 	var req scaffold.DeploymentRequest
 	c := &cobra.Command{
 		Use:   "deployment APP TYPE",
@@ -306,20 +277,20 @@ generators/deployments/TYPE.yaml and its values in values.yaml.
 Examples:
   redis-gitops generate deployment shop web --image registry.example.com/shop:1 --hostname shop.example.com
   redis-gitops generate deployment shop sidekiq --name sidekiq-mail`,
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		ValidArgsFunction: a.CompleteArgs(a.AppNames, a.deploymentTypes),
 		RunE: func(c *cobra.Command, args []string) error {
-			req.App, req.Type, req.Conflicts = args[0], args[1], flags.conflicts()
-			o, err := a.Open(c.Context(), !flags.dryRun)
+			req.App, req.Type, req.Conflicts = args[0], args[1], plan.Conflicts()
+			o, err := a.Open(c.Context(), !plan.DryRun)
 			if err != nil {
 				return err
 			}
 			defer o.FS.Close()
 			p, err := scaffold.PlanDeployment(c.Context(), o.Repo, req)
-			return a.finish(c.Context(), o, &flags, p, err)
+			return a.finish(c.Context(), o, &plan, p, err)
 		},
 	}
-	flags.add(c)
+	plan.Add(c)
 	f := c.Flags()
 	f.StringVar(&req.Name, "name", "", "name of the deployment (default: the type)")
 	f.StringVar(&req.Image, "image", "", "container image (default: APP:latest)")

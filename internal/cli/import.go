@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
@@ -80,8 +81,8 @@ Examples:
 
 // importFlags are those of import.
 type importFlags struct {
-	server, source             serverFlags
-	cluster                    clusterFlags
+	server, source             flags.Server
+	cluster                    flags.Cluster
 	job                        jobFlags
 	scan, onlyNode             bool
 	sourceClock                time.Duration
@@ -98,15 +99,15 @@ type importFlags struct {
 }
 
 func (a *app) importCommand() *cobra.Command {
-	f := &importFlags{source: serverFlags{prefix: "source-"}}
+	f := &importFlags{source: flags.Server{Prefix: "source-"}}
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
 		Short: "Import an RDB file into a running Redis",
-		Long:  fmt.Sprintf(importHelp, f.server.help(), namedServer, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
-		Args:  fromUse,
+		Long:  fmt.Sprintf(importHelp, f.server.Help(), namedServer, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case f.job.job && f.source != (serverFlags{prefix: f.source.prefix}):
+			case f.job.job && f.source.Given():
 				return errors.New("--source-* flags require a server as FILE, which --job does not support")
 			case f.job.job && f.flush && !f.yes:
 				return errors.New("--flush with --job needs --yes (a Job cannot prompt)")
@@ -119,36 +120,36 @@ func (a *app) importCommand() *cobra.Command {
 		},
 	}
 	f.filter.add(c)
-	f.server.add(c)
-	f.source.add(c)
-	f.cluster.add(c)
+	f.server.Add(c)
+	f.source.Add(c)
+	f.cluster.Add(c)
 	f.job.add(c)
-	flags := c.Flags()
-	flags.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key if it does not permit replication")
-	flags.BoolVar(&f.onlyNode, "only-node", false, "with a server as FILE, "+onlyNodeUsage)
-	flags.DurationVar(&f.sourceClock, "source-clock", 0, "how far the clock of the server that wrote the dump was ahead, such as -24h if it was a day behind; expiry times are adjusted by it (default: 0, or measured if FILE is a server)")
-	flags.BoolVar(&f.anonymous, "no-run-id", false, "allow a target without a run_id (Dragonfly, a proxy): restarts are then not detected at once, and every key is looked up at the end")
-	flags.BoolVar(&f.replace, "replace", false, "overwrite existing keys")
-	flags.BoolVar(&f.skip, "skip-existing", false, "keep existing keys")
-	flags.BoolVar(&f.flush, "flush", false, "delete all keys of the target databases first; prompts for the name of the target on a terminal")
-	flags.BoolVar(&f.yes, "yes", false, "do not prompt before --flush")
+	set := c.Flags()
+	set.BoolVar(&f.scan, "scan", false, "with a server as FILE: read it key by key if it does not permit replication")
+	set.BoolVar(&f.onlyNode, "only-node", false, "with a server as FILE, "+onlyNodeUsage)
+	set.DurationVar(&f.sourceClock, "source-clock", 0, "how far the clock of the server that wrote the dump was ahead, such as -24h if it was a day behind; expiry times are adjusted by it (default: 0, or measured if FILE is a server)")
+	set.BoolVar(&f.anonymous, "no-run-id", false, "allow a target without a run_id (Dragonfly, a proxy): restarts are then not detected at once, and every key is looked up at the end")
+	set.BoolVar(&f.replace, "replace", false, "overwrite existing keys")
+	set.BoolVar(&f.skip, "skip-existing", false, "keep existing keys")
+	set.BoolVar(&f.flush, "flush", false, "delete all keys of the target databases first; prompts for the name of the target on a terminal")
+	set.BoolVar(&f.yes, "yes", false, "do not prompt before --flush")
 	c.MarkFlagsMutuallyExclusive("replace", "skip-existing", "flush")
-	flags.StringVar(&f.method, "method", "auto", "restore (re-encoded for older targets), commands (slower, for servers without RESTORE), replication (an empty server loads the dump as a replica, in half the time), or auto: restore, or else commands if the target has no RESTORE")
-	flags.StringVar(&f.verify, "verify", "sample", "verify afterwards: off, sample (1000 keys and the key count) or full; before Redis 7.2, this updates the LRU and LFU of the compared keys")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, write nothing")
-	flags.BoolVar(&f.resume, "resume", false, "continue an interrupted import")
-	flags.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint file, or none (default: a file for this dump and target in the user's state directory)")
-	flags.StringVar(&f.rate, "rate", "", "limit of bytes per second, such as 20MB")
-	flags.BoolVar(&f.ignoreRoom, "ignore-memory", false, "skip the check that the data fits into the target's maxmemory")
-	flags.IntVar(&f.connections, "connections", 0, "connections per server (default 4)")
-	flags.DurationVar(&f.patience, "patience", 0, "how long to retry while the target is unreachable (default 2m)")
-	flags.StringVar(&f.listen, "listen", "", "with --method replication: address the target connects back to (default: a free port on the local address)")
-	flags.StringVar(&f.announce, "announce", "", "with --method replication: HOST:PORT that the target connects to, if different from --listen")
-	flags.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
-	addOutput(c, &f.output, "text", "json")
-	complete(c, "method", []string{"auto", "restore", "commands", "replication"})
-	complete(c, "verify", []string{"off", "sample", "full"})
-	complete(c, "progress", ui.ProgressModes)
+	set.StringVar(&f.method, "method", "auto", "restore (re-encoded for older targets), commands (slower, for servers without RESTORE), replication (an empty server loads the dump as a replica, in half the time), or auto: restore, or else commands if the target has no RESTORE")
+	set.StringVar(&f.verify, "verify", "sample", "verify afterwards: off, sample (1000 keys and the key count) or full; before Redis 7.2, this updates the LRU and LFU of the compared keys")
+	set.BoolVar(&f.dryRun, "dry-run", false, "check everything, write nothing")
+	set.BoolVar(&f.resume, "resume", false, "continue an interrupted import")
+	set.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint file, or none (default: a file for this dump and target in the user's state directory)")
+	set.StringVar(&f.rate, "rate", "", "limit of bytes per second, such as 20MB")
+	set.BoolVar(&f.ignoreRoom, "ignore-memory", false, "skip the check that the data fits into the target's maxmemory")
+	set.IntVar(&f.connections, "connections", 0, "connections per server (default 4)")
+	set.DurationVar(&f.patience, "patience", 0, "how long to retry while the target is unreachable (default 2m)")
+	set.StringVar(&f.listen, "listen", "", "with --method replication: address the target connects back to (default: a free port on the local address)")
+	set.StringVar(&f.announce, "announce", "", "with --method replication: HOST:PORT that the target connects to, if different from --listen")
+	set.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
+	flags.AddOutput(c, &f.output, "text", "json")
+	flags.Complete(c, "method", []string{"auto", "restore", "commands", "replication"})
+	flags.Complete(c, "verify", []string{"off", "sample", "full"})
+	flags.Complete(c, "progress", ui.ProgressModes)
 	return c
 }
 
@@ -323,7 +324,7 @@ func (a *app) importSource(ctx context.Context, from string, f *importFlags, sho
 
 // liveSource is the data of a running server, as it arrives.
 func (a *app) liveSource(ctx context.Context, from string, f *importFlags) (importer.Source, error) {
-	server, err := a.target(from, &f.source)
+	server, err := f.source.Target(a.UI, from)
 	if err != nil {
 		return importer.Source{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -24,13 +25,13 @@ Examples:
   redis-gitops init devops --dry-run`
 
 func (a *app) initCommand() *cobra.Command {
-	var flags planFlags
+	var plan flags.Plan
 	var req scaffold.InitRequest
 	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Create a GitOps repository, or add missing files",
 		Long:  initHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := a.Dir
 			if len(args) == 1 && filepath.IsAbs(args[0]) {
@@ -38,7 +39,7 @@ func (a *app) initCommand() *cobra.Command {
 			} else if len(args) == 1 {
 				dir = filepath.Join(a.Dir, args[0])
 			}
-			if !flags.dryRun {
+			if !plan.DryRun {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					return fmt.Errorf("cannot create %s: %w", dir, err)
 				}
@@ -48,7 +49,7 @@ func (a *app) initCommand() *cobra.Command {
 				return err
 			}
 			defer fs.Close()
-			if !flags.dryRun {
+			if !plan.DryRun {
 				if err := a.Recover(c.Context(), fs); err != nil {
 					return err
 				}
@@ -58,10 +59,10 @@ func (a *app) initCommand() *cobra.Command {
 				return err
 			}
 			p, err := scaffold.PlanInit(c.Context(), r, req)
-			return a.finish(c.Context(), &env.Repository{Repo: r, FS: fs}, &flags, p, err)
+			return a.finish(c.Context(), &env.Repository{Repo: r, FS: fs}, &plan, p, err)
 		},
 	}
-	flags.add(c)
+	plan.Add(c)
 	c.Flags().StringVar(&req.Operator, "operator", "", "operator to install and to generate resources for (default: operator.name of the configuration)")
 	completeOperator(c)
 	return c

@@ -15,6 +15,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/job"
 )
@@ -43,14 +44,14 @@ func (f *jobFlags) add(c *cobra.Command) {
 }
 
 // makeJob prints the Job of a command with the flags that it was given, or runs it.
-func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *clusterFlags, server *serverFlags) error {
+func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *flags.Cluster, server *flags.Server) error {
 	var problems finding.Problems
 	add := func(err error) { problems = append(problems, &finding.Problem{Message: err.Error()}) }
 	dump, err := job.ParsePlace(place)
 	if err != nil {
 		add(err)
 	}
-	if server.passwordFile+server.sentinelPasswordFile+server.ca+server.cert+server.key != "" {
+	if server.Files() {
 		add(errors.New("local files are not available in the cluster; with --job the password comes from the Secret of the Redis"))
 	}
 	if !instance.IsName(name) {
@@ -80,7 +81,7 @@ func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *clu
 }
 
 // runJob creates a Job and follows it to its end.
-func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *clusterFlags) error {
+func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *flags.Cluster) error {
 	c, err := a.openCluster(cf, nil)
 	if err != nil {
 		return err
@@ -138,12 +139,12 @@ func jobArguments(c *cobra.Command) []string {
 }
 
 // instanceNamed finds a Redis in the files of the repository, or in the cluster where there is none.
-func (a *app) instanceNamed(ctx context.Context, name string, f *clusterFlags) (*instance.Instance, error) {
+func (a *app) instanceNamed(ctx context.Context, name string, f *flags.Cluster) (*instance.Instance, error) {
 	o, noRepository := a.Open(ctx, false)
 	switch {
 	case noRepository == nil:
 		defer o.FS.Close()
-		return a.findInstance(ctx, o, name, f.namespace)
+		return a.findInstance(ctx, o, name, f.Namespace)
 	case !errors.Is(noRepository, env.ErrNoRepository):
 		return nil, noRepository
 	}

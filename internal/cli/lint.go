@@ -21,6 +21,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
@@ -92,14 +93,14 @@ func (a *app) lintCommand() *cobra.Command {
 	p.StringArrayVar(&f.formats, "format", nil, "NAME or NAME=FILE; may be repeated: "+strings.Join(formatNames(), ", ")+" (default text)")
 	p.StringVar(&f.failOn, "fail-on", "", "exit with 1 on findings of this severity or higher: error, warning, info or never (default from the configuration: error)")
 	p.StringVar(&f.scope, "scope", "", "where general rules such as yaml/invalid apply: redis (where Redis is involved) or all (default from the configuration: redis)")
-	complete(c, "scope", scopes)
+	flags.Complete(c, "scope", scopes)
 	p.StringArrayVar(&f.enable, "enable", nil, "enable a rule, or a category such as sec/*; may be repeated")
 	p.StringArrayVar(&f.disable, "disable", nil, "disable a rule or category; may be repeated")
 	p.StringArrayVar(&f.only, "only", nil, "only run this rule; may be repeated")
 	p.StringVar(&f.newFromRev, "new-from-rev", "", "only report findings in changes since this Git revision")
 	p.StringVar(&f.fix, "fix", "", "apply fixes that are proven safe, then report the remaining findings; =suggested also applies fixes without proof")
 	p.Lookup("fix").NoOptDefVal = fixSafe
-	complete(c, "fix", []string{fixSafe, fixSuggested})
+	flags.Complete(c, "fix", []string{fixSafe, fixSuggested})
 	p.BoolVar(&f.diff, "diff", false, "with --fix: print the changes as a patch, write nothing")
 	p.StringVar(&f.baseline, "baseline", "", "baseline file: ignore the findings it lists")
 	p.BoolVar(&f.createBaseline, "create-baseline", false, "write the current findings to the --baseline file")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -42,13 +43,13 @@ func (a *app) listCommand() *cobra.Command {
 		Use:               "list [APP]",
 		Short:             "List what was generated, its state and its references",
 		Long:              listHelp,
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.list(c.Context(), append(args, "")[0], output, check)
 		},
 	}
-	addOutput(c, &output, "text", "json")
+	flags.AddOutput(c, &output, "text", "json")
 	c.Flags().BoolVar(&check, "check", false, "exit with 1 if something is not current")
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
@@ -33,10 +34,10 @@ func (a *app) operatorsCommand() *cobra.Command {
 		Use:   "operators",
 		Short: "List the Redis operators that the repository uses",
 		Long:  operatorsHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.operators(c.Context(), output) },
 	}
-	addOutput(c, &output, "text", "json")
+	flags.AddOutput(c, &output, "text", "json")
 	return c
 }
 

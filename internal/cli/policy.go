@@ -13,6 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/export"
@@ -38,16 +39,16 @@ Examples:
   redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource`
 
 func (a *app) policyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "Export lint rules to other policy engines", Long: policyHelp, Args: subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "policy", Short: "Export lint rules to other policy engines", Long: policyHelp, Args: flags.Subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	var opts export.Options
 	sub := &cobra.Command{
-		Use: "export DIR", Short: "Export the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: fromUse,
+		Use: "export DIR", Short: "Export the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error { return a.exportPolicies(c.Context(), args[0], opts) },
 	}
 	f := sub.Flags()
 	f.StringVar(&opts.Format, "format", "conftest", strings.Join(export.Formats(), ", "))
 	f.BoolVar(&opts.Strict, "strict", false, "use the rules and severities of strict mode")
-	complete(sub, "format", export.Formats())
+	flags.Complete(sub, "format", export.Formats())
 	c.AddCommand(sub)
 	return c
 }

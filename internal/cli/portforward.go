@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 )
 
 const portForwardHelp = `Forward a local port to the current master of a Redis in Kubernetes, until
@@ -23,14 +24,14 @@ const portForwardExamples = `
   redis-gitops port-forward shop 6380 --replica`
 
 func (a *app) portForwardCommand() *cobra.Command {
-	var f clusterFlags
+	var f flags.Cluster
 	var replica bool
 	c := &cobra.Command{
 		Use:               "port-forward NAME [LOCAL]",
 		Aliases:           []string{"redis:port-forward"},
 		Short:             "Forward a local port to the current master",
 		Long:              clusterLong(portForwardHelp, portForwardExamples),
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		ValidArgsFunction: a.CompleteArgs(a.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			port := 0
@@ -44,12 +45,12 @@ func (a *app) portForwardCommand() *cobra.Command {
 			return a.portForward(c.Context(), args[0], port, replica, &f)
 		},
 	}
-	f.add(c)
+	f.Add(c)
 	c.Flags().BoolVar(&replica, "replica", false, "forward to a replica that is in sync")
 	return c
 }
 
-func (a *app) portForward(ctx context.Context, name string, port int, replica bool, f *clusterFlags) error {
+func (a *app) portForward(ctx context.Context, name string, port int, replica bool, f *flags.Cluster) error {
 	c, r, err := a.findLive(ctx, name, f)
 	if err != nil {
 		return err

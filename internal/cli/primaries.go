@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -29,18 +30,18 @@ const primariesExamples = `
   redis-gitops primaries -A --output json`
 
 func (a *app) primariesCommand() *cobra.Command {
-	var f clusterFlags
+	var f flags.Cluster
 	var output string
 	c := &cobra.Command{
 		Use:     "primaries",
 		Aliases: []string{"redis:primaries"},
 		Short:   "List the primaries of all Redis instances",
 		Long:    primariesHelp + "\n\nExamples:\n" + primariesExamples[1:],
-		Args:    fromUse,
+		Args:    flags.FromUse,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.primaries(c.Context(), &f, output) },
 	}
-	f.addAll(c)
-	addOutput(c, &output, "text", "json")
+	f.AddAll(c)
+	flags.AddOutput(c, &output, "text", "json")
 	return c
 }
 
@@ -68,7 +69,7 @@ type sentinels struct {
 	All   int `json:"all"`
 }
 
-func (a *app) primaries(ctx context.Context, f *clusterFlags, output string) error {
+func (a *app) primaries(ctx context.Context, f *flags.Cluster, output string) error {
 	c, err := a.openCluster(f, nil)
 	if err != nil {
 		return err

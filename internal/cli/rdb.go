@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -27,7 +28,7 @@ func (a *app) rdbCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rdb",
 		Short: "Inspect, verify, convert and filter RDB files",
-		Args:  subcommand,
+		Args:  flags.Subcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.rdbInfoCommand(), a.rdbKeysCommand(), a.rdbShowCommand(), a.rdbTreeCommand(), a.rdbDiffCommand(), a.rdbVerifyCommand(), a.rdbConvertCommand(), a.rdbFilterCommand(), a.rdbServeCommand())
@@ -208,19 +209,19 @@ type filterFlags struct {
 
 func (f *filterFlags) add(c *cobra.Command) {
 	f.choose(c)
-	flags := c.Flags()
-	flags.StringSliceVar(&f.mapDB, "map-db", nil, "move keys from one database to another, such as 0:3; may be repeated")
-	flags.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or a maximum TTL from now such as 90m or 7d")
+	set := c.Flags()
+	set.StringSliceVar(&f.mapDB, "map-db", nil, "move keys from one database to another, such as 0:3; may be repeated")
+	set.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or a maximum TTL from now such as 90m or 7d")
 }
 
 // choose adds the flags that choose keys, without those that change them.
 func (f *filterFlags) choose(c *cobra.Command) {
-	flags := c.Flags()
-	flags.StringSliceVar(&f.dbs, "db", nil, "only keys in this database; may be repeated")
-	flags.StringArrayVar(&f.match, "match", nil, "only keys that match this glob pattern, such as 'user:*'; may be repeated")
-	flags.StringArrayVar(&f.exclude, "exclude", nil, "exclude keys that match this pattern; may be repeated")
-	flags.StringSliceVar(&f.types, "type", nil, "only keys of this type: string, list, set, zset, hash, stream, module; or function; may be repeated")
-	complete(c, "type", rdb.FilterTypes())
+	set := c.Flags()
+	set.StringSliceVar(&f.dbs, "db", nil, "only keys in this database; may be repeated")
+	set.StringArrayVar(&f.match, "match", nil, "only keys that match this glob pattern, such as 'user:*'; may be repeated")
+	set.StringArrayVar(&f.exclude, "exclude", nil, "exclude keys that match this pattern; may be repeated")
+	set.StringSliceVar(&f.types, "type", nil, "only keys of this type: string, list, set, zset, hash, stream, module; or function; may be repeated")
+	flags.Complete(c, "type", rdb.FilterTypes())
 }
 
 // filter returns what the flags say, all mistakes at once. It has no time yet: [rdb.Filter.Now] drops what has expired.

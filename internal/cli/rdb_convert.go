@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
@@ -49,7 +50,7 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 		Use:   "convert FILE OUT",
 		Short: "Convert an RDB file to another version",
 		Long:  rdbConvertHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			version, err := parseVersion(to)
 			if err != nil {
@@ -64,7 +65,7 @@ func (a *app) rdbConvertCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&to, "to-version", "", "target server version, such as 6.2 or valkey-9.0, or RDB version, such as 9")
-	complete(c, "to-version", rdb.Releases())
+	flags.Complete(c, "to-version", rdb.Releases())
 	c.Flags().BoolVar(&lossy, "lossy", false, "drop hash field expiry and omit keys that the version cannot represent")
 	c.Flags().StringSliceVar(&modules, "module", nil, "module of the target server, by its name in MODULE LIST; may be repeated")
 	return c

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
@@ -28,24 +29,24 @@ Examples:
   redis-gitops rdb diff before.rdb after.rdb --ignore-ttl --output jsonl`
 
 func (a *app) rdbDiffCommand() *cobra.Command {
-	var flags filterFlags
+	var choice filterFlags
 	var opts inspect.DiffOptions
 	var output string
 	c := &cobra.Command{
 		Use:   "diff FILE OTHER",
 		Short: "Compare the keys of two RDB files",
 		Long:  rdbDiffHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if opts.Filter, err = flags.filter(); err != nil {
+			if opts.Filter, err = choice.filter(); err != nil {
 				return err
 			}
 			return a.rdbDiff(c.Context(), args[0], args[1], opts, output)
 		},
 	}
-	flags.choose(c)
+	choice.choose(c)
 	c.Flags().BoolVar(&opts.IgnoreTTL, "ignore-ttl", false, "ignore expiry times")
-	addOutput(c, &output, "text", "jsonl")
+	flags.AddOutput(c, &output, "text", "jsonl")
 	return c
 }
 

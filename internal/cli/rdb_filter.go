@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
@@ -24,15 +25,15 @@ Examples:
   redis-gitops rdb filter dump.rdb moved.rdb --map-db 3:0 --db 3`
 
 func (a *app) rdbFilterCommand() *cobra.Command {
-	var flags filterFlags
+	var choice filterFlags
 	var dropExpired bool
 	c := &cobra.Command{
 		Use:   "filter FILE OUT",
 		Short: "Copy selected keys, or change databases and expiry",
 		Long:  rdbFilterHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
-			filter, err := flags.filter()
+			filter, err := choice.filter()
 			if err != nil {
 				return err
 			}
@@ -42,7 +43,7 @@ func (a *app) rdbFilterCommand() *cobra.Command {
 			return a.rewrite(c.Context(), args[0], args[1], rdb.CopyOptions{Filter: filter}, false)
 		},
 	}
-	flags.add(c)
+	choice.add(c)
 	c.Flags().BoolVar(&dropExpired, "drop-expired", false, "omit expired keys (implied by --ttl with a duration)")
 	return c
 }

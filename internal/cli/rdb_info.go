@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
 
@@ -35,7 +36,7 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 		Use:   "info FILE",
 		Short: "Summarize an RDB file: types, sizes, TTLs, largest keys",
 		Long:  rdbInfoHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			if opts.Top < 1 || opts.Top > 1000 {
 				return fmt.Errorf("--top %d: must be between 1 and 1000", opts.Top)
@@ -48,7 +49,7 @@ func (a *app) rdbInfoCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	addOutput(c, &output, "text", "json")
+	flags.AddOutput(c, &output, "text", "json")
 	f.StringVar(&html, "html", "", "write an HTML report with charts to this file (self-contained, no scripts)")
 	f.IntVar(&opts.Top, "top", 20, "number of largest keys and prefixes")
 	f.StringVar(&opts.Separator, "separator", ":", "prefix separator")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
@@ -31,23 +32,23 @@ Examples:
 var keyColumns = []string{"db", "type", "encoding", "elements", "bytes", "memory", "ttl", "key"}
 
 func (a *app) rdbKeysCommand() *cobra.Command {
-	var flags filterFlags
+	var choice filterFlags
 	var output string
 	c := &cobra.Command{
 		Use:   "keys FILE",
 		Short: "List the keys of an RDB file",
 		Long:  rdbKeysHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
-			filter, err := flags.filter()
+			filter, err := choice.filter()
 			if err != nil {
 				return err
 			}
 			return a.rdbKeys(c.Context(), args[0], &filter, output)
 		},
 	}
-	flags.choose(c)
-	addOutput(c, &output, "text", "csv", "jsonl")
+	choice.choose(c)
+	flags.AddOutput(c, &output, "text", "csv", "jsonl")
 	return c
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -56,15 +57,15 @@ func (a *app) rdbServeCommand() *cobra.Command {
 		Use:   "serve FILE",
 		Short: "Serve an RDB file as a replication master",
 		Long:  rdbServeHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.rdbServe(c.Context(), args[0], &f) },
 	}
-	flags := c.Flags()
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:6380", "address to listen on; :6380 for all interfaces")
-	flags.StringVar(&f.username, "username", "", "user name the server must authenticate with (masteruser)")
-	flags.StringVar(&f.passwordFile, "password-file", "", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
-	flags.StringSliceVar(&f.modules, "module", nil, "module of the server, by its name in MODULE LIST; may be repeated; module data is refused without it")
-	flags.BoolVar(&f.once, "once", false, "exit after one server has loaded the dump and disconnected")
+	set := c.Flags()
+	set.StringVar(&f.listen, "listen", "127.0.0.1:6380", "address to listen on; :6380 for all interfaces")
+	set.StringVar(&f.username, "username", "", "user name the server must authenticate with (masteruser)")
+	set.StringVar(&f.passwordFile, "password-file", "", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
+	set.StringSliceVar(&f.modules, "module", nil, "module of the server, by its name in MODULE LIST; may be repeated; module data is refused without it")
+	set.BoolVar(&f.once, "once", false, "exit after one server has loaded the dump and disconnected")
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
@@ -34,7 +35,7 @@ func (a *app) rdbShowCommand() *cobra.Command {
 		Use:   "show FILE KEY",
 		Short: "Print a key with its value",
 		Long:  rdbShowHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := rdb.ParseDB(db)
 			if err != nil {
@@ -48,7 +49,7 @@ func (a *app) rdbShowCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&db, "db", "0", "database of the key")
 	c.Flags().IntVar(&limit, "limit", 100, "maximum number of elements to print; 0 for all")
-	addOutput(c, &output, "text", "jsonl")
+	flags.AddOutput(c, &output, "text", "jsonl")
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
@@ -31,7 +32,7 @@ func (a *app) rdbTreeCommand() *cobra.Command {
 		Use:   "tree FILE",
 		Short: "Print the key prefixes of an RDB file as a tree",
 		Long:  rdbTreeHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			if opts.Top < 1 || opts.Top > 1000 {
 				return fmt.Errorf("--top %d: must be between 1 and 1000", opts.Top)
@@ -46,7 +47,7 @@ func (a *app) rdbTreeCommand() *cobra.Command {
 	c.Flags().IntVar(&opts.Depth, "depth", 3, "number of levels")
 	c.Flags().IntVar(&opts.Top, "top", 10, "number of prefixes per level")
 	c.Flags().StringVar(&opts.Separator, "separator", ":", "prefix separator")
-	addOutput(c, &output, "text", "json")
+	flags.AddOutput(c, &output, "text", "json")
 	return c
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
@@ -39,7 +40,7 @@ func (a *app) rdbVerifyCommand() *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Verify the structure and checksum of an RDB file",
 		Long:  rdbVerifyHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], check) },
 	}
 	c.Flags().BoolVar(&check.values, "values", false, "also decode every value")

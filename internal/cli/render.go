@@ -18,6 +18,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -67,7 +68,7 @@ func (a *app) renderCommand() *cobra.Command {
 	p.StringArrayVar(&f.set, "set", nil, "value on top of all files, as KEY=VALUE; may be repeated")
 	p.StringSliceVar(&f.only, "only", nil, "only print resources of this kind, or "+onlyRedis+" for those of Redis instances; may be repeated")
 	p.BoolVar(&f.showOrigin, "show-origin", false, "add the file and line behind each field")
-	addOutput(c, &f.output, "yaml", "json")
+	flags.AddOutput(c, &f.output, "yaml", "json")
 	return c
 }
 

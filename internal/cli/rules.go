@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
@@ -20,12 +21,12 @@ Examples:
 func (a *app) rulesCommand() *cobra.Command {
 	var output string
 	list := func(*cobra.Command, []string) error { return a.listRules(output) }
-	c := &cobra.Command{Use: "rules", Short: "List lint rules, or show one", Long: rulesHelp, Args: subcommand, RunE: list}
-	addOutputTo(c, c.PersistentFlags(), &output, "text", "json")
+	c := &cobra.Command{Use: "rules", Short: "List lint rules, or show one", Long: rulesHelp, Args: flags.Subcommand, RunE: list}
+	flags.AddOutputTo(c, c.PersistentFlags(), &output, "text", "json")
 	c.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the rules with their severities", Long: "List the rules with their severities, by default and in strict mode.\n\nExamples:\n  redis-gitops rules list\n  redis-gitops rules list --output json", Args: fromUse, RunE: list},
+		&cobra.Command{Use: "list", Short: "List the rules with their severities", Long: "List the rules with their severities, by default and in strict mode.\n\nExamples:\n  redis-gitops rules list\n  redis-gitops rules list --output json", Args: flags.FromUse, RunE: list},
 		&cobra.Command{
-			Use: "show RULE", Short: "Show the rationale and examples of a rule", Long: "Show a rule: its rationale, references, and a bad and a good example.\n\nExamples:\n  redis-gitops rules show auth/missing", Args: fromUse,
+			Use: "show RULE", Short: "Show the rationale and examples of a rule", Long: "Show a rule: its rationale, references, and a bad and a good example.\n\nExamples:\n  redis-gitops rules show auth/missing", Args: flags.FromUse,
 			RunE: func(_ *cobra.Command, args []string) error { return a.showRule(args[0], output) },
 			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				rules, _ := policy.Rules()

@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -23,22 +24,22 @@ Examples:
   redis-gitops undo --dry-run`
 
 func (a *app) undoCommand() *cobra.Command {
-	var flags planFlags
+	var plan flags.Plan
 	c := &cobra.Command{
 		Use:   "undo",
 		Short: "Undo the last change to the repository",
 		Long:  undoHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o, err := a.Open(c.Context(), !flags.dryRun)
+			o, err := a.Open(c.Context(), !plan.DryRun)
 			if err != nil {
 				return err
 			}
 			defer o.FS.Close()
 			p, err := scaffold.PlanUndo(o.Repo)
-			return a.finish(c.Context(), o, &flags, p, err)
+			return a.finish(c.Context(), o, &plan, p, err)
 		},
 	}
-	flags.addCommon(c)
+	plan.AddCommon(c)
 	return c
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/git"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
@@ -31,24 +32,24 @@ Examples:
   redis-gitops generate update --check    # in CI: exits with 1 if files are outdated`
 
 func (a *app) updateCommand() *cobra.Command {
-	var flags planFlags
+	var plan flags.Plan
 	var check, merge bool
 	c := &cobra.Command{
 		Use:   "update [APP [NAME]]",
 		Short: "Update generated files from their generators",
 		Long:  updateHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 
 		ValidArgsFunction: a.CompleteArgs(a.AppNames, a.generatedNames("")),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			flags.dryRun = flags.dryRun || check
-			o, err := a.Open(cmd.Context(), !flags.dryRun)
+			plan.DryRun = plan.DryRun || check
+			o, err := a.Open(cmd.Context(), !plan.DryRun)
 			if err != nil {
 				return err
 			}
 			defer o.FS.Close()
 			args = append(args, "", "")
-			on := flags.conflicts()
+			on := plan.Conflicts()
 			if merge {
 				on = scaffold.Mark
 			}
@@ -56,13 +57,13 @@ func (a *app) updateCommand() *cobra.Command {
 			defer a.AtExit(func() { history.Close() })()
 			defer history.Close()
 			p, err := scaffold.PlanUpdate(cmd.Context(), o.Repo, o.Config, scaffold.UpdateRequest{App: args[0], Name: args[1], Past: past(history), Conflicts: on})
-			if err := a.finish(cmd.Context(), o, &flags, p, err); err != nil || !check {
+			if err := a.finish(cmd.Context(), o, &plan, p, err); err != nil || !check {
 				return err
 			}
-			return a.checked(&flags, p)
+			return a.checked(&plan, p)
 		},
 	}
-	flags.add(c)
+	plan.Add(c)
 	c.Flags().BoolVar(&merge, "merge", false, "write conflicting lines of both with conflict markers")
 	c.MarkFlagsMutuallyExclusive("force", "keep", "merge")
 	c.Flags().BoolVar(&check, "check", false, "write nothing; exit with 1 if generated files are outdated")
@@ -70,7 +71,7 @@ func (a *app) updateCommand() *cobra.Command {
 }
 
 // checked reports whether generated files are current: in a sentence, and as exit code.
-func (a *app) checked(flags *planFlags, p *scaffold.Plan) error {
+func (a *app) checked(plan *flags.Plan, p *scaffold.Plan) error {
 	var outdated []string
 	for _, f := range p.Files {
 		if f.Action != scaffold.Unchanged && !strings.HasPrefix(f.Path, ".redis-gitops/") {
@@ -79,11 +80,11 @@ func (a *app) checked(flags *planFlags, p *scaffold.Plan) error {
 	}
 	switch {
 	case p.Changed():
-		if flags.output != "json" {
+		if plan.Output != "json" {
 			a.PrintErrf("outdated files: %s; run `redis-gitops generate update` to update them\n", strings.Join(outdated, ", "))
 		}
 		return exitcode.Code(exitcode.Findings)
-	case flags.output != "json" && !a.Quiet:
+	case plan.Output != "json" && !a.Quiet:
 		a.PrintErrf("all generated files are up to date\n")
 	}
 	return nil

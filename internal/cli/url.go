@@ -16,6 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/redact"
@@ -66,13 +67,13 @@ func (a *app) sentinelURLCommand() *cobra.Command {
 
 // urlFlags are the flags of url and sentinel-url.
 type urlFlags struct {
-	clusterFlags
+	flags.Cluster
 	format, passwordFile          string
 	sentinels, live, showPassword bool
 }
 
 func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Command {
-	var flags urlFlags
+	var f urlFlags
 	formats := instance.Formats()
 	c := &cobra.Command{
 		Use:     name + " NAME",
@@ -81,50 +82,50 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 		Long:    long,
 		// Not the Redis instances themselves: listing them takes a render of the whole repository.
 		ValidArgsFunction: a.CompleteArgs(a.AppNames),
-		Args:              fromUse,
+		Args:              flags.FromUse,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.url(cmd.Context(), args[0], sentinel, &flags)
+			return a.url(cmd.Context(), args[0], sentinel, &f)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&flags.format, "format", "url", strings.Join(formats, ", "))
-	f.BoolVar(&flags.sentinels, "sentinels", false, "print the sentinel hosts, one per line")
-	flags.add(c)
-	f.BoolVar(&flags.live, "live", false, "verify it against the cluster")
-	f.BoolVar(&flags.showPassword, "show-password", false, "with --live: insert the password of the Secret into the URL")
-	f.StringVar(&flags.passwordFile, "password-file", "", "insert the password from this file into the URL")
+	set := c.Flags()
+	set.StringVar(&f.format, "format", "url", strings.Join(formats, ", "))
+	set.BoolVar(&f.sentinels, "sentinels", false, "print the sentinel hosts, one per line")
+	f.Add(c)
+	set.BoolVar(&f.live, "live", false, "verify it against the cluster")
+	set.BoolVar(&f.showPassword, "show-password", false, "with --live: insert the password of the Secret into the URL")
+	set.StringVar(&f.passwordFile, "password-file", "", "insert the password from this file into the URL")
 	c.MarkFlagsMutuallyExclusive("format", "sentinels")
 	c.MarkFlagsMutuallyExclusive("password-file", "sentinels")
 	c.MarkFlagsMutuallyExclusive("show-password", "password-file")
 	c.MarkFlagsMutuallyExclusive("show-password", "sentinels")
-	complete(c, "format", formats)
+	flags.Complete(c, "format", formats)
 	return c
 }
 
-func (a *app) url(ctx context.Context, name string, sentinel bool, flags *urlFlags) error {
-	if formats := instance.Formats(); !slices.Contains(formats, flags.format) { // before anything is rendered
-		return fmt.Errorf("unknown format %q; %s%s", flags.format, finding.OneOf(formats), finding.DidYouMean(flags.format, formats))
+func (a *app) url(ctx context.Context, name string, sentinel bool, f *urlFlags) error {
+	if formats := instance.Formats(); !slices.Contains(formats, f.format) { // before anything is rendered
+		return fmt.Errorf("unknown format %q; %s%s", f.format, finding.OneOf(formats), finding.DidYouMean(f.format, formats))
 	}
 	options := instance.ClientOptions{Sentinel: sentinel}
-	if flags.passwordFile != "" {
-		password, err := readPassword(flags.passwordFile)
+	if f.passwordFile != "" {
+		password, err := readPassword(f.passwordFile)
 		if err != nil {
 			return err
 		}
 		options.Password = &password
 	}
-	if flags.showPassword && !a.Terminal {
+	if f.showPassword && !a.Terminal {
 		return errors.New("--show-password only works on a terminal, to keep the password out of files and logs; use --password-file")
 	}
-	in, err := a.urlInstance(ctx, name, sentinel, flags, &options)
+	in, err := a.urlInstance(ctx, name, sentinel, f, &options)
 	if err != nil {
 		return err
 	}
-	return a.printURL(in, flags, options)
+	return a.printURL(in, f, options)
 }
 
 // urlInstance finds what is asked for in the repository, in the cluster, or in both.
-func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, flags *urlFlags, options *instance.ClientOptions) (*instance.Instance, error) {
+func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, f *urlFlags, options *instance.ClientOptions) (*instance.Instance, error) {
 	o, noRepository := a.Open(ctx, false)
 	switch {
 	case errors.Is(noRepository, env.ErrNoRepository):
@@ -132,11 +133,11 @@ func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, flags
 		return nil, noRepository
 	default:
 		defer o.FS.Close()
-		in, err := a.findInstance(ctx, o, name, flags.namespace)
-		if err != nil || !flags.live && !flags.showPassword {
+		in, err := a.findInstance(ctx, o, name, f.Namespace)
+		if err != nil || !f.live && !f.showPassword {
 			return in, err
 		}
-		c, err := a.openCluster(&flags.clusterFlags, o)
+		c, err := a.openCluster(&f.Cluster, o)
 		if err != nil {
 			return nil, err
 		}
@@ -144,17 +145,17 @@ func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, flags
 		if err != nil {
 			return nil, err
 		}
-		return in, a.prove(ctx, c, r.As(in), sentinel, flags, options)
+		return in, a.prove(ctx, c, r.As(in), sentinel, f, options)
 	}
-	c, r, err := a.outside(ctx, name, &flags.clusterFlags, noRepository)
+	c, r, err := a.outside(ctx, name, &f.Cluster, noRepository)
 	if err != nil {
 		return nil, err
 	}
-	return r.Instance, a.prove(ctx, c, r, sentinel, flags, options)
+	return r.Instance, a.prove(ctx, c, r, sentinel, f, options)
 }
 
 // prove asks the cluster whether a Redis can be reached as it is printed.
-func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, sentinel bool, flags *urlFlags, options *instance.ClientOptions) error {
+func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, sentinel bool, f *urlFlags, options *instance.ClientOptions) error {
 	state, err := c.State(ctx, r)
 	if err != nil {
 		return err
@@ -174,7 +175,7 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 	for _, fact := range state.Facts(sentinel) {
 		a.Step("live: " + fact)
 	}
-	if !flags.showPassword {
+	if !f.showPassword {
 		return nil
 	}
 	if r.Auth == nil {
@@ -187,8 +188,8 @@ func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, s
 }
 
 // printURL prints a format, and notes about it.
-func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.ClientOptions) error {
-	if flags.sentinels {
+func (a *app) printURL(in *instance.Instance, f *urlFlags, options instance.ClientOptions) error {
+	if f.sentinels {
 		hosts, err := in.SentinelHosts()
 		if err != nil {
 			return err
@@ -196,7 +197,7 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 		a.Printf("%s\n", a.Block(strings.Join(hosts, "\n")))
 		return nil
 	}
-	text, err := in.Client(flags.format, options)
+	text, err := in.Client(f.format, options)
 	if err != nil {
 		return err
 	}
@@ -205,13 +206,13 @@ func (a *app) printURL(in *instance.Instance, flags *urlFlags, options instance.
 	} else {
 		a.Printf("%s", a.Block(text))
 	}
-	if a.Quiet || flags.format == "json" {
+	if a.Quiet || f.format == "json" {
 		return nil
 	}
 	for _, note := range in.Notes {
 		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "note:"), note)
 	}
-	if in.Auth != nil && flags.format == "url" && options.Password == nil {
+	if in.Auth != nil && f.format == "url" && options.Password == nil {
 		a.PrintErrf("%s the password is in the Secret %q, key %q; use --format env for the environment variables\n", a.Paint(ui.Yellow, "note:"), in.Auth.Secret, in.Auth.Key)
 	}
 	if in.Namespace == "" {

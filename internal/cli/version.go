@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 )
 
 // version is what the next release will be called: builds from source have no other name. Those of a release are linked with
@@ -24,7 +26,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Long:  versionHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE: func(*cobra.Command, []string) error {
 			info, _ := debug.ReadBuildInfo()
 			a.Printf("%s\n", a.Block(versionText(info, a.Quiet)))

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/afero"
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -41,7 +42,7 @@ func (a *app) webCommand() *cobra.Command {
 		Use:   "web",
 		Short: "Serve the web UI for this repository on localhost",
 		Long:  webHelp,
-		Args:  fromUse,
+		Args:  flags.FromUse,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.web(c.Context(), port, open, dir) },
 	}
 	c.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: a free port)")

@@ -1,4 +1,4 @@
-package cli
+package flags
 
 import (
 	"fmt"
@@ -28,15 +28,16 @@ func (o outputValue) Set(form string) error {
 	return nil
 }
 
-// addOutput adds -o, --output to a command, with the first form as the default.
-func addOutput(c *cobra.Command, output *string, forms ...string) {
-	addOutputTo(c, c.Flags(), output, forms...)
+// AddOutput adds -o, --output to a command, with the first form as the default.
+func AddOutput(c *cobra.Command, output *string, forms ...string) {
+	AddOutputTo(c, c.Flags(), output, forms...)
 }
 
-func addOutputTo(c *cobra.Command, flags *pflag.FlagSet, output *string, forms ...string) {
+// AddOutputTo is [AddOutput] to other flags of the command, such as those of the commands below it too.
+func AddOutputTo(c *cobra.Command, set *pflag.FlagSet, output *string, forms ...string) {
 	*output = forms[0]
-	flags.VarP(outputValue{output, forms}, "output", "o", "output format: "+listOf(forms))
-	complete(c, "output", forms)
+	set.VarP(outputValue{output, forms}, "output", "o", "output format: "+listOf(forms))
+	Complete(c, "output", forms)
 }
 
 func listOf(words []string) string {
