@@ -1,9 +1,11 @@
 # METADATA
 # title: Chart name differs from its directory
 # description: |-
-#   The names of Redis and its Services are derived from the chart name, but URLs, the name of the Argo CD
-#   Application and the arguments of commands from the directory name. If they differ, generated URLs do not resolve.
+#   The names of Redis and its Services are derived from the chart name, but the name of the Argo CD Application
+#   and the arguments of commands from the directory name. Generated URLs follow the chart; those that people, or
+#   other tools, derive from the directory do not resolve.
 # custom:
+#   severity: info
 #   scope: repository
 #   fix: 'suggested: sets the directory name'
 #   since: 0.1.0
