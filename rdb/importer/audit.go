@@ -9,11 +9,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -38,52 +38,15 @@ func (f *nodeFacts) keys(of map[string]facts, db int) (n uint64) {
 	return n
 }
 
-// A lifetimes counts the keys that expire soon, by database and second, so that at the end it is known how many are gone by
-// right. What expires later than that is not expected to go during an import.
-type lifetimes struct {
-	mu   sync.Mutex
-	ends map[int]map[int64]uint64
-}
-
-const soon = 30 * 24 * 60 * 60 // seconds; so there are few numbers
-
-func (l *lifetimes) add(db int, expiry, now int64) {
-	second := expiry / 1000
-	if expiry == 0 || second > now/1000+soon {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ends == nil {
-		l.ends = map[int]map[int64]uint64{}
-	}
-	if l.ends[db] == nil {
-		l.ends[db] = map[int64]uint64{}
-	}
-	l.ends[db][second]++
-}
-
-// over counts those whose time is over, or nearly.
-func (l *lifetimes) over(db int, now int64) (n uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for second, keys := range l.ends[db] {
-		if second <= now/1000+1 {
-			n += keys
-		}
-	}
-	return n
-}
-
 // check makes sure that the keys are there: it compares values, as many as the options say, and then counts. "Written" means
 // that the target said yes; what it lost since is found here.
 func (im *importer) check(ctx context.Context) error {
-	r := im.ledger.report
+	r := im.ledger.Report
 	r.Verified, r.Differing, r.Differences, r.Doubts = 0, 0, nil, nil
 	if err := im.settle(ctx); err != nil {
 		return err
 	}
-	im.progress.stage("verifying", im.size())
+	im.progress.Stage("verifying", im.size())
 	v := &verifier{im: im, report: r, plain: im.noDump}
 	defer v.close()
 	if err := v.values(ctx); err != nil {
@@ -124,7 +87,7 @@ func (im *importer) settle(ctx context.Context) error {
 
 // audit compares what was counted with what the target says, and where they do not agree for sure, looks for every key.
 func (im *importer) audit(ctx context.Context, v *verifier) error {
-	r := im.ledger.report
+	r := im.ledger.Report
 	evicted := im.facts.since(func(f facts) int64 { return f.evicted })
 	short, reasons := im.countKeys()
 	if evicted > 0 {
@@ -146,15 +109,15 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 		switch {
 		case short > 0:
 			r.Differing += short
-			r.doubt("%s missing in the target: %s; empty the target and import again", importedAre(short), strings.Join(reasons, "; "))
+			r.Doubt("%s missing in the target: %s; empty the target and import again", importedAre(short), strings.Join(reasons, "; "))
 		case evicted > 0:
-			r.doubt("the target evicted %s during the import, and a live source cannot be read again to find out which; raise maxmemory, empty the target and import again", finding.Count(evicted, "key"))
+			r.Doubt("the target evicted %s during the import, and a live source cannot be read again to find out which; raise maxmemory, empty the target and import again", finding.Count(evicted, "key"))
 		}
 		return nil
 	}
 	err := v.presence(ctx)
 	if redis.Code(err) == "NOPERM" {
-		r.doubt("cannot verify that all keys exist: %s, and looking them up requires EXISTS permission: %v", strings.Join(reasons, "; "), err)
+		r.Doubt("cannot verify that all keys exist: %s, and looking them up requires EXISTS permission: %v", strings.Join(reasons, "; "), err)
 		return nil
 	}
 	if err != nil {
@@ -162,9 +125,9 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 	}
 	switch {
 	case v.missing > 0:
-		r.doubt("%s missing in the target: %s; fix the cause, then import again with --skip-existing to write the missing keys", importedAre(v.missing), strings.Join(reasons, "; "))
+		r.Doubt("%s missing in the target: %s; fix the cause, then import again with --skip-existing to write the missing keys", importedAre(v.missing), strings.Join(reasons, "; "))
 	case evicted > 0:
-		r.note("the target evicted %s during the import, but all keys of the dump exist", finding.Count(evicted, "key"))
+		r.Note("the target evicted %s during the import, but all keys of the dump exist", finding.Count(evicted, "key"))
 	}
 	return nil
 }
@@ -175,8 +138,8 @@ func importedAre(n uint64) string {
 
 // countKeys compares the number of keys in each database with what must be there. short is how many are not there for sure.
 func (im *importer) countKeys() (short uint64, reasons []string) {
-	var total Report
-	im.ledger.fill(&total)
+	var total account.Report
+	im.ledger.Fill(&total)
 	written, expired := map[int]uint64{}, map[int]uint64{}
 	for _, row := range total.Rows {
 		if row.Type == functionRow {
@@ -196,7 +159,7 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 		if written[db] == 0 {
 			continue
 		}
-		gone := im.lifetimes.over(db, im.now())
+		gone := im.lifetimes.Over(db, im.now())
 		if before != nil { // those among them that were not sent, because their time was over
 			gone -= min(gone, expired[db]-min(expired[db], before[db]))
 		}
@@ -221,7 +184,7 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 // removals names commands of other clients that may have taken keys away.
 func (im *importer) removals() []string {
 	var names []string
-	for _, name := range removing {
+	for _, name := range account.Removing {
 		n := im.facts.since(func(f facts) int64 { return f.removals[name] })
 		n -= im.sent[strings.ToUpper(name)].Load()
 		if n > 0 {
@@ -234,13 +197,8 @@ func (im *importer) removals() []string {
 // presence looks for every key of the dump, and names those that are missing.
 func (v *verifier) presence(ctx context.Context) error {
 	im := v.im
-	im.progress.stage("looking up every key", im.size())
-	failed := map[int64]bool{}
-	im.ledger.mu.Lock()
-	for _, f := range im.ledger.failures {
-		failed[f.Offset] = true
-	}
-	im.ledger.mu.Unlock()
+	im.progress.Stage("looking up every key", im.size())
+	failed := im.ledger.FailedAt()
 	known := map[string]bool{} // differ already
 	for _, d := range v.report.Differences {
 		known[fmt.Sprint(d.DB, " ", d.Key)] = true
@@ -279,7 +237,7 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 		if err != nil {
 			return err
 		}
-		im.progress.at(e)
+		im.progress.At(e)
 		if e.Kind != rdb.KeyEntry || filter.Apply(e) != rdb.Kept {
 			continue
 		}
@@ -323,9 +281,7 @@ func isFinal(err error) bool {
 
 // checkLibraries makes sure that the libraries of functions are in every node.
 func (im *importer) checkLibraries(ctx context.Context) error {
-	im.ledger.mu.Lock()
-	names := slices.Clone(im.loaded)
-	im.ledger.mu.Unlock()
+	names := im.ledger.Libraries()
 	if len(names) == 0 {
 		return nil
 	}
@@ -347,8 +303,8 @@ func (im *importer) checkLibraries(ctx context.Context) error {
 		}
 		for _, name := range names {
 			if name != "" && have[name] == nil {
-				im.ledger.report.Differing++
-				im.ledger.report.Differences = append(im.ledger.report.Differences, Difference{Key: name, Type: functionRow, Reason: "missing"})
+				im.ledger.Report.Differing++
+				im.ledger.Report.Differences = append(im.ledger.Report.Differences, account.Difference{Key: name, Type: functionRow, Reason: "missing"})
 			}
 		}
 	}

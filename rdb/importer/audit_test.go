@@ -18,6 +18,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 )
 
 // plainKeys are strings of so many bytes, every second one with an expiry far away.
@@ -318,7 +319,7 @@ func TestVerificationSurvives(t *testing.T) {
 	s := redistest.Start(t)
 	p := redistest.StartProxy(t, s.Addr())
 	cuts := 0
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{Verify: VerifyFull, Progress: func(now Progress) {
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{Verify: VerifyFull, Progress: func(now account.Progress) {
 		if now.Stage == "verifying" && cuts < 5 {
 			cuts++
 			p.Set(redistest.Toxic{CutReply: 6_000_000})
@@ -341,7 +342,7 @@ func TestVerificationSurvives(t *testing.T) {
 		}
 	})
 	var moving sync.WaitGroup
-	report, err = Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, nodes[0].URL()), Options{Verify: VerifyFull, Progress: func(now Progress) {
+	report, err = Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, nodes[0].URL()), Options{Verify: VerifyFull, Progress: func(now account.Progress) {
 		if now.Stage == "verifying" {
 			moving.Go(moved)
 		}
@@ -410,7 +411,7 @@ func TestProgressKeys(t *testing.T) {
 	s := redistest.Start(t)
 	store := &confirmedStore{do: func() { s.Kill(); s.Run() }}
 	var most uint64
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Checkpoint: store, Rate: 15 << 20, Progress: func(p Progress) { most = max(most, p.Keys) }})
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Checkpoint: store, Rate: 15 << 20, Progress: func(p account.Progress) { most = max(most, p.Keys) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,19 +5,20 @@ import (
 	"sync/atomic"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // A batch is some commands that go to one server in one piece. It stays in memory until all are answered.
 type batch struct {
-	epoch  *epoch
+	epoch  *account.Epoch
 	route  *route
 	db     int
 	buf    []byte
 	keys   []keyRef
-	counts []Counts // by row
-	size   int      // of the window that it takes
-	resent bool     // a part of it may have been carried out
+	counts []account.Counts // by row
+	size   int              // of the window that it takes
+	resent bool             // a part of it may have been carried out
 	stuck  bool
 }
 
@@ -75,9 +76,9 @@ func (b *batch) pending() []byte {
 	return out
 }
 
-func (b *batch) count(row int32) *Counts {
+func (b *batch) count(row int32) *account.Counts {
 	for len(b.counts) <= int(row) {
-		b.counts = append(b.counts, Counts{})
+		b.counts = append(b.counts, account.Counts{})
 	}
 	return &b.counts[row]
 }

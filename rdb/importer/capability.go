@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -331,54 +330,4 @@ func (im *importer) checkEngine(ctx context.Context, l library) error {
 		return nil
 	}
 	return fmt.Errorf("the function library %q requires the engine %q, which the target lacks; exclude functions with --type", l.name, l.engine)
-}
-
-// uses counts what was lost by the way keys were written.
-type uses struct {
-	idle, freq, streams uint64 // by plain commands
-	reencoded           map[rdb.Loss]uint64
-	unclaimed           atomic.Int64 // pending items of deleted stream entries
-	known               bool         // some keys have an idle time or frequency
-}
-
-func (u *uses) lose(lost rdb.Loss) {
-	for _, l := range rdb.Losses() {
-		if lost&l == 0 {
-			continue
-		}
-		if u.reencoded == nil {
-			u.reencoded = map[rdb.Loss]uint64{}
-		}
-		u.reencoded[l]++
-	}
-}
-
-func were(n uint64, noun string) string {
-	return finding.Count(n, noun, finding.Verb(n, "was", "were"))
-}
-
-// nameLosses describes what was lost by writing with plain commands, or in an older encoding.
-func (im *importer) nameLosses() {
-	note := im.ledger.note
-	if n := im.uses.freq; n > 0 {
-		note("%s written with plain commands, which cannot set the use frequency (LFU); it starts from zero", were(n, "key"))
-	}
-	if n := im.uses.idle; n > 0 {
-		note("%s written with plain commands, which cannot set the idle time (LRU); it starts from now", were(n, "key"))
-	}
-	if n := im.uses.streams; n > 0 {
-		also := ""
-		if im.server.version < 10 {
-			also = "; consumers without pending entries and stream counters (entries added, entries read, largest deleted ID) were lost"
-		}
-		note("%s written with plain commands, which cannot set when consumers were last seen or active%s", were(n, "stream"), also)
-	}
-	if n := im.uses.unclaimed.Load(); n > 0 {
-		note("%s lost, because XCLAIM rejects deleted stream entries", were(uint64(n), "pending entry"))
-	}
-	for _, l := range rdb.Losses() {
-		if n := im.uses.reencoded[l]; n > 0 {
-			note("%s re-encoded without %s, which %s does not support", were(n, "key"), l, im.server.name)
-		}
-	}
 }

@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 )
 
 // A checkpoint is what Store keeps: enough to go on after the importer, the machine or the target was lost, and nothing
@@ -34,11 +34,11 @@ type checkpoint struct {
 	DB      int       `json:"db"`
 	Version int       `json:"rdbVersion"`
 	// Limit is an offset from which on no key was sent. Those between Offset and Limit may be there already.
-	Limit    int64     `json:"limit"`
-	Rows     []Row     `json:"rows"`
-	Failures []Failure `json:"failures,omitempty"`
-	Repaired uint64    `json:"repaired,omitempty"`
-	Notes    []string  `json:"notes,omitempty"`
+	Limit    int64             `json:"limit"`
+	Rows     []account.Row     `json:"rows"`
+	Failures []account.Failure `json:"failures,omitempty"`
+	Repaired uint64            `json:"repaired,omitempty"`
+	Notes    []string          `json:"notes,omitempty"`
 }
 
 const checkpointFormat = 1
@@ -110,7 +110,7 @@ func (im *importer) begin() error {
 	ids := im.server.ids
 	im.server.mu.Unlock()
 	im.confirmed = ids
-	l.looked = func() { // under the lock of the ledger
+	looked := func() { // under the lock of the ledger
 		im.server.mu.Lock()
 		im.confirmed = im.server.ids
 		im.server.mu.Unlock()
@@ -123,23 +123,18 @@ func (im *importer) begin() error {
 		if c.Now.IsZero() { // of an earlier version
 			im.opts.Filter.Now = c.Began
 		}
-		l.rows, l.failures, l.repaired = c.Rows, c.Failures, c.Repaired
-		l.index = map[rowName]int{}
-		for i, r := range l.rows {
-			l.index[rowName{r.DB, r.Type}] = i
-		}
-		l.frontier = rdb.Position{Offset: c.Offset, DB: c.DB, Version: c.Version}
-		l.sent, l.runID = c.Limit, c.RunID
-		for _, n := range c.Notes {
-			l.note("%s", n)
-		}
+		repair := ""
 		if c.RunID != im.server.runID || c.RunID == "" || len(c.Nodes) > 0 && !descends(c.Nodes, ids) {
-			l.note("the target was restarted or replaced since the import stopped; all confirmed keys were checked again")
-			l.repair = im.server.runID
+			c.Notes = append(c.Notes, "the target was restarted or replaced since the import stopped; all confirmed keys were checked again")
+			repair = im.server.runID
 			if !descends(c.Nodes, im.server.ids) {
 				im.foreign.Store(true)
 			}
 		}
+		l.Restore(account.State{
+			Rows: c.Rows, Failures: c.Failures, Repaired: c.Repaired, Notes: c.Notes,
+			Frontier: rdb.Position{Offset: c.Offset, DB: c.DB, Version: c.Version}, Sent: c.Limit, RunID: c.RunID,
+		}, repair, looked)
 		im.saved = true
 	} else {
 		var id [6]byte
@@ -147,9 +142,8 @@ func (im *importer) begin() error {
 			return err
 		}
 		im.id = hex.EncodeToString(id[:])
-		l.runID = im.server.runID
+		l.Restore(account.State{RunID: im.server.runID}, "", looked)
 	}
-	l.maxFail = im.opts.MaxFailures
 	return im.save()
 }
 
@@ -160,16 +154,14 @@ func (im *importer) save() error {
 	}
 	im.saving.Lock()
 	defer im.saving.Unlock()
-	l := &im.ledger
-	l.mu.Lock()
+	var nodes map[string]identity
+	s := im.ledger.State(func() { nodes = im.confirmed })
 	c := checkpoint{
 		Format: checkpointFormat, ID: im.id, Began: im.began, Source: im.source.Name, Size: im.survey.size, Checksum: im.survey.checksum(),
-		Options: im.sum, Target: im.target.String(), RunID: l.runID, Nodes: im.confirmed, Now: im.opts.Filter.Now, Shift: im.shift,
-		Offset: l.frontier.Offset, DB: l.frontier.DB, Version: l.frontier.Version,
-		Limit: max(l.frontier.Offset+ahead, l.sent), Rows: slices.Clone(l.rows), Failures: slices.Clone(l.failures),
-		Repaired: l.repaired, Notes: slices.Clone(l.report.Notes),
+		Options: im.sum, Target: im.target.String(), RunID: s.RunID, Nodes: nodes, Now: im.opts.Filter.Now, Shift: im.shift,
+		Offset: s.Frontier.Offset, DB: s.Frontier.DB, Version: s.Frontier.Version,
+		Limit: max(s.Frontier.Offset+ahead, s.Sent), Rows: s.Rows, Failures: s.Failures, Repaired: s.Repaired, Notes: s.Notes,
 	}
-	l.mu.Unlock()
 	text, err := json.Marshal(c)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func (im *importer) measureClock(ctx context.Context) {
 		conn.Close()
 		if err == nil && ahead.Abs() > ClockTolerance+took {
 			im.clock = ahead
-			im.ledger.note("the clock of the target differs from the local clock by %v; it determines when keys expire", ahead.Round(time.Second))
+			im.ledger.Note("the clock of the target differs from the local clock by %v; it determines when keys expire", ahead.Round(time.Second))
 		}
 	}
 	im.setClocks()
@@ -47,7 +47,7 @@ func (im *importer) setClocks() {
 	}
 	im.opts.Filter.Now = im.began.Add(from)
 	if im.shift != 0 {
-		im.ledger.note("the clock of the source differs from the target by %v; expiry times were adjusted to preserve TTLs", time.Duration(im.shift)*time.Millisecond)
+		im.ledger.Note("the clock of the source differs from the target by %v; expiry times were adjusted to preserve TTLs", time.Duration(im.shift)*time.Millisecond)
 	}
 }
 

@@ -51,7 +51,7 @@ func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.server.version, Shift: p.im.shift}, func(args [][]byte) error {
 		b.buf = redis.AppendCommand(b.buf, args...)
 		n++
-		if c := p.im.sent.of(args[0]); c != nil {
+		if c := p.im.sent.Of(args[0]); c != nil {
 			k.removes = append(k.removes, c)
 		}
 		return nil
@@ -131,7 +131,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	w := asIs
 	if refused {
 		w = reencoded
-		im.ledger.note("the target does not support the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.server.version)
+		im.ledger.Note("the target does not support the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.server.version)
 	}
 	im.methods[e.Type] = w
 	return w, nil
@@ -140,8 +140,8 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 // reencode returns an entry that the target loads, and takes account of what it loses.
 func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
 	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.server.version, Shift: p.im.shift})
-	if err == nil && !p.epoch.repair && p.reread != e.Offset {
-		p.im.uses.lose(lost)
+	if err == nil && !p.epoch.Repair && p.reread != e.Offset {
+		p.im.uses.Lose(lost)
 	}
 	return out, err
 }
@@ -225,9 +225,7 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 		}
 	}
 	c.Written++
-	p.im.ledger.mu.Lock()
-	p.im.loaded = append(p.im.loaded, parseLibrary(string(e.Raw)).name)
-	p.im.ledger.mu.Unlock()
+	p.im.ledger.AddLibrary(parseLibrary(string(e.Raw)).name)
 	return nil
 }
 
@@ -317,7 +315,7 @@ func (p *pass) largeFailed(ctx context.Context, e *rdb.Entry, row int32, err err
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p.im.progress.wait("lost the connection: " + err.Error())
+	p.im.progress.Waiting("lost the connection: " + err.Error())
 	return errReread
 }
 
@@ -328,11 +326,11 @@ func (p *pass) largeRefused(ctx context.Context, e, value *rdb.Entry, r *route, 
 		switch {
 		case p.im.opts.Existing == Skip:
 			p.count(row).Skipped++
-		case e.Offset < p.uncertain || p.epoch.repair || p.reread == e.Offset:
+		case e.Offset < p.uncertain || p.epoch.Repair || p.reread == e.Offset:
 			if p.im.foreign.Load() {
-				p.im.doubtful.add(e.Offset)
+				p.im.doubtful.Add(e.Offset)
 			}
-			if !p.epoch.repair {
+			if !p.epoch.Repair {
 				p.count(row).Written++
 			}
 		default:
@@ -428,7 +426,7 @@ func (l *largeKey) run(ctx context.Context, size int64, whole bool) (redis.Error
 	}
 	temporary := p.temporary(key, p.im.names.Add(1))
 	p.im.leftovers.add(e.DB, string(temporary))
-	p.im.sent.made(3, replace)
+	p.im.sent.Made(3, replace)
 	refused, err = l.pipeline(ctx, func() error { return l.pieces(ctx, temporary) })
 	e.Key = key
 	if err != nil {
@@ -540,7 +538,7 @@ func (l *largeKey) pieces(ctx context.Context, temporary []byte) error {
 	l.empty = true
 	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2, Shift: l.pass.im.shift}, func(args [][]byte) error {
 		l.empty = false
-		if c := l.pass.im.sent.of(args[0]); c != nil {
+		if c := l.pass.im.sent.Of(args[0]); c != nil {
 			c.Add(1)
 		}
 		l.add(args...)
@@ -597,7 +595,7 @@ func (l *largeKey) read() (refused redis.Error, err error) {
 				return refused, err
 			}
 			if unclaimed(reply) {
-				l.pass.im.uses.unclaimed.Add(1)
+				l.pass.im.uses.Unclaimed.Add(1)
 			}
 			if refused == "" {
 				refused = e
@@ -697,7 +695,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 			if l.db != db {
 				continue
 			}
-			im.sent.add("UNLINK", 1)
+			im.sent.Add("UNLINK", 1)
 			if _, err := conn.Do(ctx, "UNLINK", l.name); err != nil && redis.Code(err) != "MOVED" {
 				return err
 			}
@@ -712,7 +710,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 				return errors.New("unexpected reply to SCAN")
 			}
 			found, _ := list[1].([]any)
-			im.sent.add("UNLINK", int64(len(found)))
+			im.sent.Add("UNLINK", int64(len(found)))
 			for _, key := range found {
 				if _, err := conn.Do(ctx, "UNLINK", fmt.Sprint(key)); err != nil {
 					return err

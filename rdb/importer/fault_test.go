@@ -17,6 +17,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/rdbmix"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 )
 
 // memoryStore is a Store that a test can look into and make fail.
@@ -78,7 +79,7 @@ func mixedDump(t *testing.T) mixed {
 }
 
 // check compares the target with what a server has that loads the dump itself, and the account with the dump.
-func (m mixed) check(t *testing.T, s *redistest.Server, r *Report) {
+func (m mixed) check(t *testing.T, s *redistest.Server, r *account.Report) {
 	t.Helper()
 	if got := state(s); !reflect.DeepEqual(got, m.want) {
 		t.Errorf("the target differs from a server that loads the dump itself: %.300v, want %.300v; %v keys, %.1000s", got[0], m.want[0], s.Do("DBSIZE"), fmt.Sprint(s.Do("KEYS", "redis-gitops*")))
@@ -207,7 +208,7 @@ func TestCutConnections(t *testing.T) {
 			}
 		})
 		before := p.Cuts()
-		var report *Report
+		var report *account.Report
 		var err error
 		for range 20 {
 			report, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{Method: method, Verify: VerifyOff, Connections: 2})

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -154,45 +154,6 @@ type facts struct {
 	removals         map[string]int64
 }
 
-// removing are commands that take keys away, or what is in them. The importer sends some of them itself, for its temporary
-// keys.
-var removing = []string{
-	"del", "unlink", "getdel", "flushall", "flushdb", "swapdb", "move", "migrate", "rename", "renamenx", "expire", "pexpire", "expireat",
-	"pexpireat", "getex", "lpop", "rpop", "blpop", "brpop", "lmpop", "ltrim", "lrem", "rpoplpush", "lmove", "spop", "srem", "smove", "zrem",
-	"zpopmin", "zpopmax", "zremrangebyrank", "zremrangebyscore", "zremrangebylex", "hdel", "hgetdel", "xtrim", "xdel",
-}
-
-// ownCommands counts those of removing that this importer has sent: at least as many as were carried out.
-type ownCommands map[string]*atomic.Int64
-
-func newOwnCommands() ownCommands {
-	sent := ownCommands{}
-	for _, name := range removing {
-		sent[strings.ToUpper(name)] = &atomic.Int64{}
-	}
-	return sent
-}
-
-// add counts a command, if it is one of them.
-func (o ownCommands) add(name string, n int64) {
-	if c := o[name]; c != nil {
-		c.Add(n)
-	}
-}
-
-// of returns the counter of a command that takes away, or nil.
-func (o ownCommands) of(name []byte) *atomic.Int64 { return o[string(name)] }
-
-// made counts the commands that give a key its name, with so many UNLINK at most.
-func (o ownCommands) made(unlinks int64, replace bool) {
-	o.add("UNLINK", unlinks)
-	if replace {
-		o.add("RENAME", 1)
-	} else {
-		o.add("RENAMENX", 1)
-	}
-}
-
 // readFacts asks a node. What it does not tell is 0.
 func readFacts(ctx context.Context, conn *redis.Conn) (facts, error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
@@ -223,7 +184,7 @@ func readFacts(ctx context.Context, conn *redis.Conn) (facts, error) {
 		text, _, _ := strings.Cut(strings.TrimPrefix(value, "keys="), ",")
 		f.keys[n], _ = strconv.ParseInt(text, 10, 64)
 	}
-	for _, name := range removing {
+	for _, name := range account.Removing {
 		text, _, _ := strings.Cut(strings.TrimPrefix(info["cmdstat_"+name], "calls="), ",")
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			f.removals[name] = n

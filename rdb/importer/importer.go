@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -141,20 +142,9 @@ type Options struct {
 	Replication ReplicationOptions
 
 	// Progress is called now and then, from one goroutine at a time; it may be nil.
-	Progress func(Progress)
+	Progress func(account.Progress)
 	// Confirm is asked before databases are emptied; nil refuses.
 	Confirm func(question string) error
-}
-
-// Progress is how far an import is.
-type Progress struct {
-	Stage   string // "reading", "writing", "verifying", "loading"
-	DB      int
-	Bytes   int64 // of the dump
-	Total   int64 // 0 where it is not known
-	Keys    uint64
-	Elapsed time.Duration // since the stage began
-	Note    string        // what is being waited for, such as a replica that lags
 }
 
 const (
@@ -188,15 +178,15 @@ func (o Options) withDefaults() Options {
 // An error that stopped the import half way is an *[Interrupted], which says where it stopped and whether it can be gone on
 // with; what was wrong before the first write comes as finding.Problems, all at once. Single keys that failed are in the
 // report and no error.
-func Import(ctx context.Context, source Source, target *redis.Target, opts Options) (*Report, error) {
-	im := &importer{source: source, target: target, opts: opts.withDefaults(), began: time.Now(), sent: newOwnCommands()}
-	im.ledger.report = newReport(source, target, im.opts)
-	report := im.ledger.report
-	stop := im.reportProgress()
+func Import(ctx context.Context, source Source, target *redis.Target, opts Options) (*account.Report, error) {
+	im := &importer{source: source, target: target, opts: opts.withDefaults(), began: time.Now(), sent: account.NewOwnCommands()}
+	report := &account.Report{Source: source.Name, Target: target.String(), Method: im.opts.Method.String(), DryRun: opts.DryRun, Rows: []account.Row{}}
+	im.ledger.Report, im.ledger.MaxFail = report, im.opts.MaxFailures
+	stop := im.progress.Report(im.opts.Progress)
 	defer stop()
 	err := im.all(ctx)
 	report.Took = time.Since(im.began)
-	im.ledger.fill(report)
+	im.ledger.Fill(report)
 	if err == nil && im.opts.Checkpoint != nil && im.saved && report.Failed() == 0 {
 		err = im.opts.Checkpoint.Remove()
 	}
@@ -242,7 +232,7 @@ type importer struct {
 	sum     string           // of the options that must not change between runs
 	id      string           // of the import, in the names of temporary keys
 
-	ledger    ledger
+	ledger    account.Ledger
 	resumed   *checkpoint // what was loaded
 	restarted bool        // the server that answers may have temporary keys that another one has confirmed to be gone
 	begun     bool        // the ledger has what the checkpoint had
@@ -254,17 +244,16 @@ type importer struct {
 
 	leftovers leftovers
 
-	sent      ownCommands
+	sent      account.OwnCommands
 	clock     time.Duration // the target's, ahead of the one here
 	shift     int64         // milliseconds to add to each expiry of the dump
 	facts     nodeFacts
-	lifetimes lifetimes
-	loaded    []string            // names of libraries of functions that were loaded, under the ledger's lock
+	lifetimes account.Lifetimes
 	confirmed map[string]identity // of the processes that confirmed all before the frontier, under the ledger's lock
 	foreign   atomic.Bool         // the target's data may be another's than what was confirmed
-	doubtful  span                // keys that are there, but may be another's
+	doubtful  account.Span        // keys that are there, but may be another's
 	noDump    bool                // nor DUMP
-	uses      uses
+	uses      account.Losses
 
 	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
 	twice    duplicates
@@ -275,7 +264,7 @@ type importer struct {
 	pace     pace
 	replicas replicas
 	sampler  *sampler
-	progress progress
+	progress account.Tracker
 }
 
 func (im *importer) all(ctx context.Context) error {
@@ -291,9 +280,9 @@ func (im *importer) all(ctx context.Context) error {
 		return err
 	}
 	if im.opts.DryRun {
-		im.ledger.rows = im.survey.rows
+		im.ledger.SetRows(im.survey.rows, "")
 		if t := im.survey.tail; t != nil {
-			im.ledger.report.Replay = &Replay{Commands: t.Commands}
+			im.ledger.Report.Replay = &account.Replay{Commands: t.Commands}
 		}
 		return nil
 	}
@@ -309,10 +298,10 @@ func (im *importer) all(ctx context.Context) error {
 			err = fmt.Errorf("cannot remove temporary keys: %w", e)
 		}
 		if err != nil {
-			at, _, _ := im.ledger.position()
+			at, _, _ := im.ledger.Position()
 			return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.source.Once, Err: err}
 		}
-		im.nameLosses()
+		im.uses.Note(im.server.name, im.server.version, im.ledger.Note)
 		err = im.check(ctx)
 		var restarted *restartedError
 		if errors.As(err, &restarted) && !im.source.Once { // after the last key, but before all of them were found
@@ -331,7 +320,7 @@ func (im *importer) all(ctx context.Context) error {
 // repair has everything that was confirmed looked at again, because another process answers.
 func (im *importer) repair(ctx context.Context, why error) error {
 	im.restarted = true
-	im.ledger.note("%v; all confirmed keys were checked again", why)
+	im.ledger.Note("%v; all confirmed keys were checked again", why)
 	old := im.server.ids
 	if err := im.identify(ctx); err != nil {
 		return err
@@ -339,7 +328,7 @@ func (im *importer) repair(ctx context.Context, why error) error {
 	if !descends(old, im.server.ids) {
 		im.foreign.Store(true)
 	}
-	im.ledger.repairFrom(im.server.runID)
+	im.ledger.RepairFrom(im.server.runID)
 	return nil
 }
 
@@ -362,7 +351,7 @@ func (im *importer) write(ctx context.Context) error {
 	if im.sampler == nil && im.opts.Verify != VerifyOff && (im.opts.Verify == VerifySample || im.source.Once) {
 		im.sampler = newSampler()
 	}
-	im.progress.stage("writing", im.size())
+	im.progress.Stage("writing", im.size())
 	for {
 		err := im.pass(ctx)
 		if err == nil {

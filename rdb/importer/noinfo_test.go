@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -51,7 +52,7 @@ func TestAbilitiesWithoutInfo(t *testing.T) {
 				return "", args
 			})
 			im := &importer{target: targetOf(t, "redis://"+addr), opts: Options{Method: tt.method, Anonymous: true}.withDefaults()}
-			im.ledger.report = &Report{}
+			im.ledger.Report = &account.Report{}
 			conn, err := im.tryConnect(t.Context(), "")
 			if err != nil {
 				t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -165,7 +166,7 @@ func TestOracle(t *testing.T) {
 	t.Logf("%d imports equal to the server's own loading, %d refused with words\n%s", equal, told, &table)
 }
 
-func firstFailure(r *Report) string {
+func firstFailure(r *account.Report) string {
 	if len(r.Failures) > 0 {
 		return r.Failures[0].Reply
 	}

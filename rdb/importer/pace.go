@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -110,7 +109,7 @@ func (im *importer) watchReplicas(ctx context.Context) {
 				switch {
 				case lag > maxLag:
 					im.replicas.set(true)
-					im.progress.wait(fmt.Sprintf("waiting for replica %s, which is %s behind", who, rdb.FormatBytes(uint64(lag))))
+					im.progress.Waiting(fmt.Sprintf("waiting for replica %s, which is %s behind", who, rdb.FormatBytes(uint64(lag))))
 				case lag < maxLag/2:
 					im.replicas.set(false)
 				}
@@ -171,84 +170,6 @@ func replicaLag(ctx context.Context, conn *redis.Conn) (lag int64, who string, e
 	return lag, who, nil
 }
 
-// progress is what Progress is made of.
-type progress struct {
-	bytes, keys, db atomic.Int64
-
-	mu    sync.Mutex
-	name  string
-	total int64
-	began time.Time
-	note  string
-}
-
-func (p *progress) stage(name string, total int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.name, p.total, p.began, p.note = name, total, time.Now(), ""
-	p.bytes.Store(0)
-	p.keys.Store(0)
-}
-
-func (p *progress) set(bytes int64, keys uint64, db int) {
-	p.bytes.Store(bytes)
-	p.keys.Store(int64(keys))
-	p.db.Store(int64(max(db, 0)))
-}
-
-// keysFrom describes how many keys come before the first that will be dealt with: a pass may begin in the middle, or again.
-func (p *progress) keysFrom(n uint64) { p.keys.Store(int64(n)) }
-
-// at reports which entry is being dealt with.
-func (p *progress) at(e *rdb.Entry) {
-	p.bytes.Store(e.Offset)
-	if e.Kind == rdb.KeyEntry {
-		p.keys.Add(1)
-		p.db.Store(int64(e.DB))
-	}
-}
-
-func (p *progress) wait(note string) {
-	p.mu.Lock()
-	p.note = note
-	p.mu.Unlock()
-}
-
-func (p *progress) now() Progress {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Progress{
-		Stage: p.name, DB: int(p.db.Load()), Bytes: p.bytes.Load(), Total: p.total, Keys: uint64(p.keys.Load()),
-		Elapsed: time.Since(p.began), Note: p.note,
-	}
-}
-
-const progressEvery = 100 * time.Millisecond
-
-// reportProgress calls the Progress of the options until its result is called.
-func (im *importer) reportProgress() (stop func()) {
-	if im.opts.Progress == nil {
-		return func() {}
-	}
-	done := make(chan struct{})
-	var running sync.WaitGroup
-	running.Go(func() {
-		tick := time.NewTicker(progressEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				if p := im.progress.now(); p.Stage != "" {
-					im.opts.Progress(p)
-				}
-			case <-done:
-				return
-			}
-		}
-	})
-	return func() { close(done); running.Wait() }
-}
-
 const saveEvery = 500 * time.Millisecond
 
 // checkpoints reports whether sending is bound to the checkpoint.
@@ -261,11 +182,11 @@ func (im *importer) keepSaving(ctx context.Context, p *pass) {
 	}
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
-	last, _, _ := im.ledger.position()
+	last, _, _ := im.ledger.Position()
 	for {
 		select {
 		case <-tick.C:
-			if at, _, _ := im.ledger.position(); at != last {
+			if at, _, _ := im.ledger.Position(); at != last {
 				last = at
 				if err := im.save(); err != nil {
 					p.fail(&fatalError{err})
@@ -307,7 +228,7 @@ func (im *importer) flush(ctx context.Context) error {
 				_, err = conn.Do(ctx, "SELECT", strconv.Itoa(db))
 			}
 			if err == nil {
-				im.sent.add("FLUSHDB", 1)
+				im.sent.Add("FLUSHDB", 1)
 				_, err = conn.Do(ctx, "FLUSHDB", "ASYNC")
 			}
 			if err != nil {

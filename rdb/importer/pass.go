@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -35,17 +36,17 @@ type pass struct {
 	// Of the goroutine that reads the dump:
 	scanner     *rdb.Scanner
 	body        io.Closer
-	epoch       *epoch
-	counts      []Counts // of the epoch, of keys that were not sent
-	builders    []*batch // by route
-	bytes       int      // sent in the epoch
+	epoch       *account.Epoch
+	counts      []account.Counts // of the epoch, of keys that were not sent
+	builders    []*batch         // by route
+	bytes       int              // sent in the epoch
 	repairTo    rdb.Position
 	uncertain   int64
 	reread      int64 // offset of an entry that is sent again; -1 for none
 	rereadSince time.Time
-	rows        map[rowName]int32
+	rows        map[account.RowName]int32
 	row         int32 // the last one used
-	rowOf       rowName
+	rowOf       account.RowName
 	now         int64 // Unix milliseconds
 	big         map[*route]*redis.Conn
 }
@@ -69,14 +70,14 @@ func (im *importer) pass(ctx context.Context) error {
 	defer stopWorking(nil)
 	p := &pass{
 		im: im, finished: make(chan struct{}), free: make(chan *batch, 64), idle: make(chan struct{}, 1), stop: stopReading,
-		window: newWindow(im.opts.Window), rows: map[rowName]int32{}, row: -1, reread: -1, big: map[*route]*redis.Conn{},
+		window: newWindow(im.opts.Window), rows: map[account.RowName]int32{}, row: -1, reread: -1, big: map[*route]*redis.Conn{},
 	}
 	if err := p.connectRoutes(ctx); err != nil {
 		return err
 	}
 	defer p.close()
 	var from rdb.Position
-	from, p.repairTo, p.uncertain = im.ledger.start()
+	from, p.repairTo, p.uncertain = im.ledger.Start()
 
 	var workers, watchers sync.WaitGroup
 	for _, r := range p.routes {
@@ -178,7 +179,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 			return err
 		}
 	}
-	p.im.progress.keysFrom(p.im.ledger.readTo(from))
+	p.im.progress.KeysFrom(p.im.ledger.ReadTo(from))
 	p.beginEpoch(from.Offset < p.repairTo.Offset)
 	attempts := 0
 	for n := 0; ; n++ {
@@ -198,13 +199,13 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 		if err != nil {
 			return &fatalError{err}
 		}
-		if p.epoch.repair && e.Offset >= p.repairTo.Offset {
+		if p.epoch.Repair && e.Offset >= p.repairTo.Offset {
 			if err := p.closeEpoch(ctx, at); err != nil {
 				return err
 			}
 			p.beginEpoch(false)
 		}
-		p.im.progress.at(e)
+		p.im.progress.At(e)
 		err = p.entry(ctx, e)
 		if err == errReread {
 			attempts++
@@ -221,7 +222,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 		}
 		attempts = 0
 		if p.bytes >= epochBytes*len(p.routes) {
-			repair := p.epoch.repair
+			repair := p.epoch.Repair
 			if err := p.closeEpoch(ctx, p.scanner.Position()); err != nil {
 				return err
 			}
@@ -267,7 +268,7 @@ func (p *pass) passOver(e *rdb.Entry) error {
 }
 
 func (p *pass) beginEpoch(repair bool) {
-	p.epoch, p.bytes = p.im.ledger.begin(repair), 0
+	p.epoch, p.bytes = p.im.ledger.Begin(repair), 0
 	p.counts = p.counts[:0]
 	p.now = p.im.now()
 }
@@ -279,27 +280,27 @@ func (p *pass) closeEpoch(ctx context.Context, end rdb.Position) error {
 			return err
 		}
 	}
-	p.im.ledger.close(p.epoch, end, p.counts)
+	p.im.ledger.Close(p.epoch, end, p.counts)
 	return nil
 }
 
 // count returns the counts of a row for keys that are not sent.
-func (p *pass) count(row int32) *Counts {
+func (p *pass) count(row int32) *account.Counts {
 	for len(p.counts) <= int(row) {
-		p.counts = append(p.counts, Counts{})
+		p.counts = append(p.counts, account.Counts{})
 	}
 	return &p.counts[row]
 }
 
 // rowFor returns the row of a database and type.
 func (p *pass) rowFor(db int, kind string) int32 {
-	name := rowName{db, kind}
+	name := account.RowName{DB: db, Kind: kind}
 	if p.row >= 0 && p.rowOf == name {
 		return p.row
 	}
 	row, ok := p.rows[name]
 	if !ok {
-		row = int32(p.im.ledger.row(db, kind))
+		row = int32(p.im.ledger.Row(db, kind))
 		p.rows[name] = row
 	}
 	p.row, p.rowOf = row, name
@@ -317,13 +318,13 @@ func (p *pass) entry(ctx context.Context, e *rdb.Entry) error {
 		if string(e.Key) == "lua" {
 			_, err := p.im.ask(ctx, "SCRIPT", "LOAD", string(e.Raw))
 			if redis.Code(err) != "" {
-				p.im.ledger.note("cannot load a script of the dump: %v", err)
+				p.im.ledger.Note("cannot load a script of the dump: %v", err)
 				err = nil
 			}
 			return err
 		}
 	case rdb.ModuleAuxEntry:
-		p.im.ledger.note("the data of module %q outside of keys cannot be imported; only a server that loads the dump gets it", e.Module)
+		p.im.ledger.Note("the data of module %q outside of keys cannot be imported; only a server that loads the dump gets it", e.Module)
 	}
 	return nil
 }
@@ -360,7 +361,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		p.refuse(e, row, errTwice) // the target would not say so
 		return nil
 	}
-	p.im.uses.known = p.im.uses.known || e.HasIdle || e.HasFreq
+	p.im.uses.Known = p.im.uses.Known || e.HasIdle || e.HasFreq
 	how, err := p.im.wayOf(ctx, e)
 	if err != nil {
 		return err
@@ -372,7 +373,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		}
 	}
 	if p.im.source.Once {
-		p.im.lifetimes.add(e.DB, e.Expiry, p.now)
+		p.im.lifetimes.Add(e.DB, e.Expiry, p.now)
 	}
 	if p.im.sampler != nil && p.reread != e.Offset {
 		p.im.sampler.offer(e, from, p.scanner.Version())
@@ -450,27 +451,27 @@ func mayBeEmpty(e *rdb.Entry) bool {
 
 // countLosses takes account of what plain commands cannot set.
 func (p *pass) countLosses(e *rdb.Entry) {
-	if p.epoch.repair || p.reread == e.Offset {
+	if p.epoch.Repair || p.reread == e.Offset {
 		return
 	}
 	if e.HasFreq {
-		p.im.uses.freq++
+		p.im.uses.Freq++
 	}
 	if e.HasIdle {
-		p.im.uses.idle++
+		p.im.uses.Idle++
 	}
 	if e.Type.Kind() == "stream" {
-		p.im.uses.streams++
+		p.im.uses.Streams++
 	}
 }
 
 // refuse notes a key that could not be sent.
 func (p *pass) refuse(e *rdb.Entry, row int32, err error) {
-	if p.epoch.repair {
+	if p.epoch.Repair {
 		return
 	}
 	p.count(row).Failed++
-	p.im.ledger.fail(Failure{DB: e.DB, Key: string(e.Key), Type: e.Type.String(), Offset: e.Offset, Reply: err.Error()})
+	p.im.ledger.Fail(account.Failure{DB: e.DB, Key: string(e.Key), Type: e.Type.String(), Offset: e.Offset, Reply: err.Error()})
 }
 
 func (p *pass) newBatch(route, db int) *batch {
@@ -506,7 +507,7 @@ func (p *pass) dispatch(ctx context.Context, route int) error {
 
 // hand passes a batch to its route.
 func (p *pass) hand(b *batch) {
-	p.im.ledger.opened(b.epoch)
+	p.im.ledger.Opened(b.epoch)
 	p.mu.Lock()
 	p.open++
 	p.mu.Unlock()
@@ -534,14 +535,14 @@ func (p *pass) mayPass(ctx context.Context, to int64, size int) error {
 			return context.Cause(ctx)
 		}
 	}
-	p.im.ledger.sending(to)
+	p.im.ledger.Sending(to)
 	return nil
 }
 
 // done reports that a batch is answered.
 func (p *pass) done(b *batch) {
 	p.window.release(b.size)
-	p.im.ledger.done(b.epoch, b.counts, b.stuck)
+	p.im.ledger.Done(b.epoch, b.counts, b.stuck)
 	p.mu.Lock()
 	p.open--
 	if p.open == 0 {
@@ -576,17 +577,17 @@ func (p *pass) written(b *batch, k *keyRef) {
 // existed reports that the target has the key already. It may be our own doing.
 func (p *pass) existed(b *batch, k *keyRef) {
 	switch {
-	case b.epoch.repair:
+	case b.epoch.Repair:
 		k.done = true
 		if p.im.foreign.Load() && p.im.opts.Existing != Skip {
-			p.im.doubtful.add(k.offset)
+			p.im.doubtful.Add(k.offset)
 		}
 	case p.im.opts.Existing == Skip:
 		k.done = true
 		b.count(k.row).Skipped++
 	case k.uncertain || b.resent:
 		if p.im.foreign.Load() {
-			p.im.doubtful.add(k.offset)
+			p.im.doubtful.Add(k.offset)
 		}
 		p.written(b, k)
 	default:
@@ -599,7 +600,7 @@ func (p *pass) existed(b *batch, k *keyRef) {
 func (p *pass) failed(b *batch, k *keyRef, reply redis.Error) {
 	k.done = true
 	p.answered.Add(1)
-	if b.epoch.repair {
+	if b.epoch.Repair {
 		return
 	}
 	if k.how == byRestore && isEmpty(b.buf[k.payloadAt:k.payloadEnd]) {
@@ -607,7 +608,7 @@ func (p *pass) failed(b *batch, k *keyRef, reply redis.Error) {
 		return
 	}
 	b.count(k.row).Failed++
-	p.im.ledger.fail(Failure{DB: b.db, Key: b.name(k), Type: k.kind.String(), Offset: k.offset, Reply: p.im.explain(k.kind, reply).Error()})
+	p.im.ledger.Fail(account.Failure{DB: b.db, Key: b.name(k), Type: k.kind.String(), Offset: k.offset, Reply: p.im.explain(k.kind, reply).Error()})
 }
 
 // A window bounds the bytes that are under way.

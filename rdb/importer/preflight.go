@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -24,12 +25,6 @@ type server struct {
 	known bool
 	ids   map[string]identity // by node, "" for a server alone
 	runID string              // of all of them
-}
-
-// A Refusal is one reason not to begin, with a code that does not change when its words do.
-type Refusal struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
 }
 
 // A check is one question of the preflight. Every method has all of them asked; each knows whom it concerns, and asks every
@@ -57,8 +52,7 @@ func (im *importer) checks() []check {
 func (im *importer) preflight(ctx context.Context) error {
 	im.methods, im.modules = map[rdb.Type]way{}, map[string]bool{}
 	im.sum = im.optionsSum()
-	im.ledger.maxFail = im.opts.MaxFailures
-	im.progress.stage("reading", im.source.Size)
+	im.progress.Stage("reading", im.source.Size)
 	im.measureClock(ctx)
 	var problems finding.Problems
 	under := func(code string) func(error) {
@@ -68,7 +62,7 @@ func (im *importer) preflight(ctx context.Context) error {
 			}
 			for _, p := range finding.All(err) {
 				problems = append(problems, p)
-				im.ledger.report.Refusals = append(im.ledger.report.Refusals, Refusal{code, p.Error()})
+				im.ledger.Report.Refusals = append(im.ledger.Report.Refusals, account.Refusal{Code: code, Message: p.Error()})
 			}
 		}
 	}
@@ -80,7 +74,7 @@ func (im *importer) preflight(ctx context.Context) error {
 		im.survey, err = im.scanDump(ctx)
 		if err == nil && im.survey.tail != nil && im.opts.Method == Auto {
 			// The target will load the dump before the commands by itself, which asks more of the dump.
-			im.opts.Method, im.lifetimes = Replication, lifetimes{}
+			im.opts.Method, im.lifetimes = Replication, account.Lifetimes{}
 			im.survey, err = im.scanDump(ctx)
 		}
 	}
@@ -90,13 +84,13 @@ func (im *importer) preflight(ctx context.Context) error {
 		}
 		add(fmt.Errorf("%s: %w", im.source.Name, err))
 	} else {
-		im.ledger.report.Version, im.ledger.report.Size = im.survey.version, im.survey.size
+		im.ledger.Report.Version, im.ledger.Report.Size = im.survey.version, im.survey.size
 		add(im.forCommands())
 		if e := im.survey.duplicates.err(len(im.opts.Filter.MapDB) > 0); e != nil {
 			add(fmt.Errorf("%s: %w", im.source.Name, e))
 		}
 		if im.survey.duplicates.full {
-			im.ledger.note("only the first 16 million keys were checked for duplicates")
+			im.ledger.Note("only the first 16 million keys were checked for duplicates")
 		}
 	}
 	if im.opts.Resume && err == nil {
@@ -153,12 +147,7 @@ func (im *importer) databases() []int {
 	if !im.source.Once {
 		return im.survey.databases()
 	}
-	dbs := slices.Clone(im.server.dbs)
-	im.ledger.mu.Lock()
-	for _, r := range im.ledger.rows {
-		dbs = append(dbs, r.DB)
-	}
-	im.ledger.mu.Unlock()
+	dbs := slices.Concat(im.server.dbs, im.ledger.Databases())
 	slices.Sort(dbs)
 	return slices.Compact(dbs)
 }
@@ -251,7 +240,7 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 	if im.source.Once {
 		estimate, _ = strconv.ParseInt(im.survey.aux["used-mem"], 10, 64)
 	}
-	im.ledger.report.Estimate = estimate
+	im.ledger.Report.Estimate = estimate
 	if im.opts.IgnoreRoom || im.resumed != nil {
 		return
 	}
@@ -288,7 +277,7 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 // room reports that one server has not enough memory for what it gets.
 func (im *importer) room(who string, info map[string]string, estimate int64) error {
 	if info["used_memory"] == "" {
-		im.ledger.note("%s does not report its memory (INFO), so it was not compared with what the keys need", who)
+		im.ledger.Note("%s does not report its memory (INFO), so it was not compared with what the keys need", who)
 	}
 	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
 	limit, used := number("maxmemory"), number("used_memory")

@@ -14,6 +14,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -51,20 +52,20 @@ func (s *Source) Commands(ctx context.Context, scanner *rdb.Scanner) (*aof.Tail,
 // forCommands chooses the method for an append-only file.
 func (im *importer) forCommands() error {
 	for _, n := range im.source.Notes {
-		im.ledger.note("%s", n)
+		im.ledger.Note("%s", n)
 	}
 	t := im.survey.tail
 	if t == nil {
 		return nil
 	}
 	if t.Cut != nil {
-		im.ledger.note("%s", t.Cut)
+		im.ledger.Note("%s", t.Cut)
 	}
 	if im.opts.Method != Auto && im.opts.Method != Replication {
 		return fmt.Errorf("%s has %s, which can only be replayed with --method replication; remove --method %s", im.source.Name, t.Describe(), im.opts.Method)
 	}
 	im.opts.Method = Replication
-	im.ledger.report.Method = Replication.String()
+	im.ledger.Report.Method = Replication.String()
 	return nil
 }
 
@@ -80,7 +81,7 @@ func (im *importer) checkCommands(ctx context.Context, add func(error)) {
 		if redis.Code(err) == "" {
 			add(advise(err))
 		}
-		im.ledger.note("the target does not describe its commands (COMMAND INFO: %v), so unsupported ones are only detected afterwards", err)
+		im.ledger.Note("the target does not describe its commands (COMMAND INFO: %v), so unsupported ones are only detected afterwards", err)
 		return
 	}
 	list, _ := reply.([]any)
@@ -131,15 +132,13 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 		return errors.New("the target was restarted while replaying the append-only file; restart the import with --flush")
 	}
 	t, l := im.survey.tail, &im.ledger
-	r := &Replay{Commands: t.Commands, Refused: im.refused(before, replayed)}
-	l.mu.Lock()
-	l.report.Replay = r
-	l.rows = nil
-	l.mu.Unlock()
+	r := &account.Replay{Commands: t.Commands, Refused: im.refused(before, replayed)}
+	l.Report.Replay = r
 
 	gone := delta(replayed, after, "expired_keys")
 	evicted := delta(replayed, after, "evicted_keys")
 	lost := uint64(0)
+	var rows []account.Row
 	for name := range replayed {
 		keys, ok := keyspace(replayed, name)
 		if !ok {
@@ -147,24 +146,23 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 		}
 		now, _ := keyspace(after, name)
 		db, _ := strconv.Atoi(strings.TrimPrefix(name, "db"))
-		row := Row{DB: db, Type: "any", Counts: Counts{Read: keys, Written: min(keys, now)}}
+		row := account.Row{DB: db, Type: "any", Counts: account.Counts{Read: keys, Written: min(keys, now)}}
 		missing := keys - row.Written
 		row.Expired = min(missing, gone)
 		gone -= row.Expired
 		row.Failed = missing - row.Expired
-		l.mu.Lock()
-		l.rows = append(l.rows, row)
-		l.mu.Unlock()
+		rows = append(rows, row)
 		lost += row.Failed
 	}
+	l.SetRows(rows, "")
 	if lost > 0 {
-		l.report.doubt("%s lost after the replay (%d evicted, maxmemory-policy %s); raise maxmemory and restart the import with --flush", were(lost, "key"), evicted, after["maxmemory_policy"])
+		l.Report.Doubt("%s lost after the replay (%d evicted, maxmemory-policy %s); raise maxmemory and restart the import with --flush", account.Were(lost, "key"), evicted, after["maxmemory_policy"])
 	}
 	if overLimit(after) && evicted == 0 {
-		l.note("the target uses more memory (%s) than its maxmemory allows (%s), so it rejects writes until maxmemory is raised", after["used_memory_human"], after["maxmemory_human"])
+		l.Note("the target uses more memory (%s) than its maxmemory allows (%s), so it rejects writes until maxmemory is raised", after["used_memory_human"], after["maxmemory_human"])
 	}
 	if im.opts.Verify != VerifyOff {
-		l.note("the result of an append-only file is not compared key by key: every command was counted as executed, and the keys were counted")
+		l.Note("the result of an append-only file is not compared key by key: every command was counted as executed, and the keys were counted")
 	}
 	return nil
 }
@@ -249,7 +247,7 @@ func (im *importer) nameLost(ctx context.Context, names []keyName) error {
 			}
 			if k := batch[at]; reply == int64(0) && named < im.opts.MaxFailures {
 				named++
-				im.ledger.fail(Failure{DB: k.db, Key: k.name, Type: "any", Reply: "the key was evicted, or has expired, after the replay"})
+				im.ledger.Fail(account.Failure{DB: k.db, Key: k.name, Type: "any", Reply: "the key was evicted, or has expired, after the replay"})
 			}
 			at++
 		}
@@ -268,14 +266,14 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 		done := calls(after, name, "calls") - calls(before, name, "calls")
 		if missing := sent - done; missing > 0 {
 			n += uint64(missing)
-			im.ledger.note("%d of %s %s not executed", missing, finding.Count(sent, "command", strings.ToUpper(name)), finding.Verb(sent, "was", "were"))
+			im.ledger.Note("%d of %s %s not executed", missing, finding.Count(sent, "command", strings.ToUpper(name)), finding.Verb(sent, "was", "were"))
 		}
 	}
 	const unexpected = "unexpected_error_replies" // of a master's or an append-only file's commands, since 7.0
 	if _, ok := after[unexpected]; ok {
 		if errs := delta(before, after, unexpected); errs > 0 {
 			n = max(n, errs)
-			im.ledger.note("%s failed: %s; see the log of the target for the first ones", finding.Count(errs, "command"), errorKinds(before, after))
+			im.ledger.Note("%s failed: %s; see the log of the target for the first ones", finding.Count(errs, "command"), errorKinds(before, after))
 		}
 		return n
 	}
@@ -286,10 +284,10 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 	}
 	if failed > 0 {
 		n = max(n, uint64(failed))
-		im.ledger.note("%s failed: %s; see the log of the target for the first ones", finding.Count(failed, "command"), errorKinds(before, after))
+		im.ledger.Note("%s failed: %s; see the log of the target for the first ones", finding.Count(failed, "command"), errorKinds(before, after))
 	}
 	if !counted {
-		im.ledger.note("%s does not count failed commands, so only the number of commands was checked", im.server.name)
+		im.ledger.Note("%s does not count failed commands, so only the number of commands was checked", im.server.name)
 	}
 	return n
 }

@@ -318,7 +318,7 @@ func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	im.progress.stage("loading", im.size())
+	im.progress.Stage("loading", im.size())
 	load := &loading{im: im, announce: announce, sent: make(chan struct{}, 1), loaded: make(chan struct{}, 1), failed: make(chan error, 1), served: make(chan error, 1)}
 	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.source.Open(ctx, 0) }}
 	if im.survey.tail != nil {
@@ -361,14 +361,14 @@ func (l *loading) event(e master.Event) {
 			}
 		}
 	case master.Sending:
-		l.im.progress.bytes.Store(e.Bytes)
+		l.im.progress.Bytes.Store(e.Bytes)
 	case master.Sent:
 		notify(l.sent)
 	case master.Loaded:
 		notify(l.loaded)
 	case master.Left:
 		if e.Err != nil {
-			l.im.progress.wait("the target disconnected: " + e.Err.Error())
+			l.im.progress.Waiting("the target disconnected: " + e.Err.Error())
 		}
 	}
 }
@@ -412,7 +412,7 @@ func (l *loading) wait(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 			// Loading takes as long as it takes; a link that does nothing before does not.
-			if now := im.progress.bytes.Load(); now != before || now >= im.survey.size {
+			if now := im.progress.Bytes.Load(); now != before || now >= im.survey.size {
 				before = now
 				quiet.Reset(im.opts.Patience)
 			}
@@ -436,20 +436,17 @@ func (im *importer) linkUp(ctx context.Context) (bool, error) {
 
 // afterLoad takes account of what the target has loaded.
 func (im *importer) afterLoad(ctx context.Context) error {
-	l := &im.ledger
-	l.mu.Lock()
-	l.rows = im.survey.rows
-	for i := range l.rows {
-		r := &l.rows[i]
+	rows := im.survey.rows
+	for i := range rows {
+		r := &rows[i]
 		r.Written = r.Read - r.Expired - r.Skipped
 	}
-	l.runID = im.server.runID
-	l.mu.Unlock()
+	im.ledger.SetRows(rows, im.server.runID)
 	if im.opts.Verify == VerifySample {
 		im.sampler = im.survey.sampler
 	}
 	for _, lib := range im.survey.libraries {
-		im.loaded = append(im.loaded, lib.name)
+		im.ledger.AddLibrary(lib.name)
 	}
 	im.opts.Existing = Flush // the target has what the dump has
 	if err := im.identify(ctx); err != nil {

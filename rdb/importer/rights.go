@@ -194,7 +194,7 @@ func (im *importer) checkDump(ctx context.Context, add func(error)) {
 		add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
 	case unknownCommand(err):
 		im.noDump = true
-		im.ledger.note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
+		im.ledger.Note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 )
 
 // A survey is what the first pass learns of a dump.
@@ -29,7 +30,7 @@ type survey struct {
 	// moduleSamples are a small value of each module, to try it on the target.
 	moduleSamples map[string]*rdb.Entry
 	types         map[rdb.Type]uint64
-	rows          []Row                   // what will be written, skipped and so on, if nothing goes wrong
+	rows          []account.Row           // what will be written, skipped and so on, if nothing goes wrong
 	sampler       *sampler                // for a target that loads the dump by itself
 	samples       map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
 	tail          *aof.Tail               // commands that follow the dump; nil for none
@@ -70,7 +71,7 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			im.progress.set(scanner.Offset(), y.all, y.name.db)
+			im.progress.Set(scanner.Offset(), y.all, y.name.db)
 		}
 		e, err := scanner.Next()
 		if err == io.EOF {
@@ -108,7 +109,7 @@ type surveyor struct {
 
 func (s *surveyor) key(e *rdb.Entry) error {
 	im, filter := s.im, &s.im.opts.Filter
-	im.uses.known = im.uses.known || e.HasIdle || e.HasFreq
+	im.uses.Known = im.uses.Known || e.HasIdle || e.HasFreq
 	size := int64(len(e.Raw))
 	if s.loads != nil {
 		if err := s.loads.Entry(e); err != nil {
@@ -147,7 +148,7 @@ func (s *surveyor) key(e *rdb.Entry) error {
 		return nil
 	}
 	im.shiftExpiry(e)
-	im.lifetimes.add(e.DB, e.Expiry, im.now())
+	im.lifetimes.Add(e.DB, e.Expiry, im.now())
 	t.keys++
 	t.Bytes += uint64(size)
 	if e.Expiry == 0 {
@@ -201,27 +202,27 @@ type tallyName struct {
 
 // tallied counts what was met of one database and type.
 type tallied struct {
-	Counts
+	account.Counts
 	keys    uint64 // that will be written
 	sampled bool
 }
 
 // take sums up by database, type and kind.
 func (s *survey) take(tally map[tallyName]*tallied) {
-	index := map[rowName]int{}
+	index := map[account.RowName]int{}
 	for name, t := range tally {
 		if t.keys > 0 {
 			s.dbs[name.db] += t.keys
 			s.types[name.of] += t.keys
 		}
-		row := rowName{name.db, name.of.Kind()}
+		row := account.RowName{DB: name.db, Kind: name.of.Kind()}
 		i, ok := index[row]
 		if !ok {
 			i = len(s.rows)
 			index[row] = i
-			s.rows = append(s.rows, Row{DB: row.db, Type: row.kind})
+			s.rows = append(s.rows, account.Row{DB: row.DB, Type: row.Kind})
 		}
-		s.rows[i].Counts.add(t.Counts)
+		s.rows[i].Counts.Add(t.Counts)
 	}
 }
 

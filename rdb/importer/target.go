@@ -220,7 +220,7 @@ func (im *importer) learnVersion(ctx context.Context, info map[string]string) (c
 		case unknownCommand(reply):
 			can.noRestore = true
 			if im.opts.Method == Auto {
-				im.ledger.note("the target has no RESTORE command (renamed or disabled); keys were written with plain commands, which is slower")
+				im.ledger.Note("the target has no RESTORE command (renamed or disabled); keys were written with plain commands, which is slower")
 			}
 			return im.oldVersion(ctx, can)
 		case classifyReply(reply) != keyFailed:

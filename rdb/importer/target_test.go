@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/rdbmix"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 )
 
 // dumpOf writes entries.
@@ -126,9 +127,9 @@ func TestChoices(t *testing.T) {
 	if err != nil || report.Failed() > 0 {
 		t.Fatal(err, report)
 	}
-	want := []Row{
-		{DB: 0, Type: "string", Counts: Counts{Read: 4, Written: 2, Expired: 1, Filtered: 1, Bytes: 12, Lasting: 2}},
-		{DB: 7, Type: "string", Counts: Counts{Read: 1, Written: 1, Bytes: 6}},
+	want := []account.Row{
+		{DB: 0, Type: "string", Counts: account.Counts{Read: 4, Written: 2, Expired: 1, Filtered: 1, Bytes: 12, Lasting: 2}},
+		{DB: 7, Type: "string", Counts: account.Counts{Read: 1, Written: 1, Bytes: 6}},
 	}
 	if fmt.Sprint(report.Rows) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", report.Rows, want)
@@ -200,7 +201,7 @@ func TestReplicaLag(t *testing.T) {
 	replica.Signal(syscall.SIGSTOP)
 	var waited atomic.Bool
 	var once sync.Once
-	report, err := Import(t.Context(), bytesSource("dump", dump), targetOf(t, s.URL()), Options{Verify: VerifyOff, Rate: 60 << 20, Progress: func(p Progress) {
+	report, err := Import(t.Context(), bytesSource("dump", dump), targetOf(t, s.URL()), Options{Verify: VerifyOff, Rate: 60 << 20, Progress: func(p account.Progress) {
 		if strings.Contains(p.Note, "waiting for replica") {
 			once.Do(func() {
 				waited.Store(true)

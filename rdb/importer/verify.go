@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -83,7 +84,7 @@ func (s *sampler) offer(e *rdb.Entry, from, version int) {
 // A verifier asks for keys and compares them.
 type verifier struct {
 	im     *importer
-	report *Report
+	report *account.Report
 	slots  *slotMap
 	lanes  map[string]*lane
 
@@ -119,17 +120,17 @@ func (v *verifier) values(ctx context.Context) error {
 	im := v.im
 	full := im.opts.Verify == VerifyFull
 	if full && im.source.Once {
-		v.report.note("a live snapshot cannot be read again, so a sample was compared instead of every key")
+		v.report.Note("a live snapshot cannot be read again, so a sample was compared instead of every key")
 		full = false
 	}
-	doubtful := !im.doubtful.empty() && !im.source.Once
+	doubtful := !im.doubtful.Empty() && !im.source.Once
 	if full || doubtful {
 		if !full {
-			v.report.note("the target was replaced by another process with its own data; the values of existing keys were compared with the dump")
+			v.report.Note("the target was replaced by another process with its own data; the values of existing keys were compared with the dump")
 		}
 		v.compared = full
 		return v.each(ctx, func(e *rdb.Entry) error {
-			if !full && !im.doubtful.has(e.Offset) {
+			if !full && !im.doubtful.Has(e.Offset) {
 				return v.skip(e)
 			}
 			if e.Raw == nil || v.plain {
@@ -261,8 +262,8 @@ func (v *verifier) connect(ctx context.Context, l *lane) error {
 		if err != nil && redis.Code(err) == "" {
 			return false, err
 		}
-		if err != nil && v.im.uses.known {
-			v.im.ledger.note("%s does not support CLIENT NO-TOUCH, so the verification updated the LRU and LFU of keys; use --verify off to avoid that", v.im.server.name)
+		if err != nil && v.im.uses.Known {
+			v.im.ledger.Note("%s does not support CLIENT NO-TOUCH, so the verification updated the LRU and LFU of keys; use --verify off to avoid that", v.im.server.name)
 		}
 		l.conn, l.db = conn, v.im.target.DB
 		return true, nil
@@ -599,7 +600,7 @@ func (v *verifier) differ(e rdb.Entry, reason string) {
 		v.missing++
 	}
 	if len(v.report.Differences) < v.im.opts.MaxFailures {
-		v.report.Differences = append(v.report.Differences, Difference{DB: e.DB, Key: string(e.Key), Type: e.Type.Kind(), Reason: reason})
+		v.report.Differences = append(v.report.Differences, account.Difference{DB: e.DB, Key: string(e.Key), Type: e.Type.Kind(), Reason: reason})
 	}
 }
 

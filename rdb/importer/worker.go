@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -97,7 +98,7 @@ func (w *worker) run(ctx context.Context) error {
 		if errors.As(err, &fatal) || errors.As(err, &restarted) {
 			return err
 		}
-		w.pass.im.progress.wait("lost the connection: " + err.Error())
+		w.pass.im.progress.Waiting("lost the connection: " + err.Error())
 		w.requeue()
 		if now := w.pass.answered.Load(); now != answered {
 			backoff, answered, since = firstBackoff, now, time.Now()
@@ -172,7 +173,7 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 		out, f := b.pending(), flight{batch: b, selected: b.db != db}
 		for i := range b.keys {
 			if k := &b.keys[i]; k.how == byTransaction && !k.done {
-				w.pass.im.sent.made(2, w.pass.im.opts.Existing == Replace)
+				w.pass.im.sent.Made(2, w.pass.im.opts.Existing == Replace)
 				for _, c := range k.removes {
 					c.Add(1)
 				}
@@ -280,7 +281,7 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 }
 
 // readKey reads the replies of a key and gives the first one that refuses.
-func readKey(conn *redis.Conn, k *keyRef, uses *uses) (redis.Error, error) {
+func readKey(conn *redis.Conn, k *keyRef, uses *account.Losses) (redis.Error, error) {
 	var refused redis.Error
 	for i := range k.replies {
 		last := i == k.replies-1
@@ -303,7 +304,7 @@ func readKey(conn *redis.Conn, k *keyRef, uses *uses) (redis.Error, error) {
 			if list, ok := reply.([]any); ok && e == "" {
 				for _, r := range list {
 					if unclaimed(r) {
-						uses.unclaimed.Add(1)
+						uses.Unclaimed.Add(1)
 					}
 				}
 			}
@@ -334,7 +335,7 @@ func (im *importer) connect(ctx context.Context, node string) (*redis.Conn, erro
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		conn, err := im.tryConnect(ctx, node)
 		if err == nil {
-			im.progress.wait("")
+			im.progress.Waiting("")
 			return conn, nil
 		}
 		var restarted *restartedError
@@ -347,7 +348,7 @@ func (im *importer) connect(ctx context.Context, node string) (*redis.Conn, erro
 		case time.Since(began) > im.opts.Patience:
 			return nil, &fatalError{fmt.Errorf("the target was unreachable for %v: %w", im.opts.Patience, advise(err))}
 		}
-		im.progress.wait("waiting for the target: " + err.Error())
+		im.progress.Waiting("waiting for the target: " + err.Error())
 		select {
 		case <-time.After(backoff):
 		case <-ctx.Done():

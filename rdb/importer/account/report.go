@@ -1,12 +1,12 @@
-package importer
+// Package account keeps account of every key of an import: a ledger of what was answered, the report, the progress, what was
+// lost by the way keys were written, and which keys may have expired since.
+package account
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // Counts of keys.
@@ -21,7 +21,8 @@ type Counts struct {
 	Lasting  uint64 `json:"lasting"`  // those written that do not expire
 }
 
-func (c *Counts) add(o Counts) {
+// Add adds other counts.
+func (c *Counts) Add(o Counts) {
 	c.Read += o.Read
 	c.Written += o.Written
 	c.Skipped += o.Skipped
@@ -101,17 +102,19 @@ func (r *Report) Failed() uint64 {
 	return n
 }
 
-func newReport(source Source, target *redis.Target, opts Options) *Report {
-	return &Report{Source: source.Name, Target: target.String(), Method: opts.Method.String(), DryRun: opts.DryRun, Rows: []Row{}}
+// A Refusal is one reason not to begin, with a code that does not change when its words do.
+type Refusal struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
-// doubt adds a reason.
-func (r *Report) doubt(format string, args ...any) {
+// Doubt adds a reason.
+func (r *Report) Doubt(format string, args ...any) {
 	r.Doubts = append(r.Doubts, fmt.Sprintf(format, args...))
 }
 
-// note adds a line, once.
-func (r *Report) note(format string, args ...any) {
+// Note adds a line, once.
+func (r *Report) Note(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(r.Notes, text) {
 		r.Notes = append(r.Notes, text)
 	}
@@ -122,6 +125,6 @@ func (r *Report) setRows(rows []Row) {
 	r.Rows, r.Total = slices.Clone(rows), Counts{}
 	slices.SortFunc(r.Rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.DB, b.DB), cmp.Compare(a.Type, b.Type)) })
 	for _, row := range r.Rows {
-		r.Total.add(row.Counts)
+		r.Total.Add(row.Counts)
 	}
 }
