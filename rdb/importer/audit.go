@@ -3,7 +3,6 @@ package importer
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,45 +13,25 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// nodeFacts is what the nodes of the target said, by run ID.
-type nodeFacts struct {
-	before, now map[string]facts
-}
-
-// since returns how much a number of all nodes has grown.
-func (f *nodeFacts) since(number func(facts) int64) (grown int64) {
-	for run, now := range f.now {
-		grown += max(number(now)-number(f.before[run]), 0)
-	}
-	return grown
-}
-
-// keys counts the keys of a database in all nodes.
-func (f *nodeFacts) keys(of map[string]facts, db int) (n uint64) {
-	for _, node := range of {
-		n += uint64(node.keys[db])
-	}
-	return n
-}
 
 // check makes sure that the keys are there: it compares values, as many as the options say, and then counts. "Written" means
 // that the target said yes; what it lost since is found here.
 func (im *importer) check(ctx context.Context) error {
-	r := im.ledger.Report
+	r := im.Ledger.Report
 	r.Verified, r.Differing, r.Differences, r.Doubts = 0, 0, nil, nil
 	if err := im.settle(ctx); err != nil {
 		return err
 	}
-	im.progress.Stage("verifying", im.size())
+	im.Progress.Stage("verifying", im.size())
 	v := &verifier{im: im, report: r, plain: im.noDump}
 	defer v.close()
 	if err := v.values(ctx); err != nil {
 		return err
 	}
-	if err := im.sameServer(ctx); err != nil {
+	if err := im.SameServer(ctx); err != nil {
 		return err
 	}
 	if err := im.audit(ctx, v); err != nil {
@@ -67,12 +46,12 @@ const settleTime = 5 * time.Second
 // settle waits while the target frees memory, which it goes on with after the last command. Each command has it free more.
 func (im *importer) settle(ctx context.Context) error {
 	for began := time.Now(); ; {
-		if err := im.sameServer(ctx); err != nil {
+		if err := im.SameServer(ctx); err != nil {
 			return err
 		}
 		busy := false
-		for _, f := range im.facts.now {
-			busy = busy || f.limit > 0 && f.used > f.limit && f.policy != "noeviction"
+		for _, f := range im.Facts.Now {
+			busy = busy || f.Limit > 0 && f.Used > f.Limit && f.Policy != "noeviction"
 		}
 		if !busy || time.Since(began) > settleTime {
 			return nil
@@ -87,8 +66,8 @@ func (im *importer) settle(ctx context.Context) error {
 
 // audit compares what was counted with what the target says, and where they do not agree for sure, looks for every key.
 func (im *importer) audit(ctx context.Context, v *verifier) error {
-	r := im.ledger.Report
-	evicted := im.facts.since(func(f facts) int64 { return f.evicted })
+	r := im.Ledger.Report
+	evicted := im.Facts.Since(func(f server.Facts) int64 { return f.Evicted })
 	short, reasons := im.countKeys()
 	if evicted > 0 {
 		reasons = append(reasons, fmt.Sprintf("the target evicted %s (maxmemory-policy)", finding.Count(evicted, "key")))
@@ -139,10 +118,10 @@ func importedAre(n uint64) string {
 // countKeys compares the number of keys in each database with what must be there. short is how many are not there for sure.
 func (im *importer) countKeys() (short uint64, reasons []string) {
 	var total account.Report
-	im.ledger.Fill(&total)
+	im.Ledger.Fill(&total)
 	written, expired := map[int]uint64{}, map[int]uint64{}
 	for _, row := range total.Rows {
-		if row.Type == functionRow {
+		if row.Type == server.FunctionRow {
 			continue
 		}
 		written[row.DB] += row.Written
@@ -164,7 +143,7 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 			gone -= min(gone, expired[db]-min(expired[db], before[db]))
 		}
 		must, most := written[db]-min(written[db], gone), written[db]
-		have, had := im.facts.keys(im.facts.now, db), im.facts.keys(im.facts.before, db)
+		have, had := im.Facts.Keys(im.Facts.Now, db), im.Facts.Keys(im.Facts.Before, db)
 		if im.opts.Existing == Flush {
 			had = 0
 		}
@@ -185,7 +164,7 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 func (im *importer) removals() []string {
 	var names []string
 	for _, name := range account.Removing {
-		n := im.facts.since(func(f facts) int64 { return f.removals[name] })
+		n := im.Facts.Since(func(f server.Facts) int64 { return f.Removals[name] })
 		n -= im.sent[strings.ToUpper(name)].Load()
 		if n > 0 {
 			names = append(names, fmt.Sprintf("%s (%s)", strings.ToUpper(name), finding.Count(n, "time")))
@@ -197,8 +176,8 @@ func (im *importer) removals() []string {
 // presence looks for every key of the dump, and names those that are missing.
 func (v *verifier) presence(ctx context.Context) error {
 	im := v.im
-	im.progress.Stage("looking up every key", im.size())
-	failed := im.ledger.FailedAt()
+	im.Progress.Stage("looking up every key", im.size())
+	failed := im.Ledger.FailedAt()
 	known := map[string]bool{} // differ already
 	for _, d := range v.report.Differences {
 		known[fmt.Sprint(d.DB, " ", d.Key)] = true
@@ -237,7 +216,7 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 		if err != nil {
 			return err
 		}
-		im.progress.At(e)
+		im.Progress.At(e)
 		if e.Kind != rdb.KeyEntry || filter.Apply(e) != rdb.Kept {
 			continue
 		}
@@ -247,12 +226,12 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 		}
 		large := e.Raw == nil
 		err = fn(e)
-		if err != nil && large && !isFinal(err) && time.Since(began) < im.opts.Patience && attempts < 10 {
+		if err != nil && large && !server.IsFinal(err) && time.Since(began) < im.opts.Patience && attempts < 10 {
 			// The connection broke within a large value: it has to be read again.
 			attempts++
 			v.close()
 			select {
-			case <-time.After(firstBackoff << min(attempts, 6)):
+			case <-time.After(server.FirstBackoff << min(attempts, 6)):
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -270,29 +249,20 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 	}
 }
 
-// isFinal reports that trying again does not help.
-func isFinal(err error) bool {
-	var restarted *restartedError
-	var fatal *fatalError
-	var wrong *rdb.Error
-	return errors.As(err, &restarted) || errors.As(err, &fatal) || errors.As(err, &wrong) || errors.Is(err, context.Canceled) ||
-		redis.Code(err) == "NOPERM"
-}
-
 // checkLibraries makes sure that the libraries of functions are in every node.
 func (im *importer) checkLibraries(ctx context.Context) error {
-	names := im.ledger.Libraries()
+	names := im.Ledger.Libraries()
 	if len(names) == 0 {
 		return nil
 	}
-	nodes, err := im.nodes(ctx)
+	nodes, err := im.Nodes(ctx)
 	if err != nil {
 		return err
 	}
 	for _, node := range nodes {
 		var have map[string][]string
-		err := im.on(ctx, node, func(conn *redis.Conn) (_ bool, err error) {
-			have, err = libraries(ctx, conn)
+		err := im.On(ctx, node, func(conn *redis.Conn) (_ bool, err error) {
+			have, err = server.Libraries(ctx, conn)
 			return false, err
 		})
 		if redis.Code(err) == "NOPERM" {
@@ -303,8 +273,8 @@ func (im *importer) checkLibraries(ctx context.Context) error {
 		}
 		for _, name := range names {
 			if name != "" && have[name] == nil {
-				im.ledger.Report.Differing++
-				im.ledger.Report.Differences = append(im.ledger.Report.Differences, account.Difference{Key: name, Type: functionRow, Reason: "missing"})
+				im.Ledger.Report.Differing++
+				im.Ledger.Report.Differences = append(im.Ledger.Report.Differences, account.Difference{Key: name, Type: server.FunctionRow, Reason: "missing"})
 			}
 		}
 	}

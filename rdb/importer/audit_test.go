@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
 // plainKeys are strings of so many bytes, every second one with an expiry far away.
@@ -422,18 +423,18 @@ func TestProgressKeys(t *testing.T) {
 }
 
 func TestGoesOn(t *testing.T) {
-	old := map[string]identity{"": {Run: "a", Repl: "1"}}
+	old := map[string]server.Identity{"": {Run: "a", Repl: "1"}}
 	for _, tt := range []struct {
-		now  identity
+		now  server.Identity
 		want bool
 	}{
-		{identity{Run: "a", Repl: "1"}, true},
-		{identity{Run: "b", Repl: "1"}, true},               // a replica that is asked
-		{identity{Run: "b", Repl: "2", Before: "1"}, true},  // a failover
-		{identity{Run: "b", Repl: "2"}, false},              // a restart without what it had
-		{identity{Run: "a", Repl: "3", Before: "2"}, false}, // it was another's replica
+		{server.Identity{Run: "a", Repl: "1"}, true},
+		{server.Identity{Run: "b", Repl: "1"}, true},               // a replica that is asked
+		{server.Identity{Run: "b", Repl: "2", Before: "1"}, true},  // a failover
+		{server.Identity{Run: "b", Repl: "2"}, false},              // a restart without what it had
+		{server.Identity{Run: "a", Repl: "3", Before: "2"}, false}, // it was another's replica
 	} {
-		if got := descends(old, map[string]identity{"x": tt.now}); got != tt.want {
+		if got := server.Descends(old, map[string]server.Identity{"x": tt.now}); got != tt.want {
 			t.Errorf("%+v: %v", tt.now, got)
 		}
 	}

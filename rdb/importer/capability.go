@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -19,8 +20,8 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 	if !im.source.Once || live == nil {
 		return
 	}
-	if live.FieldTTL && im.server.version < 12 && wants(im.opts.Filter.Types, "hash") {
-		add(fmt.Errorf("the source has hashes with field expiry, which %s does not support; import into Redis 7.4 or Valkey 9.0, or exclude hashes with --type", im.server.name))
+	if live.FieldTTL && im.Server.Version < 12 && wants(im.opts.Filter.Types, "hash") {
+		add(fmt.Errorf("the source has hashes with field expiry, which %s does not support; import into Redis 7.4 or Valkey 9.0, or exclude hashes with --type", im.Server.Name))
 	}
 	if live.FindTypes == nil {
 		return
@@ -29,7 +30,7 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 	if wants(im.opts.Filter.Types, "module") {
 		types = im.foreignTypes(ctx)
 	}
-	if im.server.version < 9 && wants(im.opts.Filter.Types, "stream") {
+	if im.Server.Version < 9 && wants(im.opts.Filter.Types, "stream") {
 		types = append(types, "stream")
 	}
 	found, err := live.FindTypes(ctx, types)
@@ -40,9 +41,9 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 		what, since := fmt.Sprintf("keys of type %q", t), "the target lacks the module; load it there"
 		switch t {
 		case vectorSet:
-			what, since = "vector sets", fmt.Sprintf("%s does not support them; import into Redis 8.0 or later", im.server.name)
+			what, since = "vector sets", fmt.Sprintf("%s does not support them; import into Redis 8.0 or later", im.Server.Name)
 		case "stream":
-			what, since = "streams", fmt.Sprintf("%s does not support them; import into Redis 5.0 or later", im.server.name)
+			what, since = "streams", fmt.Sprintf("%s does not support them; import into Redis 5.0 or later", im.Server.Name)
 		}
 		add(fmt.Errorf("the source has %s: %s, or exclude them with --type", what, since))
 	}
@@ -51,7 +52,7 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 // foreignTypes are the types that modules of a live source make and the target lacks.
 func (im *importer) foreignTypes(ctx context.Context) []string {
 	lacking := map[string]bool{}
-	im.everyMaster(ctx, func(error) {}, func(ctx context.Context, _ func(error)) {
+	im.EveryMaster(ctx, func(error) {}, func(ctx context.Context, _ func(error)) {
 		have, _ := im.moduleList(ctx)
 		for t := range moduleNames {
 			lacking[t] = lacking[t] || moduleListed(im.source.Live.Modules, t) && !moduleListed(have, t)
@@ -62,7 +63,7 @@ func (im *importer) foreignTypes(ctx context.Context) []string {
 
 // moduleList returns the names of the modules of a server.
 func (im *importer) moduleList(ctx context.Context) ([]string, error) {
-	list, err := im.list(ctx, "MODULE", "LIST")
+	list, err := im.List(ctx, "MODULE", "LIST")
 	return redis.ModuleNames(list), err
 }
 
@@ -76,8 +77,8 @@ func (im *importer) checkTypes(ctx context.Context, add func(error)) {
 		case t == rdb.TypeModule2:
 		case im.opts.Method == Replication:
 			add(im.loadable(ctx, t, sample, keys))
-		case rdb.Loadable(t, im.server.version) != nil:
-			add(fmt.Errorf("%s of type %s: %w; import into a newer server, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is", "are")), t, rdb.Loadable(t, im.server.version)))
+		case rdb.Loadable(t, im.Server.Version) != nil:
+			add(fmt.Errorf("%s of type %s: %w; import into a newer server, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is", "are")), t, rdb.Loadable(t, im.Server.Version)))
 		case sample != nil: // else all of its values are large
 			add(im.tryType(ctx, sample, keys))
 		}
@@ -92,31 +93,31 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 		return err
 	}
 	if how == reencoded {
-		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.server.version, Shift: im.shift})
+		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.Server.Version, Shift: im.shift})
 		if err != nil || value == nil {
 			return nil // the value is damaged; it is reported when it is written
 		}
 		if refused, err := im.probeMasters(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
 			return err
 		}
-		return fmt.Errorf("%s rejects %s of type %s, also as %s; exclude them with --type, or use --method commands", im.server.name, finding.Count(keys, "key"), sample.Type, value.Type)
+		return fmt.Errorf("%s rejects %s of type %s, also as %s; exclude them with --type, or use --method commands", im.Server.Name, finding.Count(keys, "key"), sample.Type, value.Type)
 	}
-	return rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.server.version}, func([][]byte) error { return nil })
+	return rdb.Commands(sample, rdb.CommandOptions{RDBVersion: im.Server.Version}, func([][]byte) error { return nil })
 }
 
 // loadable explains why a target that loads the dump itself would end its process at a type.
 func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry, keys uint64) error {
-	if knows(im.server.version, t) {
-		if !im.server.absTTL || im.server.noRestore || sample == nil {
+	if knows(im.Server.Version, t) {
+		if !im.Server.AbsTTL || im.Server.NoRestore || sample == nil {
 			return nil
 		}
 		refused, err := im.probe(ctx, sample)
 		if refused && err == nil {
-			err = fmt.Errorf("%s rejects key %q as damaged, and a server that loads a damaged dump exits; remove --method replication to import the other keys", im.server.name, sample.Key)
+			err = fmt.Errorf("%s rejects key %q as damaged, and a server that loads a damaged dump exits; remove --method replication to import the other keys", im.Server.Name, sample.Key)
 		}
 		return err
 	}
-	return fmt.Errorf("%s does not support the encoding %q of %s, and a server that loads such a dump exits; remove --method replication", im.server.name, t, finding.Count(keys, "key"))
+	return fmt.Errorf("%s does not support the encoding %q of %s, and a server that loads such a dump exits; remove --method replication", im.Server.Name, t, finding.Count(keys, "key"))
 }
 
 // knows reports whether servers of an RDB version have a type. Redis and Valkey parted at 11.
@@ -135,14 +136,14 @@ func knows(version int, t rdb.Type) bool {
 // that it lacks ends; RESTORE of such a key fails.
 func (im *importer) checkModules(ctx context.Context, add func(error)) {
 	if len(im.survey.modules) > 0 || im.opts.Method == Replication {
-		im.everyMaster(ctx, add, im.checkModulesOf)
+		im.EveryMaster(ctx, add, im.checkModulesOf)
 	}
 }
 
 // checkModulesOf asks one server.
 func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
 	have, listErr := im.moduleList(ctx)
-	if unlessRefused(listErr) != nil {
+	if server.UnlessRefused(listErr) != nil {
 		add(listErr)
 		return
 	}
@@ -154,7 +155,7 @@ func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(im.survey.moduleAux)) {
 		if _, keys := im.survey.modules[name]; !keys && !moduleListed(have, name) {
-			add(fmt.Errorf("the dump has data of module %q, which %s does not have (MODULE LIST), and a server without it exits when loading the dump; load the module there, or remove --method replication", name, im.server.name))
+			add(fmt.Errorf("the dump has data of module %q, which %s does not have (MODULE LIST), and a server without it exits when loading the dump; load the module there, or remove --method replication", name, im.Server.Name))
 		}
 	}
 }
@@ -170,9 +171,9 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 		lacks = fmt.Errorf("%s %s; import into Redis 8.0 or later, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is one of the", "are")), what)
 	}
 	switch {
-	case im.server.noRestore && im.opts.Method != Replication:
+	case im.Server.NoRestore && im.opts.Method != Replication:
 		return fmt.Errorf("%s to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", belong, what)
-	case im.survey.moduleSamples[name] != nil && im.server.absTTL && !im.server.noRestore && !im.fragile():
+	case im.survey.moduleSamples[name] != nil && im.Server.AbsTTL && !im.Server.NoRestore && !im.fragile():
 		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
 		if err == nil && !known {
 			err = lacks
@@ -183,7 +184,7 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	case im.opts.Method == Replication && !listed:
 		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and a server without it exits when loading the dump; grant +module|list, or remove --method replication", finding.Count(keys, "key"), what)
 	case im.fragile() && !listed:
-		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", finding.Count(keys, "key"), what, im.server.name)
+		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", finding.Count(keys, "key"), what, im.Server.Name)
 	}
 	return nil
 }
@@ -191,7 +192,7 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 // fragile reports that the target does not survive RESTORE of a value of a module that it lacks, and of some damaged values:
 // before 7.0 it ends its process, as when it loads a dump (redis 6.0.16 src/rdb.c, rdbLoadObject: "no matching module",
 // rdbExitReportCorruptRDB). 6.2 cannot be distinguished from 5.0 by its RDB version.
-func (im *importer) fragile() bool { return im.server.version < 10 }
+func (im *importer) fragile() bool { return im.Server.Version < 10 }
 
 // mayRestore refuses what a fragile target would not survive.
 func (im *importer) mayRestore(e *rdb.Entry) error {
@@ -233,14 +234,14 @@ func (im *importer) probeModule(ctx context.Context, e *rdb.Entry) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	refused, err := im.tryRestore(ctx, e.Key, payload, im.server.version)
+	refused, err := im.tryRestore(ctx, e.Key, payload, im.Server.Version)
 	switch {
 	case err != nil || refused == "":
 		return err == nil, err
-	case classifyReply(refused) == keyFailed:
+	case server.ClassifyReply(refused) == server.KeyFailed:
 		return false, nil
 	}
-	return false, advise(refused)
+	return false, server.Advise(refused)
 }
 
 // moduleKnown stops a live import at the first key of a module that the target lacks.
@@ -248,10 +249,10 @@ func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
 	if !im.source.Once || e.Raw == nil || im.modules[e.Module] {
 		return nil
 	}
-	if !im.server.noRestore {
+	if !im.Server.NoRestore {
 		known := true
 		var failed error
-		im.everyMaster(ctx, func(err error) { failed = errors.Join(failed, err) }, func(ctx context.Context, add func(error)) {
+		im.EveryMaster(ctx, func(err error) { failed = errors.Join(failed, err) }, func(ctx context.Context, add func(error)) {
 			has, err := im.hasModule(ctx, e)
 			if err != nil {
 				add(err)
@@ -263,7 +264,7 @@ func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
 			return failed
 		}
 	}
-	return &fatalError{fmt.Errorf("key %q in database %d belongs to module %q, which the target lacks; load the module there, or exclude such keys with --type", e.Key, e.DB, e.Module)}
+	return server.Fatal(fmt.Errorf("key %q in database %d belongs to module %q, which the target lacks; load the module there, or exclude such keys with --type", e.Key, e.DB, e.Module))
 }
 
 // hasModule asks one server for the module of a value.
@@ -272,31 +273,31 @@ func (im *importer) hasModule(ctx context.Context, e *rdb.Entry) (bool, error) {
 		return im.probeModule(ctx, e)
 	}
 	have, err := im.moduleList(ctx)
-	return moduleListed(have, e.Module), unlessRefused(err)
+	return moduleListed(have, e.Module), server.UnlessRefused(err)
 }
 
 // checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.
 func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
-	if im.source.Once && im.survey.version < 10 || !wants(im.opts.Filter.Types, functionRow) {
+	if im.source.Once && im.survey.version < 10 || !wants(im.opts.Filter.Types, server.FunctionRow) {
 		return
 	}
 	count := len(im.survey.libraries)
 	if !im.source.Once && count == 0 {
 		return
 	}
-	if im.server.version < 10 {
+	if im.Server.Version < 10 {
 		if count > 0 {
-			add(fmt.Errorf("the source has function libraries, which %s does not support; exclude them with --type", im.server.name))
+			add(fmt.Errorf("the source has function libraries, which %s does not support; exclude them with --type", im.Server.Name))
 		}
 		return
 	}
-	im.everyMaster(ctx, add, im.checkFunctionsOf)
+	im.EveryMaster(ctx, add, im.checkFunctionsOf)
 }
 
 // checkFunctionsOf asks one server.
 func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 	for _, l := range im.survey.libraries {
-		if l.engine != "" && !strings.EqualFold(l.engine, "lua") {
+		if l.Engine != "" && !strings.EqualFold(l.Engine, "lua") {
 			if err := im.checkEngine(ctx, l); err != nil {
 				add(err)
 			}
@@ -306,28 +307,28 @@ func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 	if im.opts.Method == Replication || im.opts.Existing == Skip || im.resumed != nil || count == 0 {
 		return // what is there is replaced, or kept
 	}
-	list, err := im.list(ctx, "FUNCTION", "LIST")
-	have := librariesOf(list)
+	list, err := im.List(ctx, "FUNCTION", "LIST")
+	have := server.LibrariesOf(list)
 	switch {
 	case redis.Code(err) == "NOPERM":
 		add(fmt.Errorf("%w: the dump has %s; grant +function, or exclude them with --type", err, finding.Count(count, "function library")))
 	case err != nil:
-		add(advise(err))
+		add(server.Advise(err))
 	default:
-		for _, e := range conflicts(im.survey.libraries, have, im.opts.Existing == Replace) {
+		for _, e := range server.Conflicts(im.survey.libraries, have, im.opts.Existing == Replace) {
 			add(e)
 		}
 	}
 }
 
 // checkEngine reports that the target cannot run a library.
-func (im *importer) checkEngine(ctx context.Context, l library) error {
-	reply, err := im.ask(ctx, "FUNCTION", "STATS")
+func (im *importer) checkEngine(ctx context.Context, l server.Library) error {
+	reply, err := im.Ask(ctx, "FUNCTION", "STATS")
 	if err != nil && redis.Code(err) == "" {
 		return err
 	}
-	if strings.Contains(strings.ToLower(fmt.Sprint(reply)), strings.ToLower(l.engine)) {
+	if strings.Contains(strings.ToLower(fmt.Sprint(reply)), strings.ToLower(l.Engine)) {
 		return nil
 	}
-	return fmt.Errorf("the function library %q requires the engine %q, which the target lacks; exclude functions with --type", l.name, l.engine)
+	return fmt.Errorf("the function library %q requires the engine %q, which the target lacks; exclude functions with --type", l.Name, l.Engine)
 }

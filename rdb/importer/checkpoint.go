@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
 // A checkpoint is what Store keeps: enough to go on after the importer, the machine or the target was lost, and nothing
@@ -26,7 +27,7 @@ type checkpoint struct {
 	Target   string    `json:"target"`
 	RunID    string    `json:"runID"` // of the server that confirmed all before Offset
 	// Nodes are the processes that RunID stands for, by address, with the history of their data.
-	Nodes map[string]identity `json:"nodes,omitempty"`
+	Nodes map[string]server.Identity `json:"nodes,omitempty"`
 	// Now is the time of which expiries are judged, and Shift the milliseconds that they are moved by.
 	Now     time.Time `json:"now,omitzero"`
 	Shift   int64     `json:"shift,omitempty"`
@@ -79,7 +80,7 @@ func (im *importer) fits() error {
 		return fmt.Errorf("the checkpoint belongs to another dump (%s, %d bytes); resume with that dump, or remove the checkpoint", c.Source, c.Size)
 	case c.Options != im.sum:
 		return errors.New("the checkpoint belongs to an import with other filters or another policy for existing keys; resume with the same options")
-	case c.Target != "" && c.Target != im.target.String():
+	case c.Target != "" && c.Target != im.Target.String():
 		return fmt.Errorf("the checkpoint belongs to an import into %s; resume with that target, or remove the checkpoint and restart the import", c.Target)
 	case c.Offset < 0 || c.Offset > c.Size || c.Limit < c.Offset:
 		return errors.New("the checkpoint is damaged; remove it and restart the import")
@@ -105,18 +106,14 @@ func (im *importer) optionsSum() string {
 
 // begin takes the state of the checkpoint over, or writes the first one.
 func (im *importer) begin() error {
-	l := &im.ledger
-	im.server.mu.Lock()
-	ids := im.server.ids
-	im.server.mu.Unlock()
+	l := &im.Ledger
+	ids := im.Server.Identities()
 	im.confirmed = ids
 	looked := func() { // under the lock of the ledger
-		im.server.mu.Lock()
-		im.confirmed = im.server.ids
-		im.server.mu.Unlock()
+		im.confirmed = im.Server.Identities()
 	}
 	if c := im.resumed; c != nil {
-		if c.RunID != im.server.runID {
+		if c.RunID != im.Server.RunID {
 			im.confirmed = c.Nodes
 		}
 		im.id, im.began, im.opts.Filter.Now, im.shift = c.ID, c.Began, c.Now, c.Shift
@@ -124,11 +121,11 @@ func (im *importer) begin() error {
 			im.opts.Filter.Now = c.Began
 		}
 		repair := ""
-		if c.RunID != im.server.runID || c.RunID == "" || len(c.Nodes) > 0 && !descends(c.Nodes, ids) {
+		if c.RunID != im.Server.RunID || c.RunID == "" || len(c.Nodes) > 0 && !server.Descends(c.Nodes, ids) {
 			c.Notes = append(c.Notes, "the target was restarted or replaced since the import stopped; all confirmed keys were checked again")
-			repair = im.server.runID
-			if !descends(c.Nodes, im.server.ids) {
-				im.foreign.Store(true)
+			repair = im.Server.RunID
+			if !server.Descends(c.Nodes, im.Server.Identities()) {
+				im.Foreign.Store(true)
 			}
 		}
 		l.Restore(account.State{
@@ -142,7 +139,7 @@ func (im *importer) begin() error {
 			return err
 		}
 		im.id = hex.EncodeToString(id[:])
-		l.Restore(account.State{RunID: im.server.runID}, "", looked)
+		l.Restore(account.State{RunID: im.Server.RunID}, "", looked)
 	}
 	return im.save()
 }
@@ -154,11 +151,11 @@ func (im *importer) save() error {
 	}
 	im.saving.Lock()
 	defer im.saving.Unlock()
-	var nodes map[string]identity
-	s := im.ledger.State(func() { nodes = im.confirmed })
+	var nodes map[string]server.Identity
+	s := im.Ledger.State(func() { nodes = im.confirmed })
 	c := checkpoint{
 		Format: checkpointFormat, ID: im.id, Began: im.began, Source: im.source.Name, Size: im.survey.size, Checksum: im.survey.checksum(),
-		Options: im.sum, Target: im.target.String(), RunID: s.RunID, Nodes: nodes, Now: im.opts.Filter.Now, Shift: im.shift,
+		Options: im.sum, Target: im.Target.String(), RunID: s.RunID, Nodes: nodes, Now: im.opts.Filter.Now, Shift: im.shift,
 		Offset: s.Frontier.Offset, DB: s.Frontier.DB, Version: s.Frontier.Version,
 		Limit: max(s.Frontier.Offset+ahead, s.Sent), Rows: s.Rows, Failures: s.Failures, Repaired: s.Repaired, Notes: s.Notes,
 	}

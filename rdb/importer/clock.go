@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
 // ClockTolerance is how much two clocks may differ before that is worth a word: more than what a slow answer to TIME explains.
@@ -13,15 +14,15 @@ const ClockTolerance = 2 * time.Second
 // measureClock asks the target for its time, because the target decides when keys expire. Where it cannot be asked now, the
 // preflight explains why.
 func (im *importer) measureClock(ctx context.Context) {
-	conn, err := im.target.Connect(ctx)
+	conn, err := im.Target.Connect(ctx)
 	if err == nil {
-		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 		ahead, took, err := conn.Clock(limited)
 		cancel()
 		conn.Close()
 		if err == nil && ahead.Abs() > ClockTolerance+took {
 			im.clock = ahead
-			im.ledger.Note("the clock of the target differs from the local clock by %v; it determines when keys expire", ahead.Round(time.Second))
+			im.Ledger.Note("the clock of the target differs from the local clock by %v; it determines when keys expire", ahead.Round(time.Second))
 		}
 	}
 	im.setClocks()
@@ -47,7 +48,7 @@ func (im *importer) setClocks() {
 	}
 	im.opts.Filter.Now = im.began.Add(from)
 	if im.shift != 0 {
-		im.ledger.Note("the clock of the source differs from the target by %v; expiry times were adjusted to preserve TTLs", time.Duration(im.shift)*time.Millisecond)
+		im.Ledger.Note("the clock of the source differs from the target by %v; expiry times were adjusted to preserve TTLs", time.Duration(im.shift)*time.Millisecond)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -26,7 +27,7 @@ const temporaryPrefix = "redis-gitops:import:"
 func (p *pass) temporary(key []byte, n int64) []byte {
 	name := temporaryPrefix + p.im.id + ":" + strconv.FormatInt(n, 36)
 	if p.slots != nil {
-		name += p.slots.tag(key)
+		name += p.slots.Tag(key)
 	}
 	return []byte(name)
 }
@@ -39,7 +40,7 @@ func (p *pass) temporary(key []byte, n int64) []byte {
 func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	replace := p.im.opts.Existing == Replace
 	start := len(b.buf)
-	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.server.version >= expireAtSince) {
+	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.Server.Version >= expireAtSince) {
 		return p.appendSet(b, k, e, replace)
 	}
 	temporary := p.temporary(e.Key, 0)
@@ -48,7 +49,7 @@ func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	made := *e
 	made.Key = temporary
 	n := int32(2)
-	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.server.version, Shift: p.im.shift}, func(args [][]byte) error {
+	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.Server.Version, Shift: p.im.shift}, func(args [][]byte) error {
 		b.buf = redis.AppendCommand(b.buf, args...)
 		n++
 		if c := p.im.sent.Of(args[0]); c != nil {
@@ -111,11 +112,11 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	switch {
 	case e.Type == rdb.TypeModule2:
 		return asIs, im.moduleKnown(ctx, e)
-	case im.opts.Method == Commands, im.server.noRestore, !im.server.absTTL:
+	case im.opts.Method == Commands, im.Server.NoRestore, !im.Server.AbsTTL:
 		return plain, nil
 	case im.shift != 0 && e.Type.FieldExpiry():
 		return reencoded, nil
-	case knows(im.server.version, e.Type): // if it refuses the value all the same, the value is damaged
+	case knows(im.Server.Version, e.Type): // if it refuses the value all the same, the value is damaged
 		return asIs, nil
 	}
 	if w, ok := im.methods[e.Type]; ok {
@@ -131,7 +132,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	w := asIs
 	if refused {
 		w = reencoded
-		im.ledger.Note("the target does not support the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.server.version)
+		im.Ledger.Note("the target does not support the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.Server.Version)
 	}
 	im.methods[e.Type] = w
 	return w, nil
@@ -139,7 +140,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 
 // reencode returns an entry that the target loads, and takes account of what it loses.
 func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
-	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.server.version, Shift: p.im.shift})
+	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.Server.Version, Shift: p.im.shift})
 	if err == nil && !p.epoch.Repair && p.reread != e.Offset {
 		p.im.uses.Lose(lost)
 	}
@@ -159,19 +160,19 @@ func (im *importer) probe(ctx context.Context, e *rdb.Entry) (refused bool, err 
 	if err != nil || im.mayRestore(e) != nil {
 		return true, nil
 	}
-	reply, err := im.tryRestore(ctx, e.Key, payload, im.server.version)
+	reply, err := im.tryRestore(ctx, e.Key, payload, im.Server.Version)
 	switch {
 	case err != nil || reply == "":
 		return false, err
-	case classifyReply(reply) == keyFailed:
+	case server.ClassifyReply(reply) == server.KeyFailed:
 		return e.Type != rdb.TypeModule2, nil
 	}
-	return false, advise(reply)
+	return false, server.Advise(reply)
 }
 
 // probeMasters asks every master, and reports whether one of them refuses the entry.
 func (im *importer) probeMasters(ctx context.Context, e *rdb.Entry) (refused bool, err error) {
-	im.everyMaster(ctx, func(e error) { err = errors.Join(err, e) }, func(ctx context.Context, add func(error)) {
+	im.EveryMaster(ctx, func(e error) { err = errors.Join(err, e) }, func(ctx context.Context, add func(error)) {
 		no, err := im.probe(ctx, e)
 		if err != nil {
 			add(err)
@@ -204,7 +205,7 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 		if err != nil {
 			return err
 		}
-		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 		_, err = conn.Do(limited, "FUNCTION", "RESTORE", string(payload), policy)
 		cancel()
 		var refused redis.Error
@@ -217,15 +218,15 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 		case p.im.opts.Existing == Skip && policy == "APPEND":
 			c.Skipped++
 			return nil
-		case p.im.source.Once && (unknownCommand(refused) || refused.Code() == "NOPERM"):
-			return &fatalError{fmt.Errorf("function libraries: %w; exclude them with --type", advise(refused))}
+		case p.im.source.Once && (server.UnknownCommand(refused) || refused.Code() == "NOPERM"):
+			return server.Fatal(fmt.Errorf("function libraries: %w; exclude them with --type", server.Advise(refused)))
 		default:
-			p.refuse(e, row, advise(refused))
+			p.refuse(e, row, server.Advise(refused))
 			return nil
 		}
 	}
 	c.Written++
-	p.im.ledger.AddLibrary(parseLibrary(string(e.Raw)).name)
+	p.im.Ledger.AddLibrary(server.ParseLibrary(string(e.Raw)).Name)
 	return nil
 }
 
@@ -234,7 +235,7 @@ func (p *pass) connOf(ctx context.Context, r *route) (*redis.Conn, error) {
 	if c := p.big[r]; c != nil {
 		return c, nil
 	}
-	c, err := p.im.connect(ctx, r.addr)
+	c, err := p.im.Connect(ctx, r.addr)
 	if err == nil {
 		p.big[r] = c
 	}
@@ -258,7 +259,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 		return nil
 	}
 	if err != nil {
-		return &fatalError{err}
+		return server.Fatal(err)
 	}
 	r := p.routes[to]
 	conn, err := p.connOf(ctx, r)
@@ -306,45 +307,45 @@ func (p *pass) largeFailed(ctx context.Context, e *rdb.Entry, row int32, err err
 			p.refuse(e, row, err)
 			return nil
 		}
-		return &fatalError{err}
+		return server.Fatal(err)
 	}
-	var fatal *fatalError
+	var fatal *server.FatalError
 	if errors.As(err, &fatal) {
 		return err
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p.im.progress.Waiting("lost the connection: " + err.Error())
+	p.im.Progress.Waiting("lost the connection: " + err.Error())
 	return errReread
 }
 
 // largeRefused says what follows from an error reply to a large key.
 func (p *pass) largeRefused(ctx context.Context, e, value *rdb.Entry, r *route, row int32, refused redis.Error) error {
-	switch classifyReply(refused) {
-	case exists:
+	switch server.ClassifyReply(refused) {
+	case server.Exists:
 		switch {
 		case p.im.opts.Existing == Skip:
 			p.count(row).Skipped++
 		case e.Offset < p.uncertain || p.epoch.Repair || p.reread == e.Offset:
-			if p.im.foreign.Load() {
+			if p.im.Foreign.Load() {
 				p.im.doubtful.Add(e.Offset)
 			}
 			if !p.epoch.Repair {
 				p.count(row).Written++
 			}
 		default:
-			p.refuse(e, row, advise(refused))
+			p.refuse(e, row, server.Advise(refused))
 		}
 		return nil
-	case keyFailed:
+	case server.KeyFailed:
 		p.refuse(e, row, p.im.explain(value.Type, refused))
 		return nil
-	case giveUp:
-		return &fatalError{advise(refused)}
+	case server.GiveUp:
+		return server.Fatal(server.Advise(refused))
 	}
 	p.drop(r)
-	if p.slots != nil && classifyReply(refused) == moved {
+	if p.slots != nil && server.ClassifyReply(refused) == server.Moved {
 		if err := p.refreshSlots(ctx); err != nil {
 			return err
 		}
@@ -437,7 +438,7 @@ func (l *largeKey) run(ctx context.Context, size int64, whole bool) (redis.Error
 		refused, err = l.rename(ctx, key, temporary, replace)
 	}
 	if refused != "" && err == nil {
-		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 		_, err = l.conn.Do(limited, "UNLINK", string(temporary))
 		cancel()
 		if redis.Code(err) != "" {
@@ -485,7 +486,7 @@ func (l *largeKey) pipeline(ctx context.Context, fn func() error) (redis.Error, 
 
 // rename renames the key to its name. RENAME alone would free an old value at once, however large.
 func (l *largeKey) rename(ctx context.Context, key, temporary []byte, replace bool) (redis.Error, error) {
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 	defer cancel()
 	var reply any
 	var err error
@@ -515,7 +516,7 @@ func (l *largeKey) rename(ctx context.Context, key, temporary []byte, replace bo
 }
 
 func (l *largeKey) selectDB(ctx context.Context, db int) error {
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 	defer cancel()
 	if l.pass.slots != nil {
 		return nil
@@ -525,7 +526,7 @@ func (l *largeKey) selectDB(ctx context.Context, db int) error {
 }
 
 func (l *largeKey) exists(ctx context.Context, key []byte) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 	defer cancel()
 	n, err := l.conn.Int(limited, "EXISTS", string(key))
 	return n > 0, err
@@ -536,7 +537,7 @@ func (l *largeKey) pieces(ctx context.Context, temporary []byte) error {
 	l.add([]byte("UNLINK"), temporary)
 	l.entry.Key = temporary
 	l.empty = true
-	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.server.version, ChunkBytes: pieceBytes / 2, Shift: l.pass.im.shift}, func(args [][]byte) error {
+	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.Server.Version, ChunkBytes: pieceBytes / 2, Shift: l.pass.im.shift}, func(args [][]byte) error {
 		l.empty = false
 		if c := l.pass.im.sent.Of(args[0]); c != nil {
 			c.Add(1)
@@ -574,7 +575,7 @@ func (l *largeKey) flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if err := l.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := l.conn.SetWriteDeadline(time.Now().Add(server.WriteTimeout)); err != nil {
 		return err
 	}
 	_, err := l.conn.Write(l.buf)
@@ -586,7 +587,7 @@ func (l *largeKey) flush(ctx context.Context) error {
 func (l *largeKey) read() (refused redis.Error, err error) {
 	for n := range l.dues {
 		for range n {
-			if err := l.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
+			if err := l.conn.SetReadDeadline(time.Now().Add(server.ReplyTimeout)); err != nil {
 				return refused, err
 			}
 			reply, err := l.conn.ReadReply()
@@ -666,19 +667,19 @@ func (im *importer) tidy(ctx context.Context, failed bool) error {
 	if len(names) == 0 && !search {
 		return nil
 	}
-	nodes, err := im.nodes(ctx)
+	nodes, err := im.Nodes(ctx)
 	if err != nil {
 		return err
 	}
 	for _, node := range nodes {
-		conn, err := im.tryConnect(ctx, node)
+		conn, err := im.TryConnect(ctx, node)
 		if err != nil {
 			return err
 		}
 		err = im.tidyNode(ctx, conn, names, search)
 		conn.Close()
 		if err != nil {
-			return advise(err)
+			return server.Advise(err)
 		}
 	}
 	return nil
@@ -686,7 +687,7 @@ func (im *importer) tidy(ctx context.Context, failed bool) error {
 
 func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []leftover, search bool) error {
 	for _, db := range im.databases() {
-		if !im.server.cluster {
+		if !im.Server.Cluster {
 			if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
 				return err
 			}
@@ -722,4 +723,15 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 		}
 	}
 	return nil
+}
+
+// explain adds to the reply of a target that refuses a value what to do about it.
+func (im *importer) explain(t rdb.Type, reply redis.Error) error {
+	switch {
+	case !strings.Contains(string(reply), "Bad data format"): // redis src/cluster.c, restoreCommand
+		return reply
+	case knows(im.Server.Version, t):
+		return fmt.Errorf("%w: the target rejects the value as damaged; check the dump with rdb verify --deep", reply)
+	}
+	return fmt.Errorf("%w: the target does not support the encoding %q of RDB version %d", reply, t, t.Since())
 }

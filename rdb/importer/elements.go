@@ -8,12 +8,13 @@ import (
 	"strconv"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // typeOf compares the type of a key, and says whether its elements can be compared, too.
 func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, error) {
-	if !v.im.server.cluster && l.db != e.DB {
+	if !v.im.Server.Cluster && l.db != e.DB {
 		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(e.DB)); err != nil {
 			return false, err
 		}
@@ -130,7 +131,7 @@ func (c *largeCheck) exchange(ctx context.Context) error {
 		case errors.As(err, &refused) && refused.Code() == "WRONGTYPE":
 			got = nil
 		case err != nil:
-			return advise(err)
+			return server.Advise(err)
 		}
 		c.differs = c.differs || !equalReply(got, want)
 	}

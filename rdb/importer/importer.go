@@ -20,6 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -179,18 +180,25 @@ func (o Options) withDefaults() Options {
 // with; what was wrong before the first write comes as finding.Problems, all at once. Single keys that failed are in the
 // report and no error.
 func Import(ctx context.Context, source Source, target *redis.Target, opts Options) (*account.Report, error) {
-	im := &importer{source: source, target: target, opts: opts.withDefaults(), began: time.Now(), sent: account.NewOwnCommands()}
+	im := newImporter(source, target, opts)
 	report := &account.Report{Source: source.Name, Target: target.String(), Method: im.opts.Method.String(), DryRun: opts.DryRun, Rows: []account.Row{}}
-	im.ledger.Report, im.ledger.MaxFail = report, im.opts.MaxFailures
-	stop := im.progress.Report(im.opts.Progress)
+	im.Ledger.Report, im.Ledger.MaxFail = report, im.opts.MaxFailures
+	stop := im.Progress.Report(im.opts.Progress)
 	defer stop()
 	err := im.all(ctx)
 	report.Took = time.Since(im.began)
-	im.ledger.Fill(report)
+	im.Ledger.Fill(report)
 	if err == nil && im.opts.Checkpoint != nil && im.saved && report.Failed() == 0 {
 		err = im.opts.Checkpoint.Remove()
 	}
 	return report, err
+}
+
+func newImporter(source Source, target *redis.Target, opts Options) *importer {
+	opts = opts.withDefaults()
+	im := &importer{source: source, opts: opts, began: time.Now(), sent: account.NewOwnCommands()}
+	im.Target, im.Patience, im.Anonymous = target, opts.Patience, opts.Anonymous
+	return im
 }
 
 // Interrupted reports that an import stopped half way.
@@ -218,21 +226,18 @@ func (e *Interrupted) Unwrap() error { return e.Err }
 
 // An importer is one import under way.
 type importer struct {
+	server.Link
+
 	source Source
-	target *redis.Target
 	opts   Options
 	began  time.Time
 
 	survey  *survey
-	server  server // what is known of the target
-	control *redis.Conn
-	place   place            // where control leads
 	methods map[rdb.Type]way // for types that were tried on the target
 	modules map[string]bool  // of a live source: modules that the target has
 	sum     string           // of the options that must not change between runs
 	id      string           // of the import, in the names of temporary keys
 
-	ledger    account.Ledger
 	resumed   *checkpoint // what was loaded
 	restarted bool        // the server that answers may have temporary keys that another one has confirmed to be gone
 	begun     bool        // the ledger has what the checkpoint had
@@ -247,12 +252,10 @@ type importer struct {
 	sent      account.OwnCommands
 	clock     time.Duration // the target's, ahead of the one here
 	shift     int64         // milliseconds to add to each expiry of the dump
-	facts     nodeFacts
 	lifetimes account.Lifetimes
-	confirmed map[string]identity // of the processes that confirmed all before the frontier, under the ledger's lock
-	foreign   atomic.Bool         // the target's data may be another's than what was confirmed
-	doubtful  account.Span        // keys that are there, but may be another's
-	noDump    bool                // nor DUMP
+	confirmed map[string]server.Identity // of the processes that confirmed all before the frontier, under the ledger's lock
+	doubtful  account.Span               // keys that are there, but may be another's
+	noDump    bool                       // nor DUMP
 	uses      account.Losses
 
 	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
@@ -264,13 +267,12 @@ type importer struct {
 	pace     pace
 	replicas replicas
 	sampler  *sampler
-	progress account.Tracker
 }
 
 func (im *importer) all(ctx context.Context) error {
 	defer func() {
-		if im.control != nil {
-			im.control.Close()
+		if im.Control != nil {
+			im.Control.Close()
 		}
 		if im.head != nil && im.headBody != nil { // nobody has read on
 			im.headBody.Close()
@@ -280,9 +282,9 @@ func (im *importer) all(ctx context.Context) error {
 		return err
 	}
 	if im.opts.DryRun {
-		im.ledger.SetRows(im.survey.rows, "")
+		im.Ledger.SetRows(im.survey.rows, "")
 		if t := im.survey.tail; t != nil {
-			im.ledger.Report.Replay = &account.Replay{Commands: t.Commands}
+			im.Ledger.Report.Replay = &account.Replay{Commands: t.Commands}
 		}
 		return nil
 	}
@@ -298,12 +300,12 @@ func (im *importer) all(ctx context.Context) error {
 			err = fmt.Errorf("cannot remove temporary keys: %w", e)
 		}
 		if err != nil {
-			at, _, _ := im.ledger.Position()
+			at, _, _ := im.Ledger.Position()
 			return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.source.Once, Err: err}
 		}
-		im.uses.Note(im.server.name, im.server.version, im.ledger.Note)
+		im.uses.Note(im.Server.Name, im.Server.Version, im.Ledger.Note)
 		err = im.check(ctx)
-		var restarted *restartedError
+		var restarted *server.RestartedError
 		if errors.As(err, &restarted) && !im.source.Once { // after the last key, but before all of them were found
 			err = im.repair(ctx, restarted)
 			if err == nil {
@@ -320,15 +322,15 @@ func (im *importer) all(ctx context.Context) error {
 // repair has everything that was confirmed looked at again, because another process answers.
 func (im *importer) repair(ctx context.Context, why error) error {
 	im.restarted = true
-	im.ledger.Note("%v; all confirmed keys were checked again", why)
-	old := im.server.ids
-	if err := im.identify(ctx); err != nil {
+	im.Ledger.Note("%v; all confirmed keys were checked again", why)
+	old := im.Server.Identities()
+	if err := im.Identify(ctx); err != nil {
 		return err
 	}
-	if !descends(old, im.server.ids) {
-		im.foreign.Store(true)
+	if !server.Descends(old, im.Server.Identities()) {
+		im.Foreign.Store(true)
 	}
-	im.ledger.RepairFrom(im.server.runID)
+	im.Ledger.RepairFrom(im.Server.RunID)
 	return nil
 }
 
@@ -351,15 +353,15 @@ func (im *importer) write(ctx context.Context) error {
 	if im.sampler == nil && im.opts.Verify != VerifyOff && (im.opts.Verify == VerifySample || im.source.Once) {
 		im.sampler = newSampler()
 	}
-	im.progress.Stage("writing", im.size())
+	im.Progress.Stage("writing", im.size())
 	for {
 		err := im.pass(ctx)
 		if err == nil {
-			if err = im.sameServer(ctx); err == nil {
+			if err = im.SameServer(ctx); err == nil {
 				return im.save()
 			}
 		}
-		var restarted *restartedError
+		var restarted *server.RestartedError
 		if !errors.As(err, &restarted) {
 			return errors.Join(err, im.save())
 		}

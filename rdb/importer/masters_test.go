@@ -9,12 +9,13 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
 // entryFor is a key of one element for one of the masters of a cluster with equal parts.
 func entryFor(node, nodes int, kind rdb.Type) rdb.Entry {
 	for i := 0; ; i++ {
-		if key := "set:" + strconv.Itoa(i); int(slot([]byte(key)))*nodes/slotCount == node {
+		if key := "set:" + strconv.Itoa(i); int(server.Slot([]byte(key)))*nodes/server.SlotCount == node {
 			return rdb.Entry{Key: []byte(key), Type: kind, Raw: []byte{1, 1, 'a'}}
 		}
 	}

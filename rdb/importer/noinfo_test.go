@@ -16,6 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -28,21 +29,24 @@ func restrict(s *redistest.Server, denied string) string {
 
 // What a target can do is found out without INFO, as long as it says so in any way. ACL cannot deny HELLO.
 func TestAbilitiesWithoutInfo(t *testing.T) {
+	can := func(name, release string, version int, absTTL, noRestore bool) server.Abilities {
+		return server.Abilities{Name: name, Release: release, Version: version, AbsTTL: absTTL, NoRestore: noRestore}
+	}
 	s := redistest.Start(t)
 	for _, tt := range []struct {
 		denied string
 		method Method
-		want   abilities
+		want   server.Abilities
 		fails  string
 	}{
-		{"", Auto, abilities{"Redis 7.0", "7.0", 10, true, false}, ""},
-		{"INFO", Auto, abilities{"Redis 7.0", "7.0", 10, true, false}, ""},
-		{"INFO HELLO", Auto, abilities{"the target", "", 10, true, false}, ""},
-		{"RESTORE", Commands, abilities{"Redis 7.0", "7.0", 10, false, true}, ""},
-		{"INFO RESTORE", Commands, abilities{"Redis 7.0", "7.0", 10, false, true}, ""},
-		{"INFO RESTORE HELLO", Commands, abilities{"the target", "", 10, false, true}, ""},
-		{"INFO RESTORE HELLO COMMAND", Commands, abilities{}, "cannot find out the version of the target, because RESTORE, INFO, HELLO and COMMAND"},
-		{"INFO RESTORE", Auto, abilities{}, "the user lacks permissions"},
+		{"", Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
+		{"INFO", Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
+		{"INFO HELLO", Auto, can("the target", "", 10, true, false), ""},
+		{"RESTORE", Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
+		{"INFO RESTORE", Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
+		{"INFO RESTORE HELLO", Commands, can("the target", "", 10, false, true), ""},
+		{"INFO RESTORE HELLO COMMAND", Commands, server.Abilities{}, "cannot find out the version of the target, because RESTORE, INFO, HELLO and COMMAND"},
+		{"INFO RESTORE", Auto, server.Abilities{}, "the user lacks permissions"},
 	} {
 		for _, reply := range []string{"-NOPERM this user has no permissions to run the command\r\n", "-ERR unknown command, with args beginning with: \r\n"} {
 			addr := disguise(t, s, func(args []string) (string, []string) {
@@ -51,23 +55,23 @@ func TestAbilitiesWithoutInfo(t *testing.T) {
 				}
 				return "", args
 			})
-			im := &importer{target: targetOf(t, "redis://"+addr), opts: Options{Method: tt.method, Anonymous: true}.withDefaults()}
-			im.ledger.Report = &account.Report{}
-			conn, err := im.tryConnect(t.Context(), "")
+			im := newImporter(bytesSource("dump", nil), targetOf(t, "redis://"+addr), Options{Method: tt.method, Anonymous: true})
+			im.Ledger.Report = &account.Report{}
+			conn, err := im.TryConnect(t.Context(), "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			im.control = conn
+			im.Control = conn
 			ok := im.checkTarget(t.Context(), conn, func(e error) { err = e })
-			im.leave()
+			im.Leave()
 			if tt.fails != "" && strings.HasPrefix(reply, "-NOPERM") {
 				if ok || err == nil || !strings.Contains(err.Error(), tt.fails) {
 					t.Errorf("%s, %v: %v, %v, want %s", tt.denied, tt.method, ok, err, tt.fails)
 				}
 				continue
 			}
-			got := im.server.abilities
-			for _, text := range []*string{&got.name, &got.release} { // without the last number
+			got := im.Server.Abilities
+			for _, text := range []*string{&got.Name, &got.Release} { // without the last number
 				if i := strings.LastIndexByte(*text, '.'); i > 0 {
 					*text = (*text)[:i]
 				}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -86,7 +87,7 @@ const (
 // import goes on without.
 func (im *importer) watchReplicas(ctx context.Context) {
 	defer im.replicas.set(false)
-	if im.server.cluster {
+	if im.Server.Cluster {
 		return // each node would need its own; a cluster's replicas are as many as its masters, and share the load
 	}
 	var conn *redis.Conn
@@ -100,7 +101,7 @@ func (im *importer) watchReplicas(ctx context.Context) {
 	for {
 		var err error
 		if conn == nil {
-			conn, err = im.target.Connect(ctx)
+			conn, err = im.Target.Connect(ctx)
 		}
 		if err == nil {
 			var lag int64
@@ -109,13 +110,13 @@ func (im *importer) watchReplicas(ctx context.Context) {
 				switch {
 				case lag > maxLag:
 					im.replicas.set(true)
-					im.progress.Waiting(fmt.Sprintf("waiting for replica %s, which is %s behind", who, rdb.FormatBytes(uint64(lag))))
+					im.Progress.Waiting(fmt.Sprintf("waiting for replica %s, which is %s behind", who, rdb.FormatBytes(uint64(lag))))
 				case lag < maxLag/2:
 					im.replicas.set(false)
 				}
 			}
 		}
-		if code := redis.Code(err); code == "NOPERM" || unknownCommand(err) {
+		if code := redis.Code(err); code == "NOPERM" || server.UnknownCommand(err) {
 			return // it will not be answered later either
 		}
 		if err != nil {
@@ -136,7 +137,7 @@ func (im *importer) watchReplicas(ctx context.Context) {
 // replicaLag returns the lag of the replica that is furthest behind, in bytes. One that is being sent all of the memory lags
 // by what was written since.
 func replicaLag(ctx context.Context, conn *redis.Conn) (lag int64, who string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 	defer cancel()
 	info, err := conn.Info(ctx, "replication")
 	if err != nil || info["connected_slaves"] == "0" {
@@ -182,14 +183,14 @@ func (im *importer) keepSaving(ctx context.Context, p *pass) {
 	}
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
-	last, _, _ := im.ledger.Position()
+	last, _, _ := im.Ledger.Position()
 	for {
 		select {
 		case <-tick.C:
-			if at, _, _ := im.ledger.Position(); at != last {
+			if at, _, _ := im.Ledger.Position(); at != last {
 				last = at
 				if err := im.save(); err != nil {
-					p.fail(&fatalError{err})
+					p.fail(server.Fatal(err))
 					return
 				}
 			}
@@ -211,20 +212,20 @@ func (im *importer) flush(ctx context.Context) error {
 	if im.opts.Confirm == nil {
 		return errors.New("--flush was not confirmed")
 	}
-	if err := im.opts.Confirm(fmt.Sprintf("all keys of database %s of %s will be deleted", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(dbs)), ", "), "[]"), im.target)); err != nil {
+	if err := im.opts.Confirm(fmt.Sprintf("all keys of database %s of %s will be deleted", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(dbs)), ", "), "[]"), im.Target)); err != nil {
 		return err
 	}
-	nodes, err := im.nodes(ctx)
+	nodes, err := im.Nodes(ctx)
 	if err != nil {
 		return err
 	}
 	for _, node := range nodes {
-		conn, err := im.connect(ctx, node)
+		conn, err := im.Connect(ctx, node)
 		if err != nil {
 			return err
 		}
 		for _, db := range dbs {
-			if !im.server.cluster {
+			if !im.Server.Cluster {
 				_, err = conn.Do(ctx, "SELECT", strconv.Itoa(db))
 			}
 			if err == nil {
@@ -233,7 +234,7 @@ func (im *importer) flush(ctx context.Context) error {
 			}
 			if err != nil {
 				conn.Close()
-				return advise(err)
+				return server.Advise(err)
 			}
 		}
 		conn.Close()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -19,7 +20,7 @@ import (
 type pass struct {
 	im       *importer
 	routes   []*route
-	slots    *slotMap // of a cluster, else nil
+	slots    *server.SlotMap // of a cluster, else nil
 	window   *window
 	finished chan struct{} // closed when all batches are answered and no more come
 	answered atomic.Uint64 // keys
@@ -77,7 +78,7 @@ func (im *importer) pass(ctx context.Context) error {
 	}
 	defer p.close()
 	var from rdb.Position
-	from, p.repairTo, p.uncertain = im.ledger.Start()
+	from, p.repairTo, p.uncertain = im.Ledger.Start()
 
 	var workers, watchers sync.WaitGroup
 	for _, r := range p.routes {
@@ -159,7 +160,7 @@ func (p *pass) openAt(ctx context.Context, at rdb.Position) error {
 	}
 	body, err := p.im.source.Open(ctx, at.Offset)
 	if err != nil {
-		return &fatalError{fmt.Errorf("%s: %w", p.im.source.Name, err)}
+		return server.Fatal(fmt.Errorf("%s: %w", p.im.source.Name, err))
 	}
 	p.body = body
 	p.scanner = rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: !p.im.source.Once, Start: at})
@@ -179,7 +180,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 			return err
 		}
 	}
-	p.im.progress.KeysFrom(p.im.ledger.ReadTo(from))
+	p.im.Progress.KeysFrom(p.im.Ledger.ReadTo(from))
 	p.beginEpoch(from.Offset < p.repairTo.Offset)
 	attempts := 0
 	for n := 0; ; n++ {
@@ -197,7 +198,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 			return p.closeEpoch(ctx, at) // before the end's own bytes: one who resumes there finds the end again
 		}
 		if err != nil {
-			return &fatalError{err}
+			return server.Fatal(err)
 		}
 		if p.epoch.Repair && e.Offset >= p.repairTo.Offset {
 			if err := p.closeEpoch(ctx, at); err != nil {
@@ -205,7 +206,7 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 			}
 			p.beginEpoch(false)
 		}
-		p.im.progress.At(e)
+		p.im.Progress.At(e)
 		err = p.entry(ctx, e)
 		if err == errReread {
 			attempts++
@@ -239,13 +240,13 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 // again reads an entry anew, after a while.
 func (p *pass) again(ctx context.Context, at rdb.Position, attempts int) error {
 	if p.im.source.Once {
-		return &fatalError{fmt.Errorf("%w, and a live snapshot cannot be read again; empty the target and restart the import, or dump it to a file first", errReread)}
+		return server.Fatal(fmt.Errorf("%w, and a live snapshot cannot be read again; empty the target and restart the import, or dump it to a file first", errReread))
 	}
-	backoff := min(firstBackoff<<min(attempts, 10), maxBackoff)
+	backoff := min(server.FirstBackoff<<min(attempts, 10), server.MaxBackoff)
 	if p.reread != at.Offset {
 		p.rereadSince = time.Now()
 	} else if time.Since(p.rereadSince) > p.im.opts.Patience && attempts > 3 {
-		return &fatalError{fmt.Errorf("%w %d times", errReread, attempts)}
+		return server.Fatal(fmt.Errorf("%w %d times", errReread, attempts))
 	}
 	select {
 	case <-time.After(backoff):
@@ -262,13 +263,13 @@ func (p *pass) passOver(e *rdb.Entry) error {
 		return nil
 	}
 	if err := e.Chunks(nil); err != nil {
-		return &fatalError{err}
+		return server.Fatal(err)
 	}
 	return nil
 }
 
 func (p *pass) beginEpoch(repair bool) {
-	p.epoch, p.bytes = p.im.ledger.Begin(repair), 0
+	p.epoch, p.bytes = p.im.Ledger.Begin(repair), 0
 	p.counts = p.counts[:0]
 	p.now = p.im.now()
 }
@@ -280,7 +281,7 @@ func (p *pass) closeEpoch(ctx context.Context, end rdb.Position) error {
 			return err
 		}
 	}
-	p.im.ledger.Close(p.epoch, end, p.counts)
+	p.im.Ledger.Close(p.epoch, end, p.counts)
 	return nil
 }
 
@@ -300,7 +301,7 @@ func (p *pass) rowFor(db int, kind string) int32 {
 	}
 	row, ok := p.rows[name]
 	if !ok {
-		row = int32(p.im.ledger.Row(db, kind))
+		row = int32(p.im.Ledger.Row(db, kind))
 		p.rows[name] = row
 	}
 	p.row, p.rowOf = row, name
@@ -316,15 +317,15 @@ func (p *pass) entry(ctx context.Context, e *rdb.Entry) error {
 		return p.function(ctx, e)
 	case rdb.AuxEntry:
 		if string(e.Key) == "lua" {
-			_, err := p.im.ask(ctx, "SCRIPT", "LOAD", string(e.Raw))
+			_, err := p.im.Ask(ctx, "SCRIPT", "LOAD", string(e.Raw))
 			if redis.Code(err) != "" {
-				p.im.ledger.Note("cannot load a script of the dump: %v", err)
+				p.im.Ledger.Note("cannot load a script of the dump: %v", err)
 				err = nil
 			}
 			return err
 		}
 	case rdb.ModuleAuxEntry:
-		p.im.ledger.Note("the data of module %q outside of keys cannot be imported; only a server that loads the dump gets it", e.Module)
+		p.im.Ledger.Note("the data of module %q outside of keys cannot be imported; only a server that loads the dump gets it", e.Module)
 	}
 	return nil
 }
@@ -351,9 +352,9 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	}
 	route := 0
 	if p.slots != nil {
-		route = p.slots.route(e.Key)
+		route = p.slots.Route(e.Key)
 	}
-	if p.im.server.version < 10 && mayBeEmpty(e) && isEmptyEntry(e) { // such a server would make an empty key of it
+	if p.im.Server.Version < 10 && mayBeEmpty(e) && isEmptyEntry(e) { // such a server would make an empty key of it
 		c.Skipped++
 		return nil
 	}
@@ -418,7 +419,7 @@ func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how 
 		b.buf = b.buf[:k.start]
 		if err != nil && p.im.source.Once && errors.Is(err, rdb.ErrTarget) {
 			// A file would have been refused before the first write.
-			return &fatalError{fmt.Errorf("key %q in database %d: %w; import into a newer server, or exclude such keys with --type", e.Key, e.DB, err)}
+			return server.Fatal(fmt.Errorf("key %q in database %d: %w; import into a newer server, or exclude such keys with --type", e.Key, e.DB, err))
 		}
 		if err != nil {
 			p.refuse(e, row, err)
@@ -471,7 +472,7 @@ func (p *pass) refuse(e *rdb.Entry, row int32, err error) {
 		return
 	}
 	p.count(row).Failed++
-	p.im.ledger.Fail(account.Failure{DB: e.DB, Key: string(e.Key), Type: e.Type.String(), Offset: e.Offset, Reply: err.Error()})
+	p.im.Ledger.Fail(account.Failure{DB: e.DB, Key: string(e.Key), Type: e.Type.String(), Offset: e.Offset, Reply: err.Error()})
 }
 
 func (p *pass) newBatch(route, db int) *batch {
@@ -507,7 +508,7 @@ func (p *pass) dispatch(ctx context.Context, route int) error {
 
 // hand passes a batch to its route.
 func (p *pass) hand(b *batch) {
-	p.im.ledger.Opened(b.epoch)
+	p.im.Ledger.Opened(b.epoch)
 	p.mu.Lock()
 	p.open++
 	p.mu.Unlock()
@@ -524,7 +525,7 @@ func (p *pass) mayPass(ctx context.Context, to int64, size int) error {
 	}
 	for p.im.checkpoints() && to > p.im.limit.Load() {
 		if err := p.im.save(); err != nil {
-			return &fatalError{err}
+			return server.Fatal(err)
 		}
 		if to <= p.im.limit.Load() {
 			break
@@ -535,14 +536,14 @@ func (p *pass) mayPass(ctx context.Context, to int64, size int) error {
 			return context.Cause(ctx)
 		}
 	}
-	p.im.ledger.Sending(to)
+	p.im.Ledger.Sending(to)
 	return nil
 }
 
 // done reports that a batch is answered.
 func (p *pass) done(b *batch) {
 	p.window.release(b.size)
-	p.im.ledger.Done(b.epoch, b.counts, b.stuck)
+	p.im.Ledger.Done(b.epoch, b.counts, b.stuck)
 	p.mu.Lock()
 	p.open--
 	if p.open == 0 {
@@ -579,14 +580,14 @@ func (p *pass) existed(b *batch, k *keyRef) {
 	switch {
 	case b.epoch.Repair:
 		k.done = true
-		if p.im.foreign.Load() && p.im.opts.Existing != Skip {
+		if p.im.Foreign.Load() && p.im.opts.Existing != Skip {
 			p.im.doubtful.Add(k.offset)
 		}
 	case p.im.opts.Existing == Skip:
 		k.done = true
 		b.count(k.row).Skipped++
 	case k.uncertain || b.resent:
-		if p.im.foreign.Load() {
+		if p.im.Foreign.Load() {
 			p.im.doubtful.Add(k.offset)
 		}
 		p.written(b, k)
@@ -608,7 +609,7 @@ func (p *pass) failed(b *batch, k *keyRef, reply redis.Error) {
 		return
 	}
 	b.count(k.row).Failed++
-	p.im.ledger.Fail(account.Failure{DB: b.db, Key: b.name(k), Type: k.kind.String(), Offset: k.offset, Reply: p.im.explain(k.kind, reply).Error()})
+	p.im.Ledger.Fail(account.Failure{DB: b.db, Key: b.name(k), Type: k.kind.String(), Offset: k.offset, Reply: p.im.explain(k.kind, reply).Error()})
 }
 
 // A window bounds the bytes that are under way.
@@ -652,4 +653,4 @@ func (w *window) release(n int) {
 }
 
 // giveUp ends the import because of a reply that every key would get.
-func (p *pass) giveUp(err error) { p.fail(&fatalError{err}) }
+func (p *pass) giveUp(err error) { p.fail(server.Fatal(err)) }

@@ -6,26 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// A server is what is known of the target.
-type server struct {
-	abilities
-	cluster bool
-	dbs     []int // that had keys before
-	info    map[string]string
-
-	mu    sync.Mutex
-	known bool
-	ids   map[string]identity // by node, "" for a server alone
-	runID string              // of all of them
-}
 
 // A check is one question of the preflight. Every method has all of them asked; each knows whom it concerns, and asks every
 // master that is concerned.
@@ -52,7 +39,7 @@ func (im *importer) checks() []check {
 func (im *importer) preflight(ctx context.Context) error {
 	im.methods, im.modules = map[rdb.Type]way{}, map[string]bool{}
 	im.sum = im.optionsSum()
-	im.progress.Stage("reading", im.source.Size)
+	im.Progress.Stage("reading", im.source.Size)
 	im.measureClock(ctx)
 	var problems finding.Problems
 	under := func(code string) func(error) {
@@ -62,7 +49,7 @@ func (im *importer) preflight(ctx context.Context) error {
 			}
 			for _, p := range finding.All(err) {
 				problems = append(problems, p)
-				im.ledger.Report.Refusals = append(im.ledger.Report.Refusals, account.Refusal{Code: code, Message: p.Error()})
+				im.Ledger.Report.Refusals = append(im.Ledger.Report.Refusals, account.Refusal{Code: code, Message: p.Error()})
 			}
 		}
 	}
@@ -84,13 +71,13 @@ func (im *importer) preflight(ctx context.Context) error {
 		}
 		add(fmt.Errorf("%s: %w", im.source.Name, err))
 	} else {
-		im.ledger.Report.Version, im.ledger.Report.Size = im.survey.version, im.survey.size
+		im.Ledger.Report.Version, im.Ledger.Report.Size = im.survey.version, im.survey.size
 		add(im.forCommands())
 		if e := im.survey.duplicates.err(len(im.opts.Filter.MapDB) > 0); e != nil {
 			add(fmt.Errorf("%s: %w", im.source.Name, e))
 		}
 		if im.survey.duplicates.full {
-			im.ledger.Note("only the first 16 million keys were checked for duplicates")
+			im.Ledger.Note("only the first 16 million keys were checked for duplicates")
 		}
 	}
 	if im.opts.Resume && err == nil {
@@ -107,12 +94,12 @@ func (im *importer) preflight(ctx context.Context) error {
 		}
 	}
 	add = under("target")
-	conn, connErr := im.tryConnect(ctx, "")
+	conn, connErr := im.TryConnect(ctx, "")
 	if connErr != nil {
-		add(advise(connErr))
+		add(server.Advise(connErr))
 		return problems.Err()
 	}
-	im.control = conn
+	im.Control = conn
 	ready := im.checkTarget(ctx, conn, add)
 	for _, c := range im.checks() {
 		if ready && err == nil {
@@ -122,7 +109,7 @@ func (im *importer) preflight(ctx context.Context) error {
 	if len(problems) > 0 {
 		return problems.Err()
 	}
-	if err := im.identify(ctx); err != nil {
+	if err := im.Identify(ctx); err != nil {
 		return err
 	}
 	return im.notItself()
@@ -133,7 +120,7 @@ func (im *importer) notItself() error {
 	if im.source.Live == nil {
 		return nil
 	}
-	for _, id := range im.server.ids {
+	for _, id := range im.Server.Identities() {
 		if slices.Contains(im.source.Live.IDs, id.Run) || slices.Contains(im.source.Live.IDs, id.Repl) {
 			return errors.New("source and target are the same server, or a master and its replica; pass two different servers")
 		}
@@ -147,7 +134,7 @@ func (im *importer) databases() []int {
 	if !im.source.Once {
 		return im.survey.databases()
 	}
-	dbs := slices.Concat(im.server.dbs, im.ledger.Databases())
+	dbs := slices.Concat(im.Server.DBs, im.Ledger.Databases())
 	slices.Sort(dbs)
 	return slices.Compact(dbs)
 }
@@ -155,7 +142,7 @@ func (im *importer) databases() []int {
 // checkDatabases looks whether keys are there already, and whether all databases exist.
 func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
 	dbs := im.databases()
-	if im.server.cluster {
+	if im.Server.Cluster {
 		if len(dbs) > 0 && (len(dbs) > 1 || dbs[0] != 0) {
 			add(fmt.Errorf("keys are in databases %v, but a cluster only has database 0; choose one with --db, and use --map-db N:0", dbs))
 			return
@@ -163,33 +150,33 @@ func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
 		im.checkNodes(ctx, add)
 		return
 	}
-	conn := im.control
+	conn := im.Control
 	for _, db := range dbs {
 		if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
 			switch {
-			case unknownCommand(err):
+			case server.UnknownCommand(err):
 				add(lacks("SELECT"))
 				return
 			case redis.Code(err) == "ERR":
 				add(fmt.Errorf("the target has no database %d; raise its databases setting, or use --map-db %d:0", db, db))
 			default:
-				add(advise(err))
+				add(server.Advise(err))
 			}
 			continue
 		}
 		n, err := conn.Int(ctx, "DBSIZE")
-		if unknownCommand(err) {
+		if server.UnknownCommand(err) {
 			add(lacks("DBSIZE"))
 			return
 		}
 		if err != nil {
-			add(advise(err))
+			add(server.Advise(err))
 			continue
 		}
 		add(im.occupied(fmt.Sprintf("database %d of the target", db), n))
 	}
-	if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(im.target.DB)); err != nil {
-		add(advise(err))
+	if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(im.Target.DB)); err != nil {
+		add(server.Advise(err))
 	}
 }
 
@@ -199,21 +186,21 @@ func lacks(name string) error {
 }
 
 func (im *importer) checkNodes(ctx context.Context, add func(error)) {
-	m, err := im.slots(ctx)
+	m, err := im.Slots(ctx)
 	if err != nil {
 		add(err)
 		return
 	}
-	for _, node := range m.routes {
-		c, err := im.tryConnect(ctx, node)
+	for _, node := range m.Routes {
+		c, err := im.TryConnect(ctx, node)
 		if err != nil {
-			add(fmt.Errorf("node of the cluster: %w", advise(err)))
+			add(fmt.Errorf("node of the cluster: %w", server.Advise(err)))
 			continue
 		}
 		n, err := c.Int(ctx, "DBSIZE")
 		c.Close()
 		if err != nil {
-			add(advise(err))
+			add(server.Advise(err))
 			continue
 		}
 		add(im.occupied("node "+node, n))
@@ -240,24 +227,24 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 	if im.source.Once {
 		estimate, _ = strconv.ParseInt(im.survey.aux["used-mem"], 10, 64)
 	}
-	im.ledger.Report.Estimate = estimate
+	im.Ledger.Report.Estimate = estimate
 	if im.opts.IgnoreRoom || im.resumed != nil {
 		return
 	}
-	if !im.server.cluster {
-		add(im.room("the target", im.server.info, estimate))
+	if !im.Server.Cluster {
+		add(im.room("the target", im.Server.Info, estimate))
 		return
 	}
-	m, err := im.slots(ctx)
+	m, err := im.Slots(ctx)
 	if err != nil {
 		return // checkDatabases says why
 	}
-	share := make([]int64, len(m.routes))
-	for _, i := range m.of {
+	share := make([]int64, len(m.Routes))
+	for _, i := range m.Of {
 		share[i]++
 	}
-	for i, node := range m.routes {
-		c, err := im.tryConnect(ctx, node)
+	for i, node := range m.Routes {
+		c, err := im.TryConnect(ctx, node)
 		if err != nil {
 			continue
 		}
@@ -267,17 +254,17 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 			info, err = nil, nil
 		}
 		if err != nil {
-			add(advise(err))
+			add(server.Advise(err))
 			continue
 		}
-		add(im.room("node "+node, info, estimate*share[i]/slotCount))
+		add(im.room("node "+node, info, estimate*share[i]/server.SlotCount))
 	}
 }
 
 // room reports that one server has not enough memory for what it gets.
 func (im *importer) room(who string, info map[string]string, estimate int64) error {
 	if info["used_memory"] == "" {
-		im.ledger.Note("%s does not report its memory (INFO), so it was not compared with what the keys need", who)
+		im.Ledger.Note("%s does not report its memory (INFO), so it was not compared with what the keys need", who)
 	}
 	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
 	limit, used := number("maxmemory"), number("used_memory")

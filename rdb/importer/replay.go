@@ -15,6 +15,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -52,20 +53,20 @@ func (s *Source) Commands(ctx context.Context, scanner *rdb.Scanner) (*aof.Tail,
 // forCommands chooses the method for an append-only file.
 func (im *importer) forCommands() error {
 	for _, n := range im.source.Notes {
-		im.ledger.Note("%s", n)
+		im.Ledger.Note("%s", n)
 	}
 	t := im.survey.tail
 	if t == nil {
 		return nil
 	}
 	if t.Cut != nil {
-		im.ledger.Note("%s", t.Cut)
+		im.Ledger.Note("%s", t.Cut)
 	}
 	if im.opts.Method != Auto && im.opts.Method != Replication {
 		return fmt.Errorf("%s has %s, which can only be replayed with --method replication; remove --method %s", im.source.Name, t.Describe(), im.opts.Method)
 	}
 	im.opts.Method = Replication
-	im.ledger.Report.Method = Replication.String()
+	im.Ledger.Report.Method = Replication.String()
 	return nil
 }
 
@@ -76,12 +77,12 @@ func (im *importer) checkCommands(ctx context.Context, add func(error)) {
 		return
 	}
 	names := t.NamesInOrder()
-	reply, err := im.ask(ctx, append([]string{"COMMAND", "INFO"}, names...)...)
+	reply, err := im.Ask(ctx, append([]string{"COMMAND", "INFO"}, names...)...)
 	if err != nil {
 		if redis.Code(err) == "" {
-			add(advise(err))
+			add(server.Advise(err))
 		}
-		im.ledger.Note("the target does not describe its commands (COMMAND INFO: %v), so unsupported ones are only detected afterwards", err)
+		im.Ledger.Note("the target does not describe its commands (COMMAND INFO: %v), so unsupported ones are only detected afterwards", err)
 		return
 	}
 	list, _ := reply.([]any)
@@ -95,7 +96,7 @@ func (im *importer) checkCommands(ctx context.Context, add func(error)) {
 		unknown = append(unknown, fmt.Sprintf("%s (%d)", strings.ToUpper(name), t.Names[name]))
 	}
 	if len(unknown) > 0 {
-		add(fmt.Errorf("%s does not support %s of the append-only file; import into a server with the version and modules of the one that wrote it", im.server.name, strings.Join(unknown, ", ")))
+		add(fmt.Errorf("%s does not support %s of the append-only file; import into a server with the version and modules of the one that wrote it", im.Server.Name, strings.Join(unknown, ", ")))
 	}
 }
 
@@ -112,7 +113,7 @@ func (im *importer) counters(ctx context.Context) (map[string]string, error) {
 // afterReplay takes account of what the target has replayed: each command was carried out and none answered with an error
 // (INFO before and after), and the keys are still there now that it is a master, unless they have expired.
 func (im *importer) afterReplay(ctx context.Context, before, replayed map[string]string, names []keyName) error {
-	if err := im.identify(ctx); err != nil { // it has another history of replication now
+	if err := im.Identify(ctx); err != nil { // it has another history of replication now
 		return err
 	}
 	if err := im.settle(ctx); err != nil { // it evicts, where maxmemory is exceeded
@@ -131,7 +132,7 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 	if before["run_id"] != after["run_id"] || replayed["run_id"] != after["run_id"] {
 		return errors.New("the target was restarted while replaying the append-only file; restart the import with --flush")
 	}
-	t, l := im.survey.tail, &im.ledger
+	t, l := im.survey.tail, &im.Ledger
 	r := &account.Replay{Commands: t.Commands, Refused: im.refused(before, replayed)}
 	l.Report.Replay = r
 
@@ -194,13 +195,13 @@ func (im *importer) keyNames(ctx context.Context, replayed map[string]string) (n
 		}
 		db, _ := strconv.Atoi(strings.TrimPrefix(name, "db"))
 		if _, err := im.askLoading(ctx, "SELECT", strconv.Itoa(db)); err != nil {
-			return names, unlessRefused(err)
+			return names, server.UnlessRefused(err)
 		}
 		for cursor := "0"; len(names) < maxKeyNames; {
 			reply, err := im.askLoading(ctx, "SCAN", cursor, "COUNT", "1000")
 			list, ok := reply.([]any)
 			if err != nil || !ok || len(list) != 2 {
-				return names, unlessRefused(err)
+				return names, server.UnlessRefused(err)
 			}
 			found, _ := list[1].([]any)
 			for _, key := range found {
@@ -211,8 +212,8 @@ func (im *importer) keyNames(ctx context.Context, replayed map[string]string) (n
 			}
 		}
 	}
-	_, err = im.askLoading(ctx, "SELECT", strconv.Itoa(im.target.DB))
-	return names, unlessRefused(err)
+	_, err = im.askLoading(ctx, "SELECT", strconv.Itoa(im.Target.DB))
+	return names, server.UnlessRefused(err)
 }
 
 // nameLost reports keys that are gone, as many as a report has room for.
@@ -222,7 +223,7 @@ func (im *importer) nameLost(ctx context.Context, names []keyName) error {
 		if named >= im.opts.MaxFailures {
 			break
 		}
-		conn, err := im.connect(ctx, "")
+		conn, err := im.Connect(ctx, "")
 		if err != nil {
 			return err
 		}
@@ -233,7 +234,7 @@ func (im *importer) nameLost(ctx context.Context, names []keyName) error {
 			}
 			ask = append(ask, []string{"EXISTS", k.name})
 		}
-		limited, cancel := context.WithTimeout(ctx, replyTimeout)
+		limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 		replies, err := conn.Pipeline(limited, ask...)
 		cancel()
 		conn.Close()
@@ -247,7 +248,7 @@ func (im *importer) nameLost(ctx context.Context, names []keyName) error {
 			}
 			if k := batch[at]; reply == int64(0) && named < im.opts.MaxFailures {
 				named++
-				im.ledger.Fail(account.Failure{DB: k.db, Key: k.name, Type: "any", Reply: "the key was evicted, or has expired, after the replay"})
+				im.Ledger.Fail(account.Failure{DB: k.db, Key: k.name, Type: "any", Reply: "the key was evicted, or has expired, after the replay"})
 			}
 			at++
 		}
@@ -266,14 +267,14 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 		done := calls(after, name, "calls") - calls(before, name, "calls")
 		if missing := sent - done; missing > 0 {
 			n += uint64(missing)
-			im.ledger.Note("%d of %s %s not executed", missing, finding.Count(sent, "command", strings.ToUpper(name)), finding.Verb(sent, "was", "were"))
+			im.Ledger.Note("%d of %s %s not executed", missing, finding.Count(sent, "command", strings.ToUpper(name)), finding.Verb(sent, "was", "were"))
 		}
 	}
 	const unexpected = "unexpected_error_replies" // of a master's or an append-only file's commands, since 7.0
 	if _, ok := after[unexpected]; ok {
 		if errs := delta(before, after, unexpected); errs > 0 {
 			n = max(n, errs)
-			im.ledger.Note("%s failed: %s; see the log of the target for the first ones", finding.Count(errs, "command"), errorKinds(before, after))
+			im.Ledger.Note("%s failed: %s; see the log of the target for the first ones", finding.Count(errs, "command"), errorKinds(before, after))
 		}
 		return n
 	}
@@ -284,10 +285,10 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 	}
 	if failed > 0 {
 		n = max(n, uint64(failed))
-		im.ledger.Note("%s failed: %s; see the log of the target for the first ones", finding.Count(failed, "command"), errorKinds(before, after))
+		im.Ledger.Note("%s failed: %s; see the log of the target for the first ones", finding.Count(failed, "command"), errorKinds(before, after))
 	}
 	if !counted {
-		im.ledger.Note("%s does not count failed commands, so only the number of commands was checked", im.server.name)
+		im.Ledger.Note("%s does not count failed commands, so only the number of commands was checked", im.Server.Name)
 	}
 	return n
 }

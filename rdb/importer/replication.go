@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -42,7 +43,7 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if im.opts.Method != Replication {
 		return
 	}
-	info := im.server.info
+	info := im.Server.Info
 	other := "remove --method replication"
 	if im.survey.tail != nil {
 		other = "import the file into a separate empty server, and import from that server"
@@ -58,16 +59,16 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if im.shift != 0 {
 		add(errors.New("the target would load expiry times unchanged, but the clock of the source was wrong (--source-clock); " + other))
 	}
-	if im.target.Unix {
+	if im.Target.Unix {
 		add(errors.New("the target is on a Unix socket, but must connect back over TCP; " + other))
 	}
-	if im.target.Moves {
+	if im.Target.Moves {
 		add(errors.New("the target is reached through the API server, but must connect back directly; " + other))
 	}
-	if im.target.Master != "" {
+	if im.Target.Master != "" {
 		add(errors.New("the sentinels of the target would turn it into a master again; " + other))
 	}
-	if im.server.cluster {
+	if im.Server.Cluster {
 		add(errors.New("a cluster node cannot become an external replica; " + other))
 	}
 	if info["connected_slaves"] == "" {
@@ -85,8 +86,8 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 			}
 		}
 	}
-	if v := im.survey.version; v > im.server.version || im.server.version >= 80 && v > 11 && v < 80 {
-		add(fmt.Errorf("%s cannot load a dump of RDB version %d; %s, or convert it (rdb convert)", im.server.name, v, other))
+	if v := im.survey.version; v > im.Server.Version || im.Server.Version >= 80 && v > 11 && v < 80 {
+		add(fmt.Errorf("%s cannot load a dump of RDB version %d; %s, or convert it (rdb convert)", im.Server.Name, v, other))
 	}
 	if n, err := im.subscribers(ctx); err == nil && n > 0 {
 		add(fmt.Errorf("%s the target and would turn it into a master again; %s", finding.Count(n, "sentinel", finding.Verb(n, "monitors", "monitor")), other))
@@ -94,14 +95,14 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	for _, name := range []string{"tls-replication", "repl-diskless-load"} {
 		value, err := im.setting(ctx, name)
 		switch {
-		case unknownCommand(err):
+		case server.UnknownCommand(err):
 			add(fmt.Errorf("the target has no CONFIG command (renamed or disabled), which turning it into a replica requires; %s", other))
 			return
 		case redis.Code(err) == "NOPERM":
 			add(fmt.Errorf("%w: turning the target into a replica requires REPLICAOF and CONFIG permissions; %s", err, other))
 			return
 		case err != nil:
-			add(advise(err))
+			add(server.Advise(err))
 			return
 		case name == "tls-replication" && value == "yes":
 			add(errors.New("the target only replicates over TLS (tls-replication), which is not supported; " + other))
@@ -111,7 +112,7 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 
 // subscribers counts the Sentinels: each has a subscription of its own to this channel (redis src/sentinel.c).
 func (im *importer) subscribers(ctx context.Context) (int64, error) {
-	reply, err := im.ask(ctx, "PUBSUB", "NUMSUB", "__sentinel__:hello")
+	reply, err := im.Ask(ctx, "PUBSUB", "NUMSUB", "__sentinel__:hello")
 	if err != nil {
 		return 0, err
 	}
@@ -125,7 +126,7 @@ func (im *importer) subscribers(ctx context.Context) (int64, error) {
 
 // setting reads one setting; "" where the server does not know it.
 func (im *importer) setting(ctx context.Context, name string) (string, error) {
-	reply, err := im.ask(ctx, "CONFIG", "GET", name)
+	reply, err := im.Ask(ctx, "CONFIG", "GET", name)
 	if err != nil {
 		return "", err
 	}
@@ -150,7 +151,7 @@ func (im *importer) loadDebt() (*debt, error) {
 	if text == nil {
 		return nil, errNoCheckpoint
 	}
-	if err := json.Unmarshal(text, &d); err != nil || !d.Replication || d.Target != im.target.String() {
+	if err := json.Unmarshal(text, &d); err != nil || !d.Replication || d.Target != im.Target.String() {
 		return nil, errors.New("the checkpoint does not belong to an import into this target with --method replication")
 	}
 	return &d, nil
@@ -178,15 +179,15 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 		if im.opts.Confirm == nil {
 			return errors.New("--flush was not confirmed")
 		}
-		if err := im.opts.Confirm(fmt.Sprintf("all keys of all databases of %s will be deleted", im.target)); err != nil {
+		if err := im.opts.Confirm(fmt.Sprintf("all keys of all databases of %s will be deleted", im.Target)); err != nil {
 			return err
 		}
 	}
-	d := &debt{Format: checkpointFormat, Replication: true, Target: im.target.String(), Settings: map[string]string{}}
+	d := &debt{Format: checkpointFormat, Replication: true, Target: im.Target.String(), Settings: map[string]string{}}
 	const diskless = "repl-diskless-load" // without it the target would write the dump to its disk and read it again
 	old, err := im.setting(ctx, diskless)
 	if err != nil {
-		return advise(err)
+		return server.Advise(err)
 	}
 	if old != "" {
 		d.Settings[diskless] = old
@@ -211,24 +212,24 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 		}
 	}()
 	if old != "" {
-		if _, err := im.ask(ctx, "CONFIG", "SET", diskless, "on-empty-db"); err != nil && redis.Code(err) == "" {
+		if _, err := im.Ask(ctx, "CONFIG", "SET", diskless, "on-empty-db"); err != nil && redis.Code(err) == "" {
 			return err
 		}
 	}
 	before, err := im.counters(ctx)
 	if err != nil {
-		return advise(err)
+		return server.Advise(err)
 	}
 	if err := im.replicateFromDump(ctx, d); err != nil {
 		return err
 	}
 	replayed, err := im.counters(ctx) // as long as nothing can expire or be evicted
 	if err != nil {
-		return advise(err)
+		return server.Advise(err)
 	}
 	names, err := im.keyNames(ctx, replayed)
 	if err != nil {
-		return advise(err)
+		return server.Advise(err)
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.opts.Patience)
 	defer cancel()
@@ -250,17 +251,17 @@ func (im *importer) pay(ctx context.Context, d *debt) error {
 			break
 		}
 		if redis.Code(err) != "LOADING" || ctx.Err() != nil {
-			errs = append(errs, fmt.Errorf("cannot turn the target into a master again: %w; run REPLICAOF NO ONE", advise(err)))
+			errs = append(errs, fmt.Errorf("cannot turn the target into a master again: %w; run REPLICAOF NO ONE", server.Advise(err)))
 			break
 		}
 		select {
-		case <-time.After(firstBackoff):
+		case <-time.After(server.FirstBackoff):
 		case <-ctx.Done():
 		}
 	}
 	for name, value := range d.Settings {
 		if _, err := im.askLoading(ctx, "CONFIG", "SET", name, value); err != nil {
-			errs = append(errs, fmt.Errorf("cannot restore %s: %w; run CONFIG SET %s %s", name, advise(err), name, value))
+			errs = append(errs, fmt.Errorf("cannot restore %s: %w; run CONFIG SET %s %s", name, server.Advise(err), name, value))
 		}
 	}
 	return errors.Join(errs...)
@@ -268,19 +269,19 @@ func (im *importer) pay(ctx context.Context, d *debt) error {
 
 // askLoading is ask over a connection for which the target need not be a master.
 func (im *importer) askLoading(ctx context.Context, args ...string) (any, error) {
-	if im.control == nil {
-		conn, err := im.target.Connect(ctx)
+	if im.Control == nil {
+		conn, err := im.Target.Connect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		im.control = conn
+		im.Control = conn
 	}
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 	defer cancel()
-	reply, err := im.control.Do(limited, args...)
+	reply, err := im.Control.Do(limited, args...)
 	if err != nil && redis.Code(err) == "" {
-		im.control.Close()
-		im.control = nil
+		im.Control.Close()
+		im.Control = nil
 	}
 	return reply, err
 }
@@ -288,7 +289,7 @@ func (im *importer) askLoading(ctx context.Context, args ...string) (any, error)
 // replicaOf sends REPLICAOF, or SLAVEOF, as it was called before Redis 5.0.
 func (im *importer) replicaOf(ctx context.Context, host, port string) error {
 	_, err := im.askLoading(ctx, "REPLICAOF", host, port)
-	if unknownCommand(err) || redis.Code(err) == "NOPERM" {
+	if server.UnknownCommand(err) || redis.Code(err) == "NOPERM" {
 		_, err = im.askLoading(ctx, "SLAVEOF", host, port)
 	}
 	return err
@@ -296,12 +297,12 @@ func (im *importer) replicaOf(ctx context.Context, host, port string) error {
 
 // replicateFromDump makes the target our replica until it has loaded the dump.
 func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
-	if im.control == nil {
+	if im.Control == nil {
 		return errors.New("lost the connection to the target; try again")
 	}
 	listen := im.opts.Replication.Listen
 	if listen == "" {
-		listen = net.JoinHostPort(im.control.LocalIP().String(), "0")
+		listen = net.JoinHostPort(im.Control.LocalIP().String(), "0")
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
@@ -318,7 +319,7 @@ func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	im.progress.Stage("loading", im.size())
+	im.Progress.Stage("loading", im.size())
 	load := &loading{im: im, announce: announce, sent: make(chan struct{}, 1), loaded: make(chan struct{}, 1), failed: make(chan error, 1), served: make(chan error, 1)}
 	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.source.Open(ctx, 0) }}
 	if im.survey.tail != nil {
@@ -329,7 +330,7 @@ func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 
 	if err := im.replicaOf(ctx, host, port); err != nil {
 		d.refused = redis.Code(err) != ""
-		return fmt.Errorf("REPLICAOF: %w", advise(err))
+		return fmt.Errorf("REPLICAOF: %w", server.Advise(err))
 	}
 	return load.wait(ctx)
 }
@@ -361,14 +362,14 @@ func (l *loading) event(e master.Event) {
 			}
 		}
 	case master.Sending:
-		l.im.progress.Bytes.Store(e.Bytes)
+		l.im.Progress.Bytes.Store(e.Bytes)
 	case master.Sent:
 		notify(l.sent)
 	case master.Loaded:
 		notify(l.loaded)
 	case master.Left:
 		if e.Err != nil {
-			l.im.progress.Waiting("the target disconnected: " + e.Err.Error())
+			l.im.Progress.Waiting("the target disconnected: " + e.Err.Error())
 		}
 	}
 }
@@ -412,7 +413,7 @@ func (l *loading) wait(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 			// Loading takes as long as it takes; a link that does nothing before does not.
-			if now := im.progress.Bytes.Load(); now != before || now >= im.survey.size {
+			if now := im.Progress.Bytes.Load(); now != before || now >= im.survey.size {
 				before = now
 				quiet.Reset(im.opts.Patience)
 			}
@@ -441,15 +442,15 @@ func (im *importer) afterLoad(ctx context.Context) error {
 		r := &rows[i]
 		r.Written = r.Read - r.Expired - r.Skipped
 	}
-	im.ledger.SetRows(rows, im.server.runID)
+	im.Ledger.SetRows(rows, im.Server.RunID)
 	if im.opts.Verify == VerifySample {
 		im.sampler = im.survey.sampler
 	}
 	for _, lib := range im.survey.libraries {
-		im.ledger.AddLibrary(lib.name)
+		im.Ledger.AddLibrary(lib.Name)
 	}
 	im.opts.Existing = Flush // the target has what the dump has
-	if err := im.identify(ctx); err != nil {
+	if err := im.Identify(ctx); err != nil {
 		return err
 	}
 	return im.check(ctx)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -111,35 +112,35 @@ func (im *importer) plan() *plan {
 	s, once := im.survey, im.source.Once
 	p := &plan{
 		replace: im.opts.Existing == Replace, follow: im.opts.Method == Replication, verify: im.opts.Verify != VerifyOff && s.tail == nil,
-		fieldTTL: im.server.version >= 12, expireTime: im.server.version >= expireAtSince, search: im.resumed != nil,
+		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= expireAtSince, search: im.resumed != nil,
 		whole: map[string]bool{}, pieces: map[string]bool{}, compare: map[string]bool{},
 	}
 	if p.verify && (once || s.large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
 		p.compare["type"] = true
 	}
-	plainly := im.opts.Method == Commands || im.server.noRestore || !im.server.absTTL
+	plainly := im.opts.Method == Commands || im.Server.NoRestore || !im.Server.AbsTTL
 	for _, kind := range kinds {
 		large := s.large[kind] > 0 || once && wants(im.opts.Filter.Types, kind)
 		some := large || slices.ContainsFunc(slices.Collect(maps.Keys(s.types)), func(t rdb.Type) bool { return t.Kind() == kind })
 		if p.verify && (large && !once || some && im.noDump) {
 			p.compare[kind] = true
 		}
-		if p.follow || !some && !large || kind == "stream" && im.server.version < 9 {
+		if p.follow || !some && !large || kind == "stream" && im.Server.Version < 9 {
 			continue
 		}
 		p.expiring = p.expiring || once || s.expiring
 		p.whole[kind] = plainly
 		p.pieces[kind] = large && (plainly || kind != "stream" || s.huge)
 		p.lookUp = p.lookUp || large && !p.replace
-		p.temporary = p.temporary || p.pieces[kind] || plainly && (kind != "string" || p.expiring && im.server.version < expireAtSince)
-		p.transactions = p.transactions || p.pieces[kind] && p.replace || plainly && (kind != "string" || p.expiring && im.server.version < expireAtSince)
+		p.temporary = p.temporary || p.pieces[kind] || plainly && (kind != "string" || p.expiring && im.Server.Version < expireAtSince)
+		p.transactions = p.transactions || p.pieces[kind] && p.replace || plainly && (kind != "string" || p.expiring && im.Server.Version < expireAtSince)
 	}
 	if !p.follow {
 		// At the end the keys are looked up where counting them proves nothing.
-		merged := len(im.server.dbs) > 0 && (p.replace || im.opts.Existing == Skip)
+		merged := len(im.Server.DBs) > 0 && (p.replace || im.opts.Existing == Skip)
 		p.lookUp = p.lookUp || !once && im.opts.Verify != VerifyFull && (merged || im.resumed != nil || im.opts.Anonymous)
 		p.flush = im.opts.Existing == Flush && im.resumed == nil && (once || len(im.databases()) > 0)
-		p.functions = len(s.libraries) > 0 && im.server.version >= 10
+		p.functions = len(s.libraries) > 0 && im.Server.Version >= 10
 	}
 	return p
 }
@@ -147,7 +148,7 @@ func (im *importer) plan() *plan {
 // checkRights asks whether the masters have the commands that a run needs, and the user may run them.
 func (im *importer) checkRights(ctx context.Context, add func(error)) {
 	if im.plan().verify {
-		im.everyMaster(ctx, add, im.checkDump)
+		im.EveryMaster(ctx, add, im.checkDump)
 	}
 	p := im.plan()
 	var needed []command
@@ -158,15 +159,15 @@ func (im *importer) checkRights(ctx context.Context, add func(error)) {
 	}
 	var nodes []string
 	var refusals []refusal
-	im.everyMaster(ctx, add, func(ctx context.Context, add func(error)) {
+	im.EveryMaster(ctx, add, func(ctx context.Context, add func(error)) {
 		refused, err := im.mayRun(ctx, needed)
 		if err != nil {
 			add(err)
 			return
 		}
-		nodes = append(nodes, im.place.node)
+		nodes = append(nodes, im.Place.Node)
 		for _, r := range refused {
-			r.node = im.place.node
+			r.node = im.Place.Node
 			refusals = append(refusals, r)
 		}
 	})
@@ -174,27 +175,27 @@ func (im *importer) checkRights(ctx context.Context, add func(error)) {
 	if err != nil {
 		add(err)
 	}
-	var found nodeProblems
+	var found server.NodeProblems
 	for _, node := range nodes {
 		of := slices.DeleteFunc(slices.Clone(refusals), func(r refusal) bool { return r.node != node })
 		for _, err := range im.explainRefused(of) {
-			found.add(node, err)
+			found.Add(node, err)
 		}
 	}
-	for _, err := range found.errors(len(nodes)) {
+	for _, err := range found.Errors(len(nodes)) {
 		add(err)
 	}
 }
 
 // checkDump asks whether one server gives the values that are compared.
 func (im *importer) checkDump(ctx context.Context, add func(error)) {
-	_, err := im.ask(ctx, "DUMP", im.probeKey(im.likeKey()))
+	_, err := im.Ask(ctx, "DUMP", im.ProbeKey(im.likeKey()))
 	switch {
 	case redis.Code(err) == "NOPERM":
 		add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
-	case unknownCommand(err):
+	case server.UnknownCommand(err):
 		im.noDump = true
-		im.ledger.Note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
+		im.Ledger.Note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
 	}
 }
 
@@ -223,7 +224,7 @@ func (im *importer) need(r *refusal) *need {
 	switch {
 	case r.value:
 		return &need{r.node, r.name}
-	case !im.server.cluster || r.name == "UNLINK" && im.resumed != nil: // temporary keys are searched for in every node
+	case !im.Server.Cluster || r.name == "UNLINK" && im.resumed != nil: // temporary keys are searched for in every node
 		return nil
 	case r.name == "MULTI" || r.name == "EXEC" || strings.Contains(r.args, "KEY") || strings.Contains(r.args, "TMP"):
 		return &need{r.node, ""}
@@ -253,12 +254,12 @@ func (im *importer) reallyNeeded(ctx context.Context, refused []refusal) ([]refu
 // meetNeeds reads the dump until every need has been met, and leaves those that are not.
 func (im *importer) meetNeeds(ctx context.Context, open map[need]bool) error {
 	nodeOf := func([]byte) string { return "" }
-	if im.server.cluster {
-		m, err := im.slots(ctx)
+	if im.Server.Cluster {
+		m, err := im.Slots(ctx)
 		if err != nil {
 			return err
 		}
-		nodeOf = func(key []byte) string { return m.routes[m.route(key)] }
+		nodeOf = func(key []byte) string { return m.Routes[m.Route(key)] }
 	}
 	body, err := im.source.Open(ctx, 0)
 	if err != nil {
@@ -302,11 +303,11 @@ func (im *importer) commandsOf(ctx context.Context, e *rdb.Entry, use func(name 
 	if how != plain && (e.Raw != nil || e.Type.Kind() == "stream" && im.survey.lengths[e.Offset] <= maxWhole) {
 		return nil
 	}
-	if e.Type == rdb.TypeString && e.Raw != nil && im.server.version >= expireAtSince { // SET with its expiry
+	if e.Type == rdb.TypeString && e.Raw != nil && im.Server.Version >= expireAtSince { // SET with its expiry
 		return nil
 	}
 	// What is wrong with a value is reported when it is written.
-	_ = rdb.Commands(e, rdb.CommandOptions{RDBVersion: im.server.version, Shift: im.shift}, func(args [][]byte) error {
+	_ = rdb.Commands(e, rdb.CommandOptions{RDBVersion: im.Server.Version, Shift: im.shift}, func(args [][]byte) error {
 		use(string(args[0]))
 		return nil
 	})
@@ -386,14 +387,14 @@ func (im *importer) mayRun(ctx context.Context, commands []command) ([]refusal, 
 func (im *importer) arguments(name, args string) []string {
 	like := im.likeKey()
 	temporary := temporaryPrefix + "probe"
-	if im.server.cluster {
-		temporary += im.probeTag(like)
+	if im.Server.Cluster {
+		temporary += im.ProbeTag(like)
 	}
 	words := strings.Fields(name + " " + args)
 	for i, w := range words {
 		switch w {
 		case "KEY":
-			words[i] = im.probeKey(like)
+			words[i] = im.ProbeKey(like)
 		case "TMP":
 			words[i] = temporary
 		}
@@ -436,14 +437,14 @@ func each(commands []command, ask func(c *command, name string) (refusal, bool, 
 
 // dryRun asks by ACL DRYRUN. known is false where the target does not answer that.
 func (im *importer) dryRun(ctx context.Context, commands []command) (refused []refusal, known bool, err error) {
-	reply, err := im.ask(ctx, "ACL", "WHOAMI")
+	reply, err := im.Ask(ctx, "ACL", "WHOAMI")
 	user, ok := reply.(string)
 	if err != nil || !ok {
-		return nil, false, unlessRefused(err)
+		return nil, false, server.UnlessRefused(err)
 	}
 	var no redis.Error // the question itself was refused
 	refused, err = each(commands, func(c *command, name string) (refusal, bool, error) {
-		reply, err := im.ask(ctx, append([]string{"ACL", "DRYRUN", user}, im.arguments(name, c.args)...)...)
+		reply, err := im.Ask(ctx, append([]string{"ACL", "DRYRUN", user}, im.arguments(name, c.args)...)...)
 		var e redis.Error
 		switch {
 		case errors.As(err, &e) && strings.HasPrefix(string(e), "ERR Command ") && strings.HasSuffix(string(e), "not found"):
@@ -463,20 +464,12 @@ func (im *importer) dryRun(ctx context.Context, commands []command) (refused []r
 	return refused, err == nil, err
 }
 
-// unlessRefused keeps an error of the connection.
-func unlessRefused(err error) error {
-	if redis.Code(err) != "" {
-		return nil
-	}
-	return err
-}
-
 // queue asks within a transaction that is discarded. Each reply is awaited: a server that refused MULTI, or a proxy that does
 // not know it, would carry out what follows. known is false where the target has no transactions.
 func (im *importer) queue(ctx context.Context, commands []command) (refused []refusal, known bool, err error) {
 	exists := im.arguments("EXISTS", "KEY")
-	if _, err := im.ask(ctx, exists...); err != nil && (redis.Code(err) == "" || im.server.cluster) { // leads to the node of the slot
-		return nil, false, advise(err)
+	if _, err := im.Ask(ctx, exists...); err != nil && (redis.Code(err) == "" || im.Server.Cluster) { // leads to the node of the slot
+		return nil, false, server.Advise(err)
 	}
 	var last []refusal
 	if slices.ContainsFunc(commands, func(c command) bool { return c.name == "EXEC" }) {
@@ -487,11 +480,11 @@ func (im *importer) queue(ctx context.Context, commands []command) (refused []re
 			return nil, false, err
 		}
 	}
-	conn := im.control
+	conn := im.Control
 	if conn == nil {
 		return nil, false, errors.New("lost the connection to the target; try again")
 	}
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 	defer cancel()
 	if reply, err := conn.Do(limited, "MULTI"); err != nil || reply != "OK" {
 		var e redis.Error
@@ -504,7 +497,7 @@ func (im *importer) queue(ctx context.Context, commands []command) (refused []re
 	defer func() {
 		if _, err := conn.Do(limited, "DISCARD"); err != nil || !done { // a server discards what a connection has queued when that ends
 			conn.Close()
-			im.control = nil
+			im.Control = nil
 		}
 	}()
 	ask := func(args []string) (redis.Error, error) {
@@ -539,19 +532,19 @@ func (im *importer) queue(ctx context.Context, commands []command) (refused []re
 func judge(c *command, reply redis.Error) (refusal, bool, error) {
 	switch {
 	case reply == "":
-	case unknownCommand(reply):
+	case server.UnknownCommand(reply):
 		return refusal{command: *c, unknown: true}, false, nil
 	case reply.Code() == "NOPERM":
 		return refusal{command: *c, reply: reply}, false, nil
-	case classifyReply(reply) == giveUp || classifyReply(reply) == tryAgain:
-		return refusal{}, false, advise(reply)
+	case server.ClassifyReply(reply) == server.GiveUp || server.ClassifyReply(reply) == server.TryAgain:
+		return refusal{}, false, server.Advise(reply)
 	}
 	return refusal{}, true, nil
 }
 
 // askPlainly asks for a command by sending it: one that reads, or EXEC, which does nothing without MULTI.
 func (im *importer) askPlainly(ctx context.Context, c *command, name string) (refusal, bool, error) {
-	_, err := im.ask(ctx, im.arguments(name, c.args)...)
+	_, err := im.Ask(ctx, im.arguments(name, c.args)...)
 	var reply redis.Error
 	if err != nil && !errors.As(err, &reply) {
 		return refusal{}, false, err
@@ -564,8 +557,8 @@ func (im *importer) askPlainly(ctx context.Context, c *command, name string) (re
 func (im *importer) lookUp(ctx context.Context, commands []command) ([]refusal, error) {
 	return each(commands, func(c *command, name string) (refusal, bool, error) {
 		word, _, _ := strings.Cut(name, " ")
-		reply, err := im.ask(ctx, "COMMAND", "INFO", word)
-		if unlessRefused(err) != nil {
+		reply, err := im.Ask(ctx, "COMMAND", "INFO", word)
+		if server.UnlessRefused(err) != nil {
 			return refusal{}, false, err
 		}
 		list, _ := reply.([]any)

@@ -11,6 +11,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
 // A survey is what the first pass learns of a dump.
@@ -24,7 +25,7 @@ type survey struct {
 	all       uint64         // keys of the dump
 	raw       uint64         // bytes of the values of keys that will be written
 	allRaw    uint64
-	libraries []library         // of functions, those that will be loaded
+	libraries []server.Library  // of functions, those that will be loaded
 	modules   map[string]uint64 // keys that will be written, by module
 	moduleAux map[string]bool   // modules with data outside of keys
 	// moduleSamples are a small value of each module, to try it on the target.
@@ -71,7 +72,7 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			im.progress.Set(scanner.Offset(), y.all, y.name.db)
+			im.Progress.Set(scanner.Offset(), y.all, y.name.db)
 		}
 		e, err := scanner.Next()
 		if err == io.EOF {
@@ -231,7 +232,7 @@ func (s *survey) other(e *rdb.Entry, f *rdb.Filter) {
 	case e.Kind == rdb.AuxEntry && len(e.Raw) < 256:
 		s.aux[string(e.Key)] = string(e.Raw)
 	case e.Kind == rdb.FunctionEntry && f.Apply(e) == rdb.Kept:
-		s.libraries = append(s.libraries, parseLibrary(string(e.Raw)))
+		s.libraries = append(s.libraries, server.ParseLibrary(string(e.Raw)))
 	case e.Kind == rdb.ModuleAuxEntry:
 		s.moduleAux[e.Module] = true
 	}

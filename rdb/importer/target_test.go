@@ -20,6 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
 // dumpOf writes entries.
@@ -232,7 +233,7 @@ func TestCluster(t *testing.T) {
 	for i, n := range nodes {
 		ids[i] = n.Do("CLUSTER", "MYID").(string)
 		n.Do("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
-		n.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(slotCount*i/3), fmt.Sprint(slotCount*(i+1)/3-1))
+		n.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(server.SlotCount*i/3), fmt.Sprint(server.SlotCount*(i+1)/3-1))
 		n.Do("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(nodes[0].Port))
 	}
 	redistest.Until(t, "the cluster is up", func() bool {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -85,7 +86,7 @@ func (s *sampler) offer(e *rdb.Entry, from, version int) {
 type verifier struct {
 	im     *importer
 	report *account.Report
-	slots  *slotMap
+	slots  *server.SlotMap
 	lanes  map[string]*lane
 
 	exists   bool // ask only whether keys are there
@@ -182,9 +183,9 @@ func (v *verifier) skip(e *rdb.Entry) error {
 // retry does something again while the connection breaks or slots move.
 func (v *verifier) retry(ctx context.Context, fn func() error) error {
 	began := time.Now()
-	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+	for backoff := server.FirstBackoff; ; backoff = min(2*backoff, server.MaxBackoff) {
 		err := fn()
-		if err == nil || isFinal(err) || time.Since(began) > v.im.opts.Patience || len(v.report.Differences) > v.im.opts.MaxFailures {
+		if err == nil || server.IsFinal(err) || time.Since(began) > v.im.opts.Patience || len(v.report.Differences) > v.im.opts.MaxFailures {
 			return err
 		}
 		v.close()
@@ -224,15 +225,15 @@ func (v *verifier) huge(ctx context.Context, h hugeKey) error {
 
 func (v *verifier) lane(ctx context.Context, key []byte) (*lane, error) {
 	node := ""
-	if v.im.server.cluster {
+	if v.im.Server.Cluster {
 		if v.slots == nil {
-			m, err := v.im.slots(ctx)
+			m, err := v.im.Slots(ctx)
 			if err != nil {
 				return nil, err
 			}
 			v.slots = m
 		}
-		node = v.slots.routes[v.slots.route(key)]
+		node = v.slots.Routes[v.slots.Route(key)]
 	}
 	if l := v.lanes[node]; l != nil {
 		if l.conn == nil {
@@ -256,45 +257,22 @@ func (v *verifier) connect(ctx context.Context, l *lane) error {
 	if l.conn != nil {
 		l.conn.Close()
 	}
-	return v.im.on(ctx, l.node, func(conn *redis.Conn) (bool, error) {
+	return v.im.On(ctx, l.node, func(conn *redis.Conn) (bool, error) {
 		// Where the server knows how (7.2), reading does not make the keys look as if they were used.
 		_, err := conn.Do(ctx, "CLIENT", "NO-TOUCH", "ON")
 		if err != nil && redis.Code(err) == "" {
 			return false, err
 		}
 		if err != nil && v.im.uses.Known {
-			v.im.ledger.Note("%s does not support CLIENT NO-TOUCH, so the verification updated the LRU and LFU of keys; use --verify off to avoid that", v.im.server.name)
+			v.im.Ledger.Note("%s does not support CLIENT NO-TOUCH, so the verification updated the LRU and LFU of keys; use --verify off to avoid that", v.im.Server.Name)
 		}
-		l.conn, l.db = conn, v.im.target.DB
+		l.conn, l.db = conn, v.im.Target.DB
 		return true, nil
 	})
 }
 
-// on connects to a node and does something there, again where the connection breaks. keep leaves the connection open.
-func (im *importer) on(ctx context.Context, node string, do func(*redis.Conn) (keep bool, err error)) error {
-	began := time.Now()
-	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		conn, err := im.connect(ctx, node)
-		if err != nil {
-			return err
-		}
-		keep, err := do(conn)
-		if !keep {
-			conn.Close()
-		}
-		if err == nil || redis.Code(err) != "" || isFinal(err) || time.Since(began) > im.opts.Patience {
-			return err
-		}
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
 func (v *verifier) expiryCommand() string {
-	if v.im.server.version >= expireAtSince {
+	if v.im.Server.Version >= expireAtSince {
 		return "PEXPIRETIME"
 	}
 	return "PTTL"
@@ -340,7 +318,7 @@ func (v *verifier) append(dst []byte, e *rdb.Entry) []byte {
 // moved, at its new node.
 func (v *verifier) exchange(ctx context.Context, l *lane) error {
 	began := time.Now()
-	for backoff := firstBackoff; len(l.asked) > 0; backoff = min(2*backoff, maxBackoff) {
+	for backoff := server.FirstBackoff; len(l.asked) > 0; backoff = min(2*backoff, server.MaxBackoff) {
 		if l.conn == nil {
 			if err := v.connect(ctx, l); err != nil {
 				return err
@@ -351,7 +329,7 @@ func (v *verifier) exchange(ctx context.Context, l *lane) error {
 			return context.Cause(ctx)
 		}
 		if err != nil && redis.Code(err) != "" {
-			return advise(err)
+			return server.Advise(err)
 		}
 		for i := range elsewhere {
 			if err := v.follow(ctx, &elsewhere[i]); err != nil {
@@ -397,7 +375,7 @@ func (v *verifier) round(ctx context.Context, l *lane) (elsewhere []strayed, err
 	for i := range l.asked {
 		l.out = v.append(l.out, &l.asked[i])
 	}
-	if err := conn.SetDeadline(time.Now().Add(2 * replyTimeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * server.ReplyTimeout)); err != nil {
 		return nil, err
 	}
 	asked := time.Now()
@@ -411,8 +389,8 @@ func (v *verifier) round(ctx context.Context, l *lane) (elsewhere []strayed, err
 			return elsewhere, err
 		}
 		if refused != "" {
-			switch classifyReply(refused) {
-			case moved, ask, tryAgain:
+			switch server.ClassifyReply(refused) {
+			case server.Moved, server.Ask, server.TryAgain:
 				elsewhere = append(elsewhere, strayed{*e, refused})
 			default:
 				return elsewhere, refused
@@ -451,9 +429,9 @@ func (v *verifier) answer(conn *redis.Conn, e *rdb.Entry, asked time.Time) (redi
 // follow asks for one key where it is now, as long as it moves.
 func (v *verifier) follow(ctx context.Context, s *strayed) error {
 	began := time.Now()
-	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+	for backoff := server.FirstBackoff; ; backoff = min(2*backoff, server.MaxBackoff) {
 		if time.Since(began) > v.im.opts.Patience {
-			return advise(s.reply)
+			return server.Advise(s.reply)
 		}
 		select { // while slots move, nodes may disagree
 		case <-time.After(backoff):
@@ -467,8 +445,8 @@ func (v *verifier) follow(ctx context.Context, s *strayed) error {
 		if refused == "" {
 			return nil
 		}
-		if v := classifyReply(refused); v != moved && v != ask && v != tryAgain {
-			return advise(refused)
+		if v := server.ClassifyReply(refused); v != server.Moved && v != server.Ask && v != server.TryAgain {
+			return server.Advise(refused)
 		}
 		s.reply = refused
 	}
@@ -478,31 +456,31 @@ func (v *verifier) follow(ctx context.Context, s *strayed) error {
 func (v *verifier) askAt(ctx context.Context, s *strayed) (redis.Error, error) {
 	words := strings.Fields(string(s.reply))
 	node := ""
-	switch kind := classifyReply(s.reply); {
-	case (kind == moved || kind == ask) && len(words) == 3 && v.im.server.cluster:
+	switch kind := server.ClassifyReply(s.reply); {
+	case (kind == server.Moved || kind == server.Ask) && len(words) == 3 && v.im.Server.Cluster:
 		node = words[2]
-	case v.im.server.cluster:
-		m, err := v.im.slots(ctx)
+	case v.im.Server.Cluster:
+		m, err := v.im.Slots(ctx)
 		if err != nil {
 			return "", err
 		}
-		node = m.routes[m.route(s.entry.Key)]
+		node = m.Routes[m.Route(s.entry.Key)]
 	}
 	l := &lane{node: node}
 	if err := v.connect(ctx, l); err != nil {
 		return "", err
 	}
 	defer l.conn.Close()
-	if !v.im.server.cluster {
+	if !v.im.Server.Cluster {
 		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(s.entry.DB)); err != nil {
 			return "", err
 		}
 	}
-	limited, cancel := context.WithTimeout(ctx, replyTimeout)
+	limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 	defer cancel()
 	defer context.AfterFunc(limited, func() { l.conn.Close() })()
 	var out []byte
-	if classifyReply(s.reply) == ask {
+	if server.ClassifyReply(s.reply) == server.Ask {
 		return v.askEarly(l.conn, s)
 	}
 	out = v.append(out, &s.entry)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -73,18 +74,11 @@ type worker struct {
 	inFlight []*batch // in the order of their replies
 }
 
-const (
-	replyTimeout = 30 * time.Second // without any reply while some are due
-	writeTimeout = 30 * time.Second
-	firstBackoff = 20 * time.Millisecond
-	maxBackoff   = 2 * time.Second
-)
-
 // run works until all batches of the pass are answered.
 func (w *worker) run(ctx context.Context) error {
-	backoff, answered, since := firstBackoff, w.pass.answered.Load(), time.Now()
+	backoff, answered, since := server.FirstBackoff, w.pass.answered.Load(), time.Now()
 	for {
-		conn, err := w.pass.im.connect(ctx, w.route.addr)
+		conn, err := w.pass.im.Connect(ctx, w.route.addr)
 		if err != nil {
 			return err
 		}
@@ -93,23 +87,23 @@ func (w *worker) run(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		var fatal *fatalError
-		var restarted *restartedError
+		var fatal *server.FatalError
+		var restarted *server.RestartedError
 		if errors.As(err, &fatal) || errors.As(err, &restarted) {
 			return err
 		}
-		w.pass.im.progress.Waiting("lost the connection: " + err.Error())
+		w.pass.im.Progress.Waiting("lost the connection: " + err.Error())
 		w.requeue()
 		if now := w.pass.answered.Load(); now != answered {
-			backoff, answered, since = firstBackoff, now, time.Now()
+			backoff, answered, since = server.FirstBackoff, now, time.Now()
 			continue
 		}
 		if time.Since(since) > w.pass.im.opts.Patience {
-			return &fatalError{fmt.Errorf("no key could be written for %v: %w", w.pass.im.opts.Patience, advise(err))}
+			return server.Fatal(fmt.Errorf("no key could be written for %v: %w", w.pass.im.opts.Patience, server.Advise(err)))
 		}
 		select {
 		case <-time.After(backoff):
-			backoff = min(2*backoff, maxBackoff)
+			backoff = min(2*backoff, server.MaxBackoff)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -161,7 +155,7 @@ func (w *worker) serve(ctx context.Context, conn *redis.Conn) error {
 }
 
 func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- flight) error {
-	db := w.pass.im.target.DB
+	db := w.pass.im.Target.DB
 	for {
 		b, err := w.next(ctx)
 		if b == nil || err != nil {
@@ -188,7 +182,7 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		if err := conn.SetWriteDeadline(time.Now().Add(server.WriteTimeout)); err != nil {
 			return err
 		}
 		if _, err := conn.Write(out); err != nil {
@@ -215,12 +209,12 @@ func (w *worker) next(ctx context.Context) (*batch, error) {
 
 func (w *worker) readAll(ctx context.Context, conn *redis.Conn, flights <-chan flight) error {
 	for f := range flights {
-		if err := conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(server.ReplyTimeout)); err != nil {
 			return err
 		}
 		if f.selected {
-			if err := conn.ReadOK(); redis.Code(err) != "" && classifyReply(redis.Error(err.Error())) != tryAgain {
-				return &fatalError{advise(err)}
+			if err := conn.ReadOK(); redis.Code(err) != "" && server.ClassifyReply(redis.Error(err.Error())) != server.TryAgain {
+				return server.Fatal(server.Advise(err))
 			} else if err != nil {
 				return err
 			}
@@ -255,20 +249,20 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 			w.pass.written(b, k)
 			continue
 		}
-		switch classifyReply(refused) {
-		case exists:
+		switch server.ClassifyReply(refused) {
+		case server.Exists:
 			w.pass.existed(b, k)
-		case tryAgain:
+		case server.TryAgain:
 			retry = refused
-		case moved, ask:
-			if !w.pass.im.server.cluster {
-				return &fatalError{advise(refused)}
+		case server.Moved, server.Ask:
+			if !w.pass.im.Server.Cluster {
+				return server.Fatal(server.Advise(refused))
 			}
 			elsewhere = append(elsewhere, redirect{k, refused})
-		case giveUp:
+		case server.GiveUp:
 			k.done, b.stuck = true, true
-			w.pass.giveUp(advise(refused))
-		case keyFailed:
+			w.pass.giveUp(server.Advise(refused))
+		case server.KeyFailed:
 			w.pass.failed(b, k, refused)
 		}
 	}
@@ -327,81 +321,6 @@ func renamed(reply any, lasting bool) redis.Error {
 		return "BUSYKEY"
 	}
 	return refused
-}
-
-// connect connects until the target answers and takes writes, for as long as Patience says.
-func (im *importer) connect(ctx context.Context, node string) (*redis.Conn, error) {
-	began := time.Now()
-	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		conn, err := im.tryConnect(ctx, node)
-		if err == nil {
-			im.progress.Waiting("")
-			return conn, nil
-		}
-		var restarted *restartedError
-		var fatal *fatalError
-		switch {
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case errors.As(err, &restarted), errors.As(err, &fatal):
-			return nil, err
-		case time.Since(began) > im.opts.Patience:
-			return nil, &fatalError{fmt.Errorf("the target was unreachable for %v: %w", im.opts.Patience, advise(err))}
-		}
-		im.progress.Waiting("waiting for the target: " + err.Error())
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// tryConnect connects once, and makes sure that it is a master, and the server that has confirmed what was written so far.
-func (im *importer) tryConnect(ctx context.Context, node string) (*redis.Conn, error) {
-	target := im.target
-	if node != "" {
-		target = target.WithAddr(node)
-	}
-	conn, err := target.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := im.greet(ctx, conn, node); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return conn, nil
-}
-
-func (im *importer) greet(ctx context.Context, conn *redis.Conn, node string) error {
-	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
-	defer cancel()
-	replies, err := conn.Pipeline(ctx, []string{"PING"}, []string{"INFO", "replication"}, []string{"INFO", "server"})
-	if err != nil {
-		return err
-	}
-	for i, reply := range replies {
-		refused, ok := reply.(redis.Error)
-		denied := refused.Code() == "NOPERM" || unknownCommand(refused)
-		switch {
-		case !ok, denied && i == 0, im.opts.Anonymous && i > 0 && (denied || classifyReply(refused) == keyFailed):
-		case denied:
-			return noInfo(refused)
-		default: // such as LOADING
-			return refused
-		}
-	}
-	section := func(i int) map[string]string { text, _ := replies[i].(string); return redis.ParseInfo(text) }
-	if role := section(1)["role"]; role == "slave" {
-		if !im.target.Follows() && node == "" {
-			return &fatalError{advise(redis.Error("READONLY"))}
-		}
-		return redis.Error("READONLY")
-	}
-	info := section(1)
-	info["run_id"] = section(2)["run_id"]
-	return im.server.same(node, identityOf(info))
 }
 
 func isEmpty(payload []byte) bool {

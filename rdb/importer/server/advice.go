@@ -1,47 +1,45 @@
-package importer
+package server
 
 import (
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// verdict is what becomes of an import after an error reply.
-type verdict uint8
+// A Verdict is what becomes of an import after an error reply.
+type Verdict uint8
 
 const (
-	keyFailed verdict = iota // this key cannot be written; go on with the next
-	exists                   // the key is there already
-	tryAgain                 // the server will take it later, or another one will: connect anew
-	moved                    // another node of the cluster has the key's slot
-	ask                      // another node will have it soon
-	giveUp                   // no key can be written
+	KeyFailed Verdict = iota // this key cannot be written; go on with the next
+	Exists                   // the key is there already
+	TryAgain                 // the server will take it later, or another one will: connect anew
+	Moved                    // another node of the cluster has the key's slot
+	Ask                      // another node will have it soon
+	GiveUp                   // no key can be written
 )
 
-// classifyReply returns what an error reply means.
-func classifyReply(err redis.Error) verdict {
+// ClassifyReply returns what an error reply means.
+func ClassifyReply(err redis.Error) Verdict {
 	switch err.Code() {
 	case "BUSYKEY":
-		return exists
+		return Exists
 	case "LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "UNBLOCKED":
-		return tryAgain
+		return TryAgain
 	case "READONLY":
-		return tryAgain // with Sentinels the next connection goes to the new master; without, connecting says so
+		return TryAgain // with Sentinels the next connection goes to the new master; without, connecting says so
 	case "MOVED":
-		return moved
+		return Moved
 	case "ASK":
-		return ask
+		return Ask
 	case "OOM", "MISCONF", "NOPERM", "NOAUTH", "NOREPLICAS", "NOREPLICASTODISK":
-		return giveUp
+		return GiveUp
 	}
-	return keyFailed
+	return KeyFailed
 }
 
-// advise adds to a server's words what to do about them.
-func advise(err error) error {
+// Advise adds to a server's words what to do about them.
+func Advise(err error) error {
 	var refused redis.Error
 	if !errors.As(err, &refused) {
 		return err
@@ -69,26 +67,22 @@ func advise(err error) error {
 	return fmt.Errorf("%w: %s", err, what)
 }
 
-// explain adds to the reply of a target that refuses a value what to do about it.
-func (im *importer) explain(t rdb.Type, reply redis.Error) error {
-	switch {
-	case !strings.Contains(string(reply), "Bad data format"): // redis src/cluster.c, restoreCommand
-		return reply
-	case knows(im.server.version, t):
-		return fmt.Errorf("%w: the target rejects the value as damaged; check the dump with rdb verify --deep", reply)
-	}
-	return fmt.Errorf("%w: the target does not support the encoding %q of RDB version %d", reply, t, t.Since())
-}
+// A RestartedError says that the server is not the one that has confirmed keys before, or has lost its memory since.
+type RestartedError struct{}
 
-// A restartedError says that the server is not the one that has confirmed keys before, or has lost its memory since.
-type restartedError struct{}
-
-func (e *restartedError) Error() string {
+// Error says what happened.
+func (e *RestartedError) Error() string {
 	return "the target was restarted or replaced"
 }
 
-// A fatalError ends all passes.
-type fatalError struct{ err error }
+// A FatalError ends all passes.
+type FatalError struct{ err error }
 
-func (e *fatalError) Error() string { return e.err.Error() }
-func (e *fatalError) Unwrap() error { return e.err }
+// Fatal returns an error that ends all passes.
+func Fatal(err error) error { return &FatalError{err} }
+
+// Error gives the reason.
+func (e *FatalError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *FatalError) Unwrap() error { return e.err }

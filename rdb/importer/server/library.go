@@ -1,4 +1,4 @@
-package importer
+package server
 
 import (
 	"context"
@@ -10,40 +10,41 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// functionRow is the type of a row that counts libraries of functions.
-const functionRow = "function"
+// FunctionRow is the type of a row that counts libraries of functions.
+const FunctionRow = "function"
 
-// A library is what the first line of a library of functions says, such as "#!lua name=mylib", and its code.
-type library struct{ engine, name, code string }
+// A Library is what the first line of a library of functions says, such as "#!lua name=mylib", and its code.
+type Library struct{ Engine, Name, code string }
 
-func parseLibrary(code string) library {
+// ParseLibrary reads the first line of the code of a library.
+func ParseLibrary(code string) Library {
 	line, _, _ := strings.Cut(code, "\n")
-	l := library{code: code}
+	l := Library{code: code}
 	words := strings.Fields(strings.TrimPrefix(line, "#!"))
 	if len(words) > 0 && strings.HasPrefix(line, "#!") {
-		l.engine = words[0]
+		l.Engine = words[0]
 	}
 	for _, w := range words {
 		if name, ok := strings.CutPrefix(w, "name="); ok {
-			l.name = name
+			l.Name = name
 		}
 	}
 	return l
 }
 
-// libraries returns the names of a server's libraries, each with its functions.
-func libraries(ctx context.Context, conn *redis.Conn) (map[string][]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
+// Libraries returns the names of a server's libraries, each with its functions.
+func Libraries(ctx context.Context, conn *redis.Conn) (map[string][]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, ReplyTimeout)
 	defer cancel()
 	list, err := conn.List(ctx, "FUNCTION", "LIST")
 	if err != nil {
 		return nil, err
 	}
-	return librariesOf(list), nil
+	return LibrariesOf(list), nil
 }
 
-// librariesOf reads the reply of FUNCTION LIST.
-func librariesOf(list []any) map[string][]string {
+// LibrariesOf reads the reply of FUNCTION LIST.
+func LibrariesOf(list []any) map[string][]string {
 	have := map[string][]string{}
 	for _, item := range list {
 		fields, _ := item.([]any)
@@ -71,20 +72,20 @@ func librariesOf(list []any) map[string][]string {
 
 var registers = regexp.MustCompile(`register_function\s*[({][^)}]*?["']([A-Za-z0-9_]+)["']`)
 
-// conflicts reports which libraries of the dump the target cannot take beside its own: one of the same name, or another that
+// Conflicts reports which libraries of the dump the target cannot take beside its own: one of the same name, or another that
 // registers a function of the same name (redis src/functions.c, libraryJoin).
-func conflicts(dump []library, have map[string][]string, replace bool) (errs []error) {
+func Conflicts(dump []Library, have map[string][]string, replace bool) (errs []error) {
 	for _, l := range dump {
-		if _, ok := have[l.name]; ok && l.name != "" {
+		if _, ok := have[l.Name]; ok && l.Name != "" {
 			if !replace {
-				errs = append(errs, fmt.Errorf("the target already has a function library %q; use --replace, run FUNCTION DELETE %s there, or exclude functions with --type", l.name, l.name))
+				errs = append(errs, fmt.Errorf("the target already has a function library %q; use --replace, run FUNCTION DELETE %s there, or exclude functions with --type", l.Name, l.Name))
 			}
 			continue
 		}
 		for _, m := range registers.FindAllStringSubmatch(l.code, -1) {
 			for name, functions := range have {
 				if slices.Contains(functions, m[1]) {
-					errs = append(errs, fmt.Errorf("the function library %q registers %q, which already exists in library %q of the target; run FUNCTION DELETE %s there, or exclude functions with --type", l.name, m[1], name, name))
+					errs = append(errs, fmt.Errorf("the function library %q registers %q, which already exists in library %q of the target; run FUNCTION DELETE %s there, or exclude functions with --type", l.Name, m[1], name, name))
 				}
 			}
 		}

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
+)
+
+// An Identity distinguishes a server process and its data from another (INFO, run_id, master_replid, master_replid2).
+type Identity struct {
+	Run string `json:"run"`
+	// Repl names the history of the data, Before the one that it goes on from: a replica that became a master, or a server
+	// that was restarted with the data of another.
+	Repl   string `json:"repl,omitempty"`
+	Before string `json:"before,omitempty"`
+}
+
+func identityOf(info map[string]string) Identity {
+	id := Identity{Run: info["run_id"], Repl: info["master_replid"]}
+	if before := info["master_replid2"]; strings.Trim(before, "0") != "" {
+		id.Before = before
+	}
+	if id.Run == "" && id.Repl != "" { // Dragonfly: of the process, too
+		id.Run = id.Repl
+	}
+	return id
+}
+
+// goesOn reports that a server's data is what another one had, and what was written to it since. A process that was made a replica
+// for a while has lost its own data without another run ID.
+func (id Identity) goesOn(from Identity) bool {
+	if from.Repl == "" {
+		return id.Run != "" && id.Run == from.Run
+	}
+	return id.Repl == from.Repl || id.Before == from.Repl
+}
+
+// Descends reports that every node has data that one of the old nodes had confirmed. Without that, a key that is there may be
+// another's.
+func Descends(old, now map[string]Identity) bool {
+	if len(old) == 0 {
+		return false
+	}
+	for _, n := range now {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(old)), n.goesOn) {
+			return false
+		}
+	}
+	return true
+}
+
+// same compares the server at the other end with the one that was there before.
+func (s *Known) same(node string, id Identity) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Cluster && node == "" {
+		return nil // any node
+	}
+	old, ok := s.ids[node]
+	switch {
+	case !s.fixed:
+		if s.ids == nil {
+			s.ids = map[string]Identity{}
+		}
+		s.ids[node] = id
+	case !ok || old.Run != id.Run || old.Repl != "" && !id.goesOn(old):
+		return &RestartedError{}
+	}
+	return nil
+}
+
+// Identities returns the processes of the target by node, "" for a server alone.
+func (s *Known) Identities() map[string]Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ids
+}
+
+// Identify learns which processes the target is made of.
+func (l *Link) Identify(ctx context.Context) error {
+	s := &l.Server
+	s.mu.Lock()
+	s.fixed, s.ids = false, nil
+	s.mu.Unlock()
+	nodes, err := l.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	asked := map[string]Facts{}
+	for _, node := range nodes {
+		err := l.On(ctx, node, func(conn *redis.Conn) (_ bool, err error) {
+			f, err := readFacts(ctx, conn)
+			if err == nil && !f.known && l.Anonymous {
+				f.keys, err = l.countEach(ctx, conn)
+			}
+			asked[node] = f
+			return false, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fixed = true
+	s.RunID = s.ids[""].Run
+	anonymous := slices.ContainsFunc(slices.Collect(maps.Values(s.ids)), func(id Identity) bool { return id.Run == "" })
+	if s.Cluster && !anonymous {
+		sum := sha256.New()
+		for _, node := range slices.Sorted(maps.Keys(s.ids)) {
+			fmt.Fprintln(sum, node, s.ids[node].Run)
+		}
+		s.RunID = hex.EncodeToString(sum.Sum(nil)[:20])
+	}
+	if l.Facts.Before == nil {
+		l.Facts.Before = map[string]Facts{}
+	}
+	l.Facts.Now = map[string]Facts{}
+	for node, f := range asked {
+		run := s.ids[node].Run
+		l.Facts.Now[run] = f
+		if _, ok := l.Facts.Before[run]; !ok {
+			l.Facts.Before[run] = f
+		}
+	}
+	return nil
+}
+
+// SameServer makes sure that what has confirmed all keys is still what answers: a master that was cut off from its Sentinels
+// goes on answering, until it is made a replica and forgets.
+func (l *Link) SameServer(ctx context.Context) error {
+	before, ids := l.Server.RunID, l.Server.ids
+	if err := l.Identify(ctx); err != nil {
+		return err
+	}
+	going := Descends(ids, l.Server.ids)
+	if !going {
+		l.Foreign.Store(true)
+	}
+	if l.Server.RunID != before || !going && l.Server.RunID != "" {
+		return &RestartedError{}
+	}
+	return nil
+}
