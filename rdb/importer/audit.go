@@ -13,6 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -144,14 +145,14 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 		}
 		must, most := written[db]-min(written[db], gone), written[db]
 		have, had := im.Facts.Keys(im.Facts.Now, db), im.Facts.Keys(im.Facts.Before, db)
-		if im.opts.Existing == Flush {
+		if im.opts.Existing == plan.Flush {
 			had = 0
 		}
 		switch {
 		case have < must:
 			short += must - have
 			reasons = append(reasons, fmt.Sprintf("database %d has %s, but %s written to it", db, finding.Count(have, "key"), finding.Count(must, "unexpired key", finding.Verb(must, "was", "were"))))
-		case had > 0 && (im.opts.Existing == Replace || im.opts.Existing == Skip):
+		case had > 0 && (im.opts.Existing == plan.Replace || im.opts.Existing == plan.Skip):
 			reasons = append(reasons, fmt.Sprintf("database %d already had %s, so counting proves nothing", db, finding.Count(had, "key")))
 		case have > most+had:
 			reasons = append(reasons, fmt.Sprintf("other clients wrote to database %d", db))
@@ -205,7 +206,7 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 	}
 	defer func() { body.Close() }()
 	filter := im.opts.Filter
-	scanner := rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true})
+	scanner := rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true})
 	began, attempts := time.Now(), 0
 	for {
 		at := scanner.Position()
@@ -239,7 +240,7 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 			if body, err = im.source.Open(ctx, at.Offset); err != nil {
 				return err
 			}
-			scanner = rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true, Start: at})
+			scanner = rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true, Start: at})
 			continue
 		}
 		if err != nil {

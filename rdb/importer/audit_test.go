@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
@@ -83,13 +84,13 @@ func TestEvicted(t *testing.T) {
 	entries := plainKeys(6000, 1000)
 	data := dump10(t, entries...)
 	for _, policy := range []string{"allkeys-lru", "volatile-lru"} {
-		for _, o := range []Options{
-			{}, {Verify: VerifyOff}, {Verify: VerifyFull}, {Method: Commands}, {Existing: Replace}, {Existing: Skip}, {Method: Replication},
-			{Existing: Flush, Confirm: func(string) error { return nil }},
+		for _, o := range []plan.Options{
+			{}, {Verify: plan.VerifyOff}, {Verify: plan.VerifyFull}, {Method: plan.Commands}, {Existing: plan.Replace}, {Existing: plan.Skip}, {Method: plan.Replication},
+			{Existing: plan.Flush, Confirm: func(string) error { return nil }},
 		} {
 			t.Run(fmt.Sprint(policy, " ", o.Method, " ", o.Existing, " ", o.Verify), func(t *testing.T) {
 				s := redistest.Start(t, "--maxmemory", "7mb", "--maxmemory-policy", policy)
-				if o.Existing != Refuse {
+				if o.Existing != plan.Refuse {
 					s.Do("SET", "key:1", "old")
 				}
 				o.IgnoreRoom, o.MaxFailures = true, 10_000
@@ -119,11 +120,11 @@ func TestEvicted(t *testing.T) {
 // A live source cannot be read again, but is not said to be whole either.
 func TestEvictedLive(t *testing.T) {
 	data := dump10(t, plainKeys(6000, 1000)...)
-	for _, existing := range []Existing{Refuse, Replace} {
+	for _, existing := range []plan.Existing{plan.Refuse, plan.Replace} {
 		s := redistest.Start(t, "--maxmemory", "7mb", "--maxmemory-policy", "allkeys-lru")
 		src := bytesSource("live", data)
 		src.Once = true
-		report, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{IgnoreRoom: true, Existing: existing})
+		report, err := Import(t.Context(), src, targetOf(t, s.URL()), plan.Options{IgnoreRoom: true, Existing: existing})
 		if err != nil || report.Failed() == 0 || len(report.Doubts) == 0 {
 			t.Errorf("%v: %v, %+v", existing, err, report)
 		}
@@ -137,11 +138,11 @@ func TestEvictedInCluster(t *testing.T) {
 	data := dump10(t, entries...)
 	nodes[1].Do("CONFIG", "SET", "maxmemory", "3mb")
 	nodes[1].Do("CONFIG", "SET", "maxmemory-policy", "allkeys-random")
-	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, nodes[0].URL()), Options{})
+	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, nodes[0].URL()), plan.Options{})
 	if err == nil || !strings.Contains(err.Error(), "node "+nodes[1].Addr()) || !strings.Contains(err.Error(), "keys would be evicted") {
 		t.Errorf("the preflight: %v", err)
 	}
-	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, nodes[0].URL()), Options{IgnoreRoom: true, MaxFailures: 10_000})
+	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, nodes[0].URL()), plan.Options{IgnoreRoom: true, MaxFailures: 10_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func TestOthersMeanwhile(t *testing.T) {
 		"restart": func(s *redistest.Server) { s.Kill(); s.Run() },
 	}
 	for name, deed := range deeds {
-		for _, o := range []Options{{}, {Method: Commands, Verify: VerifyOff}, {Existing: Replace}} {
+		for _, o := range []plan.Options{{}, {Method: plan.Commands, Verify: plan.VerifyOff}, {Existing: plan.Replace}} {
 			t.Run(fmt.Sprint(name, " ", o.Method, " ", o.Existing), func(t *testing.T) {
 				s := redistest.Start(t)
 				o.Rate, o.Connections, o.Checkpoint, o.Patience = 4<<20, 1, &memoryStore{}, 20*time.Second
@@ -224,7 +225,7 @@ func TestDemotedMeanwhile(t *testing.T) {
 		s.Do("REPLICAOF", "NO", "ONE")
 	}()
 	store := &memoryStore{}
-	o := Options{Rate: 4 << 20, Connections: 1, Checkpoint: store}
+	o := plan.Options{Rate: 4 << 20, Connections: 1, Checkpoint: store}
 	report, err := Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, s.URL()), o)
 	<-done
 	if err != nil { // a target that is a replica ends it
@@ -249,7 +250,7 @@ func TestReplacedBeforeResume(t *testing.T) {
 		cancel()
 	}()
 	store := &memoryStore{}
-	_, err := Import(ctx, bytesSource("dump", data), targetOf(t, s.URL()), Options{Rate: 4 << 20, Checkpoint: store})
+	_, err := Import(ctx, bytesSource("dump", data), targetOf(t, s.URL()), plan.Options{Rate: 4 << 20, Checkpoint: store})
 	var stopped *Interrupted
 	if !errors.As(err, &stopped) {
 		t.Fatal(err)
@@ -259,7 +260,7 @@ func TestReplacedBeforeResume(t *testing.T) {
 	for i := range 40 {
 		second.Do("SET", fmt.Sprint("key:", i*2), "of somebody else")
 	}
-	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, second.URL()), Options{Resume: true, Checkpoint: store, MaxFailures: 1000})
+	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, second.URL()), plan.Options{Resume: true, Checkpoint: store, MaxFailures: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestReplacedBeforeResume(t *testing.T) {
 	}
 	// Another target is another import.
 	store.text = bytes.ReplaceAll(store.text, []byte(targetOf(t, second.URL()).String()), []byte("redis://elsewhere:6379"))
-	_, err = Import(t.Context(), bytesSource("dump", data), targetOf(t, second.URL()), Options{Resume: true, Checkpoint: store})
+	_, err = Import(t.Context(), bytesSource("dump", data), targetOf(t, second.URL()), plan.Options{Resume: true, Checkpoint: store})
 	if err == nil || !strings.Contains(err.Error(), "belongs to an import into redis://elsewhere:6379") {
 		t.Errorf("got %v", err)
 	}
@@ -289,7 +290,7 @@ func TestLargeValuesAreSampled(t *testing.T) {
 	for i := range entries {
 		s := redistest.Start(t)
 		store := &spoiler{do: func() { s.Do("APPEND", fmt.Sprint("size:", i), "x") }, when: func() bool { return s.Do("DBSIZE") == int64(len(entries)) }}
-		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Checkpoint: store})
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), plan.Options{Checkpoint: store})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -320,7 +321,7 @@ func TestVerificationSurvives(t *testing.T) {
 	s := redistest.Start(t)
 	p := redistest.StartProxy(t, s.Addr())
 	cuts := 0
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{Verify: VerifyFull, Progress: func(now account.Progress) {
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), plan.Options{Verify: plan.VerifyFull, Progress: func(now account.Progress) {
 		if now.Stage == "verifying" && cuts < 5 {
 			cuts++
 			p.Set(redistest.Toxic{CutReply: 6_000_000})
@@ -343,7 +344,7 @@ func TestVerificationSurvives(t *testing.T) {
 		}
 	})
 	var moving sync.WaitGroup
-	report, err = Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, nodes[0].URL()), Options{Verify: VerifyFull, Progress: func(now account.Progress) {
+	report, err = Import(t.Context(), bytesSource("dump", dump10(t, entries...)), targetOf(t, nodes[0].URL()), plan.Options{Verify: plan.VerifyFull, Progress: func(now account.Progress) {
 		if now.Stage == "verifying" {
 			moving.Go(moved)
 		}
@@ -360,30 +361,30 @@ func TestClocks(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, tt := range []struct {
 		name          string
-		live          *Live
+		live          *plan.Live
 		option        time.Duration
 		expiry        time.Time // by the source's clock
 		lives         time.Duration
 		written, note bool
 	}{
-		{"right", &Live{}, 0, now.Add(time.Hour), time.Hour, true, false},
-		{"expired", &Live{}, 0, now.Add(-time.Hour), 0, false, false},
-		{"a day behind", &Live{Clock: -day}, 0, now.Add(-day + time.Hour), time.Hour, true, true},
-		{"a day behind, expired", &Live{Clock: -day}, 0, now.Add(-day - time.Hour), 0, false, true},
-		{"a day ahead", &Live{Clock: day}, 0, now.Add(day + time.Hour), time.Hour, true, true},
-		{"a day ahead, expired", &Live{Clock: day}, 0, now.Add(day - time.Hour), 0, false, true},
-		{"a second off", &Live{Clock: time.Second}, 0, now.Add(time.Hour), time.Hour, true, false},
+		{"right", &plan.Live{}, 0, now.Add(time.Hour), time.Hour, true, false},
+		{"expired", &plan.Live{}, 0, now.Add(-time.Hour), 0, false, false},
+		{"a day behind", &plan.Live{Clock: -day}, 0, now.Add(-day + time.Hour), time.Hour, true, true},
+		{"a day behind, expired", &plan.Live{Clock: -day}, 0, now.Add(-day - time.Hour), 0, false, true},
+		{"a day ahead", &plan.Live{Clock: day}, 0, now.Add(day + time.Hour), time.Hour, true, true},
+		{"a day ahead, expired", &plan.Live{Clock: day}, 0, now.Add(day - time.Hour), 0, false, true},
+		{"a second off", &plan.Live{Clock: time.Second}, 0, now.Add(time.Hour), time.Hour, true, false},
 		{"a file", nil, 0, now.Add(-day + time.Hour), 0, false, false},
 		{"a file of a server a day behind", nil, -day, now.Add(-day + time.Hour), time.Hour, true, true},
 	} {
-		for _, method := range []Method{Auto, Commands} {
+		for _, method := range []plan.Method{plan.Auto, plan.Commands} {
 			t.Run(fmt.Sprint(tt.name, " ", method), func(t *testing.T) {
 				e, lasting := text(0, "a"), text(0, "b")
 				e.Expiry = tt.expiry.UnixMilli()
 				s := redistest.Start(t)
 				src := bytesSource("dump", dump10(t, e, lasting))
 				src.Live, src.Once = tt.live, tt.live != nil
-				report, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{SourceClock: tt.option, Method: method})
+				report, err := Import(t.Context(), src, targetOf(t, s.URL()), plan.Options{SourceClock: tt.option, Method: method})
 				if err != nil || report.Failed() > 0 {
 					t.Fatalf("%v, %+v", err, report)
 				}
@@ -412,7 +413,7 @@ func TestProgressKeys(t *testing.T) {
 	s := redistest.Start(t)
 	store := &confirmedStore{do: func() { s.Kill(); s.Run() }}
 	var most uint64
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Checkpoint: store, Rate: 15 << 20, Progress: func(p account.Progress) { most = max(most, p.Keys) }})
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), plan.Options{Checkpoint: store, Rate: 15 << 20, Progress: func(p account.Progress) { most = max(most, p.Keys) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -468,11 +469,11 @@ func TestBothClocksOff(t *testing.T) {
 			if err != nil || (ahead-tt.source).Abs() > 5*time.Second {
 				t.Fatalf("the source is ahead by %v, %v", ahead, err)
 			}
-			for _, method := range []Method{Auto, Commands} {
+			for _, method := range []plan.Method{plan.Auto, plan.Commands} {
 				to.Do("FLUSHALL")
 				src := bytesSource("live", data)
-				src.Once, src.Live = true, &Live{Clock: ahead}
-				report, err := Import(t.Context(), src, targetOf(t, "redis://"+target.Addr), Options{Method: method})
+				src.Once, src.Live = true, &plan.Live{Clock: ahead}
+				report, err := Import(t.Context(), src, targetOf(t, "redis://"+target.Addr), plan.Options{Method: method})
 				if err != nil || report.Failed() > 0 || report.Total.Written != 2 {
 					t.Fatalf("%v: %v, %+v, %v", method, err, report.Total, report.Differences)
 				}
@@ -505,8 +506,8 @@ func everyKind(t *testing.T) []byte {
 	s.Do("XGROUP", "CREATE", "stream", "group", "0")
 	s.Do("XREADGROUP", "GROUP", "group", "one", "COUNT", "5", "STREAMS", "stream", ">")
 	s.Do("XDEL", "stream", "2-1")
-	s.Do("SETRANGE", "large string", strconv.Itoa(split+1000), "x")
-	element := strings.Repeat("x", split/20)
+	s.Do("SETRANGE", "large string", strconv.Itoa(plan.Split+1000), "x")
+	element := strings.Repeat("x", plan.Split/20)
 	for i := range 30 {
 		n := strconv.Itoa(i)
 		s.Do("RPUSH", "large list", n+element)
@@ -524,14 +525,14 @@ func everyKind(t *testing.T) []byte {
 // What the import itself sends is not another client's: XDEL of entries that are revived to be claimed, PEXPIREAT, RENAME.
 func TestOwnCommandsAreNotOthers(t *testing.T) {
 	data := everyKind(t)
-	for _, existing := range []Existing{Refuse, Skip} {
+	for _, existing := range []plan.Existing{plan.Refuse, plan.Skip} {
 		s := redistest.Start(t)
-		if existing != Refuse {
+		if existing != plan.Refuse {
 			s.Do("SET", "other", "1") // so that counting proves nothing
 		}
 		s.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 		store := &spoiler{do: func() { s.Do("CONFIG", "SET", "maxmemory", "1") }, when: func() bool { return s.Do("EXISTS", "stream") == int64(1) }}
-		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Method: Commands, Existing: existing, Checkpoint: store, Connections: 1})
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), plan.Options{Method: plan.Commands, Existing: existing, Checkpoint: store, Connections: 1})
 		text := fmt.Sprint(err, report.Doubts, report.Notes)
 		if err == nil && (len(report.Doubts) == 0 || !strings.Contains(text, "evicted")) || strings.Contains(text, "other clients sent") {
 			t.Errorf("%v: %s", existing, text)

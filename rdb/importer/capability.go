@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -40,7 +41,7 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 	for _, t := range found {
 		what, since := fmt.Sprintf("keys of type %q", t), "the target lacks the module; load it there"
 		switch t {
-		case vectorSet:
+		case plan.VectorSet:
 			what, since = "vector sets", fmt.Sprintf("%s does not support them; import into Redis 8.0 or later", im.Server.Name)
 		case "stream":
 			what, since = "streams", fmt.Sprintf("%s does not support them; import into Redis 5.0 or later", im.Server.Name)
@@ -54,8 +55,8 @@ func (im *importer) foreignTypes(ctx context.Context) []string {
 	lacking := map[string]bool{}
 	im.EveryMaster(ctx, func(error) {}, func(ctx context.Context, _ func(error)) {
 		have, _ := im.moduleList(ctx)
-		for t := range moduleNames {
-			lacking[t] = lacking[t] || moduleListed(im.source.Live.Modules, t) && !moduleListed(have, t)
+		for t := range plan.ModuleNames {
+			lacking[t] = lacking[t] || plan.ModuleListed(im.source.Live.Modules, t) && !plan.ModuleListed(have, t)
 		}
 	})
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(lacking)), func(t string) bool { return !lacking[t] })
@@ -75,7 +76,7 @@ func (im *importer) checkTypes(ctx context.Context, add func(error)) {
 		sample, keys := im.survey.samples[t], im.survey.types[t]
 		switch {
 		case t == rdb.TypeModule2:
-		case im.opts.Method == Replication:
+		case im.opts.Method == plan.Replication:
 			add(im.loadable(ctx, t, sample, keys))
 		case rdb.Loadable(t, im.Server.Version) != nil:
 			add(fmt.Errorf("%s of type %s: %w; import into a newer server, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is", "are")), t, rdb.Loadable(t, im.Server.Version)))
@@ -135,7 +136,7 @@ func knows(version int, t rdb.Type) bool {
 // checkModules asks for every module of the dump whether the target has it. A server that loads a dump with data of a module
 // that it lacks ends; RESTORE of such a key fails.
 func (im *importer) checkModules(ctx context.Context, add func(error)) {
-	if len(im.survey.modules) > 0 || im.opts.Method == Replication {
+	if len(im.survey.modules) > 0 || im.opts.Method == plan.Replication {
 		im.EveryMaster(ctx, add, im.checkModulesOf)
 	}
 }
@@ -150,11 +151,11 @@ func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
 	for _, name := range slices.Sorted(maps.Keys(im.survey.modules)) {
 		add(im.checkModule(ctx, name, have, listErr == nil))
 	}
-	if im.opts.Method != Replication {
+	if im.opts.Method != plan.Replication {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(im.survey.moduleAux)) {
-		if _, keys := im.survey.modules[name]; !keys && !moduleListed(have, name) {
+		if _, keys := im.survey.modules[name]; !keys && !plan.ModuleListed(have, name) {
 			add(fmt.Errorf("the dump has data of module %q, which %s does not have (MODULE LIST), and a server without it exits when loading the dump; load the module there, or remove --method replication", name, im.Server.Name))
 		}
 	}
@@ -162,16 +163,16 @@ func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
 
 func (im *importer) checkModule(ctx context.Context, name string, have []string, listed bool) error {
 	keys, what := im.survey.modules[name], fmt.Sprintf("module %q", name)
-	if name == vectorSet {
+	if name == plan.VectorSet {
 		what = "vector sets, which require Redis 8.0 or later and do not exist in Valkey"
 	}
 	belong := finding.Count(keys, "key", finding.Verb(keys, "belongs", "belong"))
 	lacks := fmt.Errorf("%s to %s, which the target lacks; load the module there, or exclude them with --type", belong, what)
-	if name == vectorSet {
+	if name == plan.VectorSet {
 		lacks = fmt.Errorf("%s %s; import into Redis 8.0 or later, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is one of the", "are")), what)
 	}
 	switch {
-	case im.Server.NoRestore && im.opts.Method != Replication:
+	case im.Server.NoRestore && im.opts.Method != plan.Replication:
 		return fmt.Errorf("%s to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", belong, what)
 	case im.survey.moduleSamples[name] != nil && im.Server.AbsTTL && !im.Server.NoRestore && !im.fragile():
 		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
@@ -179,9 +180,9 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 			err = lacks
 		}
 		return err
-	case listed && !moduleListed(have, name):
+	case listed && !plan.ModuleListed(have, name):
 		return lacks
-	case im.opts.Method == Replication && !listed:
+	case im.opts.Method == plan.Replication && !listed:
 		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and a server without it exits when loading the dump; grant +module|list, or remove --method replication", finding.Count(keys, "key"), what)
 	case im.fragile() && !listed:
 		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", finding.Count(keys, "key"), what, im.Server.Name)
@@ -200,32 +201,6 @@ func (im *importer) mayRestore(e *rdb.Entry) error {
 		return nil
 	}
 	return rdb.Check(e)
-}
-
-// moduleNames are modules by the prefix of the types that they make (their source, RedisModule_CreateDataType).
-var moduleNames = map[string]string{
-	"ReJSON-RL": "ReJSON json", "MBbloom--": "bf", "MBbloomCF": "bf", "CMSk-TYPE": "bf", "TopK-TYPE": "bf", "TDIS-TYPE": "bf", "bloomfltr": "bf",
-	"TSDB-TYPE": "timeseries", "graphdata": "graph", "ft_index0": "search ft", "ft_invidx": "search ft", "numericdx": "search ft",
-	"scdtype00": "search ft", "trietype0": "search ft", "vectorset": "vectorset",
-}
-
-// HasModule reports whether one of the modules, by the name of MODULE LIST or of the type that it makes, has a type of a dump,
-// such as "ReJSON-RL".
-func HasModule(names []string, of string) bool {
-	return slices.Contains(names, of) || moduleListed(names, of)
-}
-
-// moduleListed reports whether a type, such as "ReJSON-RL", is of one of the modules. A type that is not known here may be of
-// any whose name begins alike.
-func moduleListed(have []string, of string) bool {
-	names := strings.Fields(moduleNames[of])
-	return slices.ContainsFunc(have, func(name string) bool {
-		if len(names) > 0 {
-			return slices.Contains(names, name)
-		}
-		n := min(len(name), len(of), 4)
-		return n > 0 && strings.EqualFold(name[:n], of[:n])
-	})
 }
 
 // probeModule asks whether the target has the module of a value.
@@ -273,7 +248,7 @@ func (im *importer) hasModule(ctx context.Context, e *rdb.Entry) (bool, error) {
 		return im.probeModule(ctx, e)
 	}
 	have, err := im.moduleList(ctx)
-	return moduleListed(have, e.Module), server.UnlessRefused(err)
+	return plan.ModuleListed(have, e.Module), server.UnlessRefused(err)
 }
 
 // checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.
@@ -304,7 +279,7 @@ func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 		}
 	}
 	count := len(im.survey.libraries)
-	if im.opts.Method == Replication || im.opts.Existing == Skip || im.resumed != nil || count == 0 {
+	if im.opts.Method == plan.Replication || im.opts.Existing == plan.Skip || im.resumed != nil || count == 0 {
 		return // what is there is replaced, or kept
 	}
 	list, err := im.List(ctx, "FUNCTION", "LIST")
@@ -315,7 +290,7 @@ func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 	case err != nil:
 		add(server.Advise(err))
 	default:
-		for _, e := range server.Conflicts(im.survey.libraries, have, im.opts.Existing == Replace) {
+		for _, e := range server.Conflicts(im.survey.libraries, have, im.opts.Existing == plan.Replace) {
 			add(e)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -48,54 +49,54 @@ func TestSamePreflight(t *testing.T) {
 	}
 	lying := bytes.Replace(b.Bytes(), []byte("REDIS0011"), []byte("REDIS0010"), 1)
 	clear(lying[len(lying)-8:]) // no checksum
-	large := rdb.Entry{Key: []byte("large"), Type: rdb.TypeString, Raw: rdb.AppendString(nil, make([]byte, 2*split))}
+	large := rdb.Entry{Key: []byte("large"), Type: rdb.TypeString, Raw: rdb.AppendString(nil, make([]byte, 2*plan.Split))}
 	const set = "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1\r\ny\r\n" // what an append-only file has after its dump
 	const lib = "#!lua name=lib\nredis.register_function('one', function() return 1 end)"
 	for _, tt := range []struct {
 		name    string
 		dump    []byte
-		methods []Method
+		methods []plan.Method
 		setup   func(*redistest.Server)
 		args    []string
-		opts    Options
+		opts    plan.Options
 		code    string
 		want    string // "" for none
 	}{
-		{name: "module", dump: module, methods: []Method{Auto, Restore, Commands, Replication}, code: "modules", want: `module "fakemodul", which the target lacks`},
-		{name: "vector set", dump: vectors, methods: []Method{Auto, Restore, Commands, Replication}, code: "modules", want: "import into Redis 8.0 or later"},
-		{name: "two modules", dump: dump10(t, moduleValue(t, "m", "fakemodul"), moduleValue(t, "n", "othermodu")), methods: []Method{Auto, Replication}, code: "modules", want: `"othermodu"`},
-		{name: "module data outside of keys", dump: moduleAux, methods: []Method{Replication}, code: "modules", want: "does not have (MODULE LIST), and a server without it exits"},
-		{name: "a type newer than the dump says", dump: lying, methods: []Method{Replication}, code: "types", want: "does not support the encoding"},
-		{name: "a damaged value", dump: damaged, methods: []Method{Replication}, code: "dump", want: "a server that loads the dump exits there"},
-		{name: "a key twice", dump: dump10(t, text(0, "a"), text(0, "a")), methods: []Method{Replication}, code: "dump", want: "duplicate key"},
-		{name: "a large key twice", dump: dump10(t, large, large), methods: []Method{Replication}, code: "dump", want: "duplicate key"},
-		{name: "a key twice before commands", dump: append(dump10(t, text(0, "a"), text(0, "a")), set...), methods: []Method{Auto, Replication}, code: "dump", want: "duplicate key"},
-		{name: "a damaged value before commands", dump: append(bytes.Clone(damaged), set...), methods: []Method{Auto, Replication}, code: "dump", want: "a server that loads the dump exits there"},
-		{name: "a library of the same name", dump: function(lib), methods: []Method{Auto, Commands}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) },
+		{name: "module", dump: module, methods: []plan.Method{plan.Auto, plan.Restore, plan.Commands, plan.Replication}, code: "modules", want: `module "fakemodul", which the target lacks`},
+		{name: "vector set", dump: vectors, methods: []plan.Method{plan.Auto, plan.Restore, plan.Commands, plan.Replication}, code: "modules", want: "import into Redis 8.0 or later"},
+		{name: "two modules", dump: dump10(t, moduleValue(t, "m", "fakemodul"), moduleValue(t, "n", "othermodu")), methods: []plan.Method{plan.Auto, plan.Replication}, code: "modules", want: `"othermodu"`},
+		{name: "module data outside of keys", dump: moduleAux, methods: []plan.Method{plan.Replication}, code: "modules", want: "does not have (MODULE LIST), and a server without it exits"},
+		{name: "a type newer than the dump says", dump: lying, methods: []plan.Method{plan.Replication}, code: "types", want: "does not support the encoding"},
+		{name: "a damaged value", dump: damaged, methods: []plan.Method{plan.Replication}, code: "dump", want: "a server that loads the dump exits there"},
+		{name: "a key twice", dump: dump10(t, text(0, "a"), text(0, "a")), methods: []plan.Method{plan.Replication}, code: "dump", want: "duplicate key"},
+		{name: "a large key twice", dump: dump10(t, large, large), methods: []plan.Method{plan.Replication}, code: "dump", want: "duplicate key"},
+		{name: "a key twice before commands", dump: append(dump10(t, text(0, "a"), text(0, "a")), set...), methods: []plan.Method{plan.Auto, plan.Replication}, code: "dump", want: "duplicate key"},
+		{name: "a damaged value before commands", dump: append(bytes.Clone(damaged), set...), methods: []plan.Method{plan.Auto, plan.Replication}, code: "dump", want: "a server that loads the dump exits there"},
+		{name: "a library of the same name", dump: function(lib), methods: []plan.Method{plan.Auto, plan.Commands}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) },
 			code: "functions", want: `already has a function library "lib"`},
-		{name: "a library of the same name, replaced", dump: function(lib), methods: []Method{Auto}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, opts: Options{Existing: Replace}},
-		{name: "a function of the same name", dump: function(strings.Replace(lib, "name=lib", "name=new", 1)), methods: []Method{Auto},
+		{name: "a library of the same name, replaced", dump: function(lib), methods: []plan.Method{plan.Auto}, setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, opts: plan.Options{Existing: plan.Replace}},
+		{name: "a function of the same name", dump: function(strings.Replace(lib, "name=lib", "name=new", 1)), methods: []plan.Method{plan.Auto},
 			setup: func(s *redistest.Server) { s.Do("FUNCTION", "LOAD", lib) }, code: "functions", want: `registers "one", which already exists in library "lib"`},
-		{name: "another engine", dump: function("#!js name=lib\nredis.register('one')"), methods: []Method{Auto, Replication}, code: "functions", want: `requires the engine "js", which the target lacks`},
-		{name: "RESTORE is renamed", dump: dump10(t, text(0, "a")), methods: []Method{Auto, Commands, Replication}, args: []string{"--rename-command", "RESTORE", "hidden"}},
-		{name: "RESTORE is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Restore}, args: []string{"--rename-command", "RESTORE", ""}, code: "target", want: "has no RESTORE command"},
-		{name: "RESTORE is disabled, module", dump: module, methods: []Method{Auto, Commands}, args: []string{"--rename-command", "RESTORE", ""}, code: "modules", want: "and can only be written with RESTORE, which the target does"},
-		{name: "RPUSH is disabled", dump: dump10(t, rdb.Entry{Key: []byte("l"), Type: rdb.TypeList, Raw: []byte{1, 1, 'a'}}), methods: []Method{Commands},
+		{name: "another engine", dump: function("#!js name=lib\nredis.register('one')"), methods: []plan.Method{plan.Auto, plan.Replication}, code: "functions", want: `requires the engine "js", which the target lacks`},
+		{name: "RESTORE is renamed", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Auto, plan.Commands, plan.Replication}, args: []string{"--rename-command", "RESTORE", "hidden"}},
+		{name: "RESTORE is disabled", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Restore}, args: []string{"--rename-command", "RESTORE", ""}, code: "target", want: "has no RESTORE command"},
+		{name: "RESTORE is disabled, module", dump: module, methods: []plan.Method{plan.Auto, plan.Commands}, args: []string{"--rename-command", "RESTORE", ""}, code: "modules", want: "and can only be written with RESTORE, which the target does"},
+		{name: "RPUSH is disabled", dump: dump10(t, rdb.Entry{Key: []byte("l"), Type: rdb.TypeList, Raw: []byte{1, 1, 'a'}}), methods: []plan.Method{plan.Commands},
 			args: []string{"--rename-command", "RPUSH", ""}, code: "rights", want: "has no RPUSH command"},
-		{name: "no right to SADD", dump: dump10(t, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSet, Raw: []byte{1, 1, 'a'}}), methods: []Method{Commands},
+		{name: "no right to SADD", dump: dump10(t, rdb.Entry{Key: []byte("s"), Type: rdb.TypeSet, Raw: []byte{1, 1, 'a'}}), methods: []plan.Method{plan.Commands},
 			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-sadd") }, code: "rights", want: "the user has no permission to run SADD, which the import requires; grant +sadd"},
-		{name: "no right to FLUSHDB", dump: dump10(t, text(0, "a")), methods: []Method{Auto}, opts: Options{Existing: Flush},
+		{name: "no right to FLUSHDB", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Auto}, opts: plan.Options{Existing: plan.Flush},
 			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-flushdb") }, code: "rights", want: "the user has no permission to run FLUSHDB, which the import requires; grant +flushdb"},
-		{name: "DUMP is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Auto}, args: []string{"--rename-command", "DUMP", ""}},
-		{name: "SLAVEOF only", dump: dump10(t, text(0, "a")), methods: []Method{Replication}, args: []string{"--rename-command", "REPLICAOF", ""}},
-		{name: "no right to REPLICAOF", dump: dump10(t, text(0, "a")), methods: []Method{Replication},
+		{name: "DUMP is disabled", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Auto}, args: []string{"--rename-command", "DUMP", ""}},
+		{name: "SLAVEOF only", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Replication}, args: []string{"--rename-command", "REPLICAOF", ""}},
+		{name: "no right to REPLICAOF", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Replication},
 			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-replicaof", "-slaveof") }, code: "rights", want: "the user has no permission to run REPLICAOF or SLAVEOF, which the import requires; grant +replicaof"},
-		{name: "no right to REPLICAOF, commands", dump: append(dump10(t, text(0, "a")), set...), methods: []Method{Auto},
+		{name: "no right to REPLICAOF, commands", dump: append(dump10(t, text(0, "a")), set...), methods: []plan.Method{plan.Auto},
 			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-replicaof", "-slaveof") }, code: "rights", want: "the user has no permission to run REPLICAOF or SLAVEOF"},
-		{name: "no right to CONFIG SET", dump: dump10(t, text(0, "a")), methods: []Method{Replication},
+		{name: "no right to CONFIG SET", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Replication},
 			setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-config|set") }, code: "rights", want: "the user has no permission to run CONFIG SET, which the import requires; grant +config|set"},
-		{name: "CONFIG is disabled", dump: dump10(t, text(0, "a")), methods: []Method{Replication}, args: []string{"--rename-command", "CONFIG", ""}, code: "rights", want: "the target has no CONFIG command"},
-		{name: "neither", dump: dump10(t, text(0, "a")), methods: []Method{Replication}, args: []string{"--rename-command", "REPLICAOF", "", "--rename-command", "SLAVEOF", ""},
+		{name: "CONFIG is disabled", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Replication}, args: []string{"--rename-command", "CONFIG", ""}, code: "rights", want: "the target has no CONFIG command"},
+		{name: "neither", dump: dump10(t, text(0, "a")), methods: []plan.Method{plan.Replication}, args: []string{"--rename-command", "REPLICAOF", "", "--rename-command", "SLAVEOF", ""},
 			code: "rights", want: "the target has no REPLICAOF or SLAVEOF command (renamed or"},
 	} {
 		for _, method := range tt.methods {
@@ -138,13 +139,13 @@ func TestLiveDecidesUpFront(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		dump []byte
-		live *Live
-		opts Options
+		live *plan.Live
+		opts plan.Options
 		want string
 	}{
-		{"fields that expire", dumpOf(t, text(0, "a"), hashTTL), &Live{FieldTTL: true}, Options{}, "hashes with field expiry"},
-		{"fields that expire, found late", dumpOf(t, text(0, "a"), hashTTL, text(0, "b")), &Live{}, Options{}, `key "h"`},
-		{"a module, found late", dump10(t, text(0, "a"), moduleValue(t, "m", "fakemodul"), text(0, "b")), &Live{}, Options{}, `belongs to module "fakemodul", which the target lacks`},
+		{"fields that expire", dumpOf(t, text(0, "a"), hashTTL), &plan.Live{FieldTTL: true}, plan.Options{}, "hashes with field expiry"},
+		{"fields that expire, found late", dumpOf(t, text(0, "a"), hashTTL, text(0, "b")), &plan.Live{}, plan.Options{}, `key "h"`},
+		{"a module, found late", dump10(t, text(0, "a"), moduleValue(t, "m", "fakemodul"), text(0, "b")), &plan.Live{}, plan.Options{}, `belongs to module "fakemodul", which the target lacks`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redistest.Start(t)
@@ -164,8 +165,8 @@ func TestNotItself(t *testing.T) {
 	info := redis.ParseInfo(s.Do("INFO").(string))
 	for _, id := range []string{info["run_id"], info["master_replid"]} {
 		src := bytesSource("live", dump10(t, text(0, "a")))
-		src.Once, src.Live = true, &Live{IDs: []string{"x", id}}
-		_, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{Existing: Flush, Confirm: func(string) error { return nil }})
+		src.Once, src.Live = true, &plan.Live{IDs: []string{"x", id}}
+		_, err := Import(t.Context(), src, targetOf(t, s.URL()), plan.Options{Existing: plan.Flush, Confirm: func(string) error { return nil }})
 		if err == nil || !strings.Contains(err.Error(), "source and target are the same server") {
 			t.Errorf("%s: %v", id, err)
 		}
@@ -176,11 +177,11 @@ func TestNotItself(t *testing.T) {
 func TestNoRunID(t *testing.T) {
 	s := redistest.Start(t, "--rename-command", "INFO", "")
 	data := dump10(t, plainKeys(100, 10)...)
-	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{})
+	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), plan.Options{})
 	if err == nil {
 		t.Error("it was taken")
 	}
-	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Anonymous: true})
+	report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), plan.Options{Anonymous: true})
 	if err != nil || report.Failed() > 0 || report.Total.Written != 100 || s.Do("DBSIZE") != int64(100) {
 		t.Errorf("%v, %+v, %q", err, report, report.Doubts)
 	}
@@ -190,14 +191,14 @@ func TestNoRunID(t *testing.T) {
 func TestVerifyWithoutDump(t *testing.T) {
 	m := mixedDump(t)
 	s := redistest.Start(t, "--rename-command", "DUMP", "")
-	for _, verify := range []Verify{VerifySample, VerifyFull} {
+	for _, verify := range []plan.Verify{plan.VerifySample, plan.VerifyFull} {
 		empty(s)
-		store := &spoiler{do: func() { s.Do("SET", "app:cache:17", "other") }, when: func() bool { return verify == VerifyFull && s.Do("DBSIZE") == int64(m.keys) }}
-		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Verify: verify, Checkpoint: store})
+		store := &spoiler{do: func() { s.Do("SET", "app:cache:17", "other") }, when: func() bool { return verify == plan.VerifyFull && s.Do("DBSIZE") == int64(m.keys) }}
+		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), plan.Options{Verify: verify, Checkpoint: store})
 		if err != nil || report.Verified == 0 {
 			t.Fatalf("%v, %+v", err, report)
 		}
-		if want := map[Verify]uint64{VerifySample: 0, VerifyFull: 1}[verify]; report.Differing != want {
+		if want := map[plan.Verify]uint64{plan.VerifySample: 0, plan.VerifyFull: 1}[verify]; report.Differing != want {
 			t.Errorf("%v: %d differ: %v", verify, report.Differing, report.Differences)
 		}
 	}
@@ -209,14 +210,14 @@ func TestLossesAreNamed(t *testing.T) {
 	freq.Freq, freq.HasFreq = 200, true
 	idle.Idle, idle.HasIdle = 5000, true
 	data := dump10(t, freq, idle)
-	for _, method := range []Method{Auto, Commands} {
+	for _, method := range []plan.Method{plan.Auto, plan.Commands} {
 		s := redistest.Start(t)
-		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), Options{Method: method})
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, s.URL()), plan.Options{Method: method})
 		if err != nil {
 			t.Fatal(err)
 		}
 		notes := fmt.Sprint(report.Notes)
-		if named := strings.Contains(notes, "(LFU)") && strings.Contains(notes, "(LRU)"); named != (method == Commands) {
+		if named := strings.Contains(notes, "(LFU)") && strings.Contains(notes, "(LRU)"); named != (method == plan.Commands) {
 			t.Errorf("%v: %s", method, notes)
 		}
 	}
@@ -237,7 +238,7 @@ func TestNeeds(t *testing.T) {
 		{8, moduleValue(t, "v", "vectorset"), "Redis 8.0 and later can load, but not Valkey", 1},
 		{8, moduleValue(t, "m", "fakemodul"), "Redis 4.0", 1},
 	} {
-		var n Needs
+		var n plan.Needs
 		if err := n.Add(&tt.entry); err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +249,7 @@ func TestNeeds(t *testing.T) {
 			t.Errorf("modules %q, missing %q", n.Modules(), n.Missing(nil))
 		}
 	}
-	var n Needs
+	var n plan.Needs
 	e := text(0, "a")
 	if err := n.Add(&e); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
@@ -95,7 +96,7 @@ func (im *importer) optionsSum() string {
 	existing := im.opts.Existing
 	text, err := json.Marshal(struct {
 		Filter   rdb.Filter
-		Existing Existing
+		Existing plan.Existing
 	}{f, existing})
 	if err != nil {
 		panic(err) // plain data

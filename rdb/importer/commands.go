@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -38,7 +39,7 @@ func (p *pass) temporary(key []byte, n int64) []byte {
 // They are one transaction: what is cut off is not carried out, and where the server refuses one command (OOM, say) it
 // carries out none. A name that all share is enough then.
 func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
-	replace := p.im.opts.Existing == Replace
+	replace := p.im.opts.Existing == plan.Replace
 	start := len(b.buf)
 	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.Server.Version >= expireAtSince) {
 		return p.appendSet(b, k, e, replace)
@@ -112,7 +113,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	switch {
 	case e.Type == rdb.TypeModule2:
 		return asIs, im.moduleKnown(ctx, e)
-	case im.opts.Method == Commands, im.Server.NoRestore, !im.Server.AbsTTL:
+	case im.opts.Method == plan.Commands, im.Server.NoRestore, !im.Server.AbsTTL:
 		return plain, nil
 	case im.shift != 0 && e.Type.FieldExpiry():
 		return reencoded, nil
@@ -193,7 +194,7 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 		return nil
 	}
 	policy := "APPEND"
-	if p.im.opts.Existing == Replace || e.Offset < p.uncertain || e.Offset == p.reread {
+	if p.im.opts.Existing == plan.Replace || e.Offset < p.uncertain || e.Offset == p.reread {
 		policy = "REPLACE"
 	}
 	payload, err := rdb.AppendFunctions(nil, e)
@@ -215,7 +216,7 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 			p.drop(r)
 			c.Read--
 			return errReread
-		case p.im.opts.Existing == Skip && policy == "APPEND":
+		case p.im.opts.Existing == plan.Skip && policy == "APPEND":
 			c.Skipped++
 			return nil
 		case p.im.source.Once && (server.UnknownCommand(refused) || refused.Code() == "NOPERM"):
@@ -325,7 +326,7 @@ func (p *pass) largeRefused(ctx context.Context, e, value *rdb.Entry, r *route, 
 	switch server.ClassifyReply(refused) {
 	case server.Exists:
 		switch {
-		case p.im.opts.Existing == Skip:
+		case p.im.opts.Existing == plan.Skip:
 			p.count(row).Skipped++
 		case e.Offset < p.uncertain || p.epoch.Repair || p.reread == e.Offset:
 			if p.im.Foreign.Load() {
@@ -397,7 +398,7 @@ func (l *largeKey) add(args ...[]byte) {
 
 // run sends the key and gives the first reply that refuses.
 func (l *largeKey) run(ctx context.Context, size int64, whole bool) (redis.Error, error) {
-	p, e, replace := l.pass, l.entry, l.pass.im.opts.Existing == Replace
+	p, e, replace := l.pass, l.entry, l.pass.im.opts.Existing == plan.Replace
 	if err := l.selectDB(ctx, e.DB); err != nil {
 		var refused redis.Error
 		if errors.As(err, &refused) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 // A dump with a key twice is refused before the first write by every way to import, because only one of the values would be
@@ -15,7 +16,7 @@ func TestDuplicateKeys(t *testing.T) {
 	s := redistest.Start(t)
 	second := text(0, "a")
 	second.Raw = rdb.AppendString(nil, []byte("other"))
-	large := rdb.Entry{Key: []byte("large"), Type: rdb.TypeString, Raw: rdb.AppendString(nil, make([]byte, 2*split))}
+	large := rdb.Entry{Key: []byte("large"), Type: rdb.TypeString, Raw: rdb.AppendString(nil, make([]byte, 2*plan.Split))}
 	over := text(0, "a")
 	over.Expiry = 1000
 	for _, tt := range []struct {
@@ -34,11 +35,11 @@ func TestDuplicateKeys(t *testing.T) {
 		{"one has expired", []rdb.Entry{over, text(0, "a")}, rdb.Filter{}, ""},
 	} {
 		for _, r := range runs() {
-			if r.commands || r.verify == VerifyOff || r.method == Replication && (!tt.filter.Empty() || tt.want == "") {
+			if r.commands || r.verify == plan.VerifyOff || r.method == plan.Replication && (!tt.filter.Empty() || tt.want == "") {
 				continue
 			}
 			for _, once := range []bool{false, true} {
-				if once && r.method == Replication {
+				if once && r.method == plan.Replication {
 					continue
 				}
 				t.Run(fmt.Sprint(tt.name, " ", r, " ", once), func(t *testing.T) { r.twice(t, s, dump10(t, tt.entries...), tt.filter, once, tt.want) })
@@ -51,12 +52,12 @@ func TestDuplicateKeys(t *testing.T) {
 func (r run) twice(t *testing.T, s *redistest.Server, data []byte, filter rdb.Filter, once bool, want string) {
 	s.TB = t
 	empty(s)
-	if r.existing != Flush {
+	if r.existing != plan.Flush {
 		s.Do("SET", "precious", "1")
 	}
 	src := bytesSource("dump", data)
 	src.Once = once
-	report, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{Filter: filter, Method: r.method, Existing: r.existing, Verify: r.verify, Confirm: func(string) error { return nil }})
+	report, err := Import(t.Context(), src, targetOf(t, s.URL()), plan.Options{Filter: filter, Method: r.method, Existing: r.existing, Verify: r.verify, Confirm: func(string) error { return nil }})
 	switch {
 	case want == "":
 		if err != nil || report.Failed() > 0 {
@@ -64,13 +65,13 @@ func (r run) twice(t *testing.T, s *redistest.Server, data []byte, filter rdb.Fi
 		}
 	case once:
 		said := fmt.Sprint(report.Failures)
-		if err != nil || report.Failed() == 0 || !strings.Contains(said, errTwice.Error()) && !strings.Contains(said, "BUSYKEY") {
+		if err != nil || report.Failed() == 0 || !strings.Contains(said, plan.ErrTwice.Error()) && !strings.Contains(said, "BUSYKEY") {
 			t.Errorf("%v, %+v", err, report)
 		}
 		if strings.Contains(want, `"a"`) && s.Do("GET", "a") != "value" {
 			t.Errorf("the first value is gone: %v", s.Do("GET", "a"))
 		}
-	case r.method == Replication:
+	case r.method == plan.Replication:
 		if err == nil || !strings.Contains(err.Error(), "duplicate key") || s.Do("DBSIZE") != int64(0) {
 			t.Errorf("%v", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -31,7 +32,7 @@ func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, err
 			v.differ(*e, notThere)
 		}
 		return false, nil
-	case e.Type == rdb.TypeModule2, v.im.opts.Existing == Skip:
+	case e.Type == rdb.TypeModule2, v.im.opts.Existing == plan.Skip:
 		return false, nil
 	case kind != e.Type.Kind():
 		v.differ(*e, fmt.Sprintf("is a %s, expected a %s", kind, e.Type.Kind()))

@@ -18,6 +18,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/rdbmix"
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 // memoryStore is a Store that a test can look into and make fail.
@@ -92,12 +93,12 @@ func (m mixed) check(t *testing.T, s *redistest.Server, r *account.Report) {
 func TestMixed(t *testing.T) {
 	m := mixedDump(t)
 	s := redistest.Start(t)
-	for _, o := range []Options{
+	for _, o := range []plan.Options{
 		{},
-		{Method: Commands},
-		{Method: Replication},
-		{Verify: VerifyFull, Connections: 1, Window: 64 << 10},
-		{Verify: VerifyFull, Method: Commands, Connections: 5},
+		{Method: plan.Commands},
+		{Method: plan.Replication},
+		{Verify: plan.VerifyFull, Connections: 1, Window: 64 << 10},
+		{Verify: plan.VerifyFull, Method: plan.Commands, Connections: 5},
 	} {
 		empty(s)
 		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), o)
@@ -105,28 +106,28 @@ func TestMixed(t *testing.T) {
 			t.Fatalf("%+v: %v", o, err)
 		}
 		m.check(t, s, report)
-		if o.Verify == VerifyFull && report.Verified != m.keys {
+		if o.Verify == plan.VerifyFull && report.Verified != m.keys {
 			t.Errorf("%d keys compared", report.Verified)
 		}
 	}
 	// A second time, over what is there.
-	for _, existing := range []Existing{Replace, Flush} {
-		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{
-			Existing: existing, Confirm: func(string) error { return nil }, Method: Commands})
+	for _, existing := range []plan.Existing{plan.Replace, plan.Flush} {
+		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), plan.Options{
+			Existing: existing, Confirm: func(string) error { return nil }, Method: plan.Commands})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.check(t, s, report)
 	}
 	s.Do("DEL", "app:cache:7", "app:large:1")
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Existing: Skip})
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), plan.Options{Existing: plan.Skip})
 	if err != nil || report.Total.Written != 2 || report.Total.Skipped != m.keys-2 {
 		t.Errorf("%v, %+v", err, report.Total)
 	}
 	if got := state(s); !reflect.DeepEqual(got, m.want) {
 		t.Error("what was missing is not there again")
 	}
-	if _, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{}); err == nil || !strings.Contains(err.Error(), "already contains 12000 keys; use --replace") {
+	if _, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), plan.Options{}); err == nil || !strings.Contains(err.Error(), "already contains 12000 keys; use --replace") {
 		t.Errorf("keys in the way: %v", err)
 	}
 }
@@ -161,7 +162,7 @@ func TestVerifyFinds(t *testing.T) {
 		}
 		return open(ctx, offset)
 	}
-	report, err := Import(t.Context(), source, targetOf(t, s.URL()), Options{Verify: VerifyFull})
+	report, err := Import(t.Context(), source, targetOf(t, s.URL()), plan.Options{Verify: plan.VerifyFull})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +190,7 @@ func TestCutConnections(t *testing.T) {
 	s := redistest.Start(t)
 	p := redistest.StartProxy(t, s.Addr())
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, method := range []Method{Auto, Commands} {
+	for _, method := range []plan.Method{plan.Auto, plan.Commands} {
 		empty(s)
 		stop := make(chan struct{})
 		var setting sync.WaitGroup
@@ -211,7 +212,7 @@ func TestCutConnections(t *testing.T) {
 		var report *account.Report
 		var err error
 		for range 20 {
-			report, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{Method: method, Verify: VerifyOff, Connections: 2})
+			report, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), plan.Options{Method: method, Verify: plan.VerifyOff, Connections: 2})
 			// One that is cut off while it still asks the target how it is has written nothing, and says so.
 			if err != nil && s.Do("DBSIZE").(int64) == 0 {
 				continue
@@ -241,7 +242,7 @@ func TestSlowConnection(t *testing.T) {
 	s := redistest.Start(t)
 	p := redistest.StartProxy(t, s.Addr())
 	p.Set(redistest.Toxic{Delay: 10 * time.Millisecond})
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), Options{})
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis://"+p.Addr), plan.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +259,7 @@ func TestRestartedTarget(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redistest.Start(t, "--appendonly", tt.aof)
 			store := &confirmedStore{do: func() { s.Kill(); s.Run() }}
-			report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), Options{Checkpoint: store, Rate: 15 << 20})
+			report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), plan.Options{Checkpoint: store, Rate: 15 << 20})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -308,7 +309,7 @@ func TestFailover(t *testing.T) {
 		redistest.Until(t, "some keys are written", func() bool { return master.Do("DBSIZE").(int64) > 3000 })
 		redistest.Until(t, "a failover begins", func() bool { _, err := sentinel.Try("SENTINEL", "failover", "shop"); return err == nil })
 	}()
-	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis+sentinel://"+sentinel.Addr()+"/shop"), Options{Checkpoint: &memoryStore{}, Rate: 8 << 20})
+	report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, "redis+sentinel://"+sentinel.Addr()+"/shop"), plan.Options{Checkpoint: &memoryStore{}, Rate: 8 << 20})
 	<-done
 	if err != nil {
 		t.Fatal(err)
@@ -327,14 +328,14 @@ func TestStopAndResume(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
 		args       []string
-		opts       Options
+		opts       plan.Options
 		during     func(s *redistest.Server) // when some keys are there
 		after      func(s *redistest.Server) // before resuming
 		fail       func(save int) error
 		cancel     bool
 	}{
 		{
-			name: "out of memory", want: "raise maxmemory", args: []string{"--maxmemory", "12mb"}, opts: Options{IgnoreRoom: true},
+			name: "out of memory", want: "raise maxmemory", args: []string{"--maxmemory", "12mb"}, opts: plan.Options{IgnoreRoom: true},
 			after: func(s *redistest.Server) { s.Do("CONFIG", "SET", "maxmemory", "0") },
 		},
 		{
@@ -363,7 +364,7 @@ func TestStopAndResume(t *testing.T) {
 			after:  func(s *redistest.Server) { s.Do("CONFIG", "SET", "min-replicas-to-write", "0") },
 		},
 		{
-			name: "gone", want: "the target was unreachable for", opts: Options{Patience: 300 * time.Millisecond},
+			name: "gone", want: "the target was unreachable for", opts: plan.Options{Patience: 300 * time.Millisecond},
 			during: func(s *redistest.Server) { s.Kill() },
 			after:  func(s *redistest.Server) { s.Run() },
 		},
@@ -418,7 +419,7 @@ func TestStopAndResume(t *testing.T) {
 			}
 			store.fail = nil
 			opts.Resume, opts.Rate, opts.Patience = true, 0, 0
-			opts.Verify = VerifyFull
+			opts.Verify = plan.VerifyFull
 			report, err = Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), opts)
 			if err != nil {
 				t.Fatal(err)

@@ -18,168 +18,18 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// A Source is a dump that can be read.
-type Source struct {
-	// Name is what people call it, without secrets.
-	Name string
-	// Size in bytes; 0 where it is not known.
-	Size int64
-	// Open gives the bytes of the dump from an offset on. With Once, it is called once, with 0.
-	Open func(ctx context.Context, offset int64) (io.ReadCloser, error)
-	// Once reports that the dump cannot be read a second time: a live snapshot. There is then no first pass, and nothing that
-	// needs one: no estimate of memory, no going on after an interruption, no full verification.
-	Once bool
-	// Base is the file that the dump is in, where that is not Name.
-	Base string
-	// Parts are the files of commands that follow the dump, where the source is an append-only file. Commands may also
-	// follow the dump in its own stream.
-	Parts []aof.Part
-	// NoDump reports that there are commands only: Open then gives a dump without keys.
-	NoDump bool
-	// Packed is the program that unpacks the file: gzip, zstd or "".
-	Packed string
-	// Notes are for the report, such as files that were not read.
-	Notes []string
-	// Live is what is known of the servers that the dump comes from as it is read; nil for a dump that lies somewhere.
-	Live *Live
-}
-
-// Live is what is known of running servers that are a source.
-type Live struct {
-	// IDs are run and replication IDs of all of them (INFO, run_id, master_replid); none may be the target's.
-	IDs []string
-	// Clock is how far the clock of the source is ahead of the one here.
-	Clock time.Duration
-	// FieldTTL reports that there are hashes of which fields expire.
-	FieldTTL bool
-	// Modules are the names of its modules; those that are built in among them.
-	Modules []string
-	// FindTypes returns which of some types, by the names of TYPE, its keys have; it may be nil.
-	FindTypes func(ctx context.Context, types []string) ([]string, error)
-}
-
-// A Store keeps the checkpoint of an import.
-type Store interface {
-	// Load returns what was saved last, or nil.
-	Load() ([]byte, error)
-	// Save replaces it as a whole, so that a loss of power leaves the old or the new one.
-	Save([]byte) error
-	// Remove is for an import that is done.
-	Remove() error
-}
-
-// Existing describes what to do about keys that are there already.
-type Existing uint8
-
-// What to do about keys that are there already.
-const (
-	Refuse  Existing = iota // do not begin
-	Replace                 // write over them
-	Skip                    // leave them as they are
-	Flush                   // empty the databases first that keys go to
-)
-
-// String returns the word of the command line.
-func (e Existing) String() string {
-	return [...]string{"refuse", "replace", "skip-existing", "flush"}[e]
-}
-
-// Method is how keys are written.
-type Method uint8
-
-// How keys are written.
-const (
-	Auto        Method = iota // RESTORE, and commands for what the target refuses
-	Restore                   // RESTORE only
-	Commands                  // commands only
-	Replication               // the target becomes our replica for a moment and loads the dump itself
-)
-
-// String gives the word of the command line.
-func (m Method) String() string { return [...]string{"auto", "restore", "commands", "replication"}[m] }
-
-// Verify describes how much is compared afterwards.
-type Verify uint8
-
-// How much is compared afterwards.
-const (
-	VerifySample Verify = iota // some keys of all
-	VerifyFull                 // every key
-	VerifyOff
-)
-
-// String gives the word of the command line.
-func (v Verify) String() string { return [...]string{"sample", "full", "off"}[v] }
-
-// Options of [Import]. The zero value is the default.
-type Options struct {
-	Filter   rdb.Filter // Now is set by Import
-	Existing Existing
-	Method   Method
-	Verify   Verify
-	DryRun   bool // everything but the first write
-	Resume   bool // go on from the checkpoint
-
-	// Checkpoint may be nil: then an import that ends too early cannot be resumed.
-	Checkpoint Store
-
-	Connections int           // to each node; 0 stands for 4
-	Window      int           // bytes of commands under way to all nodes; 0 stands for 4 MiB
-	Rate        int64         // bytes of commands a second; 0 for no limit
-	Patience    time.Duration // how long to try to reach a target that does not answer; 0 stands for 2 minutes
-	IgnoreRoom  bool          // do not compare the estimate of memory with the target's
-	Anonymous   bool          // take a target that does not say which process it is, and look for every key at the end
-	// SourceClock is how far the clock of the server that wrote the dump was ahead; 0 where it was right, or is asked (Live).
-	SourceClock time.Duration
-	MaxFailures int // how many failures a Report names; 0 stands for 100
-
-	// Replication is how the target reaches us; only for that Method.
-	Replication ReplicationOptions
-
-	// Progress is called now and then, from one goroutine at a time; it may be nil.
-	Progress func(account.Progress)
-	// Confirm is asked before databases are emptied; nil refuses.
-	Confirm func(question string) error
-}
-
-const (
-	defaultConnections = 4
-	defaultWindow      = 4 << 20
-	defaultPatience    = 2 * time.Minute
-	defaultFailures    = 100
-	// split is the size from which a value is written piece by piece under another name and then renamed, so that no
-	// command keeps the target busy for long: 90,000 elements of a sorted set, which take 0.1 s.
-	split = 256 << 10
-)
-
-func (o Options) withDefaults() Options {
-	if o.Connections <= 0 {
-		o.Connections = defaultConnections
-	}
-	if o.Window <= 0 {
-		o.Window = defaultWindow
-	}
-	if o.Patience <= 0 {
-		o.Patience = defaultPatience
-	}
-	if o.MaxFailures <= 0 {
-		o.MaxFailures = defaultFailures
-	}
-	return o
-}
 
 // Import writes the dump into the target. The report is as complete as it could be made also where there is an error.
 //
 // An error that stopped the import half way is an *[Interrupted], which says where it stopped and whether it can be gone on
 // with; what was wrong before the first write comes as finding.Problems, all at once. Single keys that failed are in the
 // report and no error.
-func Import(ctx context.Context, source Source, target *redis.Target, opts Options) (*account.Report, error) {
+func Import(ctx context.Context, source plan.Source, target *redis.Target, opts plan.Options) (*account.Report, error) {
 	im := newImporter(source, target, opts)
 	report := &account.Report{Source: source.Name, Target: target.String(), Method: im.opts.Method.String(), DryRun: opts.DryRun, Rows: []account.Row{}}
 	im.Ledger.Report, im.Ledger.MaxFail = report, im.opts.MaxFailures
@@ -194,8 +44,8 @@ func Import(ctx context.Context, source Source, target *redis.Target, opts Optio
 	return report, err
 }
 
-func newImporter(source Source, target *redis.Target, opts Options) *importer {
-	opts = opts.withDefaults()
+func newImporter(source plan.Source, target *redis.Target, opts plan.Options) *importer {
+	opts = opts.WithDefaults()
 	im := &importer{source: source, opts: opts, began: time.Now(), sent: account.NewOwnCommands()}
 	im.Target, im.Patience, im.Anonymous = target, opts.Patience, opts.Anonymous
 	return im
@@ -228,8 +78,8 @@ func (e *Interrupted) Unwrap() error { return e.Err }
 type importer struct {
 	server.Link
 
-	source Source
-	opts   Options
+	source plan.Source
+	opts   plan.Options
 	began  time.Time
 
 	survey  *survey
@@ -259,7 +109,7 @@ type importer struct {
 	uses      account.Losses
 
 	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
-	twice    duplicates
+	twice    plan.Duplicates
 	head     *rdb.Scanner
 	headBody io.Closer
 	pending  *rdb.Entry
@@ -288,7 +138,7 @@ func (im *importer) all(ctx context.Context) error {
 		}
 		return nil
 	}
-	if im.opts.Method == Replication {
+	if im.opts.Method == plan.Replication {
 		return im.replicate(ctx)
 	}
 	if err := im.flush(ctx); err != nil {
@@ -350,7 +200,7 @@ func (im *importer) write(ctx context.Context) error {
 		im.begun = true
 	}
 	im.pace.rate = im.opts.Rate
-	if im.sampler == nil && im.opts.Verify != VerifyOff && (im.opts.Verify == VerifySample || im.source.Once) {
+	if im.sampler == nil && im.opts.Verify != plan.VerifyOff && (im.opts.Verify == plan.VerifySample || im.source.Once) {
 		im.sampler = newSampler()
 	}
 	im.Progress.Stage("writing", im.size())

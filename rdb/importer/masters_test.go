@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
@@ -37,27 +38,27 @@ func TestEveryMasterIsAsked(t *testing.T) {
 		denied  map[int]string // what the user may not run, by node
 		user    string
 		library int // the node that has one; 0 for none
-		opts    Options
+		opts    plan.Options
 		want    string // NODE is the address of the second node; "" for an import that succeeds
 		not     string
 	}{
-		{name: "all permitted", entries: all, opts: Options{Method: Commands}},
-		{name: "one command of one node", entries: all, denied: map[int]string{1: "-sadd"}, opts: Options{Method: Commands}, want: "node NODE: the user has no permission to run SADD, which the import requires; grant +sadd"},
-		{name: "one command without ACL DRYRUN", entries: all, denied: map[int]string{1: "-sadd -acl"}, opts: Options{Method: Commands}, want: "node NODE: the user has no permission to run SADD"},
-		{name: "one command, only looked up", entries: all, denied: map[int]string{1: "-sadd -acl -multi"}, opts: Options{Method: Commands}, want: "node NODE: the user has no permission to run "},
+		{name: "all permitted", entries: all, opts: plan.Options{Method: plan.Commands}},
+		{name: "one command of one node", entries: all, denied: map[int]string{1: "-sadd"}, opts: plan.Options{Method: plan.Commands}, want: "node NODE: the user has no permission to run SADD, which the import requires; grant +sadd"},
+		{name: "one command without ACL DRYRUN", entries: all, denied: map[int]string{1: "-sadd -acl"}, opts: plan.Options{Method: plan.Commands}, want: "node NODE: the user has no permission to run SADD"},
+		{name: "one command, only looked up", entries: all, denied: map[int]string{1: "-sadd -acl -multi"}, opts: plan.Options{Method: plan.Commands}, want: "node NODE: the user has no permission to run "},
 		{name: "RESTORE", entries: all, denied: map[int]string{1: "-restore"}, want: "node NODE: NOPERM"},
-		{name: "RESTORE, for plain commands", entries: all, denied: map[int]string{1: "-restore"}, opts: Options{Method: Commands}},
+		{name: "RESTORE, for plain commands", entries: all, denied: map[int]string{1: "-restore"}, opts: plan.Options{Method: plan.Commands}},
 		{name: "DUMP", entries: all, denied: map[int]string{1: "-dump"}, want: "node NODE: NOPERM"},
-		{name: "FLUSHDB", entries: all, denied: map[int]string{1: "-flushdb"}, opts: Options{Existing: Flush, Confirm: confirm}, want: "node NODE: the user has no permission to run FLUSHDB"},
+		{name: "FLUSHDB", entries: all, denied: map[int]string{1: "-flushdb"}, opts: plan.Options{Existing: plan.Flush, Confirm: confirm}, want: "node NODE: the user has no permission to run FLUSHDB"},
 		{name: "INFO", entries: all, denied: map[int]string{1: "-info"}, want: "node NODE: NOPERM"},
-		{name: "two nodes", entries: all, denied: map[int]string{0: "-sadd", 1: "-sadd"}, opts: Options{Method: Commands}, want: ", NODE: the user has no permission to run SADD"},
-		{name: "all nodes", entries: all, denied: map[int]string{0: "-sadd", 1: "-sadd", 2: "-sadd"}, opts: Options{Method: Commands}, want: "the user has no permission to run SADD", not: "node"},
-		{name: "what no value needs", entries: all, denied: map[int]string{1: "-hset"}, opts: Options{Method: Commands}},
-		{name: "a node that no key goes to", entries: []rdb.Entry{setFor(0, 3)}, denied: map[int]string{1: "-sadd -unlink -multi -renamenx"}, opts: Options{Method: Commands}},
-		{name: "keys of one name", entries: all, denied: map[int]string{1: "resetkeys ~set:*"}, opts: Options{Method: Commands}, want: "node NODE: NOPERM"},
+		{name: "two nodes", entries: all, denied: map[int]string{0: "-sadd", 1: "-sadd"}, opts: plan.Options{Method: plan.Commands}, want: ", NODE: the user has no permission to run SADD"},
+		{name: "all nodes", entries: all, denied: map[int]string{0: "-sadd", 1: "-sadd", 2: "-sadd"}, opts: plan.Options{Method: plan.Commands}, want: "the user has no permission to run SADD", not: "node"},
+		{name: "what no value needs", entries: all, denied: map[int]string{1: "-hset"}, opts: plan.Options{Method: plan.Commands}},
+		{name: "a node that no key goes to", entries: []rdb.Entry{setFor(0, 3)}, denied: map[int]string{1: "-sadd -unlink -multi -renamenx"}, opts: plan.Options{Method: plan.Commands}},
+		{name: "keys of one name", entries: all, denied: map[int]string{1: "resetkeys ~set:*"}, opts: plan.Options{Method: plan.Commands}, want: "node NODE: NOPERM"},
 		{name: "keys of one name, whole", entries: all, denied: map[int]string{1: "resetkeys ~set:*"}},
-		{name: "a renamed command", entries: []rdb.Entry{entryFor(2, 3, rdb.TypeList)}, opts: Options{Method: Commands}, want: "the target has no RPUSH command (renamed or disabled)"},
-		{name: "a renamed command for keys elsewhere", entries: []rdb.Entry{entryFor(0, 3, rdb.TypeList)}, opts: Options{Method: Commands}},
+		{name: "a renamed command", entries: []rdb.Entry{entryFor(2, 3, rdb.TypeList)}, opts: plan.Options{Method: plan.Commands}, want: "the target has no RPUSH command (renamed or disabled)"},
+		{name: "a renamed command for keys elsewhere", entries: []rdb.Entry{entryFor(0, 3, rdb.TypeList)}, opts: plan.Options{Method: plan.Commands}},
 		{name: "a library", entries: append(slices.Clone(all), rdb.Entry{Kind: rdb.FunctionEntry, Raw: []byte(lib)}), library: 1, want: `node NODE: the target already has a function library "lib"`},
 		{name: "FUNCTION RESTORE", entries: append(slices.Clone(all), rdb.Entry{Kind: rdb.FunctionEntry, Raw: []byte(lib)}), denied: map[int]string{1: "-function|restore"}, want: "node NODE: the user has no permission to run FUNCTION RESTORE"},
 	} {
@@ -70,7 +71,7 @@ func TestEveryMasterIsAsked(t *testing.T) {
 					n.Do("FUNCTION", "LOAD", lib)
 				}
 			}
-			if tt.opts.Existing == Flush {
+			if tt.opts.Existing == plan.Flush {
 				redistest.ClusterDo(t, nodes, "precious", "SET", "precious", "1")
 			}
 			before := redistest.ClusterDigest(t, nodes)
@@ -103,7 +104,7 @@ func TestFlushOfEveryMaster(t *testing.T) {
 		redistest.ClusterDo(t, nodes, "precious", "SET", "precious", "1")
 		src := bytesSource("live", dump10(t, setFor(0, 3)))
 		src.Once = true
-		report, err := Import(t.Context(), src, targetOf(t, nodes[first].URL()), Options{Existing: Flush, Confirm: func(string) error { return nil }})
+		report, err := Import(t.Context(), src, targetOf(t, nodes[first].URL()), plan.Options{Existing: plan.Flush, Confirm: func(string) error { return nil }})
 		sum := int64(0)
 		for _, n := range nodes {
 			sum += n.Do("DBSIZE").(int64)

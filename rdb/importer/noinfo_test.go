@@ -16,6 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -35,18 +36,18 @@ func TestAbilitiesWithoutInfo(t *testing.T) {
 	s := redistest.Start(t)
 	for _, tt := range []struct {
 		denied string
-		method Method
+		method plan.Method
 		want   server.Abilities
 		fails  string
 	}{
-		{"", Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
-		{"INFO", Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
-		{"INFO HELLO", Auto, can("the target", "", 10, true, false), ""},
-		{"RESTORE", Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
-		{"INFO RESTORE", Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
-		{"INFO RESTORE HELLO", Commands, can("the target", "", 10, false, true), ""},
-		{"INFO RESTORE HELLO COMMAND", Commands, server.Abilities{}, "cannot find out the version of the target, because RESTORE, INFO, HELLO and COMMAND"},
-		{"INFO RESTORE", Auto, server.Abilities{}, "the user lacks permissions"},
+		{"", plan.Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
+		{"INFO", plan.Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
+		{"INFO HELLO", plan.Auto, can("the target", "", 10, true, false), ""},
+		{"RESTORE", plan.Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
+		{"INFO RESTORE", plan.Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
+		{"INFO RESTORE HELLO", plan.Commands, can("the target", "", 10, false, true), ""},
+		{"INFO RESTORE HELLO COMMAND", plan.Commands, server.Abilities{}, "cannot find out the version of the target, because RESTORE, INFO, HELLO and COMMAND"},
+		{"INFO RESTORE", plan.Auto, server.Abilities{}, "the user lacks permissions"},
 	} {
 		for _, reply := range []string{"-NOPERM this user has no permissions to run the command\r\n", "-ERR unknown command, with args beginning with: \r\n"} {
 			addr := disguise(t, s, func(args []string) (string, []string) {
@@ -55,7 +56,7 @@ func TestAbilitiesWithoutInfo(t *testing.T) {
 				}
 				return "", args
 			})
-			im := newImporter(bytesSource("dump", nil), targetOf(t, "redis://"+addr), Options{Method: tt.method, Anonymous: true})
+			im := newImporter(bytesSource("dump", nil), targetOf(t, "redis://"+addr), plan.Options{Method: tt.method, Anonymous: true})
 			im.Ledger.Report = &account.Report{}
 			conn, err := im.TryConnect(t.Context(), "")
 			if err != nil {
@@ -91,15 +92,15 @@ func TestWithoutInfo(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		once bool
-		opts Options
+		opts plan.Options
 		want string
 	}{
-		{"not anonymous", false, Options{}, "the import requires INFO to notice restarts; grant +info, or use --no-run-id"},
-		{"occupied", false, Options{Anonymous: true}, "database 0 of the target already contains 2 keys"},
-		{"occupied, read once", true, Options{Anonymous: true}, "database 5 of the target already contains 1 key"},
-		{"emptied", false, Options{Anonymous: true, Existing: Flush, Confirm: confirm}, ""},
-		{"emptied, read once", true, Options{Anonymous: true, Existing: Flush, Confirm: confirm}, ""},
-		{"by replication", false, Options{Anonymous: true, Method: Replication}, "the target does not answer INFO (denied, renamed or a proxy), so its keys"},
+		{"not anonymous", false, plan.Options{}, "the import requires INFO to notice restarts; grant +info, or use --no-run-id"},
+		{"occupied", false, plan.Options{Anonymous: true}, "database 0 of the target already contains 2 keys"},
+		{"occupied, read once", true, plan.Options{Anonymous: true}, "database 5 of the target already contains 1 key"},
+		{"emptied", false, plan.Options{Anonymous: true, Existing: plan.Flush, Confirm: confirm}, ""},
+		{"emptied, read once", true, plan.Options{Anonymous: true, Existing: plan.Flush, Confirm: confirm}, ""},
+		{"by replication", false, plan.Options{Anonymous: true, Method: plan.Replication}, "the target does not answer INFO (denied, renamed or a proxy), so its keys"},
 	} {
 		for _, denied := range []string{"-info", "-info -hello"} {
 			t.Run(tt.name+" "+denied, func(t *testing.T) {
@@ -129,7 +130,7 @@ func TestWithoutInfo(t *testing.T) {
 			}
 			return "", args
 		})
-		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, "redis://"+addr), Options{})
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, "redis://"+addr), plan.Options{})
 		if name == "PING" && (err != nil || report.Failed() > 0) {
 			t.Errorf("%v, %+v", err, report)
 		}
@@ -149,7 +150,7 @@ func TestKindsWithoutInfo(t *testing.T) {
 			empty(n)
 			url = restrict(n, denied)
 		}
-		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, url), Options{Anonymous: true})
+		report, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, url), plan.Options{Anonymous: true})
 		sum := int64(0)
 		for _, n := range nodes {
 			sum += n.Do("DBSIZE").(int64)
@@ -159,7 +160,7 @@ func TestKindsWithoutInfo(t *testing.T) {
 		}
 	}
 	s := redistest.Start(t, "--replicaof", "127.0.0.1", "1")
-	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, restrict(s, "-info -restore")), Options{Anonymous: true, Method: Commands})
+	_, err := Import(t.Context(), bytesSource("dump", data), targetOf(t, restrict(s, "-info -restore")), plan.Options{Anonymous: true, Method: plan.Commands})
 	if err == nil || !strings.Contains(err.Error(), "the target is a replica; use its master") {
 		t.Errorf("got %v", err)
 	}
@@ -267,10 +268,10 @@ func TestProbesLeaveNothing(t *testing.T) {
 		return "", args
 	})
 	listpackSet := rdb.Entry{Key: []byte("s"), Type: rdb.TypeHashListpack, Raw: rdb.AppendString(nil, packed("f", "v"))}
-	for _, method := range []Method{Auto, Commands} {
+	for _, method := range []plan.Method{plan.Auto, plan.Commands} {
 		empty(s)
 		s.Do("DEBUG", "SET-ACTIVE-EXPIRE", "0")
-		report, err := Import(t.Context(), bytesSource("dump", dump10(t, text(0, "a"), listpackSet)), targetOf(t, "redis://"+addr), Options{Method: method})
+		report, err := Import(t.Context(), bytesSource("dump", dump10(t, text(0, "a"), listpackSet)), targetOf(t, "redis://"+addr), plan.Options{Method: method})
 		if err != nil || report.Failed() > 0 {
 			t.Errorf("%v: %v, %+v", method, err, report)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -58,8 +59,8 @@ func fixtures(tb testing.TB) []fixture {
 	return list
 }
 
-func bytesSource(name string, data []byte) Source {
-	return Source{Name: name, Size: int64(len(data)), Open: func(_ context.Context, offset int64) (io.ReadCloser, error) {
+func bytesSource(name string, data []byte) plan.Source {
+	return plan.Source{Name: name, Size: int64(len(data)), Open: func(_ context.Context, offset int64) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data[offset:])), nil
 	}}
 }
@@ -125,9 +126,9 @@ func TestOracle(t *testing.T) {
 				want = state(redistest.StartDump(t, f.data))
 			}
 			var cells []string
-			for _, method := range []Method{Auto, Commands} {
+			for _, method := range []plan.Method{plan.Auto, plan.Commands} {
 				empty(target)
-				report, err := Import(t.Context(), bytesSource(f.name, f.data), targetOf(t, target.URL()), Options{Method: method, Verify: VerifyFull})
+				report, err := Import(t.Context(), bytesSource(f.name, f.data), targetOf(t, target.URL()), plan.Options{Method: method, Verify: plan.VerifyFull})
 				got := state(target)
 				cell := ""
 				switch {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -202,7 +203,7 @@ func (im *importer) keepSaving(ctx context.Context, p *pass) {
 
 // flush empties the databases that keys go to.
 func (im *importer) flush(ctx context.Context) error {
-	if im.opts.Existing != Flush || im.resumed != nil {
+	if im.opts.Existing != plan.Flush || im.resumed != nil {
 		return nil
 	}
 	dbs := im.databases()
@@ -250,7 +251,7 @@ func (im *importer) readHead(ctx context.Context) error {
 	}
 	s := newSurvey()
 	im.survey, im.headBody = s, body
-	im.head = rdb.NewScanner(body, rdb.Options{Window: split})
+	im.head = rdb.NewScanner(body, rdb.Options{Window: plan.Split})
 	for {
 		e, err := im.head.Next()
 		if err == io.EOF {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -163,7 +164,7 @@ func (p *pass) openAt(ctx context.Context, at rdb.Position) error {
 		return server.Fatal(fmt.Errorf("%s: %w", p.im.source.Name, err))
 	}
 	p.body = body
-	p.scanner = rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: !p.im.source.Once, Start: at})
+	p.scanner = rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: !p.im.source.Once, Start: at})
 	return nil
 }
 
@@ -358,8 +359,8 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		c.Skipped++
 		return nil
 	}
-	if p.im.source.Once && (p.im.opts.Existing == Skip || p.im.opts.Existing == Replace) && p.reread != e.Offset && !p.im.twice.add(e) {
-		p.refuse(e, row, errTwice) // the target would not say so
+	if p.im.source.Once && (p.im.opts.Existing == plan.Skip || p.im.opts.Existing == plan.Replace) && p.reread != e.Offset && !p.im.twice.Add(e) {
+		p.refuse(e, row, plan.ErrTwice) // the target would not say so
 		return nil
 	}
 	p.im.uses.Known = p.im.uses.Known || e.HasIdle || e.HasFreq
@@ -367,7 +368,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
-	if how != plain && len(e.Raw) <= split {
+	if how != plain && len(e.Raw) <= plan.Split {
 		if err := p.im.mayRestore(e); err != nil {
 			p.refuse(e, row, err)
 			return nil
@@ -379,7 +380,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	if p.im.sampler != nil && p.reread != e.Offset {
 		p.im.sampler.offer(e, from, p.scanner.Version())
 	}
-	if e.Raw == nil || len(e.Raw) > split {
+	if e.Raw == nil || len(e.Raw) > plan.Split {
 		err := p.large(ctx, e, route, row, how)
 		if err == errReread {
 			c.Read-- // it comes again
@@ -439,7 +440,7 @@ func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how 
 func (p *pass) appendRestore(b *batch, k *keyRef, e *rdb.Entry) (err error) {
 	k.replies, k.how = 1, byRestore
 	var payload [2]int
-	b.buf, payload, err = appendRestore(b.buf, e, p.im.opts.Existing == Replace)
+	b.buf, payload, err = appendRestore(b.buf, e, p.im.opts.Existing == plan.Replace)
 	k.payloadAt, k.payloadEnd = payload[0], payload[1]
 	k.nameAt, k.nameLen = k.start+len("*4\r\n$7\r\nRESTORE\r\n$\r\n")+len(strconv.Itoa(len(e.Key))), len(e.Key)
 	return err
@@ -580,10 +581,10 @@ func (p *pass) existed(b *batch, k *keyRef) {
 	switch {
 	case b.epoch.Repair:
 		k.done = true
-		if p.im.Foreign.Load() && p.im.opts.Existing != Skip {
+		if p.im.Foreign.Load() && p.im.opts.Existing != plan.Skip {
 			p.im.doubtful.Add(k.offset)
 		}
-	case p.im.opts.Existing == Skip:
+	case p.im.opts.Existing == plan.Skip:
 		k.done = true
 		b.count(k.row).Skipped++
 	case k.uncertain || b.resent:

@@ -10,6 +10,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -59,9 +60,9 @@ func (im *importer) preflight(ctx context.Context) error {
 		err = im.readHead(ctx)
 	} else {
 		im.survey, err = im.scanDump(ctx)
-		if err == nil && im.survey.tail != nil && im.opts.Method == Auto {
+		if err == nil && im.survey.tail != nil && im.opts.Method == plan.Auto {
 			// The target will load the dump before the commands by itself, which asks more of the dump.
-			im.opts.Method, im.lifetimes = Replication, account.Lifetimes{}
+			im.opts.Method, im.lifetimes = plan.Replication, account.Lifetimes{}
 			im.survey, err = im.scanDump(ctx)
 		}
 	}
@@ -73,15 +74,15 @@ func (im *importer) preflight(ctx context.Context) error {
 	} else {
 		im.Ledger.Report.Version, im.Ledger.Report.Size = im.survey.version, im.survey.size
 		add(im.forCommands())
-		if e := im.survey.duplicates.err(len(im.opts.Filter.MapDB) > 0); e != nil {
+		if e := im.survey.duplicates.Err(len(im.opts.Filter.MapDB) > 0); e != nil {
 			add(fmt.Errorf("%s: %w", im.source.Name, e))
 		}
-		if im.survey.duplicates.full {
+		if im.survey.duplicates.Full {
 			im.Ledger.Note("only the first 16 million keys were checked for duplicates")
 		}
 	}
 	if im.opts.Resume && err == nil {
-		if im.opts.Method == Replication {
+		if im.opts.Method == plan.Replication {
 			return im.resumeReplication(ctx)
 		}
 		add = under("checkpoint")
@@ -209,7 +210,7 @@ func (im *importer) checkNodes(ctx context.Context, add func(error)) {
 
 // occupied reports that keys are in the way.
 func (im *importer) occupied(where string, keys int64) error {
-	if keys == 0 || im.opts.Existing != Refuse || im.resumed != nil || im.opts.Method == Replication {
+	if keys == 0 || im.opts.Existing != plan.Refuse || im.resumed != nil || im.opts.Method == plan.Replication {
 		return nil
 	}
 	err := fmt.Errorf("%s already contains %s; use --replace, --skip-existing or --flush", where, finding.Count(keys, "key"))
@@ -269,7 +270,7 @@ func (im *importer) room(who string, info map[string]string, estimate int64) err
 	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
 	limit, used := number("maxmemory"), number("used_memory")
 	free := limit - used
-	if im.opts.Existing == Flush || im.opts.Existing == Replace {
+	if im.opts.Existing == plan.Flush || im.opts.Existing == plan.Replace {
 		free = limit - number("used_memory_startup")
 	}
 	if limit == 0 || estimate <= free {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 // newerStream is a stream of Redis 7.2: entry 4-0 is deleted and pending on a consumer, 5-0 exists, and the second consumer has
@@ -61,12 +62,12 @@ func TestReencodedForTarget(t *testing.T) {
 	set.Idle, set.HasIdle = 5000, true
 	data := dumpOf(t, set, newerStream("s", 0), newerStream("large", 400_000))
 	for _, live := range []bool{false, true} {
-		for _, method := range []Method{Auto, Restore, Commands} {
+		for _, method := range []plan.Method{plan.Auto, plan.Restore, plan.Commands} {
 			t.Run(fmt.Sprint(method, " live ", live), func(t *testing.T) {
 				s := redistest.Start(t, "--maxmemory-policy", "allkeys-lru")
 				src := bytesSource("dump", data)
 				src.Once = live
-				report, err := Import(t.Context(), src, targetOf(t, s.URL()), Options{Method: method, Verify: VerifyFull})
+				report, err := Import(t.Context(), src, targetOf(t, s.URL()), plan.Options{Method: method, Verify: plan.VerifyFull})
 				if err != nil || report.Failed() > 0 || report.Total.Written != 3 {
 					t.Fatalf("%v, %+v, %v, %v", err, report.Total, report.Failures, report.Differences)
 				}
@@ -83,7 +84,7 @@ func TestReencodedForTarget(t *testing.T) {
 				}
 				notes := strings.Join(report.Notes, "\n")
 				idle := s.Do("OBJECT", "IDLETIME", "set").(int64)
-				if method == Commands {
+				if method == plan.Commands {
 					if !strings.Contains(notes, "(LRU)") || !strings.Contains(notes, "2 streams were written with plain commands") {
 						t.Errorf("losses are not named: %s", notes)
 					}
@@ -105,14 +106,14 @@ func TestReencodeKeepsUse(t *testing.T) {
 	set := rdb.Entry{Key: []byte("set"), Type: rdb.TypeSetListpack, Raw: rdb.AppendString(nil, []byte{13, 0, 0, 0, 2, 0, 0x81, 'a', 2, 0x81, 'b', 2, 0xff})}
 	set.Idle, set.HasIdle = 5000, true
 	lru, lfu := redistest.Start(t, "--maxmemory-policy", "allkeys-lru"), redistest.Start(t, "--maxmemory-policy", "allkeys-lfu")
-	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, set)), targetOf(t, lru.URL()), Options{Verify: VerifyOff}); err != nil {
+	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, set)), targetOf(t, lru.URL()), plan.Options{Verify: plan.VerifyOff}); err != nil {
 		t.Fatal(err)
 	}
 	if idle := lru.Do("OBJECT", "IDLETIME", "set").(int64); idle < 5000 {
 		t.Errorf("idle for %d s", idle)
 	}
 	set.HasIdle, set.HasFreq, set.Freq = false, true, 200
-	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, set)), targetOf(t, lfu.URL()), Options{Verify: VerifyOff}); err != nil {
+	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, set)), targetOf(t, lfu.URL()), plan.Options{Verify: plan.VerifyOff}); err != nil {
 		t.Fatal(err)
 	}
 	if freq := lfu.Do("OBJECT", "FREQ", "set").(int64); freq < 190 {
@@ -126,7 +127,7 @@ func TestReencodeRefusesDamage(t *testing.T) {
 	e.Raw[len(e.Raw)-1] = 1 // the second consumer has the first one's item
 	e.Raw = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(e.Raw, 4), 0)
 	s := redistest.Start(t)
-	report, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(0, "a"), e)), targetOf(t, s.URL()), Options{})
+	report, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(0, "a"), e)), targetOf(t, s.URL()), plan.Options{})
 	if err != nil || report.Total.Failed != 1 || report.Total.Written != 1 || s.Do("EXISTS", "shared") != int64(0) {
 		t.Errorf("%v, %+v, %v", err, report.Total, report.Failures)
 	}
@@ -143,7 +144,7 @@ func TestLargeTypesAreRefusedFirst(t *testing.T) {
 	}
 	s := redistest.Start(t)
 	e := rdb.Entry{Key: []byte("h"), Type: rdb.TypeHashTTL, Raw: raw}
-	report, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(0, "a"), e)), targetOf(t, s.URL()), Options{})
+	report, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(0, "a"), e)), targetOf(t, s.URL()), plan.Options{})
 	if err == nil || len(report.Refusals) != 1 || report.Refusals[0].Code != "types" || s.Do("DBSIZE") != int64(0) {
 		t.Errorf("%v, %+v", err, report)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 // A value that the target considers damaged is a failure with the server's message, also where it is the first of its type.
@@ -35,7 +36,7 @@ func TestDamagedValue(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		report, err := Import(t.Context(), bytesSource("dump", b.Bytes()), targetOf(t, target.URL()), Options{Verify: VerifyFull})
+		report, err := Import(t.Context(), bytesSource("dump", b.Bytes()), targetOf(t, target.URL()), plan.Options{Verify: plan.VerifyFull})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +52,7 @@ func TestDamagedValue(t *testing.T) {
 		if order[0] != "bad" {
 			continue // replication asks about the first value of a type
 		}
-		report, err = Import(t.Context(), bytesSource("dump", b.Bytes()), targetOf(t, target.URL()), Options{Method: Replication, Existing: Flush})
+		report, err = Import(t.Context(), bytesSource("dump", b.Bytes()), targetOf(t, target.URL()), plan.Options{Method: plan.Replication, Existing: plan.Flush})
 		if err == nil || !strings.Contains(err.Error(), `rejects key "bad" as damaged`) || target.Do("EXISTS", "good") != int64(1) {
 			t.Errorf("replication: %v, %+v", err, report)
 		}

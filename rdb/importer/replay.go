@@ -1,20 +1,17 @@
 package importer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -23,32 +20,6 @@ import (
 // keys at once whose expiry has passed by now, and with them what later commands do to them: SET with an expiry of
 // yesterday, then PERSIST. A replica carries out what its master sends as it is, like a server that loads the file (redis
 // src/expire.c, checkAlreadyExpired; src/db.c, keyIsExpired). It also evicts nothing meanwhile.
-
-// Commands reads what follows the dump that a scanner with [rdb.Options.Rest] has come to the end of. It gives nil where no
-// command follows.
-func (s *Source) Commands(ctx context.Context, scanner *rdb.Scanner) (*aof.Tail, error) {
-	following, err := scanner.Following()
-	if err != nil {
-		return nil, err
-	}
-	parts := s.Parts
-	if following == rdb.FollowingCommands {
-		at := scanner.Offset()
-		first := aof.Part{Name: cmp.Or(s.Base, s.Name), Start: at, Open: func(ctx context.Context) (io.ReadCloser, error) { return s.Open(ctx, at) }}
-		if s.Once {
-			first.Once, first.Open = true, func(context.Context) (io.ReadCloser, error) { return io.NopCloser(scanner.Rest()), nil }
-		}
-		parts = append([]aof.Part{first}, parts...)
-	}
-	if len(parts) == 0 {
-		return nil, nil
-	}
-	t, err := aof.Scan(ctx, parts)
-	if err != nil || t.Empty() {
-		return nil, err
-	}
-	return t, nil
-}
 
 // forCommands chooses the method for an append-only file.
 func (im *importer) forCommands() error {
@@ -62,11 +33,11 @@ func (im *importer) forCommands() error {
 	if t.Cut != nil {
 		im.Ledger.Note("%s", t.Cut)
 	}
-	if im.opts.Method != Auto && im.opts.Method != Replication {
+	if im.opts.Method != plan.Auto && im.opts.Method != plan.Replication {
 		return fmt.Errorf("%s has %s, which can only be replayed with --method replication; remove --method %s", im.source.Name, t.Describe(), im.opts.Method)
 	}
-	im.opts.Method = Replication
-	im.Ledger.Report.Method = Replication.String()
+	im.opts.Method = plan.Replication
+	im.Ledger.Report.Method = plan.Replication.String()
 	return nil
 }
 
@@ -162,7 +133,7 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 	if overLimit(after) && evicted == 0 {
 		l.Note("the target uses more memory (%s) than its maxmemory allows (%s), so it rejects writes until maxmemory is raised", after["used_memory_human"], after["maxmemory_human"])
 	}
-	if im.opts.Verify != VerifyOff {
+	if im.opts.Verify != plan.VerifyOff {
 		l.Note("the result of an append-only file is not compared key by key: every command was counted as executed, and the keys were counted")
 	}
 	return nil

@@ -13,19 +13,11 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// ReplicationOptions say how the target reaches us.
-type ReplicationOptions struct {
-	// Listen is the address that we listen on; "" stands for any port of the address that the connection to the target is
-	// made from.
-	Listen string
-	// Announce is the host:port under which the target reaches that; "" stands for the address listened on.
-	Announce string
-}
 
 // A debt is what the target's settings were before. It is kept in the checkpoint, so that --resume can pay it after a loss of
 // power.
@@ -40,7 +32,7 @@ type debt struct {
 
 // checkReplication describes all that forbids making the target a replica.
 func (im *importer) checkReplication(ctx context.Context, add func(error)) {
-	if im.opts.Method != Replication {
+	if im.opts.Method != plan.Replication {
 		return
 	}
 	info := im.Server.Info
@@ -77,7 +69,7 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if info["connected_slaves"] != "0" && info["connected_slaves"] != "" {
 		add(fmt.Errorf("the target has replicas (%s), which would lose their data; %s", info["connected_slaves"], other))
 	}
-	if im.resumed == nil && im.opts.Existing != Flush {
+	if im.resumed == nil && im.opts.Existing != plan.Flush {
 		for name, value := range info {
 			if db, ok := strings.CutPrefix(name, "db"); ok && strings.HasPrefix(value, "keys=") {
 				keys, _, _ := strings.Cut(strings.TrimPrefix(value, "keys="), ",")
@@ -175,7 +167,7 @@ func (im *importer) resumeReplication(ctx context.Context) error {
 
 // replicate has the target load the dump by itself, as our replica, and makes it a master again, whatever happens.
 func (im *importer) replicate(ctx context.Context) (err error) {
-	if im.opts.Existing == Flush && im.resumed == nil {
+	if im.opts.Existing == plan.Flush && im.resumed == nil {
 		if im.opts.Confirm == nil {
 			return errors.New("--flush was not confirmed")
 		}
@@ -443,13 +435,13 @@ func (im *importer) afterLoad(ctx context.Context) error {
 		r.Written = r.Read - r.Expired - r.Skipped
 	}
 	im.Ledger.SetRows(rows, im.Server.RunID)
-	if im.opts.Verify == VerifySample {
+	if im.opts.Verify == plan.VerifySample {
 		im.sampler = im.survey.sampler
 	}
 	for _, lib := range im.survey.libraries {
 		im.Ledger.AddLibrary(lib.Name)
 	}
-	im.opts.Existing = Flush // the target has what the dump has
+	im.opts.Existing = plan.Flush // the target has what the dump has
 	if err := im.Identify(ctx); err != nil {
 		return err
 	}

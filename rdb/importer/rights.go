@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -23,7 +24,7 @@ type command struct {
 	args string
 	// when reports that an import cannot do without. Of the others, the preflight sends some itself, and the rest is not
 	// missed: what follows without them is noted in the report.
-	when func(*plan) bool
+	when func(*intent) bool
 	// value reports that only some values need it.
 	value bool
 	// first reports that nothing was changed before it is sent.
@@ -40,58 +41,58 @@ var commandTable = []command{
 	{name: "COMMAND INFO"}, {name: "CONFIG GET"}, {name: "PUBSUB NUMSUB"}, {name: "MODULE LIST"}, {name: "FUNCTION LIST"},
 	{name: "FUNCTION STATS"}, {name: "ACL WHOAMI"}, {name: "ACL DRYRUN"},
 
-	{name: "FLUSHDB", args: "ASYNC SYNC", when: func(p *plan) bool { return p.flush }, first: true},
-	{name: "REPLICAOF", or: "SLAVEOF", args: "NO ONE", when: func(p *plan) bool { return p.follow }, first: true},
+	{name: "FLUSHDB", args: "ASYNC SYNC", when: func(p *intent) bool { return p.flush }, first: true},
+	{name: "REPLICAOF", or: "SLAVEOF", args: "NO ONE", when: func(p *intent) bool { return p.follow }, first: true},
 	{name: "SLAVEOF"},
-	{name: "CONFIG SET", args: "repl-diskless-load redis-gitops", when: func(p *plan) bool { return p.follow }, first: true},
-	{name: "FUNCTION RESTORE", args: "redis-gitops redis-gitops", when: func(p *plan) bool { return p.functions }},
+	{name: "CONFIG SET", args: "repl-diskless-load redis-gitops", when: func(p *intent) bool { return p.follow }, first: true},
+	{name: "FUNCTION RESTORE", args: "redis-gitops redis-gitops", when: func(p *intent) bool { return p.functions }},
 
-	{name: "MULTI", when: func(p *plan) bool { return p.transactions }},
-	{name: "EXEC", when: func(p *plan) bool { return p.transactions }},
-	{name: "EXISTS", args: "KEY", when: func(p *plan) bool { return p.lookUp }, read: true},
-	{name: "UNLINK", args: "TMP", when: func(p *plan) bool { return p.temporary || p.search }},
-	{name: "RENAME", args: "TMP KEY", when: func(p *plan) bool { return p.temporary && p.replace }},
-	{name: "RENAMENX", args: "TMP KEY", when: func(p *plan) bool { return p.temporary && !p.replace }},
-	{name: "SCAN", args: "redis-gitops", when: func(p *plan) bool { return p.search }, read: true},
+	{name: "MULTI", when: func(p *intent) bool { return p.transactions }},
+	{name: "EXEC", when: func(p *intent) bool { return p.transactions }},
+	{name: "EXISTS", args: "KEY", when: func(p *intent) bool { return p.lookUp }, read: true},
+	{name: "UNLINK", args: "TMP", when: func(p *intent) bool { return p.temporary || p.search }},
+	{name: "RENAME", args: "TMP KEY", when: func(p *intent) bool { return p.temporary && p.replace }},
+	{name: "RENAMENX", args: "TMP KEY", when: func(p *intent) bool { return p.temporary && !p.replace }},
+	{name: "SCAN", args: "redis-gitops", when: func(p *intent) bool { return p.search }, read: true},
 
-	{name: "SET", args: "KEY v NX XX", when: func(p *plan) bool { return p.whole["string"] }},
-	{name: "SET", args: "TMP v NX XX", when: func(p *plan) bool { return p.made("string") && p.temporary }},
-	{name: "APPEND", args: "TMP v", when: func(p *plan) bool { return p.pieces["string"] }, value: true},
-	{name: "RPUSH", args: "TMP v", when: func(p *plan) bool { return p.made("list") }, value: true},
-	{name: "SADD", args: "TMP v", when: func(p *plan) bool { return p.made("set") }, value: true},
-	{name: "ZADD", args: "TMP x v", when: func(p *plan) bool { return p.made("zset") }, value: true},
-	{name: "HSET", args: "TMP f v f", when: func(p *plan) bool { return p.made("hash") }, value: true},
-	{name: "HPEXPIREAT", args: "TMP 1 FIELDS 1 f", when: func(p *plan) bool { return p.made("hash") && p.fieldTTL }, value: true},
-	{name: "XADD", args: "TMP x f v", when: func(p *plan) bool { return p.made("stream") }, value: true},
-	{name: "XGROUP", args: "CREATE TMP g 0", when: func(p *plan) bool { return p.made("stream") }, value: true},
-	{name: "XSETID", args: "TMP x", when: func(p *plan) bool { return p.made("stream") }, value: true},
-	{name: "XCLAIM", args: "TMP g c 0 x", when: func(p *plan) bool { return p.made("stream") }, value: true},
-	{name: "XDEL", args: "TMP 0-1", when: func(p *plan) bool { return p.made("stream") }, value: true},
-	{name: "PEXPIREAT", args: "TMP 1", when: func(p *plan) bool { return p.temporary && p.expiring }, value: true},
+	{name: "SET", args: "KEY v NX XX", when: func(p *intent) bool { return p.whole["string"] }},
+	{name: "SET", args: "TMP v NX XX", when: func(p *intent) bool { return p.made("string") && p.temporary }},
+	{name: "APPEND", args: "TMP v", when: func(p *intent) bool { return p.pieces["string"] }, value: true},
+	{name: "RPUSH", args: "TMP v", when: func(p *intent) bool { return p.made("list") }, value: true},
+	{name: "SADD", args: "TMP v", when: func(p *intent) bool { return p.made("set") }, value: true},
+	{name: "ZADD", args: "TMP x v", when: func(p *intent) bool { return p.made("zset") }, value: true},
+	{name: "HSET", args: "TMP f v f", when: func(p *intent) bool { return p.made("hash") }, value: true},
+	{name: "HPEXPIREAT", args: "TMP 1 FIELDS 1 f", when: func(p *intent) bool { return p.made("hash") && p.fieldTTL }, value: true},
+	{name: "XADD", args: "TMP x f v", when: func(p *intent) bool { return p.made("stream") }, value: true},
+	{name: "XGROUP", args: "CREATE TMP g 0", when: func(p *intent) bool { return p.made("stream") }, value: true},
+	{name: "XSETID", args: "TMP x", when: func(p *intent) bool { return p.made("stream") }, value: true},
+	{name: "XCLAIM", args: "TMP g c 0 x", when: func(p *intent) bool { return p.made("stream") }, value: true},
+	{name: "XDEL", args: "TMP 0-1", when: func(p *intent) bool { return p.made("stream") }, value: true},
+	{name: "PEXPIREAT", args: "TMP 1", when: func(p *intent) bool { return p.temporary && p.expiring }, value: true},
 
-	{name: "PTTL", args: "KEY", when: func(p *plan) bool { return p.verify && !p.expireTime }, read: true},
-	{name: "PEXPIRETIME", args: "KEY", when: func(p *plan) bool { return p.verify && p.expireTime }, read: true},
-	{name: "TYPE", args: "KEY", when: func(p *plan) bool { return len(p.compare) > 0 }, read: true},
-	{name: "STRLEN", args: "KEY", when: func(p *plan) bool { return p.compare["string"] }, read: true},
-	{name: "GETRANGE", args: "KEY 0 0", when: func(p *plan) bool { return p.compare["string"] }, read: true},
-	{name: "LLEN", args: "KEY", when: func(p *plan) bool { return p.compare["list"] }, read: true},
-	{name: "LINDEX", args: "KEY 0", when: func(p *plan) bool { return p.compare["list"] }, read: true},
-	{name: "SCARD", args: "KEY", when: func(p *plan) bool { return p.compare["set"] }, read: true},
-	{name: "SISMEMBER", args: "KEY v", when: func(p *plan) bool { return p.compare["set"] }, read: true},
-	{name: "ZCARD", args: "KEY", when: func(p *plan) bool { return p.compare["zset"] }, read: true},
-	{name: "ZSCORE", args: "KEY v", when: func(p *plan) bool { return p.compare["zset"] }, read: true},
-	{name: "HLEN", args: "KEY", when: func(p *plan) bool { return p.compare["hash"] }, read: true},
-	{name: "HGET", args: "KEY f", when: func(p *plan) bool { return p.compare["hash"] }, read: true},
-	{name: "XLEN", args: "KEY", when: func(p *plan) bool { return p.compare["stream"] }, read: true},
-	{name: "XRANGE", args: "KEY 0-1 0-1", when: func(p *plan) bool { return p.compare["stream"] }, read: true},
-	{name: "XPENDING", args: "KEY g 0-1 0-1 1", when: func(p *plan) bool { return p.compare["stream"] }, read: true},
+	{name: "PTTL", args: "KEY", when: func(p *intent) bool { return p.verify && !p.expireTime }, read: true},
+	{name: "PEXPIRETIME", args: "KEY", when: func(p *intent) bool { return p.verify && p.expireTime }, read: true},
+	{name: "TYPE", args: "KEY", when: func(p *intent) bool { return len(p.compare) > 0 }, read: true},
+	{name: "STRLEN", args: "KEY", when: func(p *intent) bool { return p.compare["string"] }, read: true},
+	{name: "GETRANGE", args: "KEY 0 0", when: func(p *intent) bool { return p.compare["string"] }, read: true},
+	{name: "LLEN", args: "KEY", when: func(p *intent) bool { return p.compare["list"] }, read: true},
+	{name: "LINDEX", args: "KEY 0", when: func(p *intent) bool { return p.compare["list"] }, read: true},
+	{name: "SCARD", args: "KEY", when: func(p *intent) bool { return p.compare["set"] }, read: true},
+	{name: "SISMEMBER", args: "KEY v", when: func(p *intent) bool { return p.compare["set"] }, read: true},
+	{name: "ZCARD", args: "KEY", when: func(p *intent) bool { return p.compare["zset"] }, read: true},
+	{name: "ZSCORE", args: "KEY v", when: func(p *intent) bool { return p.compare["zset"] }, read: true},
+	{name: "HLEN", args: "KEY", when: func(p *intent) bool { return p.compare["hash"] }, read: true},
+	{name: "HGET", args: "KEY f", when: func(p *intent) bool { return p.compare["hash"] }, read: true},
+	{name: "XLEN", args: "KEY", when: func(p *intent) bool { return p.compare["stream"] }, read: true},
+	{name: "XRANGE", args: "KEY 0-1 0-1", when: func(p *intent) bool { return p.compare["stream"] }, read: true},
+	{name: "XPENDING", args: "KEY g 0-1 0-1 1", when: func(p *intent) bool { return p.compare["stream"] }, read: true},
 }
 
 // kinds of values that plain commands make.
 var kinds = []string{"string", "list", "set", "zset", "hash", "stream"}
 
-// A plan is what a run will do, as far as it is known before the first write.
-type plan struct {
+// An intent is what a run will do, as far as it is known before the first write.
+type intent struct {
 	flush, replace, follow, functions, verify bool
 	transactions                              bool            // MULTI and EXEC
 	temporary                                 bool            // keys are made under another name
@@ -105,20 +106,20 @@ type plan struct {
 	compare                                   map[string]bool // kinds that are compared element by element
 }
 
-func (p *plan) made(kind string) bool { return p.whole[kind] || p.pieces[kind] }
+func (p *intent) made(kind string) bool { return p.whole[kind] || p.pieces[kind] }
 
-// plan finds out what will be sent. Of a source that is read once, everything may come that is not excluded.
-func (im *importer) plan() *plan {
+// intent finds out what will be sent. Of a source that is read once, everything may come that is not excluded.
+func (im *importer) intent() *intent {
 	s, once := im.survey, im.source.Once
-	p := &plan{
-		replace: im.opts.Existing == Replace, follow: im.opts.Method == Replication, verify: im.opts.Verify != VerifyOff && s.tail == nil,
+	p := &intent{
+		replace: im.opts.Existing == plan.Replace, follow: im.opts.Method == plan.Replication, verify: im.opts.Verify != plan.VerifyOff && s.tail == nil,
 		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= expireAtSince, search: im.resumed != nil,
 		whole: map[string]bool{}, pieces: map[string]bool{}, compare: map[string]bool{},
 	}
 	if p.verify && (once || s.large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
 		p.compare["type"] = true
 	}
-	plainly := im.opts.Method == Commands || im.Server.NoRestore || !im.Server.AbsTTL
+	plainly := im.opts.Method == plan.Commands || im.Server.NoRestore || !im.Server.AbsTTL
 	for _, kind := range kinds {
 		large := s.large[kind] > 0 || once && wants(im.opts.Filter.Types, kind)
 		some := large || slices.ContainsFunc(slices.Collect(maps.Keys(s.types)), func(t rdb.Type) bool { return t.Kind() == kind })
@@ -137,9 +138,9 @@ func (im *importer) plan() *plan {
 	}
 	if !p.follow {
 		// At the end the keys are looked up where counting them proves nothing.
-		merged := len(im.Server.DBs) > 0 && (p.replace || im.opts.Existing == Skip)
-		p.lookUp = p.lookUp || !once && im.opts.Verify != VerifyFull && (merged || im.resumed != nil || im.opts.Anonymous)
-		p.flush = im.opts.Existing == Flush && im.resumed == nil && (once || len(im.databases()) > 0)
+		merged := len(im.Server.DBs) > 0 && (p.replace || im.opts.Existing == plan.Skip)
+		p.lookUp = p.lookUp || !once && im.opts.Verify != plan.VerifyFull && (merged || im.resumed != nil || im.opts.Anonymous)
+		p.flush = im.opts.Existing == plan.Flush && im.resumed == nil && (once || len(im.databases()) > 0)
 		p.functions = len(s.libraries) > 0 && im.Server.Version >= 10
 	}
 	return p
@@ -147,10 +148,10 @@ func (im *importer) plan() *plan {
 
 // checkRights asks whether the masters have the commands that a run needs, and the user may run them.
 func (im *importer) checkRights(ctx context.Context, add func(error)) {
-	if im.plan().verify {
+	if im.intent().verify {
 		im.EveryMaster(ctx, add, im.checkDump)
 	}
-	p := im.plan()
+	p := im.intent()
 	var needed []command
 	for _, c := range commandTable {
 		if c.when != nil && c.when(p) {
@@ -266,7 +267,7 @@ func (im *importer) meetNeeds(ctx context.Context, open map[need]bool) error {
 		return err
 	}
 	defer body.Close()
-	scanner := rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true})
+	scanner := rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true})
 	filter := im.opts.Filter
 	for len(open) > 0 {
 		e, err := scanner.Next()
@@ -348,7 +349,7 @@ func (im *importer) explainRefused(refused []refusal) (errs []error) {
 		way = "exclude functions with --type"
 	case im.survey.tail != nil:
 		way = "import the file into a separate empty server, and import from that server"
-	case im.opts.Method == Replication:
+	case im.opts.Method == plan.Replication:
 		way = "remove --method replication"
 	}
 	if len(unknown) > 0 {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -56,9 +57,9 @@ func received(s *redistest.Server) []string {
 
 // A run is a way to import.
 type run struct {
-	method   Method
-	existing Existing
-	verify   Verify
+	method   plan.Method
+	existing plan.Existing
+	verify   plan.Verify
 	commands bool // an append-only file
 }
 
@@ -68,16 +69,16 @@ func (r run) String() string {
 
 func runs() []run {
 	var list []run
-	for _, m := range []Method{Auto, Restore, Commands, Replication} {
-		for _, e := range []Existing{Replace, Skip, Flush} {
-			for _, v := range []Verify{VerifyFull, VerifyOff} {
-				if m != Replication || e == Flush {
+	for _, m := range []plan.Method{plan.Auto, plan.Restore, plan.Commands, plan.Replication} {
+		for _, e := range []plan.Existing{plan.Replace, plan.Skip, plan.Flush} {
+			for _, v := range []plan.Verify{plan.VerifyFull, plan.VerifyOff} {
+				if m != plan.Replication || e == plan.Flush {
 					list = append(list, run{m, e, v, false})
 				}
 			}
 		}
 	}
-	return append(list, run{Auto, Flush, VerifyFull, true})
+	return append(list, run{plan.Auto, plan.Flush, plan.VerifyFull, true})
 }
 
 // do imports as a user, who is default where none is given.
@@ -92,7 +93,7 @@ func (r run) do(t *testing.T, s *redistest.Server, addr string, data []byte, use
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	return Import(ctx, bytesSource("dump", data), targetOf(t, url), Options{
+	return Import(ctx, bytesSource("dump", data), targetOf(t, url), plan.Options{
 		Method: r.method, Existing: r.existing, Verify: r.verify, DryRun: dry, Patience: 5 * time.Second, Connections: 1,
 		Confirm: func(string) error { return nil },
 	})
@@ -196,13 +197,13 @@ func TestPreflightWithoutCommand(t *testing.T) {
 			}
 			fill()
 			before := look()
-			for _, existing := range []Existing{Flush, Skip} {
-				r := run{Commands, existing, VerifySample, false}
+			for _, existing := range []plan.Existing{plan.Flush, plan.Skip} {
+				r := run{plan.Commands, existing, plan.VerifySample, false}
 				_, err := r.do(t, s, s.Addr(), data, "", true)
 				if now := look(); now != before {
 					t.Fatalf("the dry run has changed the target: %v\ngot  %s\nwant %s", err, now, before)
 				}
-				if tt.want == "" || tt.name == "FLUSHDB" && existing == Skip {
+				if tt.want == "" || tt.name == "FLUSHDB" && existing == plan.Skip {
 					if err != nil {
 						t.Error(err)
 					}
@@ -239,7 +240,7 @@ func TestPreflightBehindProxy(t *testing.T) {
 	occupy(s)
 	before := everything(s)
 	for _, dry := range []bool{true, false} {
-		_, err := run{Commands, Flush, VerifySample, false}.do(t, s, l.Addr().String(), data, "", dry)
+		_, err := run{plan.Commands, plan.Flush, plan.VerifySample, false}.do(t, s, l.Addr().String(), data, "", dry)
 		if err == nil || !strings.Contains(err.Error(), "the target does not queue commands after MULTI") {
 			t.Error(err)
 		}
@@ -288,7 +289,7 @@ func TestTemporaryNamesAreAllowed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = run{Commands, Flush, VerifyOff, false}.do(t, s, s.Addr(), data, "u", false)
+		_, err = run{plan.Commands, plan.Flush, plan.VerifyOff, false}.do(t, s, s.Addr(), data, "u", false)
 		if err == nil || !strings.Contains(err.Error(), "grant ~redis-gitops:import:*") || !slices.Equal(everything(s), before) {
 			t.Errorf("%s: %v", acl, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
@@ -36,10 +37,10 @@ type survey struct {
 	samples       map[rdb.Type]*rdb.Entry // one of each that will be written, not large where there is one
 	tail          *aof.Tail               // commands that follow the dump; nil for none
 	lengths       map[int64]int64         // of large values that are best sent whole, by the offset of their entry
-	large         map[string]uint64       // keys that will be written whose value is larger than split, by kind
+	large         map[string]uint64       // keys that will be written whose value is larger than plan.Split, by kind
 	huge          bool                    // some stream is larger than what is sent whole
 	expiring      bool                    // some key that will be written expires
-	duplicates    duplicates
+	duplicates    plan.Duplicates
 }
 
 // maxSample is the size up to which a value is kept to try its type on the target.
@@ -62,9 +63,9 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	defer body.Close()
-	scanner := rdb.NewScanner(body, rdb.Options{Window: split, Rest: true})
+	scanner := rdb.NewScanner(body, rdb.Options{Window: plan.Split, Rest: true})
 	y := &surveyor{survey: newSurvey(), im: im, scanner: scanner, tally: map[tallyName]*tallied{}}
-	if im.opts.Method == Replication {
+	if im.opts.Method == plan.Replication {
 		y.sampler, y.loads = newSampler(), &rdb.LoadCheck{}
 	}
 	for n := 0; ; n++ {
@@ -91,7 +92,7 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 	}
 	s := y.survey
 	s.take(y.tally)
-	s.duplicates.seen = rdb.KeySet{} // which is large
+	s.duplicates.Forget()
 	s.version, s.size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
 	s.tail, err = im.source.Commands(ctx, scanner)
 	return s, err
@@ -158,14 +159,14 @@ func (s *surveyor) key(e *rdb.Entry) error {
 	s.keys++
 	s.raw += uint64(size)
 	s.expiring = s.expiring || e.Expiry != 0
-	if size > split {
+	if size > plan.Split {
 		s.large[e.Type.Kind()]++
 		s.huge = s.huge || size > maxWhole && e.Type.Kind() == "stream"
 	}
 	if s.sampler != nil {
 		s.sampler.offer(e, from, s.scanner.Version())
 	}
-	s.duplicates.add(e)
+	s.duplicates.Add(e)
 	s.sample(e, size)
 	return nil
 }

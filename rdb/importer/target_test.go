@@ -20,6 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
@@ -61,7 +62,7 @@ func TestPreflight(t *testing.T) {
 		dump  []byte
 		args  []string
 		setup func(*redistest.Server)
-		opts  Options
+		opts  plan.Options
 		want  []string
 	}{
 		{name: "keys, databases, types", dump: dumpOf(t, text(0, "a"), text(3, "b"), text(99, "c"), hashTTL),
@@ -74,11 +75,11 @@ func TestPreflight(t *testing.T) {
 		{name: "no right to restore", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-restore") }, want: []string{"the user lacks permissions; ACL SETUSER NAME ~* +@all"}},
 		{name: "no right to dump", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "-dump") }, want: []string{": verification requires DUMP permission; grant it, or use"}},
 		{name: "damaged and occupied", dump: []byte("REDIS0010\xfe\x00"), want: []string{"unexpected end of data"}},
-		{name: "resume without a checkpoint", dump: dumpOf(t, text(0, "a")), opts: Options{Resume: true, Checkpoint: &memoryStore{}}, want: []string{"no checkpoint to resume from"}},
+		{name: "resume without a checkpoint", dump: dumpOf(t, text(0, "a")), opts: plan.Options{Resume: true, Checkpoint: &memoryStore{}}, want: []string{"no checkpoint to resume from"}},
 		{name: "resume with a checkpoint of another", dump: dumpOf(t, text(0, "a")),
-			opts: Options{Resume: true, Checkpoint: &memoryStore{text: []byte(`{"format":1,"size":5}`)}}, want: []string{"bytes); resume with that dump, or remove the checkpoint"}},
+			opts: plan.Options{Resume: true, Checkpoint: &memoryStore{text: []byte(`{"format":1,"size":5}`)}}, want: []string{"bytes); resume with that dump, or remove the checkpoint"}},
 		{name: "replication", dump: dumpOf(t, text(0, "a")), setup: func(s *redistest.Server) { s.Do("SET", "x", "y") },
-			opts: Options{Method: Replication, Filter: rdb.Filter{Match: []string{"a*"}}},
+			opts: plan.Options{Method: plan.Replication, Filter: rdb.Filter{Match: []string{"a*"}}},
 			want: []string{"to filter or change keys", "database 0 of the target has 1 key, which would all", "cannot load a dump of RDB version 12"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -107,7 +108,7 @@ func TestPreflight(t *testing.T) {
 // A Sentinel is no target.
 func TestSentinelAsTarget(t *testing.T) {
 	sentinel := redistest.StartSentinel(t, "shop", redistest.Start(t))
-	_, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(0, "a"))), targetOf(t, sentinel.URL()), Options{})
+	_, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(0, "a"))), targetOf(t, sentinel.URL()), plan.Options{})
 	if err == nil || !strings.Contains(err.Error(), "redis+sentinel://") {
 		t.Errorf("got %v", err)
 	}
@@ -123,8 +124,8 @@ func TestChoices(t *testing.T) {
 	idle.Idle, idle.HasIdle = 5000, true
 	dump := dumpOf(t, text(0, "a:1"), gone, idle, text(0, "other"), soon)
 	s := redistest.Start(t, "--maxmemory-policy", "allkeys-lru")
-	report, err := Import(t.Context(), bytesSource("dump", dump), targetOf(t, s.URL()), Options{
-		Filter: rdb.Filter{Match: []string{"a:*", "b:*"}, MapDB: map[int]int{1: 7}}, Verify: VerifyOff})
+	report, err := Import(t.Context(), bytesSource("dump", dump), targetOf(t, s.URL()), plan.Options{
+		Filter: rdb.Filter{Match: []string{"a:*", "b:*"}, MapDB: map[int]int{1: 7}}, Verify: plan.VerifyOff})
 	if err != nil || report.Failed() > 0 {
 		t.Fatal(err, report)
 	}
@@ -163,7 +164,7 @@ func TestLargeValues(t *testing.T) {
 		s.Do("SLOWLOG", "RESET")
 		return us
 	}
-	report, err := Import(t.Context(), bytesSource("dump", dumpOf(t, e)), targetOf(t, s.URL()), Options{Verify: VerifyOff})
+	report, err := Import(t.Context(), bytesSource("dump", dumpOf(t, e)), targetOf(t, s.URL()), plan.Options{Verify: plan.VerifyOff})
 	if err != nil || report.Total.Written != 1 || s.Do("ZCARD", "zset") != int64(members) {
 		t.Fatal(err, report.Total)
 	}
@@ -202,7 +203,7 @@ func TestReplicaLag(t *testing.T) {
 	replica.Signal(syscall.SIGSTOP)
 	var waited atomic.Bool
 	var once sync.Once
-	report, err := Import(t.Context(), bytesSource("dump", dump), targetOf(t, s.URL()), Options{Verify: VerifyOff, Rate: 60 << 20, Progress: func(p account.Progress) {
+	report, err := Import(t.Context(), bytesSource("dump", dump), targetOf(t, s.URL()), plan.Options{Verify: plan.VerifyOff, Rate: 60 << 20, Progress: func(p account.Progress) {
 		if strings.Contains(p.Note, "waiting for replica") {
 			once.Do(func() {
 				waited.Store(true)
@@ -268,20 +269,20 @@ func TestCluster(t *testing.T) {
 			}
 		}
 	}
-	for _, method := range []Method{Auto, Commands} {
+	for _, method := range []plan.Method{plan.Auto, plan.Commands} {
 		for _, n := range nodes {
 			n.Do("FLUSHALL")
 		}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if method != Auto {
+			if method != plan.Auto {
 				return
 			}
 			redistest.Until(t, "some keys are written", func() bool { return nodes[0].Do("DBSIZE").(int64) > 300 })
 			move()
 		}()
-		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, nodes[2].URL()), Options{Method: method, Verify: VerifyFull, Rate: 8 << 20})
+		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, nodes[2].URL()), plan.Options{Method: method, Verify: plan.VerifyFull, Rate: 8 << 20})
 		<-done
 		if err != nil {
 			t.Fatal(err)
@@ -294,7 +295,7 @@ func TestCluster(t *testing.T) {
 			t.Errorf("%v: %+v, %d keys in all nodes, %d compared, %v %v", method, report.Total, sum, report.Verified, report.Failures, report.Differences)
 		}
 	}
-	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(3, "a"))), targetOf(t, nodes[0].URL()), Options{Existing: Replace}); err == nil || !strings.Contains(err.Error(), ", but a cluster only has database 0; choose one with --db,") {
+	if _, err := Import(t.Context(), bytesSource("dump", dumpOf(t, text(3, "a"))), targetOf(t, nodes[0].URL()), plan.Options{Existing: plan.Replace}); err == nil || !strings.Contains(err.Error(), ", but a cluster only has database 0; choose one with --db,") {
 		t.Errorf("another database: %v", err)
 	}
 }
@@ -311,7 +312,7 @@ func TestOnce(t *testing.T) {
 	}
 	s := redistest.Start(t)
 	p := redistest.StartProxy(t, s.Addr())
-	once := func(data []byte) Source {
+	once := func(data []byte) plan.Source {
 		src := bytesSource("live", data)
 		open, opened := src.Open, false
 		src.Once, src.Open = true, func(ctx context.Context, offset int64) (io.ReadCloser, error) {
@@ -323,14 +324,14 @@ func TestOnce(t *testing.T) {
 		}
 		return src
 	}
-	report, err := Import(t.Context(), once(data), targetOf(t, s.URL()), Options{})
+	report, err := Import(t.Context(), once(data), targetOf(t, s.URL()), plan.Options{})
 	if err != nil || report.Total.Written != mixedKeys || report.Failed() != 0 {
 		t.Fatal(err, report.Total, report.Failures)
 	}
 	want := redistest.StartDump(t, small.Bytes()).Do("DEBUG", "DIGEST")
 	s.Do("FLUSHALL")
 	p.Set(redistest.Toxic{CutAfter: 300_000})
-	report, err = Import(t.Context(), once(small.Bytes()), targetOf(t, "redis://"+p.Addr), Options{Verify: VerifyOff})
+	report, err = Import(t.Context(), once(small.Bytes()), targetOf(t, "redis://"+p.Addr), plan.Options{Verify: plan.VerifyOff})
 	if err != nil || report.Total.Written != 8000 || s.Do("DEBUG", "DIGEST") != want || p.Cuts() < 3 {
 		t.Error(err, report.Total, p.Cuts())
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -119,7 +120,7 @@ func (v *verifier) close() {
 // values compares the values of keys with the dump: all, or a sample, and those that may be another's.
 func (v *verifier) values(ctx context.Context) error {
 	im := v.im
-	full := im.opts.Verify == VerifyFull
+	full := im.opts.Verify == plan.VerifyFull
 	if full && im.source.Once {
 		v.report.Note("a live snapshot cannot be read again, so a sample was compared instead of every key")
 		full = false
@@ -142,7 +143,7 @@ func (v *verifier) values(ctx context.Context) error {
 			return v.key(ctx, &c)
 		})
 	}
-	if im.sampler == nil || im.opts.Verify == VerifyOff {
+	if im.sampler == nil || im.opts.Verify == plan.VerifyOff {
 		return nil
 	}
 	for _, kept := range [][]rdb.Entry{im.sampler.small.kept, im.sampler.large.kept} {
@@ -215,7 +216,7 @@ func (v *verifier) huge(ctx context.Context, h hugeKey) error {
 		return err
 	}
 	defer body.Close()
-	e, err := rdb.NewScanner(body, rdb.Options{Window: split, SkipChecksum: true, Start: h.at}).Next()
+	e, err := rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true, Start: h.at}).Next()
 	if err != nil {
 		return err
 	}
@@ -545,7 +546,7 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 		}
 		return
 	}
-	if v.im.opts.Existing == Skip {
+	if v.im.opts.Existing == plan.Skip {
 		return // it may be another's
 	}
 	if reason := v.differentValue(e, []byte(payload)); reason != "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -167,7 +168,7 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 		out, f := b.pending(), flight{batch: b, selected: b.db != db}
 		for i := range b.keys {
 			if k := &b.keys[i]; k.how == byTransaction && !k.done {
-				w.pass.im.sent.Made(2, w.pass.im.opts.Existing == Replace)
+				w.pass.im.sent.Made(2, w.pass.im.opts.Existing == plan.Replace)
 				for _, c := range k.removes {
 					c.Add(1)
 				}

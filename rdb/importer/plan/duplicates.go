@@ -1,4 +1,4 @@
-package importer
+package plan
 
 import (
 	"errors"
@@ -8,12 +8,12 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
 
-// duplicates are keys that would be written to one database of the target twice: a dump that no server loads has one twice, or
+// Duplicates are keys that would be written to one database of the target twice: a dump that no server loads has one twice, or
 // two databases are mapped to one. Only one of the values can be there at the end, so such a dump is refused, whatever is to
 // become of existing keys.
-type duplicates struct {
+type Duplicates struct {
 	seen  rdb.KeySet
-	full  bool // there were more keys than are remembered
+	Full  bool // there were more keys than are remembered
 	count uint64
 	first struct {
 		key    string
@@ -22,10 +22,10 @@ type duplicates struct {
 	}
 }
 
-// add takes account of a key that will be written, by its database in the target, and reports whether it is new.
-func (d *duplicates) add(e *rdb.Entry) bool {
+// Add takes account of a key that will be written, by its database in the target, and reports whether it is new.
+func (d *Duplicates) Add(e *rdb.Entry) bool {
 	if d.seen.Add(e.DB, e.Key) {
-		d.full = d.full || d.seen.Full()
+		d.Full = d.Full || d.seen.Full()
 		return true
 	}
 	if d.count++; d.count == 1 {
@@ -34,8 +34,11 @@ func (d *duplicates) add(e *rdb.Entry) bool {
 	return false
 }
 
-// err reports what was found in a dump; mapped reports that keys go to other databases than in the dump.
-func (d *duplicates) err(mapped bool) error {
+// Forget frees the memory of the keys, which is large. What was found stays.
+func (d *Duplicates) Forget() { d.seen = rdb.KeySet{} }
+
+// Err reports what was found in a dump; mapped reports that keys go to other databases than in the dump.
+func (d *Duplicates) Err(mapped bool) error {
 	if d.count == 0 {
 		return nil
 	}
@@ -50,5 +53,5 @@ func (d *duplicates) err(mapped bool) error {
 	return &rdb.Error{Offset: d.first.offset, Message: what + ": only one of the values can be imported; " + way}
 }
 
-// errTwice is the reason for a key of a source that is read once.
-var errTwice = errors.New("duplicate key of the source; its first value was written")
+// ErrTwice is the reason for a key of a source that is read once.
+var ErrTwice = errors.New("duplicate key of the source; its first value was written")
