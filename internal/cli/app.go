@@ -20,6 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
+	"github.com/redis-gitops/redis-gitops/internal/cli/web"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -120,7 +121,7 @@ func (a *app) rootCommand() *cobra.Command {
 		{"connect", "Connect", []*cobra.Command{a.AddLimits(a.urlCommand()), a.AddLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
 			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.AddLimits(a.operatorsCommand())}},
 		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},
-		{"extend", "Extend", []*cobra.Command{a.policyCommand(), a.webCommand()}},
+		{"extend", "Extend", []*cobra.Command{a.policyCommand(), web.New(a.Env)}},
 		{"", "", []*cobra.Command{a.evaluateCommand(), a.versionCommand()}},
 	} {
 		if g.id != "" {

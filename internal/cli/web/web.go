@@ -1,4 +1,5 @@
-package cli
+// Package web has the command that serves the page.
+package web
 
 import (
 	"context"
@@ -11,12 +12,13 @@ import (
 	"github.com/spf13/afero"
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/wasm/host"
-	"github.com/redis-gitops/redis-gitops/wasm/web"
+	page "github.com/redis-gitops/redis-gitops/wasm/web"
 )
 
 const webHelp = `Serve the web UI for this repository on localhost.
@@ -34,35 +36,42 @@ Examples:
 // maxPage is the size limit of a file of the built page, in bytes.
 const maxPage = 64 << 20
 
-func (a *app) webCommand() *cobra.Command {
-	var port int
-	var open bool
-	var dir string
+// options are those of web.
+type options struct {
+	*env.Env
+	port int
+	open bool
+	page string
+}
+
+// New returns the command.
+func New(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
 	c := &cobra.Command{
 		Use:   "web",
 		Short: "Serve the web UI for this repository on localhost",
 		Long:  webHelp,
 		Args:  flags.FromUse,
-		RunE:  func(c *cobra.Command, _ []string) error { return a.web(c.Context(), port, open, dir) },
+		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
-	c.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: a free port)")
-	c.Flags().BoolVar(&open, "open", false, "open the browser")
-	c.Flags().StringVar(&dir, "page", "", "directory with the built page (default: included in this build)")
+	c.Flags().IntVar(&o.port, "port", 0, "port on 127.0.0.1 (default: a free port)")
+	c.Flags().BoolVar(&o.open, "open", false, "open the browser")
+	c.Flags().StringVar(&o.page, "page", "", "directory with the built page (default: included in this build)")
 	return c
 }
 
-func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
-	if port < 0 || port > 65535 {
-		return fmt.Errorf("--port %d: must be between 1 and 65535", port)
+func (o *options) run(ctx context.Context) error {
+	if o.port < 0 || o.port > 65535 {
+		return fmt.Errorf("--port %d: must be between 1 and 65535", o.port)
 	}
-	built := web.Page()
-	if dir != "" {
-		built = inputfile.Dir{Name: dir, Limit: maxPage}
+	built := page.Page()
+	if o.page != "" {
+		built = inputfile.Dir{Name: o.page, Limit: maxPage}
 	}
 	if built == nil {
 		return errors.New("this build does not include the page; pass its directory with --page, or build with `make build-web`")
 	}
-	first, err := a.Open(ctx, false) // a wrong directory is reported now
+	first, err := o.Open(ctx, false) // a wrong directory is reported now
 	if err != nil {
 		return err
 	}
@@ -71,31 +80,31 @@ func (a *app) web(ctx context.Context, port int, open bool, dir string) error {
 		return err
 	}
 	s, err := host.Listen(host.Options{
-		Port: port, Page: built, Name: filepath.Base(root),
+		Port: o.port, Page: built, Name: filepath.Base(root),
 		Read: func() (afero.Fs, io.Closer, error) {
-			fsys, err := a.OpenFS(root)
+			fsys, err := o.OpenFS(root)
 			return fsys, fsys, err
 		},
 		Apply: func(command string, changes []repo.Change) error {
-			o, err := a.Open(ctx, true)
+			r, err := o.Open(ctx, true)
 			if err != nil {
 				return err
 			}
-			defer o.FS.Close()
-			return o.Apply(command, changes)
+			defer r.FS.Close()
+			return r.Apply(command, changes)
 		},
 	})
-	if errors.Is(err, fs.ErrNotExist) && dir != "" {
-		return fmt.Errorf("--page: %s does not contain a built page; run `make web`", dir)
+	if errors.Is(err, fs.ErrNotExist) && o.page != "" {
+		return fmt.Errorf("--page: %s does not contain a built page; run `make web`", o.page)
 	}
 	if err != nil {
 		return err
 	}
-	a.Infof("%s\nPress Ctrl-C to stop.", s.URL)
-	if open {
+	o.Infof("%s\nPress Ctrl-C to stop.", s.URL)
+	if o.open {
 		done, err := host.OpenBrowser(s.URL)
 		if err != nil {
-			a.PrintErrf("%s cannot open the browser: %v\n", a.Paint(ui.Yellow, "note:"), err)
+			o.PrintErrf("%s cannot open the browser: %v\n", o.Paint(ui.Yellow, "note:"), err)
 		} else {
 			defer done()
 		}
