@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/rules"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/cli/web"
 	"github.com/redis-gitops/redis-gitops/redact"
@@ -117,11 +118,11 @@ func (a *app) rootCommand() *cobra.Command {
 	}{
 		{"scaffold", "Scaffold", []*cobra.Command{a.AddLimits(a.initCommand()), a.AddLimits(a.generateCommand()),
 			a.AddLimits(a.listCommand()), a.AddLimits(a.destroyCommand()), a.AddLimits(a.undoCommand())}},
-		{"lint", "Lint", []*cobra.Command{a.AddLimits(a.lintCommand()), a.AddLimits(a.renderCommand()), a.rulesCommand()}},
+		{"lint", "Lint", []*cobra.Command{a.AddLimits(a.lintCommand()), a.AddLimits(a.renderCommand()), rules.New(a.Env)}},
 		{"connect", "Connect", []*cobra.Command{a.AddLimits(a.urlCommand()), a.AddLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
 			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.AddLimits(a.operatorsCommand())}},
 		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},
-		{"extend", "Extend", []*cobra.Command{a.policyCommand(), web.New(a.Env)}},
+		{"extend", "Extend", []*cobra.Command{rules.NewPolicy(a.Env), web.New(a.Env)}},
 		{"", "", []*cobra.Command{a.evaluateCommand(), a.versionCommand()}},
 	} {
 		if g.id != "" {

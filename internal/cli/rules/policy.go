@@ -1,4 +1,4 @@
-package cli
+package rules
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
@@ -38,30 +39,37 @@ Examples:
   redis-gitops policy export --format gatekeeper DIR    # kubectl apply -f DIR/templates, and then -f DIR/constraints
   redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource`
 
-func (a *app) policyCommand() *cobra.Command {
+// exportOptions are those of policy export.
+type exportOptions struct {
+	*env.Env
+	export.Options
+}
+
+// NewPolicy returns the command policy.
+func NewPolicy(e *env.Env) *cobra.Command {
 	c := &cobra.Command{Use: "policy", Short: "Export lint rules to other policy engines", Long: policyHelp, Args: flags.Subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	var opts export.Options
+	o := &exportOptions{Env: e}
 	sub := &cobra.Command{
 		Use: "export DIR", Short: "Export the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: flags.FromUse,
-		RunE: func(c *cobra.Command, args []string) error { return a.exportPolicies(c.Context(), args[0], opts) },
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
 	f := sub.Flags()
-	f.StringVar(&opts.Format, "format", "conftest", strings.Join(export.Formats(), ", "))
-	f.BoolVar(&opts.Strict, "strict", false, "use the rules and severities of strict mode")
+	f.StringVar(&o.Format, "format", "conftest", strings.Join(export.Formats(), ", "))
+	f.BoolVar(&o.Strict, "strict", false, "use the rules and severities of strict mode")
 	flags.Complete(sub, "format", export.Formats())
 	c.AddCommand(sub)
 	return c
 }
 
-func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Options) error {
+func (o *exportOptions) run(ctx context.Context, dir string) error {
 	var config *cue.Config
 	var installed []instance.Installation
-	o, err := a.Open(ctx, false)
+	r, err := o.Open(ctx, false)
 	switch {
 	case err == nil:
-		defer o.FS.Close()
-		config = o.Config
-		if installed, err = instance.Installed(ctx, o.Repo); err != nil {
+		defer r.FS.Close()
+		config = r.Config
+		if installed, err = instance.Installed(ctx, r.Repo); err != nil {
 			return err
 		}
 	case !errors.Is(err, env.ErrNoRepository):
@@ -71,12 +79,12 @@ func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Option
 			return err
 		}
 	}
-	opts.Strict = opts.Strict || config.Strict
+	o.Strict = o.Strict || config.Strict
 	operators, err := cue.Operators()
 	if err != nil {
 		return err
 	}
-	opts.Settings = lint.Settings(config, instance.InCharge(config, installed, operators), operators, opts.Strict)
+	o.Settings = lint.Settings(config, instance.InCharge(config, installed, operators), operators, o.Strict)
 	rules, err := policy.Rules()
 	if err != nil {
 		return err
@@ -86,20 +94,20 @@ func (a *app) exportPolicies(ctx context.Context, dir string, opts export.Option
 			r.Severity, r.Strict = set, set
 		}
 	}
-	opts.Rules, opts.Frozen = rules, config.Frozen
+	o.Rules, o.Frozen = rules, config.Frozen
 	for _, i := range config.Ignore {
 		if i.Path == "" {
-			opts.Ignore = append(opts.Ignore, export.Ignored{Rule: i.Rule, Resource: i.Resource, Until: i.Until})
+			o.Ignore = append(o.Ignore, export.Ignored{Rule: i.Rule, Resource: i.Resource, Until: i.Until})
 		}
 	}
-	files, err := export.Rules(opts)
+	files, err := export.Rules(o.Options)
 	if err != nil {
 		return err
 	}
 	if err := atomicfile.WriteDirectory(dir, func(made string) error { return writeModules(made, files) }); err != nil {
 		return err
 	}
-	a.Debugf("%s in %s", plural(len(files), "file"), dir)
+	o.Debugf("%s in %s", finding.Count(len(files), "file"), dir)
 	return nil
 }
 

@@ -1,4 +1,5 @@
-package cli
+// Package rules has the commands about the rules of lint: rules and policy.
+package rules
 
 import (
 	"strings"
@@ -6,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/policy"
@@ -18,16 +20,23 @@ Examples:
   redis-gitops rules show auth/missing
   redis-gitops rules list --output json`
 
-func (a *app) rulesCommand() *cobra.Command {
-	var output string
-	list := func(*cobra.Command, []string) error { return a.listRules(output) }
+// options are those of rules.
+type options struct {
+	*env.Env
+	output string
+}
+
+// New returns the command.
+func New(e *env.Env) *cobra.Command {
+	o := &options{Env: e}
+	list := func(*cobra.Command, []string) error { return o.list() }
 	c := &cobra.Command{Use: "rules", Short: "List lint rules, or show one", Long: rulesHelp, Args: flags.Subcommand, RunE: list}
-	flags.AddOutputTo(c, c.PersistentFlags(), &output, "text", "json")
+	flags.AddOutputTo(c, c.PersistentFlags(), &o.output, "text", "json")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the rules with their severities", Long: "List the rules with their severities, by default and in strict mode.\n\nExamples:\n  redis-gitops rules list\n  redis-gitops rules list --output json", Args: flags.FromUse, RunE: list},
 		&cobra.Command{
 			Use: "show RULE", Short: "Show the rationale and examples of a rule", Long: "Show a rule: its rationale, references, and a bad and a good example.\n\nExamples:\n  redis-gitops rules show auth/missing", Args: flags.FromUse,
-			RunE: func(_ *cobra.Command, args []string) error { return a.showRule(args[0], output) },
+			RunE: func(_ *cobra.Command, args []string) error { return o.show(args[0]) },
 			ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				rules, _ := policy.Rules()
 				var names []string
@@ -52,23 +61,19 @@ func asJSON(r *policy.Rule) ruleJSON {
 	return ruleJSON{r.RuleInfo, r.Scope, r.General, r.HelpPage()}
 }
 
-func (a *app) printJSON(v any) error {
-	return a.JSON(v)
-}
-
-func (a *app) listRules(output string) error {
+func (o *options) list() error {
 	rules, err := policy.Rules()
 	if err != nil {
 		return err
 	}
-	if output == "json" {
+	if o.output == "json" {
 		all := make([]ruleJSON, len(rules))
 		for i, r := range rules {
 			all[i] = asJSON(r)
 		}
-		return a.JSON(all)
+		return o.JSON(all)
 	}
-	w := a.Table(0)
+	w := o.Table(0)
 	w.Row("RULE\tSEVERITY\tSTRICT\tFIX\tTITLE")
 	for _, r := range rules {
 		fix := ""
@@ -80,7 +85,7 @@ func (a *app) listRules(output string) error {
 	return w.Flush()
 }
 
-func (a *app) showRule(name, output string) error {
+func (o *options) show(name string) error {
 	rules, err := policy.Rules()
 	if err != nil {
 		return err
@@ -90,24 +95,24 @@ func (a *app) showRule(name, output string) error {
 		return err
 	}
 	policy.Examples(r)
-	if output == "json" {
-		return a.JSON(asJSON(r))
+	if o.output == "json" {
+		return o.JSON(asJSON(r))
 	}
-	a.Infof("%s: %s\n", a.Paint(ui.Cyan, r.Name), r.Title)
-	a.Infof("severity %s, in strict mode %s; since %s", r.Severity, r.Strict, r.Since)
+	o.Infof("%s: %s\n", o.Paint(ui.Cyan, r.Name), r.Title)
+	o.Infof("severity %s, in strict mode %s; since %s", r.Severity, r.Strict, r.Since)
 	if r.Fix != "" {
-		a.Infof("lint --fix: %s", r.Fix)
+		o.Infof("lint --fix: %s", r.Fix)
 	}
-	a.Infof("\n%s", ui.Trusted(r.Description))
+	o.Infof("\n%s", ui.Trusted(r.Description))
 	if r.Remediation != "" {
-		a.Infof("\n%s", ui.Trusted(r.Remediation))
+		o.Infof("\n%s", ui.Trusted(r.Remediation))
 	}
 	if len(r.References) > 0 {
-		a.Infof("\nReferences:\n- %s", ui.Trusted(strings.Join(r.References, "\n- ")))
+		o.Infof("\nReferences:\n- %s", ui.Trusted(strings.Join(r.References, "\n- ")))
 	}
 	for _, e := range []struct{ title, text string }{{"Wrong", r.Bad}, {"Right", r.Good}} {
 		if e.text != "" {
-			a.Infof("\n%s:\n\n    %s", e.title, ui.Trusted(strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    "))))
+			o.Infof("\n%s:\n\n    %s", e.title, ui.Trusted(strings.TrimSpace(strings.ReplaceAll(e.text, "\n", "\n    "))))
 		}
 	}
 	return nil
