@@ -97,13 +97,6 @@ func (a *app) outside(ctx context.Context, name string, f *flags.Cluster, noRepo
 	return c, r, err
 }
 
-// step prints one of something that takes a while.
-func (a *app) step(text string) {
-	if !a.Quiet {
-		a.PrintErrf("%s\n", text)
-	}
-}
-
 // clusterLong joins a help, the common part and examples.
 func clusterLong(help, examples string) string {
 	return help + "\n\n" + clusterHelp + "\n\nExamples:\n" + strings.TrimPrefix(examples, "\n")

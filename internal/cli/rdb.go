@@ -159,10 +159,6 @@ func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
 	return nil
 }
 
-func (a *app) warnf(format string, args ...any) {
-	a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "warning:"), fmt.Sprintf(format, args...))
-}
-
 // scanDump is scanSource for what can use a dump only: it refuses commands that follow the dump.
 func (a *app) scanDump(ctx context.Context, name string, fn func(*rdb.Scanner) error) error {
 	return a.scanSource(ctx, name, false, func(src importer.Source, s *rdb.Scanner) error {

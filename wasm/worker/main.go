@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"runtime"
 	"runtime/debug"
 	"syscall/js"
 	"time"
@@ -18,12 +19,11 @@ import (
 // version is set when the page is built.
 var version = "0.1.0-dev"
 
-var held []byte
-
 func main() {
 	// There is one thread, so that collecting garbage makes everybody wait; a page may have some memory. What is held and never
 	// touched makes the collector wait for 80 MB, which a change of the form takes minutes to fill.
-	held = make([]byte, 16<<20)
+	held := make([]byte, 16<<20)
+	defer runtime.KeepAlive(held)
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(1 << 30)
 	session := wasm.NewSession(wasm.Options{
