@@ -5,7 +5,7 @@ import (
 	"path"
 )
 
-// Only tests read these, so a program that does not call Cases leaves them out.
+// A program that calls neither [Examples] nor [Cases], as that of the page, leaves them out.
 //
 //go:embed */*/testdata/*.txtar
 var cases embed.FS

@@ -15,7 +15,7 @@ import (
 	"sync"
 )
 
-//go:embed lib/*.rego */*/rule.rego */*/testdata/bad.txtar */*/testdata/good.txtar
+//go:embed lib/*.rego */*/rule.rego
 var files embed.FS
 
 // Package is the Rego package that all of ours are below.

@@ -84,7 +84,7 @@ func Examples(r *Rule) {
 		return
 	}
 	read := func(name string) string {
-		src, _ := files.ReadFile(path.Join(r.Name, "testdata", name)) // a test makes sure that each has both
+		src, _ := cases.ReadFile(path.Join(r.Name, "testdata", name)) // a test makes sure that each has both
 		return string(src)
 	}
 	r.Bad, r.Good = read("bad.txtar"), read("good.txtar")
