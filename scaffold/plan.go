@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/patch"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -122,7 +123,7 @@ func (p *Plan) Diff() string {
 			b.WriteString("deleted file mode 100644\n")
 			to = "/dev/null"
 		}
-		b.WriteString(unified(from, to, string(f.Old), string(f.New)))
+		b.WriteString(patch.Unified(from, to, string(f.Old), string(f.New)))
 	}
 	return b.String()
 }
@@ -243,7 +244,7 @@ func (p *Plan) conflict(at finding.Position, path, fault, way, old, new string) 
 	}
 	p.Conflicts = append(p.Conflicts, Conflict{
 		Problem: *finding.Errorf(at, path, "%s", message), Fault: fault,
-		Diff: unified(at.File, at.File+" (on request)", old, new),
+		Diff: patch.Unified(at.File, at.File+" (on request)", old, new),
 	})
 }
 

@@ -24,6 +24,6 @@ show generate resource shop redis --profile queue
 show lint
 show url shop
 echo
-echo "A wrong value is told where it stands:"
+echo "A wrong value is reported at its line:"
 sed -i 's/memory: 256Mi/memory: 100MB/' applications/shop/values.yaml
 show lint || echo "exit code $?"

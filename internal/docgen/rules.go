@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/redis-gitops/redis-gitops/internal/patch"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -119,14 +119,14 @@ func fixed(b *strings.Builder, bad, good *txtar.Archive) {
 		switch {
 		case f.Name == want || bytes.Equal(old, f.Data):
 		case old == nil:
-			diff.WriteString(udiff.Unified("/dev/null", f.Name, "", string(f.Data)))
+			diff.WriteString(patch.Unified("/dev/null", f.Name, "", string(f.Data)))
 		default:
-			diff.WriteString(udiff.Unified(f.Name, f.Name, string(old), string(f.Data)))
+			diff.WriteString(patch.Unified(f.Name, f.Name, string(old), string(f.Data)))
 		}
 	}
 	for _, f := range bad.Files {
 		if f.Name != want && file(good, f.Name) == nil {
-			diff.WriteString(udiff.Unified(f.Name, "/dev/null", string(f.Data), ""))
+			diff.WriteString(patch.Unified(f.Name, "/dev/null", string(f.Data), ""))
 		}
 	}
 	if diff.Len() > 0 {

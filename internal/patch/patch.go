@@ -1,21 +1,53 @@
-package scaffold
+// Package patch writes the difference of two texts for people and for git apply.
+package patch
 
 import (
+	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
 )
 
-// unified returns the difference of two texts in the unified format. Lines that are only added or only removed are moved, as git does,
+// Unified returns the difference of two texts in the unified format. Lines that are only added or only removed are moved, as git does,
 // to where they begin with what is least indented: a new block of YAML that ends like the one before it would otherwise seem to begin
 // inside of that.
-func unified(from, to, old, new string) string {
+func Unified(from, to, old, new string) string {
 	edits := slide(old, udiff.Lines(old, new))
 	text, err := udiff.ToUnified(from, to, old, edits, udiff.DefaultContextLines)
 	if err != nil {
-		return udiff.Unified(from, to, old, new)
+		text = udiff.Unified(from, to, old, new)
 	}
-	return text
+	return numbered(text)
+}
+
+var header = regexp.MustCompile(`(?m)^@@ -(\d+)(?:,(\d+))? \+(\d+)((?:,(\d+))?) @@$`)
+
+// numbered corrects the lines of the new text in the headers: go-udiff 0.4.1 forgets the lines between the edits of one hunk in those
+// after it, which git apply makes up for and people do not.
+func numbered(text string) string {
+	added := 0
+	return header.ReplaceAllStringFunc(text, func(line string) string {
+		m := header.FindStringSubmatch(line)
+		start, was, is := number(m[1]), number(m[2]), number(m[5])
+		if was == 0 || is == 0 { // all of a file, whose start is odd and right
+			return line
+		}
+		old, _, _ := strings.Cut(line, " +")
+		out := fmt.Sprintf("%s +%d%s @@", old, start+added, m[4])
+		added += is - was
+		return out
+	})
+}
+
+// number reads a number of a header; one that is left out is 1.
+func number(text string) int {
+	if text == "" {
+		return 1
+	}
+	n, _ := strconv.Atoi(text) // digits
+	return n
 }
 
 // slide moves edits of whole lines, none across another one.
@@ -93,3 +125,5 @@ func down(old string, e udiff.Edit, high int) (udiff.Edit, bool) {
 func lastLine(text string) string {
 	return text[strings.LastIndexByte(strings.TrimSuffix(text, "\n"), '\n')+1:]
 }
+
+func indentOf(text string) int { return len(text) - len(strings.TrimLeft(text, " ")) }
