@@ -252,24 +252,29 @@ func (s *resource) existingKey() string {
 	if !ok {
 		property = passwordKey
 	}
-	return fmt.Sprintf(`# The password of the Redis %[1]s, synced from the secret store %[3]s into a Secret.
-apiVersion: external-secrets.io/v1
+	return fmt.Sprintf("# The password of the Redis %s, synced from the secret store %s into a Secret.\n", s.chart+s.suffix, store) +
+		s.readBack(store, kind, scalarText(key), scalarText(property))
+}
+
+// readBack returns what makes a Secret of a password in the store.
+func (s *resource) readBack(store, kind, key, property string) string {
+	return fmt.Sprintf(`apiVersion: external-secrets.io/v1
 kind: ExternalSecret
 metadata:
-  name: %[2]s
+  name: %[1]s
 spec:
   refreshInterval: 1h0m0s
   secretStoreRef:
-    name: %[3]s
-    kind: %[4]s
-  target:
     name: %[2]s
+    kind: %[3]s
+  target:
+    name: %[1]s
   data:
-    - secretKey: %[5]s
+    - secretKey: %[4]s
       remoteRef:
-        key: %[6]s
-        property: %[7]s
-`, s.chart+s.suffix, s.secret, store, kind, passwordKey, scalarText(key), scalarText(property))
+        key: %[5]s
+        property: %[6]s
+`, s.secret, store, kind, passwordKey, key, property)
 }
 
 // remoteKey returns the key under which a new password is stored: with the namespace, as a store may be that of several namespaces and
@@ -331,23 +336,7 @@ spec:
           remoteKey: %[6]s
           property: %[5]s
 ---
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
-metadata:
-  name: %[2]s
-spec:
-  refreshInterval: 1h0m0s
-  secretStoreRef:
-    name: %[3]s
-    kind: %[4]s
-  target:
-    name: %[2]s
-  data:
-    - secretKey: %[5]s
-      remoteRef:
-        key: %[6]s
-        property: %[5]s
-`, s.chart+s.suffix, s.secret, store, kind, passwordKey, remote), nil
+`, s.chart+s.suffix, s.secret, store, kind, passwordKey, remote) + s.readBack(store, kind, remote, passwordKey), nil
 }
 
 // parseCert reads the controller's certificate. An expired one is refused: kubeseal refuses it too.

@@ -14,7 +14,7 @@ const (
 )
 
 // merge3 merges two texts that come from one base, and counts the places where both changed the same lines. There, Replace takes theirs,
-// Keep takes ours, Mark writes both; with Refuse the text is of no use.
+// Keep takes ours, Mark writes both; with Refuse only the count has a meaning.
 func merge3(base, ours, theirs string, on OnConflict) (text string, conflicts int) {
 	switch {
 	case ours == base, ours == theirs:
