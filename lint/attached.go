@@ -65,19 +65,19 @@ func (u *unit) attach(l *linter, namespace string, plain map[string]any, value p
 	names := map[string]bool{}
 	texts(plain["spec"], names)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		for kind, field := range filesOf {
+		for _, kind := range slices.Sorted(maps.Keys(filesOf)) {
 			r := u.find(kind, namespace, name)
 			if r == nil {
 				continue
 			}
-			_, node := r.Find(field)
+			_, node := r.Find(filesOf[kind])
 			if node == nil {
 				continue
 			}
 			data, _ := plainData(node).(map[string]any)
 			byKey := map[string]any{}
-			for key, v := range data {
-				if text, ok := v.(string); ok && len(text) <= left {
+			for _, key := range slices.Sorted(maps.Keys(data)) { // in one order, as what is over the limit is left out
+				if text, ok := data[key].(string); ok && len(text) <= left {
 					left -= len(text)
 					byKey[key] = text
 				}

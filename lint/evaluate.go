@@ -29,9 +29,9 @@ func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
 	if len(job.Schemas) > 0 {
 		return evaluateSchemas(job)
 	}
-	engine := engine.Default()
-	values := engine.Values()
-	evaluator, err := engine.Compile(policy.Options{Rules: job.Rules, Settings: job.Settings, Modules: job.Modules})
+	rules := engine.Default()
+	values := rules.Values()
+	evaluator, err := rules.Compile(policy.Options{Rules: job.Rules, Settings: job.Settings, Modules: job.Modules})
 	if err != nil {
 		return nil, err
 	}
