@@ -193,19 +193,11 @@ func (a *app) printReport(report *cluster.Report) {
 			a.Infof("%s", fact)
 		}
 	}
-	a.Infof("%s: %s, %s; errors: %d, other problems: %d", report.Redis, count(len(report.Redis.Pods), "pod"), count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
+	a.Infof("%s: %s, %s; errors: %d, other problems: %d", report.Redis, finding.Count(len(report.Redis.Pods), "pod"), finding.Count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
 }
 
 func (a *app) printDetails(w io.Writer, p *cluster.Problem, indent string) {
 	for _, line := range p.Details {
 		a.Fprintf(w, "%s%s\n", ui.Trusted(indent), line)
 	}
-}
-
-// count returns "1 pod" or "2 pods".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -197,7 +197,7 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 		for _, r := range refused {
 			a.PrintErrf("not fixed: %s: %s [%s]\n", r.Finding.Position, ui.Trusted(redact.Printable(a.Secrets.Foreign(r.Reason))), r.Finding.Rule)
 		}
-		a.PrintErrf("%s %s\n", verb, plural(len(plan.Files), "file"))
+		a.PrintErrf("%s %s\n", verb, finding.Count(len(plan.Files), "file"))
 	}
 	for _, p := range res.Failures {
 		a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), p)
@@ -212,8 +212,6 @@ func (a *app) lint(ctx context.Context, f *lintFlags, args []string) error {
 	}
 	return nil
 }
-
-func plural(n int, noun string) string { return finding.Count(n, noun) }
 
 func (a *app) where(paths []string) string {
 	if slices.Equal(paths, []string{env.StdinFile}) {
@@ -453,7 +451,7 @@ func (a *app) writeBaseline(f *lintFlags, res *lint.Result) error {
 	if err := a.writeWhole(f.baseline, out); err != nil {
 		return fmt.Errorf("--baseline: %w", inputfile.Cause(f.baseline, err))
 	}
-	a.Infof("%s holds %s", f.baseline, plural(len(baseline.Known), "finding"))
+	a.Infof("%s holds %s", f.baseline, finding.Count(len(baseline.Known), "finding"))
 	return nil
 }
 

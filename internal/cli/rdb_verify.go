@@ -171,7 +171,7 @@ func (a *app) sayVerified(name string, src importer.Source, s *rdb.Scanner, chec
 		if check.duplicates > 0 {
 			valid = "RDB file that no server can load"
 		}
-		a.Infof("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), plural(len(seen.dbs), "database"), checksum)
+		a.Infof("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), finding.Count(len(seen.dbs), "database"), checksum)
 	}
 	if check.duplicates > 0 {
 		a.Infof("%s: %s", name, finding.Count(check.duplicates, "duplicate key"))
