@@ -167,11 +167,22 @@ func TestCorpus(t *testing.T) {
 				if i == 0 {
 					first = got
 				} else if got != first {
-					t.Fatalf("run %d differs from the first one", i)
+					t.Fatalf("run %d differs from the first one: %s", i, unlike(first, got))
 				}
 			}
 		})
 	}
+}
+
+// unlike returns the first lines of two texts that differ.
+func unlike(a, b string) string {
+	was, is := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(was), len(is)) {
+		if was[i] != is[i] {
+			return fmt.Sprintf("line %d\n%s\n%s", i+1, was[i], is[i])
+		}
+	}
+	return fmt.Sprintf("%d and %d lines", len(was), len(is))
 }
 
 func notices(ps []*finding.Problem) string {

@@ -35,6 +35,8 @@ type errStopped string
 
 func (e errStopped) Error() string { return string(e) }
 
+const errTooLong = errStopped("stopped: rendering takes too long")
+
 // engine runs templates. Its functions are made once and then used for one target after the other, because making them
 // costs as much as rendering a small chart does.
 type engine struct {
@@ -294,7 +296,7 @@ func (e *engine) tick() error {
 		return nil
 	}
 	if e.ctx.Err() != nil || time.Now().After(e.deadline) {
-		return errStopped("stopped: rendering takes too long")
+		return errTooLong
 	}
 	return nil
 }

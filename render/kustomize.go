@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -648,14 +647,15 @@ func (k *kustomizeRun) write(l *layer) error {
 	return nil
 }
 
-// kustomizing lets one kustomization after the other be built: the schema that kustomize merges lists by belongs to the
-// whole process.
-var kustomizing sync.Mutex
-
-// build runs kustomize. It cannot be stopped, so it is left behind when the time is over.
+// build runs kustomize. It cannot be stopped, so it is left behind when the time is over. Only its own time counts, not the wait
+// for others, which is long where many processes share a machine.
 func (k *kustomizeRun) build(ctx context.Context, dir string, timeout time.Duration) ([]*resource.Resource, error) {
 	if timeout <= 0 {
 		timeout = maxTime
+	}
+	turn, err := kustomizing.begin(ctx, timeout)
+	if err != nil {
+		return nil, err
 	}
 	type outcome struct {
 		resources []*resource.Resource
@@ -663,8 +663,7 @@ func (k *kustomizeRun) build(ctx context.Context, dir string, timeout time.Durat
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		kustomizing.Lock()
-		defer kustomizing.Unlock()
+		defer turn.end()
 		defer func() {
 			if r := recover(); r != nil {
 				done <- outcome{err: fmt.Errorf("kustomize failed: %v", r)}
@@ -686,7 +685,8 @@ func (k *kustomizeRun) build(ctx context.Context, dir string, timeout time.Durat
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-timer.C:
-		return nil, errStopped("stopped: rendering takes too long")
+		turn.leave()
+		return nil, errTooLong
 	}
 }
 
