@@ -83,7 +83,7 @@ func TestResolveProblems(t *testing.T) {
 			`f:1: resources.redis.memory: "100MB" is not a Mi or Gi quantity; use 100Mi
 f:2: resources.redis.sentinels: 2 is not 1, 3, 5, 7 or 9; sentinels need a majority, so use an odd number, at least 3
 f:3: resources.redis.replicas: 0 is not an integer of 1 or more; use 3, or 1 if downtime is acceptable
-f:4: resources.redis.policy: "allkeys-lr" is not allowed; one of "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"; did you mean "allkeys-lru"?
+f:4: resources.redis.policy: "allkeys-lr" is not allowed; one of "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-lrm", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-lrm", "volatile-random", "volatile-ttl"; did you mean "allkeys-lrm"?
 f:5: resources.redis.memroy: unknown value "memroy"; did you mean "memory"?
 f:7: resources.redis.auth: "A b" is not a valid Secret name; use lowercase letters, digits, - and .
 f:8: resources.redis.appendonly: "yes" is not true or false

@@ -2,6 +2,9 @@
 # 6.2 to 8.0, and CONFIG GET * and CONFIG SET of each on redis-server 7.0.15, November 2026.
 package redisgitops.lib.directives
 
+import data.redisgitops.lib.images
+import data.redisgitops.lib.words
+
 # Directives that are only read at startup (IMMUTABLE_CONFIG; include and loadmodule are not runtime configuration at all).
 immutable := {
 	"aclfile", "always-show-logo", "aof_rewrite_cpulist", "appenddirname", "appendfilename", "bgsave_cpulist", "bio_cpulist",
@@ -88,7 +91,27 @@ since := {
 	"repl-diskless-sync-max-replicas": 700, "aof-disable-auto-gc": 700, "set-max-listpack-entries": 702,
 	"set-max-listpack-value": 702, "cluster-announce-human-nodename": 702, "locale-collate": 702,
 	"max-new-connections-per-cycle": 702, "max-new-tls-connections-per-cycle": 702, "hide-user-data-from-log": 704,
-	"repl-rdb-channel": 800, "replica-full-sync-buffer-limit": 800,
+	"repl-rdb-channel": 800, "replica-full-sync-buffer-limit": 800, "server-cpulist": 800, "bio-cpulist": 800,
+	"aof-rewrite-cpulist": 800, "bgsave-cpulist": 800, "cluster-compatibility-sample-ratio": 800,
+}
+
+# Directives that CONFIG GET does not list (HIDDEN_CONFIG).
+hidden := {
+	"cluster-ping-interval", "key-load-delay", "loading-process-events-interval-bytes", "rdb-key-save-delay",
+	"use-exit-on-panic", "watchdog-period",
+}
+
+# Whether the Redis of an image may have a directive. Those of modules have a dot or, since Redis 8.0, a prefix. The names of versions
+# after 8.0 are not all in this list, so only what looks like a typo is certain there.
+known(key, _) if key in names
+
+known(key, _) if key in (hidden | (elsewhere | sentinel))
+
+known(key, _) if regex.match(`[.]|^(search|ts|bf|cf)-`, key)
+
+known(key, image) if {
+	not images.version(image) <= 800
+	count(words.near(key, names)) == 0
 }
 
 # Removed directives, by the first version without them.

@@ -1,6 +1,8 @@
 # The values that Redis accepts for directives. Source: config.c, util.c memtoull.
 package redisgitops.lib.values
 
+import data.redisgitops.lib.images
+
 # The value types of directives.
 kinds := {
 	"active-defrag-ignore-bytes": "bytes", "auto-aof-rewrite-min-size": "bytes", "client-query-buffer-limit": "bytes",
@@ -31,7 +33,11 @@ valid("bytes", v) if regex.match(`^[0-9]+([kmg]b?|b)?$`, lower(v))
 
 valid("bytes or percent", v) if regex.match(`^[0-9]+([kmg]b?|b|%)?$`, lower(v))
 
-valid("policy", v) if lower(v) in {"allkeys-lfu", "allkeys-lru", "allkeys-random", "noeviction", "volatile-lfu", "volatile-lru", "volatile-random", "volatile-ttl"}
+valid("policy", v) if lower(v) in (policies | since_8_6)
+
+policies := {"allkeys-lfu", "allkeys-lru", "allkeys-random", "noeviction", "volatile-lfu", "volatile-lru", "volatile-random", "volatile-ttl"}
+
+since_8_6 := {"allkeys-lrm", "volatile-lrm"}
 
 valid("fsync", v) if lower(v) in {"always", "everysec", "no"}
 
@@ -42,6 +48,35 @@ valid("yes or no", v) if lower(v) in {"yes", "no"}
 valid("number", v) if regex.match(`^-?[0-9]+$`, v)
 
 valid("save", v) if regex.match(`^[0-9]*[1-9][0-9]* [0-9]+( [0-9]*[1-9][0-9]* [0-9]+)*$|["']`, v) # data/save-quoting is about quotes
+
+# What a type of values takes.
+takes := {
+	"bytes": "use an integer with kb, mb or gb",
+	"bytes or percent": "use an integer with kb, mb, gb or %",
+	"policy": "use noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random or volatile-ttl",
+	"fsync": "use always, everysec or no",
+	"level": "use debug, verbose, notice or warning",
+	"yes or no": "use yes or no, without quotes",
+	"number": "use an integer",
+	"save": "use pairs of seconds, at least 1, and changes, such as 900 1 300 10",
+}
+
+# Whether a value came with Redis 8.6, and the image is an older version or Valkey.
+too_new(key, value, image) if {
+	key == "maxmemory-policy"
+	lower(value) in since_8_6
+	older(image)
+}
+
+older(image) if images.reference(image).name == "valkey"
+
+older(image) if {
+	images.of_redis(image)
+	images.version(image) < 806
+}
+
+# The value of client-output-buffer-limit in lower case: class, hard limit, soft limit and seconds, once or more.
+buffer_limits := `^("?(normal|slave|replica|pubsub) [0-9]+[kmg]?b? [0-9]+[kmg]?b? [0-9]+"? ?)+$`
 
 # Whether Redis rejects a directive, so that an earlier one with the same key stays in effect.
 refused(d) if count(d.words) < 2

@@ -28,7 +28,8 @@ deny contains {
 	some d in array.concat(redis.files, redis.entries)
 	d.key in owned
 	not "Secret" in d.path
-	not regex.match(`[$<{]`, d.value) # a placeholder
+	d.value != ""
+	not regex.match(`[$<{]|__`, d.value) # a placeholder
 }
 
 harm := "locks out the operator" if redis.server.auth

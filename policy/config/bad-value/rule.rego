@@ -13,15 +13,17 @@
 #     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
 #     - Redis util.c memtoull
 #     - Redis config.c; setConfigSaveOption, tried with redis-server 7.0.15
+#     - https://redis.io/blog/announcing-redis-86-performance-improvements-streams
 package redisgitops.config["bad-value"]
 
+import data.redisgitops.lib.images
 import data.redisgitops.lib.quantity
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.values
 
 deny contains object.union(
 	{
-		"message": sprintf("invalid value \"%s\" for %s; %s", [d.value, d.key, takes(values.kinds[d.key])]),
+		"message": sprintf("invalid value \"%s\" for %s; %s", [d.value, d.key, values.takes[values.kinds[d.key]]]),
 		"path": ["spec", part, "customConfig", d.index],
 	},
 	fix(d, part),
@@ -38,24 +40,17 @@ deny contains {
 } if {
 	some d in redisfailover.redis
 	d.key == "client-output-buffer-limit"
-	not regex.match(`^("?(normal|slave|replica|pubsub) [0-9]+[kmg]?b? [0-9]+[kmg]?b? [0-9]+"? ?)+$`, lower(d.value))
+	not regex.match(values.buffer_limits, lower(d.value))
 }
 
-takes("bytes") := "use an integer with kb, mb or gb"
-
-takes("bytes or percent") := "use an integer with kb, mb, gb or %"
-
-takes("policy") := "use noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random or volatile-ttl"
-
-takes("fsync") := "use always, everysec or no"
-
-takes("level") := "use debug, verbose, notice or warning"
-
-takes("yes or no") := "use yes or no, without quotes"
-
-takes("number") := "use an integer"
-
-takes("save") := "use pairs of seconds, at least 1, and changes, such as 900 1 300 10"
+deny contains {
+	"message": sprintf("%s requires Redis 8.6 or later, and the image is \"%s\"; %s", [d.value, image, values.takes.policy]),
+	"path": ["spec", "redis", "customConfig", d.index],
+} if {
+	some d in redisfailover.redis
+	image := object.get(input, ["spec", "redis", "image"], images.unset_image)
+	values.too_new(d.key, d.value, image)
+}
 
 # What is a quantity of Kubernetes, or one of Redis with a fraction, has a value that is meant.
 fix(d, part) := {"fix": {"path": ["spec", part, "customConfig", d.index], "op": "set", "value": concat(" ", [d.key, quantity.redis_mb(meant(d.value))])}} if {

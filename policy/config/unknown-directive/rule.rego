@@ -22,7 +22,7 @@ import data.redisgitops.lib.words
 deny contains violation(d, "redis", "is not a Redis directive") if {
 	some d in redisfailover.redis
 	is_redis
-	not known(d.key)
+	not directives.known(d.key, image)
 }
 
 deny contains {
@@ -67,14 +67,6 @@ among["sentinel"] := directives.sentinel
 remedy(near) := sprintf("did you mean %s?", [concat(" or ", array.slice(near, 0, 3))]) if {
 	count(near) > 0
 } else := "fix or remove it"
-
-known(key) if directives.since[key]
-
-known(key) if key in directives.elsewhere
-
-known(key) if key in directives.sentinel
-
-known(key) if contains(key, ".") # of a module
 
 image := object.get(input, ["spec", "redis", "image"], images.unset_image)
 
