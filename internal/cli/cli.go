@@ -15,6 +15,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 )
 
 const cliHelp = `Run redis-cli on the current master of a Redis in Kubernetes, in its pod and
@@ -90,7 +91,7 @@ func (a *app) newCLICommand(name, short, long string, f *cliFlags, sentinel bool
 }
 
 func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, sentinel bool) error {
-	c, r, err := a.findLive(ctx, name, &f.Cluster)
+	c, r, err := resolve.Live(ctx, a.Env, name, &f.Cluster)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
@@ -84,7 +85,7 @@ func reportJSON(r *cluster.Report) doctorJSON {
 }
 
 func (a *app) doctor(ctx context.Context, name string, f *flags.Cluster, output string) error {
-	c, r, err := a.findLive(ctx, name, f)
+	c, r, err := resolve.Live(ctx, a.Env, name, f)
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func verdict(report *cluster.Report) error {
 
 // doctorAll checks every Redis of the cluster. The exit code is the worst one.
 func (a *app) doctorAll(ctx context.Context, f *flags.Cluster, output string) error {
-	c, err := a.openCluster(f, nil)
+	c, err := resolve.Cluster(f, nil)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
@@ -65,7 +66,7 @@ func (a *app) dumpCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dump SOURCE FILE",
 		Short: "Dump a running Redis to an RDB file",
-		Long:  fmt.Sprintf(dumpHelp, f.server.Help(), namedServer, fmt.Sprintf(jobHelp, "")),
+		Long:  fmt.Sprintf(dumpHelp, f.server.Help(), resolve.NamedServer, fmt.Sprintf(jobHelp, "")),
 		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
@@ -97,7 +98,7 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 	if f.fromMaster {
 		way = (*cluster.Cluster).MasterTarget
 	}
-	source, err := a.server(ctx, from, &f.server, &f.cluster, way)
+	source, err := resolve.Server(ctx, a.Env, from, &f.server, &f.cluster, way)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 		}
 	}
 	if about.Cluster && source.Dial != nil { // a replica's target leads to that pod only; this one leads to each node by its address
-		if source, err = a.server(ctx, from, &f.server, &f.cluster, (*cluster.Cluster).MasterTarget); err != nil {
+		if source, err = resolve.Server(ctx, a.Env, from, &f.server, &f.cluster, (*cluster.Cluster).MasterTarget); err != nil {
 			return err
 		}
 	}

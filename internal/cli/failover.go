@@ -12,6 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
@@ -90,7 +91,7 @@ func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error
 	if f.yes && !f.promote {
 		return errors.New("--yes is only valid with --promote; remove it")
 	}
-	c, r, err := a.findLive(ctx, name, &f.Cluster)
+	c, r, err := resolve.Live(ctx, a.Env, name, &f.Cluster)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
@@ -103,7 +104,7 @@ func (a *app) importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
 		Short: "Import an RDB file into a running Redis",
-		Long:  fmt.Sprintf(importHelp, f.server.Help(), namedServer, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
+		Long:  fmt.Sprintf(importHelp, f.server.Help(), resolve.NamedServer, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
 		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
@@ -159,7 +160,7 @@ func (a *app) runImport(ctx context.Context, from, to string, f *importFlags) er
 	if err != nil {
 		return err
 	}
-	target, err := a.master(ctx, to, &f.server, &f.cluster)
+	target, err := resolve.Master(ctx, a.Env, to, &f.server, &f.cluster)
 	if err != nil {
 		return err
 	}

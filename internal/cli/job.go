@@ -13,9 +13,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
-	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/job"
 )
@@ -60,7 +60,7 @@ func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *fla
 	if len(problems) > 0 {
 		return problems
 	}
-	in, err := a.instanceNamed(c.Context(), name, cf)
+	in, err := resolve.Named(c.Context(), a.Env, name, cf)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *fla
 
 // runJob creates a Job and follows it to its end.
 func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *flags.Cluster) error {
-	c, err := a.openCluster(cf, nil)
+	c, err := resolve.Cluster(cf, nil)
 	if err != nil {
 		return err
 	}
@@ -136,21 +136,4 @@ func jobArguments(c *cobra.Command) []string {
 		}
 	})
 	return out
-}
-
-// instanceNamed finds a Redis in the files of the repository, or in the cluster where there is none.
-func (a *app) instanceNamed(ctx context.Context, name string, f *flags.Cluster) (*instance.Instance, error) {
-	o, noRepository := a.Open(ctx, false)
-	switch {
-	case noRepository == nil:
-		defer o.FS.Close()
-		return a.findInstance(ctx, o, name, f.Namespace)
-	case !errors.Is(noRepository, env.ErrNoRepository):
-		return nil, noRepository
-	}
-	_, r, err := a.outside(ctx, name, f, noRepository)
-	if err != nil {
-		return nil, err
-	}
-	return r.Instance, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 )
 
@@ -77,7 +78,7 @@ func (a *app) operators(ctx context.Context, output string) (err error) {
 	}
 	found, err := r.All(ctx)
 	if err != nil {
-		return a.withProblems(r.Problems, err)
+		return resolve.Skipped(a.Env, r.Problems, err)
 	}
 	used, err := usedOperators(r.Running(), found)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 )
 
 const portForwardHelp = `Forward a local port to the current master of a Redis in Kubernetes, until
@@ -51,7 +52,7 @@ func (a *app) portForwardCommand() *cobra.Command {
 }
 
 func (a *app) portForward(ctx context.Context, name string, port int, replica bool, f *flags.Cluster) error {
-	c, r, err := a.findLive(ctx, name, f)
+	c, r, err := resolve.Live(ctx, a.Env, name, f)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -70,7 +71,7 @@ type sentinels struct {
 }
 
 func (a *app) primaries(ctx context.Context, f *flags.Cluster, output string) error {
-	c, err := a.openCluster(f, nil)
+	c, err := resolve.Cluster(f, nil)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/redact"
@@ -133,11 +134,11 @@ func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, f *ur
 		return nil, noRepository
 	default:
 		defer o.FS.Close()
-		in, err := a.findInstance(ctx, o, name, f.Namespace)
+		in, err := resolve.Instance(ctx, a.Env, o, name, f.Namespace)
 		if err != nil || !f.live && !f.showPassword {
 			return in, err
 		}
-		c, err := a.openCluster(&f.Cluster, o)
+		c, err := resolve.Cluster(&f.Cluster, o)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +148,7 @@ func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, f *ur
 		}
 		return in, a.prove(ctx, c, r.As(in), sentinel, f, options)
 	}
-	c, r, err := a.outside(ctx, name, &f.Cluster, noRepository)
+	c, r, err := resolve.Outside(ctx, name, &f.Cluster, noRepository)
 	if err != nil {
 		return nil, err
 	}
@@ -219,64 +220,6 @@ func (a *app) printURL(in *instance.Instance, f *urlFlags, options instance.Clie
 		a.PrintErrf("%s the namespace is not known from the files, so host names do not include it\n", a.Paint(ui.Yellow, "note:"))
 	}
 	return nil
-}
-
-// findInstance returns the one Redis that a name means.
-func (a *app) findInstance(ctx context.Context, o *env.Repository, name, namespace string) (_ *instance.Instance, err error) {
-	ctx, end := a.LimitReading(ctx)
-	defer end()
-	defer func() { err = env.StopCause(ctx, err) }()
-	r, err := instance.Open(ctx, o.Repo, o.Config)
-	if err != nil {
-		return nil, err
-	}
-	for _, running := range r.Running() {
-		a.Debugf("operator %s %s, according to %s", running.Operator, running.Raw, running.Where)
-	}
-	found, err := r.Named(ctx, name)
-	if err != nil {
-		return nil, a.withProblems(r.Problems, err)
-	}
-	if namespace != "" {
-		all := found
-		found = slices.DeleteFunc(slices.Clone(all), func(in *instance.Instance) bool { return in.Namespace != namespace })
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%q is in namespace %[3]s, not in %[2]q", name, namespace, places(all))
-		}
-	}
-	// One Redis for two clusters, as overlays have it, is reached alike.
-	found = slices.CompactFunc(found, (*instance.Instance).ReachedAs)
-	if len(found) > 1 {
-		var lines []string
-		for _, in := range found {
-			lines = append(lines, fmt.Sprintf("  %s %s in namespace %q of application %q (%s)", in.Kind, in.Name, in.Namespace, in.Application, in.Where))
-		}
-		return nil, fmt.Errorf("%q matches %d Redis instances; pass one of these names, and --namespace if needed:\n%s", name, len(found), strings.Join(lines, "\n"))
-	}
-	a.Debugf("%s %s in %s", found[0].Kind, found[0].Name, found[0].Where)
-	return found[0], nil
-}
-
-// withProblems adds what was broken on the way: it may be why nothing was found.
-func (a *app) withProblems(problems []*finding.Problem, err error) error {
-	const most = 5
-	if more := len(problems) - most; more > 0 {
-		problems = append(problems[:most:most], &finding.Problem{Message: fmt.Sprintf("and %d more", more)})
-	}
-	for _, p := range problems {
-		a.PrintErrf("%s skipped: %v\n", a.Paint(ui.Yellow, "note:"), p)
-	}
-	return err
-}
-
-func places(all []*instance.Instance) string {
-	var namespaces []string
-	for _, in := range all {
-		if n := fmt.Sprintf("%q", in.Namespace); !slices.Contains(namespaces, n) {
-			namespaces = append(namespaces, n)
-		}
-	}
-	return strings.Join(namespaces, ", ")
 }
 
 // maxPassword is the size limit of a password that goes into a URL, in bytes.
