@@ -20,6 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/rules"
+	"github.com/redis-gitops/redis-gitops/internal/cli/scaffoldcmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/cli/web"
 	"github.com/redis-gitops/redis-gitops/redact"
@@ -116,8 +117,7 @@ func (a *app) rootCommand() *cobra.Command {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"scaffold", "Scaffold", []*cobra.Command{a.AddLimits(a.initCommand()), a.AddLimits(a.generateCommand()),
-			a.AddLimits(a.listCommand()), a.AddLimits(a.destroyCommand()), a.AddLimits(a.undoCommand())}},
+		{"scaffold", "Scaffold", scaffoldcmd.Commands(a.Env)},
 		{"lint", "Lint", []*cobra.Command{a.AddLimits(a.lintCommand()), a.AddLimits(a.renderCommand()), rules.New(a.Env)}},
 		{"connect", "Connect", []*cobra.Command{a.AddLimits(a.urlCommand()), a.AddLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
 			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.AddLimits(a.operatorsCommand())}},

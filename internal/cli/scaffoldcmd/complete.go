@@ -1,4 +1,4 @@
-package cli
+package scaffoldcmd
 
 import (
 	"slices"
@@ -12,22 +12,22 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
-func (a *app) resourceTypes(o *env.Repository, _ []string) ([]string, error) {
-	operator, err := cue.OperatorNamed(o.Config.Operator.Name)
+func resourceTypes(r *env.Repository, _ []string) ([]string, error) {
+	operator, err := cue.OperatorNamed(r.Config.Operator.Name)
 	if err != nil {
 		return nil, err
 	}
-	return scaffold.GeneratorTypes(o.Repo, "resources", operator.Types)
+	return scaffold.GeneratorTypes(r.Repo, "resources", operator.Types)
 }
 
-func (a *app) deploymentTypes(o *env.Repository, _ []string) ([]string, error) {
-	return scaffold.GeneratorTypes(o.Repo, "deployments", nil)
+func deploymentTypes(r *env.Repository, _ []string) ([]string, error) {
+	return scaffold.GeneratorTypes(r.Repo, "deployments", nil)
 }
 
 // generatedNames completes what generate made in the application; with a prefix only that, without the prefix.
-func (a *app) generatedNames(prefix string) env.Words {
-	return func(o *env.Repository, args []string) ([]string, error) {
-		all, err := scaffold.Generated(o.Repo, args[0])
+func generatedNames(prefix string) env.Words {
+	return func(r *env.Repository, args []string) ([]string, error) {
+		all, err := scaffold.Generated(r.Repo, args[0])
 		var names []string
 		for _, name := range all {
 			if rest, ok := strings.CutPrefix(name, prefix); ok {
@@ -39,9 +39,9 @@ func (a *app) generatedNames(prefix string) env.Words {
 }
 
 // profileNames completes a profile, of the operator or the configuration, or a size.
-func (a *app) profileNames(sizes bool) env.Words {
-	return func(o *env.Repository, _ []string) ([]string, error) {
-		operator, err := cue.OperatorNamed(o.Config.Operator.Name)
+func profileNames(sizes bool) env.Words {
+	return func(r *env.Repository, _ []string) ([]string, error) {
+		operator, err := cue.OperatorNamed(r.Config.Operator.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func (a *app) profileNames(sizes bool) env.Words {
 			}
 		}
 		if !sizes {
-			for name := range o.Config.Defaults.Profiles {
+			for name := range r.Config.Defaults.Profiles {
 				names = append(names, name)
 			}
 		}

@@ -1,9 +1,11 @@
-package cli
+package scaffoldcmd
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
-	"github.com/redis-gitops/redis-gitops/git"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -36,7 +38,13 @@ Examples:
   redis-gitops destroy application shop
   redis-gitops destroy application shop --dry-run`
 
-func (a *app) destroyCommand() *cobra.Command {
+// destroyOptions are those of the commands below destroy.
+type destroyOptions struct {
+	planOptions
+	prefix string // of the records of what is destroyed
+}
+
+func newDestroy(e *env.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "destroy",
 		Short: "Remove generated resources and applications",
@@ -48,7 +56,7 @@ func (a *app) destroyCommand() *cobra.Command {
 		{"resource APP NAME", "Remove a resource", "", "redis-gitops destroy resource shop redis-cache"},
 		{"deployment APP NAME", "Remove a deployment", "deployment-", "redis-gitops destroy deployment shop sidekiq"},
 	} {
-		var plan flags.Plan
+		o := &destroyOptions{planOptions{Env: e}, what.prefix}
 		sub := &cobra.Command{
 			Use:   what.use,
 			Short: what.short,
@@ -59,45 +67,48 @@ Refuses if they have changed since, or if the repository still refers to them, u
 Examples:
   ` + what.example,
 			Args:              flags.FromUse,
-			ValidArgsFunction: a.CompleteArgs(a.AppNames, a.generatedNames(what.prefix)),
-			RunE: func(c *cobra.Command, args []string) error {
-				o, err := a.Open(c.Context(), !plan.DryRun)
-				if err != nil {
-					return err
-				}
-				defer o.FS.Close()
-				p, err := scaffold.PlanDestroy(c.Context(), o.Repo, scaffold.DestroyRequest{App: args[0], Name: what.prefix + args[1], Force: plan.Force})
-				return a.finish(c.Context(), o, &plan, p, err)
-			},
+			ValidArgsFunction: e.CompleteArgs(e.AppNames, generatedNames(what.prefix)),
+			RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
 		}
-		plan.Add(sub)
+		o.plan.Add(sub)
 		c.AddCommand(sub)
 	}
-	c.AddCommand(a.destroyApplicationCommand())
+	c.AddCommand(newDestroyApplication(e))
 	return c
 }
 
-func (a *app) destroyApplicationCommand() *cobra.Command {
-	var plan flags.Plan
+func newDestroyApplication(e *env.Env) *cobra.Command {
+	o := &destroyOptions{planOptions: planOptions{Env: e}}
 	c := &cobra.Command{
 		Use:               "application APP",
 		Short:             "Remove an application",
 		Long:              destroyApplicationHelp,
 		Args:              flags.FromUse,
-		ValidArgsFunction: a.CompleteArgs(a.AppNames),
-		RunE: func(c *cobra.Command, args []string) error {
-			o, err := a.Open(c.Context(), !plan.DryRun)
-			if err != nil {
-				return err
-			}
-			defer o.FS.Close()
-			history := &git.Repo{Dir: o.Dir}
-			defer a.AtExit(func() { history.Close() })()
-			defer history.Close()
-			p, err := scaffold.PlanDestroyApplication(c.Context(), o.Repo, scaffold.DestroyApplicationRequest{App: args[0], Force: plan.Force, Past: past(history)})
-			return a.finish(c.Context(), o, &plan, p, err)
-		},
+		ValidArgsFunction: e.CompleteArgs(e.AppNames),
+		RunE:              func(c *cobra.Command, args []string) error { return o.runApplication(c.Context(), args[0]) },
 	}
-	plan.Add(c)
+	o.plan.Add(c)
 	return c
+}
+
+func (o *destroyOptions) run(ctx context.Context, app, name string) error {
+	r, err := o.Open(ctx, !o.plan.DryRun)
+	if err != nil {
+		return err
+	}
+	defer r.FS.Close()
+	p, err := scaffold.PlanDestroy(ctx, r.Repo, scaffold.DestroyRequest{App: app, Name: o.prefix + name, Force: o.plan.Force})
+	return o.finish(ctx, r, p, err)
+}
+
+func (o *destroyOptions) runApplication(ctx context.Context, app string) error {
+	r, err := o.Open(ctx, !o.plan.DryRun)
+	if err != nil {
+		return err
+	}
+	defer r.FS.Close()
+	past, end := o.past(r)
+	defer end()
+	p, err := scaffold.PlanDestroyApplication(ctx, r.Repo, scaffold.DestroyApplicationRequest{App: app, Force: o.plan.Force, Past: past})
+	return o.finish(ctx, r, p, err)
 }

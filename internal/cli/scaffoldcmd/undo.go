@@ -1,8 +1,9 @@
-package cli
+package scaffoldcmd
 
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -23,23 +24,23 @@ Examples:
   redis-gitops undo
   redis-gitops undo --dry-run`
 
-func (a *app) undoCommand() *cobra.Command {
-	var plan flags.Plan
+func newUndo(e *env.Env) *cobra.Command {
+	o := &planOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "undo",
 		Short: "Undo the last change to the repository",
 		Long:  undoHelp,
 		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o, err := a.Open(c.Context(), !plan.DryRun)
+			r, err := o.Open(c.Context(), !o.plan.DryRun)
 			if err != nil {
 				return err
 			}
-			defer o.FS.Close()
-			p, err := scaffold.PlanUndo(o.Repo)
-			return a.finish(c.Context(), o, &plan, p, err)
+			defer r.FS.Close()
+			p, err := scaffold.PlanUndo(r.Repo)
+			return o.finish(c.Context(), r, p, err)
 		},
 	}
-	plan.AddCommon(c)
+	o.plan.AddCommon(c)
 	return c
 }

@@ -1,6 +1,7 @@
-package cli
+package scaffoldcmd
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,46 +25,55 @@ Examples:
   redis-gitops init devops --operator opstree
   redis-gitops init devops --dry-run`
 
-func (a *app) initCommand() *cobra.Command {
-	var plan flags.Plan
-	var req scaffold.InitRequest
+// initOptions are those of init.
+type initOptions struct {
+	planOptions
+	req scaffold.InitRequest
+}
+
+func newInit(e *env.Env) *cobra.Command {
+	o := &initOptions{planOptions: planOptions{Env: e}}
 	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Create a GitOps repository, or add missing files",
 		Long:  initHelp,
 		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
-			dir := a.Dir
+			dir := e.Dir
 			if len(args) == 1 && filepath.IsAbs(args[0]) {
 				dir = args[0]
 			} else if len(args) == 1 {
-				dir = filepath.Join(a.Dir, args[0])
+				dir = filepath.Join(e.Dir, args[0])
 			}
-			if !plan.DryRun {
-				if err := os.MkdirAll(dir, 0o755); err != nil {
-					return fmt.Errorf("cannot create %s: %w", dir, err)
-				}
-			}
-			fs, err := a.OpenFS(dir)
-			if err != nil {
-				return err
-			}
-			defer fs.Close()
-			if !plan.DryRun {
-				if err := a.Recover(c.Context(), fs); err != nil {
-					return err
-				}
-			}
-			r, err := repo.Open(fs, repo.Options{Secret: a.SecretIn})
-			if err != nil {
-				return err
-			}
-			p, err := scaffold.PlanInit(c.Context(), r, req)
-			return a.finish(c.Context(), &env.Repository{Repo: r, FS: fs}, &plan, p, err)
+			return o.run(c.Context(), dir)
 		},
 	}
-	plan.Add(c)
-	c.Flags().StringVar(&req.Operator, "operator", "", "operator to install and to generate resources for (default: operator.name of the configuration)")
+	o.plan.Add(c)
+	c.Flags().StringVar(&o.req.Operator, "operator", "", "operator to install and to generate resources for (default: operator.name of the configuration)")
 	completeOperator(c)
 	return c
+}
+
+func (o *initOptions) run(ctx context.Context, dir string) error {
+	if !o.plan.DryRun {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("cannot create %s: %w", dir, err)
+		}
+	}
+	fs, err := o.OpenFS(dir)
+	if err != nil {
+		return err
+	}
+	defer fs.Close()
+	if !o.plan.DryRun {
+		if err := o.Recover(ctx, fs); err != nil {
+			return err
+		}
+	}
+	r, err := repo.Open(fs, repo.Options{Secret: o.SecretIn})
+	if err != nil {
+		return err
+	}
+	p, err := scaffold.PlanInit(ctx, r, o.req)
+	return o.finish(ctx, &env.Repository{Repo: r, FS: fs}, p, err)
 }
