@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/lintcmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/rules"
 	"github.com/redis-gitops/redis-gitops/internal/cli/scaffoldcmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -118,12 +119,12 @@ func (a *app) rootCommand() *cobra.Command {
 		commands  []*cobra.Command
 	}{
 		{"scaffold", "Scaffold", scaffoldcmd.Commands(a.Env)},
-		{"lint", "Lint", []*cobra.Command{a.AddLimits(a.lintCommand()), a.AddLimits(a.renderCommand()), rules.New(a.Env)}},
+		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rules.New(a.Env))},
 		{"connect", "Connect", []*cobra.Command{a.AddLimits(a.urlCommand()), a.AddLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
 			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.AddLimits(a.operatorsCommand())}},
 		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},
 		{"extend", "Extend", []*cobra.Command{rules.NewPolicy(a.Env), web.New(a.Env)}},
-		{"", "", []*cobra.Command{a.evaluateCommand(), a.versionCommand()}},
+		{"", "", []*cobra.Command{lintcmd.NewEvaluate(a.Env), a.versionCommand()}},
 	} {
 		if g.id != "" {
 			root.AddGroup(&cobra.Group{ID: g.id, Title: g.title + ":"})

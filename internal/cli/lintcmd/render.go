@@ -1,4 +1,4 @@
-package cli
+package lintcmd
 
 import (
 	"context"
@@ -47,28 +47,29 @@ Examples:
 // onlyRedis in --only stands for the resources of Redis instances, of whatever kind.
 const onlyRedis = "redis"
 
-// renderFlags are the flags of render.
-type renderFlags struct {
+// renderOptions are those of render.
+type renderOptions struct {
+	*env.Env
 	values, set, only []string
 	showOrigin        bool
 	output            string
 }
 
-func (a *app) renderCommand() *cobra.Command {
-	var f renderFlags
+func newRender(e *env.Env) *cobra.Command {
+	o := &renderOptions{Env: e}
 	c := &cobra.Command{
 		Use:               "render [APP|PATH…]",
 		Short:             "Print the manifests that the repository deploys",
 		Long:              renderHelp,
-		ValidArgsFunction: a.CompleteArgs(a.AppNames),
-		RunE:              func(c *cobra.Command, args []string) error { return a.render(c.Context(), &f, args) },
+		ValidArgsFunction: e.CompleteArgs(e.AppNames),
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
 	}
 	p := c.Flags()
-	p.StringSliceVar(&f.values, "values", nil, "values files on top of those of the deployment, relative to the chart or to the repository; may be repeated")
-	p.StringArrayVar(&f.set, "set", nil, "value on top of all files, as KEY=VALUE; may be repeated")
-	p.StringSliceVar(&f.only, "only", nil, "only print resources of this kind, or "+onlyRedis+" for those of Redis instances; may be repeated")
-	p.BoolVar(&f.showOrigin, "show-origin", false, "add the file and line behind each field")
-	flags.AddOutput(c, &f.output, "yaml", "json")
+	p.StringSliceVar(&o.values, "values", nil, "values files on top of those of the deployment, relative to the chart or to the repository; may be repeated")
+	p.StringArrayVar(&o.set, "set", nil, "value on top of all files, as KEY=VALUE; may be repeated")
+	p.StringSliceVar(&o.only, "only", nil, "only print resources of this kind, or "+onlyRedis+" for those of Redis instances; may be repeated")
+	p.BoolVar(&o.showOrigin, "show-origin", false, "add the file and line behind each field")
+	flags.AddOutput(c, &o.output, "yaml", "json")
 	return c
 }
 
@@ -89,68 +90,68 @@ type renderedDocument struct {
 	from *render.Document
 }
 
-func (a *app) render(ctx context.Context, f *renderFlags, args []string) (err error) {
-	parameters, err := f.parameters()
+func (o *renderOptions) run(ctx context.Context, args []string) (err error) {
+	parameters, err := o.parameters()
 	if err != nil {
 		return err
 	}
-	ctx, end := a.LimitReading(ctx)
+	ctx, end := o.LimitReading(ctx)
 	defer end()
 	defer func() { err = env.StopCause(ctx, err) }()
-	var o *env.Repository
+	var r *env.Repository
 	switch stdin := slices.Contains(args, env.Stdin); {
 	case stdin && len(args) > 1:
 		err = finding.Errorf(finding.Position{File: env.Stdin}, "", "cannot be combined with other arguments; render them separately")
 	case stdin:
-		o, err = a.OpenStdin()
+		r, err = o.OpenStdin()
 		args = nil
 	default:
-		o, err = a.Open(ctx, false)
+		r, err = o.Open(ctx, false)
 	}
 	if err != nil {
 		return err
 	}
-	defer o.FS.Close()
-	targets, problems, err := a.renderTargets(o, args)
+	defer r.FS.Close()
+	targets, problems, err := o.targets(r, args)
 	if err != nil {
 		return err
 	}
-	if err := f.addValues(o.Repo, targets, parameters); err != nil {
+	if err := o.addValues(r.Repo, targets, parameters); err != nil {
 		return err
 	}
-	wanted, err := f.wanted(ctx, o)
+	wanted, err := o.wanted(ctx, r)
 	if err != nil {
 		return err
 	}
 	all := []*renderedTarget{}
 	for _, t := range targets {
-		res, err := render.Render(ctx, o.Repo, t, render.Options{})
+		res, err := render.Render(ctx, r.Repo, t, render.Options{})
 		if err != nil {
 			return err
 		}
 		for _, n := range res.Notices {
-			a.PrintErrf("%s %v\n", a.Paint(ui.Yellow, "note:"), n)
+			o.PrintErrf("%s %v\n", o.Paint(ui.Yellow, "note:"), n)
 		}
 		problems = append(problems, res.Problems...)
-		one, err := a.renderedTarget(&t, res, f.showOrigin && f.output == "json", wanted)
+		one, err := o.rendered(&t, res, wanted)
 		if err != nil {
 			return err
 		}
-		if len(one.Documents) > 0 || len(f.only) == 0 {
+		if len(one.Documents) > 0 || len(o.only) == 0 {
 			all = append(all, one)
 		}
 	}
-	if err := a.printRendered(all, f); err != nil {
+	if err := o.print(all); err != nil {
 		return err
 	}
 	return finding.Problems(problems).Err()
 }
 
 // parameters reads --set.
-func (f *renderFlags) parameters() ([]repo.Parameter, error) {
+func (o *renderOptions) parameters() ([]repo.Parameter, error) {
 	var found []repo.Parameter
 	var problems finding.Problems
-	for _, text := range f.set {
+	for _, text := range o.set {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
 			problems = append(problems, finding.Errorf(finding.Position{File: "--set"}, "", "%q is not KEY=VALUE", name))
@@ -161,16 +162,16 @@ func (f *renderFlags) parameters() ([]repo.Parameter, error) {
 	return found, problems.Err()
 }
 
-// renderTargets returns what the arguments name, or everything, and problems of files that deploy.
-func (a *app) renderTargets(o *env.Repository, args []string) ([]render.Target, []*finding.Problem, error) {
-	all, problems, err := render.Targets(o.Repo)
+// targets returns what the arguments name, or everything, and problems of files that deploy.
+func (o *renderOptions) targets(r *env.Repository, args []string) ([]render.Target, []*finding.Problem, error) {
+	all, problems, err := render.Targets(r.Repo)
 	if err != nil || len(args) == 0 {
 		return all, problems, err
 	}
 	var targets []render.Target
 	var wrong finding.Problems
 	for _, arg := range args {
-		dir, err := a.renderDir(o, arg)
+		dir, err := o.dir(r, arg)
 		if err != nil {
 			wrong = append(wrong, finding.All(err)...)
 			continue
@@ -188,28 +189,28 @@ func (a *app) renderTargets(o *env.Repository, args []string) ([]render.Target, 
 	return targets, problems, wrong.Err()
 }
 
-// renderDir returns the directory, in the repository, of an application or path.
-func (a *app) renderDir(o *env.Repository, arg string) (string, error) {
-	if app, err := o.App(arg); err == nil {
+// dir returns the directory, in the repository, of an application or path.
+func (o *renderOptions) dir(r *env.Repository, arg string) (string, error) {
+	if app, err := r.App(arg); err == nil {
 		return app.Dir, nil
 	} else if !strings.ContainsAny(arg, `/\.`) {
 		return "", err
 	}
 	full := arg
 	if !filepath.IsAbs(full) {
-		full = filepath.Join(a.Dir, arg)
+		full = filepath.Join(o.Dir, arg)
 	}
 	full, err := filepath.Abs(full)
 	if err != nil {
 		return "", err
 	}
-	for _, name := range []string{full, filepath.Join(o.Dir, arg)} { // from here, or from the root of the repository
-		rel, err := filepath.Rel(o.Dir, name)
+	for _, name := range []string{full, filepath.Join(r.Dir, arg)} { // from here, or from the root of the repository
+		rel, err := filepath.Rel(r.Dir, name)
 		if err != nil || !filepath.IsLocal(rel) {
 			continue
 		}
 		rel = filepath.ToSlash(rel)
-		if _, err := o.FS.Stat(rel); err == nil {
+		if _, err := r.FS.Stat(rel); err == nil {
 			return rel, nil
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return "", finding.Errorf(finding.Position{File: arg}, "", "cannot be read: %v", err)
@@ -219,9 +220,9 @@ func (a *app) renderDir(o *env.Repository, arg string) (string, error) {
 }
 
 // addValues adds --values and --set to the charts. A file that no chart has is an error.
-func (f *renderFlags) addValues(r *repo.Repo, targets []render.Target, parameters []repo.Parameter) error {
+func (o *renderOptions) addValues(r *repo.Repo, targets []render.Target, parameters []repo.Parameter) error {
 	var problems finding.Problems
-	for _, name := range f.values {
+	for _, name := range o.values {
 		found := false
 		for i := range targets {
 			if file := render.ValuesFile(r, targets[i].Dir, name); file != "" && targets[i].Kind == repo.Chart {
@@ -240,16 +241,16 @@ func (f *renderFlags) addValues(r *repo.Repo, targets []render.Target, parameter
 }
 
 // wanted returns what --only selects.
-func (f *renderFlags) wanted(ctx context.Context, o *env.Repository) (func(*render.Resource) bool, error) {
-	if len(f.only) == 0 {
+func (o *renderOptions) wanted(ctx context.Context, r *env.Repository) (func(*render.Resource) bool, error) {
+	if len(o.only) == 0 {
 		return func(*render.Resource) bool { return true }, nil
 	}
 	kinds, instances := map[string]bool{}, map[string]bool{}
-	for _, kind := range f.only {
+	for _, kind := range o.only {
 		kinds[strings.ToLower(kind)] = true
 	}
 	if kinds[onlyRedis] {
-		r, err := instance.Open(ctx, o.Repo, o.Config)
+		r, err := instance.Open(ctx, r.Repo, r.Config)
 		if err != nil {
 			return nil, err
 		}
@@ -274,8 +275,8 @@ func field(r *render.Resource, path ...string) string {
 	return ""
 }
 
-// renderedTarget returns the documents of a target that have a wanted resource.
-func (a *app) renderedTarget(t *render.Target, res *render.Result, origins bool, wanted func(*render.Resource) bool) (*renderedTarget, error) {
+// rendered returns the documents of a target that have a wanted resource.
+func (o *renderOptions) rendered(t *render.Target, res *render.Result, wanted func(*render.Resource) bool) (*renderedTarget, error) {
 	out := &renderedTarget{Directory: t.Dir, Documents: []*renderedDocument{}}
 	if d := t.Deployment; d != nil {
 		out.Namespace, out.DeployedBy = d.Namespace, d.Source.String()
@@ -292,10 +293,10 @@ func (a *app) renderedTarget(t *render.Target, res *render.Result, origins bool,
 			return nil, fmt.Errorf("%s: %w", d.Source, err)
 		}
 		one := &renderedDocument{Source: d.Source, Object: object, from: d}
-		if a.hideData(object) {
+		if o.hideData(object) {
 			one.from = nil
 		}
-		if origins {
+		if o.showOrigin && o.output == "json" {
 			one.Origins = map[string]string{}
 			for _, p := range d.Places() {
 				places := make([]string, len(p.At))
@@ -314,16 +315,16 @@ func (a *app) renderedTarget(t *render.Target, res *render.Result, origins bool,
 var maskedData = base64.StdEncoding.EncodeToString([]byte(redact.Mask))
 
 // hideData masks the data of a Secret, and remembers it as secret. It reports whether the object has any.
-func (a *app) hideData(object any) bool {
+func (o *renderOptions) hideData(object any) bool {
 	m, _ := object.(map[string]any)
 	if items, ok := m["items"].([]any); ok {
 		hidden := false
 		for _, item := range items {
-			hidden = a.hideData(item) || hidden
+			hidden = o.hideData(item) || hidden
 		}
 		return hidden
 	}
-	a.Secrets.Add(redact.Data(m)...)
+	o.Secrets.Add(redact.Data(m)...)
 	if m["kind"] != "Secret" {
 		return false
 	}
@@ -337,26 +338,26 @@ func (a *app) hideData(object any) bool {
 	return hidden
 }
 
-func (a *app) printRendered(all []*renderedTarget, f *renderFlags) error {
-	if f.output == "json" {
-		return a.JSON(all)
+func (o *renderOptions) print(all []*renderedTarget) error {
+	if o.output == "json" {
+		return o.JSON(all)
 	}
 	for _, t := range all {
 		if len(t.Documents) == 0 {
 			continue
 		}
 		if t.Documents[0].Source == env.StdinFile {
-			a.Printf("# standard input\n")
+			o.Printf("# standard input\n")
 		} else {
-			a.Printf("# %s\n", t.heading())
+			o.Printf("# %s\n", t.heading())
 		}
 		for _, d := range t.Documents {
-			text, err := d.yaml(f.showOrigin)
+			text, err := d.yaml(o.showOrigin)
 			if err != nil {
 				return err
 			}
-			a.Printf("---\n# Source: %s\n", d.Source)
-			if _, err := a.Out.Write([]byte(quoteMasks(a.Secrets.Text(string(text))) + "\n")); err != nil {
+			o.Printf("---\n# Source: %s\n", d.Source)
+			if _, err := o.Out.Write([]byte(quoteMasks(o.Secrets.Text(string(text))) + "\n")); err != nil {
 				return err
 			}
 		}

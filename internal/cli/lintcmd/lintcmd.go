@@ -1,0 +1,13 @@
+// Package lintcmd has the commands that check and render a repository: lint and render.
+package lintcmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
+)
+
+// Commands returns the commands of the group. The version is that of the tool, for reports.
+func Commands(e *env.Env, version string) []*cobra.Command {
+	return []*cobra.Command{e.AddLimits(newLint(e, version)), e.AddLimits(newRender(e))}
+}
