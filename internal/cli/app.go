@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/connectcmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
@@ -120,8 +121,7 @@ func (a *app) rootCommand() *cobra.Command {
 	}{
 		{"scaffold", "Scaffold", scaffoldcmd.Commands(a.Env)},
 		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rules.New(a.Env))},
-		{"connect", "Connect", []*cobra.Command{a.AddLimits(a.urlCommand()), a.AddLimits(a.sentinelURLCommand()), a.cliCommand(), a.sentinelCLICommand(),
-			a.portForwardCommand(), a.primariesCommand(), a.failoverCommand(), a.doctorCommand(), a.AddLimits(a.operatorsCommand())}},
+		{"connect", "Connect", connectcmd.Commands(a.Env)},
 		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},
 		{"extend", "Extend", []*cobra.Command{rules.NewPolicy(a.Env), web.New(a.Env)}},
 		{"", "", []*cobra.Command{lintcmd.NewEvaluate(a.Env), a.versionCommand()}},

@@ -1,4 +1,4 @@
-package cli
+package connectcmd
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
@@ -52,7 +53,9 @@ const failoverExamples = `
   redis-gitops failover shop --to rfr-shop-2
   redis-gitops failover shop --promote`
 
-type failoverFlags struct {
+// failoverOptions are those of failover.
+type failoverOptions struct {
+	*env.Env
 	flags.Cluster
 	dryRun, promote, force, yes bool
 	to                          string
@@ -60,95 +63,95 @@ type failoverFlags struct {
 	maxLag                      int64
 }
 
-func (a *app) failoverCommand() *cobra.Command {
-	var f failoverFlags
+func newFailover(e *env.Env) *cobra.Command {
+	o := &failoverOptions{Env: e}
 	c := &cobra.Command{
 		Use:               "failover NAME",
 		Aliases:           []string{"redis:failover"},
 		Short:             "Fail over to another pod",
 		Long:              clusterLong(failoverHelp, failoverExamples),
 		Args:              flags.FromUse,
-		ValidArgsFunction: a.CompleteArgs(a.AppNames),
-		RunE:              func(c *cobra.Command, args []string) error { return a.failover(c.Context(), args[0], &f) },
+		ValidArgsFunction: e.CompleteArgs(e.AppNames),
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
-	f.Add(c)
+	o.Add(c)
 	set := c.Flags()
-	set.BoolVar(&f.dryRun, "dry-run", false, "only run the checks")
-	set.StringVar(&f.to, "to", "", "pod to promote (default: the sentinels choose)")
-	set.BoolVar(&f.promote, "promote", false, "promote a replica directly, if there is no master and the sentinels cannot elect one")
-	set.BoolVar(&f.force, "force", false, "continue if the operator is not running; with --promote, also if pods do not respond")
-	set.BoolVar(&f.yes, "yes", false, "with --promote: do not prompt")
-	set.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for its Service")
-	set.Int64Var(&f.maxLag, "max-lag", 1<<20, "maximum replication lag of the best replica, in bytes")
+	set.BoolVar(&o.dryRun, "dry-run", false, "only run the checks")
+	set.StringVar(&o.to, "to", "", "pod to promote (default: the sentinels choose)")
+	set.BoolVar(&o.promote, "promote", false, "promote a replica directly, if there is no master and the sentinels cannot elect one")
+	set.BoolVar(&o.force, "force", false, "continue if the operator is not running; with --promote, also if pods do not respond")
+	set.BoolVar(&o.yes, "yes", false, "with --promote: do not prompt")
+	set.DurationVar(&o.wait, "wait", 2*time.Minute, "how long to wait for the new master, and then for its Service")
+	set.Int64Var(&o.maxLag, "max-lag", 1<<20, "maximum replication lag of the best replica, in bytes")
 	flags.Register(c, "to", cobra.NoFileCompletions)
 	return c
 }
 
-func (a *app) failover(ctx context.Context, name string, f *failoverFlags) error {
-	if f.wait <= 0 || f.maxLag <= 0 {
+func (o *failoverOptions) run(ctx context.Context, name string) error {
+	if o.wait <= 0 || o.maxLag <= 0 {
 		return errors.New("--wait and --max-lag must be more than 0")
 	}
-	if f.yes && !f.promote {
+	if o.yes && !o.promote {
 		return errors.New("--yes is only valid with --promote; remove it")
 	}
-	c, r, err := resolve.Live(ctx, a.Env, name, &f.Cluster)
+	c, r, err := resolve.Live(ctx, o.Env, name, &o.Cluster)
 	if err != nil {
 		return err
 	}
-	options := cluster.FailoverOptions{DryRun: f.dryRun, Wait: f.wait, MaxLag: f.maxLag, Progress: a.Step, To: f.to, Force: f.force}
+	options := cluster.FailoverOptions{DryRun: o.dryRun, Wait: o.wait, MaxLag: o.maxLag, Progress: o.Step, To: o.to, Force: o.force}
 	act := c.Failover
-	if f.promote {
+	if o.promote {
 		act = c.Promote
-		options.Confirm = func(plan *cluster.Failover) error { return a.confirmPromotion(ctx, plan, f.yes) }
+		options.Confirm = func(plan *cluster.Failover) error { return o.confirm(ctx, plan) }
 	}
 	result, err := act(ctx, r, options)
 	if errors.Is(err, cluster.ErrNotReady) {
-		a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), err)
+		o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
 		return exitcode.Code(exitcode.Findings)
 	}
 	if result == nil || result.Old == nil && result.New == nil {
 		return err
 	}
 	if result.Old != nil && result.Old == result.New {
-		a.Infof("pod %s is already the master", result.Old.Name)
+		o.Infof("pod %s is already the master", result.Old.Name)
 		return err
 	}
-	if f.dryRun && err == nil {
-		a.warn(result.Warnings)
-		if f.promote {
-			a.Infof("would %s", result.Plan())
+	if o.dryRun && err == nil {
+		o.warn(result.Warnings)
+		if o.promote {
+			o.Infof("would %s", result.Plan())
 		} else {
-			a.Infof("%s can fail over: all checks pass", r)
+			o.Infof("%s can fail over: all checks pass", r)
 		}
-		return a.printNodes(result.Before, nil)
+		return o.printNodes(result.Before, nil)
 	}
 	if result.After != nil {
-		a.printFailover(result)
-		err = errors.Join(err, a.printNodes(result.Before, result.After))
+		o.printFailover(result)
+		err = errors.Join(err, o.printNodes(result.Before, result.After))
 	}
 	return err
 }
 
-func (a *app) warn(warnings []string) {
+func (o *failoverOptions) warn(warnings []string) {
 	for _, w := range warnings {
-		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "warning:"), w)
+		o.PrintErrf("%s %s\n", o.Paint(ui.Yellow, "warning:"), w)
 	}
 }
 
-// confirmPromotion shows what each pod has, and asks.
-func (a *app) confirmPromotion(ctx context.Context, plan *cluster.Failover, yes bool) error {
-	a.warn(plan.Warnings)
-	if err := a.printNodes(plan.Before, nil); err != nil {
+// confirm shows what each pod has, and asks.
+func (o *failoverOptions) confirm(ctx context.Context, plan *cluster.Failover) error {
+	o.warn(plan.Warnings)
+	if err := o.printNodes(plan.Before, nil); err != nil {
 		return err
 	}
-	if yes {
-		a.Infof("will %s", plan.Plan())
+	if o.yes {
+		o.Infof("will %s", plan.Plan())
 		return nil
 	}
-	if !a.Terminal {
+	if !o.Terminal {
 		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", plan.Plan())
 	}
-	answer, err := a.Ask(ctx, fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
+	answer, err := o.Ask(ctx, fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
 	if err != nil {
 		return err
 	}
@@ -158,38 +161,38 @@ func (a *app) confirmPromotion(ctx context.Context, plan *cluster.Failover, yes 
 	return nil
 }
 
-func (a *app) printFailover(f *cluster.Failover) {
+func (o *failoverOptions) printFailover(f *cluster.Failover) {
 	ms := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 	if f.Old == nil {
-		a.Infof("master: pod %s, promoted", f.New.Name)
+		o.Infof("master: pod %s, promoted", f.New.Name)
 		if f.Moved > 0 {
-			a.Infof("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+			o.Infof("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
 		}
 		return
 	}
-	a.Infof("master: pod %s instead of %s, after %v", f.New.Name, f.Old.Name, ms(f.Promoted))
+	o.Infof("master: pod %s instead of %s, after %v", f.New.Name, f.Old.Name, ms(f.Promoted))
 	switch w := f.Writes; {
 	case !w.Known:
-		a.Infof("writes: not measured, %s", w.Why)
+		o.Infof("writes: not measured, %s", w.Why)
 	case w.Longer > 0:
-		a.Infof("writes: no downtime, but the old master accepted writes for %v in parallel to the new one; they are lost", ms(w.Longer))
+		o.Infof("writes: no downtime, but the old master accepted writes for %v in parallel to the new one; they are lost", ms(w.Longer))
 	case w.Gap() == 0:
-		a.Infof("writes: no downtime measured (one write every 20 ms)")
+		o.Infof("writes: no downtime measured (one write every 20 ms)")
 	default:
-		a.Infof("writes: downtime %v, to within 20 ms (the old master accepted writes until %v, the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
+		o.Infof("writes: downtime %v, to within 20 ms (the old master accepted writes until %v, the new one from %v)", ms(w.Gap()), ms(w.Until), ms(w.From))
 	}
 	if f.Moved > 0 {
-		a.Infof("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
+		o.Infof("Service %s: points to the new master after %v", f.Service, f.Moved.Round(100*time.Millisecond))
 	}
-	a.Infof("closed connections to the old master: %d", f.Killed)
+	o.Infof("closed connections to the old master: %d", f.Killed)
 }
 
 // printNodes shows the servers, before and after.
-func (a *app) printNodes(before, after *cluster.State) error {
-	if a.Quiet {
+func (o *failoverOptions) printNodes(before, after *cluster.State) error {
+	if o.Quiet {
 		return nil
 	}
-	w := a.Table(0)
+	w := o.Table(0)
 	head := "POD\tROLE\tKEYS\tOFFSET\tLAG"
 	if after != nil {
 		head = "POD\tBEFORE\tAFTER\tKEYS\tOFFSET\tLAG"

@@ -1,4 +1,4 @@
-package cli
+package connectcmd
 
 import (
 	"context"
@@ -29,16 +29,22 @@ Examples:
   redis-gitops operators
   redis-gitops operators --output json`
 
-func (a *app) operatorsCommand() *cobra.Command {
-	var output string
+// operatorsOptions are those of operators.
+type operatorsOptions struct {
+	*env.Env
+	output string
+}
+
+func newOperators(e *env.Env) *cobra.Command {
+	o := &operatorsOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "operators",
 		Short: "List the Redis operators that the repository uses",
 		Long:  operatorsHelp,
 		Args:  flags.FromUse,
-		RunE:  func(c *cobra.Command, _ []string) error { return a.operators(c.Context(), output) },
+		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
-	flags.AddOutput(c, &output, "text", "json")
+	flags.AddOutput(c, &o.output, "text", "json")
 	return c
 }
 
@@ -63,31 +69,31 @@ func (u *usedOperator) described() string {
 	return state + " (as of " + u.Seen + "); " + u.Note
 }
 
-func (a *app) operators(ctx context.Context, output string) (err error) {
-	ctx, end := a.LimitReading(ctx)
+func (o *operatorsOptions) run(ctx context.Context) (err error) {
+	ctx, end := o.LimitReading(ctx)
 	defer end()
 	defer func() { err = env.StopCause(ctx, err) }()
-	o, err := a.Open(ctx, false)
+	in, err := o.Open(ctx, false)
 	if err != nil {
 		return err
 	}
-	defer o.FS.Close()
-	r, err := instance.Open(ctx, o.Repo, o.Config)
+	defer in.FS.Close()
+	r, err := instance.Open(ctx, in.Repo, in.Config)
 	if err != nil {
 		return err
 	}
 	found, err := r.All(ctx)
 	if err != nil {
-		return resolve.Skipped(a.Env, r.Problems, err)
+		return resolve.Skipped(o.Env, r.Problems, err)
 	}
 	used, err := usedOperators(r.Running(), found)
 	if err != nil {
 		return err
 	}
-	if output == "json" {
-		return a.JSON(used)
+	if o.output == "json" {
+		return o.JSON(used)
 	}
-	return a.printOperators(used)
+	return o.print(used)
 }
 
 func usedOperators(running []instance.Running, found []*instance.Instance) ([]*usedOperator, error) {
@@ -127,12 +133,12 @@ func usedOperators(running []instance.Running, found []*instance.Instance) ([]*u
 	return used, nil
 }
 
-func (a *app) printOperators(used []*usedOperator) error {
+func (o *operatorsOptions) print(used []*usedOperator) error {
 	if len(used) == 0 {
-		a.Infof("no Redis operator and no Redis instance in this repository")
+		o.Infof("no Redis operator and no Redis instance in this repository")
 		return nil
 	}
-	w := a.Table(0)
+	w := o.Table(0)
 	w.Row("OPERATOR\tVERSION\tSTATE\tINSTANCES\tINSTALLED BY")
 	for _, u := range used {
 		w.Row("%s\t%s\t%s\t%d\t%s", u.Operator, u.Version, u.State, len(u.Instances), strings.Join(u.Installed, ", "))
@@ -141,9 +147,9 @@ func (a *app) printOperators(used []*usedOperator) error {
 		return err
 	}
 	for _, u := range used {
-		a.Infof("\n%s: %s", a.Paint(ui.Cyan, u.Operator), u.described())
+		o.Infof("\n%s: %s", o.Paint(ui.Cyan, u.Operator), u.described())
 		for _, way := range u.Ways {
-			a.Infof("- move to %s: %s", way.To, way.Work)
+			o.Infof("- move to %s: %s", way.To, way.Work)
 		}
 	}
 	return nil

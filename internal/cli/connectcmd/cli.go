@@ -1,4 +1,4 @@
-package cli
+package connectcmd
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
@@ -44,30 +45,32 @@ const sentinelCLIExamples = `
   redis-gitops sentinel-cli shop
   redis-gitops sentinel-cli shop -- SENTINEL MASTER mymaster`
 
-// cliFlags are those of cli and sentinel-cli.
-type cliFlags struct {
+// cliOptions are those of cli and sentinel-cli.
+type cliOptions struct {
+	*env.Env
 	flags.Cluster
-	local, replica bool
+	local, replica, sentinel bool
 }
 
-func (a *app) cliCommand() *cobra.Command {
-	var f cliFlags
-	c := a.newCLICommand("cli", "Run redis-cli on the current master", clusterLong(cliHelp, cliExamples), &f, false)
-	c.Flags().BoolVar(&f.replica, "replica", false, "run on a replica that is in sync (read-only)")
+func newCLI(e *env.Env) *cobra.Command {
+	o := &cliOptions{Env: e}
+	c := o.command("cli", "Run redis-cli on the current master", clusterLong(cliHelp, cliExamples))
+	c.Flags().BoolVar(&o.replica, "replica", false, "run on a replica that is in sync (read-only)")
 	return c
 }
 
-func (a *app) sentinelCLICommand() *cobra.Command {
-	return a.newCLICommand("sentinel-cli", "Run redis-cli on a sentinel", clusterLong(sentinelCLIHelp, sentinelCLIExamples), &cliFlags{}, true)
+func newSentinelCLI(e *env.Env) *cobra.Command {
+	o := &cliOptions{Env: e, sentinel: true}
+	return o.command("sentinel-cli", "Run redis-cli on a sentinel", clusterLong(sentinelCLIHelp, sentinelCLIExamples))
 }
 
-func (a *app) newCLICommand(name, short, long string, f *cliFlags, sentinel bool) *cobra.Command {
+func (o *cliOptions) command(name, short, long string) *cobra.Command {
 	c := &cobra.Command{
 		Use:               name + " NAME [-- ARGS]",
 		Aliases:           []string{"redis:" + name},
 		Short:             short,
 		Long:              long,
-		ValidArgsFunction: a.CompleteArgs(a.AppNames),
+		ValidArgsFunction: o.CompleteArgs(o.AppNames),
 		Args: func(c *cobra.Command, args []string) error {
 			dash := c.ArgsLenAtDash()
 			if dash < 0 {
@@ -81,38 +84,36 @@ func (a *app) newCLICommand(name, short, long string, f *cliFlags, sentinel bool
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.cli(cmd.Context(), args[0], args[1:], f, sentinel)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1:]) },
 	}
-	f.Add(c)
-	c.Flags().BoolVar(&f.local, "local", false, "run the local redis-cli over a port-forward")
+	o.Add(c)
+	c.Flags().BoolVar(&o.local, "local", false, "run the local redis-cli over a port-forward")
 	return c
 }
 
-func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, sentinel bool) error {
-	c, r, err := resolve.Live(ctx, a.Env, name, &f.Cluster)
+func (o *cliOptions) run(ctx context.Context, name string, args []string) error {
+	c, r, err := resolve.Live(ctx, o.Env, name, &o.Cluster)
 	if err != nil {
 		return err
 	}
-	way, auth := cluster.Way{Replica: f.replica}, r.Auth
-	if sentinel {
+	way, auth := cluster.Way{Replica: o.replica}, r.Auth
+	if o.sentinel {
 		if way.Pod, auth, err = sentinelPod(r); err != nil {
 			return err
 		}
 	}
-	cli := cluster.CLI{Args: args, Out: a.Raw(a.Out), Err: a.Raw(a.Err)} // as kubectl exec: what redis-cli prints is data
-	if a.Terminal || readsInput(args) {
-		cli.In = a.In
+	cli := cluster.CLI{Args: args, Out: o.Raw(o.Out), Err: o.Raw(o.Err)} // as kubectl exec: what redis-cli prints is data
+	if o.Terminal || readsInput(args) {
+		cli.In = o.In
 	}
-	if f.local {
-		cli.TLS = f.TLS.CLI()
-		if a.Terminal { // which redis-cli looks for at the other end
+	if o.local {
+		cli.TLS = o.TLS.CLI()
+		if o.Terminal { // which redis-cli looks for at the other end
 			cli.Out, cli.Err = os.Stdout, os.Stderr
 		}
-		err = c.RunLocalCLI(ctx, r, way, auth, cli, func(text string) { a.Debugf("%s", text) })
+		err = c.RunLocalCLI(ctx, r, way, auth, cli, func(text string) { o.Debugf("%s", text) })
 	} else {
-		err = a.remoteCLI(ctx, c, r, way, auth, cli)
+		err = o.remote(ctx, c, r, way, auth, cli)
 	}
 	var exit *cluster.ExitError
 	if errors.As(err, &exit) {
@@ -121,7 +122,7 @@ func (a *app) cli(ctx context.Context, name string, args []string, f *cliFlags, 
 	return err
 }
 
-func (a *app) remoteCLI(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, way cluster.Way, auth *instance.Auth, cli cluster.CLI) (err error) {
+func (o *cliOptions) remote(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, way cluster.Way, auth *instance.Auth, cli cluster.CLI) (err error) {
 	pod := way.Pod
 	switch {
 	case pod != nil:
@@ -133,14 +134,14 @@ func (a *app) remoteCLI(ctx context.Context, c *cluster.Cluster, r *cluster.Redi
 	if err != nil {
 		return err
 	}
-	a.Debugf("pod %s, container %s", pod.Name, pod.Container)
-	if a.Terminal {
+	o.Debugf("pod %s, container %s", pod.Name, pod.Container)
+	if o.Terminal {
 		fd := int(os.Stdin.Fd())
 		state, err := term.MakeRaw(fd)
 		if err != nil {
 			return err
 		}
-		defer a.AtExit(func() { _ = term.Restore(fd, state) })()
+		defer o.AtExit(func() { _ = term.Restore(fd, state) })()
 		defer func() { _ = term.Restore(fd, state) }()
 		cli.Terminal, cli.Size = true, terminalSize(ctx)
 	}

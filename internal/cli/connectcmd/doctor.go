@@ -1,15 +1,15 @@
-package cli
+package connectcmd
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
@@ -38,30 +38,36 @@ const doctorExamples = `
   redis-gitops doctor shop --output json
   redis-gitops doctor -A`
 
-func (a *app) doctorCommand() *cobra.Command {
-	var f flags.Cluster
-	var output string
+// doctorOptions are those of doctor.
+type doctorOptions struct {
+	*env.Env
+	flags.Cluster
+	output string
+}
+
+func newDoctor(e *env.Env) *cobra.Command {
+	o := &doctorOptions{Env: e}
 	c := &cobra.Command{
 		Use:               "doctor [NAME]",
 		Aliases:           []string{"redis:doctor"},
 		Short:             "Diagnose a running Redis",
 		Long:              clusterLong(doctorHelp, doctorExamples),
 		Args:              flags.FromUse,
-		ValidArgsFunction: a.CompleteArgs(a.AppNames),
+		ValidArgsFunction: e.CompleteArgs(e.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case len(args) == 0 && f.All:
-				return a.doctorAll(c.Context(), &f, output)
+			case len(args) == 0 && o.All:
+				return o.runAll(c.Context())
 			case len(args) == 0:
 				return errors.New("NAME is missing; name a Redis, or use --all-namespaces")
-			case f.All:
+			case o.All:
 				return errors.New("--all-namespaces checks every Redis; leave out NAME, or choose its namespace with --namespace")
 			}
-			return a.doctor(c.Context(), args[0], &f, output)
+			return o.run(c.Context(), args[0])
 		},
 	}
-	f.AddAll(c)
-	flags.AddOutput(c, &output, "text", "json")
+	o.AddAll(c)
+	flags.AddOutput(c, &o.output, "text", "json")
 	return c
 }
 
@@ -84,8 +90,8 @@ func reportJSON(r *cluster.Report) doctorJSON {
 	return j
 }
 
-func (a *app) doctor(ctx context.Context, name string, f *flags.Cluster, output string) error {
-	c, r, err := resolve.Live(ctx, a.Env, name, f)
+func (o *doctorOptions) run(ctx context.Context, name string) error {
+	c, r, err := resolve.Live(ctx, o.Env, name, &o.Cluster)
 	if err != nil {
 		return err
 	}
@@ -93,12 +99,12 @@ func (a *app) doctor(ctx context.Context, name string, f *flags.Cluster, output 
 	if err != nil {
 		return err
 	}
-	if output == "json" {
-		if err := a.JSON(reportJSON(report)); err != nil {
+	if o.output == "json" {
+		if err := o.JSON(reportJSON(report)); err != nil {
 			return err
 		}
 	} else {
-		a.printReport(report)
+		o.print(report)
 	}
 	return verdict(report)
 }
@@ -114,9 +120,9 @@ func verdict(report *cluster.Report) error {
 	return nil
 }
 
-// doctorAll checks every Redis of the cluster. The exit code is the worst one.
-func (a *app) doctorAll(ctx context.Context, f *flags.Cluster, output string) error {
-	c, err := resolve.Cluster(f, nil)
+// runAll checks every Redis of the cluster. The exit code is the worst one.
+func (o *doctorOptions) runAll(ctx context.Context) error {
+	c, err := resolve.Cluster(&o.Cluster, nil)
 	if err != nil {
 		return err
 	}
@@ -124,8 +130,8 @@ func (a *app) doctorAll(ctx context.Context, f *flags.Cluster, output string) er
 	if err != nil {
 		return err
 	}
-	if len(all) == 0 && output == "text" {
-		a.Infof("no Redis in %s", c.Where())
+	if len(all) == 0 && o.output == "text" {
+		o.Infof("no Redis in %s", c.Where())
 		return nil
 	}
 	reports := []doctorJSON{}
@@ -135,21 +141,21 @@ func (a *app) doctorAll(ctx context.Context, f *flags.Cluster, output string) er
 		if err != nil {
 			return fmt.Errorf("%s: %w", r, err)
 		}
-		if output == "json" {
+		if o.output == "json" {
 			reports = append(reports, reportJSON(report))
 		} else {
 			if i > 0 {
-				a.Infof("")
+				o.Infof("")
 			}
-			a.printReport(report)
+			o.print(report)
 		}
 		var code exitcode.Code
 		if errors.As(verdict(report), &code) {
 			worst = max(worst, code)
 		}
 	}
-	if output == "json" {
-		if err := a.JSON(reports); err != nil {
+	if o.output == "json" {
+		if err := o.JSON(reports); err != nil {
 			return err
 		}
 	}
@@ -159,12 +165,12 @@ func (a *app) doctorAll(ctx context.Context, f *flags.Cluster, output string) er
 	return nil
 }
 
-func (a *app) printReport(report *cluster.Report) {
+func (o *doctorOptions) print(report *cluster.Report) {
 	failed := 0
 	help := ""
 	end := func() {
 		if help != "" {
-			a.Printf("  help: %s\n", help)
+			o.Printf("  help: %s\n", help)
 		}
 		help = ""
 	}
@@ -174,31 +180,25 @@ func (a *app) printReport(report *cluster.Report) {
 		}
 		message := p.Message + " [" + p.Check + "]"
 		if p.CausedBy != "" {
-			a.Printf("  - %s\n", message)
-			a.printDetails(a.Out, p, "      ")
+			o.Printf("  - %s\n", message)
+			printDetails(o.Env, o.Out, p, "      ")
 			continue
 		}
 		end()
-		a.printProblem(a.Out, p, message, false)
-		a.printDetails(a.Out, p, "    ")
+		printProblem(o.Env, o.Out, p, message, false)
+		printDetails(o.Env, o.Out, p, "    ")
 		help = p.Help
 	}
 	end()
 	for _, n := range report.Notes {
-		a.PrintErrf("%s not checked: %s\n", a.Paint(ui.Yellow, "note:"), n)
+		o.PrintErrf("%s not checked: %s\n", o.Paint(ui.Yellow, "note:"), n)
 	}
 	if report.Blocked != nil {
-		a.PrintErrf("%s cannot query the pods of %s: %v\n", a.Paint(ui.Red, "error:"), report.Redis, report.Blocked)
+		o.PrintErrf("%s cannot query the pods of %s: %v\n", o.Paint(ui.Red, "error:"), report.Redis, report.Blocked)
 	} else if len(report.Problems) == 0 {
 		for _, fact := range report.Facts(false) {
-			a.Infof("%s", fact)
+			o.Infof("%s", fact)
 		}
 	}
-	a.Infof("%s: %s, %s; errors: %d, other problems: %d", report.Redis, finding.Count(len(report.Redis.Pods), "pod"), finding.Count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
-}
-
-func (a *app) printDetails(w io.Writer, p *cluster.Problem, indent string) {
-	for _, line := range p.Details {
-		a.Fprintf(w, "%s%s\n", ui.Trusted(indent), line)
-	}
+	o.Infof("%s: %s, %s; errors: %d, other problems: %d", report.Redis, finding.Count(len(report.Redis.Pods), "pod"), finding.Count(len(report.Watchers), "sentinel"), failed, len(report.Problems)-failed)
 }

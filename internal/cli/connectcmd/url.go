@@ -1,4 +1,4 @@
-package cli
+package connectcmd
 
 import (
 	"bytes"
@@ -58,23 +58,25 @@ Examples:
   redis-gitops sentinel-url shop --live
   redis-gitops sentinel-url shop --format sidekiq`
 
-func (a *app) urlCommand() *cobra.Command {
-	return a.newURLCommand("url", "Print the URL of a Redis, or client code", urlHelp+"\n"+urlExamples, false)
-}
-
-func (a *app) sentinelURLCommand() *cobra.Command {
-	return a.newURLCommand("sentinel-url", "Print the Sentinel URL of a Redis, or client code", urlHelp+"\n"+sentinelURLExamples, true)
-}
-
-// urlFlags are the flags of url and sentinel-url.
-type urlFlags struct {
+// urlOptions are those of url and sentinel-url.
+type urlOptions struct {
+	*env.Env
 	flags.Cluster
-	format, passwordFile          string
-	sentinels, live, showPassword bool
+	format, passwordFile                string
+	sentinel, hosts, live, showPassword bool
 }
 
-func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Command {
-	var f urlFlags
+func newURL(e *env.Env) *cobra.Command {
+	o := &urlOptions{Env: e}
+	return o.command("url", "Print the URL of a Redis, or client code", urlHelp+"\n"+urlExamples)
+}
+
+func newSentinelURL(e *env.Env) *cobra.Command {
+	o := &urlOptions{Env: e, sentinel: true}
+	return o.command("sentinel-url", "Print the Sentinel URL of a Redis, or client code", urlHelp+"\n"+sentinelURLExamples)
+}
+
+func (o *urlOptions) command(name, short, long string) *cobra.Command {
 	formats := instance.Formats()
 	c := &cobra.Command{
 		Use:     name + " NAME",
@@ -82,19 +84,17 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 		Short:   short,
 		Long:    long,
 		// Not the Redis instances themselves: listing them takes a render of the whole repository.
-		ValidArgsFunction: a.CompleteArgs(a.AppNames),
+		ValidArgsFunction: o.CompleteArgs(o.AppNames),
 		Args:              flags.FromUse,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.url(cmd.Context(), args[0], sentinel, &f)
-		},
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
 	set := c.Flags()
-	set.StringVar(&f.format, "format", "url", strings.Join(formats, ", "))
-	set.BoolVar(&f.sentinels, "sentinels", false, "print the sentinel hosts, one per line")
-	f.Add(c)
-	set.BoolVar(&f.live, "live", false, "verify it against the cluster")
-	set.BoolVar(&f.showPassword, "show-password", false, "with --live: insert the password of the Secret into the URL")
-	set.StringVar(&f.passwordFile, "password-file", "", "insert the password from this file into the URL")
+	set.StringVar(&o.format, "format", "url", strings.Join(formats, ", "))
+	set.BoolVar(&o.hosts, "sentinels", false, "print the sentinel hosts, one per line")
+	o.Add(c)
+	set.BoolVar(&o.live, "live", false, "verify it against the cluster")
+	set.BoolVar(&o.showPassword, "show-password", false, "with --live: insert the password of the Secret into the URL")
+	set.StringVar(&o.passwordFile, "password-file", "", "insert the password from this file into the URL")
 	c.MarkFlagsMutuallyExclusive("format", "sentinels")
 	c.MarkFlagsMutuallyExclusive("password-file", "sentinels")
 	c.MarkFlagsMutuallyExclusive("show-password", "password-file")
@@ -103,42 +103,42 @@ func (a *app) newURLCommand(name, short, long string, sentinel bool) *cobra.Comm
 	return c
 }
 
-func (a *app) url(ctx context.Context, name string, sentinel bool, f *urlFlags) error {
-	if formats := instance.Formats(); !slices.Contains(formats, f.format) { // before anything is rendered
-		return fmt.Errorf("unknown format %q; %s%s", f.format, finding.OneOf(formats), finding.DidYouMean(f.format, formats))
+func (o *urlOptions) run(ctx context.Context, name string) error {
+	if formats := instance.Formats(); !slices.Contains(formats, o.format) { // before anything is rendered
+		return fmt.Errorf("unknown format %q; %s%s", o.format, finding.OneOf(formats), finding.DidYouMean(o.format, formats))
 	}
-	options := instance.ClientOptions{Sentinel: sentinel}
-	if f.passwordFile != "" {
-		password, err := readPassword(f.passwordFile)
+	options := instance.ClientOptions{Sentinel: o.sentinel}
+	if o.passwordFile != "" {
+		password, err := readPassword(o.passwordFile)
 		if err != nil {
 			return err
 		}
 		options.Password = &password
 	}
-	if f.showPassword && !a.Terminal {
+	if o.showPassword && !o.Terminal {
 		return errors.New("--show-password only works on a terminal, to keep the password out of files and logs; use --password-file")
 	}
-	in, err := a.urlInstance(ctx, name, sentinel, f, &options)
+	in, err := o.find(ctx, name, &options)
 	if err != nil {
 		return err
 	}
-	return a.printURL(in, f, options)
+	return o.print(in, options)
 }
 
-// urlInstance finds what is asked for in the repository, in the cluster, or in both.
-func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, f *urlFlags, options *instance.ClientOptions) (*instance.Instance, error) {
-	o, noRepository := a.Open(ctx, false)
+// find returns what is asked for in the repository, in the cluster, or in both.
+func (o *urlOptions) find(ctx context.Context, name string, options *instance.ClientOptions) (*instance.Instance, error) {
+	files, noRepository := o.Open(ctx, false)
 	switch {
 	case errors.Is(noRepository, env.ErrNoRepository):
 	case noRepository != nil:
 		return nil, noRepository
 	default:
-		defer o.FS.Close()
-		in, err := resolve.Instance(ctx, a.Env, o, name, f.Namespace)
-		if err != nil || !f.live && !f.showPassword {
+		defer files.FS.Close()
+		in, err := resolve.Instance(ctx, o.Env, files, name, o.Namespace)
+		if err != nil || !o.live && !o.showPassword {
 			return in, err
 		}
-		c, err := resolve.Cluster(&f.Cluster, o)
+		c, err := resolve.Cluster(&o.Cluster, files)
 		if err != nil {
 			return nil, err
 		}
@@ -146,78 +146,78 @@ func (a *app) urlInstance(ctx context.Context, name string, sentinel bool, f *ur
 		if err != nil {
 			return nil, err
 		}
-		return in, a.prove(ctx, c, r.As(in), sentinel, f, options)
+		return in, o.prove(ctx, c, r.As(in), options)
 	}
-	c, r, err := resolve.Outside(ctx, name, &f.Cluster, noRepository)
+	c, r, err := resolve.Outside(ctx, name, &o.Cluster, noRepository)
 	if err != nil {
 		return nil, err
 	}
-	return r.Instance, a.prove(ctx, c, r, sentinel, f, options)
+	return r.Instance, o.prove(ctx, c, r, options)
 }
 
 // prove asks the cluster whether a Redis can be reached as it is printed.
-func (a *app) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, sentinel bool, f *urlFlags, options *instance.ClientOptions) error {
+func (o *urlOptions) prove(ctx context.Context, c *cluster.Cluster, r *cluster.Redis, options *instance.ClientOptions) error {
 	state, err := c.State(ctx, r)
 	if err != nil {
 		return err
 	}
-	problems := state.CheckURL(sentinel)
+	problems := state.CheckURL(o.sentinel)
 	for _, p := range problems {
 		if p.CausedBy != "" {
-			a.PrintErrf("  - %s\n", p.Message)
+			o.PrintErrf("  - %s\n", p.Message)
 			continue
 		}
-		a.printProblem(a.Err, p, p.Message, a.Verbose)
-		a.printDetails(a.Err, p, "    ")
+		printProblem(o.Env, o.Err, p, p.Message, o.Verbose)
+		printDetails(o.Env, o.Err, p, "    ")
 	}
 	if cluster.Failed(problems) {
 		return exitcode.Code(exitcode.Findings)
 	}
-	for _, fact := range state.Facts(sentinel) {
-		a.Step("live: " + fact)
+	for _, fact := range state.Facts(o.sentinel) {
+		o.Step("live: " + fact)
 	}
-	if !f.showPassword {
+	if !o.showPassword {
 		return nil
 	}
 	if r.Auth == nil {
 		return fmt.Errorf("%s has no password; remove --show-password", r)
 	}
 	l, err := c.Login(ctx, r.Namespace, r.Auth)
-	a.Secrets.Add(l.Password)
+	o.Secrets.Add(l.Password)
 	options.Password = &l.Password
 	return err
 }
 
-// printURL prints a format, and notes about it.
-func (a *app) printURL(in *instance.Instance, f *urlFlags, options instance.ClientOptions) error {
-	if f.sentinels {
+// print prints a format, and notes about it.
+func (o *urlOptions) print(in *instance.Instance, options instance.ClientOptions) error {
+	if o.hosts {
 		hosts, err := in.SentinelHosts()
 		if err != nil {
 			return err
 		}
-		a.Printf("%s\n", a.Block(strings.Join(hosts, "\n")))
+		o.Printf("%s\n", o.Block(strings.Join(hosts, "\n")))
 		return nil
 	}
-	text, err := in.Client(f.format, options)
+	text, err := in.Client(o.format, options)
 	if err != nil {
 		return err
 	}
 	if options.Password != nil { // which was asked for
-		_, _ = io.WriteString(a.Raw(a.Out), redact.Lines(text))
+		_, _ = io.WriteString(o.Raw(o.Out), redact.Lines(text))
 	} else {
-		a.Printf("%s", a.Block(text))
+		o.Printf("%s", o.Block(text))
 	}
-	if a.Quiet || f.format == "json" {
+	if o.Quiet || o.format == "json" {
 		return nil
 	}
 	for _, note := range in.Notes {
-		a.PrintErrf("%s %s\n", a.Paint(ui.Yellow, "note:"), note)
+		o.PrintErrf("%s %s\n", o.Paint(ui.Yellow, "note:"), note)
 	}
-	if in.Auth != nil && f.format == "url" && options.Password == nil {
-		a.PrintErrf("%s the password is in the Secret %q, key %q; use --format env for the environment variables\n", a.Paint(ui.Yellow, "note:"), in.Auth.Secret, in.Auth.Key)
+	if in.Auth != nil && o.format == "url" && options.Password == nil {
+		o.PrintErrf("%s the password is in the Secret %q, key %q; use --format env for the environment variables\n", o.Paint(ui.Yellow, "note:"), in.Auth.Secret, in.Auth.Key)
 	}
 	if in.Namespace == "" {
-		a.PrintErrf("%s the namespace is not known from the files, so host names do not include it\n", a.Paint(ui.Yellow, "note:"))
+		o.PrintErrf("%s the namespace is not known from the files, so host names do not include it\n", o.Paint(ui.Yellow, "note:"))
 	}
 	return nil
 }

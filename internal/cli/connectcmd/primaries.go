@@ -1,4 +1,4 @@
-package cli
+package connectcmd
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
@@ -30,19 +31,25 @@ const primariesExamples = `
   redis-gitops primaries -A
   redis-gitops primaries -A --output json`
 
-func (a *app) primariesCommand() *cobra.Command {
-	var f flags.Cluster
-	var output string
+// primariesOptions are those of primaries.
+type primariesOptions struct {
+	*env.Env
+	flags.Cluster
+	output string
+}
+
+func newPrimaries(e *env.Env) *cobra.Command {
+	o := &primariesOptions{Env: e}
 	c := &cobra.Command{
 		Use:     "primaries",
 		Aliases: []string{"redis:primaries"},
 		Short:   "List the primaries of all Redis instances",
 		Long:    primariesHelp + "\n\nExamples:\n" + primariesExamples[1:],
 		Args:    flags.FromUse,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.primaries(c.Context(), &f, output) },
+		RunE:    func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
-	f.AddAll(c)
-	flags.AddOutput(c, &output, "text", "json")
+	o.AddAll(c)
+	flags.AddOutput(c, &o.output, "text", "json")
 	return c
 }
 
@@ -70,8 +77,8 @@ type sentinels struct {
 	All   int `json:"all"`
 }
 
-func (a *app) primaries(ctx context.Context, f *flags.Cluster, output string) error {
-	c, err := resolve.Cluster(f, nil)
+func (o *primariesOptions) run(ctx context.Context) error {
+	c, err := resolve.Cluster(&o.Cluster, nil)
 	if err != nil {
 		return err
 	}
@@ -83,11 +90,11 @@ func (a *app) primaries(ctx context.Context, f *flags.Cluster, output string) er
 	for _, s := range states {
 		all = append(all, primariesOf(s)...)
 	}
-	if output == "json" {
-		if err := a.JSON(all); err != nil {
+	if o.output == "json" {
+		if err := o.JSON(all); err != nil {
 			return err
 		}
-	} else if err := a.printPrimaries(c, all); err != nil {
+	} else if err := o.print(c, all); err != nil {
 		return err
 	}
 	code := exitcode.OK
@@ -141,12 +148,12 @@ func primariesOf(s *cluster.State) []primary {
 	return list
 }
 
-func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
+func (o *primariesOptions) print(c *cluster.Cluster, all []primary) error {
 	if len(all) == 0 {
-		a.Infof("no Redis in %s", c.Where())
+		o.Infof("no Redis in %s", c.Where())
 		return nil
 	}
-	w := a.Table(0)
+	w := o.Table(0)
 	w.Row("NAMESPACE\tNAME\tOPERATOR\tPOD\tROLE\tREPLICAS\tLAG\tMEMORY\tVERSION\tSENTINELS")
 	for _, p := range all {
 		lag, memory, agree := "-", "-", "-"
@@ -169,7 +176,7 @@ func (a *app) printPrimaries(c *cluster.Cluster, all []primary) error {
 	for _, p := range all {
 		if p.Problem != "" && !said[p.Problem] {
 			said[p.Problem] = true
-			a.PrintErrf("%s %s\n", a.Paint(ui.Red, "error:"), p.Problem)
+			o.PrintErrf("%s %s\n", o.Paint(ui.Red, "error:"), p.Problem)
 		}
 	}
 	return err

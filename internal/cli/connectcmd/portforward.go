@@ -1,4 +1,4 @@
-package cli
+package connectcmd
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 )
@@ -24,16 +25,22 @@ const portForwardExamples = `
   redis-gitops port-forward shop 6379
   redis-gitops port-forward shop 6380 --replica`
 
-func (a *app) portForwardCommand() *cobra.Command {
-	var f flags.Cluster
-	var replica bool
+// portForwardOptions are those of port-forward.
+type portForwardOptions struct {
+	*env.Env
+	flags.Cluster
+	replica bool
+}
+
+func newPortForward(e *env.Env) *cobra.Command {
+	o := &portForwardOptions{Env: e}
 	c := &cobra.Command{
 		Use:               "port-forward NAME [LOCAL]",
 		Aliases:           []string{"redis:port-forward"},
 		Short:             "Forward a local port to the current master",
 		Long:              clusterLong(portForwardHelp, portForwardExamples),
 		Args:              flags.FromUse,
-		ValidArgsFunction: a.CompleteArgs(a.AppNames),
+		ValidArgsFunction: e.CompleteArgs(e.AppNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			port := 0
 			if len(args) > 1 {
@@ -43,18 +50,18 @@ func (a *app) portForwardCommand() *cobra.Command {
 				}
 				port = int(n)
 			}
-			return a.portForward(c.Context(), args[0], port, replica, &f)
+			return o.run(c.Context(), args[0], port)
 		},
 	}
-	f.Add(c)
-	c.Flags().BoolVar(&replica, "replica", false, "forward to a replica that is in sync")
+	o.Add(c)
+	c.Flags().BoolVar(&o.replica, "replica", false, "forward to a replica that is in sync")
 	return c
 }
 
-func (a *app) portForward(ctx context.Context, name string, port int, replica bool, f *flags.Cluster) error {
-	c, r, err := resolve.Live(ctx, a.Env, name, f)
+func (o *portForwardOptions) run(ctx context.Context, name string, port int) error {
+	c, r, err := resolve.Live(ctx, o.Env, name, &o.Cluster)
 	if err != nil {
 		return err
 	}
-	return c.ForwardPort(ctx, r, cluster.Way{Replica: replica}, port, a.Step)
+	return c.ForwardPort(ctx, r, cluster.Way{Replica: o.replica}, port, o.Step)
 }
