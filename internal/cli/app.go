@@ -17,6 +17,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/connectcmd"
+	"github.com/redis-gitops/redis-gitops/internal/cli/datacmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
@@ -122,7 +123,7 @@ func (a *app) rootCommand() *cobra.Command {
 		{"scaffold", "Scaffold", scaffoldcmd.Commands(a.Env)},
 		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rules.New(a.Env))},
 		{"connect", "Connect", connectcmd.Commands(a.Env)},
-		{"data", "Data", []*cobra.Command{a.importCommand(), a.dumpCommand(), a.rdbCommand()}},
+		{"data", "Data", datacmd.Commands(a.Env)},
 		{"extend", "Extend", []*cobra.Command{rules.NewPolicy(a.Env), web.New(a.Env)}},
 		{"", "", []*cobra.Command{lintcmd.NewEvaluate(a.Env), a.versionCommand()}},
 	} {

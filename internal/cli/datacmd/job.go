@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
@@ -44,7 +45,7 @@ func (f *jobFlags) add(c *cobra.Command) {
 }
 
 // makeJob prints the Job of a command with the flags that it was given, or runs it.
-func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *flags.Cluster, server *flags.Server) error {
+func makeJob(e *env.Env, c *cobra.Command, name, place string, f *jobFlags, cf *flags.Cluster, server *flags.Server) error {
 	var problems finding.Problems
 	add := func(err error) { problems = append(problems, &finding.Problem{Message: err.Error()}) }
 	dump, err := job.ParsePlace(place)
@@ -60,7 +61,7 @@ func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *fla
 	if len(problems) > 0 {
 		return problems
 	}
-	in, err := resolve.Named(c.Context(), a.Env, name, cf)
+	in, err := resolve.Named(c.Context(), e, name, cf)
 	if err != nil {
 		return err
 	}
@@ -70,18 +71,18 @@ func (a *app) makeJob(c *cobra.Command, name, place string, f *jobFlags, cf *fla
 		if err != nil {
 			return err
 		}
-		return a.runJob(c.Context(), manifest, cf)
+		return runJob(c.Context(), e, manifest, cf)
 	}
 	text, err := j.YAML()
 	if err != nil {
 		return err
 	}
-	_, err = a.Out.Write(text)
+	_, err = e.Out.Write(text)
 	return err
 }
 
 // runJob creates a Job and follows it to its end.
-func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *flags.Cluster) error {
+func runJob(ctx context.Context, e *env.Env, manifest map[string]any, cf *flags.Cluster) error {
 	c, err := resolve.Cluster(cf, nil)
 	if err != nil {
 		return err
@@ -91,13 +92,13 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *flags.Clu
 		return err
 	}
 	if j.Found {
-		a.Step(fmt.Sprintf("%s is already running with the same command; following it", j))
+		e.Step(fmt.Sprintf("%s is already running with the same command; following it", j))
 	} else {
-		a.Step(fmt.Sprintf("%s created", j))
+		e.Step(fmt.Sprintf("%s created", j))
 	}
-	o := cluster.JobOptions{Say: a.Step}
-	if !a.Quiet {
-		o.Log = a.Err
+	o := cluster.JobOptions{Say: e.Step}
+	if !e.Quiet {
+		o.Log = e.Err
 	}
 	began := time.Now()
 	end, err := c.FollowJob(ctx, j, o)
@@ -105,17 +106,17 @@ func (a *app) runJob(ctx context.Context, manifest map[string]any, cf *flags.Clu
 		return err
 	}
 	if end.Code == 0 {
-		a.Infof("%s succeeded after %v", j, time.Since(began).Round(time.Second))
+		e.Infof("%s succeeded after %v", j, time.Since(began).Round(time.Second))
 		return nil
 	}
-	if a.Quiet && end.Last != "" {
-		a.PrintErrf("%s\n", end.Last)
+	if e.Quiet && end.Last != "" {
+		e.PrintErrf("%s\n", end.Last)
 	}
 	err = fmt.Errorf("%s failed: %s; run kubectl delete job %s -n %s, then run this command again, with --resume if an import had started", j, end.Why, j.Name, j.Namespace)
 	if end.Code != exitcode.Findings {
 		return err
 	}
-	a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), err)
+	e.PrintErrf("%s %v\n", e.Paint(ui.Red, "error:"), err)
 	return exitcode.Code(exitcode.Findings)
 }
 

@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -28,35 +29,40 @@ Examples:
   redis-gitops rdb diff yesterday.rdb today.rdb
   redis-gitops rdb diff before.rdb after.rdb --ignore-ttl --output jsonl`
 
-func (a *app) rdbDiffCommand() *cobra.Command {
-	var choice filterFlags
-	var opts inspect.DiffOptions
-	var output string
+// diffOptions are those of rdb diff.
+type diffOptions struct {
+	*env.Env
+	filterFlags
+	ignoreTTL bool
+	output    string
+}
+
+func newDiff(e *env.Env) *cobra.Command {
+	o := &diffOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "diff FILE OTHER",
 		Short: "Compare the keys of two RDB files",
 		Long:  rdbDiffHelp,
 		Args:  flags.FromUse,
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			if opts.Filter, err = choice.filter(); err != nil {
-				return err
-			}
-			return a.rdbDiff(c.Context(), args[0], args[1], opts, output)
-		},
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
 	}
-	choice.choose(c)
-	c.Flags().BoolVar(&opts.IgnoreTTL, "ignore-ttl", false, "ignore expiry times")
-	flags.AddOutput(c, &output, "text", "jsonl")
+	o.choose(c)
+	c.Flags().BoolVar(&o.ignoreTTL, "ignore-ttl", false, "ignore expiry times")
+	flags.AddOutput(c, &o.output, "text", "jsonl")
 	return c
 }
 
-func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.DiffOptions, output string) error {
+func (o *diffOptions) run(ctx context.Context, before, after string) error {
+	filter, err := o.filter()
+	if err != nil {
+		return err
+	}
 	var sources [2]importer.Source
 	for i, name := range []string{before, after} {
 		if name == "-" {
 			return errors.New("rdb diff reads files several times, so standard input is not supported; pass files")
 		}
-		src, release, err := a.openSource(name)
+		src, release, err := openSource(o.Env, name)
 		if err != nil {
 			return err
 		}
@@ -64,17 +70,17 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 		if src.Once {
 			return fmt.Errorf("%s: rdb diff reads files several times, so pipes are not supported; pass a file", name)
 		}
-		if err := a.dumpAlone(ctx, src); err != nil {
+		if err := dumpAlone(ctx, o.Env, src); err != nil {
 			return err
 		}
 		sources[i] = src
 	}
-	out := &lines{write: func(p []byte) error { _, err := a.Out.Write(p); return err }}
-	if output == "jsonl" {
-		out.write = a.JSONText
+	out := &lines{write: func(p []byte) error { _, err := o.Out.Write(p); return err }}
+	if o.output == "jsonl" {
+		out.write = o.JSONText
 	}
-	found, err := inspect.Diff(opener(ctx, before, sources[0]), opener(ctx, after, sources[1]), opts, func(c *inspect.Change) error {
-		if output == "jsonl" {
+	found, err := inspect.Diff(opener(ctx, before, sources[0]), opener(ctx, after, sources[1]), inspect.DiffOptions{Filter: filter, IgnoreTTL: o.ignoreTTL}, func(c *inspect.Change) error {
+		if o.output == "jsonl" {
 			return out.json(c)
 		}
 		sign := map[string]string{"added": "+", "removed": "-", "changed": "~"}[c.Change]
@@ -91,8 +97,8 @@ func (a *app) rdbDiff(ctx context.Context, before, after string, opts inspect.Di
 	if err != nil {
 		return err
 	}
-	if output == "text" {
-		a.Infof("%s and %s: %d added, %d removed, %d changed", finding.Count(found.Old, "key"), finding.Count(found.New, "key"), found.Added, found.Removed, found.Changed)
+	if o.output == "text" {
+		o.Infof("%s and %s: %d added, %d removed, %d changed", finding.Count(found.Old, "key"), finding.Count(found.New, "key"), found.Added, found.Removed, found.Changed)
 	}
 	if found.Any() {
 		return exitcode.Code(exitcode.Findings)

@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
@@ -45,35 +46,37 @@ Examples:
   redis-gitops rdb serve dump.rdb
   redis-gitops rdb serve dump.rdb.zst --listen :6380 --password-file secret --once`
 
-type serveFlags struct {
+// serveOptions are those of rdb serve.
+type serveOptions struct {
+	*env.Env
 	listen, username, passwordFile string
 	modules                        []string
 	once                           bool
 }
 
-func (a *app) rdbServeCommand() *cobra.Command {
-	var f serveFlags
+func newServe(e *env.Env) *cobra.Command {
+	o := &serveOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "serve FILE",
 		Short: "Serve an RDB file as a replication master",
 		Long:  rdbServeHelp,
 		Args:  flags.FromUse,
-		RunE:  func(c *cobra.Command, args []string) error { return a.rdbServe(c.Context(), args[0], &f) },
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
 	set := c.Flags()
-	set.StringVar(&f.listen, "listen", "127.0.0.1:6380", "address to listen on; :6380 for all interfaces")
-	set.StringVar(&f.username, "username", "", "user name the server must authenticate with (masteruser)")
-	set.StringVar(&f.passwordFile, "password-file", "", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
-	set.StringSliceVar(&f.modules, "module", nil, "module of the server, by its name in MODULE LIST; may be repeated; module data is refused without it")
-	set.BoolVar(&f.once, "once", false, "exit after one server has loaded the dump and disconnected")
+	set.StringVar(&o.listen, "listen", "127.0.0.1:6380", "address to listen on; :6380 for all interfaces")
+	set.StringVar(&o.username, "username", "", "user name the server must authenticate with (masteruser)")
+	set.StringVar(&o.passwordFile, "password-file", "", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
+	set.StringSliceVar(&o.modules, "module", nil, "module of the server, by its name in MODULE LIST; may be repeated; module data is refused without it")
+	set.BoolVar(&o.once, "once", false, "exit after one server has loaded the dump and disconnected")
 	return c
 }
 
-func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
+func (o *serveOptions) run(ctx context.Context, name string) error {
 	if name == "-" {
 		return errors.New("each server reads the file from the beginning, so standard input is not supported; pass a file")
 	}
-	opts, err := a.serveOptions(f)
+	opts, err := o.login()
 	if err != nil {
 		return err
 	}
@@ -82,20 +85,20 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 	} else if err := check.Close(); err != nil {
 		return err
 	}
-	l, err := master.Listen(ctx, f.listen) // first, so that a port that is taken is known at once
+	l, err := master.Listen(ctx, o.listen) // first, so that a port that is taken is known at once
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	dump, what, err := a.servedDump(ctx, name, f.modules)
+	dump, what, err := o.dump(ctx, name)
 	if err != nil {
 		return err
 	}
-	a.Infof("%s: %s", name, what)
+	o.Infof("%s: %s", name, what)
 	if !master.Local(l) && opts.Password == "" {
-		a.PrintErrf("%s anyone who can connect to %s can read the whole dump; set REDIS_SERVE_PASSWORD or use --password-file\n", a.Paint(ui.Yellow, "warning:"), l.Addr())
+		o.PrintErrf("%s anyone who can connect to %s can read the whole dump; set REDIS_SERVE_PASSWORD or use --password-file\n", o.Paint(ui.Yellow, "warning:"), l.Addr())
 	}
-	a.Infof("listening on %s; on the server, run REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
+	o.Infof("listening on %s; on the server, run REPLICAOF HOST %s", l.Addr(), l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:])
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -110,34 +113,34 @@ func (a *app) rdbServe(ctx context.Context, name string, f *serveFlags) error {
 		served <- master.Serve(ctx, l, dump, opts)
 		close(events)
 	}()
-	a.sayServed(events, f.once, stop)
+	o.say(events, stop)
 	return <-served
 }
 
-// sayServed reports what replicas do until there are no more events, and stops after the first that has loaded the dump if once is set.
-func (a *app) sayServed(events <-chan master.Event, once bool, stop func()) {
+// say reports what replicas do until there are no more events, and stops after the first that has loaded the dump with --once.
+func (o *serveOptions) say(events <-chan master.Event, stop func()) {
 	syncing, loaded := map[string]bool{}, map[string]bool{}
 	for e := range events {
 		switch e.Kind {
 		case master.Syncing:
 			syncing[e.Replica] = true
-			a.Infof("%s: sending the dump", e.Replica)
+			o.Infof("%s: sending the dump", e.Replica)
 		case master.Sent:
-			a.Infof("%s: dump sent, server is loading it", e.Replica)
+			o.Infof("%s: dump sent, server is loading it", e.Replica)
 		case master.Loaded:
 			loaded[e.Replica] = true
-			a.Infof("%s: dump loaded; on the server, run REPLICAOF NO ONE", e.Replica)
+			o.Infof("%s: dump loaded; on the server, run REPLICAOF NO ONE", e.Replica)
 		case master.Left:
 			switch {
 			case loaded[e.Replica]:
-				a.Infof("%s: disconnected", e.Replica)
+				o.Infof("%s: disconnected", e.Replica)
 			case syncing[e.Replica]:
-				a.PrintErrf("%s %s disconnected before it had loaded the dump%s; check its log: unsupported version, out of memory, or full volume\n",
-					a.Paint(ui.Yellow, "warning:"), e.Replica, because(e.Err))
+				o.PrintErrf("%s %s disconnected before it had loaded the dump%s; check its log: unsupported version, out of memory, or full volume\n",
+					o.Paint(ui.Yellow, "warning:"), e.Replica, because(e.Err))
 			case e.Err != nil:
-				a.Debugf("%s: disconnected%s", e.Replica, because(e.Err))
+				o.Debugf("%s: disconnected%s", e.Replica, because(e.Err))
 			}
-			if once && loaded[e.Replica] {
+			if o.once && loaded[e.Replica] {
 				stop()
 			}
 			delete(syncing, e.Replica)
@@ -146,19 +149,19 @@ func (a *app) sayServed(events <-chan master.Event, once bool, stop func()) {
 	}
 }
 
-// serveOptions are the user and password that replicas need.
-func (a *app) serveOptions(f *serveFlags) (master.Options, error) {
-	opts := master.Options{Username: f.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
-	if f.passwordFile != "" {
-		text, err := inputfile.Read(f.passwordFile, inputfile.MaxSecret)
+// login returns the user and password that replicas need.
+func (o *serveOptions) login() (master.Options, error) {
+	opts := master.Options{Username: o.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
+	if o.passwordFile != "" {
+		text, err := inputfile.Read(o.passwordFile, inputfile.MaxSecret)
 		if err != nil {
 			return opts, fmt.Errorf("--password-file: %w", err)
 		}
 		if opts.Password = strings.TrimRight(string(text), "\r\n"); opts.Password == "" {
-			return opts, fmt.Errorf("--password-file: %s is empty", f.passwordFile)
+			return opts, fmt.Errorf("--password-file: %s is empty", o.passwordFile)
 		}
 	}
-	a.Secrets.Add(opts.Password)
+	o.Secrets.Add(opts.Password)
 	if opts.Username != "" && opts.Password == "" {
 		return opts, errors.New("--username requires a password; set REDIS_SERVE_PASSWORD or use --password-file")
 	}
@@ -172,11 +175,11 @@ func because(err error) string {
 	return " (" + err.Error() + ")"
 }
 
-// servedDump verifies a source and gives it to be read again and again.
-func (a *app) servedDump(ctx context.Context, name string, modules []string) (master.Dump, string, error) {
+// dump verifies a source and gives it to be read again and again.
+func (o *serveOptions) dump(ctx context.Context, name string) (master.Dump, string, error) {
 	var dump master.Dump
 	var what string
-	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
+	err := scanSource(ctx, o.Env, name, true, func(src importer.Source, s *rdb.Scanner) error {
 		if src.Once {
 			return errors.New("each server reads the file from the beginning, so pipes are not supported; pass a file")
 		}
@@ -197,7 +200,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 				return err
 			}
 		}
-		if missing := needs.Missing(modules); len(missing) > 0 {
+		if missing := needs.Missing(o.modules); len(missing) > 0 {
 			return fmt.Errorf("the dump contains module data (%s), and a server without these modules exits when it loads the dump; check MODULE LIST on the server and pass --module for each, or omit their keys (rdb filter --type)", strings.Join(missing, ", "))
 		}
 		size := s.Offset()
@@ -208,7 +211,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 			return err
 		}
 		for _, n := range src.Notes {
-			a.Warnf("%s", n)
+			o.Warnf("%s", n)
 		}
 		if tail != nil {
 			dump.Commands = tail.WriteTo
@@ -216,7 +219,7 @@ func (a *app) servedDump(ctx context.Context, name string, modules []string) (ma
 				what = tail.Describe()
 			}
 			if tail.Cut != nil {
-				a.Warnf("%s", tail.Cut)
+				o.Warnf("%s", tail.Cut)
 			}
 		}
 		return nil

@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -8,43 +8,29 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
-	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
-	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 	"github.com/redis-gitops/redis-gitops/rdb/source"
 )
-
-func (a *app) rdbCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "rdb",
-		Short: "Inspect, verify, convert and filter RDB files",
-		Args:  flags.Subcommand,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(a.rdbInfoCommand(), a.rdbKeysCommand(), a.rdbShowCommand(), a.rdbTreeCommand(), a.rdbDiffCommand(), a.rdbVerifyCommand(), a.rdbConvertCommand(), a.rdbFilterCommand(), a.rdbServeCommand())
-	return c
-}
 
 const dumpFileHelp = `FILE is an RDB file (dump.rdb), optionally compressed with gzip or zstd; "-" is
 standard input.`
 
 // openDump opens a file of a dump, or standard input for "-".
-func (a *app) openDump(name string) (io.ReadCloser, error) {
+func openDump(e *env.Env, name string) (io.ReadCloser, error) {
 	if name == "-" {
-		if a.Terminal {
+		if e.Terminal {
 			return nil, errors.New("standard input is a terminal; pass an RDB file, or pipe one into this command")
 		}
-		return io.NopCloser(a.In), nil
+		return io.NopCloser(e.In), nil
 	}
 	f, err := inputfile.OpenStream(name)
 	if err != nil {
@@ -54,12 +40,12 @@ func (a *app) openDump(name string) (io.ReadCloser, error) {
 }
 
 // writeOutput writes a file whole or not at all. A name that ends with .gz or .zst compresses it; "-" is standard output.
-func (a *app) writeOutput(name string, fill func(io.Writer) error) error {
+func writeOutput(e *env.Env, name string, fill func(io.Writer) error) error {
 	if name == "-" {
-		if a.Terminal {
+		if e.Terminal {
 			return errors.New("refusing to write a dump to a terminal; pass a file, or pipe it into another program")
 		}
-		return fill(a.Raw(a.Out))
+		return fill(e.Raw(e.Out))
 	}
 	return atomicfile.Write(name, func(w io.Writer) error {
 		z, err := rdb.Compress(w, rdb.CompressionOf(name))
@@ -83,7 +69,7 @@ func cannotRead(name string, err error) error {
 }
 
 // openSource opens a dump or an append-only file: a file, standard input, or a directory with a manifest.
-func (a *app) openSource(name string) (s importer.Source, release func(), err error) {
+func openSource(e *env.Env, name string) (s importer.Source, release func(), err error) {
 	release = func() {}
 	if name != "-" {
 		if info, err := os.Stat(name); err == nil && (info.IsDir() || info.Mode().IsRegular()) {
@@ -91,7 +77,7 @@ func (a *app) openSource(name string) (s importer.Source, release func(), err er
 			return s, release, inFile(name, err)
 		}
 	}
-	f, err := a.openDump(name) // standard input, a pipe or a device
+	f, err := openDump(e, name) // standard input, a pipe or a device
 	if err != nil {
 		return s, release, err
 	}
@@ -127,8 +113,8 @@ func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
 
 // scanSource opens a source and gives the scanner of its dump to fn, which is to leave what follows the dump where rest is
 // true. Errors of the dump name the file.
-func (a *app) scanSource(ctx context.Context, name string, rest bool, fn func(importer.Source, *rdb.Scanner) error) error {
-	src, release, err := a.openSource(name)
+func scanSource(ctx context.Context, e *env.Env, name string, rest bool, fn func(importer.Source, *rdb.Scanner) error) error {
+	src, release, err := openSource(e, name)
 	if err != nil {
 		return err
 	}
@@ -142,7 +128,7 @@ func (a *app) scanSource(ctx context.Context, name string, rest bool, fn func(im
 }
 
 // dumpAlone refuses an append-only file of several files that has commands.
-func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
+func dumpAlone(ctx context.Context, e *env.Env, src importer.Source) error {
 	if len(src.Parts) == 0 {
 		return nil
 	}
@@ -151,7 +137,7 @@ func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
 		return err
 	}
 	for _, n := range src.Notes {
-		a.Warnf("%s", n)
+		e.Warnf("%s", n)
 	}
 	if !t.Empty() {
 		return fmt.Errorf("%s: %s", src.Name, t.Refusal())
@@ -160,9 +146,9 @@ func (a *app) dumpAlone(ctx context.Context, src importer.Source) error {
 }
 
 // scanDump is scanSource for what can use a dump only: it refuses commands that follow the dump.
-func (a *app) scanDump(ctx context.Context, name string, fn func(*rdb.Scanner) error) error {
-	return a.scanSource(ctx, name, false, func(src importer.Source, s *rdb.Scanner) error {
-		if err := a.dumpAlone(ctx, src); err != nil {
+func scanDump(ctx context.Context, e *env.Env, name string, fn func(*rdb.Scanner) error) error {
+	return scanSource(ctx, e, name, false, func(src importer.Source, s *rdb.Scanner) error {
+		if err := dumpAlone(ctx, e, src); err != nil {
 			return err
 		}
 		return fn(s)
@@ -197,52 +183,25 @@ func inFile(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// filterFlags choose keys of a dump. They are the same for every command that reads one.
-type filterFlags struct {
-	dbs, mapDB, match, exclude, types []string
-	ttl                               string
-}
-
-func (f *filterFlags) add(c *cobra.Command) {
-	f.choose(c)
-	set := c.Flags()
-	set.StringSliceVar(&f.mapDB, "map-db", nil, "move keys from one database to another, such as 0:3; may be repeated")
-	set.StringVar(&f.ttl, "ttl", "keep", "expiry of keys: keep, none, or a maximum TTL from now such as 90m or 7d")
-}
-
-// choose adds the flags that choose keys, without those that change them.
-func (f *filterFlags) choose(c *cobra.Command) {
-	set := c.Flags()
-	set.StringSliceVar(&f.dbs, "db", nil, "only keys in this database; may be repeated")
-	set.StringArrayVar(&f.match, "match", nil, "only keys that match this glob pattern, such as 'user:*'; may be repeated")
-	set.StringArrayVar(&f.exclude, "exclude", nil, "exclude keys that match this pattern; may be repeated")
-	set.StringSliceVar(&f.types, "type", nil, "only keys of this type: string, list, set, zset, hash, stream, module; or function; may be repeated")
-	flags.Complete(c, "type", rdb.FilterTypes())
-}
-
-// filter returns what the flags say, all mistakes at once. It has no time yet: [rdb.Filter.Now] drops what has expired.
-func (f *filterFlags) filter() (rdb.Filter, error) {
-	out := rdb.Filter{Match: f.match, Exclude: f.exclude, Types: f.types}
-	var errs []error
-	for _, text := range f.dbs {
-		db, err := rdb.ParseDB(text)
-		out.DBs = append(out.DBs, db)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("--db: %w", err))
-		}
+// inspectDump counts what is in a dump.
+func inspectDump(ctx context.Context, e *env.Env, name string, opts inspect.Options) (*inspect.Info, error) {
+	src, release, err := openSource(e, name)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	if out.MapDB, err = rdb.ParseMapDB(f.mapDB); err != nil {
-		errs = append(errs, fmt.Errorf("--map-db: %w", err))
+	defer release()
+	if err := dumpAlone(ctx, e, src); err != nil {
+		return nil, err
 	}
-	known := rdb.FilterTypes()
-	for _, t := range f.types {
-		if !slices.Contains(known, t) {
-			errs = append(errs, fmt.Errorf("--type: unknown type %q; %s%s", t, finding.OneOf(known), finding.DidYouMean(t, known)))
-		}
+	body, err := src.Open(ctx, 0)
+	if err != nil {
+		return nil, err
 	}
-	if out.TTL, err = rdb.ParseTTL(f.ttl); err != nil {
-		errs = append(errs, fmt.Errorf("--ttl: %w", err))
+	defer body.Close()
+	info, err := inspect.Inspect(untilDone{ctx, body}, opts)
+	if err != nil {
+		return nil, inFile(name, err)
 	}
-	return out, errors.Join(errs...)
+	info.Compression = src.Packed
+	return info, nil
 }

@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -34,17 +35,23 @@ Examples:
   redis-gitops rdb verify dump.rdb
   redis-gitops -q rdb verify backup.rdb.zst && echo whole`
 
-func (a *app) rdbVerifyCommand() *cobra.Command {
-	var check valueCheck
+// verifyOptions are those of rdb verify.
+type verifyOptions struct {
+	*env.Env
+	check valueCheck
+}
+
+func newVerify(e *env.Env) *cobra.Command {
+	o := &verifyOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify the structure and checksum of an RDB file",
 		Long:  rdbVerifyHelp,
 		Args:  flags.FromUse,
-		RunE:  func(c *cobra.Command, args []string) error { return a.rdbVerify(c.Context(), args[0], check) },
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
-	c.Flags().BoolVar(&check.values, "values", false, "also decode every value")
-	c.Flags().BoolVar(&check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes rejects: duplicate members and fields, wrong counts and lengths, stream entries pending for no consumer or for several")
+	c.Flags().BoolVar(&o.check.values, "values", false, "also decode every value")
+	c.Flags().BoolVar(&o.check.deep, "deep", false, "also find what a server with sanitize-dump-payload yes rejects: duplicate members and fields, wrong counts and lengths, stream entries pending for no consumer or for several")
 	c.MarkFlagsMutuallyExclusive("values", "deep")
 	return c
 }
@@ -70,32 +77,33 @@ func (v *valueCheck) check(e *rdb.Entry) error {
 	return nil
 }
 
-func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) error {
+func (o *verifyOptions) run(ctx context.Context, name string) error {
+	check := &o.check
 	seen := verified{dbs: map[int]bool{}}
 	cut := false
-	err := a.scanSource(ctx, name, true, func(src importer.Source, s *rdb.Scanner) error {
-		if err := a.verifyKeys(src, s, &check, &seen); err != nil {
+	err := scanSource(ctx, o.Env, name, true, func(src importer.Source, s *rdb.Scanner) error {
+		if err := o.keys(src, s, &seen); err != nil {
 			return err
 		}
 		tail, err := src.Commands(ctx, s)
 		if err != nil {
 			return err
 		}
-		a.sayVerified(name, src, s, &check, &seen)
+		o.say(name, src, s, &seen)
 		if tail == nil {
 			if src.NoDump {
-				a.Infof("%s: append-only file without commands", name)
+				o.Infof("%s: append-only file without commands", name)
 			}
 			return nil
 		}
 		if size := rdb.FormatBytes(uint64(tail.Bytes)); src.NoDump {
-			a.Infof("%s: %s (%s), no RDB preamble", name, tail.Describe(), size)
+			o.Infof("%s: %s (%s), no RDB preamble", name, tail.Describe(), size)
 		} else {
-			a.Infof("%s: followed by %s (%s)", name, tail.Describe(), size)
+			o.Infof("%s: followed by %s (%s)", name, tail.Describe(), size)
 		}
 		if tail.Cut != nil {
 			cut = true
-			a.PrintErrf("%s %s\n", a.Paint(ui.Red, "error:"), tail.Cut)
+			o.PrintErrf("%s %s\n", o.Paint(ui.Red, "error:"), tail.Cut)
 		}
 		return nil
 	})
@@ -107,7 +115,7 @@ func (a *app) rdbVerify(ctx context.Context, name string, check valueCheck) erro
 	var damaged *aof.Error
 	isDump := errors.As(err, &wrong) && !errors.Is(err, rdb.ErrUnsupported)
 	if (isDump || errors.As(err, &damaged)) && !errors.As(err, &unreadable) {
-		a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), err)
+		o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
 		return exitcode.Code(exitcode.Findings)
 	}
 	return err
@@ -119,8 +127,9 @@ type verified struct {
 	dbs          map[int]bool
 }
 
-// verifyKeys reads a dump to its end. The error is the first damage behind which nothing can be read, or that is not to be counted.
-func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck, seen *verified) error {
+// keys reads a dump to its end. The error is the first damage behind which nothing can be read, or that is not to be counted.
+func (o *verifyOptions) keys(src importer.Source, s *rdb.Scanner, seen *verified) error {
+	check := &o.check
 	for {
 		e, err := s.Next()
 		if errors.Is(err, io.EOF) {
@@ -136,7 +145,7 @@ func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck,
 		seen.dbs[e.DB] = true
 		if err := check.loads.Key(e); err != nil {
 			if check.duplicates++; check.duplicates <= maxRefused {
-				a.PrintErrf("%s %s: %v\n", a.Paint(ui.Red, "error:"), src.Name, err)
+				o.PrintErrf("%s %s: %v\n", o.Paint(ui.Red, "error:"), src.Name, err)
 			}
 		}
 		if !check.values && !check.deep {
@@ -152,16 +161,14 @@ func (a *app) verifyKeys(src importer.Source, s *rdb.Scanner, check *valueCheck,
 		}
 		if err != nil {
 			if check.damaged++; check.damaged <= maxRefused {
-				a.PrintErrf("%s %s: key %q: %v\n", a.Paint(ui.Red, "error:"), src.Name, e.Key, err)
+				o.PrintErrf("%s %s: key %q: %v\n", o.Paint(ui.Red, "error:"), src.Name, e.Key, err)
 			}
 		}
 	}
 }
 
-// errUnsearched is a limit of the search for duplicate keys.
-var errUnsearched = errors.New("only the first 16 million keys were checked for duplicates")
-
-func (a *app) sayVerified(name string, src importer.Source, s *rdb.Scanner, check *valueCheck, seen *verified) {
+func (o *verifyOptions) say(name string, src importer.Source, s *rdb.Scanner, seen *verified) {
+	check := &o.check
 	checksum := "no checksum"
 	if s.Checked() {
 		checksum = "checksum OK"
@@ -171,21 +178,21 @@ func (a *app) sayVerified(name string, src importer.Source, s *rdb.Scanner, chec
 		if check.duplicates > 0 {
 			valid = "RDB file that no server can load"
 		}
-		a.Infof("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), finding.Count(len(seen.dbs), "database"), checksum)
+		o.Infof("%s: %s, version %d (%s), %s in %s, %s", name, valid, s.Version(), rdb.ServerOf(s.Version()), finding.Count(seen.keys, "key"), finding.Count(len(seen.dbs), "database"), checksum)
 	}
 	if check.duplicates > 0 {
-		a.Infof("%s: %s", name, finding.Count(check.duplicates, "duplicate key"))
+		o.Infof("%s: %s", name, finding.Count(check.duplicates, "duplicate key"))
 	}
 	if check.damaged > 0 {
-		a.Infof("%s: %s", name, finding.Count(check.damaged, "damaged value"))
+		o.Infof("%s: %s", name, finding.Count(check.damaged, "damaged value"))
 	}
 	if check.loads.Full() {
-		a.Warnf("%s", errUnsearched)
+		o.Warnf("%s", errUnsearched)
 	}
 	if seen.opaque > 0 {
-		a.Infof("%s not decoded", finding.Count(seen.opaque, "module value", finding.Verb(seen.opaque, "was", "were")))
+		o.Infof("%s not decoded", finding.Count(seen.opaque, "module value", finding.Verb(seen.opaque, "was", "were")))
 	}
 	for _, n := range src.Notes {
-		a.Warnf("%s", n)
+		o.Warnf("%s", n)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -51,7 +52,9 @@ Examples:
   redis-gitops dump shop shop.rdb --namespace production
   redis-gitops dump shop pvc://dumps/shop.rdb --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -`
 
-type dumpFlags struct {
+// dumpOptions are those of dump.
+type dumpOptions struct {
+	*env.Env
 	server     flags.Server
 	cluster    flags.Cluster
 	job        jobFlags
@@ -61,66 +64,63 @@ type dumpFlags struct {
 	progress   string
 }
 
-func (a *app) dumpCommand() *cobra.Command {
-	var f dumpFlags
+func newDump(e *env.Env) *cobra.Command {
+	o := &dumpOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "dump SOURCE FILE",
 		Short: "Dump a running Redis to an RDB file",
-		Long:  fmt.Sprintf(dumpHelp, f.server.Help(), resolve.NamedServer, fmt.Sprintf(jobHelp, "")),
+		Long:  fmt.Sprintf(dumpHelp, o.server.Help(), resolve.NamedServer, fmt.Sprintf(jobHelp, "")),
 		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case f.job.job:
-				return a.makeJob(c, args[0], args[1], &f.job, &f.cluster, &f.server)
-			case f.job.apply:
+			case o.job.job:
+				return makeJob(e, c, args[0], args[1], &o.job, &o.cluster, &o.server)
+			case o.job.apply:
 				return errApplyAlone
 			}
-			return a.runDump(c.Context(), args[0], args[1], &f)
+			return o.run(c.Context(), args[0], args[1])
 		},
 	}
-	f.server.Add(c)
-	f.cluster.Add(c)
-	f.job.add(c)
+	o.server.Add(c)
+	o.cluster.Add(c)
+	o.job.add(c)
 	set := c.Flags()
-	set.BoolVar(&f.scan, "scan", false, "read key by key if the server does not permit replication")
-	set.BoolVar(&f.onlyNode, "only-node", false, onlyNodeUsage)
-	set.BoolVar(&f.fromMaster, "from-master", false, "read from the master even if a replica is available")
-	set.StringVar(&f.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
+	set.BoolVar(&o.scan, "scan", false, "read key by key if the server does not permit replication")
+	set.BoolVar(&o.onlyNode, "only-node", false, onlyNodeUsage)
+	set.BoolVar(&o.fromMaster, "from-master", false, "read from the master even if a replica is available")
+	set.StringVar(&o.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
 	flags.Complete(c, "progress", ui.ProgressModes)
 	return c
 }
 
-// onlyNodeUsage is of dump and import.
-const onlyNodeUsage = "for a Redis Cluster: read only the keys of the given node instead of all masters"
-
-func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error {
+func (o *dumpOptions) run(ctx context.Context, from, to string) error {
 	way := (*cluster.Cluster).ReplicaTarget
-	if f.fromMaster {
+	if o.fromMaster {
 		way = (*cluster.Cluster).MasterTarget
 	}
-	source, err := resolve.Server(ctx, a.Env, from, &f.server, &f.cluster, way)
+	source, err := resolve.Server(ctx, o.Env, from, &o.server, &o.cluster, way)
 	if err != nil {
 		return err
 	}
-	show, err := a.NewProgress(f.progress)
+	show, err := o.NewProgress(o.progress)
 	if err != nil {
 		return err
 	}
 	defer show.End()
 	var about snapshot.Source
-	if !f.onlyNode {
-		if about, err = snapshot.Describe(ctx, source, snapshot.Options{FromMaster: f.fromMaster}); err != nil {
+	if !o.onlyNode {
+		if about, err = snapshot.Describe(ctx, source, snapshot.Options{FromMaster: o.fromMaster}); err != nil {
 			return err
 		}
 	}
 	if about.Cluster && source.Dial != nil { // a replica's target leads to that pod only; this one leads to each node by its address
-		if source, err = resolve.Server(ctx, a.Env, from, &f.server, &f.cluster, (*cluster.Cluster).MasterTarget); err != nil {
+		if source, err = resolve.Server(ctx, o.Env, from, &o.server, &o.cluster, (*cluster.Cluster).MasterTarget); err != nil {
 			return err
 		}
 	}
-	d := dumper{app: a, source: source, flags: f, show: show, began: time.Now()}
+	d := dumper{dumpOptions: o, source: source, show: show, began: time.Now()}
 	d.clock(about)
-	err = a.writeOutput(to, func(w io.Writer) error {
+	err = writeOutput(o.Env, to, func(w io.Writer) error {
 		if about.Cluster {
 			return d.wholeCluster(ctx, w)
 		}
@@ -135,18 +135,17 @@ func (a *app) runDump(ctx context.Context, from, to string, f *dumpFlags) error 
 	}
 	summary := to + ": " + d.summary
 	if to == "-" {
-		a.PrintErrf("%s\n", d.summary)
+		o.PrintErrf("%s\n", d.summary)
 	} else {
-		a.Infof("%s", summary)
+		o.Infof("%s", summary)
 	}
 	return nil
 }
 
 // A dumper fills one output.
 type dumper struct {
-	app     *app
+	*dumpOptions
 	source  *redis.Target
-	flags   *dumpFlags
 	show    *ui.Progress
 	began   time.Time
 	summary string
@@ -154,20 +153,20 @@ type dumper struct {
 
 func (d *dumper) warn(format string, args ...any) {
 	d.show.End()
-	d.app.PrintErrf("%s %s\n", d.app.Paint(ui.Yellow, "warning:"), ui.Trusted(d.app.Sprintf(format, args...)))
+	d.PrintErrf("%s %s\n", d.Paint(ui.Yellow, "warning:"), ui.Trusted(d.Sprintf(format, args...)))
 }
 
 func (d *dumper) fill(ctx context.Context, w io.Writer) error {
-	opts := snapshot.Options{FromMaster: d.flags.fromMaster, Waiting: func() {
+	opts := snapshot.Options{FromMaster: d.fromMaster, Waiting: func() {
 		d.show.Print(ui.Status{Stage: "waiting for the snapshot of the server", Elapsed: time.Since(d.began)})
 	}}
 	s, err := snapshot.Open(ctx, d.source, opts)
 	if errors.Is(err, snapshot.ErrForbidden) {
-		if !d.flags.scan {
-			return fmt.Errorf("%w; use --scan to read the keys one by one (slower, and not a consistent snapshot)", err)
+		if !d.scan {
+			return useScan(err)
 		}
 		d.warn("%v; reading key by key, which is not a consistent snapshot", err)
-		return d.scan(ctx, w, opts)
+		return d.scanKeys(ctx, w, opts)
 	}
 	if err != nil {
 		return err
@@ -191,7 +190,7 @@ func (d *dumper) fill(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-func (d *dumper) scan(ctx context.Context, w io.Writer, opts snapshot.Options) error {
+func (d *dumper) scanKeys(ctx context.Context, w io.Writer, opts snapshot.Options) error {
 	stats, err := snapshot.Scan(ctx, d.source, w, opts, func(s *snapshot.ScanStats) {
 		d.show.Print(ui.Status{Stage: "reading keys", Bytes: int64(s.Bytes), Keys: s.Keys, Elapsed: time.Since(d.began)})
 	})
@@ -223,8 +222,8 @@ func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 	stats, err := snapshot.Cluster(ctx, d.source, out, opts, told("receiving"))
 	how := "taken"
 	if errors.Is(err, snapshot.ErrForbidden) {
-		if !d.flags.scan {
-			return fmt.Errorf("%w; use --scan to read the keys one by one (slower, and not a consistent snapshot)", err)
+		if !d.scan {
+			return useScan(err)
 		}
 		if out.written {
 			return err
@@ -252,17 +251,6 @@ func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// firstWrite knows whether anything was written.
-type firstWrite struct {
-	w       io.Writer
-	written bool
-}
-
-func (f *firstWrite) Write(p []byte) (int, error) {
-	f.written = true
-	return f.w.Write(p)
-}
-
 // clock warns of a server whose clock is wrong, because the dump has the expiry of keys as that clock counts.
 func (d *dumper) clock(s snapshot.Source) {
 	if off := s.Clock.Round(time.Second); s.Clock.Abs() > importer.ClockTolerance {
@@ -275,8 +263,8 @@ func (d *dumper) note(s snapshot.Source) {
 	if s.Cluster {
 		d.warn("%s is a node of a Redis Cluster; the dump contains only the keys of its own slots", s.Addr)
 	}
-	if d.source.Follows() && s.Role == "master" && !d.flags.fromMaster {
-		d.app.Debugf("no replica is available; dumping from the master")
+	if d.source.Follows() && s.Role == "master" && !d.fromMaster {
+		d.Debugf("no replica is available; dumping from the master")
 	}
 }
 

@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -27,37 +28,41 @@ Examples:
   redis-gitops rdb show dump.rdb user:17
   redis-gitops rdb show dump.rdb queue:jobs --db 2 --limit 0 --output jsonl`
 
-func (a *app) rdbShowCommand() *cobra.Command {
-	var db string
-	var limit int
-	var output string
+// showOptions are those of rdb show.
+type showOptions struct {
+	*env.Env
+	db     string
+	limit  int
+	output string
+}
+
+func newShow(e *env.Env) *cobra.Command {
+	o := &showOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "show FILE KEY",
 		Short: "Print a key with its value",
 		Long:  rdbShowHelp,
 		Args:  flags.FromUse,
-		RunE: func(c *cobra.Command, args []string) error {
-			n, err := rdb.ParseDB(db)
-			if err != nil {
-				return fmt.Errorf("--db: %w", err)
-			}
-			if limit < 0 {
-				return fmt.Errorf("--limit %d: must be a number of elements, or 0 for all", limit)
-			}
-			return a.rdbShow(c.Context(), args[0], n, args[1], limit, output)
-		},
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
 	}
-	c.Flags().StringVar(&db, "db", "0", "database of the key")
-	c.Flags().IntVar(&limit, "limit", 100, "maximum number of elements to print; 0 for all")
-	flags.AddOutput(c, &output, "text", "jsonl")
+	c.Flags().StringVar(&o.db, "db", "0", "database of the key")
+	c.Flags().IntVar(&o.limit, "limit", 100, "maximum number of elements to print; 0 for all")
+	flags.AddOutput(c, &o.output, "text", "jsonl")
 	return c
 }
 
 // errEnough ends the reading of a value of which enough is printed.
 var errEnough = errors.New("enough")
 
-func (a *app) rdbShow(ctx context.Context, name string, db int, key string, limit int, output string) error {
-	return a.scanDump(ctx, name, func(s *rdb.Scanner) error {
+func (o *showOptions) run(ctx context.Context, name, key string) error {
+	db, err := rdb.ParseDB(o.db)
+	if err != nil {
+		return fmt.Errorf("--db: %w", err)
+	}
+	if o.limit < 0 {
+		return fmt.Errorf("--limit %d: must be a number of elements, or 0 for all", o.limit)
+	}
+	return scanDump(ctx, o.Env, name, func(s *rdb.Scanner) error {
 		for {
 			e, err := s.Next()
 			if errors.Is(err, io.EOF) {
@@ -67,25 +72,25 @@ func (a *app) rdbShow(ctx context.Context, name string, db int, key string, limi
 				return err
 			}
 			if e.Kind == rdb.KeyEntry && e.DB == db && string(e.Key) == key {
-				return a.showEntry(e, limit, output)
+				return o.show(e)
 			}
 		}
 	})
 }
 
-func (a *app) showEntry(e *rdb.Entry, limit int, output string) error {
-	out := &lines{write: func(p []byte) error { _, err := a.Out.Write(p); return err }}
-	if output == "jsonl" {
-		out.write = a.JSONText
+func (o *showOptions) show(e *rdb.Entry) error {
+	out := &lines{write: func(p []byte) error { _, err := o.Out.Write(p); return err }}
+	if o.output == "jsonl" {
+		out.write = o.JSONText
 	} else {
 		fmt.Fprintf(&out.text, "%s, %s\n", e.Type, expiryText(e.Expiry))
 	}
 	n := 0
 	err := rdb.Decode(e, func(el *rdb.Element) error {
-		if n++; limit > 0 && n > limit {
+		if n++; o.limit > 0 && n > o.limit {
 			return errEnough
 		}
-		if output == "jsonl" {
+		if o.output == "jsonl" {
 			return out.json(elementJSON(el))
 		}
 		out.text.WriteString(elementText(el) + "\n")
@@ -99,7 +104,7 @@ func (a *app) showEntry(e *rdb.Entry, limit int, output string) error {
 		err = e
 	}
 	if err == nil && more {
-		a.PrintErrf("only the first %d elements are printed; --limit 0 prints all\n", limit)
+		o.PrintErrf("only the first %d elements are printed; --limit 0 prints all\n", o.limit)
 	}
 	return err
 }

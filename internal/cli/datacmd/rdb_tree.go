@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
@@ -25,41 +26,45 @@ Examples:
   redis-gitops rdb tree dump.rdb
   redis-gitops rdb tree dump.rdb --depth 5 --top 5 --separator /`
 
-func (a *app) rdbTreeCommand() *cobra.Command {
-	var opts inspect.Options
-	var output string
+// treeOptions are those of rdb tree.
+type treeOptions struct {
+	*env.Env
+	inspect inspect.Options
+	output  string
+}
+
+func newTree(e *env.Env) *cobra.Command {
+	o := &treeOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "tree FILE",
 		Short: "Print the key prefixes of an RDB file as a tree",
 		Long:  rdbTreeHelp,
 		Args:  flags.FromUse,
-		RunE: func(c *cobra.Command, args []string) error {
-			if opts.Top < 1 || opts.Top > 1000 {
-				return fmt.Errorf("--top %d: must be between 1 and 1000", opts.Top)
-			}
-			if opts.Depth < 1 || opts.Depth > 10 {
-				return fmt.Errorf("--depth %d: must be between 1 and 10", opts.Depth)
-			}
-			opts.Now = a.Now
-			return a.rdbTree(c.Context(), args[0], opts, output)
-		},
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
-	c.Flags().IntVar(&opts.Depth, "depth", 3, "number of levels")
-	c.Flags().IntVar(&opts.Top, "top", 10, "number of prefixes per level")
-	c.Flags().StringVar(&opts.Separator, "separator", ":", "prefix separator")
-	flags.AddOutput(c, &output, "text", "json")
+	c.Flags().IntVar(&o.inspect.Depth, "depth", 3, "number of levels")
+	c.Flags().IntVar(&o.inspect.Top, "top", 10, "number of prefixes per level")
+	c.Flags().StringVar(&o.inspect.Separator, "separator", ":", "prefix separator")
+	flags.AddOutput(c, &o.output, "text", "json")
 	return c
 }
 
-func (a *app) rdbTree(ctx context.Context, name string, opts inspect.Options, output string) error {
-	info, err := a.inspectDump(ctx, name, opts)
+func (o *treeOptions) run(ctx context.Context, name string) error {
+	if o.inspect.Top < 1 || o.inspect.Top > 1000 {
+		return fmt.Errorf("--top %d: must be between 1 and 1000", o.inspect.Top)
+	}
+	if o.inspect.Depth < 1 || o.inspect.Depth > 10 {
+		return fmt.Errorf("--depth %d: must be between 1 and 10", o.inspect.Depth)
+	}
+	o.inspect.Now = o.Now
+	info, err := inspectDump(ctx, o.Env, name, o.inspect)
 	if err != nil {
 		return err
 	}
-	if output == "json" {
-		return a.JSON(info.Tree)
+	if o.output == "json" {
+		return o.JSON(info.Tree)
 	}
-	out := &lines{write: func(p []byte) error { _, err := a.Out.Write(p); return err }}
+	out := &lines{write: func(p []byte) error { _, err := o.Out.Write(p); return err }}
 	shown := filepath.Base(name)
 	if name == "-" {
 		shown = "standard input"

@@ -1,4 +1,4 @@
-package cli
+package datacmd
 
 import (
 	"crypto/sha256"

@@ -1,8 +1,11 @@
-package cli
+package datacmd
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -24,26 +27,34 @@ Examples:
   redis-gitops rdb filter dump.rdb staging.rdb.gz --drop-expired --ttl 7d
   redis-gitops rdb filter dump.rdb moved.rdb --map-db 3:0 --db 3`
 
-func (a *app) rdbFilterCommand() *cobra.Command {
-	var choice filterFlags
-	var dropExpired bool
+// filterOptions are those of rdb filter.
+type filterOptions struct {
+	*env.Env
+	filterFlags
+	dropExpired bool
+}
+
+func newFilter(e *env.Env) *cobra.Command {
+	o := &filterOptions{Env: e}
 	c := &cobra.Command{
 		Use:   "filter FILE OUT",
 		Short: "Copy selected keys, or change databases and expiry",
 		Long:  rdbFilterHelp,
 		Args:  flags.FromUse,
-		RunE: func(c *cobra.Command, args []string) error {
-			filter, err := choice.filter()
-			if err != nil {
-				return err
-			}
-			if dropExpired || filter.TTL.Max > 0 {
-				filter.Now = a.Now
-			}
-			return a.rewrite(c.Context(), args[0], args[1], rdb.CopyOptions{Filter: filter}, false)
-		},
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
 	}
-	choice.add(c)
-	c.Flags().BoolVar(&dropExpired, "drop-expired", false, "omit expired keys (implied by --ttl with a duration)")
+	o.add(c)
+	c.Flags().BoolVar(&o.dropExpired, "drop-expired", false, "omit expired keys (implied by --ttl with a duration)")
 	return c
+}
+
+func (o *filterOptions) run(ctx context.Context, from, to string) error {
+	filter, err := o.filter()
+	if err != nil {
+		return err
+	}
+	if o.dropExpired || filter.TTL.Max > 0 {
+		filter.Now = o.Now
+	}
+	return rewrite(ctx, o.Env, from, to, rdb.CopyOptions{Filter: filter}, false)
 }
