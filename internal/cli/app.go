@@ -22,10 +22,10 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/lintcmd"
-	"github.com/redis-gitops/redis-gitops/internal/cli/rules"
+	"github.com/redis-gitops/redis-gitops/internal/cli/rulescmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/scaffoldcmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
-	"github.com/redis-gitops/redis-gitops/internal/cli/web"
+	"github.com/redis-gitops/redis-gitops/internal/cli/webcmd"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -121,11 +121,11 @@ func (a *app) rootCommand() *cobra.Command {
 		commands  []*cobra.Command
 	}{
 		{"scaffold", "Scaffold", scaffoldcmd.Commands(a.Env)},
-		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rules.New(a.Env))},
+		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rulescmd.New(a.Env))},
 		{"connect", "Connect", connectcmd.Commands(a.Env)},
 		{"data", "Data", datacmd.Commands(a.Env)},
-		{"extend", "Extend", []*cobra.Command{rules.NewPolicy(a.Env), web.New(a.Env)}},
-		{"", "", []*cobra.Command{lintcmd.NewEvaluate(a.Env), a.versionCommand()}},
+		{"extend", "Extend", []*cobra.Command{rulescmd.NewPolicy(a.Env), webcmd.New(a.Env)}},
+		{"", "", []*cobra.Command{lintcmd.NewEvaluate(a.Env), newVersion(a.Env)}},
 	} {
 		if g.id != "" {
 			root.AddGroup(&cobra.Group{ID: g.id, Title: g.title + ":"})

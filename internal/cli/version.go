@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 )
 
@@ -21,7 +22,7 @@ Examples:
   redis-gitops version
   redis-gitops version -q    # the version alone`
 
-func (a *app) versionCommand() *cobra.Command {
+func newVersion(e *env.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
@@ -29,7 +30,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:  flags.FromUse,
 		RunE: func(*cobra.Command, []string) error {
 			info, _ := debug.ReadBuildInfo()
-			a.Printf("%s\n", a.Block(versionText(info, a.Quiet)))
+			e.Printf("%s\n", e.Block(versionText(info, e.Quiet)))
 			return nil
 		},
 	}

@@ -1,5 +1,5 @@
-// Package web has the command that serves the page.
-package web
+// Package webcmd has the command that serves the page.
+package webcmd
 
 import (
 	"context"

@@ -1,5 +1,5 @@
-// Package rules has the commands about the rules of lint: rules and policy.
-package rules
+// Package rulescmd has the commands about the rules of lint: rules and policy.
+package rulescmd
 
 import (
 	"strings"
