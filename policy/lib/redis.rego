@@ -67,14 +67,22 @@ holds_in(o, c) if {
 	not present(o, c.path)
 }
 
-holds_in(o, c) if value_in(o, c.path) == c.is
+holds_in(o, c) if text(value_in(o, c.path)) == c.is
 
 holds_in(o, c) if {
-	c.not
-	not value_in(o, c.path) == c.not
+	is_string(c.not)
+	text(value_in(o, c.path)) != c.not
 }
 
-# A path is set to something else than false, "", 0 or nothing at all; a * in it is each element of a list.
+# A scalar as text, "" for anything else.
+text(v) := v if {
+	is_string(v)
+} else := sprintf("%v", [v]) if {
+	type_name(v) in {"boolean", "number"}
+} else := ""
+
+# A path is set to something else than false, "", an empty list or nothing at all; a * in it is each element of a list. An empty mapping
+# counts: to an operator it is a pointer that is not nil.
 present(o, path) if {
 	not "*" in path
 	filled(value_in(o, path))
@@ -87,7 +95,7 @@ present(o, path) if {
 	filled(value_in(element, array.slice(path, i + 1, count(path))))
 }
 
-filled(v) if not v in {null, false, "", 0, {}, []}
+filled(v) if not v in {null, false, "", []}
 
 value(path) := value_in(input, path)
 
