@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue"
 )
@@ -332,6 +333,27 @@ func (o *Operator) Schemes() []Scheme { return o.derived.Instances }
 func (o *Operator) Reads(kind string) bool {
 	return slices.ContainsFunc(o.derived.Instances, func(s Scheme) bool { return s.With != nil && s.With.Kind == kind })
 }
+
+// RunsRedis reports whether resources of a kind can be a Redis of some operator, or belong to one: it is a custom resource of an operator,
+// or has a scheme.
+func RunsRedis(kind string) bool { return redisKinds()[kind] }
+
+var redisKinds = sync.OnceValue(func() map[string]bool {
+	kinds := map[string]bool{}
+	operators, err := Operators()
+	if err != nil {
+		return kinds // whoever needs the operators reports it
+	}
+	for _, o := range operators {
+		for _, k := range o.Kinds {
+			kinds[k.Kind] = true
+		}
+		for _, s := range o.Schemes() {
+			kinds[s.Kind] = true
+		}
+	}
+	return kinds
+})
 
 // PodSpecs returns the pods that this operator creates; those of a fork are its own and then those of the operator it comes from.
 func (o *Operator) PodSpecs() []PodSpec {

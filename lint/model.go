@@ -339,12 +339,7 @@ func aboutRedis(kind string) bool {
 	case "Service", "Application", "HelmRelease", "GitRepository", "OCIRepository", "HelmRepository":
 		return true
 	}
-	return runsRedis(kind)
-}
-
-// runsRedis names the kinds that can be a Redis.
-func runsRedis(kind string) bool {
-	return kind == "StatefulSet" || kind == "Deployment" || strings.HasPrefix(kind, "Redis")
+	return cue.RunsRedis(kind)
 }
 
 // redis sets what data.repo has of the Redis instances of the repository: redis, pods and references.

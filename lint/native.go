@@ -103,7 +103,7 @@ func operatorSchema(name, version string) *operatorSchemas {
 // check describes what the schema of its operator has against a resource.
 func (s *schemas) check(l *linter, resource map[string]any) []policy.Violation {
 	kind, apiVersion := text(resource, "kind"), text(resource, "apiVersion")
-	if !strings.HasPrefix(kind, "Redis") || resource["sops"] != nil {
+	if !cue.RunsRedis(kind) || resource["sops"] != nil {
 		return nil
 	}
 	s.once.Do(func() { s.load(l) })

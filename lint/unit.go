@@ -271,7 +271,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	if l.evaluator.Wants(kept.Kind) {
 		stop := l.clock.measure("rules")
 		input := kept.value
-		if len(u.attached) > 0 && runsRedis(kept.Kind) {
+		if len(u.attached) > 0 && cue.RunsRedis(kept.Kind) {
 			if input, err = u.attach(l, kept.Namespace, plain, input); err != nil {
 				return err
 			}
