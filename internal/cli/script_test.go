@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
@@ -126,6 +127,27 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+// maxScript is how many lines a script may have before its files: one that is longer has more than one topic.
+const maxScript = 80
+
+// TestScriptLength holds the length of the scripts.
+func TestScriptLength(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil || len(names) < 40 {
+		t.Fatalf("%d scripts, %v", len(names), err)
+	}
+	for _, name := range names {
+		script, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(script.Comment, []byte("\n")); n > maxScript {
+			t.Errorf("%s has %d lines before its files, %d allowed; split it by topic", name, n, maxScript)
+		}
+	}
 }
 
 func sampleDump(ts *testscript.TestScript) []byte {
