@@ -21,9 +21,6 @@ const (
 	defaultMemory memlimit.Size = 1 << 30
 )
 
-// ErrLimit is in the cause of a context that --timeout or --max-memory ended.
-var ErrLimit = errors.New("the run was stopped")
-
 // AddLimits adds --timeout and --max-memory to a command that reads a repository, or to those below it, and returns it.
 func (e *Env) AddLimits(c *cobra.Command) *cobra.Command {
 	if c.RunE != nil && len(c.Commands()) == 0 {

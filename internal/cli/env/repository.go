@@ -20,13 +20,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 )
 
-// FS is a file system that can be locked against other runs.
-type FS interface {
-	afero.Fs
-	Lock() error
-	Close() error
-}
-
 // A Repository is one with its configuration.
 type Repository struct {
 	*repo.Repo

@@ -19,6 +19,9 @@ const (
 	lastWords = 200 * time.Millisecond
 )
 
+// ErrLimit is in the cause of a context that --timeout or --max-memory ended.
+var ErrLimit = errors.New("the run was stopped")
+
 // leftovers are what a run must put in order before its process ends: temporary files, the mode of the terminal.
 type leftovers struct {
 	mu   sync.Mutex

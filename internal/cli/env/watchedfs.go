@@ -9,6 +9,13 @@ import (
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
+// FS is a file system that can be locked against other runs.
+type FS interface {
+	afero.Fs
+	Lock() error
+	Close() error
+}
+
 // watchedFs remembers which files were opened: only what was read can be in a message.
 type watchedFs struct {
 	FS

@@ -12,14 +12,15 @@ import (
 // everything that is written to it as a stream, may be somebody else's: secret values are masked, and control characters and
 // commands of CI systems are escaped. Only data that was asked for as such, a dump or what redis-cli prints, passes by [UI.Raw].
 type door struct {
-	w    io.Writer
-	ui   *UI
-	err  error // of the first write that failed: half of a patch must not look like a whole one
-	data rawDoor
+	w       io.Writer
+	secrets *redact.Secrets
+	colored *bool // whether colors go through
+	err     error // of the first write that failed: half of a patch must not look like a whole one
+	data    rawDoor
 }
 
-func newDoor(u *UI, w io.Writer) *door {
-	d := &door{w: w, ui: u}
+func newDoor(w io.Writer, secrets *redact.Secrets, colored *bool) *door {
+	d := &door{w: w, secrets: secrets, colored: colored}
 	d.data.door = d
 	return d
 }
@@ -29,8 +30,8 @@ var sgr = regexp.MustCompile(`\x1b\[(?:0|1|2|31|32|33|36)m`)
 
 // Write takes text of any origin. Lines and tabs stay, and colors where there are any.
 func (d *door) Write(p []byte) (int, error) {
-	text := d.ui.Secrets.Text(string(p))
-	if d.ui.colored && strings.Contains(text, "\x1b") {
+	text := d.secrets.Text(string(p))
+	if *d.colored && strings.Contains(text, "\x1b") {
 		var b strings.Builder
 		at := 0
 		for _, m := range sgr.FindAllStringIndex(text, -1) {

@@ -42,8 +42,8 @@ func New() *UI {
 
 // Guard has everything that is written from now on escaped.
 func (u *UI) Guard() {
-	u.door = newDoor(u, u.Out)
-	u.Out, u.Err = u.door, newDoor(u, u.Err)
+	u.door = newDoor(u.Out, u.Secrets, &u.colored)
+	u.Out, u.Err = u.door, newDoor(u.Err, u.Secrets, &u.colored)
 }
 
 // WriteError returns the first error of writing to standard output: half of a patch must not look like a whole one.
@@ -84,11 +84,6 @@ func (u *UI) Debugf(format string, args ...any) {
 	if u.Verbose {
 		u.PrintErrf(format+"\n", args...)
 	}
-}
-
-// Warnf prints a warning to standard error.
-func (u *UI) Warnf(format string, args ...any) {
-	u.PrintErrf("%s %s\n", u.Paint(Yellow, "warning:"), fmt.Sprintf(format, args...))
 }
 
 // Step prints a step of something that takes a while to standard error.
@@ -173,13 +168,4 @@ func (u *UI) sentences(err error) []string {
 		lines[i] = redact.Printable(lines[i])
 	}
 	return []string{strings.Join(lines, "\n  ")}
-}
-
-// Patch writes a patch or a conflict, and says when it is not as git would have it.
-func (u *UI) Patch(w io.Writer, diff string) {
-	text, changed := u.Secrets.Patch(diff)
-	_, _ = io.WriteString(u.Raw(w), u.paintDiff(text))
-	for _, file := range changed {
-		u.PrintErrf("%s %s: the patch masks secret values or control characters, so git apply rejects it; run the command without --dry-run or --diff to write the file\n", u.Paint(Yellow, "note:"), file)
-	}
 }
