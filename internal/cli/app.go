@@ -1,4 +1,4 @@
-// Package cli is the command line of redis-gitops: flags, then calls of the other packages, then output and an exit code.
+// Package cli is the command line of redis-gitops: the root command with its groups, and the exit code of a run.
 package cli
 
 import (
