@@ -27,6 +27,9 @@ type (
 	Needs = plan.Needs
 )
 
+// ClockTolerance is how much two clocks may differ before that is reported.
+const ClockTolerance = plan.ClockTolerance
+
 // The values of Existing, Method and Verify.
 const (
 	Refuse  = plan.Refuse

@@ -76,7 +76,7 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 	if names := im.removals(); len(names) > 0 {
 		reasons = append(reasons, "other clients sent "+strings.Join(names, ", "))
 	}
-	if im.resumed != nil || im.restarted || im.opts.Anonymous {
+	if im.resumed != nil || im.restarted || im.Options.Anonymous {
 		reasons = append(reasons, "the import was interrupted, or the target was restarted in between")
 	}
 	if len(reasons) == 0 {
@@ -85,7 +85,7 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 	if v.compared && evicted == 0 {
 		return nil // every key was looked at a moment ago
 	}
-	if im.source.Once {
+	if im.Source.Once {
 		switch {
 		case short > 0:
 			r.Differing += short
@@ -129,7 +129,7 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 		expired[row.DB] += row.Expired
 	}
 	var before map[int]uint64 // counted as expired before the first write
-	if im.survey != nil && !im.source.Once {
+	if im.survey != nil && !im.Source.Once {
 		before = map[int]uint64{}
 		for _, row := range im.survey.rows {
 			before[row.DB] += row.Expired
@@ -139,20 +139,20 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 		if written[db] == 0 {
 			continue
 		}
-		gone := im.lifetimes.Over(db, im.now())
+		gone := im.Lifetimes.Over(db, im.Now())
 		if before != nil { // those among them that were not sent, because their time was over
 			gone -= min(gone, expired[db]-min(expired[db], before[db]))
 		}
 		must, most := written[db]-min(written[db], gone), written[db]
 		have, had := im.Facts.Keys(im.Facts.Now, db), im.Facts.Keys(im.Facts.Before, db)
-		if im.opts.Existing == plan.Flush {
+		if im.Options.Existing == plan.Flush {
 			had = 0
 		}
 		switch {
 		case have < must:
 			short += must - have
 			reasons = append(reasons, fmt.Sprintf("database %d has %s, but %s written to it", db, finding.Count(have, "key"), finding.Count(must, "unexpired key", finding.Verb(must, "was", "were"))))
-		case had > 0 && (im.opts.Existing == plan.Replace || im.opts.Existing == plan.Skip):
+		case had > 0 && (im.Options.Existing == plan.Replace || im.Options.Existing == plan.Skip):
 			reasons = append(reasons, fmt.Sprintf("database %d already had %s, so counting proves nothing", db, finding.Count(had, "key")))
 		case have > most+had:
 			reasons = append(reasons, fmt.Sprintf("other clients wrote to database %d", db))
@@ -166,7 +166,7 @@ func (im *importer) removals() []string {
 	var names []string
 	for _, name := range account.Removing {
 		n := im.Facts.Since(func(f server.Facts) int64 { return f.Removals[name] })
-		n -= im.sent[strings.ToUpper(name)].Load()
+		n -= im.Sent[strings.ToUpper(name)].Load()
 		if n > 0 {
 			names = append(names, fmt.Sprintf("%s (%s)", strings.ToUpper(name), finding.Count(n, "time")))
 		}
@@ -200,12 +200,12 @@ func (v *verifier) presence(ctx context.Context) error {
 // each calls yield for every key of the dump that must be in the target.
 func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 	im := v.im
-	body, err := im.source.Open(ctx, 0)
+	body, err := im.Source.Open(ctx, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { body.Close() }()
-	filter := im.opts.Filter
+	filter := im.Options.Filter
 	scanner := rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true})
 	began, attempts := time.Now(), 0
 	for {
@@ -221,13 +221,13 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 		if e.Kind != rdb.KeyEntry || filter.Apply(e) != rdb.Kept {
 			continue
 		}
-		im.shiftExpiry(e)
-		if im.isGone(e.Expiry) {
+		im.ShiftExpiry(e)
+		if im.IsGone(e.Expiry) {
 			continue
 		}
 		large := e.Raw == nil
 		err = fn(e)
-		if err != nil && large && !server.IsFinal(err) && time.Since(began) < im.opts.Patience && attempts < 10 {
+		if err != nil && large && !server.IsFinal(err) && time.Since(began) < im.Options.Patience && attempts < 10 {
 			// The connection broke within a large value: it has to be read again.
 			attempts++
 			v.close()
@@ -237,7 +237,7 @@ func (v *verifier) each(ctx context.Context, fn func(*rdb.Entry) error) error {
 				return context.Cause(ctx)
 			}
 			body.Close()
-			if body, err = im.source.Open(ctx, at.Offset); err != nil {
+			if body, err = im.Source.Open(ctx, at.Offset); err != nil {
 				return err
 			}
 			scanner = rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true, Start: at})

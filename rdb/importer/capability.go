@@ -17,21 +17,21 @@ import (
 
 // checkLive decides up front what a snapshot that is read once would otherwise show key by key.
 func (im *importer) checkLive(ctx context.Context, add func(error)) {
-	live := im.source.Live
-	if !im.source.Once || live == nil {
+	live := im.Source.Live
+	if !im.Source.Once || live == nil {
 		return
 	}
-	if live.FieldTTL && im.Server.Version < 12 && wants(im.opts.Filter.Types, "hash") {
+	if live.FieldTTL && im.Server.Version < 12 && wants(im.Options.Filter.Types, "hash") {
 		add(fmt.Errorf("the source has hashes with field expiry, which %s does not support; import into Redis 7.4 or Valkey 9.0, or exclude hashes with --type", im.Server.Name))
 	}
 	if live.FindTypes == nil {
 		return
 	}
 	var types []string
-	if wants(im.opts.Filter.Types, "module") {
+	if wants(im.Options.Filter.Types, "module") {
 		types = im.foreignTypes(ctx)
 	}
-	if im.Server.Version < 9 && wants(im.opts.Filter.Types, "stream") {
+	if im.Server.Version < 9 && wants(im.Options.Filter.Types, "stream") {
 		types = append(types, "stream")
 	}
 	found, err := live.FindTypes(ctx, types)
@@ -56,7 +56,7 @@ func (im *importer) foreignTypes(ctx context.Context) []string {
 	im.EveryMaster(ctx, func(error) {}, func(ctx context.Context, _ func(error)) {
 		have, _ := im.moduleList(ctx)
 		for t := range plan.ModuleNames {
-			lacking[t] = lacking[t] || plan.ModuleListed(im.source.Live.Modules, t) && !plan.ModuleListed(have, t)
+			lacking[t] = lacking[t] || plan.ModuleListed(im.Source.Live.Modules, t) && !plan.ModuleListed(have, t)
 		}
 	})
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(lacking)), func(t string) bool { return !lacking[t] })
@@ -76,7 +76,7 @@ func (im *importer) checkTypes(ctx context.Context, add func(error)) {
 		sample, keys := im.survey.samples[t], im.survey.types[t]
 		switch {
 		case t == rdb.TypeModule2:
-		case im.opts.Method == plan.Replication:
+		case im.Options.Method == plan.Replication:
 			add(im.loadable(ctx, t, sample, keys))
 		case rdb.Loadable(t, im.Server.Version) != nil:
 			add(fmt.Errorf("%s of type %s: %w; import into a newer server, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is", "are")), t, rdb.Loadable(t, im.Server.Version)))
@@ -94,7 +94,7 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 		return err
 	}
 	if how == reencoded {
-		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.Server.Version, Shift: im.shift})
+		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.Server.Version, Shift: im.Shift})
 		if err != nil || value == nil {
 			return nil // the value is damaged; it is reported when it is written
 		}
@@ -136,7 +136,7 @@ func knows(version int, t rdb.Type) bool {
 // checkModules asks for every module of the dump whether the target has it. A server that loads a dump with data of a module
 // that it lacks ends; RESTORE of such a key fails.
 func (im *importer) checkModules(ctx context.Context, add func(error)) {
-	if len(im.survey.modules) > 0 || im.opts.Method == plan.Replication {
+	if len(im.survey.modules) > 0 || im.Options.Method == plan.Replication {
 		im.EveryMaster(ctx, add, im.checkModulesOf)
 	}
 }
@@ -151,7 +151,7 @@ func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
 	for _, name := range slices.Sorted(maps.Keys(im.survey.modules)) {
 		add(im.checkModule(ctx, name, have, listErr == nil))
 	}
-	if im.opts.Method != plan.Replication {
+	if im.Options.Method != plan.Replication {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(im.survey.moduleAux)) {
@@ -172,7 +172,7 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 		lacks = fmt.Errorf("%s %s; import into Redis 8.0 or later, or exclude them with --type", finding.Count(keys, "key", finding.Verb(keys, "is one of the", "are")), what)
 	}
 	switch {
-	case im.Server.NoRestore && im.opts.Method != plan.Replication:
+	case im.Server.NoRestore && im.Options.Method != plan.Replication:
 		return fmt.Errorf("%s to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", belong, what)
 	case im.survey.moduleSamples[name] != nil && im.Server.AbsTTL && !im.Server.NoRestore && !im.fragile():
 		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
@@ -182,7 +182,7 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 		return err
 	case listed && !plan.ModuleListed(have, name):
 		return lacks
-	case im.opts.Method == plan.Replication && !listed:
+	case im.Options.Method == plan.Replication && !listed:
 		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and a server without it exits when loading the dump; grant +module|list, or remove --method replication", finding.Count(keys, "key"), what)
 	case im.fragile() && !listed:
 		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", finding.Count(keys, "key"), what, im.Server.Name)
@@ -221,7 +221,7 @@ func (im *importer) probeModule(ctx context.Context, e *rdb.Entry) (bool, error)
 
 // moduleKnown stops a live import at the first key of a module that the target lacks.
 func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
-	if !im.source.Once || e.Raw == nil || im.modules[e.Module] {
+	if !im.Source.Once || e.Raw == nil || im.modules[e.Module] {
 		return nil
 	}
 	if !im.Server.NoRestore {
@@ -253,11 +253,11 @@ func (im *importer) hasModule(ctx context.Context, e *rdb.Entry) (bool, error) {
 
 // checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.
 func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
-	if im.source.Once && im.survey.version < 10 || !wants(im.opts.Filter.Types, server.FunctionRow) {
+	if im.Source.Once && im.survey.version < 10 || !wants(im.Options.Filter.Types, server.FunctionRow) {
 		return
 	}
 	count := len(im.survey.libraries)
-	if !im.source.Once && count == 0 {
+	if !im.Source.Once && count == 0 {
 		return
 	}
 	if im.Server.Version < 10 {
@@ -279,7 +279,7 @@ func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 		}
 	}
 	count := len(im.survey.libraries)
-	if im.opts.Method == plan.Replication || im.opts.Existing == plan.Skip || im.resumed != nil || count == 0 {
+	if im.Options.Method == plan.Replication || im.Options.Existing == plan.Skip || im.resumed != nil || count == 0 {
 		return // what is there is replaced, or kept
 	}
 	list, err := im.List(ctx, "FUNCTION", "LIST")
@@ -290,7 +290,7 @@ func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 	case err != nil:
 		add(server.Advise(err))
 	default:
-		for _, e := range server.Conflicts(im.survey.libraries, have, im.opts.Existing == plan.Replace) {
+		for _, e := range server.Conflicts(im.survey.libraries, have, im.Options.Existing == plan.Replace) {
 			add(e)
 		}
 	}

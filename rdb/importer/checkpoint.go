@@ -52,10 +52,10 @@ var errNoCheckpoint = errors.New("no checkpoint to resume from; import without -
 
 // load reads the checkpoint, and checks that it is of this dump and these options.
 func (im *importer) load() error {
-	if im.opts.Checkpoint == nil {
+	if im.Options.Checkpoint == nil {
 		return errNoCheckpoint
 	}
-	text, err := im.opts.Checkpoint.Load()
+	text, err := im.Options.Checkpoint.Load()
 	if err != nil {
 		return fmt.Errorf("cannot read the checkpoint: %w", err)
 	}
@@ -91,9 +91,9 @@ func (im *importer) fits() error {
 
 // optionsSum covers what decides which keys are written and how.
 func (im *importer) optionsSum() string {
-	f := im.opts.Filter
+	f := im.Options.Filter
 	f.Now = time.Time{}
-	existing := im.opts.Existing
+	existing := im.Options.Existing
 	text, err := json.Marshal(struct {
 		Filter   rdb.Filter
 		Existing plan.Existing
@@ -117,9 +117,9 @@ func (im *importer) begin() error {
 		if c.RunID != im.Server.RunID {
 			im.confirmed = c.Nodes
 		}
-		im.id, im.began, im.opts.Filter.Now, im.shift = c.ID, c.Began, c.Now, c.Shift
+		im.id, im.Began, im.Options.Filter.Now, im.Shift = c.ID, c.Began, c.Now, c.Shift
 		if c.Now.IsZero() { // of an earlier version
-			im.opts.Filter.Now = c.Began
+			im.Options.Filter.Now = c.Began
 		}
 		repair := ""
 		if c.RunID != im.Server.RunID || c.RunID == "" || len(c.Nodes) > 0 && !server.Descends(c.Nodes, ids) {
@@ -147,7 +147,7 @@ func (im *importer) begin() error {
 
 // save writes the checkpoint and allows sending up to its limit.
 func (im *importer) save() error {
-	if im.opts.Checkpoint == nil || im.source.Once {
+	if im.Options.Checkpoint == nil || im.Source.Once {
 		return nil
 	}
 	im.saving.Lock()
@@ -155,8 +155,8 @@ func (im *importer) save() error {
 	var nodes map[string]server.Identity
 	s := im.Ledger.State(func() { nodes = im.confirmed })
 	c := checkpoint{
-		Format: checkpointFormat, ID: im.id, Began: im.began, Source: im.source.Name, Size: im.survey.size, Checksum: im.survey.checksum(),
-		Options: im.sum, Target: im.Target.String(), RunID: s.RunID, Nodes: nodes, Now: im.opts.Filter.Now, Shift: im.shift,
+		Format: checkpointFormat, ID: im.id, Began: im.Began, Source: im.Source.Name, Size: im.survey.size, Checksum: im.survey.checksum(),
+		Options: im.sum, Target: im.Target.String(), RunID: s.RunID, Nodes: nodes, Now: im.Options.Filter.Now, Shift: im.Shift,
 		Offset: s.Frontier.Offset, DB: s.Frontier.DB, Version: s.Frontier.Version,
 		Limit: max(s.Frontier.Offset+ahead, s.Sent), Rows: s.Rows, Failures: s.Failures, Repaired: s.Repaired, Notes: s.Notes,
 	}
@@ -164,7 +164,7 @@ func (im *importer) save() error {
 	if err != nil {
 		return err
 	}
-	if err := im.opts.Checkpoint.Save(text); err != nil {
+	if err := im.Options.Checkpoint.Save(text); err != nil {
 		return fmt.Errorf("cannot write the checkpoint: %w; free some space, or choose another file with --checkpoint", err)
 	}
 	im.saved = true

@@ -39,7 +39,7 @@ func (p *pass) temporary(key []byte, n int64) []byte {
 // They are one transaction: what is cut off is not carried out, and where the server refuses one command (OOM, say) it
 // carries out none. A name that all share is enough then.
 func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
-	replace := p.im.opts.Existing == plan.Replace
+	replace := p.im.Options.Existing == plan.Replace
 	start := len(b.buf)
 	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.Server.Version >= expireAtSince) {
 		return p.appendSet(b, k, e, replace)
@@ -50,10 +50,10 @@ func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	made := *e
 	made.Key = temporary
 	n := int32(2)
-	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.Server.Version, Shift: p.im.shift}, func(args [][]byte) error {
+	err := rdb.Commands(&made, rdb.CommandOptions{RDBVersion: p.im.Server.Version, Shift: p.im.Shift}, func(args [][]byte) error {
 		b.buf = redis.AppendCommand(b.buf, args...)
 		n++
-		if c := p.im.sent.Of(args[0]); c != nil {
+		if c := p.im.Sent.Of(args[0]); c != nil {
 			k.removes = append(k.removes, c)
 		}
 		return nil
@@ -113,9 +113,9 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	switch {
 	case e.Type == rdb.TypeModule2:
 		return asIs, im.moduleKnown(ctx, e)
-	case im.opts.Method == plan.Commands, im.Server.NoRestore, !im.Server.AbsTTL:
+	case im.Options.Method == plan.Commands, im.Server.NoRestore, !im.Server.AbsTTL:
 		return plain, nil
-	case im.shift != 0 && e.Type.FieldExpiry():
+	case im.Shift != 0 && e.Type.FieldExpiry():
 		return reencoded, nil
 	case knows(im.Server.Version, e.Type): // if it refuses the value all the same, the value is damaged
 		return asIs, nil
@@ -141,9 +141,9 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 
 // reencode returns an entry that the target loads, and takes account of what it loses.
 func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
-	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.Server.Version, Shift: p.im.shift})
+	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.Server.Version, Shift: p.im.Shift})
 	if err == nil && !p.epoch.Repair && p.reread != e.Offset {
-		p.im.uses.Lose(lost)
+		p.im.Losses.Lose(lost)
 	}
 	return out, err
 }
@@ -185,7 +185,7 @@ func (im *importer) probeMasters(ctx context.Context, e *rdb.Entry) (refused boo
 
 // function loads a library.
 func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
-	v := p.im.opts.Filter.Apply(e)
+	v := p.im.Options.Filter.Apply(e)
 	row := p.rowFor(0, "function")
 	c := p.count(row)
 	c.Read++
@@ -194,7 +194,7 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 		return nil
 	}
 	policy := "APPEND"
-	if p.im.opts.Existing == plan.Replace || e.Offset < p.uncertain || e.Offset == p.reread {
+	if p.im.Options.Existing == plan.Replace || e.Offset < p.uncertain || e.Offset == p.reread {
 		policy = "REPLACE"
 	}
 	payload, err := rdb.AppendFunctions(nil, e)
@@ -216,10 +216,10 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 			p.drop(r)
 			c.Read--
 			return errReread
-		case p.im.opts.Existing == plan.Skip && policy == "APPEND":
+		case p.im.Options.Existing == plan.Skip && policy == "APPEND":
 			c.Skipped++
 			return nil
-		case p.im.source.Once && (server.UnknownCommand(refused) || refused.Code() == "NOPERM"):
+		case p.im.Source.Once && (server.UnknownCommand(refused) || refused.Code() == "NOPERM"):
 			return server.Fatal(fmt.Errorf("function libraries: %w; exclude them with --type", server.Advise(refused)))
 		default:
 			p.refuse(e, row, server.Advise(refused))
@@ -255,7 +255,7 @@ func (p *pass) drop(r *route) {
 // cut.
 func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how way) error {
 	value, err := p.wholeStream(e, how)
-	if err != nil && e.Raw != nil && (!p.im.source.Once || !errors.Is(err, rdb.ErrTarget)) { // it was read, and is damaged
+	if err != nil && e.Raw != nil && (!p.im.Source.Once || !errors.Is(err, rdb.ErrTarget)) { // it was read, and is damaged
 		p.refuse(e, row, err)
 		return nil
 	}
@@ -304,7 +304,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 func (p *pass) largeFailed(ctx context.Context, e *rdb.Entry, row int32, err error) error {
 	var wrong *rdb.Error
 	if errors.As(err, &wrong) {
-		if !p.im.source.Once && (errors.Is(err, rdb.ErrTarget) || errors.Is(err, rdb.ErrUnsupported)) {
+		if !p.im.Source.Once && (errors.Is(err, rdb.ErrTarget) || errors.Is(err, rdb.ErrUnsupported)) {
 			p.refuse(e, row, err)
 			return nil
 		}
@@ -326,11 +326,11 @@ func (p *pass) largeRefused(ctx context.Context, e, value *rdb.Entry, r *route, 
 	switch server.ClassifyReply(refused) {
 	case server.Exists:
 		switch {
-		case p.im.opts.Existing == plan.Skip:
+		case p.im.Options.Existing == plan.Skip:
 			p.count(row).Skipped++
 		case e.Offset < p.uncertain || p.epoch.Repair || p.reread == e.Offset:
 			if p.im.Foreign.Load() {
-				p.im.doubtful.Add(e.Offset)
+				p.im.Doubtful.Add(e.Offset)
 			}
 			if !p.epoch.Repair {
 				p.count(row).Written++
@@ -398,7 +398,7 @@ func (l *largeKey) add(args ...[]byte) {
 
 // run sends the key and gives the first reply that refuses.
 func (l *largeKey) run(ctx context.Context, size int64, whole bool) (redis.Error, error) {
-	p, e, replace := l.pass, l.entry, l.pass.im.opts.Existing == plan.Replace
+	p, e, replace := l.pass, l.entry, l.pass.im.Options.Existing == plan.Replace
 	if err := l.selectDB(ctx, e.DB); err != nil {
 		var refused redis.Error
 		if errors.As(err, &refused) {
@@ -428,7 +428,7 @@ func (l *largeKey) run(ctx context.Context, size int64, whole bool) (redis.Error
 	}
 	temporary := p.temporary(key, p.im.names.Add(1))
 	p.im.leftovers.add(e.DB, string(temporary))
-	p.im.sent.Made(3, replace)
+	p.im.Sent.Made(3, replace)
 	refused, err = l.pipeline(ctx, func() error { return l.pieces(ctx, temporary) })
 	e.Key = key
 	if err != nil {
@@ -508,7 +508,7 @@ func (l *largeKey) rename(ctx context.Context, key, temporary []byte, replace bo
 		refused = insideError(reply)
 	}
 	switch {
-	case strings.HasPrefix(string(refused), "ERR no such key") && l.entry.Expiry != 0 && l.pass.im.isGone(l.entry.Expiry):
+	case strings.HasPrefix(string(refused), "ERR no such key") && l.entry.Expiry != 0 && l.pass.im.IsGone(l.entry.Expiry):
 		return "", nil // it expired in between
 	case refused == "" && reply == int64(0):
 		return "BUSYKEY", nil
@@ -538,9 +538,9 @@ func (l *largeKey) pieces(ctx context.Context, temporary []byte) error {
 	l.add([]byte("UNLINK"), temporary)
 	l.entry.Key = temporary
 	l.empty = true
-	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.Server.Version, ChunkBytes: pieceBytes / 2, Shift: l.pass.im.shift}, func(args [][]byte) error {
+	return rdb.Commands(l.entry, rdb.CommandOptions{RDBVersion: l.pass.im.Server.Version, ChunkBytes: pieceBytes / 2, Shift: l.pass.im.Shift}, func(args [][]byte) error {
 		l.empty = false
-		if c := l.pass.im.sent.Of(args[0]); c != nil {
+		if c := l.pass.im.Sent.Of(args[0]); c != nil {
 			c.Add(1)
 		}
 		l.add(args...)
@@ -597,7 +597,7 @@ func (l *largeKey) read() (refused redis.Error, err error) {
 				return refused, err
 			}
 			if unclaimed(reply) {
-				l.pass.im.uses.Unclaimed.Add(1)
+				l.pass.im.Losses.Unclaimed.Add(1)
 			}
 			if refused == "" {
 				refused = e
@@ -697,7 +697,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 			if l.db != db {
 				continue
 			}
-			im.sent.Add("UNLINK", 1)
+			im.Sent.Add("UNLINK", 1)
 			if _, err := conn.Do(ctx, "UNLINK", l.name); err != nil && redis.Code(err) != "MOVED" {
 				return err
 			}
@@ -712,7 +712,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 				return errors.New("unexpected reply to SCAN")
 			}
 			found, _ := list[1].([]any)
-			im.sent.Add("UNLINK", int64(len(found)))
+			im.Sent.Add("UNLINK", int64(len(found)))
 			for _, key := range found {
 				if _, err := conn.Do(ctx, "UNLINK", fmt.Sprint(key)); err != nil {
 					return err

@@ -28,11 +28,11 @@ func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, err
 	v.report.Verified++
 	switch {
 	case kind == "none":
-		if !v.im.isGone(e.Expiry) {
+		if !v.im.IsGone(e.Expiry) {
 			v.differ(*e, notThere)
 		}
 		return false, nil
-	case e.Type == rdb.TypeModule2, v.im.opts.Existing == plan.Skip:
+	case e.Type == rdb.TypeModule2, v.im.Options.Existing == plan.Skip:
 		return false, nil
 	case kind != e.Type.Kind():
 		v.differ(*e, fmt.Sprintf("is a %s, expected a %s", kind, e.Type.Kind()))
@@ -72,7 +72,7 @@ func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
-	if (at == -1) != (e.Expiry == 0) && !v.im.isGone(e.Expiry) {
+	if (at == -1) != (e.Expiry == 0) && !v.im.IsGone(e.Expiry) {
 		v.differ(*e, "has a different expiry")
 	}
 	return nil
@@ -175,7 +175,7 @@ func (c *largeCheck) element(ctx context.Context, el *rdb.Element) error {
 		return c.ask(ctx, el.Score, []byte("ZSCORE"), c.key, el.Bytes)
 	case rdb.HashField:
 		c.size = "HLEN"
-		if c.verifier.im.isGone(c.verifier.im.fieldExpiry(el.Expiry)) {
+		if c.verifier.im.IsGone(c.verifier.im.FieldExpiry(el.Expiry)) {
 			c.n--
 			return nil
 		}

@@ -31,23 +31,23 @@ import (
 // report and no error.
 func Import(ctx context.Context, source plan.Source, target *redis.Target, opts plan.Options) (*account.Report, error) {
 	im := newImporter(source, target, opts)
-	report := &account.Report{Source: source.Name, Target: target.String(), Method: im.opts.Method.String(), DryRun: opts.DryRun, Rows: []account.Row{}}
-	im.Ledger.Report, im.Ledger.MaxFail = report, im.opts.MaxFailures
-	stop := im.Progress.Report(im.opts.Progress)
+	report := &account.Report{Source: source.Name, Target: target.String(), Method: im.Options.Method.String(), DryRun: opts.DryRun, Rows: []account.Row{}}
+	im.Ledger.Report, im.Ledger.MaxFail = report, im.Options.MaxFailures
+	stop := im.Progress.Report(im.Options.Progress)
 	defer stop()
 	err := im.all(ctx)
-	report.Took = time.Since(im.began)
+	report.Took = time.Since(im.Began)
 	im.Ledger.Fill(report)
-	if err == nil && im.opts.Checkpoint != nil && im.saved && report.Failed() == 0 {
-		err = im.opts.Checkpoint.Remove()
+	if err == nil && im.Options.Checkpoint != nil && im.saved && report.Failed() == 0 {
+		err = im.Options.Checkpoint.Remove()
 	}
 	return report, err
 }
 
 func newImporter(source plan.Source, target *redis.Target, opts plan.Options) *importer {
-	opts = opts.WithDefaults()
-	im := &importer{source: source, opts: opts, began: time.Now(), sent: account.NewOwnCommands()}
-	im.Target, im.Patience, im.Anonymous = target, opts.Patience, opts.Anonymous
+	im := &importer{Plan: plan.New(source, opts)}
+	im.Target, im.Patience, im.Anonymous = target, im.Options.Patience, im.Options.Anonymous
+	im.Sent = account.NewOwnCommands()
 	return im
 }
 
@@ -77,10 +77,7 @@ func (e *Interrupted) Unwrap() error { return e.Err }
 // An importer is one import under way.
 type importer struct {
 	server.Link
-
-	source plan.Source
-	opts   plan.Options
-	began  time.Time
+	*plan.Plan
 
 	survey  *survey
 	methods map[rdb.Type]way // for types that were tried on the target
@@ -99,14 +96,8 @@ type importer struct {
 
 	leftovers leftovers
 
-	sent      account.OwnCommands
-	clock     time.Duration // the target's, ahead of the one here
-	shift     int64         // milliseconds to add to each expiry of the dump
-	lifetimes account.Lifetimes
 	confirmed map[string]server.Identity // of the processes that confirmed all before the frontier, under the ledger's lock
-	doubtful  account.Span               // keys that are there, but may be another's
 	noDump    bool                       // nor DUMP
-	uses      account.Losses
 
 	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
 	twice    plan.Duplicates
@@ -131,14 +122,14 @@ func (im *importer) all(ctx context.Context) error {
 	if err := im.preflight(ctx); err != nil {
 		return err
 	}
-	if im.opts.DryRun {
+	if im.Options.DryRun {
 		im.Ledger.SetRows(im.survey.rows, "")
 		if t := im.survey.tail; t != nil {
 			im.Ledger.Report.Replay = &account.Replay{Commands: t.Commands}
 		}
 		return nil
 	}
-	if im.opts.Method == plan.Replication {
+	if im.Options.Method == plan.Replication {
 		return im.replicate(ctx)
 	}
 	if err := im.flush(ctx); err != nil {
@@ -151,12 +142,12 @@ func (im *importer) all(ctx context.Context) error {
 		}
 		if err != nil {
 			at, _, _ := im.Ledger.Position()
-			return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.source.Once, Err: err}
+			return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.Source.Once, Err: err}
 		}
-		im.uses.Note(im.Server.Name, im.Server.Version, im.Ledger.Note)
+		im.Losses.Note(im.Server.Name, im.Server.Version, im.Ledger.Note)
 		err = im.check(ctx)
 		var restarted *server.RestartedError
-		if errors.As(err, &restarted) && !im.source.Once { // after the last key, but before all of them were found
+		if errors.As(err, &restarted) && !im.Source.Once { // after the last key, but before all of them were found
 			err = im.repair(ctx, restarted)
 			if err == nil {
 				continue
@@ -188,7 +179,7 @@ func (im *importer) size() int64 {
 	if im.survey != nil && im.survey.size > 0 {
 		return im.survey.size
 	}
-	return im.source.Size
+	return im.Source.Size
 }
 
 // write makes passes over the dump until one comes to its end.
@@ -199,8 +190,8 @@ func (im *importer) write(ctx context.Context) error {
 		}
 		im.begun = true
 	}
-	im.pace.rate = im.opts.Rate
-	if im.sampler == nil && im.opts.Verify != plan.VerifyOff && (im.opts.Verify == plan.VerifySample || im.source.Once) {
+	im.pace.rate = im.Options.Rate
+	if im.sampler == nil && im.Options.Verify != plan.VerifyOff && (im.Options.Verify == plan.VerifySample || im.Source.Once) {
 		im.sampler = newSampler()
 	}
 	im.Progress.Stage("writing", im.size())
@@ -215,7 +206,7 @@ func (im *importer) write(ctx context.Context) error {
 		if !errors.As(err, &restarted) {
 			return errors.Join(err, im.save())
 		}
-		if im.source.Once {
+		if im.Source.Once {
 			im.restarted = true
 			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and restart the import", err), im.save())
 		}

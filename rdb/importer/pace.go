@@ -175,7 +175,7 @@ func replicaLag(ctx context.Context, conn *redis.Conn) (lag int64, who string, e
 const saveEvery = 500 * time.Millisecond
 
 // checkpoints reports whether sending is bound to the checkpoint.
-func (im *importer) checkpoints() bool { return im.opts.Checkpoint != nil && !im.source.Once }
+func (im *importer) checkpoints() bool { return im.Options.Checkpoint != nil && !im.Source.Once }
 
 // keepSaving writes the checkpoint now and then.
 func (im *importer) keepSaving(ctx context.Context, p *pass) {
@@ -203,17 +203,17 @@ func (im *importer) keepSaving(ctx context.Context, p *pass) {
 
 // flush empties the databases that keys go to.
 func (im *importer) flush(ctx context.Context) error {
-	if im.opts.Existing != plan.Flush || im.resumed != nil {
+	if im.Options.Existing != plan.Flush || im.resumed != nil {
 		return nil
 	}
 	dbs := im.databases()
 	if len(dbs) == 0 {
 		return nil
 	}
-	if im.opts.Confirm == nil {
+	if im.Options.Confirm == nil {
 		return errors.New("--flush was not confirmed")
 	}
-	if err := im.opts.Confirm(fmt.Sprintf("all keys of database %s of %s will be deleted", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(dbs)), ", "), "[]"), im.Target)); err != nil {
+	if err := im.Options.Confirm(fmt.Sprintf("all keys of database %s of %s will be deleted", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(dbs)), ", "), "[]"), im.Target)); err != nil {
 		return err
 	}
 	nodes, err := im.Nodes(ctx)
@@ -230,7 +230,7 @@ func (im *importer) flush(ctx context.Context) error {
 				_, err = conn.Do(ctx, "SELECT", strconv.Itoa(db))
 			}
 			if err == nil {
-				im.sent.Add("FLUSHDB", 1)
+				im.Sent.Add("FLUSHDB", 1)
 				_, err = conn.Do(ctx, "FLUSHDB", "ASYNC")
 			}
 			if err != nil {
@@ -245,7 +245,7 @@ func (im *importer) flush(ctx context.Context) error {
 
 // readHead reads what stands before the keys of a dump that can be read once.
 func (im *importer) readHead(ctx context.Context) error {
-	body, err := im.source.Open(ctx, 0)
+	body, err := im.Source.Open(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -262,12 +262,12 @@ func (im *importer) readHead(ctx context.Context) error {
 			return err
 		}
 		if e.Kind != rdb.AuxEntry {
-			s.other(e, &im.opts.Filter) // the first library of functions, which comes before all keys
+			s.other(e, &im.Options.Filter) // the first library of functions, which comes before all keys
 			im.pending = e
 			break
 		}
-		s.other(e, &im.opts.Filter)
+		s.other(e, &im.Options.Filter)
 	}
-	s.version, s.size = im.head.Version(), im.source.Size
+	s.version, s.size = im.head.Version(), im.Source.Size
 	return nil
 }

@@ -72,7 +72,7 @@ func (im *importer) pass(ctx context.Context) error {
 	defer stopWorking(nil)
 	p := &pass{
 		im: im, finished: make(chan struct{}), free: make(chan *batch, 64), idle: make(chan struct{}, 1), stop: stopReading,
-		window: newWindow(im.opts.Window), rows: map[account.RowName]int32{}, row: -1, reread: -1, big: map[*route]*redis.Conn{},
+		window: newWindow(im.Options.Window), rows: map[account.RowName]int32{}, row: -1, reread: -1, big: map[*route]*redis.Conn{},
 	}
 	if err := p.connectRoutes(ctx); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (im *importer) pass(ctx context.Context) error {
 
 	var workers, watchers sync.WaitGroup
 	for _, r := range p.routes {
-		for range im.opts.Connections {
+		for range im.Options.Connections {
 			workers.Go(func() {
 				w := &worker{pass: p, route: r}
 				if err := w.run(working); err != nil {
@@ -159,12 +159,12 @@ func (p *pass) openAt(ctx context.Context, at rdb.Position) error {
 	if p.body != nil {
 		p.body.Close()
 	}
-	body, err := p.im.source.Open(ctx, at.Offset)
+	body, err := p.im.Source.Open(ctx, at.Offset)
 	if err != nil {
-		return server.Fatal(fmt.Errorf("%s: %w", p.im.source.Name, err))
+		return server.Fatal(fmt.Errorf("%s: %w", p.im.Source.Name, err))
 	}
 	p.body = body
-	p.scanner = rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: !p.im.source.Once, Start: at})
+	p.scanner = rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: !p.im.Source.Once, Start: at})
 	return nil
 }
 
@@ -240,13 +240,13 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 
 // again reads an entry anew, after a while.
 func (p *pass) again(ctx context.Context, at rdb.Position, attempts int) error {
-	if p.im.source.Once {
+	if p.im.Source.Once {
 		return server.Fatal(fmt.Errorf("%w, and a live snapshot cannot be read again; empty the target and restart the import, or dump it to a file first", errReread))
 	}
 	backoff := min(server.FirstBackoff<<min(attempts, 10), server.MaxBackoff)
 	if p.reread != at.Offset {
 		p.rereadSince = time.Now()
-	} else if time.Since(p.rereadSince) > p.im.opts.Patience && attempts > 3 {
+	} else if time.Since(p.rereadSince) > p.im.Options.Patience && attempts > 3 {
 		return server.Fatal(fmt.Errorf("%w %d times", errReread, attempts))
 	}
 	select {
@@ -272,7 +272,7 @@ func (p *pass) passOver(e *rdb.Entry) error {
 func (p *pass) beginEpoch(repair bool) {
 	p.epoch, p.bytes = p.im.Ledger.Begin(repair), 0
 	p.counts = p.counts[:0]
-	p.now = p.im.now()
+	p.now = p.im.Now()
 }
 
 // closeEpoch sends what is gathered.
@@ -333,13 +333,13 @@ func (p *pass) entry(ctx context.Context, e *rdb.Entry) error {
 
 func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	from := e.DB
-	v := p.im.opts.Filter.Apply(e)
+	v := p.im.Options.Filter.Apply(e)
 	if v == rdb.Filtered {
-		if to, ok := p.im.opts.Filter.MapDB[from]; ok {
+		if to, ok := p.im.Options.Filter.MapDB[from]; ok {
 			e.DB = to
 		}
 	}
-	p.im.shiftExpiry(e)
+	p.im.ShiftExpiry(e)
 	row := p.rowFor(e.DB, e.Type.Kind())
 	c := p.count(row)
 	c.Read++
@@ -359,11 +359,11 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		c.Skipped++
 		return nil
 	}
-	if p.im.source.Once && (p.im.opts.Existing == plan.Skip || p.im.opts.Existing == plan.Replace) && p.reread != e.Offset && !p.im.twice.Add(e) {
+	if p.im.Source.Once && (p.im.Options.Existing == plan.Skip || p.im.Options.Existing == plan.Replace) && p.reread != e.Offset && !p.im.twice.Add(e) {
 		p.refuse(e, row, plan.ErrTwice) // the target would not say so
 		return nil
 	}
-	p.im.uses.Known = p.im.uses.Known || e.HasIdle || e.HasFreq
+	p.im.Losses.Known = p.im.Losses.Known || e.HasIdle || e.HasFreq
 	how, err := p.im.wayOf(ctx, e)
 	if err != nil {
 		return err
@@ -374,8 +374,8 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 			return nil
 		}
 	}
-	if p.im.source.Once {
-		p.im.lifetimes.Add(e.DB, e.Expiry, p.now)
+	if p.im.Source.Once {
+		p.im.Lifetimes.Add(e.DB, e.Expiry, p.now)
 	}
 	if p.im.sampler != nil && p.reread != e.Offset {
 		p.im.sampler.offer(e, from, p.scanner.Version())
@@ -418,7 +418,7 @@ func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how 
 	}
 	if err != nil || k.replies == 0 {
 		b.buf = b.buf[:k.start]
-		if err != nil && p.im.source.Once && errors.Is(err, rdb.ErrTarget) {
+		if err != nil && p.im.Source.Once && errors.Is(err, rdb.ErrTarget) {
 			// A file would have been refused before the first write.
 			return server.Fatal(fmt.Errorf("key %q in database %d: %w; import into a newer server, or exclude such keys with --type", e.Key, e.DB, err))
 		}
@@ -440,7 +440,7 @@ func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how 
 func (p *pass) appendRestore(b *batch, k *keyRef, e *rdb.Entry) (err error) {
 	k.replies, k.how = 1, byRestore
 	var payload [2]int
-	b.buf, payload, err = appendRestore(b.buf, e, p.im.opts.Existing == plan.Replace)
+	b.buf, payload, err = appendRestore(b.buf, e, p.im.Options.Existing == plan.Replace)
 	k.payloadAt, k.payloadEnd = payload[0], payload[1]
 	k.nameAt, k.nameLen = k.start+len("*4\r\n$7\r\nRESTORE\r\n$\r\n")+len(strconv.Itoa(len(e.Key))), len(e.Key)
 	return err
@@ -457,13 +457,13 @@ func (p *pass) countLosses(e *rdb.Entry) {
 		return
 	}
 	if e.HasFreq {
-		p.im.uses.Freq++
+		p.im.Losses.Freq++
 	}
 	if e.HasIdle {
-		p.im.uses.Idle++
+		p.im.Losses.Idle++
 	}
 	if e.Type.Kind() == "stream" {
-		p.im.uses.Streams++
+		p.im.Losses.Streams++
 	}
 }
 
@@ -581,15 +581,15 @@ func (p *pass) existed(b *batch, k *keyRef) {
 	switch {
 	case b.epoch.Repair:
 		k.done = true
-		if p.im.Foreign.Load() && p.im.opts.Existing != plan.Skip {
-			p.im.doubtful.Add(k.offset)
+		if p.im.Foreign.Load() && p.im.Options.Existing != plan.Skip {
+			p.im.Doubtful.Add(k.offset)
 		}
-	case p.im.opts.Existing == plan.Skip:
+	case p.im.Options.Existing == plan.Skip:
 		k.done = true
 		b.count(k.row).Skipped++
 	case k.uncertain || b.resent:
 		if p.im.Foreign.Load() {
-			p.im.doubtful.Add(k.offset)
+			p.im.Doubtful.Add(k.offset)
 		}
 		p.written(b, k)
 	default:

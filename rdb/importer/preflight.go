@@ -40,7 +40,7 @@ func (im *importer) checks() []check {
 func (im *importer) preflight(ctx context.Context) error {
 	im.methods, im.modules = map[rdb.Type]way{}, map[string]bool{}
 	im.sum = im.optionsSum()
-	im.Progress.Stage("reading", im.source.Size)
+	im.Progress.Stage("reading", im.Source.Size)
 	im.measureClock(ctx)
 	var problems finding.Problems
 	under := func(code string) func(error) {
@@ -56,13 +56,13 @@ func (im *importer) preflight(ctx context.Context) error {
 	}
 	add := under("dump")
 	var err error
-	if im.source.Once {
+	if im.Source.Once {
 		err = im.readHead(ctx)
 	} else {
 		im.survey, err = im.scanDump(ctx)
-		if err == nil && im.survey.tail != nil && im.opts.Method == plan.Auto {
+		if err == nil && im.survey.tail != nil && im.Options.Method == plan.Auto {
 			// The target will load the dump before the commands by itself, which asks more of the dump.
-			im.opts.Method, im.lifetimes = plan.Replication, account.Lifetimes{}
+			im.Options.Method, im.Lifetimes = plan.Replication, account.Lifetimes{}
 			im.survey, err = im.scanDump(ctx)
 		}
 	}
@@ -70,23 +70,23 @@ func (im *importer) preflight(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		add(fmt.Errorf("%s: %w", im.source.Name, err))
+		add(fmt.Errorf("%s: %w", im.Source.Name, err))
 	} else {
 		im.Ledger.Report.Version, im.Ledger.Report.Size = im.survey.version, im.survey.size
 		add(im.forCommands())
-		if e := im.survey.duplicates.Err(len(im.opts.Filter.MapDB) > 0); e != nil {
-			add(fmt.Errorf("%s: %w", im.source.Name, e))
+		if e := im.survey.duplicates.Err(len(im.Options.Filter.MapDB) > 0); e != nil {
+			add(fmt.Errorf("%s: %w", im.Source.Name, e))
 		}
 		if im.survey.duplicates.Full {
 			im.Ledger.Note("only the first 16 million keys were checked for duplicates")
 		}
 	}
-	if im.opts.Resume && err == nil {
-		if im.opts.Method == plan.Replication {
+	if im.Options.Resume && err == nil {
+		if im.Options.Method == plan.Replication {
 			return im.resumeReplication(ctx)
 		}
 		add = under("checkpoint")
-		if im.source.Once {
+		if im.Source.Once {
 			add(errors.New("a live snapshot cannot be resumed; empty the target and restart the import"))
 		} else if e := im.load(); e != nil {
 			add(e)
@@ -118,11 +118,11 @@ func (im *importer) preflight(ctx context.Context) error {
 
 // notItself refuses a target that is the source, or replicates it or from it: emptying the one would empty the other.
 func (im *importer) notItself() error {
-	if im.source.Live == nil {
+	if im.Source.Live == nil {
 		return nil
 	}
 	for _, id := range im.Server.Identities() {
-		if slices.Contains(im.source.Live.IDs, id.Run) || slices.Contains(im.source.Live.IDs, id.Repl) {
+		if slices.Contains(im.Source.Live.IDs, id.Run) || slices.Contains(im.Source.Live.IDs, id.Repl) {
 			return errors.New("source and target are the same server, or a master and its replica; pass two different servers")
 		}
 	}
@@ -132,7 +132,7 @@ func (im *importer) notItself() error {
 // databases returns those that keys go to, in order. Of a dump that is read once that is not known beforehand: then all that
 // have keys are in the way, and those that got some.
 func (im *importer) databases() []int {
-	if !im.source.Once {
+	if !im.Source.Once {
 		return im.survey.databases()
 	}
 	dbs := slices.Concat(im.Server.DBs, im.Ledger.Databases())
@@ -210,12 +210,12 @@ func (im *importer) checkNodes(ctx context.Context, add func(error)) {
 
 // occupied reports that keys are in the way.
 func (im *importer) occupied(where string, keys int64) error {
-	if keys == 0 || im.opts.Existing != plan.Refuse || im.resumed != nil || im.opts.Method == plan.Replication {
+	if keys == 0 || im.Options.Existing != plan.Refuse || im.resumed != nil || im.Options.Method == plan.Replication {
 		return nil
 	}
 	err := fmt.Errorf("%s already contains %s; use --replace, --skip-existing or --flush", where, finding.Count(keys, "key"))
-	if im.opts.Checkpoint != nil {
-		if text, loadErr := im.opts.Checkpoint.Load(); loadErr == nil && text != nil {
+	if im.Options.Checkpoint != nil {
+		if text, loadErr := im.Options.Checkpoint.Load(); loadErr == nil && text != nil {
 			err = fmt.Errorf("%w, or --resume to continue an interrupted import", err)
 		}
 	}
@@ -225,11 +225,11 @@ func (im *importer) occupied(where string, keys int64) error {
 // checkRoom compares the estimate of memory with what the target may use. A node of a cluster gets as much as it has slots.
 func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 	estimate := im.survey.memory()
-	if im.source.Once {
+	if im.Source.Once {
 		estimate, _ = strconv.ParseInt(im.survey.aux["used-mem"], 10, 64)
 	}
 	im.Ledger.Report.Estimate = estimate
-	if im.opts.IgnoreRoom || im.resumed != nil {
+	if im.Options.IgnoreRoom || im.resumed != nil {
 		return
 	}
 	if !im.Server.Cluster {
@@ -251,7 +251,7 @@ func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 		}
 		info, err := c.Info(ctx, "memory")
 		c.Close()
-		if im.opts.Anonymous && redis.Code(err) != "" {
+		if im.Options.Anonymous && redis.Code(err) != "" {
 			info, err = nil, nil
 		}
 		if err != nil {
@@ -270,7 +270,7 @@ func (im *importer) room(who string, info map[string]string, estimate int64) err
 	number := func(name string) int64 { n, _ := strconv.ParseInt(info[name], 10, 64); return n }
 	limit, used := number("maxmemory"), number("used_memory")
 	free := limit - used
-	if im.opts.Existing == plan.Flush || im.opts.Existing == plan.Replace {
+	if im.Options.Existing == plan.Flush || im.Options.Existing == plan.Replace {
 		free = limit - number("used_memory_startup")
 	}
 	if limit == 0 || estimate <= free {

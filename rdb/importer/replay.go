@@ -23,7 +23,7 @@ import (
 
 // forCommands chooses the method for an append-only file.
 func (im *importer) forCommands() error {
-	for _, n := range im.source.Notes {
+	for _, n := range im.Source.Notes {
 		im.Ledger.Note("%s", n)
 	}
 	t := im.survey.tail
@@ -33,10 +33,10 @@ func (im *importer) forCommands() error {
 	if t.Cut != nil {
 		im.Ledger.Note("%s", t.Cut)
 	}
-	if im.opts.Method != plan.Auto && im.opts.Method != plan.Replication {
-		return fmt.Errorf("%s has %s, which can only be replayed with --method replication; remove --method %s", im.source.Name, t.Describe(), im.opts.Method)
+	if im.Options.Method != plan.Auto && im.Options.Method != plan.Replication {
+		return fmt.Errorf("%s has %s, which can only be replayed with --method replication; remove --method %s", im.Source.Name, t.Describe(), im.Options.Method)
 	}
-	im.opts.Method = plan.Replication
+	im.Options.Method = plan.Replication
 	im.Ledger.Report.Method = plan.Replication.String()
 	return nil
 }
@@ -133,7 +133,7 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 	if overLimit(after) && evicted == 0 {
 		l.Note("the target uses more memory (%s) than its maxmemory allows (%s), so it rejects writes until maxmemory is raised", after["used_memory_human"], after["maxmemory_human"])
 	}
-	if im.opts.Verify != plan.VerifyOff {
+	if im.Options.Verify != plan.VerifyOff {
 		l.Note("the result of an append-only file is not compared key by key: every command was counted as executed, and the keys were counted")
 	}
 	return nil
@@ -191,7 +191,7 @@ func (im *importer) keyNames(ctx context.Context, replayed map[string]string) (n
 func (im *importer) nameLost(ctx context.Context, names []keyName) error {
 	named := 0
 	for batch := range slices.Chunk(names, verifyBatch) {
-		if named >= im.opts.MaxFailures {
+		if named >= im.Options.MaxFailures {
 			break
 		}
 		conn, err := im.Connect(ctx, "")
@@ -217,7 +217,7 @@ func (im *importer) nameLost(ctx context.Context, names []keyName) error {
 			if ask[i][0] == "SELECT" {
 				continue
 			}
-			if k := batch[at]; reply == int64(0) && named < im.opts.MaxFailures {
+			if k := batch[at]; reply == int64(0) && named < im.Options.MaxFailures {
 				named++
 				im.Ledger.Fail(account.Failure{DB: k.db, Key: k.name, Type: "any", Reply: "the key was evicted, or has expired, after the replay"})
 			}

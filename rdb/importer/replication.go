@@ -32,7 +32,7 @@ type debt struct {
 
 // checkReplication describes all that forbids making the target a replica.
 func (im *importer) checkReplication(ctx context.Context, add func(error)) {
-	if im.opts.Method != plan.Replication {
+	if im.Options.Method != plan.Replication {
 		return
 	}
 	info := im.Server.Info
@@ -40,15 +40,15 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if im.survey.tail != nil {
 		other = "import the file into a separate empty server, and import from that server"
 	}
-	f := im.opts.Filter
+	f := im.Options.Filter
 	f.Now = time.Time{}
 	if !f.Empty() {
 		add(errors.New("the target would load the whole dump unchanged; " + other + " to filter or change keys"))
 	}
-	if im.source.Once {
+	if im.Source.Once {
 		add(errors.New("the target can replicate from the live source directly (REPLICAOF); " + other))
 	}
-	if im.shift != 0 {
+	if im.Shift != 0 {
 		add(errors.New("the target would load expiry times unchanged, but the clock of the source was wrong (--source-clock); " + other))
 	}
 	if im.Target.Unix {
@@ -69,7 +69,7 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if info["connected_slaves"] != "0" && info["connected_slaves"] != "" {
 		add(fmt.Errorf("the target has replicas (%s), which would lose their data; %s", info["connected_slaves"], other))
 	}
-	if im.resumed == nil && im.opts.Existing != plan.Flush {
+	if im.resumed == nil && im.Options.Existing != plan.Flush {
 		for name, value := range info {
 			if db, ok := strings.CutPrefix(name, "db"); ok && strings.HasPrefix(value, "keys=") {
 				keys, _, _ := strings.Cut(strings.TrimPrefix(value, "keys="), ",")
@@ -132,10 +132,10 @@ func (im *importer) setting(ctx context.Context, name string) (string, error) {
 
 // loadDebt takes over what a run that was killed has left undone.
 func (im *importer) loadDebt() (*debt, error) {
-	if im.opts.Checkpoint == nil {
+	if im.Options.Checkpoint == nil {
 		return nil, errNoCheckpoint
 	}
-	text, err := im.opts.Checkpoint.Load()
+	text, err := im.Options.Checkpoint.Load()
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the checkpoint: %w", err)
 	}
@@ -159,7 +159,7 @@ func (im *importer) resumeReplication(ctx context.Context) error {
 	if err := im.pay(ctx, d); err != nil {
 		return err
 	}
-	if err := im.opts.Checkpoint.Remove(); err != nil {
+	if err := im.Options.Checkpoint.Remove(); err != nil {
 		return err
 	}
 	return errors.New("the target is a master again with its original settings, but it is unknown whether it had loaded the dump; restart the import, with --flush if it has keys")
@@ -167,11 +167,11 @@ func (im *importer) resumeReplication(ctx context.Context) error {
 
 // replicate has the target load the dump by itself, as our replica, and makes it a master again, whatever happens.
 func (im *importer) replicate(ctx context.Context) (err error) {
-	if im.opts.Existing == plan.Flush && im.resumed == nil {
-		if im.opts.Confirm == nil {
+	if im.Options.Existing == plan.Flush && im.resumed == nil {
+		if im.Options.Confirm == nil {
 			return errors.New("--flush was not confirmed")
 		}
-		if err := im.opts.Confirm(fmt.Sprintf("all keys of all databases of %s will be deleted", im.Target)); err != nil {
+		if err := im.Options.Confirm(fmt.Sprintf("all keys of all databases of %s will be deleted", im.Target)); err != nil {
 			return err
 		}
 	}
@@ -184,23 +184,23 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 	if old != "" {
 		d.Settings[diskless] = old
 	}
-	if im.opts.Checkpoint != nil {
+	if im.Options.Checkpoint != nil {
 		text, err := json.Marshal(d)
 		if err != nil {
 			return err
 		}
-		if err := im.opts.Checkpoint.Save(text); err != nil {
+		if err := im.Options.Checkpoint.Save(text); err != nil {
 			return fmt.Errorf("cannot write the checkpoint: %w; free some space, or choose another file with --checkpoint", err)
 		}
 		im.saved = true
 	}
 	defer func() {
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.opts.Patience)
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.Options.Patience)
 		defer cancel()
 		if e := im.pay(after, d); e != nil {
 			err = errors.Join(err, e)
-		} else if err != nil && im.opts.Checkpoint != nil {
-			err = errors.Join(err, im.opts.Checkpoint.Remove())
+		} else if err != nil && im.Options.Checkpoint != nil {
+			err = errors.Join(err, im.Options.Checkpoint.Remove())
 		}
 	}()
 	if old != "" {
@@ -223,7 +223,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 	if err != nil {
 		return server.Advise(err)
 	}
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.opts.Patience)
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.Options.Patience)
 	defer cancel()
 	if err := im.pay(after, d); err != nil {
 		return err
@@ -292,7 +292,7 @@ func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 	if im.Control == nil {
 		return errors.New("lost the connection to the target; try again")
 	}
-	listen := im.opts.Replication.Listen
+	listen := im.Options.Replication.Listen
 	if listen == "" {
 		listen = net.JoinHostPort(im.Control.LocalIP().String(), "0")
 	}
@@ -300,7 +300,7 @@ func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen for the target: %w", err)
 	}
-	announce := im.opts.Replication.Announce
+	announce := im.Options.Replication.Announce
 	if announce == "" {
 		announce = l.Addr().String()
 	}
@@ -313,7 +313,7 @@ func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 	defer stop()
 	im.Progress.Stage("loading", im.size())
 	load := &loading{im: im, announce: announce, sent: make(chan struct{}, 1), loaded: make(chan struct{}, 1), failed: make(chan error, 1), served: make(chan error, 1)}
-	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.source.Open(ctx, 0) }}
+	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.Source.Open(ctx, 0) }}
 	if im.survey.tail != nil {
 		dump.Commands = im.survey.tail.WriteTo
 	}
@@ -369,7 +369,7 @@ func (l *loading) event(e master.Event) {
 // wait returns once the target has loaded the dump and carried out all commands.
 func (l *loading) wait(ctx context.Context) error {
 	im := l.im
-	quiet := time.NewTimer(im.opts.Patience)
+	quiet := time.NewTimer(im.Options.Patience)
 	defer quiet.Stop()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -391,7 +391,7 @@ func (l *loading) wait(ctx context.Context) error {
 				return nil
 			case err == nil || redis.Code(err) == "LOADING":
 				answered = time.Now()
-			case ctx.Err() == nil && time.Since(answered) > im.opts.Patience:
+			case ctx.Err() == nil && time.Since(answered) > im.Options.Patience:
 				return fmt.Errorf("the target received the dump but no longer responds: %w", err)
 			}
 		case <-l.loaded: // and all commands are carried out
@@ -407,10 +407,10 @@ func (l *loading) wait(ctx context.Context) error {
 			// Loading takes as long as it takes; a link that does nothing before does not.
 			if now := im.Progress.Bytes.Load(); now != before || now >= im.survey.size {
 				before = now
-				quiet.Reset(im.opts.Patience)
+				quiet.Reset(im.Options.Patience)
 			}
 		case <-quiet.C:
-			return fmt.Errorf("the target did not connect to %s within %v; check that it can reach this address (--listen, --announce)", l.announce, im.opts.Patience)
+			return fmt.Errorf("the target did not connect to %s within %v; check that it can reach this address (--listen, --announce)", l.announce, im.Options.Patience)
 		}
 	}
 }
@@ -435,13 +435,13 @@ func (im *importer) afterLoad(ctx context.Context) error {
 		r.Written = r.Read - r.Expired - r.Skipped
 	}
 	im.Ledger.SetRows(rows, im.Server.RunID)
-	if im.opts.Verify == plan.VerifySample {
+	if im.Options.Verify == plan.VerifySample {
 		im.sampler = im.survey.sampler
 	}
 	for _, lib := range im.survey.libraries {
 		im.Ledger.AddLibrary(lib.Name)
 	}
-	im.opts.Existing = plan.Flush // the target has what the dump has
+	im.Options.Existing = plan.Flush // the target has what the dump has
 	if err := im.Identify(ctx); err != nil {
 		return err
 	}

@@ -110,18 +110,18 @@ func (p *intent) made(kind string) bool { return p.whole[kind] || p.pieces[kind]
 
 // intent finds out what will be sent. Of a source that is read once, everything may come that is not excluded.
 func (im *importer) intent() *intent {
-	s, once := im.survey, im.source.Once
+	s, once := im.survey, im.Source.Once
 	p := &intent{
-		replace: im.opts.Existing == plan.Replace, follow: im.opts.Method == plan.Replication, verify: im.opts.Verify != plan.VerifyOff && s.tail == nil,
+		replace: im.Options.Existing == plan.Replace, follow: im.Options.Method == plan.Replication, verify: im.Options.Verify != plan.VerifyOff && s.tail == nil,
 		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= expireAtSince, search: im.resumed != nil,
 		whole: map[string]bool{}, pieces: map[string]bool{}, compare: map[string]bool{},
 	}
 	if p.verify && (once || s.large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
 		p.compare["type"] = true
 	}
-	plainly := im.opts.Method == plan.Commands || im.Server.NoRestore || !im.Server.AbsTTL
+	plainly := im.Options.Method == plan.Commands || im.Server.NoRestore || !im.Server.AbsTTL
 	for _, kind := range kinds {
-		large := s.large[kind] > 0 || once && wants(im.opts.Filter.Types, kind)
+		large := s.large[kind] > 0 || once && wants(im.Options.Filter.Types, kind)
 		some := large || slices.ContainsFunc(slices.Collect(maps.Keys(s.types)), func(t rdb.Type) bool { return t.Kind() == kind })
 		if p.verify && (large && !once || some && im.noDump) {
 			p.compare[kind] = true
@@ -138,9 +138,9 @@ func (im *importer) intent() *intent {
 	}
 	if !p.follow {
 		// At the end the keys are looked up where counting them proves nothing.
-		merged := len(im.Server.DBs) > 0 && (p.replace || im.opts.Existing == plan.Skip)
-		p.lookUp = p.lookUp || !once && im.opts.Verify != plan.VerifyFull && (merged || im.resumed != nil || im.opts.Anonymous)
-		p.flush = im.opts.Existing == plan.Flush && im.resumed == nil && (once || len(im.databases()) > 0)
+		merged := len(im.Server.DBs) > 0 && (p.replace || im.Options.Existing == plan.Skip)
+		p.lookUp = p.lookUp || !once && im.Options.Verify != plan.VerifyFull && (merged || im.resumed != nil || im.Options.Anonymous)
+		p.flush = im.Options.Existing == plan.Flush && im.resumed == nil && (once || len(im.databases()) > 0)
 		p.functions = len(s.libraries) > 0 && im.Server.Version >= 10
 	}
 	return p
@@ -242,7 +242,7 @@ func (im *importer) reallyNeeded(ctx context.Context, refused []refusal) ([]refu
 			open[*n] = true
 		}
 	}
-	if len(open) == 0 || im.source.Once {
+	if len(open) == 0 || im.Source.Once {
 		return refused, nil
 	}
 	err := im.meetNeeds(ctx, open)
@@ -262,13 +262,13 @@ func (im *importer) meetNeeds(ctx context.Context, open map[need]bool) error {
 		}
 		nodeOf = func(key []byte) string { return m.Routes[m.Route(key)] }
 	}
-	body, err := im.source.Open(ctx, 0)
+	body, err := im.Source.Open(ctx, 0)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
 	scanner := rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true})
-	filter := im.opts.Filter
+	filter := im.Options.Filter
 	for len(open) > 0 {
 		e, err := scanner.Next()
 		if err == io.EOF {
@@ -308,7 +308,7 @@ func (im *importer) commandsOf(ctx context.Context, e *rdb.Entry, use func(name 
 		return nil
 	}
 	// What is wrong with a value is reported when it is written.
-	_ = rdb.Commands(e, rdb.CommandOptions{RDBVersion: im.Server.Version, Shift: im.shift}, func(args [][]byte) error {
+	_ = rdb.Commands(e, rdb.CommandOptions{RDBVersion: im.Server.Version, Shift: im.Shift}, func(args [][]byte) error {
 		use(string(args[0]))
 		return nil
 	})
@@ -349,7 +349,7 @@ func (im *importer) explainRefused(refused []refusal) (errs []error) {
 		way = "exclude functions with --type"
 	case im.survey.tail != nil:
 		way = "import the file into a separate empty server, and import from that server"
-	case im.opts.Method == plan.Replication:
+	case im.Options.Method == plan.Replication:
 		way = "remove --method replication"
 	}
 	if len(unknown) > 0 {

@@ -58,14 +58,14 @@ func (s *survey) checksum() string { return fmt.Sprintf("%016x", s.sum) }
 
 // scanDump reads the whole dump, and checks its checksum.
 func (im *importer) scanDump(ctx context.Context) (*survey, error) {
-	body, err := im.source.Open(ctx, 0)
+	body, err := im.Source.Open(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
 	scanner := rdb.NewScanner(body, rdb.Options{Window: plan.Split, Rest: true})
 	y := &surveyor{survey: newSurvey(), im: im, scanner: scanner, tally: map[tallyName]*tallied{}}
-	if im.opts.Method == plan.Replication {
+	if im.Options.Method == plan.Replication {
 		y.sampler, y.loads = newSampler(), &rdb.LoadCheck{}
 	}
 	for n := 0; ; n++ {
@@ -83,7 +83,7 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 			return nil, err
 		}
 		if e.Kind != rdb.KeyEntry {
-			y.other(e, &im.opts.Filter)
+			y.other(e, &im.Options.Filter)
 			continue
 		}
 		if err := y.key(e); err != nil {
@@ -94,7 +94,7 @@ func (im *importer) scanDump(ctx context.Context) (*survey, error) {
 	s.take(y.tally)
 	s.duplicates.Forget()
 	s.version, s.size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
-	s.tail, err = im.source.Commands(ctx, scanner)
+	s.tail, err = im.Source.Commands(ctx, scanner)
 	return s, err
 }
 
@@ -110,8 +110,8 @@ type surveyor struct {
 }
 
 func (s *surveyor) key(e *rdb.Entry) error {
-	im, filter := s.im, &s.im.opts.Filter
-	im.uses.Known = im.uses.Known || e.HasIdle || e.HasFreq
+	im, filter := s.im, &s.im.Options.Filter
+	im.Losses.Known = im.Losses.Known || e.HasIdle || e.HasFreq
 	size := int64(len(e.Raw))
 	if s.loads != nil {
 		if err := s.loads.Entry(e); err != nil {
@@ -149,8 +149,8 @@ func (s *surveyor) key(e *rdb.Entry) error {
 		t.Filtered++
 		return nil
 	}
-	im.shiftExpiry(e)
-	im.lifetimes.Add(e.DB, e.Expiry, im.now())
+	im.ShiftExpiry(e)
+	im.Lifetimes.Add(e.DB, e.Expiry, im.Now())
 	t.keys++
 	t.Bytes += uint64(size)
 	if e.Expiry == 0 {

@@ -69,18 +69,18 @@ func (im *importer) learnVersion(ctx context.Context, info map[string]string) (c
 		case reply == "":
 			can.Version, can.AbsTTL = v, true
 			return can, nil
-		case strings.Contains(string(reply), "syntax error") && im.opts.Method == plan.Restore:
+		case strings.Contains(string(reply), "syntax error") && im.Options.Method == plan.Restore:
 			return can, fmt.Errorf("%s does not support RESTORE with ABSTTL, so expiring keys would live too long; remove --method restore", can.Name)
 		case strings.Contains(string(reply), "syntax error"):
 			return im.oldVersion(ctx, can)
-		case reply.Code() == "NOPERM" && (im.opts.Method == plan.Commands || im.opts.Method == plan.Replication):
+		case reply.Code() == "NOPERM" && (im.Options.Method == plan.Commands || im.Options.Method == plan.Replication):
 			can.NoRestore = true
 			return im.oldVersion(ctx, can)
-		case server.UnknownCommand(reply) && im.opts.Method == plan.Restore:
+		case server.UnknownCommand(reply) && im.Options.Method == plan.Restore:
 			return can, fmt.Errorf("%s has no RESTORE command (renamed or disabled); remove --method restore to use plain commands", can.Name)
 		case server.UnknownCommand(reply):
 			can.NoRestore = true
-			if im.opts.Method == plan.Auto {
+			if im.Options.Method == plan.Auto {
 				im.Ledger.Note("the target has no RESTORE command (renamed or disabled); keys were written with plain commands, which is slower")
 			}
 			return im.oldVersion(ctx, can)

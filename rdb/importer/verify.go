@@ -120,19 +120,19 @@ func (v *verifier) close() {
 // values compares the values of keys with the dump: all, or a sample, and those that may be another's.
 func (v *verifier) values(ctx context.Context) error {
 	im := v.im
-	full := im.opts.Verify == plan.VerifyFull
-	if full && im.source.Once {
+	full := im.Options.Verify == plan.VerifyFull
+	if full && im.Source.Once {
 		v.report.Note("a live snapshot cannot be read again, so a sample was compared instead of every key")
 		full = false
 	}
-	doubtful := !im.doubtful.Empty() && !im.source.Once
+	doubtful := !im.Doubtful.Empty() && !im.Source.Once
 	if full || doubtful {
 		if !full {
 			v.report.Note("the target was replaced by another process with its own data; the values of existing keys were compared with the dump")
 		}
 		v.compared = full
 		return v.each(ctx, func(e *rdb.Entry) error {
-			if !full && !im.doubtful.Has(e.Offset) {
+			if !full && !im.Doubtful.Has(e.Offset) {
 				return v.skip(e)
 			}
 			if e.Raw == nil || v.plain {
@@ -143,12 +143,12 @@ func (v *verifier) values(ctx context.Context) error {
 			return v.key(ctx, &c)
 		})
 	}
-	if im.sampler == nil || im.opts.Verify == plan.VerifyOff {
+	if im.sampler == nil || im.Options.Verify == plan.VerifyOff {
 		return nil
 	}
 	for _, kept := range [][]rdb.Entry{im.sampler.small.kept, im.sampler.large.kept} {
 		for i := range kept {
-			if im.isGone(kept[i].Expiry) {
+			if im.IsGone(kept[i].Expiry) {
 				continue
 			}
 			var err error
@@ -186,7 +186,7 @@ func (v *verifier) retry(ctx context.Context, fn func() error) error {
 	began := time.Now()
 	for backoff := server.FirstBackoff; ; backoff = min(2*backoff, server.MaxBackoff) {
 		err := fn()
-		if err == nil || server.IsFinal(err) || time.Since(began) > v.im.opts.Patience || len(v.report.Differences) > v.im.opts.MaxFailures {
+		if err == nil || server.IsFinal(err) || time.Since(began) > v.im.Options.Patience || len(v.report.Differences) > v.im.Options.MaxFailures {
 			return err
 		}
 		v.close()
@@ -200,10 +200,10 @@ func (v *verifier) retry(ctx context.Context, fn func() error) error {
 
 // huge reads one large value again and compares it. Of a dump that was read once, only the type is known.
 func (v *verifier) huge(ctx context.Context, h hugeKey) error {
-	if v.im.isGone(h.key.Expiry) {
+	if v.im.IsGone(h.key.Expiry) {
 		return nil
 	}
-	if v.im.source.Once {
+	if v.im.Source.Once {
 		l, err := v.lane(ctx, h.key.Key)
 		if err != nil {
 			return err
@@ -211,7 +211,7 @@ func (v *verifier) huge(ctx context.Context, h hugeKey) error {
 		_, err = v.typeOf(ctx, l, &h.key)
 		return err
 	}
-	body, err := v.im.source.Open(ctx, h.at.Offset)
+	body, err := v.im.Source.Open(ctx, h.at.Offset)
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (v *verifier) connect(ctx context.Context, l *lane) error {
 		if err != nil && redis.Code(err) == "" {
 			return false, err
 		}
-		if err != nil && v.im.uses.Known {
+		if err != nil && v.im.Losses.Known {
 			v.im.Ledger.Note("%s does not support CLIENT NO-TOUCH, so the verification updated the LRU and LFU of keys; use --verify off to avoid that", v.im.Server.Name)
 		}
 		l.conn, l.db = conn, v.im.Target.DB
@@ -340,7 +340,7 @@ func (v *verifier) exchange(ctx context.Context, l *lane) error {
 		if err == nil {
 			continue
 		}
-		if time.Since(began) > v.im.opts.Patience {
+		if time.Since(began) > v.im.Options.Patience {
 			return err
 		}
 		select {
@@ -412,7 +412,7 @@ func (v *verifier) answer(conn *redis.Conn, e *rdb.Entry, asked time.Time) (redi
 		return "", err
 	}
 	if v.exists {
-		if n, ok := value.(int64); ok && n == 0 && !v.im.isGone(e.Expiry) && (e.Raw == nil || e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+		if n, ok := value.(int64); ok && n == 0 && !v.im.IsGone(e.Expiry) && (e.Raw == nil || e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
 			v.differ(*e, notThere)
 		}
 		return refused, nil
@@ -431,7 +431,7 @@ func (v *verifier) answer(conn *redis.Conn, e *rdb.Entry, asked time.Time) (redi
 func (v *verifier) follow(ctx context.Context, s *strayed) error {
 	began := time.Now()
 	for backoff := server.FirstBackoff; ; backoff = min(2*backoff, server.MaxBackoff) {
-		if time.Since(began) > v.im.opts.Patience {
+		if time.Since(began) > v.im.Options.Patience {
 			return server.Advise(s.reply)
 		}
 		select { // while slots move, nodes may disagree
@@ -528,7 +528,7 @@ func (v *verifier) askEarly(conn *redis.Conn, s *strayed) (redis.Error, error) {
 		replies[i] = reply
 	}
 	if v.exists {
-		if replies[1] == int64(0) && !v.im.isGone(s.entry.Expiry) {
+		if replies[1] == int64(0) && !v.im.IsGone(s.entry.Expiry) {
 			v.differ(s.entry, notThere)
 		}
 		return "", nil
@@ -541,12 +541,12 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	v.report.Verified++
 	payload, there := dump.(string)
 	if !there {
-		if !v.im.isGone(e.Expiry) && (e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+		if !v.im.IsGone(e.Expiry) && (e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
 			v.differ(*e, notThere)
 		}
 		return
 	}
-	if v.im.opts.Existing == plan.Skip {
+	if v.im.Options.Existing == plan.Skip {
 		return // it may be another's
 	}
 	if reason := v.differentValue(e, []byte(payload)); reason != "" {
@@ -555,7 +555,7 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	}
 	at, _ := ttl.(int64)
 	if v.expiryCommand() == "PTTL" && at > 0 {
-		at += asked.Add(v.im.clock).UnixMilli()
+		at += asked.Add(v.im.Ahead).UnixMilli()
 	}
 	const tolerance = 1000
 	slack := tolerance + time.Since(asked).Milliseconds()
@@ -578,7 +578,7 @@ func (v *verifier) differ(e rdb.Entry, reason string) {
 	if reason == notThere {
 		v.missing++
 	}
-	if len(v.report.Differences) < v.im.opts.MaxFailures {
+	if len(v.report.Differences) < v.im.Options.MaxFailures {
 		v.report.Differences = append(v.report.Differences, account.Difference{DB: e.DB, Key: string(e.Key), Type: e.Type.Kind(), Reason: reason})
 	}
 }
@@ -587,7 +587,7 @@ func (v *verifier) differ(e rdb.Entry, reason string) {
 // server may encode them in another way than the dump.
 func (v *verifier) differentValue(e *rdb.Entry, payload []byte) string {
 	const footer = 2 + 8
-	if n := len(payload) - footer; n > 0 && v.im.shift == 0 && payload[0] == e.Type.Byte() && bytes.Equal(payload[1:n], e.Raw) {
+	if n := len(payload) - footer; n > 0 && v.im.Shift == 0 && payload[0] == e.Type.Byte() && bytes.Equal(payload[1:n], e.Raw) {
 		return ""
 	}
 	there, _, err := rdb.ParseDump(payload)
@@ -600,11 +600,11 @@ func (v *verifier) differentValue(e *rdb.Entry, payload []byte) string {
 	if e.Type == rdb.TypeModule2 {
 		return "" // only the module knows
 	}
-	want, err := valueSum(e, v.im.fieldExpiry, v.im.isGone)
+	want, err := valueSum(e, v.im.FieldExpiry, v.im.IsGone)
 	if err != nil {
 		return "cannot be decoded: " + err.Error()
 	}
-	got, err := valueSum(there, func(at int64) int64 { return at }, v.im.isGone)
+	got, err := valueSum(there, func(at int64) int64 { return at }, v.im.IsGone)
 	if err != nil {
 		return "cannot decode its DUMP payload: " + err.Error()
 	}

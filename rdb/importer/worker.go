@@ -99,8 +99,8 @@ func (w *worker) run(ctx context.Context) error {
 			backoff, answered, since = server.FirstBackoff, now, time.Now()
 			continue
 		}
-		if time.Since(since) > w.pass.im.opts.Patience {
-			return server.Fatal(fmt.Errorf("no key could be written for %v: %w", w.pass.im.opts.Patience, server.Advise(err)))
+		if time.Since(since) > w.pass.im.Options.Patience {
+			return server.Fatal(fmt.Errorf("no key could be written for %v: %w", w.pass.im.Options.Patience, server.Advise(err)))
 		}
 		select {
 		case <-time.After(backoff):
@@ -168,7 +168,7 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 		out, f := b.pending(), flight{batch: b, selected: b.db != db}
 		for i := range b.keys {
 			if k := &b.keys[i]; k.how == byTransaction && !k.done {
-				w.pass.im.sent.Made(2, w.pass.im.opts.Existing == plan.Replace)
+				w.pass.im.Sent.Made(2, w.pass.im.Options.Existing == plan.Replace)
 				for _, c := range k.removes {
 					c.Add(1)
 				}
@@ -242,7 +242,7 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 		if k.done {
 			continue
 		}
-		refused, err := readKey(conn, k, &w.pass.im.uses)
+		refused, err := readKey(conn, k, &w.pass.im.Losses)
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,3 @@
-// Package account keeps account of every key of an import: a ledger of what was answered, the report, the progress, what was
-// lost by the way keys were written, and which keys may have expired since.
 package account
 
 import (

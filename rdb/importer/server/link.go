@@ -28,8 +28,7 @@ type Link struct {
 	Control *redis.Conn // may be nil
 	Place   Place       // where control leads
 
-	Ledger   account.Ledger
-	Progress account.Tracker
+	account.Account
 }
 
 const (
