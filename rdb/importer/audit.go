@@ -26,7 +26,7 @@ func (im *importer) check(ctx context.Context) error {
 	if err := im.settle(ctx); err != nil {
 		return err
 	}
-	im.Progress.Stage("verifying", im.size())
+	im.Progress.Stage("verifying", im.survey.Size)
 	v := &verifier{im: im, report: r, plain: im.noDump}
 	defer v.close()
 	if err := v.values(ctx); err != nil {
@@ -131,7 +131,7 @@ func (im *importer) countKeys() (short uint64, reasons []string) {
 	var before map[int]uint64 // counted as expired before the first write
 	if im.survey != nil && !im.Source.Once {
 		before = map[int]uint64{}
-		for _, row := range im.survey.rows {
+		for _, row := range im.survey.Rows {
 			before[row.DB] += row.Expired
 		}
 	}
@@ -177,7 +177,7 @@ func (im *importer) removals() []string {
 // presence looks for every key of the dump, and names those that are missing.
 func (v *verifier) presence(ctx context.Context) error {
 	im := v.im
-	im.Progress.Stage("looking up every key", im.size())
+	im.Progress.Stage("looking up every key", im.survey.Size)
 	failed := im.Ledger.FailedAt()
 	known := map[string]bool{} // differ already
 	for _, d := range v.report.Differences {
@@ -190,7 +190,7 @@ func (v *verifier) presence(ctx context.Context) error {
 			return nil
 		}
 		c := rdb.Entry{DB: e.DB, Key: bytes.Clone(e.Key), Type: e.Type, Expiry: e.Expiry, Offset: e.Offset}
-		if e.Raw != nil && len(e.Raw) < maxEmpty { // it may be empty
+		if e.Raw != nil && len(e.Raw) < plan.MaxEmpty { // it may be empty
 			c.Raw = bytes.Clone(e.Raw)
 		}
 		return v.key(ctx, &c)

@@ -72,8 +72,8 @@ func wants(types []string, kind string) bool { return len(types) == 0 || slices.
 
 // checkTypes finds the types of the dump that the target cannot have, and tries a value of each on the target.
 func (im *importer) checkTypes(ctx context.Context, add func(error)) {
-	for _, t := range slices.Sorted(maps.Keys(im.survey.types)) {
-		sample, keys := im.survey.samples[t], im.survey.types[t]
+	for _, t := range slices.Sorted(maps.Keys(im.survey.Types)) {
+		sample, keys := im.survey.Samples[t], im.survey.Types[t]
 		switch {
 		case t == rdb.TypeModule2:
 		case im.Options.Method == plan.Replication:
@@ -136,7 +136,7 @@ func knows(version int, t rdb.Type) bool {
 // checkModules asks for every module of the dump whether the target has it. A server that loads a dump with data of a module
 // that it lacks ends; RESTORE of such a key fails.
 func (im *importer) checkModules(ctx context.Context, add func(error)) {
-	if len(im.survey.modules) > 0 || im.Options.Method == plan.Replication {
+	if len(im.survey.Modules) > 0 || im.Options.Method == plan.Replication {
 		im.EveryMaster(ctx, add, im.checkModulesOf)
 	}
 }
@@ -148,21 +148,21 @@ func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
 		add(listErr)
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(im.survey.modules)) {
+	for _, name := range slices.Sorted(maps.Keys(im.survey.Modules)) {
 		add(im.checkModule(ctx, name, have, listErr == nil))
 	}
 	if im.Options.Method != plan.Replication {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(im.survey.moduleAux)) {
-		if _, keys := im.survey.modules[name]; !keys && !plan.ModuleListed(have, name) {
+	for _, name := range slices.Sorted(maps.Keys(im.survey.ModuleAux)) {
+		if _, keys := im.survey.Modules[name]; !keys && !plan.ModuleListed(have, name) {
 			add(fmt.Errorf("the dump has data of module %q, which %s does not have (MODULE LIST), and a server without it exits when loading the dump; load the module there, or remove --method replication", name, im.Server.Name))
 		}
 	}
 }
 
 func (im *importer) checkModule(ctx context.Context, name string, have []string, listed bool) error {
-	keys, what := im.survey.modules[name], fmt.Sprintf("module %q", name)
+	keys, what := im.survey.Modules[name], fmt.Sprintf("module %q", name)
 	if name == plan.VectorSet {
 		what = "vector sets, which require Redis 8.0 or later and do not exist in Valkey"
 	}
@@ -174,8 +174,8 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	switch {
 	case im.Server.NoRestore && im.Options.Method != plan.Replication:
 		return fmt.Errorf("%s to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", belong, what)
-	case im.survey.moduleSamples[name] != nil && im.Server.AbsTTL && !im.Server.NoRestore && !im.fragile():
-		known, err := im.probeModule(ctx, im.survey.moduleSamples[name])
+	case im.survey.ModuleSamples[name] != nil && im.Server.AbsTTL && !im.Server.NoRestore && !im.fragile():
+		known, err := im.probeModule(ctx, im.survey.ModuleSamples[name])
 		if err == nil && !known {
 			err = lacks
 		}
@@ -253,10 +253,10 @@ func (im *importer) hasModule(ctx context.Context, e *rdb.Entry) (bool, error) {
 
 // checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.
 func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
-	if im.Source.Once && im.survey.version < 10 || !wants(im.Options.Filter.Types, server.FunctionRow) {
+	if im.Source.Once && im.survey.Version < 10 || !wants(im.Options.Filter.Types, server.FunctionRow) {
 		return
 	}
-	count := len(im.survey.libraries)
+	count := len(im.survey.Libraries)
 	if !im.Source.Once && count == 0 {
 		return
 	}
@@ -271,14 +271,14 @@ func (im *importer) checkFunctions(ctx context.Context, add func(error)) {
 
 // checkFunctionsOf asks one server.
 func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
-	for _, l := range im.survey.libraries {
+	for _, l := range im.survey.Libraries {
 		if l.Engine != "" && !strings.EqualFold(l.Engine, "lua") {
 			if err := im.checkEngine(ctx, l); err != nil {
 				add(err)
 			}
 		}
 	}
-	count := len(im.survey.libraries)
+	count := len(im.survey.Libraries)
 	if im.Options.Method == plan.Replication || im.Options.Existing == plan.Skip || im.resumed != nil || count == 0 {
 		return // what is there is replaced, or kept
 	}
@@ -290,7 +290,7 @@ func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 	case err != nil:
 		add(server.Advise(err))
 	default:
-		for _, e := range server.Conflicts(im.survey.libraries, have, im.Options.Existing == plan.Replace) {
+		for _, e := range server.Conflicts(im.survey.Libraries, have, im.Options.Existing == plan.Replace) {
 			add(e)
 		}
 	}

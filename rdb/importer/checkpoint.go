@@ -77,7 +77,7 @@ func (im *importer) load() error {
 func (im *importer) fits() error {
 	c := im.resumed
 	switch {
-	case c.Size != im.survey.size || c.Checksum != im.survey.checksum():
+	case c.Size != im.survey.Size || c.Checksum != im.survey.Checksum():
 		return fmt.Errorf("the checkpoint belongs to another dump (%s, %d bytes); resume with that dump, or remove the checkpoint", c.Source, c.Size)
 	case c.Options != im.sum:
 		return errors.New("the checkpoint belongs to an import with other filters or another policy for existing keys; resume with the same options")
@@ -155,7 +155,7 @@ func (im *importer) save() error {
 	var nodes map[string]server.Identity
 	s := im.Ledger.State(func() { nodes = im.confirmed })
 	c := checkpoint{
-		Format: checkpointFormat, ID: im.id, Began: im.Began, Source: im.Source.Name, Size: im.survey.size, Checksum: im.survey.checksum(),
+		Format: checkpointFormat, ID: im.id, Began: im.Began, Source: im.Source.Name, Size: im.survey.Size, Checksum: im.survey.Checksum(),
 		Options: im.sum, Target: im.Target.String(), RunID: s.RunID, Nodes: nodes, Now: im.Options.Filter.Now, Shift: im.Shift,
 		Offset: s.Frontier.Offset, DB: s.Frontier.DB, Version: s.Frontier.Version,
 		Limit: max(s.Frontier.Offset+ahead, s.Sent), Rows: s.Rows, Failures: s.Failures, Repaired: s.Repaired, Notes: s.Notes,

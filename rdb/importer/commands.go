@@ -123,7 +123,7 @@ func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
 	if w, ok := im.methods[e.Type]; ok {
 		return w, nil
 	}
-	if e.Raw == nil || isEmptyEntry(e) {
+	if e.Raw == nil || plan.IsEmpty(e) {
 		return reencoded, nil
 	}
 	refused, err := im.probeMasters(ctx, e)
@@ -146,12 +146,6 @@ func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
 		p.im.Losses.Lose(lost)
 	}
 	return out, err
-}
-
-func isEmptyEntry(e *rdb.Entry) bool {
-	empty := true
-	err := rdb.Decode(e, func(*rdb.Element) error { empty = false; return nil })
-	return err == nil && empty
 }
 
 // probe asks whether the target refuses an entry, because of its type or of damage. The key expires at once, so it is checked
@@ -269,7 +263,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 	}
 	l := &largeKey{pass: p, conn: conn, entry: value}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	size, known := p.im.lengthOf(value)
+	size, known := p.im.survey.Length(value)
 	whole := e.Type == rdb.TypeModule2 || e.Type.Kind() == "stream" && how != plain && value.Raw != nil
 	if !whole {
 		p.countLosses(e)
@@ -360,7 +354,7 @@ func (p *pass) wholeStream(e *rdb.Entry, how way) (*rdb.Entry, error) {
 	if e.Type.Kind() != "stream" {
 		return e, nil
 	}
-	loaded, err := e.Load(maxWhole)
+	loaded, err := e.Load(plan.MaxWhole)
 	if err == nil && loaded && how != plain {
 		err = p.im.mayRestore(e)
 	}
@@ -370,10 +364,7 @@ func (p *pass) wholeStream(e *rdb.Entry, how way) (*rdb.Entry, error) {
 	return p.reencode(e)
 }
 
-const (
-	maxWhole = 64 << 20  // of a stream; 64 MB of listpacks are read in about 50 ms
-	maxBulk  = 512 << 20 // proto-max-bulk-len
-)
+const maxBulk = 512 << 20 // proto-max-bulk-len
 
 // A largeKey is one key while it is sent in pieces.
 type largeKey struct {
@@ -687,7 +678,7 @@ func (im *importer) tidy(ctx context.Context, failed bool) error {
 }
 
 func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []leftover, search bool) error {
-	for _, db := range im.databases() {
+	for _, db := range im.survey.Databases(&im.Link) {
 		if !im.Server.Cluster {
 			if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
 				return err

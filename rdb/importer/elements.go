@@ -50,7 +50,7 @@ func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 	if err := v.exchange(ctx, l); err != nil {
 		return err
 	}
-	if e.Raw != nil && e.Type != rdb.TypeModule2 && isEmptyEntry(e) {
+	if e.Raw != nil && e.Type != rdb.TypeModule2 && plan.IsEmpty(e) {
 		return nil
 	}
 	if same, err := v.typeOf(ctx, l, e); err != nil || !same {

@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -79,7 +79,7 @@ type importer struct {
 	server.Link
 	*plan.Plan
 
-	survey  *survey
+	survey  *survey.Survey
 	methods map[rdb.Type]way // for types that were tried on the target
 	modules map[string]bool  // of a live source: modules that the target has
 	sum     string           // of the options that must not change between runs
@@ -99,15 +99,13 @@ type importer struct {
 	confirmed map[string]server.Identity // of the processes that confirmed all before the frontier, under the ledger's lock
 	noDump    bool                       // nor DUMP
 
-	// Of a dump that can be read once: what is left of it after its head, of which pending is the first entry.
-	twice    plan.Duplicates
-	head     *rdb.Scanner
-	headBody io.Closer
-	pending  *rdb.Entry
+	// Of a dump that can be read once:
+	twice plan.Duplicates
+	head  *survey.Head
 
 	pace     pace
 	replicas replicas
-	sampler  *sampler
+	sampler  *survey.Sampler
 }
 
 func (im *importer) all(ctx context.Context) error {
@@ -115,16 +113,14 @@ func (im *importer) all(ctx context.Context) error {
 		if im.Control != nil {
 			im.Control.Close()
 		}
-		if im.head != nil && im.headBody != nil { // nobody has read on
-			im.headBody.Close()
-		}
+		im.head.Close()
 	}()
 	if err := im.preflight(ctx); err != nil {
 		return err
 	}
 	if im.Options.DryRun {
-		im.Ledger.SetRows(im.survey.rows, "")
-		if t := im.survey.tail; t != nil {
+		im.Ledger.SetRows(im.survey.Rows, "")
+		if t := im.survey.Tail; t != nil {
 			im.Ledger.Report.Replay = &account.Replay{Commands: t.Commands}
 		}
 		return nil
@@ -142,7 +138,7 @@ func (im *importer) all(ctx context.Context) error {
 		}
 		if err != nil {
 			at, _, _ := im.Ledger.Position()
-			return &Interrupted{Offset: at, Size: im.size(), Resume: im.saved && !im.Source.Once, Err: err}
+			return &Interrupted{Offset: at, Size: im.survey.Size, Resume: im.saved && !im.Source.Once, Err: err}
 		}
 		im.Losses.Note(im.Server.Name, im.Server.Version, im.Ledger.Note)
 		err = im.check(ctx)
@@ -175,13 +171,6 @@ func (im *importer) repair(ctx context.Context, why error) error {
 	return nil
 }
 
-func (im *importer) size() int64 {
-	if im.survey != nil && im.survey.size > 0 {
-		return im.survey.size
-	}
-	return im.Source.Size
-}
-
 // write makes passes over the dump until one comes to its end.
 func (im *importer) write(ctx context.Context) error {
 	if !im.begun {
@@ -192,9 +181,9 @@ func (im *importer) write(ctx context.Context) error {
 	}
 	im.pace.rate = im.Options.Rate
 	if im.sampler == nil && im.Options.Verify != plan.VerifyOff && (im.Options.Verify == plan.VerifySample || im.Source.Once) {
-		im.sampler = newSampler()
+		im.sampler = survey.NewSampler()
 	}
-	im.Progress.Stage("writing", im.size())
+	im.Progress.Stage("writing", im.survey.Size)
 	for {
 		err := im.pass(ctx)
 		if err == nil {

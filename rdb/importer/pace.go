@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -206,7 +205,7 @@ func (im *importer) flush(ctx context.Context) error {
 	if im.Options.Existing != plan.Flush || im.resumed != nil {
 		return nil
 	}
-	dbs := im.databases()
+	dbs := im.survey.Databases(&im.Link)
 	if len(dbs) == 0 {
 		return nil
 	}
@@ -240,34 +239,5 @@ func (im *importer) flush(ctx context.Context) error {
 		}
 		conn.Close()
 	}
-	return nil
-}
-
-// readHead reads what stands before the keys of a dump that can be read once.
-func (im *importer) readHead(ctx context.Context) error {
-	body, err := im.Source.Open(ctx, 0)
-	if err != nil {
-		return err
-	}
-	s := newSurvey()
-	im.survey, im.headBody = s, body
-	im.head = rdb.NewScanner(body, rdb.Options{Window: plan.Split})
-	for {
-		e, err := im.head.Next()
-		if err == io.EOF {
-			im.head = rdb.NewScanner(strings.NewReader("REDIS0001\xff"), rdb.Options{}) // nothing is left
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if e.Kind != rdb.AuxEntry {
-			s.other(e, &im.Options.Filter) // the first library of functions, which comes before all keys
-			im.pending = e
-			break
-		}
-		s.other(e, &im.Options.Filter)
-	}
-	s.version, s.size = im.head.Version(), im.Source.Size
 	return nil
 }

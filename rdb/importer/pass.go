@@ -173,10 +173,9 @@ var errReread = errors.New("lost the connection within a large value")
 
 // read sends all that the dump has from a position on.
 func (p *pass) read(ctx context.Context, from rdb.Position) error {
-	switch {
-	case p.im.head != nil: // of a dump that is read once
-		p.scanner, p.body, p.im.head = p.im.head, p.im.headBody, nil
-	default:
+	var first *rdb.Entry
+	var ok bool
+	if p.scanner, p.body, first, ok = p.im.head.Take(); !ok {
 		if err := p.openAt(ctx, from); err != nil {
 			return err
 		}
@@ -189,10 +188,8 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 			return context.Cause(ctx)
 		}
 		at := p.scanner.Position()
-		e := p.im.pending
-		p.im.pending = nil
-		var err error
-		if e == nil {
+		e, err := first, error(nil)
+		if first = nil; e == nil {
 			e, err = p.scanner.Next()
 		}
 		if err == io.EOF {
@@ -355,7 +352,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 	if p.slots != nil {
 		route = p.slots.Route(e.Key)
 	}
-	if p.im.Server.Version < 10 && mayBeEmpty(e) && isEmptyEntry(e) { // such a server would make an empty key of it
+	if p.im.Server.Version < 10 && mayBeEmpty(e) && plan.IsEmpty(e) { // such a server would make an empty key of it
 		c.Skipped++
 		return nil
 	}
@@ -378,7 +375,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		p.im.Lifetimes.Add(e.DB, e.Expiry, p.now)
 	}
 	if p.im.sampler != nil && p.reread != e.Offset {
-		p.im.sampler.offer(e, from, p.scanner.Version())
+		p.im.sampler.Offer(e, from, p.scanner.Version())
 	}
 	if e.Raw == nil || len(e.Raw) > plan.Split {
 		err := p.large(ctx, e, route, row, how)
@@ -448,7 +445,7 @@ func (p *pass) appendRestore(b *batch, k *keyRef, e *rdb.Entry) (err error) {
 
 // mayBeEmpty reports whether a value is so small that it may have no element. A string is an element.
 func mayBeEmpty(e *rdb.Entry) bool {
-	return e.Raw != nil && len(e.Raw) < maxEmpty && e.Type != rdb.TypeString && e.Type != rdb.TypeModule2
+	return e.Raw != nil && len(e.Raw) < plan.MaxEmpty && e.Type != rdb.TypeString && e.Type != rdb.TypeModule2
 }
 
 // countLosses takes account of what plain commands cannot set.

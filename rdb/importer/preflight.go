@@ -12,6 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -57,13 +58,13 @@ func (im *importer) preflight(ctx context.Context) error {
 	add := under("dump")
 	var err error
 	if im.Source.Once {
-		err = im.readHead(ctx)
+		im.survey, im.head, err = survey.ReadHead(ctx, im.Plan)
 	} else {
-		im.survey, err = im.scanDump(ctx)
-		if err == nil && im.survey.tail != nil && im.Options.Method == plan.Auto {
+		im.survey, err = survey.Scan(ctx, im.Plan, &im.Account)
+		if err == nil && im.survey.Tail != nil && im.Options.Method == plan.Auto {
 			// The target will load the dump before the commands by itself, which asks more of the dump.
 			im.Options.Method, im.Lifetimes = plan.Replication, account.Lifetimes{}
-			im.survey, err = im.scanDump(ctx)
+			im.survey, err = survey.Scan(ctx, im.Plan, &im.Account)
 		}
 	}
 	if err != nil {
@@ -72,12 +73,12 @@ func (im *importer) preflight(ctx context.Context) error {
 		}
 		add(fmt.Errorf("%s: %w", im.Source.Name, err))
 	} else {
-		im.Ledger.Report.Version, im.Ledger.Report.Size = im.survey.version, im.survey.size
+		im.Ledger.Report.Version, im.Ledger.Report.Size = im.survey.Version, im.survey.Size
 		add(im.forCommands())
-		if e := im.survey.duplicates.Err(len(im.Options.Filter.MapDB) > 0); e != nil {
+		if e := im.survey.Duplicates.Err(len(im.Options.Filter.MapDB) > 0); e != nil {
 			add(fmt.Errorf("%s: %w", im.Source.Name, e))
 		}
-		if im.survey.duplicates.Full {
+		if im.survey.Duplicates.Full {
 			im.Ledger.Note("only the first 16 million keys were checked for duplicates")
 		}
 	}
@@ -129,20 +130,9 @@ func (im *importer) notItself() error {
 	return nil
 }
 
-// databases returns those that keys go to, in order. Of a dump that is read once that is not known beforehand: then all that
-// have keys are in the way, and those that got some.
-func (im *importer) databases() []int {
-	if !im.Source.Once {
-		return im.survey.databases()
-	}
-	dbs := slices.Concat(im.Server.DBs, im.Ledger.Databases())
-	slices.Sort(dbs)
-	return slices.Compact(dbs)
-}
-
 // checkDatabases looks whether keys are there already, and whether all databases exist.
 func (im *importer) checkDatabases(ctx context.Context, add func(error)) {
-	dbs := im.databases()
+	dbs := im.survey.Databases(&im.Link)
 	if im.Server.Cluster {
 		if len(dbs) > 0 && (len(dbs) > 1 || dbs[0] != 0) {
 			add(fmt.Errorf("keys are in databases %v, but a cluster only has database 0; choose one with --db, and use --map-db N:0", dbs))
@@ -224,10 +214,7 @@ func (im *importer) occupied(where string, keys int64) error {
 
 // checkRoom compares the estimate of memory with what the target may use. A node of a cluster gets as much as it has slots.
 func (im *importer) checkRoom(ctx context.Context, add func(error)) {
-	estimate := im.survey.memory()
-	if im.Source.Once {
-		estimate, _ = strconv.ParseInt(im.survey.aux["used-mem"], 10, 64)
-	}
+	estimate := im.survey.Memory()
 	im.Ledger.Report.Estimate = estimate
 	if im.Options.IgnoreRoom || im.resumed != nil {
 		return

@@ -26,7 +26,7 @@ func (im *importer) forCommands() error {
 	for _, n := range im.Source.Notes {
 		im.Ledger.Note("%s", n)
 	}
-	t := im.survey.tail
+	t := im.survey.Tail
 	if t == nil {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (im *importer) forCommands() error {
 
 // checkCommands asks the target whether it knows all commands of the append-only file.
 func (im *importer) checkCommands(ctx context.Context, add func(error)) {
-	t := im.survey.tail
+	t := im.survey.Tail
 	if t == nil {
 		return
 	}
@@ -73,7 +73,7 @@ func (im *importer) checkCommands(ctx context.Context, add func(error)) {
 
 // counters are what INFO counts. They are read for an append-only file only.
 func (im *importer) counters(ctx context.Context) (map[string]string, error) {
-	if im.survey.tail == nil {
+	if im.survey.Tail == nil {
 		return nil, nil
 	}
 	reply, err := im.askLoading(ctx, "INFO", "all")
@@ -103,7 +103,7 @@ func (im *importer) afterReplay(ctx context.Context, before, replayed map[string
 	if before["run_id"] != after["run_id"] || replayed["run_id"] != after["run_id"] {
 		return errors.New("the target was restarted while replaying the append-only file; restart the import with --flush")
 	}
-	t, l := im.survey.tail, &im.Ledger
+	t, l := im.survey.Tail, &im.Ledger
 	r := &account.Replay{Commands: t.Commands, Refused: im.refused(before, replayed)}
 	l.Report.Replay = r
 
@@ -231,7 +231,7 @@ func (im *importer) nameLost(ctx context.Context, names []keyName) error {
 // count errors.
 func (im *importer) refused(before, after map[string]string) uint64 {
 	var n uint64
-	for name, sent := range im.survey.tail.Names {
+	for name, sent := range im.survey.Tail.Names {
 		if name == "select" || name == "multi" || name == "exec" || name == "ping" {
 			continue
 		}
@@ -250,7 +250,7 @@ func (im *importer) refused(before, after map[string]string) uint64 {
 		return n
 	}
 	failed, counted := int64(0), false
-	for name := range im.survey.tail.Names {
+	for name := range im.survey.Tail.Names {
 		failed += calls(after, name, "failed_calls") - calls(before, name, "failed_calls")
 		counted = counted || strings.Contains(after["cmdstat_"+name], "failed_calls=")
 	}

@@ -37,7 +37,7 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	}
 	info := im.Server.Info
 	other := "remove --method replication"
-	if im.survey.tail != nil {
+	if im.survey.Tail != nil {
 		other = "import the file into a separate empty server, and import from that server"
 	}
 	f := im.Options.Filter
@@ -78,7 +78,7 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 			}
 		}
 	}
-	if v := im.survey.version; v > im.Server.Version || im.Server.Version >= 80 && v > 11 && v < 80 {
+	if v := im.survey.Version; v > im.Server.Version || im.Server.Version >= 80 && v > 11 && v < 80 {
 		add(fmt.Errorf("%s cannot load a dump of RDB version %d; %s, or convert it (rdb convert)", im.Server.Name, v, other))
 	}
 	if n, err := im.subscribers(ctx); err == nil && n > 0 {
@@ -228,7 +228,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 	if err := im.pay(after, d); err != nil {
 		return err
 	}
-	if im.survey.tail != nil {
+	if im.survey.Tail != nil {
 		return im.afterReplay(ctx, before, replayed, names)
 	}
 	return im.afterLoad(ctx)
@@ -311,11 +311,11 @@ func (im *importer) replicateFromDump(ctx context.Context, d *debt) error {
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	im.Progress.Stage("loading", im.size())
+	im.Progress.Stage("loading", im.survey.Size)
 	load := &loading{im: im, announce: announce, sent: make(chan struct{}, 1), loaded: make(chan struct{}, 1), failed: make(chan error, 1), served: make(chan error, 1)}
-	dump := master.Dump{Size: im.survey.size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.Source.Open(ctx, 0) }}
-	if im.survey.tail != nil {
-		dump.Commands = im.survey.tail.WriteTo
+	dump := master.Dump{Size: im.survey.Size, Open: func(ctx context.Context) (io.ReadCloser, error) { return im.Source.Open(ctx, 0) }}
+	if im.survey.Tail != nil {
+		dump.Commands = im.survey.Tail.WriteTo
 	}
 	go func() { load.served <- master.Serve(serving, l, dump, master.Options{Event: load.event}) }()
 	defer func() { stop(); <-load.served }()
@@ -387,7 +387,7 @@ func (l *loading) wait(ctx context.Context) error {
 		case <-ask.C:
 			up, err := im.linkUp(ctx)
 			switch {
-			case up && im.survey.tail == nil:
+			case up && im.survey.Tail == nil:
 				return nil
 			case err == nil || redis.Code(err) == "LOADING":
 				answered = time.Now()
@@ -405,7 +405,7 @@ func (l *loading) wait(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 			// Loading takes as long as it takes; a link that does nothing before does not.
-			if now := im.Progress.Bytes.Load(); now != before || now >= im.survey.size {
+			if now := im.Progress.Bytes.Load(); now != before || now >= im.survey.Size {
 				before = now
 				quiet.Reset(im.Options.Patience)
 			}
@@ -429,16 +429,16 @@ func (im *importer) linkUp(ctx context.Context) (bool, error) {
 
 // afterLoad takes account of what the target has loaded.
 func (im *importer) afterLoad(ctx context.Context) error {
-	rows := im.survey.rows
+	rows := im.survey.Rows
 	for i := range rows {
 		r := &rows[i]
 		r.Written = r.Read - r.Expired - r.Skipped
 	}
 	im.Ledger.SetRows(rows, im.Server.RunID)
 	if im.Options.Verify == plan.VerifySample {
-		im.sampler = im.survey.sampler
+		im.sampler = im.survey.Sampler
 	}
-	for _, lib := range im.survey.libraries {
+	for _, lib := range im.survey.Libraries {
 		im.Ledger.AddLibrary(lib.Name)
 	}
 	im.Options.Existing = plan.Flush // the target has what the dump has

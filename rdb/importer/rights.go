@@ -112,26 +112,26 @@ func (p *intent) made(kind string) bool { return p.whole[kind] || p.pieces[kind]
 func (im *importer) intent() *intent {
 	s, once := im.survey, im.Source.Once
 	p := &intent{
-		replace: im.Options.Existing == plan.Replace, follow: im.Options.Method == plan.Replication, verify: im.Options.Verify != plan.VerifyOff && s.tail == nil,
+		replace: im.Options.Existing == plan.Replace, follow: im.Options.Method == plan.Replication, verify: im.Options.Verify != plan.VerifyOff && s.Tail == nil,
 		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= expireAtSince, search: im.resumed != nil,
 		whole: map[string]bool{}, pieces: map[string]bool{}, compare: map[string]bool{},
 	}
-	if p.verify && (once || s.large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
+	if p.verify && (once || s.Large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
 		p.compare["type"] = true
 	}
 	plainly := im.Options.Method == plan.Commands || im.Server.NoRestore || !im.Server.AbsTTL
 	for _, kind := range kinds {
-		large := s.large[kind] > 0 || once && wants(im.Options.Filter.Types, kind)
-		some := large || slices.ContainsFunc(slices.Collect(maps.Keys(s.types)), func(t rdb.Type) bool { return t.Kind() == kind })
+		large := s.Large[kind] > 0 || once && wants(im.Options.Filter.Types, kind)
+		some := large || slices.ContainsFunc(slices.Collect(maps.Keys(s.Types)), func(t rdb.Type) bool { return t.Kind() == kind })
 		if p.verify && (large && !once || some && im.noDump) {
 			p.compare[kind] = true
 		}
 		if p.follow || !some && !large || kind == "stream" && im.Server.Version < 9 {
 			continue
 		}
-		p.expiring = p.expiring || once || s.expiring
+		p.expiring = p.expiring || once || s.Expiring
 		p.whole[kind] = plainly
-		p.pieces[kind] = large && (plainly || kind != "stream" || s.huge)
+		p.pieces[kind] = large && (plainly || kind != "stream" || s.Huge)
 		p.lookUp = p.lookUp || large && !p.replace
 		p.temporary = p.temporary || p.pieces[kind] || plainly && (kind != "string" || p.expiring && im.Server.Version < expireAtSince)
 		p.transactions = p.transactions || p.pieces[kind] && p.replace || plainly && (kind != "string" || p.expiring && im.Server.Version < expireAtSince)
@@ -140,8 +140,8 @@ func (im *importer) intent() *intent {
 		// At the end the keys are looked up where counting them proves nothing.
 		merged := len(im.Server.DBs) > 0 && (p.replace || im.Options.Existing == plan.Skip)
 		p.lookUp = p.lookUp || !once && im.Options.Verify != plan.VerifyFull && (merged || im.resumed != nil || im.Options.Anonymous)
-		p.flush = im.Options.Existing == plan.Flush && im.resumed == nil && (once || len(im.databases()) > 0)
-		p.functions = len(s.libraries) > 0 && im.Server.Version >= 10
+		p.flush = im.Options.Existing == plan.Flush && im.resumed == nil && (once || len(im.survey.Databases(&im.Link)) > 0)
+		p.functions = len(s.Libraries) > 0 && im.Server.Version >= 10
 	}
 	return p
 }
@@ -190,7 +190,7 @@ func (im *importer) checkRights(ctx context.Context, add func(error)) {
 
 // checkDump asks whether one server gives the values that are compared.
 func (im *importer) checkDump(ctx context.Context, add func(error)) {
-	_, err := im.Ask(ctx, "DUMP", im.ProbeKey(im.likeKey()))
+	_, err := im.Ask(ctx, "DUMP", im.ProbeKey(im.survey.LikeKey()))
 	switch {
 	case redis.Code(err) == "NOPERM":
 		add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
@@ -198,14 +198,6 @@ func (im *importer) checkDump(ctx context.Context, add func(error)) {
 		im.noDump = true
 		im.Ledger.Note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
 	}
-}
-
-// likeKey is a key of the dump: a user may be kept to some names.
-func (im *importer) likeKey() []byte {
-	for _, t := range slices.Sorted(maps.Keys(im.survey.samples)) {
-		return im.survey.samples[t].Key
-	}
-	return []byte("x")
 }
 
 // A refusal is a command that the target would not carry out.
@@ -301,7 +293,7 @@ func (im *importer) commandsOf(ctx context.Context, e *rdb.Entry, use func(name 
 	if err != nil {
 		return err
 	}
-	if how != plain && (e.Raw != nil || e.Type.Kind() == "stream" && im.survey.lengths[e.Offset] <= maxWhole) {
+	if n, _ := im.survey.Length(e); how != plain && (e.Raw != nil || e.Type.Kind() == "stream" && n <= plan.MaxWhole) {
 		return nil
 	}
 	if e.Type == rdb.TypeString && e.Raw != nil && im.Server.Version >= expireAtSince { // SET with its expiry
@@ -347,7 +339,7 @@ func (im *importer) explainRefused(refused []refusal) (errs []error) {
 		way = "remove --flush"
 	case only("FUNCTION RESTORE"):
 		way = "exclude functions with --type"
-	case im.survey.tail != nil:
+	case im.survey.Tail != nil:
 		way = "import the file into a separate empty server, and import from that server"
 	case im.Options.Method == plan.Replication:
 		way = "remove --method replication"
@@ -386,7 +378,7 @@ func (im *importer) mayRun(ctx context.Context, commands []command) ([]refusal, 
 
 // arguments returns the words that ask for a command.
 func (im *importer) arguments(name, args string) []string {
-	like := im.likeKey()
+	like := im.survey.LikeKey()
 	temporary := temporaryPrefix + "probe"
 	if im.Server.Cluster {
 		temporary += im.ProbeTag(like)

@@ -55,7 +55,7 @@ func (im *importer) learnVersion(ctx context.Context, info map[string]string) (c
 	can.Name, can.Release = server.ReleaseOf(info)
 	value := &rdb.Entry{Type: rdb.TypeString, Raw: []byte("\x01x"), Key: []byte("x")}
 	if im.survey != nil {
-		value.Key = im.likeKey() // a user may be kept to some names
+		value.Key = im.survey.LikeKey() // a user may be kept to some names
 	}
 	for _, v := range []int{81, 80, 15, 14, 13, 12, 11, 10, 9} {
 		payload, err := rdb.AppendDump(nil, value, v)

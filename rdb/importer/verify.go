@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -17,71 +16,14 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 const (
-	sampleKeys  = 1000
-	sampleBytes = 16 << 10 // of values up to this size
-	sampleLarge = 48       // and so many of larger ones, up to what a window holds
-	sampleHuge  = 8        // and of those that are read in pieces
-	verifyBatch = 128      // keys asked for at once
-	verifyBytes = 1 << 20  // or when their values are so large
+	verifyBatch = 128     // keys asked for at once
+	verifyBytes = 1 << 20 // or when their values are so large
 )
-
-// A sampler keeps some of the keys that were sent, each of a size with the same chance.
-type sampler struct {
-	random       *rand.Rand
-	small, large reservoir[rdb.Entry]
-	huge         reservoir[hugeKey]
-}
-
-// A reservoir keeps some of many, each with the same chance (Vitter's algorithm R).
-type reservoir[T any] struct {
-	seen uint64
-	kept []T
-}
-
-func (r *reservoir[T]) offer(random *rand.Rand, size int, item func() T) {
-	r.seen++
-	at := len(r.kept)
-	if at < size {
-		var none T
-		r.kept = append(r.kept, none)
-	} else if at = int(random.Uint64N(r.seen)); at >= size {
-		return
-	}
-	r.kept[at] = item()
-}
-
-// A hugeKey is a key whose value is larger than the window, to be read again.
-type hugeKey struct {
-	at  rdb.Position
-	key rdb.Entry // without its value
-}
-
-func newSampler() *sampler {
-	return &sampler{random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))}
-}
-
-// offer may keep an entry; from is its database in the dump, and version the dump's.
-func (s *sampler) offer(e *rdb.Entry, from, version int) {
-	clone := func() rdb.Entry {
-		c := rdb.Entry{DB: e.DB, Key: bytes.Clone(e.Key), Type: e.Type, Expiry: e.Expiry, Offset: e.Offset, Module: e.Module}
-		if e.Raw != nil {
-			c.Raw = bytes.Clone(e.Raw)
-		}
-		return c
-	}
-	switch {
-	case e.Raw == nil:
-		s.huge.offer(s.random, sampleHuge, func() hugeKey { return hugeKey{rdb.Position{Offset: e.Offset, DB: from, Version: version}, clone()} })
-	case len(e.Raw) > sampleBytes:
-		s.large.offer(s.random, sampleLarge, clone)
-	default:
-		s.small.offer(s.random, sampleKeys, clone)
-	}
-}
 
 // A verifier asks for keys and compares them.
 type verifier struct {
@@ -146,7 +88,7 @@ func (v *verifier) values(ctx context.Context) error {
 	if im.sampler == nil || im.Options.Verify == plan.VerifyOff {
 		return nil
 	}
-	for _, kept := range [][]rdb.Entry{im.sampler.small.kept, im.sampler.large.kept} {
+	for _, kept := range im.sampler.Values() {
 		for i := range kept {
 			if im.IsGone(kept[i].Expiry) {
 				continue
@@ -165,7 +107,7 @@ func (v *verifier) values(ctx context.Context) error {
 	if err := v.flush(ctx); err != nil {
 		return err
 	}
-	for _, h := range im.sampler.huge.kept {
+	for _, h := range im.sampler.Huge() {
 		if err := v.retry(ctx, func() error { return v.huge(ctx, h) }); err != nil {
 			return err
 		}
@@ -199,28 +141,28 @@ func (v *verifier) retry(ctx context.Context, fn func() error) error {
 }
 
 // huge reads one large value again and compares it. Of a dump that was read once, only the type is known.
-func (v *verifier) huge(ctx context.Context, h hugeKey) error {
-	if v.im.IsGone(h.key.Expiry) {
+func (v *verifier) huge(ctx context.Context, h survey.HugeKey) error {
+	if v.im.IsGone(h.Key.Expiry) {
 		return nil
 	}
 	if v.im.Source.Once {
-		l, err := v.lane(ctx, h.key.Key)
+		l, err := v.lane(ctx, h.Key.Key)
 		if err != nil {
 			return err
 		}
-		_, err = v.typeOf(ctx, l, &h.key)
+		_, err = v.typeOf(ctx, l, &h.Key)
 		return err
 	}
-	body, err := v.im.Source.Open(ctx, h.at.Offset)
+	body, err := v.im.Source.Open(ctx, h.At.Offset)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	e, err := rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true, Start: h.at}).Next()
+	e, err := rdb.NewScanner(body, rdb.Options{Window: plan.Split, SkipChecksum: true, Start: h.At}).Next()
 	if err != nil {
 		return err
 	}
-	e.DB, e.Expiry = h.key.DB, h.key.Expiry
+	e.DB, e.Expiry = h.Key.DB, h.Key.Expiry
 	return v.element(ctx, e)
 }
 
@@ -412,7 +354,7 @@ func (v *verifier) answer(conn *redis.Conn, e *rdb.Entry, asked time.Time) (redi
 		return "", err
 	}
 	if v.exists {
-		if n, ok := value.(int64); ok && n == 0 && !v.im.IsGone(e.Expiry) && (e.Raw == nil || e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+		if n, ok := value.(int64); ok && n == 0 && !v.im.IsGone(e.Expiry) && (e.Raw == nil || e.Type == rdb.TypeModule2 || !plan.IsEmpty(e)) {
 			v.differ(*e, notThere)
 		}
 		return refused, nil
@@ -541,7 +483,7 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	v.report.Verified++
 	payload, there := dump.(string)
 	if !there {
-		if !v.im.IsGone(e.Expiry) && (e.Type == rdb.TypeModule2 || !isEmptyEntry(e)) {
+		if !v.im.IsGone(e.Expiry) && (e.Type == rdb.TypeModule2 || !plan.IsEmpty(e)) {
 			v.differ(*e, notThere)
 		}
 		return

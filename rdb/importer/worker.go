@@ -329,7 +329,5 @@ func isEmpty(payload []byte) bool {
 	if err != nil {
 		return false
 	}
-	empty := true
-	err = rdb.Decode(e, func(*rdb.Element) error { empty = false; return nil })
-	return err == nil && empty
+	return plan.IsEmpty(e)
 }

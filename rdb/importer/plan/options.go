@@ -99,6 +99,8 @@ const (
 	// Split is the size from which a value is written piece by piece under another name and then renamed, so that no
 	// command keeps the target busy for long: 90,000 elements of a sorted set, which take 0.1 s.
 	Split = 256 << 10
+	// MaxWhole is the size up to which a stream is sent in one piece; 64 MB of listpacks are read in about 50 ms.
+	MaxWhole = 64 << 20
 )
 
 // WithDefaults returns the options with their defaults in place of zeros.
