@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -83,15 +84,6 @@ func (b *batch) count(row int32) *account.Counts {
 	return &b.counts[row]
 }
 
-// payloadVersion is the RDB version that a payload says it is of: old enough for every server that knows the type.
-func payloadVersion(t rdb.Type) int {
-	const oldest = 6
-	if t.Since() > 11 { // where Redis and Valkey part
-		return t.Since()
-	}
-	return oldest
-}
-
 var (
 	wordAbsTTL   = []byte("$6\r\nABSTTL\r\n")
 	wordIdle     = []byte("$8\r\nIDLETIME\r\n")
@@ -105,7 +97,7 @@ var (
 func appendRestore(dst []byte, e *rdb.Entry, replace bool) (_ []byte, payload [2]int, err error) {
 	dst = appendRestoreHead(dst, e, int64(len(e.Raw)), replace)
 	payload[0] = len(dst)
-	if dst, err = rdb.AppendDump(dst, e, payloadVersion(e.Type)); err != nil {
+	if dst, err = rdb.AppendDump(dst, e, capability.PayloadVersion(e.Type)); err != nil {
 		return dst, payload, err
 	}
 	payload[1] = len(dst)

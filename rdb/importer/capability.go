@@ -2,7 +2,6 @@ package importer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -54,18 +54,12 @@ func (im *importer) checkLive(ctx context.Context, add func(error)) {
 func (im *importer) foreignTypes(ctx context.Context) []string {
 	lacking := map[string]bool{}
 	im.EveryMaster(ctx, func(error) {}, func(ctx context.Context, _ func(error)) {
-		have, _ := im.moduleList(ctx)
+		have, _ := im.ways.ModuleList(ctx)
 		for t := range plan.ModuleNames {
 			lacking[t] = lacking[t] || plan.ModuleListed(im.Source.Live.Modules, t) && !plan.ModuleListed(have, t)
 		}
 	})
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(lacking)), func(t string) bool { return !lacking[t] })
-}
-
-// moduleList returns the names of the modules of a server.
-func (im *importer) moduleList(ctx context.Context) ([]string, error) {
-	list, err := im.List(ctx, "MODULE", "LIST")
-	return redis.ModuleNames(list), err
 }
 
 func wants(types []string, kind string) bool { return len(types) == 0 || slices.Contains(types, kind) }
@@ -89,16 +83,16 @@ func (im *importer) checkTypes(ctx context.Context, add func(error)) {
 // tryType tries a value of a type on the target in the way that it will be written. Whether the target has the plain commands is
 // for checkRights.
 func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64) error {
-	how, err := im.wayOf(ctx, sample)
-	if err != nil || how == asIs {
+	how, err := im.ways.Of(ctx, sample)
+	if err != nil || how == capability.AsIs {
 		return err
 	}
-	if how == reencoded {
+	if how == capability.Reencoded {
 		value, _, err := rdb.Reencode(sample, rdb.ReencodeOptions{Version: im.Server.Version, Shift: im.Shift})
 		if err != nil || value == nil {
 			return nil // the value is damaged; it is reported when it is written
 		}
-		if refused, err := im.probeMasters(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
+		if refused, err := im.ways.ProbeMasters(ctx, value); err != nil || !refused || rdb.Check(sample) != nil {
 			return err
 		}
 		return fmt.Errorf("%s rejects %s of type %s, also as %s; exclude them with --type, or use --method commands", im.Server.Name, finding.Count(keys, "key"), sample.Type, value.Type)
@@ -108,29 +102,17 @@ func (im *importer) tryType(ctx context.Context, sample *rdb.Entry, keys uint64)
 
 // loadable explains why a target that loads the dump itself would end its process at a type.
 func (im *importer) loadable(ctx context.Context, t rdb.Type, sample *rdb.Entry, keys uint64) error {
-	if knows(im.Server.Version, t) {
+	if capability.Knows(im.Server.Version, t) {
 		if !im.Server.AbsTTL || im.Server.NoRestore || sample == nil {
 			return nil
 		}
-		refused, err := im.probe(ctx, sample)
+		refused, err := im.ways.Probe(ctx, sample)
 		if refused && err == nil {
 			err = fmt.Errorf("%s rejects key %q as damaged, and a server that loads a damaged dump exits; remove --method replication to import the other keys", im.Server.Name, sample.Key)
 		}
 		return err
 	}
 	return fmt.Errorf("%s does not support the encoding %q of %s, and a server that loads such a dump exits; remove --method replication", im.Server.Name, t, finding.Count(keys, "key"))
-}
-
-// knows reports whether servers of an RDB version have a type. Redis and Valkey parted at 11.
-func knows(version int, t rdb.Type) bool {
-	switch since := t.Since(); {
-	case since >= 80:
-		return version >= since
-	case since > 11:
-		return version >= since && version < 80
-	default:
-		return version >= since
-	}
 }
 
 // checkModules asks for every module of the dump whether the target has it. A server that loads a dump with data of a module
@@ -143,7 +125,7 @@ func (im *importer) checkModules(ctx context.Context, add func(error)) {
 
 // checkModulesOf asks one server.
 func (im *importer) checkModulesOf(ctx context.Context, add func(error)) {
-	have, listErr := im.moduleList(ctx)
+	have, listErr := im.ways.ModuleList(ctx)
 	if server.UnlessRefused(listErr) != nil {
 		add(listErr)
 		return
@@ -174,8 +156,8 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 	switch {
 	case im.Server.NoRestore && im.Options.Method != plan.Replication:
 		return fmt.Errorf("%s to %s and can only be written with RESTORE, which the target does not provide; exclude them with --type", belong, what)
-	case im.survey.ModuleSamples[name] != nil && im.Server.AbsTTL && !im.Server.NoRestore && !im.fragile():
-		known, err := im.probeModule(ctx, im.survey.ModuleSamples[name])
+	case im.survey.ModuleSamples[name] != nil && im.Server.AbsTTL && !im.Server.NoRestore && !im.ways.Fragile():
+		known, err := im.ways.ProbeModule(ctx, im.survey.ModuleSamples[name])
 		if err == nil && !known {
 			err = lacks
 		}
@@ -184,71 +166,10 @@ func (im *importer) checkModule(ctx context.Context, name string, have []string,
 		return lacks
 	case im.Options.Method == plan.Replication && !listed:
 		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and a server without it exits when loading the dump; grant +module|list, or remove --method replication", finding.Count(keys, "key"), what)
-	case im.fragile() && !listed:
+	case im.ways.Fragile() && !listed:
 		return fmt.Errorf("cannot check whether the target has the module of %s (%s), and without it %s exits on RESTORE; grant +module, or exclude them with --type", finding.Count(keys, "key"), what, im.Server.Name)
 	}
 	return nil
-}
-
-// fragile reports that the target does not survive RESTORE of a value of a module that it lacks, and of some damaged values:
-// before 7.0 it ends its process, as when it loads a dump (redis 6.0.16 src/rdb.c, rdbLoadObject: "no matching module",
-// rdbExitReportCorruptRDB). 6.2 cannot be distinguished from 5.0 by its RDB version.
-func (im *importer) fragile() bool { return im.Server.Version < 10 }
-
-// mayRestore refuses what a fragile target would not survive.
-func (im *importer) mayRestore(e *rdb.Entry) error {
-	if !im.fragile() || e.Raw == nil || e.Type == rdb.TypeModule2 {
-		return nil
-	}
-	return rdb.Check(e)
-}
-
-// probeModule asks whether the target has the module of a value.
-func (im *importer) probeModule(ctx context.Context, e *rdb.Entry) (bool, error) {
-	payload, err := rdb.AppendDump(nil, e, payloadVersion(e.Type))
-	if err != nil {
-		return false, err
-	}
-	refused, err := im.tryRestore(ctx, e.Key, payload, im.Server.Version)
-	switch {
-	case err != nil || refused == "":
-		return err == nil, err
-	case server.ClassifyReply(refused) == server.KeyFailed:
-		return false, nil
-	}
-	return false, server.Advise(refused)
-}
-
-// moduleKnown stops a live import at the first key of a module that the target lacks.
-func (im *importer) moduleKnown(ctx context.Context, e *rdb.Entry) error {
-	if !im.Source.Once || e.Raw == nil || im.modules[e.Module] {
-		return nil
-	}
-	if !im.Server.NoRestore {
-		known := true
-		var failed error
-		im.EveryMaster(ctx, func(err error) { failed = errors.Join(failed, err) }, func(ctx context.Context, add func(error)) {
-			has, err := im.hasModule(ctx, e)
-			if err != nil {
-				add(err)
-			}
-			known = known && has
-		})
-		if known || failed != nil {
-			im.modules[e.Module] = known && failed == nil
-			return failed
-		}
-	}
-	return server.Fatal(fmt.Errorf("key %q in database %d belongs to module %q, which the target lacks; load the module there, or exclude such keys with --type", e.Key, e.DB, e.Module))
-}
-
-// hasModule asks one server for the module of a value.
-func (im *importer) hasModule(ctx context.Context, e *rdb.Entry) (bool, error) {
-	if !im.fragile() {
-		return im.probeModule(ctx, e)
-	}
-	have, err := im.moduleList(ctx)
-	return plan.ModuleListed(have, e.Module), server.UnlessRefused(err)
 }
 
 // checkFunctions looks for libraries that the target cannot take, or cannot take beside its own.

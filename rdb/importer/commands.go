@@ -12,13 +12,11 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// expireAtSince is the first RDB version whose servers know SET … PXAT for certain: 6.2 has it, but cannot be distinguished from 5.0.
-const expireAtSince = 10
 
 // temporaryPrefix begins the names under which keys are made, before they are renamed.
 const temporaryPrefix = "redis-gitops:import:"
@@ -41,7 +39,7 @@ func (p *pass) temporary(key []byte, n int64) []byte {
 func (p *pass) appendCommands(b *batch, k *keyRef, e *rdb.Entry) error {
 	replace := p.im.Options.Existing == plan.Replace
 	start := len(b.buf)
-	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.Server.Version >= expireAtSince) {
+	if e.Type == rdb.TypeString && (e.Expiry == 0 || p.im.Server.Version >= capability.ExpireAtSince) {
 		return p.appendSet(b, k, e, replace)
 	}
 	temporary := p.temporary(e.Key, 0)
@@ -98,47 +96,6 @@ func (p *pass) appendSet(b *batch, k *keyRef, e *rdb.Entry, replace bool) error 
 	})
 }
 
-// A way is how a key is written.
-type way uint8
-
-const (
-	asIs      way = iota // RESTORE of the bytes of the dump
-	reencoded            // RESTORE in an older encoding of the same value
-	plain                // plain commands
-)
-
-// wayOf chooses how an entry is written. The first value of an encoding that the target should not know is tried on it: some
-// servers read more than their version says.
-func (im *importer) wayOf(ctx context.Context, e *rdb.Entry) (way, error) {
-	switch {
-	case e.Type == rdb.TypeModule2:
-		return asIs, im.moduleKnown(ctx, e)
-	case im.Options.Method == plan.Commands, im.Server.NoRestore, !im.Server.AbsTTL:
-		return plain, nil
-	case im.Shift != 0 && e.Type.FieldExpiry():
-		return reencoded, nil
-	case knows(im.Server.Version, e.Type): // if it refuses the value all the same, the value is damaged
-		return asIs, nil
-	}
-	if w, ok := im.methods[e.Type]; ok {
-		return w, nil
-	}
-	if e.Raw == nil || plan.IsEmpty(e) {
-		return reencoded, nil
-	}
-	refused, err := im.probeMasters(ctx, e)
-	if err != nil {
-		return asIs, err
-	}
-	w := asIs
-	if refused {
-		w = reencoded
-		im.Ledger.Note("the target does not support the encoding %q of RDB version %d; such keys were re-encoded for RDB version %d", e.Type, e.Type.Since(), im.Server.Version)
-	}
-	im.methods[e.Type] = w
-	return w, nil
-}
-
 // reencode returns an entry that the target loads, and takes account of what it loses.
 func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
 	out, lost, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: p.im.Server.Version, Shift: p.im.Shift})
@@ -146,35 +103,6 @@ func (p *pass) reencode(e *rdb.Entry) (*rdb.Entry, error) {
 		p.im.Losses.Lose(lost)
 	}
 	return out, err
-}
-
-// probe asks whether the target refuses an entry, because of its type or of damage. The key expires at once, so it is checked
-// and not made.
-func (im *importer) probe(ctx context.Context, e *rdb.Entry) (refused bool, err error) {
-	payload, err := rdb.AppendDump(nil, e, payloadVersion(e.Type))
-	if err != nil || im.mayRestore(e) != nil {
-		return true, nil
-	}
-	reply, err := im.tryRestore(ctx, e.Key, payload, im.Server.Version)
-	switch {
-	case err != nil || reply == "":
-		return false, err
-	case server.ClassifyReply(reply) == server.KeyFailed:
-		return e.Type != rdb.TypeModule2, nil
-	}
-	return false, server.Advise(reply)
-}
-
-// probeMasters asks every master, and reports whether one of them refuses the entry.
-func (im *importer) probeMasters(ctx context.Context, e *rdb.Entry) (refused bool, err error) {
-	im.EveryMaster(ctx, func(e error) { err = errors.Join(err, e) }, func(ctx context.Context, add func(error)) {
-		no, err := im.probe(ctx, e)
-		if err != nil {
-			add(err)
-		}
-		refused = refused || no
-	})
-	return refused, err
 }
 
 // function loads a library.
@@ -247,7 +175,7 @@ func (p *pass) drop(r *route) {
 // large writes a value of any size, on a connection of its own. A collection is made piece by piece under another name. A
 // stream keeps more of itself in one piece (who has seen it when), and reading that is quick; what a module wrote cannot be
 // cut.
-func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how way) error {
+func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how capability.Way) error {
 	value, err := p.wholeStream(e, how)
 	if err != nil && e.Raw != nil && (!p.im.Source.Once || !errors.Is(err, rdb.ErrTarget)) { // it was read, and is damaged
 		p.refuse(e, row, err)
@@ -264,7 +192,7 @@ func (p *pass) large(ctx context.Context, e *rdb.Entry, to int, row int32, how w
 	l := &largeKey{pass: p, conn: conn, entry: value}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	size, known := p.im.survey.Length(value)
-	whole := e.Type == rdb.TypeModule2 || e.Type.Kind() == "stream" && how != plain && value.Raw != nil
+	whole := e.Type == rdb.TypeModule2 || e.Type.Kind() == "stream" && how != capability.Plain && value.Raw != nil
 	if !whole {
 		p.countLosses(e)
 	}
@@ -350,15 +278,15 @@ func (p *pass) largeRefused(ctx context.Context, e, value *rdb.Entry, r *route, 
 
 // wholeStream returns a stream that is in memory as a whole, in an encoding that the target knows, where it is not too large
 // for that; other values as they are.
-func (p *pass) wholeStream(e *rdb.Entry, how way) (*rdb.Entry, error) {
+func (p *pass) wholeStream(e *rdb.Entry, how capability.Way) (*rdb.Entry, error) {
 	if e.Type.Kind() != "stream" {
 		return e, nil
 	}
 	loaded, err := e.Load(plan.MaxWhole)
-	if err == nil && loaded && how != plain {
-		err = p.im.mayRestore(e)
+	if err == nil && loaded && how != capability.Plain {
+		err = p.im.ways.Restorable(e)
 	}
-	if err != nil || !loaded || how != reencoded {
+	if err != nil || !loaded || how != capability.Reencoded {
 		return e, err
 	}
 	return p.reencode(e)
@@ -546,7 +474,7 @@ func (l *largeKey) pieces(ctx context.Context, temporary []byte) error {
 func (l *largeKey) restore(ctx context.Context, size int64, replace bool) error {
 	e := l.entry
 	l.buf = appendRestoreHead(l.buf, e, size, replace)
-	err := rdb.DumpChunks(e, payloadVersion(e.Type), func(part []byte) error {
+	err := rdb.DumpChunks(e, capability.PayloadVersion(e.Type), func(part []byte) error {
 		l.buf = append(l.buf, part...)
 		if len(l.buf) < pieceBytes {
 			return nil
@@ -722,7 +650,7 @@ func (im *importer) explain(t rdb.Type, reply redis.Error) error {
 	switch {
 	case !strings.Contains(string(reply), "Bad data format"): // redis src/cluster.c, restoreCommand
 		return reply
-	case knows(im.Server.Version, t):
+	case capability.Knows(im.Server.Version, t):
 		return fmt.Errorf("%w: the target rejects the value as damaged; check the dump with rdb verify --deep", reply)
 	}
 	return fmt.Errorf("%w: the target does not support the encoding %q of RDB version %d", reply, t, t.Since())

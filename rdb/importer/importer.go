@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
@@ -48,6 +48,7 @@ func newImporter(source plan.Source, target *redis.Target, opts plan.Options) *i
 	im := &importer{Plan: plan.New(source, opts)}
 	im.Target, im.Patience, im.Anonymous = target, im.Options.Patience, im.Options.Anonymous
 	im.Sent = account.NewOwnCommands()
+	im.ways = capability.New(&im.Link, im.Plan)
 	return im
 }
 
@@ -79,11 +80,10 @@ type importer struct {
 	server.Link
 	*plan.Plan
 
-	survey  *survey.Survey
-	methods map[rdb.Type]way // for types that were tried on the target
-	modules map[string]bool  // of a live source: modules that the target has
-	sum     string           // of the options that must not change between runs
-	id      string           // of the import, in the names of temporary keys
+	survey *survey.Survey
+	ways   *capability.Ways
+	sum    string // of the options that must not change between runs
+	id     string // of the import, in the names of temporary keys
 
 	resumed   *checkpoint // what was loaded
 	restarted bool        // the server that answers may have temporary keys that another one has confirmed to be gone

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -361,12 +362,12 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		return nil
 	}
 	p.im.Losses.Known = p.im.Losses.Known || e.HasIdle || e.HasFreq
-	how, err := p.im.wayOf(ctx, e)
+	how, err := p.im.ways.Of(ctx, e)
 	if err != nil {
 		return err
 	}
-	if how != plain && len(e.Raw) <= plan.Split {
-		if err := p.im.mayRestore(e); err != nil {
+	if how != capability.Plain && len(e.Raw) <= plan.Split {
+		if err := p.im.ways.Restorable(e); err != nil {
 			p.refuse(e, row, err)
 			return nil
 		}
@@ -388,7 +389,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 }
 
 // add puts a key that fits into the batch of a route, and sends the batch once it is full.
-func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how way) (err error) {
+func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how capability.Way) (err error) {
 	b := p.builders[route]
 	if b != nil && b.db != e.DB {
 		if err := p.dispatch(ctx, route); err != nil {
@@ -401,10 +402,10 @@ func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how 
 	}
 	k := keyRef{start: len(b.buf), offset: e.Offset, row: row, raw: int32(len(e.Raw)), kind: e.Type, uncertain: e.Offset < p.uncertain, lasting: e.Expiry == 0}
 	switch how {
-	case plain:
+	case capability.Plain:
 		p.countLosses(e)
 		err = p.appendCommands(b, &k, e)
-	case reencoded:
+	case capability.Reencoded:
 		var value *rdb.Entry
 		if value, err = p.reencode(e); err == nil {
 			k.kind = value.Type

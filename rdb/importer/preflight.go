@@ -39,7 +39,6 @@ func (im *importer) checks() []check {
 
 // preflight checks dump and target, and reports all that is wrong at once.
 func (im *importer) preflight(ctx context.Context) error {
-	im.methods, im.modules = map[rdb.Type]way{}, map[string]bool{}
 	im.sum = im.optionsSum()
 	im.Progress.Stage("reading", im.Source.Size)
 	im.measureClock(ctx)

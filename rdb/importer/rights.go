@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -113,7 +114,7 @@ func (im *importer) intent() *intent {
 	s, once := im.survey, im.Source.Once
 	p := &intent{
 		replace: im.Options.Existing == plan.Replace, follow: im.Options.Method == plan.Replication, verify: im.Options.Verify != plan.VerifyOff && s.Tail == nil,
-		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= expireAtSince, search: im.resumed != nil,
+		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= capability.ExpireAtSince, search: im.resumed != nil,
 		whole: map[string]bool{}, pieces: map[string]bool{}, compare: map[string]bool{},
 	}
 	if p.verify && (once || s.Large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
@@ -133,8 +134,8 @@ func (im *importer) intent() *intent {
 		p.whole[kind] = plainly
 		p.pieces[kind] = large && (plainly || kind != "stream" || s.Huge)
 		p.lookUp = p.lookUp || large && !p.replace
-		p.temporary = p.temporary || p.pieces[kind] || plainly && (kind != "string" || p.expiring && im.Server.Version < expireAtSince)
-		p.transactions = p.transactions || p.pieces[kind] && p.replace || plainly && (kind != "string" || p.expiring && im.Server.Version < expireAtSince)
+		p.temporary = p.temporary || p.pieces[kind] || plainly && (kind != "string" || p.expiring && im.Server.Version < capability.ExpireAtSince)
+		p.transactions = p.transactions || p.pieces[kind] && p.replace || plainly && (kind != "string" || p.expiring && im.Server.Version < capability.ExpireAtSince)
 	}
 	if !p.follow {
 		// At the end the keys are looked up where counting them proves nothing.
@@ -289,14 +290,14 @@ func (im *importer) commandsOf(ctx context.Context, e *rdb.Entry, use func(name 
 	if e.Type == rdb.TypeModule2 {
 		return nil
 	}
-	how, err := im.wayOf(ctx, e)
+	how, err := im.ways.Of(ctx, e)
 	if err != nil {
 		return err
 	}
-	if n, _ := im.survey.Length(e); how != plain && (e.Raw != nil || e.Type.Kind() == "stream" && n <= plan.MaxWhole) {
+	if n, _ := im.survey.Length(e); how != capability.Plain && (e.Raw != nil || e.Type.Kind() == "stream" && n <= plan.MaxWhole) {
 		return nil
 	}
-	if e.Type == rdb.TypeString && e.Raw != nil && im.Server.Version >= expireAtSince { // SET with its expiry
+	if e.Type == rdb.TypeString && e.Raw != nil && im.Server.Version >= capability.ExpireAtSince { // SET with its expiry
 		return nil
 	}
 	// What is wrong with a value is reported when it is written.

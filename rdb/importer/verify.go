@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
@@ -215,7 +216,7 @@ func (v *verifier) connect(ctx context.Context, l *lane) error {
 }
 
 func (v *verifier) expiryCommand() string {
-	if v.im.Server.Version >= expireAtSince {
+	if v.im.Server.Version >= capability.ExpireAtSince {
 		return "PEXPIRETIME"
 	}
 	return "PTTL"

@@ -124,6 +124,9 @@ func (s *Survey) dumpMemory() int64 {
 
 // LikeKey returns a key of the dump, or "x" where none is known: a user may be kept to some names.
 func (s *Survey) LikeKey() []byte {
+	if s == nil {
+		return []byte("x")
+	}
 	for _, t := range slices.Sorted(maps.Keys(s.Samples)) {
 		return s.Samples[t].Key
 	}
