@@ -27,7 +27,7 @@ func (im *importer) check(ctx context.Context) error {
 		return err
 	}
 	im.Progress.Stage("verifying", im.survey.Size)
-	v := &verifier{im: im, report: r, plain: im.noDump}
+	v := &verifier{im: im, report: r, plain: im.Server.NoDump}
 	defer v.close()
 	if err := v.values(ctx); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (im *importer) audit(ctx context.Context, v *verifier) error {
 	if names := im.removals(); len(names) > 0 {
 		reasons = append(reasons, "other clients sent "+strings.Join(names, ", "))
 	}
-	if im.resumed != nil || im.restarted || im.Options.Anonymous {
+	if im.keeper.Resumed() || im.Restarted || im.Options.Anonymous {
 		reasons = append(reasons, "the import was interrupted, or the target was restarted in between")
 	}
 	if len(reasons) == 0 {

@@ -200,7 +200,7 @@ func (im *importer) checkFunctionsOf(ctx context.Context, add func(error)) {
 		}
 	}
 	count := len(im.survey.Libraries)
-	if im.Options.Method == plan.Replication || im.Options.Existing == plan.Skip || im.resumed != nil || count == 0 {
+	if im.Options.Method == plan.Replication || im.Options.Existing == plan.Skip || im.keeper.Resumed() || count == 0 {
 		return // what is there is replaced, or kept
 	}
 	list, err := im.List(ctx, "FUNCTION", "LIST")

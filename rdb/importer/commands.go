@@ -24,7 +24,7 @@ const temporaryPrefix = "redis-gitops:import:"
 // temporary is the name under which a key of a dump is made. n differs by attempt, where pieces of two attempts could mix: a
 // server may carry out late what it got from a connection that broke. 0 is for what is made at once.
 func (p *pass) temporary(key []byte, n int64) []byte {
-	name := temporaryPrefix + p.im.id + ":" + strconv.FormatInt(n, 36)
+	name := temporaryPrefix + p.im.keeper.ID() + ":" + strconv.FormatInt(n, 36)
 	if p.slots != nil {
 		name += p.slots.Tag(key)
 	}
@@ -583,7 +583,7 @@ func (im *importer) tidy(ctx context.Context, failed bool) error {
 	im.leftovers.mu.Lock()
 	names := slices.Collect(maps.Keys(im.leftovers.names))
 	im.leftovers.mu.Unlock()
-	search := (im.resumed != nil || im.restarted) && !failed
+	search := (im.keeper.Resumed() || im.Restarted) && !failed
 	if len(names) == 0 && !search {
 		return nil
 	}
@@ -623,7 +623,7 @@ func (im *importer) tidyNode(ctx context.Context, conn *redis.Conn, names []left
 			im.leftovers.remove(l.db, l.name)
 		}
 		for cursor := "0"; search; {
-			list, err := conn.List(ctx, "SCAN", cursor, "MATCH", temporaryPrefix+im.id+":*", "COUNT", "2000")
+			list, err := conn.List(ctx, "SCAN", cursor, "MATCH", temporaryPrefix+im.keeper.ID()+":*", "COUNT", "2000")
 			if err != nil {
 				return err
 			}

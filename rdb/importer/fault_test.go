@@ -286,7 +286,7 @@ type confirmedStore struct {
 }
 
 func (s *confirmedStore) Save(text []byte) error {
-	var c checkpoint
+	var c struct{ Offset int64 }
 	if err := json.Unmarshal(text, &c); err == nil && c.Offset > 0 {
 		s.once.Do(s.do)
 	}

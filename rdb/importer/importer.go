@@ -12,12 +12,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/checkpoint"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
@@ -38,8 +38,8 @@ func Import(ctx context.Context, source plan.Source, target *redis.Target, opts 
 	err := im.all(ctx)
 	report.Took = time.Since(im.Began)
 	im.Ledger.Fill(report)
-	if err == nil && im.Options.Checkpoint != nil && im.saved && report.Failed() == 0 {
-		err = im.Options.Checkpoint.Remove()
+	if err == nil && im.keeper.Saved() && report.Failed() == 0 {
+		err = im.keeper.Remove()
 	}
 	return report, err
 }
@@ -49,6 +49,7 @@ func newImporter(source plan.Source, target *redis.Target, opts plan.Options) *i
 	im.Target, im.Patience, im.Anonymous = target, im.Options.Patience, im.Options.Anonymous
 	im.Sent = account.NewOwnCommands()
 	im.ways = capability.New(&im.Link, im.Plan)
+	im.keeper = checkpoint.New(&im.Link, im.Plan)
 	return im
 }
 
@@ -82,22 +83,11 @@ type importer struct {
 
 	survey *survey.Survey
 	ways   *capability.Ways
-	sum    string // of the options that must not change between runs
-	id     string // of the import, in the names of temporary keys
+	keeper *checkpoint.Keeper
 
-	resumed   *checkpoint // what was loaded
-	restarted bool        // the server that answers may have temporary keys that another one has confirmed to be gone
-	begun     bool        // the ledger has what the checkpoint had
-	saved     bool        // a checkpoint was written, by this run or the one before
-
-	saving sync.Mutex
-	limit  atomic.Int64 // no key from here on may be sent before a checkpoint says so
-	names  atomic.Int64 // temporary keys so far
+	names atomic.Int64 // temporary keys so far
 
 	leftovers leftovers
-
-	confirmed map[string]server.Identity // of the processes that confirmed all before the frontier, under the ledger's lock
-	noDump    bool                       // nor DUMP
 
 	// Of a dump that can be read once:
 	twice plan.Duplicates
@@ -138,7 +128,7 @@ func (im *importer) all(ctx context.Context) error {
 		}
 		if err != nil {
 			at, _, _ := im.Ledger.Position()
-			return &Interrupted{Offset: at, Size: im.survey.Size, Resume: im.saved && !im.Source.Once, Err: err}
+			return &Interrupted{Offset: at, Size: im.survey.Size, Resume: im.keeper.Saved() && !im.Source.Once, Err: err}
 		}
 		im.Losses.Note(im.Server.Name, im.Server.Version, im.Ledger.Note)
 		err = im.check(ctx)
@@ -158,7 +148,7 @@ func (im *importer) all(ctx context.Context) error {
 
 // repair has everything that was confirmed looked at again, because another process answers.
 func (im *importer) repair(ctx context.Context, why error) error {
-	im.restarted = true
+	im.Restarted = true
 	im.Ledger.Note("%v; all confirmed keys were checked again", why)
 	old := im.Server.Identities()
 	if err := im.Identify(ctx); err != nil {
@@ -173,11 +163,8 @@ func (im *importer) repair(ctx context.Context, why error) error {
 
 // write makes passes over the dump until one comes to its end.
 func (im *importer) write(ctx context.Context) error {
-	if !im.begun {
-		if err := im.begin(); err != nil {
-			return err
-		}
-		im.begun = true
+	if err := im.keeper.Begin(im.survey); err != nil {
+		return err
 	}
 	im.pace.rate = im.Options.Rate
 	if im.sampler == nil && im.Options.Verify != plan.VerifyOff && (im.Options.Verify == plan.VerifySample || im.Source.Once) {
@@ -188,19 +175,19 @@ func (im *importer) write(ctx context.Context) error {
 		err := im.pass(ctx)
 		if err == nil {
 			if err = im.SameServer(ctx); err == nil {
-				return im.save()
+				return im.keeper.Save()
 			}
 		}
 		var restarted *server.RestartedError
 		if !errors.As(err, &restarted) {
-			return errors.Join(err, im.save())
+			return errors.Join(err, im.keeper.Save())
 		}
 		if im.Source.Once {
-			im.restarted = true
-			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and restart the import", err), im.save())
+			im.Restarted = true
+			return errors.Join(fmt.Errorf("%w; a live snapshot cannot be read again: empty the target and restart the import", err), im.keeper.Save())
 		}
 		if err := im.repair(ctx, err); err != nil {
-			return errors.Join(err, im.save())
+			return errors.Join(err, im.keeper.Save())
 		}
 	}
 }

@@ -171,38 +171,9 @@ func replicaLag(ctx context.Context, conn *redis.Conn) (lag int64, who string, e
 	return lag, who, nil
 }
 
-const saveEvery = 500 * time.Millisecond
-
-// checkpoints reports whether sending is bound to the checkpoint.
-func (im *importer) checkpoints() bool { return im.Options.Checkpoint != nil && !im.Source.Once }
-
-// keepSaving writes the checkpoint now and then.
-func (im *importer) keepSaving(ctx context.Context, p *pass) {
-	if !im.checkpoints() {
-		return
-	}
-	tick := time.NewTicker(saveEvery)
-	defer tick.Stop()
-	last, _, _ := im.Ledger.Position()
-	for {
-		select {
-		case <-tick.C:
-			if at, _, _ := im.Ledger.Position(); at != last {
-				last = at
-				if err := im.save(); err != nil {
-					p.fail(server.Fatal(err))
-					return
-				}
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // flush empties the databases that keys go to.
 func (im *importer) flush(ctx context.Context) error {
-	if im.Options.Existing != plan.Flush || im.resumed != nil {
+	if im.Options.Existing != plan.Flush || im.keeper.Resumed() {
 		return nil
 	}
 	dbs := im.survey.Databases(&im.Link)

@@ -96,7 +96,11 @@ func (im *importer) pass(ctx context.Context) error {
 	}
 	watching, stopWatching := context.WithCancel(reading)
 	watchers.Go(func() { im.watchReplicas(watching) })
-	watchers.Go(func() { im.keepSaving(watching, p) })
+	watchers.Go(func() {
+		if err := im.keeper.SaveRegularly(watching); err != nil {
+			p.fail(server.Fatal(err))
+		}
+	})
 
 	err := p.read(reading, from)
 	stopWatching()
@@ -522,11 +526,11 @@ func (p *pass) mayPass(ctx context.Context, to int64, size int) error {
 	if err := p.im.replicas.wait(ctx); err != nil {
 		return err
 	}
-	for p.im.checkpoints() && to > p.im.limit.Load() {
-		if err := p.im.save(); err != nil {
+	for p.im.keeper.Binds() && to > p.im.keeper.Limit() {
+		if err := p.im.keeper.Save(); err != nil {
 			return server.Fatal(err)
 		}
-		if to <= p.im.limit.Load() {
+		if to <= p.im.keeper.Limit() {
 			break
 		}
 		select { // until more has been answered

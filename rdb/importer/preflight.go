@@ -39,7 +39,6 @@ func (im *importer) checks() []check {
 
 // preflight checks dump and target, and reports all that is wrong at once.
 func (im *importer) preflight(ctx context.Context) error {
-	im.sum = im.optionsSum()
 	im.Progress.Stage("reading", im.Source.Size)
 	im.measureClock(ctx)
 	var problems finding.Problems
@@ -88,10 +87,10 @@ func (im *importer) preflight(ctx context.Context) error {
 		add = under("checkpoint")
 		if im.Source.Once {
 			add(errors.New("a live snapshot cannot be resumed; empty the target and restart the import"))
-		} else if e := im.load(); e != nil {
+		} else if e := im.keeper.Load(); e != nil {
 			add(e)
 		} else {
-			add(im.fits())
+			add(im.keeper.Fits(im.survey))
 		}
 	}
 	add = under("target")
@@ -199,14 +198,12 @@ func (im *importer) checkNodes(ctx context.Context, add func(error)) {
 
 // occupied reports that keys are in the way.
 func (im *importer) occupied(where string, keys int64) error {
-	if keys == 0 || im.Options.Existing != plan.Refuse || im.resumed != nil || im.Options.Method == plan.Replication {
+	if keys == 0 || im.Options.Existing != plan.Refuse || im.keeper.Resumed() || im.Options.Method == plan.Replication {
 		return nil
 	}
 	err := fmt.Errorf("%s already contains %s; use --replace, --skip-existing or --flush", where, finding.Count(keys, "key"))
-	if im.Options.Checkpoint != nil {
-		if text, loadErr := im.Options.Checkpoint.Load(); loadErr == nil && text != nil {
-			err = fmt.Errorf("%w, or --resume to continue an interrupted import", err)
-		}
+	if _, none := im.keeper.Read(); none == nil {
+		err = fmt.Errorf("%w, or --resume to continue an interrupted import", err)
 	}
 	return err
 }
@@ -215,7 +212,7 @@ func (im *importer) occupied(where string, keys int64) error {
 func (im *importer) checkRoom(ctx context.Context, add func(error)) {
 	estimate := im.survey.Memory()
 	im.Ledger.Report.Estimate = estimate
-	if im.Options.IgnoreRoom || im.resumed != nil {
+	if im.Options.IgnoreRoom || im.keeper.Resumed() {
 		return
 	}
 	if !im.Server.Cluster {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/checkpoint"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
@@ -69,7 +70,7 @@ func (im *importer) checkReplication(ctx context.Context, add func(error)) {
 	if info["connected_slaves"] != "0" && info["connected_slaves"] != "" {
 		add(fmt.Errorf("the target has replicas (%s), which would lose their data; %s", info["connected_slaves"], other))
 	}
-	if im.resumed == nil && im.Options.Existing != plan.Flush {
+	if !im.keeper.Resumed() && im.Options.Existing != plan.Flush {
 		for name, value := range info {
 			if db, ok := strings.CutPrefix(name, "db"); ok && strings.HasPrefix(value, "keys=") {
 				keys, _, _ := strings.Cut(strings.TrimPrefix(value, "keys="), ",")
@@ -132,17 +133,11 @@ func (im *importer) setting(ctx context.Context, name string) (string, error) {
 
 // loadDebt takes over what a run that was killed has left undone.
 func (im *importer) loadDebt() (*debt, error) {
-	if im.Options.Checkpoint == nil {
-		return nil, errNoCheckpoint
-	}
-	text, err := im.Options.Checkpoint.Load()
+	text, err := im.keeper.Read()
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the checkpoint: %w", err)
+		return nil, err
 	}
 	var d debt
-	if text == nil {
-		return nil, errNoCheckpoint
-	}
 	if err := json.Unmarshal(text, &d); err != nil || !d.Replication || d.Target != im.Target.String() {
 		return nil, errors.New("the checkpoint does not belong to an import into this target with --method replication")
 	}
@@ -159,7 +154,7 @@ func (im *importer) resumeReplication(ctx context.Context) error {
 	if err := im.pay(ctx, d); err != nil {
 		return err
 	}
-	if err := im.Options.Checkpoint.Remove(); err != nil {
+	if err := im.keeper.Remove(); err != nil {
 		return err
 	}
 	return errors.New("the target is a master again with its original settings, but it is unknown whether it had loaded the dump; restart the import, with --flush if it has keys")
@@ -167,7 +162,7 @@ func (im *importer) resumeReplication(ctx context.Context) error {
 
 // replicate has the target load the dump by itself, as our replica, and makes it a master again, whatever happens.
 func (im *importer) replicate(ctx context.Context) (err error) {
-	if im.Options.Existing == plan.Flush && im.resumed == nil {
+	if im.Options.Existing == plan.Flush && !im.keeper.Resumed() {
 		if im.Options.Confirm == nil {
 			return errors.New("--flush was not confirmed")
 		}
@@ -175,7 +170,7 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	d := &debt{Format: checkpointFormat, Replication: true, Target: im.Target.String(), Settings: map[string]string{}}
+	d := &debt{Format: checkpoint.Format, Replication: true, Target: im.Target.String(), Settings: map[string]string{}}
 	const diskless = "repl-diskless-load" // without it the target would write the dump to its disk and read it again
 	old, err := im.setting(ctx, diskless)
 	if err != nil {
@@ -184,23 +179,16 @@ func (im *importer) replicate(ctx context.Context) (err error) {
 	if old != "" {
 		d.Settings[diskless] = old
 	}
-	if im.Options.Checkpoint != nil {
-		text, err := json.Marshal(d)
-		if err != nil {
-			return err
-		}
-		if err := im.Options.Checkpoint.Save(text); err != nil {
-			return fmt.Errorf("cannot write the checkpoint: %w; free some space, or choose another file with --checkpoint", err)
-		}
-		im.saved = true
+	if err := im.keeper.Write(d); err != nil {
+		return err
 	}
 	defer func() {
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.Options.Patience)
 		defer cancel()
 		if e := im.pay(after, d); e != nil {
 			err = errors.Join(err, e)
-		} else if err != nil && im.Options.Checkpoint != nil {
-			err = errors.Join(err, im.Options.Checkpoint.Remove())
+		} else if err != nil {
+			err = errors.Join(err, im.keeper.Remove())
 		}
 	}()
 	if old != "" {

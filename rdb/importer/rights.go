@@ -114,7 +114,7 @@ func (im *importer) intent() *intent {
 	s, once := im.survey, im.Source.Once
 	p := &intent{
 		replace: im.Options.Existing == plan.Replace, follow: im.Options.Method == plan.Replication, verify: im.Options.Verify != plan.VerifyOff && s.Tail == nil,
-		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= capability.ExpireAtSince, search: im.resumed != nil,
+		fieldTTL: im.Server.Version >= 12, expireTime: im.Server.Version >= capability.ExpireAtSince, search: im.keeper.Resumed(),
 		whole: map[string]bool{}, pieces: map[string]bool{}, compare: map[string]bool{},
 	}
 	if p.verify && (once || s.Large[rdb.TypeModule2.Kind()] > 0) { // only the type of the largest is compared
@@ -124,7 +124,7 @@ func (im *importer) intent() *intent {
 	for _, kind := range kinds {
 		large := s.Large[kind] > 0 || once && wants(im.Options.Filter.Types, kind)
 		some := large || slices.ContainsFunc(slices.Collect(maps.Keys(s.Types)), func(t rdb.Type) bool { return t.Kind() == kind })
-		if p.verify && (large && !once || some && im.noDump) {
+		if p.verify && (large && !once || some && im.Server.NoDump) {
 			p.compare[kind] = true
 		}
 		if p.follow || !some && !large || kind == "stream" && im.Server.Version < 9 {
@@ -140,8 +140,8 @@ func (im *importer) intent() *intent {
 	if !p.follow {
 		// At the end the keys are looked up where counting them proves nothing.
 		merged := len(im.Server.DBs) > 0 && (p.replace || im.Options.Existing == plan.Skip)
-		p.lookUp = p.lookUp || !once && im.Options.Verify != plan.VerifyFull && (merged || im.resumed != nil || im.Options.Anonymous)
-		p.flush = im.Options.Existing == plan.Flush && im.resumed == nil && (once || len(im.survey.Databases(&im.Link)) > 0)
+		p.lookUp = p.lookUp || !once && im.Options.Verify != plan.VerifyFull && (merged || im.keeper.Resumed() || im.Options.Anonymous)
+		p.flush = im.Options.Existing == plan.Flush && !im.keeper.Resumed() && (once || len(im.survey.Databases(&im.Link)) > 0)
 		p.functions = len(s.Libraries) > 0 && im.Server.Version >= 10
 	}
 	return p
@@ -196,7 +196,7 @@ func (im *importer) checkDump(ctx context.Context, add func(error)) {
 	case redis.Code(err) == "NOPERM":
 		add(fmt.Errorf("%w: verification requires DUMP permission; grant it, or use --verify off", err))
 	case server.UnknownCommand(err):
-		im.noDump = true
+		im.Server.NoDump = true
 		im.Ledger.Note("the target has no DUMP command (renamed or disabled); values were compared element by element, which is slower")
 	}
 }
@@ -218,7 +218,7 @@ func (im *importer) need(r *refusal) *need {
 	switch {
 	case r.value:
 		return &need{r.node, r.name}
-	case !im.Server.Cluster || r.name == "UNLINK" && im.resumed != nil: // temporary keys are searched for in every node
+	case !im.Server.Cluster || r.name == "UNLINK" && im.keeper.Resumed(): // temporary keys are searched for in every node
 		return nil
 	case r.name == "MULTI" || r.name == "EXEC" || strings.Contains(r.args, "KEY") || strings.Contains(r.args, "TMP"):
 		return &need{r.node, ""}

@@ -17,6 +17,7 @@ type Known struct {
 	Abilities
 	Cluster bool
 	DBs     []int // that had keys before
+	NoDump  bool  // it has no DUMP
 	Info    map[string]string
 
 	mu    sync.Mutex

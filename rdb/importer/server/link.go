@@ -24,6 +24,9 @@ type Link struct {
 	Server  Known       // what is known of the target
 	Facts   NodeFacts   // what its nodes have said
 	Foreign atomic.Bool // its data may be another's than what was confirmed
+	// Restarted reports that another process answers than the one that had confirmed keys, which may have temporary keys that are
+	// gone from that one.
+	Restarted bool
 
 	Control *redis.Conn // may be nil
 	Place   Place       // where control leads
