@@ -12,13 +12,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/checkpoint"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/send"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
@@ -85,17 +85,9 @@ type importer struct {
 	ways   *capability.Ways
 	keeper *checkpoint.Keeper
 
-	names atomic.Int64 // temporary keys so far
-
-	leftovers leftovers
-
-	// Of a dump that can be read once:
-	twice plan.Duplicates
-	head  *survey.Head
-
-	pace     pace
-	replicas replicas
-	sampler  *survey.Sampler
+	head    *survey.Head // of a dump that can be read once
+	sender  *send.Sender
+	sampler *survey.Sampler
 }
 
 func (im *importer) all(ctx context.Context) error {
@@ -118,12 +110,13 @@ func (im *importer) all(ctx context.Context) error {
 	if im.Options.Method == plan.Replication {
 		return im.replicate(ctx)
 	}
-	if err := im.flush(ctx); err != nil {
+	im.sender = &send.Sender{Link: &im.Link, Plan: im.Plan, Dump: im.survey, Head: im.head, Ways: im.ways, Keeper: im.keeper}
+	if err := im.sender.Flush(ctx); err != nil {
 		return err
 	}
 	for {
 		err := im.write(ctx)
-		if e := im.tidy(ctx, err != nil); e != nil && err == nil {
+		if e := im.sender.Tidy(ctx, err != nil); e != nil && err == nil {
 			err = fmt.Errorf("cannot remove temporary keys: %w", e)
 		}
 		if err != nil {
@@ -166,13 +159,13 @@ func (im *importer) write(ctx context.Context) error {
 	if err := im.keeper.Begin(im.survey); err != nil {
 		return err
 	}
-	im.pace.rate = im.Options.Rate
 	if im.sampler == nil && im.Options.Verify != plan.VerifyOff && (im.Options.Verify == plan.VerifySample || im.Source.Once) {
 		im.sampler = survey.NewSampler()
+		im.sender.Sampler = im.sampler
 	}
 	im.Progress.Stage("writing", im.survey.Size)
 	for {
-		err := im.pass(ctx)
+		err := im.sender.Pass(ctx)
 		if err == nil {
 			if err = im.SameServer(ctx); err == nil {
 				return im.keeper.Save()

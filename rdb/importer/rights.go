@@ -352,7 +352,7 @@ func (im *importer) explainRefused(refused []refusal) (errs []error) {
 		errs = append(errs, fmt.Errorf("the user has no permission to run %s, which the import requires; grant %s (ACL SETUSER), or use another user", strings.Join(denied, ", "), strings.Join(grants, " ")))
 	}
 	for _, reply := range other {
-		errs = append(errs, fmt.Errorf("%w: keys are first written under names that begin with %q; grant ~%s*, or use another user", reply, temporaryPrefix, temporaryPrefix))
+		errs = append(errs, fmt.Errorf("%w: keys are first written under names that begin with %q; grant ~%s*, or use another user", reply, plan.TemporaryPrefix, plan.TemporaryPrefix))
 	}
 	if len(unsure) > 0 && len(errs) == 0 {
 		errs = append(errs, fmt.Errorf("cannot check whether the user may run %s, because neither ACL DRYRUN nor MULTI is permitted; grant +multi, or +acl|dryrun and +acl|whoami", strings.Join(unsure, ", ")))
@@ -380,7 +380,7 @@ func (im *importer) mayRun(ctx context.Context, commands []command) ([]refusal, 
 // arguments returns the words that ask for a command.
 func (im *importer) arguments(name, args string) []string {
 	like := im.survey.LikeKey()
-	temporary := temporaryPrefix + "probe"
+	temporary := plan.TemporaryPrefix + "probe"
 	if im.Server.Cluster {
 		temporary += im.ProbeTag(like)
 	}

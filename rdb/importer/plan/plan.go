@@ -76,3 +76,6 @@ func (c *Clock) FieldExpiry(at int64) int64 {
 
 // IsGone reports whether a key with an expiry in Unix milliseconds has expired in the target, or will within a second; 0 is for none.
 func (c *Clock) IsGone(expiry int64) bool { return expiry != 0 && expiry <= c.Now()+1000 }
+
+// TemporaryPrefix begins the names under which keys are made, before they are renamed.
+const TemporaryPrefix = "redis-gitops:import:"

@@ -1,4 +1,4 @@
-package importer
+package send
 
 import (
 	"context"
@@ -12,12 +12,12 @@ import (
 
 // connectRoutes makes the routes of a pass.
 func (p *pass) connectRoutes(ctx context.Context) error {
-	if !p.im.Server.Cluster {
+	if !p.Server.Cluster {
 		p.routes = []*route{newRoute("")}
 		p.builders = make([]*batch, 1)
 		return nil
 	}
-	slots, err := p.im.Slots(ctx)
+	slots, err := p.Slots(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (p *pass) connectRoutes(ctx context.Context) error {
 // refreshSlots is for the goroutine that reads the dump. Where another node has taken slots over, the pass begins anew with
 // what is known then.
 func (p *pass) refreshSlots(ctx context.Context) error {
-	m, err := p.im.Slots(ctx)
+	m, err := p.Slots(ctx)
 	if err != nil {
 		return err
 	}

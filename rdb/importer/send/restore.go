@@ -1,88 +1,12 @@
-package importer
+package send
 
 import (
 	"strconv"
-	"sync/atomic"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// A batch is some commands that go to one server in one piece. It stays in memory until all are answered.
-type batch struct {
-	epoch  *account.Epoch
-	route  *route
-	db     int
-	buf    []byte
-	keys   []keyRef
-	counts []account.Counts // by row
-	size   int              // of the window that it takes
-	resent bool             // a part of it may have been carried out
-	stuck  bool
-}
-
-// A keyRef is one key of a batch: its commands are buf[start:end].
-type keyRef struct {
-	start, end            int
-	nameAt, nameLen       int
-	offset                int64
-	row                   int32
-	replies               int32
-	raw                   int32 // bytes of the value
-	kind                  rdb.Type
-	how                   how
-	done, lasting         bool // answered; does not expire
-	uncertain             bool // it may have been written by an earlier run
-	payloadAt, payloadEnd int  // of RESTORE
-	// removes are the counters of commands in a transaction that take something away, apart from those that give the key
-	// its name.
-	removes []*atomic.Int64
-}
-
-// how describes what the replies of a key mean.
-type how uint8
-
-const (
-	byRestore     how = iota
-	bySet             // SET … NX: nil where the key exists
-	byTransaction     // the reply before the last of EXEC is that of RENAMENX: 0 where the key exists
-)
-
-func (b *batch) name(k *keyRef) string { return string(b.buf[k.nameAt : k.nameAt+k.nameLen]) }
-
-// pending returns the commands that have not been answered.
-func (b *batch) pending() []byte {
-	from := 0
-	for from < len(b.keys) && b.keys[from].done {
-		from++
-	}
-	if from == len(b.keys) {
-		return nil
-	}
-	whole := true
-	for i := range b.keys[from:] {
-		whole = whole && !b.keys[from+i].done
-	}
-	if whole {
-		return b.buf[b.keys[from].start:]
-	}
-	var out []byte
-	for i := range b.keys {
-		if k := &b.keys[i]; !k.done {
-			out = append(out, b.buf[k.start:k.end]...)
-		}
-	}
-	return out
-}
-
-func (b *batch) count(row int32) *account.Counts {
-	for len(b.counts) <= int(row) {
-		b.counts = append(b.counts, account.Counts{})
-	}
-	return &b.counts[row]
-}
 
 var (
 	wordAbsTTL   = []byte("$6\r\nABSTTL\r\n")

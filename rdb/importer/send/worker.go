@@ -1,70 +1,17 @@
-package importer
+package send
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// A route leads to one server: the target, or a node of its cluster. Its workers share the batches.
-type route struct {
-	addr string // of a node; "" for the target itself
-
-	mu      sync.Mutex
-	batches []*batch      // to be sent
-	more    chan struct{} // has an element where batches may have one
-}
-
-func newRoute(addr string) *route { return &route{addr: addr, more: make(chan struct{}, 1)} }
-
-// push has a batch sent. It never waits: the window bounds how many there are.
-func (r *route) push(b *batch) {
-	r.mu.Lock()
-	r.batches = append(r.batches, b)
-	r.mu.Unlock()
-	r.wake()
-}
-
-// pushFirst has batches sent again, before all others.
-func (r *route) pushFirst(batches []*batch) {
-	r.mu.Lock()
-	r.batches = slices.Concat(batches, r.batches)
-	r.mu.Unlock()
-	r.wake()
-}
-
-func (r *route) wake() {
-	select {
-	case r.more <- struct{}{}:
-	default:
-	}
-}
-
-func (r *route) pop() *batch {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.batches) == 0 {
-		return nil
-	}
-	b := r.batches[0]
-	r.batches[0] = nil
-	r.batches = r.batches[1:]
-	if len(r.batches) > 0 {
-		r.wake() // another worker
-	}
-	return b
-}
 
 // A worker is one connection, made anew as often as it breaks.
 type worker struct {
@@ -79,7 +26,7 @@ type worker struct {
 func (w *worker) run(ctx context.Context) error {
 	backoff, answered, since := server.FirstBackoff, w.pass.answered.Load(), time.Now()
 	for {
-		conn, err := w.pass.im.Connect(ctx, w.route.addr)
+		conn, err := w.pass.Connect(ctx, w.route.addr)
 		if err != nil {
 			return err
 		}
@@ -93,14 +40,14 @@ func (w *worker) run(ctx context.Context) error {
 		if errors.As(err, &fatal) || errors.As(err, &restarted) {
 			return err
 		}
-		w.pass.im.Progress.Waiting("lost the connection: " + err.Error())
+		w.pass.Progress.Waiting("lost the connection: " + err.Error())
 		w.requeue()
 		if now := w.pass.answered.Load(); now != answered {
 			backoff, answered, since = server.FirstBackoff, now, time.Now()
 			continue
 		}
-		if time.Since(since) > w.pass.im.Options.Patience {
-			return server.Fatal(fmt.Errorf("no key could be written for %v: %w", w.pass.im.Options.Patience, server.Advise(err)))
+		if time.Since(since) > w.pass.Options.Patience {
+			return server.Fatal(fmt.Errorf("no key could be written for %v: %w", w.pass.Options.Patience, server.Advise(err)))
 		}
 		select {
 		case <-time.After(backoff):
@@ -156,7 +103,7 @@ func (w *worker) serve(ctx context.Context, conn *redis.Conn) error {
 }
 
 func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- flight) error {
-	db := w.pass.im.Target.DB
+	db := w.pass.Target.DB
 	for {
 		b, err := w.next(ctx)
 		if b == nil || err != nil {
@@ -168,7 +115,7 @@ func (w *worker) writeAll(ctx context.Context, conn *redis.Conn, flights chan<- 
 		out, f := b.pending(), flight{batch: b, selected: b.db != db}
 		for i := range b.keys {
 			if k := &b.keys[i]; k.how == byTransaction && !k.done {
-				w.pass.im.Sent.Made(2, w.pass.im.Options.Existing == plan.Replace)
+				w.pass.Sent.Made(2, w.pass.Options.Existing == plan.Replace)
 				for _, c := range k.removes {
 					c.Add(1)
 				}
@@ -242,7 +189,7 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 		if k.done {
 			continue
 		}
-		refused, err := readKey(conn, k, &w.pass.im.Losses)
+		refused, err := readKey(conn, k, &w.pass.Losses)
 		if err != nil {
 			return err
 		}
@@ -256,7 +203,7 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 		case server.TryAgain:
 			retry = refused
 		case server.Moved, server.Ask:
-			if !w.pass.im.Server.Cluster {
+			if !w.pass.Server.Cluster {
 				return server.Fatal(server.Advise(refused))
 			}
 			elsewhere = append(elsewhere, redirect{k, refused})
@@ -273,61 +220,4 @@ func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) erro
 		}
 	}
 	return retry
-}
-
-// readKey reads the replies of a key and gives the first one that refuses.
-func readKey(conn *redis.Conn, k *keyRef, uses *account.Losses) (redis.Error, error) {
-	var refused redis.Error
-	for i := range k.replies {
-		last := i == k.replies-1
-		if k.how == byRestore && last {
-			if err := conn.ReadOK(); err != nil && !errors.As(err, &refused) {
-				return "", err
-			}
-			continue
-		}
-		reply, err := conn.ReadReply()
-		var e redis.Error
-		switch {
-		case errors.As(err, &e):
-		case err != nil:
-			return "", err
-		case k.how == bySet && reply == nil:
-			e = "BUSYKEY"
-		case k.how == byTransaction && last:
-			e = renamed(reply, k.lasting)
-			if list, ok := reply.([]any); ok && e == "" {
-				for _, r := range list {
-					if unclaimed(r) {
-						uses.Unclaimed.Add(1)
-					}
-				}
-			}
-		}
-		if refused == "" {
-			refused = e
-		}
-	}
-	return refused, nil
-}
-
-// renamed returns what was wrong with a transaction that ends with RENAMENX and UNLINK.
-func renamed(reply any, lasting bool) redis.Error {
-	list, _ := reply.([]any)
-	refused := insideError(reply)
-	switch {
-	case strings.HasPrefix(string(refused), "ERR no such key") && !lasting:
-		return "" // it expired in between
-	case refused == "" && len(list) > 1 && list[len(list)-2] == int64(0):
-		return "BUSYKEY"
-	}
-	return refused
-}
-
-func isEmpty(payload []byte) bool {
-	e, _, err := rdb.ParseDump(payload)
-	if err != nil {
-		return false
-	}
-	return plan.IsEmpty(e)
 }
