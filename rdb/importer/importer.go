@@ -18,9 +18,12 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/checkpoint"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/preflight"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/replicate"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/send"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/verify"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -81,36 +84,36 @@ type importer struct {
 	server.Link
 	*plan.Plan
 
-	survey *survey.Survey
+	dump   *survey.Survey
 	ways   *capability.Ways
 	keeper *checkpoint.Keeper
-
-	head    *survey.Head // of a dump that can be read once
-	sender  *send.Sender
-	sampler *survey.Sampler
+	sender *send.Sender
 }
 
 func (im *importer) all(ctx context.Context) error {
+	dump, head, err := preflight.Run(ctx, &im.Link, im.Plan, im.ways, im.keeper)
 	defer func() {
 		if im.Control != nil {
 			im.Control.Close()
 		}
-		im.head.Close()
+		head.Close()
 	}()
-	if err := im.preflight(ctx); err != nil {
+	if err != nil {
 		return err
 	}
+	im.dump = dump
 	if im.Options.DryRun {
-		im.Ledger.SetRows(im.survey.Rows, "")
-		if t := im.survey.Tail; t != nil {
+		im.Ledger.SetRows(im.dump.Rows, "")
+		if t := im.dump.Tail; t != nil {
 			im.Ledger.Report.Replay = &account.Replay{Commands: t.Commands}
 		}
 		return nil
 	}
 	if im.Options.Method == plan.Replication {
-		return im.replicate(ctx)
+		rep := &replicate.Replication{Link: &im.Link, Plan: im.Plan, Dump: dump, Keeper: im.keeper}
+		return rep.Run(ctx)
 	}
-	im.sender = &send.Sender{Link: &im.Link, Plan: im.Plan, Dump: im.survey, Head: im.head, Ways: im.ways, Keeper: im.keeper}
+	im.sender = &send.Sender{Link: &im.Link, Plan: im.Plan, Dump: dump, Head: head, Ways: im.ways, Keeper: im.keeper}
 	if err := im.sender.Flush(ctx); err != nil {
 		return err
 	}
@@ -121,10 +124,11 @@ func (im *importer) all(ctx context.Context) error {
 		}
 		if err != nil {
 			at, _, _ := im.Ledger.Position()
-			return &Interrupted{Offset: at, Size: im.survey.Size, Resume: im.keeper.Saved() && !im.Source.Once, Err: err}
+			return &Interrupted{Offset: at, Size: im.dump.Size, Resume: im.keeper.Saved() && !im.Source.Once, Err: err}
 		}
 		im.Losses.Note(im.Server.Name, im.Server.Version, im.Ledger.Note)
-		err = im.check(ctx)
+		v := &verify.Verifier{Link: &im.Link, Plan: im.Plan, Dump: dump, Sampler: im.sender.Sampler, Resumed: im.keeper.Resumed()}
+		err = v.Check(ctx)
 		var restarted *server.RestartedError
 		if errors.As(err, &restarted) && !im.Source.Once { // after the last key, but before all of them were found
 			err = im.repair(ctx, restarted)
@@ -156,14 +160,13 @@ func (im *importer) repair(ctx context.Context, why error) error {
 
 // write makes passes over the dump until one comes to its end.
 func (im *importer) write(ctx context.Context) error {
-	if err := im.keeper.Begin(im.survey); err != nil {
+	if err := im.keeper.Begin(im.dump); err != nil {
 		return err
 	}
-	if im.sampler == nil && im.Options.Verify != plan.VerifyOff && (im.Options.Verify == plan.VerifySample || im.Source.Once) {
-		im.sampler = survey.NewSampler()
-		im.sender.Sampler = im.sampler
+	if im.sender.Sampler == nil && im.Options.Verify != plan.VerifyOff && (im.Options.Verify == plan.VerifySample || im.Source.Once) {
+		im.sender.Sampler = survey.NewSampler()
 	}
-	im.Progress.Stage("writing", im.survey.Size)
+	im.Progress.Stage("writing", im.dump.Size)
 	for {
 		err := im.sender.Pass(ctx)
 		if err == nil {

@@ -1,13 +1,8 @@
 package importer
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,10 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
-	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
-	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // restrict makes a user who may not run some commands, and returns the URL for it.
@@ -26,62 +18,6 @@ func restrict(s *redistest.Server, denied string) string {
 	s.Do("ACL", "DELUSER", "u")
 	s.Do(append([]string{"ACL", "SETUSER", "u", "on", ">pw", "~*", "&*", "+@all"}, strings.Fields(denied)...)...)
 	return "redis://u:pw@" + s.Addr()
-}
-
-// What a target can do is found out without INFO, as long as it says so in any way. ACL cannot deny HELLO.
-func TestAbilitiesWithoutInfo(t *testing.T) {
-	can := func(name, release string, version int, absTTL, noRestore bool) server.Abilities {
-		return server.Abilities{Name: name, Release: release, Version: version, AbsTTL: absTTL, NoRestore: noRestore}
-	}
-	s := redistest.Start(t)
-	for _, tt := range []struct {
-		denied string
-		method plan.Method
-		want   server.Abilities
-		fails  string
-	}{
-		{"", plan.Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
-		{"INFO", plan.Auto, can("Redis 7.0", "7.0", 10, true, false), ""},
-		{"INFO HELLO", plan.Auto, can("the target", "", 10, true, false), ""},
-		{"RESTORE", plan.Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
-		{"INFO RESTORE", plan.Commands, can("Redis 7.0", "7.0", 10, false, true), ""},
-		{"INFO RESTORE HELLO", plan.Commands, can("the target", "", 10, false, true), ""},
-		{"INFO RESTORE HELLO COMMAND", plan.Commands, server.Abilities{}, "cannot find out the version of the target, because RESTORE, INFO, HELLO and COMMAND"},
-		{"INFO RESTORE", plan.Auto, server.Abilities{}, "the user lacks permissions"},
-	} {
-		for _, reply := range []string{"-NOPERM this user has no permissions to run the command\r\n", "-ERR unknown command, with args beginning with: \r\n"} {
-			addr := disguise(t, s, func(args []string) (string, []string) {
-				if slices.Contains(strings.Fields(tt.denied), args[0]) {
-					return reply, nil
-				}
-				return "", args
-			})
-			im := newImporter(bytesSource("dump", nil), targetOf(t, "redis://"+addr), plan.Options{Method: tt.method, Anonymous: true})
-			im.Ledger.Report = &account.Report{}
-			conn, err := im.TryConnect(t.Context(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			im.Control = conn
-			ok := im.checkTarget(t.Context(), conn, func(e error) { err = e })
-			im.Leave()
-			if tt.fails != "" && strings.HasPrefix(reply, "-NOPERM") {
-				if ok || err == nil || !strings.Contains(err.Error(), tt.fails) {
-					t.Errorf("%s, %v: %v, %v, want %s", tt.denied, tt.method, ok, err, tt.fails)
-				}
-				continue
-			}
-			got := im.Server.Abilities
-			for _, text := range []*string{&got.Name, &got.Release} { // without the last number
-				if i := strings.LastIndexByte(*text, '.'); i > 0 {
-					*text = (*text)[:i]
-				}
-			}
-			if tt.fails == "" && (!ok || err != nil || got != tt.want) {
-				t.Errorf("%s, %v: %v, %v, %+v, want %+v", tt.denied, tt.method, ok, err, got, tt.want)
-			}
-		}
-	}
 }
 
 // Keys of a target that refuses INFO are neither overlooked nor deleted without a question.
@@ -124,7 +60,7 @@ func TestWithoutInfo(t *testing.T) {
 	}
 	for _, name := range []string{"INFO", "PING"} {
 		empty(s)
-		addr := disguise(t, s, func(args []string) (string, []string) {
+		addr := redistest.Disguise(t, s, func(args []string) (string, []string) {
 			if args[0] == name {
 				return "-ERR unknown command `" + name + "`, with args beginning with: \r\n", nil
 			}
@@ -166,91 +102,11 @@ func TestKindsWithoutInfo(t *testing.T) {
 	}
 }
 
-// disguise puts something before a server that answers some commands itself, or has others carried out.
-func disguise(t *testing.T, s *redistest.Server, change func(args []string) (reply string, pass []string)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				to, err := net.Dial("tcp", s.Addr())
-				if err != nil {
-					return
-				}
-				defer to.Close()
-				client, server := redis.NewConn(c), bufio.NewReader(to)
-				for {
-					command, err := client.ReadReply() // a list, like any reply
-					if err != nil {
-						return
-					}
-					var args []string
-					for _, a := range command.([]any) {
-						args = append(args, a.(string))
-					}
-					reply, pass := change(args)
-					if pass != nil {
-						out := redis.AppendArgs(nil, len(pass))
-						for _, a := range pass {
-							out = redis.AppendArg(out, a)
-						}
-						if _, err := to.Write(out); err != nil {
-							return
-						}
-						var b bytes.Buffer
-						if copyReply(&b, server) != nil {
-							return
-						}
-						reply = b.String()
-					}
-					if strings.EqualFold(args[0], "RESTORE") {
-						time.Sleep(30 * time.Millisecond)
-					}
-					if _, err := io.WriteString(c, reply); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
-// copyReply copies one reply as it is.
-func copyReply(to *bytes.Buffer, from *bufio.Reader) error {
-	line, err := from.ReadString('\n')
-	if err != nil {
-		return err
-	}
-	to.WriteString(line)
-	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
-	switch {
-	case line[0] == '$' && n >= 0:
-		_, err = io.CopyN(to, from, int64(n)+2)
-	case line[0] == '*':
-		for range n {
-			if err := copyReply(to, from); err != nil {
-				return err
-			}
-		}
-	}
-	return err
-}
-
 // Redis 5.0.8 and 6.0.0 make a key whose time is over, and count it until somebody looks: the questions of the preflight leave
 // nothing, and are not taken for the target's own keys.
 func TestProbesLeaveNothing(t *testing.T) {
 	s := redistest.Start(t)
-	addr := disguise(t, s, func(args []string) (string, []string) {
+	addr := redistest.Disguise(t, s, func(args []string) (string, []string) {
 		switch {
 		case strings.EqualFold(args[0], "HELLO"):
 			return "-ERR unknown command `HELLO`, with args beginning with: `2`, \r\n", nil

@@ -6,17 +6,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// Learn tries which RDB versions RESTORE takes, the newest first, by a key whose name is like one of the dump: a user may be kept to
-// some names. It has expired, so it is checked and not made. info is what the server says of itself (INFO).
-func (w *Ways) Learn(ctx context.Context, info map[string]string, like []byte) (can server.Abilities, err error) {
+// Learn asks the target, and each of its masters, what it is, and says whether more can be asked. like is a key of the dump: a user
+// may be kept to some names.
+func (w *Ways) Learn(ctx context.Context, conn *redis.Conn, like []byte, add func(error)) bool {
+	first, err := w.Describe(ctx, conn)
+	if err != nil {
+		add(err)
+		return false
+	}
+	s := &w.Server
+	s.Info, s.Cluster = first, first["cluster_enabled"] == "1"
+	problem := false
+	w.EveryMaster(ctx, func(err error) { problem = true; add(err) }, func(ctx context.Context, add func(error)) {
+		info := first
+		if s.Cluster {
+			if info, err = w.Describe(ctx, w.Control); err != nil {
+				add(err)
+				return
+			}
+		}
+		dbs, err := w.UsedDatabases(ctx, w.Control, info)
+		if err != nil {
+			add(err)
+			return
+		}
+		s.DBs = append(s.DBs, dbs...)
+		can, err := w.version(ctx, info, like)
+		if err != nil {
+			add(err)
+			return
+		}
+		s.Abilities = s.Abilities.And(can)
+	})
+	slices.Sort(s.DBs)
+	s.DBs = slices.Compact(s.DBs)
+	return !problem
+}
+
+// version tries which RDB versions RESTORE takes, the newest first. A key whose time is over is checked and not made. info is what
+// the server says of itself (INFO).
+func (w *Ways) version(ctx context.Context, info map[string]string, like []byte) (can server.Abilities, err error) {
 	can.Name, can.Release = server.ReleaseOf(info)
 	value := &rdb.Entry{Type: rdb.TypeString, Raw: []byte("\x01x"), Key: like}
 	for _, v := range []int{81, 80, 15, 14, 13, 12, 11, 10, 9} {

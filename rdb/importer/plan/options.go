@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -118,6 +119,11 @@ func (o Options) WithDefaults() Options {
 		o.MaxFailures = defaultFailures
 	}
 	return o
+}
+
+// Wants reports whether the filter keeps values of a type.
+func (o *Options) Wants(kind string) bool {
+	return len(o.Filter.Types) == 0 || slices.Contains(o.Filter.Types, kind)
 }
 
 // ReplicationOptions say how the target reaches us.

@@ -1,4 +1,4 @@
-package importer
+package verify
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 
 // typeOf compares the type of a key, and says whether its elements can be compared, too.
 func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, error) {
-	if !v.im.Server.Cluster && l.db != e.DB {
+	if !v.Server.Cluster && l.db != e.DB {
 		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(e.DB)); err != nil {
 			return false, err
 		}
@@ -28,11 +28,11 @@ func (v *verifier) typeOf(ctx context.Context, l *lane, e *rdb.Entry) (bool, err
 	v.report.Verified++
 	switch {
 	case kind == "none":
-		if !v.im.IsGone(e.Expiry) {
+		if !v.IsGone(e.Expiry) {
 			v.differ(*e, notThere)
 		}
 		return false, nil
-	case e.Type == rdb.TypeModule2, v.im.Options.Existing == plan.Skip:
+	case e.Type == rdb.TypeModule2, v.Options.Existing == plan.Skip:
 		return false, nil
 	case kind != e.Type.Kind():
 		v.differ(*e, fmt.Sprintf("is a %s, expected a %s", kind, e.Type.Kind()))
@@ -72,7 +72,7 @@ func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
-	if (at == -1) != (e.Expiry == 0) && !v.im.IsGone(e.Expiry) {
+	if (at == -1) != (e.Expiry == 0) && !v.IsGone(e.Expiry) {
 		v.differ(*e, "has a different expiry")
 	}
 	return nil
@@ -175,7 +175,7 @@ func (c *largeCheck) element(ctx context.Context, el *rdb.Element) error {
 		return c.ask(ctx, el.Score, []byte("ZSCORE"), c.key, el.Bytes)
 	case rdb.HashField:
 		c.size = "HLEN"
-		if c.verifier.im.IsGone(c.verifier.im.FieldExpiry(el.Expiry)) {
+		if c.verifier.IsGone(c.verifier.FieldExpiry(el.Expiry)) {
 			c.n--
 			return nil
 		}

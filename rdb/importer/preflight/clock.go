@@ -1,4 +1,4 @@
-package importer
+package preflight
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 
 // measureClock asks the target for its time, because the target decides when keys expire. Where it cannot be asked now, the
 // preflight explains why.
-func (im *importer) measureClock(ctx context.Context) {
+func (ch *checker) measureClock(ctx context.Context) {
 	var differs time.Duration
-	conn, err := im.Target.Connect(ctx)
+	conn, err := ch.Target.Connect(ctx)
 	if err == nil {
 		limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
 		ahead, took, err := conn.Clock(limited)
@@ -20,8 +20,8 @@ func (im *importer) measureClock(ctx context.Context) {
 		conn.Close()
 		if err == nil && ahead.Abs() > plan.ClockTolerance+took {
 			differs = ahead
-			im.Ledger.Note("the clock of the target differs from the local clock by %v; it determines when keys expire", ahead.Round(time.Second))
+			ch.Ledger.Note("the clock of the target differs from the local clock by %v; it determines when keys expire", ahead.Round(time.Second))
 		}
 	}
-	im.SetClocks(differs, im.Ledger.Note)
+	ch.SetClocks(differs, ch.Ledger.Note)
 }
