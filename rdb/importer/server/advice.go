@@ -1,9 +1,12 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -67,6 +70,31 @@ func Advise(err error) error {
 	return fmt.Errorf("%w: %s", err, what)
 }
 
+// UnknownCommand reports that a server does not have a command, or has it under another name.
+func UnknownCommand(err error) bool {
+	return redis.Code(err) == "ERR" && strings.Contains(strings.ToLower(err.Error()), "unknown command")
+}
+
+// UnlessRefused keeps an error of the connection.
+func UnlessRefused(err error) error {
+	if redis.Code(err) != "" {
+		return nil
+	}
+	return err
+}
+
+// noInfo adds to the refusal of INFO what to do about it.
+func noInfo(err error) error {
+	const without = "the import requires INFO to notice restarts"
+	switch {
+	case UnknownCommand(err):
+		return fmt.Errorf("the target has no INFO command (renamed or disabled); %s: enable it, or use --no-run-id to look up every key at the end", without)
+	case redis.Code(err) == "NOPERM":
+		return fmt.Errorf("%v: %s; grant +info, or use --no-run-id to look up every key at the end", err, without)
+	}
+	return Advise(err)
+}
+
 // A RestartedError says that the server is not the one that has confirmed keys before, or has lost its memory since.
 type RestartedError struct{}
 
@@ -86,3 +114,12 @@ func (e *FatalError) Error() string { return e.err.Error() }
 
 // Unwrap returns the reason.
 func (e *FatalError) Unwrap() error { return e.err }
+
+// IsFinal reports that trying again does not help.
+func IsFinal(err error) bool {
+	var restarted *RestartedError
+	var fatal *FatalError
+	var wrong *rdb.Error
+	return errors.As(err, &restarted) || errors.As(err, &fatal) || errors.As(err, &wrong) || errors.Is(err, context.Canceled) ||
+		redis.Code(err) == "NOPERM"
+}

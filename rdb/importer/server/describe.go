@@ -7,42 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
-
-// Known is what is known of the target.
-type Known struct {
-	Abilities
-	Cluster bool
-	DBs     []int // that had keys before
-	NoDump  bool  // it has no DUMP
-	Info    map[string]string
-
-	mu    sync.Mutex
-	fixed bool                // ids are those of the target, and no more are added
-	ids   map[string]Identity // by node, "" for a server alone
-	RunID string              // of all of them
-}
-
-// Abilities are what a target can do; of a cluster, what all of its masters can.
-type Abilities struct {
-	Name      string // such as "Redis 7.0.15"
-	Release   string // such as "7.0.15" or "valkey-8.1.1"; "" where it is not known
-	Version   int    // the newest RDB version that it reads
-	AbsTTL    bool   // RESTORE knows ABSTTL: Redis 5.0
-	NoRestore bool   // it has no RESTORE that we may use
-}
-
-// And returns what both can do. The older one names both.
-func (a Abilities) And(b Abilities) Abilities {
-	if a.Version != 0 && a.Version <= b.Version {
-		a, b = b, a
-	}
-	b.AbsTTL, b.NoRestore = (a.AbsTTL || a.Version == 0) && b.AbsTTL, a.NoRestore || b.NoRestore
-	return b
-}
 
 // Describe returns what a server says of itself (INFO), and refuses one that is no target.
 func (l *Link) Describe(ctx context.Context, conn *redis.Conn) (map[string]string, error) {
@@ -65,18 +32,6 @@ func (l *Link) Describe(ctx context.Context, conn *redis.Conn) (map[string]strin
 		return nil, Advise(redis.Error("READONLY You can't write against a read only replica."))
 	}
 	return info, nil
-}
-
-// noInfo adds to the refusal of INFO what to do about it.
-func noInfo(err error) error {
-	const without = "the import requires INFO to notice restarts"
-	switch {
-	case UnknownCommand(err):
-		return fmt.Errorf("the target has no INFO command (renamed or disabled); %s: enable it, or use --no-run-id to look up every key at the end", without)
-	case redis.Code(err) == "NOPERM":
-		return fmt.Errorf("%v: %s; grant +info, or use --no-run-id to look up every key at the end", err, without)
-	}
-	return Advise(err)
 }
 
 // withoutInfo returns what a server that refuses INFO says elsewhere, by the names of INFO: HELLO (Redis 6.0) has version, mode
@@ -164,17 +119,4 @@ func ReleaseOf(info map[string]string) (name, release string) {
 		return "Redis " + v, v
 	}
 	return "the target", ""
-}
-
-// UnknownCommand reports that a server does not have a command, or has it under another name.
-func UnknownCommand(err error) bool {
-	return redis.Code(err) == "ERR" && strings.Contains(strings.ToLower(err.Error()), "unknown command")
-}
-
-// UnlessRefused keeps an error of the connection.
-func UnlessRefused(err error) error {
-	if redis.Code(err) != "" {
-		return nil
-	}
-	return err
 }

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
@@ -34,16 +33,9 @@ type Link struct {
 	account.Account
 }
 
-const (
-	// ReplyTimeout bounds the wait for a reply.
-	ReplyTimeout = 30 * time.Second // without any reply while some are due
-	// WriteTimeout bounds a write.
-	WriteTimeout = 30 * time.Second
-	// FirstBackoff is the first pause before something is tried again, which doubles up to MaxBackoff.
-	FirstBackoff = 20 * time.Millisecond
-	// MaxBackoff is the longest pause.
-	MaxBackoff = 2 * time.Second
-)
+// A Place is where the control connection leads: a master of a cluster, and a part in braces of a slot that it has. The zero
+// value is the target, or any node of it.
+type Place struct{ Node, tag string }
 
 // Connect connects until the target answers and takes writes, for as long as Patience says.
 func (l *Link) Connect(ctx context.Context, node string) (*redis.Conn, error) {
@@ -141,13 +133,4 @@ func (l *Link) On(ctx context.Context, node string, do func(*redis.Conn) (keep b
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// IsFinal reports that trying again does not help.
-func IsFinal(err error) bool {
-	var restarted *RestartedError
-	var fatal *FatalError
-	var wrong *rdb.Error
-	return errors.As(err, &restarted) || errors.As(err, &fatal) || errors.As(err, &wrong) || errors.Is(err, context.Canceled) ||
-		redis.Code(err) == "NOPERM"
 }

@@ -11,10 +11,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// A Place is where the control connection leads: a master of a cluster, and a part in braces of a slot that it has. The zero
-// value is the target, or any node of it.
-type Place struct{ Node, tag string }
-
 // EveryMaster asks a question at each master that keys go to: renamed commands, permissions, versions, modules and function
 // libraries are each node's own. Meanwhile the control connection leads there. A problem names the nodes that have it, unless
 // all do.

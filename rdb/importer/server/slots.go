@@ -13,6 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
+// SlotCount is the number of slots of a cluster.
 const SlotCount = 16384
 
 // A SlotMap says which route has which slot of a cluster.
