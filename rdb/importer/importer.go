@@ -3,7 +3,7 @@
 // [Import] reads the dump twice. The first pass, before anything is written, checks its checksum and counts what is in it,
 // and the target is asked whether it can take that; all problems are reported at once. The second pass sends the values as
 // they stand, by RESTORE, re-encoded where the target is older, or as plain commands where it has no RESTORE, over several connections with
-// many commands under way. Every key is accounted for: its reply is read, and a [Checkpoint] moves on only when all keys
+// many commands under way. Every key is accounted for: its reply is read, and the checkpoint moves on only when all keys
 // before it have been answered. A connection that breaks is made anew and what was not answered is sent again; a key that
 // was written by then answers BUSYKEY, which is how nothing is written twice (docs/adr/0003-import-resume.md).
 package importer

@@ -11,15 +11,15 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 // Directory reads the append-only file of a directory: that of a server (dir), or the one in it with the files and their
 // manifest (appenddirname, since Redis 7.0). The files of fsys must be seekable. name is for messages.
-func Directory(fsys fs.FS, name string) (importer.Source, error) {
+func Directory(fsys fs.FS, name string) (plan.Source, error) {
 	found, err := manifests(fsys)
 	if err != nil {
-		return importer.Source{}, err
+		return plan.Source{}, err
 	}
 	switch len(found) {
 	case 1:
@@ -35,9 +35,9 @@ func Directory(fsys fs.FS, name string) (importer.Source, error) {
 		if list := dumps(fsys); len(list) > 0 {
 			advice = "pass a file in it: " + strings.Join(list, ", ")
 		}
-		return importer.Source{}, fmt.Errorf("%s is a directory without an append-only file manifest; %s", name, advice)
+		return plan.Source{}, fmt.Errorf("%s is a directory without an append-only file manifest; %s", name, advice)
 	}
-	return importer.Source{}, fmt.Errorf("%s contains several append-only files; pass the manifest of one: %s", name, strings.Join(found, ", "))
+	return plan.Source{}, fmt.Errorf("%s contains several append-only files; pass the manifest of one: %s", name, strings.Join(found, ", "))
 }
 
 const maxEntries = 10_000 // of a directory
@@ -95,10 +95,10 @@ func dumps(fsys fs.FS) []string {
 }
 
 // Manifest reads the append-only file that a manifest of fsys describes. name is for messages.
-func Manifest(fsys fs.FS, manifest, name string) (importer.Source, error) {
+func Manifest(fsys fs.FS, manifest, name string) (plan.Source, error) {
 	m, err := parse(fsys, manifest)
 	if err != nil {
-		return importer.Source{}, err
+		return plan.Source{}, err
 	}
 	dir := path.Dir(manifest)
 	var files []*file
@@ -108,7 +108,7 @@ func Manifest(fsys fs.FS, manifest, name string) (importer.Source, error) {
 			err = fmt.Errorf("%s lists %q, which does not exist; copy the whole directory while no rewrite is running", manifest, n)
 		}
 		if err != nil {
-			return importer.Source{}, err
+			return plan.Source{}, err
 		}
 		files = append(files, f)
 	}
@@ -121,8 +121,8 @@ func Manifest(fsys fs.FS, manifest, name string) (importer.Source, error) {
 }
 
 // join makes one source of the files.
-func join(files []*file, m *aof.Manifest, name string) (importer.Source, error) {
-	s := importer.Source{Name: name}
+func join(files []*file, m *aof.Manifest, name string) (plan.Source, error) {
+	s := plan.Source{Name: name}
 	var err error
 	if m.Base != "" && !files[0].commands && !files[0].empty {
 		if s, err = files[0].source(name); err != nil {

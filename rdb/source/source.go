@@ -16,28 +16,28 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 // File is a dump or append-only file that can be opened again and again. It may be packed with gzip or zstd; size is that of
 // what is opened, and only used where it is not packed.
-func File(name string, size int64, open func() (io.ReadSeekCloser, error)) (importer.Source, error) {
+func File(name string, size int64, open func() (io.ReadSeekCloser, error)) (plan.Source, error) {
 	f, err := newFile(name, size, open)
 	if err != nil {
-		return importer.Source{}, err
+		return plan.Source{}, err
 	}
 	return f.source(name)
 }
 
 // Stream is a dump or append-only file that can be read once.
-func Stream(name string, r io.Reader) (importer.Source, error) {
+func Stream(name string, r io.Reader) (plan.Source, error) {
 	unpacked, packed, err := rdb.Decompress(r)
 	if err != nil {
-		return importer.Source{}, err
+		return plan.Source{}, err
 	}
 	in := bufio.NewReader(unpacked)
 	once := func(context.Context, int64) (io.ReadCloser, error) { return both{io.NopCloser(in), unpacked}, nil }
-	s := importer.Source{Name: name, Packed: packed.String(), Once: true, Open: once}
+	s := plan.Source{Name: name, Packed: packed.String(), Once: true, Open: once}
 	if head, _ := in.Peek(1); isCommands(head) {
 		if s, err = empty(s); err != nil {
 			return s, err
@@ -103,8 +103,8 @@ func (f *file) part() aof.Part {
 }
 
 // source begins with the dump in the file, or with an empty one.
-func (f *file) source(name string) (importer.Source, error) {
-	s := importer.Source{Name: name, Size: f.size, Packed: f.packed.String(), Open: f.at}
+func (f *file) source(name string) (plan.Source, error) {
+	s := plan.Source{Name: name, Size: f.size, Packed: f.packed.String(), Open: f.at}
 	if !f.commands {
 		return s, nil
 	}
@@ -115,7 +115,7 @@ func (f *file) source(name string) (importer.Source, error) {
 
 // empty adds a dump without keys to a source, for an append-only file that begins with commands. Every server that can be
 // replicated to loads its version.
-func empty(s importer.Source) (importer.Source, error) {
+func empty(s plan.Source) (plan.Source, error) {
 	var b bytes.Buffer
 	w, err := rdb.NewWriter(&b, 6)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 	"github.com/redis-gitops/redis-gitops/rdb/snapshot"
 )
@@ -253,7 +253,7 @@ func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 
 // clock warns of a server whose clock is wrong, because the dump has the expiry of keys as that clock counts.
 func (d *dumper) clock(s snapshot.Source) {
-	if off := s.Clock.Round(time.Second); s.Clock.Abs() > importer.ClockTolerance {
+	if off := s.Clock.Round(time.Second); s.Clock.Abs() > plan.ClockTolerance {
 		d.warn("the clock of %s differs from the local clock by %v; import the dump with --source-clock %v to keep expiry times right", s.Addr, off, off)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 	"github.com/redis-gitops/redis-gitops/rdb/source"
 )
@@ -69,7 +69,7 @@ func cannotRead(name string, err error) error {
 }
 
 // openSource opens a dump or an append-only file: a file, standard input, or a directory with a manifest.
-func openSource(e *env.Env, name string) (s importer.Source, release func(), err error) {
+func openSource(e *env.Env, name string) (s plan.Source, release func(), err error) {
 	release = func() {}
 	if name != "-" {
 		if info, err := os.Stat(name); err == nil && (info.IsDir() || info.Mode().IsRegular()) {
@@ -90,7 +90,7 @@ func openSource(e *env.Env, name string) (s importer.Source, release func(), err
 }
 
 // fileSource opens a regular file or a directory.
-func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
+func fileSource(name string, info fs.FileInfo) (plan.Source, error) {
 	if info.IsDir() {
 		return source.Directory(inputfile.Dir{Name: name}, name)
 	}
@@ -100,7 +100,7 @@ func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
 		return source.Manifest(beside, base, name)
 	}
 	if err := source.Alone(beside, base); err != nil {
-		return importer.Source{}, err
+		return plan.Source{}, err
 	}
 	return source.File(name, info.Size(), func() (io.ReadSeekCloser, error) {
 		f, err := inputfile.Open(name)
@@ -113,7 +113,7 @@ func fileSource(name string, info fs.FileInfo) (importer.Source, error) {
 
 // scanSource opens a source and gives the scanner of its dump to fn, which is to leave what follows the dump where rest is
 // true. Errors of the dump name the file.
-func scanSource(ctx context.Context, e *env.Env, name string, rest bool, fn func(importer.Source, *rdb.Scanner) error) error {
+func scanSource(ctx context.Context, e *env.Env, name string, rest bool, fn func(plan.Source, *rdb.Scanner) error) error {
 	src, release, err := openSource(e, name)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func scanSource(ctx context.Context, e *env.Env, name string, rest bool, fn func
 }
 
 // dumpAlone refuses an append-only file of several files that has commands.
-func dumpAlone(ctx context.Context, e *env.Env, src importer.Source) error {
+func dumpAlone(ctx context.Context, e *env.Env, src plan.Source) error {
 	if len(src.Parts) == 0 {
 		return nil
 	}
@@ -147,7 +147,7 @@ func dumpAlone(ctx context.Context, e *env.Env, src importer.Source) error {
 
 // scanDump is scanSource for what can use a dump only: it refuses commands that follow the dump.
 func scanDump(ctx context.Context, e *env.Env, name string, fn func(*rdb.Scanner) error) error {
-	return scanSource(ctx, e, name, false, func(src importer.Source, s *rdb.Scanner) error {
+	return scanSource(ctx, e, name, false, func(src plan.Source, s *rdb.Scanner) error {
 		if err := dumpAlone(ctx, e, src); err != nil {
 			return err
 		}

@@ -18,6 +18,8 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
 	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
@@ -167,7 +169,7 @@ func (o *importOptions) run(ctx context.Context, from, to string) error {
 		return err
 	}
 	defer release()
-	opts.Progress = func(now importer.Progress) { show.Print(ui.Status(now)) }
+	opts.Progress = func(now account.Progress) { show.Print(ui.Status(now)) }
 	opts.Confirm = func(question string) error { return o.confirm(ctx, question, target, show) }
 	if o.checkpoint != "none" && !opts.DryRun && !src.Once {
 		store, err := newCheckpointFile(o.checkpoint, src.Name, target.String())
@@ -201,28 +203,28 @@ func (o *importOptions) run(ctx context.Context, from, to string) error {
 }
 
 // options returns what the flags say, all mistakes at once.
-func (o *importOptions) options() (importer.Options, error) {
+func (o *importOptions) options() (plan.Options, error) {
 	var errs []error
 	filter, err := o.filter.filter()
 	if err != nil {
 		errs = append(errs, err)
 	}
-	opts := importer.Options{
+	opts := plan.Options{
 		Filter: filter, DryRun: o.dryRun, Resume: o.resume, IgnoreRoom: o.ignoreRoom, SourceClock: o.sourceClock, Anonymous: o.anonymous, Connections: o.connections, Patience: o.patience,
-		Replication: importer.ReplicationOptions{Listen: o.listen, Announce: o.announce},
+		Replication: plan.ReplicationOptions{Listen: o.listen, Announce: o.announce},
 	}
 	switch {
 	case o.replace:
-		opts.Existing = importer.Replace
+		opts.Existing = plan.Replace
 	case o.skip:
-		opts.Existing = importer.Skip
+		opts.Existing = plan.Skip
 	case o.flush:
-		opts.Existing = importer.Flush
+		opts.Existing = plan.Flush
 	}
-	if opts.Method, err = oneOf("method", o.method, importer.Auto, importer.Restore, importer.Commands, importer.Replication); err != nil {
+	if opts.Method, err = oneOf("method", o.method, plan.Auto, plan.Restore, plan.Commands, plan.Replication); err != nil {
 		errs = append(errs, err)
 	}
-	if opts.Verify, err = oneOf("verify", o.verify, importer.VerifySample, importer.VerifyFull, importer.VerifyOff); err != nil {
+	if opts.Verify, err = oneOf("verify", o.verify, plan.VerifySample, plan.VerifyFull, plan.VerifyOff); err != nil {
 		errs = append(errs, err)
 	}
 	if opts.Rate, err = parseBytes(o.rate); err != nil {

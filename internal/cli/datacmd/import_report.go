@@ -10,14 +10,14 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 )
 
 // printImport prints what became of every key.
-func printImport(e *env.Env, r *importer.Report, form string) error {
+func printImport(e *env.Env, r *account.Report, form string) error {
 	if form == "json" {
 		return e.JSON(struct {
-			*importer.Report
+			*account.Report
 			Seconds float64 `json:"seconds"`
 		}{r, r.Took.Seconds()})
 	}
@@ -45,7 +45,7 @@ func printImport(e *env.Env, r *importer.Report, form string) error {
 	}
 	w := e.Table(tabwriter.AlignRight)
 	w.Row("db\ttype\tread\twritten\tskipped\texpired\tfiltered\tfailed\t")
-	for _, row := range append(slices.Clone(r.Rows), importer.Row{DB: -1, Type: "all", Counts: r.Total}) {
+	for _, row := range append(slices.Clone(r.Rows), account.Row{DB: -1, Type: "all", Counts: r.Total}) {
 		db := strconv.Itoa(row.DB)
 		if row.DB < 0 {
 			db = ""

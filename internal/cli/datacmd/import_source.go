@@ -13,7 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/internal/spool"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 	"github.com/redis-gitops/redis-gitops/rdb/snapshot"
 	"github.com/redis-gitops/redis-gitops/rdb/source"
@@ -27,15 +27,15 @@ type importSource struct {
 
 // open opens what is to be imported. What comes through a pipe or over the network is kept in a temporary file, because
 // it is read twice; release removes that.
-func (s *importSource) open(ctx context.Context, e *env.Env, from string, show *ui.Progress) (importer.Source, func(), error) {
+func (s *importSource) open(ctx context.Context, e *env.Env, from string, show *ui.Progress) (plan.Source, func(), error) {
 	nothing := func() {}
 	if file, ok := strings.CutPrefix(from, "@"); ok {
 		text, err := inputfile.Read(file, inputfile.MaxSecret)
 		if err != nil {
-			return importer.Source{}, nothing, err
+			return plan.Source{}, nothing, err
 		}
 		if from = strings.TrimSpace(string(text)); !source.IsURL(from) {
-			return importer.Source{}, nothing, fmt.Errorf("%s does not contain an http:// or https:// URL", file)
+			return plan.Source{}, nothing, fmt.Errorf("%s does not contain an http:// or https:// URL", file)
 		}
 	}
 	switch {
@@ -49,7 +49,7 @@ func (s *importSource) open(ctx context.Context, e *env.Env, from string, show *
 	case from == "-":
 		in, err := openDump(e, from)
 		if err != nil {
-			return importer.Source{}, nothing, err
+			return plan.Source{}, nothing, err
 		}
 		return spooled(e, "standard input", func(w io.Writer) error {
 			_, err := io.Copy(w, in)
@@ -60,7 +60,7 @@ func (s *importSource) open(ctx context.Context, e *env.Env, from string, show *
 		return live, nothing, err
 	}
 	if err := source.Check(from); err != nil {
-		return importer.Source{}, nothing, err
+		return plan.Source{}, nothing, err
 	}
 	if info, err := os.Stat(from); err == nil && (info.IsDir() || info.Mode().IsRegular()) {
 		file, err := fileSource(from, info)
@@ -68,7 +68,7 @@ func (s *importSource) open(ctx context.Context, e *env.Env, from string, show *
 	}
 	in, err := openDump(e, from)
 	if err != nil {
-		return importer.Source{}, nothing, err
+		return plan.Source{}, nothing, err
 	}
 	return spooled(e, from, func(w io.Writer) error { // a pipe or device
 		defer in.Close()
@@ -78,25 +78,25 @@ func (s *importSource) open(ctx context.Context, e *env.Env, from string, show *
 }
 
 // live returns the data of a running server, as it arrives.
-func (s *importSource) live(ctx context.Context, e *env.Env, from string) (importer.Source, error) {
+func (s *importSource) live(ctx context.Context, e *env.Env, from string) (plan.Source, error) {
 	server, err := s.server.Target(e.UI, from)
 	if err != nil {
-		return importer.Source{}, err
+		return plan.Source{}, err
 	}
 	var about snapshot.Source
 	if !s.onlyNode {
 		if about, err = snapshot.Describe(ctx, server, snapshot.Options{FromMaster: true}); err != nil {
-			return importer.Source{}, err
+			return plan.Source{}, err
 		}
 	}
-	live := &importer.Live{Clock: about.Clock, FieldTTL: about.FieldTTL}
+	live := &plan.Live{Clock: about.Clock, FieldTTL: about.FieldTTL}
 	if live.Modules, err = snapshot.Modules(ctx, server); err != nil {
-		return importer.Source{}, err
+		return plan.Source{}, err
 	}
 	live.FindTypes = func(ctx context.Context, types []string) ([]string, error) {
 		return snapshot.FindTypes(ctx, server, about.Cluster, types)
 	}
-	out := importer.Source{Name: server.String(), Once: true, Live: live}
+	out := plan.Source{Name: server.String(), Once: true, Live: live}
 	for _, id := range []string{about.RunID, about.ReplID} {
 		if id != "" {
 			live.IDs = append(live.IDs, id)
@@ -104,7 +104,7 @@ func (s *importSource) live(ctx context.Context, e *env.Env, from string) (impor
 	}
 	if about.Cluster {
 		if live.IDs, err = snapshot.ClusterIDs(ctx, server); err != nil {
-			return importer.Source{}, err
+			return plan.Source{}, err
 		}
 	}
 	out.Open = func(ctx context.Context, _ int64) (io.ReadCloser, error) {
@@ -117,10 +117,10 @@ func (s *importSource) live(ctx context.Context, e *env.Env, from string) (impor
 }
 
 // spooled keeps what fill writes in a temporary file.
-func spooled(e *env.Env, name string, fill func(io.Writer) error) (importer.Source, func(), error) {
+func spooled(e *env.Env, name string, fill func(io.Writer) error) (plan.Source, func(), error) {
 	f, err := spool.Create("redis-gitops-*.rdb")
 	if err != nil {
-		return importer.Source{}, func() {}, err
+		return plan.Source{}, func() {}, err
 	}
 	done := e.AtExit(f.Remove)
 	release := func() {
@@ -129,17 +129,17 @@ func spooled(e *env.Env, name string, fill func(io.Writer) error) (importer.Sour
 	}
 	if err := fill(f); err != nil {
 		release()
-		return importer.Source{}, func() {}, err
+		return plan.Source{}, func() {}, err
 	}
 	size, err := f.Size()
 	if err != nil {
 		release()
-		return importer.Source{}, func() {}, err
+		return plan.Source{}, func() {}, err
 	}
 	s, err := source.File(name, size, f.Open)
 	if err != nil {
 		release()
-		return importer.Source{}, func() {}, fmt.Errorf("%s: %w", name, err)
+		return plan.Source{}, func() {}, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, release, nil
 }

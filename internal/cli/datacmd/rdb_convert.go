@@ -13,7 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 const rdbConvertHelp = `Convert an RDB file to another version, older or newer, for a server that cannot
@@ -75,7 +75,7 @@ func (o *convertOptions) run(ctx context.Context, from, to string) error {
 	}
 	return rewrite(ctx, o.Env, from, to, rdb.CopyOptions{
 		Version: version, DropFieldTTL: o.lossy, Now: o.Now,
-		HasModule: func(name string) bool { return importer.HasModule(modules, name) },
+		HasModule: func(name string) bool { return plan.HasModule(modules, name) },
 	}, o.lossy)
 }
 

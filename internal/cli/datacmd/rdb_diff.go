@@ -13,7 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/inspect"
 )
 
@@ -57,7 +57,7 @@ func (o *diffOptions) run(ctx context.Context, before, after string) error {
 	if err != nil {
 		return err
 	}
-	var sources [2]importer.Source
+	var sources [2]plan.Source
 	for i, name := range []string{before, after} {
 		if name == "-" {
 			return errors.New("rdb diff reads files several times, so standard input is not supported; pass files")
@@ -107,7 +107,7 @@ func (o *diffOptions) run(ctx context.Context, before, after string) error {
 }
 
 // opener returns a dump from its beginning, again and again.
-func opener(ctx context.Context, name string, src importer.Source) func() (*rdb.Scanner, func() error, error) {
+func opener(ctx context.Context, name string, src plan.Source) func() (*rdb.Scanner, func() error, error) {
 	return func() (*rdb.Scanner, func() error, error) {
 		body, err := src.Open(ctx, 0)
 		if err != nil {

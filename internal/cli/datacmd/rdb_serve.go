@@ -16,7 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
 	"github.com/redis-gitops/redis-gitops/rdb"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 	"github.com/redis-gitops/redis-gitops/rdb/master"
 )
 
@@ -179,12 +179,12 @@ func because(err error) string {
 func (o *serveOptions) dump(ctx context.Context, name string) (master.Dump, string, error) {
 	var dump master.Dump
 	var what string
-	err := scanSource(ctx, o.Env, name, true, func(src importer.Source, s *rdb.Scanner) error {
+	err := scanSource(ctx, o.Env, name, true, func(src plan.Source, s *rdb.Scanner) error {
 		if src.Once {
 			return errors.New("each server reads the file from the beginning, so pipes are not supported; pass a file")
 		}
 		keys := 0
-		var needs importer.Needs
+		var needs plan.Needs
 		for {
 			e, err := s.Next()
 			if errors.Is(err, io.EOF) {

@@ -16,7 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/aof"
-	"github.com/redis-gitops/redis-gitops/rdb/importer"
+	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
 )
 
 const rdbVerifyHelp = `Verify an RDB file: its structure from the first to the last byte, its checksum,
@@ -81,7 +81,7 @@ func (o *verifyOptions) run(ctx context.Context, name string) error {
 	check := &o.check
 	seen := verified{dbs: map[int]bool{}}
 	cut := false
-	err := scanSource(ctx, o.Env, name, true, func(src importer.Source, s *rdb.Scanner) error {
+	err := scanSource(ctx, o.Env, name, true, func(src plan.Source, s *rdb.Scanner) error {
 		if err := o.keys(src, s, &seen); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ type verified struct {
 }
 
 // keys reads a dump to its end. The error is the first damage behind which nothing can be read, or that is not to be counted.
-func (o *verifyOptions) keys(src importer.Source, s *rdb.Scanner, seen *verified) error {
+func (o *verifyOptions) keys(src plan.Source, s *rdb.Scanner, seen *verified) error {
 	check := &o.check
 	for {
 		e, err := s.Next()
@@ -167,7 +167,7 @@ func (o *verifyOptions) keys(src importer.Source, s *rdb.Scanner, seen *verified
 	}
 }
 
-func (o *verifyOptions) say(name string, src importer.Source, s *rdb.Scanner, seen *verified) {
+func (o *verifyOptions) say(name string, src plan.Source, s *rdb.Scanner, seen *verified) {
 	check := &o.check
 	checksum := "no checksum"
 	if s.Checked() {

@@ -61,9 +61,9 @@ const (
 // String gives the word of the command line.
 func (v Verify) String() string { return [...]string{"sample", "full", "off"}[v] }
 
-// Options of [Import]. The zero value is the default.
+// Options of an import. The zero value is the default.
 type Options struct {
-	Filter   rdb.Filter // Now is set by Import
+	Filter   rdb.Filter // Now is set by SetClocks
 	Existing Existing
 	Method   Method
 	Verify   Verify
