@@ -104,8 +104,8 @@ const (
 	MaxWhole = 64 << 20
 )
 
-// WithDefaults returns the options with their defaults in place of zeros.
-func (o Options) WithDefaults() Options {
+// withDefaults returns the options with their defaults in place of zeros.
+func (o Options) withDefaults() Options {
 	if o.Connections <= 0 {
 		o.Connections = defaultConnections
 	}

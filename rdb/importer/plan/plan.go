@@ -20,7 +20,7 @@ type Plan struct {
 
 // New returns the plan of an import that begins now.
 func New(source Source, opts Options) *Plan {
-	return &Plan{Source: source, Options: opts.WithDefaults(), Began: time.Now()}
+	return &Plan{Source: source, Options: opts.withDefaults(), Began: time.Now()}
 }
 
 // SetClocks decides by which time keys of the dump have expired, and by how much expiry times have to be moved so that keys
