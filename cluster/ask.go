@@ -55,7 +55,7 @@ func (c *Cluster) Login(ctx context.Context, namespace string, auth *instance.Au
 		}
 		plain, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
-			return "", fmt.Errorf("the Secret %q in namespace %q: key %q is no base64", auth.Secret, namespace, key)
+			return "", fmt.Errorf("the Secret %q in namespace %q: key %q is not valid base64", auth.Secret, namespace, key)
 		}
 		return string(plain), nil
 	}

@@ -364,7 +364,7 @@ func (p *problems) sentinels(s *State) {
 		down := slices.ContainsFunc(named[addr], func(sentinel *Sentinel) bool { return strings.Contains(sentinel.Fields["flags"], "down") })
 		switch server := s.byAddr(addr); {
 		case server == nil && host == "127.0.0.1":
-			p.error(sentinelUntold, "", "%s %s no master yet; the operator tells them when there is one", watchers(named[addr]), verb(len(named[addr]), "knows", "know"))
+			p.error(sentinelUntold, "", "%s %s no master yet; the operator configures them once a master exists", watchers(named[addr]), verb(len(named[addr]), "knows", "know"))
 		case server == nil && s.bootstrapping():
 		case server == nil && down:
 			p.error(sentinelGone, "", "%s %s %s as the master, which is down and not a pod of %s; they fail over, or the operator points them to the new master", watchers(named[addr]), verb(len(named[addr]), "watches", "watch"), addr, s)

@@ -120,7 +120,7 @@ func refusedValue(name, value, is string) string {
 	case name == "maxmemory-policy":
 		policies := []string{"noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-lrm", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-lrm", "volatile-random", "volatile-ttl"}
 		if !slices.Contains(policies, lower) {
-			return "there is no such policy"
+			return "it is not a valid eviction policy"
 		}
 	case name == "appendfsync":
 		if !slices.Contains([]string{"always", "everysec", "no"}, lower) {

@@ -79,7 +79,7 @@ func (s *State) deadlockReason() string {
 	for _, sentinel := range s.Sentinels {
 		known = max(known, len(sentinel.Replicas))
 	}
-	reason := "the sentinels know no replica to promote (SENTINEL RESET made them forget, and only a master tells them)"
+	reason := "the sentinels know no replica to promote (SENTINEL RESET removed the replicas, and only a master reports them)"
 	if known > 0 {
 		reason = "the sentinels know no replica that they may promote"
 	}

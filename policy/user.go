@@ -18,7 +18,7 @@ func UserRules(modules []Module) ([]*Rule, error) {
 	for _, m := range modules {
 		found := packagePattern.FindStringSubmatchIndex(m.Source)
 		if found == nil {
-			problems = append(problems, finding.Errorf(finding.Position{File: m.File, Line: 1}, "", "there is no package; write `package %s.CATEGORY[\"RULE\"]`", Package))
+			problems = append(problems, finding.Errorf(finding.Position{File: m.File, Line: 1}, "", "has no package; add `package %s.CATEGORY[\"RULE\"]`", Package))
 			continue
 		}
 		name := strings.NewReplacer(`["`, ".", `"]`, "").Replace(m.Source[found[2]:found[3]])

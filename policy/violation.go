@@ -111,7 +111,7 @@ func (v *Violation) read(m map[string]any) error {
 	for _, r := range related {
 		each, ok := r.(map[string]any)
 		if !ok {
-			return errors.New("an element of related is no object")
+			return errors.New("an element of related is not an object")
 		}
 		p, err := place(each)
 		if err != nil {
@@ -183,7 +183,7 @@ func place(m map[string]any) (Place, error) {
 	if id, ok := m["resource"]; ok {
 		n, err := strconv.Atoi(fmt.Sprint(id))
 		if err != nil {
-			return p, fmt.Errorf("resource %v is no id of data.repo.resources", id)
+			return p, fmt.Errorf("resource %v is not an ID in data.repo.resources", id)
 		}
 		p.Resource = n
 	}
@@ -205,7 +205,7 @@ func steps(path any) ([]string, error) {
 	}
 	list, ok := path.([]any)
 	if !ok {
-		return nil, fmt.Errorf("path %v is no array; write it like [\"spec\", \"redis\"]", path)
+		return nil, fmt.Errorf("path %v is not an array; write it like [\"spec\", \"redis\"]", path)
 	}
 	out := make([]string, len(list))
 	for i, s := range list {

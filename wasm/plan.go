@@ -209,7 +209,7 @@ func onConflict(name string) (scaffold.OnConflict, error) {
 	case "replace":
 		return scaffold.Replace, nil
 	}
-	return 0, fmt.Errorf("%q is no way to meet a conflict; give keep or replace", name)
+	return 0, fmt.Errorf("invalid conflict action %q; use keep or replace", name)
 }
 
 // after returns the repository as a plan leaves it. Nothing is written.

@@ -167,7 +167,7 @@ func run(dir string) error {
 		place, ok := places[m.path]
 		switch {
 		case !ok:
-			return fmt.Errorf("%s is no module of this one any more; take it out of the list", m.path)
+			return fmt.Errorf("%s is no longer a dependency; remove it from the list", m.path)
 		case place[0] != m.version:
 			return fmt.Errorf("%s is %s and the cuts are for %s; see whether they still fit, then write the new version here", m.path, place[0], m.version)
 		}
@@ -237,7 +237,7 @@ func (m *module) trim(from, to string) error {
 	}
 	for _, name := range m.remove {
 		if _, err := os.Stat(filepath.Join(from, filepath.FromSlash(name))); err != nil {
-			return fmt.Errorf("there is no %s to remove", name)
+			return fmt.Errorf("%s to remove not found", name)
 		}
 	}
 	for _, e := range m.edits {
@@ -269,7 +269,7 @@ import (
 	"net/url"
 )
 
-var errNone = errors.New("there is no network here")
+var errNone = errors.New("no network in the browser")
 
 const (
 	MethodGet = "GET"

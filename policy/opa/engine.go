@@ -259,7 +259,7 @@ func (e *evaluator) eval(ctx context.Context, query ast.Body, store storage.Stor
 	err = q.Iter(ctx, func(r topdown.QueryResult) error {
 		set, ok := r["x"].Value.(ast.Set)
 		if !ok {
-			return errors.New("policy: the entry point is no set")
+			return errors.New("policy: the entry point is not a set")
 		}
 		return set.Iter(func(t *ast.Term) error {
 			v, err := violation(t)

@@ -140,7 +140,7 @@ func (m *machine) parse(text []byte) (int, error) {
 func (m *machine) eval(entry string, input []byte) (out []byte, err error) {
 	number, known := m.entries[entry]
 	if !known {
-		return nil, fmt.Errorf("there is no entry point %q", entry)
+		return nil, fmt.Errorf("unknown entry point %q", entry)
 	}
 	defer caught(m, &err)
 	m.aborted = ""

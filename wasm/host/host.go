@@ -167,12 +167,12 @@ func contentType(name string) string {
 
 func (s *Server) file(w http.ResponseWriter, name string) {
 	if !fs.ValidPath(name) {
-		http.Error(w, "there is no such file", http.StatusNotFound)
+		http.Error(w, "file not found", http.StatusNotFound)
 		return
 	}
 	data, err := fs.ReadFile(s.options.Page, name)
 	if err != nil {
-		http.Error(w, "there is no such file", http.StatusNotFound)
+		http.Error(w, "file not found", http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", contentType(name))

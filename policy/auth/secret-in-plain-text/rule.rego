@@ -25,7 +25,7 @@ deny contains {
 } if {
 	some r in data.repo.resources
 	r.kind == "Secret"
-	not contains(r.file, "templates/") # what a chart renders need not stand in Git
+	not contains(r.file, "templates/") # what a chart renders need not be in Git
 	some place in ["stringData", "data"]
 	keys := [key | some key in sort(object.keys(r.object[place])); sensitive(key); secrets.holds(r.object, place, key)]
 	count(keys) > 0

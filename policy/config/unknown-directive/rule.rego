@@ -32,7 +32,7 @@ deny contains {
 	some d in redisfailover.redis
 	is_redis
 	since := directives.since[d.key]
-	since > 602 # older ones are not told apart
+	since > 602 # older ones are not distinguished
 	version < since
 }
 

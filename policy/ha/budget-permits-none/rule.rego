@@ -80,7 +80,7 @@ selection(namespace, selector) := {
 	count(found) > 0
 }
 
-# The pods of Redis that a selector finds; those of a role alone are not told apart.
+# The pods of Redis that a selector finds; those of a role alone are not distinguished.
 selected(namespace, selector) := [p |
 	some i in sort(object.get(by_label, [[namespace, key(selector), selector.matchLabels[key(selector)]]], set()))
 	p := data.repo.pods[i]

@@ -33,7 +33,7 @@ deny contains {
 	],
 } if {
 	some members in groups
-	r := members[0] # which tells of all
+	r := members[0] # which reports all
 	names := {[m.namespace, m.name] | some m in members} - {[r.namespace, r.name]} # one in two clusters is not two
 	count(names) > 0
 }

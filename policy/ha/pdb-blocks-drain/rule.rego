@@ -33,7 +33,7 @@ deny contains object.union(violation, fix(part)) if {
 
 runs("redis")
 
-# Once the drain is stuck at the only Redis, that at the only sentinel is no news.
+# Once the drain is stuck at the only Redis, that at the only sentinel adds nothing.
 runs("sentinel") if {
 	redisfailover.sentinels(input)
 	redisfailover.replicas(input, "redis") > 1

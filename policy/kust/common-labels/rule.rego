@@ -40,7 +40,7 @@ deny contains object.union(
 	startswith(concat("", [s.service.unit, "/"]), concat("", [parent(d.file), "/"]))
 }
 
-# A base's kustomization stands elsewhere: then the label and its value alone connect them.
+# A base's kustomization is elsewhere: then the label and its value alone connect them.
 deny contains {
 	"message": sprintf("%s is added to the selector of Service \"%s\", but the operator's pods do not have this label; use labels with includeSelectors: false", [label, s.service.name]),
 	"file": d.file,

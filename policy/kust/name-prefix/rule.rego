@@ -40,7 +40,7 @@ deny contains {
 	"related": [{"resource": ref.resource, "path": ref.path, "message": "the old name"}],
 } if {
 	some ref in references.all
-	ref.path != ["spec", "auth", "secretPath"] # told above
+	ref.path != ["spec", "auth", "secretPath"] # reported above
 	r := data.repo.resources[ref.resource]
 	not r.kind in generated.updated
 	made := generated.affixed(r, ref.kind, ref.name)

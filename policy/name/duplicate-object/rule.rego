@@ -44,7 +44,7 @@ meet(a, b) if {
 	charts[a.unit]
 }
 
-# Of two folders those that stand side by side as applications and go to a known namespace: overlays are of several clusters.
+# Of two directories, those that are side by side as applications and go to a known namespace: overlays are of several clusters.
 meet(a, b) if {
 	a.unit != b.unit
 	a.namespace != ""

@@ -40,7 +40,7 @@ definitions := [{"id": r.id, "schema": version.schema.openAPIV3Schema} |
 
 schema_path(at) := [step | some key in at; some step in ["properties", key]]
 
-# What some version of the operator knows; op/unknown-field tells about all others.
+# What some version of the operator knows; op/unknown-field reports all others.
 fields := {
 	"spec": {"bootstrapNode", "labelWhitelist"},
 	"spec.redis": (probes | {

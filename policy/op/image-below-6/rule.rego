@@ -33,7 +33,7 @@ versions := array.concat(
 		version := input.spec.redis.version
 		is_string(version)
 
-		# One step further than the field, which op/unknown-field tells about as well.
+		# One step further than the field, which op/unknown-field reports as well.
 		v := {"path": ["spec", "redis", "version", "tag"], "image": concat(":", ["redis", version]), "text": version}
 	],
 )

@@ -36,7 +36,7 @@ deny contains {
 	not generated.name(r, ref.kind, ref.name)
 	not generated.affixed(r, ref.kind, ref.name)
 	near := alike(ref, r)
-	told(ref, r, near)
+	expected(ref, r, near)
 }
 
 # wanted are the references that are not another rule's, nor to what every cluster has.
@@ -71,11 +71,11 @@ another_rules(ref) if {
 	ref.path[count(ref.path) - 1] in {"secretPath", "shutdownConfigMap", "startupConfigMap"}
 }
 
-# told: the repository has others of the kind, so this one should be there too. What a cluster brings by itself, or a person
-# creates, is told only for a name that is nearly right.
-told(_, _, near) if count(near) > 0
+# expected: the repository has others of the kind, so this one should be there too. What a cluster brings by itself, or a person
+# creates, is reported only for a name that is nearly right.
+expected(_, _, near) if count(near) > 0
 
-told(ref, r, _) if {
+expected(ref, r, _) if {
 	not ref.pull
 	not ref.kind in {"StorageClass"}
 	[ref.kind, scope(ref.kind, r.namespace)] in held

@@ -72,7 +72,7 @@ by_label := group.by([[array.concat([b.namespace], label(b.object)), b.id] |
 	b.kind == "PodDisruptionBudget"
 ])
 
-# label is the one that tells most: app where there is one.
+# label is the most specific one: app if it is set.
 label(budget) := ["app", value] if {
 	value := budget.spec.selector.matchLabels.app
 } else := [keys[0], budget.spec.selector.matchLabels[keys[0]]] if {

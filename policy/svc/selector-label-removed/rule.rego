@@ -38,7 +38,7 @@ deny contains object.union(
 	for_redis(s)
 }
 
-# by_kustomize are labels that a kustomization adds to selectors, of which kust/common-labels tells.
+# by_kustomize are labels that a kustomization adds to selectors, which kust/common-labels reports.
 by_kustomize := {key | some d in kustomizations; some key, _ in d.data.commonLabels} | {key |
 	some d in kustomizations
 	some entry in d.data.labels

@@ -32,7 +32,7 @@ deny contains object.union(
 	not own(host)
 }
 
-# own reports whether the user's own Service of that name leads to the master (name/collides-with-operator tells about it).
+# own reports whether the user's own Service of that name leads to the master (name/collides-with-operator reports it).
 own(host) if {
 	some e in services.behind(host.service, host.namespace)
 	e.role == "writes"

@@ -208,7 +208,7 @@ func (a *addresses) take(wanted string) (string, error) {
 	if wanted != "" {
 		n, err := strconv.Atoi(strings.TrimPrefix(wanted, a.prefix))
 		if err != nil || n < firstAddress || n > 254 {
-			return "", fmt.Errorf("%q is no address for a pod", wanted)
+			return "", fmt.Errorf("%q is not a pod IP", wanted)
 		}
 		if a.used[n] {
 			return "", fmt.Errorf("address %s is taken", wanted)

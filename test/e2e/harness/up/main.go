@@ -15,7 +15,7 @@ import (
 
 func main() {
 	var o harness.Options
-	flag.DurationVar(&o.Resync, "resync", 30*time.Second, "time between two looks of the stand-in operator")
+	flag.DurationVar(&o.Resync, "resync", 30*time.Second, "interval between reconciles of the stand-in operator")
 	flag.Parse()
 	os.Exit(harness.Main(o, func(c *harness.Cluster) int {
 		fmt.Printf(`A cluster is running; Ctrl-C ends it. Logs: %s
