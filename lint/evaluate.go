@@ -29,7 +29,7 @@ func Evaluate(ctx context.Context, job *Job) ([]UserViolation, error) {
 	if len(job.Schemas) > 0 {
 		return evaluateSchemas(job)
 	}
-	rules := engine.Default()
+	rules := engine.ForModules()
 	values := rules.Values()
 	evaluator, err := rules.Compile(policy.Options{Rules: job.Rules, Settings: job.Settings, Modules: job.Modules})
 	if err != nil {

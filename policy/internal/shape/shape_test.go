@@ -7,12 +7,13 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/opa"
+	"github.com/redis-gitops/redis-gitops/policy/planrules"
 	"github.com/redis-gitops/redis-gitops/policy/wasmrules"
 )
 
 // TestTyped: rules see a struct as they see the same data in maps, with each engine.
 func TestTyped(t *testing.T) {
-	for name, engine := range map[string]policy.Engine{"opa": opa.Engine{}, "wasmrules": wasmrules.Engine{}} {
+	for name, engine := range map[string]policy.Engine{"opa": opa.Engine{}, "planrules": planrules.Engine{}, "wasmrules": wasmrules.Engine{}} {
 		t.Run(name, func(t *testing.T) { typed(t, engine.Values()) })
 	}
 }

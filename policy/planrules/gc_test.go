@@ -1,0 +1,3 @@
+package planrules
+
+import _ "github.com/redis-gitops/redis-gitops/internal/testgc"

@@ -1,0 +1,329 @@
+package planrules
+
+import (
+	"bytes"
+	"compress/gzip"
+	_ "embed" // of the plan
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/redis-gitops/redis-gitops/policy"
+)
+
+//go:embed plan.gz
+var compressed []byte
+
+// plan is all rules, planned by OPA. It may be used by several goroutines.
+type plan struct {
+	rules     []*policy.Rule
+	constants []any
+	builtins  []builtin
+	functions []function
+	byName    map[string]int32
+	patterns  sync.Map // *regexp.Regexp by text
+}
+
+// function is one of the plan.
+type function struct {
+	name     string // its path, with slashes
+	params   []int32
+	locals   int
+	memoized bool // it only has input and data, so that its value is the same for these
+	input    bool // it, or what it calls, reads input
+	code     []byte
+	decoded  atomic.Pointer[[][]instr]
+}
+
+// embedded is the plan of this program.
+var embedded = sync.OnceValues(func() (*plan, error) {
+	raw, err := uncompressed(compressed)
+	if err != nil {
+		return nil, err
+	}
+	return readPlan(raw)
+})
+
+func uncompressed(file []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(file))
+	if err != nil {
+		return nil, fmt.Errorf("policy: the plan of the rules is broken: %w", err)
+	}
+	raw, err := io.ReadAll(z)
+	if err != nil {
+		return nil, fmt.Errorf("policy: the plan of the rules is broken: %w", err)
+	}
+	return raw, nil
+}
+
+var errBroken = errors.New("policy: the plan of the rules is broken")
+
+// reader reads what the plan consists of. After an error it gives zeros.
+type reader struct {
+	rest   []byte
+	broken bool
+}
+
+func (r *reader) uint() int {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 || n > 1<<31 {
+		r.rest, r.broken = nil, true
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return int(n)
+}
+
+func (r *reader) int() int64 {
+	n, size := binary.Varint(r.rest)
+	if size <= 0 {
+		r.rest, r.broken = nil, true
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+// count reads a number of things that take a byte at least.
+func (r *reader) count() int {
+	n := r.uint()
+	if n > len(r.rest) {
+		r.rest, r.broken = nil, true
+		return 0
+	}
+	return n
+}
+
+func (r *reader) bytes() []byte {
+	n := r.count()
+	out := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return out
+}
+
+func (r *reader) byte() byte {
+	if len(r.rest) == 0 {
+		r.broken = true
+		return 0
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+// below reads an index of what there are n of.
+func (r *reader) below(n int) int {
+	i := r.uint()
+	if i >= n {
+		r.rest, r.broken = nil, true
+		return 0
+	}
+	return i
+}
+
+func (r *reader) ints() []int32 {
+	out := make([]int32, r.count())
+	for i := range out {
+		out[i] = int32(r.int())
+	}
+	return out
+}
+
+// readPlan reads a plan but for the code of its functions. It keeps raw.
+func readPlan(raw []byte) (*plan, error) {
+	r := &reader{rest: raw}
+	p := &plan{byName: map[string]int32{}}
+	metadata := r.bytes()
+	p.constants = make([]any, 0, r.count())
+	for range cap(p.constants) {
+		p.constants = append(p.constants, r.constant(p.constants))
+	}
+	for range r.count() {
+		name := string(r.bytes())
+		call, err := builtinOf(name)
+		if err != nil {
+			return nil, err
+		}
+		p.builtins = append(p.builtins, call)
+	}
+	p.functions = make([]function, r.count())
+	for i := range p.functions {
+		f := &p.functions[i]
+		f.name, f.params, f.locals = string(r.bytes()), r.ints(), r.uint()
+		flags := r.byte()
+		f.memoized, f.input = flags&flagMemoized != 0, flags&flagInput != 0
+		f.code = r.bytes()
+		p.byName[f.name] = int32(i)
+		for _, param := range f.params {
+			r.broken = r.broken || param < 0 || int(param) >= f.locals
+		}
+		r.broken = r.broken || f.locals < 2 || f.locals > maxLocals
+	}
+	if r.broken || len(r.rest) > 0 {
+		return nil, errBroken
+	}
+	if err := json.Unmarshal(metadata, &p.rules); err != nil {
+		return nil, fmt.Errorf("policy: the plan of the rules is broken: %w", err)
+	}
+	return p, nil
+}
+
+const (
+	flagMemoized = 1
+	flagInput    = 2
+	maxLocals    = 1 << 16
+)
+
+// Tags of constants.
+const (
+	tagNull = iota
+	tagFalse
+	tagTrue
+	tagInt
+	tagNumber
+	tagString
+	tagArray
+	tagObject
+	tagSet
+)
+
+// constant reads one that may consist of those before it.
+func (r *reader) constant(before []any) any {
+	elements := func(each int) []any {
+		out := make([]any, r.count()*each)
+		for i := range out {
+			if at := r.below(len(before)); at < len(before) {
+				out[i] = before[at]
+			}
+		}
+		return out
+	}
+	switch r.byte() {
+	case tagNull:
+		return null{}
+	case tagFalse:
+		return false
+	case tagTrue:
+		return true
+	case tagInt:
+		return r.int()
+	case tagNumber:
+		return number(r.bytes())
+	case tagString:
+		return string(r.bytes())
+	case tagArray:
+		return &array{elements(1)}
+	case tagObject:
+		o := &object{}
+		list := elements(2)
+		for i := 0; i < len(list); i += 2 {
+			o.pairs = append(o.pairs, pair{list[i], list[i+1]})
+		}
+		o.sorted = true // it is written so, and never changed
+		return o
+	case tagSet:
+		return &set{elems: elements(1), sorted: true}
+	}
+	r.broken = true
+	return nil
+}
+
+// blocks returns the code of a function, which is read when it is first needed.
+func (p *plan) blocks(f *function) ([][]instr, error) {
+	if code := f.decoded.Load(); code != nil {
+		return *code, nil
+	}
+	r := &reader{rest: f.code}
+	blocks := r.blocks(p, f, 0)
+	if r.broken || len(r.rest) > 0 {
+		return nil, errBroken
+	}
+	f.decoded.Store(&blocks)
+	return blocks, nil
+}
+
+// maxNested bounds how deep the blocks of a function are.
+const maxNested = 500
+
+func (r *reader) blocks(p *plan, f *function, depth int) [][]instr {
+	if depth > maxNested {
+		r.rest, r.broken = nil, true
+		return nil
+	}
+	blocks := make([][]instr, r.count())
+	for i := range blocks {
+		blocks[i] = make([]instr, r.count())
+		for j := range blocks[i] {
+			r.instr(p, f, &blocks[i][j], depth)
+		}
+	}
+	return blocks
+}
+
+func (r *reader) instr(p *plan, f *function, in *instr, depth int) {
+	in.op = op(r.byte())
+	if in.op >= opCount {
+		r.rest, r.broken = nil, true
+		return
+	}
+	shape := shapes[in.op]
+	if strings.ContainsAny(shape, "fxn") {
+		in.x = &extra{}
+	}
+	for _, field := range shape {
+		switch field {
+		case 'a':
+			in.a = int32(r.int())
+		case 'b':
+			in.b = int32(r.int())
+		case 'c':
+			in.c = int32(r.int())
+		case 'f':
+			in.x.fn = int32(r.uint())
+		case 'x':
+			in.x.args = r.ints()
+		case 'n':
+			in.x.blocks = r.blocks(p, f, depth+1)
+		}
+	}
+	r.broken = r.broken || !in.valid(p, f)
+}
+
+// valid reports whether an instruction only names what there is.
+func (in *instr) valid(p *plan, f *function) bool {
+	operand := func(o int32) bool { return int(o) < f.locals && int(^o) < len(p.constants) }
+	local := func(o int32) bool { return o >= 0 && int(o) < f.locals }
+	scan := in.op == opScan
+	for _, field := range shapes[in.op] {
+		ok := true
+		switch field {
+		case 'a':
+			ok = in.op == opBreak || in.op == opArray || operand(in.a)
+		case 'b':
+			ok = operand(in.b) || scan && in.b == noLocal
+		case 'c':
+			ok = local(in.c) || scan && in.c == noLocal
+		case 'f':
+			if in.op == opBuiltin {
+				ok = int(in.x.fn) < len(p.builtins) && len(in.x.args) <= maxArgs
+			} else {
+				ok = int(in.x.fn) < len(p.functions) && len(in.x.args) == len(p.functions[in.x.fn].params)
+			}
+		case 'x':
+			for _, o := range in.x.args {
+				ok = ok && operand(o)
+			}
+		case 'n':
+			ok = in.op == opBlock || len(in.x.blocks) == 1
+		}
+		if !ok {
+			return false
+		}
+	}
+	return in.op != opArray || in.a >= 0 && in.a < maxLocals
+}
