@@ -17,6 +17,10 @@ export interface State {
   linked?: boolean; // strict as a link says, for the first repository
   skipped: string[]; // files that were left out, and why
   opening: number; // counts what was opened: two repositories may have the same name
+  checked?: Promise<Linted>; // the check of the whole repository, which two views show and one of them may have asked for
+  rules?: Promise<Map<string, Rule>>;
+  resting?: string; // what the status said before the program was found at work, and says again when it rests
+  written?: { files: ChangedFile[]; command: string; where: string; opening: number }; // last, until something else is changed
   failed?: { message: string; again: string; retry: () => void }; // why nothing works at the moment
 }
 
@@ -88,20 +92,18 @@ export const local = document.querySelector('meta[name="redis-gitops-local"]') !
 const listeners: (() => void)[] = [];
 export const onchange = (f: () => void) => void listeners.push(f);
 export const changed = () => {
-  checked = undefined;
+  state.checked = undefined;
   for (const f of listeners) f();
 };
 
-// The check of the whole repository, which two views show and one of them may have asked for.
-let checked: Promise<Linted> | undefined;
-
+// check lints the whole repository, once.
 export function check(tell: (p: Progress) => void): Promise<Linted> {
-  if (checked) return checked;
+  if (state.checked) return state.checked;
   const mine = core.call<Linted>("lint", { strict: state.strict }, tell);
   mine.catch(() => {
-    if (checked === mine) checked = undefined;
+    if (state.checked === mine) state.checked = undefined;
   });
-  checked = mine;
+  state.checked = mine;
   return mine;
 }
 
@@ -110,23 +112,20 @@ export const navigate = { to: (_view: "scaffold" | "lint" | "explore") => {} };
 
 core.restore = () => (state.opened ? { files: [...state.base.values()], steps: state.steps } : undefined);
 
-// What the status said before the program was found at work, and says again when it rests.
-let before: { text: string; kind: "busy" | "ok" | "bad" } | undefined;
-
 function working(text: string) {
   const kind = byId("status").dataset.kind;
   if (kind !== "ok") return; // it says already what goes on, or what is wrong
-  const was = { text: byId("status-text").textContent!, kind: "ok" as const };
+  const resting = byId("status-text").textContent!;
   status(text);
-  before = was;
+  state.resting = resting;
 }
 
 function rested() {
-  if (before) status(before.text, before.kind);
+  if (state.resting !== undefined) status(state.resting, "ok");
 }
 
 export function status(text: string, kind: "busy" | "ok" | "bad" = "busy", share?: number) {
-  before = undefined;
+  state.resting = undefined;
   const s = byId("status");
   s.dataset.kind = kind;
   byId("status-text").textContent = text;
@@ -242,8 +241,7 @@ export async function exampleRepository(file: "example.json" | "broken.json"): P
   return r.json();
 }
 
-let ruleList: Promise<Map<string, Rule>> | undefined;
-export const rules = () => (ruleList ??= core.call<Rule[]>("rules").then((all) => new Map(all.map((r) => [r.rule, r]))));
+export const rules = () => (state.rules ??= core.call<Rule[]>("rules").then((all) => new Map(all.map((r) => [r.rule, r]))));
 
 export const messages = (e: unknown): string[] =>
   e instanceof CoreError

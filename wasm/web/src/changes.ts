@@ -42,7 +42,7 @@ export async function writeChanges(command: string, change?: { request: object; 
       made = true;
     }
     await put(files, command, folder);
-    said = { files, command, where, opening: state.opening };
+    state.written = { files, command, where, opening: state.opening };
     draw();
     status("Written", "ok");
     say(`${plural(files.length, "file")} written`);
@@ -64,14 +64,11 @@ export async function writeChanges(command: string, change?: { request: object; 
   }
 }
 
-// said is what was written last, until something else is changed.
-let said: { files: ChangedFile[]; command: string; where: string; opening: number } | undefined;
-
 const quoted = (word: string) => (/^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 function written() {
-  if (!said) return false;
-  const { files, command, where } = said;
+  if (!state.written) return false;
+  const { files, command, where } = state.written;
   const commands = `git add -A -- ${files.map((f) => quoted(f.path)).join(" ")}\ngit commit -m ${quoted(command)}`;
   return h(
     "div",
@@ -104,8 +101,8 @@ const trying = (f: () => Promise<unknown>) => () => {
 function draw() {
   const { files, masked, steps } = state.changes;
   const box = byId("changes");
-  if (files.length || said?.opening !== state.opening) said = undefined;
-  box.hidden = files.length === 0 && !said;
+  if (files.length || state.written?.opening !== state.opening) state.written = undefined;
+  box.hidden = files.length === 0 && !state.written;
   const open = box.querySelector("details")?.open ?? false;
   const button = (id: string, text: string, f: () => void, primary = false) =>
     h("button", { type: "button", id, class: primary ? "primary" : "", onclick: f }, text);

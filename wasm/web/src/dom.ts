@@ -39,18 +39,17 @@ export function fill(e: Element, ...children: Child[]) {
 }
 
 // A click is lost when what was pressed is replaced before it is released, so rows are drawn again after that.
-let pressed = false;
-const later = new Set<() => void>();
-addEventListener("pointerdown", (e) => (pressed = e.target instanceof Element && e.target.closest("tbody tr, .item") !== null), true);
+const press = { down: false, later: new Map<object, () => void>() };
+addEventListener("pointerdown", (e) => (press.down = e.target instanceof Element && e.target.closest("tbody tr, .item") !== null), true);
 for (const ended of ["pointerup", "pointercancel"]) {
   addEventListener(
     ended,
     () => {
-      pressed = false;
+      press.down = false;
       setTimeout(() => {
         // after the click
-        const waiting = [...later];
-        later.clear();
+        const waiting = [...press.later.values()];
+        press.later.clear();
         for (const f of waiting) f();
       });
     },
@@ -58,10 +57,10 @@ for (const ended of ["pointerup", "pointercancel"]) {
   );
 }
 
-// unpressed says whether rows may be replaced now; f is called when they may be again.
-export function unpressed(f: () => void): boolean {
-  if (pressed) later.add(f);
-  return !pressed;
+// unpressed says whether the rows of a view may be replaced now; f is called when they may be again.
+export function unpressed(view: object, f: () => void): boolean {
+  if (press.down) press.later.set(view, f);
+  return !press.down;
 }
 
 export const byId = (id: string) => document.getElementById(id)!;

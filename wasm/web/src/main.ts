@@ -3,18 +3,24 @@ import * as changes from "./changes";
 import { Cancelled } from "./core";
 import { byId, dialog, fill, h, plural } from "./dom";
 import { fromDrop, fromInput, fromPicker, fromZip, picker, type Taken } from "./files";
-import * as explore from "./views/explore";
-import * as lint from "./views/lint";
-import * as scaffold from "./views/scaffold";
+import { Explore } from "./views/explore";
+import { Lint } from "./views/lint";
+import { Scaffold } from "./views/scaffold";
+import type { View } from "./views/view";
 
-const views = { scaffold, lint, explore };
-type View = keyof typeof views;
-const names = Object.keys(views) as View[];
+const lint = new Lint();
+const explore = new Explore((text) => {
+  lint.only(text);
+  navigate.to("lint");
+});
+const views: Record<"scaffold" | "lint" | "explore", View> = { scaffold: new Scaffold(), lint, explore };
+type Name = keyof typeof views;
+const names = Object.keys(views) as Name[];
 
-function go(view: View, focus = false) {
+function go(view: Name, focus = false) {
   if (byId(view).hidden) {
     scrollTo(0, 0);
-    if (view !== "scaffold" && !byId("scaffold").hidden && hash().view !== view) scaffold.hide();
+    for (const n of names) if (n !== view && !byId(n).hidden && hash().view !== view) views[n].hide?.();
   }
   for (const n of names) {
     const tab = byId("tab-" + n);
@@ -65,7 +71,7 @@ async function takeIn(what: () => Promise<Taken>) {
 
 // A step in the history, or an address that somebody has changed.
 addEventListener("hashchange", () => {
-  const view = hash().view as View;
+  const view = hash().view as Name;
   if (names.includes(view) && byId(view).hidden) go(view);
 });
 
@@ -73,79 +79,73 @@ const tell = (t: string) => status(t);
 byId("cancel").addEventListener("click", () => core.cancel());
 navigate.to = (view) => go(view, true);
 
-function drawSource() {
-  const folder = h("input", {
+// chooser is an input that takes files, which a button opens.
+const chooser = (id: string, props: Record<string, unknown>, taken: (files: FileList) => Promise<Taken>) =>
+  h("input", {
     type: "file",
-    id: "folder",
-    webkitdirectory: true,
+    id,
     hidden: true,
-    "aria-label": "Directory",
-    onchange: () => {
-      if (folder.files?.length) void takeIn(() => fromInput(folder.files!, tell));
+    ...props,
+    onchange: (e: Event) => {
+      const { files } = e.target as HTMLInputElement;
+      if (files?.length) void takeIn(() => taken(files));
     },
   });
-  const zip = h("input", {
-    type: "file",
-    id: "zip",
-    accept: ".zip",
-    hidden: true,
-    "aria-label": "Zip archive",
-    onchange: () => {
-      const f = zip.files?.[0];
-      if (f) void takeIn(() => fromZip(f, tell));
-    },
-  });
+
+const button = (text: string, onclick: () => void, props: Record<string, unknown> = {}) =>
+  h("button", { type: "button", onclick, ...props }, text);
+
+// sources are the ways to open something.
+function sources() {
+  if (local) return button("Reload", () => void start());
+  const folder = chooser("folder", { webkitdirectory: true, "aria-label": "Directory" }, (files) => fromInput(files, tell));
+  const zip = chooser("zip", { accept: ".zip", "aria-label": "Zip archive" }, (files) => fromZip(files[0]!, tell));
+  return [
+    h("span", { class: "muted wide" }, "drop a directory or zip anywhere, or"),
+    !state.example && button("Example", () => void openExample(), { class: "quiet", id: "open-example" }),
+    state.name !== "Broken repository" && button("Try a broken repository", () => void openBroken(), { class: "quiet", id: "open-broken" }),
+    button("Paste a manifest", () => void paste(), { id: "open-paste" }),
+    button("Open a directory", () => {
+      if (picker) void takeIn(() => fromPicker(tell));
+      else folder.click();
+    }),
+    folder,
+    button("Open a zip", () => zip.click()),
+    zip,
+  ];
+}
+
+// openedText names the repository.
+function openedText() {
   const o = state.opened;
+  if (!o)
+    return h(
+      "span",
+      { class: "muted" },
+      state.failed ? "No repository is open." : local ? "Reading the repository…" : "Opening the example…",
+    );
+  return [
+    h("b", {}, state.example ? "Example repository" : state.name),
+    h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`),
+  ];
+}
+
+function drawSource() {
+  const problems = state.opened?.problems ?? [];
   fill(
     byId("source"),
-    h(
-      "p",
-      {},
-      o
-        ? [
-            h("b", {}, state.example ? "Example repository" : state.name),
-            h("span", { class: "muted" }, ` ${plural(state.files.size, "file")}, ${plural(o.applications.length, "application")}`),
-          ]
-        : h(
-            "span",
-            { class: "muted" },
-            state.failed ? "No repository is open." : local ? "Reading the repository…" : "Opening the example…",
-          ),
-    ),
-    h(
-      "div",
-      { class: "row" },
-      !local && h("span", { class: "muted wide" }, "drop a directory or zip anywhere, or"),
-      !local &&
-        !state.example &&
-        h("button", { type: "button", class: "quiet", id: "open-example", onclick: () => void openExample() }, "Example"),
-      !local &&
-        state.name !== "Broken repository" &&
-        h("button", { type: "button", class: "quiet", id: "open-broken", onclick: () => void openBroken() }, "Try a broken repository"),
-      !local && h("button", { type: "button", id: "open-paste", onclick: () => void paste() }, "Paste a manifest"),
-      !local &&
-        h(
-          "button",
-          {
-            type: "button",
-            onclick: () => {
-              if (picker) void takeIn(() => fromPicker(tell));
-              else folder.click();
-            },
-          },
-          "Open a directory",
-        ),
-      folder,
-      !local && h("button", { type: "button", onclick: () => zip.click() }, "Open a zip"),
-      zip,
-      local && h("button", { type: "button", onclick: () => void start() }, "Reload"),
-    ),
+    h("p", {}, openedText()),
+    h("div", { class: "row" }, sources()),
     state.failed &&
       h(
         "div",
         { class: "card bad wide", role: "alert", id: "failed" },
         h("p", {}, state.failed.message),
-        h("div", { class: "row" }, h("button", { type: "button", id: "retry", onclick: () => state.failed!.retry() }, state.failed.again)),
+        h(
+          "div",
+          { class: "row" },
+          button(state.failed.again, () => state.failed!.retry(), { id: "retry" }),
+        ),
       ),
     state.skipped.length > 0 &&
       h(
@@ -158,11 +158,11 @@ function drawSource() {
           state.skipped.map((s) => h("li", {}, s)),
         ),
       ),
-    (o?.problems.length ?? 0) > 0 &&
+    problems.length > 0 &&
       h(
         "div",
         { class: "note wide", role: "alert" },
-        o!.problems.map((p) => h("div", {}, `${p.file ?? ""}${p.line ? ":" + p.line : ""} ${p.message}`)),
+        problems.map((p) => h("div", {}, `${p.file ?? ""}${p.line ? ":" + p.line : ""} ${p.message}`)),
       ),
   );
 }
@@ -285,7 +285,7 @@ for (const v of names) views[v].init();
 changes.init();
 onchange(drawSource);
 drawSource();
-const first = hash().view as View;
+const first = hash().view as Name;
 go(names.includes(first) ? first : "scaffold");
 void start();
 

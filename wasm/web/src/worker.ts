@@ -19,8 +19,6 @@ interface Packed {
   size: number; // unpacked
 }
 
-let module: WebAssembly.Module | undefined;
-
 async function fetched(url: string): Promise<Response> {
   const response = await fetch(url).catch(() => undefined);
   if (!response) throw new Error(`could not load the program: ${new URL(url).host} does not answer`);
@@ -67,7 +65,7 @@ async function start(base: string, program: string, given?: WebAssembly.Module) 
     throw new Error("could not load the program: wasm_exec.js is missing, or the server does not answer");
   }
   const begin = performance.now();
-  module = given ?? (await WebAssembly.compileStreaming(unpacked(base, program)));
+  const module = given ?? (await WebAssembly.compileStreaming(unpacked(base, program)));
   const compiled = performance.now();
   const go = new scope.Go();
   const instance = await WebAssembly.instantiate(module, go.importObject);

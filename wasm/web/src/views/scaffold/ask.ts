@@ -1,6 +1,7 @@
 // What the form asks for, and how it is written to the address bar and to the core.
 
 import { hash, state } from "../../app";
+import { h } from "../../dom";
 import form from "../../form.json";
 import type { Planned } from "../../types";
 
@@ -67,23 +68,24 @@ export interface Shown {
   planned: Planned;
 }
 
-// view is what the Scaffold view knows between two events. The form is asked, planned by the core and shown, in this order: asked counts
-// its states, planning is the one that the core works at, and shown is the last one that was planned.
-export const view = {
-  ask: blank(),
-  asked: 0,
-  planning: 0, // 0: nothing
-  failed: 0, // the state whose plan failed
-  shown: undefined as Shown | undefined,
-  stale: false, // the repository changed while the view was hidden
-  address: 0, // the timer of the address bar
-  openFiles: new Set<string>(),
-  wholeFiles: new Set<string>(),
-  update: () => {}, // plans what the form says now
-};
+// State is what the Scaffold view knows between two events. The form is asked, planned by the core and shown, in this order: asked
+// counts its states, planning is the one that the core works at, and shown is the last one that was planned.
+export class State {
+  ask = blank();
+  asked = 0;
+  planning = 0; // 0: nothing
+  failed = 0; // the state whose plan failed
+  shown: Shown | undefined;
+  stale = false; // the repository changed while the view was hidden
+  address = 0; // the timer of the address bar
+  openFiles = new Set<string>();
+  wholeFiles = new Set<string>();
+  checks = h("div", { id: "checked", class: "card", "aria-live": "polite" }); // stays while the plan around it is drawn anew
+  update = () => {}; // plans what the form says now
+}
 
 // current is the plan for what the form says now, if it is shown.
-export const current = () => (view.shown?.asked === view.asked ? view.shown : undefined);
+export const current = (v: State) => (v.shown?.asked === v.asked ? v.shown : undefined);
 
 // kept are the fields that a link carries. A certificate is left out: it is long, and the colleague's cluster has its own.
 const kept = [
@@ -103,25 +105,25 @@ const kept = [
   "onConflict",
 ] as const;
 
-export function params(): URLSearchParams {
+export function params(v: State): URLSearchParams {
   const p = new URLSearchParams();
   p.set("v", "1");
-  for (const k of kept) if (view.ask[k]) p.set(k, view.ask[k]);
-  if (view.ask.kustomize) p.set("kustomize", "1");
-  for (const k of values) if (view.ask.set[k] !== undefined) p.set("set." + k, view.ask.set[k]!);
+  for (const k of kept) if (v.ask[k]) p.set(k, v.ask[k]);
+  if (v.ask.kustomize) p.set("kustomize", "1");
+  for (const k of values) if (v.ask.set[k] !== undefined) p.set("set." + k, v.ask.set[k]!);
   if (state.strict !== (state.opened?.strict ?? false)) p.set("strict", state.strict ? "1" : "0");
   return p;
 }
 
 // fromHash fills the form from the address, and says whether that was another form.
-export function fromHash(): boolean {
+export function fromHash(v: State): boolean {
   const { view: shown, params: p } = hash();
-  if (shown !== "scaffold" || !p.has("v") || (view.asked > 0 && p.toString() === params().toString())) return false;
-  view.ask = { ...blank(), suffix: "", profile: "", cert: view.ask.cert };
-  for (const k of kept) if (p.has(k)) (view.ask as unknown as Record<string, string>)[k] = p.get(k)!;
-  if (!["resource", "application", "deployment"].includes(view.ask.kind)) view.ask.kind = "resource";
-  view.ask.kustomize = p.get("kustomize") === "1";
-  for (const k of values) if (p.has("set." + k)) view.ask.set[k] = p.get("set." + k)!;
+  if (shown !== "scaffold" || !p.has("v") || (v.asked > 0 && p.toString() === params(v).toString())) return false;
+  v.ask = { ...blank(), suffix: "", profile: "", cert: v.ask.cert };
+  for (const k of kept) if (p.has(k)) (v.ask as unknown as Record<string, string>)[k] = p.get(k)!;
+  if (!["resource", "application", "deployment"].includes(v.ask.kind)) v.ask.kind = "resource";
+  v.ask.kustomize = p.get("kustomize") === "1";
+  for (const k of values) if (p.has("set." + k)) v.ask.set[k] = p.get("set." + k)!;
   if (p.has("strict")) {
     state.strict = p.get("strict") === "1";
     if (!state.opened) state.linked = state.strict;
@@ -129,31 +131,31 @@ export function fromHash(): boolean {
   return true;
 }
 
-export const request = () => {
-  const { kind, app, set } = view.ask;
+export const request = (v: State) => {
+  const { kind, app, set } = v.ask;
   const some = (o: Record<string, unknown>) => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== "" && v !== false));
-  const common = { kind, app, ...some({ onConflict: view.ask.onConflict, strict: state.strict }) };
+  const common = { kind, app, ...some({ onConflict: v.ask.onConflict, strict: state.strict }) };
   const exists = state.opened?.applications.some((a) => a.name === app);
-  if (kind === "application") return { ...common, ...some({ kustomize: view.ask.kustomize }) };
+  if (kind === "application") return { ...common, ...some({ kustomize: v.ask.kustomize }) };
   if (kind === "deployment")
     return {
       ...common,
-      type: view.ask.type || state.opened?.deployments?.[0] || "web",
-      ...some({ newApp: !exists, name: view.ask.name, image: view.ask.image, hostname: view.ask.hostname }),
+      type: v.ask.type || state.opened?.deployments?.[0] || "web",
+      ...some({ newApp: !exists, name: v.ask.name, image: v.ask.image, hostname: v.ask.hostname }),
     };
   return {
     ...common,
-    type: view.ask.type || "redis",
+    type: v.ask.type || "redis",
     ...some({
       newApp: !exists,
-      suffix: view.ask.suffix,
-      profile: view.ask.profile,
-      size: view.ask.size,
-      auth: view.ask.auth,
-      namespace: view.ask.namespace,
-      secret: view.ask.auth && view.ask.auth !== "none" ? view.ask.secret : "",
-      store: view.ask.auth === "external" ? view.ask.store : "",
-      cert: view.ask.auth === "sealed" ? view.ask.cert : "",
+      suffix: v.ask.suffix,
+      profile: v.ask.profile,
+      size: v.ask.size,
+      auth: v.ask.auth,
+      namespace: v.ask.namespace,
+      secret: v.ask.auth && v.ask.auth !== "none" ? v.ask.secret : "",
+      store: v.ask.auth === "external" ? v.ask.store : "",
+      cert: v.ask.auth === "sealed" ? v.ask.cert : "",
     }),
     set,
   };

@@ -1,0 +1,42 @@
+// What is wrong with the form, at the fields that it is about and in the place of the plan.
+
+import { messages } from "../../app";
+import { CoreError } from "../../core";
+import { byId, fill, h } from "../../dom";
+import type { Problem } from "../../types";
+import { fieldOf, focusOn, label } from "./fields";
+
+// problem says what is wrong, at the field that it is about too.
+export function problem(p: Problem): HTMLElement {
+  const field = fieldOf(p.field);
+  if (!field) return h("li", {}, messages(new CoreError([p]))[0]);
+  field.setAttribute("aria-invalid", "true");
+  const id = field.id + "-error";
+  if (!document.getElementById(id)) {
+    const at = field.matches("fieldset, .check input") ? field.closest("fieldset, .check")! : field;
+    at.after(h("p", { class: "bad-text help", id }, p.message));
+    field.setAttribute("aria-describedby", [field.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
+  }
+  const name = p.field!.replace("set.", "");
+  return h("li", {}, h("button", { type: "button", class: "link", onclick: () => focusOn(field) }, label(name)), ": ", p.message);
+}
+
+// forget removes the problems of the plan before from the form.
+export function forget() {
+  for (const e of byId("form").querySelectorAll("[aria-invalid]")) {
+    e.removeAttribute("aria-invalid");
+    byId(e.id + "-error").remove();
+    const rest = (e.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id !== e.id + "-error");
+    if (rest.join("")) e.setAttribute("aria-describedby", rest.join(" "));
+    else e.removeAttribute("aria-describedby");
+  }
+}
+
+// refuse shows why there is no plan, above the last one, which nothing can be done with.
+export function refuse(card: HTMLElement) {
+  const preview = byId("preview");
+  const last = preview.querySelector(".last") ?? h("div", { class: "last", inert: true, "aria-hidden": "true" });
+  if (!last.parentElement) last.append(...preview.querySelectorAll(":scope > :not(.skeleton, .refused)"));
+  card.classList.add("refused");
+  fill(preview, card, last.childElementCount > 0 && last);
+}
