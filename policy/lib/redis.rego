@@ -128,6 +128,12 @@ server := p if {
 	p.part == "leader"
 }
 
+# The replicas of a cluster that have a part of their own.
+follower := p if {
+	some p in parts
+	p.part == "follower"
+}
+
 # The number of pods of a part; undefined if it is neither set nor defaulted.
 replicas(p) := n if {
 	n := value(p.replicas)
@@ -152,8 +158,15 @@ entries := [object.union(d, {"path": array.concat(path, [d.index]), "form": "lis
 ]
 
 # The lines of the configuration files that are ConfigMaps or Secrets of the same chart: lint adds those that the input names.
-files := [object.union(d, {"path": array.concat(c.path, [d.index]), "form": "file", "value": trim(d.value, `"'`)}) |
-	some c in sort(config_maps)
+files := lines_of(config_maps)
+
+# The same for the followers of a cluster, where they have a file of their own.
+follower_files := lines_of(attached_to(follower) - config_maps) if {
+	follower
+} else := []
+
+lines_of(texts) := [object.union(d, {"path": array.concat(c.path, [d.index]), "form": "file", "value": trim(d.value, `"'`)}) |
+	some c in sort(texts)
 	some d in redisfailover.directives(split(regex.replace(c.text, `[\t\r]`, " "), "\n"))
 	not startswith(d.key, "#")
 ]
@@ -252,8 +265,10 @@ hidden if {
 
 # The ConfigMaps and Secrets with directives of the Redis that lint found: {"path": of the text in the input, "text", "field": the path or
 # argument that names it}. In a container, those with the configuration files of its arguments.
-config_maps := {{"path": path, "text": text, "field": c.field} |
-	some c in named
+config_maps := attached_to(server)
+
+attached_to(part) := {{"path": path, "text": text, "field": c.field} |
+	some c in named_by(part)
 	path := [attached, c.kind, c.name, c.key]
 	text := value(path)
 	is_string(text)
@@ -261,18 +276,18 @@ config_maps := {{"path": path, "text": text, "field": c.field} |
 
 attached := "redis-gitops.io/files"
 
-named := array.concat(
-	[{"kind": "ConfigMap", "name": name, "key": server.config.key, "field": path} |
-		some path in server.config.maps
+named_by(part) := array.concat(
+	[{"kind": "ConfigMap", "name": name, "key": part.config.key, "field": path} |
+		some path in object.get(part, ["config", "maps"], [])
 		name := value(path)
 	],
 	[{"kind": kind, "name": volume[source[0]][source[1]], "key": key, "field": file} |
-		container := value(server.container)
+		container := value(part.container)
 		some file in words(container)
 		endswith(file, ".conf")
 		some mount in container.volumeMounts
 		name := mounted(file, mount)
-		some volume in value(array.concat(array.slice(server.container, 0, count(server.container) - 2), ["volumes"]))
+		some volume in value(array.concat(array.slice(part.container, 0, count(part.container) - 2), ["volumes"]))
 		volume.name == mount.name
 		some kind, source in {"ConfigMap": ["configMap", "name"], "Secret": ["secret", "secretName"]}
 		key := stored(volume[source[0]], name)

@@ -25,7 +25,7 @@ deny contains {
 	"path": d.path,
 } if {
 	input.kind != "RedisFailover"
-	some d in array.concat(redis.files, redis.entries)
+	some d in array.concat(array.concat(redis.files, redis.follower_files), redis.entries)
 	d.key in owned
 	not "Secret" in d.path
 	d.value != ""

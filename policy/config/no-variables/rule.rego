@@ -28,7 +28,7 @@ deny contains {
 	"message": sprintf("%s is set to the literal %q, because variables in %s are not expanded; set the actual value", [d.key, found[0], d.path[count(d.path) - 2]]),
 	"path": d.path,
 } if {
-	some d in array.concat(array.concat(redis.files, redis.entries), of_sentinel)
+	some d in array.concat(array.concat(redis.files, redis.follower_files), array.concat(redis.entries, of_sentinel))
 	not regex.match(`pass|auth|user`, d.key) # a password may have a dollar sign
 	found := regex.find_n(`\$([A-Za-z_][A-Za-z0-9_]*|\([A-Za-z_][A-Za-z0-9_]*\)|\{(POD_IP|POD_NAME|HOSTNAME|HOST_IP|NODE_NAME|NODE_IP)\})`, d.value, 1)
 	count(found) > 0

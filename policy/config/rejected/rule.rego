@@ -24,7 +24,7 @@ import data.redisgitops.lib.words
 
 deny contains {"message": sprintf("%s: %s", [effect[d.form == "list"], reason]), "path": d.path} if {
 	input.kind != "RedisFailover"
-	some d in redis.directives
+	some d in array.concat(redis.directives, redis.follower_files)
 	readable(d)
 	reason := reasons(d)[0]
 }
