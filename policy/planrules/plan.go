@@ -16,6 +16,8 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
+// The digest of the rules' sources, and then the plan.
+//
 //go:embed plan.gz
 var compressed []byte
 
@@ -46,8 +48,19 @@ var embedded = sync.OnceValues(func() (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readPlan(raw)
+	digest, err := policy.Digest()
+	if err != nil {
+		return nil, err
+	}
+	code, current := bytes.CutPrefix(raw, digest[:])
+	if !current {
+		return nil, errStale
+	}
+	return readPlan(code)
 })
+
+// errStale keeps a changed rule from being evaluated as it was.
+var errStale = errors.New("policy: the plan of the rules is older than they are; run UPDATE=1 go test ./policy/planrules")
 
 func uncompressed(file []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(file))
