@@ -59,7 +59,7 @@ func TestCorpus(t *testing.T) {
 			rows = append(rows, row(in))
 			// Each is found by its name, alone or among others of that name.
 			named, err := r.Named(context.Background(), in.Name)
-			if err != nil || !slices.ContainsFunc(named, in.same) && !slices.ContainsFunc(named, func(n *Instance) bool { return n.Name == in.Name || n.Application == in.Name }) {
+			if err != nil || !slices.ContainsFunc(named, func(n *Instance) bool { return n.identity() == in.identity() }) && !slices.ContainsFunc(named, func(n *Instance) bool { return n.Name == in.Name || n.Application == in.Name }) {
 				t.Errorf("%s: %s is not found by its name: %v", folder, in.Name, err)
 			}
 		}

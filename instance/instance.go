@@ -114,7 +114,8 @@ type Service struct {
 
 // Find returns the Redis instances of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
 func Find(documents []Document, operators []*cue.Operator, o Options) []*Instance {
-	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}, filed: map[string]map[string][]selector{}, headless: map[string]bool{}}
+	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}, filed: map[string]map[string][]selector{}, headless: map[string]bool{},
+		known: map[identity]*Instance{}}
 	for i := range documents {
 		d := &documents[i]
 		if d.kind() == "Service" && d.apiVersion() == "v1" {
@@ -146,7 +147,8 @@ type finder struct {
 	headless  map[string]bool                  // by namespace/name
 	others    map[string][]*Document           // that schemes read beside a Redis, by kind and name or namespace, once asked for
 	instances []*Instance
-	sentinels []*match // of other resources
+	known     map[identity]*Instance // of these
+	sentinels []*match               // of other resources
 }
 
 // match is a document and the scheme that it fits.
@@ -169,12 +171,11 @@ func (f *finder) add(d *Document) {
 		return
 	}
 	in := f.instance(m)
-	for _, known := range f.instances {
-		if known.same(in) {
-			known.merge(in)
-			return
-		}
+	if known := f.known[in.identity()]; known != nil {
+		known.merge(in)
+		return
 	}
+	f.known[in.identity()] = in
 	f.instances = append(f.instances, in)
 }
 

@@ -22,6 +22,7 @@ type Repository struct {
 	options   Options
 	seen      map[string]bool // folders that were rendered
 	found     []*Instance
+	known     map[identity]bool // of found
 }
 
 // Open looks for the operators of a repository. What the configuration says of the operator counts before what the
@@ -31,7 +32,7 @@ func Open(ctx context.Context, r *repo.Repo, config *cue.Config) (*Repository, e
 	if err != nil {
 		return nil, err
 	}
-	found := &Repository{repo: r, operators: operators, seen: map[string]bool{}}
+	found := &Repository{repo: r, operators: operators, seen: map[string]bool{}, known: map[identity]bool{}}
 	found.options.Fallback = config.Operator.Name
 	if config.NamesOperator() {
 		found.options.Operator, found.options.Version = config.Operator.Name, config.Operator.Version
@@ -133,17 +134,19 @@ func (r *Repository) unknown(name string) error {
 // place, such as "this repository", with the one that was meant, perhaps.
 func Unknown(what, name string, all []*Instance, place string) error {
 	var names, near []string
-	add := func(list *[]string, name string) {
-		if name != "" && !slices.Contains(*list, name) {
+	listed, nearby := map[string]bool{"": true}, map[string]bool{"": true}
+	add := func(list *[]string, known map[string]bool, name string) {
+		if !known[name] {
+			known[name] = true
 			*list = append(*list, name)
 		}
 	}
 	for _, in := range all {
-		add(&names, in.Name)
-		add(&near, in.Name)
-		add(&near, in.Application)
+		add(&names, listed, in.Name)
+		add(&near, nearby, in.Name)
+		add(&near, nearby, in.Application)
 		for _, s := range in.Services {
-			add(&near, s.Name)
+			add(&near, nearby, s.Name)
 		}
 	}
 	if len(names) == 0 {
@@ -182,7 +185,8 @@ func (r *Repository) render(ctx context.Context, targets []render.Target) error 
 		}
 		r.Problems = append(r.Problems, result.Problems...)
 		for _, in := range Find(r.documents(t, result), r.operators, r.options) {
-			if !slices.ContainsFunc(r.found, in.same) {
+			if !r.known[in.identity()] {
+				r.known[in.identity()] = true
 				r.found = append(r.found, in)
 			}
 		}
@@ -191,9 +195,11 @@ func (r *Repository) render(ctx context.Context, targets []render.Target) error 
 	return nil
 }
 
-// same reports whether two are one Redis that is written, or rendered, twice.
-func (in *Instance) same(other *Instance) bool {
-	return in.Operator == other.Operator && in.Kind == other.Kind && in.Name == other.Name && in.Namespace == other.Namespace && in.Application == other.Application
+// identity is the same for one Redis that is written, or rendered, twice.
+type identity struct{ operator, kind, name, namespace, application string }
+
+func (in *Instance) identity() identity {
+	return identity{in.Operator, in.Kind, in.Name, in.Namespace, in.Application}
 }
 
 func (r *Repository) documents(t render.Target, result *render.Result) []Document {
