@@ -23,6 +23,7 @@ type Repository struct {
 	seen      map[string]bool // folders that were rendered
 	found     []*Instance
 	known     map[identity]bool // of found
+	parsed    render.Parsed
 }
 
 // Open looks for the operators of a repository. What the configuration says of the operator counts before what the
@@ -179,7 +180,7 @@ func (r *Repository) render(ctx context.Context, targets []render.Target) error 
 			continue
 		}
 		r.seen[t.Dir], done[t.Dir] = true, true
-		result, err := render.Render(ctx, r.repo, t, render.Options{})
+		result, err := render.Render(ctx, r.repo, t, render.Options{Parsed: &r.parsed})
 		if err != nil {
 			return err
 		}

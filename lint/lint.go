@@ -163,6 +163,7 @@ type linter struct {
 	files     []string
 	documents []sourceDocument
 	templates map[string]templateFacts
+	charts    render.Parsed // what of them is parsed
 	schemas   schemas
 	pool      policy.Values
 	known     []*cue.Operator

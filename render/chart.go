@@ -104,6 +104,7 @@ func (m *metadata) asMap(root bool) map[string]any {
 type loader struct {
 	repo   *repo.Repo
 	result *Result
+	parsed *Parsed
 	broken bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"text/template"
@@ -46,6 +47,8 @@ type engine struct {
 	// Of the target that is being rendered.
 	ctx      context.Context
 	deadline time.Time
+	parsed   *Parsed           // nil keeps nothing
+	taken    []*parsedTemplate // of parsed
 	set      *template.Template
 	used     template.FuncMap // that the set has been given
 	sources  []*source
@@ -75,18 +78,21 @@ func newEngine() *engine {
 }
 
 // startEngine returns an engine for one target. Its stop gives it back.
-func startEngine(ctx context.Context, timeout time.Duration) *engine {
+func startEngine(ctx context.Context, timeout time.Duration, parsed *Parsed) *engine {
 	if timeout <= 0 {
 		timeout = maxTime
 	}
 	e := engines.Get().(*engine)
-	e.ctx, e.deadline = ctx, time.Now().Add(timeout)
+	e.ctx, e.deadline, e.parsed = ctx, time.Now().Add(timeout), parsed
 	e.set = template.New("gotpl").Option("missingkey=zero")
 	return e
 }
 
 func (e *engine) stop() {
-	e.ctx, e.set, e.sources = nil, nil, nil
+	e.parsed.giveBack(e.taken)
+	clear(e.taken)
+	e.taken = e.taken[:0]
+	e.ctx, e.set, e.sources, e.parsed = nil, nil, nil, nil
 	clear(e.pieces)
 	e.pieces = e.pieces[:0]
 	clear(e.texts)
@@ -167,119 +173,47 @@ const (
 
 // parse adds a file's templates. The error is of the parser.
 func (e *engine) parse(s *source) error {
-	trees, err := parse.Parse(s.name, s.text, "", "", e.known)
+	t, err := e.parsed.template(s, e.known)
 	if err != nil {
 		return err
 	}
+	e.taken = append(e.taken, t)
+	s.text, s.starts, s.facts = t.text, t.starts, t.facts
 	e.sources = append(e.sources, s)
 	file := e.set.New(s.name)
-	main := trees[s.name]
-	for name, tree := range trees {
+	for name, tree := range t.trees {
+		if name == t.main {
+			name = s.name
+		}
 		if _, err := file.AddParseTree(name, tree); err != nil {
 			return err
 		}
 	}
-	s.facts = analyse(s, trees, main)
 	s.loops = e.loops
 	e.loops += int32(len(s.facts.loop))
-	n := int32(len(e.sources) - 1)
-	for _, tree := range trees {
-		e.use(tree.Root)
-		e.mark(n, tree.Root)
+	source, first := int32(len(e.sources)-1), int32(len(e.pieces))
+	for i, p := range t.pieces {
+		p.source = source
+		if p.kind == loopPiece || p.kind == roundPiece {
+			p.loop += s.loops
+		}
+		e.texts[t.texts[i]] = first + int32(i)
+		e.pieces = append(e.pieces, p)
 	}
-	e.set.Funcs(e.used)
-	s.facts.ranges = nil // it would keep the parse trees
+	e.set.Funcs(e.use(t.functions))
 	return nil
 }
 
-// use notes the functions that a node calls. A set of templates is given these alone: copying all two hundred for each chart
+// use notes functions that are called, and returns them. A set of templates is given these alone: copying all two hundred for each chart
 // would cost more than running its templates.
-func (e *engine) use(n parse.Node) {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n != nil {
-			for _, each := range n.Nodes {
-				e.use(each)
-			}
-		}
-	case *parse.ActionNode:
-		e.use(n.Pipe)
-	case *parse.IfNode:
-		e.useBranch(&n.BranchNode)
-	case *parse.WithNode:
-		e.useBranch(&n.BranchNode)
-	case *parse.RangeNode:
-		e.useBranch(&n.BranchNode)
-	case *parse.TemplateNode:
-		e.use(n.Pipe)
-	case *parse.PipeNode:
-		if n != nil {
-			for _, c := range n.Cmds {
-				for _, arg := range c.Args {
-					e.use(arg)
-				}
-			}
-		}
-	case *parse.ChainNode:
-		e.use(n.Node)
-	case *parse.IdentifierNode:
-		if f, ok := e.functions[n.Ident]; ok {
-			e.used[n.Ident] = f
+func (e *engine) use(names []string) template.FuncMap {
+	called := make(template.FuncMap, len(names))
+	for _, name := range names {
+		if f, ok := e.functions[name]; ok {
+			called[name], e.used[name] = f, f
 		}
 	}
-}
-
-func (e *engine) useBranch(n *parse.BranchNode) {
-	e.use(n.Pipe)
-	e.use(n.List)
-	e.use(n.ElseList)
-}
-
-// marker makes a text that is a signal for the writer and is not written.
-func (e *engine) marker(source int32, pos parse.Pos, kind pieceKind, loop int32) parse.Node {
-	text := []byte{' '}
-	e.texts[&text[0]] = int32(len(e.pieces))
-	e.pieces = append(e.pieces, piece{source: source, offset: int32(pos), kind: kind, loop: loop})
-	return &parse.TextNode{NodeType: parse.NodeText, Pos: pos, Text: text}
-}
-
-// mark puts markers into a list of nodes, and notes its texts.
-func (e *engine) mark(source int32, list *parse.ListNode) {
-	if list == nil {
-		return
-	}
-	facts := e.sources[source].facts
-	nodes := make([]parse.Node, 0, 2*len(list.Nodes)+1)
-	if len(list.Nodes) == 0 {
-		nodes = append(nodes, e.marker(source, list.Pos, guardPiece, 0)) // an empty loop has to end too
-	}
-	for _, n := range list.Nodes {
-		switch n := n.(type) {
-		case *parse.TextNode:
-			if len(n.Text) > 0 {
-				e.texts[&n.Text[0]] = int32(len(e.pieces))
-				e.pieces = append(e.pieces, piece{source: source, offset: int32(n.Pos), kind: textPiece})
-			}
-		case *parse.ActionNode:
-			nodes = append(nodes, e.marker(source, n.Pos, actionPiece, 0))
-		case *parse.IfNode:
-			e.mark(source, n.List)
-			e.mark(source, n.ElseList)
-		case *parse.WithNode:
-			e.mark(source, n.List)
-			e.mark(source, n.ElseList)
-		case *parse.RangeNode:
-			loop := e.sources[source].loops + facts.ranges[n]
-			nodes = append(nodes, e.marker(source, n.Pos, loopPiece, loop))
-			e.mark(source, n.List)
-			n.List.Nodes = append([]parse.Node{e.marker(source, n.Pos, roundPiece, loop)}, n.List.Nodes...)
-			e.mark(source, n.ElseList)
-		default:
-			nodes = append(nodes, e.marker(source, n.Position(), guardPiece, 0))
-		}
-		nodes = append(nodes, n)
-	}
-	list.Nodes = nodes
+	return called
 }
 
 // spend counts what is written.
@@ -435,13 +369,15 @@ func (e *engine) tpl(text string, data any) (string, error) {
 		e.set.Option("missingkey=zero")
 	}
 	t := e.set.New("tpl")
+	called := map[string]bool{}
 	for name, tree := range trees {
-		e.use(tree.Root)
+		calls(tree.Root, called)
 		guard(tree.Root)
 		if _, err := t.AddParseTree(name, tree); err != nil {
 			return "", err
 		}
 	}
+	e.use(slices.Collect(maps.Keys(called)))
 	t.Funcs(e.used)
 	w := inner{engine: e}
 	if err := t.Execute(&w, data); err != nil {

@@ -38,7 +38,7 @@ func Generator(r *repo.Repo, file string) *GeneratorResult {
 	text := placeholders.ReplaceAllStringFunc(string(src), func(found string) string {
 		return "X" + strings.Repeat("x", len(found)-1)
 	})
-	e := startEngine(context.Background(), 0)
+	e := startEngine(context.Background(), 0, nil)
 	defer e.stop()
 	s := newSource(file, file, text)
 	s.chart = &chart{dir: file, scope: map[string]any{}}

@@ -22,6 +22,7 @@ type Options struct {
 	KubeVersion string        // .Capabilities.KubeVersion; "" is defaultKubeVersion
 	APIVersions []string      // that the cluster has besides those of Kubernetes, such as monitoring.coreos.com/v1
 	Timeout     time.Duration // for one target; 0 is maxTime
+	Parsed      *Parsed       // what is parsed of the charts of one repository; nil keeps nothing
 }
 
 // Render turns a target into resources. What is broken is in the result's Problems, and the rest is rendered all the same;
@@ -68,7 +69,7 @@ type chartRun struct {
 }
 
 func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, result *Result) error {
-	l := &loader{repo: r, result: result}
+	l := &loader{repo: r, result: result, parsed: opts.Parsed}
 	root := l.loadChart(ctx, t.Dir)
 	if root == nil {
 		return l.unreadable(t.Dir)
@@ -98,7 +99,7 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 	if t.Deployment == nil || !t.Deployment.SkipSchema {
 		l.schemas(cr, root)
 	}
-	e := startEngine(ctx, opts.Timeout)
+	e := startEngine(ctx, opts.Timeout, opts.Parsed)
 	defer e.stop()
 	cr.engine = e
 	defer func() { cr.engine = nil }()

@@ -21,7 +21,7 @@ type Input struct {
 // Template renders one Helm template that belongs to no chart, such as a generator's. It knows all functions of Helm, and
 // no templates but those that it defines itself. Errors are problems with the template's line.
 func Template(ctx context.Context, file, text string, in Input) (string, error) {
-	e := startEngine(ctx, 0)
+	e := startEngine(ctx, 0, nil)
 	defer e.stop()
 	s := newSource(file, file, text)
 	if err := e.parse(s); err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/render/jsonschema"
 )
 
 // schemas holds the values of a chart, and of its subcharts, against their values.schema.json, after all value files are put together and
@@ -29,7 +28,7 @@ func (l *loader) schema(cr *chartRun, c *chart) {
 		return
 	}
 	l.result.Files = append(l.result.Files, c.schema)
-	s, err := jsonschema.Parse(src)
+	s, err := l.parsed.schema(src)
 	if err != nil {
 		l.add(finding.Errorf(finding.Position{File: c.schema, Line: 1, Column: 1}, "", "%s", err).WithCode(CodeSchema))
 		return
