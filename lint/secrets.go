@@ -20,13 +20,14 @@ func (l *linter) readSecrets() *redact.Secrets {
 		}
 	}
 	files := make([]*redact.File, len(names))
+	var scans redact.Scans
 	_ = l.parallel(context.Background(), len(names), func(_ context.Context, i int) error {
 		files[i] = l.opts.Cache.secretsOf(l, names[i], func() *redact.File {
 			src, ok := read(names[i])
 			if !ok {
 				return &redact.File{Name: names[i]}
 			}
-			return redact.Scan(names[i], src)
+			return scans.Scan(names[i], src)
 		})
 		return nil
 	})

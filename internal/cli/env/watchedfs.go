@@ -26,6 +26,7 @@ type watchedFs struct {
 
 	scanning sync.Mutex // guards scanned
 	scanned  map[string]*redact.File
+	scans    redact.Scans
 }
 
 // watch adds what is secret in the files that are opened to a set.
@@ -92,7 +93,7 @@ func (w *watchedFs) secrets() []*redact.File {
 	}
 	for _, name := range fresh {
 		if text, ok := read(name); ok {
-			w.scanned[name] = redact.Scan(name, text)
+			w.scanned[name] = w.scans.Scan(name, text)
 		}
 	}
 	files := make([]*redact.File, 0, len(w.scanned))
