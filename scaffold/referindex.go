@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"slices"
@@ -88,7 +89,11 @@ type referenceIndex struct {
 	env    map[string][]*target
 	charts map[string]string // the application by its directory of templates
 	dirs   map[string][]*target
+	few    [][]byte // one of which every file with a reference holds, templates of charts aside; nil for too many
 }
+
+// maxFew is the number of texts up to which looking for each of them is cheaper than taking lines apart.
+const maxFew = 16
 
 // indexedWord is a name whose first run of lower-case letters, digits and hyphens begins at an offset.
 type indexedWord struct {
@@ -117,7 +122,27 @@ func newReferenceIndex(targets []*target) *referenceIndex {
 			x.dirs[t.dir] = append(x.dirs[t.dir], t)
 		}
 	}
+	x.few = [][]byte{}
+	for _, words := range x.words {
+		for _, w := range words {
+			x.few = append(x.few, []byte(w.text))
+		}
+	}
+	for name := range x.env {
+		x.few = append(x.few, []byte("$("+name+")"))
+	}
+	for dir := range x.dirs { // no path leads there from outside without its last name
+		x.few = append(x.few, []byte(path.Base(dir)))
+	}
+	if len(x.few) > maxFew {
+		x.few = nil
+	}
 	return x
+}
+
+// nothingIn reports whether a file that is no template of a chart refers to nothing, without a look at its lines.
+func (x *referenceIndex) nothingIn(src []byte) bool {
+	return x.few != nil && !slices.ContainsFunc(x.few, func(text []byte) bool { return bytes.Contains(src, text) })
 }
 
 func nameByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' }
@@ -141,6 +166,9 @@ func (x *referenceIndex) scan(file string, src []byte, except []*target) {
 		if x.charts[dir] != "" {
 			chart = dir
 		}
+	}
+	if chart == "" && x.nothingIn(src) {
+		return
 	}
 	for i, line := range strings.Split(string(src), "\n") {
 		if isComment(line) {
