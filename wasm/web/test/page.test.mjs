@@ -255,6 +255,36 @@ everywhere(
   { dark: true },
 );
 
+it("the topology fits a phone, from top to bottom, and turns with the window", async () => {
+  const p = await open(browser, server.url + "#explore", { viewport: { width: 375, height: 740 } });
+  const { page } = p;
+  const box = async () => {
+    const b = await page.locator("svg.topology").boundingBox();
+    return { ...b, outer: await page.locator(".diagram").evaluate((e) => [e.scrollWidth, e.clientWidth]) };
+  };
+  await page.locator("svg.topology").waitFor();
+  const narrow = await box();
+  assert.ok(narrow.x >= 0 && narrow.x + narrow.width <= 375, JSON.stringify(narrow));
+  assert.deepEqual(narrow.outer[0], narrow.outer[1], "nothing is hidden beside it");
+  assert.ok(narrow.height > narrow.width, JSON.stringify(narrow));
+  // Nothing lies over anything else, or outside.
+  const nodes = await page.locator("svg.topology .node rect").evaluateAll((all) => all.map((e) => e.getBoundingClientRect().toJSON()));
+  assert.ok(nodes.length > 5, "few nodes");
+  for (const [n, a] of nodes.entries()) {
+    assert.ok(
+      a.left >= narrow.x - 1 && a.right <= narrow.x + narrow.width + 1 && a.bottom <= narrow.y + narrow.height + 1,
+      JSON.stringify(a),
+    );
+    for (const b of nodes.slice(n + 1))
+      assert.ok(a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top, JSON.stringify([a, b]));
+  }
+  await page.locator(".diagram").screenshot({ path: join(shots, "topology-phone.png") });
+  await page.setViewportSize({ width: 1000, height: 740 });
+  await page.waitForFunction(() => document.querySelector("svg.topology").viewBox.baseVal.width === 764);
+  clean(p);
+  await p.context.close();
+});
+
 everywhere("a folder and a zip are dropped, the example is a click away", async (mode) => {
   const p = await open(browser, server.url, mode);
   const { page } = p;

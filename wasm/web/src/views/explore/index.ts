@@ -2,6 +2,8 @@
 import { onchange, setHash } from "../../app";
 import { byId, fill, h } from "../../dom";
 import type { View } from "../view";
+import { drawDetail } from "./detail";
+import { phone } from "./drawing";
 import { run } from "./run";
 import { State } from "./state";
 
@@ -15,6 +17,7 @@ export class Explore implements View {
 
   init() {
     fill(byId("explore"), h("p", { class: "muted" }, "Loading…"));
+    phone.addEventListener("change", () => drawDetail(this.v));
     onchange(() => {
       this.v.stale = true;
       if (!byId("explore").hidden) void run(this.v);
