@@ -13,6 +13,7 @@ export interface State {
   changes: Changes;
   opened?: Opened;
   folder?: FileSystemDirectoryHandle;
+  recent?: FileSystemDirectoryHandle; // that was opened last, perhaps on an earlier visit
   strict: boolean;
   linked?: boolean; // strict as a link says, for the first repository
   skipped: string[]; // files that were left out, and why

@@ -152,7 +152,7 @@ export const pick = () => picker!.call(window, { mode: "readwrite" });
 
 export const fromPicker = async (tell: (t: string) => void) => fromFolder(await picker!.call(window, { mode: "read" }), tell);
 
-async function fromFolder(folder: FileSystemDirectoryHandle, tell: (t: string) => void): Promise<Taken> {
+export async function fromFolder(folder: FileSystemDirectoryHandle, tell: (t: string) => void): Promise<Taken> {
   const c = new Collector(tell);
   const visit = async (dir: FileSystemDirectoryHandle, path: string): Promise<void> => {
     for await (const e of (dir as unknown as { values(): AsyncIterable<FileSystemHandle> }).values()) {

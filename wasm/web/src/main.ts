@@ -1,8 +1,9 @@
 import { changed, core, exampleRepository, hash, local, localRepository, messages, navigate, onchange, open, state, status } from "./app";
 import * as changes from "./changes";
 import { Cancelled } from "./core";
-import { byId, dialog, fill, h, plural } from "./dom";
-import { fromDrop, fromInput, fromPicker, fromZip, picker, type Taken } from "./files";
+import { byId, type Child, dialog, fill, h, plural } from "./dom";
+import { fromDrop, fromFolder, fromInput, fromPicker, fromZip, picker, type Taken } from "./files";
+import { allowed, forget, recall, remember } from "./recent";
 import { Explore } from "./views/explore";
 import { Lint } from "./views/lint";
 import { Scaffold } from "./views/scaffold";
@@ -50,6 +51,7 @@ async function takeIn(what: () => Promise<Taken>) {
     if (!t.files.length) throw new Error(["no relevant files found", ...t.skipped].join("; "));
     if (!(await changes.leave())) return status("Ready", "ok");
     await open(t.name, t.files, { folder: t.folder, skipped: t.skipped });
+    if (t.folder) recent(t.folder);
     if (!byId("scaffold").hidden) go("lint");
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") return status("Ready", "ok");
@@ -95,8 +97,33 @@ const chooser = (id: string, props: Record<string, unknown>, taken: (files: File
 const button = (text: string, onclick: () => void, props: Record<string, unknown> = {}) =>
   h("button", { type: "button", onclick, ...props }, text);
 
+// recent offers a directory again; without a place to keep it, the page works as before.
+function recent(folder: FileSystemDirectoryHandle | undefined) {
+  if (folder && folder !== state.recent) remember(folder).catch(() => {});
+  state.recent = folder;
+  drawSource();
+}
+
+// reopen is the way to the directory that was opened last, and to forget it.
+function reopen(): Child {
+  const folder = state.recent;
+  if (!folder || folder === state.folder) return false;
+  const again = async () => {
+    if (!(await allowed(folder))) throw new Error(`read permission for ${folder.name} was denied in the browser`);
+    return fromFolder(folder, tell);
+  };
+  return [
+    button(`Reopen ${folder.name}`, () => void takeIn(again), { id: "reopen" }),
+    button("Forget it", () => void forget().then(() => recent(undefined)), {
+      id: "forget",
+      class: "quiet",
+      title: "This browser keeps which directory you opened last, not its contents",
+    }),
+  ];
+}
+
 // sources are the ways to open something.
-function sources() {
+function sources(): Child {
   if (local) return button("Reload", () => void start());
   const folder = chooser("folder", { webkitdirectory: true, "aria-label": "Directory" }, (files) => fromInput(files, tell));
   const zip = chooser("zip", { accept: ".zip", "aria-label": "Zip archive" }, (files) => fromZip(files[0]!, tell));
@@ -105,6 +132,7 @@ function sources() {
     !state.example && button("Example", () => void openExample(), { class: "quiet", id: "open-example" }),
     state.name !== "Broken repository" && button("Try a broken repository", () => void openBroken(), { class: "quiet", id: "open-broken" }),
     button("Paste a manifest", () => void paste(), { id: "open-paste" }),
+    reopen(),
     button("Open a directory", () => {
       if (picker) void takeIn(() => fromPicker(tell));
       else folder.click();
@@ -288,6 +316,13 @@ drawSource();
 const first = hash().view as Name;
 go(names.includes(first) ? first : "scaffold");
 void start();
+if (!local)
+  recall()
+    .then((folder) => {
+      state.recent ??= folder;
+      drawSource();
+    })
+    .catch(() => {});
 
 if ("serviceWorker" in navigator && !local && import.meta.env.PROD && location.protocol !== "file:") {
   core.onready = ((before) => (t: { load: number; start: number }) => {
