@@ -314,6 +314,9 @@ everywhere("a folder and a zip are dropped, the example is a click away", async 
   await drop(p, [join(dir, "evil.zip")]);
   await page.getByRole("dialog").filter({ hasText: "leaves the archive" }).waitFor();
   await page.getByRole("button", { name: "Close" }).click();
+  await drop(p, [join(dir, "packed.zip"), join(dir, "evil.zip")]);
+  await page.getByRole("dialog").filter({ hasText: "drop one archive, or one directory" }).waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
   // What was open before is still open. The example is one click away.
   await page.locator("#source b", { hasText: "repo" }).waitFor();
   await page.getByRole("button", { name: "Example" }).click();
