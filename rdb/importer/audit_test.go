@@ -20,7 +20,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
-	"github.com/redis-gitops/redis-gitops/rdb/importer/server"
 )
 
 // plainKeys are strings of so many bytes, every second one with an expiry far away.
@@ -420,24 +419,6 @@ func TestProgressKeys(t *testing.T) {
 	m.check(t, s, report)
 	if most > m.keys {
 		t.Errorf("the progress went to %d of %d keys", most, m.keys)
-	}
-}
-
-func TestGoesOn(t *testing.T) {
-	old := map[string]server.Identity{"": {Run: "a", Repl: "1"}}
-	for _, tt := range []struct {
-		now  server.Identity
-		want bool
-	}{
-		{server.Identity{Run: "a", Repl: "1"}, true},
-		{server.Identity{Run: "b", Repl: "1"}, true},               // a replica that is asked
-		{server.Identity{Run: "b", Repl: "2", Before: "1"}, true},  // a failover
-		{server.Identity{Run: "b", Repl: "2"}, false},              // a restart without what it had
-		{server.Identity{Run: "a", Repl: "3", Before: "2"}, false}, // it was another's replica
-	} {
-		if got := server.Descends(old, map[string]server.Identity{"x": tt.now}); got != tt.want {
-			t.Errorf("%+v: %v", tt.now, got)
-		}
 	}
 }
 
