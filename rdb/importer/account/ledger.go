@@ -27,6 +27,7 @@ type Ledger struct {
 	loaded   []string // names of libraries of functions
 }
 
+// A RowName is the database of the target and the type that a row counts.
 type RowName struct {
 	DB   int
 	Kind string

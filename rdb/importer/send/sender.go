@@ -12,7 +12,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer/survey"
 )
 
-// A Sender writes the keys of one dump. Its fields are set once.
+// A Sender writes the keys of one dump. Its fields are set before the first pass.
 type Sender struct {
 	*server.Link
 	*plan.Plan
