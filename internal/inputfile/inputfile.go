@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
@@ -61,6 +62,20 @@ func Read(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: larger than %s; check that it is the right file", name, rdb.FormatBytes(uint64(limit)))
 	}
 	return src, nil
+}
+
+// Password reads a password from a regular file of at most [MaxSecret] bytes, without the line ends that editors and shells put behind
+// it. Spaces are part of a password. An empty password is an error; errors name the file and nothing of what is in it.
+func Password(name string) (string, error) {
+	src, err := Read(name, MaxSecret)
+	if err != nil {
+		return "", err
+	}
+	password := strings.TrimRight(string(src), "\r\n")
+	if password == "" {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return password, nil
 }
 
 // Cause describes what is wrong with a file, without the path twice.

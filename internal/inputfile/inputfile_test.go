@@ -83,6 +83,40 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestPassword takes away line ends behind a password and nothing else, and never quotes what is in the file.
+func TestPassword(t *testing.T) {
+	dir := t.TempDir()
+	for name, tt := range map[string]struct{ text, password, want string }{
+		"plain":         {"secret", "secret", ""},
+		"unix":          {"secret\n", "secret", ""},
+		"windows":       {"secret\r\n", "secret", ""},
+		"old-mac":       {"secret\r", "secret", ""},
+		"blank-lines":   {"secret\n\n\r\n", "secret", ""},
+		"spaces":        {"  secret \t\n", "  secret \t", ""},
+		"line-within":   {"sec\nret\n", "sec\nret", ""},
+		"leading-lines": {"\nsecret", "\nsecret", ""},
+		"binary":        {"\x00\xff\n", "\x00\xff", ""},
+		"empty":         {"", "", " is empty"},
+		"only-lines":    {"\r\n\n", "", " is empty"},
+		"long":          {strings.Repeat("secret", MaxSecret/6+1), "", ": larger than 1.0 MiB; check that it is the right file"},
+	} {
+		write(t, dir, map[string]string{name: tt.text})
+		file := filepath.Join(dir, name)
+		got, err := Password(file)
+		switch {
+		case got != tt.password:
+			t.Errorf("%s: got %q, want %q", name, got, tt.password)
+		case tt.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case tt.want != "" && (err == nil || err.Error() != file+tt.want):
+			t.Errorf("%s: got %v, want %s", name, err, tt.want)
+		}
+	}
+	if _, err := Password(filepath.Join(dir, "nowhere")); err == nil || !strings.HasSuffix(err.Error(), "nowhere: no such file or directory") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestOpenStream waits for the writer of a pipe, and refuses what is neither a pipe nor a regular file.
 func TestOpenStream(t *testing.T) {
 	dir := t.TempDir()

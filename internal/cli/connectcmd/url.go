@@ -1,7 +1,6 @@
 package connectcmd
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,9 +108,9 @@ func (o *urlOptions) run(ctx context.Context, name string) error {
 	}
 	options := instance.ClientOptions{Sentinel: o.sentinel}
 	if o.passwordFile != "" {
-		password, err := readPassword(o.passwordFile)
+		password, err := inputfile.Password(o.passwordFile)
 		if err != nil {
-			return err
+			return fmt.Errorf("--password-file: %w", err)
 		}
 		options.Password = &password
 	}
@@ -220,20 +219,4 @@ func (o *urlOptions) print(in *instance.Instance, options instance.ClientOptions
 		o.PrintErrf("%s the namespace is not known from the files, so host names do not include it\n", o.Paint(ui.Yellow, "note:"))
 	}
 	return nil
-}
-
-// maxPassword is the size limit of a password that goes into a URL, in bytes.
-const maxPassword = 64 << 10
-
-// readPassword reads a password, without the line end that editors put behind it.
-func readPassword(file string) (string, error) {
-	src, err := inputfile.Read(file, maxPassword)
-	if err != nil {
-		return "", fmt.Errorf("--password-file: %w", err)
-	}
-	src = bytes.TrimSuffix(bytes.TrimSuffix(src, []byte("\n")), []byte("\r"))
-	if len(src) == 0 {
-		return "", fmt.Errorf("--password-file: %s is empty", file)
-	}
-	return string(src), nil
 }

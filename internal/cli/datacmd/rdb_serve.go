@@ -153,12 +153,9 @@ func (o *serveOptions) say(events <-chan master.Event, stop func()) {
 func (o *serveOptions) login() (master.Options, error) {
 	opts := master.Options{Username: o.username, Password: os.Getenv("REDIS_SERVE_PASSWORD")}
 	if o.passwordFile != "" {
-		text, err := inputfile.Read(o.passwordFile, inputfile.MaxSecret)
-		if err != nil {
+		var err error
+		if opts.Password, err = inputfile.Password(o.passwordFile); err != nil {
 			return opts, fmt.Errorf("--password-file: %w", err)
-		}
-		if opts.Password = strings.TrimRight(string(text), "\r\n"); opts.Password == "" {
-			return opts, fmt.Errorf("--password-file: %s is empty", o.passwordFile)
 		}
 	}
 	o.Secrets.Add(opts.Password)

@@ -98,13 +98,10 @@ func (f *Server) secret(into *string, flag, file, env string) error {
 		*into = os.Getenv(f.env(env))
 		return nil
 	}
-	text, err := inputfile.Read(file, inputfile.MaxSecret)
+	password, err := inputfile.Password(file)
 	if err != nil {
 		return fmt.Errorf("--%s%s: %w", f.Prefix, flag, err)
 	}
-	*into = strings.TrimRight(string(text), "\r\n")
-	if *into == "" {
-		return fmt.Errorf("--%s%s: %s is empty", f.Prefix, flag, file)
-	}
+	*into = password
 	return nil
 }
