@@ -124,6 +124,10 @@ func TestBuiltins(t *testing.T) {
 		"trim_space": {text}, "equal": {num, num}, "neq": {num, num}, "gt": {num, num}, "gte": {num, num}, "lt": {num, num}, "lte": {num, num},
 		"is_array": {list}, "is_null": {pick(null{})}, "is_number": {num}, "is_object": {dict}, "is_string": {text},
 	}
+	rounds := 3000
+	if testing.Short() {
+		rounds = 500
+	}
 	m := newMachine(&plan{})
 	m.ctx = t.Context()
 	for name, own := range builtins {
@@ -139,7 +143,7 @@ func TestBuiltins(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range 3000 {
+		for i := range rounds {
 			args := make([]any, len(makers))
 			for j, make := range makers {
 				if args[j] = make(); i%3 == 0 {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/rand"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -262,7 +263,7 @@ func TestEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range max(len(rules), len(want)) {
-		if rules[i].Name != want[i].Name || rules[i].Title != want[i].Title || rules[i].File != want[i].File || rules[i].Severity != want[i].Severity {
+		if !reflect.DeepEqual(rules[i], want[i]) {
 			t.Errorf("rule %d is %+v, want %+v", i, rules[i], want[i])
 		}
 	}
