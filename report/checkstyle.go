@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 )
 
+func init() { register("checkstyle", "Checkstyle XML, for Jenkins and reviewdog", writeCheckstyle) }
+
 type checkstyle struct {
 	XMLName xml.Name         `xml:"checkstyle"`
 	Version string           `xml:"version,attr"` // of the format

@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+func init() {
+	register("compact", "one finding per line, for editors and scripts: file:line:column: severity: message [rule]", writeCompact)
+}
+
 func writeCompact(b *bytes.Buffer, v *view) {
 	for _, f := range v.all {
 		suffix := ""

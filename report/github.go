@@ -8,6 +8,10 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
+func init() {
+	register("github", "GitHub Actions annotations: the ten most severe of each kind, since GitHub drops the rest", writeGitHub)
+}
+
 // githubLimit is how many annotations of each kind GitHub takes from a step; it drops further ones without a word
 // (actions/toolkit, docs/problem-matchers.md, "Limitations").
 const githubLimit = 10

@@ -2,6 +2,8 @@ package report
 
 import "bytes"
 
+func init() { register("gitlab", "GitLab Code Quality", writeGitLab) }
+
 // The format is that of GitLab's documentation, "Code Quality report format".
 type gitlabIssue struct {
 	Description string         `json:"description"`

@@ -9,6 +9,8 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
+func init() { register("junit", "JUnit XML, for test reports", writeJUnit) }
+
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
 	Name     string       `xml:"name,attr"`

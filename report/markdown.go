@@ -9,6 +9,10 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
+func init() {
+	register("markdown", "Markdown for a pull request comment (at most 65,536 characters) or job summary", writeMarkdown)
+}
+
 const (
 	// commentLimit is how long a comment may be at GitHub; it counts characters, we count bytes, which are no fewer.
 	commentLimit = 65_536

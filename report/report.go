@@ -1,6 +1,6 @@
 // Package report writes findings in a format.
 //
-// One file holds one format, and [Formats] lists them. No format writes text of the repository as it stands: control
+// One file holds one format and registers it. No format writes text of the repository as it stands: control
 // characters, markup and workflow commands are escaped, and values that may be secret are masked.
 package report
 
@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -134,19 +135,30 @@ type Format struct {
 	write func(*bytes.Buffer, *view)
 }
 
-// Formats lists the formats in the order of the help text.
-func Formats() []Format {
-	return []Format{
-		{"text", "source lines, causes and fixes (for people)", writeText},
-		{"compact", "one finding per line: file:line:column: severity: message [rule]", writeCompact},
-		{"json", "JSON, described by docs/schema/findings.schema.json", writeJSON},
-		{"sarif", "SARIF 2.1.0, for GitHub code scanning and editors", writeSARIF},
-		{"github", "GitHub Actions annotations", writeGitHub},
-		{"gitlab", "GitLab Code Quality", writeGitLab},
-		{"junit", "JUnit XML, for test reports", writeJUnit},
-		{"checkstyle", "Checkstyle XML, for Jenkins and reviewdog", writeCheckstyle},
-		{"markdown", "Markdown for a pull request comment or job summary", writeMarkdown},
+// formats are the formats by name: the file of each registers it.
+var formats = map[string]Format{}
+
+// register adds a format. The title, half a sentence, follows its name in the documentation.
+func register(name, title string, write func(*bytes.Buffer, *view)) {
+	if _, ok := formats[name]; ok {
+		panic("two files register the format " + name)
 	}
+	formats[name] = Format{name, title, write}
+}
+
+// Formats lists the formats in the order of the help text: the default one, then the others by name.
+func Formats() []Format {
+	all := slices.Collect(maps.Values(formats))
+	slices.SortFunc(all, func(a, b Format) int {
+		switch {
+		case a.Name == "text":
+			return -1
+		case b.Name == "text":
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return all
 }
 
 // Check returns an error that lists the formats if there is none of that name.
@@ -156,11 +168,11 @@ func Check(format string) error {
 }
 
 func find(format string) (Format, error) {
+	if f, ok := formats[format]; ok {
+		return f, nil
+	}
 	var names []string
 	for _, f := range Formats() {
-		if f.Name == format {
-			return f, nil
-		}
 		names = append(names, f.Name)
 	}
 	return Format{}, fmt.Errorf("unknown format %q; %s%s", format, finding.OneOf(names), finding.DidYouMean(format, names))

@@ -9,6 +9,8 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
+func init() { register("text", "source lines, causes and fixes (for people)", writeText) }
+
 // The SGR codes of the text format.
 const (
 	bold   = "1"

@@ -179,7 +179,9 @@ func kindNames(o *cue.Operator) []string {
 func writeOperator(b *strings.Builder, o *cue.Operator) {
 	fmt.Fprintf(b, "\n## %s\n\n%s\n", o.Name, o.Doc)
 	status := o.Status()
-	fmt.Fprintf(b, "\n%s (as of %s).\n", strings.ToUpper(status.Note[:1])+status.Note[1:], status.Seen)
+	if status.Note != "" {
+		fmt.Fprintf(b, "\n%s (as of %s).\n", strings.ToUpper(status.Note[:1])+status.Note[1:], status.Seen)
+	}
 	if len(status.Ways) > 0 {
 		b.WriteString("\n")
 	}
@@ -270,7 +272,10 @@ func formatsPage() (string, error) {
 		"```console\n$ redis-gitops lint --format text --format sarif=lint.sarif --format junit=lint.xml\n```\n\n" +
 		"Reports never contain values that may be secrets (printed as `***`), control characters, or text of the repository that a terminal, browser\n" +
 		"or CI runner would interpret. Paths are relative to the repository; lines and columns start at 1. The output is the same for any number of\ncores.\n\n" +
-		"JSON is a contract ([schema/findings.schema.json](schema/findings.schema.json)): fields are added, not renamed or removed.\n")
+		"JSON is a contract ([schema/findings.schema.json](schema/findings.schema.json)): fields are added, not renamed or removed.\n\n| format | |\n|---|---|\n")
+	for _, f := range report.Formats() {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", f.Name, f.Name, cell(f.Title))
+	}
 	source := []byte("resources:\n  redis:\n    memory: 100MB\n")
 	run := &report.Run{
 		Version: "0.1.0", Files: 1, Resources: 4,
