@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,22 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// leaves returns the commands that do something, by their paths.
+func leaves() map[string]*cobra.Command {
+	all := map[string]*cobra.Command{}
+	var each func(c *cobra.Command)
+	each = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			each(sub)
+		}
+		if c.Runnable() && len(c.Commands()) == 0 {
+			all[strings.TrimPrefix(c.CommandPath(), "redis-gitops ")] = c
+		}
+	}
+	each(newApp().rootCommand())
+	return all
+}
+
 // shown reports whether a help has an example of a command.
 func shown(help string, c *cobra.Command) bool {
 	_, examples, _ := strings.Cut(help, "\nExamples:\n")
@@ -75,6 +92,27 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	check(root)
+}
+
+// TestPermissions wants the permissions of every command that accesses a cluster.
+func TestPermissions(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "rbac.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "| ") {
+			command, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+			rows = append(rows, command)
+		}
+	}
+	for name, c := range leaves() {
+		named := regexp.MustCompile("`" + regexp.QuoteMeta(name) + "[` ]")
+		if c.Flags().Lookup("kubeconfig") != nil && !slices.ContainsFunc(rows, named.MatchString) {
+			t.Errorf("the table of docs/rbac.md has no row for %q; add the permissions that it needs", name)
+		}
+	}
 }
 
 // collectPages makes a page of Markdown of a command and of those below it.

@@ -149,7 +149,7 @@ func checkKnown(t *testing.T, name string, c *cobra.Command, f *pflag.Flag) {
 	}
 	_, file := fileFlags[name][f.Name]
 	if !file && !slices.Contains(otherFlags, f.Name) {
-		t.Errorf("--%s of %s is not known here; add it to fileFlags when it names a file, else to otherFlags", f.Name, c.CommandPath())
+		t.Errorf("--%s of %s has to be in one of the two tables of infile_test.go: fileFlags if it names a file that is read, or otherFlags", f.Name, c.CommandPath())
 	}
 }
 

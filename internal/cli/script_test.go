@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
+	"github.com/redis-gitops/redis-gitops/report"
 )
 
 // program is the tool in a process of its own.
@@ -39,6 +41,11 @@ func TestMain(m *testing.M) {
 
 // TestScript runs every script of testdata/script. UPDATE=1 writes what the commands print into them.
 func TestScript(t *testing.T) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("UPDATE=1 go test ./internal/cli -run TestScript/NAME writes what the commands of a script print into it; review the diff")
+		}
+	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		UpdateScripts:       os.Getenv("UPDATE") != "",
@@ -92,6 +99,26 @@ func TestScript(t *testing.T) {
 					ts.Fatalf("exit code %d, not %s", code, args[0])
 				}
 			},
+			// silent TEXT COMMAND... runs a lint that finds something, with the reports of all formats, none of which may have the text.
+			"silent": func(ts *testscript.TestScript, _ bool, args []string) {
+				text, command := args[0], append(args[1:], "--format", "text")
+				for _, f := range report.Formats() {
+					command = append(command, "--format", f.Name+"="+ts.MkAbs("report."+f.Name))
+				}
+				var exit *exec.ExitError
+				if err := ts.Exec(command[0], command[1:]...); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+					ts.Fatalf("%q finds nothing: %v", command, err)
+				}
+				names := []string{"stdout", "stderr"}
+				for _, f := range report.Formats() {
+					names = append(names, "report."+f.Name)
+				}
+				for _, name := range names {
+					if strings.Contains(ts.ReadFile(name), text) {
+						ts.Fatalf("%s has %s", name, text)
+					}
+				}
+			},
 			// dump FILE makes a dump of RDB version 12: two databases, several types and encodings, expiry, functions.
 			"dump": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), sampleDump(ts), 0o644))
@@ -131,6 +158,39 @@ func TestScript(t *testing.T) {
 
 // maxScript is how many lines a script may have before its files: one that is longer has more than one topic.
 const maxScript = 80
+
+// scriptCommand is a line of a script that runs the tool.
+var scriptCommand = regexp.MustCompile(`^(?:! )?(?:exec|exits \d+|silent \S+) redis-gitops (.*)`)
+
+// TestScripted wants a script that runs each command.
+func TestScripted(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, run := newApp().rootCommand(), map[string]bool{}
+	for _, name := range names {
+		script, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(script.Comment)) {
+			m := scriptCommand.FindStringSubmatch(line)
+			if m == nil {
+				continue
+			}
+			if c, _, err := root.Find(strings.Fields(m[1])); err == nil {
+				run[strings.TrimPrefix(c.CommandPath(), "redis-gitops ")] = true
+			}
+		}
+	}
+	for name, c := range leaves() {
+		if !c.Hidden && !run[name] {
+			t.Errorf("no script runs %q; add internal/cli/testdata/script/%s.txtar, with success, a second run and invalid input", name, strings.ReplaceAll(name, " ", "_"))
+		}
+	}
+}
 
 // TestScriptLength holds the length of the scripts.
 func TestScriptLength(t *testing.T) {

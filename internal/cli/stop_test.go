@@ -20,8 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/repo/rootfs"
 )
@@ -81,22 +79,6 @@ var slowChart = map[string]string{
 // slowRecord makes a resource of that chart a generated one.
 const slowRecord = "version: 1\ncommand: generate resource slow redis\napplication: slow\nfolder: resources\ntype: redis\nname: redis\ngenerator: built-in redis.yaml\n" +
 	"placeholders: {application: slow, name: redis, camelName: redis, suffix: \"\", namespace: default}\nfiles: []\n"
-
-// leaves returns the commands that do something, by their paths.
-func leaves() map[string]*cobra.Command {
-	all := map[string]*cobra.Command{}
-	var each func(c *cobra.Command)
-	each = func(c *cobra.Command) {
-		for _, sub := range c.Commands() {
-			each(sub)
-		}
-		if c.Runnable() && len(c.Commands()) == 0 {
-			all[strings.TrimPrefix(c.CommandPath(), "redis-gitops ")] = c
-		}
-	}
-	each(newApp().rootCommand())
-	return all
-}
 
 // endByThemselves are the commands that wait for nothing, with the reason.
 var endByThemselves = map[string]string{
@@ -185,7 +167,7 @@ func TestSignal(t *testing.T) {
 	known := leaves()
 	for name := range known {
 		if (waiting[name] == nil) == (endByThemselves[name] == "") {
-			t.Errorf("command %q has to be in one of the two tables: how it can wait, or why it ends without a signal", name)
+			t.Errorf("command %q has to be in one of the two tables of stop_test.go: waitingCommands, with arguments with which it waits, or endByThemselves, with the reason why it never does", name)
 		}
 	}
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(waiting)), slices.Collect(maps.Keys(endByThemselves))) {

@@ -1,5 +1,4 @@
-// Package connectcmd has the commands about a Redis that the repository declares or that runs in Kubernetes: url, cli, port-forward,
-// primaries, failover, doctor and operators.
+// Package connectcmd has the commands about a Redis that the repository declares or that runs in Kubernetes.
 package connectcmd
 
 import (

@@ -1,4 +1,4 @@
-// Package datacmd has the commands about the data of a Redis: import, dump and rdb.
+// Package datacmd has the commands about the data of a Redis.
 package datacmd
 
 import (

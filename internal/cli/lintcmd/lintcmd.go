@@ -1,4 +1,4 @@
-// Package lintcmd has the commands that check and render a repository: lint and render.
+// Package lintcmd has the commands that check and render a repository.
 package lintcmd
 
 import (

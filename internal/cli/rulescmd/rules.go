@@ -1,4 +1,4 @@
-// Package rulescmd has the commands about the rules of lint: rules and policy.
+// Package rulescmd has the commands about the rules of lint.
 package rulescmd
 
 import (

@@ -1,5 +1,4 @@
-// Package scaffoldcmd has the commands that change a repository and list what was generated in it: init, generate, list, destroy and
-// undo.
+// Package scaffoldcmd has the commands that change a repository and list what was generated in it.
 package scaffoldcmd
 
 import (
