@@ -26,7 +26,7 @@ func TestStatus(t *testing.T) {
 		}
 		s := o.Status()
 		if !slices.Contains([]string{"maintained", "archived", "commercial", "none"}, s.State) || s.Seen == "" || s.Note == "" || s.Failover == "" {
-			t.Errorf("%s: the status %+v needs state, seen, note and failover", name, s)
+			t.Errorf("status in cue/operator/%s/operator.cue needs state (maintained, archived, commercial or none), seen, note and failover; it is %+v", name, s)
 		}
 		if (s.State == "archived") != (s.Since != "" && len(s.Ways) > 0) {
 			t.Errorf("%s: an archived operator has a day and ways out, and no other one", name)

@@ -46,15 +46,25 @@ func documents(t testing.TB, file, namespace string, src []byte) []Document {
 	}
 }
 
-// Each file of testdata has manifests, and the Redises in them; the line "namespace NAME" of its comment gives where they
+// examples are the files of testdata, about several operators, and those of the directory of each operator.
+func examples(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range []string{"testdata/*.txtar", "../cue/operator/*/testdata/instances/*.txtar"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
+		}
+		files = append(files, found...)
+	}
+	return files
+}
+
+// Each example has manifests, and the Redises in them; the line "namespace NAME" of its comment gives where they
 // go, and "operator NAME VERSION" what the configuration says. UPDATE=1 writes what is found.
 func TestFind(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err, files)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+	for _, file := range examples(t) {
+		t.Run(strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "../cue/operator/"), ".txtar"), func(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -96,7 +106,7 @@ func TestFind(t *testing.T) {
 				return
 			}
 			if want < 0 || !bytes.Equal(archive.Files[want].Data, got) {
-				t.Errorf("got\n%s", got)
+				t.Errorf("run UPDATE=1 go test ./instance -run TestFind and review want.json of %s; got\n%s", file, got)
 			}
 		})
 	}
@@ -146,11 +156,7 @@ func TestRecognise(t *testing.T) {
 // Whatever the documents are, the answer is instances, and texts that hold nothing of theirs but names.
 func TestNonsense(t *testing.T) {
 	var docs []Document
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
+	for _, file := range examples(t) {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {
 			t.Fatal(err)
