@@ -83,7 +83,7 @@ func TestTemplate(t *testing.T) {
 	for _, o := range generated(t) {
 		files, err := filepath.Glob("operator/" + o.Name + "/testdata/*.txtar")
 		if err != nil || len(files) == 0 {
-			t.Fatalf("%s has no testdata: %v", o.Name, err)
+			t.Fatalf("cue/operator/%s/testdata needs a file with values.yaml, such as defaults.txtar; UPDATE=1 go test ./cue -run TestTemplate adds what is rendered: %v", o.Name, err)
 		}
 		for _, file := range files {
 			t.Run(o.Name+"/"+filepath.Base(file), func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestTemplate(t *testing.T) {
 					}
 				}
 				if len(archive.Files) != 2 || got != string(archive.Files[1].Data) {
-					t.Errorf("got\n%s", got)
+					t.Errorf("run UPDATE=1 go test ./cue -run TestTemplate and review the diff; got\n%s", got)
 				}
 				checkGenerated(t, o, got)
 			})

@@ -231,7 +231,7 @@ func readDerived(name string) (*derived, error) {
 func decodeDerived(name string) (*derived, error) {
 	src, err := files.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("embedded structure: %w", err)
+		return nil, fmt.Errorf("embedded structure: %w; run UPDATE=1 go test ./cue -run TestStructure", err)
 	}
 	var d derived
 	decoder := json.NewDecoder(bytes.NewReader(src))

@@ -41,7 +41,7 @@ func TestStructure(t *testing.T) {
 			continue
 		}
 		if got, err := files.ReadFile(name); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is stale (%v); run UPDATE=1 go test ./cue -run TestStructure, and once more without", name, err)
+			t.Errorf("%s is stale (%v); run UPDATE=1 go test ./cue -run TestStructure, then UPDATE=1 go test ./cue", name, err)
 		}
 	}
 }

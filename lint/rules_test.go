@@ -101,10 +101,10 @@ func TestRules(t *testing.T) {
 		t.Run(rule.Name, func(t *testing.T) {
 			policy.Examples(rule)
 			if rule.Bad == "" || rule.Good == "" {
-				t.Fatal("has no testdata/bad.txtar or good.txtar")
+				t.Fatalf("policy/%s/testdata needs bad.txtar, a repository in which the rule fires, and good.txtar, the same one fixed", rule.Name)
 			}
 			if rule.Title == "" || rule.Description == "" || rule.Since == "" || rule.Remediation == "" {
-				t.Error("METADATA lacks title, description, since or remediation")
+				t.Error("METADATA of rule.rego lacks title, description, since or remediation; docs/policies.md describes them")
 			}
 			bad(t, rule)
 			good(t, rule)
@@ -129,7 +129,7 @@ func bad(t *testing.T, rule *policy.Rule) {
 		}
 	}
 	if len(others) > 0 {
-		t.Errorf("bad.txtar makes other rules fire:\n%s", print(t, r, "compact", others))
+		t.Errorf("bad.txtar makes other rules fire; fix what they report in it, or turn them off in its .redis-gitops.yaml:\n%s", print(t, r, "compact", others))
 	}
 	if rule.Severity == policy.Off || len(mine) == 0 {
 		res = run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}})
@@ -154,7 +154,7 @@ func compare(t *testing.T, rule *policy.Rule, name string, archive *txtar.Archiv
 		return
 	}
 	if os.Getenv("UPDATE") == "" {
-		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		t.Errorf("%s: run UPDATE=1 RULE=%s go test ./lint -run TestRules and review the diff; got\n%s\nwant\n%s", name, rule.Name, got, want)
 		return
 	}
 	archive.Files = append(repository(archive), txtar.File{Name: "want.txt", Data: []byte(got)})
@@ -277,7 +277,7 @@ func TestCleanExample(t *testing.T) {
 		return
 	}
 	if os.Getenv("UPDATE") == "" {
-		t.Errorf("strict: got\n%s\nwant\n%s", got, want)
+		t.Errorf("strict: run UPDATE=1 go test ./lint -run TestCleanExample and review the diff; got\n%s\nwant\n%s", got, want)
 		return
 	}
 	if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
