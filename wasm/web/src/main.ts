@@ -272,7 +272,10 @@ document.addEventListener("drop", (e) => {
   if (e.dataTransfer?.types.includes("Files") && !local) void takeIn(() => fromDrop(e.dataTransfer!, tell));
 });
 
-core.onload = (p) => status(`Loading the program ${Math.round((100 * p.done) / p.total)} %`, "busy", p.done / p.total);
+core.onload = (p) => {
+  // What failed meanwhile, such as the example, stays in sight.
+  if (!state.failed) status(`Loading the program ${Math.round((100 * p.done) / p.total)} %`, "busy", p.done / p.total);
+};
 core.onready = (t) => {
   core.up = true;
   performance.measure("core-load", { start: performance.now() - t.load - t.start, duration: t.load });
