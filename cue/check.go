@@ -17,6 +17,7 @@ type Violation struct {
 	finding.Violation        // Key: the key that ends Path is no field of the schema; Kubernetes drops such a key without a word
 	NoMapping         bool   // something else where a mapping belongs, so that all that belongs below it is lost
 	Meant             string // the known key that an unknown one is most likely a slip of; "" when none is near
+	Suggestion        string // as in [finding.Problem]
 }
 
 // At returns the value at a path of plain data, list indexes as numbers; nil where nothing is.
@@ -62,7 +63,7 @@ func (s structure) check(shape int, data any, path []string, report func(Violati
 			return
 		}
 	}
-	report(Violation{Violation: finding.Violation{Path: slices.Clone(path), Message: schema.complain(data)}, NoMapping: schema.Kind&^isNull == isStruct})
+	report(Violation{Violation: finding.Violation{Path: slices.Clone(path), Message: schema.complain(data)}, NoMapping: schema.Kind&^isNull == isStruct, Suggestion: schema.suggestion(data)})
 }
 
 func (s structure) checkStruct(schema *shape, data map[string]any, path []string, report func(Violation)) {
@@ -240,6 +241,23 @@ func (s *shape) suggest(data any) string {
 	}
 	text, _ := s.Default.(string)
 	return text
+}
+
+// suggestion returns the value that the words of complain suggest; "" if they suggest none.
+func (s *shape) suggestion(data any) string {
+	text, ok := data.(string)
+	switch {
+	case s.Problem != "":
+		if strings.Contains(s.Problem, "{suggest}") {
+			return s.suggest(data)
+		}
+		return ""
+	case !ok:
+		return ""
+	case len(s.Enum) > 0:
+		return finding.Nearest(text, s.Enum)
+	}
+	return s.quantity(text)
 }
 
 // quantity returns what a misspelt quantity must mean, when the field takes that, else "".

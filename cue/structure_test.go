@@ -314,7 +314,7 @@ func TestConfigAgreesWithCUE(t *testing.T) {
 			if got[i].Key && want[i].Key {
 				got[i].Message, want[i].Message = "", ""
 			}
-			got[i].NoMapping, got[i].Meant = false, "" // CUE does not know them
+			got[i].NoMapping, got[i].Meant, got[i].Suggestion = false, "", "" // CUE does not know them
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("%v:\ngot  %v\nCUE: %v", data, got, want)

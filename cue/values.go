@@ -103,8 +103,8 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 	}
 	own := len(order)
 	var problems finding.Problems
-	report := func(at finding.Position, key, message string) {
-		problems = append(problems, finding.Errorf(at, strings.TrimPrefix(prefix+"."+key, "."), "%s", message))
+	report := func(at finding.Position, key, message, suggestion string) {
+		problems = append(problems, &finding.Problem{Position: at, Path: strings.TrimPrefix(prefix+"."+key, "."), Message: message, Suggestion: suggestion})
 	}
 	for _, layer := range layers {
 		profiles = append(profiles, layer.Profile)
@@ -114,7 +114,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 			case slices.Contains(known, key):
 				order = append(order, key)
 			default:
-				report(value.At, key, unknownName("value", key, slices.Concat(order[:own], known)))
+				report(value.At, key, unknownName("value", key, slices.Concat(order[:own], known)), "")
 			}
 			set[key] = source{value, layer.Name}
 		}
@@ -125,7 +125,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 		if s, ok := set[key]; ok {
 			given[key] = s.Value
 			for _, v := range o.derived.Shapes.violations(o.derived.Shapes[o.derived.Values].Fields[key], s.Value) {
-				report(s.At, key, v.Message)
+				report(s.At, key, v.Message, v.Suggestion)
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 				break
 			}
 		}
-		report(set[key].At, key, w.Message)
+		report(set[key].At, key, w.Message, "")
 	}
 	var values []Value
 	resolved := lookup(whole, "values")

@@ -78,6 +78,8 @@ type Problem struct {
 	Path    string // the path of the value inside the file, such as resources.redis.memory; may be empty
 	Message string
 
+	Suggestion string // a value to use in place of the one that is wrong; "" when none is known
+
 	Code    Code
 	Subject string     // what Code is about, such as the key that is set twice; "" for most
 	Values  [][]string // the paths in .Values that it depends on, of a template that fails

@@ -101,7 +101,7 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 			return "", err
 		}
 		if auth.Key != "" && (!storeKey.MatchString(auth.Key) || len(auth.Key) > maxStoreKey) {
-			return "", finding.Errorf(finding.Position{}, "", "invalid key %q of a secret store; use --auth external:KEY or external:KEY#PROPERTY, with letters, digits and . _ / : + = @ -", auth.Key).About(CodeRequest, "auth")
+			return "", finding.Errorf(finding.Position{}, "", "invalid key %q of a secret store; use --auth external:KEY or external:KEY#PROPERTY, with letters, digits and . _ / : + = @ -", auth.Key).About(CodeRequest, "key")
 		}
 	default:
 		return "", finding.Errorf(finding.Position{}, "", "unknown auth method %q; %s%s", auth.Method, finding.OneOf(AuthMethods()), finding.DidYouMean(string(auth.Method), AuthMethods()))

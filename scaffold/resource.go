@@ -457,7 +457,9 @@ func (s *resource) profileLayers() ([]cue.Layer, error) {
 	if profile != "" {
 		if !slices.Contains(profiles, profile) {
 			all := slices.Concat(profiles, sizes)
-			return nil, finding.Errorf(finding.Position{}, "", "unknown profile %q; %s%s", profile, finding.OneOf(all), finding.DidYouMean(profile, all)).About(CodeRequest, "profile")
+			p := finding.Errorf(finding.Position{}, "", "unknown profile %q; %s%s", profile, finding.OneOf(all), finding.DidYouMean(profile, all)).About(CodeRequest, "profile")
+			p.Suggestion = finding.Nearest(profile, all)
+			return nil, p
 		}
 		layer := cue.Layer{Name: "profile " + profile, Profile: profile}
 		if p, ok := builtIn[profile]; ok {
