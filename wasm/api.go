@@ -92,6 +92,8 @@ type Problem struct {
 	Path    string `json:"path,omitempty"`
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"` // of the form that it is about; set.KEY is one of the values
+	// Suggestion is a value to use in place of the one that is wrong.
+	Suggestion string `json:"suggestion,omitempty"`
 }
 
 // answer is what every call gives. Exactly one of the two is there.
@@ -166,7 +168,7 @@ func (s *Session) failed(err error) answer {
 func problems(list []*finding.Problem) []Problem {
 	out := make([]Problem, len(list))
 	for i, p := range list {
-		out[i] = Problem{p.File, p.Line, p.Column, p.Path, p.Message, fieldOf(p)}
+		out[i] = Problem{p.File, p.Line, p.Column, p.Path, p.Message, fieldOf(p), p.Suggestion}
 	}
 	return out
 }

@@ -126,7 +126,7 @@ func (c commandLine) generate(q planRequest) bool {
 			r, config = c.open()
 		}
 	}
-	on, err := onConflict(q.OnConflict)
+	on, err := onConflict(q)
 	if err != nil {
 		c.t.Fatal(err)
 	}

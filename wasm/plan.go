@@ -22,8 +22,8 @@ import (
 
 // planRequest is what the flags of `generate` say.
 type planRequest struct {
-	Kind string `json:"kind"` // application, resource or deployment
-	App  string `json:"app"`
+	Kind string `json:"kind"` // application, resource, deployment or update
+	App  string `json:"app"`  // update: "" is all
 	// NewApp plans the application too when the repository has none of that name.
 	NewApp bool   `json:"newApp,omitempty"`
 	Type   string `json:"type,omitempty"`
@@ -38,16 +38,22 @@ type planRequest struct {
 	Auth      string            `json:"auth,omitempty"`
 	Secret    string            `json:"secret,omitempty"`
 	Cert      string            `json:"cert,omitempty"`
+	Key       string            `json:"key,omitempty"` // KEY or KEY#PROPERTY of a password that the store has
 	Store     string            `json:"store,omitempty"`
 	Namespace string            `json:"namespace,omitempty"`
 	Env       map[string]string `json:"env,omitempty"`
 
-	Name     string `json:"name,omitempty"` // deployment
+	Name     string `json:"name,omitempty"` // deployment; update: "" is all of the application
 	Image    string `json:"image,omitempty"`
 	Hostname string `json:"hostname,omitempty"`
 
-	OnConflict string `json:"onConflict,omitempty"` // "", keep or replace
+	OnConflict string `json:"onConflict,omitempty"` // "", keep or replace; update: merge
 	Strict     bool   `json:"strict,omitempty"`     // check: as lint --strict
+}
+
+// makesApp reports whether an application that does not exist is planned too.
+func (r planRequest) makesApp() bool {
+	return r.NewApp && (r.Kind == "resource" || r.Kind == "deployment")
 }
 
 // planned is a plan for the page.
@@ -146,13 +152,13 @@ func (s *Session) planOf(ctx context.Context, r planRequest) (*scaffold.Plan, er
 }
 
 func (s *Session) makePlan(ctx context.Context, r planRequest) (*scaffold.Plan, error) {
-	conflicts, err := onConflict(r.OnConflict)
+	conflicts, err := onConflict(r)
 	if err != nil {
 		return nil, err
 	}
 	on := s.repo
 	var before *scaffold.Plan
-	if r.NewApp && r.Kind != "application" {
+	if r.makesApp() {
 		if _, err := s.repo.App(r.App); err != nil {
 			if before, err = scaffold.PlanApplication(s.repo, scaffold.ApplicationRequest{App: r.App, Kustomize: r.Kustomize}); err != nil {
 				return nil, err
@@ -185,7 +191,7 @@ func (s *Session) planOn(ctx context.Context, on *repo.Repo, r planRequest, conf
 	case "resource":
 		req := scaffold.ResourceRequest{
 			App: r.App, Type: r.Type, Suffix: r.Suffix, Operator: r.Operator, Profile: r.Profile, Size: r.Size, Set: map[string]cue.LayerValue{},
-			Auth:      scaffold.Auth{Method: scaffold.AuthMethod(r.Auth), Secret: r.Secret, Store: r.Store},
+			Auth:      scaffold.Auth{Method: scaffold.AuthMethod(r.Auth), Secret: r.Secret, Store: r.Store, Key: r.Key},
 			Namespace: r.Namespace, Env: r.Env, Conflicts: conflicts,
 		}
 		if r.Cert != "" {
@@ -195,21 +201,27 @@ func (s *Session) planOn(ctx context.Context, on *repo.Repo, r planRequest, conf
 			req.Set[k] = cue.LayerValue{Value: cue.ParseValue(v), At: finding.Position{File: "--set " + k}}
 		}
 		return scaffold.PlanResource(ctx, on, s.config, s.deps(), req)
+	case "update":
+		return scaffold.PlanUpdate(ctx, on, s.config, scaffold.UpdateRequest{App: r.App, Name: r.Name, Conflicts: conflicts})
 	}
-	kinds := []string{"application", "deployment", "resource"}
+	kinds := []string{"application", "deployment", "resource", "update"}
 	return nil, fmt.Errorf("unknown kind %q; %s%s", r.Kind, finding.OneOf(kinds), finding.DidYouMean(r.Kind, kinds))
 }
 
-func onConflict(name string) (scaffold.OnConflict, error) {
-	switch name {
+func onConflict(r planRequest) (scaffold.OnConflict, error) {
+	switch r.OnConflict {
 	case "":
 		return scaffold.Refuse, nil
 	case "keep":
 		return scaffold.Keep, nil
 	case "replace":
 		return scaffold.Replace, nil
+	case "merge":
+		if r.Kind == "update" {
+			return scaffold.Mark, nil
+		}
 	}
-	return 0, fmt.Errorf("invalid conflict action %q; use keep or replace", name)
+	return 0, fmt.Errorf("invalid conflict action %q; use keep, replace or, for an update, merge", r.OnConflict)
 }
 
 // after returns the repository as a plan leaves it. Nothing is written.
@@ -253,6 +265,9 @@ func (s *Session) check(ctx context.Context, r planRequest) (any, error) {
 	}
 	if len(p.Conflicts) > 0 {
 		return &linted{"", []Problem{{Message: "the plan has conflicts; resolve them first"}}}, nil
+	}
+	if len(p.Files) == 0 {
+		return &linted{"", []Problem{}}, nil // an update of nothing; without paths, all would be linted
 	}
 	on, err := s.after(p)
 	if err != nil {
@@ -342,7 +357,7 @@ func (s *Session) commands(r planRequest) []string {
 			words = append(words, "--"+name, value)
 		}
 	}
-	if r.NewApp && r.Kind != "application" {
+	if r.makesApp() {
 		if _, err := s.repo.App(r.App); err != nil {
 			out = append(out, "redis-gitops generate application "+quoted(r.App))
 			if r.Kustomize {
@@ -355,6 +370,8 @@ func (s *Session) commands(r planRequest) []string {
 		if r.Kustomize {
 			words = append(words, "--kustomize")
 		}
+	case "update":
+		words = slices.DeleteFunc(append(words, r.Name), func(w string) bool { return w == "" })
 	case "deployment":
 		words = append(words, r.Type)
 		flag("name", r.Name)
@@ -373,9 +390,12 @@ func (s *Session) commands(r planRequest) []string {
 		for _, k := range slices.Sorted(maps.Keys(r.Set)) {
 			flag("set", k+"="+r.Set[k])
 		}
-		auth := r.Auth
-		if auth != "" && r.Secret != "" {
-			auth += ":" + r.Secret
+		auth, detail := r.Auth, r.Secret
+		if auth == string(scaffold.External) {
+			detail = r.Key // no flag names the Secret that it creates
+		}
+		if auth != "" && detail != "" {
+			auth += ":" + detail
 		}
 		flag("auth", auth)
 		if r.Cert != "" {
@@ -392,6 +412,8 @@ func (s *Session) commands(r planRequest) []string {
 		words = append(words, "--keep")
 	case "replace":
 		words = append(words, "--force")
+	case "merge":
+		words = append(words, "--merge")
 	}
 	for i, w := range words {
 		words[i] = quoted(w)

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/spf13/afero"
+
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -543,6 +545,99 @@ func TestBrokenExample(t *testing.T) {
 	}
 }
 
+// A value that is rejected comes with the one to use, and that one is accepted.
+func TestSuggestions(t *testing.T) {
+	s := example(t)
+	for _, tt := range []struct{ key, value, want string }{
+		{"memory", "100MB", "100Mi"}, {"memory", "2gb", "2Gi"}, {"memory", "much", "256Mi"}, {"disk", "4GB", "4Gi"},
+		{"policy", "allkeys-lfru", "allkeys-lfu"}, {"policy", "nosuch", ""}, {"replicas", "many", ""}, {"auth", "A_B", ""},
+	} {
+		set := map[string]string{tt.key: tt.value}
+		_, wrong := ask[planned](t, s, "plan", planRequest{Kind: "resource", App: "shop", Suffix: "x", Set: set})
+		if len(wrong) != 1 || wrong[0].Suggestion != tt.want {
+			t.Errorf("%s=%s: %+v, want the suggestion %q", tt.key, tt.value, wrong, tt.want)
+			continue
+		}
+		if tt.want == "" {
+			continue
+		}
+		if !strings.Contains(wrong[0].Message, tt.want) {
+			t.Errorf("%q does not name %s", wrong[0].Message, tt.want)
+		}
+		set[tt.key] = tt.want
+		if _, wrong := ask[planned](t, s, "plan", planRequest{Kind: "resource", App: "shop", Suffix: "x", Set: set}); len(wrong) > 0 {
+			t.Errorf("%s=%s: %+v", tt.key, tt.want, wrong)
+		}
+	}
+	_, wrong := ask[planned](t, s, "plan", planRequest{Kind: "resource", App: "shop", Suffix: "x", Profile: "cahce"})
+	if len(wrong) != 1 || wrong[0].Suggestion != "cache" {
+		t.Errorf("profile cahce: %+v", wrong)
+	}
+}
+
+// The command line that the page shows names a key of the store where the Secret of other methods stands.
+func TestCommandWithKey(t *testing.T) {
+	p := must[planned](t, example(t), "plan", planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "external", Store: "vault", Key: "prod/redis#password"})
+	if got := p.Commands[len(p.Commands)-1]; !strings.Contains(got, " --auth 'external:prod/redis#password' --store vault") {
+		t.Error(got)
+	}
+	for _, f := range p.Files {
+		if strings.Contains(f.New, "kind: Password") {
+			t.Errorf("%s generates a password although the store has one", f.Path)
+		}
+	}
+}
+
+// An update brings what was generated up to date; where both sides changed the same line, it is a conflict until the request resolves it.
+func TestUpdate(t *testing.T) {
+	s := example(t)
+	all := planRequest{Kind: "update"}
+	if p := must[planned](t, s, "plan", all); len(p.Files) != 0 || p.Commands[0] != "redis-gitops generate update" {
+		t.Errorf("of an example that is current: %+v", p)
+	}
+	if l := must[linted](t, s, "check", all); l.Report != "" || len(l.Failures) != 0 {
+		t.Errorf("nothing was to be checked: %+v", l)
+	}
+	change := func(name, from, to string) {
+		src, err := afero.ReadFile(s.fs, name)
+		if err != nil || !strings.Contains(string(src), from) {
+			t.Fatal(name, err)
+		}
+		must[opened](t, s, "files", filesRequest{Changes: []changedFile{{Path: name, Action: "update", New: strings.Replace(string(src), from, to, 1)}}})
+	}
+	const file = "applications/shop/templates/deployment-web.yaml"
+	change("generators/deployments/web.yaml", "containerPort: 3000", "containerPort: 4000")
+	if p := must[planned](t, s, "plan", all); len(p.Conflicts) != 0 || strings.Count(p.Diff, "containerPort: 4000") != 4 {
+		t.Errorf("conflicts %v, want the new line in two files and their records:\n%s", p.Conflicts, p.Diff)
+	}
+	change(file, "containerPort: 3000", "containerPort: 5000")
+	one := planRequest{Kind: "update", App: "shop", Name: "deployment-web"}
+	p := must[planned](t, s, "plan", one)
+	if len(p.Conflicts) != 1 || p.Conflicts[0].File != file || strings.Contains(p.Conflicts[0].Message, "--") ||
+		!strings.Contains(p.Conflicts[0].Diff, "5000") || !strings.Contains(p.Conflicts[0].Diff, "4000") {
+		t.Errorf("conflicts %+v", p.Conflicts)
+	}
+	for _, tt := range []struct{ on, flag, with, without string }{
+		{"keep", "keep", "Port: 5000", "Port: 4000"}, {"replace", "force", "Port: 4000", "Port: 5000"}, {"merge", "merge", "<<<<<<< file", "Port: 3000"},
+	} {
+		one.OnConflict = tt.on
+		p := must[planned](t, s, "plan", one)
+		if want := "redis-gitops generate update shop deployment-web --" + tt.flag; len(p.Conflicts) > 0 || p.Commands[0] != want {
+			t.Errorf("%s: %v, %q", tt.on, p.Conflicts, p.Commands)
+		}
+		for _, f := range p.Files {
+			if f.Path == file && (!strings.Contains(f.New, tt.with) || strings.Contains(f.New, tt.without)) {
+				t.Errorf("%s:\n%s", tt.on, f.New)
+			}
+		}
+	}
+	for _, r := range []planRequest{{Kind: "update", App: "nosuch"}, {Kind: "update", OnConflict: "nosuch"}, {Kind: "resource", App: "shop", OnConflict: "merge"}} {
+		if _, wrong := ask[planned](t, s, "plan", r); len(wrong) == 0 {
+			t.Errorf("%+v was planned", r)
+		}
+	}
+}
+
 // What leads from a finding to the form exists on both sides.
 func TestRemedies(t *testing.T) {
 	known := map[string]bool{}
@@ -582,6 +677,7 @@ func TestProblemsOfTheForm(t *testing.T) {
 		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Size: "nosuch"}, "size"},
 		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Set: map[string]string{"memory": "1GB"}}, "set.memory"},
 		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "external"}, "store"},
+		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "external", Store: "vault", Key: "#"}, "key"},
 		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "sealed"}, "cert"},
 		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "sealed", Cert: "none"}, "cert"},
 		{planRequest{Kind: "resource", App: "shop", Suffix: "x", Auth: "existing", Secret: "A"}, "secret"},

@@ -13,6 +13,7 @@ export interface Problem {
   path?: string;
   message: string;
   field?: string; // of the form
+  suggestion?: string; // a value to use in place of the one that is wrong
 }
 
 export interface Opened {

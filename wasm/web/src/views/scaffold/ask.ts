@@ -22,7 +22,7 @@ export const properties = (operator.schema as unknown as { properties: Record<st
 export const values = operator.order.filter((k) => k !== "auth");
 
 export interface Ask {
-  kind: "resource" | "application" | "deployment";
+  kind: "resource" | "application" | "deployment" | "update";
   app: string;
   type: string;
   suffix: string;
@@ -31,6 +31,7 @@ export interface Ask {
   auth: string;
   secret: string;
   store: string;
+  key: string; // of a password that the store has
   cert: string;
   namespace: string;
   name: string;
@@ -51,6 +52,7 @@ const blank = (): Ask => ({
   auth: "",
   secret: "",
   store: "",
+  key: "",
   cert: "",
   namespace: "",
   name: "",
@@ -98,6 +100,7 @@ const kept = [
   "auth",
   "secret",
   "store",
+  "key",
   "namespace",
   "name",
   "image",
@@ -121,7 +124,7 @@ export function fromHash(v: State): boolean {
   if (shown !== "scaffold" || !p.has("v") || (v.asked > 0 && p.toString() === params(v).toString())) return false;
   v.ask = { ...blank(), suffix: "", profile: "", cert: v.ask.cert };
   for (const k of kept) if (p.has(k)) (v.ask as unknown as Record<string, string>)[k] = p.get(k)!;
-  if (!["resource", "application", "deployment"].includes(v.ask.kind)) v.ask.kind = "resource";
+  if (!["resource", "application", "deployment", "update"].includes(v.ask.kind)) v.ask.kind = "resource";
   v.ask.kustomize = p.get("kustomize") === "1";
   for (const k of values) if (p.has("set." + k)) v.ask.set[k] = p.get("set." + k)!;
   if (p.has("strict")) {
@@ -131,12 +134,16 @@ export function fromHash(v: State): boolean {
   return true;
 }
 
+// namesSecret says whether a Secret can be named with a method; that of External Secrets has the name of the Redis, as on the command line.
+export const namesSecret = (auth: string) => auth === "existing" || auth === "sealed";
+
 export const request = (v: State) => {
   const { kind, app, set } = v.ask;
   const some = (o: Record<string, unknown>) => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== "" && v !== false));
   const common = { kind, app, ...some({ onConflict: v.ask.onConflict, strict: state.strict }) };
   const exists = state.opened?.applications.some((a) => a.name === app);
   if (kind === "application") return { ...common, ...some({ kustomize: v.ask.kustomize }) };
+  if (kind === "update") return { ...common, ...some({ name: v.ask.name }) };
   if (kind === "deployment")
     return {
       ...common,
@@ -153,8 +160,9 @@ export const request = (v: State) => {
       size: v.ask.size,
       auth: v.ask.auth,
       namespace: v.ask.namespace,
-      secret: v.ask.auth && v.ask.auth !== "none" ? v.ask.secret : "",
+      secret: namesSecret(v.ask.auth) ? v.ask.secret : "",
       store: v.ask.auth === "external" ? v.ask.store : "",
+      key: v.ask.auth === "external" ? v.ask.key : "",
       cert: v.ask.auth === "sealed" ? v.ask.cert : "",
     }),
     set,

@@ -3,7 +3,7 @@
 import { state } from "../../app";
 import { again, byId, fill, h } from "../../dom";
 import form from "../../form.json";
-import { type Ask, operator, type State, values } from "./ask";
+import { type Ask, namesSecret, operator, type State, values } from "./ask";
 import { choice, field, label, textField, valueField } from "./fields";
 
 // redraw follows a choice that other fields depend on.
@@ -13,7 +13,9 @@ function redraw(v: State) {
 }
 
 export function drawForm(v: State) {
-  const fields = { resource: resourceFields, application: applicationFields, deployment: deploymentFields }[v.ask.kind];
+  const fields = { resource: resourceFields, application: applicationFields, deployment: deploymentFields, update: updateFields }[
+    v.ask.kind
+  ];
   const apps = state.opened?.applications ?? [];
   again(() =>
     fill(
@@ -30,25 +32,34 @@ export function drawForm(v: State) {
         "Application",
         () => v.ask.app,
         (text) => (v.ask.app = text.trim()),
-        v.ask.kind === "application" ? "Lower-case letters, digits and dashes." : "An existing application, or a new name to create one.",
-        { list: "apps", required: true },
+        appHelp[v.ask.kind],
+        { list: "apps", required: v.ask.kind !== "update" },
       ),
       fields(v),
     ),
   );
 }
 
+const existingOrNew = "An existing application, or a new name to create one.";
+const appHelp: Record<Ask["kind"], string> = {
+  resource: existingOrNew,
+  application: "Lower-case letters, digits and dashes.",
+  deployment: existingOrNew,
+  update: "If empty, every application is updated.",
+};
+
 const kinds: [Ask["kind"], string][] = [
   ["resource", "A Redis"],
   ["application", "An application"],
   ["deployment", "A deployment"],
+  ["update", "An update"],
 ];
 
 const kindField = (v: State) =>
   h(
     "fieldset",
     { class: "segments" },
-    h("legend", {}, "What do you want to create?"),
+    h("legend", {}, "What do you want to generate?"),
     kinds.map(([value, text]) =>
       h(
         "label",
@@ -62,6 +73,8 @@ const kindField = (v: State) =>
           onchange: () => {
             v.ask.kind = value;
             v.ask.type = "";
+            v.ask.name = "";
+            if (v.ask.onConflict === "merge") v.ask.onConflict = "";
             redraw(v);
           },
         }),
@@ -182,8 +195,7 @@ function authFields(v: State) {
       },
       "Never committed in plain text.",
     ),
-    auth &&
-      auth !== "none" &&
+    namesSecret(auth) &&
       textField(
         v,
         "secret",
@@ -201,6 +213,15 @@ function authFields(v: State) {
         () => v.ask.store,
         (text) => (v.ask.store = text.trim()),
         "A ClusterSecretStore, or SecretStore/NAME.",
+      ),
+    auth === "external" &&
+      textField(
+        v,
+        "key",
+        "Key in the store",
+        () => v.ask.key,
+        (text) => (v.ask.key = text.trim()),
+        "KEY or KEY#PROPERTY of an existing password; if empty, a password is generated.",
       ),
     auth === "sealed" && certificateField(v),
   ];
@@ -267,3 +288,19 @@ function deploymentFields(v: State) {
     text("hostname", "Host name"),
   ];
 }
+
+const updateFields = (v: State) => [
+  textField(
+    v,
+    "name",
+    "Name",
+    () => v.ask.name,
+    (text) => (v.ask.name = text.trim()),
+    "Of one generated resource, such as redis-cache; if empty, all of them are updated.",
+  ),
+  h(
+    "p",
+    { class: "help" },
+    "Applies what changed in the generators to the files they created. Your own changes are preserved: only lines that both sides changed are a conflict.",
+  ),
+];

@@ -35,7 +35,7 @@ export function drawPlan(v: State, shown: Shown) {
         ),
         h("code", { class: "big" }, p.url),
       ),
-    v.checks,
+    p.files.length + p.conflicts.length > 0 && v.checks, // an update of nothing is not checked
     made.length > 0 && filesCard(v, shown, made),
     env !== "" &&
       h(
@@ -103,14 +103,15 @@ const choose = (v: State, id: string, text: string, onConflict: string, kind = "
     text,
   );
 
+const settled = {
+  keep: "Existing content is kept.",
+  replace: "Existing content is overwritten.",
+  merge: "Conflicting lines are written with conflict markers; edit the files before you commit them.",
+};
+
 // settledNote says how conflicts are resolved, once they are.
 const settledNote = (v: State) =>
-  h(
-    "p",
-    { class: "note" },
-    v.ask.onConflict === "keep" ? "Existing content is kept. " : "Existing content is overwritten. ",
-    choose(v, "conflict-ask", "Ask again", "", "quiet"),
-  );
+  h("p", { class: "note" }, settled[v.ask.onConflict as keyof typeof settled], " ", choose(v, "conflict-ask", "Ask again", "", "quiet"));
 
 const conflictCard = (v: State, { conflicts }: Planned) =>
   h(
@@ -122,13 +123,26 @@ const conflictCard = (v: State, { conflicts }: Planned) =>
       {},
       conflicts.map((c) => h("li", {}, h("code", {}, `${c.file}${c.line ? ":" + c.line : ""}`), " ", c.message)),
     ),
-    conflicts.some((c) => c.diff) && h("p", {}, "From what exists to what you asked for:"),
+    conflicts.some((c) => c.diff) &&
+      h("p", {}, v.ask.kind === "update" ? "Lines of the file and of the generator:" : "From what exists to what you asked for:"),
     // Several values of one file have one diff.
     filesView(
       conflicts
         .filter((c, n) => c.diff && conflicts.findIndex((d) => d.diff === c.diff) === n)
         .map((c) => ({ path: c.file ?? "", action: "update", diff: c.diff })),
     ),
-    h("p", {}, "Keep what exists, overwrite it, or change the form, for example the suffix."),
-    h("div", { class: "row" }, choose(v, "conflict-keep", "Keep existing", "keep"), choose(v, "conflict-replace", "Overwrite", "replace")),
+    h(
+      "p",
+      {},
+      v.ask.kind === "update"
+        ? "Keep the lines of the file, use those of the generator, or write both with conflict markers."
+        : "Keep what exists, overwrite it, or change the form, for example the suffix.",
+    ),
+    h(
+      "div",
+      { class: "row" },
+      choose(v, "conflict-keep", "Keep existing", "keep"),
+      choose(v, "conflict-replace", "Overwrite", "replace"),
+      v.ask.kind === "update" && choose(v, "conflict-merge", "Merge with markers", "merge"),
+    ),
   );

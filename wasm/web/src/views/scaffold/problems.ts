@@ -14,11 +14,34 @@ export function problem(p: Problem): HTMLElement {
   const id = field.id + "-error";
   if (!document.getElementById(id)) {
     const at = field.matches("fieldset, .check input") ? field.closest("fieldset, .check")! : field;
-    at.after(h("p", { class: "bad-text help", id }, p.message));
+    at.after(h("p", { class: "bad-text help", id }, p.message, " ", suggestion(p, field)));
     field.setAttribute("aria-describedby", [field.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
   }
   const name = p.field!.replace("set.", "");
-  return h("li", {}, h("button", { type: "button", class: "link", onclick: () => focusOn(field) }, label(name)), ": ", p.message);
+  return h(
+    "li",
+    {},
+    h("button", { type: "button", class: "link", onclick: () => focusOn(field) }, label(name)),
+    ": ",
+    p.message,
+    " ",
+    suggestion(p, field),
+  );
+}
+
+// suggestion is a button that puts the value to use into the field.
+function suggestion(p: Problem, field: HTMLElement) {
+  const value = p.suggestion;
+  if (!value) return false;
+  const use = () => {
+    if (field.matches("fieldset")) field.querySelector<HTMLElement>(`input[value="${CSS.escape(value)}"]`)?.click();
+    else {
+      (field as HTMLInputElement).value = value;
+      field.dispatchEvent(new Event(field.matches("select") ? "change" : "input"));
+    }
+    focusOn(field);
+  };
+  return h("button", { type: "button", class: "quiet", onclick: use }, `Use ${value}`);
 }
 
 // forget removes the problems of the plan before from the form.

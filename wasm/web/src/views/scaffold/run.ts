@@ -46,7 +46,7 @@ async function plan(v: State) {
       forget();
       again(() => drawPlan(v, v.shown!));
       settle(v);
-      if (p.conflicts.length > 0 || mine !== v.asked) continue;
+      if (p.conflicts.length > 0 || p.files.length === 0 || mine !== v.asked) continue;
       const l = await core.call<Linted>("check", r);
       if (mine === v.asked) again(() => drawCheck(v, l));
     } catch (e) {
