@@ -18,15 +18,21 @@ type Scans struct {
 	runs  int // of Scan, for tests
 }
 
-// scanned is all that a scan depends on, besides chains, and the directory where the text refers to files.
+// scanned is all that a scan depends on, besides chains, and the directory where the text refers to files. Comments on top are left out, in
+// which generators name the application, if nothing is found in them.
 type scanned struct {
+	comments     int // lines of them
 	text         string
 	yaml, values bool
 }
 
 // Scan is [Scan] without chains.
 func (s *Scans) Scan(name string, text []byte) *File {
-	key := scanned{string(text), yamlFile(name), strings.HasPrefix(path.Base(name), "values")}
+	head, rest := topComments(string(text))
+	if head != "" && !quiet(Scan(name, []byte(head))) {
+		head, rest = "", string(text)
+	}
+	key := scanned{strings.Count(head, "\n"), rest, yamlFile(name), strings.HasPrefix(path.Base(name), "values")}
 	s.mu.Lock()
 	known := s.found[key]
 	s.mu.Unlock()
@@ -47,4 +53,22 @@ func (s *Scans) Scan(name string, text []byte) *File {
 	}
 	s.found[key] = f
 	return f
+}
+
+// topComments cuts a text behind the comments and empty lines that it begins with.
+func topComments(text string) (comments, rest string) {
+	rest = text
+	for line := range strings.Lines(text) {
+		trimmed := strings.TrimSpace(line)
+		if trimmed != "" && trimmed[0] != '#' || strings.Contains(line, "{{") || !strings.HasSuffix(line, "\n") {
+			break
+		}
+		rest = rest[len(line):]
+	}
+	return text[:len(text)-len(rest)], rest
+}
+
+// quiet reports whether nothing was found in a file.
+func quiet(f *File) bool {
+	return len(f.Values)+len(f.Chains)+len(f.Includes)+len(f.Defines)+len(f.Refs)+len(f.spans)+len(f.names) == 0
 }

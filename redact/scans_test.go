@@ -21,9 +21,14 @@ func TestScans(t *testing.T) {
 	}
 	var s Scans
 	var wg sync.WaitGroup
-	for round := range 3 {
+	for round := range 21 {
 		for i, text := range texts {
 			for _, name := range []string{"values.yaml", "values-a.json", "a.yaml", "b.conf", "kustomization.yaml", "templates/a.tpl"} {
+				tops := []string{"", "# app%d\n", "\n# app%d\n\n", "# redis://app%d\n#\n", "# password: {{ app%d }}\n", "# REDIS_PASSWORD=" + canary + "%d\n", "# app%d\n---\n"}
+				text := text
+				if top := tops[(i+len(name)+round)%len(tops)]; top != "" {
+					text = fmt.Sprintf(top, round) + text
+				}
 				wg.Go(func() {
 					name := fmt.Sprintf("applications/app%d/%s", round, name)
 					if got, want := s.Scan(name, []byte(text)), Scan(name, []byte(text)); !reflect.DeepEqual(got, want) {
@@ -42,7 +47,7 @@ func TestScansOnce(t *testing.T) {
 	var s Scans
 	for i := range 100 {
 		s.Scan(fmt.Sprintf("applications/app%d/values.schema.json", i), []byte(`{"type": "object"}`))
-		s.Scan(fmt.Sprintf("applications/app%d/templates/redis.yaml", i), []byte("kind: RedisFailover\n"))
+		s.Scan(fmt.Sprintf("applications/app%d/templates/redis.yaml", i), fmt.Appendf(nil, "# app%d\nkind: RedisFailover\n", i))
 	}
 	if s.runs != 2 {
 		t.Errorf("two texts were scanned %d times", s.runs)
