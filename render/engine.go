@@ -106,7 +106,7 @@ func (e *engine) parse(s *source) error {
 		return err
 	}
 	e.taken = append(e.taken, t)
-	s.text, s.starts, s.facts = t.text, t.starts, t.facts
+	s.facts = t.facts.moved(t.shift)
 	e.sources = append(e.sources, s)
 	file := e.set.New(s.name)
 	for name, tree := range t.trees {
@@ -122,6 +122,9 @@ func (e *engine) parse(s *source) error {
 	source, first := int32(len(e.sources)-1), int32(len(e.pieces))
 	for i, p := range t.pieces {
 		p.source = source
+		if i != t.headPiece || t.head == nil {
+			p.offset += int32(t.shift)
+		}
 		if p.kind == loopPiece || p.kind == roundPiece {
 			p.loop += s.loops
 		}

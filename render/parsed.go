@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"text/template/parse"
 
@@ -23,30 +24,55 @@ type Parsed struct {
 	name      string // under which templates are parsed
 	seen      map[uint64]bool
 	size      int // of the texts that are kept, as often as they are
-	templates map[string][]*parsedTemplate
+	templates map[body][]*parsedTemplate
 	schemas   map[string]*jsonschema.Schema
 	parses    int // how often something was parsed, for tests
 }
 
-// parsedTemplate is what is known of a file of templates apart from its name. It belongs to one engine at a time, since errors have the name
-// from the trees.
+// body is a file of templates without the text of the lines before its first action: that is where a generator names the application, as in
+// an example of values.
+type body struct {
+	lines int // before it
+	text  string
+	lead  bool // something is in those lines
+}
+
+// bodyOf takes a file of templates apart.
+func bodyOf(text string) body {
+	at := strings.Index(text, "{{")
+	if at < 0 {
+		return body{text: text}
+	}
+	at = strings.LastIndexByte(text[:at], '\n') + 1
+	if strings.TrimSpace(text[:at]) == "" {
+		return body{text: text}
+	}
+	return body{strings.Count(text[:at], "\n"), text[at:], true}
+}
+
+// parsedTemplate is what is known of a file of templates apart from its name and the text before the first action. It belongs to one engine at
+// a time, since errors have the name from the trees.
 type parsedTemplate struct {
-	text      string
-	starts    []int // offsets of the lines
+	key       body
+	size      int // of the text that was parsed
+	shift     int // how far offsets are from those in that text
 	trees     map[string]*parse.Tree
-	main      string   // the name of the tree of the file itself
-	facts     *facts   // read-only
-	pieces    []piece  // of source 0, loops counted from 0
-	texts     []*byte  // the first byte of each piece
-	functions []string // that it calls
-	kept      bool     // to be given back
+	main      string          // the name of the tree of the file itself
+	facts     *facts          // read-only
+	pieces    []piece         // of source 0, loops counted from 0
+	texts     []*byte         // the first byte of each piece
+	head      *parse.TextNode // the text before the first action; nil for none
+	headPiece int             // its number
+	trimmed   bool            // blanks at its end are cut
+	functions []string        // that it calls
+	kept      bool            // to be given back
 }
 
 // again reports whether a text was seen before.
 func (p *Parsed) again(text string) bool {
 	if p.seen == nil {
 		p.seen, p.seed = map[uint64]bool{}, maphash.MakeSeed()
-		p.templates, p.schemas = map[string][]*parsedTemplate{}, map[string]*jsonschema.Schema{}
+		p.templates, p.schemas = map[body][]*parsedTemplate{}, map[string]*jsonschema.Schema{}
 		// No text defines a template of a name that it cannot know.
 		p.name = fmt.Sprintf("text-%x%x", rand.Uint64(), rand.Uint64())
 	}
@@ -57,12 +83,12 @@ func (p *Parsed) again(text string) bool {
 }
 
 // room makes room for a text, if there can be any.
-func (p *Parsed) room(text string) bool {
-	if len(text) > maxParsed/4 {
+func (p *Parsed) room(size int) bool {
+	if size > maxParsed/4 {
 		return false
 	}
-	if p.size += len(text); p.size > maxParsed {
-		p.size = len(text)
+	if p.size += size; p.size > maxParsed {
+		p.size = size
 		clear(p.templates)
 		clear(p.schemas)
 	}
@@ -85,7 +111,7 @@ func (p *Parsed) schema(src []byte) (*jsonschema.Schema, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.parses++
-	if err == nil && again && p.schemas[text] == nil && p.room(text) {
+	if err == nil && again && p.schemas[text] == nil && p.room(len(text)) {
 		p.schemas[text] = s
 	}
 	return s, err
@@ -96,21 +122,22 @@ func (p *Parsed) template(s *source, functions map[string]any) (*parsedTemplate,
 	if p == nil {
 		return parseTemplate(s.name, s, functions)
 	}
+	key := bodyOf(s.text)
 	p.mu.Lock()
-	again := p.again(s.text)
-	name, free := p.name, p.templates[s.text]
-	if n := len(free); n > 0 && free[n-1].renamed(s.name) {
+	again := p.again(key.text)
+	name, free := p.name, p.templates[key]
+	if n := len(free); n > 0 && free[n-1].becomes(s) {
 		t := free[n-1]
-		p.templates[s.text] = free[:n-1]
-		p.size -= len(s.text)
+		p.templates[key] = free[:n-1]
+		p.size -= t.size
 		p.mu.Unlock()
 		return t, nil
 	}
 	p.parses++
 	p.mu.Unlock()
 	if again {
-		if t, err := parseTemplate(name, s, functions); err == nil && t.renamed(s.name) {
-			t.kept = true
+		if t, err := parseTemplate(name, s, functions); err == nil && t.becomes(s) {
+			t.key, t.kept = key, true
 			return t, nil
 		}
 	}
@@ -125,21 +152,32 @@ func (p *Parsed) giveBack(all []*parsedTemplate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range all {
-		if t.kept && p.room(t.text) {
-			p.templates[t.text] = append(p.templates[t.text], t)
+		if t.kept && p.room(t.size) {
+			p.templates[t.key] = append(p.templates[t.key], t)
 		}
 	}
 }
 
-// renamed makes it that of a file. It cannot be when a template of that name is defined in it: which of the two counts depends on what is in
-// them.
-func (t *parsedTemplate) renamed(name string) bool {
-	if _, defined := t.trees[name]; defined {
+// becomes makes it that of a file of the same body. It cannot be when a template of that name is defined in it: which of the two counts
+// depends on what is in them.
+func (t *parsedTemplate) becomes(s *source) bool {
+	if _, defined := t.trees[s.name]; defined {
 		return false
 	}
 	for _, tree := range t.trees {
-		tree.ParseName = name
+		tree.ParseName = s.name
 	}
+	key := bodyOf(s.text)
+	t.shift = len(s.text) - t.size
+	if t.head == nil || !key.lead {
+		return !key.lead
+	}
+	text := s.text[:strings.Index(s.text, "{{")]
+	if t.trimmed {
+		text = strings.TrimRight(text, " \t\r\n")
+	}
+	t.head.Text = []byte(text)
+	t.texts[t.headPiece] = &t.head.Text[0]
 	return true
 }
 
@@ -149,7 +187,12 @@ func parseTemplate(name string, s *source, functions map[string]any) (*parsedTem
 	if err != nil {
 		return nil, err
 	}
-	t := &parsedTemplate{text: s.text, starts: s.starts, trees: trees, main: name, facts: analyse(s, trees, trees[name])}
+	t := &parsedTemplate{size: len(s.text), trees: trees, main: name, facts: analyse(s, trees, trees[name])}
+	if nodes := trees[name].Root.Nodes; len(nodes) > 0 {
+		if text, ok := nodes[0].(*parse.TextNode); ok && text.Pos == 0 && len(text.Text) > 0 {
+			t.head, t.trimmed = text, len(text.Text) < strings.Index(s.text, "{{")
+		}
+	}
 	called := map[string]bool{}
 	for _, tree := range trees {
 		calls(tree.Root, called)
@@ -227,6 +270,9 @@ func (t *parsedTemplate) mark(list *parse.ListNode) {
 	for _, n := range list.Nodes {
 		switch n := n.(type) {
 		case *parse.TextNode:
+			if n == t.head {
+				t.headPiece = len(t.pieces)
+			}
 			if len(n.Text) > 0 {
 				t.add(n.Text, piece{offset: int32(n.Pos), kind: textPiece})
 			}
@@ -250,4 +296,18 @@ func (t *parsedTemplate) mark(list *parse.ListNode) {
 		nodes = append(nodes, n)
 	}
 	list.Nodes = nodes
+}
+
+// moved returns facts with offsets that are further behind.
+func (f *facts) moved(by int) *facts {
+	if by == 0 {
+		return f
+	}
+	out := *f
+	out.reads = slices.Clone(f.reads)
+	for i := range out.reads {
+		out.reads[i].offset += by
+		out.reads[i].node += int32(by)
+	}
+	return &out
 }

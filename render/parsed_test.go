@@ -42,6 +42,11 @@ func TestParsed(t *testing.T) {
 		write(dir+"values.schema.json", schema)
 		write(dir+"templates/a.yaml", texts[i%len(texts)])
 		write(dir+"templates/b.yaml", texts[0])
+		// What a generator writes names the application before the first action.
+		write(dir+"templates/c.yaml", fmt.Sprintf("# redis://app%d\n# shop\n\n", i)+texts[i%6])
+		write(dir+"templates/d.yaml", fmt.Sprintf("kind: K\nname: app%d-x\nother: y\n%s", i, []string{"", "suffix: {{ .Values.suffix }}\n", "\n  {{- if .Values.list }}\nz: {{ .Values.list }}\n{{ end }}"}[i%3]))
+		write(dir+"templates/e.yaml", strings.Repeat("\n", i%4)+fmt.Sprintf("kind: L # %d\n", i/7)+"name: {{ .Values.suffix }}{{ range .Values.list }}\n{{ . }}: a{{ end }}\n")
+		write(dir+"templates/f.yaml", fmt.Sprintf("# %d\n\t {{- fail .Values.suffix }}", i))
 		if i%3 == 0 {
 			write(dir+"charts/sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 0.1.0\n")
 			write(dir+"charts/sub/templates/a.yaml", texts[i%2])
