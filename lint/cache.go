@@ -12,27 +12,11 @@ import (
 
 	"github.com/spf13/afero"
 
-	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 )
-
-// Cache holds what a run found in each target and file, so that the next one looks only at what it would read differently. It is
-// for a program that checks the same repository again and again, with a small change each time, and costs about as much memory
-// as the repository. It may be used by one run at a time.
-type Cache struct {
-	mu         sync.Mutex
-	setting    string // what it was made with besides the files
-	config     *cue.Config
-	targets    map[string]*cachedUnit
-	sources    cachedFiles[source]
-	generators cachedFiles[generator]
-	// installs are documents that may install an operator. They follow from their file alone, whatever the rest of setting says.
-	installs cachedFiles[[]instance.Document]
-	secrets  cachedFiles[*redact.File] // the same
-}
 
 // cachedUnit is a unit that was checked, and what it had read for that.
 type cachedUnit struct {
@@ -41,9 +25,6 @@ type cachedUnit struct {
 	reads    map[string]uint64
 	used     bool // in this run
 }
-
-// cachedFiles are what was read from files, by the file and what else it depends on.
-type cachedFiles[T any] map[string]*cachedFile[T]
 
 type cachedFile[T any] struct {
 	value T
@@ -185,15 +166,6 @@ func copyFinding(f *finding.Finding) *finding.Finding {
 	c := *f
 	c.Related, c.Sets = slices.Clone(f.Related), slices.Clone(f.Sets)
 	return &c
-}
-
-func copySuppressions(from []*suppression) []*suppression {
-	out := make([]*suppression, len(from))
-	for i, s := range from {
-		c := *s
-		out[i] = &c
-	}
-	return out
 }
 
 // source is [linter.readSource], or what it gave before.

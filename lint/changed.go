@@ -91,13 +91,6 @@ func (l *linter) insideUnit(file string) bool {
 	})
 }
 
-func name(d *repo.Deployment) string {
-	if d == nil {
-		return ""
-	}
-	return d.Name
-}
-
 func identity(r *render.Resource, u *unit) finding.Resource {
 	get := func(path ...string) string {
 		if _, v := r.Find(path...); v != nil {

@@ -45,16 +45,6 @@ func (l *linter) divide() {
 	}
 }
 
-const looseFiles = "/*"
-
-// spot is what a unit deploys from: its directory, or the manifests there.
-func (u *unit) spot() string {
-	if u.target.Kind == repo.Plain {
-		return u.target.Dir + looseFiles
-	}
-	return u.target.Dir
-}
-
 func order(a, b bool) int {
 	switch {
 	case a == b:
@@ -260,12 +250,6 @@ func (l *linter) parsed(file string) []any {
 	return out
 }
 
-func items(data any, key string) []any {
-	m, _ := data.(map[string]any)
-	list, _ := m[key].([]any)
-	return list
-}
-
 var (
 	scriptName = regexp.MustCompile(`(?i)(^|/)(makefile|gnumakefile|justfile|taskfile\.ya?ml|jenkinsfile|tiltfile|earthfile|dockerfile|skaffold[^/]*\.ya?ml|helmfile[^/]*|devspace\.ya?ml|werf\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines[^/]*\.ya?ml|bitbucket-pipelines\.yml|cloudbuild[^/]*\.ya?ml)$` +
 		`|(^|/)(\.github/workflows|\.gitlab|\.circleci|\.tekton|\.buildkite|helmfile\.d)/|\.(mk|sh|bash|zsh|fish|ps1|bat|tf|tofu|hcl|py|rb|go|js|ts|groovy|jsonnet|libsonnet|nix|gotmpl)$`)
@@ -306,34 +290,6 @@ func naming(dir string) *regexp.Regexp {
 		alternatives = append(alternatives, `(^|[^\w-])`+regexp.QuoteMeta(d))
 	}
 	return regexp.MustCompile(`(?m)(` + strings.Join(alternatives, "|") + `)(/?([^\w./-]|$)|/(Chart|values|kustomization)[\w.-]*\.ya?ml)`)
-}
-
-// idleFile reports whether a file is part of a unit that nothing deploys and of no other.
-func (l *linter) idleFile(file string) bool {
-	if len(l.notDeployed) == 0 {
-		return false
-	}
-	for dir := path.Dir(file); ; dir = path.Dir(dir) {
-		for _, u := range l.unitsAt(dir) {
-			if u.target.Kind == repo.Plain && !slices.Contains(u.target.Files, file) {
-				continue
-			}
-			return l.notDeployed[u.spot()]
-		}
-		if dir == "." {
-			return false
-		}
-	}
-}
-
-func (l *linter) unitsAt(dir string) []*unit {
-	if l.byDir == nil {
-		l.byDir = map[string][]*unit{}
-		for _, u := range l.units {
-			l.byDir[u.target.Dir] = append(l.byDir[u.target.Dir], u)
-		}
-	}
-	return l.byDir[dir]
 }
 
 // dropMoot takes out what is about units that nothing deploys.

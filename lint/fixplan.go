@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,52 +9,16 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-// fix is the edits of source files that a fix of a rule comes to, or why there are none.
-type fix struct {
-	edits     []*edit
-	words     string
-	suggested string // why it is more than safe; "" leaves that to the proof
-	why       string // there are no edits
-	meant     []meant
-}
 
 // meant is a change of what is rendered that a fix is for.
 type meant struct {
 	unit     string // as unit.id
 	resource int    // of that unit
 	edits    []policy.Edit
-}
-
-// id is the same for fixes that change the same lines in the same way.
-func (f *fix) id() string {
-	ids := make([]string, len(f.edits))
-	for i, e := range f.edits {
-		ids[i] = e.id
-	}
-	return strings.Join(ids, "\x01")
-}
-
-// and adds what another finding with the same edits is for.
-func (f *fix) and(other *fix) *fix {
-	both := *f
-	both.meant = slices.Concat(f.meant, other.meant)
-	if both.suggested == "" {
-		both.suggested = other.suggested
-	}
-	return &both
-}
-
-// tell writes into a finding what its fix is.
-func (f *fix) tell(to *finding.Finding) {
-	if len(f.edits) > 0 {
-		to.Fix, to.Suggested = f.words, f.suggested
-	}
 }
 
 // makeFix plans every edit of a fix, or none.
@@ -90,8 +53,6 @@ type planner struct {
 	chart    *render.Chart // nil for what is no chart
 	resource *render.Resource
 }
-
-var errNothing = errors.New("nothing found at that path")
 
 func isEmptyNode(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" || n.Kind != yaml.ScalarNode && len(n.Content) == 0

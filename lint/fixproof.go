@@ -14,15 +14,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-// world is what a repository comes to, as far as a safe fix has to leave it alone: what is found with all rules, what each way to
-// deploy renders, which pods each selector has, and where each address leads. "Each way" is every deployment of the repository,
-// the value files of the configuration, and those beside a chart that nothing names.
-type world struct {
-	lint  *linter
-	units map[string]*unit
-	reach *reach // nil until it is asked for
-}
-
 func newWorld(l *linter) (*world, error) {
 	w := &world{lint: l, units: map[string]*unit{}}
 	for _, u := range l.units {
@@ -377,12 +368,4 @@ func both(a, b map[string]any) map[string]any {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
 	return all
-}
-
-// indexOf reads the index of a list; -1 for what is none.
-func indexOf(step string) int {
-	if i, err := strconv.Atoi(step); err == nil {
-		return i
-	}
-	return -1
 }

@@ -13,15 +13,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 )
 
-// reach is who selects and who finds whom: the pods of each selector, and what the addresses of each resource lead to.
-type reach struct {
-	selected map[string][]string // pods by the selector: of which unit, resource and path
-	names    map[string]string   // of the selector, for people
-	leads    map[string][]string // what is reached, by the unit and resource whose texts name it
-	holders  map[string]string   // of the addresses, for people
-	targets  []string            // the pods with their labels, and the Services with their ports; sorted
-}
-
 // reached looks at the world before and after a fix.
 func (w *world) reached(after *world) (before, now *reach, err error) {
 	if w.reach == nil {
@@ -178,14 +169,6 @@ func (l *linter) reachable(b *reaching, objects [][]map[string]any) error {
 		}
 	}
 	return nil
-}
-
-func (l *linter) instanceOptions() instance.Options {
-	options := instance.Options{Found: l.running(), Fallback: l.config.Operator.Name}
-	if l.config.NamesOperator() {
-		options.Operator, options.Version = l.config.Operator.Name, l.config.Operator.Version
-	}
-	return options
 }
 
 // podsOf returns the pods of a Redis, those of each role for themselves, and of its sentinels. Labels of the resource count as far

@@ -17,17 +17,6 @@ func leavesOut(code finding.Code) bool {
 	return code != repo.CodeDuplicateKey && code != render.CodeSchema
 }
 
-// incomplete sums up the units that could not be rendered as a whole. What they would have made is unknown, so nothing may be
-// concluded from not finding it.
-type incomplete struct {
-	dirs       []string
-	namespaces map[string]bool // those that the units are deployed to, and those that their files name
-	unplaced   bool            // the namespace of one of them is unknown
-	names      map[string]bool // of directories, charts and releases, from which templates make names
-	words      map[string]bool // of their files
-	deploys    bool            // they deploy other units, perhaps with values of their own
-}
-
 var (
 	nameWord      = regexp.MustCompile(`[a-z0-9][a-z0-9-]*[a-z0-9]`)
 	deployment    = regexp.MustCompile(`(?m)^[ \t{-]*(?:apiVersion:.*, )?kind:[ \t]*["']?(Application|ApplicationSet|HelmRelease|Kustomization)\b`)

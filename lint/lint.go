@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -20,80 +19,15 @@ import (
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/engine"
-	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-// Options describes what to check. The zero value checks everything with the rules' own levels.
-type Options struct {
-	Config *cue.Config // nil is the configuration of a repository that has none
-	Strict bool        // as the configuration's strict
-
-	Paths   []string // only findings in these files and folders count; none is all
-	Only    []string // these rules and no others, also when they are off; a category is "auth/*"
-	Enable  []string // rules to switch on
-	Disable []string // rules to switch off
-
-	Values         [][]string // sets of value files to render on top, each for itself, besides those of the configuration
-	NoSuppressions bool
-	Baseline       *Baseline // findings that were there before
-	Scope          string    // cue.ScopeRedis or cue.ScopeAll; "" is the configuration's
-	Base           *Base     // what the repository was like; then only findings in what changed since count
-
-	UserRules []UserRules // rules that are not ours
-	Compiled  *Compiled   // keeps compiled rules from one run to the next; nil keeps none
-	Cache     *Cache      // keeps what was found where nothing changes; nil keeps nothing
-	Jobs      int         // how many targets are looked at at once; 0 is one for each core
-	Today     time.Time   // for suppressions that expire; the zero time lets none expire
-
-	// Suggested lets Fix make fixes too that are not proven to be safe.
-	Suggested bool
-
-	unfolded    bool // findings of rules that report once are reported each, for Fix
-	everyValues bool // render with value files beside a chart too that nothing names, for Fix
-
-	// Progress, which may be nil, receives the number of checked targets, one call at a time.
-	Progress func(done, total int)
-	// Found, which may be nil, receives the findings of a target, before its Progress. It is a first sight of a long run: without
-	// rules that look at the whole repository or report once, and before anything is suppressed or left out. The secrets are those
-	// of the repository, for the report.
-	Found func([]*finding.Finding, *redact.Secrets)
-	// Partial, if set, is asked when the context ends a run, with the cause. If ok, the run reports what it has found until then, and
-	// why it was stopped as a finding and a failure; rules about the whole repository have not run.
-	Partial func(cause error) (why string, ok bool)
-}
-
-func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
 
 // UserRules is a set of rules that the user or the repository brings.
 type UserRules struct {
 	Rules []*policy.Rule
 	// Evaluate applies them. Rego can use up all memory before a deadline ends it, so a caller may do this elsewhere.
 	Evaluate func(ctx context.Context, rules []*policy.Rule, settings map[string]any, resources []any, repository any) ([]UserViolation, error)
-}
-
-// UserViolation is what a user's rule answers: about resources[Input], or as a repository rule with Input -1.
-type UserViolation struct {
-	Input int
-	policy.Violation
-}
-
-// Result is what a run found.
-type Result struct {
-	Findings  []*finding.Finding      // sorted, the suppressed ones included
-	Rules     map[string]*policy.Rule // all that are known, by name
-	Ran       []string                // the rules that were evaluated
-	Off       []string                // the rules that were not
-	Notices   []*finding.Problem      // what was not looked at, and why
-	Failures  finding.Problems        // what could not be run: rules that failed, files that could not be read
-	Files     int
-	Resources int
-	Phases    []Phase
-	Secrets   *redact.Secrets // values that reports must not show
-
-	fixes map[*finding.Finding]*fix
-	repo  *repo.Repo
 }
 
 // Phase is a part of the work and the time it took, added up over all cores.
@@ -149,57 +83,6 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 		return nil, err
 	}
 	return l, nil
-}
-
-type linter struct {
-	repo      *repo.Repo
-	opts      *Options
-	config    *cue.Config
-	rules     *ruleSet
-	evaluator policy.Evaluator
-	clock     *clock
-
-	units     []*unit
-	files     []string
-	documents []sourceDocument
-	templates map[string]templateFacts
-	charts    render.Parsed // what of them is parsed
-	schemas   schemas
-	pool      policy.Values
-	known     []*cue.Operator
-	installed func() []instance.Installation
-	charge    func() instance.Charge
-	operator  func() *cue.Operator // that the configuration names
-	secrets   func() *redact.Secrets
-	missing   func() *incomplete // what could not be rendered; asked for after all units are checked
-
-	suppressions []*suppression
-
-	ends        []int                     // of the ids of the resources of each unit, exclusive; nil until somebody asks
-	live        []*unit                   // the first of units: those that are deployed, or may be
-	notDeployed map[string]bool           // the spots of the others
-	moot        map[*finding.Finding]bool // findings of the others
-	byDir       map[string][]*unit
-	coverage    *repo.Coverage // nil when no deployer is known
-
-	instances []*instance.Instance // what is deployed; Where is the id in data.repo.resources
-
-	lastFile      string // that was looked up in, and what it holds
-	lastDocuments []*repo.Document
-
-	collected bool // findings has those of the units
-	findings  []*finding.Finding
-	located   map[*finding.Finding]*fix
-	notices   []*finding.Problem
-	failures  finding.Problems
-}
-
-// Compiled holds compiled rules, which take most of the time of a small run. It may be used by several goroutines.
-type Compiled struct {
-	Engine policy.Engine // nil is that of the build
-
-	mu         sync.Mutex
-	evaluators map[string]policy.Evaluator // by the names of the rules and the settings, and one of each program by the names
 }
 
 func (c *Compiled) rules() policy.Engine {
@@ -448,42 +331,6 @@ func (l *linter) targets(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// parallel calls f for every index on several cores. The error is that of the lowest index.
-func (l *linter) parallel(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
-	jobs := l.opts.Jobs
-	if jobs <= 0 {
-		jobs = runtime.GOMAXPROCS(0)
-	}
-	errs := make([]error, n)
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(jobs, n) {
-		wg.Go(func() {
-			for i := range next {
-				errs[i] = f(ctx, i)
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// add takes a finding unless its rule is off there.
-func (l *linter) add(f *finding.Finding) {
-	if f != nil {
-		l.findings = append(l.findings, f)
-	}
-}
-
 // userRules applies the rules that are not ours.
 func (l *linter) userRules(ctx context.Context) error {
 	var resources []any // the same for every set
@@ -559,28 +406,6 @@ func (l *linter) result() *Result {
 	return res
 }
 
-// clock adds up times by phase.
-type clock struct {
-	mu    sync.Mutex
-	names []string
-	spent map[string]time.Duration
-}
-
-func newClock() *clock { return &clock{spent: map[string]time.Duration{}} }
-
-// measure begins a phase and gives the function that ends it.
-func (c *clock) measure(name string) func() {
-	start := time.Now()
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if _, known := c.spent[name]; !known {
-			c.names = append(c.names, name)
-		}
-		c.spent[name] += time.Since(start)
-	}
-}
-
 func (c *clock) phases() []Phase {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -589,9 +414,4 @@ func (c *clock) phases() []Phase {
 		out = append(out, Phase{name, c.spent[name]})
 	}
 	return out
-}
-
-// unknownResource is for a rule that made an id up.
-func unknownResource(rule string, id int) *finding.Problem {
-	return finding.Errorf(finding.Position{File: rule}, "", "the rule returned resource %d, which is not in data.repo.resources; return the id of one", id)
 }

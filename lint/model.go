@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -19,13 +18,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-// chartModel is what rules see of a chart beyond its resources.
-type chartModel struct {
-	name  string
-	flow  model.Flow
-	files []model.ValuesFile
-}
 
 func newChartModel(pool policy.Values, c *render.Chart) (*chartModel, error) {
 	m := &chartModel{name: c.Name, flow: model.NewFlow(c.Reads, c.Values)}
@@ -43,23 +35,6 @@ func newChartModel(pool policy.Values, c *render.Chart) (*chartModel, error) {
 		m.files = append(m.files, model.ValuesFile{File: s.Position.File, Data: data})
 	}
 	return m, nil
-}
-
-// resourceID finds the unit of an id of data.repo.resources, and the index in that unit.
-func (l *linter) resourceID(id int) (*unit, int, bool) {
-	if l.ends == nil {
-		end := 0
-		for _, u := range l.units {
-			end += len(u.resources)
-			l.ends = append(l.ends, end)
-		}
-	}
-	i := sort.SearchInts(l.ends, id+1) // the first unit that ends behind it
-	if id < 0 || i == len(l.ends) {
-		return nil, 0, false
-	}
-	u := l.units[i]
-	return u, id - (l.ends[i] - len(u.resources)), true
 }
 
 // app returns the name of the application that a folder is, or is in.
@@ -191,36 +166,6 @@ func (l *linter) applications() (*applications, error) {
 	return m, nil
 }
 
-// templateFacts is what only the text of a template shows.
-type templateFacts struct {
-	header *model.Header
-	chance *model.Template
-}
-
-// readTemplate finds the example values in the comment on top, which a generator wrote, and calls of functions of chance.
-func readTemplate(file string, src []byte) templateFacts {
-	var f templateFacts
-	text := string(src)
-	if strings.Contains(text, "rand") || strings.Contains(text, "uuidv4") {
-		f.chance = &model.Template{File: file, Text: text}
-	}
-	before, below, found := strings.Cut(text, "# Example values.yaml:")
-	if !found || strings.Contains(before, "\n\n") {
-		return f
-	}
-	f.header = &model.Header{File: file, Line: strings.Count(before, "\n") + 2}
-	for i, line := range strings.Split(below, "\n") {
-		text, comment := strings.CutPrefix(line, "#")
-		if i > 0 && !comment {
-			break
-		}
-		if i > 0 {
-			f.header.Lines = append(f.header.Lines, strings.Clone(strings.TrimRight(strings.TrimPrefix(text, " "), "\r"))) // without the whole file behind it
-		}
-	}
-	return f
-}
-
 // mergeCharts adds what another way to render the same chart reads and sets.
 func mergeCharts(into, from *chartModel) *chartModel {
 	if into == nil {
@@ -233,13 +178,6 @@ func mergeCharts(into, from *chartModel) *chartModel {
 		}
 	}
 	return out
-}
-
-// filesBelow returns the files of the repository in a folder; l.files is sorted.
-func (l *linter) filesBelow(dir string) []string {
-	from, _ := slices.BinarySearch(l.files, dir+"/")
-	to, _ := slices.BinarySearch(l.files, dir+"0") // "0" is the character after "/"
-	return l.files[from:to]
 }
 
 // checkRepository applies the rules about the repository as a whole.
@@ -312,34 +250,6 @@ func (l *linter) generators() ([]model.Generator, error) {
 		}
 	}
 	return out, nil
-}
-
-// generator is one of data.repo.generators, and what is wrong with it.
-type generator struct {
-	model    model.Generator
-	problems finding.Problems
-	err      error
-}
-
-func (l *linter) readGenerator(file, group string) generator {
-	g := render.Generator(l.repo, file)
-	m := model.Generator{File: file, Group: group, Type: strings.TrimSuffix(path.Base(file), path.Ext(file)), Flow: model.NewFlow(g.Reads, g.Example)}
-	var example any = map[string]any{}
-	if g.Example != nil {
-		example = plainData(g.Example)
-	}
-	var err error
-	m.Example, err = l.pool.Value(example)
-	return generator{m, g.Problems, err}
-}
-
-// aboutRedis names the kinds of resources that say something about a Redis: its own, and those around it.
-func aboutRedis(kind string) bool {
-	switch kind {
-	case "Service", "Application", "HelmRelease", "GitRepository", "OCIRepository", "HelmRepository":
-		return true
-	}
-	return cue.RunsRedis(kind)
 }
 
 // redis sets what data.repo has of the Redis instances of the repository: redis, pods and references.

@@ -6,52 +6,12 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/redis-gitops/redis-gitops/cue"
-	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/lint/model"
 	"github.com/redis-gitops/redis-gitops/policy"
-	"github.com/redis-gitops/redis-gitops/render"
-	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-const cueConfigFile = cue.ConfigFile
-
-// sourceDocument is a document that is no resource.
-type sourceDocument struct {
-	file  string
-	index int
-	kind  string // "chart", "values", "kustomization"
-	data  any
-}
-
-// ruleOf returns the rule that reports a kind of problem with a file or with rendering.
-func ruleOf(code finding.Code) string {
-	switch code {
-	case repo.CodeUnreadable:
-		return "yaml/unreadable"
-	case repo.CodeDuplicateKey:
-		return "yaml/duplicate-key"
-	case repo.CodeTab:
-		return "yaml/tab"
-	case render.CodeFails:
-		return "val/render-fails"
-	case render.CodeNotYAML:
-		return "val/not-yaml"
-	case render.CodeSchema:
-		return "val/schema"
-	}
-	return "yaml/invalid"
-}
-
-// schemas are the structural checks of the operators that the repository has resources of, made when the first one is there.
-type schemas struct {
-	once   sync.Once
-	charge *operatorSchemas              // of the operator in charge of the kinds that several have
-	others map[cue.Kind]*operatorSchemas // of kinds that only one operator has
-}
 
 type operatorSchemas struct {
 	operator *cue.Operator
@@ -141,17 +101,6 @@ func violations(found []cue.Violation) []policy.Violation {
 		out = append(out, *policy.NewViolation(rule, v.Violation))
 	}
 	return out
-}
-
-// running reports which operators the repository installs.
-func (l *linter) running() []instance.Running {
-	var running []instance.Running
-	for _, in := range l.installed() {
-		if in.Operator != "" {
-			running = append(running, in.Running)
-		}
-	}
-	return running
 }
 
 // recognise reads what installs operators.

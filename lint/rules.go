@@ -13,14 +13,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-// ruleSet is the rules of a run with their levels.
-type ruleSet struct {
-	all    map[string]*policy.Rule
-	levels map[string]policy.Level // of every known rule, "off" included
-	paths  map[string][]string     // globs of files that a rule is restricted to
-	strict bool
-}
-
 // ruleLevels decides which rules are on and how grave each is: the rule's own level, then the configuration's, then flags.
 func ruleLevels(rules []*policy.Rule, opts *Options) (*ruleSet, error) {
 	s := &ruleSet{all: map[string]*policy.Rule{}, levels: map[string]policy.Level{}, paths: map[string][]string{}, strict: opts.strict()}

@@ -17,18 +17,6 @@ import (
 // redisWord is how files mention Redis: by its name, that of a server with the same protocol, or a port of theirs.
 var redisWord = regexp.MustCompile(`(?i)redis|valkey|keydb|dragonfly|\b2?6379\b`)
 
-// scope separates findings that concern Redis from others, for `scope: redis`. It is made at the first finding of a general rule, so
-// that a repository without one pays nothing.
-type scope struct {
-	l        *linter
-	byDir    map[string][]*unit
-	byValues map[string][]*unit // by value files and by the file of the deployment
-	runs     map[*unit]bool     // it has a Redis
-	involved map[*unit]bool     // the text of the chart or kustomization mentions Redis; filled on demand
-	mention  map[string]bool    // whether a file mentions Redis; filled on demand
-	secrets  map[string]bool    // names of the Secrets that Redis or its clients take passwords from; nil until somebody asks
-}
-
 // dropOutOfScope takes out the findings of general rules where Redis is not involved, and returns them.
 func (l *linter) dropOutOfScope() []*finding.Finding {
 	if l.scopeName() != cue.ScopeRedis {

@@ -1,14 +1,10 @@
 package lint
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -17,84 +13,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-// unit is one way to render one folder, and what came of it. It does not keep the rendered nodes, so that memory does not grow
-// with the repository; what is needed again is rendered again.
-type unit struct {
-	target render.Target
-	set    int      // 0: no value files on top
-	values []string // the names of the set's files, as they were given
-
-	setFiles []string // those that are there
-	id       string   // unique in a run, and the same in the next one
-
-	resources []resource
-	files     []string
-	chart     *chartModel
-	secrets   []string // of rendered Secrets
-
-	repo     *repo.Repo     // to read through while it is checked; nil for the linter's
-	keep     bool           // keep what is rendered
-	rendered *render.Result // nil unless it is kept
-
-	suppressions []*suppression
-	attached     attachments // while it is checked
-	checked      bool        // to its end
-	incomplete   bool        // something of it could not be rendered
-
-	findings []*finding.Finding
-	located  map[*finding.Finding]*fix
-	notices  []*finding.Problem
-	failures finding.Problems
-}
-
-// resource is what is kept of a rendered resource.
-type resource struct {
-	finding.Resource
-	file  string
-	value policy.Value
-}
-
-// newUnit makes a unit with the files of a set that its chart has.
-func newUnit(t render.Target, set int, values, files []string) *unit {
-	u := &unit{target: t, set: set, values: values, setFiles: files, located: map[*finding.Finding]*fix{}}
-	u.target.ValueFiles = slices.Concat(t.ValueFiles, files)
-	return u
-}
-
-// valueFiles returns the value files of the target, beside those of its chart.
-func valueFiles(t *render.Target) []string {
-	if t.Deployment == nil {
-		return t.ValueFiles
-	}
-	return slices.Concat(t.Deployment.ValueFiles, t.ValueFiles)
-}
-
-// render renders the unit, the value files of its set that are there on top.
-func (u *unit) render(ctx context.Context, l *linter) (*render.Result, error) {
-	if u.rendered != nil {
-		return u.rendered, nil
-	}
-	r := cmp.Or(u.repo, l.repo)
-	t := u.target
-	t.ValueFiles = slices.DeleteFunc(slices.Clone(t.ValueFiles), func(name string) bool {
-		info, err := r.Fs().Stat(name)
-		return err != nil || !info.Mode().IsRegular()
-	})
-	res, err := render.Render(ctx, r, t, render.Options{Parsed: &l.charts})
-	if u.keep && err == nil {
-		u.rendered = res
-	}
-	return res, err
-}
-
-// namespace is where resources of the unit go that name none.
-func (u *unit) namespace() string {
-	if u.target.Deployment != nil {
-		return u.target.Deployment.Namespace
-	}
-	return ""
-}
 
 // check renders the unit and applies everything that is about single resources.
 func (u *unit) check(ctx context.Context, l *linter) error {
@@ -234,17 +152,6 @@ func (u *unit) checkTwice(l *linter, r *render.Resource, kept resource, seen map
 	}
 }
 
-func (u *unit) add(f *finding.Finding, fx *fix) {
-	if f == nil {
-		return
-	}
-	u.findings = append(u.findings, f)
-	if fx != nil {
-		u.located[f] = fx
-		fx.tell(f)
-	}
-}
-
 func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart, r *render.Resource) error {
 	plain, ok := plainData(r.Node).(map[string]any)
 	if !ok {
@@ -327,95 +234,4 @@ func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, nam
 		f.Related = append(f.Related, finding.Related{Position: at.Position, Message: p.Message})
 	}
 	u.add(f, fx)
-}
-
-// plainData returns the data of a node with whole numbers as int64, as schemas and rules want it.
-func plainData(n *yaml.Node) any {
-	switch n.Kind {
-	case yaml.AliasNode:
-		return plainData(n.Alias)
-	case yaml.MappingNode:
-		m := make(map[string]any, len(n.Content)/2)
-		var merged []*yaml.Node
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Tag == "!!merge" {
-				merged = append(merged, n.Content[i+1])
-				continue
-			}
-			m[n.Content[i].Value] = plainData(n.Content[i+1])
-		}
-		for _, from := range merged {
-			mergeInto(m, from)
-		}
-		return m
-	case yaml.SequenceNode:
-		list := make([]any, len(n.Content))
-		for i, c := range n.Content {
-			list[i] = plainData(c)
-		}
-		return list
-	}
-	switch n.Tag {
-	case "!!null":
-		return nil
-	case "!!bool", "!!int", "!!float":
-		var v any
-		if err := n.Decode(&v); err != nil {
-			return n.Value
-		}
-		switch v := v.(type) {
-		case int:
-			return int64(v)
-		case uint64:
-			return float64(v)
-		case float64:
-			if v != v || v > 1e308 || v < -1e308 { // .nan and .inf are no JSON
-				return n.Value
-			}
-		}
-		return v
-	}
-	if n.Style == 0 && n.Tag == "!!str" {
-		// The API server, kubectl and Helm read YAML 1.1, where these are truth values.
-		switch n.Value {
-		case "yes", "Yes", "YES", "on", "On", "ON":
-			return true
-		case "no", "No", "NO", "off", "Off", "OFF":
-			return false
-		}
-	}
-	return n.Value
-}
-
-func mergeInto(m map[string]any, from *yaml.Node) {
-	if from.Kind == yaml.AliasNode {
-		from = from.Alias
-	}
-	if from.Kind == yaml.SequenceNode {
-		for _, each := range from.Content {
-			mergeInto(m, each)
-		}
-		return
-	}
-	data, _ := plainData(from).(map[string]any)
-	for k, v := range data {
-		if _, own := m[k]; !own {
-			m[k] = v
-		}
-	}
-}
-
-// text returns a text in plain data, or "".
-func text(data any, path ...string) string {
-	for _, step := range path {
-		m, _ := data.(map[string]any)
-		data = m[step]
-	}
-	switch data := data.(type) {
-	case string:
-		return data
-	case int64:
-		return strconv.FormatInt(data, 10)
-	}
-	return ""
 }

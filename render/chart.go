@@ -18,25 +18,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// chart is a chart or subchart.
-type chart struct {
-	name      string // with its alias
-	dir       string // in the repository
-	parent    *chart
-	deps      []*chart
-	meta      metadata
-	values    map[string]any
-	own       []ValueFile // where values are set, weakest first
-	imports   []imported
-	templates []string // below dir
-	files     []string
-	archives  []string // .tgz in charts/
-	schema    string   // the file; "" for none
-
-	scope map[string]any // .Values, once all value files are known
-	data  map[string]any // what its templates see
-}
-
 // imported reports that values below a path of a subchart are found below a path of the chart.
 type imported struct {
 	at    []string // in the chart
@@ -98,14 +79,6 @@ func (m *metadata) asMap(root bool) map[string]any {
 		"APIVersion": m.APIVersion, "Condition": m.Condition, "Tags": m.Tags, "AppVersion": m.AppVersion, "KubeVersion": m.KubeVersion,
 		"Type": m.Type, "Deprecated": m.Deprecated, "Sources": anys(m.Sources), "Keywords": anys(m.Keywords), "Maintainers": maintainers,
 		"Annotations": m.Annotations, "Dependencies": dependencies, "IsRoot": root}
-}
-
-// loader reads a chart's files and notes what is wrong.
-type loader struct {
-	repo   *repo.Repo
-	result *Result
-	parsed *Parsed
-	broken bool
 }
 
 // problem adds a problem of a file that rendering needs.
@@ -450,32 +423,6 @@ func (r chartReader) dependencies(n *yaml.Node) []dependency {
 	return all
 }
 
-// fields goes over the keys and values of a mapping, aliases followed.
-func fields(n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
-	return func(yield func(k, v *yaml.Node) bool) {
-		if n == nil || n.Kind != yaml.MappingNode {
-			return
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if !yield(follow(n.Content[i]), follow(n.Content[i+1])) {
-				return
-			}
-		}
-	}
-}
-
-func nodeKind(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.ShortTag() == "!!null":
-		return "nothing"
-	}
-	return fmt.Sprintf("%q", n.Value)
-}
-
 // clean is what Helm does to the texts of Chart.yaml.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -724,9 +671,6 @@ func ignored(rules []ignoreRule, name string, dir bool) bool {
 	return false
 }
 
-// maxChartFiles is how much of a chart's files templates may see, in bytes.
-const maxChartFiles = 32 << 20
-
 // read returns a chart's file that need not be text.
 func (l *loader) read(file string, left *int64) ([]byte, error) {
 	src, err := repo.ReadBytes(l.repo.Fs(), file, max(*left, 0))
@@ -738,4 +682,12 @@ func (l *loader) read(file string, left *int64) ([]byte, error) {
 	}
 	*left -= int64(len(src))
 	return bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")), nil
+}
+
+// unreadable returns an error for a folder that cannot be read at all.
+func (l *loader) unreadable(dir string) error {
+	if info, err := l.repo.Fs().Stat(dir); err != nil || !info.IsDir() {
+		return finding.Errorf(finding.Position{File: dir}, "", "is not a readable directory")
+	}
+	return nil
 }

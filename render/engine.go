@@ -2,12 +2,10 @@ package render
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"text/template"
 	"text/template/parse"
 	"time"
@@ -15,89 +13,14 @@ import (
 
 // Limits of rendering one target.
 const (
-	// maxOutput is the largest output of a target, in bytes.
-	maxOutput = 16 << 20
 	// maxTime is the longest time that a target may take.
 	maxTime = 10 * time.Second
 
-	maxCount   = 100_000   // parts of a list or text that one function call may make
-	maxMade    = 64 << 20  // bytes of all texts that functions make
-	maxParts   = 1_000_000 // parts of a list or mapping that a template puts together
-	maxNesting = 500       // lists and mappings inside each other
-	maxCalls   = 1_000     // include inside each other; Helm allows as many of each name
-	maxTpl     = 100       // tpl inside each other
+	maxCalls = 1_000 // include inside each other; Helm allows as many of each name
+	maxTpl   = 100   // tpl inside each other
 )
 
-// errStopped ends a template that takes too long or makes too much.
-type errStopped string
-
 func (e errStopped) Error() string { return string(e) }
-
-const errTooLong = errStopped("stopped: rendering takes too long")
-
-// engine runs templates. Its functions are made once and then used for one target after the other, because making them
-// costs as much as rendering a small chart does.
-type engine struct {
-	functions template.FuncMap
-	known     map[string]any // the functions' names, for the parser, with those that text/template has itself
-
-	// Of the target that is being rendered.
-	ctx      context.Context
-	deadline time.Time
-	parsed   *Parsed           // nil keeps nothing
-	taken    []*parsedTemplate // of parsed
-	set      *template.Template
-	used     template.FuncMap // that the set has been given
-	sources  []*source
-	pieces   []piece
-	texts    map[*byte]int32 // the first byte of a text in a template, to the number of its piece
-	ticks    int
-	written  int // bytes that were written, those of include and tpl too
-	made     int // bytes that functions made
-	calls    int
-	tpls     int
-	levels   map[uintptr]int32 // how deep mappings are nested in others
-	loops    int32             // ranges of all sources
-	lenient  bool              // a template that is not defined gives nothing
-}
-
-// engines keeps them for the next target.
-var engines = sync.Pool{New: func() any { return newEngine() }}
-
-func newEngine() *engine {
-	e := &engine{texts: map[*byte]int32{}, levels: map[uintptr]int32{}, used: template.FuncMap{}}
-	e.functions = e.makeFunctions()
-	e.known = maps.Clone(map[string]any(e.functions))
-	for _, name := range []string{"and", "call", "index", "slice", "len", "not", "or", "eq", "ge", "gt", "le", "lt", "ne"} {
-		e.known[name] = name // the parser asks for the names alone
-	}
-	return e
-}
-
-// startEngine returns an engine for one target. Its stop gives it back.
-func startEngine(ctx context.Context, timeout time.Duration, parsed *Parsed) *engine {
-	if timeout <= 0 {
-		timeout = maxTime
-	}
-	e := engines.Get().(*engine)
-	e.ctx, e.deadline, e.parsed = ctx, time.Now().Add(timeout), parsed
-	e.set = template.New("gotpl").Option("missingkey=zero")
-	return e
-}
-
-func (e *engine) stop() {
-	e.parsed.giveBack(e.taken)
-	clear(e.taken)
-	e.taken = e.taken[:0]
-	e.ctx, e.set, e.sources, e.parsed = nil, nil, nil, nil
-	clear(e.pieces)
-	e.pieces = e.pieces[:0]
-	clear(e.texts)
-	clear(e.used)
-	clear(e.levels)
-	e.ticks, e.written, e.made, e.calls, e.tpls, e.loops = 0, 0, 0, 0, 0, 0
-	engines.Put(e)
-}
 
 // parse adds a file's templates. The error is of the parser.
 func (e *engine) parse(s *source) error {
@@ -181,13 +104,6 @@ type output struct {
 	last   int32   // the piece that was written last
 	rounds []int32 // by range: how many elements came before
 	saved  []int32 // what rounds were at marks
-}
-
-// mark reports that what is written from an offset on is from a piece.
-type mark struct {
-	offset int32 // in the text
-	rounds int32 // where they are in output.saved, or -1
-	piece  piece
 }
 
 func (o *output) Write(p []byte) (int, error) {

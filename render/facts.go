@@ -7,16 +7,6 @@ import (
 	"text/template/parse"
 )
 
-// facts is what can be known of a file of templates without running it: which values each line reads.
-type facts struct {
-	reads  []valueRead // in the order of the file
-	shown  []shownRead // by line, then in the order of reading
-	busy   []int       // lines where something other than text is, sorted
-	fails  []decision  // actions that call fail, in the order of reading
-	ranges map[*parse.RangeNode]int32
-	loop   []reference // what each range goes over
-}
-
 // valueRead is a place that reads a value.
 type valueRead struct {
 	path             []string

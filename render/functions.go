@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -504,4 +506,42 @@ func (e *engine) text(s string) (string, error) {
 		return "", errStopped(fmt.Sprintf("stopped: its functions create more than %d MiB of text", maxMade>>20))
 	}
 	return s, nil
+}
+
+func newEngine() *engine {
+	e := &engine{texts: map[*byte]int32{}, levels: map[uintptr]int32{}, used: template.FuncMap{}}
+	e.functions = e.makeFunctions()
+	e.known = maps.Clone(map[string]any(e.functions))
+	for _, name := range []string{"and", "call", "index", "slice", "len", "not", "or", "eq", "ge", "gt", "le", "lt", "ne"} {
+		e.known[name] = name // the parser asks for the names alone
+	}
+	return e
+}
+
+// engines keeps them for the next target.
+var engines = sync.Pool{New: func() any { return newEngine() }}
+
+// startEngine returns an engine for one target. Its stop gives it back.
+func startEngine(ctx context.Context, timeout time.Duration, parsed *Parsed) *engine {
+	if timeout <= 0 {
+		timeout = maxTime
+	}
+	e := engines.Get().(*engine)
+	e.ctx, e.deadline, e.parsed = ctx, time.Now().Add(timeout), parsed
+	e.set = template.New("gotpl").Option("missingkey=zero")
+	return e
+}
+
+func (e *engine) stop() {
+	e.parsed.giveBack(e.taken)
+	clear(e.taken)
+	e.taken = e.taken[:0]
+	e.ctx, e.set, e.sources, e.parsed = nil, nil, nil, nil
+	clear(e.pieces)
+	e.pieces = e.pieces[:0]
+	clear(e.texts)
+	clear(e.used)
+	clear(e.levels)
+	e.ticks, e.written, e.made, e.calls, e.tpls, e.loops = 0, 0, 0, 0, 0, 0
+	engines.Put(e)
 }

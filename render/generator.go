@@ -20,9 +20,6 @@ type GeneratorResult struct {
 	Problems finding.Problems
 }
 
-// exampleHeader begins the values that a generator's comment shows (generators/resources/redis.yaml of Reclaim the Stack).
-const exampleHeader = "# Example values.yaml:"
-
 // placeholders of a generator keep their length, so that every place stays where it is.
 var placeholders = regexp.MustCompile(`%\{[a-zA-Z]+\}`)
 

@@ -27,37 +27,6 @@ const maxKustomizations = 200
 // kustomizeRoot is where a repository is in the file system that kustomize sees.
 const kustomizeRoot = "/repository"
 
-// kustomizeRun is a kustomization that is being rendered, and then what origins are looked up in. Kustomize is given
-// copies of the files that it needs, in memory, without what it would have to fetch or run; they passed repo's limits,
-// without which it hangs or overflows the stack.
-type kustomizeRun struct {
-	loader  *loader
-	fs      filesys.FileSystem
-	dirs    map[string]bool             // that were visited; true while they are
-	objects map[string][]*repo.Document // of each file of manifests
-	sources map[string][]byte
-	layers  []*layer // of the kustomizations, those that are used before those that use them
-	left    bool     // something was left out, so that patches may miss their target
-	budget  int64
-}
-
-// layer is what one kustomization changes.
-type layer struct {
-	file    string
-	doc     *repo.Document
-	patches []*patch
-}
-
-// patch is a patch of a kustomization with its place: in a file, or inline.
-type patch struct {
-	at      finding.Position // of the entry
-	file    string
-	doc     *yaml.Node // a strategic merge patch; nil for one of operations
-	ops     *yaml.Node // the operations of a JSON patch
-	literal bool       // the nodes are in their place
-	target  *yaml.Node // the selector; nil takes kind and name of the patch
-}
-
 func renderKustomization(ctx context.Context, r *repo.Repo, t Target, opts Options, result *Result) error {
 	l := &loader{repo: r, result: result}
 	if err := l.unreadable(t.Dir); err != nil {

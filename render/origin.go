@@ -3,10 +3,8 @@ package render
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -63,98 +61,6 @@ func (r *Resource) LineOrigin(text *yaml.Node, line int) Origin {
 	return Origin{}
 }
 
-// find follows aliases and merge keys.
-func find(n *yaml.Node, path ...string) (key, value *yaml.Node) {
-	n = follow(n)
-	for _, step := range path {
-		key, n = child(n, step)
-		if n = follow(n); n == nil {
-			return nil, nil
-		}
-	}
-	return key, n
-}
-
-func child(n *yaml.Node, step string) (key, value *yaml.Node) {
-	switch {
-	case n == nil:
-	case n.Kind == yaml.SequenceNode:
-		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
-			return nil, n.Content[i]
-		}
-	case n.Kind == yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if k := follow(n.Content[i]); k.Kind == yaml.ScalarNode && k.Value == step && !isMerge(k) {
-				return n.Content[i], n.Content[i+1]
-			}
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if !isMerge(n.Content[i]) {
-				continue
-			}
-			merged := follow(n.Content[i+1])
-			if merged.Kind != yaml.SequenceNode {
-				return child(merged, step)
-			}
-			for _, m := range merged.Content {
-				if k, v := child(follow(m), step); v != nil {
-					return k, v
-				}
-			}
-		}
-	}
-	return nil, nil
-}
-
-// resolve returns a node without aliases and merge keys, the same one where there are none. It passed repo's limits.
-func resolve(n *yaml.Node) *yaml.Node {
-	if !hasAlias(n) {
-		return n
-	}
-	n = follow(n)
-	out := *n
-	out.Anchor = ""
-	out.Content = nil
-	if n.Kind != yaml.MappingNode {
-		for _, c := range n.Content {
-			out.Content = append(out.Content, resolve(c))
-		}
-		return &out
-	}
-	seen := map[string]bool{}
-	add := func(k, v *yaml.Node) {
-		if !seen[k.Value] {
-			seen[k.Value] = true
-			out.Content = append(out.Content, resolve(k), resolve(v))
-		}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if !isMerge(n.Content[i]) {
-			add(follow(n.Content[i]), n.Content[i+1])
-		}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if !isMerge(n.Content[i]) {
-			continue
-		}
-		merged := []*yaml.Node{n.Content[i+1]}
-		if m := follow(n.Content[i+1]); m.Kind == yaml.SequenceNode {
-			merged = m.Content
-		}
-		for _, m := range merged {
-			m = resolve(m)
-			for k, v := range fields(m) {
-				add(k, v)
-			}
-		}
-	}
-	return &out
-}
-
-func hasAlias(n *yaml.Node) bool {
-	return n.Kind == yaml.AliasNode || n.Anchor != "" || isMerge(n) || slices.ContainsFunc(n.Content, hasAlias)
-}
-
 // manifestFile is a file whose nodes are in their place.
 type manifestFile struct {
 	file string
@@ -167,107 +73,6 @@ func (f *manifestFile) origin(_ *Resource, n *yaml.Node) Origin {
 	return o
 }
 
-// endOf returns the place just behind a scalar, or behind the line on which another node begins.
-func endOf(src []byte, n *yaml.Node) (line, column int) {
-	text := lineOf(src, n.Line)
-	behind := utf8.RuneCountInString(strings.TrimRight(text, " \t\r")) + 1
-	if n.Kind != yaml.ScalarNode || n.Column < 1 || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		return n.Line, max(behind, n.Column)
-	}
-	rest := text
-	for range n.Column - 1 {
-		_, size := utf8.DecodeRuneInString(rest)
-		rest = rest[size:]
-	}
-	length := 0
-	switch {
-	case n.Style&yaml.DoubleQuotedStyle != 0 && strings.HasPrefix(rest, `"`):
-		for i := 1; i < len(rest); i++ {
-			if rest[i] == '\\' {
-				i++
-			} else if rest[i] == '"' {
-				length = i + 1
-				break
-			}
-		}
-	case n.Style&yaml.SingleQuotedStyle != 0 && strings.HasPrefix(rest, "'"):
-		for i := 1; i < len(rest); i++ {
-			if rest[i] != '\'' {
-				continue
-			}
-			if i+1 < len(rest) && rest[i+1] == '\'' {
-				i++
-				continue
-			}
-			length = i + 1
-			break
-		}
-	case strings.HasPrefix(rest, n.Value):
-		length = len(n.Value)
-	}
-	if length == 0 || length > len(rest) {
-		return n.Line, max(behind, n.Column)
-	}
-	return n.Line, n.Column + utf8.RuneCountInString(rest[:length])
-}
-
-// lineOf returns a line, counted from 1, without its end.
-func lineOf(src []byte, line int) string {
-	for n := 1; len(src) > 0; n++ {
-		i := slices.Index(src, '\n')
-		if n == line {
-			if i >= 0 {
-				src = src[:i]
-			}
-			return string(src)
-		}
-		if i < 0 {
-			break
-		}
-		src = src[i+1:]
-	}
-	return ""
-}
-
-// renderedFile is what the templates of a file gave.
-type renderedFile struct {
-	run    *chartRun
-	source *source
-	text   []byte
-	marks  []mark
-	saved  []int32
-
-	once   sync.Once
-	starts []int // offsets of the lines, once they are asked for
-}
-
-func (f *renderedFile) lines() []int {
-	f.once.Do(func() { f.starts = newSource("", "", string(f.text)).starts })
-	return f.starts
-}
-
-// lineAt returns the line, from 1, that an offset is in.
-func (f *renderedFile) lineAt(offset int) int {
-	return sort.Search(len(f.lines()), func(i int) bool { return f.lines()[i] > offset })
-}
-
-// offset returns the place of a line and column in the text.
-func (f *renderedFile) offset(line, column int) int {
-	starts := f.lines()
-	if line < 1 || line > len(starts) {
-		return len(f.text)
-	}
-	at := starts[line-1]
-	for range column - 1 {
-		if at >= len(f.text) {
-			break
-		}
-		_, size := utf8.DecodeRune(f.text[at:])
-		at += size
-	}
-	return at
-}
-
 // firstColumn returns the column of the first character of a line that is no blank.
 func (f *renderedFile) firstColumn(line int) int {
 	at := f.offset(line, 1)
@@ -276,11 +81,6 @@ func (f *renderedFile) firstColumn(line int) int {
 		at, column = at+1, column+1
 	}
 	return column
-}
-
-// markAt returns the number of the mark that an offset belongs to, or -1.
-func (f *renderedFile) markAt(offset int) int {
-	return sort.Search(len(f.marks), func(i int) bool { return int(f.marks[i].offset) > offset }) - 1
 }
 
 // position gives the origin of a node as far as it is known without the resource.
@@ -405,15 +205,6 @@ func (f *renderedFile) elements(s *source, m mark, path []string) []string {
 	return path
 }
 
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // Entry returns the mapping in the values that a generated template makes its resources of, such as resources.redis: the one below one
 // of the given keys that the template reads. A template that no generator wrote has none.
 func (r *Resource) Entry(keys []string) (ValueOrigin, bool) {
@@ -514,3 +305,15 @@ func (cr *chartRun) source(name string) *source {
 	}
 	return nil
 }
+
+// Texts returns what each file of templates of a chart gave, by the name that Helm has for it: chart/templates/file.
+func (r *Result) Texts() map[string]string {
+	texts := make(map[string]string, len(r.texts))
+	for _, f := range r.texts {
+		texts[f.source.name] = string(f.text)
+	}
+	return texts
+}
+
+// exampleHeader begins the values that a generator's comment shows (generators/resources/redis.yaml of Reclaim the Stack).
+const exampleHeader = "# Example values.yaml:"

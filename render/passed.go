@@ -20,12 +20,6 @@ type passed struct {
 	text   string   // of the action
 }
 
-// candidate is a value that may have been passed on.
-type candidate struct {
-	path  []string
-	plain bool // the action gives it as it is
-}
-
 // passedOn returns the path of the value that a node is, among those that its line reads.
 func (f *renderedFile) passedOn(r *Resource, n *yaml.Node, at int, s *source, shown []candidate) ([]string, bool) {
 	if !f.wholly(n, at) {

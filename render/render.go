@@ -9,21 +9,12 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-// Options describes how to render. The zero value is what Argo CD and Flux do on a cluster without extensions.
-type Options struct {
-	KubeVersion string        // .Capabilities.KubeVersion; "" is defaultKubeVersion
-	APIVersions []string      // that the cluster has besides those of Kubernetes, such as monitoring.coreos.com/v1
-	Timeout     time.Duration // for one target; 0 is maxTime
-	Parsed      *Parsed       // what is parsed of the charts of one repository; nil keeps nothing
-}
 
 // Render turns a target into resources. What is broken is in the result's Problems, and the rest is rendered all the same;
 // the error is for a folder that cannot be read at all, and for a context that is done.
@@ -56,16 +47,6 @@ func Render(ctx context.Context, r *repo.Repo, t Target, opts Options) (*Result,
 	slices.Sort(result.Files)
 	result.Files = slices.Compact(result.Files)
 	return result, nil
-}
-
-// chartRun is a chart that is being rendered, and then what the origins of its resources are looked up in.
-type chartRun struct {
-	engine  *engine // nil when all is rendered
-	root    *chart
-	given   []ValueFile // values over those of the chart, weakest first
-	sources []*source
-	failed  map[string]bool // files of templates that did not run to their end, and of those that they include
-	unrun   bool            // some templates were not even tried
 }
 
 func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, result *Result) error {
@@ -115,14 +96,6 @@ func (c *chart) forget() {
 	for _, d := range c.deps {
 		d.forget()
 	}
-}
-
-// unreadable returns an error for a folder that cannot be read at all.
-func (l *loader) unreadable(dir string) error {
-	if info, err := l.repo.Fs().Stat(dir); err != nil || !info.IsDir() {
-		return finding.Errorf(finding.Position{File: dir}, "", "is not a readable directory")
-	}
-	return nil
 }
 
 // given reads the values that are put over those of the chart, in the order of the deployment.
@@ -371,16 +344,6 @@ func (cr *chartRun) fails(s *source, p *finding.Problem) {
 	}
 }
 
-// add notes a problem of a template, once however many of them include what is broken.
-func (l *loader) add(p *finding.Problem) {
-	for _, known := range l.result.Problems {
-		if known.Same(p) {
-			return
-		}
-	}
-	l.result.Problems = append(l.result.Problems, p)
-}
-
 // collect reads the templates of a chart and its subcharts and prepares what they see.
 func (l *loader) collect(c *chart, release map[string]any, caps *capabilities, seen map[string]bool, all *[]*templateFile) map[string]any {
 	subs := map[string]any{}
@@ -534,23 +497,6 @@ func nextDocument(text []byte, line int) ([]byte, int) {
 	return nil, 0
 }
 
-// items returns the objects of a List, or the object itself, without aliases.
-func items(n *yaml.Node) []*yaml.Node {
-	n = resolve(n)
-	_, kind := find(n, "kind")
-	_, list := find(n, "items")
-	if kind == nil || kind.Value != "List" || list == nil || list.Kind != yaml.SequenceNode {
-		return []*yaml.Node{n}
-	}
-	var all []*yaml.Node
-	for _, each := range list.Content {
-		if each.Kind == yaml.MappingNode {
-			all = append(all, items(each)...)
-		}
-	}
-	return all
-}
-
 // notYAML moves a problem of a rendered text to the line of the template.
 func (f *renderedFile) notYAML(p *finding.Problem) *finding.Problem {
 	at := f.position(&yaml.Node{Line: max(p.Line, 1), Column: f.firstColumn(max(p.Line, 1))})
@@ -641,5 +587,94 @@ func (l *loader) manifests(file string) {
 		for _, n := range items(doc.Node) {
 			l.result.Resources = append(l.result.Resources, &Resource{Node: n, File: file, from: from})
 		}
+	}
+}
+
+// reads returns the places in the chart's own templates that read values.
+func (c *Chart) reads(cr *chartRun) {
+	type node struct{ source, offset int32 }
+	ran := map[node]bool{}
+	for _, p := range cr.engine.pieces {
+		if p.ran && p.kind != textPiece {
+			ran[node{p.source, p.offset}] = true
+		}
+	}
+	number := map[*source]int32{}
+	for i, s := range cr.sources {
+		number[s] = int32(i)
+	}
+	sources := slices.Clone(cr.sources)
+	slices.SortFunc(sources, func(a, b *source) int { return strings.Compare(a.file, b.file) })
+	for _, s := range sources {
+		if s.chart != cr.root {
+			continue
+		}
+		for _, r := range s.facts.reads {
+			guarded := r.guarded
+			for _, g := range r.under {
+				if v, ok := lookupValue(cr.root.scope, g); !guarded && (!ok || isEmpty(v)) {
+					guarded = true // what is inside is not run
+				}
+			}
+			skipped := !cr.unrun && !cr.failed[s.file] && !ran[node{number[s], r.node}]
+			for _, need := range r.inside {
+				v, ok := lookupValue(cr.root.scope, need)
+				skipped = skipped || !ok || isEmpty(v)
+			}
+			c.Reads = append(c.Reads, Read{Path: r.path, At: s.position(r.offset), Guarded: guarded, Dynamic: r.dynamic,
+				Skipped: skipped})
+		}
+	}
+}
+
+// setValues puts the value files one over the other.
+func (c *Chart) setValues(files []ValueFile) {
+	c.Sets = files
+	if len(files) == 0 {
+		return
+	}
+	c.Values = files[0].Node
+	if len(files) == 1 {
+		return
+	}
+	c.files = map[*yaml.Node]string{}
+	var own func(n *yaml.Node, file string) *yaml.Node
+	own = func(n *yaml.Node, file string) *yaml.Node {
+		copied := *n
+		copied.Content = nil
+		for _, child := range n.Content {
+			copied.Content = append(copied.Content, own(child, file))
+		}
+		c.files[&copied] = file
+		return &copied
+	}
+	var over func(lower, upper *yaml.Node)
+	over = func(lower, upper *yaml.Node) {
+		for i := 0; i+1 < len(upper.Content); i += 2 {
+			k, v := upper.Content[i], upper.Content[i+1]
+			at := -1
+			for j := 0; j+1 < len(lower.Content); j += 2 {
+				if lower.Content[j].Value == k.Value {
+					at = j
+				}
+			}
+			switch {
+			case at < 0:
+				lower.Content = append(lower.Content, k, v)
+			case lower.Content[at+1].Kind == yaml.MappingNode && v.Kind == yaml.MappingNode:
+				over(lower.Content[at+1], v)
+			default:
+				lower.Content[at], lower.Content[at+1] = k, v
+			}
+		}
+	}
+	c.Values = own(resolve(files[0].Node), files[0].Position.File)
+	for _, f := range files[1:] {
+		upper := own(resolve(f.Node), f.Position.File)
+		if c.Values.Kind != yaml.MappingNode || upper.Kind != yaml.MappingNode {
+			c.Values = upper
+			continue
+		}
+		over(c.Values, upper)
 	}
 }

@@ -1,9 +1,6 @@
 package render
 
 import (
-	"slices"
-	"strings"
-
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -30,15 +27,6 @@ type Result struct {
 
 	texts []*renderedFile
 	run   *chartRun // of a chart
-}
-
-// Texts returns what each file of templates of a chart gave, by the name that Helm has for it: chart/templates/file.
-func (r *Result) Texts() map[string]string {
-	texts := make(map[string]string, len(r.texts))
-	for _, f := range r.texts {
-		texts[f.source.name] = string(f.text)
-	}
-	return texts
 }
 
 // Codes of problems of rendering. Those of files are in repo.
@@ -101,95 +89,6 @@ func (c *Chart) ValueAt(n *yaml.Node) finding.Position {
 		at.File = c.Sets[0].Position.File
 	}
 	return at
-}
-
-// setValues puts the value files one over the other.
-func (c *Chart) setValues(files []ValueFile) {
-	c.Sets = files
-	if len(files) == 0 {
-		return
-	}
-	c.Values = files[0].Node
-	if len(files) == 1 {
-		return
-	}
-	c.files = map[*yaml.Node]string{}
-	var own func(n *yaml.Node, file string) *yaml.Node
-	own = func(n *yaml.Node, file string) *yaml.Node {
-		copied := *n
-		copied.Content = nil
-		for _, child := range n.Content {
-			copied.Content = append(copied.Content, own(child, file))
-		}
-		c.files[&copied] = file
-		return &copied
-	}
-	var over func(lower, upper *yaml.Node)
-	over = func(lower, upper *yaml.Node) {
-		for i := 0; i+1 < len(upper.Content); i += 2 {
-			k, v := upper.Content[i], upper.Content[i+1]
-			at := -1
-			for j := 0; j+1 < len(lower.Content); j += 2 {
-				if lower.Content[j].Value == k.Value {
-					at = j
-				}
-			}
-			switch {
-			case at < 0:
-				lower.Content = append(lower.Content, k, v)
-			case lower.Content[at+1].Kind == yaml.MappingNode && v.Kind == yaml.MappingNode:
-				over(lower.Content[at+1], v)
-			default:
-				lower.Content[at], lower.Content[at+1] = k, v
-			}
-		}
-	}
-	c.Values = own(resolve(files[0].Node), files[0].Position.File)
-	for _, f := range files[1:] {
-		upper := own(resolve(f.Node), f.Position.File)
-		if c.Values.Kind != yaml.MappingNode || upper.Kind != yaml.MappingNode {
-			c.Values = upper
-			continue
-		}
-		over(c.Values, upper)
-	}
-}
-
-// reads returns the places in the chart's own templates that read values.
-func (c *Chart) reads(cr *chartRun) {
-	type node struct{ source, offset int32 }
-	ran := map[node]bool{}
-	for _, p := range cr.engine.pieces {
-		if p.ran && p.kind != textPiece {
-			ran[node{p.source, p.offset}] = true
-		}
-	}
-	number := map[*source]int32{}
-	for i, s := range cr.sources {
-		number[s] = int32(i)
-	}
-	sources := slices.Clone(cr.sources)
-	slices.SortFunc(sources, func(a, b *source) int { return strings.Compare(a.file, b.file) })
-	for _, s := range sources {
-		if s.chart != cr.root {
-			continue
-		}
-		for _, r := range s.facts.reads {
-			guarded := r.guarded
-			for _, g := range r.under {
-				if v, ok := lookupValue(cr.root.scope, g); !guarded && (!ok || isEmpty(v)) {
-					guarded = true // what is inside is not run
-				}
-			}
-			skipped := !cr.unrun && !cr.failed[s.file] && !ran[node{number[s], r.node}]
-			for _, need := range r.inside {
-				v, ok := lookupValue(cr.root.scope, need)
-				skipped = skipped || !ok || isEmpty(v)
-			}
-			c.Reads = append(c.Reads, Read{Path: r.path, At: s.position(r.offset), Guarded: guarded, Dynamic: r.dynamic,
-				Skipped: skipped})
-		}
-	}
 }
 
 // isEmpty reports whether if and with treat a value as empty.

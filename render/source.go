@@ -56,25 +56,7 @@ func (s *source) lineText(line int) string {
 	return strings.TrimSuffix(text, "\r")
 }
 
-// piece is a text of a template, or something that is about to happen: text/template writes a text as the very bytes of
-// the parse tree, so that a first byte says where it comes from, without a call of a function.
-type piece struct {
-	source int32
-	offset int32 // in the source
-	kind   pieceKind
-	ran    bool  // it was reached
-	loop   int32 // of a range
-}
-
 type pieceKind uint8
-
-const (
-	textPiece   pieceKind = iota
-	actionPiece           // what is written next is the output of an action
-	loopPiece             // a range begins
-	roundPiece            // the next element of a range
-	guardPiece            // nothing but a chance to stop
-)
 
 // position returns the place of an offset in a file of templates. The parser gives a chain of fields the place of its second
 // one; this gives that of the first.
