@@ -166,7 +166,7 @@ func TestRequests(t *testing.T) {
 		{"report", `{"format": "jsn"}`, `"json"`},
 		{"report", `{"format": "json"}`, "lint first"},
 		{"plan", `{"kind": "resorce", "app": "shop"}`, `"resource"`},
-		{"plan", `{"kind": "resource", "app": "shop", "onConflict": "x"}`, "keep or replace"},
+		{"plan", `{"kind": "resource", "app": "shop", "onConflict": "x"}`, "keep, replace or, for an update, merge"},
 	} {
 		var out answer
 		if err := json.Unmarshal(session().Run(t.Context(), tt.name, []byte(tt.request), nil), &out); err != nil {
