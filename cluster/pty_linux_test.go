@@ -1,39 +1,14 @@
 package cluster
 
 import (
-	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 )
-
-// openTerminal returns both ends of one.
-func openTerminal(t *testing.T) (near, far *os.File) {
-	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { near.Close() })
-	n, err := unix.IoctlGetInt(int(near.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(near.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return near, far
-}
 
 // On a terminal whose container does not have the password, the script reads it from the terminal: it is never shown, and then
 // keys are redis-cli's.
@@ -42,7 +17,7 @@ func TestRunCLITerminal(t *testing.T) {
 	o := newObjects()
 	b := newBed(t, o, "shop", `a 'b" $c \d*;|`, 1, 0)
 	o.exec = func(c Command) error {
-		near, far := openTerminal(t)
+		near, far := redistest.Terminal(t)
 		i := 0
 		for c.Args[i] != "redis-cli" {
 			i++

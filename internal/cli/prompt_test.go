@@ -36,7 +36,7 @@ func TestPrompts(t *testing.T) {
 		_, err := os.Stat(filepath.Join(dir, "applications", "shop", "templates", name))
 		return err == nil
 	}
-	out, code := run(true, "2\n", "generate", "resource", "shop")
+	out, code := run(true, "2\n\n\n", "generate", "resource", "shop")
 	if code != exitcode.OK || !exists("redis.yaml") || !strings.Contains(out, " 1. queue\n 2. redis\n") {
 		t.Errorf("choosing the second type: %d, %s", code, out)
 	}
@@ -49,16 +49,16 @@ func TestPrompts(t *testing.T) {
 	if out, code := run(true, "", "generate", "resource", "shop"); code != exitcode.Error || !strings.Contains(out, "no reply") {
 		t.Errorf("no answer: %d, %s", code, out)
 	}
-	if out, code := run(true, "cache\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitcode.OK || !exists("redis-cache.yaml") {
+	if out, code := run(true, "s\ncache\n\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitcode.OK || !exists("redis-cache.yaml") {
 		t.Errorf("a suffix on request: %d, %s", code, out)
 	}
-	if out, code := run(true, "\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitcode.Error || !strings.Contains(out, "nothing was changed") {
+	if out, code := run(true, "suffix\n\n", "generate", "resource", "shop", "redis", "--profile", "cache"); code != exitcode.Error || !strings.Contains(out, "nothing was changed") {
 		t.Errorf("no suffix: %d, %s", code, out)
 	}
 	// Nobody is asked with --yes, or without a terminal.
 	for _, terminal := range []bool{true, false} {
 		out, code := run(terminal, "x\n", "generate", "resource", "shop", "redis", "--profile", "cache", "--yes")
-		if code != exitcode.Error || strings.Contains(out, "A suffix") {
+		if code != exitcode.Error || strings.Contains(out, "[k]eep") {
 			t.Errorf("--yes: %d, %s", code, out)
 		}
 	}

@@ -36,12 +36,15 @@ Examples:
 }
 
 func (o *applicationOptions) run(ctx context.Context, app string) error {
-	o.req.App, o.req.Conflicts = app, o.plan.Conflicts()
+	o.req.App = app
 	r, err := o.Open(ctx, !o.plan.DryRun)
 	if err != nil {
 		return err
 	}
 	defer r.FS.Close()
-	p, err := scaffold.PlanApplication(r.Repo, o.req)
+	p, err := o.resolve(ctx, func(on scaffold.OnConflict) (*scaffold.Plan, error) {
+		o.req.Conflicts = on
+		return scaffold.PlanApplication(r.Repo, o.req)
+	}, nil, nil)
 	return o.finish(ctx, r, p, err)
 }

@@ -40,12 +40,15 @@ Examples:
 }
 
 func (o *deploymentOptions) run(ctx context.Context, app, kind string) error {
-	o.req.App, o.req.Type, o.req.Conflicts = app, kind, o.plan.Conflicts()
+	o.req.App, o.req.Type = app, kind
 	r, err := o.Open(ctx, !o.plan.DryRun)
 	if err != nil {
 		return err
 	}
 	defer r.FS.Close()
-	p, err := scaffold.PlanDeployment(ctx, r.Repo, o.req)
+	p, err := o.resolve(ctx, func(on scaffold.OnConflict) (*scaffold.Plan, error) {
+		o.req.Conflicts = on
+		return scaffold.PlanDeployment(ctx, r.Repo, o.req)
+	}, nil, nil)
 	return o.finish(ctx, r, p, err)
 }

@@ -14,7 +14,8 @@ const destroyHelp = `Remove exactly what generate added.
 
 Refuses if generated files have changed since, or if the repository still refers
 to them; --force removes them anyway. Only files in Git are removed, but once
-Argo CD or Flux applies the change, the resource is deleted from the cluster.
+Argo CD or Flux applies the change, the resource is deleted from the cluster. On
+a terminal, destroy lists the files and asks first; --yes does not.
 
 Examples:
   redis-gitops destroy resource shop redis
@@ -98,6 +99,11 @@ func (o *destroyOptions) run(ctx context.Context, app, name string) error {
 	}
 	defer r.FS.Close()
 	p, err := scaffold.PlanDestroy(ctx, r.Repo, scaffold.DestroyRequest{App: app, Name: o.prefix + name, Force: o.plan.Force})
+	if err == nil {
+		if err := o.confirmRemoval(ctx, p); err != nil {
+			return err
+		}
+	}
 	return o.finish(ctx, r, p, err)
 }
 
@@ -110,5 +116,10 @@ func (o *destroyOptions) runApplication(ctx context.Context, app string) error {
 	past, end := o.past(r)
 	defer end()
 	p, err := scaffold.PlanDestroyApplication(ctx, r.Repo, scaffold.DestroyApplicationRequest{App: app, Force: o.plan.Force, Past: past})
+	if err == nil {
+		if err := o.confirmRemoval(ctx, p); err != nil {
+			return err
+		}
+	}
 	return o.finish(ctx, r, p, err)
 }

@@ -11,7 +11,8 @@ const generateHelp = `Generate an application, resource or deployment in the rep
 
 generate is idempotent. If a file or value exists with different content, it
 reports a conflict with a diff, writes nothing and exits with 2; use --keep or
---force to resolve it.
+--force to resolve it. On a terminal, it asks what to do about a conflict, and
+for the profile and authentication of a new Redis; --yes asks nothing.
 
 Examples:
   redis-gitops generate application shop

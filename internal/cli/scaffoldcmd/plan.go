@@ -7,16 +7,9 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
-	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
-
-// planOptions are those of every command that makes a plan of changes to the repository.
-type planOptions struct {
-	*env.Env
-	plan flags.Plan
-}
 
 // finish shows a plan and, unless it is a dry run, applies it.
 func (o *planOptions) finish(ctx context.Context, r *env.Repository, p *scaffold.Plan, err error) error {
@@ -52,10 +45,7 @@ func (o *planOptions) finish(ctx context.Context, r *env.Repository, p *scaffold
 		return nil
 	}
 	if conflict != nil {
-		for _, c := range conflict.Conflicts {
-			o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), &c.Problem)
-			o.Patch(o.Err, c.Diff)
-		}
+		o.printConflicts(conflict)
 		o.PrintErrf("%s\n", "nothing was changed")
 		return exitcode.Code(exitcode.Error)
 	}

@@ -1,9 +1,11 @@
 package scaffoldcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -103,31 +105,95 @@ func (o *resourceOptions) run(ctx context.Context) error {
 	if err := o.in.into(&req); err != nil {
 		return err
 	}
-	req.Conflicts = o.plan.Conflicts()
 	r, err := o.Open(ctx, !o.plan.DryRun)
 	if err != nil {
 		return err
 	}
 	defer r.FS.Close()
-	interactive := o.Terminal && !o.plan.Yes && o.plan.Output == "text"
-	if req.Type == "" && interactive {
+	if req.Type == "" && o.interactive() {
 		if req.Type, err = o.askType(ctx, r); err != nil {
 			return err
 		}
 	}
-	p, err := scaffold.PlanResource(ctx, r.Repo, r.Config, scaffold.Deps{Random: o.Random, Now: o.Now}, req)
-	// There is one already: the person may want a second one.
-	var conflict *scaffold.ConflictError
-	if errors.As(err, &conflict) && interactive && req.Suffix == "" {
-		if req.Suffix, err = o.Ask(ctx, "A Redis already exists. Suffix for a second one (empty to cancel): "); err != nil {
-			return err
+	plan := func(on scaffold.OnConflict) (*scaffold.Plan, error) {
+		req.Conflicts = on
+		p, err := scaffold.PlanResource(ctx, r.Repo, r.Config, scaffold.Deps{Random: o.Random, Now: o.Now}, req)
+		if err != nil || !o.interactive() || !isNew(p) {
+			return p, err
+		}
+		asked, err := o.askMissing(ctx, r, &req)
+		if err != nil || !asked {
+			return p, err
+		}
+		return scaffold.PlanResource(ctx, r.Repo, r.Config, scaffold.Deps{Random: o.Random, Now: o.Now}, req)
+	}
+	var more []choice
+	if req.Suffix == "" {
+		more = []choice{{"suffix", "suffix for a second instance"}}
+	}
+	p, err := o.resolve(ctx, plan, more, func(string) (scaffold.OnConflict, error) {
+		if req.Suffix, err = o.Ask(ctx, "Suffix, such as cache: "); err != nil {
+			return scaffold.Refuse, err
 		}
 		if req.Suffix == "" {
-			return o.finish(ctx, r, p, conflict)
+			return scaffold.Refuse, errors.New("no suffix; nothing was changed")
 		}
-		p, err = scaffold.PlanResource(ctx, r.Repo, r.Config, scaffold.Deps{Random: o.Random, Now: o.Now}, req)
-	}
+		return scaffold.Refuse, nil
+	})
 	return o.finish(ctx, r, p, err)
+}
+
+// isNew reports whether a plan creates the resource, rather than finding it there.
+func isNew(p *scaffold.Plan) bool {
+	return slices.ContainsFunc(p.Files, func(f scaffold.FileChange) bool {
+		return f.Action == scaffold.Create && !strings.HasPrefix(f.Path, ".redis-gitops/")
+	})
+}
+
+// askMissing asks for the profile and the authentication of a new Redis where neither a flag nor the configuration has them.
+func (o *resourceOptions) askMissing(ctx context.Context, r *env.Repository, req *scaffold.ResourceRequest) (asked bool, err error) {
+	operator, err := cue.OperatorNamed(cmp.Or(req.Operator, r.Config.Operator.Name))
+	if err != nil || req.Type != "" && !slices.Contains(operator.Types, req.Type) {
+		return false, nil // a generator of the repository has values of its own; PlanResource has checked the operator
+	}
+	if req.Profile == "" && req.Size == "" && len(o.in.set) == 0 {
+		names, err := profileNames(false)(r, nil)
+		if err != nil {
+			return false, err
+		}
+		if req.Profile, err = o.chooseOr(ctx, "Profile (empty for none)? ", names); err != nil {
+			return false, err
+		}
+		asked = asked || req.Profile != ""
+	}
+	if o.in.auth == "" && r.Config.Defaults.Auth.Method == "" {
+		reply, err := o.Ask(ctx, "Authentication: none, existing:SECRET, sealed or external (empty for none)? ")
+		if err != nil {
+			return false, err
+		}
+		if reply != "" {
+			in := o.in
+			in.auth = reply
+			if err := in.into(req); err != nil {
+				return false, err
+			}
+			asked = true
+		}
+	}
+	return asked, nil
+}
+
+// chooseOr lets a person pick one of several, or none by an empty reply.
+func (o *resourceOptions) chooseOr(ctx context.Context, question string, options []string) (string, error) {
+	o.PrintErrf("%s\n", strings.Join(options, ", "))
+	for range maxReplies {
+		reply, err := o.Ask(ctx, question)
+		if err != nil || reply == "" || slices.Contains(options, reply) {
+			return reply, err
+		}
+		question = fmt.Sprintf("Unknown %q%s; enter one of the above, or nothing: ", reply, finding.DidYouMean(reply, options))
+	}
+	return "", errors.New("no valid reply; nothing was changed")
 }
 
 // askType asks for the type of a resource when there is more than one.

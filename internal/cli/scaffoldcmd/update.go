@@ -62,13 +62,14 @@ func (o *updateOptions) run(ctx context.Context, app, name string) error {
 		return err
 	}
 	defer r.FS.Close()
-	on := o.plan.Conflicts()
-	if o.merge {
-		on = scaffold.Mark
-	}
 	past, end := o.past(r)
 	defer end()
-	p, err := scaffold.PlanUpdate(ctx, r.Repo, r.Config, scaffold.UpdateRequest{App: app, Name: name, Past: past, Conflicts: on})
+	p, err := o.resolve(ctx, func(on scaffold.OnConflict) (*scaffold.Plan, error) {
+		if o.merge {
+			on = scaffold.Mark
+		}
+		return scaffold.PlanUpdate(ctx, r.Repo, r.Config, scaffold.UpdateRequest{App: app, Name: name, Past: past, Conflicts: on})
+	}, []choice{{"merge", "merge with conflict markers"}}, func(string) (scaffold.OnConflict, error) { return scaffold.Mark, nil })
 	if err := o.finish(ctx, r, p, err); err != nil || !o.check {
 		return err
 	}
