@@ -69,7 +69,7 @@ func TestCorpusGetStarted(t *testing.T) {
 		fmt.Sprint("argocd-root.yaml:61:1", "ApplicationSet", "shop", "shop", "default", "argocd-root.yaml:87:20"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	for _, doc := range r.deployers {
+	for _, doc := range r.deployers.docs {
 		if filepath.Base(filepath.Dir(doc.File)) == "disabled" {
 			t.Errorf("%s deploys, though nothing reaches it", doc.File)
 		}

@@ -61,12 +61,12 @@ type Parameter struct {
 // ApplicationSets, Flux HelmReleases and Kustomizations. They are looked for outside the applications and generators. A
 // file of these that is broken deploys nothing; [Repo.Documents] says what is wrong with it.
 func (a *App) Deployments() ([]Deployment, error) {
-	docs, err := a.repo.scanDeployers()
+	deployers, err := a.repo.scanDeployers()
 	if err != nil {
 		return nil, err
 	}
 	var found []Deployment
-	for _, doc := range docs {
+	for _, doc := range deployers.of(a.Dir) {
 		switch doc.Kind() {
 		case "Application":
 			found = append(found, a.argo(doc, doc.Get("metadata"), doc.Get("spec"), params{})...)
@@ -214,7 +214,7 @@ func (r *Repo) kustomizeNamespace(dir string) (string, finding.Position, error) 
 }
 
 // scanDeployers finds the documents that deploy applications, once.
-func (r *Repo) scanDeployers() ([]*Document, error) {
+func (r *Repo) scanDeployers() (*deployers, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.deployers != nil {
@@ -228,7 +228,7 @@ func (r *Repo) scanDeployers() ([]*Document, error) {
 	}
 	found = slices.DeleteFunc(found, func(doc *Document) bool { return !isDeployer(doc) })
 	roots := r.roots(found)
-	r.deployers = slices.DeleteFunc(found, func(doc *Document) bool { return isDisabled(doc, roots) })
+	r.deployers = newDeployers(slices.DeleteFunc(found, func(doc *Document) bool { return isDisabled(doc, roots) }))
 	return r.deployers, nil
 }
 
@@ -699,15 +699,15 @@ func (r *Repo) valuesFrom(doc *Document, n *yaml.Node) (*ValuesFrom, error) {
 // substitutions returns what the Flux Kustomizations that deploy a document substitute in it: those of the nearest directory, or nil
 // alone. Each gives a deployment of its own.
 func (r *Repo) substitutions(doc *Document) ([]*Substitution, error) {
-	all, err := r.scanDeployers()
+	deployers, err := r.scanDeployers()
 	if err != nil {
 		return nil, err
 	}
 	nearest := -1
 	found := []*Substitution{}
-	for _, by := range all {
+	for _, by := range deployers.kustomizations(path.Dir(doc.File)) {
 		dir, _ := repoPath(text(by.Get("spec", "path")))
-		if by.Kind() != "Kustomization" || dir != "." && !strings.HasPrefix(doc.File, dir+"/") || len(dir) < nearest {
+		if len(dir) < nearest {
 			continue
 		}
 		s, err := r.postBuild(by)

@@ -91,7 +91,7 @@ type Repo struct {
 	secret func(file string, text []byte, from, to int) bool // see [Options]
 
 	mu         sync.Mutex
-	deployers  []*Document // what deploys applications; nil until asked for
+	deployers  *deployers  // what deploys applications; nil until asked for
 	configMaps []*Document // nil until asked for
 }
 
