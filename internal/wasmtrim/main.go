@@ -237,7 +237,7 @@ func (m *module) trim(from, to string) error {
 	}
 	for _, name := range m.remove {
 		if _, err := os.Stat(filepath.Join(from, filepath.FromSlash(name))); err != nil {
-			return fmt.Errorf("%s to remove not found", name)
+			return fmt.Errorf("no %s to remove", name)
 		}
 	}
 	for _, e := range m.edits {
