@@ -163,3 +163,47 @@ func TestEnginesCorpus(t *testing.T) {
 	}
 	t.Logf("%d evaluations, %d violations", b.asked.Load(), b.answers.Load())
 }
+
+// recorder is a test that keeps its errors.
+type recorder struct {
+	testing.TB
+	mu     sync.Mutex
+	errors []string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errors = append(r.errors, fmt.Sprintf(format, args...))
+}
+
+// FuzzRules: whatever is in a manifest, no rule fails, and the plan of the rules and OPA report the same.
+func FuzzRules(f *testing.F) {
+	rules, err := policy.Rules()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, rule := range rules {
+		policy.Examples(rule)
+		for _, file := range repository(txtar.Parse([]byte(rule.Bad))) {
+			if i%20 == 0 && file.Name != ".redis-gitops.yaml" {
+				f.Add(string(file.Data))
+			}
+		}
+	}
+	seen := &recorder{TB: f}
+	compiled, _ := newBoth(seen)
+	f.Fuzz(func(t *testing.T, manifest string) {
+		r, _ := open(t, files("applications/shop/redis.yaml", manifest))
+		res, err := lint.Run(t.Context(), r, lint.Options{Strict: true, Today: today, Compiled: compiled})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, failure := range res.Failures {
+			t.Error(failure)
+		}
+		for _, e := range seen.errors {
+			t.Error(e)
+		}
+	})
+}
