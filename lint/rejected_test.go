@@ -3,6 +3,7 @@ package lint_test
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,8 +119,7 @@ func starts(t *testing.T, program, line string) (bool, string) {
 		case <-ended:
 			return false, strings.TrimSpace(out.String())
 		case <-time.After(10 * time.Millisecond):
-			_, err := os.Stat(socket)
-			up = err == nil
+			up = answers(socket) // it listens before it has checked everything
 		}
 		if up {
 			break
@@ -133,4 +133,21 @@ func starts(t *testing.T, program, line string) (bool, string) {
 		t.Fatalf("%s: neither started nor exited", line)
 	}
 	return true, ""
+}
+
+// answers reports whether a server replies on a socket, which it does once it has started.
+func answers(socket string) bool {
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return false
+	}
+	n, _ := c.Read(make([]byte, 16))
+	return n > 0
 }
