@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-	"sigs.k8s.io/kustomize/api/filesys"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
