@@ -151,14 +151,7 @@ func (o *failoverOptions) confirm(ctx context.Context, plan *cluster.Failover) e
 	if !o.Terminal {
 		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", plan.Plan())
 	}
-	answer, err := o.Ask(ctx, fmt.Sprintf("This will %s. Continue? [y/N] ", plan.Plan()))
-	if err != nil {
-		return err
-	}
-	if word := strings.ToLower(answer); word != "y" && word != "yes" {
-		return errors.New("canceled; nothing was changed")
-	}
-	return nil
+	return o.Confirm(ctx, fmt.Sprintf("This will %s. Continue?", plan.Plan()))
 }
 
 func (o *failoverOptions) printFailover(f *cluster.Failover) {

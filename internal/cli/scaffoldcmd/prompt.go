@@ -99,12 +99,5 @@ func (o *planOptions) confirmRemoval(ctx context.Context, p *scaffold.Plan) erro
 			o.PrintErrf("%-6s %s\n", f.Action, f.Path)
 		}
 	}
-	reply, err := o.Ask(ctx, "Continue? [y/N] ")
-	if err != nil {
-		return err
-	}
-	if word := strings.ToLower(reply); word != "y" && word != "yes" {
-		return errors.New("canceled; nothing was changed")
-	}
-	return nil
+	return o.Confirm(ctx, "Continue?")
 }

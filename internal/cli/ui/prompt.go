@@ -45,6 +45,18 @@ func (u *UI) Ask(ctx context.Context, question string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
+// Confirm asks a question that y or yes answers; anything else cancels.
+func (u *UI) Confirm(ctx context.Context, question string) error {
+	answer, err := u.Ask(ctx, question+" [y/N] ")
+	if err != nil {
+		return err
+	}
+	if word := strings.ToLower(answer); word != "y" && word != "yes" {
+		return errors.New("canceled; nothing was changed")
+	}
+	return nil
+}
+
 // Choose lets a person pick one of several by its number or name.
 func (u *UI) Choose(ctx context.Context, question string, options []string) (string, error) {
 	for i, o := range options {
