@@ -60,7 +60,7 @@ func examples(t *testing.T) []string {
 	return files
 }
 
-// Each example has manifests, and the Redises in them; the line "namespace NAME" of its comment gives where they
+// Each example has manifests, and the Redis instances in them; the line "namespace NAME" of its comment gives where they
 // go, and "operator NAME VERSION" what the configuration says. UPDATE=1 writes what is found.
 func TestFind(t *testing.T) {
 	for _, file := range examples(t) {

@@ -518,7 +518,7 @@ func toNumber(m *machine, args []any) any {
 	return otherToNumber(m, args)
 }
 
-// walk gives the pairs of a path and what is there.
+// walk returns the pairs of a path and its value.
 func walk(_ *machine, args []any) any {
 	out := &array{}
 	var below func(path []any, v any)

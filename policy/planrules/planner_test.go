@@ -160,7 +160,7 @@ func (t *translator) encode(v any) []byte {
 	case *set:
 		return list(tagSet, len(v.elems), v.inOrder())
 	}
-	panic(fmt.Sprintf("%T is no value", v))
+	panic(fmt.Sprintf("%T is not a value", v))
 }
 
 func appendText(b []byte, s string) []byte {

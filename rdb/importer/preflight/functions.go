@@ -40,7 +40,7 @@ func (ch *checker) checkFunctionsOf(ctx context.Context, add func(error)) {
 	}
 	count := len(ch.dump.Libraries)
 	if ch.Options.Method == plan.Replication || ch.Options.Existing == plan.Skip || ch.keeper.Resumed() || count == 0 {
-		return // what is there is replaced, or kept
+		return // existing functions are replaced or kept
 	}
 	list, err := ch.List(ctx, "FUNCTION", "LIST")
 	have := server.LibrariesOf(list)

@@ -73,7 +73,7 @@ func (ch *checker) run(ctx context.Context) error {
 	} else {
 		ch.dump, err = survey.Scan(ctx, ch.Plan, &ch.Account)
 		if err == nil && ch.dump.Tail != nil && ch.Options.Method == plan.Auto {
-			// The target will load the dump before the commands by itself, which asks more of the dump.
+			// The target loads the dump itself, before the commands, which asks more of the dump.
 			ch.Options.Method, ch.Lifetimes = plan.Replication, account.Lifetimes{}
 			ch.dump, err = survey.Scan(ctx, ch.Plan, &ch.Account)
 		}
