@@ -5,7 +5,9 @@ import (
 	"encoding/xml"
 )
 
-func init() { register("checkstyle", "Checkstyle XML, for Jenkins and reviewdog", writeCheckstyle) }
+func init() {
+	register("checkstyle", "application/xml", "Checkstyle XML, for Jenkins and reviewdog", writeCheckstyle)
+}
 
 type checkstyle struct {
 	XMLName xml.Name         `xml:"checkstyle"`

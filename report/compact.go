@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	register("compact", "one finding per line, for editors and scripts: file:line:column: severity: message [rule]", writeCompact)
+	register("compact", "text/plain", "one finding per line, for editors and scripts: file:line:column: severity: message [rule]", writeCompact)
 }
 
 func writeCompact(b *bytes.Buffer, v *view) {

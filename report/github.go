@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register("github", "GitHub Actions annotations: the ten most severe of each kind, since GitHub drops the rest", writeGitHub)
+	register("github", "text/plain", "GitHub Actions annotations: the ten most severe of each kind, since GitHub drops the rest", writeGitHub)
 }
 
 // githubLimit is how many annotations of each kind GitHub takes from a step; it drops further ones without a word

@@ -2,7 +2,7 @@ package report
 
 import "bytes"
 
-func init() { register("gitlab", "GitLab Code Quality", writeGitLab) }
+func init() { register("gitlab", "application/json", "GitLab Code Quality", writeGitLab) }
 
 // The format is that of GitLab's documentation, "Code Quality report format".
 type gitlabIssue struct {

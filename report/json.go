@@ -10,7 +10,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-func init() { register("json", "JSON, described by docs/schema/findings.schema.json", writeJSON) }
+func init() {
+	register("json", "application/json", "JSON, described by docs/schema/findings.schema.json", writeJSON)
+}
 
 // The JSON format is a contract: a field keeps its name and meaning as long as jsonVersion stays.
 const jsonVersion = 1

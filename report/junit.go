@@ -9,7 +9,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-func init() { register("junit", "JUnit XML, for test reports", writeJUnit) }
+func init() { register("junit", "application/xml", "JUnit XML, for test reports", writeJUnit) }
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`

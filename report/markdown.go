@@ -10,7 +10,7 @@ import (
 )
 
 func init() {
-	register("markdown", "Markdown for a pull request comment (at most 65,536 characters) or job summary", writeMarkdown)
+	register("markdown", "text/markdown", "Markdown for a pull request comment (at most 65,536 characters) or job summary", writeMarkdown)
 }
 
 const (

@@ -131,6 +131,7 @@ type Options struct {
 // Format is one way to write findings.
 type Format struct {
 	Name  string
+	Media string // media type (IANA), such as text/plain
 	Title string // what it is for, in half a sentence
 	write func(*bytes.Buffer, *view)
 }
@@ -138,12 +139,12 @@ type Format struct {
 // formats are the formats by name: the file of each registers it.
 var formats = map[string]Format{}
 
-// register adds a format. The title, half a sentence, follows its name in the documentation.
-func register(name, title string, write func(*bytes.Buffer, *view)) {
+// register adds a format. The title, half a sentence, follows its name in the documentation; tests read the report as its media type.
+func register(name, media, title string, write func(*bytes.Buffer, *view)) {
 	if _, ok := formats[name]; ok {
 		panic("two files register the format " + name)
 	}
-	formats[name] = Format{name, title, write}
+	formats[name] = Format{name, media, title, write}
 }
 
 // Formats lists the formats in the order of the help text: the default one, then the others by name.

@@ -12,7 +12,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
-func init() { register("sarif", "SARIF 2.1.0, for GitHub code scanning and editors", writeSARIF) }
+func init() {
+	register("sarif", "application/sarif+json", "SARIF 2.1.0, for GitHub code scanning and editors", writeSARIF)
+}
 
 // What GitHub takes of a SARIF file (docs.github.com, "SARIF support for code scanning"). It refuses a file with more
 // results, and cuts the rest itself.

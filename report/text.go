@@ -9,7 +9,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-func init() { register("text", "source lines, causes and fixes (for people)", writeText) }
+func init() { register("text", "text/plain", "source lines, causes and fixes (for people)", writeText) }
 
 // The SGR codes of the text format.
 const (

@@ -272,9 +272,9 @@ func formatsPage() (string, error) {
 		"```console\n$ redis-gitops lint --format text --format sarif=lint.sarif --format junit=lint.xml\n```\n\n" +
 		"Reports never contain values that may be secrets (printed as `***`), control characters, or text of the repository that a terminal, browser\n" +
 		"or CI runner would interpret. Paths are relative to the repository; lines and columns start at 1. The output is the same for any number of\ncores.\n\n" +
-		"JSON is a contract ([schema/findings.schema.json](schema/findings.schema.json)): fields are added, not renamed or removed.\n\n| format | |\n|---|---|\n")
+		"JSON is a contract ([schema/findings.schema.json](schema/findings.schema.json)): fields are added, not renamed or removed.\n\n| format | media type | |\n|---|---|---|\n")
 	for _, f := range report.Formats() {
-		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", f.Name, f.Name, cell(f.Title))
+		fmt.Fprintf(&b, "| [%s](#%s) | `%s` | %s |\n", f.Name, f.Name, f.Media, cell(f.Title))
 	}
 	source := []byte("resources:\n  redis:\n    memory: 100MB\n")
 	run := &report.Run{
