@@ -9,49 +9,24 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
+	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 )
 
-// fileFlags are the flags that name a file or directory which is read, and what else a command with them needs. Every other
-// flag that takes a text is in otherFlags, so that a new one is put into one of the two.
-var fileFlags = map[string]map[string][]string{
-	"lint":              {"baseline": nil, "policy": nil},
-	"generate resource": {"cert": {"--auth", "sealed"}},
-	"url":               {"password-file": nil, "kubeconfig": {"--live"}, "tls-ca": {"--live"}, "tls-cert": {"--live"}, "tls-key": {"--live"}},
-	"sentinel-url":      {"password-file": nil, "kubeconfig": {"--live"}, "tls-ca": {"--live"}, "tls-cert": {"--live"}, "tls-key": {"--live"}},
-	"rdb serve":         {"password-file": {"--listen", "127.0.0.1:0"}},
-	"web":               {"page": nil},
-	"import":            {"password-file": nil, "sentinel-password-file": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil, "source-password-file": nil, "source-sentinel-password-file": nil, "source-tls-ca": nil, "source-tls-cert": nil, "source-tls-key": nil, "kubeconfig": nil},
-	"dump":              {"password-file": nil, "sentinel-password-file": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil, "kubeconfig": nil},
-	"cli":               {"kubeconfig": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil},
-	"sentinel-cli":      {"kubeconfig": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil},
-	"failover":          {"kubeconfig": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil},
-	"primaries":         {"kubeconfig": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil},
-	"port-forward":      {"kubeconfig": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil},
-	"doctor":            {"kubeconfig": nil, "tls-ca": nil, "tls-cert": nil, "tls-key": nil},
-}
+// notRead are the flags with a usage about a file that are not of the type flags.FileType: config and values name files of the
+// repository, which package repo reads; the others name files that are written, or a name in their text.
+var notRead = []string{"config", "values", "format", "html", "checkpoint"}
 
-// otherFlags take a text that is no name of a file to read. config and values name files of the repository, which package repo
-// reads; format and html name files that are written.
-var otherFlags = []string{"directory", "config", "color", "timeout", "max-memory", "format", "fail-on", "scope", "fix", "enable", "disable", "only", "new-from-rev", "values", "output",
-	"suffix", "operator", "profile", "size", "set", "auth", "store", "namespace", "env", "name", "image", "hostname", "context", "tls-server-name",
-	"username", "source-username", "source-tls-server-name", "listen", "announce", "db", "map-db", "match", "exclude", "type", "ttl", "to-version", "module", "html", "separator", "at",
-	"method", "verify", "rate", "progress", "checkpoint", "patience", "max-lag", "wait", "to", "jobs", "port"}
-
-// arguments are those of the commands with a flag that names a file, in a repository with an application shop.
-var arguments = map[string][]string{
-	"generate resource": {"shop", "redis"}, "url": {"shop"}, "sentinel-url": {"shop"}, "rdb serve": {"dump.rdb"}, "import": {"dump.rdb", "rediss://127.0.0.1:1"}, "dump": {"rediss://127.0.0.1:1", "out.rdb"},
-	"cli": {"shop"}, "sentinel-cli": {"shop"}, "failover": {"shop"}, "port-forward": {"shop"}, "doctor": {"shop"},
-}
+var aboutFile = regexp.MustCompile(`\bfile\b`)
 
 // kinds makes a file of every kind that must not be read, by name.
 func kinds(t *testing.T) map[string]string {
@@ -80,10 +55,7 @@ func kinds(t *testing.T) map[string]string {
 // TestHostileFiles gives every flag that names a file, and every argument that does, a file of every kind that is not one: a
 // clear error, and at once.
 func TestHostileFiles(t *testing.T) {
-	commands := leaves()
-	for name, c := range commands {
-		c.Flags().VisitAll(func(f *pflag.Flag) { checkKnown(t, name, c, f) })
-	}
+	scripts, commands := runsOf(t, "TestHostileFiles"), leaves()
 	dir := newShop(t)
 	var made bytes.Buffer
 	a := newApp()
@@ -97,26 +69,17 @@ func TestHostileFiles(t *testing.T) {
 	t.Chdir(dir)
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	for kind, file := range kinds(t) {
-		for name, flags := range fileFlags {
-			for flag, more := range flags {
-				if flag == "policy" && kind == "directory" || flag == "page" && kind == "directory" {
-					continue // a directory is what they name; an empty one is refused in other words
+		for name, c := range commands {
+			c.Flags().VisitAll(func(f *pflag.Flag) {
+				if path := namesPath(t, name, f); !path || f.Value.Type() == flags.DirectoryType && kind == "directory" {
+					return // an empty directory is refused in other words
 				}
-				if flag == "kubeconfig" && (name == "import" || name == "dump") {
-					more = nil
+				i := slices.IndexFunc(scripts.calls[name], func(c call) bool { return c.matches(f.Name) })
+				if i < 0 {
+					t.Fatalf("--%s of %q names what is read; a script needs \"# TestHostileFiles: %s …\", with the arguments with which it reads it", f.Name, name, name)
 				}
-				args := append(strings.Fields(name), arguments[name]...)
-				if flag == "kubeconfig" && name == "import" {
-					args = []string{"import", "dump.rdb", "shop"}
-				}
-				if flag == "kubeconfig" && name == "dump" {
-					args = []string{"dump", "shop", "out.rdb"}
-				}
-				if strings.HasPrefix(flag, "source-") {
-					args = []string{"import", "rediss://127.0.0.1:1", "redis://127.0.0.1:1"}
-				}
-				refusedAtOnce(t, kind+" as --"+flag+" of "+name, file, append(append(args, "--"+flag, file), more...))
-			}
+				refusedAtOnce(t, kind+" as --"+f.Name+" of "+name, file, append(slices.Clone(scripts.calls[name][i].args), "--"+f.Name, file))
+			})
 		}
 		if kind == "missing" || kind == "huge" { // a huge dump is looked at from its beginning, and refused there
 			continue
@@ -141,16 +104,18 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-func checkKnown(t *testing.T, name string, c *cobra.Command, f *pflag.Flag) {
+// namesPath reports whether a flag names something that is read.
+func namesPath(t *testing.T, name string, f *pflag.Flag) bool {
 	t.Helper()
 	switch f.Value.Type() {
-	case "bool", "int", "duration":
-		return
+	case flags.FileType, flags.DirectoryType:
+		return true
+	case "string", "stringArray", "strings":
+		if aboutFile.MatchString(f.Usage) && !slices.Contains(notRead, f.Name) {
+			t.Errorf("--%s of %q: add it by flags.File if it names a file that is read, or to notRead in infile_test.go", f.Name, name)
+		}
 	}
-	_, file := fileFlags[name][f.Name]
-	if !file && !slices.Contains(otherFlags, f.Name) {
-		t.Errorf("--%s of %s has to be in one of the two tables of infile_test.go: fileFlags if it names a file that is read, or otherFlags", f.Name, c.CommandPath())
-	}
+	return false
 }
 
 // refusedAtOnce runs a command, which must end with an error that names the file.

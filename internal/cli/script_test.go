@@ -204,7 +204,7 @@ func TestScriptLength(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := bytes.Count(script.Comment, []byte("\n")); n > maxScript {
+		if n := bytes.Count(script.Comment, []byte("\n")) - len(runLine.FindAll(script.Comment, -1)); n > maxScript {
 			t.Errorf("%s has %d lines before its files, %d allowed; split it by topic", name, n, maxScript)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -80,22 +79,9 @@ var slowChart = map[string]string{
 const slowRecord = "version: 1\ncommand: generate resource slow redis\napplication: slow\nfolder: resources\ntype: redis\nname: redis\ngenerator: built-in redis.yaml\n" +
 	"placeholders: {application: slow, name: redis, camelName: redis, suffix: \"\", namespace: default}\nfiles: []\n"
 
-// endByThemselves are the commands that wait for nothing, with the reason.
-var endByThemselves = map[string]string{
-	"rules list":            "prints what is in the program",
-	"rules show":            "prints what is in the program",
-	"policy export":         "writes what is in the program",
-	"version":               "prints what is in the program",
-	"help":                  "prints what is in the program",
-	"completion bash":       "prints what is in the program",
-	"completion zsh":        "prints what is in the program",
-	"completion fish":       "prints what is in the program",
-	"completion powershell": "prints what is in the program",
-}
-
-// waitingCommands gives, for every other command, arguments with which it waits: for the other end of a pipe, standard input, a
-// server, the API server, a template, Git, another run that has locked the repository.
-func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
+// waiting makes what a command can wait for, by the names that the scripts have for it: the other end of a pipe, a server, the API
+// server, another run that has locked the repository.
+func waiting(t *testing.T, dir, locked string) map[string]string {
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	writeTree(t, dir, map[string]string{"kubeconfig": "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: a\n  cluster: {server: 'http://" + silent(t) + "'}\ncontexts:\n- name: a\n  context: {cluster: a, user: a}\nusers:\n- name: a\n  user: {}\n"})
 	pipe, dump, out, page := filepath.Join(dir, "pipe"), filepath.Join(dir, "dump.rdb"), filepath.Join(dir, "out.rdb"), filepath.Join(dir, "page")
@@ -103,47 +89,13 @@ func waitingCommands(t *testing.T, dir, locked string) map[string][][]string {
 		t.Fatal(err)
 	}
 	writeTree(t, dir, map[string]string{"dump.rdb": "REDIS0009\xff\x00\x00\x00\x00\x00\x00\x00\x00", "page/index.html": "<!doctype html>", "page/core.json": "{}"})
-	redis := "redis://" + silent(t)
-	live := []string{"--kubeconfig", kubeconfig, "-n", "shop"}
-	return map[string][][]string{
-		"init":                 {{locked}},
-		"generate application": {{"new", "-C", locked}},
-		"generate resource":    {{"shop", "redis", "-C", locked}},
-		"generate deployment":  {{"shop", "deployment", "-C", locked}},
-		"generate update":      {{"-C", locked}, {"old", "--dry-run"}},
-		"destroy resource":     {{"shop", "redis", "-C", locked}},
-		"destroy application":  {{"shop", "-C", locked}},
-		"destroy deployment":   {{"shop", "deployment", "-C", locked}},
-		"list":                 {{"slow"}},
-		"lint":                 {{}, {"--timeout", "0"}, {"--max-memory", "0"}, {"--new-from-rev", "HEAD"}, {"--fix", "-C", locked}},
-		"render":               {{}, {"slow"}, {"--only", "redis"}},
-		"undo":                 {{"-C", locked}},
-		"url":                  {{"slow"}, append([]string{"slow", "--live"}, live...)},
-		"sentinel-url":         {{"slow"}},
-		"cli":                  {append([]string{"shop"}, live...), {"slow", "--kubeconfig", kubeconfig}},
-		"sentinel-cli":         {append([]string{"shop"}, live...)},
-		"failover":             {append([]string{"shop"}, live...)},
-		"operators":            {{}},
-		"primaries":            {live},
-		"port-forward":         {append([]string{"shop"}, live...)},
-		"doctor":               {append([]string{"shop"}, live...)},
-		"import":               {{pipe, redis}, {"-", redis}, {"http://" + silent(t) + "/dump.rdb", redis}, {redis, redis}},
-		"dump":                 {{redis, out}, {redis, "-"}, append([]string{"shop", out}, live...)},
-		"rdb info":             {{pipe}, {"-"}},
-		"rdb verify":           {{pipe}, {"-"}},
-		"rdb keys":             {{pipe}, {"-"}},
-		"rdb show":             {{pipe, "key"}, {"-", "key"}},
-		"rdb tree":             {{pipe}, {"-"}},
-		"rdb diff":             {{pipe, dump}, {dump, pipe}},
-		"rdb convert":          {{pipe, out, "--to-version", "7.0"}, {"-", out, "--to-version", "7.0"}},
-		"rdb filter":           {{pipe, out}, {"-", out}},
-		"rdb serve":            {{dump, "--listen", "127.0.0.1:0"}},
-		"evaluate-rules":       {{}},
-		"web":                  {{"--page", page}},
+	return map[string]string{
+		"KUBECONFIG": kubeconfig, "PIPE": pipe, "DUMP": dump, "OUT": out, "PAGE": page, "LOCKED": locked,
+		"REDIS": "redis://" + silent(t), "HTTP": "http://" + silent(t),
 	}
 }
 
-// TestSignal ends every command while it waits. A new command has to be in one of the two tables.
+// TestSignal ends every command while it waits, with the arguments that its script has for that.
 func TestSignal(t *testing.T) {
 	dir, locked := t.TempDir(), t.TempDir()
 	writeTree(t, dir, slowChart)
@@ -163,28 +115,22 @@ func TestSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeTree(t, dir, map[string]string{".redis-gitops/generated/slow/redis.yaml": slowRecord})
-	tool, waiting := builtTool(t), waitingCommands(t, dir, locked)
-	known := leaves()
-	for name := range known {
-		if (waiting[name] == nil) == (endByThemselves[name] == "") {
-			t.Errorf("command %q has to be in one of the two tables of stop_test.go: waitingCommands, with arguments with which it waits, or endByThemselves, with the reason why it never does", name)
-		}
-	}
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(waiting)), slices.Collect(maps.Keys(endByThemselves))) {
-		if known[name] == nil && name != "help" && !strings.HasPrefix(name, "completion ") {
-			t.Errorf("there is no command %q any more", name)
-		}
-	}
-	for name, calls := range waiting {
+	tool, names, all := builtTool(t), waiting(t, dir, locked), runsOf(t, "TestSignal")
+	all.check(t, "TestSignal", "with arguments with which it waits")
+	for name, calls := range all.calls {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
-			var all sync.WaitGroup
-			for _, args := range calls {
+			var group sync.WaitGroup
+			for _, c := range calls {
+				args := slices.Clone(c.args)
+				for i := range args {
+					args[i] = os.Expand(args[i], func(name string) string { return names[name] })
+				}
 				for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-					all.Go(func() { signalled(t, tool, dir, append(strings.Fields(name), args...), signal) })
+					group.Go(func() { signalled(t, tool, dir, args, signal) })
 				}
 			}
-			all.Wait()
+			group.Wait()
 		})
 	}
 }

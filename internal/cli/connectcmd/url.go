@@ -93,7 +93,7 @@ func (o *urlOptions) command(name, short, long string) *cobra.Command {
 	o.Add(c)
 	set.BoolVar(&o.live, "live", false, "verify it against the cluster")
 	set.BoolVar(&o.showPassword, "show-password", false, "with --live: insert the password of the Secret into the URL")
-	set.StringVar(&o.passwordFile, "password-file", "", "insert the password from this file into the URL")
+	flags.File(set, &o.passwordFile, "password-file", "insert the password from this file into the URL")
 	c.MarkFlagsMutuallyExclusive("format", "sentinels")
 	c.MarkFlagsMutuallyExclusive("password-file", "sentinels")
 	c.MarkFlagsMutuallyExclusive("show-password", "password-file")

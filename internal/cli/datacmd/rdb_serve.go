@@ -66,7 +66,7 @@ func newServe(e *env.Env) *cobra.Command {
 	set := c.Flags()
 	set.StringVar(&o.listen, "listen", "127.0.0.1:6380", "address to listen on; :6380 for all interfaces")
 	set.StringVar(&o.username, "username", "", "user name the server must authenticate with (masteruser)")
-	set.StringVar(&o.passwordFile, "password-file", "", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
+	flags.File(set, &o.passwordFile, "password-file", "file with the password the server must use (masterauth; default: $REDIS_SERVE_PASSWORD)")
 	set.StringSliceVar(&o.modules, "module", nil, "module of the server, by its name in MODULE LIST; may be repeated; module data is refused without it")
 	set.BoolVar(&o.once, "once", false, "exit after one server has loaded the dump and disconnected")
 	return c

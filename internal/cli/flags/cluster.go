@@ -12,7 +12,7 @@ type Cluster struct {
 // Add adds the flags of a command that asks about one Redis.
 func (f *Cluster) Add(c *cobra.Command) {
 	set := c.Flags()
-	set.StringVar(&f.Kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, ~/.kube/config, or the in-cluster configuration)")
+	File(set, &f.Kubeconfig, "kubeconfig", "kubeconfig file (default: $KUBECONFIG, ~/.kube/config, or the in-cluster configuration)")
 	set.StringVar(&f.Context, "context", "", "kubeconfig context (default: the current context)")
 	set.StringVarP(&f.Namespace, "namespace", "n", "", "namespace (default: from the repository, or of the current context)")
 	if set.Lookup("tls-ca") == nil { // import and dump have them, also for URLs

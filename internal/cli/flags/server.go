@@ -30,11 +30,11 @@ type Server struct {
 func (f *Server) Add(c *cobra.Command) {
 	set, p, env := c.Flags(), f.Prefix, f.env("PASSWORD")
 	set.StringVar(&f.Username, p+"username", "", "user name, if not in the URL")
-	set.StringVar(&f.PasswordFile, p+"password-file", "", "file with the password (default: $"+env+")")
-	set.StringVar(&f.SentinelPasswordFile, p+"sentinel-password-file", "", "file with the password of the sentinels (default: "+f.env("SENTINEL_PASSWORD")+")")
-	set.StringVar(&f.CA, p+"tls-ca", "", "CA certificate file (PEM) to verify the server (default: the system's; for a NAME, the server is not verified, because traffic goes through the API server)")
-	set.StringVar(&f.Cert, p+"tls-cert", "", "client certificate file (PEM)")
-	set.StringVar(&f.Key, p+"tls-key", "", "private key file of the client certificate (PEM)")
+	File(set, &f.PasswordFile, p+"password-file", "file with the password (default: $"+env+")")
+	File(set, &f.SentinelPasswordFile, p+"sentinel-password-file", "file with the password of the sentinels (default: "+f.env("SENTINEL_PASSWORD")+")")
+	File(set, &f.CA, p+"tls-ca", "CA certificate file (PEM) to verify the server (default: the system's; for a NAME, the server is not verified, because traffic goes through the API server)")
+	File(set, &f.Cert, p+"tls-cert", "client certificate file (PEM)")
+	File(set, &f.Key, p+"tls-key", "private key file of the client certificate (PEM)")
 	set.StringVar(&f.ServerName, p+"tls-server-name", "", "server name to send and verify (default: the host; for a NAME, its Service)")
 	set.BoolVar(&f.Insecure, p+"insecure", false, "do not verify the server certificate")
 }

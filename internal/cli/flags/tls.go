@@ -44,8 +44,8 @@ func (f *TLS) CLI() []string {
 // add adds the flags of a command that takes the name of a Redis.
 func (f *TLS) add(c *cobra.Command) {
 	set := c.Flags()
-	set.StringVar(&f.CA, "tls-ca", "", "CA certificate file (PEM) to verify the server; by default the server is not verified, because traffic goes through the API server")
-	set.StringVar(&f.Cert, "tls-cert", "", "client certificate file (PEM)")
-	set.StringVar(&f.Key, "tls-key", "", "private key file of the client certificate (PEM)")
+	File(set, &f.CA, "tls-ca", "CA certificate file (PEM) to verify the server; by default the server is not verified, because traffic goes through the API server")
+	File(set, &f.Cert, "tls-cert", "client certificate file (PEM)")
+	File(set, &f.Key, "tls-key", "private key file of the client certificate (PEM)")
 	set.StringVar(&f.ServerName, "tls-server-name", "", "with --tls-ca: server name to verify (default: SERVICE.NAMESPACE.svc of the Redis)")
 }

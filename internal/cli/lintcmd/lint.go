@@ -102,9 +102,9 @@ func newLint(e *env.Env, version string) *cobra.Command {
 	p.Lookup("fix").NoOptDefVal = fixSafe
 	flags.Complete(c, "fix", []string{fixSafe, fixSuggested})
 	p.BoolVar(&o.diff, "diff", false, "with --fix: print the changes as a patch, write nothing")
-	p.StringVar(&o.baseline, "baseline", "", "baseline file: ignore the findings it lists")
+	flags.File(p, &o.baseline, "baseline", "baseline file: ignore the findings it lists")
 	p.BoolVar(&o.createBaseline, "create-baseline", false, "write the current findings to the --baseline file")
-	p.StringArrayVar(&o.policies, "policy", nil, "directory with custom Rego rules; may be repeated")
+	flags.Directories(p, &o.policies, "policy", "directory with custom Rego rules; may be repeated")
 	p.BoolVar(&o.noRepoCode, "no-repo-code", false, "do not run rules from the repository (for untrusted pull requests)")
 	p.StringArrayVar(&o.values, "values", nil, "also render with these values files, comma-separated, relative to each chart or to the repository; may be repeated")
 	p.BoolVar(&o.noSuppressions, "no-suppressions", false, "ignore all suppressions")

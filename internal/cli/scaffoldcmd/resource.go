@@ -62,7 +62,7 @@ Examples:
 	f.StringVar(&o.req.Size, "size", "", "size: dev for a single small instance")
 	f.StringArrayVar(&o.in.set, "set", nil, "set a value, such as memory=1Gi; may be repeated")
 	f.StringVar(&o.in.auth, "auth", "", "authentication: none, existing:SECRET, sealed, external or external:KEY")
-	f.StringVar(&o.in.cert, "cert", "", "with --auth sealed: certificate file of the sealed-secrets controller")
+	flags.File(f, &o.in.cert, "cert", "with --auth sealed: certificate file of the sealed-secrets controller")
 	f.StringVar(&o.req.Auth.Store, "store", "", "with --auth external: ClusterSecretStore, or SecretStore/NAME")
 	f.StringVar(&o.req.Namespace, "namespace", "", "namespace of the application (default: from Argo CD or Flux)")
 	f.StringArrayVar(&o.in.env, "env", nil, "rename an environment variable, for example REDIS_URL=CACHE_URL; may be repeated")

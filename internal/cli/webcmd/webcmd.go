@@ -56,7 +56,7 @@ func New(e *env.Env) *cobra.Command {
 	}
 	c.Flags().IntVar(&o.port, "port", 0, "port on 127.0.0.1 (default: a free port)")
 	c.Flags().BoolVar(&o.open, "open", false, "open the browser")
-	c.Flags().StringVar(&o.page, "page", "", "directory with the built page (default: included in this build)")
+	flags.Directory(c.Flags(), &o.page, "page", "directory with the built page (default: included in this build)")
 	return c
 }
 
