@@ -260,7 +260,7 @@ func TestUpdateFromHistory(t *testing.T) {
 		{"no generator then, named", UpdateRequest{App: "shop", Name: "thing-two", Past: gave(made, "")}, ""},
 		{"not committed", UpdateRequest{App: "shop", Past: fails(fs.ErrNotExist)}, "-"},
 		{"not committed, named", UpdateRequest{App: "shop", Name: "thing-two", Past: fails(fs.ErrNotExist)},
-			"it is not in Git history, so your changes cannot be told apart; run `redis-gitops generate resource shop thing --suffix two --keep` to record it as is"},
+			"it is not in Git history, so your changes cannot be distinguished; run `redis-gitops generate resource shop thing --suffix two --keep` to record it as is"},
 		{"no history", UpdateRequest{App: "shop"}, "-"},
 		{"no history, named", UpdateRequest{App: "shop", Name: "thing-two"}, "there is no Git history"},
 		{"no Git", UpdateRequest{App: "shop", Past: fails(errors.New("there is no git command; install Git"))}, "its history cannot be read: there is no git command; install Git"},

@@ -65,7 +65,7 @@ export function unpressed(view: object, f: () => void): boolean {
 
 export const byId = (id: string) => document.getElementById(id)!;
 
-// say tells screen readers.
+// say announces a text to screen readers.
 export function say(text: string) {
   byId("live").textContent = text;
 }
