@@ -60,6 +60,10 @@ var modules = []module{
 			// @embed reads files: it brings every encoding, and our schemas have none.
 			{"cue/cuecontext/cuecontext.go", `\t"cuelang.org/go/cue/inject/embed"\n`, ""},
 			{"cue/cuecontext/cuecontext.go", `\tr\.AddInjection\(embed\.New\(\)\)\n`, ""},
+			// Values as CUE source, which nobody asks for: Syntax and the verbs of fmt bring the exporter.
+			{"cue/types.go", cut + `\to := getOptions\(opts\)\n\n\tp := export\.Profile\{.*?\n}\n`, "\treturn nil\n}\n"},
+			{"cue/format.go", cut + `func formatCUE\(.*`, "func formatCUE(state fmt.State, v Value, _, _ bool) { fmt.Fprint(state, v.Path()) }\n"},
+			{"cue/format.go", cut + `import \(.*?\)`, "import (\n\t\"fmt\"\n\t\"math/big\"\n)"},
 			// Instances for other programs of CUE.
 			{"cue/marshal.go", cut + `// root\..*`, ""},
 			{"cue/marshal.go", cut + `import \(.*?\n\)`, ""},
@@ -122,7 +126,27 @@ var modules = []module{
 		// Conversions of another library's types, which bring all of protobuf; kustomize reads OpenAPI without them.
 		remove: []string{"pkg/validation/spec/gnostic.go"},
 	},
-	{path: "sigs.k8s.io/kustomize/api", version: "v0.21.2", http: true},
+	{
+		path: "sigs.k8s.io/kustomize/api", version: "v0.21.2", http: true,
+		// What starts a program: Git, Helm, functions and plugins. render reports each of them before kustomize sees it.
+		remove: []string{"internal/git/gitrunner.go"},
+		edits: []edit{
+			{"internal/git/cloner.go", cut + `func ClonerUsingGitExec\(.*?\n}\n`, "func ClonerUsingGitExec(*RepoSpec) error { return errors.New(\"no Git in the browser\") }\n"},
+			{"internal/git/cloner.go", `import \(\n`, "import (\n\t\"errors\"\n\n"},
+			{"internal/plugins/loader/loader.go", cut + `(\) loadPlugin\([^\n]*\n).*`, `) loadPlugin(res *resource.Resource) (resmap.Configurable, error) {
+	return nil, errors.Errorf("plugin %s is not built in", res.OrgId())
+}
+`},
+			{"internal/plugins/loader/loader.go", `\t"os"\n`, ""},
+			{"internal/plugins/loader/loader.go", `\t"sigs.k8s.io/kustomize/api/internal/plugins/execplugin"\n\t"sigs.k8s.io/kustomize/api/internal/plugins/fnplugin"\n`, ""},
+			{"internal/builtins/HelmChartInflationGenerator.go", cut + `\) runHelmCommand\(.*?\n}\n`, `) runHelmCommand([]string) ([]byte, error) {
+	return nil, errors.Errorf("no Helm in the browser")
+}
+`},
+			{"internal/builtins/HelmChartInflationGenerator.go", `\t"os/exec"\n`, ""},
+			{"internal/builtins/HelmChartInflationGenerator.go", `\t"slices"\n`, ""},
+		},
+	},
 }
 
 func run(dir string) error {
