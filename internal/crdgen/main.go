@@ -3,7 +3,8 @@
 //
 //	go run ./internal/crdgen -o cue/operator/spotahome/schema.cue 1.2.4=crd-1.2.4.yaml 1.3.0=crd-1.3.0.yaml
 //
-// An operator's version may be given several times, once for each of its files.
+// An operator's version may be given several times, once for each of its files; two definitions of one kind become one that accepts
+// what either does. -optional names a field that the definition requires and the operator fills in before it is checked.
 package main
 
 import (
@@ -17,15 +18,21 @@ import (
 
 func main() {
 	out := flag.String("o", "schema.cue", "the file to write; its folder names the operator")
+	var optional []string
+	flag.Func("optional", "a field that need not be set, such as spec.authSecret.kind; may be repeated", func(path string) error {
+		optional = append(optional, path)
+		return nil
+	})
 	flag.Parse()
-	if err := run(*out, flag.Args()); err != nil {
+	if err := run(*out, optional, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "crdgen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out string, args []string) error {
+func run(out string, optional, args []string) error {
 	g := newGenerator()
+	g.optional = optional
 	for _, arg := range args {
 		version, file, ok := strings.Cut(arg, "=")
 		if !ok {
