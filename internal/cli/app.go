@@ -124,7 +124,7 @@ func (a *app) rootCommand() *cobra.Command {
 		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rulescmd.New(a.Env))},
 		{"connect", "Connect", connectcmd.Commands(a.Env)},
 		{"data", "Data", datacmd.Commands(a.Env)},
-		{"extend", "Extend", []*cobra.Command{rulescmd.NewPolicy(a.Env), webcmd.New(a.Env)}},
+		{"extend", "Extend", []*cobra.Command{rulescmd.NewPolicy(a.Env), rulescmd.NewSchema(a.Env), webcmd.New(a.Env)}},
 		{"", "", []*cobra.Command{lintcmd.NewEvaluate(a.Env), newVersion(a.Env)}},
 	} {
 		if g.id != "" {
