@@ -21,6 +21,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
+	"github.com/redis-gitops/redis-gitops/internal/cli/fncmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/lintcmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/rulescmd"
 	"github.com/redis-gitops/redis-gitops/internal/cli/scaffoldcmd"
@@ -124,7 +125,7 @@ func (a *app) rootCommand() *cobra.Command {
 		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rulescmd.New(a.Env))},
 		{"connect", "Connect", connectcmd.Commands(a.Env)},
 		{"data", "Data", datacmd.Commands(a.Env)},
-		{"extend", "Extend", []*cobra.Command{rulescmd.NewPolicy(a.Env), rulescmd.NewSchema(a.Env), webcmd.New(a.Env)}},
+		{"extend", "Extend", []*cobra.Command{rulescmd.NewPolicy(a.Env), rulescmd.NewSchema(a.Env), fncmd.New(a.Env), webcmd.New(a.Env)}},
 		{"", "", []*cobra.Command{lintcmd.NewEvaluate(a.Env), newVersion(a.Env)}},
 	} {
 		if g.id != "" {

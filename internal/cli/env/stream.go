@@ -27,13 +27,20 @@ func (e *Env) OpenStdin() (*Repository, error) {
 	if len(src) > repo.MaxFileSize {
 		return nil, fmt.Errorf("standard input is larger than %d MiB; write it into several files and pass their directory", repo.MaxFileSize>>20)
 	}
+	return e.OpenMemory(map[string][]byte{StdinFile: src})
+}
+
+// OpenMemory opens files that are on no disk as a repository, with the configuration of the repository that holds the folder of -C.
+func (e *Env) OpenMemory(contents map[string][]byte) (*Repository, error) {
 	config, err := e.surrounding()
 	if err != nil {
 		return nil, err
 	}
 	files := afero.NewMemMapFs()
-	if err := afero.WriteFile(files, StdinFile, src, 0o600); err != nil {
-		return nil, err
+	for name, src := range contents {
+		if err := afero.WriteFile(files, name, src, 0o600); err != nil {
+			return nil, err
+		}
 	}
 	o := &Repository{FS: watch(memory{files}, e.Secrets), Config: config, Dir: e.Dir}
 	o.Repo, err = repo.Open(o.FS, repo.Options{Secret: e.SecretIn})
