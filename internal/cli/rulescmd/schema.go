@@ -40,7 +40,7 @@ else of the version that lint assumes.
 Examples:
   redis-gitops schema export schemas
   redis-gitops schema export schemas --operator opstree@0.26.0
-  kubeconform -schema-location default -schema-location 'schemas/spotahome/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json' manifests`
+  kubeconform -schema-location default -schema-location 'schemas/OPERATOR/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json' manifests`
 
 // schemaOptions are those of schema export.
 type schemaOptions struct {
