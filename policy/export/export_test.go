@@ -166,7 +166,7 @@ func TestExport(t *testing.T) {
 			var want, bare []string
 			for _, v := range violations {
 				if strict || !v.Strict {
-					want = append(want, fmt.Sprintf("%s [%s]", v.Message, v.Rule))
+					want = append(want, v.Message+tail(v.Rule))
 					bare = append(bare, v.Rule+" "+v.Message)
 				}
 			}
@@ -191,7 +191,7 @@ func TestExport(t *testing.T) {
 					continue
 				}
 				for _, v := range asked(t, template.compiler, map[string]any{}, "data."+template.name+".violation", map[string]any{"review": map[string]any{"object": object}}).([]any) {
-					fromGatekeeper = append(fromGatekeeper, template.rule+" "+v.(map[string]any)["msg"].(string))
+					fromGatekeeper = append(fromGatekeeper, template.rule+" "+strings.TrimSuffix(v.(map[string]any)["msg"].(string), tail(template.rule)))
 				}
 			}
 			compare(t, "gatekeeper", object, fromGatekeeper, bare)
@@ -200,6 +200,11 @@ func TestExport(t *testing.T) {
 			t.Errorf("only %d violations in %d resources", found, len(resources))
 		}
 	}
+}
+
+// tail is what an export adds to a message.
+func tail(rule string) string {
+	return fmt.Sprintf(" [%s]\nhttps://github.com/redis-gitops/redis-gitops/blob/main/docs/rules/%s.md", rule, rule)
 }
 
 func compare(t *testing.T, form string, object map[string]any, got, want []string) {
@@ -339,6 +344,44 @@ func TestExportSuppressions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExcludedNamespaces: objects in them are accepted, and the README names them.
+func TestExcludedNamespaces(t *testing.T) {
+	t.Parallel()
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	only := slices.DeleteFunc(rules, func(r *policy.Rule) bool { return r.Name != "ha/single-redis" })
+	for format, query := range map[string]string{"conftest": "data.main.warn", "opa": "data.redisgitops.main.resource"} {
+		files, err := Rules(Options{Format: format, Rules: only, ExcludedNamespaces: []string{"legacy", "test"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		readme := files[slices.IndexFunc(files, func(f policy.Module) bool { return f.File == "README.md" })].Source
+		if !strings.Contains(readme, "Excluded namespaces: legacy, test.") || !strings.Contains(readme, "| [ha/single-redis](https://") {
+			t.Errorf("%s: %s", format, readme)
+		}
+		compiler := compiled(t, slices.DeleteFunc(files, func(f policy.Module) bool { return !strings.HasSuffix(f.File, ".rego") }))
+		for namespace, want := range map[string]int{"legacy": 0, "test": 0, "shop": 1, "": 1} {
+			object := map[string]any{"apiVersion": "databases.spotahome.com/v1", "kind": "RedisFailover", "metadata": map[string]any{"name": "shop", "namespace": namespace},
+				"spec": map[string]any{"redis": map[string]any{"replicas": 1}, "sentinel": map[string]any{"replicas": 3}}}
+			data := map[string]any{"settings": map[string]any{"strict": false, "options": map[string]any{}}}
+			if found := asked(t, compiler, data, query, object).([]any); len(found) != want {
+				t.Errorf("%s, namespace %q: %v", format, namespace, found)
+			}
+		}
+	}
+	files, err := Rules(Options{Format: "gatekeeper", Rules: only, ExcludedNamespaces: []string{"legacy"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasPrefix(f.File, "constraints/") && !strings.Contains(f.Source, "excludedNamespaces:") {
+			t.Errorf("%s: %s", f.File, f.Source)
+		}
 	}
 }
 

@@ -1,10 +1,15 @@
 package rulescmd
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,10 +39,13 @@ Suppressions by annotation, and entries of "ignore" in the configuration without
 a path, are exported too. Suppressions in comments or by file path are not
 available to other engines.
 
+DIR is a new directory with a README.md, or a new file that ends with .tar.gz.
+
 Examples:
   redis-gitops policy export --format conftest DIR      # conftest test --policy DIR/policy --data DIR/data manifests
   redis-gitops policy export --format gatekeeper DIR    # kubectl apply -f DIR/templates, and then -f DIR/constraints
-  redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource`
+  redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource
+  redis-gitops policy export --format opa bundle.tar.gz`
 
 // exportOptions are those of policy export.
 type exportOptions struct {
@@ -56,6 +64,7 @@ func NewPolicy(e *env.Env) *cobra.Command {
 	f := sub.Flags()
 	f.StringVar(&o.Format, "format", "conftest", strings.Join(export.Formats(), ", "))
 	f.BoolVar(&o.Strict, "strict", false, "use the rules and severities of strict mode")
+	f.StringArrayVar(&o.ExcludedNamespaces, "exclude-namespace", nil, "accept all objects in this namespace; may be repeated")
 	flags.Complete(sub, "format", export.Formats())
 	c.AddCommand(sub)
 	return c
@@ -104,11 +113,39 @@ func (o *exportOptions) run(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteDirectory(dir, func(made string) error { return writeModules(made, files) }); err != nil {
+	if strings.HasSuffix(dir, archiveSuffix) {
+		err = writeArchive(dir, files)
+	} else {
+		err = atomicfile.WriteDirectory(dir, func(made string) error { return writeModules(made, files) })
+	}
+	if err != nil {
 		return err
 	}
 	o.Debugf("%s in %s", finding.Count(len(files), "file"), dir)
 	return nil
+}
+
+// archiveSuffix is that of a file that is written in place of a directory.
+const archiveSuffix = ".tar.gz"
+
+// writeArchive writes files as a gzipped tar, which is what OPA calls a bundle; the same files are the same bytes.
+func writeArchive(name string, files []policy.Module) error {
+	if _, err := os.Lstat(name); err == nil {
+		return fmt.Errorf("%s already exists; pass a new file", name)
+	}
+	return atomicfile.Write(name, func(w io.Writer) error {
+		zipped := gzip.NewWriter(w)
+		archive := tar.NewWriter(zipped)
+		for _, f := range slices.SortedFunc(slices.Values(files), func(a, b policy.Module) int { return strings.Compare(a.File, b.File) }) {
+			if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.File, Mode: 0o644, Size: int64(len(f.Source)), Format: tar.FormatPAX}); err != nil {
+				return err
+			}
+			if _, err := io.WriteString(archive, f.Source); err != nil {
+				return err
+			}
+		}
+		return errors.Join(archive.Close(), zipped.Close())
+	})
 }
 
 // writeModules writes files below a directory.
