@@ -9,21 +9,26 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 )
 
-// FromUse checks the number of arguments against the command's usage line, where those in brackets may be left out.
+// FromUse checks the number of arguments against the command's usage line, where those in brackets may be left out, and the last may be
+// repeated if it ends with an ellipsis.
 func FromUse(c *cobra.Command, args []string) error {
 	words := strings.Fields(c.Use)[1:]
 	usage := "usage: " + strings.TrimSuffix(c.UseLine(), " [flags]") + " [flags]"
+	last := words[max(0, len(words)-1):]
+	for len(last) > 0 && strings.HasSuffix(strings.TrimSuffix(last[0], "]"), "…") && len(args) > len(words) {
+		words = append(words, last[0])
+	}
 	if len(args) > len(words) {
 		return fmt.Errorf("unexpected argument %q; %s", args[len(words)], usage)
 	}
 	for i, arg := range args {
 		if arg == "" {
-			return fmt.Errorf("%s is empty; %s", strings.Trim(words[i], "[]"), usage)
+			return fmt.Errorf("%s is empty; %s", strings.Trim(words[i], "[]…"), usage)
 		}
 	}
 	for _, w := range words[len(args):] {
 		if !strings.HasPrefix(w, "[") {
-			return fmt.Errorf("%s is missing; %s", w, usage)
+			return fmt.Errorf("%s is missing; %s", strings.TrimSuffix(w, "…"), usage)
 		}
 	}
 	return nil
