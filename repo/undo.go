@@ -206,6 +206,31 @@ func (r *Repo) LastChange() (*LastChange, error) {
 	return last, nil
 }
 
+// Matches reports whether it is the change that Apply made of these. Where the old content of a file was not recorded, it is then that of
+// the change: its checksum is recorded.
+func (l *LastChange) Matches(changes []Change) bool {
+	known := map[string]Change{}
+	for _, c := range changes {
+		if sum(c.Old) != sum(c.New) {
+			known[c.Path] = c
+		}
+	}
+	if len(known) != len(l.record.Files) {
+		return false
+	}
+	for _, f := range l.record.Files {
+		if c, ok := known[f.Path]; !ok || sum(c.Old) != f.Old || sum(c.New) != f.New {
+			return false
+		}
+	}
+	for i, f := range l.record.Files {
+		if f.Withheld != "" && sum(l.Files[i].New) == f.New {
+			l.Files[i].Old, l.Files[i].Problem = known[f.Path].Old, nil
+		}
+	}
+	return true
+}
+
 // lastFile compares a file of the record with what is there now.
 func (t *transaction) lastFile(f *lastFileRecord) LastFile {
 	at := finding.Position{File: f.Path}

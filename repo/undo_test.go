@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	mathrand "math/rand/v2"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,6 +138,80 @@ func TestUndoRefuses(t *testing.T) {
 				}
 				checkError(t, undoLast(t, fsys), tt.want)
 				if d := difference(snapshot(t, fsys), before); d != "" {
+					t.Error(d)
+				}
+			})
+		}
+	}
+}
+
+// TestUndoOfWriter takes a change back for whom made it and still has it: also what the record lacks because of a secret, and only if
+// it is the last change and nobody has touched the files.
+func TestUndoOfWriter(t *testing.T) {
+	secret := Change{Path: "auth.yaml", Old: []byte("user: x\npassword: hunter2\n"), New: []byte("user: x\n")}
+	same := Change{Path: "README.md", Old: []byte("The shop.\n"), New: []byte("The shop.\n")}
+	made := append(sampleChanges(), secret, same)
+	with := func(change func(changes []Change) []Change) []Change { return change(slices.Clone(made)) }
+	for _, tt := range []struct {
+		name    string
+		changes []Change // that the writer asks for; nil: those that it made
+		later   []Change // that somebody else makes then
+		touch   string   // a file that somebody edits
+		matches bool
+		want    string
+	}{
+		{name: "as it was", matches: true},
+		{name: "another later", later: []Change{{Path: "b", New: []byte("b")}}},
+		{name: "one file less", changes: with(func(c []Change) []Change { return c[1:] })},
+		{name: "one file more", changes: with(func(c []Change) []Change { return append(c, Change{Path: "b", New: []byte("b")}) })},
+		{name: "other new content", changes: with(func(c []Change) []Change { c[1].New = []byte("x"); return c })},
+		{name: "other old content", changes: with(func(c []Change) []Change { c[len(c)-2].Old = []byte("password: other\n"); return c })},
+		{name: "edited", touch: "auth.yaml", matches: true, want: "auth.yaml: has changed since; take back that change first, or undo both with git restore; nothing was changed"},
+	} {
+		for name, store := range stores {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				fsys := store(t)
+				if err := afero.WriteFile(fsys, secret.Path, secret.Old, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				before := userFiles(t, fsys)
+				if err := recording(t, fsys).Apply("x", made); err != nil {
+					t.Fatal(err)
+				}
+				if tt.later != nil {
+					if err := recording(t, fsys).Apply("y", tt.later); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if tt.touch != "" {
+					if err := afero.WriteFile(fsys, tt.touch, []byte("mine\n"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r := recording(t, fsys)
+				last, err := r.LastChange()
+				if err != nil {
+					t.Fatal(err)
+				}
+				asked := tt.changes
+				if asked == nil {
+					asked = made
+				}
+				if got := last.Matches(asked); got != tt.matches {
+					t.Fatalf("matches: %v", got)
+				}
+				if !tt.matches {
+					return
+				}
+				now := snapshot(t, fsys)
+				if err := r.Undo(last); tt.want != "" {
+					checkError(t, err, tt.want)
+					if d := difference(snapshot(t, fsys), now); d != "" {
+						t.Error(d)
+					}
+				} else if err != nil {
+					t.Fatal(err)
+				} else if d := difference(userFiles(t, fsys), before); d != "" {
 					t.Error(d)
 				}
 			})

@@ -35,7 +35,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// Options describes what to serve. Page, Read and Apply are required.
+// Options describes what to serve. Page, Read, Apply and Undo are required.
 type Options struct {
 	Port int   // 0 takes a free one
 	Page fs.FS // the built page: what `make web` puts into wasm/web/dist
@@ -44,6 +44,8 @@ type Options struct {
 	Read func() (afero.Fs, io.Closer, error)
 	// Apply makes changes that the user has confirmed on the page: all or none.
 	Apply func(command string, changes []repo.Change) error
+	// Undo takes back what Apply made of the same changes: all or nothing, and only if it is the last change.
+	Undo func(command string, changes []repo.Change) error
 	// Patience is how long the reading of a request may take; 0 stands for 30 s.
 	Patience time.Duration
 }
@@ -132,12 +134,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
-	case name == "api/apply" && r.Method == http.MethodPost:
+	case (name == "api/apply" || name == "api/undo") && r.Method == http.MethodPost:
 		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); origin == "" || media != "application/json" {
 			http.Error(w, "only the page itself may write", http.StatusForbidden)
 			return
 		}
-		s.apply(w, r)
+		change := s.options.Apply
+		if name == "api/undo" {
+			change = s.options.Undo
+		}
+		answer(w, r, change)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		http.Error(w, "the method is not known here", http.StatusMethodNotAllowed)
 	case name == "api/repository":
@@ -237,7 +243,8 @@ func read(fsys afero.Fs) ([]file, error) {
 	return files, err
 }
 
-func (s *Server) apply(w http.ResponseWriter, r *http.Request) {
+// answer reads changes, and makes them or takes them back.
+func answer(w http.ResponseWriter, r *http.Request, change func(command string, changes []repo.Change) error) {
 	var request struct {
 		Command string `json:"command"`
 		Changes []struct {
@@ -264,7 +271,7 @@ func (s *Server) apply(w http.ResponseWriter, r *http.Request) {
 		}
 		changes = append(changes, change)
 	}
-	if err := s.options.Apply(request.Command, changes); err != nil {
+	if err := change(request.Command, changes); err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}

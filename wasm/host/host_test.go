@@ -34,6 +34,12 @@ func start(t *testing.T, fsys afero.Fs) *Server {
 			}
 			return r.Apply(command, changes)
 		},
+		Undo: func(command string, changes []repo.Change) error {
+			if command != "x" || len(changes) != 1 || changes[0].Path != "a.yaml" || changes[0].Old != nil || string(changes[0].New) != "a: 1\n" {
+				return fmt.Errorf("not the last change: %s %q", command, changes)
+			}
+			return fsys.Remove("a.yaml")
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +123,12 @@ func TestAccess(t *testing.T) {
 		{"broken request", ask{method: "POST", path: "TOKEN/api/apply", body: "{", media: "application/json", origin: "SELF"}, 400},
 		{"write", ask{method: "POST", path: "TOKEN/api/apply", body: write, media: "application/json", origin: "SELF"}, 204},
 		{"write over", ask{method: "POST", path: "TOKEN/api/apply", body: write, media: "application/json", origin: "SELF"}, 409},
+		{"undo without origin", ask{method: "POST", path: "TOKEN/api/undo", body: write, media: "application/json"}, 403},
+		{"undo as a form", ask{method: "POST", path: "TOKEN/api/undo", body: write, media: "text/plain", origin: "SELF"}, 403},
+		{"undo with GET", ask{path: "TOKEN/api/undo"}, 404},
+		{"undo what was not written", ask{method: "POST", path: "TOKEN/api/undo", body: strings.Replace(write, "a: 1", "b: 1", 1), media: "application/json", origin: "SELF"}, 409},
+		{"undo", ask{method: "POST", path: "TOKEN/api/undo", body: write, media: "application/json", origin: "SELF"}, 204},
+		{"undo twice", ask{method: "POST", path: "TOKEN/api/undo", body: write, media: "application/json", origin: "SELF"}, 409},
 		{"write outside", ask{method: "POST", path: "TOKEN/api/apply", body: strings.Replace(write, "a.yaml", "../a.yaml", 1), media: "application/json", origin: "SELF"}, 409},
 		{"write to Git", ask{method: "POST", path: "TOKEN/api/apply", body: strings.Replace(write, "a.yaml", ".git/config", 1), media: "application/json", origin: "SELF"}, 409},
 	} {

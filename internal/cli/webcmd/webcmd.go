@@ -28,6 +28,8 @@ repository until the command exits (Ctrl-C). The page writes only what it has
 shown and you have confirmed, atomically. If this build does not include the
 page, pass it with --page; "make web" builds it in wasm/web/dist.
 
+The last change written can be undone on the page, or with redis-gitops undo.
+
 Examples:
   redis-gitops web
   redis-gitops web --open
@@ -86,12 +88,10 @@ func (o *options) run(ctx context.Context) error {
 			return fsys, fsys, err
 		},
 		Apply: func(command string, changes []repo.Change) error {
-			r, err := o.Open(ctx, true)
-			if err != nil {
-				return err
-			}
-			defer r.FS.Close()
-			return r.Apply(command, changes)
+			return o.change(ctx, func(r *repo.Repo) error { return r.Apply(command, changes) })
+		},
+		Undo: func(command string, changes []repo.Change) error {
+			return o.change(ctx, func(r *repo.Repo) error { return undo(r, command, changes) })
 		},
 	})
 	if errors.Is(err, fs.ErrNotExist) && o.page != "" {
@@ -110,4 +110,28 @@ func (o *options) run(ctx context.Context) error {
 		}
 	}
 	return s.Serve(ctx)
+}
+
+// change changes the repository as it is now.
+func (o *options) change(ctx context.Context, f func(*repo.Repo) error) error {
+	r, err := o.Open(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer r.FS.Close()
+	return f(r.Repo)
+}
+
+// undo takes back what the page wrote, as the command undo does, unless something else was changed since.
+func undo(r *repo.Repo, command string, changes []repo.Change) error {
+	last, err := r.LastChange()
+	switch {
+	case err != nil:
+		return err
+	case last == nil:
+		return fmt.Errorf("there is no record of %q; it was undone already, or use git restore", command)
+	case !last.Matches(changes):
+		return fmt.Errorf("%q is not the last change, which is %q; undo that one first with `redis-gitops undo`, or use git restore", command, last.Command)
+	}
+	return r.Undo(last)
 }
