@@ -78,6 +78,8 @@ type Problem struct {
 	Path    string // the path of the value inside the file, such as resources.redis.memory; may be empty
 	Message string
 
+	Fault string // what Message says before the flags of the command line, where it names some; else ""
+
 	Suggestion string // a value to use in place of the one that is wrong; "" when none is known
 
 	Code    Code
@@ -141,6 +143,13 @@ func (ps Problems) Err() error {
 // Errorf makes a problem at a position.
 func Errorf(at Position, path, format string, args ...any) *Problem {
 	return &Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)}
+}
+
+// Flags adds what to do on the command line, with what separates it from the fault. Others, such as the page, have their own words.
+func (p *Problem) Flags(format string, args ...any) *Problem {
+	p.Fault = p.Message
+	p.Message += fmt.Sprintf(format, args...)
+	return p
 }
 
 // About says what kind of problem it is, and what of.

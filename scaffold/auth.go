@@ -84,24 +84,24 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 	case Existing:
 	case Sealed:
 		if auth.Cert == nil {
-			return "", finding.Errorf(finding.Position{}, "", "--auth sealed requires the certificate of the sealed-secrets controller; pass --cert FILE (kubeseal --fetch-cert > FILE)").About(CodeRequest, "cert")
+			return "", finding.Errorf(finding.Position{}, "", "a sealed password requires the certificate of the sealed-secrets controller").Flags("; pass --cert FILE (kubeseal --fetch-cert > FILE)").About(CodeRequest, "cert")
 		}
 		if _, err := parseCert(auth.Cert, deps.Now); err != nil {
 			return "", err
 		}
 	case External:
 		if auth.Store == "" {
-			return "", finding.Errorf(finding.Position{}, "", "--auth external requires a secret store; pass --store NAME (a ClusterSecretStore) or --store SecretStore/NAME").About(CodeRequest, "store")
+			return "", finding.Errorf(finding.Position{}, "", "a password of External Secrets requires a secret store").Flags("; pass --store NAME (a ClusterSecretStore) or --store SecretStore/NAME").About(CodeRequest, "store")
 		}
 		kind, name := splitStore(auth.Store)
 		if !slices.Contains([]string{"SecretStore", "ClusterSecretStore"}, kind) {
-			return "", finding.Errorf(finding.Position{}, "", "unknown store kind %q; use --store NAME (a ClusterSecretStore) or --store SecretStore/NAME", kind).About(CodeRequest, "store")
+			return "", finding.Errorf(finding.Position{}, "", "unknown store kind %q", kind).Flags("; use --store NAME (a ClusterSecretStore) or --store SecretStore/NAME").About(CodeRequest, "store")
 		}
 		if err := repo.CheckName("store name", name); err != nil {
 			return "", err
 		}
 		if auth.Key != "" && (!storeKey.MatchString(auth.Key) || len(auth.Key) > maxStoreKey) {
-			return "", finding.Errorf(finding.Position{}, "", "invalid key %q of a secret store; use --auth external:KEY or external:KEY#PROPERTY, with letters, digits and . _ / : + = @ -", auth.Key).About(CodeRequest, "key")
+			return "", finding.Errorf(finding.Position{}, "", "invalid key %q of a secret store", auth.Key).Flags("; use --auth external:KEY or external:KEY#PROPERTY, with letters, digits and . _ / : + = @ -").About(CodeRequest, "key")
 		}
 	default:
 		return "", finding.Errorf(finding.Position{}, "", "unknown auth method %q; %s%s", auth.Method, finding.OneOf(AuthMethods()), finding.DidYouMean(string(auth.Method), AuthMethods()))
@@ -124,7 +124,7 @@ func (s *resource) setAuth() error {
 	}
 	auth := &s.req.Auth
 	if auth.Method != Default && (auth.Method != Existing || auth.Secret != "" && auth.Secret != name) {
-		return finding.Errorf(v.At, "auth", "--set auth=%s and --auth %s contradict each other; remove one of them", name, auth.Method).About(CodeRequest, "auth")
+		return finding.Errorf(v.At, "auth", "the value auth=%s and the authentication method %s contradict each other; remove one of them", name, auth.Method).About(CodeRequest, "auth")
 	}
 	auth.Method, auth.Secret = Existing, name
 	set := maps.Clone(s.req.Set)
@@ -142,11 +142,12 @@ func (a Auth) check(method AuthMethod) error {
 	var problems finding.Problems
 	useless := func(given bool, what string, needs ...AuthMethod) {
 		if given && !slices.Contains(needs, method) {
-			problems = append(problems, finding.Errorf(finding.Position{}, "", "%s has no effect with --auth %s; use --auth %s, or remove it", what, cmp.Or(method, NoAuth), needs[0]))
+			problems = append(problems, finding.Errorf(finding.Position{}, "", "%s has no effect with the authentication method %s", what, cmp.Or(method, NoAuth)).
+				Flags("; use --auth %s, or remove it", needs[0]))
 		}
 	}
-	useless(a.Store != "", "--store", External)
-	useless(a.Cert != nil, "--cert", Sealed)
+	useless(a.Store != "", "a secret store", External)
+	useless(a.Cert != nil, "a certificate", Sealed)
 	useless(a.Key != "", fmt.Sprintf("the key %q of a store", a.Key), External)
 	useless(a.Secret != "", fmt.Sprintf("the name %q of a Secret", a.Secret), Existing, Sealed, External)
 	return problems.Err()
@@ -173,10 +174,10 @@ func (s *resource) planAuth(p *Plan, rec *record, deps Deps) error {
 	switch s.req.Auth.Method {
 	case Sealed:
 		if s.local {
-			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to one namespace, and %q is deployed to several; use --auth external, or --namespace for one of them", s.app.Name).About(CodeRequest, "namespace")
+			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to one namespace, and %q is deployed to several", s.app.Name).Flags("; use --auth external, or --namespace for one of them").About(CodeRequest, "namespace")
 		}
 		if s.namespace == "" || s.assumed {
-			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to a namespace, and the namespace of %q is unknown; pass --namespace", s.app.Name).About(CodeRequest, "namespace")
+			return finding.Errorf(finding.Position{}, "", "a sealed password is bound to a namespace, and the namespace of %q is unknown", s.app.Name).Flags("; pass --namespace").About(CodeRequest, "namespace")
 		}
 		var old []byte
 		if old, err = readIfThere(s.repo, file); err != nil {
@@ -343,14 +344,14 @@ spec:
 func parseCert(text []byte, now time.Time) (*rsa.PublicKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, finding.Errorf(finding.Position{}, "", "the certificate is not PEM-encoded; get it with `kubeseal --fetch-cert`").About(CodeRequest, "cert")
+		return nil, finding.Errorf(finding.Position{}, "", "the certificate is not PEM-encoded").Flags("; get it with `kubeseal --fetch-cert`").About(CodeRequest, "cert")
 	}
 	key, notAfter, err := certifiedKey(block.Bytes)
 	if err != nil {
-		return nil, finding.Errorf(finding.Position{}, "", "cannot parse the certificate: %v; get it with `kubeseal --fetch-cert`", err).About(CodeRequest, "cert")
+		return nil, finding.Errorf(finding.Position{}, "", "cannot parse the certificate: %v", err).Flags("; get it with `kubeseal --fetch-cert`").About(CodeRequest, "cert")
 	}
 	if now.After(notAfter) {
-		return nil, finding.Errorf(finding.Position{}, "", "the sealed-secrets certificate expired on %s; get the current one with `kubeseal --fetch-cert`", notAfter.Format(time.DateOnly)).About(CodeRequest, "cert")
+		return nil, finding.Errorf(finding.Position{}, "", "the sealed-secrets certificate expired on %s", notAfter.Format(time.DateOnly)).Flags("; get the current one with `kubeseal --fetch-cert`").About(CodeRequest, "cert")
 	}
 	if key == nil {
 		return nil, finding.Errorf(finding.Position{}, "", "the certificate has no RSA key; sealed-secrets only supports RSA").About(CodeRequest, "cert")

@@ -111,7 +111,7 @@ func (p *Plan) noteImage(r *repo.Repo, app *repo.App, asked string) {
 		return // the plan for the values has reported it
 	}
 	if have, at := lookup(file, src, "image"); have != nil && have != any(asked) {
-		p.Notes = append(p.Notes, at.String()+": image is kept, so --image "+asked+" has no effect; change it there for all deployments of the chart")
+		p.Notes = append(p.Notes, at.String()+": image is kept, so "+asked+" has no effect; change it there for all deployments of the chart")
 	}
 }
 
@@ -122,7 +122,7 @@ func planIngress(p *Plan, r *repo.Repo, rec *record, hostname, service string) e
 		return err
 	}
 	if src == nil {
-		return finding.Errorf(finding.Position{File: cloudflaredConfig}, "", "does not exist, so --hostname has no effect; remove it")
+		return finding.Errorf(finding.Position{}, "", "%s does not exist, so a host name has no effect; remove it", cloudflaredConfig).About(CodeRequest, "hostname")
 	}
 	rules, at := lookup(cloudflaredConfig, src, "ingress")
 	for _, rule := range asList(rules) {

@@ -83,8 +83,8 @@ func (s *resource) freeKey(ctx context.Context) error {
 		reasons = append(reasons, reason)
 	}
 	if s.req.Conflicts == Refuse {
-		return finding.Errorf(finding.Position{File: file}, resourcesKey, "new values would change what the chart renders: %s; read single values there, or use --force",
-			strings.Join(reasons, "; "))
+		return finding.Errorf(finding.Position{File: file}, resourcesKey, "new values would change what the chart renders: %s", strings.Join(reasons, "; ")).
+			Flags("; read single values there, or use --force").About(CodeRequest, "onConflict")
 	}
 	s.notes = append(s.notes, "new values change what the chart renders: "+strings.Join(reasons, "; "))
 	return nil

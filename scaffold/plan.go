@@ -49,8 +49,7 @@ func (f *FileChange) prune() string {
 // A Conflict is something that stands in the repository and differs from what the plan would write.
 type Conflict struct {
 	finding.Problem
-	Fault string // what Message says before the flags of the command line that resolve it
-	Diff  string // from what stands there to what was asked for
+	Diff string // from what stands there to what was asked for
 }
 
 // A Plan is what a command would do. It is the same for --dry-run, --output json, the page and the real run.
@@ -238,13 +237,13 @@ func (p *Plan) current(r *repo.Repo, path string) (old, now []byte, err error) {
 
 // conflict notes a conflict. way is how the command line resolves it; "" is not at all.
 func (p *Plan) conflict(at finding.Position, path, fault, way, old, new string) {
-	message := fault
+	problem := finding.Errorf(at, path, "%s", fault)
 	if way != "" {
-		message += "; " + way
+		problem.Flags("; %s", way)
 	}
 	p.Conflicts = append(p.Conflicts, Conflict{
-		Problem: *finding.Errorf(at, path, "%s", message), Fault: fault,
-		Diff: patch.Unified(at.File, at.File+" (on request)", old, new),
+		Problem: *problem,
+		Diff:    patch.Unified(at.File, at.File+" (on request)", old, new),
 	})
 }
 

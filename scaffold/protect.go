@@ -121,13 +121,13 @@ func (s *resource) protection(p *Plan) error {
 	if policy != "" {
 		if policy == s.operatorNamespace && s.changed["networkPolicy"] != "" {
 			p.Notes = append(p.Notes, "the NetworkPolicy allows pods in the same namespace and in the operator namespace "+quoted(policy)+
-				"; add other namespaces with clients to it, or use --set networkPolicy= to omit it")
+				"; add other namespaces with clients to it, or set networkPolicy to \"\" to omit it")
 		}
 		return nil
 	}
 	way := "set operator.namespace in " + cue.ConfigFile + " to the namespace of the Redis operator"
 	if s.operatorNamespace != "" {
-		way = "use --set networkPolicy=" + s.operatorNamespace
+		way = "set networkPolicy to " + s.operatorNamespace
 	}
 	if s.config.Strict {
 		p.Notes = append(p.Notes, "strict mode requires a NetworkPolicy; "+way)
@@ -148,7 +148,7 @@ func (s *resource) protection(p *Plan) error {
 		lacks = "a shared password and no NetworkPolicy"
 	}
 	p.Notes = append(p.Notes, "the Redis "+quoted(s.names.Resource)+" has "+lacks+", so its sentinels can "+joins+" another Redis ("+other+
-		") when a pod reuses an IP address, and the data of one is lost; "+way+", or use --auth with its own password")
+		") when a pod reuses an IP address, and the data of one is lost; "+way+", or give it a password of its own")
 	return nil
 }
 

@@ -102,7 +102,7 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	}
 	at := finding.Position{File: file}
 	bad := func(what string) error {
-		return finding.Errorf(at, "", "%s; restore the file from Git, or remove it and run generate --keep", what)
+		return finding.Errorf(at, "", "%s; restore the file from Git", what).Flags(", or remove it and run generate --keep")
 	}
 	// Without what it quotes of the file: a record has texts of files with passwords.
 	if _, err := repo.ParseDocuments(file, src); err != nil {

@@ -200,7 +200,7 @@ func (s *resource) findNamespace() error {
 		s.namespace, s.local = "", true
 		s.notes = append(s.notes, several.fault()+"; the URLs contain no namespace, so they resolve in the namespace of each pod")
 	case namespace == "":
-		s.notes = append(s.notes, "the namespace of "+quoted(s.app.Name)+" is not known from the repository, so the URLs assume \"default\"; use --namespace to set another")
+		s.notes = append(s.notes, "the namespace of "+quoted(s.app.Name)+" is not known from the repository, so the URLs assume \"default\"; set the namespace if it is another one")
 	}
 	return nil
 }
@@ -402,7 +402,7 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, finding.P
 			layers[i].Values = offered
 		}
 	} else if s.req.Profile != "" || s.req.Size != "" {
-		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, "", "creates no resource of operator %q, so it has no profiles; remove --profile and --size", s.operator.Name))
+		problems = append(problems, finding.Errorf(finding.Position{File: s.generator.File}, "", "creates no resource of operator %q, so it has no profiles", s.operator.Name).Flags("; remove --profile and --size"))
 	}
 	if s.secret != "" {
 		if !slices.Contains(known, "auth") {

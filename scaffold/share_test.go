@@ -313,7 +313,7 @@ func TestSaid(t *testing.T) {
 	r := newRepository(t, "shop")
 	deployment(t, r, "web", "")
 	p := apply(t, r)(PlanDeployment(t.Context(), r, DeploymentRequest{App: "shop", Type: "sidekiq", Image: "registry.example/shop:2"}))
-	if notes := strings.Join(p.Notes, "\n"); !strings.Contains(notes, "values.yaml:1:8: image is kept, so --image registry.example/shop:2 has no effect") {
+	if notes := strings.Join(p.Notes, "\n"); !strings.Contains(notes, "values.yaml:1:8: image is kept, so registry.example/shop:2 has no effect") {
 		t.Errorf("notes: %s", notes)
 	}
 	p = apply(t, r)(PlanDeployment(t.Context(), r, DeploymentRequest{App: "shop", Type: "sidekiq", Name: "worker", Image: "shop:latest"}))

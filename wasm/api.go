@@ -6,6 +6,7 @@ package wasm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -168,7 +169,10 @@ func (s *Session) failed(err error) answer {
 func problems(list []*finding.Problem) []Problem {
 	out := make([]Problem, len(list))
 	for i, p := range list {
-		out[i] = Problem{p.File, p.Line, p.Column, p.Path, p.Message, fieldOf(p), p.Suggestion}
+		out[i] = Problem{p.File, p.Line, p.Column, p.Path, cmp.Or(p.Fault, p.Message), fieldOf(p), p.Suggestion}
+		if strings.HasPrefix(p.File, "--") { // a flag, which the page has as a field
+			out[i].File = ""
+		}
 	}
 	return out
 }

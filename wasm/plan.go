@@ -96,7 +96,6 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
 	for _, c := range p.Conflicts {
-		c.Message = c.Fault // the page resolves it with buttons
 		out.Conflicts = append(out.Conflicts, conflict{s.masked([]*finding.Problem{&c.Problem})[0], s.show(c.Diff)})
 	}
 	for _, f := range files {
