@@ -106,7 +106,7 @@ func (c commandLine) open() (*repo.Repo, *cue.Config) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	r, err := repo.Open(fsys, repo.Options{})
+	r, err := repo.Open(fsys, repo.Options{Secret: func(string, []byte, int, int) bool { return false }}) // so that changes are recorded for undo
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -136,6 +136,8 @@ func (c commandLine) generate(q planRequest) bool {
 		p, err = scaffold.PlanApplication(r, scaffold.ApplicationRequest{App: q.App, Kustomize: q.Kustomize, Conflicts: on})
 	case "deployment":
 		p, err = scaffold.PlanDeployment(c.t.Context(), r, scaffold.DeploymentRequest{App: q.App, Type: q.Type, Name: q.Name, Image: q.Image, Conflicts: on})
+	case "update":
+		p, err = scaffold.PlanUpdate(c.t.Context(), r, config, scaffold.UpdateRequest{App: q.App, Name: q.Name, Conflicts: on})
 	default:
 		set := map[string]cue.LayerValue{}
 		for k, v := range q.Set {
@@ -147,6 +149,27 @@ func (c commandLine) generate(q planRequest) bool {
 		})
 	}
 	return err == nil && p.Apply(r) == nil
+}
+
+// undo takes the last change back, as the command does.
+func (c commandLine) undo() {
+	c.t.Helper()
+	r, _ := c.open()
+	p, err := scaffold.PlanUndo(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := p.Apply(r); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// edit is somebody with an editor.
+func (c commandLine) edit(name, text string) {
+	c.t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c commandLine) fix(strict bool) {
@@ -191,6 +214,21 @@ func requestOf(random *rand.Rand) planRequest {
 	return q
 }
 
+// updateOf makes a request for an update.
+func updateOf(random *rand.Rand) planRequest {
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	return planRequest{Kind: "update", App: pick("shop", "shop", "", "payments", "blog"), Name: pick("", "", "", "deployment-web", "redis-jobs"), OnConflict: pick("", "keep", "replace", "merge")}
+}
+
+// edited changes a generator, or what it has generated, in one of a few lines: what both sides have changed is a conflict of an update.
+func edited(files map[string]string, of string, random *rand.Rand) (name, text string) {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool { return !strings.Contains("/"+name, "/"+of) })
+	name = names[random.IntN(len(names))]
+	lines := strings.SplitAfter(files[name], "\n")
+	at := len(lines) - 1 - random.IntN(min(6, len(lines)-1)) // before the last lines, so that the head of a generator stays
+	return name, strings.Join(slices.Insert(lines, at, fmt.Sprintf("# %d\n", random.IntN(4))), "")
+}
+
 // faulty are files with faults of which lint --fix fixes some.
 func faulty(files map[string]string, random *rand.Rand) {
 	for _, app := range []string{"bad", "worse", "worst"}[:random.IntN(4)] {
@@ -205,18 +243,84 @@ func faulty(files map[string]string, random *rand.Rand) {
 	}
 }
 
+// sessions counts what the sessions of TestSessions did.
+type sessions struct {
+	kept, refused, fixes, undone, edits int
+	updates                             map[string]int // by what is done with conflicts, of those that change something
+}
+
+// random makes one random change, in the session and by the command line, and takes some of them back.
+func (n *sessions) random(t *testing.T, s *Session, native commandLine, random *rand.Rand) {
+	t.Helper()
+	changed := false // by one command
+	switch random.IntN(7) {
+	case 0:
+		ask := lintRequest{Strict: random.IntN(2) == 0}
+		f := must[fixed](t, s, "fix", fixRequest{lintRequest: ask})
+		must[fixed](t, s, "fix", fixRequest{lintRequest: ask, Apply: true, Plan: f.ID})
+		native.fix(ask.Strict)
+		n.fixes++
+		changed = len(f.Files) > 0
+	case 1, 2:
+		for _, of := range []string{"generators/deployments/", "templates/deployment-"}[:1+random.IntN(2)] {
+			name, text := edited(filesOf(t, s.fs), of, random)
+			must[opened](t, s, "files", filesRequest{Changes: []changedFile{{Path: name, Action: scaffold.Update, New: text}}})
+			native.edit(name, text)
+			n.edits++
+		}
+		if random.IntN(4) > 0 {
+			changed = n.plan(t, s, native, random, updateOf(random))
+		}
+	default:
+		changed = n.plan(t, s, native, random, requestOf(random))
+	}
+	if changed && random.IntN(4) == 0 {
+		must[changes](t, s, "undo", empty{})
+		native.undo()
+		same(t, "undone", filesOf(t, s.fs), filesOf(t, afero.NewBasePathFs(afero.NewOsFs(), native.dir)))
+		n.undone++
+	}
+}
+
+// plan plans and applies a request, and reports whether one command has changed something.
+func (n *sessions) plan(t *testing.T, s *Session, native commandLine, random *rand.Rand, q planRequest) bool {
+	t.Helper()
+	p, wrong := ask[planned](t, s, "plan", q)
+	wordsOfThePage(t, p, wrong)
+	_, unknown := s.repo.App(q.App)
+	if wrong != nil || len(p.Conflicts) > 0 {
+		if (unknown == nil || q.Kind == "update") && native.generate(q) {
+			t.Fatalf("%+v is refused here alone: %+v %+v", q, wrong, p.Conflicts)
+		}
+		n.refused++
+		return false
+	}
+	if must[planned](t, s, "apply", applyRequest{q, p.ID}); random.IntN(5) == 0 && p.Diff != "" {
+		must[changes](t, s, "undo", empty{})
+		n.undone++
+		return false
+	}
+	if n.kept++; !native.generate(q) {
+		t.Fatalf("%+v is refused by the command line alone", q)
+	}
+	if q.Kind == "update" && p.Diff != "" {
+		n.updates[q.OnConflict]++
+	}
+	return p.Diff != "" && (unknown == nil || !q.makesApp())
+}
+
 // TestSessions changes a repository in many random ways, some of which are undone. The one patch of all that was kept and fixed must
 // give, with git apply on what was opened, the files of the session, and those that the packages of the command line write.
 func TestSessions(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("needs git")
 	}
-	sessions := uint64(200)
+	count := uint64(200)
 	if testing.Short() {
-		sessions = 20
+		count = 20
 	}
-	var kept, refused, fixes, undone int
-	for seed := range sessions {
+	done := sessions{updates: map[string]int{}}
+	for seed := range count {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 14))
 			original := map[string]string{}
@@ -231,32 +335,8 @@ func TestSessions(t *testing.T) {
 			s := session()
 			must[opened](t, s, "open", openRequest{Files: files})
 			native := commandLine{t, onDisk(t, original)}
-			for range 1 + random.IntN(4) {
-				if random.IntN(4) == 0 {
-					ask := lintRequest{Strict: random.IntN(2) == 0}
-					f := must[fixed](t, s, "fix", fixRequest{lintRequest: ask})
-					must[fixed](t, s, "fix", fixRequest{lintRequest: ask, Apply: true, Plan: f.ID})
-					native.fix(ask.Strict)
-					fixes++
-				} else {
-					q := requestOf(random)
-					p, wrong := ask[planned](t, s, "plan", q)
-					if wrong != nil || len(p.Conflicts) > 0 {
-						if _, err := s.repo.App(q.App); err == nil && native.generate(q) {
-							t.Fatalf("%+v is refused here alone: %+v %+v", q, wrong, p.Conflicts)
-						}
-						refused++
-						continue
-					}
-					if must[planned](t, s, "apply", applyRequest{q, p.ID}); random.IntN(5) == 0 && p.Diff != "" {
-						must[changes](t, s, "undo", empty{})
-						undone++
-						continue
-					}
-					if kept++; !native.generate(q) {
-						t.Fatalf("%+v is refused by the command line alone", q)
-					}
-				}
+			for range 1 + random.IntN(6) {
+				done.random(t, s, native, random)
 			}
 			now := filesOf(t, s.fs)
 			same(t, "the session", now, filesOf(t, afero.NewBasePathFs(afero.NewOsFs(), native.dir)))
@@ -279,9 +359,9 @@ func TestSessions(t *testing.T) {
 			same(t, "after discard", filesOf(t, s.fs), original)
 		})
 	}
-	t.Logf("%d plans kept, %d refused, %d fixes, %d undone", kept, refused, fixes, undone)
-	if kept < int(sessions)/2 || fixes == 0 || undone == 0 || refused == 0 {
-		t.Error("these sessions do too little")
+	t.Logf("%+v", done)
+	if done.kept < int(count)/2 || done.fixes == 0 || done.undone == 0 || done.refused == 0 || done.edits == 0 || len(done.updates) == 0 || !testing.Short() && len(done.updates) < 4 {
+		t.Errorf("these sessions do too little: %+v", done)
 	}
 }
 
