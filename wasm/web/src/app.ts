@@ -1,8 +1,17 @@
 // What the three views share: the repository, the core, and where changes can go.
 import { Cancelled, Core, CoreError, type Progress } from "./core";
 import { byId, say } from "./dom";
-import { write } from "./files";
+import { clear, write } from "./files";
 import type { ChangedFile, Changes, Linted, Opened, RepoFile, Rule } from "./types";
+
+// Written is what was written to disk, and where.
+export interface Written {
+  files: ChangedFile[];
+  command: string;
+  where: string;
+  folder: FileSystemDirectoryHandle | undefined; // undefined: by way of the local server
+  made: string[]; // directories
+}
 
 export interface State {
   name: string;
@@ -21,7 +30,7 @@ export interface State {
   checked?: Promise<Linted>; // the check of the whole repository, which two views show and one of them may have asked for
   rules?: Promise<Map<string, Rule>>;
   resting?: string; // what the status said before the program was found at work, and says again when it rests
-  written?: { files: ChangedFile[]; command: string; where: string; opening: number }; // last, until something else is changed
+  written?: Written; // last, of what is open
   failed?: { message: string; again: string; retry: () => void }; // why nothing works at the moment
 }
 
@@ -152,6 +161,7 @@ export async function open(
   state.base = new Map(files.map((f) => [f.path, f]));
   state.files = new Map(state.base);
   [state.steps, state.changes] = [[], none()];
+  state.written = undefined;
   state.opened = opened;
   state.strict = state.linked ?? opened.strict;
   state.linked = undefined;
@@ -207,24 +217,48 @@ export async function discard() {
 export const canWrite = () => local || state.folder !== undefined;
 
 // put writes the changes of the tab to disk; what is written is the base of the next ones.
-export async function put(files: ChangedFile[], command: string, folder = state.folder) {
-  await save(files, command, folder);
+export async function put(files: ChangedFile[], command: string, where: string, folder = state.folder) {
+  const made = folder ? await write(folder, files) : await send("apply", files, command);
+  state.written = { files, command, where, folder, made };
   state.folder = folder;
   await core.call("written");
   [state.base, state.steps] = [new Map(state.files), []];
   await refresh();
 }
 
-// save writes changes to disk: into the folder that was opened, or by way of the local server.
-async function save(changes: ChangedFile[], command: string, folder?: FileSystemDirectoryHandle) {
-  if (folder) return write(folder, changes);
-  const r = await fetch(base + "api/apply", {
+// back are the changes that take back what was written last.
+export async function back(): Promise<ChangedFile[]> {
+  const actions = { create: "remove", remove: "create", update: "update", unchanged: "unchanged" } as const;
+  const over = state.written!.files.map((f) => ({ path: f.path, action: actions[f.action], old: f.new, new: f.old }));
+  return (await core.call<Changes>("changes", { over })).files;
+}
+
+// unwrite takes back on disk what was written last, if nothing else has changed there; files are those of back.
+export async function unwrite(files: ChangedFile[]) {
+  const { files: written, command, folder, made } = state.written!;
+  if (folder) {
+    await write(folder, files, "take back that change first, or undo both with git restore");
+    await clear(folder, made);
+  } else await send("undo", written, command);
+  state.written = undefined;
+  for (const f of files) {
+    if (f.action === "remove") state.base.delete(f.path);
+    else state.base.set(f.path, { path: f.path, text: f.new });
+  }
+  await core.opened("open", core.restore());
+  await refresh();
+}
+
+// send has the local server make changes, or take them back.
+async function send(what: "apply" | "undo", changes: ChangedFile[], command: string): Promise<string[]> {
+  const r = await fetch(base + "api/" + what, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ command, changes: changes.map(({ path, action, old, new: now }) => ({ path, action, old, new: now })) }),
   }).catch(() => undefined);
   if (!r) throw new Error(gone);
   if (!r.ok) throw new Error(await r.text());
+  return []; // it knows itself which directories it made
 }
 
 const gone = "redis-gitops web does not answer; start it again, and open the address that it prints";

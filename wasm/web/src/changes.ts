@@ -1,6 +1,6 @@
 // The tray of changes: what is kept and fixed in this tab and not written anywhere yet, in sight of every view.
 
-import { canWrite, core, discard, local, make, messages, onchange, put, real, state, status, undo } from "./app";
+import { back, canWrite, core, discard, local, make, messages, onchange, put, real, state, status, undo, unwrite } from "./app";
 import { again, byId, copyButton, dialog, download, filesView, fill, h, plural, say } from "./dom";
 import { pick, picker } from "./files";
 import type { ChangedFile, Changes } from "./types";
@@ -41,47 +41,68 @@ export async function writeChanges(command: string, change?: { request: object; 
       await make("apply", change.request);
       made = true;
     }
-    await put(files, command, folder);
-    state.written = { files, command, where, opening: state.opening };
-    draw();
+    await put(files, command, where, folder);
     status("Written", "ok");
     say(`${plural(files.length, "file")} written`);
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") return; // the folder was not chosen
     if (made) await undo();
-    status(messages(e)[0]!, "bad");
-    await dialog(
-      "Nothing was written",
-      h(
-        "ul",
-        {},
-        messages(e).map((m) => h("li", {}, m)),
-      ),
-      "Close",
-      false,
-    );
-    status("Ready", "ok");
+    await failed("Nothing was written", e);
+  }
+}
+
+// failed says why, until it is closed.
+async function failed(title: string, e: unknown) {
+  status(messages(e)[0]!, "bad");
+  await dialog(
+    title,
+    h(
+      "ul",
+      {},
+      messages(e).map((m) => h("li", {}, m)),
+    ),
+    "Close",
+    false,
+  );
+  status("Ready", "ok");
+}
+
+// undoWritten takes back on disk what was written last, after a question that shows it.
+async function undoWritten() {
+  try {
+    const { where } = state.written!;
+    const files = await back();
+    const text = h("p", {}, `${plural(files.length, "file")} of ${where} will be as before.`);
+    if (!(await dialog("Undo what was written?", [text, filesView(files)], "Undo"))) return;
+    await unwrite(files);
+    status("Undone", "ok");
+    say(`${plural(files.length, "file")} restored`);
+  } catch (e) {
+    await failed("Nothing was undone", e);
   }
 }
 
 const quoted = (word: string) => (/^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 function written() {
-  if (!state.written) return false;
-  const { files, command, where } = state.written;
+  const { files, command, where } = state.written!;
   const commands = `git add -A -- ${files.map((f) => quoted(f.path)).join(" ")}\ngit commit -m ${quoted(command)}`;
-  return h(
-    "div",
-    { class: "note wide", role: "status" },
-    h("b", {}, `${plural(files.length, "file")} of ${where} written.`),
+  const names = { create: "new", update: "changed", remove: "removed", unchanged: "" };
+  return [
+    h(
+      "div",
+      { class: "row between" },
+      h("h2", {}, `${plural(files.length, "file")} of ${where} written`),
+      h("button", { type: "button", id: "undo-written", onclick: () => void undoWritten() }, "Undo"),
+    ),
     h(
       "details",
-      {},
+      { open: true },
       h("summary", {}, "Files, and how to commit them"),
       h(
         "ul",
-        {},
-        files.map((f) => h("li", {}, h("code", {}, f.path))),
+        { class: "plain" },
+        files.map((f) => h("li", {}, h("span", { class: "tag " + f.action }, names[f.action]), " ", h("code", {}, f.path))),
       ),
       h(
         "div",
@@ -91,7 +112,7 @@ function written() {
       ),
       h("pre", { class: "code", tabindex: 0, "aria-label": "Git commands" }, commands),
     ),
-  );
+  ];
 }
 
 const trying = (f: () => Promise<unknown>) => () => {
@@ -101,8 +122,9 @@ const trying = (f: () => Promise<unknown>) => () => {
 function draw() {
   const { files, masked, steps } = state.changes;
   const box = byId("changes");
-  if (files.length || state.written?.opening !== state.opening) state.written = undefined;
   box.hidden = files.length === 0 && !state.written;
+  box.classList.toggle("good", files.length === 0);
+  box.setAttribute("aria-label", files.length ? "Changes in this tab" : "What was written");
   const open = box.querySelector("details")?.open ?? false;
   const button = (id: string, text: string, f: () => void, primary = false) =>
     h("button", { type: "button", id, class: primary ? "primary" : "", onclick: f }, text);
@@ -156,7 +178,7 @@ function draw() {
           filesView(files, (f) => f.action === "update"),
         ),
       ],
-      written(),
+      files.length === 0 && state.written && written(),
     ),
   );
 }

@@ -166,47 +166,73 @@ export async function fromFolder(folder: FileSystemDirectoryHandle, tell: (t: st
   return { name: folder.name, files: c.files, skipped: c.skipped, folder };
 }
 
-// write puts changes into a folder on disk. A file that is not what the page has read is left alone.
+// write puts changes into a folder on disk, and returns the directories that it made for them, parents first. A file that is not what
+// the page knows is left alone, and then all others are too.
 export async function write(
   folder: FileSystemDirectoryHandle,
   changes: { path: string; action: string; old: string; new: string }[],
-): Promise<void> {
+  remedy = "reopen the directory",
+): Promise<string[]> {
   const asking = folder as unknown as { requestPermission?(o: { mode: string }): Promise<string> };
   if (asking.requestPermission && (await asking.requestPermission({ mode: "readwrite" })) !== "granted")
     throw new Error("write permission was denied in the browser");
-  const parent = async (path: string, create: boolean) => {
+  const base = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+  const made: string[] = [];
+  const parent = async (path: string, create = false) => {
     let dir = folder;
-    for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part, { create });
+    const parts = path.split("/").slice(0, -1);
+    for (const [n, part] of parts.entries()) {
+      const there = await dir.getDirectoryHandle(part).catch((e: DOMException) => {
+        if (!create || e.name !== "NotFoundError") throw e;
+        made.push(parts.slice(0, n + 1).join("/"));
+        return undefined;
+      });
+      dir = there ?? (await dir.getDirectoryHandle(part, { create }));
+    }
     return dir;
   };
-  const base = (path: string) => path.slice(path.lastIndexOf("/") + 1);
   for (const c of changes) {
     const now = await (async () => {
       try {
-        return await (await (await (await parent(c.path, false)).getFileHandle(base(c.path))).getFile()).text();
+        const file = await (await (await parent(c.path)).getFileHandle(base(c.path))).getFile();
+        return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await file.arrayBuffer());
       } catch {
         return undefined;
       }
     })();
-    if (now !== (c.action === "create" ? undefined : c.old))
-      throw new Error(`${c.path} was changed by another program; reopen the directory. Nothing was written`);
+    if (now !== (c.action === "create" ? undefined : c.old)) throw new Error(`${c.path} was changed by another program; ${remedy}`);
   }
   // What is written stands beside a file until it is closed: a full disk is met before anything has changed.
   const open: FileSystemWritableFileStream[] = [];
-  const made: [FileSystemDirectoryHandle, string][] = [];
+  const created: string[] = [];
   try {
     for (const c of changes.filter((c) => c.action !== "remove")) {
       const dir = await parent(c.path, true);
-      if (c.action === "create") made.push([dir, base(c.path)]);
+      if (c.action === "create") created.push(c.path);
       const w = await (await dir.getFileHandle(base(c.path), { create: true })).createWritable();
       open.push(w);
       await w.write(c.new);
     }
   } catch (e) {
     for (const w of open) await w.abort().catch(() => {});
-    for (const [dir, name] of made) await dir.removeEntry(name).catch(() => {});
+    await clear(folder, [...made, ...created]);
     throw e;
   }
   for (const w of open) await w.close();
-  for (const c of changes.filter((c) => c.action === "remove")) await (await parent(c.path, false)).removeEntry(base(c.path));
+  for (const c of changes.filter((c) => c.action === "remove")) await (await parent(c.path)).removeEntry(base(c.path));
+  return made;
+}
+
+// clear removes files and empty directories that are given after their parents; one with something else in it stays.
+export async function clear(folder: FileSystemDirectoryHandle, paths: string[]) {
+  for (const path of [...paths].reverse()) {
+    const parts = path.split("/");
+    try {
+      let dir = folder;
+      for (const part of parts.slice(0, -1)) dir = await dir.getDirectoryHandle(part);
+      await dir.removeEntry(parts.at(-1)!);
+    } catch {
+      // it is not empty, or gone already
+    }
+  }
 }

@@ -1,13 +1,13 @@
 // Writing: into a folder of the browser's, and by way of redis-gitops web into a repository on disk.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { zip } from "./archive.mjs";
-import { dist, example, open } from "./browser.mjs";
-import { browser, everywhere, it, server, tool } from "./suite.mjs";
+import { dist, example, open, shots } from "./browser.mjs";
+import { browser, everywhere, grave, it, server, tool, tree } from "./suite.mjs";
 
 const files = (dir, at = "") =>
   readdirSync(join(dir, at), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(dir, join(at, e.name)) : [join(at, e.name)]));
@@ -16,7 +16,7 @@ const folderFiles = () => files(example).map((f) => ({ path: f, text: readFileSy
 
 // fillFolder, in the browser, writes files into its private folder; readFolder reads one.
 async function fillFolder(list) {
-  const root = await navigator.storage.getDirectory();
+  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("devops", { create: true });
   for (const { path, text } of list) {
     let dir = root;
     for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part, { create: true });
@@ -28,12 +28,28 @@ async function fillFolder(list) {
 
 async function readFolder(path) {
   try {
-    let dir = await navigator.storage.getDirectory();
+    let dir = await (await navigator.storage.getDirectory()).getDirectoryHandle("devops");
     for (const part of path.split("/").slice(0, -1)) dir = await dir.getDirectoryHandle(part);
     return await (await (await dir.getFileHandle(path.split("/").at(-1))).getFile()).text();
   } catch {
     return null;
   }
+}
+
+// inFolder gives the paths in that folder, empty directories too.
+async function inFolder() {
+  const out = [];
+  const visit = async (dir, at) => {
+    let any = false;
+    for await (const e of dir.values()) {
+      any = true;
+      if (e.kind === "file") out.push(at + e.name);
+      else await visit(e, at + e.name + "/");
+    }
+    if (!any) out.push(at);
+  };
+  await visit(await (await navigator.storage.getDirectory()).getDirectoryHandle("devops"), "");
+  return out.sort();
 }
 
 async function write(page, button) {
@@ -49,12 +65,12 @@ async function write(page, button) {
   await page.getByText("Nothing to do: already up to date.").waitFor();
 }
 
-everywhere("into a folder that the browser opened", async (mode) => {
+everywhere("into a folder that the browser opened, and back", async (mode, called) => {
   const p = await open(browser, server.url, mode);
   const { page } = p;
   // The browser's own private folder is one like any other, without the dialog that only a person can answer.
   await page.evaluate(fillFolder, folderFiles());
-  await page.addInitScript(() => (window.showDirectoryPicker = () => navigator.storage.getDirectory()));
+  await page.addInitScript(() => (window.showDirectoryPicker = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops")));
   await page.reload();
   await page.locator('#status[data-kind="ok"]').waitFor();
   await page.getByRole("button", { name: "Open a directory" }).click();
@@ -64,11 +80,33 @@ everywhere("into a folder that the browser opened", async (mode) => {
   const text = await page.evaluate(readFolder, "applications/shop/values.yaml");
   assert.match(text, /redisWritten:/);
   // What was written, and how to commit it.
-  const note = page.getByRole("status").filter({ hasText: "3 files of" });
-  await note.getByText("Files, and how to commit them").click();
+  const note = page.getByRole("region", { name: "What was written" });
+  await note.getByRole("heading", { name: "3 files of devops written" }).waitFor();
   await note.locator("li", { hasText: "applications/shop/templates/redis-written.yaml" }).waitFor();
   const commands = await note.getByLabel("Git commands").innerText();
   assert.match(commands, /^git add -A -- .*applications\/shop\/values\.yaml\ngit commit -m 'generate resource shop redis .*'$/);
+  await page.locator("#preview:not([aria-busy]) > #checked:not([aria-busy])").waitFor();
+  await page.screenshot({ path: join(shots, `written-${called}.png`) });
+  assert.deepEqual(await grave(page, "written"), []);
+  // Undone, everything is as before; what somebody else has changed since is left alone.
+  const undo = note.getByRole("button", { name: "Undo" });
+  await page.evaluate(fillFolder, [{ path: "applications/shop/values.yaml", text: text + "# mine\n" }]);
+  await undo.click();
+  await page.getByRole("dialog").locator(".diff .del", { hasText: "redisWritten:" }).first().waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Undo" }).click();
+  const refused = page.getByRole("dialog").filter({ hasText: "Nothing was undone" });
+  await refused.getByText("applications/shop/values.yaml was changed by another program; take back that change first").waitFor();
+  assert.equal(await refused.getByRole("button").count(), 1);
+  await refused.getByRole("button", { name: "Close" }).click();
+  assert.equal(await page.evaluate(readFolder, "applications/shop/values.yaml"), text + "# mine\n");
+  await page.evaluate(fillFolder, [{ path: "applications/shop/values.yaml", text }]);
+  await undo.click();
+  await page.getByRole("dialog").getByRole("button", { name: "Undo" }).click();
+  await page.locator("#changes[hidden]").waitFor({ state: "attached" });
+  await page.locator("#preview:not([aria-busy]) .path", { hasText: "redis-written.yaml" }).first().waitFor();
+  for (const { path, text } of folderFiles()) assert.equal(await page.evaluate(readFolder, path), text, path);
+  assert.deepEqual(await page.evaluate(inFolder), folderFiles().map((f) => f.path).sort());
+  await write(page, "Write to the directory");
   // What is kept is written from the tray, together with what is planned then.
   await page.getByLabel("Suffix").fill("kept");
   await page.locator("#preview:not([aria-busy]) .path", { hasText: "redis-kept.yaml" }).first().waitFor();
@@ -80,7 +118,7 @@ everywhere("into a folder that the browser opened", async (mode) => {
   const ask = page.getByRole("dialog");
   for (const name of ["redis-kept.yaml", "redis-more.yaml"]) await ask.locator(".path", { hasText: name }).first().waitFor();
   await ask.getByRole("button", { name: "Write", exact: true }).click();
-  await page.getByRole("status").filter({ hasText: "5 files of" }).waitFor();
+  await note.getByRole("heading", { name: "5 files of devops written" }).waitFor();
   assert.match(await page.evaluate(readFolder, "applications/shop/values.yaml"), /redisKept:[\s\S]*redisMore:|redisMore:[\s\S]*redisKept:/);
   assert.equal(await page.getByRole("heading", { name: /^Changes in this tab/ }).count(), 0);
   assert.deepEqual(p.problems, []);
@@ -91,7 +129,7 @@ it("into a folder that is chosen then, for what came as a zip; one that has chan
   const p = await open(browser, server.url);
   const { page } = p;
   await page.evaluate(fillFolder, folderFiles());
-  await page.addInitScript(() => (window.showDirectoryPicker = () => navigator.storage.getDirectory()));
+  await page.addInitScript(() => (window.showDirectoryPicker = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops")));
   await page.reload();
   await page.locator('#status[data-kind="ok"]').waitFor();
   await page.locator("#zip").setInputFiles({
@@ -130,19 +168,53 @@ it("into a repository on disk, by redis-gitops web", async () => {
       createInterface({ input: child.stdout }).once("line", resolve);
       child.once("exit", (code) => reject(new Error("it ended with " + code)));
     });
-    const p = await open(browser, url);
+    const p = await open(browser, url, { allowed: [/status of 409|ERR_CONNECTION_REFUSED/] });
     const { page } = p;
     assert.match(await page.locator("#source").innerText(), /devops/);
     await write(page, "Write to the repository");
     assert.match(readFileSync(join(repo, "applications/shop/values.yaml"), "utf8"), /redisWritten:/);
     assert.ok(existsSync(join(repo, "applications/shop/templates/redis-written.yaml")));
+    // Undone by the record that the command line has, to the byte; never when something else has changed since.
+    const note = page.getByRole("region", { name: "What was written" });
+    const ask = page.getByRole("dialog");
+    const undo = async () => {
+      await note.getByRole("button", { name: "Undo" }).click();
+      await ask.getByRole("button", { name: "Undo" }).click();
+    };
+    const refused = async (why) => {
+      await ask.filter({ hasText: "Nothing was undone" }).getByText(why).waitFor();
+      await ask.getByRole("button", { name: "Close" }).click();
+    };
+    const values = join(repo, "applications/shop/values.yaml");
+    const written = readFileSync(values, "utf8");
+    writeFileSync(values, written + "# mine\n");
+    await undo();
+    await refused("applications/shop/values.yaml: has changed since; take back that change first, or undo both with git restore");
+    assert.ok(existsSync(join(repo, "applications/shop/templates/redis-written.yaml")));
+    writeFileSync(values, written);
+    await undo();
+    await page.locator("#changes[hidden]").waitFor({ state: "attached" });
+    assert.deepEqual(tree(repo), tree(example));
+    // What the command line takes back, or has changed since, the page does not take back again.
+    await write(page, "Write to the repository");
+    execFileSync(tool(), ["-C", repo, "generate", "application", "blog"]);
+    await undo();
+    await refused(/is not the last change, which is "generate application blog"; undo that one first/);
+    execFileSync(tool(), ["-C", repo, "undo", "--yes"]);
+    await undo();
+    await refused("it was undone already, or use git restore");
     assert.equal((await fetch(new URL("/", url))).status, 404);
     assert.equal((await fetch(url + "api/repository", { headers: { origin: "https://evil.example" } })).status, 403);
+    // A server that has ended says so, in words.
+    child.kill("SIGINT");
+    await new Promise((resolve) => child.once("exit", resolve));
+    page.once("dialog", (d) => d.accept());
+    await page.getByRole("button", { name: "Reload" }).click();
+    await page.getByRole("alert").filter({ hasText: "Redis-gitops web does not answer; start it again" }).waitFor();
     assert.deepEqual(p.problems, []);
     await p.context.close();
   } finally {
-    child.kill("SIGINT");
-    await new Promise((resolve) => child.once("exit", resolve));
+    if (child.exitCode === null && child.kill("SIGINT")) await new Promise((resolve) => child.once("exit", resolve));
     rmSync(dir, { recursive: true });
   }
 });
