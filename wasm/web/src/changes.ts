@@ -43,6 +43,7 @@ export async function writeChanges(command: string, change?: { request: object; 
     }
     await put(files, command, where, folder);
     status("Written", "ok");
+    byId("changes").scrollIntoView({ block: "nearest" });
     say(`${plural(files.length, "file")} written`);
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") return; // the folder was not chosen

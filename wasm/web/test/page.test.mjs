@@ -147,6 +147,7 @@ it("a zip is opened; hostile ones are not", async () => {
   const refused = async (text) => {
     const d = page.getByRole("dialog");
     await d.filter({ hasText: text }).waitFor();
+    assert.equal(await d.getByRole("button").count(), 1, "one way out is one button");
     await d.getByRole("button", { name: "Close" }).click();
   };
   await give([["../evil.yaml", "a: 1"]]);

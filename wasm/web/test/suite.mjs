@@ -76,10 +76,38 @@ export async function drop(p, files) {
   await cdp.detach();
 }
 
+// cut gives what is cut off at the side in what is shown: beyond the window, or beyond a box that hides it. Code scrolls in its own box.
+export const cut = (page) =>
+  page.evaluate(() => {
+    const out = [];
+    const wide = document.documentElement.clientWidth;
+    for (const e of document.querySelectorAll("body *")) {
+      if (!e.checkVisibility() || e.closest("pre.code, .sr, .hidden, .skip, svg, textarea, select, [inert]")) continue;
+      const box = e.getBoundingClientRect();
+      const name = `${e.tagName.toLowerCase()}${e.id && "#" + e.id} "${e.textContent.slice(0, 40)}"`;
+      if (box.width > 0 && (box.left < -1 || box.right > wide + 1)) out.push(`${name} ${Math.round(box.left)} to ${Math.round(box.right)}`);
+      if (e.clientWidth > 0 && e.tagName !== "INPUT" && e.scrollWidth > e.clientWidth + 1)
+        out.push(`${name} has no room for ${e.scrollWidth - e.clientWidth} pixels`);
+    }
+    if (document.documentElement.scrollWidth > wide) out.push(`the page is ${document.documentElement.scrollWidth} wide`);
+    return out;
+  });
+
+// small gives what is to be touched and is lower than a finger needs.
+export const small = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll("button, select, input, summary, .pill > span, .segments span, .cards span")]
+      .filter((e) => e.checkVisibility() && !e.matches(".link, .cards span *, [type=checkbox], [type=radio], [hidden]") && e.getBoundingClientRect().width > 2)
+      .filter((e) => e.getBoundingClientRect().height < 39.5)
+      .map((e) => `${e.tagName.toLowerCase()}${e.id && "#" + e.id} "${e.textContent.slice(0, 30)}" is ${e.getBoundingClientRect().height} high`),
+  );
+
 export const grave = async (page, what) => {
   // As the browser's own tool does it: the page's policy is against scripts from elsewhere.
   await page.evaluate(readFileSync(join(web, "node_modules", "axe-core", "axe.min.js"), "utf8") + ";void 0");
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  // The size of targets is a rule of WCAG 2.2, which has to be asked for.
+  const rules = { "target-size": { enabled: true } };
+  const found = await page.evaluate((rules) => globalThis.axe.run(document, { resultTypes: ["violations"], rules }), rules);
   return found.violations
     .filter((v) => ["serious", "critical"].includes(v.impact) || v.id === "heading-order")
     .map(

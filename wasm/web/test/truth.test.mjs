@@ -291,3 +291,52 @@ everywhere("a conflict shows what exists, in the words of the page", async (mode
   clean(p);
   await p.context.close();
 });
+
+// flags gives what the page says with a flag of the command line in it. Commands are there to be copied.
+const flags = (page) =>
+  page.evaluate(() => {
+    const said = [];
+    for (const e of document.querySelectorAll("#form .bad-text, #preview li, #preview .note, #preview p, dialog li, #status-text, .notices, #source .note"))
+      if (e.checkVisibility() && / --[a-z]/.test(" " + e.innerText)) said.push(e.innerText);
+    return said;
+  });
+
+everywhere("what the page says has no flag of the command line in it", async (mode) => {
+  const p = await open(browser, server.url, mode);
+  const { page } = p;
+  const said = async (text, field) => {
+    await page.locator("#preview:not([aria-busy])").getByText(text).first().waitFor();
+    assert.deepEqual(await flags(page), []);
+    if (field) {
+      assert.match(await page.locator(`#${field}-error`).innerText(), text);
+      assert.equal(await page.locator("#" + field).getAttribute("aria-invalid"), "true");
+    }
+  };
+  const password = page.getByLabel("Password", { exact: true });
+  await password.selectOption("sealed");
+  await said(/a sealed password requires the certificate/, "cert");
+  await page.getByLabel("Certificate").fill("x");
+  await said(/the certificate is not PEM-encoded/, "cert");
+  await password.selectOption("external");
+  await said(/a password of External Secrets requires a secret store/, "store");
+  await page.getByLabel("Secret store").fill("Vault/x");
+  await said(/unknown store kind "Vault"/, "store");
+  await page.getByLabel("Secret store").fill("vault");
+  await page.getByLabel("Key in the store").fill("#");
+  await said(/invalid key "#" of a secret store/, "key");
+  await password.selectOption("");
+  await page.getByLabel("Suffix").fill("");
+  await said(/already exists/);
+  await page.getByText("A deployment", { exact: true }).click();
+  await page.getByLabel("Name", { exact: true }).fill("admin");
+  await page.getByLabel("Host name").fill("shop.example.com");
+  await said(/so a host name has no effect; remove it/, "hostname");
+  await page.getByLabel("Host name").fill("");
+  await page.getByLabel("Image").fill("shop/admin:1");
+  await said(/image is kept, so shop\/admin:1 has no effect/);
+  await page.getByText("An update", { exact: true }).click();
+  await page.getByLabel("Name", { exact: true }).fill("redis-none");
+  await said(/has no generated resource "redis-none"/, "name");
+  clean(p);
+  await p.context.close();
+});

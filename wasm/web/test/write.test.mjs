@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { zip } from "./archive.mjs";
 import { dist, example, open, shots } from "./browser.mjs";
-import { browser, everywhere, grave, it, server, tool, tree } from "./suite.mjs";
+import { browser, drop, everywhere, grave, it, server, tool, tree } from "./suite.mjs";
 
 const files = (dir, at = "") =>
   readdirSync(join(dir, at), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(dir, join(at, e.name)) : [join(at, e.name)]));
@@ -121,6 +121,35 @@ everywhere("into a folder that the browser opened, and back", async (mode, calle
   await note.getByRole("heading", { name: "5 files of devops written" }).waitFor();
   assert.match(await page.evaluate(readFolder, "applications/shop/values.yaml"), /redisKept:[\s\S]*redisMore:|redisMore:[\s\S]*redisKept:/);
   assert.equal(await page.getByRole("heading", { name: /^Changes in this tab/ }).count(), 0);
+  assert.deepEqual(p.problems, []);
+  await p.context.close();
+});
+
+it("into a directory that was dropped, once the browser lets it", async () => {
+  const p = await open(browser, server.url);
+  const { page } = p;
+  await page.evaluate(fillFolder, folderFiles());
+  // What a person drops is asked for with a dialog of the browser, which nobody answers here; the private folder stands for it.
+  await page.evaluate(() => {
+    globalThis.asked = [];
+    FileSystemHandle.prototype.requestPermission = async ({ mode }) => (globalThis.asked.push(mode), globalThis.asked.length > 1 ? "granted" : "denied");
+    DataTransferItem.prototype.getAsFileSystemHandle = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops");
+  });
+  await drop(p, [example]);
+  await page.locator("#source b", { hasText: "devops" }).waitFor();
+  await page.getByRole("tab", { name: "Scaffold" }).click();
+  await page.locator("#preview:not([aria-busy]) .path", { hasText: "redis-jobs.yaml" }).first().waitFor();
+  const ask = page.getByRole("dialog");
+  await page.getByRole("button", { name: "Write to the directory" }).click();
+  await ask.getByRole("button", { name: "Write", exact: true }).click();
+  await ask.filter({ hasText: "Nothing was written" }).getByText("write permission was denied in the browser").waitFor();
+  await ask.getByRole("button", { name: "Close" }).click();
+  assert.equal(await page.evaluate(readFolder, "applications/shop/templates/redis-jobs.yaml"), null);
+  await page.getByRole("button", { name: "Write to the directory" }).click();
+  await ask.getByRole("button", { name: "Write", exact: true }).click();
+  await page.getByRole("heading", { name: "3 files of devops written" }).waitFor();
+  assert.match(await page.evaluate(readFolder, "applications/shop/values.yaml"), /redisJobs:/);
+  assert.deepEqual(await page.evaluate(() => globalThis.asked), ["readwrite", "readwrite"]);
   assert.deepEqual(p.problems, []);
   await p.context.close();
 });

@@ -3,7 +3,7 @@ import { navigate } from "../../app";
 import { byId, fill, h, plural } from "../../dom";
 import { drawDetail } from "./detail";
 import type { State } from "./state";
-import { columns, drawRows, scrolled } from "./table";
+import { columns, drawRows, ordered, scrolled } from "./table";
 
 export function draw(v: State) {
   const { instances = [], problems = [] } = v.found ?? {};
@@ -25,7 +25,8 @@ export function draw(v: State) {
       h("h2", { id: "redis-count", class: "summary" }),
       h(
         "span",
-        {},
+        { class: "row" },
+        sorting(v),
         h("label", { class: "sr", for: "redis-search" }, "Search Redis instances"),
         h("input", {
           id: "redis-search",
@@ -57,7 +58,25 @@ export function draw(v: State) {
   drawDetail(v);
 }
 
-// table has no rows yet.
+// sorting takes the place of the heads of the table where that has none.
+function sorting(v: State) {
+  const pick = (e: Event) => {
+    v.sort = ordered(v, Number((e.target as HTMLSelectElement).value));
+    drawRows(v);
+  };
+  return h(
+    "span",
+    { class: "sorting" },
+    h("label", { class: "sr", for: "redis-sort" }, "Sort by"),
+    h(
+      "select",
+      { id: "redis-sort", onchange: pick },
+      columns.map((c, n) => h("option", { value: n }, "by " + c.title.replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase()).replace("redis", "name"))),
+    ),
+  );
+}
+
+// table has no rows yet. Its roles are written out, since as cards it has another layout.
 function table(v: State) {
   const heads = columns.map((c, n) => {
     const click = () => {
@@ -71,7 +90,7 @@ function table(v: State) {
     { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Every Redis" },
     h(
       "table",
-      {},
+      { role: "table" },
       h("caption", { class: "sr" }, "Redis instances in the repository"),
       h(
         "colgroup",
@@ -79,7 +98,7 @@ function table(v: State) {
         columns.map((c) => h("col", { width: c.width + "%" })),
       ),
       h("thead", {}, h("tr", {}, heads)),
-      h("tbody", { id: "redises" }),
+      h("tbody", { id: "redises", role: "rowgroup" }),
     ),
   );
   wrap.addEventListener("scroll", () => requestAnimationFrame(() => scrolled(v, wrap)), { passive: true });

@@ -6,6 +6,7 @@ import { drawDetail } from "./detail";
 import { phone } from "./drawing";
 import { run } from "./run";
 import { State } from "./state";
+import { drawRows } from "./table";
 
 export class Explore implements View {
   private readonly v: State;
@@ -17,7 +18,10 @@ export class Explore implements View {
 
   init() {
     fill(byId("explore"), h("p", { class: "muted" }, "Loading…"));
-    phone.addEventListener("change", () => drawDetail(this.v));
+    phone.addEventListener("change", () => {
+      drawRows(this.v);
+      drawDetail(this.v);
+    });
     onchange(() => {
       this.v.stale = true;
       if (!byId("explore").hidden) void run(this.v);

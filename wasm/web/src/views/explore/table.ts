@@ -2,6 +2,7 @@
 import { again, byId, fill, h, plural, unpressed } from "../../dom";
 import type { Instance } from "../../types";
 import { drawDetail } from "./detail";
+import { phone } from "./drawing";
 import { id, topology, url } from "./facts";
 import type { State } from "./state";
 
@@ -55,8 +56,12 @@ function findings(i: Instance, v: State) {
   );
 }
 
-// Every row has the same height, so that of a thousand only those in view are there.
-const rowHeight = 42;
+// Of more rows than this only those in view are there; each has the same height then. On a phone they are cards.
+const few = 60;
+const rowHeight = () => (phone.matches ? 232 : 42);
+
+// ordered is how rows are sorted by a column that was not chosen before: the largest number first.
+export const ordered = (v: State, by: number) => ({ by, down: typeof columns[by]!.text(v.found!.instances[0]!, v) === "number" });
 
 function select(v: State) {
   const { text } = columns[v.sort.by]!;
@@ -71,8 +76,8 @@ function select(v: State) {
 }
 
 export function scrolled(v: State, wrap: HTMLElement) {
-  const top = Math.floor(wrap.scrollTop / rowHeight);
-  const end = Math.min(v.rows.length, Math.ceil((wrap.scrollTop + wrap.clientHeight) / rowHeight));
+  const top = Math.floor(wrap.scrollTop / rowHeight());
+  const end = Math.min(v.rows.length, Math.ceil((wrap.scrollTop + wrap.clientHeight) / rowHeight()));
   if (top < v.drawn.from || end > v.drawn.to) drawRows(v);
 }
 
@@ -82,12 +87,14 @@ export function drawRows(v: State) {
   if (!body) return;
   select(v);
   const wrap = body.closest(".table-wrap")!;
-  const from = v.rows.length <= 60 ? 0 : Math.max(0, Math.floor(wrap.scrollTop / rowHeight) - 10);
-  const to = v.rows.length <= 60 ? v.rows.length : Math.min(v.rows.length, from + Math.ceil(wrap.clientHeight / rowHeight) + 20);
+  const all = v.rows.length <= few;
+  wrap.classList.toggle("many", !all);
+  const from = all ? 0 : Math.max(0, Math.floor(wrap.scrollTop / rowHeight()) - 10);
+  const to = all ? v.rows.length : Math.min(v.rows.length, from + Math.ceil(wrap.clientHeight / rowHeight()) + 20);
   v.drawn = { from, to };
   const space = (n: number) => {
     const tr = h("tr", { "aria-hidden": "true", class: "space" }, h("td", { colspan: columns.length }));
-    tr.style.height = n * rowHeight + "px";
+    tr.style.height = n * rowHeight() + "px";
     return n > 0 && tr;
   };
   again(() =>
@@ -97,22 +104,23 @@ export function drawRows(v: State) {
       v.rows.slice(from, to).map((i, n) =>
         h(
           "tr",
-          { class: id(i) === v.chosen ? "chosen" : "", "aria-rowindex": from + n + 2, onclick: () => choose(v, i) },
+          { class: id(i) === v.chosen ? "chosen" : "", role: "row", "aria-rowindex": from + n + 2, onclick: () => choose(v, i) },
           h(
             "th",
-            { scope: "row" },
+            { scope: "row", role: "rowheader" },
             h("button", { id: "redis/" + id(i), type: "button", class: "link", "aria-pressed": String(id(i) === v.chosen) }, i.name),
             i.namespace && h("small", {}, " " + i.namespace),
           ),
-          columns.slice(1).map((c) => h("td", {}, c.cell ? c.cell(i, v) : c.text(i, v))),
+          columns.slice(1).map((c) => h("td", { role: "cell", "data-label": c.title }, c.cell ? c.cell(i, v) : c.text(i, v))),
         ),
       ),
       space(v.rows.length - to),
     ),
   );
   body.parentElement!.setAttribute("aria-rowcount", String(v.rows.length + 1));
+  (byId("redis-sort") as HTMLSelectElement).value = String(v.sort.by);
   byId("redis-count").textContent =
-    v.rows.length === v.found?.instances.length ? plural(v.rows.length, "instance") : `${v.rows.length} of ${v.found?.instances.length}`;
+    v.rows.length === v.found?.instances.length ? plural(v.rows.length, "instance") : `${v.rows.length.toLocaleString("en")} of ${v.found?.instances.length.toLocaleString("en")}`;
   for (const n of columns.keys())
     byId("sort-" + n)
       .closest("th")!
@@ -123,4 +131,5 @@ function choose(v: State, i: Instance) {
   v.chosen = id(i);
   drawRows(v);
   drawDetail(v);
+  if (phone.matches) byId("redis").scrollIntoView({ block: "start" });
 }

@@ -4,12 +4,13 @@ import { messages } from "../../app";
 import { CoreError } from "../../core";
 import { byId, fill, h } from "../../dom";
 import type { Problem } from "../../types";
+import type { State } from "./ask";
 import { fieldOf, focusOn, label } from "./fields";
 
 // problem says what is wrong, at the field that it is about too.
-export function problem(p: Problem): HTMLElement {
+export function problem(v: State, p: Problem): HTMLElement {
   const field = fieldOf(p.field);
-  if (!field) return h("li", {}, messages(new CoreError([p]))[0]);
+  if (!field) return h("li", {}, messages(new CoreError([p]))[0], p.field === "onConflict" && [" ", overwrite(v)]);
   field.setAttribute("aria-invalid", "true");
   const id = field.id + "-error";
   if (!document.getElementById(id)) {
@@ -28,6 +29,15 @@ export function problem(p: Problem): HTMLElement {
     suggestion(p, field),
   );
 }
+
+// overwrite is the way on where what exists would change its meaning, and is no conflict of its own.
+const overwrite = (v: State) => {
+  const use = () => {
+    v.ask.onConflict = "replace";
+    v.update();
+  };
+  return h("button", { type: "button", class: "quiet", onclick: use }, "Generate it anyway");
+};
 
 // suggestion is a button that puts the value to use into the field.
 function suggestion(p: Problem, field: HTMLElement) {

@@ -71,7 +71,7 @@ async function plan(v: State) {
             "div",
             { class: "card bad", role: "alert" },
             h("h3", {}, "Cannot generate this"),
-            h("ul", {}, e instanceof CoreError ? e.problems.map(problem) : messages(e).map((m) => h("li", {}, m))),
+            h("ul", {}, e instanceof CoreError ? e.problems.map((p) => problem(v, p)) : messages(e).map((m) => h("li", {}, m))),
           ),
         ),
       );
