@@ -39,10 +39,12 @@ it("nothing is cut off at 360 pixels, and targets are large enough, in every vie
   await page.getByRole("tab", { name: "Explore" }).click();
   await page.locator("#redises td:last-child", { hasText: /^\d+$/ }).first().waitFor();
   await look("explore");
+  assert.doesNotMatch(await page.locator("svg.topology").textContent(), /…/);
   await page.locator("#changes").getByRole("button", { name: "Discard all" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Discard" }).waitFor();
   await look("discard");
   await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click();
+  await page.locator("#changes[hidden]").waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Try a broken repository" }).click();
   await page.getByRole("tab", { name: "Lint" }).click();
   await page.locator("#detail .doc h4").first().waitFor();
@@ -58,15 +60,21 @@ it("instances are cards on a phone, with everything that the table has, and sort
   const { page } = p;
   const card = page.locator("#redises tr", { hasText: "shop-cache" });
   await card.locator("td:last-child", { hasText: /^\d+$/ }).waitFor();
-  const labels = await card.locator("td").evaluateAll((all) =>
-    all.map((e) => [getComputedStyle(e, "::before").content.replace(/[" ]/g, ""), e.innerText.trim()]),
-  );
+  const labels = await card
+    .locator("td")
+    .evaluateAll((all) => all.map((e) => [getComputedStyle(e, "::before").content.replace(/[" ]/g, ""), e.innerText.trim()]));
   assert.deepEqual(
     labels.map(([label]) => label),
     ["Application", "Operator", "Topology", "Memory", "Volume", "Password", "URL", "Findings"],
   );
-  assert.ok(labels.every(([, text]) => text), JSON.stringify(labels));
-  assert.ok(labels.some(([, text]) => text === "shop-cache-redis-master.default.svc:6379"), JSON.stringify(labels));
+  assert.ok(
+    labels.every(([, text]) => text),
+    JSON.stringify(labels),
+  );
+  assert.ok(
+    labels.some(([, text]) => text === "shop-cache-redis-master.default.svc:6379"),
+    JSON.stringify(labels),
+  );
   assert.equal(await page.locator("#explore thead").isVisible(), false);
   // It is still a table for those who hear it.
   assert.equal(await page.getByRole("row").filter({ hasText: "shop-cache" }).getByRole("cell").count(), 8);
@@ -74,7 +82,10 @@ it("instances are cards on a phone, with everything that the table has, and sort
   const before = await memory();
   await page.getByLabel("Sort by").selectOption({ label: "by memory" });
   const mebibytes = (t) => Number.parseFloat(t) * (t.includes("Gi") ? 1024 : 1);
-  assert.deepEqual((await memory()).map((t) => mebibytes(t.replace("Memory", ""))), before.map((t) => mebibytes(t.replace("Memory", ""))).sort((a, b) => b - a));
+  assert.deepEqual(
+    (await memory()).map((t) => mebibytes(t.replace("Memory", ""))),
+    before.map((t) => mebibytes(t.replace("Memory", ""))).sort((a, b) => b - a),
+  );
   await page.getByRole("button", { name: "payments", exact: true }).click();
   await page.locator(".instance h3", { hasText: "payments" }).waitFor();
   await page.waitForFunction(() => {
@@ -91,9 +102,13 @@ it("instances are cards on a phone, with everything that the table has, and sort
   assert.ok((await page.locator("#redises tr").count()) < 60);
   await page.getByRole("region", { name: "Every Redis" }).evaluate((e) => (e.scrollTop = e.scrollHeight));
   await page.getByRole("button", { name: "app99", exact: true }).waitFor();
-  const heights = await page.locator("#redises tr:not(.space)").evaluateAll((all) => [...new Set(all.map((e) => e.getBoundingClientRect().height))]);
+  const heights = await page
+    .locator("#redises tr:not(.space)")
+    .evaluateAll((all) => [...new Set(all.map((e) => e.getBoundingClientRect().height))]);
   assert.equal(heights.length, 1, "all cards have the same height");
-  const inside = await page.locator("#redises tr:not(.space)").evaluateAll((all) => all.filter((e) => e.scrollHeight > e.clientHeight + 1).length);
+  const inside = await page
+    .locator("#redises tr:not(.space)")
+    .evaluateAll((all) => all.filter((e) => e.scrollHeight > e.clientHeight + 1).length);
   assert.equal(inside, 0, "cards that hide something");
   clean(p);
   await p.context.close();

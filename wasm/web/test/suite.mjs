@@ -97,9 +97,17 @@ export const cut = (page) =>
 export const small = (page) =>
   page.evaluate(() =>
     [...document.querySelectorAll("button, select, input, summary, .pill > span, .segments span, .cards span")]
-      .filter((e) => e.checkVisibility() && !e.matches(".link, .cards span *, [type=checkbox], [type=radio], [hidden]") && e.getBoundingClientRect().width > 2)
+      .filter(
+        (e) =>
+          e.checkVisibility() &&
+          !e.matches(".link, .cards span *, [type=checkbox], [type=radio], [hidden]") &&
+          e.getBoundingClientRect().width > 2,
+      )
       .filter((e) => e.getBoundingClientRect().height < 39.5)
-      .map((e) => `${e.tagName.toLowerCase()}${e.id && "#" + e.id} "${e.textContent.slice(0, 30)}" is ${e.getBoundingClientRect().height} high`),
+      .map(
+        (e) =>
+          `${e.tagName.toLowerCase()}${e.id && "#" + e.id} "${e.textContent.slice(0, 30)}" is ${e.getBoundingClientRect().height} high`,
+      ),
   );
 
 export const grave = async (page, what) => {

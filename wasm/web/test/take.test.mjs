@@ -138,7 +138,8 @@ it("the URL, the entries of the environment and the whole of a changed file are 
   );
   assert.equal(await copied("Command line"), "redis-gitops generate resource shop redis --suffix jobs --profile queue");
   const changed = page.locator("details.file", { hasText: "applications/shop/values.yaml" });
-  assert.match(await changed.locator(".diff .add").first().innerText(), /^\+/);
+  // The first line that is added is the key, not one that the Redis before ends with too.
+  assert.match(await changed.locator(".diff .add").first().innerText(), /^\+ +redisJobs:/);
   await changed.getByRole("button", { name: "Whole file" }).click();
   await changed.locator("pre:not(.diff)").waitFor();
   const old = readFileSync(join(example, "applications/shop/values.yaml"), "utf8");

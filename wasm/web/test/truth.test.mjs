@@ -296,7 +296,9 @@ everywhere("a conflict shows what exists, in the words of the page", async (mode
 const flags = (page) =>
   page.evaluate(() => {
     const said = [];
-    for (const e of document.querySelectorAll("#form .bad-text, #preview li, #preview .note, #preview p, dialog li, #status-text, .notices, #source .note"))
+    for (const e of document.querySelectorAll(
+      "#form .bad-text, #preview li, #preview .note, #preview p, dialog li, #status-text, .notices, #source .note",
+    ))
       if (e.checkVisibility() && / --[a-z]/.test(" " + e.innerText)) said.push(e.innerText);
     return said;
   });

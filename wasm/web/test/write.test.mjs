@@ -70,7 +70,9 @@ everywhere("into a folder that the browser opened, and back", async (mode, calle
   const { page } = p;
   // The browser's own private folder is one like any other, without the dialog that only a person can answer.
   await page.evaluate(fillFolder, folderFiles());
-  await page.addInitScript(() => (window.showDirectoryPicker = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops")));
+  await page.addInitScript(
+    () => (window.showDirectoryPicker = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops")),
+  );
   await page.reload();
   await page.locator('#status[data-kind="ok"]').waitFor();
   await page.getByRole("button", { name: "Open a directory" }).click();
@@ -105,7 +107,12 @@ everywhere("into a folder that the browser opened, and back", async (mode, calle
   await page.locator("#changes[hidden]").waitFor({ state: "attached" });
   await page.locator("#preview:not([aria-busy]) .path", { hasText: "redis-written.yaml" }).first().waitFor();
   for (const { path, text } of folderFiles()) assert.equal(await page.evaluate(readFolder, path), text, path);
-  assert.deepEqual(await page.evaluate(inFolder), folderFiles().map((f) => f.path).sort());
+  assert.deepEqual(
+    await page.evaluate(inFolder),
+    folderFiles()
+      .map((f) => f.path)
+      .sort(),
+  );
   await write(page, "Write to the directory");
   // What is kept is written from the tray, together with what is planned then.
   await page.getByLabel("Suffix").fill("kept");
@@ -132,7 +139,7 @@ it("into a directory that was dropped, once the browser lets it", async () => {
   // What a person drops is asked for with a dialog of the browser, which nobody answers here; the private folder stands for it.
   await page.evaluate(() => {
     globalThis.asked = [];
-    FileSystemHandle.prototype.requestPermission = async ({ mode }) => (globalThis.asked.push(mode), globalThis.asked.length > 1 ? "granted" : "denied");
+    FileSystemHandle.prototype.requestPermission = async ({ mode }) => (globalThis.asked.push(mode) > 1 ? "granted" : "denied");
     DataTransferItem.prototype.getAsFileSystemHandle = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops");
   });
   await drop(p, [example]);
@@ -158,7 +165,9 @@ it("into a folder that is chosen then, for what came as a zip; one that has chan
   const p = await open(browser, server.url);
   const { page } = p;
   await page.evaluate(fillFolder, folderFiles());
-  await page.addInitScript(() => (window.showDirectoryPicker = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops")));
+  await page.addInitScript(
+    () => (window.showDirectoryPicker = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("devops")),
+  );
   await page.reload();
   await page.locator('#status[data-kind="ok"]').waitFor();
   await page.locator("#zip").setInputFiles({

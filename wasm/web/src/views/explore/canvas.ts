@@ -10,14 +10,16 @@ export class Canvas {
   readonly out: SVGElement[] = [];
 
   box(x: number, at: number, w: number, cls: string, title: string, small = "") {
-    const clip = (s: string) => (s.length > w / 7.6 ? s.slice(0, Math.floor(w / 7.6) - 1) + "…" : s);
+    // A name that is too long is written smaller, and only cut when that does not suffice.
+    const long = (s: string) => s.length > w / 7.6;
+    const clip = (s: string) => (s.length > w / 6.2 ? s.slice(0, Math.floor(w / 6.2) - 1) + "…" : s);
     this.out.push(
       svg(
         "g",
         { class: "node " + cls, transform: `translate(${x} ${at})` },
         svg("title", {}, title),
         svg("rect", { width: w, height: 42, rx: 8 }),
-        svg("text", { x: w / 2, y: small ? 18 : 26, "text-anchor": "middle" }, clip(title)),
+        svg("text", { x: w / 2, y: small ? 18 : 26, "text-anchor": "middle", class: long(title) ? "long" : "" }, clip(title)),
         small && svg("text", { x: w / 2, y: 33, "text-anchor": "middle", class: "small" }, clip(small)),
       ),
     );

@@ -71,7 +71,9 @@ function sorting(v: State) {
     h(
       "select",
       { id: "redis-sort", onchange: pick },
-      columns.map((c, n) => h("option", { value: n }, "by " + c.title.replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase()).replace("redis", "name"))),
+      columns.map((c, n) =>
+        h("option", { value: n }, "by " + c.title.replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase()).replace("redis", "name")),
+      ),
     ),
   );
 }

@@ -49,7 +49,7 @@ function services(c: Canvas, p: Plan, y: number, pods: number) {
     if (asked) c.note(left + w / 2 + 8, pods - 14, "master?", "start");
     else c.head(left + w / 2, pods, "", "down");
     c.note(right, y - 8, asked ? "Sentinels" : i.read ? "Services" : "Service", "start");
-    c.box(left, y, w, asked ? "sentinel" : "service", service, port(p));
+    c.box(left, y, i.read ? w : right + w - left, asked ? "sentinel" : "service", service, port(p));
   }
   if (!i.read) return;
   for (let n = 0; n < replicas; n++) {

@@ -120,7 +120,9 @@ export function drawRows(v: State) {
   body.parentElement!.setAttribute("aria-rowcount", String(v.rows.length + 1));
   (byId("redis-sort") as HTMLSelectElement).value = String(v.sort.by);
   byId("redis-count").textContent =
-    v.rows.length === v.found?.instances.length ? plural(v.rows.length, "instance") : `${v.rows.length.toLocaleString("en")} of ${v.found?.instances.length.toLocaleString("en")}`;
+    v.rows.length === v.found?.instances.length
+      ? plural(v.rows.length, "instance")
+      : `${v.rows.length.toLocaleString("en")} of ${v.found?.instances.length.toLocaleString("en")}`;
   for (const n of columns.keys())
     byId("sort-" + n)
       .closest("th")!
