@@ -471,7 +471,7 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
   await page.getByRole("button", { name: "app999", exact: true }).click();
   await page.locator(".instance h3", { hasText: "app999" }).waitFor();
   await page.getByLabel("Search Redis instances").fill("app77");
-  await page.locator("#redis-count", { hasText: "11 of 1000" }).waitFor();
+  await page.locator("#redis-count", { hasText: "11 of 1,000" }).waitFor();
   await page.getByLabel("Search Redis instances").fill("");
   // From a number of findings to the findings.
   await page.getByRole("button", { name: "Memory" }).click();
