@@ -86,9 +86,12 @@ type Ignore struct {
 
 // LayerValue is a value with the place where the user wrote it.
 type LayerValue struct {
-	Value any // string, int64, float64 or bool
+	Value any // string, int64, float64 or bool, or what one of these stands for: a mapping or list
 	At    finding.Position
 	Path  string // inside the file, such as defaults.values.memory
+
+	// Optional values have no effect on a generator that does not offer them.
+	Optional bool
 }
 
 // Position reports where the value at a path of the configuration was written, such as ("ignore", "0", "rule"); a default

@@ -84,8 +84,8 @@ failOn: warning
 		t.Errorf("layout %+v", c.Layout)
 	}
 	want := map[string]LayerValue{
-		"memory": {"512Mi", finding.Position{File: ConfigFile, Line: 12, Column: 13}, "defaults.values.memory"},
-		"cpu":    {0.5, finding.Position{File: ConfigFile, Line: 13, Column: 10}, "defaults.values.cpu"},
+		"memory": {"512Mi", finding.Position{File: ConfigFile, Line: 12, Column: 13}, "defaults.values.memory", false},
+		"cpu":    {0.5, finding.Position{File: ConfigFile, Line: 13, Column: 10}, "defaults.values.cpu", false},
 	}
 	if !reflect.DeepEqual(c.Defaults.Values, want) || c.Defaults.Profile != "queue" || c.Defaults.Auth.Method != "sealed" {
 		t.Errorf("defaults %+v", c.Defaults)
@@ -113,7 +113,7 @@ failOn: eror
 layout: {applications: [apps, 7], platform: x}
 defaults:
   auth: { method: seald, secret: My_Secret }
-  values: { memory: [1] }
+  values: { memory: [1], nodeSelector: { disktype: ssd } }
 ignore:
   - rule: ha/single-redis
     until: tomorrow
@@ -128,7 +128,6 @@ c.yaml:3:31: layout.applications[1]: 7 is not a string; put it in quotes
 c.yaml:3:45: layout.platform: "x" is not a list of directories; use for example [platform]
 c.yaml:5:19: defaults.auth.method: "seald" is not allowed; one of "existing", "sealed", "external"; did you mean "sealed"?
 c.yaml:5:34: defaults.auth.secret: "My_Secret" is not a valid Secret name; use lowercase letters, digits, - and .
-c.yaml:6:21: defaults.values.memory: a list is not a string, number or boolean
 c.yaml:8:5: ignore[0]: "reason" is missing; add it
 c.yaml:9:12: ignore[0].until: "tomorrow" is not a valid date; use the form 2027-01-31
 c.yaml:10:5: ignore[1]: 7 is not a mapping; use keys with values

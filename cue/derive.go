@@ -74,6 +74,8 @@ func (d *deriver) derive(v cue.Value) (int, error) {
 		return 0, fmt.Errorf("%s: %v cannot be checked without CUE; check it elsewhere", v.Path(), v)
 	}
 	switch {
+	case kind&isStruct != 0 && kind&isList != 0:
+		s.Each = new(int) // whatever it holds
 	case kind&isStruct != 0:
 		err = d.deriveStruct(withoutDefault(v), s)
 	case kind&isList != 0:
@@ -165,6 +167,9 @@ func scalarCondition(v cue.Value) (*condition, error) {
 	case cue.OrOp, cue.AndOp:
 		c := &condition{}
 		for _, arg := range args {
+			if arg.IncompleteKind()&^(cue.StructKind|cue.ListKind) == 0 {
+				continue // checked by its fields or elements
+			}
 			part, err := scalarCondition(arg)
 			if err != nil {
 				return nil, err

@@ -3,6 +3,8 @@ package cue
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"text/template"
 
+	"cuelang.org/go/cue"
 	"github.com/Masterminds/sprig/v3"
 	"github.com/rogpeppe/go-internal/txtar"
 	"go.yaml.in/yaml/v3"
@@ -17,7 +20,11 @@ import (
 
 // render renders an operator's template of a Redis for the chart shop, as Helm would.
 func render(o *Operator, suffix string, values map[string]any) (string, error) {
-	t, err := template.New("redis.yaml").Funcs(sprig.TxtFuncMap()).Parse(string(expand(string(o.Template("redis")), suffix)))
+	toYAML := func(v any) (string, error) {
+		src, err := yaml.Marshal(v)
+		return strings.TrimSuffix(string(src), "\n"), err
+	}
+	t, err := template.New("redis.yaml").Funcs(sprig.TxtFuncMap()).Funcs(template.FuncMap{"toYaml": toYAML}).Parse(string(expand(string(o.Template("redis")), suffix)))
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +62,11 @@ func checkGenerated(t *testing.T, o *Operator, text string) {
 			t.Fatal(err)
 		}
 	}
-	for _, version := range schemas.Versions {
+	versions := schemas.Versions
+	if schemas != o {
+		versions = versions[len(versions)-1:] // the newest, from which it comes
+	}
+	for _, version := range versions {
 		s, err := schemas.Schemas(version)
 		if err != nil {
 			t.Fatal(err)
@@ -202,6 +213,98 @@ func TestTemplateExample(t *testing.T) {
 		if e := example.Env; len(e) != 2 || e[0].Name != "REDIS_URL" || e[0].Value != names.URL || e[1].Name != "SENTINEL_URL" || e[1].Value != names.SentinelURL {
 			t.Errorf("%s: env %+v, names %+v", o.Name, e, names)
 		}
+	}
+}
+
+// The optional values in the template's head are those of the schema, and each of them is read.
+func TestTemplateOptional(t *testing.T) {
+	t.Parallel()
+	for _, o := range generated(t) {
+		text := string(o.Template("redis"))
+		var head map[string]any
+		found := regexp.MustCompile(`(?m)^# Optional values:\n((?:#   .*\n)+)`).FindStringSubmatch(text)
+		if found == nil {
+			t.Fatalf("%s: no optional values", o.Name)
+		}
+		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(found[1], "#   ", "")), &head); err != nil {
+			t.Fatal(err)
+		}
+		schema, done := o.schema()
+		fields, err := lookup(schema, "#Values").Fields(cue.Optional(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for fields.Next() {
+			if key := fields.Selector().Unquoted(); fields.IsOptional() {
+				n++
+				if _, ok := head[key]; !ok || !strings.Contains(text, "$redis."+key) && !strings.Contains(text, `$redis "`+key) {
+					t.Errorf("%s: %s is not in the head or not read", o.Name, key)
+				}
+			}
+		}
+		done()
+		if n != len(head) {
+			t.Errorf("%s: %d optional values in the head, %d in the schema", o.Name, len(head), n)
+		}
+		given := map[string]LayerValue{}
+		for key, value := range head {
+			given[key] = LayerValue{Value: value}
+		}
+		if _, err := o.Resolve("", []Layer{{Values: given}}, nil); err != nil {
+			t.Errorf("%s: %v", o.Name, err)
+		}
+	}
+}
+
+// What templates compute from the memory is what #Sizes says, for any memory and percentage.
+func TestTemplateSizes(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(14, 2))
+	for _, o := range generated(t) {
+		schema, done := o.schema()
+		sizes := lookup(schema, "#Sizes")
+		for range 40 {
+			memory, mebi := fmt.Sprintf("%dMi", 32+random.IntN(4000)), 0.0
+			if random.IntN(2) == 0 {
+				memory = fmt.Sprintf("%d.%dGi", random.IntN(60), 1+random.IntN(99))
+			}
+			fmt.Sscanf(memory, "%f", &mebi)
+			if strings.HasSuffix(memory, "Gi") {
+				mebi *= 1024
+			}
+			percent := 25 + random.IntN(56)
+			text, err := render(o, "", redisValues(map[string]any{"memory": memory, "maxmemoryPercent": percent, "disk": ""}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want struct{ Maxmemory, ReplicaBuffer, SoftReplicaBuffer, Backlog, LoadSeconds, GraceSeconds, EmptyDir float64 }
+			if err := sizes.Unify(asValue(map[string]any{"mebi": mebi, "percent": percent})).Decode(&want); err != nil {
+				t.Fatal(err)
+			}
+			lines := []string{
+				fmt.Sprintf(" maxmemory %vmb\n", want.Maxmemory),
+				fmt.Sprintf(" client-output-buffer-limit replica %vmb %vmb 60\n", want.ReplicaBuffer, want.SoftReplicaBuffer),
+				fmt.Sprintf(" repl-backlog-size %vmb\n", want.Backlog),
+			}
+			switch o.Name {
+			case "opstree":
+				lines = append(lines, fmt.Sprintf("PeriodSeconds: %v\n", max(120, want.GraceSeconds)), fmt.Sprintf("failureThreshold: %v\n", 6+math.Ceil(want.LoadSeconds/10)))
+			case "freshworks":
+				if want.LoadSeconds > 75 {
+					lines = append(lines, fmt.Sprintf("failureThreshold: %v\n", 6+math.Ceil(want.LoadSeconds/15)))
+				}
+				fallthrough
+			default:
+				lines = append(lines, fmt.Sprintf("Period: %v\n", want.GraceSeconds), fmt.Sprintf("sizeLimit: %vMi\n", want.EmptyDir))
+			}
+			for _, line := range lines {
+				if !strings.Contains(text, line) {
+					t.Errorf("%s: %s, %d percent: no %q in\n%s", o.Name, memory, percent, line, text)
+				}
+			}
+		}
+		done()
 	}
 }
 

@@ -19,13 +19,20 @@ func checkInCUE(schema cue.Value, data any, path []string, report func(Violation
 	if schema.IncompleteKind() == cue.TopKind || data == nil {
 		return
 	}
+	either := cue.StructKind | cue.ListKind
 	switch data := data.(type) {
 	case map[string]any:
+		if schema.IncompleteKind()&either == either {
+			return
+		}
 		if schema.IncompleteKind()&cue.StructKind != 0 {
 			checkStruct(withoutDefault(schema), data, path, report)
 			return
 		}
 	case []any:
+		if schema.IncompleteKind()&either == either {
+			return
+		}
 		if schema.IncompleteKind()&cue.ListKind != 0 {
 			element := element(schema)
 			for i, item := range data {

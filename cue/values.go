@@ -3,6 +3,7 @@ package cue
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -22,9 +23,12 @@ type Layer struct {
 // Value is one value of a new resource.
 type Value struct {
 	Key   string
-	Value any    // string, int64, float64 or bool
+	Value any    // string, int64, float64 or bool; of an optional one also a mapping or list
 	Layer string // the name of the layer that set it, or "default"
 	Doc   string
+
+	// Optional values are only written where they are asked for; a template without them has the behavior of their default.
+	Optional bool
 }
 
 // A Profile is an embedded set of values for a purpose, or, as a size, to go on top of one.
@@ -39,7 +43,7 @@ type Profile struct {
 func (p Profile) Layer() Layer {
 	layer := Layer{Name: "profile " + p.Name, Profile: p.Name, Values: map[string]LayerValue{}}
 	for _, v := range p.Values {
-		layer.Values[v.Key] = LayerValue{Value: v.Value}
+		layer.Values[v.Key] = LayerValue{Value: v.Value, Optional: v.Optional}
 	}
 	return layer
 }
@@ -73,7 +77,9 @@ func (o *Operator) computeProfiles() []Profile {
 			values, _ := lookup(fields.Value(), "values").Fields()
 			for values.Next() {
 				key := values.Selector().Unquoted()
-				p.Values = append(p.Values, Value{Key: key, Value: plain(values.Value()), Layer: layer, Doc: doc(field(schema, key))})
+				p.Values = append(p.Values, Value{
+					Key: key, Value: plain(values.Value()), Layer: layer, Doc: doc(field(schema, key)), Optional: isOptional(schema, key),
+				})
 			}
 			profiles = append(profiles, p)
 		}
@@ -82,19 +88,16 @@ func (o *Operator) computeProfiles() []Profile {
 }
 
 // Resolve returns the values of a new resource: for each key the last layer's value, else the default, in the order of
-// the schema, and then the keys that only the template knows. known are the keys that the template offers; a key that
+// the schema, and then the keys that only the template knows. Optional values are left out unless a layer sets them; a profile does
+// with another value than the default. known are the keys that the template offers; a key that
 // is neither among them nor in #Values is refused, and so are values out of bounds and values that do not go together.
 // The error is [finding.Problems], where the user wrote the value, with the path prefix.key.
 func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Value, error) {
-	type source struct {
-		LayerValue
-		layer string
-	}
-	set := map[string]source{}
+	set := map[string]layered{}
 	var order, profiles []string
 	schema, done := o.schema()
 	defer done()
-	fields, err := lookup(schema, "#Values").Fields()
+	fields, err := lookup(schema, "#Values").Fields(cue.Optional(true))
 	if err != nil {
 		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
 	}
@@ -116,16 +119,20 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 			default:
 				report(value.At, key, unknownName("value", key, slices.Concat(order[:own], known)), "")
 			}
-			set[key] = source{value, layer.Name}
+			set[key] = layered{value, layer.Name}
 		}
 	}
 	slices.Sort(order[own:])
 	given := map[string]any{}
 	for _, key := range order[:own] {
 		if s, ok := set[key]; ok {
+			shape := o.derived.Shapes[o.derived.Values].Fields[key]
+			if text, ok := s.Value.(string); ok && o.derived.Shapes[shape].Kind&isString == 0 {
+				s.Value = fromText(o.derived.Shapes[shape].Kind, text)
+			}
 			given[key] = s.Value
-			for _, v := range o.derived.Shapes.violations(o.derived.Shapes[o.derived.Values].Fields[key], s.Value) {
-				report(s.At, key, v.Message, v.Suggestion)
+			for _, v := range o.derived.Shapes.violations(shape, s.Value) {
+				report(s.At, pathString(append([]string{key}, v.Path...)), v.Message, v.Suggestion)
 			}
 		}
 	}
@@ -150,27 +157,93 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 		}
 		report(set[key].At, key, w.Message, "")
 	}
-	var values []Value
-	resolved := lookup(whole, "values")
+	return resolvedValues(schema, lookup(whole, "values"), order, own, set), problems.Err()
+}
+
+// layered is a value with the name of the layer that set it.
+type layered struct {
+	LayerValue
+	layer string
+}
+
+// resolvedValues returns the values of the keys in their order, of which the first own ones are in the schema.
+func resolvedValues(schema, resolved cue.Value, order []string, own int, set map[string]layered) (values []Value) {
 	for i, key := range order {
-		value := Value{Key: key, Value: set[key].Value, Layer: set[key].layer}
-		if i < own {
-			value.Value, value.Doc = plain(resolved.LookupPath(cue.MakePath(cue.Str(key)))), doc(field(schema, key))
-		}
-		if _, ok := set[key]; !ok {
+		from, isSet := set[key]
+		value := Value{Key: key, Value: from.Value, Layer: from.layer}
+		if !isSet {
 			value.Layer = "default"
+		}
+		if i < own {
+			of := field(schema, key)
+			value.Value, value.Doc = plain(resolved.LookupPath(cue.MakePath(cue.Str(key)))), doc(of)
+			value.Optional = isOptional(schema, key)
+			if value.Optional && (value.Value == nil || from.Optional && reflect.DeepEqual(value.Value, plain(of))) {
+				continue
+			}
 		}
 		values = append(values, value)
 	}
-	return values, problems.Err()
+	return values
 }
 
 // field returns the schema of a value of a new resource.
 func field(schema cue.Value, key string) cue.Value {
-	return schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key)))
+	if v := schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key))); v.Exists() {
+		return v
+	}
+	return schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key).Optional()))
 }
 
-// plain returns a scalar, or its default, as string, int64, float64 or bool.
+// isOptional reports whether a value of a new resource is an optional one.
+func isOptional(schema cue.Value, key string) bool {
+	return !schema.LookupPath(cue.MakePath(cue.Def("#Values"), cue.Str(key))).Exists()
+}
+
+// fromText returns the mapping or list that a text stands for: YAML in flow style, or as on a command line key=value,… for a mapping,
+// and key[=value][:effect],… for tolerations, as kubectl taint has it. Another text stays as it is, for the schema to reject.
+func fromText(kind kinds, text string) any {
+	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		if doc, problems := parseYAML("", []byte(text)); len(problems) == 0 {
+			return doc.data
+		}
+		return text
+	}
+	pairs, list := map[string]any{}, []any{}
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		if kind&isList == 0 {
+			key, value, ok := strings.Cut(part, "=")
+			if !ok || key == "" {
+				return text
+			}
+			pairs[key] = value
+			continue
+		}
+		taint, effect, _ := strings.Cut(part, ":")
+		key, value, equal := strings.Cut(taint, "=")
+		if key == "" {
+			return text
+		}
+		toleration := map[string]any{"key": key, "operator": "Exists"}
+		if equal {
+			toleration["operator"], toleration["value"] = "Equal", value
+		}
+		if effect != "" {
+			toleration["effect"] = effect
+		}
+		list = append(list, toleration)
+	}
+	switch {
+	case kind&isList != 0:
+		return list
+	case kind&isStruct != 0:
+		return pairs
+	}
+	return text
+}
+
+// plain returns a scalar, or its default, as string, int64, float64 or bool, and a mapping or list as plain data.
 func plain(v cue.Value) any {
 	v, _ = v.Default()
 	switch v.Kind() {
@@ -186,6 +259,11 @@ func plain(v cue.Value) any {
 	case cue.BoolKind:
 		b, _ := v.Bool()
 		return b
+	case cue.StructKind, cue.ListKind:
+		var data any
+		if v.Decode(&data) == nil {
+			return data
+		}
 	}
 	return nil
 }

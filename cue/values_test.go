@@ -1,6 +1,7 @@
 package cue
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -48,9 +49,9 @@ func TestResolve(t *testing.T) {
 		{"nothing", nil, nil,
 			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default)`},
 		{"profile, size, flag", []Layer{profile(t, o, "cache"), profile(t, o, "dev"), layer("--set", "memory", "96Mi", "cpu", int64(1))}, nil,
-			`sentinels=1(profile dev) replicas=1(profile dev) memory=96Mi(--set) cpu=1(--set) disk=(profile cache) policy=allkeys-lru(profile cache) appendonly=false(profile cache) keepAfterDeletion=false(profile cache) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default)`},
+			`sentinels=1(profile dev) replicas=1(profile dev) memory=96Mi(--set) cpu=1(--set) disk=(profile cache) policy=allkeys-lru(profile cache) appendonly=false(profile cache) keepAfterDeletion=false(profile cache) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default) maxmemoryPercent=80(profile cache)`},
 		{"disk follows memory", []Layer{profile(t, o, "store"), layer("--set", "memory", "1.3Gi", "cpu", 0.5)}, nil,
-			`sentinels=3(default) replicas=3(profile store) memory=1.3Gi(--set) cpu=0.5(--set) disk=3Gi(default) policy=noeviction(profile store) appendonly=true(profile store) keepAfterDeletion=true(profile store) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default)`},
+			`sentinels=3(default) replicas=3(profile store) memory=1.3Gi(--set) cpu=0.5(--set) disk=3Gi(default) policy=noeviction(profile store) appendonly=true(profile store) keepAfterDeletion=true(profile store) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default) minReplicasToWrite=1(profile store)`},
 		{"a key of the template", []Layer{layer("--set", "zone", "a", "burst", true)}, []string{"zone", "burst"},
 			`sentinels=3(default) replicas=3(default) memory=256Mi(default) cpu=100m(default) disk=1Gi(default) policy=noeviction(default) appendonly=true(default) keepAfterDeletion=true(default) auth=(default) networkPolicy=(default) image=redis:7.4.11-alpine(default) burst=true(--set) zone=a(--set)`},
 	} {
@@ -186,6 +187,59 @@ func BenchmarkGenerate(b *testing.B) {
 		}
 		if _, err := o.Names(Request{Chart: "shop", Namespace: "default"}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// Optional values are as they were asked for, in text or in YAML, and nothing without.
+func TestResolveOptional(t *testing.T) {
+	t.Parallel()
+	o, err := OperatorNamed("spotahome")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		key   string
+		value any
+		want  string // as JSON, or the end of the message
+	}{
+		{"zones", true, `true`},
+		{"zones", false, `false`},
+		{"zones", "yes", `"yes" is not true or false`},
+		{"storageClass", "fast", `"fast"`},
+		{"storageClass", "", `"" is not a valid StorageClass name; use lowercase letters, digits, - and .`},
+		{"priorityClass", int64(7), `7 is not a valid PriorityClass name; use lowercase letters, digits, - and .`},
+		{"nodeSelector", "disktype=ssd,node-role.kubernetes.io/database=", `{"disktype":"ssd","node-role.kubernetes.io/database":""}`},
+		{"nodeSelector", "{disktype: ssd}", `{"disktype":"ssd"}`},
+		{"nodeSelector", map[string]any{"disktype": "ssd"}, `{"disktype":"ssd"}`},
+		{"nodeSelector", map[string]any{"spot": true}, `nodeSelector.spot: true is not a string; put it in quotes`},
+		{"nodeSelector", "disktype", `"disktype" is not a mapping of labels; use for example {disktype: ssd}, or disktype=ssd`},
+		{"nodeSelector", "{disktype", `"{disktype" is not a mapping of labels; use for example {disktype: ssd}, or disktype=ssd`},
+		{"nodeSelector", []any{"a"}, `a list is not a mapping of labels; use for example {disktype: ssd}, or disktype=ssd`},
+		{"tolerations", "role=database:NoSchedule, spot", `[{"effect":"NoSchedule","key":"role","operator":"Equal","value":"database"},{"key":"spot","operator":"Exists"}]`},
+		{"tolerations", "[{operator: Exists, tolerationSeconds: 30}]", `[{"operator":"Exists","tolerationSeconds":30}]`},
+		{"tolerations", "role:NoSchedul", `tolerations[0].effect: "NoSchedul" is not allowed; one of "NoSchedule", "PreferNoSchedule", "NoExecute"; did you mean "NoSchedule"?`},
+		{"tolerations", "=database", `"=database" is not a list of tolerations; use for example [{key: dedicated, operator: Exists}], or dedicated=redis:NoSchedule`},
+		{"tolerations", []any{map[string]any{"Key": "a"}}, `tolerations[0].Key: unknown key "Key"; did you mean "key"?`},
+		{"seccompProfile", "localhost/profiles/redis.json", `"localhost/profiles/redis.json"`},
+		{"seccompProfile", "runtime/default", `"runtime/default" is not a seccomp profile; use RuntimeDefault, Unconfined or localhost/FILE`},
+		{"maxmemoryPercent", int64(81), `81 is not a whole number from 25 to 80; a fork and the buffers of replicas need the rest`},
+		{"minReplicasToWrite", int64(0), `0`},
+		{"minReplicasToWrite", int64(3), `3 is more than the replicas of 3 pods, one of which is the master, so every write would be rejected; use a smaller number, or more replicas`},
+	} {
+		values, err := o.Resolve("", []Layer{layer("--set", tt.key, tt.value)}, nil)
+		got := ""
+		for _, v := range values {
+			if v.Optional {
+				src, _ := json.Marshal(v.Value)
+				got += string(src)
+			}
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want && !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%s %v: got %s, want %s", tt.key, tt.value, got, tt.want)
 		}
 	}
 }

@@ -22,10 +22,15 @@ func TestScaffolded(t *testing.T) {
 	t.Parallel()
 	random := mathrand.New(mathrand.NewPCG(3, 4))
 	machine := scaffold.Deps{Random: rand.Reader, Now: today}
+	optional := map[string]any{
+		"maxmemoryPercent": int64(60), "minReplicasToWrite": int64(1), "storageClass": "fast", "zones": true, "priorityClass": "database",
+		"nodeSelector": "disktype=ssd", "tolerations": "role=database:NoSchedule,spot", "seccompProfile": "localhost/redis.json",
+		"podMonitor": true, "podMonitorLabels": "release=prometheus",
+	}
 	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "64Mi", "100Mi", "8Gi"}
 	for i := range 60 {
-		strict := i%2 == 0
-		archive := []txtar.File{{Name: cue.ConfigFile, Data: []byte(fmt.Sprintf("strict: %v\noperator:\n  namespace: redis-operator\n", strict))}}
+		strict, operator := i%2 == 0, cue.GeneratedNames()[i/2%3]
+		archive := []txtar.File{{Name: cue.ConfigFile, Data: []byte(fmt.Sprintf("strict: %v\noperator:\n  name: %s\n  namespace: redis-operator\n", strict, operator))}}
 		r, config := open(t, archive)
 		app := fmt.Sprintf("app%d", i)
 		plan, err := scaffold.PlanApplication(r, scaffold.ApplicationRequest{App: app, Kustomize: i%5 == 4})
@@ -39,6 +44,11 @@ func TestScaffolded(t *testing.T) {
 			req := scaffold.ResourceRequest{
 				App: app, Suffix: suffix, Profile: []string{"", "cache", "queue", "store"}[random.IntN(4)],
 				Set: map[string]cue.LayerValue{"memory": {Value: memories[random.IntN(len(memories))]}},
+			}
+			for key, value := range optional {
+				if i%3 == 2 && random.IntN(2) == 0 {
+					req.Set[key] = cue.LayerValue{Value: value}
+				}
 			}
 			if suffix == "cache" {
 				req.Env = map[string]string{"REDIS_URL": "CACHE_URL", "SENTINEL_URL": "CACHE_SENTINEL_URL"}
@@ -65,7 +75,7 @@ func TestScaffolded(t *testing.T) {
 				continue // true of a single copy, which the size dev is
 			}
 			if f.Severity == finding.Error || !strict && f.Severity == finding.Warning {
-				t.Errorf("strict %v, %s: %s", strict, app, print(t, r, "compact", []*finding.Finding{f}))
+				t.Errorf("strict %v, %s, %s: %s", strict, operator, app, print(t, r, "compact", []*finding.Finding{f}))
 			}
 		}
 	}

@@ -254,7 +254,7 @@ func (s *resource) existingKey() string {
 		property = passwordKey
 	}
 	return fmt.Sprintf("# The password of the Redis %s, synced from the secret store %s into a Secret.\n", s.chart+s.suffix, store) +
-		s.readBack(store, kind, scalarText(key), scalarText(property))
+		s.readBack(store, kind, valueText(key), valueText(property))
 }
 
 // readBack returns what makes a Secret of a password in the store.

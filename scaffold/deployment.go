@@ -135,7 +135,7 @@ func planIngress(p *Plan, r *repo.Repo, rec *record, hostname, service string) e
 		}
 		return nil
 	}
-	text := "- hostname: " + scalarText(hostname) + "\n  service: " + scalarText(service) + "\n"
+	text := "- hostname: " + valueText(hostname) + "\n  service: " + valueText(service) + "\n"
 	out, e, err := yamledit.PrependItems(src, []string{"ingress"}, yamledit.Entry(text))
 	m := &merger{plan: p, file: cloudflaredConfig, src: src}
 	if err != nil {

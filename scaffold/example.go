@@ -36,6 +36,27 @@ type entry struct {
 
 var exampleStart = regexp.MustCompile(`(?m)^# Example values\.yaml:\r?\n`)
 
+// optionalStart matches the values of a generator that values.yaml only has where somebody asks for them, each with an example.
+var optionalStart = regexp.MustCompile(`(?m)^# Optional values:\r?\n((?:#   .*\r?\n)+)`)
+
+// parseOptional returns the comments on the optional values of a generator by their keys, and the keys in their order.
+func parseOptional(text string) (keys []string, comments map[string]string) {
+	comments = map[string]string{}
+	found := optionalStart.FindStringSubmatch(text)
+	if found == nil {
+		return nil, comments
+	}
+	for line := range strings.Lines(found[1]) {
+		line = strings.TrimRight(strings.TrimPrefix(line, "#   "), "\r\n")
+		if key, rest, ok := strings.Cut(line, ":"); ok {
+			keys = append(keys, key)
+			_, comment, _ := strings.Cut(rest, " # ")
+			comments[key] = comment
+		}
+	}
+	return keys, comments
+}
+
 // parseExample takes the example values out of an expanded generator: the comment lines from the marker to the first blank
 // line. Without the marker there is none. Positions of problems are those of the generator's lines.
 func parseExample(file, text string) (example, error) {
@@ -197,11 +218,19 @@ func (e entry) order() []string {
 	return keys
 }
 
-// set writes a value into an entry, in its place when the key is there and at the end when it is not.
-func (e *entry) set(key, text string) error {
-	out, _, err := yamledit.SetScalar([]byte(e.text), []string{e.key, key}, text)
+// set writes a value into an entry, in its place when the key is there and at the end, with a comment, when it is not.
+func (e *entry) set(key, text, comment string) error {
+	path := []string{e.key, key}
+	line := key + ": " + text
+	out, _, err := yamledit.SetScalar([]byte(e.text), path, text)
 	if err != nil {
-		out, _, err = yamledit.AddEntry([]byte(e.text), []string{e.key}, yamledit.Entry(key+": "+text+"\n"))
+		out, _, err = yamledit.ReplaceEntry([]byte(e.text), path, yamledit.Entry(line+"\n")) // a mapping or list
+	}
+	if err != nil {
+		if comment != "" {
+			line += " # " + comment
+		}
+		out, _, err = yamledit.AddEntry([]byte(e.text), path[:1], yamledit.Entry(line+"\n"))
 	}
 	if err != nil {
 		return err
@@ -210,9 +239,16 @@ func (e *entry) set(key, text string) error {
 	return nil
 }
 
-// scalarText writes a value as YAML, quoted where it must be.
-func scalarText(v any) string {
-	out, err := yaml.Marshal(v)
+// valueText writes a value on one line of YAML, quoted where it must be.
+func valueText(v any) string {
+	var n yaml.Node
+	if err := n.Encode(v); err != nil {
+		return `""`
+	}
+	if n.Kind != yaml.ScalarNode {
+		n.Style = yaml.FlowStyle
+	}
+	out, err := yaml.Marshal(&n)
 	if err != nil {
 		return `""`
 	}

@@ -212,7 +212,7 @@ func TestProtection(t *testing.T) {
 		t.Errorf("notes: %q", p.Notes)
 	}
 	p = generate(t, r, ResourceRequest{App: "shop", Suffix: "cache"})
-	want := `the Redis "shop-cache" has no password and no NetworkPolicy, so its sentinels can merge with those of another Redis (applications/shop/templates/redis.yaml:36)` +
+	want := `the Redis "shop-cache" has no password and no NetworkPolicy, so its sentinels can merge with those of another Redis (applications/shop/templates/redis.yaml:55)` +
 		` when a pod reuses an IP address, and the data of one is lost; set operator.namespace in .redis-gitops.yaml to the namespace of the Redis operator, or give it a password of its own`
 	if len(p.Notes) != 1 || p.Notes[0] != want {
 		t.Errorf("notes %q, want %q", p.Notes, want)

@@ -301,7 +301,7 @@ func flowValue(v any) string {
 	case string:
 		return doubleQuoted(v)
 	}
-	return scalarText(v)
+	return valueText(v)
 }
 
 // probe is the values file of a trial.

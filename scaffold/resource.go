@@ -325,6 +325,10 @@ func (s *resource) resolve() error {
 			}
 		}
 	}
+	optional, comments := parseOptional(s.text)
+	if target != nil {
+		known = append(known, optional...)
+	}
 	layers, problems := s.layers(known, prefix)
 	if len(problems) > 0 {
 		return problems.Err()
@@ -354,11 +358,11 @@ func (s *resource) resolve() error {
 	}
 	s.changed = map[string]string{}
 	for _, v := range values {
-		text := scalarText(v.Value)
-		if !slices.Contains(known, v.Key) || scalarText(s.values[v.Key]) == text {
+		text := valueText(v.Value)
+		if !slices.Contains(known, v.Key) || valueText(s.values[v.Key]) == text {
 			continue
 		}
-		if err := target.set(v.Key, text); err != nil {
+		if err := target.set(v.Key, text, comments[v.Key]); err != nil {
 			return finding.Errorf(finding.Position{File: s.generator.File}, prefix+"."+v.Key, "the example value cannot be replaced: %v; write it on one line", err)
 		}
 		s.changed[v.Key] = text
@@ -395,7 +399,11 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, finding.P
 			for _, k := range sortedKeys(l.Values) {
 				if slices.Contains(known, k) {
 					offered[k] = l.Values[k]
-				} else if l.Name == "profile "+s.req.Profile || l.Name == "profile "+s.req.Size {
+				} else if l.Name != "profile "+s.req.Profile && l.Name != "profile "+s.req.Size {
+					continue
+				} else if l.Values[k].Optional {
+					s.notes = append(s.notes, s.generator.File+" has no value "+k+", which the "+l.Name+" sets; remove the file and run init for the current one")
+				} else {
 					lacks(k, "the "+l.Name)
 				}
 			}
@@ -489,7 +497,7 @@ func (s *resource) baseLayer() (cue.Layer, error) {
 	}
 	own := map[string]string{}
 	for _, v := range defaults {
-		own[v.Key] = scalarText(v.Value)
+		own[v.Key] = valueText(v.Value)
 	}
 	for k, v := range s.values {
 		switch v := v.(type) {
@@ -498,7 +506,7 @@ func (s *resource) baseLayer() (cue.Layer, error) {
 		case string, bool, float64:
 			layer.Values[k] = cue.LayerValue{Value: v, At: finding.Position{File: s.generator.File}}
 		}
-		if own[k] == scalarText(v) {
+		if own[k] == valueText(v) {
 			delete(layer.Values, k)
 		}
 	}

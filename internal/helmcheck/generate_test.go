@@ -137,6 +137,7 @@ func TestGenerateIntoCreatedChart(t *testing.T) {
 func TestGenerateOperators(t *testing.T) {
 	tool := buildTool(t)
 	for operator, crds := range map[string]map[string]string{
+		"spotahome":  {"RedisFailover": "spotahome-1.2.4_redisfailovers.yaml"},
 		"freshworks": {"RedisFailover": "freshworks-oss_redisfailovers.yaml"},
 		"opstree":    {"RedisReplication": "opstree_redisreplications.yaml", "RedisSentinel": "opstree_redissentinels.yaml"},
 	} {
@@ -147,6 +148,8 @@ func TestGenerateOperators(t *testing.T) {
 			for _, flags := range []string{
 				"--profile store --auth existing:shop-sec --set networkPolicy=redis-operator",
 				"--suffix dev --profile cache --size dev",
+				"--suffix all --profile queue --set memory=20Gi --set disk=40Gi --set zones=true --set podMonitor=true --set podMonitorLabels=release=prometheus " +
+					"--set nodeSelector=disktype=ssd,spot= --set tolerations=role=database:NoSchedule,spot --set priorityClass=database --set storageClass=fast --set seccompProfile=localhost/redis.json",
 			} {
 				run(t, repo, tool, append([]string{"generate", "resource", "shop", "redis", "--operator", operator}, strings.Fields(flags)...)...)
 			}
@@ -161,7 +164,7 @@ func TestGenerateOperators(t *testing.T) {
 				}
 				schema := readCRDVersion(t, shared+"/crds/"+file, version)
 				found := ofKinds(t, rendered, kind)
-				if len(found) != 2 {
+				if len(found) != 3 {
 					t.Errorf("%d of %s", len(found), kind)
 				}
 				for _, r := range found {
