@@ -646,6 +646,9 @@ func (s *resource) planValues(ctx context.Context, p *Plan, rec *record) error {
 		return err
 	}
 	rec.Edits = append(edits, rec.Edits...)
+	if err := s.planReleases(p, rec, ex); err != nil {
+		return err
+	}
 	return adoptFound(p, s.repo, rec, values, ex)
 }
 

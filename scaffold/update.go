@@ -296,8 +296,10 @@ func updateOne(ctx context.Context, p *Plan, r *repo.Repo, config *cue.Config, a
 	}
 	file.Text = text
 	if app.Kind == repo.Chart {
-		if err := newValues(p, r, app.Path("values.yaml"), rec, base, ex); err != nil {
-			return err
+		for _, values := range rec.valuesFiles(app.Path("values.yaml")) {
+			if err := newValues(p, r, values, rec, base, ex); err != nil {
+				return err
+			}
 		}
 	}
 	out, err := rec.marshal()
@@ -361,6 +363,17 @@ func generatorOf(r *repo.Repo, rec *record) (*Generator, error) {
 	}
 	g, _, err := resourceGenerator(r, rec.Type, o, strings.HasPrefix(rec.Generator, builtInGenerator))
 	return g, err
+}
+
+// valuesFiles returns the files with values of the resource, of which values.yaml is always one.
+func (rec *record) valuesFiles(own string) []string {
+	files := []string{own}
+	for _, e := range rec.Edits {
+		if slices.Equal(e.Path, []string{rec.valuesKey()}) && slices.Contains(e.Keys, rec.Placeholders["camelName"]) && !slices.Contains(files, e.File) {
+			files = append(files, e.File)
+		}
+	}
+	return files
 }
 
 // newValues adds the keys that the generator's example has gained since to the entry in values.yaml.

@@ -313,3 +313,24 @@ func TestUpdateFromHistory(t *testing.T) {
 		t.Errorf("of everything: %v, %q", err, p.Notes)
 	}
 }
+
+// TestUpdateReleaseValues: a new value of the generator comes into every file that has values of the resource.
+func TestUpdateReleaseValues(t *testing.T) {
+	a := openArchetype(t, "testdata/archetypes/flux-values-files.txtar")
+	const generator = "# Example values.yaml:\n# resources:\n#   %{camelName}:\n#     memory: 256Mi\n\nkind: {{ .Values.resources.%{camelName}.memory }}\n"
+	write(t, a.repo, "generators/resources/thing.yaml", generator)
+	apply(t, a.repo)(PlanResource(t.Context(), a.repo, a.config, deps, ResourceRequest{App: "api", Type: "thing"}))
+	write(t, a.repo, "generators/resources/thing.yaml", strings.Replace(generator, "#     memory: 256Mi\n", "#     memory: 256Mi\n#     cpu: 100m # new\n", 1))
+	apply(t, a.repo)(PlanUpdate(t.Context(), a.repo, a.config, UpdateRequest{}))
+	for _, file := range []string{"apps/api/values.yaml", "apps/api/values-prod.yaml"} {
+		if got := read(t, a.repo, file); !strings.Contains(got, "    memory: 256Mi\n    cpu: 100m # new\n") {
+			t.Errorf("%s:\n%s", file, got)
+		}
+	}
+	apply(t, a.repo)(PlanDestroy(t.Context(), a.repo, DestroyRequest{App: "api", Name: "thing"}))
+	for _, file := range []string{"apps/api/values.yaml", "apps/api/values-prod.yaml"} {
+		if got := read(t, a.repo, file); got != a.files[file] {
+			t.Errorf("after destroy, %s:\n%s", file, got)
+		}
+	}
+}
