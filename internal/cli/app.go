@@ -107,6 +107,9 @@ func (a *app) rootCommand() *cobra.Command {
 		if err := a.SetColor(); err != nil {
 			return err
 		}
+		if err := flags.Exclusive(c); err != nil {
+			return err
+		}
 		end, err := a.LimitRun(c)
 		if err == nil {
 			a.end, a.ctx = end, c.Context()
