@@ -764,6 +764,13 @@ func (s *resource) next(p *Plan) error {
 		p.Next = append(p.Next, fmt.Sprintf("make sure that the secret store %q has the key %q", s.req.Auth.Store, s.req.Auth.Key))
 	}
 	if s.redis {
+		if len(s.installed) == 0 && !s.config.NamesOperator() {
+			install := "redis-gitops init"
+			if s.operator.Name != cue.DefaultOperator() {
+				install += " --operator " + s.operator.Name
+			}
+			p.Next = append(p.Next, "make sure that the cluster runs the operator "+quoted(s.operator.Name)+": nothing in the repository installs it; `"+install+"` adds it")
+		}
 		more, err := s.operator.Next(s.values)
 		if err != nil {
 			return err
