@@ -20,7 +20,7 @@ const (
 // ColorModes are the values of --color.
 var ColorModes = []string{"auto", "always", "never"}
 
-// SetColor applies --color: auto is for a terminal whose user has not set NO_COLOR (no-color.org).
+// SetColor applies --color: auto is for a terminal that is not dumb and whose user has not set NO_COLOR (no-color.org).
 func (u *UI) SetColor() error {
 	switch u.Color {
 	case "always":
@@ -28,7 +28,7 @@ func (u *UI) SetColor() error {
 	case "never":
 		u.colored = false
 	case "auto":
-		u.colored = u.Terminal && os.Getenv("NO_COLOR") == ""
+		u.colored = u.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	default:
 		return fmt.Errorf("unknown value %q of --color; %s%s", u.Color, finding.OneOf(ColorModes), finding.DidYouMean(u.Color, ColorModes))
 	}
