@@ -186,29 +186,29 @@ func (i *Images) Line(engine, line string) *ImageLine {
 	return &lines[at]
 }
 
-// loading is whether a server loads the dump of another one.
-type loading string
+// Loading is whether a server loads the dump of another one.
+type Loading string
 
-// The answers of [RDB.loads].
+// The answers of [RDB.Loads].
 const (
-	loadsFully   loading = "loads"
-	loadsPartly  loading = "loads unless the dump has types of modules" // and refuses the whole dump otherwise
-	loadsNot     loading = "refuses"                                    // "Can't handle RDB format version"
-	loadsUnknown loading = "unknown"
+	LoadsFully   Loading = "loads"
+	LoadsPartly  Loading = "loads unless the dump has types of modules" // and refuses the whole dump otherwise
+	LoadsNot     Loading = "refuses"                                    // "Can't handle RDB format version"
+	LoadsUnknown Loading = "unknown"
 )
 
-// loads reports whether a server of this line loads a dump that a server of another line wrote, at its default settings. Either
+// Loads reports whether a server of this line loads a dump that a server of another line wrote, at its default settings. Either
 // may be nil, for unknown formats. Source: rdbLoadRioWithLoadingCtx in rdb.c.
-func (r *RDB) loads(dump *RDB) loading {
+func (r *RDB) Loads(dump *RDB) Loading {
 	if r == nil || dump == nil {
-		return loadsUnknown
+		return LoadsUnknown
 	}
 	versions, known := r.Reads[dump.Magic]
 	switch {
 	case !known || dump.Writes < versions[0] || dump.Writes > versions[1]:
-		return loadsNot
+		return LoadsNot
 	case dump.Note != "" && dump.Note != r.Note:
-		return loadsPartly
+		return LoadsPartly
 	}
-	return loadsFully
+	return LoadsFully
 }

@@ -289,27 +289,27 @@ func TestLoads(t *testing.T) {
 	}
 	for _, test := range []struct {
 		server, dump string
-		want         loading
+		want         Loading
 	}{
-		{"redis:7.4.11", "redis:7.2.16", loadsFully},
-		{"redis:7.4.11", "redis:7.4.1", loadsFully},
-		{"redis:7.2.16", "redis:7.4.11", loadsNot},
-		{"redis:6.2.24", "redis:7.0.15", loadsNot},
-		{"redis:6.2.24", "eqalpha/keydb:6.3.4", loadsFully},
-		{"eqalpha/keydb:6.3.4", "redis:7.2.16", loadsNot},
-		{"valkey/valkey:8.1.10", "redis:7.2.16", loadsFully},
-		{"valkey/valkey:8.1.10", "redis:7.4.11", loadsNot},
-		{"valkey/valkey:9.1.2", "redis:7.4.11", loadsNot},
-		{"valkey/valkey:9.1.2", "valkey/valkey:8.1.10", loadsFully},
-		{"valkey/valkey:8.1.10", "valkey/valkey:9.0.6", loadsNot},
-		{"redis:8.10.1", "valkey/valkey:9.0.6", loadsNot},
-		{"redis:8.10.1", "valkey/valkey:8.1.10", loadsFully},
-		{"redis:8.10.1", "redis:8.2.9", loadsFully},
-		{"redis:7.4.11", "redis:8.2.9", loadsPartly},
-		{"redis:7.4.11", "redis/redis-stack:7.4.0-v7", loadsPartly},
-		{"redis:8.2.9", "redis/redis-stack:7.4.0-v7", loadsFully},
-		{"redis:7.4.11", "docker.dragonflydb.io/dragonflydb/dragonfly:v1.30.0", loadsUnknown},
-		{"redis:latest", "redis:7.4.11", loadsUnknown},
+		{"redis:7.4.11", "redis:7.2.16", LoadsFully},
+		{"redis:7.4.11", "redis:7.4.1", LoadsFully},
+		{"redis:7.2.16", "redis:7.4.11", LoadsNot},
+		{"redis:6.2.24", "redis:7.0.15", LoadsNot},
+		{"redis:6.2.24", "eqalpha/keydb:6.3.4", LoadsFully},
+		{"eqalpha/keydb:6.3.4", "redis:7.2.16", LoadsNot},
+		{"valkey/valkey:8.1.10", "redis:7.2.16", LoadsFully},
+		{"valkey/valkey:8.1.10", "redis:7.4.11", LoadsNot},
+		{"valkey/valkey:9.1.2", "redis:7.4.11", LoadsNot},
+		{"valkey/valkey:9.1.2", "valkey/valkey:8.1.10", LoadsFully},
+		{"valkey/valkey:8.1.10", "valkey/valkey:9.0.6", LoadsNot},
+		{"redis:8.10.1", "valkey/valkey:9.0.6", LoadsNot},
+		{"redis:8.10.1", "valkey/valkey:8.1.10", LoadsFully},
+		{"redis:8.10.1", "redis:8.2.9", LoadsFully},
+		{"redis:7.4.11", "redis:8.2.9", LoadsPartly},
+		{"redis:7.4.11", "redis/redis-stack:7.4.0-v7", LoadsPartly},
+		{"redis:8.2.9", "redis/redis-stack:7.4.0-v7", LoadsFully},
+		{"redis:7.4.11", "docker.dragonflydb.io/dragonflydb/dragonfly:v1.30.0", LoadsUnknown},
+		{"redis:latest", "redis:7.4.11", LoadsUnknown},
 	} {
 		format := func(image string) *RDB {
 			k, ok := facts.Find(image)
@@ -321,7 +321,7 @@ func TestLoads(t *testing.T) {
 			}
 			return k.Line.RDB
 		}
-		if got := format(test.server).loads(format(test.dump)); got != test.want {
+		if got := format(test.server).Loads(format(test.dump)); got != test.want {
 			t.Errorf("%s and a dump of %s: %s, want %s", test.server, test.dump, got, test.want)
 		}
 	}

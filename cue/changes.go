@@ -1,0 +1,86 @@
+package cue
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// What changes do is data: operator/*/changes.cue has it for each operator, changes/general.cue for all, changes/schema.cue its meaning.
+// The tests derive changes.json, so that nothing evaluates CUE for it, and only programs that ask for it contain it.
+
+//go:embed changes/changes.json
+var changesJSON []byte
+
+// Changes is what changes of resources do.
+type Changes struct {
+	General   []ChangeRule               `json:"general"`
+	Operators map[string]OperatorChanges `json:"operators"` // by name
+}
+
+// OperatorChanges is what changes of the resources of an operator do.
+type OperatorChanges struct {
+	Stateful []Stateful   `json:"stateful,omitempty"`
+	Changes  []ChangeRule `json:"changes"`
+}
+
+// ChangeRule describes what happens when a field changes; the first that fits counts. See changes/schema.cue.
+type ChangeRule struct {
+	Kinds  []string `json:"kinds"`
+	Path   string   `json:"path"`
+	On     []string `json:"on,omitempty"`
+	If     []string `json:"if,omitempty"`
+	Class  string   `json:"class"`
+	Risk   string   `json:"risk,omitempty"`
+	Text   string   `json:"text"`
+	Do     string   `json:"do,omitempty"`
+	Source string   `json:"source"`
+}
+
+// Stateful is where the resources of a kind have what decides about data.
+type Stateful struct {
+	Kinds      []string `json:"kinds"`
+	Replicas   string   `json:"replicas"`
+	Sentinels  string   `json:"sentinels,omitempty"`
+	Image      string   `json:"image,omitempty"`
+	Valkey     []string `json:"valkey,omitempty"`
+	Kept       []string `json:"kept"`
+	Retained   []string `json:"retained"`
+	Directives []string `json:"directives,omitempty"`
+	Command    string   `json:"command,omitempty"`
+	Labels     string   `json:"labels,omitempty"`
+	Allow      string   `json:"allow,omitempty"`
+}
+
+// ChangeClasses are the kinds of consequences, as changes/schema.cue explains them.
+func ChangeClasses() []string {
+	return []string{"live", "roll", "roll-sentinels", "ignored", "later", "stuck", "rejected", "recreate", "destroy", "orphan", "clients"}
+}
+
+var knownChanges struct {
+	once    sync.Once
+	changes Changes
+	err     error
+}
+
+// KnownChanges returns what changes do. It is shared: do not change it.
+func KnownChanges() (*Changes, error) {
+	knownChanges.once.Do(func() {
+		if err := json.Unmarshal(changesJSON, &knownChanges.changes); err != nil {
+			knownChanges.err = fmt.Errorf("embedded changes: %w", err)
+		}
+	})
+	return &knownChanges.changes, knownChanges.err
+}
+
+// Of returns the facts about the resources of an operator: its own, and then those of the operator that it is a fork of.
+func (c *Changes) Of(o *Operator) OperatorChanges {
+	own := c.Operators[o.Name]
+	if o.Fork == "" {
+		return own
+	}
+	from := c.Operators[o.Fork]
+	return OperatorChanges{slices.Concat(own.Stateful, from.Stateful), slices.Concat(own.Changes, from.Changes)}
+}
