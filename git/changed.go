@@ -13,7 +13,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,8 +99,34 @@ type entry struct {
 	hasStat     bool
 }
 
-// stat is what ls-files --debug prints behind each entry.
-var stat = regexp.MustCompile(`^  ctime: \d+:\d+\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: \d+\n  uid: \d+\tgid: \d+\n  size: (\d+)\tflags: [0-9a-f]+\n`)
+// stat reads what ls-files --debug prints behind an entry: five lines, of which mtime and size count. Regular expressions take half of the
+// time of a comparison for it.
+func (e *entry) stat(out string) (after string) {
+	rest := out
+	var mtime, size string
+	for _, prefix := range []string{"  ctime: ", "  mtime: ", "  dev: ", "  uid: ", "  size: "} {
+		line, after, ended := strings.Cut(rest, "\n")
+		value, ok := strings.CutPrefix(line, prefix)
+		if !ended || !ok {
+			return out
+		}
+		switch prefix {
+		case "  mtime: ":
+			mtime = value
+		case "  size: ":
+			size, _, _ = strings.Cut(value, "\t")
+		}
+		rest = after
+	}
+	seconds, nanoseconds, _ := strings.Cut(mtime, ":")
+	s, err := strconv.ParseInt(seconds, 10, 64)
+	n, nerr := strconv.ParseInt(nanoseconds, 10, 64)
+	bytes, serr := strconv.ParseInt(size, 10, 64)
+	if err == nil && nerr == nil && serr == nil && bytes >= 0 {
+		e.mtime, e.size, e.hasStat = s*1e9+n, bytes, true
+	}
+	return rest
+}
 
 // index returns the entries of the index.
 func (r *Repo) index(ctx context.Context) (map[string]*entry, error) {
@@ -124,13 +149,7 @@ func parseIndex(rest string) (map[string]*entry, error) {
 			return nil, errors.New("git ls-files: unexpected output")
 		}
 		e := &entry{blob: fields[2], absent: fields[0] == "S", submodule: fields[1] == "160000"}
-		if m := stat.FindStringSubmatch(after); m != nil {
-			after = after[len(m[0]):]
-			seconds, _ := strconv.ParseInt(m[1], 10, 64) // digits
-			nanoseconds, _ := strconv.ParseInt(m[2], 10, 64)
-			e.size, _ = strconv.ParseInt(m[3], 10, 64)
-			e.mtime, e.hasStat = seconds*1e9+nanoseconds, true
-		}
+		after = e.stat(after)
 		entries[name] = e
 		rest = after
 	}
@@ -177,6 +196,8 @@ func (r *Repo) same(ctx context.Context, name, mode, blob string, e *entry) (boo
 		return false, nil
 	case info.Size() > maxHashed:
 		return e != nil && e.fits(info, blob), nil
+	case e != nil && e.fits(info, blob) && e.mtime < r.private.indexed:
+		return true, nil // as Git does; a file that is as new as the index may have changed since (gitformat-index, "racy")
 	}
 	f, err := os.OpenFile(full, os.O_RDONLY|nonblock, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {

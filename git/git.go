@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -176,6 +177,18 @@ func (l *limited) Write(p []byte) (int, error) {
 // Base returns the commit that a revision and the current branch have in common, or the revision's own where this clone does not
 // know one.
 func (r *Repo) Base(ctx context.Context, rev string) (string, error) {
+	commit, err := r.Commit(ctx, rev)
+	if err != nil {
+		return "", err
+	}
+	if common, err := r.run(ctx, maxFile, "merge-base", commit, "HEAD"); err == nil {
+		commit = strings.TrimSpace(string(common))
+	}
+	return commit, nil
+}
+
+// Commit returns the commit of a revision.
+func (r *Repo) Commit(ctx context.Context, rev string) (string, error) {
 	if strings.HasPrefix(rev, "-") {
 		return "", fmt.Errorf("invalid revision %q; use a branch, tag or commit", rev)
 	}
@@ -193,9 +206,23 @@ func (r *Repo) Base(ctx context.Context, rev string) (string, error) {
 		}
 		return "", fmt.Errorf("revision %q does not exist; fetch it, or fix its name", rev)
 	}
-	commit := strings.TrimSpace(string(out))
-	if common, err := r.run(ctx, maxFile, "merge-base", commit, "HEAD"); err == nil {
-		commit = strings.TrimSpace(string(common))
+	return strings.TrimSpace(string(out)), nil
+}
+
+// mainBranches are where the main branch of a repository is looked for, in this order.
+var mainBranches = []string{"refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"}
+
+// Main returns the main branch: that of the remote origin, or else a branch of its usual name.
+func (r *Repo) Main(ctx context.Context) (string, error) {
+	out, err := r.run(ctx, maxFile, append([]string{"for-each-ref", "--format=%(refname)"}, mainBranches...)...)
+	if err != nil {
+		return "", err
 	}
-	return commit, nil
+	found := strings.Fields(string(out))
+	for _, ref := range mainBranches {
+		if slices.Contains(found, ref) {
+			return ref, nil
+		}
+	}
+	return "", errors.New("neither origin/HEAD nor a branch named main or master exists; pass a revision")
 }

@@ -22,6 +22,7 @@ type private struct {
 	cwd     string // where the paths begin
 	objects string
 	index   string
+	indexed int64  // when the index was written, in nanoseconds; 0 without one
 	exclude string // core.excludesFile of the user's own configuration, "" for Git's default
 	partial bool   // the clone may lack objects
 	sha256  bool
@@ -63,6 +64,9 @@ func newPrivate(ctx context.Context, dir string) (_ *private, err error) {
 	p.common = p.gitDir
 	if real != common {
 		p.common = filepath.Join(tmp, "common")
+	}
+	if info, err := os.Stat(p.index); err == nil {
+		p.indexed = info.ModTime().UnixNano()
 	}
 	for _, d := range []string{p.gitDir, p.common, filepath.Join(p.common, "info"), filepath.Join(p.common, "objects"), filepath.Join(tmp, "hooks")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
