@@ -59,6 +59,32 @@ func TargetsIn(r *repo.Repo, dir string) ([]Target, []*finding.Problem, error) {
 	return targets, s.problems, nil
 }
 
+// TargetsAt returns a target for each deployment that renders it in its own way, or the target as it is, without looking at the rest of
+// the repository.
+func TargetsAt(r *repo.Repo, t Target) ([]Target, error) {
+	targets, err := (&search{repo: r}).deployed(t)
+	if err == nil && t.Kind == repo.Plain {
+		targets = targets[:1]
+	}
+	return targets, err
+}
+
+// Alike reports whether two deployments render in the same way; nil is none.
+func Alike(a, b *repo.Deployment) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return sameness(*a) == sameness(*b)
+}
+
+// Uses returns the directories and files that a kustomization takes in.
+func Uses(r *repo.Repo, file string) []string {
+	dir := path.Dir(file)
+	s := &search{repo: r, kustomizations: map[string]string{dir: file}, uses: map[string][]string{}}
+	s.reads(dir)
+	return s.uses[dir]
+}
+
 func keysOf[V any](m map[string]V) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for k := range m {

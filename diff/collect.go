@@ -1,0 +1,260 @@
+package diff
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/render"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// Collected is what two sides render where they can differ.
+type Collected struct {
+	Old, New *Side
+	Problems []*finding.Problem // of the new side, and of the old one where the new side does not have them
+	Notices  []*finding.Problem
+}
+
+// Collect renders both sides of what changed files have a part in: nothing else is read.
+func Collect(ctx context.Context, old, new Source, changed []string, config *cue.Config) (*Collected, error) {
+	s, err := touched(old, new, changed)
+	if err != nil {
+		return nil, err
+	}
+	out := &Collected{Old: &Side{}, New: &Side{}}
+	installed, err := instance.Installed(ctx, new.Repo)
+	if err != nil {
+		return nil, err
+	}
+	before := installed
+	if slices.ContainsFunc(changed, func(name string) bool { return mayInstall(new.Repo, old.Repo, name) }) {
+		if before, err = instance.Installed(ctx, old.Repo); err != nil {
+			return nil, err
+		}
+	}
+	out.Old.install(config, before)
+	out.New.install(config, installed)
+	places := slices.SortedFunc(keys(s.found), func(a, b place) int { return cmp.Or(strings.Compare(a.dir, b.dir), int(a.kind)-int(b.kind)) })
+	for _, p := range places {
+		var targets [2][]render.Target
+		for i := range targets {
+			if targets[i], err = s.targets(i, p); err != nil {
+				return nil, err
+			}
+		}
+		if deployed(targets[0]) != deployed(targets[1]) { // nothing deploys it on one side, so that it is not there
+			for i := range targets {
+				if !deployed(targets[i]) {
+					targets[i] = nil
+				}
+			}
+		}
+		if p.kind == repo.Kustomize && s.isBase(p.dir) {
+			continue
+		}
+		var problems [2]finding.Problems
+		for i, side := range []*Side{out.Old, out.New} {
+			for _, t := range targets[i] {
+				result, err := render.Render(ctx, s.sides[i].Repo, t, render.Options{})
+				if err != nil {
+					return nil, err
+				}
+				problems[i] = append(problems[i], result.Problems...)
+				if i == 1 {
+					out.Notices = append(out.Notices, result.Notices...)
+				}
+				side.Resources = append(side.Resources, s.resources(i, t, result)...)
+			}
+		}
+		out.Problems = append(out.Problems, problems[1]...)
+		for _, p := range problems[0] {
+			if !slices.ContainsFunc(problems[1], p.Same) {
+				p.Message = "before the change: " + p.Message
+				out.Problems = append(out.Problems, p)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Manifests is the one file of a stream as a side.
+func Manifests(ctx context.Context, r *repo.Repo, file string, config *cue.Config) (*Side, error) {
+	side := &Side{Partial: true}
+	installed, err := instance.Installed(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	side.install(config, installed)
+	t := render.Target{Dir: ".", Kind: repo.Plain, Files: []string{file}}
+	result, err := render.Render(ctx, r, t, render.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s := &search{sides: [2]Source{{Repo: r}, {Repo: r}}}
+	side.Resources = s.resources(1, t, result)
+	return side, result.Problems.Err()
+}
+
+// Everything renders a whole repository, to compare it with a stream.
+func Everything(ctx context.Context, r *repo.Repo, config *cue.Config) (*Side, []*finding.Problem, error) {
+	side := &Side{}
+	installed, err := instance.Installed(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	side.install(config, installed)
+	targets, problems, err := render.Targets(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &search{sides: [2]Source{{Repo: r}, {Repo: r}}}
+	for _, t := range targets {
+		result, err := render.Render(ctx, r, t, render.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		problems = append(problems, result.Problems...)
+		side.Resources = append(side.Resources, s.resources(1, t, result)...)
+	}
+	return side, problems, nil
+}
+
+func (side *Side) install(config *cue.Config, installed []instance.Installation) {
+	side.Installed = installed
+	side.Options.Fallback = config.Operator.Name
+	if config.NamesOperator() {
+		side.Options.Operator, side.Options.Version = config.Operator.Name, config.Operator.Version
+		return
+	}
+	side.Options.Found = instance.RunningOf(installed)
+}
+
+// operatorNamed is in the names of files that install operators.
+var operatorNamed = regexp.MustCompile(`(?i)operator|platform|system|infra|cluster`)
+
+// mayInstall reports whether a changed file can be one that installs an operator.
+func mayInstall(new, old *repo.Repo, name string) bool {
+	return operatorNamed.MatchString(name) || new.AppOf(path.Dir(name)) == nil && old.AppOf(path.Dir(name)) == nil
+}
+
+func deployed(targets []render.Target) bool {
+	return slices.ContainsFunc(targets, func(t render.Target) bool { return t.Deployment != nil })
+}
+
+// isBase reports whether another kustomization takes in a directory, which is rendered there.
+func (s *search) isBase(dir string) bool {
+	if slices.ContainsFunc([]int{0, 1}, func(i int) bool {
+		targets, err := s.targets(i, place{dir, repo.Kustomize})
+		return err == nil && deployed(targets)
+	}) {
+		return false
+	}
+	for p := range s.found {
+		if p.kind != repo.Kustomize || p.dir == dir {
+			continue
+		}
+		for i, side := range s.sides {
+			if file := s.kustomizationIn(i, p.dir); file != "" && slices.Contains(render.Uses(side.Repo, file), dir) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resources are those of a target.
+func (s *search) resources(i int, t render.Target, result *render.Result) []Resource {
+	r := s.sides[i].Repo
+	application, namespace := path.Base(t.Dir), ""
+	if d := t.Deployment; d != nil {
+		namespace = d.Namespace
+		application = cmp.Or(d.Name, application)
+	}
+	if app := r.AppOf(t.Dir); app != nil {
+		application = app.Name
+		if namespace == "" {
+			namespace, _, _ = app.Namespace() // of several the first
+		}
+	}
+	by := s.deployerOf(i, t.Deployment)
+	var out []Resource
+	for _, res := range result.Resources {
+		var object map[string]any
+		if res.Node.Decode(&object) != nil || object == nil {
+			continue
+		}
+		out = append(out, Resource{Object: object, Application: application, Namespace: namespace, Deployer: by, At: func(path []string) finding.Position {
+			key, value := res.Find(path...)
+			node := cmp.Or(value, key)
+			if len(path) == 0 {
+				if _, name := res.Find("metadata", "name"); name != nil {
+					node = name
+				}
+			}
+			if node == nil {
+				return finding.Position{}
+			}
+			o := res.Origin(node)
+			for _, v := range o.Values {
+				if v.At.File != "" && len(path) > 0 {
+					return v.At
+				}
+			}
+			return o.Source
+		}})
+	}
+	return out
+}
+
+// deployerOf reads the object that deploys a target, and whether the new side has none of its name.
+func (s *search) deployerOf(i int, d *repo.Deployment) *Deployer {
+	if d == nil {
+		return nil
+	}
+	at := d.Source
+	docs, _ := s.sides[i].Repo.Documents(at.File) // it was read before
+	for k := len(docs) - 1; k >= 0; k-- {
+		doc := docs[k]
+		if doc.Node.Line > at.Line {
+			continue
+		}
+		var object map[string]any
+		if doc.Node.Decode(&object) != nil {
+			return nil
+		}
+		by := &Deployer{Object: object}
+		if i == 0 {
+			by.Gone = !s.has(1, at.File, doc.Kind(), instance.Text(cue.At(object, "metadata", "name")), d)
+		}
+		return by
+	}
+	return nil
+}
+
+// has reports whether a side still has a deployer, or its ApplicationSet still makes the Application.
+func (s *search) has(i int, file, kind, name string, d *repo.Deployment) bool {
+	files := append([]string{file}, slices.Collect(keys(s.deployers))...)
+	for _, f := range files {
+		if !s.files[i][f] {
+			continue
+		}
+		docs, _ := s.sides[i].Repo.Documents(f)
+		for _, doc := range docs {
+			if doc.Kind() == kind && doc.Get("metadata", "name") != nil && doc.Get("metadata", "name").Value == name {
+				if kind != "ApplicationSet" {
+					return true
+				}
+				deployments, err := s.sides[i].Repo.AppAt(d.Path).Deployments()
+				return err == nil && slices.ContainsFunc(deployments, func(other repo.Deployment) bool { return other.Name == d.Name })
+			}
+		}
+	}
+	return false
+}

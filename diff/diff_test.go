@@ -1,0 +1,274 @@
+package diff
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+// manifests are what the planted changes start from, by name.
+func manifests(t *testing.T, name string) string {
+	t.Helper()
+	src, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(src)
+}
+
+func operators(t testing.TB) []*cue.Operator {
+	t.Helper()
+	all, err := cue.Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// sideOf reads a stream of manifests.
+func sideOf(t testing.TB, text string, o instance.Options) *Side {
+	t.Helper()
+	s := &Side{Options: o}
+	for _, document := range strings.Split("\n"+text, "\n---\n") {
+		var object map[string]any
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			t.Fatalf("%v in %s", err, document)
+		}
+		if object != nil {
+			s.Resources = append(s.Resources, Resource{Object: object, Application: "shop", Namespace: "web"})
+		}
+	}
+	return s
+}
+
+func compared(t testing.TB, old, new string, before, after instance.Options) []Change {
+	t.Helper()
+	r, err := Compare(sideOf(t, old, before), sideOf(t, new, after), operators(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Changes
+}
+
+// TestPlanted plants changes, each of which is one line with the right consequence.
+func TestPlanted(t *testing.T) {
+	for i, tt := range planted {
+		name := strings.Fields(tt.where)
+		o := instance.Options{Operator: name[1], Version: name[2]}
+		old := manifests(t, name[0])
+		if tt.before != "" {
+			old = edited(t, old, tt.before)
+		}
+		new := edited(t, old, tt.edit)
+		got := compared(t, old, new, o, o)
+		if len(got) != 1 {
+			t.Errorf("%d %s: %d changes, want one: %+v", i, tt.edit, len(got), got)
+			continue
+		}
+		if line := fmt.Sprintf("%s %s %s", got[0].Severity, got[0].Class, got[0].Path); line != tt.want {
+			t.Errorf("%d %s:\ngot  %s\nwant %s\n%+v", i, tt.edit, line, tt.want, got[0])
+		}
+		if got[0].Text == "" || got[0].Source == "" || strings.ContainsAny(got[0].Text, "{}") && !strings.Contains(got[0].Text, `{"`) {
+			t.Errorf("%d: %+v", i, got[0])
+		}
+	}
+	if len(planted) < 60 {
+		t.Errorf("only %d changes are planted", len(planted))
+	}
+}
+
+// edited replaces text: "old => new"; several edits are separated by " ;; ". What is replaced must be there once.
+func edited(t *testing.T, text, edits string) string {
+	t.Helper()
+	for edit := range strings.SplitSeq(edits, " ;; ") {
+		old, new, found := strings.Cut(edit, " => ")
+		old, new = strings.ReplaceAll(old, `\n`, "\n"), strings.ReplaceAll(new, `\n`, "\n")
+		if !found || strings.Count(text, old) != 1 {
+			t.Fatalf("%q is there %d times", old, strings.Count(text, old))
+		}
+		text = strings.Replace(text, old, new, 1)
+	}
+	return text
+}
+
+// TestClasses plants each class, and uses each predicate.
+func TestClasses(t *testing.T) {
+	for _, class := range cue.ChangeClasses() {
+		if !slices.ContainsFunc(planted, func(p plant) bool { return strings.Fields(p.want)[1] == class }) {
+			t.Errorf("no planted change is %s", class)
+		}
+	}
+	facts, err := cue.KnownChanges()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Clone(facts.General)
+	for _, o := range facts.Operators {
+		all = append(all, o.Changes...)
+		for _, s := range o.Stateful {
+			all = append(all, cue.ChangeRule{If: slices.Concat(s.Kept, s.Retained)})
+		}
+	}
+	used := map[string]bool{}
+	for _, r := range all {
+		for _, c := range r.If {
+			if name, ok := strings.CutPrefix(strings.TrimPrefix(c, "!"), "@"); ok {
+				used[name] = true
+				if !slices.Contains(predicates, name) {
+					t.Errorf("a fact names the predicate %q, which does not exist", name)
+				}
+			}
+		}
+		for _, class := range []string{r.Path} {
+			if strings.HasPrefix(class, "@") && class != "@env" {
+				t.Errorf("path %q", class)
+			}
+		}
+	}
+	for _, name := range predicates {
+		if !used[name] {
+			t.Errorf("no fact uses the predicate %q", name)
+		}
+	}
+}
+
+type plant struct {
+	where  string // file of testdata, operator and version
+	before string // edits of the old side
+	edit   string
+	want   string // severity, class and path
+}
+
+const spotahome, later, ot, plain = "spotahome spotahome 1.2.4", "spotahome spotahome 1.3.0", "opstree opstree 0.26.0", "workload workload 1"
+
+var planted = []plant{
+	// RedisFailover
+	{later, "", "replicas: 3 # redis => replicas: 5", "info live spec.redis.replicas"},
+	{spotahome, "", "replicas: 3 # redis => replicas: 5", "error stuck spec.redis.replicas"},
+	{spotahome, "", "replicas: 3 # sentinel => replicas: 1", "error stuck spec.sentinel.replicas"},
+	{later, "", "replicas: 3 # sentinel => replicas: 1", "info live spec.sentinel.replicas"},
+	{spotahome, "", "replicas: 3 # sentinel => replicas: 5", "info live spec.sentinel.replicas"},
+	{spotahome, "", "replicas: 3 # redis => replicas: 2", "warning live spec.redis.replicas"},
+	{spotahome, "", "replicas: 3 # redis => replicas: 1", "warning live spec.redis.replicas"},
+	{spotahome, "", "replicas: 3 # redis => replicas: 0", "info live spec.redis.replicas"},
+	{spotahome, "", "image: redis:7.2.4 => image: redis:7.2.7", "warning roll spec.redis.image"},
+	{spotahome, "replicas: 3 # redis => replicas: 1 # redis", "image: redis:7.2.4 => image: redis:7.2.7", "warning roll spec.redis.image"},
+	{spotahome, "", "image: redis:7.2.4 => image: redis:8.2.1", "warning roll spec.redis.image"},
+	{spotahome, "", "image: redis:7.2.4 => image: redis:6.2.14", "error stuck spec.redis.image"},
+	{spotahome, "image: redis:7.2.4 => image: redis:7.4.1", "image: redis:7.4.1 => image: valkey/valkey:8.1.1", "error stuck spec.redis.image"},
+	{spotahome, "", "image: redis:7.2.4 => image: valkey/valkey:8.1.1", "warning roll spec.redis.image"},
+	{spotahome, "", "    image: redis:7.2.4\n => ", "error stuck spec.redis.image"},
+	{spotahome, "", "image: redis:7.2.5 => image: redis:7.2.6", "warning roll-sentinels spec.sentinel.image"},
+	{later, "", "limits: {memory: 64Mi} => limits: {memory: 96Mi}", "warning roll-sentinels spec.sentinel.resources.limits.memory"},
+	{spotahome, "", "- maxmemory 200mb => - maxmemory 220mb", "info live spec.redis.customConfig.maxmemory"},
+	{spotahome, "", "- maxmemory 200mb => - maxmemory 100mb", "warning live spec.redis.customConfig.maxmemory"},
+	{spotahome, "", "      - maxmemory 200mb\n => ", "warning later spec.redis.customConfig.maxmemory"},
+	{spotahome, "", "- maxmemory 200mb => - maxmemory 200mb\n      - hz 20", "info live spec.redis.customConfig.hz"},
+	{spotahome, "", "maxmemory-policy noeviction => maxmemory-policy allkeys-lru", "warning live spec.redis.customConfig.maxmemory-policy"},
+	{spotahome, "", "- maxmemory 200mb => - maxmemory 200mb\n      - appendonly yes", "error live spec.redis.customConfig.appendonly"},
+	{spotahome, "", "- maxmemory 200mb => - maxmemory 200mb\n      - save \"\"", "warning live spec.redis.customConfig.save"},
+	{spotahome, "", "down-after-milliseconds 2000 => down-after-milliseconds 5000", "info live spec.sentinel.customConfig.down-after-milliseconds"},
+	{spotahome, "", "down-after-milliseconds 2000,  => ", "warning later spec.sentinel.customConfig.down-after-milliseconds"},
+	{spotahome, "", "    customConfig: [down-after-milliseconds 2000, failover-timeout 3000]\n => ", "info live spec.sentinel.customConfig"},
+	{spotahome, "", "terminationGracePeriod: 90 => terminationGracePeriod: 90\n    customCommandRenames: [{from: KEYS, to: \"\"}]", "warning later spec.redis.customCommandRenames"},
+	{spotahome, "", "terminationGracePeriod: 90 => terminationGracePeriod: 90\n    command: [redis-server]", "error stuck spec.redis.command"},
+	{spotahome, "", "limits: {memory: 256Mi} => limits: {memory: 128Mi}", "warning roll spec.redis.resources.limits.memory"},
+	{spotahome, "", "storage: 2Gi => storage: 4Gi", "info live spec.redis.storage.persistentVolumeClaim.spec.resources.requests.storage"},
+	{spotahome, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.resources.requests.storage"},
+	{spotahome, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.storageClassName"},
+	{spotahome, "", "name: shop-data => name: data", "error stuck spec.redis.storage.persistentVolumeClaim.metadata.name"},
+	{spotahome, "", "keepAfterDeletion: false => keepAfterDeletion: true", "error ignored spec.redis.storage.keepAfterDeletion"},
+	{spotahome, "keepAfterDeletion: false => keepAfterDeletion: true", "keepAfterDeletion: true => keepAfterDeletion: false", "warning ignored spec.redis.storage.keepAfterDeletion"},
+	{spotahome, "", claim + " => ", "error roll spec.redis.storage.persistentVolumeClaim"},
+	{spotahome, claim + " => ", "keepAfterDeletion: false\n => keepAfterDeletion: false\n" + claim, "error stuck spec.redis.storage.persistentVolumeClaim"},
+	{spotahome, "", "  auth: {secretPath: shop-password}\n => ", "error stuck spec.auth.secretPath"},
+	{spotahome, "", "terminationGracePeriod: 90 => terminationGracePeriod: 90\n    port: 6380", "error stuck spec.redis.port"},
+	{spotahome, "", "labels: {app: shop} => labels: {app: shop, team: a}", "warning roll metadata.labels.team"},
+	{spotahome, "spec:\n  sentinel: => spec:\n  labelWhitelist: [\"^$\"]\n  sentinel:", "labels: {app: shop} => labels: {app: shop, team: a}", "info live metadata.labels.team"},
+	{spotahome, "labels: {app: shop} => labels: {helm.sh/chart: shop-1.0}", "shop-1.0 => shop-1.1", "warning roll metadata.labels[helm.sh/chart]"},
+	{spotahome, "", "annotations: {note: a} => annotations: {note: b}", "info live metadata.annotations.note"},
+	{spotahome, "", "checksum/config: abc => checksum/config: abd", "warning roll spec.redis.podAnnotations.checksum/config"},
+	{spotahome, "", "exporter: {enabled: true => exporter: {enabled: false", "warning roll spec.redis.exporter.enabled"},
+	{spotahome, "", "terminationGracePeriod: 90 => terminationGracePeriod: 120", "warning roll spec.redis.terminationGracePeriod"},
+	{spotahome, "", "spec:\n  sentinel: => spec:\n  bootstrapNode: {host: other, port: \"6379\"}\n  sentinel:", "error destroy spec.bootstrapNode"},
+	{spotahome, "", "kind: RedisFailover\nmetadata:\n  name: shop\n => kind: RedisFailover\nmetadata:\n  name: store\n", "error destroy metadata.name"},
+	{spotahome, "keepAfterDeletion: false => keepAfterDeletion: true", "kind: RedisFailover\nmetadata:\n  name: shop\n => kind: RedisFailover\nmetadata:\n  name: store\n", "warning orphan metadata.name"},
+	{"freshworks freshworks 3.3.5", "", "engine: Redis => engine: Valkey", "warning roll spec.engine"},
+	{"freshworks freshworks 3.3.5", "", "disableMyMaster: false => disableMyMaster: true", "warning clients spec.sentinel.disableMyMaster"},
+	{"freshworks freshworks 3.3.5", "", "operator-group: a => operator-group: b", "error stuck metadata.labels[redis-failover.freshworks.com/operator-group]"},
+	{"freshworks freshworks 3.3.5", "", "disableMasterRollout: false => disableMasterRollout: true", "warning later spec.redis.disableMasterRollout"},
+
+	// Around it.
+	{spotahome, "", "stringData: {password: first} => stringData: {password: second}", "warning later stringData.password"},
+	{spotahome, "", ", redisfailovers-role: master => ", "warning clients spec.selector.redisfailovers-role"},
+	{spotahome, "", "port: 6379, targetPort => port: 6380, targetPort", "warning clients spec.ports.redis.port"},
+	{spotahome, "", "type: ClusterIP => type: LoadBalancer", "info live spec.type"},
+	{spotahome, "", "from: [{podSelector: {}}] => from: [{podSelector: {matchLabels: {a: b}}}]", "warning clients spec.ingress"},
+	{spotahome, "", "redis://shop-master:6379/0 => redis://shop-master:6379/1", "warning clients spec.template.spec.containers.web.env.REDIS_URL.value"},
+	{spotahome, "", "            - {name: REDIS_URL, value: \"redis://shop-master:6379/0\"}\n => ", "warning clients spec.template.spec.containers.web.env.REDIS_URL"},
+
+	{spotahome, "", service + " => ", "warning clients "},
+	{spotahome, service + " => ", "kind: ConfigMap => kind: ConfigMap\nx: y\n" + service + "---\napiVersion: v1\nkind: ConfigMap", "info live "},
+	{spotahome, "", "stringData: {password: first} => stringData: {password: first}\ntype: x", "error rejected type"},
+	{spotahome, "kind: ConfigMap\nmetadata: {name: other} => kind: CustomResourceDefinition\nspec: {group: databases.spotahome.com, names: {kind: RedisFailover}}\nmetadata: {name: other}", "---\napiVersion: v1\nkind: CustomResourceDefinition\nspec: {group: databases.spotahome.com, names: {kind: RedisFailover}}\nmetadata: {name: other}\ndata: {a: b}\n => ", "error destroy "},
+
+	// OpsTree
+	{ot, "", "note: a => note: b", "warning roll metadata.annotations.note"},
+	{ot, "", "team: a => team: b", "warning roll metadata.labels.team"},
+	{"opstree opstree 0.20.0", "", "team: a => team: b", "error rejected metadata.labels.team"},
+	{ot, "", "redis:v7.0.15 => redis:v7.2.7", "warning roll spec.kubernetesConfig.image"},
+	{ot, "", "redis:v7.0.15 => redis:v6.2.14", "error stuck spec.kubernetesConfig.image"},
+	{ot, "", "storage: 2Gi => storage: 3Gi", "info live spec.storage.volumeClaimTemplate.spec.resources.requests.storage"},
+	{ot, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.storage.volumeClaimTemplate.spec.resources.requests.storage"},
+	{ot, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.storage.volumeClaimTemplate.spec.storageClassName"},
+	{ot, "note: a => redis.opstreelabs.in/recreate-statefulset: \"true\"", "storageClassName: fast => storageClassName: slow", "error recreate spec.storage.volumeClaimTemplate.spec.storageClassName"},
+	{ot, "", "    volumeClaimTemplate:\n      spec: {accessModes: [ReadWriteOnce], storageClassName: fast, resources: {requests: {storage: 2Gi}}}\n => ", "error rejected spec.storage.volumeClaimTemplate.spec"},
+	{ot, "", "keepAfterDelete: true => keepAfterDelete: false", "warning live spec.storage.keepAfterDelete"},
+	{ot, "", "clusterSize: 3\n => clusterSize: 2\n", "warning live spec.clusterSize"},
+	{ot, "", "clusterSize: 3 # sentinel => clusterSize: 5", "warning roll-sentinels spec.clusterSize"},
+	{ot, "", "clusterSize: 4 => clusterSize: 5", "warning live spec.clusterSize"},
+	{ot, "", "persistenceEnabled: true => persistenceEnabled: false", "error roll spec.persistenceEnabled"},
+	{ot, "", ", maxmemory 200mb => ", "warning later spec.redisConfig.dynamicConfig.maxmemory"},
+	{ot, "", "save 60 1 => save 90 1", "warning later data[redis-additional.conf]"},
+	{ot, "", "redisSecret: {name: shop-password => redisSecret: {name: other", "warning roll spec.kubernetesConfig.redisSecret.name"},
+
+	// Plain StatefulSets
+	{plain, "", "redis:7.4.1 => redis:7.4.2", "error roll spec.template.spec.containers.redis.image"},
+	{plain, "", "redis:7.4.1 => redis:7.2.5", "error stuck spec.template.spec.containers.redis.image"},
+	{plain, "", "valkey:8.1.1 => valkey:9.0.0", "warning roll spec.template.spec.containers.valkey.image"},
+	{plain, "", "storage: 1Gi => storage: 2Gi", "error rejected spec.volumeClaimTemplates"},
+	{plain, "", "serviceName: cache => serviceName: other", "error rejected spec.serviceName"},
+	{plain, "", "labels: {app: store, version: a} => labels: {app: shop, version: a}", "error rejected spec.template.metadata.labels.app"},
+	{plain, "", "replicas: 2 # store => replicas: 1", "warning live spec.replicas"},
+	{plain, "", "replicas: 2 # store => replicas: 2\n  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}", "error live spec.persistentVolumeClaimRetentionPolicy.whenDeleted"},
+	{plain, "", "maxmemory 100mb => maxmemory 90mb", "warning later data[redis.conf]"},
+	{plain, "", "clusterIP: None => clusterIP: \"\"", "error rejected spec.clusterIP"},
+	{plain, "", "minAvailable: 1 => minAvailable: 2", "info live spec.minAvailable"},
+	{plain, "", "metadata: {name: store}\nspec:\n  serviceName => metadata: {name: shelf}\nspec:\n  serviceName", "warning orphan metadata.name"},
+}
+
+const service = `---
+apiVersion: v1
+kind: Service
+metadata: {name: shop-master}
+spec:
+  type: ClusterIP
+  ports: [{name: redis, port: 6379, targetPort: redis}]
+  selector: {app.kubernetes.io/name: shop, app.kubernetes.io/component: redis, redisfailovers-role: master}
+`
+
+const claim = `      persistentVolumeClaim:
+        metadata: {name: shop-data}
+        spec:
+          accessModes: [ReadWriteOnce]
+          storageClassName: fast
+          resources: {requests: {storage: 2Gi}}
+`
