@@ -15,6 +15,7 @@ import (
 // docs/security.md promises it.
 var starting = map[string]string{
 	"git/git.go":         "git, in a Git directory of our own (private.go)",
+	"git/tree.go":        "the same",
 	"isolate/isolate.go": "the tool itself",
 	"cluster/cli.go":     "redis-cli of the PATH, for cli --local",
 	"wasm/host/host.go":  "the user's browser, for web --open",

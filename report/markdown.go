@@ -139,6 +139,12 @@ func markdownText(s string) string {
 	return b.String()
 }
 
+// MarkdownText escapes text for Markdown, so that nothing in it is markup, a link or a mention. It may stand in a table.
+func MarkdownText(s string) string { return markdownText(s) }
+
+// MarkdownLimit is how long a comment may be at GitHub, in bytes.
+const MarkdownLimit = commentLimit
+
 // markdownEscape writes markup as character references, which also hold inside tables and HTML.
 func markdownEscape(s string) string {
 	return markup.ReplaceAllStringFunc(s, func(c string) string { return fmt.Sprintf("&#%d;", c[0]) })

@@ -160,12 +160,20 @@ func runConsoles(t *testing.T, file string, all []console) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	files := map[string]string{".git/HEAD": "ref: refs/heads/main\n"}
+	files, before := map[string]string{".git/HEAD": "ref: refs/heads/main\n"}, map[string]string{}
 	for _, f := range archive.Files {
+		if name, ok := strings.CutPrefix(f.Name, "before/"); ok {
+			before[name] = string(f.Data)
+			continue
+		}
 		files[f.Name] = string(f.Data)
 		if strings.Contains(string(page), "`"+f.Name+"`") && !strings.Contains(string(page), string(f.Data)) {
 			t.Errorf("%s names %s, but does not show the one of %s:\n%s", file, f.Name, fixture, f.Data)
 		}
+	}
+	if len(before) > 0 {
+		writeTree(t, dir, before)
+		commitAll(t, dir)
 	}
 	writeTree(t, dir, files)
 	t.Chdir(dir)
@@ -189,6 +197,19 @@ func runConsoles(t *testing.T, file string, all []console) {
 			if got := out.String(); got != step[1] {
 				t.Errorf("%s:%d: %s prints\n%s", c.file, c.line, step[0], got)
 			}
+		}
+	}
+}
+
+// commitAll makes a repository of a directory, whose commit always has the same identifier.
+func commitAll(t *testing.T, dir string) {
+	t.Helper()
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"-c", "commit.gpgSign=false", "commit", "-qm", "one"}} {
+		c := exec.Command("git", append([]string{"-C", dir}, args...)...)
+		c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com",
+			"GIT_AUTHOR_DATE=2026-11-01T00:00:00Z", "GIT_COMMITTER_DATE=2026-11-01T00:00:00Z")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, out)
 		}
 	}
 }
