@@ -30,24 +30,25 @@ const maxHashed = 64 << 20
 // executable bit does not count, and neither do submodules, which are repositories of their own. A file that a sparse checkout
 // leaves out is unchanged.
 func (r *Repo) Changed(ctx context.Context, commit string) ([]string, error) {
-	listed, err := r.run(ctx, maxList, "ls-tree", "-r", "-z", "--end-of-options", commit)
+	t, err := r.Tree(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
+	return t.Changed(ctx)
+}
+
+// Changed is [Repo.Changed] of the commit of the tree.
+func (t *Tree) Changed(ctx context.Context) ([]string, error) {
+	r := t.repo
 	index, err := r.index(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var files []string
-	known, links := map[string]bool{}, map[string]bool{}
-	for line := range strings.SplitSeq(string(listed), "\x00") {
-		meta, name, ok := strings.Cut(line, "\t")
-		fields := strings.Fields(meta)
-		if !ok || len(fields) != 3 {
-			continue
-		}
+	known, links := make(map[string]bool, len(t.entries)), map[string]bool{}
+	for name, in := range t.entries {
 		known[name] = true
-		if fields[1] != "blob" {
+		if in.mode == submodule {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -57,7 +58,7 @@ func (r *Repo) Changed(ctx context.Context, commit string) ([]string, error) {
 			files = append(files, name)
 			continue
 		}
-		same, err := r.same(ctx, name, fields[0], fields[2], index[name])
+		same, err := r.same(ctx, name, in.mode, in.object, index[name])
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/afero"
 )
 
 // A trap is a program that leaves a file behind when anything runs it.
@@ -278,6 +280,20 @@ func TestNoProgramRuns(t *testing.T) {
 				t.Errorf("file: %q, %v", got, err)
 			}
 			tr.check(t, "File")
+			tree, err := r.Tree(ctx, added)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := afero.ReadFile(tree.Fs(), name); err != nil || string(got) != "a: 1\n" {
+				t.Errorf("tree: %q, %v", got, err)
+			}
+			if _, err := r.Main(ctx); err == nil {
+				tr.check(t, "Main")
+			}
+			if err := tree.Close(); err != nil {
+				t.Error(err)
+			}
+			tr.check(t, "Tree")
 			if _, err := r.Base(ctx, "x/main"); err == nil {
 				t.Error("a branch of a remote that does not exist was found")
 			}

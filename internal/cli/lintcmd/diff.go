@@ -19,6 +19,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
+	"github.com/redis-gitops/redis-gitops/internal/memlimit"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -85,6 +86,9 @@ func (o *diffOptions) run(ctx context.Context, args []string) (err error) {
 	r, err := o.Open(ctx, false)
 	if err != nil {
 		return err
+	}
+	if o.Exit != nil { // else it is a process of tests, which goes on
+		memlimit.CollectSeldom(o.Memory)
 	}
 	var manifests *diff.Side
 	if slices.Contains(args, env.Stdin) {
@@ -173,7 +177,7 @@ func (o *diffOptions) revisions(ctx context.Context, c *comparison, args []strin
 		defer o.report(head)
 	} else {
 		c.Head = "the working tree"
-		if changed, err = g.Changed(ctx, base.Commit); err != nil {
+		if changed, err = base.Changed(ctx); err != nil {
 			return err
 		}
 		if old, new, err = o.workTree(c.repo, base, changed); err != nil {
