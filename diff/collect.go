@@ -156,17 +156,19 @@ func (s *search) isBase(dir string) bool {
 	}) {
 		return false
 	}
-	for p := range s.found {
-		if p.kind != repo.Kustomize || p.dir == dir {
-			continue
-		}
-		for i, side := range s.sides {
-			if file := s.kustomizationIn(i, p.dir); file != "" && slices.Contains(render.Uses(side.Repo, file), dir) {
-				return true
+	if s.bases == nil {
+		s.bases = map[string]bool{}
+		for p := range s.found {
+			for i, side := range s.sides {
+				if file := s.kustomizationIn(i, p.dir); p.kind == repo.Kustomize && file != "" {
+					for _, use := range render.Uses(side.Repo, file) {
+						s.bases[use] = s.bases[use] || use != p.dir
+					}
+				}
 			}
 		}
 	}
-	return false
+	return s.bases[dir]
 }
 
 // resources are those of a target.
@@ -219,7 +221,7 @@ func (s *search) deployerOf(i int, d *repo.Deployment) *Deployer {
 		return nil
 	}
 	at := d.Source
-	docs, _ := s.sides[i].Repo.Documents(at.File) // it was read before
+	docs := s.documents(i, at.File)
 	for k := len(docs) - 1; k >= 0; k-- {
 		doc := docs[k]
 		if doc.Node.Line > at.Line {
@@ -240,21 +242,33 @@ func (s *search) deployerOf(i int, d *repo.Deployment) *Deployer {
 
 // has reports whether a side still has a deployer, or its ApplicationSet still makes the Application.
 func (s *search) has(i int, file, kind, name string, d *repo.Deployment) bool {
-	files := append([]string{file}, slices.Collect(keys(s.deployers))...)
-	for _, f := range files {
-		if !s.files[i][f] {
-			continue
-		}
-		docs, _ := s.sides[i].Repo.Documents(f)
-		for _, doc := range docs {
-			if doc.Kind() == kind && doc.Get("metadata", "name") != nil && doc.Get("metadata", "name").Value == name {
-				if kind != "ApplicationSet" {
-					return true
-				}
-				deployments, err := s.sides[i].Repo.AppAt(d.Path).Deployments()
-				return err == nil && slices.ContainsFunc(deployments, func(other repo.Deployment) bool { return other.Name == d.Name })
-			}
+	if s.deploy == nil {
+		s.deploy = map[string]bool{}
+		for f := range s.deployers {
+			s.deploying(i, f)
 		}
 	}
-	return false
+	if s.files[i][file] && !s.deployers[file] {
+		s.deploying(i, file)
+	}
+	if !s.deploy[kind+"/"+name] {
+		return false
+	}
+	if kind != "ApplicationSet" {
+		return true
+	}
+	deployments, err := s.sides[i].Repo.AppAt(d.Path).Deployments()
+	return err == nil && slices.ContainsFunc(deployments, func(other repo.Deployment) bool { return other.Name == d.Name })
+}
+
+// deploying notes what a file deploys with.
+func (s *search) deploying(i int, file string) {
+	if !s.files[i][file] {
+		return
+	}
+	for _, doc := range s.documents(i, file) {
+		if name := doc.Get("metadata", "name"); name != nil {
+			s.deploy[doc.Kind()+"/"+name.Value] = true
+		}
+	}
 }

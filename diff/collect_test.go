@@ -335,3 +335,88 @@ func FuzzCompare(f *testing.F) {
 		}
 	})
 }
+
+// sets is a repository whose applications an ApplicationSet deploys, or Flux.
+func sets(policy, kustomization string) map[string]string {
+	redis := func(name string) string {
+		return "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: " + name + "}\nspec: {redis: {storage: {persistentVolumeClaim: {metadata: {name: data}}}}}\n"
+	}
+	files := map[string]string{"applications/a/redis.yaml": redis("a"), "applications/b/redis.yaml": redis("b"), "applications/b/other.yaml": "kind: ConfigMap\napiVersion: v1\nmetadata: {name: b}\n"}
+	if kustomization == "" {
+		files["platform-applications/apps.yaml"] = "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: apps}\nspec:\n  generators: [{git: {directories: [{path: applications/*}]}}]\n" +
+			"  syncPolicy: " + policy + "\n  template:\n    metadata: {name: \"{{path.basename}}\"}\n    spec:\n      source: {path: \"{{path}}\"}\n      destination: {namespace: web}\n      syncPolicy: {automated: {prune: true}}\n"
+	} else {
+		files["flux/b.yaml"] = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: b}\nspec: {path: ./applications/b, targetNamespace: web, " + kustomization + "}\n"
+		files["flux/a.yaml"] = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec: {path: ./applications/a, targetNamespace: web, prune: true}\n"
+	}
+	return files
+}
+
+// TestGoneFromSets removes an application, or the Redis of one, that an ApplicationSet or Flux deploys.
+func TestGoneFromSets(t *testing.T) {
+	all, one := []string{"applications/b/redis.yaml", "applications/b/other.yaml"}, []string{"applications/b/redis.yaml"}
+	for _, tt := range []struct {
+		name, policy, kustomization string
+		remove                      []string
+		want                        string
+	}{
+		{"directory", "{}", "", all, "error destroy"},
+		{"directory, preserved", "{preserveResourcesOnDeletion: true}", "", all, "warning orphan"},
+		{"Redis alone", "{preserveResourcesOnDeletion: true}", "", one, "error destroy"},
+		{"ApplicationSet", "{}", "", []string{"platform-applications/apps.yaml"}, "error destroy"},
+		{"Flux, pruned", "", "prune: true", one, "error destroy"},
+		{"Flux, not pruned", "", "prune: false", one, "warning orphan"},
+		{"Kustomization", "", "prune: true", []string{"flux/b.yaml"}, "error destroy"},
+		{"suspended Kustomization", "", "prune: true, suspend: true", []string{"flux/b.yaml"}, "warning orphan"},
+		{"Kustomization that orphans", "", "prune: true, deletionPolicy: Orphan", []string{"flux/b.yaml"}, "warning orphan"},
+	} {
+		old := sets(tt.policy, tt.kustomization)
+		new := maps.Clone(old)
+		for _, file := range tt.remove {
+			delete(new, file)
+		}
+		r, _ := collected(t, old, new)
+		for _, c := range r.Changes {
+			if got := c.Severity.String() + " " + c.Class; got != tt.want || c.Resource.Kind != "RedisFailover" {
+				t.Errorf("%s: %s, want %s: %+v", tt.name, got, tt.want, c)
+			}
+		}
+		want := 1
+		if tt.name == "ApplicationSet" {
+			want = 2
+		}
+		if len(r.Changes) != want {
+			t.Errorf("%s: %d changes, want %d: %+v", tt.name, len(r.Changes), want, r.Changes)
+		}
+	}
+}
+
+// TestMoved moves an application to another directory, which changes nothing, and gives it another name, which is another Redis.
+func TestMoved(t *testing.T) {
+	old := world()
+	new := map[string]string{}
+	for name, text := range old {
+		new[strings.Replace(name, "applications/shop/", "applications/store/", 1)] = text
+	}
+	new["argocd/shop.yaml"] = edited(t, new["argocd/shop.yaml"], "path: applications/shop => path: applications/store")
+	if r, _ := collected(t, old, new); len(r.Changes) > 0 {
+		t.Errorf("moved: %+v", r.Changes)
+	}
+	new["argocd/shop.yaml"] = edited(t, new["argocd/shop.yaml"], "name: shop => name: store")
+	r, _ := collected(t, old, new)
+	if len(r.Changes) != 1 || r.Changes[0].Class != "destroy" || r.Changes[0].Old != "shop" || r.Changes[0].New != "store" {
+		t.Errorf("renamed: %+v", r.Changes)
+	}
+}
+
+// TestMasked has a password in every part of a change.
+func TestMasked(t *testing.T) {
+	old := manifests(t, "spotahome")
+	r, _ := collected(t, map[string]string{"applications/shop/all.yaml": old}, map[string]string{"applications/shop/all.yaml": edited(t, old, "password: first => password: second")})
+	if len(r.Changes) != 1 || len(r.Patch) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	if text := fmt.Sprintf("%+v", r); strings.Contains(text, "first}") || strings.Contains(text, "second") || !strings.Contains(text, "***") {
+		t.Error(text)
+	}
+}

@@ -283,12 +283,7 @@ func (c *comparer) redises(m match) []string {
 }
 
 func (c *comparer) pairOf(m match) *pair {
-	p := &pair{images: c.images, secrets: map[string]bool{}}
-	for _, x := range []*index{c.old, c.new} {
-		for name := range x.secrets {
-			p.secrets[name] = true
-		}
-	}
+	p := &pair{images: c.images, secret: func(name string) bool { return c.old.secrets[name] || c.new.secrets[name] }}
 	x, i := c.side(m)
 	namespace := x.namespace(i)
 	p.hosts = func(text string) bool { return len(c.old.named(text, namespace))+len(c.new.named(text, namespace)) > 0 }

@@ -20,7 +20,7 @@ type pair struct {
 	stateful           *cue.Stateful // nil where nothing is known of its data
 	images             *cue.Images
 	hosts              func(text string) bool // whether a text names the host of a Redis
-	secrets            map[string]bool        // with the password of a Redis
+	secret             func(name string) bool // whether a Secret has the password of a Redis
 	path               []string               // of the field
 	oldValue, newValue any
 }
@@ -321,7 +321,7 @@ func (p *pair) namesRedis() bool {
 		if p.hosts != nil && p.hosts(instance.Text(value(variable, "value"))) {
 			return true
 		}
-		return p.secrets[instance.Text(value(variable, "valueFrom", "secretKeyRef", "name"))]
+		return p.secret != nil && p.secret(instance.Text(value(variable, "valueFrom", "secretKeyRef", "name")))
 	}
 	return about(p.oldValue) || about(p.newValue)
 }

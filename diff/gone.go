@@ -104,25 +104,32 @@ func (c *comparer) fate(p *pair, r Resource) cue.ChangeRule {
 	return cue.ChangeRule{Class: "destroy", Risk: "all", Text: "the pods, their Services and their volumes are deleted", Do: "sync the annotation argocd.argoproj.io/sync-options: Prune=false first, keep a dump (redis-gitops dump), then remove it", Source: owned}
 }
 
+// maxPairs is up to how many pairs of Redis that are gone and new are compared; of more, only those of the same application.
+const maxPairs = 2500
+
 // renamed finds each Redis that is gone, and there again by another name: it is one change, which speaks for all that belongs to the two.
 func (c *comparer) renamed() {
-	for k := range c.matches {
-		m := &c.matches[k]
-		if m.old < 0 || m.new >= 0 || c.old.owners[m.old] == nil || c.old.gone[m.old] {
-			continue
+	var removed, added []int
+	for _, m := range c.matches {
+		if m.new < 0 && c.old.owners[m.old] != nil {
+			removed = append(removed, m.old)
+		} else if m.old < 0 && c.new.owners[m.new] != nil {
+			added = append(added, m.new)
 		}
+	}
+	for _, i := range removed {
 		best, most := -1, 0.0
-		for j := range c.matches {
-			n := c.matches[j]
-			if n.old >= 0 || c.new.owners[n.new] == nil || c.new.gone[n.new] || c.new.kind(n.new) != c.old.kind(m.old) || c.new.group(n.new) != c.old.group(m.old) {
+		for _, j := range added {
+			if c.old.gone[i] || c.new.gone[j] || c.new.kind(j) != c.old.kind(i) || c.new.group(j) != c.old.group(i) ||
+				len(removed)*len(added) > maxPairs && c.old.Resources[i].Application != c.new.Resources[j].Application {
 				continue
 			}
-			if like := c.likeness(m.old, n.new); like >= 0.75 && like > most {
+			if like := c.likeness(i, j); like >= 0.75 && like > most {
 				best, most = j, like
 			}
 		}
 		if best >= 0 {
-			c.rename(m.old, c.matches[best].new)
+			c.rename(i, best)
 		}
 	}
 }

@@ -23,20 +23,26 @@ type index struct {
 	hosts     map[string][]string // the names of Redis by the name of a Service
 	secrets   map[string]bool     // with passwords
 	gone      map[int]bool        // resources that another change speaks for
-	deployers []int               // resources of Argo CD and Flux
+	deployers map[string][]int    // resources of Argo CD and Flux, by kind and name
+	names     []finding.Resource  // of the resources
 }
 
 func newIndex(s *Side, operators []*cue.Operator) *index {
 	x := &index{
 		Side: s, byKey: map[string][]int{}, redises: make([][]string, len(s.Resources)), known: map[string]bool{}, instances: map[string]*instance.Instance{},
-		hosts: map[string][]string{}, secrets: map[string]bool{}, gone: map[int]bool{},
+		hosts: map[string][]string{}, secrets: map[string]bool{}, gone: map[int]bool{}, deployers: map[string][]int{},
 	}
 	documents := make([]instance.Document, len(s.Resources))
 	for i, r := range s.Resources {
+		x.names = append(x.names, finding.Resource{
+			APIVersion: instance.Text(r.Object["apiVersion"]), Kind: instance.Text(r.Object["kind"]), Name: instance.Text(value(r.Object, "metadata", "name")),
+			Namespace: cmp.Or(instance.Text(value(r.Object, "metadata", "namespace")), r.Namespace),
+		})
 		documents[i] = instance.Document{Object: r.Object, Namespace: r.Namespace, Application: r.Application, Where: strconv.Itoa(i)}
 		x.byKey[x.key(i)] = append(x.byKey[x.key(i)], i)
 		if isDeployer(x.kind(i)) {
-			x.deployers = append(x.deployers, i)
+			key := x.kind(i) + "/" + x.name(i)
+			x.deployers[key] = append(x.deployers[key], i)
 		}
 	}
 	x.owners = instance.Owners(documents, operators, s.Options)
@@ -78,18 +84,14 @@ func qualified(namespace, name string) string {
 	return namespace + "/" + name
 }
 
-func (x *index) kind(i int) string { return instance.Text(x.Resources[i].Object["kind"]) }
+func (x *index) kind(i int) string { return x.names[i].Kind }
 
-func (x *index) name(i int) string {
-	return instance.Text(value(x.Resources[i].Object, "metadata", "name"))
-}
+func (x *index) name(i int) string { return x.names[i].Name }
 
-func (x *index) namespace(i int) string {
-	return cmp.Or(instance.Text(value(x.Resources[i].Object, "metadata", "namespace")), x.Resources[i].Namespace)
-}
+func (x *index) namespace(i int) string { return x.names[i].Namespace }
 
 func (x *index) group(i int) string {
-	group, _, versioned := strings.Cut(instance.Text(x.Resources[i].Object["apiVersion"]), "/")
+	group, _, versioned := strings.Cut(x.names[i].APIVersion, "/")
 	if !versioned {
 		return ""
 	}
@@ -114,9 +116,7 @@ func (x *index) anywhere(other *index, i int) []int {
 	return found
 }
 
-func (x *index) resource(i int) finding.Resource {
-	return finding.Resource{APIVersion: instance.Text(x.Resources[i].Object["apiVersion"]), Kind: x.kind(i), Namespace: x.namespace(i), Name: x.name(i)}
-}
+func (x *index) resource(i int) finding.Resource { return x.names[i] }
 
 // referred returns the names of ConfigMaps that resources read, by the resource.
 func (x *index) referred(documents []instance.Document, operators []*cue.Operator) map[string][]string {
@@ -274,17 +274,10 @@ func (x *index) deployed(i int, d *Deployer) {
 	if x.owners[i] == nil || len(x.redises[i]) == 0 {
 		return
 	}
-	for _, j := range x.deployers {
-		if deploys(x.Resources[j].Object, d.Object) {
-			x.redises[j] = append(x.redises[j], x.redises[i]...)
-		}
+	key := instance.Text(d.Object["kind"]) + "/" + instance.Text(value(d.Object, "metadata", "name"))
+	for _, j := range x.deployers[key] {
+		x.redises[j] = append(x.redises[j], x.redises[i]...)
 	}
-}
-
-// deploys reports whether two objects are the same deployer.
-func deploys(object, deployer map[string]any) bool {
-	kind := instance.Text(deployer["kind"])
-	return kind != "" && object["kind"] == deployer["kind"] && instance.Text(value(object, "metadata", "name")) == instance.Text(value(deployer, "metadata", "name"))
 }
 
 // position reads file:line.

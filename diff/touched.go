@@ -31,13 +31,20 @@ type place struct {
 type search struct {
 	sides          [2]Source
 	files          [2]map[string]bool
-	charts         map[string]bool // on either side, without those inside of others
-	kustomizations map[string]bool // files
+	in             [2]map[string][]string // the YAML files of each directory
+	charts         map[string]bool        // on either side, without those inside of others
+	kustomizations map[string]bool        // files
 	changed        map[string]bool
 	found          map[place]bool
 	queue          []string        // changed files, and files of directories that have changed by others
 	deployers      map[string]bool // changed files with objects of Argo CD or Flux
 	everywhere     bool            // any deployment may differ
+
+	usedBy map[string][]string            // the kustomizations that take in a file or directory; nil if they are read for each file
+	bases  map[string]bool                // directories that kustomizations in found take in; nil until asked for
+	dirs   map[string]bool                // with plain manifests; nil until asked for
+	deploy map[string]bool                // what changed files of the new side deploy with, by kind and name; nil until asked for
+	parsed [2]map[string][]*repo.Document // of deployers
 }
 
 // touched returns the directories whose rendering can differ, and the changed files that deploy.
@@ -47,9 +54,12 @@ func touched(old, new Source, changed []string) (*search, error) {
 		queue: slices.Clone(changed), deployers: map[string]bool{},
 	}
 	for i, side := range s.sides {
-		s.files[i] = map[string]bool{}
+		s.files[i], s.in[i] = map[string]bool{}, map[string][]string{}
 		for _, name := range side.Files {
 			s.files[i][name] = true
+			if isYAML(name) {
+				s.in[i][path.Dir(name)] = append(s.in[i][path.Dir(name)], name)
+			}
 			switch path.Base(name) {
 			case "Chart.yaml":
 				s.charts[path.Dir(name)] = true
@@ -113,9 +123,7 @@ func (s *search) file(name string) error {
 	if s.leftOut(name) {
 		return nil
 	}
-	if err := s.users(name); err != nil {
-		return err
-	}
+	s.users(name)
 	if chart := s.chartOf(name); chart != "" {
 		s.found[place{chart, repo.Chart}] = true
 		return nil
@@ -179,40 +187,63 @@ func (s *search) kustomizationOf(name string) string {
 	}
 }
 
+// maxSearches is for how many changed files the kustomizations are searched by their text. For more, all of them are parsed.
+const maxSearches = 20
+
 // users follows the kustomizations that take in a file, or a directory above it.
-func (s *search) users(name string) error {
+func (s *search) users(name string) {
+	if len(s.changed) > maxSearches {
+		if s.usedBy == nil {
+			s.usedBy = map[string][]string{}
+			s.kustomization(nil, func(file, use string) { s.usedBy[use] = append(s.usedBy[use], file) })
+		}
+		for at := name; ; at = path.Dir(at) {
+			for _, file := range s.usedBy[at] {
+				s.found[place{path.Dir(file), repo.Kustomize}] = true
+				s.queue = append(s.queue, file)
+			}
+			if at == "." {
+				return
+			}
+		}
+	}
 	words := [][]byte{[]byte(path.Base(name))}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		words = append(words, []byte(path.Base(dir)))
 	}
+	s.kustomization(words, func(file, use string) {
+		if use == name || strings.HasPrefix(name, use+"/") {
+			s.found[place{path.Dir(file), repo.Kustomize}] = true
+			s.queue = append(s.queue, file)
+		}
+	})
+}
+
+// kustomization visits what kustomizations take in: of those that have one of several words, or of all.
+func (s *search) kustomization(words [][]byte, visit func(file, use string)) {
 	for file := range s.kustomizations {
 		for i, side := range s.sides {
 			if !s.files[i][file] || i == 0 && !s.changed[file] && s.files[1][file] {
 				continue // the same on both sides
 			}
 			src, err := side.Repo.ReadFile(file)
-			if err != nil || !slices.ContainsFunc(words, func(w []byte) bool { return bytes.Contains(src, w) }) {
+			if err != nil || words != nil && !slices.ContainsFunc(words, func(w []byte) bool { return bytes.Contains(src, w) }) {
 				continue
 			}
 			for _, use := range render.Uses(side.Repo, file) {
-				if use == name || strings.HasPrefix(name, use+"/") {
-					s.found[place{path.Dir(file), repo.Kustomize}] = true
-					s.queue = append(s.queue, file)
-				}
+				visit(file, use)
 			}
 		}
 	}
-	return nil
 }
 
 // deployer finds what the changed objects of a file deploy.
 func (s *search) deployer(name string) error {
-	for i, side := range s.sides {
+	for i := range s.sides {
 		if !s.files[i][name] {
 			continue
 		}
-		docs, _ := side.Repo.Documents(name) // of a broken file what can be read
-		for _, doc := range docs {
+		for _, doc := range s.documents(i, name) {
 			switch doc.Kind() {
 			case "ApplicationSet", "GitRepository", "OCIRepository", "ConfigMap":
 				s.everywhere = true
@@ -248,13 +279,39 @@ func (s *search) deploys(dir *yaml.Node) {
 			s.found[place{d, repo.Kustomize}] = true
 		}
 	}
-	for i := range s.sides {
-		for name := range s.files[i] {
-			if d := path.Dir(name); isYAML(name) && inside(d) && s.chartOf(name) == "" && s.kustomizationOf(name) == "" {
-				s.found[place{d, repo.Plain}] = true
+	for d := range s.plainDirs() {
+		if inside(d) {
+			s.found[place{d, repo.Plain}] = true
+		}
+	}
+}
+
+// plainDirs are the directories with manifests outside of charts and kustomizations.
+func (s *search) plainDirs() map[string]bool {
+	if s.dirs == nil {
+		s.dirs = map[string]bool{}
+		for _, in := range s.in {
+			for dir, names := range in {
+				if s.chartOf(names[0]) == "" && s.kustomizationOf(names[0]) == "" && slices.ContainsFunc(names, func(name string) bool { return !s.leftOut(name) }) {
+					s.dirs[dir] = true
+				}
 			}
 		}
 	}
+	return s.dirs
+}
+
+// documents are those of a file that deploys, parsed once.
+func (s *search) documents(i int, file string) []*repo.Document {
+	if s.parsed[i] == nil {
+		s.parsed[i] = map[string][]*repo.Document{}
+	}
+	docs, known := s.parsed[i][file]
+	if !known {
+		docs, _ = s.sides[i].Repo.Documents(file) // of a broken file what can be read
+		s.parsed[i][file] = docs
+	}
+	return docs
 }
 
 // redeployed adds each directory that something deploys in another way.
@@ -265,6 +322,9 @@ func (s *search) redeployed() error {
 	}
 	for file := range s.kustomizations {
 		places[place{path.Dir(file), repo.Kustomize}] = true
+	}
+	for dir := range s.plainDirs() {
+		places[place{dir, repo.Plain}] = true
 	}
 	for p := range places {
 		if s.found[p] {
@@ -329,8 +389,8 @@ func (s *search) kustomizationIn(i int, dir string) string {
 // plain returns the manifests of a directory, but for those that only deploy and did not change: there can be thousands.
 func (s *search) plain(i int, dir string) []string {
 	var files []string
-	for name := range s.files[i] {
-		if path.Dir(name) != dir || !isYAML(name) || s.leftOut(name) || s.chartOf(name) != "" || s.kustomizationOf(name) != "" {
+	for _, name := range s.in[i][dir] {
+		if s.leftOut(name) || s.chartOf(name) != "" || s.kustomizationOf(name) != "" {
 			continue
 		}
 		if !s.changed[name] {
