@@ -39,6 +39,7 @@ func Collect(ctx context.Context, old, new Source, changed []string, config *cue
 			return nil, err
 		}
 	}
+	var parsed [2]render.Parsed
 	out.Old.install(config, before)
 	out.New.install(config, installed)
 	places := slices.SortedFunc(keys(s.found), func(a, b place) int { return cmp.Or(strings.Compare(a.dir, b.dir), int(a.kind)-int(b.kind)) })
@@ -62,7 +63,7 @@ func Collect(ctx context.Context, old, new Source, changed []string, config *cue
 		var problems [2]finding.Problems
 		for i, side := range []*Side{out.Old, out.New} {
 			for _, t := range targets[i] {
-				result, err := render.Render(ctx, s.sides[i].Repo, t, render.Options{})
+				result, err := render.Render(ctx, s.sides[i].Repo, t, render.Options{Parsed: &parsed[i]})
 				if err != nil {
 					return nil, err
 				}
@@ -115,8 +116,9 @@ func Everything(ctx context.Context, r *repo.Repo, config *cue.Config) (*Side, [
 		return nil, nil, err
 	}
 	s := &search{sides: [2]Source{{Repo: r}, {Repo: r}}}
+	var parsed render.Parsed
 	for _, t := range targets {
-		result, err := render.Render(ctx, r, t, render.Options{})
+		result, err := render.Render(ctx, r, t, render.Options{Parsed: &parsed})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -413,10 +413,10 @@ func TestMoved(t *testing.T) {
 func TestMasked(t *testing.T) {
 	old := manifests(t, "spotahome")
 	r, _ := collected(t, map[string]string{"applications/shop/all.yaml": old}, map[string]string{"applications/shop/all.yaml": edited(t, old, "password: first => password: second")})
-	if len(r.Changes) != 1 || len(r.Patch) != 1 {
-		t.Fatalf("%+v", r)
+	if len(r.Changes) != 1 || len(r.Texts()) != 1 {
+		t.Fatalf("%+v", r.Changes)
 	}
-	if text := fmt.Sprintf("%+v", r); strings.Contains(text, "first}") || strings.Contains(text, "second") || !strings.Contains(text, "***") {
+	if text := fmt.Sprintf("%+v %+v", r.Changes, r.Texts()); strings.Contains(text, "first}") || strings.Contains(text, "second") || !strings.Contains(text, "***") {
 		t.Error(text)
 	}
 }

@@ -73,7 +73,8 @@ type Side struct {
 // Result is what differs.
 type Result struct {
 	Changes []Change
-	Patch   []Text // what is rendered of the resources that the changes are about, in the order of the changes
+
+	of *comparer
 }
 
 // Text is what the sides render of one resource, as YAML.
@@ -102,7 +103,7 @@ func Compare(old, new *Side, operators []*cue.Operator) (*Result, error) {
 	slices.SortStableFunc(c.changes, func(a, b Change) int {
 		return cmp.Or(int(a.Severity)-int(b.Severity), strings.Compare(a.Redis, b.Redis), strings.Compare(a.Resource.Kind, b.Resource.Kind), strings.Compare(a.Resource.Name, b.Resource.Name), strings.Compare(a.Path, b.Path))
 	})
-	return &Result{Changes: c.changes, Patch: c.texts()}, nil
+	return &Result{Changes: c.changes, of: c}, nil
 }
 
 type comparer struct {

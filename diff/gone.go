@@ -200,8 +200,9 @@ func (c *comparer) likeness(i, j int) float64 {
 	return like
 }
 
-// texts are the resources that changes are about, as YAML.
-func (c *comparer) texts() []Text {
+// Texts returns what is rendered of the resources that the changes are about, in the order of the comparison.
+func (r *Result) Texts() []Text {
+	c := r.of
 	yaml := func(x *index, i int) string {
 		if i < 0 {
 			return ""

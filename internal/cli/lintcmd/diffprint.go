@@ -115,7 +115,7 @@ var titles = map[string]string{
 }
 
 func (o *diffOptions) sarif(c *comparison) *report.Run {
-	run := &report.Run{Version: o.version, Rules: map[string]finding.RuleInfo{}, Secrets: o.Secrets, Resources: len(c.Patch)}
+	run := &report.Run{Version: o.version, Rules: map[string]finding.RuleInfo{}, Secrets: o.Secrets}
 	for _, class := range cue.ChangeClasses() {
 		run.Rules["diff/"+class] = finding.RuleInfo{Name: "diff/" + class, Category: "diff", Title: titles[class], Description: titles[class] + ".", User: true, References: []string{}}
 	}
@@ -176,7 +176,7 @@ func (o *diffOptions) markdown(c *comparison) string {
 // rendered is the difference of what is rendered, without secrets.
 func (o *diffOptions) rendered(c *comparison) string {
 	var b strings.Builder
-	for _, t := range c.Patch {
+	for _, t := range c.Texts() {
 		name := redact.Printable(t.Name)
 		b.WriteString(patch.Unified("a/"+name, "b/"+name, t.Old, t.New))
 	}
