@@ -260,7 +260,17 @@ func state(fsys afero.Fs, name string) uint64 {
 	case err != nil:
 		_, _ = h.WriteString("error " + err.Error())
 	case info.IsDir():
-		names, err := f.Readdirnames(-1)
+		var names []string
+		if typed, ok := f.(fs.ReadDirFile); ok { // of which package repo takes the types too
+			var entries []fs.DirEntry
+			if entries, err = typed.ReadDir(-1); err == nil {
+				for _, e := range entries {
+					names = append(names, e.Type().String()+e.Name())
+				}
+			}
+		} else {
+			names, err = f.Readdirnames(-1)
+		}
 		slices.Sort(names)
 		_, _ = fmt.Fprintf(&h, "folder %q %v", names, err)
 	default:

@@ -232,3 +232,39 @@ func list(fsys afero.Fs, dir string) ([]string, error) {
 	slices.Sort(names)
 	return names, nil
 }
+
+// entry is a name in a folder, with its type where the file system says it.
+type entry struct {
+	base  string
+	mode  fs.FileMode
+	known bool
+}
+
+// entriesOf returns what is in a folder, sorted by name. Most file systems say the types too, which saves a question for each name.
+func entriesOf(fsys afero.Fs, dir string) ([]entry, error) {
+	f, err := fsys.Open(dir)
+	if err != nil {
+		return nil, explain(dir, "read", err)
+	}
+	defer f.Close()
+	var entries []entry
+	if typed, ok := f.(fs.ReadDirFile); ok {
+		list, err := typed.ReadDir(-1)
+		if err != nil {
+			return nil, explain(dir, "read", err)
+		}
+		for _, e := range list {
+			entries = append(entries, entry{e.Name(), e.Type(), true})
+		}
+	} else {
+		names, err := f.Readdirnames(-1)
+		if err != nil {
+			return nil, explain(dir, "read", err)
+		}
+		for _, name := range names {
+			entries = append(entries, entry{base: name})
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.base, b.base) })
+	return entries, nil
+}

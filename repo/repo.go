@@ -125,11 +125,46 @@ func (r *Repo) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
+	if !isText(src) {
 		return nil, unreadable(name, "not UTF-8 text; save it as UTF-8 or exclude it")
 	}
 	return src, nil
 }
+
+// Search calls found with the text of a file, which is only valid until it returns. Nothing of the text may be shown: a file system that
+// keeps account of what was read, for the secrets in it, leaves this out. Of a file in which something is found, call ReadFile. What
+// cannot be read as text is passed over.
+func (r *Repo) Search(name string, found func(src []byte)) {
+	fsys := r.fs
+	if w, ok := fsys.(interface{ Unwatched() afero.Fs }); ok {
+		fsys = w.Unwatched()
+	}
+	if _, ok := fsys.(interface{ NeverWaits() }); !ok {
+		if src, err := readRegular(fsys, name); err == nil && isText(src) {
+			found(src)
+		}
+		return
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > MaxFileSize {
+		return
+	}
+	buf := searched.Get().(*bytes.Buffer)
+	defer searched.Put(buf)
+	buf.Reset()
+	if _, err := buf.ReadFrom(io.LimitReader(f, MaxFileSize+1)); err == nil && buf.Len() <= MaxFileSize && isText(buf.Bytes()) {
+		found(buf.Bytes())
+	}
+}
+
+// searched are the texts of files that were searched, for the next ones.
+var searched = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func isText(src []byte) bool { return utf8.Valid(src) && bytes.IndexByte(src, 0) < 0 }
 
 // readRegular reads a file that is not a device, pipe or directory, and not larger than [MaxFileSize].
 func readRegular(fsys afero.Fs, name string) ([]byte, error) {
@@ -272,30 +307,34 @@ func (r *Repo) walk(dir string, skip func(name string) bool, visit func(name str
 	if strings.Count(dir, "/") >= maxFolderDepth {
 		return finding.Errorf(finding.Position{File: dir}, "", "directories are nested deeper than %d", maxFolderDepth)
 	}
-	names, err := list(r.fs, dir)
+	entries, err := entriesOf(r.fs, dir)
 	if err != nil {
 		return err
 	}
-	for _, base := range names {
-		name := path.Join(dir, base)
+	for _, e := range entries {
+		name := path.Join(dir, e.base)
 		if skip(name) {
 			continue
 		}
-		info, err := lstat(r.fs, name)
-		if err != nil {
-			return explain(name, "read", err)
+		mode := e.mode
+		if !e.known {
+			info, err := lstat(r.fs, name)
+			if err != nil {
+				return explain(name, "read", err)
+			}
+			mode = info.Mode()
 		}
-		if info.IsDir() && slices.Contains([]string{".git", "node_modules", ".redis-gitops"}, base) {
+		if mode.IsDir() && slices.Contains([]string{".git", "node_modules", ".redis-gitops"}, e.base) {
 			continue
 		}
-		if info.Mode()&fs.ModeSymlink != 0 && isFolder(r.fs, name) {
+		if mode&fs.ModeSymlink != 0 && isFolder(r.fs, name) {
 			continue
 		}
-		enter, err := visit(name, info.IsDir())
+		enter, err := visit(name, mode.IsDir())
 		if err != nil {
 			return err
 		}
-		if info.IsDir() && enter {
+		if mode.IsDir() && enter {
 			if err := r.walk(name, skip, visit); err != nil {
 				return err
 			}

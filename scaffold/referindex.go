@@ -50,20 +50,31 @@ func findReferences(r *repo.Repo, targets ...*target) error {
 	}
 	all := newReferenceIndex(targets)
 	changed := map[string][]*target{} // by file
+	own := map[string]bool{}          // directories of applications that change
 	for _, t := range targets {
+		own[t.dir] = own[t.dir] || len(targets) == 1 // one that is destroyed, of whose files a plan shows what keeps it
+		if t.templates != "" {
+			own[path.Dir(t.templates)] = true
+		}
 		for _, f := range t.plan.Files {
 			changed[f.Path] = append(changed[f.Path], t)
+			if app := r.AppOf(path.Dir(f.Path)); app != nil {
+				own[app.Dir] = true
+			}
 		}
 	}
 	for _, file := range files {
 		if !mayRefer(file) {
 			continue
 		}
-		src, err := r.ReadFile(file)
-		if err != nil {
-			continue // what cannot be read cannot be checked; destroy does not touch it
+		any := false
+		r.Search(file, func(src []byte) { any = all.scan(file, src, changed[file]) }) // what cannot be read is not touched either
+		if any || below(file, own) {
+			// Lines of it may be shown, or say what is secret in the values of its chart.
+			if _, err := r.ReadFile(file); err != nil && any {
+				return err
+			}
 		}
-		all.scan(file, src, changed[file])
 		for _, t := range changed[file] {
 			// As it will be: what goes with the target does not refer to it.
 			if _, now, err := t.plan.current(r, file); err == nil && now != nil {
@@ -72,6 +83,16 @@ func findReferences(r *repo.Repo, targets ...*target) error {
 		}
 	}
 	return nil
+}
+
+// below reports whether a file is in one of some directories.
+func below(file string, dirs map[string]bool) bool {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		if dirs[dir] {
+			return true
+		}
+	}
+	return false
 }
 
 // mayRefer leaves out what is not read by Helm, Kubernetes or a GitOps tool. What a record says is in the files it is about.
@@ -159,8 +180,8 @@ func firstRun(text string, from int) (run string, at int) {
 	return text[from:end], from
 }
 
-// scan looks through a file for references to all targets except some.
-func (x *referenceIndex) scan(file string, src []byte, except []*target) {
+// scan looks through a file for references to all targets except some, and reports whether there are any.
+func (x *referenceIndex) scan(file string, src []byte, except []*target) (any bool) {
 	chart := ""
 	for dir := path.Dir(file); dir != "." && chart == ""; dir = path.Dir(dir) {
 		if x.charts[dir] != "" {
@@ -168,7 +189,7 @@ func (x *referenceIndex) scan(file string, src []byte, except []*target) {
 		}
 	}
 	if chart == "" && x.nothingIn(src) {
-		return
+		return false
 	}
 	for i, line := range strings.Split(string(src), "\n") {
 		if isComment(line) {
@@ -179,7 +200,7 @@ func (x *referenceIndex) scan(file string, src []byte, except []*target) {
 			if slices.Contains(met, t) || slices.Contains(except, t) || t.deployment && path.Dir(file) == "." || t.dir != "" && strings.HasPrefix(file, t.dir+"/") {
 				return
 			}
-			met = append(met, t)
+			met, any = append(met, t), true
 			t.found = append(t.found, referrer{finding.Position{File: file, Line: i + 1, Column: from + 1}, text[from:to]})
 		}
 		if chart != "" {
@@ -200,6 +221,7 @@ func (x *referenceIndex) scan(file string, src []byte, except []*target) {
 			x.paths(file, line, func(t *target, from, to int) { found(t, from, to, line) })
 		}
 	}
+	return any
 }
 
 // tokens gives the names and variables of a line, from left to right.
@@ -229,17 +251,43 @@ func (x *referenceIndex) tokens(line string, found func(t *target, from, to int)
 	}
 }
 
-var (
-	pathToken    = regexp.MustCompile(`\$?[A-Za-z0-9_.~/-]+`)
-	kustomizeKey = regexp.MustCompile(`^\s*[A-Za-z]+:\s*$`)
-)
+var kustomizeKey = regexp.MustCompile(`^\s*[A-Za-z]+:\s*$`)
+
+func pathByte(c byte) bool {
+	return nameByte(c) || c >= 'A' && c <= 'Z' || c == '_' || c == '.' || c == '~' || c == '/'
+}
+
+// pathTokens yields where the parts of a line are that may be paths, some with a $ before them.
+func pathTokens(line string) func(yield func(from, to int) bool) {
+	return func(yield func(from, to int) bool) {
+		for i := 0; i < len(line); {
+			from := i
+			if line[i] == '$' {
+				i++
+			}
+			begin := i
+			for i < len(line) && pathByte(line[i]) {
+				i++
+			}
+			switch {
+			case i > begin && !yield(from, i):
+				return
+			case i == from:
+				i++
+			}
+		}
+	}
+}
 
 // paths gives the paths of a line that lead to the directory of an application, or into it: from the root of the repository,
 // or from the directory of the file.
 func (x *referenceIndex) paths(file, line string, found func(t *target, from, to int)) {
 	kustomization := slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file))
-	for _, m := range pathToken.FindAllStringIndex(line, -1) {
-		token := line[m[0]:m[1]]
+	if !kustomization && !strings.Contains(line, "/") {
+		return
+	}
+	for from, to := range pathTokens(line) {
+		token := line[from:to]
 		if !strings.Contains(token, "/") && (!kustomization || kustomizeKey.MatchString(line)) {
 			continue
 		}
@@ -256,7 +304,7 @@ func (x *referenceIndex) paths(file, line string, found func(t *target, from, to
 		for _, c := range candidates {
 			for at := path.Clean(strings.TrimLeft(c, "/")); at != "." && at != "/"; at = path.Dir(at) {
 				for _, t := range x.dirs[at] {
-					found(t, m[0], m[1])
+					found(t, from, to)
 				}
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -75,5 +77,25 @@ func TestReferenceFilterGrowth(t *testing.T) {
 	}
 	if newReferenceIndex(many).nothingIn([]byte("nothing")) {
 		t.Error("looks for more texts one by one than lines cost")
+	}
+}
+
+// TestPathTokens holds the search for paths in a line against the expression that describes them.
+func TestPathTokens(t *testing.T) {
+	t.Parallel()
+	want := regexp.MustCompile(`\$?[A-Za-z0-9_.~/-]+`)
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 20000 {
+		line := make([]byte, random.IntN(12))
+		for i := range line {
+			line[i] = "$$$aZ9_.~/- :é{"[random.IntN(16)]
+		}
+		var got []string
+		for from, to := range pathTokens(string(line)) {
+			got = append(got, string(line[from:to]))
+		}
+		if want := want.FindAllString(string(line), -1); !slices.Equal(got, want) {
+			t.Fatalf("%q: got %q, want %q", line, got, want)
+		}
 	}
 }

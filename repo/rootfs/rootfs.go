@@ -34,6 +34,8 @@ type FS struct {
 
 	mu   sync.Mutex
 	lock *os.File
+
+	dirs dirs
 }
 
 var _ interface {
@@ -59,6 +61,7 @@ func (f *FS) Close() error {
 		err = f.lock.Close()
 		f.lock = nil
 	}
+	f.dirs.forget()
 	return errors.Join(err, f.root.Close())
 }
 
@@ -90,7 +93,14 @@ func (f *FS) Open(name string) (afero.File, error) { return f.open(name, os.O_RD
 
 // open opens without waiting, and then asks what was opened: a name may lead to something else by the time it is opened.
 func (f *FS) open(name string, flag int, perm fs.FileMode) (afero.File, error) {
-	opened, err := f.root.OpenFile(clean(name), flag|nonblock, perm)
+	var opened *os.File
+	var err error
+	if flag == os.O_RDONLY {
+		opened, err = reading(f, name, func(in *os.Root, name string) (*os.File, error) { return in.OpenFile(name, flag|nonblock, perm) })
+	} else {
+		f.dirs.forget()
+		opened, err = f.root.OpenFile(clean(name), flag|nonblock, perm)
+	}
 	if err != nil {
 		if errors.Is(err, syscall.ENXIO) { // a socket, or a pipe that nobody reads
 			err = ErrNotRegular
@@ -106,6 +116,9 @@ func (f *FS) open(name string, flag int, perm fs.FileMode) (afero.File, error) {
 	}
 	return opened, nil
 }
+
+// NeverWaits says that Open needs no question before it: what is not a regular file or a directory is an error there.
+func (f *FS) NeverWaits() {}
 
 // Create makes or empties a file.
 func (f *FS) Create(name string) (afero.File, error) {
@@ -152,13 +165,13 @@ func (f *FS) Rename(oldname, newname string) error {
 
 // Stat follows links.
 func (f *FS) Stat(name string) (fs.FileInfo, error) {
-	info, err := f.root.Stat(clean(name))
+	info, err := reading(f, name, (*os.Root).Stat)
 	return info, explain("stat", name, err)
 }
 
 // LstatIfPossible does not follow a link; it is always possible.
 func (f *FS) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
-	info, err := f.root.Lstat(clean(name))
+	info, err := reading(f, name, (*os.Root).Lstat)
 	return info, true, explain("lstat", name, err)
 }
 
@@ -179,6 +192,7 @@ func (f *FS) Chtimes(name string, atime, mtime time.Time) error {
 
 // write does what would follow a link anywhere in the path.
 func (f *FS) write(op, name string, do func(string) error) error {
+	f.dirs.forget()
 	if err := f.noLinks(op, name); err != nil {
 		return err
 	}
@@ -187,6 +201,7 @@ func (f *FS) write(op, name string, do func(string) error) error {
 
 // writeEntry does what takes a link at the end of the path for itself.
 func (f *FS) writeEntry(op, name string, do func(string) error) error {
+	f.dirs.forget()
 	if err := f.noLinks(op, path.Dir(filepath.ToSlash(name))); err != nil {
 		return err
 	}

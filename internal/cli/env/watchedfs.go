@@ -57,6 +57,9 @@ func (w *watchedFs) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
 	return info, false, err
 }
 
+// Unwatched returns the file system for what only searches the files: see [repo.Repo.Search].
+func (w *watchedFs) Unwatched() afero.Fs { return w.FS }
+
 // OpenFile implements [afero.Fs].
 func (w *watchedFs) OpenFile(name string, flag int, perm fs.FileMode) (afero.File, error) {
 	w.saw(name)
