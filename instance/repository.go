@@ -83,7 +83,7 @@ func (r *Repository) Named(ctx context.Context, name string) ([]*Instance, error
 		}
 	}
 	meant := func(in *Instance) bool { return in.Named(name) }
-	apps, err := r.repo.Apps()
+	apps, err := r.repo.AppFolders()
 	if err != nil {
 		return nil, err
 	}
@@ -97,17 +97,30 @@ func (r *Repository) Named(ctx context.Context, name string) ([]*Instance, error
 	if found := r.matching(meant); len(found) > 0 {
 		return found, nil
 	}
-	if _, err := r.All(ctx); err != nil {
+	files, err := r.repo.Files(".")
+	if err != nil {
+		return nil, err
+	}
+	targets, problems, err := render.TargetsOf(r.repo, files)
+	if err != nil {
+		return nil, err
+	}
+	r.Problems = append(r.Problems, problems...)
+	some := targets
+	if len(targets) > fewTargets {
+		some = newSearch(r, name, files).holding(targets)
+	}
+	if err := r.render(ctx, some); err != nil {
 		return nil, err
 	}
 	found := r.matching(meant)
 	if len(found) == 0 {
 		found = r.matching(func(in *Instance) bool { return in.Application == name })
 	}
-	if len(found) == 0 {
-		return nil, r.unknown(name)
+	if len(found) > 0 {
+		return found, nil
 	}
-	return found, nil
+	return nil, r.unknown(ctx, name, targets)
 }
 
 func (r *Repository) matching(ok func(*Instance) bool) []*Instance {
@@ -122,18 +135,30 @@ func (in *Instance) Named(name string) bool {
 	})
 }
 
-// unknown reports which names there are.
-func (r *Repository) unknown(name string) error {
+// unknown reports which names there are: of many targets, those of some.
+func (r *Repository) unknown(ctx context.Context, name string, targets []render.Target) error {
 	what := "no Redis"
 	if _, err := r.repo.App(name); err == nil {
 		what = "no Redis in application"
 	}
-	return Unknown(what, name, r.found, "this repository")
+	left := len(targets) > fewTargets
+	if left {
+		targets = r.near(name, targets)
+	}
+	if err := r.render(ctx, targets); err != nil {
+		return err
+	}
+	return listed(what, name, r.found, left, "this repository")
 }
 
 // Unknown is the error of a name that none of the instances has: what, such as "no Redis", and the names that there are in a
 // place, such as "this repository", with the one that was meant, perhaps.
 func Unknown(what, name string, all []*Instance, place string) error {
+	return listed(what, name, all, false, place)
+}
+
+// listed is Unknown where there may be more than what is known.
+func listed(what, name string, all []*Instance, left bool, place string) error {
 	var names, near []string
 	listed, nearby := map[string]bool{"": true}, map[string]bool{"": true}
 	add := func(list *[]string, known map[string]bool, name string) {
@@ -155,8 +180,8 @@ func Unknown(what, name string, all []*Instance, place string) error {
 	}
 	slices.Sort(names)
 	more := ""
-	if len(names) > 20 {
-		names, more = names[:20], ", …"
+	if len(names) > shownNames || left {
+		names, more = names[:min(len(names), shownNames)], ", …"
 	}
 	return fmt.Errorf("%s %q; %s%s%s", what, name, finding.OneOf(names), more, finding.DidYouMean(name, near))
 }

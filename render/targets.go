@@ -21,10 +21,17 @@ func Targets(r *repo.Repo) ([]Target, []*finding.Problem, error) { return Target
 
 // TargetsIn is Targets of a folder and what is below it, without looking at the rest of the repository.
 func TargetsIn(r *repo.Repo, dir string) ([]Target, []*finding.Problem, error) {
-	s := &search{repo: r, layout: r.Layout(), charts: map[string]bool{}, kustomizations: map[string]string{}, uses: map[string][]string{}, used: map[string]bool{}}
-	if err := s.walk(dir); err != nil {
+	files, err := r.Files(dir)
+	if err != nil {
 		return nil, nil, err
 	}
+	return TargetsOf(r, files)
+}
+
+// TargetsOf is Targets of files, which are sorted.
+func TargetsOf(r *repo.Repo, files []string) ([]Target, []*finding.Problem, error) {
+	s := &search{repo: r, layout: r.Layout(), charts: map[string]bool{}, kustomizations: map[string]string{}, uses: map[string][]string{}, used: map[string]bool{}}
+	s.sort(files)
 	s.roots()
 	var targets []Target
 	for _, dir := range slices.Sorted(keysOf(s.charts)) {
@@ -107,11 +114,7 @@ type search struct {
 	problems       []*finding.Problem
 }
 
-func (s *search) walk(dir string) error {
-	files, err := s.repo.Files(dir)
-	if err != nil {
-		return err
-	}
+func (s *search) sort(files []string) {
 	s.plain = map[string][]string{}
 	for _, f := range files {
 		if path.Base(f) == "Chart.yaml" && !s.leftOut(f) {
@@ -137,7 +140,6 @@ func (s *search) walk(dir string) error {
 			s.plain[dir] = append(s.plain[dir], f)
 		}
 	}
-	return nil
 }
 
 func (s *search) leftOut(file string) bool {
@@ -240,7 +242,7 @@ func (s *search) reads(dir string) {
 
 // deployed returns a target for each deployment that renders it in its own way, or the target as it is.
 func (s *search) deployed(t Target) ([]Target, error) {
-	deployments, err := s.repo.AppAt(t.Dir).Deployments()
+	deployments, err := s.repo.DeploymentsOf(t.Dir)
 	if err != nil {
 		return nil, err
 	}

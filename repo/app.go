@@ -63,7 +63,7 @@ func (r *Repo) App(name string) (*App, error) {
 }
 
 func (r *Repo) unknownApp(name string) error {
-	apps, err := r.Apps()
+	apps, err := r.AppFolders()
 	if err != nil {
 		return err
 	}
@@ -86,29 +86,48 @@ func (r *Repo) unknownApp(name string) error {
 
 // Apps returns all applications, sorted by name and then folder. A folder is listed whatever its name is.
 func (r *Repo) Apps() ([]*App, error) {
-	var apps []*App
+	folders, err := r.AppFolders()
+	if err != nil {
+		return nil, err
+	}
+	apps := make([]*App, len(folders))
+	for i, f := range folders {
+		apps[i] = r.newApp(f.Name, f.Dir)
+	}
+	return apps, nil
+}
+
+// AppFolder is the folder of an application.
+type AppFolder struct{ Name, Dir string }
+
+// AppFolders is Apps without a look at what is in the folders.
+func (r *Repo) AppFolders() ([]AppFolder, error) {
+	var apps []AppFolder
 	seen := map[string]bool{}
 	for _, glob := range r.layout.Applications {
 		before, segment, after := splitGlob(glob)
 		for _, parent := range r.glob(before) {
-			names, err := list(r.fs, parent)
+			entries, err := entriesOf(r.fs, parent)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 			if err != nil {
 				return nil, err
 			}
-			for _, name := range names {
-				dir := path.Join(parent, name, after)
-				if ok, _ := path.Match(segment, name); !ok || hidden(name) || seen[dir] || !isFolder(r.fs, dir) {
+			for _, e := range entries {
+				dir := path.Join(parent, e.base, after)
+				if ok, _ := path.Match(segment, e.base); !ok || hidden(e.base) || seen[dir] {
+					continue
+				}
+				if is := e.known && e.mode.IsDir() && after == ""; !is && !isFolder(r.fs, dir) {
 					continue
 				}
 				seen[dir] = true
-				apps = append(apps, r.newApp(name, dir))
+				apps = append(apps, AppFolder{e.base, dir})
 			}
 		}
 	}
-	slices.SortFunc(apps, func(a, b *App) int {
+	slices.SortFunc(apps, func(a, b AppFolder) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
 			return c
 		}

@@ -88,6 +88,15 @@ func (a *App) Deployments() ([]Deployment, error) {
 	return found, nil
 }
 
+// DeploymentsOf returns what [App.Deployments] does of a folder, without a look into it if nothing deploys it.
+func (r *Repo) DeploymentsOf(dir string) ([]Deployment, error) {
+	deployers, err := r.scanDeployers()
+	if err != nil || len(deployers.of(dir)) == 0 {
+		return nil, err
+	}
+	return r.AppAt(dir).Deployments()
+}
+
 // Namespace returns the namespace that the application's resources go to when they name none, and where that is written:
 // that of the deployments, or else of the application's kustomizations, or else the one for which something was generated; ""
 // when it cannot be known from the files. When deployments differ it gives the first together with a [finding.Problem] that
