@@ -259,7 +259,7 @@ func (s *search) has(i int, file, kind, name string, d *repo.Deployment) bool {
 	if kind != "ApplicationSet" {
 		return true
 	}
-	deployments, err := s.sides[i].Repo.AppAt(d.Path).Deployments()
+	deployments, err := s.sides[i].Repo.DeploymentsOf(d.Path)
 	return err == nil && slices.ContainsFunc(deployments, func(other repo.Deployment) bool { return other.Name == d.Name })
 }
 

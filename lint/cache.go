@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
@@ -117,9 +118,7 @@ func (k *Cache) check(l *linter, u *unit, check func() error) error {
 	if err != nil {
 		return err
 	}
-	if d := u.target.Deployment; d != nil {
-		seen.saw(d.Source.File) // inline values
-	}
+	u.sources(seen)
 	cached = &cachedUnit{unit: &unit{}, reads: map[string]uint64{}, used: true, rendered: u.rendered}
 	for name := range seen.names {
 		cached.reads[name] = state(l.repo.Fs(), name)
@@ -142,6 +141,10 @@ func (u *unit) key() string {
 		fmt.Fprintf(&b, " %v %v", d.ValueFilesAt, d.Missing)
 		for _, from := range d.ValuesFrom {
 			fmt.Fprintf(&b, " %v %q %q %v", from.At, from.Unknown, from.File, from.Err)
+		}
+		if d.Values != nil { // a generator of an ApplicationSet may have them from other files
+			text, err := yaml.Marshal(d.Values)
+			fmt.Fprintf(&b, " %q %v", text, err)
 		}
 	}
 	return b.String()
@@ -166,6 +169,20 @@ func copyFinding(f *finding.Finding) *finding.Finding {
 	c := *f
 	c.Related, c.Sets = slices.Clone(f.Related), slices.Clone(f.Sets)
 	return &c
+}
+
+// sources notes the files that say how the unit is deployed.
+func (u *unit) sources(seen *recorder) {
+	d := u.target.Deployment
+	if d == nil {
+		return
+	}
+	seen.saw(d.Source.File) // inline values
+	for _, from := range d.ValuesFrom {
+		if from.File != "" {
+			seen.saw(from.File)
+		}
+	}
 }
 
 // source is [linter.readSource], or what it gave before.
@@ -245,20 +262,27 @@ func (r *recorder) Open(name string) (afero.File, error) {
 // seed makes hashes that nobody outside can foresee, so that no file can be made that passes for another one.
 var seed = maphash.MakeSeed()
 
-// state sums up what a name is: its text, the names in a folder, or that there is nothing.
+// state sums up what a name is.
 func state(fsys afero.Fs, name string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
+	if err := describe(&h, fsys, name); err != nil {
+		_, _ = h.WriteString("error " + err.Error())
+	}
+	return h.Sum64()
+}
+
+// describe writes what a name is: its text, the names and types in a folder, or that there is nothing, which is the error.
+func describe(w io.Writer, fsys afero.Fs, name string) error {
 	f, err := fsys.Open(name)
 	if err != nil {
-		_, _ = h.WriteString("error " + err.Error())
-		return h.Sum64()
+		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		_, _ = h.WriteString("error " + err.Error())
+		return err
 	case info.IsDir():
 		var names []string
 		if typed, ok := f.(fs.ReadDirFile); ok { // of which package repo takes the types too
@@ -272,14 +296,12 @@ func state(fsys afero.Fs, name string) uint64 {
 			names, err = f.Readdirnames(-1)
 		}
 		slices.Sort(names)
-		_, _ = fmt.Fprintf(&h, "folder %q %v", names, err)
-	default:
-		_, _ = fmt.Fprintf(&h, "file %v ", info.Mode())
-		if _, err := io.Copy(&h, f); err != nil {
-			_, _ = h.WriteString("error " + err.Error())
-		}
+		_, _ = fmt.Fprintf(w, "folder %q %v", names, err)
+		return nil
 	}
-	return h.Sum64()
+	_, _ = fmt.Fprintf(w, "file %v ", info.Mode())
+	_, err = io.Copy(w, f)
+	return err
 }
 
 func unchanged(fsys afero.Fs, reads map[string]uint64) bool {

@@ -197,7 +197,7 @@ func (l *linter) check(ctx context.Context) error {
 	done := 0
 	if err := l.parallel(ctx, len(l.units), func(ctx context.Context, i int) error {
 		u := l.units[i]
-		err := l.opts.Cache.check(l, u, func() error { return u.check(ctx, l) })
+		err := l.opts.check(l, u, func() error { return u.check(ctx, l) })
 		mu.Lock()
 		defer mu.Unlock()
 		u.checked = err == nil
@@ -228,7 +228,18 @@ func (l *linter) check(ctx context.Context) error {
 		return err
 	}
 	l.opts.Cache.end()
+	if l.opts.Keeper != nil {
+		l.opts.Keeper.end(l)
+	}
 	return nil
+}
+
+// check is [unit.check], or what it gave before.
+func (o *Options) check(l *linter, u *unit, check func() error) error {
+	if o.Keeper != nil {
+		return o.Keeper.check(l, u, check)
+	}
+	return o.Cache.check(l, u, check)
 }
 
 // collect takes over what was found in the units.

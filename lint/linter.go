@@ -123,6 +123,7 @@ type Options struct {
 	UserRules []UserRules // rules that are not ours
 	Compiled  *Compiled   // keeps compiled rules from one run to the next; nil keeps none
 	Cache     *Cache      // keeps what was found where nothing changes; nil keeps nothing
+	Keeper    Keeper      // keeps what was found in targets, in place of Cache; nil keeps nothing
 	Jobs      int         // how many targets are looked at at once; 0 is one for each core
 	Today     time.Time   // for suppressions that expire; the zero time lets none expire
 

@@ -136,9 +136,6 @@ func (r *Repo) AppFolders() ([]AppFolder, error) {
 	return apps, nil
 }
 
-// AppAt gives a folder as an application, whether the layout calls it one or not: platform components are deployed too.
-func (r *Repo) AppAt(dir string) *App { return r.newApp(path.Base(dir), dir) }
-
 // AppOf returns the application that a folder is, or is part of; nil when the layout has none there.
 func (r *Repo) AppOf(dir string) *App {
 	for at := dir; at != "."; at = path.Dir(at) {

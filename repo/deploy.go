@@ -88,13 +88,14 @@ func (a *App) Deployments() ([]Deployment, error) {
 	return found, nil
 }
 
-// DeploymentsOf returns what [App.Deployments] does of a folder, without a look into it if nothing deploys it.
+// DeploymentsOf returns what [App.Deployments] does of a folder, whether the layout calls it an application or not: platform components are
+// deployed too. It does not look into a folder that nothing deploys.
 func (r *Repo) DeploymentsOf(dir string) ([]Deployment, error) {
 	deployers, err := r.scanDeployers()
 	if err != nil || len(deployers.of(dir)) == 0 {
 		return nil, err
 	}
-	return r.AppAt(dir).Deployments()
+	return r.newApp(path.Base(dir), dir).Deployments()
 }
 
 // Namespace returns the namespace that the application's resources go to when they name none, and where that is written:

@@ -139,7 +139,7 @@ func (r *Repo) Search(name string, found func(src []byte)) {
 	if w, ok := fsys.(interface{ Unwatched() afero.Fs }); ok {
 		fsys = w.Unwatched()
 	}
-	if _, ok := fsys.(interface{ NeverWaits() }); !ok {
+	if w, ok := fsys.(interface{ NeverWaits() bool }); !ok || !w.NeverWaits() {
 		if src, err := readRegular(fsys, name); err == nil && isText(src) {
 			found(src)
 		}

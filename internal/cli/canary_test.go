@@ -380,3 +380,36 @@ func gitApply(t *testing.T, dir string, patch []byte, flags ...string) error {
 	}
 	return nil
 }
+
+// TestCanaryCache looks for secrets in what lint keeps for its next run.
+func TestCanaryCache(t *testing.T) {
+	t.Parallel()
+	cache := t.TempDir()
+	for _, broken := range []bool{false, true} {
+		for _, args := range [][]string{{}, {"--strict"}, {"--strict", "--scope", "all", "--no-suppressions"}} {
+			dir := canaryRepository(t, broken)
+			harmless := "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: zq}\nspec: {redis: {replicas: 1}}\n"
+			if err := errors.Join(os.MkdirAll(filepath.Join(dir, "harmless"), 0o755), os.WriteFile(filepath.Join(dir, "harmless", "a.yaml"), []byte(harmless), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			c := exec.Command(builtTool(t), append([]string{"-C", dir, "lint"}, args...)...)
+			c.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache)
+			_ = c.Run() // finds something
+		}
+	}
+	size := 0
+	err := filepath.WalkDir(cache, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		size += len(text)
+		if found := leaks(string(text)); found != "" {
+			t.Errorf("%s: %q", name, found)
+		}
+		return err
+	})
+	if err != nil || size < 500 {
+		t.Errorf("%d bytes are kept: %v", size, err)
+	}
+}

@@ -33,6 +33,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv(killAt) != "" {
 		killMain()
 	}
+	if dir, err := os.UserCacheDir(); err == nil && os.Getenv("XDG_CACHE_HOME") == "" { // tests leave the cache of their user alone
+		if os.Getenv("GOCACHE") == "" { // but for that of go
+			_ = os.Setenv("GOCACHE", filepath.Join(dir, "go-build"))
+		}
+		_ = os.Setenv("XDG_CACHE_HOME", "none")
+	}
 	testscript.Main(m, map[string]func(){
 		"redis-gitops":         program,
 		"kubectl-redis_gitops": program,
@@ -55,6 +61,7 @@ func TestScript(t *testing.T) {
 			// Tests of git must not read the user's configuration.
 			env.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			env.Setenv("XDG_CACHE_HOME", "none") // not an absolute path, so nothing is cached
 			for _, v := range []string{"GIT_AUTHOR", "GIT_COMMITTER"} {
 				env.Setenv(v+"_NAME", "tester")
 				env.Setenv(v+"_EMAIL", "tester@example.com")

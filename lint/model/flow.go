@@ -40,6 +40,20 @@ func (f Flow) Partial() Flow {
 	return Flow{Read: append([][]string{{}}, f.Read...), skipped: map[string]bool{}}
 }
 
+// KeptFlow is a Flow that can be written and read again.
+type KeptFlow struct {
+	Read    [][]string
+	Unset   []Unset
+	Unread  [][]string
+	Skipped map[string]bool
+}
+
+// Keep returns the flow as it can be written.
+func (f Flow) Keep() KeptFlow { return KeptFlow{f.Read, f.Unset, f.Unread, f.skipped} }
+
+// FlowOf returns the flow that [Flow.Keep] gave.
+func FlowOf(k KeptFlow) Flow { return Flow{k.Read, k.Unset, k.Unread, k.Skipped} }
+
 // joined makes a path a key of a map.
 func joined(path []string) string {
 	var b strings.Builder

@@ -117,8 +117,8 @@ func (f *FS) open(name string, flag int, perm fs.FileMode) (afero.File, error) {
 	return opened, nil
 }
 
-// NeverWaits says that Open needs no question before it: what is not a regular file or a directory is an error there.
-func (f *FS) NeverWaits() {}
+// NeverWaits reports that Open needs no question before it: what is not a regular file or a directory is an error there.
+func (f *FS) NeverWaits() bool { return true }
 
 // Create makes or empties a file.
 func (f *FS) Create(name string) (afero.File, error) {

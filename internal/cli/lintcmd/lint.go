@@ -48,6 +48,10 @@ URL, or changes anything else. Other fixes are suggestions, which
 --fix=suggested applies too; review the patch of --fix=suggested --diff before
 you commit it.
 
+What is found in a chart or kustomization is cached for the next run, in
+$XDG_CACHE_HOME/redis-gitops or ~/.cache/redis-gitops. Nothing with a secret in
+it is cached.
+
 Examples:
   redis-gitops lint
   redis-gitops lint --strict --format text --format sarif=redis.sarif
@@ -71,11 +75,11 @@ const (
 // lintOptions are those of lint.
 type lintOptions struct {
 	*env.Env
-	strict, diff, noSuppressions, allowEmpty, stats, createBaseline, noRepoCode bool
-	formats, only, enable, disable, policies, values                            []string
-	failOn, scope, fix, newFromRev, baseline                                    string
-	jobs                                                                        int
-	version                                                                     string // of the tool, for reports
+	strict, diff, noSuppressions, allowEmpty, stats, createBaseline, noRepoCode, noCache bool
+	formats, only, enable, disable, policies, values                                     []string
+	failOn, scope, fix, newFromRev, baseline                                             string
+	jobs                                                                                 int
+	version                                                                              string // of the tool, for reports
 }
 
 var scopes = []string{cue.ScopeRedis, cue.ScopeAll}
@@ -110,6 +114,7 @@ func newLint(e *env.Env, version string) *cobra.Command {
 	p.BoolVar(&o.noSuppressions, "no-suppressions", false, "ignore all suppressions")
 	p.BoolVar(&o.allowEmpty, "allow-empty", false, "exit with 0 if there is nothing to check")
 	p.BoolVar(&o.stats, "stats", false, "print which rules ran and how long each took")
+	p.BoolVar(&o.noCache, "no-cache", false, "do not use or keep results of other runs")
 	p.IntVarP(&o.jobs, "jobs", "j", runtime.GOMAXPROCS(0), "number of applications to lint in parallel")
 	return c
 }
@@ -133,6 +138,9 @@ func (o *lintOptions) run(ctx context.Context, args []string) error {
 	opts, err := o.options(ctx, r, paths)
 	if err != nil {
 		return err
+	}
+	if o.cached(args) {
+		defer keep(o.Env, r, opts)()
 	}
 	res, plan, refused, err := o.check(ctx, r, opts)
 	if err != nil {
@@ -177,6 +185,12 @@ func (o *lintOptions) run(ctx context.Context, args []string) error {
 		return exitcode.Code(exitcode.Findings)
 	}
 	return nil
+}
+
+// cached reports whether the run can use what earlier ones kept: --fix needs more than that, the state before a change is looked at once, and
+// standard input is no repository.
+func (o *lintOptions) cached(args []string) bool {
+	return !o.noCache && o.Exit != nil && o.fix == "" && o.newFromRev == "" && !slices.Contains(args, env.Stdin)
 }
 
 func where(paths []string) string {
