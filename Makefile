@@ -160,7 +160,7 @@ bench-lint: build
 	@mkdir -p .cache/peers
 	@for m in github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0 github.com/zegl/kube-score/cmd/kube-score@v1.20.0 github.com/open-policy-agent/conftest@v0.68.2; do \
 		GOBIN=$(CURDIR)/.cache/peers go install $$m || echo "left out: $$m does not build here"; done
-	go run ./internal/benchlint -tool bin/redis-gitops -peers .cache/peers 1 100 1000 5000
+	go run ./internal/benchlint -tool bin/redis-gitops -peers .cache/peers 1 50 100 1000 5000
 
 # import next to what the server itself can do: about 20 minutes, 12 GB of memory and 4 GB of disk. Nothing else should run.
 # BENCH_ROUNDS=1 BENCH_LARGE_KEYS=0 is the short form.

@@ -48,49 +48,110 @@ func run(tool, peers string, runs int, sizes []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "applications\twhat\tCPU s\tms/application\tpeak MiB\t")
+	if err := os.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache")); err != nil { // of the tool
+		return err
+	}
+	b := &bench{tool: tool, peers: peers, dir: dir, runs: runs, w: tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight), few: map[string]float64{}}
+	fmt.Fprintln(b.w, "applications\twhat\tCPU s\t× kubeconform\t× of 50\tms/application\tpeak MiB\t")
 	if len(sizes) == 0 {
-		sizes = []string{"1", "100", "1000", "5000"}
+		sizes = []string{"1", "50", "100", "1000", "5000"}
 	}
 	for _, size := range sizes {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 1 {
 			return fmt.Errorf("%q is not a number of applications", size)
 		}
-		root, rendered, err := generate(tool, dir, n)
+		if err := b.size(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bench measures and prints.
+type bench struct {
+	tool, peers, dir string
+	runs             int
+	w                *tabwriter.Writer
+
+	kubeconform float64            // of this size; 0 is unknown
+	few         map[string]float64 // what things cost with 50 applications
+}
+
+// row measures a command and prints what it takes, before each run of which prepare is called.
+func (b *bench) row(n int, what string, allowed []int, prepare func() error, args ...string) error {
+	c, err := measure(b.runs, allowed, prepare, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if what == kubeconform {
+		b.kubeconform = c.cpu
+	}
+	if n == 50 {
+		b.few[what] = c.cpu
+	}
+	times := func(of float64) string {
+		if of == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.2f", c.cpu/of)
+	}
+	fmt.Fprintf(b.w, "%d\t%s\t%.3f\t%s\t%s\t%.3f\t%d\t\n", n, what, c.cpu, times(b.kubeconform), times(b.few[what]), c.cpu*1000/float64(n), c.mib)
+	return b.w.Flush()
+}
+
+const kubeconform = "kubeconform, on what is rendered"
+
+// size measures everything with a number of applications.
+func (b *bench) size(n int) error {
+	root, rendered, err := generate(b.tool, b.dir, n)
+	if err != nil {
+		return err
+	}
+	b.kubeconform = 0
+	for _, peer := range []struct {
+		name string
+		args []string
+	}{
+		{"kubeconform", []string{"-ignore-missing-schemas", "-schema-location", filepath.Join(b.dir, "none-{{ .ResourceKind }}.json"), rendered}},
+		{"kube-score", []string{"score", rendered}},
+		{"conftest", []string{"test", "--policy", policyFolder(b.dir), rendered}},
+	} {
+		binary := filepath.Join(b.peers, peer.name)
+		if _, err := os.Stat(binary); b.peers == "" || err != nil {
+			continue
+		}
+		if err := b.row(n, peer.name+", on what is rendered", []int{0, 1}, nil, append([]string{binary}, peer.args...)...); err != nil {
+			return err
+		}
+	}
+	edits := 0
+	edit := func() error { // one value of one application
+		edits++
+		file := filepath.Join(root, "applications", "app0", "values.yaml")
+		f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
 			return err
 		}
-		row := func(what string, allowed []int, args ...string) error {
-			c, err := measure(runs, allowed, args...)
-			if err != nil {
-				return fmt.Errorf("%s: %w", what, err)
-			}
-			fmt.Fprintf(w, "%d\t%s\t%.3f\t%.3f\t%d\t\n", n, what, c.cpu, c.cpu*1000/float64(n), c.mib)
-			return w.Flush()
-		}
-		if err := row("redis-gitops lint", []int{0}, tool, "lint", root); err != nil {
+		_, err = fmt.Fprintf(f, "# %d\n", edits)
+		return errors.Join(err, f.Close())
+	}
+	for _, r := range []struct {
+		what    string
+		allowed []int
+		prepare func() error
+		args    []string
+	}{
+		{"lint --no-cache", []int{0}, nil, []string{"lint", root, "--no-cache"}},
+		{"lint --no-cache --strict", []int{0, 1}, nil, []string{"lint", root, "--no-cache", "--strict"}},
+		{"lint, nothing cached yet", []int{0}, func() error { return os.RemoveAll(filepath.Join(b.dir, "cache")) }, []string{"lint", root}},
+		{"lint, one file changed", []int{0}, edit, []string{"lint", root}},
+		{"url of an unknown name", []int{2}, nil, []string{"-C", root, "url", "nosuchname"}},
+		{"destroy --dry-run", []int{0, 2}, nil, []string{"-C", root, "destroy", "resource", "app0", "redis", "--dry-run"}},
+		{"list of one application", []int{0}, nil, []string{"-C", root, "list", "app0"}},
+	} {
+		if err := b.row(n, r.what, r.allowed, r.prepare, append([]string{b.tool}, r.args...)...); err != nil {
 			return err
-		}
-		if err := row("redis-gitops lint --strict", []int{0, 1}, tool, "lint", root, "--strict"); err != nil {
-			return err
-		}
-		for _, peer := range []struct {
-			name string
-			args []string
-		}{
-			{"kubeconform", []string{"-ignore-missing-schemas", "-schema-location", filepath.Join(dir, "none-{{ .ResourceKind }}.json"), rendered}},
-			{"kube-score", []string{"score", rendered}},
-			{"conftest", []string{"test", "--policy", policyFolder(dir), rendered}},
-		} {
-			binary := filepath.Join(peers, peer.name)
-			if _, err := os.Stat(binary); peers == "" || err != nil {
-				continue
-			}
-			if err := row(peer.name+", on what is rendered", []int{0, 1}, append([]string{binary}, peer.args...)...); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -200,11 +261,16 @@ deny contains "no limit" if {
 	return folder
 }
 
-// measure runs a command several times and gives the medians. allowed are its exit codes.
-func measure(runs int, allowed []int, args ...string) (cost, error) {
+// measure runs a command several times, each after prepare, and gives the medians. allowed are its exit codes.
+func measure(runs int, allowed []int, prepare func() error, args ...string) (cost, error) {
 	var cpu []float64
 	var mem []int64
 	for range runs {
+		if prepare != nil {
+			if err := prepare(); err != nil {
+				return cost{}, err
+			}
+		}
 		c := exec.Command(args[0], args[1:]...)
 		var stderr bytes.Buffer
 		c.Stderr = &stderr
