@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	"regexp"
 	"unicode"
 	"unicode/utf8"
 
@@ -12,9 +11,33 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
-// separator is where Helm splits what a template renders. It also splits where YAML does not, such as before "---apiVersion: v1", and at a
-// line of a block scalar that begins with "---" (helm v4.3.1, pkg/release/v1/util/manifest.go:39 and SplitManifests).
-var separator = regexp.MustCompile(`(?:^|\s*\n)---\s*`)
+// separators returns where Helm splits what a template renders: at `(?:^|\s*\n)---\s*`. It also splits where YAML does not, such as before
+// "---apiVersion: v1", and at a line of a block scalar that begins with "---" (helm v4.3.1, pkg/release/v1/util/manifest.go:39 and
+// SplitManifests).
+func separators(text []byte) []span {
+	blank := func(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' && c != '\v' }
+	var found []span
+	at := 0
+	add := func(from, dashes int) {
+		for from > at && blank(text[from-1]) {
+			from--
+		}
+		for at = dashes + len("---"); at < len(text) && blank(text[at]); {
+			at++
+		}
+		found = append(found, span{from, at})
+	}
+	if bytes.HasPrefix(text, []byte("---")) {
+		add(0, 0)
+	}
+	for {
+		i := bytes.Index(text[at:], []byte("\n---"))
+		if i < 0 {
+			return found
+		}
+		add(at+i, at+i+1)
+	}
+}
 
 // span is a part of a text, in bytes.
 type span struct{ from, to int }
@@ -30,9 +53,9 @@ func splitManifests(text []byte) []span {
 	}
 	begin := len(text) - len(bytes.TrimLeftFunc(text, unicode.IsSpace))
 	at := begin
-	for _, m := range separator.FindAllIndex(text[begin:], -1) {
-		add(at, begin+m[0])
-		at = begin + m[1]
+	for _, m := range separators(text[begin:]) {
+		add(at, begin+m.from)
+		at = begin + m.to
 	}
 	add(at, len(text))
 	return spans
