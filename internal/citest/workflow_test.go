@@ -20,7 +20,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -42,6 +44,7 @@ type action struct {
 
 type step struct {
 	ID    string            `yaml:"id"`
+	If    string            `yaml:"if"`
 	Name  string            `yaml:"name"`
 	Uses  string            `yaml:"uses"`
 	Shell string            `yaml:"shell"`
@@ -108,14 +111,17 @@ func (r *runner) run(t *testing.T, dir string, inputs map[string]string) ran {
 	}
 	out := ran{outputs: map[string]string{}}
 	summary := filepath.Join(temp, "summary.md")
-	for _, old := range []string{"summary.md", "path", "install.out", "lint.out"} {
+	for _, old := range []string{"summary.md", "path", "install.out", "lint.out", "diff.out", "comment.out"} {
 		if err := os.Remove(filepath.Join(temp, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
 		}
 	}
 	for _, s := range a.Runs.Steps {
-		if s.Uses != "" || s.Shell != "bash" {
-			t.Fatalf("step %q: only scripts for bash are run here", s.Name)
+		if s.Uses != "" || s.Shell != "bash" || s.If != "" && s.If != "${{ !cancelled() }}" {
+			t.Fatalf("step %q: only scripts for bash are run here, after a step that fails if the condition is !cancelled()", s.Name)
+		}
+		if out.code != 0 && s.If == "" {
+			continue
 		}
 		script, output := filepath.Join(temp, s.ID+".sh"), filepath.Join(temp, s.ID+".out")
 		write(t, temp, s.ID+".sh", s.Run)
@@ -132,7 +138,9 @@ func (r *runner) run(t *testing.T, dir string, inputs map[string]string) ran {
 		// This is how a runner calls bash (docs.github.com, "Workflow syntax", shell).
 		got := run(t, dir, env, "bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script)
 		out.out += got.out
-		out.code = got.code
+		if out.code == 0 {
+			out.code = got.code
+		}
 		text, _ := os.ReadFile(output)
 		for line := range strings.Lines(string(text)) {
 			name, v, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
@@ -140,9 +148,6 @@ func (r *runner) run(t *testing.T, dir string, inputs map[string]string) ran {
 				t.Errorf("not an output: %s", line)
 			}
 			values["steps."+s.ID+".outputs."+name] = v
-		}
-		if got.code != 0 {
-			break
 		}
 	}
 	for name, o := range a.Outputs {
@@ -259,7 +264,7 @@ func TestAction(t *testing.T) {
 	t.Run("injection", func(t *testing.T) {
 		defer reset()
 		evil := "$(touch pwned)`touch pwned`\"; touch pwned; '"
-		for _, input := range []string{"path", "strict", "fail-on", "new-from-rev", "baseline", "args", "repo-code", "version", "sha256"} {
+		for _, input := range []string{"path", "strict", "fail-on", "new-from-rev", "baseline", "args", "repo-code", "version", "sha256", "diff", "diff-fail-on", "comment"} {
 			r.run(t, dir, map[string]string{input: evil})
 		}
 		if out := must(t, dir, env, "git", "status", "--porcelain"); out != "" {
@@ -286,6 +291,7 @@ func TestAction(t *testing.T) {
 			t.Error("commands stay stopped")
 		}
 	})
+	t.Run("pull request", func(t *testing.T) { pullRequest(t, env, m, dir, temp, reset) })
 	t.Run("release", func(t *testing.T) {
 		binary, err := os.ReadFile(m.tool)
 		if err != nil {
@@ -325,6 +331,59 @@ func TestAction(t *testing.T) {
 			t.Errorf("Windows: exit code %d\n%s", got.code, got.out)
 		}
 	})
+}
+
+// pullRequest runs the action as in a pull request: it writes one comment, updates it, and writes none for a fork.
+func pullRequest(t *testing.T, env []string, m machine, dir, temp string, reset func()) {
+	defer reset()
+	var mu sync.Mutex
+	var comments []map[string]any
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var got struct{ Body string }
+		_ = json.NewDecoder(req.Body).Decode(&got)
+		switch {
+		case req.Header.Get("Authorization") != "Bearer token" || req.URL.Path == "/user":
+			w.WriteHeader(http.StatusForbidden)
+		case req.Method == http.MethodGet && req.URL.Path == "/repos/us/devops/issues/7/comments":
+			_ = json.NewEncoder(w).Encode(comments)
+		case req.Method == http.MethodPost && req.URL.Path == "/repos/us/devops/issues/7/comments":
+			comments = append(comments, map[string]any{"id": 1, "body": got.Body, "user": map[string]any{"login": "github-actions[bot]"}})
+		case req.Method == http.MethodPatch && req.URL.Path == "/repos/us/devops/issues/comments/1":
+			comments[0]["body"] = got.Body
+		default:
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	defer api.Close()
+	spoil(t, dir)
+	inputs := map[string]string{"diff": "HEAD", "new-from-rev": "HEAD", "comment": "true", "token": "token"}
+	for _, tt := range []struct {
+		event, head string
+		comments    int
+	}{{"pull_request", "stranger/devops", 0}, {"push", "", 0}, {"pull_request", "us/devops", 1}, {"pull_request", "us/devops", 1}} {
+		r := &runner{env: append(slices.Clone(env), "GITHUB_REF=refs/pull/7/merge", "GITHUB_REPOSITORY=us/devops", "GITHUB_API_URL="+api.URL), clone: m.clone, temp: temp,
+			contexts: map[string]string{"github.event_name": tt.event, "github.repository": "us/devops", "github.event.pull_request.head.repo.full_name": tt.head}}
+		got := r.run(t, dir, inputs)
+		if got.code != 1 || len(comments) != tt.comments {
+			t.Errorf("%s of %s: exit code %d, %d comments\n%s", tt.event, tt.head, got.code, len(comments), got.out)
+		}
+		if diff, err := os.ReadFile(got.outputs["diff"]); err != nil || !strings.Contains(got.summary, string(diff)) {
+			t.Errorf("the report of diff is not in the summary: %v", err)
+		}
+	}
+	if len(comments) == 1 {
+		body, _ := comments[0]["body"].(string)
+		if !strings.HasPrefix(body, "<!-- redis-gitops -->\n") || !strings.Contains(body, valuesFile) || strings.Count(body, "<!-- redis-gitops -->") != 1 {
+			t.Errorf("the comment is\n%s", body)
+		}
+	}
+	reset()
+	r := &runner{env: env, clone: m.clone, temp: temp, contexts: map[string]string{"github.event_name": "push", "github.repository": "us/devops"}}
+	if got := r.run(t, dir, map[string]string{"diff": "HEAD", "diff-fail-on": "info"}); got.code != 0 {
+		t.Errorf("nothing changed: exit code %d\n%s", got.code, got.out)
+	}
 }
 
 // TestActionScripts reads the scripts: an expression in one would be code of whoever writes the event.
