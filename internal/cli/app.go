@@ -79,10 +79,29 @@ func (a *app) run(ctx context.Context, args []string) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
+	if wantsJSON(args) {
+		a.JSONErrors(finding.All(err))
+		return exitcode.Error
+	}
 	for _, p := range finding.All(err) {
 		a.PrintErrf("%s %v\n", a.Paint(ui.Red, "error:"), p)
 	}
 	return exitcode.Error
+}
+
+// wantsJSON reports whether arguments ask for JSON, also those that cannot be parsed.
+func wantsJSON(args []string) bool {
+	for i, arg := range args {
+		switch {
+		case arg == "--":
+			return false
+		case arg == "--output=json", arg == "-o=json", arg == "-ojson":
+			return true
+		case (arg == "--output" || arg == "-o") && i+1 < len(args):
+			return args[i+1] == "json"
+		}
+	}
+	return false
 }
 
 func (a *app) rootCommand() *cobra.Command {

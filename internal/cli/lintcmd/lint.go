@@ -98,6 +98,8 @@ func newLint(e *env.Env, version string) *cobra.Command {
 	p.StringVar(&o.failOn, "fail-on", "", "exit with 1 on findings of this severity or higher: error, warning, info or never (default from the configuration: error)")
 	p.StringVar(&o.scope, "scope", "", "where general rules such as yaml/invalid apply: redis (where Redis is involved) or all (default from the configuration: redis)")
 	flags.Complete(c, "scope", scopes)
+	flags.Complete(c, "fail-on", levels)
+	flags.Complete(c, "format", formatNames())
 	p.StringArrayVar(&o.enable, "enable", nil, "enable a rule, or a category such as sec/*; may be repeated")
 	p.StringArrayVar(&o.disable, "disable", nil, "disable a rule or category; may be repeated")
 	p.StringArrayVar(&o.only, "only", nil, "only run this rule; may be repeated")
@@ -203,12 +205,14 @@ func where(paths []string) string {
 	return "the repository"
 }
 
+// levels are the values of --fail-on.
+var levels = []string{"error", "warning", "info", "never"}
+
 func (o *lintOptions) validate() error {
 	var problems finding.Problems
 	wrong := func(flag, format string, args ...any) {
 		problems = append(problems, finding.Errorf(finding.Position{File: flag}, "", format, args...))
 	}
-	levels := []string{"error", "warning", "info", "never"}
 	if o.failOn != "" && !slices.Contains(levels, o.failOn) {
 		wrong("--fail-on", "invalid severity %q; %s%s", o.failOn, finding.OneOf(levels), finding.DidYouMean(o.failOn, levels))
 	}

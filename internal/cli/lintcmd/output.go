@@ -50,8 +50,10 @@ func parseFormats(formats []string) ([]output, error) {
 
 func writeReport(e *env.Env, run *report.Run, out output) error {
 	if out.file == "" {
-		if e.Quiet && len(run.Findings) == 0 {
-			return nil
+		if e.Quiet {
+			if run = onlyErrors(run); len(run.Findings) == 0 {
+				return nil
+			}
 		}
 		return report.Write(e.Raw(e.Out), out.format, run, report.Options{Color: e.Colored()})
 	}
@@ -63,6 +65,14 @@ func writeReport(e *env.Env, run *report.Run, out output) error {
 		return fmt.Errorf("--format %s: %w", out.format, inputfile.Cause(out.file, err))
 	}
 	return nil
+}
+
+// onlyErrors returns a report of the findings that are errors.
+func onlyErrors(run *report.Run) *report.Run {
+	quiet := *run
+	quiet.Notices, quiet.Stats = nil, nil
+	quiet.Findings = slices.DeleteFunc(slices.Clone(run.Findings), func(f *finding.Finding) bool { return f.Severity != finding.Error || f.Suppressed != nil })
+	return &quiet
 }
 
 // writeWhole writes a file outside the repository's edits whole or not at all, and never in the place of a device or pipe.

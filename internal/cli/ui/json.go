@@ -6,19 +6,44 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // JSON writes a value for programs.
 func (u *UI) JSON(v any) error {
+	text, err := indented(v)
+	if err != nil {
+		return err
+	}
+	return u.JSONText(text)
+}
+
+// JSONErrors writes errors as JSON to standard error, for a program that reads the result as JSON.
+func (u *UI) JSONErrors(problems finding.Problems) {
+	type problem struct {
+		File    string `json:"file,omitempty"`
+		Line    int    `json:"line,omitempty"`
+		Column  int    `json:"column,omitempty"`
+		Path    string `json:"path,omitempty"`
+		Message string `json:"message"`
+	}
+	all := make([]problem, len(problems))
+	for i, p := range problems {
+		all[i] = problem{p.File, p.Line, p.Column, p.Path, p.Message}
+	}
+	if text, err := indented(map[string]any{"errors": all}); err == nil {
+		_, _ = u.Raw(u.Err).Write([]byte(asciiControls(u.Secrets.Foreign(string(text)))))
+	}
+}
+
+func indented(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	return u.JSONText(b.Bytes())
+	err := enc.Encode(v)
+	return b.Bytes(), err
 }
 
 // JSONText writes JSON. Its strings escape what would act on a terminal, as JSON does.
