@@ -223,7 +223,7 @@ func TestKeeperChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := bytes.ReplaceAll(src, []byte("terminationGracePeriod: 90"), []byte("terminationGracePeriod: 1"))
+	other := bytes.ReplaceAll(src, []byte("terminationGracePeriod: {{ add 60 $load | max 90 }}"), []byte("terminationGracePeriod: 1"))
 	if bytes.Equal(src, other) {
 		t.Fatal("nothing is changed")
 	}

@@ -765,11 +765,11 @@ func (s *resource) next(p *Plan) error {
 	}
 	if s.redis {
 		if len(s.installed) == 0 && !s.config.NamesOperator() {
-			install := "redis-gitops init"
+			way := "redis-gitops init" // a command to be copied
 			if s.operator.Name != cue.DefaultOperator() {
-				install += " --operator " + s.operator.Name
+				way += " --operator " + s.operator.Name
 			}
-			p.Next = append(p.Next, "make sure that the cluster runs the operator "+quoted(s.operator.Name)+": nothing in the repository installs it; `"+install+"` adds it")
+			p.Next = append(p.Next, "make sure that the cluster runs the operator "+quoted(s.operator.Name)+": nothing in the repository installs it; `"+way+"` adds it")
 		}
 		more, err := s.operator.Next(s.values)
 		if err != nil {

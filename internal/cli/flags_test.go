@@ -127,5 +127,5 @@ func TestMentionedFlags(t *testing.T) {
 
 // foreignProgram reports whether a text is about another program.
 func foreignProgram(text string) bool {
-	return slices.ContainsFunc([]string{"redis-cli", "redis-server", "git ", "kubectl ", "helm "}, func(program string) bool { return strings.Contains(text, program) })
+	return slices.ContainsFunc([]string{"redis-cli", "redis-server", "git ", "kubectl ", "helm ", "kpt ", "kustomize ", "kubeconform "}, func(program string) bool { return strings.Contains(text, program) })
 }

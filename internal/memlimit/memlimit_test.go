@@ -95,10 +95,18 @@ func TestCollectSeldom(t *testing.T) {
 		return
 	}
 	for _, env := range []string{"GOGC=", "GOGC=10"} {
-		c := exec.Command(os.Args[0], "-test.run=^TestCollectSeldom$")
-		c.Env = append(os.Environ(), "MEMLIMIT_TEST=1", "GOMEMLIMIT=", env)
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v: %s", env, err, out)
+		// On a busy machine the collector may fall behind the garbage: it has three attempts.
+		for attempt := 1; ; attempt++ {
+			c := exec.Command(os.Args[0], "-test.run=^TestCollectSeldom$")
+			c.Env = append(os.Environ(), "MEMLIMIT_TEST=1", "GOMEMLIMIT=", env)
+			out, err := c.CombinedOutput()
+			if err == nil {
+				break
+			}
+			if attempt == 3 {
+				t.Errorf("%s: %v: %s", env, err, out)
+				break
+			}
 		}
 	}
 }

@@ -32,7 +32,7 @@ metadata.namespace the namespace of the manifests, and spec has:
 The same in data of a ConfigMap, with values as keys of their own.
 
 Examples:
-  kpt fn eval manifests --exec "redis-gitops fn generate" --fn-config redis.yaml`
+  kpt fn eval manifests --fn-config redis.yaml --exec "redis-gitops fn generate"`
 
 func newGenerate(e *env.Env) *cobra.Command {
 	return &cobra.Command{
