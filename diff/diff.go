@@ -235,7 +235,7 @@ func (c *comparer) rules(m match) []*cue.ChangeRule {
 			}
 		}
 	}
-	redises := c.redises(m)
+	names := c.redisOf(m)
 	if o := x.owners[i]; o != nil {
 		of := c.facts.Of(o.Operator)
 		add(of.Changes, kind)
@@ -244,7 +244,7 @@ func (c *comparer) rules(m match) []*cue.ChangeRule {
 		}
 		return out
 	}
-	if len(redises) == 0 {
+	if len(names) == 0 {
 		if kind == "CustomResourceDefinition" && c.ownsDefinition(x.Resources[i].Object) {
 			add(c.facts.General, kind)
 		}
@@ -270,14 +270,14 @@ func (c *comparer) side(m match) (*index, int) {
 	return c.old, m.old
 }
 
-// redises are those that a resource belongs to on either side.
-func (c *comparer) redises(m match) []string {
+// redisOf returns the Redis instances that a resource belongs to on either side.
+func (c *comparer) redisOf(m match) []string {
 	var out []string
 	if m.old >= 0 {
-		out = append(out, c.old.redises[m.old]...)
+		out = append(out, c.old.redisOf[m.old]...)
 	}
 	if m.new >= 0 {
-		out = append(out, c.new.redises[m.new]...)
+		out = append(out, c.new.redisOf[m.new]...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -347,7 +347,7 @@ func (c *comparer) whole(m match) {
 
 // allGone reports whether each Redis that a resource of one side belongs to is not on the other one.
 func allGone(x, other *index, i int) bool {
-	return len(x.redises[i]) > 0 && !slices.ContainsFunc(x.redises[i], func(name string) bool { return other.known[name] })
+	return len(x.redisOf[i]) > 0 && !slices.ContainsFunc(x.redisOf[i], func(name string) bool { return other.known[name] })
 }
 
 // add adds a change by a fact.
@@ -356,7 +356,7 @@ func (c *comparer) add(m match, p *pair, r *cue.ChangeRule, path []string) {
 	old, _ := at(nilable(p.old), path)
 	new, real := at(nilable(p.new), path)
 	change := Change{
-		Redis: strings.Join(c.redises(m), ", "), Resource: x.resource(i), Path: joined(path), Old: c.masked(x.kind(i), path, old), New: c.masked(x.kind(i), path, new),
+		Redis: strings.Join(c.redisOf(m), ", "), Resource: x.resource(i), Path: joined(path), Old: c.masked(x.kind(i), path, old), New: c.masked(x.kind(i), path, new),
 		Class: r.Class, Risk: r.Risk, Do: r.Do, Source: r.Source,
 	}
 	if len(path) == 0 {

@@ -143,23 +143,9 @@ func (p *pair) condition(c string) bool {
 		return instance.Text(value(path)) == want
 	}
 	if path, ok := strings.CutPrefix(c, "!"); ok {
-		return !present(value(path))
+		return !instance.Present(value(path))
 	}
-	return present(value(c))
-}
-
-func present(value any) bool {
-	switch value := value.(type) {
-	case nil:
-		return false
-	case bool:
-		return value
-	case string:
-		return value != ""
-	case []any:
-		return len(value) > 0
-	}
-	return true
+	return instance.Present(value(c))
 }
 
 // is has the predicates that facts name with @.

@@ -13,7 +13,7 @@ import (
 func (c *comparer) wholeRedis(m match, x *index, i int, added bool) {
 	p := c.pairOf(m)
 	r := cue.ChangeRule{Class: "live", Text: "a new, empty Redis is created", Source: "the manifests"}
-	if p.stateful == nil && x.instances[first(x.redises[i])] == nil {
+	if p.stateful == nil && x.instances[first(x.redisOf[i])] == nil {
 		r.Text = "the resource is created"
 	}
 	if !added {
@@ -154,8 +154,8 @@ func (c *comparer) rename(i, j int) {
 		i int
 	}{{c.old, i}, {c.new, j}} {
 		x.gone[x.i] = true
-		for k, redises := range x.redises {
-			if len(redises) > 0 && len(x.redises[x.i]) > 0 && !slices.ContainsFunc(redises, func(name string) bool { return name != x.redises[x.i][0] }) && !isDeployer(x.kind(k)) {
+		for k, names := range x.redisOf {
+			if len(names) > 0 && len(x.redisOf[x.i]) > 0 && !slices.ContainsFunc(names, func(name string) bool { return name != x.redisOf[x.i][0] }) && !isDeployer(x.kind(k)) {
 				x.gone[k] = true
 			}
 		}

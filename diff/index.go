@@ -17,7 +17,7 @@ type index struct {
 	*Side
 	byKey     map[string][]int
 	owners    []*instance.Owner // by resource; nil for none
-	redises   [][]string        // by resource, the names of the Redis that it is, or belongs to
+	redisOf   [][]string        // by resource, the names of the Redis that it is, or belongs to
 	known     map[string]bool   // the names of all
 	instances map[string]*instance.Instance
 	hosts     map[string][]string // the names of Redis by the name of a Service
@@ -29,7 +29,7 @@ type index struct {
 
 func newIndex(s *Side, operators []*cue.Operator) *index {
 	x := &index{
-		Side: s, byKey: map[string][]int{}, redises: make([][]string, len(s.Resources)), known: map[string]bool{}, instances: map[string]*instance.Instance{},
+		Side: s, byKey: map[string][]int{}, redisOf: make([][]string, len(s.Resources)), known: map[string]bool{}, instances: map[string]*instance.Instance{},
 		hosts: map[string][]string{}, secrets: map[string]bool{}, gone: map[int]bool{}, deployers: map[string][]int{},
 	}
 	documents := make([]instance.Document, len(s.Resources))
@@ -52,7 +52,7 @@ func newIndex(s *Side, operators []*cue.Operator) *index {
 			continue
 		}
 		name := x.kind(i) + " " + qualified(x.namespace(i), o.Name)
-		x.redises[i] = []string{name}
+		x.redisOf[i] = []string{name}
 		x.known[name] = true
 	}
 	maps := x.referred(documents, operators)
@@ -64,15 +64,15 @@ func newIndex(s *Side, operators []*cue.Operator) *index {
 	}
 	for i, r := range s.Resources {
 		if x.owners[i] == nil && runsPods(x.kind(i)) {
-			x.redises[i] = append(x.redises[i], x.usedBy(r.Object, x.namespace(i))...)
+			x.redisOf[i] = append(x.redisOf[i], x.usedBy(r.Object, x.namespace(i))...)
 		}
 		if d := r.Deployer; d != nil {
 			x.deployed(i, d)
 		}
 	}
-	for i := range x.redises {
-		slices.Sort(x.redises[i])
-		x.redises[i] = slices.Compact(x.redises[i])
+	for i := range x.redisOf {
+		slices.Sort(x.redisOf[i])
+		x.redisOf[i] = slices.Compact(x.redisOf[i])
 	}
 	return x
 }
@@ -190,7 +190,7 @@ func (x *index) belongs(redis string, in *instance.Instance, maps map[string][]s
 			mine = selects(value(r.Object, "spec", "selector"), in.Pods)
 		}
 		if mine {
-			x.redises[i] = append(x.redises[i], redis)
+			x.redisOf[i] = append(x.redisOf[i], redis)
 		}
 	}
 }
@@ -271,12 +271,12 @@ func (x *index) named(text, namespace string) []string {
 
 // deployed notes the Redis that an object of Argo CD or Flux deploys, for the changes of that object itself.
 func (x *index) deployed(i int, d *Deployer) {
-	if x.owners[i] == nil || len(x.redises[i]) == 0 {
+	if x.owners[i] == nil || len(x.redisOf[i]) == 0 {
 		return
 	}
 	key := instance.Text(d.Object["kind"]) + "/" + instance.Text(value(d.Object, "metadata", "name"))
 	for _, j := range x.deployers[key] {
-		x.redises[j] = append(x.redises[j], x.redises[i]...)
+		x.redisOf[j] = append(x.redisOf[j], x.redisOf[i]...)
 	}
 }
 

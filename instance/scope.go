@@ -91,7 +91,12 @@ func (s *scope) present(path string) bool {
 	if strings.HasPrefix(path, "label:") {
 		return s.value(path) != ""
 	}
-	switch value := s.at(path).(type) {
+	return Present(s.at(path))
+}
+
+// Present reports whether a value counts as set in a condition of an operator's facts: null, false, "" and an empty list do not.
+func Present(value any) bool {
+	switch value := value.(type) {
 	case nil:
 		return false
 	case bool:
