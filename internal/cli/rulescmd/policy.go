@@ -16,7 +16,6 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/atomicfile"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
@@ -71,29 +70,16 @@ func NewPolicy(e *env.Env) *cobra.Command {
 }
 
 func (o *exportOptions) run(ctx context.Context, dir string) error {
-	var config *cue.Config
-	var installed []instance.Installation
-	r, err := o.Open(ctx, false)
-	switch {
-	case err == nil:
-		defer r.FS.Close()
-		config = r.Config
-		if installed, err = instance.Installed(ctx, r.Repo); err != nil {
-			return err
-		}
-	case !errors.Is(err, env.ErrNoRepository):
+	config, charge, err := chargeOf(ctx, o.Env)
+	if err != nil {
 		return err
-	default:
-		if config, err = cue.LoadConfig(cue.ConfigFile, nil); err != nil {
-			return err
-		}
 	}
 	o.Strict = o.Strict || config.Strict
 	operators, err := cue.Operators()
 	if err != nil {
 		return err
 	}
-	o.Settings = lint.Settings(config, instance.InCharge(config, installed, operators), operators, o.Strict)
+	o.Settings = lint.Settings(config, charge, operators, o.Strict)
 	rules, err := policy.Rules()
 	if err != nil {
 		return err

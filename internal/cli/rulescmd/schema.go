@@ -3,7 +3,6 @@ package rulescmd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -63,7 +62,7 @@ func NewSchema(e *env.Env) *cobra.Command {
 }
 
 func (o *schemaOptions) run(ctx context.Context, dir string) error {
-	charge, err := o.charge(ctx)
+	_, charge, err := chargeOf(ctx, o.Env)
 	if err != nil {
 		return err
 	}
@@ -103,27 +102,6 @@ func (o *schemaOptions) run(ctx context.Context, dir string) error {
 	}
 	o.Debugf("%s in %s", finding.Count(len(all), "file"), dir)
 	return nil
-}
-
-// charge returns the operator of the repository, if there is one.
-func (o *schemaOptions) charge(ctx context.Context) (instance.Charge, error) {
-	r, err := o.Open(ctx, false)
-	if errors.Is(err, env.ErrNoRepository) {
-		return instance.Charge{}, nil
-	}
-	if err != nil {
-		return instance.Charge{}, err
-	}
-	defer r.FS.Close()
-	installed, err := instance.Installed(ctx, r.Repo)
-	if err != nil {
-		return instance.Charge{}, err
-	}
-	operators, err := cue.Operators()
-	if err != nil {
-		return instance.Charge{}, err
-	}
-	return instance.InCharge(r.Config, installed, operators), nil
 }
 
 // operatorNames returns the operators that have schemas.
