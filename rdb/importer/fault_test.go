@@ -321,6 +321,48 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// Replicas that connect late, or again after a failover: the import waits, before the first write and later.
+func TestLateReplicas(t *testing.T) {
+	m := mixedDump(t)
+	for _, o := range []plan.Options{
+		{},
+		{Method: plan.Replication},
+		{Method: plan.Commands, Existing: plan.Flush, Confirm: func(string) error { return nil }, Connections: 1},
+	} {
+		s := redistest.Start(t, "--min-replicas-to-write", "1")
+		waits := 0
+		o.Checkpoint, o.Rate = &memoryStore{}, 10<<20
+		o.Progress = func(p account.Progress) {
+			if strings.Contains(p.Note, "NOREPLICAS") {
+				waits++
+			}
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			required := func(n string) { s.Do("CONFIG", "SET", "min-replicas-to-write", n) }
+			time.Sleep(300 * time.Millisecond)
+			required("0")
+			if o.Method == plan.Replication {
+				return
+			}
+			redistest.Until(t, "some keys are written", func() bool { return s.Do("DBSIZE").(int64) > 3000 })
+			required("1")
+			time.Sleep(300 * time.Millisecond)
+			required("0")
+		}()
+		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, s.URL()), o)
+		<-done
+		if err != nil {
+			t.Fatalf("%+v: %v", o, err)
+		}
+		m.check(t, s, report)
+		if waits == 0 && o.Method != plan.Replication {
+			t.Errorf("%+v: progress does not say that it waits", o)
+		}
+	}
+}
+
 // What stops an import says so, and --resume completes it.
 func TestStopAndResume(t *testing.T) {
 	m := mixedDump(t)
@@ -359,7 +401,7 @@ func TestStopAndResume(t *testing.T) {
 			after:  func(s *redistest.Server) { s.Do("ACL", "SETUSER", "default", "+restore") },
 		},
 		{
-			name: "too few replicas", want: "min-replicas-to-write",
+			name: "too few replicas", want: "min-replicas-to-write", opts: plan.Options{Patience: 300 * time.Millisecond},
 			during: func(s *redistest.Server) { s.Do("CONFIG", "SET", "min-replicas-to-write", "1") },
 			after:  func(s *redistest.Server) { s.Do("CONFIG", "SET", "min-replicas-to-write", "0") },
 		},

@@ -41,7 +41,7 @@ func (s *Sender) Flush(ctx context.Context) error {
 			}
 			if err == nil {
 				s.Sent.Add("FLUSHDB", 1)
-				_, err = conn.Do(ctx, "FLUSHDB", "ASYNC")
+				err = s.Accepted(ctx, func() error { _, err := conn.Do(ctx, "FLUSHDB", "ASYNC"); return err })
 			}
 			if err != nil {
 				conn.Close()

@@ -34,15 +34,19 @@ func (p *pass) function(ctx context.Context, e *rdb.Entry) error {
 		if err != nil {
 			return err
 		}
-		limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
-		_, err = conn.Do(limited, "FUNCTION", "RESTORE", string(payload), policy)
-		cancel()
+		err = p.Accepted(ctx, func() error {
+			limited, cancel := context.WithTimeout(ctx, server.ReplyTimeout)
+			defer cancel()
+			_, err := conn.Do(limited, "FUNCTION", "RESTORE", string(payload), policy)
+			return err
+		})
 		var refused redis.Error
 		switch {
 		case err == nil:
 		case !errors.As(err, &refused):
 			p.drop(r)
 			c.Read--
+			p.rereadWhy = err
 			return errReread
 		case p.Options.Existing == plan.Skip && policy == "APPEND":
 			c.Skipped++

@@ -82,7 +82,8 @@ func (p *pass) largeFailed(ctx context.Context, e *rdb.Entry, row int32, err err
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p.Progress.Waiting("lost the connection: " + err.Error())
+	p.Progress.Waiting(server.WhyWaiting(err))
+	p.rereadWhy = err
 	return errReread
 }
 
@@ -110,6 +111,7 @@ func (p *pass) largeRefused(ctx context.Context, e, value *rdb.Entry, r *route, 
 	case server.GiveUp:
 		return server.Fatal(server.Advise(refused))
 	}
+	p.rereadWhy = server.Advise(refused)
 	p.drop(r)
 	if p.slots != nil && server.ClassifyReply(refused) == server.Moved {
 		if err := p.refreshSlots(ctx); err != nil {

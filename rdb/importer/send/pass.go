@@ -42,6 +42,7 @@ type pass struct {
 	repairTo    rdb.Position
 	uncertain   int64
 	reread      int64 // offset of an entry that is sent again; -1 for none
+	rereadWhy   error // what interrupted it
 	rereadSince time.Time
 	rows        map[account.RowName]int32
 	row         int32 // the last one used
@@ -50,8 +51,8 @@ type pass struct {
 	big         map[*route]*redis.Conn
 }
 
-// errReread has a value read from the dump again, because the connection broke while it was sent.
-var errReread = errors.New("lost the connection within a large value")
+// errReread has a value read from the dump again, because the connection broke while it was sent, or the target will take it later.
+var errReread = errors.New("interrupted within a large value")
 
 // fail notes why the pass ends, and stops reading.
 func (p *pass) fail(err error) {

@@ -92,13 +92,13 @@ func (p *pass) read(ctx context.Context, from rdb.Position) error {
 // again reads an entry anew, after a while.
 func (p *pass) again(ctx context.Context, at rdb.Position, attempts int) error {
 	if p.Source.Once {
-		return server.Fatal(fmt.Errorf("%w, and a live snapshot cannot be read again; empty the target and restart the import, or dump it to a file first", errReread))
+		return server.Fatal(fmt.Errorf("%w (%w), and a live snapshot cannot be read again; empty the target and restart the import, or dump it to a file first", errReread, p.rereadWhy))
 	}
 	backoff := min(server.FirstBackoff<<min(attempts, 10), server.MaxBackoff)
 	if p.reread != at.Offset {
 		p.rereadSince = time.Now()
 	} else if time.Since(p.rereadSince) > p.Options.Patience && attempts > 3 {
-		return server.Fatal(fmt.Errorf("%w %d times", errReread, attempts))
+		return server.Fatal(fmt.Errorf("%w %d times: %w", errReread, attempts, p.rereadWhy))
 	}
 	select {
 	case <-time.After(backoff):

@@ -62,7 +62,7 @@ func (s *Sender) tidyNode(ctx context.Context, conn *redis.Conn, names []leftove
 				continue
 			}
 			s.Sent.Add("UNLINK", 1)
-			if _, err := conn.Do(ctx, "UNLINK", l.name); err != nil && redis.Code(err) != "MOVED" {
+			if err := s.unlink(ctx, conn, l.name); err != nil && redis.Code(err) != "MOVED" {
 				return err
 			}
 			s.leftovers.remove(l.db, l.name)
@@ -78,7 +78,7 @@ func (s *Sender) tidyNode(ctx context.Context, conn *redis.Conn, names []leftove
 			found, _ := list[1].([]any)
 			s.Sent.Add("UNLINK", int64(len(found)))
 			for _, key := range found {
-				if _, err := conn.Do(ctx, "UNLINK", fmt.Sprint(key)); err != nil {
+				if err := s.unlink(ctx, conn, fmt.Sprint(key)); err != nil {
 					return err
 				}
 			}
@@ -88,4 +88,8 @@ func (s *Sender) tidyNode(ctx context.Context, conn *redis.Conn, names []leftove
 		}
 	}
 	return nil
+}
+
+func (s *Sender) unlink(ctx context.Context, conn *redis.Conn, key string) error {
+	return s.Accepted(ctx, func() error { _, err := conn.Do(ctx, "UNLINK", key); return err })
 }

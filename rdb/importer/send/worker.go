@@ -40,7 +40,7 @@ func (w *worker) run(ctx context.Context) error {
 		if errors.As(err, &fatal) || errors.As(err, &restarted) {
 			return err
 		}
-		w.pass.Progress.Waiting("lost the connection: " + err.Error())
+		w.pass.Progress.Waiting(server.WhyWaiting(err))
 		w.requeue()
 		if now := w.pass.answered.Load(); now != answered {
 			backoff, answered, since = server.FirstBackoff, now, time.Now()

@@ -29,13 +29,15 @@ func ClassifyReply(err redis.Error) Verdict {
 		return Exists
 	case "LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "UNBLOCKED":
 		return TryAgain
+	case "NOREPLICAS":
+		return TryAgain // while replicas connect, as after a failover
 	case "READONLY":
 		return TryAgain // with Sentinels the next connection goes to the new master; without, connecting says so
 	case "MOVED":
 		return Moved
 	case "ASK":
 		return Ask
-	case "OOM", "MISCONF", "NOPERM", "NOAUTH", "NOREPLICAS", "NOREPLICASTODISK":
+	case "OOM", "MISCONF", "NOPERM", "NOAUTH":
 		return GiveUp
 	}
 	return KeyFailed
@@ -48,21 +50,20 @@ func Advise(err error) error {
 		return err
 	}
 	what := map[string]string{
-		"OOM":              "the target is out of memory (maxmemory); raise maxmemory, or exclude keys with --match or --type",
-		"READONLY":         "the target is a replica; use its master, or Sentinel (redis+sentinel://HOST/MASTER)",
-		"LOADING":          "the target is still loading its data; wait until it is done",
-		"MISCONF":          "the target rejects writes because it cannot save snapshots; free space on its volume, or run CONFIG SET stop-writes-on-bgsave-error no",
-		"NOPERM":           "the user lacks permissions; ACL SETUSER NAME ~* +@all -@admin +restore is enough, or use another user",
-		"NOAUTH":           "the target requires a password; pass it in a variable or a file",
-		"BUSY":             "the target is busy running a script; wait, or run SCRIPT KILL",
-		"BUSYKEY":          "the key already exists; use --replace or --skip-existing",
-		"MOVED":            "cluster slots are being migrated; wait until that is done",
-		"ASK":              "cluster slots are being migrated; wait until that is done",
-		"CLUSTERDOWN":      "some cluster slots are not served; repair the cluster (redis-cli --cluster check)",
-		"TRYAGAIN":         "cluster slots are being migrated; wait until that is done",
-		"NOREPLICAS":       "the target has too few replicas to accept writes (min-replicas-to-write); restore them, or lower the setting",
-		"NOREPLICASTODISK": "the target has too few replicas to accept writes (min-replicas-to-write); restore them, or lower the setting",
-		"MASTERDOWN":       "the target has lost its master; wait for the failover",
+		"OOM":         "the target is out of memory (maxmemory); raise maxmemory, or exclude keys with --match or --type",
+		"READONLY":    "the target is a replica; use its master, or Sentinel (redis+sentinel://HOST/MASTER)",
+		"LOADING":     "the target is still loading its data; wait until it is done",
+		"MISCONF":     "the target rejects writes because it cannot save snapshots; free space on its volume, or run CONFIG SET stop-writes-on-bgsave-error no",
+		"NOPERM":      "the user lacks permissions; ACL SETUSER NAME ~* +@all -@admin +restore is enough, or use another user",
+		"NOAUTH":      "the target requires a password; pass it in a variable or a file",
+		"BUSY":        "the target is busy running a script; wait, or run SCRIPT KILL",
+		"BUSYKEY":     "the key already exists; use --replace or --skip-existing",
+		"MOVED":       "cluster slots are being migrated; wait until that is done",
+		"ASK":         "cluster slots are being migrated; wait until that is done",
+		"CLUSTERDOWN": "some cluster slots are not served; repair the cluster (redis-cli --cluster check)",
+		"TRYAGAIN":    "cluster slots are being migrated; wait until that is done",
+		"NOREPLICAS":  "the target has too few replicas to accept writes (min-replicas-to-write); restore them, or lower the setting",
+		"MASTERDOWN":  "the target has lost its master; wait for the failover",
 	}[refused.Code()]
 	if what == "" {
 		return err

@@ -112,6 +112,35 @@ func (l *Link) greet(ctx context.Context, conn *redis.Conn, node string) error {
 	return l.Server.same(node, identityOf(info))
 }
 
+// Accepted does what writes, again while the target lacks the replicas that it requires for writes (min-replicas-to-write), for as
+// long as Patience says: they connect within seconds after a start or failover.
+func (l *Link) Accepted(ctx context.Context, write func() error) error {
+	began := time.Now()
+	for backoff := FirstBackoff; ; backoff = min(2*backoff, MaxBackoff) {
+		err := write()
+		if redis.Code(err) != "NOREPLICAS" || time.Since(began) > l.Patience {
+			if backoff > FirstBackoff {
+				l.Progress.Waiting("")
+			}
+			return err
+		}
+		l.Progress.Waiting("waiting for replicas of the target: " + err.Error())
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// WhyWaiting says for progress why nothing can be written at the moment.
+func WhyWaiting(err error) string {
+	if redis.Code(err) != "" {
+		return "waiting for the target: " + err.Error()
+	}
+	return "lost the connection: " + err.Error()
+}
+
 // On connects to a node and does something there, again where the connection breaks. keep leaves the connection open.
 func (l *Link) On(ctx context.Context, node string, do func(*redis.Conn) (keep bool, err error)) error {
 	began := time.Now()

@@ -130,9 +130,13 @@ func (l *Link) Ask(ctx context.Context, args ...string) (any, error) {
 			}
 			l.Control = conn
 		}
-		limited, cancel := context.WithTimeout(ctx, ReplyTimeout)
-		reply, err := l.Control.Do(limited, args...)
-		cancel()
+		var reply any
+		err := l.Accepted(ctx, func() (err error) {
+			limited, cancel := context.WithTimeout(ctx, ReplyTimeout)
+			defer cancel()
+			reply, err = l.Control.Do(limited, args...)
+			return err
+		})
 		var refused redis.Error
 		if err == nil || errors.As(err, &refused) {
 			words := strings.Fields(string(refused))
