@@ -58,6 +58,36 @@ func (o *Operator) Profiles() []Profile {
 	return slices.Clone(profiles)
 }
 
+// Accepted is what lint reports about a deliberate choice.
+type Accepted struct {
+	Value  string   // the key of the value that the findings are about
+	Rules  []string // their rules, in order
+	Reason string
+}
+
+// Accepts returns what lint reports about a choice: the name of a size, or "existing" for a Secret that is created elsewhere.
+func (o *Operator) Accepts(choice string) (out []Accepted) {
+	schema, done := o.schema()
+	defer done()
+	values, err := lookup(lookup(schema, "accepts"), choice).Fields()
+	if err != nil {
+		return nil
+	}
+	for values.Next() {
+		a := Accepted{Value: values.Selector().Unquoted()}
+		a.Reason, _ = lookup(values.Value(), "reason").String()
+		rules, err := lookup(values.Value(), "rules").Fields()
+		for err == nil && rules.Next() {
+			a.Rules = append(a.Rules, rules.Selector().Unquoted())
+		}
+		slices.Sort(a.Rules)
+		if len(a.Rules) > 0 {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // knownProfiles are those of operators, by name; nobody changes their values.
 var knownProfiles sync.Map
 

@@ -25,6 +25,9 @@ type Finding struct {
 	Suppressed         *Suppression
 }
 
+// SuppressionPrefix begins the annotations of a resource that suppress a rule; the rule follows, with a dot in place of the slash.
+const SuppressionPrefix = "ignore.redis-gitops.io/"
+
 // Fixable reports whether there is a fix, one that --fix makes or one that --fix=suggested makes.
 func (f *Finding) Fixable() bool { return f.Fix != "" }
 

@@ -12,14 +12,12 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-const annotationPrefix = "ignore.redis-gitops.io/"
-
 // annotations finds the suppressions that a resource's annotations hold, and those that stand where nobody reads them.
 func (u *unit) annotations(l *linter, plain map[string]any, name *finding.Resource, at func(path []string) place) {
 	metadata, _ := plain["metadata"].(map[string]any)
 	own, _ := metadata["annotations"].(map[string]any)
 	for key, value := range own {
-		rest, ok := strings.CutPrefix(key, annotationPrefix)
+		rest, ok := strings.CutPrefix(key, finding.SuppressionPrefix)
 		if !ok {
 			continue
 		}
@@ -41,7 +39,7 @@ func (u *unit) annotations(l *linter, plain map[string]any, name *finding.Resour
 		case map[string]any:
 			for k, v := range data {
 				step := append(slices.Clip(path), k)
-				if strings.HasPrefix(k, annotationPrefix) && !slices.Equal(path, []string{"metadata", "annotations"}) {
+				if strings.HasPrefix(k, finding.SuppressionPrefix) && !slices.Equal(path, []string{"metadata", "annotations"}) {
 					p := at(step)
 					u.add(l.finding(policy.NewViolation("suppression/misplaced", finding.Violation{
 						Path: step, Message: fmt.Sprintf("annotation %q has no effect here; move it to metadata.annotations of the resource", k),

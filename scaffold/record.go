@@ -37,6 +37,9 @@ type record struct {
 	Placeholders Placeholders      `yaml:"placeholders"`
 	Values       map[string]string `yaml:"values,omitempty"` // what differs from the generator's example, as YAML scalars
 
+	// Rules that the annotations of a manifest suppress, with the reasons. In a chart they are comments in values.yaml.
+	Accepts map[string]string `yaml:"accepts,omitempty"`
+
 	Files []recordFile `yaml:"files"`
 	Edits []recordEdit `yaml:"edits,omitempty"`
 
@@ -89,6 +92,8 @@ func (rec *record) marshal() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+var ruleName = regexp.MustCompile(`^[a-z][a-z0-9-]*/[a-z][a-z0-9-]*$`)
+
 // quotedValue is how the decoder quotes a value of the wrong type.
 var quotedValue = regexp.MustCompile("`[^`]*`")
 
@@ -126,6 +131,11 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	}
 	if rec.Key != "" && !slices.Contains(cue.ValuesKeys(), rec.Key) {
 		return nil, bad("key " + rec.Key + " is unknown")
+	}
+	for rule := range rec.Accepts {
+		if !ruleName.MatchString(rule) {
+			return nil, bad("invalid rule in accepts")
+		}
 	}
 	for _, f := range rec.Files {
 		if !inApplication(f.Path, application) {
@@ -255,4 +265,28 @@ func Generated(r *repo.Repo, application string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, err
+}
+
+// ignoredRecords matches the pattern of .gitignore that hides the records.
+var ignoredRecords = regexp.MustCompile(`^(!?)/?(?:\.\*|\.redis-gitops(?:/generated)?(?:/\*{1,2})?)/?\s*$`)
+
+// noteIgnored reports that the records would not get into Git, without which destroy and update do not know what was generated.
+func (p *Plan) noteIgnored(r *repo.Repo) error {
+	src, err := readIfThere(r, ".gitignore")
+	if err != nil {
+		return err
+	}
+	line := 0
+	for i, text := range strings.Split(string(src), "\n") {
+		if m := ignoredRecords.FindStringSubmatch(text); m != nil {
+			line = i + 1
+			if m[1] == "!" {
+				line = 0
+			}
+		}
+	}
+	if line > 0 {
+		p.Notes = append(p.Notes, finding.Position{File: ".gitignore", Line: line}.String()+": "+recordFolder+" is ignored by Git, so destroy and update will not work in another clone; remove the pattern")
+	}
+	return nil
 }

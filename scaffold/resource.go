@@ -104,6 +104,7 @@ type resource struct {
 	example      example
 	values       map[string]any    // of resources.<camelName>
 	changed      map[string]string // what differs from the generator's example
+	accepts      map[string]string // rules that the manifest suppresses, with the reasons
 	secret       string            // the Secret with the password, or ""
 	names        cue.Names         // of the operator's resource
 	kinds        *regexp.Regexp    // matches a resource of the operator
@@ -368,7 +369,10 @@ func (s *resource) resolve() error {
 		s.changed[v.Key] = text
 		s.values[v.Key] = v.Value
 	}
-	return nil
+	if !s.redis || target == nil {
+		return nil
+	}
+	return s.suppress(target, values)
 }
 
 // layers returns what is laid over the generator's example, later layers winning: profile, size, configuration, flags. A key
@@ -533,8 +537,8 @@ func (s *resource) render(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.manifest = strings.TrimLeft(out, "\n")
-	return nil
+	s.manifest, err = annotate(strings.TrimLeft(out, "\n"), s.kind, s.accepts)
+	return err
 }
 
 // templateDir is the folder in which the application keeps its manifests.
@@ -550,6 +554,9 @@ func (s *resource) record(command string) *record {
 	}
 	if s.operator.Name != cue.DefaultOperator() {
 		rec.Operator = s.operator.Name
+	}
+	if s.app.Kind != repo.Chart {
+		rec.Accepts = s.accepts
 	}
 	return rec
 }
@@ -693,30 +700,6 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 	}
 	p.write(file, old, out)
 	return p.noteIgnored(r)
-}
-
-// ignoredRecords matches the pattern of .gitignore that hides the records.
-var ignoredRecords = regexp.MustCompile(`^(!?)/?(?:\.\*|\.redis-gitops(?:/generated)?(?:/\*{1,2})?)/?\s*$`)
-
-// noteIgnored reports that the records would not get into Git, without which destroy and update do not know what was generated.
-func (p *Plan) noteIgnored(r *repo.Repo) error {
-	src, err := readIfThere(r, ".gitignore")
-	if err != nil {
-		return err
-	}
-	line := 0
-	for i, text := range strings.Split(string(src), "\n") {
-		if m := ignoredRecords.FindStringSubmatch(text); m != nil {
-			line = i + 1
-			if m[1] == "!" {
-				line = 0
-			}
-		}
-	}
-	if line > 0 {
-		p.Notes = append(p.Notes, finding.Position{File: ".gitignore", Line: line}.String()+": "+recordFolder+" is ignored by Git, so destroy and update will not work in another clone; remove the pattern")
-	}
-	return nil
 }
 
 // keptURL takes the URL out of a plan that keeps another one in values.yaml.

@@ -346,6 +346,14 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 			s.values[k] = value
 		}
 	}
+	if s.accepts = rec.Accepts; len(s.accepts) > 0 {
+		if s.operator, err = operatorNamed(rec); err != nil {
+			return "", nil, err
+		}
+		if m := kindsOf(s.operator).FindStringSubmatch(text); m != nil {
+			s.kind = m[1]
+		}
+	}
 	if err := s.render(ctx); err != nil {
 		return "", nil, err
 	}
@@ -357,12 +365,16 @@ func generatorOf(r *repo.Repo, rec *record) (*Generator, error) {
 	if rec.Folder == "deployments" {
 		return generator(r, rec.Folder, rec.Type, func(string) []byte { return nil }, nil)
 	}
-	o, err := cue.OperatorNamed(cmp.Or(rec.Operator, cue.DefaultOperator()))
+	o, err := operatorNamed(rec)
 	if err != nil {
 		return nil, err
 	}
 	g, _, err := resourceGenerator(r, rec.Type, o, strings.HasPrefix(rec.Generator, builtInGenerator))
 	return g, err
+}
+
+func operatorNamed(rec *record) (*cue.Operator, error) {
+	return cue.OperatorNamed(cmp.Or(rec.Operator, cue.DefaultOperator()))
 }
 
 // valuesFiles returns the files with values of the resource, of which values.yaml is always one.
