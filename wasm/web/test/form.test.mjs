@@ -95,3 +95,34 @@ everywhere("generated files are updated; lines that both sides changed are kept,
   clean(p);
   await p.context.close();
 });
+
+it("values that only some ask for are in the form, and in the link", async () => {
+  const p = await open(browser, server.url);
+  const { page } = p;
+  const details = page.locator("#form details");
+  assert.equal(await page.getByLabel("Storage class").isVisible(), false);
+  await details.locator("summary").click();
+  const command = (text) => page.locator("#preview:not([aria-busy]) pre", { hasText: text }).first().waitFor();
+  await page.getByLabel("Storage class").fill("fast-ssd");
+  await command("--set storageClass=fast-ssd");
+  await page.getByLabel("Zones").selectOption("true");
+  await page.getByLabel("Tolerations").fill("dedicated=redis:NoSchedule");
+  await command("--set tolerations=dedicated=redis:NoSchedule");
+  await page
+    .locator("#preview", { hasText: "tolerations: [{effect: NoSchedule, key: dedicated, operator: Equal, value: redis}]" })
+    .waitFor();
+  await page.getByLabel("Maxmemory percent").fill("95");
+  await page.locator("#value-maxmemoryPercent-error").waitFor();
+  await page.getByLabel("Maxmemory percent").fill("");
+  await page.getByLabel("Storage class").fill("Fast");
+  await page.locator("#value-storageClass-error").waitFor();
+  await page.getByLabel("Storage class").fill("fast-ssd");
+  await page.waitForFunction(() => location.hash.includes("set.storageClass=fast-ssd") && location.hash.includes("set.zones=true"));
+  const address = page.url();
+  await page.goto("about:blank");
+  await page.goto(address);
+  await command("--set storageClass=fast-ssd");
+  assert.equal(await page.locator("#value-tolerations").inputValue(), "dedicated=redis:NoSchedule");
+  clean(p);
+  await p.context.close();
+});

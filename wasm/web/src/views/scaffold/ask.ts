@@ -20,6 +20,8 @@ export const operator = form.operators[0]!;
 export const properties = (operator.schema as unknown as { properties: Record<string, Schema> }).properties;
 // auth and networkPolicy have fields of their own, or follow from the configuration.
 export const values = operator.order.filter((k) => k !== "auth");
+// optional are values that values.yaml only has where somebody asks for them.
+export const optional = Object.keys(properties).filter((k) => !operator.order.includes(k));
 
 export interface Ask {
   kind: "resource" | "application" | "deployment" | "update";
@@ -113,7 +115,7 @@ export function params(v: State): URLSearchParams {
   p.set("v", "1");
   for (const k of kept) if (v.ask[k]) p.set(k, v.ask[k]);
   if (v.ask.kustomize) p.set("kustomize", "1");
-  for (const k of values) if (v.ask.set[k] !== undefined) p.set("set." + k, v.ask.set[k]!);
+  for (const k of [...values, ...optional]) if (v.ask.set[k] !== undefined) p.set("set." + k, v.ask.set[k]!);
   if (state.strict !== (state.opened?.strict ?? false)) p.set("strict", state.strict ? "1" : "0");
   return p;
 }
@@ -126,7 +128,7 @@ export function fromHash(v: State): boolean {
   for (const k of kept) if (p.has(k)) (v.ask as unknown as Record<string, string>)[k] = p.get(k)!;
   if (!["resource", "application", "deployment", "update"].includes(v.ask.kind)) v.ask.kind = "resource";
   v.ask.kustomize = p.get("kustomize") === "1";
-  for (const k of values) if (p.has("set." + k)) v.ask.set[k] = p.get("set." + k)!;
+  for (const k of [...values, ...optional]) if (p.has("set." + k)) v.ask.set[k] = p.get("set." + k)!;
   if (p.has("strict")) {
     state.strict = p.get("strict") === "1";
     if (!state.opened) state.linked = state.strict;

@@ -92,7 +92,7 @@ export function valueField(v: State, key: string) {
   const s = properties[key]!;
   const id = "value-" + key;
   const before = preset(v, key);
-  const shown = before === "" ? "none" : String(before);
+  const shown = before === "" || before === undefined || Array.isArray(before) ? "none" : String(before);
   const put = (text: string) => {
     if (text === "") delete v.ask.set[key];
     else v.ask.set[key] = text;

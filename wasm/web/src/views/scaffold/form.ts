@@ -3,7 +3,7 @@
 import { state } from "../../app";
 import { again, byId, fill, h } from "../../dom";
 import form from "../../form.json";
-import { type Ask, namesSecret, operator, type State, values } from "./ask";
+import { type Ask, namesSecret, operator, optional, type State, values } from "./ask";
 import { choice, field, label, textField, valueField } from "./fields";
 
 // redraw follows a choice that other fields depend on.
@@ -136,6 +136,11 @@ const resourceFields = (v: State) => [
       () => v.ask.namespace,
       (text) => (v.ask.namespace = text.trim()),
       "The target namespace, if Argo CD or Flux does not set it.",
+    ),
+    h(
+      "div",
+      { class: "grid2" },
+      optional.map((k) => valueField(v, k)),
     ),
   ),
 ];
