@@ -119,6 +119,7 @@ func TestMatrix(t *testing.T) {
 			})
 		}
 	})
+	t.Run("volumes", func(t *testing.T) { testVolumes(t, have, sets) })
 	table := &table{reasons: map[string]int{}}
 	for i, row := range cells {
 		d, to := sets[i%len(sets)], have[i/len(sets)]
