@@ -67,8 +67,15 @@ func allRunning(pods []v1.Pod, want int32) bool {
 	return n >= want
 }
 
+// dial logs in itself: go-redis 9 goes on where a server without a password refuses one; the operator's version does not.
 func dial(ip, port, password string) *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: net.JoinHostPort(ip, port), Password: password, Protocol: 2, DisableIdentity: true, PoolSize: 1})
+	login := func(ctx context.Context, c *redis.Conn) error {
+		if password == "" {
+			return nil
+		}
+		return c.Auth(ctx, password).Err()
+	}
+	return redis.NewClient(&redis.Options{Addr: net.JoinHostPort(ip, port), OnConnect: login, Protocol: 2, DisableIdentity: true, PoolSize: 1})
 }
 
 // info reads a section of INFO.
