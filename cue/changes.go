@@ -36,6 +36,7 @@ type ChangeRule struct {
 	Risk   string   `json:"risk,omitempty"`
 	Text   string   `json:"text"`
 	Do     string   `json:"do,omitempty"`
+	Rule   string   `json:"rule,omitempty"`
 	Source string   `json:"source"`
 }
 

@@ -18,7 +18,8 @@ import (
 // Collected is what two sides render where they can differ.
 type Collected struct {
 	Old, New *Side
-	Problems []*finding.Problem // of the new side, and of the old one where the new side does not have them
+	Problems []*finding.Problem // of the new side
+	Before   []*finding.Problem // of the old side, without those that the new one has too
 	Notices  []*finding.Problem
 }
 
@@ -61,11 +62,16 @@ func Collect(ctx context.Context, old, new Source, changed []string, config *cue
 			continue
 		}
 		var problems [2]finding.Problems
+		from := [2]int{len(out.Old.Resources), len(out.New.Resources)}
 		for i, side := range []*Side{out.Old, out.New} {
 			for _, t := range targets[i] {
 				result, err := render.Render(ctx, s.sides[i].Repo, t, render.Options{Parsed: &parsed[i]})
+				if ctx.Err() != nil {
+					return nil, ctx.Err()
+				}
 				if err != nil {
-					return nil, err
+					problems[i] = append(problems[i], finding.All(err)...)
+					continue
 				}
 				problems[i] = append(problems[i], result.Problems...)
 				if i == 1 {
@@ -74,11 +80,16 @@ func Collect(ctx context.Context, old, new Source, changed []string, config *cue
 				side.Resources = append(side.Resources, s.resources(i, t, result)...)
 			}
 		}
+		for i, side := range []*Side{out.Old, out.New} {
+			for k := from[i]; k < len(side.Resources); k++ {
+				side.Resources[k].Unsure = slices.ContainsFunc(problems[1-i], func(p *finding.Problem) bool { return render.LeavesOut(p.Code) })
+			}
+		}
 		out.Problems = append(out.Problems, problems[1]...)
 		for _, p := range problems[0] {
 			if !slices.ContainsFunc(problems[1], p.Same) {
 				p.Message = "before the change: " + p.Message
-				out.Problems = append(out.Problems, p)
+				out.Before = append(out.Before, p)
 			}
 		}
 	}
@@ -233,7 +244,7 @@ func (s *search) deployerOf(i int, d *repo.Deployment) *Deployer {
 		if doc.Node.Decode(&object) != nil {
 			return nil
 		}
-		by := &Deployer{Object: object}
+		by := &Deployer{Object: object, At: finding.Position{File: at.File, Line: doc.Node.Line}}
 		if i == 0 {
 			by.Gone = !s.has(1, at.File, doc.Kind(), instance.Text(cue.At(object, "metadata", "name")), d)
 		}

@@ -27,8 +27,12 @@ type Change struct {
 	Risk     string           `json:"risk,omitempty"` // "last" for what was written last, "all" for all data
 	Text     string           `json:"text"`           // what happens
 	Do       string           `json:"do,omitempty"`
-	Source   string           `json:"source"` // where that was read
-	At       finding.Position `json:"-"`      // the line to edit: of the new side, or of the old one where the field is gone
+	Rule     string           `json:"rule,omitempty"` // that lint reports it by
+	Source   string           `json:"source"`         // where that was read
+	At       finding.Position `json:"-"`              // the line to edit: of the new side, or of the old one where the field is gone
+
+	left     finding.Position // what the new side has of the field: its line, or that of what it was in
+	deployer finding.Position // of a resource that the new side does not have
 }
 
 // Field names what changes, with its values.
@@ -54,11 +58,13 @@ type Resource struct {
 	Namespace   string                               // that it goes to if it names none
 	Deployer    *Deployer                            // nil where the repository does not show it
 	At          func(path []string) finding.Position // the line to edit for a field; nil is unknown
+	Unsure      bool                                 // not all of the other side could be rendered there, so that it may have it too
 }
 
 // Deployer is an object of Argo CD or Flux that deploys resources.
 type Deployer struct {
 	Object map[string]any
+	At     finding.Position
 	Gone   bool // on the other side, it does not exist
 }
 
@@ -142,12 +148,12 @@ func (c *comparer) pair() {
 			continue // one that is rendered twice, and from now on once
 		}
 		taken[best] = true
-		if best >= 0 || !c.new.Partial {
+		if best >= 0 || !c.new.Partial && !c.old.Resources[i].Unsure {
 			c.matches = append(c.matches, match{old: i, new: best})
 		}
 	}
 	for j := range c.new.Resources {
-		if !taken[j] && !c.old.Partial && len(c.old.byKey[c.new.key(j)]) == 0 {
+		if !taken[j] && !c.old.Partial && !c.new.Resources[j].Unsure && len(c.old.byKey[c.new.key(j)]) == 0 {
 			c.matches = append(c.matches, match{old: -1, new: j})
 		}
 	}
@@ -357,7 +363,7 @@ func (c *comparer) add(m match, p *pair, r *cue.ChangeRule, path []string) {
 	new, real := at(nilable(p.new), path)
 	change := Change{
 		Redis: strings.Join(c.redisOf(m), ", "), Resource: x.resource(i), Path: joined(path), Old: c.masked(x.kind(i), path, old), New: c.masked(x.kind(i), path, new),
-		Class: r.Class, Risk: r.Risk, Do: r.Do, Source: r.Source,
+		Class: r.Class, Risk: r.Risk, Do: r.Do, Rule: r.Rule, Source: r.Source,
 	}
 	if len(path) == 0 {
 		change.Old, change.New = "", ""
@@ -369,6 +375,7 @@ func (c *comparer) add(m match, p *pair, r *cue.ChangeRule, path []string) {
 	c.restarts(&change, p)
 	change.Severity = severity(change.Class, change.Risk)
 	change.At = c.place(m, path, real)
+	c.left(&change, m, real)
 	c.note(m)
 	c.changes = append(c.changes, change)
 }

@@ -73,7 +73,7 @@ func TestPlanted(t *testing.T) {
 			t.Errorf("%d %s: %d changes, want one: %+v", i, tt.edit, len(got), got)
 			continue
 		}
-		if line := fmt.Sprintf("%s %s %s", got[0].Severity, got[0].Class, got[0].Path); line != tt.want {
+		if line := strings.TrimSuffix(fmt.Sprintf("%s %s %s [%s]", got[0].Severity, got[0].Class, got[0].Path, got[0].Rule), " []"); line != tt.want {
 			t.Errorf("%d %s:\ngot  %s\nwant %s\n%+v", i, tt.edit, line, tt.want, got[0])
 		}
 		if got[0].Text == "" || got[0].Source == "" || strings.ContainsAny(got[0].Text, "{}") && !strings.Contains(got[0].Text, `{"`) {
@@ -144,7 +144,7 @@ type plant struct {
 	where  string // file of testdata, operator and version
 	before string // edits of the old side
 	edit   string
-	want   string // severity, class and path
+	want   string // severity, class, path, and the rule in brackets where there is one
 }
 
 const spotahome, later, ot, plain = "spotahome spotahome 1.2.4", "spotahome spotahome 1.3.0", "opstree opstree 0.26.0", "workload workload 1"
@@ -153,8 +153,8 @@ var planted = []plant{
 	// RedisFailover
 	{later, "", "replicas: 3 # redis => replicas: 5", "info live spec.redis.replicas"},
 	{spotahome, "", "replicas: 3 # redis => replicas: 5", "error stuck spec.redis.replicas"},
-	{spotahome, "", "replicas: 3 # sentinel => replicas: 1", "error stuck spec.sentinel.replicas"},
-	{later, "", "replicas: 3 # sentinel => replicas: 1", "info live spec.sentinel.replicas"},
+	{spotahome, "", "replicas: 3 # sentinel => replicas: 1", "error stuck spec.sentinel.replicas [ha/quorum-lowered]"},
+	{later, "", "replicas: 3 # sentinel => replicas: 1", "info live spec.sentinel.replicas [ha/quorum-lowered]"},
 	{spotahome, "", "replicas: 3 # sentinel => replicas: 5", "info live spec.sentinel.replicas"},
 	{spotahome, "", "replicas: 3 # redis => replicas: 2", "warning live spec.redis.replicas"},
 	{spotahome, "", "replicas: 3 # redis => replicas: 1", "warning live spec.redis.replicas"},
@@ -162,10 +162,12 @@ var planted = []plant{
 	{spotahome, "", "image: redis:7.2.4 => image: redis:7.2.7", "warning roll spec.redis.image"},
 	{spotahome, "replicas: 3 # redis => replicas: 1 # redis", "image: redis:7.2.4 => image: redis:7.2.7", "warning roll spec.redis.image"},
 	{spotahome, "", "image: redis:7.2.4 => image: redis:8.2.1", "warning roll spec.redis.image"},
-	{spotahome, "", "image: redis:7.2.4 => image: redis:6.2.14", "error stuck spec.redis.image"},
-	{spotahome, "image: redis:7.2.4 => image: redis:7.4.1", "image: redis:7.4.1 => image: valkey/valkey:8.1.1", "error stuck spec.redis.image"},
+	{spotahome, "", "image: redis:7.2.4 => image: redis:7.2.3", "warning roll spec.redis.image [op/image-downgrade]"},
+	{spotahome, "image: redis:7.2.4 => image: redis:8.4.0", "image: redis:8.4.0 => image: redis:8.2.1", "warning roll spec.redis.image [op/image-downgrade]"},
+	{spotahome, "", "image: redis:7.2.4 => image: redis:6.2.14", "error stuck spec.redis.image [op/rdb-unreadable]"},
+	{spotahome, "image: redis:7.2.4 => image: redis:7.4.1", "image: redis:7.4.1 => image: valkey/valkey:8.1.1", "error stuck spec.redis.image [op/rdb-unreadable]"},
 	{spotahome, "", "image: redis:7.2.4 => image: valkey/valkey:8.1.1", "warning roll spec.redis.image"},
-	{spotahome, "", "    image: redis:7.2.4\n => ", "error stuck spec.redis.image"},
+	{spotahome, "", "    image: redis:7.2.4\n => ", "error stuck spec.redis.image [op/rdb-unreadable]"},
 	{spotahome, "", "image: redis:7.2.5 => image: redis:7.2.6", "warning roll-sentinels spec.sentinel.image"},
 	{later, "", "limits: {memory: 64Mi} => limits: {memory: 96Mi}", "warning roll-sentinels spec.sentinel.resources.limits.memory"},
 	{spotahome, "", "- maxmemory 200mb => - maxmemory 220mb", "info live spec.redis.customConfig.maxmemory"},
@@ -182,14 +184,14 @@ var planted = []plant{
 	{spotahome, "", "terminationGracePeriod: 90 => terminationGracePeriod: 90\n    command: [redis-server]", "error stuck spec.redis.command"},
 	{spotahome, "", "limits: {memory: 256Mi} => limits: {memory: 128Mi}", "warning roll spec.redis.resources.limits.memory"},
 	{spotahome, "", "storage: 2Gi => storage: 4Gi", "info live spec.redis.storage.persistentVolumeClaim.spec.resources.requests.storage"},
-	{spotahome, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.resources.requests.storage"},
-	{spotahome, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.storageClassName"},
-	{spotahome, "", "name: shop-data => name: data", "error stuck spec.redis.storage.persistentVolumeClaim.metadata.name"},
-	{spotahome, "", "keepAfterDeletion: false => keepAfterDeletion: true", "error ignored spec.redis.storage.keepAfterDeletion"},
-	{spotahome, "keepAfterDeletion: false => keepAfterDeletion: true", "keepAfterDeletion: true => keepAfterDeletion: false", "warning ignored spec.redis.storage.keepAfterDeletion"},
-	{spotahome, "", claim + " => ", "error roll spec.redis.storage.persistentVolumeClaim"},
-	{spotahome, claim + " => ", "keepAfterDeletion: false\n => keepAfterDeletion: false\n" + claim, "error stuck spec.redis.storage.persistentVolumeClaim"},
-	{spotahome, "", "  auth: {secretPath: shop-password}\n => ", "error stuck spec.auth.secretPath"},
+	{spotahome, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.resources.requests.storage [data/storage-shrunk]"},
+	{spotahome, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.storageClassName [data/storage-change-ignored]"},
+	{spotahome, "", "name: shop-data => name: data", "error stuck spec.redis.storage.persistentVolumeClaim.metadata.name [data/storage-change-ignored]"},
+	{spotahome, "", "keepAfterDeletion: false => keepAfterDeletion: true", "error ignored spec.redis.storage.keepAfterDeletion [data/storage-change-ignored]"},
+	{spotahome, "keepAfterDeletion: false => keepAfterDeletion: true", "keepAfterDeletion: true => keepAfterDeletion: false", "warning ignored spec.redis.storage.keepAfterDeletion [data/storage-change-ignored]"},
+	{spotahome, "", claim + " => ", "error roll spec.redis.storage.persistentVolumeClaim [data/renamed-or-removed]"},
+	{spotahome, claim + " => ", "keepAfterDeletion: false\n => keepAfterDeletion: false\n" + claim, "error stuck spec.redis.storage.persistentVolumeClaim [data/storage-change-ignored]"},
+	{spotahome, "", "  auth: {secretPath: shop-password}\n => ", "error stuck spec.auth.secretPath [auth/rotation-needs-plan]"},
 	{spotahome, "", "terminationGracePeriod: 90 => terminationGracePeriod: 90\n    port: 6380", "error stuck spec.redis.port"},
 	{spotahome, "", "labels: {app: shop} => labels: {app: shop, team: a}", "warning roll metadata.labels.team"},
 	{spotahome, "spec:\n  sentinel: => spec:\n  labelWhitelist: [\"^$\"]\n  sentinel:", "labels: {app: shop} => labels: {app: shop, team: a}", "info live metadata.labels.team"},
@@ -199,15 +201,15 @@ var planted = []plant{
 	{spotahome, "", "exporter: {enabled: true => exporter: {enabled: false", "warning roll spec.redis.exporter.enabled"},
 	{spotahome, "", "terminationGracePeriod: 90 => terminationGracePeriod: 120", "warning roll spec.redis.terminationGracePeriod"},
 	{spotahome, "", "spec:\n  sentinel: => spec:\n  bootstrapNode: {host: other, port: \"6379\"}\n  sentinel:", "error destroy spec.bootstrapNode"},
-	{spotahome, "", "kind: RedisFailover\nmetadata:\n  name: shop\n => kind: RedisFailover\nmetadata:\n  name: store\n", "error destroy metadata.name"},
-	{spotahome, "keepAfterDeletion: false => keepAfterDeletion: true", "kind: RedisFailover\nmetadata:\n  name: shop\n => kind: RedisFailover\nmetadata:\n  name: store\n", "warning orphan metadata.name"},
+	{spotahome, "", "kind: RedisFailover\nmetadata:\n  name: shop\n => kind: RedisFailover\nmetadata:\n  name: store\n", "error destroy metadata.name [data/renamed-or-removed]"},
+	{spotahome, "keepAfterDeletion: false => keepAfterDeletion: true", "kind: RedisFailover\nmetadata:\n  name: shop\n => kind: RedisFailover\nmetadata:\n  name: store\n", "warning orphan metadata.name [data/renamed-or-removed]"},
 	{"freshworks freshworks 3.3.5", "", "engine: Redis => engine: Valkey", "warning roll spec.engine"},
 	{"freshworks freshworks 3.3.5", "", "disableMyMaster: false => disableMyMaster: true", "warning clients spec.sentinel.disableMyMaster"},
 	{"freshworks freshworks 3.3.5", "", "operator-group: a => operator-group: b", "error stuck metadata.labels[redis-failover.freshworks.com/operator-group]"},
 	{"freshworks freshworks 3.3.5", "", "disableMasterRollout: false => disableMasterRollout: true", "warning later spec.redis.disableMasterRollout"},
 
 	// Around it.
-	{spotahome, "", "stringData: {password: first} => stringData: {password: second}", "warning later stringData.password"},
+	{spotahome, "", "stringData: {password: first} => stringData: {password: second}", "warning later stringData.password [auth/rotation-needs-plan]"},
 	{spotahome, "", ", redisfailovers-role: master => ", "warning clients spec.selector.redisfailovers-role"},
 	{spotahome, "", "port: 6379, targetPort => port: 6380, targetPort", "warning clients spec.ports.redis.port"},
 	{spotahome, "", "type: ClusterIP => type: LoadBalancer", "info live spec.type"},
@@ -218,33 +220,36 @@ var planted = []plant{
 	{spotahome, "", service + " => ", "warning clients "},
 	{spotahome, service + " => ", "kind: ConfigMap => kind: ConfigMap\nx: y\n" + service + "---\napiVersion: v1\nkind: ConfigMap", "info live "},
 	{spotahome, "", "stringData: {password: first} => stringData: {password: first}\ntype: x", "error rejected type"},
-	{spotahome, "kind: ConfigMap\nmetadata: {name: other} => kind: CustomResourceDefinition\nspec: {group: databases.spotahome.com, names: {kind: RedisFailover}}\nmetadata: {name: other}", "---\napiVersion: v1\nkind: CustomResourceDefinition\nspec: {group: databases.spotahome.com, names: {kind: RedisFailover}}\nmetadata: {name: other}\ndata: {a: b}\n => ", "error destroy "},
+	{spotahome, "kind: ConfigMap\nmetadata: {name: other} => kind: CustomResourceDefinition\nspec: {group: databases.spotahome.com, names: {kind: RedisFailover}}\nmetadata: {name: other}", "---\napiVersion: v1\nkind: CustomResourceDefinition\nspec: {group: databases.spotahome.com, names: {kind: RedisFailover}}\nmetadata: {name: other}\ndata: {a: b}\n => ", "error destroy  [data/renamed-or-removed]"},
 
 	// OpsTree
 	{ot, "", "note: a => note: b", "warning roll metadata.annotations.note"},
 	{ot, "", "team: a => team: b", "warning roll metadata.labels.team"},
 	{"opstree opstree 0.20.0", "", "team: a => team: b", "error rejected metadata.labels.team"},
 	{ot, "", "redis:v7.0.15 => redis:v7.2.7", "warning roll spec.kubernetesConfig.image"},
-	{ot, "", "redis:v7.0.15 => redis:v6.2.14", "error stuck spec.kubernetesConfig.image"},
+	{ot, "", "redis:v7.0.15 => redis:v6.2.14", "error stuck spec.kubernetesConfig.image [op/rdb-unreadable]"},
 	{ot, "", "storage: 2Gi => storage: 3Gi", "info live spec.storage.volumeClaimTemplate.spec.resources.requests.storage"},
-	{ot, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.storage.volumeClaimTemplate.spec.resources.requests.storage"},
-	{ot, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.storage.volumeClaimTemplate.spec.storageClassName"},
+	{ot, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.storage.volumeClaimTemplate.spec.resources.requests.storage [data/storage-shrunk]"},
+	{ot, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.storage.volumeClaimTemplate.spec.storageClassName [data/storage-change-ignored]"},
 	{ot, "note: a => redis.opstreelabs.in/recreate-statefulset: \"true\"", "storageClassName: fast => storageClassName: slow", "error recreate spec.storage.volumeClaimTemplate.spec.storageClassName"},
-	{ot, "", "    volumeClaimTemplate:\n      spec: {accessModes: [ReadWriteOnce], storageClassName: fast, resources: {requests: {storage: 2Gi}}}\n => ", "error rejected spec.storage.volumeClaimTemplate.spec"},
+	{ot, "", "    volumeClaimTemplate:\n      spec: {accessModes: [ReadWriteOnce], storageClassName: fast, resources: {requests: {storage: 2Gi}}}\n => ", "error rejected spec.storage.volumeClaimTemplate.spec [data/storage-change-ignored]"},
 	{ot, "", "keepAfterDelete: true => keepAfterDelete: false", "warning live spec.storage.keepAfterDelete"},
 	{ot, "", "clusterSize: 3\n => clusterSize: 2\n", "warning live spec.clusterSize"},
 	{ot, "", "clusterSize: 3 # sentinel => clusterSize: 5", "warning roll-sentinels spec.clusterSize"},
+	{ot, "", "clusterSize: 3 # sentinel => clusterSize: 1", "warning roll-sentinels spec.clusterSize [ha/quorum-lowered]"},
+	{ot, "", "quorum: \"2\" => quorum: \"1\"", "warning roll-sentinels spec.redisSentinelConfig.quorum [ha/quorum-lowered]"},
+	{ot, "", "redis:v7.0.15 => redis:v7.0.12", "warning roll spec.kubernetesConfig.image [op/image-downgrade]"},
 	{ot, "", "clusterSize: 4 => clusterSize: 5", "warning live spec.clusterSize"},
 	{ot, "", "persistenceEnabled: true => persistenceEnabled: false", "error roll spec.persistenceEnabled"},
 	{ot, "", ", maxmemory 200mb => ", "warning later spec.redisConfig.dynamicConfig.maxmemory"},
 	{ot, "", "save 60 1 => save 90 1", "warning later data[redis-additional.conf]"},
-	{ot, "", "redisSecret: {name: shop-password => redisSecret: {name: other", "warning roll spec.kubernetesConfig.redisSecret.name"},
+	{ot, "", "redisSecret: {name: shop-password => redisSecret: {name: other", "warning roll spec.kubernetesConfig.redisSecret.name [auth/rotation-needs-plan]"},
 
 	// Plain StatefulSets
 	{plain, "", "redis:7.4.1 => redis:7.4.2", "error roll spec.template.spec.containers.redis.image"},
-	{plain, "", "redis:7.4.1 => redis:7.2.5", "error stuck spec.template.spec.containers.redis.image"},
+	{plain, "", "redis:7.4.1 => redis:7.2.5", "error stuck spec.template.spec.containers.redis.image [op/rdb-unreadable]"},
 	{plain, "", "valkey:8.1.1 => valkey:9.0.0", "warning roll spec.template.spec.containers.valkey.image"},
-	{plain, "", "storage: 1Gi => storage: 2Gi", "error rejected spec.volumeClaimTemplates"},
+	{plain, "", "storage: 1Gi => storage: 2Gi", "error rejected spec.volumeClaimTemplates [data/storage-change-ignored]"},
 	{plain, "", "serviceName: cache => serviceName: other", "error rejected spec.serviceName"},
 	{plain, "", "labels: {app: store, version: a} => labels: {app: shop, version: a}", "error rejected spec.template.metadata.labels.app"},
 	{plain, "", "replicas: 2 # store => replicas: 1", "warning live spec.replicas"},
@@ -252,7 +257,7 @@ var planted = []plant{
 	{plain, "", "maxmemory 100mb => maxmemory 90mb", "warning later data[redis.conf]"},
 	{plain, "", "clusterIP: None => clusterIP: \"\"", "error rejected spec.clusterIP"},
 	{plain, "", "minAvailable: 1 => minAvailable: 2", "info live spec.minAvailable"},
-	{plain, "", "metadata: {name: store}\nspec:\n  serviceName => metadata: {name: shelf}\nspec:\n  serviceName", "warning orphan metadata.name"},
+	{plain, "", "metadata: {name: store}\nspec:\n  serviceName => metadata: {name: shelf}\nspec:\n  serviceName", "warning orphan metadata.name [data/renamed-or-removed]"},
 }
 
 const service = `---

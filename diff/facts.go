@@ -162,6 +162,8 @@ func (p *pair) is(name string) bool {
 	case "rdb-newer":
 		old, new := p.formats()
 		return old.Loads(new) == cue.LoadsNot
+	case "image-older":
+		return p.older()
 	case "label-copied":
 		return p.copied(p.old) || p.copied(p.new)
 	case "command-without-aof":
@@ -193,7 +195,7 @@ func (p *pair) is(name string) bool {
 
 // predicates are the names that facts may have behind @.
 var predicates = []string{
-	"fewer-sentinels", "rdb-refused", "rdb-types", "rdb-newer", "label-copied", "command-without-aof", "command-without-file", "kept", "claim",
+	"fewer-sentinels", "rdb-refused", "rdb-types", "rdb-newer", "image-older", "label-copied", "command-without-aof", "command-without-file", "kept", "claim",
 	"headless", "selector-mismatch", "force-replace", "other-redis",
 }
 
@@ -272,14 +274,30 @@ func (p *pair) formats() (old, new *cue.RDB) {
 }
 
 func (p *pair) format(image string) *cue.RDB {
+	if known := p.known(image); known.Line != nil {
+		return known.Line.RDB
+	}
+	return nil
+}
+
+func (p *pair) known(image string) cue.KnownImage {
 	if p.images == nil {
-		return nil
+		return cue.KnownImage{}
 	}
-	known, ok := p.images.Find(image)
-	if !ok || known.Line == nil {
-		return nil
+	known, _ := p.images.Find(image)
+	return known
+}
+
+// older reports whether the new image has an older release of the same server.
+func (p *pair) older() bool {
+	old, new := p.known(p.image(p.old, p.oldValue)), p.known(p.image(p.new, p.newValue))
+	if old.Engine != new.Engine || old.Line == nil || new.Line == nil {
+		return false
 	}
-	return known.Line.RDB
+	if old.Line.Line != new.Line.Line {
+		return !instance.AtLeast(new.Line.Line, old.Line.Line)
+	}
+	return old.Version != "" && new.Version != "" && !instance.AtLeast(new.Version, old.Version)
 }
 
 // image returns the image of Redis on one side: the one that is written, or the default of the operator.

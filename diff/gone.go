@@ -38,6 +38,12 @@ const (
 	owned        = "the operator's ownerReferences"
 )
 
+// The rules of what no single fact is about.
+const (
+	goneRule     = "data/renamed-or-removed"
+	operatorRule = "op/operator-changed"
+)
+
 // staying are what keeps a resource that is no longer in Git in the cluster.
 func staying(object map[string]any, d *Deployer) (why, source string) {
 	options := instance.Text(value(object, "metadata", "annotations", "argocd.argoproj.io/sync-options"))
@@ -90,18 +96,18 @@ func staying(object map[string]any, d *Deployer) (why, source string) {
 
 // fate is what becomes of a Redis that is no longer in Git.
 func (c *comparer) fate(p *pair, r Resource) cue.ChangeRule {
-	if why, source := staying(r.Object, r.Deployer); why != "" {
+	if why, source := staying(r.Object, r.Deployer); why != "" { // so that no rule is against it
 		return cue.ChangeRule{Class: "orphan", Text: why + ": it is no longer in Git, and nothing updates it", Do: "delete it once its data is elsewhere", Source: source}
 	}
 	switch {
 	case p.stateful == nil:
-		return cue.ChangeRule{Class: "destroy", Risk: "all", Text: "the resource is deleted, with what its operator made of it", Do: "keep a dump (redis-gitops dump)", Source: owned}
+		return cue.ChangeRule{Class: "destroy", Risk: "all", Text: "the resource is deleted, with what its operator made of it", Do: "keep a dump (redis-gitops dump)", Rule: goneRule, Source: owned}
 	case !p.any(p.stateful.Kept, p.old):
-		return cue.ChangeRule{Class: "destroy", Risk: "all", Text: "the pods are deleted with their data, which is on no volume", Do: "keep a dump (redis-gitops dump)", Source: owned}
+		return cue.ChangeRule{Class: "destroy", Risk: "all", Text: "the pods are deleted with their data, which is on no volume", Do: "keep a dump (redis-gitops dump)", Rule: goneRule, Source: owned}
 	case p.any(p.stateful.Retained, p.old):
-		return cue.ChangeRule{Class: "orphan", Risk: "last", Text: "the pods and Services are deleted, clients fail, and the volumes stay without an owner", Do: "keep a dump (redis-gitops dump), and delete the volumes later", Source: owned}
+		return cue.ChangeRule{Class: "orphan", Risk: "last", Text: "the pods and Services are deleted, clients fail, and the volumes stay without an owner", Do: "keep a dump (redis-gitops dump), and delete the volumes later", Rule: goneRule, Source: owned}
 	}
-	return cue.ChangeRule{Class: "destroy", Risk: "all", Text: "the pods, their Services and their volumes are deleted", Do: "sync the annotation argocd.argoproj.io/sync-options: Prune=false first, keep a dump (redis-gitops dump), then remove it", Source: owned}
+	return cue.ChangeRule{Class: "destroy", Risk: "all", Text: "the pods, their Services and their volumes are deleted", Do: "sync the annotation argocd.argoproj.io/sync-options: Prune=false first, keep a dump (redis-gitops dump), then remove it", Rule: goneRule, Source: owned}
 }
 
 // maxPairs is up to how many pairs of Redis that are gone and new are compared; of more, only those of the same application.
@@ -144,6 +150,7 @@ func (c *comparer) rename(i, j int) {
 	if before == after {
 		field, before, after = []string{"metadata", "namespace"}, c.old.namespace(i), c.new.namespace(j)
 	}
+	r.Rule = goneRule
 	r.Text = "to its operator this is a new, empty Redis; of the old one: " + r.Text
 	r.Do = "add the new one, import the data, switch the clients, and remove the old one in a later change"
 	c.add(both, p, &r, field)
@@ -320,12 +327,15 @@ func (c *comparer) operator(old instance.Installation, new *instance.Installatio
 			}
 		}
 	}
-	change := Change{Redis: "all of operator " + name, Path: joined(path), Class: rule.Class, Risk: rule.Risk, Text: rule.Text, Do: rule.Do, Source: rule.Source}
+	change := Change{Redis: "all of operator " + name, Path: joined(path), Class: rule.Class, Risk: rule.Risk, Text: rule.Text, Do: rule.Do, Rule: operatorRule, Source: rule.Source}
 	change.Resource.Kind, change.Resource.Name = "Operator", name
 	if len(path) > 0 {
 		change.Old, change.New = instance.Text(p.old[path[0]]), instance.Text(p.new[path[0]])
 	}
 	change.Severity = severity(rule.Class, rule.Risk)
 	change.At = position(at)
+	if new != nil {
+		change.left = change.At
+	}
 	c.changes = append(c.changes, change)
 }

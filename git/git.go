@@ -33,8 +33,8 @@ const (
 // timeout bounds one question. Repositories with millions of commits need some seconds to find when a file came.
 const timeout = 30 * time.Second
 
-// ErrTooLarge is the error of [Repo.File] for a file over 4 MiB.
-var ErrTooLarge = errors.New("file is larger than 4 MiB")
+// errTooLarge is the error of [Repo.File] for a file over 4 MiB.
+var errTooLarge = errors.New("file is larger than 4 MiB")
 
 // Repo is a directory inside a work tree. Its paths are relative to that directory and use "/". Close it after use.
 type Repo struct {
@@ -99,7 +99,7 @@ func (r *Repo) Added(ctx context.Context, file string) (string, error) {
 	return commit, nil
 }
 
-// File returns a file as it was in a commit. The error is [fs.ErrNotExist] when it was not there, and [ErrTooLarge] when it has
+// File returns a file as it was in a commit. The error is [fs.ErrNotExist] when it was not there, and errTooLarge when it has
 // more than 4 MiB.
 func (r *Repo) File(ctx context.Context, commit, file string) ([]byte, error) {
 	listed, err := r.run(ctx, maxFile, "ls-tree", "-z", "--end-of-options", commit, "--", file)
@@ -112,7 +112,7 @@ func (r *Repo) File(ctx context.Context, commit, file string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is not a file in commit %.7s: %w", file, commit, fs.ErrNotExist)
 	}
 	src, err := r.run(ctx, maxFile, "cat-file", "blob", fields[2])
-	if err != nil && !errors.Is(err, ErrTooLarge) && r.private.partial {
+	if err != nil && !errors.Is(err, errTooLarge) && r.private.partial {
 		return nil, fmt.Errorf("%[2]s of commit %.7[1]s is missing in this partial clone; clone without --filter", commit, file)
 	}
 	return src, err
@@ -146,7 +146,7 @@ func command(ctx context.Context, dir string, env []string, limit int, args ...s
 		return nil, fmt.Errorf("git %s: %w", args[0], ctx.Err())
 	case out.Len() > limit:
 		if limit == maxFile {
-			return nil, fmt.Errorf("git %s: %w", args[0], ErrTooLarge)
+			return nil, fmt.Errorf("git %s: %w", args[0], errTooLarge)
 		}
 		return nil, fmt.Errorf("git %s: more than %d MiB of output", args[0], limit>>20)
 	case err != nil:

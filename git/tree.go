@@ -182,7 +182,7 @@ func (t *Tree) object(name string, e treeEntry) ([]byte, error) {
 	}
 	src, err := t.batch.read(e.object)
 	switch {
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, errTooLarge):
 		t.batch.end() // rather than to read all of it
 		t.batch = nil
 		return make([]byte, maxFile+1), nil
@@ -263,7 +263,7 @@ func (b *batch) read(object string) ([]byte, error) {
 		return nil, fmt.Errorf("git cat-file: unexpected size %q", fields[2])
 	}
 	if size > maxFile {
-		return nil, ErrTooLarge
+		return nil, errTooLarge
 	}
 	src := make([]byte, size+1)
 	if _, err := io.ReadFull(b.out, src); err != nil {

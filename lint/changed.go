@@ -2,6 +2,7 @@ package lint
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -17,6 +19,32 @@ import (
 type Base struct {
 	Repo    *repo.Repo
 	Changed []string // files that differ, sorted; also those that are gone
+	// Compare returns what the rules that compare have against the change, and what could not be compared. nil has them off. Package
+	// diff does it, which programs without a base leave out.
+	Compare func(ctx context.Context) (found []*finding.Finding, notices []*finding.Problem, err error)
+}
+
+// compares reports whether rules that compare can run.
+func (o *Options) compares() bool { return o.Base != nil && o.Base.Compare != nil }
+
+// compare applies the rules that compare with the base.
+func (l *linter) compare(ctx context.Context) error {
+	if !l.opts.compares() || !slices.ContainsFunc(slices.Collect(maps.Values(l.rules.all)), func(r *policy.Rule) bool { return r.Compares && l.rules.on(r.Name) }) {
+		return nil
+	}
+	defer l.clock.measure("compare")()
+	found, notices, err := l.opts.Base.Compare(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l.failures = append(l.failures, finding.All(err)...)
+	}
+	l.notices = append(l.notices, notices...)
+	for _, f := range found {
+		l.add(l.finding(policy.NewViolation(f.Rule, finding.Violation{Message: f.Message}), place{Position: f.Position}, f.Resource))
+	}
+	return nil
 }
 
 // onlyChanged keeps the findings about what differs from the base: resources that are rendered differently, and files that
@@ -72,6 +100,9 @@ func (l *linter) onlyChanged(ctx context.Context) error {
 		}
 	}
 	l.findings = slices.DeleteFunc(l.findings, func(f *finding.Finding) bool {
+		if rule := l.rules.all[f.Rule]; rule != nil && rule.Compares {
+			return false
+		}
 		if f.Resource != nil {
 			return !changed[*f.Resource]
 		}

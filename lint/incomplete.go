@@ -6,16 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
-	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
-
-// leavesOut reports whether a problem of rendering means that resources are missing from the result.
-func leavesOut(code finding.Code) bool {
-	return code != repo.CodeDuplicateKey && code != render.CodeSchema
-}
 
 var (
 	nameWord      = regexp.MustCompile(`[a-z0-9][a-z0-9-]*[a-z0-9]`)

@@ -224,6 +224,9 @@ func (l *linter) check(ctx context.Context) error {
 	if err := l.checkLeaks(ctx); err != nil {
 		return err
 	}
+	if err := l.compare(ctx); err != nil {
+		return err
+	}
 	if err := l.userRules(ctx); err != nil {
 		return err
 	}

@@ -83,7 +83,25 @@ func ruleLevels(rules []*policy.Rule, opts *Options) (*ruleSet, error) {
 	}
 	flag("--enable", opts.Enable, on)
 	flag("--disable", opts.Disable, func(name string) { s.levels[name] = policy.Off })
+	if !opts.compares() {
+		problems = append(problems, s.offWithoutBase(opts)...)
+	}
 	return s, problems.Err()
+}
+
+// offWithoutBase switches the rules off that compare, and refuses those that were asked for by name.
+func (s *ruleSet) offWithoutBase(opts *Options) finding.Problems {
+	var problems finding.Problems
+	for _, name := range slices.Sorted(maps.Keys(s.all)) {
+		if !s.all[name].Compares {
+			continue
+		}
+		s.levels[name] = policy.Off
+		if slices.Contains(opts.Only, name) {
+			problems = append(problems, finding.Errorf(finding.Position{File: "--only"}, "", "rule %q checks a change; pass --new-from-rev REV", name))
+		}
+	}
+	return problems
 }
 
 // known refuses a name that no rule has.

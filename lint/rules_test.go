@@ -3,6 +3,7 @@ package lint_test
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diff"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
@@ -118,7 +120,11 @@ func TestRules(t *testing.T) {
 func bad(t *testing.T, rule *policy.Rule) {
 	archive := txtar.Parse([]byte(rule.Bad))
 	r, config := open(t, repository(archive))
-	res := run(t, r, lint.Options{Config: config})
+	opts := options(t, archive, r, config)
+	if rule.Compares != (opts.Base != nil) {
+		t.Error("a rule has files below base/ in bad.txtar if, and only if, METADATA has compares: true")
+	}
+	res := run(t, r, opts)
 	var mine, others []*finding.Finding
 	for _, f := range res.Findings {
 		switch {
@@ -132,8 +138,8 @@ func bad(t *testing.T, rule *policy.Rule) {
 		t.Errorf("bad.txtar makes other rules fire; fix what they report in it, or turn them off in its .redis-gitops.yaml:\n%s", print(t, r, "compact", others))
 	}
 	if rule.Severity == policy.Off || len(mine) == 0 {
-		res = run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}})
-		mine = res.Findings
+		opts.Strict, opts.Only = true, []string{rule.Name}
+		mine = run(t, r, opts).Findings
 	}
 	if len(mine) == 0 {
 		t.Fatal("bad.txtar does not make the rule fire")
@@ -157,25 +163,68 @@ func compare(t *testing.T, rule *policy.Rule, name string, archive *txtar.Archiv
 		t.Errorf("%s: run UPDATE=1 RULE=%s go test ./lint -run TestRules and review the diff; got\n%s\nwant\n%s", name, rule.Name, got, want)
 		return
 	}
-	archive.Files = append(repository(archive), txtar.File{Name: "want.txt", Data: []byte(got)})
+	archive.Files = append(slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want.txt" }), txtar.File{Name: "want.txt", Data: []byte(got)})
 	file := filepath.Join("..", "policy", filepath.FromSlash(rule.Name), "testdata", name)
 	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// repository returns the files of an archive without want.txt.
+// repository returns the files of an archive without want.txt and those before a change.
 func repository(archive *txtar.Archive) []txtar.File {
-	return slices.DeleteFunc(slices.Clone(archive.Files), func(f txtar.File) bool { return f.Name == "want.txt" })
+	return slices.DeleteFunc(slices.Clone(archive.Files), func(f txtar.File) bool {
+		return f.Name == "want.txt" || strings.HasPrefix(f.Name, "base/")
+	})
+}
+
+// options are those of an example: one with files below base/ has them as the state before the change, without those that are empty there.
+func options(t testing.TB, archive *txtar.Archive, r *repo.Repo, config *cue.Config) lint.Options {
+	t.Helper()
+	opts := lint.Options{Config: config}
+	head, before := map[string]string{}, map[string]string{}
+	for _, f := range repository(archive) {
+		head[f.Name], before[f.Name] = string(f.Data), string(f.Data)
+	}
+	var changed []string
+	for _, f := range archive.Files {
+		name, ok := strings.CutPrefix(f.Name, "base/")
+		if !ok {
+			continue
+		}
+		changed = append(changed, name)
+		before[name] = string(f.Data)
+		if len(f.Data) == 0 {
+			delete(before, name)
+		}
+	}
+	if changed == nil {
+		return opts
+	}
+	slices.Sort(changed)
+	var files []txtar.File
+	for name, text := range before {
+		files = append(files, txtar.File{Name: name, Data: []byte(text)})
+	}
+	old, _ := open(t, files)
+	opts.Base = &lint.Base{Repo: old, Changed: changed, Compare: func(ctx context.Context) ([]*finding.Finding, []*finding.Problem, error) {
+		sides := [2]diff.Source{{Repo: old, Files: slices.Sorted(maps.Keys(before))}, {Repo: r, Files: slices.Sorted(maps.Keys(head))}}
+		found, collected, err := diff.Findings(ctx, sides[0], sides[1], changed, config)
+		if err == nil && len(collected.Problems) > 0 {
+			t.Error(collected.Problems)
+		}
+		return found, nil, err
+	}}
+	return opts
 }
 
 // oneCase checks with this rule alone, in strict mode: an archive with want.txt makes it say that, one without makes it silent.
 func oneCase(t *testing.T, rule *policy.Rule, name, text string) {
 	archive := txtar.Parse([]byte(text))
-	files := repository(archive)
-	r, config := open(t, files)
-	found := slices.DeleteFunc(run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}}).Findings, func(f *finding.Finding) bool { return f.Suppressed != nil })
-	if len(files) == len(archive.Files) {
+	r, config := open(t, repository(archive))
+	opts := options(t, archive, r, config)
+	opts.Strict, opts.Only = true, []string{rule.Name}
+	found := slices.DeleteFunc(run(t, r, opts).Findings, func(f *finding.Finding) bool { return f.Suppressed != nil })
+	if !slices.ContainsFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want.txt" }) {
 		if len(found) > 0 {
 			t.Errorf("%s has no want.txt, so the rule must be silent:\n%s", name, print(t, r, "compact", found))
 		}
@@ -189,14 +238,16 @@ func oneCase(t *testing.T, rule *policy.Rule, name, text string) {
 
 func good(t *testing.T, rule *policy.Rule) {
 	archive := txtar.Parse([]byte(rule.Good))
-	r, config := open(t, archive.Files)
+	r, config := open(t, repository(archive))
+	opts := options(t, archive, r, config)
 	var found []*finding.Finding
-	for _, f := range run(t, r, lint.Options{Config: config}).Findings {
+	for _, f := range run(t, r, opts).Findings {
 		if f.Suppressed == nil {
 			found = append(found, f)
 		}
 	}
-	for _, f := range run(t, r, lint.Options{Config: config, Strict: true, Only: []string{rule.Name}}).Findings {
+	opts.Strict, opts.Only = true, []string{rule.Name}
+	for _, f := range run(t, r, opts).Findings {
 		if f.Suppressed == nil {
 			found = append(found, f)
 		}

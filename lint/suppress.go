@@ -161,8 +161,10 @@ func (l *linter) suppress() {
 			continue
 		}
 		names, _ := l.rules.match(s.rule)
-		if !slices.ContainsFunc(names, func(name string) bool { return l.rules.on(name) && !l.unsure(name, s.File) }) {
-			continue // the rule is off in this run, or what it would find is not rendered
+		if !slices.ContainsFunc(names, func(name string) bool {
+			return l.rules.on(name) && !l.rules.all[name].Compares && !l.unsure(name, s.File)
+		}) {
+			continue // the rule is off in this run, or about another change, or what it would find is not rendered
 		}
 		if s.rule != notDeployed && l.aboutIdle(s) {
 			continue // what it is about is not checked

@@ -35,7 +35,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 	for _, p := range res.Problems {
 		f := l.problemFinding(p)
 		u.add(f, nil)
-		u.incomplete = u.incomplete || leavesOut(p.Code)
+		u.incomplete = u.incomplete || render.LeavesOut(p.Code)
 		if f != nil && p.Code == render.CodeFails {
 			failed[f] = p
 		}

@@ -40,6 +40,7 @@ type Rule struct {
 	Kinds     []string // of a resource rule: the kinds of resources it looks at; none is all
 	Once      string   // "application" or "repository": many findings there are reported as one; "" is each
 	General   bool     // checks any chart or manifest; with scope: redis only where Redis is involved
+	Compares  bool     // checks a change, so that it needs the state before it; package diff finds it by the facts of cue
 	Bad, Good string   // the txtar archives of its testdata
 	File      string   // of its Rego
 }
@@ -55,6 +56,7 @@ type metadata struct {
 		Kinds       []string `yaml:"kinds"`
 		Once        string   `yaml:"once"`
 		General     bool     `yaml:"general"`
+		Compares    bool     `yaml:"compares"`
 		Fix         string   `yaml:"fix"`
 		Since       string   `yaml:"since"`
 		Remediation string   `yaml:"remediation"`
@@ -105,7 +107,7 @@ func parseRule(file, src, name string) (*Rule, error) {
 	rule.Title, rule.Description = m.Title, strings.TrimSpace(m.Description)
 	c := m.Custom
 	rule.Severity, rule.Strict, rule.Scope, rule.Kinds, rule.Once = c.Severity, c.Strict, c.Scope, c.Kinds, c.Once
-	rule.General = c.General
+	rule.General, rule.Compares = c.General, c.Compares
 	rule.Fix, rule.Since, rule.Remediation, rule.References = c.Fix, c.Since, strings.TrimSpace(c.Remediation), append([]string{}, c.References...)
 	if rule.Severity == "" {
 		rule.Severity = Error
@@ -132,6 +134,9 @@ func parseRule(file, src, name string) (*Rule, error) {
 	}
 	if err := oneOf(at, "once", rule.Once, "", "application", "repository"); err != nil {
 		return nil, err
+	}
+	if rule.Compares && rule.Scope != ScopeNative {
+		return nil, finding.Errorf(at, "custom.compares", "is for rules of the tool itself; remove it")
 	}
 	return rule, nil
 }

@@ -36,6 +36,9 @@ const (
 	CodeSchema  finding.Code = "schema"       // a value does not fit the chart's values.schema.json
 )
 
+// LeavesOut reports whether a problem means that resources are missing from the result.
+func LeavesOut(code finding.Code) bool { return code != repo.CodeDuplicateKey && code != CodeSchema }
+
 // Resource is one Kubernetes object that remembers where each of its nodes comes from. It is safe for use by several
 // goroutines that do not change its nodes.
 type Resource struct {

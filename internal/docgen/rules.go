@@ -59,6 +59,8 @@ func page(r *policy.Rule) string {
 	switch {
 	case len(r.Kinds) > 0:
 		kinds = strings.Join(r.Kinds, ", ")
+	case r.Compares:
+		kinds = "changes"
 	case r.Scope == policy.ScopeRepository:
 		kinds = "the whole repository"
 	}
@@ -71,6 +73,9 @@ func page(r *policy.Rule) string {
 	if r.General {
 		b.WriteString("\nA general rule: with `scope: redis`, the default, it only applies where Redis is involved; `scope: all` in `.redis-gitops.yaml` applies it to every chart and manifest.\n")
 	}
+	if r.Compares {
+		b.WriteString("\nA rule about changes: `redis-gitops lint` only applies it with `--new-from-rev REV`, and [`diff`](../../diff.md) names it.\n")
+	}
 	if r.Description != "" {
 		fmt.Fprintf(&b, "\n## Why it matters\n\n%s\n", r.Description)
 	}
@@ -80,7 +85,12 @@ func page(r *policy.Rule) string {
 	if r.Once != "" {
 		fmt.Fprintf(&b, "\nReported once per %s, with the number of occurrences.\n", r.Once)
 	}
-	examples(&b, txtar.Parse([]byte(r.Bad)), txtar.Parse([]byte(r.Good)))
+	bad, good := txtar.Parse([]byte(r.Bad)), txtar.Parse([]byte(r.Good))
+	if r.Compares {
+		changes(&b, bad, good)
+	} else {
+		examples(&b, bad, good)
+	}
 	fmt.Fprintf(&b, "\n## Suppress\n\nOn the line, or above it:\n\n```yaml\n# redis-gitops:ignore %s -- reason\n```\n\nFor the whole repository, in `.redis-gitops.yaml`:\n\n```yaml\nrules:\n  %s: {severity: \"off\"}\n```\n", r.Name, r.Name)
 	if len(r.References) > 0 {
 		b.WriteString("\n## References\n\n")
@@ -90,6 +100,37 @@ func page(r *policy.Rule) string {
 			}
 			fmt.Fprintf(&b, "- %s\n", ref)
 		}
+	}
+	return b.String()
+}
+
+// changes shows a change that is reported, its finding, and a change that is not.
+func changes(b *strings.Builder, bad, good *txtar.Archive) {
+	if len(bad.Files) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n## Example\n\n%s", fenced("diff", change(bad)))
+	fmt.Fprintf(b, "\n`redis-gitops lint --new-from-rev REV` reports:\n\n%s", fenced("text", string(file(bad, want))))
+	fmt.Fprintf(b, "\nNot reported:\n\n%s", fenced("diff", change(good)))
+}
+
+// change is the patch of an example: from its files below base/, of which empty ones do not exist, to the others.
+func change(a *txtar.Archive) string {
+	var b strings.Builder
+	for _, f := range a.Files {
+		name, ok := strings.CutPrefix(f.Name, "base/")
+		if !ok {
+			continue
+		}
+		from, to := name, name
+		if len(f.Data) == 0 {
+			from = "/dev/null"
+		}
+		after := file(a, name)
+		if after == nil {
+			to = "/dev/null"
+		}
+		b.WriteString(patch.Unified(from, to, string(f.Data), string(after)))
 	}
 	return b.String()
 }

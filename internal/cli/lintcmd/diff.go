@@ -2,7 +2,6 @@ package lintcmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -20,7 +19,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
-	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -45,6 +43,8 @@ Each change has one of these classes:
   destroy         the data is deleted
   orphan          something stays in the cluster that Git does not have
   clients         clients fail, or reach other data
+
+The name in brackets is the rule by which lint --new-from-rev reports it.
 
 Exit codes: 0 compared; 1 a change is at or above --fail-on; 2 something could
 not be rendered, the rest is printed.
@@ -131,16 +131,9 @@ func (o *diffOptions) fails(c diff.Change) bool {
 	})
 }
 
-// history opens the Git repository until end is called.
-func (o *diffOptions) history(r *env.Repository) (g *git.Repo, end func()) {
-	g = &git.Repo{Dir: r.Dir}
-	done := o.AtExit(func() { g.Close() })
-	return g, func() { g.Close(); done() }
-}
-
 // revisions compares two revisions, or one with the working tree.
 func (o *diffOptions) revisions(ctx context.Context, c *comparison, args []string) error {
-	g, end := o.history(c.repo)
+	g, end := history(o.Env, c.repo)
 	defer end()
 	var err error
 	rev := ""
@@ -153,7 +146,7 @@ func (o *diffOptions) revisions(ctx context.Context, c *comparison, args []strin
 	if len(args) == 2 {
 		find = g.Commit
 	}
-	base, err := o.tree(ctx, g, "BASE", rev, find)
+	base, err := tree(ctx, g, "BASE", rev, find)
 	if err != nil {
 		return err
 	}
@@ -162,7 +155,7 @@ func (o *diffOptions) revisions(ctx context.Context, c *comparison, args []strin
 	var old, new diff.Source
 	var changed []string
 	if len(args) == 2 {
-		head, err := o.tree(ctx, g, "HEAD", args[1], g.Commit)
+		head, err := tree(ctx, g, "HEAD", args[1], g.Commit)
 		if err != nil {
 			return err
 		}
@@ -180,7 +173,7 @@ func (o *diffOptions) revisions(ctx context.Context, c *comparison, args []strin
 		if changed, err = base.Changed(ctx); err != nil {
 			return err
 		}
-		if old, new, err = o.workTree(c.repo, base, changed); err != nil {
+		if old, new, err = workTree(o.Env, c.repo, base, changed); err != nil {
 			return err
 		}
 	}
@@ -192,7 +185,7 @@ func (o *diffOptions) revisions(ctx context.Context, c *comparison, args []strin
 	for _, n := range sides.Notices {
 		o.PrintErrf("%s %v\n", o.Paint(ui.Yellow, "note:"), n)
 	}
-	c.Problems = sides.Problems
+	c.Problems = slices.Concat(sides.Problems, sides.Before)
 	return o.compare(c, sides.Old, sides.New)
 }
 
@@ -201,18 +194,6 @@ func named(rev, commit string) string {
 		rev = strings.TrimPrefix(rev, prefix)
 	}
 	return fmt.Sprintf("%s (%.7s)", rev, commit)
-}
-
-func (o *diffOptions) tree(ctx context.Context, g *git.Repo, side, rev string, find func(context.Context, string) (string, error)) (*git.Tree, error) {
-	commit, err := find(ctx, rev)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", side, err)
-	}
-	t, err := g.Tree(ctx, commit)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", side, err)
-	}
-	return t, nil
 }
 
 // report says what of a commit Git does not have.
@@ -229,43 +210,6 @@ func (o *diffOptions) report(t *git.Tree) {
 func (o *diffOptions) source(r *env.Repository, t *git.Tree) (diff.Source, error) {
 	opened, err := repo.Open(&scannedFs{Fs: t.Fs(), secrets: o.Secrets}, repo.Options{Layout: r.Layout()})
 	return diff.Source{Repo: opened, Files: t.Files()}, err
-}
-
-// workTree is a commit as the old side and the working tree as the new one. Only what differs is read from Git, so that a file that a filter
-// rewrites is the same on both.
-func (o *diffOptions) workTree(r *env.Repository, base *git.Tree, changed []string) (old, new diff.Source, err error) {
-	files := base.Fs()
-	before := map[string][]byte{}
-	for _, name := range changed {
-		src, err := afero.ReadFile(files, name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			src = nil
-		case err != nil:
-			return old, new, err
-		case src == nil:
-			src = []byte{}
-		}
-		before[name] = src
-		if src != nil && len(src) <= repo.MaxFileSize {
-			o.Secrets.AddFile(redact.Scan(name, src))
-		}
-	}
-	old.Files = base.Files()
-	if old.Repo, err = repo.Open(lint.Overlay(r.FS, before), repo.Options{Layout: r.Layout()}); err != nil {
-		return old, new, err
-	}
-	new.Repo = r.Repo
-	gone := map[string]bool{}
-	for _, name := range changed {
-		if _, err := r.FS.Stat(name); err != nil {
-			gone[name] = true
-		} else if before[name] == nil {
-			new.Files = append(new.Files, name)
-		}
-	}
-	new.Files = append(new.Files, slices.DeleteFunc(slices.Clone(old.Files), func(name string) bool { return gone[name] })...)
-	return old, new, nil
 }
 
 // manifests reads standard input while the repository is closed: what is secret is looked for in one of them at a time.
@@ -287,9 +231,9 @@ func (o *diffOptions) manifests(ctx context.Context, args []string) (*diff.Side,
 func (o *diffOptions) stream(ctx context.Context, c *comparison, args []string, manifests *diff.Side) error {
 	other, name := c.repo.Repo, "the working tree"
 	if i := slices.IndexFunc(args, func(arg string) bool { return arg != env.Stdin }); i >= 0 {
-		g, end := o.history(c.repo)
+		g, end := history(o.Env, c.repo)
 		defer end()
-		t, err := o.tree(ctx, g, []string{"BASE", "HEAD"}[i], args[i], g.Commit)
+		t, err := tree(ctx, g, []string{"BASE", "HEAD"}[i], args[i], g.Commit)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/patch"
+	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/report"
 )
@@ -34,7 +35,11 @@ func (o *diffOptions) print(c *comparison) error {
 	case "json":
 		return o.JSON(o.json(c))
 	case "sarif":
-		return report.Write(o.Raw(o.Out), "sarif", o.sarif(c), report.Options{})
+		run, err := o.sarif(c)
+		if err != nil {
+			return err
+		}
+		return report.Write(o.Raw(o.Out), "sarif", run, report.Options{})
 	case "markdown":
 		_, err := o.Out.Write([]byte(o.markdown(c)))
 		return err
@@ -76,7 +81,11 @@ func (o *diffOptions) text(c *comparison) {
 }
 
 func (o *diffOptions) change(c diff.Change) {
-	o.Printf("  %s  %s\n", o.Paint(colors[c.Severity], fmt.Sprintf("%-14s", c.Class)), c.Field())
+	rule := ""
+	if c.Rule != "" {
+		rule = " [" + c.Rule + "]"
+	}
+	o.Printf("  %s  %s%s\n", o.Paint(colors[c.Severity], fmt.Sprintf("%-14s", c.Class)), c.Field(), rule)
 	o.Printf("%18s%s\n", "", o.Secrets.Foreign(c.Text))
 	if c.Do != "" {
 		o.Printf("%18s%s\n", "", "advice: "+c.Do)
@@ -114,22 +123,31 @@ var titles = map[string]string{
 	"orphan": "A change leaves something behind", "clients": "A change affects clients",
 }
 
-func (o *diffOptions) sarif(c *comparison) *report.Run {
+func (o *diffOptions) sarif(c *comparison) (*report.Run, error) {
+	rules, err := policy.Rules()
+	if err != nil {
+		return nil, err
+	}
 	run := &report.Run{Version: o.version, Rules: map[string]finding.RuleInfo{}, Secrets: o.Secrets}
 	for _, class := range cue.ChangeClasses() {
 		run.Rules["diff/"+class] = finding.RuleInfo{Name: "diff/" + class, Category: "diff", Title: titles[class], Description: titles[class] + ".", User: true, References: []string{}}
 	}
-	for _, change := range c.Changes {
-		message := change.Redis + ": " + change.Field() + ": " + change.Text
-		if change.Do != "" {
-			message += "; " + change.Do
+	for _, rule := range rules {
+		if rule.Compares {
+			run.Rules[rule.Name] = rule.RuleInfo
 		}
-		run.Findings = append(run.Findings, &finding.Finding{
-			Rule: "diff/" + change.Class, Severity: change.Severity, Message: o.Secrets.Foreign(message), Position: change.At, Resource: &change.Resource,
-			Help: "docs/diff.md",
-		})
 	}
-	return run
+	for _, change := range c.Changes {
+		f := &finding.Finding{
+			Rule: "diff/" + change.Class, Severity: change.Severity, Message: o.Secrets.Foreign(change.Redis + ": " + change.Message()), Position: change.At,
+			Resource: &change.Resource, Help: "docs/diff.md",
+		}
+		if change.Rule != "" {
+			f.Rule, f.Help = change.Rule, finding.HelpPage(change.Rule)
+		}
+		run.Findings = append(run.Findings, f)
+	}
+	return run, nil
 }
 
 // closing is kept free for the end of a comment whose patch is cut.
@@ -148,6 +166,9 @@ func (o *diffOptions) markdown(c *comparison) string {
 	marks := map[finding.Severity]string{finding.Error: "🔴", finding.Warning: "🟡", finding.Info: "🟢"}
 	for i, change := range c.Changes {
 		line := fmt.Sprintf("| %s&nbsp;%s | %s | %s", marks[change.Severity], text(change.Class), text(change.Redis), text(change.Field()))
+		if change.Rule != "" {
+			line += fmt.Sprintf("<br>[%s](%s)", change.Rule, finding.HelpURL("", finding.HelpPage(change.Rule)))
+		}
 		if at := change.At.String(); at != "" {
 			line += "<br><sub>" + text(at) + "</sub>"
 		}

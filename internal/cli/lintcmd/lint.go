@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diff"
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/git"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
@@ -471,34 +470,29 @@ func fails(s report.Summary, threshold string) bool {
 
 // base opens the repository as it was in a revision.
 func (o *lintOptions) base(ctx context.Context, r *env.Repository) (*lint.Base, error) {
-	g := &git.Repo{Dir: r.Dir}
-	defer o.AtExit(func() { g.Close() })()
-	defer g.Close()
-	rev, err := g.Base(ctx, o.newFromRev)
-	if err != nil {
-		return nil, fmt.Errorf("--new-from-rev: %w", err)
-	}
-	changed, err := g.Changed(ctx, rev)
-	if err != nil {
-		return nil, fmt.Errorf("--new-from-rev: %w", err)
-	}
-	old := map[string][]byte{}
-	for _, file := range changed {
-		src, err := g.File(ctx, rev, file)
-		switch {
-		case err == nil:
-			old[file] = src
-		case errors.Is(err, fs.ErrNotExist):
-			old[file] = nil
-		case errors.Is(err, git.ErrTooLarge): // so large that it is refused, as it was then
-			old[file] = make([]byte, repo.MaxFileSize+1)
-		default:
-			return nil, fmt.Errorf("--new-from-rev: %w", err)
-		}
-	}
-	base, err := repo.Open(lint.Overlay(r.FS, old), repo.Options{Layout: r.Layout()})
+	g, end := history(o.Env, r)
+	defer end()
+	t, err := tree(ctx, g, "--new-from-rev", o.newFromRev, g.Base)
 	if err != nil {
 		return nil, err
 	}
-	return &lint.Base{Repo: base, Changed: changed}, nil
+	defer t.Close()
+	changed, err := t.Changed(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("--new-from-rev: %w", err)
+	}
+	old, new, err := workTree(o.Env, r, t, changed)
+	if err != nil {
+		return nil, fmt.Errorf("--new-from-rev: %w", err)
+	}
+	return &lint.Base{Repo: old.Repo, Changed: changed, Compare: func(ctx context.Context) ([]*finding.Finding, []*finding.Problem, error) {
+		found, sides, err := diff.Findings(ctx, old, new, changed, r.Config)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, resource := range sides.Old.Resources {
+			o.Secrets.Add(redact.Data(resource.Object)...)
+		}
+		return found, sides.Before, nil
+	}}, nil
 }

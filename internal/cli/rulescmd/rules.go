@@ -54,11 +54,13 @@ type ruleJSON struct {
 	finding.RuleInfo
 	Scope   string `json:"scope"`
 	General bool   `json:"general"`
-	Help    string `json:"help"`
+	// Compares is whether it needs a base.
+	Compares bool   `json:"compares"`
+	Help     string `json:"help"`
 }
 
 func asJSON(r *policy.Rule) ruleJSON {
-	return ruleJSON{r.RuleInfo, r.Scope, r.General, r.HelpPage()}
+	return ruleJSON{r.RuleInfo, r.Scope, r.General, r.Compares, r.HelpPage()}
 }
 
 func (o *options) list() error {
@@ -102,6 +104,9 @@ func (o *options) show(name string) error {
 	o.Infof("severity %s, in strict mode %s; since %s", r.Severity, r.Strict, r.Since)
 	if r.Fix != "" {
 		o.Infof("lint --fix: %s", r.Fix)
+	}
+	if r.Compares {
+		o.Infof("Checks a change: reported by lint --new-from-rev REV and by diff, not without a base. Files below base/ are those before it.")
 	}
 	o.Infof("\n%s", ui.Trusted(r.Description))
 	if r.Remediation != "" {
