@@ -44,6 +44,14 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	visited, untracked := make(map[string]bool, len(t.entries)), false
+	if err := r.private.workTree(ctx, func(name string) {
+		_, inTree := t.entries[name]
+		visited[name] = inTree
+		untracked = untracked || !inTree && index[name] == nil
+	}); err != nil {
+		return nil, err
+	}
 	var files []string
 	known, links := make(map[string]bool, len(t.entries)), map[string]bool{}
 	for name, in := range t.entries {
@@ -54,7 +62,7 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if r.beyondLink(name, links) {
+		if !visited[name] && r.beyondLink(name, links) {
 			files = append(files, name)
 			continue
 		}
@@ -66,14 +74,14 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 			files = append(files, name)
 		}
 	}
-	if err := r.private.workTree(ctx); err != nil {
-		return nil, err
+	var added []string
+	if untracked { // whether Git ignores them, only Git can say
+		others, err := r.run(ctx, maxList, "ls-files", "-z", "--others", "--exclude-standard")
+		if err != nil {
+			return nil, err
+		}
+		added = strings.Split(string(others), "\x00")
 	}
-	untracked, err := r.run(ctx, maxList, "ls-files", "-z", "--others", "--exclude-standard")
-	if err != nil {
-		return nil, err
-	}
-	added := strings.Split(string(untracked), "\x00")
 	for name := range index {
 		added = append(added, name)
 	}

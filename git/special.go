@@ -102,9 +102,9 @@ func (s *special) objects(dir string) error {
 	return nil
 }
 
-// workTree checks what git reads when it lists the files that it does not track: .gitignore of each directory, and what tells a
-// repository in a subdirectory (setup.c, is_git_directory).
-func (p *private) workTree(ctx context.Context) error {
+// workTree visits the files of the work tree, those behind links to directories excepted. It checks what git reads when it lists the files
+// that it does not track: .gitignore of each directory, and what tells a repository in a subdirectory (setup.c, is_git_directory).
+func (p *private) workTree(ctx context.Context, visit func(name string)) error {
 	s := &special{ctx: ctx, seen: map[string]bool{}}
 	for dir := p.cwd; dir != p.top && dir != filepath.Dir(dir); {
 		dir = filepath.Dir(dir)
@@ -112,12 +112,16 @@ func (p *private) workTree(ctx context.Context) error {
 			return err
 		}
 	}
+	root := strings.TrimSuffix(p.cwd, string(filepath.Separator)) + string(filepath.Separator)
 	return filepath.WalkDir(p.cwd, func(name string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
 			return nil // git reports what it cannot open
+		}
+		if !d.IsDir() && d.Name() != ".git" {
+			visit(filepath.ToSlash(strings.TrimPrefix(name, root)))
 		}
 		switch {
 		case d.Name() == ".gitignore" && !d.Type().IsRegular():
