@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"text/template"
@@ -29,7 +30,7 @@ func render(o *Operator, suffix string, values map[string]any) (string, error) {
 		return "", err
 	}
 	var b bytes.Buffer
-	err = t.Execute(&b, map[string]any{"Chart": map[string]any{"Name": "shop"}, "Values": values})
+	err = t.Execute(&b, map[string]any{"Chart": map[string]any{"Name": "shop"}, "Release": map[string]any{"Namespace": "default"}, "Values": values})
 	return b.String(), err
 }
 
@@ -82,7 +83,7 @@ func checkGenerated(t *testing.T, o *Operator, text string) {
 				}
 			}
 		}
-		if found == 0 {
+		if found == 0 && len(o.Kinds) > 0 {
 			t.Errorf("nothing of %s", o.Name)
 		}
 	}
@@ -288,6 +289,9 @@ func TestTemplateSizes(t *testing.T) {
 				fmt.Sprintf(" repl-backlog-size %vmb\n", want.Backlog),
 			}
 			switch o.Name {
+			case "statefulset":
+				text = strings.ReplaceAll(text, "- --", "- ") // arguments of redis-server
+				lines = append(lines, fmt.Sprintf("PeriodSeconds: %v\n", 3*want.GraceSeconds), fmt.Sprintf("failureThreshold: %v\n", 60+math.Ceil(want.LoadSeconds/5)), fmt.Sprintf("sizeLimit: %vMi\n", want.EmptyDir))
 			case "opstree":
 				lines = append(lines, fmt.Sprintf("PeriodSeconds: %v\n", max(120, want.GraceSeconds)), fmt.Sprintf("failureThreshold: %v\n", 6+math.Ceil(want.LoadSeconds/10)))
 			case "freshworks":
@@ -329,6 +333,12 @@ func TestTemplateNames(t *testing.T) {
 			case "ConfigMap":
 				want += "-config"
 			}
+			if made := (Object{r["kind"].(string), got}); len(o.Kinds) == 0 && slices.Contains(names.Objects, made) {
+				continue // what a template without an operator makes is all there is
+			}
+			if len(o.Kinds) == 0 && r["kind"] == "StatefulSet" && strings.HasPrefix(got, want+"-") {
+				continue // one for each replica
+			}
 			if got != want {
 				t.Errorf("%s: %s %s, want %s", o.Name, r["kind"], got, want)
 			}
@@ -358,7 +368,7 @@ func TestTemplateMaxmemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found := regexp.MustCompile(`(?m)^ +(?:- )?maxmemory (.*)`).FindAllStringSubmatch(text, -1)
+			found := regexp.MustCompile(`(?m)^ +(?:- (?:--)?)?maxmemory (.*)`).FindAllStringSubmatch(text, -1)
 			for _, got := range found {
 				if got[1] != want {
 					t.Errorf("%s: %s: got %v, want %s", o.Name, memory, got, want)

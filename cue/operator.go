@@ -201,6 +201,8 @@ type Request struct {
 	Port      int    // 0 is 6379
 	Version   string // of the operator; "" is its first
 	Sentinels int    // 0 is 3
+
+	SentinelSet string // the Redis whose sentinels watch this one; "" for sentinels of its own
 }
 
 // Names is what a resource and everything around it is called.
@@ -277,6 +279,7 @@ func (o *Operator) computeNames(r Request) (Names, error) {
 	defer done()
 	v := lookup(schema, "#Names").Unify(asValue(map[string]any{
 		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version, "sentinels": r.Sentinels,
+		"sentinelSet": r.SentinelSet,
 	}))
 	var messages []string
 	if err := lookup(v, "problems").Decode(&messages); err != nil {

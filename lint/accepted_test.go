@@ -36,7 +36,7 @@ func TestScaffoldedRuns(t *testing.T) {
 					}
 				}
 				_, err := server.Try("SET", "key", "value")
-				rejects := profile == "queue" || profile == "store" || operator == "opstree" && profile != "cache"
+				rejects := profile == "queue" || profile == "store" || (operator == "opstree" || operator == "statefulset") && profile != "cache"
 				if rejected := err != nil && strings.Contains(err.Error(), "NOREPLICAS"); rejected != rejects {
 					t.Errorf("%s, profile %q: a write without replicas: %v", operator, profile, err)
 				}
@@ -97,6 +97,16 @@ func generatedConfig(t *testing.T, operator, profile, memory string) []string {
 			list, _ := cue.At(object, "spec", "redis", "customConfig").([]any)
 			for _, line := range list {
 				lines = append(lines, fmt.Sprint(line))
+			}
+			args, _ := cue.At(object, "spec", "template", "spec", "containers", "0", "args").([]any)
+			if object["kind"] == "StatefulSet" && len(lines) == 0 { // the same for each replica
+				for _, arg := range args {
+					if name, ok := strings.CutPrefix(fmt.Sprint(arg), "--"); ok {
+						lines = append(lines, name)
+					} else {
+						lines[len(lines)-1] += fmt.Sprintf(" %q", arg)
+					}
+				}
 			}
 			if text, _ := cue.At(object, "data", "redis-additional.conf").(string); text != "" {
 				lines = append(lines, strings.Split(strings.TrimSpace(text), "\n")...)

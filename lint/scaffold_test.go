@@ -29,7 +29,7 @@ func TestScaffolded(t *testing.T) {
 	}
 	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "64Mi", "100Mi", "8Gi"}
 	for i := range 60 {
-		strict, operator := i%2 == 0, cue.GeneratedNames()[i/2%3]
+		strict, operator := i%2 == 0, cue.GeneratedNames()[i/2%len(cue.GeneratedNames())]
 		archive := []txtar.File{{Name: cue.ConfigFile, Data: []byte(fmt.Sprintf("strict: %v\noperator:\n  name: %s\n  namespace: redis-operator\n", strict, operator))}}
 		r, config := open(t, archive)
 		app := fmt.Sprintf("app%d", i)

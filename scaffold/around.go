@@ -285,6 +285,10 @@ func (s *surroundings) fitArgo(p *Plan, files map[string][]byte) {
 	if dir == own || dir == "." {
 		return
 	}
+	if files[own+"/redis-operator.yaml"] == nil { // nothing to install
+		delete(files, own+"/.gitkeep")
+		return
+	}
 	files[path.Join(dir, "redis-operator.yaml")] = files[own+"/redis-operator.yaml"]
 	s.beside[path.Join(dir, "redis-operator.yaml")] = true
 	delete(files, own+"/redis-operator.yaml")
@@ -297,12 +301,13 @@ func (s *surroundings) fitFlux(p *Plan, files map[string][]byte) (next []string)
 	const application = "platform-applications/redis-operator.yaml"
 	own := files[application]
 	delete(files, application)
+	delete(files, "platform-applications/.gitkeep")
 	delete(files, "argocd-root.yaml")
 	replaceIn(files, "README.md", "deployed by Argo CD", "deployed by Flux")
 	replaceIn(files, "README.md", "| `platform-applications/` | the Argo CD Applications of the platform |\n", "")
 	replaceIn(files, "README.md", "\n\nFirst set the URL of this repository in `argocd-root.yaml` and `platform-applications/*.yaml`, then apply\n`argocd-root.yaml` once manually.", "")
 	p.Notes = append(p.Notes, "the repository uses Flux, so nothing of Argo CD is added")
-	if len(s.installed) > 0 {
+	if len(s.installed) > 0 || own == nil {
 		return nil
 	}
 	if len(s.flux) == 0 {

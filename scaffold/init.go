@@ -138,6 +138,13 @@ func skeletonFiles(o *cue.Operator) (map[string][]byte, error) {
 	if own["platform-applications/redis-operator.yaml"] != nil {
 		maps.DeleteFunc(files, func(name string, _ []byte) bool { return strings.HasPrefix(name, "platform/") })
 	}
+	if len(o.Kinds) == 0 { // nothing to install
+		maps.DeleteFunc(files, func(name string, _ []byte) bool {
+			return strings.HasPrefix(name, "platform/") || name == "platform-applications/redis-operator.yaml"
+		})
+		files["platform-applications/.gitkeep"] = []byte{} // for argocd-root.yaml
+		replaceIn(files, "README.md", "| `platform/` | shared components: the Redis operator |\n", "")
+	}
 	maps.Copy(files, own)
 	config, err := cue.ConfigTemplate()
 	if err != nil {

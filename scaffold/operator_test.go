@@ -100,6 +100,8 @@ func TestGeneratorOfAnotherOperator(t *testing.T) {
 	for name, tt := range map[string]struct{ generator, operator, configuration, want, note string }{
 		"the same":           {"kind: RedisFailover\n", "spotahome", "", "generators/resources/redis.yaml", ""},
 		"another kind":       {"kind: RedisFailover\n", "opstree", "", "built-in redis.yaml", "creates a RedisFailover of another operator"},
+		"of an operator":     {"kind: RedisFailover\n", "statefulset", "", "built-in redis.yaml", "creates a RedisFailover of another operator"},
+		"workloads":          {"kind: StatefulSet\n", "statefulset", "", "generators/resources/redis.yaml", ""},
 		"in configuration":   {"kind: RedisFailover\n", "", "operator: {name: opstree}\n", "built-in redis.yaml", "creates a RedisFailover of another operator"},
 		"no group":           {"kind: RedisFailover\n", "freshworks", "", "built-in redis.yaml", "does not set the label redis-failover.freshworks.com/operator-group"},
 		"no operator's kind": {"kind: StatefulSet\n", "opstree", "", "generators/resources/redis.yaml", ""},

@@ -32,7 +32,7 @@ func operatorNamespace(config *cue.Config, installed []instance.Installation, op
 
 // otherOperator notes that the repository installs an operator of the same kind that is not the one this Redis is written for.
 func (s *resource) otherOperator(p *Plan) error {
-	if !s.redis {
+	if !s.redis || len(s.operator.Kinds) == 0 {
 		return nil
 	}
 	operators, err := cue.Operators()
@@ -107,6 +107,11 @@ func kindsOf(operator *cue.Operator) *regexp.Regexp {
 	for _, k := range operator.Kinds {
 		kinds = append(kinds, regexp.QuoteMeta(k.Kind))
 	}
+	if len(kinds) == 0 { // nobody runs it: the workloads of the template
+		for _, scheme := range operator.Schemes() {
+			kinds = append(kinds, regexp.QuoteMeta(scheme.Kind))
+		}
+	}
 	return regexp.MustCompile(`(?m)^kind:\s*["']?(` + strings.Join(kinds, "|") + `)\b`)
 }
 
@@ -122,6 +127,12 @@ func (s *resource) protection(p *Plan) error {
 		if policy == s.operatorNamespace && s.changed["networkPolicy"] != "" {
 			p.Notes = append(p.Notes, "the NetworkPolicy allows pods in the same namespace and in the operator namespace "+quoted(policy)+
 				"; add other namespaces with clients to it, or set networkPolicy to \"\" to omit it")
+		}
+		return nil
+	}
+	if len(s.operator.Kinds) == 0 { // its sentinels know pods by their names, which nobody else has
+		if s.config.Strict {
+			p.Notes = append(p.Notes, "strict mode requires a NetworkPolicy; set networkPolicy to another namespace that may connect, such as that of Prometheus")
 		}
 		return nil
 	}

@@ -277,6 +277,7 @@ func (s *resource) prepare(ctx context.Context, deps Deps) error {
 	collect(s.resolve())
 	if s.redis {
 		of.Sentinels = count(s.values["sentinels"])
+		of.SentinelSet, _ = s.values["sentinelsOf"].(string)
 		s.names, _ = s.operator.Names(of) // the same problems
 	}
 	env := s.example.key("env")
@@ -747,7 +748,7 @@ func (s *resource) next(p *Plan) error {
 		p.Next = append(p.Next, fmt.Sprintf("make sure that the secret store %q has the key %q", s.req.Auth.Store, s.req.Auth.Key))
 	}
 	if s.redis {
-		if len(s.installed) == 0 && !s.config.NamesOperator() {
+		if len(s.installed) == 0 && !s.config.NamesOperator() && len(s.operator.Kinds) > 0 {
 			way := "redis-gitops init" // a command to be copied
 			if s.operator.Name != cue.DefaultOperator() {
 				way += " --operator " + s.operator.Name
