@@ -145,7 +145,9 @@ func (c *Cluster) start(ctx context.Context) error {
 		"--service-account-private-key-file="+c.file("sa.key"), "--use-service-account-credentials=false",
 		"--controllers=deployment-controller,replicaset-controller,statefulset-controller,endpoints-controller,endpointslice-controller,"+
 			"garbage-collector-controller,namespace-controller,persistentvolume-binder-controller,disruption-controller,"+
-			"serviceaccount-controller,job-controller"); err != nil {
+			"serviceaccount-controller,root-ca-certificate-publisher-controller,job-controller",
+		// The certificate that the API server made for itself, with the authority that signed it.
+		"--root-ca-file="+filepath.Join(c.file("certificates"), "apiserver.crt")); err != nil {
 		return err
 	}
 	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"),

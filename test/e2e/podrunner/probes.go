@@ -22,6 +22,28 @@ func (w *worker) startProbes(ctx context.Context, s *state, pid int, exited <-ch
 			helpers.Go(func() { w.probe(ctx, s, pid, p, result) })
 		}
 	}
+	if p := s.spec.StartupProbe; p != nil {
+		starting, started := context.WithCancel(ctx)
+		helpers.Go(func() {
+			defer started()
+			w.probe(starting, s, pid, p, func(ok bool, why string) {
+				if ok {
+					started()
+				} else {
+					w.restart(s, pid, exited, why)
+				}
+			})
+			if ctx.Err() == nil {
+				w.startOthers(s, pid, exited, begin)
+			}
+		})
+		return
+	}
+	w.startOthers(s, pid, exited, begin)
+}
+
+// startOthers starts the probes of a container that has started.
+func (w *worker) startOthers(s *state, pid int, exited <-chan struct{}, begin func(*v1.Probe, func(bool, string))) {
 	begin(s.spec.ReadinessProbe, func(ok bool, why string) {
 		if !ok {
 			w.event(v1.EventTypeWarning, "Unhealthy", "Readiness probe failed: "+why)
@@ -36,13 +58,18 @@ func (w *worker) startProbes(ctx context.Context, s *state, pid int, exited <-ch
 	})
 	begin(s.spec.LivenessProbe, func(ok bool, why string) {
 		if !ok {
-			slog.Info("liveness: the container is restarted", "pod", w.name(), "container", s.spec.Name, "output", why)
-			w.event(v1.EventTypeWarning, "Unhealthy", "Liveness probe failed: "+why)
-			over := make(chan struct{})
-			close(over)
-			w.shut(pid, exited, over)
+			w.restart(s, pid, exited, why)
 		}
 	})
+}
+
+// restart ends a container that a probe has found dead.
+func (w *worker) restart(s *state, pid int, exited <-chan struct{}, why string) {
+	slog.Info("liveness: the container is restarted", "pod", w.name(), "container", s.spec.Name, "output", why)
+	w.event(v1.EventTypeWarning, "Unhealthy", "Liveness probe failed: "+why)
+	over := make(chan struct{})
+	close(over)
+	w.shut(pid, exited, over)
 }
 
 // A probe that succeeded waits for some periods: the scripts of thirty pods take a core otherwise.

@@ -83,6 +83,10 @@ func (w *worker) volume(ctx context.Context, v v1.Volume) (string, error) {
 			return "", err
 		}
 		return dir, writeFiles(dir, s.Data, v.Secret.Items, v.Secret.DefaultMode)
+	case v.DownwardAPI != nil:
+		return dir, w.writeLabels(dir, v.DownwardAPI.Items)
+	case v.Projected != nil:
+		return dir, w.project(ctx, dir, *v.Projected)
 	case v.HostPath != nil:
 		return v.HostPath.Path, nil
 	case v.PersistentVolumeClaim != nil:
@@ -234,7 +238,8 @@ func command(spec v1.Container, env []string) []string {
 		out = append(out, expansion.Expand(word, expand))
 	}
 	if len(out) == 0 {
-		out = []string{"sleep", "infinity"}
+		// The first process of a container is not ended by a signal that it does not handle.
+		out = []string{"sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"}
 	}
 	return out
 }
