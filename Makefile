@@ -4,7 +4,7 @@
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck, Biome
 # make vulnerabilities, make release   see below
-.PHONY: test-all vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck biome bench tools clients
+.PHONY: test-all engines vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck biome bench tools clients
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -105,13 +105,14 @@ clients:
 	@sh scripts/install-tools.sh redis-server redis-sentinel python3-redis ruby-redis ruby-sidekiq nodejs npm
 	@test -d internal/clientcheck/node_modules/ioredis || (cd internal/clientcheck && npm install --no-save --no-audit --no-fund ioredis@5.4.1)
 
-# internal/helmcheck and internal/sarifcheck are modules of their own: real Helm, the API server's validation and the
-# schema of SARIF stay out of the tool. internal/cli waits for servers and processes most of its time, so a third package runs
+# internal/celcheck, internal/helmcheck and internal/sarifcheck are modules of their own: the API server's CEL and validation, real Helm
+# and the schema of SARIF stay out of the tool. internal/cli waits for servers and processes most of its time, so a third package runs
 # beside it.
 short = -short
 test: tools vet
 	go test -vet=off $(short) -p 3 -timeout 40m ./internal/cli ./lint ./rdb/importer ./wasm ./...
 	cd internal/helmcheck && go vet ./... && go test -vet=off ./...
+	cd internal/celcheck && go vet ./... && go test -vet=off $(short) ./...
 	cd internal/sarifcheck && go vet ./... && go test -vet=off ./...
 	@$(MAKE) clients || echo "some client libraries are not to be had here: tests of them are skipped"
 	cd internal/clientcheck && go vet ./... && go test -vet=off ./...
@@ -150,6 +151,15 @@ integration-rdb:
 	sh scripts/rdb-servers.sh .cache/servers
 	go vet -tags integration ./internal/rdbmatrix
 	go test -tags integration -count=1 -timeout 20m -v ./internal/rdbmatrix
+
+# Exported rules under the engines themselves, which are built from the module proxy into .cache/engines: on every example of every rule
+# they find what lint finds.
+engines:
+	@mkdir -p .cache/engines
+	@for m in github.com/open-policy-agent/opa@v1.22.2 github.com/open-policy-agent/conftest@v0.68.2 github.com/open-policy-agent/gatekeeper/v3/cmd/gator@v3.23.1; do \
+		name=$$(basename $${m%@*}); test -x .cache/engines/$$name || GOBIN=$(CURDIR)/.cache/engines go install $$m || exit 1; done
+	go vet -tags integration ./policy/export
+	ENGINES=$(CURDIR)/.cache/engines go test -tags integration -count=1 -timeout 20m -v -run TestEngines ./policy/export
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo

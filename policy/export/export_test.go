@@ -386,7 +386,7 @@ func TestExcludedNamespaces(t *testing.T) {
 }
 
 func TestExportUnknown(t *testing.T) {
-	if _, err := Rules(Options{Format: "gatekeper"}); err == nil || err.Error() != `unknown format "gatekeper"; one of "conftest", "gatekeeper", "opa"; did you mean "gatekeeper"?` {
+	if _, err := Rules(Options{Format: "gatekeper"}); err == nil || err.Error() != `unknown format "gatekeper"; one of "conftest", "gatekeeper", "kyverno", "opa", "vap"; did you mean "gatekeeper"?` {
 		t.Errorf("error %v", err)
 	}
 }

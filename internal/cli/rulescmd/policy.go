@@ -1,15 +1,11 @@
 package rulescmd
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,26 +26,35 @@ Examples:
   redis-gitops policy export --format conftest policies
   redis-gitops rules    # list the rules`
 
-const exportHelp = `Export the rules for single resources to another policy engine: the same Rego,
-with the severities from this repository's configuration. Rules for the
-repository as a whole depend on data that only lint has, and are omitted.
+const exportHelp = `Export the rules for single resources to another policy engine, with the
+severities from this repository's configuration. Rules for the repository as a
+whole depend on data that only lint has, and are omitted.
+
+conftest, OPA and Gatekeeper evaluate the same Rego. Kubernetes itself (vap) and
+Kyverno evaluate the rules in CEL, translated from the Rego for each kind of
+custom resource. README.md in DIR lists the rules that CEL cannot express.
 
 Suppressions by annotation, and entries of "ignore" in the configuration without
 a path, are exported too. Suppressions in comments or by file path are not
 available to other engines.
 
 DIR is a new directory with a README.md, or a new file that ends with .tar.gz.
+With --oci it is an OCI image layout, tagged latest.
 
 Examples:
   redis-gitops policy export --format conftest DIR      # conftest test --policy DIR/policy --data DIR/data manifests
   redis-gitops policy export --format gatekeeper DIR    # kubectl apply -f DIR/templates, and then -f DIR/constraints
   redis-gitops policy export --format opa DIR           # opa eval -b DIR -i manifest.json data.redisgitops.main.resource
-  redis-gitops policy export --format opa bundle.tar.gz`
+  redis-gitops policy export --format opa bundle.tar.gz
+  redis-gitops policy export --format vap DIR           # kubectl apply -f DIR/policies, and then -f DIR/bindings
+  redis-gitops policy export --format kyverno DIR       # kubectl apply -f DIR/policies
+  redis-gitops policy export --oci DIR                  # oras cp --from-oci-layout DIR:latest REGISTRY/policies:latest`
 
 // exportOptions are those of policy export.
 type exportOptions struct {
 	*env.Env
 	export.Options
+	OCI bool
 }
 
 // NewPolicy returns the command policy.
@@ -57,12 +62,13 @@ func NewPolicy(e *env.Env) *cobra.Command {
 	c := &cobra.Command{Use: "policy", Short: "Export lint rules to other policy engines", Long: policyHelp, Args: flags.Subcommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	o := &exportOptions{Env: e}
 	sub := &cobra.Command{
-		Use: "export DIR", Short: "Export the rules for conftest, OPA or Gatekeeper", Long: exportHelp, Args: flags.FromUse,
+		Use: "export DIR", Short: "Export the rules for another policy engine", Long: exportHelp, Args: flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
 	f := sub.Flags()
 	f.StringVar(&o.Format, "format", "conftest", strings.Join(export.Formats(), ", "))
 	f.BoolVar(&o.Strict, "strict", false, "use the rules and severities of strict mode")
+	f.BoolVar(&o.OCI, "oci", false, "write an OCI image layout, to push to a registry")
 	f.StringArrayVar(&o.ExcludedNamespaces, "exclude-namespace", nil, "accept all objects in this namespace; may be repeated")
 	flags.Complete(sub, "format", export.Formats())
 	c.AddCommand(sub)
@@ -95,9 +101,19 @@ func (o *exportOptions) run(ctx context.Context, dir string) error {
 			o.Ignore = append(o.Ignore, export.Ignored{Rule: i.Rule, Resource: i.Resource, Until: i.Until})
 		}
 	}
+	if export.InCEL(o.Format) {
+		if o.Kinds, err = export.Kinds(operators, charge.Operator, charge.Version); err != nil {
+			return err
+		}
+	}
 	files, err := export.Rules(o.Options)
 	if err != nil {
 		return err
+	}
+	if o.OCI {
+		if files, err = export.OCI(o.Format, files); err != nil {
+			return err
+		}
 	}
 	if strings.HasSuffix(dir, archiveSuffix) {
 		err = writeArchive(dir, files)
@@ -114,24 +130,12 @@ func (o *exportOptions) run(ctx context.Context, dir string) error {
 // archiveSuffix is that of a file that is written in place of a directory.
 const archiveSuffix = ".tar.gz"
 
-// writeArchive writes files as a gzipped tar, which is what OPA calls a bundle; the same files are the same bytes.
+// writeArchive writes files as a gzipped tar.
 func writeArchive(name string, files []policy.Module) error {
 	if _, err := os.Lstat(name); err == nil {
 		return fmt.Errorf("%s already exists; pass a new file", name)
 	}
-	return atomicfile.Write(name, func(w io.Writer) error {
-		zipped := gzip.NewWriter(w)
-		archive := tar.NewWriter(zipped)
-		for _, f := range slices.SortedFunc(slices.Values(files), func(a, b policy.Module) int { return strings.Compare(a.File, b.File) }) {
-			if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.File, Mode: 0o644, Size: int64(len(f.Source)), Format: tar.FormatPAX}); err != nil {
-				return err
-			}
-			if _, err := io.WriteString(archive, f.Source); err != nil {
-				return err
-			}
-		}
-		return errors.Join(archive.Close(), zipped.Close())
-	})
+	return atomicfile.Write(name, func(w io.Writer) error { return export.Archive(w, files) })
 }
 
 // writeModules writes files below a directory.

@@ -1,0 +1,241 @@
+//go:build integration
+
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/policy/opa"
+)
+
+// numbered is the annotation by which an engine's answer says which object it is about.
+const numbered = "example.redis-gitops.io/number"
+
+// TestEngines holds the exports against the engines themselves, which `make engines` builds into ENGINES: on every example of every rule they
+// find what lint finds. With a suppression that has a reason they find less, and with one that has none the same.
+func TestEngines(t *testing.T) {
+	engines := os.Getenv("ENGINES")
+	if engines == "" {
+		t.Skip("ENGINES is not set; use make engines")
+	}
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]any{"strict": true, "operator": map[string]any{"name": "spotahome", "version": "1.2.4", "namespace": "operator", "title": "spotahome"},
+		"options": map[string]any{}, "foreignFields": map[string]any{"spec.haproxy": "freshworks-oss"}}
+	var on []*policy.Rule
+	for _, r := range rules {
+		if r.Scope == policy.ScopeResource && r.Strict != policy.Off {
+			on = append(on, r)
+		}
+	}
+	engine, err := opa.Engine{}.Compile(policy.Options{Rules: on, Settings: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	manifests := filepath.Join(dir, "manifests")
+	var want []map[string]bool
+	total, suppressed := 0, 0
+	objects := exampleResources(t, rules)
+	for i := 0; i < len(objects); i++ {
+		object := objects[i]
+		metadata, ok := object["metadata"].(map[string]any)
+		if !ok || metadata["name"] == nil {
+			objects = slices.Delete(objects, i, i+1) // no cluster has such an object
+			i--
+			continue
+		}
+		annotations, _ := metadata["annotations"].(map[string]any)
+		if annotations == nil {
+			annotations = map[string]any{}
+			metadata["annotations"] = annotations
+		}
+		value, err := opa.Engine{}.Values().Value(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		violations, err := engine.Resource(t.Context(), value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for n, v := range violations {
+			category, name, _ := strings.Cut(v.Rule, "/")
+			switch (i + n) % 4 {
+			case 0:
+				annotations["ignore.redis-gitops.io/"+category+"."+name] = "accepted here; until=2999-01-31"
+			case 1:
+				annotations["ignore.redis-gitops.io/"+category+"."+name] = "until=2999-01-31" // without a reason
+			}
+		}
+		for _, v := range violations {
+			key := "ignore.redis-gitops.io/" + strings.Replace(v.Rule, "/", ".", 1)
+			if text, _ := annotations[key].(string); strings.HasPrefix(text, "accepted") {
+				suppressed++
+				continue
+			}
+			found[v.Rule+" "+v.Message] = true
+		}
+		total += len(found)
+		annotations[numbered] = strconv.Itoa(i)
+		want = append(want, found)
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeTest(t, filepath.Join(manifests, strconv.Itoa(i)+".yaml"), string(text))
+	}
+	t.Logf("%d objects, %d findings, %d more are suppressed", len(objects), total, suppressed)
+	for _, format := range []string{"conftest", "opa", "gatekeeper"} {
+		files, err := Rules(Options{Format: format, Rules: rules, Strict: true, Settings: settings})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := filepath.Join(dir, format)
+		for _, f := range files {
+			writeTest(t, filepath.Join(out, f.File), f.Source)
+		}
+		got := map[string]func(*testing.T, string, string, string, int) []map[string]bool{"conftest": runConftest, "opa": runOPA, "gatekeeper": runGator}[format](t, engines, out, manifests, len(objects))
+		differ := 0
+		for i := range want {
+			if !sameKeys(got[i], want[i]) {
+				if differ++; differ < 4 {
+					t.Errorf("%s: %v: got\n%v\nwant\n%v", format, objects[i]["metadata"], keysOfTest(got[i]), keysOfTest(want[i]))
+				}
+			}
+		}
+		t.Logf("%s: %d objects, %d differences", format, len(want), differ)
+	}
+}
+
+func sameKeys(a, b map[string]bool) bool { return slices.Equal(keysOfTest(a), keysOfTest(b)) }
+
+func keysOfTest(m map[string]bool) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func writeTest(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// output runs an engine. It fails where it finds something, so that only what it prints tells.
+func output(t *testing.T, program string, args ...string) []byte {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), program, args...)
+	var stderr strings.Builder
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if len(out) == 0 {
+		t.Fatalf("%s: %v\n%s", program, err, stderr.String())
+	}
+	return out
+}
+
+func blank(n int) []map[string]bool {
+	out := make([]map[string]bool, n)
+	for i := range out {
+		out[i] = map[string]bool{}
+	}
+	return out
+}
+
+// line is a message of an export as the rule and the message of the violation.
+func line(message string) string {
+	message, _, _ = strings.Cut(message, "\n")
+	i := strings.LastIndex(message, " [")
+	return strings.TrimSuffix(message[i+2:], "]") + " " + message[:i]
+}
+
+func number(t *testing.T, file string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(file), ".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func runConftest(t *testing.T, engines, dir, manifests string, n int) []map[string]bool {
+	type result struct{ Msg string }
+	var files []struct {
+		Filename           string
+		Failures, Warnings []result
+	}
+	text := output(t, filepath.Join(engines, "conftest"), "test", "--policy", dir+"/policy", "--data", dir+"/data", "--output", "json", manifests)
+	if err := json.Unmarshal(text, &files); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	got := blank(n)
+	for _, f := range files {
+		for _, r := range append(f.Failures, f.Warnings...) {
+			got[number(t, f.Filename)][line(r.Msg)] = true
+		}
+	}
+	return got
+}
+
+func runOPA(t *testing.T, engines, dir, manifests string, n int) []map[string]bool {
+	var answer struct {
+		Result []struct {
+			Path   string
+			Error  any
+			Result [][]any
+		}
+	}
+	text := output(t, filepath.Join(engines, "opa"), "exec", "--bundle", dir, "--decision", "redisgitops/main/resource", manifests)
+	if err := json.Unmarshal(text, &answer); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	got := blank(n)
+	for _, f := range answer.Result {
+		if f.Error != nil {
+			t.Fatalf("%s: %v", f.Path, f.Error)
+		}
+		for _, pair := range f.Result {
+			got[number(t, f.Path)][fmt.Sprint(pair[0], " ", pair[1].(map[string]any)["message"])] = true
+		}
+	}
+	return got
+}
+
+func runGator(t *testing.T, engines, dir, manifests string, n int) []map[string]bool {
+	var results []struct {
+		Msg             string
+		ViolatingObject struct {
+			Metadata struct{ Annotations map[string]string }
+		}
+	}
+	text := output(t, filepath.Join(engines, "gator"), "test", "--filename", dir+"/templates", "--filename", dir+"/constraints", "--filename", manifests, "--output", "json")
+	if err := json.Unmarshal(text, &results); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	got := blank(n)
+	for _, r := range results {
+		got[number(t, r.ViolatingObject.Metadata.Annotations[numbered])][line(r.Msg)] = true
+	}
+	return got
+}
