@@ -63,7 +63,14 @@ lasts(days) if days[count(days) - 1] == ""
 lasts(days) if {
 	last := days[count(days) - 1]
 	regex.match(` + "`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`" + `, last)
-	time.now_ns() <= time.parse_ns("2006-01-02", last) + (((24 * 60) * 60) * 1000000000)
+	exists(last)
+	last >= time.format([time.now_ns(), "UTC", "2006-01-02"])
+}
+
+# exists says whether a day does, in a year of the same calendar: OPA has no time after 2262.
+exists(day) if {
+	year := ((to_number(substring(day, 0, 4)) + 200) % 400) + 1800
+	time.parse_ns("2006-01-02", sprintf("%d%s", [year, substring(day, 4, -1)]))
 }
 
 named("", _)
