@@ -1,6 +1,7 @@
 package cue
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -22,8 +23,9 @@ type Changes struct {
 
 // OperatorChanges is what changes of the resources of an operator do.
 type OperatorChanges struct {
+	Like     string       `json:"like,omitempty"`
 	Stateful []Stateful   `json:"stateful,omitempty"`
-	Changes  []ChangeRule `json:"changes"`
+	Changes  []ChangeRule `json:"changes,omitempty"`
 }
 
 // ChangeRule describes what happens when a field changes; the first that fits counts. See changes/schema.cue.
@@ -46,6 +48,7 @@ type Stateful struct {
 	Replicas   string   `json:"replicas"`
 	Sentinels  string   `json:"sentinels,omitempty"`
 	Image      string   `json:"image,omitempty"`
+	Version    string   `json:"version,omitempty"`
 	Valkey     []string `json:"valkey,omitempty"`
 	Kept       []string `json:"kept"`
 	Retained   []string `json:"retained"`
@@ -76,12 +79,9 @@ func KnownChanges() (*Changes, error) {
 	return &knownChanges.changes, knownChanges.err
 }
 
-// Of returns the facts about the resources of an operator: its own, and then those of the operator that it is a fork of.
+// Of returns the facts about the resources of an operator: its own, and then those of the operator that it is like, or a fork of.
 func (c *Changes) Of(o *Operator) OperatorChanges {
 	own := c.Operators[o.Name]
-	if o.Fork == "" {
-		return own
-	}
-	from := c.Operators[o.Fork]
-	return OperatorChanges{slices.Concat(own.Stateful, from.Stateful), slices.Concat(own.Changes, from.Changes)}
+	from := c.Operators[cmp.Or(own.Like, o.Fork)]
+	return OperatorChanges{Stateful: slices.Concat(own.Stateful, from.Stateful), Changes: slices.Concat(own.Changes, from.Changes)}
 }

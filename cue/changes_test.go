@@ -44,6 +44,13 @@ func TestChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	template, err := OperatorNamed("reclaim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(embedded.Of(template).Changes) != len(embedded.Operators["workload"].Changes) {
+		t.Error("the StatefulSets of Reclaim the Stack have other facts than any")
+	}
 	if own, all := len(embedded.Operators["freshworks"].Changes), len(embedded.Of(fork).Changes); own == 0 || all != own+len(embedded.Of(spotahome).Changes) {
 		t.Errorf("a fork has %d facts of its own and %d in all", own, all)
 	}
@@ -57,7 +64,7 @@ func changesOf(t *testing.T, files ...string) OperatorChanges {
 		t.Fatal(err)
 	}
 	facts := OperatorChanges{}
-	for name, into := range map[string]any{"stateful": &facts.Stateful, "changes": &facts.Changes} {
+	for name, into := range map[string]any{"like": &facts.Like, "stateful": &facts.Stateful, "changes": &facts.Changes} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

@@ -243,11 +243,8 @@ func (c *comparer) rules(m match) []*cue.ChangeRule {
 	}
 	names := c.redisOf(m)
 	if o := x.owners[i]; o != nil {
-		of := c.facts.Of(o.Operator)
-		add(of.Changes, kind)
-		if len(of.Changes) == 0 {
-			add(c.facts.General, "AnyRedis")
-		}
+		add(c.facts.Of(o.Operator).Changes, kind)
+		add(c.facts.General, "AnyRedis") // what of it is not known
 		return out
 	}
 	if len(names) == 0 {

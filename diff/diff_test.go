@@ -149,6 +149,8 @@ type plant struct {
 
 const spotahome, later, ot, plain = "spotahome spotahome 1.2.4", "spotahome spotahome 1.3.0", "opstree opstree 0.26.0", "workload workload 1"
 
+const al, kube, re = "alauda alauda 3.18.0", "kubedb kubedb 2026.7.10", "redis-enterprise redis-enterprise 7.22.0"
+
 var planted = []plant{
 	// RedisFailover
 	{later, "", "replicas: 3 # redis => replicas: 5", "info live spec.redis.replicas"},
@@ -244,6 +246,41 @@ var planted = []plant{
 	{ot, "", ", maxmemory 200mb => ", "warning later spec.redisConfig.dynamicConfig.maxmemory"},
 	{ot, "", "save 60 1 => save 90 1", "warning later data[redis-additional.conf]"},
 	{ot, "", "redisSecret: {name: shop-password => redisSecret: {name: other", "warning roll spec.kubernetesConfig.redisSecret.name [auth/rotation-needs-plan]"},
+
+	// Alauda
+	{al, "", "image: redis:7.2.4 => image: redis:6.2.14", "error stuck spec.redis.image [op/rdb-unreadable]"},
+	{al, "", "image: redis:7.2.4 => image: redis:7.2.3", "warning roll spec.redis.image [op/image-downgrade]"},
+	{al, "", "replicas: 3 # sentinel => replicas: 1", "warning roll-sentinels spec.sentinel.replicas [ha/quorum-lowered]"},
+	{al, "", "quorum: 2 => quorum: 1", "info live spec.sentinel.quorum [ha/quorum-lowered]"},
+	{al, "", "replicas: 5 => replicas: 3", "warning roll-sentinels spec.replicas [ha/quorum-lowered]"},
+	{al, "", "maxmemory: 200mb => maxmemory: 100mb", "warning live spec.redis.customConfig.maxmemory"},
+	{al, "", "maxmemory: 200mb => maxmemory: 300mb", "info live spec.redis.customConfig.maxmemory"},
+	{al, "", "maxmemory: 200mb,  => ", "warning later spec.redis.customConfig.maxmemory"},
+	{al, "", "databases: \"16\" => databases: \"32\"", "warning roll spec.redis.customConfig.databases"},
+	{al, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.resources.requests.storage [data/storage-shrunk]"},
+	{al, "", "storage: 2Gi => storage: 4Gi", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.resources.requests.storage [data/storage-change-ignored]"},
+	{al, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.redis.storage.persistentVolumeClaim.spec.storageClassName [data/storage-change-ignored]"},
+	{al, "", "secretPath: shop-password => secretPath: other", "warning live spec.auth.secretPath [auth/rotation-needs-plan]"},
+	{al, "", "kind: RedisFailover\nmetadata: {name: shop} => kind: RedisFailover\nmetadata: {name: store}", "error destroy metadata.name [data/renamed-or-removed]"},
+
+	// KubeDB
+	{kube, "", "version: 7.2.4\n  mode => version: 6.2.14\n  mode", "error stuck spec.version [op/rdb-unreadable]"},
+	{kube, "", "version: 7.2.4\n  mode => version: 7.2.3\n  mode", "warning roll spec.version [op/image-downgrade]"},
+	{kube, "version: 7.2.4\n  mode => version: 7.4.1\n  mode", "version: 7.4.1 => version: valkey-8.1.1", "error stuck spec.version [op/rdb-unreadable]"},
+	{kube, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.storage.resources.requests.storage [data/storage-shrunk]"},
+	{kube, "", "storage: 1Gi => storage: 2Gi", "info live spec.storage.resources.requests.storage"},
+	{kube, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.storage.storageClassName [data/storage-change-ignored]"},
+	{kube, "", "authSecret: {name: shop-password} => authSecret: {name: other}", "warning roll spec.authSecret.name [auth/rotation-needs-plan]"},
+	{kube, "", "replicas: 5 => replicas: 3", "warning roll-sentinels spec.replicas [ha/quorum-lowered]"},
+	{kube, "", "deletionPolicy: Halt => deletionPolicy: WipeOut", "warning live spec.deletionPolicy"},
+	{kube, "", "kind: Redis\nmetadata: {name: shop} => kind: Redis\nmetadata: {name: store}", "warning orphan metadata.name [data/renamed-or-removed]"},
+
+	// Redis Enterprise
+	{re, "", "databaseSecretName: shop-password => databaseSecretName: other", "warning clients spec.databaseSecretName [auth/rotation-needs-plan]"},
+	{re, "", "databasePort: 12000 => databasePort: 12001", "warning ignored spec.databasePort"},
+	{re, "", "persistence: aofEverySecond => persistence: disabled", "error live spec.persistence"},
+	{re, "", "replication: true => replication: false", "warning live spec.replication"},
+	{re, "", "memorySize: 1GB => memorySize: 2GB", "warning roll spec.memorySize"},
 
 	// Plain StatefulSets
 	{plain, "", "redis:7.4.1 => redis:7.4.2", "error roll spec.template.spec.containers.redis.image"},

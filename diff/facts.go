@@ -302,6 +302,14 @@ func (p *pair) older() bool {
 
 // image returns the image of Redis on one side: the one that is written, or the default of the operator.
 func (p *pair) image(object map[string]any, field any) string {
+	if p.stateful != nil && p.stateful.Version != "" {
+		found, _ := at(nilable(object), steps(p.stateful.Version))
+		engine, version, named := strings.Cut(instance.Text(found), "-")
+		if !named || p.images == nil || p.images.Lines[engine] == nil {
+			engine, version = "redis", instance.Text(found)
+		}
+		return engine + ":" + version
+	}
 	if p.stateful == nil || p.stateful.Image == "" {
 		return instance.Text(field)
 	}

@@ -17,7 +17,7 @@ func (c *comparer) wholeRedis(m match, x *index, i int, added bool) {
 		r.Text = "the resource is created"
 	}
 	if !added {
-		r = c.fate(p, c.old.Resources[i])
+		r = c.fate(p, c.old.Resources[i], c.rules(m))
 	}
 	c.add(m, p, &r, nil)
 }
@@ -95,9 +95,14 @@ func staying(object map[string]any, d *Deployer) (why, source string) {
 }
 
 // fate is what becomes of a Redis that is no longer in Git.
-func (c *comparer) fate(p *pair, r Resource) cue.ChangeRule {
+func (c *comparer) fate(p *pair, r Resource, rules []*cue.ChangeRule) cue.ChangeRule {
 	if why, source := staying(r.Object, r.Deployer); why != "" { // so that no rule is against it
 		return cue.ChangeRule{Class: "orphan", Text: why + ": it is no longer in Git, and nothing updates it", Do: "delete it once its data is elsewhere", Source: source}
+	}
+	for _, own := range rules {
+		if own.Path == "" && slices.Contains(own.On, "removed") && p.holds(own.If) {
+			return *own
+		}
 	}
 	switch {
 	case p.stateful == nil:
@@ -144,7 +149,7 @@ func (c *comparer) renamed() {
 func (c *comparer) rename(i, j int) {
 	both := match{old: i, new: j}
 	p := c.pairOf(both)
-	r := c.fate(&pair{stateful: p.stateful, old: p.old, new: p.old}, c.old.Resources[i])
+	r := c.fate(&pair{stateful: p.stateful, old: p.old, new: p.old}, c.old.Resources[i], c.rules(both))
 	field := []string{"metadata", "name"}
 	before, after := c.old.name(i), c.new.name(j)
 	if before == after {

@@ -99,5 +99,10 @@ func (c *Change) head(files, changed []string) finding.Position {
 			}
 		}
 	}
+	for _, name := range files { // beside it
+		if isYAML(name) && path.Dir(name) == path.Dir(c.At.File) {
+			return finding.Position{File: name, Line: 1}
+		}
+	}
 	return finding.Position{File: "."}
 }
