@@ -209,8 +209,8 @@ func options(t testing.TB, archive *txtar.Archive, r *repo.Repo, config *cue.Con
 	opts.Base = &lint.Base{Repo: old, Changed: changed, Compare: func(ctx context.Context) ([]*finding.Finding, []*finding.Problem, error) {
 		sides := [2]diff.Source{{Repo: old, Files: slices.Sorted(maps.Keys(before))}, {Repo: r, Files: slices.Sorted(maps.Keys(head))}}
 		found, collected, err := diff.Findings(ctx, sides[0], sides[1], changed, config)
-		if err == nil && len(collected.Problems) > 0 {
-			t.Error(collected.Problems)
+		if err == nil && len(collected.Before) > 0 {
+			t.Error(collected.Before)
 		}
 		return found, nil, err
 	}}
