@@ -300,9 +300,22 @@ func describe(w io.Writer, fsys afero.Fs, name string) error {
 		return nil
 	}
 	_, _ = fmt.Fprintf(w, "file %v ", info.Mode())
-	_, err = io.Copy(w, f)
-	return err
+	buf := texts32.Get().(*[32 << 10]byte)
+	defer texts32.Put(buf)
+	for {
+		n, err := f.Read(buf[:])
+		_, _ = w.Write(buf[:n])
+		if err != nil {
+			if err == io.EOF {
+				err = nil
+			}
+			return err
+		}
+	}
 }
+
+// texts32 are for parts of files, which nobody keeps.
+var texts32 = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 func unchanged(fsys afero.Fs, reads map[string]uint64) bool {
 	for name, was := range reads {

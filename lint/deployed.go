@@ -164,7 +164,7 @@ func (l *linter) deployers() ([]*repo.Document, bool) {
 			if !repo.IsDeployer(r.APIVersion, r.Kind) {
 				continue
 			}
-			plain, err := r.value.Plain()
+			plain, err := r.data.plain()
 			if err != nil {
 				return nil, false
 			}

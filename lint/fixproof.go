@@ -248,14 +248,16 @@ func (w *world) meant(c *candidate) []meant {
 
 // asMeant compares one resource. It may also be as it was: another value can be stronger there.
 func asMeant(u *unit, was, is resource, edits []policy.Edit) (changed bool, off []objection) {
-	if was.value != nil && was.value.Equal(is.value) {
+	a, err := was.data.get()
+	b, other := is.data.get()
+	if err == nil && other == nil && a.Equal(b) {
 		return false, nil
 	}
-	before, err := was.value.Plain()
+	before, err := was.data.plain()
 	if err != nil {
 		return true, []objection{{reason: err.Error()}}
 	}
-	got, err := is.value.Plain()
+	got, err := is.data.plain()
 	if err != nil {
 		return true, []objection{{reason: err.Error()}}
 	}

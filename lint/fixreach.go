@@ -95,7 +95,7 @@ func (l *linter) newReach() (*reach, error) {
 	objects := make([][]map[string]any, len(l.units))
 	for i, u := range l.units {
 		for _, r := range u.resources {
-			plain, err := r.value.Plain()
+			plain, err := r.data.plain()
 			if err != nil {
 				return nil, err
 			}

@@ -122,11 +122,11 @@ func (l *linter) unsure(rule, file string) bool {
 }
 
 // asDeployed returns the chart of a unit. One that nothing deploys may get values from a deployment that cannot be read.
-func (l *linter) asDeployed(u *unit) *chartModel {
+func (l *linter) asDeployed(u *unit, chart *chartModel) *chartModel {
 	if u.target.Deployment != nil || !l.missing().deploys {
-		return u.chart
+		return chart
 	}
-	c := *u.chart
+	c := *chart
 	c.flow = c.flow.Partial()
 	return &c
 }

@@ -3,19 +3,18 @@ package lint
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/lint/model"
+	"github.com/redis-gitops/redis-gitops/policy"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // A Store keeps bytes from one process to the next. What it returns may be missing, old or broken, and what it is given may be lost.
@@ -24,9 +23,13 @@ type Store interface {
 	Save(key string, data []byte)
 }
 
-// Keeper keeps what was found in targets from one process to the next.
+// Keeper keeps what was found in targets and files, and by the rules about the repository, from one process to the next.
 type Keeper interface {
 	check(l *linter, u *unit, check func() error) error
+	source(l *linter, name string, rendered bool) source
+	secretsOf(l *linter, name string, scan func(src []byte) *redact.File) *redact.File
+	mentions(l *linter, name string, chains []string) bool
+	repository(l *linter, evaluate func() ([]policy.Violation, error)) ([]policy.Violation, error)
 	end(l *linter)
 }
 
@@ -36,7 +39,7 @@ type Keeper interface {
 // An entry has the hashes of all files that a target reads. A target is not kept if anything secret is in these files or in what they
 // render to, or if it could not be checked as a whole.
 func NewKeeper(store Store, id string) Keeper {
-	return &disk{store: store, id: id, old: map[string]record{}, fresh: map[string]record{}, hashes: map[string]*hashed{}}
+	return &disk{store: store, id: id, fresh: newEntries(), hashes: map[string]*hashed{}, scans: map[string]*redact.Kept{}}
 }
 
 // maxKept is the size of all entries of a repository, in bytes, above which no more are kept.
@@ -53,17 +56,22 @@ type disk struct {
 	key   string
 
 	mu     sync.Mutex
-	old    map[string]record // by the hash of the unit's key
-	fresh  map[string]record // of this run
+	old    entries
+	fresh  entries // of this run
 	size   int
 	dirty  bool
 	hashes map[string]*hashed
+	scans  map[string]*redact.Kept
 }
 
-// record is an entry: the hashes of what the unit read, and a keptUnit as JSON.
+// record is an entry: the hashes of what the unit read, a keptUnit, and what seldom anybody asks for, as JSON: the values of its resources
+// and of its values files, and the model.KeptFlow of its chart. The sum is a hash of all that rules about the repository see of the unit.
 type record struct {
 	reads map[string]string
 	unit  []byte
+	parts [][]byte
+	flow  []byte
+	sum   string
 }
 
 type hashed struct {
@@ -83,18 +91,11 @@ type keptUnit struct {
 type keptResource struct {
 	finding.Resource
 	File string
-	Data any
 }
 
 type keptChart struct {
 	Name  string
-	Flow  model.KeptFlow
-	Files []keptValues
-}
-
-type keptValues struct {
-	File string
-	Data any
+	Files []string // with values
 }
 
 type keptFinding struct {
@@ -126,9 +127,7 @@ func (d *disk) load(l *linter) {
 		o := l.opts
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%v", d.id, []any{o.Strict, o.Only, o.Enable, o.Disable, o.Values, o.NoSuppressions, l.charge(), l.running(), l.repo.Layout()}))
 		d.key = hex.EncodeToString(sum[:])
-		if old, ok := decodeRecords(d.store.Load(d.key)); ok {
-			d.old = old
-		}
+		d.old = decodeEntries(d.store.Load(d.key))
 	})
 }
 
@@ -160,11 +159,12 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 	d.load(l)
 	sum := sha256.Sum256([]byte(u.key()))
 	key := string(sum[:])
-	if old, ok := d.old[key]; ok && d.unchanged(l.repo.Fs(), old.reads) && u.restore(l, old.unit) {
+	if old, ok := d.old.units[key]; ok && d.unchanged(l.repo.Fs(), old.reads) && u.restore(l, old) {
+		u.sum = key + old.sum
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.fresh[key] = old
-		d.size += len(old.unit)
+		d.fresh.units[key] = old
+		d.size += old.size()
 		return nil
 	}
 	seen := &hasher{recorder: recorder{Fs: l.repo.Fs(), names: map[string]bool{}}, sums: map[string]string{}}
@@ -172,7 +172,6 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 	err := check()
 	u.repo = nil
 	d.mu.Lock()
-	d.dirty = true
 	full := d.size > maxKept
 	d.mu.Unlock()
 	if err != nil || full {
@@ -180,12 +179,22 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 	}
 	u.sources(&seen.recorder)
 	if r, ok := d.record(l, u, seen); ok {
+		u.sum = key + r.sum
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.fresh[key] = r
-		d.size += len(r.unit)
+		d.fresh.units[key] = r
+		d.size += r.size()
+		d.dirty = true
 	}
 	return nil
+}
+
+func (r *record) size() int {
+	n := len(r.unit)
+	for _, p := range r.parts {
+		n += len(p)
+	}
+	return n
 }
 
 // hasher is a recorder that hashes the text of files as they are read: a file may be another one by the end of the run.
@@ -253,37 +262,59 @@ func (d *disk) record(l *linter, u *unit, seen *hasher) (record, bool) {
 		}
 	}
 	kept := keptUnit{Files: u.files, Notices: u.notices}
-	for _, r := range u.resources {
-		data, err := r.value.Plain()
-		if err != nil || r.Kind == "Secret" {
+	r := record{reads: map[string]string{}}
+	sum := sha256.New()
+	part := func(data any) (text []byte, ok bool) {
+		text, err := json.Marshal(data)
+		_, _ = fmt.Fprintf(sum, "%d ", len(text))
+		_, _ = sum.Write(text)
+		return text, err == nil && mayKeep(text, secrets)
+	}
+	for _, each := range u.resources {
+		data, err := each.data.plain()
+		text, ok := part(data)
+		if err != nil || each.Kind == "Secret" || !ok {
 			return record{}, false
 		}
-		kept.Resources = append(kept.Resources, keptResource{r.Resource, r.file, data})
+		r.parts = append(r.parts, text)
+		kept.Resources = append(kept.Resources, keptResource{each.Resource, each.file})
 	}
 	if u.chart != nil {
-		kept.Chart = &keptChart{Name: u.chart.name, Flow: u.chart.flow.Keep()}
+		kept.Chart = &keptChart{Name: u.chart.name}
 		for _, f := range u.chart.files {
 			data, err := f.Data.Plain()
-			if err != nil {
+			text, ok := part(data)
+			if err != nil || !ok {
 				return record{}, false
 			}
-			kept.Chart.Files = append(kept.Chart.Files, keptValues{f.File, data})
+			r.parts = append(r.parts, text)
+			kept.Chart.Files = append(kept.Chart.Files, f.File)
+		}
+		var ok bool
+		if r.flow, ok = part(u.chart.flow.Keep()); !ok {
+			return record{}, false
 		}
 	}
+	_ = json.NewEncoder(sum).Encode([]any{kept.Resources, kept.Chart})
+	r.sum = string(sum.Sum(nil)[:hashSize])
 	for _, f := range u.findings {
 		kept.Findings = append(kept.Findings, keepFinding(f, u.located[f]))
 	}
-	text, err := json.Marshal(kept)
-	if err != nil || bytes.Contains(text, []byte(`\ufffd`)) || secrets.Foreign(string(text)) != string(text) {
+	var err error
+	if r.unit, err = json.Marshal(kept); err != nil || !mayKeep(r.unit, secrets) {
 		return record{}, false
 	}
-	r := record{map[string]string{}, text}
 	for name := range seen.names {
 		if r.reads[name] = seen.sums[name]; r.reads[name] == "" { // a folder, or nothing
 			r.reads[name] = d.hash(l.repo.Fs(), name)
 		}
 	}
 	return r, true
+}
+
+// mayKeep reports whether a text has nothing secret, and nothing that JSON cannot hold.
+func mayKeep(text []byte, secrets *redact.Secrets) bool {
+	return !bytes.Contains(text, []byte(`\ufffd`)) && secrets.Foreign(string(text)) == string(text)
 }
 
 func keepFinding(f *finding.Finding, fx *fix) keptFinding {
@@ -298,31 +329,25 @@ func keepFinding(f *finding.Finding, fx *fix) keptFinding {
 }
 
 // restore makes the unit what an entry says; it is left as it was if the entry is broken.
-func (u *unit) restore(l *linter, text []byte) bool {
+func (u *unit) restore(l *linter, r record) bool {
 	var kept keptUnit
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if decoder.Decode(&kept) != nil {
+	if json.Unmarshal(r.unit, &kept) != nil {
 		return false
 	}
-	var resources []resource
-	for _, r := range kept.Resources {
-		value, err := l.pool.Value(numbered(r.Data))
-		if err != nil {
-			return false
-		}
-		resources = append(resources, resource{r.Resource, r.File, value})
+	parts, values := r.parts, len(r.parts)-len(kept.Resources)
+	if kept.Chart != nil {
+		values -= len(kept.Chart.Files)
+	}
+	if values != 0 {
+		return false
+	}
+	resources := make([]resource, len(kept.Resources))
+	for i, r := range kept.Resources {
+		resources[i] = resource{r.Resource, r.File, &held{pool: l.pool, text: parts[i]}}
 	}
 	var chart *chartModel
-	if c := kept.Chart; c != nil {
-		chart = &chartModel{name: c.Name, flow: model.FlowOf(c.Flow)}
-		for _, f := range c.Files {
-			data, err := l.pool.Value(numbered(f.Data))
-			if err != nil {
-				return false
-			}
-			chart.files = append(chart.files, model.ValuesFile{File: f.File, Data: data})
-		}
+	if kept.Chart != nil {
+		chart = &chartModel{name: kept.Chart.Name, kept: &keptValues{r.flow, kept.Chart.Files, parts[len(resources):]}}
 	}
 	for _, k := range kept.Findings {
 		f := new(finding.Finding) // that locate has made in an earlier run
@@ -365,72 +390,4 @@ func numbered(data any) any {
 		return f
 	}
 	return data
-}
-
-// end saves the entries of a run if there are other ones than before.
-func (d *disk) end(l *linter) {
-	d.load(l)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.dirty || len(d.fresh) != len(d.old) {
-		d.store.Save(d.key, encodeRecords(d.fresh))
-	}
-}
-
-// encodeRecords writes the number of entries, and of each its key, the names and hashes that it read, and the unit.
-func encodeRecords(all map[string]record) []byte {
-	var b []byte
-	text := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
-	b = binary.AppendUvarint(b, uint64(len(all)))
-	keys := make([]string, 0, len(all))
-	for key := range all {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		r := all[key]
-		text(key)
-		b = binary.AppendUvarint(b, uint64(len(r.reads)))
-		for name, hash := range r.reads {
-			text(name)
-			text(hash)
-		}
-		text(string(r.unit))
-	}
-	return b
-}
-
-func decodeRecords(b []byte) (all map[string]record, ok bool) {
-	broken := false
-	number := func() int {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)) { // nothing is larger than the rest
-			broken, b = true, nil
-			return 0
-		}
-		b = b[size:]
-		return int(n)
-	}
-	text := func() []byte {
-		n := number()
-		if n > len(b) {
-			broken, b = true, nil
-			return nil
-		}
-		s := b[:n:n]
-		b = b[n:]
-		return s
-	}
-	all = map[string]record{}
-	for n := number(); n > 0 && !broken; n-- {
-		key := string(text())
-		r := record{reads: map[string]string{}}
-		for m := number(); m > 0 && !broken; m-- {
-			name := string(text())
-			r.reads[name] = string(text())
-		}
-		r.unit = text()
-		all[key] = r
-	}
-	return all, !broken && len(b) == 0
 }

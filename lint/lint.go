@@ -245,6 +245,22 @@ func (o *Options) check(l *linter, u *unit, check func() error) error {
 	return o.Cache.check(l, u, check)
 }
 
+// source is [linter.readSource], or what it gave before.
+func (o *Options) source(l *linter, name string, rendered bool) source {
+	if o.Keeper != nil {
+		return o.Keeper.source(l, name, rendered)
+	}
+	return o.Cache.source(l, name, rendered)
+}
+
+// repository is what evaluate gives, or what it gave before.
+func (o *Options) repository(l *linter, evaluate func() ([]policy.Violation, error)) ([]policy.Violation, error) {
+	if o.Keeper == nil {
+		return evaluate()
+	}
+	return o.Keeper.repository(l, evaluate)
+}
+
 // collect takes over what was found in the units.
 func (l *linter) collect() {
 	l.collected = true
@@ -311,7 +327,7 @@ func (l *linter) read(ctx context.Context) error {
 // targets finds the ways in which what is there is deployed.
 func (l *linter) targets(ctx context.Context) error {
 	defer l.clock.measure("read")()
-	targets, problems, err := render.Targets(l.repo)
+	targets, problems, err := render.TargetsOf(l.repo, l.files)
 	if err != nil {
 		return err
 	}

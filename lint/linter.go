@@ -57,6 +57,7 @@ type linter struct {
 	coverage    *repo.Coverage // nil when no deployer is known
 
 	instances []*instance.Instance // what is deployed; Where is the id in data.repo.resources
+	later     bool                 // instances are not known, because nothing has asked for them yet
 
 	lastFile      string // that was looked up in, and what it holds
 	lastDocuments []*repo.Document
@@ -149,8 +150,8 @@ func (o *Options) strict() bool { return o.Strict || o.Config.Strict }
 // resource is what is kept of a rendered resource.
 type resource struct {
 	finding.Resource
-	file  string
-	value policy.Value
+	file string
+	data *held
 }
 
 // source is what is found in one file, whatever is rendered from it.
@@ -202,6 +203,7 @@ type chartModel struct {
 	name  string
 	flow  model.Flow
 	files []model.ValuesFile
+	kept  *keptValues // in place of flow and files, if there
 }
 
 // fix is the edits of source files that a fix of a rule comes to, or why there are none.
@@ -360,6 +362,7 @@ type schemas struct {
 type templateFacts struct {
 	header *model.Header
 	chance *model.Template
+	text   []byte // a keptTemplate as JSON, in their place
 }
 
 const cueConfigFile = cue.ConfigFile

@@ -69,15 +69,26 @@ func (l *linter) model() (*model.Repository, error) {
 		return nil, err
 	}
 	for _, file := range slices.Sorted(maps.Keys(l.templates)) {
-		if s := l.templates[file]; s.chance != nil && !l.idleFile(file) {
-			m.Templates = append(m.Templates, *s.chance)
+		if l.idleFile(file) {
+			continue
+		}
+		facts, err := l.templates[file].opened()
+		if err != nil {
+			return nil, err
+		}
+		if facts.chance != nil {
+			m.Templates = append(m.Templates, *facts.chance)
 		}
 	}
 	for i, u := range l.live {
 		for _, r := range u.resources {
+			value, err := r.data.get()
+			if err != nil {
+				return nil, err
+			}
 			m.Resources = append(m.Resources, model.Resource{
 				ID: len(m.Resources), Unit: apps.units[i].unit, Set: apps.units[i].set, App: apps.units[i].app, File: r.file,
-				APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Object: r.value,
+				APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Object: value,
 			})
 		}
 	}
@@ -87,7 +98,7 @@ func (l *linter) model() (*model.Repository, error) {
 		}
 		data, shared := apps.values[d.file]
 		if !shared || d.index > 0 {
-			if data, err = l.pool.Value(d.data); err != nil {
+			if data, err = d.value(l.pool); err != nil {
 				return nil, err
 			}
 		}
@@ -106,7 +117,7 @@ type applications struct {
 }
 
 func (l *linter) applications() (*applications, error) {
-	apps, err := l.repo.Apps()
+	apps, err := l.repo.AppFolders()
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +145,11 @@ func (l *linter) applications() (*applications, error) {
 			namespaces[dir] = u.namespace()
 		}
 		if u.chart != nil {
-			charts[dir] = mergeCharts(charts[dir], l.asDeployed(u))
+			chart, err := u.chart.opened(l.pool)
+			if err != nil {
+				return nil, err
+			}
+			charts[dir] = mergeCharts(charts[dir], l.asDeployed(u, chart))
 		}
 	}
 	for _, dir := range seenDir {
@@ -150,7 +165,11 @@ func (l *linter) applications() (*applications, error) {
 			Templates: l.filesBelow(dir + "/templates"),
 		}
 		for _, f := range a.Templates {
-			if h := l.templates[f].header; h != nil && isApp {
+			facts, err := l.templates[f].opened()
+			if err != nil {
+				return nil, err
+			}
+			if h := facts.header; h != nil && isApp {
 				a.Headers = append(a.Headers, *h)
 			}
 		}
@@ -184,11 +203,23 @@ func mergeCharts(into, from *chartModel) *chartModel {
 func (l *linter) checkRepository(ctx context.Context) error {
 	stop := l.clock.measure("repository rules")
 	defer stop()
-	value, err := l.repository()
-	if err != nil {
-		return err
+	var failed error
+	evaluate := func() ([]policy.Violation, error) {
+		var value policy.Value
+		if value, failed = l.repository(); failed != nil {
+			return nil, failed
+		}
+		return l.evaluator.Repository(ctx, value)
 	}
-	violations, err := l.evaluator.Repository(ctx, value)
+	violations, err := l.opts.repository(l, evaluate)
+	if failed != nil {
+		return failed
+	}
+	if l.later {
+		if _, err := l.generators(); err != nil { // what is wrong with them
+			return err
+		}
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -264,7 +295,7 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 	for i, u := range l.live {
 		for _, r := range u.resources {
 			if aboutRedis(r.Kind) {
-				plain, err := r.value.Plain()
+				plain, err := r.data.plain()
 				if err != nil {
 					return err
 				}
@@ -292,7 +323,7 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 		}
 		return made[key]
 	}
-	l.instances = nil
+	l.instances, l.later = nil, false
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
 		addPods(m, sets[set], operators, options)

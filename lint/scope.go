@@ -11,6 +11,8 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/lint/model"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -47,12 +49,22 @@ func (l *linter) scopeName() string {
 	return l.config.Scope
 }
 
+// found returns the Redis instances that are deployed.
+func (l *linter) found() []*instance.Instance {
+	if l.later {
+		if apps, err := l.applications(); err == nil {
+			_ = l.redis(apps.units, &model.Repository{}) // it has worked for the rules
+		}
+	}
+	return l.instances
+}
+
 func (l *linter) newScope() *scope {
 	s := &scope{
 		l: l, byDir: map[string][]*unit{}, byValues: map[string][]*unit{},
 		runs: map[*unit]bool{}, involved: map[*unit]bool{}, mention: map[string]bool{},
 	}
-	for _, in := range l.instances {
+	for _, in := range l.found() {
 		id, _ := strconv.Atoi(in.Where) // which linter.redis has checked
 		if u, _, ok := l.resourceID(id); ok {
 			s.runs[u] = true
@@ -84,7 +96,7 @@ func isRedis(operators []*cue.Operator, r finding.Resource) bool {
 func (s *scope) holdsPassword(secret string) bool {
 	if s.secrets == nil {
 		s.secrets = map[string]bool{}
-		for _, in := range s.l.instances {
+		for _, in := range s.l.found() {
 			if in.Auth != nil {
 				s.secrets[in.Auth.Secret] = true
 			}
@@ -118,7 +130,7 @@ func (s *scope) clients(u *unit) {
 		}
 	}
 	for _, r := range u.resources {
-		if plain, err := r.value.Plain(); err == nil {
+		if plain, err := r.data.plain(); err == nil {
 			walk(plain)
 		}
 	}
@@ -219,7 +231,7 @@ func (u *unit) resourceMentions(name *finding.Resource) bool {
 		if r.Resource != *name {
 			continue
 		}
-		plain, err := r.value.Plain()
+		plain, err := r.data.plain()
 		if err != nil || dataMentions(plain) {
 			return true
 		}

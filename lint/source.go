@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -13,12 +14,20 @@ import (
 )
 
 func (l *linter) readSource(name string, rendered bool) source {
-	var s source
-	ext := path.Ext(name)
-	if ext != ".yaml" && ext != ".yml" && ext != ".tpl" {
-		return s
+	if !mayHoldSource(name) {
+		return source{}
 	}
 	src, err := l.repo.ReadFile(name)
+	return l.sourceOf(name, rendered, src, err)
+}
+
+func mayHoldSource(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".tpl"}, path.Ext(name))
+}
+
+// sourceOf returns what is in the text of a file, or why it cannot be read.
+func (l *linter) sourceOf(name string, rendered bool, src []byte, err error) source {
+	var s source
 	if err != nil {
 		for _, p := range finding.All(err) {
 			s.add(l.problemFinding(p))
@@ -33,7 +42,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 	if l.isTemplate(name) && kind == "" {
 		s.template = readTemplate(name, src)
 	}
-	if ext == ".tpl" || kind == "" && rendered || l.isTemplate(name) {
+	if path.Ext(name) == ".tpl" || kind == "" && rendered || l.isTemplate(name) {
 		return s
 	}
 	docs, err := repo.ParseDocuments(name, src)
@@ -42,7 +51,7 @@ func (l *linter) readSource(name string, rendered bool) source {
 	}
 	if kind != "" {
 		for _, d := range docs {
-			s.documents = append(s.documents, sourceDocument{d.File, d.Index, kind, plainData(d.Node)})
+			s.documents = append(s.documents, sourceDocument{file: d.File, index: d.Index, kind: kind, data: plainData(d.Node)})
 		}
 	}
 	return s
@@ -70,7 +79,10 @@ type sourceDocument struct {
 	index int
 	kind  string // "chart", "values", "kustomization"
 	data  any
+	text  []byte // data as JSON, in its place
 }
+
+func (f *templateFacts) any() bool { return f.header != nil || f.chance != nil || len(f.text) > 0 }
 
 // readTemplate finds the example values in the comment on top, which a generator wrote, and calls of functions of chance.
 func readTemplate(file string, src []byte) templateFacts {

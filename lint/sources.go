@@ -15,12 +15,12 @@ func (l *linter) readSources(ctx context.Context) error {
 	}
 	sources := make([]source, len(l.files))
 	err := l.parallel(ctx, len(l.files), func(_ context.Context, i int) error {
-		sources[i] = l.opts.Cache.source(l, l.files[i], rendered[l.files[i]])
+		sources[i] = l.opts.source(l, l.files[i], rendered[l.files[i]])
 		return nil
 	})
 	l.templates = map[string]templateFacts{}
 	for i, s := range sources {
-		if s.template.header != nil || s.template.chance != nil {
+		if s.template.any() {
 			l.templates[l.files[i]] = s.template
 		}
 		l.findings = append(l.findings, s.findings...)

@@ -34,6 +34,7 @@ type unit struct {
 	suppressions []*suppression
 	attached     attachments // while it is checked
 	checked      bool        // to its end
+	sum          string      // of what rules about the repository see of it; "" if it is not kept
 	incomplete   bool        // something of it could not be rendered
 
 	findings []*finding.Finding

@@ -164,10 +164,11 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	if kept.Namespace == "" {
 		kept.Namespace = u.namespace()
 	}
-	var err error
-	if kept.value, err = l.pool.Value(plain); err != nil {
+	value, err := l.pool.Value(plain)
+	if err != nil {
 		return err
 	}
+	kept.data = &held{value: value}
 	u.resources = append(u.resources, kept)
 	if kept.Kind == "Secret" {
 		u.secrets = append(u.secrets, redact.Data(plain)...)
@@ -177,7 +178,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	var violations []policy.Violation
 	if l.evaluator.Wants(kept.Kind) {
 		stop := l.clock.measure("rules")
-		input := kept.value
+		input := value
 		if len(u.attached) > 0 && cue.RunsRedis(kept.Kind) {
 			if input, err = u.attach(l, kept.Namespace, plain, input); err != nil {
 				return err

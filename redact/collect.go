@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"path"
@@ -24,6 +25,14 @@ func Collect(names []string, read func(string) ([]byte, bool), scan func(name st
 // Link follows what files say about each other: values that templates put into something secret, and files that are secret as a
 // whole. It gives the files, those anew that it has found more in.
 func Link(files []*File, read func(string) ([]byte, bool)) []*File {
+	return LinkWhere(files, read, func(name string, chains []string) bool {
+		text, ok := read(name)
+		return ok && Mentions(text, chains)
+	})
+}
+
+// LinkWhere is [Link] with a function that reports what [Mentions] does of a file, which it may remember.
+func LinkWhere(files []*File, read func(string) ([]byte, bool), mentions func(name string, chains []string) bool) []*File {
 	chains := map[string][]string{} // by the chart's directory
 	defines := map[string]map[string][]string{}
 	includes := map[string][]string{}
@@ -80,8 +89,10 @@ func Link(files []*File, read func(string) ([]byte, bool)) []*File {
 		default:
 			more = all // values of an Application or HelmRelease
 		}
-		text, ok := read(f.Name)
-		if ok && mentions(string(text), more) {
+		if !mentions(f.Name, more) {
+			continue
+		}
+		if text, ok := read(f.Name); ok {
 			files[i] = Scan(f.Name, text, more...)
 		}
 	}
@@ -103,8 +114,8 @@ func told(chain string) bool {
 	return strong || naming[last] || last == "enabled" || chain == ""
 }
 
-// mentions reports whether a text has the last key of a path.
-func mentions(text string, chains []string) bool {
+// Mentions reports whether a text has the last key of one of the paths.
+func Mentions(text []byte, chains []string) bool {
 	tried := ""
 	return slices.ContainsFunc(chains, func(c string) bool {
 		last := c[strings.LastIndexByte(c, '.')+1:]
@@ -112,7 +123,7 @@ func mentions(text string, chains []string) bool {
 			return false
 		}
 		tried = last
-		return strings.Contains(text, last)
+		return bytes.Contains(text, []byte(last))
 	})
 }
 
