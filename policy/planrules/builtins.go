@@ -39,7 +39,8 @@ var builtins = map[string]builtin{
 	"mul":        whenSmall("mul", func(a, b int64) (int64, bool) { return a * b, true }),
 	"rem":        whenSmall("rem", func(a, b int64) (int64, bool) { return a % max(b, 1), b > 0 }),
 	"object.get": objectGet, "object.keys": objectKeys, "object.remove": objectRemove, "object.filter": objectFilter, "object.union": objectUnion,
-	"or": or, "regex.find_n": findN, "regex.find_all_string_submatch_n": findSubmatches, "regex.match": match, "regex.replace": replaceAll,
+	"object.union_n": objectUnionN,
+	"or":             or, "regex.find_n": findN, "regex.find_all_string_submatch_n": findSubmatches, "regex.match": match, "regex.replace": replaceAll,
 	"regex.split": splitAt, "replace": replace, "sort": sorted, "split": split, "sprintf": sprintf,
 	"startswith": texts(func(a, b string) any { return strings.HasPrefix(a, b) }), "substring": substring, "to_number": toNumber,
 	"trim":        texts(func(a, b string) any { return strings.Trim(a, b) }),
@@ -342,6 +343,46 @@ func union(a, b *object) *object {
 		return a
 	}
 	out := a.copied()
+	merge(out, b)
+	return out
+}
+
+// objectUnionN merges the objects of an array; what comes later wins.
+func objectUnionN(_ *machine, args []any) any {
+	list, ok := args[0].(*array)
+	if !ok {
+		return nil
+	}
+	out := &object{sorted: true}
+	own := map[string]bool{} // keys that are texts, of objects that were made here and nobody else has
+	for _, e := range list.elems {
+		o, ok := e.(*object)
+		if !ok {
+			return nil
+		}
+		for _, p := range o.pairs {
+			below, isObject := p.value.(*object)
+			known, both := out.get(p.key).(*object)
+			name, isText := p.key.(string)
+			switch {
+			case !isObject || !both:
+				out.put(p.key, p.value)
+				delete(own, name)
+			case isText && own[name]:
+				merge(known, below)
+			default:
+				merged := known.copied()
+				merge(merged, below)
+				out.put(p.key, merged)
+				own[name] = isText
+			}
+		}
+	}
+	return out
+}
+
+// merge adds what is in b to a, and b wins.
+func merge(a, b *object) {
 	for _, p := range b.pairs {
 		value := p.value
 		if below, ok := value.(*object); ok {
@@ -349,9 +390,8 @@ func union(a, b *object) *object {
 				value = union(known, below)
 			}
 		}
-		out.put(p.key, value)
+		a.put(p.key, value)
 	}
-	return out
 }
 
 // pattern returns a compiled pattern; nil if it is none.

@@ -115,7 +115,7 @@ func TestBuiltins(t *testing.T) {
 		"endswith": {text, text}, "startswith": {text, text}, "indexof": {text, text}, "internal.member_2": {text, keys},
 		"max": {list}, "min": {list}, "sort": {keys}, "lower": {text}, "upper": {text}, "plus": {num, num}, "mul": {num, num}, "rem": {num, num},
 		"object.get": {dict, pick("a", "b", &array{[]any{"a", "b"}}, &array{[]any{}}), text}, "object.keys": {dict}, "object.remove": {dict, keys},
-		"object.filter": {dict, keys}, "object.union": {dict, dict}, "regex.find_n": {pattern, text, pick(int64(-1), int64(0), int64(1), int64(2))},
+		"object.filter": {dict, keys}, "object.union": {dict, dict}, "object.union_n": {func() any { return &array{[]any{dict(), dict(), dict(), dict()}} }}, "regex.find_n": {pattern, text, pick(int64(-1), int64(0), int64(1), int64(2))},
 		"regex.find_all_string_submatch_n": {pattern, text, pick(int64(-1), int64(1))}, "regex.match": {pattern, text},
 		"regex.replace": {text, pattern, pick("", "x", "$1", "${1}y")}, "regex.split": {pattern, text}, "replace": {text, text, text},
 		"split": {text, text}, "sprintf": {pick("%s", "%d", "%v", "%q", "%s and %s", "%5.1f", "%%", "plain", "%d%%", "%s=%v"), list},
