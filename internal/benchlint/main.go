@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,15 +127,27 @@ func (b *bench) size(n int) error {
 		}
 	}
 	edits := 0
-	edit := func() error { // one value of one application
+	values := filepath.Join(root, "applications", "app0", "values.yaml")
+	comment := func() error {
 		edits++
-		file := filepath.Join(root, "applications", "app0", "values.yaml")
-		f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+		f, err := os.OpenFile(values, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(f, "# %d\n", edits)
 		return errors.Join(err, f.Close())
+	}
+	value := func() error {
+		edits++
+		src, err := os.ReadFile(values)
+		if err != nil {
+			return err
+		}
+		changed := cpuValue.ReplaceAllString(string(src), fmt.Sprintf("${1}%dm", 100+edits))
+		if changed == string(src) {
+			return fmt.Errorf("%s: no cpu to change", values)
+		}
+		return os.WriteFile(values, []byte(changed), 0o644)
 	}
 	for _, r := range []struct {
 		what    string
@@ -145,7 +158,8 @@ func (b *bench) size(n int) error {
 		{"lint --no-cache", []int{0}, nil, []string{"lint", root, "--no-cache"}},
 		{"lint --no-cache --strict", []int{0, 1}, nil, []string{"lint", root, "--no-cache", "--strict"}},
 		{"lint, nothing cached yet", []int{0}, func() error { return os.RemoveAll(filepath.Join(b.dir, "cache")) }, []string{"lint", root}},
-		{"lint, one file changed", []int{0}, edit, []string{"lint", root}},
+		{"lint, one comment changed", []int{0}, comment, []string{"lint", root}},
+		{"lint, one value changed", []int{0}, value, []string{"lint", root}},
 		{"url of an unknown name", []int{2}, nil, []string{"-C", root, "url", "nosuchname"}},
 		{"destroy --dry-run", []int{0, 2}, nil, []string{"-C", root, "destroy", "resource", "app0", "redis", "--dry-run"}},
 		{"list of one application", []int{0}, nil, []string{"-C", root, "list", "app0"}},
@@ -156,6 +170,9 @@ func (b *bench) size(n int) error {
 	}
 	return nil
 }
+
+// cpuValue is the value of the template that is changed, in a line of values.yaml.
+var cpuValue = regexp.MustCompile(`(?m)^( +cpu: )\d+m`)
 
 // generate makes a repository of n charts, each with the tool's Redis template and its values, and their resources in one file.
 func generate(tool, dir string, n int) (root, rendered string, err error) {
