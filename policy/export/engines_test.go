@@ -58,6 +58,7 @@ func TestEngines(t *testing.T) {
 			i--
 			continue
 		}
+		metadata["namespace"] = fmt.Sprintf("example-%d", i) // Gatekeeper takes one object of a name
 		annotations, _ := metadata["annotations"].(map[string]any)
 		if annotations == nil {
 			annotations = map[string]any{}

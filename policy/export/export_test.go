@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -253,6 +254,11 @@ func templates(t *testing.T, files []policy.Module) []template {
 			t.Errorf("%s: the name is not the kind in lower case", f.File)
 		}
 		source := object.Spec.Targets[0].Code[0].Source
+		for _, rego := range append(slices.Clone(source.Libs), source.Rego) {
+			if regexp.MustCompile(`(some|every) [^\n]* in data\.`).MatchString(rego) {
+				t.Errorf("%s: goes through data directly, which Gatekeeper does not rename, so that it is undefined:\n%s", f.File, rego)
+			}
+		}
 		modules := []policy.Module{module("template.rego", source.Rego)}
 		for i, lib := range source.Libs {
 			modules = append(modules, module(fmt.Sprintf("lib%d.rego", i), lib))

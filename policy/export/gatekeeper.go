@@ -29,6 +29,16 @@ func underLib(src string) string {
 	return settingsRefs.ReplaceAllString(ownRefs.ReplaceAllString(src, "data.lib."+policy.Package), "data.lib."+policy.Package+".settings")
 }
 
+// imported reads the settings by an import where "some … in" does: Gatekeeper renames references to libraries, but not those.
+func imported(src string) string {
+	const settings = "data.lib." + policy.Package + ".settings"
+	if !strings.Contains(src, " in "+settings) {
+		return src
+	}
+	head, rest, _ := strings.Cut(strings.ReplaceAll(src, settings, "exported"), "\n")
+	return head + "\n\nimport " + settings + " as exported\n" + rest
+}
+
 // exportGatekeeper writes templates that stand alone: Gatekeeper lets a template read its own libraries, which have to be in
 // packages below lib, and no other data.
 func exportGatekeeper(x *exporter) ([]policy.Module, error) {
@@ -56,9 +66,10 @@ func exportGatekeeper(x *exporter) ([]policy.Module, error) {
 		}
 		slices.Sort(used)
 		for _, file := range used {
-			libs = append(libs, ownPackage.ReplaceAllString(underLib(x.only(file, needed)), "package lib."+policy.Package))
+			libs = append(libs, imported(ownPackage.ReplaceAllString(underLib(x.only(file, needed)), "package lib."+policy.Package)))
 		}
-		adapter := fmt.Sprintf("package %s\n\nviolation contains {\"msg\": %s, \"details\": {\"path\": object.get(violation, \"path\", []), \"rule\": %q}} if {\n%s\tsome violation in %s with input as input.review.object\n%s%s}\n",
+		// Gatekeeper renames references to libraries, but not those in "some … in".
+		adapter := fmt.Sprintf("package %s\n\nviolation contains {\"msg\": %s, \"details\": {\"path\": object.get(violation, \"path\", []), \"rule\": %q}} if {\n%s\tfound := %s with input as input.review.object\n\tsome violation in found\n%s%s}\n",
 			strings.ToLower(kind), message(r), r.Name, guard(r, "input.review.object.kind"), underLib(r.Reference()), x.strictly(), underLib(unsuppressed(r, "input.review.object")))
 		action := map[policy.Level]string{policy.Error: "deny", policy.Warning: "warn", policy.Info: "dryrun"}[x.level(r)]
 		kinds := r.Kinds
