@@ -262,7 +262,27 @@ func (t *evaluator) comprehension(key, of *ast.Term, body ast.Body, shape string
 	return k(collected(items, shape, certain), e, steps)
 }
 
+// united joins elements that are one: the same value under conditions that exclude each other.
+func united(items []item) []item {
+	var out []item
+	for _, it := range items {
+		if last := len(out) - 1; last >= 0 && !chooses(it.steps) && !chooses(out[last].steps) &&
+			it.value.key() == out[last].value.key() && it.key.key() == out[last].key.key() {
+			if a, b := closed(out[last].steps), closed(it.steps); and(a, b).is(no) {
+				out[last].steps = conditions(or(a, b))
+				continue
+			}
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
 func collected(items []item, shape string, certain bool) value {
+	if !certain {
+		items = united(items)
+		certain = !slices.ContainsFunc(items, func(i item) bool { return len(i.steps) > 0 })
+	}
 	if certain && shape == "object" {
 		out := value{shape: "object"}
 		for _, i := range items {
@@ -451,9 +471,6 @@ func (t *evaluator) at(v, key value) ([]result, error) {
 		}
 		if len(v.path) == 1 && v.path[0] == "object" && (step == "kind" || step == "apiVersion") {
 			return one(constant(ast.String(map[string]string{"kind": t.target.Kind, "apiVersion": t.target.APIVersion}[step]))), nil
-		}
-		if unknown(v.schema, step) {
-			return nil, nil
 		}
 		below := v.below(step)
 		return []result{{conditions(isSet(below.path)), below}}, nil

@@ -77,14 +77,6 @@ func property(schema any, step string) any {
 	return s["additionalProperties"]
 }
 
-// unknown says whether a schema has no such field, which the API server drops.
-func unknown(schema any, step string) bool {
-	s, _ := schema.(map[string]any)
-	properties, _ := s["properties"].(map[string]any)
-	_, known := properties[step]
-	return !known && s["additionalProperties"] == false && !slices.Contains([]string{"metadata", "status", "kind", "apiVersion"}, step)
-}
-
 // Resolve returns a schema without references to its definitions; what is within itself is left open.
 func Resolve(schema map[string]any) map[string]any {
 	definitions, _ := schema["definitions"].(map[string]any)
