@@ -148,6 +148,7 @@ func TestAdmissionPolicies(t *testing.T) {
 		return said.rules(), err
 	}
 	compared, findings, rejected := 0, 0, 0
+	var violator *unstructured.Unstructured // of auth/missing
 	for _, manifest := range b.ruleExamples() {
 		var object unstructured.Unstructured
 		if err := yaml.Unmarshal([]byte(manifest), &object.Object); err != nil || object.GetKind() == "" || object.GetName() == "" {
@@ -180,6 +181,9 @@ func TestAdmissionPolicies(t *testing.T) {
 		if !slices.Equal(got, want) {
 			b.Errorf("got %v, want %v of\n%s", got, want, manifest)
 		}
+		if violator == nil && slices.Contains(got, "auth-missing") && len(object.GetAnnotations()) == 0 {
+			violator = object.DeepCopy()
+		}
 		compared++
 		findings += len(want)
 	}
@@ -187,6 +191,31 @@ func TestAdmissionPolicies(t *testing.T) {
 	if compared < 100 || findings < 100 {
 		b.Error("too few are compared")
 	}
+	for reason, want := range map[string]bool{"a cache of one job; until=2999-01-31": false, "a cache": false, " ; ": true, "until=2999-01-31": true, "a cache; until=soon": true} {
+		object := violator.DeepCopy()
+		object.SetAnnotations(map[string]string{"ignore.redis-gitops.io/auth.missing": reason})
+		if rules, err := create(object); err != nil || slices.Contains(rules, "auth-missing") != want {
+			b.Errorf("suppressed with %q: %v %v, want it found %v", reason, rules, err, want)
+		}
+	}
+	b.denied(dir, func() error {
+		_, err := create(violator)
+		return err
+	})
+}
+
+// denied puts the binding of a rule in force as it is exported.
+func (b *bench) denied(dir string, create func() error) {
+	b.Helper()
+	binding, err := os.ReadFile(filepath.Join(dir, "bindings", "auth-missing.yaml"))
+	b.must(err)
+	b.apply(string(binding))
+	b.until("auth/missing is denied", func() error {
+		if err := create(); err == nil || !strings.Contains(err.Error(), "[auth/missing] https://") {
+			return fmt.Errorf("the API server says %v", err)
+		}
+		return nil
+	})
 }
 
 // covered says whether a policy is about a kind of resource.
