@@ -74,3 +74,24 @@ func (c *chartModel) opened(pool policy.Values) (*chartModel, error) {
 	}
 	return out, nil
 }
+
+// numbered gives data that was read as JSON the numbers that it had.
+func numbered(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		for k, v := range data {
+			data[k] = numbered(v)
+		}
+	case []any:
+		for i, v := range data {
+			data[i] = numbered(v)
+		}
+	case json.Number:
+		if n, err := data.Int64(); err == nil {
+			return n
+		}
+		f, _ := data.Float64()
+		return f
+	}
+	return data
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"sync"
 
 	"github.com/spf13/afero"
@@ -62,16 +63,6 @@ type disk struct {
 	dirty  bool
 	hashes map[string]*hashed
 	scans  map[string]*redact.Kept
-}
-
-// record is an entry: the hashes of what the unit read, a keptUnit, and what seldom anybody asks for, as JSON: the values of its resources
-// and of its values files, and the model.KeptFlow of its chart. The sum is a hash of all that rules about the repository see of the unit.
-type record struct {
-	reads map[string]string
-	unit  []byte
-	parts [][]byte
-	flow  []byte
-	sum   string
 }
 
 type hashed struct {
@@ -187,14 +178,6 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 		d.dirty = true
 	}
 	return nil
-}
-
-func (r *record) size() int {
-	n := len(r.unit)
-	for _, p := range r.parts {
-		n += len(p)
-	}
-	return n
 }
 
 // hasher is a recorder that hashes the text of files as they are read: a file may be another one by the end of the run.
@@ -371,23 +354,17 @@ func (u *unit) restore(l *linter, r record) bool {
 	return true
 }
 
-// numbered gives data that was read as JSON the numbers that it had.
-func numbered(data any) any {
-	switch data := data.(type) {
-	case map[string]any:
-		for k, v := range data {
-			data[k] = numbered(v)
-		}
-	case []any:
-		for i, v := range data {
-			data[i] = numbered(v)
-		}
-	case json.Number:
-		if n, err := data.Int64(); err == nil {
-			return n
-		}
-		f, _ := data.Float64()
-		return f
+// end saves the entries of a run if there are other ones than before.
+func (d *disk) end(l *linter) {
+	d.load(l)
+	secrets := l.secrets()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.fresh.files, func(name string, f *keptFile) bool {
+		return f.sum == "" || !secrets.File(name).Empty() || f.anew && !(mayKeep(f.scan, secrets) && mayKeep(f.source, secrets))
+	})
+	if d.dirty || len(d.fresh.units) != len(d.old.units) || len(d.fresh.files) != len(d.old.files) {
+		d.fresh.size = d.old.size
+		d.store.Save(d.key, encodeEntries(d.fresh))
 	}
-	return data
 }

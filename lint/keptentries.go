@@ -15,22 +15,41 @@ type entries struct {
 	size       int // that they take about, in bytes
 }
 
-func newEntries() entries { return entries{units: map[string]record{}, files: map[string]*keptFile{}} }
-
-// end saves the entries of a run if there are other ones than before.
-func (d *disk) end(l *linter) {
-	d.load(l)
-	secrets := l.secrets()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	maps.DeleteFunc(d.fresh.files, func(name string, f *keptFile) bool {
-		return f.sum == "" || !secrets.File(name).Empty() || f.anew && !(mayKeep(f.scan, secrets) && mayKeep(f.source, secrets))
-	})
-	if d.dirty || len(d.fresh.units) != len(d.old.units) || len(d.fresh.files) != len(d.old.files) {
-		d.fresh.size = d.old.size
-		d.store.Save(d.key, encodeEntries(d.fresh))
-	}
+// record is an entry: the hashes of what the unit read, a keptUnit, and what seldom anybody asks for, as JSON: the values of its resources
+// and of its values files, and the model.KeptFlow of its chart. The sum is a hash of all that rules about the repository see of the unit.
+type record struct {
+	reads map[string]string
+	unit  []byte
+	parts [][]byte
+	flow  []byte
+	sum   string
 }
+
+func (r *record) size() int {
+	n := len(r.unit)
+	for _, p := range r.parts {
+		n += len(p)
+	}
+	return n
+}
+
+// keptFile is what is kept of a file, whatever is rendered from it: nothing of one with something secret, a finding or a suppression.
+type keptFile struct {
+	sum    string // of its text; "" if it is another one by now
+	scan   []byte // a redact.Kept as JSON; nil if that is not known, empty if nothing was found
+	silent []byte // the hash of chains that the file mentions none of
+	as     string // what else source depends on; "" if that is not known
+	source []byte // its documents and its keptTemplate; empty if nothing was found
+	anew   bool   // something of it was found in this run
+}
+
+// keptViolations are those of the rules about the repository, of one state of all that they see.
+type keptViolations struct {
+	sum  string
+	text []byte // as JSON
+}
+
+func newEntries() entries { return entries{units: map[string]record{}, files: map[string]*keptFile{}} }
 
 // castagnoli is of the checksum that processors have.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

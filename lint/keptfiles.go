@@ -14,16 +14,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
-// keptFile is what is kept of a file, whatever is rendered from it: nothing of one with something secret, a finding or a suppression.
-type keptFile struct {
-	sum    string // of its text; "" if it is another one by now
-	scan   []byte // a redact.Kept as JSON; nil if that is not known, empty if nothing was found
-	silent []byte // the hash of chains that the file mentions none of
-	as     string // what else source depends on; "" if that is not known
-	source []byte // its documents and its keptTemplate; empty if nothing was found
-	anew   bool   // something of it was found in this run
-}
-
 // keptTemplate is what is kept of the facts of a template.
 type keptTemplate struct {
 	Header *model.Header   `json:",omitempty"`
@@ -206,12 +196,6 @@ func (d *sourceDocument) value(pool policy.Values) (policy.Value, error) {
 		return pool.Value(d.data)
 	}
 	return (&held{pool: pool, text: d.text}).get()
-}
-
-// keptViolations are those of the rules about the repository, of one state of all that they see.
-type keptViolations struct {
-	sum  string
-	text []byte // as JSON
 }
 
 // repository is what evaluate gives, or what it gave when the rules saw the same.
