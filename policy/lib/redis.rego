@@ -149,8 +149,9 @@ resources(p) := {"path": path, "object": value(path)} if {
 } else := {"path": p.resources[0], "object": {}}
 
 # The directives of the Redis: {"key", "value", "text", "path", "form"}, in the order in which they apply. The form is "file" for a line of a
-# configuration file, "list" for an entry "directive value", "argument" for a value of its own, and "word" for an argument "--directive value".
-directives := array.concat(files, array.concat(arguments, entries))
+# configuration file, "script" for one that a script writes, "list" for an entry "directive value", "argument" for a value of its own, and
+# "word" for an argument "--directive value".
+directives := array.concat(files, array.concat(written, array.concat(arguments, entries)))
 
 entries := [object.union(d, {"path": array.concat(path, [d.index]), "form": "list"}) |
 	some path in object.get(server.config, "lists", [])
@@ -169,6 +170,23 @@ lines_of(texts) := [object.union(d, {"path": array.concat(c.path, [d.index]), "f
 	some c in sort(texts)
 	some d in redisfailover.directives(split(regex.replace(c.text, `[\t\r]`, " "), "\n"))
 	not startswith(d.key, "#")
+]
+
+# The lines that a script of an init container writes into the configuration file (redis-template-style of Reclaim the Stack).
+written := [object.union(d, {"path": path, "form": "script"}) |
+	some file in words(value(server.container))
+	endswith(file, ".conf")
+	init := array.concat(array.slice(server.container, 0, count(server.container) - 2), ["initContainers"])
+	some i, c in value(init)
+	some list in ["command", "args"]
+	some j, script in object.get(c, list, [])
+	is_string(script)
+	texts := split(script, concat("", ["EOF > ", file, "\n"]))
+	count(texts) == 2
+	path := array.concat(init, [i, list, j])
+	some d in redisfailover.directives(split(split(texts[1], "\nEOF")[0], "\n"))
+	not startswith(d.key, "#")
+	not contains(d.text, "$")
 ]
 
 arguments := [d |
