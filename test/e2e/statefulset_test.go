@@ -21,8 +21,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/test/e2e/harness"
 )
 
-const ofStatefulSets = "redis-gitops.io/redis=shop-redis"
-
 // withoutOperator deploys a repository with a Redis of three named replicas that no operator runs.
 func (b *bench) withoutOperator(args ...string) string {
 	b.Helper()
@@ -67,9 +65,9 @@ func (b *bench) edit(dir string, oldnew ...string) {
 }
 
 // labeled returns the one pod with the label of a master, when all replicas are ready and run what their StatefulSets say.
-func (b *bench) labeled(names ...string) (*v1.Pod, error) {
+func (b *bench) labeled(of string, names ...string) (*v1.Pod, error) {
 	for _, name := range names {
-		set, err := cluster.Client.AppsV1().StatefulSets(b.namespace).Get(b.ctx, "shop-redis-"+name, metav1.GetOptions{})
+		set, err := cluster.Client.AppsV1().StatefulSets(b.namespace).Get(b.ctx, of+"-"+name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
 		}
@@ -77,11 +75,11 @@ func (b *bench) labeled(names ...string) (*v1.Pod, error) {
 			return nil, fmt.Errorf("%s has %d ready replicas, of revision %s, and wants %s", set.Name, s.ReadyReplicas, s.CurrentRevision, s.UpdateRevision)
 		}
 	}
-	pods, err := cluster.Pods(b.ctx, b.namespace, ofStatefulSets)
+	pods, err := cluster.Pods(b.ctx, b.namespace, "redis-gitops.io/redis="+of)
 	if err != nil {
 		return nil, err
 	}
-	masters, err := cluster.Pods(b.ctx, b.namespace, ofStatefulSets+",redis-gitops.io/role=master")
+	masters, err := cluster.Pods(b.ctx, b.namespace, "redis-gitops.io/redis="+of+",redis-gitops.io/role=master")
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +90,12 @@ func (b *bench) labeled(names ...string) (*v1.Pod, error) {
 }
 
 // settled waits for a master and its replicas in sync.
-func (b *bench) settled(password string, names ...string) *v1.Pod {
+func (b *bench) settled(password, of string, names ...string) *v1.Pod {
 	b.Helper()
 	var master *v1.Pod
-	b.until("the replicas "+strings.Join(names, ", ")+" are up", func() error {
+	b.until("the replicas of "+of+", "+strings.Join(names, ", ")+", are up", func() error {
 		var err error
-		if master, err = b.labeled(names...); err != nil {
+		if master, err = b.labeled(of, names...); err != nil {
 			return err
 		}
 		info, err := b.client(master.Status.PodIP+":6379", password).Info(b.ctx, "replication").Result()
@@ -190,7 +188,7 @@ func TestStatefulSet(t *testing.T) {
 	b.secret("shop-secret", "password", password)
 	dir := b.withoutOperator("--profile", "queue", "--auth", "existing:shop-secret")
 	run := func(args ...string) result { return b.tool(dir, append(args, "-n", b.namespace)...) }
-	master := b.settled(password, "a", "b", "c")
+	master := b.settled(password, "shop-redis", "a", "b", "c")
 	if master.Name != "shop-redis-a-0" {
 		t.Errorf("the first master is %s", master.Name)
 	}
@@ -205,7 +203,7 @@ func TestStatefulSet(t *testing.T) {
 
 	b.until("it can fail over", func() error { return b.failed(run("failover", "shop-redis", "--dry-run")) })
 	b.has(run("failover", "shop-redis"), 0, "instead of "+master.Name)
-	moved := b.settled(password, "a", "b", "c")
+	moved := b.settled(password, "shop-redis", "a", "b", "c")
 	if moved.Name == master.Name {
 		t.Fatalf("%s is still the master", moved.Name)
 	}
@@ -216,21 +214,21 @@ func TestStatefulSet(t *testing.T) {
 	b.must(err)
 	b.must(harness.Kill(pid))
 	b.until("another pod is the master", func() error {
-		after, err := b.labeled("a", "b", "c")
+		after, err := b.labeled("shop-redis", "a", "b", "c")
 		if err == nil && after.Name == moved.Name {
 			err = errors.New("it is still " + after.Name)
 		}
 		return err
 	})
 	t.Logf("another master, and all ready, after %s", time.Since(began).Round(time.Second))
-	crashed := b.settled(password, "a", "b", "c")
+	crashed := b.settled(password, "shop-redis", "a", "b", "c")
 	n = b.kept(w, crashed, password, n)
 
 	// All three StatefulSets change at once.
 	began = time.Now()
 	b.edit(dir, "memory: 64Mi", "memory: 96Mi")
 	b.render(dir)
-	restarted := b.settled(password, "a", "b", "c")
+	restarted := b.settled(password, "shop-redis", "a", "b", "c")
 	t.Logf("a rolling restart of three takes %s", time.Since(began).Round(time.Second))
 	if got := b.client(restarted.Status.PodIP+":6379", password).ConfigGet(b.ctx, "maxmemory").Val(); got["maxmemory"] != strconv.Itoa(72<<20) {
 		t.Errorf("after the restart, maxmemory is %v", got)
@@ -245,7 +243,7 @@ func TestStatefulSet(t *testing.T) {
 	b.render(dir)
 	b.must(cluster.Client.AppsV1().StatefulSets(b.namespace).Delete(b.ctx, "shop-redis-"+gone, metav1.DeleteOptions{})) // as Argo CD prunes it
 	n = w.count()
-	rest := b.settled(password, left...)
+	rest := b.settled(password, "shop-redis", left...)
 	w.mu.Lock()
 	for _, key := range []string{w.acked[0], w.acked[n-1]} {
 		if err := b.client(rest.Status.PodIP+":6379", password).Get(b.ctx, key).Err(); err != nil {
@@ -257,4 +255,44 @@ func TestStatefulSet(t *testing.T) {
 	b.until("a client of the Service still writes", func() error {
 		return b.client(host("shop-redis-master")+":6379", password).Set(b.ctx, "greeting", "good night", 0).Err()
 	})
+}
+
+// TestSharedSentinels is a second Redis without a volume, which the sentinels of the first watch too: the failover of one is not one of the
+// other, and a master whose data is gone does not come back as the master.
+func TestSharedSentinels(t *testing.T) {
+	b := newBench(t)
+	dir := b.withoutOperator()
+	b.ok(b.tool(dir, "generate", "resource", "shop", "redis", "--suffix", "cache", "--profile", "cache", "--set", "sentinelsOf=shop-redis", "--set", "memory=64Mi"))
+	b.ok(b.tool(dir, "lint"))
+	b.render(dir)
+	store, cache := b.settled("", "shop-redis", "a", "b", "c"), b.settled("", "shop-cache-redis", "0", "1")
+	var hosts []string
+	for i := range 3 {
+		hosts = append(hosts, fmt.Sprintf("shop-redis-sentinel-%d.shop-redis-sentinel.%s.svc:26379", i, b.namespace))
+	}
+	for _, name := range []string{"shop-redis", "shop-cache-redis"} {
+		b.until("the sentinels of "+name+" know each other", func() error { return b.failed(b.tool(dir, "sentinel-url", name, "--live")) })
+		b.prints(b.tool(dir, "sentinel-url", name, "--live"), "redis-sentinel://"+strings.Join(hosts, ",")+"/"+name)
+		b.until("doctor finds nothing wrong with "+name, func() error { return b.failed(b.tool(dir, "doctor", name, "-n", b.namespace)) })
+	}
+	c := b.client(cache.Status.PodIP+":6379", "")
+	b.must(c.Set(b.ctx, "k", "v", 0).Err())
+	b.must(c.Wait(b.ctx, 1, 0).Err())
+	pid, err := harness.PID(cache, "redis")
+	b.must(err)
+	b.must(harness.Kill(pid))
+	b.until("the replica is the master, and has the data", func() error {
+		after, err := b.labeled("shop-cache-redis", "0", "1")
+		if err != nil {
+			return err
+		}
+		if after.Name == cache.Name {
+			return errors.New("it is still " + after.Name)
+		}
+		return b.client(after.Status.PodIP+":6379", "").Get(b.ctx, "k").Err()
+	})
+	b.settled("", "shop-cache-redis", "0", "1")
+	if after := b.settled("", "shop-redis", "a", "b", "c"); after.Name != store.Name {
+		t.Errorf("the master of the other Redis was %s, and is %s", store.Name, after.Name)
+	}
 }
