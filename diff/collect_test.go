@@ -201,6 +201,23 @@ func TestOperators(t *testing.T) {
 		if got := Count(r.Changes); got != strings.TrimSpace("1 "+tt.class) && (tt.class != "" || got != "") {
 			t.Errorf("%s: %q: %+v", tt.name, got, r.Changes)
 		}
+		for _, c := range r.Changes {
+			if c.Rule != operatorRule {
+				t.Errorf("%s: rule %q", tt.name, c.Rule)
+			}
+		}
+	}
+	for _, tt := range []struct{ name, old, new, class string }{
+		{"OpsTree, other selectors", "quay.io/opstree/redis-operator:v0.20.0", "quay.io/opstree/redis-operator:v0.21.0", "stuck"},
+		{"OpsTree", "quay.io/opstree/redis-operator:v0.24.0", "quay.io/opstree/redis-operator:v0.25.0", "roll"},
+		{"a fork", "ghcr.io/freshworks-oss/redis-operator:v3.3.4", "ghcr.io/freshworks-oss/redis-operator:v3.3.5", "roll"},
+		{"Alauda, not known", "ghcr.io/alauda/redis-operator:v3.17.0", "ghcr.io/alauda/redis-operator:v3.18.0", "roll"},
+		{"from OpsTree", "quay.io/opstree/redis-operator:v0.24.0", "quay.io/spotahome/redis-operator:v1.2.4", "roll"},
+	} {
+		r, _ := collected(t, install(tt.old, "a"), install(tt.new, "a"))
+		if len(r.Changes) != 1 || r.Changes[0].Class != tt.class || r.Changes[0].Rule != operatorRule {
+			t.Errorf("%s: %+v", tt.name, r.Changes)
+		}
 	}
 }
 

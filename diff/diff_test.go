@@ -247,6 +247,11 @@ var planted = []plant{
 	{ot, "", "save 60 1 => save 90 1", "warning later data[redis-additional.conf]"},
 	{ot, "", "redisSecret: {name: shop-password => redisSecret: {name: other", "warning roll spec.kubernetesConfig.redisSecret.name [auth/rotation-needs-plan]"},
 
+	{ot, "", "kind: RedisReplication\nmetadata: {name: shop => kind: RedisReplication\nmetadata: {name: store", "warning orphan metadata.name [data/renamed-or-removed]"},
+	{ot, "", "kind: RedisCluster\nmetadata: {name: wide} => kind: RedisCluster\nmetadata: {name: broad}", "error destroy metadata.name [data/renamed-or-removed]"},
+	{ot, "keepAfterDelete: true => keepAfterDelete: false", "metadata: {name: shop, labels => metadata: {name: shop, namespace: other, labels", "error destroy metadata.namespace [data/renamed-or-removed]"},
+	{"freshworks freshworks 3.3.5", "", "kind: RedisFailover\nmetadata:\n  name: shop\n => kind: RedisFailover\nmetadata:\n  name: store\n", "error destroy metadata.name [data/renamed-or-removed]"},
+
 	// Alauda
 	{al, "", "image: redis:7.2.4 => image: redis:6.2.14", "error stuck spec.redis.image [op/rdb-unreadable]"},
 	{al, "", "image: redis:7.2.4 => image: redis:7.2.3", "warning roll spec.redis.image [op/image-downgrade]"},
