@@ -159,7 +159,7 @@ engines:
 	@for m in github.com/open-policy-agent/opa@v1.22.2 github.com/open-policy-agent/conftest@v0.68.2 github.com/open-policy-agent/gatekeeper/v3/cmd/gator@v3.23.1; do \
 		name=$$(basename $${m%@*}); test -x .cache/engines/$$name || GOBIN=$(CURDIR)/.cache/engines go install $$m || exit 1; done
 	go vet -tags integration ./policy/export
-	ENGINES=$(CURDIR)/.cache/engines go test -tags integration -count=1 -timeout 20m -v -run TestEngines ./policy/export
+	ENGINES=$(CURDIR)/.cache/engines go test -tags integration -count=1 -timeout 20m -v -run "TestEngines|TestPull" ./policy/export
 
 bench:
 	go test -run "^$$" -bench . -benchmem ./cue ./repo
