@@ -131,9 +131,12 @@ func commentBody(texts []string, limit int) string {
 		if i < len(texts)-1 {
 			reserve = len(tooLong)
 		}
-		if b.Len()+len(text)+1+reserve > limit {
+		if b.Len()+len(text)+2+reserve > limit {
 			b.WriteString(tooLong)
 			break
+		}
+		if i > 0 {
+			b.WriteString("\n") // or a heading is part of the HTML before it
 		}
 		b.WriteString(strings.TrimRight(text, "\n") + "\n")
 	}

@@ -13,7 +13,7 @@ func TestCommentBody(t *testing.T) {
 		limit int
 		want  string
 	}{
-		{[]string{"<!-- redis-gitops -->\n## a\n", "## b"}, 1000, "<!-- redis-gitops -->\n## a\n## b\n"},
+		{[]string{"<!-- redis-gitops -->\n## a\n", "## b"}, 1000, "<!-- redis-gitops -->\n## a\n\n## b\n"},
 		{[]string{"a", long}, 300, "<!-- redis-gitops -->\na\n" + tooLong},
 		{[]string{long, "a"}, 300, "<!-- redis-gitops -->\n" + tooLong},
 		{[]string{"ask @team, not @<!-- -->me\n```yaml\na@b\n```\n@x"}, 1000, "<!-- redis-gitops -->\nask @<!-- -->team, not @<!-- -->me\n```yaml\na@b\n```\n@<!-- -->x\n"},

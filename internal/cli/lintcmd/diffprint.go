@@ -162,19 +162,22 @@ func (o *diffOptions) markdown(c *comparison) string {
 		return b.String() + "## Redis: no changes\n\n" + text(c.unchanged()) + ".\n"
 	}
 	fmt.Fprintf(&b, "## Redis: %s\n\n%s → %s\n\n", text(diff.Count(c.Changes)), text(c.Base), text(c.Head))
-	b.WriteString("| | Redis | change | what happens |\n|---|---|---|---|\n")
+	b.WriteString("| | change, and what happens |\n|---|---|\n")
 	marks := map[finding.Severity]string{finding.Error: "🔴", finding.Warning: "🟡", finding.Info: "🟢"}
 	for i, change := range c.Changes {
-		line := fmt.Sprintf("| %s&nbsp;%s | %s | %s", marks[change.Severity], text(change.Class), text(change.Redis), text(change.Field()))
-		if change.Rule != "" {
-			line += fmt.Sprintf("<br>[%s](%s)", change.Rule, finding.HelpURL("", finding.HelpPage(change.Rule)))
-		}
-		if at := change.At.String(); at != "" {
-			line += "<br><sub>" + text(at) + "</sub>"
-		}
-		line += " | " + text(change.Text)
+		line := fmt.Sprintf("| %s&nbsp;%s | **%s**: %s<br>%s", marks[change.Severity], text(change.Class), text(change.Redis), text(change.Field()), text(change.Text))
 		if change.Do != "" {
 			line += "<br>→ " + text(change.Do)
+		}
+		var more []string
+		if at := change.At.String(); at != "" {
+			more = append(more, text(at))
+		}
+		if change.Rule != "" {
+			more = append(more, fmt.Sprintf("[%s](%s)", change.Rule, finding.HelpURL("", finding.HelpPage(change.Rule))))
+		}
+		if len(more) > 0 {
+			line += "<br><sub>" + strings.Join(more, " · ") + "</sub>"
 		}
 		if line += " |\n"; b.Len()+len(line) > report.MarkdownLimit-closing {
 			fmt.Fprintf(&b, "\nand %d more, which have no room in a comment\n", len(c.Changes)-i)
