@@ -286,6 +286,22 @@ func (c *comparer) redisOf(m match) []string {
 	return slices.Compact(out)
 }
 
+// concerned returns the Redis instances that a change of a resource is about: of a variable those that it names, before or now.
+func (c *comparer) concerned(m match, r *cue.ChangeRule, old, new any) []string {
+	all := c.redisOf(m)
+	if r.Path != envPath {
+		return all
+	}
+	x, i := c.side(m)
+	text := func(variable any) string { return cmp.Or(instance.Text(value(variable, "value")), instance.Text(variable)) } // all of it, or its value
+	named := append(c.old.named(text(old), x.namespace(i)), c.new.named(text(new), x.namespace(i))...)
+	if len(named) == 0 { // a password
+		return all
+	}
+	slices.Sort(named)
+	return slices.Compact(named)
+}
+
 func (c *comparer) pairOf(m match) *pair {
 	p := &pair{images: c.images, secret: func(name string) bool { return c.old.secrets[name] || c.new.secrets[name] }}
 	x, i := c.side(m)
@@ -359,7 +375,7 @@ func (c *comparer) add(m match, p *pair, r *cue.ChangeRule, path []string) {
 	old, _ := at(nilable(p.old), path)
 	new, real := at(nilable(p.new), path)
 	change := Change{
-		Redis: strings.Join(c.redisOf(m), ", "), Resource: x.resource(i), Path: joined(path), Old: c.masked(x.kind(i), path, old), New: c.masked(x.kind(i), path, new),
+		Redis: strings.Join(c.concerned(m, r, old, new), ", "), Resource: x.resource(i), Path: joined(path), Old: c.masked(x.kind(i), path, old), New: c.masked(x.kind(i), path, new),
 		Class: r.Class, Risk: r.Risk, Do: r.Do, Rule: r.Rule, Source: r.Source,
 	}
 	if len(path) == 0 {

@@ -217,6 +217,7 @@ var planted = []plant{
 	{spotahome, "", "type: ClusterIP => type: LoadBalancer", "info live spec.type"},
 	{spotahome, "", "from: [{podSelector: {}}] => from: [{podSelector: {matchLabels: {a: b}}}]", "warning clients spec.ingress"},
 	{spotahome, "", "redis://shop-master:6379/0 => redis://shop-master:6379/1", "warning clients spec.template.spec.containers.web.env.REDIS_URL.value"},
+	{spotahome, "", "redis://shop-master:6379/0 => redis://shop-mastr:6379/0", "warning clients spec.template.spec.containers.web.env.REDIS_URL.value"},
 	{spotahome, "", "            - {name: REDIS_URL, value: \"redis://shop-master:6379/0\"}\n => ", "warning clients spec.template.spec.containers.web.env.REDIS_URL"},
 
 	{spotahome, "", service + " => ", "warning clients "},
@@ -319,3 +320,34 @@ const claim = `      persistentVolumeClaim:
           storageClassName: fast
           resources: {requests: {storage: 2Gi}}
 `
+
+// TestOfVariable: a variable is about the Redis that it names, not about all that its containers know.
+func TestOfVariable(t *testing.T) {
+	const second = `
+---
+apiVersion: databases.spotahome.com/v1
+kind: RedisFailover
+metadata: {name: cache}
+spec: {redis: {replicas: 2}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cache-master}
+spec:
+  selector: {app.kubernetes.io/name: cache, app.kubernetes.io/component: redis, redisfailovers-role: master}
+  ports: [{port: 6379}]
+`
+	const variable = `            - {name: REDIS_URL, value: "redis://shop-master:6379/0"}` + "\n"
+	old := strings.Replace(manifests(t, "spotahome"), variable, variable+strings.NewReplacer("REDIS", "CACHE", "shop", "cache").Replace(variable), 1) + second
+	o := instance.Options{Operator: "spotahome", Version: "1.2.4"}
+	for edit, want := range map[string][2]string{
+		"redis://shop-master:6379/0 => redis://shop-master:6379/1":  {"RedisFailover web/shop", "use another Redis or database"},
+		"redis://cache-master:6379/0 => redis://cache-mastr:6379/0": {"RedisFailover web/cache", "names no Redis of this repository"},
+		"redis://shop-master:6379/0 => redis://cache-master:6379/3": {"RedisFailover web/cache, RedisFailover web/shop", "use another Redis or database"},
+	} {
+		got := compared(t, old, edited(t, old, edit), o, o)
+		if len(got) != 1 || got[0].Redis != want[0] || !strings.Contains(got[0].Text, want[1]) {
+			t.Errorf("%s: got %+v, want %v", edit, got, want)
+		}
+	}
+}

@@ -33,7 +33,7 @@ func (p *pair) fits(r *cue.ChangeRule, path []string) (n int, ok bool) {
 	p.path = path[:n]
 	p.oldValue, _ = at(nilable(p.old), p.path)
 	p.newValue, _ = at(nilable(p.new), p.path)
-	if r.Path == "@env" && !p.namesRedis() {
+	if r.Path == envPath && !p.namesRedis() {
 		return 0, false
 	}
 	if len(r.On) > 0 && !slices.ContainsFunc(r.On, p.way) {
@@ -50,9 +50,12 @@ func nilable(object map[string]any) any {
 	return object
 }
 
+// envPath is the path of facts about a variable of a container.
+const envPath = "@env"
+
 // matched reports whether the path of a fact is the beginning of one of a field.
 func matched(pattern, path []string) (int, bool) {
-	if slices.Equal(pattern, []string{"@env"}) {
+	if slices.Equal(pattern, []string{envPath}) {
 		i := slices.Index(path, "env")
 		return i + 2, i > 2 && i+1 < len(path) && (path[i-2] == "containers" || path[i-2] == "initContainers")
 	}
@@ -187,6 +190,9 @@ func (p *pair) is(name string) bool {
 	case "force-replace":
 		options := shownAll(p.newValue)
 		return strings.Contains(options, "Force=true") && strings.Contains(options, "Replace=true")
+	case "unknown-host":
+		text := instance.Text(value(p.newValue, "value"))
+		return target(p.oldValue) != "" && target(p.newValue) != "" && p.hosts != nil && p.hosts(instance.Text(value(p.oldValue, "value"))) && !p.hosts(text)
 	case "other-redis":
 		return target(p.oldValue) != "" && target(p.newValue) != "" && target(p.oldValue) != target(p.newValue)
 	}
@@ -196,7 +202,7 @@ func (p *pair) is(name string) bool {
 // predicates are the names that facts may have behind @.
 var predicates = []string{
 	"fewer-sentinels", "rdb-refused", "rdb-types", "rdb-newer", "image-older", "label-copied", "command-without-aof", "command-without-file", "kept", "claim",
-	"headless", "selector-mismatch", "force-replace", "other-redis",
+	"headless", "selector-mismatch", "force-replace", "unknown-host", "other-redis",
 }
 
 // any reports whether one of several conditions holds for an object.
