@@ -69,6 +69,7 @@ func TestScan(t *testing.T) {
 		{"flow to an env entry", "== c/templates/a.yaml\nkind: Deployment\nspec:\n  env:\n  - name: REDIS_PASSWORD\n    value: {{ .Values.db.word | quote }}\n  - name: X\n    value: redis://:{{ .Values.db.inurl }}@host\n  customConfig:\n  - requirepass {{ .Values.db.conf }}\n== c/values.yaml\ndb:\n  word: CaNaRy-1\n  inurl: CaNaRy-2\n  conf: CaNaRy-3\n  free: PLAIN-free\n"},
 		{"aliases", "== a.yaml\nx: &pw CaNaRy-1\npassword: *pw\ny: &creds\n  a: CaNaRy-2\nkindof: PLAIN-kind\n---\nkind: Secret\nstringData:\n  <<: *creds\n---\npassword: *CaNaRy-3\n---\npassword: &p CaNaRy-4\n"},
 		{"comments", "== a.yaml\n# password: CaNaRy-1\nx: 1 # PLAIN-comment\n#   - requirepass CaNaRy-2\n# token=CaNaRy-3 see PLAIN-docs\n# the password is PLAIN-word\n"},
+		{"suppression", "== a.yaml\nkind: RedisFailover\nmetadata:\n  annotations:\n    ignore.redis-gitops.io/auth.secret-not-found: PLAIN-reason\n    other.io/auth.secret: CaNaRy-1\n# redis-gitops:ignore auth/secret-not-found -- PLAIN-comment\n"},
 		{"broken", "== a.yaml\nkind: Secret\nmetadata:\n  name: PLAIN-name\nstringData:\n  foo: CaNaRy-1\n bar: \"CaNaRy-2\n\tbaz: CaNaRy-3\n  : CaNaRy-4\n  foo CaNaRy-5\n"},
 		{"broken indentation", "== a.yaml\napiVersion: v1\n kind: Secret\nstringdata:\n  foo: CaNaRy-1\nfoo:\n- CaNaRy-2\n"},
 		{"broken flow", "== a.yaml\nkind: Secret\nstringData: {a: CaNaRy-1, b: [CaNaRy-2\n"},

@@ -93,9 +93,12 @@ var labels = map[string]bool{"name": true, "path": true, "key": true, "param": t
 // labelled are keys whose value is named by the key beside them.
 var labelled = map[string]bool{"value": true, "newValue": true, "default": true, "val": true, "stringValue": true, "content": true}
 
+// suppression begins the annotations that suppress a rule, such as one about Secrets (finding.SuppressionPrefix).
+const suppression = "ignore.redis-gitops.io/"
+
 // isSecretKey reports whether the value of a key is secret; strong is for one that is whatever it looks like.
 func isSecretKey(key string) (secret, strong bool) {
-	if !suspicious(key) {
+	if !suspicious(key) || strings.HasPrefix(key, suppression) {
 		return false, false
 	}
 	if setting.MatchString(key) {

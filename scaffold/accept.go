@@ -24,13 +24,14 @@ const existingSecret = "existing"
 // suppress writes into an entry of the example what suppresses, and notes it for a manifest.
 func (s *resource) suppress(target *entry, values []cue.Value) error {
 	accepted, err := s.accepted(values)
-	s.accepts = map[string]string{}
+	s.accepts = nil
 	for _, a := range accepted {
 		target.above(a.Value, suppression(a))
 		for _, rule := range a.Rules {
-			s.accepts[rule] = a.Reason
+			s.accepts = append(s.accepts, recordAccepts{rule, a.Reason})
 		}
 	}
+	slices.SortFunc(s.accepts, func(a, b recordAccepts) int { return strings.Compare(a.Rule, b.Rule) })
 	return err
 }
 
@@ -58,7 +59,7 @@ func (s *resource) accepted(values []cue.Value) ([]cue.Accepted, error) {
 	if err == nil && s.app.Kind != repo.Chart {
 		var last *record
 		if last, err = readRecord(s.repo, s.app.Name, s.name); last != nil {
-			made = last.Accepts[existing[0].Rules[0]] == ""
+			made = !slices.ContainsFunc(last.Accepts, func(a recordAccepts) bool { return a.Rule == existing[0].Rules[0] })
 		}
 	}
 	if err != nil || made {
@@ -117,7 +118,7 @@ func (e *entry) above(key, comment string) {
 }
 
 // annotate writes the suppressions as annotations of the operator's resource in a manifest.
-func annotate(manifest, kind string, accepts map[string]string) (string, error) {
+func annotate(manifest, kind string, accepts []recordAccepts) (string, error) {
 	if len(accepts) == 0 {
 		return manifest, nil
 	}
@@ -128,8 +129,8 @@ func annotate(manifest, kind string, accepts map[string]string) (string, error) 
 		text := manifest[from:end[0]]
 		if m := kindLine.FindStringSubmatch(text); m != nil && m[1] == kind {
 			var entries strings.Builder
-			for _, rule := range sortedKeys(accepts) {
-				entries.WriteString(finding.SuppressionPrefix + strings.ReplaceAll(rule, "/", ".") + ": " + valueText(accepts[rule]) + "\n")
+			for _, a := range accepts {
+				entries.WriteString(finding.SuppressionPrefix + strings.ReplaceAll(a.Rule, "/", ".") + ": " + valueText(a.Reason) + "\n")
 			}
 			out, _, err := yamledit.AddEntry([]byte(text), []string{"metadata", "annotations"}, yamledit.Entry(entries.String()))
 			if err != nil {

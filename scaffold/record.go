@@ -38,12 +38,18 @@ type record struct {
 	Values       map[string]string `yaml:"values,omitempty"` // what differs from the generator's example, as YAML scalars
 
 	// Rules that the annotations of a manifest suppress, with the reasons. In a chart they are comments in values.yaml.
-	Accepts map[string]string `yaml:"accepts,omitempty"`
+	Accepts []recordAccepts `yaml:"accepts,omitempty"`
 
 	Files []recordFile `yaml:"files"`
 	Edits []recordEdit `yaml:"edits,omitempty"`
 
 	Restore []recordRestore `yaml:"restore,omitempty"`
+}
+
+// recordAccepts is a rule that a manifest suppresses. A key with its name could be taken for that of a secret.
+type recordAccepts struct {
+	Rule   string `yaml:"rule"`
+	Reason string `yaml:"reason"`
 }
 
 // recordFile is a file that generate created, as it wrote it.
@@ -132,8 +138,8 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	if rec.Key != "" && !slices.Contains(cue.ValuesKeys(), rec.Key) {
 		return nil, bad("key " + rec.Key + " is unknown")
 	}
-	for rule := range rec.Accepts {
-		if !ruleName.MatchString(rule) {
+	for _, a := range rec.Accepts {
+		if !ruleName.MatchString(a.Rule) {
 			return nil, bad("invalid rule in accepts")
 		}
 	}

@@ -104,7 +104,7 @@ type resource struct {
 	example      example
 	values       map[string]any    // of resources.<camelName>
 	changed      map[string]string // what differs from the generator's example
-	accepts      map[string]string // rules that the manifest suppresses, with the reasons
+	accepts      []recordAccepts   // rules that the manifest suppresses
 	secret       string            // the Secret with the password, or ""
 	names        cue.Names         // of the operator's resource
 	kinds        *regexp.Regexp    // matches a resource of the operator
