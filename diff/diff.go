@@ -293,7 +293,9 @@ func (c *comparer) concerned(m match, r *cue.ChangeRule, old, new any) []string 
 		return all
 	}
 	x, i := c.side(m)
-	text := func(variable any) string { return cmp.Or(instance.Text(value(variable, "value")), instance.Text(variable)) } // all of it, or its value
+	text := func(variable any) string {
+		return cmp.Or(instance.Text(value(variable, "value")), instance.Text(variable))
+	} // all of it, or its value
 	named := append(c.old.named(text(old), x.namespace(i)), c.new.named(text(new), x.namespace(i))...)
 	if len(named) == 0 { // a password
 		return all
