@@ -230,7 +230,7 @@ func (s *resource) sealedSecret(deps Deps) (string, error) {
 		return "", finding.Errorf(finding.Position{}, "", "cannot seal the password: %v", err)
 	}
 	return fmt.Sprintf(`# The password of the Redis %[1]s, sealed for this name and namespace. It is random, and only the sealed-secrets controller in
-# the cluster can decrypt it. To rotate it, delete this file and run generate again.
+# the cluster can decrypt it. Running servers keep their password when it changes: %[6]s
 apiVersion: bitnami.com/v1alpha1
 kind: SealedSecret
 metadata:
@@ -243,7 +243,7 @@ spec:
     metadata:
       name: %[2]s
       namespace: %[3]s
-`, s.chart+s.suffix, s.secret, s.namespace, passwordKey, base64.StdEncoding.EncodeToString(sealed)), nil
+`, s.chart+s.suffix, s.secret, s.namespace, passwordKey, base64.StdEncoding.EncodeToString(sealed), finding.HelpURL("", finding.HelpPage("auth/rotation-needs-plan"))), nil
 }
 
 // existingKey reads a password that the store has.
