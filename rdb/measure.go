@@ -2,7 +2,6 @@ package rdb
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"strconv"
 )
 
@@ -10,35 +9,28 @@ import (
 type Size struct {
 	Elements uint64 // items, members or fields; 1 for a string; of a module's value 0, because only the module knows
 	Content  uint64 // bytes of the elements, unpacked; of a packed encoding, all of its bytes
-	// Memory is about what a server of 64 bits needs for it (Redis 7, jemalloc), without the key. A module's value is
-	// taken as large as in the dump.
+	// Memory is about what a server of 64 bits needs for it, with its object, without the key. A module's value is taken as
+	// large as in the dump.
 	Memory uint64
 }
 
+// Measure returns how large a value is, without its elements, in a server of Redis 7.0: see [Layout.Measure].
+func Measure(e *Entry) (Size, error) { return Layout{}.Measure(e) }
+
 // Measure returns how large a value is without its elements. Like [Decode] it reads a value larger than the window
 // once, and needs memory for its largest packed node.
-func Measure(e *Entry) (Size, error) {
+func (l Layout) Measure(e *Entry) (Size, error) {
+	m := measurer{Layout: l}
 	if e.Raw == nil {
-		var m measurer
 		err := e.stream(func(w *window) error {
 			m.w = w
 			return m.value(e.Type)
 		})
 		return m.size, err
 	}
-	m := measurer{w: &window{buf: e.Raw, end: len(e.Raw), base: e.ValueOffset}}
+	m.w = &window{buf: e.Raw, end: len(e.Raw), base: e.ValueOffset}
 	err := m.value(e.Type)
 	return m.size, err
-}
-
-// KeyMemory is about what a server needs for a key beside its value: the key, its entry in the database, and in the
-// table of expiries.
-func KeyMemory(e *Entry) uint64 {
-	n := sdsMemory(uint64(len(e.Key))) + dictEntry + bucket + object
-	if e.Expiry != 0 {
-		n += dictEntry + bucket
-	}
-	return n
 }
 
 // Where the packed encodings say how many parts they have; a zipmap may not be right about it. Never written.
@@ -49,95 +41,47 @@ var (
 	intsetPacking   = packing{4, 4, walkIntset}
 )
 
-// What things take in memory (redis 7.0 src/dict.h, object.c, quicklist.h, t_zset.c, stream.h; 64 bits).
-const (
-	object          = 16        // robj
-	dictEntry       = 24        // the key's and the value's pointer, and the next
-	bucket          = 8 * 3 / 2 // of a hash table, which has between one and two of them an entry
-	dictFixed       = 56
-	skipNode        = 24 + 16*4/3 // with 1.33 levels an element, of 16 bytes
-	skipFixed       = 16 + 32 + 24 + 16*32
-	listFixed       = 40
-	listNode        = 32
-	streamFixed     = 80
-	streamNodeFixed = 56 // an entry in a radix tree of 16-byte keys
-	embedded        = 44 // the longest string that is one piece with its object
-)
-
-// jemalloc rounds up to jemalloc's classes: multiples of 8 up to 64, then four in each doubling.
-func jemalloc(n uint64) uint64 {
-	if n <= 64 {
-		return (n + 7) &^ 7
-	}
-	step := uint64(1) << (bits.Len64(n-1) - 3)
-	return (n + step - 1) &^ (step - 1)
-}
-
-// sdsMemory is the size of a string with its header.
-func sdsMemory(n uint64) uint64 {
-	switch {
-	case n < 32:
-		return jemalloc(n + 2)
-	case n < 1<<8:
-		return jemalloc(n + 4)
-	case n < 1<<16:
-		return jemalloc(n + 6)
-	}
-	return jemalloc(n + 18)
-}
-
 // A measurer adds up a value.
 type measurer struct {
+	Layout
 	w    *window
 	size Size
 }
 
 // value measures a value of type t. The layouts are those of skipValue.
 func (m *measurer) value(t Type) error {
-	s := &m.size
+	if t == TypeString {
+		return m.string()
+	}
+	m.size.Memory = m.Allocator.size(objectSize)
 	switch t {
-	case TypeString:
-		n, integer, err := m.w.stringLength()
-		s.Elements, s.Content = 1, n
-		switch {
-		case integer: // in the place of the pointer
-		case n <= embedded:
-			s.Memory = jemalloc(object+3+n+1) - object
-		default:
-			s.Memory = sdsMemory(n)
-		}
-		return err
 	case TypeSet:
-		s.Memory = dictFixed
-		return m.list("s", dictEntry+bucket)
+		entries := uint64(listpackSet)
+		if m.Release == Redis60 || m.Release == Redis70 {
+			entries = 0
+		}
+		return m.list("s", m.keyDict, entries)
 	case TypeHash:
-		s.Memory = dictFixed
-		return m.list("ss", dictEntry+bucket)
+		return m.list("ss", m.dict, listpackHash)
 	case TypeZSet:
-		s.Memory = dictFixed + skipFixed
-		return m.list("sf", dictEntry+bucket+skipNode)
+		return m.list("sf", m.skiplist, listpackZSet)
 	case TypeZSet2:
-		s.Memory = dictFixed + skipFixed
-		return m.list("s8", dictEntry+bucket+skipNode)
+		return m.list("s8", m.skiplist, listpackZSet)
 	case TypeHashTTLPreGA:
-		s.Memory = dictFixed
-		return m.list("nss", dictEntry+bucket+16)
+		return m.list("nss", m.expiring, 0)
 	case TypeHashTTL:
 		if err := m.w.skip(8); err != nil {
 			return err
 		}
-		s.Memory = dictFixed
-		return m.list("nss", dictEntry+bucket+16)
+		return m.list("nss", m.expiring, 0)
 	case TypeValkeyHashTTL:
-		s.Memory = dictFixed
-		return m.list("ss8", dictEntry+bucket+16)
-	case TypeList: // becomes a quicklist, with about 1 byte before and after each element
-		s.Memory = listFixed
-		return m.list("s", 0)
+		return m.list("ss8", m.expiring, 0)
+	case TypeList:
+		return m.oldList()
 	case TypeHashZipmap:
 		return m.packed(2, zipmapPacking)
 	case TypeListZiplist:
-		s.Memory = listFixed + listNode
+		m.size.Memory += m.Allocator.size(listSize) + m.listNode(0) - m.Allocator.size(0)
 		return m.packed(1, ziplistPacking)
 	case TypeSetIntset:
 		return m.packed(1, intsetPacking)
@@ -155,40 +99,99 @@ func (m *measurer) value(t Type) error {
 		}
 		return m.packed(3, listpackPacking)
 	case TypeListQuicklist:
-		return m.nodes(func() error { return m.packed(1, ziplistPacking) })
+		return m.nodes(func() (bool, error) { return true, m.packed(1, ziplistPacking) })
 	case TypeListQuicklist2:
 		return m.nodes(m.quicklistNode)
 	case TypeStream:
-		return m.stream("nn", "snn", "s8")
+		return m.stream("nn", "nn", "8")
 	case TypeStream2:
-		return m.stream("nnnnnnn", "snnn", "s8")
+		return m.stream("nnnnnnn", "nnn", "8")
 	case TypeStream3:
-		return m.stream("nnnnnnn", "snnn", "s88")
+		return m.stream("nnnnnnn", "nnn", "88")
 	}
 	start := m.w.offset()
 	err := m.w.skipValue(t)
-	s.Content = uint64(m.w.offset() - start)
-	s.Memory = s.Content
+	m.size.Content = uint64(m.w.offset() - start)
+	m.size.Memory += m.size.Content
 	return err
 }
 
-// list measures a length and as many elements, of which each takes fixed bytes beside its strings.
-func (m *measurer) list(element layout, fixed uint64) error {
-	n, err := m.w.count()
-	m.size.Elements += n
-	for ; n > 0 && err == nil; n-- {
-		m.size.Memory += fixed
+// maxIntText is the length of the longest text that a server keeps as an integer.
+const maxIntText = 20
+
+// string measures a string: one of up to 44 bytes is one piece with its object, an integer stands in the place of the pointer, and a
+// small one is an object that all keys share, unless the server evicts by use.
+func (m *measurer) string() error {
+	head, n, err := m.w.peekString()
+	if err != nil {
+		return err
+	}
+	s, a := &m.size, m.Allocator
+	s.Elements, s.Content = 1, n
+	number, err := strconv.ParseInt(string(head), 10, 64)
+	switch {
+	case n <= maxIntText && err == nil && len(strconv.FormatInt(number, 10)) == int(n):
+		if number < 0 || number >= sharedIntegers {
+			s.Memory = a.size(objectSize)
+		}
+	case n <= embedded:
+		s.Memory = a.size(objectSize + 3 + n + 1)
+	default:
+		s.Memory = a.size(objectSize) + m.Layout.string(n)
+	}
+	return m.w.skipString()
+}
+
+// expiring is a hash table of n fields with times to live.
+func (m *measurer) expiring(n uint64) uint64 { return m.dict(n) + n*m.Allocator.size(fieldExpirySize) }
+
+// list measures a length and as many elements. In a server whole is what n of them take beside their strings; up to so many
+// entries, if all of them are short, it packs them into a listpack when it loads them.
+func (m *measurer) list(element layout, whole func(n uint64) uint64, entries uint64) error {
+	count, err := m.w.count()
+	if err != nil {
+		return err
+	}
+	var loose, longest uint64
+	pack := uint64(listpackFixed)
+	for n := count; n > 0 && err == nil; n-- {
 		for i := 0; i < len(element) && err == nil; i++ {
 			if element[i] != 's' {
+				pack += scoreText + listpackEntry
 				err = m.w.skipParts(element[i : i+1])
 				continue
 			}
 			var size uint64
 			size, _, err = m.w.stringLength()
 			m.size.Content += size
-			m.size.Memory += sdsMemory(size)
+			loose += m.Layout.string(size)
+			pack += size + listpackEntry
+			longest = max(longest, size)
 		}
 	}
+	m.size.Elements += count
+	if count <= entries && longest <= listpackValue {
+		m.size.Memory += m.Allocator.size(pack)
+	} else {
+		m.size.Memory += whole(count) + loose
+	}
+	return err
+}
+
+// scoreText is about what a score takes in a listpack.
+const scoreText = 4
+
+// oldList measures a list without nodes, as before Redis 3.2, which a server packs into nodes.
+func (m *measurer) oldList() error {
+	n, err := m.w.count()
+	m.size.Elements = n
+	for ; n > 0 && err == nil; n-- {
+		var size uint64
+		size, _, err = m.w.stringLength()
+		m.size.Content += size
+	}
+	packed := m.size.Content + m.size.Elements*listpackEntry
+	m.size.Memory += m.Allocator.size(listSize) + packed/listpackNode*m.listNode(listpackNode) + m.listNode(packed%listpackNode)
 	return err
 }
 
@@ -211,7 +214,7 @@ func (m *measurer) packed(arity uint64, p packing) error {
 	}
 	m.size.Elements += parts / arity
 	m.size.Content += size
-	m.size.Memory += jemalloc(size)
+	m.size.Memory += m.Allocator.size(size)
 	return err
 }
 
@@ -234,7 +237,7 @@ func (p packing) count(head []byte) (n uint64, known bool) {
 }
 
 // peekHead is how much is looked at of a string: more than the head of any packed encoding.
-const peekHead = 16
+const peekHead = maxIntText
 
 // peekString returns the first bytes of a string and its length unpacked, and leaves it unread.
 func (w *window) peekString() (head []byte, size uint64, err error) {
@@ -294,56 +297,136 @@ func lzfHead(p []byte) []byte {
 	return head
 }
 
-// nodes measures a list of nodes.
-func (m *measurer) nodes(node func() error) error {
-	m.size.Memory = listFixed
-	n, err := m.w.count()
-	for ; n > 0 && err == nil; n-- {
-		m.size.Memory += listNode
-		err = node()
+// nodes measures a list of nodes; a single packed node of some length is all of a list since 7.2.
+func (m *measurer) nodes(node func() (packed bool, err error)) error {
+	count, err := m.w.count()
+	a, whole := m.Allocator, m.size.Memory
+	var packed bool
+	for n := count; n > 0 && err == nil; n-- {
+		m.size.Memory += m.listNode(0) - a.size(0)
+		packed, err = node()
 	}
+	if count == 1 && packed && m.size.Content <= listpackNode && m.Release != Redis60 && m.Release != Redis70 {
+		m.size.Memory = whole + a.size(m.size.Content)
+		return err
+	}
+	m.size.Memory += a.size(listSize)
 	return err
 }
 
-func (m *measurer) quicklistNode() error {
+func (m *measurer) quicklistNode() (packed bool, err error) {
 	container, err := m.w.count()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if container == quicklistPacked {
-		return m.packed(1, listpackPacking)
+		return true, m.packed(1, listpackPacking)
 	}
 	n, _, err := m.w.stringLength()
 	m.size.Elements++
 	m.size.Content += n
-	m.size.Memory += jemalloc(n)
-	return err
+	m.size.Memory += m.Allocator.size(n)
+	return false, err
 }
 
-// stream measures a stream; fields are those after its length.
+// stream measures a stream; fields are those after its length, group and consumer those after their names.
 func (m *measurer) stream(fields, group, consumer layout) error {
-	w, s := m.w, &m.size
-	s.Memory = streamFixed
+	w, s, a := m.w, &m.size, m.Allocator
+	fixed := uint64(streamSize)
+	if m.Release == Redis60 {
+		fixed = streamSize60
+	}
+	s.Memory += a.size(fixed)
 	nodes, err := w.count()
+	tree := rax{alloc: a}
 	for ; nodes > 0 && err == nil; nodes-- {
-		if err = w.skipString(); err != nil {
+		var id []byte
+		if id, err = w.str(); err != nil {
 			return err
 		}
+		tree.add(id[:min(len(id), 2*8)])
 		var n uint64
 		n, _, err = w.stringLength()
 		s.Content += n
-		s.Memory += streamNodeFixed + jemalloc(n)
+		s.Memory += a.size(n)
 	}
 	if err != nil {
 		return err
 	}
+	s.Memory += tree.size()
 	if s.Elements, err = w.count(); err != nil {
 		return err
 	}
 	if err := w.skipParts(fields); err != nil {
 		return err
 	}
-	return w.skipGroups(group, consumer, func(size uint64) { s.Memory += size })
+	return m.groups(group, consumer)
+}
+
+// groups measures the groups of a stream, with their consumers and what is pending.
+func (m *measurer) groups(group, consumer layout) error {
+	w, s, a := m.w, &m.size, m.Allocator
+	fixed, member := uint64(groupSize), uint64(consumerSize72)
+	switch m.Release {
+	case Redis60:
+		fixed, member = groupSize60, consumerSize
+	case Redis70:
+		member = consumerSize
+	}
+	groups, err := w.count()
+	if groups > 0 {
+		s.Memory += a.size(raxSize)
+	}
+	for ; groups > 0 && err == nil; groups-- {
+		var n uint64
+		if n, err = m.named(group); err != nil {
+			return err
+		}
+		s.Memory += n + a.size(fixed) + a.size(raxSize)
+		if n, err = m.pending("8n"); err != nil {
+			return err
+		}
+		s.Memory += n * a.size(pendingSize)
+		var consumers uint64
+		for consumers, err = w.count(); consumers > 0 && err == nil; consumers-- {
+			if n, err = m.named(consumer); err != nil {
+				return err
+			}
+			s.Memory += n + a.size(member)
+			_, err = m.pending("")
+		}
+	}
+	return err
+}
+
+// named reads a name and what follows, and gives what its string and its entry in a radix tree take.
+func (m *measurer) named(rest layout) (uint64, error) {
+	n, _, err := m.w.stringLength()
+	if err != nil {
+		return 0, err
+	}
+	tree := rax{alloc: m.Allocator}
+	return m.Layout.string(n) + tree.chain(int(min(n, 1<<20))) + tree.node(0, 1), m.w.skipParts(rest)
+}
+
+// pending measures a tree of the IDs of pending entries, each of them with more after it.
+func (m *measurer) pending(more layout) (n uint64, err error) {
+	if n, err = m.w.count(); err != nil {
+		return 0, err
+	}
+	tree := rax{alloc: m.Allocator}
+	for i := n; i > 0; i-- {
+		id, err := m.w.take(2 * 8)
+		if err != nil {
+			return 0, err
+		}
+		tree.add(id)
+		if err := m.w.skipParts(more); err != nil {
+			return 0, err
+		}
+	}
+	m.size.Memory += tree.size()
+	return n, nil
 }
 
 // stringLength passes over a string and gives its length unpacked, and whether it is written as an integer.

@@ -2,10 +2,7 @@ package rdb
 
 import (
 	"bytes"
-	"io"
 	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -63,51 +60,6 @@ func TestMeasure(t *testing.T) {
 			if whole.Content > 0 && whole.Memory == 0 && a.Type != TypeString {
 				t.Errorf("%q, %s: no memory", a.Key, a.Type)
 			}
-		}
-	}
-}
-
-// What a real server needs for the dump is near the estimate.
-func TestMemoryEstimate(t *testing.T) {
-	memory := func(s *server) uint64 {
-		for line := range strings.Lines(s.do("INFO", "memory").(string)) {
-			if n, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
-				v, err := strconv.ParseUint(n, 10, 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return v
-			}
-		}
-		t.Fatal("no used_memory")
-		return 0
-	}
-	for name, data := range map[string][]byte{"mixed": mixedDump(t, 30_000), "large": largeDump(t)} {
-		used := memory(startServer(t, data)) - memory(startServer(t, nil))
-		var estimate uint64
-		s := NewScanner(bytes.NewReader(data), Options{})
-		for {
-			e, err := s.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if e.Kind != KeyEntry {
-				continue
-			}
-			key := KeyMemory(e)
-			size, err := Measure(e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			estimate += key + size.Memory
-		}
-		ratio := float64(estimate) / float64(used)
-		t.Logf("%s: estimate %d, server %d, ratio %.2f", name, estimate, used, ratio)
-		if ratio < 0.85 || ratio > 1.15 {
-			t.Errorf("%s: the estimate of %d is far from the %d of the server", name, estimate, used)
 		}
 	}
 }

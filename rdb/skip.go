@@ -84,34 +84,21 @@ func (w *window) skipStream(fields, group, consumer layout) error {
 	if err := w.skipParts(fields); err != nil {
 		return err
 	}
-	return w.skipGroups(group, consumer, nil)
+	return w.skipGroups(group, consumer)
 }
 
-// What a group, a consumer and a pending item take in memory (redis 7.0 src/stream.h).
-const (
-	groupMemory    = 160
-	consumerMemory = 120
-	pendingMemory  = 100 // with its entries in the trees of group and consumer
-)
-
-// skipGroups passes over the groups of a stream; add, if not nil, gets about what they take in memory.
-func (w *window) skipGroups(group, consumer layout, add func(uint64)) error {
-	if add == nil {
-		add = func(uint64) {}
-	}
+// skipGroups passes over the groups of a stream.
+func (w *window) skipGroups(group, consumer layout) error {
 	groups, err := w.count()
 	for ; groups > 0 && err == nil; groups-- {
 		if err = w.skipParts(group); err != nil {
 			return err
 		}
-		start := w.offset()
 		if err = w.skipList("888n"); err != nil {
 			return err
 		}
-		add(groupMemory + uint64(w.offset()-start)/25*pendingMemory)
 		var consumers uint64
 		for consumers, err = w.count(); consumers > 0 && err == nil; consumers-- {
-			add(consumerMemory)
 			if err = w.skipParts(consumer); err != nil {
 				return err
 			}

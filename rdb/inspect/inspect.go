@@ -31,6 +31,8 @@ type Options struct {
 	Prefixes int
 	// Separator ends a part of a key; empty stands for ":".
 	Separator string
+	// Layout is that of the server whose memory is estimated; nil stands for the first release that writes the version of the dump.
+	Layout *rdb.Layout
 	// Depth is how many parts of a key are looked at; 0 stands for 3.
 	Depth int
 }
@@ -63,7 +65,12 @@ type Info struct {
 	Functions int        `json:"functions"` // libraries
 	Modules   []string   `json:"modules"`   // that wrote values or data outside of keys
 
-	// MemoryLow and MemoryHigh bound Total.Memory: it is that of Redis with its own jemalloc.
+	// Tables is about what the hash tables of the databases need, which belong to no key, and UsedMemory the used_memory of a
+	// server that has loaded the dump.
+	Tables     uint64 `json:"tables"`
+	UsedMemory uint64 `json:"usedMemory"`
+
+	// MemoryLow and MemoryHigh bound Total.Memory with Tables: it is that of Redis with its own jemalloc.
 	MemoryLow  uint64 `json:"memoryLow"`
 	MemoryHigh uint64 `json:"memoryHigh"`
 
@@ -194,6 +201,7 @@ func Inspect(r io.Reader, opts Options) (*Info, error) {
 		if err != nil {
 			return nil, err
 		}
+		in.layout = layoutOf(opts.Layout, s)
 		if err := in.entry(e); err != nil {
 			return nil, err
 		}
@@ -219,6 +227,7 @@ type inspector struct {
 	sizes    [len(sizeLabels)]Bucket
 	idle     [len(idleLabels)]Bucket
 	hasIdle  bool
+	layout   rdb.Layout
 	measured measured // the key that is being added, so that none is allocated
 }
 
@@ -256,10 +265,10 @@ func (in *inspector) module(name string) {
 }
 
 func (in *inspector) key(e *rdb.Entry) error {
-	in.measured = measured{Entry: e, memory: rdb.KeyMemory(e), expiry: e.Expiry}
+	in.measured = measured{Entry: e, memory: in.layout.Key(e), expiry: e.Expiry}
 	k := &in.measured
 	var err error
-	if k.size, err = rdb.Measure(e); err != nil {
+	if k.size, err = in.layout.Measure(e); err != nil {
 		return err
 	}
 	valueBytes := e.RawSize()
@@ -360,6 +369,7 @@ func (in *inspector) info() *Info {
 			all[t].plus(&info.Totals)
 		}
 		sortTypes(db.Types)
+		out.Tables += in.layout.Database(db.Keys, db.Expires)
 		out.Databases = append(out.Databases, *db)
 	}
 	for _, info := range all {
@@ -378,8 +388,17 @@ func (in *inspector) info() *Info {
 	if in.opts.Depth > 0 {
 		out.Tree = in.tree()
 	}
+	out.UsedMemory = out.Total.Memory + out.Tables + in.layout.Server()
 	out.bound()
 	return out
+}
+
+// layoutOf is the layout that was asked for, or that of the server which writes such a dump.
+func layoutOf(asked *rdb.Layout, s *rdb.Scanner) rdb.Layout {
+	if asked != nil {
+		return *asked
+	}
+	return rdb.LayoutOf(s.Version())
 }
 
 func (t *Totals) plus(o *Totals) {

@@ -27,11 +27,12 @@ func EachKey(s *rdb.Scanner, filter *rdb.Filter, now time.Time, fn func(*KeyRow)
 		if !utf8.Valid(e.Key) {
 			row.KeyBase64 = base64.StdEncoding.EncodeToString(e.Key)
 		}
-		size, err := rdb.Measure(e)
+		layout := layoutOf(nil, s)
+		size, err := layout.Measure(e)
 		if err != nil {
 			return err
 		}
-		row.Elements, row.Bytes, row.Memory = size.Elements, e.RawSize()+uint64(len(e.Key)), rdb.KeyMemory(e)+size.Memory
+		row.Elements, row.Bytes, row.Memory = size.Elements, e.RawSize()+uint64(len(e.Key)), layout.Key(e)+size.Memory
 		if e.Expiry != 0 {
 			left := max(e.Expiry-now.UnixMilli(), 0) / 1000
 			row.TTL = &left

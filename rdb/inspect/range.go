@@ -6,7 +6,7 @@ type spread struct{ low, high float64 }
 // spreads are measured on servers that were filled with one kind of key each and compared with the estimate of its dump: Redis
 // 6.0, 7.0 and 8.0 and Valkey 8.1 and 9.1 as Debian builds them, rounded outwards. The upper end is an allocator that rounds
 // up to multiples of 16 bytes (Debian's jemalloc, libc); the lower end Valkey since 8.1, whose hash tables have no entry apart from
-// the key, and sets of Redis since 7.2. Redis with the jemalloc of its own source is at the estimate.
+// the key, and sets of Redis since 7.2. The release that writes such a dump, with the jemalloc of its own source, is at the estimate.
 var spreads = map[string]spread{
 	"string":      {0.66, 1.13},
 	"list":        {0.93, 1.04},
@@ -35,5 +35,7 @@ func (info *Info) bound() {
 		low += float64(t.Memory) * s.low
 		high += float64(t.Memory) * s.high
 	}
+	low += float64(info.Tables)
+	high += float64(info.Tables)
 	info.MemoryLow, info.MemoryHigh = uint64(low), uint64(high)
 }

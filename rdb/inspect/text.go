@@ -106,7 +106,7 @@ func (info *Info) facts(file string) []fact {
 			keys += ", " + group(t.Expired) + " of them have expired"
 		}
 	}
-	memory := "about " + rdb.FormatBytes(t.Memory)
+	memory := "about " + rdb.FormatBytes(t.Memory+info.Tables)
 	if t.Keys > 0 {
 		memory += fmt.Sprintf(" (%s to %s, depending on server and allocator)", rdb.FormatBytes(info.MemoryLow), rdb.FormatBytes(info.MemoryHigh))
 	}
