@@ -331,3 +331,24 @@ func (o *Operator) CheckValues(values map[string]any) []Violation {
 // name that `helm create` gives to the resources of a container, which its templates render as a whole; the others take its
 // place there.
 func ValuesKeys() []string { return []string{"resources", "databases", "datastores"} }
+
+// Sizes is what follows from the memory of a pod, in MiB and seconds.
+type Sizes struct {
+	Maxmemory         float64 `json:"maxmemory"`
+	ReplicaBuffer     float64 `json:"replicaBuffer"`
+	SoftReplicaBuffer float64 `json:"softReplicaBuffer"`
+	Backlog           float64 `json:"backlog"`
+	LoadSeconds       float64 `json:"loadSeconds"`
+	GraceSeconds      float64 `json:"graceSeconds"`
+}
+
+// Sizes returns what the templates of the operator compute for pods with so many MiB and a maxmemoryPercent.
+func (o *Operator) Sizes(mebi float64, percent int) (sizes Sizes, err error) {
+	schema, done := o.schema()
+	defer done()
+	err = lookup(schema, "#Sizes").Unify(asValue(map[string]any{"mebi": mebi, "percent": percent})).Decode(&sizes)
+	if err != nil {
+		err = fmt.Errorf("embedded operator %s: %w", o.Name, err)
+	}
+	return sizes, err
+}

@@ -143,7 +143,7 @@ func (a *app) rootCommand() *cobra.Command {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"scaffold", "Scaffold", scaffoldcmd.Commands(a.Env)},
+		{"scaffold", "Scaffold", append(scaffoldcmd.Commands(a.Env), scaffoldcmd.NewSize(a.Env, datacmd.InspectDump))},
 		{"lint", "Lint", append(lintcmd.Commands(a.Env, version), rulescmd.New(a.Env))},
 		{"connect", "Connect", connectcmd.Commands(a.Env)},
 		{"data", "Data", datacmd.Commands(a.Env)},

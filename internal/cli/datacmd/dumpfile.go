@@ -183,8 +183,8 @@ func inFile(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// inspectDump counts what is in a dump.
-func inspectDump(ctx context.Context, e *env.Env, name string, opts inspect.Options) (*inspect.Info, error) {
+// InspectDump counts what is in a dump.
+func InspectDump(ctx context.Context, e *env.Env, name string, opts inspect.Options) (*inspect.Info, error) {
 	src, release, err := openSource(e, name)
 	if err != nil {
 		return nil, err

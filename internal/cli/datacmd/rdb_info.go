@@ -78,7 +78,7 @@ func (o *infoOptions) run(ctx context.Context, name string) error {
 	if o.inspect.Now, o.inspect.AtDump, err = moment(o.at, o.Now); err != nil {
 		return err
 	}
-	info, err := inspectDump(ctx, o.Env, name, o.inspect)
+	info, err := InspectDump(ctx, o.Env, name, o.inspect)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (o *treeOptions) run(ctx context.Context, name string) error {
 		return fmt.Errorf("--depth %d: must be between 1 and 10", o.inspect.Depth)
 	}
 	o.inspect.Now = o.Now
-	info, err := inspectDump(ctx, o.Env, name, o.inspect)
+	info, err := InspectDump(ctx, o.Env, name, o.inspect)
 	if err != nil {
 		return err
 	}
