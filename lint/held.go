@@ -26,7 +26,7 @@ func (h *held) get() (policy.Value, error) {
 		}
 		var data any
 		if h.err = fromJSON(h.text, &data); h.err == nil {
-			h.value, h.err = h.pool.Value(numbered(data))
+			h.value, h.err = h.pool.Value(policy.Numbers(data))
 		}
 		h.text = nil
 	})
@@ -73,25 +73,4 @@ func (c *chartModel) opened(pool policy.Values) (*chartModel, error) {
 		out.files = append(out.files, model.ValuesFile{File: file, Data: value})
 	}
 	return out, nil
-}
-
-// numbered gives data that was read as JSON the numbers that it had.
-func numbered(data any) any {
-	switch data := data.(type) {
-	case map[string]any:
-		for k, v := range data {
-			data[k] = numbered(v)
-		}
-	case []any:
-		for i, v := range data {
-			data[i] = numbered(v)
-		}
-	case json.Number:
-		if n, err := data.Int64(); err == nil {
-			return n
-		}
-		f, _ := data.Float64()
-		return f
-	}
-	return data
 }
