@@ -4,7 +4,7 @@ import { closeSync, cpSync, ftruncateSync, linkSync, mkdirSync, mkdtempSync, ope
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zip } from "./archive.mjs";
-import { example, launch, open, shots } from "./browser.mjs";
+import { example, launch, open, shots, slow } from "./browser.mjs";
 import { browser, drop, everywhere, grave, it, saved, server, tool, tree } from "./suite.mjs";
 
 const clean = (p) => assert.deepEqual(p.problems, []);
@@ -450,7 +450,7 @@ it("a thousand applications stay usable: progress, cancel, a list of which only 
     ).observe(summary, { childList: true, characterData: true, subtree: true });
   });
   await page.getByRole("button", { name: "Lint again" }).click();
-  await page.locator("#status-text", { hasText: /^Linted in/ }).waitFor();
+  await page.locator("#status-text", { hasText: /^Linted in/ }).waitFor({ timeout: 2.5 * slow }); // a minute of one core
   // What is found is shown while the rest is looked at.
   const said = await page.evaluate(() => globalThis.said);
   assert.ok(
