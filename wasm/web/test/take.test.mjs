@@ -25,7 +25,7 @@ const journeys = {
     await page.getByText("Cache", { exact: true }).click();
     await page.getByLabel("Suffix").fill("pages");
     await page.getByRole("textbox", { name: "Memory" }).fill("1Gi");
-    await page.getByLabel("Replicas").fill("2");
+    await page.getByLabel("Replicas", { exact: true }).fill("2");
     await page.getByLabel("Policy").first().selectOption("allkeys-lfu");
     await page.getByText("redis-pages.yaml").first().waitFor();
     return /--suffix pages --profile cache .*--set memory=1Gi/;
@@ -188,9 +188,9 @@ it("the form says what a value may be, and strict asks for more", async () => {
   await page.getByText("✓ Lint passed").waitFor();
   await page.getByText("Operator: Spotahome").waitFor();
   await page.getByText("At least 1.").waitFor();
-  await page.getByLabel("Replicas").fill("0");
+  await page.getByLabel("Replicas", { exact: true }).fill("0");
   await page.getByRole("alert").filter({ hasText: "replicas" }).waitFor();
-  await page.getByLabel("Replicas").fill("");
+  await page.getByLabel("Replicas", { exact: true }).fill("");
   await page.getByLabel("Sentinels").selectOption("5");
   await page.locator(".diff .add", { hasText: "sentinels: 5" }).waitFor();
   await page.locator("#checked").getByLabel("Strict").check();
