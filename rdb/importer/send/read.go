@@ -100,10 +100,8 @@ func (p *pass) again(ctx context.Context, at rdb.Position, attempts int) error {
 	} else if time.Since(p.rereadSince) > p.Options.Patience && attempts > 3 {
 		return server.Fatal(fmt.Errorf("%w %d times: %w", errReread, attempts, p.rereadWhy))
 	}
-	select {
-	case <-time.After(backoff):
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := server.Pause(ctx, backoff); err != nil {
+		return err
 	}
 	p.reread = at.Offset
 	return p.openAt(ctx, at)

@@ -49,12 +49,10 @@ func (w *worker) run(ctx context.Context) error {
 		if time.Since(since) > w.pass.Options.Patience {
 			return server.Fatal(fmt.Errorf("no key could be written for %v: %w", w.pass.Options.Patience, server.Advise(err)))
 		}
-		select {
-		case <-time.After(backoff):
-			backoff = min(2*backoff, server.MaxBackoff)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := server.Pause(ctx, backoff); err != nil {
+			return err
 		}
+		backoff = min(2*backoff, server.MaxBackoff)
 	}
 }
 

@@ -57,10 +57,8 @@ func (l *Link) Connect(ctx context.Context, node string) (*redis.Conn, error) {
 			return nil, Fatal(fmt.Errorf("the target was unreachable for %v: %w", l.Patience, Advise(err)))
 		}
 		l.Progress.Waiting("waiting for the target: " + err.Error())
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if err := Pause(ctx, backoff); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -125,10 +123,8 @@ func (l *Link) Accepted(ctx context.Context, write func() error) error {
 			return err
 		}
 		l.Progress.Waiting("waiting for replicas of the target: " + err.Error())
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := Pause(ctx, backoff); err != nil {
+			return err
 		}
 	}
 }
@@ -156,10 +152,8 @@ func (l *Link) On(ctx context.Context, node string, do func(*redis.Conn) (keep b
 		if err == nil || redis.Code(err) != "" || IsFinal(err) || time.Since(began) > l.Patience {
 			return err
 		}
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := Pause(ctx, backoff); err != nil {
+			return err
 		}
 	}
 }

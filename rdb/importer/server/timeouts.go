@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 const (
 	// ReplyTimeout bounds the wait for a reply.
@@ -12,3 +15,13 @@ const (
 	// MaxBackoff is the longest pause.
 	MaxBackoff = 2 * time.Second
 )
+
+// Pause waits before something is tried again; the error is that ctx is done.
+func Pause(ctx context.Context, backoff time.Duration) error {
+	select {
+	case <-time.After(backoff):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

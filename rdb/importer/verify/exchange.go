@@ -78,10 +78,8 @@ func (v *verifier) exchange(ctx context.Context, l *lane) error {
 		if time.Since(began) > v.Options.Patience {
 			return err
 		}
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := server.Pause(ctx, backoff); err != nil {
+			return err
 		}
 		if err := v.connect(ctx, l); err != nil {
 			return err
@@ -169,10 +167,8 @@ func (v *verifier) follow(ctx context.Context, s *strayed) error {
 		if time.Since(began) > v.Options.Patience {
 			return server.Advise(s.reply)
 		}
-		select { // while slots move, nodes may disagree
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := server.Pause(ctx, backoff); err != nil { // while slots move, nodes may disagree
+			return err
 		}
 		refused, err := v.askAt(ctx, s)
 		if err != nil {

@@ -75,10 +75,8 @@ func (v *verifier) retry(ctx context.Context, fn func() error) error {
 			return err
 		}
 		v.close()
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := server.Pause(ctx, backoff); err != nil {
+			return err
 		}
 	}
 }
