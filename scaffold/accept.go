@@ -103,11 +103,7 @@ func suppression(a cue.Accepted) string {
 
 // above writes a comment above a key of the entry.
 func (e *entry) above(key, comment string) {
-	var doc yaml.Node
-	if yaml.Unmarshal([]byte(e.text), &doc) != nil || len(doc.Content) == 0 || len(doc.Content[0].Content) < 2 {
-		return
-	}
-	values := doc.Content[0].Content[1]
+	values := e.value()
 	for i := 0; i+1 < len(values.Content); i += 2 {
 		if k := values.Content[i]; k.Value == key && values.Style&yaml.FlowStyle == 0 {
 			lines := strings.SplitAfter(e.text, "\n")

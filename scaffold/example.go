@@ -205,17 +205,22 @@ func (ex example) values(name, entryKey string) map[string]any {
 
 // order returns the keys of an entry in the order in which they stand.
 func (e entry) order() []string {
-	var doc yaml.Node
-	if yaml.Unmarshal([]byte(e.text), &doc) != nil || len(doc.Content) == 0 || len(doc.Content[0].Content) < 2 {
-		return nil
-	}
 	var keys []string
-	for i, n := range doc.Content[0].Content[1].Content {
+	for i, n := range e.value().Content {
 		if i%2 == 0 {
 			keys = append(keys, n.Value)
 		}
 	}
 	return keys
+}
+
+// value returns what stands behind the key of an entry; it is empty where that cannot be read.
+func (e entry) value() *yaml.Node {
+	var doc yaml.Node
+	if yaml.Unmarshal([]byte(e.text), &doc) != nil || len(doc.Content) == 0 || len(doc.Content[0].Content) < 2 {
+		return &yaml.Node{}
+	}
+	return doc.Content[0].Content[1]
 }
 
 // set writes a value into an entry, in its place when the key is there and at the end, with a comment, when it is not.

@@ -176,7 +176,7 @@ func (l *lister) add(app *repo.App) error {
 
 // operatorOf returns the operator that a record's resource is for; "" for a deployment, and for what is not a Redis.
 func operatorOf(rec *record) string {
-	name := cmp.Or(rec.Operator, cue.DefaultOperator())
+	name := rec.operatorName()
 	o, err := cue.OperatorNamed(name)
 	switch {
 	case rec.Folder != "resources":

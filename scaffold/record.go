@@ -80,6 +80,9 @@ type recordEdit struct {
 // chart returns the name that the application's chart had, which is in the names of what it makes.
 func (rec *record) chart() string { return cmp.Or(rec.Placeholders["application"], rec.Application) }
 
+// operatorName returns the operator that the resource is for.
+func (rec *record) operatorName() string { return cmp.Or(rec.Operator, cue.DefaultOperator()) }
+
 func recordPath(application, name string) string {
 	return path.Join(recordFolder, application, name+".yaml")
 }

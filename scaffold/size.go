@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -42,7 +41,7 @@ func PlanSize(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps, 
 	if rec.Folder != "resources" || app.Kind != repo.Chart {
 		return nil, finding.Errorf(finding.Position{File: recordPath(app.Name, req.Name)}, "", "%q has no values in a values.yaml; set memory and disk in its manifest", req.Name)
 	}
-	operator, err := generatable(cmp.Or(rec.Operator, cue.DefaultOperator()))
+	operator, err := generatable(rec.operatorName())
 	if err != nil {
 		return nil, err
 	}

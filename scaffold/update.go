@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -347,7 +346,7 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 		}
 	}
 	if s.accepts = rec.Accepts; len(s.accepts) > 0 {
-		if s.operator, err = operatorNamed(rec); err != nil {
+		if s.operator, err = cue.OperatorNamed(rec.operatorName()); err != nil {
 			return "", nil, err
 		}
 		if m := kindsOf(s.operator).FindStringSubmatch(text); m != nil {
@@ -365,16 +364,12 @@ func generatorOf(r *repo.Repo, rec *record) (*Generator, error) {
 	if rec.Folder == "deployments" {
 		return generator(r, rec.Folder, rec.Type, func(string) []byte { return nil }, nil)
 	}
-	o, err := operatorNamed(rec)
+	o, err := cue.OperatorNamed(rec.operatorName())
 	if err != nil {
 		return nil, err
 	}
 	g, _, err := resourceGenerator(r, rec.Type, o, strings.HasPrefix(rec.Generator, builtInGenerator))
 	return g, err
-}
-
-func operatorNamed(rec *record) (*cue.Operator, error) {
-	return cue.OperatorNamed(cmp.Or(rec.Operator, cue.DefaultOperator()))
 }
 
 // valuesFiles returns the files with values of the resource, of which values.yaml is always one.
