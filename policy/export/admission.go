@@ -167,6 +167,9 @@ type admission struct {
 	spec   map[string]any
 }
 
+// validationActions says in a README what becomes of the severities.
+const validationActions = "Errors are denied, warnings reported to the client, advice only audited (`validationActions`).\n"
+
 // admissions returns the policies of an export, and notes the rules that have none.
 func (x *exporter) admissions() ([]admission, error) {
 	translations, err := x.translations()
@@ -186,7 +189,7 @@ func (x *exporter) admissions() ([]admission, error) {
 		}
 		x.rules = append(x.rules, t.Rule)
 		out = append(out, admission{
-			rule: t.Rule, name: policy.Package + "-" + strings.ReplaceAll(t.Rule.Name, "/", "-"),
+			rule: t.Rule, name: policy.Package + "-" + dashed(t.Rule),
 			action: map[policy.Level]string{policy.Error: "Deny", policy.Warning: "Warn", policy.Info: "Audit"}[x.level(t.Rule)],
 			spec:   x.spec(&t, names),
 		})
@@ -194,14 +197,23 @@ func (x *exporter) admissions() ([]admission, error) {
 	return out, nil
 }
 
+// covers reports whether a pattern of the configuration names a rule or its category.
+func covers(pattern string, r *policy.Rule) bool {
+	return pattern == r.Name || pattern == r.Category+"/*"
+}
+
+// frozen reports whether the configuration keeps a rule from being suppressed.
+func (x *exporter) frozen(r *policy.Rule) bool {
+	return slices.ContainsFunc(x.Frozen, func(pattern string) bool { return covers(pattern, r) })
+}
+
 // ignored returns the resources for which the configuration suppresses a rule, or whether it does so for all.
 func (x *exporter) ignored(r *policy.Rule) (names []string, all bool) {
-	covers := func(pattern string) bool { return pattern == r.Name || pattern == r.Category+"/*" }
-	if slices.ContainsFunc(x.Frozen, covers) {
+	if x.frozen(r) {
 		return nil, false
 	}
 	for _, i := range x.Ignore {
-		if last, err := time.Parse(time.DateOnly, i.Until); !covers(i.Rule) || i.Until != "" && (err != nil || time.Now().After(last.AddDate(0, 0, 1))) {
+		if last, err := time.Parse(time.DateOnly, i.Until); !covers(i.Rule, r) || i.Until != "" && (err != nil || time.Now().After(last.AddDate(0, 0, 1))) {
 			continue
 		}
 		if i.Resource == "" {
@@ -228,7 +240,7 @@ func (x *exporter) spec(t *Translation, ignored []string) map[string]any {
 	for _, c := range t.Conditions {
 		kinds = append(kinds, c.Kinds...)
 	}
-	frozen := slices.ContainsFunc(x.Frozen, func(p string) bool { return p == t.Rule.Name || p == t.Rule.Category+"/*" })
+	frozen := x.frozen(t.Rule)
 	for _, c := range t.Conditions {
 		expression := "!(" + c.CEL + ")"
 		if strings.Contains(c.CEL, "\n") {
@@ -249,6 +261,7 @@ func (x *exporter) spec(t *Translation, ignored []string) map[string]any {
 		})
 	}
 	spec := map[string]any{
+		"failurePolicy":    "Ignore", // what cannot be evaluated is none of a rule's findings
 		"matchConstraints": map[string]any{"resourceRules": rules},
 		"matchConditions":  conditions,
 		"validations":      validations,

@@ -25,17 +25,23 @@ import (
 // numbered is the annotation by which an engine's answer says which object it is about.
 const numbered = "example.redis-gitops.io/number"
 
-// TestEngines holds the exports against the engines themselves, which `make engines` builds into ENGINES: on every example of every rule they
-// find what lint finds. With a suppression that has a reason they find less, and with one that has none the same.
-func TestEngines(t *testing.T) {
-	engines := os.Getenv("ENGINES")
-	if engines == "" {
+// built returns the directory of the engines, and the rules.
+func built(t *testing.T) (engines string, rules []*policy.Rule) {
+	t.Helper()
+	if engines = os.Getenv("ENGINES"); engines == "" {
 		t.Skip("ENGINES is not set; use make engines")
 	}
 	rules, err := policy.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return engines, rules
+}
+
+// TestEngines holds the exports against the engines themselves, which `make engines` builds into ENGINES: on every example of every rule they
+// find what lint finds. With a suppression that has a reason they find less, and with one that has none the same.
+func TestEngines(t *testing.T) {
+	engines, rules := built(t)
 	settings := map[string]any{"strict": true, "operator": map[string]any{"name": "spotahome", "version": "1.2.4", "namespace": "operator", "title": "spotahome"},
 		"options": map[string]any{}, "foreignFields": map[string]any{"spec.haproxy": "freshworks-oss"}}
 	var on []*policy.Rule
@@ -247,14 +253,7 @@ func runGator(t *testing.T, engines, dir, manifests string, n int) []map[string]
 
 // TestPull pulls the OCI layouts from a registry: conftest its files, and OPA its bundle.
 func TestPull(t *testing.T) {
-	engines := os.Getenv("ENGINES")
-	if engines == "" {
-		t.Skip("ENGINES is not set; use make engines")
-	}
-	rules, err := policy.Rules()
-	if err != nil {
-		t.Fatal(err)
-	}
+	engines, rules := built(t)
 	settings := map[string]any{"strict": true, "options": map[string]any{}, "foreignFields": map[string]any{}, "operator": map[string]any{"name": "spotahome", "version": "1.2.4", "title": "spotahome"}}
 	manifest := filepath.Join(t.TempDir(), "manifest.yaml")
 	writeTest(t, manifest, "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: shop}\nspec: {redis: {replicas: 1}}\n")

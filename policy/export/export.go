@@ -218,6 +218,12 @@ func (x *exporter) only(file string, needed map[need]bool) string {
 	return b.String()
 }
 
+// dashed is the name of a rule as one of a Kubernetes object.
+func dashed(r *policy.Rule) string { return strings.ReplaceAll(r.Name, "/", "-") }
+
+// fileOf is the file with the object of a rule.
+func fileOf(r *policy.Rule) string { return dashed(r) + ".yaml" }
+
 func module(file, source string) policy.Module { return policy.Module{File: file, Source: source} }
 
 func (x *exporter) policies(dir string) []policy.Module {

@@ -100,7 +100,7 @@ func exportGatekeeper(x *exporter) ([]policy.Module, error) {
 			}},
 			{"constraints", map[string]any{
 				"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": kind,
-				"metadata": map[string]any{"name": strings.ReplaceAll(r.Name, "/", "-")},
+				"metadata": map[string]any{"name": dashed(r)},
 				"spec": map[string]any{
 					"enforcementAction": action,
 					"match":             match,
@@ -111,7 +111,7 @@ func exportGatekeeper(x *exporter) ([]policy.Module, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, module(path.Join(object.file, strings.ReplaceAll(r.Name, "/", "-")+".yaml"), string(text)))
+			out = append(out, module(path.Join(object.file, fileOf(r)), string(text)))
 		}
 	}
 	return out, nil

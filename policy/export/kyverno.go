@@ -2,7 +2,6 @@ package export
 
 import (
 	"path"
-	"strings"
 
 	"github.com/redis-gitops/redis-gitops/policy"
 )
@@ -10,7 +9,7 @@ import (
 var kyvernoFormat = format{
 	name: "kyverno", title: "Kyverno", cel: true, export: exportKyverno,
 	usage: "For Kyverno 1.17 or newer.\n\n```\nkubectl apply -f policies\nkyverno apply policies --resource manifest.yaml\n```\n\n" +
-		"Errors are denied, warnings reported to the client, advice only audited (`validationActions`).\n",
+		validationActions,
 }
 
 // exportKyverno writes a ValidatingPolicy a rule. Kyverno has replaced its ClusterPolicies by these, which are in CEL.
@@ -22,7 +21,6 @@ func exportKyverno(x *exporter) ([]policy.Module, error) {
 	var out []policy.Module
 	for _, a := range admissions {
 		a.spec["validationActions"] = []string{a.action}
-		a.spec["failurePolicy"] = "Ignore"
 		text, err := marshal(map[string]any{
 			"apiVersion": "policies.kyverno.io/v1", "kind": "ValidatingPolicy",
 			"metadata": map[string]any{"name": a.name, "annotations": map[string]any{
@@ -33,7 +31,7 @@ func exportKyverno(x *exporter) ([]policy.Module, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, module(path.Join("policies", strings.ReplaceAll(a.rule.Name, "/", "-")+".yaml"), text))
+		out = append(out, module(path.Join("policies", fileOf(a.rule)), text))
 	}
 	return out, nil
 }

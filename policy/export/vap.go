@@ -2,7 +2,6 @@ package export
 
 import (
 	"path"
-	"strings"
 
 	"github.com/redis-gitops/redis-gitops/policy"
 )
@@ -10,7 +9,7 @@ import (
 var vapFormat = format{
 	name: "vap", title: "ValidatingAdmissionPolicy", cel: true, export: exportVAP,
 	usage: "For Kubernetes 1.30 or newer, without any other engine.\n\n```\nkubectl apply -f policies\nkubectl apply -f bindings\n```\n\n" +
-		"Errors are denied, warnings reported to the client, advice only audited (`validationActions`).\n",
+		validationActions,
 }
 
 // exportVAP writes a ValidatingAdmissionPolicy a rule, and the binding that puts it in force.
@@ -21,7 +20,6 @@ func exportVAP(x *exporter) ([]policy.Module, error) {
 	}
 	var out []policy.Module
 	for _, a := range admissions {
-		a.spec["failurePolicy"] = "Ignore" // what cannot be evaluated is none of a rule's findings
 		for _, object := range []struct {
 			dir  string
 			data map[string]any
@@ -39,7 +37,7 @@ func exportVAP(x *exporter) ([]policy.Module, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, module(path.Join(object.dir, strings.ReplaceAll(a.rule.Name, "/", "-")+".yaml"), text))
+			out = append(out, module(path.Join(object.dir, fileOf(a.rule)), text))
 		}
 	}
 	return out, nil

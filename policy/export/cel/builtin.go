@@ -319,7 +319,7 @@ func count(_ *evaluator, args []value) ([]result, error) {
 	return one(value{expr: "size(" + v.expr + ")", kind: "int"}), nil
 }
 
-// get is object.get: what is there, or the default.
+// get is object.get: the value of a key, or the default.
 func get(t *evaluator, args []value) ([]result, error) {
 	key, ok := args[1].known()
 	if !ok {
