@@ -100,9 +100,18 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// needsCurrent skips a test of the plan in this program where UPDATE=1 writes another one.
+func needsCurrent(t *testing.T) {
+	t.Helper()
+	if _, err := embedded(); errors.Is(err, errStale) && os.Getenv("UPDATE") != "" {
+		t.Skip("this program has the former plan")
+	}
+}
+
 // TestWhole: the code of all functions can be read, and is small enough.
 func TestWhole(t *testing.T) {
 	t.Parallel()
+	needsCurrent(t)
 	p, err := embedded()
 	if err != nil {
 		t.Fatal(err)
@@ -246,6 +255,7 @@ func TestCancelled(t *testing.T) {
 // TestEngine: what the engine refuses, and that an error of one rule leaves the others.
 func TestEngine(t *testing.T) {
 	t.Parallel()
+	needsCurrent(t)
 	if _, err := (Engine{}).Compile(policy.Options{Modules: []policy.Module{{}}}); !errors.Is(err, policy.ErrModules) {
 		t.Errorf("modules: %v", err)
 	}
