@@ -301,9 +301,17 @@ func deriveOperator(name string) (*derived, error) {
 	if err := d.deriveInstances(v); err != nil {
 		return nil, err
 	}
+	if without := lookup(v, "without"); without.Exists() {
+		if err := without.Decode(&d.Operator.Without); err != nil {
+			return nil, err
+		}
+	}
 	if values := lookup(v, "#Values"); values.Exists() {
 		if d.Values, err = deriver.derive(values); err != nil {
 			return nil, err
+		}
+		for key := range d.Operator.Without {
+			delete(deriver.shapes[d.Values].Fields, key)
 		}
 	}
 	if hasSchema {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"cuelang.org/go/cue"
 )
@@ -46,6 +47,7 @@ func ValuesJSONSchema() ([]byte, error) {
 		value, done := o.schema()
 		then := jsonSchema(lookup(value, "#Values"))
 		done()
+		o.withoutAbsent(then)
 		delete(then, "additionalProperties") // a template of one's own may read more keys
 		if err := withoutShared(then, o.Fork); err != nil {
 			return nil, err
@@ -80,8 +82,18 @@ func (o *Operator) ResourceJSONSchema() ([]byte, error) {
 	value, done := o.schema()
 	defer done()
 	schema := jsonSchema(lookup(value, "#Values"))
+	o.withoutAbsent(schema)
 	schema["$schema"] = draft07
 	return encode(schema)
+}
+
+// withoutAbsent removes the properties of the values that the operator has nothing for.
+func (o *Operator) withoutAbsent(schema map[string]any) {
+	properties := schema["properties"].(map[string]any)
+	maps.DeleteFunc(properties, func(key string, _ any) bool { return o.Without[key] != "" })
+	if required, ok := schema["required"].([]string); ok {
+		schema["required"] = slices.DeleteFunc(required, func(key string) bool { return o.Without[key] != "" })
+	}
 }
 
 func encode(schema map[string]any) ([]byte, error) {

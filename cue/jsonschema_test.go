@@ -200,5 +200,5 @@ func expand(text, suffix string) []byte {
 			camel += strings.ToUpper(part[:1]) + part[1:]
 		}
 	}
-	return []byte(strings.NewReplacer("%{application}", "shop", "%{name}", "redis"+suffix, "%{camelName}", camel, "%{suffix}", suffix, "%{image}", "shop:1").Replace(text))
+	return []byte(strings.NewReplacer("%{application}", "shop", "%{name}", "redis"+suffix, "%{camelName}", camel, "%{suffix}", suffix, "%{image}", "shop:1", "%%", "%").Replace(text))
 }

@@ -28,6 +28,9 @@ type Operator struct {
 	// Fork names the operator that this one is a fork of, whose facts about pods and references it shares.
 	Fork string `json:"fork,omitempty"`
 
+	// Without are the values of a new resource that the operator has nothing for, by their keys, and why or what to do instead.
+	Without map[string]string `json:"without,omitempty"`
+
 	derived *derived
 }
 
@@ -202,6 +205,7 @@ type Request struct {
 	Version   string // of the operator; "" is its first
 	Sentinels int    // 0 is 3
 
+	TLS         bool   // clients connect with TLS
 	SentinelSet string // the Redis whose sentinels watch this one; "" for sentinels of its own
 }
 
@@ -215,8 +219,14 @@ type Names struct {
 	SentinelHost    string   `json:"sentinelHost"` // on port 26379
 	URL             string   `json:"url"`          // with a password: redis://:$(REDIS_PASSWORD)@…, which Kubernetes expands in env
 	SentinelURL     string   `json:"sentinelURL"`
-	SecretKey       string   `json:"secretKey"`   // the key of Request.Secret, "" without one
-	SentinelKey     string   `json:"sentinelKey"` // the key of Request.Secret that the sentinels ask for; "" if they need no password
+	SecretKey       string   `json:"secretKey"`      // the key of PasswordSecret, "" without one
+	SentinelKey     string   `json:"sentinelKey"`    // the key of SentinelSecret that the sentinels ask for; "" if they need no password
+	OwnSecret       string   `json:"ownSecret"`      // the Secret that the operator creates without one in the request, "" if it creates none
+	PasswordSecret  string   `json:"passwordSecret"` // the Secret with the password, "" for none
+	SentinelSecret  string   `json:"sentinelSecret"`
+	UsernameKey     string   `json:"usernameKey"` // the key of PasswordSecret with the name of the user, "" without one
+	Username        string   `json:"username"`    // the user that a Secret which generate creates has
+	Namespaced      bool     `json:"namespaced"`  // the names hold the namespace, so it must be known
 	Objects         []Object `json:"objects"`     // what the operator creates
 }
 
@@ -279,7 +289,7 @@ func (o *Operator) computeNames(r Request) (Names, error) {
 	defer done()
 	v := lookup(schema, "#Names").Unify(asValue(map[string]any{
 		"chart": r.Chart, "suffix": r.Suffix, "namespace": r.Namespace, "secret": r.Secret, "port": r.Port, "version": r.Version, "sentinels": r.Sentinels,
-		"sentinelSet": r.SentinelSet,
+		"sentinelSet": r.SentinelSet, "tls": r.TLS,
 	}))
 	var messages []string
 	if err := lookup(v, "problems").Decode(&messages); err != nil {

@@ -63,6 +63,7 @@ type Accepted struct {
 	Value  string   // the key of the value that the findings are about
 	Rules  []string // their rules, in order
 	Reason string
+	Kind   string // of the resource that they are about, "" for the first one of the template
 }
 
 // Accepts returns what lint reports about a choice: the name of a size, or "existing" for a Secret that is created elsewhere.
@@ -76,6 +77,7 @@ func (o *Operator) Accepts(choice string) (out []Accepted) {
 	for values.Next() {
 		a := Accepted{Value: values.Selector().Unquoted()}
 		a.Reason, _ = lookup(values.Value(), "reason").String()
+		a.Kind, _ = lookup(values.Value(), "kind").String()
 		rules, err := lookup(values.Value(), "rules").Fields()
 		for err == nil && rules.Next() {
 			a.Rules = append(a.Rules, rules.Selector().Unquoted())
@@ -107,6 +109,9 @@ func (o *Operator) computeProfiles() []Profile {
 			values, _ := lookup(fields.Value(), "values").Fields()
 			for values.Next() {
 				key := values.Selector().Unquoted()
+				if o.Without[key] != "" {
+					continue
+				}
 				p.Values = append(p.Values, Value{
 					Key: key, Value: plain(values.Value()), Layer: layer, Doc: doc(field(schema, key)), Optional: isOptional(schema, key),
 				})
@@ -132,7 +137,9 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 		return nil, fmt.Errorf("embedded operator %s: %w", o.Name, err)
 	}
 	for fields.Next() {
-		order = append(order, fields.Selector().Unquoted())
+		if key := fields.Selector().Unquoted(); o.Without[key] == "" {
+			order = append(order, key)
+		}
 	}
 	own := len(order)
 	var problems finding.Problems
@@ -146,6 +153,8 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 			case slices.Contains(order, key):
 			case slices.Contains(known, key):
 				order = append(order, key)
+			case o.Without[key] != "":
+				report(value.At, key, o.Without[key], "")
 			default:
 				report(value.At, key, unknownName("value", key, slices.Concat(order[:own], known)), "")
 			}

@@ -28,10 +28,14 @@ func TestScaffolded(t *testing.T) {
 		"podMonitor": true, "podMonitorLabels": "release=prometheus",
 	}
 	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "64Mi", "100Mi", "8Gi"}
-	for i := range 60 {
+	for i := range 12 * len(cue.GeneratedNames()) {
 		strict, operator := i%2 == 0, cue.GeneratedNames()[i/2%len(cue.GeneratedNames())]
 		archive := []txtar.File{{Name: cue.ConfigFile, Data: []byte(fmt.Sprintf("strict: %v\noperator:\n  name: %s\n  namespace: redis-operator\n", strict, operator))}}
 		r, config := open(t, archive)
+		o, err := cue.OperatorNamed(operator)
+		if err != nil {
+			t.Fatal(err)
+		}
 		app := fmt.Sprintf("app%d", i)
 		plan, err := scaffold.PlanApplication(r, scaffold.ApplicationRequest{App: app, Kustomize: i%5 == 4})
 		if err != nil {
@@ -46,12 +50,18 @@ func TestScaffolded(t *testing.T) {
 				Set: map[string]cue.LayerValue{"memory": {Value: memories[random.IntN(len(memories))]}},
 			}
 			for key, value := range optional {
+				if o.Without[key] != "" {
+					continue
+				}
 				if i%3 == 2 && random.IntN(2) == 0 {
 					req.Set[key] = cue.LayerValue{Value: value}
 				}
 			}
 			if suffix == "cache" {
 				req.Env = map[string]string{"REDIS_URL": "CACHE_URL", "SENTINEL_URL": "CACHE_SENTINEL_URL"}
+				if o.Without["sentinels"] != "" {
+					delete(req.Env, "SENTINEL_URL")
+				}
 				if strict {
 					req.Env["REDIS_PASSWORD"] = "CACHE_PASSWORD"
 				}

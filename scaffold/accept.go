@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -28,7 +29,7 @@ func (s *resource) suppress(target *entry, values []cue.Value) error {
 	for _, a := range accepted {
 		target.above(a.Value, suppression(a))
 		for _, rule := range a.Rules {
-			s.accepts = append(s.accepts, recordAccepts{rule, a.Reason})
+			s.accepts = append(s.accepts, recordAccepts{rule, a.Reason, a.Kind})
 		}
 	}
 	slices.SortFunc(s.accepts, func(a, b recordAccepts) int { return strings.Compare(a.Rule, b.Rule) })
@@ -123,9 +124,10 @@ func annotate(manifest, kind string, accepts []recordAccepts) (string, error) {
 	ends := documentEnd.FindAllStringIndex(manifest, -1)
 	for _, end := range append(ends, []int{len(manifest), len(manifest)}) {
 		text := manifest[from:end[0]]
-		if m := kindLine.FindStringSubmatch(text); m != nil && m[1] == kind {
+		if m := kindLine.FindStringSubmatch(text); m != nil && len(acceptsOf(m[1], kind, accepts)) > 0 {
+			here := acceptsOf(m[1], kind, accepts)
 			var entries strings.Builder
-			for _, a := range accepts {
+			for _, a := range here {
 				entries.WriteString(finding.SuppressionPrefix + strings.ReplaceAll(a.Rule, "/", ".") + ": " + valueText(a.Reason) + "\n")
 			}
 			out, _, err := yamledit.AddEntry([]byte(text), []string{"metadata", "annotations"}, yamledit.Entry(entries.String()))
@@ -138,4 +140,14 @@ func annotate(manifest, kind string, accepts []recordAccepts) (string, error) {
 		from = end[1]
 	}
 	return b.String(), nil
+}
+
+// acceptsOf returns those about resources of a kind; they are about the first kind unless they name one.
+func acceptsOf(kind, first string, accepts []recordAccepts) (out []recordAccepts) {
+	for _, a := range accepts {
+		if cmp.Or(a.Kind, first) == kind {
+			out = append(out, a)
+		}
+	}
+	return out
 }

@@ -16,6 +16,7 @@ import (
 
 	sealing "github.com/bitnami-labs/sealed-secrets/pkg/crypto"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -71,7 +72,7 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 			}
 			auth.Cert = cert
 		}
-		if auth.Method == Default && s.config.Strict && s.redis {
+		if auth.Method == Default && s.config.Strict && s.redis && !s.ownSecret() {
 			auth.Method = Existing
 		}
 	}
@@ -113,6 +114,12 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 		return "", err
 	}
 	return auth.Secret, nil
+}
+
+// ownSecret reports whether the operator creates a password unless a Secret has one.
+func (s *resource) ownSecret() bool {
+	names, _ := s.operator.Names(cue.Request{Chart: s.chart, Suffix: s.suffix})
+	return names.OwnSecret != ""
 }
 
 // setAuth takes --set auth=NAME for what it means, a Secret that exists: the URL needs the password too.
@@ -243,7 +250,8 @@ spec:
     metadata:
       name: %[2]s
       namespace: %[3]s
-`, s.chart+s.suffix, s.secret, s.namespace, passwordKey, base64.StdEncoding.EncodeToString(sealed), finding.HelpURL("", finding.HelpPage("auth/rotation-needs-plan"))), nil
+%[7]s`, s.chart+s.suffix, s.secret, s.namespace, passwordKey, base64.StdEncoding.EncodeToString(sealed), finding.HelpURL("", finding.HelpPage("auth/rotation-needs-plan")),
+		s.userData("    ")), nil
 }
 
 // existingKey reads a password that the store has.
@@ -270,12 +278,29 @@ spec:
     kind: %[3]s
   target:
     name: %[1]s
-  data:
+%[7]s  data:
     - secretKey: %[4]s
       remoteRef:
         key: %[5]s
         property: %[6]s
-`, s.secret, store, kind, passwordKey, key, property)
+`, s.secret, store, kind, passwordKey, key, property, s.template())
+}
+
+// userData returns what a template of a Secret adds for an operator that reads the name of the user there too.
+func (s *resource) userData(indent string) string {
+	if s.names.Username == "" {
+		return ""
+	}
+	return indent + "type: kubernetes.io/basic-auth\n" + indent + "data:\n" + indent + "  " + s.names.UsernameKey + ": " + s.names.Username + "\n"
+}
+
+// template returns the same for an ExternalSecret, whose template replaces the keys of the store unless it is merged
+// (external-secrets.io, guides/templating).
+func (s *resource) template() string {
+	if s.names.Username == "" {
+		return ""
+	}
+	return "    template:\n      mergePolicy: Merge\n" + s.userData("      ")
 }
 
 // remoteKey returns the key under which a new password is stored: with the namespace, as a store may be that of several namespaces and

@@ -74,6 +74,8 @@ type envRequest struct {
 	secret    string            // the Secret of the password, or ""
 	secretKey string            // its key
 
+	ownSecret   string            // the Secret of the operator, which the example names
+	tls         bool              // clients connect with TLS
 	sentinelKey string            // the key of the Secret with the password of the sentinels, or ""
 	urls        map[string]string // URLs of the example to replace, such as one that lists another number of sentinels
 }
@@ -99,9 +101,13 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 		out = append(out, entry{key: name, text: "- { name: " + name + ", valueFrom: { secretKeyRef: { name: " + r.secret + ", key: " + key + " } } }\n"})
 		return name
 	}
+	listed := slices.ContainsFunc(items, func(e entry) bool { return e.key == "REDIS_SENTINEL_PASSWORD" })
 	for _, e := range items {
 		it := newEnvItem(e.text)
 		value := it.get("value")
+		if value == "" && r.secret != "" && r.ownSecret != "" {
+			it.mapping = strings.Replace(it.mapping, "secretKeyRef: { name: "+r.ownSecret+",", "secretKeyRef: { name: "+r.secret+",", 1)
+		}
 		if value != "" {
 			changed := reference.ReplaceAllStringFunc(value, func(ref string) string {
 				if to, ok := renamed[ref[2:len(ref)-1]]; ok {
@@ -109,6 +115,9 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 				}
 				return ref
 			})
+			if to := r.urls[changed]; to != "" {
+				changed = to
+			}
 			switch {
 			case r.local:
 				changed = strings.ReplaceAll(changed, ".default.svc", "")
@@ -124,7 +133,10 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 				}
 				changed = strings.Replace(changed, "redis://", "redis://:$("+password+")@", 1)
 			}
-			if r.sentinelKey != "" && strings.HasPrefix(changed, "redis-sentinel://") && sentinelPassword == "" {
+			if r.tls {
+				changed = plainScheme.ReplaceAllString(changed, "rediss://")
+			}
+			if r.sentinelKey != "" && !listed && strings.HasPrefix(changed, "redis-sentinel://") && sentinelPassword == "" {
 				sentinelPassword = ask("REDIS_SENTINEL_PASSWORD", r.sentinelKey)
 			}
 			if changed != value {
@@ -183,6 +195,7 @@ var (
 	environmentName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) // what every shell can read
 
 	reference     = regexp.MustCompile(`\$\([A-Za-z0-9_]+\)`)
+	plainScheme   = regexp.MustCompile(`^redis://`)
 	plainRedisURL = regexp.MustCompile(`^redis://[^@]*$`)
 )
 

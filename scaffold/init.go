@@ -81,6 +81,9 @@ func PlanInit(ctx context.Context, r *repo.Repo, req InitRequest) (*Plan, error)
 		p.Notes = append(p.Notes, cue.ConfigFile+" is kept and is about operator "+quoted(configured)+"; set operator.name to "+operator.Name)
 	}
 	if p.Changed() {
+		if status := operator.Status(); status.State == "commercial" {
+			next = append(next, "install the operator "+quoted(operator.Name)+", which "+status.Note)
+		}
 		p.Next = append(next, "redis-gitops generate application APP")
 	}
 	return p, nil
@@ -138,7 +141,7 @@ func skeletonFiles(o *cue.Operator) (map[string][]byte, error) {
 	if own["platform-applications/redis-operator.yaml"] != nil {
 		maps.DeleteFunc(files, func(name string, _ []byte) bool { return strings.HasPrefix(name, "platform/") })
 	}
-	if len(o.Kinds) == 0 { // nothing to install
+	if len(own) == 0 && o.Name != cue.DefaultOperator() { // nothing to install, or nothing that we can
 		maps.DeleteFunc(files, func(name string, _ []byte) bool {
 			return strings.HasPrefix(name, "platform/") || name == "platform-applications/redis-operator.yaml"
 		})

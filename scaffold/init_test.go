@@ -111,6 +111,12 @@ func TestInitAround(t *testing.T) {
 			contain:  map[string]string{".redis-gitops.yaml": "\n  name: statefulset\n"},
 			next:     "set the URL",
 		},
+		"a commercial operator": {
+			operator: "kubedb",
+			want:     []string{"argocd-root.yaml", "generators/resources/redis.yaml"},
+			not:      []string{"platform/redis-operator/kustomization.yaml", "platform-applications/redis-operator.yaml"},
+			next:     `install the operator "kubedb", which requires a license`,
+		},
 		"Flux and no operator": {
 			files:    map[string]string{"clusters/prod/flux-system/gotk-sync.yaml": fluxSync},
 			operator: "statefulset",

@@ -2,6 +2,8 @@ package scaffold
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +27,12 @@ func TestOperators(t *testing.T) {
 				{App: "shop", Operator: name, Auth: Auth{Method: Existing}},
 				{App: "shop", Operator: name, Suffix: "cache", Profile: "cache", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinels": {Value: int64(5)}}},
 			}
+			o, err := cue.OperatorNamed(name)
+			if err != nil {
+				t.Fatal(err)
+			}
 			for i, req := range requests {
+				maps.DeleteFunc(req.Set, func(key string, _ cue.LayerValue) bool { return o.Without[key] != "" })
 				p := apply(t, r)(PlanResource(t.Context(), r, c, deps, req))
 				if name != cue.DefaultOperator() && !strings.Contains(p.Command, "--operator "+name) {
 					t.Errorf("command %q", p.Command)
@@ -63,6 +70,9 @@ func sameURLs(t *testing.T, r *repo.Repo, c *cue.Config, app string) {
 	}
 	text := read(t, r, "applications/"+app+"/values.yaml")
 	for _, sentinel := range []bool{false, true} {
+		if sentinel && found[0].Sentinel == nil {
+			continue
+		}
 		url, err := found[0].Client("url", instance.ClientOptions{Sentinel: sentinel})
 		if err != nil {
 			t.Fatal(err)
@@ -72,6 +82,9 @@ func sameURLs(t *testing.T, r *repo.Repo, c *cue.Config, app string) {
 		if !strings.Contains(text, `value: "`+url+`"`) {
 			t.Errorf("no %s in\n%s", url, text)
 		}
+	}
+	if found[0].Sentinel == nil {
+		return
 	}
 	if s := found[0].Sentinel.Auth; s != nil && !strings.Contains(text, "REDIS_SENTINEL_PASSWORD, valueFrom: { secretKeyRef: { name: "+s.Secret+", key: "+s.Key+" } }") {
 		t.Errorf("no password of the sentinels, from %+v, in\n%s", s, text)
@@ -148,4 +161,88 @@ func TestGroup(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWithout: what an operator has nothing for is refused with what to do instead, its own password cannot be left out, and a profile leaves
+// out what it sets of that.
+func TestWithout(t *testing.T) {
+	const two = "---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: %s, namespace: argocd}\nspec: {source: {path: applications/shop}, destination: {namespace: %s}}\n"
+	for name, tt := range map[string]struct {
+		operator string
+		req      ResourceRequest
+		files    map[string]string
+		want     string // of the error; "" for none
+	}{
+		"a value of others":     {"redis-enterprise", ResourceRequest{Set: setOf("sentinels=5")}, nil, `operator "redis-enterprise" has no such value: Redis Enterprise has no sentinels`},
+		"a priority class":      {"redis-enterprise", ResourceRequest{Set: setOf("priorityClass=a")}, nil, `the pods are those of the RedisEnterpriseCluster; set it there`},
+		"an eviction policy":    {"redis-enterprise", ResourceRequest{Set: setOf("policy=allkeys-lrm")}, nil, `Redis Enterprise has no policy "allkeys-lrm"; use an LRU or LFU policy`},
+		"a queue without disk":  {"redis-enterprise", ResourceRequest{Profile: "queue", Set: setOf("persistence=disabled")}, nil, `persistence "disabled" loses the data of a queue`},
+		"a policy of Redis 8.6": {"kubedb", ResourceRequest{Set: setOf("policy=allkeys-lrm")}, nil, `needs Redis 8.6`},
+		"an image":              {"kubedb", ResourceRequest{Set: setOf("image=redis:8.2.9")}, nil, `set version to a RedisVersion`},
+		"no password":           {"kubedb", ResourceRequest{Auth: Auth{Method: NoAuth}}, nil, `operator "kubedb" creates a password for each Redis, in the Secret "shop-redis-auth"`},
+		"no password either":    {"redis-enterprise", ResourceRequest{Auth: Auth{Method: NoAuth}}, nil, `in the Secret "redb-shop-redis"`},
+		"two namespaces": {"kubedb", ResourceRequest{}, map[string]string{"platform-applications/shop.yaml": fmt.Sprintf(two+two, "a", "blue", "b", "green")},
+			`the sentinels of operator "kubedb" name the master after its namespace, and "shop" is deployed to several`},
+		"profiles": {"redis-enterprise", ResourceRequest{Profile: "cache", Size: "dev"}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := shop(t, "resources: {}\nenv: []\n")
+			for file, text := range tt.files {
+				write(t, r, file, text)
+			}
+			tt.req.App, tt.req.Operator = "shop", tt.operator
+			_, err := PlanResource(t.Context(), r, config(t, ""), deps, tt.req)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestOwnSecret: without a Secret the URL uses the one that the operator creates, in strict mode too; with another one it uses that, which has
+// the user that the operator looks for.
+func TestOwnSecret(t *testing.T) {
+	for name, tt := range map[string]struct {
+		operator, configuration string
+		auth                    Auth
+		want                    []string
+	}{
+		"kubedb": {"kubedb", "", Auth{}, []string{
+			"REDIS_USERNAME, valueFrom: { secretKeyRef: { name: shop-redis-auth, key: username } }", "REDIS_PASSWORD, valueFrom: { secretKeyRef: { name: shop-redis-auth, key: password } }",
+			"REDIS_SENTINEL_PASSWORD, valueFrom: { secretKeyRef: { name: shop-redis-sentinel-auth, key: password } }", `auth: ""`,
+			`"redis://$(REDIS_USERNAME):$(REDIS_PASSWORD)@shop-redis.blue.svc:6379"`, `"redis-sentinel://shop-redis-sentinel.blue.svc:26379/blue%2Fshop-redis"`,
+		}},
+		"strict":     {"kubedb", "strict: true\n", Auth{}, []string{"name: shop-redis-auth, key: password", `auth: ""`}},
+		"another":    {"kubedb", "", Auth{Method: Existing, Secret: "mine"}, []string{"name: mine, key: username", "name: mine, key: password", "name: shop-redis-sentinel-auth", "auth: mine"}},
+		"external":   {"kubedb", "", Auth{Method: External, Store: "vault"}, []string{"template:\n      mergePolicy: Merge\n      type: kubernetes.io/basic-auth\n      data:\n        username: default\n"}},
+		"enterprise": {"redis-enterprise", "", Auth{}, []string{"name: redb-shop-redis, key: password", `"redis://:$(REDIS_PASSWORD)@shop-redis.blue.svc:6379"`}},
+		"no user":    {"redis-enterprise", "", Auth{Method: External, Store: "vault"}, []string{"name: shop-redis-auth, key: password"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := shop(t, "resources: {}\nenv: []\n")
+			p := apply(t, r)(PlanResource(t.Context(), r, config(t, tt.configuration), deps, ResourceRequest{App: "shop", Operator: tt.operator, Namespace: "blue", Auth: tt.auth}))
+			text := read(t, r, "applications/shop/values.yaml")
+			if tt.auth.Method == External {
+				text += read(t, r, "applications/shop/templates/redis-auth.yaml")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("no %s in\n%s", want, text)
+				}
+			}
+			if n := strings.Count(text, "name: REDIS_PASSWORD"); n != 1 || p.URL == "" {
+				t.Errorf("%d times REDIS_PASSWORD in\n%s", n, text)
+			}
+		})
+	}
+}
+
+// TestTLS: an operator whose clients connect with TLS has it in the URL.
+func TestTLS(t *testing.T) {
+	r := shop(t, "resources: {}\nenv: []\n")
+	p := apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{App: "shop", Operator: "redis-enterprise", Set: setOf("tls=true")}))
+	if got := read(t, r, "applications/shop/values.yaml"); !strings.HasPrefix(p.URL, "rediss://") || !strings.Contains(got, `"`+p.URL+`"`) {
+		t.Errorf("URL %s in\n%s", p.URL, got)
+	}
+	sameURLs(t, r, config(t, ""), "shop")
 }

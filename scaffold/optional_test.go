@@ -27,7 +27,17 @@ func TestOptionalValues(t *testing.T) {
 	for _, operator := range cue.GeneratedNames() {
 		r := shop(t, "resources: {}\nenv: []\n")
 		c := config(t, configured)
-		req := ResourceRequest{App: "shop", Operator: operator, Set: setOf("zones=true", "priorityClass=database", "podMonitor=true", "nodeSelector=disktype=nvme,spot=")}
+		o, err := cue.OperatorNamed(operator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		absent := func(line string) bool {
+			key, _, _ := strings.Cut(strings.TrimSpace(line), ":")
+			key, _, _ = strings.Cut(key, "=")
+			return o.Without[key] != ""
+		}
+		set := slices.DeleteFunc([]string{"zones=true", "priorityClass=database", "podMonitor=true", "nodeSelector=disktype=nvme,spot="}, absent)
+		req := ResourceRequest{App: "shop", Operator: operator, Set: setOf(set...)}
 		apply(t, r)(PlanResource(t.Context(), r, c, deps, req))
 		got := read(t, r, "applications/shop/values.yaml")
 		for _, line := range []string{
@@ -35,8 +45,8 @@ func TestOptionalValues(t *testing.T) {
 			"    nodeSelector: {disktype: nvme, spot: \"\"}\n", "    tolerations: [{effect: NoSchedule, key: role, operator: Equal, value: database}]\n",
 			"    podMonitor: true # for the Prometheus Operator\n",
 		} {
-			if !strings.Contains(got, line) {
-				t.Errorf("%s: no %q in\n%s", operator, line, got)
+			if !strings.Contains(got, line) != absent(line) {
+				t.Errorf("%s: %q missing, or unexpected, in\n%s", operator, line, got)
 			}
 		}
 		for _, key := range []string{"seccompProfile", "maxmemoryPercent", "minReplicasToWrite", "podMonitorLabels"} {
@@ -56,11 +66,13 @@ func TestOptionalValues(t *testing.T) {
 		}
 
 		r = openFiles(t, map[string]string{"applications/web/kustomization.yaml": "resources: []\n"})
-		apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "web", Operator: operator, Set: setOf("zones=true")}))
+		apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "web", Operator: operator, Set: setOf(slices.DeleteFunc([]string{"zones=true"}, absent)...)}))
 		manifest := read(t, r, "applications/web/redis.yaml")
-		for _, line := range []string{"storageClassName: \"fast\"\n", "disktype: ssd\n", "effect: NoSchedule\n", "topologyKey: topology.kubernetes.io/zone\n"} {
-			if !strings.Contains(manifest, line) {
-				t.Errorf("%s: no %q in\n%s", operator, line, manifest)
+		for key, line := range map[string]string{
+			"storageClass": "storageClassName: \"fast\"\n", "nodeSelector": "disktype: ssd\n", "tolerations": "effect: NoSchedule\n", "zones": "topologyKey: topology.kubernetes.io/zone\n",
+		} {
+			if !strings.Contains(manifest, line) != absent(key) {
+				t.Errorf("%s: %q missing, or unexpected, in\n%s", operator, line, manifest)
 			}
 		}
 		if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {

@@ -50,6 +50,7 @@ type record struct {
 type recordAccepts struct {
 	Rule   string `yaml:"rule"`
 	Reason string `yaml:"reason"`
+	Kind   string `yaml:"kind,omitempty"` // of the resource with the finding, "" for the first one of the operator
 }
 
 // recordFile is a file that generate created, as it wrote it.

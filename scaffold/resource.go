@@ -278,21 +278,48 @@ func (s *resource) prepare(ctx context.Context, deps Deps) error {
 	if s.redis {
 		of.Sentinels = count(s.values["sentinels"])
 		of.SentinelSet, _ = s.values["sentinelsOf"].(string)
+		of.TLS = s.values["tls"] == true
 		s.names, _ = s.operator.Names(of) // the same problems
+		collect(s.checkNames())
 	}
 	env := s.example.key("env")
 	if env == nil {
 		env = &exampleKey{} // then every --env is a problem
 	}
 	env.items, err = rewriteEnv(env.items, envRequest{
-		suffix: s.suffix, namespace: s.namespace, local: s.local, names: s.req.Env, secret: s.secret, secretKey: s.names.SecretKey,
-		sentinelKey: s.names.SentinelKey, urls: map[string]string{usual.SentinelURL: s.names.SentinelURL},
+		suffix: s.suffix, namespace: s.namespace, local: s.local, names: s.req.Env, secret: s.secret, ownSecret: s.names.OwnSecret,
+		secretKey: s.names.SecretKey, sentinelKey: s.names.SentinelKey, tls: of.TLS,
+		urls: map[string]string{usual.SentinelURL: s.names.SentinelURL, s.exampleURL(of): s.names.SentinelURL},
 	})
 	collect(err)
 	if err := problems.Err(); err != nil {
 		return err
 	}
 	return s.render(ctx)
+}
+
+// exampleURL returns the URL of the sentinels as the example of a generator has it, in the namespace default.
+func (s *resource) exampleURL(of cue.Request) string {
+	if !s.redis {
+		return ""
+	}
+	of.Namespace, of.Sentinels, of.SentinelSet = "default", 0, ""
+	names, _ := s.operator.Names(of)
+	return names.SentinelURL
+}
+
+// checkNames refuses what the operator cannot do: to leave the password out that it creates, and to have no namespace in its names.
+func (s *resource) checkNames() error {
+	var problems finding.Problems
+	if s.req.Auth.Method == NoAuth && s.names.OwnSecret != "" {
+		problems = append(problems, finding.Errorf(finding.Position{}, "", "operator %q creates a password for each Redis, in the Secret %q", s.operator.Name, s.names.OwnSecret).
+			Flags("; remove --auth none").About(CodeRequest, "auth"))
+	}
+	if s.names.Namespaced && s.local {
+		problems = append(problems, finding.Errorf(finding.Position{}, "", "the sentinels of operator %q name the master after its namespace, and %q is deployed to several", s.operator.Name, s.app.Name).
+			Flags("; pass --namespace for one of them").About(CodeRequest, "namespace"))
+	}
+	return problems.Err()
 }
 
 // version returns the version of the operator: that of the configuration, unless that is about another one.
@@ -342,7 +369,7 @@ func (s *resource) resolve() error {
 			return err
 		}
 		weakest := []cue.Layer{base}
-		if s.operatorNamespace != "" {
+		if s.operatorNamespace != "" && s.operator.Without["networkPolicy"] == "" {
 			weakest = []cue.Layer{one("operator.namespace", "networkPolicy", s.operatorNamespace), base}
 		}
 		if group := s.groupInRepository(); group != "" && slices.Contains(known, "group") {
@@ -424,7 +451,9 @@ func (s *resource) layers(known []string, prefix string) ([]cue.Layer, finding.P
 		layers = append(layers, one("--auth", "auth", s.secret))
 	}
 	for _, k := range sortedKeys(s.req.Set) {
-		if !slices.Contains(known, k) {
+		if why := s.operator.Without[k]; why != "" && s.redis && !slices.Contains(known, k) {
+			problems = append(problems, finding.Errorf(s.req.Set[k].At, prefix+"."+k, "operator %q has no such value: %s", s.operator.Name, why))
+		} else if !slices.Contains(known, k) {
 			list := "it has none"
 			if len(known) > 0 {
 				list = finding.OneOf(known)
@@ -742,7 +771,11 @@ func (s *resource) next(p *Plan) error {
 	next := p.Next
 	p.Next = []string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}
 	if s.secret != "" && s.req.Auth.Method == Existing {
-		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with the key \"password\" exists in namespace %q", s.secret, s.placeholders["namespace"]))
+		keys := `the key "password"`
+		if s.names.UsernameKey != "" {
+			keys = fmt.Sprintf("the keys %q and \"password\"", s.names.UsernameKey)
+		}
+		p.Next = append(p.Next, fmt.Sprintf("make sure that the Secret %q with %s exists in namespace %q", s.secret, keys, s.placeholders["namespace"]))
 	}
 	if s.req.Auth.Key != "" {
 		p.Next = append(p.Next, fmt.Sprintf("make sure that the secret store %q has the key %q", s.req.Auth.Store, s.req.Auth.Key))
@@ -753,7 +786,11 @@ func (s *resource) next(p *Plan) error {
 			if s.operator.Name != cue.DefaultOperator() {
 				way += " --operator " + s.operator.Name
 			}
-			p.Next = append(p.Next, "make sure that the cluster runs the operator "+quoted(s.operator.Name)+": nothing in the repository installs it; `"+way+"` adds it")
+			next := "make sure that the cluster runs the operator " + quoted(s.operator.Name) + ": nothing in the repository installs it"
+			if s.operator.Status().State != "commercial" {
+				next += "; `" + way + "` adds it"
+			}
+			p.Next = append(p.Next, next)
 		}
 		more, err := s.operator.Next(s.values)
 		if err != nil {

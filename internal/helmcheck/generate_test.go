@@ -3,6 +3,7 @@ package helmcheck
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -137,9 +138,11 @@ func TestGenerateIntoCreatedChart(t *testing.T) {
 func TestGenerateOperators(t *testing.T) {
 	tool := buildTool(t)
 	for operator, crds := range map[string]map[string]string{
-		"spotahome":  {"RedisFailover": "spotahome-1.2.4_redisfailovers.yaml"},
-		"freshworks": {"RedisFailover": "freshworks-oss_redisfailovers.yaml"},
-		"opstree":    {"RedisReplication": "opstree_redisreplications.yaml", "RedisSentinel": "opstree_redissentinels.yaml"},
+		"spotahome":        {"RedisFailover": "spotahome-1.2.4_redisfailovers.yaml"},
+		"freshworks":       {"RedisFailover": "freshworks-oss_redisfailovers.yaml"},
+		"kubedb":           {"Redis": "kubedb_redises.yaml", "RedisSentinel": "kubedb_redissentinels.yaml"},
+		"redis-enterprise": {"RedisEnterpriseDatabase": "redis-enterprise_redb.yaml"},
+		"opstree":          {"RedisReplication": "opstree_redisreplications.yaml", "RedisSentinel": "opstree_redissentinels.yaml"},
 	} {
 		t.Run(operator, func(t *testing.T) {
 			repo := t.TempDir()
@@ -151,6 +154,12 @@ func TestGenerateOperators(t *testing.T) {
 				"--suffix all --profile queue --set memory=20Gi --set disk=40Gi --set zones=true --set podMonitor=true --set podMonitorLabels=release=prometheus " +
 					"--set nodeSelector=disktype=ssd,spot= --set tolerations=role=database:NoSchedule,spot --set priorityClass=database --set storageClass=fast --set seccompProfile=localhost/redis.json",
 			} {
+				if operator == "kubedb" {
+					flags = strings.Replace(flags, "--set zones=true ", "", 1)
+				}
+				if operator == "redis-enterprise" {
+					flags = regexp.MustCompile(`--set (networkPolicy|disk|zones|podMonitor|podMonitorLabels|nodeSelector|tolerations|priorityClass|storageClass|seccompProfile)=\S+`).ReplaceAllString(flags, "")
+				}
 				run(t, repo, tool, append([]string{"generate", "resource", "shop", "redis", "--operator", operator}, strings.Fields(flags)...)...)
 			}
 			chart := load(t, repo)
@@ -158,9 +167,9 @@ func TestGenerateOperators(t *testing.T) {
 			checkValuesSchema(t, chart)
 			checkOwnRenderer(t, chart, rendered)
 			for kind, file := range crds {
-				version := "v1"
-				if operator == "opstree" {
-					version = "v1beta2"
+				version := map[string]string{"opstree": "v1beta2", "redis-enterprise": "v1alpha1"}[operator]
+				if version == "" {
+					version = "v1"
 				}
 				schema := readCRDVersion(t, shared+"/crds/"+file, version)
 				found := ofKinds(t, rendered, kind)
