@@ -3,6 +3,8 @@ package redisgitops.lib.secrets
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.references
+import data.redisgitops.lib.workloads
 
 # Kinds that create a Secret, with the path of its name (or else their own name) and the paths of its keys.
 name_at := {
@@ -258,3 +260,42 @@ redis_passwords(values) := [path |
 	regex.match(`(?i)redis`, concat(".", [step | some step in path; is_string(step)]))
 	not filled_in({}, text)
 ]
+
+# Where a Redis of any operator names the Secret with its password, unless the operator creates that: {"resource", "path", "name", "key"}.
+passwords := array.concat(
+	[{"resource": r.id, "path": ["spec", "auth", "secretPath"], "name": name, "key": "password"} |
+		some r in redisfailover.all
+		name := redisfailover.secret(r.object)
+		name != ""
+	],
+	[{"resource": id, "path": paths[0], "name": redis.secret.name, "key": redis.secret.key} |
+		some redis in data.repo.redis
+		redis.secret
+		some id in resources_of(data.repo.resources[redis.resource])
+		paths := sort({ref.path | some ref in object.get(to_secrets, [[id, redis.secret.name]], [])})
+		count(paths) > 0
+	],
+)
+
+# The resources of a Redis: without an operator it can have several StatefulSets, beside each other.
+resources_of(r) := object.get(beside, [[r.unit, r.set, r.namespace]], []) if r.kind == "StatefulSet"
+
+else := [r.id] if r.kind != "RedisFailover"
+
+beside := group.by([[[r.unit, r.set, r.namespace], r.id] | some r in data.repo.resources; r.kind == "StatefulSet"])
+
+# The references to Secrets that nobody creates, by resource and name.
+to_secrets := group.by(array.concat(
+	[[[ref.resource, ref.name], {"path": ref.path}] |
+		some ref in references.all
+		ref.kind == "Secret"
+		not ref.created
+	],
+	[[[c.resource, ref.name], {"path": array.concat(c.path, ["env", i, "valueFrom", "secretKeyRef", "name"])}] |
+		some c in workloads.containers
+		some i, e in c.object.env
+		ref := e.valueFrom.secretKeyRef
+		is_string(ref.name)
+		object.get(ref, "optional", false) != true
+	],
+))

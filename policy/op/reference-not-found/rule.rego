@@ -65,11 +65,19 @@ provided(ref) if {
 	ref.name in {"kube-root-ca.crt", "openshift-service-ca.crt"}
 }
 
+# auth/secret-not-found
+another_rules(ref) if {
+	ref.kind == "Secret"
+	[ref.resource, ref.name] in passwords
+}
+
 # auth/secret-not-found and data/hook-config-map
 another_rules(ref) if {
 	data.repo.resources[ref.resource].kind == "RedisFailover"
 	ref.path[count(ref.path) - 1] in {"secretPath", "shutdownConfigMap", "startupConfigMap"}
 }
+
+passwords := {[p.resource, p.name] | some p in secrets.passwords}
 
 # expected: the repository has others of the kind, so this one should be there too. What a cluster brings by itself, or a person
 # creates, is reported only for a name that is nearly right.
