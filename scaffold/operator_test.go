@@ -239,10 +239,12 @@ func TestOwnSecret(t *testing.T) {
 
 // TestTLS: an operator whose clients connect with TLS has it in the URL.
 func TestTLS(t *testing.T) {
-	r := shop(t, "resources: {}\nenv: []\n")
-	p := apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{App: "shop", Operator: "redis-enterprise", Set: setOf("tls=true")}))
-	if got := read(t, r, "applications/shop/values.yaml"); !strings.HasPrefix(p.URL, "rediss://") || !strings.Contains(got, `"`+p.URL+`"`) {
-		t.Errorf("URL %s in\n%s", p.URL, got)
+	for operator, set := range map[string]string{"redis-enterprise": "tls=true", "statefulset": "tlsSecret=shop-tls"} {
+		r := shop(t, "resources: {}\nenv: []\n")
+		p := apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{App: "shop", Operator: operator, Set: setOf(set), Auth: Auth{Method: Existing}}))
+		if got := read(t, r, "applications/shop/values.yaml"); !strings.HasPrefix(p.URL, "rediss://:$(REDIS_PASSWORD)@") || !strings.Contains(got, `"`+p.URL+`"`) {
+			t.Errorf("%s: URL %s in\n%s", operator, p.URL, got)
+		}
+		sameURLs(t, r, config(t, ""), "shop")
 	}
-	sameURLs(t, r, config(t, ""), "shop")
 }

@@ -1,0 +1,364 @@
+//go:build linux
+
+package scaffold
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/internal/redistest"
+)
+
+// TestWithoutKubernetes runs the scripts of the template without an operator, and the commands of its containers, with real servers on
+// loopback: they come up, fail over, take the restart of each, hand over at a stop, and label the pods with their roles. What a cluster gives
+// them is replaced: names of pods are addresses, and the request to its API goes to a file.
+func TestWithoutKubernetes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	for _, name := range []string{"redis-server", "redis-sentinel", "redis-cli"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(name + " is not installed")
+		}
+	}
+	for network, tls := range map[int]bool{1: false, 2: true} {
+		t.Run(map[bool]string{false: "plain", true: "TLS"}[tls], func(t *testing.T) {
+			if !tls && os.Getenv("ALL") == "" {
+				t.Skip("ALL=1 runs it")
+			}
+			t.Parallel()
+			newBench(t, network, tls).run()
+		})
+	}
+}
+
+const benchPassword = `a "quoted\ password`
+
+// A bench runs the containers of a rendered template.
+type bench struct {
+	*testing.T
+	dir     string
+	network int // 127.N.0.0, so that benches side by side do not meet
+	tls     bool
+	scripts map[string]string
+	args    []string // of the container redis
+	pods    map[string]*podProcess
+}
+
+// A podProcess is one process of a pod, which the kubelet starts again.
+type podProcess struct {
+	process *exec.Cmd
+	output  redistest.Screen
+	done    chan struct{}
+}
+
+func newBench(t *testing.T, network int, tls bool) *bench {
+	t.Helper()
+	b := &bench{T: t, dir: t.TempDir(), network: 60 + network, tls: tls, scripts: map[string]string{}, pods: map[string]*podProcess{}}
+	set := setOf("namedReplicas=[a, b, c]", "memory=64Mi", "disk=1Gi")
+	if tls {
+		set["tlsSecret"] = cue.LayerValue{Value: "shop-tls"}
+	}
+	r := openFiles(t, map[string]string{"applications/shop/kustomization.yaml": "resources: []\n"})
+	apply(t, r)(PlanResource(t.Context(), r, config(t, ""), deps, ResourceRequest{
+		App: "shop", Operator: "statefulset", Namespace: "blue", Set: set, Auth: Auth{Method: Existing},
+	}))
+	for document := range strings.SplitSeq(read(t, r, "applications/shop/redis.yaml"), "\n---\n") {
+		var object map[string]any
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			t.Fatal(err)
+		}
+		if object["kind"] == "ConfigMap" {
+			for name, text := range object["data"].(map[string]any) {
+				b.scripts[name] = text.(string)
+			}
+		}
+		if list, _ := cue.At(object, "spec", "template", "spec", "containers", "0", "args").([]any); object["kind"] == "StatefulSet" && b.args == nil {
+			for _, arg := range list {
+				b.args = append(b.args, arg.(string))
+			}
+		}
+	}
+	if len(b.scripts) < 5 || len(b.args) == 0 {
+		t.Fatalf("scripts %v, arguments %q", b.scripts, b.args)
+	}
+	cert, key := redistest.Certificate(t)
+	for name, text := range map[string][]byte{"tls.crt": cert, "ca.crt": cert, "tls.key": key} {
+		b.file(name, string(text), 0o600)
+	}
+	return b
+}
+
+func (b *bench) file(name, text string, mode os.FileMode) {
+	b.Helper()
+	path := filepath.Join(b.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// address returns that of a pod.
+func (b *bench) address(pod string) string {
+	all := []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0", "shop-redis-sentinel-0", "shop-redis-sentinel-1", "shop-redis-sentinel-2"}
+	return fmt.Sprintf("127.%d.0.%d", b.network, slices.Index(all, pod)+1)
+}
+
+// prepare writes what a pod has: its scripts, with paths and names of this machine, and commands that know its address.
+func (b *bench) prepare(pod string) {
+	b.Helper()
+	address := b.address(pod)
+	dir := filepath.Join(b.dir, pod)
+	replaced := map[string]string{
+		"$(hostname).shop-redis-sentinel.$POD_NAMESPACE.svc": address, "$(hostname).shop-redis.$POD_NAMESPACE.svc": address,
+		"$name-$replica-0.$name.$POD_NAMESPACE.svc": "$(address $name-$replica-0)",
+	}
+	var pairs []string
+	for from, to := range replaced {
+		pairs = append(pairs, from, to)
+	}
+	for i := range 3 {
+		name := fmt.Sprintf("shop-redis-sentinel-%d", i)
+		pairs = append(pairs, name+".shop-redis-sentinel.blue.svc", b.address(name), name+".shop-redis-sentinel", b.address(name))
+	}
+	pairs = append(pairs, "/scripts/", dir+"/scripts/", "/data", dir+"/data", "/run/redis", dir+"/run", "/api/token", dir+"/api/token", "/podinfo/", dir+"/podinfo/", "/tls/", b.dir+"/")
+	for name, text := range b.scripts {
+		b.file(pod+"/scripts/"+name, strings.NewReplacer(pairs...).Replace(text), 0o644)
+	}
+	for _, folder := range []string{"data", "run"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.file(pod+"/api/token", "token", 0o600)
+	b.file(pod+"/podinfo/labels", "", 0o600)
+	find := func(name string) string {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return path
+	}
+	command := func(name, text string) { b.file(pod+"/bin/"+name, "#!/bin/sh\n"+text, 0o755) }
+	command("hostname", "echo "+pod+"\n")
+	var lookup strings.Builder
+	for _, other := range []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"} {
+		fmt.Fprintf(&lookup, "[ \"$1\" = %s ] && echo %s\n", other, b.address(other))
+	}
+	command("address", lookup.String()+"exit 0\n")
+	command("redis-server", "exec "+find("redis-server")+` "$@" --bind `+address+"\n")
+	command("redis-sentinel", "exec "+find("redis-sentinel")+` "$@" --bind `+address+"\n")
+	command("redis-cli", `case " $* " in
+*" kubernetes.default.svc "*) cat >> `+dir+`/requests ;;
+*" -h "*) exec `+find("redis-cli")+` "$@" ;;
+*) exec `+find("redis-cli")+` -h `+address+` "$@" ;;
+esac
+`)
+}
+
+// start runs a script in a pod until it is killed.
+func (b *bench) start(pod, script string, args ...string) *podProcess {
+	b.Helper()
+	c := &podProcess{done: make(chan struct{})}
+	c.process = b.command(pod, script, args...)
+	c.process.Stdout, c.process.Stderr = &c.output, &c.output
+	// Dies with the test process; what it starts is of its group.
+	c.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := c.process.Start(); err != nil {
+		b.Fatal(err)
+	}
+	go func() { _ = c.process.Wait(); close(c.done) }()
+	b.Cleanup(c.kill)
+	b.pods[pod+"/"+script] = c
+	return c
+}
+
+// kill ends a container as a crash would.
+func (c *podProcess) kill() {
+	_ = syscall.Kill(-c.process.Process.Pid, syscall.SIGKILL)
+	<-c.done
+}
+
+func (b *bench) command(pod, script string, args ...string) *exec.Cmd {
+	dir := filepath.Join(b.dir, pod)
+	c := exec.CommandContext(b.Context(), "sh", append([]string{filepath.Join(dir, "scripts", script)}, args...)...)
+	c.Dir = filepath.Join(dir, "data")
+	c.Env = []string{"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "POD_NAMESPACE=blue", "REDISCLI_AUTH=" + benchPassword}
+	return c
+}
+
+// cli asks a server as its probes do.
+func (b *bench) cli(pod string, args ...string) string {
+	if b.tls {
+		args = append([]string{"--tls", "--cacert", filepath.Join(b.dir, "ca.crt")}, args...)
+	}
+	c := exec.CommandContext(b.Context(), filepath.Join(b.dir, pod, "bin", "redis-cli"), args...)
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "REDISCLI_AUTH=" + benchPassword}
+	out, _ := c.Output()
+	return strings.TrimSpace(string(out))
+}
+
+func (b *bench) until(what string, ready func() bool) {
+	b.Helper()
+	for range 400 {
+		if ready() {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	var text strings.Builder
+	for name, c := range b.pods {
+		fmt.Fprintf(&text, "== %s\n%s\n", name, tail(c.output.String()))
+	}
+	b.Fatalf("never: %s\n%s", what, text.String())
+}
+
+func tail(text string) string { return text[max(0, len(text)-1500):] }
+
+// master waits until the sentinels and two replicas in sync, which can be promoted, have one master, and returns its pod.
+func (b *bench) master(other string) (master string) {
+	b.Helper()
+	b.until("a master other than "+other, func() bool {
+		answer := strings.Fields(b.cli("shop-redis-sentinel-0", "-p", "26379", "sentinel", "get-master-addr-by-name", "shop-redis"))
+		if len(answer) != 2 {
+			return false
+		}
+		for _, pod := range []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"} {
+			if b.address(pod) == answer[0] {
+				master = pod
+			}
+		}
+		// Sentinels read every 10 seconds whether a replica may be promoted, which an empty one may not.
+		known := b.cli("shop-redis-sentinel-0", "-p", "26379", "sentinel", "replicas", "shop-redis")
+		return master != other && strings.Count(known, "slave-priority\n100") == 2 && strings.Count(b.cli(master, "info", "replication"), "state=online") == 2
+	})
+	return master
+}
+
+// labeled waits until the last request about a pod gives it a role.
+func (b *bench) labeled(pod, role string) {
+	b.Helper()
+	b.until(pod+" has the label "+role, func() bool {
+		var last string
+		for _, other := range []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"} {
+			text, _ := os.ReadFile(filepath.Join(b.dir, other, "requests"))
+			for request := range strings.SplitSeq(string(text), "PATCH ") {
+				if strings.HasPrefix(request, "/api/v1/namespaces/blue/pods/"+pod+" ") && other == pod {
+					last = request
+				}
+			}
+		}
+		return strings.HasSuffix(strings.TrimSpace(last), `{"metadata":{"labels":{"redis-gitops.io/role":"`+role+`"}}}`)
+	})
+}
+
+func (b *bench) run() {
+	b.Helper()
+	redises := []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"}
+	for i := range 3 {
+		pod := fmt.Sprintf("shop-redis-sentinel-%d", i)
+		b.prepare(pod)
+		b.start(pod, "sentinel.sh")
+	}
+	for _, pod := range redises {
+		b.prepare(pod)
+		b.start(pod, "redis.sh", b.args...)
+		b.start(pod, "role.sh")
+	}
+	first := b.master("")
+	if first != redises[0] {
+		b.Errorf("the first master is %s", first)
+	}
+	b.labeled(first, "master")
+	b.labeled(redises[1], "replica")
+	if got := b.cli(first, "config", "get", "maxmemory"); !strings.Contains(got, "50331648") {
+		b.Errorf("maxmemory %s", got)
+	}
+	if out, err := b.command(redises[1], "ready.sh").CombinedOutput(); err != nil {
+		b.Errorf("a replica in sync is not ready: %v %s", err, out)
+	}
+	if b.tls {
+		b.refusesPlain(first)
+	}
+	b.cli(first, "set", "key", "value")
+	if got := b.cli(first, "wait", "2", "5000"); got != "2" {
+		b.Fatalf("%s replicas have the write", got)
+	}
+
+	// The master crashes, and its container starts again at once: it must wait for the failover, and follow.
+	b.pods[first+"/redis.sh"].kill()
+	b.start(first, "redis.sh", b.args...)
+	second := b.master(first)
+	if got := b.cli(second, "get", "key"); got != "value" {
+		b.Errorf("after the failover %q", got)
+	}
+	b.labeled(second, "master")
+	b.labeled(first, "replica")
+
+	// Sentinels that start again know the master.
+	for i := range 3 {
+		pod := fmt.Sprintf("shop-redis-sentinel-%d", i)
+		b.pods[pod+"/sentinel.sh"].kill()
+		b.start(pod, "sentinel.sh")
+		b.until(pod+" knows the master", func() bool {
+			return strings.HasPrefix(b.cli(pod, "-p", "26379", "sentinel", "get-master-addr-by-name", "shop-redis"), b.address(second))
+		})
+	}
+
+	// A master that is stopped hands over first, then stops.
+	b.until("the sentinels know each other", func() bool {
+		return strings.HasPrefix(b.cli("shop-redis-sentinel-0", "-p", "26379", "sentinel", "ckquorum", "shop-redis"), "OK 3 usable")
+	})
+	stop := b.start(second, "stop.sh", "60")
+	b.until("the stop ends", func() bool {
+		select {
+		case <-stop.done:
+			return true
+		default:
+			return false
+		}
+	})
+	stop.kill() // what it has left ends with the pod
+	select {
+	case <-b.pods[second+"/redis.sh"].done:
+	case <-time.After(10 * time.Second):
+		b.Error("Redis runs on after the stop")
+	}
+	b.start(second, "redis.sh", b.args...)
+	third := b.master(second)
+	if got := b.cli(third, "get", "key"); got != "value" {
+		b.Errorf("after the stop %q", got)
+	}
+	b.labeled(third, "master")
+}
+
+// refusesPlain: no port answers without TLS.
+func (b *bench) refusesPlain(pod string) {
+	b.Helper()
+	for address, port := range map[string]string{b.address(pod): "6379", b.address("shop-redis-sentinel-0"): "26379"} {
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(address, port), 5*time.Second)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_, _ = conn.Write([]byte("PING\r\n"))
+		answer := make([]byte, 16)
+		if n, err := conn.Read(answer); err == nil && n > 0 && (answer[0] == '+' || answer[0] == '-') {
+			b.Errorf("%s:%s answers in plain text: %q", address, port, answer[:n])
+		}
+		conn.Close()
+	}
+}
