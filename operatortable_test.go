@@ -1,0 +1,152 @@
+package redisgitops_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+)
+
+// operatorColumns are what the tool does for an operator: whether it does, by the facts of the operator, and the tests of that.
+var operatorColumns = []struct {
+	name  string
+	holds func(*cue.Operator) bool
+	tests []string
+}{
+	{"base", func(o *cue.Operator) bool { return len(o.Recognise().Bases) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
+	{"chart", func(o *cue.Operator) bool { return len(o.Recognise().Charts) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
+	{"image", func(o *cue.Operator) bool { return len(o.Recognise().Images) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
+	{"schema", hasSchema, []string{"cue.TestStructure", "cue.TestCheck"}},
+	{"url", func(o *cue.Operator) bool { return len(o.Schemes()) > 0 }, []string{"instance.TestEveryOperator", "instance.TestFind"}},
+	{"sentinel-url", hasSentinels, []string{"instance.TestFind"}},
+	{"generate", generates, []string{"cue.TestTemplateProfiles", "scaffold.TestOperators"}},
+	{"lint", generates, []string{"lint.TestScaffolded"}},
+	{"import", func(o *cue.Operator) bool { return len(o.Schemes()) > 0 }, []string{"instance.TestFind", "rdb/importer.TestPreflight"}},
+	{"doctor", func(o *cue.Operator) bool {
+		return slices.Contains([]string{"opstree", "spotahome", "workload"}, o.Name)
+	}, []string{"cluster.TestFindOperators", "cluster.TestDoctor"}},
+	{"corpus", hasExamples, []string{"lint.TestCorpus", "instance.TestCorpus"}},
+}
+
+// absentOf says why an operator has an empty cell.
+var absentOf = map[string]map[string]string{
+	"alauda":      {"chart": "no chart of its own is known", "generate": "not maintained as a way to move to", "lint": "nothing is generated"},
+	"powerhome":   {"chart": "its chart installs the image of Spotahome", "generate": "a fork that has no users to move to it", "lint": "nothing is generated"},
+	"saremox":     {"generate": "a fork that has no users to move to it", "lint": "nothing is generated"},
+	"kubedb":      {"base": "installed from a chart only"},
+	"reclaim":     {"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "generate": "--operator statefulset has a newer template", "lint": "nothing is generated"},
+	"statefulset": {"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "corpus": "our own template"},
+	"workload": {
+		"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "generate": "of somebody else's chart", "lint": "nothing is generated",
+	},
+	"redis-enterprise": {"sentinel-url": "clients connect to one endpoint"},
+}
+
+// upstream are the directories of the corpus with the examples of an operator.
+var upstream = map[string][]string{
+	"alauda": {"alauda+redis-operator"}, "freshworks": {"freshworks-oss+redis-operator"}, "kubedb": {"kubedb+docs"}, "opstree": {"OT-CONTAINER-KIT+redis-operator"},
+	"powerhome": {"powerhome+redis-operator"}, "reclaim": {"reclaim-the-stack+get-started"}, "redis-enterprise": {"RedisLabs+redis-enterprise-k8s-docs"},
+	"saremox": {"Saremox+redis-operator"}, "spotahome": {"spotahome+redis-operator"}, "workload": {"eco2-team+backend"},
+}
+
+func hasSchema(o *cue.Operator) bool {
+	_, err := os.Stat("cue/operator/" + o.Name + "/schema.cue")
+	return err == nil
+}
+
+func generates(o *cue.Operator) bool { return len(o.Types) > 0 }
+
+func hasExamples(o *cue.Operator) bool { return len(upstream[o.Name]) > 0 }
+
+func hasSentinels(o *cue.Operator) bool {
+	for _, s := range o.Schemes() {
+		if len(s.Sentinel) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// TestOperatorTable prints which tests cover what the tool does for each operator. An operator that lacks something has a reason here, and each
+// test is there.
+func TestOperatorTable(t *testing.T) {
+	operators, err := cue.Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]bool{}
+	for _, column := range operatorColumns {
+		for _, test := range column.tests {
+			declared[test] = isDeclared(t, test)
+			if !declared[test] {
+				t.Errorf("%s: there is no test %s", column.name, test)
+			}
+		}
+	}
+	var table strings.Builder
+	for _, o := range operators {
+		for _, column := range operatorColumns {
+			why := absentOf[o.Name][column.name]
+			if why == "" && column.name == "doctor" && !column.holds(o) {
+				why = "found by the same schemes as for url, without a test of its own"
+			}
+			switch holds := column.holds(o); {
+			case holds && why != "":
+				t.Errorf("%s, %s: it is there, so remove the reason %q", o.Name, column.name, why)
+			case !holds && why == "":
+				t.Errorf("%s, %s: nothing; add it, or the reason to absentOf", o.Name, column.name)
+			case holds:
+				why = strings.Join(column.tests, ", ")
+			default:
+				why = "(" + why + ")"
+			}
+			fmt.Fprintf(&table, "%-16s %-12s %s\n", o.Name, column.name, why)
+		}
+	}
+	t.Logf("\n%s", table.String())
+	if corpus := "../shared/corpus"; exists(corpus) {
+		for name, dirs := range upstream {
+			for _, dir := range dirs {
+				if !exists(filepath.Join(corpus, dir)) {
+					t.Errorf("%s: %s is not in the corpus", name, dir)
+				}
+			}
+		}
+	}
+	for name := range absentOf {
+		if !slices.ContainsFunc(operators, func(o *cue.Operator) bool { return o.Name == name }) {
+			t.Errorf("there is no operator %s", name)
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// isDeclared reports whether a package has a test, given as package.TestName.
+func isDeclared(t *testing.T, test string) bool {
+	t.Helper()
+	dir, name, _ := strings.Cut(test, ".")
+	files, err := filepath.Glob(filepath.FromSlash(dir) + "/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declaration := regexp.MustCompile(`(?m)^func ` + name + `\(`)
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if declaration.Match(src) {
+			return true
+		}
+	}
+	return false
+}
