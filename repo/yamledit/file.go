@@ -22,7 +22,29 @@ type file struct {
 }
 
 func parse(src []byte) (*file, error) {
-	f := &file{src: src, eol: "\n"}
+	f := &file{src: src}
+	f.split()
+	decoder := yaml.NewDecoder(bytes.NewReader(src))
+	var doc yaml.Node
+	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
+		return f, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); err == nil {
+		return nil, fmt.Errorf("line %d: a file with several documents %w", second.Line, ErrUnproven)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	f.doc = &doc
+	return f, nil
+}
+
+// split finds the lines.
+func (f *file) split() {
+	f.eol = "\n"
+	src := f.src
 	start := 0
 	if bytes.HasPrefix(src, []byte(byteOrderMark)) {
 		start = len(byteOrderMark)
@@ -40,21 +62,6 @@ func parse(src []byte) (*file, error) {
 		i += n
 		f.lines = append(f.lines, i)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(src))
-	var doc yaml.Node
-	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
-		return f, nil
-	} else if err != nil {
-		return nil, err
-	}
-	var second yaml.Node
-	if err := decoder.Decode(&second); err == nil {
-		return nil, fmt.Errorf("line %d: a file with several documents %w", second.Line, ErrUnproven)
-	} else if !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	f.doc = &doc
-	return f, nil
 }
 
 // breakLength returns the length of the line break at i, or 0. YAML 1.1 also breaks lines at NEL, LS and PS, and the

@@ -1,9 +1,11 @@
 package yamledit
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,7 +207,7 @@ func TestCorpus(t *testing.T) {
 	if _, err := os.Stat(root); err != nil {
 		t.Skip("the corpus of public manifests is not here")
 	}
-	var files, tried, refused int
+	var files, tried, refused, renamed int
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".yaml" && filepath.Ext(path) != ".yml" {
 			return err
@@ -219,6 +221,20 @@ func TestCorpus(t *testing.T) {
 			return nil
 		}
 		files++
+		all, edits, err := Rename(src, "zz-renamed", func(path []string, value string) bool { return value != "" && path[len(path)-1] == "name" })
+		if err == nil {
+			renamed++
+			for _, e := range slices.Backward(edits) {
+				at := bytes.LastIndex(all, []byte("zz-renamed"))
+				for all[at] != e.Inserted[0] { // quotes
+					at--
+				}
+				all = splice(all, Edit{at, e.Inserted, e.Removed})
+			}
+			if string(all) != string(src) {
+				t.Errorf("%s: renamed back it is not the original", path)
+			}
+		}
 		var walk func(n *yaml.Node, path []string)
 		walk = func(n *yaml.Node, at []string) {
 			var out []byte
@@ -264,7 +280,10 @@ func TestCorpus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d files, %d edits, %d refused", files, tried, refused)
+	t.Logf("%d files, %d edits, %d refused, %d renamed", files, tried, refused, renamed)
+	if renamed < files*9/10 {
+		t.Errorf("names of %d files renamed, of %d", renamed, files)
+	}
 	if refused*100 > tried {
 		t.Errorf("%d of %d edits refused", refused, tried)
 	}
@@ -302,6 +321,9 @@ func FuzzAddEntry(f *testing.F) {
 		}
 		if n, _ := after.find([]string{"resources", "redis", "memory"}); n == nil || n.Value != "1Gi" {
 			t.Errorf("%q became %q", src, out)
+		}
+		if _, edits, err := Rename(out, "2Gi", func(path []string, value string) bool { return value == "1Gi" }); err == nil && len(edits) == 0 {
+			t.Errorf("%q: nothing renamed", out)
 		}
 		_, _, _ = RemoveEntry(out, []string{"resources", "redis"})
 		_, _, _ = SetScalar(out, []string{"resources", "redis", "memory"}, "2Gi")
