@@ -385,6 +385,15 @@ type Traits struct {
 	MaxName      int      `json:"maxName,omitempty"`      // characters of a name; it ignores resources with a longer one. 0 for no limit
 	StatefulSet  string   `json:"statefulSet,omitempty"`  // the name of the StatefulSet of the servers, with {name} for that of the resource
 	ConfigMaps   []string `json:"configMaps,omitempty"`   // the names of the ConfigMaps it creates, likewise
+
+	Rotates Rotates `json:"rotates,omitzero"`
+}
+
+// Rotates is what becomes of a Redis whose resource names another Secret while its servers and sentinels accept both passwords: what
+// happens, or what to do in place of that, as a sentence without a full stop.
+type Rotates struct {
+	Effect  string `json:"effect,omitempty"`
+	Instead string `json:"instead,omitempty"`
 }
 
 // Traits returns how the operator treats its instances; a fork that states none has those of the operator it comes from.

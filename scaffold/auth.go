@@ -108,7 +108,7 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 		return "", finding.Errorf(finding.Position{}, "", "unknown auth method %q; %s%s", auth.Method, finding.OneOf(AuthMethods()), finding.DidYouMean(string(auth.Method), AuthMethods()))
 	}
 	if auth.Secret == "" {
-		auth.Secret = s.chart + s.suffix + "-redis-auth"
+		auth.Secret = s.currentSecret()
 	}
 	if err := repo.CheckName("Secret name", auth.Secret); err != nil {
 		return "", err
@@ -120,6 +120,34 @@ func (s *resource) authSecret(deps Deps) (string, error) {
 func (s *resource) ownSecret() bool {
 	names, _ := s.operator.Names(cue.Request{Chart: s.chart, Suffix: s.suffix})
 	return names.OwnSecret != ""
+}
+
+// firstSecret is the Secret of a Redis for which no other name was asked.
+func (s *resource) firstSecret() string { return s.chart + s.suffix + "-redis-auth" }
+
+// numbered matches the name of a Secret that a rotation made.
+var numbered = regexp.MustCompile(`^(.+)-([1-9][0-9]{0,3})$`)
+
+// currentSecret is that of the last rotation of firstSecret.
+func (s *resource) currentSecret() string {
+	if last, err := readRecord(s.repo, s.app.Name, s.name); err == nil && last != nil {
+		if m := numbered.FindStringSubmatch(last.Values["auth"]); m != nil && m[1] == s.firstSecret() {
+			return m[0]
+		}
+	}
+	return s.firstSecret()
+}
+
+// authFile is where the manifest of the Secret is: a rotation gives it another file.
+func (s *resource) authFile() string {
+	last, err := readRecord(s.repo, s.app.Name, s.name)
+	switch {
+	case s.authPath != "":
+		return s.authPath
+	case err == nil && last != nil && len(last.Files) == 2 && last.Values["auth"] == s.secret:
+		return last.Files[1].Path
+	}
+	return path.Join(s.templateDir(), s.name+"-auth.yaml")
 }
 
 // setAuth takes --set auth=NAME for what it means, a Secret that exists: the URL needs the password too.
@@ -177,7 +205,7 @@ func splitStore(store string) (kind, name string) {
 func (s *resource) planAuth(p *Plan, rec *record, deps Deps) error {
 	var text string
 	var err error
-	file := path.Join(s.templateDir(), s.name+"-auth.yaml")
+	file := s.authFile()
 	switch s.req.Auth.Method {
 	case Sealed:
 		if s.local {

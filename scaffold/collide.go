@@ -66,7 +66,7 @@ func (s *resource) sameObject(p *Plan) error {
 	case External:
 		ours[object{"ExternalSecret", s.secret}] = 0
 	}
-	own := []string{s.name + ".yaml", s.name + "-auth.yaml"}
+	own := []string{s.name + ".yaml", path.Base(s.authFile())}
 	for _, file := range files {
 		base := path.Base(file)
 		here := path.Dir(file) == s.templateDir()

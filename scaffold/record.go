@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -44,6 +45,14 @@ type record struct {
 	Edits []recordEdit `yaml:"edits,omitempty"`
 
 	Restore []recordRestore `yaml:"restore,omitempty"`
+
+	Rotation *recordRotation `yaml:"rotation,omitempty"` // of the password, while it is under way
+}
+
+// recordRotation is a rotation from one Secret to another.
+type recordRotation struct {
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
 }
 
 // recordAccepts is a rule that a manifest suppresses. A key with its name could be taken for that of a secret.
@@ -141,6 +150,9 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	}
 	if rec.Key != "" && !slices.Contains(cue.ValuesKeys(), rec.Key) {
 		return nil, bad("key " + rec.Key + " is unknown")
+	}
+	if t := rec.Rotation; t != nil && (repo.CheckName("Secret name", t.From) != nil || repo.CheckName("Secret name", t.To) != nil) {
+		return nil, bad("invalid Secret in rotation")
 	}
 	for _, a := range rec.Accepts {
 		if !ruleName.MatchString(a.Rule) {
@@ -260,6 +272,7 @@ func records(r *repo.Repo, application string) ([]*record, error) {
 func (rec *record) clone() *record {
 	out := *rec
 	out.Files, out.Edits, out.Restore = slices.Clone(rec.Files), slices.Clone(rec.Edits), slices.Clone(rec.Restore)
+	out.Values = maps.Clone(rec.Values)
 	return &out
 }
 

@@ -48,6 +48,9 @@ func (d *destroyer) names() []string {
 	for i, f := range d.rec.Files {
 		if d.plan.removes(f.Path) && i > 0 && d.rec.Values["auth"] != "" {
 			words = append(words, d.rec.Values["auth"])
+			if t := d.rec.Rotation; t != nil {
+				words = append(words, t.From, t.To)
+			}
 		}
 		if d.rec.Folder == "deployments" {
 			for o := range objects(f.Text, application) {

@@ -46,6 +46,9 @@ func PlanResource(ctx context.Context, r *repo.Repo, config *cue.Config, deps De
 	if err != nil {
 		return nil, err
 	}
+	if err := s.rotating(); err != nil {
+		return nil, err
+	}
 	p := &Plan{Command: s.command(), Generator: s.generator.File}
 	if err := s.prepare(ctx, deps); err != nil {
 		return nil, err
@@ -106,6 +109,7 @@ type resource struct {
 	changed      map[string]string // what differs from the generator's example
 	accepts      []recordAccepts   // rules that the manifest suppresses
 	secret       string            // the Secret with the password, or ""
+	authPath     string            // the file of its manifest; "" is the usual one
 	names        cue.Names         // of the operator's resource
 	kinds        *regexp.Regexp    // matches a resource of the operator
 	kind         string            // of the operator's resource that the generator creates, "" if it creates none

@@ -338,6 +338,9 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 		return text, ex, err
 	}
 	s := &resource{repo: r, config: config, app: app, chart: app.Name, key: resourcesKey, generator: g, placeholders: rec.Placeholders, text: text, example: ex}
+	if namespace := rec.Placeholders["namespace"]; namespace != "default" { // which may only be assumed
+		s.namespace = namespace
+	}
 	s.values = ex.values(resourcesKey, rec.Placeholders["camelName"])
 	for k, v := range rec.Values {
 		var value any
