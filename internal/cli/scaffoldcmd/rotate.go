@@ -146,8 +146,7 @@ func (o *planOptions) printStages(s *scaffold.Stages, whole any) error {
 		o.PrintErrf("%s %s\n", o.Paint(ui.Yellow, "note:"), n)
 	}
 	if next != nil {
-		o.Infof("\nNext: redis-gitops %s --stage %d", s.Command, next.Number)
-		o.Infof("Then %s", next.Then)
+		o.Infof("\nNext:\n- redis-gitops %s --stage %d\n- %s", s.Command, next.Number, next.Then)
 	}
 	return nil
 }
@@ -162,8 +161,11 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 	if err != nil {
 		return err
 	}
-	if err := o.printCredentials(ro); err != nil {
-		return err
+	acts := o.verify == 0 && !o.plan.DryRun
+	if !acts || o.plan.Output != "json" { // which is one document
+		if err := o.printCredentials(ro); err != nil {
+			return err
+		}
 	}
 	if obstacles := ro.Obstacles(stage); len(obstacles) > 0 {
 		for _, err := range obstacles {

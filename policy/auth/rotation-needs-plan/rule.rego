@@ -11,8 +11,8 @@
 #   strict: error
 #   since: 0.2.0
 #   remediation: |-
-#     Set the new password with CONFIG SET masterauth and requirepass on all pods first, then change the Secret, then restart
-#     the clients; or create a new Redis and import the data.
+#     Rotate in stages with redis-gitops rotate APP NAME: servers accept both passwords until clients and the Redis use a second
+#     Secret. Merge a change of the Secret as its stage 4. Or create a new Redis and import the data.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/568
 #     - https://github.com/spotahome/redis-operator/issues/658
