@@ -104,6 +104,11 @@ func (o *rotateOptions) run(ctx context.Context) error {
 		p, err := scaffold.PlanRotate(ctx, r.Repo, r.Config, scaffold.Deps{Random: o.Random, Now: o.Now}, req)
 		return o.finish(ctx, r, p, err)
 	}
+	if live {
+		if _, err := resolve.Cluster(&o.Cluster, r); err != nil {
+			return err
+		}
+	}
 	rotation, err := scaffold.Rotate(ctx, r.Repo, r.Config, req)
 	switch {
 	case err != nil:
