@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -205,27 +208,66 @@ func (s *search) resources(i int, t render.Target, result *render.Result) []Reso
 		if res.Node.Decode(&object) != nil || object == nil {
 			continue
 		}
-		out = append(out, Resource{Object: object, Application: application, Namespace: namespace, Deployer: by, At: func(path []string) finding.Position {
-			key, value := res.Find(path...)
-			node := cmp.Or(value, key)
-			if len(path) == 0 {
-				if _, name := res.Find("metadata", "name"); name != nil {
-					node = name
-				}
-			}
-			if node == nil {
-				return finding.Position{}
-			}
-			o := res.Origin(node)
-			for _, v := range o.Values {
-				if v.At.File != "" && len(path) > 0 {
-					return v.At
-				}
-			}
-			return o.Source
-		}})
+		out = append(out, Resource{Object: object, Application: application, Namespace: namespace, Deployer: by, At: func(path []string) Span { return span(result.Chart, res, path) }})
 	}
 	return out
+}
+
+// span is where a field of a rendered resource is set: in a values file if the line of the template reads one, else in the template or
+// manifest, its value or the key of more than one line.
+func span(chart *render.Chart, res *render.Resource, path []string) Span {
+	key, value := res.Find(path...)
+	if len(path) == 0 {
+		if _, name := res.Find("metadata", "name"); name != nil {
+			value = name
+		}
+	} else if value != nil {
+		for _, v := range res.Origin(value).Values {
+			switch {
+			case v.At.File == "":
+			case value.Kind != yaml.ScalarNode && v.Key.File != "":
+				return upTo(v.Key, len(v.Path[len(v.Path)-1]))
+			default:
+				return upTo(v.At, valueWidth(chart, v.Path, value))
+			}
+		}
+	}
+	node := value
+	if value == nil || value.Kind != yaml.ScalarNode && key != nil {
+		node = key
+	}
+	if node == nil {
+		return Span{}
+	}
+	o := res.Origin(node)
+	return Span{o.Source, o.EndLine, o.EndColumn}
+}
+
+// upTo is a part of a line, of a number of characters.
+func upTo(at finding.Position, width int) Span {
+	return Span{at, at.Line, at.Column + max(1, width)}
+}
+
+// valueWidth is how many characters a value of a chart has in its first line; one that is not found is what is rendered of it.
+func valueWidth(chart *render.Chart, path []string, rendered *yaml.Node) int {
+	node := rendered
+	if chart != nil && chart.Values != nil {
+		if set := repo.Lookup(chart.Values, path...); set != nil {
+			node = set
+		}
+	}
+	if node.Kind != yaml.ScalarNode {
+		return 1
+	}
+	first, _, more := strings.Cut(node.Value, "\n")
+	switch width := utf8.RuneCountInString(first); {
+	case more:
+		return 1 // of a block, which begins on the next line
+	case node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		return width + 2
+	default:
+		return width
+	}
 }
 
 // deployerOf reads the object that deploys a target, and whether the new side has none of its name.

@@ -138,6 +138,50 @@ func TestCollect(t *testing.T) {
 	}
 }
 
+// TestSpan has the text that a change is at: that of the value in the file that sets it, quotes and all, or the key of more than one line.
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, file, edit, want string }{
+		{"a value", "applications/shop/values.yaml", "replicas: 3 => replicas: 14", "14"},
+		{"a quoted value", "applications/shop/values.yaml", "image: \"redis:7.2.4\" => image: \"redis:7.4.0\"", "\"redis:7.4.0\""},
+		{"a part of a text", "applications/shop/values.yaml", "tag: 7.2.4 => tag: 7.2.5", "7.2.5"},
+		{"what a value passes on", "applications/shop/values.yaml", "{memory: 1Gi} => {memory: 20Gi}", "20Gi"},
+		{"a template", "applications/shop/templates/redis.yaml", "hostNetwork: false => hostNetwork: true", "    hostNetwork: true"},
+		{"a manifest", "applications/plain/redis.yaml", "storage: 1Gi => storage: '512Mi'", "'512Mi'"},
+		{"a mapping", "applications/plain/redis.yaml", "persistentVolumeClaim: {metadata: {name: data}, spec: {resources: {requests: {storage: 1Gi}}}} => emptyDir: {}", "persistentVolumeClaim"},
+	} {
+		old := map[string]string{
+			"applications/shop/Chart.yaml":  "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+			"applications/shop/values.yaml": "replicas: 3\nimage: \"redis:7.2.4\"\nsentinel: {tag: 7.2.4}\nrequests: {memory: 1Gi}\n",
+			"applications/shop/templates/redis.yaml": "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata:\n  name: shop\nspec:\n  redis:\n    image: {{ .Values.image | quote }}\n" +
+				"    replicas: {{ .Values.replicas }}\n    hostNetwork: false\n    resources:\n      requests: {{- toYaml .Values.requests | nindent 8 }}\n" +
+				"  sentinel:\n    image: redis:{{ .Values.sentinel.tag }}\n",
+			"applications/plain/redis.yaml": "apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: plain}\nspec:\n  redis:\n    replicas: 3\n    storage:\n" +
+				"      persistentVolumeClaim: {metadata: {name: data}, spec: {resources: {requests: {storage: 1Gi}}}}\n",
+		}
+		new := maps.Clone(old)
+		new[tt.file] = edited(t, new[tt.file], tt.edit)
+		r, _ := collected(t, old, new)
+		var marked []string
+		for _, c := range r.Changes {
+			side := new
+			if c.New == "" {
+				side = old
+			}
+			lines := strings.Split(side[c.At.File], "\n")
+			if c.At.EndLine != c.At.Line || c.At.Column < 1 || c.At.EndColumn > len(lines[c.At.Line-1])+1 {
+				t.Errorf("%s: %s ends at %d:%d", tt.name, c.At, c.At.EndLine, c.At.EndColumn)
+				continue
+			}
+			marked = append(marked, lines[c.At.Line-1][c.At.Column-1:c.At.EndColumn-1])
+		}
+		slices.Sort(marked)
+		if got := strings.Join(slices.Compact(marked), " "); !sameWords(got, tt.want) || len(r.Changes) == 0 {
+			t.Errorf("%s: marked %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // sameWords compares without the order of several Redis, and as far as is wanted.
 func sameWords(got, want string) bool {
 	return !slices.ContainsFunc(strings.FieldsFunc(want, func(r rune) bool { return r == ' ' || r == ',' }), func(word string) bool { return !strings.Contains(got, word) })

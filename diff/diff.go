@@ -29,10 +29,16 @@ type Change struct {
 	Do       string           `json:"do,omitempty"`
 	Rule     string           `json:"rule,omitempty"` // that lint reports it by
 	Source   string           `json:"source"`         // where that was read
-	At       finding.Position `json:"-"`              // the line to edit: of the new side, or of the old one where the field is gone
+	At       Span             `json:"-"`              // what to edit: on the new side, or on the old one where the field is gone
 
-	left     finding.Position // what the new side has of the field: its line, or that of what it was in
+	left     Span             // what the new side has of the field, or of what it was in
 	deployer finding.Position // of a resource that the new side does not have
+}
+
+// Span is a part of a file. EndLine and EndColumn are just behind it; 0 means unknown.
+type Span struct {
+	finding.Position
+	EndLine, EndColumn int
 }
 
 // Field names what changes, with its values.
@@ -55,10 +61,10 @@ func (c *Change) Field() string {
 type Resource struct {
 	Object      map[string]any
 	Application string
-	Namespace   string                               // that it goes to if it names none
-	Deployer    *Deployer                            // nil where the repository does not show it
-	At          func(path []string) finding.Position // the line to edit for a field; nil is unknown
-	Unsure      bool                                 // not all of the other side could be rendered there, so that it may have it too
+	Namespace   string                   // that it goes to if it names none
+	Deployer    *Deployer                // nil where the repository does not show it
+	At          func(path []string) Span // what to edit for a field; nil is unknown
+	Unsure      bool                     // not all of the other side could be rendered there, so that it may have it too
 }
 
 // Deployer is an object of Argo CD or Flux that deploys resources.
@@ -423,8 +429,8 @@ func (c *comparer) restarts(change *Change, p *pair) {
 	change.Text += "; with one replica and no volume, all data is lost"
 }
 
-// place is the line to edit.
-func (c *comparer) place(m match, path, real []string) finding.Position {
+// place is what to edit.
+func (c *comparer) place(m match, path, real []string) Span {
 	if m.new >= 0 {
 		if at := c.new.Resources[m.new].At; at != nil && len(real) == len(path) {
 			if p := at(real); p.File != "" {
@@ -440,7 +446,7 @@ func (c *comparer) place(m match, path, real []string) finding.Position {
 			}
 		}
 	}
-	return finding.Position{}
+	return Span{}
 }
 
 // note remembers that a resource has a change.

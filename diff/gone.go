@@ -338,7 +338,7 @@ func (c *comparer) operator(old instance.Installation, new *instance.Installatio
 		change.Old, change.New = instance.Text(p.old[path[0]]), instance.Text(p.new[path[0]])
 	}
 	change.Severity = severity(rule.Class, rule.Risk)
-	change.At = position(at)
+	change.At.Position = position(at)
 	if new != nil {
 		change.left = change.At
 	}

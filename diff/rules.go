@@ -28,7 +28,10 @@ func Findings(ctx context.Context, old, new Source, changed []string, config *cu
 	var out []*finding.Finding
 	for _, c := range r.Changes {
 		if c.Rule != "" {
-			out = append(out, &finding.Finding{Rule: c.Rule, Message: c.Message(), Position: c.head(new.Files, changed), Resource: resourceOf(&c)})
+			at := c.head(new.Files, changed)
+			out = append(out, &finding.Finding{
+				Rule: c.Rule, Message: c.Message(), Position: at.Position, EndLine: at.EndLine, EndColumn: at.EndColumn, Resource: resourceOf(&c),
+			})
 		}
 	}
 	return out, sides, nil
@@ -73,7 +76,7 @@ func (c *comparer) left(change *Change, m match, real []string) {
 
 // head returns a line of the new side: that of the field, of what it was in, or of the file, chart or object of Argo CD or Flux that
 // brought what is gone.
-func (c *Change) head(files, changed []string) finding.Position {
+func (c *Change) head(files, changed []string) Span {
 	if c.left.File != "" {
 		return c.left
 	}
@@ -81,11 +84,12 @@ func (c *Change) head(files, changed []string) finding.Position {
 	for _, name := range files {
 		has[name] = true
 	}
-	for _, at := range []finding.Position{c.At, c.deployer} {
+	start := func(file string) Span { return Span{Position: finding.Position{File: file, Line: 1}} }
+	for _, at := range []Span{c.At, {Position: c.deployer}} {
 		switch {
 		case !has[at.File]:
 		case slices.Contains(changed, at.File): // the line may have another number
-			return finding.Position{File: at.File, Line: 1}
+			return start(at.File)
 		default:
 			return at
 		}
@@ -93,7 +97,7 @@ func (c *Change) head(files, changed []string) finding.Position {
 			for ; dir != "."; dir = path.Dir(dir) {
 				for _, name := range []string{"values.yaml", "Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"} {
 					if file := path.Join(dir, name); has[file] {
-						return finding.Position{File: file, Line: 1}
+						return start(file)
 					}
 				}
 			}
@@ -101,8 +105,8 @@ func (c *Change) head(files, changed []string) finding.Position {
 	}
 	for _, name := range files { // beside it
 		if isYAML(name) && path.Dir(name) == path.Dir(c.At.File) {
-			return finding.Position{File: name, Line: 1}
+			return start(name)
 		}
 	}
-	return finding.Position{File: "."}
+	return Span{Position: finding.Position{File: "."}}
 }

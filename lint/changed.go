@@ -30,7 +30,7 @@ func (l *linter) compare(ctx context.Context) error {
 	}
 	l.notices = append(l.notices, notices...)
 	for _, f := range found {
-		l.add(l.finding(policy.NewViolation(f.Rule, finding.Violation{Message: f.Message}), place{Position: f.Position}, f.Resource))
+		l.add(l.finding(policy.NewViolation(f.Rule, finding.Violation{Message: f.Message}), place{Position: f.Position, endLine: f.EndLine, endColumn: f.EndColumn}, f.Resource))
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (o *diffOptions) sarif(c *comparison) (*report.Run, error) {
 	}
 	for _, change := range c.Changes {
 		f := &finding.Finding{
-			Rule: "diff/" + change.Class, Severity: change.Severity, Message: o.Secrets.Foreign(change.Redis + ": " + change.Message()), Position: change.At,
+			Rule: "diff/" + change.Class, Severity: change.Severity, Message: o.Secrets.Foreign(change.Redis + ": " + change.Message()), Position: change.At.Position, EndLine: change.At.EndLine, EndColumn: change.At.EndColumn,
 			Resource: &change.Resource, Help: "docs/diff.md",
 		}
 		if change.Rule != "" {
