@@ -248,30 +248,36 @@ func (f *fixer) apply(candidates []*candidate, before map[string][]byte) ([]*can
 
 // rehearse makes a fix on copies, so that one that cannot be made spoils nothing.
 func (f *fixer) rehearse(c *candidate) error {
+	_, err := c.made(f.repo)
+	return err
+}
+
+// made returns the lines of the files that a fix changes, as they would be.
+func (f *fix) made(r *repo.Repo) (map[string][]string, error) {
 	files := map[string][]string{}
-	edits := slices.Clone(c.edits)
+	edits := slices.Clone(f.edits)
 	slices.SortStableFunc(edits, func(a, b *edit) int { return cmp.Compare(b.line, a.line) })
 	seen := map[finding.Position]bool{}
 	for _, e := range edits {
 		at := finding.Position{File: e.file, Line: e.line}
 		if seen[at] {
-			return errInline
+			return nil, errInline
 		}
 		seen[at] = true
 		if files[e.file] == nil {
-			src, err := f.repo.ReadFile(e.file)
+			src, err := r.ReadFile(e.file)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			files[e.file] = strings.SplitAfter(string(src), "\n")
 		}
 		changed, err := e.do(files[e.file])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		files[e.file] = changed
 	}
-	return nil
+	return files, nil
 }
 
 // explain reports of every finding that is left and has a fix why it was not made.

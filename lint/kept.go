@@ -340,7 +340,7 @@ func (u *unit) restore(l *linter, r record) bool {
 		f.Fix, f.Suggested = k.Fix, k.Suggested
 		u.findings = append(u.findings, f)
 		if k.Located != nil {
-			fx := &fix{words: k.Located.Words, suggested: k.Located.Suggested, why: k.Located.Why}
+			fx := &fix{words: k.Located.Words, suggested: k.Located.Suggested, why: k.Located.Why, kept: u}
 			if !k.Located.Nil {
 				fx.edits = []*edit{}
 			}

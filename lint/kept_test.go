@@ -1,13 +1,16 @@
 package lint_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/spf13/afero"
 
+	"github.com/redis-gitops/redis-gitops/internal/patch"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/engine"
@@ -112,6 +115,56 @@ func TestKeeperOneChanged(t *testing.T) {
 			if n := seen.of[file]; n > 1 && strings.Split(file, "/")[1] != strings.Split(values, "/")[1] {
 				t.Errorf("%s: %s was opened %d times", c.what, file, n)
 			}
+		}
+	}
+}
+
+// TestEdited has the changes that fixes are: those of findings that an earlier run has kept are the ones that a run without a Keeper plans.
+func TestEdited(t *testing.T) {
+	t.Parallel()
+	r, config := open(t, charts(t, 3))
+	files, err := r.Files("applications")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := map[string][]byte{}
+	for _, f := range files {
+		if strings.HasSuffix(f, "/values.yaml") {
+			src, err := r.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed[f] = bytes.ReplaceAll(src, []byte("keepAfterDeletion: true"), []byte("keepAfterDeletion: false"))
+		}
+	}
+	if r, err = repo.Open(lint.Overlay(r.Fs(), changed), repo.Options{Layout: r.Layout()}); err != nil {
+		t.Fatal(err)
+	}
+	edits := func(k lint.Keeper) string {
+		res, err := lint.Run(t.Context(), r, lint.Options{Config: config, Keeper: k})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		for _, f := range res.Findings {
+			c, ok := lint.Edited(t.Context(), res, f)
+			if ok != f.Fixable() {
+				t.Errorf("%s: %v for a finding with the fix %q", f.Position, ok, f.Fix)
+			}
+			if ok {
+				fmt.Fprintf(&b, "%s %s %s\n%s", f.Position, f.Rule, f.Fix, patch.Unified(c.Path, c.Path, string(c.Old), string(c.New)))
+			}
+		}
+		return b.String()
+	}
+	want := edits(nil)
+	if n := strings.Count(want, "\n+    keepAfterDeletion: true"); n != len(changed) {
+		t.Errorf("%d changes of %d files:\n%s", n, len(changed), want)
+	}
+	store := memoryStore{}
+	for _, run := range []string{"first", "second", "third"} {
+		if got := edits(lint.NewKeeper(store, "x")); got != want {
+			t.Errorf("the %s run: got\n%s\nwant\n%s", run, got, want)
 		}
 	}
 }

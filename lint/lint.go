@@ -45,6 +45,9 @@ func Run(ctx context.Context, r *repo.Repo, opts Options) (*Result, error) {
 	}
 	res := l.result()
 	res.repo = r
+	if opts.Keeper != nil {
+		res.linter = l
+	}
 	return res, nil
 }
 

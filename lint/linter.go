@@ -213,6 +213,7 @@ type fix struct {
 	suggested string // why it is more than safe; "" leaves that to the proof
 	why       string // there are no edits
 	meant     []meant
+	kept      *unit // it is of an earlier run, so that its edits can only be compared; else nil
 }
 
 // id is the same for fixes that change the same lines in the same way.
@@ -294,8 +295,9 @@ type Result struct {
 	Phases    []Phase
 	Secrets   *redact.Secrets // values that reports must not show
 
-	fixes map[*finding.Finding]*fix
-	repo  *repo.Repo
+	fixes  map[*finding.Finding]*fix
+	repo   *repo.Repo
+	linter *linter // with a Keeper, whose fixes Edited makes again
 }
 
 // place is where a path of a resource or document is in the source that a user edits.

@@ -36,6 +36,7 @@ type unit struct {
 	checked      bool        // to its end
 	sum          string      // of what rules about the repository see of it; "" if it is not kept
 	incomplete   bool        // something of it could not be rendered
+	checkedAgain bool        // for fixes of an earlier run
 
 	findings []*finding.Finding
 	located  map[*finding.Finding]*fix

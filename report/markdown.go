@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 func init() {
@@ -16,6 +17,8 @@ func init() {
 const (
 	// commentLimit is how long a comment may be at GitHub; it counts characters, we count bytes, which are no fewer.
 	commentLimit = 65_536
+	// patchesLimit is how long a report may be before fixes are named rather than shown: findings and what a change does come first.
+	patchesLimit = commentLimit / 2
 	// closing is kept free for the end of a comment that is cut.
 	closing = 512
 	// marker is how a bot finds its comment of the last run.
@@ -67,7 +70,7 @@ func (v *view) markdownFile(b *bytes.Buffer, group []*finding.Finding) (left int
 	const foot = "\n</details>\n"
 	var body strings.Builder
 	for _, f := range group {
-		item := v.markdownFinding(f)
+		item := v.markdownFinding(f, b.Len()+body.Len() < patchesLimit)
 		if b.Len()+len(head)+body.Len()+len(item)+len(foot) > commentLimit-closing {
 			left++ // a shorter one behind it may still fit
 			continue
@@ -80,7 +83,7 @@ func (v *view) markdownFile(b *bytes.Buffer, group []*finding.Finding) (left int
 	return left
 }
 
-func (v *view) markdownFinding(f *finding.Finding) string {
+func (v *view) markdownFinding(f *finding.Finding, patched bool) string {
 	var b strings.Builder
 	line := ""
 	if f.Line > 0 {
@@ -97,22 +100,64 @@ func (v *view) markdownFinding(f *finding.Finding) string {
 	for _, r := range f.Related {
 		fmt.Fprintf(&b, "  <br>%s: %s\n", htmlCode(where(r.Position)), markdownText(r.Message))
 	}
-	if f.Fixable() {
+	patch := ""
+	if patched {
+		patch = v.patch(f)
+	}
+	if f.Fixable() && patch == "" {
 		fmt.Fprintf(&b, "  <br><code>%s</code>: %s\n", fixFlag(f), markdownText(fixWords(f)))
 	}
 	if e, ok := v.excerptOf(f.Position, f.EndLine, f.EndColumn); ok {
-		fence := "```"
-		for strings.Contains(e.text, fence) {
-			fence += "`"
-		}
+		fence := fenceFor(e.text)
 		fmt.Fprintf(&b, "\n  %s\n  %s | %s\n", fence, e.number, e.text)
 		if e.marker != "" {
 			fmt.Fprintf(&b, "  %s | %s\n", strings.Repeat(" ", len(e.number)), e.marker)
 		}
 		fmt.Fprintf(&b, "  %s\n\n", fence)
 	}
+	if patch != "" {
+		fence := fenceFor(patch)
+		fmt.Fprintf(&b, "  <details><summary><code>%s</code>: %s</summary>\n\n  %sdiff\n", fixFlag(f), markdownText(fixWords(f)), fence)
+		for line := range strings.Lines(patch) {
+			b.WriteString("  " + strings.TrimSuffix(line, "\n") + "\n")
+		}
+		fmt.Fprintf(&b, "  %s\n\n  </details>\n\n", fence)
+	}
 	return b.String()
 }
+
+// fenceFor returns a fence that the text of a code block does not close.
+func fenceFor(text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence
+}
+
+// maxPatch is how large the patch of a fix may be, in bytes, to be shown beside its finding.
+const maxPatch = 2_000
+
+// patch returns the change of a finding's fix if it is one hunk. It is a diff, and no suggestion that a button applies: GitHub and GitLab
+// have those only in reviews of lines that the pull request changes, one comment each, and most fixes are in a values file beside them.
+//
+// Source: docs.github.com, "Commenting on a pull request"; docs.gitlab.com, "Suggest changes".
+func (v *view) patch(f *finding.Finding) string {
+	if v.run.Patch == nil || !f.Fixable() {
+		return ""
+	}
+	file, text := v.run.Patch(v.of[f])
+	if len(text) > maxPatch || len(hunks.FindAllStringIndex(text, 2)) != 1 {
+		return ""
+	}
+	v.file(file) // what is secret in it
+	text, _ = v.secrets.Patch(text)
+	text = strings.ReplaceAll(v.secrets.Text(text), "\r\n", "\n")
+	return strings.ReplaceAll(redact.Lines(text), "\t", "    ")
+}
+
+// hunks are the headers of the parts of a patch.
+var hunks = regexp.MustCompile(`(?m)^@@ `)
 
 var (
 	// markup is what Markdown or HTML would read in plain text.

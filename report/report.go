@@ -31,6 +31,9 @@ type Run struct {
 	Stats     *Stats             // nil leaves statistics out; their times differ from run to run
 	// Source gives a file of the repository for excerpts; nil leaves excerpts out.
 	Source func(file string) ([]byte, bool)
+	// Patch returns the change that the fix of a finding is, in the unified format, and the file that it changes; "" is none that can be
+	// shown. nil leaves patches out.
+	Patch func(f *finding.Finding) (file, patch string)
 	// Secrets are the secret values of the repository, which no format shows. What is secret in files that findings are about is
 	// masked in any case.
 	Secrets *redact.Secrets
@@ -204,12 +207,13 @@ type view struct {
 	notices []*finding.Problem
 	sources map[string][]string
 	secrets *redact.Secrets
+	of      map[*finding.Finding]*finding.Finding // what the finding of the run is, by that of all
 }
 
 func newView(run *Run, opts Options) *view {
 	v := &view{
 		run: run, opts: opts, tool: run.Tool, docs: run.Docs, summary: run.Summary(),
-		sources: make(map[string][]string), secrets: run.Secrets,
+		sources: make(map[string][]string), secrets: run.Secrets, of: make(map[*finding.Finding]*finding.Finding),
 	}
 	if v.secrets == nil {
 		v.secrets = &redact.Secrets{}
@@ -227,7 +231,8 @@ func newView(run *Run, opts Options) *view {
 		}
 	}
 	for _, f := range run.Findings {
-		v.all = append(v.all, v.clean(f))
+		clean := v.clean(f)
+		v.all, v.of[clean] = append(v.all, clean), f
 	}
 	finding.SortFindings(v.all)
 	for _, n := range run.Notices {

@@ -163,6 +163,7 @@ func harmlessXML(format, report string) error {
 // harmlessMarkdown takes our own markup away; what is left may have none.
 func harmlessMarkdown(report string) error {
 	var fence string
+	open := 0 // details
 	for _, line := range strings.Split(report, "\n") {
 		trimmed := strings.TrimSpace(line)
 		if fence != "" {
@@ -171,8 +172,9 @@ func harmlessMarkdown(report string) error {
 			}
 			continue
 		}
-		if strings.HasPrefix(trimmed, "```") && strings.Trim(trimmed, "`") == "" {
-			fence = trimmed
+		open += strings.Count(line, "<details") - strings.Count(line, "</details>")
+		if strings.HasPrefix(trimmed, "```") && slices.Contains([]string{"", "diff"}, strings.Trim(trimmed, "`")) {
+			fence = strings.TrimSuffix(trimmed, "diff")
 			continue
 		}
 		if strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "|-") || strings.HasPrefix(line, "## ") || line == strings.TrimSpace(marker) {
@@ -204,7 +206,7 @@ func harmlessMarkdown(report string) error {
 	if fence != "" {
 		return errors.New("a fence is left open")
 	}
-	if strings.Count(report, "<details") != strings.Count(report, "</details>") {
+	if open != 0 {
 		return errors.New("details are left open")
 	}
 	return nil
@@ -222,6 +224,9 @@ func textRun(text string, severity uint8, line, column uint16) *Run {
 		Notices: []*finding.Problem{{Position: at(text, 1, 1), Path: text, Message: text}},
 		Stats:   &Stats{Skipped: []Skip{{text, text}}, Phases: []Phase{{Name: text}}},
 		Source:  func(string) ([]byte, bool) { return []byte(text), true },
+		Patch: func(*finding.Finding) (string, string) {
+			return text, "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-" + text + "\n+" + text + "\n"
+		},
 	}
 }
 
@@ -400,12 +405,20 @@ func TestMarkdownLimit(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 100, 200, 1000, 5000} {
 		run := manyRun(n)
+		run.Patch = fixes
+		for _, f := range run.Findings {
+			f.Fix = "set replicas to 3"
+		}
 		for range n {
 			run.Notices = append(run.Notices, &finding.Problem{Message: hostile})
 		}
 		got := write(t, "markdown", run, Options{})
 		if len(got) > commentLimit {
 			t.Errorf("%d findings: %d bytes", 3*n, len(got))
+		}
+		patches, named := strings.Count(got, "```diff\n"), strings.Contains(got, "<br><code>--fix")
+		if patches == 0 || named != (len(got) > patchesLimit+2*maxPatch) {
+			t.Errorf("%d findings: %d bytes with %d patches; other fixes are named: %v", 3*n, len(got), patches, named)
 		}
 		shown := strings.Count(got, "\n- **")
 		told := 0
@@ -422,6 +435,33 @@ func TestMarkdownLimit(t *testing.T) {
 	huge := &Run{Findings: []*finding.Finding{{Rule: "a/b", Message: strings.Repeat("x", 2*commentLimit)}, {Rule: "a/b", Message: "short"}}}
 	if got := write(t, "markdown", huge, Options{}); len(got) > commentLimit || !strings.Contains(got, "1 finding not shown") || !strings.Contains(got, "short") {
 		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// TestMarkdownPatch: a patch is shown if it is one hunk and short, masked and inside of its fence; else the fix is named.
+func TestMarkdownPatch(t *testing.T) {
+	t.Parallel()
+	const head, named = "--- a/x\n+++ b/x\n", "  <br><code>--fix</code>: set 3\n"
+	for _, tt := range []struct{ patch, want string }{
+		{"", named},
+		{head + "@@ -1 +1 @@\n-a: 2\n+a: 3\n@@ -9 +9 @@\n-a: 2\n+a: 3\n", named},
+		{head + "@@ -1 +1 @@\n-a: 2\n+a: " + strings.Repeat("3", maxPatch) + "\n", named},
+		{head + "@@ -1 +1 @@\n-a: 2\n+a: 3\n", "  <details><summary><code>--fix</code>: set 3</summary>\n\n  ```diff\n  --- a/x\n  +++ b/x\n  @@ -1 +1 @@\n  -a: 2\n  +a: 3\n  ```\n\n  </details>\n"},
+		{head + "@@ -1 +1 @@\n-a: ```\n+a: 3\n", "  ````diff\n  --- a/x\n  +++ b/x\n  @@ -1 +1 @@\n  -a: ```\n  +a: 3\n  ````\n"},
+		{head + "@@ -1,2 +1,2 @@\n password: " + canary + "\n-a: 2\n+a: 3\n", "   password: ***\n  -a: 2\n"},
+		{head + "@@ -1 +1 @@\n-a: 2\r\n+a: \x1b[31m\r\n", "  -a: 2\n  +a: \\x1b[31m\n"},
+	} {
+		run := &Run{
+			Findings: []*finding.Finding{{Rule: "a/b", Message: "no", Position: at("x", 1, 1), Fix: "set 3"}},
+			Patch:    func(*finding.Finding) (string, string) { return "x", tt.patch },
+		}
+		got := write(t, "markdown", run, Options{})
+		if !strings.Contains(got, tt.want) || strings.Contains(got, named) != (tt.want == named) || strings.Contains(got, canary) {
+			t.Errorf("%q is shown as\n%s\nwant\n%s", tt.patch, got, tt.want)
+		}
+		if err := harmlessMarkdown(got); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -34,6 +34,19 @@ func at(file string, line, column int) finding.Position {
 	return finding.Position{File: file, Line: line, Column: column}
 }
 
+// fixes are the patches of fixes by what these do: one that can be shown, one with a secret, and one that would close its fence.
+func fixes(f *finding.Finding) (file, patch string) {
+	switch file = f.File; f.Fix {
+	case "set replicas to 3":
+		return file, "--- a/" + file + "\n+++ b/" + file + "\n@@ -2,4 +2,4 @@\n resources:\n   redis:\n-    replicas: 2\n+    replicas: 3\n     memory: 100MB\r\n"
+	case "remove " + canary:
+		return file, "--- a/" + file + "\n+++ b/" + file + "\n@@ -8,4 +8,3 @@\n     url: redis://:" + canary + "@redis:6379\n     auth:\n-      password: " + canary + "\n       secretPath: redis-auth\n"
+	case hostile:
+		return file, "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-x: <b>```~~~</b>\n+  ````\n+\t</details>" + strings.ReplaceAll(hostile, "\n", " ") + "\n"
+	}
+	return "", ""
+}
+
 // fullRun has everything that a run can have.
 func fullRun() *Run {
 	const values, template, secret = "applications/shop/values.yaml", "applications/shop/templates/redis.yaml", "applications/shop/templates/secret.yaml"
@@ -42,6 +55,7 @@ func fullRun() *Run {
 		Version: "1.2.3",
 		Files:   12, Resources: 5,
 		Source: source,
+		Patch:  fixes,
 		Rules: map[string]finding.RuleInfo{
 			"auth/missing": {Severity: finding.LevelError, Category: "auth", Title: "no password", Description: "Anyone in the cluster can *read* and write.", Remediation: "Set `spec.auth.secretPath`.", References: []string{"https://redis.io/docs/latest/operate/oss_and_stack/management/security/", "spotahome/redis-operator <service/k8s/util.go>"}},
 			"ha/replicas":  {Severity: finding.LevelError, Category: "ha", Title: "too few replicas", Description: "Two are no majority."},

@@ -2,7 +2,10 @@
 package lintreport
 
 import (
+	"context"
+
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/patch"
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -23,6 +26,18 @@ func Of(res *lint.Result, r *repo.Repo, version string, secrets *redact.Secrets)
 		run.Rules[name] = rule.RuleInfo
 	}
 	return run
+}
+
+// Patches returns the changes that the fixes of a result are, for the Patch of a report.
+func Patches(ctx context.Context, res *lint.Result) func(*finding.Finding) (file, text string) {
+	return func(f *finding.Finding) (string, string) {
+		change, ok := lint.Edited(ctx, res, f)
+		if !ok {
+			return "", ""
+		}
+		name := redact.Printable(change.Path)
+		return change.Path, patch.Unified("a/"+name, "b/"+name, string(change.Old), string(change.New))
+	}
 }
 
 // Stats sums up which rules ran and how long everything took.

@@ -152,7 +152,7 @@ func (o *lintOptions) run(ctx context.Context, args []string) error {
 	}
 	o.Secrets.From(nil) // lint has read the whole repository
 	o.Secrets.Merge(res.Secrets)
-	run := o.report(r, res)
+	run := o.report(ctx, r, res)
 	if plan != nil {
 		run.Source = fixedSource(plan, run.Source)
 	}
@@ -429,8 +429,9 @@ func (o *lintOptions) writeBaseline(res *lint.Result) error {
 }
 
 // report makes the result a report.
-func (o *lintOptions) report(r *env.Repository, res *lint.Result) *report.Run {
+func (o *lintOptions) report(ctx context.Context, r *env.Repository, res *lint.Result) *report.Run {
 	run := lintreport.Of(res, r.Repo, o.version, o.Secrets)
+	run.Patch = lintreport.Patches(ctx, res)
 	if o.stats {
 		run.Stats = lintreport.Stats(res)
 	}
