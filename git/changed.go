@@ -44,11 +44,15 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	visited, untracked := make(map[string]bool, len(t.entries)), false
-	if err := r.private.workTree(ctx, func(name string) {
-		_, inTree := t.entries[name]
-		visited[name] = inTree
-		untracked = untracked || !inTree && index[name] == nil
+	visited, untracked := make(map[string]bool, len(t.entries)), false // in visited are files of the tree, and whether they are those of the index
+	empty := r.private.blob(nil)                                       // the index does not tell an empty file from one that it has not compared yet
+	if err := r.private.workTree(ctx, func(name string, size, mtime int64) {
+		in, inTree := t.entries[name]
+		e := index[name]
+		if inTree {
+			visited[name] = in.mode != link && size <= maxHashed && (size == 0 && in.object == empty || mtime < r.private.indexed && e != nil && e.is(in.object, size, mtime))
+		}
+		untracked = untracked || !inTree && e == nil
 	}); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,11 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !visited[name] && r.beyondLink(name, links) {
+		unchanged, found := visited[name]
+		if unchanged {
+			continue // as Git does; a file that is as new as the index may have changed since (gitformat-index, "racy")
+		}
+		if !found && r.beyondLink(name, links) {
 			files = append(files, name)
 			continue
 		}
@@ -76,7 +84,7 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 	}
 	var added []string
 	if untracked { // whether Git ignores them, only Git can say
-		others, err := r.run(ctx, maxList, "ls-files", "-z", "--others", "--exclude-standard")
+		others, err := r.run(ctx, maxList, append(r.private.excludes(ctx), "ls-files", "-z", "--others", "--exclude-standard")...)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +98,7 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 			continue
 		}
 		known[name] = true
-		if e, ok := index[name]; ok && (e.submodule || e.absent && !r.exists(name)) {
+		if e, ok := index[name]; ok && (e.mode == submodule || e.absent && !r.exists(name)) {
 			continue
 		}
 		files = append(files, name)
@@ -101,19 +109,22 @@ func (t *Tree) Changed(ctx context.Context) ([]string, error) {
 
 // entry is what the index says of a file.
 type entry struct {
-	blob        string
+	mode, blob  string
 	size, mtime int64 // of the file when it was compared last; mtime is in nanoseconds
 	absent      bool  // left out by a sparse checkout
-	submodule   bool
 	hasStat     bool
+	odd         bool // it does not tell what a commit of the index would have: a conflict, or a name without content yet
 }
 
-// stat reads what ls-files --debug prints behind an entry: five lines, of which mtime and size count. Regular expressions take half of the
-// time of a comparison for it.
+// noContent is the flag of an entry that git add --intent-to-add made (git, read-cache-ll.h, CE_INTENT_TO_ADD).
+const noContent = 1 << 29
+
+// stat reads what ls-files --debug prints behind an entry: five lines, of which mtime, size and flags count. Regular expressions take half
+// of the time of a comparison for it.
 func (e *entry) stat(out string) (after string) {
 	rest := out
-	var mtime, size string
-	for _, prefix := range []string{"  ctime: ", "  mtime: ", "  dev: ", "  uid: ", "  size: "} {
+	var mtime, size, flags string
+	for _, prefix := range [...]string{"  ctime: ", "  mtime: ", "  dev: ", "  uid: ", "  size: "} {
 		line, after, ended := strings.Cut(rest, "\n")
 		value, ok := strings.CutPrefix(line, prefix)
 		if !ended || !ok {
@@ -123,7 +134,7 @@ func (e *entry) stat(out string) (after string) {
 		case "  mtime: ":
 			mtime = value
 		case "  size: ":
-			size, _, _ = strings.Cut(value, "\t")
+			size, flags, _ = strings.Cut(value, "\tflags: ")
 		}
 		rest = after
 	}
@@ -134,33 +145,44 @@ func (e *entry) stat(out string) (after string) {
 	if err == nil && nerr == nil && serr == nil && bytes >= 0 {
 		e.mtime, e.size, e.hasStat = s*1e9+n, bytes, true
 	}
+	f, err := strconv.ParseUint(flags, 16, 64)
+	e.odd = e.odd || err != nil || f&noContent != 0
 	return rest
 }
 
-// index returns the entries of the index.
+// index returns the entries of the index, which is read once.
 func (r *Repo) index(ctx context.Context) (map[string]*entry, error) {
-	out, err := r.run(ctx, maxList, "ls-files", "-z", "-t", "--stage", "--debug")
-	if err != nil {
-		return nil, err
+	if r.entries == nil {
+		out, err := r.run(ctx, maxList, "ls-files", "-z", "-t", "--stage", "--debug")
+		if err != nil {
+			return nil, err
+		}
+		if r.entries, err = parseIndex(string(out)); err != nil {
+			return nil, err
+		}
 	}
-	return parseIndex(string(out))
+	return r.entries, nil
 }
 
 // parseIndex reads what ls-files prints of the index, by name.
 func parseIndex(rest string) (map[string]*entry, error) {
-	entries := map[string]*entry{}
+	n := strings.Count(rest, "\x00")
+	entries := make(map[string]*entry, n)
+	all := make([]entry, 0, n)
 	for rest != "" {
 		// "H 100644 BLOB 0\tNAME\x00", then the lines of stat.
 		meta, after, ok := strings.Cut(rest, "\t")
 		name, after, ended := strings.Cut(after, "\x00")
-		fields := strings.Fields(meta)
-		if !ok || !ended || len(fields) != 4 {
+		tag, meta, tagged := strings.Cut(meta, " ")
+		mode, meta, moded := strings.Cut(meta, " ")
+		blob, stage, staged := strings.Cut(meta, " ")
+		if !ok || !ended || !tagged || !moded || !staged || blob == "" || stage == "" || strings.Contains(stage, " ") {
 			return nil, errors.New("git ls-files: unexpected output")
 		}
-		e := &entry{blob: fields[2], absent: fields[0] == "S", submodule: fields[1] == "160000"}
-		after = e.stat(after)
+		all = append(all, entry{mode: mode, blob: blob, absent: tag == "S", odd: stage != "0"})
+		e := &all[len(all)-1]
+		rest = e.stat(after)
 		entries[name] = e
-		rest = after
 	}
 	return entries, nil
 }
@@ -205,8 +227,6 @@ func (r *Repo) same(ctx context.Context, name, mode, blob string, e *entry) (boo
 		return false, nil
 	case info.Size() > maxHashed:
 		return e != nil && e.fits(info, blob), nil
-	case e != nil && e.fits(info, blob) && e.mtime < r.private.indexed:
-		return true, nil // as Git does; a file that is as new as the index may have changed since (gitformat-index, "racy")
 	}
 	f, err := os.OpenFile(full, os.O_RDONLY|nonblock, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -234,7 +254,11 @@ func (r *Repo) same(ctx context.Context, name, mode, blob string, e *entry) (boo
 
 // fits reports whether a file is the one that the index has, with a blob.
 func (e *entry) fits(info fs.FileInfo, blob string) bool {
-	return e.blob == blob && e.hasStat && e.size == int64(uint32(info.Size())) && e.mtime == info.ModTime().UnixNano() && e.size > 0
+	return e.is(blob, info.Size(), info.ModTime().UnixNano())
+}
+
+func (e *entry) is(blob string, size, mtime int64) bool {
+	return e.blob == blob && e.hasStat && e.size == int64(uint32(size)) && e.mtime == mtime && e.size > 0
 }
 
 // blob returns the identifier of a content (gitformat: "blob SIZE\0" and the content, hashed).

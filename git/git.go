@@ -42,6 +42,7 @@ type Repo struct {
 
 	mu      sync.Mutex
 	private *private
+	entries map[string]*entry // of the index; nil until somebody asks
 }
 
 // Close removes the private Git directory.

@@ -22,9 +22,8 @@ type private struct {
 	cwd     string // where the paths begin
 	objects string
 	index   string
-	indexed int64  // when the index was written, in nanoseconds; 0 without one
-	exclude string // core.excludesFile of the user's own configuration, "" for Git's default
-	partial bool   // the clone may lack objects
+	indexed int64 // when the index was written, in nanoseconds; 0 without one
+	partial bool  // the clone may lack objects
 	sha256  bool
 }
 
@@ -288,10 +287,15 @@ func (p *private) configure(ctx context.Context, common string) error {
 	if err := os.WriteFile(config, []byte(ours.String()), 0o600); err != nil {
 		return err
 	}
-	// What the user does not want to see is asked of the user's own configuration, which is trusted.
+	return nil
+}
+
+// excludes returns core.excludesFile of the user's own configuration, which is trusted, as arguments of git; none are Git's default.
+func (p *private) excludes(ctx context.Context) []string {
 	own := slices.DeleteFunc(p.env(), func(v string) bool { return strings.HasPrefix(v, "GIT_CONFIG_") })
-	if out, err := command(ctx, p.dir, append(own, userConfig()...), maxFile, "config", "--type=path", "--get", "core.excludesFile"); err == nil {
-		p.exclude = strings.TrimRight(string(out), "\n")
+	out, err := command(ctx, p.dir, append(own, userConfig()...), maxFile, "config", "--type=path", "--get", "core.excludesFile")
+	if file := strings.TrimRight(string(out), "\n"); err == nil && file != "" {
+		return []string{"-c", "core.excludesFile=" + file}
 	}
 	return nil
 }
@@ -308,9 +312,6 @@ func quote(s string) string {
 
 // run calls git in the private Git directory.
 func (p *private) run(ctx context.Context, limit int, args ...string) ([]byte, error) {
-	if p.exclude != "" {
-		args = append([]string{"-c", "core.excludesFile=" + p.exclude}, args...)
-	}
 	return command(ctx, p.cwd, p.env(), limit, args...)
 }
 

@@ -102,9 +102,10 @@ func (s *special) objects(dir string) error {
 	return nil
 }
 
-// workTree visits the files of the work tree, those behind links to directories excepted. It checks what git reads when it lists the files
-// that it does not track: .gitignore of each directory, and what tells a repository in a subdirectory (setup.c, is_git_directory).
-func (p *private) workTree(ctx context.Context, visit func(name string)) error {
+// workTree visits the files of the work tree, those behind links to directories excepted, with the size and time of a regular one; -1 for
+// others. It checks what git reads when it lists the files that it does not track: .gitignore of each directory, and what tells a repository
+// in a subdirectory (setup.c, is_git_directory).
+func (p *private) workTree(ctx context.Context, visit func(name string, size, mtime int64)) error {
 	s := &special{ctx: ctx, seen: map[string]bool{}}
 	for dir := p.cwd; dir != p.top && dir != filepath.Dir(dir); {
 		dir = filepath.Dir(dir)
@@ -112,30 +113,58 @@ func (p *private) workTree(ctx context.Context, visit func(name string)) error {
 			return err
 		}
 	}
-	root := strings.TrimSuffix(p.cwd, string(filepath.Separator)) + string(filepath.Separator)
-	return filepath.WalkDir(p.cwd, func(name string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return nil // git reports what it cannot open
-		}
-		if !d.IsDir() && d.Name() != ".git" {
-			visit(filepath.ToSlash(strings.TrimPrefix(name, root)))
-		}
+	w := &walk{special: s, visit: visit}
+	return w.dir(p.cwd, "")
+}
+
+// walk is a walk through a work tree.
+type walk struct {
+	special *special
+	visit   func(name string, size, mtime int64)
+	buffer  []byte
+}
+
+// found is what a directory has. size and mtime are of a regular file, in bytes and nanoseconds.
+type found struct {
+	name         string
+	dir, regular bool
+	size, mtime  int64
+}
+
+// dir visits what is in a directory; prefix is its name in the work tree, which is empty or ends in "/".
+func (w *walk) dir(full, prefix string) error {
+	if err := w.special.ctx.Err(); err != nil {
+		return err
+	}
+	for _, f := range w.list(full) { // what cannot be opened git reports
+		name := full + string(filepath.Separator) + f.name
 		switch {
-		case d.Name() == ".gitignore" && !d.Type().IsRegular():
-			return s.check(name)
-		case d.Name() != ".git":
-			return nil
-		case !d.IsDir():
-			return s.check(name)
-		}
-		for _, file := range []string{"HEAD", "commondir", "config"} {
-			if err := s.check(filepath.Join(name, file)); err != nil {
+		case f.name == ".git" && f.dir:
+			for _, file := range []string{"HEAD", "commondir", "config"} {
+				if err := w.special.check(filepath.Join(name, file)); err != nil {
+					return err
+				}
+			}
+			continue
+		case f.name == ".git", f.name == ".gitignore" && !f.regular:
+			if err := w.special.check(name); err != nil {
 				return err
 			}
 		}
-		return fs.SkipDir
-	})
+		if f.name == ".git" {
+			continue
+		}
+		if f.dir {
+			if err := w.dir(name, prefix+f.name+"/"); err != nil {
+				return err
+			}
+			continue
+		}
+		size, mtime := int64(-1), int64(-1)
+		if f.regular {
+			size, mtime = f.size, f.mtime
+		}
+		w.visit(prefix+f.name, size, mtime)
+	}
+	return nil
 }

@@ -41,20 +41,76 @@ type treeEntry struct{ mode, object string }
 
 // Tree reads which files a commit has.
 func (r *Repo) Tree(ctx context.Context, commit string) (*Tree, error) {
-	listed, err := r.run(ctx, maxList, "ls-tree", "-r", "-z", "--end-of-options", commit)
+	entries, err := r.besideIndex(ctx, commit)
+	if err == nil && entries == nil {
+		entries, err = r.listed(ctx, commit)
+	}
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{Commit: commit, repo: r, entries: map[string]treeEntry{}, dirs: map[string][]string{".": nil}, ctx: ctx, pointers: map[string]bool{}}
-	for line := range strings.SplitSeq(string(listed), "\x00") {
+	t := &Tree{Commit: commit, repo: r, entries: entries, dirs: map[string][]string{".": nil}, ctx: ctx, pointers: map[string]bool{}}
+	for name := range entries {
+		t.list(name)
+	}
+	return t, nil
+}
+
+// listed returns what a commit has, for which git reads the trees of all directories.
+func (r *Repo) listed(ctx context.Context, commit string) (map[string]treeEntry, error) {
+	out, err := r.run(ctx, maxList, "ls-tree", "-r", "-z", "--end-of-options", commit)
+	if err != nil {
+		return nil, err
+	}
+	entries := map[string]treeEntry{}
+	for line := range strings.SplitSeq(string(out), "\x00") {
 		meta, name, ok := strings.Cut(line, "\t")
 		fields := strings.Fields(meta)
 		if ok && len(fields) == 3 && fs.ValidPath(name) { // a tree can be made with any names
-			t.entries[name] = treeEntry{fields[0], fields[2]}
-			t.list(name)
+			entries[name] = treeEntry{fields[0], fields[2]}
 		}
 	}
-	return t, nil
+	return entries, nil
+}
+
+// besideIndex returns what a commit has as the index with what differs, for which git reads only the trees of directories that differ: in a
+// repository of loose objects, each tree is a file. It returns nil if the index cannot be held against a commit.
+func (r *Repo) besideIndex(ctx context.Context, commit string) (map[string]treeEntry, error) {
+	index, err := r.index(ctx)
+	if err != nil || len(index) == 0 {
+		return nil, err
+	}
+	entries := make(map[string]treeEntry, len(index))
+	for name, e := range index {
+		if e.odd || !e.hasStat {
+			return nil, nil
+		}
+		if fs.ValidPath(name) {
+			entries[name] = treeEntry{e.mode, e.blob}
+		}
+	}
+	// Without the work tree, .gitmodules and renames.
+	out, err := r.run(ctx, maxList, "diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--relative", "--ignore-submodules=none", "--end-of-options", commit)
+	if err != nil {
+		return nil, err
+	}
+	rest := string(out)
+	for rest != "" {
+		// ":MODE MODE OBJECT OBJECT STATUS\x00NAME\x00", the commit's first.
+		meta, after, ok := strings.Cut(rest, "\x00")
+		name, after, ended := strings.Cut(after, "\x00")
+		fields := strings.Fields(strings.TrimPrefix(meta, ":"))
+		if !ok || !ended || len(fields) != 5 {
+			return nil, errors.New("git diff-index: unexpected output")
+		}
+		rest = after
+		switch {
+		case fields[4] == "A":
+			delete(entries, name)
+		case fs.ValidPath(name):
+			entries[name] = treeEntry{fields[0], fields[2]}
+		}
+	}
+	return entries, nil
 }
 
 // list notes the name of an entry in its directory, and those of the directories above it.

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,6 +145,84 @@ func TestMainBranch(t *testing.T) {
 		gitIn(t, dir, "update-ref", ref, "HEAD")
 		if got, err := opened(t, dir).Main(ctx); err != nil || got != ref {
 			t.Errorf("got %s, %v, want %s", got, err, ref)
+		}
+	}
+}
+
+// TestTreeBesideIndex: whatever the index is like, a commit has the files that git lists of it.
+func TestTreeBesideIndex(t *testing.T) {
+	plain(t)
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name   string
+		change func(dir string)
+		listed bool // by git, as the index is of no use
+	}{
+		{"as committed", func(string) {}, false},
+		{"changed, added, removed and renamed in the index", func(dir string) {
+			write(t, filepath.Join(dir, "sub", "b"), "other\n")
+			write(t, filepath.Join(dir, "sub", "deep", "er", "c"), "c\n")
+			gitIn(t, dir, "add", "-A")
+			gitIn(t, dir, "mv", "sub/a[1] é.yaml", "moved")
+			gitIn(t, dir, "rm", "-q", "--cached", "new")
+		}, false},
+		{"a file is now a directory", func(dir string) {
+			gitIn(t, dir, "rm", "-q", "sub/b")
+			write(t, filepath.Join(dir, "sub", "b", "c"), "c\n")
+			gitIn(t, dir, "add", "-A")
+		}, false},
+		{"a link and an executable file", func(dir string) {
+			if err := os.Symlink("sub", filepath.Join(dir, "link")); err != nil {
+				t.Skip(err)
+			}
+			gitIn(t, dir, "add", "-A")
+			gitIn(t, dir, "update-index", "--chmod=+x", "sub/b")
+		}, false},
+		{"a submodule that .gitmodules ignores", func(dir string) {
+			gitIn(t, dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", history(t), "module")
+			gitIn(t, dir, "config", "-f", ".gitmodules", "submodule.module.ignore", "all")
+		}, false},
+		{"a sparse checkout", func(dir string) { gitIn(t, dir, "sparse-checkout", "set", "sub") }, false},
+		{"an empty index", func(dir string) { gitIn(t, dir, "read-tree", "--empty") }, true},
+		{"no index", func(dir string) { os.Remove(filepath.Join(dir, ".git", "index")) }, true},
+		{"a name without content", func(dir string) {
+			write(t, filepath.Join(dir, "sub", "later"), "later\n")
+			gitIn(t, dir, "add", "-N", "sub/later")
+		}, true},
+		{"a conflict", func(dir string) {
+			blob := gitIn(t, dir, "rev-parse", "HEAD:sub/b")
+			c := exec.Command("git", "-C", dir, "update-index", "--index-info")
+			c.Stdin = strings.NewReader("0 0000000000000000000000000000000000000000\tsub/b\n100644 " + blob + " 2\tsub/b\n100644 " + blob + " 3\tsub/b\n")
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+		}, true},
+	} {
+		dir := history(t)
+		write(t, filepath.Join(dir, "new"), "new\n")
+		gitIn(t, dir, "add", "-A")
+		gitIn(t, dir, "commit", "-qm", "more")
+		tt.change(dir)
+		for _, at := range []string{dir, filepath.Join(dir, "sub")} {
+			r := opened(t, at)
+			for _, rev := range []string{"HEAD", "HEAD~1", "HEAD~2"} {
+				commit, err := r.Commit(ctx, rev)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := r.listed(ctx, commit)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := r.besideIndex(ctx, commit)
+				if err != nil || (got == nil) != tt.listed || got != nil && !maps.Equal(got, want) {
+					t.Errorf("%s, %s in %s: %v, %v, want %v", tt.name, rev, filepath.Base(at), got, err, want)
+				}
+				tree, err := r.Tree(ctx, commit)
+				if err != nil || !maps.Equal(tree.entries, want) {
+					t.Errorf("%s, %s in %s: %v, %v, want %v", tt.name, rev, filepath.Base(at), tree, err, want)
+				}
+			}
 		}
 	}
 }

@@ -75,6 +75,7 @@ type bench struct {
 	runs             int
 	w                *tabwriter.Writer
 
+	last        float64            // CPU seconds of the row before
 	kubeconform float64            // of this size; 0 is unknown
 	few         map[string]float64 // what things cost with 50 applications
 }
@@ -85,6 +86,7 @@ func (b *bench) row(n int, what string, allowed []int, prepare func() error, arg
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	b.last = c.cpu
 	if what == kubeconform {
 		b.kubeconform = c.cpu
 	}
@@ -167,6 +169,56 @@ func (b *bench) size(n int) error {
 		if err := b.row(n, r.what, r.allowed, r.prepare, append([]string{b.tool}, r.args...)...); err != nil {
 			return err
 		}
+	}
+	return b.diff(n, root, value)
+}
+
+// maxOfStatus is how many times the CPU time of git status diff may take: both look at each file of the work tree.
+const maxOfStatus = 6
+
+// diff measures what diff takes for one changed value: in the work tree and between two commits of loose objects, next to git itself.
+func (b *bench) diff(n int, root string, value func() error) error {
+	git := func(args ...string) []string {
+		return append([]string{"git", "-C", root, "-c", "gc.auto=0", "-c", "user.name=bench", "-c", "user.email=bench@example.com"}, args...)
+	}
+	commit := func() error {
+		if err := value(); err != nil {
+			return err
+		}
+		for _, args := range [][]string{git("add", "-A"), git("commit", "--quiet", "--message", "bench")} {
+			if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+				return fmt.Errorf("%v: %w: %s", args, err, out)
+			}
+		}
+		return nil
+	}
+	if err := os.RemoveAll(filepath.Join(root, ".git")); err != nil { // of the tool alone
+		return err
+	}
+	if out, err := exec.Command("git", "init", "--quiet", root).CombinedOutput(); err != nil {
+		return fmt.Errorf("git init: %w: %s", err, out)
+	}
+	if err := errors.Join(commit(), commit(), value()); err != nil {
+		return err
+	}
+	const status, tree = "git status, one value changed", "diff, one value changed"
+	took := map[string]float64{}
+	for _, r := range []struct {
+		what string
+		args []string
+	}{
+		{status, git("status", "--short")},
+		{tree, []string{b.tool, "-C", root, "diff", "HEAD"}},
+		{"git diff --stat of two commits", git("diff", "--stat", "HEAD~1", "HEAD")},
+		{"diff of two commits", []string{b.tool, "-C", root, "diff", "HEAD~1", "HEAD"}},
+	} {
+		if err := b.row(n, r.what, []int{0}, nil, r.args...); err != nil {
+			return err
+		}
+		took[r.what] = b.last
+	}
+	if n >= 1000 && took[tree] > maxOfStatus*took[status] { // less is mostly the start of the processes
+		return fmt.Errorf("%s took %.3f CPU seconds, more than %d times those of git status", tree, took[tree], maxOfStatus)
 	}
 	return nil
 }
