@@ -56,6 +56,30 @@ type Stateful struct {
 	Command    string   `json:"command,omitempty"`
 	Labels     string   `json:"labels,omitempty"`
 	Allow      string   `json:"allow,omitempty"`
+
+	Survival *Survival `json:"survival,omitempty"` // nil is unknown
+}
+
+// Survival is what an operator does about losses.
+type Survival struct {
+	Sentinel []string   `json:"sentinel,omitempty"`
+	Failover []Failover `json:"failover"`
+	Labels   bool       `json:"labels,omitempty"`
+	Spread   string     `json:"spread,omitempty"`
+	Affinity []string   `json:"affinity,omitempty"`
+	Topology []string   `json:"topology,omitempty"`
+	Budget   []string   `json:"budget,omitempty"`
+	Save     string     `json:"save,omitempty"`
+	Rollout  string     `json:"rollout"`
+	Retain   string     `json:"retain,omitempty"`
+	Keep     string     `json:"keep,omitempty"`
+	Source   string     `json:"source"`
+}
+
+// Failover is who promotes a replica, if conditions hold: sentinels, operator, servers or nobody.
+type Failover struct {
+	If []string `json:"if,omitempty"`
+	By string   `json:"by"`
 }
 
 // ChangeClasses are the kinds of consequences, as changes/schema.cue explains them.

@@ -222,13 +222,14 @@ func span(chart *render.Chart, res *render.Resource, path []string) Span {
 			value = name
 		}
 	} else if value != nil {
-		for _, v := range res.Origin(value).Values {
+		o := res.Origin(value)
+		for _, v := range o.Values {
 			switch {
-			case v.At.File == "":
+			case v.At.File == "", value.Kind != yaml.ScalarNode && !o.Passed: // else a mapping begins with a line that reads a value
 			case value.Kind != yaml.ScalarNode && v.Key.File != "":
-				return upTo(v.Key, len(v.Path[len(v.Path)-1]))
+				return upTo(v.Key, len(v.Path[len(v.Path)-1]), v.Path)
 			default:
-				return upTo(v.At, valueWidth(chart, v.Path, value))
+				return upTo(v.At, valueWidth(chart, v.Path, value), v.Path)
 			}
 		}
 	}
@@ -240,12 +241,12 @@ func span(chart *render.Chart, res *render.Resource, path []string) Span {
 		return Span{}
 	}
 	o := res.Origin(node)
-	return Span{o.Source, o.EndLine, o.EndColumn}
+	return Span{Position: o.Source, EndLine: o.EndLine, EndColumn: o.EndColumn}
 }
 
-// upTo is a part of a line, of a number of characters.
-func upTo(at finding.Position, width int) Span {
-	return Span{at, at.Line, at.Column + max(1, width)}
+// upTo is a part of a line, of a number of characters, with the value there.
+func upTo(at finding.Position, width int, value []string) Span {
+	return Span{at, at.Line, at.Column + max(1, width), value}
 }
 
 // valueWidth is how many characters a value of a chart has in its first line; one that is not found is what is rendered of it.

@@ -39,6 +39,7 @@ type Change struct {
 type Span struct {
 	finding.Position
 	EndLine, EndColumn int
+	Value              []string // the path of the value, where a values file sets it
 }
 
 // Field names what changes, with its values.

@@ -93,7 +93,7 @@ func (c *Change) head(files, changed []string) Span {
 		default:
 			return at
 		}
-		if dir := path.Dir(at.File); at == c.At {
+		if dir := path.Dir(at.File); at.Position == c.At.Position {
 			for ; dir != "."; dir = path.Dir(dir) {
 				for _, name := range []string{"values.yaml", "Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"} {
 					if file := path.Join(dir, name); has[file] {

@@ -9,5 +9,5 @@ import (
 
 // Commands returns the commands of the group. The version is that of the tool, for reports.
 func Commands(e *env.Env, version string) []*cobra.Command {
-	return []*cobra.Command{e.AddLimits(newLint(e, version)), e.AddLimits(newRender(e)), e.AddLimits(newDiff(e, version)), newComment(e)}
+	return []*cobra.Command{e.AddLimits(newLint(e, version)), e.AddLimits(newRender(e)), e.AddLimits(newDiff(e, version)), e.AddLimits(newAssess(e)), newComment(e)}
 }

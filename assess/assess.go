@@ -1,0 +1,541 @@
+// Package assess says what each Redis of a repository survives, by its manifests alone: which loss costs writes, data or service, by which
+// field, and what would improve it. What an operator does about a loss is data (cue.Survival); nothing asks a cluster.
+package assess
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/diff"
+	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/instance"
+)
+
+// Verdict is an answer in a word.
+type Verdict string
+
+// The verdicts. Partly is an outage or a condition that the files do not decide; the answer says which.
+const (
+	Yes     Verdict = "yes"
+	Partly  Verdict = "partly"
+	No      Verdict = "no"
+	Unknown Verdict = "unknown"
+)
+
+// Question is a loss, or what is known about the data. Losses are answered with a verdict, the others with a text alone.
+type Question struct {
+	Name  string // for --fail-on
+	Title string
+	Loss  bool
+}
+
+// Questions are all, in the order of the table.
+func Questions() []Question {
+	return []Question{
+		{"pod", "loss of a pod", true}, {"node", "loss of a node", true}, {"zone", "loss of a zone", true}, {"drain", "node drain", true},
+		{"restart", "restart of all pods", true}, {"deletion", "deletion from Git", true}, {"memory", "memory full", true},
+		{"operator", "loss of the operator", true}, {"image", "bad image", true}, {"writes", "writes lost", false}, {"backup", "restored from", false},
+	}
+}
+
+// Answer is one line of the table.
+type Answer struct {
+	Question string    `json:"question"`
+	Verdict  Verdict   `json:"verdict,omitempty"`
+	Text     string    `json:"text"`
+	Field    string    `json:"field,omitempty"` // that decides it; "" is none of this resource
+	At       diff.Span `json:"-"`
+	Improve  string    `json:"improve,omitempty"` // the change that would improve it, or the command that makes it
+}
+
+// Table is what is known of one Redis.
+type Table struct {
+	Kind        string   `json:"kind"`
+	Namespace   string   `json:"namespace"`
+	Name        string   `json:"name"`
+	Operator    string   `json:"operator"`
+	Application string   `json:"application"`
+	Answers     []Answer `json:"answers"`
+}
+
+// String returns Kind namespace/name.
+func (t *Table) String() string {
+	if t.Namespace == "" {
+		return t.Kind + " " + t.Name
+	}
+	return t.Kind + " " + t.Namespace + "/" + t.Name
+}
+
+// Of assesses each Redis of a side.
+func Of(side *diff.Side, operators []*cue.Operator) ([]*Table, error) {
+	states, err := diff.States(side, operators)
+	if err != nil {
+		return nil, err
+	}
+	byKey := map[string]*redis{}
+	var all []*redis
+	sentinels := map[string][]*diff.State{}
+	for _, s := range states {
+		if s.Facts.Survival == nil {
+			continue
+		}
+		key := s.Operator.Name + "\x00" + s.Resource.Namespace + "\x00" + s.Name
+		if _, is := s.Any(s.Facts.Survival.Sentinel); is {
+			sentinels[key] = append(sentinels[key], s)
+			continue
+		}
+		r := byKey[key]
+		if r == nil {
+			r = &redis{State: s, survival: s.Facts.Survival, side: side}
+			byKey[key], all = r, append(all, r)
+		}
+		n, field := s.Number(s.Facts.Replicas)
+		r.replicas, r.replicasField = r.replicas+max(n, 0), cmp.Or(r.replicasField, field)
+	}
+	var out []*Table
+	for _, r := range all {
+		r.read(sentinels[r.Operator.Name+"\x00"+r.Resource.Namespace+"\x00"+r.Name])
+		out = append(out, r.table())
+	}
+	slices.SortFunc(out, func(a, b *Table) int { return strings.Compare(a.String(), b.String()) })
+	return out, nil
+}
+
+// redis is what the answers follow from.
+type redis struct {
+	*diff.State
+	survival *cue.Survival
+	side     *diff.Side
+
+	replicas       int
+	replicasField  string
+	sentinels      int // 0 without any, or where others watch it
+	sentinelsField string
+	by             string // who promotes a replica
+	kept           string // the condition by which the data survives a pod; "" for none
+	aof            bool
+	aofField       string
+	save           string // "" for no snapshots
+	saveField      string
+}
+
+// redisSave are the snapshots of Redis without a directive (redis 7.2.5 src/config.c, initConfigValues).
+const redisSave = "3600 1 300 100 60 10000"
+
+func (r *redis) read(sentinels []*diff.State) {
+	for _, f := range r.survival.Failover {
+		if r.All(f.If) {
+			r.by = f.By
+			break
+		}
+	}
+	if r.Facts.Sentinels != "" {
+		n, field := r.Number(r.Facts.Sentinels)
+		r.sentinels, r.sentinelsField = max(n, 0), field
+	}
+	for _, s := range sentinels {
+		n, _ := s.Number(s.Facts.Replicas)
+		r.sentinels += max(n, 0)
+	}
+	r.kept, _ = r.Any(r.Facts.Kept)
+	if value, field := r.Directive("appendonly"); value != "" {
+		r.aof, r.aofField = value == "yes", field
+	}
+	// customConfig is set in a running server, and a server that starts reads its command: it has to name the append-only file.
+	if r.aof && r.Facts.Command != "" && r.aofField != r.Facts.Command {
+		if words, _ := r.Value(r.Facts.Command).([]any); !slices.ContainsFunc(words, func(w any) bool { return strings.Contains(instance.Text(w), "appendonly") }) {
+			r.aof = false
+		}
+	}
+	if !r.aof && r.Facts.Command != "" {
+		words, _ := r.Value(r.Facts.Command).([]any)
+		for i, w := range words {
+			if instance.Text(w) == "--appendonly" && i+1 < len(words) && instance.Text(words[i+1]) == "yes" {
+				r.aof, r.aofField = true, r.Facts.Command
+			}
+		}
+	}
+	r.save = cmp.Or(r.survival.Save, redisSave)
+	if value, field := r.Directive("save"); value != "" {
+		r.save, r.saveField = strings.Trim(value, `"'`), field
+	}
+}
+
+func (r *redis) table() *Table {
+	t := &Table{
+		Kind: r.Resource.Kind, Namespace: r.Resource.Namespace, Name: r.Name, Operator: r.Operator.Name, Application: r.Application(),
+	}
+	for _, a := range []Answer{r.pod(), r.node(), r.zone(), r.drain(), r.restart(), r.deletion(), r.memory(), r.operator(), r.image(), r.writes(), r.backup()} {
+		if a.Field != "" {
+			a.At = r.At(a.Field)
+		}
+		a.Question = Questions()[len(t.Answers)].Name
+		t.Answers = append(t.Answers, a)
+	}
+	return t
+}
+
+// set is the change of a field: the command that makes it where a value of generate sets the field, else the field and value.
+func (r *redis) set(field, value string) string {
+	if field == "" {
+		return ""
+	}
+	if path := r.At(field).Value; len(path) == 3 && path[0] == "resources" {
+		if suffix, ok := strings.CutPrefix(path[1], "redis"); ok {
+			command := "redis-gitops generate resource " + r.Application() + " redis"
+			if suffix != "" {
+				command += " -S " + kebab(suffix)
+			}
+			return command + " --set " + path[2] + "=" + value + " --force"
+		}
+	}
+	return "set " + field + " to " + value
+}
+
+// kebab is the suffix that a key in values.yaml has in camel case.
+func kebab(camel string) string {
+	var b strings.Builder
+	for i, c := range camel {
+		if unicode.IsUpper(c) && i > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
+}
+
+// promotes reports whether a replica is promoted when the master and down sentinels are lost.
+func (r *redis) promotes(down int) bool {
+	switch r.by {
+	case "sentinels":
+		return r.replicas > 1 && r.sentinels-down > r.sentinels/2
+	case "operator", "servers":
+		return r.replicas > 1
+	}
+	return false
+}
+
+func (r *redis) pod() Answer {
+	switch {
+	case r.promotes(0):
+		text := "the replica takes over"
+		if r.replicas > 2 {
+			text = fmt.Sprintf("one of %d replicas takes over", r.replicas-1)
+		}
+		return Answer{Verdict: Yes, Text: text + ", promoted by the " + r.by, Field: r.replicasField}
+	case r.replicas > 1 && r.by == "sentinels":
+		return Answer{Verdict: No, Text: fmt.Sprintf("%d sentinels have no majority to promote a replica", r.sentinels), Field: r.sentinelsField, Improve: r.set(r.sentinelsField, "3")}
+	case r.replicas > 1:
+		return Answer{Verdict: No, Text: "nothing promotes a replica: writes fail until the master is back, and it may come back empty", Field: r.replicasField, Improve: "use an operator or sentinels"}
+	case r.kept != "":
+		return Answer{Verdict: Partly, Text: "the only pod restarts from its volume: an outage", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
+	}
+	return Answer{Verdict: No, Text: "the only pod has no volume: all data is lost", Field: cmp.Or(r.replicasField, r.survival.Keep), Improve: r.set(r.replicasField, "3")}
+}
+
+// spread says how far apart pods of a part are by a topology key: "required", "preferred" or "", and the field that says so.
+func (r *redis) spread(part int, node bool) (how, field string) {
+	matches := func(key string) bool {
+		if node {
+			return key == "kubernetes.io/hostname"
+		}
+		return key == "topology.kubernetes.io/zone" || key == "failure-domain.beta.kubernetes.io/zone"
+	}
+	if part < len(r.survival.Topology) {
+		list, _ := r.Value(r.survival.Topology[part]).([]any)
+		for _, c := range list {
+			if matches(instance.Text(cue.At(c, "topologyKey"))) {
+				if instance.Text(cue.At(c, "whenUnsatisfiable")) == "DoNotSchedule" {
+					return "required", r.survival.Topology[part]
+				}
+				how, field = "preferred", r.survival.Topology[part]
+			}
+		}
+	}
+	if part >= len(r.survival.Affinity) {
+		return how, field
+	}
+	affinity := r.Value(r.survival.Affinity[part])
+	if affinity == nil {
+		if node && how == "" {
+			return r.survival.Spread, r.survival.Affinity[part]
+		}
+		return how, cmp.Or(field, r.survival.Affinity[part])
+	}
+	at := r.survival.Affinity[part] + ".podAntiAffinity"
+	required, _ := cue.At(affinity, "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution").([]any)
+	preferred, _ := cue.At(affinity, "podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution").([]any)
+	if slices.ContainsFunc(required, func(t any) bool { return matches(instance.Text(cue.At(t, "topologyKey"))) }) {
+		return "required", at
+	}
+	if slices.ContainsFunc(preferred, func(t any) bool { return matches(instance.Text(cue.At(t, "podAffinityTerm", "topologyKey"))) }) {
+		return "preferred", at
+	}
+	return how, cmp.Or(field, at)
+}
+
+func (r *redis) node() Answer { return r.place("node", true) }
+func (r *redis) zone() Answer { return r.place("zone", false) }
+
+// place is the answer for the loss of all pods of a node or zone.
+func (r *redis) place(what string, node bool) Answer {
+	if pod := r.pod(); pod.Verdict != Yes {
+		if pod.Verdict == Partly {
+			pod.Text = "the only pod restarts elsewhere, if its volume can be attached there: an outage"
+			if !node {
+				pod.Verdict, pod.Text = No, "the only pod waits for its zone: volumes of most clouds stay in one"
+			}
+		}
+		return pod
+	}
+	if r.by == "sentinels" && !r.promotes(1) {
+		return Answer{Verdict: No, Text: fmt.Sprintf("without one of %d sentinels there is no majority", r.sentinels), Field: r.sentinelsField, Improve: r.set(r.sentinelsField, "3")}
+	}
+	how, field := r.spread(0, node)
+	if r.by == "sentinels" && how != "" && len(r.survival.Affinity) > 1 {
+		if other, at := r.spread(1, node); other != how {
+			how, field = other, at
+			if how == "required" {
+				how = "preferred"
+			}
+		}
+	}
+	improve := "require a podAntiAffinity by " + map[bool]string{true: "kubernetes.io/hostname", false: "topology.kubernetes.io/zone"}[node]
+	if !node {
+		improve = "add topologySpreadConstraints by topology.kubernetes.io/zone"
+	}
+	switch how {
+	case "required":
+		return Answer{Verdict: Yes, Text: "the pods run in different " + what + "s", Field: field}
+	case "preferred":
+		return Answer{Verdict: Partly, Text: "the scheduler spreads the pods across " + what + "s if it can", Field: field, Improve: improve}
+	}
+	return Answer{Verdict: No, Text: "all pods may run in the same " + what, Field: field, Improve: improve}
+}
+
+func (r *redis) drain() Answer {
+	budget, has := r.budget()
+	switch {
+	case has && r.replicas == 1:
+		return Answer{Verdict: No, Text: "the PodDisruptionBudget keeps the only pod: the drain hangs", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
+	case r.replicas == 1 && r.kept == "":
+		return Answer{Verdict: No, Text: "the only pod is evicted, without a volume: all data is lost", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
+	case r.replicas == 1:
+		return Answer{Verdict: Partly, Text: "the only pod is evicted and restarts elsewhere: an outage", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
+	case r.pod().Verdict != Yes:
+		return r.pod()
+	case !has:
+		return Answer{Verdict: Partly, Text: "without a PodDisruptionBudget, pods of several nodes can be evicted at once", Improve: "add a PodDisruptionBudget with maxUnavailable 1"}
+	}
+	return Answer{Verdict: Yes, Text: "a PodDisruptionBudget lets one pod go at a time", Field: budget}
+}
+
+// budget reports whether a PodDisruptionBudget of the operator or of the repository holds the pods, and the field that decides it.
+func (r *redis) budget() (field string, has bool) {
+	if condition, has := r.Any(r.survival.Budget); has {
+		field, _, _ = strings.Cut(strings.TrimLeft(condition, "!"), "!=")
+		return strings.TrimSuffix(field, "="), true
+	}
+	labels := instance.Texts(cue.At(r.Object(), "spec", "template", "metadata", "labels"))
+	for _, other := range r.side.Resources {
+		if instance.Text(other.Object["kind"]) != "PodDisruptionBudget" || namespaceOf(other) != r.Resource.Namespace {
+			continue
+		}
+		selector := instance.Texts(cue.At(other.Object, "spec", "selector", "matchLabels"))
+		held := len(selector) > 0
+		for key, value := range selector {
+			held = held && labels[key] == value
+		}
+		if held {
+			return "", true
+		}
+	}
+	return "", false
+}
+
+func namespaceOf(r diff.Resource) string {
+	return cmp.Or(instance.Text(cue.At(r.Object, "metadata", "namespace")), r.Namespace)
+}
+
+func (r *redis) restart() Answer {
+	keep := "give it a volume: " + r.survival.Keep
+	switch {
+	case r.kept == "":
+		return Answer{Verdict: No, Text: "no pod has a volume: all data is lost", Field: r.survival.Keep, Improve: keep}
+	case r.aof:
+		return Answer{Verdict: Yes, Text: "the append-only file is loaded", Field: r.aofField}
+	case r.save == "":
+		return Answer{Verdict: No, Text: "neither snapshots nor an append-only file: what the last shutdown saved at most", Field: r.saveField, Improve: "set appendonly yes"}
+	}
+	return Answer{Verdict: Partly, Text: "the last snapshot is loaded; later writes are lost (save " + r.save + ")", Field: cmp.Or(r.saveField, r.kept), Improve: "set appendonly yes, with the command that starts Redis with it"}
+}
+
+func (r *redis) deletion() Answer {
+	options := instance.Text(cue.At(r.Object(), "metadata", "annotations", "argocd.argoproj.io/sync-options"))
+	if strings.Contains(options, "Prune=false") {
+		return Answer{Verdict: Yes, Text: "Argo CD does not prune it", Field: "metadata.annotations[argocd.argoproj.io/sync-options]"}
+	}
+	if r.kept == "" {
+		return Answer{Verdict: No, Text: "there is no volume: all data is lost", Field: r.survival.Keep, Improve: "give it a volume: " + r.survival.Keep}
+	}
+	if condition, ok := r.Any(r.Facts.Retained); ok {
+		field, _, _ := strings.Cut(condition, "!=")
+		field, _, _ = strings.Cut(field, "=")
+		return Answer{Verdict: Partly, Text: "the volumes stay, and nothing uses them: restore by hand", Field: field, Improve: "annotate it with argocd.argoproj.io/sync-options: Prune=false,Delete=false"}
+	}
+	field, _, _ := strings.Cut(r.survival.Retain, ":")
+	return Answer{Verdict: No, Text: "the volumes are deleted with it", Field: field, Improve: "set " + r.survival.Retain + ", before it is created"}
+}
+
+func (r *redis) memory() Answer {
+	limit, at := r.Directive("maxmemory")
+	policy, field := r.Directive("maxmemory-policy")
+	switch {
+	case limit == "" || limit == "0":
+		return Answer{Verdict: No, Text: "without maxmemory, the pod is killed when it reaches its limit", Field: at, Improve: "set maxmemory to three quarters of the memory limit"}
+	case policy == "" || policy == "noeviction":
+		return Answer{Verdict: Partly, Text: "writes fail from " + limit + " on; reads go on, and nothing is lost", Field: cmp.Or(field, at)}
+	case strings.HasPrefix(policy, "volatile-"):
+		return Answer{Verdict: Partly, Text: "keys with a TTL are evicted (" + policy + "); without any, writes fail", Field: field}
+	}
+	return Answer{Verdict: Partly, Text: "keys are evicted (" + policy + "): only for a cache", Field: field}
+}
+
+func (r *redis) operator() Answer {
+	switch status := r.Operator.Status(); {
+	case status.State == "none":
+		return Answer{Verdict: Yes, Text: "it has no operator"}
+	case r.by == "operator":
+		return Answer{Verdict: No, Text: "only the operator promotes a replica", Improve: "run sentinels"}
+	case r.survival.Labels && r.promotes(0):
+		return Answer{Verdict: Partly, Text: "sentinels promote a replica, but the Service of the master stays at the old one: clients must use Sentinel"}
+	case r.replicas > 1 && !r.promotes(0):
+		return Answer{Verdict: No, Text: "nothing promotes a replica"}
+	}
+	return Answer{Verdict: Yes, Text: "the pods run on, but nothing repairs them"}
+}
+
+func (r *redis) image() Answer {
+	field := r.Facts.Image
+	switch {
+	case r.replicas > 1 && r.survival.Rollout == "stops":
+		return Answer{Verdict: Yes, Text: "the rollout stops at the first pod that does not start", Field: field}
+	case r.Resource.Kind == "Deployment":
+		return Answer{Verdict: Partly, Text: "the old pod runs until the new one is ready, if its volume can be attached twice", Field: field}
+	}
+	return Answer{Verdict: No, Text: "the only pod stops, and the new one does not start: an outage", Field: cmp.Or(field, r.replicasField), Improve: r.set(r.replicasField, "3")}
+}
+
+func (r *redis) writes() Answer {
+	var parts []string
+	field := ""
+	if r.promotes(0) {
+		min, at := r.Directive("min-replicas-to-write")
+		if n := cmp.Or(min, "0"); n != "0" {
+			lag, _ := r.Directive("min-replicas-max-lag")
+			parts, field = append(parts, "at a failover up to "+cmp.Or(lag, "10")+" s (min-replicas-max-lag)"), at
+		} else {
+			parts = append(parts, "at a failover what no replica has received; without min-replicas-to-write, also all that an isolated master accepts")
+		}
+	}
+	switch {
+	case r.kept == "":
+		parts, field = append(parts, "at a restart of all pods everything"), cmp.Or(field, r.survival.Keep)
+	case r.aof:
+		parts, field = append(parts, "at a restart of all pods 1 s (appendfsync everysec)"), cmp.Or(r.aofField, field)
+	case r.save == "":
+		parts, field = append(parts, "at a crash everything since the last shutdown"), cmp.Or(r.saveField, field)
+	default:
+		parts, field = append(parts, "at a crash what came after the last snapshot (save "+r.save+")"), cmp.Or(r.saveField, field)
+	}
+	return Answer{Text: strings.Join(parts, "; "), Field: field}
+}
+
+// backup is what a CronJob or Velero Schedule of the repository backs up.
+func (r *redis) backup() Answer {
+	for _, other := range r.side.Resources {
+		kind, api := instance.Text(other.Object["kind"]), instance.Text(other.Object["apiVersion"])
+		schedule := instance.Text(cue.At(other.Object, "spec", "schedule"))
+		name := finding.Resource{Kind: kind, Name: instance.Text(cue.At(other.Object, "metadata", "name"))}
+		switch {
+		case kind == "CronJob" && namespaceOf(other) == r.Resource.Namespace && r.dumps(cue.At(other.Object, "spec", "jobTemplate")):
+		case kind == "Schedule" && strings.HasPrefix(api, "velero.io/") && r.covers(cue.At(other.Object, "spec", "template")):
+			name.Name += " (Velero, volumes only)"
+		default:
+			continue
+		}
+		a := Answer{Text: "the dumps of " + name.String() + ", " + age(schedule)}
+		if other.At != nil {
+			a.At = other.At([]string{"spec", "schedule"})
+		}
+		return a
+	}
+	return Answer{Text: "nothing: no CronJob or Velero Schedule of the repository backs it up", Improve: "add a CronJob that runs redis-gitops dump"}
+}
+
+// dumps reports whether a pod takes dumps of this Redis.
+func (r *redis) dumps(job any) bool {
+	text := texts(job)
+	return strings.Contains(text, r.Name) && (strings.Contains(text, "redis-gitops dump") || strings.Contains(text, "--rdb") || strings.Contains(text, "BGSAVE") || strings.Contains(text, "\ndump\n"))
+}
+
+// covers reports whether a Velero backup takes in the namespace of this Redis.
+func (r *redis) covers(template any) bool {
+	list := func(key string) []any { l, _ := cue.At(template, key).([]any); return l }
+	is := func(n any) bool { return instance.Text(n) == r.Resource.Namespace || instance.Text(n) == "*" }
+	included, excluded := list("includedNamespaces"), list("excludedNamespaces")
+	return (len(included) == 0 || slices.ContainsFunc(included, is)) && !slices.ContainsFunc(excluded, is) && r.kept != ""
+}
+
+// texts are all strings below data, one a line.
+func texts(data any) string {
+	var b strings.Builder
+	var walk func(any)
+	walk = func(data any) {
+		switch data := data.(type) {
+		case map[string]any:
+			for _, v := range data {
+				walk(v)
+			}
+		case []any:
+			for _, v := range data {
+				walk(v)
+			}
+		case string:
+			b.WriteString("\n" + data + "\n")
+		}
+	}
+	walk(data)
+	return b.String()
+}
+
+// age says how old the newest dump of a schedule can be.
+func age(schedule string) string {
+	fields := strings.Fields(schedule)
+	if n, ok := map[string]string{"@hourly": "1 hour", "@daily": "1 day", "@midnight": "1 day", "@weekly": "7 days", "@monthly": "31 days"}[schedule]; ok {
+		return "up to " + n + " old"
+	}
+	if len(fields) != 5 {
+		return "as old as its schedule allows"
+	}
+	every := func(f string) (string, bool) { n, ok := strings.CutPrefix(f, "*/"); return n, ok }
+	minutes, everyMinutes := every(fields[0])
+	hours, everyHours := every(fields[1])
+	switch {
+	case fields[2] != "*" || fields[3] != "*":
+		return "up to 31 days old, or older (" + schedule + ")"
+	case fields[4] != "*":
+		return "up to 7 days old (" + schedule + ")"
+	case everyMinutes && fields[1] == "*":
+		return "up to " + minutes + " minutes old"
+	case everyHours:
+		return "up to " + hours + " hours old"
+	case fields[1] == "*":
+		return "up to 1 hour old"
+	}
+	return "up to 1 day old"
+}
