@@ -174,13 +174,26 @@ func (e *evaluator) Repository(ctx context.Context, repo policy.Value) ([]policy
 // run evaluates rules. What one of them fails with does not keep the others from it.
 func (m *machine) run(ctx context.Context, entries []entry, input, data any) ([]policy.Violation, error) {
 	defer m.begin(ctx)()
+	resource, single := input.(*object)
+	if single = single && !m.forgetful; single {
+		m.learned.begin(m.inputs, resource)
+	}
 	var out []policy.Violation
 	var problems finding.Problems
 	for _, each := range entries {
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		v, err := m.eval(each.fn, input, data)
+		eval := m.eval
+		if single {
+			if m.learned.findsNothing(each.fn) {
+				continue
+			}
+			if m.learned.worth(each.fn) {
+				eval = m.watch
+			}
+		}
+		v, err := eval(each.fn, input, data)
 		if err == nil {
 			err = take(&out, each.rule.Name, v)
 		}

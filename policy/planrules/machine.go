@@ -18,6 +18,10 @@ type machine struct {
 	inputs, data uint64 // which input and data these are, of all that there were
 	states       uint64 // how many inputs and data there were
 
+	learned   *learned
+	watching  bool // what is evaluated is taken down in learned
+	forgetful bool // nothing is, for tests
+
 	ctx   context.Context
 	stop  *atomic.Bool // ctx is done
 	steps uint32
@@ -30,6 +34,7 @@ type machine struct {
 type memo struct {
 	state uint64
 	value any
+	reads *reads // of the input, if that is known
 }
 
 // maxArgs is the number of arguments that a built-in function may have.
@@ -43,7 +48,7 @@ const (
 )
 
 func newMachine(p *plan) *machine {
-	m := &machine{plan: p, memo: make([]memo, len(p.functions)), stack: make([]any, 1024)}
+	m := &machine{plan: p, memo: make([]memo, len(p.functions)), stack: make([]any, 1024), learned: newLearned()}
 	m.data = m.state()
 	return m
 }
@@ -78,7 +83,7 @@ func (m *machine) call(fn int32, args []int32, caller []any) any {
 		if f.input {
 			state = m.inputs
 		}
-		if known := &m.memo[fn]; known.state == state {
+		if known := &m.memo[fn]; known.state == state && (!m.watching || !f.input || m.learned.take(known.reads)) {
 			return known.value
 		}
 	}
@@ -100,11 +105,18 @@ func (m *machine) call(fn int32, args []int32, caller []any) any {
 	for i, param := range f.params {
 		frame[param] = m.operand(args[i], caller)
 	}
+	var read *reads
+	if f.memoized && m.watching {
+		read = m.learned.enter()
+	}
 	v := m.body(blocks, frame)
 	clear(frame)
 	m.stack, m.sp = stack, sp
+	if m.watching {
+		m.learned.leave(read, frame)
+	}
 	if f.memoized && m.err == nil {
-		m.memo[fn] = memo{state, v}
+		m.memo[fn] = memo{state, v, read}
 	}
 	return v
 }
@@ -132,6 +144,9 @@ func (m *machine) operand(o int32, frame []any) any {
 func (m *machine) exec(code []instr, frame []any) int {
 	for i := range code {
 		in := &code[i]
+		if m.watching {
+			m.observe(in, frame)
+		}
 		left := goOn
 		switch in.op {
 		case opDot:
@@ -156,6 +171,9 @@ func (m *machine) exec(code []instr, frame []any) int {
 			v := m.plan.builtins[in.x.fn](m, args)
 			if v == nil {
 				return m.undefined(1)
+			}
+			if m.watching && in.x.fn == m.plan.walk {
+				m.learned.walk(args[0], v.(*array))
 			}
 			frame[in.c] = v
 		case opEqual:
@@ -382,6 +400,10 @@ func (m *machine) scan(in *instr, frame []any) int {
 
 // each runs the block of a scan once. The loop is one block to leave, and the scan another one.
 func (m *machine) each(in *instr, value any, block []instr, frame []any) int {
+	if m.watching {
+		m.learned.drop(in.b, frame)
+		m.learned.drop(in.c, frame)
+	}
 	if in.c >= 0 {
 		frame[in.c] = value
 	}

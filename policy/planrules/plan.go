@@ -26,6 +26,9 @@ type plan struct {
 	rules     []*policy.Rule
 	constants []any
 	builtins  []builtin
+	watchers  []watcher // of these
+	typesOnly []bool    // these only read the types of their arguments
+	walk      int32     // which of these is walk
 	functions []function
 	byName    map[string]int32
 	patterns  sync.Map // *regexp.Regexp by text
@@ -150,7 +153,7 @@ func (r *reader) ints() []int32 {
 // readPlan reads a plan but for the code of its functions. It keeps raw.
 func readPlan(raw []byte) (*plan, error) {
 	r := &reader{rest: raw}
-	p := &plan{byName: map[string]int32{}}
+	p := &plan{byName: map[string]int32{}, walk: -1}
 	metadata := r.bytes()
 	p.constants = make([]any, 0, r.count())
 	for range cap(p.constants) {
@@ -162,7 +165,10 @@ func readPlan(raw []byte) (*plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.builtins = append(p.builtins, call)
+		if name == "walk" {
+			p.walk = int32(len(p.builtins))
+		}
+		p.builtins, p.watchers, p.typesOnly = append(p.builtins, call), append(p.watchers, watcherOf(name)), append(p.typesOnly, strings.HasPrefix(name, "is_") || name == "type_name")
 	}
 	p.functions = make([]function, r.count())
 	for i := range p.functions {
