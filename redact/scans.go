@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"path"
 	"strings"
 	"sync"
@@ -15,7 +16,8 @@ type Scans struct {
 	mu    sync.Mutex
 	size  int
 	found map[scanned]*File
-	runs  int // of Scan, for tests
+	quiet map[string]bool // comments in which nothing is found
+	runs  int             // of Scan, for tests
 }
 
 // scanned is all that a scan depends on, besides chains, and the directory where the text refers to files. Comments on top are left out, in
@@ -28,13 +30,13 @@ type scanned struct {
 
 // Scan is [Scan] without chains.
 func (s *Scans) Scan(name string, text []byte) *File {
-	head, rest := topComments(string(text))
-	if head != "" && !quiet(Scan(name, []byte(head))) {
-		head, rest = "", string(text)
+	head, rest := topComments(text)
+	if !s.quietComments(head) {
+		head, rest = nil, text
 	}
-	key := scanned{strings.Count(head, "\n"), rest, yamlFile(name), strings.HasPrefix(path.Base(name), "values")}
+	comments, yaml, values := bytes.Count(head, []byte("\n")), yamlFile(name), strings.HasPrefix(path.Base(name), "values")
 	s.mu.Lock()
-	known := s.found[key]
+	known := s.found[scanned{comments, string(rest), yaml, values}] // which copies nothing
 	s.mu.Unlock()
 	if known != nil {
 		f := *known
@@ -45,22 +47,51 @@ func (s *Scans) Scan(name string, text []byte) *File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs++
-	if len(f.Refs) > 0 || len(text) > maxScans/4 {
+	if len(f.Refs) > 0 || !s.room(len(text)) {
 		return f
 	}
-	if s.size += len(text); s.size > maxScans || s.found == nil {
-		s.found, s.size = map[scanned]*File{}, len(text)
-	}
-	s.found[key] = f
+	s.found[scanned{comments, string(rest), yaml, values}] = f
 	return f
 }
 
+// room makes room for what was found in a text, if there can be any.
+func (s *Scans) room(size int) bool {
+	if size > maxScans/4 {
+		return false
+	}
+	if s.size += size; s.size > maxScans || s.found == nil {
+		s.found, s.quiet, s.size = map[scanned]*File{}, map[string]bool{}, size
+	}
+	return true
+}
+
+// quietComments reports whether nothing is found in comments. What is found in one does not depend on the others.
+func (s *Scans) quietComments(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		s.mu.Lock()
+		known := s.quiet[string(line)]
+		s.mu.Unlock()
+		if known {
+			continue
+		}
+		if !quiet(Scan("", line)) {
+			return false
+		}
+		s.mu.Lock()
+		if s.room(len(line)) {
+			s.quiet[string(line)] = true
+		}
+		s.mu.Unlock()
+	}
+	return true
+}
+
 // topComments cuts a text behind the comments and empty lines that it begins with.
-func topComments(text string) (comments, rest string) {
+func topComments(text []byte) (comments, rest []byte) {
 	rest = text
-	for line := range strings.Lines(text) {
-		trimmed := strings.TrimSpace(line)
-		if trimmed != "" && trimmed[0] != '#' || strings.Contains(line, "{{") || !strings.HasSuffix(line, "\n") {
+	for line := range bytes.Lines(text) {
+		trimmed := bytes.TrimSpace(line)
+		if len(trimmed) > 0 && trimmed[0] != '#' || bytes.Contains(line, []byte("{{")) || !bytes.HasSuffix(line, []byte("\n")) {
 			break
 		}
 		rest = rest[len(line):]

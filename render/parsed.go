@@ -68,15 +68,18 @@ type parsedTemplate struct {
 	kept      bool            // to be given back
 }
 
-// again reports whether a text was seen before.
-func (p *Parsed) again(text string) bool {
+// begin makes it ready.
+func (p *Parsed) begin() {
 	if p.seen == nil {
 		p.seen, p.seed = map[uint64]bool{}, maphash.MakeSeed()
 		p.templates, p.schemas = map[body][]*parsedTemplate{}, map[string]*jsonschema.Schema{}
 		// No text defines a template of a name that it cannot know.
 		p.name = fmt.Sprintf("text-%x%x", rand.Uint64(), rand.Uint64())
 	}
-	hash := maphash.String(p.seed, text)
+}
+
+// again reports whether a text was seen before, of which this is the hash.
+func (p *Parsed) again(hash uint64) bool {
 	known := p.seen[hash]
 	p.seen[hash] = true
 	return known
@@ -100,9 +103,9 @@ func (p *Parsed) schema(src []byte) (*jsonschema.Schema, error) {
 	if p == nil {
 		return jsonschema.Parse(src)
 	}
-	text := string(src)
 	p.mu.Lock()
-	again, known := p.again(text), p.schemas[text]
+	p.begin()
+	again, known := p.again(maphash.Bytes(p.seed, src)), p.schemas[string(src)] // which copies nothing
 	p.mu.Unlock()
 	if known != nil {
 		return known, nil
@@ -111,8 +114,8 @@ func (p *Parsed) schema(src []byte) (*jsonschema.Schema, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.parses++
-	if err == nil && again && p.schemas[text] == nil && p.room(len(text)) {
-		p.schemas[text] = s
+	if err == nil && again && p.schemas[string(src)] == nil && p.room(len(src)) {
+		p.schemas[string(src)] = s
 	}
 	return s, err
 }
@@ -124,7 +127,8 @@ func (p *Parsed) template(s *source, functions map[string]any) (*parsedTemplate,
 	}
 	key := bodyOf(s.text)
 	p.mu.Lock()
-	again := p.again(key.text)
+	p.begin()
+	again := p.again(maphash.String(p.seed, key.text))
 	name, free := p.name, p.templates[key]
 	if n := len(free); n > 0 && free[n-1].becomes(s) {
 		t := free[n-1]
