@@ -20,26 +20,32 @@ type held struct {
 
 // get returns the value.
 func (h *held) get() (policy.Value, error) {
+	_, err := h.open()
+	return h.value, err
+}
+
+// open makes the value if it is not there yet, of data that it then returns.
+func (h *held) open() (data any, err error) {
 	h.once.Do(func() {
 		if h.text == nil {
 			return
 		}
-		var data any
 		if h.err = fromJSON(h.text, &data); h.err == nil {
-			h.value, h.err = h.pool.Value(policy.Numbers(data))
+			data = policy.Numbers(data)
+			h.value, h.err = h.pool.Value(data)
 		}
 		h.text = nil
 	})
-	return h.value, h.err
+	return data, h.err
 }
 
 // plain returns the value as plain data.
 func (h *held) plain() (any, error) {
-	value, err := h.get()
-	if err != nil {
-		return nil, err
+	data, err := h.open()
+	if data == nil && err == nil {
+		return h.value.Plain()
 	}
-	return value.Plain()
+	return data, err
 }
 
 func fromJSON(text []byte, into any) error {

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -209,6 +210,9 @@ func (o *object) index(key any) int {
 		return slices.IndexFunc(o.pairs, func(p pair) bool { return equal(p.key, key) })
 	}
 	if o.table == nil && o.sorted {
+		if s, ok := key.(string); ok {
+			return o.indexOfText(s)
+		}
 		if i, found := slices.BinarySearchFunc(o.pairs, key, func(p pair, key any) int { return compare(p.key, key) }); found {
 			return i
 		}
@@ -223,6 +227,32 @@ func (o *object) index(key any) int {
 	}
 	if slot, found := find(o.table, key, o.key); found {
 		return int(o.table[slot] - 1)
+	}
+	return -1
+}
+
+// indexOfText is index of a text where pairs are sorted.
+func (o *object) indexOfText(key string) int {
+	from, to := 0, len(o.pairs)
+	for from < to {
+		at := int(uint(from+to) >> 1)
+		k, ok := o.pairs[at].key.(string)
+		if !ok {
+			if order(o.pairs[at].key) < order(key) {
+				from = at + 1
+			} else {
+				to = at
+			}
+			continue
+		}
+		switch strings.Compare(k, key) {
+		case 0:
+			return at
+		case -1:
+			from = at + 1
+		default:
+			to = at
+		}
 	}
 	return -1
 }
