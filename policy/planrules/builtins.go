@@ -1,6 +1,7 @@
 package planrules
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -48,7 +49,69 @@ var builtins = map[string]builtin{
 	"trim_prefix": texts(func(a, b string) any { return strings.TrimPrefix(a, b) }),
 	"trim_right":  texts(func(a, b string) any { return strings.TrimRight(a, b) }),
 	"trim_suffix": texts(func(a, b string) any { return strings.TrimSuffix(a, b) }),
-	"trim_space":  oneText(strings.TrimSpace), "walk": walk,
+	"trim_space":  oneText(strings.TrimSpace), "walk": walk, "json.marshal": marshal,
+}
+
+// marshal writes JSON. What it has no own form for is left to OPA.
+func marshal(m *machine, args []any) any {
+	text, ok := appendJSON(nil, args[0])
+	if !ok {
+		if m.marshal == nil {
+			m.marshal, _ = hosted("json.marshal")
+		}
+		return m.marshal(m, args)
+	}
+	return string(text)
+}
+
+func appendJSON(to []byte, v any) (out []byte, ok bool) {
+	switch v := v.(type) {
+	case null:
+		return append(to, "null"...), true
+	case bool:
+		return strconv.AppendBool(to, v), true
+	case int64:
+		return strconv.AppendInt(to, v, 10), true
+	case string:
+		return appendQuoted(to, v), true
+	case *array:
+		to = append(to, '[')
+		for i, e := range v.elems {
+			if i > 0 {
+				to = append(to, ',')
+			}
+			if to, ok = appendJSON(to, e); !ok {
+				return nil, false
+			}
+		}
+		return append(to, ']'), true
+	case *object:
+		to = append(to, '{')
+		for i, p := range v.inOrder() {
+			key, text := p.key.(string)
+			if !text {
+				return nil, false
+			}
+			if i > 0 {
+				to = append(to, ',')
+			}
+			if to, ok = appendJSON(append(appendQuoted(to, key), ':'), p.value); !ok {
+				return nil, false
+			}
+		}
+		return append(to, '}'), true
+	}
+	return nil, false
+}
+
+func appendQuoted(to []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || strings.IndexByte(`"\<>&`, c) >= 0 {
+			text, _ := json.Marshal(s) // a text always has a form
+			return append(to, text...)
+		}
+	}
+	return append(append(append(to, '"'), s...), '"')
 }
 
 func texts(f func(a, b string) any) builtin {
@@ -395,7 +458,7 @@ func merge(a, b *object) {
 }
 
 // pattern returns a compiled pattern; nil if it is none.
-func (m *machine) pattern(v any) *regexp.Regexp {
+func (m *machine) pattern(v any) *pattern {
 	s, ok := v.(string)
 	if !ok {
 		return nil
@@ -406,9 +469,40 @@ func (m *machine) pattern(v any) *regexp.Regexp {
 		if err != nil {
 			return nil
 		}
-		re, _ = m.plan.patterns.LoadOrStore(s, compiled)
+		re, _ = m.plan.patterns.LoadOrStore(s, &pattern{compiled, foldedWord(s)})
 	}
-	return re.(*regexp.Regexp)
+	return re.(*pattern)
+}
+
+// pattern is a regular expression. One that is only a word, in upper or lower case, is that word too.
+type pattern struct {
+	*regexp.Regexp
+	word string
+}
+
+// foldedWord returns the word that an expression is, if that is all that it is.
+func foldedWord(text string) string {
+	word, folded := strings.CutPrefix(text, "(?i)")
+	if !folded || strings.ContainsFunc(word, func(r rune) bool { return r < 'a' || r > 'z' }) {
+		return ""
+	}
+	return word
+}
+
+// in reports whether the word is in a text; not known for one that is not ASCII, of which other letters count too.
+func (p *pattern) in(text string) (found, known bool) {
+	if p.word == "" {
+		return false, false
+	}
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false, false
+		}
+		if text[i]|0x20 == p.word[0] && len(text)-i >= len(p.word) && strings.EqualFold(text[i:i+len(p.word)], p.word) {
+			found = true
+		}
+	}
+	return found, true
 }
 
 func match(m *machine, args []any) any {
@@ -416,6 +510,9 @@ func match(m *machine, args []any) any {
 	re := m.pattern(args[0])
 	if !ok || re == nil {
 		return nil
+	}
+	if found, known := re.in(s); known {
+		return found
 	}
 	return re.MatchString(s)
 }

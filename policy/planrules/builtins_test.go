@@ -14,7 +14,7 @@ import (
 type random struct{ *rand.Rand }
 
 func (r random) text() string {
-	letters := []rune("ab0 19.-/:\n\"ü𝄞%d,")
+	letters := []rune("abASs0 19.-/:\n&\"ü𝄞%d,")
 	out := make([]rune, r.Intn(7))
 	for i := range out {
 		out[i] = letters[r.Intn(len(letters))]
@@ -85,7 +85,7 @@ func TestBuiltins(t *testing.T) {
 	dict := func() any { return r.object(2) }
 	num := func() any { return r.number() }
 	pick := func(from ...any) func() any { return func() any { return from[r.Intn(len(from))] } }
-	pattern := pick("a", "[0-9]+", "(a)(b)?", "", "^a*", `[./]`, "b|ü", "(", `^\s*(.)`)
+	pattern := pick("a", "[0-9]+", "(a)(b)?", "", "^a*", `[./]`, "b|ü", "(", `^\s*(.)`, "(?i)a", "(?i)ab", "(?i)s", "(?i)ü", "(?i)", "(?i)a|b")
 	texts := func() any {
 		a := &array{[]any{}}
 		for range r.Intn(5) {
@@ -122,7 +122,7 @@ func TestBuiltins(t *testing.T) {
 		"substring": {text, num, num}, "to_number": {pick("1", "1.5", "x", "inf", "", " 1", "1e5", "0x10", "007", "+1", null{}, true)},
 		"trim": {text, text}, "trim_left": {text, text}, "trim_prefix": {text, text}, "trim_right": {text, text}, "trim_suffix": {text, text},
 		"trim_space": {text}, "equal": {num, num}, "neq": {num, num}, "gt": {num, num}, "gte": {num, num}, "lt": {num, num}, "lte": {num, num},
-		"is_array": {list}, "is_null": {pick(null{})}, "is_number": {num}, "is_object": {dict}, "is_string": {text},
+		"json.marshal": {func() any { return r.value(3) }}, "is_array": {list}, "is_null": {pick(null{})}, "is_number": {num}, "is_object": {dict}, "is_string": {text},
 	}
 	rounds := 3000
 	if testing.Short() {

@@ -18,6 +18,7 @@ type machine struct {
 	inputs, data uint64 // which input and data these are, of all that there were
 	states       uint64 // how many inputs and data there were
 
+	marshal   builtin // of OPA; nil until it is needed
 	learned   *learned
 	watching  bool // what is evaluated is taken down in learned
 	forgetful bool // nothing is, for tests

@@ -31,7 +31,7 @@ type plan struct {
 	walk      int32     // which of these is walk
 	functions []function
 	byName    map[string]int32
-	patterns  sync.Map // *regexp.Regexp by text
+	patterns  sync.Map // *pattern by text
 }
 
 // function is one of the plan.
