@@ -162,7 +162,9 @@ func TestNearestStaysInPart(t *testing.T) {
 		asked, told := 0, 0
 		for _, at := range mappings {
 			for key := range keys {
-				asked++
+				if asked++; testing.Short() && asked%4 != 0 {
+					continue
+				}
 				for _, found := range s.nearest(root, at, key) {
 					told++
 					to := strings.Trim(found, `"`)
