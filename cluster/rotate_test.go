@@ -40,7 +40,7 @@ func newTenant(t *testing.T, b *bed, password string) (*tenant, func()) {
 					w.mu.Lock()
 					w.writes++
 					w.mu.Unlock()
-					time.Sleep(5 * time.Millisecond)
+					time.Sleep(20 * time.Millisecond)
 				}
 			}
 			if conn != nil {
@@ -51,7 +51,7 @@ func newTenant(t *testing.T, b *bed, password string) (*tenant, func()) {
 				w.refused = append(w.refused, err.Error())
 				w.mu.Unlock()
 			}
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond)
 		}
 	}()
 	return w, func() { cancel(); <-done }
@@ -118,7 +118,14 @@ func (b *bed) moves(t *testing.T) {
 		_, err := b.sentinels[0].Try("SENTINEL", "FAILOVER", "mymaster")
 		return err == nil
 	})
-	redistest.Until(t, "another server is the master", func() bool { return b.role(was) == "slave" })
+	now := -1
+	redistest.Until(t, "another server is the master", func() bool {
+		now = slices.IndexFunc(b.servers, func(s *redistest.Server) bool {
+			return s != b.servers[was] && b.role(slices.Index(b.servers, s)) == "master"
+		})
+		return now >= 0
+	})
+	b.servers[was].Do("REPLICAOF", b.servers[now].Host, fmt.Sprint(b.port)) // as failover does; the sentinels wait for 8 seconds
 	b.healthy(t)
 }
 

@@ -76,7 +76,7 @@ func PlanRotate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps
 	if err := stages.ready(req.Stage); err != nil {
 		return nil, err
 	}
-	if err := s.refuseShared(); err != nil {
+	if err := s.refuseShared(stages.Resource); err != nil {
 		return nil, err
 	}
 	s.plan = p
@@ -336,8 +336,12 @@ func (s *resource) rotating() error {
 }
 
 // refuseShared refuses to rotate a password that several Redis instances have, which would all have to accept the new one.
-func (s *rotation) refuseShared() error {
+func (s *rotation) refuseShared(resource string) error {
 	for _, other := range s.records[s.app.Name] {
+		if watches := s.rec.Values["sentinelsOf"]; other == s.rec && watches != "" || other != s.rec && other.Values["sentinelsOf"] == resource {
+			return finding.Errorf(finding.Position{File: recordPath(other.Application, other.Name)}, "values.sentinelsOf",
+				"its sentinels watch several Redis instances with one password; give it sentinels of its own first")
+		}
 		if other != s.rec && (other.Values["auth"] == s.from || other.Rotation != nil && other.Rotation.From == s.from) && operatorOf(other) != "" {
 			return finding.Errorf(finding.Position{File: recordPath(other.Application, other.Name)}, "values.auth",
 				"%s uses the Secret %q too; give it a Secret of its own with the same password first", other.Name, s.from)

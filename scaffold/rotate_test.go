@@ -211,6 +211,15 @@ func TestRotateRefuses(t *testing.T) {
 			t.Errorf("%+v: %v, %+v; want %s", req, err, p, want)
 		}
 	}
+	// Two that share sentinels, whichever of them is asked for.
+	both := shop(t, valuesFiles["fresh"])
+	generate(t, both, ResourceRequest{App: "shop", Operator: "statefulset", Auth: Auth{Method: Existing, Secret: "both"}})
+	generate(t, both, ResourceRequest{App: "shop", Operator: "statefulset", Suffix: "a", Set: setOf("sentinelsOf=shop-redis"), Auth: Auth{Method: Existing, Secret: "both"}})
+	for _, name := range []string{"redis", "redis-a"} {
+		if _, err := PlanRotate(t.Context(), both, config(t, ""), deps, add(name, Auth{})); err == nil || !strings.Contains(err.Error(), "give it sentinels of its own first") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	rotate(t, r, add("redis-d", Auth{Key: "redis-2#pass"}), RotateAdd)
 	if text := read(t, r, "applications/shop/templates/redis-d-auth-2.yaml"); !strings.Contains(text, "key: redis-2\n") || !strings.Contains(text, "name: vault\n") {
 		t.Error(text)
