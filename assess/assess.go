@@ -59,6 +59,7 @@ type Table struct {
 	Name        string   `json:"name"`
 	Operator    string   `json:"operator"`
 	Application string   `json:"application"`
+	Assessed    bool     `json:"assessed"` // else what the operator does is not known, and all answers are Unknown
 	Answers     []Answer `json:"answers"`
 }
 
@@ -70,9 +71,9 @@ func (t *Table) String() string {
 	return t.Kind + " " + t.Namespace + "/" + t.Name
 }
 
-// Of assesses each Redis of a side.
+// Of assesses each Redis of a side. Those of operators without facts are among them, with no answer but Unknown.
 func Of(side *diff.Side, operators []*cue.Operator) ([]*Table, error) {
-	states, err := diff.States(side, operators)
+	states, instances, err := diff.States(side, operators)
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +102,23 @@ func Of(side *diff.Side, operators []*cue.Operator) ([]*Table, error) {
 		r.read(sentinels[r.Operator.Name+"\x00"+r.Resource.Namespace+"\x00"+r.Name])
 		out = append(out, r.table())
 	}
+	for _, in := range instances {
+		if !slices.ContainsFunc(all, func(r *redis) bool {
+			return r.Operator.Name == in.Operator && r.Resource.Namespace == in.Namespace && r.Name == in.Name
+		}) {
+			out = append(out, unassessed(in))
+		}
+	}
 	slices.SortFunc(out, func(a, b *Table) int { return strings.Compare(a.String(), b.String()) })
 	return out, nil
+}
+
+func unassessed(in *instance.Instance) *Table {
+	t := &Table{Kind: in.Kind, Namespace: in.Namespace, Name: in.Name, Operator: in.Operator, Application: in.Application}
+	for _, q := range Questions() {
+		t.Answers = append(t.Answers, Answer{Question: q.Name, Verdict: Unknown, Text: "not known for " + in.Operator})
+	}
+	return t
 }
 
 // redis is what the answers follow from.
@@ -167,7 +183,7 @@ func (r *redis) read(sentinels []*diff.State) {
 
 func (r *redis) table() *Table {
 	t := &Table{
-		Kind: r.Resource.Kind, Namespace: r.Resource.Namespace, Name: r.Name, Operator: r.Operator.Name, Application: r.Application(),
+		Kind: r.Resource.Kind, Namespace: r.Resource.Namespace, Name: r.Name, Operator: r.Operator.Name, Application: r.Application(), Assessed: true,
 	}
 	for _, a := range []Answer{r.pod(), r.node(), r.zone(), r.drain(), r.restart(), r.deletion(), r.memory(), r.operator(), r.image(), r.writes(), r.backup()} {
 		if a.Field != "" {

@@ -98,15 +98,10 @@ type Text struct {
 
 // Compare returns what differs between two sides, the gravest first.
 func Compare(old, new *Side, operators []*cue.Operator) (*Result, error) {
-	facts, err := cue.KnownChanges()
+	c, err := newComparer(newIndex(old, operators), newIndex(new, operators), operators)
 	if err != nil {
 		return nil, err
 	}
-	images, err := cue.KnownImages()
-	if err != nil {
-		return nil, err
-	}
-	c := &comparer{facts: facts, images: images, operators: operators, old: newIndex(old, operators), new: newIndex(new, operators)}
 	c.pair()
 	c.renamed()
 	for _, m := range c.matches {
@@ -128,6 +123,15 @@ type comparer struct {
 	changes   []Change
 	shown     map[[2]int]bool // pairs of resources with changes; -1 is none
 	order     [][2]int
+}
+
+func newComparer(old, new *index, operators []*cue.Operator) (*comparer, error) {
+	facts, err := cue.KnownChanges()
+	if err != nil {
+		return nil, err
+	}
+	images, err := cue.KnownImages()
+	return &comparer{facts: facts, images: images, operators: operators, old: old, new: new}, err
 }
 
 // match is a resource on both sides by its numbers there; -1 is none.

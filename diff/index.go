@@ -20,6 +20,7 @@ type index struct {
 	redisOf   [][]string        // by resource, the names of the Redis that it is, or belongs to
 	known     map[string]bool   // the names of all
 	instances map[string]*instance.Instance
+	all       []*instance.Instance
 	hosts     map[string][]string // the names of Redis by the name of a Service
 	secrets   map[string]bool     // with passwords
 	gone      map[int]bool        // resources that another change speaks for
@@ -47,6 +48,7 @@ func newIndex(s *Side, operators []*cue.Operator) *index {
 	}
 	x.owners = instance.Owners(documents, operators, s.Options)
 	found := instance.Find(documents, operators, s.Options)
+	x.all = found
 	for i, o := range x.owners {
 		if o == nil {
 			continue

@@ -23,18 +23,13 @@ type State struct {
 	pair     *pair
 }
 
-// States returns the resources of a side that facts of operators are about.
-func States(side *Side, operators []*cue.Operator) ([]*State, error) {
-	facts, err := cue.KnownChanges()
-	if err != nil {
-		return nil, err
-	}
-	images, err := cue.KnownImages()
-	if err != nil {
-		return nil, err
-	}
+// States returns the resources of a side that facts of operators are about, and all Redis instances in it.
+func States(side *Side, operators []*cue.Operator) ([]*State, []*instance.Instance, error) {
 	x := newIndex(side, operators)
-	c := &comparer{facts: facts, images: images, operators: operators, old: x, new: x}
+	c, err := newComparer(x, x, operators)
+	if err != nil {
+		return nil, nil, err
+	}
 	var out []*State
 	for i, o := range x.owners {
 		if o == nil {
@@ -49,7 +44,7 @@ func States(side *Side, operators []*cue.Operator) ([]*State, error) {
 			Deployer: side.Resources[i].Deployer, resource: &side.Resources[i], pair: p,
 		})
 	}
-	return out, nil
+	return out, x.all, nil
 }
 
 // Application is what deploys the resource.

@@ -29,7 +29,7 @@ and the change that would improve it. No cluster is asked.
 NAME limits the report to Redis instances of that name.
 
 --fail-on node exits with 1 if a Redis does not survive the loss of a node;
---fail-on node=partly also if it survives only in part.
+--fail-on node=partly also if it survives only in part, or if that is unknown.
 
 Exit codes: 0 assessed; 1 a Redis fails --fail-on; 2 something could not be
 rendered, the rest is printed.
@@ -106,7 +106,7 @@ func (o *assessOptions) run(ctx context.Context, args []string) (err error) {
 	if len(args) > 0 {
 		tables = slices.DeleteFunc(tables, func(t *assess.Table) bool { return t.Name != args[0] })
 		if len(tables) == 0 {
-			return fmt.Errorf("no Redis named %q can be assessed; redis-gitops list has all", args[0])
+			return fmt.Errorf("no Redis named %q; redis-gitops assess has all", args[0])
 		}
 	}
 	if err := o.print(tables); err != nil {
@@ -126,7 +126,7 @@ func (o *assessOptions) fails(t *assess.Table) bool {
 	return slices.ContainsFunc(t.Answers, func(a assess.Answer) bool {
 		return slices.ContainsFunc(o.failOn, func(f string) bool {
 			name, verdict, _ := strings.Cut(f, "=")
-			return a.Question == name && (a.Verdict == assess.No || a.Verdict == assess.Partly && verdict == string(assess.Partly))
+			return a.Question == name && (a.Verdict == assess.No || a.Verdict != assess.Yes && verdict == string(assess.Partly))
 		})
 	})
 }
@@ -142,13 +142,17 @@ func (o *assessOptions) print(tables []*assess.Table) error {
 		return err
 	}
 	if len(tables) == 0 {
-		o.Infof("no Redis that can be assessed")
+		o.Infof("no Redis in this repository")
 	}
 	for i, t := range tables {
 		if i > 0 {
 			o.Printf("\n")
 		}
 		o.Printf("%s (%s)\n", t, t.Operator)
+		if !t.Assessed {
+			o.Printf("  %s\n", o.Paint(ui.Yellow, unassessed(t)))
+			continue
+		}
 		for k, q := range assess.Questions() {
 			a := t.Answers[k]
 			o.Printf("  %s %s %s\n", fmt.Sprintf("%-21s", q.Title), o.Paint(verdictColors[a.Verdict], fmt.Sprintf("%-7s", string(a.Verdict))), o.Secrets.Foreign(a.Text))
@@ -161,6 +165,10 @@ func (o *assessOptions) print(tables []*assess.Table) error {
 		}
 	}
 	return nil
+}
+
+func unassessed(t *assess.Table) string {
+	return "unknown: what " + t.Operator + " does about a loss is not known to redis-gitops"
 }
 
 var verdictColors = map[assess.Verdict]string{assess.Yes: ui.Green, assess.Partly: ui.Yellow, assess.No: ui.Red}
@@ -198,8 +206,14 @@ func (o *assessOptions) assessMarkdown(tables []*assess.Table) string {
 	for i, t := range tables {
 		var part strings.Builder
 		fmt.Fprintf(&part, "\n### %s\n\n| | | why, and what would improve it |\n|---|---|---|\n", text(t.String()))
+		if !t.Assessed {
+			fmt.Fprintf(&part, "| | 🟡&nbsp;unknown | %s |\n", text(unassessed(t)))
+		}
 		for k, q := range assess.Questions() {
 			a := t.Answers[k]
+			if !t.Assessed {
+				break
+			}
 			fmt.Fprintf(&part, "| %s | %s | %s", q.Title, marks[a.Verdict], text(a.Text))
 			if a.Improve != "" {
 				part.WriteString("<br>→ " + text(a.Improve))
