@@ -34,9 +34,6 @@ func TestWithoutKubernetes(t *testing.T) {
 	}
 	for network, tls := range map[int]bool{1: false, 2: true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[tls], func(t *testing.T) {
-			if !tls && os.Getenv("ALL") == "" {
-				t.Skip("ALL=1 runs it")
-			}
 			t.Parallel()
 			newBench(t, network, tls).run()
 		})
