@@ -27,11 +27,7 @@ func TestWithoutKubernetes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
-	for _, name := range []string{"redis-server", "redis-sentinel", "redis-cli"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip(name + " is not installed")
-		}
-	}
+	needsRedis(t)
 	for network, tls := range map[int]bool{1: false, 2: true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[tls], func(t *testing.T) {
 			t.Parallel()
@@ -40,17 +36,63 @@ func TestWithoutKubernetes(t *testing.T) {
 	}
 }
 
+func needsRedis(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"redis-server", "redis-sentinel", "redis-cli"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(name + " is not installed")
+		}
+	}
+}
+
+// TestSentinelPassword: a sentinel that starts again with another password, or with the first one or none, accepts that alone, and knows its
+// master. What it has written has its default user with the passwords of before, also those of ACL SETUSER.
+func TestSentinelPassword(t *testing.T) {
+	needsRedis(t)
+	b := newBench(t, 3, false)
+	const pod = "shop-redis-sentinel-0"
+	b.prepare(pod)
+	passwords := []string{"", benchPassword, "another"}
+	for i, password := range []string{"", benchPassword, "another", benchPassword, ""} {
+		b.password = password
+		c := b.start(pod, "sentinel.sh")
+		b.until("the sentinel is up", func() bool { return b.cli(pod, "-p", "26379", "ping") == "PONG" })
+		for _, other := range passwords {
+			b.password = other
+			// One that asks for no password takes a command after a refused AUTH.
+			if answers := b.cli(pod, "-p", "26379", "ping") == "PONG"; answers != (other == password || password == "") {
+				t.Errorf("start %d with the password %q: it answers with %q: %t", i, password, other, answers)
+			}
+		}
+		b.password = password
+		if i == 0 {
+			b.cli(pod, "-p", "26379", "sentinel", "monitor", "shop-redis", b.address("shop-redis-a-0"), "6379", "2")
+		}
+		if master := b.cli(pod, "-p", "26379", "sentinel", "get-master-addr-by-name", "shop-redis"); !strings.HasPrefix(master, b.address("shop-redis-a-0")) {
+			t.Errorf("start %d: the master is %q", i, master)
+		}
+		b.cli(pod, "-p", "26379", "acl", "setuser", "default", ">third", ">another")
+		b.password = "third"
+		b.cli(pod, "-p", "26379", "sentinel", "set", "shop-redis", "quorum", "2") // writes the file
+		if text, err := os.ReadFile(filepath.Join(b.dir, pod, "data", "sentinel.conf")); err != nil || !strings.Contains(string(text), "\nuser default on ") || strings.Contains(string(text), "nopass") {
+			t.Errorf("start %d: no default user with a third password in %v\n%s", i, err, text)
+		}
+		c.kill()
+	}
+}
+
 const benchPassword = `a "quoted\ password`
 
 // A bench runs the containers of a rendered template.
 type bench struct {
 	*testing.T
-	dir     string
-	network int // 127.N.0.0, so that benches side by side do not meet
-	tls     bool
-	scripts map[string]string
-	args    []string // of the container redis
-	pods    map[string]*podProcess
+	dir      string
+	network  int // 127.N.0.0, so that benches side by side do not meet
+	tls      bool
+	password string
+	scripts  map[string]string
+	args     []string // of the container redis
+	pods     map[string]*podProcess
 }
 
 // A podProcess is one process of a pod, which the kubelet starts again.
@@ -62,7 +104,7 @@ type podProcess struct {
 
 func newBench(t *testing.T, network int, tls bool) *bench {
 	t.Helper()
-	b := &bench{T: t, dir: t.TempDir(), network: 60 + network, tls: tls, scripts: map[string]string{}, pods: map[string]*podProcess{}}
+	b := &bench{T: t, dir: t.TempDir(), network: 60 + network, tls: tls, password: benchPassword, scripts: map[string]string{}, pods: map[string]*podProcess{}}
 	set := setOf("namedReplicas=[a, b, c]", "memory=64Mi", "disk=1Gi")
 	if tls {
 		set["tlsSecret"] = cue.LayerValue{Value: "shop-tls"}
@@ -193,7 +235,7 @@ func (b *bench) command(pod, script string, args ...string) *exec.Cmd {
 	dir := filepath.Join(b.dir, pod)
 	c := exec.CommandContext(b.Context(), "sh", append([]string{filepath.Join(dir, "scripts", script)}, args...)...)
 	c.Dir = filepath.Join(dir, "data")
-	c.Env = []string{"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "POD_NAMESPACE=blue", "REDISCLI_AUTH=" + benchPassword}
+	c.Env = []string{"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "POD_NAMESPACE=blue", "REDISCLI_AUTH=" + b.password}
 	return c
 }
 
@@ -203,7 +245,7 @@ func (b *bench) cli(pod string, args ...string) string {
 		args = append([]string{"--tls", "--cacert", filepath.Join(b.dir, "ca.crt")}, args...)
 	}
 	c := exec.CommandContext(b.Context(), filepath.Join(b.dir, pod, "bin", "redis-cli"), args...)
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "REDISCLI_AUTH=" + benchPassword}
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "REDISCLI_AUTH=" + b.password}
 	out, _ := c.Output()
 	return strings.TrimSpace(string(out))
 }
