@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -492,7 +493,7 @@ func sameTemplate(a, b v1.PodTemplateSpec) bool {
 	}
 	for i := range a.Spec.Containers {
 		x, y := a.Spec.Containers[i], b.Spec.Containers[i]
-		if x.Image != y.Image || fmt.Sprint(x.Command) != fmt.Sprint(y.Command) || len(x.Env) != len(y.Env) || !sameResources(x.Resources, y.Resources) {
+		if x.Image != y.Image || fmt.Sprint(x.Command) != fmt.Sprint(y.Command) || !equality.Semantic.DeepEqual(x.Env, y.Env) || !sameResources(x.Resources, y.Resources) {
 			return false
 		}
 	}
