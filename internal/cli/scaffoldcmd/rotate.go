@@ -166,8 +166,8 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 	if err != nil {
 		return err
 	}
-	acts := o.verify == 0 && !o.plan.DryRun
-	if !acts || o.plan.Output != "json" { // which is one document
+	acts, document := o.verify == 0 && !o.plan.DryRun, o.plan.Output == "json"
+	if !acts || !document { // which is one
 		if err := o.printCredentials(ro); err != nil {
 			return err
 		}
@@ -179,11 +179,13 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 		return exitcode.Code(exitcode.Findings)
 	}
 	title := rotation.Stages.Stages[stage-1].Title
-	if o.verify > 0 {
+	switch {
+	case !acts && document:
+		return nil
+	case o.verify > 0:
 		o.Infof("stage %d may begin: %s", stage, title)
 		return nil
-	}
-	if o.plan.DryRun {
+	case !acts:
 		o.Infof("would %s", title)
 		return nil
 	}
@@ -202,7 +204,7 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 	if after != nil {
 		err = errors.Join(err, o.printCredentials(after))
 	}
-	if err == nil {
+	if err == nil && !document {
 		o.Infof("\nNext:\n- %s", rotation.Stages.Stages[stage-1].Then)
 	}
 	return err
