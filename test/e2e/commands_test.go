@@ -43,8 +43,10 @@ func (b *bench) has(r result, code int, texts ...string) {
 
 func (b *bench) noPassword(r result) {
 	b.Helper()
-	if strings.Contains(r.stdout+r.stderr, password) {
-		b.Errorf("the password was printed:\n%s", r)
+	for _, secret := range []string{password, nextPassword} {
+		if strings.Contains(r.stdout+r.stderr, secret) {
+			b.Errorf("the password was printed:\n%s", r)
+		}
 	}
 }
 
