@@ -79,6 +79,36 @@ func TestSentinelPassword(t *testing.T) {
 		}
 		c.kill()
 	}
+
+	// While a password is rotated, another one that starts again accepts both, as this one does, and in the end the new one.
+	b.password = benchPassword
+	b.start(pod, "sentinel.sh")
+	b.accepts(pod, true, benchPassword)
+	b.cli(pod, "-p", "26379", "acl", "setuser", "default", ">another")
+	const beside = "shop-redis-sentinel-1"
+	b.prepare(beside)
+	for _, both := range []bool{true, false} {
+		b.password = "another"
+		c := b.start(beside, "sentinel.sh")
+		b.accepts(beside, true, "another")
+		b.accepts(beside, both, benchPassword)
+		b.accepts(beside, false, "third")
+		c.kill()
+		b.password = "another"
+		b.cli(pod, "-p", "26379", "acl", "setuser", "default", "resetpass", ">another")
+	}
+}
+
+// accepts waits until a sentinel accepts a password or refuses it.
+func (b *bench) accepts(sentinel string, accepts bool, password string) {
+	b.Helper()
+	b.password = password
+	b.until(fmt.Sprintf("%s accepts %q: %t", sentinel, password, accepts), func() bool {
+		c := exec.CommandContext(b.Context(), filepath.Join(b.dir, sentinel, "bin", "redis-cli"), "-p", "26379", "ping")
+		c.Env = []string{"PATH=" + os.Getenv("PATH"), "REDISCLI_AUTH=" + password}
+		out, _ := c.CombinedOutput()
+		return strings.TrimSpace(string(out)) == "PONG" == accepts && (accepts || strings.Contains(string(out), "WRONGPASS"))
+	})
 }
 
 const benchPassword = `a "quoted\ password`
@@ -357,7 +387,9 @@ func (b *bench) run() {
 		})
 	}
 
-	// A master that is stopped hands over first, then stops.
+	// A master that is stopped hands over first, then stops. It starts again with the new password of a rotation, and answers the others, whose
+	// scripts have the old one.
+	b.rotate(redises)
 	b.until("the sentinels know each other", func() bool {
 		return strings.HasPrefix(b.cli("shop-redis-sentinel-0", "-p", "26379", "sentinel", "ckquorum", "shop-redis"), "OK 3 usable")
 	})
@@ -376,12 +408,43 @@ func (b *bench) run() {
 	case <-time.After(10 * time.Second):
 		b.Error("Redis runs on after the stop")
 	}
+	b.password = rotatedPassword
 	b.start(second, "redis.sh", b.args...)
+	b.password = benchPassword
 	third := b.master(second)
+	for _, password := range []string{benchPassword, rotatedPassword} {
+		b.password = password
+		if got := b.cli(second, "role"); !strings.HasPrefix(got, "slave") {
+			b.Errorf("with the password %q, %s answers %q", password, second, got)
+		}
+	}
+	b.password = benchPassword
 	if got := b.cli(third, "get", "key"); got != "value" {
 		b.Errorf("after the stop %q", got)
 	}
 	b.labeled(third, "master")
+}
+
+const rotatedPassword = "n3xt"
+
+// rotate makes servers and sentinels accept both passwords, and use the new one, as stage 2 of a rotation.
+func (b *bench) rotate(redises []string) {
+	b.Helper()
+	do := func(pod string, args ...string) {
+		if got := b.cli(pod, args...); got != "OK" {
+			b.Fatalf("%s: %q", pod, got)
+		}
+	}
+	for _, pod := range redises {
+		do(pod, "acl", "setuser", "default", ">"+rotatedPassword)
+		do(pod, "config", "set", "masterauth", rotatedPassword)
+	}
+	for i := range 3 {
+		pod := fmt.Sprintf("shop-redis-sentinel-%d", i)
+		do(pod, "-p", "26379", "acl", "setuser", "default", ">"+rotatedPassword)
+		do(pod, "-p", "26379", "sentinel", "set", "shop-redis", "auth-pass", rotatedPassword)
+		do(pod, "-p", "26379", "sentinel", "config", "set", "sentinel-pass", rotatedPassword)
+	}
 }
 
 // refusesPlain: no port answers without TLS.
