@@ -46,7 +46,7 @@ func TestRotate(t *testing.T) {
 	r := &rotation{changed: &changed{bench: b, dir: dir, name: "shop"}, log: b.TempDir()}
 	r.employ()
 	b.deploy(dir)
-	r.logIn()
+	r.logins = b.logIn(harness.Labels("shop", "redis"))
 	b.beDeveloper()
 	r.steady()
 	r.goesOn("before the rotation")
@@ -62,14 +62,79 @@ func TestRotate(t *testing.T) {
 	r.remove()
 
 	r.logins.stop()
-	for _, p := range b.pods("shop") {
+	b.moved(b.pods("shop"))
+	b.until("doctor finds nothing", func() error { return b.failed(b.tool(dir, "doctor", "shop")) })
+}
+
+// moved wants servers to accept the new password alone.
+func (b *bench) moved(pods []v1.Pod) {
+	b.Helper()
+	if len(pods) != 3 {
+		b.Errorf("%d pods", len(pods))
+	}
+	for _, p := range pods {
 		for _, tt := range []struct{ password, want string }{{password, "-WRONGPASS"}, {nextPassword, "+OK"}} {
 			if answer, err := login(b.ctx, p.Status.PodIP, tt.password); err != nil || !strings.HasPrefix(answer, tt.want) {
-				t.Errorf("%s answers %q, %v; want %s", p.Name, answer, err, tt.want)
+				b.Errorf("%s answers %q, %v; want %s", p.Name, answer, err, tt.want)
 			}
 		}
 	}
-	b.until("doctor finds nothing", func() error { return b.failed(b.tool(dir, "doctor", "shop")) })
+}
+
+// TestRotateStatefulSet is a rotation without an operator: Kubernetes restarts servers and sentinels at the same time in stage 4, and those
+// that wait for their turn have the old password, those that have restarted the new one.
+func TestRotateStatefulSet(t *testing.T) {
+	b := newBench(t)
+	b.secret("shop-secret", "password", password)
+	dir := b.withoutOperator("--profile", "queue", "--auth", "existing:shop-secret")
+	rotate := func(args ...string) result {
+		t.Helper()
+		r := b.tool(dir, append([]string{"rotate", "shop", "redis"}, args...)...)
+		b.noPassword(r)
+		return r
+	}
+	master := b.settled(password, "shop-redis", "a", "b", "c")
+	const servers = "redis-gitops.io/redis=shop-redis"
+	logins := b.logIn(servers)
+	b.until("the sentinels know each other", func() error { return b.failed(b.tool(dir, "sentinel-url", "shop-redis", "--live")) })
+	w := b.write(password)
+	b.kept(w, master, password, 0)
+	w.stop()
+
+	b.has(rotate("--stage", "1"), 0, `create the Secret "shop-secret-2"`)
+	b.secret("shop-secret-2", "password", nextPassword)
+	b.has(rotate("--stage", "2", "--yes"), 0, "pod shop-redis-a-0 accepts the new password too", "sentinel shop-redis-sentinel-2 accepts the new password too", "sentinel shop-redis-sentinel-0 uses the new password")
+	logins.use(password, nextPassword)
+	w = b.write(nextPassword)
+	n := b.kept(w, master, nextPassword, 0)
+	b.has(rotate("--stage", "3"), 0)
+	logins.use(nextPassword)
+	b.has(rotate("--verify-stage", "4"), 0)
+	b.has(rotate("--stage", "4"), 0)
+	began := time.Now()
+	b.render(dir)
+	master = b.settled(nextPassword, "shop-redis", "a", "b", "c")
+	t.Logf("a rolling restart of three takes %s", time.Since(began).Round(time.Second))
+	b.until("stage 5 may begin", func() error { return b.failed(rotate("--verify-stage", "5")) })
+	t.Logf("all sentinels have restarted after %s", time.Since(began).Round(time.Second))
+	t.Log(rotate("--verify-stage", "5").stdout)
+	n = b.kept(w, master, nextPassword, n)
+
+	b.has(rotate("--stage", "5", "--yes"), 0, "pod shop-redis-b-0 refuses the old password", "sentinel shop-redis-sentinel-1 refuses the old password")
+	b.has(rotate("--verify-stage", "6"), 0, "stage 6 may begin")
+	b.has(rotate("--stage", "6"), 0, "the rotation is complete")
+	b.render(dir)
+	b.must(cluster.Client.CoreV1().Secrets(b.namespace).Delete(b.ctx, "shop-secret", metav1.DeleteOptions{}))
+	b.kept(w, master, nextPassword, n)
+	w.stop()
+	logins.stop()
+	if count, refused := logins.read(); refused != "" || count < 100 {
+		t.Errorf("%d logins, refused: %s", count, refused)
+	}
+	list, err := cluster.Pods(b.ctx, b.namespace, servers)
+	b.must(err)
+	b.moved(list)
+	b.until("doctor finds nothing wrong", func() error { return b.failed(b.tool(dir, "doctor", "shop-redis", "-n", b.namespace)) })
 }
 
 // add is stage 1: the new Secret, which a person creates.
@@ -526,24 +591,24 @@ func (l *logins) try(ctx context.Context, p v1.Pod) {
 	}
 }
 
-// logIn begins to log in with the old password.
-func (r *rotation) logIn() {
-	r.Helper()
-	ctx, cancel := context.WithCancel(r.ctx)
+// logIn begins to log in with the old password, to the pods with these labels.
+func (b *bench) logIn(selector string) *logins {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.ctx)
 	done := make(chan struct{})
-	r.logins = &logins{passwords: []string{password}, stop: sync.OnceFunc(func() { cancel(); <-done })}
-	r.Cleanup(r.logins.stop)
+	l := &logins{passwords: []string{password}, stop: sync.OnceFunc(func() { cancel(); <-done })}
+	b.Cleanup(l.stop)
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			list, err := cluster.Pods(ctx, r.namespace, harness.Labels("shop", "redis"))
+			list, err := cluster.Pods(ctx, b.namespace, selector)
 			if err != nil && ctx.Err() == nil {
-				r.Error(err)
+				b.Error(err)
 				return
 			}
 			for _, p := range list {
 				if p.Status.Phase == v1.PodRunning && p.Status.PodIP != "" {
-					r.logins.try(ctx, p)
+					l.try(ctx, p)
 				}
 			}
 			select {
@@ -552,6 +617,7 @@ func (r *rotation) logIn() {
 			}
 		}
 	}()
+	return l
 }
 
 // login returns the answer of a server to AUTH, on a connection of its own.
