@@ -394,6 +394,12 @@ func (b *bench) run() {
 		return strings.HasPrefix(b.cli("shop-redis-sentinel-0", "-p", "26379", "sentinel", "ckquorum", "shop-redis"), "OK 3 usable")
 	})
 	stop := b.start(second, "stop.sh", "60")
+	// Meanwhile the first sentinel restarts, as when all images change.
+	b.until("it waits for its turn", func() bool {
+		return strings.Contains(b.cli("shop-redis-sentinel-0", "-p", "26379", "client", "list"), "name=stop:")
+	})
+	b.pods["shop-redis-sentinel-0/sentinel.sh"].kill()
+	b.start("shop-redis-sentinel-0", "sentinel.sh")
 	b.until("the stop ends", func() bool {
 		select {
 		case <-stop.done:
