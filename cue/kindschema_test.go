@@ -14,6 +14,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -135,12 +136,17 @@ func TestSchemaFiles(t *testing.T) {
 		if packages[dir] == nil {
 			packages[dir] = build.NewContext().NewInstance(dir, nil)
 		}
-		if err := packages[dir].AddFile(name, files[name]); err != nil {
+		file, err := parser.ParseFile(name, files[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := packages[dir].AddSyntax(file); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
 	for dir, instance := range packages {
-		v := cuecontext.New().BuildInstance(instance)
+		ctx := cuecontext.New()
+		v := ctx.BuildInstance(instance)
 		if err := v.Err(); err != nil {
 			t.Errorf("%s: %v", dir, err)
 			continue
@@ -150,7 +156,7 @@ func TestSchemaFiles(t *testing.T) {
 		}
 		schema := v.LookupPath(cue.MakePath(cue.Def("#Resources"), cue.Str("1.3.0"), cue.Str("databases.spotahome.com/v1"), cue.Str("RedisFailover")))
 		for text, fits := range map[string]bool{"spec: redis: replicas: 3": true, "spec: redis: replica: 3": false} {
-			doc := v.Context().CompileString("apiVersion: \"databases.spotahome.com/v1\"\nkind: \"RedisFailover\"\n" + text)
+			doc := ctx.CompileString("apiVersion: \"databases.spotahome.com/v1\"\nkind: \"RedisFailover\"\n" + text)
 			if err := schema.Unify(doc).Validate(); (err == nil) != fits {
 				t.Errorf("%s: %v", text, err)
 			}

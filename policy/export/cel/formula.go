@@ -37,8 +37,6 @@ var (
 
 func (f *formula) is(other *formula) bool { return f == other || f.key() == other.key() }
 
-func (f *formula) constant() bool { return (f.op == opAnd || f.op == opOr) && len(f.parts) == 0 }
-
 func truth(b bool) *formula {
 	if b {
 		return yes
