@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cuelang.org/go/cue/cuecontext"
+	"go.yaml.in/yaml/v3"
 )
 
 const crd = `kind: CustomResourceDefinition
@@ -114,6 +115,12 @@ func TestSchemaIsCurrent(t *testing.T) {
 				version, file, _ := strings.Cut(arg, "=")
 				tt.args[i] = version + "=" + filepath.Join(crds, file+".yaml")
 			}
+			if operator == "kubedb" {
+				for _, arg := range tt.args {
+					version, file, _ := strings.Cut(arg, "=")
+					tt.args = append(tt.args, version+"="+gitopsOf(t, file))
+				}
+			}
 			if err := run(out, tt.optional, tt.args); err != nil {
 				t.Fatal(err)
 			}
@@ -130,6 +137,37 @@ func TestSchemaIsCurrent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// gitopsOf writes the definition of gitops.kubedb.com, whose spec is that of kubedb.com/v1 (kubedb/apimachinery 104ef573
+// crds/gitops.kubedb.com_redises.yaml).
+func gitopsOf(t *testing.T, file string) string {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd map[string]any
+	if err := yaml.Unmarshal(src, &crd); err != nil {
+		t.Fatal(err)
+	}
+	spec := crd["spec"].(map[string]any)
+	spec["group"] = "gitops.kubedb.com"
+	for _, v := range spec["versions"].([]any) {
+		if v := v.(map[string]any); v["name"] == "v1" {
+			v["name"] = "v1alpha1"
+			spec["versions"] = []any{v}
+			break
+		}
+	}
+	if src, err = yaml.Marshal(crd); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), filepath.Base(file))
+	if err := os.WriteFile(name, src, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // TestUnion: two definitions of one kind accept what either does.
