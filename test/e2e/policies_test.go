@@ -106,6 +106,19 @@ func TestAdmissionPolicies(t *testing.T) {
 	b := newBenchAlone(t)
 	dir := filepath.Join(b.TempDir(), "vap")
 	b.ok(b.tool(b.TempDir(), "policy", "export", "--strict", "--format", "vap", dir))
+	var violator *unstructured.Unstructured // of auth/missing
+	var create func(*unstructured.Unstructured) ([]string, error)
+	b.Cleanup(func() { // after those below; other tests create what the policies deny
+		b.until("no policy is in force", func() error {
+			if violator == nil {
+				return nil
+			}
+			if rules, err := create(violator); err != nil || len(rules) > 0 {
+				return fmt.Errorf("%v %v", rules, err)
+			}
+			return nil
+		})
+	})
 	policies, err := filepath.Glob(dir + "/policies/*.yaml")
 	b.must(err)
 	var exported []string
@@ -135,7 +148,7 @@ func TestAdmissionPolicies(t *testing.T) {
 	config.WarningHandler = said
 	client, err := dynamic.NewForConfig(config)
 	b.must(err)
-	create := func(object *unstructured.Unstructured) ([]string, error) {
+	create = func(object *unstructured.Unstructured) ([]string, error) {
 		kind := object.GroupVersionKind()
 		at := slices.IndexFunc(append([]schema.GroupVersionResource{harness.RedisFailovers}, harness.Others...), func(r schema.GroupVersionResource) bool {
 			return r.GroupVersion() == kind.GroupVersion() && slices.Contains([]string{"", "s", "es"}, strings.TrimPrefix(r.Resource, strings.ToLower(kind.Kind)))
@@ -148,7 +161,6 @@ func TestAdmissionPolicies(t *testing.T) {
 		return said.rules(), err
 	}
 	compared, findings, rejected := 0, 0, 0
-	var violator *unstructured.Unstructured // of auth/missing
 	for _, manifest := range b.ruleExamples() {
 		var object unstructured.Unstructured
 		if err := yaml.Unmarshal([]byte(manifest), &object.Object); err != nil || object.GetKind() == "" || object.GetName() == "" {
@@ -177,7 +189,10 @@ func TestAdmissionPolicies(t *testing.T) {
 			rejected++ // by the definition of an operator, which the bench does not have
 			continue
 		}
-		want := slices.DeleteFunc(all, func(rule string) bool { return !covered(covers[rule], object.GroupVersionKind()) })
+		want := slices.DeleteFunc(all, func(rule string) bool {
+			// The real definition drops the fields of other operators before a policy sees them.
+			return !covered(covers[rule], object.GroupVersionKind()) || rule == "op-dialect-mismatch" && os.Getenv("E2E_CRD") != ""
+		})
 		if !slices.Equal(got, want) {
 			b.Errorf("got %v, want %v of\n%s", got, want, manifest)
 		}
