@@ -63,8 +63,15 @@ func (s *Session) lint(ctx context.Context, r lintRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.last = lintreport.Of(res, s.repo, s.options.Version, res.Secrets)
+	s.last = s.reportOf(ctx, res)
 	return s.linted(s.last, res)
+}
+
+// reportOf makes the report that is exported later, after the request of ctx.
+func (s *Session) reportOf(ctx context.Context, res *lint.Result) *report.Run {
+	run := lintreport.Of(res, s.repo, s.options.Version, res.Secrets)
+	run.Patch = lintreport.Patches(context.WithoutCancel(ctx), res)
+	return run
 }
 
 // partial lets a run tell what it has found so far together with how far it is.
@@ -166,7 +173,7 @@ func (s *Session) fix(ctx context.Context, r fixRequest) (any, error) {
 	for _, left := range done.Refused {
 		out.Left = append(out.Left, notFixed{left.Finding.Rule, left.Finding.File, left.Finding.Line, s.known().Foreign(left.Reason)})
 	}
-	run := lintreport.Of(done.Result, s.repo, s.options.Version, done.Result.Secrets)
+	run := s.reportOf(ctx, done.Result)
 	after, err := s.linted(run, done.Result)
 	if err != nil {
 		return nil, err

@@ -209,13 +209,14 @@ func TestMemoryAsOnDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := written(lintreport.Of(res, r, s.options.Version, res.Secrets), "json")
-		if err != nil {
-			t.Fatal(err)
-		}
+		run := lintreport.Of(res, r, s.options.Version, res.Secrets)
+		run.Patch = lintreport.Patches(t.Context(), res)
 		must[opened](t, s, "open", openRequest{Files: folder(t, dir)})
-		if got := must[linted](t, s, "lint", lintRequest{}).Report; got != want {
-			t.Errorf("%s\n%s", dir, difference([]byte(got), []byte(want)))
+		shown := must[linted](t, s, "lint", lintRequest{}).Report
+		for format, got := range map[string]string{"json": shown, "markdown": must[string](t, s, "report", reportRequest{"markdown"})} {
+			if want, err := written(run, format); err != nil || got != want {
+				t.Errorf("%s: %v\n%s", dir, err, difference([]byte(got), []byte(want)))
+			}
 		}
 	}
 }
