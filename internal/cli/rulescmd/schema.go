@@ -56,7 +56,9 @@ func NewSchema(e *env.Env) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0]) },
 	}
 	sub.Flags().StringArrayVar(&o.operators, "operator", nil, "only export the schemas of this operator, as NAME or NAME@VERSION; may be repeated")
-	flags.Complete(sub, "operator", operatorNames())
+	flags.Register(sub, "operator", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return operatorNames(), cobra.ShellCompDirectiveNoFileComp // which takes time, so not at every start
+	})
 	c.AddCommand(sub)
 	return c
 }
