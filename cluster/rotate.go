@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/instance"
@@ -38,7 +37,20 @@ type Credentials struct {
 	Open     bool   // it accepts commands without one
 	Other    bool   // it accepts a third one
 	Follows  bool   // a server: it would authenticate to its master with the new password
+
+	server bool // else a sentinel
 }
+
+// String names it: "pod rfr-shop-0".
+func (c *Credentials) String() string {
+	if c.server {
+		return "pod " + c.Pod.Name
+	}
+	return "sentinel " + c.Pod.Name
+}
+
+// several reports whether it can have more than one password at a time (ACL, since Redis 6.0).
+func (c *Credentials) several() bool { return instance.AtLeast(c.Version, "6") }
 
 // Accepts describes them: "both passwords".
 func (c *Credentials) Accepts() string {
@@ -107,7 +119,7 @@ func (c *Cluster) either(ctx context.Context, ro *Rotation, pod *Pod) (conn *red
 }
 
 func (c *Cluster) credentials(ctx context.Context, ro *Rotation, pod *Pod, server bool) *Credentials {
-	cr := &Credentials{Pod: pod}
+	cr := &Credentials{Pod: pod, server: server}
 	cr.Err = c.plainEnd(func() error {
 		ctx, cancel := c.bounded(ctx)
 		defer cancel()
@@ -121,7 +133,7 @@ func (c *Cluster) credentials(ctx context.Context, ro *Rotation, pod *Pod, serve
 			return err
 		}
 		cr.Version, cr.Open = info["redis_version"], open
-		if cr.Open || major(cr.Version) < 6 {
+		if cr.Open || !cr.several() {
 			return nil
 		}
 		user, err := conn.List(ctx, "ACL", "GETUSER", "default")
@@ -166,12 +178,6 @@ func (cr *Credentials) passwords(user []any, ro *Rotation) {
 func hashOf(l Login) string {
 	sum := sha256.Sum256([]byte(l.Password))
 	return hex.EncodeToString(sum[:])
-}
-
-func major(version string) int {
-	n, _, _ := strings.Cut(version, ".")
-	major, _ := strconv.Atoi(n)
-	return major
 }
 
 // usersOf finds the pods of the namespace that have the old Secret, by their specification.
@@ -260,19 +266,15 @@ func (ro *Rotation) Obstacles(stage int) (errs []error) {
 	if len(ro.Servers) == 0 {
 		add("%s has no pods", ro.Redis)
 	}
-	for i, cr := range slices.Concat(ro.Servers, ro.guarded()) {
-		kind := "pod"
-		if i >= len(ro.Servers) {
-			kind = "sentinel"
-		}
-		for _, err := range cr.obstacles(stage, kind == "pod") {
-			add("%s %s %w", kind, cr.Pod.Name, err)
+	for _, cr := range slices.Concat(ro.Servers, ro.guarded()) {
+		for _, err := range cr.obstacles(stage) {
+			add("%s %w", cr, err)
 		}
 	}
 	if ro.guarded() == nil {
 		for _, cr := range ro.Sentinels {
 			if cr.Err != nil {
-				add("sentinel %s does not answer: %w", cr.Pod.Name, cr.Err)
+				add("%s does not answer: %w", cr, cr.Err)
 			}
 		}
 	}
@@ -304,14 +306,14 @@ func podList(names []string) string {
 }
 
 // obstacles describes what speaks against a stage at one of them.
-func (c *Credentials) obstacles(stage int, server bool) (errs []error) {
+func (c *Credentials) obstacles(stage int) (errs []error) {
 	add := func(text string) { errs = append(errs, errors.New(text)) }
 	switch {
 	case c.Err != nil:
 		return []error{fmt.Errorf("does not answer: %w", c.Err)}
 	case c.Open:
 		add("requires no password")
-	case major(c.Version) < 6:
+	case !c.several():
 		add("runs Redis " + c.Version + ", which has one password at a time; upgrade to 6 or later first, or rotate in a maintenance window")
 	case stage == rotateAccept && !c.Old && !c.New:
 		add("accepts neither password")
@@ -323,7 +325,7 @@ func (c *Credentials) obstacles(stage int, server bool) (errs []error) {
 		add("still accepts the old password; run stage 5 again")
 	case stage == rotateRemove && c.Other:
 		add("accepts a third password; run stage 5 again")
-	case server && stage > rotateAccept && !c.Follows:
+	case c.server && stage > rotateAccept && !c.Follows:
 		add("would authenticate to its master with another password than the new one; run stage 2 again")
 	}
 	return errs
@@ -358,19 +360,19 @@ func (c *Cluster) AcceptBoth(ctx context.Context, ro *Rotation, o RotateOptions)
 		return nil, err
 	}
 	hash := "#" + hashOf(ro.new)
-	accept := func(all []*Credentials, kind string) error {
+	accept := func(all []*Credentials) error {
 		for _, cr := range all {
 			if cr.New {
 				continue
 			}
 			if err := c.rotateOne(ctx, ro, cr.Pod, []string{"ACL", "SETUSER", "default", hash}); err != nil {
-				return fmt.Errorf("%s %s does not accept the new password: %w", kind, cr.Pod.Name, err)
+				return fmt.Errorf("%s does not accept the new password: %w", cr, err)
 			}
-			o.step("%s %s accepts the new password too", kind, cr.Pod.Name)
+			o.step("%s accepts the new password too", cr)
 		}
 		return nil
 	}
-	if err := errors.Join(accept(ro.Servers, "pod"), accept(ro.guarded(), "sentinel")); err != nil {
+	if err := errors.Join(accept(ro.Servers), accept(ro.guarded())); err != nil {
 		return nil, err // nobody uses the new password yet
 	}
 	for _, cr := range ro.Servers {
@@ -378,9 +380,9 @@ func (c *Cluster) AcceptBoth(ctx context.Context, ro *Rotation, o RotateOptions)
 			continue
 		}
 		if err := c.rotateOne(ctx, ro, cr.Pod, []string{"CONFIG", "SET", "masterauth", ro.new.Password}); err != nil {
-			return nil, fmt.Errorf("pod %s keeps authenticating to its master with the old password: %w", cr.Pod.Name, err)
+			return nil, fmt.Errorf("%s keeps authenticating to its master with the old password: %w", cr, err)
 		}
-		o.step("pod %s authenticates to its master with the new password", cr.Pod.Name)
+		o.step("%s authenticates to its master with the new password", cr)
 	}
 	// What they have cannot be read, and the operator may have set the old one since.
 	for _, cr := range ro.Sentinels {
@@ -389,9 +391,9 @@ func (c *Cluster) AcceptBoth(ctx context.Context, ro *Rotation, o RotateOptions)
 			commands = append(commands, []string{"SENTINEL", "CONFIG", "SET", "sentinel-pass", ro.new.Password})
 		}
 		if err := c.rotateOne(ctx, ro, cr.Pod, commands...); err != nil {
-			return nil, fmt.Errorf("sentinel %s keeps the old password: %w", cr.Pod.Name, err)
+			return nil, fmt.Errorf("%s keeps the old password: %w", cr, err)
 		}
-		o.step("sentinel %s uses the new password", cr.Pod.Name)
+		o.step("%s uses the new password", cr)
 	}
 	return c.rotatedTo(ctx, ro, rotateClients)
 }
@@ -402,20 +404,16 @@ func (c *Cluster) RefuseOld(ctx context.Context, ro *Rotation, o RotateOptions) 
 		return nil, err
 	}
 	hash := "#" + hashOf(ro.new)
-	for i, cr := range slices.Concat(ro.Servers, ro.guarded()) {
-		kind := "pod"
-		if i >= len(ro.Servers) {
-			kind = "sentinel"
-		}
+	for _, cr := range slices.Concat(ro.Servers, ro.guarded()) {
 		if cr.Old || cr.Other {
 			if err := c.rotateOne(ctx, ro, cr.Pod, []string{"ACL", "SETUSER", "default", "resetpass", hash}); err != nil {
-				return nil, fmt.Errorf("%s %s still accepts the old password: %w", kind, cr.Pod.Name, err)
+				return nil, fmt.Errorf("%s still accepts the old password: %w", cr, err)
 			}
 		}
 		if err := c.refusesOld(ctx, ro, cr.Pod); err != nil {
-			return nil, fmt.Errorf("%s %s %w", kind, cr.Pod.Name, err)
+			return nil, fmt.Errorf("%s %w", cr, err)
 		}
-		o.step("%s %s refuses the old password", kind, cr.Pod.Name)
+		o.step("%s refuses the old password", cr)
 	}
 	return c.rotatedTo(ctx, ro, rotateRemove)
 }
