@@ -148,10 +148,7 @@ func (o *failoverOptions) confirm(ctx context.Context, plan *cluster.Failover) e
 		o.Infof("will %s", plan.Plan())
 		return nil
 	}
-	if !o.Terminal {
-		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", plan.Plan())
-	}
-	return o.Confirm(ctx, fmt.Sprintf("This will %s. Continue?", plan.Plan()))
+	return o.Approve(ctx, plan.Plan())
 }
 
 func (o *failoverOptions) printFailover(f *cluster.Failover) {

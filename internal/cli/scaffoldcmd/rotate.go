@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -189,8 +190,10 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 		o.Infof("would %s", title)
 		return nil
 	}
-	if err := o.confirm(ctx, title); err != nil {
-		return err
+	if !o.plan.Yes {
+		if err := o.Approve(ctx, title); err != nil {
+			return err
+		}
 	}
 	act := c.AcceptBoth
 	if stage == scaffold.RotateRefuse {
@@ -210,16 +213,6 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 	return err
 }
 
-func (o *rotateOptions) confirm(ctx context.Context, title string) error {
-	switch {
-	case o.plan.Yes:
-		return nil
-	case !o.Terminal:
-		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", title)
-	}
-	return o.Confirm(ctx, fmt.Sprintf("This will %s. Continue?", title))
-}
-
 // printCredentials shows what servers and sentinels accept.
 func (o *rotateOptions) printCredentials(ro *cluster.Rotation) error {
 	if o.plan.Output == "json" {
@@ -230,10 +223,7 @@ func (o *rotateOptions) printCredentials(ro *cluster.Rotation) error {
 	}
 	w := o.Table(0)
 	w.Row("%s", ui.Trusted("POD\tREDIS\tACCEPTS"))
-	for _, cr := range ro.Servers {
-		w.Row("%s\t%s\t%s", cr.Pod.Name, cr.Version, cr.Accepts())
-	}
-	for _, cr := range ro.Sentinels {
+	for _, cr := range slices.Concat(ro.Servers, ro.Sentinels) {
 		w.Row("%s\t%s\t%s", cr.Pod.Name, cr.Version, cr.Accepts())
 	}
 	if err := w.Flush(); err != nil {
@@ -258,11 +248,12 @@ func credentialsJSON(ro *cluster.Rotation) any {
 		Sentinels []accepts `json:"sentinels"`
 		Users     []string  `json:"users"`
 	}{[]accepts{}, []accepts{}, append([]string{}, ro.Users...)}
-	for _, cr := range ro.Servers {
-		out.Servers = append(out.Servers, accepts{cr.Pod.Name, cr.Version, cr.Old, cr.New})
+	add := func(list *[]accepts, all []*cluster.Credentials) {
+		for _, cr := range all {
+			*list = append(*list, accepts{cr.Pod.Name, cr.Version, cr.Old, cr.New})
+		}
 	}
-	for _, cr := range ro.Sentinels {
-		out.Sentinels = append(out.Sentinels, accepts{cr.Pod.Name, cr.Version, cr.Old, cr.New})
-	}
+	add(&out.Servers, ro.Servers)
+	add(&out.Sentinels, ro.Sentinels)
 	return out
 }

@@ -57,6 +57,14 @@ func (u *UI) Confirm(ctx context.Context, question string) error {
 	return nil
 }
 
+// Approve asks whether to do what a verb says: "restart the pods". Without a terminal to ask at it names --yes.
+func (u *UI) Approve(ctx context.Context, what string) error {
+	if !u.Terminal {
+		return fmt.Errorf("would %s; add --yes to confirm (no terminal to prompt)", what)
+	}
+	return u.Confirm(ctx, fmt.Sprintf("This will %s. Continue?", what))
+}
+
 // Choose lets a person pick one of several by its number or name.
 func (u *UI) Choose(ctx context.Context, question string, options []string) (string, error) {
 	for i, o := range options {
