@@ -59,7 +59,7 @@ func (s *resource) accepted(values []cue.Value) ([]cue.Accepted, error) {
 	made, err := makesSecret(s.repo, s.secret, s.chart)
 	if err == nil && s.app.Kind != repo.Chart {
 		var last *record
-		if last, err = readRecord(s.repo, s.app.Name, s.name); last != nil {
+		if last, err = s.former(); last != nil {
 			made = !slices.ContainsFunc(last.Accepts, func(a recordAccepts) bool { return a.Rule == existing[0].Rules[0] })
 		}
 	}

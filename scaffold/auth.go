@@ -130,7 +130,7 @@ var numbered = regexp.MustCompile(`^(.+)-([1-9][0-9]{0,3})$`)
 
 // currentSecret is that of the last rotation of firstSecret.
 func (s *resource) currentSecret() string {
-	if last, err := readRecord(s.repo, s.app.Name, s.name); err == nil && last != nil {
+	if last, err := s.former(); err == nil && last != nil {
 		if m := numbered.FindStringSubmatch(last.Values["auth"]); m != nil && m[1] == s.firstSecret() {
 			return m[0]
 		}
@@ -140,7 +140,7 @@ func (s *resource) currentSecret() string {
 
 // authFile is where the manifest of the Secret is: a rotation gives it another file.
 func (s *resource) authFile() string {
-	last, err := readRecord(s.repo, s.app.Name, s.name)
+	last, err := s.former()
 	switch {
 	case s.authPath != "":
 		return s.authPath

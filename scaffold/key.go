@@ -23,7 +23,7 @@ func (s *resource) chooseKey(ctx context.Context) error {
 	if s.app.Kind != repo.Chart {
 		return nil
 	}
-	last, err := readRecord(s.repo, s.app.Name, s.name)
+	last, err := s.former()
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/afero"
 	"go.yaml.in/yaml/v3"
@@ -92,6 +93,14 @@ func (rec *record) chart() string { return cmp.Or(rec.Placeholders["application"
 
 // operatorName returns the operator that the resource is for.
 func (rec *record) operatorName() string { return cmp.Or(rec.Operator, cue.DefaultOperator()) }
+
+// former returns the record of the resource as it was generated last, nil if it was not. It is read once.
+func (s *resource) former() (*record, error) {
+	if s.readFormer == nil {
+		s.readFormer = sync.OnceValues(func() (*record, error) { return readRecord(s.repo, s.app.Name, s.name) })
+	}
+	return s.readFormer()
+}
 
 func recordPath(application, name string) string {
 	return path.Join(recordFolder, application, name+".yaml")

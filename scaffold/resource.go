@@ -117,6 +117,8 @@ type resource struct {
 
 	installed         []instance.Installation // operators that the repository installs
 	operatorNamespace string                  // "" is unknown
+
+	readFormer func() (*record, error) // of former
 }
 
 func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req ResourceRequest) (*resource, error) {

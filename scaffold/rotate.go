@@ -49,7 +49,7 @@ func Rotate(ctx context.Context, r *repo.Repo, config *cue.Config, req RotateReq
 	if err != nil {
 		return nil, err
 	}
-	return s.stages(ctx)
+	return s.stages()
 }
 
 // PlanRotate plans a stage that changes files. One that was done changes nothing.
@@ -58,7 +58,7 @@ func PlanRotate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps
 	if err != nil {
 		return nil, err
 	}
-	stages, err := s.stages(ctx)
+	stages, err := s.stages()
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,8 @@ func (s *rotation) choose(auth Auth) error {
 	if s.to = s.req.Auth.Secret; s.to == "" {
 		base, n := s.from, 2
 		if m := numbered.FindStringSubmatch(s.from); m != nil && (m[1] == s.firstSecret() || s.rec.wrote(path.Join(s.dir, s.name+"-auth-"+m[2]+".yaml"))) {
-			base, n = m[1], count2(m[2])+1
+			last, _ := strconv.Atoi(m[2]) // at most four digits
+			base, n = m[1], last+1
 		}
 		s.to = fmt.Sprintf("%s-%d", base, n)
 		s.authPath = path.Join(s.dir, fmt.Sprintf("%s-auth-%d.yaml", s.name, n))
@@ -197,11 +198,6 @@ func (s *rotation) choose(auth Auth) error {
 		s.authPath = path.Join(s.dir, s.name+"-"+s.to+".yaml")
 	}
 	return s.findNamespace()
-}
-
-func count2(digits string) int {
-	n, _ := strconv.Atoi(digits)
-	return n
 }
 
 // asBefore takes the method of the old password for the new one, unless another is asked for.
@@ -276,7 +272,7 @@ func (s *rotation) password() (string, error) {
 }
 
 // stages describes the rotation, from the files.
-func (s *rotation) stages(context.Context) (*Rotation, error) {
+func (s *rotation) stages() (*Rotation, error) {
 	rotates := s.operator.Traits().Rotates
 	if rotates.Effect == "" {
 		reason := "what operator " + quoted(s.operator.Name) + " does when a Redis uses another Secret is not known"
@@ -327,7 +323,7 @@ func (s *rotation) stages(context.Context) (*Rotation, error) {
 
 // rotating refuses to generate a resource while its password is being rotated.
 func (s *resource) rotating() error {
-	last, err := readRecord(s.repo, s.app.Name, s.name)
+	last, err := s.former()
 	if err != nil || last == nil || last.Rotation == nil {
 		return nil // whoever needs the record says what is wrong with it
 	}
@@ -419,7 +415,7 @@ func (s *rotation) remove(ctx context.Context) error {
 	return err
 }
 
-// record returns the records of an application, as they will be.
+// recordsOf returns the records of an application, as they will be.
 func (s *rotation) recordsOf(application string) ([]*record, error) {
 	if all, ok := s.records[application]; ok {
 		return all, nil
@@ -443,15 +439,15 @@ func (s *rotation) writeRecords() error {
 			if err != nil {
 				return err
 			}
-			if out, err := rec.marshal(); err != nil || bytes.Equal(out, before) {
-				if err != nil {
-					return err
-				}
+			out, err := rec.marshal()
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(out, before) {
 				continue
 			}
 			rec.remember(s.plan, last)
-			out, err := rec.marshal()
-			if err != nil {
+			if out, err = rec.marshal(); err != nil {
 				return err
 			}
 			file := recordPath(application, rec.Name)
