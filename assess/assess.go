@@ -353,8 +353,7 @@ func (r *redis) drain() Answer {
 // budget reports whether a PodDisruptionBudget of the operator or of the repository holds the pods, and the field that decides it.
 func (r *redis) budget() (field string, has bool) {
 	if condition, has := r.Any(r.survival.Budget); has {
-		field, _, _ = strings.Cut(strings.TrimLeft(condition, "!"), "!=")
-		return strings.TrimSuffix(field, "="), true
+		return fieldOf(condition), true
 	}
 	labels := instance.Texts(cue.At(r.Object(), "spec", "template", "metadata", "labels"))
 	for _, other := range r.side.Resources {
@@ -371,6 +370,12 @@ func (r *redis) budget() (field string, has bool) {
 		}
 	}
 	return "", false
+}
+
+// fieldOf is the field that a condition of the facts is about: spec.a of spec.a, spec.a=b and spec.a!=b.
+func fieldOf(condition string) string {
+	field, _, _ := strings.Cut(strings.TrimLeft(condition, "!"), "=")
+	return strings.TrimSuffix(field, "!")
 }
 
 func namespaceOf(r diff.Resource) string {
@@ -399,9 +404,7 @@ func (r *redis) deletion() Answer {
 		return Answer{Verdict: No, Text: "there is no volume: all data is lost", Field: r.survival.Keep, Improve: "give it a volume: " + r.survival.Keep}
 	}
 	if condition, ok := r.Any(r.Facts.Retained); ok {
-		field, _, _ := strings.Cut(condition, "!=")
-		field, _, _ = strings.Cut(field, "=")
-		return Answer{Verdict: Partly, Text: "the volumes stay, and nothing uses them: restore by hand", Field: field, Improve: "annotate it with argocd.argoproj.io/sync-options: Prune=false,Delete=false"}
+		return Answer{Verdict: Partly, Text: "the volumes stay, and nothing uses them: restore by hand", Field: fieldOf(condition), Improve: "annotate it with argocd.argoproj.io/sync-options: Prune=false,Delete=false"}
 	}
 	field, _, _ := strings.Cut(r.survival.Retain, ":")
 	return Answer{Verdict: No, Text: "the volumes are deleted with it", Field: field, Improve: "set " + r.survival.Retain + ", before it is created"}

@@ -206,14 +206,13 @@ func (o *assessOptions) assessMarkdown(tables []*assess.Table) string {
 	for i, t := range tables {
 		var part strings.Builder
 		fmt.Fprintf(&part, "\n### %s\n\n| | | why, and what would improve it |\n|---|---|---|\n", text(t.String()))
+		questions := assess.Questions()
 		if !t.Assessed {
 			fmt.Fprintf(&part, "| | 🟡&nbsp;unknown | %s |\n", text(unassessed(t)))
+			questions = nil // one line is enough
 		}
-		for k, q := range assess.Questions() {
+		for k, q := range questions {
 			a := t.Answers[k]
-			if !t.Assessed {
-				break
-			}
 			fmt.Fprintf(&part, "| %s | %s | %s", q.Title, marks[a.Verdict], text(a.Text))
 			if a.Improve != "" {
 				part.WriteString("<br>→ " + text(a.Improve))
