@@ -156,7 +156,7 @@ func TestTreeBesideIndex(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(dir string)
-		listed bool // by git, as the index is of no use
+		listed bool // by ls-tree, since the index cannot serve
 	}{
 		{"as committed", func(string) {}, false},
 		{"changed, added, removed and renamed in the index", func(dir string) {

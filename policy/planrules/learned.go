@@ -18,7 +18,7 @@ type learned struct {
 	state  uint64   // which input this is
 	shared uint64   // the last input with an object in two places, of which it is not clear what is read
 	asked  []uint64 // by point, the input that the following is of
-	here   []any    // what is there, of a child
+	here   []any    // the value of a child
 	is     []int32  // the number of its value; 0 if that has none
 
 	// While a rule is watched.
