@@ -124,8 +124,11 @@ func annotate(manifest, kind string, accepts []recordAccepts) (string, error) {
 	ends := documentEnd.FindAllStringIndex(manifest, -1)
 	for _, end := range append(ends, []int{len(manifest), len(manifest)}) {
 		text := manifest[from:end[0]]
-		if m := kindLine.FindStringSubmatch(text); m != nil && len(acceptsOf(m[1], kind, accepts)) > 0 {
-			here := acceptsOf(m[1], kind, accepts)
+		var here []recordAccepts
+		if m := kindLine.FindStringSubmatch(text); m != nil {
+			here = acceptsOf(m[1], kind, accepts)
+		}
+		if len(here) > 0 {
 			var entries strings.Builder
 			for _, a := range here {
 				entries.WriteString(finding.SuppressionPrefix + strings.ReplaceAll(a.Rule, "/", ".") + ": " + valueText(a.Reason) + "\n")

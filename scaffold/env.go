@@ -133,8 +133,8 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 				}
 				changed = strings.Replace(changed, "redis://", "redis://:$("+password+")@", 1)
 			}
-			if r.tls {
-				changed = plainScheme.ReplaceAllString(changed, "rediss://")
+			if rest, plain := strings.CutPrefix(changed, "redis://"); plain && r.tls {
+				changed = "rediss://" + rest
 			}
 			if r.sentinelKey != "" && !listed && strings.HasPrefix(changed, "redis-sentinel://") && sentinelPassword == "" {
 				sentinelPassword = ask("REDIS_SENTINEL_PASSWORD", r.sentinelKey)
@@ -195,7 +195,6 @@ var (
 	environmentName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) // what every shell can read
 
 	reference     = regexp.MustCompile(`\$\([A-Za-z0-9_]+\)`)
-	plainScheme   = regexp.MustCompile(`^redis://`)
 	plainRedisURL = regexp.MustCompile(`^redis://[^@]*$`)
 )
 
