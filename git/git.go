@@ -178,20 +178,27 @@ func (l *limited) Write(p []byte) (int, error) {
 // Base returns the commit that a revision and the current branch have in common, or the revision's own where this clone does not
 // know one.
 func (r *Repo) Base(ctx context.Context, rev string) (string, error) {
-	commit, err := r.Commit(ctx, rev)
-	if err != nil {
+	if err := valid(rev); err != nil {
 		return "", err
 	}
-	if common, err := r.run(ctx, maxFile, "merge-base", commit, "HEAD"); err == nil {
-		commit = strings.TrimSpace(string(common))
+	if common, err := r.run(ctx, maxFile, "merge-base", rev, "HEAD"); err == nil {
+		return strings.TrimSpace(string(common)), nil
 	}
-	return commit, nil
+	return r.Commit(ctx, rev)
+}
+
+// valid refuses what git would take for an option.
+func valid(rev string) error {
+	if strings.HasPrefix(rev, "-") {
+		return fmt.Errorf("invalid revision %q; use a branch, tag or commit", rev)
+	}
+	return nil
 }
 
 // Commit returns the commit of a revision.
 func (r *Repo) Commit(ctx context.Context, rev string) (string, error) {
-	if strings.HasPrefix(rev, "-") {
-		return "", fmt.Errorf("invalid revision %q; use a branch, tag or commit", rev)
+	if err := valid(rev); err != nil {
+		return "", err
 	}
 	out, err := r.run(ctx, maxFile, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 // The parts of a directory entry (linux_dirent64, getdents64(2)), in bytes.
 const (
 	direntLength = 16
+	direntType   = 18
 	direntName   = 19
 )
 
@@ -38,10 +39,15 @@ func (w *walk) list(dir string) []found {
 			if length <= direntName || length > len(entries) {
 				return all
 			}
-			name, _, _ := bytes.Cut(entries[direntName:length], []byte{0})
+			raw, _, _ := bytes.Cut(entries[direntName:length], []byte{0})
+			name, isDir := string(raw), entries[direntType] == unix.DT_DIR
 			entries = entries[length:]
-			if text := string(name); text != "." && text != ".." {
-				if f, ok := stat(fd, text); ok {
+			switch {
+			case name == "." || name == "..":
+			case isDir: // size and time of a directory are of no use
+				all = append(all, found{name: name, dir: true})
+			default:
+				if f, ok := stat(fd, name); ok {
 					all = append(all, f)
 				}
 			}
