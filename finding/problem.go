@@ -175,6 +175,16 @@ func All(err error) Problems {
 	if err == nil {
 		return nil
 	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // errors.Join, whose text is one line for each
+		var texts []string
+		var all Problems
+		for _, each := range joined.Unwrap() {
+			texts, all = append(texts, each.Error()), append(all, All(each)...)
+		}
+		if strings.Join(texts, "\n") == err.Error() {
+			return all
+		}
+	}
 	var ps Problems
 	if errors.As(err, &ps) {
 		return ps
