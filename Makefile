@@ -4,13 +4,14 @@
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck, Biome
 # make vulnerabilities, make release   see below
-.PHONY: test-all engines vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck biome bench tools clients
+.PHONY: test-all engines vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck biome bench tools clients s3
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
 govulncheck_version = v1.9.0
 biome_version = 2.6.8
 cyclonedx_version = v1.10.0
+versitygw_version = v1.8.0
 
 # One way to compile, so that what one target has compiled serves the others, as the programs of test/e2e.
 export CGO_ENABLED = 0
@@ -110,6 +111,7 @@ clients:
 # beside it.
 short = -short
 test: tools vet
+	@$(MAKE) s3 || echo "no S3 server can be built here: tests of backups in a bucket are skipped"
 	go test -vet=off $(short) -p 3 -timeout 40m ./internal/cli ./lint ./rdb/importer ./wasm ./...
 	cd internal/helmcheck && go vet ./... && go test -vet=off ./...
 	cd internal/celcheck && go vet ./... && go test -vet=off $(short) ./...
@@ -118,6 +120,10 @@ test: tools vet
 	cd internal/clientcheck && go vet ./... && go test -vet=off ./...
 	@$(MAKE) integration-rdb
 	@if sh scripts/install-tools.sh chromium nodejs npm; then $(MAKE) test-wasm test-web sizes quality=5; else echo "Chromium and Node are not to be had here: make test-web is left out"; fi
+
+# A server of the S3 API for tests of backups, built from the module proxy.
+s3:
+	@test -x .cache/s3/versitygw || { mkdir -p .cache/s3 && GOBIN=$(CURDIR)/.cache/s3 CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@$(versitygw_version); }
 
 # What takes more than a pull request should wait for: every input of every test, a real Kubernetes API, which is built first, and
 # pre-commit.

@@ -104,6 +104,8 @@ func TestSignal(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "bin", "git"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-of-a-test")
 	t.Setenv("PATH", filepath.Join(dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	writeTree(t, locked, map[string]string{".redis-gitops.yaml": ""})
 	other, err := rootfs.Open(locked)

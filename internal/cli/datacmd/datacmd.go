@@ -9,5 +9,5 @@ import (
 
 // Commands returns the commands of the group.
 func Commands(e *env.Env) []*cobra.Command {
-	return []*cobra.Command{newImport(e), newDump(e), newRDB(e)}
+	return []*cobra.Command{newImport(e), newDump(e), newBackup(e), newRestore(e), newRDB(e)}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/backup"
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
@@ -52,7 +53,7 @@ Examples:
   redis-gitops dump shop shop.rdb --namespace production
   redis-gitops dump shop pvc://dumps/shop.rdb --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -`
 
-// dumpOptions are those of dump.
+// dumpOptions are those of dump and of backup create.
 type dumpOptions struct {
 	*env.Env
 	server     flags.Server
@@ -62,6 +63,18 @@ type dumpOptions struct {
 	onlyNode   bool
 	fromMaster bool
 	progress   string
+}
+
+// addSource adds the flags about what is read.
+func (o *dumpOptions) addSource(c *cobra.Command) {
+	o.server.Add(c)
+	o.cluster.Add(c)
+	set := c.Flags()
+	set.BoolVar(&o.scan, "scan", false, "read key by key if the server does not permit replication")
+	set.BoolVar(&o.onlyNode, "only-node", false, onlyNodeUsage)
+	set.BoolVar(&o.fromMaster, "from-master", false, "read from the master even if a replica is available")
+	set.StringVar(&o.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
+	flags.Complete(c, "progress", ui.ProgressModes)
 }
 
 func newDump(e *env.Env) *cobra.Command {
@@ -81,52 +94,19 @@ func newDump(e *env.Env) *cobra.Command {
 			return o.run(c.Context(), args[0], args[1])
 		},
 	}
-	o.server.Add(c)
-	o.cluster.Add(c)
+	o.addSource(c)
 	o.job.add(c)
-	set := c.Flags()
-	set.BoolVar(&o.scan, "scan", false, "read key by key if the server does not permit replication")
-	set.BoolVar(&o.onlyNode, "only-node", false, onlyNodeUsage)
-	set.BoolVar(&o.fromMaster, "from-master", false, "read from the master even if a replica is available")
-	set.StringVar(&o.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
-	flags.Complete(c, "progress", ui.ProgressModes)
 	return c
 }
 
 func (o *dumpOptions) run(ctx context.Context, from, to string) error {
-	way := (*cluster.Cluster).ReplicaTarget
-	if o.fromMaster {
-		way = (*cluster.Cluster).MasterTarget
-	}
-	source, err := resolve.Server(ctx, o.Env, from, &o.server, &o.cluster, way)
+	d, err := o.open(ctx, from)
 	if err != nil {
 		return err
 	}
-	show, err := o.NewProgress(o.progress)
-	if err != nil {
-		return err
-	}
-	defer show.End()
-	var about snapshot.Source
-	if !o.onlyNode {
-		if about, err = snapshot.Describe(ctx, source, snapshot.Options{FromMaster: o.fromMaster}); err != nil {
-			return err
-		}
-	}
-	if about.Cluster && source.Dial != nil { // a replica's target leads to that pod only; this one leads to each node by its address
-		if source, err = resolve.Server(ctx, o.Env, from, &o.server, &o.cluster, (*cluster.Cluster).MasterTarget); err != nil {
-			return err
-		}
-	}
-	d := dumper{dumpOptions: o, source: source, show: show, began: time.Now()}
-	d.clock(about)
-	err = writeOutput(o.Env, to, func(w io.Writer) error {
-		if about.Cluster {
-			return d.wholeCluster(ctx, w)
-		}
-		return d.fill(ctx, w)
-	})
-	show.End()
+	defer d.show.End()
+	err = writeOutput(o.Env, to, func(w io.Writer) error { return d.fill(ctx, w) })
+	d.show.End()
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ui.ErrInterrupted
@@ -142,13 +122,45 @@ func (o *dumpOptions) run(ctx context.Context, from, to string) error {
 	return nil
 }
 
+// open finds a server, and whether it is a node of a cluster.
+func (o *dumpOptions) open(ctx context.Context, from string) (*dumper, error) {
+	way := (*cluster.Cluster).ReplicaTarget
+	if o.fromMaster {
+		way = (*cluster.Cluster).MasterTarget
+	}
+	source, err := resolve.Server(ctx, o.Env, from, &o.server, &o.cluster, way)
+	if err != nil {
+		return nil, err
+	}
+	show, err := o.NewProgress(o.progress)
+	if err != nil {
+		return nil, err
+	}
+	var about snapshot.Source
+	if !o.onlyNode {
+		if about, err = snapshot.Describe(ctx, source, snapshot.Options{FromMaster: o.fromMaster}); err != nil {
+			return nil, err
+		}
+	}
+	if about.Cluster && source.Dial != nil { // a replica's target leads to that pod only; this one leads to each node by its address
+		if source, err = resolve.Server(ctx, o.Env, from, &o.server, &o.cluster, (*cluster.Cluster).MasterTarget); err != nil {
+			return nil, err
+		}
+	}
+	d := &dumper{dumpOptions: o, source: source, about: about, show: show, began: time.Now()}
+	d.clock(about)
+	return d, nil
+}
+
 // A dumper fills one output.
 type dumper struct {
 	*dumpOptions
 	source  *redis.Target
+	about   snapshot.Source
 	show    *ui.Progress
 	began   time.Time
 	summary string
+	dumped  backup.Dump
 }
 
 func (d *dumper) warn(format string, args ...any) {
@@ -156,7 +168,15 @@ func (d *dumper) warn(format string, args ...any) {
 	d.PrintErrf("%s %s\n", d.Paint(ui.Yellow, "warning:"), ui.Trusted(d.Sprintf(format, args...)))
 }
 
+// fill writes the dump of the server, or of all masters of its cluster.
 func (d *dumper) fill(ctx context.Context, w io.Writer) error {
+	if d.about.Cluster {
+		return d.wholeCluster(ctx, w)
+	}
+	return d.oneServer(ctx, w)
+}
+
+func (d *dumper) oneServer(ctx context.Context, w io.Writer) error {
 	opts := snapshot.Options{FromMaster: d.fromMaster, Waiting: func() {
 		d.show.Print(ui.Status{Stage: "waiting for the snapshot of the server", Elapsed: time.Since(d.began)})
 	}}
@@ -177,6 +197,7 @@ func (d *dumper) fill(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot dump %s: %w", s.Source.Addr, err)
 	}
+	d.dumped = backup.Dump{RDB: saved.Version, Keys: saved.Keys, Counted: saved.Unknown == nil}
 	checksum := "no checksum (rdbchecksum no)"
 	if saved.Checksum {
 		checksum = "checksum OK"
@@ -198,6 +219,7 @@ func (d *dumper) scanKeys(ctx context.Context, w io.Writer, opts snapshot.Option
 		return err
 	}
 	d.note(stats.Source)
+	d.dumped = backup.Dump{RDB: stats.Version, Keys: stats.Keys, Counted: true}
 	if stats.NoFunctions != nil {
 		d.warn("function libraries are not in the dump: %v", stats.NoFunctions)
 	}
@@ -235,6 +257,7 @@ func (d *dumper) wholeCluster(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot dump the cluster: %w", err)
 	}
+	d.dumped = backup.Dump{RDB: stats.Version, Keys: stats.Keys, Counted: true}
 	for _, n := range stats.Notes {
 		d.warn("%s", n)
 	}

@@ -120,33 +120,39 @@ func newImport(e *env.Env) *cobra.Command {
 	o.source.server.Add(c)
 	o.cluster.Add(c)
 	o.job.add(c)
+	o.addSending(c)
 	set := c.Flags()
 	set.BoolVar(&o.source.scan, "scan", false, "with a server as FILE: read it key by key if it does not permit replication")
 	set.BoolVar(&o.source.onlyNode, "only-node", false, "with a server as FILE, "+onlyNodeUsage)
 	set.DurationVar(&o.sourceClock, "source-clock", 0, "how far the clock of the server that wrote the dump was ahead, such as -24h if it was a day behind; expiry times are adjusted by it (default: 0, or measured if FILE is a server)")
 	set.BoolVar(&o.anonymous, "no-run-id", false, "allow a target without a run_id (Dragonfly, a proxy): restarts are then not detected at once, and every key is looked up at the end")
+	set.StringVar(&o.method, "method", "auto", "restore (re-encoded for older targets), commands (slower, for servers without RESTORE), replication (an empty server loads the dump as a replica, in half the time), or auto: restore, or else commands if the target has no RESTORE")
+	set.BoolVar(&o.resume, "resume", false, "continue an interrupted import")
+	set.StringVar(&o.checkpoint, "checkpoint", "", "checkpoint file, or none (default: a file for this dump and target in the user's state directory)")
+	set.StringVar(&o.listen, "listen", "", "with --method replication: address the target connects back to (default: a free port on the local address)")
+	set.StringVar(&o.announce, "announce", "", "with --method replication: HOST:PORT that the target connects to, if different from --listen")
+	flags.AddOutput(c, &o.output, "text", "json")
+	flags.Complete(c, "method", []string{"auto", "restore", "commands", "replication"})
+	return c
+}
+
+// addSending adds the flags about the target: the keys that it has, and how others are sent and verified.
+func (o *importOptions) addSending(c *cobra.Command) {
+	set := c.Flags()
 	set.BoolVar(&o.replace, "replace", false, "overwrite existing keys")
 	set.BoolVar(&o.skip, "skip-existing", false, "keep existing keys")
 	set.BoolVar(&o.flush, "flush", false, "delete all keys of the target databases first; prompts for the name of the target on a terminal")
 	set.BoolVar(&o.yes, "yes", false, "do not prompt before --flush")
 	c.MarkFlagsMutuallyExclusive("replace", "skip-existing", "flush")
-	set.StringVar(&o.method, "method", "auto", "restore (re-encoded for older targets), commands (slower, for servers without RESTORE), replication (an empty server loads the dump as a replica, in half the time), or auto: restore, or else commands if the target has no RESTORE")
-	set.StringVar(&o.verify, "verify", "sample", "verify afterwards: off, sample (1000 keys and the key count) or full; before Redis 7.2, this updates the LRU and LFU of the compared keys")
 	set.BoolVar(&o.dryRun, "dry-run", false, "check everything, write nothing")
-	set.BoolVar(&o.resume, "resume", false, "continue an interrupted import")
-	set.StringVar(&o.checkpoint, "checkpoint", "", "checkpoint file, or none (default: a file for this dump and target in the user's state directory)")
-	set.StringVar(&o.rate, "rate", "", "limit of bytes per second, such as 20MB")
 	set.BoolVar(&o.ignoreRoom, "ignore-memory", false, "skip the check that the data fits into the target's maxmemory")
+	set.StringVar(&o.verify, "verify", "sample", "verify afterwards: off, sample (1000 keys and the key count) or full; before Redis 7.2, this updates the LRU and LFU of the compared keys")
+	set.StringVar(&o.rate, "rate", "", "limit of bytes per second, such as 20MB")
 	set.IntVar(&o.connections, "connections", 0, "connections per server (default 4)")
 	set.DurationVar(&o.patience, "patience", 0, "how long to retry while the target is unreachable (default 2m)")
-	set.StringVar(&o.listen, "listen", "", "with --method replication: address the target connects back to (default: a free port on the local address)")
-	set.StringVar(&o.announce, "announce", "", "with --method replication: HOST:PORT that the target connects to, if different from --listen")
 	set.StringVar(&o.progress, "progress", "auto", "progress on standard error: auto (a bar on a terminal, or else lines), json or none")
-	flags.AddOutput(c, &o.output, "text", "json")
-	flags.Complete(c, "method", []string{"auto", "restore", "commands", "replication"})
 	flags.Complete(c, "verify", []string{"off", "sample", "full"})
 	flags.Complete(c, "progress", ui.ProgressModes)
-	return c
 }
 
 func (o *importOptions) run(ctx context.Context, from, to string) error {
@@ -169,12 +175,18 @@ func (o *importOptions) run(ctx context.Context, from, to string) error {
 		return err
 	}
 	defer release()
+	_, err = o.into(ctx, src, target, opts, show)
+	return err
+}
+
+// into imports a source that is open and prints the report.
+func (o *importOptions) into(ctx context.Context, src plan.Source, target *redis.Target, opts plan.Options, show *ui.Progress) (*account.Report, error) {
 	opts.Progress = func(now account.Progress) { show.Print(ui.Status(now)) }
 	opts.Confirm = func(question string) error { return o.confirm(ctx, question, target, show) }
 	if o.checkpoint != "none" && !opts.DryRun && !src.Once {
 		store, err := newCheckpointFile(o.checkpoint, src.Name, target.String())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		opts.Checkpoint = store
 		defer func() { o.Debugf("checkpoint %s", store.path) }()
@@ -185,21 +197,21 @@ func (o *importOptions) run(ctx context.Context, from, to string) error {
 	begun := err == nil || errors.As(err, &stopped) || report.Total.Read > 0
 	if begun {
 		if e := printImport(o.Env, report, o.output); e != nil {
-			return e
+			return report, e
 		}
 	}
 	switch {
 	case err != nil && ctx.Err() != nil && stopped != nil:
 		stopped.Err = errors.New("interrupted")
-		return stopped
+		return report, stopped
 	case err != nil && ctx.Err() != nil:
-		return errors.New("interrupted before the first write")
+		return report, errors.New("interrupted before the first write")
 	case err != nil:
-		return err
+		return report, err
 	case report.Failed() > 0:
-		return exitcode.Code(exitcode.Findings)
+		return report, exitcode.Code(exitcode.Findings)
 	}
-	return nil
+	return report, nil
 }
 
 // options returns what the flags say, all mistakes at once.
