@@ -3,8 +3,8 @@
 # make test-all   the same on all inputs, and make e2e and integration
 # make web    builds the page of wasm/web into wasm/web/dist; make build-web puts it into the tool
 # make check  what a change is held to besides its tests: gofmt, go vet, staticcheck, Biome
-# make vulnerabilities, make release   see below
-.PHONY: test-all engines vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck biome bench tools clients s3
+# make vulnerabilities, make release, make image   see below
+.PHONY: test-all engines vulnerabilities release e2e e2e-up web build-web test-web test-wasm bench-wasm sizes bench-lint build demo test integration integration-rdb check vet staticcheck biome bench tools clients s3 image
 
 # The last version that builds with the Go version of go.mod. It runs outside of the module, which does not need it.
 staticcheck_version = v0.7.0
@@ -101,6 +101,10 @@ vulnerabilities:
 release: web
 	sh scripts/release.sh "$(VERSION)" "go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(cyclonedx_version)"
 
+# The image that Jobs run, for amd64 and arm64, as an OCI archive in dist: make image VERSION=0.1.0. skopeo, crane and ctr can push it.
+image:
+	cd internal/imagebuild && go run . -version "$(patsubst v%,%,$(or $(VERSION),0.1.0-dev))" -output $(CURDIR)/dist/redis-gitops-$(patsubst v%,%,$(or $(VERSION),0.1.0-dev)).oci.tar
+
 # The libraries whose code `url` prints; tests of one that is missing are skipped.
 clients:
 	@sh scripts/install-tools.sh redis-server redis-sentinel python3-redis ruby-redis ruby-sidekiq nodejs npm
@@ -116,6 +120,7 @@ test: tools vet
 	cd internal/helmcheck && go vet ./... && go test -vet=off ./...
 	cd internal/celcheck && go vet ./... && go test -vet=off $(short) ./...
 	cd internal/sarifcheck && go vet ./... && go test -vet=off ./...
+	cd internal/imagebuild && go vet ./... && go test -vet=off ./...
 	@$(MAKE) clients || echo "some client libraries are not to be had here: tests of them are skipped"
 	cd internal/clientcheck && go vet ./... && go test -vet=off ./...
 	@$(MAKE) integration-rdb

@@ -50,7 +50,10 @@ type app struct {
 }
 
 func newApp() *app {
-	return &app{Env: env.New(), plugin: strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-"), end: func() {}}
+	e := env.New()
+	info, _ := debug.ReadBuildInfo()
+	e.Version = versionText(info, true)
+	return &app{Env: e, plugin: strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-"), end: func() {}}
 }
 
 func (a *app) run(ctx context.Context, args []string) int {

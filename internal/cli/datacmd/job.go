@@ -1,6 +1,7 @@
 package datacmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ type jobFlags struct {
 func (f *jobFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.job, "job", false, "print a Kubernetes Job that runs this in the cluster")
 	c.Flags().BoolVar(&f.apply, "apply", false, "with --job: create the Job and follow it until it finishes")
-	c.Flags().StringVar(&f.image, "image", "", "with --job: image that contains redis-gitops")
+	c.Flags().StringVar(&f.image, "image", "", "with --job: image that contains redis-gitops (default: redis-gitops with the version of this program, as make image builds it)")
 }
 
 // makeJob prints the Job of a command with the flags that it was given, or runs it.
@@ -65,7 +66,7 @@ func makeJob(e *env.Env, c *cobra.Command, name, place string, f *jobFlags, cf *
 	if err != nil {
 		return err
 	}
-	j := &job.Job{Command: c.Name(), Redis: in, Dump: dump, Image: f.image, Flags: jobArguments(c)}
+	j := &job.Job{Command: c.Name(), Redis: in, Dump: dump, Image: cmp.Or(f.image, e.Image()), Flags: jobArguments(c)}
 	if f.apply {
 		manifest, err := j.Object()
 		if err != nil {

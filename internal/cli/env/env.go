@@ -4,6 +4,7 @@ package env
 import (
 	"crypto/rand"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 // Env is the environment of a run.
 type Env struct {
 	*ui.UI
-	Random io.Reader
-	Now    time.Time
+	Random  io.Reader
+	Now     time.Time
+	Version string // of this program
 	// OpenFS opens a directory as a file system that nothing can leave. Tests put one around it that dies on the way.
 	OpenFS func(dir string) (FS, error)
 	Exit   func(code int) // ends the process; nil in tests
@@ -41,4 +43,9 @@ func New() *Env {
 		UI: ui.New(), Random: rand.Reader, Now: time.Now(),
 		OpenFS: func(dir string) (FS, error) { return rootfs.Open(dir) },
 	}
+}
+
+// Image is that of redis-gitops in the version of this program, as make image names it.
+func (e *Env) Image() string {
+	return "redis-gitops:" + strings.ReplaceAll(strings.TrimPrefix(e.Version, "v"), "+", "_")
 }
