@@ -10,7 +10,8 @@
 //
 // An operator is a directory of operator/, found by iteration: operator.cue has its facts, schema.cue the fields of its resources,
 // resource.yaml the template of a new one, and values.cue what generate asks for it beside redis.cue. A fork that has no resource.yaml
-// shares the template and the values of the operator it comes from.
+// shares the template and the values of the operator it comes from. Another type of resource than redis, such as cluster, is a directory
+// of the operator with a resource.yaml and values.cue of its own; what all operators ask for it is in cluster.cue.
 package cue
 
 import (
@@ -24,7 +25,7 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-//go:embed *.cue config.json operator/*/operator.cue operator/*/values.cue operator/*/structure.json operator/*/resource.yaml
+//go:embed *.cue config.json operator/*/operator.cue operator/*/values.cue operator/*/structure.json operator/*/resource.yaml operator/*/*/values.cue operator/*/*/resource.yaml
 var files embed.FS
 
 // compile builds the named embedded files as one CUE package, in a context of their own: a context keeps what was ever

@@ -301,19 +301,11 @@ func deriveOperator(name string) (*derived, error) {
 	if err := d.deriveInstances(v); err != nil {
 		return nil, err
 	}
-	if without := lookup(v, "without"); without.Exists() {
-		if err := without.Decode(&d.Operator.Without); err != nil {
-			return nil, err
-		}
+	own, err := deriver.typed(v)
+	if err != nil {
+		return nil, err
 	}
-	if values := lookup(v, "#Values"); values.Exists() {
-		if d.Values, err = deriver.derive(values); err != nil {
-			return nil, err
-		}
-		for key := range d.Operator.Without {
-			delete(deriver.shapes[d.Values].Fields, key)
-		}
-	}
+	d.Values, d.Operator.Without, d.Operator.WithoutProfiles = own.Values, own.Without, own.WithoutProfiles
 	if hasSchema {
 		d.Resources = map[string]map[string]int{}
 		for _, version := range d.Operator.Versions {
@@ -332,10 +324,62 @@ func deriveOperator(name string) (*derived, error) {
 			}
 		}
 	}
+	if err := d.deriveTypes(deriver); err != nil {
+		return nil, err
+	}
 	if len(deriver.shapes) > 1 {
 		d.Shapes = deriver.shapes
 	}
 	return d, nil
+}
+
+// typed derives what generate asks for a resource of a type.
+func (d *deriver) typed(v cue.Value) (t typed, err error) {
+	for name, into := range map[string]*map[string]string{"without": &t.Without, "withoutProfiles": &t.WithoutProfiles} {
+		if without := lookup(v, name); without.Exists() {
+			if err := without.Decode(into); err != nil {
+				return t, err
+			}
+		}
+	}
+	if key := lookup(v, "valuesKey"); key.Exists() {
+		if t.ValuesKey, err = key.String(); err != nil {
+			return t, err
+		}
+	}
+	if values := lookup(v, "#Values"); values.Exists() {
+		if t.Values, err = d.derive(values); err != nil {
+			return t, err
+		}
+		for key := range t.Without {
+			delete(d.shapes[t.Values].Fields, key)
+		}
+	}
+	return t, nil
+}
+
+// deriveTypes adds the resource types that have a directory of their own.
+func (d *derived) deriveTypes(deriver *deriver) error {
+	for _, typ := range d.Operator.Types {
+		of := *d.Operator
+		of.typ = typ
+		if _, err := fs.Stat(files, of.dir()+"/resource.yaml"); err != nil {
+			continue
+		}
+		v, err := compile(of.sources()...)
+		if err != nil {
+			return err
+		}
+		t, err := deriver.typed(v)
+		if err != nil {
+			return err
+		}
+		if d.Of == nil {
+			d.Of = map[string]typed{}
+		}
+		d.Of[typ] = t
+	}
+	return nil
 }
 
 // resourceSchema returns the schema of a kind of resource, narrowed by what the operator itself refuses.

@@ -25,7 +25,7 @@ func render(o *Operator, suffix string, values map[string]any) (string, error) {
 		src, err := yaml.Marshal(v)
 		return strings.TrimSuffix(string(src), "\n"), err
 	}
-	t, err := template.New("redis.yaml").Funcs(sprig.TxtFuncMap()).Funcs(template.FuncMap{"toYaml": toYAML}).Parse(string(expand(string(o.Template("redis")), suffix)))
+	t, err := template.New("redis.yaml").Funcs(sprig.TxtFuncMap()).Funcs(template.FuncMap{"toYaml": toYAML}).Parse(string(expand(o.Type(), string(o.Template(o.Type())), suffix)))
 	if err != nil {
 		return "", err
 	}
@@ -34,11 +34,11 @@ func render(o *Operator, suffix string, values map[string]any) (string, error) {
 	return b.String(), err
 }
 
-func redisValues(values map[string]any) map[string]any {
-	return map[string]any{"resources": map[string]any{"redis": values}}
+func redisValues(o *Operator, values map[string]any) map[string]any {
+	return map[string]any{"resources": map[string]any{o.Type(): values}}
 }
 
-// generated are the operators that generate can create resources for.
+// generated are the operators that generate can create resources for, for each type of resource with a template of its own.
 func generated(t *testing.T) []*Operator {
 	t.Helper()
 	var out []*Operator
@@ -47,7 +47,7 @@ func generated(t *testing.T) []*Operator {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, o)
+		out = append(out, o.each()...)
 	}
 	return out
 }
@@ -96,12 +96,12 @@ func checkGenerated(t *testing.T, o *Operator, text string) {
 func TestTemplate(t *testing.T) {
 	t.Parallel()
 	for _, o := range generated(t) {
-		files, err := filepath.Glob("operator/" + o.Name + "/testdata/*.txtar")
+		files, err := filepath.Glob(o.dir() + "/testdata/*.txtar")
 		if err != nil || len(files) == 0 {
-			t.Fatalf("cue/operator/%s/testdata needs a file with values.yaml, such as defaults.txtar; UPDATE=1 go test ./cue -run TestTemplate adds what is rendered: %v", o.Name, err)
+			t.Fatalf("cue/%s/testdata needs a file with values.yaml, such as defaults.txtar; UPDATE=1 go test ./cue -run TestTemplate adds what is rendered: %v", o.dir(), err)
 		}
 		for _, file := range files {
-			t.Run(o.Name+"/"+filepath.Base(file), func(t *testing.T) {
+			t.Run(o.Name+"/"+o.Type()+"/"+filepath.Base(file), func(t *testing.T) {
 				archive, err := txtar.ParseFile(file)
 				if err != nil {
 					t.Fatal(err)
@@ -116,7 +116,7 @@ func TestTemplate(t *testing.T) {
 				}
 				got = got[strings.Index(got, "apiVersion:"):] // the head is for TestTemplateExample
 				if os.Getenv("UPDATE") != "" {
-					archive.Files = append(archive.Files[:1], txtar.File{Name: "redis.yaml", Data: []byte(got)})
+					archive.Files = append(archive.Files[:1], txtar.File{Name: o.Type() + ".yaml", Data: []byte(got)})
 					if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 						t.Fatal(err)
 					}
@@ -145,7 +145,7 @@ func TestTemplateDifferences(t *testing.T) {
 			if n := bytes.Count(from, []byte(d.Find)); n != 1 {
 				t.Errorf("%s: %d times in the template of %s: %q", o.Name, n, o.Fork, d.Find)
 			}
-			if !bytes.Contains(o.Template("redis"), []byte(d.Put)) {
+			if !bytes.Contains(o.Template(o.Type()), []byte(d.Put)) {
 				t.Errorf("%s: the template has no %q", o.Name, d.Put)
 			}
 		}
@@ -201,14 +201,14 @@ func TestTemplateExample(t *testing.T) {
 			Resources map[string]map[string]any
 			Env       []exampleVariable
 		}
-		if err := yaml.Unmarshal(exampleValues(t, o.Template("redis")), &example); err != nil {
+		if err := yaml.Unmarshal(exampleValues(t, o.Type(), o.Template(o.Type())), &example); err != nil {
 			t.Fatal(err)
 		}
 		defaults, err := o.Resolve("", nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := example.Resources["redisCache"]
+		got := example.Resources[o.Type()+"Cache"]
 		if len(got) != len(defaults) {
 			t.Errorf("%s: the example has %d values, the schema %d", o.Name, len(got), len(defaults))
 		}
@@ -222,7 +222,7 @@ func TestTemplateExample(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := slices.DeleteFunc(slices.Clone(example.Env), func(e exampleVariable) bool { return e.Value == "" })
-		if len(e) == 0 || e[0].Name != "REDIS_URL" || e[0].Value != names.URL || (len(e) > 1) != (names.SentinelURL != "") || len(e) > 1 && (e[1].Name != "SENTINEL_URL" || e[1].Value != names.SentinelURL) {
+		if len(e) == 0 || e[0].Name != strings.Replace(names.PasswordEnv, "PASSWORD", "URL", 1) || e[0].Value != names.URL || (len(e) > 1) != (names.SentinelURL != "") || len(e) > 1 && (e[1].Name != "SENTINEL_URL" || e[1].Value != names.SentinelURL) {
 			t.Errorf("%s: env %+v, names %+v", o.Name, e, names)
 		}
 		asks := map[string]string{"REDIS_PASSWORD": names.OwnSecret, "REDIS_USERNAME": names.OwnSecret, "REDIS_SENTINEL_PASSWORD": names.SentinelSecret}
@@ -238,7 +238,7 @@ func TestTemplateExample(t *testing.T) {
 func TestTemplateOptional(t *testing.T) {
 	t.Parallel()
 	for _, o := range generated(t) {
-		text := string(o.Template("redis"))
+		text := string(o.Template(o.Type()))
 		var head map[string]any
 		found := regexp.MustCompile(`(?m)^# Optional values:\n((?:#   .*\n)+)`).FindStringSubmatch(text)
 		if found == nil {
@@ -292,7 +292,7 @@ func TestTemplateSizes(t *testing.T) {
 				mebi *= 1024
 			}
 			percent := 25 + random.IntN(56)
-			text, err := render(o, "", redisValues(map[string]any{"memory": memory, "maxmemoryPercent": percent, "disk": ""}))
+			text, err := render(o, "", redisValues(o, map[string]any{"memory": memory, "maxmemoryPercent": percent, "disk": ""}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -337,7 +337,7 @@ func TestTemplateSizes(t *testing.T) {
 func TestTemplateNames(t *testing.T) {
 	t.Parallel()
 	for _, o := range generated(t) {
-		text, err := render(o, "-cache", map[string]any{"resources": map[string]any{"redisCache": map[string]any{"memory": "1Gi"}}})
+		text, err := render(o, "-cache", map[string]any{"resources": map[string]any{o.Type() + "Cache": map[string]any{"memory": "1Gi"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -375,7 +375,7 @@ func TestTemplateNames(t *testing.T) {
 func TestTemplatePlaceholders(t *testing.T) {
 	t.Parallel()
 	for _, o := range generated(t) {
-		rest := regexp.MustCompile(`%\{(application|name|camelName|suffix)\}`).ReplaceAll(bytes.ReplaceAll(o.Template("redis"), []byte("%%"), nil), nil)
+		rest := regexp.MustCompile(`%\{(application|name|camelName|suffix)\}`).ReplaceAll(bytes.ReplaceAll(o.Template(o.Type()), []byte("%%"), nil), nil)
 		if bytes.Contains(rest, []byte("%")) {
 			t.Errorf("%s: a percent sign is no placeholder", o.Name)
 		}
@@ -389,7 +389,7 @@ func TestTemplateMaxmemory(t *testing.T) {
 			"100Mi": "75mb", "64Mi": "48mb", "1Mi": "1mb", "0.3Gi": "230mb", "0.7Gi": "537mb", "1Gi": "768mb", "1.25Gi": "960mb", "2.2Gi": "1689mb", "8Gi": "6144mb",
 			"99.9Mi": "74mb", "0.001Gi": "1mb",
 		} {
-			text, err := render(o, "", redisValues(map[string]any{"memory": memory}))
+			text, err := render(o, "", redisValues(o, map[string]any{"memory": memory}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -407,8 +407,8 @@ func TestTemplateMaxmemory(t *testing.T) {
 			}
 		}
 		for memory, shown := range map[any]string{"100MB": `"100MB"`, "Gi": `"Gi"`, 512: `"512"`, nil: `""`, "1Gi\nx": `"1Gi\nx"`} {
-			_, err := render(o, "", redisValues(map[string]any{"memory": memory}))
-			want := "resources.redis.memory is " + shown + "; use a Mi or Gi quantity such as 256Mi"
+			_, err := render(o, "", redisValues(o, map[string]any{"memory": memory}))
+			want := "resources." + o.Type() + ".memory is " + shown + "; use a Mi or Gi quantity such as 256Mi"
 			if err == nil || !strings.HasSuffix(err.Error(), want) {
 				t.Errorf("%s: %v: got %v, want %s", o.Name, memory, err, want)
 			}
@@ -430,7 +430,7 @@ func TestTemplateProfiles(t *testing.T) {
 				for _, v := range values {
 					given[v.Key] = v.Value
 				}
-				text, err := render(o, "", redisValues(given))
+				text, err := render(o, "", redisValues(o, given))
 				if err != nil {
 					t.Fatal(err)
 				}

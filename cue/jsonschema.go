@@ -40,7 +40,7 @@ func ValuesJSONSchema() ([]byte, error) {
 		return nil, err
 	}
 	var ours []any
-	for _, o := range operators {
+	for _, o := range slices.Concat(eachOf(operators)...) {
 		if o.ValuesKey == "" {
 			continue
 		}
@@ -58,6 +58,14 @@ func ValuesJSONSchema() ([]byte, error) {
 	resources := schema["properties"].(map[string]any)["resources"].(map[string]any)
 	resources["additionalProperties"] = map[string]any{"allOf": ours}
 	return encode(schema)
+}
+
+// eachOf returns the operators for each of their resource types.
+func eachOf(operators []*Operator) (out [][]*Operator) {
+	for _, o := range operators {
+		out = append(out, o.each())
+	}
+	return out
 }
 
 // withoutShared removes the properties that the schema of a fork's values shares with the operator it comes from, whose own are

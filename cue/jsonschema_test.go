@@ -169,7 +169,7 @@ func TestValuesJSONSchemaTakesReclaimTheStack(t *testing.T) {
 			t.Fatal(err)
 		}
 		if file != snapshot {
-			text = exampleValues(t, text)
+			text = exampleValues(t, DefaultType, text)
 		}
 		if err := schema.Validate(parseTestYAML(t, text)); err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)
@@ -178,7 +178,7 @@ func TestValuesJSONSchemaTakesReclaimTheStack(t *testing.T) {
 }
 
 // exampleValues returns the example values in a generator's head, as k reads them.
-func exampleValues(t *testing.T, generator []byte) []byte {
+func exampleValues(t *testing.T, typ string, generator []byte) []byte {
 	t.Helper()
 	_, text, ok := strings.Cut(string(generator), "# Example values.yaml:\n")
 	text, _, end := strings.Cut(text, "\n\n")
@@ -189,16 +189,16 @@ func exampleValues(t *testing.T, generator []byte) []byte {
 	for line := range strings.Lines(text) {
 		fmt.Fprint(&b, strings.TrimPrefix(line, "# "))
 	}
-	return expand(b.String(), "-cache")
+	return expand(typ, b.String(), "-cache")
 }
 
 // expand fills in the placeholders of a generator for the application shop.
-func expand(text, suffix string) []byte {
-	camel := "redis"
+func expand(typ, text, suffix string) []byte {
+	camel := typ
 	for part := range strings.SplitSeq(strings.TrimPrefix(suffix, "-"), "-") {
 		if part != "" {
 			camel += strings.ToUpper(part[:1]) + part[1:]
 		}
 	}
-	return []byte(strings.NewReplacer("%{application}", "shop", "%{name}", "redis"+suffix, "%{camelName}", camel, "%{suffix}", suffix, "%{image}", "shop:1", "%%", "%").Replace(text))
+	return []byte(strings.NewReplacer("%{application}", "shop", "%{name}", typ+suffix, "%{camelName}", camel, "%{suffix}", suffix, "%{image}", "shop:1", "%%", "%").Replace(text))
 }

@@ -2,8 +2,10 @@ package cue
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"sync"
@@ -31,7 +33,47 @@ type Operator struct {
 	// Without are the values of a new resource that the operator has nothing for, by their keys, and why or what to do instead.
 	Without map[string]string `json:"without,omitempty"`
 
+	// WithoutProfiles are the profiles that a new resource cannot have, and why.
+	WithoutProfiles map[string]string `json:"withoutProfiles,omitempty"`
+
+	typ     string // of the resources that it creates here; "" is redis
 	derived *derived
+}
+
+// DefaultType is the resource type that each operator with a template has: one Redis with replicas.
+const DefaultType = "redis"
+
+// Type returns the resource type whose values, names and profiles the operator has here.
+func (o *Operator) Type() string { return cmp.Or(o.typ, DefaultType) }
+
+// Of returns the operator with the values, names and profiles of a resource type; a type that has none of its own has those of redis.
+func (o *Operator) Of(typ string) *Operator {
+	of, ok := o.derived.Of[typ]
+	if !ok {
+		return o
+	}
+	derived := *o.derived
+	derived.Values, derived.Of = of.Values, nil
+	c := *o
+	c.typ, c.derived, c.ValuesKey, c.Without, c.WithoutProfiles = typ, &derived, of.ValuesKey, of.Without, of.WithoutProfiles
+	return &c
+}
+
+// each returns the operator for each of its resource types with values of their own, redis last.
+func (o *Operator) each() []*Operator {
+	var out []*Operator
+	for _, typ := range slices.Sorted(maps.Keys(o.derived.Of)) {
+		out = append(out, o.Of(typ))
+	}
+	return append(out, o)
+}
+
+// dir returns the directory of the operator's template and values.
+func (o *Operator) dir() string {
+	if o.typ != "" {
+		return "operator/" + o.Name + "/" + o.typ
+	}
+	return "operator/" + o.Name
 }
 
 // Kind is a kind of Kubernetes resource.
@@ -102,7 +144,7 @@ type compiledSchema struct {
 	value cue.Value
 }
 
-// compiledSchemas are kept as long as the program runs, by the operator's name: to compile one takes milliseconds.
+// compiledSchemas are kept as long as the program runs, by their directory: to compile one takes milliseconds.
 var compiledSchemas sync.Map
 
 // sources returns the CUE files of an operator: its facts and, where generate can create its resources, what all operators ask for, what
@@ -113,8 +155,11 @@ func (o *Operator) sources() []string {
 		return names
 	}
 	names = append(names, "redis.cue")
-	for _, of := range []string{o.Fork, o.Name} {
-		values := "operator/" + of + "/values.cue"
+	more := []string{"operator/" + o.Fork + "/values.cue", "operator/" + o.Name + "/values.cue"}
+	if o.typ != "" {
+		more = []string{o.typ + ".cue", o.dir() + "/values.cue"}
+	}
+	for _, values := range more {
 		if _, err := fs.Stat(files, values); err == nil {
 			names = append(names, values)
 		}
@@ -124,7 +169,7 @@ func (o *Operator) sources() []string {
 
 // schema compiles the files of an operator when they are first needed, and gives them to the caller alone until done is called.
 func (o *Operator) schema() (value cue.Value, done func()) {
-	kept, _ := compiledSchemas.LoadOrStore(o.Name, &compiledSchema{})
+	kept, _ := compiledSchemas.LoadOrStore(o.dir(), &compiledSchema{})
 	s := kept.(*compiledSchema)
 	s.mu.Lock()
 	if !s.value.Exists() {
@@ -142,7 +187,7 @@ func (o *Operator) Template(typ string) []byte {
 	if !slices.Contains(o.Types, typ) {
 		return nil
 	}
-	if src, err := files.ReadFile("operator/" + o.Name + "/resource.yaml"); err == nil {
+	if src, err := files.ReadFile(o.Of(typ).dir() + "/resource.yaml"); err == nil {
 		return src
 	}
 	src, err := files.ReadFile("operator/" + o.Fork + "/resource.yaml")
@@ -226,6 +271,7 @@ type Names struct {
 	SentinelSecret  string   `json:"sentinelSecret"`
 	UsernameKey     string   `json:"usernameKey"` // the key of PasswordSecret with the name of the user, "" without one
 	Username        string   `json:"username"`    // the user that a Secret which generate creates has
+	PasswordEnv     string   `json:"passwordEnv"` // the environment variable with the password
 	Namespaced      bool     `json:"namespaced"`  // the names hold the namespace, so it must be known
 	Objects         []Object `json:"objects"`     // what the operator creates
 }
@@ -237,7 +283,7 @@ type Object struct {
 }
 
 type nameRequest struct {
-	operator string
+	operator string // its directory
 	Request
 }
 
@@ -252,7 +298,7 @@ const maxKnownNames = 1000
 
 // Names computes the names of a resource. The error is [finding.Problems]: a name that the operator or Kubernetes refuses.
 func (o *Operator) Names(r Request) (Names, error) {
-	request := nameRequest{o.Name, r}
+	request := nameRequest{o.dir(), r}
 	knownNames.Lock()
 	names, ok := knownNames.answers[request]
 	knownNames.Unlock()

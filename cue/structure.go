@@ -204,8 +204,17 @@ type derived struct {
 	Template   []templateDifference      `json:"template,omitempty"`
 	Config     int                       `json:"config,omitempty"`
 	Values     int                       `json:"values,omitempty"`
+	Of         map[string]typed          `json:"of,omitempty"`        // by resource type, redis excepted
 	Resources  map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"
 	Shapes     structure                 `json:"shapes,omitempty"`
+}
+
+// typed is what another resource type than redis has for itself, as the fields of [Operator] and derived of the same names.
+type typed struct {
+	ValuesKey       string            `json:"valuesKey,omitempty"`
+	Values          int               `json:"values"`
+	Without         map[string]string `json:"without,omitempty"`
+	WithoutProfiles map[string]string `json:"withoutProfiles,omitempty"`
 }
 
 // misplaced is a key that people write where there is no such field.

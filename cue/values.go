@@ -50,11 +50,11 @@ func (p Profile) Layer() Layer {
 
 // Profiles returns the embedded profiles and then the sizes, each in the order of operator.cue.
 func (o *Operator) Profiles() []Profile {
-	if kept, ok := knownProfiles.Load(o.Name); ok {
+	if kept, ok := knownProfiles.Load(o.dir()); ok {
 		return slices.Clone(kept.([]Profile))
 	}
 	profiles := o.computeProfiles()
-	knownProfiles.Store(o.Name, profiles)
+	knownProfiles.Store(o.dir(), profiles)
 	return slices.Clone(profiles)
 }
 
@@ -90,7 +90,7 @@ func (o *Operator) Accepts(choice string) (out []Accepted) {
 	return out
 }
 
-// knownProfiles are those of operators, by name; nobody changes their values.
+// knownProfiles are those of operators, by directory; nobody changes their values.
 var knownProfiles sync.Map
 
 func (o *Operator) computeProfiles() []Profile {
@@ -104,6 +104,9 @@ func (o *Operator) computeProfiles() []Profile {
 		}
 		for fields.Next() {
 			p := Profile{Name: fields.Selector().Unquoted(), Size: list == "sizes"}
+			if o.WithoutProfiles[p.Name] != "" {
+				continue
+			}
 			p.Doc, _ = lookup(fields.Value(), "doc").String()
 			layer := "profile " + p.Name
 			values, _ := lookup(fields.Value(), "values").Fields()
@@ -319,10 +322,18 @@ func doc(v cue.Value) string {
 // CheckValues describes what is wrong with single values under resources.NAME of a values.yaml, given as plain data. Keys that only the
 // template knows are fine, and so is a mapping without the key [Operator.ValuesKey], which is another operator's.
 func (o *Operator) CheckValues(values map[string]any) []Violation {
-	if _, ours := values[o.ValuesKey]; !ours || o.ValuesKey == "" || o.derived == nil || len(o.derived.Shapes) == 0 {
+	if o.derived == nil || len(o.derived.Shapes) == 0 {
 		return nil
 	}
-	fields := o.derived.Shapes[o.derived.Values].Fields
+	all := o.each()
+	at := slices.IndexFunc(all, func(o *Operator) bool {
+		_, ours := values[o.ValuesKey]
+		return ours && o.ValuesKey != ""
+	})
+	if at < 0 {
+		return nil
+	}
+	fields := o.derived.Shapes[all[at].derived.Values].Fields
 	var out []Violation
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		shape, known := fields[key]

@@ -17,6 +17,21 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
+// generatedTypes are the operators for each resource type that generate can create.
+func generatedTypes(t *testing.T) (out []*cue.Operator) {
+	t.Helper()
+	for _, name := range cue.GeneratedNames() {
+		o, err := cue.OperatorNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, typ := range o.Types {
+			out = append(out, o.Of(typ))
+		}
+	}
+	return out
+}
+
 // TestScaffolded: whatever the scaffolder makes passes the linter, in strict mode too when it is made with a password.
 func TestScaffolded(t *testing.T) {
 	t.Parallel()
@@ -28,14 +43,12 @@ func TestScaffolded(t *testing.T) {
 		"podMonitor": true, "podMonitorLabels": "release=prometheus",
 	}
 	memories := []string{"0.3Gi", "0.7Gi", "1.25Gi", "1500Mi", "2.2Gi", "64Mi", "100Mi", "8Gi"}
-	for i := range 12 * len(cue.GeneratedNames()) {
-		strict, operator := i%2 == 0, cue.GeneratedNames()[i/2%len(cue.GeneratedNames())]
+	all := generatedTypes(t)
+	for i := range 12 * len(all) {
+		o := all[i/2%len(all)]
+		strict, operator := i%2 == 0, o.Name
 		archive := []txtar.File{{Name: cue.ConfigFile, Data: []byte(fmt.Sprintf("strict: %v\noperator:\n  name: %s\n  namespace: redis-operator\n", strict, operator))}}
 		r, config := open(t, archive)
-		o, err := cue.OperatorNamed(operator)
-		if err != nil {
-			t.Fatal(err)
-		}
 		app := fmt.Sprintf("app%d", i)
 		plan, err := scaffold.PlanApplication(r, scaffold.ApplicationRequest{App: app, Kustomize: i%5 == 4})
 		if err != nil {
@@ -46,7 +59,7 @@ func TestScaffolded(t *testing.T) {
 		}
 		for _, suffix := range []string{"", "cache"} {
 			req := scaffold.ResourceRequest{
-				App: app, Suffix: suffix, Profile: []string{"", "cache", "queue", "store"}[random.IntN(4)],
+				App: app, Type: o.Type(), Suffix: suffix, Profile: []string{"", "cache", "queue", "store"}[random.IntN(4)],
 				Set: map[string]cue.LayerValue{"memory": {Value: memories[random.IntN(len(memories))]}},
 			}
 			for key, value := range optional {
@@ -58,12 +71,16 @@ func TestScaffolded(t *testing.T) {
 				}
 			}
 			if suffix == "cache" {
-				req.Env = map[string]string{"REDIS_URL": "CACHE_URL", "SENTINEL_URL": "CACHE_SENTINEL_URL"}
+				url, password := "REDIS_URL", "REDIS_PASSWORD"
+				if o.Type() != cue.DefaultType {
+					url, password = "REDIS_CLUSTER_URL", "REDIS_CLUSTER_PASSWORD"
+				}
+				req.Env = map[string]string{url: "CACHE_URL", "SENTINEL_URL": "CACHE_SENTINEL_URL"}
 				if o.Without["sentinels"] != "" {
 					delete(req.Env, "SENTINEL_URL")
 				}
 				if strict {
-					req.Env["REDIS_PASSWORD"] = "CACHE_PASSWORD"
+					req.Env[password] = "CACHE_PASSWORD"
 				}
 			}
 			if random.IntN(4) == 0 {
@@ -74,6 +91,9 @@ func TestScaffolded(t *testing.T) {
 			}
 			if random.IntN(3) == 0 {
 				req.Auth = scaffold.Auth{Method: scaffold.Existing, Secret: "password" + suffix}
+			}
+			if o.WithoutProfiles[req.Profile] != "" {
+				req.Profile = "store"
 			}
 			plan, err := scaffold.PlanResource(context.Background(), r, config, machine, req)
 			if err != nil {

@@ -41,7 +41,7 @@ func AuthMethods() []string {
 // Auth asks for a password.
 type Auth struct {
 	Method AuthMethod
-	Secret string // the name of the Secret; "" is <chart><suffix>-redis-auth
+	Secret string // the name of the Secret; "" is <chart><suffix>-redis-auth, of a cluster <chart><suffix>-cluster-auth
 	Cert   []byte // Sealed: the controller's certificate in PEM, as `kubeseal --fetch-cert` prints it
 	Store  string // External: a ClusterSecretStore, or SecretStore/NAME
 	Key    string // External: KEY or KEY#PROPERTY of a password that the store has; "" creates one
@@ -123,7 +123,9 @@ func (s *resource) ownSecret() bool {
 }
 
 // firstSecret is the Secret of a Redis for which no other name was asked.
-func (s *resource) firstSecret() string { return s.chart + s.suffix + "-redis-auth" }
+func (s *resource) firstSecret() string {
+	return s.chart + s.suffix + "-" + s.operator.Type() + "-auth"
+}
 
 // numbered matches the name of a Secret that a rotation made.
 var numbered = regexp.MustCompile(`^(.+)-([1-9][0-9]{0,3})$`)

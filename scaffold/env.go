@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,6 +75,8 @@ type envRequest struct {
 	secret    string            // the Secret of the password, or ""
 	secretKey string            // its key
 
+	passwordName string // of the entry with the password; "" is REDIS_PASSWORD
+
 	ownSecret   string            // the Secret of the operator, which the example names
 	tls         bool              // clients connect with TLS
 	sentinelKey string            // the key of the Secret with the password of the sentinels, or ""
@@ -87,6 +90,7 @@ type envRequest struct {
 //   - With a Secret, the password's entry comes before the URL that uses it: Kubernetes expands $(NAME) only backwards.
 //   - Where the sentinels ask for a password too, its entry comes before their URL.
 func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
+	r.passwordName = cmp.Or(r.passwordName, "REDIS_PASSWORD")
 	if err := checkEnv(items, r); err != nil {
 		return nil, err
 	}
@@ -129,7 +133,7 @@ func rewriteEnv(items []entry, r envRequest) ([]entry, error) {
 			}
 			if r.secret != "" && plainRedisURL.MatchString(changed) {
 				if password == "" {
-					password = ask("REDIS_PASSWORD", r.secretKey)
+					password = ask(r.passwordName, r.secretKey)
 				}
 				changed = strings.Replace(changed, "redis://", "redis://:$("+password+")@", 1)
 			}
@@ -166,8 +170,8 @@ func checkEnv(items []entry, r envRequest) error {
 			offered = append(offered, e.key)
 		}
 	}
-	if r.secret != "" && !slices.Contains(offered, "REDIS_PASSWORD") {
-		offered = append(offered, "REDIS_PASSWORD")
+	if r.secret != "" && !slices.Contains(offered, r.passwordName) {
+		offered = append(offered, r.passwordName)
 	}
 	if r.sentinelKey != "" && !slices.Contains(offered, "REDIS_SENTINEL_PASSWORD") {
 		offered = append(offered, "REDIS_SENTINEL_PASSWORD")

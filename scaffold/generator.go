@@ -117,6 +117,10 @@ func builtInOf(typ string, text []byte) *Generator {
 // creates a Redis of another operator does not count; the note names it.
 func resourceGenerator(r *repo.Repo, typ string, operator *cue.Operator, chosen bool) (g *Generator, note string, err error) {
 	g, err = generator(r, "resources", typ, operator.Template, operator.Types)
+	if others := creators(typ); err != nil && len(others) > 0 && !slices.Contains(others, operator.Name) {
+		return nil, "", finding.Errorf(finding.Position{}, "", "operator %q has no template for resource type %q", operator.Name, typ).
+			Flags("; set --operator to %s", finding.OneOf(others)).About(CodeRequest, "type")
+	}
 	if err != nil || g.BuiltIn() || !chosen || !slices.Contains(operator.Types, typ) {
 		return g, "", err
 	}
@@ -126,6 +130,16 @@ func resourceGenerator(r *repo.Repo, typ string, operator *cue.Operator, chosen 
 	}
 	note = g.File + " " + lacks + ", so the built-in template of operator " + quoted(operator.Name) + " is used; replace the file to use your own"
 	return builtInOf(typ, operator.Template(typ)), note, nil
+}
+
+// creators returns the operators with a template for a resource type.
+func creators(typ string) (names []string) {
+	for _, name := range cue.GeneratedNames() {
+		if o, err := cue.OperatorNamed(name); err == nil && slices.Contains(o.Types, typ) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // foreignTo describes why a generator is for another operator; "" means that it is not, or for none.

@@ -15,21 +15,33 @@ import (
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
+// generatedTypes are the operators for each resource type that generate can create.
+func generatedTypes(t *testing.T) (out []*cue.Operator) {
+	t.Helper()
+	for _, name := range cue.GeneratedNames() {
+		o, err := cue.OperatorNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, typ := range o.Types {
+			out = append(out, o.Of(typ))
+		}
+	}
+	return out
+}
+
 // TestOperators: whichever operator a Redis is for, its URLs are those that url finds, a second run and an update change nothing, and
 // destroy gives the bytes back.
 func TestOperators(t *testing.T) {
 	const values = "image: shop:1\nresources: {}\nenv: []\n"
-	for _, name := range cue.GeneratedNames() {
-		t.Run(name, func(t *testing.T) {
+	for _, o := range generatedTypes(t) {
+		name, typ := o.Name, o.Type()
+		t.Run(name+"/"+typ, func(t *testing.T) {
 			r := shop(t, values)
 			c := config(t, "")
 			requests := []ResourceRequest{
-				{App: "shop", Operator: name, Auth: Auth{Method: Existing}},
-				{App: "shop", Operator: name, Suffix: "cache", Profile: "cache", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinels": {Value: int64(5)}}},
-			}
-			o, err := cue.OperatorNamed(name)
-			if err != nil {
-				t.Fatal(err)
+				{App: "shop", Type: typ, Operator: name, Auth: Auth{Method: Existing}},
+				{App: "shop", Type: typ, Operator: name, Suffix: "cache", Profile: "cache", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinels": {Value: int64(5)}}},
 			}
 			for i, req := range requests {
 				maps.DeleteFunc(req.Set, func(key string, _ cue.LayerValue) bool { return o.Without[key] != "" })
@@ -47,7 +59,7 @@ func TestOperators(t *testing.T) {
 			if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
 				t.Errorf("an update: %v\n%s", err, p.Diff())
 			}
-			for _, name := range []string{"redis", "redis-cache"} {
+			for _, name := range []string{typ, typ + "-cache"} {
 				apply(t, r)(PlanDestroy(t.Context(), r, DestroyRequest{App: "shop", Name: name}))
 			}
 			if got := read(t, r, "applications/shop/values.yaml"); got != values {
@@ -68,7 +80,7 @@ func sameURLs(t *testing.T, r *repo.Repo, c *cue.Config, app string) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d instances: %v", len(found), err)
 	}
-	text := read(t, r, "applications/"+app+"/values.yaml")
+	text := strings.ReplaceAll(read(t, r, "applications/"+app+"/values.yaml"), "REDIS_CLUSTER_", "REDIS_") // url knows no application
 	for _, sentinel := range []bool{false, true} {
 		if sentinel && found[0].Sentinel == nil {
 			continue
@@ -246,5 +258,33 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: URL %s in\n%s", operator, p.URL, got)
 		}
 		sameURLs(t, r, config(t, ""), "shop")
+	}
+}
+
+// TestClusterOfShards: a cluster and a Redis share an application, and what follows from one data set is refused for several.
+func TestClusterOfShards(t *testing.T) {
+	r := shop(t, "resources: {}\nenv: []\n")
+	c := config(t, "operator: {name: opstree}\ndefaults: {auth: {method: existing}}\n")
+	for _, typ := range []string{"redis", "cluster"} {
+		apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Type: typ}))
+	}
+	text := read(t, r, "applications/shop/values.yaml")
+	for _, name := range []string{"REDIS_PASSWORD", "REDIS_URL", "REDIS_CLUSTER_PASSWORD", "REDIS_CLUSTER_URL"} {
+		if strings.Count(text, "{ name: "+name+",") != 1 {
+			t.Errorf("not one %s in\n%s", name, text)
+		}
+	}
+	size := func(o *cue.Operator, _ map[string]any) ([]SizeValue, []string, error) {
+		return []SizeValue{{"memory", "1Gi"}}, nil, nil
+	}
+	for _, name := range []string{"cluster", "cluster-new"} {
+		_, err := PlanSize(t.Context(), r, c, deps, SizeRequest{App: "shop", Name: name, Size: size})
+		if err == nil || !strings.Contains(err.Error(), "several shards") {
+			t.Errorf("size of %s: %v", name, err)
+		}
+	}
+	_, err := PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Type: "cluster", Profile: "queue"})
+	if err == nil || !strings.Contains(err.Error(), "CROSSSLOT") {
+		t.Errorf("a queue: %v", err)
 	}
 }

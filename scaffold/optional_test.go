@@ -24,20 +24,17 @@ func setOf(pairs ...string) map[string]cue.LayerValue {
 // ask for it too, and an application without a chart has it in its manifest.
 func TestOptionalValues(t *testing.T) {
 	const configured = "defaults:\n  values:\n    storageClass: fast\n    nodeSelector: {disktype: ssd}\n    tolerations: role=database:NoSchedule\n"
-	for _, operator := range cue.GeneratedNames() {
+	for _, o := range generatedTypes(t) {
 		r := shop(t, "resources: {}\nenv: []\n")
 		c := config(t, configured)
-		o, err := cue.OperatorNamed(operator)
-		if err != nil {
-			t.Fatal(err)
-		}
+		operator, typ := o.Name, o.Type()
 		absent := func(line string) bool {
 			key, _, _ := strings.Cut(strings.TrimSpace(line), ":")
 			key, _, _ = strings.Cut(key, "=")
 			return o.Without[key] != ""
 		}
 		set := slices.DeleteFunc([]string{"zones=true", "priorityClass=database", "podMonitor=true", "nodeSelector=disktype=nvme,spot="}, absent)
-		req := ResourceRequest{App: "shop", Operator: operator, Set: setOf(set...)}
+		req := ResourceRequest{App: "shop", Type: typ, Operator: operator, Set: setOf(set...)}
 		apply(t, r)(PlanResource(t.Context(), r, c, deps, req))
 		got := read(t, r, "applications/shop/values.yaml")
 		for _, line := range []string{
@@ -60,14 +57,14 @@ func TestOptionalValues(t *testing.T) {
 		if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
 			t.Errorf("%s: an update: %v\n%s", operator, err, p.Diff())
 		}
-		apply(t, r)(PlanDestroy(t.Context(), r, DestroyRequest{App: "shop", Name: "redis"}))
+		apply(t, r)(PlanDestroy(t.Context(), r, DestroyRequest{App: "shop", Name: typ}))
 		if got := read(t, r, "applications/shop/values.yaml"); got != "resources: {}\nenv: []\n" {
 			t.Errorf("%s: after destroy:\n%s", operator, got)
 		}
 
 		r = openFiles(t, map[string]string{"applications/web/kustomization.yaml": "resources: []\n"})
-		apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "web", Operator: operator, Set: setOf(slices.DeleteFunc([]string{"zones=true"}, absent)...)}))
-		manifest := read(t, r, "applications/web/redis.yaml")
+		apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "web", Type: typ, Operator: operator, Set: setOf(slices.DeleteFunc([]string{"zones=true"}, absent)...)}))
+		manifest := read(t, r, "applications/web/"+typ+".yaml")
 		for key, line := range map[string]string{
 			"storageClass": "storageClassName: \"fast\"\n", "nodeSelector": "disktype: ssd\n", "tolerations": "effect: NoSchedule\n", "zones": "topologyKey: topology.kubernetes.io/zone\n",
 		} {

@@ -143,7 +143,7 @@ func (s *resource) protection(p *Plan) error {
 	if s.config.Strict {
 		p.Notes = append(p.Notes, "strict mode requires a NetworkPolicy; "+way)
 	}
-	if s.secret != "" && !s.sharedSecret() {
+	if s.secret != "" && !s.sharedSecret() || s.names.SentinelService == "" { // it has no sentinels that could take another Redis for theirs
 		return nil
 	}
 	other, err := s.anotherRedis()

@@ -84,6 +84,7 @@ func (d *destroyer) services() []string {
 	if err != nil {
 		return nil // of a later version
 	}
+	operator = operator.Of(d.rec.Type)
 	var words []string
 	for _, version := range operator.Versions {
 		// The problems of a name do not matter any more.

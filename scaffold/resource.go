@@ -21,7 +21,7 @@ import (
 // ResourceRequest asks for a resource of an application. The zero value of a field is its default.
 type ResourceRequest struct {
 	App       string
-	Type      string // "" is redis
+	Type      string // "" is redis; cluster if the operator has it
 	Suffix    string // "" or "cache" or "-cache"
 	Operator  string // "" is the configuration's
 	Profile   string // "" is the configuration's, and then the generator's own values
@@ -123,7 +123,7 @@ type resource struct {
 
 func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req ResourceRequest) (*resource, error) {
 	if req.Type == "" {
-		req.Type = "redis"
+		req.Type = cue.DefaultType
 	}
 	s := &resource{repo: r, config: config, req: req}
 	var problems finding.Problems
@@ -152,6 +152,7 @@ func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req Reso
 	if note != "" {
 		s.notes = append(s.notes, note)
 	}
+	s.operator = s.operator.Of(req.Type)
 	s.name = req.Type + s.suffix
 	s.kinds = kindsOf(s.operator)
 	if m := s.kinds.FindStringSubmatch(s.generator.Text); m != nil {
@@ -295,7 +296,7 @@ func (s *resource) prepare(ctx context.Context, deps Deps) error {
 	}
 	env.items, err = rewriteEnv(env.items, envRequest{
 		suffix: s.suffix, namespace: s.namespace, local: s.local, names: s.req.Env, secret: s.secret, ownSecret: s.names.OwnSecret,
-		secretKey: s.names.SecretKey, sentinelKey: s.names.SentinelKey, tls: of.TLS,
+		secretKey: s.names.SecretKey, passwordName: s.names.PasswordEnv, sentinelKey: s.names.SentinelKey, tls: of.TLS,
 		urls: map[string]string{usual.SentinelURL: s.names.SentinelURL, s.exampleURL(of): s.names.SentinelURL},
 	})
 	collect(err)
@@ -479,6 +480,9 @@ func (s *resource) profileLayers() ([]cue.Layer, error) {
 		profile = s.config.Defaults.Profile
 	}
 	var layers []cue.Layer
+	if why := s.operator.WithoutProfiles[profile]; why != "" && !slices.Contains(profiles, profile) {
+		return nil, finding.Errorf(finding.Position{}, "", "profile %q does not exist for type %q: %s", profile, s.req.Type, why).About(CodeRequest, "profile")
+	}
 	if profile != "" {
 		if !slices.Contains(profiles, profile) {
 			all := slices.Concat(profiles, sizes)

@@ -154,6 +154,7 @@ func newRotation(r *repo.Repo, config *cue.Config, req RotateRequest) (*rotation
 	if s.operator, err = cue.OperatorNamed(rec.operatorName()); err != nil {
 		return nil, err
 	}
+	s.operator = s.operator.Of(rec.Type)
 	if s.dir, err = manifestDir(r, app); err != nil {
 		return nil, err
 	}

@@ -45,6 +45,9 @@ func PlanSize(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps, 
 	if err != nil {
 		return nil, err
 	}
+	if err := sizable(operator, rec.Type); err != nil {
+		return nil, err
+	}
 	p := &Plan{Command: "size --for " + app.Name + " " + req.Name}
 	m := &merger{plan: p, file: app.Path("values.yaml")}
 	old, src, err := p.current(r, m.file)
@@ -87,6 +90,14 @@ func PlanSize(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps, 
 	}
 	p.write(file, was, now)
 	return p, nil
+}
+
+// sizable refuses a type whose pods do not have the data of the whole dump.
+func sizable(operator *cue.Operator, typ string) error {
+	if operator.Of(typ) == operator {
+		return nil
+	}
+	return finding.Errorf(finding.Position{}, "", "a %s has its data in several shards, so its memory does not follow from the dump; divide the memory for one Redis by the number of shards, and set it with generate resource --set memory=SIZE", typ)
 }
 
 // set writes a value below a path of a text.
@@ -136,6 +147,9 @@ func planSized(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps,
 		return nil, err
 	}
 	typ, suffix, _ := strings.Cut(req.Name, "-")
+	if err := sizable(operator, typ); err != nil {
+		return nil, err
+	}
 	resource := ResourceRequest{App: req.App, Type: typ, Suffix: suffix, Set: map[string]cue.LayerValue{}}
 	for _, s := range set {
 		resource.Set[s.Key] = cue.LayerValue{Value: s.Value, At: finding.Position{File: fmt.Sprintf("--for %s %s", req.App, req.Name)}}

@@ -137,14 +137,19 @@ func TestGenerateIntoCreatedChart(t *testing.T) {
 // it with the CustomResourceDefinitions of each.
 func TestGenerateOperators(t *testing.T) {
 	tool := buildTool(t)
-	for operator, crds := range map[string]map[string]string{
+	for name, crds := range map[string]map[string]string{
 		"spotahome":        {"RedisFailover": "spotahome-1.2.4_redisfailovers.yaml"},
 		"freshworks":       {"RedisFailover": "freshworks-oss_redisfailovers.yaml"},
 		"kubedb":           {"Redis": "kubedb_redises.yaml", "RedisSentinel": "kubedb_redissentinels.yaml"},
 		"redis-enterprise": {"RedisEnterpriseDatabase": "redis-enterprise_redb.yaml"},
 		"opstree":          {"RedisReplication": "opstree_redisreplications.yaml", "RedisSentinel": "opstree_redissentinels.yaml"},
+		"opstree cluster":  {"RedisCluster": "opstree_redisclusters.yaml"},
 	} {
-		t.Run(operator, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
+			operator, typ, special := strings.Cut(name, " ")
+			if !special {
+				typ = "redis"
+			}
 			repo := t.TempDir()
 			run(t, repo, "git", "init", "-q")
 			run(t, repo, tool, "generate", "application", "shop")
@@ -160,11 +165,14 @@ func TestGenerateOperators(t *testing.T) {
 				if operator == "redis-enterprise" {
 					flags = regexp.MustCompile(`--set (networkPolicy|disk|zones|podMonitor|podMonitorLabels|nodeSelector|tolerations|priorityClass|storageClass|seccompProfile)=\S+`).ReplaceAllString(flags, "")
 				}
-				run(t, repo, tool, append([]string{"generate", "resource", "shop", "redis", "--operator", operator}, strings.Fields(flags)...)...)
+				if special { // a cluster has no profile for queues
+					flags = strings.Replace(flags, "--profile queue", "--profile store", 1)
+				}
+				run(t, repo, tool, append([]string{"generate", "resource", "shop", typ, "--operator", operator}, strings.Fields(flags)...)...)
 			}
 			chart := load(t, repo)
 			rendered := helmRender(t, chart, true)
-			checkValuesSchema(t, chart)
+			checkValuesSchema(t, chart, typ)
 			checkOwnRenderer(t, chart, rendered)
 			for kind, file := range crds {
 				version := map[string]string{"opstree": "v1beta2", "redis-enterprise": "v1alpha1"}[operator]

@@ -76,7 +76,7 @@ func TestHelm(t *testing.T) {
 				checkMaxmemory(t, r)
 			}
 		})
-		t.Run("schema of the values", func(t *testing.T) { checkValuesSchema(t, chart) })
+		t.Run("schema of the values", func(t *testing.T) { checkValuesSchema(t, chart, "redis") })
 		t.Run("own renderer", func(t *testing.T) { checkOwnRenderer(t, chart, rendered) })
 		for _, version := range []string{"1.2.4", "1.3.0"} {
 			t.Run("operator "+version, func(t *testing.T) {
@@ -289,7 +289,7 @@ func checkMaxmemory(t *testing.T, r *unstructured.Unstructured) {
 }
 
 // checkValuesSchema wants Helm to take the values as they are and to refuse a wrong one, so that it is known to look.
-func checkValuesSchema(t *testing.T, c *chart.Chart) {
+func checkValuesSchema(t *testing.T, c *chart.Chart, name string) {
 	t.Helper()
 	if len(c.Schema) == 0 {
 		t.Fatal("the chart has no values.schema.json")
@@ -298,7 +298,7 @@ func checkValuesSchema(t *testing.T, c *chart.Chart) {
 		t.Error(err)
 	}
 	wrong := chartutil.CoalesceTables(map[string]any{
-		"resources": map[string]any{"redis": map[string]any{"memory": "256MB"}},
+		"resources": map[string]any{name: map[string]any{"memory": "256MB"}},
 	}, c.Values)
 	if err := chartutil.ValidateAgainstSchema(c, wrong); err == nil || !strings.Contains(err.Error(), "memory") {
 		t.Errorf("memory 256MB: got %v, want it refused", err)
