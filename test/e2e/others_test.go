@@ -124,7 +124,7 @@ func TestOtherOperators(t *testing.T) {
 	b.secret("repl-secret", "password", password)
 
 	// A replication, and sentinels that are a resource of their own.
-	owner := b.resource("RedisReplication", "repl", "{clusterSize: 3, kubernetesConfig: {redisSecret: {name: repl-secret, key: password}}}")
+	owner := b.resource("RedisReplication", "repl", "{clusterSize: 3, kubernetesConfig: {image: quay.io/opstree/redis:v7.0.15, redisSecret: {name: repl-secret, key: password}}}")
 	labels := "{app: repl, redis_setup_type: replication, role: replication}"
 	servers := b.statefulSet("repl", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", lockedServer+fromSecret("repl-secret"))
 	for _, p := range servers[1:] {
@@ -137,7 +137,7 @@ func TestOtherOperators(t *testing.T) {
 	for name, role := range map[string]string{"repl": "", "repl-master": ", redis-role: master", "repl-replica": ", redis-role: slave"} {
 		b.service(name, strings.TrimSuffix(labels, "}")+role+"}", 6379)
 	}
-	owner = b.resource("RedisSentinel", "watch", "{clusterSize: 3, redisSentinelConfig: {redisReplicationName: repl}}")
+	owner = b.resource("RedisSentinel", "watch", "{clusterSize: 3, kubernetesConfig: {image: quay.io/opstree/redis-sentinel:v7.0.15}, redisSentinelConfig: {redisReplicationName: repl}}")
 	labels = "{app: watch-sentinel, redis_setup_type: sentinel, role: sentinel}"
 	conf := fmt.Sprintf(`sentinel monitor myMaster %s 6379 2\nsentinel auth-pass myMaster $REDIS_PASSWORD\nsentinel down-after-milliseconds myMaster 5000\nsentinel failover-timeout myMaster 10000\n`, servers[0].Status.PodIP)
 	b.statefulSet("watch-sentinel", owner, labels, 3, "quay.io/opstree/redis-sentinel:v7.0.15",
@@ -146,7 +146,7 @@ func TestOtherOperators(t *testing.T) {
 	b.service("watch-sentinel-headless", labels+", clusterIP: None", 26379)
 
 	// A Redis Cluster: three leaders that share the slots.
-	owner = b.resource("RedisCluster", "ring", "{clusterSize: 3}")
+	owner = b.resource("RedisCluster", "ring", "{clusterSize: 3, kubernetesConfig: {image: quay.io/opstree/redis:v7.0.15}}")
 	labels = "{app: ring-leader, redis_setup_type: cluster, role: leader}"
 	leaders := b.statefulSet("ring-leader", owner, labels, 3, "quay.io/opstree/redis:v7.0.15", "command: [redis-server, --cluster-enabled, 'yes', --cluster-node-timeout, '5000', --dir, /tmp]")
 	for _, name := range []string{"ring-leader", "ring-master"} {

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -150,8 +151,8 @@ func (c *Cluster) start(ctx context.Context) error {
 		"--root-ca-file="+filepath.Join(c.file("certificates"), "apiserver.crt")); err != nil {
 		return err
 	}
-	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"),
-		"-kubeconfig", c.Kubeconfig(), "-state", c.file("pods"), "-pod-prefix", podPrefix, "-apiserver", apiserver, "-dns", dnsAddress, "-tools", c.Bin); err != nil {
+	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"), append(imageFlags(),
+		"-kubeconfig", c.Kubeconfig(), "-state", c.file("pods"), "-pod-prefix", podPrefix, "-apiserver", apiserver, "-dns", dnsAddress, "-tools", c.Bin)...); err != nil {
 		return err
 	}
 	if err := c.install(ctx); err != nil {
@@ -210,33 +211,16 @@ func (c *Cluster) run(name, program string, args ...string) error {
 	return nil
 }
 
-// install makes the API server know the resources of operators: RedisFailovers by a definition of ours, or that of the file E2E_CRD.
-func (c *Cluster) install(ctx context.Context) error {
-	crd := redisFailoverCRD
-	if file := os.Getenv("E2E_CRD"); file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
+// known waits until the API server and its discovery know a resource.
+func (c *Cluster) known(ctx context.Context, r schema.GroupVersionResource) error {
+	return c.Until(ctx, r.Resource+" are known", func(ctx context.Context) error {
+		if _, err := c.Dynamic.Resource(r).List(ctx, metav1.ListOptions{}); err != nil {
 			return err
 		}
-		crd = string(text)
-	}
-	if err := c.Apply(ctx, "", crd+"\n---\n"+otherCRDs); err != nil {
+		c.mapper.Reset()
+		_, err := c.mapper.KindFor(r) // discovery comes after the resource itself
 		return err
-	}
-	for _, r := range append([]schema.GroupVersionResource{RedisFailovers}, Others...) {
-		err := c.Until(ctx, r.Resource+" are known", func(ctx context.Context) error {
-			if _, err := c.Dynamic.Resource(r).List(ctx, metav1.ListOptions{}); err != nil {
-				return err
-			}
-			c.mapper.Reset()
-			_, err := c.mapper.KindFor(r) // discovery comes after the resource itself
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // StartOperator starts the stand-in for the operator, or the program of E2E_OPERATOR with the flags of the real one.
@@ -309,6 +293,11 @@ func (c *Cluster) Stop(keep bool) error {
 		p.stop(5 * time.Second)
 	}
 	c.processes = nil
+	if os.Getenv(imagesVariable) != "" { // the tmpfs of podrunner, which may have been killed
+		if err := unix.Unmount(filepath.Join(c.file("pods"), "images"), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
 	if keep || os.Getenv("E2E_KEEP") != "" {
 		fmt.Fprintln(os.Stderr, "e2e: the logs are in", c.Dir)
 		return nil

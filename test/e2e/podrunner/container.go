@@ -35,6 +35,7 @@ type container struct {
 	Scratch    string // an empty folder of the host
 	Bin        string // the shims on the host
 	Tools      string // a folder of the host for toolsDir; "" for none
+	Layer      string // a folder of the host over its root; "" for none
 	Mounts     []mount
 	ReadOnly   bool
 	User       uint32
@@ -131,7 +132,11 @@ func (c container) makeRoot() error {
 	}
 	root := dir("root")
 	in := func(name string) string { return filepath.Join(root, filepath.Clean("/"+name)) }
-	if err := unix.Mount("overlay", root, "overlay", 0, fmt.Sprintf("lowerdir=/,upperdir=%s,workdir=%s", dir("upper"), dir("work"))); err != nil {
+	lower := "/"
+	if c.Layer != "" {
+		lower = c.Layer + ":/"
+	}
+	if err := unix.Mount("overlay", root, "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, dir("upper"), dir("work"))); err != nil {
 		return fmt.Errorf("mount overlay: %w", err)
 	}
 	for _, name := range []string{"/tmp", "/run"} {

@@ -36,6 +36,7 @@ type kubelet struct {
 	client    kubernetes.Interface
 	start     func(*exec.Cmd) error
 	bin       string
+	known     map[string]image // by imageName
 	addresses *addresses
 
 	mu       sync.Mutex

@@ -31,6 +31,7 @@ type options struct {
 	apiserver  string // where the Service kubernetes leads
 	dns        string // address of the DNS server, port 53
 	tools      string // a folder of the machine that is in the PATH of containers, in the place of images
+	images     string // a folder of what loadImages reads; "" for none
 	speedup    int    // divides initial delays and periods of probes
 }
 
@@ -48,6 +49,7 @@ func main() {
 	flag.StringVar(&o.apiserver, "apiserver", "127.0.0.1:6443", "where the Service kubernetes leads")
 	flag.StringVar(&o.dns, "dns", "10.96.0.10", "address of the DNS server")
 	flag.StringVar(&o.tools, "tools", "", "a folder of this machine that is in the PATH of containers")
+	flag.StringVar(&o.images, "images", "", "a folder with the files and commands of images; without it, an image is a name")
 	flag.IntVar(&o.speedup, "probe-speedup", 10, "divides the initial delay and the period of probes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -84,7 +86,11 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	k := &kubelet{options: o, client: client, start: start, bin: bin, pods: map[podKey]*worker{}, addresses: newAddresses(o.podPrefix)}
+	images, err := loadImages(o.images, o.state)
+	if err != nil {
+		return fmt.Errorf("-images: %w", err)
+	}
+	k := &kubelet{options: o, client: client, start: start, bin: bin, known: images, pods: map[podKey]*worker{}, addresses: newAddresses(o.podPrefix)}
 	if err := k.register(ctx); err != nil {
 		return fmt.Errorf("register the node: %w", err)
 	}

@@ -176,8 +176,9 @@ func (w *worker) prepare(ctx context.Context, s *state, volumes map[string]strin
 	if hostname == "" {
 		hostname = w.pod.Name
 	}
+	known := w.k.known[imageName(s.spec.Image)]
 	c := container{
-		Command: command(s.spec, env), Env: env, WorkingDir: s.spec.WorkingDir, Hostname: hostname,
+		Command: command(s.spec, known.command, env), Layer: known.layer, Env: env, WorkingDir: s.spec.WorkingDir, Hostname: hostname,
 		Hosts:   fmt.Sprintf("127.0.0.1\tlocalhost\n::1\tlocalhost\n%s\t%s\n", w.ip, hostname),
 		Resolv:  fmt.Sprintf("nameserver %s\nsearch %s.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n", w.k.dns, w.pod.Namespace),
 		Scratch: filepath.Join(w.dir, "scratch", s.spec.Name), Bin: w.k.bin, Tools: w.k.tools,
@@ -230,11 +231,15 @@ func (c *container) setUser(user, group *int64) {
 	}
 }
 
-// command is what the container runs. There are no images, so one that only names an image does nothing.
-func command(spec v1.Container, env []string) []string {
+// command is what the container runs: one that only names an image does nothing, unless the image is known to have a command.
+func command(spec v1.Container, ofImage, env []string) []string {
 	expand := expansion.MappingFuncFor(toMap(env))
 	var out []string
-	for _, word := range append(slices.Clone(spec.Command), spec.Args...) {
+	words := slices.Clone(spec.Command)
+	if len(words) == 0 {
+		words = slices.Clone(ofImage)
+	}
+	for _, word := range append(words, spec.Args...) {
 		out = append(out, expansion.Expand(word, expand))
 	}
 	if len(out) == 0 {
