@@ -213,11 +213,7 @@ func newBed(t testing.TB, o *objects, name, password string, servers, sentinels 
 // settle waits until replicas are in sync and the sentinels know each other and them.
 func (b *bed) settle(replicas, sentinels int) {
 	b.t.Helper()
-	for i, s := range b.servers[1:] {
-		redistest.Until(b.t, fmt.Sprintf("replica %d is in sync", i+1), func() bool {
-			return strings.Contains(s.Do("INFO", "replication").(string), "master_link_status:up")
-		})
-	}
+	b.settleReplicas()
 	for _, s := range b.sentinels {
 		redistest.Until(b.t, "the sentinels know each other and all replicas", func() bool {
 			fields := pairs(s.Do("SENTINEL", "MASTER", "mymaster"))
@@ -227,6 +223,16 @@ func (b *bed) settle(replicas, sentinels int) {
 				ok = err == nil
 			}
 			return ok
+		})
+	}
+}
+
+// settleReplicas waits until they are in sync.
+func (b *bed) settleReplicas() {
+	b.t.Helper()
+	for i, s := range b.servers[1:] {
+		redistest.Until(b.t, fmt.Sprintf("replica %d is in sync", i+1), func() bool {
+			return strings.Contains(s.Do("INFO", "replication").(string), "master_link_status:up")
 		})
 	}
 }

@@ -230,16 +230,22 @@ func (c *Cluster) look(ctx context.Context) (*sight, error) {
 func (c *Cluster) kinds(ctx context.Context) ([]Kind, error) {
 	var versions []string
 	wanted := map[string]bool{}
+	want := func(kind string, apiVersions []string) {
+		for _, v := range apiVersions {
+			wanted[v+"/"+kind] = true
+			if v != "apps/v1" && !slices.Contains(versions, v) {
+				versions = append(versions, v)
+			}
+		}
+	}
 	for _, o := range c.operators {
 		for _, s := range o.Schemes() {
 			if s.Is == "ignored" {
 				continue
 			}
-			for _, v := range s.APIVersions {
-				wanted[v+"/"+s.Kind] = true
-				if v != "apps/v1" && !slices.Contains(versions, v) {
-					versions = append(versions, v)
-				}
+			want(s.Kind, s.APIVersions)
+			if s.With != nil { // whose fields count too
+				want(s.With.Kind, s.With.APIVersions)
 			}
 		}
 	}

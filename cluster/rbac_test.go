@@ -34,13 +34,19 @@ func TestRole(t *testing.T) {
 			if s.Is == "ignored" {
 				continue
 			}
-			group, _, _ := strings.Cut(s.APIVersions[0], "/")
-			if !slices.ContainsFunc(role.Rules, func(r struct{ APIGroups, Resources, Verbs []string }) bool {
-				return slices.Contains(r.APIGroups, group) && slices.Contains(r.Verbs, "list") && slices.ContainsFunc(r.Resources, func(plural string) bool {
-					return plural == strings.ToLower(s.Kind) || strings.TrimSuffix(strings.TrimSuffix(plural, "s"), "e") == strings.TrimSuffix(strings.ToLower(s.Kind), "e")
-				})
-			}) {
-				t.Errorf("the Role of docs/rbac.md has no list of %s %s, of operator %s", group, s.Kind, o.Name)
+			kinds := map[string]string{s.Kind: s.APIVersions[0]}
+			if s.With != nil {
+				kinds[s.With.Kind] = s.With.APIVersions[0]
+			}
+			for kind, version := range kinds {
+				group, _, _ := strings.Cut(version, "/")
+				if !slices.ContainsFunc(role.Rules, func(r struct{ APIGroups, Resources, Verbs []string }) bool {
+					return slices.Contains(r.APIGroups, group) && slices.Contains(r.Verbs, "list") && slices.ContainsFunc(r.Resources, func(plural string) bool {
+						return plural == strings.ToLower(kind) || strings.TrimSuffix(strings.TrimSuffix(plural, "s"), "e") == strings.TrimSuffix(strings.ToLower(kind), "e")
+					})
+				}) {
+					t.Errorf("the Role of docs/rbac.md has no list of %s %s, of operator %s", group, kind, o.Name)
+				}
 			}
 		}
 	}
