@@ -4,7 +4,8 @@
 // What operators call things comes from the schemes of cue/operator, through package instance, fed with live resources. What
 // is so is asked of the servers themselves (ROLE, INFO, SENTINEL), never taken from labels alone. [Cluster.StartJob]
 // creates a Job, [Cluster.Failover] sends SENTINEL FAILOVER and CLIENT KILL, [Cluster.Promote] REPLICAOF and SENTINEL MONITOR,
-// [Cluster.AcceptBoth] and [Cluster.RefuseOld] ACL SETUSER, CONFIG SET and SENTINEL SET; nothing else changes anything.
+// [Cluster.AcceptBoth] and [Cluster.RefuseOld] ACL SETUSER, CONFIG SET and SENTINEL SET, [Cluster.Follow], [Cluster.Switch] and
+// [Cluster.RefuseWrites] REPLICAOF, SENTINEL REMOVE and ACL SETUSER; nothing else changes anything.
 package cluster
 
 import (

@@ -425,7 +425,7 @@ func (o *Operator) origin() *derived {
 
 // deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "fields": &d.Fields, "status": &d.Status, "template": &d.Template} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.Fields, "status": &d.Status, "template": &d.Template} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

@@ -199,6 +199,7 @@ type derived struct {
 	PodSpecs   []PodSpec                 `json:"podSpecs,omitempty"`
 	References []Reference               `json:"references,omitempty"`
 	Traits     Traits                    `json:"traits,omitzero"`
+	Migrates   Migrates                  `json:"migrates,omitzero"`
 	Fields     []fields                  `json:"fields,omitempty"`
 	Status     Status                    `json:"status,omitzero"`
 	Template   []templateDifference      `json:"template,omitempty"`

@@ -48,6 +48,15 @@ type record struct {
 	Restore []recordRestore `yaml:"restore,omitempty"`
 
 	Rotation *recordRotation `yaml:"rotation,omitempty"` // of the password, while it is under way
+
+	Migration *recordMigration `yaml:"migration,omitempty"` // that this resource came from
+}
+
+// recordMigration is the resource whose place this one takes.
+type recordMigration struct {
+	From    string `yaml:"from"`              // its name: redis-cache
+	Way     string `yaml:"way"`               // see [Way]
+	Clients bool   `yaml:"clients,omitempty"` // they were moved
 }
 
 // recordRotation is a rotation from one Secret to another.
@@ -162,6 +171,9 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	}
 	if t := rec.Rotation; t != nil && (repo.CheckName("Secret name", t.From) != nil || repo.CheckName("Secret name", t.To) != nil) {
 		return nil, bad("invalid Secret in rotation")
+	}
+	if m := rec.Migration; m != nil && (repo.CheckName("resource name", m.From) != nil || !slices.Contains(ways, Way(m.Way))) {
+		return nil, bad("invalid migration")
 	}
 	for _, a := range rec.Accepts {
 		if !ruleName.MatchString(a.Rule) {

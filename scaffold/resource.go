@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -704,7 +705,7 @@ func planRecord(p *Plan, r *repo.Repo, rec *record) error {
 		return err
 	}
 	if last != nil {
-		rec.Edits = after(last.Edits, rec.Edits)
+		rec.Edits, rec.Migration = after(last.Edits, rec.Edits), cmp.Or(rec.Migration, last.Migration)
 	}
 	rec.remember(p, last)
 	out, err := rec.marshal()

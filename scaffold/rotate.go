@@ -124,24 +124,9 @@ func newRotation(r *repo.Repo, config *cue.Config, req RotateRequest) (*rotation
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	var rec *record
-	for _, other := range all {
-		if operatorOf(other) == "" {
-			continue
-		}
-		names = append(names, other.Name)
-		if other.Name == req.Name {
-			rec = other
-		}
-	}
-	if rec == nil {
-		hint := "it has none"
-		if len(names) > 0 {
-			hint = finding.OneOf(names)
-		}
-		return nil, finding.Errorf(finding.Position{}, "", "application %q has no generated Redis %q; %s%s", app.Name, req.Name, hint, finding.DidYouMean(req.Name, names)).
-			Flags("; run `redis-gitops generate resource %s %s --keep` to record one that was not generated", app.Name, req.Name).About(CodeRequest, "name")
+	rec, err := redisNamed(all, app, req.Name)
+	if err != nil {
+		return nil, err
 	}
 	s := &rotation{rec: rec, records: map[string][]*record{app.Name: all}}
 	s.resource = resource{
@@ -326,7 +311,7 @@ func (s *rotation) stages() (*Rotation, error) {
 func (s *resource) rotating() error {
 	last, err := s.former()
 	if err != nil || last == nil || last.Rotation == nil {
-		return nil // whoever needs the record says what is wrong with it
+		return s.migrating(last) // whoever needs a broken record says what is wrong with it
 	}
 	return finding.Errorf(finding.Position{File: recordPath(s.app.Name, s.name)}, "rotation", "the rotation of the password to the Secret %q is under way", last.Rotation.To).
 		Flags("; finish it with redis-gitops rotate %s %s", s.app.Name, s.name)
@@ -448,6 +433,9 @@ func (s *rotation) writeRecords() error {
 				continue
 			}
 			rec.remember(s.plan, last)
+			if rec.Migration != nil { // the variables in its files belong to another record
+				rec.Restore = nil
+			}
 			if out, err = rec.marshal(); err != nil {
 				return err
 			}

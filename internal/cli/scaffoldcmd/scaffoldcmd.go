@@ -9,7 +9,7 @@ import (
 
 // Commands returns the commands of the group.
 func Commands(e *env.Env) []*cobra.Command {
-	all := []*cobra.Command{newInit(e), newGenerate(e), newList(e), newDestroy(e), newRotate(e), newUndo(e)}
+	all := []*cobra.Command{newInit(e), newGenerate(e), newList(e), newDestroy(e), newRotate(e), newMigrate(e), newUndo(e)}
 	for _, c := range all {
 		e.AddLimits(c)
 	}
