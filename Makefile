@@ -68,9 +68,10 @@ sizes: web
 demo: build
 	@sh scripts/demo.sh bin/redis-gitops
 
-# Redis and Sentinel are there for tests of dumps; git for tests of patches and of three-way merges.
+# Redis and Sentinel are there for tests of dumps; git for tests of patches and of three-way merges; promtool and HAProxy for what addons write.
 tools:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git
+	@PATH="$$PATH:/usr/sbin" sh scripts/install-tools.sh prometheus haproxy || echo "promtool or HAProxy is not to be had here: tests with them are skipped"
 
 # The browser's program has files of its own.
 in_core = GOOS=js GOARCH=wasm

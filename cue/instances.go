@@ -74,6 +74,7 @@ type Scheme struct {
 	AuthEnv []string `json:"authEnv,omitempty"`
 	Watches string   `json:"watches,omitempty"` // of sentinels: the name of the Redis
 	Pods    *Pods    `json:"pods,omitempty"`
+	Parts   []Part   `json:"parts,omitempty"`
 	Notes   []Note   `json:"notes,omitempty"`
 }
 
@@ -425,7 +426,7 @@ func (o *Operator) origin() *derived {
 
 // deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.Fields, "status": &d.Status, "template": &d.Template} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.Fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

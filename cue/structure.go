@@ -192,22 +192,23 @@ func compare(data any, bound json.Number) int {
 
 // derived is an operator's structure.json, or the configuration's: what is needed of the CUE files at each start.
 type derived struct {
-	Operator   *Operator                 `json:"operator,omitempty"`
-	Misplaced  map[string][]misplaced    `json:"misplaced,omitempty"` // by kind
-	Recognise  Recognition               `json:"recognise,omitzero"`
-	Instances  []Scheme                  `json:"instances,omitempty"`
-	PodSpecs   []PodSpec                 `json:"podSpecs,omitempty"`
-	References []Reference               `json:"references,omitempty"`
-	Traits     Traits                    `json:"traits,omitzero"`
-	Migrates   Migrates                  `json:"migrates,omitzero"`
-	Fields     []fields                  `json:"fields,omitempty"`
-	Status     Status                    `json:"status,omitzero"`
-	Template   []templateDifference      `json:"template,omitempty"`
-	Config     int                       `json:"config,omitempty"`
-	Values     int                       `json:"values,omitempty"`
-	Of         map[string]typed          `json:"of,omitempty"`        // by resource type, redis excepted
-	Resources  map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"
-	Shapes     structure                 `json:"shapes,omitempty"`
+	Operator      *Operator                 `json:"operator,omitempty"`
+	Misplaced     map[string][]misplaced    `json:"misplaced,omitempty"` // by kind
+	Recognise     Recognition               `json:"recognise,omitzero"`
+	Instances     []Scheme                  `json:"instances,omitempty"`
+	PodSpecs      []PodSpec                 `json:"podSpecs,omitempty"`
+	References    []Reference               `json:"references,omitempty"`
+	Traits        Traits                    `json:"traits,omitzero"`
+	Migrates      Migrates                  `json:"migrates,omitzero"`
+	Fields        []fields                  `json:"fields,omitempty"`
+	Status        Status                    `json:"status,omitzero"`
+	Template      []templateDifference      `json:"template,omitempty"`
+	WithoutAddons map[string]string         `json:"withoutAddons,omitempty"`
+	Config        int                       `json:"config,omitempty"`
+	Values        int                       `json:"values,omitempty"`
+	Of            map[string]typed          `json:"of,omitempty"`        // by resource type, redis excepted
+	Resources     map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"
+	Shapes        structure                 `json:"shapes,omitempty"`
 }
 
 // typed is what another resource type than redis has for itself, as the fields of [Operator] and derived of the same names.

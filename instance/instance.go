@@ -56,6 +56,7 @@ type Instance struct {
 	Absent      []Service `json:"absent,omitempty"` // that its operator makes in another version or with other fields
 	Notes       []string  `json:"notes,omitempty"`
 	Pods        []Pods    `json:"-"` // which pods it has; more than one where several workloads make up one Redis
+	Parts       []Part    `json:"-"` // the same with those of its sentinels; empty where its operator's facts do not say
 }
 
 // Pods are the labels by which the pods of a Redis are found.
@@ -308,6 +309,7 @@ func (f *finder) instance(m *match) *Instance {
 	in.Read = in.made(m, m.scheme.Read, Read)
 	in.sentinel(m)
 	in.others(m)
+	in.Parts = m.parts()
 	pods := m.pods()
 	if len(pods.Labels) > 0 {
 		in.Pods = []Pods{pods}
@@ -417,6 +419,7 @@ func (f *finder) attach(m *match) {
 		}
 		in.sentinel(m)
 		in.others(m)
+		in.Parts = append(in.Parts, m.parts()...)
 		in.sortServices()
 	}
 }

@@ -30,7 +30,7 @@ const (
 // Entry is something that redis-gitops generated. The names of the fields are those of the JSON.
 type Entry struct {
 	Application string   `json:"application"`
-	Kind        string   `json:"kind"`      // application, deployment or resource
+	Kind        string   `json:"kind"`      // addon, application, deployment or resource
 	Name        string   `json:"name"`      // as destroy and generate update take it, without deployment-; of an application its own
 	Generator   string   `json:"generator"` // a file of the repository, or a built-in one
 	Operator    string   `json:"operator"`  // that a Redis is generated for; "" for everything else

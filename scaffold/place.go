@@ -134,7 +134,7 @@ func (s *resource) newPlacer(ctx context.Context, p *Plan, items []entry) (*plac
 	pl.own[path.Join(s.templateDir(), s.name+".yaml")] = true
 	for _, rec := range all {
 		for _, f := range rec.Files {
-			pl.own[f.Path] = pl.own[f.Path] || rec.Folder == "resources"
+			pl.own[f.Path] = pl.own[f.Path] || rec.Folder != "deployments"
 		}
 	}
 	if pl.targets, err = chartTargets(s.repo, s.app); err != nil {

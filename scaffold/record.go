@@ -29,7 +29,7 @@ type record struct {
 	Version     int    `yaml:"version"`
 	Command     string `yaml:"command"`
 	Application string `yaml:"application"`
-	Folder      string `yaml:"folder"` // resources or deployments
+	Folder      string `yaml:"folder"` // resources, deployments or addons
 	Type        string `yaml:"type"`
 	Operator    string `yaml:"operator,omitempty"` // of a resource; "" is the default one
 	Name        string `yaml:"name"`               // type and suffix: redis-cache

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -21,7 +22,7 @@ func (d *destroyer) references(removed []recordEdit) error {
 
 // target describes to a search for references what is to be removed.
 func (d *destroyer) target(removed []recordEdit) *target {
-	t := &target{app: d.rec.Application, chart: d.rec.chart(), words: d.names(), plan: d.plan, found: d.valueReferences(removed)}
+	t := &target{app: d.rec.Application, chart: d.rec.chart(), words: d.names(), plan: d.plan, found: append(d.valueReferences(removed), d.addons()...)}
 	if d.app.Dir != "" {
 		t.templates = d.app.Path("templates")
 	}
@@ -52,9 +53,10 @@ func (d *destroyer) names() []string {
 				words = append(words, t.From, t.To)
 			}
 		}
-		if d.rec.Folder == "deployments" {
+		if d.rec.Folder != "resources" {
 			for o := range objects(f.Text, application) {
-				if o.name != application {
+				// What else an addon makes may have the name of its Redis.
+				if o.name != application && (d.rec.Folder == "deployments" || o.kind == "Service" || o.kind == "Secret") {
 					words = append(words, o.name)
 				}
 			}
@@ -97,6 +99,19 @@ func (d *destroyer) services() []string {
 		}
 	}
 	return words
+}
+
+// addons returns the addons of a Redis.
+func (d *destroyer) addons() []referrer {
+	var found []referrer
+	for _, other := range d.others {
+		if d.rec.Folder == "resources" && other.Folder == addonsFolder && other.Placeholders["resource"] == d.rec.Name {
+			for _, f := range other.Files {
+				found = append(found, referrer{finding.Position{File: f.Path}, "addon " + other.Type})
+			}
+		}
+	}
+	return found
 }
 
 // removes reports whether the plan removes a file.

@@ -326,6 +326,11 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 	if err != nil {
 		return "", nil, err
 	}
+	if rec.Folder == addonsFolder {
+		if err := renewFacts(ctx, r, config, app, rec); err != nil {
+			return "", nil, err
+		}
+	}
 	text, err := g.Expand(rec.Placeholders)
 	if err != nil {
 		return "", nil, err
@@ -364,8 +369,15 @@ func regenerate(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 
 // generatorOf returns the generator of a record as it is today.
 func generatorOf(r *repo.Repo, rec *record) (*Generator, error) {
-	if rec.Folder == "deployments" {
+	switch rec.Folder {
+	case "deployments":
 		return generator(r, rec.Folder, rec.Type, func(string) []byte { return nil }, nil)
+	case addonsFolder:
+		kind, err := cue.AddonNamed(rec.Type)
+		if err != nil {
+			return nil, err
+		}
+		return addonGenerator(kind), nil
 	}
 	o, err := cue.OperatorNamed(rec.operatorName())
 	if err != nil {

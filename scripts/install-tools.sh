@@ -9,6 +9,7 @@ for tool in "$@"; do
 	nodejs) command=node ;;
 	etcd-server) command=etcd ;;
 	iproute2) command=ip ;;
+	prometheus) command=promtool ;;
 	*) command=$tool ;;
 	esac
 	command -v "$command" >/dev/null 2>&1 || missing="$missing $tool"

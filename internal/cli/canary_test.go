@@ -333,6 +333,7 @@ func TestDryRunApplies(t *testing.T) {
 		"generate resource shop redis --suffix small --profile store --set auth=token",
 		"generate resource shop redis --suffix mail --auth external --store other --force",
 		"generate resource wiki redis --auth existing:wiki-auth",
+		"generate addon blog redis monitoring",
 		"generate deployment shop web --image shop/web:1.2.3",
 		"generate deployment shop sidekiq --name sidekiq-mail",
 		"generate update",

@@ -21,6 +21,7 @@ const generatedFrom = "<!-- Written by internal/docgen from %s. Do not edit. -->
 func guides() (map[string]string, error) {
 	out := map[string]string{}
 	for name, write := range map[string]func() (string, error){
+		"addons.md": addonsPage, "runbooks/README.md": runbooksPage,
 		"configuration.md": configurationPage, "engines.md": enginesPage, "images.md": imagesPage, "operators.md": operatorsPage, "output-formats.md": formatsPage, "rego-library.md": libraryPage,
 		"schema/config.schema.json": schemaFile(cue.ConfigJSONSchema), "schema/values.schema.json": schemaFile(cue.ValuesJSONSchema),
 		"schema/repository.schema.json": schemaFile(repositorySchema),

@@ -56,6 +56,7 @@ func newDestroy(e *env.Env) *cobra.Command {
 	for _, what := range []struct{ use, short, prefix, example string }{
 		{"resource APP NAME", "Remove a resource", "", "redis-gitops destroy resource shop redis-cache"},
 		{"deployment APP NAME", "Remove a deployment", "deployment-", "redis-gitops destroy deployment shop sidekiq"},
+		{"addon APP NAME", "Remove an addon", "", "redis-gitops destroy addon shop redis-network-policy"},
 	} {
 		o := &destroyOptions{planOptions{Env: e}, what.prefix}
 		sub := &cobra.Command{

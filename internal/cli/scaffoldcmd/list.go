@@ -15,8 +15,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
-const listHelp = `List what redis-gitops generated in the repository: applications, deployments
-and resources, each with its generator, its state and what refers to it.
+const listHelp = `List what redis-gitops generated in the repository: applications, deployments,
+resources and their addons, each with its generator, its state and what refers
+to it.
 
 States:
 

@@ -1,0 +1,132 @@
+package scaffold
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/repo"
+)
+
+// podTemplates are where the pods of workloads are described, by their kinds.
+var podTemplates = map[string][]string{
+	"CronJob": {"spec", "jobTemplate", "spec", "template"}, "DaemonSet": {"spec", "template"}, "Deployment": {"spec", "template"}, "Job": {"spec", "template"},
+	"ReplicaSet": {"spec", "template"}, "Rollout": {"spec", "template"}, "StatefulSet": {"spec", "template"},
+}
+
+// around returns the labels of the workloads of an application that are no Redis, and the objects that select the pods of one of them.
+// What the addon called own made itself does not count.
+func around(r *repo.Repo, app *repo.App, own string, in *instance.Instance, instances []*instance.Instance, documents []instance.Document) ([]cue.AddonLabels, cue.AddonOthers) {
+	clients := []cue.AddonLabels{}
+	others := cue.AddonOthers{Policies: []string{}, Monitors: []string{}, Backups: []string{}}
+	var mine []string
+	if rec, err := readRecord(r, app.Name, own); err == nil && rec != nil {
+		for _, f := range rec.Files {
+			mine = append(mine, f.Path)
+		}
+	}
+	for _, d := range documents {
+		file, _, _ := strings.Cut(d.Where, ":")
+		if slices.Contains(mine, file) || path.Base(file) == own+".yaml" {
+			continue
+		}
+		kind, name := instance.Text(d.Object["kind"]), instance.Text(cue.At(d.Object, "metadata", "name"))
+		switch kind {
+		case "NetworkPolicy":
+			if selectsPart(cue.At(d.Object, "spec", "podSelector"), in) {
+				others.Policies = append(others.Policies, name)
+			}
+		case "PodMonitor", "VMPodScrape":
+			if selectsPart(cue.At(d.Object, "spec", "selector"), in) {
+				others.Monitors = append(others.Monitors, name)
+			}
+		case "CronJob":
+			if instance.Text(cue.At(d.Object, "metadata", "labels", backupLabel)) == in.Name {
+				others.Backups = append(others.Backups, name)
+			}
+		}
+		labels := clientLabels(kind, d.Object, instances)
+		if len(labels) > 0 && !slices.ContainsFunc(clients, func(c cue.AddonLabels) bool { return maps.Equal(c.Labels, labels) }) {
+			clients = append(clients, cue.AddonLabels{Labels: labels})
+		}
+	}
+	return clients, others
+}
+
+// backupLabel marks the CronJob that backs a Redis up, with its name.
+const backupLabel = "redis-gitops.io/backup"
+
+// clientLabels returns labels that the pods of a workload keep; none for what is no workload, and for a Redis.
+func clientLabels(kind string, object map[string]any, instances []*instance.Instance) map[string]string {
+	at, ok := podTemplates[kind]
+	if !ok {
+		return nil
+	}
+	pods := instance.Texts(cue.At(object, append(slices.Clone(at), "metadata", "labels")...))
+	for _, in := range instances {
+		if slices.ContainsFunc(in.Parts, func(p instance.Part) bool { return covers(p.Labels, pods) }) ||
+			slices.ContainsFunc(in.Pods, func(p instance.Pods) bool { return covers(p.Labels, pods) }) {
+			return nil
+		}
+	}
+	if selector := instance.Texts(cue.At(object, "spec", "selector", "matchLabels")); len(selector) > 0 {
+		return selector
+	}
+	// Of what nothing selects, a changing label would leave new pods out.
+	maps.DeleteFunc(pods, func(key, _ string) bool {
+		return key == "helm.sh/chart" || key == "app.kubernetes.io/version" || strings.HasPrefix(key, "batch.kubernetes.io/")
+	})
+	return pods
+}
+
+// covers reports whether pods with some labels have all of others, of which there is one.
+func covers(labels, pods map[string]string) bool {
+	for key, value := range labels {
+		if pods[key] != value {
+			return false
+		}
+	}
+	return len(labels) > 0
+}
+
+// selectsPart reports whether a label selector matches the pods of a Redis or of its sentinels.
+func selectsPart(selector any, in *instance.Instance) bool {
+	return slices.ContainsFunc(in.Parts, func(p instance.Part) bool { return selects(selector, p.Labels) })
+}
+
+// selects reports whether a label selector matches pods of which some labels are known.
+func selects(selector any, pods map[string]string) bool {
+	for key, value := range instance.Texts(cue.At(selector, "matchLabels")) {
+		if pods[key] != value {
+			return false
+		}
+	}
+	expressions, _ := cue.At(selector, "matchExpressions").([]any)
+	for _, e := range expressions {
+		value, has := pods[instance.Text(cue.At(e, "key"))]
+		list, _ := cue.At(e, "values").([]any)
+		in := slices.ContainsFunc(list, func(v any) bool { return instance.Text(v) == value })
+		switch instance.Text(cue.At(e, "operator")) {
+		case "In":
+			if !has || !in {
+				return false
+			}
+		case "NotIn":
+			if has && in {
+				return false
+			}
+		case "Exists":
+			if !has {
+				return false
+			}
+		case "DoesNotExist":
+			if has {
+				return false
+			}
+		}
+	}
+	return true
+}
