@@ -103,9 +103,9 @@ func TestBackup(t *testing.T) {
 			}
 			for what, more := range map[string][]string{
 				"already contains 2002 keys; use --replace, --skip-existing or --flush": {"--identity-file", mine},
-				"it is encrypted; pass the file of an age identity":                      {"--flush", "--yes"},
-				"it is encrypted for other recipients":                                   {"--flush", "--yes", "--identity-file", theirs},
-				"no backup is as old as 2020-01-01T00:00:00Z":                            {"--identity-file", mine, "--at", "2020-01-01T00:00:00Z"},
+				"it is encrypted; pass the file of an age identity":                     {"--flush", "--yes"},
+				"it is encrypted for other recipients":                                  {"--flush", "--yes", "--identity-file", theirs},
+				"no backup is as old as 2020-01-01T00:00:00Z":                           {"--identity-file", mine, "--at", "2020-01-01T00:00:00Z"},
 			} {
 				if _, errs := run(exitcode.Error, append([]string{"restore", to.URL(), store.name}, more...)...); !strings.Contains(errs, what) {
 					t.Errorf("%s: %s", what, errs)
