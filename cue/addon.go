@@ -42,10 +42,11 @@ type AddonFacts struct {
 
 	OperatorNamespace string `json:"operatorNamespace"` // "" is unknown
 
-	Port     int  `json:"port"`
-	Replicas int  `json:"replicas"` // 0 is unknown
-	Cluster  bool `json:"cluster"`
-	TLS      bool `json:"tls"`
+	Source   string `json:"source"` // its URL for pods of the cluster, through its sentinels if it has any; "" is unknown
+	Port     int    `json:"port"`
+	Replicas int    `json:"replicas"` // 0 is unknown
+	Cluster  bool   `json:"cluster"`
+	TLS      bool   `json:"tls"`
 
 	Auth     *AddonSecret   `json:"auth,omitempty"`
 	Sentinel *AddonSentinel `json:"sentinel,omitempty"`

@@ -11,7 +11,7 @@ import (
 func someFacts() AddonFacts {
 	return AddonFacts{
 		Application: "shop", Chart: "shop", Name: "shop", Resource: "redis", Namespace: "blue", Operator: "spotahome", Managed: true,
-		OperatorNamespace: "redis", Port: 6379, Replicas: 3,
+		OperatorNamespace: "redis", Source: "redis+sentinel://rfs-shop.blue.svc:26379/mymaster", Port: 6379, Replicas: 3,
 		Sentinel: &AddonSentinel{Master: "mymaster", Namespace: "blue"},
 		Parts: []AddonPart{
 			{Name: "redis", Labels: map[string]string{"app": "shop"}, Port: 6379, Replicas: 3, MetricsName: "metrics", MetricsPort: 9121},

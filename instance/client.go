@@ -249,6 +249,22 @@ func (in *Instance) SentinelHosts() ([]string, error) {
 	return in.Sentinel.Hosts, nil
 }
 
+// URL returns the URL by which redis-gitops reaches the Redis from a pod, without a password. Through its sentinels, if it has any, it
+// follows a failover.
+func (in *Instance) URL() (string, error) {
+	s := ""
+	if in.TLS {
+		s = "s"
+	}
+	switch {
+	case in.Sentinel != nil && in.Sentinel.Port != 0:
+		return "redis" + s + "+sentinel://" + in.Sentinel.Address() + "/" + url.PathEscape(in.Sentinel.Master), nil
+	case in.Write != nil && in.Write.Port != 0:
+		return "redis" + s + "://" + in.Write.Address(), nil
+	}
+	return "", fmt.Errorf("no Service with a known port selects %s %s, and it has no sentinels", in.Kind, in.Name)
+}
+
 // ReachedAs reports whether clients reach both in the same way.
 func (in *Instance) ReachedAs(other *Instance) bool {
 	way := func(in *Instance) any {

@@ -112,26 +112,11 @@ func (j *Job) manifest() (object, error) {
 	if j.Command == "dump" && j.Dump.Claim == "" {
 		errs = append(errs, errors.New("a Job can only dump to a PersistentVolumeClaim; use pvc://CLAIM/PATH"))
 	}
-	target, err := j.target()
+	target, err := j.Redis.URL()
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
 	return j.object(target), nil
-}
-
-// target is the URL of the Redis for a pod of the cluster. By its sentinels a failover is followed.
-func (j *Job) target() (string, error) {
-	in, s := j.Redis, ""
-	if in.TLS {
-		s = "s"
-	}
-	switch {
-	case in.Sentinel != nil && in.Sentinel.Port != 0:
-		return "redis" + s + "+sentinel://" + in.Sentinel.Address() + "/" + url.PathEscape(in.Sentinel.Master), nil
-	case in.Write != nil && in.Write.Port != 0:
-		return "redis" + s + "://" + in.Write.Address(), nil
-	}
-	return "", fmt.Errorf("no Service with a known port selects %s %s, and it has no sentinels", in.Kind, in.Name)
 }
 
 type object = map[string]any

@@ -80,7 +80,7 @@ func TestCommand(t *testing.T) {
 		{&Job{Command: "import", Redis: shop(), Dump: Place{Secret: "s", Key: "k"}}, "redis-gitops import @/source/k redis+sentinel://rfs-shop.production.svc:26379/mymaster --checkpoint=none"},
 		{&Job{Command: "dump", Redis: named, Dump: Place{Claim: "c", File: "d.rdb"}}, "redis-gitops dump rediss://rfrm-shop.production.svc:6379 /data/d.rdb --username=$(REDIS_USERNAME)"},
 	} {
-		target, err := tt.job.target()
+		target, err := tt.job.Redis.URL()
 		if got := strings.Join(tt.job.command(target), " "); err != nil || got != tt.want {
 			t.Errorf("%v\ngot  %s\nwant %s", err, got, tt.want)
 		}

@@ -251,6 +251,7 @@ func addonFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 		Replicas: in.Replicas, Cluster: in.Cluster, TLS: in.TLS, Auth: addonSecret(in.Auth), Parts: addonParts(in.Parts),
 		Peers: []cue.AddonPart{}, // CUE knows no list that is null
 	}
+	facts.Source, _ = in.URL() // an addon that needs it says what is missing
 	if in.Write != nil {
 		facts.Port = in.Write.Port
 	}
