@@ -209,6 +209,9 @@ type configFields struct {
 	Percent string   `json:"percent,omitempty"` // maxmemory as a percentage of the memory limit
 	Hidden  []string `json:"hidden,omitempty"`  // conditions, each of which means that directives are set elsewhere
 
+	// Texts are mappings with the texts of configuration files by name.
+	Texts []string `json:"texts,omitempty"`
+
 	// Maps are fields with the name of a ConfigMap whose Key holds further directives, one a line, which apply last.
 	Maps []string `json:"maps,omitempty"`
 	Key  string   `json:"key,omitempty"`
@@ -302,7 +305,7 @@ func structured(fields map[string]any) map[string]any {
 				switch key {
 				case "if", "kept", "set", "hidden":
 					value[i] = structuredCondition(text.(string))
-				case "resources", "sidecars", "lists", "maps":
+				case "resources", "sidecars", "lists", "maps", "texts":
 					value[i] = strings.Split(text.(string), ".")
 				}
 			}

@@ -135,6 +135,20 @@ func (u *unit) inAttached(l *linter, namespace string, path []string) (r *render
 	return r, at, in
 }
 
+// inOwnText locates a line of a text of the resource itself, such as a configuration file: the path of the text, and the line.
+func (l *linter) inOwnText(r *render.Resource, path []string) (of *render.Resource, at place, in []string) {
+	last := len(path) - 1
+	if last < 1 {
+		return nil, place{}, nil
+	}
+	line, err := strconv.Atoi(path[last])
+	_, text := r.Find(path[:last]...)
+	if err != nil || text == nil || text.Kind != yaml.ScalarNode {
+		return nil, place{}, nil
+	}
+	return r, l.inText(r, text, line, inResource(r, path[:last], false)), path[:last]
+}
+
 // inText is the place of a line of a text with several: that of the value that it ends with, or of the line in the file or in the values that
 // have the text. What is not found there is at the text.
 func (l *linter) inText(r *render.Resource, text *yaml.Node, line int, whole place) place {

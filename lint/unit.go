@@ -219,7 +219,11 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 func (u *unit) violation(l *linter, chart *render.Chart, r *render.Resource, name *finding.Resource, v *policy.Violation) {
 	at := &locatedResource{unit: u, chart: chart, resource: r, index: len(u.resources) - 1, name: *name, parts: true}
 	f, fx := at.locate(l, v)
-	if in, where, path := u.inAttached(l, name.Namespace, v.Path); in != nil {
+	in, where, path := u.inAttached(l, name.Namespace, v.Path)
+	if in == nil {
+		in, where, path = l.inOwnText(r, v.Path)
+	}
+	if in != nil {
 		if f, fx = l.finding(v, where, name), nil; f != nil {
 			f.Path = path
 		}

@@ -110,7 +110,7 @@ else := {}
 # Sets maxmemory to room, as a part of a violation.
 lower_fix := {"fix": object.union({"path": maxmemory.path, "op": "set", "value": lowered[maxmemory.form]}, risk)} if {
 	lowered[maxmemory.form]
-} else := {} if maxmemory.form == "script" # of which a line cannot be replaced
+} else := {} if maxmemory.form in {"inline", "script"} # of which a line cannot be replaced
 
 # A percentage, because it is that of the limit. mem/config-map-maxmemory is about files.
 lowered := {"list": addition, "argument": most, "word": concat("", ["--", addition]), "percent": 75}

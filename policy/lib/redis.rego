@@ -149,9 +149,9 @@ resources(p) := {"path": path, "object": value(path)} if {
 } else := {"path": p.resources[0], "object": {}}
 
 # The directives of the Redis: {"key", "value", "text", "path", "form"}, in the order in which they apply. The form is "file" for a line of a
-# configuration file, "script" for one that a script writes, "list" for an entry "directive value", "argument" for a value of its own, and
+# configuration file, "inline" for one of a file that is a text of the resource, "script" for one that a script writes, "list" for an entry "directive value", "argument" for a value of its own, and
 # "word" for an argument "--directive value".
-directives := array.concat(files, array.concat(written, array.concat(arguments, entries)))
+directives := array.concat(files, array.concat(inline, array.concat(written, array.concat(arguments, entries))))
 
 entries := [object.union(d, {"path": array.concat(path, [d.index]), "form": "list"}) |
 	some path in object.get(server.config, "lists", [])
@@ -170,6 +170,15 @@ lines_of(texts) := [object.union(d, {"path": array.concat(c.path, [d.index]), "f
 	some c in sort(texts)
 	some d in redisfailover.directives(split(regex.replace(c.text, `[\t\r]`, " "), "\n"))
 	not startswith(d.key, "#")
+]
+
+# The lines of the configuration files that are texts of the input, by name.
+inline := [object.union(d, {"form": "inline"}) |
+	some path in object.get(server.config, "texts", [])
+	some d in lines_of({{"path": array.concat(path, [name]), "text": text} |
+		some name, text in value(path)
+		is_string(text)
+	})
 ]
 
 # The lines that a script of an init container writes into the configuration file (redis-template-style of Reclaim the Stack).

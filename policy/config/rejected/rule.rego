@@ -56,23 +56,25 @@ loads_modules if {
 }
 
 unbalanced(d) := sprintf("the quotes of %s are not balanced; close them", [d.key]) if {
-	d.form == "file"
+	d.form in of_file
 	not regex.match(`['\\]`, d.text)
 	count(split(d.text, `"`)) % 2 == 0
 } else := ""
 
 missing(d) := sprintf("%s has no value; set one, or remove it", [d.key]) if {
-	d.form == "file"
+	d.form in of_file
 	d.words == [d.words[0]]
 	d.key in directives.names
 	not d.key in optional
 } else := ""
 
+of_file := {"file", "inline"}
+
 # Directives that some version takes without a value.
 optional := {"bind", "latency-tracking-info-percentiles", "save"}
 
 comment(d) := sprintf("\"%s\" is taken as a part of the value of %s; put the comment on a line of its own", [trim_space(found[0]), d.key]) if {
-	d.form == "file"
+	d.form in of_file
 	d.key in (directives.names - {"bind"})
 	found := regex.find_n(`\s#.*$`, regex.replace(d.text, `"[^"]*"|'[^']*'`, ""), 1)
 	count(found) > 0
