@@ -57,6 +57,7 @@ type OperatorChoice struct {
 type Defaults struct {
 	Profile  string // "" is the template's own values
 	Auth     AuthDefault
+	Engine   string // redis or valkey; "" is the generator's own
 	Image    string // "" is the generator's own
 	Values   map[string]LayerValue
 	Profiles map[string]map[string]LayerValue // on top of the built-in profile of that name, if there is one
@@ -207,8 +208,8 @@ func (c *Config) decode(filled any) error {
 	var plain struct {
 		Config
 		Defaults struct {
-			Profile, Image string
-			Auth           AuthDefault
+			Profile, Engine, Image string
+			Auth                   AuthDefault
 		}
 	}
 	src, err := json.Marshal(filled)
@@ -226,7 +227,10 @@ func (c *Config) decode(filled any) error {
 			c.Rules[name] = rule
 		}
 	}
-	c.Defaults = Defaults{Profile: plain.Defaults.Profile, Auth: plain.Defaults.Auth, Image: plain.Defaults.Image, Values: map[string]LayerValue{}, Profiles: map[string]map[string]LayerValue{}}
+	c.Defaults = Defaults{
+		Profile: plain.Defaults.Profile, Auth: plain.Defaults.Auth, Engine: plain.Defaults.Engine, Image: plain.Defaults.Image,
+		Values: map[string]LayerValue{}, Profiles: map[string]map[string]LayerValue{},
+	}
 	defaults := child(c.doc.data, "defaults")
 	c.Defaults.Values = c.doc.layer(child(defaults, "values"), "defaults", "values")
 	for name, values := range child(defaults, "profiles") {

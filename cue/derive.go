@@ -306,6 +306,7 @@ func deriveOperator(name string) (*derived, error) {
 		return nil, err
 	}
 	d.Values, d.Operator.Without, d.Operator.WithoutProfiles = own.Values, own.Without, own.WithoutProfiles
+	d.Operator.Engines, d.Operator.WithoutEngines = own.Engines, own.WithoutEngines
 	if hasSchema {
 		d.Resources = map[string]map[string]int{}
 		for _, version := range d.Operator.Versions {
@@ -335,11 +336,19 @@ func deriveOperator(name string) (*derived, error) {
 
 // typed derives what generate asks for a resource of a type.
 func (d *deriver) typed(v cue.Value) (t typed, err error) {
-	for name, into := range map[string]*map[string]string{"without": &t.Without, "withoutProfiles": &t.WithoutProfiles} {
+	for name, into := range map[string]any{
+		"without": &t.Without, "withoutProfiles": &t.WithoutProfiles, "withoutEngines": &t.WithoutEngines, "engines": &t.Engines,
+	} {
 		if without := lookup(v, name); without.Exists() {
 			if err := without.Decode(into); err != nil {
 				return t, err
 			}
+		}
+	}
+	for engine, values := range t.Engines {
+		maps.DeleteFunc(values, func(key, _ string) bool { return t.Without[key] != "" })
+		if t.WithoutEngines[engine] != "" {
+			delete(t.Engines, engine)
 		}
 	}
 	if key := lookup(v, "valuesKey"); key.Exists() {

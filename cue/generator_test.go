@@ -465,3 +465,41 @@ func TestNext(t *testing.T) {
 		}
 	}
 }
+
+// Each operator runs an engine or says why not, and what an engine sets renders to what the schema takes.
+func TestTemplateEngines(t *testing.T) {
+	t.Parallel()
+	for _, o := range generated(t) {
+		for _, name := range []string{"redis", "valkey"} {
+			layer, err := o.Engine(name)
+			if why := o.WithoutEngines[name]; why != "" {
+				if err == nil || !strings.HasSuffix(err.Error(), why) || o.Engines[name] != nil {
+					t.Errorf("%s: %s: got %v, want %s", o.Name, name, err, why)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			values, err := o.Resolve("", []Layer{layer}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			given := map[string]any{}
+			for _, v := range values {
+				given[v.Key] = v.Value
+			}
+			if o.Engines["valkey"] != nil && len(layer.Values) == 0 {
+				t.Errorf("%s: nothing chooses engine %s", o.Name, name)
+			}
+			text, err := render(o, "", redisValues(o, given))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGenerated(t, o, text)
+		}
+		if _, err := o.Engine("valky"); err == nil || o.Engines["valkey"] != nil && !strings.Contains(err.Error(), `did you mean "valkey"`) {
+			t.Errorf("%s: %v", o.Name, err)
+		}
+	}
+}

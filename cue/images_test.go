@@ -203,13 +203,23 @@ func TestDefaultImage(t *testing.T) {
 			if found == 0 && o.Without["image"] == "" {
 				t.Errorf("the template of %s has no image of Redis or Valkey", name)
 			}
-			values, err := o.Resolve("", nil, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, v := range values {
-				if v.Key == "image" && current("#Values of "+name, fmt.Sprint(v.Value)) == 0 {
-					t.Errorf("#Values of %s has the unknown image %v", name, v.Value)
+			of := o.Of(typ)
+			for engine := range of.Engines {
+				layer, err := of.Engine(engine)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values, err := of.Resolve("", []Layer{layer}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, v := range values {
+					if known, _ := facts.Find(fmt.Sprint(v.Value)); v.Key == "image" && known.Engine != engine {
+						t.Errorf("engine %s of %s has the image %v", engine, name, v.Value)
+					}
+					if v.Key == "image" {
+						current("engine "+engine+" of "+name, fmt.Sprint(v.Value))
+					}
 				}
 			}
 		}

@@ -36,6 +36,11 @@ type Operator struct {
 	// WithoutProfiles are the profiles that a new resource cannot have, and why.
 	WithoutProfiles map[string]string `json:"withoutProfiles,omitempty"`
 
+	// Engines are the servers that a new resource can run, such as valkey, with the values that choose each; WithoutEngines those that the
+	// operator cannot run, and why.
+	Engines        map[string]map[string]string `json:"engines,omitempty"`
+	WithoutEngines map[string]string            `json:"withoutEngines,omitempty"`
+
 	typ     string // of the resources that it creates here; "" is redis
 	derived *derived
 }
@@ -55,7 +60,8 @@ func (o *Operator) Of(typ string) *Operator {
 	derived := *o.derived
 	derived.Values, derived.Of = of.Values, nil
 	c := *o
-	c.typ, c.derived, c.ValuesKey, c.Without, c.WithoutProfiles = typ, &derived, of.ValuesKey, of.Without, of.WithoutProfiles
+	c.typ, c.derived, c.ValuesKey = typ, &derived, of.ValuesKey
+	c.Without, c.WithoutProfiles, c.WithoutEngines, c.Engines = of.Without, of.WithoutProfiles, of.WithoutEngines, of.Engines
 	return &c
 }
 

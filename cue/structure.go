@@ -217,6 +217,9 @@ type typed struct {
 	Values          int               `json:"values"`
 	Without         map[string]string `json:"without,omitempty"`
 	WithoutProfiles map[string]string `json:"withoutProfiles,omitempty"`
+	WithoutEngines  map[string]string `json:"withoutEngines,omitempty"`
+
+	Engines map[string]map[string]string `json:"engines,omitempty"`
 }
 
 // misplaced is a key that people write where there is no such field.

@@ -48,6 +48,23 @@ func (p Profile) Layer() Layer {
 	return layer
 }
 
+// Engine returns the values that choose a server, such as valkey, as a layer. The error is a [finding.Problem].
+func (o *Operator) Engine(name string) (Layer, error) {
+	values, ok := o.Engines[name]
+	if !ok {
+		if why := o.WithoutEngines[name]; why != "" {
+			return Layer{}, &finding.Problem{Message: fmt.Sprintf("operator %q does not run engine %q: %s", o.Name, name, why)}
+		}
+		names := slices.Sorted(maps.Keys(o.Engines))
+		return Layer{}, &finding.Problem{Message: fmt.Sprintf("unknown engine %q; %s%s", name, finding.OneOf(names), finding.DidYouMean(name, names))}
+	}
+	layer := Layer{Name: "engine " + name, Values: map[string]LayerValue{}}
+	for key, value := range values {
+		layer.Values[key] = LayerValue{Value: value}
+	}
+	return layer, nil
+}
+
 // Profiles returns the embedded profiles and then the sizes, each in the order of operator.cue.
 func (o *Operator) Profiles() []Profile {
 	if kept, ok := knownProfiles.Load(o.dir()); ok {

@@ -92,6 +92,9 @@ func TestScaffolded(t *testing.T) {
 			if random.IntN(3) == 0 {
 				req.Auth = scaffold.Auth{Method: scaffold.Existing, Secret: "password" + suffix}
 			}
+			if i%3 == 1 && o.Engines["valkey"] != nil {
+				req.Engine = "valkey"
+			}
 			if o.WithoutProfiles[req.Profile] != "" {
 				req.Profile = "store"
 			}

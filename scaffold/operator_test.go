@@ -288,3 +288,44 @@ func TestClusterOfShards(t *testing.T) {
 		t.Errorf("a queue: %v", err)
 	}
 }
+
+// TestEngine: a server has the values that each operator needs for it; the configuration can choose it, and a flag counts more.
+func TestEngine(t *testing.T) {
+	const configured = "defaults: {engine: valkey}\n"
+	for _, tt := range []struct{ operator, engine, configuration, set, want string }{
+		{"spotahome", "valkey", "", "", "image: valkey/valkey:8.1.10-alpine"},
+		{"spotahome", "", configured, "", "image: valkey/valkey:8.1.10-alpine"},
+		{"spotahome", "redis", configured, "", "image: redis:7.4.11-alpine"},
+		{"spotahome", "valkey", "defaults: {image: \"registry.example.com/redis:7.4.11\"}\n", "", "image: valkey/valkey:8.1.10-alpine"},
+		{"spotahome", "", "defaults: {engine: valkey, image: \"registry.example.com/valkey:8.1.10\"}\n", "", "image: registry.example.com/valkey:8.1.10"},
+		{"freshworks", "valkey", "", "image=registry.example.com/valkey:8.1.10", "engine: Valkey"},
+		{"freshworks", "valkey", "", "image=redis:7.4.11-alpine", "does not contain valkey-server"},
+		{"kubedb", "valkey", "", "", "version: valkey-8.1.1"},
+		{"statefulset", "valkey", "", "", "image: valkey/valkey:8.1.10-alpine"},
+		{"opstree", "valkey", "", "", `operator "opstree" does not run engine "valkey": its images have no Valkey`},
+		{"redis-enterprise", "", configured, "", `operator "redis-enterprise" does not run engine "valkey": the nodes`},
+		{"spotahome", "keydb", "", "", `unknown engine "keydb"; one of "redis", "valkey"`},
+	} {
+		r := shop(t, "resources: {}\nenv: []\n")
+		req := ResourceRequest{App: "shop", Operator: tt.operator, Engine: tt.engine, Set: map[string]cue.LayerValue{}}
+		if tt.set != "" {
+			req.Set = setOf(tt.set)
+		}
+		p, err := PlanResource(t.Context(), r, config(t, tt.configuration), deps, req)
+		if err != nil {
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%+v: %v", tt, err)
+			}
+			continue
+		}
+		if err := p.Apply(r); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, r, "applications/shop/values.yaml"); !strings.Contains(got, tt.want) {
+			t.Errorf("%+v:\n%s", tt, got)
+		}
+		if p, err := PlanResource(t.Context(), r, config(t, tt.configuration), deps, req); err != nil || p.Changed() {
+			t.Errorf("%+v: a second run: %v", tt, err)
+		}
+	}
+}

@@ -31,12 +31,15 @@ var remedies = map[string]string{
 }
 
 type formOperator struct {
-	Name     string          `json:"name"`
-	Doc      string          `json:"doc"`
-	Types    []string        `json:"types"`
-	Profiles []formProfile   `json:"profiles"`
-	Order    []string        `json:"order"`  // of the values
-	Schema   json.RawMessage `json:"schema"` // JSON Schema of the values
+	Name     string        `json:"name"`
+	Doc      string        `json:"doc"`
+	Types    []string      `json:"types"`
+	Profiles []formProfile `json:"profiles"`
+
+	Engines map[string]map[string]string `json:"engines"` // the values that choose each
+
+	Order  []string        `json:"order"`  // of the values
+	Schema json.RawMessage `json:"schema"` // JSON Schema of the values
 }
 
 type formProfile struct {
@@ -52,7 +55,7 @@ func formJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := formOperator{Name: o.Name, Doc: o.Doc, Types: o.Types, Profiles: []formProfile{}, Order: []string{}}
+	of := formOperator{Name: o.Name, Doc: o.Doc, Types: o.Types, Profiles: []formProfile{}, Engines: o.Engines, Order: []string{}}
 	if of.Schema, err = o.ResourceJSONSchema(); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ type planRequest struct {
 	Operator  string            `json:"operator,omitempty"`
 	Profile   string            `json:"profile,omitempty"`
 	Size      string            `json:"size,omitempty"`
+	Engine    string            `json:"engine,omitempty"`
 	Set       map[string]string `json:"set,omitempty"`
 	Auth      string            `json:"auth,omitempty"`
 	Secret    string            `json:"secret,omitempty"`
@@ -189,7 +190,7 @@ func (s *Session) planOn(ctx context.Context, on *repo.Repo, r planRequest, conf
 		})
 	case "resource":
 		req := scaffold.ResourceRequest{
-			App: r.App, Type: r.Type, Suffix: r.Suffix, Operator: r.Operator, Profile: r.Profile, Size: r.Size, Set: map[string]cue.LayerValue{},
+			App: r.App, Type: r.Type, Suffix: r.Suffix, Operator: r.Operator, Profile: r.Profile, Size: r.Size, Engine: r.Engine, Set: map[string]cue.LayerValue{},
 			Auth:      scaffold.Auth{Method: scaffold.AuthMethod(r.Auth), Secret: r.Secret, Store: r.Store, Key: r.Key},
 			Namespace: r.Namespace, Env: r.Env, Conflicts: conflicts,
 		}
@@ -386,6 +387,7 @@ func (s *Session) commands(r planRequest) []string {
 		flag("operator", r.Operator)
 		flag("profile", r.Profile)
 		flag("size", r.Size)
+		flag("engine", r.Engine)
 		for _, k := range slices.Sorted(maps.Keys(r.Set)) {
 			flag("set", k+"="+r.Set[k])
 		}

@@ -30,6 +30,7 @@ export interface Ask {
   suffix: string;
   profile: string;
   size: string;
+  engine: string;
   auth: string;
   secret: string;
   store: string;
@@ -51,6 +52,7 @@ const blank = (): Ask => ({
   suffix: "jobs",
   profile: "queue",
   size: "",
+  engine: "",
   auth: "",
   secret: "",
   store: "",
@@ -99,6 +101,7 @@ const kept = [
   "suffix",
   "profile",
   "size",
+  "engine",
   "auth",
   "secret",
   "store",
@@ -160,6 +163,7 @@ export const request = (v: State) => {
       suffix: v.ask.suffix,
       profile: v.ask.profile,
       size: v.ask.size,
+      engine: v.ask.engine,
       auth: v.ask.auth,
       namespace: v.ask.namespace,
       secret: namesSecret(v.ask.auth) ? v.ask.secret : "",

@@ -61,6 +61,8 @@ export function choice(
 
 // preset is what a value is when the form leaves it alone.
 function preset(v: State, key: string): unknown {
+  const engine = (operator.engines as Record<string, Record<string, unknown>>)[v.ask.engine];
+  if (engine && key in engine) return engine[key];
   for (const name of [v.ask.size, v.ask.profile]) {
     const preset = operator.profiles.find((p) => p.name === name)?.values as Record<string, unknown> | undefined;
     if (preset && key in preset) return preset[key];

@@ -118,6 +118,18 @@ const resourceFields = (v: State) => [
     }),
     "One small replica, for development",
   ),
+  choice(
+    v,
+    "engine",
+    "Server",
+    [["", "the repository's default"], ...Object.keys(operator.engines).map((e): [string, string] => [e, label(e)])],
+    () => v.ask.engine,
+    (text) => {
+      v.ask.engine = text;
+      drawForm(v);
+    },
+    "With a current image, unless the image below is set.",
+  ),
   h(
     "div",
     { class: "grid2" },
