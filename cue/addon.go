@@ -48,7 +48,7 @@ type AddonFacts struct {
 	Cluster  bool   `json:"cluster"`
 	TLS      bool   `json:"tls"`
 
-	Auth     *AddonSecret   `json:"auth,omitempty"`
+	Auth     AddonSecret    `json:"auth"`
 	Sentinel *AddonSentinel `json:"sentinel,omitempty"`
 	Parts    []AddonPart    `json:"parts"`
 	Peers    []AddonPart    `json:"peers"`   // pods of other Redis instances that share its sentinels
@@ -56,7 +56,7 @@ type AddonFacts struct {
 	Others   AddonOthers    `json:"others"`
 }
 
-// AddonSecret is where a password is.
+// AddonSecret is where a password is; the zero value means that there is none.
 type AddonSecret struct {
 	Secret      string `json:"secret"`
 	Key         string `json:"key"`
@@ -65,9 +65,9 @@ type AddonSecret struct {
 
 // AddonSentinel is how the sentinels of a Redis are reached.
 type AddonSentinel struct {
-	Master    string       `json:"master"`
-	Namespace string       `json:"namespace"`
-	Auth      *AddonSecret `json:"auth,omitempty"`
+	Master    string      `json:"master"`
+	Namespace string      `json:"namespace"`
+	Auth      AddonSecret `json:"auth"`
 }
 
 // AddonLabels select pods.

@@ -290,11 +290,11 @@ func redisOf(r *repo.Repo, app *repo.App, name string, instances []*instance.Ins
 	return nil, finding.Errorf(finding.Position{File: app.Dir}, "", "%v", instance.Unknown("no Redis", name, instances, "application "+quoted(app.Name))).About(CodeRequest, "name")
 }
 
-func addonSecret(a *instance.Auth) *cue.AddonSecret {
+func addonSecret(a *instance.Auth) cue.AddonSecret {
 	if a == nil {
-		return nil
+		return cue.AddonSecret{}
 	}
-	return &cue.AddonSecret{Secret: a.Secret, Key: a.Key, UsernameKey: a.UsernameKey}
+	return cue.AddonSecret{Secret: a.Secret, Key: a.Key, UsernameKey: a.UsernameKey}
 }
 
 func addonParts(parts []instance.Part) []cue.AddonPart {

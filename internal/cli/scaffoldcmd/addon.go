@@ -38,7 +38,8 @@ reason. docs/addons.md has the values of each.
 
 Examples:
   redis-gitops generate addon shop redis network-policy
-  redis-gitops generate addon shop redis network-policy --set metricsNamespace=monitoring --dry-run`,
+  redis-gitops generate addon shop redis network-policy --set metricsNamespace=monitoring --dry-run
+  redis-gitops generate addon shop redis-cache proxy`,
 		Args:              flags.FromUse,
 		ValidArgsFunction: e.CompleteArgs(e.AppNames, generatedNames(""), addonNames),
 		RunE: func(c *cobra.Command, args []string) error {
