@@ -186,10 +186,40 @@ func (a *Addon) Values() []Value {
 	return values
 }
 
-// Resolve returns the values of an addon, as [Operator.Resolve] does those of a Redis: those of the last layer, else the defaults, which
-// may follow from the facts.
-func (a *Addon) Resolve(prefix string, facts AddonFacts, layers []Layer) ([]Value, error) {
+// Defaults returns the values that an addon has unless somebody sets them; some follow from the facts. Optional ones are left out.
+func (a *Addon) Defaults(facts AddonFacts) (map[string]any, error) {
+	values, err := a.defaults(facts)
+	given := map[string]any{}
+	for _, v := range values {
+		if !v.Optional {
+			given[v.Key] = v.Value
+		}
+	}
+	return given, err
+}
+
+func (a *Addon) defaults(facts AddonFacts) ([]Value, error) {
 	values := a.Values()
+	schema, done := a.schema()
+	defer done()
+	defaults := map[string]any{}
+	if err := lookup(lookup(schema, "#Addon").Unify(asValue(map[string]any{"facts": facts})), "defaults").Decode(&defaults); err != nil {
+		return nil, fmt.Errorf("embedded addon %s: %w", a.Name, err)
+	}
+	for i, v := range values {
+		if d, ok := defaults[v.Key]; ok {
+			values[i].Value, values[i].Layer = d, "the repository"
+		}
+	}
+	return values, nil
+}
+
+// Resolve returns the values of an addon, as [Operator.Resolve] does those of a Redis: those of the last layer, else the defaults.
+func (a *Addon) Resolve(prefix string, facts AddonFacts, layers []Layer) ([]Value, error) {
+	values, err := a.defaults(facts)
+	if err != nil {
+		return nil, err
+	}
 	schema, done := a.schema()
 	defer done()
 	deriver := newDeriver()
@@ -197,16 +227,9 @@ func (a *Addon) Resolve(prefix string, facts AddonFacts, layers []Layer) ([]Valu
 	if err != nil {
 		return nil, fmt.Errorf("embedded addon %s: %w", a.Name, err)
 	}
-	defaults := map[string]any{}
-	if err := lookup(lookup(schema, "#Addon").Unify(asValue(map[string]any{"facts": facts})), "defaults").Decode(&defaults); err != nil {
-		return nil, fmt.Errorf("embedded addon %s: %w", a.Name, err)
-	}
 	var names []string
-	for i, v := range values {
+	for _, v := range values {
 		names = append(names, v.Key)
-		if d, ok := defaults[v.Key]; ok {
-			values[i].Value, values[i].Layer = d, "the repository"
-		}
 	}
 	var problems finding.Problems
 	report := func(at finding.Position, key, message, suggestion string) {

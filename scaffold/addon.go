@@ -200,13 +200,9 @@ func renewFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 	if err != nil {
 		return ctx.Err()
 	}
-	values := map[string]any{}
-	resolved, err := kind.Resolve("", facts, nil)
+	values, err := kind.Defaults(facts)
 	if err != nil {
 		return err
-	}
-	for _, v := range resolved {
-		values[v.Key] = v.Value
 	}
 	plan, err := kind.Plan(facts, values)
 	if err != nil || len(plan.Refusals) > 0 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -182,5 +183,87 @@ func TestAddonConflicts(t *testing.T) {
 	apply(t, r)(PlanDestroy(t.Context(), r, DestroyRequest{App: "shop", Name: "redis", Force: true}))
 	if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{App: "shop"}); err != nil || p.Changed() {
 		t.Errorf("without its Redis: %v\n%s", err, p.Diff())
+	}
+}
+
+// TestAddonByHand: an addon of a Redis that nobody generated, in plain manifests, has the facts of its operator.
+func TestAddonByHand(t *testing.T) {
+	t.Parallel()
+	r := shop(t, "")
+	for name, text := range map[string]string{
+		"applications/mail/sessions.yaml": "apiVersion: redis.redis.opstreelabs.in/v1beta2\nkind: RedisReplication\nmetadata:\n  name: sessions\nspec:\n  clusterSize: 3\n  redisExporter:\n    enabled: true\n" +
+			"---\napiVersion: redis.redis.opstreelabs.in/v1beta2\nkind: RedisSentinel\nmetadata:\n  name: guard\nspec:\n  redisSentinelConfig:\n    redisReplicationName: sessions\n",
+		"applications/mail/kustomization.yaml": "namespace: mail\nresources:\n- sessions.yaml\n",
+	} {
+		if err := afero.WriteFile(r.Fs(), name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := config(t, "")
+	before := snapshot(t, r)
+	if _, err := PlanAddon(t.Context(), r, c, AddonRequest{App: "mail", Redis: "sessions", Kind: "network-policy"}); err == nil || !strings.Contains(err.Error(), "operatorNamespace") {
+		t.Errorf("without the namespace of the operator: %v", err)
+	}
+	set := map[string]cue.LayerValue{"operatorNamespace": {Value: "ot-operators"}, "clients": {Value: "app=mail"}}
+	apply(t, r)(PlanAddon(t.Context(), r, c, AddonRequest{App: "mail", Redis: "sessions", Kind: "network-policy", Set: set}))
+	policies := ofKind(documentsOf(read(t, r, "applications/mail/sessions-network-policy.yaml")), "NetworkPolicy")
+	if len(policies) != 2 || cue.At(policies[0], "spec", "podSelector", "matchLabels", "app") != "sessions" || cue.At(policies[1], "spec", "podSelector", "matchLabels", "app") != "guard-sentinel" {
+		t.Errorf("%v", policies)
+	}
+	if !strings.Contains(read(t, r, "applications/mail/kustomization.yaml"), "sessions-network-policy.yaml") {
+		t.Error("the kustomization does not list it")
+	}
+	apply(t, r)(PlanAddon(t.Context(), r, c, AddonRequest{App: "mail", Redis: "sessions", Kind: "monitoring"}))
+	documents := documentsOf(read(t, r, "applications/mail/sessions-monitoring.yaml"))
+	monitors := ofKind(documents, "PodMonitor")
+	if len(monitors) != 1 || len(ofKind(documents, "PrometheusRule")) != 1 || strings.Contains(read(t, r, "applications/mail/sessions-monitoring.yaml"), "RedisSentinelQuorum") {
+		t.Errorf("%v", documents) // of sentinels without an exporter
+	}
+	if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
+		t.Errorf("an update: %v\n%s", err, p.Diff())
+	}
+	for _, name := range []string{"sessions-monitoring", "sessions-network-policy"} {
+		apply(t, r)(PlanDestroy(t.Context(), r, DestroyRequest{App: "mail", Name: name}))
+	}
+	sameFiles(t, snapshot(t, r), before)
+}
+
+// TestSharedSentinels: the policies of a Redis admit the pods of those that share its sentinels.
+func TestSharedSentinels(t *testing.T) {
+	t.Parallel()
+	r, c := addonShop(t, "statefulset")
+	apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Suffix: "jobs", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinelsOf": {Value: "shop-redis"}}}))
+	apply(t, r)(PlanAddon(t.Context(), r, c, AddonRequest{App: "shop", Redis: "redis", Kind: "network-policy"}))
+	if text := addonText(t, r, "redis-network-policy"); strings.Count(text, "redis-gitops.io/redis: shop-jobs-redis") != 4 { // in and out, of Redis and of sentinels
+		t.Errorf("%s", text)
+	}
+}
+
+func TestSelects(t *testing.T) {
+	t.Parallel()
+	pods := map[string]string{"app": "shop", "part": "redis"}
+	for text, want := range map[string]bool{
+		"{}":                         true,
+		"{matchLabels: {app: shop}}": true,
+		"{matchLabels: {app: web}}":  false,
+		"{matchLabels: {zone: a}}":   false,
+		"{matchExpressions: [{key: app, operator: In, values: [web, shop]}]}":           true,
+		"{matchExpressions: [{key: app, operator: In, values: [web]}]}":                 false,
+		"{matchExpressions: [{key: app, operator: NotIn, values: [web]}]}":              true,
+		"{matchExpressions: [{key: app, operator: NotIn, values: [shop]}]}":             false,
+		"{matchExpressions: [{key: zone, operator: NotIn, values: [a]}]}":               true,
+		"{matchExpressions: [{key: part, operator: Exists}]}":                           true,
+		"{matchExpressions: [{key: zone, operator: Exists}]}":                           false,
+		"{matchExpressions: [{key: zone, operator: DoesNotExist}]}":                     true,
+		"{matchExpressions: [{key: part, operator: DoesNotExist}]}":                     false,
+		"{matchLabels: {app: shop}, matchExpressions: [{key: zone, operator: Exists}]}": false,
+	} {
+		var selector map[string]any
+		if err := yaml.Unmarshal([]byte(text), &selector); err != nil {
+			t.Fatal(err)
+		}
+		if got := selects(selector, pods); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
 	}
 }
