@@ -239,6 +239,29 @@ func TestSharedSentinels(t *testing.T) {
 	}
 }
 
+// TestAddonCluster: a Redis Cluster has the ports of its bus, no alert about one master, and no proxy.
+func TestAddonCluster(t *testing.T) {
+	t.Parallel()
+	r, c := addonShop(t, "opstree")
+	apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Type: "cluster", Namespace: "blue", Set: map[string]cue.LayerValue{"networkPolicy": {Value: ""}}}))
+	for _, kind := range []string{"network-policy", "monitoring"} {
+		apply(t, r)(PlanAddon(t.Context(), r, c, AddonRequest{App: "shop", Redis: "cluster", Kind: kind}))
+	}
+	if text := addonText(t, r, "cluster-network-policy"); strings.Count(text, "port: 16379") != 6 || len(ofKind(documentsOf(text), "NetworkPolicy")) != 2 {
+		t.Errorf("%s", text)
+	}
+	monitoring := addonText(t, r, "cluster-monitoring")
+	if strings.Contains(monitoring, "RedisMasterCount") || strings.Contains(monitoring, "RedisReplicasMissing") || len(ofKind(documentsOf(monitoring), "PodMonitor")) != 2 {
+		t.Errorf("%s", monitoring)
+	}
+	if _, err := PlanAddon(t.Context(), r, c, AddonRequest{App: "shop", Redis: "cluster", Kind: "proxy"}); err == nil || !strings.Contains(err.Error(), "it is a Redis Cluster") {
+		t.Errorf("a proxy: %v", err)
+	}
+	if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
+		t.Errorf("an update: %v\n%s", err, p.Diff())
+	}
+}
+
 func TestSelects(t *testing.T) {
 	t.Parallel()
 	pods := map[string]string{"app": "shop", "part": "redis"}
