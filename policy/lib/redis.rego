@@ -111,6 +111,13 @@ persistent(o) := entry.data.field if {
 	holds_in(o, c)
 }
 
+# The paths of the specs of the claims that the data may be on.
+claims := [path | some path in claimed(server.data.field); is_object(value(path))]
+
+claimed(field) := [array.concat(field, [i, "spec"]) | some i, _ in value(field)] if {
+	is_array(value(field))
+} else := [array.concat(field, ["spec"])]
+
 of_redis(_, entry) if not entry.containers
 
 of_redis(o, entry) if {

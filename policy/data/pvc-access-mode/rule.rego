@@ -6,7 +6,7 @@
 #   files over NFS is slow and blocks Redis when the network stalls.
 # custom:
 #   severity: error
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   fix: sets ReadWriteOnce if missing
 #   remediation: Set accessModes to [ReadWriteOnce].
 #   since: 0.1.0
@@ -15,25 +15,24 @@
 #     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/471
 package redisgitops.data["pvc-access-mode"]
 
-path := ["spec", "redis", "storage", "persistentVolumeClaim", "spec", "accessModes"]
-
-modes := object.get(input, path, null)
+import data.redisgitops.lib.redis
 
 deny contains {
 	"message": "the claim has no access mode, so the API server rejects the StatefulSet; set [ReadWriteOnce]",
 	"path": path,
 	"fix": {"path": path, "op": "add", "value": ["ReadWriteOnce"]},
 } if {
+	input.kind == "RedisFailover" # OpsTree's operator adds one
 	is_object(input.spec.redis.storage.persistentVolumeClaim)
-	modes in ({null, ""} | {[]})
+	path := ["spec", "redis", "storage", "persistentVolumeClaim", "spec", "accessModes"]
+	object.get(input, path, null) in ({null, ""} | {[]})
 }
 
 deny contains {
 	"message": "ReadWriteMany is for shared file systems, but Redis does not share its volume; use ReadWriteOnce",
 	"severity": "warning",
-	"path": array.concat(path, [i]),
+	"path": array.concat(claim, ["accessModes", i]),
 } if {
-	is_array(modes)
-	some i, mode in modes
-	mode == "ReadWriteMany"
+	some claim in redis.claims
+	some i, "ReadWriteMany" in redis.value(array.concat(claim, ["accessModes"]))
 }

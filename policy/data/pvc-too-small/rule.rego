@@ -5,7 +5,7 @@
 #   the data twice. When it is full, saving fails and Redis rejects writes (MISCONF).
 # custom:
 #   severity: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   remediation: Make the volume at least twice as large as maxmemory.
 #   since: 0.1.0
 #   references:
@@ -15,6 +15,7 @@ package redisgitops.data["pvc-too-small"]
 
 import data.redisgitops.lib.memory
 import data.redisgitops.lib.quantity
+import data.redisgitops.lib.redis
 
 deny contains {
 	"message": sprintf("the volume size \"%v\" is less than twice maxmemory \"%s\", which a second snapshot requires; use %dMi or more", [size, memory.maxmemory.text, ceil((2 * memory.maxmemory.bytes) / quantity.mebi)]),
@@ -25,7 +26,7 @@ deny contains {
 }
 
 deny contains {
-	"message": sprintf("the volume size \"%v\" is smaller than the memory limit \"%v\"; use twice the limit", [size, input.spec.redis.resources.limits.memory]),
+	"message": sprintf("the volume size \"%v\" is smaller than the memory limit \"%v\"; use twice the limit", [size, memory.limit_text]),
 	"path": path,
 } if {
 	size := object.get(input, path, "")
@@ -33,4 +34,5 @@ deny contains {
 	quantity.bytes(size) < memory.limit
 }
 
-path := ["spec", "redis", "storage", "persistentVolumeClaim", "spec", "resources", "requests", "storage"]
+# Of several claims, which has the data cannot be seen.
+path := array.concat(redis.claims[0], ["resources", "requests", "storage"]) if count(redis.claims) == 1
