@@ -48,7 +48,8 @@ type state struct {
 	container container
 	pid       int
 	status    v1.ContainerStatus
-	failures  int // in a row
+	failures  int           // in a row
+	over      chan struct{} // of a sidecar: the other containers have ended
 }
 
 func newWorker(k *kubelet, pod *v1.Pod) *worker {
@@ -176,9 +177,22 @@ func (w *worker) runContainers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Sidecars run from their turn among the init containers until all others have ended.
+	var sidecars sync.WaitGroup
+	over := make(chan struct{})
+	defer sidecars.Wait()
+	defer close(over)
 	for _, s := range w.init {
 		if err := w.prepare(ctx, s, volumes); err != nil {
 			return err
+		}
+		if isSidecar(s) {
+			s.over = over
+			sidecars.Go(func() { w.beside(ctx, s) })
+			if err := w.startedUp(ctx, s); err != nil {
+				return err
+			}
+			continue
 		}
 		for {
 			code := w.runOnce(ctx, s)
@@ -204,6 +218,44 @@ func (w *worker) runContainers(ctx context.Context) error {
 	}
 	all.Wait()
 	return nil
+}
+
+// isSidecar reports whether an init container runs beside the others (Kubernetes 1.29, KEP-753).
+func isSidecar(s *state) bool {
+	return s.spec.RestartPolicy != nil && *s.spec.RestartPolicy == v1.ContainerRestartPolicyAlways
+}
+
+// beside runs a sidecar until the other containers have ended.
+func (w *worker) beside(ctx context.Context, s *state) {
+	for ctx.Err() == nil {
+		w.runOnce(ctx, s)
+		select {
+		case <-s.over:
+			return
+		default:
+			w.backOff(ctx, s)
+		}
+	}
+}
+
+// startedUp waits until a sidecar runs and its startup probe, a command, succeeds once.
+func (w *worker) startedUp(ctx context.Context, s *state) error {
+	for ctx.Err() == nil {
+		w.mu.Lock()
+		pid, running := s.pid, s.status.State.Running != nil
+		w.mu.Unlock()
+		if running {
+			p := s.spec.StartupProbe
+			if p == nil || p.Exec == nil {
+				return nil
+			}
+			if _, err := w.exec(ctx, s, pid, p.Exec.Command); err == nil {
+				return nil
+			}
+		}
+		sleep(ctx, 200*time.Millisecond)
+	}
+	return ctx.Err()
 }
 
 // addressesAnnotation of a namespace has the addresses of pods that are made from then on, by name: for tests in which two pods
@@ -359,6 +411,7 @@ func (w *worker) end(s *state, pid int, exited chan struct{}) {
 	case <-exited:
 		return
 	case <-w.stop:
+	case <-s.over:
 	}
 	w.event(v1.EventTypeNormal, "Killing", "Stopping container "+s.spec.Name)
 	hook, cancel := context.WithCancel(context.Background())
@@ -491,7 +544,18 @@ func (w *worker) fill(status *v1.PodStatus) {
 	var initEnded, initFailed, ended, failed, ready int
 	status.InitContainerStatuses, initEnded, initFailed, _ = statuses(w.init)
 	status.ContainerStatuses, ended, failed, ready = statuses(w.main)
-	initialized := initEnded == len(w.init) && initFailed == 0
+	steps := 0 // init containers that end
+	for _, s := range w.init {
+		if !isSidecar(s) {
+			steps++
+		} else if s.status.State.Terminated != nil { // with the pod: what it ends with does not count
+			initEnded--
+			if s.status.State.Terminated.ExitCode != 0 {
+				initFailed--
+			}
+		}
+	}
+	initialized := initEnded == steps && initFailed == 0
 	never := w.pod.Spec.RestartPolicy == v1.RestartPolicyNever
 	over := ended == len(w.main) && (w.graced || never || w.pod.Spec.RestartPolicy == v1.RestartPolicyOnFailure && failed == 0)
 	switch {
