@@ -33,8 +33,10 @@ type Way string
 const (
 	Replicate Way = "replication" // the new one follows the old one until the switch
 	Import    Way = "import"      // it is copied while the old one refuses writes
+	Adopt     Way = "adoption"    // nothing is copied: another operator takes over the resources as they are
 )
 
+// ways are those of records.
 var ways = []Way{Replicate, Import}
 
 // The stages of a migration. Of an import, the second makes the old Redis refuse writes, and the third copies the data.
@@ -109,12 +111,14 @@ func PlanMigrate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Dep
 		return nil, err
 	}
 	m.plan = p
-	switch req.Stage {
-	case MigrateAdd:
+	switch {
+	case m.way == Adopt:
+		err = m.adopt(ctx)
+	case req.Stage == MigrateAdd:
 		err = m.add(ctx, deps)
-	case MigrateClients:
+	case req.Stage == MigrateClients:
 		err = m.moveClients(ctx, deps)
-	case MigrateRemove:
+	case req.Stage == MigrateRemove:
 		err = m.remove(ctx)
 	}
 	if err != nil {
@@ -190,8 +194,8 @@ func newMigration(ctx context.Context, r *repo.Repo, config *cue.Config, req Mig
 	if m.from, err = m.password(); err != nil {
 		return nil, err
 	}
-	if err := m.chooseTarget(); err != nil {
-		return nil, err
+	if err := m.chooseTarget(); err != nil || m.way == Adopt {
+		return m, err
 	}
 	return m, m.choose()
 }
@@ -238,7 +242,9 @@ func (m *migration) chooseTarget() error {
 	var names []string
 	for _, t := range targets {
 		if t.Name == to {
-			m.target, m.engine = t.operator, t.engine
+			if m.target, m.engine, m.way = t.operator, t.engine, t.Way; m.way == Adopt {
+				return nil
+			}
 			if t.Reason != "" {
 				return finding.Errorf(finding.Position{}, "", "%s cannot be migrated to %s: %s", m.rec.Name, to, t.Reason).About(CodeRequest, "to")
 			}
@@ -339,6 +345,9 @@ func (m *migration) refuses(values map[string]any) error {
 
 // stages describes the migration, from the files.
 func (m *migration) stages() (*Migration, error) {
+	if m.way == Adopt {
+		return m.adoption()
+	}
 	command := "migrate " + m.app.Name + " " + m.name
 	run := func(what string) string { return "redis-gitops " + command + " " + what }
 	if m.next == nil {

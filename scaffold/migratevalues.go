@@ -53,7 +53,7 @@ func MigrationTargets(r *repo.Repo, config *cue.Config, req MigrateRequest) ([]M
 	}
 	for i := range targets {
 		t := &targets[i]
-		if t.Reason != "" {
+		if t.Reason != "" || t.Way == Adopt {
 			continue
 		}
 		try := *m
@@ -83,12 +83,12 @@ func (m *migration) targets() ([]MigrationTarget, error) {
 		t := MigrationTarget{Name: name, operator: o, Reason: facts.Instead}
 		switch {
 		case t.Reason != "":
+		case slices.Contains(facts.Adopts, m.operator.Name), name == m.operator.Name && m.asked.To == name && len(facts.Adopts) > 0:
+			t.Way, t.Why = Adopt, "the operator takes over the resources, pods and volumes as they are"
 		case name == m.operator.Name:
 			t.Reason = "it runs already"
-		case slices.Contains(facts.Adopts, m.operator.Name):
-			t.Reason = fmt.Sprintf("no data has to be moved; the operator takes over the resources of %q as they are, see docs/migrating.md", m.operator.Name)
 		}
-		if t.Reason == "" {
+		if t.Reason == "" && t.Way == "" {
 			if t.Reason, err = m.joins(o); err != nil {
 				return nil, err
 			}

@@ -146,6 +146,8 @@ func (o *migrateOptions) run(ctx context.Context) error {
 		}
 	}
 	switch stages := migration.Stages.Stages; {
+	case migration.Way == scaffold.Adopt:
+		return fmt.Errorf("the migration to operator %q has no live stages; redis-gitops doctor checks the result", migration.Operator)
 	case stages[0].State != scaffold.StageDone:
 		return fmt.Errorf("stage 1 comes first: %s", stages[0].Title)
 	case stages[scaffold.MigrateRemove-1].State == scaffold.StageDone:
