@@ -45,8 +45,23 @@ type aclUser struct {
 // after a failover, but not after a restart.
 const noWrites = "-@write"
 
-func (u aclUser) on() bool      { return slices.Contains(u.rules, "on") }
-func (u aclUser) refuses() bool { return len(u.rules) > 0 && u.rules[len(u.rules)-1] == noWrites }
+func (u aclUser) on() bool { return slices.Contains(u.rules, "on") }
+
+// all reports whether the user may do everything but what later rules forbid. Only then can a rule be added and taken back: Redis leaves
+// out of the others what it makes superfluous.
+func (u aclUser) all() bool     { return slices.Contains(u.rules, "+@all") }
+func (u aclUser) refuses() bool { return !u.all() || u.rules[len(u.rules)-1] == noWrites }
+
+// harmless are categories without commands that write keys.
+var harmless = []string{"+@read", "+@connection", "+@pubsub", "+@admin", "+@scripting", "+@transaction"}
+
+// writes reports whether a user who may do only what rules allow is allowed to write; commands are those that do.
+func (u aclUser) writes(commands []any) bool {
+	return u.on() && !u.all() && slices.ContainsFunc(u.rules, func(rule string) bool {
+		name, _, _ := strings.Cut(strings.TrimPrefix(rule, "+"), "|")
+		return strings.HasPrefix(rule, "+@") && !slices.Contains(harmless, rule) || strings.HasPrefix(rule, "+") && slices.Contains(commands, any(name))
+	})
+}
 
 // The stages of a migration that the servers know of; see scaffold.Migrate.
 const (
@@ -154,6 +169,15 @@ func (c *Cluster) writer(ctx context.Context, m *Migration, w *Writer, pods map[
 	defer conn.Close()
 	if w.users, err = aclUsers(ctx, conn); err != nil {
 		return err
+	}
+	commands, err := conn.List(ctx, "ACL", "CAT", "write")
+	if err != nil {
+		return err
+	}
+	for _, u := range w.users {
+		if u.writes(commands) {
+			return fmt.Errorf("the user %q may write by rules of its own, which cannot be taken away and given back; disable it first", u.name)
+		}
 	}
 	w.Refuses = !slices.ContainsFunc(w.users, func(u aclUser) bool { return u.on() && !u.refuses() })
 	list, err := conn.Text(ctx, "CLIENT", "LIST", "TYPE", "NORMAL")
@@ -556,7 +580,7 @@ func (c *Cluster) accept(ctx context.Context, m *Migration, w *Writer) error {
 		return err
 	}
 	for _, u := range users {
-		if u.on() && u.refuses() {
+		if u.on() && u.all() && u.refuses() {
 			// The rules about commands, the first of which is for all of them.
 			rules := slices.DeleteFunc(slices.Clone(u.rules[:len(u.rules)-1]), func(rule string) bool { return rule[0] != '+' && rule[0] != '-' })
 			if _, err := conn.Do(ctx, slices.Concat([]string{"ACL", "SETUSER", u.name}, rules)...); err != nil {

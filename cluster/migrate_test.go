@@ -106,6 +106,13 @@ func TestMigrate(t *testing.T) {
 	var steps []string
 	step := MigrateOptions{Wait: 30 * time.Second, Progress: func(text string) { steps = append(steps, text) }}
 
+	// As the operator has it, for probes; then one who may write.
+	b.servers[0].Do("ACL", "SETUSER", "pinger", "on", ">pingpass", "-@all", "+ping")
+	b.servers[0].Do("ACL", "SETUSER", "other", "on", ">pass", "-@all", "+@read", "+set")
+	if errs := errors.Join(sides(t, c, false).Obstacles(2)...); errs == nil || !strings.Contains(errs.Error(), `the user "other" may write by rules of its own`) {
+		t.Fatal(errs)
+	}
+	b.servers[0].Do("ACL", "DELUSER", "other")
 	next.servers[0].Do("SET", "own", "1")
 	if errs := sides(t, c, false).Obstacles(2); len(errs) != 1 || !strings.Contains(errs[0].Error(), "has 1 key, which the copy would replace; empty it first") {
 		t.Fatal(errs)
