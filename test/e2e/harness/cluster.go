@@ -151,7 +151,14 @@ func (c *Cluster) start(ctx context.Context) error {
 		"--root-ca-file="+filepath.Join(c.file("certificates"), "apiserver.crt")); err != nil {
 		return err
 	}
-	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"), append(imageFlags(),
+	valkey, err := filepath.EvalSymlinks(filepath.Join(c.Bin, "../../servers/valkey-8.1")) // of scripts/rdb-servers.sh
+	if err == nil {
+		valkey, err = filepath.Abs(valkey)
+	}
+	if err != nil {
+		valkey = ""
+	}
+	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"), append(imageFlags(), "-valkey", valkey,
 		"-kubeconfig", c.Kubeconfig(), "-state", c.file("pods"), "-pod-prefix", podPrefix, "-apiserver", apiserver, "-dns", dnsAddress, "-tools", c.Bin)...); err != nil {
 		return err
 	}

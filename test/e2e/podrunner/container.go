@@ -274,11 +274,14 @@ func (c container) enter(pid int, args []string, start func(*exec.Cmd) error) er
 
 // A pod has no network of its own: its servers must listen on its address alone, and announce it. Redis tells masters and
 // Sentinels the address that it connects from.
+// An image of Valkey has another program than that of the machine.
 const serverShim = `#!/bin/sh
-case $1 in -v | --version | -h | --help) exec /usr/bin/%[1]s "$@" ;; esac
+server=/usr/bin/%[1]s sentinel=
+if [ -n "$PODRUNNER_VALKEY" ]; then server=$PODRUNNER_VALKEY sentinel=%[2]s; fi
+case $1 in -v | --version | -h | --help) exec $server "$@" ;; esac
 # One that is for its own pod alone; tests have one of them at a time.
-case "$*" in *"--bind 127.0.0.1"*) exec /usr/bin/%[1]s "$@" ;; esac
-exec /usr/bin/%[1]s "$@" --bind "$PODRUNNER_IP" --bind-source-addr "$PODRUNNER_IP" --protected-mode no
+case "$*" in *"--bind 127.0.0.1"*) exec $server "$@" ;; esac
+exec $server "$@" $sentinel --bind "$PODRUNNER_IP" --bind-source-addr "$PODRUNNER_IP" --protected-mode no
 `
 
 const clientShim = `#!/bin/sh
@@ -294,8 +297,8 @@ func writeShims(dir string) (string, error) {
 		return "", err
 	}
 	for name, text := range map[string]string{
-		"redis-server":   fmt.Sprintf(serverShim, "redis-server"),
-		"redis-sentinel": fmt.Sprintf(serverShim, "redis-sentinel"),
+		"redis-server":   fmt.Sprintf(serverShim, "redis-server", ""),
+		"redis-sentinel": fmt.Sprintf(serverShim, "redis-sentinel", "--sentinel"),
 		"redis-cli":      clientShim,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {

@@ -32,6 +32,7 @@ type options struct {
 	dns        string // address of the DNS server, port 53
 	tools      string // a folder of the machine that is in the PATH of containers, in the place of images
 	images     string // a folder of what loadImages reads; "" for none
+	valkey     string // the server of this machine for images of Valkey, "" for that of Redis
 	speedup    int    // divides initial delays and periods of probes
 }
 
@@ -50,6 +51,7 @@ func main() {
 	flag.StringVar(&o.dns, "dns", "10.96.0.10", "address of the DNS server")
 	flag.StringVar(&o.tools, "tools", "", "a folder of this machine that is in the PATH of containers")
 	flag.StringVar(&o.images, "images", "", "a folder with the files and commands of images; without it, an image is a name")
+	flag.StringVar(&o.valkey, "valkey", "", "the program of this machine for images of Valkey")
 	flag.IntVar(&o.speedup, "probe-speedup", 10, "divides the initial delay and the period of probes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

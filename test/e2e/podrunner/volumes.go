@@ -291,6 +291,9 @@ func (w *worker) environment(ctx context.Context, spec v1.Container) ([]string, 
 		"PATH": shimDir + ":" + tools + "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp",
 		"HOSTNAME": w.pod.Name, "PODRUNNER_IP": w.ip,
 	}
+	if w.k.valkey != "" && strings.Contains(spec.Image, "valkey") {
+		values["PODRUNNER_VALKEY"] = w.k.valkey
+	}
 	if !cache.WaitForCacheSync(ctx.Done(), w.k.services.HasSynced) {
 		return nil, ctx.Err()
 	}
