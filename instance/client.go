@@ -258,9 +258,9 @@ func (in *Instance) URL() (string, error) {
 	}
 	switch {
 	case in.Sentinel != nil && in.Sentinel.Port != 0:
-		return "redis" + s + "+sentinel://" + in.Sentinel.Address() + "/" + url.PathEscape(in.Sentinel.Master), nil
+		return "redis" + s + "+sentinel://" + in.Sentinel.address() + "/" + url.PathEscape(in.Sentinel.Master), nil
 	case in.Write != nil && in.Write.Port != 0:
-		return "redis" + s + "://" + in.Write.Address(), nil
+		return "redis" + s + "://" + in.Write.address(), nil
 	}
 	return "", fmt.Errorf("no Service with a known port selects %s %s, and it has no sentinels", in.Kind, in.Name)
 }

@@ -73,8 +73,8 @@ type Endpoint struct {
 	Port    int    `json:"port"` // 0: the operator chooses it
 }
 
-// Address gives host:port.
-func (e *Endpoint) Address() string { return e.Host + ":" + strconv.Itoa(e.Port) }
+// address gives host:port.
+func (e *Endpoint) address() string { return e.Host + ":" + strconv.Itoa(e.Port) }
 
 // Sentinel is how the sentinels of a Redis are reached.
 type Sentinel struct {
@@ -393,7 +393,7 @@ func (in *Instance) sentinel(m *match) {
 }
 
 func (m *match) newSentinel(s cue.Service, endpoint *Endpoint) *Sentinel {
-	out := &Sentinel{Endpoint: *endpoint, Master: m.expand(s.Master), Hosts: []string{endpoint.Address()}, Auth: m.auth(s.Auth)}
+	out := &Sentinel{Endpoint: *endpoint, Master: m.expand(s.Master), Hosts: []string{endpoint.address()}, Auth: m.auth(s.Auth)}
 	if strings.Contains(s.Master, "{namespace}") && m.object.namespace() == "" {
 		out.Master = "" // its name is not known from the files
 	}
