@@ -232,7 +232,7 @@ var planted = []plant{
 	{ot, "", "redis:v7.0.15 => redis:v7.2.7", "warning roll spec.kubernetesConfig.image"},
 	{ot, "", "redis:v7.0.15 => redis:v6.2.14", "error stuck spec.kubernetesConfig.image [op/rdb-unreadable]"},
 	{ot, "", "storage: 2Gi => storage: 3Gi", "info live spec.storage.volumeClaimTemplate.spec.resources.requests.storage"},
-	{ot, "", "storage: 2Gi => storage: 1Gi", "warning ignored spec.storage.volumeClaimTemplate.spec.resources.requests.storage [data/storage-shrunk]"},
+	{ot, "", "storage: 2Gi => storage: 1Gi", "error stuck spec.storage.volumeClaimTemplate.spec.resources.requests.storage [data/storage-shrunk]"},
 	{ot, "", "storageClassName: fast => storageClassName: slow", "warning ignored spec.storage.volumeClaimTemplate.spec.storageClassName [data/storage-change-ignored]"},
 	{ot, "note: a => redis.opstreelabs.in/recreate-statefulset: \"true\"", "storageClassName: fast => storageClassName: slow", "error recreate spec.storage.volumeClaimTemplate.spec.storageClassName"},
 	{ot, "", "    volumeClaimTemplate:\n      spec: {accessModes: [ReadWriteOnce], storageClassName: fast, resources: {requests: {storage: 2Gi}}}\n => ", "error rejected spec.storage.volumeClaimTemplate.spec [data/storage-change-ignored]"},
