@@ -493,13 +493,13 @@ func (r *redis) backup() Answer {
 		}
 		return a
 	}
-	return Answer{Text: "nothing: no CronJob or Velero Schedule of the repository backs it up", Improve: "add a CronJob that runs redis-gitops dump"}
+	return Answer{Text: "nothing: no CronJob or Velero Schedule of the repository backs it up", Improve: "run redis-gitops generate addon APP NAME backup"}
 }
 
 // dumps reports whether a pod takes dumps of this Redis.
 func (r *redis) dumps(job any) bool {
 	text := texts(job)
-	return strings.Contains(text, r.Name) && (strings.Contains(text, "redis-gitops dump") || strings.Contains(text, "--rdb") || strings.Contains(text, "BGSAVE") || strings.Contains(text, "\ndump\n"))
+	return strings.Contains(text, r.Name) && (strings.Contains(text, "redis-gitops dump") || strings.Contains(text, "\nbackup\n\ncreate\n") || strings.Contains(text, "--rdb") || strings.Contains(text, "BGSAVE") || strings.Contains(text, "\ndump\n"))
 }
 
 // covers reports whether a Velero backup takes in the namespace of this Redis.

@@ -164,3 +164,23 @@ func TestKebab(t *testing.T) {
 		}
 	}
 }
+
+// TestDumps tells a CronJob that backs a Redis up from others that name it.
+func TestDumps(t *testing.T) {
+	r := &redis{State: &diff.State{Name: "shop"}}
+	for command, want := range map[string]bool{
+		"redis-gitops backup create redis+sentinel://rfs-shop.web.svc:26379/mymaster /backups/shop": true,
+		"redis-gitops restore redis://127.0.0.1:6379 /backups/shop":                                 false,
+		"redis-gitops dump redis://rfrm-shop /data/shop.rdb":                                        true,
+		"redis-gitops backup create redis://rfrm-cart /backups/cart":                                false,
+		"redis-cli -h rfrm-shop ping":                                                               false,
+	} {
+		var words []any
+		for _, w := range strings.Fields(command) {
+			words = append(words, w)
+		}
+		if got := r.dumps(map[string]any{"command": words}); got != want {
+			t.Errorf("%s: %v", command, got)
+		}
+	}
+}

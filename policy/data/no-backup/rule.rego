@@ -9,7 +9,8 @@
 #   scope: repository
 #   once: repository
 #   remediation: |-
-#     Dump Redis from a CronJob with `redis-gitops dump`, or take snapshots with Velero or the CSI driver.
+#     Back Redis up with the CronJob that `redis-gitops generate addon APP NAME backup` adds, or take snapshots with Velero or the CSI
+#     driver.
 #   since: 0.1.0
 #   references:
 #     - https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/#backing-up-redis-data
@@ -18,7 +19,7 @@ package redisgitops.data["no-backup"]
 import data.redisgitops.lib.redis
 
 deny contains {
-	"message": "this Redis has persistent data but no backup; add a CronJob that takes dumps, a Velero Schedule, or VolumeSnapshots",
+	"message": "this Redis has persistent data but no backup; run redis-gitops generate addon APP NAME backup, or add a Velero Schedule or VolumeSnapshots",
 	"resource": r.id,
 	"path": field,
 	"absent": {},
