@@ -437,7 +437,7 @@ func TestOpsTreeSentinel(t *testing.T) {
 		o.make("RedisReplication", "resolves", embedded("", `size: 1, resolveHostnames: "yes"`))
 		o.logged(`"name":"resolves"`, "failed to configure sentinel pod")
 	})
-	o.claim("OT#1779: a stale master_host is not repaired, and a lost pod freezes the labels", func(o *opsTree) {
+	o.claim("OT#1779: a stale master_host is not repaired", func(o *opsTree) {
 		o.make("RedisReplication", "stale", embedded("", "size: 3"))
 		sentinels := o.ready("stale-s")
 		master := o.master("RedisReplication", "stale")
