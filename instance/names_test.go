@@ -228,5 +228,9 @@ func namesOfSets() []named {
 			seen{"shop-redis-master:6379 shop-redis-replicas:6379", withAuth + "shop-redis-master.apps.svc:6379", "", "", "shop-redis/redis-password", ""}},
 		{"chart redis with sentinels", "workload", "", strings.Replace(bitnami("redis", "node", "shop-redis", both), "replicas: 1", "replicas: 3", 1),
 			seen{"shop-redis:26379 shop-redis:6379", "", "redis-sentinel://shop-redis.apps.svc:26379/mymaster", "mymaster", "shop-redis/redis-password", ""}},
+		{"chart valkey", "workload", "", bitnami("valkey", "primary", "shop-valkey-primary", port) + bitnami("valkey", "replica", "shop-valkey-replicas", port),
+			seen{"shop-valkey-primary:6379 shop-valkey-replicas:6379", withAuth + "shop-valkey-primary.apps.svc:6379", "", "", "shop-valkey/valkey-password", ""}},
+		{"chart valkey with sentinels", "workload", "", strings.Replace(bitnami("valkey", "node", "shop-valkey", both), "replicas: 1", "replicas: 3", 1),
+			seen{"shop-valkey:26379 shop-valkey:6379", "", "redis-sentinel://shop-valkey.apps.svc:26379/myprimary", "myprimary", "shop-valkey/valkey-password", ""}},
 	}
 }
