@@ -155,7 +155,8 @@ func TestAnswerKey(t *testing.T) {
 	t.Logf("findings in strict mode, against the answer key:\n%s", b.String())
 }
 
-// TestCorpus: every repository can be checked, nothing fails to run, and the bytes are the same on any number of cores.
+// TestCorpus: every repository can be checked, nothing fails to run, the bytes are the same on any number of cores, and no resource is
+// taken for that of another operator.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
 	for name, r := range corpusRepos(t) {
@@ -166,11 +167,55 @@ func TestCorpus(t *testing.T) {
 				got := print(t, r, "json", res.Findings) + notices(res.Notices)
 				if i == 0 {
 					first = got
+					checkOneOperator(t, res.Findings)
 				} else if got != first {
 					t.Fatalf("run %d differs from the first one: %s", i, unlike(first, got))
 				}
 			}
 		})
+	}
+}
+
+// groupsOf are the API groups of the resources that rules about one operator are for.
+var groupsOf = map[string][]string{
+	"ops": {"redis.redis.opstreelabs.in", "redis.opstreelabs.in"},
+	"re":  {"app.redislabs.com"},
+	"kdb": {"kubedb.com", "gitops.kubedb.com"},
+}
+
+// contradicting are rules of which only one can be right about a resource: it belongs to one operator or to another, and a field that its
+// operator does not know is that of another one or a mistake.
+var contradicting = [][2]string{{"op/dialect-mismatch", "op/group-label-missing"}, {"op/dialect-mismatch", "op/unknown-field"}}
+
+// checkOneOperator: no resource is taken for that of another operator, and no two findings contradict each other.
+func checkOneOperator(t *testing.T, findings []*finding.Finding) {
+	t.Helper()
+	told := map[string]*finding.Finding{}
+	for _, f := range findings {
+		if f.Resource == nil {
+			continue
+		}
+		category, _, _ := strings.Cut(f.Rule, "/")
+		group, _, _ := strings.Cut(f.Resource.APIVersion, "/")
+		if groups := groupsOf[category]; groups != nil && !slices.Contains(groups, group) {
+			t.Errorf("%s:%d: %s is about a resource of %s", f.File, f.Line, f.Rule, group)
+		}
+		at := fmt.Sprintf("%s %+v ", f.File, *f.Resource)
+		told[at+f.Rule], told[fmt.Sprint(at, f.Rule, f.Line)] = f, f
+	}
+	for _, f := range findings {
+		for _, pair := range contradicting {
+			if f.Resource == nil || f.Rule != pair[0] {
+				continue
+			}
+			at := fmt.Sprintf("%s %+v ", f.File, *f.Resource) + pair[1]
+			if pair[1] == "op/unknown-field" {
+				at += fmt.Sprint(f.Line) // others of its fields may be mistakes
+			}
+			if other := told[at]; other != nil {
+				t.Errorf("%s:%d: %s: %s, and %s: %s", f.File, f.Line, f.Rule, f.Message, other.Rule, other.Message)
+			}
+		}
 	}
 }
 
