@@ -3,6 +3,7 @@ package cue
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -44,6 +45,49 @@ func TestKindSchemas(t *testing.T) {
 	}
 	if kinds < 40 {
 		t.Errorf("only %d schemas", kinds)
+	}
+}
+
+// TestTypos: a misspelled key is told with the right one, for each kind of every operator.
+func TestTypos(t *testing.T) {
+	t.Parallel()
+	operators, err := Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range operators {
+		for _, version := range SchemaVersions(o) {
+			s, err := o.Schemas(version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := KindSchemas(o, version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tried := 0
+			for _, k := range all {
+				var schema map[string]any
+				if err := json.Unmarshal(k.Schema, &schema); err != nil {
+					t.Fatal(err)
+				}
+				keys, _ := At(schema, "properties", "spec", "properties").(map[string]any)
+				i := slices.IndexFunc(slices.Sorted(maps.Keys(keys)), func(key string) bool { return len(key) > 4 })
+				if i < 0 {
+					continue
+				}
+				tried++
+				key := slices.Sorted(maps.Keys(keys))[i]
+				found := s.Check(map[string]any{"apiVersion": k.APIVersion, "kind": k.Kind.Kind, "metadata": map[string]any{"name": "shop"}, "spec": map[string]any{key + "x": "1"}})
+				want := fmt.Sprintf("unknown key %q; did you mean %q?", key+"x", key)
+				if !slices.ContainsFunc(found, func(v Violation) bool { return v.Message == want }) {
+					t.Errorf("%s %s %s: %v, want %s", o.Name, version, k.Kind.Kind, found, want)
+				}
+			}
+			if tried == 0 {
+				t.Errorf("%s %s: no kind with a key", o.Name, version)
+			}
+		}
 	}
 }
 
