@@ -21,10 +21,12 @@ var operatorColumns = []struct {
 	{"base", func(o *cue.Operator) bool { return len(o.Recognise().Bases) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
 	{"chart", func(o *cue.Operator) bool { return len(o.Recognise().Charts) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
 	{"image", func(o *cue.Operator) bool { return len(o.Recognise().Images) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
-	{"schema", hasSchema, []string{"cue.TestStructure", "cue.TestCheck"}},
-	{"url", func(o *cue.Operator) bool { return len(o.Schemes()) > 0 }, []string{"instance.TestEveryOperator", "instance.TestFind"}},
-	{"sentinel-url", hasSentinels, []string{"instance.TestFind"}},
+	{"schema", hasSchema, []string{"cue.TestStructure", "cue.TestKindSchemas", "cue.TestTypos"}},
+	{"url", func(o *cue.Operator) bool { return len(o.Schemes()) > 0 }, []string{"instance.TestNamesOfOperators", "instance.TestEveryOperator", "instance.TestFind"}},
+	{"sentinel-url", hasSentinels, []string{"instance.TestNamesOfOperators", "instance.TestFind"}},
 	{"generate", generates, []string{"cue.TestTemplateProfiles", "scaffold.TestOperators"}},
+	{"cluster", func(o *cue.Operator) bool { return slices.Contains(o.Types, "cluster") }, []string{"scaffold.TestOperators", "scaffold.TestClusterOfShards"}},
+	{"engine", func(o *cue.Operator) bool { return len(o.Engines) > 0 }, []string{"cue.TestTemplateEngines", "scaffold.TestEngine"}},
 	{"lint", generates, []string{"lint.TestScaffolded"}},
 	{"import", runs, []string{"cluster.TestOperators"}},
 	{"doctor", runs, []string{"cluster.TestOperators"}},
@@ -37,13 +39,15 @@ var absentOf = map[string]map[string]string{
 	"alauda":      {"chart": "no chart of its own is known", "generate": "not maintained as a way to move to", "lint": "nothing is generated"},
 	"powerhome":   {"chart": "its chart installs the image of Spotahome", "generate": "a fork that has no users to move to it", "lint": "nothing is generated"},
 	"saremox":     {"generate": "a fork that has no users to move to it", "lint": "nothing is generated"},
-	"kubedb":      {"base": "installed from a chart only"},
+	"spotahome":   {"cluster": "the operator runs none"},
+	"freshworks":  {"cluster": "the operator runs none"},
+	"kubedb":      {"base": "installed from a chart only", "cluster": "its template has mode Sentinel"},
 	"reclaim":     {"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "generate": "--operator statefulset has a newer template", "lint": "nothing is generated"},
-	"statefulset": {"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "corpus": "our own template"},
+	"statefulset": {"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "corpus": "our own template", "cluster": "its scripts ask sentinels"},
 	"workload": {
 		"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "generate": "of somebody else's chart", "lint": "nothing is generated",
 	},
-	"redis-enterprise": {"sentinel-url": "clients connect to one endpoint", "failover": "its own cluster does it"},
+	"redis-enterprise": {"sentinel-url": "clients connect to one endpoint", "failover": "its own cluster does it", "cluster": "a database is one endpoint"},
 }
 
 // upstream are the directories of the corpus with the examples of an operator.
@@ -75,17 +79,16 @@ func hasSentinels(o *cue.Operator) bool {
 }
 
 // TestOperatorTable prints which tests cover what the tool does for each operator. An operator that lacks something has a reason here, and each
-// test is there.
+// test is there and tries that operator.
 func TestOperatorTable(t *testing.T) {
 	operators, err := cue.Operators()
 	if err != nil {
 		t.Fatal(err)
 	}
-	declared := map[string]bool{}
+	tests := map[string]string{}
 	for _, column := range operatorColumns {
 		for _, test := range column.tests {
-			declared[test] = isDeclared(t, test)
-			if !declared[test] {
+			if tests[test] = sourceOf(t, test); tests[test] == "" {
 				t.Errorf("%s: there is no test %s", column.name, test)
 			}
 		}
@@ -94,12 +97,20 @@ func TestOperatorTable(t *testing.T) {
 	for _, o := range operators {
 		for _, column := range operatorColumns {
 			why := absentOf[o.Name][column.name]
+			if (column.name == "cluster" || column.name == "engine") && !generates(o) {
+				why = "nothing is generated"
+			}
 			switch holds := column.holds(o); {
 			case holds && why != "":
 				t.Errorf("%s, %s: it is there, so remove the reason %q", o.Name, column.name, why)
 			case !holds && why == "":
 				t.Errorf("%s, %s: nothing; add it, or the reason to absentOf", o.Name, column.name)
 			case holds:
+				for _, test := range column.tests {
+					if !everyOperator.MatchString(tests[test]) && !strings.Contains(tests[test], `"`+o.Name) && !strings.Contains(tests[test], "name: "+o.Name) {
+						t.Errorf("%s, %s: %s does not try it", o.Name, column.name, test)
+					}
+				}
 				why = strings.Join(column.tests, ", ")
 			default:
 				why = "(" + why + ")"
@@ -129,23 +140,26 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// isDeclared reports whether a package has a test, given as package.TestName.
-func isDeclared(t *testing.T, test string) bool {
+// everyOperator matches what a test goes through that is about all operators, or all examples.
+var everyOperator = regexp.MustCompile(`(?i)\b(operators|operatorNames|generated|generatedNames|generatedTypes|examples|corpusRepos)\(|corpus \+`)
+
+// sourceOf returns the text of a test, given as package.TestName; "" if the package has none.
+func sourceOf(t *testing.T, test string) string {
 	t.Helper()
 	dir, name, _ := strings.Cut(test, ".")
 	files, err := filepath.Glob(filepath.FromSlash(dir) + "/*_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	declaration := regexp.MustCompile(`(?m)^func ` + name + `\(`)
+	function := regexp.MustCompile(`(?ms)^func ` + name + `\(.*?^}`)
 	for _, file := range files {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if declaration.Match(src) {
-			return true
+		if text := function.Find(src); text != nil {
+			return string(text)
 		}
 	}
-	return false
+	return ""
 }
