@@ -303,7 +303,7 @@ func (f *finder) instance(m *match) *Instance {
 	}
 	in.Auth = m.auth(m.scheme.Auth)
 	if in.Auth == nil {
-		in.Auth = envAuth(m.container, m.scheme.AuthEnv)
+		in.Auth = envAuth(d, m.container, m.scheme.AuthEnv)
 	}
 	in.Write = in.made(m, m.scheme.Write, Write)
 	in.Read = in.made(m, m.scheme.Read, Read)

@@ -216,6 +216,11 @@ func namesOfSets() []named {
 		return setOf("shop-"+name+"-"+component, chart(name, component), "image: 'bitnamilegacy/"+name+":8', ports: [{name: "+name+", containerPort: 6379}], "+
 			strings.ReplaceAll(password("shop-"+name, name+"-password"), "REDISCLI_AUTH", variable)) + serviceOf(service, chart(name, component), ports)
 	}
+	inFile := func(items string) string {
+		set := setOf("shop-redis-master", chart("redis", "master"), "image: 'bitnamilegacy/redis:8', env: [{name: REDIS_PASSWORD_FILE, value: /opt/bitnami/redis/secrets/redis-password}], "+
+			"volumeMounts: [{name: data, mountPath: /data}, {name: redis-password, mountPath: /opt/bitnami/redis/secrets/}]")
+		return strings.Replace(set, "containers:", "volumes: [{name: data, emptyDir: {}}, {name: redis-password, secret: {secretName: login"+items+"}}], containers:", 1)
+	}
 	both := "{name: tcp, port: 6379, targetPort: 6379}, {name: tcp-sentinel, port: 26379, targetPort: 26379}"
 	return []named{
 		{"with sentinels", "statefulset", "", setOf("shop-a", "redis-gitops.io/redis: shop, redis-gitops.io/sentinels: watch", "image: 'redis:8', "+password("login", "password")) +
@@ -226,6 +231,14 @@ func namesOfSets() []named {
 			seen{"shop-redis-master:6379 shop-sentinel:26379", "redis://shop-redis-master.apps.svc:6379", "redis-sentinel://" + hosts("shop-sentinel", 3) + "/shop", "shop", "", ""}},
 		{"chart redis", "workload", "", bitnami("redis", "master", "shop-redis-master", port) + bitnami("redis", "replica", "shop-redis-replicas", port),
 			seen{"shop-redis-master:6379 shop-redis-replicas:6379", withAuth + "shop-redis-master.apps.svc:6379", "", "", "shop-redis/redis-password", ""}},
+		{"chart redis from 20.10.0, whose password is in a file", "workload", "", inFile("") + serviceOf("shop-redis-master", chart("redis", "master"), port),
+			seen{"shop-redis-master:6379", withAuth + "shop-redis-master.apps.svc:6379", "", "", "login/redis-password", ""}},
+		{"chart redis with a key in a file", "workload", "", inFile(", items: [{key: pw, path: redis-password}]") + serviceOf("shop-redis-master", chart("redis", "master"), port),
+			seen{"shop-redis-master:6379", withAuth + "shop-redis-master.apps.svc:6379", "", "", "login/pw", ""}},
+		{"chart redis with one file of the Secret", "workload", "", strings.Replace(inFile(""), "mountPath: /opt/bitnami/redis/secrets/", "mountPath: /opt/bitnami/redis/secrets/redis-password, subPath: pw", 1) + serviceOf("shop-redis-master", chart("redis", "master"), port),
+			seen{"shop-redis-master:6379", withAuth + "shop-redis-master.apps.svc:6379", "", "", "login/pw", ""}},
+		{"chart redis with another file", "workload", "", inFile(", items: [{key: pw, path: other}]") + serviceOf("shop-redis-master", chart("redis", "master"), port),
+			seen{"shop-redis-master:6379", "redis://shop-redis-master.apps.svc:6379", "", "", "", ""}},
 		{"chart redis with sentinels", "workload", "", strings.Replace(bitnami("redis", "node", "shop-redis", both), "replicas: 1", "replicas: 3", 1),
 			seen{"shop-redis:26379 shop-redis:6379", "", "redis-sentinel://shop-redis.apps.svc:26379/mymaster", "mymaster", "shop-redis/redis-password", ""}},
 		{"chart valkey", "workload", "", bitnami("valkey", "primary", "shop-valkey-primary", port) + bitnami("valkey", "replica", "shop-valkey-replicas", port),

@@ -3,6 +3,7 @@ package instance
 import (
 	"cmp"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -40,14 +41,53 @@ func containerPort(container map[string]any) int {
 	return redisPort
 }
 
-// envAuth returns the Secret that one of the variables of a container has its value from.
-func envAuth(container map[string]any, names []string) *Auth {
+// envAuth returns the Secret of one of the variables of a container: that of its value, or, with _FILE behind its name, that of the volume
+// that has the file.
+func envAuth(d *Document, container map[string]any, names []string) *Auth {
 	for _, e := range list(container["env"]) {
-		if !slices.Contains(names, text(at(e, "name"))) {
+		name := text(at(e, "name"))
+		if slices.Contains(names, name) {
+			if secret := text(at(e, "valueFrom", "secretKeyRef", "name")); secret != "" {
+				return &Auth{Secret: secret, Key: text(at(e, "valueFrom", "secretKeyRef", "key"))}
+			}
+		}
+		if of, ok := strings.CutSuffix(name, "_FILE"); ok && slices.Contains(names, of) {
+			if a := fileAuth(d, container, path.Clean(text(at(e, "value")))); a != nil {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+// fileAuth returns the Secret that a container has in a file; nil if it is none.
+func fileAuth(d *Document, container map[string]any, file string) *Auth {
+	for _, m := range list(container["volumeMounts"]) {
+		dir, sub := text(at(m, "mountPath")), text(at(m, "subPath"))
+		if dir == "" {
 			continue
 		}
-		if secret := text(at(e, "valueFrom", "secretKeyRef", "name")); secret != "" {
-			return &Auth{Secret: secret, Key: text(at(e, "valueFrom", "secretKeyRef", "key"))}
+		inside, ok := strings.CutPrefix(file, path.Clean(dir)+"/")
+		if sub != "" {
+			inside, ok = sub, file == path.Clean(dir)
+		}
+		if !ok {
+			continue
+		}
+		for _, v := range list(at(d.Object, "spec", "template", "spec", "volumes")) {
+			secret := text(at(v, "secret", "secretName"))
+			if secret == "" || text(at(v, "name")) != text(at(m, "name")) {
+				continue
+			}
+			items := list(at(v, "secret", "items"))
+			for _, item := range items {
+				if text(at(item, "path")) == inside {
+					return &Auth{Secret: secret, Key: text(at(item, "key"))}
+				}
+			}
+			if len(items) == 0 {
+				return &Auth{Secret: secret, Key: inside}
+			}
 		}
 	}
 	return nil
