@@ -13,6 +13,7 @@ all := array.concat(array.concat(data.repo.references, of_pods), of_delivery)
 of_pods := [object.union({"resource": p.resource, "created": false}, f) |
 	some p in data.repo.pods
 	some f in array.concat(array.concat(volumes(p), environment(p)), names(p))
+	f.name != ""
 ]
 
 volumes(p) := [f |
