@@ -96,19 +96,9 @@ func PlanMigrate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Dep
 	if err != nil {
 		return nil, err
 	}
-	stage, err := stages.Stage(req.Stage)
-	if err != nil {
-		return nil, err
-	}
-	p := &Plan{Command: stages.Command + " --stage " + strconv.Itoa(req.Stage)}
-	switch {
-	case stage.Live:
-		return nil, finding.Errorf(finding.Position{}, "", "stage %d changes running servers, not files", req.Stage).About(CodeRequest, "stage")
-	case stage.State == StageDone:
-		return p, nil
-	}
-	if err := stages.ready(req.Stage); err != nil {
-		return nil, err
+	p, done, err := stages.begin(req.Stage)
+	if err != nil || done {
+		return p, err
 	}
 	m.plan = p
 	switch {
@@ -127,7 +117,7 @@ func PlanMigrate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Dep
 	if err := p.err(); err != nil {
 		return p, err
 	}
-	p.Next = append([]string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}, append(p.Next, stage.Then)...)
+	p.Next = append([]string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}, append(p.Next, stages.Stages.Stages[req.Stage-1].Then)...)
 	return p, nil
 }
 

@@ -62,19 +62,9 @@ func PlanRotate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps
 	if err != nil {
 		return nil, err
 	}
-	stage, err := stages.Stage(req.Stage)
-	if err != nil {
-		return nil, err
-	}
-	p := &Plan{Command: stages.Command + " --stage " + strconv.Itoa(req.Stage)}
-	switch {
-	case stage.Live:
-		return nil, finding.Errorf(finding.Position{}, "", "stage %d changes running servers, not files", req.Stage).About(CodeRequest, "stage")
-	case stage.State == StageDone:
-		return p, nil
-	}
-	if err := stages.ready(req.Stage); err != nil {
-		return nil, err
+	p, done, err := stages.begin(req.Stage)
+	if err != nil || done {
+		return p, err
 	}
 	if err := s.refuseShared(stages.Resource); err != nil {
 		return nil, err
@@ -99,7 +89,7 @@ func PlanRotate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps
 	if err := s.writeRecords(); err != nil {
 		return nil, err
 	}
-	p.Next = append(p.Next, "review and commit the changes; Argo CD or Flux applies them to the cluster", stage.Then)
+	p.Next = append(p.Next, "review and commit the changes; Argo CD or Flux applies them to the cluster", stages.Stages.Stages[req.Stage-1].Then)
 	return p, nil
 }
 

@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 )
@@ -59,6 +60,22 @@ func (s *Stages) Stage(number int) (*Stage, error) {
 		return nil, finding.Errorf(finding.Position{}, "", "stage %d does not exist; use 1 to %d", number, len(s.Stages)).About(CodeRequest, "stage")
 	}
 	return &s.Stages[number-1], nil
+}
+
+// begin returns the empty plan of a stage that changes files, and whether the stage was done, so that the plan stays empty.
+func (s *Stages) begin(number int) (p *Plan, done bool, err error) {
+	stage, err := s.Stage(number)
+	if err != nil {
+		return nil, false, err
+	}
+	if stage.Live {
+		return nil, false, finding.Errorf(finding.Position{}, "", "stage %d changes running servers, not files", number).About(CodeRequest, "stage")
+	}
+	p = &Plan{Command: s.Command + " --stage " + strconv.Itoa(number)}
+	if stage.State == StageDone {
+		return p, true, nil
+	}
+	return p, false, s.ready(number)
 }
 
 // ready refuses a stage in Git while an earlier one is to be done.
