@@ -49,7 +49,7 @@ func (c console) steps() (all [][2]string) {
 }
 
 // otherPrograms begin the commands of our pages that are neither ours nor make's.
-var otherPrograms = []string{"cd", "conftest", "git", "go", "helm", "install", "kpt", "kubeconform", "kustomize", "mkdir", "pre-commit", "sha256sum", "source", "tar"}
+var otherPrograms = []string{"cd", "conftest", "git", "go", "helm", "install", "kpt", "kubeconform", "kubectl", "kustomize", "mkdir", "pre-commit", "sha256sum", "skopeo", "source", "tar"}
 
 // ownCommand is a command of ours within a line of a shell: up to a pipe, a redirection, a comment or the next command.
 var ownCommand = regexp.MustCompile(`(?:^|&& |\()(?:[A-Z_]+=\S+ )*redis-gitops( [^|<>#&)]*)`)

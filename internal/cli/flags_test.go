@@ -30,7 +30,8 @@ func TestMentionedFlags(t *testing.T) {
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
 		add := func(f *pflag.Flag) {
-			flags[c.Name()] = append(flags[c.Name()], f.Name)
+			name := strings.TrimPrefix(c.CommandPath(), "redis-gitops ")
+			flags[name] = append(flags[name], f.Name)
 			all = append(all, f.Name)
 		}
 		c.InheritedFlags().VisitAll(add)
@@ -49,7 +50,7 @@ func TestMentionedFlags(t *testing.T) {
 	if len(asking) < 10 {
 		t.Fatalf("only %q access a cluster", asking)
 	}
-	of := map[string][]string{"failover.go": {"failover"}, "promote.go": {"failover"}, "job.go": {"import", "dump"}, "follow.go": {"import", "dump"}, "cli.go": {"cli", "sentinel-cli"}}
+	of := map[string][]string{"failover.go": {"failover"}, "promote.go": {"failover"}, "job.go": {"import", "dump"}, "follow.go": {"import", "dump"}, "cli.go": {"cli", "sentinel-cli"}, "migrate.go": {"migrate"}}
 	n := 0
 	inCluster, err := filepath.Glob("../../cluster/*.go")
 	if err != nil {

@@ -169,7 +169,11 @@ incomplete, are not listed; records without their dump are reported.
 
 %s
 
-With --max-age, exits with 1 if the newest backup is older, or if there is none.`
+With --max-age, exits with 1 if the newest backup is older, or if there is none.
+
+Examples:
+  redis-gitops backup list s3://backups/production/shop
+  redis-gitops backup list /backups/shop --max-age 26h -o json`
 
 type backupListOptions struct {
 	*env.Env
@@ -271,7 +275,11 @@ read. Exits with 1 if one is damaged or incomplete, or if there is none.
 %s
 
 This proves that the store returns what was written. That a backup can be
-loaded, only a restore proves: "redis-gitops restore" into an empty Redis.`
+loaded, only a restore proves: "redis-gitops restore" into an empty Redis.
+
+Examples:
+  redis-gitops backup verify s3://backups/production/shop
+  redis-gitops backup verify /backups/shop --all --max-age 26h`
 
 type backupVerifyOptions struct {
 	backupListOptions
