@@ -56,7 +56,7 @@ func PlanAddon(ctx context.Context, r *repo.Repo, config *cue.Config, req AddonR
 		return nil, err
 	}
 	if p.Changed() {
-		p.Next = append([]string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}, s.plan.Next...)
+		p.Next = append([]string{reviewAndCommit}, s.plan.Next...)
 	}
 	return p, nil
 }

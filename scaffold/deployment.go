@@ -95,7 +95,7 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 		return nil, err
 	}
 	if p.Changed() {
-		p.Next = []string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}
+		p.Next = []string{reviewAndCommit}
 		if req.Image == "" {
 			p.Next = append(p.Next, "set image in "+app.Path("values.yaml"))
 		}

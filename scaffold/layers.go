@@ -164,11 +164,9 @@ func (s *resource) baseLayer() (cue.Layer, error) {
 		own[v.Key] = valueText(v.Value)
 	}
 	for k, v := range s.values {
-		switch v := v.(type) {
-		case int:
-			layer.Values[k] = cue.LayerValue{Value: int64(v), At: finding.Position{File: s.generator.File}}
-		case string, bool, float64:
-			layer.Values[k] = cue.LayerValue{Value: v, At: finding.Position{File: s.generator.File}}
+		switch v.(type) {
+		case int, string, bool, float64:
+			layer.Values[k] = cue.LayerValue{Value: layered(v), At: finding.Position{File: s.generator.File}}
 		}
 		if own[k] == valueText(v) {
 			delete(layer.Values, k)

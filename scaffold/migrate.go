@@ -96,8 +96,8 @@ func PlanMigrate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Dep
 	if err != nil {
 		return nil, err
 	}
-	p, done, err := stages.begin(req.Stage)
-	if err != nil || done {
+	p, stage, err := stages.begin(req.Stage)
+	if err != nil || stage == nil {
 		return p, err
 	}
 	m.plan = p
@@ -117,7 +117,7 @@ func PlanMigrate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Dep
 	if err := p.err(); err != nil {
 		return p, err
 	}
-	p.Next = append([]string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}, append(p.Next, stages.Stages.Stages[req.Stage-1].Then)...)
+	p.Next = append([]string{reviewAndCommit}, append(p.Next, stage.Then)...)
 	return p, nil
 }
 
@@ -429,8 +429,12 @@ func (m *migration) add(ctx context.Context, deps Deps) error {
 	p := m.plan
 	p.Generator = s.generator.File
 	p.Notes = append(p.Notes, s.notes...)
-	if last, err := s.former(); err != nil || last != nil {
-		return cmpErr(err, finding.Errorf(finding.Position{File: recordPath(m.app.Name, s.name)}, "", "already exists; choose another suffix for the new Redis").About(CodeRequest, "suffix"))
+	last, err := s.former()
+	if err != nil {
+		return err
+	}
+	if last != nil {
+		return finding.Errorf(finding.Position{File: recordPath(m.app.Name, s.name)}, "", "already exists; choose another suffix for the new Redis").About(CodeRequest, "suffix")
 	}
 	rec := s.record(s.command())
 	rec.Migration = &recordMigration{From: m.rec.Name, Way: string(m.way)}
@@ -462,13 +466,6 @@ func (m *migration) add(ctx context.Context, deps Deps) error {
 	}
 	p.Next = append(p.Next, more...)
 	return planRecord(p, m.repo, rec)
-}
-
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // remove takes the old Redis away. What clients read of it is the new one's from now on.

@@ -58,21 +58,7 @@ func replaceName(text, from, to string) string {
 
 // clients returns the files that have addresses of the old Redis which can be replaced.
 func (m *migration) clients() ([]string, error) {
-	files, err := m.files()
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, file := range files {
-		src, err := readIfThere(m.repo, file)
-		if err != nil {
-			return nil, err
-		}
-		if len(m.addresses(src)) > 0 {
-			out = append(out, file)
-		}
-	}
-	return out, nil
+	return m.filesWith(func(_ string, src []byte) (bool, error) { return len(m.addresses(src)) > 0, nil })
 }
 
 // addresses returns the values of a file that name the old Redis. A template that is no YAML before it is rendered has none.

@@ -96,6 +96,9 @@ func (e *ConflictError) Unwrap() []error {
 	return out
 }
 
+// reviewAndCommit is the first thing to do after a change.
+const reviewAndCommit = "review and commit the changes; Argo CD or Flux applies them to the cluster"
+
 // Changed reports whether the plan changes anything.
 func (p *Plan) Changed() bool {
 	return slices.ContainsFunc(p.Files, func(f FileChange) bool { return f.Action != Unchanged })

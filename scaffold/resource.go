@@ -611,7 +611,7 @@ func (s *resource) next(p *Plan) error {
 		return err
 	}
 	next := p.Next
-	p.Next = []string{"review and commit the changes; Argo CD or Flux applies them to the cluster"}
+	p.Next = []string{reviewAndCommit}
 	if s.secret != "" && s.req.Auth.Method == Existing {
 		keys := `the key "password"`
 		if s.names.UsernameKey != "" {

@@ -62,8 +62,8 @@ func PlanRotate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps
 	if err != nil {
 		return nil, err
 	}
-	p, done, err := stages.begin(req.Stage)
-	if err != nil || done {
+	p, stage, err := stages.begin(req.Stage)
+	if err != nil || stage == nil {
 		return p, err
 	}
 	if err := s.refuseShared(stages.Resource); err != nil {
@@ -89,7 +89,7 @@ func PlanRotate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Deps
 	if err := s.writeRecords(); err != nil {
 		return nil, err
 	}
-	p.Next = append(p.Next, "review and commit the changes; Argo CD or Flux applies them to the cluster", stages.Stages.Stages[req.Stage-1].Then)
+	p.Next = append(p.Next, reviewAndCommit, stage.Then)
 	return p, nil
 }
 

@@ -125,21 +125,28 @@ func (s *rotation) rename(file string, src []byte, at func(path []string) bool) 
 
 // clients returns the files with clients that use the old Secret.
 func (s *rotation) clients() ([]string, error) {
+	return s.filesWith(func(file string, src []byte) (bool, error) {
+		_, edits, err := s.rename(file, src, ofClient)
+		return len(edits) > 0, err
+	})
+}
+
+// filesWith returns the files whose text has something.
+func (s *rotation) filesWith(has func(file string, src []byte) (bool, error)) (out []string, err error) {
 	files, err := s.files()
 	if err != nil {
 		return nil, err
 	}
-	var out []string
 	for _, file := range files {
 		src, err := readIfThere(s.repo, file)
 		if err != nil {
 			return nil, err
 		}
-		_, edits, err := s.rename(file, src, ofClient)
+		found, err := has(file, src)
 		if err != nil {
 			return nil, err
 		}
-		if len(edits) > 0 {
+		if found {
 			out = append(out, file)
 		}
 	}

@@ -62,20 +62,19 @@ func (s *Stages) Stage(number int) (*Stage, error) {
 	return &s.Stages[number-1], nil
 }
 
-// begin returns the empty plan of a stage that changes files, and whether the stage was done, so that the plan stays empty.
-func (s *Stages) begin(number int) (p *Plan, done bool, err error) {
-	stage, err := s.Stage(number)
-	if err != nil {
-		return nil, false, err
+// begin returns the empty plan of a stage that changes files. The stage is nil if it was done, so that the plan stays empty.
+func (s *Stages) begin(number int) (p *Plan, stage *Stage, err error) {
+	if stage, err = s.Stage(number); err != nil {
+		return nil, nil, err
 	}
 	if stage.Live {
-		return nil, false, finding.Errorf(finding.Position{}, "", "stage %d changes running servers, not files", number).About(CodeRequest, "stage")
+		return nil, nil, finding.Errorf(finding.Position{}, "", "stage %d changes running servers, not files", number).About(CodeRequest, "stage")
 	}
 	p = &Plan{Command: s.Command + " --stage " + strconv.Itoa(number)}
 	if stage.State == StageDone {
-		return p, true, nil
+		return p, nil, nil
 	}
-	return p, false, s.ready(number)
+	return p, stage, s.ready(number)
 }
 
 // ready refuses a stage in Git while an earlier one is to be done.
