@@ -40,7 +40,7 @@ func ValuesJSONSchema() ([]byte, error) {
 		return nil, err
 	}
 	var ours []any
-	for _, o := range slices.Concat(eachOf(operators)...) {
+	for _, o := range eachOf(operators) {
 		if o.ValuesKey == "" {
 			continue
 		}
@@ -61,9 +61,9 @@ func ValuesJSONSchema() ([]byte, error) {
 }
 
 // eachOf returns the operators for each of their resource types.
-func eachOf(operators []*Operator) (out [][]*Operator) {
+func eachOf(operators []*Operator) (out []*Operator) {
 	for _, o := range operators {
-		out = append(out, o.each())
+		out = append(out, o.each()...)
 	}
 	return out
 }
