@@ -80,6 +80,11 @@ func List(ctx context.Context, s Store) (records []Record, notes []string, err e
 	if err != nil {
 		return nil, nil, err
 	}
+	return recorded(ctx, s, files)
+}
+
+// recorded is [List] of files that were listed.
+func recorded(ctx context.Context, s Store, files []File) (records []Record, notes []string, err error) {
 	sizes := map[string]int64{}
 	for _, f := range files {
 		sizes[f.Name] = f.Size

@@ -3,7 +3,6 @@ package backup
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -56,12 +55,12 @@ func Prune(ctx context.Context, s Store, k Keep) (removed []string, err error) {
 	if k.All() {
 		return nil, nil
 	}
-	records, _, err := List(ctx, s)
-	if err != nil || len(records) == 0 {
-		return nil, err
-	}
 	files, err := s.List(ctx)
 	if err != nil {
+		return nil, err
+	}
+	records, _, err := recorded(ctx, s, files)
+	if err != nil || len(records) == 0 {
 		return nil, err
 	}
 	_, old := k.Split(records)
@@ -73,16 +72,14 @@ func Prune(ctx context.Context, s Store, k Keep) (removed []string, err error) {
 		}
 		removed = append(removed, r.File)
 	}
-	recorded := func(name string) bool {
-		return slices.ContainsFunc(files, func(f File) bool {
-			began, _ := begun(name)
-			return f.Name == began.Format(stamp)+recordSuffix
-		})
+	there := map[string]bool{}
+	for _, f := range files {
+		there[f.Name] = true
 	}
 	for _, f := range files {
 		began, ok := begun(f.Name)
 		base := began.Format(stamp)
-		if !ok || f.Name != base+dumpSuffix && f.Name != base+sealedSuffix || recorded(f.Name) || records[0].Time.Sub(began) < unfinished {
+		if !ok || f.Name != base+dumpSuffix && f.Name != base+sealedSuffix || there[base+recordSuffix] || records[0].Time.Sub(began) < unfinished {
 			continue
 		}
 		if err := s.Remove(ctx, f.Name); err != nil {

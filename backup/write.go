@@ -65,7 +65,7 @@ func Write(ctx context.Context, s Store, o Options, fill func(context.Context, i
 	if o.Checking != nil {
 		o.Checking(r.Size)
 	}
-	if err := compare(ctx, s, r); err != nil {
+	if err := Check(ctx, s, r); err != nil {
 		return Record{}, err
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
@@ -104,8 +104,8 @@ func pack(ctx context.Context, w io.Writer, recipients []age.Recipient, fill fun
 	return dump, sealed.Close()
 }
 
-// compare reads the dump of a record and holds it against the record.
-func compare(ctx context.Context, s Store, r Record) error {
+// Check reads the dump of a backup and compares it with the record.
+func Check(ctx context.Context, s Store, r Record) error {
 	body, err := s.Open(ctx, r.File)
 	if err != nil {
 		return inStore(s, "read", r.File, err)
@@ -117,9 +117,6 @@ func compare(ctx context.Context, s Store, r Record) error {
 	}
 	return inStore(s, "use", r.File, sum.is(r))
 }
-
-// Check reads the dump of a backup and compares it with the record.
-func Check(ctx context.Context, s Store, r Record) error { return compare(ctx, s, r) }
 
 // ErrDamaged is the error of a dump that is not what was written.
 var ErrDamaged = errors.New("it is damaged")
