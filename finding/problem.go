@@ -170,20 +170,33 @@ func (p *Problem) WithCode(code Code) *Problem {
 	return &other
 }
 
+// Joined returns the errors that [errors.Join] has joined, whose text is a line for each; nil for any other error.
+func Joined(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	var texts []string
+	for _, each := range joined.Unwrap() {
+		texts = append(texts, each.Error())
+	}
+	if strings.Join(texts, "\n") != err.Error() {
+		return nil
+	}
+	return joined.Unwrap()
+}
+
 // All takes err apart into its problems; an error that is none of ours becomes a problem without a position.
 func All(err error) Problems {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { // errors.Join, whose text is one line for each
-		var texts []string
+	if each := Joined(err); each != nil {
 		var all Problems
-		for _, each := range joined.Unwrap() {
-			texts, all = append(texts, each.Error()), append(all, All(each)...)
+		for _, err := range each {
+			all = append(all, All(err)...)
 		}
-		if strings.Join(texts, "\n") == err.Error() {
-			return all
-		}
+		return all
 	}
 	var ps Problems
 	if errors.As(err, &ps) {

@@ -152,15 +152,12 @@ func (u *UI) sentences(err error) []string {
 		}
 		return out
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var whole, out []string
-		for _, each := range joined.Unwrap() {
-			whole = append(whole, each.Error())
+	if joined := finding.Joined(err); joined != nil {
+		var out []string
+		for _, each := range joined {
 			out = append(out, u.sentences(each)...)
 		}
-		if strings.Join(whole, "\n") == err.Error() {
-			return out
-		}
+		return out
 	}
 	// Lines that are indented are a list of ours; no CI system takes them for commands once the door has looked at them.
 	lines := strings.Split(u.Secrets.Foreign(err.Error()), "\n  ")
