@@ -13,8 +13,8 @@ import (
 // errSealed is the error of an encrypted backup without an identity that opens it.
 var errSealed = errors.New("it is encrypted")
 
-// Read writes the dump of a backup to w, decrypted but compressed as it is. The error says so if it is not what was written: then what w
-// has is of no use.
+// Read writes the dump of a backup to w, decrypted but compressed as it is. If it is not what was written, the error
+// says so, and what w has must not be used.
 func Read(ctx context.Context, s Store, r Record, identities []age.Identity, w io.Writer) error {
 	if r.Sealed && len(identities) == 0 {
 		return inStore(s, "use", r.File, fmt.Errorf("%w; pass the file of an age identity", errSealed))

@@ -62,7 +62,7 @@ func TestAddonFolders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, o := range operators { // whose values are told from others by one key
+		for _, o := range operators { // one key of its values tells which operator they are for
 			if o.ValuesKey != "" && slices.ContainsFunc(a.Values(), func(v Value) bool { return v.Key == o.ValuesKey }) {
 				t.Errorf("%s: the value %s is one of operator %s", a.Name, o.ValuesKey, o.Name)
 			}

@@ -48,7 +48,7 @@ func TestKindSchemas(t *testing.T) {
 	}
 }
 
-// TestTypos: a misspelled key is told with the right one, for each kind of every operator.
+// TestTypos: the violation about a misspelled key suggests the right one, for each kind of every operator.
 func TestTypos(t *testing.T) {
 	t.Parallel()
 	operators, err := Operators()

@@ -44,7 +44,7 @@ func (w *walk) list(dir string) []found {
 			entries = entries[length:]
 			switch {
 			case name == "." || name == "..":
-			case isDir: // size and time of a directory are of no use
+			case isDir: // nobody asks for the size and time of a directory
 				all = append(all, found{name: name, dir: true})
 			default:
 				if f, ok := stat(fd, name); ok {

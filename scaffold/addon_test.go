@@ -124,7 +124,7 @@ func TestAddons(t *testing.T) {
 	}
 }
 
-// TestAddonRefuses: what is wrong with a request is told at once and writes nothing.
+// TestAddonRefuses: everything that is wrong with a request is reported together, and nothing is written.
 func TestAddonRefuses(t *testing.T) {
 	t.Parallel()
 	r, c := addonShop(t, "spotahome")
