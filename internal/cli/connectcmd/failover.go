@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
-	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -106,8 +105,7 @@ func (o *failoverOptions) run(ctx context.Context, name string) error {
 	}
 	result, err := act(ctx, r, options)
 	if errors.Is(err, cluster.ErrNotReady) {
-		o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
-		return exitcode.Code(exitcode.Findings)
+		return o.Findings(err)
 	}
 	if result == nil || result.Old == nil && result.New == nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/backup"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
-	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -239,18 +238,7 @@ func (o *backupListOptions) run(ctx context.Context, from string) error {
 	if o.maxAge <= 0 {
 		return nil
 	}
-	return failed(o.Env, newest(records, store, time.Now(), o.maxAge))
-}
-
-// failed prints errors that are findings.
-func failed(e *env.Env, err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, p := range finding.All(err) {
-		e.PrintErrf("%s %v\n", e.Paint(ui.Red, "error:"), p)
-	}
-	return exitcode.Code(exitcode.Findings)
+	return o.Findings(newest(records, store, time.Now(), o.maxAge))
 }
 
 // newest returns an error if the newest backup is too old, or there is none.
@@ -330,5 +318,5 @@ func (o *backupVerifyOptions) run(ctx context.Context, from string) error {
 			return err
 		}
 	}
-	return failed(o.Env, errors.Join(errs...))
+	return o.Findings(errs...)
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
-	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/job"
 )
 
@@ -117,8 +116,7 @@ func runJob(ctx context.Context, e *env.Env, manifest map[string]any, cf *flags.
 	if end.Code != exitcode.Findings {
 		return err
 	}
-	e.PrintErrf("%s %v\n", e.Paint(ui.Red, "error:"), err)
-	return exitcode.Code(exitcode.Findings)
+	return e.Findings(err)
 }
 
 // jobArguments returns the flags that were given and are not about this machine.

@@ -115,8 +115,7 @@ func (o *verifyOptions) run(ctx context.Context, name string) error {
 	var damaged *aof.Error
 	isDump := errors.As(err, &wrong) && !errors.Is(err, rdb.ErrUnsupported)
 	if (isDump || errors.As(err, &damaged)) && !errors.As(err, &unreadable) {
-		o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
-		return exitcode.Code(exitcode.Findings)
+		return o.Findings(err)
 	}
 	return err
 }

@@ -100,7 +100,7 @@ func (o *restoreOptions) run(ctx context.Context, to, from string) error {
 		return fmt.Errorf("%w in %s", err, store)
 	}
 	if err := stale(r, time.Now(), o.maxAge); err != nil {
-		return failed(o.Env, err)
+		return o.Findings(err)
 	}
 	show, err := o.NewProgress(o.progress)
 	if err != nil {
@@ -117,7 +117,7 @@ func (o *restoreOptions) run(ctx context.Context, to, from string) error {
 		return ui.ErrInterrupted
 	case errors.Is(err, backup.ErrDamaged):
 		show.End()
-		return failed(o.Env, err)
+		return o.Findings(err)
 	case err != nil:
 		return err
 	}
@@ -127,7 +127,7 @@ func (o *restoreOptions) run(ctx context.Context, to, from string) error {
 	case err != nil:
 		return err
 	case r.Dump.Counted && report.Total.Read != r.Dump.Keys:
-		return failed(o.Env, fmt.Errorf("the backup has %d keys, but its record says %d", report.Total.Read, r.Dump.Keys))
+		return o.Findings(fmt.Errorf("the backup has %d keys, but its record says %d", report.Total.Read, r.Dump.Keys))
 	}
 	if o.output == "text" && !o.dryRun {
 		o.Infof("restored the backup of %s (%v old) from %s", r.Time.Format(time.RFC3339), began.Sub(r.Time).Round(time.Second), store)

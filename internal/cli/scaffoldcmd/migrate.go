@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
-	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -216,17 +215,14 @@ func (o *migrateOptions) live(ctx context.Context, migration *scaffold.Migration
 
 // may reports whether a stage may begin.
 func (o *migrateOptions) may(m *cluster.Migration, migration *scaffold.Migration, begins, stage int, title string, compares bool) error {
-	obstacles := m.Obstacles(begins)
-	for _, err := range obstacles {
-		o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
-	}
+	found := o.Findings(m.Obstacles(begins)...)
 	document := o.plan.Output == "json"
 	switch {
-	case len(obstacles) > 0 && compares && !document:
+	case found != nil && compares && !document:
 		o.Infof("\nNext:\n- redis-gitops dump %[1]s %[1]s.rdb\n- redis-gitops import %[1]s.rdb %[2]s\n- this command again", migration.Resource, migration.NewResource)
-		return exitcode.Code(exitcode.Findings)
-	case len(obstacles) > 0:
-		return exitcode.Code(exitcode.Findings)
+		return found
+	case found != nil:
+		return found
 	case document:
 	case compares:
 		o.Infof("%s has the keys of %s\n\nNext:\n- %s", migration.To, migration.From, migration.Stages.Stages[stage-1].Then)
@@ -257,8 +253,7 @@ func (o *migrateOptions) act(ctx context.Context, c *cluster.Cluster, m *cluster
 		}
 	}
 	if errors.Is(err, cluster.ErrNotMigrated) {
-		o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
-		return exitcode.Code(exitcode.Findings)
+		return o.Findings(err)
 	}
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cluster"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
-	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/resolve"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -173,11 +172,8 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 			return err
 		}
 	}
-	if obstacles := ro.Obstacles(stage); len(obstacles) > 0 {
-		for _, err := range obstacles {
-			o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
-		}
-		return exitcode.Code(exitcode.Findings)
+	if err := o.Findings(ro.Obstacles(stage)...); err != nil {
+		return err
 	}
 	title := rotation.Stages.Stages[stage-1].Title
 	switch {
@@ -201,8 +197,7 @@ func (o *rotateOptions) live(ctx context.Context, rotation *scaffold.Rotation, s
 	}
 	after, err := act(ctx, ro, cluster.RotateOptions{Progress: o.Step})
 	if errors.Is(err, cluster.ErrNotRotated) {
-		o.PrintErrf("%s %v\n", o.Paint(ui.Red, "error:"), err)
-		return exitcode.Code(exitcode.Findings)
+		return o.Findings(err)
 	}
 	if after != nil {
 		err = errors.Join(err, o.printCredentials(after))
