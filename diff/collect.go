@@ -43,7 +43,7 @@ func Collect(ctx context.Context, old, new Source, changed []string, config *cue
 			return nil, err
 		}
 	}
-	var parsed [2]render.Parsed
+	parsed := render.Parsed{First: true}
 	out.Old.install(config, before)
 	out.New.install(config, installed)
 	places := slices.SortedFunc(keys(s.found), func(a, b place) int { return cmp.Or(strings.Compare(a.dir, b.dir), int(a.kind)-int(b.kind)) })
@@ -68,7 +68,7 @@ func Collect(ctx context.Context, old, new Source, changed []string, config *cue
 		from := [2]int{len(out.Old.Resources), len(out.New.Resources)}
 		for i, side := range []*Side{out.Old, out.New} {
 			for _, t := range targets[i] {
-				result, err := render.Render(ctx, s.sides[i].Repo, t, render.Options{Parsed: &parsed[i]})
+				result, err := render.Render(ctx, s.sides[i].Repo, t, render.Options{Parsed: &parsed})
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
 				}

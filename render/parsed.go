@@ -17,8 +17,10 @@ import (
 const maxParsed = 1 << 20
 
 // Parsed keeps templates and schemas that were parsed, by their text: in a repository of many charts, most have those of one generator.
-// A text that occurs once is not kept. The zero value is empty; it may be used by several goroutines.
+// A text that occurs once is not kept, unless First says so. The zero value is empty; it may be used by several goroutines.
 type Parsed struct {
+	First bool // keeps a text when it occurs first: most occur once more, as those of two revisions do
+
 	mu        sync.Mutex
 	seed      maphash.Seed
 	name      string // under which templates are parsed
@@ -78,11 +80,11 @@ func (p *Parsed) begin() {
 	}
 }
 
-// again reports whether a text was seen before, of which this is the hash.
+// again reports whether a text is worth keeping, of which this is the hash: it was seen before.
 func (p *Parsed) again(hash uint64) bool {
 	known := p.seen[hash]
 	p.seen[hash] = true
-	return known
+	return known || p.First
 }
 
 // room makes room for a text, if there can be any.

@@ -74,21 +74,23 @@ func TestParsed(t *testing.T) {
 		fmt.Fprintf(&b, "%+v\n%q\n", res.Chart.Reads, res.Files)
 		return b.String()
 	}
-	parsed := &Parsed{}
-	got := make([]string, 2*apps)
-	var wg sync.WaitGroup
-	for i := range got {
-		wg.Go(func() { got[i] = show(parsed, i%apps) })
-	}
-	wg.Wait()
-	for i := range got {
-		if want := show(nil, i%apps); got[i] != want {
-			t.Errorf("app%d: got\n%swithout what was parsed before\n%s", i%apps, got[i], want)
+	for _, parsed := range []*Parsed{{}, {First: true}} {
+		got := make([]string, 2*apps)
+		var wg sync.WaitGroup
+		for i := range got {
+			wg.Go(func() { got[i] = show(parsed, i%apps) })
+		}
+		wg.Wait()
+		for i := range got {
+			if want := show(nil, i%apps); got[i] != want {
+				t.Errorf("app%d, First %t: got\n%swithout what was parsed before\n%s", i%apps, parsed.First, got[i], want)
+			}
 		}
 	}
 }
 
-// TestParsedOnce counts: a text that many charts have is parsed when it is seen first and when it is seen again, and never more often.
+// TestParsedOnce counts: a text that many charts have is parsed when it is seen first and, without First, when it is seen again, and never
+// more often.
 func TestParsedOnce(t *testing.T) {
 	t.Parallel()
 	fsys := afero.NewMemMapFs()
@@ -107,15 +109,16 @@ func TestParsedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed := &Parsed{}
-	for i := range 100 {
-		res, err := Render(context.Background(), r, Target{Dir: fmt.Sprintf("applications/app%d", i), Kind: repo.Chart}, Options{Parsed: parsed})
-		if err != nil || len(res.Problems) > 0 || len(res.Resources) != 1 {
-			t.Fatal(err, res)
+	for parsed, want := range map[*Parsed]int{{}: 4, {First: true}: 2} {
+		for i := range 100 {
+			res, err := Render(context.Background(), r, Target{Dir: fmt.Sprintf("applications/app%d", i), Kind: repo.Chart}, Options{Parsed: parsed})
+			if err != nil || len(res.Problems) > 0 || len(res.Resources) != 1 {
+				t.Fatal(err, res)
+			}
 		}
-	}
-	if parsed.parses != 4 {
-		t.Errorf("two texts of 100 charts were parsed %d times, want 4", parsed.parses)
+		if parsed.parses != want {
+			t.Errorf("two texts of 100 charts were parsed %d times with First %t, want %d", parsed.parses, parsed.First, want)
+		}
 	}
 }
 

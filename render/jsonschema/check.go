@@ -429,7 +429,7 @@ func (p place) size(r *verdict, object map[string]any, n int, noun, least, most 
 func (p place) text(r *verdict, object map[string]any, v string) {
 	p.size(r, object, utf8.RuneCountInString(v), "characters", "minLength", "maxLength")
 	if pattern, ok := object["pattern"].(string); ok {
-		if re := p.schema.patterns[pattern]; re != nil && !re.MatchString(v) {
+		if re := p.schema.patterns[pattern]; re != nil && !re.matches(v) {
 			r.fail(p.path, "does not match %q; use a string that does", pattern)
 		}
 	}
@@ -532,7 +532,7 @@ func (p place) mapping(r *verdict, object map[string]any, v map[string]any) {
 			r.and(p.sub(schema, v[key], key))
 		}
 		for _, pattern := range slices.Sorted(maps.Keys(patterns)) {
-			if re := p.schema.patterns[pattern]; re != nil && re.MatchString(key) {
+			if re := p.schema.patterns[pattern]; re != nil && re.matches(key) {
 				known = true
 				r.and(p.sub(patterns[pattern], v[key], key))
 			}

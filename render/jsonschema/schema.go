@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Schema is one schema document. It may be used by several goroutines.
@@ -18,8 +20,21 @@ type Schema struct {
 	root     any
 	draft    int
 	ids      map[string]resource // by $id as it is written
-	patterns map[string]*regexp.Regexp
+	patterns map[string]*pattern
 	skipped  []string
+}
+
+// pattern is a regular expression of the schema, compiled when a text is held against it: of those in a schema few are.
+type pattern struct{ compiled func() *regexp.Regexp }
+
+func (p *pattern) matches(text string) bool { return p.compiled().MatchString(text) }
+
+// newPattern is a regular expression. The error is the parser's.
+func newPattern(text string) (*pattern, error) {
+	if _, err := syntax.Parse(text, syntax.Perl); err != nil {
+		return nil, err
+	}
+	return &pattern{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })}, nil
 }
 
 // resource is a part of the document that references inside of it are relative to.
@@ -40,7 +55,7 @@ const maxDepth = 200
 // Parse reads a schema. Without $schema it is of draft 2020-12, as for Helm (santhosh-tekuri/jsonschema v6, draft.go).
 func Parse(src []byte) (*Schema, error) {
 	decoder := json.NewDecoder(bytes.NewReader(src))
-	s := &Schema{ids: map[string]resource{}, patterns: map[string]*regexp.Regexp{}}
+	s := &Schema{ids: map[string]resource{}, patterns: map[string]*pattern{}}
 	if err := decoder.Decode(&s.root); err != nil {
 		return nil, fmt.Errorf("is not valid JSON: %w", err)
 	}
@@ -165,7 +180,10 @@ func (s *Schema) keywords(object map[string]any, at string) error {
 		if !ok {
 			continue
 		}
-		re, err := regexp.Compile(text)
+		if s.patterns[text] != nil {
+			continue
+		}
+		re, err := newPattern(text)
 		if err != nil {
 			return fmt.Errorf("%s is not a valid regular expression: %w", pointer(at), err)
 		}
