@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -66,11 +67,43 @@ func allRules() (modules []policy.Module, entries []string, metadata []byte, err
 		modules = append(modules, policy.Module{File: r.File, Source: src})
 		entries = append(entries, policy.Package+"/"+r.Name+"/deny")
 	}
-	metadata, err = json.Marshal(rules)
-	return modules, entries, metadata, err
+	return modules, entries, appendData(nil, reflect.ValueOf(rules)), nil
 }
 
-// makePlan makes the file of the plan, not yet compressed.
+// appendData writes what [reader.data] reads.
+func appendData(b []byte, v reflect.Value) []byte {
+	switch v.Kind() {
+	case reflect.String:
+		return appendText(b, v.String())
+	case reflect.Bool:
+		if v.Bool() {
+			return append(b, 1)
+		}
+		return append(b, 0)
+	case reflect.Pointer:
+		return appendData(b, v.Elem())
+	case reflect.Slice:
+		if v.IsNil() {
+			return append(b, 0)
+		}
+		b = binary.AppendUvarint(b, uint64(v.Len())+1)
+		for i := range v.Len() {
+			b = appendData(b, v.Index(i))
+		}
+		return b
+	case reflect.Struct:
+		for i := range v.NumField() {
+			b = appendData(b, v.Field(i))
+		}
+		return b
+	}
+	panic(fmt.Sprintf("no METADATA has %s", v.Type()))
+}
+
+// noMetadata is that of no rules.
+var noMetadata = []byte{0}
+
+// makePlan makes the plan.
 func makePlan(modules []policy.Module, entries []string, metadata []byte) ([]byte, error) {
 	p, err := planned(modules, entries)
 	if err != nil {
@@ -379,7 +412,7 @@ func (t *translator) keepUsed() {
 // file writes everything, as readPlan reads it.
 func (t *translator) file(metadata []byte) []byte {
 	var out []byte
-	out = appendText(out, string(metadata))
+	out = append(out, metadata...)
 	out = binary.AppendUvarint(out, uint64(len(t.encoded)))
 	out = append(out, bytes.Join(t.encoded, nil)...)
 	out = binary.AppendUvarint(out, uint64(len(t.names)))
