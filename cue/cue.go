@@ -2,8 +2,8 @@
 // resource, what each operator creates and how it names it, and the fields of its resources. It evaluates them.
 //
 // Compiling them takes milliseconds and checking a resource with CUE another, which is too slow for a linter. So what
-// every start needs is derived from them into config.json and operator/*/structure.json (derive.go), and checked without
-// CUE (check.go). Tests hold the two against each other.
+// every start needs is derived from them into config.json and operator/*/structure.json (derive.go), and the fields of resources
+// into operator/*/shapes.json, and checked without CUE (check.go). Tests hold the two against each other.
 //
 // CUE cannot be stopped once it runs, so CUE that a repository brings (own.go) is evaluated in a process of its own, which
 // package isolate starts and ends.
@@ -25,7 +25,7 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
-//go:embed *.cue config.json operator/*/operator.cue operator/*/values.cue operator/*/structure.json operator/*/resource.yaml operator/*/*/values.cue operator/*/*/resource.yaml
+//go:embed *.cue config.json operator/*/operator.cue operator/*/values.cue operator/*/structure.json operator/*/shapes.json operator/*/resource.yaml operator/*/*/values.cue operator/*/*/resource.yaml
 var files embed.FS
 
 // compile builds the named embedded files as one CUE package, in a context of their own: a context keeps what was ever

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+
+	"github.com/redis-gitops/redis-gitops/finding"
 )
 
 // schemaFiles are only read to derive the structures, so a program that does not leaves them out.
@@ -210,9 +212,7 @@ func decodeInto(v cue.Value, into any) error {
 	if err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(src))
-	decoder.UseNumber()
-	return decoder.Decode(into)
+	return decodeNumbers(src, into)
 }
 
 // element returns the schema of a list's elements, also where the list has a default such as *["a"] | [...string].
@@ -325,7 +325,7 @@ func deriveOperator(name string) (*derived, error) {
 			}
 		}
 	}
-	if err := d.deriveTypes(deriver); err != nil {
+	if err := errors.Join(d.deriveTypes(deriver), d.deriveMade()); err != nil {
 		return nil, err
 	}
 	if len(deriver.shapes) > 1 {
@@ -391,6 +391,28 @@ func (d *derived) deriveTypes(deriver *deriver) error {
 	return nil
 }
 
+// anyName stands for the name of a Redis in the names of what operators make.
+const anyName = "any-name"
+
+// deriveMade adds what the operator makes for a Redis, so that nobody compiles CUE who only looks for these names.
+func (d *derived) deriveMade() error {
+	if len(d.Operator.Types) == 0 {
+		return nil
+	}
+	d.Made = map[string][]Object{}
+	for _, version := range d.Operator.Versions {
+		names, err := d.Operator.Names(Request{Chart: anyName, Version: version})
+		if refused := (finding.Problems{}); errors.As(err, &refused) { // a version that generate has no template for
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d.Made[version] = names.Objects
+	}
+	return nil
+}
+
 // resourceSchema returns the schema of a kind of resource, narrowed by what the operator itself refuses.
 func resourceSchema(v cue.Value, version string, k Kind) (cue.Value, error) {
 	schema := v.LookupPath(cue.MakePath(cue.Def("#Resources"), cue.Str(version), cue.Str(k.APIVersion), cue.Str(k.Kind)))
@@ -403,12 +425,17 @@ func resourceSchema(v cue.Value, version string, k Kind) (cue.Value, error) {
 	return schema, schema.Err()
 }
 
-// encode writes a structure with one shape a line, so that a change of it can be read.
+// encode writes a structure with one shape a line, so that a change of it can be read; the shapes of an operator are left out.
 func (d *derived) encode() ([]byte, error) {
 	fields := map[string]json.RawMessage{}
 	all, err := json.Marshal(d)
 	if err == nil {
 		err = json.Unmarshal(all, &fields)
+	}
+	if err == nil && d.Operator == nil {
+		fields["shapes"], err = d.Shapes.encode()
+	} else {
+		delete(fields, "shapes")
 	}
 	if err != nil {
 		return nil, err
@@ -420,22 +447,23 @@ func (d *derived) encode() ([]byte, error) {
 			b.WriteString(",")
 		}
 		b.WriteString("\n" + strconv.Quote(name) + ": ")
-		if name != "shapes" {
-			b.Write(fields[name])
-			continue
-		}
-		lines := make([]string, len(d.Shapes))
-		for i, s := range d.Shapes {
-			var line bytes.Buffer
-			encoder := json.NewEncoder(&line)
-			encoder.SetEscapeHTML(false)
-			if err := encoder.Encode(s); err != nil {
-				return nil, err
-			}
-			lines[i] = strings.TrimSpace(line.String())
-		}
-		b.WriteString("[\n" + strings.Join(lines, ",\n") + "\n]")
+		b.Write(bytes.TrimSpace(fields[name]))
 	}
 	b.WriteString("\n}\n")
 	return b.Bytes(), nil
+}
+
+// encode writes shapes, one a line.
+func (all structure) encode() ([]byte, error) {
+	lines := make([]string, len(all))
+	for i, s := range all {
+		var line bytes.Buffer
+		encoder := json.NewEncoder(&line)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(s); err != nil {
+			return nil, err
+		}
+		lines[i] = strings.TrimSpace(line.String())
+	}
+	return []byte("[\n" + strings.Join(lines, ",\n") + "\n]\n"), nil
 }

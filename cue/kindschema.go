@@ -32,7 +32,7 @@ func KindSchemas(o *Operator, version string) ([]KindSchema, error) {
 		if !ok {
 			continue
 		}
-		w := kindWriter{shapes: s.shapes, uses: map[int]int{}, definitions: map[string]any{}}
+		w := kindWriter{shapes: s.shapes(), uses: map[int]int{}, definitions: map[string]any{}}
 		w.count(root)
 		schema := w.inline(root).(map[string]any)
 		schema["$schema"], schema["title"] = draft07, kind.Kind+" ("+kind.APIVersion+")"

@@ -112,7 +112,7 @@ func compareKindSchema(t *testing.T, o *Operator, version string, k KindSchema) 
 	if testing.Short() {
 		cases = 200
 	}
-	m := mutator{rand.New(rand.NewPCG(3, 4)), s.shapes}
+	m := mutator{rand.New(rand.NewPCG(3, 4)), s.shapes()}
 	accepted, refused := 0, 0
 	for i := range cases {
 		doc := m.make(s.kinds[k.Kind], 0).(map[string]any)

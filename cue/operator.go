@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"cuelang.org/go/cue"
@@ -322,6 +323,19 @@ func (o *Operator) Names(r Request) (Names, error) {
 	}
 	names.Objects = slices.Clone(names.Objects)
 	return names, nil
+}
+
+// Made returns what a version of the operator creates for a Redis of a name without a suffix, as the Objects of [Operator.Names]; "" is its
+// first version. It is empty for a version that is not known, and for an operator that generate has no template for.
+func (o *Operator) Made(version, name string) []Object {
+	if version == "" {
+		version = o.Versions[0]
+	}
+	made := slices.Clone(o.derived.Made[version])
+	for i := range made {
+		made[i].Name = strings.ReplaceAll(made[i].Name, anyName, name)
+	}
+	return made
 }
 
 func (o *Operator) computeNames(r Request) (Names, error) {

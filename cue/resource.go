@@ -12,7 +12,7 @@ import (
 
 // Schemas checks the resources of one version of an operator against their schema. It may be used by several goroutines.
 type Schemas struct {
-	shapes    structure
+	shapes    func() structure
 	kinds     map[Kind]int
 	misplaced map[string][]misplaced
 }
@@ -26,7 +26,7 @@ func (o *Operator) Schemas(version string) (*Schemas, error) {
 	if err := o.checkVersion(version); err != nil {
 		return nil, &finding.Problem{Message: err.Error()}
 	}
-	s := &Schemas{shapes: o.derived.Shapes, kinds: map[Kind]int{}, misplaced: o.derived.Misplaced}
+	s := &Schemas{shapes: o.derived.shapes, kinds: map[Kind]int{}, misplaced: o.derived.Misplaced}
 	for _, k := range o.Kinds {
 		if n, ok := o.derived.Resources[version][k.APIVersion+" "+k.Kind]; ok {
 			s.kinds[k] = n
@@ -46,7 +46,7 @@ func (s *Schemas) Check(resource map[string]any) []Violation {
 	}
 	// What a controller reports is in what the API server prints, and is dropped on the way back.
 	reported := func(v Violation) bool { return v.Key && slices.Equal(v.Path, []string{"status"}) }
-	violations := slices.DeleteFunc(s.shapes.violations(root, resource), reported)
+	violations := slices.DeleteFunc(s.shapes().violations(root, resource), reported)
 	for i, v := range violations {
 		if v.Key {
 			violations[i].Message = s.unknownKey(root, kind, v)
@@ -121,7 +121,7 @@ func (s *Schemas) nearest(root int, at []string, key string) []string {
 func (s *Schemas) near(root int, at []string, visit func(shape *shape, path []string, steps int)) {
 	var walk func(n int, path []string, from part)
 	walk = func(n int, path []string, from part) {
-		shape := s.shapes[n]
+		shape := s.shapes()[n]
 		above := isPrefix(path, at)
 		if kind := shape.part(); kind != samePart && len(path) > 0 && !above {
 			from = part{kind, path, from.outer || s.inPart(root, at)}
@@ -201,7 +201,7 @@ func (p part) reaches(at, path []string) bool {
 func (s *Schemas) inPart(root int, path []string) bool {
 	n := root
 	for _, step := range path {
-		shape := s.shapes[n]
+		shape := s.shapes()[n]
 		next, ok := shape.Fields[step]
 		if !ok {
 			if shape.Each == nil {
@@ -209,7 +209,7 @@ func (s *Schemas) inPart(root int, path []string) bool {
 			}
 			next = *shape.Each
 		}
-		if n = next; s.shapes[n].part() == container {
+		if n = next; s.shapes()[n].part() == container {
 			return true
 		}
 	}

@@ -150,11 +150,11 @@ func TestNearestStaysInPart(t *testing.T) {
 				return
 			}
 			mappings[pathString(path)] = path
-			for name, field := range s.shapes[n].Fields {
+			for name, field := range s.shapes()[n].Fields {
 				keys[name] = true
 				walk(field, append(slices.Clip(path), name))
 			}
-			if each := s.shapes[n].Each; each != nil {
+			if each := s.shapes()[n].Each; each != nil {
 				walk(*each, append(slices.Clip(path), "0"))
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -204,11 +205,22 @@ type derived struct {
 	Status        Status                    `json:"status,omitzero"`
 	Template      []templateDifference      `json:"template,omitempty"`
 	WithoutAddons map[string]string         `json:"withoutAddons,omitempty"`
+	Made          map[string][]Object       `json:"made,omitempty"` // by version, for a Redis of the name anyName
 	Config        int                       `json:"config,omitempty"`
 	Values        int                       `json:"values,omitempty"`
 	Of            map[string]typed          `json:"of,omitempty"`        // by resource type, redis excepted
 	Resources     map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"
-	Shapes        structure                 `json:"shapes,omitempty"`
+	Shapes        structure                 `json:"shapes,omitempty"`    // of the configuration; those of an operator are in a file of their own
+
+	load func() structure // the shapes of an operator: few runs check resources of more than one
+}
+
+// shapes returns the structure, which is read when it is first asked for.
+func (d *derived) shapes() structure {
+	if d.load == nil {
+		return d.Shapes
+	}
+	return d.load()
 }
 
 // typed is what another resource type than redis has for itself, as the fields of [Operator] and derived of the same names.
@@ -248,10 +260,28 @@ func decodeDerived(name string) (*derived, error) {
 		return nil, fmt.Errorf("embedded structure: %w; run UPDATE=1 go test ./cue -run TestStructure", err)
 	}
 	var d derived
-	decoder := json.NewDecoder(bytes.NewReader(src))
-	decoder.UseNumber()
-	if err := decoder.Decode(&d); err != nil {
+	if err := decodeNumbers(src, &d); err != nil {
 		return nil, fmt.Errorf("embedded structure %s: %w", name, err)
 	}
+	if d.Operator != nil {
+		d.load = sync.OnceValue(func() (all structure) {
+			name := path.Dir(name) + "/shapes.json"
+			src, err := files.ReadFile(name)
+			if err == nil {
+				err = decodeNumbers(src, &all)
+			}
+			if err != nil {
+				panic(fmt.Errorf("embedded structure %s: %w", name, err)) // TestStructure reads each
+			}
+			return all
+		})
+	}
 	return &d, nil
+}
+
+// decodeNumbers decodes numbers as json.Number.
+func decodeNumbers(src []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(src))
+	decoder.UseNumber()
+	return decoder.Decode(into)
 }

@@ -182,15 +182,15 @@ func (o *Operator) Resolve(prefix string, layers []Layer, known []string) ([]Val
 		}
 	}
 	slices.Sort(order[own:])
-	given := map[string]any{}
+	given, shapes := map[string]any{}, o.derived.shapes()
 	for _, key := range order[:own] {
 		if s, ok := set[key]; ok {
-			shape := o.derived.Shapes[o.derived.Values].Fields[key]
-			if text, ok := s.Value.(string); ok && o.derived.Shapes[shape].Kind&isString == 0 {
-				s.Value = fromText(o.derived.Shapes[shape].Kind, text)
+			shape := shapes[o.derived.Values].Fields[key]
+			if text, ok := s.Value.(string); ok && shapes[shape].Kind&isString == 0 {
+				s.Value = fromText(shapes[shape].Kind, text)
 			}
 			given[key] = s.Value
-			for _, v := range o.derived.Shapes.violations(shape, s.Value) {
+			for _, v := range shapes.violations(shape, s.Value) {
 				report(s.At, pathString(append([]string{key}, v.Path...)), v.Message, v.Suggestion)
 			}
 		}
@@ -339,7 +339,7 @@ func doc(v cue.Value) string {
 // CheckValues describes what is wrong with single values under resources.NAME of a values.yaml, given as plain data. Keys that only the
 // template knows are fine, and so is a mapping without the key [Operator.ValuesKey], which is another operator's.
 func (o *Operator) CheckValues(values map[string]any) []Violation {
-	if o.derived == nil || len(o.derived.Shapes) == 0 {
+	if o.derived == nil {
 		return nil
 	}
 	all := o.each()
@@ -350,14 +350,18 @@ func (o *Operator) CheckValues(values map[string]any) []Violation {
 	if at < 0 {
 		return nil
 	}
-	fields := o.derived.Shapes[all[at].derived.Values].Fields
+	shapes := o.derived.shapes()
+	if len(shapes) == 0 {
+		return nil
+	}
+	fields := shapes[all[at].derived.Values].Fields
 	var out []Violation
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		shape, known := fields[key]
 		if !known || values[key] == nil {
 			continue
 		}
-		for _, v := range o.derived.Shapes.violations(shape, values[key]) {
+		for _, v := range shapes.violations(shape, values[key]) {
 			out = append(out, Violation{Violation: finding.Violation{Path: append([]string{key}, v.Path...), Message: v.Message}})
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -309,20 +308,6 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 	for _, o := range operators {
 		byName[o.Name] = o
 	}
-	made := map[string][]cue.Object{}
-	objects := func(in *instance.Instance) []cue.Object {
-		key := in.Operator + " " + in.Version
-		if _, known := made[key]; !known {
-			made[key] = nil
-			if o := byName[in.Operator]; o != nil && len(o.Types) > 0 {
-				names, err := o.Names(cue.Request{Chart: anyName, Version: in.Version})
-				if err == nil {
-					made[key] = names.Objects
-				}
-			}
-		}
-		return made[key]
-	}
 	l.instances, l.later = nil, false
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
@@ -332,7 +317,7 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 			if err != nil {
 				return fmt.Errorf("lint: an instance without a resource: %q", in.Where)
 			}
-			m.Redis = append(m.Redis, redisOf(id, in, objects(in)))
+			m.Redis = append(m.Redis, redisOf(id, in, byName[in.Operator]))
 			l.instances = append(l.instances, in)
 		}
 	}
@@ -347,10 +332,7 @@ func byResource[E any](list []E, id func(E) int) {
 	slices.SortStableFunc(list, func(a, b E) int { return cmp.Compare(id(a), id(b)) })
 }
 
-// anyName stands for the name of a Redis in the names of what operators make, which CUE is asked for once.
-const anyName = "any-name"
-
-func redisOf(id int, in *instance.Instance, made []cue.Object) model.Redis {
+func redisOf(id int, in *instance.Instance, operator *cue.Operator) model.Redis {
 	r := model.Redis{
 		Resource: id, Operator: in.Operator, Version: in.Version, Kind: in.Kind, Name: in.Name, Namespace: in.Namespace,
 		Replicas: in.Replicas, Cluster: in.Cluster,
@@ -375,8 +357,10 @@ func redisOf(id int, in *instance.Instance, made []cue.Object) model.Redis {
 	if in.Auth != nil {
 		r.Secret = &model.Secret{Name: in.Auth.Secret, Key: in.Auth.Key}
 	}
-	for _, o := range made {
-		r.Objects = append(r.Objects, model.Object{Kind: o.Kind, Name: strings.ReplaceAll(o.Name, anyName, in.Name)})
+	if operator != nil {
+		for _, o := range operator.Made(in.Version, in.Name) {
+			r.Objects = append(r.Objects, model.Object{Kind: o.Kind, Name: o.Name})
+		}
 	}
 	return r
 }
