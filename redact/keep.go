@@ -20,5 +20,5 @@ func (k Kept) Quiet() bool {
 
 // File returns the file that [File.Keep] gave.
 func (k Kept) File(name string) *File {
-	return &File{Name: name, Chains: k.Chains, Includes: k.Includes, Refs: k.Refs, Defines: k.Defines, names: slices.Clone(k.Names), spans: map[int][]Span{}}
+	return &File{Name: name, Chains: k.Chains, Includes: k.Includes, Refs: k.Refs, Defines: k.Defines, names: slices.Clip(k.Names), spans: map[int][]Span{}}
 }

@@ -3,6 +3,7 @@ package planrules
 import (
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"reflect"
 	"slices"
 	"strconv"
@@ -169,10 +170,67 @@ func plainList(list []any) (any, error) {
 	return out, nil
 }
 
-// pool makes values that share their strings and small parts.
+// pool makes values that share their texts and, in data with Go types, equal small parts: of what a repository is made of, most occurs in
+// each of its applications.
 type pool struct {
 	mu    sync.Mutex
 	texts map[string]any
+	parts map[uint64]any // arrays and objects by their elements, which are shared themselves
+}
+
+// maxShared is how many elements a part has at most that is shared.
+const maxShared = 64
+
+// shared returns the part with these elements that there is already, or this one.
+func (p *pool) shared(part any, elements int) any {
+	if elements > maxShared {
+		return part
+	}
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_ = h.WriteByte(byte(order(part))) // an empty list is no empty object
+	eachElement(part, func(e any) { maphash.WriteComparable(&h, e) })
+	key := h.Sum64()
+	known := p.parts[key]
+	if known == nil {
+		if p.parts == nil {
+			p.parts = map[uint64]any{}
+		}
+		p.parts[key] = part
+		return part
+	}
+	if sameElements(known, part) {
+		return known
+	}
+	return part
+}
+
+// eachElement gives the elements of an array, and the keys and values of an object.
+func eachElement(part any, take func(e any)) {
+	switch part := part.(type) {
+	case *array:
+		for _, e := range part.elems {
+			take(e)
+		}
+	case *object:
+		for _, each := range part.pairs {
+			take(each.key)
+			take(each.value)
+		}
+	}
+}
+
+// sameElements reports whether two parts consist of the very same elements.
+func sameElements(a, b any) bool {
+	switch a := a.(type) {
+	case *array:
+		b, ok := b.(*array)
+		return ok && slices.Equal(a.elems, b.elems)
+	case *object:
+		b, ok := b.(*object)
+		return ok && slices.Equal(a.pairs, b.pairs)
+	}
+	return false
 }
 
 // Value makes a value of plain data.
@@ -279,7 +337,7 @@ func (p *pool) typed(v reflect.Value) (any, error) {
 				return nil, err
 			}
 		}
-		return a, nil
+		return p.shared(a, len(a.elems)), nil
 	case reflect.Map:
 		if v.Type().Key().Kind() == reflect.String {
 			return p.mapOf(v)
@@ -300,7 +358,7 @@ func (p *pool) mapOf(v reflect.Value) (any, error) {
 		o.pairs = append(o.pairs, pair{p.text(i.Key().String()), each})
 	}
 	o.sort()
-	return o, nil
+	return p.shared(o, len(o.pairs)), nil
 }
 
 // fields makes an object of a struct.
@@ -318,5 +376,5 @@ func (p *pool) fields(v reflect.Value) (any, error) {
 		}
 		o.pairs = append(o.pairs, pair{p.text(f.Name), each})
 	}
-	return o, nil
+	return p.shared(o, len(o.pairs)), nil
 }
