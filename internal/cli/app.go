@@ -33,11 +33,21 @@ import (
 // Main runs a command in a process of its own and returns its exit code. The first interrupt stops the command, the second one
 // ends the process.
 func Main(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	a := newApp()
 	a.Exit = os.Exit
+	go func() {
+		for s := range signals {
+			if s != os.Interrupt || !a.Interrupted() {
+				signal.Stop(signals)
+				cancel()
+				return
+			}
+		}
+	}()
 	return a.run(ctx, args)
 }
 

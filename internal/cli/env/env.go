@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
@@ -34,6 +35,7 @@ type Env struct {
 	running render.Running // what it is busy with
 
 	leftovers leftovers
+	interrupt atomic.Pointer[func() bool]
 	dying     sync.Once // ends the process
 }
 

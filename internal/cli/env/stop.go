@@ -59,6 +59,19 @@ func (l *leftovers) clean() {
 // that itself.
 func (e *Env) AtExit(clean func()) (done func()) { return e.leftovers.add(clean) }
 
+// OnInterrupt has handle called at an interrupt, before it ends the run, until release is called. Where handle returns true, the run
+// goes on.
+func (e *Env) OnInterrupt(handle func() bool) (release func()) {
+	e.interrupt.Store(&handle)
+	return func() { e.interrupt.CompareAndSwap(&handle, nil) }
+}
+
+// Interrupted reports whether the run goes on after an interrupt.
+func (e *Env) Interrupted() bool {
+	handle := e.interrupt.Load()
+	return handle != nil && (*handle)()
+}
+
 // WatchSignal ends the process when a run goes on after a signal has ended its context, until stop is called.
 func (e *Env) WatchSignal(ctx context.Context) (stop func()) { return e.watch(ctx, signalGrace) }
 

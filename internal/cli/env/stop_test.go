@@ -70,3 +70,23 @@ func TestEndsGreedyRun(t *testing.T) {
 	}
 	runtime.KeepAlive(kept)
 }
+
+// A command may deal with an interrupt, as long as it runs.
+func TestOnInterrupt(t *testing.T) {
+	e := New()
+	if e.Interrupted() {
+		t.Error("nobody deals with it")
+	}
+	deals := true
+	release := e.OnInterrupt(func() bool { return deals })
+	if !e.Interrupted() {
+		t.Error("it is not dealt with")
+	}
+	if deals = false; e.Interrupted() {
+		t.Error("the run goes on")
+	}
+	deals = true
+	if release(); e.Interrupted() {
+		t.Error("it is dealt with after the command")
+	}
+}
