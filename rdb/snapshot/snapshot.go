@@ -175,18 +175,9 @@ func Open(ctx context.Context, t *redis.Target, opts Options) (*Snapshot, error)
 
 // begin asks for the dump and reads up to its first byte.
 func (s *Snapshot) begin() error {
-	// Both may be unknown to an old server, which then does what it did before. With eof it may send without a size; a
-	// server that knows rdb-only does not keep the writes that follow the snapshot in memory for us.
-	options := [][]string{{"REPLCONF", "capa", "eof"}, {"REPLCONF", "rdb-only", "1"}}
-	if s.Source.FieldTTL {
-		// Valkey 9 writes RDB version 11 for a replica that does not tell its version, and fails where fields expire, which
-		// that version cannot hold (valkey src/replication.c, REPLCONF VERSION). 9.1 is the newest whose types are all read here.
-		options = append(options, []string{"REPLCONF", "version", "9.1.0"})
-	}
-	for _, args := range options {
-		if _, err := s.conn.Do(s.ctx, args...); err != nil && redis.Code(err) == "" {
-			return s.broken(err)
-		}
+	// A server that knows rdb-only does not keep the writes that follow the snapshot in memory for us.
+	if err := s.configure([]string{"REPLCONF", "rdb-only", "1"}); err != nil {
+		return err
 	}
 	reply, err := s.conn.Text(s.ctx, "PSYNC", "?", "-1")
 	var refused redis.Error
@@ -207,6 +198,23 @@ func (s *Snapshot) begin() error {
 		return fmt.Errorf("%s: unexpected reply to PSYNC: %.40q; check that it is a Redis server", s.Source.Addr, reply)
 	}
 	return s.explain(s.header())
+}
+
+// configure tells the server what we understand. It may be unknown to an old server, which then does what it did before. With eof
+// it may send a dump without a size.
+func (s *Snapshot) configure(more ...[]string) error {
+	options := append([][]string{{"REPLCONF", "capa", "eof"}}, more...)
+	if s.Source.FieldTTL {
+		// Valkey 9 writes RDB version 11 for a replica that does not tell its version, and fails where fields expire, which
+		// that version cannot hold (valkey src/replication.c, REPLCONF VERSION). 9.1 is the newest whose types are all read here.
+		options = append(options, []string{"REPLCONF", "version", "9.1.0"})
+	}
+	for _, args := range options {
+		if _, err := s.conn.Do(s.ctx, args...); err != nil && redis.Code(err) == "" {
+			return s.broken(err)
+		}
+	}
+	return nil
 }
 
 // temporary reports that the server would replicate, but not now.
