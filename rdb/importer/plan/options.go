@@ -81,6 +81,13 @@ type Options struct {
 	Anonymous   bool          // take a target that does not say which process it is, and look for every key at the end
 	// SourceClock is how far the clock of the server that wrote the dump was ahead; 0 where it was right, or is asked (Live).
 	SourceClock time.Duration
+	// Hold is added to the expiry of keys, in milliseconds: they live on until somebody takes it off again. That of hash fields is as in
+	// the dump.
+	Hold int64
+	// Taken is when the dump was taken, by the clock here: keys that had expired by then are left out. Zero stands for now.
+	Taken time.Time
+	// Whole reports that the target must have no other keys, in no database: all are checked or flushed, not only those of the dump.
+	Whole       bool
 	MaxFailures int // how many failures a Report names; 0 stands for 100
 
 	// Replication is how the target reaches us; only for that Method.

@@ -31,7 +31,11 @@ func New(source Source, opts Options) *Plan {
 //
 // ahead is how far the clock of the target is ahead of the one here.
 func (p *Plan) SetClocks(ahead time.Duration, note func(format string, args ...any)) {
-	p.Ahead = ahead
+	p.Ahead, p.hold = ahead, p.Options.Hold
+	taken := p.Began
+	if !p.Options.Taken.IsZero() {
+		taken = p.Options.Taken
+	}
 	offset, known := p.Options.SourceClock, p.Options.SourceClock != 0
 	from := p.Ahead // whose "now" judges the dump
 	if live := p.Source.Live; live != nil && !known {
@@ -44,7 +48,7 @@ func (p *Plan) SetClocks(ahead time.Duration, note func(format string, args ...a
 		from = offset
 		p.Shift = (p.Ahead - offset).Round(time.Millisecond).Milliseconds()
 	}
-	p.Options.Filter.Now = p.Began.Add(from)
+	p.Options.Filter.Now = taken.Add(from)
 	if p.Shift != 0 {
 		note("the clock of the source differs from the target by %v; expiry times were adjusted to preserve TTLs", time.Duration(p.Shift)*time.Millisecond)
 	}
@@ -54,6 +58,7 @@ func (p *Plan) SetClocks(ahead time.Duration, note func(format string, args ...a
 type Clock struct {
 	Ahead time.Duration // how far the clock of the target is ahead
 	Shift int64         // milliseconds to add to each expiry of the dump
+	hold  int64         // and to those of keys
 }
 
 // Now returns the time by the target's clock, in Unix milliseconds.
@@ -62,7 +67,7 @@ func (c *Clock) Now() int64 { return time.Now().Add(c.Ahead).UnixMilli() }
 // ShiftExpiry turns the expiry of a key from the source's clock into one of the target's.
 func (c *Clock) ShiftExpiry(e *rdb.Entry) {
 	if e.Expiry != 0 {
-		e.Expiry = max(e.Expiry+c.Shift, 1)
+		e.Expiry = max(e.Expiry+c.Shift, 1) + c.hold
 	}
 }
 

@@ -19,6 +19,7 @@ func Scan(ctx context.Context, p *plan.Plan, a *account.Account) (*Survey, error
 	defer body.Close()
 	scanner := rdb.NewScanner(body, rdb.Options{Window: plan.Split, Rest: true})
 	y := &surveyor{Survey: newSurvey(), plan: p, account: a, scanner: scanner, tally: map[tallyName]*tallied{}}
+	y.whole = p.Options.Whole
 	if p.Options.Method == plan.Replication {
 		y.Sampler, y.loads = NewSampler(), &rdb.LoadCheck{}
 	}

@@ -43,7 +43,8 @@ type Survey struct {
 	Expiring      bool                    // some key that will be written expires
 	Duplicates    plan.Duplicates
 
-	once bool // the dump cannot be read a second time
+	once  bool // the dump cannot be read a second time
+	whole bool // the target is to have nothing else
 }
 
 func newSurvey() *Survey {
@@ -78,7 +79,7 @@ func (s *Survey) Length(e *rdb.Entry) (n int64, known bool) {
 }
 
 // Databases returns the numbers of the target's databases that keys go to, in order. Of a dump that is read once that is not known
-// beforehand: then these are all that had keys, and those that got some.
+// beforehand: then, and for plan.Options.Whole, these are all that had keys, and those that got some.
 func (s *Survey) Databases(l *server.Link) []int {
 	var list []int
 	if s.once {
@@ -91,8 +92,11 @@ func (s *Survey) Databases(l *server.Link) []int {
 			list = append(list, db)
 		}
 	}
+	if s.whole {
+		list = append(list, l.Server.DBs...)
+	}
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
 }
 
 // Around each key and value Redis spends about this much (dictionary entry, object, name, allocator), on a server of 64 bits.
