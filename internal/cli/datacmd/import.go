@@ -61,8 +61,11 @@ if the clock of the server that wrote the file was wrong.
 
 %s
 
-Exit codes: 0 all keys were imported; 1 some keys failed or differ; 2 the import
-did not start, or was interrupted.
+%s
+
+Exit codes: 0 all keys were imported, and with --follow the target is equal at
+the cut-over; 1 some keys failed or differ; 2 the import did not start, or was
+interrupted.
 
 Examples:
   redis-gitops import dump.rdb redis://localhost:6379
@@ -71,6 +74,7 @@ Examples:
   redis-gitops import dump.rdb shop --namespace production
   redis-gitops import pvc://dumps/shop.rdb shop --job --image registry.example.com/redis-gitops:1 | kubectl apply -f -
   redis-gitops import pvc://dumps/shop.rdb shop --job --apply --image registry.example.com/redis-gitops:1
+  redis-gitops import redis://old.example.com shop --namespace production --follow --cutover
   redis-gitops import rediss://old.example.com redis://new --source-username backup --source-password-file secret
   redis-gitops import https://bucket.s3.amazonaws.com/dump.rdb?X-Amz-Signature=… redis://localhost --match 'user:*' --dry-run`
 
@@ -92,6 +96,7 @@ type importOptions struct {
 	connections                int
 	listen, announce           string
 	patience                   time.Duration
+	follow                     followFlags
 }
 
 func newImport(e *env.Env) *cobra.Command {
@@ -99,10 +104,12 @@ func newImport(e *env.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE TARGET",
 		Short: "Import an RDB file into a running Redis",
-		Long:  fmt.Sprintf(importHelp, o.server.Help(), resolve.NamedServer, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
+		Long:  fmt.Sprintf(importHelp, o.server.Help(), resolve.NamedServer, followHelp, fmt.Sprintf(jobHelp, ", secret://NAME/KEY, a Secret\nwith the URL of a dump, or https://…")),
 		Args:  flags.FromUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
+			case o.job.job && o.follow.follow:
+				return o.follow.check(c, args[0])
 			case o.job.job && o.source.server.Given():
 				return errors.New("--source-* flags require a server as FILE, which --job does not support")
 			case o.job.job && o.flush && !o.yes:
@@ -112,10 +119,14 @@ func newImport(e *env.Env) *cobra.Command {
 			case o.job.apply:
 				return errApplyAlone
 			}
+			if err := o.follow.check(c, args[0]); err != nil {
+				return err
+			}
 			return o.run(c.Context(), args[0], args[1])
 		},
 	}
 	o.filter.add(c)
+	o.follow.add(c)
 	o.server.Add(c)
 	o.source.server.Add(c)
 	o.cluster.Add(c)
@@ -170,6 +181,11 @@ func (o *importOptions) run(ctx context.Context, from, to string) error {
 		return err
 	}
 	defer show.End()
+	if o.follow.follow {
+		opts.Progress = func(now account.Progress) { show.Print(importStatus(now)) }
+		opts.Confirm = func(question string) error { return o.confirm(ctx, question, target, show) }
+		return o.follow.run(ctx, o.Env, from, &o.source, target, opts, show, o.output)
+	}
 	src, release, err := o.source.open(ctx, o.Env, from, show)
 	if err != nil {
 		return err
@@ -181,7 +197,7 @@ func (o *importOptions) run(ctx context.Context, from, to string) error {
 
 // into imports a source that is open and prints the report.
 func (o *importOptions) into(ctx context.Context, src plan.Source, target *redis.Target, opts plan.Options, show *ui.Progress) (*account.Report, error) {
-	opts.Progress = func(now account.Progress) { show.Print(ui.Status(now)) }
+	opts.Progress = func(now account.Progress) { show.Print(importStatus(now)) }
 	opts.Confirm = func(question string) error { return o.confirm(ctx, question, target, show) }
 	if o.checkpoint != "none" && !opts.DryRun && !src.Once {
 		store, err := newCheckpointFile(o.checkpoint, src.Name, target.String())

@@ -13,6 +13,10 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
 )
 
+func importStatus(now account.Progress) ui.Status {
+	return ui.Status{Stage: now.Stage, DB: now.DB, Bytes: now.Bytes, Total: now.Total, Keys: now.Keys, Elapsed: now.Elapsed, Note: now.Note}
+}
+
 // printImport prints what became of every key.
 func printImport(e *env.Env, r *account.Report, form string) error {
 	if form == "json" {

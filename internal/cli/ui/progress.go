@@ -23,6 +23,7 @@ type Status struct {
 	Keys    uint64
 	Elapsed time.Duration
 	Note    string
+	Lag     *int64 // bytes of a stream that are still to be carried out; nil for none or not known
 }
 
 // A Progress shows how far an import or dump is, on standard error.
@@ -78,7 +79,8 @@ func (p *Progress) Print(now Status) {
 			Seconds float64 `json:"seconds"`
 			Left    float64 `json:"secondsLeft,omitempty"`
 			Note    string  `json:"note,omitempty"`
-		}{now.Stage, now.DB, now.Bytes, now.Total, now.Keys, seconds, max(left, 0), now.Note})
+			Lag     *int64  `json:"lag,omitempty"`
+		}{now.Stage, now.DB, now.Bytes, now.Total, now.Keys, seconds, max(left, 0), now.Note, now.Lag})
 		if err == nil {
 			_, _ = p.ui.Raw(p.ui.Err).Write([]byte(asciiControls(p.ui.Secrets.Text(string(line))) + "\n"))
 		}
