@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -136,4 +138,47 @@ func TestImportFollowJSON(t *testing.T) {
 		t.Errorf("%v: %s%s", c.ProcessState, stdout, text)
 	}
 	writable(t, source)
+}
+
+// Nothing but Ctrl-C cuts over: a target that has caught up is left by SIGTERM and SIGKILL, and gone on with. The last is a source that
+// does not pause its writers, which Ctrl-C leaves alone.
+func TestImportFollowEnded(t *testing.T) {
+	source, target := followPair(t)
+	source.Do("ACL", "SETUSER", "follower", "on", ">"+dumpSecret, "~*", "+@all", "-client|pause")
+	for _, end := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGINT} {
+		args, from, ready := []string(nil), source.URL(), `"lag":0}`
+		if end != syscall.SIGTERM {
+			args = []string{"--resume"}
+		}
+		if end == syscall.SIGINT {
+			args, ready = append(args, "--cutover", "--source-username", "follower", "--source-password-file", secretFile(t)), "stop them now"
+		}
+		c, stdout, stderr := startFollow(t, from, target.URL(), args...)
+		redistest.Until(t, "it is there", func() bool { return strings.Contains(stderr.String(), ready) })
+		if err := c.Process.Signal(end); err != nil {
+			t.Fatal(err)
+		}
+		c.Wait()
+		if text := stderr.String(); end != syscall.SIGKILL && (c.ProcessState.ExitCode() != exitcode.Error || !strings.Contains(text, "interrupted before the cut-over")) || strings.Contains(text, dumpSecret) {
+			t.Errorf("%v: %v: %s%.2000s", end, c.ProcessState, stdout, text)
+		}
+		writable(t, source)
+	}
+	c, stdout, stderr := startFollow(t, source.URL(), target.URL(), "--resume", "--cutover")
+	if err := c.Wait(); err != nil {
+		t.Fatalf("%v: %s%s", err, stdout, stderr)
+	}
+	if a, b := source.Do("DEBUG", "DIGEST"), target.Do("DEBUG", "DIGEST"); a != b {
+		t.Errorf("digest %v, want %v", b, a)
+	}
+}
+
+// secretFile is a file with the password of the test.
+func secretFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(dumpSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/redistest"
 	"github.com/redis-gitops/redis-gitops/internal/spool"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/plan"
+	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
 // takesWrites fails unless the server takes a write within a moment.
@@ -339,6 +340,9 @@ func TestFailover(t *testing.T) {
 		urls[side] = fmt.Sprintf("redis+sentinel://127.0.0.1:%d/m", sentinel.Port)
 		r := begin(t, urls["source"], urls["target"], Options{})
 		r.caughtUp()
+		if limited := r.f.opts.MaxPause == 500*time.Millisecond; limited != (side == "source") { // half of down-after-milliseconds
+			t.Errorf("%s: the pause is up to %v", side, r.f.opts.MaxPause)
+		}
 		if side == "target" {
 			w := write(t, source, 500)
 			defer w.stop()
@@ -425,4 +429,27 @@ func TestQueue(t *testing.T) {
 	if n, err := q.read(buf, time.Millisecond); n != 0 || err != nil {
 		t.Error(n, err)
 	}
+}
+
+// Both sides speak TLS and want a password.
+func TestTLS(t *testing.T) {
+	source, authority := redistest.StartTLS(t, "--repl-diskless-sync-delay", "0", "--requirepass", "secret")
+	target, other := redistest.StartTLS(t, "--requirepass", "secret")
+	source.Password, target.Password = "secret", "secret"
+	fill(source, 500)
+	f := func(s *redistest.Server, ca []byte) *redis.Target {
+		to := targetOf(t, s.URL())
+		to.Password = "secret"
+		var err error
+		if to.TLS, err = redis.TLSConfig(ca, nil, nil, "redis.test", false); err != nil {
+			t.Fatal(err)
+		}
+		return to
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	report, err := New(f(source, authority), plan.Source{Name: "source"}, f(target, other), Options{Cutover: true, Temp: func() (File, error) { return spool.Create("follow-*") }}).Run(t.Context())
+	if err != nil || !report.CutOver {
+		t.Fatalf("%v; %+v", err, report)
+	}
+	same(t, source, target)
 }

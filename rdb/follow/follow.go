@@ -436,6 +436,9 @@ func (f *Follower) checkSource(ctx context.Context) error {
 			f.note("the user of the source may not pause writers (+client|pause +client|unpause), so you have to stop them at the cut-over")
 		}
 	}
+	if err := f.limitPause(ctx, conn); err != nil {
+		return err
+	}
 	if f.opts.Import.Verify == plan.VerifyOff {
 		return server.UnlessRefused(err)
 	}
@@ -447,6 +450,28 @@ func (f *Follower) checkSource(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// limitPause keeps the pause shorter than Sentinels wait for their master. A pause holds up the PUBLISH that they send over the
+// connection of their PING (redis src/sentinel.c, sentinelSendHello; PUBLISH may replicate, so that it is postponed), and a replica
+// that they promote takes writes.
+func (f *Follower) limitPause(ctx context.Context, conn *redis.Conn) error {
+	after, err := f.source.DownAfter(ctx)
+	if err != nil {
+		return err
+	}
+	if after > 0 {
+		if limit := max(after-2*time.Second, after/2); f.opts.MaxPause > limit {
+			f.note("the source keeps writers waiting for at most %v, because Sentinel would promote a replica after %v (down-after-milliseconds)", limit, after)
+			f.opts.MaxPause = limit
+		}
+		return nil
+	}
+	clients, err := conn.Text(ctx, "CLIENT", "LIST")
+	if strings.Contains(clients, " name=sentinel-") {
+		f.note("the source is monitored by Sentinel, which promotes a replica during a pause longer than its down-after-milliseconds; pass the source as redis+sentinel://HOST/MASTER, or set --max-pause below that")
+	}
+	return server.UnlessRefused(err)
 }
 
 func (f *Follower) note(format string, args ...any) {

@@ -95,6 +95,23 @@ func (t *Target) Replicas(ctx context.Context) ([]string, error) {
 	return nil, errors.Join(errs...)
 }
 
+// DownAfter returns how long the master may leave Sentinels without an answer before they promote a replica; 0 without Sentinels.
+func (t *Target) DownAfter(ctx context.Context) (time.Duration, error) {
+	if t.Master == "" {
+		return 0, nil
+	}
+	var errs []error
+	for _, sentinel := range t.Addrs {
+		list, err := t.askSentinel(ctx, sentinel, "SENTINEL", "MASTER", t.Master)
+		if err == nil {
+			ms, err := strconv.ParseInt(fields(list)["down-after-milliseconds"], 10, 32)
+			return time.Duration(ms) * time.Millisecond, err
+		}
+		errs = append(errs, err)
+	}
+	return 0, errors.Join(errs...)
+}
+
 // ConnectReplica connects to a replica, or to the master where the Sentinels know none that answers. Without Sentinels it is
 // Connect.
 func (t *Target) ConnectReplica(ctx context.Context) (*Conn, error) {

@@ -88,3 +88,25 @@ func TestWants(t *testing.T) {
 		t.Error("types are not told apart")
 	}
 }
+
+// Of a dump that is read later, keys are kept that had not expired when it was taken. Only keys are held, not fields.
+func TestHold(t *testing.T) {
+	taken := time.Now().Add(-time.Hour)
+	p := New(Source{Live: &Live{Clock: time.Minute}}, Options{Hold: 1 << 50, Taken: taken})
+	p.SetClocks(0, func(string, ...any) {})
+	if got := p.Options.Filter.Now.Sub(taken); got != time.Minute {
+		t.Errorf("the dump is judged by %v after it was taken", got)
+	}
+	e := rdb.Entry{Expiry: taken.UnixMilli()}
+	p.ShiftExpiry(&e)
+	if e.Expiry != taken.UnixMilli()-60_000+1<<50 || p.IsGone(e.Expiry) {
+		t.Errorf("expiry %d", e.Expiry)
+	}
+	if got := p.FieldExpiry(taken.UnixMilli()); got != taken.UnixMilli()-60_000 {
+		t.Errorf("expiry %d of a field", got)
+	}
+	e = rdb.Entry{}
+	if p.ShiftExpiry(&e); e.Expiry != 0 {
+		t.Errorf("a key that does not expire has %d", e.Expiry)
+	}
+}

@@ -100,6 +100,22 @@ func TestDamagedDump(t *testing.T) {
 	}
 }
 
+// A target that may have nothing else is looked at as a whole.
+func TestWhole(t *testing.T) {
+	for whole, want := range map[bool][]int{false: {0, 3}, true: {0, 2, 3, 5}} {
+		src, _ := source(t, key(0, "a", 1), key(3, "b", 1))
+		s, err := Scan(t.Context(), plan.New(src, plan.Options{Whole: whole}), &account.Account{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &server.Link{}
+		l.Server.DBs = []int{2, 3, 5}
+		if got := s.Databases(l); !reflect.DeepEqual(got, want) {
+			t.Errorf("databases %v, want %v", got, want)
+		}
+	}
+}
+
 // What is left of a dump that is read once is taken once, and closed by whom has it.
 func TestReadHead(t *testing.T) {
 	for _, taken := range []bool{true, false} {
