@@ -72,7 +72,7 @@ func TestImportFollowInterrupted(t *testing.T) {
 	}
 	c.Wait()
 	target.Signal(syscall.SIGCONT)
-	if text := stderr.String(); c.ProcessState.ExitCode() != exitcode.Error || !strings.Contains(text, "interrupted before the cut-over") || !strings.Contains(text, "use --resume to continue") {
+	if text := stderr.String(); c.ProcessState.ExitCode() != exitcode.Error || !strings.Contains(text, "interrupted before the cut-over") || !strings.Contains(text, "or --resume to continue") {
 		t.Fatalf("%v: %s%.2000s", c.ProcessState, stdout, text)
 	}
 	writable(t, source)

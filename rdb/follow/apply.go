@@ -358,5 +358,6 @@ func (f *Follower) send(ctx context.Context) error {
 
 // forget deletes the mark of a target that cannot be gone on with.
 func (f *Follower) forget(ctx context.Context) {
+	f.report.Resumable = false
 	_, _ = f.applier.conn.Do(ctx, "DEL", markKey)
 }

@@ -138,6 +138,7 @@ func (f *Follower) forgetMark(ctx context.Context) error {
 		return err
 	}
 	n, err := f.applier.conn.Int(ctx, "DEL", markKey)
+	f.report.Resumable = err != nil
 	if err == nil && n != 1 {
 		return errors.New("the target lost its position in the last moment (a restart or failover); continue with --resume")
 	}

@@ -67,7 +67,7 @@ func TestRefusedWrite(t *testing.T) {
 	target.Do("LPUSH", "string", "another client wrote this")
 	source.Do("APPEND", "string", "x")
 	r.fails(`the target rejects APPEND of key "string" in database 0`)
-	if target.Do("EXISTS", markKey) != int64(0) || !strings.Contains(r.err.Error(), "start again with --flush") {
+	if target.Do("EXISTS", markKey) != int64(0) || r.report.Resumable || !strings.Contains(r.err.Error(), "start again with --flush") {
 		t.Errorf("%v, %v", target.Do("KEYS", "*"), r.err)
 	}
 }
@@ -227,6 +227,9 @@ func TestInterrupted(t *testing.T) {
 		}
 		takesWrites(t, source)
 		resumable := target.Do("EXISTS", markKey) == int64(1)
+		if resumable != r.report.Resumable {
+			t.Errorf("%s: it can be resumed: %v, %+v", stage, resumable, r.report)
+		}
 		o.Resume = resumable
 		if !resumable {
 			target.Do("FLUSHALL")

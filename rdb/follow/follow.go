@@ -66,6 +66,8 @@ type Report struct {
 	Import *account.Report `json:"-"`
 	// Begun reports that the target has data of the source, from this run or the one that it resumed.
 	Begun bool `json:"-"`
+	// Resumable reports that the target has a position to resume from.
+	Resumable bool `json:"resumable"`
 	// Snapshots that were imported, and breaks of the link after which the source went on.
 	Snapshots int `json:"snapshots"`
 	Resumed   int `json:"resumed"`
@@ -189,7 +191,7 @@ func (f *Follower) run(ctx context.Context) error {
 		if from == nil {
 			return errors.New("the target has no position to resume from; remove --resume, and use --flush if it has keys of an earlier attempt")
 		}
-		dirty, f.report.Begun = true, true
+		dirty, f.report.Begun, f.report.Resumable = true, true, true
 	}
 	var stream *snapshot.Stream
 	for snapshots := 0; ; {
@@ -296,6 +298,7 @@ func (f *Follower) round(ctx context.Context, stream *snapshot.Stream, from *mar
 	if err := f.setMark(ctx); err != nil {
 		return err
 	}
+	f.report.Resumable = true
 	return f.follow(ctx)
 }
 

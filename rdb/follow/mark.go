@@ -90,6 +90,7 @@ func (f *Follower) setMark(ctx context.Context) error {
 // empty removes what was imported before, all databases and functions: keys that were deleted meanwhile must not stay.
 func (f *Follower) empty(ctx context.Context) error {
 	f.show(Status{Stage: "emptying the target", Lag: -1})
+	f.report.Resumable = false
 	return f.link.On(ctx, "", func(conn *redis.Conn) (bool, error) {
 		err := f.link.Accepted(ctx, func() error { _, err := conn.Do(ctx, "FLUSHALL"); return err })
 		if err != nil {

@@ -129,7 +129,11 @@ func incomplete(r *follow.Report) string {
 	if !r.Begun {
 		return ""
 	}
-	return "\nthe target is incomplete, and its keys do not expire; use --resume to continue, or --flush to start again"
+	what := "\nthe target is incomplete, and its keys do not expire; use --flush to start again"
+	if r.Resumable {
+		what += ", or --resume to continue"
+	}
+	return what
 }
 
 // temporaryFile is removed at the end, also of a process that ends early.
