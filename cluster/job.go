@@ -145,11 +145,20 @@ func (c *Cluster) needs(ctx context.Context, namespace string, manifest map[stri
 		for _, item := range items {
 			key(text(at(v, "secret", "secretName")), text(at(item, "key")))
 		}
+		if name := text(at(v, "secret", "secretName")); name != "" && len(items) == 0 && at(v, "secret", "optional") != true {
+			object(secretKind, name)
+		}
 	}
 	env, _ := at(firstContainer(manifest), "env").([]any)
 	for _, e := range env {
 		if ref := at(e, "valueFrom", "secretKeyRef"); ref != nil {
 			key(text(at(ref, "name")), text(at(ref, "key")))
+		}
+	}
+	from, _ := at(firstContainer(manifest), "envFrom").([]any)
+	for _, f := range from {
+		if name := text(at(f, "secretRef", "name")); name != "" && at(f, "secretRef", "optional") != true {
+			object(secretKind, name)
 		}
 	}
 	return errors.Join(errs...)

@@ -223,3 +223,17 @@ func TestStartJob(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestJobNeedsWholeSecrets: those whose keys are not named are looked for too.
+func TestJobNeedsWholeSecrets(t *testing.T) {
+	_, c := newJobs(t)
+	m := jobManifest(t, "restore")
+	spec := at(m, "spec", "template", "spec").(map[string]any)
+	spec["volumes"] = append(spec["volumes"].([]any),
+		map[string]any{"name": "ca", "secret": map[string]any{"secretName": "shop-ca"}}, map[string]any{"name": "may", "secret": map[string]any{"secretName": "absent", "optional": true}})
+	firstContainer(m).(map[string]any)["envFrom"] = []any{map[string]any{"secretRef": map[string]any{"name": "shop-s3"}}, map[string]any{"configMapRef": map[string]any{"name": "x"}}}
+	want := `no Secret "shop-ca" in namespace "default"` + "\n" + `no Secret "shop-s3" in namespace "default"`
+	if _, err := c.StartJob(t.Context(), m); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}

@@ -57,7 +57,17 @@ type Instance struct {
 	Notes       []string  `json:"notes,omitempty"`
 	Pods        []Pods    `json:"-"` // which pods it has; more than one where several workloads make up one Redis
 	Parts       []Part    `json:"-"` // the same with those of its sentinels; empty where its operator's facts do not say
+
+	Backups []Document `json:"-"` // the CronJobs that have BackupLabel with its name
+	Drills  []Document `json:"-"` // those that have DrillLabel
 }
+
+// The labels by which the addon backup marks its CronJobs, with the name of the Redis: the one that backs it up, and the one that restores
+// its newest backup into a temporary Redis.
+const (
+	BackupLabel = "redis-gitops.io/backup"
+	DrillLabel  = "redis-gitops.io/restore-drill"
+)
 
 // Pods are the labels by which the pods of a Redis are found.
 type Pods struct {
@@ -129,8 +139,28 @@ func Find(documents []Document, operators []*cue.Operator, o Options) []*Instanc
 	for _, s := range f.sentinels {
 		f.attach(s)
 	}
+	f.backups()
 	sortInstances(f.instances)
 	return f.instances
+}
+
+// backups gives each Redis the CronJobs that bear its name.
+func (f *finder) backups() {
+	for i := range f.documents {
+		d := &f.documents[i]
+		if d.kind() != "CronJob" {
+			continue
+		}
+		labels := Texts(at(d.Object, "metadata", "labels"))
+		for _, in := range f.instances {
+			switch in.Name {
+			case labels[BackupLabel]:
+				in.Backups = append(in.Backups, *d)
+			case labels[DrillLabel]:
+				in.Drills = append(in.Drills, *d)
+			}
+		}
+	}
 }
 
 func sortInstances(instances []*Instance) {

@@ -1,4 +1,4 @@
-// Package job writes a Kubernetes Job that imports into a Redis, or takes a dump of it, inside of the cluster. It asks no
+// Package job writes a Kubernetes Job that imports into a Redis, takes a dump of it, or restores its backup, inside of the cluster. It asks no
 // cluster and holds no secret: passwords and URLs with a signature are references to Secrets.
 package job
 
@@ -26,13 +26,19 @@ const (
 // maxName is how long the name of a Job may be: its pods bear it as a label.
 const maxName = 63
 
-// A Job is an import or a dump of one Redis.
+// A Job is an import, a dump or a restore of one Redis, or lists its backups.
 type Job struct {
-	Command string             // "import" or "dump"
+	Command string             // "import", "dump", "restore" or "backup list"
 	Redis   *instance.Instance // of which, and where it is reached
-	Dump    Place
-	Image   string   // one that has redis-gitops
-	Flags   []string // more of the command's, as they are: Kubernetes expands nothing in them
+	Dump    Place              // of import and dump
+	Image   string             // one that has redis-gitops
+	Flags   []string           // more of the command's, as they are: Kubernetes expands nothing in them
+
+	// Of restore and backup list.
+	Backup   *Backup
+	Store    string   // of the arguments of Backup, as are the options
+	Options  []string // of which Kubernetes expands $(NAME)
+	Identity Place    // the Secret with the age identity; the zero value for backups that are not encrypted
 }
 
 // A Place is where a dump is, or goes to.
@@ -122,16 +128,19 @@ func (j *Job) manifest() (object, error) {
 type object = map[string]any
 
 func (j *Job) object(target string) object {
-	name := j.Redis.Name + "-" + j.Command
+	name := j.Redis.Name + "-" + j.component()
 	if len(name) > maxName {
 		name = strings.Trim(name[len(name)-maxName:], "-.")
 	}
-	labels := object{"app.kubernetes.io/name": "redis-gitops", "app.kubernetes.io/component": j.Command, "app.kubernetes.io/instance": name}
+	labels := object{"app.kubernetes.io/name": "redis-gitops", "app.kubernetes.io/component": j.component(), "app.kubernetes.io/instance": name}
 	meta := object{"name": name, "labels": labels}
-	if j.Redis.Namespace != "" {
-		meta["namespace"] = j.Redis.Namespace
+	namespace, template := j.Redis.Namespace, j.template
+	if j.Backup != nil {
+		namespace, template = j.Backup.Namespace, j.restoring // its volume and its Secrets are where the CronJob is
 	}
-	env, volumes, mounts := j.surroundings()
+	if namespace != "" {
+		meta["namespace"] = namespace
+	}
 	return object{
 		"apiVersion": "batch/v1",
 		"kind":       "Job",
@@ -139,30 +148,39 @@ func (j *Job) object(target string) object {
 		"spec": object{
 			// Once: what has stopped half way goes on by a Job with --resume, which somebody has looked at.
 			"backoffLimit": 0,
-			"template": object{
-				"metadata": object{"labels": labels},
-				"spec": object{
-					"restartPolicy":                "Never",
-					"automountServiceAccountToken": false,
-					"enableServiceLinks":           false,
-					"securityContext": object{
-						"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
-						"seccompProfile": object{"type": "RuntimeDefault"},
-					},
-					"containers": []any{object{
-						"name":    j.Command,
-						"image":   j.Image,
-						"command": j.command(target),
-						"env":     env,
-						"securityContext": object{
-							"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": object{"drop": []string{"ALL"}},
-						},
-						"resources":    object{"requests": object{"cpu": "500m", "memory": "256Mi"}, "limits": object{"memory": "512Mi"}},
-						"volumeMounts": mounts,
-					}},
-					"volumes": volumes,
-				},
+			"template":     template(target, labels),
+		},
+	}
+}
+
+// component is the command as a part of names.
+func (j *Job) component() string { return strings.ReplaceAll(j.Command, " ", "-") }
+
+// template returns the pods of an import or a dump.
+func (j *Job) template(target string, labels object) object {
+	env, volumes, mounts := j.surroundings()
+	return object{
+		"metadata": object{"labels": labels},
+		"spec": object{
+			"restartPolicy":                "Never",
+			"automountServiceAccountToken": false,
+			"enableServiceLinks":           false,
+			"securityContext": object{
+				"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+				"seccompProfile": object{"type": "RuntimeDefault"},
 			},
+			"containers": []any{object{
+				"name":    j.Command,
+				"image":   j.Image,
+				"command": j.command(target),
+				"env":     env,
+				"securityContext": object{
+					"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": object{"drop": []string{"ALL"}},
+				},
+				"resources":    object{"requests": object{"cpu": "500m", "memory": "256Mi"}, "limits": object{"memory": "512Mi"}},
+				"volumeMounts": mounts,
+			}},
+			"volumes": volumes,
 		},
 	}
 }
@@ -172,6 +190,9 @@ func (j *Job) object(target string) object {
 func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
 
 func (j *Job) command(target string) []string {
+	if j.Backup != nil {
+		return j.restore(target)
+	}
 	file := j.Dump.URL
 	switch {
 	case j.Dump.Claim != "":
@@ -228,7 +249,7 @@ func (j *Job) surroundings() (env, volumes, mounts []any) {
 	case j.Dump.Claim != "":
 		volume("data", dataDir, false, object{"persistentVolumeClaim": object{"claimName": j.Dump.Claim}})
 	case j.Dump.Secret != "":
-		volume("source", sourceDir, true, object{"secret": object{"secretName": j.Dump.Secret, "items": []any{object{"key": j.Dump.Key, "path": j.Dump.Key}}}})
+		volume("source", sourceDir, true, secretVolume("source", j.Dump))
 	}
 	return env, volumes, mounts
 }

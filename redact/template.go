@@ -195,7 +195,9 @@ func (s *scanner) templated(i, from, to int) {
 		}
 		s.use(v)
 		for _, m := range varOf.FindAllStringSubmatch(body, -1) {
-			s.use(s.tpl.vars[m[1]])
+			v := s.tpl.vars[m[1]]
+			v.chains = nil // what is read of it is above; the rest of a mapping is not secret
+			s.use(v)
 		}
 	}
 	s.around(i, at, to)

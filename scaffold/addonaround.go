@@ -44,7 +44,7 @@ func around(r *repo.Repo, app *repo.App, own string, in *instance.Instance, inst
 				others.Monitors = append(others.Monitors, name)
 			}
 		case "CronJob":
-			if instance.Text(cue.At(d.Object, "metadata", "labels", backupLabel)) == in.Name {
+			if instance.Text(cue.At(d.Object, "metadata", "labels", instance.BackupLabel)) == in.Name {
 				others.Backups = append(others.Backups, name)
 			}
 		}
@@ -55,9 +55,6 @@ func around(r *repo.Repo, app *repo.App, own string, in *instance.Instance, inst
 	}
 	return clients, others
 }
-
-// backupLabel marks the CronJob that backs a Redis up, with its name.
-const backupLabel = "redis-gitops.io/backup"
 
 // clientLabels returns labels that the pods of a workload keep; none for what is no workload, and for a Redis.
 func clientLabels(kind string, object map[string]any, instances []*instance.Instance) map[string]string {

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/redis-gitops/redis-gitops/cluster"
-	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
@@ -46,43 +45,53 @@ func (f *jobFlags) add(c *cobra.Command) {
 
 // makeJob prints the Job of a command with the flags that it was given, or runs it.
 func makeJob(e *env.Env, c *cobra.Command, name, place string, f *jobFlags, cf *flags.Cluster, server *flags.Server) error {
-	var problems finding.Problems
-	add := func(err error) { problems = append(problems, &finding.Problem{Message: err.Error()}) }
 	dump, err := job.ParsePlace(place)
-	if err != nil {
-		add(err)
-	}
-	if server.Files() {
-		add(errors.New("local files are not available in the cluster; with --job the password comes from the Secret of the Redis"))
-	}
-	if !instance.IsName(name) {
-		add(fmt.Errorf("%q is not the name of a Redis; --job needs one to find its Service and Secret", name))
-	}
-	if len(problems) > 0 {
-		return problems
+	if err := errors.Join(err, forJob(name, server)); err != nil {
+		return err
 	}
 	in, err := resolve.Named(c.Context(), e, name, cf)
 	if err != nil {
 		return err
 	}
 	j := &job.Job{Command: c.Name(), Redis: in, Dump: dump, Image: cmp.Or(f.image, e.Image()), Flags: jobArguments(c)}
+	return f.finish(c.Context(), e, j, cf)
+}
+
+// forJob returns what a Job cannot have.
+func forJob(name string, server *flags.Server) error {
+	var errs []error
+	if server.Files() {
+		errs = append(errs, errors.New("local files are not available in the cluster; with --job the password comes from the Secret of the Redis"))
+	}
+	if !instance.IsName(name) {
+		errs = append(errs, fmt.Errorf("%q is not the name of a Redis; --job needs one to find its Service and Secret", name))
+	}
+	return errors.Join(errs...)
+}
+
+// finish prints a Job, or runs it.
+func (f *jobFlags) finish(ctx context.Context, e *env.Env, j *job.Job, cf *flags.Cluster) error {
 	if f.apply {
 		manifest, err := j.Object()
 		if err != nil {
 			return err
 		}
-		return runJob(c.Context(), e, manifest, cf)
+		again := map[string]string{"import": ", with --resume if it had started", "restore": ", with --flush if it had started"}[j.Command]
+		return runJob(ctx, e, manifest, again, cf)
 	}
 	text, err := j.YAML()
 	if err != nil {
 		return err
 	}
+	if e.Secrets.Text(string(text)) != string(text) {
+		return errors.New("the Job cannot be printed, because the backup's CronJob has a value that looks like a password; move it to a Secret, or use --apply")
+	}
 	_, err = e.Out.Write(text)
 	return err
 }
 
-// runJob creates a Job and follows it to its end.
-func runJob(ctx context.Context, e *env.Env, manifest map[string]any, cf *flags.Cluster) error {
+// runJob creates a Job and follows it to its end; again is how the command is run again after a failure.
+func runJob(ctx context.Context, e *env.Env, manifest map[string]any, again string, cf *flags.Cluster) error {
 	c, err := resolve.Cluster(cf, nil)
 	if err != nil {
 		return err
@@ -112,7 +121,7 @@ func runJob(ctx context.Context, e *env.Env, manifest map[string]any, cf *flags.
 	if e.Quiet && end.Last != "" {
 		e.PrintErrf("%s\n", end.Last)
 	}
-	err = fmt.Errorf("%s failed: %s; run kubectl delete job %s -n %s, then run this command again, with --resume if an import had started", j, end.Why, j.Name, j.Namespace)
+	err = fmt.Errorf("%s failed: %s; run kubectl delete job %s -n %s, then run this command again%s", j, end.Why, j.Name, j.Namespace, again)
 	if end.Code != exitcode.Findings {
 		return err
 	}
@@ -121,10 +130,17 @@ func runJob(ctx context.Context, e *env.Env, manifest map[string]any, cf *flags.
 
 // jobArguments returns the flags that were given and are not about this machine.
 func jobArguments(c *cobra.Command) []string {
-	here := []string{"job", "apply", "image", "kubeconfig", "context", "namespace"}
+	here := []string{"job", "apply", "image", "kubeconfig", "context", "namespace", "list", "identity-file"}
+	return given(c.Flags(), func(f *pflag.Flag) bool {
+		return !slices.Contains(here, f.Name) && c.InheritedFlags().Lookup(f.Name) == nil
+	})
+}
+
+// given returns those of the flags that were given, as arguments.
+func given(set *pflag.FlagSet, ok func(*pflag.Flag) bool) []string {
 	var out []string
-	c.Flags().Visit(func(f *pflag.Flag) {
-		if slices.Contains(here, f.Name) || c.InheritedFlags().Lookup(f.Name) != nil {
+	set.Visit(func(f *pflag.Flag) {
+		if !ok(f) {
 			return
 		}
 		values := []string{f.Value.String()}

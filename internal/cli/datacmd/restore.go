@@ -33,37 +33,52 @@ keys. As with import, every key is accounted for, and values are compared
 afterwards: exits with 0 only if all keys of the backup are in the target. Repeat
 an interrupted restore with --flush.
 
+Without STORE, TARGET is the NAME of a Redis of this repository that has the
+addon backup ("redis-gitops generate addon"), and a Kubernetes Job manifest is
+printed that restores its backup in the cluster: the Job runs with the image,
+the store and the Secrets of the backup's CronJob, and compares all values at
+the end. The age identity is that of its drill, or of the Secret given with
+--identity-file secret://NAME/KEY. --list prints a Job that lists the backups.
+With --apply, the Job is created and followed: its log goes to standard error,
+and its exit code becomes the exit code of this command. Ctrl-C leaves the Job
+running; run the same command again to follow it.
+
 Exit codes: 0 restored and verified; 1 some keys failed or differ, or the backup
 is damaged or too old; 2 the restore did not start, or was interrupted.
 
 Examples:
   redis-gitops restore shop s3://backups/production/shop --identity-file key.txt
-  redis-gitops restore redis://localhost:6379 /backups/shop --at 2026-11-30T05:00:00Z --flush`
-
-type restoreOptions struct {
-	importOptions
-	store    storeFlags
-	at       string
-	identity string
-	maxAge   time.Duration
-}
+  redis-gitops restore redis://localhost:6379 /backups/shop --at 2026-11-30T05:00:00Z --flush
+  redis-gitops restore shop --at 2026-11-30T05:00:00Z | kubectl apply -f -
+  redis-gitops restore shop --list --apply
+  redis-gitops restore shop --apply --flush --yes`
 
 func newRestore(e *env.Env) *cobra.Command {
 	o := &restoreOptions{importOptions: importOptions{Env: e, method: plan.Auto.String(), checkpoint: "none"}}
 	c := &cobra.Command{
-		Use:   "restore TARGET STORE",
+		Use:   "restore TARGET [STORE]",
 		Short: "Restore a backup into a running Redis",
 		Long:  fmt.Sprintf(restoreHelp, storeHelp, o.server.Help(), resolve.NamedServer),
 		Args:  flags.FromUse,
-		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), args[0], args[1]) },
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 1:
+				return o.inCluster(c, args[0])
+			case o.job.job || o.job.apply || o.list:
+				return errors.New("a Job restores from the store of the addon backup; remove STORE, or --job, --apply and --list")
+			}
+			return o.run(c.Context(), args[0], args[1])
+		},
 	}
 	o.server.Add(c)
 	o.cluster.Add(c)
+	o.job.add(c)
 	o.store.add(c)
 	set := c.Flags()
 	set.StringVar(&o.at, "at", "", "restore the newest backup that is not younger than this time, such as 2026-11-30T05:00:00Z (default: the newest)")
 	set.DurationVar(&o.maxAge, "max-age", 0, "exit with 1 if the newest backup is older than this, such as 26h; nothing is restored then")
 	flags.File(set, &o.identity, "identity-file", "file with the age identity of a recipient, for an encrypted backup")
+	set.BoolVar(&o.list, "list", false, "without STORE: list the backups of the Redis")
 	o.addSending(c)
 	flags.AddOutput(c, &o.output, "text", "json")
 	return c
