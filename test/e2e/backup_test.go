@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
+	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/redis-gitops/redis-gitops/test/e2e/harness"
 )
 
 // runCronJob runs a CronJob once, as kubectl create job --from=cronjob does, and gives its log and whether it succeeded.
@@ -74,6 +78,20 @@ func TestBackups(t *testing.T) {
 	}
 	b.has(b.tool(dir, "restore", "shop", volume), 2, "already contains 3001 keys")
 
+	// The same by a Job, which finds the store of the addon; not over other keys.
+	b.has(b.tool(dir, "restore", "shop", "--apply"), 2, "already contains 3001 keys", "Job "+b.namespace+"/shop-restore failed")
+	b.removeJob("shop-restore")
+	b.has(b.tool(dir, "restore", "shop", "--list", "--apply"), 0, "3001")
+	b.must(write.FlushAll(b.ctx).Err())
+	if log := b.runJob(dir, "shop-restore", "restore", "shop"); !strings.Contains(log, "3001 compared, 0 differ") || !strings.Contains(log, "restored the backup of") {
+		t.Errorf("the restore failed:\n%s", log)
+	}
+	b.must(write.Set(b.ctx, "later", "x", 0).Err())
+	b.has(b.tool(dir, "restore", "shop", "--apply", "--flush", "--yes"), 0, "3001 compared, 0 differ", "Job "+b.namespace+"/shop-restore succeeded")
+	if n, err := write.DBSize(b.ctx).Result(); err != nil || n != 3001 {
+		t.Errorf("%d keys, %v", n, err)
+	}
+
 	// A damaged backup is no backup: the drill says so.
 	dumps, err := filepath.Glob(filepath.Join(volume, "*.rdb.zst"))
 	if err != nil || len(dumps) != 1 {
@@ -85,5 +103,50 @@ func TestBackups(t *testing.T) {
 	b.must(os.WriteFile(dumps[0], src, 0o600))
 	if log, ok = b.runCronJob("shop-restore-drill", "drill-of-damage"); ok || !strings.Contains(log, "it is damaged") {
 		t.Errorf("the drill of a damaged backup succeeded: %v\n%s", ok, log)
+	}
+}
+
+// TestBackupsInBucket: an encrypted backup in a bucket comes back by the Job that restore prints, with the credentials of the bucket and
+// the identity that the addon names.
+func TestBackupsInBucket(t *testing.T) {
+	server, err := filepath.Abs("../../.cache/s3/versitygw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(server); err != nil {
+		t.Skip("no S3 server; run make s3")
+	}
+	b := newBench(t)
+	objects := b.TempDir()
+	b.must(os.Mkdir(filepath.Join(objects, "backups"), 0o755)) // the bucket
+	at := harness.TestAddress + ":7070"
+	gateway := exec.Command(server, "--quiet", "--port", at, "--region", "us-east-1", "posix", "--sidecar", b.TempDir(), objects)
+	gateway.Env = append(os.Environ(), "ROOT_ACCESS_KEY=backup", "ROOT_SECRET_KEY="+password)
+	b.must(gateway.Start())
+	t.Cleanup(func() { _ = errors.Join(gateway.Process.Kill(), gateway.Wait()) })
+
+	b.secret("shop-auth", "password", password)
+	b.secret("shop-age", "identity", "AGE-SECRET-KEY-15RZFPQSD6F0TCKFQ4J40SZLDYUYQZE2PSRCDPL7438AKSZP7Q46QXVY797") // of this test alone
+	_, err = cluster.Client.CoreV1().Secrets(b.namespace).Create(b.ctx, &v1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "shop-s3"}, StringData: map[string]string{
+		"AWS_ACCESS_KEY_ID": "backup", "AWS_SECRET_ACCESS_KEY": password, "AWS_REGION": "us-east-1",
+	}}, metav1.CreateOptions{})
+	b.must(err)
+	dir := b.devopsRepo("--profile", "store", "--auth", "existing:shop-auth")
+	b.ok(b.tool(dir, "generate", "addon", "shop", "redis", "backup", "--set", "image=redis-gitops:test", "--set", "bucket=s3://backups/shop", "--set", "endpoint=http://"+at,
+		"--set", "credentialsSecret=shop-s3", "--set", "recipient=age1xur3rm3ukmf4u2wwq0gh9n54gkv9sxdzgg2gthk4hue7mxc22y0q2m73dj", "--set", "identity=shop-age"))
+	b.git(dir, "add", "-A")
+	b.git(dir, "commit", "-q", "-m", "shop is backed up")
+	b.deploy(dir)
+	write := b.client("shop-redis-master."+b.namespace+".svc:6379", password)
+	b.until("the master has its replicas", func() error { return write.RPush(b.ctx, "list", "a", "b", "c").Err() })
+	if log, ok := b.runCronJob("shop-backup", "backup-now"); !ok || !strings.Contains(log, "encrypted") {
+		t.Fatalf("the backup failed:\n%s", log)
+	}
+	b.must(write.FlushAll(b.ctx).Err())
+	if log := b.runJob(dir, "shop-restore", "restore", "shop"); !strings.Contains(log, "1 compared, 0 differ") {
+		t.Errorf("the restore failed:\n%s", log)
+	}
+	if n, err := write.LLen(b.ctx, "list").Result(); err != nil || n != 3 {
+		t.Errorf("%d items, %v", n, err)
 	}
 }

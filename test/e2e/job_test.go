@@ -76,11 +76,6 @@ func TestJobApplied(t *testing.T) {
 	importing := func(file string, more ...string) []string {
 		return append([]string{"import", file, "shop", "--job", "--apply", "--image", image}, more...)
 	}
-	remove := func(name string) {
-		t.Helper()
-		background := metav1.DeletePropagationBackground
-		b.must(cluster.Client.BatchV1().Jobs(b.namespace).Delete(b.ctx, name, metav1.DeleteOptions{PropagationPolicy: &background}))
-	}
 	at := b.namespace + "/shop-import"
 
 	// Who has the first Role alone.
@@ -100,7 +95,7 @@ func TestJobApplied(t *testing.T) {
 	// A Job that fails: its log, and its exit code.
 	b.has(b.tool(dir, importing("pvc://dumps/broken.rdb")...), 2, "Job "+at+" created", "broken.rdb", "Job "+at+" failed: exit code 2; run kubectl delete job shop-import -n "+b.namespace)
 	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" already exists and has failed; kubectl delete job shop-import -n "+b.namespace+", then run this command again")
-	remove("shop-import")
+	b.removeJob("shop-import")
 
 	// An image that there is not. The Job stays; once it is gone, another takes its place.
 	image = "Redis-Gitops:test"
@@ -113,7 +108,7 @@ func TestJobApplied(t *testing.T) {
 	})
 	image = "redis-gitops:test"
 	b.has(b.tool(dir, importing("pvc://dumps/in.rdb")...), 2, "Job "+at+" is already running with another image")
-	remove("shop-import")
+	b.removeJob("shop-import")
 
 	// Somebody looks away, and comes back. The Job does not end before that: it waits for its dump.
 	release := make(chan struct{})
@@ -213,9 +208,14 @@ func (b *bench) runJob(dir, name string, args ...string) string {
 	if strings.Contains(log, password) {
 		b.Error("the password is in the log of the Job")
 	}
+	b.removeJob(name)
+	return log
+}
+
+func (b *bench) removeJob(name string) {
+	b.Helper()
 	background := metav1.DeletePropagationBackground
 	b.must(cluster.Client.BatchV1().Jobs(b.namespace).Delete(b.ctx, name, metav1.DeleteOptions{PropagationPolicy: &background}))
-	return log
 }
 
 // serve serves a folder to pods and gives its host and port.
