@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -76,27 +77,31 @@ func (d *destroyer) handOverSecret(f recordFile) bool {
 
 // uses reports whether what a record made needs an entry or item of a file. A record of an older version knows what it wrote,
 // not what it found: there the example in its template says it.
-func (rec *record) uses(file string, path []string, key string) bool {
+func (rec *record) uses(file string, at []string, key string) bool {
 	own := false
 	for i := range rec.Edits {
-		if rec.Edits[i].has(file, path, key) {
+		if rec.Edits[i].has(file, at, key) {
 			return true
 		}
-		own = own || rec.Edits[i].File == file && slices.Equal(rec.Edits[i].Path, path)
+		own = own || rec.Edits[i].File == file && slices.Equal(rec.Edits[i].Path, at)
 	}
-	if len(rec.Files) == 0 || len(path) > 1 {
+	// A kustomization lists the files of a record, also of one that has taken them over.
+	if slices.Contains(kustomizationNames, path.Base(file)) && slices.Equal(at, []string{"resources"}) && rec.wrote(path.Join(path.Dir(file), key)) {
+		return true
+	}
+	if len(rec.Files) == 0 || len(at) > 1 {
 		return false
 	}
 	ex, err := parseExample(rec.Generator, rec.Files[0].Text)
 	if err != nil {
 		return false
 	}
-	if len(path) == 0 {
+	if len(at) == 0 {
 		k := ex.key(key)
 		return k != nil && k.scalar != ""
 	}
 	// Where it wrote entries under this key, --env may have given them other names.
-	k := ex.key(path[0])
+	k := ex.key(at[0])
 	if k == nil || own || !k.list {
 		return false
 	}
