@@ -276,34 +276,12 @@ func (b *reaching) matching(namespace string, anywhere bool, labels map[string]s
 		for key, value := range labels {
 			all = all && p.labels[key] == value
 		}
-		for _, e := range expressions {
-			all = all && holds(e, p.labels)
-		}
-		if all {
+		if all && instance.Hold(expressions, p.labels) {
 			names = append(names, p.name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// holds reports whether an expression of a label selector holds.
-func holds(expression any, labels map[string]string) bool {
-	e, _ := expression.(map[string]any)
-	value, has := labels[fmt.Sprint(e["key"])]
-	values, _ := e["values"].([]any)
-	in := slices.ContainsFunc(values, func(v any) bool { return fmt.Sprint(v) == value })
-	switch e["operator"] {
-	case "In":
-		return has && in
-	case "NotIn":
-		return !has || !in
-	case "Exists":
-		return has
-	case "DoesNotExist":
-		return !has
-	}
-	return false
 }
 
 // selectors collects every label selector of a resource: that of a Service, and whatever has matchLabels or matchExpressions

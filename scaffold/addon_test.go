@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/spf13/afero"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -259,34 +258,5 @@ func TestAddonCluster(t *testing.T) {
 	}
 	if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
 		t.Errorf("an update: %v\n%s", err, p.Diff())
-	}
-}
-
-func TestSelects(t *testing.T) {
-	t.Parallel()
-	pods := map[string]string{"app": "shop", "part": "redis"}
-	for text, want := range map[string]bool{
-		"{}":                         true,
-		"{matchLabels: {app: shop}}": true,
-		"{matchLabels: {app: web}}":  false,
-		"{matchLabels: {zone: a}}":   false,
-		"{matchExpressions: [{key: app, operator: In, values: [web, shop]}]}":           true,
-		"{matchExpressions: [{key: app, operator: In, values: [web]}]}":                 false,
-		"{matchExpressions: [{key: app, operator: NotIn, values: [web]}]}":              true,
-		"{matchExpressions: [{key: app, operator: NotIn, values: [shop]}]}":             false,
-		"{matchExpressions: [{key: zone, operator: NotIn, values: [a]}]}":               true,
-		"{matchExpressions: [{key: part, operator: Exists}]}":                           true,
-		"{matchExpressions: [{key: zone, operator: Exists}]}":                           false,
-		"{matchExpressions: [{key: zone, operator: DoesNotExist}]}":                     true,
-		"{matchExpressions: [{key: part, operator: DoesNotExist}]}":                     false,
-		"{matchLabels: {app: shop}, matchExpressions: [{key: zone, operator: Exists}]}": false,
-	} {
-		var selector map[string]any
-		if err := yaml.Unmarshal([]byte(text), &selector); err != nil {
-			t.Fatal(err)
-		}
-		if got := selects(selector, pods); got != want {
-			t.Errorf("%s: %v", text, got)
-		}
 	}
 }

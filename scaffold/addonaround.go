@@ -91,39 +91,5 @@ func covers(labels, pods map[string]string) bool {
 
 // selectsPart reports whether a label selector matches the pods of a Redis or of its sentinels.
 func selectsPart(selector any, in *instance.Instance) bool {
-	return slices.ContainsFunc(in.Parts, func(p instance.Part) bool { return selects(selector, p.Labels) })
-}
-
-// selects reports whether a label selector matches pods of which some labels are known.
-func selects(selector any, pods map[string]string) bool {
-	for key, value := range instance.Texts(cue.At(selector, "matchLabels")) {
-		if pods[key] != value {
-			return false
-		}
-	}
-	expressions, _ := cue.At(selector, "matchExpressions").([]any)
-	for _, e := range expressions {
-		value, has := pods[instance.Text(cue.At(e, "key"))]
-		list, _ := cue.At(e, "values").([]any)
-		in := slices.ContainsFunc(list, func(v any) bool { return instance.Text(v) == value })
-		switch instance.Text(cue.At(e, "operator")) {
-		case "In":
-			if !has || !in {
-				return false
-			}
-		case "NotIn":
-			if has && in {
-				return false
-			}
-		case "Exists":
-			if !has {
-				return false
-			}
-		case "DoesNotExist":
-			if has {
-				return false
-			}
-		}
-	}
-	return true
+	return slices.ContainsFunc(in.Parts, func(p instance.Part) bool { return instance.Selects(selector, p.Labels) })
 }
