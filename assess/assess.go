@@ -71,6 +71,33 @@ func (t *Table) String() string {
 	return t.Kind + " " + t.Namespace + "/" + t.Name
 }
 
+// Located is a table as JSON has it: with the file, line and column of each field that decides.
+type Located struct {
+	*Table
+	Answers []LocatedAnswer `json:"answers"`
+}
+
+// LocatedAnswer is an answer of Located. File is "" where no field of a file decides.
+type LocatedAnswer struct {
+	Answer
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+// Locate returns tables as JSON has them; none is an empty list.
+func Locate(tables []*Table) []Located {
+	out := []Located{}
+	for _, t := range tables {
+		l := Located{Table: t}
+		for _, a := range t.Answers {
+			l.Answers = append(l.Answers, LocatedAnswer{a, a.At.File, a.At.Line, a.At.Column})
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
 // Of assesses each Redis of a side. Those of operators without facts are among them, with no answer but Unknown.
 func Of(side *diff.Side, operators []*cue.Operator) ([]*Table, error) {
 	states, instances, err := diff.States(side, operators)
@@ -97,20 +124,34 @@ func Of(side *diff.Side, operators []*cue.Operator) ([]*Table, error) {
 		n, field := s.Number(s.Facts.Replicas)
 		r.replicas, r.replicasField = r.replicas+max(n, 0), cmp.Or(r.replicasField, field)
 	}
+	for _, in := range instances {
+		if r := find(all, in); r != nil {
+			r.instance = in
+		}
+	}
 	var out []*Table
 	for _, r := range all {
 		r.read(sentinels[r.Operator.Name+"\x00"+r.Resource.Namespace+"\x00"+r.Name])
 		out = append(out, r.table())
 	}
 	for _, in := range instances {
-		if !slices.ContainsFunc(all, func(r *redis) bool {
-			return r.Operator.Name == in.Operator && r.Resource.Namespace == in.Namespace && r.Name == in.Name
-		}) {
+		if find(all, in) == nil {
 			out = append(out, unassessed(in))
 		}
 	}
 	slices.SortFunc(out, func(a, b *Table) int { return strings.Compare(a.String(), b.String()) })
 	return out, nil
+}
+
+// find returns what is known of an instance, nil for none.
+func find(all []*redis, in *instance.Instance) *redis {
+	i := slices.IndexFunc(all, func(r *redis) bool {
+		return r.Operator.Name == in.Operator && r.Resource.Namespace == in.Namespace && r.Name == in.Name
+	})
+	if i < 0 {
+		return nil
+	}
+	return all[i]
 }
 
 func unassessed(in *instance.Instance) *Table {
@@ -126,12 +167,14 @@ type redis struct {
 	*diff.State
 	survival *cue.Survival
 	side     *diff.Side
+	instance *instance.Instance // nil where none is found
 
 	replicas       int
 	replicasField  string
 	sentinels      int // 0 without any, or where others watch it
 	sentinelsField string
 	by             string // who promotes a replica
+	steps          bool   // the operator does where sentinels have no majority
 	kept           string // the condition by which the data survives a pod; "" for none
 	aof            bool
 	aofField       string
@@ -149,6 +192,7 @@ func (r *redis) read(sentinels []*diff.State) {
 			break
 		}
 	}
+	_, r.steps = r.Any(r.survival.Steps)
 	if r.Facts.Sentinels != "" {
 		n, field := r.Number(r.Facts.Sentinels)
 		r.sentinels, r.sentinelsField = max(n, 0), field
@@ -228,7 +272,7 @@ func kebab(camel string) string {
 func (r *redis) promotes(down int) bool {
 	switch r.by {
 	case "sentinels":
-		return r.replicas > 1 && r.sentinels-down > r.sentinels/2
+		return r.replicas > 1 && (r.sentinels-down > r.sentinels/2 || r.steps)
 	case "operator", "servers":
 		return r.replicas > 1
 	}
@@ -242,7 +286,11 @@ func (r *redis) pod() Answer {
 		if r.replicas > 2 {
 			text = fmt.Sprintf("one of %d replicas takes over", r.replicas-1)
 		}
-		return Answer{Verdict: Yes, Text: text + ", promoted by the " + r.by, Field: r.replicasField}
+		by := r.by
+		if by == "sentinels" && r.sentinels == 0 {
+			by = "operator"
+		}
+		return Answer{Verdict: Yes, Text: text + ", promoted by the " + by, Field: r.replicasField}
 	case r.replicas > 1 && r.by == "sentinels":
 		return Answer{Verdict: No, Text: fmt.Sprintf("%d sentinels have no majority to promote a replica", r.sentinels), Field: r.sentinelsField, Improve: r.set(r.sentinelsField, "3")}
 	case r.replicas > 1:
@@ -297,8 +345,25 @@ func (r *redis) spread(part int, node bool) (how, field string) {
 func (r *redis) node() Answer { return r.place("node", true) }
 func (r *redis) zone() Answer { return r.place("zone", false) }
 
+const bySentinel = "connect by Sentinel: redis-gitops sentinel-url"
+
 // place is the answer for the loss of all pods of a node or zone.
 func (r *redis) place(what string, node bool) Answer {
+	a := r.placed(what, node)
+	switch {
+	case a.Verdict == Yes && r.survival.Waits:
+		a.Verdict = Partly
+		a.Text += "; clients of Sentinel follow, but those of the Service of the master may wait until the lost pod is deleted"
+		a.Improve = bySentinel
+	case a.Verdict == No && node && r.kept != "" && r.replicas > 1:
+		a.Verdict = Partly
+		a.Text += ": an outage until they run elsewhere, if their volumes can be attached there"
+	}
+	return a
+}
+
+// placed is that answer for clients that follow the sentinels.
+func (r *redis) placed(what string, node bool) Answer {
 	if pod := r.pod(); pod.Verdict != Yes {
 		if pod.Verdict == Partly {
 			pod.Text = "the only pod restarts elsewhere, if its volume can be attached there: an outage"
@@ -344,10 +409,28 @@ func (r *redis) drain() Answer {
 		return Answer{Verdict: Partly, Text: "the only pod is evicted and restarts elsewhere: an outage", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
 	case r.pod().Verdict != Yes:
 		return r.pod()
+	case r.stuckSentinels():
+		return Answer{Verdict: No, Text: fmt.Sprintf("the PodDisruptionBudget of the sentinels keeps all %d of them: the drain of their nodes hangs", r.sentinels), Field: r.sentinelsField, Improve: r.set(r.sentinelsField, "3")}
 	case !has:
 		return Answer{Verdict: Partly, Text: "without a PodDisruptionBudget, pods of several nodes can be evicted at once", Improve: "add a PodDisruptionBudget with maxUnavailable 1"}
 	}
+	if r.survival.Waits {
+		return Answer{
+			Verdict: Partly, Text: "a PodDisruptionBudget lets one pod go at a time, but clients of the Service of the master wait until the old one has ended; those of Sentinel follow",
+			Field: budget, Improve: bySentinel,
+		}
+	}
 	return Answer{Verdict: Yes, Text: "a PodDisruptionBudget lets one pod go at a time", Field: budget}
+}
+
+// stuckSentinels reports whether the budget of the operator lets none of the sentinels go.
+func (r *redis) stuckSentinels() bool {
+	_, has := r.Any(r.survival.SentinelBudget.If)
+	keeps := r.survival.SentinelBudget.Keeps
+	if r.replicas <= keeps {
+		keeps = 1
+	}
+	return has && r.sentinels > 0 && r.sentinels <= keeps
 }
 
 // budget reports whether a PodDisruptionBudget of the operator or of the repository holds the pods, and the field that decides it.
@@ -355,17 +438,20 @@ func (r *redis) budget() (field string, has bool) {
 	if condition, has := r.Any(r.survival.Budget); has {
 		return fieldOf(condition), true
 	}
-	labels := instance.Texts(cue.At(r.Object(), "spec", "template", "metadata", "labels"))
+	pods := []map[string]string{instance.Texts(cue.At(r.Object(), "spec", "template", "metadata", "labels"))}
+	if r.instance != nil {
+		for _, p := range r.instance.Parts {
+			if p.Name != "sentinel" {
+				pods = append(pods, p.Labels)
+			}
+		}
+	}
 	for _, other := range r.side.Resources {
 		if instance.Text(other.Object["kind"]) != "PodDisruptionBudget" || namespaceOf(other) != r.Resource.Namespace {
 			continue
 		}
-		selector := instance.Texts(cue.At(other.Object, "spec", "selector", "matchLabels"))
-		held := len(selector) > 0
-		for key, value := range selector {
-			held = held && labels[key] == value
-		}
-		if held {
+		selector := cue.At(other.Object, "spec", "selector")
+		if slices.ContainsFunc(pods, func(labels map[string]string) bool { return len(labels) > 0 && instance.Selects(selector, labels) }) {
 			return "", true
 		}
 	}
@@ -404,7 +490,7 @@ func (r *redis) deletion() Answer {
 		return Answer{Verdict: No, Text: "there is no volume: all data is lost", Field: r.survival.Keep, Improve: "give it a volume: " + r.survival.Keep}
 	}
 	if condition, ok := r.Any(r.Facts.Retained); ok {
-		return Answer{Verdict: Partly, Text: "the volumes stay, and nothing uses them: restore by hand", Field: fieldOf(condition), Improve: "annotate it with argocd.argoproj.io/sync-options: Prune=false,Delete=false"}
+		return Answer{Verdict: Partly, Text: "the volumes stay: created again under its name, it has the data of the last shutdown", Field: fieldOf(condition), Improve: "annotate it with argocd.argoproj.io/sync-options: Prune=false,Delete=false"}
 	}
 	field, _, _ := strings.Cut(r.survival.Retain, ":")
 	return Answer{Verdict: No, Text: "the volumes are deleted with it", Field: field, Improve: "set " + r.survival.Retain + ", before it is created"}
@@ -434,6 +520,8 @@ func (r *redis) operator() Answer {
 		return Answer{Verdict: Partly, Text: "sentinels promote a replica, but the Service of the master stays at the old one: clients must use Sentinel"}
 	case r.replicas > 1 && !r.promotes(0):
 		return Answer{Verdict: No, Text: "nothing promotes a replica"}
+	case r.survival.Labels:
+		return Answer{Verdict: No, Text: "only the operator makes a pod that restarts the master", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
 	}
 	return Answer{Verdict: Yes, Text: "the pods run on, but nothing repairs them"}
 }
@@ -443,6 +531,8 @@ func (r *redis) image() Answer {
 	switch {
 	case r.replicas > 1 && r.survival.Rollout == "stops":
 		return Answer{Verdict: Yes, Text: "the rollout stops at the first pod that does not start", Field: field}
+	case r.Resource.Kind == "Deployment" && r.kept == "":
+		return Answer{Verdict: Yes, Text: "the old pod runs until the new one is ready", Field: field}
 	case r.Resource.Kind == "Deployment":
 		return Answer{Verdict: Partly, Text: "the old pod runs until the new one is ready, if its volume can be attached twice", Field: field}
 	}

@@ -64,44 +64,48 @@ func TestTables(t *testing.T) {
 	for _, tt := range []struct{ name, manifests, want, texts string }{
 		{
 			"three pods with a volume", failover("  sentinel: {replicas: 3}\n  redis:\n    replicas: 3\n" + volume),
-			"pod=yes node=partly zone=no drain=yes restart=partly deletion=no memory=no operator=partly image=yes",
+			"pod=yes node=partly zone=no drain=partly restart=partly deletion=no memory=no operator=partly image=yes",
 			"one of 2 replicas; save 900 1 300 10; set spec.redis.storage.keepAfterDeletion: true; nothing: no CronJob",
 		},
 		{
 			"three pods, each with its node and zone", failover("  sentinel:\n    replicas: 3\n    affinity: " + byNode + "\n    topologySpreadConstraints: " + byZone +
 				"\n  redis:\n    replicas: 3\n    affinity: " + byNode + "\n    topologySpreadConstraints: " + byZone + "\n    customConfig: [maxmemory 100mb, min-replicas-to-write 1]\n" + kept + aof),
-			"pod=yes node=yes zone=yes drain=yes restart=yes deletion=partly memory=partly operator=partly image=yes",
-			"append-only file; up to 10 s (min-replicas-max-lag); writes fail from 100mb",
+			"pod=yes node=partly zone=partly drain=partly restart=yes deletion=partly memory=partly operator=partly image=yes",
+			"those of the Service of the master may wait; append-only file; up to 10 s (min-replicas-max-lag); writes fail from 100mb",
 		},
 		{
 			"sentinels that may share a node", failover("  sentinel: {replicas: 3}\n  redis:\n    replicas: 2\n    affinity: " + byNode + "\n"),
-			"pod=yes node=partly zone=no drain=yes restart=no deletion=no memory=no operator=partly image=yes", "the replica takes over; everything",
+			"pod=yes node=partly zone=no drain=partly restart=no deletion=no memory=no operator=partly image=yes", "the replica takes over; everything",
 		},
 		{
 			"two sentinels", failover("  sentinel: {replicas: 2}\n  redis:\n    replicas: 2\n" + volume),
-			"pod=yes node=no zone=no drain=yes restart=partly deletion=no memory=no operator=partly image=yes", "without one of 2 sentinels; set spec.sentinel.replicas to 3",
+			"pod=yes node=partly zone=no drain=partly restart=partly deletion=no memory=no operator=partly image=yes", "the replica takes over",
+		},
+		{
+			"two sentinels for three pods", failover("  sentinel: {replicas: 2}\n  redis:\n    replicas: 3\n" + volume),
+			"pod=yes node=partly zone=no drain=no restart=partly deletion=no memory=no operator=partly image=yes", "the sentinels keeps all 2 of them; set spec.sentinel.replicas to 3",
 		},
 		{
 			"one pod with a volume", failover("  sentinel: {replicas: 3}\n  redis:\n    replicas: 1\n" + volume),
-			"pod=partly node=partly zone=no drain=no restart=partly deletion=no memory=no operator=yes image=no", "the drain hangs; set spec.redis.replicas to 3",
+			"pod=partly node=partly zone=no drain=no restart=partly deletion=no memory=no operator=no image=no", "the drain hangs; set spec.redis.replicas to 3",
 		},
 		{
 			"one pod with nothing", failover("  sentinel: {replicas: 3}\n  redis:\n    replicas: 1\n"),
-			"pod=no node=no zone=no drain=no restart=no deletion=no memory=no operator=yes image=no", "all data is lost",
+			"pod=no node=no zone=no drain=no restart=no deletion=no memory=no operator=no image=no", "all data is lost; only the operator makes a pod",
 		},
 		{
 			"an append-only file that is not loaded", failover("  redis:\n    replicas: 3\n    customConfig: [appendonly yes, save \"\", maxmemory 1gb, maxmemory-policy allkeys-lru]\n" + volume),
-			"pod=yes node=partly zone=no drain=yes restart=no deletion=no memory=partly operator=partly image=yes", "neither snapshots nor; keys are evicted (allkeys-lru)",
+			"pod=yes node=partly zone=no drain=partly restart=no deletion=no memory=partly operator=partly image=yes", "neither snapshots nor; keys are evicted (allkeys-lru)",
 		},
 		{
 			"guarded and backed up", strings.Replace(failover("  redis:\n    replicas: 3\n"+volume), "namespace: web}", "namespace: web, annotations: {argocd.argoproj.io/sync-options: \"Prune=false,Delete=false\"}}", 1) +
 				"---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: backup, namespace: web}\nspec:\n  schedule: \"0 */6 * * *\"\n  jobTemplate: {spec: {template: {spec: {containers: [{name: dump, image: x, args: [dump, shop]}]}}}}\n",
-			"pod=yes node=partly zone=no drain=yes restart=partly deletion=yes memory=no operator=partly image=yes", "Argo CD does not prune it; CronJob/backup, up to 6 hours old",
+			"pod=yes node=partly zone=no drain=partly restart=partly deletion=yes memory=no operator=partly image=yes", "Argo CD does not prune it; CronJob/backup, up to 6 hours old",
 		},
 		{
 			"a replicated one whose operator promotes", "apiVersion: redis.redis.opstreelabs.in/v1beta2\nkind: RedisReplication\nmetadata: {name: shop, namespace: web}\nspec:\n  clusterSize: 3\n  kubernetesConfig: {image: \"quay.io/opstree/redis:v7.0.15\"}\n" +
 				"  pdb: {enabled: true}\n  storage: {keepAfterDelete: true, volumeClaimTemplate: {spec: {resources: {requests: {storage: 1Gi}}}}}\n",
-			"pod=yes node=no zone=no drain=yes restart=partly deletion=partly memory=no operator=no image=yes", "promoted by the operator; run sentinels",
+			"pod=yes node=partly zone=no drain=yes restart=partly deletion=partly memory=no operator=no image=yes", "an outage until they run elsewhere; promoted by the operator; run sentinels",
 		},
 		{
 			"a StatefulSet of one's own", workload("StatefulSet", 1, "  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce]}}]\n"),
@@ -109,7 +113,7 @@ func TestTables(t *testing.T) {
 		},
 		{
 			"a Deployment", workload("Deployment", 1, ""),
-			"pod=no node=no zone=no drain=no restart=no deletion=no memory=no operator=yes image=partly", "the old pod runs until",
+			"pod=no node=no zone=no drain=no restart=no deletion=no memory=no operator=yes image=yes", "the old pod runs until",
 		},
 	} {
 		tables := assessed(t, tt.manifests)
@@ -138,6 +142,24 @@ func TestTables(t *testing.T) {
 			if !strings.Contains(all, text) {
 				t.Errorf("%s: nothing says %q:\n%s", tt.name, text, all)
 			}
+		}
+	}
+}
+
+// TestBudget tells PodDisruptionBudgets of the repository that hold the pods of Redis from others.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	for selector, want := range map[string]bool{
+		"{matchLabels: {app.kubernetes.io/name: shop, app.kubernetes.io/component: redis}}":                                                    true,
+		"{matchLabels: {app.kubernetes.io/name: shop}, matchExpressions: [{key: app.kubernetes.io/component, operator: In, values: [redis]}]}": true,
+		"{}": true,
+		"{matchLabels: {app.kubernetes.io/name: shop, app.kubernetes.io/component: sentinel}}": false,
+		"{matchLabels: {app.kubernetes.io/name: cart}}":                                        false,
+	} {
+		tables := assessed(t, failover("  sentinel: {replicas: 3}\n  redis:\n    replicas: 3\n    disablePodDisruptionBudget: true\n")+
+			"---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: shop, namespace: web}\nspec:\n  maxUnavailable: 1\n  selector: "+selector+"\n")
+		if got := tables[0].Answers[3]; got.Question != "drain" || strings.Contains(got.Text, "lets one pod go") != want {
+			t.Errorf("%s: %+v", selector, got)
 		}
 	}
 }

@@ -62,18 +62,28 @@ type Stateful struct {
 
 // Survival is what an operator does about losses.
 type Survival struct {
-	Sentinel []string   `json:"sentinel,omitempty"`
-	Failover []Failover `json:"failover"`
-	Labels   bool       `json:"labels,omitempty"`
-	Spread   string     `json:"spread,omitempty"`
-	Affinity []string   `json:"affinity,omitempty"`
-	Topology []string   `json:"topology,omitempty"`
-	Budget   []string   `json:"budget,omitempty"`
-	Save     string     `json:"save,omitempty"`
-	Rollout  string     `json:"rollout"`
-	Retain   string     `json:"retain,omitempty"`
-	Keep     string     `json:"keep,omitempty"`
-	Source   string     `json:"source"`
+	Sentinel       []string       `json:"sentinel,omitempty"`
+	Failover       []Failover     `json:"failover"`
+	Labels         bool           `json:"labels,omitempty"` // the operator labels the master, and a pod that is made again has no label
+	Waits          bool           `json:"waits,omitempty"`  // it labels no other master while a pod ends, or does not answer
+	Steps          []string       `json:"steps,omitempty"`  // conditions: the operator promotes a replica where sentinels have no majority
+	Spread         string         `json:"spread,omitempty"`
+	Affinity       []string       `json:"affinity,omitempty"`
+	Topology       []string       `json:"topology,omitempty"`
+	Budget         []string       `json:"budget,omitempty"`
+	SentinelBudget SentinelBudget `json:"sentinelBudget,omitzero"`
+	Save           string         `json:"save,omitempty"`
+	Rollout        string         `json:"rollout"`
+	Retain         string         `json:"retain,omitempty"`
+	Keep           string         `json:"keep,omitempty"`
+	Source         string         `json:"source"`
+}
+
+// SentinelBudget is the PodDisruptionBudget that an operator makes for sentinels, if a condition holds: it keeps so many of them, or 1 where
+// Redis has no more pods than that.
+type SentinelBudget struct {
+	If    []string `json:"if"`
+	Keeps int      `json:"keeps"`
 }
 
 // Failover is who promotes a replica, if conditions hold: sentinels, operator, servers or nobody.

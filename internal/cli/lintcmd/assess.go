@@ -135,8 +135,8 @@ func (o *assessOptions) print(tables []*assess.Table) error {
 	switch o.output {
 	case "json":
 		return o.JSON(struct {
-			Instances []assessed `json:"instances"`
-		}{located(tables)})
+			Instances []assess.Located `json:"instances"`
+		}{assess.Locate(tables)})
 	case "markdown":
 		_, err := o.Out.Write([]byte(o.assessMarkdown(tables)))
 		return err
@@ -172,31 +172,6 @@ func unassessed(t *assess.Table) string {
 }
 
 var verdictColors = map[assess.Verdict]string{assess.Yes: ui.Green, assess.Partly: ui.Yellow, assess.No: ui.Red}
-
-// assessed is a table in JSON.
-type assessed struct {
-	*assess.Table
-	Answers []locatedAnswer `json:"answers"`
-}
-
-type locatedAnswer struct {
-	assess.Answer
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`
-	Column int    `json:"column,omitempty"`
-}
-
-func located(tables []*assess.Table) []assessed {
-	out := []assessed{}
-	for _, t := range tables {
-		a := assessed{Table: t}
-		for _, answer := range t.Answers {
-			a.Answers = append(a.Answers, locatedAnswer{answer, answer.At.File, answer.At.Line, answer.At.Column})
-		}
-		out = append(out, a)
-	}
-	return out
-}
 
 func (o *assessOptions) assessMarkdown(tables []*assess.Table) string {
 	text := func(s string) string { return report.MarkdownText(o.Secrets.Foreign(s)) }
