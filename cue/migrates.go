@@ -9,6 +9,7 @@ type Migrates struct {
 	// that is not so, Imports says why, and the data is imported.
 	Follows bool   `json:"follows,omitempty"`
 	Imports string `json:"imports,omitempty"`
+	Source  string `json:"source,omitempty"` // of Imports, in the operator's repository
 
 	// Adopts are operators whose resources this one takes over as they are, with their pods and volumes: nothing is copied.
 	Adopts []string `json:"adopts,omitempty"`

@@ -18,6 +18,7 @@ type MigrationTarget struct {
 	Name   string `json:"name"` // for --to
 	Way    Way    `json:"way,omitempty"`
 	Why    string `json:"why,omitempty"`    // why the data is imported
+	Source string `json:"source,omitempty"` // where the operator's source says so
 	Reason string `json:"reason,omitempty"` // why not; "" if it is possible
 
 	operator *cue.Operator
@@ -64,7 +65,9 @@ func MigrationTargets(r *repo.Repo, config *cue.Config, req MigrateRequest) ([]M
 			t.Reason = err.Error()
 		}
 		if t.Reason == "" {
-			t.Way, t.Why = try.way, try.reason
+			if t.Way, t.Why = try.way, try.reason; t.Why != "" && t.Why == t.operator.Migrates().Imports {
+				t.Source = t.operator.Migrates().Source
+			}
 		}
 	}
 	return targets, nil

@@ -165,6 +165,9 @@ func (o *migrateOptions) printTargets(targets []scaffold.MigrationTarget) error 
 	w.Row("%s", ui.Trusted("TO\tBY\tWHY"))
 	for _, t := range targets {
 		way, why := string(t.Way), t.Why
+		if t.Source != "" {
+			why += " (" + t.Source + ")"
+		}
 		if t.Reason != "" {
 			way, why = "–", t.Reason
 		}
