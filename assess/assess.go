@@ -201,6 +201,9 @@ func (r *redis) read(sentinels []*diff.State) {
 		n, _ := s.Number(s.Facts.Replicas)
 		r.sentinels += max(n, 0)
 	}
+	if r.Facts.Sentinels == "" && r.sentinels == 0 && r.instance != nil && r.instance.Sentinel != nil {
+		r.sentinels = len(r.instance.Sentinel.Hosts) // those of resources that are no Redis, or of another Redis
+	}
 	r.kept, _ = r.Any(r.Facts.Kept)
 	if value, field := r.Directive("appendonly"); value != "" {
 		r.aof, r.aofField = value == "yes", field

@@ -108,6 +108,11 @@ func TestTables(t *testing.T) {
 			"pod=yes node=partly zone=no drain=yes restart=partly deletion=partly memory=no operator=no image=yes", "an outage until they run elsewhere; promoted by the operator; run sentinels",
 		},
 		{
+			"our StatefulSets, whose sentinels are another one", strings.NewReplacer("labels: {app: shop}}\nspec", "labels: {app: shop, redis-gitops.io/redis: shop, redis-gitops.io/sentinels: shop-sentinel}}\nspec", "metadata: {labels: {app: shop}}", "metadata: {labels: {app: shop, redis-gitops.io/redis: shop, redis-gitops.io/sentinels: shop-sentinel}}").Replace(workload("StatefulSet", 3, "")) +
+				"---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: shop-sentinel, namespace: web, labels: {redis-gitops.io/sentinel: shop-sentinel}}\nspec:\n  replicas: 3\n  template: {metadata: {labels: {redis-gitops.io/sentinel: shop-sentinel}}}\n",
+			"pod=yes node=no zone=no drain=partly restart=no deletion=no memory=no operator=yes image=yes", "promoted by the sentinels; without a PodDisruptionBudget",
+		},
+		{
 			"a StatefulSet of one's own", workload("StatefulSet", 1, "  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce]}}]\n"),
 			"pod=partly node=partly zone=no drain=partly restart=partly deletion=partly memory=no operator=yes image=no", "it has no operator; save 3600 1",
 		},
