@@ -20,6 +20,7 @@ var operatorColumns = []struct {
 }{
 	{"base", func(o *cue.Operator) bool { return len(o.Recognise().Bases) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
 	{"chart", func(o *cue.Operator) bool { return len(o.Recognise().Charts) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
+	{"release", func(o *cue.Operator) bool { return len(o.Charts()) > 0 }, []string{"cue.TestChartValues"}},
 	{"image", func(o *cue.Operator) bool { return len(o.Recognise().Images) > 0 }, []string{"instance.TestEveryOperatorRecognised"}},
 	{"schema", hasSchema, []string{"cue.TestStructure", "cue.TestKindSchemas", "cue.TestTypos"}},
 	{"url", func(o *cue.Operator) bool { return len(o.Schemes()) > 0 }, []string{"instance.TestNamesOfOperators", "instance.TestEveryOperator", "instance.TestFind"}},
@@ -30,7 +31,7 @@ var operatorColumns = []struct {
 	{"lint", generates, []string{"lint.TestScaffolded"}},
 	{"import", runs, []string{"cluster.TestOperators"}},
 	{"doctor", runs, []string{"cluster.TestOperators"}},
-	{"failover", hasSentinels, []string{"cluster.TestOperators"}},
+	{"failover", func(o *cue.Operator) bool { return runs(o) && hasSentinels(o) }, []string{"cluster.TestOperators"}},
 	{"corpus", hasExamples, []string{"lint.TestCorpus", "instance.TestCorpus"}},
 }
 
@@ -47,7 +48,14 @@ var absentOf = map[string]map[string]string{
 	"workload": {
 		"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "generate": "of somebody else's chart", "lint": "nothing is generated",
 	},
+	"valkey-helm":      {"sentinel-url": "it has no sentinels"},
 	"redis-enterprise": {"sentinel-url": "clients connect to one endpoint", "failover": "its own cluster does it", "cluster": "a database is one endpoint"},
+}
+
+// ofCharts says why an operator that is a chart has an empty cell.
+var ofCharts = map[string]string{
+	"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "its values are free", "generate": "of somebody else's chart", "lint": "nothing is generated",
+	"import": "in a cluster it is a workload", "doctor": "in a cluster it is a workload", "failover": "in a cluster it is a workload", "corpus": "in the repositories of its users",
 }
 
 // upstream are the directories of the corpus with the examples of an operator.
@@ -63,7 +71,7 @@ func hasSchema(o *cue.Operator) bool {
 }
 
 // runs is of an operator whose Redis instances a cluster shows; TestOperators wants a shape of each.
-func runs(o *cue.Operator) bool { return len(o.Schemes()) > 0 }
+func runs(o *cue.Operator) bool { return len(o.Schemes()) > 0 && len(o.Charts()) == 0 }
 
 func generates(o *cue.Operator) bool { return len(o.Types) > 0 }
 
@@ -97,6 +105,12 @@ func TestOperatorTable(t *testing.T) {
 	for _, o := range operators {
 		for _, column := range operatorColumns {
 			why := absentOf[o.Name][column.name]
+			if column.name == "release" && len(o.Charts()) == 0 {
+				why = "installed by resources of its own"
+			}
+			if len(o.Charts()) > 0 && ofCharts[column.name] != "" {
+				why = ofCharts[column.name]
+			}
 			if (column.name == "cluster" || column.name == "engine") && !generates(o) {
 				why = "nothing is generated"
 			}

@@ -106,7 +106,7 @@ func (c *Cluster) Live(ctx context.Context, in *instance.Instance) (*Redis, erro
 		return nil, err
 	}
 	for _, r := range all.redises {
-		if r.Name == in.Name && r.Kind == in.Kind {
+		if r.Name == in.Name && r.Kind == in.Kind || in.Kind == cue.KindOfCharts && sharesService(r.Instance, in) {
 			return r, at.pods(ctx, r)
 		}
 	}
@@ -114,6 +114,13 @@ func (c *Cluster) Live(ctx context.Context, in *instance.Instance) (*Redis, erro
 		return nil, err
 	}
 	return nil, fmt.Errorf("%s not found in %s (no %s %q); check that it is committed, and that Argo CD or Flux has applied it", in.Where, at.where, in.Kind, in.Name)
+}
+
+// sharesService reports whether a running Redis is the one of a chart, whose workloads only the cluster has.
+func sharesService(running, of *instance.Instance) bool {
+	return slices.ContainsFunc(of.Services, func(s instance.Service) bool {
+		return slices.ContainsFunc(running.Services, func(r instance.Service) bool { return r.Name == s.Name })
+	})
 }
 
 // All returns all Redis instances with their pods, sorted by namespace and name.

@@ -45,6 +45,46 @@ type Chart struct {
 	Versions   map[string]string `json:"versions,omitempty"`  // of the operator, by the first version of the chart that has it
 }
 
+// RedisChart is a Helm chart whose releases are a Redis each. Where the repository does not have it, its values stand for what it makes: as the
+// spec of a resource of the kind Chart, whose metadata have the full name of the release, namespace, release, chart and version.
+type RedisChart struct {
+	Name       string   `json:"name"`
+	Publishers []string `json:"publishers"` // a host or a part of the path of its repository
+	Values     string   `json:"values"`     // the apiVersion of that resource
+}
+
+// KindOfCharts is the kind of the resources that stand for releases of charts.
+const KindOfCharts = "Chart"
+
+// ChartValues returns the apiVersion of the values of a chart, by its name and the URL of its repository, of whose publisher a mirror keeps the
+// name; "" for a chart that no operator has.
+func ChartValues(name, repository string) string {
+	words := strings.FieldsFunc(strings.ToLower(repository), func(r rune) bool { return strings.ContainsRune("/:.", r) })
+	for _, c := range redisCharts() {
+		if c.Name == name && slices.ContainsFunc(c.Publishers, func(p string) bool {
+			return slices.ContainsFunc(words, func(word string) bool { return word == p || strings.HasPrefix(word, p+"-") })
+		}) {
+			return c.Values
+		}
+	}
+	return ""
+}
+
+var redisCharts = sync.OnceValue(func() []RedisChart {
+	var charts []RedisChart
+	operators, err := Operators()
+	if err != nil {
+		return nil // whoever needs the operators reports it
+	}
+	for _, o := range operators {
+		charts = append(charts, o.derived.Charts...)
+	}
+	return charts
+})
+
+// Charts returns the charts whose releases belong to the operator.
+func (o *Operator) Charts() []RedisChart { return o.derived.Charts }
+
 // A Scheme says what a Redis, or a part of one, that the resources of a kind make is called. Texts may hold {name},
 // {namespace}, {port}, {image}, {label:KEY} of the pods, and paths with a default, such as {spec.redis.port|6379}.
 //
@@ -429,7 +469,7 @@ func (o *Operator) origin() *derived {
 
 // deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.Fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "charts": &d.Charts, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.Fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

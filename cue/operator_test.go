@@ -22,7 +22,8 @@ func TestOperatorNamed(t *testing.T) {
 		// A kind is one that the operator owns, or one of Kubernetes that it is recognised by.
 		for _, s := range o.Schemes() {
 			for _, apiVersion := range s.APIVersions {
-				if !slices.Contains(o.Kinds, Kind{apiVersion, s.Kind}) && apiVersion != "apps/v1" {
+				ofChart := s.Kind == KindOfCharts && slices.ContainsFunc(o.Charts(), func(c RedisChart) bool { return c.Values == apiVersion })
+				if !slices.Contains(o.Kinds, Kind{apiVersion, s.Kind}) && apiVersion != "apps/v1" && !ofChart {
 					t.Errorf("%s has a scheme of %s %s, which it does not own", o.Name, apiVersion, s.Kind)
 				}
 			}
@@ -41,6 +42,44 @@ func TestOperatorNamed(t *testing.T) {
 	}
 	if _, err := OperatorNamed("spotahom"); err == nil || err.Error() != `unknown operator "spotahom"; `+finding.OneOf(operatorNames())+`; did you mean "spotahome"?` {
 		t.Error(err)
+	}
+}
+
+// TestChartValues: a chart is known by its name and its publisher, in whatever form the repository is written.
+func TestChartValues(t *testing.T) {
+	t.Parallel()
+	for _, tt := range [][3]string{
+		{"redis", "https://charts.bitnami.com/bitnami", "bitnami/redis"},
+		{"redis", "registry-1.docker.io/bitnamicharts", "bitnami/redis"},
+		{"valkey", "oci://registry-1.docker.io/bitnamicharts/", "bitnami/valkey"},
+		{"redis-cluster", "https://raw.githubusercontent.com/bitnami/charts/pre-2022/bitnami", "bitnami/redis-cluster"},
+		{"valkey-cluster", "registry.example.com/proxy/bitnamicharts", "bitnami/valkey-cluster"},
+		{"redis", "bitnami", "bitnami/redis"},
+		{"redis", "bitnami-oci", "bitnami/redis"},
+		{"redis", "oci://ghcr.io/cloudpirates-io/helm-charts", "cloudpirates/redis"},
+		{"valkey", "registry-1.docker.io/cloudpirates", "cloudpirates/valkey"},
+		{"valkey", "https://valkey.io/valkey-helm/", "valkey-helm/valkey"},
+		{"redis-ha", "https://dandydeveloper.github.io/charts", "dandydeveloper/redis-ha"},
+		{"redis", "https://charts.example.com", ""},
+		{"redis", "", ""},
+		{"postgresql", "https://charts.bitnami.com/bitnami", ""},
+	} {
+		if got := ChartValues(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("%s of %s: %q, not %q", tt[0], tt[1], got, tt[2])
+		}
+	}
+	operators, err := Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range operators {
+		for _, c := range o.Charts() {
+			for _, p := range c.Publishers {
+				if got := ChartValues(c.Name, "https://charts.example.com/"+p); got != c.Values {
+					t.Errorf("%s: chart %s of %s is %q", o.Name, c.Name, p, got)
+				}
+			}
+		}
 	}
 }
 

@@ -196,6 +196,7 @@ type derived struct {
 	Operator      *Operator                 `json:"operator,omitempty"`
 	Misplaced     map[string][]misplaced    `json:"misplaced,omitempty"` // by kind
 	Recognise     Recognition               `json:"recognise,omitzero"`
+	Charts        []RedisChart              `json:"charts,omitempty"`
 	Instances     []Scheme                  `json:"instances,omitempty"`
 	PodSpecs      []PodSpec                 `json:"podSpecs,omitempty"`
 	References    []Reference               `json:"references,omitempty"`

@@ -17,6 +17,8 @@ import (
 	"text/template"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+
+	"github.com/redis-gitops/redis-gitops/cue"
 )
 
 // The formats that are code or manifests, found by iteration. Their text is verified with real clients in
@@ -215,7 +217,9 @@ func userinfo(password *string, auth *Auth) string {
 func (in *Instance) noWrites() error {
 	message := fmt.Sprintf("no Service selects the master of %s %q", in.Kind, in.Name)
 	for _, s := range in.Absent {
-		if s.Role == Write {
+		if s.Role == Write && in.Kind == cue.KindOfCharts {
+			message += fmt.Sprintf(" (with these values the chart makes no %q)", s.Name)
+		} else if s.Role == Write {
 			message += fmt.Sprintf(" (%s %s makes no %q)", in.Operator, in.Version, s.Name)
 		}
 	}

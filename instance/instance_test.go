@@ -222,7 +222,7 @@ func clone(data any) any {
 func damage(r *rand.Rand, at map[string]any, junk []any) {
 	keys := slices.Sorted(maps.Keys(at))
 	if len(keys) == 0 {
-		at["name"] = junk[r.IntN(len(junk))]
+		at["name"] = clone(junk[r.IntN(len(junk))])
 		return
 	}
 	key := keys[r.IntN(len(keys))]

@@ -65,7 +65,7 @@ const (
 // TestNamesOfOperators: what a minimal resource of each operator gives to clients, and each field that changes a name. TestFind has
 // instances with many fields.
 func TestNamesOfOperators(t *testing.T) {
-	rows := slices.Concat(namesOfFailovers(), namesOfOpsTree(), namesOfCommercial(), namesOfSets())
+	rows := slices.Concat(namesOfFailovers(), namesOfOpsTree(), namesOfCommercial(), namesOfSets(), namesOfCharts())
 	operators, tried := operators(t), map[string]bool{}
 	for _, tt := range rows {
 		tried[tt.operator] = true
@@ -245,5 +245,57 @@ func namesOfSets() []named {
 			seen{"shop-valkey-primary:6379 shop-valkey-replicas:6379", withAuth + "shop-valkey-primary.apps.svc:6379", "", "", "shop-valkey/valkey-password", ""}},
 		{"chart valkey with sentinels", "workload", "", strings.Replace(bitnami("valkey", "node", "shop-valkey", both), "replicas: 1", "replicas: 3", 1),
 			seen{"shop-valkey:26379 shop-valkey:6379", "", "redis-sentinel://shop-valkey.apps.svc:26379/myprimary", "myprimary", "shop-valkey/valkey-password", ""}},
+	}
+}
+
+// releaseOf is a release "shop" of a chart, as package render gives it.
+func releaseOf(values, chart, spec string) string {
+	name := "shop-" + chart
+	return strings.Replace(resourceOf(values, "Chart", name, spec), "name: "+name, "name: "+name+", release: shop, chart: "+chart, 1)
+}
+
+// Sources: bitnami/charts 5165628a, valkey-io/valkey-helm dbcf6a60, CloudPirates-io/helm-charts 983ec96e, DandyDeveloper/charts 62244545.
+func namesOfCharts() []named {
+	nodes := func(host string, n int, set string) string {
+		var all []string
+		for i := range n {
+			all = append(all, strings.ReplaceAll(host, "#", fmt.Sprint(i))+".apps.svc:26379")
+		}
+		return "redis-sentinel://" + strings.Join(all, ",") + "/" + set
+	}
+	redis, valkey := "bitnami/redis", "bitnami/valkey"
+	own := "shop-redis/redis-password"
+	return []named{
+		{"redis with replicas", "bitnami", "", releaseOf(redis, "redis", ""),
+			seen{"shop-redis-headless:6379 shop-redis-master:6379 shop-redis-replicas:6379", withAuth + "shop-redis-master.apps.svc:6379", "", "", own, ""}},
+		{"redis alone", "bitnami", "", releaseOf(redis, "redis", "architecture: standalone, auth: {enabled: false}, master: {service: {ports: {redis: 6380}}}"),
+			seen{"shop-redis-headless:6379 shop-redis-master:6380", "redis://shop-redis-master.apps.svc:6380", "", "", "", ""}},
+		{"redis with sentinels", "bitnami", "", releaseOf(redis, "redis", "sentinel: {enabled: true}, auth: {existingSecret: login, existingSecretPasswordKey: pw}"),
+			seen{"shop-redis-headless:6379 shop-redis:26379 shop-redis:6379", "", nodes("shop-redis-node-#.shop-redis-headless", 3, "mymaster"), "mymaster", "login/pw", "login/pw"}},
+		{"redis with sentinels and a Service of the master", "bitnami", "", releaseOf(redis, "redis", "sentinel: {enabled: true, masterSet: main, masterService: {enabled: true}}, auth: {sentinel: false}, replica: {replicaCount: 1}"),
+			seen{"shop-redis-headless:6379 shop-redis-master:6379 shop-redis:26379 shop-redis:6379", withAuth + "shop-redis-master.apps.svc:6379", nodes("shop-redis-node-#.shop-redis-headless", 1, "main"), "main", own, ""}},
+		{"valkey", "bitnami", "", releaseOf(valkey, "valkey", "metrics: {enabled: true}"),
+			seen{"shop-valkey-headless:6379 shop-valkey-metrics:9121 shop-valkey-primary:6379 shop-valkey-replicas:6379", withAuth + "shop-valkey-primary.apps.svc:6379", "", "", "shop-valkey/valkey-password", ""}},
+		{"valkey with sentinels", "bitnami", "", releaseOf(valkey, "valkey", "sentinel: {enabled: true}, replica: {replicaCount: 1}"),
+			seen{"shop-valkey-headless:6379 shop-valkey:26379 shop-valkey:6379", "", nodes("shop-valkey-node-#.shop-valkey-headless", 1, "myprimary"), "myprimary", "shop-valkey/valkey-password", "shop-valkey/valkey-password"}},
+		{"redis-cluster", "bitnami", "", releaseOf("bitnami/redis-cluster", "redis-cluster", ""),
+			seen{"shop-redis-cluster-headless:6379 shop-redis-cluster:6379", withAuth + "shop-redis-cluster.apps.svc:6379", "", "", "shop-redis-cluster/redis-password", ""}},
+		{"valkey-cluster", "bitnami", "", releaseOf("bitnami/valkey-cluster", "valkey-cluster", "usePassword: false"),
+			seen{"shop-valkey-cluster-headless:6379 shop-valkey-cluster:6379", "redis://shop-valkey-cluster.apps.svc:6379", "", "", "", ""}},
+		{"alone", "valkey-helm", "", releaseOf("valkey-helm/valkey", "valkey", ""), seen{"shop-valkey:6379", "redis://shop-valkey.apps.svc:6379", "", "", "", ""}},
+		{"with replicas", "valkey-helm", "", releaseOf("valkey-helm/valkey", "valkey", "replica: {enabled: true}, auth: {enabled: true, usersExistingSecret: login}"),
+			seen{"shop-valkey-headless:6379 shop-valkey-read:6379 shop-valkey:6379", withAuth + "shop-valkey.apps.svc:6379", "", "", "login/default", ""}},
+		{"redis alone", "cloudpirates", "", releaseOf("cloudpirates/redis", "redis", ""), seen{"shop-redis-headless:6379 shop-redis:6379", withAuth + "shop-redis.apps.svc:6379", "", "", own, ""}},
+		{"valkey with replicas", "cloudpirates", "", releaseOf("cloudpirates/valkey", "valkey", "architecture: replication"),
+			seen{"shop-valkey-headless:6379 shop-valkey-master:6379 shop-valkey:6379", withAuth + "shop-valkey-master.apps.svc:6379", "", "", "shop-valkey/password", ""}},
+		{"redis with sentinels", "cloudpirates", "", releaseOf("cloudpirates/redis", "redis", "architecture: replication, sentinel: {enabled: true, masterName: main}"),
+			seen{"shop-redis-headless:6379 shop-redis-sentinel:26379 shop-redis:6379", "", "redis-sentinel://shop-redis-sentinel.apps.svc:26379/main", "main", own, own}},
+		{"valkey with a proxy", "cloudpirates", "", releaseOf("cloudpirates/valkey", "valkey", "architecture: replication, sentinel: {enabled: true, masterProxy: {enabled: true}}"),
+			seen{"shop-valkey-headless:6379 shop-valkey-master:6379 shop-valkey-sentinel:26379 shop-valkey:6379", withAuth + "shop-valkey-master.apps.svc:6379", "redis-sentinel://shop-valkey-sentinel.apps.svc:26379/mymaster", "mymaster", "shop-valkey/password", ""}},
+		{"with sentinels", "redis-ha", "", releaseOf("dandydeveloper/redis-ha", "redis-ha", ""),
+			seen{"shop-redis-ha-announce-0:6379 shop-redis-ha-announce-1:6379 shop-redis-ha-announce-2:6379 shop-redis-ha:26379 shop-redis-ha:6379", "", nodes("shop-redis-ha-announce-#", 3, "mymaster"), "mymaster", "", ""}},
+		{"with HAProxy", "redis-ha", "", releaseOf("dandydeveloper/redis-ha", "redis-ha", "auth: true, haproxy: {enabled: true}, sentinel: {auth: true}, replicas: 1"),
+			seen{"shop-redis-ha-announce-0:6379 shop-redis-ha-announce-1:6379 shop-redis-ha-announce-2:6379 shop-redis-ha-haproxy:6379 shop-redis-ha:26379 shop-redis-ha:6379", withAuth + "shop-redis-ha-haproxy.apps.svc:6379",
+				nodes("shop-redis-ha-announce-#", 1, "mymaster"), "mymaster", "shop-redis-ha/auth", "shop-redis-ha-sentinel/sentinel-password"}},
 	}
 }

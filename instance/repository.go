@@ -210,6 +210,7 @@ func (r *Repository) render(ctx context.Context, targets []render.Target) error 
 			return err
 		}
 		r.Problems = append(r.Problems, result.Problems...)
+		result.AddReleases(r.repo, t, cue.ChartValues)
 		for _, in := range Find(r.documents(t, result), r.operators, r.options) {
 			if !r.known[in.identity()] {
 				r.known[in.identity()] = true

@@ -127,7 +127,10 @@ func (s *search) mayHold(t render.Target) bool {
 		release, namespace = d.ReleaseName, d.Namespace
 	}
 	if t.Kind == repo.Plain {
-		return slices.ContainsFunc(t.Files, func(file string) bool { return s.has(file, nil) })
+		return slices.ContainsFunc(t.Files, func(file string) bool {
+			releases := false
+			return s.has(file, func(src []byte) { releases = namesChart(src) }) || releases
+		})
 	}
 	namespace = cmp.Or(namespace, "default")
 	return s.chart(t, release, namespace)
@@ -147,6 +150,11 @@ func (s *search) has(file string, look func(src []byte)) bool {
 
 func (s *search) in(src []byte) bool {
 	return slices.ContainsFunc(s.texts, func(text []byte) bool { return bytes.Contains(src, text) })
+}
+
+// namesChart reports whether a text may deploy a chart whose releases are a Redis: what one is called is put together of the names of both.
+func namesChart(src []byte) bool {
+	return deploysCharts.Match(src) && (bytes.Contains(src, []byte("redis")) || bytes.Contains(src, []byte("valkey")))
 }
 
 // chart looks through the files of a chart that can be in what it renders.
@@ -174,8 +182,8 @@ func (s *search) chart(t render.Target, release, namespace string) bool {
 			if path.Base(rel) == "NOTES.txt" {
 				continue
 			}
-			text := ""
-			if s.has(s.files[i], func(src []byte) { text = render.ShapesKey(string(src)) }) {
+			text, releases := "", false
+			if s.has(s.files[i], func(src []byte) { text, releases = render.ShapesKey(string(src)), namesChart(src) }) || releases {
 				return true
 			}
 			templates = append(templates, text)

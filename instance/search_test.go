@@ -36,6 +36,7 @@ func searchAll(t *testing.T, open func() *Repository, more ...string) (held, pas
 		if err != nil {
 			t.Fatal(err)
 		}
+		result.AddReleases(r.repo, target, cue.ChartValues)
 		for _, in := range Find(r.documents(target, result), r.operators, r.options) {
 			byDir[target.Dir] = append(byDir[target.Dir], in)
 			names = append(names, in.Name, in.Application, in.Name+"x", "x"+in.Name, in.Name[1:], "rfs-"+in.Name)

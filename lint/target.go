@@ -64,6 +64,9 @@ func (u *unit) render(ctx context.Context, l *linter) (*render.Result, error) {
 		return err != nil || !info.Mode().IsRegular()
 	})
 	res, err := render.Render(ctx, r, t, render.Options{Parsed: &l.charts})
+	if err == nil {
+		res.AddReleases(r, t, cue.ChartValues)
+	}
 	if u.keep && err == nil {
 		u.rendered = res
 	}

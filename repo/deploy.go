@@ -2,7 +2,6 @@ package repo
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -44,6 +43,7 @@ type Deployment struct {
 type ValuesFrom struct {
 	At        finding.Position // of the entry
 	Unknown   string           // what is not in the repository, such as a Secret; "" if the values are known
+	One       bool             // it has the value of targetPath alone
 	File      string           // of the ConfigMap
 	Values    *yaml.Node       // lines as in File; nil for none
 	Err       error            // why they could not be read
@@ -236,7 +236,13 @@ func (r *Repo) scanDeployers() (*deployers, error) {
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(doc *Document) bool { return !isDeployer(doc) })
+	r.fluxSources = nil
+	found = slices.DeleteFunc(found, func(doc *Document) bool {
+		if isFluxSource(doc) {
+			r.fluxSources = append(r.fluxSources, doc)
+		}
+		return !isDeployer(doc)
+	})
 	roots := r.roots(found)
 	r.deployers = newDeployers(slices.DeleteFunc(found, func(doc *Document) bool { return isDisabled(doc, roots) }))
 	return r.deployers, nil
@@ -534,6 +540,9 @@ func content(n *yaml.Node) []*yaml.Node {
 // or from the root with "/", or as $ref/file in the root of another source (argo-cd docs/user-guide/helm.md). A URL, a
 // variable of the build, and a $ref that is no file here and so may be another repository's are not known from the files.
 func (r *Repo) valueFile(dir, name string, sources []*yaml.Node) (string, bool) {
+	if dir == "" && !strings.HasPrefix(name, "$") { // a file of a chart that is not in the repository
+		return "", false
+	}
 	if ref, file, ok := strings.Cut(name, "/"); ok && strings.HasPrefix(ref, "$") {
 		file, ok = repoPath(file)
 		i := slices.IndexFunc(sources, func(s *yaml.Node) bool { return "$"+text(Lookup(s, "ref")) == ref })
@@ -635,46 +644,14 @@ func (a *App) helmRelease(doc *Document) []Deployment {
 	if dir != a.Dir {
 		return nil
 	}
-	d := Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Name: doc.Name(), Path: dir}
-	d.setNamespace(a, doc, params{}, doc.Get("spec", "targetNamespace"), doc.Get("metadata", "namespace"))
-	if d.ReleaseName = text(doc.Get("spec", "releaseName")); d.ReleaseName == "" {
-		d.ReleaseName = d.Name
-		if target := text(doc.Get("spec", "targetNamespace")); target != "" {
-			d.ReleaseName = target + "-" + d.Name
-		}
-	}
-	d.IgnoreMissingValueFiles = text(Lookup(chart, "ignoreMissingValuesFiles")) == "true"
-	d.SkipSchema = text(doc.Get("spec", "install", "disableSchemaValidation")) == "true"
-	for _, n := range content(Lookup(chart, "valuesFiles")) {
-		d.NoChartValues = true
-		if name, ok := repoPath(text(n)); ok {
-			d.ValueFiles = append(d.ValueFiles, name)
-			d.valueFileAt(name, doc.At(n))
-		}
-	}
-	d.Values = doc.Get("spec", "values")
-	for _, n := range content(doc.Get("spec", "valuesFrom")) {
-		if from, err := a.repo.valuesFrom(doc, n); err != nil {
-			d.ValuesErr = errors.Join(d.ValuesErr, err)
-		} else if from != nil {
-			d.ValuesFrom = append(d.ValuesFrom, *from)
-		}
-	}
-	found := []Deployment{}
-	substitutions, err := a.repo.substitutions(doc)
-	d.ValuesErr = errors.Join(d.ValuesErr, err)
-	for _, s := range substitutions {
-		d.ValuesSubstitute = s
-		found = append(found, d)
-	}
-	return found
+	return a.fluxHelm(doc, Deployment{Source: doc.At(doc.Node), Kind: doc.Kind(), Name: doc.Name(), Path: dir}, chart)
 }
 
 // valuesFrom reads an entry of spec.valuesFrom; nil for one that is optional and not there (fluxcd/helm-controller
 // internal/chartutil/values.go, ChartValuesFromReferences).
 func (r *Repo) valuesFrom(doc *Document, n *yaml.Node) (*ValuesFrom, error) {
 	kind, name := text(Lookup(n, "kind")), text(Lookup(n, "name"))
-	from := &ValuesFrom{At: doc.At(n), Unknown: fmt.Sprintf("%s %q", kind, name)}
+	from := &ValuesFrom{At: doc.At(n), Unknown: fmt.Sprintf("%s %q", kind, name), One: text(Lookup(n, "targetPath")) != ""}
 	if kind != "ConfigMap" {
 		return from, nil
 	}

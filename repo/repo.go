@@ -90,9 +90,10 @@ type Repo struct {
 	layout Layout
 	secret func(file string, text []byte, from, to int) bool // see [Options]
 
-	mu         sync.Mutex
-	deployers  *deployers  // what deploys applications; nil until asked for
-	configMaps []*Document // nil until asked for
+	mu          sync.Mutex
+	deployers   *deployers  // what deploys applications; nil until asked for
+	fluxSources []*Document // of charts, once deployers is there
+	configMaps  []*Document // nil until asked for
 }
 
 // Open opens the repository that is the root of fsys. It reads nothing but that folder's type: the cost does not

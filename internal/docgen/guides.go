@@ -194,15 +194,19 @@ func writeOperator(b *strings.Builder, o *cue.Operator) {
 	for _, c := range by.Charts {
 		charts = append(charts, c.Repository+" "+c.Name)
 	}
+	var releases []string
+	for _, c := range o.Charts() {
+		releases = append(releases, c.Name+" of "+strings.Join(c.Publishers, ", "))
+	}
 	for _, line := range []struct {
 		title string
 		list  []string
-	}{{"Charts", charts}, {"Kustomize bases", by.Bases}, {"Images", by.Images}} {
+	}{{"Charts", charts}, {"Charts whose releases are a Redis each", releases}, {"Kustomize bases", by.Bases}, {"Images", by.Images}} {
 		if len(line.list) > 0 {
 			fmt.Fprintf(b, "\n- %s: `%s`", line.title, strings.Join(line.list, "`, `"))
 		}
 	}
-	if len(by.Charts)+len(by.Bases)+len(by.Images) > 0 {
+	if len(charts)+len(releases)+len(by.Bases)+len(by.Images) > 0 {
 		b.WriteByte('\n')
 	}
 	rows := map[string]bool{}
@@ -222,10 +226,14 @@ func writeOperator(b *strings.Builder, o *cue.Operator) {
 }
 
 func kindOf(s cue.Scheme) string {
-	if len(s.If) == 0 {
-		return s.Kind
+	kind := s.Kind
+	if kind == cue.KindOfCharts {
+		kind += " " + s.APIVersions[0]
 	}
-	return s.Kind + " if " + code(strings.Join(s.If, ", "))
+	if len(s.If) == 0 {
+		return kind
+	}
+	return kind + " if " + code(strings.Join(s.If, ", "))
 }
 
 func services(list []cue.Service, port string) string {

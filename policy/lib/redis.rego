@@ -99,6 +99,11 @@ filled(v) if not v in {null, false, "", []}
 
 value(path) := value_in(input, path)
 
+# A path as messages have it: the spec of a chart is its values.
+shown(path) := array.slice(path, 1, count(path)) if {
+	input.kind == "Chart"
+} else := path
+
 value_in(o, path) := object.get(o, path, null)
 
 # The field that keeps the data of an object that is a Redis on a volume; undefined if there is none.
@@ -179,14 +184,18 @@ lines_of(texts) := [object.union(d, {"path": array.concat(c.path, [d.index]), "f
 	not startswith(d.key, "#")
 ]
 
-# The lines of the configuration files that are texts of the input, by name.
+# The lines of the configuration files that are texts of the input, alone or by name.
 inline := [object.union(d, {"form": "inline"}) |
 	some path in object.get(server.config, "texts", [])
-	some d in lines_of({{"path": array.concat(path, [name]), "text": text} |
-		some name, text in value(path)
-		is_string(text)
-	})
+	some d in lines_of(texts_at(path))
 ]
+
+texts_at(path) := {{"path": path, "text": value(path)}} if {
+	is_string(value(path))
+} else := {{"path": array.concat(path, [name]), "text": text} |
+	some name, text in value(path)
+	is_string(text)
+}
 
 # The lines that a script of an init container writes into the configuration file (redis-template-style of Reclaim the Stack).
 written := [object.union(d, {"path": path, "form": "script"}) |

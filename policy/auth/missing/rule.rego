@@ -16,7 +16,7 @@ package redisgitops.auth.missing
 import data.redisgitops.lib.redis
 
 deny contains {
-	"message": sprintf("no authentication: %s is not set; set it to a Secret with the key \"password\"", [concat(".", auth.field)]),
+	"message": sprintf("no authentication: %s is not set; set it to a Secret with the key \"password\"", [concat(".", redis.shown(auth.field))]),
 	"path": auth.field,
 } if {
 	auth := redis.server.auth

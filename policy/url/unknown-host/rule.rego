@@ -112,15 +112,22 @@ each_elsewhere[namespace] if {
 	some r in data.repo.resources
 	r.kind == "Application"
 	some s in array.concat([object.get(r.object, ["spec", "source"], {})], object.get(r.object, ["spec", "sources"], []))
-	brings(s)
 	namespace := object.get(r.object, ["spec", "destination", "namespace"], "")
+	brings(s, namespace)
 }
 
 # brings reports whether a source of an Application is not of this repository: a chart, or a folder that is not here.
-brings(source) if {
+brings(source, namespace) if {
 	chart := object.get(source, "chart", "")
 	chart != ""
 	not of_operator(chart)
+	not [namespace, chart] in released
+}
+
+# The charts whose Services are known, although their templates are not in the repository.
+released := {[r.namespace, r.object.metadata.chart] |
+	some r in data.repo.resources
+	r.kind == "Chart"
 }
 
 # of_operator: the chart of the operator brings no Service for clients.
@@ -129,7 +136,7 @@ of_operator(chart) if {
 	endswith(chart, "redis-operator")
 }
 
-brings(source) if {
+brings(source, _) if {
 	folder := trim(trim_prefix(object.get(source, "path", ""), "./"), "/")
 	not folder in {"", "."}
 	not folder in folders
@@ -140,8 +147,10 @@ folders := {r.unit | some r in data.repo.resources} | {a.dir | some a in data.re
 each_elsewhere[namespace] if {
 	some r in data.repo.resources
 	r.kind in {"HelmRelease", "HelmChart"}
-	not of_operator(object.get(r.object, ["spec", "chart", "spec", "chart"], object.get(r.object, ["spec", "chart"], "")))
+	chart := object.get(r.object, ["spec", "chart", "spec", "chart"], object.get(r.object, ["spec", "chart"], ""))
+	not of_operator(chart)
 	namespace := object.get(r.object, ["spec", "targetNamespace"], r.namespace)
+	not [namespace, chart] in released
 }
 
 each_elsewhere[namespace] if {
@@ -156,8 +165,9 @@ each_elsewhere[namespace] if {
 each_elsewhere[namespace] if {
 	some d in data.repo.documents
 	d.type == "chart"
-	count(object.get(d.data, "dependencies", [])) > 0
 	namespace := object.get(namespaces, d.file, "")
+	some dependency in object.get(d.data, "dependencies", [])
+	not [namespace, object.get(dependency, "alias", dependency.name)] in released
 }
 
 namespaces := {key: value | some key, value in each_namespaces}
