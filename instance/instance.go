@@ -55,6 +55,7 @@ type Instance struct {
 	Services    []Service `json:"services"`         // all that lead to it, sorted by name and port
 	Absent      []Service `json:"absent,omitempty"` // that its operator makes in another version or with other fields
 	Notes       []string  `json:"notes,omitempty"`
+	Perhaps     []string  `json:"-"` // other operators that own the kind, where nothing says which of them it is
 	Pods        []Pods    `json:"-"` // which pods it has; more than one where several workloads make up one Redis
 	Parts       []Part    `json:"-"` // the same with those of its sentinels; empty where its operator's facts do not say
 
@@ -187,7 +188,11 @@ type match struct {
 	scope
 	operator *cue.Operator
 	scheme   cue.Scheme
+	perhaps  []string // see [Instance]
 }
+
+// rankByFields is the rank of a match whose operator is known from the resource itself.
+const rankByFields = 2
 
 func (f *finder) add(d *Document) {
 	m := f.match(d)
@@ -236,6 +241,13 @@ func (f *finder) match(d *Document) *match {
 		return nil
 	}
 	best := slices.MinFunc(fits, func(a, b *match) int { return cmp.Compare(f.rank(a), f.rank(b)) })
+	if f.rank(best) > rankByFields {
+		for _, m := range fits {
+			if m != best && m.operator.Owns(d.apiVersion(), d.kind()) {
+				best.perhaps = append(best.perhaps, m.operator.Name)
+			}
+		}
+	}
 	name := best.scheme.Name
 	if name == "" {
 		name = "{metadata.name}"
@@ -302,7 +314,7 @@ func (f *finder) rank(m *match) int {
 	case slices.ContainsFunc(f.options.Found, func(r Running) bool { return r.Operator == m.operator.Name }):
 		return 1
 	case slices.ContainsFunc(m.operator.Recognise().Fields, func(field string) bool { return m.holds([]string{field}) }):
-		return 2
+		return rankByFields
 	case m.operator.Name == cmp.Or(f.options.Fallback, cue.DefaultOperator()):
 		return 3
 	case len(m.operator.Kinds) > 0 || len(m.scheme.Images) == 0: // Redis by its labels, before Redis by its image
@@ -329,7 +341,7 @@ func (f *finder) instance(m *match) *Instance {
 		Name: m.vars["name"], Namespace: d.namespace(), Application: d.Application, Operator: m.operator.Name, Version: m.version,
 		APIVersion: d.apiVersion(), Kind: d.kind(), Where: d.Where, Replicas: number(m.expand(m.scheme.Replicas)),
 		Cluster: len(m.scheme.Cluster) > 0 && m.holds(m.scheme.Cluster), TLS: len(m.scheme.TLS) > 0 && m.holds(m.scheme.TLS),
-		Services: []Service{},
+		Services: []Service{}, Perhaps: m.perhaps,
 	}
 	in.Auth = m.auth(m.scheme.Auth)
 	if in.Auth == nil {

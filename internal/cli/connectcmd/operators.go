@@ -18,10 +18,12 @@ import (
 const operatorsHelp = `List the Redis operators that the repository uses: what it installs, and what its
 Redis instances belong to. For each, the version and the file that states it,
 the number of instances, whether the operator is maintained, and what moving to
-another one takes.
+another one takes. Where forks share a kind and the repository does not show which
+one runs, the others are named too.
 
-Redis without an operator is listed as workload, and the template of Reclaim the
-Stack as reclaim.
+Redis without an operator is listed as workload, the template of Reclaim the
+Stack as reclaim, and a Helm chart that the repository only refers to by the name
+of its publisher, such as bitnami.
 
 Exit codes: 0 listed, also if there is none; 2 the repository could not be read.
 
@@ -54,6 +56,7 @@ type usedOperator struct {
 	Version   string   `json:"version"`   // as the repository states it; "" for unknown
 	Installed []string `json:"installed"` // file:line of what installs it
 	Instances []string `json:"instances"` // Kind/name
+	Perhaps   []string `json:"perhaps"`   // other operators of the same kind: nothing in the repository says which one runs
 	cue.Status
 }
 
@@ -106,7 +109,7 @@ func usedOperators(running []instance.Running, found []*instance.Instance) ([]*u
 		if err != nil {
 			return nil, err
 		}
-		u := &usedOperator{Operator: name, Installed: []string{}, Instances: []string{}, Status: operator.Status()}
+		u := &usedOperator{Operator: name, Installed: []string{}, Instances: []string{}, Perhaps: []string{}, Status: operator.Status()}
 		used = append(used, u)
 		return u, nil
 	}
@@ -128,9 +131,22 @@ func usedOperators(running []instance.Running, found []*instance.Instance) ([]*u
 			return nil, err
 		}
 		u.Instances = append(u.Instances, in.Kind+"/"+in.Name)
+		for _, other := range in.Perhaps {
+			if !slices.Contains(u.Perhaps, other) {
+				u.Perhaps = append(u.Perhaps, other)
+			}
+		}
 	}
 	slices.SortFunc(used, func(a, b *usedOperator) int { return strings.Compare(a.Operator, b.Operator) })
 	return used, nil
+}
+
+func alternatives(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 func (o *operatorsOptions) print(used []*usedOperator) error {
@@ -148,6 +164,9 @@ func (o *operatorsOptions) print(used []*usedOperator) error {
 	}
 	for _, u := range used {
 		o.Infof("\n%s: %s", o.Paint(ui.Cyan, u.Operator), u.described())
+		if len(u.Perhaps) > 0 {
+			o.Infof("- nothing in the repository installs an operator of this kind, so it may also be %s; set operator.name in .redis-gitops.yaml", alternatives(u.Perhaps))
+		}
 		for _, way := range u.Ways {
 			o.Infof("- move to %s: %s", way.To, way.Work)
 		}
