@@ -48,6 +48,9 @@ var absentOf = map[string]map[string]string{
 	"workload": {
 		"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "generate": "of somebody else's chart", "lint": "nothing is generated",
 	},
+	"dragonfly":        {"sentinel-url": "the operator moves a label", "generate": "a server of its own", "lint": "nothing is generated", "failover": "the operator does it", "corpus": "no example of its upstream is in it"},
+	"hyperspike":       {"sentinel-url": "Valkey Cluster", "generate": "Valkey Cluster only", "lint": "nothing is generated", "failover": "Valkey Cluster does it", "corpus": "no example of its upstream is in it"},
+	"valkey-operator":  {"sentinel-url": "Valkey Cluster", "generate": "not ready for production by its own words", "lint": "nothing is generated", "failover": "Valkey Cluster does it", "corpus": "no example of its upstream is in it"},
 	"valkey-helm":      {"sentinel-url": "it has no sentinels"},
 	"redis-enterprise": {"sentinel-url": "clients connect to one endpoint", "failover": "its own cluster does it", "cluster": "a database is one endpoint"},
 }

@@ -98,6 +98,18 @@ func shapes() map[string]shape {
 			image: "redislabs/operator:8.0.20-9", kind: "RedisEnterpriseDatabase", objects: []shaped{{Kind{"app.redislabs.com/v1alpha1", "RedisEnterpriseDatabase", "redisenterprisedatabases"}, "metadata: {namespace: default, name: shop}\nspec: {databasePort: 12000}"}},
 			pods: "app: redis-enterprise, redis.io/role: node", services: map[string]string{"shop": ""}, servers: 1, port: 12000, secret: "redb-shop/password",
 		},
+		"valkey-operator": {
+			image: "ghcr.io/valkey-io/valkey-operator:v0.5.0", kind: "ValkeyCluster", objects: []shaped{{Kind{"valkey.io/v1alpha1", "ValkeyCluster", "valkeyclusters"}, "metadata: {namespace: default, name: shop}\nspec: {shards: 1, users: [{name: default, passwordSecret: {name: shop-auth, keys: [password]}}]}"}},
+			pods: "valkey.io/cluster: shop", services: map[string]string{"valkey-shop": ""}, servers: 1, port: 6379, secret: "shop-auth/password",
+		},
+		"hyperspike": {
+			image: "ghcr.io/hyperspike/valkey-operator:v0.0.61", kind: "Valkey", objects: []shaped{{Kind{"hyperspike.io/v1", "Valkey", "valkeys"}, "metadata: {namespace: default, name: shop}\nspec: {nodes: 1, servicePassword: {name: shop-auth, key: password}}"}},
+			pods: "app.kubernetes.io/name: valkey, app.kubernetes.io/instance: shop", services: map[string]string{"shop": "", "shop-headless": ""}, servers: 1, port: 6379, secret: "shop-auth/password",
+		},
+		"dragonfly": {
+			image: "docker.dragonflydb.io/dragonflydb/operator:v1.6.1", kind: "Dragonfly", objects: []shaped{{Kind{"dragonflydb.io/v1alpha1", "Dragonfly", "dragonflies"}, "metadata: {namespace: default, name: shop}\nspec: {replicas: 2, authentication: {passwordFromSecret: {name: shop-auth, key: password}}}"}},
+			pods: "app: shop", role: "role", roles: [2]string{"master", "replica"}, services: map[string]string{"shop": "master"}, servers: 2, port: 6379, secret: "shop-auth/password",
+		},
 		"workload": {
 			kind: "StatefulSet", objects: []shaped{sets("shop", "app: shop", strings.ReplaceAll(env, "REDISCLI_AUTH", "REDIS_PASSWORD"))},
 			pods: "app: shop", services: map[string]string{"shop": ""}, servers: 1, port: 6379, secret: "shop-auth/password",
@@ -322,7 +334,11 @@ func (b *shapedBed) fill(t *testing.T, c *Cluster) {
 func (b *shapedBed) failOver(t *testing.T, c *Cluster) {
 	r := find(t, c, "shop")
 	if b.shape.at == "" {
-		if _, err := c.Failover(t.Context(), r, FailoverOptions{}); err == nil || !strings.Contains(err.Error(), "it has no sentinels to fail over; use its operator") {
+		want := "it has no sentinels to fail over; use its operator"
+		if r.Cluster {
+			want = "it is a Redis Cluster, which fails over by CLUSTER FAILOVER"
+		}
+		if _, err := c.Failover(t.Context(), r, FailoverOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("without sentinels: %v", err)
 		}
 		return

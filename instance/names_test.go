@@ -65,7 +65,7 @@ const (
 // TestNamesOfOperators: what a minimal resource of each operator gives to clients, and each field that changes a name. TestFind has
 // instances with many fields.
 func TestNamesOfOperators(t *testing.T) {
-	rows := slices.Concat(namesOfFailovers(), namesOfOpsTree(), namesOfCommercial(), namesOfSets(), namesOfCharts())
+	rows := slices.Concat(namesOfFailovers(), namesOfOpsTree(), namesOfCommercial(), namesOfSets(), namesOfCharts(), namesOfOthers())
 	operators, tried := operators(t), map[string]bool{}
 	for _, tt := range rows {
 		tried[tt.operator] = true
@@ -297,5 +297,29 @@ func namesOfCharts() []named {
 		{"with HAProxy", "redis-ha", "", releaseOf("dandydeveloper/redis-ha", "redis-ha", "auth: true, haproxy: {enabled: true}, sentinel: {auth: true}, replicas: 1"),
 			seen{"shop-redis-ha-announce-0:6379 shop-redis-ha-announce-1:6379 shop-redis-ha-announce-2:6379 shop-redis-ha-haproxy:6379 shop-redis-ha:26379 shop-redis-ha:6379", withAuth + "shop-redis-ha-haproxy.apps.svc:6379",
 				nodes("shop-redis-ha-announce-#", 1, "mymaster"), "mymaster", "shop-redis-ha/auth", "shop-redis-ha-sentinel/sentinel-password"}},
+	}
+}
+
+// Sources: valkey-io/valkey-operator c33988f5, hyperspike/valkey-operator 78116be6, dragonflydb/dragonfly-operator b28637d7; see the
+// operator.cue of each.
+func namesOfOthers() []named {
+	valkey := func(spec string) string {
+		return resourceOf("valkey.io/v1alpha1", "ValkeyCluster", "shop", "shards: 3"+spec)
+	}
+	hyperspike := func(spec string) string { return resourceOf("hyperspike.io/v1", "Valkey", "shop", spec) }
+	dragonfly := func(spec string) string { return resourceOf("dragonflydb.io/v1alpha1", "Dragonfly", "shop", spec) }
+	return []named{
+		{"open to all", "valkey-operator", "", valkey(""), seen{"valkey-shop:6379", "redis://valkey-shop.apps.svc:6379", "", "", "", ""}},
+		{"with users", "valkey-operator", "", valkey(", users: [{name: app, passwordSecret: {name: app}}, {name: default, passwordSecret: {name: login, keys: [pw]}}]"),
+			seen{"valkey-shop:6379", withAuth + "valkey-shop.apps.svc:6379", "", "", "login/pw", ""}},
+		{"with the Secret of its name", "valkey-operator", "", valkey(", users: [{name: default, passwordSecret: {}}]"),
+			seen{"valkey-shop:6379", withAuth + "valkey-shop.apps.svc:6379", "", "", "shop-users/default", ""}},
+		{"with a password", "hyperspike", "", hyperspike("nodes: 3"), seen{"shop-headless:6379 shop:6379", withAuth + "shop.apps.svc:6379", "", "", "shop/password", ""}},
+		{"with a Secret and an exporter", "hyperspike", "", hyperspike("prometheus: true, servicePassword: {name: login, key: pw}"),
+			seen{"shop-headless:6379 shop-metrics:9121 shop:6379", withAuth + "shop.apps.svc:6379", "", "", "login/pw", ""}},
+		{"open to all", "hyperspike", "", hyperspike("anonymousAuth: true"), seen{"shop-headless:6379 shop:6379", "redis://shop.apps.svc:6379", "", "", "", ""}},
+		{"with a password", "dragonfly", "", dragonfly("replicas: 2, authentication: {passwordFromSecret: {name: login, key: pw}}"),
+			seen{"shop:6379", withAuth + "shop.apps.svc:6379", "", "", "login/pw", ""}},
+		{"with a name for its Service", "dragonfly", "", dragonfly("serviceSpec: {name: front}"), seen{"front:6379", "redis://front.apps.svc:6379", "", "", "", ""}},
 	}
 }

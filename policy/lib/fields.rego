@@ -26,6 +26,9 @@ kinds := {
 	"Deployment": [
 		{"apiVersions":["apps/v1"],"config":{"name":"the arguments"},"containers":["spec","template","spec","containers"],"data":{"field":["spec","template","spec","volumes"],"kept":[{"path":["spec","volumeClaimTemplates"],"set":true},{"path":["spec","template","spec","volumes","*","persistentVolumeClaim"],"set":true},{"path":["spec","template","spec","volumes","*","hostPath"],"set":true},{"path":["spec","template","spec","volumes","*","csi"],"set":true},{"path":["spec","template","spec","volumes","*","nfs"],"set":true},{"path":["spec","template","spec","volumes","*","iscsi"],"set":true}],"lost":"the pod"},"image":["image"],"images":["redis","valkey"],"part":"redis","resources":[["resources"]]}
 	],
+	"Dragonfly": [
+		{"apiVersions":["dragonflydb.io/v1alpha1"],"auth":{"field":["spec","authentication","passwordFromSecret"],"set":[{"path":["spec","authentication","passwordFromSecret"],"set":true},{"path":["spec","authentication","clientCaCertSecret"],"set":true}]},"data":{"field":["spec","snapshot","persistentVolumeClaimSpec"],"kept":[{"path":["spec","snapshot","persistentVolumeClaimSpec"],"set":true},{"path":["spec","snapshot","existingPersistentVolumeClaimName"],"set":true},{"path":["spec","snapshot","dir"],"set":true}],"lost":"the pod"},"default":1,"image":["spec","image"],"part":"redis","replicas":["spec","replicas"],"resources":[["spec","resources"]]}
+	],
 	"Redis": [
 		{"apiVersions":["kubedb.com/v1","gitops.kubedb.com/v1alpha1"],"config":{"hidden":[{"path":["spec","version"],"set":true}],"name":"spec.configuration.inline","texts":[["spec","configuration","inline"]]},"containers":["spec","podTemplate","spec","containers"],"default":1,"defaulted":true,"names":["redis"],"part":"redis","replicas":["spec","replicas"],"resources":[["resources"]]},
 		{"apiVersions":["kubedb.com/v1alpha2"],"default":1,"defaulted":true,"part":"redis","replicas":["spec","replicas"],"resources":[["spec","podTemplate","spec","resources"]]},
@@ -49,5 +52,11 @@ kinds := {
 	],
 	"StatefulSet": [
 		{"apiVersions":["apps/v1"],"config":{"name":"the arguments"},"containers":["spec","template","spec","containers"],"data":{"field":["spec","volumeClaimTemplates"],"kept":[{"path":["spec","volumeClaimTemplates"],"set":true},{"path":["spec","template","spec","volumes","*","persistentVolumeClaim"],"set":true},{"path":["spec","template","spec","volumes","*","hostPath"],"set":true},{"path":["spec","template","spec","volumes","*","csi"],"set":true},{"path":["spec","template","spec","volumes","*","nfs"],"set":true},{"path":["spec","template","spec","volumes","*","iscsi"],"set":true}],"lost":"the pod"},"image":["image"],"images":["redis","valkey"],"part":"redis","resources":[["resources"]]}
+	],
+	"Valkey": [
+		{"apiVersions":["hyperspike.io/v1"],"data":{"field":["spec","storage"],"kept":[{"path":["spec","storage"],"set":true}],"lost":"an emptyDir"},"exporter":["spec","prometheus"],"image":["spec","image"],"part":"redis","resources":[["spec","resources"]]}
+	],
+	"ValkeyCluster": [
+		{"apiVersions":["valkey.io/v1alpha1"],"auth":{"field":["spec","users"],"set":[{"path":["spec","users"],"set":true}]},"data":{"field":["spec","persistence"],"kept":[{"path":["spec","persistence"],"set":true}],"lost":"an emptyDir"},"image":["spec","image"],"part":"redis","resources":[["spec","resources"]]}
 	]
 }

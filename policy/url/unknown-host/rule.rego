@@ -59,7 +59,7 @@ foreign(host) if {
 	data.repo.redis[i].kind != "RedisFailover"
 }
 
-# What an object of a kind that nobody here knows makes, such as Dragonfly or ValkeyCluster, has its name or one with it in it.
+# What an object of a kind that nobody here knows makes, such as a KubeBlocks Cluster, has its name or one with it in it.
 foreign(host) if {
 	not url.no_service(host)
 	words := split(host.service, "-")
