@@ -306,6 +306,13 @@ func (c *Conn) line() ([]byte, error) {
 }
 
 func (c *Conn) bulk(n int) (string, error) {
+	if n < readBuffer/2 { // without copying twice
+		if p, err := c.in.Peek(n + 2); err == nil && p[n] == '\r' && p[n+1] == '\n' {
+			text := string(p[:n])
+			_, err = c.in.Discard(n + 2)
+			return text, err
+		}
+	}
 	var b strings.Builder
 	b.Grow(min(n, 64<<10))
 	if _, err := io.CopyN(&b, c.in, int64(n)); err != nil {
