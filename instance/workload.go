@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +13,10 @@ import (
 
 const redisPort, sentinelPort = 6379, 26379
 
-// redisContainer returns the container of a workload that has one of the images and is no sentinel.
+// clientCommand uses Redis, serverCommand runs it.
+var clientCommand, serverCommand = regexp.MustCompile(`(redis|valkey)-cli`), regexp.MustCompile(`(redis|valkey)-server`)
+
+// redisContainer returns the container of a workload that has one of the images and is neither a sentinel nor a client.
 func redisContainer(d *Document, images []string) map[string]any {
 	for _, c := range list(at(d.Object, "spec", "template", "spec", "containers")) {
 		container, _ := c.(map[string]any)
@@ -23,7 +27,8 @@ func redisContainer(d *Document, images []string) map[string]any {
 		for _, word := range slices.Concat(list(container["command"]), list(container["args"])) {
 			command = append(command, text(word))
 		}
-		if !strings.Contains(strings.Join(command, " "), "sentinel") {
+		all := strings.Join(command, " ")
+		if !strings.Contains(all, "sentinel") && (!clientCommand.MatchString(all) || serverCommand.MatchString(all)) {
 			return container
 		}
 	}

@@ -34,7 +34,7 @@ else := [object.union(entry, {
 }) |
 	some i, c in object.get(input, entry.containers, [])
 	in_container(entry, c)
-	not runs_sentinel(c)
+	not runs_other(c)
 	path := array.concat(entry.containers, [i])
 ]
 
@@ -42,9 +42,16 @@ in_container(entry, c) if c.name in entry.names
 
 in_container(entry, c) if images.reference(c.image).name in entry.images
 
-runs_sentinel(c) if {
+# The container is a sentinel, or a client, such as a script that is named after redis-cli.
+runs_other(c) if {
 	some word in words(c)
 	regex.match(`(?i)sentinel`, word)
+}
+
+runs_other(c) if {
+	command := concat(" ", words(c))
+	regex.match(`(redis|valkey)-cli`, command)
+	not regex.match(`(redis|valkey)-server`, command)
 }
 
 words(c) := [word |
@@ -128,7 +135,7 @@ of_redis(_, entry) if not entry.containers
 of_redis(o, entry) if {
 	some c in value_in(o, entry.containers)
 	in_container(entry, c)
-	not runs_sentinel(c)
+	not runs_other(c)
 }
 
 # The part with the data.
