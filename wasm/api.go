@@ -117,7 +117,7 @@ func calls() map[string]call {
 		"report": decoded((*Session).report), "fix": decoded((*Session).fix), "plan": decoded((*Session).plan),
 		"check": decoded((*Session).check), "apply": decoded((*Session).apply), "instances": decoded((*Session).instances),
 		"rules": decoded((*Session).rules), "form": decoded((*Session).form), "changes": decoded((*Session).changes),
-		"undo": decoded((*Session).undo), "discard": decoded((*Session).discard), "written": decoded((*Session).written),
+		"assess": decoded((*Session).assess), "undo": decoded((*Session).undo), "discard": decoded((*Session).discard), "written": decoded((*Session).written),
 	}
 }
 
@@ -156,7 +156,7 @@ func (s *Session) Run(ctx context.Context, name string, request []byte, progress
 		return encode(s.failed(err))
 	}
 	out = encode(answer{Result: result})
-	if name == "instances" { // which quotes what stands in the place of names
+	if name == "instances" || name == "assess" { // which quote what stands in the place of names and values
 		out = []byte(s.known().Text(string(out)))
 	}
 	return out

@@ -34,7 +34,7 @@ func TestCanary(t *testing.T) {
 		for _, f := range report.Formats() {
 			calls = append(calls, call{"report", reportRequest{f.Name}})
 		}
-		calls = append(calls, call{"fix", fixRequest{}}, call{"instances", empty{}}, call{"rules", empty{}})
+		calls = append(calls, call{"fix", fixRequest{}}, call{"instances", empty{}}, call{"assess", empty{}}, call{"rules", empty{}})
 		for _, app := range []string{"shop", "fails", "tpl", "kust", "files", "broken", "plain", "nosuch"} {
 			for _, kind := range []string{"redis", "vault"} {
 				for _, on := range []string{"", "keep", "replace"} {

@@ -71,6 +71,7 @@ func questions(t *testing.T, dir string) []asked {
 		add("fix", fixRequest{})
 	}
 	add("instances", empty{})
+	add("assess", empty{})
 	s := session()
 	apps := must[opened](t, s, "open", openRequest{Files: files}).Applications
 	for _, a := range apps[:min(len(apps), 3)] {

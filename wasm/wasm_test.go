@@ -456,6 +456,23 @@ func TestInstances(t *testing.T) {
 	}
 }
 
+// TestAssess wants the answers of the command for each instance, in the order of the questions.
+func TestAssess(t *testing.T) {
+	got := must[assessed](t, example(t), "assess", empty{})
+	var names []string
+	for _, in := range got.Instances {
+		names = append(names, in.Application+"/"+in.Name)
+		for i, a := range in.Answers {
+			if a.Question != got.Questions[i].Name || a.Text == "" || a.Field != "" && a.File == "" {
+				t.Errorf("%s: %+v", in.Name, a)
+			}
+		}
+	}
+	if want := "payments/payments, reports/reports, shop/shop, shop/shop-cache"; strings.Join(names, ", ") != want || len(got.Problems) > 0 {
+		t.Errorf("got %s, want %s; %v", strings.Join(names, ", "), want, got.Problems)
+	}
+}
+
 func TestHasHost(t *testing.T) {
 	for text, want := range map[string]bool{
 		"redis://rfrm-shop:6379": true, "rfrm-shop": true, "redis://rfrm-shop-cache:6379": false, "xrfrm-shop": false,

@@ -144,3 +144,27 @@ export interface Found {
   operators: { operator: string; raw: string; where: string }[];
   problems: Problem[];
 }
+
+export interface Answer {
+  question: string;
+  verdict?: "yes" | "partly" | "no" | "unknown"; // none of what is no loss
+  text: string;
+  field?: string; // that decides it
+  file?: string;
+  line?: number;
+  improve?: string;
+}
+
+export interface Assessed {
+  questions: { name: string; title: string }[];
+  instances: {
+    kind: string;
+    namespace: string;
+    name: string;
+    application: string;
+    operator: string;
+    assessed: boolean;
+    answers: Answer[];
+  }[];
+  problems: Problem[];
+}

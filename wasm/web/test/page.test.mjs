@@ -81,6 +81,22 @@ it("scaffold: what is wrong is said, a conflict is shown", async () => {
   await p.context.close();
 });
 
+it("explore: what a Redis survives, as assess says", async () => {
+  const p = await open(browser, server.url + "#explore");
+  const { page } = p;
+  await page.getByRole("button", { name: "shop-cache", exact: true }).click();
+  const table = page.locator(".instance", { hasText: "shop-cache" }).locator(".survives");
+  await table.getByText("loss of a zone").waitFor();
+  assert.equal(await table.locator("dt").count(), 11);
+  assert.match(await table.locator("dd").nth(4).innerText(), /no pod has a volume: all data is lost/);
+  await table
+    .getByText(/applications\/shop\/values\.yaml:\d+/)
+    .first()
+    .waitFor();
+  clean(p);
+  await p.context.close();
+});
+
 everywhere(
   "lint: a folder with faults, its source, causes and fix",
   async (mode, called) => {

@@ -4,6 +4,7 @@ import type { Instance } from "../../types";
 import { drawing } from "./drawing";
 import { id } from "./facts";
 import type { State } from "./state";
+import { survives } from "./survives";
 
 export function drawDetail(v: State) {
   const all = v.found?.instances ?? [];
@@ -58,5 +59,6 @@ function detail(v: State, i: Instance) {
     ),
     block("Through the Service", i.clients[v.format]),
     block("Through the sentinels", i.sentinels[v.format]),
+    survives(v, i),
   );
 }

@@ -2,7 +2,8 @@
 import { plural } from "../../dom";
 import type { Instance } from "../../types";
 
-export const id = (i: Instance) => [i.application, i.kind, i.namespace, i.name].join("/");
+export const id = (i: Pick<Instance, "application" | "kind" | "namespace" | "name">) =>
+  [i.application, i.kind, i.namespace, i.name].join("/");
 export const sentinels = (i: Instance) => (i.sentinel ? i.watchers || Math.max(i.sentinel.hosts?.length ?? 0, 1) : 0);
 // One sentinel is said to be one; how many there are behind a Service may not be known.
 export const watchers = (i: Instance) =>

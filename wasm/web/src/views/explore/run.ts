@@ -2,7 +2,8 @@
 import { check, core, messages, progress, state, status } from "../../app";
 import { Cancelled } from "../../core";
 import { byId, fill, h } from "../../dom";
-import type { Found } from "../../types";
+import type { Assessed, Found } from "../../types";
+import { drawDetail } from "./detail";
 import { draw } from "./draw";
 import { id } from "./facts";
 import type { State } from "./state";
@@ -24,6 +25,7 @@ export async function run(v: State) {
     status("Ready", "ok");
     if (!v.found.instances.some((i) => id(i) === v.chosen)) v.chosen = v.found.instances[0] ? id(v.found.instances[0]) : "";
     v.counted = false;
+    v.assessed = undefined;
     draw(v);
     const report = (await check(progress("Linted"))).report;
     if (mine !== state.opening) return;
@@ -34,8 +36,11 @@ export async function run(v: State) {
         v.counts.set(k, (v.counts.get(k) ?? 0) + 1);
       }
     v.counted = true;
-    status("Ready", "ok");
     drawRows(v);
+    v.assessed = await core.call<Assessed>("assess", {}, progress("Rendered"));
+    if (mine !== state.opening) return;
+    status("Ready", "ok");
+    drawDetail(v);
   } catch (e) {
     if (!(e instanceof Cancelled)) return fill(byId("explore"), h("p", { class: "card bad", role: "alert" }, messages(e).join("; ")));
     v.stale = true;

@@ -1,5 +1,5 @@
 // What the Explore view knows between two events.
-import type { Found, Instance } from "../../types";
+import type { Assessed, Found, Instance } from "../../types";
 
 export class State {
   found: Found | undefined;
@@ -7,6 +7,7 @@ export class State {
   stale = true; // the repository changed since
   counts = new Map<string, number>(); // of findings, by kind and name
   counted = false;
+  assessed: Assessed | undefined;
   chosen = ""; // the id of an instance
   sort = { by: 0, down: false };
   words = ""; // of the search
