@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,6 +164,9 @@ func (w *worker) runContainers(ctx context.Context) error {
 	ip := ""
 	err := w.until(ctx, func() error {
 		wanted, err := w.wantedAddress(ctx)
+		if err == nil && w.lost(ctx) {
+			err = errors.New("the node is lost")
+		}
 		if err == nil {
 			ip, err = w.k.addresses.take(wanted)
 		}
@@ -272,9 +277,25 @@ func (w *worker) wantedAddress(ctx context.Context) (string, error) {
 	return wanted[w.pod.Name], err
 }
 
+// lostAnnotation of a namespace has patterns of the names of pods, as of path.Match and separated by blanks: their containers do not start,
+// as those of a node that is lost.
+const lostAnnotation = "podrunner/lost"
+
+func (w *worker) lost(ctx context.Context) bool {
+	n, err := w.k.client.CoreV1().Namespaces().Get(ctx, w.pod.Namespace, metav1.GetOptions{})
+	return err == nil && slices.ContainsFunc(strings.Fields(n.Annotations[lostAnnotation]), func(pattern string) bool {
+		is, err := path.Match(pattern, w.pod.Name)
+		return is && err == nil
+	})
+}
+
 // supervise runs a container again and again, as far as the pod's policy goes.
 func (w *worker) supervise(ctx context.Context, s *state) {
 	for ctx.Err() == nil {
+		if w.lost(ctx) {
+			sleep(ctx, 300*time.Millisecond)
+			continue
+		}
 		code := w.runOnce(ctx, s)
 		switch policy := w.pod.Spec.RestartPolicy; {
 		case ctx.Err() != nil, policy == v1.RestartPolicyNever, policy == v1.RestartPolicyOnFailure && code == 0:
