@@ -247,7 +247,7 @@ func (c *Cluster) kinds(ctx context.Context) ([]Kind, error) {
 	}
 	for _, o := range c.operators {
 		for _, s := range o.Schemes() {
-			if s.Is == "ignored" {
+			if s.Is == "ignored" || s.Kind == cue.KindOfCharts { // of which a cluster has what the chart renders
 				continue
 			}
 			want(s.Kind, s.APIVersions)
