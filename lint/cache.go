@@ -72,7 +72,7 @@ func (k *Cache) begin(l *linter) {
 		return
 	}
 	o := l.opts
-	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.charge(), l.running())
+	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.beside())
 	if k.config != l.config || k.setting != setting || k.targets == nil {
 		*k = Cache{setting: setting, config: l.config, installs: k.installs, secrets: k.secrets, targets: map[string]*cachedUnit{}, sources: cachedFiles[source]{}, generators: cachedFiles[generator]{}}
 	}

@@ -116,7 +116,7 @@ type keptFix struct {
 func (d *disk) load(l *linter) {
 	d.begin.Do(func() {
 		o := l.opts
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%v", d.id, []any{o.Strict, o.Only, o.Enable, o.Disable, o.Values, o.NoSuppressions, l.charge(), l.running(), l.repo.Layout()}))
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%v", d.id, []any{o.Strict, o.Only, o.Enable, o.Disable, o.Values, o.NoSuppressions, l.beside(), l.repo.Layout()}))
 		d.key = hex.EncodeToString(sum[:])
 		d.old = decodeEntries(d.store.Load(d.key))
 	})

@@ -20,3 +20,9 @@ func (l *linter) instanceOptions() instance.Options {
 	}
 	return options
 }
+
+// beside is what a target depends on that is not in the files that are read for it.
+func (l *linter) beside() []any {
+	releases, err := l.repo.Beside()
+	return []any{l.charge(), l.running(), releases, err}
+}

@@ -225,6 +225,9 @@ func (r *Repo) kustomizeNamespace(dir string) (string, finding.Position, error) 
 
 // scanDeployers finds the documents that deploy applications, once.
 func (r *Repo) scanDeployers() (*deployers, error) {
+	if r.whole != nil {
+		return r.whole.scanDeployers()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.deployers != nil {

@@ -1,7 +1,10 @@
 package repo
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -173,6 +176,9 @@ func (a *App) fluxHelm(doc *Document, d Deployment, chart *yaml.Node) []Deployme
 // fluxSource returns the document of a source of Flux that another one refers to: in its namespace, else the only one of that name. It is
 // looked for where what deploys applications is; nil if it is not there.
 func (r *Repo) fluxSource(doc *Document, ref *yaml.Node) *Document {
+	if r.whole != nil {
+		return r.whole.fluxSource(doc, ref)
+	}
 	if _, err := r.scanDeployers(); err != nil {
 		return nil
 	}
@@ -203,4 +209,40 @@ func isFluxSource(doc *Document) bool {
 // NewDocument returns a document that was rendered: its node, with the lines of a text.
 func NewDocument(file string, node *yaml.Node, text []byte) *Document {
 	return &Document{File: file, Node: node, src: text}
+}
+
+// Beside sums up what a release of Flux may depend on beside the files that are read for it, wherever that is: the sources of charts, the
+// Kustomizations with variables, and the ConfigMaps with values. It is "" where Flux deploys nothing.
+func (r *Repo) Beside() (string, error) {
+	deployers, err := r.scanDeployers()
+	if err != nil {
+		return "", err
+	}
+	documents := slices.Clone(r.fluxSources)
+	flux := len(documents) > 0
+	for _, doc := range deployers.docs {
+		switch doc.Kind() {
+		case "HelmRelease":
+			flux = true
+		case "Kustomization":
+			flux = true
+			documents = append(documents, doc)
+		}
+	}
+	if !flux {
+		return "", nil
+	}
+	configMaps, err := r.scanConfigMaps()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for _, doc := range slices.Concat(documents, configMaps) {
+		src, err := yaml.Marshal(doc.Node)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%q %d\n%s", doc.File, len(src), src)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -88,6 +88,7 @@ func (l Layout) check() error {
 type Repo struct {
 	fs     afero.Fs
 	layout Layout
+	whole  *Repo                                             // see [Repo.On]; nil for one that stands for itself
 	secret func(file string, text []byte, from, to int) bool // see [Options]
 
 	mu          sync.Mutex

@@ -9,11 +9,12 @@ import (
 
 // Snapshot gives the repository for a time in which nobody changes it: what kind of file a name is, is asked for only once. On
 // disk that is half of the calls of a run that reads everything.
-func (r *Repo) Snapshot() *Repo { return r.On(&snapshotFs{Fs: r.fs}) }
+func (r *Repo) Snapshot() *Repo { return &Repo{fs: &snapshotFs{Fs: r.fs}, layout: r.layout} }
 
 // On gives the repository on another file system, which has to say the same: one that takes down what is asked for, or that
-// answers out of memory.
-func (r *Repo) On(fsys afero.Fs) *Repo { return &Repo{fs: fsys, layout: r.layout} }
+// answers out of memory. What deploys applications, and the ConfigMaps for that, are asked of this repository, which looks for them in all
+// files once; [Repo.Beside] stands for them.
+func (r *Repo) On(fsys afero.Fs) *Repo { return &Repo{fs: fsys, layout: r.layout, whole: r} }
 
 type snapshotFs struct {
 	afero.Fs

@@ -107,6 +107,9 @@ func common(a, b string) int {
 
 // scanConfigMaps finds the ConfigMaps outside the applications, once.
 func (r *Repo) scanConfigMaps() ([]*Document, error) {
+	if r.whole != nil {
+		return r.whole.scanConfigMaps()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.configMaps != nil {

@@ -114,13 +114,16 @@ shown(path) := array.slice(path, 1, count(path)) if {
 value_in(o, path) := object.get(o, path, null)
 
 # The field that keeps the data of an object that is a Redis on a volume; undefined if there is none.
-persistent(o) := entry.data.field if {
-	some entry in fields.kinds[o.kind]
-	versioned(o, entry)
-	entry.data
-	of_redis(o, entry)
-	some c in entry.data.kept
-	holds_in(o, c)
+persistent(o) := kept[0] if {
+	kept := [entry.data.field |
+		some entry in fields.kinds[o.kind]
+		versioned(o, entry)
+		every c in object.get(entry, "if", []) { holds_in(o, c) }
+		entry.data
+		of_redis(o, entry)
+		some c in entry.data.kept
+		holds_in(o, c)
+	]
 }
 
 # The paths of the specs of the claims that the data may be on.
