@@ -6,7 +6,7 @@
 #   middle of a resynchronization.
 # custom:
 #   severity: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   since: 0.1.0
 #   remediation: Lower the hard limit, or raise the memory limit.
 #   references:
@@ -16,15 +16,25 @@ package redisgitops.config["buffer-limit-over-memory"]
 
 import data.redisgitops.lib.memory
 import data.redisgitops.lib.quantity
-import data.redisgitops.lib.redisfailover
+import data.redisgitops.lib.redis
 
 deny contains {
-	"message": sprintf("a replica output buffer may grow to %s, more than the memory limit \"%v\"; lower the hard limit to what fits next to maxmemory", [d.words[2], input.spec.redis.resources.limits.memory]),
-	"path": ["spec", "redis", "customConfig", d.index],
-	"related": [{"path": ["spec", "redis", "resources", "limits", "memory"], "message": "the limit"}],
+	"message": sprintf("a replica output buffer may grow to %s, more than the memory limit \"%v\"; lower the hard limit to what fits next to maxmemory", [hard, memory.limit_text]),
+	"path": d.path,
+	"related": [{"path": memory.limit_path, "message": "the limit"}],
 } if {
-	some d in redisfailover.redis
+	not alone
+	some d in redis.directives
 	d.key == "client-output-buffer-limit"
-	lower(d.words[1]) in {"replica", "slave"}
-	quantity.redis_bytes(d.words[2]) > memory.limit
+	words := [trim(w, `"'`) | some w in split(d.value, " "); w != ""]
+	some i, class in words
+	lower(class) in {"replica", "slave"}
+	hard := words[i + 1]
+	quantity.redis_bytes(hard) > memory.limit
+}
+
+# A Redis without replicas has no such buffer.
+alone if {
+	input.kind == "Redis"
+	not redis.server.replicas
 }

@@ -5,24 +5,33 @@
 #   combination is untested. Usually one of the two was forgotten in an upgrade.
 # custom:
 #   severity: warning
-#   kinds: [RedisFailover]
+#   kinds: [redis]
 #   since: 0.1.0
-#   remediation: Use the same image for both.
+#   remediation: Use the same version for both.
 #   references:
 #     - https://github.com/spotahome/redis-operator/issues/637
 #     - https://github.com/spotahome/redis-operator/issues/652
+#     - OT-CONTAINER-KIT/redis-operator 5dd04e17 internal/controller/redisreplication/redisreplication_sentinel.go:104-125
 package redisgitops.op["image-mismatch"]
 
 import data.redisgitops.lib.images
+import data.redisgitops.lib.known
+import data.redisgitops.lib.redis
 
 deny contains {
-	"message": sprintf("the sentinels use Redis %d but Redis is %d; use the same image for both", [sentinel, redis]),
-	"path": ["spec", "sentinel", "image"],
-	"related": [{"path": ["spec", "redis", "image"], "message": "the image of Redis"}],
+	"message": sprintf("the sentinels use %s %d but %s is %d; use the same version for both", [engine, sentinel, engine, major]),
+	"path": part.image,
+	"related": [{"path": redis.server.image, "message": sprintf("the image of %s", [engine])}],
 } if {
-	images.of_redis(input.spec.redis.image)
-	images.of_redis(input.spec.sentinel.image)
-	redis := images.major(input.spec.redis.image)
-	sentinel := images.major(input.spec.sentinel.image)
-	redis != sentinel
+	some part in redis.parts
+	part.part == "sentinel"
+	watched := redis.value(redis.server.image)
+	watching := redis.value(part.image)
+	engine := named(watched)
+	engine == named(watching)
+	major := images.major(watched)
+	sentinel := images.major(watching)
+	sentinel != major
 }
+
+named(image) := {"redis": "Redis", "redis-stack": "Redis", "valkey": "Valkey"}[known.engines[images.reference(image).name]]
