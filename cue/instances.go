@@ -236,6 +236,7 @@ type fields struct {
 
 	Replicas string `json:"replicas,omitempty"`
 	Default  int    `json:"default,omitempty"` // of Replicas; 0 where the field is required
+	Budget   string `json:"budget,omitempty"`  // minAvailable and maxUnavailable of the PodDisruptionBudget, where a chart has one
 
 	Config *configFields `json:"config,omitempty"` // nil where the configuration is not in the resource
 	Data   *dataFields   `json:"data,omitempty"`   // nil for parts without data

@@ -25,6 +25,14 @@ items(p, lists) := [{"path": array.concat(path, [i]), "object": item} |
 	is_object(item)
 ]
 
+# The anti-affinity terms that the scheduler only prefers.
+preferred(p) := [{"path": array.concat(t.path, ["podAffinityTerm"]), "object": t.object.podAffinityTerm} |
+	some t in items(p, array.concat(
+		[array.concat(path, ["podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution"]) | path := p.at.affinity],
+		[array.concat(path, ["preferredDuringSchedulingIgnoredDuringExecution"]) | path := p.at.podAntiAffinity],
+	))
+]
+
 # The required anti-affinity terms: {"path", "object"}.
 required(p) := items(p, array.concat(
 	[array.concat(path, ["podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]) | path := p.at.affinity],
@@ -42,3 +50,20 @@ own_namespace(_, [], null)
 own_namespace(_, _, {})
 
 own_namespace(p, namespaces, _) if resource(p).namespace in namespaces
+
+# The pods of Redis in a namespace that a selector finds by a label or one of several values; those of a role alone are not distinguished.
+selected(namespace, selector) := [p |
+	some i in sort({i | some pair in asked(selector); some i in object.get(by_label, [array.concat([namespace], pair)], set())})
+	p := data.repo.pods[i]
+	labels.selects(selector, p.labels)
+	p.replicas != 0
+]
+
+asked(selector) := [[key, selector.matchLabels[key]]] if {
+	key := min(object.keys(selector.matchLabels))
+} else := [[listed[0].key, value] | some value in listed[0].values] if {
+	listed := [e | some e in selector.matchExpressions; e.operator == "In"]
+	count(listed) > 0
+}
+
+by_label := group.by([[[resource(p).namespace, label, value], i] | some i, p in data.repo.pods; some label, value in p.labels])

@@ -36,3 +36,10 @@ redis_bytes(v) := to_number(parts[1]) * redis_units[parts[2]] if {
 
 # Bytes in the notation of Redis, in whole MiB and at least one.
 redis_mb(n) := sprintf("%dmb", [max({floor(n / mebi), 1})])
+
+# The number of pods that a number or percentage of a PodDisruptionBudget means.
+pods(n, _) := n if is_number(n)
+
+pods(text, total) := ceil((total * to_number(digits)) / 100) if {
+	[[_, digits]] := regex.find_all_string_submatch_n(`^([0-9]{1,3})%$`, text, 1)
+}

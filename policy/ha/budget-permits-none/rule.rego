@@ -21,6 +21,7 @@ package redisgitops.ha["budget-permits-none"]
 import data.redisgitops.lib.group
 import data.redisgitops.lib.labels
 import data.redisgitops.lib.pods
+import data.redisgitops.lib.quantity
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.selectors
 
@@ -48,10 +49,32 @@ deny contains {
 	some p in data.repo.pods
 	p.operator == "opstree"
 	is_number(p.replicas)
-	at := object.get({"leader": ["spec", "redisLeader", "pdb"], "follower": ["spec", "redisFollower", "pdb"]}, p.part, ["spec", "pdb"])
+	at := budget_of(p)
 	pdb := object.get(pods.resource(p).object, at, {})
 	pdb.enabled == true
 	field := blocking(pdb, p.replicas)
+}
+
+# Without numbers it requires a majority of clusterSize.
+deny contains {
+	"message": sprintf("pdb requires %d of %d %s pods unless it says otherwise, so node drains never complete; set maxUnavailable to 1", [majority, p.replicas, p.part]),
+	"resource": p.resource,
+	"path": array.concat(at, ["enabled"]),
+} if {
+	some p in data.repo.pods
+	p.operator == "opstree"
+	p.replicas > 0
+	at := budget_of(p)
+	pdb := object.get(pods.resource(p).object, at, {})
+	pdb.enabled == true
+	every field in ["minAvailable", "maxUnavailable"] { object.get(pdb, field, null) == null }
+	majority := floor(object.get(pods.resource(p).object, ["spec", "clusterSize"], p.replicas) / 2) + 1
+	majority >= p.replicas
+}
+
+# The sentinels of a RedisReplication have none.
+budget_of(p) := object.get({"leader": ["spec", "redisLeader", "pdb"], "follower": ["spec", "redisFollower", "pdb"]}, p.part, ["spec", "pdb"]) if {
+	[pods.resource(p).kind, p.part] != ["RedisReplication", "sentinel"]
 }
 
 deny contains {
@@ -76,21 +99,9 @@ selection(namespace, selector) := {
 	"shared": shared(namespace, selector, {p.labels | some p in found}),
 	"doubled": [p | some p in found; doubled(p)],
 } if {
-	found := selected(namespace, selector)
+	found := pods.selected(namespace, selector)
 	count(found) > 0
 }
-
-# The pods of Redis that a selector finds; those of a role alone are not distinguished.
-selected(namespace, selector) := [p |
-	some i in sort(object.get(by_label, [[namespace, key(selector), selector.matchLabels[key(selector)]]], set()))
-	p := data.repo.pods[i]
-	labels.selects(selector, p.labels)
-	p.replicas != 0
-]
-
-key(selector) := min(object.keys(selector.matchLabels))
-
-by_label := group.by([[[pods.resource(p).namespace, label, value], i] | some i, p in data.repo.pods; some label, value in p.labels])
 
 # total is 0 where the number of pods is not known.
 total(found) := sum([p.replicas | some p in found]) if {
@@ -117,13 +128,7 @@ blocking(spec, _) := "maxUnavailable" if spec.maxUnavailable in {0, "0", "0%"}
 
 blocking(spec, total) := "minAvailable" if {
 	object.get(spec, "maxUnavailable", null) == null
-	required(spec.minAvailable, total) >= total
-}
-
-required(n, _) := n if is_number(n)
-
-required(text, total) := ceil((total * to_number(digits)) / 100) if {
-	[[_, digits]] := regex.find_all_string_submatch_n(`^([0-9]{1,3})%$`, text, 1)
+	quantity.pods(spec.minAvailable, total) >= total
 }
 
 whom(1, part) := sprintf("the only %spod", [part])
