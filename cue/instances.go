@@ -231,8 +231,12 @@ type fields struct {
 	Resources []string `json:"resources,omitempty"` // requests and limits; the first that exists counts
 	Sidecars  []string `json:"sidecars,omitempty"`  // the requests and limits of further containers
 	Defaulted bool     `json:"defaulted,omitempty"` // the operator requests memory where Resources is silent
-	Image     string   `json:"image,omitempty"`
-	Exporter  string   `json:"exporter,omitempty"` // true where the exporter runs
+	Image     string   `json:"image,omitempty"`     // of a chart: the mapping with registry, repository, tag and digest
+
+	// Repository is that of Image where the values of a chart name none, without the registry if that is docker.io.
+	Repository string `json:"repository,omitempty"`
+
+	Exporter string `json:"exporter,omitempty"` // true where the exporter runs
 
 	Replicas string `json:"replicas,omitempty"`
 	Default  int    `json:"default,omitempty"` // of Replicas; 0 where the field is required
@@ -338,7 +342,7 @@ func structured(fields map[string]any) map[string]any {
 		case map[string]any:
 			fields[key] = structured(value)
 		case string:
-			if !slices.Contains([]string{"part", "name", "lost", "key"}, key) {
+			if !slices.Contains([]string{"part", "name", "lost", "key", "repository"}, key) {
 				fields[key] = strings.Split(value, ".")
 			}
 		case []any:

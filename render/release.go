@@ -12,8 +12,8 @@ import (
 )
 
 // kindRelease is the kind of a resource that stands for a release of a chart which is not in the repository: its apiVersion is the name of the
-// chart's values, its metadata have the full name of the release, its namespace, release, chart and version, and the labels of what installs
-// it, and its spec is the values.
+// chart's values, its metadata have the full name of the release, its namespace, release, chart and version, the kind of what
+// installs it, "" for a chart or kustomization, and the labels of that, and its spec is the values.
 const kindRelease = "Chart"
 
 // AddReleases adds a resource for each release of a chart that the target installs and the repository does not have: by Argo CD, by Flux, as a
@@ -154,7 +154,11 @@ func (a *releases) add(of string, c repo.Release, values *Chart, by *Resource) {
 	if own := textAt(spec, "namespaceOverride"); own != "" {
 		namespace = own
 	}
-	metadata := from.mapping("name", name, "release", c.ReleaseName, "chart", c.Chart, "version", c.Version)
+	installer := ""
+	if by != nil {
+		installer = textAt(by.Node, "kind")
+	}
+	metadata := from.mapping("name", name, "release", c.ReleaseName, "chart", c.Chart, "version", c.Version, "installer", installer)
 	if namespace != "" {
 		metadata.Content = append(metadata.Content, from.node(yaml.ScalarNode, "namespace"), from.node(yaml.ScalarNode, namespace))
 	}

@@ -105,13 +105,6 @@ is_known(_, "initContainers", containers) if {
 	every c in containers { known.engines[reference(c.image).name] }
 }
 
-# The places with a release that is served, and the release.
-releases := [object.union(p, {"tag": object.union(tag, {"image": p.image})}) |
-	some p in places
-	tag := tagged(p.image)
-	served(tag.ref)
-]
-
 # The images that the operator uses for a RedisFailover that sets none; those of the Spotahome operator if another one is unknown.
 unset := object.union(known.defaults.spotahome, d) if d := known.defaults[data.settings.operator.name]
 

@@ -14,12 +14,13 @@
 package redisgitops.op["image-end-of-life"]
 
 import data.redisgitops.lib.images
+import data.redisgitops.lib.places
 
 deny contains {
 	"message": sprintf("%s %s has had no security fixes since %s; use %s or a later line", [p.tag.engine, images.line(p.tag), facts.ended, facts.next]),
 	"path": p.path,
 } if {
-	some p in images.releases
+	some p in places.releases
 	facts := images.facts(p.tag)
 	facts.ended
 	not reported(p)

@@ -19,6 +19,7 @@ package redisgitops.op["image-floating"]
 
 import data.redisgitops.lib.images
 import data.redisgitops.lib.known
+import data.redisgitops.lib.places
 
 deny contains {
 	"message": sprintf("\"%s\" is a mutable image reference; pin a version", [p.image]),
@@ -43,7 +44,8 @@ deny contains object.union(
 
 pinnable := [object.union(p, {"ref": ref}) |
 	not input.spec.redis.version # of the v1alpha2 API, which had the tag there
-	some p in images.places
+	some p in places.all
+	not p.untagged
 	ref := images.reference(p.image)
 	ref.digest == ""
 ]
@@ -57,7 +59,7 @@ pinned(tag) := sprintf("a release such as %s", [images.facts(tag).newest]) if im
 
 else := "a complete version"
 
-fix(p, tag) := {"fix": object.union(images.update(object.union(p, {"tag": object.union(tag, {"image": p.image})}), newest), {
+fix(p, tag) := {"fix": object.union(images.update(object.union(p, {"tag": object.union(tag, {"image": p.written})}), newest), {
 	"suggested": sprintf("the tag may run another release than %s today", [newest]),
 })} if {
 	newest := images.facts(tag).newest

@@ -15,12 +15,13 @@
 package redisgitops.op["image-license"]
 
 import data.redisgitops.lib.images
+import data.redisgitops.lib.places
 
 deny contains {
 	"message": sprintf("%s %s is licensed under %s, which is not allowed here; use an allowed release, or add the license to allowed", [p.tag.engine, images.line(p.tag), license]),
 	"path": p.path,
 } if {
-	some p in images.releases
+	some p in places.releases
 	license := images.facts(p.tag).license
 	count({l | some l in split(license, " OR ")} & allowed) == 0
 }

@@ -16,6 +16,7 @@ package redisgitops.op["image-mismatch"]
 
 import data.redisgitops.lib.images
 import data.redisgitops.lib.known
+import data.redisgitops.lib.places
 import data.redisgitops.lib.redis
 
 deny contains {
@@ -25,8 +26,8 @@ deny contains {
 } if {
 	some part in redis.parts
 	part.part == "sentinel"
-	watched := redis.value(redis.server.image)
-	watching := redis.value(part.image)
+	watched := places.image(redis.server)
+	watching := places.image(part)
 	engine := named(watched)
 	engine == named(watching)
 	major := images.major(watched)

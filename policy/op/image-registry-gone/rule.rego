@@ -19,6 +19,7 @@ package redisgitops.op["image-registry-gone"]
 import data.redisgitops.lib.images
 import data.redisgitops.lib.known
 import data.redisgitops.lib.operators
+import data.redisgitops.lib.places
 
 deny contains {
 	"message": sprintf("\"%s\" was removed from its registry on %s, so new pods cannot pull it; use another image", [p.image, p.repository.gone]),
@@ -27,6 +28,7 @@ deny contains {
 	some p in published
 	p.repository.gone
 	not kept(p)
+	not told(p)
 }
 
 deny contains {
@@ -45,6 +47,26 @@ deny contains {
 	some c in charts
 	dead(c.chart, c.version)
 	not other_images(c.values)
+}
+
+# A subchart, or a chart of a kustomization.
+deny contains {
+	"message": sprintf("chart %s %s of Bitnami uses images that were removed from docker.io/bitnami on %s; use another chart, or set its images", [name, input.metadata.version, known.owners["docker.io/bitnami"].gone]),
+	"path": ["metadata", "version"],
+} if {
+	input.kind == "Chart"
+	input.metadata.installer == ""
+	startswith(input.apiVersion, "bitnami/")
+	name := trim_prefix(input.apiVersion, "bitnami/")
+	object.get(input.spec, "enabled", true) != false
+	dead(name, input.metadata.version)
+	not other_images(input.spec)
+}
+
+# The version of the chart is reported, and another tag of its images does not help.
+told(p) if {
+	p.own == false
+	dead(trim_prefix(input.apiVersion, "bitnami/"), input.metadata.version)
 }
 
 # Charts of Bitnami that the input installs. A HelmRelease only names its repository.
@@ -83,9 +105,12 @@ other_images(values) if {
 }
 
 published := [object.union(p, {"ref": ref, "repository": images.repository(ref)}) |
-	some p in images.places
+	some p in places.all
 	ref := images.reference(p.image)
 ]
+
+# The chart chooses the tag.
+kept(p) if p.untagged
 
 # Tags that the registry has, and images pinned by digest, which it may have.
 kept(p) if p.ref.digest != ""

@@ -19,6 +19,7 @@ package redisgitops.op["image-vulnerable"]
 
 import data.redisgitops.lib.images
 import data.redisgitops.lib.known
+import data.redisgitops.lib.places
 
 deny contains object.union(
 	{
@@ -27,7 +28,7 @@ deny contains object.union(
 	},
 	fix(p, newest),
 ) if {
-	some p in images.releases
+	some p in places.releases
 	facts := images.facts(p.tag)
 	not facts.ended
 	newest := facts.newest
