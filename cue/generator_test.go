@@ -225,7 +225,10 @@ func TestTemplateExample(t *testing.T) {
 		if len(e) == 0 || e[0].Name != strings.Replace(names.PasswordEnv, "PASSWORD", "URL", 1) || e[0].Value != names.URL || (len(e) > 1) != (names.SentinelURL != "") || len(e) > 1 && (e[1].Name != "SENTINEL_URL" || e[1].Value != names.SentinelURL) {
 			t.Errorf("%s: env %+v, names %+v", o.Name, e, names)
 		}
-		asks := map[string]string{"REDIS_PASSWORD": names.OwnSecret, "REDIS_USERNAME": names.OwnSecret, "REDIS_SENTINEL_PASSWORD": names.SentinelSecret}
+		asks := map[string]string{"REDIS_SENTINEL_PASSWORD": names.SentinelSecret}
+		for _, name := range []string{"USERNAME", "PASSWORD"} {
+			asks[strings.Replace(names.PasswordEnv, "PASSWORD", name, 1)] = names.OwnSecret
+		}
 		for _, e := range example.Env {
 			if e.Value == "" && (asks[e.Name] == "" || e.ValueFrom.SecretKeyRef.Name != asks[e.Name]) {
 				t.Errorf("%s: %+v, names %+v", o.Name, e, names)

@@ -263,13 +263,24 @@ func TestTLS(t *testing.T) {
 
 // TestClusterOfShards: a cluster and a Redis share an application, and what follows from one data set is refused for several.
 func TestClusterOfShards(t *testing.T) {
+	for operator, names := range map[string][]string{
+		"opstree": {"REDIS_PASSWORD", "REDIS_URL", "REDIS_CLUSTER_PASSWORD", "REDIS_CLUSTER_URL"},
+		"kubedb": {
+			"REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_URL", "SENTINEL_URL", "REDIS_CLUSTER_USERNAME", "REDIS_CLUSTER_PASSWORD", "REDIS_CLUSTER_URL",
+		},
+	} {
+		t.Run(operator, func(t *testing.T) { clusterOfShards(t, operator, names) })
+	}
+}
+
+func clusterOfShards(t *testing.T, operator string, names []string) {
 	r := shop(t, "resources: {}\nenv: []\n")
-	c := config(t, "operator: {name: opstree}\ndefaults: {auth: {method: existing}}\n")
+	c := config(t, "operator: {name: "+operator+"}\ndefaults: {auth: {method: existing}}\n")
 	for _, typ := range []string{"redis", "cluster"} {
 		apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Type: typ}))
 	}
 	text := read(t, r, "applications/shop/values.yaml")
-	for _, name := range []string{"REDIS_PASSWORD", "REDIS_URL", "REDIS_CLUSTER_PASSWORD", "REDIS_CLUSTER_URL"} {
+	for _, name := range names {
 		if strings.Count(text, "{ name: "+name+",") != 1 {
 			t.Errorf("not one %s in\n%s", name, text)
 		}

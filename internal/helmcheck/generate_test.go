@@ -141,6 +141,7 @@ func TestGenerateOperators(t *testing.T) {
 		"spotahome":        {"RedisFailover": "spotahome-1.2.4_redisfailovers.yaml"},
 		"freshworks":       {"RedisFailover": "freshworks-oss_redisfailovers.yaml"},
 		"kubedb":           {"Redis": "kubedb_redises.yaml", "RedisSentinel": "kubedb_redissentinels.yaml"},
+		"kubedb cluster":   {"Redis": "kubedb_redises.yaml"},
 		"redis-enterprise": {"RedisEnterpriseDatabase": "redis-enterprise_redb.yaml"},
 		"opstree":          {"RedisReplication": "opstree_redisreplications.yaml", "RedisSentinel": "opstree_redissentinels.yaml"},
 		"opstree cluster":  {"RedisCluster": "opstree_redisclusters.yaml"},

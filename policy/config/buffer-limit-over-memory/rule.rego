@@ -15,6 +15,7 @@
 package redisgitops.config["buffer-limit-over-memory"]
 
 import data.redisgitops.lib.memory
+import data.redisgitops.lib.opstree
 import data.redisgitops.lib.quantity
 import data.redisgitops.lib.redis
 
@@ -34,7 +35,9 @@ deny contains {
 }
 
 # A Redis without replicas has no such buffer.
+alone if redis.replicas(redis.server) == 1
+
 alone if {
 	input.kind == "Redis"
-	not redis.server.replicas
+	opstree.owns(input)
 }

@@ -54,19 +54,10 @@ deny contains {
 	part.part == "sentinel"
 	n := redis.replicas(part)
 	n == few
-	not alone
-	not told
+	redis.replicas(redis.server) > 1
 }
 
 # ops/sentinel-even is about two. In charts a pod has a sentinel beside its Redis, so that one sentinel has one Redis.
 few := 1 if {
 	opstree.owns(input)
 } else := 2
-
-alone if redis.replicas(redis.server) == 1
-
-# The quorum is above the number of sentinels: ops/sentinel-quorum.
-told if {
-	config := input.spec.redisSentinelConfig
-	object.get(config, "quorum", "2") != "1"
-}
