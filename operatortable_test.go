@@ -42,7 +42,7 @@ var absentOf = map[string]map[string]string{
 	"saremox":     {"generate": "a fork that has no users to move to it", "lint": "nothing is generated"},
 	"spotahome":   {"cluster": "the operator runs none"},
 	"freshworks":  {"cluster": "the operator runs none"},
-	"kubedb":      {"base": "installed from a chart only", "cluster": "its template has mode Sentinel"},
+	"kubedb":      {"base": "installed from a chart only"},
 	"reclaim":     {"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "generate": "--operator statefulset has a newer template", "lint": "nothing is generated"},
 	"statefulset": {"base": "no operator", "chart": "no operator", "image": "no operator", "schema": "resources of Kubernetes", "corpus": "our own template", "cluster": "its scripts ask sentinels"},
 	"workload": {
