@@ -61,17 +61,9 @@ func (f *Follower) start(at mark) {
 
 // follow carries out the stream until the cut-over.
 func (f *Follower) follow(ctx context.Context) error {
-	shown := time.Time{}
 	for {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := f.step(ctx, idleWait); err != nil {
+		if err := f.shownStep(ctx, "following"); err != nil {
 			return err
-		}
-		if time.Since(shown) > statusEvery {
-			shown = time.Now()
-			f.showLag("following")
 		}
 		if !f.caughtUp() {
 			continue
@@ -88,6 +80,21 @@ func (f *Follower) follow(ctx context.Context) error {
 
 func (f *Follower) showLag(stage string) {
 	f.show(Status{Stage: stage, Bytes: f.applied.Load(), Lag: f.lag(), Commands: f.commands.Load(), Elapsed: time.Since(f.began)})
+}
+
+// shownStep is a step of a stage that is shown now and then, unless the context has ended.
+func (f *Follower) shownStep(ctx context.Context, stage string) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := f.step(ctx, idleWait); err != nil {
+		return err
+	}
+	if time.Since(f.shown) > statusEvery {
+		f.shown = time.Now()
+		f.showLag(stage)
+	}
+	return nil
 }
 
 // step carries out what of the stream has arrived, at most a buffer of it, and waits for more for so long.

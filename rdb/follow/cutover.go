@@ -88,17 +88,9 @@ var errWrites = errors.New("the source took writes during the cut-over; stop its
 func (f *Follower) withoutPause(ctx context.Context, p *paused, again bool) error {
 	f.log("the source does not pause its writers (%v); stop them now: the cut-over is made when no write has arrived for %v", p.refused, f.opts.Quiet)
 	for {
-		shown := time.Time{}
 		for time.Since(f.applier.touched) < f.opts.Quiet || !f.caughtUp() {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if err := f.step(ctx, idleWait); err != nil {
+			if err := f.shownStep(ctx, "waiting for the writers of the source to stop"); err != nil {
 				return err
-			}
-			if time.Since(shown) > statusEvery {
-				shown = time.Now()
-				f.showLag("waiting for the writers of the source to stop")
 			}
 		}
 		err := f.settle(ctx, p, again)
@@ -121,13 +113,9 @@ func (f *Follower) withoutPause(ctx context.Context, p *paused, again bool) erro
 // catchUp carries out the stream until the target has what the source had a moment ago.
 func (f *Follower) catchUp(ctx context.Context) error {
 	for !f.caughtUp() {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := f.step(ctx, idleWait); err != nil {
+		if err := f.shownStep(ctx, "preparing the cut-over"); err != nil {
 			return err
 		}
-		f.showLag("preparing the cut-over")
 	}
 	return nil
 }
@@ -178,7 +166,7 @@ func (f *Follower) pause(ctx context.Context) (*paused, error) {
 	return p, nil
 }
 
-// unpause has the source take writes again. It does so by itself, too, when the time of the pause is over.
+// unpause has the source take writes again. When the time of the pause is over, the source does so by itself.
 func (p *paused) unpause() {
 	if p.refused != nil {
 		return

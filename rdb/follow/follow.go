@@ -113,6 +113,7 @@ type Follower struct {
 	cutting   atomic.Bool
 	monitor   monitor
 	began     time.Time
+	shown     time.Time // when the lag was shown last
 
 	receiver *receiver
 	applier  *applier
