@@ -294,8 +294,14 @@ func deriveOperator(name string) (*derived, error) {
 		return nil, err
 	}
 	if hints := lookup(v, "misplaced"); hints.Exists() {
-		if err := hints.Decode(&d.Misplaced); err != nil {
+		var byKind map[string][]misplaced
+		if err := hints.Decode(&byKind); err != nil {
 			return nil, err
+		}
+		for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+			if err := d.Misplaced.add(kind, byKind[kind]...); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := d.deriveInstances(v); err != nil {
@@ -399,7 +405,6 @@ func (d *derived) deriveMade() error {
 	if len(d.Operator.Types) == 0 {
 		return nil
 	}
-	d.Made = map[string][]Object{}
 	for _, version := range d.Operator.Versions {
 		names, err := d.Operator.Names(Request{Chart: anyName, Version: version})
 		if refused := (finding.Problems{}); errors.As(err, &refused) { // a version that generate has no template for
@@ -408,7 +413,9 @@ func (d *derived) deriveMade() error {
 		if err != nil {
 			return err
 		}
-		d.Made[version] = names.Objects
+		if err := d.Made.add(version, names.Objects...); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -300,13 +300,13 @@ func (o *Operator) Status() Status { return o.derived.Status }
 
 // fieldsByKind returns the fields of all operators by kind as a module of Rego, for rules: paths are lists, conditions objects.
 func fieldsByKind() ([]byte, error) {
-	operators, err := Operators()
-	if err != nil {
-		return nil, err
-	}
 	kinds := map[string][]string{}
-	for _, o := range operators {
-		for _, f := range o.derived.Fields {
+	for _, name := range operatorNames() {
+		d, err := deriveOperator(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range d.fields {
 			src, err := json.Marshal(f)
 			if err != nil {
 				return nil, err
@@ -376,11 +376,14 @@ func structuredCondition(c string) map[string]any {
 func (o *Operator) Recognise() Recognition { return o.derived.Recognise }
 
 // Schemes gives the schemes of this operator's names; of those that fit a resource the first one counts.
-func (o *Operator) Schemes() []Scheme { return o.derived.Instances }
+func (o *Operator) Schemes() []Scheme { return o.derived.Instances.all() }
+
+// SchemesOf gives those of Schemes for resources of a kind. They are shared, and nobody may change them.
+func (o *Operator) SchemesOf(kind string) []Scheme { return o.derived.Instances.of(kind) }
 
 // Reads reports whether the names of this operator's resources depend on fields of other resources of a kind.
 func (o *Operator) Reads(kind string) bool {
-	return slices.ContainsFunc(o.derived.Instances, func(s Scheme) bool { return s.With != nil && s.With.Kind == kind })
+	return slices.ContainsFunc(o.Schemes(), func(s Scheme) bool { return s.With != nil && s.With.Kind == kind })
 }
 
 // RunsRedis reports whether resources of a kind can be a Redis of some operator, or belong to one: it is a custom resource of an operator,
@@ -397,7 +400,7 @@ var redisKinds = sync.OnceValue(func() map[string]bool {
 		for _, k := range o.Kinds {
 			kinds[k.Kind] = true
 		}
-		for _, s := range o.Schemes() {
+		for _, s := range o.derived.Instances {
 			kinds[s.Kind] = true
 		}
 	}
@@ -406,12 +409,22 @@ var redisKinds = sync.OnceValue(func() map[string]bool {
 
 // PodSpecs returns the pods that this operator creates; those of a fork are its own and then those of the operator it comes from.
 func (o *Operator) PodSpecs() []PodSpec {
-	return forked(o, func(d *derived) []PodSpec { return d.PodSpecs })
+	return forked(o, func(d *derived) []PodSpec { return d.PodSpecs.all() })
+}
+
+// PodSpecsOf returns those of PodSpecs for resources of a kind.
+func (o *Operator) PodSpecsOf(kind string) []PodSpec {
+	return forked(o, func(d *derived) []PodSpec { return d.PodSpecs.of(kind) })
 }
 
 // References returns the fields of this operator's resources that name other objects, with those of the operator it is a fork of.
 func (o *Operator) References() []Reference {
-	return forked(o, func(d *derived) []Reference { return d.References })
+	return forked(o, func(d *derived) []Reference { return d.References.all() })
+}
+
+// ReferencesOf returns those of References for resources of a kind.
+func (o *Operator) ReferencesOf(kind string) []Reference {
+	return forked(o, func(d *derived) []Reference { return d.References.of(kind) })
 }
 
 // Traits are how an operator treats its instances, whatever their resources say. The zero value claims nothing, so what is not
@@ -474,7 +487,10 @@ func (o *Operator) origin() *derived {
 
 // deriveInstances takes recognition, schemes, traits and further facts over, and refuses a misspelt field.
 func (d *derived) deriveInstances(v cue.Value) error {
-	for name, into := range map[string]any{"recognise": &d.Recognise, "charts": &d.Charts, "instances": &d.Instances, "podSpecs": &d.PodSpecs, "references": &d.References, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.Fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
+	var schemes []Scheme
+	var pods []PodSpec
+	var references []Reference
+	for name, into := range map[string]any{"recognise": &d.Recognise, "charts": &d.Charts, "instances": &schemes, "podSpecs": &pods, "references": &references, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue
@@ -489,5 +505,13 @@ func (d *derived) deriveInstances(v cue.Value) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return nil
+	var err error
+	if d.Instances, err = kindedBy(schemes, func(s Scheme) string { return s.Kind }); err != nil {
+		return err
+	}
+	if d.PodSpecs, err = kindedBy(pods, func(p PodSpec) string { return p.Kind }); err != nil {
+		return err
+	}
+	d.References, err = kindedBy(references, func(r Reference) string { return r.Kind })
+	return err
 }

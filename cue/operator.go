@@ -94,8 +94,8 @@ func (o *Operator) Owns(apiVersion, kind string) bool {
 	return slices.Contains(o.Kinds, Kind{APIVersion: apiVersion, Kind: kind})
 }
 
-// operatorNames returns the names of the embedded operators, sorted.
-func operatorNames() []string {
+// operatorNames returns the names of the embedded operators, sorted. They are shared.
+var operatorNames = sync.OnceValue(func() []string {
 	folders, err := fs.Glob(files, "operator/*/operator.cue")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -104,7 +104,7 @@ func operatorNames() []string {
 		folders[i] = path.Base(path.Dir(f))
 	}
 	return folders
-}
+})
 
 // GeneratedNames returns the names of the operators that generate can create resources for, the default one first.
 func GeneratedNames() []string {
@@ -331,7 +331,7 @@ func (o *Operator) Made(version, name string) []Object {
 	if version == "" {
 		version = o.Versions[0]
 	}
-	made := slices.Clone(o.derived.Made[version])
+	made := slices.Clone(o.derived.Made.of(version))
 	for i := range made {
 		made[i].Name = strings.ReplaceAll(made[i].Name, anyName, name)
 	}

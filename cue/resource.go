@@ -14,7 +14,7 @@ import (
 type Schemas struct {
 	shapes    func() structure
 	kinds     map[Kind]int
-	misplaced map[string][]misplaced
+	misplaced kinded[misplaced]
 }
 
 // Schemas returns the schemas of a version of the operator; "" is its first version. An operator without schemas has
@@ -60,7 +60,7 @@ func (s *Schemas) Check(resource map[string]any) []Violation {
 func (s *Schemas) unknownKey(root int, kind string, v Violation) string {
 	path := strings.Join(v.Path, ".")
 	best := misplaced{}
-	for _, m := range s.misplaced[kind] {
+	for _, m := range s.misplaced.of(kind) {
 		if (path == m.Key || strings.HasSuffix(path, "."+m.Key)) && len(m.Key) > len(best.Key) {
 			best = m
 		}

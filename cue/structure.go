@@ -194,24 +194,25 @@ func compare(data any, bound json.Number) int {
 // derived is an operator's structure.json, or the configuration's: what is needed of the CUE files at each start.
 type derived struct {
 	Operator      *Operator                 `json:"operator,omitempty"`
-	Misplaced     map[string][]misplaced    `json:"misplaced,omitempty"` // by kind
+	Misplaced     kinded[misplaced]         `json:"misplaced,omitempty"`
 	Recognise     Recognition               `json:"recognise,omitzero"`
 	Charts        []RedisChart              `json:"charts,omitempty"`
-	Instances     []Scheme                  `json:"instances,omitempty"`
-	PodSpecs      []PodSpec                 `json:"podSpecs,omitempty"`
-	References    []Reference               `json:"references,omitempty"`
+	Instances     kinded[Scheme]            `json:"instances,omitempty"`
+	PodSpecs      kinded[PodSpec]           `json:"podSpecs,omitempty"`
+	References    kinded[Reference]         `json:"references,omitempty"`
 	Traits        Traits                    `json:"traits,omitzero"`
 	Migrates      Migrates                  `json:"migrates,omitzero"`
-	Fields        []fields                  `json:"fields,omitempty"`
 	Status        Status                    `json:"status,omitzero"`
 	Template      []templateDifference      `json:"template,omitempty"`
 	WithoutAddons map[string]string         `json:"withoutAddons,omitempty"`
-	Made          map[string][]Object       `json:"made,omitempty"` // by version, for a Redis of the name anyName
+	Made          kinded[Object]            `json:"made,omitempty"` // by version, for a Redis of the name anyName
 	Config        int                       `json:"config,omitempty"`
 	Values        int                       `json:"values,omitempty"`
 	Of            map[string]typed          `json:"of,omitempty"`        // by resource type, redis excepted
 	Resources     map[string]map[string]int `json:"resources,omitempty"` // by version, then "apiVersion kind"
 	Shapes        structure                 `json:"shapes,omitempty"`    // of the configuration; those of an operator are in a file of their own
+
+	fields []fields // that are derived for rules alone
 
 	load func() structure // the shapes of an operator: few runs check resources of more than one
 }

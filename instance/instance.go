@@ -220,8 +220,8 @@ func (f *finder) match(d *Document) *match {
 	var fits []*match
 	for _, o := range f.operators {
 		version := f.version(o)
-		for _, scheme := range o.Schemes() {
-			if scheme.Kind != d.kind() || !slices.Contains(scheme.APIVersions, d.apiVersion()) {
+		for _, scheme := range o.SchemesOf(d.kind()) {
+			if !slices.Contains(scheme.APIVersions, d.apiVersion()) {
 				continue
 			}
 			s := scope{object: d, version: version, vars: map[string]string{}}

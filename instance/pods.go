@@ -51,24 +51,20 @@ type Reference struct {
 // documents.
 func References(documents []Document, operators []*cue.Operator, o Options) ([]PodSpec, []Reference) {
 	f := finder{documents: documents, operators: operators, options: o}
-	kinds := map[cue.Kind]bool{}
-	for _, o := range operators {
-		for _, p := range o.PodSpecs() {
-			for _, v := range p.APIVersions {
-				kinds[cue.Kind{APIVersion: v, Kind: p.Kind}] = true
-			}
+	kinds := map[string]bool{}
+	known := func(kind string) bool {
+		asked, ok := kinds[kind]
+		if !ok {
+			asked = slices.ContainsFunc(operators, func(o *cue.Operator) bool { return len(o.PodSpecsOf(kind))+len(o.ReferencesOf(kind)) > 0 })
+			kinds[kind] = asked
 		}
-		for _, r := range o.References() {
-			for _, v := range r.APIVersions {
-				kinds[cue.Kind{APIVersion: v, Kind: r.Kind}] = true
-			}
-		}
+		return asked
 	}
 	var pods []PodSpec
 	var references []Reference
 	for i := range documents {
 		d := &documents[i]
-		if !kinds[cue.Kind{APIVersion: d.apiVersion(), Kind: d.kind()}] {
+		if !known(d.kind()) {
 			continue
 		}
 		m := f.match(d)
@@ -102,7 +98,7 @@ func (m *match) podSpecs() []PodSpec {
 	var out []PodSpec
 	known := m.vars["port"]
 	defer func() { m.vars["port"] = known }()
-	for _, p := range m.operator.PodSpecs() {
+	for _, p := range m.operator.PodSpecsOf(m.object.kind()) {
 		if !m.of(p.APIVersions, p.Kind, p.If) || slices.ContainsFunc(out, func(o PodSpec) bool { return o.Part == p.Part }) {
 			continue
 		}
@@ -165,7 +161,7 @@ func matches(pattern, key string) bool {
 
 func (m *match) references() []Reference {
 	var out []Reference
-	for _, r := range m.operator.References() {
+	for _, r := range m.operator.ReferencesOf(m.object.kind()) {
 		if !m.of(r.APIVersions, r.Kind, r.If) {
 			continue
 		}
