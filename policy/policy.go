@@ -6,10 +6,8 @@ package policy
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -19,21 +17,6 @@ import (
 
 //go:embed lib/*.rego */*/rule.rego
 var files embed.FS
-
-// Digest is the SHA-256 of the embedded sources, by which what was made of them shows that it is of these.
-func Digest() ([sha256.Size]byte, error) {
-	sum := sha256.New()
-	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		src, err := files.ReadFile(path)
-		fmt.Fprintf(sum, "%s %d\n", path, len(src))
-		sum.Write(src)
-		return err
-	})
-	return [sha256.Size]byte(sum.Sum(nil)), err
-}
 
 // Package is the Rego package that all of ours are below.
 const Package = "redisgitops"

@@ -1,7 +1,6 @@
 package planrules
 
 import (
-	"bytes"
 	_ "embed" // of the plan
 	"encoding/binary"
 	"errors"
@@ -13,10 +12,11 @@ import (
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
-// The digest of the rules' sources, and then the plan. It is not compressed, which would take a third of the time of reading it.
+// The plan. It is not compressed, which would take a third of the time of reading it, and its texts are parts of it. TestPlan holds it
+// against the rules: to do so at each start would take as long as to read it.
 //
 //go:embed plan.bin
-var file []byte
+var file string
 
 // plan is all rules, planned by OPA. It may be used by several goroutines.
 type plan struct {
@@ -38,67 +38,66 @@ type function struct {
 	locals   int
 	memoized bool // it only has input and data, so that its value is the same for these
 	input    bool // it, or what it calls, reads input
-	code     []byte
+	code     string
 	decoded  atomic.Pointer[[][]instr]
 }
 
 // embedded is the plan of this program.
-var embedded = sync.OnceValues(func() (*plan, error) {
-	digest, err := policy.Digest()
-	if err != nil {
-		return nil, err
-	}
-	code, current := bytes.CutPrefix(file, digest[:])
-	if !current {
-		return nil, errStale
-	}
-	return readPlan(code)
-})
-
-// errStale keeps a changed rule from being evaluated as it was.
-var errStale = errors.New("policy: the plan of the rules is older than they are; run UPDATE=1 go test ./policy/planrules")
+var embedded = sync.OnceValues(func() (*plan, error) { return readPlan(file) })
 
 var errBroken = errors.New("policy: the plan of the rules is broken")
 
 // reader reads what the plan consists of. After an error it gives zeros.
 type reader struct {
-	rest   []byte
+	rest   string
 	broken bool
 }
 
 func (r *reader) uint() int {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > 1<<31 {
-		r.rest, r.broken = nil, true
+	n := r.uvarint()
+	if n > 1<<31 {
+		r.fail()
 		return 0
 	}
-	r.rest = r.rest[size:]
 	return int(n)
 }
 
-func (r *reader) int() int64 {
-	n, size := binary.Varint(r.rest)
-	if size <= 0 {
-		r.rest, r.broken = nil, true
-		return 0
+// uvarint reads what [binary.AppendUvarint] writes.
+func (r *reader) uvarint() uint64 {
+	var n uint64
+	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
+		b := r.rest[i]
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			r.rest = r.rest[i+1:]
+			return n
+		}
 	}
-	r.rest = r.rest[size:]
-	return n
+	r.fail()
+	return 0
 }
+
+// int reads what [binary.AppendVarint] writes.
+func (r *reader) int() int64 {
+	n := r.uvarint()
+	return int64(n>>1) ^ -int64(n&1)
+}
+
+func (r *reader) fail() { r.rest, r.broken = "", true }
 
 // count reads a number of things that take a byte at least.
 func (r *reader) count() int {
 	n := r.uint()
 	if n > len(r.rest) {
-		r.rest, r.broken = nil, true
+		r.fail()
 		return 0
 	}
 	return n
 }
 
-func (r *reader) bytes() []byte {
+func (r *reader) text() string {
 	n := r.count()
-	out := r.rest[:n:n]
+	out := r.rest[:n]
 	r.rest = r.rest[n:]
 	return out
 }
@@ -117,7 +116,7 @@ func (r *reader) byte() byte {
 func (r *reader) below(n int) int {
 	i := r.uint()
 	if i >= n {
-		r.rest, r.broken = nil, true
+		r.fail()
 		return 0
 	}
 	return i
@@ -131,8 +130,8 @@ func (r *reader) ints() []int32 {
 	return out
 }
 
-// readPlan reads a plan but for the code of its functions. It keeps raw.
-func readPlan(raw []byte) (*plan, error) {
+// readPlan reads a plan but for the code of its functions.
+func readPlan(raw string) (*plan, error) {
 	r := &reader{rest: raw}
 	p := &plan{byName: map[string]int32{}, walk: -1}
 	r.data(reflect.ValueOf(&p.rules).Elem())
@@ -141,7 +140,7 @@ func readPlan(raw []byte) (*plan, error) {
 		p.constants = append(p.constants, r.constant(p.constants))
 	}
 	for range r.count() {
-		name := string(r.bytes())
+		name := r.text()
 		call, err := builtinOf(name)
 		if err != nil {
 			return nil, err
@@ -154,10 +153,10 @@ func readPlan(raw []byte) (*plan, error) {
 	p.functions = make([]function, r.count())
 	for i := range p.functions {
 		f := &p.functions[i]
-		f.name, f.params, f.locals = string(r.bytes()), r.ints(), r.uint()
+		f.name, f.params, f.locals = r.text(), r.ints(), r.uint()
 		flags := r.byte()
 		f.memoized, f.input = flags&flagMemoized != 0, flags&flagInput != 0
-		f.code = r.bytes()
+		f.code = r.text()
 		p.byName[f.name] = int32(i)
 		for _, param := range f.params {
 			r.broken = r.broken || param < 0 || int(param) >= f.locals
@@ -174,7 +173,7 @@ func readPlan(raw []byte) (*plan, error) {
 func (r *reader) data(into reflect.Value) {
 	switch into.Kind() {
 	case reflect.String:
-		into.SetString(string(r.bytes()))
+		into.SetString(r.text())
 	case reflect.Bool:
 		into.SetBool(r.byte() == 1)
 	case reflect.Pointer:
@@ -237,9 +236,9 @@ func (r *reader) constant(before []any) any {
 	case tagInt:
 		return r.int()
 	case tagNumber:
-		return number(r.bytes())
+		return number(r.text())
 	case tagString:
-		return string(r.bytes())
+		return r.text()
 	case tagArray:
 		return &array{elements(1)}
 	case tagObject:
@@ -276,7 +275,7 @@ const maxNested = 500
 
 func (r *reader) blocks(p *plan, f *function, depth int) [][]instr {
 	if depth > maxNested {
-		r.rest, r.broken = nil, true
+		r.fail()
 		return nil
 	}
 	blocks := make([][]instr, r.count())
@@ -292,7 +291,7 @@ func (r *reader) blocks(p *plan, f *function, depth int) [][]instr {
 func (r *reader) instr(p *plan, f *function, in *instr, depth int) {
 	in.op = op(r.byte())
 	if in.op >= opCount {
-		r.rest, r.broken = nil, true
+		r.fail()
 		return
 	}
 	shape := shapes[in.op]
