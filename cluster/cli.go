@@ -8,13 +8,13 @@ import (
 	"io"
 	"net"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // CLI describes how redis-cli is run.
@@ -109,7 +109,7 @@ func cliError(pod *Pod, err error) error {
 	return err
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variableName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // secretVariable returns the variable of the container that has its value from the key of the Secret, or "".
 func secretVariable(pod *Pod, auth *instance.Auth) string {

@@ -3,10 +3,11 @@ package cluster
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // A customConfig line goes through getConfigParameters and SetCustomRedisConfig in service/redis/client.go of Spotahome's operator
@@ -95,9 +96,9 @@ func refusedSetting(name, value string, have map[string]string, version string) 
 }
 
 var (
-	integer  = regexp.MustCompile(`^-?[0-9]+$`)
-	quantity = regexp.MustCompile(`(?i)^-?[0-9]+(b|k|kb|m|mb|g|gb)?$`) // memtoull in util.c
-	percents = regexp.MustCompile(`^[0-9]+%$`)
+	integer  = lazyregexp.New(`^-?[0-9]+$`)
+	quantity = lazyregexp.New(`(?i)^-?[0-9]+(b|k|kb|m|mb|g|gb)?$`) // memtoull in util.c
+	percents = lazyregexp.New(`^[0-9]+%$`)
 )
 
 // refusedValue judges a value by the kind of the one that the server has.

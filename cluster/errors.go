@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // NotFound reports that a resource is not there.
@@ -80,7 +80,7 @@ type question struct {
 	namespace, name      string
 }
 
-var forbiddenUser = regexp.MustCompile(`User "([^"]+)" cannot`)
+var forbiddenUser = lazyregexp.New(`User "([^"]+)" cannot`)
 
 // explain describes what a failure of the API server means, in words of ours.
 func (q question) explain(host string, err error) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // Bounds of what is shown of a pod that is in trouble.
@@ -224,7 +225,7 @@ func (c *Cluster) lastWords(ctx context.Context, r *Report, name string) ([]stri
 }
 
 // A line of a configuration that Redis complains about holds the password.
-var secretLine = regexp.MustCompile(`(?i)((?:requirepass|masterauth|masteruser|auth-pass|auth-user|--pass|--user|user)['"]?\s+).*`)
+var secretLine = lazyregexp.New(`(?i)((?:requirepass|masterauth|masteruser|auth-pass|auth-user|--pass|--user|user)['"]?\s+).*`)
 
 // mask keeps passwords out of what somebody else has written.
 func (s *State) mask(line string) string {

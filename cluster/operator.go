@@ -13,6 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // An Operator is what can be seen of the operator of a Redis.
@@ -227,10 +228,10 @@ func (c *Cluster) complaint(ctx context.Context, o *Operator, r *Redis) *LogLine
 
 var (
 	// logrus as text and as JSON, and zap.
-	graveLevel = regexp.MustCompile(`(?i)\blevel"?[=:] ?"?(error|warn|warning|fatal|panic)\b|\t(ERROR|WARN)\t`)
-	logMessage = regexp.MustCompile(`\bmsg"?[=:] ?"((?:[^"\\]|\\.)*)"`)
-	logError   = regexp.MustCompile(`\berr(?:or)?"?[=:] ?"((?:[^"\\]|\\.)*)"`)
-	word       = regexp.MustCompile(`[A-Za-z0-9.-]+`)
+	graveLevel = lazyregexp.New(`(?i)\blevel"?[=:] ?"?(error|warn|warning|fatal|panic)\b|\t(ERROR|WARN)\t`)
+	logMessage = lazyregexp.New(`\bmsg"?[=:] ?"((?:[^"\\]|\\.)*)"`)
+	logError   = lazyregexp.New(`\berr(?:or)?"?[=:] ?"((?:[^"\\]|\\.)*)"`)
+	word       = lazyregexp.New(`[A-Za-z0-9.-]+`)
 )
 
 // lastComplaint returns the last line of a log that is an error or a warning and names a resource, as its message.

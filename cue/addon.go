@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"cuelang.org/go/cue"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 //go:embed addon/*.cue addon/*/addon.cue addon/*/template.yaml
@@ -111,7 +111,7 @@ type AddonProblem struct {
 }
 
 // addonDoc is the comment on the values of an addon, which every start of the program shows and so reads without CUE.
-var addonDoc = regexp.MustCompile(`(?m)^// (.+)\.\n#Values: `)
+var addonDoc = lazyregexp.New(`(?m)^// (.+)\.\n#Values: `)
 
 var addons = sync.OnceValue(func() []*Addon {
 	folders, err := fs.Glob(addonFiles, "addon/*/addon.cue")

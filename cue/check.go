@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // A Violation is one thing wrong with data.
@@ -232,7 +232,7 @@ func kindName(kind kinds) string {
 	return strings.Join(parts, " or ")
 }
 
-var misspeltQuantity = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([mMgGtT]?)[iI]?[bB]?\s*$`)
+var misspeltQuantity = lazyregexp.New(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([mMgGtT]?)[iI]?[bB]?\s*$`)
 
 // suggest returns the right spelling of a quantity (100MB is 100Mi), else the field's default.
 func (s *shape) suggest(data any) string {

@@ -4,10 +4,11 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // Known images and the releases in them are data: images/images.cue has the facts with their sources, images/schema.cue their
@@ -122,9 +123,9 @@ type KnownImage struct {
 }
 
 var (
-	imageReference = regexp.MustCompile(`^((?:[^\s@]*/)?)([^/:@\s]+)(?::([^@\s/]*))?(?:@\S+)?$`)
-	imageVersion   = regexp.MustCompile(`^v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+(?:-v[0-9]+)?))?(?:[.-]|$)`)
-	dockerHub      = regexp.MustCompile(`^(?:index\.|registry-1\.)?docker\.io/`)
+	imageReference = lazyregexp.New(`^((?:[^\s@]*/)?)([^/:@\s]+)(?::([^@\s/]*))?(?:@\S+)?$`)
+	imageVersion   = lazyregexp.New(`^v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+(?:-v[0-9]+)?))?(?:[.-]|$)`)
+	dockerHub      = lazyregexp.New(`^(?:index\.|registry-1\.)?docker\.io/`)
 )
 
 // Find returns what is known of an image reference: false if its program is unknown. A copy in another registry counts by its name.

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // A KindSchema is the JSON Schema (draft 7) of a kind of resource.
@@ -162,7 +163,7 @@ func (k kinds) jsonTypes() []string {
 }
 
 // shortPattern is a bound of a text's length, as crdgen writes it.
-var shortPattern = regexp.MustCompile(`^\^\(\?s:\.\{(\d+),(\d*)\}\)\$$`)
+var shortPattern = lazyregexp.New(`^\^\(\?s:\.\{(\d+),(\d*)\}\)\$$`)
 
 // jsonSchema translates what a scalar must fit.
 func (c *condition) jsonSchema() map[string]any {
@@ -286,7 +287,7 @@ func SchemaFiles() (map[string]string, error) {
 	return all, nil
 }
 
-var packageClause = regexp.MustCompile(`(?m)^package \w+$`)
+var packageClause = lazyregexp.New(`(?m)^package \w+$`)
 
 // SchemaVersions returns the versions of an operator whose resources have schemas.
 func SchemaVersions(o *Operator) []string {

@@ -3,7 +3,6 @@ package cue
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // OwnFile is a file of schemas that a user or a repository brings. The files of one package belong together. A regular field
@@ -34,7 +34,7 @@ type OwnViolation struct {
 	Line     int
 }
 
-var ownPackage = regexp.MustCompile(`(?m)^package[ \t]+([A-Za-z][A-Za-z0-9_]*)[ \t]*(?://.*)?\r?$`)
+var ownPackage = lazyregexp.New(`(?m)^package[ \t]+([A-Za-z][A-Za-z0-9_]*)[ \t]*(?://.*)?\r?$`)
 
 // OwnPackages returns the package of each file without parsing it. The error is finding.Problems: files without one.
 func OwnPackages(files []OwnFile) ([]string, error) {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // A document is a YAML file as plain data that remembers where each value and each key stood.
@@ -38,7 +38,7 @@ func (d *document) nearest(positions map[string]finding.Position, path []string)
 }
 
 // The parser of YAML has no error type with a line.
-var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var yamlErrorLine = lazyregexp.New(`^yaml: (?:line (\d+): )?`)
 
 // parseYAML reads one YAML document. A key whose value is empty is left out, so that a block whose lines are all
 // commented out means the defaults. Keys must be texts and occur once, and aliases are refused: they can blow a short

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +13,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -153,7 +153,7 @@ func (side *Side) install(config *cue.Config, installed []instance.Installation)
 }
 
 // operatorNamed is in the names of files that install operators.
-var operatorNamed = regexp.MustCompile(`(?i)operator|platform|system|infra|cluster`)
+var operatorNamed = lazyregexp.New(`(?i)operator|platform|system|infra|cluster`)
 
 // mayInstall reports whether a changed file can be one that installs an operator.
 func mayInstall(new, old *repo.Repo, name string) bool {

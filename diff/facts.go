@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // pair is a resource on both sides; one of them is nil where it was added or removed.
@@ -257,7 +258,7 @@ func (p *pair) copied(object map[string]any) bool {
 	})
 }
 
-var hole = regexp.MustCompile(`\{([^{}|]*)(?:\|([^{}]*))?\}`)
+var hole = lazyregexp.New(`\{([^{}|]*)(?:\|([^{}]*))?\}`)
 
 // number reads a text of [cue.Stateful], such as {spec.redis.replicas|3}; -1 is unknown.
 func (p *pair) number(text string, object map[string]any) int {

@@ -2,7 +2,6 @@ package diff
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // index is a side with what belongs together in it.
@@ -248,8 +248,8 @@ func (x *index) usedBy(data any, namespace string) []string {
 }
 
 var (
-	hostInText = regexp.MustCompile(`[a-z0-9]([-a-z0-9.]*[a-z0-9])?`)
-	address    = regexp.MustCompile(`://|:[0-9]+|\.svc\b`)
+	hostInText = lazyregexp.New(`[a-z0-9]([-a-z0-9.]*[a-z0-9])?`)
+	address    = lazyregexp.New(`://|:[0-9]+|\.svc\b`)
 )
 
 // named returns the Redis whose Service an address names.

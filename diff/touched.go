@@ -5,12 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -150,7 +150,7 @@ func (s *search) file(name string) error {
 }
 
 // deploying is in a file with an object of Argo CD or Flux.
-var deploying = regexp.MustCompile(`apiVersion["']?:\s*["']?(?:argoproj\.io|[a-z.]+\.fluxcd\.io)/`)
+var deploying = lazyregexp.New(`apiVersion["']?:\s*["']?(?:argoproj\.io|[a-z.]+\.fluxcd\.io)/`)
 
 func isYAML(name string) bool { return path.Ext(name) == ".yaml" || path.Ext(name) == ".yml" }
 

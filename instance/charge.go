@@ -5,12 +5,12 @@ import (
 	"context"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -149,7 +149,7 @@ func Installed(ctx context.Context, r *repo.Repo) ([]Installation, error) {
 }
 
 // platform are names of applications that may be no application but what others need.
-var platform = regexp.MustCompile(`(?i)redis|valkey|kubedb|operator|platform|infra|system|database`)
+var platform = lazyregexp.New(`(?i)redis|valkey|kubedb|operator|platform|infra|system|database`)
 
 // Sources returns the documents of a repository that may install an operator: of its YAML files, and what charts make that look as if
 // they did. Of the applications it looks at those alone that are named like a platform, so that a command about one application costs
@@ -211,10 +211,10 @@ func chartOfTemplate(file string, charts map[string]bool) string {
 }
 
 var (
-	deploysCharts = regexp.MustCompile(`(?m)^\s*kind:\s*["']?(?:Application|ApplicationSet|HelmRelease|HelmChart)\b`)
-	runsPods      = regexp.MustCompile(`(?m)^\s*kind:\s*["']?(?:Deployment|StatefulSet)\b`)
-	namesOperator = regexp.MustCompile(`(?i)redis-?operator|redis-enterprise|kubedb`)
-	operatorImage = regexp.MustCompile(`(?i)/redis-?operator|redislabs/operator|redis-enterprise-operator|kubedb-provisioner`)
+	deploysCharts = lazyregexp.New(`(?m)^\s*kind:\s*["']?(?:Application|ApplicationSet|HelmRelease|HelmChart)\b`)
+	runsPods      = lazyregexp.New(`(?m)^\s*kind:\s*["']?(?:Deployment|StatefulSet)\b`)
+	namesOperator = lazyregexp.New(`(?i)redis-?operator|redis-enterprise|kubedb`)
+	operatorImage = lazyregexp.New(`(?i)/redis-?operator|redislabs/operator|redis-enterprise-operator|kubedb-provisioner`)
 )
 
 // mayInstall reports whether the text of a chart looks as if it installed an operator. Only then it is rendered.

@@ -10,13 +10,13 @@ import (
 	"net/url"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 )
@@ -72,9 +72,9 @@ type hostPort struct {
 }
 
 var (
-	dnsName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
-	masterName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9._/]*[A-Za-z0-9])?$`)
-	secretKey  = regexp.MustCompile(`^[-._a-zA-Z0-9]+$`)
+	dnsName    = lazyregexp.New(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+	masterName = lazyregexp.New(`^[A-Za-z0-9]([-A-Za-z0-9._/]*[A-Za-z0-9])?$`)
+	secretKey  = lazyregexp.New(`^[-._a-zA-Z0-9]+$`)
 )
 
 // Client returns the text of a format: a URL, manifest entries or code that connects to the instance. It never holds a
@@ -123,12 +123,12 @@ func (in *Instance) Client(format string, o ClientOptions) (string, error) {
 func (in *Instance) checkNames() error {
 	names := []struct {
 		what, name string
-		form       *regexp.Regexp
+		form       *lazyregexp.Regexp
 	}{{"resource", in.Name, dnsName}, {"namespace", in.Namespace, dnsName}}
-	add := func(what, name string, form *regexp.Regexp) {
+	add := func(what, name string, form *lazyregexp.Regexp) {
 		names = append(names, struct {
 			what, name string
-			form       *regexp.Regexp
+			form       *lazyregexp.Regexp
 		}{what, name, form})
 	}
 	auth := func(a *Auth) {

@@ -6,12 +6,12 @@ package instance
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // Document is a resource as plain data: maps with string keys, slices, strings, bools, nil and numbers.
@@ -516,7 +516,7 @@ func host(service, namespace string) string {
 	return service + "." + namespace + ".svc"
 }
 
-var name = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+var name = lazyregexp.New(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
 
 // IsName reports whether a word can be the name of a resource, and is no address: RFC 1123, without its bound of 253 characters.
 func IsName(word string) bool { return name.MatchString(word) }

@@ -3,7 +3,6 @@ package instance
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // Running is an operator that a repository installs.
@@ -468,7 +468,7 @@ func (f facts) named(name string) *cue.Operator {
 	return nil
 }
 
-var hosted = regexp.MustCompile(`^(?:(?:github\.com|ghcr\.io|quay\.io|docker\.io)/([^/]+)/|([^./]+)\.github\.io(?:/|$)|([^./:]+)/[^/]+$)`)
+var hosted = lazyregexp.New(`^(?:(?:github\.com|ghcr\.io|quay\.io|docker\.io)/([^/]+)/|([^./]+)\.github\.io(?:/|$)|([^./:]+)/[^/]+$)`)
 
 // ownerOf returns who publishes an address: owner of github.com/owner/name, owner.github.io/name, ghcr.io/owner/name, owner/name.
 func ownerOf(location string) string {
@@ -579,10 +579,10 @@ func (f facts) image(image string) (m origin, tag string) {
 }
 
 // distinctive is a name that says by itself what it is; "operator" does not.
-var distinctive = regexp.MustCompile(`redis|valkey|kubedb|dragonfly`)
+var distinctive = lazyregexp.New(`redis|valkey|kubedb|dragonfly`)
 
 // rawFile is a file of a GitHub repository at a ref.
-var rawFile = regexp.MustCompile(`^raw\.githubusercontent\.com/([^/]+/[^/]+)/(?:refs/(?:tags|heads)/)?([^/]+)/`)
+var rawFile = lazyregexp.New(`^raw\.githubusercontent\.com/([^/]+/[^/]+)/(?:refs/(?:tags|heads)/)?([^/]+)/`)
 
 // base reports whether a remote base or Git URL is of an operator's repository, and its ref. A mirror keeps owner and name.
 func (f facts) base(url string) (_ origin, ref string) {
@@ -625,7 +625,7 @@ func (f facts) base(url string) (_ origin, ref string) {
 }
 
 // anyFork is a repository named as those of the operators are, of an owner that nobody knows.
-var anyFork = regexp.MustCompile(`^github\.com/([^/]+)/redis-operator(?:$|[/.])`)
+var anyFork = lazyregexp.New(`^github\.com/([^/]+)/redis-operator(?:$|[/.])`)
 
 // location returns a URL without scheme, user and end: github.com/owner/name, lower case.
 func location(url string) string {
@@ -657,4 +657,4 @@ func nearestVersion(known []string, written string) string {
 	return best
 }
 
-var releaseNumber = regexp.MustCompile(`^v?[0-9]+\.[0-9]+`)
+var releaseNumber = lazyregexp.New(`^v?[0-9]+\.[0-9]+`)

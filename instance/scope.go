@@ -1,10 +1,11 @@
 package instance
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // scope is what the texts and conditions of a scheme are read against.
@@ -16,7 +17,7 @@ type scope struct {
 	with      map[string]any    // the other resource of the scheme; nil if it is not in the repository
 }
 
-var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+var placeholder = lazyregexp.New(`\{[^{}]*\}`)
 
 // expand fills in {name}, {label:KEY} and paths with their alternatives, such as {spec.redis.port|6379}.
 func (s *scope) expand(template string) string {

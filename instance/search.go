@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -34,10 +34,10 @@ type search struct {
 }
 
 var (
-	searchedName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+	searchedName = lazyregexp.New(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
 	// spelledAnyhow is what a library may print of a value that is no text, such as 1e+06, and so is in no file.
-	spelledAnyhow = regexp.MustCompile(`^(?:[0-9.-]*(?:e[0-9.-]*)?|0x[0-9a-f.-]*|true|false|null|nil|nan|inf|map|no|value|yes|on|off)$`)
-	plainName     = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	spelledAnyhow = lazyregexp.New(`^(?:[0-9.-]*(?:e[0-9.-]*)?|0x[0-9a-f.-]*|true|false|null|nil|nan|inf|map|no|value|yes|on|off)$`)
+	plainName     = lazyregexp.New(`^[A-Za-z0-9._-]+$`)
 )
 
 // newSearch prepares the search for a name: of an instance, or of a Service, whose name its operator makes of others.

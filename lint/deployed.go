@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -251,9 +252,9 @@ func (l *linter) parsed(file string) []any {
 }
 
 var (
-	scriptName = regexp.MustCompile(`(?i)(^|/)(makefile|gnumakefile|justfile|taskfile\.ya?ml|jenkinsfile|tiltfile|earthfile|dockerfile|skaffold[^/]*\.ya?ml|helmfile[^/]*|devspace\.ya?ml|werf\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines[^/]*\.ya?ml|bitbucket-pipelines\.yml|cloudbuild[^/]*\.ya?ml)$` +
+	scriptName = lazyregexp.New(`(?i)(^|/)(makefile|gnumakefile|justfile|taskfile\.ya?ml|jenkinsfile|tiltfile|earthfile|dockerfile|skaffold[^/]*\.ya?ml|helmfile[^/]*|devspace\.ya?ml|werf\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines[^/]*\.ya?ml|bitbucket-pipelines\.yml|cloudbuild[^/]*\.ya?ml)$` +
 		`|(^|/)(\.github/workflows|\.gitlab|\.circleci|\.tekton|\.buildkite|helmfile\.d)/|\.(mk|sh|bash|zsh|fish|ps1|bat|tf|tofu|hcl|py|rb|go|js|ts|groovy|jsonnet|libsonnet|nix|gotmpl)$`)
-	applies = regexp.MustCompile(`(kubectl|\boc|kapp|kpt|argocd|flux|helm|kustomize|tk|werf|skaffold)\b[^\n]*\b(apply|create|replace|deploy|live|sync|upgrade|install|push|package|artifact)\b` +
+	applies = lazyregexp.New(`(kubectl|\boc|kapp|kpt|argocd|flux|helm|kustomize|tk|werf|skaffold)\b[^\n]*\b(apply|create|replace|deploy|live|sync|upgrade|install|push|package|artifact)\b` +
 		`|helm_release|helmfile|kubernetes_manifest|kubectl_manifest|kustomization_resource|k8s_yaml|chart-releaser|skaffold/v|releases:|new Chart\(|Release\(|ConfigFile\(`)
 )
 

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // edit is a change of lines of one source file. Rendered text is never what is changed.
@@ -114,7 +115,7 @@ func removeLine(at finding.Position, old string) *edit {
 	})
 }
 
-var itemLine = regexp.MustCompile(`^(\s*- )\S`)
+var itemLine = lazyregexp.New(`^(\s*- )\S`)
 
 // appendItem adds an item behind the last one of a list.
 func appendItem(last finding.Position, value any) *edit {
@@ -178,7 +179,7 @@ func insertInline(lines []string, i, column int, key string, path []string, valu
 	return lines, nil
 }
 
-var emptyValue = regexp.MustCompile(`^(\s*(?:- )*["']?[^\s"':#]+["']?\s*:)[ \t]*(?:null|Null|NULL|~|\[\s*\]|\{\s*\})?[ \t]*(#[^\r\n]*)?(\r?\n)?$`)
+var emptyValue = lazyregexp.New(`^(\s*(?:- )*["']?[^\s"':#]+["']?\s*:)[ \t]*(?:null|Null|NULL|~|\[\s*\]|\{\s*\})?[ \t]*(#[^\r\n]*)?(\r?\n)?$`)
 
 // fill writes a value for a key that has none: null, nothing, [] or {}.
 func fill(at finding.Position, key, old string, column int, path []string, value any) *edit {

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -290,9 +291,9 @@ type condition struct {
 }
 
 var (
-	control    = regexp.MustCompile(`\{\{-?\s*(if|with|range|define|block|else|end)\b([^}]*)\}\}`)
-	wholeValue = regexp.MustCompile(`^\s*\$?\.Values\.([A-Za-z0-9_.]+)\s*-?$`)
-	readsValue = regexp.MustCompile(`^\{\{-?\s*(?:toYaml\s+)?\$?\.Values\.([A-Za-z0-9_.]+)\b`)
+	control    = lazyregexp.New(`\{\{-?\s*(if|with|range|define|block|else|end)\b([^}]*)\}\}`)
+	wholeValue = lazyregexp.New(`^\s*\$?\.Values\.([A-Za-z0-9_.]+)\s*-?$`)
+	readsValue = lazyregexp.New(`^\{\{-?\s*(?:toYaml\s+)?\$?\.Values\.([A-Za-z0-9_.]+)\b`)
 )
 
 // conditional looks in a template for an entry beside the one at a line that is written under a condition which does not hold:

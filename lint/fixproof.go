@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -301,7 +301,7 @@ func carriesValues(kind string, path []string) bool {
 	return false
 }
 
-var sourcesHelm = regexp.MustCompile(`^spec\.sources\.[0-9]+\.helm\.`)
+var sourcesHelm = lazyregexp.New(`^spec\.sources\.[0-9]+\.helm\.`)
 
 // where reports which way to deploy a unit is.
 func (u *unit) where() string {

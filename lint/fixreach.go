@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // reached looks at the world before and after a fix.
@@ -344,7 +345,7 @@ func (b *reaching) addService(r resource, object map[string]any) {
 	b.services[r.Name] = append(b.services[r.Name], s)
 }
 
-var hostToken = regexp.MustCompile(`[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)*(?::[0-9]{1,5})?`)
+var hostToken = lazyregexp.New(`[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)*(?::[0-9]{1,5})?`)
 
 // addresses takes down where the hosts in the texts of a resource lead.
 func (b *reaching) addresses(u *unit, index int, r resource, object map[string]any) {

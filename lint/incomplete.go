@@ -2,18 +2,18 @@ package lint
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 var (
-	nameWord      = regexp.MustCompile(`[a-z0-9][a-z0-9-]*[a-z0-9]`)
-	deployment    = regexp.MustCompile(`(?m)^[ \t{-]*(?:apiVersion:.*, )?kind:[ \t]*["']?(Application|ApplicationSet|HelmRelease|Kustomization)\b`)
-	namespaceWord = regexp.MustCompile(`(?i)namespace["']?:[ \t]*["']?([a-z0-9][a-z0-9-]*)`)
+	nameWord      = lazyregexp.New(`[a-z0-9][a-z0-9-]*[a-z0-9]`)
+	deployment    = lazyregexp.New(`(?m)^[ \t{-]*(?:apiVersion:.*, )?kind:[ \t]*["']?(Application|ApplicationSet|HelmRelease|Kustomization)\b`)
+	namespaceWord = lazyregexp.New(`(?i)namespace["']?:[ \t]*["']?([a-z0-9][a-z0-9-]*)`)
 )
 
 // readIncomplete reads what the files of the units that failed speak of.
@@ -78,7 +78,7 @@ func (in *incomplete) mayHold(a *policy.Absent) bool {
 const maxNameWords = 16
 
 // madePrefix begins the names of what the operators of RedisFailovers make.
-var madePrefix = regexp.MustCompile(`^(rf(s|r|rm|rs)|redis)-`)
+var madePrefix = lazyregexp.New(`^(rf(s|r|rm|rs)|redis)-`)
 
 // related reports whether a name can come from the files of the units: it, or the resource that an operator makes it of, is written
 // there, or the name of a chart, release or directory is part of it.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,12 +11,13 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/lint/model"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 // redisWord is how files mention Redis: by its name, that of a server with the same protocol, or a port of theirs.
-var redisWord = regexp.MustCompile(`(?i)redis|valkey|keydb|dragonfly|\b2?6379\b`)
+var redisWord = lazyregexp.New(`(?i)redis|valkey|keydb|dragonfly|\b2?6379\b`)
 
 // dropOutOfScope takes out the findings of general rules where Redis is not involved, and returns them.
 func (l *linter) dropOutOfScope() []*finding.Finding {

@@ -2,11 +2,11 @@ package lint
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // readSuppressions finds the comments of a file. One on a line of its own is about the next line that is no comment.
@@ -47,8 +47,8 @@ func copySuppressions(from []*suppression) []*suppression {
 }
 
 var (
-	commentPattern = regexp.MustCompile(`(#|/\*|<!--)\s*redis-gitops:ignore(-file)?([^\S\n]+(.*?))?\s*(\*/.*|-->.*)?$`)
-	untilPattern   = regexp.MustCompile(`^until=(\S*)$`)
+	commentPattern = lazyregexp.New(`(#|/\*|<!--)\s*redis-gitops:ignore(-file)?([^\S\n]+(.*?))?\s*(\*/.*|-->.*)?$`)
+	untilPattern   = lazyregexp.New(`^until=(\S*)$`)
 	marker         = []byte("redis-gitops:ignore")
 )
 

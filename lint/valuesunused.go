@@ -3,20 +3,20 @@ package lint
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
 const valuesUnused = "layout/values-unused"
 
 var (
-	valuesName = regexp.MustCompile(`(?i)(^|[-_.])values([-_.]|$)`)
+	valuesName = lazyregexp.New(`(?i)(^|[-_.])values([-_.]|$)`)
 	// notForClusters are value files of tests, examples and local machines.
-	notForClusters = regexp.MustCompile(`(?i)(^|[-_./])(ci|tests?|testing|unittests?|lint|examples?|samples?|templates?|tpl|defaults?|dist|docs|local|minikube|kind|k3d|bak|backup|old|schema|charts|crds|files)([-_./]|$)`)
+	notForClusters = lazyregexp.New(`(?i)(^|[-_./])(ci|tests?|testing|unittests?|lint|examples?|samples?|templates?|tpl|defaults?|dist|docs|local|minikube|kind|k3d|bak|backup|old|schema|charts|crds|files)([-_./]|$)`)
 )
 
 // unusedValues reports the value files that no run looks at: those of deployed charts that no deployment uses, and in a repository

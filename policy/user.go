@@ -1,14 +1,14 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
-var packagePattern = regexp.MustCompile(`(?m)^package[ \t]+([^\s#]+)`)
+var packagePattern = lazyregexp.New(`(?m)^package[ \t]+([^\s#]+)`)
 
 // UserRules reads the METADATA of a user's modules. A module whose package is redisgitops.lib.NAME holds helpers; every other
 // one is a rule. The error is finding.Problems with all that is wrong.

@@ -1,12 +1,13 @@
 package redact
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
-var hunk = regexp.MustCompile(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
+var hunk = lazyregexp.New(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
 
 // Patch returns a patch in which no line shows a secret or does anything to a terminal or CI log, and the files whose lines had to be
 // changed for that. The hunks of those files have no line numbers, so that git apply refuses them: applied, they would write the
@@ -169,7 +170,7 @@ func acts(r rune) bool {
 }
 
 // order is a command to the runners of GitHub, Azure Pipelines and TeamCity, which they look for anywhere in a line.
-var order = regexp.MustCompile(`##(?:vso|teamcity)?\[`)
+var order = lazyregexp.New(`##(?:vso|teamcity)?\[`)
 
 // Inert keeps the lines of a printable text from being read as commands by CI: of GitHub, Azure Pipelines and TeamCity. GitLab's
 // markers need control characters.
@@ -212,14 +213,14 @@ func Lines(text string) string {
 
 // loose is a login before an @ in an argument that is no whole URL, and port what stands where a port should.
 var (
-	loose = regexp.MustCompile(`(?:^|[/:=,])[^/:@\s]*:([^\s]*)@`)
-	port  = regexp.MustCompile(`://[^/@\s\[]*?:([^@\s/,]*[^0-9/@\s,:\]][^@\s]*)`)
+	loose = lazyregexp.New(`(?:^|[/:=,])[^/:@\s]*:([^\s]*)@`)
+	port  = lazyregexp.New(`://[^/@\s\[]*?:([^@\s/,]*[^0-9/@\s,:\]][^@\s]*)`)
 )
 
 // Argument returns what is secret in an argument of the command line, which may be a URL that is not well formed.
 func Argument(arg string) []string {
 	out := Scan("argument", []byte(arg)).Values
-	for _, re := range []*regexp.Regexp{loose, port} {
+	for _, re := range []*lazyregexp.Regexp{loose, port} {
 		if re == loose && strings.Contains(arg, "@sha256:") {
 			continue // the digest of an image
 		}

@@ -3,10 +3,11 @@ package redact
 import (
 	"encoding/base64"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // Span is a part of a line, in bytes.
@@ -155,8 +156,8 @@ func (s *scanner) run(from, to, base int) {
 	s.frames = outer
 }
 
-var kindLine = regexp.MustCompile(`^(\s*)["']?kind["']?\s*:?\s+["']?([A-Za-z]+)["']?\s*,?\s*(#.*)?$`)
-var kindFlow = regexp.MustCompile(`["']?kind["']?\s*:\s*["']?([A-Za-z]+)`)
+var kindLine = lazyregexp.New(`^(\s*)["']?kind["']?\s*:?\s+["']?([A-Za-z]+)["']?\s*,?\s*(#.*)?$`)
+var kindFlow = lazyregexp.New(`["']?kind["']?\s*:\s*["']?([A-Za-z]+)`)
 
 // begin starts a document: its kind decides about all of it.
 func (s *scanner) begin(from, to, base int) {

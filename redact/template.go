@@ -1,9 +1,10 @@
 package redact
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // templates is what is known of the actions of a template so far.
@@ -27,16 +28,16 @@ type variable struct {
 }
 
 var (
-	action   = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
-	chainOf  = regexp.MustCompile(`(?:^|[\s(|,])(\$?)\.Values((?:\.[A-Za-z_][\w-]*)+)?`)
-	indexOf  = regexp.MustCompile(`\b(?:index|get|dig)\s+(?:\$?\.Values((?:\.[A-Za-z_][\w-]*)*)\s+)?((?:"[^"]*"\s*)+)`)
-	relative = regexp.MustCompile(`(?:^|[\s(|,])\.((?:[A-Za-z_][\w-]*)(?:\.[A-Za-z_][\w-]*)*)`)
-	dotAlone = regexp.MustCompile(`(?:^|[\s(|,])\.(?:$|[\s)|])`)
-	varOf    = regexp.MustCompile(`\$([A-Za-z_]\w*)((?:\.[A-Za-z_][\w-]*)*)`)
-	include  = regexp.MustCompile(`\b(?:include|template|block)\s+"([^"]+)"`)
-	assign   = regexp.MustCompile(`^\$([A-Za-z_]\w*)\s*:?=\s*(.*)$`)
-	ranged   = regexp.MustCompile(`^range\s+(?:\$(\w+)\s*,\s*)?(?:\$(\w+)\s*:?=\s*)?(.*)$`)
-	literal  = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
+	action   = lazyregexp.New(`\{\{-?\s*(.*?)\s*-?\}\}`)
+	chainOf  = lazyregexp.New(`(?:^|[\s(|,])(\$?)\.Values((?:\.[A-Za-z_][\w-]*)+)?`)
+	indexOf  = lazyregexp.New(`\b(?:index|get|dig)\s+(?:\$?\.Values((?:\.[A-Za-z_][\w-]*)*)\s+)?((?:"[^"]*"\s*)+)`)
+	relative = lazyregexp.New(`(?:^|[\s(|,])\.((?:[A-Za-z_][\w-]*)(?:\.[A-Za-z_][\w-]*)*)`)
+	dotAlone = lazyregexp.New(`(?:^|[\s(|,])\.(?:$|[\s)|])`)
+	varOf    = lazyregexp.New(`\$([A-Za-z_]\w*)((?:\.[A-Za-z_][\w-]*)*)`)
+	include  = lazyregexp.New(`\b(?:include|template|block)\s+"([^"]+)"`)
+	assign   = lazyregexp.New(`^\$([A-Za-z_]\w*)\s*:?=\s*(.*)$`)
+	ranged   = lazyregexp.New(`^range\s+(?:\$(\w+)\s*,\s*)?(?:\$(\w+)\s*:?=\s*)?(.*)$`)
+	literal  = lazyregexp.New("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
 	builtin  = map[string]bool{"Values": true, "Release": true, "Chart": true, "Capabilities": true, "Template": true, "Files": true, "Subcharts": true}
 )
 

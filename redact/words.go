@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // oneValue is a value behind a directive or flag: in quotes, or a word of which a quote may be left.
@@ -10,47 +11,47 @@ const oneValue = `"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|["']?[^\s"',\]]+`
 
 var (
 	// passwordKey is a key whose value is a password, whatever it looks like.
-	passwordKey = regexp.MustCompile(`(?i)passw(or)?d|passphrase|requirepass|(master|primary)auth|auth[-_]?pass|sentinel[-_]?pass|` +
-		`(^|[-_.])(pass|pwd|pw)($|[-_.])|authorization|bearer|dockerconfigjson|redis(cli)?_auth|connection[-_]?string`)
+	passwordKey = lazyregexp.New(`(?i)passw(or)?d|passphrase|requirepass|(master|primary)auth|auth[-_]?pass|sentinel[-_]?pass|`+
+		`(^|[-_.])(pass|pwd|pw)($|[-_.])|authorization|bearer|dockerconfigjson|redis(cli)?_auth|connection[-_]?string`, "pass", "auth", "pw", "bearer", "dockerconfigjson", "connection")
 	// camelPassword is the same where a capital parts the words.
-	camelPassword = regexp.MustCompile(`[a-z](Pass|Pwd|PW|Pw)($|[A-Z])`)
+	camelPassword = lazyregexp.New(`[a-z](Pass|Pwd|PW|Pw)($|[A-Z])`)
 	// secretKey is a key whose value, or what is below it, is mostly secret.
-	secretKey = regexp.MustCompile(`(?i)token|secret|credential|cred(s)?$|(api|access|private|signing|encryption)[-_]?key|(^|[-_.])auth$`)
+	secretKey = lazyregexp.New(`(?i)token|secret|credential|cred(s)?$|(api|access|private|signing|encryption)[-_]?key|(^|[-_.])auth$`, "token", "secret", "cred", "key", "auth")
 	// reference is a key that says where a secret is and holds none.
-	reference = regexp.MustCompile(`(?i)(secrets?|(secret|passw(or)?d|pass|token|credentials?|auth|cert)[-_]?(name|path|ref|refs|keyref|key|keys|file|files|filename|dir|store|storeref|selector|from|mount|mounts|volume|volumes|type|kind))$`)
+	reference = lazyregexp.New(`(?i)(secrets?|(secret|passw(or)?d|pass|token|credentials?|auth|cert)[-_]?(name|path|ref|refs|keyref|key|keys|file|files|filename|dir|store|storeref|selector|from|mount|mounts|volume|volumes|type|kind))$`, "secret", "pass", "token", "credential", "auth", "cert")
 	// ownSecret is a key that ends as a reference does and holds a secret all the same.
-	ownSecret = regexp.MustCompile(`(?i)(client|app|application|jwt|shared|session|cookie|hmac|signing|webhook|api|consumer|encryption|oauth|oidc|saml)[-_]?secrets?$|(^|[-_.])passw(or)?d$`)
+	ownSecret = lazyregexp.New(`(?i)(client|app|application|jwt|shared|session|cookie|hmac|signing|webhook|api|consumer|encryption|oauth|oidc|saml)[-_]?secrets?$|(^|[-_.])passw(or)?d$`, "secret", "passw")
 	// setting is a key about a secret that says how it is treated.
-	setting = regexp.MustCompile(`(?i)(enabled|seconds|ttl|length|size|interval|period|days|count|policy|expiry|expiration|rotation|automount\w*|usepassword|optional|required|create|generate|mode)$`)
+	setting = lazyregexp.New(`(?i)(enabled|seconds|ttl|length|size|interval|period|days|count|policy|expiry|expiration|rotation|automount\w*|usepassword|optional|required|create|generate|mode)$`)
 	// objectName is what the name of a Secret, of a key in one, or of a file can be.
-	objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9._]*[a-z0-9])?$`)
-	filePath   = regexp.MustCompile(`^(\.{0,2}|~)(/[\w.-]+)+/?$`)
+	objectName = lazyregexp.New(`^[a-z0-9]([-a-z0-9._]*[a-z0-9])?$`)
+	filePath   = lazyregexp.New(`^(\.{0,2}|~)(/[\w.-]+)+/?$`)
 	// holdsNone is a value that says where the secret comes from, or that there is none.
-	holdsNone = regexp.MustCompile(`^(true|false|yes|no|on|off|null|none|~|""|''|\{\}|\[\]|\$\([\w.-]+\)|\$\{[\w.-]+\}|\$[A-Z_][A-Z0-9_]*|<[\w -]+>|\*\*\*)$`)
+	holdsNone = lazyregexp.New(`^(true|false|yes|no|on|off|null|none|~|""|''|\{\}|\[\]|\$\([\w.-]+\)|\$\{[\w.-]+\}|\$[A-Z_][A-Z0-9_]*|<[\w -]+>|\*\*\*)$`)
 	// authMethod is what our own values and configuration write for auth.
-	authMethod = regexp.MustCompile(`^(none|existing|sealed|external|existing:[a-z0-9.-]+)$`)
-	quantity   = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?([a-zA-Z]{1,2}|ms)?$`)
+	authMethod = lazyregexp.New(`^(none|existing|sealed|external|existing:[a-z0-9.-]+)$`)
+	quantity   = lazyregexp.New(`^[0-9]+(\.[0-9]+)?([a-zA-Z]{1,2}|ms)?$`)
 
 	// directive is a word before a secret, in redis.conf, in arguments and in the lines of other tools.
-	directive = regexp.MustCompile(`(?i)(?:^|[\s"'\[,;(=-])(?:requirepass|masterauth|primaryauth|sentinel-pass|tls-key-file-pass|tls-client-key-file-pass|(?:sentinel\s+)?auth-pass\s+[^\s"',]+|--pass|--password|--auth|bearer|basic)["']?[\s,=:]+(` + oneValue + `)`)
+	directive = lazyregexp.New(`(?i)(?:^|[\s"'\[,;(=-])(?:requirepass|masterauth|primaryauth|sentinel-pass|tls-key-file-pass|tls-client-key-file-pass|(?:sentinel\s+)?auth-pass\s+[^\s"',]+|--pass|--password|--auth|bearer|basic)["']?[\s,=:]+(`+oneValue+`)`, "pass", "auth", "bearer", "basic")
 	// argument is what redis-cli and servers take after a short flag or command, where case matters.
-	argument = regexp.MustCompile(`(?:redis-cli|valkey-cli|keydb-cli)\b[^|;&\n]*?\s-a\s*(` + oneValue + `)|(?:^|[\s"'\[,;])AUTH["']?[\s,]+["']?(?:[^\s"',\]]+["']?[\s,]+["']?)??([^\s"',\]]+)["']?\s*(?:$|[;|&\]#])`)
+	argument = lazyregexp.New(`(?:redis-cli|valkey-cli|keydb-cli)\b[^|;&\n]*?\s-a\s*(`+oneValue+`)|(?:^|[\s"'\[,;])AUTH["']?[\s,]+["']?(?:[^\s"',\]]+["']?[\s,]+["']?)??([^\s"',\]]+)["']?\s*(?:$|[;|&\]#])`, "-cli", "auth")
 	// assignment is password=VALUE or password: VALUE inside of a text.
-	assignment = regexp.MustCompile(`(?i)([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|credential|(?:api|access|private)[-_]?key|requirepass|masterauth|redis(?:cli)?_auth)[\w.-]*|\b(?:pass|pwd|pw)\b)["']?\s*[:=]\s*("[^"]*"|'[^']*'|[^\s"',;&#]+)`)
+	assignment = lazyregexp.New(`(?i)([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|credential|(?:api|access|private)[-_]?key|requirepass|masterauth|redis(?:cli)?_auth)[\w.-]*|\b(?:pass|pwd|pw)\b)["']?\s*[:=]\s*("[^"]*"|'[^']*'|[^\s"',;&#]+)`, "pass", "secret", "token", "credential", "key", "auth", "pw")
 	// aclRule is a password of a line of an ACL: the plain text or its SHA-256.
-	aclRule = regexp.MustCompile(`[\s"'\[,]([>#<!][^\s"',\]]+)`)
-	aclLine = regexp.MustCompile(`(?i)(^|[\s"'\[,])(user|setuser)["']?[\s,]`)
+	aclRule = lazyregexp.New(`[\s"'\[,]([>#<!][^\s"',\]]+)`)
+	aclLine = lazyregexp.New(`(?i)(^|[\s"'\[,])(user|setuser)["']?[\s,]`, "user")
 	// loginAction is a login of a URL that a template fills in.
-	loginAction = regexp.MustCompile(`://[^\s"'@/{]*(\{\{[^}]*\}\}[^\s"'@/]*)@`)
+	loginAction = lazyregexp.New(`://[^\s"'@/{]*(\{\{[^}]*\}\}[^\s"'@/]*)@`)
 	// flag is an argument of its own whose value is the next one. A word without dashes has to be a directive of Redis: lists of names
 	// have "password" too.
-	flag = regexp.MustCompile(`(?i)^--?[\w-]*(passw(or)?d|passphrase|token|secret)$|^(--?[\w-]*)?(requirepass|masterauth|primaryauth|auth-pass|sentinel-pass)$|^(-a|--pass|--auth|AUTH)$`)
+	flag = lazyregexp.New(`(?i)^--?[\w-]*(passw(or)?d|passphrase|token|secret)$|^(--?[\w-]*)?(requirepass|masterauth|primaryauth|auth-pass|sentinel-pass)$|^(-a|--pass|--auth|AUTH)$`, "pass", "token", "secret", "auth", "-a")
 	// schemaKeyword is a keyword of JSON Schema, or of CRDs, that holds no value of the property it describes; default, const, enum and
 	// examples do.
-	schemaKeyword = regexp.MustCompile(`^(\$(schema|id|ref|anchor|comment)|title|description|type|format|pattern|required|nullable|deprecated|` +
+	schemaKeyword = lazyregexp.New(`^(\$(schema|id|ref|anchor|comment)|title|description|type|format|pattern|required|nullable|deprecated|` +
 		`(min|max|exclusiveMin|exclusiveMax)(imum|Length|Items|Properties)?|multipleOf|uniqueItems|readOnly|writeOnly|content(Encoding|MediaType)|x-kubernetes-[a-z-]+)$`)
 	// fallback is the text that a template takes for a missing value, or puts into a variable.
-	fallback = regexp.MustCompile("(?:default|coalesce|:?=|ternary|b64enc|quote|print|printf)\\s*\\(?\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)")
+	fallback = lazyregexp.New("(?:default|coalesce|:?=|ternary|b64enc|quote|print|printf)\\s*\\(?\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`)")
 )
 
 // ourWords are nouns of our own messages, of Kubernetes and of Redis, which a password may be and which tell nothing.

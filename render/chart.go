@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -220,7 +220,7 @@ func valueFiles(docs []*repo.Document) []ValueFile {
 	return all
 }
 
-var aliasName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+var aliasName = lazyregexp.New(`^[a-zA-Z0-9_-]+$`)
 
 // metadata reads Chart.yaml, and requirements.yaml as charts of apiVersion v1 have it.
 func (l *loader) metadata(c *chart, files []string) bool {

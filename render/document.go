@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -47,7 +47,7 @@ const (
 )
 
 // topList is the line that makes a document a List.
-var topList = regexp.MustCompile(`(?m)^kind:[ \t]*["']?List["']?[ \t]*(?:#.*)?$`)
+var topList = lazyregexp.New(`(?m)^kind:[ \t]*["']?List["']?[ \t]*(?:#.*)?$`)
 
 // Documents returns the documents of the result that have resources, in the order of helm template: the custom resource definitions of
 // a chart, its objects in the order in which Helm applies their kinds, then its hooks. Those of other targets are in their own order.
@@ -247,7 +247,7 @@ func (d *Document) Places() []Place {
 	return found
 }
 
-var quotedScalar = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')`)
+var quotedScalar = lazyregexp.New(`^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')`)
 
 // endsOn reports whether a node without content ends on its line; a block scalar does where its header does.
 func endsOn(line []byte, n *yaml.Node) bool {

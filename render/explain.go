@@ -2,25 +2,25 @@ package render
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 var (
-	errorPlace   = regexp.MustCompile(`template: ?([^\n"<>]*?):(\d+)(?::(\d+))?: `)
-	executing    = regexp.MustCompile(`^executing "(?:[^"\\]|\\.)*" at <((?s:.*?))>: `)
-	calling      = regexp.MustCompile(`^error calling ([A-Za-z0-9_]+): `)
-	undefinedFn  = regexp.MustCompile(`^function "(.*)" not defined`)
-	noTemplate   = regexp.MustCompile(`(?:no template|template) "(.*?)" (?:associated with template ".*"|not defined)`)
-	nilPointer   = regexp.MustCompile(`nil pointer evaluating (?:interface \{\}|.*?)\.(\S+)$`)
-	noField      = regexp.MustCompile(`can't evaluate field (\S+) in type (.*)$`)
-	wrongType    = regexp.MustCompile(`^(?:wrong type for value; expected (\S+); got (.*)|invalid value; expected (\S+))$`)
-	goFault      = regexp.MustCompile(`runtime error: ([^\n]*)`)
-	closedByline = regexp.MustCompile(`unclosed action started at [^\n]*?:(\d+)`)
+	errorPlace   = lazyregexp.New(`template: ?([^\n"<>]*?):(\d+)(?::(\d+))?: `)
+	executing    = lazyregexp.New(`^executing "(?:[^"\\]|\\.)*" at <((?s:.*?))>: `)
+	calling      = lazyregexp.New(`^error calling ([A-Za-z0-9_]+): `)
+	undefinedFn  = lazyregexp.New(`^function "(.*)" not defined`)
+	noTemplate   = lazyregexp.New(`(?:no template|template) "(.*?)" (?:associated with template ".*"|not defined)`)
+	nilPointer   = lazyregexp.New(`nil pointer evaluating (?:interface \{\}|.*?)\.(\S+)$`)
+	noField      = lazyregexp.New(`can't evaluate field (\S+) in type (.*)$`)
+	wrongType    = lazyregexp.New(`^(?:wrong type for value; expected (\S+); got (.*)|invalid value; expected (\S+))$`)
+	goFault      = lazyregexp.New(`runtime error: ([^\n]*)`)
+	closedByline = lazyregexp.New(`unclosed action started at [^\n]*?:(\d+)`)
 )
 
 // failure is an error of a template: where it is, what led there, and in whose words.

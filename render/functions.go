@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +19,8 @@ import (
 	"github.com/Masterminds/sprig/v3"
 	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // makeFunctions returns what templates may call: sprig's functions and Helm's, without what reads the machine or the network, with
@@ -287,7 +288,7 @@ func product(a, b int) error {
 	return nil
 }
 
-var wideVerb = regexp.MustCompile(`%[^%a-zA-Z]*([0-9]{4,}|\*)`)
+var wideVerb = lazyregexp.New(`%[^%a-zA-Z]*([0-9]{4,}|\*)`)
 
 // bound puts limits around every function that makes text or lists: a template is a program that a stranger may have
 // written, and text/template does not count what its functions use.

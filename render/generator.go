@@ -2,12 +2,12 @@ package render
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -21,7 +21,7 @@ type GeneratorResult struct {
 }
 
 // placeholders of a generator keep their length, so that every place stays where it is.
-var placeholders = regexp.MustCompile(`%\{[a-zA-Z]+\}`)
+var placeholders = lazyregexp.New(`%\{[a-zA-Z]+\}`)
 
 // Generator checks a generator as a template, with every placeholder taken for a name. A file that cannot be read is a
 // problem too.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -330,7 +330,7 @@ func remote(name string) bool {
 		strings.Contains(name, ".git/") || strings.HasSuffix(name, ".git") || remoteHost.MatchString(name)
 }
 
-var remoteHost = regexp.MustCompile(`^(?i:[a-z0-9][a-z0-9-]*\.)+(?i:com|org|net|io|dev)[:/]`)
+var remoteHost = lazyregexp.New(`^(?i:[a-z0-9][a-z0-9-]*\.)+(?i:com|org|net|io|dev)[:/]`)
 
 // within returns the path in the repository of an entry, and says whether it stays in it.
 func within(dir, name string) (string, bool) {
@@ -672,9 +672,9 @@ func (k *kustomizeRun) namespaceOf(kind, name string) string {
 }
 
 // pointer is a Go structure in a message, with addresses that differ at each run.
-var pointer = regexp.MustCompile(` ?&\{(?:[^{}]|\{[^{}]*\})*0x[0-9a-f]+(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}`)
+var pointer = lazyregexp.New(` ?&\{(?:[^{}]|\{[^{}]*\})*0x[0-9a-f]+(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}`)
 
-var patchTarget = regexp.MustCompile(`(?:no matches for Id |unique target for patch )(\S+?)\.\S*?/([^.\s;]+)`)
+var patchTarget = lazyregexp.New(`(?:no matches for Id |unique target for patch )(\S+?)\.\S*?/([^.\s;]+)`)
 
 // explain adds the location to an error of kustomize: that of the patch it is about, or else of the kustomization.
 func (k *kustomizeRun) explain(dir string, err error) *finding.Problem {

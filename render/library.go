@@ -1,14 +1,15 @@
 package render
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 var (
-	includedName = regexp.MustCompile(`\b(?:include|template)\s+"([^"]+)"`)
-	definedName  = regexp.MustCompile(`\{\{-?\s*(?:define|block)\s+"([^"]+)"`)
+	includedName = lazyregexp.New(`\b(?:include|template)\s+"([^"]+)"`)
+	definedName  = lazyregexp.New(`\{\{-?\s*(?:define|block)\s+"([^"]+)"`)
 )
 
 // LibraryReads returns what the chart's templates read by way of named templates that are not their own: those of subcharts,

@@ -4,13 +4,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // find follows aliases and merge keys.
@@ -344,4 +345,4 @@ func number(s string) any {
 	return s
 }
 
-var yamlFloat = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
+var yamlFloat = lazyregexp.New(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)

@@ -2,12 +2,12 @@ package render
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -136,7 +136,7 @@ func elements(n *yaml.Node) []*yaml.Node {
 	return n.Content
 }
 
-var nameOfRelease = regexp.MustCompile(`^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$`)
+var nameOfRelease = lazyregexp.New(`^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$`)
 
 // add makes the resource of a release, unless the files do not say what it is called. by is the resource that installs it, nil for none.
 func (a *releases) add(of string, c repo.Release, values *Chart, by *Resource) {

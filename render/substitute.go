@@ -1,7 +1,6 @@
 package render
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -9,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -202,7 +202,7 @@ func closing(text string, from int) int {
 	return -1
 }
 
-var variableName = regexp.MustCompile(`^(#?)([A-Za-z_][A-Za-z0-9_]*)(.*)$`)
+var variableName = lazyregexp.New(`^(#?)([A-Za-z_][A-Za-z0-9_]*)(.*)$`)
 
 // fluxValue returns the value of what is between the braces (fluxcd/pkg envsubst/parse/parse.go and template.go). In Flux every
 // function of defaults, :- := = and the rest, takes the default for a variable that is empty. ok is false for a value that the

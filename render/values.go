@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -493,7 +493,7 @@ func parameterValue(p repo.Parameter) any {
 	return typed(p.Value)
 }
 
-var escaped = regexp.MustCompile(`(?s)\\(.)`)
+var escaped = lazyregexp.New(`(?s)\\(.)`)
 
 // parameterNode returns a parameter's place in the form of values.
 func parameterNode(path []string, p repo.Parameter) *yaml.Node {

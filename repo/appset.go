@@ -3,19 +3,20 @@ package repo
 import (
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 var (
-	placeholder  = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
-	indexCall    = regexp.MustCompile(`^index \.?([\w.]+) (\d+)$`)
-	pathIndex    = regexp.MustCompile(`^(|[\w.-]+\.)path\[(\d+)\]$`)
-	notInDNSName = regexp.MustCompile(`[^-a-z0-9.]`)
+	placeholder  = lazyregexp.New(`\{\{-?\s*(.*?)\s*-?\}\}`)
+	indexCall    = lazyregexp.New(`^index \.?([\w.]+) (\d+)$`)
+	pathIndex    = lazyregexp.New(`^(|[\w.-]+\.)path\[(\d+)\]$`)
+	notInDNSName = lazyregexp.New(`[^-a-z0-9.]`)
 )
 
 // params are the parameters that a generator of an ApplicationSet gives to the template, by their classic names:

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // Coverage answers which directories of the repository its own Argo CD and Flux objects deploy. What the files do not determine,
@@ -156,7 +158,7 @@ func system(source string) string {
 }
 
 // hole is a part of a text that something outside of the repository fills in.
-var hole = regexp.MustCompile(`(?s)\{\{.*?\}\}|\$\{[^}]*\}|\$[A-Za-z_]\w*`)
+var hole = lazyregexp.New(`(?s)\{\{.*?\}\}|\$\{[^}]*\}|\$[A-Za-z_]\w*`)
 
 // wild makes a pattern of a text with holes, and of a glob where it is one.
 func wild(text string, glob bool) *regexp.Regexp {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -157,10 +157,10 @@ func printable(c rune) bool {
 
 // The yaml package has no error type for these.
 var (
-	yamlLine   = regexp.MustCompile(`^line (\d+): (.*)`)
-	yamlAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+	yamlLine   = lazyregexp.New(`^line (\d+): (.*)`)
+	yamlAnchor = lazyregexp.New(`^unknown anchor '(.*)' referenced`)
 	// Of these the yaml package reports the line counted from 0, of all others from 1.
-	yamlParser = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key$|',' or)|found (undefined tag handle|duplicate %|incompatible YAML))`)
+	yamlParser = lazyregexp.New(`^(did not find expected (<|node content|'-' indicator|key$|',' or)|found (undefined tag handle|duplicate %|incompatible YAML))`)
 )
 
 // syntaxProblem puts an error of the yaml package into our words and finds its place.

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/spf13/afero"
 )
 
@@ -32,7 +32,7 @@ const sealed fs.FileMode = 0o400
 
 // stagedName matches the files beside the journal: the number of a file, and which content it is; and the record of a change that
 // is not made yet.
-var stagedName = regexp.MustCompile(`^([0-9]+\.(old|new)|next\.json)$`)
+var stagedName = lazyregexp.New(`^([0-9]+\.(old|new)|next\.json)$`)
 
 // transaction is one change on its way into the repository.
 type transaction struct {

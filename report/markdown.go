@@ -3,10 +3,10 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -157,13 +157,13 @@ func (v *view) patch(f *finding.Finding) string {
 }
 
 // hunks are the headers of the parts of a patch.
-var hunks = regexp.MustCompile(`(?m)^@@ `)
+var hunks = lazyregexp.New(`(?m)^@@ `)
 
 var (
 	// markup is what Markdown or HTML would read in plain text.
-	markup = regexp.MustCompile("[\\\\`*_{}\\[\\]<>|~&$]")
+	markup = lazyregexp.New("[\\\\`*_{}\\[\\]<>|~&$]")
 	// autolink is what GitHub and GitLab would make a link or a mention of.
-	autolink = regexp.MustCompile(`[@#!&~$%^]\w|://|www\.|\bGH-|:[a-z+-][a-z0-9+_-]*:`)
+	autolink = lazyregexp.New(`[@#!&~$%^]\w|://|www\.|\bGH-|:[a-z+-][a-z0-9+_-]*:`)
 )
 
 // markdownText escapes text so that nothing in it is markup, a link or a mention.

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -293,8 +293,8 @@ func (v *view) sarifLocation(at finding.Position, endLine, endColumn int) sarifL
 func sarifLevel(s finding.Severity) string { return asSeverity(s, "error", "warning", "note") }
 
 var (
-	sarifLink        = regexp.MustCompile(`\[([^\[\]]*)\]\(`)
-	sarifPlaceholder = regexp.MustCompile(`\{(\d+)\}`)
+	sarifLink        = lazyregexp.New(`\[([^\[\]]*)\]\(`)
+	sarifPlaceholder = lazyregexp.New(`\{(\d+)\}`)
 )
 
 // sarifEscape keeps a message plain: it may hold neither links nor placeholders (SARIF 2.1.0 §3.11.5, §3.11.6). Other

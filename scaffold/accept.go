@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
@@ -71,7 +72,7 @@ func (s *resource) accepted(values []cue.Value) ([]cue.Accepted, error) {
 
 // secretLine matches a line from which a controller, kustomize or the API server makes a Secret of a name, together with secretKind.
 var (
-	secretKind = regexp.MustCompile(`(?m)^(?:\s*-?\s*kind:\s*["']?(?:[A-Za-z]*Secrets?[A-Za-z]*|Certificate|OnePasswordItem)["']?\s*(?:#.*)?|secretGenerator:.*)$`)
+	secretKind = lazyregexp.New(`(?m)^(?:\s*-?\s*kind:\s*["']?(?:[A-Za-z]*Secrets?[A-Za-z]*|Certificate|OnePasswordItem)["']?\s*(?:#.*)?|secretGenerator:.*)$`)
 	secretLine = `(?mi)^[\s-]*(?:[a-z]*name|target|destination):\s*["']?%s["']?\s*(?:#.*)?$`
 )
 
@@ -91,7 +92,7 @@ func makesSecret(r *repo.Repo, name, chart string) (bool, error) {
 			if !secretKind.Match(src) {
 				return
 			}
-			found = line.Match(src) || bytes.Contains(src, []byte("{{")) && line.Match(chartInName.ReplaceAllLiteral(src, []byte(chart)))
+			found = line.Match(src) || bytes.Contains(src, []byte("{{")) && line.Match(chartInName.Get().ReplaceAllLiteral(src, []byte(chart)))
 		})
 	}
 	return found, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -134,10 +134,10 @@ func exists(r *repo.Repo, name string) bool {
 }
 
 var (
-	remoteSection = regexp.MustCompile(`^\[remote "([^"\\]+)"\]$`)
-	remoteKey     = regexp.MustCompile(`(?i)^url\s*=\s*"?([^"\s]+)"?$`)
-	webRemote     = regexp.MustCompile(`^(https?://)(?:[^/@]*@)*([^@?#]+)(?:[?#].*)?$`)
-	plainRemote   = regexp.MustCompile(`^(?:https?://|git://|ssh://(?:[A-Za-z0-9._-]+@)?)[A-Za-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9._~%+/-]+$|^(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+:[A-Za-z0-9._~%+/-]+$`)
+	remoteSection = lazyregexp.New(`^\[remote "([^"\\]+)"\]$`)
+	remoteKey     = lazyregexp.New(`(?i)^url\s*=\s*"?([^"\s]+)"?$`)
+	webRemote     = lazyregexp.New(`^(https?://)(?:[^/@]*@)*([^@?#]+)(?:[?#].*)?$`)
+	plainRemote   = lazyregexp.New(`^(?:https?://|git://|ssh://(?:[A-Za-z0-9._-]+@)?)[A-Za-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9._~%+/-]+$|^(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+:[A-Za-z0-9._~%+/-]+$`)
 )
 
 // maxGitConfig bounds how much of .git/config is read.

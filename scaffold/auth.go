@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -128,7 +128,7 @@ func (s *resource) firstSecret() string {
 }
 
 // numbered matches the name of a Secret that a rotation made.
-var numbered = regexp.MustCompile(`^(.+)-([1-9][0-9]{0,3})$`)
+var numbered = lazyregexp.New(`^(.+)-([1-9][0-9]{0,3})$`)
 
 // currentSecret is that of the last rotation of firstSecret.
 func (s *resource) currentSecret() string {
@@ -191,7 +191,7 @@ func (a Auth) check(method AuthMethod) error {
 }
 
 // storeKey matches a key of the usual secret stores, with a property.
-var storeKey = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9._/:+=@-]*(?:#[A-Za-z0-9._-]+)?$`)
+var storeKey = lazyregexp.New(`^[A-Za-z0-9/][A-Za-z0-9._/:+=@-]*(?:#[A-Za-z0-9._-]+)?$`)
 
 const maxStoreKey = 512
 

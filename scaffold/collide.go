@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -95,17 +95,17 @@ func (s *resource) sameObject(p *Plan) error {
 type object struct{ kind, name string }
 
 var (
-	documentEnd = regexp.MustCompile(`(?m)^---(?:\s|$)`)
-	kindLine    = regexp.MustCompile(`(?m)^kind:\s*["']?([A-Za-z]+)`)
-	nameLine    = regexp.MustCompile(`(?m)^metadata:[^\n]*\n(?:(?:[ \t]+[^\n]*|#[^\n]*)?\n)*?[ \t]+name:[ \t]*["']?([^\s"'#][^"'#\n]*)`)
-	chartInName = regexp.MustCompile(`\{\{-?\s*\$?\.(?:Chart|Release)\.Name\s*-?\}\}`)
+	documentEnd = lazyregexp.New(`(?m)^---(?:\s|$)`)
+	kindLine    = lazyregexp.New(`(?m)^kind:\s*["']?([A-Za-z]+)`)
+	nameLine    = lazyregexp.New(`(?m)^metadata:[^\n]*\n(?:(?:[ \t]+[^\n]*|#[^\n]*)?\n)*?[ \t]+name:[ \t]*["']?([^\s"'#][^"'#\n]*)`)
+	chartInName = lazyregexp.New(`\{\{-?\s*\$?\.(?:Chart|Release)\.Name\s*-?\}\}`)
 )
 
 // objects returns what a manifest or template makes, with the line of each name.
 func objects(text, chart string) map[object]int {
 	found := map[object]int{}
 	offset := 0
-	for _, document := range documentEnd.Split(text, -1) {
+	for _, document := range documentEnd.Get().Split(text, -1) {
 		start := strings.Index(text[offset:], document) + offset
 		offset = start + len(document)
 		kind, name := kindLine.FindStringSubmatch(document), nameLine.FindStringSubmatchIndex(document)

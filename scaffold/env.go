@@ -2,13 +2,13 @@ package scaffold
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
@@ -196,10 +196,10 @@ func checkEnv(items []entry, r envRequest) error {
 }
 
 var (
-	environmentName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) // what every shell can read
+	environmentName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`) // what every shell can read
 
-	reference     = regexp.MustCompile(`\$\([A-Za-z0-9_]+\)`)
-	plainRedisURL = regexp.MustCompile(`^redis://[^@]*$`)
+	reference     = lazyregexp.New(`\$\([A-Za-z0-9_]+\)`)
+	plainRedisURL = lazyregexp.New(`^redis://[^@]*$`)
 )
 
 // envName returns the name of an env entry: the one the user chose, else the generator's with the suffix before its last word.

@@ -1,12 +1,12 @@
 package scaffold
 
 import (
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
@@ -34,10 +34,10 @@ type entry struct {
 	text string
 }
 
-var exampleStart = regexp.MustCompile(`(?m)^# Example values\.yaml:\r?\n`)
+var exampleStart = lazyregexp.New(`(?m)^# Example values\.yaml:\r?\n`)
 
 // optionalStart matches the values of a generator that values.yaml only has where somebody asks for them, each with an example.
-var optionalStart = regexp.MustCompile(`(?m)^# Optional values:\r?\n((?:#   .*\r?\n)+)`)
+var optionalStart = lazyregexp.New(`(?m)^# Optional values:\r?\n((?:#   .*\r?\n)+)`)
 
 // parseOptional returns the comments on the optional values of a generator by their keys, and the keys in their order.
 func parseOptional(text string) (keys []string, comments map[string]string) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
@@ -130,9 +131,9 @@ func (s *resource) taken(ctx context.Context, key string, ours bool, file string
 }
 
 var (
-	valuesResources = regexp.MustCompile(`(\.Values\.)resources\b`)
-	namedResources  = regexp.MustCompile(`((?:index|get)\s+\(?\$?\.Values\)?\s+)"resources"`)
-	headerResources = regexp.MustCompile(`(?m)^# resources:`)
+	valuesResources = lazyregexp.New(`(\.Values\.)resources\b`)
+	namedResources  = lazyregexp.New(`((?:index|get)\s+\(?\$?\.Values\)?\s+)"resources"`)
+	headerResources = lazyregexp.New(`(?m)^# resources:`)
 )
 
 // withKey rewrites an expanded generator so that it reads its values under another key.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -297,7 +297,7 @@ func (m *migration) choose() error {
 }
 
 // nextNumber matches a suffix with a number, which begins with a letter.
-var nextNumber = regexp.MustCompile(`^(-v|-.+-)([1-9][0-9]{0,3})$`)
+var nextNumber = lazyregexp.New(`^(-v|-.+-)([1-9][0-9]{0,3})$`)
 
 // nextSuffix returns the suffix of the Redis that takes the place of another one: -v2 and -v3, or -cache-2 and -cache-3.
 func nextSuffix(suffix string) string {

@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
 // sentinelURL matches a URL of sentinels: before the hosts, the hosts, and behind them.
-var sentinelURL = regexp.MustCompile(`(rediss?-sentinel://(?:[^@/\s]*@)?)([^/\s]+)/([A-Za-z0-9._%-]+)`)
+var sentinelURL = lazyregexp.New(`(rediss?-sentinel://(?:[^@/\s]*@)?)([^/\s]+)/([A-Za-z0-9._%-]+)`)
 
 // instead returns a text with the addresses of the new Redis in the place of those of the old one.
 func (m *migration) instead(text string) string {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -160,8 +160,8 @@ func (s *resource) newPlacer(ctx context.Context, p *Plan, items []entry) (*plac
 }
 
 var (
-	environmentKey = regexp.MustCompile(`(?i)env`)
-	otherKey       = regexp.MustCompile(`(?i)from|secret|file|envoy|name`)
+	environmentKey = lazyregexp.New(`(?i)env`)
+	otherKey       = lazyregexp.New(`(?i)from|secret|file|envoy|name`)
 )
 
 func mayHoldVariables(key string) bool {

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
@@ -24,7 +24,7 @@ type valueReads struct {
 }
 
 // valueReference is a value in a text: {{ tpl .Values.greeting . }} runs what the value holds.
-var valueReference = regexp.MustCompile(`\.Values((?:\.[A-Za-z0-9_]+)*)`)
+var valueReference = lazyregexp.New(`\.Values((?:\.[A-Za-z0-9_]+)*)`)
 
 // readsOf returns what the chart of an application reads, the files of leave aside. It is empty for what is not a chart.
 func readsOf(ctx context.Context, r *repo.Repo, app *repo.App, leave ...string) (*valueReads, error) {
@@ -94,7 +94,7 @@ func chartTargets(r *repo.Repo, app *repo.App) ([]render.Target, error) {
 const maxValueFiles = 12
 
 // otherValues matches the value files of environments beside values.yaml, for a deployment from a command line.
-var otherValues = regexp.MustCompile(`^(?:values[-._][^/]+|values/[^/]+|environments/[^/]+)\.ya?ml$`)
+var otherValues = lazyregexp.New(`^(?:values[-._][^/]+|values/[^/]+|environments/[^/]+)\.ya?ml$`)
 
 // valueFilesOf returns the value files that a chart has besides values.yaml.
 func valueFilesOf(r *repo.Repo, app *repo.App) ([]string, error) {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -129,10 +129,10 @@ func (rec *record) marshal() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-var ruleName = regexp.MustCompile(`^[a-z][a-z0-9-]*/[a-z][a-z0-9-]*$`)
+var ruleName = lazyregexp.New(`^[a-z][a-z0-9-]*/[a-z][a-z0-9-]*$`)
 
 // quotedValue is how the decoder quotes a value of the wrong type.
-var quotedValue = regexp.MustCompile("`[^`]*`")
+var quotedValue = lazyregexp.New("`[^`]*`")
 
 // readRecord reads a record; nil when there is none. A record comes from the repository and so is not to be trusted: its
 // paths must lie inside the folder of its application.
@@ -312,7 +312,7 @@ func Generated(r *repo.Repo, application string) ([]string, error) {
 }
 
 // ignoredRecords matches the pattern of .gitignore that hides the records.
-var ignoredRecords = regexp.MustCompile(`^(!?)/?(?:\.\*|\.redis-gitops(?:/generated)?(?:/\*{1,2})?)/?\s*$`)
+var ignoredRecords = lazyregexp.New(`^(!?)/?(?:\.\*|\.redis-gitops(?:/generated)?(?:/\*{1,2})?)/?\s*$`)
 
 // noteIgnored reports that the records would not get into Git, without which destroy and update do not know what was generated.
 func (p *Plan) noteIgnored(r *repo.Repo) error {

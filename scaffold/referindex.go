@@ -3,13 +3,13 @@ package scaffold
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/repo"
 )
 
@@ -107,7 +107,7 @@ func mayRefer(file string) bool {
 }
 
 // baseline is how a file of lint --create-baseline begins: it names resources with findings, and nothing reads it but lint.
-var baseline = regexp.MustCompile(`^\{\s*"version": \d+,\s*"findings":`)
+var baseline = lazyregexp.New(`^\{\s*"version": \d+,\s*"findings":`)
 
 // referenceIndex finds the targets of a token without looking at each of them.
 type referenceIndex struct {
@@ -256,7 +256,7 @@ func (x *referenceIndex) tokens(line string, found func(t *target, from, to int)
 	}
 }
 
-var kustomizeKey = regexp.MustCompile(`^\s*[A-Za-z]+:\s*$`)
+var kustomizeKey = lazyregexp.New(`^\s*[A-Za-z]+:\s*$`)
 
 func pathByte(c byte) bool {
 	return nameByte(c) || c >= 'A' && c <= 'Z' || c == '_' || c == '.' || c == '~' || c == '/'

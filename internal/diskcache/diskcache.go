@@ -16,10 +16,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 const (
@@ -81,7 +82,7 @@ func private(info fs.FileInfo) bool {
 // Close gives the directory back.
 func (d *Dir) Close() error { return d.root.Close() }
 
-var entryName = regexp.MustCompile(`^[0-9a-f]{16,64}$`)
+var entryName = lazyregexp.New(`^[0-9a-f]{16,64}$`)
 
 // Load returns what was saved under a key, which consists of hexadecimal digits; nil for nothing.
 func (d *Dir) Load(key string) []byte {

@@ -3,11 +3,12 @@ package patch
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // Unified returns the difference of two texts in the unified format. Lines that are only added or only removed are moved, as git does,
@@ -22,7 +23,7 @@ func Unified(from, to, old, new string) string {
 	return numbered(text)
 }
 
-var header = regexp.MustCompile(`(?m)^@@ -(\d+)(?:,(\d+))? \+(\d+)((?:,(\d+))?) @@$`)
+var header = lazyregexp.New(`(?m)^@@ -(\d+)(?:,(\d+))? \+(\d+)((?:,(\d+))?) @@$`)
 
 // numbered corrects the lines of the new text in the headers: go-udiff 0.4.1 forgets the lines between the edits of one hunk in those
 // after it, which git apply makes up for and people do not.

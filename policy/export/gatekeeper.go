@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/cue"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
 
@@ -21,9 +21,9 @@ var gatekeeperFormat = format{
 }
 
 var (
-	ownRefs      = regexp.MustCompile(`\bdata\.` + policy.Package + `\b`)
-	settingsRefs = regexp.MustCompile(`\bdata\.settings\b`)
-	ownPackage   = regexp.MustCompile(`(?m)^package ` + policy.Package + `\b`)
+	ownRefs      = lazyregexp.New(`\bdata\.` + policy.Package + `\b`)
+	settingsRefs = lazyregexp.New(`\bdata\.settings\b`)
+	ownPackage   = lazyregexp.New(`(?m)^package ` + policy.Package + `\b`)
 )
 
 func underLib(src string) string {

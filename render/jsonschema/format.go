@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // format is a named form of text. check gives whether a text has it, and false where that is not known.
@@ -55,7 +57,7 @@ func isDate(s string) bool {
 // Helm's validator reads two characters as a number, and so takes +5 and -0.
 const two = `([0-9]{2}|\+[0-9]|-0)`
 
-var clock = regexp.MustCompile(`^` + two + `:` + two + `:` + two + `(?:\.[0-9]+)?(?:[zZ]|([+-])` + two + `:` + two + `)$`)
+var clock = lazyregexp.New(`^` + two + `:` + two + `:` + two + `(?:\.[0-9]+)?(?:[zZ]|([+-])` + two + `:` + two + `)$`)
 
 // isTime takes a leap second where it is 23:59:60 in UTC.
 func isTime(s string) bool {
@@ -81,8 +83,8 @@ func isDateTime(s string) bool {
 }
 
 var (
-	weeks    = regexp.MustCompile(`^P[0-9]+W$`)
-	duration = regexp.MustCompile(`^P(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?)?$`)
+	weeks    = lazyregexp.New(`^P[0-9]+W$`)
+	duration = lazyregexp.New(`^P(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?)?$`)
 )
 
 func isDuration(s string) bool {
@@ -97,7 +99,7 @@ func isPeriod(s string) bool {
 	return found && isDateTime(start) && (isDateTime(end) || strings.HasPrefix(end, "P") && isDuration(end))
 }
 
-var label = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+var label = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 
 func isHostname(s string) bool {
 	s = strings.TrimSuffix(s, ".")
@@ -113,8 +115,8 @@ func isHostname(s string) bool {
 }
 
 var (
-	quotedLocal = regexp.MustCompile(`^"[^"\\]*"$`)
-	plainLocal  = regexp.MustCompile("^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]*$")
+	quotedLocal = lazyregexp.New(`^"[^"\\]*"$`)
+	plainLocal  = lazyregexp.New("^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]*$")
 )
 
 func isEmail(s string) bool {
@@ -147,7 +149,7 @@ func isIPv4(s string) bool {
 	return len(parts) == 4
 }
 
-var hextet = regexp.MustCompile(`^[0-9a-fA-F]{1,4}$`)
+var hextet = lazyregexp.New(`^[0-9a-fA-F]{1,4}$`)
 
 func isIPv6(s string) bool {
 	before, after, short := strings.Cut(s, "::")
@@ -178,9 +180,9 @@ func isIPv6(s string) bool {
 	return count == 8 && !short || short && count < 8
 }
 
-var dotted = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}$`)
+var dotted = lazyregexp.New(`^[0-9]{1,3}(\.[0-9]{1,3}){3}$`)
 
-var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+var scheme = lazyregexp.New(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
 // isURI knows only what has no scheme to be none: the rest depends on the parser of Go.
 func isURI(s string) (valid, known bool) { return false, !scheme.MatchString(s) }

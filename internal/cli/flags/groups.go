@@ -2,14 +2,15 @@ package flags
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // allSet ends the error of cobra about flags that exclude each other (flag_groups.go, validateExclusiveFlagGroups).
-var allSet = regexp.MustCompile(`; \[([^\]]+)\] were all set$`)
+var allSet = lazyregexp.New(`; \[([^\]]+)\] were all set$`)
 
 // Exclusive checks the flags of a command that exclude each other, and names those that were set together.
 func Exclusive(c *cobra.Command) error {

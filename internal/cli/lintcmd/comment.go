@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/forge"
 	"github.com/redis-gitops/redis-gitops/internal/inputfile"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -86,7 +86,7 @@ func (o *commentOptions) run(ctx context.Context, files []string) error {
 	return nil
 }
 
-var pullRef = regexp.MustCompile(`^refs/pull/([0-9]+)/`)
+var pullRef = lazyregexp.New(`^refs/pull/([0-9]+)/`)
 
 // forge finds the pull or merge request of the CI system.
 func (o *commentOptions) forge() (*forge.Forge, error) {
@@ -143,7 +143,7 @@ func commentBody(texts []string, limit int) string {
 	return b.String()
 }
 
-var mention = regexp.MustCompile(`@(\w)`)
+var mention = lazyregexp.New(`@(\w)`)
 
 // withoutMentions keeps text outside of code blocks from notifying people: a file may be an artifact of a job that ran in a fork.
 func withoutMentions(text string) string {

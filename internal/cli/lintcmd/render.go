@@ -20,6 +20,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/env"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -395,7 +396,7 @@ func (d *renderedDocument) yaml(origins bool) ([]byte, error) {
 }
 
 // bareMask is a mask in the place of a whole plain scalar, which YAML would take for an alias.
-var bareMask = regexp.MustCompile(`(?m)((?:^|: |- |[,\[{])[ \t]*)` + regexp.QuoteMeta(redact.Mask) + `([ \t]*(?:[,\]}].*|[ \t]#.*)?$)`)
+var bareMask = lazyregexp.New(`(?m)((?:^|: |- |[,\[{])[ \t]*)` + regexp.QuoteMeta(redact.Mask) + `([ \t]*(?:[,\]}].*|[ \t]#.*)?$)`)
 
 // quoteMasks makes text with masks YAML again.
 func quoteMasks(text string) string {

@@ -2,9 +2,9 @@ package ui
 
 import (
 	"io"
-	"regexp"
 	"strings"
 
+	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
 
@@ -26,7 +26,7 @@ func newDoor(w io.Writer, secrets *redact.Secrets, colored *bool) *door {
 }
 
 // sgr is a color of ours.
-var sgr = regexp.MustCompile(`\x1b\[(?:0|1|2|31|32|33|36)m`)
+var sgr = lazyregexp.New(`\x1b\[(?:0|1|2|31|32|33|36)m`)
 
 // Write takes text of any origin. Lines and tabs stay, and colors where there are any.
 func (d *door) Write(p []byte) (int, error) {
