@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/redis-gitops/redis-gitops/finding"
@@ -33,7 +34,7 @@ func renderKustomization(ctx context.Context, r *repo.Repo, t Target, opts Optio
 		return err
 	}
 	k := &kustomizeRun{loader: l, fs: filesys.MakeFsInMemory(), dirs: map[string]bool{}, objects: map[string][]*repo.Document{},
-		sources: map[string][]byte{}, budget: maxChartFiles}
+		sources: map[string][]byte{}, budget: maxChartFiles, restricted: restricted(t.Deployment)}
 	if !k.visit(ctx, t.Dir, true) {
 		return nil
 	}
@@ -54,6 +55,13 @@ func renderKustomization(ctx context.Context, r *repo.Repo, t Target, opts Optio
 		k.add(each, t.Dir)
 	}
 	return nil
+}
+
+// restricted reports whether a kustomization may only read files of its own directory, as with kustomize's own default, which Argo CD keeps.
+// Flux sets no restriction (fluxcd/pkg e2cfd1a2 kustomize/kustomize_generator.go:698), and of what nothing is known to deploy it may be the
+// deployer.
+func restricted(d *repo.Deployment) bool {
+	return d != nil && (d.Kind == "Application" || d.Kind == "ApplicationSet")
 }
 
 // kustomizationFile returns the file of a folder's kustomization, or "".
@@ -366,8 +374,8 @@ func (k *kustomizeRun) uses(ctx context.Context, dir, file string, n *yaml.Node,
 		}
 		return k.visit(ctx, p, false)
 	case err == nil:
-		if p != path.Join(dir, path.Base(p)) && !strings.HasPrefix(p, dir+"/") && dir != "." {
-			k.fail(at, "%q is outside the directory of the kustomization, which kustomize does not allow; move it, or add a kustomization for it", name)
+		if k.restricted && p != path.Join(dir, path.Base(p)) && !strings.HasPrefix(p, dir+"/") && dir != "." {
+			k.fail(at, "%q is outside the directory of the kustomization, which Argo CD does not allow; move it, add a kustomization for it, or set kustomize.buildOptions of Argo CD to --load-restrictor LoadRestrictionsNone", name)
 			return false
 		}
 		return k.manifest(p)
@@ -639,6 +647,9 @@ func (k *kustomizeRun) build(ctx context.Context, dir string, timeout time.Durat
 			}
 		}()
 		options := krusty.MakeDefaultOptions()
+		if !k.restricted {
+			options.LoadRestrictions = types.LoadRestrictionsNone
+		}
 		m, err := krusty.MakeKustomizer(options).Run(k.fs, path.Join(kustomizeRoot, dir))
 		if err != nil {
 			done <- outcome{err: err}

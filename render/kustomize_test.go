@@ -179,9 +179,8 @@ func TestKustomizeProblems(t *testing.T) {
 	for _, tt := range []struct{ name, archive, want string }{
 		{"missing resource", "-- k/kustomization.yaml --\nresources:\n  - a.yaml\n  - b.yaml\n-- k/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n",
 			"render-fails k/kustomization.yaml:3:5: \"b.yaml\" does not exist; create it or remove it from resources\n"},
-		{"outside", "-- k/kustomization.yaml --\nresources:\n  - ../../x\n  - ../a.yaml\n-- a.yaml --\nx: 1\n",
-			"render-fails k/kustomization.yaml:2:5: \"../../x\" is outside the repository; use a file or directory in it\n" +
-				"render-fails k/kustomization.yaml:3:5: \"../a.yaml\" is outside the directory of the kustomization, which kustomize does not allow; move it, or add a kustomization for it\n"},
+		{"outside", "-- k/kustomization.yaml --\nresources:\n  - ../../x\n",
+			"render-fails k/kustomization.yaml:2:5: \"../../x\" is outside the repository; use a file or directory in it\n"},
 		{"alias of itself", "-- k/kustomization.yaml --\nresources: [a.yaml]\n-- k/a.yaml --\na: &a\n  b: *a\n",
 			"other k/a.yaml:2:6: alias \"a\" contains itself; remove the alias\n"},
 		{"cycle", "-- k/kustomization.yaml --\nresources: [../j]\n-- j/kustomization.yaml --\nresources: [../k]\n",
@@ -262,6 +261,39 @@ func TestKustomizeCorpus(t *testing.T) {
 		t.Logf("%s: %d kustomizations, %d resources, %d nodes, %d without a line", name, rendered, resources, nodes, unplaced)
 		if rendered == 0 || resources == 0 || unplaced*100 > nodes {
 			t.Errorf("%s: %d kustomizations, %d resources, %d of %d nodes without a line", name, rendered, resources, unplaced, nodes)
+		}
+	}
+}
+
+// Flux reads files of other directories, and Argo CD refuses them.
+func TestKustomizeOutside(t *testing.T) {
+	const archive = "-- base/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n" +
+		"-- shared/p.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { k: v }\n" +
+		"-- k/kustomization.yaml --\nresources:\n  - ../base/a.yaml\npatches:\n  - path: ../shared/p.yaml\n"
+	const refused = "render-fails k/kustomization.yaml:2:5: \"../base/a.yaml\" is outside the directory of the kustomization, which Argo CD does not allow; " +
+		"move it, add a kustomization for it, or set kustomize.buildOptions of Argo CD to --load-restrictor LoadRestrictionsNone\n"
+	for _, tt := range []struct {
+		deployment *repo.Deployment
+		want       string
+		resources  int
+	}{
+		{nil, "", 1},
+		{&repo.Deployment{Kind: "Kustomization"}, "", 1},
+		{&repo.Deployment{Kind: "Application"}, refused, 0},
+		{&repo.Deployment{Kind: "ApplicationSet"}, refused, 0},
+	} {
+		result := render(t, open(t, archive), Target{Dir: "k", Kind: repo.Kustomize, Deployment: tt.deployment})
+		got, _, _ := strings.Cut(problems(result), "\nrender-fails k/kustomization.yaml: rejected")
+		if tt.want != "" {
+			got = strings.TrimSuffix(got, "\n") + "\n"
+		}
+		if got != tt.want || len(result.Resources) != tt.resources {
+			t.Errorf("%+v: %d resources, problems:\n%swant:\n%s", tt.deployment, len(result.Resources), got, tt.want)
+		}
+		if tt.resources > 0 {
+			if _, value := result.Resources[0].Find("data", "k"); value == nil {
+				t.Errorf("%+v: the patch is not applied", tt.deployment)
+			}
 		}
 	}
 }

@@ -77,14 +77,15 @@ type renderedFile struct {
 // copies of the files that it needs, in memory, without what it would have to fetch or run; they passed repo's limits,
 // without which it hangs or overflows the stack.
 type kustomizeRun struct {
-	loader  *loader
-	fs      filesys.FileSystem
-	dirs    map[string]bool             // that were visited; true while they are
-	objects map[string][]*repo.Document // of each file of manifests
-	sources map[string][]byte
-	layers  []*layer // of the kustomizations, those that are used before those that use them
-	left    bool     // something was left out, so that patches may miss their target
-	budget  int64
+	loader     *loader
+	fs         filesys.FileSystem
+	dirs       map[string]bool             // that were visited; true while they are
+	objects    map[string][]*repo.Document // of each file of manifests
+	sources    map[string][]byte
+	layers     []*layer // of the kustomizations, those that are used before those that use them
+	left       bool     // something was left out, so that patches may miss their target
+	restricted bool     // it may not read files outside its directory
+	budget     int64
 }
 
 // layer is what one kustomization changes.

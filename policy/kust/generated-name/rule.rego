@@ -7,6 +7,7 @@
 # custom:
 #   severity: error
 #   scope: repository
+#   general: true
 #   since: 0.1.0
 #   remediation: |-
 #     Set generatorOptions.disableNameSuffixHash, or name the field under nameReference in a file that configurations lists.
@@ -29,4 +30,13 @@ deny contains {
 	r := data.repo.resources[ref.resource]
 	not r.kind in generated.updated
 	made := generated.name(r, ref.kind, ref.name)
+	not apart(r, ref.kind, made)
+}
+
+# For kustomize, what names another namespace means another object. A deployer that puts both into one, as Flux does with
+# targetNamespace, may be unknown here.
+apart(r, kind, made) if {
+	some o in data.repo.resources
+	[o.kind, o.name, o.unit, o.set] == [kind, made, r.unit, r.set]
+	o.namespace != r.namespace
 }
