@@ -19,6 +19,9 @@ func (s *scanner) flow(i, from, end int) int {
 type flowReader struct {
 	s             *scanner
 	line, at, end int
+
+	kinds   [][]int // on a line, from the place on; nil before it is asked for
+	kindsOf int     // that line
 }
 
 // maxFlow is how deep brackets are followed.
@@ -77,10 +80,7 @@ func (p *flowReader) take(i, from, to int) {
 
 func (p *flowReader) mapping(depth int) {
 	s := p.s
-	kind := ""
-	if m := kindFlow.FindStringSubmatch(s.lines[p.line][p.at:]); m != nil {
-		kind = m[1]
-	}
+	kind := p.kind()
 	parent := *s.top()
 	s.frames = append(s.frames, frame{level: parent.level, safe: parent.safe, kind: kind, schema: parent.inSchema()})
 	defer func(n int) { s.frames = s.frames[:n] }(len(s.frames) - 1)
@@ -113,6 +113,25 @@ func (p *flowReader) mapping(depth int) {
 		p.value(depth + 1)
 		s.frames = s.frames[:inside]
 	}
+}
+
+// kind is the first kind on the line behind the place. A file of JSON may be a single line with all of its objects, so what is there is
+// found once.
+func (p *flowReader) kind() string {
+	line := p.s.lines[p.line]
+	if p.kinds == nil || p.kindsOf != p.line {
+		p.kinds, p.kindsOf = kindFlow.FindAllStringSubmatchIndex(line, -1), p.line
+		if p.kinds == nil {
+			p.kinds = [][]int{}
+		}
+	}
+	for len(p.kinds) > 0 && p.kinds[0][0] < p.at {
+		p.kinds = p.kinds[1:]
+	}
+	if len(p.kinds) == 0 {
+		return ""
+	}
+	return line[p.kinds[0][2]:p.kinds[0][3]]
 }
 
 func (p *flowReader) list(depth int) {

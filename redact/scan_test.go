@@ -129,3 +129,21 @@ func TestScan(t *testing.T) {
 		})
 	}
 }
+
+// TestLong: files of one long line, or of many short ones, take a time in proportion to their length. In proportion to its square, one of
+// these would not end before the time of all tests.
+func TestLong(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes six seconds")
+	}
+	for _, part := range []string{
+		`{"a":1},`, `{"kind":"Secret","a":1},`, `["x",`, `{"a":{"b":[`, `"password":"s3cr3t",`, `a: b #`, `{{ .Values.a }}`, `\"a\":`, `://u:p@h `,
+		"'", `"`, `&a *a `, "- a\n", "password:\n- b\n", "a: |\n  b\n", "{\n", "kind: List\n", "--- \n", "items:\n- kind: Secret\n",
+	} {
+		for _, around := range []string{"%s", "[%s]", "a: %s"} {
+			text := strings.Replace(around, "%s", strings.Repeat(part, 300_000/len(part)), 1)
+			Scan("values.yaml", []byte(text), "a.b")
+		}
+	}
+}
