@@ -264,7 +264,7 @@ func (l *loader) metadata(c *chart, files []string) bool {
 	case m.Name == "":
 		wrong(m.at["name"], "name", "is missing; add \"name: %s\"", path.Base(c.dir))
 	case m.Name == "." || m.Name == ".." || strings.Contains(m.Name, "/"):
-		wrong(m.at["name"], "name", "invalid chart name %q; remove \"/\"", m.Name)
+		wrong(m.at["name"], "name", "invalid chart name %q; use lowercase letters, digits and hyphens", m.Name)
 	case m.Version == "":
 		wrong(m.at["version"], "version", "is missing; add \"version: 0.1.0\"")
 	case m.Type != "" && m.Type != "application" && m.Type != "library":
