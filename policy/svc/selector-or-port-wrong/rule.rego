@@ -17,6 +17,7 @@ package redisgitops.svc["selector-or-port-wrong"]
 
 import data.redisgitops.lib.group
 import data.redisgitops.lib.labels
+import data.redisgitops.lib.others
 import data.redisgitops.lib.pods
 import data.redisgitops.lib.redis
 import data.redisgitops.lib.selectors
@@ -86,6 +87,7 @@ deny contains {
 		beside(r, pods.resource(p))
 	]
 	count(selected) == 1
+	not others.selected(r.namespace, selector) # then it is for their port, and svc/selects-redis-too says so
 	own := pods.resource(selected[0])
 	some i, port in r.object.spec.ports
 	target := object.get(port, "targetPort", port.port)

@@ -18,12 +18,11 @@
 package redisgitops.svc["selects-redis-too"]
 
 import data.redisgitops.lib.group
-import data.redisgitops.lib.images
 import data.redisgitops.lib.labels
+import data.redisgitops.lib.others
 import data.redisgitops.lib.pods
 import data.redisgitops.lib.selectors
 import data.redisgitops.lib.services
-import data.redisgitops.lib.workloads
 
 deny contains {
 	"message": sprintf("the Service \"%s\" also selects the pods of the Redis \"%s\"; add a label to its selector that those pods do not have, such as app.kubernetes.io/component", [s.service.name, redis.name]),
@@ -59,34 +58,18 @@ deny contains {
 	redis := pods.resource(p)
 	some port in r.object.spec.ports
 	not redis_port(object.get(port, "targetPort", object.get(port, "port", 6379)))
-	some id in object.get(of_workloads, [[r.namespace, key, selector[key]]], [])
-	labels.selects({"matchLabels": selector}, template(data.repo.resources[id]))
+	others.selected(r.namespace, selector)
 }
 
-# The pods of Redis and of nothing else, and those without Redis, by a label.
-of_others := bounded(group.by([[[pods.resource(p).namespace, key, value], i] |
+# The pods of Redis and of nothing else by a label.
+of_others := others.bounded(group.by([[[pods.resource(p).namespace, key, value], i] |
 	some i, p in data.repo.pods
 	pods.resource(p).kind != "RedisFailover"
-	every c in containers(p) { of_redis(c) }
+	every c in containers(p) { others.of_redis(c) }
 	some key, value in p.labels
 ]))
 
-of_workloads := bounded(group.by([[[r.namespace, key, value], r.id] |
-	some r in data.repo.resources
-	count(workloads.pod_paths[r.kind]) > 1
-	not r.id in {p.resource | some p in data.repo.pods}
-	some key, value in template(r)
-	every c in object.get(r.object, array.concat(workloads.pod_paths[r.kind], ["containers"]), []) { not of_redis(c) }
-]))
-
-# Only so many are compared, so that the work stays linear.
-bounded(index) := {key: array.slice(sort(found), 0, selectors.most) | some key, found in index}
-
-template(r) := object.get(r.object, array.concat(array.slice(workloads.pod_paths[r.kind], 0, count(workloads.pod_paths[r.kind]) - 1), ["metadata", "labels"]), {})
-
 containers(p) := [c.object | some c in pods.items(p, p.containers); c.object.image]
-
-of_redis(c) if regex.match(`redis|valkey|keydb|dragonfly|exporter|sentinel`, images.reference(c.image).name)
 
 for_others(service, selector) if {
 	some pod in selectors.pods(service.namespace, {"matchLabels": selector})
