@@ -489,11 +489,15 @@ func (r *redis) deletion() Answer {
 	if strings.Contains(options, "Prune=false") {
 		return Answer{Verdict: Yes, Text: "Argo CD does not prune it", Field: "metadata.annotations[argocd.argoproj.io/sync-options]"}
 	}
+	guard := "annotate it with argocd.argoproj.io/sync-options: Prune=false,Delete=false"
+	if r.Resource.Kind == cue.KindOfCharts {
+		guard = "install it without automated prune, and keep a dump (redis-gitops dump)"
+	}
 	if r.kept == "" {
 		return Answer{Verdict: No, Text: "there is no volume: all data is lost", Field: r.survival.Keep, Improve: "give it a volume: " + r.survival.Keep}
 	}
 	if condition, ok := r.Any(r.Facts.Retained); ok {
-		return Answer{Verdict: Partly, Text: "the volumes stay: created again under its name, it has the data of the last shutdown", Field: fieldOf(condition), Improve: "annotate it with argocd.argoproj.io/sync-options: Prune=false,Delete=false"}
+		return Answer{Verdict: Partly, Text: "the volumes stay: created again under its name, it has the data of the last shutdown", Field: fieldOf(condition), Improve: guard}
 	}
 	field, _, _ := strings.Cut(r.survival.Retain, ":")
 	return Answer{Verdict: No, Text: "the volumes are deleted with it", Field: field, Improve: "set " + r.survival.Retain + ", before it is created"}
@@ -515,7 +519,7 @@ func (r *redis) memory() Answer {
 
 func (r *redis) operator() Answer {
 	switch status := r.Operator.Status(); {
-	case status.State == "none":
+	case status.State == "none", len(r.Operator.Charts()) > 0:
 		return Answer{Verdict: Yes, Text: "it has no operator"}
 	case r.by == "operator":
 		return Answer{Verdict: No, Text: "only the operator promotes a replica", Improve: "run sentinels"}

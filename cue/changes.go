@@ -45,17 +45,23 @@ type ChangeRule struct {
 // Stateful is where the resources of a kind have what decides about data.
 type Stateful struct {
 	Kinds      []string `json:"kinds"`
+	If         []string `json:"if,omitempty"`
 	Replicas   string   `json:"replicas"`
 	Sentinels  string   `json:"sentinels,omitempty"`
 	Image      string   `json:"image,omitempty"`
-	Version    string   `json:"version,omitempty"`
-	Valkey     []string `json:"valkey,omitempty"`
-	Kept       []string `json:"kept"`
-	Retained   []string `json:"retained"`
-	Directives []string `json:"directives,omitempty"`
-	Command    string   `json:"command,omitempty"`
-	Labels     string   `json:"labels,omitempty"`
-	Allow      string   `json:"allow,omitempty"`
+	Repository string   `json:"repository,omitempty"`
+	// Apps are the versions in the images of a chart, by the first version of the chart.
+	Apps       map[string]string `json:"apps,omitempty"`
+	Version    string            `json:"version,omitempty"`
+	Valkey     []string          `json:"valkey,omitempty"`
+	Kept       []string          `json:"kept"`
+	Retained   []string          `json:"retained"`
+	Directives []string          `json:"directives,omitempty"`
+	Texts      []string          `json:"texts,omitempty"`
+	Default    string            `json:"default,omitempty"`
+	Command    string            `json:"command,omitempty"`
+	Labels     string            `json:"labels,omitempty"`
+	Allow      string            `json:"allow,omitempty"`
 
 	Survival *Survival `json:"survival,omitempty"` // nil is unknown
 }

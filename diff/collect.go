@@ -76,6 +76,7 @@ func Collect(ctx context.Context, old, new Source, changed []string, config *cue
 					problems[i] = append(problems[i], finding.All(err)...)
 					continue
 				}
+				result.AddReleases(s.sides[i].Repo, t, cue.ChartValues)
 				problems[i] = append(problems[i], result.Problems...)
 				if i == 1 {
 					out.Notices = append(out.Notices, result.Notices...)
@@ -112,6 +113,7 @@ func Manifests(ctx context.Context, r *repo.Repo, file string, config *cue.Confi
 	if err != nil {
 		return nil, err
 	}
+	result.AddReleases(r, t, cue.ChartValues)
 	s := &search{sides: [2]Source{{Repo: r}, {Repo: r}}}
 	side.Resources = s.resources(1, t, result)
 	return side, result.Problems.Err()
@@ -136,6 +138,7 @@ func Everything(ctx context.Context, r *repo.Repo, config *cue.Config) (*Side, [
 		if err != nil {
 			return nil, nil, err
 		}
+		result.AddReleases(r, t, cue.ChartValues)
 		problems = append(problems, result.Problems...)
 		side.Resources = append(side.Resources, s.resources(1, t, result)...)
 	}
@@ -207,6 +210,10 @@ func (s *search) resources(i int, t render.Target, result *render.Result) []Reso
 		var object map[string]any
 		if res.Node.Decode(&object) != nil || object == nil {
 			continue
+		}
+		by := by
+		if installer := res.Installer(); installer != nil {
+			by = s.installerOf(i, installer, object, by)
 		}
 		out = append(out, Resource{Object: object, Application: application, Namespace: namespace, Deployer: by, At: func(path []string) Span { return span(result.Chart, res, path) }})
 	}
@@ -294,6 +301,33 @@ func (s *search) deployerOf(i int, d *repo.Deployment) *Deployer {
 		return by
 	}
 	return nil
+}
+
+// installerOf reads the object that installs a release, which by deploys, and whether the new side no longer has it, or its ApplicationSet no
+// longer makes the release.
+func (s *search) installerOf(i int, installer *render.Resource, release map[string]any, by *Deployer) *Deployer {
+	var object map[string]any
+	if installer.Node.Decode(&object) != nil {
+		return by
+	}
+	d := &Deployer{Object: object, By: by, At: finding.Position{File: installer.File}}
+	if _, name := installer.Find("metadata", "name"); name != nil {
+		d.At = installer.Origin(name).Source
+	}
+	if i > 0 {
+		return d
+	}
+	kind, name := instance.Text(object["kind"]), instance.Text(cue.At(object, "metadata", "name"))
+	d.Gone = true
+	for _, doc := range s.documents(1, installer.File) {
+		if doc.Kind() != kind || doc.Name() != name {
+			continue
+		}
+		d.Gone = kind == "ApplicationSet" && !slices.ContainsFunc(s.sides[1].Repo.Charts(doc), func(c repo.Release) bool {
+			return c.ReleaseName == instance.Text(cue.At(release, "metadata", "release"))
+		})
+	}
+	return d
 }
 
 // has reports whether a side still has a deployer, or its ApplicationSet still makes the Application.

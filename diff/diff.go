@@ -72,7 +72,8 @@ type Resource struct {
 type Deployer struct {
 	Object map[string]any
 	At     finding.Position
-	Gone   bool // on the other side, it does not exist
+	Gone   bool      // on the other side, it does not exist
+	By     *Deployer // of what installs a release of a chart: what deploys that in turn; nil where the repository does not show it
 }
 
 // Side is one state of a repository, or a stream of manifests.
@@ -255,6 +256,9 @@ func (c *comparer) rules(m match) []*cue.ChangeRule {
 	names := c.redisOf(m)
 	if o := x.owners[i]; o != nil {
 		add(c.facts.Of(o.Operator).Changes, kind)
+		if kind == cue.KindOfCharts {
+			add(c.facts.General, "AnyChart")
+		}
 		add(c.facts.General, "AnyRedis") // what of it is not known
 		return out
 	}
@@ -336,7 +340,7 @@ func (c *comparer) pairOf(m match) *pair {
 	if p.operator != nil {
 		of := c.facts.Of(p.operator)
 		for k := range of.Stateful {
-			if slices.Contains(of.Stateful[k].Kinds, x.kind(i)) {
+			if slices.Contains(of.Stateful[k].Kinds, x.kind(i)) && p.fitsThis(of.Stateful[k].If) {
 				p.stateful = &of.Stateful[k]
 				break
 			}
@@ -388,7 +392,7 @@ func (c *comparer) add(m match, p *pair, r *cue.ChangeRule, path []string) {
 	old, _ := at(nilable(p.old), path)
 	new, real := at(nilable(p.new), path)
 	change := Change{
-		Redis: strings.Join(c.concerned(m, r, old, new), ", "), Resource: x.resource(i), Path: joined(path), Old: c.masked(x.kind(i), path, old), New: c.masked(x.kind(i), path, new),
+		Redis: strings.Join(c.concerned(m, r, old, new), ", "), Resource: x.resource(i), Path: shownPath(x.kind(i), path), Old: c.masked(x.kind(i), path, old), New: c.masked(x.kind(i), path, new),
 		Class: r.Class, Risk: r.Risk, Do: r.Do, Rule: r.Rule, Source: r.Source,
 	}
 	if len(path) == 0 {
@@ -406,8 +410,22 @@ func (c *comparer) add(m match, p *pair, r *cue.ChangeRule, path []string) {
 	c.changes = append(c.changes, change)
 }
 
-// masked returns a value without what is in a Secret.
+// shownPath is the path of a field as people read it: of a release, that of the value.
+func shownPath(kind string, path []string) string {
+	if kind == cue.KindOfCharts && len(path) > 1 {
+		path = path[1:]
+	}
+	return joined(path)
+}
+
+// masked returns a value without what is in a Secret, or secret in the values of a chart.
 func (c *comparer) masked(kind string, path []string, value any) string {
+	if kind == cue.KindOfCharts && value != nil {
+		if slices.ContainsFunc(path, secretKey) {
+			return "***"
+		}
+		value = withoutSecrets(value)
+	}
 	if kind == "Secret" && (len(path) == 0 || path[0] == "data" || path[0] == "stringData") {
 		if value == nil {
 			return ""

@@ -151,6 +151,8 @@ const spotahome, later, ot, plain = "spotahome spotahome 1.2.4", "spotahome spot
 
 const al, kube, re = "alauda alauda 3.18.0", "kubedb kubedb 2026.7.10", "redis-enterprise redis-enterprise 7.22.0"
 
+const chart = "charts bitnami 1"
+
 var planted = []plant{
 	// RedisFailover
 	{later, "", "replicas: 3 # redis => replicas: 5", "info live spec.redis.replicas"},
@@ -287,6 +289,53 @@ var planted = []plant{
 	{re, "", "persistence: aofEverySecond => persistence: disabled", "error live spec.persistence"},
 	{re, "", "replication: true => replication: false", "warning live spec.replication"},
 	{re, "", "memorySize: 1GB => memorySize: 2GB", "warning roll spec.memorySize"},
+
+	// Releases of charts
+	{chart, "", "version: 20.1.0 => version: 18.1.0", "error stuck version [op/rdb-unreadable]"},
+	{chart, "version: 20.1.0 => version: 18.1.0", "version: 18.1.0 => version: 19.1.0", "warning roll version"},
+	{chart, "version: 20.1.0 => version: 18.1.0", "version: 18.1.0 => version: 20.x.x", "warning roll version"},
+	{chart, "", "version: 20.1.0 => version: 20.2.0", "warning roll version"},
+	{chart, "", "version: 4.0.2 => version: 5.0.0", "warning roll version"},
+	{chart, "", "chart: redis, version: 20.1.0 => chart: cache, version: 20.1.0", "error rejected chart"},
+	{chart, "", "release: shop => release: store", "error rejected release"},
+	{chart, "", "installer: HelmRelease => installer: Application", "warning live installer"},
+	{chart, "", "apiVersion: bitnami/redis => apiVersion: bitnami/valkey", "error recreate apiVersion [data/renamed-or-removed]"},
+	{chart, "", "existingSecret: shop-password} => existingSecret: shop-password}\n  image: {tag: 6.2.14}", "error stuck image.tag [op/rdb-unreadable]"},
+	{chart, "", "existingSecret: shop-password} => existingSecret: shop-password}\n  image: {tag: 7.4.1-debian-12-r0}", "warning roll image.tag"},
+	{chart, "", "name: shop-redis => name: store-redis", "warning orphan name [data/renamed-or-removed]"},
+	{chart, "", "architecture: replication # bitnami => architecture: standalone", "error recreate architecture [data/renamed-or-removed]"},
+	{chart, "", "{enabled: true, quorum: 2} => {enabled: false, quorum: 2}", "error recreate sentinel.enabled [data/renamed-or-removed]"},
+	{chart, "", "{enabled: true, quorum: 2} => {enabled: true, quorum: 1}", "warning roll sentinel.quorum [ha/quorum-lowered]"},
+	{chart, "", "replicaCount: 3, => replicaCount: 2,", "warning live replica.replicaCount [ha/quorum-lowered]"},
+	{chart, "", "replicaCount: 3, => replicaCount: 5,", "info live replica.replicaCount"},
+	{chart, "", "size: 8Gi => size: 16Gi", "error rejected replica.persistence.size [data/storage-change-ignored]"},
+	{chart, "", "size: 4Gi => size: 16Gi", "warning ignored master.persistence.size"},
+	{chart, "", "size: 2Gi => size: 16Gi", "error rejected primary.persistence.size [data/storage-change-ignored]"},
+	{chart, "", "architecture: standalone # valkey => architecture: replication", "info live architecture"},
+	{chart, "", "auth: {existingSecret: shop-password} => auth: {enabled: false, existingSecret: shop-password}", "warning roll auth.enabled [auth/rotation-needs-plan]"},
+	{chart, "", "existingSecret: shop-password => existingSecret: other", "warning roll auth.existingSecret [auth/rotation-needs-plan]"},
+	{chart, "", "appendonly yes => maxmemory 100mb", "warning roll commonConfiguration"},
+	{chart, "", "commonConfiguration: => tolerations: [{key: a}]\n  commonConfiguration:", "warning roll tolerations"},
+	{chart, "", "replicas: 3 # redis-ha => replicas: 1", "warning live replicas [ha/quorum-lowered]"},
+	{chart, "", "size: 3Gi => size: 4Gi", "error rejected persistentVolume.size [data/storage-change-ignored]"},
+	{chart, "", "auth: true => auth: false", "warning roll auth [auth/rotation-needs-plan]"},
+	{chart, "", "existingSecret: cart-password => existingSecret: other", "warning roll existingSecret [auth/rotation-needs-plan]"},
+	{chart, "", "haproxy: {enabled: true} => haproxy: {enabled: false}", "warning clients haproxy.enabled"},
+	{chart, "", "version: 4.38.0 => version: 4.30.0", "error stuck version [op/rdb-unreadable]"},
+	{chart, "", "requestedSize: 5Gi => requestedSize: 6Gi", "info live dataStorage.requestedSize"},
+	{chart, "", "requestedSize: 5Gi => requestedSize: 4Gi", "error rejected dataStorage.requestedSize [data/storage-shrunk]"},
+	{chart, "", "dataStorage: {enabled: true => dataStorage: {enabled: false", "error destroy dataStorage.enabled [data/renamed-or-removed]"},
+	{chart, "", "enabled: false} # feed => enabled: true} # feed", "warning roll auth.enabled [auth/rotation-needs-plan]"},
+	{chart, "{enabled: false} # feed => {enabled: false}\n  replica: {persistence: {size: 5Gi}}", "replica: {persistence => replica: {enabled: true, persistence", "error recreate replica.enabled [data/renamed-or-removed]"},
+	{chart, "", "replicas: 2, persistence => replicas: 1, persistence", "info live replica.replicas"},
+	{chart, "", "size: 6Gi => size: 9Gi", "error rejected replica.persistence.size [data/storage-change-ignored]"},
+	{chart, "", "tag: 8.6.4 => tag: 8.4.0", "error stuck image.tag [op/rdb-unreadable]"},
+	{chart, "", "tag: 8.6.4 => tag: 8.6.3", "warning roll image.tag [op/image-downgrade]"},
+	{chart, "", "masterName: mail => masterName: post", "warning clients sentinel.masterName"},
+	{chart, "", "replicaCount: 3 # cloudpirates => replicaCount: 2", "warning live replicaCount [ha/quorum-lowered]"},
+	{chart, "", "architecture: replication # cloudpirates => architecture: cluster", "error recreate architecture [data/renamed-or-removed]"},
+	{chart, "", "password: hunter22 => password: hunter23", "warning roll auth.password [auth/rotation-needs-plan]"},
+	{chart, "", "size: 7Gi => size: 8Gi", "error rejected persistence.size [data/storage-change-ignored]"},
 
 	// Plain StatefulSets
 	{plain, "", "redis:7.4.1 => redis:7.4.2", "error roll spec.template.spec.containers.redis.image"},

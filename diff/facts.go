@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
 	"slices"
@@ -107,8 +108,20 @@ func (p *pair) holds(conditions []string) bool {
 	return !slices.ContainsFunc(conditions, func(c string) bool { return !p.condition(c) })
 }
 
+// fitsThis reports whether conditions hold for the new object, or the old one where there is no other.
+func (p *pair) fitsThis(conditions []string) bool {
+	of := *p
+	if of.new == nil {
+		of.new = of.old
+	}
+	return of.holds(conditions)
+}
+
 // condition is as in [cue.Scheme], of the new object unless it begins with "old.".
 func (p *pair) condition(c string) bool {
+	if first, rest, both := strings.Cut(c, " && "); both {
+		return p.condition(first) && p.condition(rest)
+	}
 	if rest, not := strings.CutPrefix(c, "!@"); not {
 		return !p.is(rest)
 	}
@@ -123,6 +136,14 @@ func (p *pair) condition(c string) bool {
 		return version != "" && instance.AtLeast(version, v)
 	}
 	if v, ok := strings.CutPrefix(c, "version<"); ok {
+		return version != "" && !instance.AtLeast(version, v)
+	}
+	if v, ok := strings.CutPrefix(c, "chart>="); ok {
+		version := chartVersion(object)
+		return version == "" || instance.AtLeast(version, v)
+	}
+	if v, ok := strings.CutPrefix(c, "chart<"); ok {
+		version := chartVersion(object)
 		return version != "" && !instance.AtLeast(version, v)
 	}
 	value := func(path string) any {
@@ -168,6 +189,9 @@ func (p *pair) is(name string) bool {
 		return old.Loads(new) == cue.LoadsNot
 	case "image-older":
 		return p.older()
+	case "other-major":
+		old, new := major(instance.Text(p.oldValue)), major(instance.Text(p.newValue))
+		return old != "" && new != "" && old != new
 	case "label-copied":
 		return p.copied(p.old) || p.copied(p.new)
 	case "command-without-aof":
@@ -202,7 +226,7 @@ func (p *pair) is(name string) bool {
 
 // predicates are the names that facts may have behind @.
 var predicates = []string{
-	"fewer-sentinels", "rdb-refused", "rdb-types", "rdb-newer", "image-older", "label-copied", "command-without-aof", "command-without-file", "kept", "claim",
+	"fewer-sentinels", "rdb-refused", "rdb-types", "rdb-newer", "image-older", "other-major", "label-copied", "command-without-aof", "command-without-file", "kept", "claim",
 	"headless", "selector-mismatch", "force-replace", "unknown-host", "other-redis",
 }
 
@@ -260,8 +284,9 @@ func (p *pair) copied(object map[string]any) bool {
 
 var hole = lazyregexp.New(`\{([^{}|]*)(?:\|([^{}]*))?\}`)
 
-// number reads a text of [cue.Stateful], such as {spec.redis.replicas|3}; -1 is unknown.
+// number reads a text of [cue.Stateful], such as {spec.redis.replicas|3} or {spec.replicas|2}+1; -1 is unknown.
 func (p *pair) number(text string, object map[string]any) int {
+	text, more, _ := strings.Cut(text, "+")
 	if m := hole.FindStringSubmatch(text); m != nil {
 		found, _ := at(nilable(object), steps(m[1]))
 		if text = instance.Text(found); text == "" || text == "0" {
@@ -272,7 +297,8 @@ func (p *pair) number(text string, object map[string]any) int {
 	if err != nil {
 		return -1
 	}
-	return n
+	added, _ := strconv.Atoi(more) // of a chart that counts the master aside; "" is none
+	return n + added
 }
 
 // formats returns what the old and the new server write and read; nil is unknown.
@@ -320,6 +346,9 @@ func (p *pair) image(object map[string]any, field any) string {
 	if p.stateful == nil || p.stateful.Image == "" {
 		return instance.Text(field)
 	}
+	if p.stateful.Repository != "" {
+		return p.chartImage(object)
+	}
 	found, _ := at(nilable(object), steps(p.stateful.Image))
 	if text := instance.Text(found); text != "" {
 		return text
@@ -332,6 +361,50 @@ func (p *pair) image(object map[string]any, field any) string {
 		return d.Valkey
 	}
 	return d.Image
+}
+
+// chartImage puts together the image of a release: what its values name, and the rest of its chart.
+func (p *pair) chartImage(object map[string]any) string {
+	if object == nil {
+		return ""
+	}
+	found, _ := at(object, steps(p.stateful.Image))
+	repository := cmp.Or(instance.Text(value(found, "repository")), p.stateful.Repository)
+	if registry := instance.Text(value(found, "registry")); registry != "" {
+		repository = registry + "/" + repository
+	}
+	tag := instance.Text(value(found, "tag"))
+	if tag == "" {
+		tag = p.app(chartVersion(object))
+	}
+	if tag == "" {
+		return repository
+	}
+	return repository + ":" + tag
+}
+
+// app is the version of Redis that a version of the chart has; "" is unknown.
+func (p *pair) app(version string) string {
+	since := ""
+	for first := range p.stateful.Apps {
+		if version != "" && instance.AtLeast(version, first) && (since == "" || instance.AtLeast(first, since)) {
+			since = first
+		}
+	}
+	return p.stateful.Apps[since]
+}
+
+var versionInRange = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)*`)
+
+// chartVersion is the version of the chart of a release, of a range its first; "" for none.
+func chartVersion(object map[string]any) string {
+	return versionInRange.FindString(instance.Text(value(object, "metadata", "version")))
+}
+
+// major is the first number of a version.
+func major(version string) string {
+	first, _, _ := strings.Cut(versionInRange.FindString(version), ".")
+	return first
 }
 
 // namesRedis reports whether a variable of a container is about a Redis, before or now.

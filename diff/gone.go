@@ -51,6 +51,11 @@ func staying(object map[string]any, d *Deployer) (why, source string) {
 	if d == nil {
 		return "", ""
 	}
+	if d.Gone && d.By != nil {
+		if why, source = staying(d.Object, d.By); why != "" {
+			return why, source
+		}
+	}
 	switch kind := instance.Text(d.Object["kind"]); {
 	case kind == "Application" && d.Gone:
 		finalizers := shownAll(value(d.Object, "metadata", "finalizers"))
@@ -157,6 +162,9 @@ func (c *comparer) rename(i, j int) {
 	}
 	r.Rule = goneRule
 	r.Text = "to its operator this is a new, empty Redis; of the old one: " + r.Text
+	if c.old.kind(i) == cue.KindOfCharts {
+		r.Text = strings.Replace(r.Text, "to its operator", "by another name", 1)
+	}
 	r.Do = "add the new one, import the data, switch the clients, and remove the old one in a later change"
 	c.add(both, p, &r, field)
 	last := &c.changes[len(c.changes)-1]
@@ -203,6 +211,9 @@ func (c *comparer) likeness(i, j int) float64 {
 	}
 	total := max(len(old), len(new))
 	if total == 0 {
+		if sameInstaller(c.old.Resources[i].Deployer, c.new.Resources[j].Deployer) {
+			return 1 // a release without values, by another name
+		}
 		return 0
 	}
 	like := float64(same) / float64(total)
@@ -210,6 +221,14 @@ func (c *comparer) likeness(i, j int) float64 {
 		like += 0.1
 	}
 	return like
+}
+
+// sameInstaller reports whether one object of Argo CD or Flux deploys two resources.
+func sameInstaller(a, b *Deployer) bool {
+	name := func(d *Deployer) string {
+		return instance.Text(d.Object["kind"]) + "/" + instance.Text(value(d.Object, "metadata", "name"))
+	}
+	return a != nil && b != nil && name(a) == name(b)
 }
 
 // Texts returns what is rendered of the resources that the changes are about, in the order of the comparison.
@@ -220,8 +239,11 @@ func (r *Result) Texts() []Text {
 			return ""
 		}
 		object := x.Resources[i].Object
-		if x.kind(i) == "Secret" {
+		switch x.kind(i) {
+		case "Secret":
 			object = hidden(object)
+		case cue.KindOfCharts:
+			object, _ = withoutSecrets(object).(map[string]any)
 		}
 		text, err := render.Encode(object)
 		if err != nil {
@@ -235,6 +257,36 @@ func (r *Result) Texts() []Text {
 		out = append(out, Text{x.kind(i) + " " + qualified(x.namespace(i), x.name(i)), yaml(c.old, key[0]), yaml(c.new, key[1])})
 	}
 	return out
+}
+
+// secretKey reports whether a value of a chart is secret by its name: a password, or a list of users with theirs, but not the name or key of a
+// Secret, nor a switch.
+func secretKey(name string) bool {
+	name = strings.ToLower(name)
+	return name == "password" || name == "aclconfig" || strings.HasSuffix(name, "password") && !strings.HasPrefix(name, "use") && !strings.HasPrefix(name, "existing")
+}
+
+// withoutSecrets returns values of a chart without those that are secret.
+func withoutSecrets(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, below := range data {
+			if below != nil && below != "" && secretKey(key) {
+				out[key] = "***"
+				continue
+			}
+			out[key] = withoutSecrets(below)
+		}
+		return out
+	case []any:
+		out := make([]any, len(data))
+		for i, below := range data {
+			out[i] = withoutSecrets(below)
+		}
+		return out
+	}
+	return data
 }
 
 // hidden returns a Secret without its data.

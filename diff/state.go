@@ -93,8 +93,44 @@ func (s *State) At(field string) Span {
 	return Span{}
 }
 
+// chartDirective is that of a release: of the texts the last line, else what the chart itself has.
+func (s *State) chartDirective(name string) (value, field string) {
+	own := s.Facts.Default
+	for i, path := range s.Facts.Texts {
+		text := instance.Text(s.Value(path))
+		if found, ok := lastLine(text, name); ok {
+			value, field = found, path
+		}
+		if i == 0 && text != "" {
+			own = ""
+		}
+	}
+	for _, path := range s.Facts.Directives {
+		if found := instance.Text(s.Value(path + "." + name)); found != "" && field == "" {
+			value, field = found, path+"."+name
+		}
+	}
+	if field == "" {
+		value, _ = lastLine(own, name)
+	}
+	return value, field
+}
+
+// lastLine returns what the last line of a configuration that sets a directive sets it to.
+func lastLine(text, name string) (value string, found bool) {
+	for line := range strings.Lines(text) {
+		if word, rest, _ := strings.Cut(strings.TrimSpace(line), " "); strings.EqualFold(word, name) {
+			value, found = strings.TrimSpace(rest), true
+		}
+	}
+	return value, found
+}
+
 // Directive returns a directive of Redis and the field that sets it: of the list for it, or of the commands of containers.
 func (s *State) Directive(name string) (value, field string) {
+	if len(s.Facts.Texts) > 0 || s.Facts.Default != "" {
+		return s.chartDirective(name)
+	}
 	if len(s.Facts.Directives) > 0 {
 		field = s.Facts.Directives[0] + "." + name
 		if found := instance.Text(s.Value(field)); found != "" {

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -38,6 +39,7 @@ type search struct {
 	found          map[place]bool
 	queue          []string        // changed files, and files of directories that have changed by others
 	deployers      map[string]bool // changed files with objects of Argo CD or Flux
+	releases       map[string]bool // files that install a Redis by a chart whose values may have changed
 	everywhere     bool            // any deployment may differ
 
 	usedBy map[string][]string            // the kustomizations that take in a file or directory; nil if they are read for each file
@@ -88,6 +90,9 @@ func touched(old, new Source, changed []string) (*search, error) {
 		}
 	}
 	if s.everywhere {
+		if err := s.addReleases(); err != nil {
+			return nil, err
+		}
 		return s, s.redeployed()
 	}
 	return s, nil
@@ -245,7 +250,7 @@ func (s *search) deployer(name string) error {
 		}
 		for _, doc := range s.documents(i, name) {
 			switch doc.Kind() {
-			case "ApplicationSet", "GitRepository", "OCIRepository", "ConfigMap":
+			case "ApplicationSet", "GitRepository", "OCIRepository", "HelmRepository", "ConfigMap":
 				s.everywhere = true
 				continue
 			}
@@ -312,6 +317,28 @@ func (s *search) documents(i int, file string) []*repo.Document {
 		s.parsed[i][file] = docs
 	}
 	return docs
+}
+
+// addReleases adds the files that install a Redis by a chart of elsewhere: its values, or the source of its chart, may be in a changed file.
+func (s *search) addReleases() error {
+	s.releases = map[string]bool{}
+	for _, side := range s.sides {
+		files, err := side.Repo.ReleaseFiles(func(chart, repository string) bool { return cue.ChartValues(chart, repository) != "" })
+		if err != nil {
+			return err
+		}
+		for _, name := range files {
+			s.releases[name] = true
+			if chart := s.chartOf(name); chart != "" {
+				s.found[place{chart, repo.Chart}] = true
+			} else if dir := s.kustomizationOf(name); dir != "" {
+				s.found[place{dir, repo.Kustomize}] = true
+			} else {
+				s.found[place{path.Dir(name), repo.Plain}] = true
+			}
+		}
+	}
+	return nil
 }
 
 // redeployed adds each directory that something deploys in another way.
@@ -393,7 +420,7 @@ func (s *search) plain(i int, dir string) []string {
 		if s.leftOut(name) || s.chartOf(name) != "" || s.kustomizationOf(name) != "" {
 			continue
 		}
-		if !s.changed[name] {
+		if !s.changed[name] && !s.releases[name] {
 			src, err := s.sides[i].Repo.ReadFile(name)
 			if err != nil || deploying.Match(src) {
 				continue

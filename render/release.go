@@ -41,6 +41,15 @@ func (res *Result) AddReleases(r *repo.Repo, t Target, values func(chart, reposi
 	res.Resources = append(res.Resources, a.found...)
 }
 
+// Installer returns the resource that installs the release which a resource stands for; nil for any other, and for charts that are subcharts or of
+// a kustomization.
+func (r *Resource) Installer() *Resource {
+	if from, ok := r.from.(*releaseFrom); ok {
+		return from.by
+	}
+	return nil
+}
+
 // document returns the resource as a document of what it was rendered to.
 func (r *Resource) document() *repo.Document {
 	switch from := r.from.(type) {

@@ -214,7 +214,7 @@ func (c *Coverage) argo(spec *yaml.Node, p params) []*reach {
 			chart, _ := p.expand(text(Lookup(source, "chart")))
 			c.chart(&yaml.Node{Kind: yaml.ScalarNode, Value: chart})
 		}
-		name, _ := p.expand(text(Lookup(source, "path")))
+		name, _ := p.expand(sourcePath(source))
 		if name == "" {
 			continue
 		}

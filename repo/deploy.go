@@ -341,8 +341,8 @@ func (r *Repo) roots(deployers []*Document) []root {
 			continue
 		}
 		for _, source := range sources(doc.Get("spec")) {
-			dir, ok := repoPath(text(Lookup(source, "path")))
-			if ok && text(Lookup(source, "path")) != "" && plain(dir) {
+			dir, ok := repoPath(sourcePath(source))
+			if ok && sourcePath(source) != "" && plain(dir) {
 				roots = append(roots, root{dir, doc, source})
 			}
 		}
@@ -427,6 +427,16 @@ func sources(spec *yaml.Node) []*yaml.Node {
 	return all
 }
 
+// sourcePath is the directory of a source of Argo CD; "" for none, and for the root of an artifact in an OCI registry, as that of a chart, which is
+// no root of this repository.
+func sourcePath(source *yaml.Node) string {
+	dir := text(Lookup(source, "path"))
+	if strings.HasPrefix(text(Lookup(source, "repoURL")), "oci://") && strings.Trim(dir, "./") == "" {
+		return ""
+	}
+	return dir
+}
+
 // deploys reports whether a deployment of a folder deploys the application.
 func (a *App) deploys(dir string, recursive bool) bool {
 	return dir == a.Dir || inside(dir, a.Dir) || recursive && inside(a.Dir, dir)
@@ -435,7 +445,7 @@ func (a *App) deploys(dir string, recursive bool) bool {
 func (a *App) argo(doc *Document, metadata, spec *yaml.Node, p params) []Deployment {
 	var found []Deployment
 	for _, source := range sources(spec) {
-		dir, known := p.expand(text(Lookup(source, "path")))
+		dir, known := p.expand(sourcePath(source))
 		if !known || dir == "" {
 			continue
 		}

@@ -22,7 +22,7 @@ func newDeployers(docs []*Document) *deployers {
 		switch doc.Kind() {
 		case "Application":
 			for _, source := range sources(doc.Get("spec")) {
-				dir, known := params{}.expand(text(Lookup(source, "path")))
+				dir, known := params{}.expand(sourcePath(source))
 				if !known || dir == "" {
 					continue
 				}

@@ -136,6 +136,22 @@ func (d *Deployment) hasOpenValues() bool {
 	return d.ValuesErr != nil || slices.ContainsFunc(d.ValuesFrom, func(from ValuesFrom) bool { return from.Unknown != "" && !from.One || from.Err != nil })
 }
 
+// ReleaseFiles returns the files with objects of Argo CD or Flux that install a chart which wanted reports, sorted.
+func (r *Repo) ReleaseFiles(wanted func(chart, repository string) bool) ([]string, error) {
+	deployers, err := r.scanDeployers()
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, doc := range deployers.docs {
+		if slices.ContainsFunc(r.Charts(doc), func(c Release) bool { return wanted(c.Chart, c.Repository) }) {
+			files = append(files, doc.File)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
 // fluxHelm completes a deployment by a HelmRelease, once for each way in which Flux fills in its variables. chart is spec.chart.spec of a chart
 // in the repository, nil for one that is elsewhere.
 func (a *App) fluxHelm(doc *Document, d Deployment, chart *yaml.Node) []Deployment {

@@ -66,3 +66,32 @@ func TestCharts(t *testing.T) {
 		})
 	}
 }
+
+// TestRootOfArtifact: a chart in an OCI registry has the path ".", which is not the root of the repository, so that other Applications are not below
+// one that deploys without its subfolders.
+func TestRootOfArtifact(t *testing.T) {
+	application := func(name, source string) string {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: " + name + "}\nspec:\n  source: {" + source + ", targetRevision: 1.0.0}\n"
+	}
+	fs := afero.NewMemMapFs()
+	for name, src := range map[string]string{
+		"argocd/feed.yaml": application("feed", "repoURL: oci://ghcr.io/cloudpirates-io/helm-charts/redis, path: ."),
+		"argocd/shop.yaml": application("shop", "repoURL: https://charts.bitnami.com/bitnami, chart: redis"),
+	} {
+		if err := afero.WriteFile(fs, name, []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Open(fs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := r.ReleaseFiles(func(chart, _ string) bool { return chart == "redis" })
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v, %v", files, err)
+	}
+	deployments, err := r.DeploymentsOf(".")
+	if err != nil || len(deployments) > 0 {
+		t.Errorf("%v, %v", deployments, err)
+	}
+}

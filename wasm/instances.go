@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/render"
 )
@@ -67,6 +68,9 @@ func (s *Session) instances(ctx context.Context, _ empty) (any, error) {
 				break
 			}
 		}
+		if in.Sentinel != nil && in.Kind == cue.KindOfCharts {
+			each.Watchers = len(in.Sentinel.Hosts)
+		}
 		each.UsedBy = usedBy(in, objects)
 		out.Instances = append(out.Instances, each)
 	}
@@ -98,6 +102,7 @@ func (s *Session) objects(ctx context.Context) ([]object, error) {
 		if err != nil {
 			return nil, err
 		}
+		result.AddReleases(s.repo, t, cue.ChartValues)
 		for _, r := range result.Resources {
 			var data map[string]any
 			if r.Node.Decode(&data) == nil {
@@ -172,12 +177,16 @@ func memory(spec any) string {
 func persistence(spec any) string {
 	size := ""
 	walk(spec, func(m map[string]any) bool {
-		for _, key := range []string{"persistentVolumeClaim", "volumeClaimTemplate", "persistence", "persistentSpec", "persistent"} {
+		for _, key := range []string{"persistentVolumeClaim", "volumeClaimTemplate", "persistence", "persistentVolume", "persistentSpec", "persistent"} {
 			claim, ok := m[key].(map[string]any)
 			if !ok || claim["enabled"] == false {
 				continue
 			}
 			size = "yes"
+			if s := text(claim, "size"); s != "" {
+				size = s // of a chart's values
+				return true
+			}
 			walk(claim, func(m map[string]any) bool {
 				if s := text(m, "requests", "storage"); s != "" {
 					size = s

@@ -456,6 +456,25 @@ func TestInstances(t *testing.T) {
 	}
 }
 
+// TestInstancesOfCharts: a chart that the repository only names is a Redis of the page, with what its values say, and an answer of assess.
+func TestInstancesOfCharts(t *testing.T) {
+	s := session()
+	must[opened](t, s, "open", openRequest{Files: []File{{Path: "argocd/shop.yaml", Text: "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec:\n  destination: {namespace: web}\n  source:\n" +
+		"    repoURL: registry-1.docker.io/bitnamicharts\n    chart: redis\n    targetRevision: 20.1.0\n    helm: {valuesObject: {sentinel: {enabled: true}, replica: {resources: {limits: {memory: 1Gi}}, persistence: {size: 2Gi}}}}\n"}}})
+	got := must[found](t, s, "instances", empty{})
+	if len(got.Instances) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	in := got.Instances[0]
+	if in.Kind != "Chart" || in.Name != "shop-redis" || in.Memory != "1Gi" || in.Persistence != "2Gi" || in.Watchers != 3 || len(in.Sentinels) == 0 {
+		t.Errorf("%s %s: memory %q, persistence %q, %d sentinels, %v", in.Kind, in.Name, in.Memory, in.Persistence, in.Watchers, in.Sentinels)
+	}
+	tables := must[assessed](t, s, "assess", empty{})
+	if len(tables.Instances) != 1 || !tables.Instances[0].Assessed {
+		t.Errorf("%+v", tables)
+	}
+}
+
 // TestAssess wants the answers of the command for each instance, in the order of the questions.
 func TestAssess(t *testing.T) {
 	got := must[assessed](t, example(t), "assess", empty{})
