@@ -10,7 +10,8 @@
 #   since: 0.1.0
 #   remediation: Reference a Secret with the key password, like `redis-gitops generate resource --auth` does.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go, GetRedisPassword of service/k8s/util.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:211, generateRedisConfigMap
+#     - spotahome/redis-operator 632aa3da service/k8s/util.go:13, GetRedisPassword
 package redisgitops.auth.missing
 
 import data.redisgitops.lib.redis

@@ -10,7 +10,8 @@
 #   since: 0.1.0
 #   remediation: Use a value that Redis accepts, such as 192mb.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/checker.go:284, applyRedisCustomConfig
+#     - spotahome/redis-operator 632aa3da service/redis/client.go:420, getConfigParameters
 #     - Redis util.c memtoull
 #     - Redis config.c; setConfigSaveOption, tried with redis-server 7.0.15
 #     - https://redis.io/blog/announcing-redis-86-performance-improvements-streams

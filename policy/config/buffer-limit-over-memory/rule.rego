@@ -10,7 +10,7 @@
 #   since: 0.1.0
 #   remediation: Lower the hard limit, or raise the memory limit.
 #   references:
-#     - spotahome/redis-operator example/redisfailover/custom-config.yaml
+#     - spotahome/redis-operator 632aa3da example/redisfailover/custom-config.yaml:18-20
 #     - Redis redis.conf, client-output-buffer-limit
 package redisgitops.config["buffer-limit-over-memory"]
 

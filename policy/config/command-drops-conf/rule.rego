@@ -9,7 +9,7 @@
 #   since: 0.1.0
 #   remediation: Pass the operator's configuration file first, then your arguments.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go getRedisCommand and getSentinelCommand
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:1061 and :1071, getRedisCommand and getSentinelCommand
 package redisgitops.config["command-drops-conf"]
 
 deny contains {

@@ -10,8 +10,9 @@
 #   since: 0.1.0
 #   remediation: Keep one of the entries.
 #   references:
-#     - spotahome/redis-operator api/redisfailover/v1/validate.go deduplicateStr
-#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/validate.go:67, deduplicateStr
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/checker.go:284, applyRedisCustomConfig
+#     - spotahome/redis-operator 632aa3da service/redis/client.go:420, getConfigParameters
 package redisgitops.config.duplicate
 
 import data.redisgitops.lib.directives

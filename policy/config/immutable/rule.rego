@@ -10,7 +10,8 @@
 #   since: 0.1.0
 #   remediation: Pass the directive to redis-server as an argument in spec.redis.command, or remove it.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/checker.go:284, applyRedisCustomConfig
+#     - spotahome/redis-operator 632aa3da service/redis/client.go:420, getConfigParameters
 #     - Redis config.c, IMMUTABLE_CONFIG
 #     - https://github.com/spotahome/redis-operator/issues/175
 #     - https://github.com/spotahome/redis-operator/issues/197

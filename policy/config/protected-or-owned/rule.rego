@@ -13,10 +13,11 @@
 #     Remove the entry; set the port with spec.redis.port, and the directory and file name of the dump in
 #     spec.redis.command.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
-#     - spotahome/redis-operator README.md, "Custom configurations"
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/checker.go:284, applyRedisCustomConfig
+#     - spotahome/redis-operator 632aa3da service/redis/client.go:420, getConfigParameters
+#     - spotahome/redis-operator 632aa3da README.md:133-137, "Custom configurations"
 #     - redis/redis 7.0 src/config.c, PROTECTED_CONFIG; 6.2 src/config.c, configSetCommand (dir) and dbfilename
-#     - spotahome/redis-operator api/redisfailover/v1/defaults.go, bootstrappingRedisCustomConfig
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/defaults.go:20, bootstrappingRedisCustomConfig
 #     - https://github.com/spotahome/redis-operator/issues/664
 package redisgitops.config["protected-or-owned"]
 

@@ -9,7 +9,8 @@
 #   since: 0.1.0
 #   remediation: Correct the name, or use an image of a version that supports it.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/checker.go:284, applyRedisCustomConfig
+#     - spotahome/redis-operator 632aa3da service/redis/client.go:420, getConfigParameters
 #     - Redis config.c
 #     - Redis sentinel.c, sentinelSetCommand
 package redisgitops.config["unknown-directive"]

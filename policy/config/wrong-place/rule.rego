@@ -10,8 +10,9 @@
 #   remediation: |-
 #     Use lists of strings, with Redis directives under spec.redis and Sentinel directives under spec.sentinel.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/checker.go applyRedisCustomConfig, service/redis/client.go getConfigParameters
-#     - service/redis/client.go SetCustomSentinelConfig and SetCustomRedisConfig
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/checker.go:284, applyRedisCustomConfig
+#     - spotahome/redis-operator 632aa3da service/redis/client.go:420, getConfigParameters
+#     - spotahome/redis-operator v1.2.4 and 632aa3da service/redis/client.go, SetCustomSentinelConfig and SetCustomRedisConfig
 package redisgitops.config["wrong-place"]
 
 import data.redisgitops.lib.directives

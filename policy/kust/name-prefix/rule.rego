@@ -9,6 +9,7 @@
 #   remediation: Set the full name of the Redis in each overlay with a patch, without a prefix or suffix.
 #   references:
 #     - Kustomize, namePrefix and the name references of custom resources
+#     - spotahome/redis-operator 632aa3da service/k8s/util.go:13, GetRedisPassword
 package redisgitops.kust["name-prefix"]
 
 import data.redisgitops.lib.generated

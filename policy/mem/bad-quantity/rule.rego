@@ -11,6 +11,7 @@
 #   references:
 #     - Kubernetes, Resource Management for Pods and Containers
 #     - Kubernetes API server, ValidateResourceRequirements
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/client.go:101, EnsureRedisStatefulset
 package redisgitops.mem["bad-quantity"]
 
 import data.redisgitops.lib.quantity

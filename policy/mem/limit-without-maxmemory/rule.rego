@@ -14,7 +14,7 @@
 #     you want when it is reached.
 #   references:
 #     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/769
-#     - spotahome/redis-operator api/redisfailover/v1/defaults.go
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/defaults.go:17, defaultRedisCustomConfig
 package redisgitops.mem["limit-without-maxmemory"]
 
 import data.redisgitops.lib.memory

@@ -9,7 +9,7 @@
 #   since: 0.1.0
 #   remediation: Request the memory that the container needs; for Redis, as much as its limit.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:399 and :598, the resources
 #     - Kubernetes, Node-pressure Eviction
 package redisgitops.mem["no-requests"]
 

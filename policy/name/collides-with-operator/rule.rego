@@ -9,8 +9,8 @@
 #   since: 0.1.0
 #   remediation: Rename the object.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/names.go
-#     - spotahome/redis-operator operator/redisfailover/service/client.go EnsureNotPresentRedisService
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/names.go:10-47
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/client.go:162, EnsureNotPresentRedisService
 package redisgitops.name["collides-with-operator"]
 
 import data.redisgitops.lib.group

@@ -8,7 +8,8 @@
 #   since: 0.1.0
 #   remediation: Rename one of the two.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/names.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/names.go:10-47
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/constants.go:17-26
 package redisgitops.name["config-map-cross"]
 
 import data.redisgitops.lib.group

@@ -9,7 +9,7 @@
 #   since: 0.1.0
 #   remediation: Choose a name of lower case letters, digits and hyphens.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisShutdownConfigMap
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:244, generateRedisShutdownConfigMap
 #     - Kubernetes, Object Names and IDs
 package redisgitops.name.invalid
 

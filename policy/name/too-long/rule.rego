@@ -8,7 +8,7 @@
 #   since: 0.1.0
 #   remediation: Choose a shorter name or suffix.
 #   references:
-#     - spotahome/redis-operator api/redisfailover/v1/validate.go maxNameLength
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/validate.go:10, maxNameLength
 package redisgitops.name["too-long"]
 
 deny contains {

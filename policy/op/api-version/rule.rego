@@ -10,7 +10,7 @@
 #     Set apiVersion to databases.spotahome.com/v1; redis.version became the tag of redis.image, and exporter an
 #     object.
 #   references:
-#     - spotahome/redis-operator CHANGELOG.md, 1.0.0
+#     - spotahome/redis-operator 632aa3da CHANGELOG.md:39, 1.0.0
 #     - https://github.com/spotahome/redis-operator/issues/139
 package redisgitops.op["api-version"]
 

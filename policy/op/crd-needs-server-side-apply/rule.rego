@@ -10,6 +10,7 @@
 #   remediation: Add ServerSideApply=true to the sync options of the Application that deploys the operator.
 #   references:
 #     - Argo CD, Server-Side Apply
+#     - spotahome/redis-operator 632aa3da manifests/databases.spotahome.com_redisfailovers.yaml, its size
 #     - Reclaim the Stack, platform-applications/redis-operator.yaml
 package redisgitops.op["crd-needs-server-side-apply"]
 

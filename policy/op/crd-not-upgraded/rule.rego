@@ -8,7 +8,7 @@
 #   since: 0.1.0
 #   remediation: Add the CRD of the operator's version to the repository, and apply it before the RedisFailovers.
 #   references:
-#     - spotahome/redis-operator README.md, "Using a Helm Chart"
+#     - spotahome/redis-operator 632aa3da README.md:31-41, "Update helm chart"
 package redisgitops.op["crd-not-upgraded"]
 
 deny contains {

@@ -10,10 +10,10 @@
 #   since: 0.1.0
 #   remediation: Remove the field, or install the operator it belongs to.
 #   references:
-#     - spotahome/redis-operator manifests/databases.spotahome.com_redisfailovers.yaml
-#     - powerhome/redis-operator
-#     - freshworks-oss/redis-operator
-#     - Saremox/redis-operator
+#     - spotahome/redis-operator 632aa3da manifests/databases.spotahome.com_redisfailovers.yaml
+#     - powerhome/redis-operator 09099be5 manifests/databases.spotahome.com_redisfailovers.yaml
+#     - freshworks-oss/redis-operator 7bf309bf manifests/databases.spotahome.com_redisfailovers.yaml
+#     - Saremox/redis-operator 5ca2d8c1 manifests/databases.spotahome.com_redisfailovers.yaml
 package redisgitops.op["dialect-mismatch"]
 
 deny contains {

@@ -11,8 +11,8 @@
 #   since: 0.1.0
 #   remediation: Enable the exporters, with a pinned image.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/ensurer.go
-#     - spotahome/redis-operator api/redisfailover/v1/defaults.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/ensurer.go:12-18, Ensure
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/defaults.go:6-7
 package redisgitops.op["exporter-off"]
 
 import data.redisgitops.lib.redis

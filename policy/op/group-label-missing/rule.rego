@@ -9,7 +9,7 @@
 #   since: 0.1.0
 #   remediation: Set the label to the OPERATOR_GROUP_ID of the operator.
 #   references:
-#     - freshworks-oss/redis-operator operator/redisfailover/factory.go
+#     - freshworks-oss/redis-operator 7bf309bf operator/redisfailover/factory.go:30 and :73-96
 package redisgitops.op["group-label-missing"]
 
 import data.redisgitops.lib.operators

@@ -8,9 +8,9 @@
 #   since: 0.1.0
 #   remediation: Use an image of Redis 6 or newer.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go redisConfigTemplate
-#     - spotahome/redis-operator README.md
-#     - spotahome/redis-operator example/redisfailover/custom-image.yaml
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:23, redisConfigTemplate
+#     - spotahome/redis-operator 632aa3da README.md:11
+#     - spotahome/redis-operator 632aa3da example/redisfailover/custom-image.yaml:8 and :12, the example with redis:4.0
 package redisgitops.op["image-below-6"]
 
 import data.redisgitops.lib.images

@@ -10,7 +10,7 @@
 #   since: 0.1.0
 #   remediation: Set the images of Redis, the sentinels and the exporters.
 #   references:
-#     - spotahome/redis-operator api/redisfailover/v1/defaults.go
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/defaults.go:6-8
 #     - freshworks-oss/redis-operator 7bf309bf api/redisfailover/v1/defaults.go
 #     - Saremox/redis-operator 5ca2d8c1 api/redisfailover/v1/defaults.go
 package redisgitops.op["image-default-old"]

@@ -14,8 +14,8 @@
 #   since: 0.1.0
 #   remediation: Set spec.labelWhitelist to ["^$"], which propagates no label, or to the labels that the pods need.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go generatePodDisruptionBudget
-#     - operator/redisfailover/handler.go getLabels
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:674, generatePodDisruptionBudget
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/handler.go:89, getLabels
 #     - https://github.com/spotahome/redis-operator/pull/195
 #     - https://github.com/spotahome/redis-operator/issues/706
 #     - https://istio.io/latest/docs/reference/config/labels/

@@ -13,5 +13,5 @@
 #   references:
 #     - spotahome/redis-operator 632aa3da operator/redisfailover/ensurer.go:32
 #     - https://github.com/OT-CONTAINER-KIT/redis-operator/issues/1427
-#     - freshworks-oss/redis-operator operator/redisfailover/factory.go:73
+#     - freshworks-oss/redis-operator 7bf309bf operator/redisfailover/factory.go:73
 package redisgitops.op["operator-changed"]

@@ -9,6 +9,9 @@
 #   once: repository
 #   since: 0.2.0
 #   remediation: Set operator.name to the operator that the repository installs, or install the one that it names.
+#   references:
+#     - https://argo-cd.readthedocs.io/en/stable/user-guide/application_sources/
+#     - https://fluxcd.io/flux/components/helm/helmreleases/
 package redisgitops.op["operator-differs"]
 
 import data.redisgitops.lib.operators

@@ -11,7 +11,7 @@
 #   remediation: |-
 #     Add a PodMonitor that selects app.kubernetes.io/component: sentinel and the port metrics.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go generateSentinelService
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:48, generateSentinelService
 #     - https://github.com/spotahome/redis-operator/issues/573
 #     - https://github.com/spotahome/redis-operator/issues/251
 package redisgitops.op["sentinel-exporter-unreachable"]

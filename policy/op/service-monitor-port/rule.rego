@@ -9,7 +9,7 @@
 #   since: 0.1.0
 #   remediation: Use the port http-metrics and the component redis.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/constants.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/constants.go:5-7
 package redisgitops.op["service-monitor-port"]
 
 deny contains {

@@ -9,4 +9,8 @@
 #   severity: error
 #   since: 0.1.0
 #   remediation: Correct the name of the field, or move it to the correct location.
+#   references:
+#     - https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#field-pruning
+#     - spotahome/redis-operator 632aa3da manifests/databases.spotahome.com_redisfailovers.yaml
+#     - OT-CONTAINER-KIT/redis-operator 5dd04e17 config/crd/bases, one file for each kind
 package redisgitops.op["unknown-field"]

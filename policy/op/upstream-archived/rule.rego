@@ -11,7 +11,7 @@
 #   since: 0.1.0
 #   remediation: Plan a migration to a maintained fork or another operator.
 #   references:
-#     - spotahome/redis-operator commit 632aa3da
+#     - spotahome/redis-operator 632aa3da README.md, the last commit of the code, of 2023-08-21
 package redisgitops.op["upstream-archived"]
 
 import data.redisgitops.lib.operators

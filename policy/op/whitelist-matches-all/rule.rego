@@ -9,7 +9,7 @@
 #   since: 0.1.0
 #   remediation: Anchor the label names with ^ and $, or use ["^$"] for none.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/handler.go getLabels
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/handler.go:89, getLabels
 package redisgitops.op["whitelist-matches-all"]
 
 import data.redisgitops.lib.redisfailover

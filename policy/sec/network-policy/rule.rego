@@ -15,7 +15,7 @@
 #     --set networkPolicy=NAMESPACE` does.
 #   since: 0.1.0
 #   references:
-#     - powerhome/redis-operator networkPolicyNsList
+#     - powerhome/redis-operator 09099be5 operator/redisfailover/ensurer.go:22, NetworkPolicyNsList
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/checker.go, CheckAndHeal
 package redisgitops.sec["network-policy"]
 

@@ -10,7 +10,8 @@
 #   remediation: |-
 #     Add redisfailovers-role: master to the selector.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/names.go, generator.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/constants.go:33-35
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:114, generateRedisMasterService
 package redisgitops.svc["master-selector-no-role"]
 
 import data.redisgitops.lib.services

@@ -10,7 +10,7 @@
 #   since: 0.1.0
 #   remediation: Add the label to labelWhitelist, or remove it from the selector.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/handler.go getLabels
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/handler.go:89, getLabels
 #     - spotahome/redis-operator v1.2.4 operator/redisfailover/service/generator.go generateRedisStatefulSet
 package redisgitops.svc["selector-label-removed"]
 

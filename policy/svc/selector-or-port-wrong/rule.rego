@@ -11,7 +11,8 @@
 #   remediation: |-
 #     Select app.kubernetes.io/name: <name of the RedisFailover>, and the port by its name redis.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/names.go, generator.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/names.go:10-47
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:336, generateRedisStatefulSet
 #     - kubernetes/kubernetes v1.36.3 staging/src/k8s.io/api/core/v1/types.go, ServicePort.TargetPort
 package redisgitops.svc["selector-or-port-wrong"]
 

@@ -8,8 +8,8 @@
 #   since: 0.1.0
 #   remediation: Use a URL of the master until the sentinels run.
 #   references:
-#     - spotahome/redis-operator api/redisfailover/v1/bootstrapping.go
-#     - Saremox/redis-operator api/redisfailover/v1/defaults.go
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/bootstrapping.go:4-11, SentinelsAllowed
+#     - Saremox/redis-operator 5ca2d8c1 api/redisfailover/v1/defaults.go:21-24, DefaultSentinelEnabled
 package redisgitops.url["no-sentinel-running"]
 
 import data.redisgitops.lib.services

@@ -8,7 +8,7 @@
 #   since: 0.1.0
 #   remediation: Use a Service that selects the master, or query the sentinels.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:336, generateRedisStatefulSet
 package redisgitops.url["pod-pinned"]
 
 import data.redisgitops.lib.services

@@ -8,8 +8,8 @@
 #   since: 0.1.0
 #   remediation: Use a Service that selects the master, or query the sentinels.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisService
-#     - spotahome/redis-operator operator/redisfailover/ensurer.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:78, generateRedisService
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/ensurer.go:12-18, Ensure
 package redisgitops.url["rfr-service"]
 
 import data.redisgitops.lib.group

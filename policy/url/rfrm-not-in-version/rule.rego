@@ -8,7 +8,7 @@
 #   since: 0.1.0
 #   remediation: Add a Service for the master, or install a version that creates it and set operator.version.
 #   references:
-#     - spotahome/redis-operator, the difference of v1.2.4 and 632aa3da
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/names.go:37-43, GetRedisMasterName and GetRedisSlaveName; v1.2.4 has neither
 package redisgitops.url["rfrm-not-in-version"]
 
 import data.redisgitops.lib.services

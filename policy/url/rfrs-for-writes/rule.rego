@@ -10,7 +10,7 @@
 #   since: 0.1.0
 #   remediation: Use rfrm-<name> for writes.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/generator.go generateRedisSlaveService
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:147, generateRedisSlaveService
 package redisgitops.url["rfrs-for-writes"]
 
 import data.redisgitops.lib.services

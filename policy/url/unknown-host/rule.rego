@@ -9,7 +9,7 @@
 #   since: 0.1.0
 #   remediation: Use the name of the Redis Service.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/names.go
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/names.go:10-47
 package redisgitops.url["unknown-host"]
 
 import data.redisgitops.lib.group

@@ -10,7 +10,7 @@
 #   since: 0.1.0
 #   remediation: Use the name in the message.
 #   references:
-#     - spotahome/redis-operator service/redis/client.go masterName
+#     - spotahome/redis-operator 632aa3da service/redis/client.go:58, masterName
 #     - https://github.com/kubedb/docs/blob/dd66a58b/docs/guides/redis/sentinel/redis-sentinel.md?plain=1#L337
 package redisgitops.url["wrong-master-name"]
 

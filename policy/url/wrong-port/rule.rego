@@ -9,7 +9,8 @@
 #   since: 0.1.0
 #   remediation: Use the port of the Service.
 #   references:
-#     - spotahome/redis-operator operator/redisfailover/service/constants.go
+#     - spotahome/redis-operator 632aa3da api/redisfailover/v1/defaults.go:9, defaultRedisPort
+#     - spotahome/redis-operator 632aa3da operator/redisfailover/service/generator.go:48, generateSentinelService
 package redisgitops.url["wrong-port"]
 
 import data.redisgitops.lib.services
