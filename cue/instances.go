@@ -238,6 +238,10 @@ type fields struct {
 
 	Exporter string `json:"exporter,omitempty"` // true where the exporter runs
 
+	// ExporterImage is the mapping with the image of the exporter, and ExporterRepository what it is where the values of a chart name none.
+	ExporterImage      string `json:"exporterImage,omitempty"`
+	ExporterRepository string `json:"exporterRepository,omitempty"`
+
 	Replicas string `json:"replicas,omitempty"`
 	Default  int    `json:"default,omitempty"` // of Replicas; 0 where the field is required
 	Budget   string `json:"budget,omitempty"`  // minAvailable and maxUnavailable of the PodDisruptionBudget, where a chart has one
@@ -342,7 +346,7 @@ func structured(fields map[string]any) map[string]any {
 		case map[string]any:
 			fields[key] = structured(value)
 		case string:
-			if !slices.Contains([]string{"part", "name", "lost", "key", "repository"}, key) {
+			if !slices.Contains([]string{"part", "name", "lost", "key", "repository", "exporterRepository"}, key) {
 				fields[key] = strings.Split(value, ".")
 			}
 		case []any:

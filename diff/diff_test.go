@@ -327,6 +327,7 @@ var planted = []plant{
 	{chart, "", "dataStorage: {enabled: true => dataStorage: {enabled: false", "error destroy dataStorage.enabled [data/renamed-or-removed]"},
 	{chart, "", "enabled: false} # feed => enabled: true} # feed", "warning roll auth.enabled [auth/rotation-needs-plan]"},
 	{chart, "{enabled: false} # feed => {enabled: false}\n  replica: {persistence: {size: 5Gi}}", "replica: {persistence => replica: {enabled: true, persistence", "error recreate replica.enabled [data/renamed-or-removed]"},
+	{chart, "", "replicas: 2, persistence => replicas: 2, sentinel: {enabled: true}, persistence", "warning ignored replica.sentinel.enabled"},
 	{chart, "", "replicas: 2, persistence => replicas: 1, persistence", "info live replica.replicas"},
 	{chart, "", "size: 6Gi => size: 9Gi", "error rejected replica.persistence.size [data/storage-change-ignored]"},
 	{chart, "", "tag: 8.6.4 => tag: 8.4.0", "error stuck image.tag [op/rdb-unreadable]"},

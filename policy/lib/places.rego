@@ -6,12 +6,27 @@ import data.redisgitops.lib.redis
 
 # {"path", "image", "written": the text at the path}; those of values have "untagged" where the chart chooses the tag, and "own" where they
 # name a registry or repository.
-all := array.concat([object.union(p, {"written": p.image}) | some p in images.places], in_values)
+all := array.concat([object.union(p, {"written": p.image}) | some p in images.places; not in_block(p)], array.concat(in_values, in_exporters))
+
+# The image of a mapping of values that has the tag beside it, or where the chart has it.
+in_block(p) if {
+	input.kind == "Chart"
+	parent := array.slice(p.path, 0, count(p.path) - 1)
+	some truth in [parent in {part.exporterImage | some part in redis.parts}, named(redis.value(parent), "tag") != ""]
+	truth
+}
 
 in_values := [p |
 	input.kind == "Chart"
 	some part in redis.parts
 	p := of_values(part)
+]
+
+in_exporters := [p |
+	input.kind == "Chart"
+	some part in redis.parts
+	redis.value(part.exporter) == true
+	p := of_block(part.exporterImage, part.exporterRepository)
 ]
 
 # The releases that are served.
@@ -26,16 +41,19 @@ image(part) := redis.value(part.image) if {
 	is_string(redis.value(part.image))
 } else := of_values(part).image
 
-of_values(part) := {
-	"path": array.concat(part.image, [key]), "written": redis.text(block[key]),
+of_values(part) := of_block(part.image, object.get(part, "repository", ""))
+
+# An image in values: registry, repository and tag, or as in redis-ha image and tag.
+of_block(path, otherwise) := {
+	"path": array.concat(path, [key]), "written": redis.text(block[key]),
 	"image": concat("", [concat("/", [step | some step in [registry, repository]; step != ""]), tag_of(block), digest_of(block)]),
-	"untagged": tag_of(block) == "", "own": concat("", [registry, named(block, "repository")]) != "",
+	"untagged": tag_of(block) == "", "own": concat("", [registry, named(block, "repository"), named(block, "image")]) != "",
 } if {
-	block := redis.value(part.image)
+	block := redis.value(path)
 	is_object(block)
-	key := [key | some key in ["tag", "repository", "registry"]; named(block, key) != ""][0]
+	key := [key | some key in ["tag", "repository", "image", "registry"]; named(block, key) != ""][0]
 	registry := array.concat([r | some r in [redis.text(redis.value(["spec", "global", "imageRegistry"])), named(block, "registry")]; r != ""], [""])[0]
-	repository := [r | some r in [named(block, "repository"), part.repository]; r != ""][0]
+	repository := [r | some r in [named(block, "repository"), named(block, "image"), otherwise]; r != ""][0]
 }
 
 named(block, key) := redis.text(object.get(block, key, ""))
