@@ -180,3 +180,26 @@ func sourceOf(t *testing.T, test string) string {
 	}
 	return ""
 }
+
+// TestChartsDocumented: docs/policies.md has what a rule sees of each chart.
+func TestChartsDocumented(t *testing.T) {
+	src, err := os.ReadFile("docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	operators, err := cue.Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	charts := 0
+	for _, o := range operators {
+		for _, c := range o.Charts() {
+			if charts++; !strings.Contains(string(src), "`"+c.Values+"`") {
+				t.Errorf("docs/policies.md does not name %s", c.Values)
+			}
+		}
+	}
+	if charts < 8 {
+		t.Errorf("only %d charts", charts)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
@@ -92,7 +93,8 @@ type exporter struct {
 func newExporter(opts Options, format format) (*exporter, error) {
 	x := &exporter{Options: opts, format: format, modules: map[string]*ast.Module{}, sources: map[string]string{}}
 	for _, r := range opts.Rules {
-		if r.Scope == policy.ScopeResource && !r.User && x.level(r) != policy.Off {
+		ofCharts := len(r.Kinds) > 0 && len(manifestKinds(r)) == 0
+		if r.Scope == policy.ScopeResource && !r.User && !ofCharts && x.level(r) != policy.Off {
 			x.rules = append(x.rules, r)
 		}
 	}
@@ -245,11 +247,17 @@ func guard(r *policy.Rule, kind string) string {
 	if len(r.Kinds) == 0 {
 		return ""
 	}
-	quoted := make([]string, len(r.Kinds))
-	for i, k := range r.Kinds {
+	kinds := manifestKinds(r)
+	quoted := make([]string, len(kinds))
+	for i, k := range kinds {
 		quoted[i] = fmt.Sprintf("%q", k)
 	}
 	return fmt.Sprintf("\t%s in {%s}\n", kind, strings.Join(quoted, ", "))
+}
+
+// manifestKinds returns the kinds of a rule without that of releases of charts, which lint makes of their values and no manifest or cluster has.
+func manifestKinds(r *policy.Rule) []string {
+	return slices.DeleteFunc(slices.Clone(r.Kinds), func(kind string) bool { return kind == cue.KindOfCharts })
 }
 
 // strictly leaves out the violations that count in strict mode only.

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/policy/opa"
 )
@@ -397,5 +398,46 @@ func TestExcludedNamespaces(t *testing.T) {
 func TestExportUnknown(t *testing.T) {
 	if _, err := Rules(Options{Format: "gatekeper"}); err == nil || err.Error() != `unknown format "gatekeper"; one of "conftest", "gatekeeper", "kyverno", "opa", "vap"; did you mean "gatekeeper"?` {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestReleasesStayHere: the resources that lint makes of releases of charts are in no cluster and no manifest, so that no exported rule is about
+// their kind, and one about them alone is not exported; a rule about any kind still is.
+func TestReleasesStayHere(t *testing.T) {
+	t.Parallel()
+	rules, err := policy.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := slices.DeleteFunc(rules, func(r *policy.Rule) bool { return r.Name != "data/ephemeral" && r.Name != "op/exporter-off" })
+	if len(of) != 2 || !slices.Contains(of[0].Kinds, cue.KindOfCharts) {
+		t.Fatalf("%v are not about charts", of)
+	}
+	alone, any := *of[0], *of[1]
+	alone.Kinds, any.Kinds = []string{cue.KindOfCharts}, nil
+	for name, tt := range map[string]struct {
+		rule     *policy.Rule
+		exported bool
+	}{"kinds": {of[0], true}, "charts": {&alone, false}, "any": {&any, true}} {
+		for _, format := range []string{"conftest", "gatekeeper", "opa"} {
+			files, err := Rules(Options{Format: format, Rules: []*policy.Rule{tt.rule}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen, everything := false, false
+			for _, f := range files {
+				seen = seen || f.File == "README.md" && strings.Contains(f.Source, "["+tt.rule.Name+"](https://")
+				everything = everything || strings.HasPrefix(f.File, "constraints/") && strings.Contains(f.Source, `- '*'`) && !strings.Contains(f.Source, "- RedisFailover")
+				if strings.Contains(f.Source, "- Chart\n") || regexp.MustCompile(`kind in \{[^}]*"Chart"`).MatchString(f.Source) {
+					t.Errorf("%s, %s: %s is about releases of charts:\n%s", name, format, f.File, f.Source)
+				}
+			}
+			if seen != tt.exported {
+				t.Errorf("%s, %s: exported is %v", name, format, seen)
+			}
+			if format == "gatekeeper" && everything != (name == "any") {
+				t.Errorf("%s: the constraint is about every kind: %v", name, everything)
+			}
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/policy"
 )
@@ -73,8 +72,8 @@ func exportGatekeeper(x *exporter) ([]policy.Module, error) {
 		adapter := fmt.Sprintf("package %s\n\nviolation contains {\"msg\": %s, \"details\": {\"path\": object.get(violation, \"path\", []), \"rule\": %q}} if {\n%s\tfound := %s with input as input.review.object\n\tsome violation in found\n%s%s}\n",
 			strings.ToLower(kind), message(r), r.Name, guard(r, "input.review.object.kind"), underLib(r.Reference()), x.strictly(), underLib(unsuppressed(r, "input.review.object")))
 		action := map[policy.Level]string{policy.Error: "deny", policy.Warning: "warn", policy.Info: "dryrun"}[x.level(r)]
-		kinds := slices.DeleteFunc(slices.Clone(r.Kinds), func(kind string) bool { return kind == cue.KindOfCharts }) // which no cluster has
-		if len(kinds) == 0 {
+		kinds := manifestKinds(r)
+		if len(r.Kinds) == 0 {
 			kinds = []string{"*"}
 		}
 		match := map[string]any{"kinds": []any{map[string]any{"apiGroups": []string{"*"}, "kinds": kinds}}}
