@@ -394,7 +394,7 @@ func (p *pair) app(version string) string {
 	return p.stateful.Apps[since]
 }
 
-var versionInRange = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)*`)
+var versionInRange = lazyregexp.New(`[0-9]+(?:\.[0-9]+)*`)
 
 // chartVersion is the version of the chart of a release, of a range its first; "" for none.
 func chartVersion(object map[string]any) string {

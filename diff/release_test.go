@@ -28,7 +28,7 @@ func releases() map[string]string {
 // TestReleases changes what installs a chart of elsewhere in each way in which its values can change.
 func TestReleases(t *testing.T) {
 	for _, tt := range []struct{ name, file, edit, want string }{
-		{"the version", "argocd/shop.yaml", "targetRevision: 20.1.0 => targetRevision: 18.1.0", "error stuck Chart web/shop-redis version argocd/shop.yaml"},
+		{"the version", "argocd/shop.yaml", "targetRevision: 20.1.0 => targetRevision: 18.1.0", "error stuck Chart web/shop-redis version argocd/shop.yaml:10:23"},
 		{"a values file beside it", "values/shop.yaml", "size: 8Gi => size: 9Gi", "error rejected Chart web/shop-redis master.persistence.size values/shop.yaml:3:23"},
 		{"values inline", "argocd/shop.yaml", "{password: hunter22} => {password: hunter22, enabled: false}", "warning roll Chart web/shop-redis auth.enabled argocd/shop.yaml:13:60"},
 		{"a password", "argocd/shop.yaml", "{password: hunter22} => {password: hunter23}", "warning roll Chart web/shop-redis auth.password argocd/shop.yaml:13:41"},
@@ -40,7 +40,7 @@ func TestReleases(t *testing.T) {
 		{"a HelmRelease", "flux/cart.yaml", "size: 2Gi => size: 3Gi", "error rejected Chart web/cart-redis-ha persistentVolume.size flux/cart.yaml:7:37"},
 		{"a ConfigMap with values", "flux/values.yaml", "replicas: 3 => replicas: 1", "warning live Chart web/cart-redis-ha replicas flux/values.yaml"},
 		{"a subchart", "applications/front/values.yaml", "requestedSize: 2Gi => requestedSize: 1Gi", "error rejected Chart front-valkey dataStorage.requestedSize applications/front/values.yaml:1:54"},
-		{"the version of a subchart", "applications/front/Chart.yaml", "version: 0.10.0 => version: 0.8.0", "error stuck Chart front-valkey version applications/front/Chart.yaml"},
+		{"the version of a subchart", "applications/front/Chart.yaml", "version: 0.10.0 => version: 0.8.0", "error stuck Chart front-valkey version applications/front/Chart.yaml:4:40"},
 		{"a chart of a kustomization", "applications/mail/kustomization.yaml", "replicaCount: 3 => replicaCount: 1", "info live Chart web/mail-redis replica.replicaCount applications/mail/kustomization.yaml"},
 		{"a comment", "values/shop.yaml", "architecture: standalone => architecture: standalone # one pod", ""},
 	} {

@@ -98,6 +98,9 @@ func (a *releases) subcharts(t Target) {
 		}
 		at := finding.Position{File: path.Join(t.Dir, "Chart.yaml"), Line: name.Line, Column: name.Column}
 		c := repo.Release{Chart: d.Name, Version: d.Version, At: at}
+		if _, version := find(d.node, "version"); version != nil {
+			c.VersionAt = finding.Position{File: at.File, Line: version.Line, Column: version.Column}
+		}
 		c.ReleaseName = root.name
 		if t.Deployment != nil {
 			c.Namespace = t.Deployment.Namespace
@@ -123,6 +126,9 @@ func (a *releases) inflated(t Target) {
 					continue
 				}
 				c := repo.Release{Chart: textAt(n, "name"), Version: textAt(n, "version"), At: doc.At(name)}
+				if _, version := find(n, "version"); version != nil {
+					c.VersionAt = doc.At(version)
+				}
 				c.Source = doc.At(doc.Node)
 				c.ReleaseName, c.Namespace = textAt(n, "releaseName"), textAt(n, "namespace")
 				if c.Namespace == "" {
@@ -168,6 +174,9 @@ func (a *releases) add(of string, c repo.Release, values *Chart, by *Resource) {
 		installer = textAt(by.Node, "kind")
 	}
 	metadata := from.mapping("name", name, "release", c.ReleaseName, "chart", c.Chart, "version", c.Version, "installer", installer)
+	if _, version := find(metadata, "version"); c.VersionAt.File == c.At.File {
+		version.Line, version.Column = c.VersionAt.Line, c.VersionAt.Column
+	}
 	if namespace != "" {
 		metadata.Content = append(metadata.Content, from.node(yaml.ScalarNode, "namespace"), from.node(yaml.ScalarNode, namespace))
 	}

@@ -22,6 +22,7 @@ type Release struct {
 	Repository string           // its URL, or the name of a source of Flux that is not in the repository
 	Version    string           // as it is written; "" if the document does not name it
 	At         finding.Position // of what names the chart
+	VersionAt  finding.Position // of the version; zero if the document does not name it
 }
 
 // Charts returns the releases that a document of Argo CD or Flux installs, without those whose values are partly elsewhere. Those of an
@@ -60,8 +61,12 @@ func (a *App) argoCharts(doc *Document, metadata, spec *yaml.Node, p params) []R
 		if name == "" || !knownName || !knownURL {
 			continue
 		}
-		version, _ := p.expand(text(Lookup(source, "targetRevision")))
+		revision := Lookup(source, "targetRevision")
+		version, _ := p.expand(text(revision))
 		c := Release{Chart: name, Repository: url, Version: version, At: doc.At(named)}
+		if revision != nil {
+			c.VersionAt = doc.At(revision)
+		}
 		c.Source, c.Kind = doc.At(doc.Node), doc.Kind()
 		if name, known := p.expand(text(Lookup(metadata, "name"))); known {
 			c.Name = name
@@ -117,6 +122,9 @@ func (a *App) fluxCharts(doc *Document) []Release {
 			c.Repository = text(source.Get("spec", "url"))
 		}
 		c.At = doc.At(Lookup(chart, "chart"))
+		if version := Lookup(chart, "version"); version != nil {
+			c.VersionAt = doc.At(version)
+		}
 	}
 	if c.Chart == "" {
 		return nil
