@@ -245,6 +245,9 @@ func (f *releaseFrom) origin(r *Resource, n *yaml.Node) Origin {
 		o = f.file(file).origin(r, n)
 	}
 	o.Literal, o.Values, o.Alone, o.Passed = false, nil, false, false
+	if o.Source.Line == 0 { // a mapping that is in no file as it is
+		return Origin{Source: f.at, EndLine: f.at.Line, EndColumn: f.at.Column}
+	}
 	return o
 }
 

@@ -156,8 +156,34 @@ func releaseText(t *testing.T, res *Resource) string {
 		}
 	}
 	_, spec := res.Find("spec")
+	if at := res.Origin(spec).Source; at.File == "" || at.Line == 0 {
+		t.Errorf("the values of %s are at %+v", name.Value, at)
+	}
 	walk("", spec)
 	text := func(key string) string { return textAt(res.Node, "metadata", key) }
 	at := res.Origin(name).Source
 	return fmt.Sprintf("%s/%s of %s %s {%s} at %s:%d: %s", text("namespace"), text("name"), text("release"), text("version"), strings.Join(labels, ", "), at.File, at.Line, strings.Join(values, ", "))
+}
+
+// TestReleaseWithout: what is missing in the values of a release is missing at a place.
+func TestReleaseWithout(t *testing.T) {
+	const of = "-- platform/a.yaml --\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec:\n  destination: {namespace: apps}\n  source:\n" +
+		"    repoURL: https://charts.bitnami.com/bitnami\n    chart: redis\n    targetRevision: 18.1.0\n"
+	for _, helm := range []string{
+		"", "    helm: {values: \"auth: {enabled: false}\"}\n", "    helm: {valuesObject: {auth: {enabled: false}}}\n", "    helm: {parameters: [{name: auth.enabled, value: \"false\"}]}\n",
+		"    helm: {values: \"a: 1\", parameters: [{name: b, value: \"2\"}]}\n",
+	} {
+		r := open(t, of+helm+"-- platform/kustomization.yaml --\nresources: [a.yaml]\n")
+		target := Target{Dir: "platform", Kind: repo.Kustomize}
+		result := render(t, r, target)
+		result.AddReleases(r, target, func(string, string) string { return "bitnami/redis" })
+		if len(result.Resources) != 2 {
+			t.Fatalf("%d resources", len(result.Resources))
+		}
+		res := result.Resources[1]
+		_, spec := res.Find("spec")
+		if at := res.Origin(spec).Source; at.File != "platform/a.yaml" || at.Line == 0 {
+			t.Errorf("%q: the values are at %+v", helm, at)
+		}
+	}
 }
