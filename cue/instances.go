@@ -494,7 +494,8 @@ func (d *derived) deriveInstances(v cue.Value) error {
 	var schemes []Scheme
 	var pods []PodSpec
 	var references []Reference
-	for name, into := range map[string]any{"recognise": &d.Recognise, "charts": &d.Charts, "instances": &schemes, "podSpecs": &pods, "references": &references, "traits": &d.Traits, "migrates": &d.Migrates, "fields": &d.fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
+	var moves []Moved
+	for name, into := range map[string]any{"recognise": &d.Recognise, "charts": &d.Charts, "instances": &schemes, "podSpecs": &pods, "references": &references, "traits": &d.Traits, "migrates": &d.Migrates, "moves": &moves, "fields": &d.fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue
@@ -511,6 +512,9 @@ func (d *derived) deriveInstances(v cue.Value) error {
 	}
 	var err error
 	if d.Instances, err = kindedBy(schemes, func(s Scheme) string { return s.Kind }); err != nil {
+		return err
+	}
+	if d.Moves, err = kindedBy(moves, func(m Moved) string { return m.Kind }); err != nil {
 		return err
 	}
 	if d.PodSpecs, err = kindedBy(pods, func(p PodSpec) string { return p.Kind }); err != nil {

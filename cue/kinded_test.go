@@ -19,6 +19,7 @@ func TestKinded(t *testing.T) {
 		readsKinded(t, name+" references", d.References)
 		readsKinded(t, name+" misplaced", d.Misplaced)
 		readsKinded(t, name+" made", d.Made)
+		readsKinded(t, name+" moves", d.Moves)
 	}
 	if k := (kinded[Scheme]{}); k.of("Redis") != nil || k.all() != nil {
 		t.Error("facts where there are none")

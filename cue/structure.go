@@ -202,6 +202,7 @@ type derived struct {
 	References    kinded[Reference]         `json:"references,omitempty"`
 	Traits        Traits                    `json:"traits,omitzero"`
 	Migrates      Migrates                  `json:"migrates,omitzero"`
+	Moves         kinded[Moved]             `json:"moves,omitempty"`
 	Status        Status                    `json:"status,omitzero"`
 	Template      []templateDifference      `json:"template,omitempty"`
 	WithoutAddons map[string]string         `json:"withoutAddons,omitempty"`
