@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
+	"github.com/redis-gitops/redis-gitops/render"
 )
 
 // Document is a resource as plain data: maps with string keys, slices, strings, bools, nil and numbers.
@@ -23,6 +24,8 @@ type Document struct {
 	File        string // that it was read from, and its index there; "" where nobody asks
 	Index       int
 	Broken      bool // it cannot be read or rendered; its text names an operator, and Object is nil
+
+	release *render.Resource // of a Redis that a chart makes which is elsewhere
 }
 
 // Options say what is known of the operators beside the documents. The zero value knows nothing.
@@ -61,6 +64,9 @@ type Instance struct {
 
 	Backups []Document `json:"-"` // the CronJobs that have BackupLabel with its name
 	Drills  []Document `json:"-"` // those that have DrillLabel
+
+	// Release stands for the release of a chart that is not in the repository; nil for every other Redis, and where a cluster was asked.
+	Release *render.Resource `json:"-"`
 }
 
 // The labels by which the addon backup marks its CronJobs, with the name of the Redis: the one that backs it up, and the one that restores
@@ -341,7 +347,7 @@ func (f *finder) instance(m *match) *Instance {
 		Name: m.vars["name"], Namespace: d.namespace(), Application: d.Application, Operator: m.operator.Name, Version: m.version,
 		APIVersion: d.apiVersion(), Kind: d.kind(), Where: d.Where, Replicas: number(m.expand(m.scheme.Replicas)),
 		Cluster: len(m.scheme.Cluster) > 0 && m.holds(m.scheme.Cluster), TLS: len(m.scheme.TLS) > 0 && m.holds(m.scheme.TLS),
-		Services: []Service{}, Perhaps: m.perhaps,
+		Services: []Service{}, Perhaps: m.perhaps, Release: d.release,
 	}
 	in.Auth = m.auth(m.scheme.Auth)
 	if in.Auth == nil {

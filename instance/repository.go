@@ -256,6 +256,9 @@ func (r *Repository) documents(t render.Target, result *render.Result) []Documen
 		if _, name := resource.Find("metadata", "name"); name != nil && d.kind() != "Service" {
 			d.Where = resource.Origin(name).Source.String()
 		}
+		if d.kind() == cue.KindOfCharts {
+			d.release = resource
+		}
 		documents = append(documents, d)
 	}
 	return documents

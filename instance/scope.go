@@ -17,6 +17,27 @@ type scope struct {
 	with      map[string]any    // the other resource of the scheme; nil if it is not in the repository
 }
 
+// A Reader reads texts and conditions of an operator's facts against the release of a chart.
+type Reader struct{ scope scope }
+
+// Reader returns one for an instance that has a Release; for others every path is empty.
+func (in *Instance) Reader() Reader {
+	d := &Document{Object: map[string]any{}}
+	if in.Release != nil {
+		_ = in.Release.Node.Decode(&d.Object) // it was decoded before
+	}
+	return Reader{scope{object: d, vars: map[string]string{"name": in.Name, "namespace": in.Namespace}}}
+}
+
+// Holds reports whether all conditions hold.
+func (r Reader) Holds(conditions []string) bool { return r.scope.holds(conditions) }
+
+// Expand fills in {name} and paths with their alternatives, such as {spec.replica.replicaCount|3}.
+func (r Reader) Expand(text string) string { return r.scope.expand(text) }
+
+// At returns the field at a path such as spec.image; nil if there is none.
+func (r Reader) At(path string) any { return r.scope.at(path) }
+
 var placeholder = lazyregexp.New(`\{[^{}]*\}`)
 
 // expand fills in {name}, {label:KEY} and paths with their alternatives, such as {spec.redis.port|6379}.
