@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -17,12 +18,13 @@ import (
 
 // MigrateRequest asks for a stage of moving a Redis to another operator or engine.
 type MigrateRequest struct {
-	App, Name string // the name is type and suffix: redis-cache
+	App, Name string // the name is type and suffix: redis-cache; or that of the release of a chart, which App is to take the place of
 	To        string // an operator, or an engine that the operator then runs; "" is that of the migration that was begun
 	Suffix    string // of the new Redis; "" is that of the old one with a number
 	Stage     int    // of PlanMigrate
 	Set       map[string]cue.LayerValue
 	Namespace string // "" is where Argo CD or Flux deploys the application
+	Auth      Auth   // of the new Redis, where the old one is a release; the zero value is the same password
 	Force     bool   // remove the old Redis although something still refers to it, or its volumes go with it
 }
 
@@ -34,6 +36,7 @@ const (
 	Replicate Way = "replication" // the new one follows the old one until the switch
 	Import    Way = "import"      // it is copied while the old one refuses writes
 	Adopt     Way = "adoption"    // nothing is copied: another operator takes over the resources as they are
+	InPlace   Way = "in place"    // nothing is copied: the template of the tool takes the place of another one, with the same names
 )
 
 // ways are those of records.
@@ -104,6 +107,8 @@ func PlanMigrate(ctx context.Context, r *repo.Repo, config *cue.Config, deps Dep
 	switch {
 	case m.way == Adopt:
 		err = m.adopt(ctx)
+	case m.way == InPlace:
+		err = m.takeOver(ctx, deps)
 	case req.Stage == MigrateAdd:
 		err = m.add(ctx, deps)
 	case req.Stage == MigrateClients:
@@ -136,6 +141,7 @@ type migration struct {
 	reason  string
 	was     cue.Names // of the old Redis
 	will    cue.Names // of the new one
+	release *release  // that the old one is; nil for one that was generated, and for one that is gone
 }
 
 func newMigration(ctx context.Context, r *repo.Repo, config *cue.Config, req MigrateRequest) (*migration, error) {
@@ -157,7 +163,24 @@ func newMigration(ctx context.Context, r *repo.Repo, config *cue.Config, req Mig
 			m.next, m.way = rec, Way(rec.Migration.Way)
 		}
 	}
-	m.rec, err = redisNamed(all, app, req.Name)
+	released := m.next != nil && m.next.Migration.Release
+	if !released {
+		m.rec, err = redisNamed(all, app, req.Name)
+	}
+	if m.rec == nil && m.next == nil {
+		if ok, err := m.openForeign(ctx, r, config, app, nil); ok || err != nil {
+			return m, cmp.Or(err, m.wantsInPlace())
+		}
+	}
+	if m.rec == nil && (m.next == nil || released) {
+		in, unknown := findRelease(ctx, r, config, req.Name)
+		switch {
+		case unknown != nil:
+			return nil, unknown
+		case in != nil:
+			return m, m.ofRelease(r, config, app, in)
+		}
+	}
 	if m.rec == nil && m.next != nil {
 		m.resource = resource{repo: r, config: config, app: app, name: req.Name}
 		m.newName = m.next.Name
@@ -184,7 +207,11 @@ func newMigration(ctx context.Context, r *repo.Repo, config *cue.Config, req Mig
 	if m.from, err = m.password(); err != nil {
 		return nil, err
 	}
-	if err := m.chooseTarget(); err != nil || m.way == Adopt {
+	if err := cmp.Or(m.keepsPassword(), m.chooseTarget()); err != nil || m.way == Adopt {
+		return m, err
+	}
+	if m.way == InPlace {
+		_, err := m.openForeign(ctx, r, config, app, m.rec)
 		return m, err
 	}
 	return m, m.choose()
@@ -232,7 +259,7 @@ func (m *migration) chooseTarget() error {
 	var names []string
 	for _, t := range targets {
 		if t.Name == to {
-			if m.target, m.engine, m.way = t.operator, t.engine, t.Way; m.way == Adopt {
+			if m.target, m.engine, m.way = t.operator, t.engine, t.Way; m.way == Adopt || m.way == InPlace {
 				return nil
 			}
 			if t.Reason != "" {
@@ -259,12 +286,17 @@ func (m *migration) choose() error {
 		if m.suffix, err = cleanSuffix(m.asked.Suffix); err != nil {
 			return err
 		}
+	case m.release != nil:
+		m.suffix = m.freeSuffix()
 	default:
 		m.suffix = nextSuffix(m.rec.Placeholders["suffix"])
 	}
 	m.newName = m.rec.Type + m.suffix
 	if m.newName == m.rec.Name {
 		return finding.Errorf(finding.Position{}, "", "the new Redis would have the name of the old one; choose another suffix").About(CodeRequest, "suffix")
+	}
+	if m.release != nil {
+		return m.chooseFromRelease()
 	}
 	values, err := m.valuesOf(m.rec)
 	if err != nil {
@@ -285,7 +317,13 @@ func (m *migration) choose() error {
 	} else if values, err = m.valuesOf(m.next); err != nil {
 		return err
 	}
-	of.Suffix, of.Version, of.Sentinels, of.SentinelSet = m.suffix, "", count(values["sentinels"]), ""
+	of.SentinelSet = ""
+	return m.names(of, values)
+}
+
+// names settles those of the new Redis.
+func (m *migration) names(of cue.Request, values map[string]any) (err error) {
+	of.Suffix, of.Version, of.Sentinels = m.suffix, "", count(values["sentinels"])
 	if v, ok := m.set["sentinels"]; ok {
 		of.Sentinels = count(v.Value)
 	}
@@ -313,6 +351,9 @@ func nextSuffix(suffix string) string {
 
 // refuses explains what cannot be made safe.
 func (m *migration) refuses(values map[string]any) error {
+	if m.release != nil {
+		return m.refusesRelease()
+	}
 	at := finding.Position{File: recordPath(m.app.Name, m.rec.Name)}
 	if m.rec.Rotation != nil {
 		return finding.Errorf(at, "rotation", "the rotation of the password to the Secret %q is under way", m.rec.Rotation.To).
@@ -335,8 +376,11 @@ func (m *migration) refuses(values map[string]any) error {
 
 // stages describes the migration, from the files.
 func (m *migration) stages() (*Migration, error) {
-	if m.way == Adopt {
+	switch m.way {
+	case Adopt:
 		return m.adoption()
+	case InPlace:
+		return m.inPlace()
 	}
 	command := "migrate " + m.app.Name + " " + m.name
 	run := func(what string) string { return "redis-gitops " + command + " " + what }
@@ -410,7 +454,10 @@ func (s *resource) migrating(last *record) error {
 // newResource returns the request for the new Redis, settled as generate does.
 func (m *migration) newResource(ctx context.Context, deps Deps) (*resource, error) {
 	req := ResourceRequest{App: m.app.Name, Type: m.rec.Type, Suffix: m.suffix, Operator: m.target.Name, Set: m.set, Namespace: m.asked.Namespace, Auth: Auth{Method: NoAuth}}
-	if m.from != "" {
+	switch {
+	case m.release != nil:
+		req.Auth = m.release.auth
+	case m.from != "":
 		req.Auth = Auth{Method: Existing, Secret: m.from}
 	}
 	s, err := newResource(ctx, m.repo, m.config, req)
@@ -437,13 +484,20 @@ func (m *migration) add(ctx context.Context, deps Deps) error {
 		return finding.Errorf(finding.Position{File: recordPath(m.app.Name, s.name)}, "", "already exists; choose another suffix for the new Redis").About(CodeRequest, "suffix")
 	}
 	rec := s.record(s.command())
-	rec.Migration = &recordMigration{From: m.rec.Name, Way: string(m.way)}
+	rec.Migration = &recordMigration{From: m.rec.Name, Way: string(m.way), Release: m.release != nil}
 	s.example = slices.DeleteFunc(s.example, func(k *exampleKey) bool { return k.list })
 	if err := s.collisions(p); err != nil {
 		return err
 	}
 	if err := s.planTemplate(p, rec); err != nil {
 		return err
+	}
+	if m.release != nil {
+		if err := s.planAuth(p, rec, deps); err != nil {
+			return err
+		}
+		next, notes := m.release.password(s)
+		p.Next, p.Notes = append(p.Next, next...), append(p.Notes, notes...)
 	}
 	if err := s.planValues(ctx, p, rec); err != nil {
 		return err
@@ -470,6 +524,9 @@ func (m *migration) add(ctx context.Context, deps Deps) error {
 
 // remove takes the old Redis away. What clients read of it is the new one's from now on.
 func (m *migration) remove(ctx context.Context) error {
+	if m.release != nil {
+		return m.removeRelease(ctx)
+	}
 	values, err := m.valuesOf(m.rec)
 	if err != nil {
 		return err

@@ -17,8 +17,11 @@ import (
 // sentinelURL matches a URL of sentinels: before the hosts, the hosts, and behind them.
 var sentinelURL = lazyregexp.New(`(rediss?-sentinel://(?:[^@/\s]*@)?)([^/\s]+)/([A-Za-z0-9._%-]+)`)
 
-// instead returns a text with the addresses of the new Redis in the place of those of the old one.
-func (m *migration) instead(text string) string {
+// instead returns a text of a file with the addresses of the new Redis in the place of those of the old one.
+func (m *migration) instead(file, text string) string {
+	if m.release != nil {
+		return m.insteadOfRelease(file, text)
+	}
 	if !strings.Contains(text, m.was.MasterService) && !strings.Contains(text, m.was.SentinelService) {
 		return text
 	}
@@ -58,16 +61,33 @@ func replaceName(text, from, to string) string {
 
 // clients returns the files that have addresses of the old Redis which can be replaced.
 func (m *migration) clients() ([]string, error) {
-	return m.filesWith(func(_ string, src []byte) (bool, error) { return len(m.addresses(src)) > 0, nil })
+	return m.filesWith(func(file string, src []byte) (bool, error) { return len(m.renames(file, src)) > 0, nil })
+}
+
+// A rename replaces the values of a file that match accepts.
+type rename struct {
+	text  string
+	match func(path []string, value string) bool
+}
+
+// renames returns what is to be replaced in a file.
+func (m *migration) renames(file string, src []byte) (found []rename) {
+	for _, value := range m.addresses(file, src) {
+		found = append(found, rename{m.instead(file, value), func(_ []string, v string) bool { return v == value }})
+	}
+	if m.release != nil {
+		found = append(found, m.besideAddresses(file, src)...)
+	}
+	return found
 }
 
 // addresses returns the values of a file that name the old Redis. A template that is no YAML before it is rendered has none.
-func (m *migration) addresses(src []byte) (found []string) {
+func (m *migration) addresses(file string, src []byte) (found []string) {
 	if !bytes.Contains(src, []byte(m.was.MasterService)) && !bytes.Contains(src, []byte(m.was.SentinelService)) {
 		return nil
 	}
 	_, _, _ = yamledit.Rename(src, "", func(_ []string, value string) bool {
-		if m.instead(value) != value && !slices.Contains(found, value) {
+		if m.instead(file, value) != value && !slices.Contains(found, value) {
 			found = append(found, value)
 		}
 		return false
@@ -86,8 +106,8 @@ func (m *migration) moveClients(ctx context.Context, deps Deps) error {
 		if err != nil {
 			return err
 		}
-		for _, value := range m.addresses(src) {
-			out, edits, err := yamledit.Rename(src, m.instead(value), func(_ []string, v string) bool { return v == value })
+		for _, change := range m.renames(file, src) {
+			out, edits, err := yamledit.Rename(src, change.text, change.match)
 			if err != nil {
 				return finding.Errorf(finding.Position{File: file}, "", "the address of %s cannot be replaced: %v; replace it manually", m.rec.Name, err)
 			}
@@ -107,6 +127,16 @@ func (m *migration) moveClients(ctx context.Context, deps Deps) error {
 	m.next.Migration.Clients = true
 	m.next.Command = m.commandOf(m.next)
 	if err := m.writeRecords(); err != nil {
+		return err
+	}
+	if m.release != nil {
+		left, err := m.left()
+		for _, ref := range left {
+			m.plan.Notes = append(m.plan.Notes, fmt.Sprintf("%s still names %s, of the release %s; change it manually if a client uses it", ref.at, ref.to, m.rec.Name))
+		}
+		if m.was.SentinelService != "" && m.was.SentinelKey == "" && m.will.SentinelKey != "" {
+			m.plan.Notes = append(m.plan.Notes, fmt.Sprintf("the new sentinels ask for the password of the Secret %q too, which the old ones did not", m.to))
+		}
 		return err
 	}
 	t := &target{app: m.app.Name, chart: m.chart, plan: m.plan}
@@ -134,19 +164,19 @@ func (m *migration) keepUp(rec *record, file string, src, out []byte, edits []ya
 		case f.Text == string(src):
 			f.Text = string(out)
 		default: // changed by hand since
-			f.Text = m.instead(f.Text)
+			f.Text = m.instead(file, f.Text)
 		}
 	}
 	for i := range rec.Edits {
 		e := &rec.Edits[i]
-		if e.File != file || m.instead(e.Text) == e.Text {
+		if e.File != file || m.release == nil && m.instead(file, e.Text) == e.Text {
 			continue
 		}
 		if text, ok := spliced(e.Text, src, edits); ok {
 			e.Text = text
 			continue
 		}
-		e.Text = m.instead(e.Text)
+		e.Text = m.instead(file, e.Text)
 	}
 }
 
@@ -203,6 +233,9 @@ func (m *migration) variables(ctx context.Context, deps Deps, names map[string]s
 // commandOf is how generate would have made the new Redis with the variables of the old one.
 func (m *migration) commandOf(rec *record) string {
 	command := rec.Command
+	if m.release != nil {
+		return command
+	}
 	if strings.Contains(command, " --env ") {
 		return command
 	}

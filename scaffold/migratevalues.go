@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ type MigrationTarget struct {
 }
 
 // MigrationTargets returns what a Redis can be migrated to, and the reason for everything else.
-func MigrationTargets(r *repo.Repo, config *cue.Config, req MigrateRequest) ([]MigrationTarget, error) {
+func MigrationTargets(ctx context.Context, r *repo.Repo, config *cue.Config, req MigrateRequest) ([]MigrationTarget, error) {
 	app, err := r.App(req.App)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,20 @@ func MigrationTargets(r *repo.Repo, config *cue.Config, req MigrateRequest) ([]M
 	m := &migration{asked: req}
 	m.records = map[string][]*record{app.Name: all}
 	if m.rec, err = redisNamed(all, app, req.Name); err != nil {
-		return nil, err
+		if ok, err := m.openForeign(ctx, r, config, app, nil); ok || err != nil {
+			return m.onlyInPlace(), err
+		}
+		in, unknown := findRelease(ctx, r, config, req.Name)
+		if unknown != nil {
+			err = unknown
+		}
+		if in == nil {
+			return nil, err
+		}
+		if err := m.openRelease(r, config, app, in); err != nil {
+			return nil, err
+		}
+		return m.tried(nil)
 	}
 	m.resource = resource{repo: r, config: config, app: app, chart: m.rec.chart(), name: m.rec.Name, placeholders: m.rec.Placeholders, redis: true}
 	if m.operator, err = cue.OperatorNamed(m.rec.operatorName()); err != nil {
@@ -48,13 +62,18 @@ func MigrationTargets(r *repo.Repo, config *cue.Config, req MigrateRequest) ([]M
 	if err != nil {
 		return nil, err
 	}
+	return m.tried(values)
+}
+
+// tried returns the targets, after an attempt to carry the values over to each.
+func (m *migration) tried(values map[string]any) ([]MigrationTarget, error) {
 	targets, err := m.targets()
 	if err != nil {
 		return nil, err
 	}
 	for i := range targets {
 		t := &targets[i]
-		if t.Reason != "" || t.Way == Adopt {
+		if t.Reason != "" || t.Way == Adopt || t.Way == InPlace {
 			continue
 		}
 		try := *m
@@ -88,6 +107,8 @@ func (m *migration) targets() ([]MigrationTarget, error) {
 		case t.Reason != "":
 		case slices.Contains(facts.Adopts, m.operator.Name), name == m.operator.Name && m.asked.To == name && len(facts.Adopts) > 0:
 			t.Way, t.Why = Adopt, "the operator takes over the resources, pods and volumes as they are"
+		case name == m.operator.Name && len(m.takenOver(o)) > 0 && (m.asked.To == name || m.foreignTemplate()):
+			t.Way, t.Why = InPlace, whyInPlace
 		case name == m.operator.Name:
 			t.Reason = "it runs already"
 		}
@@ -101,7 +122,7 @@ func (m *migration) targets() ([]MigrationTarget, error) {
 			if _, ok := engines[engine]; !ok {
 				engines[engine] = MigrationTarget{Name: engine, engine: engine, Reason: fmt.Sprintf("operator %q does not run it with the images that are known", m.operator.Name)}
 			}
-			if name == m.operator.Name {
+			if name == m.operator.Name || m.release != nil {
 				reason, err := m.joins(o)
 				if err != nil {
 					return nil, err
@@ -119,7 +140,10 @@ func (m *migration) targets() ([]MigrationTarget, error) {
 // joins explains that the sentinels of a new Redis could take those of the old one for their own: they have the same password, and the same
 // name for their master (sentinelProcessHelloMessage in sentinel.c).
 func (m *migration) joins(o *cue.Operator) (string, error) {
-	was, err := m.operator.Names(cue.Request{Chart: m.chart, Suffix: m.rec.Placeholders["suffix"], Namespace: m.placeholders["namespace"]})
+	was, err := m.was, error(nil)
+	if m.release == nil {
+		was, err = m.operator.Names(cue.Request{Chart: m.chart, Suffix: m.rec.Placeholders["suffix"], Namespace: m.placeholders["namespace"]})
+	}
 	if err != nil {
 		return "", err
 	}
@@ -176,35 +200,21 @@ func (m *migration) valuesOf(rec *record) (map[string]any, error) {
 
 // carry takes the values of the old Redis over that the new one has too, and decides how the data gets there.
 func (m *migration) carry(values map[string]any) error {
-	template := m.target.Template(m.rec.Type)
-	if template == nil {
-		return finding.Errorf(finding.Position{}, "", "operator %q has no resource of type %q", m.target.Name, m.rec.Type).About(CodeRequest, "to")
+	if m.release != nil {
+		return m.carryRelease()
 	}
-	text, err := builtInOf(m.rec.Type, template).Expand(m.rec.Placeholders)
+	example, known, err := m.knownValues()
 	if err != nil {
 		return err
 	}
-	ex, err := parseExample(m.rec.Type, text)
-	if err != nil {
-		return err
-	}
-	example := ex.values(resourcesKey, m.rec.Placeholders["camelName"])
-	known, _ := parseOptional(text)
-	known = append(known, sortedKeys(example)...)
 	facts := m.target.Migrates()
 	m.set, m.lost = map[string]cue.LayerValue{}, nil
 	for _, key := range sortedKeys(values) {
-		reason := ""
+		reason := m.without(key, known)
 		switch _, asked := m.asked.Set[key]; {
 		case key == "auth" || asked || facts.Engines[m.engine][key] != "" || values[key] == nil || values[key] == "" && key != "disk":
 			continue
-		case m.target.Name != m.operator.Name && facts.Drops[key] != "":
-			reason = facts.Drops[key]
-		case m.target.Without[key] != "":
-			reason = m.target.Without[key]
-		case !slices.Contains(known, key):
-			reason = fmt.Sprintf("operator %q has no such value", m.target.Name)
-		case key == "image" && repositoryOf(values[key]) != repositoryOf(example[key]):
+		case reason == "" && key == "image" && repositoryOf(values[key]) != repositoryOf(example[key]):
 			reason = fmt.Sprintf("it is another kind of image than %v", example[key])
 		}
 		if reason != "" {
@@ -213,18 +223,56 @@ func (m *migration) carry(values map[string]any) error {
 		}
 		m.set[key] = cue.LayerValue{Value: layered(values[key]), At: m.valueAt(key)}
 	}
-	for key, value := range facts.Engines[m.engine] {
+	image := m.overrule(example)
+	m.handMade()
+	return m.chooseWay(fmt.Sprint(values["image"]), image)
+}
+
+// knownValues returns the values of the new Redis with their defaults, and the names of all that it may have.
+func (m *migration) knownValues() (example map[string]any, known []string, err error) {
+	template := m.target.Template(m.rec.Type)
+	if template == nil {
+		return nil, nil, finding.Errorf(finding.Position{}, "", "operator %q has no resource of type %q", m.target.Name, m.rec.Type).About(CodeRequest, "to")
+	}
+	text, err := builtInOf(m.rec.Type, template).Expand(m.rec.Placeholders)
+	if err != nil {
+		return nil, nil, err
+	}
+	ex, err := parseExample(m.rec.Type, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	example = ex.values(resourcesKey, m.rec.Placeholders["camelName"])
+	known, _ = parseOptional(text)
+	return example, append(known, sortedKeys(example)...), nil
+}
+
+// without explains why a value is not one of the new Redis; "" if it is.
+func (m *migration) without(key string, known []string) string {
+	drops := m.target.Migrates().Drops[key]
+	switch {
+	case m.target.Name != m.operator.Name && drops != "":
+		return drops
+	case m.target.Without[key] != "":
+		return m.target.Without[key]
+	case !slices.Contains(known, key):
+		return fmt.Sprintf("operator %q has no such value", m.target.Name)
+	}
+	return ""
+}
+
+// overrule sets the values of the engine and those that were asked for, and returns the image.
+func (m *migration) overrule(example map[string]any) string {
+	for key, value := range m.target.Migrates().Engines[m.engine] {
 		m.set[key] = cue.LayerValue{Value: value}
 	}
 	for key, value := range m.asked.Set {
 		m.set[key] = value
 	}
-	m.handMade()
-	image := example["image"]
 	if v, ok := m.set["image"]; ok {
-		image = v.Value
+		return fmt.Sprint(v.Value)
 	}
-	return m.chooseWay(fmt.Sprint(values["image"]), fmt.Sprint(image))
+	return fmt.Sprint(example["image"])
 }
 
 // layered is a value as a layer has it.
@@ -246,6 +294,9 @@ func repositoryOf(image any) string {
 }
 
 func (m *migration) valueAt(key string) finding.Position {
+	if m.release != nil {
+		return m.release.position("spec." + key)
+	}
 	if m.app.Kind != repo.Chart {
 		return finding.Position{File: m.manifest()}
 	}

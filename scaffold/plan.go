@@ -62,6 +62,9 @@ type Plan struct {
 	Next      []string // what to do after it
 	URL       string   // how clients reach what was made; "" when there is nothing to reach
 
+	// Running: the plan changes the resource of a Redis that runs, so that whoever shows it should say what that does.
+	Running bool
+
 	last *repo.LastChange // that the plan undoes
 }
 

@@ -56,6 +56,7 @@ type record struct {
 type recordMigration struct {
 	From    string `yaml:"from"`              // its name: redis-cache
 	Way     string `yaml:"way"`               // see [Way]
+	Release bool   `yaml:"release,omitempty"` // From is a release of a chart, which nobody generated
 	Clients bool   `yaml:"clients,omitempty"` // they were moved
 }
 

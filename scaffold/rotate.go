@@ -99,6 +99,7 @@ type rotation struct {
 	rec      *record
 	records  map[string][]*record // by application, as they will be
 	from, to string
+	anywhere bool // clients may be in another namespace
 	plan     *Plan
 }
 

@@ -50,7 +50,7 @@ func (s *rotation) files() ([]string, error) {
 	}
 	var out []string
 	for _, app := range apps {
-		if app.Name != s.app.Name {
+		if app.Name != s.app.Name && !s.anywhere {
 			ok, _, err := s.beside(app)
 			if err != nil {
 				return nil, err

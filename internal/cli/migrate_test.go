@@ -47,7 +47,7 @@ func TestMigratePairs(t *testing.T) {
 			}
 			for _, to := range targets {
 				t.Logf("%s: %s to %s", app, from, to.Name)
-				m.play(app, to.Name, to.Way)
+				m.play(app, "redis-m", to.Name, to.Way)
 			}
 		}
 	}
@@ -98,8 +98,8 @@ func (m *pairs) run(args ...string) []byte {
 	return out.Bytes()
 }
 
-// play makes all stages in Git, each as a commit that is reverted and made again.
-func (m *pairs) play(app, to, way string) {
+// play makes all stages in Git with more flags, each as a commit that is reverted and made again, and returns what they would change.
+func (m *pairs) play(app, name, to, way string, more ...string) (said [][]byte) {
 	m.Helper()
 	stages := []string{"1", "4", "5"}
 	if way == "adoption" {
@@ -108,7 +108,9 @@ func (m *pairs) play(app, to, way string) {
 	first := inside(m.T, m.dir)
 	for _, stage := range stages {
 		before := inside(m.T, m.dir)
-		m.run("migrate", app, "redis-m", "--to", to, "--stage", stage)
+		args := append([]string{"migrate", app, name, "--to", to, "--stage", stage}, more...)
+		said = append(said, m.run(append(args, "--dry-run")...))
+		m.run(args...)
 		m.commit("stage " + stage)
 		if bytes.Equal(m.git("rev-parse", "HEAD^{tree}"), m.git("rev-parse", "HEAD~1^{tree}")) {
 			m.Fatalf("stage %s of %s to %s changes nothing", stage, app, to)
@@ -125,4 +127,5 @@ func (m *pairs) play(app, to, way string) {
 	if d := differ(inside(m.T, m.dir), first); d != "" {
 		m.Fatalf("reverting all of %s to %s: %s", app, to, d)
 	}
+	return said
 }

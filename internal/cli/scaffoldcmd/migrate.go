@@ -17,7 +17,12 @@ import (
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
 
-const migrateHelp = `Move a generated Redis to another operator or engine, in five stages.
+const migrateHelp = `Move a Redis to another operator or engine, in five stages.
+
+NAME is a generated Redis of APP, or a release of Bitnami's charts redis and
+valkey, whatever installs it; then the new Redis is one of APP. What another
+generator wrote, such as that of Reclaim the Stack, is first taken over in place,
+in one stage, which prints what restarts.
 
 Without --stage it prints the stages, how far the repository is, and what cannot
 be carried over; --list prints what is possible, and why the rest is not.
@@ -47,7 +52,8 @@ Examples:
   redis-gitops migrate shop redis --list
   redis-gitops migrate shop redis --to statefulset
   redis-gitops migrate shop redis --to valkey --stage 1 --dry-run
-  redis-gitops migrate shop redis --verify-stage 3`
+  redis-gitops migrate shop redis --verify-stage 3
+  redis-gitops migrate shop cache-redis --to statefulset  # a release of a chart`
 
 // migrateOptions are those of migrate.
 type migrateOptions struct {
@@ -57,6 +63,7 @@ type migrateOptions struct {
 	verify     int
 	list, back bool
 	set        []string
+	auth, cert string
 }
 
 func newMigrate(e *env.Env) *cobra.Command {
@@ -77,6 +84,9 @@ func newMigrate(e *env.Env) *cobra.Command {
 	f.StringVar(&o.req.To, "to", "", "operator of the new Redis, or valkey to change the engine")
 	f.StringVar(&o.req.Suffix, "suffix", "", "suffix of the new Redis (default: that of the old one with a number)")
 	f.StringArrayVar(&o.set, "set", nil, "with --stage 1: set a value, such as memory=1Gi; may be repeated")
+	f.StringVar(&o.auth, "auth", "", "with --stage 1 of a chart: existing:SECRET, sealed, external or external:KEY (default: the same password)")
+	flags.File(f, &o.cert, "cert", "with --auth sealed: certificate file of the sealed-secrets controller")
+	f.StringVar(&o.req.Auth.Store, "store", "", "with --auth external: ClusterSecretStore, or SecretStore/NAME")
 	f.IntVar(&o.req.Stage, "stage", 0, "carry out a stage")
 	f.IntVar(&o.verify, "verify-stage", 0, "ask servers and pods whether a stage may begin")
 	f.BoolVar(&o.list, "list", false, "print what the Redis can be migrated to")
@@ -85,6 +95,7 @@ func newMigrate(e *env.Env) *cobra.Command {
 	c.MarkFlagsMutuallyExclusive("stage", "verify-stage", "list", "back")
 	o.Cluster.Add(c)
 	flags.Register(c, "to", e.CompleteFlag(o.targets))
+	flags.Complete(c, "auth", scaffold.AuthMethods())
 	return c
 }
 
@@ -93,7 +104,7 @@ func (o *migrateOptions) targets(r *env.Repository, args []string) ([]string, er
 	if len(args) < 2 {
 		return nil, nil
 	}
-	all, err := scaffold.MigrationTargets(r.Repo, r.Config, scaffold.MigrateRequest{App: args[0], Name: args[1]})
+	all, err := scaffold.MigrationTargets(context.Background(), r.Repo, r.Config, scaffold.MigrateRequest{App: args[0], Name: args[1]})
 	var names []string
 	for _, t := range all {
 		if t.Reason == "" {
@@ -106,10 +117,12 @@ func (o *migrateOptions) targets(r *env.Repository, args []string) ([]string, er
 func (o *migrateOptions) run(ctx context.Context) error {
 	req := o.req
 	req.Namespace = o.Namespace
-	var err error
-	if req.Set, err = parseSet(o.set); err != nil {
+	in := scaffold.ResourceRequest{Auth: req.Auth}
+	err := resourceInput{set: o.set, auth: o.auth, cert: o.cert}.into(&in)
+	if err != nil {
 		return err
 	}
+	req.Set, req.Auth = in.Set, in.Auth
 	stage := req.Stage + o.verify
 	live := o.back || o.verify > 0 || stage == scaffold.MigrateFollow || stage == scaffold.MigrateSwitch
 	r, err := o.Open(ctx, stage > 0 && !live && !o.plan.DryRun)
@@ -119,13 +132,16 @@ func (o *migrateOptions) run(ctx context.Context) error {
 	defer r.FS.Close()
 	switch {
 	case o.list:
-		targets, err := scaffold.MigrationTargets(r.Repo, r.Config, req)
+		targets, err := scaffold.MigrationTargets(ctx, r.Repo, r.Config, req)
 		if err != nil {
 			return err
 		}
 		return o.printTargets(targets)
 	case stage != 0 && !live:
 		p, err := scaffold.PlanMigrate(ctx, r.Repo, r.Config, scaffold.Deps{Random: o.Random, Now: o.Now}, req)
+		if err == nil && p.Running {
+			err = consequences(ctx, r, p)
+		}
 		return o.finish(ctx, r, p, err)
 	case live:
 		if _, err := resolve.Cluster(&o.Cluster, r); err != nil {
@@ -145,7 +161,7 @@ func (o *migrateOptions) run(ctx context.Context) error {
 		}
 	}
 	switch stages := migration.Stages.Stages; {
-	case migration.Way == scaffold.Adopt:
+	case migration.Way == scaffold.Adopt, migration.Way == scaffold.InPlace:
 		return fmt.Errorf("the migration to operator %q has no live stages; redis-gitops doctor checks the result", migration.Operator)
 	case stages[0].State != scaffold.StageDone:
 		return fmt.Errorf("stage 1 comes first: %s", stages[0].Title)
