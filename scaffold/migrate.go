@@ -525,7 +525,7 @@ func (m *migration) add(ctx context.Context, deps Deps) error {
 // remove takes the old Redis away. What clients read of it is the new one's from now on.
 func (m *migration) remove(ctx context.Context) error {
 	if m.release != nil {
-		return m.removeRelease(ctx)
+		return m.removeRelease()
 	}
 	values, err := m.valuesOf(m.rec)
 	if err != nil {

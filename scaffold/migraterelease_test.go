@@ -250,6 +250,73 @@ spec:
 	}
 }
 
+// TestReleaseRemoved removes what installs a release, and refuses what cannot be taken apart.
+func TestReleaseRemoved(t *testing.T) {
+	const source = "{ chart: redis, repoURL: registry-1.docker.io/bitnamicharts, targetRevision: 20.6.1, helm: { releaseName: cache } }"
+	application := func(kind, spec string) string {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: " + kind + "\nmetadata: { name: cache, namespace: argocd }\nspec: " + spec + "\n"
+	}
+	const to = "destination: { namespace: prod }"
+	for _, c := range []struct{ of, text, kustomization, err, left string }{
+		{of: "an Application in a kustomization", text: application("Application", "{ source: "+source+", "+to+" }"), kustomization: "resources: [cache.yaml, other.yaml]\n", left: "resources: [other.yaml]\n"},
+		{of: "with values of another source", text: application("Application", "{ sources: ["+source+", { repoURL: \"https://git.example.com/x.git\", ref: values }], "+to+" }")},
+		{of: "another source", text: application("Application", "{ sources: ["+source+", { repoURL: \"https://git.example.com/x.git\", path: more }], "+to+" }"), err: "its Application installs another source too; remove it manually"},
+		{of: "another chart", text: application("Application", "{ sources: ["+source+", { chart: nginx, repoURL: registry-1.docker.io/bitnamicharts }], "+to+" }"), err: "its Application installs another chart too"},
+		{of: "an ApplicationSet", text: application("ApplicationSet", "{ generators: [{ list: { elements: [{ a: b }] } }], template: { metadata: { name: cache }, spec: { source: "+source+", "+to+" } } }"), err: "it comes from an ApplicationSet"},
+	} {
+		files := map[string]string{
+			"applications/shop/kustomization.yaml": "namespace: prod\nresources:\n- client.yaml\n", "applications/shop/client.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: x }\n",
+			"platform-applications/cache.yaml": c.text,
+		}
+		if c.kustomization != "" {
+			files["platform-applications/kustomization.yaml"] = c.kustomization
+			files["platform-applications/other.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: y, namespace: prod }\n"
+		}
+		r := openFiles(t, files)
+		req := MigrateRequest{App: "shop", Name: "cache-redis", To: "statefulset", Namespace: "prod"}
+		migrate(t, r, req, MigrateAdd)
+		migrate(t, r, req, MigrateClients)
+		req.Stage = MigrateRemove
+		p, err := PlanMigrate(t.Context(), r, config(t, ""), Deps{}, req)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %v", c.of, err)
+			}
+			continue
+		}
+		apply(t, r)(p, err)
+		if src, _ := readIfThere(r, "platform-applications/cache.yaml"); src != nil {
+			t.Errorf("%s: still there", c.of)
+		}
+		if c.left != "" && read(t, r, "platform-applications/kustomization.yaml") != c.left {
+			t.Errorf("%s: %s", c.of, read(t, r, "platform-applications/kustomization.yaml"))
+		}
+	}
+}
+
+// TestReleaseOfParent names what templates make of the name of the release, which nothing replaces.
+func TestReleaseOfParent(t *testing.T) {
+	r := openFiles(t, map[string]string{
+		"applications/shop/Chart.yaml":           "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies: [{ name: redis, version: 20.6.1, repository: \"oci://registry-1.docker.io/bitnamicharts\" }]\n",
+		"applications/shop/values.yaml":          "env: []\n",
+		"applications/shop/templates/web.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: web }\ndata:\n  url: redis://{{ .Release.Name }}-redis-master:6379\n  more: {{ .Release.Name }}-redis-masters\n",
+		"platform-applications/application.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: { name: shop, namespace: argocd }\nspec: { source: { path: applications/shop, repoURL: \"https://git.example.com/ops.git\" }, destination: { namespace: prod } }\n",
+	})
+	req := MigrateRequest{App: "shop", Name: "shop-redis", To: "statefulset"}
+	if m, _ := migrationOf(t, r, req); m.To != "redis-v2" {
+		t.Errorf("the new one is %s", m.To)
+	}
+	migrate(t, r, req, MigrateAdd)
+	p := migrate(t, r, req, MigrateClients)
+	if notes := strings.Join(p.Notes, "\n"); !strings.Contains(notes, "applications/shop/templates/web.yaml:5:16 still names shop-redis-master, of the release shop-redis") || strings.Contains(notes, "web.yaml:6") {
+		t.Errorf("notes: %s", notes)
+	}
+	req.Stage = MigrateRemove
+	if p, err := PlanMigrate(t.Context(), r, config(t, ""), Deps{}, req); err == nil || len(p.Conflicts) != 1 {
+		t.Errorf("removed while a template has its name: %v", err)
+	}
+}
+
 // TestCutDocument removes one document of a file, with the line between it and another.
 func TestCutDocument(t *testing.T) {
 	const a, b, c = "# a\nkind: A\nx: |\n  y\n", "kind: B\nmetadata: {name: b}\n", "# c\nkind: C\n"

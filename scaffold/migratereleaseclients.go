@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/repo/yamledit"
 )
 
@@ -225,6 +226,9 @@ func (m *migration) secretOf(src []byte) (found []rename) {
 func (m *migration) left() ([]referrer, error) {
 	l := m.release
 	t := &target{app: m.app.Name, chart: m.chart, plan: m.plan}
+	if dir, ok := strings.CutSuffix(l.file(), "/Chart.yaml"); ok { // whose templates make names of that of their release
+		t.templates, t.chart = dir+"/templates", instance.Text(l.reads.At("metadata.release"))
+	}
 	for _, s := range l.Services {
 		if s.Name != l.Name && s.By == "operator" {
 			t.words = append(t.words, s.Name)

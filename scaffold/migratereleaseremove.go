@@ -1,15 +1,11 @@
 package scaffold
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
@@ -18,7 +14,7 @@ import (
 )
 
 // removeRelease takes what installs the release out of the repository. Its volumes stay, unless its values say otherwise.
-func (m *migration) removeRelease(_ context.Context) error {
+func (m *migration) removeRelease() error {
 	kept, gone := m.release.claims()
 	if len(gone) > 0 && !m.asked.Force {
 		return finding.Errorf(m.release.position("metadata.name"), "", "the volumes of %s would be removed with it: PersistentVolumeClaims %s", m.rec.Name, strings.Join(gone, ", ")).
@@ -101,7 +97,7 @@ func (m *migration) removeDocument() error {
 		return err
 	}
 	docs, err := m.repo.Documents(file)
-	if err != nil || src == nil || bytes.Contains(src, []byte("{{")) && !bytes.Contains(src, []byte("goTemplate")) && l.isTemplate(src) {
+	if err != nil || src == nil {
 		return m.byHand("a template makes the " + l.installer())
 	}
 	docs = slices.DeleteFunc(docs, func(d *repo.Document) bool { return d.Node == nil })
@@ -118,6 +114,9 @@ func (m *migration) removeDocument() error {
 		return m.byHand("its Application installs " + more + " too")
 	}
 	m.noteDeployer(doc)
+	if ref := doc.Get("spec", "chart", "spec", "sourceRef", "name"); ref != nil {
+		m.plan.Next = append(m.plan.Next, fmt.Sprintf("remove the HelmRepository %q if no other HelmRelease uses it", ref.Value))
+	}
 	if len(docs) > 1 {
 		out, ok := cutDocument(src, doc)
 		if !ok {
@@ -128,12 +127,6 @@ func (m *migration) removeDocument() error {
 	}
 	m.plan.remove(file, src)
 	return m.unlist(file)
-}
-
-// isTemplate reports whether a file is one of Helm's, which an Application may have {{ }} in its values without being.
-func (l *release) isTemplate(src []byte) bool {
-	var n yaml.Node
-	return yaml.Unmarshal(src, &n) != nil
 }
 
 // otherSources names a source of an Application beside the chart; a source with a ref only is where its values are.
