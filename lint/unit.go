@@ -30,7 +30,7 @@ func (u *unit) check(ctx context.Context, l *linter) error {
 		return nil
 	}
 	u.files = res.Files
-	u.notices = res.Notices
+	u.notices, u.incomplete = res.Notices, res.Incomplete
 	failed := map[*finding.Finding]*finding.Problem{}
 	for _, p := range res.Problems {
 		f := l.problemFinding(p)

@@ -207,6 +207,7 @@ func (l *loader) assemble(ctx context.Context, dir string, files []string, depth
 			!slices.ContainsFunc(c.archives, func(f string) bool { return strings.HasPrefix(path.Base(f), d.Name+"-") }) {
 			l.result.Notices = append(l.result.Notices, finding.Errorf(finding.Position{File: path.Join(dir, "Chart.yaml"), Line: d.node.Line, Column: d.node.Column}, "",
 				"subchart %q is not in %s and is not fetched, so its resources are not linted", d.Name, path.Join(dir, "charts")))
+			c.absent = true
 		}
 	}
 	return c

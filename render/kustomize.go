@@ -687,11 +687,20 @@ var pointer = lazyregexp.New(` ?&\{(?:[^{}]|\{[^{}]*\})*0x[0-9a-f]+(?:[^{}]|\{(?
 
 var patchTarget = lazyregexp.New(`(?:no matches for Id |unique target for patch )(\S+?)\.\S*?/([^.\s;]+)`)
 
+// recursed is how kustomize introduces an error of a kustomization that another one uses.
+var recursed = lazyregexp.New(`recursed (?:accumulation of|merging from) path '([^']*)': `)
+
 // explain adds the location to an error of kustomize: that of the patch it is about, or else of the kustomization.
 func (k *kustomizeRun) explain(dir string, err error) *finding.Problem {
 	message := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), kustomizeRoot+"/", "")), " ")
 	message = pointer.ReplaceAllString(message, "")
 	at := finding.Position{File: kustomizationFile(k.loader.repo, dir)}
+	if below := recursed.FindAllStringSubmatchIndex(message, -1); below != nil { // what is wrong is wrong there
+		last := below[len(below)-1]
+		if file := kustomizationFile(k.loader.repo, message[last[2]:last[3]]); file != "" {
+			at.File, message = file, message[last[1]:]
+		}
+	}
 	if m := patchTarget.FindStringSubmatch(message); m != nil {
 		kind, _, _ := strings.Cut(m[1], ".")
 		for _, l := range k.layers {

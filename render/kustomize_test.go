@@ -297,3 +297,16 @@ func TestKustomizeOutside(t *testing.T) {
 		}
 	}
 }
+
+// TestKustomizeBelow: what kustomize says of a base is said at the base, whatever uses it.
+func TestKustomizeBelow(t *testing.T) {
+	const archive = "-- base/kustomization.yaml --\nresources: [a.yaml]\nreplacements:\n  - source: {kind: ConfigMap, name: none, fieldPath: data.k}\n    targets: [{select: {kind: ConfigMap}, fieldPaths: [data.v]}]\n" +
+		"-- base/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { v: w }\n" +
+		"-- middle/kustomization.yaml --\nresources: [../base]\n-- k/kustomization.yaml --\nresources: [../middle]\n"
+	const want = "render-fails base/kustomization.yaml: rejected by kustomize: nothing selected by ConfigMap.[noVer].[noGrp]/none.[noNs]:data.k\n"
+	for _, dir := range []string{"base", "middle", "k"} {
+		if got := problems(render(t, open(t, archive), Target{Dir: dir, Kind: repo.Kustomize})); got != want {
+			t.Errorf("%s: got\n%swant\n%s", dir, got, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"text/template"
 
 	"go.yaml.in/yaml/v3"
 
@@ -314,11 +315,16 @@ func (l *loader) execute(cr *chartRun, f *templateFile) (rendered *renderedFile,
 	if err != nil {
 		p := cr.explain(f.source, err, out)
 		cr.fails(f.source, p)
-		l.add(p)
+		missing := noTemplate.FindStringSubmatch(err.Error())
+		if missing != nil && cr.elsewhere(missing[1]) {
+			l.result.Incomplete = true
+		} else {
+			l.add(p)
+		}
 		if e.spent() {
 			return nil, true
 		}
-		if !noTemplate.MatchString(err.Error()) {
+		if missing == nil {
 			return nil, false
 		}
 		// A library chart that is not in the repository is missing in every file. What does not come from it can be checked all the
@@ -331,6 +337,20 @@ func (l *loader) execute(cr *chartRun, f *templateFile) (rendered *renderedFile,
 		}
 	}
 	return &renderedFile{run: cr, source: f.source, text: out.text, marks: out.marks, saved: out.saved}, false
+}
+
+// elsewhere reports whether a template that is not defined may be one of a subchart that is packed or not in the repository: no template that
+// is defined begins with the same word.
+func (cr *chartRun) elsewhere(name string) bool {
+	word, _, _ := strings.Cut(name, ".")
+	return cr.root.lacks() && !slices.ContainsFunc(cr.engine.set.Templates(), func(t *template.Template) bool {
+		return strings.HasPrefix(t.Name(), word+".")
+	})
+}
+
+// lacks reports whether a chart has subcharts, at any depth, that are not rendered.
+func (c *chart) lacks() bool {
+	return c.absent || len(c.archives) > 0 || slices.ContainsFunc(c.deps, (*chart).lacks)
 }
 
 // fails notes which templates a problem ended.

@@ -24,6 +24,8 @@ type Result struct {
 	Notices   []*finding.Problem // what was left out on purpose, such as a remote base, once each
 	Files     []string           // every file that had a part in it, sorted; also those of values
 	Chart     *Chart             // nil unless the target is a chart
+	// Incomplete reports that resources, or parts of them, are made by a chart that is left out, as a notice says.
+	Incomplete bool
 
 	texts []*renderedFile
 	run   *chartRun // of a chart

@@ -27,6 +27,7 @@ type chart struct {
 	templates []string // below dir
 	files     []string
 	archives  []string // .tgz in charts/
+	absent    bool     // a chart that it depends on is not in the repository
 	schema    string   // the file; "" for none
 
 	scope map[string]any // .Values, once all value files are known

@@ -421,3 +421,27 @@ func TestBounds(t *testing.T) {
 		})
 	}
 }
+
+// TestLibraryElsewhere: a template of a chart that is not in the repository, or packed, is no error; one of the chart itself is.
+func TestLibraryElsewhere(t *testing.T) {
+	const chart = "-- c/Chart.yaml --\napiVersion: v2\nname: c\nversion: 1.0.0\n%s-- c/templates/_h.tpl --\n{{ define \"c.name\" }}n{{ end }}\n" +
+		"-- c/templates/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ include \"%s\" . | default \"a\" }}\n%s"
+	const gone = "dependencies:\n  - {name: lib, version: 1.x, repository: oci://charts.example.com}\n"
+	for _, tt := range []struct {
+		dependencies, include, files string
+		problems                     int
+		incomplete                   bool
+	}{
+		{gone, "lib.name", "", 0, true},
+		{"dependencies:\n  - {name: lib, version: 1.x, repository: oci://charts.example.com}\n", "lib.name", "-- c/charts/lib-1.0.0.tgz --\nx\n", 0, true},
+		{gone, "c.nme", "", 1, false},
+		{"", "lib.name", "", 1, false},
+		{gone, "c.name", "", 0, false},
+		{gone, "lib.name", "-- c/charts/lib/Chart.yaml --\napiVersion: v2\nname: lib\nversion: 1.0.0\ntype: library\n", 1, false},
+	} {
+		result := render(t, open(t, fmt.Sprintf(chart, tt.dependencies, tt.include, tt.files)), Target{Dir: "c", Kind: repo.Chart})
+		if len(result.Problems) != tt.problems || result.Incomplete != tt.incomplete || len(result.Resources) != 1 {
+			t.Errorf("%+v: incomplete %v, %d resources, problems:\n%s", tt, result.Incomplete, len(result.Resources), problems(result))
+		}
+	}
+}
