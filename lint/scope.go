@@ -19,6 +19,9 @@ import (
 // redisWord is how files mention Redis: by its name, that of a server with the same protocol, or a port of theirs.
 var redisWord = lazyregexp.New(`(?i)redis|valkey|keydb|dragonfly|\b2?6379\b`)
 
+// MentionsRedis reports whether a text names Redis, a server with the same protocol, or a port of theirs.
+func MentionsRedis(text string) bool { return redisWord.MatchString(text) }
+
 // dropOutOfScope takes out the findings of general rules where Redis is not involved, and returns them.
 func (l *linter) dropOutOfScope() []*finding.Finding {
 	if l.scopeName() != cue.ScopeRedis {

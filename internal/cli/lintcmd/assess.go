@@ -3,6 +3,7 @@ package lintcmd
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -16,7 +17,9 @@ import (
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/cli/flags"
 	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
+	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/redact"
+	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
 )
 
@@ -32,7 +35,8 @@ NAME limits the report to Redis instances of that name.
 --fail-on node=partly also if it survives only in part, or if that is unknown.
 
 Exit codes: 0 assessed; 1 a Redis fails --fail-on; 2 something could not be
-rendered, the rest is printed.
+rendered that may have a Redis, the rest is printed. Anything else that could
+not be rendered is a note.
 
 Examples:
   redis-gitops assess
@@ -112,6 +116,13 @@ func (o *assessOptions) run(ctx context.Context, args []string) (err error) {
 	if err := o.print(tables); err != nil {
 		return err
 	}
+	problems = slices.DeleteFunc(problems, func(p *finding.Problem) bool {
+		if mayHaveRedis(r.Repo, p.File) {
+			return false
+		}
+		o.PrintErrf("%s %v\n", o.Paint(ui.Yellow, "note:"), p)
+		return true
+	})
 	if err := finding.Problems(problems).Err(); err != nil {
 		return err
 	}
@@ -119,6 +130,23 @@ func (o *assessOptions) run(ctx context.Context, args []string) (err error) {
 		return exitcode.Code(exitcode.Findings)
 	}
 	return nil
+}
+
+// mayHaveRedis reports whether a file that could not be read or rendered, or what is beside and below it, says anything about Redis. Files at
+// the root of the repository count one by one.
+func mayHaveRedis(r *repo.Repo, file string) bool {
+	files := []string{file}
+	if dir := path.Dir(file); dir != "." {
+		below, err := r.Files(dir)
+		if err != nil {
+			return true
+		}
+		files = append(files, below...)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		src, err := r.ReadFile(file)
+		return lint.MentionsRedis(file) || err == nil && lint.MentionsRedis(string(src))
+	})
 }
 
 // fails reports whether a Redis fails the policy of --fail-on.
