@@ -20,8 +20,8 @@ type flowReader struct {
 	s             *scanner
 	line, at, end int
 
-	kinds   [][]int // on a line, from the place on; nil before it is asked for
-	kindsOf int     // that line
+	kinds   [][]int // on a line, from the position on
+	kindsOf int     // the number of that line, counted from 1; 0 before the first
 }
 
 // maxFlow is how deep brackets are followed.
@@ -115,15 +115,12 @@ func (p *flowReader) mapping(depth int) {
 	}
 }
 
-// kind is the first kind on the line behind the place. A file of JSON may be a single line with all of its objects, so what is there is
-// found once.
+// kind returns the first kind on the line after the position. A minified JSON file is a single line with many objects, so each line is
+// searched once.
 func (p *flowReader) kind() string {
 	line := p.s.lines[p.line]
-	if p.kinds == nil || p.kindsOf != p.line {
-		p.kinds, p.kindsOf = kindFlow.FindAllStringSubmatchIndex(line, -1), p.line
-		if p.kinds == nil {
-			p.kinds = [][]int{}
-		}
+	if p.kindsOf != p.line+1 {
+		p.kinds, p.kindsOf = kindFlow.FindAllStringSubmatchIndex(line, -1), p.line+1
 	}
 	for len(p.kinds) > 0 && p.kinds[0][0] < p.at {
 		p.kinds = p.kinds[1:]
