@@ -387,7 +387,9 @@ func (o *Operator) SchemesOf(kind string) []Scheme { return o.derived.Instances.
 
 // Reads reports whether the names of this operator's resources depend on fields of other resources of a kind.
 func (o *Operator) Reads(kind string) bool {
-	return slices.ContainsFunc(o.Schemes(), func(s Scheme) bool { return s.With != nil && s.With.Kind == kind })
+	return slices.ContainsFunc(o.derived.Instances, func(of *ofKind[Scheme]) bool { // without a copy: it is asked for each document
+		return slices.ContainsFunc(of.get(), func(s Scheme) bool { return s.With != nil && s.With.Kind == kind })
+	})
 }
 
 // RunsRedis reports whether resources of a kind can be a Redis of some operator, or belong to one: it is a custom resource of an operator,
