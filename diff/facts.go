@@ -375,23 +375,12 @@ func (p *pair) chartImage(object map[string]any) string {
 	}
 	tag := instance.Text(value(found, "tag"))
 	if tag == "" {
-		tag = p.app(chartVersion(object))
+		tag = instance.Since(p.stateful.Apps, chartVersion(object))
 	}
 	if tag == "" {
 		return repository
 	}
 	return repository + ":" + tag
-}
-
-// app is the version of Redis that a version of the chart has; "" is unknown.
-func (p *pair) app(version string) string {
-	since := ""
-	for first := range p.stateful.Apps {
-		if version != "" && instance.AtLeast(version, first) && (since == "" || instance.AtLeast(first, since)) {
-			since = first
-		}
-	}
-	return p.stateful.Apps[since]
 }
 
 var versionInRange = lazyregexp.New(`[0-9]+(?:\.[0-9]+)*`)

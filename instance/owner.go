@@ -32,5 +32,16 @@ func Owners(documents []Document, operators []*cue.Operator, o Options) []*Owner
 // AtLeast reports whether a version, as it is written, is not before another one.
 func AtLeast(version, other string) bool { return compareVersions(version, other) >= 0 }
 
+// Since returns the value of the latest of some versions that is not after a version, as [AtLeast] orders them; "" if there is none, and for "".
+func Since(values map[string]string, version string) string {
+	since := ""
+	for first := range values {
+		if version != "" && AtLeast(version, first) && (since == "" || AtLeast(first, since)) {
+			since = first
+		}
+	}
+	return values[since]
+}
+
 // RunningOf returns the operators that installations are of.
 func RunningOf(installed []Installation) []Running { return runningOf(installed) }

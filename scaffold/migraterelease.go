@@ -356,16 +356,7 @@ func lineOfChart(lines map[string]string, version string) string {
 		}
 		high = append(high, part)
 	}
-	line := func(version string) (found string) {
-		last := ""
-		for _, first := range sortedKeys(lines) {
-			if instance.AtLeast(version, first) && (last == "" || instance.AtLeast(first, last)) {
-				last, found = first, lines[first]
-			}
-		}
-		return found
-	}
-	if first := line(strings.Join(low, ".")); first == line(strings.Join(high, ".")) {
+	if first := instance.Since(lines, strings.Join(low, ".")); first == instance.Since(lines, strings.Join(high, ".")) {
 		return first
 	}
 	return ""
