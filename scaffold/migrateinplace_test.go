@@ -53,7 +53,7 @@ spec:
 `
 
 // TestMigrateInPlace takes over what another generator wrote: recorded, and by a program that records nothing. Names and values stay, a second
-// run changes nothing, Git gives back the bytes, and destroy removes what is there.
+// run changes nothing, git revert restores the bytes, and destroy removes the files.
 func TestMigrateInPlace(t *testing.T) {
 	for _, suffix := range []string{"", "-cache"} {
 		for _, recorded := range []bool{true, false} {

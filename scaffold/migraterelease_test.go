@@ -88,7 +88,7 @@ func TestReleaseHosts(t *testing.T) {
 	}
 }
 
-// TestReleaseCarries lists what a release has: as a value of the new Redis, or with the reason why not. Each is told with its line.
+// TestReleaseCarries: each value of a release becomes a value of the new Redis, or is listed with its line and the reason why not.
 func TestReleaseCarries(t *testing.T) {
 	r := aRelease(t, `auth: { existingSecret: login, existingSecretPasswordKey: password, acl: { enabled: true, users: [{ username: x }] } }
 commonConfiguration: |-

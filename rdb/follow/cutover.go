@@ -166,7 +166,7 @@ func (f *Follower) pause(ctx context.Context) (*paused, error) {
 	return p, nil
 }
 
-// unpause has the source take writes again. When the time of the pause is over, the source does so by itself.
+// unpause lets the source accept writes again, which it also does by itself when the pause times out.
 func (p *paused) unpause() {
 	if p.refused != nil {
 		return
