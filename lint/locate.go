@@ -121,7 +121,8 @@ func (at *locatedResource) locate(l *linter, v *policy.Violation) (*finding.Find
 			where = *fx.edits[0].part
 		}
 	}
-	f := l.finding(v, where, &at.name)
+	name := at.name // and not a pointer into at, with which the finding would keep all that its unit renders
+	f := l.finding(v, where, &name)
 	if f == nil {
 		return nil, nil
 	}
