@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
 	"github.com/redis-gitops/redis-gitops/render"
 )
@@ -65,7 +66,7 @@ func (e *Env) LimitReading(ctx context.Context) (context.Context, func()) {
 func (e *Env) limit(parent context.Context, timeout time.Duration, memory memlimit.Size, advice string) (ctx context.Context, end func()) {
 	ctx = render.WithRunning(parent, &e.running)
 	stop := func(cancel context.CancelCauseFunc, at, flag string) {
-		cancel(fmt.Errorf("%w %s%s; %s", ErrLimit, at, e.during(), fmt.Sprintf(advice, flag)))
+		cancel(&limitError{at, e.during(), fmt.Sprintf(advice, flag)})
 	}
 	var ends []func()
 	if memory > 0 {
@@ -89,6 +90,20 @@ func (e *Env) limit(parent context.Context, timeout time.Duration, memory memlim
 		}
 	}
 }
+
+// limitError is an [ErrLimit] with what may be done about it.
+type limitError struct{ at, during, advice string }
+
+func (err *limitError) Error() string { return err.with(err.during) }
+
+// ours is the error without names of the repository, which have to be held against the secrets in it.
+func (err *limitError) ours() ui.Trusted { return ui.Trusted(err.with("")) }
+
+func (err *limitError) with(during string) string {
+	return ErrLimit.Error() + " " + err.at + during + "; " + err.advice
+}
+
+func (err *limitError) Unwrap() error { return ErrLimit }
 
 // during describes what is being rendered at the moment.
 func (e *Env) during() string {

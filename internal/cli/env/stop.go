@@ -3,6 +3,8 @@ package env
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -118,9 +120,27 @@ func (e *Env) die(ctx context.Context) {
 		select { // nobody may read what is printed
 		case <-done:
 		case <-time.After(lastWords):
+			e.say(ctx)
 		}
 		e.Exit(int(exitcode.Error))
 	})
+}
+
+// say prints why a run ends without asking what is secret in the files that it has read, which takes seconds in a large repository.
+func (e *Env) say(ctx context.Context) {
+	text := ui.Trusted("interrupted")
+	if limit := (*limitError)(nil); errors.As(StopReason(ctx), &limit) {
+		text = limit.ours()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.WriteString(e.Raw(e.Err), fmt.Sprintf("%s %s\n", e.Paint(ui.Red, "error:"), text))
+	}()
+	select {
+	case <-done:
+	case <-time.After(lastWords):
+	}
 }
 
 // StopReason is what a person reads about a run that its context ended.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/internal/cli/exitcode"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
+	"github.com/redis-gitops/redis-gitops/redact"
 )
 
 // TestWatch ends the process of a run that does not look at its context, after what it left has been put in order.
@@ -41,6 +42,37 @@ func TestWatch(t *testing.T) {
 	case <-ended:
 		t.Error("a run that had ended was ended again")
 	case <-time.After(300 * time.Millisecond):
+	}
+}
+
+// TestLastWords: a run that ends says why, also where nobody knows in time what is secret in the files that it has read.
+func TestLastWords(t *testing.T) {
+	for _, limit := range []struct {
+		cause error
+		want  string
+	}{
+		{&limitError{"at 1Gi of memory", " while it rendered applications/s3cr3t", "raise --max-memory"}, "error: the run was stopped at 1Gi of memory; raise --max-memory\n"},
+		{nil, "error: interrupted\n"},
+	} {
+		e := New()
+		var out bytes.Buffer
+		e.Err = &out
+		ended := make(chan int, 1)
+		e.Exit = func(code int) { ended <- code }
+		scan := make(chan struct{})
+		e.Secrets.From(func() []*redact.File { <-scan; return nil })
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cancel(limit.cause)
+		go e.die(ctx)
+		select {
+		case code := <-ended:
+			if code != exitcode.Error || out.String() != limit.want {
+				t.Errorf("exit code %d, %q", code, out.String())
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("the process went on")
+		}
+		close(scan)
 	}
 }
 
