@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+	"unique"
 
 	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
@@ -49,7 +50,7 @@ func (f *File) Line(number int, line string) []string {
 // Empty reports whether nothing in the file is secret.
 func (f *File) Empty() bool { return f == nil || len(f.Values) == 0 && len(f.spans) == 0 }
 
-// Scan reads a file of a repository, of any format, as text. chains are paths of values that end in something secret, as
+// Scan reads a file of a repository, of any format, as text, of which it keeps nothing. chains are paths of values that end in something secret, as
 // [File.Chains] has them; only files of values need them.
 func Scan(name string, text []byte, chains ...string) *File {
 	f := &File{Name: name, spans: map[int][]Span{}}
@@ -63,7 +64,30 @@ func Scan(name string, text []byte, chains ...string) *File {
 	s.aliases()
 	slices.Sort(f.Values)
 	f.Values = slices.Compact(f.Values)
+	f.release()
 	return f
+}
+
+// release keeps the text of the file from living as long as what was found in it. Names are the same in many files.
+func (f *File) release() {
+	release := func(list []string) {
+		for i, s := range list {
+			list[i] = unique.Make(s).Value()
+		}
+	}
+	for _, list := range [][]string{f.Values, f.Chains, f.Includes, f.Refs, f.names} {
+		release(list)
+	}
+	defines := f.Defines
+	f.Defines = nil
+	for name, list := range defines {
+		release(list)
+		if f.Defines == nil {
+			f.Defines = make(map[string][]string, len(defines))
+		}
+		f.Defines[unique.Make(name).Value()] = list
+	}
+	f.names = slices.Clip(f.names)
 }
 
 // scanSecret reads a file that is secret as a whole: each line, and what is behind its first "=".
