@@ -62,6 +62,7 @@ func References(documents []Document, operators []*cue.Operator, o Options) ([]P
 	}
 	var pods []PodSpec
 	var references []Reference
+	paths := map[podKey]*podPaths{}
 	for i := range documents {
 		d := &documents[i]
 		if !known(d.kind()) {
@@ -73,7 +74,7 @@ func References(documents []Document, operators []*cue.Operator, o Options) ([]P
 				continue
 			}
 		}
-		pods = append(pods, m.podSpecs()...)
+		pods = append(pods, m.podSpecs(paths)...)
 		references = append(references, m.references()...)
 	}
 	return pods, references
@@ -94,23 +95,51 @@ func (m *match) of(apiVersions []string, kind string, conditions []string) bool 
 	return kind == m.object.kind() && slices.Contains(apiVersions, m.object.apiVersion()) && m.holds(conditions)
 }
 
-func (m *match) podSpecs() []PodSpec {
+// podPaths are the fields of a [PodSpec] that are the same for all resources.
+type podPaths struct {
+	at                                             map[string][]string
+	volumes, mounts, containers, init, env, images [][]string
+}
+
+// podKey names one of the pods that an operator creates for resources of a kind.
+type podKey struct {
+	operator *cue.Operator
+	kind     string
+	index    int
+}
+
+func pathsOf(p cue.PodSpec) *podPaths {
+	paths := &podPaths{
+		at: map[string][]string{}, volumes: steps(p.Volumes), mounts: steps(p.Mounts), containers: steps(p.Containers),
+		init: steps(p.Init), env: steps(p.Env), images: steps(p.Images),
+	}
+	for field, path := range p.At {
+		paths.at[field] = strings.Split(path, ".")
+	}
+	return paths
+}
+
+// podSpecs returns the pods of a resource. known is what pathsOf gave before: of thousands of resources, few kinds differ.
+func (m *match) podSpecs(known map[podKey]*podPaths) []PodSpec {
 	var out []PodSpec
-	known := m.vars["port"]
-	defer func() { m.vars["port"] = known }()
-	for _, p := range m.operator.PodSpecsOf(m.object.kind()) {
+	port := m.vars["port"]
+	defer func() { m.vars["port"] = port }()
+	for i, p := range m.operator.PodSpecsOf(m.object.kind()) {
 		if !m.of(p.APIVersions, p.Kind, p.If) || slices.ContainsFunc(out, func(o PodSpec) bool { return o.Part == p.Part }) {
 			continue
 		}
-		m.vars["port"] = cmp.Or(m.expand(p.Port), known)
+		m.vars["port"] = cmp.Or(m.expand(p.Port), port)
+		key := podKey{m.operator, m.object.kind(), i}
+		paths := known[key]
+		if paths == nil {
+			paths = pathsOf(p)
+			known[key] = paths
+		}
 		spec := PodSpec{
 			Where: m.object.Where, Operator: m.operator.Name, Part: p.Part, Replicas: number(m.expand(p.Replicas)), Labels: m.podLabels(p),
-			PeerAddress: p.PeerAddress, Surges: p.Surges, Port: number(m.expand(p.Port)), At: map[string][]string{},
-			Volumes: steps(p.Volumes), Mounts: steps(p.Mounts), Containers: steps(p.Containers), Init: steps(p.Init), Env: steps(p.Env),
-			Images: steps(p.Images), MountsKey: cmp.Or(p.MountsKey, "volumeMounts"),
-		}
-		for field, path := range p.At {
-			spec.At[field] = strings.Split(path, ".")
+			PeerAddress: p.PeerAddress, Surges: p.Surges, Port: number(m.expand(p.Port)), At: paths.at,
+			Volumes: paths.volumes, Mounts: paths.mounts, Containers: paths.containers, Init: paths.init, Env: paths.env,
+			Images: paths.images, MountsKey: cmp.Or(p.MountsKey, "volumeMounts"),
 		}
 		for _, own := range p.Own {
 			if m.holds(own.If) {
