@@ -18,6 +18,27 @@ type held struct {
 	err   error
 }
 
+// holding returns plain data as it is kept.
+func holding(pool policy.Values, data any) *held {
+	h := &held{}
+	if h.value, h.err = pool.Value(data); h.err == nil {
+		h.value = pool.Share(h.value)
+	}
+	return h
+}
+
+// json returns the data as JSON.
+func (h *held) json() ([]byte, error) {
+	if h.text != nil {
+		return h.text, nil
+	}
+	data, err := h.plain()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(data)
+}
+
 // get returns the value.
 func (h *held) get() (policy.Value, error) {
 	_, err := h.open()
@@ -32,7 +53,8 @@ func (h *held) open() (data any, err error) {
 		}
 		if h.err = fromJSON(h.text, &data); h.err == nil {
 			data = policy.Numbers(data)
-			h.value, h.err = h.pool.Value(data)
+			made := holding(h.pool, data)
+			h.value, h.err = made.value, made.err
 		}
 		h.text = nil
 	})

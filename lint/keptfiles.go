@@ -123,7 +123,7 @@ func (d *disk) source(l *linter, name string, rendered bool) source {
 	}
 	as := fmt.Sprint(rendered, l.isTemplate(name), l.documentKind(name))
 	if known := d.file(l, name); known.as == as {
-		if s, ok := known.restore(name); ok {
+		if s, ok := known.restore(l.pool, name); ok {
 			return s
 		}
 	}
@@ -148,7 +148,7 @@ func (s *source) keep() ([]byte, error) {
 	var w writing
 	w.number(len(s.documents))
 	for _, doc := range s.documents {
-		text, err := json.Marshal(doc.data)
+		text, err := doc.data.json()
 		if err != nil {
 			return nil, err
 		}
@@ -166,13 +166,13 @@ func (s *source) keep() ([]byte, error) {
 	return w.all, nil
 }
 
-func (f *keptFile) restore(name string) (s source, ok bool) {
+func (f *keptFile) restore(pool policy.Values, name string) (s source, ok bool) {
 	if len(f.source) == 0 {
 		return source{}, true
 	}
 	r := reading{rest: f.source}
 	for n := r.number(); n > 0 && !r.broken; n-- {
-		s.documents = append(s.documents, sourceDocument{file: name, index: r.number(), kind: string(r.text()), text: r.text()})
+		s.documents = append(s.documents, sourceDocument{file: name, index: r.number(), kind: string(r.text()), data: &held{pool: pool, text: r.text()}})
 	}
 	if len(r.rest) > 0 {
 		s.template.text = r.text()
@@ -188,14 +188,6 @@ func (f templateFacts) opened() (templateFacts, error) {
 	var kept keptTemplate
 	err := json.Unmarshal(f.text, &kept)
 	return templateFacts{header: kept.Header, chance: kept.Chance}, err
-}
-
-// value returns the document as rules see it.
-func (d *sourceDocument) value(pool policy.Values) (policy.Value, error) {
-	if d.text == nil {
-		return pool.Value(d.data)
-	}
-	return (&held{pool: pool, text: d.text}).get()
 }
 
 // repository is what evaluate gives, or what it gave when the rules saw the same.
@@ -248,12 +240,9 @@ func (d *disk) seen(l *linter) string {
 	write("files")
 	write(l.files...)
 	for _, doc := range l.documents {
-		text := doc.text
-		if text == nil {
-			var err error
-			if text, err = json.Marshal(doc.data); err != nil || !l.secrets().File(doc.file).Empty() {
-				return ""
-			}
+		text, err := doc.data.json()
+		if err != nil || doc.data.text == nil && !l.secrets().File(doc.file).Empty() {
+			return ""
 		}
 		write("document", doc.file, fmt.Sprint(doc.index), doc.kind, string(text), fmt.Sprint(l.idleFile(doc.file)))
 	}

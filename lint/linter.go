@@ -56,8 +56,8 @@ type linter struct {
 	byDir       map[string][]*unit
 	coverage    *repo.Coverage // nil when no deployer is known
 
-	instances []*instance.Instance // what is deployed; Where is the id in data.repo.resources
-	later     bool                 // instances are not known, because nothing has asked for them yet
+	redisFound []redisFound // the Redis instances that are deployed
+	later      bool         // they are not known, because nothing has asked for them yet
 
 	lastFile      string // that was looked up in, and what it holds
 	lastDocuments []*repo.Document

@@ -31,7 +31,7 @@ func newChartModel(pool policy.Values, c *render.Chart) (*chartModel, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.files = append(m.files, model.ValuesFile{File: s.Position.File, Data: data})
+		m.files = append(m.files, model.ValuesFile{File: s.Position.File, Data: pool.Share(data)})
 	}
 	return m, nil
 }
@@ -97,7 +97,7 @@ func (l *linter) model() (*model.Repository, error) {
 		}
 		data, shared := apps.values[d.file]
 		if !shared || d.index > 0 {
-			if data, err = d.value(l.pool); err != nil {
+			if data, err = d.data.get(); err != nil {
 				return nil, err
 			}
 		}
@@ -290,15 +290,20 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 	}
 	// What is deployed twice does not meet, so each way to deploy is looked at for itself.
 	sets := map[string][]instance.Document{}
+	plain := l.pool.Plains()
 	id := 0
 	for i, u := range l.live {
 		for _, r := range u.resources {
 			if aboutRedis(r.Kind) {
-				plain, err := r.data.plain()
+				value, err := r.data.get()
 				if err != nil {
 					return err
 				}
-				object, _ := plain.(map[string]any)
+				data, err := plain(value)
+				if err != nil {
+					return err
+				}
+				object, _ := data.(map[string]any)
 				sets[units[i].set] = append(sets[units[i].set], instance.Document{Object: object, Namespace: r.Namespace, Application: units[i].app, Where: strconv.Itoa(id)})
 			}
 			id++
@@ -308,7 +313,7 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 	for _, o := range operators {
 		byName[o.Name] = o
 	}
-	l.instances, l.later = nil, false
+	l.redisFound, l.later = nil, false
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
 		addPods(m, sets[set], operators, options)
@@ -318,7 +323,7 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 				return fmt.Errorf("lint: an instance without a resource: %q", in.Where)
 			}
 			m.Redis = append(m.Redis, redisOf(id, in, byName[in.Operator]))
-			l.instances = append(l.instances, in)
+			l.redisFound = append(l.redisFound, newRedisFound(id, in))
 		}
 	}
 	byResource(m.Redis, func(r model.Redis) int { return r.Resource })

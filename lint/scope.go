@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/redis-gitops/redis-gitops/cue"
@@ -52,14 +51,31 @@ func (l *linter) scopeName() string {
 	return l.config.Scope
 }
 
+// redisFound is what is kept of a Redis instance.
+type redisFound struct {
+	resource int      // its id
+	secrets  []string // the names of those with its passwords
+}
+
+func newRedisFound(id int, in *instance.Instance) redisFound {
+	found := redisFound{resource: id}
+	if in.Auth != nil {
+		found.secrets = append(found.secrets, in.Auth.Secret)
+	}
+	if in.Sentinel != nil && in.Sentinel.Auth != nil {
+		found.secrets = append(found.secrets, in.Sentinel.Auth.Secret)
+	}
+	return found
+}
+
 // found returns the Redis instances that are deployed.
-func (l *linter) found() []*instance.Instance {
+func (l *linter) found() []redisFound {
 	if l.later {
 		if apps, err := l.applications(); err == nil {
 			_ = l.redis(apps.units, &model.Repository{}) // it has worked for the rules
 		}
 	}
-	return l.instances
+	return l.redisFound
 }
 
 func (l *linter) newScope() *scope {
@@ -68,8 +84,7 @@ func (l *linter) newScope() *scope {
 		runs: map[*unit]bool{}, involved: map[*unit]bool{}, mention: map[string]bool{},
 	}
 	for _, in := range l.found() {
-		id, _ := strconv.Atoi(in.Where) // which linter.redis has checked
-		if u, _, ok := l.resourceID(id); ok {
+		if u, _, ok := l.resourceID(in.resource); ok {
 			s.runs[u] = true
 		}
 	}
@@ -100,11 +115,8 @@ func (s *scope) holdsPassword(secret string) bool {
 	if s.secrets == nil {
 		s.secrets = map[string]bool{}
 		for _, in := range s.l.found() {
-			if in.Auth != nil {
-				s.secrets[in.Auth.Secret] = true
-			}
-			if in.Sentinel != nil && in.Sentinel.Auth != nil {
-				s.secrets[in.Sentinel.Auth.Secret] = true
+			for _, name := range in.secrets {
+				s.secrets[name] = true
 			}
 		}
 		for _, u := range s.l.units {

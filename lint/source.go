@@ -51,7 +51,7 @@ func (l *linter) sourceOf(name string, rendered bool, src []byte, err error) sou
 	}
 	if kind != "" {
 		for _, d := range docs {
-			s.documents = append(s.documents, sourceDocument{file: d.File, index: d.Index, kind: kind, data: plainData(d.Node)})
+			s.documents = append(s.documents, sourceDocument{file: d.File, index: d.Index, kind: kind, data: holding(l.pool, plainData(d.Node))})
 		}
 	}
 	return s
@@ -78,8 +78,7 @@ type sourceDocument struct {
 	file  string
 	index int
 	kind  string // "chart", "values", "kustomization"
-	data  any
-	text  []byte // data as JSON, in its place
+	data  *held
 }
 
 func (f *templateFacts) any() bool { return f.header != nil || f.chance != nil || len(f.text) > 0 }

@@ -203,6 +203,8 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 		}
 		u.violation(l, chart, r, &name, v)
 	}
+	last := &u.resources[len(u.resources)-1]
+	last.data = &held{value: l.pool.Share(value)}
 	stop := l.clock.measure("schema")
 	structural := l.schemas.check(l, plain)
 	stop()

@@ -56,6 +56,12 @@ type Values interface {
 	// Value makes a value of maps with string keys, slices, strings, numbers, bools, nil, other values, and structs with the
 	// names of their json tags. It keeps no reference to them.
 	Value(data any) (Value, error)
+	// Share returns an equal value to be kept, which has parts in common with others that Share gave. It takes the value over, which
+	// nobody else may use any more. Rules about single resources are evaluated faster before.
+	Share(value Value) Value
+	// Plains returns a function that gives values as plain data, as [Value.Plain] does. What values have in common may be the same maps
+	// and slices there, which nobody may change. It is for one goroutine.
+	Plains() func(Value) (any, error)
 }
 
 // Options describes what to evaluate. Rules holds the rules that are on; the modules of all others are not even parsed.

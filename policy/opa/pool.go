@@ -21,6 +21,12 @@ type pool struct {
 	err   error               // of the value that is being made
 }
 
+// Share returns the value as it is.
+func (p *pool) Share(value policy.Value) policy.Value { return value }
+
+// Plains shares nothing.
+func (p *pool) Plains() func(policy.Value) (any, error) { return policy.Value.Plain }
+
 // Value makes a value of plain data.
 func (p *pool) Value(data any) (policy.Value, error) {
 	p.mu.Lock()

@@ -123,114 +123,175 @@ func (v *value) Equal(other policy.Value) bool {
 
 func (v *value) Plain() (any, error) { return plain(v.v) }
 
+// Plains implements [policy.Values].
+func (p *pool) Plains() func(policy.Value) (any, error) {
+	known := plains{}
+	return func(v policy.Value) (any, error) { return known.of(of(v)) }
+}
+
 // plain returns a value as plain data. Sets are sorted arrays there, and keys that are not texts are written in JSON.
-func plain(v any) (any, error) {
+func plain(v any) (any, error) { return plains(nil).of(v) }
+
+// plains are arrays and objects as plain data; nil remembers none.
+type plains map[any]any
+
+func (p plains) of(v any) (any, error) {
 	switch v := v.(type) {
 	case null:
 		return nil, nil
 	case number:
 		return policy.Numbers(json.Number(v)), nil
-	case *array:
-		return plainList(v.elems)
 	case *set:
-		return plainList(v.inOrder())
-	case *object:
-		out := make(map[string]any, len(v.pairs))
-		for _, p := range v.inOrder() {
-			key, ok := p.key.(string)
-			if !ok {
-				k, err := plain(p.key)
-				if err != nil {
-					return nil, err
-				}
-				text, err := json.Marshal(k)
-				if err != nil {
-					return nil, fmt.Errorf("policy: %w", err)
-				}
-				key = string(text)
-			}
-			var err error
-			if out[key], err = plain(p.value); err != nil {
-				return nil, err
-			}
+		return p.list(v.inOrder())
+	case *array, *object:
+		if out, known := p[v]; known {
+			return out, nil
 		}
-		return out, nil
+		out, err := p.part(v)
+		if p != nil && err == nil {
+			p[v] = out
+		}
+		return out, err
 	}
 	return v, nil
 }
 
-func plainList(list []any) (any, error) {
-	out := make([]any, len(list))
-	for i, e := range list {
+// part makes plain data of an array or object.
+func (p plains) part(v any) (any, error) {
+	if a, ok := v.(*array); ok {
+		return p.list(a.elems)
+	}
+	o := v.(*object)
+	out := make(map[string]any, len(o.pairs))
+	for _, pair := range o.inOrder() {
+		key, ok := pair.key.(string)
+		if !ok {
+			k, err := p.of(pair.key)
+			if err != nil {
+				return nil, err
+			}
+			text, err := json.Marshal(k)
+			if err != nil {
+				return nil, fmt.Errorf("policy: %w", err)
+			}
+			key = string(text)
+		}
 		var err error
-		if out[i], err = plain(e); err != nil {
+		if out[key], err = p.of(pair.value); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// pool makes values that share their texts and, in data with Go types, equal small parts: of what a repository is made of, most occurs in
-// each of its applications.
+func (p plains) list(list []any) (any, error) {
+	out := make([]any, len(list))
+	for i, e := range list {
+		var err error
+		if out[i], err = p.of(e); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// pool makes values that share their texts and, in data with Go types and in what [pool.Share] gave, equal small parts: of what a
+// repository is made of, most occurs in each of its applications.
 type pool struct {
-	mu    sync.Mutex
-	texts map[string]any
-	parts map[uint64]any // arrays and objects by their elements, which are shared themselves
+	mu      sync.Mutex
+	texts   map[string]any
+	parts   map[uint64]any // arrays and objects by their elements, which are shared themselves
+	arrays  slab[array]
+	objects slab[object]
+	elems   slab[any]
+	pairs   slab[pair]
+
+	made  []pair // of the objects that are being made
+	items []any  // of the arrays
+}
+
+// slab is room for many values that live as long: one by one, they would leave holes among what is soon garbage.
+type slab[E any] struct{ free []E }
+
+// slabSize is how many there are in one.
+const slabSize = 512
+
+// take copies a list into a slab. A large one has room of its own.
+func (s *slab[E]) take(list []E) []E {
+	n := len(list)
+	if n > slabSize/4 {
+		return slices.Clone(list)
+	}
+	if n > len(s.free) {
+		s.free = make([]E, slabSize)
+	}
+	out := s.free[:n:n]
+	s.free = s.free[n:]
+	copy(out, list)
+	return out
+}
+
+func (s *slab[E]) one(e E) *E {
+	if len(s.free) == 0 {
+		s.free = make([]E, slabSize)
+	}
+	out := &s.free[0]
+	*out, s.free = e, s.free[1:]
+	return out
 }
 
 // maxShared is how many elements a part has at most that is shared.
 const maxShared = 64
 
-// shared returns the part with these elements that there is already, or this one.
-func (p *pool) shared(part any, elements int) any {
+// array returns the array with these elements that there is already, or one with a copy of them.
+func (p *pool) array(elems []any) any {
+	key, known := p.known(order((*array)(nil)), len(elems), func(take func(any)) {
+		for _, e := range elems {
+			take(e)
+		}
+	})
+	if a, ok := known.(*array); ok && slices.Equal(a.elems, elems) {
+		return a
+	}
+	return p.add(key, known, p.arrays.one(array{p.elems.take(elems)}))
+}
+
+// object is array for the pairs of an object, sorted by their keys.
+func (p *pool) object(pairs []pair) any {
+	key, known := p.known(order((*object)(nil)), len(pairs), func(take func(any)) {
+		for i := range pairs {
+			take(pairs[i].key)
+			take(pairs[i].value)
+		}
+	})
+	if o, ok := known.(*object); ok && slices.Equal(o.pairs, pairs) {
+		return o
+	}
+	return p.add(key, known, p.objects.one(object{pairs: p.pairs.take(pairs), sorted: true}))
+}
+
+// known returns the part with a hash, and the hash: 0 for one that is too large to be shared. An empty list is no empty object.
+func (p *pool) known(order, elements int, each func(take func(any))) (key uint64, part any) {
 	if elements > maxShared {
-		return part
+		return 0, nil
 	}
 	var h maphash.Hash
 	h.SetSeed(seed)
-	_ = h.WriteByte(byte(order(part))) // an empty list is no empty object
-	eachElement(part, func(e any) { maphash.WriteComparable(&h, e) })
-	key := h.Sum64()
-	known := p.parts[key]
-	if known == nil {
+	_ = h.WriteByte(byte(order))
+	each(func(e any) { maphash.WriteComparable(&h, e) })
+	key = max(h.Sum64(), 1)
+	return key, p.parts[key]
+}
+
+// add keeps a new part, unless there is another one with its hash.
+func (p *pool) add(key uint64, known, part any) any {
+	if key != 0 && known == nil {
 		if p.parts == nil {
 			p.parts = map[uint64]any{}
 		}
 		p.parts[key] = part
-		return part
-	}
-	if sameElements(known, part) {
-		return known
 	}
 	return part
-}
-
-// eachElement gives the elements of an array, and the keys and values of an object.
-func eachElement(part any, take func(e any)) {
-	switch part := part.(type) {
-	case *array:
-		for _, e := range part.elems {
-			take(e)
-		}
-	case *object:
-		for _, each := range part.pairs {
-			take(each.key)
-			take(each.value)
-		}
-	}
-}
-
-// sameElements reports whether two parts consist of the very same elements.
-func sameElements(a, b any) bool {
-	switch a := a.(type) {
-	case *array:
-		b, ok := b.(*array)
-		return ok && slices.Equal(a.elems, b.elems)
-	case *object:
-		b, ok := b.(*object)
-		return ok && slices.Equal(a.pairs, b.pairs)
-	}
-	return false
 }
 
 // Value makes a value of plain data.
@@ -245,6 +306,30 @@ func (p *pool) Value(data any) (policy.Value, error) {
 		return nil, err
 	}
 	return &value{v}, nil
+}
+
+// Share implements [policy.Values].
+func (p *pool) Share(v policy.Value) policy.Value {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &value{p.share(of(v))}
+}
+
+// share returns what is shared in the place of a value, the parts of which it replaces so too.
+func (p *pool) share(v any) any {
+	switch v := v.(type) {
+	case *array:
+		for i, e := range v.elems {
+			v.elems[i] = p.share(e)
+		}
+		return p.array(v.elems)
+	case *object:
+		for i := range v.pairs {
+			v.pairs[i].value = p.share(v.pairs[i].value)
+		}
+		return p.object(v.inOrder())
+	}
+	return v
 }
 
 func (p *pool) text(s string) any {
@@ -330,14 +415,7 @@ func (p *pool) typed(v reflect.Value) (any, error) {
 		}
 		return p.typed(v.Elem())
 	case reflect.Slice:
-		a := &array{make([]any, v.Len())}
-		for i := range a.elems {
-			var err error
-			if a.elems[i], err = p.typed(v.Index(i)); err != nil {
-				return nil, err
-			}
-		}
-		return p.shared(a, len(a.elems)), nil
+		return p.slice(v)
 	case reflect.Map:
 		if v.Type().Key().Kind() == reflect.String {
 			return p.mapOf(v)
@@ -348,24 +426,39 @@ func (p *pool) typed(v reflect.Value) (any, error) {
 	return nil, fmt.Errorf("policy: %s is not plain data", v.Type())
 }
 
+func (p *pool) slice(v reflect.Value) (any, error) {
+	from := len(p.items)
+	defer func() { p.items = p.items[:from] }()
+	for i := range v.Len() {
+		each, err := p.typed(v.Index(i))
+		if err != nil {
+			return nil, err
+		}
+		p.items = append(p.items, each)
+	}
+	return p.array(p.items[from:]), nil
+}
+
 func (p *pool) mapOf(v reflect.Value) (any, error) {
-	o := &object{pairs: make([]pair, 0, v.Len()), sorted: true}
+	from := len(p.made)
+	defer func() { p.made = p.made[:from] }()
 	for i := v.MapRange(); i.Next(); {
 		each, err := p.typed(i.Value())
 		if err != nil {
 			return nil, err
 		}
-		o.pairs = append(o.pairs, pair{p.text(i.Key().String()), each})
+		p.made = append(p.made, pair{p.text(i.Key().String()), each})
 	}
-	o.sort()
-	return p.shared(o, len(o.pairs)), nil
+	pairs := p.made[from:]
+	slices.SortFunc(pairs, func(a, b pair) int { return strings.Compare(a.key.(string), b.key.(string)) })
+	return p.object(pairs), nil
 }
 
 // fields makes an object of a struct.
 func (p *pool) fields(v reflect.Value) (any, error) {
-	fields := shape.Of(v.Type()).Fields // sorted
-	o := &object{pairs: make([]pair, 0, len(fields)), sorted: true}
-	for _, f := range fields {
+	from := len(p.made)
+	defer func() { p.made = p.made[:from] }()
+	for _, f := range shape.Of(v.Type()).Fields { // sorted
 		field, there := f.Of(v)
 		if !there {
 			continue
@@ -374,7 +467,7 @@ func (p *pool) fields(v reflect.Value) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.pairs = append(o.pairs, pair{p.text(f.Name), each})
+		p.made = append(p.made, pair{p.text(f.Name), each})
 	}
-	return p.shared(o, len(o.pairs)), nil
+	return p.object(p.made[from:]), nil
 }

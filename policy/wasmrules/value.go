@@ -54,6 +54,12 @@ func (values) Value(data any) (policy.Value, error) {
 	return value(text), err
 }
 
+// Share returns the value as it is.
+func (values) Share(value policy.Value) policy.Value { return value }
+
+// Plains shares nothing.
+func (values) Plains() func(policy.Value) (any, error) { return policy.Value.Plain }
+
 // plainJSON appends plain data in JSON. encoding/json takes several times as long for it.
 func plainJSON(b []byte, data any) ([]byte, error) {
 	var err error
