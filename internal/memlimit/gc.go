@@ -8,8 +8,14 @@ import (
 	"runtime/metrics"
 )
 
-// minMemory is how much the process takes, in bytes, before garbage is collected at all.
-const minMemory = 98 << 20
+const (
+	// minMemory is how much the process takes, in bytes, before garbage is collected at all.
+	minMemory = 98 << 20
+	// minHeap and growth are when it is collected again: at this size of all objects, in bytes, and when they take so much more than
+	// what was left of them, in percent.
+	minHeap = 50 << 20
+	growth  = 75
+)
 
 // CollectSeldom has the garbage of a run, which is short, collected only when it is nearly as large as what is kept: that saves a
 // fifth of the time of lint (make bench-lint). Memory stays below most, if that is not 0. Users who set GOGC or GOMEMLIMIT have
@@ -23,21 +29,27 @@ func CollectSeldom(most Size) {
 	if most > 0 {
 		top = most.soft()
 	}
-	limit := min(minMemory, top)
-	debug.SetMemoryLimit(limit)
+	debug.SetMemoryLimit(min(minMemory, top))
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	// A limit close to what is kept would have the collector run without end, so it grows with that, after each run.
+	// From the first collection on it is not all memory that counts: the room between what is kept is as much again, and a limit that
+	// includes it would have the collector run without end.
 	type sentinel struct{ _ *byte } // with a pointer, since small values without one share their memory
 	var again func(*sentinel)
 	again = func(*sentinel) {
 		metrics.Read(live)
-		if wanted := min(2*int64(live[0].Value.Uint64())-minMemory/6, top); wanted > limit {
-			limit = wanted
-			debug.SetMemoryLimit(limit)
-		}
+		debug.SetGCPercent(percent(live[0].Value.Uint64()))
+		debug.SetMemoryLimit(top)
 		runtime.SetFinalizer(new(sentinel), again)
 	}
 	runtime.SetFinalizer(new(sentinel), again)
+}
+
+// percent is how much more than what is kept objects may take, in percent of that.
+func percent(live uint64) int {
+	if live == 0 {
+		live = 1
+	}
+	return max(growth, int((minHeap-min(live, minHeap))*100/live))
 }
 
 // frugalGrowth is how much larger the heap may get before it is collected, in percent.
