@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/redis-gitops/redis-gitops/internal/cli/ui"
 	"github.com/redis-gitops/redis-gitops/internal/memlimit"
 	"github.com/redis-gitops/redis-gitops/render"
 )
@@ -90,20 +89,6 @@ func (e *Env) limit(parent context.Context, timeout time.Duration, memory memlim
 		}
 	}
 }
-
-// limitError is an [ErrLimit] with what may be done about it.
-type limitError struct{ at, during, advice string }
-
-func (err *limitError) Error() string { return err.with(err.during) }
-
-// ours is the error without names of the repository, which have to be held against the secrets in it.
-func (err *limitError) ours() ui.Trusted { return ui.Trusted(err.with("")) }
-
-func (err *limitError) with(during string) string {
-	return ErrLimit.Error() + " " + err.at + during + "; " + err.advice
-}
-
-func (err *limitError) Unwrap() error { return ErrLimit }
 
 // during describes what is being rendered at the moment.
 func (e *Env) during() string {

@@ -24,6 +24,20 @@ const (
 // ErrLimit is in the cause of a context that --timeout or --max-memory ended.
 var ErrLimit = errors.New("the run was stopped")
 
+// limitError is an [ErrLimit] with what may be done about it.
+type limitError struct{ at, during, advice string }
+
+func (err *limitError) Error() string { return err.with(err.during) }
+
+// ours is the error without names of the repository, which have to be held against the secrets in it.
+func (err *limitError) ours() ui.Trusted { return ui.Trusted(err.with("")) }
+
+func (err *limitError) with(during string) string {
+	return ErrLimit.Error() + " " + err.at + during + "; " + err.advice
+}
+
+func (err *limitError) Unwrap() error { return ErrLimit }
+
 // leftovers are what a run must put in order before its process ends: temporary files, the mode of the terminal.
 type leftovers struct {
 	mu   sync.Mutex
