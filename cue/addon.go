@@ -165,7 +165,39 @@ func (a *Addon) Template() []byte {
 	if err != nil {
 		panic(err) // it is embedded, and TestAddons reads it
 	}
-	return src
+	return []byte(addonInclude.ReplaceAllStringFunc(string(src), func(line string) string {
+		m := addonInclude.FindStringSubmatch(line)
+		return included(m[1], m[2], m[3])
+	}))
+}
+
+// addonInclude is a line that stands for lines of the template of an operator: from the first of a text to the next of another one, which
+// is left out, or to the end.
+var addonInclude = lazyregexp.New(`(?m)^#include ([a-z-]+) "(.*)" "(.*)"\n`)
+
+func included(operator, from, to string) string {
+	o, err := OperatorNamed(operator)
+	if err != nil {
+		panic(err) // of an embedded file, which TestAddonFolders reads
+	}
+	_, text, found := strings.Cut("\n"+string(o.Template(o.Types[0])), "\n"+from+"\n")
+	ends := to == ""
+	if !ends {
+		text, _, ends = strings.Cut(text, "\n"+to+"\n")
+		text += "\n"
+	}
+	if !found || !ends {
+		panic(fmt.Sprintf("the template of %s has no %q with %q below it", operator, from, to))
+	}
+	return from + "\n" + text
+}
+
+// Outlives reports whether the Redis that the addon was made for may go before it: others use it too.
+func (a *Addon) Outlives() bool {
+	schema, done := a.schema()
+	defer done()
+	outlives, err := lookup(schema, "#Addon.outlives").Bool()
+	return err == nil && outlives
 }
 
 // Values returns the keys of its values in their order, with their comments and defaults.

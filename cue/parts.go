@@ -19,5 +19,11 @@ type PartMetrics struct {
 	Port string   `json:"port"`
 }
 
-// WithoutAddon returns why an addon does not fit the operator, or what to do instead; "" if it may fit.
-func (o *Operator) WithoutAddon(name string) string { return o.derived.WithoutAddons[name] }
+// WithoutAddon returns why an addon does not fit the operator, or the one that it is a fork of, or what to do instead; "" if it may fit.
+func (o *Operator) WithoutAddon(name string) string {
+	why := o.derived.WithoutAddons[name]
+	if from := o.origin(); why == "" && from != nil {
+		why = from.WithoutAddons[name]
+	}
+	return why
+}

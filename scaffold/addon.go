@@ -178,7 +178,24 @@ func (s *addon) fill(values []cue.Value) error {
 		}
 		s.changed[v.Key], s.values[v.Key] = text, v.Value
 	}
-	return nil
+	return s.acceptSecret(&k.entries[i])
+}
+
+// acceptSecret suppresses what lint reports about a Secret that exists outside of the repository, as for the Redis that has it too.
+func (s *addon) acceptSecret(target *entry) (err error) {
+	s.secret, _ = s.values["auth"].(string)
+	if s.secret == "" {
+		return nil
+	}
+	s.req.Auth.Method = Existing
+	if s.operator, err = cue.OperatorNamed(s.facts.Operator); err != nil {
+		return err
+	}
+	err = s.suppress(target, nil)
+	for i := range s.accepts {
+		s.accepts[i].Kind = "StatefulSet"
+	}
+	return err
 }
 
 // addonPlaceholders returns the texts for %{…} in the template of an addon. Its record has them.

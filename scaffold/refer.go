@@ -22,7 +22,7 @@ func (d *destroyer) references(removed []recordEdit) error {
 
 // target describes to a search for references what is to be removed.
 func (d *destroyer) target(removed []recordEdit) *target {
-	t := &target{app: d.rec.Application, chart: d.rec.chart(), words: d.names(), plan: d.plan, found: append(d.valueReferences(removed), d.addons()...)}
+	t := &target{app: d.rec.Application, chart: d.rec.chart(), words: d.names(), plan: d.plan, found: slices.Concat(d.valueReferences(removed), d.addons(), d.users())}
 	if d.app.Dir != "" {
 		t.templates = d.app.Path("templates")
 	}
@@ -45,6 +45,9 @@ func (d *destroyer) names() []string {
 	application := d.rec.chart()
 	if d.rec.Folder == "resources" {
 		words = append(words, d.services()...)
+	}
+	if service := d.rec.Placeholders["service"]; d.rec.Folder == addonsFolder && service != "" { // whose name no template has as a text
+		words = append(words, service)
 	}
 	for i, f := range d.rec.Files {
 		if d.plan.removes(f.Path) && i > 0 && d.rec.Values["auth"] != "" {
@@ -101,17 +104,43 @@ func (d *destroyer) services() []string {
 	return words
 }
 
-// addons returns the addons of a Redis.
+// addons returns the addons of a Redis that do not outlive it.
 func (d *destroyer) addons() []referrer {
 	var found []referrer
 	for _, other := range d.others {
-		if d.rec.Folder == "resources" && other.Folder == addonsFolder && other.Placeholders["resource"] == d.rec.Name {
+		if d.rec.Folder == "resources" && other.Folder == addonsFolder && other.Placeholders["resource"] == d.rec.Name && !outlives(other) {
 			for _, f := range other.Files {
 				found = append(found, referrer{finding.Position{File: f.Path}, "addon " + other.Type})
 			}
 		}
 	}
 	return found
+}
+
+// users returns the values by which Redis instances of the application use an addon. What they render to has the name of its Service.
+func (d *destroyer) users() []referrer {
+	set := d.rec.Placeholders["set"]
+	if d.rec.Folder != addonsFolder || set == "" || d.app.Dir == "" {
+		return nil
+	}
+	var found []referrer
+	file := d.app.Path("values.yaml")
+	src, err := readIfThere(d.repo, file)
+	if err != nil {
+		return nil // who changes it says what is wrong
+	}
+	for _, other := range d.others {
+		if v, at := lookup(file, src, other.valuesKey(), other.Placeholders["camelName"], "sentinelsOf"); v == set {
+			found = append(found, referrer{at, set})
+		}
+	}
+	return found
+}
+
+// outlives reports whether the Redis that an addon was made for may go before it.
+func outlives(addon *record) bool {
+	kind, err := cue.AddonNamed(addon.Type)
+	return err == nil && kind.Outlives()
 }
 
 // removes reports whether the plan removes a file.

@@ -315,7 +315,7 @@ func (s *rotation) refuseShared(resource string) error {
 			return finding.Errorf(finding.Position{File: recordPath(other.Application, other.Name)}, "values.sentinelsOf",
 				"its sentinels watch several Redis instances with one password; give it sentinels of its own first")
 		}
-		if other != s.rec && (other.Values["auth"] == s.from || other.Rotation != nil && other.Rotation.From == s.from) && operatorOf(other) != "" {
+		if other != s.rec && (other.Values["auth"] == s.from || other.Rotation != nil && other.Rotation.From == s.from) && (operatorOf(other) != "" || other.Folder == addonsFolder) {
 			return finding.Errorf(finding.Position{File: recordPath(other.Application, other.Name)}, "values.auth",
 				"%s uses the Secret %q too; give it a Secret of its own with the same password first", other.Name, s.from)
 		}

@@ -296,3 +296,56 @@ func TestSharedSentinels(t *testing.T) {
 		t.Errorf("the master of the other Redis was %s, and is %s", store.Name, after.Name)
 	}
 }
+
+// TestSentinelSet moves a Redis with data from its own sentinels to a set, which a second one uses from the start, and then removes the
+// first: the set goes on, and the second one fails over.
+func TestSentinelSet(t *testing.T) {
+	b := newBench(t)
+	dir := b.withoutOperator()
+	store := b.settled("", "shop-redis", "a", "b", "c")
+	b.must(b.client(store.Status.PodIP+":6379", "").Set(b.ctx, "k", "v", 0).Err())
+	b.must(b.client(store.Status.PodIP+":6379", "").Wait(b.ctx, 2, 0).Err())
+	b.ok(b.tool(dir, "generate", "addon", "shop", "redis", "sentinel-set"))
+	b.ok(b.tool(dir, "generate", "resource", "shop", "redis", "--suffix", "cache", "--profile", "cache", "--set", "sentinelsOf=shop-redis-set", "--set", "memory=64Mi"))
+	b.ok(b.tool(dir, "generate", "resource", "shop", "redis", "--set", "namedReplicas=[a, b, c]", "--set", "memory=64Mi", "--set", "sentinelsOf=shop-redis-set", "--force"))
+	b.ok(b.tool(dir, "lint"))
+	b.render(dir)
+	b.must(cluster.Client.AppsV1().StatefulSets(b.namespace).Delete(b.ctx, "shop-redis-sentinel", metav1.DeleteOptions{})) // as Argo CD prunes it
+	store, cache := b.settled("", "shop-redis", "a", "b", "c"), b.settled("", "shop-cache-redis", "0", "1")
+	if got := b.client(store.Status.PodIP+":6379", "").Get(b.ctx, "k").Val(); got != "v" {
+		t.Errorf("after the move, the key is %q", got)
+	}
+	var hosts []string
+	for i := range 3 {
+		hosts = append(hosts, fmt.Sprintf("shop-redis-set-sentinel-%d.shop-redis-set-sentinel.%s.svc:26379", i, b.namespace))
+	}
+	for _, name := range []string{"shop-redis", "shop-cache-redis"} {
+		b.until("the set watches "+name, func() error { return b.failed(b.tool(dir, "sentinel-url", name, "--live")) })
+		b.prints(b.tool(dir, "sentinel-url", name, "--live"), "redis-sentinel://"+strings.Join(hosts, ",")+"/"+name)
+		b.until("doctor finds nothing wrong with "+name, func() error { return b.failed(b.tool(dir, "doctor", name, "-n", b.namespace)) })
+	}
+
+	// The one that the set was made for goes, with its objects.
+	b.ok(b.tool(dir, "destroy", "resource", "shop", "redis"))
+	b.render(dir)
+	for _, name := range []string{"a", "b", "c"} {
+		b.must(cluster.Client.AppsV1().StatefulSets(b.namespace).Delete(b.ctx, "shop-redis-"+name, metav1.DeleteOptions{}))
+	}
+	c := b.client(cache.Status.PodIP+":6379", "")
+	b.must(c.Set(b.ctx, "k", "w", 0).Err())
+	b.must(c.Wait(b.ctx, 1, 0).Err())
+	pid, err := harness.PID(cache, "redis")
+	b.must(err)
+	b.must(harness.Kill(pid))
+	b.until("the replica of the other one is the master, and has the data", func() error {
+		after, err := b.labeled("shop-cache-redis", "0", "1")
+		if err != nil {
+			return err
+		}
+		if after.Name == cache.Name {
+			return errors.New("it is still " + after.Name)
+		}
+		return b.client(after.Status.PodIP+":6379", "").Get(b.ctx, "k").Err()
+	})
+	b.settled("", "shop-cache-redis", "0", "1")
+}
