@@ -54,6 +54,8 @@ type AddonFacts struct {
 	Peers    []AddonPart    `json:"peers"`   // pods of other Redis instances that share its sentinels
 	Clients  []AddonLabels  `json:"clients"` // of the workloads of the application that are no Redis
 	Others   AddonOthers    `json:"others"`
+	Mounts   []string       `json:"mounts"` // of the pods of Redis that the application describes: ConfigMap/NAME and Secret/NAME
+	Note     string         `json:"note"`   // what to know of the addon with the operator; "" is nothing
 }
 
 // AddonSecret is where a password is; the zero value means that there is none.

@@ -18,7 +18,7 @@ func someFacts() AddonFacts {
 			{Name: "sentinel", Labels: map[string]string{"app": "shop-s"}, Port: 26379, Replicas: 3, MetricsName: "metrics", MetricsPort: 9355},
 		},
 		Peers: []AddonPart{}, Clients: []AddonLabels{{Labels: map[string]string{"app": "web"}}},
-		Others: AddonOthers{Policies: []string{}, Monitors: []string{}, Backups: []string{}},
+		Mounts: []string{}, Others: AddonOthers{Policies: []string{}, Monitors: []string{}, Backups: []string{}},
 	}
 }
 

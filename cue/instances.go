@@ -497,7 +497,7 @@ func (d *derived) deriveInstances(v cue.Value) error {
 	var pods []PodSpec
 	var references []Reference
 	var moves []Moved
-	for name, into := range map[string]any{"recognise": &d.Recognise, "charts": &d.Charts, "instances": &schemes, "podSpecs": &pods, "references": &references, "traits": &d.Traits, "migrates": &d.Migrates, "moves": &moves, "fields": &d.fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons} {
+	for name, into := range map[string]any{"recognise": &d.Recognise, "charts": &d.Charts, "instances": &schemes, "podSpecs": &pods, "references": &references, "traits": &d.Traits, "migrates": &d.Migrates, "moves": &moves, "fields": &d.fields, "status": &d.Status, "template": &d.Template, "withoutAddons": &d.WithoutAddons, "addonNotes": &d.AddonNotes} {
 		part := lookup(v, name)
 		if !part.Exists() {
 			continue

@@ -27,3 +27,12 @@ func (o *Operator) WithoutAddon(name string) string {
 	}
 	return why
 }
+
+// AddonNote returns what somebody should know of an addon with the operator, or the one that it is a fork of; "" is nothing.
+func (o *Operator) AddonNote(name string) string {
+	note := o.derived.AddonNotes[name]
+	if from := o.origin(); note == "" && from != nil {
+		note = from.AddonNotes[name]
+	}
+	return note
+}

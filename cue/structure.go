@@ -206,6 +206,7 @@ type derived struct {
 	Status        Status                    `json:"status,omitzero"`
 	Template      []templateDifference      `json:"template,omitempty"`
 	WithoutAddons map[string]string         `json:"withoutAddons,omitempty"`
+	AddonNotes    map[string]string         `json:"addonNotes,omitempty"`
 	Made          kinded[Object]            `json:"made,omitempty"` // by version, for a Redis of the name anyName
 	Config        int                       `json:"config,omitempty"`
 	Values        int                       `json:"values,omitempty"`

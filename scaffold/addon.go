@@ -262,7 +262,8 @@ func addonFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 		Application: app.Name, Chart: chart, Name: in.Name, Resource: name, Namespace: in.Namespace, Operator: in.Operator,
 		Without: operator.WithoutAddon(kind.Name), Managed: len(operator.Kinds) > 0, OperatorNamespace: operatorNamespace(config, installed, in.Operator),
 		Replicas: in.Replicas, Cluster: in.Cluster, TLS: in.TLS, Auth: addonSecret(in.Auth), Parts: addonParts(in.Parts),
-		Peers: []cue.AddonPart{}, // CUE knows no list that is null
+		Peers:  []cue.AddonPart{}, // CUE knows no list that is null
+		Mounts: mountsOf(in, documents), Note: operator.AddonNote(kind.Name),
 	}
 	facts.Source, _ = in.URL() // an addon that needs it says what is missing
 	if in.Write != nil {

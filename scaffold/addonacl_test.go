@@ -3,10 +3,13 @@
 package scaffold
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -169,4 +172,129 @@ func TestACLValues(t *testing.T) {
 	if _, err := PlanAddon(t.Context(), r, c, req); err == nil || !strings.Contains(err.Error(), "clients: is empty") || !strings.Contains(err.Error(), "caSecret: is set, but the Redis has no TLS") {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestACLNotes: whoever adds users reads when pods that start have them, and what the form of the operator itself lacks.
+func TestACLNotes(t *testing.T) {
+	t.Parallel()
+	later := "has the users about two seconds later"
+	for _, tt := range []struct {
+		operator, secret string
+		want             []string
+	}{
+		{"statefulset", "", []string{"before it accepts clients"}},
+		{"statefulset", "other", []string{`read the Secret "shop-cache-redis-acl" when they start, and not "other"`}},
+		{"spotahome", "", []string{later}},
+		{"opstree", "", []string{later, "spec.acl.secret of OpsTree is not used"}},
+		{"kubedb", "", []string{later, "spec.configuration.acl of KubeDB"}},
+	} {
+		r, c := addonShop(t, tt.operator)
+		req := AddonRequest{App: "shop", Redis: "redis-cache", Kind: "acl"}
+		if tt.secret != "" {
+			req.Set = map[string]cue.LayerValue{"secret": {Value: tt.secret}}
+		}
+		p, err := PlanAddon(t.Context(), r, c, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := strings.Join(p.Notes, "\n")
+		for _, want := range tt.want {
+			if !strings.Contains(notes, want) {
+				t.Errorf("%s %q: no %q in\n%s", tt.operator, tt.secret, want, notes)
+			}
+		}
+		if early := strings.Contains(notes, "before it accepts"); early != (tt.operator == "statefulset" && tt.secret == "") {
+			t.Errorf("%s %q:\n%s", tt.operator, tt.secret, notes)
+		}
+	}
+}
+
+// TestUsersAtStart: a pod of the template without an operator has the users of the addon with its first answer, also a restarted one with
+// other rules, and the master after a failover. A user that Redis refuses does not keep it from starting.
+func TestUsersAtStart(t *testing.T) {
+	t.Parallel()
+	needsRedis(t)
+	b := newBench(t, 4, false)
+	redises := []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"}
+	const password = "of the 'web'"
+	for i := range 3 {
+		pod := fmt.Sprintf("shop-redis-sentinel-%d", i)
+		b.prepare(pod)
+		b.start(pod, "sentinel.sh")
+	}
+	users := aclConfig(t, map[string]any{"web": "", "gone": ""})["users"]
+	for _, pod := range redises {
+		b.prepare(pod)
+		b.file(pod+"/users/users", users, 0o600)
+		b.file(pod+"/passwords/web", password, 0o600)
+		answer := b.firstAnswer(pod, password)
+		b.start(pod, "redis.sh", b.args...)
+		b.start(pod, "role.sh")
+		if got := <-answer; got != "+OK" {
+			t.Errorf("the first answer of %s: %q", pod, got)
+		}
+	}
+	as := func(pod, command string) string {
+		c := exec.Command(filepath.Join(b.dir, pod, "bin", "redis-cli"), append([]string{"--user", "web", "--no-auth-warning", "--pass", password}, strings.Fields(command)...)...)
+		out, _ := c.CombinedOutput() // an error is in the output
+		return strings.TrimSpace(string(out))
+	}
+	first := b.master("")
+	for command, want := range map[string]string{"SET web:1 x": "OK", "SET other x": "NOPERM", "ACL LIST": "NOPERM"} {
+		if got := as(first, command); got != want && !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", command, got, want)
+		}
+	}
+	if got := b.cli(first, "wait", "2", "5000"); got != "2" {
+		t.Fatalf("%s replicas have the write", got)
+	}
+
+	// The master crashes, and starts again with other rules.
+	b.file(first+"/users/users", "bad ~* +nonsense\nweb ~web:* +get\ndefault nopass ~*\n", 0o600)
+	b.file(first+"/passwords/bad", "p", 0o600)
+	b.file(first+"/passwords/default", "p", 0o600)
+	b.pods[first+"/redis.sh"].kill()
+	answer := b.firstAnswer(first, password)
+	again := b.start(first, "redis.sh", b.args...)
+	if got := <-answer; got != "+OK" {
+		t.Errorf("the first answer after the restart: %q", got)
+	}
+	second := b.master(first)
+	if got := as(second, "SET web:1 y"); got != "OK" {
+		t.Errorf("on the new master: %q", got)
+	}
+	if got := as(first, "GET web:1"); got != "x" && got != "y" {
+		t.Errorf("with the new rules: %q", got)
+	}
+	if got := as(first, "STRLEN web:1"); !strings.Contains(got, "NOPERM") {
+		t.Errorf("beyond the new rules: %q", got)
+	}
+	if got := b.cli(first, "acl", "list"); strings.Contains(got, "user bad ") || strings.Contains(got, "nopass") || strings.Count(got, "\n") != 1 {
+		t.Errorf("users after the restart:\n%s", got)
+	}
+	if out := again.output.String(); !strings.Contains(out, "bad: ERR ") || regexp.MustCompile("[0-9a-f]{40}.*reset").MatchString(out) || strings.Contains(out, password) {
+		t.Errorf("it printed\n%s", out)
+	}
+}
+
+// firstAnswer sends what a Redis answers first, once it does, to a client that logs in as web.
+func (b *bench) firstAnswer(pod, password string) <-chan string {
+	answer := make(chan string, 1)
+	go func() {
+		for range 6000 {
+			conn, err := net.Dial("tcp", b.address(pod)+":6379")
+			if err != nil {
+				time.Sleep(10 * time.Millisecond)
+				continue
+			}
+			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+			_, _ = fmt.Fprintf(conn, "AUTH web %q\r\n", password)
+			line, _ := bufio.NewReader(conn).ReadString('\n')
+			conn.Close()
+			answer <- strings.TrimSpace(line)
+			return
+		}
+		answer <- "none within a minute"
+	}()
+	return answer
 }

@@ -79,6 +79,32 @@ func clientLabels(kind string, object map[string]any, instances []*instance.Inst
 	return pods
 }
 
+// mountsOf returns the ConfigMaps and Secrets that the pods of a Redis mount, as far as workloads of the application describe them.
+func mountsOf(in *instance.Instance, documents []instance.Document) []string {
+	mounts := []string{}
+	for _, d := range documents {
+		at, ok := podTemplates[instance.Text(d.Object["kind"])]
+		if !ok {
+			continue
+		}
+		pods := instance.Texts(cue.At(d.Object, append(slices.Clone(at), "metadata", "labels")...))
+		if !slices.ContainsFunc(in.Parts, func(p instance.Part) bool { return p.Name != "sentinel" && covers(p.Labels, pods) }) {
+			continue
+		}
+		volumes, _ := cue.At(d.Object, append(slices.Clone(at), "spec", "volumes")...).([]any)
+		for _, v := range volumes {
+			if name := instance.Text(cue.At(v, "configMap", "name")); name != "" {
+				mounts = append(mounts, "ConfigMap/"+name)
+			}
+			if name := instance.Text(cue.At(v, "secret", "secretName")); name != "" {
+				mounts = append(mounts, "Secret/"+name)
+			}
+		}
+	}
+	slices.Sort(mounts)
+	return slices.Compact(mounts)
+}
+
 // covers reports whether pods with some labels have all of others, of which there is one.
 func covers(labels, pods map[string]string) bool {
 	for key, value := range labels {

@@ -203,7 +203,7 @@ func (b *bench) prepare(pod string) {
 		name := fmt.Sprintf("shop-redis-sentinel-%d", i)
 		pairs = append(pairs, name+".shop-redis-sentinel.blue.svc", b.address(name), name+".shop-redis-sentinel", b.address(name))
 	}
-	pairs = append(pairs, "/scripts/", dir+"/scripts/", "/data", dir+"/data", "/run/redis", dir+"/run", "/api/token", dir+"/api/token", "/podinfo/", dir+"/podinfo/", "/tls/", b.dir+"/")
+	pairs = append(pairs, "/scripts/", dir+"/scripts/", "/data", dir+"/data", "/run/redis", dir+"/run", "/api/token", dir+"/api/token", "/podinfo/", dir+"/podinfo/", "/tls/", b.dir+"/", "/users/", dir+"/users/", "/passwords/", dir+"/passwords/")
 	for name, text := range b.scripts {
 		b.file(pod+"/scripts/"+name, strings.NewReplacer(pairs...).Replace(text), 0o644)
 	}
