@@ -349,3 +349,69 @@ func TestSentinelSet(t *testing.T) {
 	})
 	b.settled("", "shop-cache-redis", "0", "1")
 }
+
+// TestUsers: the addon acl on pods that no operator runs. They have its users when they start, without its pods, which take over changed rules.
+func TestUsers(t *testing.T) {
+	b := newBench(t)
+	b.secret("shop-secret", "password", password)
+	b.secret("shop-redis-acl", "shop", "of the shop")
+	dir := b.withoutOperator("--auth", "existing:shop-secret")
+	b.settled(password, "shop-redis", "a", "b", "c")
+	b.has(b.tool(dir, "generate", "addon", "shop", "redis", "acl"), 0, "create")
+	b.ok(b.tool(dir, "lint"))
+	b.render(dir)
+	as := func(pod *v1.Pod) *redis.Client {
+		c := redis.NewClient(&redis.Options{Addr: pod.Status.PodIP + ":6379", Username: "shop", Password: "of the shop", Protocol: 2, DisableIdentity: true, MaxRetries: -1})
+		b.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	master := b.settled(password, "shop-redis", "a", "b", "c")
+	b.until("the pods of the addon set the user on all", func() error {
+		pods, err := cluster.Pods(b.ctx, b.namespace, "redis-gitops.io/redis=shop-redis")
+		for i := range pods {
+			err = errors.Join(err, as(&pods[i]).Get(b.ctx, "shop:1").Err())
+		}
+		if errors.Is(err, redis.Nil) && !strings.Contains(err.Error(), "WRONGPASS") {
+			err = as(master).Set(b.ctx, "shop:1", "x", 0).Err()
+		}
+		return err
+	})
+
+	// Without those pods, it comes with the start alone.
+	b.must(cluster.Client.AppsV1().Deployments(b.namespace).Delete(b.ctx, "shop-redis-acl", metav1.DeleteOptions{}))
+	b.until("they are gone", func() error {
+		pods, err := cluster.Pods(b.ctx, b.namespace, "redis-gitops.io/acl=shop-redis")
+		if err == nil && len(pods) > 0 {
+			err = fmt.Errorf("%d are there", len(pods))
+		}
+		return err
+	})
+	b.must(cluster.Client.CoreV1().Pods(b.namespace).Delete(b.ctx, master.Name, metav1.DeleteOptions{}))
+	b.until("the new pod has the user with its first answer", func() error {
+		pod, err := cluster.Client.CoreV1().Pods(b.namespace).Get(b.ctx, master.Name, metav1.GetOptions{})
+		if err != nil || pod.UID == master.UID || pod.Status.PodIP == "" {
+			return errors.Join(err, errors.New("the old pod is there"))
+		}
+		err = as(pod).Get(b.ctx, "other").Err()
+		if err != nil && strings.Contains(err.Error(), "WRONGPASS") {
+			t.Fatal(err)
+		}
+		if err == nil || !strings.Contains(err.Error(), "NOPERM") {
+			return errors.Join(err, errors.New("not up"))
+		}
+		return nil
+	})
+	after := b.settled(password, "shop-redis", "a", "b", "c")
+	if got := as(after).Get(b.ctx, "shop:1").Val(); got != "x" || after.Name == master.Name {
+		t.Errorf("the master is %s; the user reads %q", after.Name, got)
+	}
+
+	b.edit(dir, `clients: {shop: ""}`, `clients: {shop: "~shop:* +@read"}`)
+	b.render(dir)
+	b.until("the changed rule counts", func() error {
+		if err := as(after).Set(b.ctx, "shop:1", "y", 0).Err(); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+			return fmt.Errorf("a write: %v", err)
+		}
+		return as(after).Get(b.ctx, "shop:1").Err()
+	})
+}

@@ -69,7 +69,7 @@ func (w *worker) volume(ctx context.Context, v v1.Volume) (string, error) {
 	case v.ConfigMap != nil:
 		m, err := core.ConfigMaps(w.pod.Namespace).Get(ctx, v.ConfigMap.Name, metav1.GetOptions{})
 		if err != nil {
-			return "", err
+			return dir, missing(dir, v.ConfigMap.Optional, err)
 		}
 		data := map[string][]byte{}
 		maps.Copy(data, m.BinaryData)
@@ -80,7 +80,7 @@ func (w *worker) volume(ctx context.Context, v v1.Volume) (string, error) {
 	case v.Secret != nil:
 		s, err := core.Secrets(w.pod.Namespace).Get(ctx, v.Secret.SecretName, metav1.GetOptions{})
 		if err != nil {
-			return "", err
+			return dir, missing(dir, v.Secret.Optional, err)
 		}
 		return dir, writeFiles(dir, s.Data, v.Secret.Items, v.Secret.DefaultMode)
 	case v.DownwardAPI != nil:
@@ -107,6 +107,14 @@ func (w *worker) volume(ctx context.Context, v v1.Volume) (string, error) {
 		return volume.Spec.HostPath.Path, nil
 	}
 	return "", fmt.Errorf("volume %s: %w", v.Name, errUnsupported)
+}
+
+// missing makes an empty directory of a volume whose object may be missing.
+func missing(dir string, may *bool, err error) error {
+	if err := optional(may, err); err != nil {
+		return err
+	}
+	return os.MkdirAll(dir, 0o755)
 }
 
 // writeFiles writes the keys of a ConfigMap or Secret, all of them or items.
