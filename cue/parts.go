@@ -9,6 +9,7 @@ type Part struct {
 	Port     string            `json:"port"`               // that it listens on
 	Replicas string            `json:"replicas,omitempty"` // "" is unknown
 	API      bool              `json:"api,omitempty"`      // its containers call the Kubernetes API, or may
+	Users    map[string]string `json:"users,omitempty"`    // labels of all pods that use these, those of other Redis instances too
 	Metrics  *PartMetrics      `json:"metrics,omitempty"`  // nil if it has no exporter
 }
 

@@ -15,6 +15,7 @@ type Part struct {
 	Port     int
 	Replicas int // 0 is unknown
 	API      bool
+	Users    map[string]string // labels of all pods that use these; none if only those of this Redis do
 
 	MetricsName string // of the port of the exporter; "" if it has none
 	MetricsPort int
@@ -30,6 +31,12 @@ func (m *match) parts() []Part {
 		part := Part{Name: p.Name, Labels: map[string]string{}, Port: number(m.expand(p.Port)), Replicas: number(m.expand(p.Replicas)), API: p.API}
 		for key, value := range p.Labels {
 			part.Labels[key] = m.expand(value)
+		}
+		for key, value := range p.Users {
+			if part.Users == nil {
+				part.Users = map[string]string{}
+			}
+			part.Users[key] = m.expand(value)
 		}
 		if p.Metrics != nil && m.holds(p.Metrics.If) {
 			part.MetricsName, part.MetricsPort = p.Metrics.Name, number(m.expand(p.Metrics.Port))

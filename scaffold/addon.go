@@ -275,8 +275,14 @@ func addonFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 			namespace = in.Services[i].Namespace
 		}
 		facts.Sentinel = &cue.AddonSentinel{Master: s.Master, Namespace: namespace, Auth: addonSecret(s.Auth)}
+		shared := false
+		for _, p := range in.Parts {
+			if shared = shared || p.Users != nil; p.Users != nil {
+				facts.Peers = append(facts.Peers, cue.AddonPart{Name: p.Name, Labels: p.Users})
+			}
+		}
 		for _, other := range instances {
-			if other != in && other.Namespace == in.Namespace && other.Sentinel != nil && other.Sentinel.Service == s.Service {
+			if !shared && other != in && other.Namespace == in.Namespace && other.Sentinel != nil && other.Sentinel.Service == s.Service {
 				facts.Peers = append(facts.Peers, addonParts(slices.DeleteFunc(slices.Clone(other.Parts), func(p instance.Part) bool { return p.Name == "sentinel" }))...)
 			}
 		}

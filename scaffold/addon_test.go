@@ -230,14 +230,29 @@ func TestAddonByHand(t *testing.T) {
 	sameFiles(t, snapshot(t, r), before)
 }
 
-// TestSharedSentinels: the policies of a Redis admit the pods of those that share its sentinels.
+// TestSharedSentinels: the policies of a Redis admit the pods of all that share its sentinels, those of other applications too; each of them
+// may have policies, which add up.
 func TestSharedSentinels(t *testing.T) {
 	t.Parallel()
 	r, c := addonShop(t, "statefulset")
-	apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Suffix: "jobs", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinelsOf": {Value: "shop-redis"}}}))
-	apply(t, r)(PlanAddon(t.Context(), r, c, AddonRequest{App: "shop", Redis: "redis", Kind: "network-policy"}))
-	if text := addonText(t, r, "redis-network-policy"); strings.Count(text, "redis-gitops.io/redis: shop-jobs-redis") != 4 { // in and out, of Redis and of sentinels
-		t.Errorf("%s", text)
+	apply(t, r)(PlanResource(t.Context(), r, c, deps, ResourceRequest{App: "shop", Suffix: "jobs", Namespace: "blue", Set: map[string]cue.LayerValue{"sentinelsOf": {Value: "shop-redis"}, "networkPolicy": {Value: ""}}}))
+	for _, name := range []string{"redis", "redis-jobs"} {
+		apply(t, r)(PlanAddon(t.Context(), r, c, AddonRequest{App: "shop", Redis: name, Kind: "network-policy"}))
+		if text := addonText(t, r, name+"-network-policy"); strings.Count(text, "redis-gitops.io/sentinels: shop-redis-sentinel") != 4 { // in and out, of Redis and of sentinels
+			t.Errorf("%s", text)
+		}
+	}
+	if p, err := PlanUpdate(t.Context(), r, c, UpdateRequest{}); err != nil || p.Changed() {
+		t.Errorf("an update: %v\n%s", err, p.Diff())
+	}
+	// One of somebody else admits what it admits.
+	policy := "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: open\nspec:\n  podSelector:\n    matchLabels: { redis-gitops.io/sentinel: shop-redis-sentinel }\n  ingress: [{}]\n"
+	if err := afero.WriteFile(r.Fs(), "applications/shop/templates/open.yaml", []byte(policy), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, r)(PlanDestroy(t.Context(), r, DestroyRequest{App: "shop", Name: "redis-network-policy"}))
+	if _, err := PlanAddon(t.Context(), r, c, AddonRequest{App: "shop", Redis: "redis", Kind: "network-policy"}); err == nil || !strings.Contains(err.Error(), `the NetworkPolicy "open" admits more`) {
+		t.Errorf("beside another policy: %v", err)
 	}
 }
 

@@ -23,9 +23,15 @@ func around(r *repo.Repo, app *repo.App, own string, in *instance.Instance, inst
 	clients := []cue.AddonLabels{}
 	others := cue.AddonOthers{Policies: []string{}, Monitors: []string{}, Backups: []string{}}
 	var mine []string
-	if rec, err := readRecord(r, app.Name, own); err == nil && rec != nil {
-		for _, f := range rec.Files {
-			mine = append(mine, f.Path)
+	policies := map[string]bool{} // files of the addon network-policy, which all have one for the sentinels that they share
+	if all, err := records(r, app.Name); err == nil {
+		for _, rec := range all {
+			for _, f := range rec.Files {
+				policies[f.Path] = rec.Type == "network-policy"
+				if rec.Name == own {
+					mine = append(mine, f.Path)
+				}
+			}
 		}
 	}
 	for _, d := range documents {
@@ -36,11 +42,12 @@ func around(r *repo.Repo, app *repo.App, own string, in *instance.Instance, inst
 		kind, name := instance.Text(d.Object["kind"]), instance.Text(cue.At(d.Object, "metadata", "name"))
 		switch kind {
 		case "NetworkPolicy":
-			if selectsPart(cue.At(d.Object, "spec", "podSelector"), in) {
+			selected := selectsPart(cue.At(d.Object, "spec", "podSelector"), in)
+			if slices.ContainsFunc(selected, func(p instance.Part) bool { return p.Name != "sentinel" || !policies[file] }) {
 				others.Policies = append(others.Policies, name)
 			}
 		case "PodMonitor", "VMPodScrape":
-			if selectsPart(cue.At(d.Object, "spec", "selector"), in) {
+			if len(selectsPart(cue.At(d.Object, "spec", "selector"), in)) > 0 {
 				others.Monitors = append(others.Monitors, name)
 			}
 		case "CronJob":
@@ -115,7 +122,7 @@ func covers(labels, pods map[string]string) bool {
 	return len(labels) > 0
 }
 
-// selectsPart reports whether a label selector matches the pods of a Redis or of its sentinels.
-func selectsPart(selector any, in *instance.Instance) bool {
-	return slices.ContainsFunc(in.Parts, func(p instance.Part) bool { return instance.Selects(selector, p.Labels) })
+// selectsPart returns the pods of a Redis, or of its sentinels, that a label selector matches.
+func selectsPart(selector any, in *instance.Instance) []instance.Part {
+	return slices.DeleteFunc(slices.Clone(in.Parts), func(p instance.Part) bool { return !instance.Selects(selector, p.Labels) })
 }
