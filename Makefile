@@ -144,7 +144,7 @@ e2e:
 	@sh scripts/install-tools.sh redis-server redis-sentinel git etcd-server iproute2
 	@sh test/e2e/check.sh
 	cd test/e2e && go run ./harness/build
-	cd test/e2e && go vet . ./harness/... ./operator ./podrunner ./spawn && go test -vet=off -count=1 -timeout 30m -parallel 4 .
+	cd test/e2e && go vet . ./harness/... ./operator ./podrunner ./spawn && go test -vet=off -count=1 -timeout 30m -parallel 4 . ./podrunner
 
 # A cluster to try things in, until Ctrl-C.
 e2e-up:

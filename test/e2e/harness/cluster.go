@@ -151,11 +151,11 @@ func (c *Cluster) start(ctx context.Context) error {
 		"--root-ca-file="+filepath.Join(c.file("certificates"), "apiserver.crt")); err != nil {
 		return err
 	}
-	valkey, err := filepath.EvalSymlinks(filepath.Join(c.Bin, "../../servers/valkey-8.1")) // of scripts/rdb-servers.sh
-	if err == nil {
-		valkey, err = filepath.Abs(valkey)
-	}
+	valkey, err := filepath.Abs(filepath.Join(c.Bin, "../../servers/valkey-8.1")) // of scripts/rdb-servers.sh
 	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(valkey); err != nil {
 		valkey = ""
 	}
 	if err := c.run("podrunner", filepath.Join(c.Bin, "podrunner"), append(imageFlags(), "-valkey", valkey,

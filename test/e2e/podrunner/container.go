@@ -24,6 +24,14 @@ const shimDir = "/opt/podrunner/bin"
 // toolsDir is where a container finds the folder of -tools, wherever that is on the machine: below /tmp it would be hidden.
 const toolsDir = "/opt/podrunner/tools"
 
+// ownDirs are empty in a container, whatever the machine has in them.
+var ownDirs = []string{"/tmp", "/run"}
+
+// hidden reports whether a container does not see a path of the machine.
+func hidden(path string) bool {
+	return slices.ContainsFunc(ownDirs, func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") })
+}
+
 // container is the input of containerInit. It comes by a pipe, so that no password of the environment is in a list of processes.
 type container struct {
 	Command    []string
@@ -35,6 +43,7 @@ type container struct {
 	Scratch    string // an empty folder of the host
 	Bin        string // the shims on the host
 	Tools      string // a folder of the host for toolsDir; "" for none
+	Servers    string // a folder of the host that is at the same path in the container; "" for none
 	Layer      string // a folder of the host over its root; "" for none
 	Mounts     []mount
 	ReadOnly   bool
@@ -139,7 +148,7 @@ func (c container) makeRoot() error {
 	if err := unix.Mount("overlay", root, "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, dir("upper"), dir("work"))); err != nil {
 		return fmt.Errorf("mount overlay: %w", err)
 	}
-	for _, name := range []string{"/tmp", "/run"} {
+	for _, name := range ownDirs {
 		if err := unix.Mount("tmpfs", in(name), "tmpfs", 0, "mode=1777"); err != nil {
 			return fmt.Errorf("mount %s: %w", name, err)
 		}
@@ -162,6 +171,9 @@ func (c container) makeRoot() error {
 	mounts := append(slices.Clone(c.Mounts), mount{c.Bin, shimDir, true})
 	if c.Tools != "" {
 		mounts = append(mounts, mount{c.Tools, toolsDir, true})
+	}
+	if c.Servers != "" {
+		mounts = append(mounts, mount{c.Servers, c.Servers, true})
 	}
 	for _, m := range mounts {
 		if err := bind(m.Source, in(m.Target), m.ReadOnly); err != nil {

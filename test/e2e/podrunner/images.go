@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -41,6 +42,9 @@ func loadImages(dir, state string) (map[string]image, error) {
 			continue
 		}
 		i := image{layer: filepath.Join(memory, name)}
+		if err := checkLinks(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
 		if err := os.CopyFS(i.layer, os.DirFS(filepath.Join(dir, name))); err != nil {
 			return nil, err
 		}
@@ -49,9 +53,62 @@ func loadImages(dir, state string) (map[string]image, error) {
 			return nil, err
 		}
 		i.command = strings.Fields(string(words))
+		if err := checkCommand(i.command); err != nil {
+			return nil, fmt.Errorf("%s.command: %w", name, err)
+		}
 		out[name] = i
 	}
 	return out, nil
+}
+
+// checkLinks refuses the files of an image that a container would not find: links to where it has folders of its own.
+func checkLinks(layer string) error {
+	return filepath.WalkDir(layer, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type() != fs.ModeSymlink {
+			return err
+		}
+		target, err := os.Readlink(path)
+		if err == nil && hidden(target) {
+			err = fmt.Errorf("%s: a container has its own %s and cannot follow this link to %s; copy the file", path, strings.Join(ownDirs, " and "), target)
+		}
+		return err
+	})
+}
+
+// checkCommand refuses the command of an image that names a program which a container would not find.
+func checkCommand(words []string) error {
+	for _, word := range words {
+		if info, err := os.Stat(word); err == nil && info.Mode().IsRegular() && hidden(word) {
+			return fmt.Errorf("a container has its own %s and cannot run %s; copy it into the folder of the image", strings.Join(ownDirs, " and "), word)
+		}
+	}
+	return nil
+}
+
+// checkValkey runs the program for images of Valkey as a container does, and fails if that cannot.
+func checkValkey(program, state string, start func(*exec.Cmd) error) error {
+	dir := filepath.Join(state, "check")
+	c := container{
+		Command: []string{program, "--version"}, Env: []string{"PATH=/usr/bin:/bin"}, Hostname: "check",
+		Scratch: filepath.Join(dir, "scratch"), Bin: filepath.Join(state, "bin"), Servers: filepath.Dir(program),
+	}
+	if err := os.MkdirAll(c.Scratch, 0o755); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd, err := c.run(start, log)
+	if err != nil {
+		return err
+	}
+	if err := cmd.Wait(); err != nil {
+		said, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%s does not run in a container: %w: %s; run scripts/rdb-servers.sh for the folder %s", program, err, strings.TrimSpace(string(said)), filepath.Dir(program))
+	}
+	return os.RemoveAll(dir)
 }
 
 // imageName is the name of an image in the folder of -images: the last two parts without tag and digest, or the only one.

@@ -51,7 +51,7 @@ func main() {
 	flag.StringVar(&o.dns, "dns", "10.96.0.10", "address of the DNS server")
 	flag.StringVar(&o.tools, "tools", "", "a folder of this machine that is in the PATH of containers")
 	flag.StringVar(&o.images, "images", "", "a folder with the files and commands of images; without it, an image is a name")
-	flag.StringVar(&o.valkey, "valkey", "", "the program of this machine for images of Valkey")
+	flag.StringVar(&o.valkey, "valkey", "", "the program of this machine for images of Valkey, an absolute path; containers have its folder at the same path")
 	flag.IntVar(&o.speedup, "probe-speedup", 10, "divides the initial delay and the period of probes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -91,6 +91,11 @@ func run(ctx context.Context, o options) error {
 	images, err := loadImages(o.images, o.state)
 	if err != nil {
 		return fmt.Errorf("-images: %w", err)
+	}
+	if o.valkey != "" {
+		if err := checkValkey(o.valkey, o.state, start); err != nil {
+			return fmt.Errorf("-valkey: %w", err)
+		}
 	}
 	k := &kubelet{options: o, client: client, start: start, bin: bin, known: images, pods: map[podKey]*worker{}, addresses: newAddresses(o.podPrefix)}
 	if err := k.register(ctx); err != nil {

@@ -191,6 +191,9 @@ func (w *worker) prepare(ctx context.Context, s *state, volumes map[string]strin
 		Resolv:  fmt.Sprintf("nameserver %s\nsearch %s.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n", w.k.dns, w.pod.Namespace),
 		Scratch: filepath.Join(w.dir, "scratch", s.spec.Name), Bin: w.k.bin, Tools: w.k.tools,
 	}
+	if w.isValkey(s.spec) {
+		c.Servers = filepath.Dir(w.k.valkey)
+	}
 	var group *int64
 	if sc := w.pod.Spec.SecurityContext; sc != nil {
 		c.setUser(sc.RunAsUser, sc.RunAsGroup)
@@ -299,7 +302,7 @@ func (w *worker) environment(ctx context.Context, spec v1.Container) ([]string, 
 		"PATH": shimDir + ":" + tools + "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp",
 		"HOSTNAME": w.pod.Name, "PODRUNNER_IP": w.ip,
 	}
-	if w.k.valkey != "" && strings.Contains(spec.Image, "valkey") {
+	if w.isValkey(spec) {
 		values["PODRUNNER_VALKEY"] = w.k.valkey
 	}
 	if !cache.WaitForCacheSync(ctx.Done(), w.k.services.HasSynced) {
@@ -333,6 +336,11 @@ func (w *worker) environment(ctx context.Context, spec v1.Container) ([]string, 
 		out = append(out, name+"="+values[name])
 	}
 	return out, nil
+}
+
+// isValkey reports whether a container runs the program of -valkey in the place of redis-server.
+func (w *worker) isValkey(spec v1.Container) bool {
+	return w.k.valkey != "" && strings.Contains(spec.Image, "valkey")
 }
 
 // serviceVariables are X_SERVICE_HOST, X_SERVICE_PORT and X_SERVICE_PORT_NAME.
