@@ -23,6 +23,7 @@ type AddonRequest struct {
 	Redis     string // what generate calls it, such as redis-cache, or its name in the cluster
 	Kind      string // a directory of cue/addon
 	Set       map[string]cue.LayerValue
+	Clients   bool // point the clients of the application to the URL of the addon
 	Conflicts OnConflict
 }
 
@@ -46,6 +47,9 @@ func PlanAddon(ctx context.Context, r *repo.Repo, config *cue.Config, req AddonR
 	if err := s.planValues(ctx, p, rec); err != nil {
 		return nil, err
 	}
+	if err := s.moveClients(p, rec); err != nil {
+		return nil, err
+	}
 	if err := p.checkEffects(ctx, r, s.app, rec, req.Conflicts); err != nil {
 		return nil, err
 	}
@@ -56,18 +60,31 @@ func PlanAddon(ctx context.Context, r *repo.Repo, config *cue.Config, req AddonR
 		return nil, err
 	}
 	if p.Changed() {
-		p.Next = append([]string{reviewAndCommit}, s.plan.Next...)
+		p.Next = append([]string{reviewAndCommit}, append(s.nextOfClients(rec), s.plan.Next...)...)
 	}
 	return p, nil
+}
+
+// nextOfClients says how clients get to the URL of the addon, if it has one.
+func (s *addon) nextOfClients(rec *record) []string {
+	switch {
+	case s.plan.URL == "":
+		return nil
+	case rec.Clients != nil:
+		return []string{fmt.Sprintf("after the rollout, check that the clients connect to %q", s.plan.URL)}
+	}
+	return []string{fmt.Sprintf("set REDIS_URL of the clients to %q, or let `redis-gitops %s --clients` do it; SENTINEL_URL works as before", s.plan.URL, s.command())}
 }
 
 // addon is a request for one on its way to a plan: a resource whose template is that of an addon.
 type addon struct {
 	*resource
-	kind  *cue.Addon
-	redis string // of the request
-	facts cue.AddonFacts
-	plan  cue.AddonPlan
+	kind     *cue.Addon
+	redis    string // of the request
+	facts    cue.AddonFacts
+	plan     cue.AddonPlan
+	instance *instance.Instance
+	moves    bool // the clients
 }
 
 func newAddon(ctx context.Context, r *repo.Repo, config *cue.Config, req AddonRequest) (*addon, error) {
@@ -86,7 +103,7 @@ func newAddon(ctx context.Context, r *repo.Repo, config *cue.Config, req AddonRe
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
-	s := &addon{kind: kind, redis: req.Redis, resource: &resource{repo: r, config: config, app: app, generator: addonGenerator(kind)}}
+	s := &addon{kind: kind, redis: req.Redis, moves: req.Clients, resource: &resource{repo: r, config: config, app: app, generator: addonGenerator(kind)}}
 	s.req = ResourceRequest{App: req.App, Type: kind.Name, Conflicts: req.Conflicts}
 	s.name = req.Redis + "-" + kind.Name
 	if s.operator, err = cue.OperatorNamed(cue.DefaultOperator()); err != nil { // that a record need not name
@@ -101,7 +118,7 @@ func newAddon(ctx context.Context, r *repo.Repo, config *cue.Config, req AddonRe
 	if s.namespace, _, err = namespaceOf(app, ""); err != nil {
 		return nil, err
 	}
-	if s.facts, err = addonFacts(ctx, r, config, app, kind, req.Redis); err != nil {
+	if s.facts, s.instance, err = addonFacts(ctx, r, config, app, kind, req.Redis); err != nil {
 		return nil, err
 	}
 	return s, s.prepare(ctx, req.Set)
@@ -213,7 +230,7 @@ func renewFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 	if err != nil {
 		return err
 	}
-	facts, err := addonFacts(ctx, r, config, app, kind, rec.Placeholders["resource"])
+	facts, _, err := addonFacts(ctx, r, config, app, kind, rec.Placeholders["resource"])
 	if err != nil {
 		return ctx.Err()
 	}
@@ -232,31 +249,31 @@ func renewFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 }
 
 // addonFacts reads what an addon may depend on: the Redis that the name means, what its operator makes, and what else the application has.
-func addonFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo.App, kind *cue.Addon, name string) (cue.AddonFacts, error) {
+func addonFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo.App, kind *cue.Addon, name string) (cue.AddonFacts, *instance.Instance, error) {
 	var facts cue.AddonFacts
 	all, err := instance.Open(ctx, r, config)
 	if err != nil {
-		return facts, err
+		return facts, nil, err
 	}
 	documents, instances, err := all.Application(ctx, app)
 	if err != nil {
-		return facts, err
+		return facts, nil, err
 	}
 	in, err := redisOf(r, app, name, instances)
 	if err != nil {
-		return facts, err
+		return facts, nil, err
 	}
 	operator, err := cue.OperatorNamed(in.Operator)
 	if err != nil {
-		return facts, err
+		return facts, nil, err
 	}
 	installed, err := instance.Installed(ctx, r)
 	if err != nil {
-		return facts, err
+		return facts, nil, err
 	}
 	chart, err := chartName(app)
 	if err != nil {
-		return facts, err
+		return facts, nil, err
 	}
 	facts = cue.AddonFacts{
 		Application: app.Name, Chart: chart, Name: in.Name, Resource: name, Namespace: in.Namespace, Operator: in.Operator,
@@ -288,7 +305,7 @@ func addonFacts(ctx context.Context, r *repo.Repo, config *cue.Config, app *repo
 		}
 	}
 	facts.Clients, facts.Others = around(r, app, name+"-"+kind.Name, in, instances, documents)
-	return facts, nil
+	return facts, in, nil
 }
 
 // redisOf returns the Redis that a name means: what generate calls it, or its name in the cluster.

@@ -103,6 +103,9 @@ func newDestroyer(r *repo.Repo, app *repo.App, all []*record, i int, reads *valu
 
 // takeBack plans the removal of the files and edits, and returns the edits that nothing else uses.
 func (d *destroyer) takeBack() (removed []recordEdit, err error) {
+	if err := d.moveClientsBack(); err != nil {
+		return nil, err
+	}
 	if err := d.files(); err != nil {
 		return nil, err
 	}

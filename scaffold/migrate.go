@@ -469,6 +469,9 @@ func (m *migration) newResource(ctx context.Context, deps Deps) (*resource, erro
 
 // add writes the new Redis without the variables of its clients.
 func (m *migration) add(ctx context.Context, deps Deps) error {
+	if err := m.throughAddon(); err != nil {
+		return err
+	}
 	s, err := m.newResource(ctx, deps)
 	if err != nil {
 		return err

@@ -97,6 +97,9 @@ func (m *migration) addresses(file string, src []byte) (found []string) {
 
 // moveClients replaces the addresses of the old Redis, and names what else may be one.
 func (m *migration) moveClients(ctx context.Context, deps Deps) error {
+	if err := m.throughAddon(); err != nil {
+		return err
+	}
 	files, err := m.files()
 	if err != nil {
 		return err
@@ -151,6 +154,17 @@ func (m *migration) moveClients(ctx context.Context, deps Deps) error {
 			continue
 		}
 		m.plan.Notes = append(m.plan.Notes, fmt.Sprintf("%s still names %s, a Service of %s; change it manually if a client uses it", ref.at, ref.to, m.rec.Name))
+	}
+	return nil
+}
+
+// throughAddon refuses a migration whose clients an addon has: it connects them to the old Redis.
+func (m *migration) throughAddon() error {
+	for _, rec := range m.records[m.app.Name] {
+		if rec.Clients != nil && rec.Placeholders["resource"] == m.rec.Name {
+			return finding.Errorf(finding.Position{File: recordPath(m.app.Name, rec.Name)}, "", "the clients of %s connect through its addon %s, which stays with the old Redis", m.rec.Name, rec.Type).
+				Flags("; run `redis-gitops destroy addon %s %s` first, and add it to the new Redis after the migration", m.app.Name, rec.Name)
+		}
 	}
 	return nil
 }

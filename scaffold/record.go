@@ -50,6 +50,8 @@ type record struct {
 	Rotation *recordRotation `yaml:"rotation,omitempty"` // of the password, while it is under way
 
 	Migration *recordMigration `yaml:"migration,omitempty"` // that this resource came from
+
+	Clients *recordClients `yaml:"clients,omitempty"` // that an addon moved
 }
 
 // recordMigration is the resource whose place this one takes.
@@ -175,6 +177,9 @@ func readRecord(r *repo.Repo, application, name string) (*record, error) {
 	}
 	if m := rec.Migration; m != nil && (repo.CheckName("resource name", m.From) != nil || !slices.Contains(ways, Way(m.Way))) {
 		return nil, bad("invalid migration")
+	}
+	if c := rec.Clients; c != nil && (repo.CheckName("Service name", c.From) != nil || repo.CheckName("Service name", c.To) != nil) {
+		return nil, bad("invalid Service in clients")
 	}
 	for _, a := range rec.Accepts {
 		if !ruleName.MatchString(a.Rule) {

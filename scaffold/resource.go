@@ -305,6 +305,9 @@ func (s *resource) prepare(ctx context.Context, deps Deps) error {
 	if err := problems.Err(); err != nil {
 		return err
 	}
+	if err := s.throughAddon(env.items); err != nil {
+		return err
+	}
 	return s.render(ctx)
 }
 

@@ -23,6 +23,9 @@ a template and its values in values.yaml. It knows the pods, ports, exporters, s
 operator, as [url](cli/redis-gitops_url.md) does. As everything that generate makes, an addon is idempotent, is updated with
 ` + "`generate update`" + ` (which also renews what it knows of the Redis), listed with ` + "`list`" + ` and removed to the byte with ` + "`destroy addon`" + `. A Redis is
 not destroyed while it has one.
+
+` + "`generate addon APP NAME proxy --clients`" + ` also points the clients to the proxy: addresses of the master's Service in values and manifests of the
+application, and of others in its namespace, become its URL. ` + "`destroy addon`" + ` changes them back.
 `)
 	for _, a := range cue.Addons() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n| value | default | |\n|---|---|---|\n", a.Name, a.Doc)

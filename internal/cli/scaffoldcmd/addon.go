@@ -33,13 +33,17 @@ follows from its resource, and generate update renews it.
 Kinds:
 
 ` + addonKinds() + `
+With --clients, an addon that has a URL of its own, such as proxy, also gets the
+clients: addresses of the master's Service in the values and manifests of the
+application become those of the addon. destroy addon changes them back.
+
 An addon that the operator of the Redis has no use for is refused, with the
 reason. docs/addons.md has the values of each.
 
 Examples:
   redis-gitops generate addon shop redis network-policy
   redis-gitops generate addon shop redis network-policy --set metricsNamespace=monitoring --dry-run
-  redis-gitops generate addon shop redis-cache proxy`,
+  redis-gitops generate addon shop redis-cache proxy --clients`,
 		Args:              flags.FromUse,
 		ValidArgsFunction: e.CompleteArgs(e.AppNames, generatedNames(""), addonNames),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -49,6 +53,7 @@ Examples:
 	}
 	o.plan.Add(c)
 	c.Flags().StringArrayVar(&o.set, "set", nil, "set a value, such as metricsNamespace=monitoring; may be repeated")
+	c.Flags().BoolVar(&o.req.Clients, "clients", false, "point the clients of the application to the URL of the addon")
 	return c
 }
 
