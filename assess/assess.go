@@ -111,9 +111,16 @@ func Of(side *diff.Side, operators []*cue.Operator) ([]*Table, error) {
 		if s.Facts.Survival == nil {
 			continue
 		}
-		key := s.Operator.Name + "\x00" + s.Resource.Namespace + "\x00" + s.Name
+		place := s.Operator.Name + "\x00" + s.Resource.Namespace + "\x00"
+		key := place + s.Name
 		if _, is := s.Any(s.Facts.Survival.Sentinel); is {
+			if path := s.Facts.Survival.Watches; path != "" {
+				key = place + instance.Text(s.Value(path))
+			}
 			sentinels[key] = append(sentinels[key], s)
+			continue
+		}
+		if s.Facts.Survival.Watches != "" { // sentinels that watch nothing
 			continue
 		}
 		r := byKey[key]
@@ -173,9 +180,10 @@ type redis struct {
 	replicasField  string
 	sentinels      int // 0 without any, or where others watch it
 	sentinelsField string
-	by             string // who promotes a replica
-	steps          bool   // the operator does where sentinels have no majority
-	kept           string // the condition by which the data survives a pod; "" for none
+	watchers       *diff.State // the resource of its own that runs its sentinels; nil for none
+	by             string      // who promotes a replica
+	steps          bool        // the operator does where sentinels have no majority
+	kept           string      // the condition by which the data survives a pod; "" for none
 	aof            bool
 	aofField       string
 	save           string // "" for no snapshots
@@ -186,8 +194,13 @@ type redis struct {
 const redisSave = "3600 1 300 100 60 10000"
 
 func (r *redis) read(sentinels []*diff.State) {
+	for _, s := range sentinels {
+		if s.Facts.Survival.Watches != "" {
+			r.watchers = s
+		}
+	}
 	for _, f := range r.survival.Failover {
-		if r.All(f.If) {
+		if r.All(f.If) && (!f.Watched || r.watchers != nil) {
 			r.by = f.By
 			break
 		}
@@ -201,12 +214,17 @@ func (r *redis) read(sentinels []*diff.State) {
 		n, _ := s.Number(s.Facts.Replicas)
 		r.sentinels += max(n, 0)
 	}
+	if r.watchers != nil {
+		r.sentinelsField = "" // of another file
+	}
 	if r.Facts.Sentinels == "" && r.sentinels == 0 && r.instance != nil && r.instance.Sentinel != nil {
 		r.sentinels = len(r.instance.Sentinel.Hosts) // those of resources that are no Redis, or of another Redis
 	}
 	r.kept, _ = r.Any(r.Facts.Kept)
 	if value, field := r.Directive("appendonly"); value != "" {
 		r.aof, r.aofField = value == "yes", field
+	} else {
+		r.aof, r.aofField = r.aofOfImage()
 	}
 	// customConfig is set in a running server, and a server that starts reads its command: it has to name the append-only file.
 	if r.aof && r.Facts.Command != "" && r.aofField != r.Facts.Command {
@@ -226,6 +244,37 @@ func (r *redis) read(sentinels []*diff.State) {
 	if value, field := r.Directive("save"); value != "" {
 		r.save, r.saveField = strings.Trim(value, `"'`), field
 	}
+}
+
+// aofOfImage reports whether the image starts Redis with the append-only file, and the field that makes it.
+func (r *redis) aofOfImage() (bool, string) {
+	of := r.survival.AOF
+	condition, ok := r.Any(of.If)
+	if !ok || !strings.HasSuffix(repositoryOf(instance.Text(r.Value(r.Facts.Image))), of.Image) {
+		return false, ""
+	}
+	if name := instance.Text(r.Value(of.Config)); name != "" {
+		for _, other := range r.side.Resources {
+			if instance.Text(other.Object["kind"]) != "ConfigMap" || namespaceOf(other) != r.Resource.Namespace || instance.Text(cue.At(other.Object, "metadata", "name")) != name {
+				continue
+			}
+			for line := range strings.Lines(instance.Text(cue.At(other.Object, "data", of.Key))) {
+				if words := strings.Fields(line); len(words) == 2 && strings.EqualFold(words[0], "appendonly") {
+					return words[1] == "yes", of.Config
+				}
+			}
+		}
+	}
+	return true, fieldOf(condition)
+}
+
+// repositoryOf is an image without tag and digest.
+func repositoryOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		image = image[:i]
+	}
+	return image
 }
 
 func (r *redis) table() *Table {
@@ -296,8 +345,10 @@ func (r *redis) pod() Answer {
 		return Answer{Verdict: Yes, Text: text + ", promoted by the " + by, Field: r.replicasField}
 	case r.replicas > 1 && r.by == "sentinels":
 		return Answer{Verdict: No, Text: fmt.Sprintf("%d sentinels have no majority to promote a replica", r.sentinels), Field: r.sentinelsField, Improve: r.set(r.sentinelsField, "3")}
+	case r.replicas > 1 && r.kept != "":
+		return Answer{Verdict: Partly, Text: "nothing promotes a replica: an outage until the master runs again from its volume", Field: r.replicasField, Improve: "run sentinels"}
 	case r.replicas > 1:
-		return Answer{Verdict: No, Text: "nothing promotes a replica: writes fail until the master is back, and it may come back empty", Field: r.replicasField, Improve: "use an operator or sentinels"}
+		return Answer{Verdict: No, Text: "nothing promotes a replica, and the master has no volume: it comes back empty, and the replicas copy that", Field: cmp.Or(r.survival.Keep, r.replicasField), Improve: "run sentinels"}
 	case r.kept != "":
 		return Answer{Verdict: Partly, Text: "the only pod restarts from its volume: an outage", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
 	}
@@ -305,35 +356,36 @@ func (r *redis) pod() Answer {
 }
 
 // spread says how far apart pods of a part are by a topology key: "required", "preferred" or "", and the field that says so.
-func (r *redis) spread(part int, node bool) (how, field string) {
+func spread(s *diff.State, part int, node bool) (how, field string) {
+	survival := s.Facts.Survival
 	matches := func(key string) bool {
 		if node {
 			return key == "kubernetes.io/hostname"
 		}
 		return key == "topology.kubernetes.io/zone" || key == "failure-domain.beta.kubernetes.io/zone"
 	}
-	if part < len(r.survival.Topology) {
-		list, _ := r.Value(r.survival.Topology[part]).([]any)
+	if part < len(survival.Topology) {
+		list, _ := s.Value(survival.Topology[part]).([]any)
 		for _, c := range list {
 			if matches(instance.Text(cue.At(c, "topologyKey"))) {
 				if instance.Text(cue.At(c, "whenUnsatisfiable")) == "DoNotSchedule" {
-					return "required", r.survival.Topology[part]
+					return "required", survival.Topology[part]
 				}
-				how, field = "preferred", r.survival.Topology[part]
+				how, field = "preferred", survival.Topology[part]
 			}
 		}
 	}
-	if part >= len(r.survival.Affinity) {
+	if part >= len(survival.Affinity) {
 		return how, field
 	}
-	affinity := r.Value(r.survival.Affinity[part])
+	affinity := s.Value(survival.Affinity[part])
 	if affinity == nil {
 		if node && how == "" {
-			return r.survival.Spread, r.survival.Affinity[part]
+			return survival.Spread, survival.Affinity[part]
 		}
-		return how, cmp.Or(field, r.survival.Affinity[part])
+		return how, cmp.Or(field, survival.Affinity[part])
 	}
-	at := r.survival.Affinity[part] + ".podAntiAffinity"
+	at := survival.Affinity[part] + ".podAntiAffinity"
 	required, _ := cue.At(affinity, "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution").([]any)
 	preferred, _ := cue.At(affinity, "podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution").([]any)
 	if slices.ContainsFunc(required, func(t any) bool { return matches(instance.Text(cue.At(t, "topologyKey"))) }) {
@@ -354,7 +406,7 @@ const bySentinel = "connect by Sentinel: redis-gitops sentinel-url"
 func (r *redis) place(what string, node bool) Answer {
 	a := r.placed(what, node)
 	switch {
-	case a.Verdict == Yes && r.survival.Waits:
+	case a.Verdict == Yes && r.waits():
 		a.Verdict = Partly
 		a.Text += "; clients of Sentinel follow, but those of the Service of the master may wait until the lost pod is deleted"
 		a.Improve = bySentinel
@@ -365,13 +417,23 @@ func (r *redis) place(what string, node bool) Answer {
 	return a
 }
 
+// waits reports whether the operator may leave the Service of the master at a pod that is lost.
+func (r *redis) waits() bool {
+	_, waits := r.Any(r.survival.Waits)
+	return waits
+}
+
 // placed is that answer for clients that follow the sentinels.
 func (r *redis) placed(what string, node bool) Answer {
 	if pod := r.pod(); pod.Verdict != Yes {
 		if pod.Verdict == Partly {
-			pod.Text = "the only pod restarts elsewhere, if its volume can be attached there: an outage"
+			who := "the only pod"
+			if r.replicas > 1 {
+				who = "nothing promotes a replica: the master"
+			}
+			pod.Text = who + " restarts elsewhere, if its volume can be attached there: an outage"
 			if !node {
-				pod.Verdict, pod.Text = No, "the only pod waits for its zone: volumes of most clouds stay in one"
+				pod.Verdict, pod.Text = No, who+" waits for its zone: volumes of most clouds stay in one"
 			}
 		}
 		return pod
@@ -379,9 +441,15 @@ func (r *redis) placed(what string, node bool) Answer {
 	if r.by == "sentinels" && !r.promotes(1) {
 		return Answer{Verdict: No, Text: fmt.Sprintf("without one of %d sentinels there is no majority", r.sentinels), Field: r.sentinelsField, Improve: r.set(r.sentinelsField, "3")}
 	}
-	how, field := r.spread(0, node)
+	how, field := spread(r.State, 0, node)
 	if r.by == "sentinels" && how != "" && len(r.survival.Affinity) > 1 {
-		if other, at := r.spread(1, node); other != how {
+		other, at := "", ""
+		if r.watchers != nil {
+			other, _ = spread(r.watchers, 0, node) // in another file
+		} else {
+			other, at = spread(r.State, 1, node)
+		}
+		if other != how {
 			how, field = other, at
 			if how == "required" {
 				how = "preferred"
@@ -410,6 +478,8 @@ func (r *redis) drain() Answer {
 		return Answer{Verdict: No, Text: "the only pod is evicted, without a volume: all data is lost", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
 	case r.replicas == 1:
 		return Answer{Verdict: Partly, Text: "the only pod is evicted and restarts elsewhere: an outage", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
+	case r.survival.Splits && r.by == "nobody" && r.replicas > 2:
+		return Answer{Verdict: No, Text: "nothing promotes a replica, and pods that restart shortly after one another stay masters side by side: repair it manually", Field: r.replicasField, Improve: "run sentinels"}
 	case r.pod().Verdict != Yes:
 		return r.pod()
 	case r.stuckSentinels():
@@ -417,7 +487,7 @@ func (r *redis) drain() Answer {
 	case !has:
 		return Answer{Verdict: Partly, Text: "without a PodDisruptionBudget, pods of several nodes can be evicted at once", Improve: "add a PodDisruptionBudget with maxUnavailable 1"}
 	}
-	if r.survival.Waits {
+	if r.waits() {
 		return Answer{
 			Verdict: Partly, Text: "a PodDisruptionBudget lets one pod go at a time, but clients of the Service of the master wait until the old one has ended; those of Sentinel follow",
 			Field: budget, Improve: bySentinel,
@@ -536,6 +606,8 @@ func (r *redis) operator() Answer {
 func (r *redis) image() Answer {
 	field := r.Facts.Image
 	switch {
+	case r.replicas > 1 && r.survival.Rollout == "highest":
+		return Answer{Verdict: Partly, Text: "the rollout stops at the pod with the highest number; if that is the master, writes fail until the image is right", Field: field}
 	case r.replicas > 1 && r.survival.Rollout == "stops":
 		return Answer{Verdict: Yes, Text: "the rollout stops at the first pod that does not start", Field: field}
 	case r.Resource.Kind == "Deployment" && r.kept == "":

@@ -24,6 +24,13 @@ const (
 	aof    = "    command: [redis-server, /redis/redis.conf, --appendonly, \"yes\"]\n"
 )
 
+// opsTree is one of its resources called shop, with lines of its spec.
+func opsTree(kind, spec string) string {
+	return "apiVersion: redis.redis.opstreelabs.in/v1beta2\nkind: " + kind + "\nmetadata: {name: shop, namespace: web}\nspec:\n  kubernetesConfig: {image: \"quay.io/opstree/redis:v7.0.15\"}\n" + spec
+}
+
+const opsTreeVolume = "  storage: {keepAfterDelete: true, volumeClaimTemplate: {spec: {resources: {requests: {storage: 1Gi}}}}}\n"
+
 // assessed returns the tables of manifests.
 func assessed(t testing.TB, manifests string) []*Table {
 	t.Helper()
@@ -103,9 +110,31 @@ func TestTables(t *testing.T) {
 			"pod=yes node=partly zone=no drain=partly restart=partly deletion=yes memory=no operator=partly image=yes", "Argo CD does not prune it; CronJob/backup, up to 6 hours old",
 		},
 		{
-			"a replicated one whose operator promotes", "apiVersion: redis.redis.opstreelabs.in/v1beta2\nkind: RedisReplication\nmetadata: {name: shop, namespace: web}\nspec:\n  clusterSize: 3\n  kubernetesConfig: {image: \"quay.io/opstree/redis:v7.0.15\"}\n" +
-				"  pdb: {enabled: true}\n  storage: {keepAfterDelete: true, volumeClaimTemplate: {spec: {resources: {requests: {storage: 1Gi}}}}}\n",
-			"pod=yes node=partly zone=no drain=yes restart=partly deletion=partly memory=no operator=no image=yes", "an outage until they run elsewhere; promoted by the operator; run sentinels",
+			"OpsTree: nothing promotes a replica", opsTree("RedisReplication", "  clusterSize: 3\n  pdb: {enabled: true}\n"+opsTreeVolume),
+			"pod=partly node=partly zone=no drain=no restart=yes deletion=partly memory=no operator=no image=partly", "masters side by side; until the master runs again from its volume; run sentinels; append-only file; 1 s (appendfsync everysec)",
+		},
+		{
+			"OpsTree without a volume", opsTree("RedisReplication", "  clusterSize: 3\n"),
+			"pod=no node=no zone=no drain=no restart=no deletion=no memory=no operator=no image=partly", "it comes back empty, and the replicas copy that",
+		},
+		{
+			"OpsTree with sentinels of their own, which may share a node", opsTree("RedisReplication", "  clusterSize: 3\n  pdb: {enabled: true}\n  affinity: "+byNode+"\n"+opsTreeVolume) +
+				"---\n" + opsTree("RedisSentinel", "  clusterSize: 3\n  redisSentinelConfig: {redisReplicationName: shop}\n"),
+			"pod=yes node=partly zone=no drain=yes restart=yes deletion=partly memory=no operator=partly image=partly", "promoted by the sentinels",
+		},
+		{
+			"OpsTree with sentinels apart, without the append-only file", opsTree("RedisReplication", "  clusterSize: 3\n  pdb: {enabled: true}\n  redisConfig: {additionalRedisConfig: conf}\n  affinity: "+byNode+"\n"+opsTreeVolume) +
+				"---\n" + opsTree("RedisSentinel", "  clusterSize: 3\n  redisSentinelConfig: {redisReplicationName: shop}\n  affinity: "+byNode+"\n") +
+				"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf, namespace: web}\ndata: {redis-additional.conf: \"appendonly no\\n\"}\n",
+			"pod=yes node=yes zone=no drain=yes restart=partly deletion=partly memory=no operator=partly image=partly", "save 900 1 300 10 60 10000",
+		},
+		{
+			"OpsTree with spec.sentinel", opsTree("RedisReplication", "  clusterSize: 3\n  pdb: {enabled: true}\n  sentinel: {size: 3, image: x, affinity: "+byNode+"}\n  affinity: "+byNode+"\n"+opsTreeVolume),
+			"pod=yes node=partly zone=no drain=partly restart=yes deletion=partly memory=no operator=partly image=partly", "those of the Service of the master may wait",
+		},
+		{
+			"OpsTree with an image of Redis itself", strings.Replace(opsTree("Redis", opsTreeVolume), "quay.io/opstree/redis:v7.0.15", "redis:7.4.11", 1),
+			"pod=partly node=partly zone=no drain=partly restart=partly deletion=partly memory=no operator=yes image=no", "the last snapshot is loaded",
 		},
 		{
 			"our StatefulSets, whose sentinels are another one", strings.NewReplacer("labels: {app: shop}}\nspec", "labels: {app: shop, redis-gitops.io/redis: shop, redis-gitops.io/sentinels: shop-sentinel}}\nspec", "metadata: {labels: {app: shop}}", "metadata: {labels: {app: shop, redis-gitops.io/redis: shop, redis-gitops.io/sentinels: shop-sentinel}}").Replace(workload("StatefulSet", 3, "")) +

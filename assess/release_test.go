@@ -16,7 +16,7 @@ func TestReleases(t *testing.T) {
 	for _, tt := range []struct{ name, manifests, want, texts string }{
 		{
 			"Bitnami, by default", release(bitnami, "redis", ""),
-			"pod=no node=partly zone=no drain=no restart=yes deletion=partly memory=no operator=yes image=yes",
+			"pod=partly node=partly zone=no drain=partly restart=yes deletion=partly memory=no operator=yes image=yes",
 			"nothing promotes a replica; the volumes stay; without automated prune",
 		},
 		{
@@ -45,7 +45,7 @@ func TestReleases(t *testing.T) {
 		},
 		{
 			"valkey-helm, with replicas", release(valkey, "valkey", ", replica: {enabled: true, persistence: {size: 1Gi}}"),
-			"pod=no node=partly zone=no drain=no restart=partly deletion=partly memory=no operator=yes image=yes", "nothing promotes a replica",
+			"pod=partly node=partly zone=no drain=partly restart=partly deletion=partly memory=no operator=yes image=yes", "nothing promotes a replica",
 		},
 		{
 			"redis-ha", release(ha, "redis-ha", ", podDisruptionBudget: {maxUnavailable: 1}, redis: {config: {maxmemory: 100mb}}"),

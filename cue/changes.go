@@ -69,9 +69,11 @@ type Stateful struct {
 // Survival is what an operator does about losses.
 type Survival struct {
 	Sentinel       []string       `json:"sentinel,omitempty"`
+	Watches        string         `json:"watches,omitempty"` // path of the name of the Redis that such a resource watches; "" if it is its own
 	Failover       []Failover     `json:"failover"`
 	Labels         bool           `json:"labels,omitempty"` // the operator labels the master, and a pod that is made again has no label
-	Waits          bool           `json:"waits,omitempty"`  // it labels no other master while a pod ends, or does not answer
+	Waits          []string       `json:"waits,omitempty"`  // conditions: it labels no other master while a pod ends, or does not answer
+	Splits         bool           `json:"splits,omitempty"` // where nobody promotes, it leaves two pods that restart in one round masters
 	Steps          []string       `json:"steps,omitempty"`  // conditions: the operator promotes a replica where sentinels have no majority
 	Spread         string         `json:"spread,omitempty"`
 	Affinity       []string       `json:"affinity,omitempty"`
@@ -79,6 +81,7 @@ type Survival struct {
 	Budget         []string       `json:"budget,omitempty"`
 	SentinelBudget SentinelBudget `json:"sentinelBudget,omitzero"`
 	Save           string         `json:"save,omitempty"`
+	AOF            ImageAOF       `json:"aof,omitzero"`
 	Rollout        string         `json:"rollout"`
 	Retain         string         `json:"retain,omitempty"`
 	Keep           string         `json:"keep,omitempty"`
@@ -92,10 +95,19 @@ type SentinelBudget struct {
 	Keeps int      `json:"keeps"`
 }
 
+// ImageAOF says when images of a repository turn the append-only file on, and which key of a ConfigMap may turn it off.
+type ImageAOF struct {
+	If     []string `json:"if"`
+	Image  string   `json:"image"`  // the end of the repository
+	Config string   `json:"config"` // path of the name of the ConfigMap
+	Key    string   `json:"key"`
+}
+
 // Failover is who promotes a replica, if conditions hold: sentinels, operator, servers or nobody.
 type Failover struct {
-	If []string `json:"if,omitempty"`
-	By string   `json:"by"`
+	If      []string `json:"if,omitempty"`
+	Watched bool     `json:"watched,omitempty"` // and sentinels of another resource watch it
+	By      string   `json:"by"`
 }
 
 // ChangeClasses are the kinds of consequences, as changes/schema.cue explains them.

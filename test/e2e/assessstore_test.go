@@ -26,14 +26,24 @@ import (
 type store struct {
 	*bench
 	configuration
-	dir    string
-	rounds int
+	dir     string
+	rounds  int
+	opsTree *harness.Program // its operator; nil while there is none
+	poke    sync.Mutex
+	poked   time.Time
+	pokes   int
 }
+
+// operated reports whether an operator runs it.
+func (s *store) operated() bool { return s.failover || s.kinds != nil }
 
 // nudge makes the operator look at it, which it does every 30 seconds by itself.
 func (s *store) nudge() {
 	if s.failover {
 		_ = cluster.Nudge(s.ctx, s.namespace, "shop")
+	}
+	if s.kinds != nil {
+		s.pokeOpsTree()
 	}
 }
 
@@ -96,12 +106,21 @@ func (s *store) masterPod() (*v1.Pod, error) {
 func (s *store) settle() *v1.Pod {
 	s.Helper()
 	var master *v1.Pod
-	s.until(s.name+" is up", func() (err error) {
-		s.nudge()
+	repaired := func() (err error) {
 		if n := len(slices.DeleteFunc(s.list(s.selector), func(p v1.Pod) bool { return !ready(p) })); n != s.redises {
 			return fmt.Errorf("%d of %d pods are ready", n, s.redises)
 		}
 		if master, err = s.masterPod(); err != nil {
+			return err
+		}
+		return s.writes(s.primary())
+	}
+	s.until(s.name+" is up", func() error {
+		if s.failover {
+			s.nudge()
+		}
+		if err := repaired(); err != nil {
+			s.nudge()
 			return err
 		}
 		for _, p := range s.list(s.watchers) {
@@ -114,7 +133,7 @@ func (s *store) settle() *v1.Pod {
 				return fmt.Errorf("%s knows %d sentinels: %w", p.Name, len(list), err)
 			}
 		}
-		return s.writes(s.primary())
+		return nil
 	})
 	return master
 }
@@ -361,15 +380,17 @@ func (s *store) evict(pods []v1.Pod, limit time.Duration) (held []string) {
 	return held
 }
 
-// watch samples until stop is called: how long no write was accepted at most, and how few servers answered.
-func (s *store) watch() (stop func() (gap time.Duration, least int)) {
+// watch samples until stop is called: how long no write was accepted at most, how few servers answered, and the keys that were written.
+func (s *store) watch() (stop func() (gap time.Duration, least int, written []string)) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	least, gap := s.redises, time.Duration(0)
+	var written []string
 	var both sync.WaitGroup
 	both.Go(func() {
 		for last := time.Now(); ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-			if s.writes(s.primary()) == nil {
-				last = time.Now()
+			key := fmt.Sprintf("watched:%d:%d", s.rounds, len(written))
+			if _, err := s.ask(s.primary(), "SET", key, "v"); err == nil {
+				written, last = append(written, key), time.Now()
 			}
 			gap = max(gap, time.Since(last))
 		}
@@ -381,7 +402,27 @@ func (s *store) watch() (stop func() (gap time.Duration, least int)) {
 			}
 		}
 	})
-	return func() (time.Duration, int) { cancel(); both.Wait(); return gap, least }
+	return func() (time.Duration, int, []string) { cancel(); both.Wait(); return gap, least, written }
+}
+
+// missing is how many of some keys the master does not have.
+func (s *store) missing(keys []string) int {
+	s.Helper()
+	n := len(keys)
+	for chunk := range slices.Chunk(keys, 500) {
+		args := []any{"EXISTS"}
+		for _, k := range chunk {
+			args = append(args, k)
+		}
+		s.until("the master answers", func() error {
+			there, err := s.ask(s.primary(), args...)
+			if err == nil {
+				n -= int(there.(int64))
+			}
+			return err
+		})
+	}
+	return n
 }
 
 // limited kills servers that need more than their limit, as the kernel does, until stop is called.
