@@ -13,13 +13,13 @@ var (
 	// claimRow is a row of docs/claims.md: claim, result, what was changed, and the test with what it tries.
 	claimRow = regexp.MustCompile(`^\| (.+) \| (true|\*\*false\*\*) \| (.*?) ?\| (Test\w+)(?: "(.+)")? \|$`)
 	// claimTried is what a test of an operator tries, by name.
-	claimTried = regexp.MustCompile(`o\.claim\("([^"]+)"|\{name: "([^"]+)", part:|\{"(deleted|kept)", claim|redisFailover\("([^"]+)"`)
+	claimTried = regexp.MustCompile(`o\.claim\("([^"]+)"|\{name: "([^"]+)", part:|\{"(deleted|kept)", claim|(?:redisFailover|replication)\("([^"]+)"`)
 )
 
 var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
 // claimFiles are the files of the tests that play what is said of an operator.
-var claimFiles = []string{"opstreeclaims_test.go", "consequences_test.go", "assess_test.go"}
+var claimFiles = [][]string{{"opstreeclaims_test.go"}, {"consequences_test.go"}, {"assess_test.go", "assessopstree_test.go"}}
 
 // TestClaims holds docs/claims.md against test/e2e: each row names a test that is there and tries it, each thing that these tests try has a row, and
 // what was false has what was changed.
@@ -29,16 +29,20 @@ func TestClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests, tried := map[string]string{}, map[string]string{}
-	for _, file := range claimFiles {
-		text, err := os.ReadFile(filepath.Join("test", "e2e", file))
-		if err != nil {
-			t.Fatal(err)
+	for _, files := range claimFiles {
+		text := ""
+		for _, file := range files {
+			src, err := os.ReadFile(filepath.Join("test", "e2e", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += string(src)
 		}
-		for _, m := range testFunction.FindAllStringSubmatch(string(text), -1) {
-			tests[m[1]] = string(text)
+		for _, m := range testFunction.FindAllStringSubmatch(text, -1) {
+			tests[m[1]] = text
 		}
-		for _, m := range claimTried.FindAllStringSubmatch(string(text), -1) {
-			tried[strings.Join(m[1:], "")] = file
+		for _, m := range claimTried.FindAllStringSubmatch(text, -1) {
+			tried[strings.Join(m[1:], "")] = files[0]
 		}
 	}
 	rows := map[string]int{}
