@@ -429,6 +429,25 @@ func (b *bench) run() {
 		b.Errorf("after the stop %q", got)
 	}
 	b.labeled(third, "master")
+	b.removed(third)
+}
+
+// removed: a stop does not wait for a turn, or for another master, that sentinels would have to give it and that are gone for good.
+func (b *bench) removed(pod string) {
+	b.Helper()
+	stop := b.start(pod, "stop.sh", "300")
+	b.until("it waits for its turn", func() bool {
+		return strings.Contains(b.cli("shop-redis-sentinel-0", "-p", "26379", "client", "list"), "name=stop:")
+	})
+	for i := range 3 {
+		b.pods[fmt.Sprintf("shop-redis-sentinel-%d/sentinel.sh", i)].kill()
+	}
+	select {
+	case <-stop.done:
+	case <-time.After(time.Minute):
+		b.Error("a stop waits for sentinels that are gone")
+	}
+	stop.kill()
 }
 
 const rotatedPassword = "n3xt"
