@@ -479,7 +479,7 @@ func (r *redis) drain() Answer {
 	case r.replicas == 1:
 		return Answer{Verdict: Partly, Text: "the only pod is evicted and restarts elsewhere: an outage", Field: r.replicasField, Improve: r.set(r.replicasField, "3")}
 	case r.survival.Splits && r.by == "nobody" && r.replicas > 2:
-		return Answer{Verdict: No, Text: "nothing promotes a replica, and pods that restart shortly after one another stay masters side by side: repair it manually", Field: r.replicasField, Improve: "run sentinels"}
+		return Answer{Verdict: No, Text: "nothing promotes a replica, and pods that restart shortly after one another can stay masters side by side: repair it manually", Field: r.replicasField, Improve: "run sentinels"}
 	case r.pod().Verdict != Yes:
 		return r.pod()
 	case r.stuckSentinels():

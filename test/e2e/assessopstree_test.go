@@ -40,13 +40,15 @@ func opsTreeConfigurations() []configuration {
 		budget+block(apart("shop-sentinel"))+`  redisSentinelConfig: { redisReplicationName: shop, masterGroupName: shop, quorum: "2", `+timing+" }\n")
 	embedded := replication("RedisReplication with spec.sentinel, 3 pods apart, kept volume", kept+budget+block(apart("shop"))+
 		`  sentinel: { size: 3, image: "quay.io/opstree/redis-sentinel:v7.0.15", `+timing+", "+apart("shop-s")+" }\n")
-	embedded.watchers, embedded.may = "app=shop-s", []string{"drain"} // as long as the operator looks only when a pod is missing
+	embedded.watchers, embedded.may = "app=shop-s", []string{"drain"}
+	plain := replication("RedisReplication, 3 pods, kept volume", kept+budget)
+	plain.may = embedded.may
 	single := configuration{
 		name: "OpsTree, Redis, kept volume", kinds: []string{"Redis"}, redises: 1, selector: "app=shop", host: "shop", limit: 48 << 10,
 		manifest: resource("Redis", opsTreeRedis, "", kept),
 	}
 	return []configuration{
-		replication("RedisReplication, 3 pods, no volume", ""), replication("RedisReplication, 3 pods, kept volume", kept+budget), watched, embedded, single,
+		replication("RedisReplication, 3 pods, no volume", ""), plain, watched, embedded, single,
 	}
 }
 
