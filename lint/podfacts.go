@@ -39,3 +39,20 @@ func resourceOf(where string) int {
 	id, _ := strconv.Atoi(where) // written by redis
 	return id
 }
+
+// redisFound is what is kept of a Redis instance.
+type redisFound struct {
+	resource int      // its id
+	secrets  []string // the names of those with its passwords
+}
+
+func newRedisFound(id int, in *instance.Instance) redisFound {
+	found := redisFound{resource: id}
+	if in.Auth != nil {
+		found.secrets = append(found.secrets, in.Auth.Secret)
+	}
+	if in.Sentinel != nil && in.Sentinel.Auth != nil {
+		found.secrets = append(found.secrets, in.Sentinel.Auth.Secret)
+	}
+	return found
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/finding"
-	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 	"github.com/redis-gitops/redis-gitops/lint/model"
 	"github.com/redis-gitops/redis-gitops/repo"
@@ -49,23 +48,6 @@ func (l *linter) scopeName() string {
 		return l.opts.Scope
 	}
 	return l.config.Scope
-}
-
-// redisFound is what is kept of a Redis instance.
-type redisFound struct {
-	resource int      // its id
-	secrets  []string // the names of those with its passwords
-}
-
-func newRedisFound(id int, in *instance.Instance) redisFound {
-	found := redisFound{resource: id}
-	if in.Auth != nil {
-		found.secrets = append(found.secrets, in.Auth.Secret)
-	}
-	if in.Sentinel != nil && in.Sentinel.Auth != nil {
-		found.secrets = append(found.secrets, in.Sentinel.Auth.Secret)
-	}
-	return found
 }
 
 // found returns the Redis instances that are deployed.

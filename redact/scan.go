@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-	"unique"
 
 	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
@@ -66,28 +65,6 @@ func Scan(name string, text []byte, chains ...string) *File {
 	f.Values = slices.Compact(f.Values)
 	f.release()
 	return f
-}
-
-// release keeps the text of the file from living as long as what was found in it. Names are the same in many files.
-func (f *File) release() {
-	release := func(list []string) {
-		for i, s := range list {
-			list[i] = unique.Make(s).Value()
-		}
-	}
-	for _, list := range [][]string{f.Values, f.Chains, f.Includes, f.Refs, f.names} {
-		release(list)
-	}
-	defines := f.Defines
-	f.Defines = nil
-	for name, list := range defines {
-		release(list)
-		if f.Defines == nil {
-			f.Defines = make(map[string][]string, len(defines))
-		}
-		f.Defines[unique.Make(name).Value()] = list
-	}
-	f.names = slices.Clip(f.names)
 }
 
 // scanSecret reads a file that is secret as a whole: each line, and what is behind its first "=".
