@@ -73,7 +73,8 @@ func (s *addon) nextOfClients(rec *record) []string {
 	case rec.Clients != nil:
 		return []string{fmt.Sprintf("after the rollout, check that the clients connect to %q", s.plan.URL)}
 	}
-	return []string{fmt.Sprintf("set REDIS_URL of the clients to %q, or let `redis-gitops %s --clients` do it; SENTINEL_URL works as before", s.plan.URL, s.command())}
+	way := "redis-gitops " + s.command() + " --clients"
+	return []string{fmt.Sprintf("set REDIS_URL of the clients to %q, or let `%s` do it; SENTINEL_URL works as before", s.plan.URL, way)}
 }
 
 // addon is a request for one on its way to a plan: a resource whose template is that of an addon.

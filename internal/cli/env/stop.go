@@ -3,8 +3,6 @@ package env
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -149,7 +147,7 @@ func (e *Env) say(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.WriteString(e.Raw(e.Err), fmt.Sprintf("%s %s\n", e.Paint(ui.Red, "error:"), text))
+		e.PrintErrOwn(e.Paint(ui.Red, "error:") + " " + text + "\n")
 	}()
 	select {
 	case <-done:

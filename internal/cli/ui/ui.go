@@ -72,6 +72,10 @@ func (u *UI) Printf(format string, args ...any) { u.Fprintf(u.Out, format, args.
 // PrintErrf is [UI.Printf] to standard error.
 func (u *UI) PrintErrf(format string, args ...any) { u.Fprintf(u.Err, format, args...) }
 
+// PrintErrOwn prints text of ours to standard error without asking what is secret, which may take long: no name or value of anybody else may
+// be in it.
+func (u *UI) PrintErrOwn(text Trusted) { _, _ = io.WriteString(u.Raw(u.Err), string(text)) }
+
 // Infof prints a line for people, unless --quiet is given.
 func (u *UI) Infof(format string, args ...any) {
 	if !u.Quiet {
