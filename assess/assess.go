@@ -250,7 +250,7 @@ func (r *redis) read(sentinels []*diff.State) {
 func (r *redis) aofOfImage() (bool, string) {
 	of := r.survival.AOF
 	condition, ok := r.Any(of.If)
-	if !ok || !strings.HasSuffix(repositoryOf(instance.Text(r.Value(r.Facts.Image))), of.Image) {
+	if repository, _ := instance.Image(instance.Text(r.Value(r.Facts.Image))); !ok || !strings.HasSuffix(repository, of.Image) {
 		return false, ""
 	}
 	if name := instance.Text(r.Value(of.Config)); name != "" {
@@ -266,15 +266,6 @@ func (r *redis) aofOfImage() (bool, string) {
 		}
 	}
 	return true, fieldOf(condition)
-}
-
-// repositoryOf is an image without tag and digest.
-func repositoryOf(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		image = image[:i]
-	}
-	return image
 }
 
 func (r *redis) table() *Table {

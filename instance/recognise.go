@@ -540,13 +540,19 @@ func oneOf(perhaps []known) origin {
 	return origin{perhaps: names}
 }
 
+// Image returns the repository and the tag of an image without its digest; the tag is "" where there is none.
+func Image(image string) (repository, tag string) {
+	repository, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndexByte(repository, ':'); i > strings.LastIndexByte(repository, '/') {
+		return repository[:i], repository[i+1:]
+	}
+	return repository, ""
+}
+
 // image reports of which operator an image is, and its tag. A mirror puts a path of its own before the name, and may join the name
 // with that of the publisher: registry.example.com/mirror/powerhome-redis-operator.
 func (f facts) image(image string) (m origin, tag string) {
-	name, _, _ := strings.Cut(image, "@")
-	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
-		name, tag = name[:i], name[i+1:]
-	}
+	name, tag := Image(image)
 	if name == "" {
 		return origin{}, ""
 	}

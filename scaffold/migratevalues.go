@@ -286,10 +286,7 @@ func layered(v any) any {
 // repositoryOf returns an image without tag and digest.
 func repositoryOf(image any) string {
 	text, _ := image.(string)
-	text, _, _ = strings.Cut(text, "@")
-	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, '/') {
-		text = text[:i]
-	}
+	text, _ = instance.Image(text)
 	return strings.TrimPrefix(strings.TrimPrefix(text, "docker.io/"), "library/")
 }
 
