@@ -49,7 +49,8 @@ func (f *File) Line(number int, line string) []string {
 // Empty reports whether nothing in the file is secret.
 func (f *File) Empty() bool { return f == nil || len(f.Values) == 0 && len(f.spans) == 0 }
 
-// Scan reads a file of a repository, of any format, as text, of which it keeps nothing. chains are paths of values that end in something secret, as
+// Scan reads a file of a repository, of any format, as text, of which it keeps nothing. chains are paths of values that end in something
+// secret, as
 // [File.Chains] has them; only files of values need them.
 func Scan(name string, text []byte, chains ...string) *File {
 	f := &File{Name: name, spans: map[int][]Span{}}

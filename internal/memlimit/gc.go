@@ -46,9 +46,7 @@ func CollectSeldom(most Size) {
 
 // percent is how much more than what is kept objects may take, in percent of that.
 func percent(live uint64) int {
-	if live == 0 {
-		live = 1
-	}
+	live = max(live, 1)
 	return max(growth, int((minHeap-min(live, minHeap))*100/live))
 }
 
