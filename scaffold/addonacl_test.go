@@ -215,15 +215,11 @@ func TestUsersAtStart(t *testing.T) {
 	t.Parallel()
 	needsRedis(t)
 	b := newBench(t, 4, false)
-	redises := []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"}
+	redisPods := []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"}
 	const password = "of the 'web'"
-	for i := range 3 {
-		pod := fmt.Sprintf("shop-redis-sentinel-%d", i)
-		b.prepare(pod)
-		b.start(pod, "sentinel.sh")
-	}
+	b.startSentinels()
 	users := aclConfig(t, map[string]any{"web": "", "gone": ""})["users"]
-	for _, pod := range redises {
+	for _, pod := range redisPods {
 		b.prepare(pod)
 		b.file(pod+"/users/users", users, 0o600)
 		b.file(pod+"/passwords/web", password, 0o600)

@@ -20,16 +20,8 @@ func TestHandover(t *testing.T) {
 	needsRedis(t)
 	t.Parallel()
 	b := newBench(t, 5, false)
-	for i := range 3 {
-		pod := fmt.Sprintf("shop-redis-sentinel-%d", i)
-		b.prepare(pod)
-		b.start(pod, "sentinel.sh")
-	}
-	for _, pod := range []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"} {
-		b.prepare(pod)
-		b.start(pod, "redis.sh", b.args...)
-		b.start(pod, "role.sh")
-	}
+	b.startSentinels()
+	b.startRedis([]string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"})
 	master := b.master("")
 	b.until("the sentinels know each other", func() bool {
 		return strings.HasPrefix(b.cli("shop-redis-sentinel-0", "-p", "26379", "sentinel", "ckquorum", "shop-redis"), "OK 3 usable")
@@ -38,23 +30,9 @@ func TestHandover(t *testing.T) {
 	go w.run()
 	for range 3 {
 		stop := b.start(master, "stop.sh", "60")
-		b.until("the stop ends", func() bool {
-			select {
-			case <-stop.done:
-				return true
-			default:
-				return false
-			}
-		})
+		b.ends("the stop", stop)
 		stop.kill()
-		b.until("Redis ends", func() bool {
-			select {
-			case <-b.pods[master+"/redis.sh"].done:
-				return true
-			default:
-				return false
-			}
-		})
+		b.ends("Redis", b.pods[master+"/redis.sh"])
 		b.start(master, "redis.sh", b.args...)
 		master = b.master(master)
 	}

@@ -334,29 +334,52 @@ func (b *bench) labeled(pod, role string) {
 	})
 }
 
-func (b *bench) run() {
+func (b *bench) startSentinels() {
 	b.Helper()
-	redises := []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"}
 	for i := range 3 {
 		pod := fmt.Sprintf("shop-redis-sentinel-%d", i)
 		b.prepare(pod)
 		b.start(pod, "sentinel.sh")
 	}
-	for _, pod := range redises {
+}
+
+func (b *bench) startRedis(pods []string) {
+	b.Helper()
+	for _, pod := range pods {
 		b.prepare(pod)
 		b.start(pod, "redis.sh", b.args...)
 		b.start(pod, "role.sh")
 	}
+}
+
+// ends waits for the end of a container.
+func (b *bench) ends(what string, c *podProcess) {
+	b.Helper()
+	b.until(what+" ends", func() bool {
+		select {
+		case <-c.done:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+func (b *bench) run() {
+	b.Helper()
+	redisPods := []string{"shop-redis-a-0", "shop-redis-b-0", "shop-redis-c-0"}
+	b.startSentinels()
+	b.startRedis(redisPods)
 	first := b.master("")
-	if first != redises[0] {
+	if first != redisPods[0] {
 		b.Errorf("the first master is %s", first)
 	}
 	b.labeled(first, "master")
-	b.labeled(redises[1], "replica")
+	b.labeled(redisPods[1], "replica")
 	if got := b.cli(first, "config", "get", "maxmemory"); !strings.Contains(got, "50331648") {
 		b.Errorf("maxmemory %s", got)
 	}
-	if out, err := b.command(redises[1], "ready.sh").CombinedOutput(); err != nil {
+	if out, err := b.command(redisPods[1], "ready.sh").CombinedOutput(); err != nil {
 		b.Errorf("a replica in sync is not ready: %v %s", err, out)
 	}
 	if b.tls {
@@ -389,7 +412,7 @@ func (b *bench) run() {
 
 	// A master that is stopped hands over first, then stops. It starts again with the new password of a rotation, and answers the others, whose
 	// scripts have the old one.
-	b.rotate(redises)
+	b.rotate(redisPods)
 	b.until("the sentinels know each other", func() bool {
 		return strings.HasPrefix(b.cli("shop-redis-sentinel-0", "-p", "26379", "sentinel", "ckquorum", "shop-redis"), "OK 3 usable")
 	})
@@ -400,14 +423,7 @@ func (b *bench) run() {
 	})
 	b.pods["shop-redis-sentinel-0/sentinel.sh"].kill()
 	b.start("shop-redis-sentinel-0", "sentinel.sh")
-	b.until("the stop ends", func() bool {
-		select {
-		case <-stop.done:
-			return true
-		default:
-			return false
-		}
-	})
+	b.ends("the stop", stop)
 	stop.kill() // what it has left ends with the pod
 	select {
 	case <-b.pods[second+"/redis.sh"].done:
@@ -453,14 +469,14 @@ func (b *bench) removed(pod string) {
 const rotatedPassword = "n3xt"
 
 // rotate makes servers and sentinels accept both passwords, and use the new one, as stage 2 of a rotation.
-func (b *bench) rotate(redises []string) {
+func (b *bench) rotate(redisPods []string) {
 	b.Helper()
 	do := func(pod string, args ...string) {
 		if got := b.cli(pod, args...); got != "OK" {
 			b.Fatalf("%s: %q", pod, got)
 		}
 	}
-	for _, pod := range redises {
+	for _, pod := range redisPods {
 		do(pod, "acl", "setuser", "default", ">"+rotatedPassword)
 		do(pod, "config", "set", "masterauth", rotatedPassword)
 	}

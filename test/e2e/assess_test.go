@@ -24,7 +24,7 @@ type configuration struct {
 	name       string
 	manifest   string   // of a repository without a chart
 	generate   []string // else the flags of generate, for the operator statefulset
-	redises    int
+	redisPods  int
 	failover   bool     // a RedisFailover
 	kinds      []string // else the resources of OpsTree called shop
 	selector   string   // of the pods of Redis
@@ -42,10 +42,10 @@ const (
 	limits    = "resources: { requests: { memory: 48Mi, cpu: 10m }, limits: { memory: 48Mi } }"
 )
 
-func redisFailover(name string, redises, sentinels int, config, redis, sentinel string) configuration {
+func redisFailover(name string, redisPods, sentinels int, config, redis, sentinel string) configuration {
 	put := func(text, component string) string { return strings.ReplaceAll(text, "COMPONENT", component) }
 	return configuration{
-		name: name, redises: redises, failover: true, masterName: "mymaster", host: "rfrm-shop", limit: 48 << 10,
+		name: name, redisPods: redisPods, failover: true, masterName: "mymaster", host: "rfrm-shop", limit: 48 << 10,
 		selector: harness.Labels("shop", "redis"), watchers: harness.Labels("shop", "sentinel"),
 		manifest: fmt.Sprintf(`apiVersion: databases.spotahome.com/v1
 kind: RedisFailover
@@ -61,13 +61,13 @@ spec:
     image: "redis:7.0.15-alpine"
     replicas: %d
     customConfig: ["down-after-milliseconds 2000", "failover-timeout 3000"]
-%s`, redises, config, limits, put(redis, "redis"), sentinels, put(sentinel, "sentinel")),
+%s`, redisPods, config, limits, put(redis, "redis"), sentinels, put(sentinel, "sentinel")),
 	}
 }
 
 func workload(name, kind, dir, volume, claims string) configuration {
 	return configuration{
-		name: name, redises: 1, selector: "app=shop", host: "shop", limit: 48 << 10,
+		name: name, redisPods: 1, selector: "app=shop", host: "shop", limit: 48 << 10,
 		manifest: fmt.Sprintf(`apiVersion: v1
 kind: Service
 metadata: { name: shop, namespace: NAMESPACE }
@@ -94,7 +94,7 @@ spec:
 
 func templated(name string, args ...string) configuration {
 	return configuration{
-		name: name, generate: args, redises: 3, selector: "redis-gitops.io/redis=shop-redis", watchers: "redis-gitops.io/sentinel=shop-redis-sentinel",
+		name: name, generate: args, redisPods: 3, selector: "redis-gitops.io/redis=shop-redis", watchers: "redis-gitops.io/sentinel=shop-redis-sentinel",
 		masterName: "shop-redis", host: "shop-redis-master", limit: 64 << 10,
 	}
 }
@@ -177,7 +177,7 @@ func (tr *trial) prepare() {
 func (tr *trial) takeover(lost []v1.Pod) (by, detail string) {
 	tr.Helper()
 	limit := 25 * time.Second
-	if tr.redises == 1 || len(lost) > tr.redises {
+	if tr.redisPods == 1 || len(lost) > tr.redisPods {
 		limit = 3 * time.Second // no server is left
 	}
 	for _, way := range []string{"the Service", "Sentinel"} {
@@ -331,7 +331,7 @@ func (tr *trial) drain() {
 	tr.mark()
 	pods := tr.beside(tr.settle(), "kubernetes.io/hostname", false)
 	stop := tr.watch()
-	held := tr.evict(pods, time.Duration(tr.redises*tr.redises)*40*time.Second)
+	held := tr.evict(pods, time.Duration(tr.redisPods*tr.redisPods)*40*time.Second)
 	if len(held) == 0 {
 		tr.resumes(tr.byService, 200*time.Second)
 	}
@@ -353,7 +353,7 @@ func (tr *trial) drain() {
 // alone loses the master while no operator runs.
 func (tr *trial) alone(master *v1.Pod) {
 	tr.kill([]v1.Pod{*master})
-	if tr.redises > 1 {
+	if tr.redisPods > 1 {
 		_, service := tr.resumes(tr.byService, 20*time.Second)
 		_, sentinel := tr.resumes(tr.watched, 20*time.Second)
 		tr.found("operator", map[bool]string{true: "yes", false: map[bool]string{true: "partly", false: "no"}[sentinel]}[service], "after the loss of the master, writes by the Service: %t, by Sentinel: %t", service, sentinel)
@@ -421,7 +421,7 @@ func (tr *trial) breakImage() {
 		verdict = "yes"
 	}
 	// A StatefulSet of several pods begins with the highest number: what the loss of a replica and of the master does is the one answer.
-	if first := master.Name == fmt.Sprintf("shop-%d", tr.redises-1); tr.kinds != nil && tr.redises > 1 && first == (verdict == "no") {
+	if first := master.Name == fmt.Sprintf("shop-%d", tr.redisPods-1); tr.kinds != nil && tr.redisPods > 1 && first == (verdict == "no") {
 		verdict = "partly"
 	}
 	tr.found("image", verdict, "the master was "+master.Name+", longest time without a write in a minute %s, fewest servers %d%s", gap.Round(100*time.Millisecond), least, suffix(err))

@@ -29,7 +29,7 @@ func opsTreeConfigurations() []configuration {
 	}
 	replication := func(name, spec string) configuration {
 		return configuration{
-			name: "OpsTree, " + name, kinds: []string{"RedisReplication"}, redises: 3, selector: "app=shop", host: "shop-master", masterName: "mymaster", limit: 48 << 10,
+			name: "OpsTree, " + name, kinds: []string{"RedisReplication"}, redisPods: 3, selector: "app=shop", host: "shop-master", masterName: "mymaster", limit: 48 << 10,
 			manifest: resource("RedisReplication", opsTreeRedis, "  clusterSize: 3\n", spec),
 		}
 	}
@@ -44,7 +44,7 @@ func opsTreeConfigurations() []configuration {
 	plain := replication("RedisReplication, 3 pods, kept volume", kept+budget)
 	plain.may = embedded.may
 	single := configuration{
-		name: "OpsTree, Redis, kept volume", kinds: []string{"Redis"}, redises: 1, selector: "app=shop", host: "shop", limit: 48 << 10,
+		name: "OpsTree, Redis, kept volume", kinds: []string{"Redis"}, redisPods: 1, selector: "app=shop", host: "shop", limit: 48 << 10,
 		manifest: resource("Redis", opsTreeRedis, "", kept),
 	}
 	return []configuration{
@@ -87,7 +87,7 @@ func (s *store) pokeOpsTree() {
 // split tells of pods that the operator of OpsTree leaves masters side by side, and makes all but the first follow it.
 func (s *store) split() string {
 	s.Helper()
-	if s.kinds == nil || s.redises == 1 {
+	if s.kinds == nil || s.redisPods == 1 {
 		return ""
 	}
 	var masters []string

@@ -95,11 +95,11 @@ func (s *store) writes(address string) error {
 func (s *store) masterPod() (*v1.Pod, error) {
 	for _, p := range s.list(s.selector) {
 		answer, err := s.ask(s.server(p), "ROLE")
-		if list, ok := answer.([]any); err == nil && ok && len(list) == 3 && list[0] == "master" && len(list[2].([]any)) == s.redises-1 {
+		if list, ok := answer.([]any); err == nil && ok && len(list) == 3 && list[0] == "master" && len(list[2].([]any)) == s.redisPods-1 {
 			return &p, nil
 		}
 	}
-	return nil, fmt.Errorf("no master with %d replicas", s.redises-1)
+	return nil, fmt.Errorf("no master with %d replicas", s.redisPods-1)
 }
 
 // settle waits until all of it is up.
@@ -107,8 +107,8 @@ func (s *store) settle() *v1.Pod {
 	s.Helper()
 	var master *v1.Pod
 	repaired := func() (err error) {
-		if n := len(slices.DeleteFunc(s.list(s.selector), func(p v1.Pod) bool { return !ready(p) })); n != s.redises {
-			return fmt.Errorf("%d of %d pods are ready", n, s.redises)
+		if n := len(slices.DeleteFunc(s.list(s.selector), func(p v1.Pod) bool { return !ready(p) })); n != s.redisPods {
+			return fmt.Errorf("%d of %d pods are ready", n, s.redisPods)
 		}
 		if master, err = s.masterPod(); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (s *store) settle() *v1.Pod {
 		}
 		for _, p := range s.list(s.watchers) {
 			known, err := s.ask(p.Status.PodIP+":26379", "SENTINEL", "REPLICAS", s.masterName)
-			if list, ok := known.([]any); err != nil || !ok || len(list) != s.redises-1 {
+			if list, ok := known.([]any); err != nil || !ok || len(list) != s.redisPods-1 {
 				return fmt.Errorf("%s knows %d replicas: %w", p.Name, len(list), err)
 			}
 			others, err := s.ask(p.Status.PodIP+":26379", "SENTINEL", "SENTINELS", s.masterName)
@@ -142,7 +142,7 @@ func (s *store) settle() *v1.Pod {
 func (s *store) lowest() *v1.Pod {
 	s.Helper()
 	master := s.settle()
-	if !s.failover || s.redises == 1 {
+	if !s.failover || s.redisPods == 1 {
 		return master
 	}
 	first := s.list(s.selector)[0]
@@ -179,7 +179,7 @@ func (s *store) mark() {
 			if err := c.Set(s.ctx, key, "v", 0).Err(); err != nil {
 				return err
 			}
-			if n := c.Wait(s.ctx, s.redises-1, 2*time.Second).Val(); int(n) < s.redises-1 {
+			if n := c.Wait(s.ctx, s.redisPods-1, 2*time.Second).Val(); int(n) < s.redisPods-1 {
 				return fmt.Errorf("%d replicas have it", n)
 			}
 			return nil
@@ -383,7 +383,7 @@ func (s *store) evict(pods []v1.Pod, limit time.Duration) (held []string) {
 // watch samples until stop is called: how long no write was accepted at most, how few servers answered, and the keys that were written.
 func (s *store) watch() (stop func() (gap time.Duration, least int, written []string)) {
 	ctx, cancel := context.WithCancel(s.ctx)
-	least, gap := s.redises, time.Duration(0)
+	least, gap := s.redisPods, time.Duration(0)
 	var written []string
 	var both sync.WaitGroup
 	both.Go(func() {
