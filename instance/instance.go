@@ -132,16 +132,30 @@ type Service struct {
 
 // Find returns the Redis instances of documents, sorted by application, name and namespace. Documents of one cluster belong in one call.
 func Find(documents []Document, operators []*cue.Operator, o Options) []*Instance {
-	f := finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}, filed: map[string]map[string][]selector{}, headless: map[string]bool{},
-		known: map[identity]*Instance{}}
-	for i := range documents {
-		d := &documents[i]
+	return newFinder(documents, operators, o).find()
+}
+
+// FindAll returns what [Find] and [References] do, and matches each document once.
+func FindAll(documents []Document, operators []*cue.Operator, o Options) ([]*Instance, []PodSpec, []Reference) {
+	f := newFinder(documents, operators, o)
+	pods, references := f.references()
+	return f.find(), pods, references
+}
+
+func newFinder(documents []Document, operators []*cue.Operator, o Options) *finder {
+	return &finder{documents: documents, operators: operators, options: o, services: map[string][]*Document{}, filed: map[string]map[string][]selector{}, headless: map[string]bool{},
+		known: map[identity]*Instance{}, matches: map[*Document]*match{}}
+}
+
+func (f *finder) find() []*Instance {
+	for i := range f.documents {
+		d := &f.documents[i]
 		if d.kind() == "Service" && d.apiVersion() == "v1" {
 			f.services[d.namespace()] = append(f.services[d.namespace()], d)
 		}
 	}
-	for i := range documents {
-		f.add(&documents[i])
+	for i := range f.documents {
+		f.add(&f.documents[i])
 	}
 	for _, s := range f.sentinels {
 		f.attach(s)
@@ -187,6 +201,7 @@ type finder struct {
 	instances []*Instance
 	known     map[identity]*Instance // of these
 	sentinels []*match               // of other resources
+	matches   map[*Document]*match   // of the documents that were matched, nil for those that are no Redis
 }
 
 // match is a document and the scheme that it fits.
@@ -223,6 +238,15 @@ func (f *finder) add(d *Document) {
 
 // match finds the operator and scheme of a document; nil when it is no Redis.
 func (f *finder) match(d *Document) *match {
+	m, known := f.matches[d]
+	if !known {
+		m = f.matchAnew(d)
+		f.matches[d] = m
+	}
+	return m
+}
+
+func (f *finder) matchAnew(d *Document) *match {
 	var fits []*match
 	for _, o := range f.operators {
 		version := f.version(o)
@@ -246,14 +270,7 @@ func (f *finder) match(d *Document) *match {
 	if len(fits) == 0 {
 		return nil
 	}
-	best := slices.MinFunc(fits, func(a, b *match) int { return cmp.Compare(f.rank(a), f.rank(b)) })
-	if f.rank(best) > rankByFields {
-		for _, m := range fits {
-			if m != best && m.operator.Owns(d.apiVersion(), d.kind()) {
-				best.perhaps = append(best.perhaps, m.operator.Name)
-			}
-		}
-	}
+	best := f.best(fits)
 	name := best.scheme.Name
 	if name == "" {
 		name = "{metadata.name}"
@@ -267,6 +284,27 @@ func (f *finder) match(d *Document) *match {
 		port = strconv.Itoa(containerPort(best.container))
 	}
 	best.vars["port"] = best.expand(port)
+	return best
+}
+
+// best returns the match whose operator is the most likely to run, the first of several, and tells it of the others if that is a guess.
+func (f *finder) best(fits []*match) *match {
+	if len(fits) == 1 {
+		return fits[0]
+	}
+	best, least := fits[0], f.rank(fits[0])
+	for _, m := range fits[1:] {
+		if rank := f.rank(m); rank < least {
+			best, least = m, rank
+		}
+	}
+	if least > rankByFields {
+		for _, m := range fits {
+			if m != best && m.operator.Owns(m.object.apiVersion(), m.object.kind()) {
+				best.perhaps = append(best.perhaps, m.operator.Name)
+			}
+		}
+	}
 	return best
 }
 
@@ -319,7 +357,7 @@ func (f *finder) rank(m *match) int {
 		return 0
 	case slices.ContainsFunc(f.options.Found, func(r Running) bool { return r.Operator == m.operator.Name }):
 		return 1
-	case slices.ContainsFunc(m.operator.Recognise().Fields, func(field string) bool { return m.holds([]string{field}) }):
+	case slices.ContainsFunc(m.operator.Recognise().Fields, m.condition):
 		return rankByFields
 	case m.operator.Name == cmp.Or(f.options.Fallback, cue.DefaultOperator()):
 		return 3
@@ -450,6 +488,7 @@ func (m *match) newSentinel(s cue.Service, endpoint *Endpoint) *Sentinel {
 	}
 	if count := number(m.expand(s.Count)); count > 0 && count <= 99 {
 		out.Hosts = nil
+		defer delete(m.vars, "i")
 		for i := range count {
 			m.vars["i"] = strconv.Itoa(i)
 			out.Hosts = append(out.Hosts, host(m.expand(s.Pods), m.object.namespace())+":"+strconv.Itoa(endpoint.Port))

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +90,14 @@ func TestFind(t *testing.T) {
 				docs = append(docs, documents(t, f.Name, namespace, f.Data)...)
 			}
 			o.Found = Recognise(docs, operators(t))
-			got, err := json.MarshalIndent(map[string]any{"running": o.Found, "instances": Find(docs, operators(t), o)}, "", "  ")
+			found, pods, references := FindAll(docs, operators(t), o)
+			if onlyPods, onlyReferences := References(docs, operators(t), o); !reflect.DeepEqual(pods, onlyPods) || !reflect.DeepEqual(references, onlyReferences) {
+				t.Errorf("FindAll gave %+v and %+v, References %+v and %+v", pods, references, onlyPods, onlyReferences)
+			}
+			if instances := Find(docs, operators(t), o); !reflect.DeepEqual(found, instances) {
+				t.Errorf("FindAll gave %+v, Find %+v", found, instances)
+			}
+			got, err := json.MarshalIndent(map[string]any{"running": o.Found, "instances": found}, "", "  ")
 			if err != nil {
 				t.Fatal(err)
 			}

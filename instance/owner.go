@@ -11,7 +11,7 @@ type Owner struct {
 
 // Owners returns the owner of each document, nil for one that is neither a Redis nor a resource of an operator.
 func Owners(documents []Document, operators []*cue.Operator, o Options) []*Owner {
-	f := finder{documents: documents, operators: operators, options: o}
+	f := newFinder(documents, operators, o)
 	owners := make([]*Owner, len(documents))
 	for i := range documents {
 		d := &documents[i]

@@ -50,12 +50,15 @@ type Reference struct {
 // References returns the pods that operators create for documents, and the names of other objects in their fields, in the order of the
 // documents.
 func References(documents []Document, operators []*cue.Operator, o Options) ([]PodSpec, []Reference) {
-	f := finder{documents: documents, operators: operators, options: o}
+	return newFinder(documents, operators, o).references()
+}
+
+func (f *finder) references() ([]PodSpec, []Reference) {
 	kinds := map[string]bool{}
 	known := func(kind string) bool {
 		asked, ok := kinds[kind]
 		if !ok {
-			asked = slices.ContainsFunc(operators, func(o *cue.Operator) bool { return len(o.PodSpecsOf(kind))+len(o.ReferencesOf(kind)) > 0 })
+			asked = slices.ContainsFunc(f.operators, func(o *cue.Operator) bool { return len(o.PodSpecsOf(kind))+len(o.ReferencesOf(kind)) > 0 })
 			kinds[kind] = asked
 		}
 		return asked
@@ -63,8 +66,8 @@ func References(documents []Document, operators []*cue.Operator, o Options) ([]P
 	var pods []PodSpec
 	var references []Reference
 	paths := map[podKey]*podPaths{}
-	for i := range documents {
-		d := &documents[i]
+	for i := range f.documents {
+		d := &f.documents[i]
 		if !known(d.kind()) {
 			continue
 		}

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/redis-gitops/redis-gitops/internal/lazyregexp"
 )
 
 // scope is what the texts and conditions of a scheme are read against.
@@ -38,19 +36,37 @@ func (r Reader) Expand(text string) string { return r.scope.expand(text) }
 // At returns the field at a path such as spec.image; nil if there is none.
 func (r Reader) At(path string) any { return r.scope.at(path) }
 
-var placeholder = lazyregexp.New(`\{[^{}]*\}`)
+// hole returns where the first {placeholder} of a text is, with its braces; none if to is 0. There are no braces in one.
+func hole(text string) (from, to int) {
+	for {
+		end := strings.IndexByte(text[to:], '}')
+		if end < 0 {
+			return 0, 0
+		}
+		end += to
+		if from = strings.LastIndexByte(text[to:end], '{'); from >= 0 {
+			return to + from, end + 1
+		}
+		to = end + 1
+	}
+}
 
 // expand fills in {name}, {label:KEY} and paths with their alternatives, such as {spec.redis.port|6379}.
 func (s *scope) expand(template string) string {
-	return placeholder.ReplaceAllStringFunc(template, func(hole string) string {
+	out := ""
+	for {
+		from, to := hole(template)
+		if to == 0 {
+			return out + template
+		}
 		value := ""
-		for alternative := range strings.SplitSeq(hole[1:len(hole)-1], "|") {
+		for alternative := range strings.SplitSeq(template[from+1:to-1], "|") {
 			if value = s.value(alternative); value != "" {
 				break
 			}
 		}
-		return value
-	})
+		out, template = out+template[:from]+value, template[to:]
+	}
 }
 
 func (s *scope) value(name string) string {
@@ -68,10 +84,15 @@ func (s *scope) value(name string) string {
 
 // at returns the field at a path of the resource, or of the other one of the scheme.
 func (s *scope) at(path string) any {
+	from := s.object.Object
 	if other, ok := strings.CutPrefix(path, "with."); ok {
-		return at(s.with, strings.Split(other, ".")...)
+		from, path = s.with, other
 	}
-	return at(s.object.Object, strings.Split(path, ".")...)
+	var value any = from
+	for step := range strings.SplitSeq(path, ".") {
+		value = at(value, step)
+	}
+	return value
 }
 
 // holds reports whether all conditions hold.

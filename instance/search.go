@@ -80,13 +80,14 @@ func textsOf(scheme cue.Scheme) []string {
 
 // inside adds what a hole in a text holds if the text is a name.
 func (s *search) inside(text, name string) {
-	holes := placeholder.FindAllStringIndex(text, -1)
+	from, to := hole(text)
+	_, more := hole(text[to:])
 	switch {
-	case text == "" || len(holes) == 0 && text != name:
-	case len(holes) != 1 || strings.Contains(text, "with."):
+	case text == "" || to == 0 && text != name:
+	case to == 0 || more > 0 || strings.Contains(text, "with."):
 		s.blind = true
 	default:
-		before, after := text[:holes[0][0]], text[holes[0][1]:]
+		before, after := text[:from], text[to:]
 		if len(name) > len(before)+len(after) && strings.HasPrefix(name, before) && strings.HasSuffix(name, after) {
 			s.add(name[len(before) : len(name)-len(after)])
 		}

@@ -316,8 +316,9 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 	l.redisFound, l.later = nil, false
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
-		addPods(m, sets[set], operators, options)
-		for _, in := range instance.Find(sets[set], operators, options) {
+		found, pods, references := instance.FindAll(sets[set], operators, options)
+		addPods(m, pods, references)
+		for _, in := range found {
 			id, err := strconv.Atoi(in.Where)
 			if err != nil {
 				return fmt.Errorf("lint: an instance without a resource: %q", in.Where)

@@ -3,14 +3,12 @@ package lint
 import (
 	"strconv"
 
-	"github.com/redis-gitops/redis-gitops/cue"
 	"github.com/redis-gitops/redis-gitops/instance"
 	"github.com/redis-gitops/redis-gitops/lint/model"
 )
 
-// addPods sets what the operators' facts tell about documents: data.repo.pods and data.repo.references.
-func addPods(m *model.Repository, documents []instance.Document, operators []*cue.Operator, options instance.Options) {
-	pods, references := instance.References(documents, operators, options)
+// addPods sets what the operators' facts tell: data.repo.pods and data.repo.references.
+func addPods(m *model.Repository, pods []instance.PodSpec, references []instance.Reference) {
 	for _, p := range pods {
 		out := model.PodSpec{
 			Resource: resourceOf(p.Where), Operator: p.Operator, Part: p.Part, Replicas: p.Replicas, Labels: p.Labels,
