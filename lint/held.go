@@ -11,63 +11,81 @@ import (
 
 // held is data as rules see it. What comes from a [Keeper] is made when somebody asks for it.
 type held struct {
-	once  sync.Once
-	pool  policy.Values
-	text  []byte // as JSON; nil when value is there
-	value policy.Value
-	err   error
+	once   sync.Once
+	pool   policy.Values
+	packed []byte // see [packing]; nil when value is there
+	value  policy.Value
+	err    error
 }
 
-// holding returns plain data as it is kept.
-func holding(pool policy.Values, data any) *held {
-	h := &held{}
-	if h.value, h.err = pool.Value(data); h.err == nil {
-		h.value = pool.Share(h.value)
+// packing keeps values as bytes: in the way of their engine, or as JSON.
+func packing(pool policy.Values) policy.Packer {
+	if p, ok := pool.(policy.Packer); ok {
+		return p
 	}
-	return h
+	return jsonPacker{pool}
 }
 
-// json returns the data as JSON.
-func (h *held) json() ([]byte, error) {
-	if h.text != nil {
-		return h.text, nil
-	}
-	data, err := h.plain()
+type jsonPacker struct{ policy.Values }
+
+// Pack implements [policy.Packer].
+func (jsonPacker) Pack(value policy.Value) ([]byte, error) {
+	data, err := value.Plain()
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(data)
 }
 
-// get returns the value.
-func (h *held) get() (policy.Value, error) {
-	_, err := h.open()
-	return h.value, err
+// Unpack implements [policy.Packer].
+func (p jsonPacker) Unpack(packed []byte) (policy.Value, error) {
+	var data any
+	if err := fromJSON(packed, &data); err != nil {
+		return nil, err
+	}
+	made := holding(p.Values, policy.Numbers(data))
+	return made.value, made.err
 }
 
-// open makes the value if it is not there yet, of data that it then returns.
-func (h *held) open() (data any, err error) {
+// holding returns plain data as it is kept.
+func holding(pool policy.Values, data any) *held {
+	h := &held{pool: pool}
+	if h.value, h.err = pool.Value(data); h.err == nil {
+		h.value = pool.Share(h.value)
+	}
+	return h
+}
+
+// pack returns the data as bytes.
+func (h *held) pack() ([]byte, error) {
+	if h.packed != nil {
+		return h.packed, nil
+	}
+	value, err := h.get()
+	if err != nil {
+		return nil, err
+	}
+	return packing(h.pool).Pack(value)
+}
+
+// get returns the value.
+func (h *held) get() (policy.Value, error) {
 	h.once.Do(func() {
-		if h.text == nil {
-			return
+		if h.packed != nil {
+			h.value, h.err = packing(h.pool).Unpack(h.packed)
+			h.packed = nil
 		}
-		if h.err = fromJSON(h.text, &data); h.err == nil {
-			data = policy.Numbers(data)
-			made := holding(h.pool, data)
-			h.value, h.err = made.value, made.err
-		}
-		h.text = nil
 	})
-	return data, h.err
+	return h.value, h.err
 }
 
 // plain returns the value as plain data.
 func (h *held) plain() (any, error) {
-	data, err := h.open()
-	if data == nil && err == nil {
-		return h.value.Plain()
+	value, err := h.get()
+	if err != nil {
+		return nil, err
 	}
-	return data, err
+	return value.Plain()
 }
 
 func fromJSON(text []byte, into any) error {
@@ -80,21 +98,26 @@ func fromJSON(text []byte, into any) error {
 type keptValues struct {
 	flow  []byte
 	names []string
-	texts [][]byte // as JSON
+	files [][]byte // see [packing]
 }
 
-// opened returns the chart with all that is known of it.
-func (c *chartModel) opened(pool policy.Values) (*chartModel, error) {
+// opened returns the chart with all that is known of it. flows are those that were read before, by their JSON.
+func (c *chartModel) opened(pool policy.Values, flows map[string]model.Flow) (*chartModel, error) {
 	if c.kept == nil {
 		return c, nil
 	}
-	var flow model.KeptFlow
-	if err := json.Unmarshal(c.kept.flow, &flow); err != nil {
-		return nil, err
+	flow, known := flows[string(c.kept.flow)]
+	if !known {
+		var kept model.KeptFlow
+		if err := json.Unmarshal(c.kept.flow, &kept); err != nil {
+			return nil, err
+		}
+		flow = model.FlowOf(kept)
+		flows[string(c.kept.flow)] = flow
 	}
-	out := &chartModel{name: c.name, flow: model.FlowOf(flow)}
+	out := &chartModel{name: c.name, flow: flow}
 	for i, file := range c.kept.names {
-		value, err := (&held{pool: pool, text: c.kept.texts[i]}).get()
+		value, err := packing(pool).Unpack(c.kept.files[i])
 		if err != nil {
 			return nil, err
 		}

@@ -247,34 +247,31 @@ func (d *disk) record(l *linter, u *unit, seen *hasher) (record, bool) {
 	kept := keptUnit{Files: u.files, Notices: u.notices}
 	r := record{reads: map[string]string{}}
 	sum := sha256.New()
-	part := func(data any) (text []byte, ok bool) {
-		text, err := json.Marshal(data)
+	part := func(text []byte, err error) (ok bool) {
 		_, _ = fmt.Fprintf(sum, "%d ", len(text))
 		_, _ = sum.Write(text)
-		return text, err == nil && mayKeep(text, secrets)
+		return err == nil && mayKeep(text, secrets)
 	}
 	for _, each := range u.resources {
-		data, err := each.data.plain()
-		text, ok := part(data)
-		if err != nil || each.Kind == "Secret" || !ok {
+		packed, err := each.data.pack()
+		if each.Kind == "Secret" || !part(packed, err) {
 			return record{}, false
 		}
-		r.parts = append(r.parts, text)
+		r.parts = append(r.parts, packed)
 		kept.Resources = append(kept.Resources, keptResource{each.Resource, each.file})
 	}
 	if u.chart != nil {
 		kept.Chart = &keptChart{Name: u.chart.name}
 		for _, f := range u.chart.files {
-			data, err := f.Data.Plain()
-			text, ok := part(data)
-			if err != nil || !ok {
+			packed, err := packing(l.pool).Pack(f.Data)
+			if !part(packed, err) {
 				return record{}, false
 			}
-			r.parts = append(r.parts, text)
+			r.parts = append(r.parts, packed)
 			kept.Chart.Files = append(kept.Chart.Files, f.File)
 		}
-		var ok bool
-		if r.flow, ok = part(u.chart.flow.Keep()); !ok {
+		var err error
+		if r.flow, err = json.Marshal(u.chart.flow.Keep()); !part(r.flow, err) {
 			return record{}, false
 		}
 	}
@@ -326,7 +323,7 @@ func (u *unit) restore(l *linter, r record) bool {
 	}
 	resources := make([]resource, len(kept.Resources))
 	for i, r := range kept.Resources {
-		resources[i] = resource{r.Resource, r.File, &held{pool: l.pool, text: parts[i]}}
+		resources[i] = resource{r.Resource, r.File, &held{pool: l.pool, packed: parts[i]}}
 	}
 	var chart *chartModel
 	if kept.Chart != nil {

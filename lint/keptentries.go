@@ -15,8 +15,8 @@ type entries struct {
 	size       int // that they take about, in bytes
 }
 
-// record is an entry: the hashes of what the unit read, a keptUnit, and what seldom anybody asks for, as JSON: the values of its resources
-// and of its values files, and the model.KeptFlow of its chart. The sum is a hash of all that rules about the repository see of the unit.
+// record is an entry: the hashes of what the unit read, a keptUnit, and what seldom anybody asks for: the packed values of its resources
+// and of its values files, and the model.KeptFlow of its chart as JSON. The sum is a hash of all that rules about the repository see of the unit.
 type record struct {
 	reads map[string]string
 	unit  []byte

@@ -148,7 +148,7 @@ func (s *source) keep() ([]byte, error) {
 	var w writing
 	w.number(len(s.documents))
 	for _, doc := range s.documents {
-		text, err := doc.data.json()
+		text, err := doc.data.pack()
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +172,7 @@ func (f *keptFile) restore(pool policy.Values, name string) (s source, ok bool) 
 	}
 	r := reading{rest: f.source}
 	for n := r.number(); n > 0 && !r.broken; n-- {
-		s.documents = append(s.documents, sourceDocument{file: name, index: r.number(), kind: string(r.text()), data: &held{pool: pool, text: r.text()}})
+		s.documents = append(s.documents, sourceDocument{file: name, index: r.number(), kind: string(r.text()), data: &held{pool: pool, packed: r.text()}})
 	}
 	if len(r.rest) > 0 {
 		s.template.text = r.text()
@@ -240,8 +240,8 @@ func (d *disk) seen(l *linter) string {
 	write("files")
 	write(l.files...)
 	for _, doc := range l.documents {
-		text, err := doc.data.json()
-		if err != nil || doc.data.text == nil && !l.secrets().File(doc.file).Empty() {
+		text, err := doc.data.pack()
+		if err != nil || doc.data.packed == nil && !l.secrets().File(doc.file).Empty() {
 			return ""
 		}
 		write("document", doc.file, fmt.Sprint(doc.index), doc.kind, string(text), fmt.Sprint(l.idleFile(doc.file)))

@@ -128,6 +128,7 @@ func (l *linter) applications() (*applications, error) {
 	ways := map[string]int{}
 	charts := map[string]*chartModel{}
 	deployed := map[string]bool{}
+	flows := map[string]model.Flow{}
 	namespaces := map[string]string{}
 	kinds := map[string]repo.AppKind{}
 	seenDir := []string{}
@@ -144,7 +145,7 @@ func (l *linter) applications() (*applications, error) {
 			namespaces[dir] = u.namespace()
 		}
 		if u.chart != nil {
-			chart, err := u.chart.opened(l.pool)
+			chart, err := u.chart.opened(l.pool, flows)
 			if err != nil {
 				return nil, err
 			}

@@ -168,7 +168,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 	if err != nil {
 		return err
 	}
-	kept.data = &held{value: value}
+	kept.data = &held{pool: l.pool, value: value}
 	u.resources = append(u.resources, kept)
 	if kept.Kind == "Secret" {
 		u.secrets = append(u.secrets, redact.Data(plain)...)
@@ -204,7 +204,7 @@ func (u *unit) checkResource(ctx context.Context, l *linter, chart *render.Chart
 		u.violation(l, chart, r, &name, v)
 	}
 	last := &u.resources[len(u.resources)-1]
-	last.data = &held{value: l.pool.Share(value)}
+	last.data = &held{pool: l.pool, value: l.pool.Share(value)}
 	stop := l.clock.measure("schema")
 	structural := l.schemas.check(l, plain)
 	stop()

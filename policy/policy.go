@@ -64,6 +64,15 @@ type Values interface {
 	Plains() func(Value) (any, error)
 }
 
+// Packer is implemented by Values that can be kept as bytes from one process to the next.
+type Packer interface {
+	// Pack returns a value as bytes, the same for equal values. Texts are in them as they are, between line feeds. The error is that of a value
+	// which is no plain data.
+	Pack(value Value) ([]byte, error)
+	// Unpack returns the value of bytes that Pack of the same program wrote, as [Values.Share] does, or an error for any others.
+	Unpack(packed []byte) (Value, error)
+}
+
 // Options describes what to evaluate. Rules holds the rules that are on; the modules of all others are not even parsed.
 type Options struct {
 	Rules    []*Rule

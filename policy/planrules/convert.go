@@ -201,6 +201,7 @@ type pool struct {
 	mu      sync.Mutex
 	texts   map[string]any
 	parts   map[uint64]any // arrays and objects by their elements, which are shared themselves
+	hash    maphash.Hash   // of those
 	arrays  slab[array]
 	objects slab[object]
 	elems   slab[any]
@@ -208,6 +209,15 @@ type pool struct {
 
 	made  []pair // of the objects that are being made
 	items []any  // of the arrays
+
+	again map[typedList]any // of the value that is being made: what Go values come to that others have too
+}
+
+// typedList is a slice of slices, or a map.
+type typedList struct {
+	of  reflect.Type
+	at  uintptr
+	len int
 }
 
 // slab is room for many values that live as long: one by one, they would leave holes among what is soon garbage.
@@ -275,11 +285,10 @@ func (p *pool) known(order, elements int, each func(take func(any))) (key uint64
 	if elements > maxShared {
 		return 0, nil
 	}
-	var h maphash.Hash
-	h.SetSeed(seed)
-	_ = h.WriteByte(byte(order))
-	each(func(e any) { maphash.WriteComparable(&h, e) })
-	key = max(h.Sum64(), 1)
+	p.hash.Reset()
+	_ = p.hash.WriteByte(byte(order))
+	each(func(e any) { maphash.WriteComparable(&p.hash, e) })
+	key = max(p.hash.Sum64(), 1)
 	return key, p.parts[key]
 }
 
@@ -302,6 +311,7 @@ func (p *pool) Value(data any) (policy.Value, error) {
 		p.texts = map[string]any{}
 	}
 	v, err := p.of(data)
+	clear(p.again) // what is at these addresses may be something else soon
 	if err != nil {
 		return nil, err
 	}
@@ -415,15 +425,34 @@ func (p *pool) typed(v reflect.Value) (any, error) {
 		}
 		return p.typed(v.Elem())
 	case reflect.Slice:
+		if k := v.Type().Elem().Kind(); k == reflect.Slice {
+			return p.once(v, p.slice)
+		}
 		return p.slice(v)
 	case reflect.Map:
 		if v.Type().Key().Kind() == reflect.String {
-			return p.mapOf(v)
+			return p.once(v, p.mapOf)
 		}
 	case reflect.Struct:
 		return p.fields(v)
 	}
 	return nil, fmt.Errorf("policy: %s is not plain data", v.Type())
+}
+
+// once makes a value of a list unless it has been made of the same one.
+func (p *pool) once(v reflect.Value, list func(reflect.Value) (any, error)) (any, error) {
+	key := typedList{v.Type(), v.Pointer(), v.Len()}
+	if known, ok := p.again[key]; ok {
+		return known, nil
+	}
+	made, err := list(v)
+	if err == nil {
+		if p.again == nil {
+			p.again = map[typedList]any{}
+		}
+		p.again[key] = made
+	}
+	return made, err
 }
 
 func (p *pool) slice(v reflect.Value) (any, error) {
@@ -435,6 +464,9 @@ func (p *pool) slice(v reflect.Value) (any, error) {
 			return nil, err
 		}
 		p.items = append(p.items, each)
+	}
+	if shape.Unique(v.Type()) {
+		return p.arrays.one(array{p.elems.take(p.items[from:])}), nil
 	}
 	return p.array(p.items[from:]), nil
 }
@@ -468,6 +500,9 @@ func (p *pool) fields(v reflect.Value) (any, error) {
 			return nil, err
 		}
 		p.made = append(p.made, pair{p.text(f.Name), each})
+	}
+	if shape.Unique(v.Type()) {
+		return p.objects.one(object{pairs: p.pairs.take(p.made[from:]), sorted: true}), nil
 	}
 	return p.object(p.made[from:]), nil
 }
