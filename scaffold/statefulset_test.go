@@ -231,7 +231,11 @@ func (b *bench) prepare(pod string) {
 	command("redis-server", "exec "+find("redis-server")+` "$@" --bind `+address+"\n")
 	command("redis-sentinel", "exec "+find("redis-sentinel")+` "$@" --bind `+address+"\n")
 	command("redis-cli", `case " $* " in
-*" kubernetes.default.svc "*) cat >> `+dir+`/requests ;;
+*" kubernetes.default.svc "*)
+  cat >> `+dir+`/requests
+  [ -e `+dir+`/silent ] || echo "Error reading replies from server" >&2
+  exit 1
+  ;;
 *" -h "*) exec `+find("redis-cli")+` "$@" ;;
 *) exec `+find("redis-cli")+` -h `+address+` "$@" ;;
 esac

@@ -32,7 +32,7 @@ type configuration struct {
 	masterName string
 	host       string   // of the master
 	limit      int      // of the memory, in KiB
-	may        []string // questions that depend on when the operator looks: the answer is for the wrong moment, and it may be yes
+	may        []string // questions that depend on when the operator looks: the answer is for the wrong moment, and it may be a better one
 }
 
 const (
@@ -392,9 +392,15 @@ func (tr *trial) fill() {
 	kills := stop()
 	detail := fmt.Sprintf("killed %d times, writes refused: %t, data: %s%s", kills, refused, data, suffix(err))
 	tr.found("memory", map[bool]string{true: "no", false: "partly"}[kills > 0], "%s", detail)
+	began, helped := time.Now(), false
 	tr.until("the memory is free again", func() error {
 		tr.nudge()
 		_, err := tr.ask(tr.primary(), "FLUSHALL")
+		if err != nil && !helped && time.Since(began) > time.Minute {
+			tr.Logf("%s: nobody makes a pod the master again after so many restarts: all are deleted", tr.name)
+			helped = true
+			tr.forget(tr.list(tr.selector))
+		}
 		return err
 	})
 	tr.settle()
@@ -537,7 +543,7 @@ func TestAssess(t *testing.T) {
 	t.Log(table(trials))
 	for _, tr := range trials {
 		for question, o := range tr.outcomes {
-			lucky := slices.Contains(tr.may, question) && o.verdict == "yes"
+			lucky := slices.Contains(tr.may, question) && (o.verdict == "yes" || o.verdict == "partly" && tr.predicted[question] == "no")
 			if o.verdict != tr.predicted[question] && !lucky {
 				t.Errorf("%s: %s: assess says %s, and it is %s: %s", tr.name, question, tr.predicted[question], o.verdict, o.detail)
 			}
