@@ -261,3 +261,25 @@ func walkOfOPA(t *testing.T) func(v any, take func(pair string)) {
 		}
 	}
 }
+
+// TestPlaces: where a key was in one object says nothing about another one.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewSource(7))
+	keys := []any{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", int64(1), null{}}
+	p := &plan{constants: keys}
+	m := newMachine(p)
+	for range 2000 {
+		o := &object{}
+		for range r.Intn(14) {
+			o.put(keys[r.Intn(len(keys))], int64(r.Intn(100)))
+		}
+		if r.Intn(2) == 0 {
+			o.inOrder()
+		}
+		in := &instr{b: ^int32(r.Intn(12)), site: uint16(r.Intn(3)) | 1<<15}
+		if got, want := m.dot(in, []any{o}), dot(o, keys[^in.b]); got != want {
+			t.Fatalf("%v of %v is %v, want %v", keys[^in.b], o.pairs, got, want)
+		}
+	}
+}

@@ -46,6 +46,7 @@ var shapes = [opCount]string{
 // instr is an instruction. Operands that are not negative are locals, the others constants: ^operand is the index.
 type instr struct {
 	op      op
+	site    uint16 // of an opDot with a constant text: where a machine remembers the place of the key
 	a, b, c int32
 	x       *extra
 }

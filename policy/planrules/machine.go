@@ -18,6 +18,8 @@ type machine struct {
 	inputs, data uint64 // which input and data these are, of all that there were
 	states       uint64 // how many inputs and data there were
 
+	places [places]uint8 // of the keys of opDot, by its site
+
 	marshal   builtin // of OPA; nil until it is needed
 	learned   *learned
 	watching  bool // what is evaluated is taken down in learned
@@ -40,6 +42,9 @@ type memo struct {
 
 // maxArgs is the number of arguments that a built-in function may have.
 const maxArgs = 8
+
+// places is how many a machine remembers.
+const places = 4096
 
 // What is left of a block, besides the number of blocks to leave.
 const (
@@ -151,7 +156,7 @@ func (m *machine) exec(code []instr, frame []any) int {
 		left := goOn
 		switch in.op {
 		case opDot:
-			v := dot(m.operand(in.a, frame), m.operand(in.b, frame))
+			v := m.dot(in, frame)
 			if v == nil {
 				return 1
 			}
@@ -326,6 +331,33 @@ func (m *machine) fail(err error) int {
 
 func (m *machine) wrong(in *instr) int {
 	return m.fail(fmt.Errorf("instruction %d of the plan has a value of a wrong type", in.op))
+}
+
+// dot gives a[b]. What an instruction looks at mostly has the same keys as what it looked at before.
+func (m *machine) dot(in *instr, frame []any) any {
+	a := m.operand(in.a, frame)
+	o, ok := a.(*object)
+	if !ok || in.site == 0 {
+		return dot(a, m.operand(in.b, frame))
+	}
+	key := m.plan.constants[^in.b]
+	place := &m.places[in.site%places]
+	if i := int(*place); i < len(o.pairs) {
+		if p := &o.pairs[i]; isText(p.key, key) {
+			return p.value
+		}
+	}
+	i := o.index(key)
+	if i < 0 {
+		return nil
+	}
+	*place = uint8(i)
+	return o.pairs[i].value
+}
+
+func isText(key, text any) bool {
+	s, ok := key.(string)
+	return ok && s == text.(string)
 }
 
 // dot gives a[key].

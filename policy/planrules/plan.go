@@ -29,6 +29,7 @@ type plan struct {
 	functions []function
 	byName    map[string]int32
 	patterns  sync.Map // *pattern by text
+	sites     atomic.Uint32
 }
 
 // function is one of the plan.
@@ -315,6 +316,9 @@ func (r *reader) instr(p *plan, f *function, in *instr, depth int) {
 		}
 	}
 	r.broken = r.broken || !in.valid(p, f)
+	if in.op == opDot && in.b < 0 && !r.broken && order(p.constants[^in.b]) == order("") {
+		in.site = uint16(p.sites.Add(1)) | 1<<15
+	}
 }
 
 // valid reports whether an instruction only names what there is.
