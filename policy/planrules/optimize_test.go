@@ -200,12 +200,18 @@ func changesOwn(fn *translated) error {
 func (t *translator) optimize(fn *translated) error {
 	separate(fn)
 	err := changesOwn(fn)
+	t.simplify(fn)
+	return err
+}
+
+func (t *translator) simplify(fn *translated) {
 	for before := []byte(nil); ; {
 		now := appendBlocks(nil, fn.blocks)
 		if bytes.Equal(now, before) {
-			return err
+			return
 		}
 		before = now
+		shorter(fn)
 		u := usageOf(fn)
 		each(fn.blocks, func(in *instr) {
 			in.operands(func(o *int32) {

@@ -120,6 +120,8 @@ func makePlan(modules []policy.Module, entries []string, metadata []byte) ([]byt
 		}
 		t.translated = append(t.translated, fn)
 	}
+	t.inline()
+	t.keepCalled()
 	t.findInputs()
 	t.keepUsed()
 	return t.file(metadata), nil
