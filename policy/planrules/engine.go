@@ -168,7 +168,9 @@ func (e *evaluator) Repository(ctx context.Context, repo policy.Value) ([]policy
 		return nil, nil
 	}
 	data := &object{pairs: []pair{{"repo", of(repo)}, {"settings", e.settings}}, sorted: true}
-	return newMachine(e.plan).run(ctx, e.repository, nil, data)
+	m := newMachine(e.plan)
+	m.lists = lists(of(repo))
+	return m.run(ctx, e.repository, nil, data)
 }
 
 // run evaluates rules. What one of them fails with does not keep the others from it.

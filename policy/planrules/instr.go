@@ -55,6 +55,7 @@ type extra struct {
 	fn     int32
 	args   []int32
 	blocks [][]instr
+	filter *filter // of a scan, if it has one
 }
 
 // Locals with a meaning.

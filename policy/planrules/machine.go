@@ -18,7 +18,8 @@ type machine struct {
 	inputs, data uint64 // which input and data these are, of all that there were
 	states       uint64 // how many inputs and data there were
 
-	places [places]uint8 // of the keys of opDot, by its site
+	places [places]uint8      // of the keys of opDot, by its site
+	lists  map[*array]*listed // of data.repo
 
 	marshal   builtin // of OPA; nil until it is needed
 	learned   *learned
@@ -401,6 +402,9 @@ func (m *machine) scan(in *instr, frame []any) int {
 	block := in.x.blocks[0]
 	switch v := m.operand(in.a, frame).(type) {
 	case *array:
+		if l := m.lists[v]; l != nil && in.x.filter != nil {
+			return m.some(in, v, l.those(v, in.x.filter), frame)
+		}
 		for i, e := range v.elems {
 			if in.b >= 0 {
 				frame[in.b] = int64(i)
@@ -426,6 +430,19 @@ func (m *machine) scan(in *instr, frame []any) int {
 			if left := m.each(in, e, block, frame); left != goOn {
 				return max(left-2, min(left, 0))
 			}
+		}
+	}
+	return goOn
+}
+
+// some is scan for some elements of an array.
+func (m *machine) some(in *instr, a *array, which []int32, frame []any) int {
+	for _, i := range which {
+		if in.b >= 0 {
+			frame[in.b] = int64(i)
+		}
+		if left := m.each(in, a.elems[i], in.x.blocks[0], frame); left != goOn {
+			return max(left-2, min(left, 0))
 		}
 	}
 	return goOn

@@ -26,6 +26,7 @@ type plan struct {
 	watchers  []watcher // of these
 	typesOnly []bool    // these only read the types of their arguments
 	walk      int32     // which of these is walk
+	member    int32     // and internal.member_2
 	functions []function
 	byName    map[string]int32
 	patterns  sync.Map // *pattern by text
@@ -134,7 +135,7 @@ func (r *reader) ints() []int32 {
 // readPlan reads a plan but for the code of its functions.
 func readPlan(raw string) (*plan, error) {
 	r := &reader{rest: raw}
-	p := &plan{byName: map[string]int32{}, walk: -1}
+	p := &plan{byName: map[string]int32{}, walk: -1, member: -1}
 	r.data(reflect.ValueOf(&p.rules).Elem())
 	p.constants = make([]any, 0, r.count())
 	for range cap(p.constants) {
@@ -146,8 +147,11 @@ func readPlan(raw string) (*plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		if name == "walk" {
+		switch name {
+		case "walk":
 			p.walk = int32(len(p.builtins))
+		case "internal.member_2":
+			p.member = int32(len(p.builtins))
 		}
 		p.builtins, p.watchers, p.typesOnly = append(p.builtins, call), append(p.watchers, watcherOf(name)), append(p.typesOnly, strings.HasPrefix(name, "is_") || name == "type_name")
 	}
@@ -318,6 +322,9 @@ func (r *reader) instr(p *plan, f *function, in *instr, depth int) {
 	r.broken = r.broken || !in.valid(p, f)
 	if in.op == opDot && in.b < 0 && !r.broken && order(p.constants[^in.b]) == order("") {
 		in.site = uint16(p.sites.Add(1)) | 1<<15
+	}
+	if in.op == opScan && !r.broken {
+		in.x.filter = p.filterOf(in)
 	}
 }
 
