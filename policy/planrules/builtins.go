@@ -19,6 +19,9 @@ func builtinOf(name string) (builtin, error) {
 	if own := builtins[name]; own != nil {
 		return own, nil
 	}
+	if name == groupName {
+		return groupBy, nil
+	}
 	return hosted(name)
 }
 

@@ -212,6 +212,10 @@ func (t *translator) function(f *ir.Func) (*translated, error) {
 	for _, b := range f.Blocks {
 		fn.blocks = append(fn.blocks, t.block(b))
 	}
+	if fn.name == "g0/"+groupRule {
+		result := fn.params[2] + 1
+		fn.blocks = [][]instr{{{op: opBuiltin, c: result, x: &extra{fn: t.builtin(groupName), args: fn.params[2:]}}, {op: opReturn, a: result}}}
+	}
 	if t.err != nil {
 		return nil, t.err
 	}
@@ -352,14 +356,18 @@ func (t *translator) call(s *ir.CallStmt) instr {
 		in.x.fn = fn
 		return in
 	}
-	in.op = opBuiltin
-	fn, known := t.builtins[s.Func]
+	in.op, in.x.fn = opBuiltin, t.builtin(s.Func)
+	return in
+}
+
+// builtin returns the number of a built-in function.
+func (t *translator) builtin(name string) int32 {
+	fn, known := t.builtins[name]
 	if !known {
 		fn = int32(len(t.names))
-		t.builtins[s.Func], t.names = fn, append(t.names, s.Func)
+		t.builtins[name], t.names = fn, append(t.names, name)
 	}
-	in.x.fn = fn
-	return in
+	return fn
 }
 
 // findInputs finds the functions that read input, or call one that does.
