@@ -57,8 +57,8 @@ var builtins = map[string]builtin{
 
 // marshal writes JSON. What it has no own form for is left to OPA.
 func marshal(m *machine, args []any) any {
-	text, ok := appendJSON(nil, args[0])
-	if !ok {
+	text, ok := appendJSON(m.json[:0], args[0])
+	if m.json = text; !ok {
 		if m.marshal == nil {
 			m.marshal, _ = hosted("json.marshal")
 		}
@@ -109,7 +109,7 @@ func appendJSON(to []byte, v any) (out []byte, ok bool) {
 
 func appendQuoted(to []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || strings.IndexByte(`"\<>&`, c) >= 0 {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
 			text, _ := json.Marshal(s) // a text always has a form
 			return append(to, text...)
 		}

@@ -21,6 +21,7 @@ type machine struct {
 	places [places]uint8      // of the keys of opDot, by its site
 	lists  map[*array]*listed // of data.repo
 
+	json      []byte  // room for it
 	marshal   builtin // of OPA; nil until it is needed
 	learned   *learned
 	watching  bool // what is evaluated is taken down in learned
