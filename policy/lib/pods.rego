@@ -16,6 +16,12 @@ field(p, name) := object.get(resource(p).object, p.at[name], null) if p.at[name]
 
 else := null
 
+# The pods, with their indexes, of the resources that say which nodes they run on.
+placed := [[i, p] |
+	some i, p in data.repo.pods
+	count([name | some name in ["affinity", "podAntiAffinity", "topologySpreadConstraints"]; field(p, name) != null]) > 0
+]
+
 # The elements of lists of a resource: {"path", "object"}.
 items(p, lists) := [{"path": array.concat(path, [i]), "object": item} |
 	some path in lists

@@ -102,7 +102,7 @@ generated(r) if {
 
 # The providers by the name of the Secret.
 named := {name: found |
-	some name in {p.name | some p in providers}
+	some name in names
 	found := [p | some p in providers; p.name == name]
 }
 
@@ -117,10 +117,13 @@ of_name(r, name) := [p |
 
 # The providers of a name in any namespace of the cluster of a resource.
 anywhere(r, name) := [p |
+	name in names # few Secrets are in the repository
 	some i in candidates(by_name, r, name)
 	p := providers[i]
 	meets(p, r)
 ]
+
+names := {p.name | some p in providers}
 
 # The number of providers of one name that one resource is compared with, so that the work stays linear. The resource's own unit
 # and namespace always come first.
@@ -259,6 +262,13 @@ redis_passwords(values) := [path |
 	regex.match(`(?i)^(redis_?)?pass(word)?$`, path[count(path) - 1])
 	regex.match(`(?i)redis`, concat(".", [step | some step in path; is_string(step)]))
 	not filled_in({}, text)
+]
+
+# These paths in all values files of the repository: [document, path].
+in_values := [[d, path] |
+	some d in data.repo.documents
+	d.type == "values"
+	some path in redis_passwords(d.data)
 ]
 
 # Where a Redis of any operator names the Secret with its password, unless the operator creates that: {"resource", "path", "name", "key"}.

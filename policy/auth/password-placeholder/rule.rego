@@ -35,8 +35,6 @@ deny contains {
 	"document": d.document,
 	"path": path,
 } if {
-	some d in data.repo.documents
-	d.type == "values"
-	some path in secrets.redis_passwords(d.data)
+	some [d, path] in secrets.in_values
 	secrets.placeholder(object.get(d.data, path, ""))
 }

@@ -37,9 +37,7 @@ deny contains {
 	"document": d.document,
 	"path": path,
 } if {
-	some d in data.repo.documents
-	d.type == "values"
-	some path in secrets.redis_passwords(d.data)
+	some [d, path] in secrets.in_values
 }
 
 sensitive(key) := regex.match(`(?i)pass|pwd|secret|token|credential|private`, key)

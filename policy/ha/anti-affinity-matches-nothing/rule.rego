@@ -27,7 +27,7 @@ deny contains {
 	"resource": p.resource,
 	"path": array.concat(terms[0].path, ["labelSelector"]),
 } if {
-	some p in data.repo.pods
+	some [_, p] in pods.placed
 	count(p.labels) > 0
 	terms := array.concat(pods.required(p), pods.preferred(p))
 	count(terms) > 0
@@ -39,7 +39,7 @@ deny contains {
 	"resource": p.resource,
 	"path": array.concat(constraint.path, ["labelSelector"]),
 } if {
-	some p in data.repo.pods
+	some [_, p] in pods.placed
 	count(p.labels) > 0
 	some constraint in pods.items(p, [path | path := p.at.topologySpreadConstraints])
 	selector := object.get(constraint.object, "labelSelector", null)

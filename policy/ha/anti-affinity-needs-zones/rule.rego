@@ -37,7 +37,7 @@ grave(f) := {"severity": "error"} if f.sure
 else := {}
 
 found := [f |
-	some i, p in data.repo.pods
+	some [i, p] in pods.placed
 	some term in pods.required(p)
 	key := term.object.topologyKey
 	pods.selects(p, term.object, p.labels)

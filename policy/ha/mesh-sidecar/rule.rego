@@ -61,6 +61,7 @@ injected(p) := array.concat(
 		pod_wants(p, mesh)
 	],
 	[{"mesh": n.mesh, "because": sprintf("namespace %q injects a sidecar of %s", [n.name, n.mesh]), "ids": [n.resource], "path": n.path} |
+		count(by_name) > 0
 		some mesh in object.keys(meshes)
 		not pod_wants(p, mesh)
 		some n in array.slice(sort(object.get(by_name, [[pods.resource(p).namespace, mesh]], set())), 0, 1)

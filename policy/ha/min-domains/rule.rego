@@ -25,7 +25,7 @@ deny contains object.union(grave(limit), {
 	"resource": p.resource,
 	"path": array.concat(term.path, ["minDomains"]),
 }) if {
-	some i, p in data.repo.pods
+	some [i, p] in pods.placed
 	p.replicas > 0
 	some term in pods.items(p, [path | path := p.at.topologySpreadConstraints])
 	term.object.whenUnsatisfiable == "DoNotSchedule"

@@ -26,6 +26,7 @@ deny contains {
 	"resource": ref.resource,
 	"path": ref.path,
 } if {
+	count(generated.hashed) > 0
 	some ref in references.all
 	r := data.repo.resources[ref.resource]
 	not r.kind in generated.updated

@@ -40,6 +40,7 @@ deny contains {
 	"path": [made.affix],
 	"related": [{"resource": ref.resource, "path": ref.path, "message": "the old name"}],
 } if {
+	count(generated.affixes) > 0
 	some ref in references.all
 	ref.path != ["spec", "auth", "secretPath"] # reported above
 	r := data.repo.resources[ref.resource]

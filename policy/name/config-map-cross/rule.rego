@@ -39,7 +39,7 @@ spaces("") := {"*"}
 spaces(namespace) := {namespace, ""} if namespace != ""
 
 # names are those of the Redis instances that have a ConfigMap of a name.
-names := group.by([[name, redis] | some [name, redis], _ in made])
+names := group.by([owned | some [owned, _] in config_maps])
 
 in_space := {key: min(found) | some key, found in made_in}
 
@@ -49,9 +49,11 @@ made_in := group.by([[[name, redis, space], i] |
 	some space in {data.repo.redis[i].namespace, "*"}
 ])
 
-made := group.by([[[o.name, redis.name], i] |
+made := group.by(config_maps)
+
+config_maps := [[[o.name, redis.name], i] |
 	some i, redis in data.repo.redis
 	redis.kind == "RedisFailover"
 	some o in redis.objects
 	o.kind == "ConfigMap"
-])
+]

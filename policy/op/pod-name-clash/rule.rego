@@ -19,82 +19,94 @@ package redisgitops.op["pod-name-clash"]
 import data.redisgitops.lib.pods
 
 deny contains {
-	"message": sprintf("%s named %q is defined twice in the %s pods, so Kubernetes rejects them; rename this one", [n.what, n.name, p.part]),
-	"resource": p.resource,
+	"message": sprintf("%s named %q is defined twice in the %s pods, so Kubernetes rejects them; rename this one", [what, n.object.name, a.pod.part]),
+	"resource": a.pod.resource,
 	"path": array.concat(n.path, ["name"]),
 } if {
-	some p in data.repo.pods
-	some list in [named(p, "a volume", p.volumes), named(p, "a container", array.concat(p.containers, p.init))]
+	some a in added
+	some [what, _, list] in named(a)
 	some i, n in list
-	n.name in {m.name | some m in array.slice(list, 0, i)}
+	n.object.name in {m.object.name | some m in array.slice(list, 0, i)}
 }
 
 deny contains {
-	"message": sprintf("the operator has %s named %q in the %s pods, so Kubernetes rejects them; rename this one", [n.what, n.name, p.part]),
-	"resource": p.resource,
+	"message": sprintf("the operator has %s named %q in the %s pods, so Kubernetes rejects them; rename this one", [what, n.object.name, a.pod.part]),
+	"resource": a.pod.resource,
 	"path": array.concat(n.path, ["name"]),
 } if {
-	some p in data.repo.pods
-	some [what, lists, fields] in [["a volume", p.volumes, ["volume"]], ["a container", array.concat(p.containers, p.init), ["container", "init"]]]
-	some n in named(p, what, lists)
-	n.name in own(p, fields)
+	some a in added
+	some [what, fields, list] in named(a)
+	some n in list
+	n.object.name in own(a.pod, fields)
 }
 
 deny contains {
-	"message": sprintf("no volume is named %q in the %s pods, so Kubernetes rejects them; add the volume, or correct the name", [m.object.name, p.part]),
-	"resource": p.resource,
+	"message": sprintf("no volume is named %q in the %s pods, so Kubernetes rejects them; add the volume, or correct the name", [m.object.name, a.pod.part]),
+	"resource": a.pod.resource,
 	"path": array.concat(m.path, ["name"]),
 } if {
-	some p in data.repo.pods
-	count(p.volumes) > 0
-	some m in mounts(p)
+	some a in added
+	count(a.pod.volumes) > 0
+	some m in mounts(a)
 	is_string(m.object.name)
-	not m.object.name in volumes(p)
-	not unknown(p)
+	not m.object.name in volumes(a)
+	not unknown(a.pod)
 }
 
 deny contains {
 	"message": sprintf("the operator mounts a volume of its own at %q, so Kubernetes rejects the pods; use another path", [m.object.mountPath]),
-	"resource": p.resource,
+	"resource": a.pod.resource,
 	"path": array.concat(m.path, ["mountPath"]),
 } if {
-	some p in data.repo.pods
-	not another_rules(p)
-	some m in pods.items(p, p.mounts)
+	some a in added
+	not another_rules(a.pod)
+	some m in a.mounts
 	is_string(m.object.mountPath)
-	trim_right(m.object.mountPath, "/") in own(p, ["mount"])
+	trim_right(m.object.mountPath, "/") in own(a.pod, ["mount"])
 }
 
 deny contains {
 	"message": sprintf("another volume is mounted at %q, so Kubernetes rejects the pods; use another path", [m.object.mountPath]),
-	"resource": p.resource,
+	"resource": a.pod.resource,
 	"path": array.concat(m.path, ["mountPath"]),
 } if {
-	some p in data.repo.pods
-	some list in array.concat([pods.items(p, p.mounts)], [pods.items(p, [array.concat(c.path, [p.mountsKey])]) | some c in containers(p)])
+	some a in added
+	some list in array.concat([a.mounts], of_containers(a))
 	some i, m in list
 	m.object.mountPath in {other.object.mountPath | some other in array.slice(list, 0, i)}
 }
 
 deny contains {
-	"message": sprintf("port %d of the %s pods is that of the container %q; use another port", [port.object.containerPort, p.part, other]),
-	"resource": p.resource,
+	"message": sprintf("port %d of the %s pods is that of the container %q; use another port", [port.object.containerPort, a.pod.part, other]),
+	"resource": a.pod.resource,
 	"path": array.concat(port.path, ["containerPort"]),
 } if {
-	some p in data.repo.pods
-	some c in pods.items(p, p.containers)
-	some port in pods.items(p, [array.concat(c.path, ["ports"])])
+	some a in added
+	some c in a.containers
+	some port in pods.items(a.pod, [array.concat(c.path, ["ports"])])
 	object.get(port.object, "protocol", "TCP") == "TCP"
-	some o in p.own
+	some o in a.pod.own
 	o.port == port.object.containerPort
 	o.port > 0
 	other := o.container
 }
 
-named(p, what, lists) := [{"what": what, "name": n.object.name, "path": n.path} |
-	some n in pods.items(p, lists)
-	is_string(n.object.name)
+# added is what the resources of pods have themselves, where that is anything.
+added := [a |
+	some p in data.repo.pods
+	a := {
+		"pod": p, "volumes": pods.items(p, p.volumes), "mounts": pods.items(p, p.mounts),
+		"containers": pods.items(p, p.containers), "init": pods.items(p, p.init),
+	}
+	[a.volumes, a.mounts, a.containers, a.init] != [[], [], [], []]
 ]
+
+named(a) := [
+	["a volume", ["volume"], with_names(a.volumes)],
+	["a container", ["container", "init"], with_names(array.concat(a.containers, a.init))],
+]
+
+with_names(list) := [n | some n in list; is_string(n.object.name)]
 
 own(p, fields) := {name |
 	some o in p.own
@@ -103,18 +115,18 @@ own(p, fields) := {name |
 	name != ""
 }
 
-containers(p) := pods.items(p, array.concat(p.containers, p.init))
-
-mounts(p) := array.concat(
-	[m | not another_rules(p); some m in pods.items(p, p.mounts)],
-	[m | some c in containers(p); some m in pods.items(p, [array.concat(c.path, [p.mountsKey])])],
+mounts(a) := array.concat(
+	[m | not another_rules(a.pod); some m in a.mounts],
+	[m | some list in of_containers(a); some m in list],
 )
+
+of_containers(a) := [pods.items(a.pod, [array.concat(c.path, [a.pod.mountsKey])]) | some c in array.concat(a.containers, a.init)]
 
 # another_rules: op/volume-mounts reads the mounts of RedisFailovers.
 another_rules(p) if pods.resource(p).kind == "RedisFailover"
 
-volumes(p) := (own(p, ["volume"]) | {v.object.name | some v in pods.items(p, p.volumes)}) | {claim.metadata.name |
-	some claim in object.get(pods.resource(p).object, ["spec", "volumeClaimTemplates"], [])
+volumes(a) := (own(a.pod, ["volume"]) | {v.object.name | some v in a.volumes}) | {claim.metadata.name |
+	some claim in object.get(pods.resource(a.pod).object, ["spec", "volumeClaimTemplates"], [])
 }
 
 # unknown: the facts do not tell which volumes the operator itself has.

@@ -30,6 +30,7 @@ deny contains {
 	"absent": {"namespace": scope(ref.kind, r.namespace), "name": ref.name},
 	"related": [{"resource": o.id, "path": ["metadata", "name"], "message": sprintf("%s %q", [ref.kind, o.name])} | some o in near],
 } if {
+	count(objects) > 0
 	some ref in wanted
 	r := data.repo.resources[ref.resource]
 	not exists(ref, r)

@@ -18,6 +18,7 @@ package redisgitops.sec["tls-unsupported"]
 
 import data.redisgitops.lib.redisfailover
 import data.redisgitops.lib.url
+import data.redisgitops.lib.workloads
 
 deny contains {
 	"message": sprintf("\"%s://\" requires TLS, which \"%s\" does not support; use redis", [u.scheme, u.hosts[0].service]),
@@ -40,10 +41,12 @@ deny contains {
 deny contains {
 	"message": sprintf("\"%s\" requires TLS, which the operator and the sentinels do not support; remove it", [d.key]),
 	"resource": r.id,
-	"path": ["spec", "redis", "customConfig", d.index],
+	"path": ["spec", "redis", "customConfig", i],
 } if {
 	some r in redisfailover.all
-	some d in redisfailover.directives(object.get(r.object, ["spec", "redis", "customConfig"], []))
+	some i, text in workloads.custom(r.object)
+	contains(lower(text), "tls-")
+	some d in redisfailover.directives([text])
 	d.key in {"tls-cluster", "tls-replication"}
 	d.value == "yes"
 }
