@@ -16,8 +16,8 @@ var libraries = []string{"finding", "lint", "rdb", "report", "scaffold"}
 
 // answered are methods that the standard library or a dependency calls.
 var answered = []string{
-	"AsConfig", "AsSecrets", "Chown", "Error", "GetBytes", "GitVersion", "Less", "MarshalJSON", "MarshalText", "Network", "Pop", "Push", "ServeHTTP",
-	"String", "UnmarshalJSON", "UnmarshalText", "Unwrap",
+	"AsConfig", "AsSecrets", "Chown", "Error", "GetBytes", "GitVersion", "Less", "MarshalJSON", "MarshalText", "Network", "Pop", "Push", "ReadAt", "Readdir", "ServeHTTP",
+	"String", "UnmarshalJSON", "UnmarshalText", "Unwrap", "WriteAt",
 }
 
 // kept are exported all the same, with the reason.

@@ -17,7 +17,11 @@ import (
 // and never what is outside.
 func TestDirs(t *testing.T) {
 	t.Parallel()
-	fsys, dir, secret := setup(t)
+	bothWays(t, testDirs)
+}
+
+func testDirs(t *testing.T, fsys *FS, dir, secret string) {
+	t.Parallel()
 	read := func(name string) string {
 		text, err := afero.ReadFile(fsys, name)
 		if err != nil {
@@ -70,6 +74,7 @@ func TestDirs(t *testing.T) {
 func TestDirsAtOnce(t *testing.T) {
 	t.Parallel()
 	fsys, dir, _ := setup(t)
+	alone(t, fsys)
 	for i := range 3 * maxDirs {
 		name := filepath.Join(dir, "many", fmt.Sprint(i), "file")
 		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, fmt.Append(nil, i), 0o644)); err != nil {

@@ -33,6 +33,13 @@ func TestNotRegular(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer fsys.Close()
+	testNotRegular(t, fsys)
+	alone(t, fsys)
+	testNotRegular(t, fsys)
+}
+
+func testNotRegular(t *testing.T, fsys *FS) {
+	t.Helper()
 	for _, name := range []string{"pipe", "socket", "link"} {
 		done := make(chan error, 2)
 		go func() {
@@ -56,5 +63,7 @@ func TestNotRegular(t *testing.T) {
 		t.Error(err)
 	} else if names, err := f.Readdirnames(-1); err != nil || len(names) != 3 {
 		t.Errorf("got %q, %v", names, err)
+	} else if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }

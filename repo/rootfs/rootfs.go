@@ -1,11 +1,12 @@
 // Package rootfs is a folder as an afero.Fs that cannot be left, neither by ".." nor through a symbolic link.
 //
-// afero.BasePathFs follows links out of its base, for reading and for writing; this one stands on [os.Root]. Links
-// inside the folder are followed for reading; nothing is ever written through a link.
+// afero.BasePathFs follows links out of its base, for reading and for writing; this one stands on [os.Root], and for reading on the kernel
+// where that resolves paths below a folder. Links inside the folder are followed for reading; nothing is ever written through a link.
 package rootfs
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -35,7 +36,15 @@ type FS struct {
 	mu   sync.Mutex
 	lock *os.File
 
+	by   resolver // nil where the system has none
 	dirs dirs
+}
+
+// resolver opens names and looks at them without leaving the folder, in fewer steps than an [os.Root]. Names are clean. An error may be any.
+type resolver interface {
+	open(name string) (afero.File, error)
+	stat(name string, follow bool) (fs.FileInfo, error)
+	io.Closer
 }
 
 var _ interface {
@@ -49,7 +58,7 @@ func Open(dir string) (*FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &FS{root: root}, nil
+	return &FS{root: root, by: newResolver(root)}, nil
 }
 
 // Close gives back the folder, and its lock.
@@ -62,6 +71,9 @@ func (f *FS) Close() error {
 		f.lock = nil
 	}
 	f.dirs.forget()
+	if f.by != nil {
+		err = errors.Join(err, f.by.Close())
+	}
 	return errors.Join(err, f.root.Close())
 }
 
@@ -93,6 +105,11 @@ func (f *FS) Open(name string) (afero.File, error) { return f.open(name, os.O_RD
 
 // open opens without waiting, and then asks what was opened: a name may lead to something else by the time it is opened.
 func (f *FS) open(name string, flag int, perm fs.FileMode) (afero.File, error) {
+	if flag == os.O_RDONLY {
+		if opened, ok, err := resolved(f, name, resolver.open); ok {
+			return opened, explain("open", name, err)
+		}
+	}
 	var opened *os.File
 	var err error
 	if flag == os.O_RDONLY {
@@ -165,14 +182,31 @@ func (f *FS) Rename(oldname, newname string) error {
 
 // Stat follows links.
 func (f *FS) Stat(name string) (fs.FileInfo, error) {
-	info, err := reading(f, name, (*os.Root).Stat)
+	info, err := f.look(name, true, (*os.Root).Stat)
 	return info, explain("stat", name, err)
 }
 
 // LstatIfPossible does not follow a link; it is always possible.
 func (f *FS) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
-	info, err := reading(f, name, (*os.Root).Lstat)
+	info, err := f.look(name, false, (*os.Root).Lstat)
 	return info, true, explain("lstat", name, err)
+}
+
+func (f *FS) look(name string, follow bool, otherwise func(*os.Root, string) (fs.FileInfo, error)) (fs.FileInfo, error) {
+	info, ok, err := resolved(f, name, func(by resolver, name string) (fs.FileInfo, error) { return by.stat(name, follow) })
+	if ok {
+		return info, err
+	}
+	return reading(f, name, otherwise)
+}
+
+// resolved does something with a name by the resolver; ok if the answer is one. What it refuses is for an [os.Root], whose error says why.
+func resolved[T any](f *FS, name string, do func(resolver, string) (T, error)) (out T, ok bool, err error) {
+	if f.by == nil {
+		return out, false, nil
+	}
+	out, err = do(f.by, clean(name))
+	return out, err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotRegular), err
 }
 
 // Chmod changes a mode, not through a link.

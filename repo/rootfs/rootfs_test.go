@@ -68,8 +68,36 @@ func setup(t *testing.T) (fsys *FS, dir, secret string) {
 	return fsys, dir, secret
 }
 
-func TestRead(t *testing.T) {
-	fsys, _, secret := setup(t)
+// bothWays runs a test with what the system resolves, where it does, and with os.Root alone.
+func bothWays(t *testing.T, test func(t *testing.T, fsys *FS, dir, secret string)) {
+	t.Helper()
+	for _, way := range []string{"resolver", "os.Root"} {
+		t.Run(way, func(t *testing.T) {
+			fsys, dir, secret := setup(t)
+			if way == "resolver" && fsys.by == nil {
+				t.Skip("nothing resolves paths here")
+			}
+			if way == "os.Root" {
+				alone(t, fsys)
+			}
+			test(t, fsys, dir, secret)
+		})
+	}
+}
+
+func alone(t *testing.T, fsys *FS) {
+	t.Helper()
+	if fsys.by != nil {
+		if err := fsys.by.Close(); err != nil {
+			t.Fatal(err)
+		}
+		fsys.by = nil
+	}
+}
+
+func TestRead(t *testing.T) { bothWays(t, testRead) }
+
+func testRead(t *testing.T, fsys *FS, _, secret string) {
 	for _, tt := range []struct {
 		name, data string
 		err        error

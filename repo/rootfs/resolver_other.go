@@ -1,0 +1,7 @@
+//go:build !linux
+
+package rootfs
+
+import "os"
+
+func newResolver(*os.Root) resolver { return nil }
