@@ -160,7 +160,7 @@ var operatorNamed = lazyregexp.New(`(?i)operator|platform|system|infra|cluster`)
 
 // mayInstall reports whether a changed file can be one that installs an operator.
 func mayInstall(new, old *repo.Repo, name string) bool {
-	return operatorNamed.MatchString(name) || new.AppOf(path.Dir(name)) == nil && old.AppOf(path.Dir(name)) == nil
+	return operatorNamed.MatchString(name) || new.AppName(path.Dir(name)) == "" && old.AppName(path.Dir(name)) == ""
 }
 
 func deployed(targets []render.Target) bool {

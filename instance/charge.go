@@ -211,11 +211,20 @@ func chartOfTemplate(file string, charts map[string]bool) string {
 }
 
 var (
-	deploysCharts = lazyregexp.New(`(?m)^\s*kind:\s*["']?(?:Application|ApplicationSet|HelmRelease|HelmChart)\b`)
+	chartKinds    = [][]byte{[]byte("Application"), []byte("HelmRelease"), []byte("HelmChart")} // in all that matches the next one
+	chartKind     = lazyregexp.New(`(?m)^\s*kind:\s*["']?(?:Application|ApplicationSet|HelmRelease|HelmChart)\b`)
 	runsPods      = lazyregexp.New(`(?m)^\s*kind:\s*["']?(?:Deployment|StatefulSet)\b`)
 	namesOperator = lazyregexp.New(`(?i)redis-?operator|redis-enterprise|kubedb`)
 	operatorImage = lazyregexp.New(`(?i)/redis-?operator|redislabs/operator|redis-enterprise-operator|kubedb-provisioner`)
 )
+
+// deploysCharts reports whether a text has a resource by which charts are deployed. The words come first: the expression takes longer than
+// reading the text.
+func deploysCharts(src []byte) bool { return hasChartKind(src) && chartKind.Match(src) }
+
+func hasChartKind(src []byte) bool {
+	return slices.ContainsFunc(chartKinds, func(kind []byte) bool { return bytes.Contains(src, kind) })
+}
 
 // mayInstall reports whether the text of a chart looks as if it installed an operator. Only then it is rendered.
 func mayInstall(r *repo.Repo, chart string, templates []string) bool {
@@ -225,7 +234,7 @@ func mayInstall(r *repo.Repo, chart string, templates []string) bool {
 		if err != nil {
 			continue
 		}
-		if deploysCharts.Match(src) && (namesOperator.Match(src) || namesOperator.Match(values)) ||
+		if deploysCharts(src) && (namesOperator.Match(src) || namesOperator.Match(values)) ||
 			runsPods.Match(src) && (operatorImage.Match(src) || operatorImage.Match(values)) {
 			return true
 		}

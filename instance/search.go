@@ -3,6 +3,7 @@ package instance
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -25,12 +26,22 @@ const (
 // search finds the targets that can hold a name without rendering them. Where it cannot tell, they can.
 type search struct {
 	*Repository
-	name   string
-	texts  [][]byte // one of which is in the files of a target, or in what is known of it, unless templates put one together
-	words  []string // these, as text
-	blind  bool     // the name may come from anywhere
-	shapes map[string]*render.Shapes
-	files  []string // of the repository, sorted
+	name  string
+	texts [][]byte // one of which is in the files of a target, or in what is known of it, unless templates put one together
+	words []string // these, as text
+	blind bool     // the name may come from anywhere
+	files []string // of the repository, sorted
+
+	shapes map[string]*render.Shapes // by the numbers of bodies
+	bodies []body
+	known  map[string]int // their numbers, by text
+}
+
+// body is the part of a template's text that [render.ShapesKey] gives. Thousands of charts have the same one, which is scanned once.
+type body struct {
+	text  string
+	holds bool // one of the texts, or what may be one
+	kinds bool // a word for what deploys charts
 }
 
 var (
@@ -42,7 +53,7 @@ var (
 
 // newSearch prepares the search for a name: of an instance, or of a Service, whose name its operator makes of others.
 func newSearch(r *Repository, name string, files []string) *search {
-	s := &search{Repository: r, name: name, files: files, shapes: map[string]*render.Shapes{}}
+	s := &search{Repository: r, name: name, files: files, shapes: map[string]*render.Shapes{}, known: map[string]int{}}
 	name = strings.TrimSuffix(name, ".cluster.local")
 	names := []string{name}
 	for i := range name { // as a host
@@ -141,7 +152,7 @@ func (s *search) mayHold(t render.Target) bool {
 func (s *search) has(file string, look func(src []byte)) bool {
 	found := false
 	s.repo.Search(file, func(src []byte) {
-		found = s.in(src) || render.Escaped(src)
+		found = s.shows(src)
 		if look != nil {
 			look(src)
 		}
@@ -149,13 +160,16 @@ func (s *search) has(file string, look func(src []byte)) bool {
 	return found
 }
 
+// shows reports whether a text has one of the texts, or may have it without showing it.
+func (s *search) shows(src []byte) bool { return s.in(src) || render.Escaped(src) }
+
 func (s *search) in(src []byte) bool {
 	return slices.ContainsFunc(s.texts, func(text []byte) bool { return bytes.Contains(src, text) })
 }
 
 // namesChart reports whether a text may deploy a chart whose releases are a Redis: what one is called is put together of the names of both.
 func namesChart(src []byte) bool {
-	return deploysCharts.Match(src) && (bytes.Contains(src, []byte("redis")) || bytes.Contains(src, []byte("valkey")))
+	return deploysCharts(src) && (bytes.Contains(src, []byte("redis")) || bytes.Contains(src, []byte("valkey")))
 }
 
 // chart looks through the files of a chart that can be in what it renders.
@@ -163,7 +177,7 @@ func (s *search) chart(t render.Target, release, namespace string) bool {
 	if t.Dir == "." {
 		return true
 	}
-	var templates []string
+	var templates []int
 	chartName := ""
 	i, _ := slices.BinarySearch(s.files, t.Dir+"/")
 	for ; i < len(s.files) && strings.HasPrefix(s.files[i], t.Dir+"/"); i++ {
@@ -183,11 +197,15 @@ func (s *search) chart(t render.Target, release, namespace string) bool {
 			if path.Base(rel) == "NOTES.txt" {
 				continue
 			}
-			text, releases := "", false
-			if s.has(s.files[i], func(src []byte) { text, releases = render.ShapesKey(string(src)), namesChart(src) }) || releases {
+			holds := false
+			s.repo.Search(s.files[i], func(src []byte) {
+				var n int
+				n, holds = s.template(src)
+				templates = append(templates, n)
+			})
+			if holds {
 				return true
 			}
-			templates = append(templates, text)
 		case rel == "values.yaml", first == "crds":
 			if s.has(s.files[i], nil) {
 				return true
@@ -205,11 +223,34 @@ func (s *search) chart(t render.Target, release, namespace string) bool {
 	if s.in([]byte(release)) || s.in([]byte(namespace)) {
 		return true
 	}
-	key := strings.Join(templates, "\x00")
-	if s.shapes[key] == nil {
-		s.shapes[key] = render.NewShapes(templates)
+	shapes := s.shapesOf(templates)
+	return slices.ContainsFunc(s.words, func(w string) bool { return shapes.May(w, chartName, release, namespace) })
+}
+
+// template returns the number of a template's body, and whether the whole text can hold the name. The body begins with a line, so that
+// no name and no kind is in both parts.
+func (s *search) template(src []byte) (number int, holds bool) {
+	text := render.ShapesKey(src)
+	n, ok := s.known[string(text)]
+	if !ok {
+		n = len(s.bodies)
+		s.bodies = append(s.bodies, body{string(text), s.shows(text), hasChartKind(text)})
+		s.known[s.bodies[n].text] = n
 	}
-	return slices.ContainsFunc(s.words, func(w string) bool { return s.shapes[key].May(w, chartName, release, namespace) })
+	b, head := s.bodies[n], src[:len(src)-len(text)]
+	return n, b.holds || s.shows(head) || (b.kinds || hasChartKind(head)) && namesChart(src)
+}
+
+func (s *search) shapesOf(templates []int) *render.Shapes {
+	key := fmt.Sprint(templates)
+	if s.shapes[key] == nil {
+		var texts []string
+		for _, n := range templates {
+			texts = append(texts, s.bodies[n].text)
+		}
+		s.shapes[key] = render.NewShapes(texts)
+	}
+	return s.shapes[key]
 }
 
 // nameOf returns the name of a chart where its Chart.yaml shows it plainly, else "".
@@ -234,10 +275,7 @@ func (r *Repository) near(name string, targets []render.Target) []render.Target 
 	var named []string
 	byName := map[string][]render.Target{}
 	for _, t := range targets {
-		application := path.Base(t.Dir)
-		if app := r.repo.AppOf(t.Dir); app != nil {
-			application = app.Name
-		}
+		application := cmp.Or(r.repo.AppName(t.Dir), path.Base(t.Dir))
 		if byName[application] == nil {
 			named = append(named, application)
 		}

@@ -202,3 +202,55 @@ func TestSearchUnknown(t *testing.T) {
 		t.Errorf("got %v, %v", found, err)
 	}
 }
+
+// TestDeploysCharts looks for the words of the expression, whatever the kinds are.
+func TestDeploysCharts(t *testing.T) {
+	t.Parallel()
+	matched := 0
+	for _, kind := range []string{"Application", "ApplicationSet", "HelmRelease", "HelmChart", "HelmChartConfig", "HelmRepository", "Deployment", "Applicatio"} {
+		for _, form := range []string{"kind: %s", "a: 1\n  kind: '%s'\n", "kind:\"%s\"", "kind: %s # x", "# kind: %s", "kind: My%s", "spec: {kind: %s}", "kind:\n  %s"} {
+			text := fmt.Appendf(nil, form, kind)
+			if got, want := deploysCharts(text), chartKind.Match(text); got != want {
+				t.Errorf("%q: got %v", text, got)
+			} else if got {
+				matched++
+			}
+		}
+	}
+	if matched < 16 {
+		t.Errorf("%d texts deploy charts", matched)
+	}
+}
+
+// TestTemplateParts looks at the two parts of a template as at the whole, the first time and later.
+func TestTemplateParts(t *testing.T) {
+	t.Parallel()
+	r, err := repo.Open(afero.NewMemMapFs(), repo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := []string{"a: 1\n", "\n", "name: cache\n", "cac", "he\n", "{{ .Values.x }}\n", "kind: Application\n", "kind:\n", "  HelmRelease\n", "chart: redis\n", "x: \"\\", "\\n\"\n", "!", "!str\n", "{", "{ y }}"}
+	random := rand.New(rand.NewPCG(1, 2))
+	s := newSearch(&Repository{repo: r}, "cache", nil)
+	held := 0
+	for range 20000 {
+		var text strings.Builder
+		for range random.IntN(7) {
+			text.WriteString(parts[random.IntN(len(parts))])
+		}
+		src := []byte(text.String())
+		n, got := s.template(src)
+		if want := s.shows(src) || namesChart(src); got != want {
+			t.Fatalf("%q: got %v", src, got)
+		}
+		if key := string(render.ShapesKey(src)); s.bodies[n].text != key || !strings.HasSuffix(text.String(), key) {
+			t.Fatalf("%q: the body is %q", src, s.bodies[n].text)
+		}
+		if got {
+			held++
+		}
+	}
+	if held < 1000 || held > 19000 || len(s.bodies) > 15000 {
+		t.Errorf("%d texts hold the name, in %d bodies", held, len(s.bodies))
+	}
+}

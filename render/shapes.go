@@ -47,7 +47,14 @@ func Escaped(text []byte) bool {
 
 // ShapesKey returns the part of a template's text that [NewShapes] depends on. What is above it are lines without actions: the names in
 // them are in the text.
-func ShapesKey(text string) string { return bodyOf(text).text }
+func ShapesKey(text []byte) []byte {
+	at := bytes.Index(text, []byte("{{"))
+	if at < 0 {
+		return text
+	}
+	head := string(text[:at+2])
+	return text[len(head)-len(bodyOf(head).text):]
+}
 
 // NewShapes looks at the templates of a chart, all files of them.
 func NewShapes(texts []string) *Shapes {

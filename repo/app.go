@@ -138,19 +138,28 @@ func (r *Repo) AppFolders() ([]AppFolder, error) {
 
 // AppOf returns the application that a folder is, or is part of; nil when the layout has none there.
 func (r *Repo) AppOf(dir string) *App {
+	if name, at := r.appAt(dir); name != "" {
+		return r.newApp(name, at)
+	}
+	return nil
+}
+
+// AppName returns the name of the application that a folder is, or is part of, without a look at it; "" when the layout has none there.
+func (r *Repo) AppName(dir string) string {
+	name, _ := r.appAt(dir)
+	return name
+}
+
+func (r *Repo) appAt(dir string) (name, at string) {
 	for at := dir; at != "."; at = path.Dir(at) {
-		if !r.isAppFolder(at) {
-			continue
-		}
 		for _, glob := range r.layout.Applications {
 			if ok, _ := path.Match(glob, at); ok {
 				before, _, _ := splitGlob(glob)
-				name := strings.Split(at, "/")[strings.Count(path.Join(before, "x"), "/")]
-				return r.newApp(name, at)
+				return strings.Split(at, "/")[strings.Count(path.Join(before, "x"), "/")], at
 			}
 		}
 	}
-	return nil
+	return "", ""
 }
 
 func (r *Repo) newApp(name, dir string) *App {

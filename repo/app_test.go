@@ -66,6 +66,20 @@ func TestApp(t *testing.T) {
 	checkError(t, err, `application "shop" does not exist; found no applications in applications/*`)
 }
 
+// TestAppOf knows the application of a folder, by name alone too.
+func TestAppOf(t *testing.T) {
+	r := open(t, apps)
+	for dir, want := range map[string]string{"applications/shop": "shop", "applications/stock/overlays/prod": "stock", "applications/none/x": "none", "applications": "", "platform/x": "", ".": ""} {
+		got := ""
+		if app := r.AppOf(dir); app != nil {
+			got = app.Name
+		}
+		if name := r.AppName(dir); got != want || name != want {
+			t.Errorf("%s: got %q and %q, want %q", dir, got, name, want)
+		}
+	}
+}
+
 func TestAppLayout(t *testing.T) {
 	fsys := memory(t, `
 -- teams/a/apps/shop/deploy/Chart.yaml --

@@ -61,7 +61,7 @@ func (k *kernel) open(name string) (afero.File, error) {
 	switch {
 	case err != nil:
 	case info.IsDir():
-		return &folder{File: os.NewFile(uintptr(fd), name), by: k, name: name}, nil
+		return &folder{os.NewFile(uintptr(fd), name), k, name, info}, nil
 	case info.Mode().IsRegular():
 		return &file{fd: fd, name: name, info: info}, nil
 	default:
@@ -98,7 +98,11 @@ type folder struct {
 	*os.File
 	by   *kernel
 	name string
+	info fs.FileInfo
 }
+
+// Stat gives what the folder was when it was opened.
+func (d *folder) Stat() (fs.FileInfo, error) { return d.info, nil }
 
 // ReadDir implements [fs.ReadDirFile].
 func (d *folder) ReadDir(n int) ([]fs.DirEntry, error) {

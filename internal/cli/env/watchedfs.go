@@ -44,8 +44,14 @@ func (w *watchedFs) Close() error {
 
 // Open implements [afero.Fs].
 func (w *watchedFs) Open(name string) (afero.File, error) {
+	f, err := w.FS.Open(name)
+	if err == nil {
+		if info, err := f.Stat(); err == nil && info.IsDir() { // which has no text
+			return f, nil
+		}
+	}
 	w.saw(name)
-	return w.FS.Open(name)
+	return f, err
 }
 
 // LstatIfPossible implements [afero.Lstater].
