@@ -121,7 +121,6 @@ func (p *private) workTree(ctx context.Context, visit func(name string, size, mt
 type walk struct {
 	special *special
 	visit   func(name string, size, mtime int64)
-	buffer  []byte
 }
 
 // found is what a directory has. size and mtime are of a regular file, in bytes and nanoseconds.

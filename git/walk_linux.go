@@ -1,17 +1,9 @@
 package git
 
 import (
-	"bytes"
-	"encoding/binary"
-
 	"golang.org/x/sys/unix"
-)
 
-// The parts of a directory entry (linux_dirent64, getdents64(2)), in bytes.
-const (
-	direntLength = 16
-	direntType   = 18
-	direntName   = 19
+	"github.com/redis-gitops/redis-gitops/internal/dirent"
 )
 
 // list returns what is in a directory, as far as it can be read. Package os takes twice the time: most of a comparison with a work tree of
@@ -22,37 +14,15 @@ func (w *walk) list(dir string) []found {
 		return nil
 	}
 	defer unix.Close(fd)
-	if w.buffer == nil {
-		w.buffer = make([]byte, 32<<10)
-	}
 	var all []found
-	for {
-		n, err := unix.Getdents(fd, w.buffer)
-		if err == unix.EINTR {
-			continue
+	_ = dirent.Read(fd, func(name string, kind byte) {
+		if kind == unix.DT_DIR { // nobody asks for the size and time of a directory
+			all = append(all, found{name: name, dir: true})
+		} else if f, ok := stat(fd, name); ok {
+			all = append(all, f)
 		}
-		if err != nil || n <= 0 {
-			return all
-		}
-		for entries := w.buffer[:n]; len(entries) > direntName; {
-			length := int(binary.NativeEndian.Uint16(entries[direntLength:]))
-			if length <= direntName || length > len(entries) {
-				return all
-			}
-			raw, _, _ := bytes.Cut(entries[direntName:length], []byte{0})
-			name, isDir := string(raw), entries[direntType] == unix.DT_DIR
-			entries = entries[length:]
-			switch {
-			case name == "." || name == "..":
-			case isDir: // nobody asks for the size and time of a directory
-				all = append(all, found{name: name, dir: true})
-			default:
-				if f, ok := stat(fd, name); ok {
-					all = append(all, f)
-				}
-			}
-		}
-	}
+	})
+	return all
 }
 
 func open(dir string) (int, error) {

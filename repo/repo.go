@@ -313,8 +313,12 @@ func (r *Repo) walk(dir string, skip func(name string) bool, visit func(name str
 	if err != nil {
 		return err
 	}
+	below := path.Clean(dir) + "/"
+	if below == "./" {
+		below = ""
+	}
 	for _, e := range entries {
-		name := path.Join(dir, e.base)
+		name := below + e.base
 		if skip(name) {
 			continue
 		}

@@ -61,7 +61,7 @@ func (k *kernel) open(name string) (afero.File, error) {
 	switch {
 	case err != nil:
 	case info.IsDir():
-		return &folder{os.NewFile(uintptr(fd), name), k, name, info}, nil
+		return &folder{file: file{fd: fd, name: name, info: info}, by: k}, nil
 	case info.Mode().IsRegular():
 		return &file{fd: fd, name: name, info: info}, nil
 	default:
@@ -91,36 +91,6 @@ func again(call func() (int, error)) (n int, err error) {
 			return n, err
 		}
 	}
-}
-
-// folder is an opened one, whose entries have the types that the kernel says. Package os asks for each of them again.
-type folder struct {
-	*os.File
-	by   *kernel
-	name string
-	info fs.FileInfo
-}
-
-// Stat gives what the folder was when it was opened.
-func (d *folder) Stat() (fs.FileInfo, error) { return d.info, nil }
-
-// ReadDir implements [fs.ReadDirFile].
-func (d *folder) ReadDir(n int) ([]fs.DirEntry, error) {
-	entries, err := d.File.ReadDir(n)
-	for i, e := range entries {
-		entries[i] = entry{e, d}
-	}
-	return entries, err
-}
-
-type entry struct {
-	fs.DirEntry
-	in *folder
-}
-
-// Info implements [fs.DirEntry]: that of package os would look for the path where the process runs.
-func (e entry) Info() (fs.FileInfo, error) {
-	return e.in.by.stat(path.Join(e.in.name, e.Name()), false)
 }
 
 // file is an opened regular file for reading. An [os.File] would ask whether it can be waited for.
@@ -212,7 +182,7 @@ func (f *file) Sync() error {
 // Name implements [afero.File].
 func (f *file) Name() string { return f.name }
 
-// Stat gives what the file was when it was opened.
+// Stat gives what was opened, as it was then.
 func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
 
 func (f *file) refuse(op string, err error) error {
@@ -240,7 +210,7 @@ func infoOf(fd int, name string) (fs.FileInfo, error) {
 	if _, err := again(func() (int, error) { return 0, unix.Fstat(fd, &s) }); err != nil {
 		return nil, err
 	}
-	mode := fs.FileMode(s.Mode & 0o777)
+	mode := fs.FileMode(s.Mode&0o777) | typeOf(s.Mode)
 	if s.Mode&unix.S_ISUID != 0 {
 		mode |= fs.ModeSetuid
 	}
@@ -249,23 +219,6 @@ func infoOf(fd int, name string) (fs.FileInfo, error) {
 	}
 	if s.Mode&unix.S_ISVTX != 0 {
 		mode |= fs.ModeSticky
-	}
-	switch s.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-	case unix.S_IFDIR:
-		mode |= fs.ModeDir
-	case unix.S_IFLNK:
-		mode |= fs.ModeSymlink
-	case unix.S_IFIFO:
-		mode |= fs.ModeNamedPipe
-	case unix.S_IFSOCK:
-		mode |= fs.ModeSocket
-	case unix.S_IFCHR:
-		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case unix.S_IFBLK:
-		mode |= fs.ModeDevice
-	default:
-		mode |= fs.ModeIrregular
 	}
 	return &info{path.Base(name), s.Size, mode, time.Unix(s.Mtim.Unix())}, nil
 }

@@ -204,3 +204,60 @@ func TestClosed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestFolder lists a folder in parts.
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(t *testing.T, fsys *FS, dir, _ string) {
+		want := []string{"inner", "out", "up"}
+		listed := func(what string, part func(f afero.File, n int) ([]string, error)) {
+			f, err := fsys.Open("folder")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			var got []string
+			for range 3 {
+				names, err := part(f, 2)
+				if len(names) > 2 || err != nil && (err != io.EOF || len(names) > 0) {
+					t.Errorf("%s: %q, %v", what, names, err)
+				}
+				got = append(got, names...)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: got %q", what, got)
+			}
+			if _, err := part(f, 1); err != io.EOF {
+				t.Errorf("%s: the end is %v", what, err)
+			}
+			if names, err := part(f, -1); err != nil || len(names) > 0 {
+				t.Errorf("%s: behind the end are %q, %v", what, names, err)
+			}
+			if _, err := f.Read(make([]byte, 1)); err == nil {
+				t.Errorf("%s: a folder was read", what)
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := part(f, -1); !errors.Is(err, fs.ErrClosed) && !strings.Contains(err.Error(), "closed") {
+				t.Errorf("%s: a closed folder gives %v", what, err)
+			}
+		}
+		listed("names", func(f afero.File, n int) ([]string, error) { return f.Readdirnames(n) })
+		listed("infos", func(f afero.File, n int) (names []string, _ error) {
+			all, err := f.Readdir(n)
+			for _, info := range all {
+				names = append(names, info.Name())
+			}
+			return names, err
+		})
+		listed("entries", func(f afero.File, n int) (names []string, _ error) {
+			all, err := f.(fs.ReadDirFile).ReadDir(n)
+			for _, e := range all {
+				names = append(names, e.Name())
+			}
+			return names, err
+		})
+	})
+}

