@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"io"
 	"maps"
 	"sync"
@@ -46,9 +45,6 @@ func NewKeeper(store Store, id string) Keeper {
 // maxKept is the size of all entries of a repository, in bytes, above which no more are kept.
 const maxKept = 64 << 20
 
-// hashSize is how much of a hash is kept, in bytes: enough against two texts that somebody makes for that.
-const hashSize = 32
-
 type disk struct {
 	store Store
 	id    string
@@ -62,6 +58,7 @@ type disk struct {
 	size   int
 	dirty  bool
 	hashes map[string]*hashed
+	sums   sums
 	scans  map[string]*redact.Kept
 }
 
@@ -132,18 +129,20 @@ func (d *disk) hash(fsys afero.Fs, name string) string {
 	}
 	d.mu.Unlock()
 	h.once.Do(func() {
-		h.sum = hashOf(fsys, name)
+		h.sum = d.sums.hashOf(fsys, name)
 	})
 	return h.sum
 }
 
-func hashOf(fsys afero.Fs, name string) string {
-	h := sha256.New()
+func (s *sums) hashOf(fsys afero.Fs, name string) string {
+	h := summings.Get().(*summing)
+	defer summings.Put(h)
+	h.reset()
 	if err := describe(h, fsys, name); err != nil {
-		h.Reset()
+		h.reset()
 		_, _ = fmt.Fprintf(h, "error %v", err)
 	}
-	return string(h.Sum(nil)[:hashSize])
+	return h.sum(s)
 }
 
 func (d *disk) check(l *linter, u *unit, check func() error) error {
@@ -158,7 +157,7 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 		d.size += old.size()
 		return nil
 	}
-	seen := &hasher{recorder: recorder{Fs: l.repo.Fs(), names: map[string]bool{}}, sums: map[string]string{}}
+	seen := d.hasher(l)
 	u.repo = l.repo.On(seen)
 	err := check()
 	u.repo = nil
@@ -183,8 +182,13 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 // hasher is a recorder that hashes the text of files as they are read: a file may be another one by the end of the run.
 type hasher struct {
 	recorder
+	among   *sums
 	sums    map[string]string
 	changed bool // between two readings
+}
+
+func (d *disk) hasher(l *linter) *hasher {
+	return &hasher{recorder: recorder{Fs: l.repo.Fs(), names: map[string]bool{}}, among: &d.sums, sums: map[string]string{}}
 }
 
 // Open implements [afero.Fs].
@@ -197,9 +201,10 @@ func (h *hasher) Open(name string) (afero.File, error) {
 	if err != nil || info.IsDir() {
 		return f, err
 	}
-	sum := sha256.New()
+	sum := summings.Get().(*summing)
+	sum.reset()
 	_, _ = fmt.Fprintf(sum, "file %v ", info.Mode())
-	return &hashedFile{File: f, hash: sum, done: func(sum string) {
+	return &hashedFile{File: f, hash: sum, among: h.among, done: func(sum string) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		was, read := h.sums[name]
@@ -209,17 +214,22 @@ func (h *hasher) Open(name string) (afero.File, error) {
 
 type hashedFile struct {
 	afero.File
-	hash hash.Hash
-	done func(sum string)
+	hash  *summing
+	among *sums
+	done  func(sum string) // nil once it was called
 }
 
 // Read implements [io.Reader].
 func (f *hashedFile) Read(p []byte) (int, error) {
 	n, err := f.File.Read(p)
+	if f.done == nil {
+		return n, err
+	}
 	_, _ = f.hash.Write(p[:n])
-	if err == io.EOF && f.done != nil {
-		f.done(string(f.hash.Sum(nil)[:hashSize]))
+	if err == io.EOF {
+		f.done(f.hash.sum(f.among))
 		f.done = nil
+		summings.Put(f.hash)
 	}
 	return n, err
 }

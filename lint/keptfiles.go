@@ -44,7 +44,7 @@ func (d *disk) file(l *linter, name string) keptFile {
 
 // read returns the text of a file and its hash.
 func (d *disk) read(l *linter, name string) (src []byte, sum string, err error) {
-	seen := &hasher{recorder: recorder{Fs: l.repo.Fs(), names: map[string]bool{}}, sums: map[string]string{}}
+	seen := d.hasher(l)
 	src, err = l.repo.On(seen).ReadFile(name)
 	return src, seen.sums[name], err
 }
