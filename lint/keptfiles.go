@@ -180,14 +180,19 @@ func (f *keptFile) restore(pool policy.Values, name string) (s source, ok bool) 
 	return s, !r.broken
 }
 
-// opened returns the facts of a template as they are.
-func (f templateFacts) opened() (templateFacts, error) {
+// templateFacts returns the facts of a template, which it reads once.
+func (l *linter) templateFacts(file string) (templateFacts, error) {
+	f := l.templates[file]
 	if f.text == nil {
 		return f, nil
 	}
 	var kept keptTemplate
-	err := json.Unmarshal(f.text, &kept)
-	return templateFacts{header: kept.Header, chance: kept.Chance}, err
+	if err := json.Unmarshal(f.text, &kept); err != nil {
+		return f, err
+	}
+	f = templateFacts{header: kept.Header, chance: kept.Chance}
+	l.templates[file] = f
+	return f, nil
 }
 
 // repository is what evaluate gives, or what it gave when the rules saw the same.

@@ -71,7 +71,7 @@ func (l *linter) model() (*model.Repository, error) {
 		if l.idleFile(file) {
 			continue
 		}
-		facts, err := l.templates[file].opened()
+		facts, err := l.templateFacts(file)
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +165,7 @@ func (l *linter) applications() (*applications, error) {
 			Templates: l.filesBelow(dir + "/templates"),
 		}
 		for _, f := range a.Templates {
-			facts, err := l.templates[f].opened()
+			facts, err := l.templateFacts(f)
 			if err != nil {
 				return nil, err
 			}

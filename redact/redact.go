@@ -27,7 +27,8 @@ type Secrets struct {
 	files map[string]*File
 	kinds map[string]rank // of the values
 	names map[string]bool
-	index *index // nil when something was added since it was made
+	lists map[*string]int // the lists that these are of, by their first element: files with the same text have one
+	index *index          // nil when something was added since it was made
 	more  func() []*File
 }
 
@@ -102,6 +103,13 @@ func (s *Secrets) addFiles(files []*File) {
 		}
 		s.files[f.Name] = f
 		s.add(f.Values)
+		if len(f.names) == 0 || s.lists[&f.names[0]] == len(f.names) {
+			continue
+		}
+		if s.lists == nil {
+			s.lists = map[*string]int{}
+		}
+		s.lists[&f.names[0]] = len(f.names)
 		for _, n := range f.names {
 			s.name(n)
 		}

@@ -499,7 +499,7 @@ func (p *pool) fields(v reflect.Value) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.made = append(p.made, pair{p.text(f.Name), each})
+		p.made = append(p.made, pair{f.Key, each})
 	}
 	if shape.Unique(v.Type()) {
 		return p.objects.one(object{pairs: p.pairs.take(p.made[from:]), sorted: true}), nil

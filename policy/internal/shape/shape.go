@@ -19,6 +19,7 @@ type Shape struct {
 // Field is one that rules see.
 type Field struct {
 	Name      string
+	Key       any // the name as an interface, which needs no memory each time
 	index     []int
 	omitEmpty bool
 }
@@ -45,7 +46,7 @@ func Of(t reflect.Type) *Shape {
 		if name == "" || name == "-" {
 			continue
 		}
-		s.Fields = append(s.Fields, Field{name, f.Index, option == "omitempty"})
+		s.Fields = append(s.Fields, Field{name, name, f.Index, option == "omitempty"})
 		s.unique = s.unique || IsValue(f.Type)
 	}
 	slices.SortFunc(s.Fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
