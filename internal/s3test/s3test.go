@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,17 +20,25 @@ import (
 // A Server is reached at a URL with a key and its secret.
 type Server struct{ URL, Region, Key, Secret string }
 
-// program is where make s3 builds the server.
+// program returns the server that make s3 builds, in the folder of a test or in one above it; "" where it was not built. The source of this file
+// does not say where: it is compiled with -trimpath.
 func program() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "../../.cache/s3/versitygw")
+	dir, err := os.Getwd()
+	for err == nil {
+		file := filepath.Join(dir, ".cache/s3/versitygw")
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return ""
 }
 
 // Built reports whether the server was built.
-func Built() bool {
-	_, err := os.Stat(program())
-	return err == nil
-}
+func Built() bool { return program() != "" }
 
 // Start runs a server until the end of the test. Where it was not built, the test is skipped.
 func Start(t testing.TB) *Server {
