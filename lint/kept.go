@@ -147,8 +147,7 @@ func (s *sums) hashOf(fsys afero.Fs, name string) string {
 
 func (d *disk) check(l *linter, u *unit, check func() error) error {
 	d.load(l)
-	sum := sha256.Sum256([]byte(u.key()))
-	key := string(sum[:])
+	key := sumOf([]byte(u.key()))
 	if old, ok := d.old.units[key]; ok && d.unchanged(l.repo.Fs(), old.reads) && u.restore(l, old) {
 		u.sum = key + old.sum
 		d.mu.Lock()

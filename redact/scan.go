@@ -50,8 +50,7 @@ func (f *File) Line(number int, line string) []string {
 func (f *File) Empty() bool { return f == nil || len(f.Values) == 0 && len(f.spans) == 0 }
 
 // Scan reads a file of a repository, of any format, as text, of which it keeps nothing. chains are paths of values that end in something
-// secret, as
-// [File.Chains] has them; only files of values need them.
+// secret, as [File.Chains] has them; only files of values need them.
 func Scan(name string, text []byte, chains ...string) *File {
 	f := &File{Name: name, spans: map[int][]Span{}}
 	s := &scanner{file: f, chains: chains, lines: strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n")}

@@ -263,8 +263,10 @@ func (p *pool) array(elems []any) any {
 	if a, ok := known.(*array); ok && slices.Equal(a.elems, elems) {
 		return a
 	}
-	return p.add(key, known, p.arrays.one(array{p.elems.take(elems)}))
+	return p.add(key, known, p.newArray(elems))
 }
+
+func (p *pool) newArray(elems []any) *array { return p.arrays.one(array{p.elems.take(elems)}) }
 
 // object is array for the pairs of an object, sorted by their keys.
 func (p *pool) object(pairs []pair) any {
@@ -277,7 +279,11 @@ func (p *pool) object(pairs []pair) any {
 	if o, ok := known.(*object); ok && slices.Equal(o.pairs, pairs) {
 		return o
 	}
-	return p.add(key, known, p.objects.one(object{pairs: p.pairs.take(pairs), sorted: true}))
+	return p.add(key, known, p.newObject(pairs))
+}
+
+func (p *pool) newObject(pairs []pair) *object {
+	return p.objects.one(object{pairs: p.pairs.take(pairs), sorted: true})
 }
 
 // known returns the part with a hash, and the hash: 0 for one that is too large to be shared. An empty list is no empty object.
@@ -466,7 +472,7 @@ func (p *pool) slice(v reflect.Value) (any, error) {
 		p.items = append(p.items, each)
 	}
 	if shape.Unique(v.Type()) {
-		return p.arrays.one(array{p.elems.take(p.items[from:])}), nil
+		return p.newArray(p.items[from:]), nil
 	}
 	return p.array(p.items[from:]), nil
 }
@@ -502,7 +508,7 @@ func (p *pool) fields(v reflect.Value) (any, error) {
 		p.made = append(p.made, pair{f.Key, each})
 	}
 	if shape.Unique(v.Type()) {
-		return p.objects.one(object{pairs: p.pairs.take(p.made[from:]), sorted: true}), nil
+		return p.newObject(p.made[from:]), nil
 	}
 	return p.object(p.made[from:]), nil
 }

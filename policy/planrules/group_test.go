@@ -16,15 +16,8 @@ func TestGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Replace(library["group"], "package redisgitops.lib.group", "package t", 1) + "\nx := by(input)\n"
-	raw, err := makePlan([]policy.Module{{File: "t.rego", Source: text}}, []string{"t/x"}, noMetadata)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := readPlan(string(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := newMachine(p)
+	m := machineOf(t, text)
+	p := m.plan
 	r := random{rand.New(rand.NewSource(9))}
 	for range 500 {
 		pairs := &array{}

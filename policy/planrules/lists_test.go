@@ -3,8 +3,6 @@ package planrules
 import (
 	"math/rand"
 	"testing"
-
-	"github.com/redis-gitops/redis-gitops/policy"
 )
 
 // TestLists: scans that skip elements find what scans of all of them do.
@@ -28,14 +26,7 @@ func TestLists(t *testing.T) {
 	r := random{rand.New(rand.NewSource(4))}
 	for loop, skips := range loops {
 		text := "package t\n\nx := [[i, e] | " + loop + "]\nother(v) if { some e in data.repo.list; e.kind == v; e.name == \"b\" }\n"
-		raw, err := makePlan([]policy.Module{{File: "t.rego", Source: text}}, []string{"t/x"}, noMetadata)
-		if err != nil {
-			t.Fatalf("%s: %v", loop, err)
-		}
-		p, err := readPlan(string(raw))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := machineOf(t, text).plan
 		blocks, err := p.blocks(&p.functions[p.byName["g0/t/x"]])
 		if err != nil {
 			t.Fatal(err)

@@ -108,16 +108,21 @@ func usageOf(fn *translated) *usage {
 	return u
 }
 
-// separate gives blocks that follow one another locals of their own. OPA counts locals anew in each.
-func separate(fn *translated) {
-	total := map[int32]int{}
-	next := int32(0)
+// countLocals returns how often each local is named, and the first number that none has.
+func countLocals(fn *translated) (total map[int32]int, next int32) {
+	total = map[int32]int{}
 	each(fn.blocks, func(in *instr) {
 		in.locals(func(o *int32, _ bool) {
 			total[*o]++
 			next = max(next, *o+1)
 		})
 	})
+	return total, next
+}
+
+// separate gives blocks that follow one another locals of their own. OPA counts locals anew in each.
+func separate(fn *translated) {
+	total, next := countLocals(fn)
 	siblings := func(blocks [][]instr) {
 		counts := map[int32]int{}
 		writtenFirst := map[int32]bool{}

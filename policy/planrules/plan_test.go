@@ -209,19 +209,26 @@ func interpreted(t *testing.T, module, sub policy.Module, input, data *ast.Term)
 	return out
 }
 
+// machineOf returns a machine for a module of package t with the rule x.
+func machineOf(t *testing.T, text string) *machine {
+	t.Helper()
+	raw, err := makePlan([]policy.Module{{File: "t.rego", Source: text}}, []string{"t/x"}, noMetadata)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	p, err := readPlan(string(raw))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return newMachine(p)
+}
+
 // TestCancelled: a rule that takes long ends with its context, and the machine can be used again.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	text := "package t\n\nx := count([1 | some _ in input; some _ in input; some _ in input; some _ in input])\n"
-	raw, err := makePlan([]policy.Module{{File: "t.rego", Source: text}}, []string{"t/x"}, noMetadata)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := readPlan(string(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := newMachine(p)
+	m := machineOf(t, text)
+	p := m.plan
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	end := m.begin(ctx)
@@ -230,7 +237,7 @@ func TestCancelled(t *testing.T) {
 		large.elems[i] = int64(i)
 	}
 	start := time.Now()
-	_, err = m.eval(p.byName["g0/t/x"], large, &object{})
+	_, err := m.eval(p.byName["g0/t/x"], large, &object{})
 	end()
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 20*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)

@@ -41,14 +41,7 @@ func breaksItself(in instr) bool {
 // distinct gives a local that a block uses for one value after another a name for each of them.
 func distinct(fn *translated) {
 	u := usageOf(fn)
-	total := map[int32]int{}
-	next := int32(0)
-	each(fn.blocks, func(in *instr) {
-		in.locals(func(o *int32, _ bool) {
-			total[*o]++
-			next = max(next, *o+1)
-		})
-	})
+	total, next := countLocals(fn)
 	eachBlock(fn.blocks, func(b []instr) {
 		here, writtenFirst := map[int32]int{}, map[int32]bool{}
 		for i := range b {
