@@ -2,19 +2,12 @@ package lint
 
 import (
 	"fmt"
-	"hash/maphash"
-	"io"
-	"io/fs"
 	"maps"
 	"slices"
-	"strings"
-	"sync"
-
-	"github.com/spf13/afero"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/instance"
+	"github.com/redis-gitops/redis-gitops/internal/reads"
 	"github.com/redis-gitops/redis-gitops/redact"
 	"github.com/redis-gitops/redis-gitops/render"
 )
@@ -23,7 +16,7 @@ import (
 type cachedUnit struct {
 	unit     *unit
 	rendered *render.Result // nil in a repository of many
-	reads    map[string]uint64
+	reads    reads.States
 	used     bool // in this run
 }
 
@@ -35,7 +28,7 @@ type cachedFile[T any] struct {
 
 // get returns what read gave before when the file still says the same.
 func (f cachedFiles[T]) get(k *Cache, l *linter, file, key string, read func() T) T {
-	hash := state(l.repo.Fs(), file)
+	hash := reads.State(l.repo.Fs(), file)
 	k.mu.Lock()
 	cached := f[key]
 	k.mu.Unlock()
@@ -59,6 +52,9 @@ func (f cachedFiles[T]) forget() {
 // maxKeptRendered is the number of targets up to which the rendered resources are cached too, of some 100 KB each.
 const maxKeptRendered = 1000
 
+// maxOther is the number of targets up to which what was found with other settings is kept beside.
+const maxOther = 100
+
 // open makes it ready to take what is read before begin.
 func (k *Cache) open() {
 	if k != nil && k.installs == nil {
@@ -66,15 +62,36 @@ func (k *Cache) open() {
 	}
 }
 
-// begin forgets everything when something else than files is different from the last run.
+// parsed is for what is parsed of charts: a cache is used for another run soon.
+func (k *Cache) parsed() *render.Parsed {
+	if k == nil {
+		return &render.Parsed{}
+	}
+	k.charts.First = true
+	return &k.charts
+}
+
+// fits reports whether nothing but files may be different.
+func (c *cachedRun) fits(l *linter, setting string) bool {
+	return c.config == l.config && c.setting == setting && c.targets != nil
+}
+
+// begin forgets what is of other settings than this run, beside that of one.
 func (k *Cache) begin(l *linter) {
 	if k == nil {
 		return
 	}
 	o := l.opts
 	setting := fmt.Sprint(o.Strict, o.Only, o.Enable, o.Disable, o.Values, l.beside())
-	if k.config != l.config || k.setting != setting || k.targets == nil {
-		*k = Cache{setting: setting, config: l.config, installs: k.installs, secrets: k.secrets, targets: map[string]*cachedUnit{}, sources: cachedFiles[source]{}, generators: cachedFiles[generator]{}}
+	if k.fits(l, setting) {
+		return
+	}
+	k.cachedRun, k.other = k.other, k.cachedRun
+	if len(k.other.targets) > maxOther {
+		k.other = cachedRun{}
+	}
+	if !k.fits(l, setting) {
+		k.cachedRun = cachedRun{setting: setting, config: l.config, targets: map[string]*cachedUnit{}, sources: cachedFiles[source]{}, generators: cachedFiles[generator]{}}
 	}
 }
 
@@ -102,7 +119,7 @@ func (k *Cache) check(l *linter, u *unit, check func() error) error {
 	k.mu.Lock()
 	cached := k.targets[key]
 	k.mu.Unlock()
-	if cached != nil && unchanged(l.repo.Fs(), cached.reads) {
+	if cached != nil && cached.reads.Unchanged(l.repo.Fs()) {
 		k.mu.Lock()
 		cached.used = true
 		k.mu.Unlock()
@@ -110,7 +127,7 @@ func (k *Cache) check(l *linter, u *unit, check func() error) error {
 		u.rendered = cached.rendered
 		return nil
 	}
-	seen := &recorder{Fs: l.repo.Fs(), names: map[string]bool{}}
+	seen := reads.Record(l.repo.Fs())
 	u.repo = l.repo.On(seen)
 	u.keep = len(l.units) <= maxKeptRendered
 	err := check()
@@ -118,11 +135,8 @@ func (k *Cache) check(l *linter, u *unit, check func() error) error {
 	if err != nil {
 		return err
 	}
-	u.sources(seen)
-	cached = &cachedUnit{unit: &unit{}, reads: map[string]uint64{}, used: true, rendered: u.rendered}
-	for name := range seen.names {
-		cached.reads[name] = state(l.repo.Fs(), name)
-	}
+	seen.Saw(u.target.Sources()...)
+	cached = &cachedUnit{unit: &unit{}, reads: seen.States(l.repo.Fs()), used: true, rendered: u.rendered}
 	cached.unit.take(u)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -131,24 +145,7 @@ func (k *Cache) check(l *linter, u *unit, check func() error) error {
 }
 
 // key identifies a unit among all others of a repository, and among the ways in which it is deployed.
-func (u *unit) key() string {
-	var b strings.Builder
-	t := u.target
-	fmt.Fprintf(&b, "%q %d %q %q %d %q", t.Dir, t.Kind, t.ValueFiles, t.Files, u.set, u.values)
-	if d := t.Deployment; d != nil {
-		fmt.Fprintf(&b, " %+v %q %q %q %q %v %q %v %v %+v", d.Source, d.Kind, d.Name, d.Path, d.Namespace, d.NoChartValues, d.ValueFiles, d.IgnoreMissingValueFiles, d.ValuesErr, d.Parameters)
-		fmt.Fprintf(&b, " %q %+v %q %q", d.ReleaseName, d.NamespaceAt, d.Substitute.Key(), d.ValuesSubstitute.Key())
-		fmt.Fprintf(&b, " %v %v", d.ValueFilesAt, d.Missing)
-		for _, from := range d.ValuesFrom {
-			fmt.Fprintf(&b, " %v %q %q %v", from.At, from.Unknown, from.File, from.Err)
-		}
-		if d.Values != nil { // a generator of an ApplicationSet may have them from other files
-			text, err := yaml.Marshal(d.Values)
-			fmt.Fprintf(&b, " %q %v", text, err)
-		}
-	}
-	return b.String()
-}
+func (u *unit) key() string { return fmt.Sprintf("%s %v %q", u.target.Key(), u.set, u.values) }
 
 // take makes a unit what another one is, with findings and suppressions of its own, since these are changed later.
 func (u *unit) take(from *unit) {
@@ -169,20 +166,6 @@ func copyFinding(f *finding.Finding) *finding.Finding {
 	c := *f
 	c.Related, c.Sets = slices.Clone(f.Related), slices.Clone(f.Sets)
 	return &c
-}
-
-// sources notes the files that say how the unit is deployed.
-func (u *unit) sources(seen *recorder) {
-	d := u.target.Deployment
-	if d == nil {
-		return
-	}
-	seen.saw(d.Source.File) // inline values
-	for _, from := range d.ValuesFrom {
-		if from.File != "" {
-			seen.saw(from.File)
-		}
-	}
 }
 
 // source is [linter.readSource], or what it gave before.
@@ -222,106 +205,4 @@ func (k *Cache) secretsOf(l *linter, file string, scan func() *redact.File) *red
 		return scan()
 	}
 	return k.secrets.get(k, l, file, file, scan)
-}
-
-// recorder takes down which names are asked for.
-type recorder struct {
-	afero.Fs
-	mu    sync.Mutex
-	names map[string]bool
-}
-
-func (r *recorder) saw(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.names[name] = true
-}
-
-// Stat implements [afero.Fs].
-func (r *recorder) Stat(name string) (fs.FileInfo, error) {
-	r.saw(name)
-	return r.Fs.Stat(name)
-}
-
-// LstatIfPossible implements [afero.Lstater].
-func (r *recorder) LstatIfPossible(name string) (fs.FileInfo, bool, error) {
-	r.saw(name)
-	if l, ok := r.Fs.(afero.Lstater); ok {
-		return l.LstatIfPossible(name)
-	}
-	info, err := r.Fs.Stat(name)
-	return info, false, err
-}
-
-// Open implements [afero.Fs].
-func (r *recorder) Open(name string) (afero.File, error) {
-	r.saw(name)
-	return r.Fs.Open(name)
-}
-
-// seed makes hashes that nobody outside can foresee, so that no file can be made that passes for another one.
-var seed = maphash.MakeSeed()
-
-// state sums up what a name is.
-func state(fsys afero.Fs, name string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	if err := describe(&h, fsys, name); err != nil {
-		_, _ = h.WriteString("error " + err.Error())
-	}
-	return h.Sum64()
-}
-
-// describe writes what a name is: its text, the names and types in a folder, or that there is nothing, which is the error.
-func describe(w io.Writer, fsys afero.Fs, name string) error {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return err
-	case info.IsDir():
-		var names []string
-		if typed, ok := f.(fs.ReadDirFile); ok { // of which package repo takes the types too
-			var entries []fs.DirEntry
-			if entries, err = typed.ReadDir(-1); err == nil {
-				for _, e := range entries {
-					names = append(names, e.Type().String()+e.Name())
-				}
-			}
-		} else {
-			names, err = f.Readdirnames(-1)
-		}
-		slices.Sort(names)
-		_, _ = fmt.Fprintf(w, "folder %q %v", names, err)
-		return nil
-	}
-	_, _ = fmt.Fprintf(w, "file %v ", info.Mode())
-	buf := texts32.Get().(*[32 << 10]byte)
-	defer texts32.Put(buf)
-	for {
-		n, err := f.Read(buf[:])
-		_, _ = w.Write(buf[:n])
-		if err != nil {
-			if err == io.EOF {
-				err = nil
-			}
-			return err
-		}
-	}
-}
-
-// texts32 are for parts of files, which nobody keeps.
-var texts32 = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-func unchanged(fsys afero.Fs, reads map[string]uint64) bool {
-	for name, was := range reads {
-		if state(fsys, name) != was {
-			return false
-		}
-	}
-	return true
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/redis-gitops/redis-gitops/finding"
+	"github.com/redis-gitops/redis-gitops/internal/reads"
 	"github.com/redis-gitops/redis-gitops/policy"
 	"github.com/redis-gitops/redis-gitops/redact"
 )
@@ -138,7 +139,7 @@ func (s *sums) hashOf(fsys afero.Fs, name string) string {
 	h := summings.Get().(*summing)
 	defer summings.Put(h)
 	h.reset()
-	if err := describe(h, fsys, name); err != nil {
+	if err := reads.Describe(h, fsys, name); err != nil {
 		h.reset()
 		_, _ = fmt.Fprintf(h, "error %v", err)
 	}
@@ -166,7 +167,7 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 	if err != nil || full {
 		return err
 	}
-	u.sources(&seen.recorder)
+	seen.Saw(u.target.Sources()...)
 	if r, ok := d.record(l, u, seen); ok {
 		u.sum = key + r.sum
 		d.mu.Lock()
@@ -178,21 +179,22 @@ func (d *disk) check(l *linter, u *unit, check func() error) error {
 	return nil
 }
 
-// hasher is a recorder that hashes the text of files as they are read: a file may be another one by the end of the run.
+// hasher is a [reads.Recorder] that hashes the text of files as they are read: a file may be another one by the end of the run.
 type hasher struct {
-	recorder
+	*reads.Recorder
+	mu      sync.Mutex
 	among   *sums
 	sums    map[string]string
 	changed bool // between two readings
 }
 
 func (d *disk) hasher(l *linter) *hasher {
-	return &hasher{recorder: recorder{Fs: l.repo.Fs(), names: map[string]bool{}}, among: &d.sums, sums: map[string]string{}}
+	return &hasher{Recorder: reads.Record(l.repo.Fs()), among: &d.sums, sums: map[string]string{}}
 }
 
 // Open implements [afero.Fs].
 func (h *hasher) Open(name string) (afero.File, error) {
-	f, err := h.recorder.Open(name)
+	f, err := h.Recorder.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +250,7 @@ func (d *disk) record(l *linter, u *unit, seen *hasher) (record, bool) {
 		return record{}, false
 	}
 	secrets := l.secrets()
-	for name := range seen.names {
+	for _, name := range seen.Names() {
 		if !secrets.File(name).Empty() {
 			return record{}, false
 		}
@@ -293,7 +295,7 @@ func (d *disk) record(l *linter, u *unit, seen *hasher) (record, bool) {
 	if r.unit, err = json.Marshal(kept); err != nil || !mayKeep(r.unit, secrets) {
 		return record{}, false
 	}
-	for name := range seen.names {
+	for _, name := range seen.Names() {
 		if r.reads[name] = seen.sums[name]; r.reads[name] == "" { // a folder, or nothing
 			r.reads[name] = d.hash(l.repo.Fs(), name)
 		}

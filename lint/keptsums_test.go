@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/afero"
+
+	"github.com/redis-gitops/redis-gitops/internal/reads"
 )
 
 // TestSums gives the hash of each text, whichever came before, from several goroutines, and keeps no more than it may.
@@ -36,7 +38,7 @@ func TestSums(t *testing.T) {
 			for range 200 {
 				i := random.IntN(len(texts) + 1)
 				want := sha256.New()
-				if err := describe(want, fsys, fmt.Sprint(i)); err != nil {
+				if err := reads.Describe(want, fsys, fmt.Sprint(i)); err != nil {
 					want.Reset()
 					_, _ = io.WriteString(want, "error "+err.Error())
 				}

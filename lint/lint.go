@@ -58,7 +58,7 @@ func run(ctx context.Context, r *repo.Repo, opts Options) (*linter, error) {
 			return nil, err
 		}
 	}
-	l := &linter{repo: r.Snapshot(), opts: &opts, config: opts.Config, clock: newClock(), located: map[*finding.Finding]*fix{}, moot: map[*finding.Finding]bool{}}
+	l := &linter{repo: r.Snapshot(), opts: &opts, config: opts.Config, clock: newClock(), charts: opts.Cache.parsed(), located: map[*finding.Finding]*fix{}, moot: map[*finding.Finding]bool{}}
 	l.pool = opts.Compiled.rules().Values()
 	var err error
 	if l.known, err = cue.Operators(); err != nil {

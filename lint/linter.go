@@ -37,7 +37,7 @@ type linter struct {
 	files     []string
 	documents []sourceDocument
 	templates map[string]templateFacts
-	charts    render.Parsed // what of them is parsed
+	charts    *render.Parsed // what of them is parsed
 	schemas   schemas
 	pool      policy.Values
 	known     []*cue.Operator
@@ -257,15 +257,22 @@ type incomplete struct {
 // for a program that checks the same repository again and again, with a small change each time, and costs about as much memory
 // as the repository. It may be used by one run at a time.
 type Cache struct {
-	mu         sync.Mutex
+	mu sync.Mutex
+	cachedRun
+	other cachedRun // with another setting, such as strict, of a repository of few targets
+	// installs are documents that may install an operator. They follow from their file alone, whatever the rest of setting says.
+	installs cachedFiles[[]instance.Document]
+	secrets  cachedFiles[*redact.File] // the same
+	charts   render.Parsed             // what of them is parsed
+}
+
+// cachedRun is what depends on more than files.
+type cachedRun struct {
 	setting    string // what it was made with besides the files
 	config     *cue.Config
 	targets    map[string]*cachedUnit
 	sources    cachedFiles[source]
 	generators cachedFiles[generator]
-	// installs are documents that may install an operator. They follow from their file alone, whatever the rest of setting says.
-	installs cachedFiles[[]instance.Document]
-	secrets  cachedFiles[*redact.File] // the same
 }
 
 // UserViolation is what a user's rule answers: about resources[Input], or as a repository rule with Input -1.

@@ -63,7 +63,7 @@ func (u *unit) render(ctx context.Context, l *linter) (*render.Result, error) {
 		info, err := r.Fs().Stat(name)
 		return err != nil || !info.Mode().IsRegular()
 	})
-	res, err := render.Render(ctx, r, t, render.Options{Parsed: &l.charts})
+	res, err := render.Render(ctx, r, t, render.Options{Parsed: l.charts})
 	if err == nil {
 		res.AddReleases(r, t, cue.ChartValues)
 	}

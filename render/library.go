@@ -19,6 +19,10 @@ func (r *Result) LibraryReads() []Read {
 	if r.run == nil {
 		return nil
 	}
+	return r.library()
+}
+
+func (r *Result) libraryReads() []Read {
 	defined := map[string]*source{}
 	var queue []*source
 	for _, s := range r.run.sources {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
@@ -22,6 +23,9 @@ import (
 func Render(ctx context.Context, r *repo.Repo, t Target, opts Options) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if k := keptIn(ctx, t, opts); k != nil {
+		return k.render(r, t, func(r *repo.Repo, opts Options) (*Result, error) { return Render(ctx, r, t, opts) })
 	}
 	defer running(ctx, t.Dir)()
 	result := &Result{}
@@ -57,7 +61,7 @@ func renderChart(ctx context.Context, r *repo.Repo, t Target, opts Options, resu
 		return l.unreadable(t.Dir)
 	}
 	cr := &chartRun{root: root}
-	result.run = cr
+	result.run, result.library = cr, sync.OnceValue(result.libraryReads)
 	given := l.given(cr, t)
 	result.Chart = &Chart{Name: root.meta.Name}
 	for _, d := range root.meta.Dependencies {

@@ -27,8 +27,9 @@ type Result struct {
 	// Incomplete reports that resources, or parts of them, are made by a chart that is left out, as a notice says.
 	Incomplete bool
 
-	texts []*renderedFile
-	run   *chartRun // of a chart
+	texts   []*renderedFile
+	run     *chartRun     // of a chart
+	library func() []Read // of LibraryReads
 }
 
 // Codes of problems of rendering. Those of files are in repo.
