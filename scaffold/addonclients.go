@@ -224,7 +224,7 @@ func (d *destroyer) moveClientsBack() error {
 
 // throughAddon replaces the Service of the Redis in its URLs where an addon moved the clients, so that they are what values.yaml has.
 func (s *resource) throughAddon(items []entry) error {
-	all, err := records(s.repo, s.app.Name)
+	all, err := s.all()
 	if err != nil {
 		return err
 	}

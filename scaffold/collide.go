@@ -28,14 +28,23 @@ func (s *resource) collisions(p *Plan) error {
 
 // sameKey refuses a second resource with the key of the first: redis-a-1 and redis-a1 are both redisA1 in values.yaml.
 func (s *resource) sameKey() error {
-	return sameKey(s.repo, s.record(""))
+	all, err := s.all()
+	if err != nil {
+		return err
+	}
+	return sameKey(all, s.record(""))
 }
 
-func sameKey(r *repo.Repo, rec *record) error {
+// sameKeyIn is sameKey among the records of a repository.
+func sameKeyIn(r *repo.Repo, rec *record) error {
 	all, err := records(r, rec.Application)
 	if err != nil {
 		return err
 	}
+	return sameKey(all, rec)
+}
+
+func sameKey(all []*record, rec *record) error {
 	camel := rec.Placeholders["camelName"]
 	for _, other := range all {
 		if other.valuesKey() == rec.valuesKey() && other.Name != rec.Name && other.Placeholders["camelName"] == camel {

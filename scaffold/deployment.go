@@ -65,7 +65,7 @@ func PlanDeployment(ctx context.Context, r *repo.Repo, req DeploymentRequest) (*
 		Version: 1, Command: p.Command, Application: app.Name, Folder: "deployments", Type: req.Type, Name: recordName,
 		Generator: g.File, Placeholders: values,
 	}
-	if err := sameKey(r, rec); err != nil {
+	if err := sameKeyIn(r, rec); err != nil {
 		return nil, err
 	}
 	if err := p.create(r, rec, app.Path("templates", recordName+".yaml"), text, req.Conflicts, recordName, app.Name); err != nil {

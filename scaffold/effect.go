@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/afero"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/render"
@@ -109,7 +110,9 @@ func compare(before, after *render.Result, own, env map[string]bool) *effect {
 			return &effect{file: p.File, problem: p}
 		}
 	}
-	was, is := byFile(before, own), byFile(after, own)
+	nodes, others := nodesOf(before), nodesOf(after)
+	same := func(file string) bool { return own[file] || slices.EqualFunc(nodes[file], others[file], sameNode) }
+	was, is := byFile(before, same), byFile(after, same)
 	for _, file := range sortedKeys(was) {
 		if len(was[file]) != len(is[file]) {
 			return &effect{file: file}
@@ -128,11 +131,26 @@ func compare(before, after *render.Result, own, env map[string]bool) *effect {
 	return nil
 }
 
-// byFile returns the resources of each template as plain data, without those that are planned.
-func byFile(res *render.Result, own map[string]bool) map[string][]any {
+// nodesOf returns the resources of each template.
+func nodesOf(res *render.Result) map[string][]*yaml.Node {
+	found := map[string][]*yaml.Node{}
+	for _, r := range res.Resources {
+		found[r.File] = append(found[r.File], r.Node)
+	}
+	return found
+}
+
+// sameNode reports whether two nodes are written alike, which spares decoding them: most of what a plan leaves alone is.
+func sameNode(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.Style == b.Style && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor &&
+		slices.EqualFunc(a.Content, b.Content, sameNode)
+}
+
+// byFile returns the resources of each template as plain data, without those of files to leave aside.
+func byFile(res *render.Result, leave func(file string) bool) map[string][]any {
 	found := map[string][]any{}
 	for _, r := range res.Resources {
-		if own[r.File] {
+		if leave(r.File) {
 			continue
 		}
 		var v any

@@ -63,7 +63,7 @@ func (s *resource) freeKey(ctx context.Context) error {
 	if own != nil && strings.Contains(string(own), ".Values."+resourcesKey+"."+s.placeholders["camelName"]) {
 		return nil // k made it
 	}
-	all, err := records(s.repo, s.app.Name)
+	all, err := s.all()
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (s *resource) newPlacer(ctx context.Context, p *Plan, items []entry) (*plac
 	if _, pl.values, err = p.current(s.repo, s.app.Path("values.yaml")); err != nil {
 		return nil, err
 	}
-	all, err := records(s.repo, s.app.Name)
+	all, err := s.all()
 	if err != nil {
 		return nil, err
 	}
@@ -459,7 +459,7 @@ func isListOrMissing(values []byte) bool {
 
 // recorded returns the place that an earlier run chose.
 func (pl *placer) recorded(rec *record) (*place, error) {
-	last, err := readRecord(pl.s.repo, rec.Application, rec.Name)
+	last, err := pl.s.former()
 	if err != nil || last == nil {
 		return nil, err
 	}

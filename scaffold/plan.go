@@ -111,26 +111,31 @@ func (p *Plan) Changed() bool {
 func (p *Plan) Diff() string {
 	var b strings.Builder
 	for _, f := range p.Files {
-		if f.Action == Unchanged {
-			continue
-		}
-		b.WriteString("diff --git a/" + f.Path + " b/" + f.Path + "\n")
-		from, to := "a/"+f.Path, "b/"+f.Path
-		switch f.Action {
-		case Create:
-			mode := "100644"
-			if f.Mode&0o100 != 0 {
-				mode = "100755"
-			}
-			b.WriteString("new file mode " + mode + "\n")
-			from = "/dev/null"
-		case Remove:
-			b.WriteString("deleted file mode 100644\n")
-			to = "/dev/null"
-		}
-		b.WriteString(patch.Unified(from, to, string(f.Old), string(f.New)))
+		b.WriteString(f.Diff())
 	}
 	return b.String()
+}
+
+// Diff returns the change as a patch of one file, "" for none.
+func (f *FileChange) Diff() string {
+	if f.Action == Unchanged {
+		return ""
+	}
+	head := "diff --git a/" + f.Path + " b/" + f.Path + "\n"
+	from, to := "a/"+f.Path, "b/"+f.Path
+	switch f.Action {
+	case Create:
+		mode := "100644"
+		if f.Mode&0o100 != 0 {
+			mode = "100755"
+		}
+		head += "new file mode " + mode + "\n"
+		from = "/dev/null"
+	case Remove:
+		head += "deleted file mode 100644\n"
+		to = "/dev/null"
+	}
+	return head + patch.Unified(from, to, string(f.Old), string(f.New))
 }
 
 // Apply writes the plan: all of it or nothing, also when the process is killed in between.
@@ -177,8 +182,9 @@ func (p *Plan) JSON(show func(diff string) string) ([]byte, error) {
 		Next      []string   `json:"next"`
 		URL       string     `json:"url,omitempty"`
 		Diff      string     `json:"diff"`
-	}{1, p.Command, p.Changed(), []file{}, []conflict{}, append([]string{}, p.Notes...), append([]string{}, p.Next...), p.URL, show(p.Diff())}
+	}{1, p.Command, p.Changed(), []file{}, []conflict{}, append([]string{}, p.Notes...), append([]string{}, p.Next...), p.URL, ""}
 	for _, f := range p.Files {
+		out.Diff += show(f.Diff())
 		out.Files = append(out.Files, file{f.Path, f.Action})
 	}
 	for _, c := range p.Conflicts {

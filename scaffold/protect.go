@@ -168,7 +168,7 @@ func quoted(s string) string { return `"` + s + `"` }
 // sharedSecret reports whether another Redis of the application has the same Secret. A password keeps two apart only if it is
 // not the same.
 func (s *resource) sharedSecret() bool {
-	all, err := records(s.repo, s.app.Name)
+	all, err := s.all()
 	if err != nil {
 		return false // who reads the records to change them says what is wrong
 	}

@@ -114,6 +114,14 @@ func (s *resource) former() (*record, error) {
 	return s.readFormer()
 }
 
+// all returns the records of the application. They are read once, and may not be changed.
+func (s *resource) all() ([]*record, error) {
+	if s.readAll == nil {
+		s.readAll = sync.OnceValues(func() ([]*record, error) { return records(s.repo, s.app.Name) })
+	}
+	return s.readAll()
+}
+
 func recordPath(application, name string) string {
 	return path.Join(recordFolder, application, name+".yaml")
 }

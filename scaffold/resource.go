@@ -120,7 +120,8 @@ type resource struct {
 	installed         []instance.Installation // operators that the repository installs
 	operatorNamespace string                  // "" is unknown
 
-	readFormer func() (*record, error) // of former
+	readFormer func() (*record, error)   // of former
+	readAll    func() ([]*record, error) // of all
 }
 
 func newResource(ctx context.Context, r *repo.Repo, config *cue.Config, req ResourceRequest) (*resource, error) {

@@ -25,6 +25,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/lint"
 	"github.com/redis-gitops/redis-gitops/policy/engine"
 	"github.com/redis-gitops/redis-gitops/redact"
+	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/report"
 	"github.com/redis-gitops/redis-gitops/scaffold"
@@ -45,17 +46,19 @@ type Options struct {
 
 // Session holds one repository and what was found in it. It serves one call at a time.
 type Session struct {
-	options    Options
-	fs         afero.Fs
-	repo       *repo.Repo
-	config     *cue.Config
-	problems   finding.Problems // of the configuration; then config is that of a repository without one
-	compiled   lint.Compiled
-	cache      lint.Cache
-	planBefore lastPlan
-	last       *report.Run
-	secrets    *redact.Secrets // of the repository; nil until a message needs them
-	progress   func(Progress)
+	options     Options
+	fs          afero.Fs
+	repo        *repo.Repo
+	config      *cue.Config
+	problems    finding.Problems // of the configuration; then config is that of a repository without one
+	compiled    lint.Compiled
+	cache       lint.Cache
+	planBefore  lastPlan
+	shownBefore map[string]string // the diffs of the last plan, as they may be printed
+	rendered    render.Kept       // for plans of an application that the form changes step by step
+	last        *report.Run
+	secrets     *redact.Secrets // of the repository; nil until a message needs them
+	progress    func(Progress)
 
 	base  map[string][]byte // of changed files: what was opened, or written last; nil where a file did not exist
 	steps []step            // since then
@@ -283,6 +286,7 @@ func local(name string) bool {
 // use opens a file system.
 func (s *Session) use(fsys afero.Fs) error {
 	s.fs, s.last, s.problems, s.planBefore, s.cache, s.secrets = fsys, nil, nil, lastPlan{}, lint.Cache{}, nil
+	s.shownBefore = nil
 	var err error
 	if s.config, err = readConfig(fsys); err != nil {
 		s.problems = finding.All(err)
@@ -395,8 +399,7 @@ type changedFile struct {
 func changedFiles(p *scaffold.Plan) []changedFile {
 	out := []changedFile{}
 	for _, f := range p.Files {
-		one := &scaffold.Plan{Files: []scaffold.FileChange{f}}
-		out = append(out, changedFile{f.Path, f.Action, string(f.Old), string(f.New), one.Diff()})
+		out = append(out, changedFile{f.Path, f.Action, string(f.Old), string(f.New), f.Diff()})
 	}
 	return out
 }

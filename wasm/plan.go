@@ -16,6 +16,7 @@ import (
 	"github.com/redis-gitops/redis-gitops/finding"
 	"github.com/redis-gitops/redis-gitops/internal/lintreport"
 	"github.com/redis-gitops/redis-gitops/lint"
+	"github.com/redis-gitops/redis-gitops/render"
 	"github.com/redis-gitops/redis-gitops/repo"
 	"github.com/redis-gitops/redis-gitops/scaffold"
 )
@@ -87,7 +88,9 @@ func (s *Session) plan(ctx context.Context, r planRequest) (any, error) {
 }
 
 func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
-	text, err := p.JSON(s.show)
+	show, done := s.showAgain()
+	defer done()
+	text, err := p.JSON(show)
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +100,14 @@ func (s *Session) planned(r planRequest, p *scaffold.Plan) (*planned, error) {
 		Notes: append([]string{}, p.Notes...), Next: append([]string{}, p.Next...), URL: p.URL, Env: []string{},
 	}
 	for _, c := range p.Conflicts {
-		out.Conflicts = append(out.Conflicts, conflict{s.masked([]*finding.Problem{&c.Problem})[0], s.show(c.Diff)})
+		out.Conflicts = append(out.Conflicts, conflict{s.masked([]*finding.Problem{&c.Problem})[0], show(c.Diff)})
 	}
 	for _, f := range files {
 		if strings.HasSuffix(f.Path, "/values.yaml") {
 			out.Env = append(out.Env, newItems(f.Diff)...)
 		}
 	}
-	shown(files, s.show)
+	shown(files, show)
 	out.Diff = joinedDiffs(files)
 	return out, nil
 }
@@ -144,7 +147,7 @@ func (s *Session) planOf(ctx context.Context, r planRequest) (*scaffold.Plan, er
 	if b := s.planBefore; b.plan != nil && reflect.DeepEqual(b.request, r) {
 		return b.plan, nil
 	}
-	p, err := s.makePlan(ctx, r)
+	p, err := s.makePlan(render.Keep(ctx, &s.rendered), r)
 	if err == nil {
 		s.planBefore = lastPlan{r, p}
 	}

@@ -61,6 +61,19 @@ func (s *Session) show(diff string) string {
 	return text
 }
 
+// showAgain is show for one plan after the other: most of their diffs are the same.
+func (s *Session) showAgain() (show func(diff string) string, done func()) {
+	before, now := s.shownBefore, map[string]string{}
+	return func(diff string) string {
+		if _, ok := now[diff]; !ok {
+			if now[diff], ok = before[diff]; !ok {
+				now[diff] = s.show(diff)
+			}
+		}
+		return now[diff]
+	}, func() { s.shownBefore = now }
+}
+
 // shown makes the diffs of files ones that may be printed.
 func shown(files []changedFile, show func(string) string) {
 	for i := range files {

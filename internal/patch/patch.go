@@ -23,23 +23,27 @@ func Unified(from, to, old, new string) string {
 	return numbered(text)
 }
 
-var header = lazyregexp.New(`(?m)^@@ -(\d+)(?:,(\d+))? \+(\d+)((?:,(\d+))?) @@$`)
+var header = lazyregexp.New(`^@@ -(\d+)(?:,(\d+))? \+(\d+)((?:,(\d+))?) @@$`)
 
 // numbered corrects the lines of the new text in the headers: go-udiff 0.4.1 forgets the lines between the edits of one hunk in those
 // after it, which git apply makes up for and people do not.
 func numbered(text string) string {
 	added := 0
-	return header.ReplaceAllStringFunc(text, func(line string) string {
-		m := header.FindStringSubmatch(line)
-		start, was, is := number(m[1]), number(m[2]), number(m[5])
-		if was == 0 || is == 0 { // all of a file, whose start is odd and right
-			return line
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		var m []string
+		if strings.HasPrefix(line, "@@ ") {
+			m = header.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+		}
+		if m == nil || number(m[2]) == 0 || number(m[5]) == 0 { // all of a file, whose start is odd and right
+			b.WriteString(line)
+			continue
 		}
 		old, _, _ := strings.Cut(line, " +")
-		out := fmt.Sprintf("%s +%d%s @@", old, start+added, m[4])
-		added += is - was
-		return out
-	})
+		fmt.Fprintf(&b, "%s +%d%s @@\n", old, number(m[1])+added, m[4])
+		added += number(m[5]) - number(m[2])
+	}
+	return b.String()
 }
 
 // number reads a number of a header; one that is left out is 1.
