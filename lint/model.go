@@ -317,8 +317,12 @@ func (l *linter) redis(units []unitModel, m *model.Repository) error {
 	l.redisFound, l.later = nil, false
 	options := l.instanceOptions()
 	for _, set := range slices.Sorted(maps.Keys(sets)) {
-		found, pods, references := instance.FindAll(sets[set], operators, options)
+		documents := sets[set]
+		delete(sets, set) // of thousands of applications they take as much memory as all that is found in them
+		found, pods, references := instance.FindAll(documents, operators, options)
+		m.Pods, m.References = slices.Grow(m.Pods, len(pods)), slices.Grow(m.References, len(references))
 		addPods(m, pods, references)
+		m.Redis = slices.Grow(m.Redis, len(found))
 		for _, in := range found {
 			id, err := strconv.Atoi(in.Where)
 			if err != nil {
