@@ -51,6 +51,28 @@ func number(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
+// A way is a row of the table.
+type way struct {
+	name    string
+	against string // the row that its wall time is told relative to
+	server  *redistest.Server
+	run     func() run
+}
+
+// The rows that aims are about.
+const (
+	limit1      = "the server loads the file (limit 1)"
+	limit2      = "ready RESTORE commands, 2 connections (limit 2)"
+	pipe        = "the same by redis-cli --pipe"
+	plain       = "import"
+	verifyOff   = "import --verify off"
+	verifyFull  = "import --verify full"
+	commands    = "import --method commands"
+	replication = "import --method replication"
+	near        = "import, through a proxy"
+	far         = "import, through a proxy with 20 ms of round trip"
+)
+
 // TestImport is a benchmark with a table. BENCH_ROUNDS (3), BENCH_KEYS (1000000) and BENCH_LARGE_KEYS (10000000, 0 for none)
 // change its size. The methods take turns, so that another load on the machine hits all alike; medians are told.
 func TestImport(t *testing.T) {
@@ -61,88 +83,133 @@ func TestImport(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	file, size := generate(t, dir, keys)
-	ready, count := bake(t, file)
 	scan(t, file, size)
-
 	s := redistest.Start(t)
-	near, far := redistest.StartProxy(t, s.Addr()), redistest.StartProxy(t, s.Addr())
-	far.Set(redistest.Toxic{Delay: 10 * time.Millisecond})
-	ours := func(url string, flags ...string) func() run {
-		return func() run {
-			args := append([]string{"import", file, url, "--checkpoint", filepath.Join(dir, "checkpoint.json"), "--progress", "none"}, flags...)
-			return measure(t, s, keys, tool, args...)
-		}
+	ways := waysOf(t, s, tool, file, keys)
+	aims := []aim{
+		{"CPU of client and server / redis-cli --pipe", cpu, plain, pipe, 1.15},
+		{"the same with --verify off", cpu, verifyOff, pipe, 1.05},
+		{"import / limit 2", wall, plain, limit2, 1.05},
+		{"import --verify full / limit 2", wall, verifyFull, limit2, 2},
+		{"replication / limit 1", wall, replication, limit1, 1.15},
+		{"commands / RedisShake (by its ratio)", func(r run) float64 { return r.wall.Seconds() / shakeRatio }, commands, "", 0.5},
+		{"20 ms of round trip / none", wall, far, near, 1.3},
 	}
-	ways := []struct {
-		name string
-		run  func() run
-	}{
-		{"the server loads the file (limit 1)", func() run { return load(t, file) }},
-		{"ready RESTORE commands, 2 connections (limit 2)", func() run { return blast(t, s, ready, count, keys) }},
-		{"import", ours(s.URL())},
-		{"import, 1 connection", ours(s.URL(), "--connections", "1")},
-		{"import, 2 connections", ours(s.URL(), "--connections", "2")},
-		{"import --verify full", ours(s.URL(), "--verify", "full")},
-		{"import --method commands", ours(s.URL(), "--method", "commands")},
-		{"import --method replication", ours(s.URL(), "--method", "replication")},
-		{"import, through a proxy", ours("redis://" + near.Addr)},
-		{"import, through a proxy with 20 ms of round trip", ours("redis://" + far.Addr)},
+	for _, o := range olderTargets(t, s) {
+		w, a := o.ways(t, tool, dir, file, keys)
+		ways, aims = append(ways, w...), append(aims, a)
 	}
-	results := make([][]run, len(ways))
+	results := map[string][]run{}
 	for range rounds {
-		for i, w := range ways {
-			s.Do("FLUSHALL")
-			results[i] = append(results[i], w.run())
+		for _, w := range ways {
+			w.server.Do("FLUSHALL")
+			results[w.name] = append(results[w.name], w.run())
 		}
 	}
-	medians := make([]run, len(ways))
-	var table strings.Builder
-	fmt.Fprintf(&table, "%d keys, %d bytes; medians of %d rounds in turn\n", keys, size, rounds)
-	fmt.Fprintf(&table, "%-50s %8s %10s %9s %11s %11s %9s  %s\n", "", "wall s", "keys/s", "/limit 2", "client CPU", "server CPU", "memory MB", "all runs")
-	for i, w := range ways {
-		m := median(results[i])
-		medians[i] = m
-		var all []string
-		for _, r := range results[i] {
-			all = append(all, fmt.Sprintf("%.2f", r.wall.Seconds()))
-		}
-		fmt.Fprintf(&table, "%-50s %8.2f %10.0f %9.2f %11.2f %11.2f %9.1f  %s\n", w.name, m.wall.Seconds(), float64(keys)/m.wall.Seconds(),
-			m.wall.Seconds()/medians[min(i, 1)].wall.Seconds(), m.client.Seconds(), m.server.Seconds(), float64(m.rss)/(1<<20), strings.Join(all, " "))
-	}
-	limit1, limit2, plain, commands, replication := medians[0].wall, medians[1].wall, medians[2], medians[6].wall, medians[7].wall
-	fmt.Fprintf(&table, "RedisShake 4.2, by its ratio: %.1f s; HDT3213/rdb: %.1f s\n", shakeRatio*limit2.Seconds(), hdtRatio*limit2.Seconds())
-	ratio := func(a, b time.Duration) float64 { return a.Seconds() / b.Seconds() }
-	for _, aim := range []struct {
-		what       string
-		got, limit float64
-	}{
-		{"import / limit 2", ratio(plain.wall, limit2), 1.10},
-		{"CPU of client / of server", ratio(plain.client, plain.server), 0.35},
-		{"memory in MB", float64(plain.rss) / (1 << 20), 64},
-		{"commands / RedisShake (by its ratio)", ratio(commands, limit2) / shakeRatio, 0.5},
-		{"replication / limit 1", ratio(replication, limit1), 1.5},
-		{"20 ms of round trip / none", ratio(medians[9].wall, medians[8].wall), 1.3},
-	} {
-		verdict := "ok"
-		if aim.got > aim.limit {
-			verdict = "MISSED"
-		}
-		fmt.Fprintf(&table, "%-40s %6.2f, aim %5.2f: %s\n", aim.what, aim.got, aim.limit, verdict)
-	}
-	t.Log("\n" + table.String())
+	s.Do("FLUSHALL")
+	title := fmt.Sprintf("%d keys, %d bytes; medians of %d rounds in turn\n", keys, size, rounds)
+	t.Log("\n" + title + table(ways, keys, results) + verdicts(aims, results))
 
 	if many > 0 {
 		large, size := generate(t, dir, many)
-		s.Do("FLUSHALL")
 		r := measure(t, s, many, tool, "import", large, s.URL(), "--checkpoint", filepath.Join(dir, "checkpoint.json"), "--progress", "none")
 		t.Logf("%d keys, %d bytes: %.1f s, client CPU %.1f s, server CPU %.1f s, memory %.1f MB", many, size, r.wall.Seconds(), r.client.Seconds(), r.server.Seconds(), float64(r.rss)/(1<<20))
 	}
 }
 
-func median(runs []run) run {
-	sorted := slices.Clone(runs)
-	slices.SortFunc(sorted, func(a, b run) int { return int(a.wall - b.wall) })
-	return sorted[len(sorted)/2]
+// waysOf are the rows for one server and a file of its own version.
+func waysOf(t *testing.T, s *redistest.Server, tool, file string, keys int) []way {
+	ready, count := bake(t, file)
+	stream := filepath.Join(filepath.Dir(file), "ready.resp")
+	writeReady(t, stream, ready)
+	direct, slow := redistest.StartProxy(t, s.Addr()), redistest.StartProxy(t, s.Addr())
+	slow.Set(redistest.Toxic{Delay: 10 * time.Millisecond})
+	ours := func(name, url string, flags ...string) way {
+		return importWay(t, s, name, limit2, tool, file, url, keys, flags...)
+	}
+	return []way{
+		{limit1, limit1, s, func() run { return load(t, file) }},
+		{limit2, limit2, s, func() run { return blast(t, s, ready, count, keys) }},
+		{pipe, limit2, s, func() run { return pipeReady(t, s, stream, keys) }},
+		ours(plain, s.URL()),
+		ours(verifyOff, s.URL(), "--verify", "off"),
+		ours("import, 1 connection", s.URL(), "--connections", "1"),
+		ours("import, 2 connections", s.URL(), "--connections", "2"),
+		ours(verifyFull, s.URL(), "--verify", "full"),
+		ours(commands, s.URL(), "--method", "commands"),
+		ours(replication, s.URL(), "--method", "replication"),
+		ours(near, "redis://"+direct.Addr),
+		ours(far, "redis://"+slow.Addr),
+	}
+}
+
+func importWay(t *testing.T, s *redistest.Server, name, against, tool, file, url string, keys int, flags ...string) way {
+	args := []string{"import", file, url, "--checkpoint", filepath.Join(filepath.Dir(file), "checkpoint.json"), "--progress", "none"}
+	args = append(args, flags...)
+	return way{name, against, s, func() run { return measure(t, s, keys, tool, args...) }}
+}
+
+// An aim bounds what is measured of one row, relative to another one; "" for [limit2].
+type aim struct {
+	name      string
+	of        func(run) float64
+	row, base string
+	limit     float64
+}
+
+func wall(r run) float64 { return r.wall.Seconds() }
+func cpu(r run) float64  { return (r.client + r.server).Seconds() }
+
+func table(ways []way, keys int, results map[string][]run) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%-50s %8s %10s %9s %11s %11s %7s %9s  %s\n", "", "wall s", "keys/s", "/limit", "client CPU", "server CPU", "/pipe", "memory MB", "all runs")
+	pipeCPU := median(results[pipe], cpu)
+	for _, w := range ways {
+		r := results[w.name]
+		var all []string
+		for _, one := range r {
+			all = append(all, fmt.Sprintf("%.2f", wall(one)))
+		}
+		of := func(what func(run) float64) float64 { return median(r, what) }
+		fmt.Fprintf(&out, "%-50s %8.2f %10.0f %9.2f %11.2f %11.2f %7.2f %9.1f  %s\n", w.name, of(wall), float64(keys)/of(wall), of(wall)/median(results[w.against], wall),
+			of(clientCPU), of(func(r run) float64 { return r.server.Seconds() }), of(cpu)/pipeCPU, of(memory), strings.Join(all, " "))
+	}
+	base := median(results[limit2], wall)
+	fmt.Fprintf(&out, "RedisShake 4.2, by its ratio: %.1f s; HDT3213/rdb: %.1f s\n", shakeRatio*base, hdtRatio*base)
+	return out.String()
+}
+
+func clientCPU(r run) float64 { return r.client.Seconds() }
+func memory(r run) float64    { return float64(r.rss) / (1 << 20) }
+
+func verdicts(aims []aim, results map[string][]run) string {
+	var out strings.Builder
+	tell := func(name string, got, limit float64) {
+		verdict := "ok"
+		if got > limit {
+			verdict = "MISSED"
+		}
+		fmt.Fprintf(&out, "%-50s %6.2f, aim %5.2f: %s\n", name, got, limit, verdict)
+	}
+	for _, a := range aims {
+		of := a.of
+		if a.base == "" {
+			a.base, of = limit2, wall
+		}
+		tell(a.name, median(results[a.row], a.of)/median(results[a.base], of), a.limit)
+	}
+	tell("CPU of client / of server", median(results[plain], func(r run) float64 { return clientCPU(r) / r.server.Seconds() }), 0.35)
+	tell("memory in MB", median(results[plain], memory), 64)
+	return out.String()
+}
+
+func median(runs []run, of func(run) float64) float64 {
+	var all []float64
+	for _, r := range runs {
+		all = append(all, of(r))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 func generate(t *testing.T, dir string, keys int) (string, int64) {
