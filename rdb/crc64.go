@@ -42,6 +42,12 @@ func crcTable(crc uint64, p []byte) uint64 {
 				t[3][byte(d>>32)] ^ t[2][byte(d>>40)] ^ t[1][byte(d>>48)] ^ t[0][d>>56])
 		p = p[16:]
 	}
+	if len(p) >= 8 {
+		c := crc ^ binary.LittleEndian.Uint64(p)
+		crc = t[7][byte(c)] ^ t[6][byte(c>>8)] ^ t[5][byte(c>>16)] ^ t[4][byte(c>>24)] ^
+			t[3][byte(c>>32)] ^ t[2][byte(c>>40)] ^ t[1][byte(c>>48)] ^ t[0][c>>56]
+		p = p[8:]
+	}
 	for _, b := range p {
 		crc = t[0][byte(crc)^b] ^ crc>>8
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // ElementKind describes what an [Element] is and which of its fields are set.
@@ -77,14 +78,35 @@ func decode(e *Entry, deep bool, fn func(*Element) error) error {
 	if e.Raw == nil {
 		return e.stream(func(w *window) error { return (&decoder{w: w, fn: fn, deep: deep}).value(e.Type) })
 	}
-	d := decoder{w: &window{buf: e.Raw, end: len(e.Raw), base: e.ValueOffset}, fn: fn, deep: deep}
-	if err := d.value(e.Type); err != nil {
-		return err
+	d := decoders.Get().(*decoder)
+	d.w.buf, d.w.end, d.w.base, d.fn, d.deep = e.Raw, len(e.Raw), e.ValueOffset, fn, deep
+	err := d.value(e.Type)
+	if left := d.w.end - d.w.pos; left > 0 && err == nil {
+		err = d.w.errorf("%d unexpected bytes after the value", left)
 	}
-	if left := d.w.end - d.w.pos; left > 0 {
-		return d.w.errorf("%d unexpected bytes after the value", left)
+	d.release()
+	return err
+}
+
+// decoders are kept with their memory: most values are small, and many are decoded.
+var decoders = sync.Pool{New: func() any { return &decoder{w: &window{}} }}
+
+// release gives a decoder back, with as much memory as small values need.
+func (d *decoder) release() {
+	const most = 64 << 10
+	scratch, parts := d.w.scratch, d.parts
+	if cap(scratch) > most {
+		scratch = nil
 	}
-	return nil
+	if cap(parts.bytes) > most || cap(parts.ends) > most/8 {
+		parts = byteList{}
+	}
+	clear(parts.list[:cap(parts.list)])
+	parts.reset()
+	w := d.w
+	*w = window{scratch: scratch}
+	*d = decoder{w: w, parts: parts}
+	decoders.Put(d)
 }
 
 // A decoder gathers the parts of an element and gives it to fn.
@@ -189,10 +211,12 @@ func (d *decoder) stringValue() error {
 	case n == stringLZF:
 		var packed, real uint64
 		if packed, real, err = w.lzfLengths(); err == nil {
-			last, err = w.inflate(nil, packed, real, d.chunk)
+			w.scratch, err = w.inflate(w.scratch[:0], packed, real, d.chunk)
+			last = w.scratch
 		}
 	default:
-		last, err = w.appendInt(nil, n)
+		w.scratch, err = w.appendInt(w.scratch[:0], n)
+		last = w.scratch
 	}
 	if err != nil {
 		return err
@@ -280,6 +304,9 @@ func (d *decoder) packed(kind ElementKind, arity int, walk func([]byte, func([]b
 
 // locate adds to a packError where the packed bytes begin.
 func locate(err error, at int64) error {
+	if err == nil {
+		return nil
+	}
 	var wrong packError
 	if errors.As(err, &wrong) {
 		return &Error{at, "damaged packed elements: " + string(wrong), nil}

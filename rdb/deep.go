@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strconv"
+	"sync"
 )
 
 // Check decodes a value and checks what servers check that do not trust a payload (sanitize-dump-payload yes; redis src/rdb.c,
@@ -13,9 +14,22 @@ import (
 // stream nodes, duplicate members and fields, and pending items that belong to no consumer or to several. A server
 // that finds one of these refuses the value, or the whole dump. Values of modules are refused with [ErrUnsupported].
 func Check(e *Entry) error {
-	c := checker{entry: e, seed: maphash.MakeSeed()}
-	return decode(e, true, c.element)
+	c := checkers.Get().(*checker)
+	c.entry = e
+	err := decode(e, true, c.element)
+	seeds, seen := c.seeds, c.seen
+	if clear(seen); c.many {
+		seen = map[[2]uint64]struct{}{}
+	}
+	*c = checker{seeds: seeds, seen: seen}
+	checkers.Put(c)
+	return err
 }
+
+// checkers are kept with their memory.
+var checkers = sync.Pool{New: func() any {
+	return &checker{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, seen: map[[2]uint64]struct{}{}}
+}}
 
 // maxDistinct bounds the memory of the search for duplicates, 16 bytes each and as much again: values with more elements are not searched.
 const maxDistinct = 8 << 20
@@ -23,8 +37,9 @@ const maxDistinct = 8 << 20
 // A checker looks for duplicates in a value. It compares sums of 128 bits, so that large elements cost no memory.
 type checker struct {
 	entry *Entry
-	seed  maphash.Seed
+	seeds [2]maphash.Seed
 	seen  map[[2]uint64]struct{}
+	many  bool  // it had more than small values have
 	last  int64 // member of an intset
 	some  bool
 }
@@ -63,20 +78,11 @@ func (c *checker) first(p []byte) bool {
 	if len(c.seen) >= maxDistinct {
 		return true
 	}
-	if c.seen == nil {
-		c.seen = map[[2]uint64]struct{}{}
-	}
-	var h maphash.Hash
-	h.SetSeed(c.seed)
-	_, _ = h.Write(p)
-	sum := [2]uint64{h.Sum64(), 0}
-	_ = h.WriteByte(1)
-	sum[1] = h.Sum64()
-	if _, ok := c.seen[sum]; ok {
-		return false
-	}
+	sum := [2]uint64{maphash.Bytes(c.seeds[0], p), maphash.Bytes(c.seeds[1], p)}
+	before := len(c.seen)
 	c.seen[sum] = struct{}{}
-	return true
+	c.many = c.many || before >= 1024
+	return len(c.seen) > before
 }
 
 func shorten(p []byte) []byte { return p[:min(len(p), 100)] }

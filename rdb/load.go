@@ -43,6 +43,9 @@ func (c *LoadCheck) Entry(e *Entry) error {
 	return c.Key(e)
 }
 
+// Expect makes room for as many keys as a dump says that it has.
+func (c *LoadCheck) Expect(keys uint64) { c.keys.Expect(keys) }
+
 // Full reports whether there were more keys than can be remembered, so that duplicates among the later ones may be missed.
 func (c *LoadCheck) Full() bool { return c.keys.Full() }
 
@@ -62,17 +65,8 @@ func (s *KeySet) Add(db int, key []byte) bool {
 	if s.table == nil {
 		s.seed, s.table = maphash.MakeSeed(), make([]uint64, 1024)
 	}
-	var h maphash.Hash
-	h.SetSeed(s.seed)
-	for n := db; ; n >>= 8 {
-		_ = h.WriteByte(byte(n))
-		if n < 256 {
-			break
-		}
-	}
-	_ = h.WriteByte(0xff)
-	_, _ = h.Write(key)
-	sum := h.Sum64() | 1 // which is never 0
+	const odd = 0x9e3779b97f4a7c15                         // sets the databases apart
+	sum := maphash.Bytes(s.seed, key) ^ uint64(db)*odd | 1 // which is never 0
 	at := s.find(sum)
 	if s.table[at] == sum {
 		return false
@@ -85,6 +79,18 @@ func (s *KeySet) Add(db int, key []byte) bool {
 		s.grow()
 	}
 	return true
+}
+
+// Expect makes room for so many keys, up to a bound: a dump may say what it likes.
+func (s *KeySet) Expect(keys uint64) {
+	const most = 1 << 20
+	size := 1024
+	for uint64(size/8*7) <= min(keys, most) {
+		size *= 2
+	}
+	if s.table == nil {
+		s.seed, s.table = maphash.MakeSeed(), make([]uint64, size)
+	}
 }
 
 func (s *KeySet) find(sum uint64) int {

@@ -11,9 +11,55 @@ const (
 	stringChunk = 1 << 20 // bytes of a large string that are given away at a time
 )
 
+// unpack unpacks bytes that are all in memory into what dst has, or into new memory; !ok stands for damage of any kind.
+func unpack(dst, src []byte, real int) (_ []byte, ok bool) {
+	if cap(dst) < real {
+		dst = make([]byte, 0, max(real, 512))
+	}
+	dst = dst[:real]
+	at := 0
+	for i := 0; i < len(src); {
+		ctrl := int(src[i])
+		i++
+		if ctrl < 32 {
+			n := ctrl + 1
+			if n > len(src)-i || n > real-at {
+				return dst[:0], false
+			}
+			copy(dst[at:], src[i:i+n])
+			i, at = i+n, at+n
+			continue
+		}
+		n := ctrl>>5 + 2
+		if n == 7+2 && i < len(src) {
+			n += int(src[i])
+			i++
+		}
+		if i == len(src) {
+			return dst[:0], false
+		}
+		from := at - (ctrl&0x1f)<<8 - int(src[i]) - 1
+		i++
+		if from < 0 || n > real-at {
+			return dst[:0], false
+		}
+		for to := at + n; at < to; { // from what is there already, which doubles with every round where the run overlaps itself
+			at += copy(dst[at:to], dst[from:at])
+		}
+	}
+	return dst, at == real
+}
+
 // inflate reads packed bytes of LZF and appends the real bytes that they stand for to dst, which must be empty. With
 // emit, memory stays bounded: it gets the bytes piece by piece, and what is returned is the last piece, not emitted yet.
 func (w *window) inflate(dst []byte, packed, real uint64, emit func([]byte) error) ([]byte, error) {
+	if packed <= uint64(w.end-w.pos) && real <= stringChunk {
+		src := w.buf[w.pos : w.pos+int(packed)]
+		if out, ok := unpack(dst, src, int(real)); ok {
+			w.pos += len(src)
+			return out, nil
+		} // else what follows says what is wrong
+	}
 	size, start := real, w.offset()
 	broken := func() error {
 		return &Error{start, fmt.Sprintf("damaged compressed string; it does not decompress to %d bytes", size), nil}

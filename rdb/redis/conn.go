@@ -41,7 +41,8 @@ type Conn struct {
 	in   *bufio.Reader
 	out  []byte
 	addr string
-	room int64 // what the reply that is read may still take of memory, in bytes
+	low  *lowWater // nil where the connection has none
+	room int64     // what the reply that is read may still take of memory, in bytes
 }
 
 const readBuffer = 32 << 10
@@ -51,6 +52,10 @@ func NewConn(c net.Conn) *Conn {
 	addr := ""
 	if a := c.RemoteAddr(); a != nil {
 		addr = a.String()
+	}
+	low := newLowWater(c)
+	if low != nil {
+		return &Conn{net: c, low: low, in: bufio.NewReaderSize(low, readBuffer), addr: addr}
 	}
 	return &Conn{net: c, in: bufio.NewReaderSize(c, readBuffer), addr: addr}
 }
@@ -231,6 +236,16 @@ func (c *Conn) ReadOK() error {
 	}
 	_, err := c.ReadReply()
 	return err
+}
+
+// AwaitBytes waits until so many bytes of replies can be read, or the connection ends, so that a reader wakes up once for many replies:
+// the server writes them a few dozen at a time. It may return earlier. It must not be asked for more than what is surely on its way,
+// and heeds the read deadline.
+func (c *Conn) AwaitBytes(n int) error {
+	if n = min(n, readBuffer) - c.in.Buffered(); c.low == nil || n <= 1 {
+		return nil
+	}
+	return c.low.await(n)
 }
 
 func (c *Conn) readReply(depth int) (any, error) {

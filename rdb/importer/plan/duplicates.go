@@ -34,6 +34,9 @@ func (d *Duplicates) Add(e *rdb.Entry) bool {
 	return false
 }
 
+// Expect makes room for as many keys as the dump says that a database has.
+func (d *Duplicates) Expect(keys uint64) { d.seen.Expect(keys) }
+
 // Forget frees the memory of the keys, which is large. What was found stays.
 func (d *Duplicates) Forget() { d.seen = rdb.KeySet{} }
 

@@ -76,6 +76,16 @@ func (b *batch) pending() []byte {
 	return out
 }
 
+// leastReply returns how many bytes the replies that are due have at least: no reply of RESTORE is shorter than +OK.
+func (b *batch) leastReply() (n int) {
+	for i := range b.keys {
+		if k := &b.keys[i]; !k.done && k.how == byRestore {
+			n += len("+OK\r\n")
+		}
+	}
+	return n
+}
+
 func (b *batch) count(row int32) *account.Counts {
 	for len(b.counts) <= int(row) {
 		b.counts = append(b.counts, account.Counts{})

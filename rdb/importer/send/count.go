@@ -33,6 +33,21 @@ func (p *pass) rowFor(db int, kind string) int32 {
 	return row
 }
 
+// rowOfType is rowFor for keys, of which every one asks.
+func (p *pass) rowOfType(db int, t rdb.Type) int32 {
+	if int(t) >= len(p.typeRows) {
+		return p.rowFor(db, t.Kind())
+	}
+	if db != p.typesDB {
+		p.typesDB = db
+		clear(p.typeRows[:])
+	}
+	if p.typeRows[t] == 0 {
+		p.typeRows[t] = p.rowFor(db, t.Kind()) + 1
+	}
+	return p.typeRows[t] - 1
+}
+
 // countLosses takes account of what plain commands cannot set.
 func (p *pass) countLosses(e *rdb.Entry) {
 	if p.epoch.Repair || p.reread == e.Offset {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/capability"
@@ -44,7 +43,7 @@ func (p *pass) key(ctx context.Context, e *rdb.Entry) error {
 		}
 	}
 	p.ShiftExpiry(e)
-	row := p.rowFor(e.DB, e.Type.Kind())
+	row := p.rowOfType(e.DB, e.Type)
 	c := p.count(row)
 	c.Read++
 	switch {
@@ -106,22 +105,24 @@ func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how 
 	if b == nil {
 		b = p.newBatch(route, e.DB)
 	}
-	k := keyRef{start: len(b.buf), offset: e.Offset, row: row, raw: int32(len(e.Raw)), kind: e.Type, uncertain: e.Offset < p.uncertain, lasting: e.Expiry == 0}
+	b.keys = append(b.keys, keyRef{})
+	k := &b.keys[len(b.keys)-1]
+	*k = keyRef{start: len(b.buf), offset: e.Offset, row: row, raw: int32(len(e.Raw)), kind: e.Type, uncertain: e.Offset < p.uncertain, lasting: e.Expiry == 0}
 	switch how {
 	case capability.Plain:
 		p.countLosses(e)
-		err = p.appendCommands(b, &k, e)
+		err = p.appendCommands(b, k, e)
 	case capability.Reencoded:
 		var value *rdb.Entry
 		if value, err = p.reencode(e); err == nil {
 			k.kind = value.Type
-			err = p.appendRestore(b, &k, value)
+			err = p.appendRestore(b, k, value)
 		}
 	default:
-		err = p.appendRestore(b, &k, e)
+		err = p.appendRestore(b, k, e)
 	}
 	if err != nil || k.replies == 0 {
-		b.buf = b.buf[:k.start]
+		b.buf, b.keys = b.buf[:k.start], b.keys[:len(b.keys)-1]
 		if err != nil && p.Source.Once && errors.Is(err, rdb.ErrTarget) {
 			// A file would have been refused before the first write.
 			return server.Fatal(fmt.Errorf("key %q in database %d: %w; import into a newer server, or exclude such keys with --type", e.Key, e.DB, err))
@@ -134,7 +135,6 @@ func (p *pass) add(ctx context.Context, e *rdb.Entry, route int, row int32, how 
 		return nil
 	}
 	k.end = len(b.buf)
-	b.keys = append(b.keys, k)
 	if len(b.buf) >= batchBytes {
 		return p.dispatch(ctx, route)
 	}
@@ -146,8 +146,16 @@ func (p *pass) appendRestore(b *batch, k *keyRef, e *rdb.Entry) (err error) {
 	var payload [2]int
 	b.buf, payload, err = appendRestore(b.buf, e, p.Options.Existing == plan.Replace)
 	k.payloadAt, k.payloadEnd = payload[0], payload[1]
-	k.nameAt, k.nameLen = k.start+len("*4\r\n$7\r\nRESTORE\r\n$\r\n")+len(strconv.Itoa(len(e.Key))), len(e.Key)
+	k.nameAt, k.nameLen = k.start+len("*4\r\n$7\r\nRESTORE\r\n$\r\n")+digits(len(e.Key)), len(e.Key)
 	return err
+}
+
+// digits counts those of a length.
+func digits(n int) (count int) {
+	for count = 1; n >= 10; n /= 10 {
+		count++
+	}
+	return count
 }
 
 // mayBeEmpty reports whether a value is so small that it may have no element. A string is an element.

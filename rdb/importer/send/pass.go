@@ -47,7 +47,9 @@ type pass struct {
 	rows        map[account.RowName]int32
 	row         int32 // the last one used
 	rowOf       account.RowName
-	now         int64 // Unix milliseconds
+	typesDB     int       // the database of typeRows
+	typeRows    [32]int32 // rows by type, and 1; 0 for one that was not asked for
+	now         int64     // Unix milliseconds
 	big         map[*route]*redis.Conn
 }
 

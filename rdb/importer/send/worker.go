@@ -182,6 +182,11 @@ func (w *worker) readAll(ctx context.Context, conn *redis.Conn, flights <-chan f
 func (w *worker) readBatch(ctx context.Context, conn *redis.Conn, b *batch) error {
 	var retry error
 	var elsewhere []redirect
+	if due := b.leastReply(); due > 0 {
+		if err := conn.AwaitBytes(due); err != nil {
+			return err
+		}
+	}
 	for i := range b.keys {
 		k := &b.keys[i]
 		if k.done {

@@ -29,6 +29,7 @@ func Scan(ctx context.Context, p *plan.Plan, a *account.Account) (*Survey, error
 				return nil, context.Cause(ctx)
 			}
 			a.Progress.Set(scanner.Offset(), y.all, y.name.db)
+			y.now = p.Now()
 		}
 		e, err := scanner.Next()
 		if err == io.EOF {
@@ -38,6 +39,9 @@ func Scan(ctx context.Context, p *plan.Plan, a *account.Account) (*Survey, error
 			return nil, err
 		}
 		if e.Kind != rdb.KeyEntry {
+			if e.Kind == rdb.ResizeEntry {
+				y.Duplicates.Expect(e.Keys)
+			}
 			y.other(e, &p.Options.Filter)
 			continue
 		}
@@ -62,6 +66,7 @@ type surveyor struct {
 	tally   map[tallyName]*tallied
 	name    tallyName      // of the last key
 	t       *tallied       // that of name
+	now     int64          // Unix milliseconds, by the target's clock, a few thousand keys ago
 	loads   *rdb.LoadCheck // nil where the target does not load the dump itself
 }
 
@@ -106,7 +111,7 @@ func (s *surveyor) key(e *rdb.Entry) error {
 		return nil
 	}
 	s.plan.ShiftExpiry(e)
-	s.account.Lifetimes.Add(e.DB, e.Expiry, s.plan.Now())
+	s.account.Lifetimes.Add(e.DB, e.Expiry, s.now)
 	t.keys++
 	t.Bytes += uint64(size)
 	if e.Expiry == 0 {
