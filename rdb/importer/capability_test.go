@@ -204,6 +204,43 @@ func TestVerifyWithoutDump(t *testing.T) {
 	}
 }
 
+// Strings are compared by GET; where the user may not call it, or the key has become another type, by DUMP.
+func TestVerifyStrings(t *testing.T) {
+	m := mixedDump(t)
+	s := redistest.Start(t)
+	for _, denied := range []string{"", "-get"} {
+		empty(s)
+		spoil := func() {
+			for i, n := 0, 0; n < 3; i++ {
+				key := fmt.Sprint("app:cache:", i)
+				if s.Do("TYPE", key) != "string" {
+					continue
+				}
+				if n++; n == 1 {
+					s.Do("SET", key, "other", "KEEPTTL")
+					continue
+				}
+				s.Do("DEL", key)
+				s.Do("SADD", key, "member")
+			}
+			s.Do("CONFIG", "RESETSTAT")
+		}
+		store := &spoiler{do: spoil, when: func() bool { return s.Do("DBSIZE") == int64(m.keys) }}
+		report, err := Import(t.Context(), bytesSource("dump", m.data), targetOf(t, restrict(s, denied)), plan.Options{Verify: plan.VerifyFull, Checkpoint: store})
+		if err != nil || report.Verified < uint64(m.keys) || report.Differing != 3 {
+			t.Fatalf("%q: %v, %d compared, %v", denied, err, report.Verified, report.Differences)
+		}
+		for i, want := range []string{"has a different value", "is a set, expected a string", "is a set, expected a string"} {
+			if d := report.Differences[i]; d.Reason != want {
+				t.Errorf("%q: %s %s, want %s", denied, d.Key, d.Reason, want)
+			}
+		}
+		if stats := fmt.Sprint(s.Do("INFO", "commandstats")); denied == "" && !strings.Contains(stats, "cmdstat_get:") {
+			t.Errorf("no GET: %s", stats)
+		}
+	}
+}
+
 // What plain commands lose is named.
 func TestLossesAreNamed(t *testing.T) {
 	freq, idle := text(0, "f"), text(0, "i")

@@ -238,6 +238,65 @@ func (c *Conn) ReadOK() error {
 	return err
 }
 
+// ReadInt reads a reply that is a number, without allocating.
+func (c *Conn) ReadInt() (int64, error) {
+	if p, err := c.in.Peek(1); err == nil && p[0] == ':' {
+		line, err := c.line()
+		if err != nil {
+			return 0, err
+		}
+		n, err := strconv.ParseInt(string(line[1:]), 10, 64)
+		if err != nil {
+			return 0, c.broken(line)
+		}
+		return n, nil
+	}
+	reply, err := c.ReadReply()
+	if n, ok := reply.(int64); ok || err != nil {
+		return n, err
+	}
+	return 0, fmt.Errorf("%s: unexpected reply of type %T; check that it is a Redis server", c.addr, reply)
+}
+
+// ReadBytes reads a reply that is a text and appends it to dst; where it is nil, there is none.
+func (c *Conn) ReadBytes(dst []byte) (_ []byte, there bool, err error) {
+	if p, err := c.in.Peek(1); err == nil && p[0] == '$' {
+		line, err := c.line()
+		if err != nil {
+			return dst, false, err
+		}
+		n, err := strconv.ParseInt(string(line[1:]), 10, 64)
+		switch {
+		case err != nil || n < -1 || n > maxBulk:
+			return dst, false, c.broken(line)
+		case n == -1:
+			return dst, false, nil
+		case n+2 > readBuffer:
+			text, err := c.bulk(int(n))
+			return append(dst, text...), err == nil, err
+		}
+		p, err := c.in.Peek(int(n) + 2)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return dst, false, err
+		}
+		if p[n] != '\r' || p[n+1] != '\n' {
+			return dst, false, c.broken(p[n:])
+		}
+		dst = append(dst, p[:n]...)
+		_, err = c.in.Discard(len(p))
+		return dst, true, err
+	}
+	reply, err := c.ReadReply()
+	text, there := reply.(string)
+	if !there && reply != nil && err == nil {
+		err = fmt.Errorf("%s: unexpected reply of type %T; check that it is a Redis server", c.addr, reply)
+	}
+	return append(dst, text...), there, err
+}
+
 // AwaitBytes waits until so many bytes of replies can be read, or the connection ends, so that a reader wakes up once for many replies:
 // the server writes them a few dozen at a time. It may return earlier. It must not be asked for more than what is surely on its way,
 // and heeds the read deadline.

@@ -359,3 +359,59 @@ func TestReplyBounds(t *testing.T) {
 		ours.Close()
 	}
 }
+
+// Texts and numbers are read without the value of an interface around them, and all other replies as what they are.
+func TestReadBytes(t *testing.T) {
+	s := redistest.Start(t)
+	c, err := target(t, s.URL()).Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	long := strings.Repeat("x", 100_000)
+	s.Do("SET", "long", long)
+	s.Do("SET", "short", "y\r\n")
+	s.Do("SADD", "set", "1")
+	ask := func(args ...string) {
+		var out []byte
+		for _, a := range append([]string{}, args...) {
+			if out == nil {
+				out = redis.AppendArgs(nil, len(args))
+			}
+			out = redis.AppendArg(out, a)
+		}
+		if _, err := c.Write(out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		key, want string
+		there     bool
+		code      string
+	}{{"long", long, true, ""}, {"short", "y\r\n", true, ""}, {"none", "", false, ""}, {"set", "", false, "WRONGTYPE"}} {
+		ask("GET", tt.key)
+		got, there, err := c.ReadBytes([]byte("before "))
+		if string(got) != "before "+tt.want || there != tt.there || redis.Code(err) != tt.code {
+			t.Errorf("%s: %.40q, %v, %v", tt.key, got, there, err)
+		}
+	}
+	ask("SCARD", "set")
+	if n, err := c.ReadInt(); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	ask("SCARD", "short")
+	if _, err := c.ReadInt(); redis.Code(err) != "WRONGTYPE" {
+		t.Error(err)
+	}
+	ask("SCARD", "set")
+	if _, _, err := c.ReadBytes(nil); err == nil || redis.Code(err) != "" {
+		t.Errorf("a number is no text: %v", err)
+	}
+	ask("GET", "short")
+	if _, err := c.ReadInt(); err == nil || redis.Code(err) != "" {
+		t.Errorf("a text is no number: %v", err)
+	}
+	if reply, err := c.Do(t.Context(), "PING"); reply != "PONG" || err != nil {
+		t.Errorf("the connection is out of step: %v, %v", reply, err)
+	}
+}

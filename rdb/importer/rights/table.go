@@ -47,7 +47,7 @@ func (p *intent) made(kind string) bool { return p.whole[kind] || p.pieces[kind]
 // the table with what the sources name and with what a server has received.
 var commandTable = []command{
 	{name: "AUTH"}, {name: "HELLO"}, {name: "PING"}, {name: "INFO"}, {name: "TIME"}, {name: "SELECT"}, {name: "DBSIZE"}, {name: "ASKING"}, {name: "WAIT"},
-	{name: "DISCARD"}, {name: "RESTORE"}, {name: "DUMP"}, {name: "SCRIPT LOAD"}, {name: "CLIENT NO-TOUCH"}, {name: "CLUSTER SLOTS"},
+	{name: "DISCARD"}, {name: "RESTORE"}, {name: "DUMP"}, {name: "GET"}, {name: "SCRIPT LOAD"}, {name: "CLIENT NO-TOUCH"}, {name: "CLUSTER SLOTS"},
 	{name: "COMMAND INFO"}, {name: "CONFIG GET"}, {name: "PUBSUB NUMSUB"}, {name: "MODULE LIST"}, {name: "FUNCTION LIST"},
 	{name: "FUNCTION STATS"}, {name: "ACL WHOAMI"}, {name: "ACL DRYRUN"},
 

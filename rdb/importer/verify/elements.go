@@ -47,7 +47,7 @@ func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := v.exchange(ctx, l); err != nil {
+	if err := v.exchange(ctx, l, 0); err != nil {
 		return err
 	}
 	if e.Raw != nil && e.Type != rdb.TypeModule2 && plan.IsEmpty(e) {
@@ -77,8 +77,6 @@ func (v *verifier) element(ctx context.Context, e *rdb.Entry) error {
 	}
 	return nil
 }
-
-var errDiffers = errors.New("differs")
 
 // A largeCheck asks for the elements of one key, many at a time.
 type largeCheck struct {

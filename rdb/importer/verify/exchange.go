@@ -14,53 +14,59 @@ import (
 	"github.com/redis-gitops/redis-gitops/rdb/redis"
 )
 
-// key asks for one key, together with others.
+// key asks for one key, together with others. What the entry points to must stay as it is.
 func (v *verifier) key(ctx context.Context, e *rdb.Entry) error {
 	l, err := v.lane(ctx, e.Key)
 	if err != nil {
 		return err
 	}
 	if len(l.asked) > 0 && l.asked[0].DB != e.DB {
-		if err := v.exchange(ctx, l); err != nil {
+		if err := v.exchange(ctx, l, 0); err != nil {
 			return err
 		}
 	}
-	l.asked = append(l.asked, *e)
+	l.asked = append(l.asked, question{Entry: *e, get: e.Type == rdb.TypeString && !v.noGet})
 	l.size += len(e.Raw)
-	if len(l.asked) >= verifyBatch || l.size >= verifyBytes {
-		return v.exchange(ctx, l)
+	if fresh := len(l.asked) - l.sent; fresh >= verifyBatch || l.size >= verifyBytes {
+		// The server answers these while the replies to those before are compared.
+		return v.exchange(ctx, l, fresh)
 	}
 	return nil
 }
 
 func (v *verifier) flush(ctx context.Context) error {
 	for _, l := range v.lanes {
-		if err := v.exchange(ctx, l); err != nil {
+		if err := v.exchange(ctx, l, 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// append appends the commands that ask for a key, and says how many they are.
-func (v *verifier) append(dst []byte, e *rdb.Entry) []byte {
+// append appends the commands that ask for a key. GET costs the server a third of DUMP, which compresses and sums up.
+func (v *verifier) append(dst []byte, q *question) []byte {
 	if v.exists {
-		return redis.AppendCommand(dst, []byte("EXISTS"), e.Key)
+		return redis.AppendArg(redis.AppendArg(redis.AppendArgs(dst, 2), "EXISTS"), q.Key)
 	}
-	return redis.AppendCommand(redis.AppendCommand(dst, []byte("DUMP"), e.Key), []byte(v.expiryCommand()), e.Key)
+	word := "DUMP"
+	if q.get {
+		word = "GET"
+	}
+	dst = redis.AppendArg(redis.AppendArg(redis.AppendArgs(dst, 2), word), q.Key)
+	return redis.AppendArg(redis.AppendArg(redis.AppendArgs(dst, 2), v.expiryCommand()), q.Key)
 }
 
-// exchange sends what is gathered and compares the replies. Where the connection breaks it asks again, and where a key has
-// moved, at its new node.
-func (v *verifier) exchange(ctx context.Context, l *lane) error {
+// exchange sends what is gathered and compares the replies, but for those of the last keys, as many as leave says, which are on their
+// way then. Where the connection breaks it asks again, and where a key has moved, at its new node.
+func (v *verifier) exchange(ctx context.Context, l *lane, leave int) error {
 	began := time.Now()
-	for backoff := server.FirstBackoff; len(l.asked) > 0; backoff = min(2*backoff, server.MaxBackoff) {
+	for backoff := server.FirstBackoff; len(l.asked) > min(leave, l.sent); backoff = min(2*backoff, server.MaxBackoff) {
 		if l.conn == nil {
 			if err := v.connect(ctx, l); err != nil {
 				return err
 			}
 		}
-		elsewhere, err := v.round(ctx, l)
+		elsewhere, err := v.round(ctx, l, leave)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -94,68 +100,98 @@ type strayed struct {
 	reply redis.Error
 }
 
-// round sends the commands for all keys of a lane once. What was answered leaves the lane; an error of the connection leaves
-// the rest.
-func (v *verifier) round(ctx context.Context, l *lane) (elsewhere []strayed, err error) {
+// round sends the commands that were not sent, and reads replies until those of so many keys are due. What was answered leaves the
+// lane; an error of the connection leaves the rest.
+func (v *verifier) round(ctx context.Context, l *lane, leave int) (elsewhere []strayed, err error) {
 	conn := l.conn
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if db := l.asked[0].DB; db != l.db {
-		if _, err := conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
-			return nil, err
-		}
-		l.db = db
-	}
-	l.out = l.out[:0]
-	for i := range l.asked {
-		l.out = v.append(l.out, &l.asked[i])
+	if err := v.send(ctx, l); err != nil {
+		return nil, err
 	}
 	if err := conn.SetDeadline(time.Now().Add(2 * server.ReplyTimeout)); err != nil {
 		return nil, err
 	}
-	asked := time.Now()
-	if _, err := conn.Write(l.out); err != nil {
-		return nil, err
-	}
-	for len(l.asked) > 0 {
-		e := &l.asked[0]
-		refused, err := v.answer(conn, e, asked)
+	for l.sent > leave {
+		q := &l.asked[0]
+		refused, err := v.answer(conn, q)
 		if err != nil {
 			return elsewhere, err
 		}
 		if refused != "" {
-			switch server.ClassifyReply(refused) {
-			case server.Moved, server.Ask, server.TryAgain:
-				elsewhere = append(elsewhere, strayed{*e, refused})
+			switch kind := server.ClassifyReply(refused); {
+			case kind == server.Moved, kind == server.Ask, kind == server.TryAgain:
+				elsewhere = append(elsewhere, strayed{q.Entry, refused})
+			case q.get: // it is no string, or the user may not read it
+				v.noGet = v.noGet || refused.Code() != "WRONGTYPE"
+				l.asked = append(l.asked, question{Entry: q.Entry})
 			default:
 				return elsewhere, refused
 			}
 		}
-		l.size -= len(e.Raw)
 		l.asked = l.asked[1:]
+		l.sent--
 	}
-	l.asked, l.size = nil, 0
+	if len(l.asked) > 0 {
+		return elsewhere, nil
+	}
+	l.asked, l.memory = nil, nil
 	return elsewhere, conn.SetDeadline(time.Time{})
 }
 
-// answer reads the replies for one key and takes account of them.
-func (v *verifier) answer(conn *redis.Conn, e *rdb.Entry, asked time.Time) (redis.Error, error) {
-	var refused redis.Error
-	value, err := conn.ReadReply()
-	if err != nil && !errors.As(err, &refused) {
-		return "", err
+// send asks for the keys of a lane that were not asked for over its connection.
+func (v *verifier) send(ctx context.Context, l *lane) error {
+	if l.sent == len(l.asked) {
+		return nil
 	}
+	if db := l.asked[0].DB; db != l.db { // nothing is under way
+		if _, err := l.conn.Do(ctx, "SELECT", strconv.Itoa(db)); err != nil {
+			return err
+		}
+		l.db = db
+	}
+	l.out = l.out[:0]
+	now := time.Now()
+	for i := l.sent; i < len(l.asked); i++ {
+		q := &l.asked[i]
+		q.at = now
+		l.out = v.append(l.out, q)
+	}
+	if err := l.conn.SetDeadline(now.Add(2 * server.ReplyTimeout)); err != nil {
+		return err
+	}
+	_, err := l.conn.Write(l.out)
+	if err == nil {
+		l.sent, l.size = len(l.asked), 0
+	}
+	return err
+}
+
+// answer reads the replies for one key and takes account of them.
+func (v *verifier) answer(conn *redis.Conn, q *question) (redis.Error, error) {
+	var refused redis.Error
 	if v.exists {
-		if n, ok := value.(int64); ok && n == 0 && !v.IsGone(e.Expiry) && (e.Raw == nil || e.Type == rdb.TypeModule2 || !plan.IsEmpty(e)) {
+		n, err := conn.ReadInt()
+		if err != nil && !errors.As(err, &refused) {
+			return "", err
+		}
+		if e := &q.Entry; err == nil && n == 0 && !v.IsGone(e.Expiry) && (e.Raw == nil || e.Type == rdb.TypeModule2 || !plan.IsEmpty(e)) {
 			v.differ(*e, notThere)
 		}
 		return refused, nil
 	}
-	ttl, err := conn.ReadReply()
+	value, there, err := conn.ReadBytes(v.reply[:0])
+	if err != nil && !errors.As(err, &refused) {
+		return "", err
+	}
+	if v.reply = value; cap(value) > verifyBytes {
+		v.reply = nil
+	}
+	ttl, err := conn.ReadInt()
 	if err != nil && refused == "" && !errors.As(err, &refused) {
 		return "", err
 	}
 	if refused == "" {
-		v.compare(e, value, ttl, asked)
+		v.compare(q, value, there, ttl)
 	}
 	return refused, nil
 }
@@ -215,12 +251,12 @@ func (v *verifier) askAt(ctx context.Context, s *strayed) (redis.Error, error) {
 	if server.ClassifyReply(s.reply) == server.Ask {
 		return v.askEarly(l.conn, s)
 	}
-	out = v.append(out, &s.entry)
-	asked := time.Now()
+	q := &question{Entry: s.entry, at: time.Now()}
+	out = v.append(out, q)
 	if _, err := l.conn.Write(out); err != nil {
 		return s.reply, nil // another time
 	}
-	refused, err := v.answer(l.conn, &s.entry, asked)
+	refused, err := v.answer(l.conn, q)
 	if err != nil {
 		return s.reply, nil
 	}
@@ -264,13 +300,16 @@ func (v *verifier) askEarly(conn *redis.Conn, s *strayed) (redis.Error, error) {
 		}
 		return "", nil
 	}
-	v.compare(&s.entry, replies[1], replies[3], asked)
+	payload, there := replies[1].(string)
+	ttl, _ := replies[3].(int64)
+	v.compare(&question{Entry: s.entry, at: asked}, []byte(payload), there, ttl)
 	return "", nil
 }
 
-func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
+// compare compares a key with its replies: the value, where it is there, and at, that to PEXPIRETIME or PTTL.
+func (v *verifier) compare(q *question, value []byte, there bool, at int64) {
 	v.report.Verified++
-	payload, there := dump.(string)
+	e := &q.Entry
 	if !there {
 		if !v.IsGone(e.Expiry) && (e.Type == rdb.TypeModule2 || !plan.IsEmpty(e)) {
 			v.differ(*e, notThere)
@@ -280,18 +319,25 @@ func (v *verifier) compare(e *rdb.Entry, dump, ttl any, asked time.Time) {
 	if v.Options.Existing == plan.Skip {
 		return // it may be another's
 	}
-	if reason := v.differentValue(e, []byte(payload)); reason != "" {
+	reason := ""
+	if q.get {
+		reason = differentString(e, value)
+	} else {
+		reason = v.differentValue(e, value)
+	}
+	if reason != "" {
 		v.differ(*e, reason)
 		return
 	}
-	at, _ := ttl.(int64)
+	if e.Expiry == 0 && at < 0 {
+		return
+	}
 	if v.expiryCommand() == "PTTL" && at > 0 {
-		at += asked.Add(v.Ahead).UnixMilli()
+		at += q.at.Add(v.Ahead).UnixMilli()
 	}
 	const tolerance = 1000
-	slack := tolerance + time.Since(asked).Milliseconds()
+	slack := tolerance + time.Since(q.at).Milliseconds()
 	switch {
-	case e.Expiry == 0 && at < 0:
 	case e.Expiry == 0:
 		v.differ(*e, "expires, expected no expiry")
 	case at == -1:

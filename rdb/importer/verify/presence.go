@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -23,10 +22,15 @@ func (v *verifier) presence(ctx context.Context) error {
 		if failed[e.Offset] || known[fmt.Sprint(e.DB, " ", string(e.Key))] {
 			return nil
 		}
-		c := rdb.Entry{DB: e.DB, Key: bytes.Clone(e.Key), Type: e.Type, Expiry: e.Expiry, Offset: e.Offset}
-		if e.Raw != nil && len(e.Raw) < plan.MaxEmpty { // it may be empty
-			c.Raw = bytes.Clone(e.Raw)
+		l, err := v.lane(ctx, e.Key)
+		if err != nil {
+			return err
 		}
+		c := rdb.Entry{DB: e.DB, Key: e.Key, Type: e.Type, Expiry: e.Expiry, Offset: e.Offset}
+		if e.Raw != nil && len(e.Raw) < plan.MaxEmpty { // it may be empty
+			c.Raw = e.Raw
+		}
+		c = l.keep(c)
 		return v.key(ctx, &c)
 	})
 }

@@ -2,13 +2,34 @@ package verify
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 )
+
+var errDiffers = errors.New("differs")
+
+// differentString describes how a string differs from the reply to GET.
+func differentString(e *rdb.Entry, got []byte) string {
+	err := rdb.Decode(e, func(el *rdb.Element) error {
+		if !bytes.HasPrefix(got, el.Bytes) {
+			return errDiffers
+		}
+		got = got[len(el.Bytes):]
+		return nil
+	})
+	switch {
+	case errors.Is(err, errDiffers), err == nil && len(got) > 0:
+		return "has a different value"
+	case err != nil:
+		return "cannot be decoded: " + err.Error()
+	}
+	return ""
+}
 
 // differentValue describes how the value of a key differs from its payload of DUMP. Where the bytes do, the elements decide: the
 // server may encode them in another way than the dump.
@@ -41,29 +62,43 @@ func (v *verifier) differentValue(e *rdb.Entry, payload []byte) string {
 	return ""
 }
 
+// seeds are this process's own, so that nobody can make values with equal sums.
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// A sum is 128 bits.
+type sum [2]uint64
+
 // valueSum is equal for equal values, however they are encoded. What commands cannot set is left out: consumers without
 // pending items, and times of consumers; and so are fields whose time is over. expiry gives that of a field by the target's
 // clock.
-func valueSum(e *rdb.Entry, expiry func(int64) int64, isGone func(int64) bool) (sum [sha256.Size]byte, err error) {
+func valueSum(e *rdb.Entry, expiry func(int64) int64, isGone func(int64) bool) (all sum, err error) {
 	var buf, group, consumer []byte
-	whole := sha256.New() // of what has an order
+	var whole [2]maphash.Hash // of what has an order
+	for i := range whole {
+		whole[i].SetSeed(seeds[i])
+	}
+	ordered := func(p []byte) {
+		for i := range whole {
+			_, _ = whole[i].Write(p)
+		}
+	}
 	err = rdb.Decode(e, func(el *rdb.Element) error {
 		buf = append(buf[:0], byte(el.Kind))
 		add := func(p []byte) { buf = append(binary.AppendUvarint(buf, uint64(len(p))), p...) }
 		add(el.Bytes)
 		switch el.Kind {
 		case rdb.StringChunk:
-			whole.Write(el.Bytes)
+			ordered(el.Bytes)
 			return nil
 		case rdb.ListItem:
-			whole.Write(buf)
+			ordered(buf)
 			return nil
 		case rdb.StreamItem:
 			buf = binary.AppendUvarint(binary.AppendUvarint(buf, el.ID.Ms), el.ID.Seq)
 			for _, f := range el.Fields {
 				add(f)
 			}
-			whole.Write(buf)
+			ordered(buf)
 			return nil
 		case rdb.StreamState:
 			buf = binary.AppendUvarint(binary.AppendUvarint(buf, el.Stream.Last.Ms), el.Stream.Last.Seq)
@@ -89,14 +124,13 @@ func valueSum(e *rdb.Entry, expiry func(int64) int64, isGone func(int64) bool) (
 			add(el.Value)
 			buf = binary.AppendUvarint(buf, uint64(at))
 		}
-		one := sha256.Sum256(buf)
-		for i := range sum {
-			sum[i] ^= one[i]
+		for i := range all {
+			all[i] += maphash.Bytes(seeds[i], buf)
 		}
 		return nil
 	})
-	for i, b := range whole.Sum(nil) {
-		sum[i] ^= b
+	for i := range all {
+		all[i] += whole[i].Sum64()
 	}
-	return sum, err
+	return all, err
 }

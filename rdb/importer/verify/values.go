@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -31,8 +30,11 @@ func (v *verifier) values(ctx context.Context) error {
 			if e.Raw == nil || v.plain {
 				return v.element(ctx, e)
 			}
-			c := *e
-			c.Key, c.Raw = bytes.Clone(e.Key), bytes.Clone(e.Raw)
+			l, err := v.lane(ctx, e.Key)
+			if err != nil {
+				return err
+			}
+			c := l.keep(*e)
 			return v.key(ctx, &c)
 		})
 	}

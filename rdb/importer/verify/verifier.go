@@ -4,6 +4,7 @@ package verify
 
 import (
 	"context"
+	"time"
 
 	"github.com/redis-gitops/redis-gitops/rdb"
 	"github.com/redis-gitops/redis-gitops/rdb/importer/account"
@@ -17,6 +18,7 @@ import (
 const (
 	verifyBatch = 128     // keys asked for at once
 	verifyBytes = 1 << 20 // or when their values are so large
+	verifyPiece = 64 << 10
 )
 
 // A Verifier compares the target with one dump. Its fields are set once.
@@ -37,18 +39,46 @@ type verifier struct {
 
 	exists   bool // ask only whether keys are there
 	plain    bool // without DUMP: element by element
+	noGet    bool // the user may not read strings by GET
+	reply    []byte
 	compared bool // every key
 	missing  uint64
 }
 
 // A lane is the connection to one node and the keys that are asked for over it.
 type lane struct {
-	node  string
-	conn  *redis.Conn
-	db    int
-	out   []byte
-	asked []rdb.Entry
-	size  int
+	node   string
+	conn   *redis.Conn
+	db     int
+	out    []byte
+	asked  []question
+	sent   int    // of those, how many were asked for over the connection
+	size   int    // bytes of the values of the others
+	memory []byte // where keys and values are copied to
+}
+
+// A question is a key that is asked for.
+type question struct {
+	rdb.Entry
+	get bool      // by GET, else by DUMP
+	at  time.Time // when it was asked
+}
+
+// keep copies what an entry points to, many entries into one piece of memory.
+func (l *lane) keep(e rdb.Entry) rdb.Entry {
+	copied := func(p []byte) []byte {
+		if len(p) > cap(l.memory)-len(l.memory) {
+			l.memory = make([]byte, 0, max(len(p), verifyPiece))
+		}
+		start := len(l.memory)
+		l.memory = append(l.memory, p...)
+		return l.memory[start:len(l.memory):len(l.memory)]
+	}
+	e.Key = copied(e.Key)
+	if e.Raw != nil {
+		e.Raw = copied(e.Raw)
+	}
+	return e
 }
 
 // close ends the connections. What is asked for stays, and is asked over new ones.
@@ -56,7 +86,7 @@ func (v *verifier) close() {
 	for _, l := range v.lanes {
 		if l.conn != nil {
 			l.conn.Close()
-			l.conn = nil
+			l.conn, l.sent = nil, 0
 		}
 	}
 	v.slots = nil
@@ -96,6 +126,7 @@ func (v *verifier) connect(ctx context.Context, l *lane) error {
 	if l.conn != nil {
 		l.conn.Close()
 	}
+	l.sent = 0
 	return v.On(ctx, l.node, func(conn *redis.Conn) (bool, error) {
 		// Where the server knows how (7.2), reading does not make the keys look as if they were used.
 		_, err := conn.Do(ctx, "CLIENT", "NO-TOUCH", "ON")
