@@ -55,10 +55,10 @@ func shifted(at, shift int64) int64 {
 }
 
 // Reencode returns an entry that a server of an RDB version loads and that has the same value: e itself where the version has
-// its type, else one in an older type. The older types are the plain ones (list, set, hash, sorted set with binary scores),
-// which every server loads and turns into its own compact encoding (rdbLoadObject of redis src/rdb.c, from 2.6 to 8.x, and
-// of valkey src/rdb.c), and for streams those of Redis 5.0 and 7.0, node by node, so that pending items, also of deleted
-// entries, consumers and their times stay. What is lost all the same is the [Loss]. The value is in memory as a whole.
+// its type, else one in an older type. Listpacks become the ziplists that servers had before 7.0. The other older types are
+// the plain ones (list, set, hash, sorted set with binary scores), which every server loads and turns into its own compact
+// encoding (rdbLoadObject of redis src/rdb.c, from 2.6 to 8.x, and of valkey src/rdb.c), and for streams those of Redis 5.0
+// and 7.0, node by node, so that pending items, also of deleted entries, consumers and their times stay. What is lost all the same is the [Loss]. The value is in memory as a whole.
 // With DropFieldTTL the entry is nil where all fields have expired.
 //
 // The first version that loads a type is [Type.Since] (RDB_TYPE_* in redis src/rdb.h by tag: 10 adds listpacks,
@@ -98,7 +98,12 @@ func Reencode(e *Entry, opts ReencodeOptions) (*Entry, Loss, error) {
 		}
 		lost = LossFieldExpiry
 	default:
-		out.Raw, err = reencodeElements(e, to, opts.Shift)
+		raw, packed, ok, wrong := repack(e, version)
+		if out.Raw, err = raw, wrong; ok {
+			out.Type = packed
+		} else if err == nil {
+			out.Raw, err = reencodeElements(e, to, opts.Shift)
+		}
 	}
 	if err != nil {
 		return nil, 0, err
