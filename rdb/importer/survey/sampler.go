@@ -2,6 +2,7 @@ package survey
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -22,22 +23,29 @@ type Sampler struct {
 	huge         reservoir[HugeKey]
 }
 
-// A reservoir keeps some of many, each with the same chance (Vitter's algorithm R).
+// A reservoir keeps some of many, each with the same chance (Li's algorithm L, which asks for a random number only for those that it
+// keeps).
 type reservoir[T any] struct {
-	seen uint64
-	kept []T
+	kept  []T
+	skip  int     // so many more are passed over
+	least float64 // the chance of each is that its random number is below this one, the largest of those kept
 }
 
 func (r *reservoir[T]) offer(random *rand.Rand, size int, item func() T) {
-	r.seen++
-	at := len(r.kept)
-	if at < size {
-		var none T
-		r.kept = append(r.kept, none)
-	} else if at = int(random.Uint64N(r.seen)); at >= size {
+	switch {
+	case len(r.kept) < size:
+		r.kept = append(r.kept, item())
+		if r.least = 1; len(r.kept) < size {
+			return
+		}
+	case r.skip > 0:
+		r.skip--
 		return
+	default:
+		r.kept[random.IntN(size)] = item()
 	}
-	r.kept[at] = item()
+	r.least *= math.Exp(math.Log(1-random.Float64()) / float64(size))
+	r.skip = int(min(math.Log(1-random.Float64())/math.Log1p(-r.least), math.MaxInt32))
 }
 
 // A HugeKey is a key whose value is larger than the window, to be read again.

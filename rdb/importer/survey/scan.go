@@ -40,7 +40,11 @@ func Scan(ctx context.Context, p *plan.Plan, a *account.Account) (*Survey, error
 		}
 		if e.Kind != rdb.KeyEntry {
 			if e.Kind == rdb.ResizeEntry {
-				y.Duplicates.Expect(e.Keys)
+				if y.loads == nil {
+					y.Duplicates.Expect(e.Keys)
+				} else {
+					y.loads.Expect(e.Keys)
+				}
 			}
 			y.other(e, &p.Options.Filter)
 			continue
@@ -52,6 +56,7 @@ func Scan(ctx context.Context, p *plan.Plan, a *account.Account) (*Survey, error
 	s := y.Survey
 	s.take(y.tally)
 	s.Duplicates.Forget()
+	s.Duplicates.Full = s.Duplicates.Full || y.loads != nil && y.loads.Full()
 	s.Version, s.Size, s.sum = scanner.Version(), scanner.Offset(), scanner.Checksum()
 	s.Tail, err = p.Source.Commands(ctx, scanner)
 	return s, err
@@ -127,7 +132,9 @@ func (s *surveyor) key(e *rdb.Entry) error {
 	if s.Sampler != nil {
 		s.Sampler.Offer(e, from, s.scanner.Version())
 	}
-	s.Duplicates.Add(e)
+	if s.loads == nil { // which has looked for them
+		s.Duplicates.Add(e)
+	}
 	s.sample(e, size)
 	return nil
 }
