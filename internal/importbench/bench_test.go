@@ -95,8 +95,8 @@ func TestImport(t *testing.T) {
 		{"commands / RedisShake (by its ratio)", func(r run) float64 { return r.wall.Seconds() / shakeRatio }, commands, "", 0.5},
 		{"20 ms of round trip / none", wall, far, near, 1.3},
 	}
-	for _, o := range olderTargets(t, s) {
-		w, a := o.ways(t, tool, dir, file, keys)
+	for _, o := range olderTargets(t, s, file) {
+		w, a := o.ways(t, tool, keys)
 		ways, aims = append(ways, w...), append(aims, a)
 	}
 	results := map[string][]run{}

@@ -59,70 +59,72 @@ func pipeReady(t *testing.T, s *redistest.Server, stream string, keys int) run {
 type older struct {
 	name   string
 	server *redistest.Server
-	newer  func(t *testing.T, dir, file string) string // makes of the dump of [rdbmix.Version] one that is newer than the server
+	newer  string // a dump that is newer than the server
+	own    string // the same keys, in the same order, in a dump of its version
 }
 
 // olderTargets are the server of PATH, which gets a dump of the next version, and Redis 6.0 where scripts/rdb-servers.sh has
 // put one into .cache/servers.
-func olderTargets(t *testing.T, s *redistest.Server) []older {
-	list := []older{{"Redis 7.0 of a 7.2 dump", s, newerDump}}
-	if program, err := filepath.Abs("../../.cache/servers/redis-6.0"); err == nil {
-		if _, err := os.Stat(program); err == nil {
-			return append(list, older{"Redis 6.0 of a 7.0 dump", redistest.StartProgram(t, program, nil), func(_ *testing.T, _, file string) string { return file }})
-		}
-	}
-	t.Log("no Redis 6.0: run scripts/rdb-servers.sh .cache/servers")
-	return list
-}
-
-// ways are two rows: the dump as the target itself writes it after it has got all keys, and the newer one. Both have the same keys.
-func (o older) ways(t *testing.T, tool, dir, file string, keys int) ([]way, aim) {
-	t.Helper()
-	newer := o.newer(t, dir, file)
-	o.server.Do("FLUSHALL")
-	measure(t, o.server, keys, tool, "import", newer, o.server.URL(), "--checkpoint", filepath.Join(dir, "checkpoint.json"), "--progress", "none")
-	o.server.Do("SAVE")
-	config, _ := o.server.Do("CONFIG", "GET", "dir").([]any)
-	own := filepath.Join(dir, fmt.Sprintf("own-%d.rdb", o.server.Port))
-	data, err := os.ReadFile(filepath.Join(fmt.Sprint(config[1]), "dump.rdb"))
-	if err := errors.Join(err, os.WriteFile(own, data, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	same, again := "its own dump into "+o.name[:len("Redis 7.0")], "re-encoded for "+o.name
-	return []way{
-		importWay(t, o.server, same, same, tool, own, o.server.URL(), keys),
-		importWay(t, o.server, again, same, tool, newer, o.server.URL(), keys),
-	}, aim{again + " / its own dump", wall, again, same, 1.15}
-}
-
-// newerDump writes the same keys as Redis 7.2 does: sets as listpacks, and streams of version 3.
-func newerDump(t *testing.T, dir, file string) string {
-	t.Helper()
-	name := filepath.Join(dir, "newer.rdb")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	buffered := bufio.NewWriterSize(f, 1<<20)
-	w, err := rdb.NewWriter(buffered, rdbmix.Version+1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scanFile(t, file, rdb.Options{SkipChecksum: true}, func(e *rdb.Entry) {
+func olderTargets(t *testing.T, s *redistest.Server, file string) []older {
+	dir := filepath.Dir(file)
+	list := []older{{"Redis 7.0 of a 7.2 dump", s, rewrite(t, file, filepath.Join(dir, "newer.rdb"), rdbmix.Version+1, func(e *rdb.Entry) *rdb.Entry {
 		switch e.Type {
 		case rdb.TypeSet:
 			e.Type, e.Raw = rdb.TypeSetListpack, setListpack(t, e)
 		case rdb.TypeStream2: // those of rdbmix have no groups, and no group is all that differs
 			e.Type = rdb.TypeStream3
 		}
-		if err := w.Write(e); err != nil {
+		return e
+	}), file}}
+	program, err := filepath.Abs("../../.cache/servers/redis-6.0")
+	if err == nil {
+		_, err = os.Stat(program)
+	}
+	if err != nil {
+		t.Logf("no Redis 6.0, run scripts/rdb-servers.sh .cache/servers: %v", err)
+		return list
+	}
+	const version = 9
+	own := rewrite(t, file, filepath.Join(dir, "older.rdb"), version, func(e *rdb.Entry) *rdb.Entry {
+		out, _, err := rdb.Reencode(e, rdb.ReencodeOptions{Version: version})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	})
+	return append(list, older{"Redis 6.0 of a 7.0 dump", redistest.StartProgram(t, program, nil), file, own})
+}
+
+// ways are two rows: the dump of the target's version, and the newer one.
+func (o older) ways(t *testing.T, tool string, keys int) ([]way, aim) {
+	same, again := "its own dump into "+o.name[:len("Redis 7.0")], "re-encoded for "+o.name
+	return []way{
+		importWay(t, o.server, same, same, tool, o.own, o.server.URL(), keys),
+		importWay(t, o.server, again, same, tool, o.newer, o.server.URL(), keys),
+	}, aim{again + " / its own", wall, again, same, 1.15}
+}
+
+// rewrite writes the keys of a dump in another form.
+func rewrite(t *testing.T, from, to string, version int, change func(*rdb.Entry) *rdb.Entry) string {
+	t.Helper()
+	f, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	buffered := bufio.NewWriterSize(f, 1<<20)
+	w, err := rdb.NewWriter(buffered, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scanFile(t, from, rdb.Options{SkipChecksum: true}, func(e *rdb.Entry) {
+		if err := w.Write(change(e)); err != nil {
 			t.Fatal(err)
 		}
 	})
 	if err := errors.Join(w.Close(), buffered.Flush(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return name
+	return to
 }
 
 // setListpack packs a set of members of less than 64 bytes that are no numbers.
