@@ -124,13 +124,6 @@ func (q *queue) read(p []byte, wait time.Duration) (int, error) {
 	return n, nil
 }
 
-// size returns how many bytes wait.
-func (q *queue) size() int64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.waiting
-}
-
 // close removes the files.
 func (q *queue) close() {
 	q.end(errors.New("closed"))
