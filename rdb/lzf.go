@@ -43,7 +43,7 @@ func unpack(dst, src []byte, real int) (_ []byte, ok bool) {
 		if from < 0 || n > real-at {
 			return dst[:0], false
 		}
-		for to := at + n; at < to; { // from what is there already, which doubles with every round where the run overlaps itself
+		for to := at + n; at < to; { // a run that overlaps itself copies what it has copied, twice as much each time
 			at += copy(dst[at:to], dst[from:at])
 		}
 	}

@@ -21,8 +21,8 @@ const (
 )
 
 // Kept keeps the results of charts for somebody who renders the same ones again and again, as a plan does and a form that is changed. A
-// result is given again only while everything that was read for it is as it was, so nobody may change one. The zero value is empty; it may
-// be used by several goroutines.
+// result is given again only while everything that was read for it is as it was, so nobody may change one. It may be used by several
+// goroutines.
 type Kept struct {
 	parsed Parsed
 
@@ -35,6 +35,9 @@ type keptResult struct {
 	result *Result
 	reads  reads.States
 }
+
+// NewKept returns one that is empty. It keeps what is parsed of a chart the first time, which is asked for again at once.
+func NewKept() *Kept { return &Kept{parsed: Parsed{First: true}} }
 
 type keptKey struct{}
 
@@ -57,7 +60,6 @@ func (k *Kept) render(r *repo.Repo, t Target, make func(*repo.Repo, Options) (*R
 		return known, nil
 	}
 	seen := reads.Record(r.Fs())
-	k.parsed.First = true
 	result, err := make(r.On(seen), Options{Parsed: &k.parsed})
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func TestKept(t *testing.T) {
 	write(dir+"Chart.yaml", "apiVersion: v2\nname: a\nversion: 0.1.0\n")
 	write(dir+"values.yaml", "x: 1\n")
 	write(dir+"templates/a.yaml", "kind: A\nx: {{ .Values.x }}\n")
-	var kept Kept
+	kept := NewKept()
 	render := func(target Target, fresh bool) *Result {
 		t.Helper()
 		r, err := repo.Open(fsys, repo.Options{})
@@ -31,7 +31,7 @@ func TestKept(t *testing.T) {
 		}
 		ctx := t.Context()
 		if !fresh {
-			ctx = Keep(ctx, &kept)
+			ctx = Keep(ctx, kept)
 		}
 		result, err := Render(ctx, r, target, Options{})
 		if err != nil {

@@ -16,7 +16,7 @@ var (
 // which see the chart's values when they are handed its context, and those that are nowhere in the repository. What the
 // latter read is unknown, so each is a read of all values: its Path is empty.
 func (r *Result) LibraryReads() []Read {
-	if r.run == nil {
+	if r.library == nil {
 		return nil
 	}
 	return r.library()

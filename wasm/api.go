@@ -55,7 +55,7 @@ type Session struct {
 	cache       lint.Cache
 	planBefore  lastPlan
 	shownBefore map[string]string // the diffs of the last plan, as they may be printed
-	rendered    render.Kept       // for plans of an application that the form changes step by step
+	rendered    *render.Kept      // for plans of an application that the form changes step by step
 	last        *report.Run
 	secrets     *redact.Secrets // of the repository; nil until a message needs them
 	progress    func(Progress)
@@ -75,7 +75,7 @@ type Progress struct {
 
 // NewSession returns a session with an empty repository.
 func NewSession(o Options) *Session {
-	s := &Session{options: o}
+	s := &Session{options: o, rendered: render.NewKept()}
 	s.base = map[string][]byte{}
 	_ = s.use(afero.NewMemMapFs()) // an empty repository has nothing that could be wrong
 	return s

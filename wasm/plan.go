@@ -147,7 +147,7 @@ func (s *Session) planOf(ctx context.Context, r planRequest) (*scaffold.Plan, er
 	if b := s.planBefore; b.plan != nil && reflect.DeepEqual(b.request, r) {
 		return b.plan, nil
 	}
-	p, err := s.makePlan(render.Keep(ctx, &s.rendered), r)
+	p, err := s.makePlan(render.Keep(ctx, s.rendered), r)
 	if err == nil {
 		s.planBefore = lastPlan{r, p}
 	}

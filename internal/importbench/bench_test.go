@@ -54,7 +54,7 @@ func number(t *testing.T, name string, otherwise int) int {
 // A way is a row of the table.
 type way struct {
 	name    string
-	against string // the row that its wall time is told relative to
+	against string // the row that its wall time is divided by
 	server  *redistest.Server
 	run     func() run
 }

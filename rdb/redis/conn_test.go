@@ -405,11 +405,11 @@ func TestReadBytes(t *testing.T) {
 	}
 	ask("SCARD", "set")
 	if _, _, err := c.ReadBytes(nil); err == nil || redis.Code(err) != "" {
-		t.Errorf("a number is no text: %v", err)
+		t.Errorf("an integer is taken for a bulk string: %v", err)
 	}
 	ask("GET", "short")
 	if _, err := c.ReadInt(); err == nil || redis.Code(err) != "" {
-		t.Errorf("a text is no number: %v", err)
+		t.Errorf("a bulk string is taken for an integer: %v", err)
 	}
 	if reply, err := c.Do(t.Context(), "PING"); reply != "PONG" || err != nil {
 		t.Errorf("the connection is out of step: %v, %v", reply, err)
